@@ -1,0 +1,102 @@
+/* arena.c - a list of growing blocks; allocation moves a pointer. */
+#include "base/arena.h"
+
+#include "base/bug.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 4 << 20, ALIGN = 16 };
+
+typedef struct Block {
+    struct Block *older;
+    size_t        size, used;
+    _Alignas(ALIGN) char data[];
+} Block;
+
+struct Arena {
+    Block *newest;
+    size_t handed_out;
+};
+
+Arena *arena_new(void)
+{
+    Arena *a = calloc(1, sizeof *a);
+    if (!a) BUG("out of memory");
+    return a;
+}
+
+void arena_free(Arena *a)
+{
+    if (!a) return;
+    for (Block *b = a->newest, *older; b; b = older) {
+        older = b->older;
+        free(b);
+    }
+    free(a);
+}
+
+static Block *grow(Arena *a, size_t bytes)
+{
+    size_t size = a->newest ? a->newest->size * 2 : FIRST_BLOCK;
+    if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
+    if (size < bytes) size = bytes;
+    Block *b = calloc(1, sizeof *b + size);
+    if (!b) BUG("out of memory (%zu bytes)", size);
+    b->older = a->newest;
+    b->size = size;
+    return a->newest = b;
+}
+
+void *arena_alloc(Arena *a, size_t bytes)
+{
+    if (bytes > SIZE_MAX / 2) BUG("allocation of %zu bytes", bytes);
+    bytes = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    Block *b = a->newest;
+    if (!b || b->size - b->used < bytes) b = grow(a, bytes);
+    void *p = b->data + b->used;
+    b->used += bytes;
+    a->handed_out += bytes;
+    return p;
+}
+
+void *arena_copy(Arena *a, const void *from, size_t bytes)
+{
+    void *p = arena_alloc(a, bytes);
+    if (bytes) memcpy(p, from, bytes);
+    return p;
+}
+
+char *arena_strn(Arena *a, const char *s, size_t n)
+{
+    char *p = arena_alloc(a, n + 1);
+    memcpy(p, s, n);
+    return p;
+}
+
+char *arena_str(Arena *a, const char *s) { return arena_strn(a, s, strlen(s)); }
+
+char *arena_vprintf(Arena *a, const char *fmt, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    if (n < 0) BUG("bad format: %s", fmt);
+    char *p = arena_alloc(a, (size_t)n + 1);
+    vsnprintf(p, (size_t)n + 1, fmt, args);
+    return p;
+}
+
+char *arena_printf(Arena *a, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *p = arena_vprintf(a, fmt, args);
+    va_end(args);
+    return p;
+}
+
+size_t arena_bytes(const Arena *a) { return a->handed_out; }

@@ -1,0 +1,24 @@
+/* arena.h - memory that is freed all at once.
+ *
+ * The compiler allocates one arena a phase and never frees a node; freeing the arena frees them all.
+ * Allocation never fails: running out of memory ends the process through BUG, as nothing sensible is left to do.
+ * Blocks come zeroed and aligned to 16 bytes. */
+#pragma once
+#include <stddef.h>
+#include <stdarg.h>
+
+typedef struct Arena Arena;
+
+Arena *arena_new(void);
+void   arena_free(Arena *a);                                    /* NULL is fine */
+
+void  *arena_alloc(Arena *a, size_t bytes);                     /* zeroed */
+void  *arena_copy(Arena *a, const void *from, size_t bytes);
+char  *arena_str(Arena *a, const char *s);                      /* a copy of s */
+char  *arena_strn(Arena *a, const char *s, size_t n);           /* of its first n bytes, NUL added */
+char  *arena_printf(Arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char  *arena_vprintf(Arena *a, const char *fmt, va_list args);
+size_t arena_bytes(const Arena *a);                             /* handed out so far */
+
+#define arena_new_of(a, T)        ((T *)arena_alloc((a), sizeof(T)))
+#define arena_array(a, T, n)      ((T *)arena_alloc((a), sizeof(T) * (size_t)(n)))
