@@ -1,0 +1,315 @@
+/* ir.h - the tensor IR: what lies between the checked program and the engines.
+ *
+ * A module declares sample axes, slots of the state arena, random streams and functions. A function maps (state, batch)
+ * to state: its body is a list of pure operations in SSA form, its ends are named commits (to slots) and reports (to the
+ * caller). One table, ops.def, lists the operations. docs/ir.md says what each computes, to the bit.
+ *
+ * Ownership: everything lives in the module's arena and dies with it. Nodes are mutable only through this header. */
+#pragma once
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { IR_MAX_RANK = 8, IR_MAX_AXES = 8 };
+
+/* ---- types ------------------------------------------------------------------------------------------------------ */
+
+typedef enum { IR_BOOL, IR_I32, IR_I64, IR_F32, IR_F64 } IrElem;
+
+typedef struct IrAxes {                                     /* a set of sample axes, ids ascending = order of declaration */
+    uint8_t  n;
+    uint16_t id[IR_MAX_AXES];
+} IrAxes;
+
+typedef struct IrType {
+    IrElem  elem;
+    uint8_t rank;
+    IrAxes  axes;
+    int64_t dim[IR_MAX_RANK];
+} IrType;
+
+static inline bool ir_is_real(IrElem e) { return e == IR_F32 || e == IR_F64; }
+size_t      ir_elem_bytes(IrElem e);                        /* bool is 1 byte */
+const char *ir_elem_name(IrElem e);                         /* "f32" ... */
+
+bool    ir_axes_has(IrAxes s, int axis);
+IrAxes  ir_axes_add(IrAxes s, int axis);                    /* BUG when full */
+IrAxes  ir_axes_union(IrAxes a, IrAxes b);
+IrAxes  ir_axes_minus(IrAxes a, IrAxes b);
+bool    ir_axes_equal(IrAxes a, IrAxes b);
+bool    ir_axes_within(IrAxes a, IrAxes b);                 /* every axis of a is in b */
+
+bool    ir_type_equal(const IrType *a, const IrType *b);
+bool    ir_dims_equal(const IrType *a, const IrType *b);
+int64_t ir_dims_size(const IrType *t);                      /* product of feature dims; dims are checked to fit when a type is made */
+IrType  ir_scalar(IrElem e);                                /* rank 0, no axes */
+
+/* ---- attributes ------------------------------------------------------------------------------------------------- */
+
+typedef enum { IR_EQ, IR_NE, IR_LT, IR_LE, IR_GT, IR_GE } IrCompare;
+typedef enum { IR_FORM_CHAIN, IR_FORM_LANES, IR_FORM_BLAS } IrForm;
+
+typedef struct { uint8_t n; int64_t v[IR_MAX_RANK]; } IrInts;
+typedef struct { uint8_t n; uint8_t a[IR_MAX_RANK], b[IR_MAX_RANK]; } IrPairs;      /* dim a[i] of the first operand meets dim b[i] of the second */
+
+typedef struct IrWindow {                                   /* terms with o*stride + k*dil_b - lo = i*dil_a */
+    uint8_t a, b;                                           /* dim of the operand, dim of the kernel */
+    int64_t stride, dil_a, dil_b, lo, hi;
+} IrWindow;
+
+typedef struct IrAttrs {
+    IrElem    elem;
+    IrCompare compare;
+    IrForm    form;
+    bool      reverse, exclusive, transpose;
+    int       dim, axis;                                    /* -1: absent; ir_attrs() makes them so */
+    int       slot, stream;
+    int       carried, stacked, until;
+    int       n_batch;
+    int64_t   n;
+    double    value;
+    IrAxes    over;
+    IrInts    dims, kept, lo, hi, step, interior;
+    IrPairs   batch, contract;
+    uint8_t   n_windows;
+    IrWindow  windows[4];
+    const IrAxes *pair_over;                                /* dot: one set a pair, in the arena; NULL: all empty */
+    const char *symbol;
+} IrAttrs;
+
+IrAttrs ir_attrs(void);                                     /* all absent */
+
+/* ---- nodes ------------------------------------------------------------------------------------------------------ */
+
+typedef enum {
+#define OP(name, ...) IR_##name,
+#include "compiler/ir/ops.def"
+#undef OP
+    IR_OP_COUNT
+} IrOp;
+
+typedef enum { IR_CLASS_MAP, IR_CLASS_FEAT, IR_CLASS_SAMP, IR_CLASS_CROSS, IR_CLASS_LAYOUT, IR_CLASS_RAND, IR_CLASS_CTL, IR_CLASS_OPAQUE } IrClass;
+enum { IR_COMMUTES = 1, IR_LINEAR = 2, IR_NOGRAD = 4, IR_LEAF = 8, IR_BOOLOUT = 16, IR_EFFECT = 32 };
+enum { IR_MANY = -1 };
+
+typedef struct IrOpInfo {
+    const char *name;
+    int         operands;                                   /* IR_MANY: any number */
+    IrClass     klass;
+    unsigned    flags;
+    const char *attrs;                                      /* keys, parted by spaces */
+} IrOpInfo;
+extern const IrOpInfo ir_op_info[IR_OP_COUNT];
+
+typedef struct { uint32_t file, line, col; } IrSpan;        /* line 0: nowhere */
+typedef enum { IR_WHY_FORWARD, IR_WHY_ADJOINT, IR_WHY_TANGENT, IR_WHY_STABILISED, IR_WHY_SIMPLIFIED, IR_WHY_JOINED } IrWhy;
+
+typedef struct IrNode  IrNode;
+typedef struct IrBlock IrBlock;
+
+typedef struct IrVal {                                      /* one result of a node, or a parameter of a block (def == NULL) */
+    IrType   type;
+    IrNode  *def;
+    IrBlock *param_of;                                      /* the block whose parameter it is, else NULL */
+    int      index;                                         /* which result, or which parameter */
+    uint32_t id;                                            /* unique in the module, in order of creation */
+    const char *hint;                                       /* a name for dumps, or NULL */
+} IrVal;
+
+struct IrNode {
+    IrOp      op;
+    int       n_args, n_results, n_bodies;
+    IrVal   **arg;
+    IrVal    *result;                                       /* n_results of them */
+    IrAttrs   attr;
+    IrBlock **body;                                         /* scan: 1, cond: 2 */
+    IrSpan    span;
+    IrWhy     why;
+    IrBlock  *block;                                        /* the block it stands in */
+    IrNode   *prev, *next;
+    void     *mark;                                         /* scratch of the running pass; no meaning between passes */
+};
+
+struct IrBlock {
+    IrNode *first, *last;
+    IrVal **param;  int n_params;
+    IrVal **yield;  int n_yields;
+    IrNode *owner;                                          /* the scan or cond it is a body of; NULL for a function's body */
+};
+
+/* ---- functions and modules -------------------------------------------------------------------------------------- */
+
+typedef enum { IR_FN_UPDATE, IR_FN_REPORT, IR_FN_SAMPLE, IR_FN_INIT, IR_FN_PROJECT, IR_FN_STATE } IrFnKind;   /* STATE: draws, lets and := of a schedule */
+
+typedef struct { int slot; IrVal *val; } IrCommit;
+typedef struct { const char *name; IrVal *val; } IrReport;
+
+typedef struct IrFn {
+    const char *name;
+    IrFnKind    kind;
+    ARRAY(const char *) players;                            /* whose slots it may commit; INIT and STATE functions may commit any */
+    int         tick_slot;                                  /* counts earlier executions: its value at entry is the tick of every draw; -1: never draws */
+    IrBlock     body;
+    ARRAY(IrCommit) commits;                                /* at most one a slot */
+    ARRAY(IrReport) reports;                                /* named results for the caller */
+} IrFn;
+
+typedef enum { IR_SLOT_PARAM, IR_SLOT_OPTIMIZER, IR_SLOT_STATE, IR_SLOT_COUNTER, IR_SLOT_DATA } IrSlotKind;
+
+typedef struct IrSlot {
+    const char *path;                                       /* "D.Dense_1.w", "D.opt.m.Dense_1.w", "fn.update_D.tick", "data.train.x" */
+    IrType      type;                                       /* no sample axes */
+    IrSlotKind  kind;                                       /* DATA: read-only, loaded from outside, not in a checkpoint */
+    const char *player;                                     /* the owner, or NULL */
+} IrSlot;
+
+typedef struct { const char *name; int64_t extent; } IrAxis;
+
+typedef struct IrModule {
+    Arena *arena;
+    IrElem real;                                            /* what `real` means: f32, or f64 under --f64 */
+    ARRAY(IrAxis)       axes;
+    ARRAY(IrSlot)       slots;
+    ARRAY(const char *) streams;
+    ARRAY(const char *) files;                              /* names for IrSpan.file */
+    ARRAY(IrFn *)       fns;
+    uint32_t next_id;
+} IrModule;
+
+IrModule *ir_module(Arena *a, IrElem real);
+int       ir_axis(IrModule *m, const char *name, int64_t extent);      /* a new axis, always; a taken name gets a number */
+int       ir_slot(IrModule *m, const char *path, IrType type, IrSlotKind kind, const char *player);
+int       ir_find_slot(const IrModule *m, const char *path);           /* -1: none */
+int       ir_stream(IrModule *m, const char *name);                    /* found or made */
+IrFn     *ir_fn(IrModule *m, const char *name, IrFnKind kind);
+IrFn     *ir_find_fn(const IrModule *m, const char *name);
+void      ir_commit(IrModule *m, IrFn *f, int slot, IrVal *v);         /* BUG on a second commit of one slot or a wrong type */
+void      ir_report(IrModule *m, IrFn *f, const char *name, IrVal *v);
+
+IrClass   ir_class_of(const IrNode *n);                     /* with `over` and axis attributes taken into account */
+int64_t   ir_extent(const IrModule *m, int axis);
+int64_t   ir_axes_size(const IrModule *m, IrAxes s);        /* product of extents */
+
+/* ---- shapes of the exact meaning (docs/ir.md) ------------------------------------------------------------------- */
+
+typedef struct { int64_t count, size; } IrShards;           /* `count` shards of `size` samples, the last may be shorter */
+IrShards ir_shards(int64_t extent);                         /* S = min(8, ceil(n/64)); size = ceil(n/S) rounded up to 32 */
+IrForm   ir_dot_form(const IrNode *dot);                    /* chain or lanes, by shape alone */
+
+/* ---- building --------------------------------------------------------------------------------------------------- */
+
+typedef struct IrBuilder {
+    IrModule *m;
+    IrBlock  *block;                                        /* appended to ... */
+    IrNode   *before;                                       /* ... or, if set, inserted before this node of it */
+    IrSpan    span;                                         /* given to every new node */
+    IrWhy     why;
+} IrBuilder;
+
+/* The general maker. Infers the results' types; BUG when they do not fit (front ends check first: ir_infer). */
+IrNode *ir_node(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrAttrs *attrs);
+/* A LEAF row: the types are declared. */
+IrNode *ir_leaf(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrAttrs *attrs, const IrType *results, int n_results);
+/* A node with the same op and attributes on other operands (bodies shared only if the op has none). */
+IrNode *ir_like(IrBuilder *b, const IrNode *n, IrVal *const *args);
+/* scan and cond with finished bodies; see ops.def for the order of operands. */
+IrNode *ir_scan_node(IrBuilder *b, int64_t n, int carried, int stacked, int until, IrVal *const *args, int n_args, IrBlock *body);
+IrNode *ir_cond_node(IrBuilder *b, IrVal *const *args, int n_args, IrBlock *yes, IrBlock *no);
+
+IrBlock *ir_block(IrModule *m);                             /* an empty body */
+IrVal   *ir_block_param(IrModule *m, IrBlock *b, IrType t);
+void     ir_block_yield(IrModule *m, IrBlock *b, IrVal *const *vals, int n);
+
+/* The result type of `op` on operand types, or false with a sentence in `why`. Rows with bodies are checked by the verifier. */
+bool ir_infer(const IrModule *m, IrOp op, const IrType *const *args, int n_args, const IrAttrs *attrs, IrType *result, char why[256]);
+
+/* One maker a row. Real constants take any double; rank-0 operands align with anything in element-wise rows. */
+IrVal *ir_const(IrBuilder *b, IrElem elem, double value);                   /* integers and bools too, up to 2^53 */
+IrVal *ir_const_like(IrBuilder *b, const IrVal *a, double value);           /* of a's element type */
+IrVal *ir_index_dim(IrBuilder *b, IrInts dims, int dim);
+IrVal *ir_index_axis(IrBuilder *b, int axis);
+IrVal *ir_read(IrBuilder *b, int slot);
+#define IR_UNARY(X) X(neg) X(abs) X(floor) X(sqrt) X(exp) X(expm1) X(log) X(log1p) X(sin) X(cos) X(tanh) X(sigmoid) X(dsigmoid) \
+    X(softplus) X(erf) X(erfc) X(stop)
+#define IR_BINARY(X) X(add) X(sub) X(mul) X(div) X(rem) X(pow) X(max) X(min)
+#define DECLARE(name) IrVal *ir_##name(IrBuilder *b, IrVal *a);
+IR_UNARY(DECLARE)
+#undef DECLARE
+#define DECLARE(name) IrVal *ir_##name(IrBuilder *b, IrVal *a, IrVal *c);
+IR_BINARY(DECLARE)
+#undef DECLARE
+IrVal *ir_polygamma(IrBuilder *b, IrVal *a, int n);
+IrVal *ir_convert(IrBuilder *b, IrVal *a, IrElem elem);                     /* a itself if it has that type already */
+IrVal *ir_fma(IrBuilder *b, IrVal *a, IrVal *c, IrVal *d);
+IrVal *ir_compare(IrBuilder *b, IrCompare how, IrVal *a, IrVal *c);
+IrVal *ir_select(IrBuilder *b, IrVal *c, IrVal *yes, IrVal *no);
+IrVal *ir_and(IrBuilder *b, IrVal *a, IrVal *c);                            /* bools: selects */
+IrVal *ir_or(IrBuilder *b, IrVal *a, IrVal *c);
+IrVal *ir_not(IrBuilder *b, IrVal *a);
+IrVal *ir_sum(IrBuilder *b, IrVal *a, IrInts dims);
+IrVal *ir_sum_all(IrBuilder *b, IrVal *a);                                  /* over every feature dim; a itself if rank 0 */
+IrVal *ir_sum_over(IrBuilder *b, IrVal *a, IrAxes over);
+IrVal *ir_reduce_max(IrBuilder *b, IrVal *a, int dim);
+IrVal *ir_reduce_max_over(IrBuilder *b, IrVal *a, int axis);
+IrVal *ir_argmax(IrBuilder *b, IrVal *a, int dim);
+IrVal *ir_argmax_over(IrBuilder *b, IrVal *a, int axis);
+IrVal *ir_norm(IrBuilder *b, IrVal *a, IrInts dims);
+IrVal *ir_cumsum(IrBuilder *b, IrVal *a, int dim, bool reverse, bool exclusive);
+IrVal *ir_dot(IrBuilder *b, IrVal *a, IrVal *c, IrPairs batch, IrPairs contract, IrAxes over);
+IrVal *ir_dot_pairs(IrBuilder *b, IrVal *const *ab, int m_pairs, IrPairs batch, IrPairs contract, const IrAxes *over);
+IrVal *ir_conv(IrBuilder *b, IrVal *a, IrVal *k, IrPairs batch, const IrWindow *windows, int n_windows, IrPairs contract, IrAxes over);
+IrVal *ir_reshape(IrBuilder *b, IrVal *a, IrInts dims);
+IrVal *ir_transpose(IrBuilder *b, IrVal *a, IrInts perm);
+IrVal *ir_broadcast(IrBuilder *b, IrVal *a, IrInts dims, IrInts kept);
+IrVal *ir_fill(IrBuilder *b, IrVal *a, IrInts dims);                        /* a rank-0 value broadcast to dims (a itself for rank 0) */
+IrVal *ir_slice(IrBuilder *b, IrVal *a, IrInts lo, IrInts hi, IrInts step);
+IrVal *ir_pad(IrBuilder *b, IrVal *a, IrInts lo, IrInts hi, IrInts interior, double value);
+IrVal *ir_concat(IrBuilder *b, IrVal *const *parts, int n, int dim);
+IrVal *ir_reverse(IrBuilder *b, IrVal *a, IrInts dims);
+IrVal *ir_gather(IrBuilder *b, IrVal *a, IrVal *index, int batch);
+IrVal *ir_scatter_add(IrBuilder *b, IrVal *index, IrVal *u, int64_t extent, int batch, IrAxes over);
+IrVal *ir_argsort(IrBuilder *b, IrVal *a);
+IrVal *ir_spread(IrBuilder *b, IrVal *a, IrAxes axes);                      /* a itself for no axes */
+IrVal *ir_as_feature(IrBuilder *b, IrVal *a, int axis);
+IrVal *ir_as_sample(IrBuilder *b, IrVal *a, int axis);
+IrVal *ir_uniform(IrBuilder *b, int stream, IrType t);
+IrVal *ir_normal(IrBuilder *b, int stream, IrType t);
+IrVal *ir_randint(IrBuilder *b, int stream, int64_t n, IrType t);
+IrVal *ir_permute(IrBuilder *b, IrVal *position, int stream, int64_t n);
+IrVal *ir_cholesky(IrBuilder *b, IrVal *a);
+IrVal *ir_trisolve(IrBuilder *b, IrVal *l, IrVal *rhs, bool transpose);
+IrVal *ir_solve(IrBuilder *b, IrVal *a, IrVal *rhs);
+IrNode *ir_eigh(IrBuilder *b, IrVal *a);
+
+IrInts  ir_ints(int n, const int64_t *v);
+IrInts  ir_dims_of(const IrType *t);
+IrPairs ir_pairs(int n, const int *a, const int *b);
+IrPairs ir_no_pairs(void);
+IrAxes  ir_no_axes(void);
+IrAxes  ir_one_axis(int axis);
+
+/* ---- changing --------------------------------------------------------------------------------------------------- */
+
+void ir_remove(IrNode *n);                                  /* unlinks it; nothing may use it any more */
+/* Every use of `from` in the function (bodies, commits, reports, yields) becomes `to`. One walk: passes that replace much keep a map. */
+void ir_replace_uses(IrFn *f, IrVal *from, IrVal *to);
+/* A copy of a block's nodes appended through b; params map to args; returns its yields mapped. For inlining bodies. */
+void ir_inline_block(IrBuilder *b, const IrBlock *body, IrVal *const *args, IrVal **yields_out);
+IrBlock *ir_copy_block(IrModule *m, const IrBlock *body);   /* free values stay as they are */
+
+/* ---- verify, print, read ---------------------------------------------------------------------------------------- */
+
+/* Types, axes, dominance, commits (once a slot, only allowed players), streams (no two draws of one function with one name,
+ * outside merges by CSE), bodies. False with a message that names function and node. */
+bool ir_verify(const IrModule *m, const IrFn *f, char why[512]);
+bool ir_verify_module(const IrModule *m, char why[512]);
+
+void ir_print_type(const IrModule *m, const IrType *t, Text *out);
+void ir_print_fn(const IrModule *m, const IrFn *f, Text *out);
+void ir_print(const IrModule *m, Text *out);                /* axes, slots, functions: reads back identically */
+
+/* The inverse. NULL with a message "line:col: ..." in `why` for text that is not a module. */
+IrModule *ir_read_text(Arena *a, const char *text, size_t n, char why[512]);

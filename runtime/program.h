@@ -1,0 +1,104 @@
+/* program.h - a compiled program as the runtime sees it: slots, functions, and the schedule tree the trainer walks.
+ * Made by the compiler (or read from a native binary's tables); the runtime knows nothing of how. Everything is owned by
+ * whoever made the program and outlives the run. */
+#pragma once
+#include "runtime/error.h"
+#include "runtime/tensor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- state ------------------------------------------------------------------------------------------------------ */
+
+typedef enum { GAN_PARAM, GAN_OPTIMIZER, GAN_STATE, GAN_COUNTER, GAN_DATA } GanSlotKind;
+
+typedef struct GanSlot {
+    const char *path;                                       /* "D.Dense_1.w"; a checkpoint's name for it */
+    GanSlotKind kind;                                       /* DATA slots lie outside the arena and outside checkpoints */
+    GanElem     elem;
+    int         rank;
+    int64_t     dim[8];
+    size_t      offset, bytes;                              /* in the arena, 64-byte aligned; DATA: offset is its index in GanState.data */
+    const char *player;                                     /* the owner, or NULL */
+} GanSlot;
+
+typedef struct GanState {
+    char        *base;                                      /* the arena: every slot but DATA, 64-byte aligned */
+    size_t       bytes;
+    const void **data;                                      /* DATA slots, read-only */
+    uint64_t     seed;
+} GanState;
+
+/* ---- functions -------------------------------------------------------------------------------------------------- */
+
+typedef struct GanOutput {                                  /* row-major over sample axes, then feature dims: one shape here */
+    const char *name;
+    GanElem     elem;
+    int         rank;
+    int64_t     dim[16];
+} GanOutput;
+
+typedef struct GanFunction {
+    const char *name;
+    const char *player;                                     /* of an update; NULL otherwise */
+    int         n_outputs;
+    GanOutput  *output;
+} GanFunction;
+
+/* An engine runs functions on a state: the interpreter, the JIT, a native binary. `out[i]` receives output i (dense, the
+ * caller's memory). A run either commits everything or, on an error, nothing. */
+typedef struct GanEngine {
+    void       *self;
+    const char *name;
+    GanStatus (*run)(void *self, int function, GanState *state, void *const *out, GanError *err);
+    void      (*free)(void *self);
+} GanEngine;
+
+/* ---- the schedule ----------------------------------------------------------------------------------------------- */
+
+typedef enum {
+    GAN_SEQUENCE,                                           /* kids in order */
+    GAN_ALTERNATE,                                          /* `count` rounds of the kids; slot "step" is the round, from 0; --steps overrides the count */
+    GAN_REPEAT,                                             /* the kids `count` times, or as often as function `fn` (one i64) says */
+    GAN_EVERY,                                              /* the kids after rounds count, 2*count, ... of the enclosing alternate */
+    GAN_IF,                                                 /* function `fn` (one bool): kid 0, else kid 1 if there */
+    GAN_CALL,                                               /* run `fn`: update, simultaneous updates, draw, let, assign, copy, average, initialise; an output "loss" is watched for NaN and inf */
+    GAN_REPORT,                                             /* run `fn`; its outputs (numbers) are logged under their names and committed to slots "report.NAME" by itself */
+    GAN_SCATTER,                                            /* run `fn`, outputs [n,2]: a picture `name` of point clouds, one colour an output */
+    GAN_GRID,                                               /* run `fn`, one output [n,h,w] or [n,h,w,c]: a picture `name` */
+    GAN_SAVE,                                               /* a checkpoint now */
+    GAN_STOP,                                               /* leave the enclosing alternate when `fn` (one bool) says so */
+    GAN_EXPECT,                                             /* `fn` (one bool) must hold; `name` is its source text */
+} GanScheduleKind;
+
+typedef struct GanSchedule {
+    GanScheduleKind      kind;
+    int                  fn;                                /* -1: none */
+    int64_t              count;                             /* -1: none */
+    int64_t              by_step;                           /* EXPECT: judged at this step of the last alternate; -1: where it stands */
+    const char          *name;
+    uint32_t             file, line, col;                   /* of the statement; file indexes GanProgram.file */
+    double               lo, hi;                            /* GRID: the values shown black and white */
+    int                  n_kids;
+    struct GanSchedule **kid;
+} GanSchedule;
+
+typedef struct GanModel {                                   /* what `gan sample` and `gan eval` may call: a model's draw */
+    const char *name;
+    int         fn;                                         /* one output [n, ...] per field */
+    int64_t     n;                                          /* samples a call */
+} GanModel;
+
+typedef struct GanProgram {
+    const char  *name;                                      /* the file's base name: names the run's folder */
+    const char  *source_hash;                               /* of the source and every module it imports */
+    const char **file;      int n_files;
+    GanSlot     *slot;      int n_slots;
+    size_t       state_bytes;
+    GanTensor  **data;      int n_data;                     /* the DATA slots' tensors, already of the slot's element type */
+    GanFunction *function;  int n_functions;
+    GanSchedule *schedule;
+    int          init_fn;                                   /* fills parameters and states of a new run; run once at tick 0 */
+    GanModel    *model;     int n_models;
+} GanProgram;
