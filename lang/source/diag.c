@@ -1,0 +1,132 @@
+/* diag.c - the bag of diagnostics: raising, bounding, sorting. Printing is diag_print.c. */
+#include "lang/source/diag_internal.h"
+
+#include "base/bug.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *title, *about;
+} code_info[DIAG_N_CODES] = {
+    [DIAG_NO_CODE] = {"", "", ""},
+#define CODE(code, title, about) [code] = {#code, title, about},
+#include "lang/source/codes.def"
+#undef CODE
+};
+
+Diags *diags_new(Sources *s)
+{
+    Arena *a = sources_arena(s);
+    Diags *d = arena_new_of(a, Diags);
+    d->arena = a;
+    d->sources = s;
+    return d;
+}
+
+/* A message of bounded length, cut between code points. */
+static char *message(Arena *a, const char *fmt, va_list args)
+{
+    enum { LONGEST = 2000 };
+    char buf[LONGEST + 1];
+    int  n = vsnprintf(buf, sizeof buf, fmt, args);
+    if (n < 0) BUG("a diagnostic's format: %s", fmt);
+    if (n <= LONGEST) return arena_strn(a, buf, (size_t)n);
+    size_t cut = LONGEST;
+    while (cut > 0 && (buf[cut] & 0xC0) == 0x80) cut--;
+    return arena_printf(a, "%.*s...", (int)cut, buf);
+}
+
+static bool same_span(Span a, Span b) { return a.file == b.file && a.begin == b.begin && a.end == b.end; }
+
+static Diag *already_there(const Diags *d, Span at, DiagCode code, const char *text)
+{
+    for (int i = 0; i < d->n; i++) {
+        Diag *o = d->v[i];
+        if (o->code == code && same_span(o->at, at) && strcmp(o->text, text) == 0) return o;
+    }
+    return NULL;
+}
+
+static Diag *raise(Diags *d, DiagSeverity severity, Span at, DiagCode code, const char *fmt, va_list args)
+{
+    if (d->n == DIAGS_KEPT) {
+        d->count[severity]++;
+        return &d->dummy;
+    }
+    char *text = message(d->arena, fmt, args);
+    if (already_there(d, at, code, text)) return &d->dummy;
+    Diag *g = arena_new_of(d->arena, Diag);
+    *g = (Diag){.arena = d->arena, .severity = severity, .at = at, .code = code, .text = text, .order = d->n};
+    d->count[severity]++;
+    return d->v[d->n++] = g;
+}
+
+#define RAISE(severity)                                    \
+    va_list args;                                          \
+    va_start(args, fmt);                                   \
+    Diag *g = raise(d, severity, at, code, fmt, args);     \
+    va_end(args);                                          \
+    return g
+
+Diag *diag_error(Diags *d, Span at, DiagCode code, const char *fmt, ...) { RAISE(DIAG_ERROR); }
+Diag *diag_warning(Diags *d, Span at, DiagCode code, const char *fmt, ...) { RAISE(DIAG_WARNING); }
+Diag *diag_advice(Diags *d, Span at, DiagCode code, const char *fmt, ...) { RAISE(DIAG_ADVICE); }
+
+void diag_label(Diag *d, const char *fmt, ...)
+{
+    if (!d->arena) return;                                   /* the dummy */
+    va_list args;
+    va_start(args, fmt);
+    d->label = message(d->arena, fmt, args);
+    va_end(args);
+}
+
+void diag_note(Diag *d, Span at, const char *fmt, ...)
+{
+    if (!d->arena || d->n_notes == DIAG_NOTES) return;
+    va_list args;
+    va_start(args, fmt);
+    d->notes[d->n_notes++] = (DiagNote){at, message(d->arena, fmt, args)};
+    va_end(args);
+}
+
+void diag_hint(Diag *d, const char *fmt, ...)
+{
+    if (!d->arena) return;
+    va_list args;
+    va_start(args, fmt);
+    d->hint = message(d->arena, fmt, args);
+    va_end(args);
+}
+
+bool     diags_failed(const Diags *d) { return d->count[DIAG_ERROR] > 0; }
+int      diags_count(const Diags *d, DiagSeverity s) { return d->count[s]; }
+Sources *diags_sources(const Diags *d) { return d->sources; }
+
+static int by_place(const void *x, const void *y)
+{
+    const Diag *a = *(Diag *const *)x, *b = *(Diag *const *)y;
+    if (a->at.file != b->at.file) return a->at.file < b->at.file ? -1 : 1;
+    if (a->at.begin != b->at.begin) return a->at.begin < b->at.begin ? -1 : 1;
+    return a->order - b->order;
+}
+
+int diags_sorted(const Diags *d, const Diag *out[DIAGS_KEPT])
+{
+    memcpy(out, d->v, (size_t)d->n * sizeof *out);
+    qsort(out, (size_t)d->n, sizeof *out, by_place);
+    return d->n;
+}
+
+const char *diag_code_name(DiagCode c) { return code_info[c].name; }
+const char *diag_code_title(DiagCode c) { return code_info[c].title; }
+const char *diag_code_about(DiagCode c) { return code_info[c].about; }
+
+DiagCode diag_code_named(const char *name)
+{
+    for (int c = 1; c < DIAG_N_CODES; c++)
+        if (strcmp(code_info[c].name, name) == 0) return (DiagCode)c;
+    return DIAG_NO_CODE;
+}

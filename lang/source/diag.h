@@ -1,0 +1,70 @@
+/* diag.h - what is wrong with a program, collected first and printed at the end, sorted by place.
+ *
+ *     Diag *d = diag_error(diags, span, E017, "D expects %s but G(z) is %s", want, got);
+ *     diag_label(d, "%s", got);                                       behind the underline
+ *     diag_note(d, decl->span, "expected here");                      another place
+ *     diag_hint(d, "reshape(G(z), [28, 28]) has the same number of elements");
+ *
+ * One sentence in the user's terms; no full stop, no capital letter. Every code is a row of codes.def.
+ * A Diags keeps a bounded number; what is beyond is counted and dropped (the handle is then a dummy, still valid).
+ * The same code with the same text at the same place is kept once, so code that is lowered many times may report freely. */
+#pragma once
+#include "base/text.h"
+#include "lang/source/source.h"
+
+typedef enum {
+    DIAG_NO_CODE,
+#define CODE(code, title, about) code,
+#include "lang/source/codes.def"
+#undef CODE
+    DIAG_N_CODES
+} DiagCode;
+
+typedef enum { DIAG_ERROR, DIAG_WARNING, DIAG_ADVICE } DiagSeverity;
+
+enum {
+    DIAGS_KEPT = 100,                                        /* more than this are counted only */
+    DIAG_NOTES = 6,                                          /* of one diagnostic; more are dropped */
+};
+
+typedef struct {
+    Span        at;
+    const char *text;
+} DiagNote;
+
+typedef struct {                                             /* to read; written by the functions below alone */
+    Arena       *arena;
+    DiagSeverity severity;
+    DiagCode     code;
+    Span         at;
+    const char  *text, *label, *hint;                        /* label, hint: or NULL */
+    int          n_notes, order;
+    DiagNote     notes[DIAG_NOTES];
+} Diag;
+
+Diags *diags_new(Sources *s);                                /* lives in the arena of s */
+
+Diag *diag_error(Diags *d, Span at, DiagCode code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+Diag *diag_warning(Diags *d, Span at, DiagCode code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+Diag *diag_advice(Diags *d, Span at, DiagCode code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void  diag_label(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void  diag_note(Diag *d, Span at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void  diag_hint(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));   /* the last one given counts */
+
+bool     diags_failed(const Diags *d);                       /* was there an error? */
+int      diags_count(const Diags *d, DiagSeverity s);        /* all, also those not kept */
+Sources *diags_sources(const Diags *d);
+
+/* GNU text: "file:line:col: error: text [E017]", the line, the underline, notes, the hint. */
+void diags_print_text(const Diags *d, Text *out, bool color);
+
+/* One JSON object a line: file, range, code, severity, message, label, notes, hint. Lines and columns from 1, end exclusive. */
+void diags_print_json(const Diags *d, Text *out);
+
+/* For reading one by one (language server, tests): sorted by place; how many. */
+int diags_sorted(const Diags *d, const Diag *out[DIAGS_KEPT]);
+
+const char *diag_code_name(DiagCode c);                      /* "E017" */
+DiagCode    diag_code_named(const char *name);               /* DIAG_NO_CODE if there is none */
+const char *diag_code_title(DiagCode c);
+const char *diag_code_about(DiagCode c);                     /* a few sentences for `gan doc` */
