@@ -1,0 +1,162 @@
+/* tensor.c - see tensor.h. The struct and its elements are one allocation, so large tensors are zero pages until written. */
+#include "runtime/tensor.h"
+
+#include "base/bug.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN = 64 };
+static const int64_t most_bytes = INT64_C(1) << 40;
+
+size_t gan_elem_bytes(GanElem e)
+{
+    switch (e) {
+    case GAN_BOOL:
+    case GAN_U8: return 1;
+    case GAN_I32:
+    case GAN_F32: return 4;
+    case GAN_I64:
+    case GAN_F64: return 8;
+    }
+    BUG("element type %d", (int)e);
+}
+
+const char *gan_elem_name(GanElem e)
+{
+    static const char *const name[] = {"bool", "i32", "i64", "f32", "f64", "u8"};
+    if ((unsigned)e > GAN_U8) BUG("element type %d", (int)e);
+    return name[e];
+}
+
+GanStatus gan_tensor_size(GanElem elem, int rank, const int64_t *dim, int64_t *count, size_t *bytes, GanError *err)
+{
+    if (rank < 0 || rank > GAN_MAX_RANK)
+        return gan_error(err, GAN_WRONG, "a tensor of %d dimensions; at most %d are possible", rank, GAN_MAX_RANK);
+    int64_t each = (int64_t)gan_elem_bytes(elem), n = 1, b;
+    bool    too_large = false, empty = false;
+    for (int i = 0; i < rank; i++) {
+        if (dim[i] < 0) return gan_error(err, GAN_WRONG, "dimension %d is negative (%" PRId64 ")", i + 1, dim[i]);
+        if (dim[i] == 0) empty = true;
+        else too_large |= __builtin_mul_overflow(n, dim[i], &n);
+    }
+    too_large |= __builtin_mul_overflow(n, each, &b) || b > most_bytes;
+    if (too_large) return gan_error(err, GAN_WRONG, "the dimensions ask for more than 2^40 bytes");
+    *count = empty ? 0 : n;
+    *bytes = empty ? 0 : (size_t)b;
+    return GAN_OK;
+}
+
+GanStatus gan_tensor_new(GanElem elem, int rank, const int64_t *dim, GanTensor **out, GanError *err)
+{
+    *out = NULL;
+    int64_t   count;
+    size_t    bytes;
+    GanStatus s = gan_tensor_size(elem, rank, dim, &count, &bytes, err);
+    if (s) return s;
+    GanTensor *t = calloc(1, sizeof *t + ALIGN + bytes);
+    if (!t) return gan_error(err, GAN_WORLD, "not enough memory for a tensor of %zu bytes", bytes);
+    t->elem = elem;
+    t->rank = rank;
+    if (rank) memcpy(t->dim, dim, sizeof *dim * (size_t)rank);
+    t->data = (void *)(((uintptr_t)(t + 1) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+    t->bytes = bytes;
+    *out = t;
+    return GAN_OK;
+}
+
+void gan_tensor_free(GanTensor *t) { free(t); }
+
+int64_t gan_tensor_count(const GanTensor *t) { return (int64_t)(t->bytes / gan_elem_bytes(t->elem)); }
+
+static int64_t get_integer(const GanTensor *t, int64_t i)
+{
+    switch (t->elem) {
+    case GAN_BOOL:
+    case GAN_U8: return ((const uint8_t *)t->data)[i];
+    case GAN_I32: return ((const int32_t *)t->data)[i];
+    case GAN_I64: return ((const int64_t *)t->data)[i];
+    default: BUG("no integer: %s", gan_elem_name(t->elem));
+    }
+}
+
+static bool is_real(GanElem e) { return e == GAN_F32 || e == GAN_F64; }
+
+double gan_tensor_get(const GanTensor *t, int64_t i)
+{
+    if (t->elem == GAN_F32) return (double)((const float *)t->data)[i];
+    if (t->elem == GAN_F64) return ((const double *)t->data)[i];
+    return (double)get_integer(t, i);
+}
+
+/* From i64 to f32 in one rounding, as the conversion of C does it. */
+static void put_real(GanTensor *to, const GanTensor *from, int64_t i)
+{
+    bool whole = !is_real(from->elem);
+    if (to->elem == GAN_F64) ((double *)to->data)[i] = gan_tensor_get(from, i);
+    else ((float *)to->data)[i] = whole ? (float)get_integer(from, i) : (float)gan_tensor_get(from, i);
+}
+
+static bool whole_number(const GanTensor *from, int64_t i, int64_t *value)
+{
+    if (!is_real(from->elem)) {
+        *value = get_integer(from, i);
+        return true;
+    }
+    double x = gan_tensor_get(from, i);
+    if (!(x >= -0x1p63 && x < 0x1p63) || x != trunc(x)) return false;
+    *value = (int64_t)x;
+    return true;
+}
+
+static bool put_integer(GanTensor *to, int64_t i, int64_t v)
+{
+    switch (to->elem) {
+    case GAN_BOOL:
+        if (v != 0 && v != 1) return false;
+        ((uint8_t *)to->data)[i] = (uint8_t)v;
+        return true;
+    case GAN_U8:
+        if (v < 0 || v > UINT8_MAX) return false;
+        ((uint8_t *)to->data)[i] = (uint8_t)v;
+        return true;
+    case GAN_I32:
+        if (v < INT32_MIN || v > INT32_MAX) return false;
+        ((int32_t *)to->data)[i] = (int32_t)v;
+        return true;
+    case GAN_I64: ((int64_t *)to->data)[i] = v; return true;
+    default: BUG("no integer: %s", gan_elem_name(to->elem));
+    }
+}
+
+GanStatus gan_tensor_convert(const GanTensor *t, GanElem elem, GanTensor **out, GanError *err)
+{
+    GanTensor *to;
+    GanStatus  s = gan_tensor_new(elem, t->rank, t->dim, &to, err);
+    *out = to;
+    if (s) return s;
+    int64_t n = gan_tensor_count(t);
+    for (int64_t i = 0, v; i < n; i++) {
+        if (is_real(elem)) {
+            put_real(to, t, i);
+        } else if (!whole_number(t, i, &v) || !put_integer(to, i, v)) {
+            gan_tensor_free(to);
+            *out = NULL;
+            return gan_error(err, GAN_WRONG, "element %" PRId64 " is %.17g, which is no %s", i, gan_tensor_get(t, i), gan_elem_name(elem));
+        }
+    }
+    return GAN_OK;
+}
+
+char *gan_tensor_text(const GanTensor *t, char *text, size_t n)
+{
+    size_t used = (size_t)snprintf(text, n, "%s[", gan_elem_name(t->elem));
+    for (int i = 0; i < t->rank && used < n; i++)
+        used += (size_t)snprintf(text + used, n - used, "%s%" PRId64, i ? ", " : "", t->dim[i]);
+    if (used < n) snprintf(text + used, n - used, "]");
+    return text;
+}
