@@ -1,0 +1,27 @@
+/* checkpoint.h - a run's folder of checkpoints: writing them so that a crash never costs a good one, finding the newest.
+ *
+ * Files are named by step, "000012000.safetensors", and a name is never reused: saving the same bytes again is a success
+ * that writes nothing, other bytes at the same step become "000012000-2.safetensors". There is no pointer to the latest;
+ * the newest file that verifies is it. One run at a time holds the folder. */
+#pragma once
+#include "runtime/safetensors.h"
+
+typedef struct CheckpointFolder CheckpointFolder;
+
+/* Makes the folder if needed, locks it and removes what dead runs left half-written. GAN_WRONG when another run holds it. */
+GanStatus checkpoint_open(const char *folder, CheckpointFolder **out, GanError *err);
+void      checkpoint_close(CheckpointFolder *c);            /* unlocks; NULL is fine */
+
+/* On return the file is on the disk. Then, once it has been read back and verified, older files are deleted so that the
+ * `keep` newest good ones stay (at least 2; 0: delete nothing); files that do not verify are neither counted nor deleted.
+ * `path` (may be NULL) receives the file's path, FILE_PATH_MAX bytes. A failure leaves every older file in place. */
+GanStatus checkpoint_save(CheckpointFolder *c, int64_t step, const SafeTensor *tensor, int n_tensors, const SafeMeta *meta,
+                          int n_meta, int keep, char *path, GanError *err);
+
+/* Called with one line about each file that does not verify. */
+typedef void CheckpointWarn(void *arg, const GanError *bad);
+
+/* The newest file that verifies, read; *out is NULL (and the status GAN_OK) when there is none, or no folder. Needs no lock. */
+GanStatus checkpoint_newest(const char *folder, CheckpointWarn *warn, void *arg, SafeFile **out, char *path, GanError *err);
+
+/* One file by its path, checksums wanted: safetensors_read(path, true, ...). Its step is in its metadata, as the writer put it. */

@@ -1,0 +1,25 @@
+/* log.h - a run's log: JSON lines, one per block that reports.
+ *
+ *     {"step": 1000, "seconds": 1.93, "modes": 8, "w": 0.0123, "loss": "nan"}
+ *
+ * Numbers are the shortest that read back the same; what is not finite is a string, "nan", "inf" or "-inf". A line is one
+ * write, so a reader never meets half a line. */
+#pragma once
+#include "runtime/tensor.h"
+
+typedef struct Log Log;
+
+/* A new log in place of an older one; "-" is standard output. */
+GanStatus log_new(const char *path, Log **out, GanError *err);
+
+/* Goes on with the log of a run that stood at `step` when `offset` bytes had been written: the rest is cut off. When the
+ * file is not that log (shorter, or cut inside a line), the leading lines that are whole and not past `step` stay. A
+ * missing file is begun. "-" is standard output, where nothing can be cut. */
+GanStatus log_resume(const char *path, int64_t offset, int64_t step, Log **out, GanError *err);
+int64_t   log_offset(const Log *l);                         /* bytes so far: what a checkpoint records; 0 for standard output */
+
+void      log_begin(Log *l, int64_t step, double seconds);  /* a line; seconds keep three decimals */
+void      log_value(Log *l, const char *name, GanElem elem, const void *value);
+void      log_string(Log *l, const char *name, const char *value);   /* what is not UTF-8 becomes '?' */
+GanStatus log_end(Log *l, GanError *err);                   /* writes the line; GAN_WORLD when that fails */
+GanStatus log_close(Log *l, GanError *err);                 /* NULL is fine */

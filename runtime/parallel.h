@@ -1,0 +1,24 @@
+/* parallel.h - a team of threads that stays: the caller is member 0, the others wait for work.
+ *
+ * Waiting spins for some 30 us and then sleeps in the kernel, so a team that is not asked costs nothing. Which thread does
+ * what is the work's business; results of ours never depend on it. A team is used by one thread at a time, does not
+ * survive fork, and its members take no signals. */
+#pragma once
+#include <stdbool.h>
+
+typedef struct Team Team;
+typedef void (*TeamFn)(void *arg, int thread, int threads);
+
+/* `threads` < 1 asks for one per CPU this process may use. More than those are never made unless `more_than_cpus`; a
+ * thread that the system refuses is done without. A team of 1 makes no thread and touches no atomic. */
+Team *team_new(int threads, bool more_than_cpus);
+void  team_free(Team *t);                                   /* joins them; NULL is fine */
+int   team_threads(const Team *t);
+
+/* fn(arg, i, T) on every member i; returns when all have returned. Not from inside a running fn. */
+void team_run(Team *t, TeamFn fn, void *arg);
+
+/* Inside fn: waits until every member is here; what was written before is seen after. */
+void team_barrier(Team *t);
+
+int  parallel_cpus(void);                                   /* that this process may use, at least 1 */
