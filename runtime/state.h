@@ -1,14 +1,19 @@
 /* state.h - the arena of a run: all parameters, optimiser state, running statistics and counters in one block. */
 #pragma once
 #include "runtime/program.h"
+#include "runtime/safetensors.h"
 
-/* Zeroed, 64-byte aligned, with the program's DATA tensors attached. The initialising function has not run yet. */
+/* Zeroed, 64-byte aligned, with the program's DATA tensors attached (borrowed). The initialising function has not run yet.
+ * GAN_WORLD when memory runs out; nothing is held then. */
 GanStatus state_new(const GanProgram *p, uint64_t seed, GanState *out, GanError *err);
 void      state_free(GanState *s);
 
-int  state_find(const GanProgram *p, const char *path);     /* a slot's index, or -1 */
-void *state_slot(const GanProgram *p, const GanState *s, int slot);     /* its memory (DATA too) */
+int   state_find(const GanProgram *p, const char *path);    /* a slot's index, or -1 */
+void *state_slot(const GanProgram *p, const GanState *s, int slot);     /* its memory (DATA too: read-only then) */
 
-/* Writes every slot but DATA to a new checkpoint in `folder` with the metadata given, or reads one back. Reading refuses a
- * file whose slots differ from the program's in path, type or shape, naming the first difference; nothing is changed then. */
-int64_t state_bytes_per_element(GanElem e);
+/* Views of every slot but DATA, for a checkpoint: `out` has room for p->n_slots; returns how many there are. */
+int state_views(const GanProgram *p, const GanState *s, SafeTensor *out);
+
+/* Fills the arena from a file's tensors. GAN_WRONG, with nothing changed, when a slot is missing or differs in type or
+ * shape: the message names the first. Tensors the program has no slot for are an error too. */
+GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, GanError *err);

@@ -5,11 +5,11 @@
  * run cut anywhere goes on to the same bits. */
 #pragma once
 #include "runtime/program.h"
+#include "runtime/progress.h"
 
-typedef struct TrainerReport {                              /* the latest value of a report */
+typedef struct TrainerReport {
     const char *name;
-    double      value;                                      /* NaN until it was reported */
-    int64_t     step;                                       /* rounds done in its block when it was; -1: never */
+    double      value;                                      /* the latest; NaN until it was reported */
 } TrainerReport;
 
 typedef struct TrainerExpect {
@@ -17,24 +17,24 @@ typedef struct TrainerExpect {
     bool               judged, held;
 } TrainerExpect;
 
-typedef enum { TRAINER_DONE, TRAINER_INTERRUPTED, TRAINER_TERMINATED, TRAINER_FAILED } TrainerEnd;
+typedef enum { TRAINER_DONE, TRAINER_INTERRUPTED, TRAINER_FAILED } TrainerEnd;
 
-typedef struct TrainerResult {                              /* owned by the caller: trainer_result_free */
+typedef struct TrainerResult {                              /* free with trainer_result_free */
     TrainerEnd     end;
     TrainerReport *report;  int n_reports;
     TrainerExpect *expect;  int n_expects;
-    int64_t        rounds;                                  /* rounds of alternate blocks done by this call */
-    double         seconds;                                 /* in them */
+    int64_t        rounds;                                  /* of alternate blocks, those of the run resumed included */
+    int64_t        rounds_here;                             /* done by this call ... */
+    double         seconds;                                 /* ... in so many seconds */
+    int            interrupt;                               /* 130 or 143 when end is TRAINER_INTERRUPTED */
     int            failed_fn;                               /* the update whose loss became non-finite (the state is the one before it); -1: none */
-    int64_t        failed_step;
-    char           checkpoint[4096];                        /* the last one written, "" if none */
+    char           checkpoint[4096];                        /* the last one written; "" if none */
 } TrainerResult;
 
 typedef struct TrainerHooks {                               /* any may be NULL; `user` is handed back */
     void *user;
-    void (*say)(void *user, const char *line);              /* one finished line for a person: reports, warnings, where files went */
-    void (*progress)(void *user, const char *line);         /* a line that the next one replaces */
-    void (*round)(void *user, int64_t rounds);              /* after each round: `gan diff` compares states here; rounds counts over all blocks */
+    void (*say)(void *user, const char *line);              /* a warning or a note for a person */
+    bool (*round)(void *user);                              /* after each round; false ends the run as if interrupted, without a save */
 } TrainerHooks;
 
 typedef struct TrainerOptions {
@@ -42,13 +42,15 @@ typedef struct TrainerOptions {
     const char  *out;                                       /* the run's folder; NULL: no files (no log unless named, no pictures, no checkpoints) */
     const char  *log;                                       /* a path, "-" for stdout; NULL: OUT/log.jsonl */
     const char  *checkpoint;                                /* start from this file's state (not its position), or NULL */
-    bool         resume;                                    /* go on from the newest good checkpoint in OUT, if there is one */
+    bool         resume;                                    /* go on from the newest good checkpoint in OUT; none there: from the start */
     double       save_seconds;                              /* a checkpoint about this often; 0: only at the end and where the program says */
     bool         watch_signals;                             /* Ctrl-C and SIGTERM: finish the round, save, return */
+    int          progress_fd;                               /* where progress is drawn; -1: nowhere */
+    bool         progress_terminal, progress_colour;
     TrainerHooks hooks;
 } TrainerOptions;
 
-/* Runs the schedule. `state` is made by state_new. Statuses: GAN_OK also when interrupted (see result->end); otherwise err says
- * what went wrong and whether the program, its data, or the world is to blame. On a failure the last good state is saved first. */
+/* Runs the schedule on a state made by state_new. GAN_OK when it was done or interrupted (result->end says which); otherwise
+ * err says what went wrong and whether the program, its data or the world is to blame, and the last good state was saved. */
 GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, const TrainerOptions *o, TrainerResult *result, GanError *err);
 void      trainer_result_free(TrainerResult *r);

@@ -1,0 +1,88 @@
+/* state.c - see state.h. */
+#include "runtime/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+GanStatus state_new(const GanProgram *p, uint64_t seed, GanState *out, GanError *err)
+{
+    size_t bytes = (p->state_bytes + 63) & ~(size_t)63;
+    *out = (GanState){.bytes = p->state_bytes, .seed = seed};
+    out->base = aligned_alloc(64, bytes ? bytes : 64);
+    out->data = calloc((size_t)p->n_data + 1, sizeof *out->data);
+    if (!out->base || !out->data) {
+        state_free(out);
+        return gan_error(err, GAN_WORLD, "no memory for a state of %zu bytes", p->state_bytes);
+    }
+    memset(out->base, 0, bytes ? bytes : 64);
+    for (int i = 0; i < p->n_data; i++) out->data[i] = p->data[i]->data;
+    return GAN_OK;
+}
+
+void state_free(GanState *s)
+{
+    free(s->base);
+    free(s->data);
+    *s = (GanState){0};
+}
+
+int state_find(const GanProgram *p, const char *path)
+{
+    for (int i = 0; i < p->n_slots; i++)
+        if (!strcmp(p->slot[i].path, path)) return i;
+    return -1;
+}
+
+void *state_slot(const GanProgram *p, const GanState *s, int slot)
+{
+    const GanSlot *at = &p->slot[slot];
+    return at->kind == GAN_DATA ? (void *)s->data[at->offset] : s->base + at->offset;
+}
+
+int state_views(const GanProgram *p, const GanState *s, SafeTensor *out)
+{
+    int n = 0;
+    for (int i = 0; i < p->n_slots; i++) {
+        const GanSlot *slot = &p->slot[i];
+        if (slot->kind == GAN_DATA) continue;
+        SafeTensor *t = &out[n++];
+        *t = (SafeTensor){.name = slot->path, .elem = slot->elem, .rank = slot->rank, .data = state_slot(p, s, i), .bytes = slot->bytes};
+        memcpy(t->dim, slot->dim, sizeof t->dim);
+    }
+    return n;
+}
+
+static void shape_text(GanElem elem, int rank, const int64_t *dim, char *text, size_t n)
+{
+    GanTensor t = {.elem = elem, .rank = rank};
+    memcpy(t.dim, dim, (size_t)rank * sizeof *dim);
+    gan_tensor_text(&t, text, n);
+}
+
+static GanStatus check_slot(const GanSlot *slot, const SafeTensor *t, const char *path, GanError *err)
+{
+    if (!t) return gan_error_in(err, GAN_WRONG, path, "holds no '%s'; it was made by another program", slot->path);
+    if (t->elem == slot->elem && t->rank == slot->rank && !memcmp(t->dim, slot->dim, (size_t)t->rank * sizeof *t->dim)) return GAN_OK;
+    char theirs[120], ours[120];
+    shape_text(t->elem, t->rank, t->dim, theirs, sizeof theirs);
+    shape_text(slot->elem, slot->rank, slot->dim, ours, sizeof ours);
+    return gan_error_in(err, GAN_WRONG, path, "'%s' is %s there but %s in the program", slot->path, theirs, ours);
+}
+
+GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, GanError *err)
+{
+    int wanted = 0;
+    for (int i = 0; i < p->n_slots; i++) {
+        if (p->slot[i].kind == GAN_DATA) continue;
+        GanStatus st = check_slot(&p->slot[i], safetensors_find(f, p->slot[i].path), path, err);
+        if (st) return st;
+        wanted++;
+    }
+    for (int i = 0; i < f->n_tensors && f->n_tensors != wanted; i++)
+        if (state_find(p, f->tensor[i].name) < 0)
+            return gan_error_in(err, GAN_WRONG, path, "holds '%s', which the program does not have", f->tensor[i].name);
+    for (int i = 0; i < p->n_slots; i++)
+        if (p->slot[i].kind != GAN_DATA)
+            memcpy(state_slot(p, s, i), safetensors_find(f, p->slot[i].path)->data, p->slot[i].bytes);
+    return GAN_OK;
+}

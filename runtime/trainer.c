@@ -1,0 +1,731 @@
+/* trainer.c - see trainer.h. One walker a kind of node, from a table; each returns how to go on.
+ *
+ * Position: on the way down a walker pushes where it is (a kid's index, a round, an iteration), so that the path from the
+ * root can be written into a checkpoint; on resume each walker takes its number from that path instead of starting at 0.
+ * Checkpoints are made between rounds only, so a path always ends at a round or at a kid of the top level.
+ *
+ * A loss that becomes NaN or infinite: the state of some recent round's start is kept, and the calls since then are counted;
+ * the run is replayed from there to just before the call that failed, which costs nothing while nothing is wrong.
+ * Start at trainer_run(), at the bottom. */
+#include "runtime/trainer.h"
+
+#include "runtime/checkpoint.h"
+#include "runtime/file.h"
+#include "runtime/interrupt.h"
+#include "runtime/log.h"
+#include "runtime/picture.h"
+#include "runtime/report.h"
+#include "runtime/state.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { DEEPEST = 64, KEEP_CHECKPOINTS = 3 };
+static const double SNAPSHOT_SECONDS = 0.25;
+
+typedef enum { GO_ON, LEAVE_BLOCK, INTERRUPTED, FAILED, REACHED } Flow;
+
+typedef struct { int n; int64_t at[2 * DEEPEST]; } Path;
+
+typedef struct {                                            /* a round's start, to replay from */
+    char   *bytes;                                          /* NULL: none yet */
+    Path    path;
+    int64_t rounds;
+    double  when;
+} Snapshot;
+
+typedef struct Trainer {
+    const GanProgram     *program;
+    GanEngine            *engine;
+    GanState             *state;
+    const TrainerOptions *o;
+    TrainerResult        *result;
+    GanError             *err;
+    Log                  *log;
+    Progress             *progress;
+    CheckpointFolder     *folder;
+    Path                  here, resume;
+    int                   resumed;                          /* how much of `resume` has been used */
+    int64_t               round, rounds, rounds_here;       /* in the innermost block; over all of them; by this call */
+    int                   step_slot;
+    void               ***out;                              /* one buffer an output of each function, made when first needed */
+    bool                  line_open, save_asked;
+    int                   blocks;                           /* how many alternate blocks the walk is inside of */
+    double                start, seconds_before, last_save;
+    Snapshot              snapshot;
+    int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
+    int64_t               failed_round;
+} Trainer;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double seconds(const Trainer *t) { return t->seconds_before + now() - t->start; }
+static bool   replaying(const Trainer *t) { return t->replay_to >= 0; }
+
+static void say(const Trainer *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(const Trainer *t, const char *fmt, ...)
+{
+    if (!t->o->hooks.say) return;
+    char    line[GAN_ERROR_TEXT + 200];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    progress_clear(t->progress);
+    t->o->hooks.say(t->o->hooks.user, line);
+}
+
+static Flow fail(Trainer *t, GanStatus st, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static Flow fail(Trainer *t, GanStatus st, const char *fmt, ...)
+{
+    char    message[400];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(message, sizeof message, fmt, args);
+    va_end(args);
+    gan_error(t->err, st, "%s", message);
+    return FAILED;
+}
+
+/* ---- position ------------------------------------------------------------------------------------------------------- */
+
+static void push(Trainer *t, int64_t at) { t->here.at[t->here.n++] = at; }
+static void pop(Trainer *t) { t->here.n--; }
+
+static bool resuming(const Trainer *t) { return t->resumed < t->resume.n; }
+static int64_t take(Trainer *t) { return resuming(t) ? t->resume.at[t->resumed++] : 0; }
+
+static void path_text(const Path *p, char *text, size_t n)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (int i = 0; i < p->n && used < n; i++)
+        used += (size_t)snprintf(text + used, n - used, "%s%" PRId64, i ? " " : "", p->at[i]);
+}
+
+static bool path_read(const char *text, Path *p)
+{
+    *p = (Path){0};
+    while (text && *text) {
+        char   *end;
+        int64_t at = strtoll(text, &end, 10);
+        if (end == text || at < 0 || p->n == 2 * DEEPEST) return false;
+        p->at[p->n++] = at;
+        text = end + (*end == ' ');
+    }
+    return text != NULL;
+}
+
+/* ---- calling functions ---------------------------------------------------------------------------------------------- */
+
+static bool make_outputs(Trainer *t, int fn)
+{
+    const GanFunction *f = &t->program->function[fn];
+    if (t->out[fn]) return true;
+    void **out = calloc((size_t)f->n_outputs + 1, sizeof *out);
+    if (!out) return false;
+    t->out[fn] = out;
+    for (int i = 0; i < f->n_outputs; i++) {
+        size_t count = 1;
+        for (int d = 0; d < f->output[i].rank; d++) count *= (size_t)f->output[i].dim[d];
+        if (!(out[i] = calloc(count ? count : 1, gan_elem_bytes(f->output[i].elem)))) return false;
+    }
+    return true;
+}
+
+static double number_at(GanElem elem, const void *p)
+{
+    GanTensor one = {.elem = elem, .data = (void *)p};
+    return gan_tensor_get(&one, 0);
+}
+
+static Flow run_fn(Trainer *t, int fn)
+{
+    if (replaying(t) && t->calls == t->replay_to) return REACHED;
+    t->calls++;
+    if (!make_outputs(t, fn)) return fail(t, GAN_WORLD, "no memory for the results of %s", t->program->function[fn].name);
+    GanStatus st = t->engine->run(t->engine->self, fn, t->state, t->out[fn], t->err);
+    return st ? FAILED : GO_ON;
+}
+
+static double output_number(const Trainer *t, int fn, int i) { return number_at(t->program->function[fn].output[i].elem, t->out[fn][i]); }
+
+static void set_step(Trainer *t)
+{
+    if (t->step_slot < 0) return;
+    memcpy(state_slot(t->program, t->state, t->step_slot), &t->round, sizeof t->round);
+}
+
+/* ---- checkpoints ---------------------------------------------------------------------------------------------------- */
+
+static void expects_text(const TrainerResult *r, char *text)     /* one letter each: ? + - */
+{
+    for (int i = 0; i < r->n_expects; i++) text[i] = !r->expect[i].judged ? '?' : r->expect[i].held ? '+' : '-';
+    text[r->n_expects] = 0;
+}
+
+static void expects_read(TrainerResult *r, const char *text)
+{
+    for (int i = 0; i < r->n_expects && text && text[i]; i++) {
+        r->expect[i].judged = text[i] != '?';
+        r->expect[i].held = text[i] == '+';
+    }
+}
+
+static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
+{
+    if (!t->folder) return GAN_OK;
+    const GanProgram *p = t->program;
+    char position[DEEPEST * 2 * 21], numbers[5][32];
+    path_text(path, position, sizeof position);
+    SafeTensor *view = calloc((size_t)p->n_slots + 1, sizeof *view);
+    char       *expects = calloc((size_t)t->result->n_expects + 1, 1);
+    if (!view || !expects) {
+        free(view);
+        free(expects);
+        return gan_error(err, GAN_WORLD, "no memory for a checkpoint");
+    }
+    expects_text(t->result, expects);
+    snprintf(numbers[0], sizeof numbers[0], "%" PRIu64, t->state->seed);
+    snprintf(numbers[1], sizeof numbers[1], "%" PRId64, t->rounds);
+    snprintf(numbers[2], sizeof numbers[2], "%" PRId64, t->log ? log_offset(t->log) : 0);
+    SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", p->name}, {"source", p->source_hash}, {"seed", numbers[0]},
+                       {"step", numbers[1]}, {"log", numbers[2]}, {"position", position}, {"expects", expects}};
+    int       n = state_views(p, t->state, view);
+    GanStatus st = checkpoint_save(t->folder, t->rounds, view, n, meta, sizeof meta / sizeof meta[0], KEEP_CHECKPOINTS, t->result->checkpoint, err);
+    free(view);
+    free(expects);
+    return st;
+}
+
+/* A save that fails does not stop training: it is told, and the next one tries again under a new name. */
+static void save_between_rounds(Trainer *t, const Path *path)
+{
+    GanError  err;
+    char      text[GAN_ERROR_TEXT];
+    GanStatus st = save_at(t, path, &err);
+    if (st) say(t, "warning: no checkpoint at step %" PRId64 ": %s", t->rounds, gan_error_text(&err, text));
+    t->last_save = now();
+    t->save_asked = false;
+}
+
+static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
+{
+    const char *source = safetensors_meta(f, "source");
+    if (t->o->resume && (!source || strcmp(source, t->program->source_hash)))
+        return gan_error_in(t->err, GAN_WRONG, path,
+                            "was made by another version of the program; --checkpoint with this file starts a new run from its state");
+    return state_load(t->program, t->state, f, path, t->err);
+}
+
+static void warn_bad_checkpoint(void *arg, const GanError *bad)
+{
+    char text[GAN_ERROR_TEXT];
+    say(arg, "warning: %s; an older checkpoint is used", gan_error_text(bad, text));
+}
+
+/* The newest good checkpoint of the run's folder: state, position, judged expectations. *found says whether there was one. */
+static GanStatus load_newest(Trainer *t, int64_t *log_at, bool *found)
+{
+    char      folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    SafeFile *f = NULL;
+    snprintf(folder, sizeof folder, "%s/checkpoints", t->o->out);
+    GanStatus st = checkpoint_newest(folder, warn_bad_checkpoint, t, &f, path, t->err);
+    *found = f != NULL;
+    if (st || !f) return st;
+    const char *seed = safetensors_meta(f, "seed"), *step = safetensors_meta(f, "step"), *log = safetensors_meta(f, "log");
+    st = load_into(t, f, path);
+    if (!st && (!seed || !step || !log || !path_read(safetensors_meta(f, "position"), &t->resume)))
+        st = gan_error_in(t->err, GAN_WRONG, path, "is a file of tensors but not a checkpoint of a run");
+    if (!st) {
+        t->state->seed = strtoull(seed, NULL, 10);
+        t->rounds = strtoll(step, NULL, 10);
+        *log_at = strtoll(log, NULL, 10);
+        expects_read(t->result, safetensors_meta(f, "expects"));
+        say(t, "resuming at step %" PRId64 " from %s", t->rounds, path);
+    }
+    safetensors_free(f);
+    return st;
+}
+
+static GanStatus load_named(Trainer *t)
+{
+    SafeFile *f = NULL;
+    GanStatus st = safetensors_read(t->o->checkpoint, false, &f, t->err);
+    if (!st) st = load_into(t, f, t->o->checkpoint);
+    safetensors_free(f);
+    return st;
+}
+
+/* ---- reports and pictures ------------------------------------------------------------------------------------------- */
+
+static TrainerReport *report_of(Trainer *t, const char *name)
+{
+    for (int i = 0; i < t->result->n_reports; i++)
+        if (!strcmp(t->result->report[i].name, name)) return &t->result->report[i];
+    return NULL;
+}
+
+static void open_line(Trainer *t)
+{
+    if (t->line_open) return;
+    t->line_open = true;
+    if (t->log) log_begin(t->log, t->rounds, seconds(t));
+}
+
+static Flow close_line(Trainer *t)
+{
+    if (!t->line_open) return GO_ON;
+    t->line_open = false;
+    progress_block(t->progress, t->rounds);
+    return t->log && log_end(t->log, t->err) ? FAILED : GO_ON;
+}
+
+static Flow walk_report(Trainer *t, const GanSchedule *n)
+{
+    Flow flow = run_fn(t, n->fn);
+    if (flow != GO_ON) return flow;
+    const GanFunction *f = &t->program->function[n->fn];
+    for (int i = 0; i < f->n_outputs; i++) {
+        TrainerReport *r = report_of(t, f->output[i].name);
+        if (r) r->value = output_number(t, n->fn, i);
+        if (replaying(t)) continue;
+        open_line(t);
+        if (t->log) log_value(t->log, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
+        progress_value(t->progress, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
+    }
+    return GO_ON;
+}
+
+static void picture_path(const Trainer *t, const GanSchedule *n, char path[FILE_PATH_MAX])
+{
+    snprintf(path, FILE_PATH_MAX, "%s/pictures/%s-%09" PRId64 ".png", t->o->out, n->name, t->rounds);
+}
+
+static GanTensor output_view(const Trainer *t, int fn, int i)
+{
+    const GanOutput *o = &t->program->function[fn].output[i];
+    GanTensor        v = {.elem = o->elem, .rank = o->rank, .data = t->out[fn][i]};
+    memcpy(v.dim, o->dim, sizeof v.dim);
+    return v;
+}
+
+static Flow walk_picture(Trainer *t, const GanSchedule *n)
+{
+    Flow flow = run_fn(t, n->fn);
+    if (flow != GO_ON || replaying(t) || !t->o->out) return flow;
+    enum { MOST_CLOUDS = 6 };
+    GanTensor        view[MOST_CLOUDS];
+    const GanTensor *cloud[MOST_CLOUDS];
+    int              clouds = t->program->function[n->fn].n_outputs;
+    if (clouds > MOST_CLOUDS) clouds = MOST_CLOUDS;
+    for (int i = 0; i < clouds; i++) {
+        view[i] = output_view(t, n->fn, i);
+        cloud[i] = &view[i];
+    }
+    char      path[FILE_PATH_MAX], text[GAN_ERROR_TEXT];
+    GanError  err;
+    picture_path(t, n, path);
+    GanStatus st = n->kind == GAN_SCATTER ? picture_scatter(path, cloud, clouds, &err) : picture_grid(path, cloud[0], n->lo, n->hi, &err);
+    if (st) say(t, "warning: %s", gan_error_text(&err, text));
+    return GO_ON;
+}
+
+static TrainerExpect *expect_of(Trainer *t, const GanSchedule *n)
+{
+    for (int i = 0; i < t->result->n_expects; i++)
+        if (t->result->expect[i].node == n) return &t->result->expect[i];
+    return NULL;
+}
+
+static Flow judge(Trainer *t, const GanSchedule *n)
+{
+    TrainerExpect *e = expect_of(t, n);
+    if (e->judged) return GO_ON;
+    Flow flow = run_fn(t, n->fn);
+    if (flow != GO_ON) return flow;
+    e->judged = true;
+    e->held = output_number(t, n->fn, 0) != 0;
+    return GO_ON;
+}
+
+/* ---- the walk ------------------------------------------------------------------------------------------------------- */
+
+static Flow walk(Trainer *t, const GanSchedule *n);
+
+static Flow walk_kids(Trainer *t, const GanSchedule *n)      /* inside a round: no position to keep */
+{
+    Flow flow = GO_ON;
+    for (int i = 0; i < n->n_kids && flow == GO_ON; i++) flow = walk(t, n->kid[i]);
+    return flow;
+}
+
+static Flow walk_sequence(Trainer *t, const GanSchedule *n)
+{
+    Flow flow = GO_ON;
+    for (int64_t i = take(t); i < n->n_kids && flow == GO_ON; i++) {
+        push(t, i);
+        flow = walk(t, n->kid[i]);
+        pop(t);
+    }
+    return flow;
+}
+
+static void keep_snapshot(Trainer *t)
+{
+    if (replaying(t) || (t->snapshot.bytes && now() - t->snapshot.when < SNAPSHOT_SECONDS)) return;
+    if (!t->snapshot.bytes && !(t->snapshot.bytes = malloc(t->state->bytes + 1))) return;
+    memcpy(t->snapshot.bytes, t->state->base, t->state->bytes);
+    t->snapshot.path = t->here;
+    t->snapshot.rounds = t->rounds;
+    t->snapshot.when = now();
+    t->calls = 0;
+}
+
+/* Expectations with `by step` are judged in the block they follow. */
+static Flow judge_by_step(Trainer *t, const GanSchedule *root, const GanSchedule *block)
+{
+    bool after = false;
+    for (int i = 0; i < root->n_kids; i++) {
+        const GanSchedule *k = root->kid[i];
+        if (k->kind == GAN_ALTERNATE) after = k == block;
+        if (!after || k->kind != GAN_EXPECT || k->by_step != t->round + 1) continue;
+        Flow flow = judge(t, k);
+        if (flow != GO_ON) return flow;
+    }
+    return GO_ON;
+}
+
+static Flow end_round(Trainer *t, const GanSchedule *block)
+{
+    Flow flow = judge_by_step(t, t->program->schedule, block);
+    if (flow != GO_ON) return flow;
+    t->rounds++;
+    if (replaying(t)) return GO_ON;
+    t->rounds_here++;
+    progress_step(t->progress, t->rounds);
+    Path next = t->here;
+    next.at[next.n - 1] = t->round + 1;
+    bool due = t->o->save_seconds > 0 && now() - t->last_save > t->o->save_seconds;
+    if (t->o->hooks.round && !t->o->hooks.round(t->o->hooks.user)) return INTERRUPTED;
+    bool interrupted = t->o->watch_signals && interrupt_asked();
+    if (due || interrupted || t->save_asked) save_between_rounds(t, &next);
+    return interrupted ? INTERRUPTED : GO_ON;
+}
+
+static Flow one_round(Trainer *t, const GanSchedule *n)
+{
+    set_step(t);
+    if (!replaying(t)) keep_snapshot(t);
+    else if (t->rounds == t->failed_round) save_between_rounds(t, &t->here);
+    Flow flow = walk_kids(t, n), line = close_line(t);
+    if (flow == LEAVE_BLOCK || flow == GO_ON) {
+        if (line != GO_ON) return line;
+        Flow end = end_round(t, n);
+        return end == GO_ON ? flow : end;
+    }
+    return flow;
+}
+
+static Flow walk_alternate(Trainer *t, const GanSchedule *n)
+{
+    int64_t outer = t->round, count = t->o->steps >= 0 ? t->o->steps : n->count;
+    Flow    flow = GO_ON;
+    int64_t first = take(t);
+    push(t, first);
+    t->blocks++;
+    for (t->round = first; t->round < count && flow == GO_ON; t->round++) {
+        t->here.at[t->here.n - 1] = t->round;
+        flow = one_round(t, n);
+    }
+    t->blocks--;
+    pop(t);
+    if (flow == GO_ON || flow == LEAVE_BLOCK) {
+        set_step(t);
+        t->round = outer;
+        flow = GO_ON;
+    }
+    return flow;
+}
+
+static Flow walk_repeat(Trainer *t, const GanSchedule *n)
+{
+    int64_t first = take(t), count = n->count;
+    if (resuming(t) || first) count = take(t);
+    else if (n->fn >= 0) {
+        Flow flow = run_fn(t, n->fn);
+        if (flow != GO_ON) return flow;
+        count = (int64_t)output_number(t, n->fn, 0);
+    }
+    Flow flow = GO_ON;
+    for (int64_t i = first; i < count && flow == GO_ON; i++) {
+        push(t, i);
+        push(t, count);
+        flow = walk_sequence(t, n);
+        pop(t);
+        pop(t);
+    }
+    return flow;
+}
+
+static Flow walk_every(Trainer *t, const GanSchedule *n) { return (t->round + 1) % n->count ? GO_ON : walk_kids(t, n); }
+
+static Flow walk_if(Trainer *t, const GanSchedule *n)
+{
+    int64_t branch;
+    if (resuming(t)) branch = take(t);
+    else {
+        Flow flow = run_fn(t, n->fn);
+        if (flow != GO_ON) return flow;
+        branch = output_number(t, n->fn, 0) == 0;
+    }
+    if (branch >= n->n_kids) return GO_ON;
+    push(t, branch);
+    Flow flow = walk(t, n->kid[branch]);
+    pop(t);
+    return flow;
+}
+
+static Flow check_loss(Trainer *t, const GanSchedule *n)
+{
+    const GanFunction *f = &t->program->function[n->fn];
+    for (int i = 0; i < f->n_outputs; i++) {
+        if (strcmp(f->output[i].name, "loss") || f->output[i].rank) continue;
+        double loss = output_number(t, n->fn, i);
+        if (isfinite(loss)) continue;
+        t->result->failed_fn = n->fn;
+        t->failed_round = t->rounds;
+        return fail(t, GAN_WORLD, "the loss of %s became %s at step %" PRId64 " (line %u)", f->player ? f->player : f->name,
+                    isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf", t->rounds, n->line);
+    }
+    return GO_ON;
+}
+
+static Flow walk_call(Trainer *t, const GanSchedule *n)
+{
+    Flow flow = run_fn(t, n->fn);
+    return flow == GO_ON ? check_loss(t, n) : flow;
+}
+
+static Flow walk_save(Trainer *t, const GanSchedule *n)
+{
+    (void)n;
+    if (!replaying(t)) t->save_asked = true;
+    return GO_ON;
+}
+
+static Flow walk_stop(Trainer *t, const GanSchedule *n)
+{
+    Flow flow = run_fn(t, n->fn);
+    if (flow != GO_ON) return flow;
+    return output_number(t, n->fn, 0) != 0 ? LEAVE_BLOCK : GO_ON;
+}
+
+static Flow walk_expect(Trainer *t, const GanSchedule *n)    /* one with `by step` that its block never reached is judged here */
+{
+    return judge(t, n);
+}
+
+static Flow walk(Trainer *t, const GanSchedule *n)
+{
+    static Flow (*const walker[])(Trainer *, const GanSchedule *) = {
+        [GAN_SEQUENCE] = walk_sequence, [GAN_ALTERNATE] = walk_alternate, [GAN_REPEAT] = walk_repeat, [GAN_EVERY] = walk_every,
+        [GAN_IF] = walk_if,             [GAN_CALL] = walk_call,           [GAN_REPORT] = walk_report, [GAN_SCATTER] = walk_picture,
+        [GAN_GRID] = walk_picture,      [GAN_SAVE] = walk_save,           [GAN_STOP] = walk_stop,     [GAN_EXPECT] = walk_expect,
+    };
+    if (t->here.n >= DEEPEST) return fail(t, GAN_WRONG, "the schedule is nested deeper than %d", DEEPEST);
+    Flow flow = walker[n->kind](t, n);
+    if (flow != GO_ON || t->blocks || n->kind == GAN_SEQUENCE || !t->here.n) return flow;
+    flow = close_line(t);                                   /* a statement of the top level is over */
+    Path next = t->here;
+    next.at[next.n - 1]++;
+    if (flow == GO_ON && t->save_asked) save_between_rounds(t, &next);
+    return flow;
+}
+
+/* ---- beginning and end ---------------------------------------------------------------------------------------------- */
+
+static void count_nodes(const GanProgram *p, const GanSchedule *n, int *reports, int *expects)
+{
+    *reports += n->kind == GAN_REPORT ? p->function[n->fn].n_outputs : 0;
+    *expects += n->kind == GAN_EXPECT;
+    for (int i = 0; i < n->n_kids; i++) count_nodes(p, n->kid[i], reports, expects);
+}
+
+static void list_nodes(Trainer *t, const GanSchedule *n)
+{
+    TrainerResult *r = t->result;
+    if (n->kind == GAN_EXPECT) r->expect[r->n_expects++] = (TrainerExpect){.node = n};
+    for (int i = 0; n->kind == GAN_REPORT && i < t->program->function[n->fn].n_outputs; i++) {
+        const char *name = t->program->function[n->fn].output[i].name;
+        if (!report_of(t, name)) r->report[r->n_reports++] = (TrainerReport){.name = name, .value = NAN};
+    }
+    for (int i = 0; i < n->n_kids; i++) list_nodes(t, n->kid[i]);
+}
+
+static int64_t count_rounds(const Trainer *t, const GanSchedule *n)     /* of the whole program, for the progress line */
+{
+    if (n->kind == GAN_ALTERNATE) return t->o->steps >= 0 ? t->o->steps : n->count;
+    int64_t rounds = 0, times = n->kind == GAN_REPEAT && n->count > 0 ? n->count : 1;
+    for (int i = 0; i < n->n_kids; i++) rounds += count_rounds(t, n->kid[i]);
+    return rounds * times;
+}
+
+static GanStatus begin_result(Trainer *t)
+{
+    int reports = 0, expects = 0;
+    count_nodes(t->program, t->program->schedule, &reports, &expects);
+    t->result->report = calloc((size_t)reports + 1, sizeof *t->result->report);
+    t->result->expect = calloc((size_t)expects + 1, sizeof *t->result->expect);
+    t->out = calloc((size_t)t->program->n_functions + 1, sizeof *t->out);
+    if (!t->result->report || !t->result->expect || !t->out) return gan_error(t->err, GAN_WORLD, "no memory");
+    list_nodes(t, t->program->schedule);
+    return GAN_OK;
+}
+
+static GanStatus begin_files(Trainer *t)
+{
+    char      path[FILE_PATH_MAX];
+    GanStatus st = GAN_OK;
+    if (!t->o->out) return GAN_OK;
+    snprintf(path, sizeof path, "%s/pictures", t->o->out);
+    if (!st) st = file_make_folder(path, t->err);
+    snprintf(path, sizeof path, "%s/checkpoints", t->o->out);
+    return st ? st : checkpoint_open(path, &t->folder, t->err);
+}
+
+static GanStatus begin_log(Trainer *t, bool resumed, int64_t offset)
+{
+    char        path[FILE_PATH_MAX];
+    const char *log = t->o->log;
+    if (!log && !t->o->out) return GAN_OK;
+    if (!log) {
+        snprintf(path, sizeof path, "%s/log.jsonl", t->o->out);
+        log = path;
+    }
+    return resumed ? log_resume(log, offset, t->rounds, &t->log, t->err) : log_new(log, &t->log, t->err);
+}
+
+static void reports_from_state(Trainer *t)
+{
+    for (int i = 0; i < t->result->n_reports; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "report.%s", t->result->report[i].name);
+        int slot = state_find(t->program, path);
+        if (slot >= 0) t->result->report[i].value = number_at(t->program->slot[slot].elem, state_slot(t->program, t->state, slot));
+    }
+}
+
+static GanStatus begin(Trainer *t)
+{
+    bool      resumed = false;
+    int64_t   offset = 0;
+    GanStatus st = begin_result(t);
+    if (!st) st = begin_files(t);
+    if (!st && t->o->resume && t->o->out) st = load_newest(t, &offset, &resumed);
+    if (!st && !resumed && t->program->init_fn >= 0) st = run_fn(t, t->program->init_fn) == FAILED ? t->err->status : GAN_OK;
+    if (!st && !resumed && t->o->checkpoint) st = load_named(t);
+    if (!st) st = begin_log(t, resumed, offset);
+    if (!st && resumed) reports_from_state(t);
+    if (!st && t->o->progress_fd >= 0)
+        t->progress = progress_new(t->o->progress_fd, t->o->progress_terminal, t->o->progress_colour, t->rounds, count_rounds(t, t->program->schedule));
+    return st;
+}
+
+/* The state just before the call whose loss was not finite, by replaying from the last snapshot; its round's start is saved. */
+static void rewind_to_failure(Trainer *t)
+{
+    GanError keep = *t->err;
+    if (!t->snapshot.bytes) return;
+    memcpy(t->state->base, t->snapshot.bytes, t->state->bytes);
+    t->replay_to = t->calls - 1;
+    t->calls = 0;
+    t->rounds = t->snapshot.rounds;
+    t->resume = t->snapshot.path;
+    t->resumed = 0;
+    t->here.n = 0;
+    t->line_open = false;
+    t->blocks = 0;
+    walk(t, t->program->schedule);
+    *t->err = keep;
+}
+
+static GanStatus finish(Trainer *t, Flow flow)
+{
+    GanStatus st = flow == FAILED ? t->err->status : GAN_OK;
+    if (flow == FAILED && t->result->failed_fn >= 0) rewind_to_failure(t);
+    if (flow == GO_ON) {
+        Path over = {.n = 1, .at = {t->program->schedule->n_kids}};
+        st = save_at(t, &over, t->err);
+    }
+    GanError log_err;
+    if (t->line_open && t->log) log_end(t->log, &log_err);
+    GanStatus closed = log_close(t->log, &log_err);
+    if (!st && closed) {
+        *t->err = log_err;
+        st = closed;
+    }
+    progress_end(t->progress);
+    GanError    page;
+    char        text[GAN_ERROR_TEXT];
+    t->progress = NULL;
+    if (t->o->out && flow != INTERRUPTED && report_write(t->o->out, t->program->name, &page)) say(t, "warning: %s", gan_error_text(&page, text));
+    return st;
+}
+
+static void free_trainer(Trainer *t)
+{
+    checkpoint_close(t->folder);
+    for (int f = 0; t->out && f < t->program->n_functions; f++) {
+        for (int i = 0; t->out[f] && i < t->program->function[f].n_outputs; i++) free(t->out[f][i]);
+        free(t->out[f]);
+    }
+    free(t->out);
+    free(t->snapshot.bytes);
+}
+
+GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, const TrainerOptions *o, TrainerResult *result, GanError *err)
+{
+    GanError unread;
+    *result = (TrainerResult){.failed_fn = -1};
+    Trainer   t = {.program = p, .engine = engine, .state = state, .o = o, .result = result, .err = err ? err : &unread,
+                   .step_slot = state_find(p, "step"), .replay_to = -1, .failed_round = -1};
+    Interrupt signals;
+    if (o->watch_signals) interrupt_begin(&signals);
+    t.start = t.last_save = now();
+    GanStatus st = begin(&t);
+    if (!st) {
+        t.start = t.last_save = now();
+        Flow flow = walk(&t, p->schedule);
+        result->seconds = now() - t.start;
+        result->rounds = t.rounds;
+        result->rounds_here = t.rounds_here;
+        st = finish(&t, flow);
+        result->end = flow == INTERRUPTED ? TRAINER_INTERRUPTED : st ? TRAINER_FAILED : TRAINER_DONE;
+        result->interrupt = flow == INTERRUPTED ? interrupt_status() : 0;
+    } else {
+        log_close(t.log, NULL);
+        progress_end(t.progress);
+        result->end = TRAINER_FAILED;
+    }
+    if (o->watch_signals) interrupt_end(&signals);
+    free_trainer(&t);
+    return st;
+}
+
+void trainer_result_free(TrainerResult *r)
+{
+    free(r->report);
+    free(r->expect);
+    *r = (TrainerResult){.failed_fn = -1};
+}
