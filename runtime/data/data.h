@@ -9,23 +9,23 @@
 
 /* IDX (LeCun, Cortes and Burges, 1998), plain or gzipped, all its element types: unsigned byte -> u8, signed byte and
  * short -> i32, int -> i32, float -> f32, double -> f64. At most 8 dimensions. */
-GanStatus idx_read(const char *path, GanTensor **out, GanError *err);
+GanStatus data_read_idx(const char *path, GanTensor **out, GanError *err);
 
 /* .npy, versions 1 to 3, little endian f4 f8 i4 i8, and u1 b1. Fortran order is turned into row-major. */
-GanStatus npy_read(const char *path, GanTensor **out, GanError *err);
-GanStatus npy_write(const char *path, const GanTensor *t, GanError *err);
+GanStatus data_read_npy(const char *path, GanTensor **out, GanError *err);
+GanStatus data_write_npy(const char *path, const GanTensor *t, GanError *err);
 
-typedef enum CsvHeader {
-    CSV_HEADER_AUTO,                                        /* the first line is a header when any of its cells is no number */
-    CSV_HEADER_NO,
-    CSV_HEADER_YES,
-} CsvHeader;
+typedef enum DataHeader {
+    DATA_HEADER_AUTO,                                        /* the first line is a header when none of its cells is a number */
+    DATA_HEADER_NO,
+    DATA_HEADER_YES,
+} DataHeader;
 
 /* Numbers separated by commas, plain or gzipped -> f64[rows, columns]. Empty lines are skipped; cells may be quoted and have
  * blanks around them; nan, inf and -inf are numbers. Another cell, or a row of another length, is an error at its row (a
  * line of the file) and column (a cell), both from 1. Numbers are read in the C locale's form (LC_NUMERIC must be "C"). */
-GanStatus csv_read(const char *path, CsvHeader header, GanTensor **out, GanError *err);
+GanStatus data_read_csv(const char *path, DataHeader header, GanTensor **out, GanError *err);
 
 /* One row per index of the first dim, the rest flattened; a rank-0 tensor is one cell. Numbers read back the same.
  * `names` (one per column) makes a header line; NULL: none. */
-GanStatus csv_write(const char *path, const GanTensor *t, const char *const *names, GanError *err);
+GanStatus data_write_csv(const char *path, const GanTensor *t, const char *const *names, GanError *err);

@@ -1,0 +1,90 @@
+/* source.c - see source.h. zlib reads a file that is not gzipped as it is. */
+#include "runtime/data/source.h"
+
+#include "runtime/file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WINDOW = 1 << 18, AT_ONCE = 1 << 30 };
+static const int64_t deflate_ratio = 1032;                  /* the most deflate can pack (zlib's technical notes) */
+
+GanStatus source_open(Source *s, const char *path, GanError *err)
+{
+    int fd;
+    *s = (Source){.path = path};
+    GanStatus status = file_open(path, &fd, &s->stored, err);
+    if (status) return status;
+    s->file = gzdopen(fd, "rb");
+    if (!s->file) {
+        close(fd);
+        return gan_error_in(err, GAN_WORLD, path, "not enough memory to read it");
+    }
+    gzbuffer(s->file, WINDOW);
+    s->packed = !gzdirect(s->file);
+    return GAN_OK;
+}
+
+void source_close(Source *s)
+{
+    if (s->file) gzclose_r(s->file);
+    s->file = NULL;
+}
+
+int64_t source_bound(const Source *s)
+{
+    if (!s->packed) return s->stored;
+    return s->stored > INT64_MAX / deflate_ratio ? INT64_MAX : s->stored * deflate_ratio;
+}
+
+static GanStatus damaged(Source *s, GanError *err)
+{
+    int         code, why = errno;
+    const char *text = gzerror(s->file, &code);
+    switch (code) {
+    case Z_OK:
+    case Z_STREAM_END: return GAN_OK;
+    case Z_ERRNO: return gan_error_in(err, GAN_WORLD, s->path, "cannot be read: %s", strerror(why));
+    case Z_MEM_ERROR: return gan_error_in(err, GAN_WORLD, s->path, "not enough memory to unpack it");
+    case Z_BUF_ERROR: gan_error_in(err, GAN_WRONG, s->path, "the gzip file is cut off; %" PRId64 " bytes could be unpacked", s->at); break;
+    default: gan_error_in(err, GAN_WRONG, s->path, "the gzip file is damaged after %" PRId64 " unpacked bytes (%s)", s->at, text); break;
+    }
+    return GAN_WRONG;
+}
+
+GanStatus source_some(Source *s, void *to, size_t n, size_t *got, GanError *err)
+{
+    *got = 0;
+    while (*got < n) {
+        size_t want = n - *got < AT_ONCE ? n - *got : AT_ONCE;
+        errno = 0;
+        int r = gzread(s->file, (char *)to + *got, (unsigned)want);
+        if (r > 0) {
+            *got += (size_t)r;
+            s->at += r;
+        }
+        if (r <= 0) return damaged(s, err);
+    }
+    return GAN_OK;
+}
+
+GanStatus source_read(Source *s, void *to, size_t n, const char *what, GanError *err)
+{
+    size_t    got;
+    GanStatus status = source_some(s, to, n, &got, err);
+    if (status || got == n) return status;
+    return gan_error_in(err, GAN_WRONG, s->path, "the file ends inside %s: %zu bytes are wanted and %zu are there", what, n, got);
+}
+
+GanStatus source_end(Source *s, GanError *err)
+{
+    char      more;
+    size_t    got;
+    int64_t   end = s->at;
+    GanStatus status = source_some(s, &more, 1, &got, err);
+    if (status || !got) return status;
+    gan_error_in(err, GAN_WRONG, s->path, "the file goes on after the last element its header speaks of");
+    return gan_error_byte(err, GAN_WRONG, end);
+}

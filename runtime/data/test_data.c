@@ -1,0 +1,474 @@
+/* test_data.c - readers and writers: what they read, and that no file, cut, bent or boastful, gets past them. */
+#include "runtime/data/data.h"
+#include "runtime/file.h"
+#include "runtime/testing.h"
+
+#include <math.h>
+#include <zlib.h>
+
+static GanStatus read_csv(const char *path, GanTensor **out, GanError *err) { return data_read_csv(path, DATA_HEADER_AUTO, out, err); }
+
+typedef GanStatus Reader(const char *path, GanTensor **out, GanError *err);
+
+typedef struct Case {
+    const char *what, *bytes;
+    size_t      n;
+    const char *error;                                      /* NULL: it reads */
+    const char *text;                                       /* the tensor's type, */
+    double      last;                                       /* and its last element */
+} Case;
+
+#define BYTES(s) s, sizeof(s) - 1
+
+static void run(Reader *reader, const Case *cases, size_t n)
+{
+    char folder[256], text[128];
+    make_folder(folder);
+    for (size_t i = 0; i < n; i++) {
+        const Case *c = &cases[i];
+        const char *path = in_folder(folder, "file");
+        GanTensor  *t;
+        GanError    err;
+        put_file(path, c->bytes, c->n);
+        GanStatus s = reader(path, &t, &err);
+        expect_error(c->what, s, c->error ? GAN_WRONG : GAN_OK, &err, c->error);
+        cr_expect(!s == !!t, "%s: a tensor with an error, or neither", c->what);
+        if (t && !c->error) {
+            int64_t count = gan_tensor_count(t);
+            cr_expect_str_eq(gan_tensor_text(t, text, sizeof text), c->text, "%s: %s", c->what, text);
+            double last = count ? gan_tensor_get(t, count - 1) : 0;
+            cr_expect(last == c->last || (isnan(last) && isnan(c->last)), "%s: the last element is %g", c->what, last);
+            cr_expect((uintptr_t)t->data % 64 == 0);
+        }
+        gan_tensor_free(t);
+    }
+    drop_folder(folder);
+}
+
+static void gzip(const char *path, const char *bytes, size_t n)
+{
+    gzFile f = gzopen(path, "wb");
+    cr_assert(f && gzwrite(f, bytes, (unsigned)n) == (int)n && gzclose(f) == Z_OK);
+}
+
+/* Every proper prefix of a good file is refused, without a crash. */
+static void cut_everywhere(Reader *reader, const char *bytes, size_t n, size_t from)
+{
+    char folder[256];
+    make_folder(folder);
+    const char *path = in_folder(folder, "cut");
+    for (size_t k = from; k < n; k++) {
+        GanTensor *t;
+        GanError   err;
+        put_file(path, bytes, k);
+        GanStatus s = reader(path, &t, &err);
+        cr_expect(s == GAN_WRONG && !t, "cut at byte %zu: status %d", k, s);
+        gan_tensor_free(t);
+    }
+    drop_folder(folder);
+}
+
+/* No flipped bit crashes; the result is a tensor or an error. */
+static void flip_everywhere(Reader *reader, const char *bytes, size_t n)
+{
+    char folder[256];
+    make_folder(folder);
+    const char *path = in_folder(folder, "flipped");
+    char       *copy = malloc(n);
+    for (size_t bit = 0; bit < 8 * n; bit++) {
+        GanTensor *t;
+        GanError   err;
+        memcpy(copy, bytes, n);
+        copy[bit / 8] ^= (char)(1 << bit % 8);
+        put_file(path, copy, n);
+        GanStatus s = reader(path, &t, &err);
+        cr_expect((s == GAN_OK) == (t != NULL) && s != GAN_WORLD, "bit %zu: status %d", bit, s);
+        gan_tensor_free(t);
+    }
+    free(copy);
+    drop_folder(folder);
+}
+
+Test(data, idx)
+{
+    static const Case cases[] = {
+        {"u8", BYTES("\0\0\x08\x02\0\0\0\2\0\0\0\3\1\2\3\4\5\xff"), NULL, "u8[2, 3]", 255},
+        {"i8", BYTES("\0\0\x09\x01\0\0\0\2\1\xff"), NULL, "i32[2]", -1},
+        {"i16", BYTES("\0\0\x0b\x01\0\0\0\2\0\1\xff\xfe"), NULL, "i32[2]", -2},
+        {"i32", BYTES("\0\0\x0c\x01\0\0\0\1\1\0\0\2"), NULL, "i32[1]", 16777218},
+        {"f32", BYTES("\0\0\x0d\x01\0\0\0\1\x3f\xc0\0\0"), NULL, "f32[1]", 1.5},
+        {"f64", BYTES("\0\0\x0e\x01\0\0\0\1\xbf\xf8\0\0\0\0\0\0"), NULL, "f64[1]", -1.5},
+        {"nothing in it", BYTES("\0\0\x08\x02\0\0\0\0\xff\xff\xff\xff"), NULL, "u8[0, 4294967295]", 0},
+        {"empty", BYTES(""), "ends inside the IDX header", "", 0},
+        {"not idx", BYTES("PK\3\4aaaaaaaaaa"), "no IDX file: it starts with the bytes 50 4b 03 04", "", 0},
+        {"type", BYTES("\0\0\x0a\x01\0\0\0\1\1"), "no IDX file", "", 0},
+        {"rank 0", BYTES("\0\0\x08\0\1"), "0 dimensions", "", 0},
+        {"rank 9", BYTES("\0\0\x08\x09\1"), "9 dimensions", "", 0},
+        {"promises", BYTES("\0\0\x08\x02\0\0\0\2\0\0\0\4\1\2\3\4\5\6"), "promises 8 bytes of elements and the file has 6", "", 0},
+        {"promises much", BYTES("\0\0\x08\x01\xff\xff\xff\xff\1\2\3\4\5\6"), "promises 4294967295 bytes", "", 0},
+        {"overflows", BYTES("\0\0\x08\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"), "more than 2^40 bytes", "", 0},
+        {"goes on", BYTES("\0\0\x08\x01\0\0\0\2\1\2\3"), "goes on after the last element", "", 0},
+    };
+    run(data_read_idx, cases, sizeof cases / sizeof *cases);
+    cut_everywhere(data_read_idx, cases[0].bytes, cases[0].n, 0);
+    flip_everywhere(data_read_idx, cases[0].bytes, cases[0].n);
+}
+
+Test(data, idx_gzipped)
+{
+    char folder[256], big[512] = "\0\0\x08\x02\0\0\0\x0a\0\0\0\x32";
+    make_folder(folder);
+    for (int i = 12; i < 512; i++) big[i] = (char)(i * i >> 2);
+    const char *path = in_folder(folder, "x.gz");
+    GanTensor  *t;
+    GanError    err;
+    gzip(path, big, 512);
+    cr_assert(data_read_idx(path, &t, &err) == GAN_OK);
+    cr_assert(t->bytes == 500 && !memcmp(t->data, big + 12, 500));
+    gan_tensor_free(t);
+
+    size_t n;
+    char  *packed = get_file(path, &n);
+    cut_everywhere(data_read_idx, packed, n, 0);
+    flip_everywhere(data_read_idx, packed, n);
+    put_file(path, packed, n - 20);
+    expect_error("cut gzip", data_read_idx(path, &t, &err), GAN_WRONG, &err, "gzip file is cut off");
+    packed[n - 6] ^= 1;
+    put_file(path, packed, n);
+    expect_error("wrong crc", data_read_idx(path, &t, &err), GAN_WRONG, &err, "gzip file is damaged");
+    free(packed);
+
+    gzip(path, "\0\0\x08\x02\xff\xff\xff\xff\0\0\0\x10zz", 14);
+    expect_error("boast", data_read_idx(path, &t, &err), GAN_WRONG, &err, "and the file can hold at most");
+    gzip(path, "\0\0\x08\x02\0\0\0\x10\0\0\0\x10zz", 14);
+    expect_error("small boast", data_read_idx(path, &t, &err), GAN_WRONG, &err, "256 bytes are wanted and 2 are there");
+    drop_folder(folder);
+}
+
+Test(data, files_that_are_none)
+{
+    char folder[256];
+    make_folder(folder);
+    const char *dir = in_folder(folder, "dir"), *pipe = in_folder(folder, "pipe");
+    cr_assert(!mkdir(dir, 0755) && !mkfifo(pipe, 0644));
+    Reader *readers[] = {data_read_idx, data_read_npy, read_csv};
+    for (int i = 0; i < 3; i++) {
+        GanTensor *t;
+        GanError   err;
+        expect_error("folder", readers[i](dir, &t, &err), GAN_WRONG, &err, "this is a folder");
+        expect_error("pipe", readers[i](pipe, &t, &err), GAN_WRONG, &err, "not a regular file");
+        expect_error("device", readers[i]("/dev/zero", &t, &err), GAN_WRONG, &err, "not a regular file");
+        expect_error("missing", readers[i](in_folder(folder, "nothing"), &t, &err), GAN_WRONG, &err, "nothing: no such file");
+        expect_error("not below a file", readers[i]("/dev/null/x", &t, &err), GAN_WRONG, &err, "not a folder");
+        expect_error("package", readers[i]("/usr/share/datasets/fashion-mnist/nothing.gz", &t, &err), GAN_WRONG, &err,
+                     "apt-get install dataset-fashion-mnist");
+        cr_expect(readers[i](dir, &t, NULL) == GAN_WRONG);
+    }
+    if (getuid()) {
+        GanTensor  *t;
+        GanError    err;
+        const char *path = in_folder(folder, "secret");
+        put_file(path, "1", 1);
+        chmod(path, 0);
+        expect_error("unreadable", read_csv(path, &t, &err), GAN_WRONG, &err, "permission denied");
+    }
+    drop_folder(folder);
+}
+
+#define ONE_TO_SIX "\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40\0\0\x80\x40\0\0\xa0\x40\0\0\xc0\x40"
+
+typedef struct NpyCase {
+    const char *what, *header, *elements;
+    size_t      n;
+    const char *error, *text;
+    double      last;
+    int         version;                                    /* 0 is 1 */
+} NpyCase;
+
+static Case npy_case(const NpyCase *c, char room[1024])
+{
+    int    version = c->version ? c->version : 1, wide = version == 1 ? 2 : 4;
+    size_t n = strlen(c->header), at = 8 + (size_t)wide;
+    memcpy(room, "\x93NUMPY\0\0\0\0\0", 12);
+    room[6] = (char)version;
+    room[8] = (char)n;
+    memcpy(room + at, c->header, n);
+    memcpy(room + at + n, c->elements, c->n);
+    return (Case){c->what, room, at + n + c->n, c->error, c->text, c->last};
+}
+
+static void run_npy(const NpyCase *cases, size_t n)
+{
+    char room[1024];
+    for (size_t i = 0; i < n; i++) {
+        Case c = npy_case(&cases[i], room);
+        run(data_read_npy, &c, 1);
+    }
+}
+
+Test(data, npy)
+{
+    static const NpyCase cases[] = {
+        {"plain", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}\n ", BYTES(ONE_TO_SIX), NULL, "f32[2, 3]", 6, 1},
+        {"order", " { \"shape\":(2,3,),\"fortran_order\":False\n,\"descr\":\"<f4\" , } ", BYTES(ONE_TO_SIX), NULL, "f32[2, 3]", 6, 1},
+        {"version 2", "{'descr':'|u1','fortran_order':False,'shape':(2L,),}  ", BYTES("\1\2"), NULL, "u8[2]", 2, 2},
+        {"version 3", "{'descr':'<i4','fortran_order':False,'shape':(1,)}", BYTES("\xfe\xff\xff\xff"), NULL, "i32[1]", -2, 3},
+        {"scalar", "{'descr':'<f8','fortran_order':False,'shape':(), }", BYTES("\0\0\0\0\0\0\xf8\x3f"), NULL, "f64[]", 1.5, 1},
+        {"bool", "{'descr':'|b1','fortran_order':True,'shape':(2,)}", BYTES("\1\0"), NULL, "bool[2]", 0, 1},
+        {"no elements", "{'descr':'<i8','fortran_order':False,'shape':(0,)}", BYTES(""), NULL, "i64[0]", 0, 1},
+        {"columns", "{'descr':'|u1','fortran_order':True,'shape':(2,3)}", BYTES("\1\4\2\5\3\6"), NULL, "u8[2, 3]", 6, 1},
+        {"bad bool", "{'descr':'|b1','fortran_order':False,'shape':(2,)}", BYTES("\1\2"), "element 1 is the byte 2", "", 0, 1},
+        {"big endian", "{'descr':'>f4','fortran_order':False,'shape':(1,)}", BYTES("\0\0\0\0"), "big-endian", "", 0, 1},
+        {"half", "{'descr':'<f2','fortran_order':False,'shape':(1,)}", BYTES("\0\0"), "type '<f2' cannot be read", "", 0, 1},
+        {"record", "{'descr':[('a','<f4')],'fortran_order':False,'shape':(1,)}", BYTES("\0\0\0\0"), "records of several fields", "", 0, 1},
+        {"version 4", "{}", BYTES("xxxxxxxxx"), "version 4.0", "", 0, 4},
+        {"no dict", "[]", BYTES(""), "{ is expected", "", 0, 1},
+        {"empty dict", "{}", BYTES(""), "one is missing", "", 0, 1},
+        {"twice", "{'descr':'<f4', 'descr':'<f4', }", BYTES(""), "stands twice", "", 0, 1},
+        {"other key", "{'size':1 }", BYTES(""), "none of descr", "", 0, 1},
+        {"long key", "{'dddddddddddddddddddddddddddddddddddddddddddddddddddddd':1 }", BYTES(""), "cannot be one of its own", "", 0, 1},
+        {"no end", "{'descr':'<f4','fortran_order':False,'shape':(1,)", BYTES("\0\0\0\0"), "a comma or } is expected", "", 0, 1},
+        {"negative", "{'descr':'<f4','fortran_order':False,'shape':(-1,)}", BYTES(""), "whole number", "", 0, 1},
+        {"too large", "{'descr':'<f4','fortran_order':False,'shape':(9223372036854775808,)} ", BYTES(""), "is too large", "", 0, 1},
+        {"product", "{'descr':'<f4','fortran_order':False,'shape':(4294967296,4294967296,4,)}", BYTES(""), "more than 2^40 bytes", "", 0, 1},
+        {"promises", "{'descr':'<f4','fortran_order':False,'shape':(9,)}", BYTES(ONE_TO_SIX), "promises 36 bytes of elements and the file has 24", "", 0, 1},
+        {"nine dims", "{'descr':'<f4','fortran_order':False,'shape':(1,1,1,1,1,1,1,1,1)}", BYTES(ONE_TO_SIX), "more than 8 dimensions", "", 0, 1},
+        {"behind", "{'descr':'<f4','fortran_order':False,'shape':(1,)} ;", BYTES("\0\0\0\0"), "something stands behind", "", 0, 1},
+        {"goes on", "{'descr':'|u1','fortran_order':False,'shape':(1,)}", BYTES("\1\2"), "goes on after", "", 0, 1},
+    };
+    static const Case raw[] = {
+        {"not npy", BYTES("\x93NUMPX\1\0xxxxxxxxxxx"), "no .npy file", "", 0},
+        {"header length", BYTES("\x93NUMPY\1\0\xff\xff{}"), "more than there is", "", 0},
+        {"header length 2", BYTES("\x93NUMPY\2\0\xff\xff\xff\xff{}"), "more than there is", "", 0},
+    };
+    run_npy(cases, sizeof cases / sizeof *cases);
+    run(data_read_npy, raw, sizeof raw / sizeof *raw);
+    char room[1024];
+    Case plain = npy_case(&cases[0], room);
+    cut_everywhere(data_read_npy, plain.bytes, plain.n, 0);
+    flip_everywhere(data_read_npy, plain.bytes, plain.n);
+}
+
+Test(data, npy_fortran)
+{
+    static const NpyCase cases[] = {
+        {"2x3", "{'descr':'|u1','fortran_order':True,'shape':(2,3)}", BYTES("\1\4\2\5\3\6"), NULL, "", 6, 1},
+        {"2x1x2", "{'descr':'|u1','fortran_order':True,'shape':(2,1,2)}", BYTES("\1\3\2\4"), NULL, "", 4, 1},
+        {"2x3x2", "{'descr':'|u1','fortran_order':True,'shape':(2,3,2)}", BYTES("\1\7\3\x09\5\x0b\2\x08\4\x0a\6\x0c"), NULL, "", 4, 1},
+    };
+    char folder[256], room[1024];
+    make_folder(folder);
+    for (int i = 0; i < 3; i++) {
+        GanTensor *t;
+        Case       c = npy_case(&cases[i], room);
+        put_file(in_folder(folder, "f"), c.bytes, c.n);
+        cr_assert(data_read_npy(in_folder(folder, "f"), &t, NULL) == GAN_OK);
+        for (int k = 0; k < gan_tensor_count(t); k++) cr_expect(gan_tensor_get(t, k) == k + 1, "%s, element %d", c.what, k);
+        gan_tensor_free(t);
+    }
+    drop_folder(folder);
+}
+
+Test(data, npy_there_and_back)
+{
+    char folder[256];
+    make_folder(folder);
+    const char *path = in_folder(folder, "t.npy");
+    for (int e = GAN_BOOL; e <= GAN_U8; e++)
+        for (int rank = 0; rank <= GAN_MAX_RANK; rank++) {
+            int64_t    dim[] = {2, 3, 1, 2, 1, 1, 1, 2};
+            GanTensor *t, *back;
+            GanError   err;
+            cr_assert(gan_tensor_new((GanElem)e, rank, dim, &t, &err) == GAN_OK);
+            for (size_t i = 0; i < t->bytes; i++) ((uint8_t *)t->data)[i] = (uint8_t)(e == GAN_BOOL ? i & 1 : i * 37);
+            cr_assert(data_write_npy(path, t, &err) == GAN_OK, "%s", err.message);
+            cr_assert(data_read_npy(path, &back, &err) == GAN_OK, "%s", err.message);
+            cr_expect(back->elem == t->elem && back->rank == rank && !memcmp(back->dim, t->dim, sizeof t->dim));
+            cr_expect(back->bytes == t->bytes && !memcmp(back->data, t->data, t->bytes));
+            gan_tensor_free(t);
+            gan_tensor_free(back);
+        }
+    cr_expect(count_files(folder) == 1, "a temporary file was left");
+    GanTensor one = {.elem = GAN_F32, .data = &(float){1}, .bytes = 4};
+    GanError  err;
+    expect_error("no folder", data_write_npy(in_folder(folder, "no/t.npy"), &one, &err), GAN_WRONG, &err, "No such file");
+    expect_error("on a folder", data_write_npy(folder, &one, &err), GAN_WRONG, &err, "cannot be put in its place");
+    drop_folder(folder);
+}
+
+Test(data, csv)
+{
+    char long_cell[70000];
+    memset(long_cell, '1', sizeof long_cell);
+    const Case cases[] = {
+        {"plain", BYTES("1,2\n3,4.5\n"), NULL, "f64[2, 2]", 4.5},
+        {"no last newline", BYTES("1,2\n3,-4e-2"), NULL, "f64[2, 2]", -0.04},
+        {"crlf, blanks, empty lines", BYTES("\r\n 1 ,2\r\n\r\n\r\n3,\t4 \r\n\r\n"), NULL, "f64[2, 2]", 4},
+        {"header", BYTES("x,y\n1,2\n"), NULL, "f64[1, 2]", 2},
+        {"quoted header", BYTES("\"a, \"\"b\"\"\",\"y\nz\"\n1,\"2\"\n"), NULL, "f64[1, 2]", 2},
+        {"mark", BYTES("\xef\xbb\xbf" "1\n2\n"), NULL, "f64[2, 1]", 2},
+        {"nan", BYTES("1\nNaN\n"), NULL, "f64[2, 1]", NAN},
+        {"inf", BYTES("+.5\n5.\n-inf"), NULL, "f64[3, 1]", -INFINITY},
+        {"empty", BYTES(""), "no row of numbers", "", 0},
+        {"only a header", BYTES("a,b\n"), "no row of numbers", "", 0},
+        {"word", BYTES("1,2\n3,four\n"), ":2:2: 'four' is not a number", "", 0},
+        {"word in crlf file", BYTES("a\r\n\r\n1\r\nx\r\n"), ":4:1: 'x' is not a number", "", 0},
+        {"word in the first row", BYTES("1,b\n3,4\n"), ":1:2: 'b' is not a number", "", 0},
+        {"empty cell", BYTES("1,2,3\n1,,3\n"), ":2:2: an empty cell", "", 0},
+        {"hexadecimal", BYTES("1\n0x10\n"), "'0x10' is not a number", "", 0},
+        {"too large", BYTES("1\n1e999\n"), "'1e999' is not a number", "", 0},
+        {"two words", BYTES("1\n1 2\n"), "'1 2' is not a number", "", 0},
+        {"exponent", BYTES("1\n1e\n"), "'1e' is not a number", "", 0},
+        {"sign", BYTES("1\n-\n"), "'-' is not a number", "", 0},
+        {"nul", BYTES("1\n1\0002\n"), ":2:1: ", "", 0},
+        {"short row", BYTES("1,2\n3\n"), ":2:2: this row has 1 cells and the first has 2", "", 0},
+        {"long row", BYTES("a,b\n1,2\n3,4,5\n"), ":3:3: this row has 3 cells and the first has 2", "", 0},
+        {"open quote", BYTES("1,2\n\"3,4\n"), "quoted cell does not end", "", 0},
+        {"stray quote", BYTES("1,2\n3\"3,4\n"), ":2:1: a quote stands", "", 0},
+        {"long cell", long_cell, sizeof long_cell, "a cell of more than", "", 0},
+    };
+    run(read_csv, cases, sizeof cases / sizeof *cases);
+    flip_everywhere(read_csv, cases[4].bytes, cases[4].n);
+}
+
+Test(data, csv_header_told)
+{
+    char       folder[256];
+    GanTensor *t;
+    GanError   err;
+    make_folder(folder);
+    put_file(in_folder(folder, "a.csv"), "1,2\n3,4\n", 8);
+    cr_assert(data_read_csv(in_folder(folder, "a.csv"), DATA_HEADER_YES, &t, &err) == GAN_OK && t->dim[0] == 1);
+    gan_tensor_free(t);
+    put_file(in_folder(folder, "a.csv"), "a\n3\n", 4);
+    expect_error("no header", data_read_csv(in_folder(folder, "a.csv"), DATA_HEADER_NO, &t, &err), GAN_WRONG, &err, "a.csv:1:1: 'a'");
+    gzip(in_folder(folder, "a.csv"), "a\n3\n", 4);
+    cr_assert(data_read_csv(in_folder(folder, "a.csv"), DATA_HEADER_AUTO, &t, &err) == GAN_OK && gan_tensor_get(t, 0) == 3);
+    gan_tensor_free(t);
+    drop_folder(folder);
+}
+
+Test(data, csv_there_and_back)
+{
+    char       folder[256];
+    GanTensor *t, *back, *f64, *f32;
+    GanError   err;
+    make_folder(folder);
+    const char *path = in_folder(folder, "t.csv"), *names[] = {"a", "b,\"c\""};
+    cr_assert(gan_tensor_new(GAN_F32, 2, (int64_t[]){20000, 2}, &t, &err) == GAN_OK);
+    for (int i = 0; i < 40000; i++) ((float *)t->data)[i] = (float)(i % 7 ? 1.0 / i : i * 1e30);
+    cr_assert(data_write_csv(path, t, names, &err) == GAN_OK);
+    cr_assert(data_read_csv(path, DATA_HEADER_AUTO, &back, &err) == GAN_OK);
+    cr_assert(gan_tensor_convert(back, GAN_F32, &f32, &err) == GAN_OK);
+    cr_expect(f32->bytes == t->bytes && !memcmp(f32->data, t->data, t->bytes));
+    gan_tensor_free(back);
+
+    cr_assert(gan_tensor_convert(t, GAN_F64, &f64, &err) == GAN_OK);
+    ((double *)f64->data)[0] = 0x1.fffffffffffffp1023;
+    cr_assert(data_write_csv(path, f64, NULL, &err) == GAN_OK);
+    cr_assert(data_read_csv(path, DATA_HEADER_NO, &back, &err) == GAN_OK);
+    cr_expect(back->bytes == f64->bytes && !memcmp(back->data, f64->data, f64->bytes));
+    cr_expect(count_files(folder) == 1, "a temporary file was left");
+    gan_tensor_free(t), gan_tensor_free(back), gan_tensor_free(f32), gan_tensor_free(f64);
+    drop_folder(folder);
+}
+
+Test(data, fashion)
+{
+    const char *path = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz";
+    if (access(path, R_OK)) cr_skip_test("dataset-fashion-mnist is not installed");
+    GanTensor *t;
+    GanError   err;
+    char       text[64];
+    int64_t    sum = 0;
+    cr_assert(data_read_idx(path, &t, &err) == GAN_OK, "%s", err.message);
+    cr_expect_str_eq(gan_tensor_text(t, text, sizeof text), "u8[10000, 28, 28]");
+    for (size_t i = 0; i < t->bytes; i++) sum += ((uint8_t *)t->data)[i];
+    double mean = (double)sum / (double)t->bytes / 255;
+    cr_expect(mean > 0.285 && mean < 0.289, "the mean is %g", mean);
+    gan_tensor_free(t);
+}
+
+Test(tensor, sizes)
+{
+    static const struct {
+        const char *what;
+        int         rank;
+        int64_t     dim[8];
+        const char *error;
+    } cases[] = {
+        {"scalar", 0, {0}, NULL},
+        {"rank", 9, {0}, "9 dimensions"},
+        {"negative rank", -1, {0}, "-1 dimensions"},
+        {"negative", 2, {3, -1}, "dimension 2 is negative"},
+        {"overflow", 3, {INT64_MAX, 2, 1}, "more than 2^40"},
+        {"overflow beside zero", 3, {INT64_MAX, 2, 0}, "more than 2^40"},
+        {"bytes", 1, {INT64_MAX / 2}, "more than 2^40"},
+        {"large", 1, {1 + (INT64_C(1) << 38)}, "more than 2^40"},
+        {"zero", 2, {0, 5}, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        GanTensor *t;
+        GanError   err;
+        GanStatus  s = gan_tensor_new(GAN_F32, cases[i].rank, cases[i].dim, &t, &err);
+        expect_error(cases[i].what, s, cases[i].error ? GAN_WRONG : GAN_OK, &err, cases[i].error);
+        gan_tensor_free(t);
+    }
+}
+
+Test(tensor, convert)
+{
+    static const struct {
+        double      x;
+        GanElem     to;
+        const char *error;
+    } cases[] = {
+        {3, GAN_I32, NULL},   {3, GAN_U8, NULL},          {1, GAN_BOOL, NULL},          {-0x1p63, GAN_I64, NULL}, {0.1, GAN_F32, NULL},
+        {3, GAN_BOOL, "bool"}, {256, GAN_U8, "is 256"},   {-1, GAN_U8, "no u8"},        {0.5, GAN_I32, "is 0.5"}, {0x1p31, GAN_I32, "no i32"},
+        {NAN, GAN_I64, "nan"}, {0x1p63, GAN_I64, "no i64"}, {INFINITY, GAN_I32, "inf"}, {NAN, GAN_F32, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double     x[] = {0, cases[i].x};
+        GanTensor  t = {.elem = GAN_F64, .rank = 1, .dim = {2}, .data = x, .bytes = sizeof x}, *to;
+        GanError   err;
+        GanStatus  s = gan_tensor_convert(&t, cases[i].to, &to, &err);
+        char       what[32];
+        snprintf(what, sizeof what, "row %zu", i);
+        expect_error(what, s, cases[i].error ? GAN_WRONG : GAN_OK, &err, cases[i].error);
+        if (to && !isnan(x[1])) cr_expect(gan_tensor_get(to, 1) == (cases[i].to == GAN_F32 ? (double)(float)x[1] : x[1]), "%s", what);
+        gan_tensor_free(to);
+    }
+}
+
+Test(file, beneath)
+{
+    char folder[256];
+    make_folder(folder);
+    cr_assert(!mkdir(in_folder(folder, "in"), 0755) && !symlink("/etc", in_folder(folder, "in/out")));
+    put_file(in_folder(folder, "in/x"), "1", 1);
+    const char *in = in_folder(folder, "in");
+    GanError    err;
+    GanStatus   s = file_beneath(in, "x", &err);
+    if (s == GAN_WORLD) cr_skip_test("openat2 is not there");
+    expect_error("inside", s, GAN_OK, &err, "");
+    expect_error("missing", file_beneath(in, "y/z", &err), GAN_OK, &err, "");
+    expect_error("in and out", file_beneath(in, "../in/x", &err), GAN_WRONG, &err, "leads outside");
+    expect_error("up", file_beneath(in, "../x", &err), GAN_WRONG, &err, "leads outside");
+    expect_error("absolute", file_beneath(in, "/etc/passwd", &err), GAN_WRONG, &err, "leads outside");
+    expect_error("link", file_beneath(in, "out/passwd", &err), GAN_WRONG, &err, "leads outside");
+    drop_folder(folder);
+}
+
+Test(error, text)
+{
+    char     text[GAN_ERROR_TEXT], path[600];
+    GanError err;
+    memset(path, 'p', sizeof path);
+    memcpy(path + 590, "/end.npy", 9);
+    gan_error_in(&err, GAN_WRONG, path, "what\n%d", 7);
+    gan_error_byte(&err, GAN_WRONG, 12);
+    gan_error_text(&err, text);
+    cr_expect(!strncmp(text, "...ppp", 6) && strstr(text, "/end.npy: what?7 (at byte 12)"), "%s", text);
+    gan_error(&err, GAN_WORLD, "plain");
+    cr_expect_str_eq(gan_error_text(&err, text), "plain");
+}

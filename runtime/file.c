@@ -1,0 +1,297 @@
+/* file.c - see file.h. */
+#include "runtime/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/openat2.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Package {
+    const char *folder, *name;
+} Package;
+
+static const Package packages[] = {
+    {"/usr/share/datasets/fashion-mnist/", "dataset-fashion-mnist"},
+};
+
+static GanStatus missing(const char *path, GanError *err)
+{
+    for (size_t i = 0; i < sizeof packages / sizeof *packages; i++)
+        if (!strncmp(path, packages[i].folder, strlen(packages[i].folder)))
+            return gan_error_in(err, GAN_WRONG, path, "no such file; the Debian package %s brings it (apt-get install %s)",
+                                packages[i].name, packages[i].name);
+    return gan_error_in(err, GAN_WRONG, path, "no such file");
+}
+
+static GanStatus cannot_open(const char *path, int why, GanError *err)
+{
+    switch (why) {
+    case ENOENT: return missing(path, err);
+    case ENOTDIR: return gan_error_in(err, GAN_WRONG, path, "no such file: a part of its path is not a folder");
+    case EACCES:
+    case EPERM: return gan_error_in(err, GAN_WRONG, path, "this file may not be read (permission denied)");
+    case ENAMETOOLONG:
+    case ELOOP:
+    case ENXIO: return gan_error_in(err, GAN_WRONG, path, "cannot be opened: %s", strerror(why));
+    default: return gan_error_in(err, GAN_WORLD, path, "cannot be opened: %s", strerror(why));
+    }
+}
+
+GanStatus file_open(const char *path, int *fd, int64_t *bytes, GanError *err)
+{
+    struct stat st;
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);     /* NONBLOCK: a pipe must not make us wait */
+    if (*fd < 0) return cannot_open(path, errno, err);
+    GanStatus s = GAN_OK;
+    if (fstat(*fd, &st)) s = gan_error_in(err, GAN_WORLD, path, "cannot be looked at: %s", strerror(errno));
+    else if (S_ISDIR(st.st_mode)) s = gan_error_in(err, GAN_WRONG, path, "this is a folder, and a file is wanted");
+    else if (!S_ISREG(st.st_mode)) s = gan_error_in(err, GAN_WRONG, path, "this is not a regular file");
+    if (s) {
+        close(*fd);
+        *fd = -1;
+        return s;
+    }
+    *bytes = st.st_size;
+    return GAN_OK;
+}
+
+static ssize_t read_fully(int fd, char *to, size_t n)
+{
+    size_t got = 0;
+    while (got < n) {
+        ssize_t r = read(fd, to + got, n - got);
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return -1;
+        if (r == 0) break;
+        got += (size_t)r;
+    }
+    return (ssize_t)got;
+}
+
+GanStatus file_read_all(const char *path, int64_t most, char **data, size_t *n, GanError *err)
+{
+    int     fd;
+    int64_t bytes;
+    *data = NULL;
+    GanStatus s = file_open(path, &fd, &bytes, err);
+    if (s) return s;
+    if (bytes > most) {
+        close(fd);
+        return gan_error_in(err, GAN_WRONG, path, "the file has %" PRId64 " bytes; at most %" PRId64 " can be read", bytes, most);
+    }
+    char   *memory = malloc((size_t)bytes + 1);
+    ssize_t got = memory ? read_fully(fd, memory, (size_t)bytes) : -1;
+    int     why = memory ? errno : ENOMEM;
+    close(fd);
+    if (got < 0) {
+        free(memory);
+        return gan_error_in(err, GAN_WORLD, path, "cannot be read: %s", strerror(why));
+    }
+    memory[got] = 0;
+    *data = memory;
+    *n = (size_t)got;
+    return GAN_OK;
+}
+
+GanStatus file_beneath(const char *folder, const char *path, GanError *err)
+{
+    int root = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) return cannot_open(folder, errno, err);
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
+    int  why = fd < 0 ? errno : 0;
+    if (fd >= 0) close((int)fd);
+    close(root);
+    if (!why || why == ENOENT || why == ENOTDIR) return GAN_OK;
+    if (why == EXDEV) return gan_error_in(err, GAN_WRONG, path, "this leads outside %s", folder);
+    return gan_error_in(err, why == ENOSYS ? GAN_WORLD : GAN_WRONG, path, "cannot be looked up: %s", strerror(why));
+}
+
+/* ---- folders ---------------------------------------------------------------------------------------------------- */
+
+static GanStatus make_one(const char *path, GanError *err)
+{
+    struct stat st;
+    if (!mkdir(path, 0777)) return GAN_OK;
+    int why = errno;
+    if (!stat(path, &st)) {
+        if (S_ISDIR(st.st_mode)) return GAN_OK;
+        return gan_error_in(err, GAN_WRONG, path, "a folder is wanted here, and there is a file");
+    }
+    return gan_error_in(err, GAN_WORLD, path, "the folder cannot be made: %s", strerror(why));
+}
+
+GanStatus file_make_folder(const char *path, GanError *err)
+{
+    char part[FILE_PATH_MAX];
+    if (!*path || strlen(path) >= sizeof part) return gan_error_in(err, GAN_WRONG, path, "not a folder's name");
+    strcpy(part, path);
+    for (char *c = part + 1; *c; c++) {
+        if (*c != '/') continue;
+        *c = 0;
+        GanStatus s = make_one(part, err);
+        *c = '/';
+        if (s) return s;
+    }
+    return make_one(part, err);
+}
+
+/* ---- a new file ------------------------------------------------------------------------------------------------- */
+
+static GanStatus failed(const FileNew *f, const char *what, int why, GanError *err)
+{
+    bool theirs = why == ENOENT || why == ENOTDIR || why == EACCES || why == EPERM || why == ENAMETOOLONG || why == EISDIR;
+    return gan_error_in(err, theirs ? GAN_WRONG : GAN_WORLD, f->path, "%s: %s", what, strerror(why));
+}
+
+static int folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (int)(slash - path) + 1 : 0;
+}
+
+/* ".tmp-NAME-PID-RANDOM" in the folder of the file itself: a rename must not cross file systems. */
+static GanStatus temp_name(FileNew *f, GanError *err)
+{
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = (uint32_t)(uintptr_t)f;      /* O_EXCL decides */
+    int folder = folder_length(f->path), n;
+    n = snprintf(f->temp, sizeof f->temp, "%.*s.tmp-%.180s-%ld-%08" PRIx32, folder, f->path, f->path + folder, (long)getpid(),
+                 random);
+    if (n < 0 || (size_t)n >= sizeof f->temp) return failed(f, "cannot be written", ENAMETOOLONG, err);
+    return GAN_OK;
+}
+
+GanStatus file_new_begin(FileNew *f, const char *path, int64_t expected, bool lasting, GanError *err)
+{
+    f->fd = -1;
+    f->lasting = lasting;
+    f->path[0] = f->temp[0] = 0;
+    if (strlen(path) >= sizeof f->path) return gan_error_in(err, GAN_WRONG, path, "the path is too long");
+    strcpy(f->path, path);
+    if (!path[folder_length(path)]) return gan_error_in(err, GAN_WRONG, path, "a file's name is wanted");
+    for (int tries = 0; tries < 16; tries++) {
+        GanStatus s = temp_name(f, err);
+        if (s) return s;
+        f->fd = open(f->temp, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (f->fd >= 0 || errno != EEXIST) break;
+    }
+    if (f->fd < 0) {
+        f->temp[0] = 0;
+        return failed(f, "cannot be written", errno, err);
+    }
+    if (expected > 0 && fallocate(f->fd, 0, 0, expected) && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR) {
+        GanStatus s = failed(f, "there is no room for it", errno, err);
+        file_new_abort(f);
+        return s;
+    }
+    return GAN_OK;
+}
+
+GanStatus file_new_write(FileNew *f, const void *data, size_t n, GanError *err)
+{
+    const char *at = data;
+    while (n) {
+        ssize_t w = write(f->fd, at, n);
+        if (w < 0 && errno == EINTR) continue;
+        if (w < 0) {
+            GanStatus s = failed(f, "cannot be written", errno, err);
+            file_new_abort(f);
+            return s;
+        }
+        at += w;
+        n -= (size_t)w;
+    }
+    return GAN_OK;
+}
+
+static int sync_folder(const char *path)
+{
+    char folder[FILE_PATH_MAX] = ".";
+    int  n = folder_length(path), why = 0;
+    if (n) memcpy(folder, path, (size_t)n), folder[n] = 0;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return errno;
+    if (fsync(fd) && errno != EINVAL) why = errno;
+    close(fd);
+    return why;
+}
+
+/* A file whose fsync failed is never synced again: what was lost would then be reported as written (Rebello et al., 2020). */
+static GanStatus finish_content(FileNew *f, GanError *err)
+{
+    if (f->fd < 0) return GAN_OK;
+    int why = f->lasting && fsync(f->fd) ? errno : 0;
+    if (close(f->fd) && !why && errno != EINTR) why = errno;
+    f->fd = -1;
+    if (!why) return GAN_OK;
+    GanStatus s = failed(f, "cannot be written", why, err);
+    file_new_abort(f);
+    return s;
+}
+
+/* renameat2 is missing on some file systems; link has the same "only if the name is free" there. */
+static int rename_if_free(const char *from, const char *to)
+{
+    if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE)) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return errno;
+    if (link(from, to)) return errno;
+    unlink(from);
+    return 0;
+}
+
+static GanStatus take_place(FileNew *f, bool replace, bool *taken, GanError *err)
+{
+    GanStatus s = finish_content(f, err);
+    if (s) return s;
+    int why = replace ? (rename(f->temp, f->path) ? errno : 0) : rename_if_free(f->temp, f->path);
+    if (!replace && why == EEXIST) {
+        *taken = true;
+        return GAN_OK;
+    }
+    if (why) {
+        s = failed(f, "cannot be put in its place", why, err);
+        file_new_abort(f);
+        return s;
+    }
+    f->temp[0] = 0;
+    why = f->lasting ? sync_folder(f->path) : 0;
+    return why ? failed(f, "its folder cannot be synced", why, err) : GAN_OK;
+}
+
+GanStatus file_new_end(FileNew *f, GanError *err) { return take_place(f, true, NULL, err); }
+
+GanStatus file_new_end_unless_there(FileNew *f, bool *taken, GanError *err)
+{
+    *taken = false;
+    return take_place(f, false, taken, err);
+}
+
+void file_new_rename(FileNew *f, const char *path) { snprintf(f->path, sizeof f->path, "%s", path); }
+
+void file_new_abort(FileNew *f)
+{
+    if (f->fd >= 0) close(f->fd);
+    if (f->temp[0]) unlink(f->temp);
+    f->fd = -1;
+    f->temp[0] = 0;
+}
+
+GanStatus file_write(const char *path, const void *data, size_t n, bool lasting, GanError *err)
+{
+    FileNew   f;
+    GanStatus s = file_new_begin(&f, path, (int64_t)n, lasting, err);
+    if (!s) s = file_new_write(&f, data, n, err);
+    if (!s) s = file_new_end(&f, err);
+    return s;
+}
