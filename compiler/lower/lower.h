@@ -1,0 +1,66 @@
+/* lower.h - from the tree to the tensor IR and the program the runtime walks.
+ *
+ * Lowering is a partial evaluator: everything but tensors is a value of compile time. Functions, layers, nets,
+ * distributions, comparisons and optimisers are applied and inlined until one typed tensor program is left, and samples get
+ * their axes on the way. What is wrong with a program is reported and lowering goes on, so that one run finds more than one
+ * mistake.
+ *
+ *     LowerResult r;
+ *     if (!lower_program(arena, file, &options, diags, &r)) ...       the diagnostics say why
+ *     passes over r.ir, then an engine for it; the trainer walks r.program
+ *
+ * Functions of r.ir and r.program have the same index. Data files named by the program are read here, once. */
+#pragma once
+#include "compiler/ir/ir.h"
+#include "lang/source/diag.h"
+#include "runtime/program.h"
+
+typedef struct LowerSetting { const char *name, *value; } LowerSetting;   /* --set name=value: overrides a top-level let */
+
+typedef struct LowerOptions {
+    IrElem               real;                              /* IR_F32, or IR_F64 for --f64 */
+    const char          *folder;                            /* of the program's file: imports and data files are relative to it; NULL: here */
+    const LowerSetting  *setting;
+    int                  n_settings;
+    bool                 allow_extern;
+} LowerOptions;
+
+/* What an update or another statement does, in the words of the game: `gan explain --stage game`. */
+typedef struct GameLine {
+    int          fn;                                        /* its function */
+    Span         at;
+    const char  *what;                                      /* "update", "report", "plot", ... */
+    const char  *name;                                      /* the loss as written, or the report's name */
+    const char **moves;   int n_moves;                      /* players */
+    const char **reads;   int n_reads;                      /* other players whose parameters it depends on */
+    const char **draws;   int n_draws;                      /* data and models it draws from */
+    int64_t      batch;                                     /* 0: none */
+} GameLine;
+
+typedef struct GamePlayer {
+    const char *name, *kind;                                /* "net", "implicit", "prescribed" */
+    int64_t     parameters;                                 /* numbers, over all its tensors */
+    bool        updated;
+} GamePlayer;
+
+typedef struct Lower Lower;
+
+typedef struct LowerResult {
+    IrModule   *ir;
+    GanProgram *program;
+    GameLine   *line;    int n_lines;
+    GamePlayer *player;  int n_players;
+    Lower      *lower;                                      /* for the calls below */
+} LowerResult;
+
+/* `file` may be NULL: an empty program that imports the whole library (gan eval without FILE). Everything lives in the arena,
+ * but the data tensors: lower_free. False after an error; *out may be handed to lower_free all the same. */
+bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out);
+void lower_free(LowerResult *r);
+
+/* Adds a function whose outputs are the value of an expression in the scope of the program: one output, or one a field. -1 after an
+ * error. Pointers into *r (program, its tables) are renewed. */
+int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags);
+
+/* Adds a function that draws n samples of the expression's distribution ("G", "G(y: 3)"), one output [n, ...] a field. */
+int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags *diags);
