@@ -92,7 +92,8 @@ static void print_attributes(Printer *p, const Ast *n)
 #define TEXT(f)    if (it->f) print_name(p, #f, it->f);
 #define FLAG(f)    if (it->f) text_add(p->out, " " #f);
 #define INT(f)     if (it->f) text_printf(p->out, " " #f "=%lld", (long long)it->f);
-#define REAL(f)    text_add(p->out, " " #f "="), text_f64(p->out, it->f);
+#define LONG(f)
+#define REAL(f)
 #define ENUM(T, f) text_printf(p->out, " %s", T##_name(it->f));
 #define AST(KIND, member, class, fields)                \
     case AST_##KIND: {                                  \
@@ -113,6 +114,7 @@ static void print_attributes(Printer *p, const Ast *n)
 #undef TEXT
 #undef FLAG
 #undef INT
+#undef LONG
 #undef REAL
 #undef ENUM
 }
@@ -127,6 +129,7 @@ static void print_below(Printer *p, const Ast *n)
 #define TEXT(f)
 #define FLAG(f)
 #define INT(f)
+#define LONG(f)
 #define REAL(f)
 #define ENUM(T, f)
 #define AST(KIND, member, class, fields)                \
@@ -148,6 +151,7 @@ static void print_below(Printer *p, const Ast *n)
 #undef TEXT
 #undef FLAG
 #undef INT
+#undef LONG
 #undef REAL
 #undef ENUM
 }

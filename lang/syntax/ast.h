@@ -65,6 +65,7 @@ struct Ast {
 #define SPAN(f)    Span f;
 #define FLAG(f)    bool f;
 #define INT(f)     int64_t f;
+#define LONG(f)    int64_t f;
 #define REAL(f)    double f;
 #define ENUM(T, f) T f;
 #define AST(KIND, member, class, fields) struct { fields } member;
@@ -78,6 +79,7 @@ struct Ast {
 #undef SPAN
 #undef FLAG
 #undef INT
+#undef LONG
 #undef REAL
 #undef ENUM
     };

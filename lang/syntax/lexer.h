@@ -1,0 +1,67 @@
+/* lexer.h - tokens. Lexer: the words of the text. Layout: the same with newlines resolved, soft keywords decided and
+ * brackets matched, which is what the grammar reads. Token kinds are the TK_ numbers of the grammar; 0 is the end. */
+#pragma once
+#include "base/array.h"
+#include "lang/source/diag.h"
+
+typedef struct {
+    int      kind;
+    uint32_t begin, end;
+} Token;
+
+enum { LEX_NEWLINE = 1000 };                                 /* only from lex_next */
+
+/* Text of a ## comment, for what starts at byte `begin`. */
+typedef struct {
+    uint32_t    begin;
+    const char *text;
+    bool        detached;                                    /* a blank line follows */
+} Doc;
+
+typedef struct {
+    Arena               *arena;
+    const SourceFile    *f;
+    Diags               *diags;
+    const unsigned char *text, *cur, *lim, *mar, *tok;
+    bool                 quiet;                              /* looking ahead: report nothing, keep no docs */
+    bool                 failed, troubled;                   /* ever; since the last statement end */
+    bool                 after_dot;                          /* any word is a field's name now */
+    uint32_t             stray_end, string_end;
+    const char          *doc;                                /* waiting for its token */
+    int                  newlines_after_doc;
+    bool                 line_start;
+    ARRAY(Doc) docs;
+} Lexer;
+
+void  lex_init(Lexer *lx, Arena *a, const SourceFile *f, Diags *diags);
+Token lex_next(Lexer *lx);
+
+enum { MAX_NESTING = 200 };
+
+typedef struct {
+    Token    at;
+    bool     prefix;                                         /* E[..], fn(..), after {..}: what follows goes on */
+    uint32_t stmt_begin;                                     /* of the statement around it */
+} Bracket;
+
+typedef struct {
+    Lexer    lx;
+    Token    prev, held;
+    bool     has_held, continues, ended;
+    bool     broken;                                         /* brackets do not match: reported, the statement is lost */
+    bool     too_deep;                                       /* reported; nothing more can be read */
+    uint32_t stmt_begin;
+    int      after;                                          /* 1 + depth at which `after` waits for its {, or 0 */
+    int      n_open;
+    Bracket  open[MAX_NESTING];
+} Layout;
+
+void  layout_init(Layout *l, Arena *a, const SourceFile *f, Diags *diags);
+Token layout_next(Layout *l);
+
+/* After a syntax error at `bad`: skips the rest of the statement it is in. The next token is what follows; the END of the
+ * statement, which is returned, must be given to the parser. */
+Token layout_skip_statement(Layout *l, Token bad);
+
+/* Could more text complete this? An open bracket or an operator at the end. Reports nothing. */
+bool layout_unfinished(Arena *a, const SourceFile *f);

@@ -1,0 +1,100 @@
+/* parse.c - drives the grammar: tokens from layout.c in, the tree out, and a fresh start at the next statement after an error.
+ *
+ * On a syntax error the grammar drops what it had of the statement (`stmts error END`), the layout skips the rest of it, and
+ * the END that follows sets both going again. Once failed, always failed: no tree comes out then. Start at parse(). */
+#include "lang/syntax/parser.h"
+
+#include "grammar.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+Diag *parse_error(Parser *p, Span at, DiagCode code, const char *fmt, ...)
+{
+    p->failed = true;
+    if (p->muted) return &p->nobody;
+    char    text[1000];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return diag_error(p->diags, at, code, "%s", text);
+}
+
+static void feed(Parser *p, Token t)
+{
+    p->before = p->token;
+    p->token = t;
+    p->n_states = SyntaxStates(p->lemon, p->states, KNOWN_STATES);
+    p->errored = p->synced = false;
+    Syntax(p->lemon, t.kind, t);
+}
+
+/* Prefix operators wait on the grammar's stack, so it bounds them. */
+static bool too_deep(Parser *p, Token t)
+{
+    if (SyntaxDepth(p->lemon) < MAX_STACK) return false;
+    parse_error(p, span_of(p->f, t.begin, t.end), E028, "nested deeper than %d operators", AST_MAX_DEPTH);
+    p->muted = true;
+    return true;
+}
+
+static void recover(Parser *p, Token bad)
+{
+    Token end = layout_skip_statement(&p->layout, bad);
+    if (!p->stop) feed(p, end);
+}
+
+/* Gives one token to the grammar; false at the end. */
+static bool step(Parser *p)
+{
+    Token t = layout_next(&p->layout);
+    if (p->layout.too_deep) return false;
+    if (p->layout.broken || too_deep(p, t)) {
+        feed(p, (Token){TK_BROKEN, t.begin, t.end});
+        recover(p, t);
+        return !p->stop;
+    }
+    feed(p, t);
+    if (p->errored && !p->synced && t.kind != 0) recover(p, t);
+    return t.kind != 0 && !p->stop;
+}
+
+static Ast *parse(Parser *p, int mode, Arena *a, const SourceFile *f, Diags *diags)
+{
+    p->arena = a;
+    p->f = f;
+    p->diags = diags;
+    p->failed = !source_check_bytes(f, diags);
+    layout_init(&p->layout, a, f, diags);
+    p->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    p->lemon = SyntaxAlloc(malloc, p);
+    if (p->lemon && p->c_locale) {
+        feed(p, (Token){mode, 0, 0});
+        while (step(p)) {}
+    }
+    if (p->lemon) SyntaxFree(p->lemon, free);
+    if (p->c_locale) freelocale(p->c_locale);
+    bool ok = p->accepted && !p->failed && !p->layout.lx.failed && p->result;
+    return ok ? p->result : NULL;
+}
+
+Ast *parse_file(Arena *a, const SourceFile *f, Diags *diags)
+{
+    Parser *p = arena_new_of(a, Parser);
+    return parse(p, TK_FILE, a, f, diags);
+}
+
+Ast *parse_expression(Arena *a, const SourceFile *f, Diags *diags)
+{
+    Parser *p = arena_new_of(a, Parser);
+    return parse(p, TK_EXPRESSION, a, f, diags);
+}
+
+Ast *parse_entry(Arena *a, const SourceFile *f, Diags *diags, bool *unfinished)
+{
+    if (unfinished && (*unfinished = layout_unfinished(a, f))) return NULL;
+    Parser *p = arena_new_of(a, Parser);
+    p->is_entry = true;
+    return parse(p, TK_FILE, a, f, diags);
+}

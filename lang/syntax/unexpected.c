@@ -1,0 +1,199 @@
+/* unexpected.c - the wording of syntax errors: what was found, what could have stood there, and what was perhaps meant.
+ *
+ * The states of the grammar from before the token are asked about every kind of token in turn; kinds that come together are
+ * named together ("an expression"). Start at unexpected_token(). */
+#include "lang/syntax/parser.h"
+
+#include "grammar.h"
+
+#include <string.h>
+
+/* Kinds that a user sees, in the order in which they are listed; a group is asked about by its first kind. */
+static const struct {
+    int         kind;
+    const char *shown;
+} shown_kinds[] = {
+    {TK_RPAREN, "')'"},      {TK_RBRACK, "']'"},     {TK_LBRACE, "'{'"},       {TK_COMMA, "','"},        {TK_COLON, "':'"},
+    {TK_IS, "'='"},          {TK_TILDE, "'~'"},      {TK_ARROW, "'->'"},       {TK_ADDS, "'+='"},        {TK_IN, "in"},
+    {TK_WITH, "with"},       {TK_ELSE, "else"},      {TK_DOTDOT, "'..'"},      {TK_MINIMIZE, "minimize"}, {TK_MAXIMIZE, "maximize"},
+    {TK_ALONG, "along"},     {TK_PROJECT, "project"}, {TK_INTO, "into"},       {TK_DECAY, "decay"},      {TK_BY, "by"},
+    {TK_STEPS, "steps"},     {TK_BATCH, "batch"},    {TK_FROM, "from"},        {TK_WHEN, "when"},        {TK_SIMULATOR, "simulator"},
+};
+
+typedef struct {
+    Parser *p;
+    Text    text;
+    int     n;
+} Listing;
+
+static bool accepts(const Parser *p, int kind) { return SyntaxAccepts(p->states, p->n_states, kind); }
+
+static bool is_word_kind(int kind)
+{
+    switch (kind) {
+    case TK_SIMULATOR: case TK_MINIMIZE: case TK_MAXIMIZE: case TK_ALONG: case TK_PROJECT: case TK_INTO: case TK_DECAY:
+    case TK_BY: case TK_STEPS: case TK_BATCH: case TK_FROM: case TK_WHEN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* "a, b or c" needs to know the last: so each item waits until the next is known. */
+static void list(Listing *l, const char **waiting, const char *item)
+{
+    if (*waiting) text_printf(&l->text, "%s%s", l->n++ ? ", " : "", *waiting);
+    *waiting = item;
+}
+
+/* What could have come, or "" if too much could. */
+static const char *expected(Parser *p)
+{
+    Listing     l = {p, text_in(p->arena), 0};
+    const char *waiting = NULL;
+    bool        expr = accepts(p, TK_NUMBER), op = accepts(p, TK_PLUS), name = !expr && accepts(p, TK_ID);
+    for (size_t i = 0; i < sizeof shown_kinds / sizeof *shown_kinds; i++) {
+        int kind = shown_kinds[i].kind;
+        if (is_word_kind(kind) && (expr || name)) continue;              /* falls back to a name */
+        if (kind == TK_LBRACE && expr) continue;
+        if (kind == TK_DOTDOT && (expr || op)) continue;
+        if (accepts(p, kind)) list(&l, &waiting, shown_kinds[i].shown);
+    }
+    if (name) list(&l, &waiting, "a name");
+    if (!expr && accepts(p, TK_STRING)) list(&l, &waiting, "a string");
+    if (accepts(p, TK_LET))
+        list(&l, &waiting, "a statement");
+    else if (expr)
+        list(&l, &waiting, "an expression");
+    if (op) list(&l, &waiting, "an operator");
+    if (accepts(p, TK_END) && p->token.kind != TK_END) list(&l, &waiting, "the end of the line");
+    if (waiting) text_printf(&l.text, "%s%s", l.n ? " or " : "", waiting);
+    return text_str(&l.text);
+}
+
+static const char *found(Parser *p, Token t)
+{
+    enum { MUCH = 40 };
+    const char *s = p->f->text + t.begin;
+    if (t.begin >= p->f->n) return "end of the text";
+    if (t.kind == TK_END && *s != ';' && *s != '}') return "end of the line";
+    if (t.kind == TK_STRING) return "string";
+    uint32_t n = t.end - t.begin;
+    if (n <= MUCH) return arena_printf(p->arena, "'%.*s'", (int)n, s);
+    n = MUCH;
+    while (n > 0 && (s[n] & 0xC0) == 0x80) n--;
+    return arena_printf(p->arena, "'%.*s...'", (int)n, s);
+}
+
+/* ---- hints */
+
+static bool text_is(const Parser *p, uint32_t begin, const char *word)
+{
+    size_t n = strlen(word);
+    if (begin + n > p->f->n || memcmp(p->f->text + begin, word, n) != 0) return false;
+    char next = p->f->text[begin + n];
+    return !((next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z') || (next >= '0' && next <= '9') || next == '_' || (next & 0x80));
+}
+
+static const struct {
+    const char *word, *hint;
+} other_languages[] = {
+    {"return", "the last expression of a block is its value"},
+    {"while", "a loop with a condition is fold(init, n, fn(s, t) ..., until: fn(s) ...)"},
+    {"var", "write let x = e, or state x = e for what changes"},
+    {"const", "write let x = e"},
+    {"function", "write def f(x) = e"},
+    {"func", "write def f(x) = e"},
+    {"lambda", "write fn(x) e"},
+    {"elif", "write else if"},
+    {"elseif", "write else if"},
+    {"print", "write report name = e"},
+    {"class", "a record is (x: a, y: b); functions and players are def, layer, net, implicit"},
+    {"from", "write import module"},
+    {"generator", "a generator is an implicit model: implicit G(z: real[64] ~ Normal(0, 1)) -> real[2] { ... }"},
+    {"discriminator", "a critic is a net: net D(x: real[2]) -> real { ... }"},
+    {"train", "write alternate 1000 steps, batch 64 { ... }"},
+};
+
+/* Words that open a statement, with its form; they were taken as names because what follows did not fit. */
+static const struct {
+    const char *word, *form;
+} forms[] = {
+    {"import", "import nn, optim"},
+    {"data", "data d = e"},
+    {"layer", "layer Dense(n: int)(x: real[m]) -> real[n] { ... }"},
+    {"net", "net D(x: real[2]) -> real { ... }"},
+    {"implicit", "implicit G(z: real[64] ~ Normal(0, 1)) -> real[2] { ... }"},
+    {"prescribed", "prescribed P(z: real[20] ~ Normal(0, 1)) -> real[784] { ... }"},
+    {"distribution", "distribution d(a, b) -> real { sample = ... }"},
+    {"bijector", "bijector B(...) { forward(z) = ... }"},
+    {"comparison", "comparison name(p, q, T) { critic = ... }"},
+    {"optimizer", "optimizer name(lr)(w, g) { w := ... }"},
+    {"metric", "metric m(p, q) = e"},
+    {"extern", "extern simulator s(theta: real[3]) -> real[20] from \"lib.so\""},
+    {"compare", "compare c = name(p, q, D)"},
+    {"loss", "loss L = e"},
+    {"param", "param w: real[m, n] ~ p"},
+    {"state", "state u: real[n] = e"},
+    {"alternate", "alternate 1000 steps, batch 64 { ... }"},
+    {"repeat", "repeat 5 { ... }"},
+    {"every", "every 100 { ... }"},
+    {"simultaneous", "simultaneous { update ... }"},
+    {"extragradient", "extragradient { update ... }"},
+    {"update", "update D minimize e with adam(1e-4)"},
+    {"average", "average G into G_ema decay 0.999"},
+    {"copy", "copy F into F_t"},
+    {"report", "report w = e"},
+    {"plot", "plot p = scatter(d, G)"},
+    {"image", "image p = grid(G)"},
+    {"stop", "stop when w < 0.01"},
+};
+
+static const char *hint_of_first_word(const Parser *p)
+{
+    uint32_t begin = p->layout.stmt_begin;
+    for (size_t i = 0; i < sizeof other_languages / sizeof *other_languages; i++)
+        if (text_is(p, begin, other_languages[i].word)) return other_languages[i].hint;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (text_is(p, begin, forms[i].word)) return forms[i].form;
+    return NULL;
+}
+
+static const char *hint_of_place(const Parser *p, Token t)
+{
+    const char *text = p->f->text;
+    if (t.kind == TK_IS && accepts(p, TK_EQ)) return "== compares";
+    if (t.kind == TK_DOT && t.end < p->f->n && text[t.end] >= '0' && text[t.end] <= '9') return "a number starts with a digit: 0.5";
+    if (p->before.kind == TK_DOT && p->before.begin > 0 && text[p->before.begin - 1] >= '0' && text[p->before.begin - 1] <= '9')
+        return "a number does not end in a point: 1.0, or 1";
+    if (t.kind == TK_ASSIGN && accepts(p, TK_IS)) return "a declaration has =; := changes a state";
+    return NULL;
+}
+
+/* The bracket around a token that starts a line: probably it should have been closed before. */
+static void note_open_bracket(Parser *p, Diag *d, Token t)
+{
+    const Layout *l = &p->layout;
+    int           n = l->n_open;
+    if (n > 0 && l->open[n - 1].at.begin == t.begin) n--;
+    if (n == 0 || l->open[n - 1].at.kind == TK_LBRACE) return;
+    Span open = span_of(p->f, l->open[n - 1].at.begin, l->open[n - 1].at.end);
+    if (source_place(p->f, open.begin).line < source_place(p->f, t.begin).line) diag_note(d, open, "opened here, and still open");
+}
+
+static bool at_statement_start(const Parser *p, Token t) { return p->layout.stmt_begin == t.begin; }
+
+void unexpected_token(Parser *p)
+{
+    p->errored = p->failed = true;
+    Token t = p->token;
+    if (p->muted || p->layout.lx.troubled || p->layout.broken || p->layout.too_deep) return;
+
+    const char *what = found(p, t), *could = at_statement_start(p, t) ? "a statement" : expected(p);
+    Span        at = span_of(p->f, t.begin, t.end);
+    Diag       *d = *could ? parse_error(p, at, E020, "unexpected %s; expected %s", what, could) : parse_error(p, at, E020, "unexpected %s", what);
+    const char *hint = hint_of_place(p, t);
+    if (!hint) hint = hint_of_first_word(p);
+    if (hint) diag_hint(d, "%s", hint);
+    note_open_bracket(p, d, t);
+}
