@@ -1,0 +1,62 @@
+/* cmd_test.c - `gan test`: runs programs and holds them to their own `expect` lines. A line that does not hold fails, and so
+ * does a program that cannot run, or that promises nothing. The last line is "N passed, N failed". */
+#include "compiler/driver/nonfinite.h"
+#include "compiler/driver/session.h"
+#include "runtime/trainer.h"
+
+#include <unistd.h>
+
+typedef struct { int passed, failed; } Tally;
+
+static void count_expects(const char *file, const TrainerResult *r, Tally *t)
+{
+    for (int i = 0; i < r->n_expects; i++) {
+        const TrainerExpect *e = &r->expect[i];
+        printf("%s:%u: expect %s: %s\n", file, e->node->line, e->node->name, !e->judged ? "never judged" : e->held ? "held" : "NOT held");
+        if (e->held) t->passed++;
+        else t->failed++;
+    }
+    for (int i = 0; i < r->n_reports; i++) printf("%s: %s = %.9g\n", file, r->report[i].name, r->report[i].value);
+    if (r->n_expects) return;
+    printf("%s: has no `expect` line\n", file);
+    t->failed++;
+}
+
+static int run_one(Session *s, const char *file, Tally *t)
+{
+    TrainerOptions options = {.steps = s->o->steps, .watch_signals = true, .progress_fd = s->o->quiet || !isatty(STDERR_FILENO) ? -1 : STDERR_FILENO,
+                              .progress_terminal = true, .progress_colour = s->o->color, .hooks = {.say = driver_say}};
+    TrainerResult  r;
+    GanError       err;
+    int            status = EXIT_DONE;
+    if (trainer_run(s->lowered.program, &s->engine, &s->state, &options, &r, &err)) {
+        status = driver_error(&err);
+        if (r.failed_fn >= 0) nonfinite_explain(s, r.failed_fn);
+    } else if (r.end == TRAINER_INTERRUPTED) status = r.interrupt;
+    else {
+        count_expects(file, &r, t);
+        printf("%s: %lld steps in %.1f s\n", file, (long long)r.rounds_here, r.seconds);
+    }
+    trainer_result_free(&r);
+    return status;
+}
+
+int cmd_test(const Options *o)
+{
+    Tally t = {0};
+    int   worst = EXIT_DONE;
+    for (int i = 0; i < o->n_operands && worst < EXIT_INTERRUPTED; i++) {
+        Session s;
+        int     status = session_open(&s, o, o->operands[i]);
+        if (status == EXIT_DONE) {
+            session_optimise(&s);
+            status = session_start(&s);
+        }
+        if (status == EXIT_DONE) status = run_one(&s, o->operands[i], &t);
+        session_close(&s);
+        if (status != EXIT_DONE) t.failed++;
+        if (status > worst) worst = status;
+    }
+    printf("%d passed, %d failed\n", t.passed, t.failed);
+    return worst != EXIT_DONE ? worst : t.failed ? EXIT_WRONG_PROGRAM : EXIT_DONE;
+}

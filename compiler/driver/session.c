@@ -1,0 +1,116 @@
+/* session.c - see session.h. */
+#include "compiler/driver/session.h"
+
+#include "compiler/interp/interp.h"
+#include "compiler/llvm/jit.h"
+#include "compiler/opt/pass.h"
+#include "runtime/checkpoint.h"
+#include "runtime/file.h"
+#include "runtime/safetensors.h"
+#include "runtime/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int driver_error(const GanError *err)
+{
+    char text[GAN_ERROR_TEXT];
+    fprintf(stderr, "gan: error: %s\n", gan_error_text(err, text));
+    return err->status == GAN_WRONG ? EXIT_WRONG_PROGRAM : EXIT_RUN_FAILED;
+}
+
+void driver_say(void *unused, const char *line)
+{
+    (void)unused;
+    fprintf(stderr, "gan: %s\n", line);
+}
+
+static LowerOptions lower_options(const Session *s)
+{
+    LowerOptions l = {.f64 = s->o->f64, .n_settings = s->o->n_settings};
+    LowerSetting *set = arena_array(s->arena, LowerSetting, s->o->n_settings + 1);
+    for (int i = 0; i < s->o->n_settings; i++) set[i] = (LowerSetting){s->o->settings[i].name, s->o->settings[i].value};
+    l.settings = set;
+    return l;
+}
+
+int session_open(Session *s, const Options *o, const char *file)
+{
+    *s = (Session){.o = o, .arena = arena_new()};
+    s->sources = sources_new(s->arena);
+    s->diags = diags_new(s->sources);
+    LowerOptions      l = lower_options(s);
+    const SourceFile *source = file ? source_read(s->sources, file, SPAN_NONE, s->diags) : source_add(s->sources, "<expression>", "", 0);
+    if (source) lower_program(s->arena, &l, source, s->diags, &s->lowered);
+    return session_report(s);
+}
+
+int session_report(const Session *s)
+{
+    Text out = text_in(s->arena);
+    if (s->o->json_diagnostics) diags_print_json(s->diags, &out);
+    else diags_print_text(s->diags, &out, s->o->color);
+    fputs(text_str(&out), stderr);
+    return diags_failed(s->diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
+}
+
+void session_optimise(Session *s)
+{
+    PassOptions p = {.portable = s->o->portable};
+    opt_run_module(s->lowered.module, &p);
+}
+
+int session_start(Session *s)
+{
+    GanError         err;
+    const IrModule  *m = s->lowered.module;
+    const GanProgram *p = s->lowered.program;
+    JitOptions       j = {.threads = s->o->threads};
+    GanStatus        st = s->o->interp ? interp_engine_new(m, p, &s->engine, &err) : jit_engine_new(m, p, &j, &s->engine, &err);
+    if (!st) st = state_new(p, s->o->seed, &s->state, &err);
+    return st ? driver_error(&err) : EXIT_DONE;
+}
+
+void session_close(Session *s)
+{
+    if (s->engine.free) s->engine.free(s->engine.self);
+    state_free(&s->state);
+    lower_free(&s->lowered);
+    arena_free(s->arena);
+}
+
+const char *session_folder(const Session *s) { return arena_printf(s->arena, "runs/%s", s->lowered.program->name); }
+
+static int fill_from(Session *s, const SafeFile *f, const char *path)
+{
+    GanError  err;
+    GanStatus st = state_load(s->lowered.program, &s->state, f, path, &err);
+    return st ? driver_error(&err) : EXIT_DONE;
+}
+
+int session_fill(Session *s, bool trained)
+{
+    GanError  err;
+    char      path[FILE_PATH_MAX] = "", folder[FILE_PATH_MAX];
+    SafeFile *f = NULL;
+    GanStatus st = GAN_OK;
+    snprintf(folder, sizeof folder, "%s/checkpoints", session_folder(s));
+    if (s->o->checkpoint) {
+        snprintf(path, sizeof path, "%s", s->o->checkpoint);
+        st = safetensors_read(path, false, &f, &err);
+    } else if (trained) {
+        st = checkpoint_newest(folder, NULL, NULL, &f, path, &err);
+        if (!st && f) fprintf(stderr, "gan: weights from %s\n", path);
+        if (!st && !f) fprintf(stderr, "gan: no checkpoint in %s; weights are untrained (--checkpoint FILE takes others)\n", folder);
+    }
+    if (st) return driver_error(&err);
+    if (f) {
+        int status = fill_from(s, f, path);
+        safetensors_free(f);
+        return status;
+    }
+    int init = s->lowered.program->init_fn;
+    st = init >= 0 ? s->engine.run(s->engine.self, init, &s->state, NULL, &err) : GAN_OK;
+    return st ? driver_error(&err) : EXIT_DONE;
+}

@@ -1,0 +1,37 @@
+/* session.h - one program on its way through the house: read, checked, lowered, optimised, and given an engine and a state.
+ *
+ * Every command is a few calls of these. Diagnostics and errors are printed here, on stderr, and nowhere else; functions
+ * return exit statuses. */
+#pragma once
+#include "compiler/driver/options.h"
+#include "compiler/lower/lower.h"
+#include "runtime/program.h"
+
+typedef struct Session {
+    const Options *o;
+    Arena         *arena;
+    Sources       *sources;
+    Diags         *diags;
+    LowerResult    lowered;                                 /* .module, .program */
+    GanEngine      engine;                                  /* after session_start */
+    GanState       state;
+} Session;
+
+/* Reads and lowers `file` ("-": stdin; NULL: the library alone). On an error everything found is printed. Close the session in every case. */
+int  session_open(Session *s, const Options *o, const char *file);
+/* Prints the diagnostics found so far; EXIT_WRONG_PROGRAM if there was an error. */
+int  session_report(const Session *s);
+/* Runs the passes over every function. After the last function was added. */
+void session_optimise(Session *s);
+/* The engine the options ask for, and a fresh state (not initialised). */
+int  session_start(Session *s);
+void session_close(Session *s);
+
+/* Fills the state: from --checkpoint, else from the newest checkpoint of the program's default folder if `trained`, else by the initialising function. */
+int  session_fill(Session *s, bool trained);
+
+/* The program's default folder for runs: "runs/NAME". */
+const char *session_folder(const Session *s);
+
+int  driver_error(const GanError *err);                     /* prints it, gives its exit status */
+void driver_say(void *unused, const char *line);            /* a line on stderr: the trainer's notes and warnings */
