@@ -66,7 +66,7 @@ static void print_found(const Session *session, const Search *s)
 
 void nonfinite_explain(Session *session, int fn)
 {
-    const IrModule   *m = session->lowered.module;
+    const IrModule   *m = session->lowered.ir;
     const GanProgram *p = session->lowered.program;
     const IrFn       *f = m->fns.v[fn];
     Search            s = {.m = m};

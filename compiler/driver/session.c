@@ -26,13 +26,17 @@ void driver_say(void *unused, const char *line)
     fprintf(stderr, "gan: %s\n", line);
 }
 
-static LowerOptions lower_options(const Session *s)
+static const char *folder_of(Arena *a, const char *file)
 {
-    LowerOptions l = {.f64 = s->o->f64, .n_settings = s->o->n_settings};
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    return slash ? arena_strn(a, file, slash == file ? 1 : (size_t)(slash - file)) : NULL;
+}
+
+static LowerOptions lower_options(const Session *s, const char *file)
+{
     LowerSetting *set = arena_array(s->arena, LowerSetting, s->o->n_settings + 1);
     for (int i = 0; i < s->o->n_settings; i++) set[i] = (LowerSetting){s->o->settings[i].name, s->o->settings[i].value};
-    l.settings = set;
-    return l;
+    return (LowerOptions){.real = s->o->f64 ? IR_F64 : IR_F32, .folder = folder_of(s->arena, file), .setting = set, .n_settings = s->o->n_settings};
 }
 
 int session_open(Session *s, const Options *o, const char *file)
@@ -40,10 +44,19 @@ int session_open(Session *s, const Options *o, const char *file)
     *s = (Session){.o = o, .arena = arena_new()};
     s->sources = sources_new(s->arena);
     s->diags = diags_new(s->sources);
-    LowerOptions      l = lower_options(s);
-    const SourceFile *source = file ? source_read(s->sources, file, SPAN_NONE, s->diags) : source_add(s->sources, "<expression>", "", 0);
-    if (source) lower_program(s->arena, &l, source, s->diags, &s->lowered);
+    LowerOptions      l = lower_options(s, file);
+    const SourceFile *source = file ? source_read(s->sources, file, SPAN_NONE, s->diags) : NULL;
+    if (source || !file) lower_program(s->arena, source, &l, s->diags, &s->lowered);
     return session_report(s);
+}
+
+int session_add(Session *s, const char *text, int64_t n)
+{
+    const SourceFile *source = source_add(s->sources, "<expression>", text, strlen(text));
+    int               fn = -1;
+    if (source) fn = n > 0 ? lower_sampler(&s->lowered, source, n, s->diags) : lower_expression(&s->lowered, source, s->diags);
+    session_report(s);
+    return fn;
 }
 
 int session_report(const Session *s)
@@ -58,13 +71,13 @@ int session_report(const Session *s)
 void session_optimise(Session *s)
 {
     PassOptions p = {.portable = s->o->portable};
-    opt_run_module(s->lowered.module, &p);
+    opt_run_module(s->lowered.ir, &p);
 }
 
 int session_start(Session *s)
 {
     GanError         err;
-    const IrModule  *m = s->lowered.module;
+    const IrModule  *m = s->lowered.ir;
     const GanProgram *p = s->lowered.program;
     JitOptions       j = {.threads = s->o->threads};
     GanStatus        st = s->o->interp ? interp_engine_new(m, p, &s->engine, &err) : jit_engine_new(m, p, &j, &s->engine, &err);

@@ -12,7 +12,7 @@ typedef struct Session {
     Arena         *arena;
     Sources       *sources;
     Diags         *diags;
-    LowerResult    lowered;                                 /* .module, .program */
+    LowerResult    lowered;                                 /* .ir, .program */
     GanEngine      engine;                                  /* after session_start */
     GanState       state;
 } Session;
@@ -21,6 +21,8 @@ typedef struct Session {
 int  session_open(Session *s, const Options *o, const char *file);
 /* Prints the diagnostics found so far; EXIT_WRONG_PROGRAM if there was an error. */
 int  session_report(const Session *s);
+/* Adds a function for an expression (n = 0), or for n draws of a distribution; -1 after printing what is wrong. */
+int  session_add(Session *s, const char *text, int64_t n);
 /* Runs the passes over every function. After the last function was added. */
 void session_optimise(Session *s);
 /* The engine the options ask for, and a fresh state (not initialised). */

@@ -1,0 +1,106 @@
+/* cmd_diff.c - `gan diff`: every function the schedule calls is run by both engines on the same state, and every byte they
+ * leave is compared. On a difference the first operation whose value differs is named, with its source line and both values. */
+#include "compiler/driver/session.h"
+#include "compiler/driver/firstdiff.h"
+#include "compiler/interp/interp.h"
+#include "compiler/llvm/jit.h"
+#include "runtime/state.h"
+#include "runtime/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Pair {                                       /* an engine that is two */
+    Session   *s;
+    GanEngine  interp;
+    GanState   shadow;                                      /* the interpreter's copy of the state */
+    GanState   before;                                      /* the state both started from */
+    int64_t    calls;
+} Pair;
+
+static size_t output_bytes(const GanOutput *o)
+{
+    size_t n = gan_elem_bytes(o->elem);
+    for (int d = 0; d < o->rank; d++) n *= (size_t)o->dim[d];
+    return n;
+}
+
+static GanStatus differ(Pair *p, int fn, const char *what, GanError *err)
+{
+    const char *name = p->s->lowered.program->function[fn].name;
+    firstdiff_print(p->s, fn, &p->before);
+    return gan_error(err, GAN_WORLD, "interpreter and compiled code differ in %s: %s (call %lld)", name, what, (long long)p->calls);
+}
+
+static GanStatus compare_states(Pair *p, int fn, const GanState *state, GanError *err)
+{
+    const GanProgram *g = p->s->lowered.program;
+    if (!memcmp(state->base, p->shadow.base, state->bytes)) return GAN_OK;
+    for (int i = 0; i < g->n_slots; i++) {
+        if (g->slot[i].kind == GAN_DATA) continue;
+        if (memcmp(state_slot(g, state, i), state_slot(g, &p->shadow, i), g->slot[i].bytes)) return differ(p, fn, g->slot[i].path, err);
+    }
+    return GAN_OK;
+}
+
+static GanStatus run_interp(Pair *p, int fn, void *const *out, GanError *err)
+{
+    const GanFunction *f = &p->s->lowered.program->function[fn];
+    void             **mine = calloc((size_t)f->n_outputs + 1, sizeof *mine);
+    GanStatus          st = mine ? GAN_OK : gan_error(err, GAN_WORLD, "no memory");
+    for (int i = 0; i < f->n_outputs && !st; i++)
+        if (!(mine[i] = malloc(output_bytes(&f->output[i]) + 1))) st = gan_error(err, GAN_WORLD, "no memory");
+    if (!st) st = p->interp.run(p->interp.self, fn, &p->shadow, mine, err);
+    for (int i = 0; i < f->n_outputs && !st && out; i++)
+        if (out[i] && memcmp(out[i], mine[i], output_bytes(&f->output[i]))) st = differ(p, fn, f->output[i].name, err);
+    for (int i = 0; mine && i < f->n_outputs; i++) free(mine[i]);
+    free(mine);
+    return st;
+}
+
+static GanStatus run_both(void *self, int fn, GanState *state, void *const *out, GanError *err)
+{
+    Pair     *p = self;
+    GanEngine jit = p->s->engine;
+    p->calls++;
+    memcpy(p->shadow.base, state->base, state->bytes);
+    memcpy(p->before.base, state->base, state->bytes);
+    GanStatus st = jit.run(jit.self, fn, state, out, err);
+    if (!st) st = run_interp(p, fn, out, err);
+    return st ? st : compare_states(p, fn, state, err);
+}
+
+static int compare(Session *s)
+{
+    const GanProgram *p = s->lowered.program;
+    Pair              pair = {.s = s};
+    GanEngine         both = {.self = &pair, .name = "both", .run = run_both};
+    TrainerOptions    t = {.steps = s->o->steps >= 0 ? s->o->steps : 100, .watch_signals = true, .progress_fd = -1, .hooks = {.say = driver_say}};
+    TrainerResult     r = {0};
+    GanError          err;
+    GanStatus         st = interp_engine_new(s->lowered.ir, p, &pair.interp, &err);
+    if (!st) st = state_new(p, s->o->seed, &pair.shadow, &err);
+    if (!st) st = state_new(p, s->o->seed, &pair.before, &err);
+    if (!st) st = trainer_run(p, &both, &s->state, &t, &r, &err);
+    if (!st && r.end == TRAINER_DONE) printf("same bits: %lld steps, %lld calls of %d functions\n", (long long)r.rounds, (long long)pair.calls, p->n_functions);
+    int status = st ? driver_error(&err) : r.end == TRAINER_INTERRUPTED ? r.interrupt : EXIT_DONE;
+    trainer_result_free(&r);
+    if (pair.interp.free) pair.interp.free(pair.interp.self);
+    state_free(&pair.shadow);
+    state_free(&pair.before);
+    return status;
+}
+
+int cmd_diff(const Options *o)
+{
+    Session s;
+    int     status = session_open(&s, o, o->operands[0]);
+    if (status == EXIT_DONE) {
+        session_optimise(&s);
+        status = session_start(&s);
+    }
+    if (status == EXIT_DONE) status = compare(&s);
+    session_close(&s);
+    return status;
+}

@@ -1,0 +1,37 @@
+/* cmd_eval.c - `gan eval`: the value of an expression in a program's scope, or in the library's. */
+#include "compiler/driver/outputs.h"
+
+static int show(Session *s, int fn)
+{
+    const GanFunction *f = &s->lowered.program->function[fn];
+    GanTensor        **out;
+    int                status = outputs_run(s, fn, &out);
+    if (status != EXIT_DONE) return status;
+    if (s->o->output && f->n_outputs == 1) status = outputs_write(s->o->output, out[0]);
+    else if (s->o->output) {
+        fprintf(stderr, "gan: %s has %d fields; write them one at a time (-e 'EXPR.field')\n", s->o->expression, f->n_outputs);
+        status = EXIT_WRONG_PROGRAM;
+    } else
+        for (int i = 0; i < f->n_outputs; i++) outputs_print(f->n_outputs > 1 ? f->output[i].name : NULL, out[i]);
+    outputs_free(s, fn, out);
+    return status;
+}
+
+int cmd_eval(const Options *o)
+{
+    if (!o->expression) {
+        fputs("gan: eval wants an expression: gan eval [FILE] -e EXPR\n", stderr);
+        return EXIT_WRONG_USAGE;
+    }
+    Session s;
+    int     status = session_open(&s, o, o->n_operands ? o->operands[0] : NULL), fn = -1;
+    if (status == EXIT_DONE && (fn = session_add(&s, o->expression, 0)) < 0) status = EXIT_WRONG_PROGRAM;
+    if (status == EXIT_DONE) {
+        session_optimise(&s);
+        status = session_start(&s);
+    }
+    if (status == EXIT_DONE) status = session_fill(&s, o->n_operands > 0);
+    if (status == EXIT_DONE) status = show(&s, fn);
+    session_close(&s);
+    return status;
+}

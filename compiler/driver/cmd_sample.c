@@ -1,0 +1,36 @@
+/* cmd_sample.c - `gan sample`: draws from a model, with a trained state, into a file. */
+#include "compiler/driver/outputs.h"
+
+static int draw(Session *s, int fn)
+{
+    const GanFunction *f = &s->lowered.program->function[fn];
+    GanTensor        **out;
+    int                status = outputs_run(s, fn, &out);
+    if (status != EXIT_DONE) return status;
+    if (f->n_outputs == 1) status = outputs_write(s->o->output, out[0]);
+    else {
+        fprintf(stderr, "gan: %s has %d fields; name one: 'd.x'\n", s->o->operands[1], f->n_outputs);
+        status = EXIT_WRONG_PROGRAM;
+    }
+    outputs_free(s, fn, out);
+    return status;
+}
+
+int cmd_sample(const Options *o)
+{
+    if (!o->output) {
+        fputs("gan: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", stderr);
+        return EXIT_WRONG_USAGE;
+    }
+    Session s;
+    int     status = session_open(&s, o, o->operands[0]), fn = -1;
+    if (status == EXIT_DONE && (fn = session_add(&s, o->operands[1], o->number)) < 0) status = EXIT_WRONG_PROGRAM;
+    if (status == EXIT_DONE) {
+        session_optimise(&s);
+        status = session_start(&s);
+    }
+    if (status == EXIT_DONE) status = session_fill(&s, true);
+    if (status == EXIT_DONE) status = draw(&s, fn);
+    session_close(&s);
+    return status;
+}

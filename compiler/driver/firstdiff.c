@@ -1,0 +1,110 @@
+/* firstdiff.c - see firstdiff.h. */
+#include "compiler/driver/firstdiff.h"
+
+#include "compiler/interp/interp.h"
+#include "compiler/llvm/jit.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A copy of the function without its commits, with every value of its body as a report. */
+static IrFn *probe_of(IrModule *m, const IrFn *f)
+{
+    IrFn    *probe = ir_fn(m, arena_printf(m->arena, "%s.probe", f->name), IR_FN_REPORT);
+    IrBlock *copy = ir_copy_block(m, &f->body);
+    probe->tick_slot = f->tick_slot;
+    probe->body = *copy;
+    int k = 0;
+    for (IrNode *n = probe->body.first; n; n = n->next) {
+        n->block = &probe->body;
+        for (int i = 0; i < n->n_results; i++) ir_report(m, probe, arena_printf(m->arena, "%d", k++), &n->result[i]);
+    }
+    return probe;
+}
+
+static GanOutput output_of(const IrModule *m, const IrReport *r)
+{
+    static const GanElem elem[] = {[IR_BOOL] = GAN_BOOL, [IR_I32] = GAN_I32, [IR_I64] = GAN_I64, [IR_F32] = GAN_F32, [IR_F64] = GAN_F64};
+    const IrType *t = &r->val->type;
+    GanOutput     o = {.name = r->name, .elem = elem[t->elem]};
+    for (int i = 0; i < t->axes.n; i++) o.dim[o.rank++] = ir_extent(m, t->axes.id[i]);
+    for (int i = 0; i < t->rank; i++) o.dim[o.rank++] = t->dim[i];
+    return o;
+}
+
+static double number_at(IrElem e, const void *data, int64_t i)
+{
+    switch (e) {
+    case IR_BOOL: return ((const uint8_t *)data)[i];
+    case IR_I32:  return ((const int32_t *)data)[i];
+    case IR_I64:  return (double)((const int64_t *)data)[i];
+    case IR_F32:  return (double)((const float *)data)[i];
+    case IR_F64:  return ((const double *)data)[i];
+    }
+    return 0;
+}
+
+static bool print_if_differs(const IrModule *m, const IrVal *v, const void *interp, const void *jit)
+{
+    size_t  each = ir_elem_bytes(v->type.elem);
+    int64_t n = ir_axes_size(m, v->type.axes) * ir_dims_size(&v->type);
+    for (int64_t i = 0; i < n; i++) {
+        if (!memcmp((const char *)interp + (size_t)i * each, (const char *)jit + (size_t)i * each, each)) continue;
+        const IrNode *d = v->def;
+        const char   *file = d->span.line && d->span.file < (uint32_t)m->files.n ? m->files.v[d->span.file] : "?";
+        fprintf(stderr, "%s:%u:%u: note: first difference: `%s`, element %" PRId64 ": interpreter %.17g, compiled %.17g\n", file, d->span.line, d->span.col,
+                ir_op_info[d->op].name, i, number_at(v->type.elem, interp, i), number_at(v->type.elem, jit, i));
+        return true;
+    }
+    return false;
+}
+
+static void **buffers(const GanFunction *f)
+{
+    void **out = calloc((size_t)f->n_outputs + 1, sizeof *out);
+    for (int i = 0; out && i < f->n_outputs; i++) {
+        size_t n = gan_elem_bytes(f->output[i].elem);
+        for (int d = 0; d < f->output[i].rank; d++) n *= (size_t)f->output[i].dim[d];
+        out[i] = calloc(1, n + 1);
+    }
+    return out;
+}
+
+static GanStatus run_on(GanEngine *e, int fn, GanState *state, void **out, GanError *err)
+{
+    GanStatus st = e->run(e->self, fn, state, out, err);
+    e->free(e->self);
+    return st;
+}
+
+void firstdiff_print(Session *s, int fn, const GanState *before)
+{
+    IrModule   *m = s->lowered.ir;
+    GanProgram  p = *s->lowered.program;
+    IrFn       *probe = probe_of(m, m->fns.v[fn]);
+    int         n = probe->reports.n, at = m->fns.n - 1;
+    GanFunction *functions = arena_array(s->arena, GanFunction, m->fns.n);
+    memcpy(functions, p.function, (size_t)p.n_functions * sizeof *functions);
+    functions[at] = (GanFunction){.name = probe->name, .n_outputs = n, .output = arena_array(s->arena, GanOutput, n + 1)};
+    for (int i = 0; i < n; i++) functions[at].output[i] = output_of(m, &probe->reports.v[i]);
+    p.function = functions;
+    p.n_functions = m->fns.n;
+    void    **a = buffers(&functions[at]), **b = buffers(&functions[at]);
+    GanEngine interp, jit;
+    GanState  state = *before;
+    GanError  err;
+    JitOptions one = {.threads = s->o->threads};
+    bool found = false;
+    if (!interp_engine_new(m, &p, &interp, &err) && !run_on(&interp, at, &state, a, &err) && !jit_engine_new(m, &p, &one, &jit, &err) &&
+        !run_on(&jit, at, &state, b, &err)) {
+        for (int i = 0; i < n && !found; i++) found = print_if_differs(m, probe->reports.v[i].val, a[i], b[i]);
+        if (!found) fprintf(stderr, "gan: no single value differs when every one is kept: the defect lies in how %s is fused\n", m->fns.v[fn]->name);
+    }
+    for (int i = 0; i < n; i++) {
+        free(a[i]);
+        free(b[i]);
+    }
+    free(a);
+    free(b);
+}

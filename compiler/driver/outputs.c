@@ -1,0 +1,126 @@
+/* outputs.c - see outputs.h. */
+#include "compiler/driver/outputs.h"
+
+#include "base/text.h"
+#include "runtime/data/data.h"
+#include "runtime/picture.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALL = 64 };                                        /* elements printed in full */
+
+void outputs_free(const Session *s, int fn, GanTensor **out)
+{
+    for (int i = 0; out && i < s->lowered.program->function[fn].n_outputs; i++) gan_tensor_free(out[i]);
+    free(out);
+}
+
+int outputs_run(Session *s, int fn, GanTensor ***result)
+{
+    const GanFunction *f = &s->lowered.program->function[fn];
+    GanTensor        **out = calloc((size_t)f->n_outputs + 1, sizeof *out);
+    void             **memory = calloc((size_t)f->n_outputs + 1, sizeof *memory);
+    GanError           err = {0};
+    GanStatus          st = out && memory ? GAN_OK : gan_error(&err, GAN_WORLD, "no memory for the results");
+    for (int i = 0; i < f->n_outputs && !st; i++) {
+        st = gan_tensor_new(f->output[i].elem, f->output[i].rank, f->output[i].dim, &out[i], &err);
+        if (!st) memory[i] = out[i]->data;
+    }
+    if (!st) st = s->engine.run(s->engine.self, fn, &s->state, memory, &err);
+    free(memory);
+    *result = out;
+    if (!st) return EXIT_DONE;
+    outputs_free(s, fn, out);
+    *result = NULL;
+    return driver_error(&err);
+}
+
+static void add_number(Text *t, const GanTensor *x, int64_t i)
+{
+    double v = gan_tensor_get(x, i);
+    if (x->elem == GAN_BOOL) text_add(t, v != 0 ? "true" : "false");
+    else if (x->elem == GAN_F32) text_f32(t, (float)v);
+    else text_f64(t, v);
+}
+
+static void add_nested(Text *t, const GanTensor *x, int dim, int64_t *at)
+{
+    if (dim == x->rank) {
+        add_number(t, x, (*at)++);
+        return;
+    }
+    text_add(t, "[");
+    for (int64_t i = 0; i < x->dim[dim]; i++) {
+        if (i) text_add(t, dim + 1 < x->rank ? ",\n " : ", ");
+        add_nested(t, x, dim + 1, at);
+    }
+    text_add(t, "]");
+}
+
+static void add_summary(Text *t, const GanTensor *x, int64_t n)
+{
+    double least = INFINITY, most = -INFINITY, sum = 0;
+    int64_t bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double v = gan_tensor_get(x, i);
+        if (!isfinite(v)) {
+            bad++;
+            continue;
+        }
+        least = fmin(least, v);
+        most = fmax(most, v);
+        sum += v;
+    }
+    text_printf(t, "from %.6g to %.6g, mean %.6g", least, most, sum / (double)(n - bad ? n - bad : 1));
+    if (bad) text_printf(t, ", %lld not finite", (long long)bad);
+}
+
+void outputs_print(const char *name, const GanTensor *x)
+{
+    Arena  *a = arena_new();
+    Text    t = text_in(a);
+    char    shape[120];
+    int64_t at = 0, n = gan_tensor_count(x);
+    if (name) text_printf(&t, "%s = ", name);
+    if (n <= SMALL) add_nested(&t, x, 0, &at);
+    else add_summary(&t, x, n);
+    if (x->rank) text_printf(&t, "  : %s", gan_tensor_text(x, shape, sizeof shape));
+    puts(text_str(&t));
+    arena_free(a);
+}
+
+static bool ends_in(const char *path, const char *ending)
+{
+    size_t n = strlen(path), m = strlen(ending);
+    return n > m && !strcmp(path + n - m, ending);
+}
+
+static GanStatus write_png(const char *path, const GanTensor *t, GanError *err)
+{
+    if (t->rank == 2 && t->dim[1] == 2) return picture_scatter(path, &t, 1, err);
+    if (t->rank < 3) return gan_error(err, GAN_WRONG, "a picture wants points [n, 2] or images [n, h, w] or [n, h, w, c]");
+    double  least = INFINITY, most = -INFINITY;
+    int64_t n = gan_tensor_count(t);
+    for (int64_t i = 0; i < n; i++) {
+        double v = gan_tensor_get(t, i);
+        if (v < least) least = v;
+        if (v > most) most = v;
+    }
+    return picture_grid(path, t, least < 0 ? -1 : 0, fmax(1, most), err);
+}
+
+int outputs_write(const char *path, const GanTensor *t)
+{
+    GanError  err;
+    GanStatus st;
+    if (ends_in(path, ".npy")) st = npy_write(path, t, &err);
+    else if (ends_in(path, ".csv")) st = csv_write(path, t, NULL, &err);
+    else if (ends_in(path, ".png")) st = write_png(path, t, &err);
+    else {
+        fprintf(stderr, "gan: --output wants a name that ends in .npy, .csv or .png, not '%s'\n", path);
+        return EXIT_WRONG_USAGE;
+    }
+    return st ? driver_error(&err) : EXIT_DONE;
+}
