@@ -36,7 +36,7 @@ static int explain_ast(const Options *o)                     /* of a text that n
     const Ast        *tree = f ? parse_file(a, f, diags) : NULL;
     Text              out = text_in(a);
     if (tree) {
-        ast_print(&out, tree);
+        ast_print(tree, f, &out);
         fputs(text_str(&out), stdout);
     } else {
         diags_print_text(diags, &out, o->color);

@@ -115,8 +115,8 @@ int outputs_write(const char *path, const GanTensor *t)
 {
     GanError  err;
     GanStatus st;
-    if (ends_in(path, ".npy")) st = npy_write(path, t, &err);
-    else if (ends_in(path, ".csv")) st = csv_write(path, t, NULL, &err);
+    if (ends_in(path, ".npy")) st = data_write_npy(path, t, &err);
+    else if (ends_in(path, ".csv")) st = data_write_csv(path, t, NULL, &err);
     else if (ends_in(path, ".png")) st = write_png(path, t, &err);
     else {
         fprintf(stderr, "gan: --output wants a name that ends in .npy, .csv or .png, not '%s'\n", path);
