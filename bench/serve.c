@@ -1,0 +1,99 @@
+/* serve.c - a contender for race.py: the updates of a program's first `alternate` block, on request.
+ *
+ * usage: serve FILE.gan [--threads T] [--backend jit|interp]
+ *
+ * Prints "ready COMPILE_SECONDS FIRST_ROUND_SECONDS", then for each line N of standard input runs N rounds and answers
+ * "WALL CPU LOSS": seconds for all of them, and the last loss of the first update. */
+#include "compiler/driver/session.h"
+#include "runtime/state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct Updates {
+    Session *s;
+    int      fn[64], n, step_slot;
+    void    *out[64];
+    double   loss;
+    int64_t  round;
+} Updates;
+
+static double clock_seconds(clockid_t which)
+{
+    struct timespec t;
+    clock_gettime(which, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const GanSchedule *first_block(const GanSchedule *n)
+{
+    if (n->kind == GAN_ALTERNATE) return n;
+    for (int i = 0; i < n->n_kids; i++) {
+        const GanSchedule *found = first_block(n->kid[i]);
+        if (found) return found;
+    }
+    return NULL;
+}
+
+static void collect(Updates *u, const GanSchedule *n)        /* calls in order, `repeat` with a fixed count unrolled */
+{
+    int64_t times = n->kind == GAN_REPEAT && n->count > 0 ? n->count : 1;
+    if (n->kind == GAN_CALL && u->n < 64) u->fn[u->n++] = n->fn;
+    if (n->kind != GAN_SEQUENCE && n->kind != GAN_ALTERNATE && n->kind != GAN_REPEAT) return;
+    for (int64_t k = 0; k < times; k++)
+        for (int i = 0; i < n->n_kids; i++) collect(u, n->kid[i]);
+}
+
+static bool run_rounds(Updates *u, int64_t rounds)
+{
+    GanError err;
+    for (int64_t r = 0; r < rounds; r++, u->round++) {
+        if (u->step_slot >= 0) memcpy(state_slot(u->s->lowered.program, &u->s->state, u->step_slot), &u->round, sizeof u->round);
+        for (int i = 0; i < u->n; i++)
+            if (u->s->engine.run(u->s->engine.self, u->fn[i], &u->s->state, u->out, &err)) return driver_error(&err), false;
+    }
+    return true;
+}
+
+static int serve(Session *s, double compiled)
+{
+    static double loss[64];                                  /* every update's outputs are numbers */
+    Updates u = {.s = s, .step_slot = state_find(s->lowered.program, "step")};
+    const GanSchedule *block = first_block(s->lowered.program->schedule);
+    if (block) collect(&u, block);
+    for (int i = 0; i < 64; i++) u.out[i] = &loss[i];
+    double t = clock_seconds(CLOCK_MONOTONIC);
+    if (!u.n || session_fill(s, false) || !run_rounds(&u, 1)) return EXIT_RUN_FAILED;
+    printf("ready %.3f %.3f\n", compiled, clock_seconds(CLOCK_MONOTONIC) - t);
+    fflush(stdout);
+    int64_t rounds;
+    while (scanf("%" SCNd64, &rounds) == 1) {
+        double wall = clock_seconds(CLOCK_MONOTONIC), cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+        if (!run_rounds(&u, rounds)) return EXIT_RUN_FAILED;
+        printf("%.9f %.9f %.6g\n", clock_seconds(CLOCK_MONOTONIC) - wall, clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu, loss[0]);
+        fflush(stdout);
+    }
+    return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    Options o = {.program = argv[0], .steps = -1, .threads = 1};
+    for (int i = 2; i + 1 < argc; i += 2) {
+        if (!strcmp(argv[i], "--threads")) o.threads = atoi(argv[i + 1]);
+        if (!strcmp(argv[i], "--backend")) o.interp = !strcmp(argv[i + 1], "interp");
+    }
+    if (argc < 2) return fprintf(stderr, "usage: serve FILE.gan [--threads T] [--backend jit|interp]\n"), EXIT_WRONG_USAGE;
+    Session s;
+    double  t = clock_seconds(CLOCK_MONOTONIC);
+    int     status = session_open(&s, &o, argv[1]);
+    if (status == EXIT_DONE) {
+        session_optimise(&s);
+        status = session_start(&s);
+    }
+    if (status == EXIT_DONE) status = serve(&s, clock_seconds(CLOCK_MONOTONIC) - t);
+    session_close(&s);
+    return status;
+}
