@@ -70,7 +70,7 @@ typedef struct IrAttrs {
     int       carried, stacked, until;
     int       n_batch;
     int64_t   n;
-    double    value;
+    double    value;                                        /* of an integer or bool const: the same as `n` */
     IrAxes    over;
     IrInts    dims, kept, lo, hi, step, interior;
     IrPairs   batch, contract;
@@ -81,6 +81,7 @@ typedef struct IrAttrs {
 } IrAttrs;
 
 IrAttrs ir_attrs(void);                                     /* all absent */
+IrType  ir_type(IrElem e, IrAxes axes, IrInts dims);
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------ */
 
@@ -169,7 +170,7 @@ typedef struct IrSlot {
 typedef struct { const char *name; int64_t extent; } IrAxis;
 
 typedef struct IrModule {
-    Arena *arena;
+    Arena *arena;                                           /* of the module and all it holds */
     IrElem real;                                            /* what `real` means: f32, or f64 under --f64 */
     ARRAY(IrAxis)       axes;
     ARRAY(IrSlot)       slots;
@@ -180,6 +181,7 @@ typedef struct IrModule {
 } IrModule;
 
 IrModule *ir_module(Arena *a, IrElem real);
+int       ir_find_axis(const IrModule *m, const char *name);           /* -1: none */
 int       ir_axis(IrModule *m, const char *name, int64_t extent);      /* a new axis, always; a taken name gets a number */
 int       ir_slot(IrModule *m, const char *path, IrType type, IrSlotKind kind, const char *player);
 int       ir_find_slot(const IrModule *m, const char *path);           /* -1: none */
@@ -190,8 +192,15 @@ void      ir_commit(IrModule *m, IrFn *f, int slot, IrVal *v);         /* BUG on
 void      ir_report(IrModule *m, IrFn *f, const char *name, IrVal *v);
 
 IrClass   ir_class_of(const IrNode *n);                     /* with `over` and axis attributes taken into account */
+IrAxes    ir_over_of(const IrNode *n);                      /* the axes summed over; of a dot, of all its pairs */
 int64_t   ir_extent(const IrModule *m, int axis);
 int64_t   ir_axes_size(const IrModule *m, IrAxes s);        /* product of extents */
+
+/* Every node of f: for (IrNode *n = f->body.first; n; n = ir_next(n)). A node comes before the nodes of its bodies. */
+IrNode   *ir_next(const IrNode *n);
+int      *ir_use_counts(const IrModule *m, const IrFn *f, Arena *scratch);       /* by IrVal.id: operands, yields, commits, reports */
+bool      ir_depends(const IrModule *m, const IrVal *v, const IrVal *on);        /* reflexive; what goes into a scan or cond counts for all that comes out */
+bool      ir_is_const(const IrVal *v, double *value);                            /* value may be NULL */
 
 /* ---- shapes of the exact meaning (docs/ir.md) ------------------------------------------------------------------- */
 
@@ -215,7 +224,9 @@ IrNode *ir_node(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrA
 IrNode *ir_leaf(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrAttrs *attrs, const IrType *results, int n_results);
 /* A node with the same op and attributes on other operands (bodies shared only if the op has none). */
 IrNode *ir_like(IrBuilder *b, const IrNode *n, IrVal *const *args);
-/* scan and cond with finished bodies; see ops.def for the order of operands. */
+/* scan and cond with finished bodies; docs/ir.md has the order of operands. A body may use values of the block around: they
+ * become closed-over operands here (const and index are copied inside), so that afterwards every body is closed: it uses its own
+ * parameters and nodes only. The verifier holds all to that. */
 IrNode *ir_scan_node(IrBuilder *b, int64_t n, int carried, int stacked, int until, IrVal *const *args, int n_args, IrBlock *body);
 IrNode *ir_cond_node(IrBuilder *b, IrVal *const *args, int n_args, IrBlock *yes, IrBlock *no);
 
@@ -223,11 +234,13 @@ IrBlock *ir_block(IrModule *m);                             /* an empty body */
 IrVal   *ir_block_param(IrModule *m, IrBlock *b, IrType t);
 void     ir_block_yield(IrModule *m, IrBlock *b, IrVal *const *vals, int n);
 
-/* The result type of `op` on operand types, or false with a sentence in `why`. Rows with bodies are checked by the verifier. */
+/* The type of the (first) result of `op` on operand types, or false with a sentence in `why` (may be NULL). LEAF rows and rows
+ * with bodies have no answer here: their types are declared, or come from the bodies; the verifier checks them. */
 bool ir_infer(const IrModule *m, IrOp op, const IrType *const *args, int n_args, const IrAttrs *attrs, IrType *result, char why[256]);
 
 /* One maker a row. Real constants take any double; rank-0 operands align with anything in element-wise rows. */
 IrVal *ir_const(IrBuilder *b, IrElem elem, double value);                   /* integers and bools too, up to 2^53 */
+IrVal *ir_const_int(IrBuilder *b, IrElem elem, int64_t n);
 IrVal *ir_const_like(IrBuilder *b, const IrVal *a, double value);           /* of a's element type */
 IrVal *ir_index_dim(IrBuilder *b, IrInts dims, int dim);
 IrVal *ir_index_axis(IrBuilder *b, int axis);
@@ -296,9 +309,10 @@ IrAxes  ir_one_axis(int axis);
 void ir_remove(IrNode *n);                                  /* unlinks it; nothing may use it any more */
 /* Every use of `from` in the function (bodies, commits, reports, yields) becomes `to`. One walk: passes that replace much keep a map. */
 void ir_replace_uses(IrFn *f, IrVal *from, IrVal *to);
+void ir_replace_by_map(IrFn *f, IrVal *const *to, uint32_t n);         /* to[id], where not NULL, takes the place of value id; chains are followed; ids from n on stay */
 /* A copy of a block's nodes appended through b; params map to args; returns its yields mapped. For inlining bodies. */
 void ir_inline_block(IrBuilder *b, const IrBlock *body, IrVal *const *args, IrVal **yields_out);
-IrBlock *ir_copy_block(IrModule *m, const IrBlock *body);   /* free values stay as they are */
+IrBlock *ir_copy_block(IrModule *m, const IrBlock *body);   /* free values stay as they are; the copy has no owner yet */
 
 /* ---- verify, print, read ---------------------------------------------------------------------------------------- */
 
