@@ -1,0 +1,193 @@
+/* flow.c - order and liveness. Start at flow_order and flow_mark. */
+#include "compiler/grad/flow.h"
+
+static bool is_control(const Flow *f, const IrNode *n) { return f->rules[n->op].kind == GRAD_CONTROL; }
+static int  first_passed(const IrNode *n) { return n->op == IR_cond; }        /* cond's predicate is no parameter of its bodies */
+
+/* ---- order ------------------------------------------------------------------------------------------------------ */
+
+typedef struct { const IrNode *node; int next; } Frame;
+
+Flow flow_order(const GradRule *rules, Arena *arena, uint32_t n_ids, IrVal *const *outputs, int n_out)
+{
+    Flow f = {.rules = rules, .arena = arena, .n_ids = n_ids, .live = arena_alloc(arena, n_ids)};
+    uint8_t *seen = arena_alloc(arena, n_ids);
+    ARRAY(Frame) stack = {0};
+    for (int o = 0; o < n_out; o++) {
+        const IrNode *root = outputs[o]->def;
+        if (!root || seen[root->result[0].id]) continue;
+        seen[root->result[0].id] = 1;
+        array_push(arena, &stack, ((Frame){root, 0}));
+        while (stack.n) {
+            Frame *top = &stack.v[stack.n - 1];
+            if (top->next == top->node->n_args) {
+                array_push(arena, &f.order, top->node);
+                stack.n--;
+                continue;
+            }
+            const IrNode *d = top->node->arg[top->next++]->def;
+            if (!d || seen[d->result[0].id]) continue;
+            seen[d->result[0].id] = 1;
+            array_push(arena, &stack, ((Frame){d, 0}));
+        }
+    }
+    return f;
+}
+
+/* ---- liveness --------------------------------------------------------------------------------------------------- */
+
+bool flow_live(const Flow *f, const IrVal *v) { return v->id < f->n_ids && f->live[v->id]; }
+
+static bool any_live_arg(const Flow *f, const IrNode *n)
+{
+    for (int i = 0; i < n->n_args; i++)
+        if (flow_live(f, n->arg[i])) return true;
+    return false;
+}
+
+static bool any_live_result(const Flow *f, const IrNode *n)
+{
+    for (int r = 0; r < n->n_results; r++)
+        if (flow_live(f, &n->result[r])) return true;
+    return false;
+}
+
+static void mark_result(Flow *f, const IrNode *n, int r) { f->live[n->result[r].id] |= ir_is_real(n->result[r].type.elem); }
+
+/* The flow of one body, its live parameters as roots. */
+static Flow body_flow(const Flow *f, const IrBlock *body, const bool *live_params)
+{
+    Flow in = flow_order(f->rules, f->arena, f->n_ids, body->yield, body->n_yields);
+    for (int p = 0; p < body->n_params; p++) in.live[body->param[p]->id] = live_params[p];
+    flow_mark(&in, NULL, 0);
+    return in;
+}
+
+static void fix_params(const Flow *f, const IrNode *n, bool *live_params)
+{
+    if (n->op != IR_scan) return;
+    for (bool changed = true; changed;) {
+        changed = false;
+        Flow in = body_flow(f, n->body[0], live_params);
+        for (int c = 0; c < n->attr.carried; c++)
+            if (!live_params[c] && flow_live(&in, n->body[0]->yield[c])) changed = live_params[c] = true;
+    }
+}
+
+static bool *live_params_of(const Flow *f, const IrNode *n)
+{
+    int from = first_passed(n);
+    bool *live = arena_array(f->arena, bool, n->n_args + 1);
+    for (int i = from; i < n->n_args; i++) live[i - from] = flow_live(f, n->arg[i]);
+    fix_params(f, n, live);
+    return live;
+}
+
+static void mark_control(Flow *f, const IrNode *n)
+{
+    bool *params = live_params_of(f, n);
+    for (int k = 0; k < n->n_bodies; k++) {
+        Flow in = body_flow(f, n->body[k], params);
+        for (int r = 0; r < n->n_results; r++)
+            if (flow_live(&in, n->body[k]->yield[r])) mark_result(f, n, r);
+    }
+    for (int c = 0; c < n->attr.carried && n->op == IR_scan; c++)
+        if (params[c]) mark_result(f, n, c);
+}
+
+void flow_mark(Flow *f, IrVal *const *roots, int n_roots)
+{
+    for (int i = 0; i < n_roots; i++)
+        if (ir_is_real(roots[i]->type.elem)) f->live[roots[i]->id] = 1;
+    for (int k = 0; k < f->order.n; k++) {
+        const IrNode *n = f->order.v[k];
+        if (!any_live_arg(f, n)) continue;
+        if (is_control(f, n)) mark_control(f, n);
+        else if (f->rules[n->op].kind != GRAD_NONE)
+            for (int r = 0; r < n->n_results; r++) mark_result(f, n, r);
+    }
+}
+
+void flow_body_params(const GradRule *rules, Arena *arena, uint32_t n_ids, const IrNode *n, const bool *live_args, bool *live_params)
+{
+    Flow f = {.rules = rules, .arena = arena, .n_ids = n_ids};
+    int from = first_passed(n);
+    for (int i = from; i < n->n_args; i++) live_params[i - from] = live_args[i];
+    fix_params(&f, n, live_params);
+}
+
+/* ---- where cotangents go ---------------------------------------------------------------------------------------- */
+
+uint8_t *flow_need(const Flow *f, IrVal *const *outputs, const bool *wanted, int n_out)
+{
+    uint8_t *need = arena_alloc(f->arena, f->n_ids);
+    for (int o = 0; o < n_out; o++)
+        if ((!wanted || wanted[o]) && flow_live(f, outputs[o])) need[outputs[o]->id] = 1;
+    for (int k = f->order.n - 1; k >= 0; k--) {
+        const IrNode *n = f->order.v[k];
+        bool on_path = false;
+        for (int r = 0; r < n->n_results; r++) on_path |= need[n->result[r].id];
+        for (int i = 0; on_path && i < n->n_args; i++) need[n->arg[i]->id] |= flow_live(f, n->arg[i]);
+    }
+    return need;
+}
+
+void flow_scan_needs(const GradRule *rules, Arena *arena, uint32_t n_ids, const IrNode *scan, const bool *live_params, bool *needed)
+{
+    Flow f = {.rules = rules, .arena = arena, .n_ids = n_ids};
+    const IrBlock *body = scan->body[0];
+    Flow in = body_flow(&f, body, live_params);
+    for (bool changed = true; changed;) {
+        changed = false;
+        const uint8_t *need = flow_need(&in, body->yield, needed, body->n_yields);
+        for (int c = 0; c < scan->attr.carried; c++)
+            if (!needed[c] && need[body->param[c]->id]) changed = needed[c] = true;
+    }
+}
+
+/* ---- for reports ------------------------------------------------------------------------------------------------ */
+
+const IrNode *flow_cut(const Flow *f)
+{
+    for (int k = 0; k < f->order.n; k++) {
+        const IrNode *n = f->order.v[k];
+        if (!any_live_arg(f, n) || any_live_result(f, n)) continue;
+        for (int b = 0; b < n->n_bodies; b++) {
+            Flow in = body_flow(f, n->body[b], live_params_of(f, n));
+            const IrNode *inner = flow_cut(&in);
+            if (inner) return inner;
+        }
+        return n;
+    }
+    return NULL;
+}
+
+static bool loses_axis(const IrNode *n, const uint8_t *need, IrAxes axes)
+{
+    for (int i = 0; i < n->n_args; i++)
+        for (int k = 0; k < axes.n && need[n->arg[i]->id]; k++) {
+            bool lost = ir_axes_has(n->arg[i]->type.axes, axes.id[k]);
+            for (int r = 0; r < n->n_results; r++) lost &= !ir_axes_has(n->result[r].type.axes, axes.id[k]);
+            if (lost) return true;
+        }
+    return false;
+}
+
+const IrNode *flow_meet(const Flow *f, IrVal *const *outputs, int n_out, IrAxes axes)
+{
+    const uint8_t *need = flow_need(f, outputs, NULL, n_out);
+    for (int k = 0; k < f->order.n; k++) {
+        const IrNode *n = f->order.v[k];
+        bool on_path = false;
+        for (int r = 0; r < n->n_results; r++) on_path |= need[n->result[r].id];
+        if (!on_path || !any_live_arg(f, n)) continue;
+        for (int b = 0; b < n->n_bodies; b++) {
+            const IrBlock *body = n->body[b];
+            Flow in = body_flow(f, body, live_params_of(f, n));
+            const IrNode *inner = flow_meet(&in, body->yield, body->n_yields, axes);
+            if (inner) return inner;
+        }
+        if (loses_axis(n, need, axes)) return n;
+    }
+    return NULL;
+}
