@@ -4,6 +4,7 @@
  * that writes nothing, other bytes at the same step become "000012000-2.safetensors". There is no pointer to the latest;
  * the newest file that verifies is it. One run at a time holds the folder. */
 #pragma once
+#include "runtime/file.h"
 #include "runtime/safetensors.h"
 
 typedef struct CheckpointFolder CheckpointFolder;
@@ -23,5 +24,4 @@ typedef void CheckpointWarn(void *arg, const GanError *bad);
 
 /* The newest file that verifies, read; *out is NULL (and the status GAN_OK) when there is none, or no folder. Needs no lock. */
 GanStatus checkpoint_newest(const char *folder, CheckpointWarn *warn, void *arg, SafeFile **out, char *path, GanError *err);
-
-/* One file by its path, checksums wanted: safetensors_read(path, true, ...). Its step is in its metadata, as the writer put it. */
+/* One file by its path: safetensors_read(path, true, ...). Its step is in its metadata, as the writer put it. */

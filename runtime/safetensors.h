@@ -5,6 +5,7 @@
  * zeroed) and "xxh3:NAME" for each tensor, so one changed bit anywhere is noticed. Written files are bit for bit a function
  * of what is passed. */
 #pragma once
+#include "base/arena.h"
 #include "runtime/tensor.h"
 
 #include <stdbool.h>
@@ -14,7 +15,7 @@ typedef struct SafeTensor {                                 /* a view: `data` be
     GanElem     elem;
     int         rank;
     int64_t     dim[GAN_MAX_RANK];
-    const void *data;                                       /* of a read file: 8-byte aligned if the file's offsets are */
+    const void *data;                                       /* of a read file: may be unaligned, so memcpy it */
     size_t      bytes;                                      /* ignored when writing */
 } SafeTensor;
 
@@ -22,8 +23,8 @@ typedef struct SafeMeta {
     const char *key, *value;                                /* UTF-8 */
 } SafeMeta;
 
-/* What safetensors_bytes lays out: the whole file, yours to free. GAN_WRONG: a name twice or not UTF-8, a shape out of
- * range; GAN_WORLD: memory. Tensors lie in the order given. */
+/* The whole file, yours to free. Tensors lie in the order given. GAN_WRONG: a name or key twice, not UTF-8 or one of ours
+ * ("__metadata__", "xxh3..."), a shape out of range; GAN_WORLD: memory. */
 GanStatus safetensors_bytes(const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta, char **file,
                             size_t *bytes, GanError *err);
 
@@ -33,7 +34,8 @@ typedef struct SafeFile {
     SafeMeta   *meta;                                       /* without the checksums */
     int         n_meta;
     bool        checked;                                    /* all checksums were there, and right */
-    void       *memory;
+    Arena      *arena;                                      /* of names, keys and these arrays */
+    char       *bytes;                                      /* the file, which `data` points into */
 } SafeFile;
 
 /* Header length, JSON, names, types, shapes, ranges, gaps, overlaps and whatever checksums are there are all checked;

@@ -29,14 +29,15 @@ static inline int drop_one(const char *path, const struct stat *st, int kind, st
 
 static inline void drop_folder(const char *folder) { nftw(folder, drop_one, 16, FTW_DEPTH | FTW_PHYS); }
 
-/* "FOLDER/NAME" in one of eight turns of static storage. */
+/* "FOLDER/NAME", good until sixteen more were asked for. */
 static inline const char *in_folder(const char *folder, const char *name)
 {
-    static char turn[8][512];
-    static int  n;
-    char       *s = turn[n++ % 8];
-    snprintf(s, sizeof *turn, "%.250s/%.250s", folder, name);
-    return s;
+    static char *turn[16];
+    static int   n;
+    char       **s = &turn[n++ % 16], *path;
+    cr_assert(asprintf(&path, "%s/%s", folder, name) > 0);
+    free(*s);
+    return *s = path;
 }
 
 static inline void put_file(const char *path, const void *data, size_t n)

@@ -1,0 +1,255 @@
+/* checkpoint.c - see checkpoint.h. */
+#include "runtime/checkpoint.h"
+
+#include "base/array.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { NAMES_A_STEP = 99, FEWEST = 2 };
+static const char suffix[] = ".safetensors";
+
+struct CheckpointFolder {
+    char path[FILE_PATH_MAX];
+    int  lock;
+};
+
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+typedef struct Name {
+    int64_t step;
+    int     turn;                                           /* 1, or the number behind the dash */
+} Name;
+
+typedef ARRAY(Name) Names;
+
+static GanStatus file_path(const char *folder, Name name, char path[FILE_PATH_MAX], GanError *err)
+{
+    char turn[16] = "";
+    if (name.turn > 1) snprintf(turn, sizeof turn, "-%d", name.turn);
+    int n = snprintf(path, FILE_PATH_MAX, "%s/%09" PRId64 "%s%s", folder, name.step, turn, suffix);
+    return n < FILE_PATH_MAX ? GAN_OK : gan_error_in(err, GAN_WRONG, folder, "the path is too long");
+}
+
+static bool parse_name(const char *file, Name *name)
+{
+    char       *end;
+    const char *digits = file;
+    while (*digits >= '0' && *digits <= '9') digits++;
+    if (digits - file < 9 || digits - file > 18) return false;
+    name->step = strtoll(file, &end, 10);
+    name->turn = 1;
+    if (*end == '-' && end[1] >= '1' && end[1] <= '9') name->turn = (int)strtol(end + 1, &end, 10);
+    return !strcmp(end, suffix) && name->turn <= NAMES_A_STEP;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const Name *x = a, *y = b;
+    if (x->step != y->step) return x->step < y->step ? 1 : -1;
+    return y->turn - x->turn;
+}
+
+static GanStatus list(const char *folder, Arena *a, Names *names, GanError *err)
+{
+    Name name;
+    DIR *d = opendir(folder);
+    if (!d && errno == ENOENT) return GAN_OK;
+    if (!d) return gan_error_in(err, errno == ENOTDIR ? GAN_WRONG : GAN_WORLD, folder, "cannot be listed: %s", strerror(errno));
+    for (struct dirent *e; (e = readdir(d));)
+        if (parse_name(e->d_name, &name)) array_push(a, names, name);
+    closedir(d);
+    if (names->n) qsort(names->v, (size_t)names->n, sizeof *names->v, newest_first);
+    return GAN_OK;
+}
+
+/* ---- the folder ------------------------------------------------------------------------------------------------- */
+
+/* ".tmp-NAME-PID-RANDOM" of a process that is no more. */
+static bool is_leftover(const char *name)
+{
+    const char *random = strrchr(name, '-'), *pid = random;
+    if (strncmp(name, ".tmp-", 5) || !random) return false;
+    while (pid > name && pid[-1] != '-') pid--;
+    long n = strtol(pid, NULL, 10);
+    return n > 0 && kill((pid_t)n, 0) && errno == ESRCH;
+}
+
+static void remove_leftovers(const char *folder)
+{
+    DIR *d = opendir(folder);
+    if (!d) return;
+    for (struct dirent *e; (e = readdir(d));)
+        if (is_leftover(e->d_name)) unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+}
+
+static GanStatus held(CheckpointFolder *c, GanError *err)
+{
+    char    pid[32] = "";
+    ssize_t n = pread(c->lock, pid, sizeof pid - 1, 0);
+    if (n > 0 && strtol(pid, NULL, 10) > 0)
+        return gan_error_in(err, GAN_WRONG, c->path, "another run (process %ld) writes its checkpoints here", strtol(pid, NULL, 10));
+    return gan_error_in(err, GAN_WRONG, c->path, "another run writes its checkpoints here");
+}
+
+static GanStatus lock(CheckpointFolder *c, GanError *err)
+{
+    char path[FILE_PATH_MAX + 8], pid[32];
+    snprintf(path, sizeof path, "%s/.lock", c->path);
+    c->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (c->lock < 0) return gan_error_in(err, GAN_WORLD, c->path, "its lock cannot be made: %s", strerror(errno));
+    if (flock(c->lock, LOCK_EX | LOCK_NB)) {
+        if (errno == EWOULDBLOCK) return held(c, err);
+        return gan_error_in(err, GAN_WORLD, c->path, "cannot be locked: %s", strerror(errno));
+    }
+    int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    if (ftruncate(c->lock, 0) || pwrite(c->lock, pid, (size_t)n, 0) != n)       /* only for the message above */
+        return gan_error_in(err, GAN_WORLD, c->path, "its lock cannot be written: %s", strerror(errno));
+    return GAN_OK;
+}
+
+GanStatus checkpoint_open(const char *folder, CheckpointFolder **out, GanError *err)
+{
+    *out = NULL;
+    GanStatus s = file_make_folder(folder, err);
+    if (s) return s;
+    CheckpointFolder *c = calloc(1, sizeof *c);
+    if (!c) return gan_error(err, GAN_WORLD, "not enough memory");
+    strcpy(c->path, folder);                                /* file_make_folder has seen to its length */
+    s = lock(c, err);
+    if (s) {
+        checkpoint_close(c);
+        return s;
+    }
+    remove_leftovers(folder);
+    *out = c;
+    return GAN_OK;
+}
+
+void checkpoint_close(CheckpointFolder *c)
+{
+    if (!c) return;
+    if (c->lock >= 0) close(c->lock);
+    free(c);
+}
+
+/* ---- saving ----------------------------------------------------------------------------------------------------- */
+
+static bool holds(const char *path, const char *bytes, size_t n)
+{
+    char  *there;
+    size_t m;
+    if (file_read_all(path, (int64_t)n, &there, &m, NULL)) return false;
+    bool same = m == n && !memcmp(there, bytes, n);
+    free(there);
+    return same;
+}
+
+/* Under the first name of this step that is free; one that holds these bytes already will do. */
+static GanStatus settle(CheckpointFolder *c, FileNew *f, Name *name, const char *bytes, size_t n, GanError *err)
+{
+    for (;; name->turn++) {
+        bool      taken;
+        GanStatus s = file_new_end_unless_there(f, &taken, err);
+        if (s || !taken) return s;
+        if (holds(f->path, bytes, n)) {
+            file_new_abort(f);
+            return GAN_OK;
+        }
+        char next[FILE_PATH_MAX];
+        Name more = {name->step, name->turn + 1};
+        s = more.turn > NAMES_A_STEP ? gan_error_in(err, GAN_WRONG, f->path, "%d checkpoints of this step are there already", NAMES_A_STEP)
+                                     : file_path(c->path, more, next, err);
+        if (s) {
+            file_new_abort(f);
+            return s;
+        }
+        file_new_rename(f, next);
+    }
+}
+
+static GanStatus write_file(CheckpointFolder *c, Name *name, const char *bytes, size_t n, char path[FILE_PATH_MAX], GanError *err)
+{
+    FileNew   f;
+    GanStatus s = file_path(c->path, *name, path, err);
+    if (!s) s = file_new_begin(&f, path, (int64_t)n, true, err);
+    if (s) return s;
+    s = file_new_write(&f, bytes, n, err);
+    if (!s) s = settle(c, &f, name, bytes, n, err);
+    if (!s) strcpy(path, f.path);
+    return s;
+}
+
+static bool verifies(const char *path, GanError *err)
+{
+    SafeFile *file;
+    if (safetensors_read(path, true, &file, err)) return false;
+    safetensors_free(file);
+    return true;
+}
+
+/* The new one always stays, whatever its step. */
+static GanStatus retain(CheckpointFolder *c, Name new, int keep, const char *path, GanError *err)
+{
+    GanError why;
+    if (!verifies(path, &why)) return gan_error_in(err, GAN_WORLD, path, "what was read back is not what was written: %s", why.message);
+    Arena    *a = arena_new();
+    Names     names = {0};
+    GanStatus s = list(c->path, a, &names, err);
+    int       left = (keep < FEWEST ? FEWEST : keep) - 1;
+    for (int i = 0; i < names.n; i++) {
+        char old[FILE_PATH_MAX];
+        if (!newest_first(&names.v[i], &new) || file_path(c->path, names.v[i], old, NULL) || !verifies(old, NULL)) continue;
+        if (left-- <= 0) unlink(old);
+    }
+    arena_free(a);
+    return s;
+}
+
+GanStatus checkpoint_save(CheckpointFolder *c, int64_t step, const SafeTensor *tensor, int n_tensors, const SafeMeta *meta,
+                          int n_meta, int keep, char *path, GanError *err)
+{
+    char      *bytes, place[FILE_PATH_MAX];
+    size_t     n;
+    Name       name = {step, 1};
+    if (step < 0 || step > INT64_C(999999999999999999)) return gan_error(err, GAN_WRONG, "step %" PRId64 " cannot name a checkpoint", step);
+    GanStatus s = safetensors_bytes(tensor, n_tensors, meta, n_meta, &bytes, &n, err);
+    if (s) return s;
+    s = write_file(c, &name, bytes, n, place, err);
+    free(bytes);
+    if (!s && keep > 0) s = retain(c, name, keep, place, err);
+    if (!s && path) strcpy(path, place);
+    return s;
+}
+
+/* ---- finding ---------------------------------------------------------------------------------------------------- */
+
+GanStatus checkpoint_newest(const char *folder, CheckpointWarn *warn, void *arg, SafeFile **out, char *path, GanError *err)
+{
+    Arena    *a = arena_new();
+    Names     names = {0};
+    GanStatus s = list(folder, a, &names, err);
+    *out = NULL;
+    for (int i = 0; i < names.n && !s && !*out; i++) {
+        char     place[FILE_PATH_MAX];
+        GanError bad;
+        s = file_path(folder, names.v[i], place, err);
+        if (s) break;
+        if (safetensors_read(place, true, out, &bad)) {
+            if (warn) warn(arg, &bad);
+        } else if (path) {
+            strcpy(path, place);
+        }
+    }
+    arena_free(a);
+    return s;
+}

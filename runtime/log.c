@@ -1,0 +1,208 @@
+/* log.c - see log.h. Values are written by us, since jansson's numbers are not the shortest; strings are jansson's. */
+#include "runtime/log.h"
+
+#include "base/bug.h"
+#include "base/text.h"
+
+#include "runtime/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct Log {
+    char    path[FILE_PATH_MAX];
+    int     fd;
+    bool    standard;                                       /* output, which is not ours to close */
+    int64_t offset;
+    Arena  *arena;                                          /* of the line; its room is used again for the next */
+    Text    line;
+};
+
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
+
+static GanStatus failed(const Log *l, const char *what, GanError *err)
+{
+    bool theirs = errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == EISDIR;
+    return gan_error_in(err, theirs ? GAN_WRONG : GAN_WORLD, l->path, "the log cannot be %s: %s", what, strerror(errno));
+}
+
+static GanStatus open_log(const char *path, int flags, Log **out, GanError *err)
+{
+    *out = NULL;
+    if (strlen(path) >= FILE_PATH_MAX) return gan_error_in(err, GAN_WRONG, path, "the path is too long");
+    Log *l = calloc(1, sizeof *l);
+    if (!l) return gan_error(err, GAN_WORLD, "not enough memory");
+    strcpy(l->path, path);
+    l->standard = !strcmp(path, "-");
+    l->fd = l->standard ? STDOUT_FILENO : open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND | O_NOCTTY | flags, 0644);
+    if (l->fd < 0) {
+        GanStatus s = failed(l, "opened", err);
+        free(l);
+        return s;
+    }
+    l->arena = arena_new();
+    l->line = text_in(l->arena);
+    *out = l;
+    return GAN_OK;
+}
+
+GanStatus log_new(const char *path, Log **out, GanError *err) { return open_log(path, O_TRUNC, out, err); }
+
+/* A whole line of ours, not past `step`. */
+static bool line_stays(const char *line, size_t n, int64_t step)
+{
+    json_t *root = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *at = json_object_get(root, "step");
+    bool    stays = json_is_integer(at) && json_integer_value(at) <= step;
+    json_decref(root);
+    return stays;
+}
+
+static GanStatus find_end(Log *l, int64_t step, int64_t *end, GanError *err)
+{
+    char  *text;
+    size_t n;
+    *end = 0;
+    GanStatus s = file_read_all(l->path, INT64_C(1) << 32, &text, &n, err);
+    if (s) return s;
+    for (char *line = text, *stop; (stop = memchr(line, '\n', n - (size_t)(line - text))); line = stop + 1) {
+        if (!line_stays(line, (size_t)(stop - line), step)) break;
+        *end = stop + 1 - text;
+    }
+    free(text);
+    return GAN_OK;
+}
+
+/* Whether a line ends just before `offset`. */
+static bool is_line_end(const Log *l, int64_t offset, int64_t bytes)
+{
+    char c;
+    if (offset <= 0 || offset > bytes) return offset == 0;
+    return pread(l->fd, &c, 1, offset - 1) == 1 && c == '\n';
+}
+
+static GanStatus cut(Log *l, int64_t offset, int64_t step, GanError *err)
+{
+    struct stat st;
+    if (fstat(l->fd, &st)) return failed(l, "looked at", err);
+    if (!S_ISREG(st.st_mode)) return GAN_OK;                /* a pipe or a device: nothing to cut */
+    if (!is_line_end(l, offset, st.st_size)) {
+        GanStatus s = find_end(l, step, &offset, err);
+        if (s) return s;
+    }
+    if (ftruncate(l->fd, offset)) return failed(l, "cut", err);
+    l->offset = offset;
+    return GAN_OK;
+}
+
+GanStatus log_resume(const char *path, int64_t offset, int64_t step, Log **out, GanError *err)
+{
+    GanStatus s = open_log(path, 0, out, err);
+    if (s || (*out)->standard) return s;
+    s = cut(*out, offset, step, err);
+    if (s) {
+        log_close(*out, NULL);
+        *out = NULL;
+    }
+    return s;
+}
+
+int64_t log_offset(const Log *l) { return l->offset; }
+
+/* ---- a line ----------------------------------------------------------------------------------------------------- */
+
+/* UTF-8 that jansson takes, or with '?' for every byte beyond ASCII. */
+static void add_string(Text *line, const char *s)
+{
+    json_t *j = json_string(s);
+    if (!j) {
+        char *plain = arena_str(line->arena, s);
+        for (char *c = plain; *c; c++)
+            if ((unsigned char)*c >= 0x80) *c = '?';
+        j = json_string(plain);
+    }
+    char *text = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
+    json_decref(j);
+    if (!text) BUG("out of memory");
+    text_add(line, text);
+    free(text);
+}
+
+static void add_name(Text *line, const char *name)
+{
+    text_add(line, line->n ? ", " : "{");
+    add_string(line, name);
+    text_add(line, ": ");
+}
+
+static void add_real(Text *line, double x, bool f32)
+{
+    if (!isfinite(x)) text_add(line, "\"");
+    if (f32) text_f32(line, (float)x);
+    else text_f64(line, x);
+    if (!isfinite(x)) text_add(line, "\"");
+}
+
+static void add_value(Text *line, GanElem elem, const void *value)
+{
+    switch (elem) {
+    case GAN_BOOL: text_add(line, *(const uint8_t *)value ? "true" : "false"); return;
+    case GAN_U8: text_printf(line, "%d", *(const uint8_t *)value); return;
+    case GAN_I32: text_printf(line, "%" PRId32, *(const int32_t *)value); return;
+    case GAN_I64: text_printf(line, "%" PRId64, *(const int64_t *)value); return;
+    case GAN_F32: add_real(line, (double)*(const float *)value, true); return;
+    case GAN_F64: add_real(line, *(const double *)value, false); return;
+    }
+    BUG("element type %d", (int)elem);
+}
+
+void log_begin(Log *l, int64_t step, double seconds)
+{
+    seconds = round(seconds * 1000) / 1000;
+    l->line.n = 0;
+    log_value(l, "step", GAN_I64, &step);
+    log_value(l, "seconds", GAN_F64, &seconds);
+}
+
+void log_value(Log *l, const char *name, GanElem elem, const void *value)
+{
+    add_name(&l->line, name);
+    add_value(&l->line, elem, value);
+}
+
+void log_string(Log *l, const char *name, const char *value)
+{
+    add_name(&l->line, name);
+    add_string(&l->line, value);
+}
+
+GanStatus log_end(Log *l, GanError *err)
+{
+    text_add(&l->line, "}\n");
+    for (size_t at = 0; at < l->line.n;) {
+        ssize_t n = write(l->fd, l->line.s + at, l->line.n - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return failed(l, "written", err);
+        at += (size_t)n;
+    }
+    if (!l->standard) l->offset += (int64_t)l->line.n;
+    l->line.n = 0;
+    return GAN_OK;
+}
+
+GanStatus log_close(Log *l, GanError *err)
+{
+    if (!l) return GAN_OK;
+    GanStatus s = GAN_OK;
+    if (!l->standard && close(l->fd) && errno != EINTR) s = failed(l, "closed", err);
+    arena_free(l->arena);
+    free(l);
+    return s;
+}

@@ -1,0 +1,192 @@
+/* parallel.c - see parallel.h.
+ *
+ * Every wait is the same: spin on a word, then count oneself as a sleeper and sleep on it (futex), which returns at once
+ * when the word has changed. Whoever changes the word looks at the sleepers afterwards. Both sides are sequentially
+ * consistent, so either the waker sees the sleeper or the sleeper sees the new word; none sleeps for ever. */
+#include "runtime/parallel.h"
+
+#include "base/bug.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE = 64, SPIN_NS = 30000, SPIN_BATCH = 64 };
+
+typedef struct Word {                                       /* what is waited on, on a cache line of its own */
+    _Alignas(LINE) _Atomic uint32_t value;
+    _Atomic uint32_t sleepers;
+} Word;
+
+typedef struct Member {
+    Team     *team;
+    int       index;
+    pthread_t thread;
+} Member;
+
+struct Team {
+    Word   work;                                            /* counts the runs */
+    Word   left;                                            /* members that have not yet returned from this run */
+    Word   phase;                                           /* counts the barriers */
+    _Alignas(LINE) _Atomic uint32_t arrived;                /* members at the barrier */
+    TeamFn  fn;                                             /* NULL: go home */
+    void   *arg;
+    int     threads;
+    int64_t spin_ns;
+    bool    running;
+    Member *member;
+};
+
+/* ---- waiting ---------------------------------------------------------------------------------------------------- */
+
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static bool changed_while_spinning(Word *w, uint32_t old, int64_t spin_ns)
+{
+    for (int64_t until = 0;;) {
+        for (int i = 0; i < SPIN_BATCH; i++) {
+            if (atomic_load_explicit(&w->value, memory_order_acquire) != old) return true;
+            relax();
+        }
+        int64_t now = spin_ns ? now_ns() : 0;
+        if (!until) until = now + spin_ns;
+        if (now >= until) return false;
+    }
+}
+
+/* Returns when the word is no longer `old`. */
+static void wait_while(Word *w, uint32_t old, int64_t spin_ns)
+{
+    if (changed_while_spinning(w, old, spin_ns)) return;
+    atomic_fetch_add(&w->sleepers, 1);
+    while (atomic_load(&w->value) == old) syscall(SYS_futex, &w->value, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
+    atomic_fetch_sub(&w->sleepers, 1);
+}
+
+static void wake(Word *w)
+{
+    if (atomic_load(&w->sleepers)) syscall(SYS_futex, &w->value, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+/* ---- members ---------------------------------------------------------------------------------------------------- */
+
+static void *member_main(void *arg)
+{
+    Member  *m = arg;
+    Team    *t = m->team;
+    for (uint32_t seen = 0;; seen++) {
+        wait_while(&t->work, seen, t->spin_ns);
+        if (!t->fn) return NULL;
+        t->fn(t->arg, m->index, t->threads);
+        if (atomic_fetch_sub(&t->left.value, 1) == 1) wake(&t->left);
+    }
+}
+
+int parallel_cpus(void)
+{
+    cpu_set_t set;
+    if (!sched_getaffinity(0, sizeof set, &set)) return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+    long n = sysconf(_SC_NPROCESSORS_ONLN);                 /* more than 1,024 CPUs do not fit the set */
+    return n > 0 ? (int)n : 1;
+}
+
+/* Signals are the caller's; its members must not be where a handler runs. */
+static void start_members(Team *t, int wanted)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (int i = 1; i < wanted; i++) {
+        t->member[i] = (Member){.team = t, .index = i};
+        if (pthread_create(&t->member[i].thread, NULL, member_main, &t->member[i])) break;
+        t->threads++;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+Team *team_new(int threads, bool more_than_cpus)
+{
+    int cpus = parallel_cpus();
+    if (threads < 1 || (threads > cpus && !more_than_cpus)) threads = cpus;
+    Team *t = aligned_alloc(LINE, sizeof *t);
+    if (!t) BUG("out of memory");
+    *t = (Team){.threads = 1, .spin_ns = threads > cpus ? 0 : SPIN_NS};
+    t->member = calloc((size_t)threads, sizeof *t->member);
+    if (!t->member) BUG("out of memory");
+    start_members(t, threads);
+    return t;
+}
+
+int team_threads(const Team *t) { return t->threads; }
+
+/* ---- work ------------------------------------------------------------------------------------------------------- */
+
+static void start_run(Team *t, TeamFn fn, void *arg)
+{
+    t->fn = fn;
+    t->arg = arg;
+    atomic_store(&t->left.value, (uint32_t)t->threads - 1);
+    atomic_fetch_add(&t->work.value, 1);
+    wake(&t->work);
+}
+
+static void wait_for_all(Team *t)
+{
+    uint32_t left;
+    while ((left = atomic_load(&t->left.value))) wait_while(&t->left, left, t->spin_ns);
+}
+
+void team_run(Team *t, TeamFn fn, void *arg)
+{
+    if (t->running) BUG("team_run inside a run");
+    t->running = true;
+    if (t->threads == 1) {
+        fn(arg, 0, 1);
+    } else {
+        start_run(t, fn, arg);
+        fn(arg, 0, t->threads);
+        wait_for_all(t);
+    }
+    t->running = false;
+}
+
+void team_barrier(Team *t)
+{
+    if (t->threads == 1) return;
+    uint32_t phase = atomic_load(&t->phase.value);          /* cannot move on before we have arrived */
+    if (atomic_fetch_add(&t->arrived, 1) + 1 < (uint32_t)t->threads) {
+        wait_while(&t->phase, phase, t->spin_ns);
+        return;
+    }
+    atomic_store(&t->arrived, 0);
+    atomic_fetch_add(&t->phase.value, 1);
+    wake(&t->phase);
+}
+
+void team_free(Team *t)
+{
+    if (!t) return;
+    if (t->threads > 1) start_run(t, NULL, NULL);
+    for (int i = 1; i < t->threads; i++) pthread_join(t->member[i].thread, NULL);
+    free(t->member);
+    free(t);
+}

@@ -1,0 +1,367 @@
+/* safetensors.c - see safetensors.h. Writing starts at safetensors_bytes, reading at safetensors_read. */
+#include "runtime/safetensors.h"
+
+#include "runtime/file.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { LENGTH = 8, HASH = 32 };                             /* bytes of the header's length, characters of a checksum */
+static const int64_t header_most = 100 << 20, file_most = INT64_C(1) << 40;
+static const char    metadata[] = "__metadata__", own_hash[] = "xxh3", no_hash[] = "00000000000000000000000000000000";
+
+typedef struct TypeName {
+    GanElem     elem;
+    const char *name;
+} TypeName;
+
+static const TypeName types[] = {
+    {GAN_BOOL, "BOOL"}, {GAN_I32, "I32"}, {GAN_I64, "I64"}, {GAN_F32, "F32"}, {GAN_F64, "F64"}, {GAN_U8, "U8"},
+};
+
+static void checksum(const void *data, size_t n, char hex[HASH + 1])
+{
+    XXH128_hash_t h = XXH3_128bits(data, n);
+    snprintf(hex, HASH + 1, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64, (uint64_t)h.low64);
+}
+
+static char *tensor_hash_key(Arena *a, const char *name) { return arena_printf(a, "%s:%s", own_hash, name); }
+
+static size_t padded(size_t header) { return (header + 7) & ~(size_t)7; }
+
+/* Where the header's own checksum stands in its text: the 32 characters after "xxh3":" - or NULL. */
+static char *find_own_hash(const char *header, size_t n)
+{
+    static const char needle[] = "\"xxh3\":\"";
+    char *at = memmem(header, n, needle, sizeof needle - 1);
+    if (!at || (size_t)(header + n - at) < sizeof needle - 1 + HASH) return NULL;
+    return at + sizeof needle - 1;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+static bool set_string(json_t *object, const char *key, const char *value)
+{
+    return !json_object_get(object, key) && !json_object_set_new(object, key, json_string(value));
+}
+
+static GanStatus add_metadata(json_t *root, const SafeMeta *meta, int n, GanError *err)
+{
+    json_t *m = json_object();
+    json_object_set_new(root, metadata, m);
+    for (int i = 0; i < n; i++) {
+        if (!strncmp(meta[i].key, own_hash, strlen(own_hash)))
+            return gan_error(err, GAN_WRONG, "the metadata key '%s' is taken by checksums", meta[i].key);
+        if (!set_string(m, meta[i].key, meta[i].value))
+            return gan_error(err, GAN_WRONG, "the metadata '%s' stands twice, or is not UTF-8", meta[i].key);
+    }
+    return set_string(m, own_hash, no_hash) ? GAN_OK : gan_error(err, GAN_WORLD, "not enough memory");
+}
+
+static json_t *entry(const SafeTensor *t, int64_t from, int64_t to)
+{
+    const char *type = types[0].name;
+    json_t     *shape = json_array();
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].elem == t->elem) type = types[i].name;
+    for (int i = 0; i < t->rank; i++) json_array_append_new(shape, json_integer(t->dim[i]));
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type, "shape", shape, "data_offsets", (json_int_t)from, (json_int_t)to);
+}
+
+static GanStatus add_tensor(json_t *root, const SafeTensor *t, Arena *a, int64_t *end, GanError *err)
+{
+    int64_t   count;
+    size_t    bytes;
+    GanError  why;
+    char      hash[HASH + 1];
+    GanStatus s = gan_tensor_size(t->elem, t->rank, t->dim, &count, &bytes, &why);
+    if (s) return gan_error(err, s, "the tensor '%s' has %s", t->name, why.message);
+    checksum(t->data, bytes, hash);
+    if (json_object_get(root, t->name) || json_object_set_new(root, t->name, entry(t, *end, *end + (int64_t)bytes)) ||
+        !set_string(json_object_get(root, metadata), tensor_hash_key(a, t->name), hash))
+        return gan_error(err, GAN_WRONG, "the tensor name '%s' stands twice, is not UTF-8, or is reserved", t->name);
+    *end += (int64_t)bytes;
+    return *end > file_most ? gan_error(err, GAN_WRONG, "more than 2^40 bytes of tensors") : GAN_OK;
+}
+
+/* The header's text, padded; its checksum is taken while the checksum's own place holds zeros. */
+static GanStatus header_text(json_t *root, char **text, size_t *n, GanError *err)
+{
+    char  *compact = json_dumps(root, JSON_COMPACT), hash[HASH + 1];
+    size_t used = compact ? strlen(compact) : 0;
+    *n = padded(used);
+    *text = compact ? malloc(*n) : NULL;
+    if (*text) {
+        memset(*text, ' ', *n);
+        memcpy(*text, compact, used);
+        checksum(*text, *n, hash);
+        memcpy(find_own_hash(*text, *n), hash, HASH);
+    }
+    free(compact);
+    return *text ? GAN_OK : gan_error(err, GAN_WORLD, "not enough memory");
+}
+
+static char *assemble(const char *header, size_t n, const SafeTensor *tensor, int n_tensors, size_t bytes)
+{
+    char *file = malloc(bytes), *at;
+    if (!file) return NULL;
+    for (int i = 0; i < LENGTH; i++) file[i] = (char)(n >> 8 * i & 255);
+    at = memcpy(file + LENGTH, header, n);
+    at += n;
+    for (int i = 0; i < n_tensors; i++) {
+        int64_t count;
+        size_t  size;
+        gan_tensor_size(tensor[i].elem, tensor[i].rank, tensor[i].dim, &count, &size, NULL);
+        if (size) memcpy(at, tensor[i].data, size);
+        at += size;
+    }
+    return file;
+}
+
+static GanStatus describe(json_t *root, const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta,
+                          int64_t *end, GanError *err)
+{
+    Arena    *a = arena_new();
+    GanStatus s = add_metadata(root, meta, n_meta, err);
+    *end = 0;
+    for (int i = 0; i < n_tensors && !s; i++) s = add_tensor(root, &tensor[i], a, end, err);
+    arena_free(a);
+    return s;
+}
+
+GanStatus safetensors_bytes(const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta, char **file,
+                            size_t *bytes, GanError *err)
+{
+    json_t   *root = json_object();
+    int64_t   end;
+    char     *header = NULL;
+    size_t    n = 0;
+    GanStatus s = describe(root, tensor, n_tensors, meta, n_meta, &end, err);
+    if (!s) s = header_text(root, &header, &n, err);
+    json_decref(root);
+    *file = NULL;
+    if (s) return s;
+    *bytes = LENGTH + n + (size_t)end;
+    *file = assemble(header, n, tensor, n_tensors, *bytes);
+    free(header);
+    return *file ? GAN_OK : gan_error(err, GAN_WORLD, "not enough memory for a file of %zu bytes", *bytes);
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Reader {
+    const char *path;
+    SafeFile   *file;
+    size_t      bytes, header;                              /* of the file, of its header */
+    GanError   *err;
+} Reader;
+
+#define WRONG(r, ...) gan_error_in((r)->err, GAN_WRONG, (r)->path, __VA_ARGS__)
+
+static char  *elements(const Reader *r) { return r->file->bytes + LENGTH + r->header; }
+static size_t elements_size(const Reader *r) { return r->bytes - LENGTH - r->header; }
+
+static GanStatus read_length(Reader *r)
+{
+    uint64_t n = 0;
+    if (r->bytes < LENGTH) return WRONG(r, "this is no safetensors file: it has only %zu bytes", r->bytes);
+    for (int i = 0; i < LENGTH; i++) n |= (uint64_t)(uint8_t)r->file->bytes[i] << 8 * i;
+    if (n > r->bytes - LENGTH || n > (uint64_t)header_most)
+        return WRONG(r, "the header says it is %" PRIu64 " bytes long and the file has %zu; it is cut off, or no safetensors file", n, r->bytes);
+    r->header = (size_t)n;
+    return GAN_OK;
+}
+
+static GanStatus read_metadata(Reader *r, json_t *meta)
+{
+    SafeFile   *f = r->file;
+    const char *key;
+    json_t     *value;
+    if (!meta) return GAN_OK;
+    if (!json_is_object(meta)) return WRONG(r, "its metadata is no object");
+    f->meta = arena_array(f->arena, SafeMeta, json_object_size(meta));
+    json_object_foreach(meta, key, value) {
+        if (!json_is_string(value)) return WRONG(r, "the metadata '%s' is no string", key);
+        if (strncmp(key, own_hash, strlen(own_hash)))
+            f->meta[f->n_meta++] = (SafeMeta){arena_str(f->arena, key), arena_str(f->arena, json_string_value(value))};
+    }
+    return GAN_OK;
+}
+
+static GanStatus read_type(Reader *r, SafeTensor *t, const json_t *type)
+{
+    const char *name = json_string_value(type);
+    if (!name) return WRONG(r, "the tensor '%s' has no dtype", t->name);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(types[i].name, name)) continue;
+        t->elem = types[i].elem;
+        return GAN_OK;
+    }
+    return WRONG(r, "the tensor '%s' is of type %.16s, which cannot be read", t->name, name);
+}
+
+static GanStatus read_shape(Reader *r, SafeTensor *t, const json_t *shape)
+{
+    size_t rank = json_array_size(shape);
+    if (!json_is_array(shape) || rank > GAN_MAX_RANK) return WRONG(r, "the tensor '%s' has no shape of at most 8 dimensions", t->name);
+    t->rank = (int)rank;
+    for (size_t i = 0; i < rank; i++) {
+        const json_t *d = json_array_get(shape, i);
+        if (!json_is_integer(d) || json_integer_value(d) < 0) return WRONG(r, "dimension %zu of the tensor '%s' is no whole number", i + 1, t->name);
+        t->dim[i] = json_integer_value(d);
+    }
+    return GAN_OK;
+}
+
+static GanStatus read_range(Reader *r, SafeTensor *t, const json_t *offsets)
+{
+    const json_t *a = json_array_get(offsets, 0), *b = json_array_get(offsets, 1);
+    int64_t       from = json_integer_value(a), to = json_integer_value(b), count;
+    GanError      why;
+    if (json_array_size(offsets) != 2 || !json_is_integer(a) || !json_is_integer(b))
+        return WRONG(r, "the tensor '%s' has no data_offsets", t->name);
+    if (gan_tensor_size(t->elem, t->rank, t->dim, &count, &t->bytes, &why)) return WRONG(r, "the tensor '%s': %s", t->name, why.message);
+    if (from < 0 || to < from || (uint64_t)to > elements_size(r))
+        return WRONG(r, "the tensor '%s' lies at bytes %" PRId64 " to %" PRId64 ", and the file has %zu", t->name, from, to, elements_size(r));
+    if ((size_t)(to - from) != t->bytes)
+        return WRONG(r, "the tensor '%s' has %" PRId64 " bytes and its shape wants %zu", t->name, to - from, t->bytes);
+    t->data = elements(r) + from;
+    return GAN_OK;
+}
+
+static GanStatus read_tensors(Reader *r, json_t *root)
+{
+    SafeFile   *f = r->file;
+    const char *name;
+    json_t     *e;
+    GanStatus   s = GAN_OK;
+    f->tensor = arena_array(f->arena, SafeTensor, json_object_size(root));
+    json_object_foreach(root, name, e) {
+        if (!strcmp(name, metadata)) continue;
+        SafeTensor *t = &f->tensor[f->n_tensors++];
+        t->name = arena_str(f->arena, name);
+        if (!json_is_object(e) || json_object_size(e) != 3) return WRONG(r, "the tensor '%s' is not described by dtype, shape and data_offsets", name);
+        if (!s) s = read_type(r, t, json_object_get(e, "dtype"));
+        if (!s) s = read_shape(r, t, json_object_get(e, "shape"));
+        if (!s) s = read_range(r, t, json_object_get(e, "data_offsets"));
+        if (s) return s;
+    }
+    return GAN_OK;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const SafeTensor *x = *(SafeTensor *const *)a, *y = *(SafeTensor *const *)b;
+    const char       *p = x->data, *q = y->data;
+    if (p != q) return p < q ? -1 : 1;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Tensors lie one behind the other, from the header to the file's end. */
+static GanStatus check_cover(Reader *r)
+{
+    SafeFile    *f = r->file;
+    SafeTensor **order = arena_array(f->arena, SafeTensor *, f->n_tensors);
+    const char  *end = elements(r);
+    for (int i = 0; i < f->n_tensors; i++) order[i] = &f->tensor[i];
+    if (f->n_tensors) qsort(order, (size_t)f->n_tensors, sizeof *order, by_place);
+    for (int i = 0; i < f->n_tensors; i++) {
+        const char *from = order[i]->data;
+        if (from < end) return WRONG(r, "the tensor '%s' overlaps another", order[i]->name);
+        if (from > end) return WRONG(r, "there is a gap of %td bytes before the tensor '%s'", from - end, order[i]->name);
+        end = from + order[i]->bytes;
+    }
+    size_t left = (size_t)(r->file->bytes + r->bytes - end);
+    return left ? WRONG(r, "the file goes on for %zu bytes after its last tensor", left) : GAN_OK;
+}
+
+static GanStatus check_header(Reader *r, const char *want)
+{
+    char *header = r->file->bytes + LENGTH, *place = find_own_hash(header, r->header), hash[HASH + 1];
+    if (strlen(want) != HASH || !place || memcmp(place, want, HASH)) return WRONG(r, "the header's checksum is not where it should be");
+    memcpy(place, no_hash, HASH);
+    checksum(header, r->header, hash);
+    return memcmp(hash, want, HASH) ? WRONG(r, "the header is damaged or was changed: its checksum is another") : GAN_OK;
+}
+
+static GanStatus check_sums(Reader *r, const json_t *meta, bool wanted)
+{
+    SafeFile   *f = r->file;
+    const char *own = json_string_value(json_object_get(meta, own_hash));
+    if (!own && wanted) return WRONG(r, "there are no checksums in it; it was not written as a checkpoint");
+    GanStatus s = own ? check_header(r, own) : GAN_OK;
+    f->checked = own;
+    for (int i = 0; i < f->n_tensors && !s; i++) {
+        const SafeTensor *t = &f->tensor[i];
+        const char       *want = json_string_value(json_object_get(meta, tensor_hash_key(f->arena, t->name)));
+        char              hash[HASH + 1];
+        if (!want) f->checked = false;
+        if (!want && wanted) return WRONG(r, "the tensor '%s' has no checksum", t->name);
+        if (!want) continue;
+        checksum(t->data, t->bytes, hash);
+        if (strcmp(hash, want)) s = WRONG(r, "the tensor '%s' is damaged: its checksum is another", t->name);
+    }
+    return s;
+}
+
+static GanStatus read_header(Reader *r, bool wanted)
+{
+    json_error_t why;
+    json_t      *root = json_loadb(r->file->bytes + LENGTH, r->header, JSON_REJECT_DUPLICATES, &why);
+    if (!root) return WRONG(r, "the header is no JSON (%s); the file is damaged, or no safetensors file", why.text);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return WRONG(r, "the header is no JSON object");
+    }
+    json_t   *meta = json_object_get(root, metadata);
+    GanStatus s = read_metadata(r, meta);
+    if (!s) s = read_tensors(r, root);
+    if (!s) s = check_cover(r);
+    if (!s) s = check_sums(r, meta, wanted);
+    json_decref(root);
+    return s;
+}
+
+GanStatus safetensors_read(const char *path, bool want_checksums, SafeFile **out, GanError *err)
+{
+    char  *bytes;
+    size_t n;
+    *out = NULL;
+    GanStatus s = file_read_all(path, file_most, &bytes, &n, err);
+    if (s) return s;
+    Arena    *a = arena_new();
+    SafeFile *f = arena_new_of(a, SafeFile);
+    *f = (SafeFile){.arena = a, .bytes = bytes};
+    Reader r = {path, f, n, 0, err};
+    s = read_length(&r);
+    if (!s) s = read_header(&r, want_checksums);
+    if (s) safetensors_free(f);
+    else *out = f;
+    return s;
+}
+
+void safetensors_free(SafeFile *f)
+{
+    if (!f) return;
+    free(f->bytes);
+    arena_free(f->arena);
+}
+
+const SafeTensor *safetensors_find(const SafeFile *f, const char *name)
+{
+    for (int i = 0; i < f->n_tensors; i++)
+        if (!strcmp(f->tensor[i].name, name)) return &f->tensor[i];
+    return NULL;
+}
+
+const char *safetensors_meta(const SafeFile *f, const char *key)
+{
+    for (int i = 0; i < f->n_meta; i++)
+        if (!strcmp(f->meta[i].key, key)) return f->meta[i].value;
+    return NULL;
+}

@@ -1,0 +1,277 @@
+/* test_run.c - what goes on around a run: log, progress line, threads, signals. */
+#include "runtime/interrupt.h"
+#include "runtime/log.h"
+#include "runtime/parallel.h"
+#include "runtime/progress.h"
+#include "runtime/testing.h"
+
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* ---- log -------------------------------------------------------------------------------------------------------- */
+
+static void expect_file(const char *path, const char *want)
+{
+    size_t n;
+    char  *got = get_file(path, &n);
+    cr_expect_str_eq(got, want, "%s", got);
+    free(got);
+}
+
+static void line(Log *l, int64_t step)
+{
+    float w = 0.0123f;
+    log_begin(l, step, 1.9300001);
+    log_value(l, "w", GAN_F32, &w);
+    cr_assert(log_end(l, NULL) == GAN_OK);
+}
+
+#define LINE(step) "{\"step\": " step ", \"seconds\": 1.93, \"w\": 0.0123}\n"
+
+Test(log, lines)
+{
+    char     folder[256];
+    Log     *l;
+    GanError err;
+    make_folder(folder);
+    const char *path = in_folder(folder, "log.jsonl");
+    cr_assert(log_new(path, &l, &err) == GAN_OK);
+    log_begin(l, 1000, 0.12345);
+    log_value(l, "modes", GAN_I32, &(int32_t){8});
+    log_value(l, "on", GAN_BOOL, &(uint8_t){1});
+    log_value(l, "third", GAN_F64, &(double){1.0 / 3});
+    log_value(l, "a", GAN_F32, &(float){NAN});
+    log_value(l, "b", GAN_F64, &(double){-INFINITY});
+    log_string(l, "qu\"ote", "tab\t\xc3\xa9");
+    log_string(l, "bytes", "a\xff" "b");
+    cr_assert(log_end(l, &err) == GAN_OK);
+    const char *want = "{\"step\": 1000, \"seconds\": 0.123, \"modes\": 8, \"on\": true, \"third\": 0.3333333333333333, \"a\": \"nan\", "
+                       "\"b\": \"-inf\", \"qu\\\"ote\": \"tab\\t\xc3\xa9\", \"bytes\": \"a?b\"}\n";
+    expect_file(path, want);
+    cr_expect(log_offset(l) == (int64_t)strlen(want));
+    cr_assert(log_close(l, &err) == GAN_OK);
+    expect_error("no folder", log_new(in_folder(folder, "no/log"), &l, &err), GAN_WRONG, &err, "the log cannot be opened");
+    expect_error("a folder", log_new(folder, &l, &err), GAN_WRONG, &err, "the log cannot be opened");
+    if (!access("/dev/full", W_OK)) {
+        cr_assert(log_new("/dev/full", &l, &err) == GAN_OK);
+        log_begin(l, 1, 0);
+        expect_error("full", log_end(l, &err), GAN_WORLD, &err, "No space left");
+        log_close(l, NULL);
+    }
+    drop_folder(folder);
+}
+
+Test(log, resume)
+{
+    static const struct {
+        const char *what, *before;
+        int64_t     offset, step;
+        const char *after;                                  /* before the line of step 9 */
+    } cases[] = {
+        {"as recorded", LINE("1") LINE("2") LINE("3"), 2 * (int64_t)(sizeof LINE("1") - 1), 2, LINE("1") LINE("2")},
+        {"from the start", LINE("1"), 0, 0, ""},
+        {"missing", NULL, 500, 7, ""},
+        {"shorter", LINE("1") LINE("2") LINE("3"), 5000, 2, LINE("1") LINE("2")},
+        {"inside a line", LINE("1") LINE("2"), 7, 5, LINE("1") LINE("2")},
+        {"half a line", LINE("1") "{\"step\": 2, \"sec", 5000, 5, LINE("1")},
+        {"other text", LINE("1") "hello\n" LINE("2"), 5000, 5, LINE("1")},
+        {"negative", LINE("1"), -3, 5, LINE("1")},
+    };
+    char folder[256], want[1024];
+    make_folder(folder);
+    const char *path = in_folder(folder, "log.jsonl");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Log     *l;
+        GanError err;
+        unlink(path);
+        if (cases[i].before) put_file(path, cases[i].before, strlen(cases[i].before));
+        cr_assert(log_resume(path, cases[i].offset, cases[i].step, &l, &err) == GAN_OK, "%s", cases[i].what);
+        line(l, 9);
+        cr_assert(log_close(l, NULL) == GAN_OK);
+        snprintf(want, sizeof want, "%s%s", cases[i].after, LINE("9"));
+        expect_file(path, want);
+    }
+    drop_folder(folder);
+}
+
+/* ---- progress --------------------------------------------------------------------------------------------------- */
+
+static char *drawn(bool terminal, bool colour, const char *path)
+{
+    size_t n;
+    int    fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0644);
+    float  w = 0.0123f;
+    cr_assert(fd >= 0);
+    Progress *p = progress_new(fd, terminal, colour, 0, 200);
+    for (int step = 1; step <= 100; step++) {
+        if (step % 50 == 0) {
+            progress_value(p, "w", GAN_F32, &w);
+            progress_value(p, "modes", GAN_I64, &(int64_t){step});
+            progress_block(p, step);
+        }
+        progress_step(p, step);
+        usleep(step % 40 ? 0 : 110000);
+    }
+    if (terminal) progress_clear(p);
+    progress_end(p);
+    close(fd);
+    return get_file(path, &n);
+}
+
+Test(progress, lines)
+{
+    char folder[256];
+    make_folder(folder);
+    char *plain = drawn(false, false, in_folder(folder, "a")), *terminal = drawn(true, true, in_folder(folder, "b"));
+    cr_expect(!strpbrk(plain, "\r\x1b") && strstr(plain, "step 50/200  25%  "), "%s", plain);
+    cr_expect(strstr(plain, " left  w 0.0123  modes 50\n"), "%s", plain);
+    cr_expect(strstr(plain, "step 100/200  50%  ") && strstr(plain, "modes 100\n"), "%s", plain);
+    cr_expect(!strncmp(terminal, "\r\x1b[K\x1b[2mstep ", 13), "%s", terminal);
+    cr_expect(strstr(terminal, "modes 100\n") == terminal + strlen(terminal) - 10, "%s", terminal);
+    free(plain), free(terminal);
+    Progress *p = progress_new(-1, true, false, 0, -1);     /* nobody is looking */
+    progress_step(p, 1);
+    progress_end(p);
+    progress_end(NULL);
+    drop_folder(folder);
+}
+
+/* ---- threads ---------------------------------------------------------------------------------------------------- */
+
+enum { MOST = 9, ROUNDS = 40 };
+
+typedef struct Shared {
+    Team *team;
+    int   runs[MOST], threads[MOST];
+    int   slot[2][MOST];                                    /* written before a barrier, read after it by everyone */
+    int   wrong;
+    bool  slow;
+} Shared;
+
+static void count(void *arg, int i, int n)
+{
+    Shared *s = arg;
+    s->runs[i]++;
+    s->threads[i] = n;
+    if (s->slow && i == 1) usleep(2000);
+}
+
+static void meet(void *arg, int i, int n)
+{
+    Shared *s = arg;
+    for (int round = 0; round < ROUNDS; round++) {
+        s->slot[round & 1][i] = round;
+        if (s->slow && (round + i) % 7 == 0) usleep(300);
+        team_barrier(s->team);
+        for (int k = 0; k < n; k++)
+            if (s->slot[round & 1][k] != round) __atomic_fetch_add(&s->wrong, 1, __ATOMIC_RELAXED);
+    }
+}
+
+Test(parallel, runs_and_barriers)
+{
+    for (int n = 1; n <= MOST; n += n < 4 ? 1 : 5) {
+        for (int slow = 0; slow < 2; slow++) {
+            Shared s = {.slow = slow};
+            s.team = team_new(n, true);
+            cr_assert(team_threads(s.team) == n);
+            for (int k = 0; k < (slow ? 20 : 500); k++) team_run(s.team, count, &s);
+            for (int i = 0; i < n; i++) cr_expect(s.runs[i] == (slow ? 20 : 500) && s.threads[i] == n, "member %d of %d", i, n);
+            for (int k = 0; k < 3; k++) team_run(s.team, meet, &s);
+            cr_expect(s.wrong == 0, "%d of %d threads: a barrier let through too early", s.wrong, n);
+            team_free(s.team);
+        }
+    }
+    team_free(NULL);
+}
+
+Test(parallel, not_more_than_cpus)
+{
+    cpu_set_t one, all;
+    sched_getaffinity(0, sizeof all, &all);
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+        if (CPU_ISSET(i, &all)) CPU_SET(i, &one);
+    Team *t = team_new(1000, false);
+    cr_expect(team_threads(t) == parallel_cpus() && parallel_cpus() == CPU_COUNT(&all));
+    team_free(t);
+    sched_setaffinity(0, sizeof one, &one);
+    t = team_new(0, false);
+    cr_expect(team_threads(t) == 1 && parallel_cpus() == 1);
+    team_free(t);
+    t = team_new(3, true);
+    Shared s = {.team = t};
+    team_run(t, meet, &s);                                  /* three on one CPU */
+    cr_expect(s.wrong == 0);
+    team_free(t);
+}
+
+Test(parallel, sleeps_when_idle)
+{
+    struct timespec a, b;
+    Shared          s = {0};
+    s.team = team_new(2, true);
+    team_run(s.team, count, &s);
+    usleep(20000);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+    usleep(100000);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+    double used = (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
+    cr_expect(used < 0.01, "%g s of CPU while idle", used);
+    team_run(s.team, count, &s);
+    cr_expect(s.runs[1] == 2);
+    team_free(s.team);
+}
+
+/* ---- signals ---------------------------------------------------------------------------------------------------- */
+
+static int child_status(int first, int second)
+{
+    pid_t child = fork();
+    if (!child) {
+        Interrupt in;
+        interrupt_begin(&in);
+        if (interrupt_asked() || interrupt_status()) _exit(1);
+        raise(first);
+        if (!interrupt_asked()) _exit(2);
+        if (second) raise(second);
+        int status = interrupt_status();
+        interrupt_end(&in);
+        _exit(status == 130 ? 10 : status == 143 ? 11 : 3);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+Test(interrupt, once_and_twice)
+{
+    cr_expect(child_status(SIGINT, 0) == 10);
+    cr_expect(child_status(SIGTERM, 0) == 11);
+    cr_expect(child_status(SIGINT, SIGINT) == 130);
+    cr_expect(child_status(SIGINT, SIGTERM) == 143);
+}
+
+Test(interrupt, restored_and_ignored)
+{
+    Interrupt        in;
+    struct sigaction now;
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_DFL);
+    interrupt_begin(&in);
+    raise(SIGINT);
+    cr_expect(!interrupt_asked(), "what was ignored stays so");
+    raise(SIGTERM);
+    cr_expect(interrupt_asked());
+    interrupt_end(&in);
+    sigaction(SIGINT, NULL, &now);
+    cr_expect(now.sa_handler == SIG_IGN);
+    sigaction(SIGTERM, NULL, &now);
+    cr_expect(now.sa_handler == SIG_DFL);
+    interrupt_begin(&in);
+    cr_expect(!interrupt_asked(), "the flag is cleared");
+    interrupt_end(&in);
+}
