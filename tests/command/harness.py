@@ -1,0 +1,47 @@
+"""Runs the `gan` command as a person would; shared by the tests beside it. Each test program prints "N passed, N failed" last."""
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+
+GAN = sys.argv[1] if len(sys.argv) > 1 else "build/compiler/driver/gan"
+
+
+class Result:
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+    def __repr__(self):
+        return f"status {self.status}\n--- stdout\n{self.out[-2000:]}\n--- stderr\n{self.err[-3000:]}"
+
+
+def gan(*args, cwd=None, stdin=b"", timeout=60):
+    """Exit status and texts; a hang is an error, and so is a death by signal."""
+    env = dict(os.environ, NO_COLOR="1")
+    done = subprocess.run([GAN, *map(str, args)], cwd=cwd, input=stdin, capture_output=True, timeout=timeout, env=env, check=False)
+    result = Result(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+    assert done.returncode >= 0, f"died by signal {-done.returncode}: {result}"
+    assert "internal error" not in result.err, result
+    return result
+
+
+def folder():
+    return tempfile.TemporaryDirectory(prefix="gan-test-")
+
+
+def run_tests(tests):
+    """Every function of the dict whose name starts with test_."""
+    passed = failed = 0
+    for name, test in list(tests.items()):
+        if not name.startswith("test_"):
+            continue
+        try:
+            test()
+            passed += 1
+        except Exception:                                   # a failing test must not hide the others
+            failed += 1
+            print(f"FAILED {name}")
+            traceback.print_exc()
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""A run killed with SIGKILL at twenty random moments and resumed each time ends in the same state, to the bit, as the run
+that was left alone; and one interrupted with Ctrl-C says how to go on. The moments come from a fixed seed; the clock decides what
+they hit, so every outcome must pass."""
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+from harness import GAN, folder, gan, run_tests
+
+PROGRAM = """
+import nn, optim, compare, toy, metrics
+data ring = toy.ring(modes: 8, radius: 2, std: 0.02)
+implicit G(z: real[16] ~ Normal(0, 1)) -> real[2] { z |> Dense(64) |> relu |> Dense(2) }
+net D(x: real[2]) -> real { x |> Dense(64) |> relu |> dropout(0.2) |> Dense(1) |> scalar }
+implicit G_mean = copy(G)
+compare gan = class_probability(ring, G, D)
+report before = mode_coverage(G, ring.centers, within: 0.1)
+alternate STEPS steps, batch 128 {
+  repeat where(step < 25, 3, 1) { update D minimize gan.critic with adam(1e-3, beta1: 0.5) }
+  update G minimize nonsaturating(gan) with adam(1e-3, beta1: 0.5)
+  average G into G_mean decay 0.99
+  every 25 { report modes = mode_coverage(G, ring.centers, within: 0.1) }
+  every 40 { save }
+}
+report after = mode_coverage(G_mean, ring.centers, within: 0.1)
+"""
+KILLS = 20
+
+
+def program(d, steps):
+    path = os.path.join(d, "resume.gan")
+    with open(path, "w") as f:
+        f.write(PROGRAM.replace("STEPS", str(steps)))
+    return path
+
+
+def last_state(out):
+    names = sorted(n for n in os.listdir(os.path.join(out, "checkpoints")) if n.endswith(".safetensors"))
+    with open(os.path.join(out, "checkpoints", names[-1]), "rb") as f:
+        return names[-1], f.read()
+
+
+def reports(out):
+    with open(os.path.join(out, "log.jsonl")) as f:
+        lines = [json.loads(line) for line in f]
+    return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
+
+
+def uncut(d, path, *flags):
+    out = os.path.join(d, "uncut")
+    start = time.time()
+    r = gan("run", path, "--out", out, "--quiet", *flags, timeout=300)
+    assert r.status == 0, r
+    return out, time.time() - start
+
+
+def test_killed_twenty_times():
+    with folder() as d:
+        path, out = program(d, 3000), os.path.join(d, "cut")
+        whole, seconds = uncut(d, path)
+        moments = random.Random(4)
+        kills = 0
+        for attempt in range(400):
+            p = subprocess.Popen([GAN, "run", path, "--out", out, "--quiet", "--resume"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            try:
+                longest = None if kills >= KILLS else moments.uniform(0.02, max(0.5, 2.5 * seconds / KILLS))
+                assert p.wait(timeout=longest) == 0
+                break
+            except subprocess.TimeoutExpired:
+                p.send_signal(signal.SIGKILL)
+                p.wait()
+                kills += 1
+        assert last_state(out) == last_state(whole), "the resumed run ended in another state"
+        assert reports(out) == reports(whole), "the resumed run's log differs"
+        print(f"killed {kills} times", file=sys.stderr)
+
+
+def test_interrupted_in_one_engine_resumed_in_the_other():
+    with folder() as d:
+        path, out = program(d, 300), os.path.join(d, "cut")
+        whole, _ = uncut(d, path)
+        p = subprocess.Popen([GAN, "run", path, "--out", out, "--quiet", "--backend", "interp"], stderr=subprocess.PIPE)
+        while not os.path.isdir(os.path.join(out, "checkpoints")) or not any(n.endswith("40.safetensors") for n in os.listdir(os.path.join(out, "checkpoints"))):
+            assert p.poll() is None, "ended before it could be interrupted"
+            time.sleep(0.01)
+        p.send_signal(signal.SIGINT)
+        _, err = p.communicate(timeout=60)
+        assert p.returncode == 130 and b"--resume" in err, (p.returncode, err)
+        r = gan("run", path, "--out", out, "--quiet", "--resume", "--threads", 2)
+        assert r.status == 0, r
+        assert last_state(out) == last_state(whole), "the resumed run ended in another state"
+
+
+def test_threads_do_not_matter():
+    with folder() as d:
+        path = program(d, 200)
+        states = []
+        for threads in (1, 2, 3):
+            out = os.path.join(d, str(threads))
+            r = gan("run", path, "--out", out, "--quiet", "--threads", threads)
+            assert r.status == 0, r
+            states.append(last_state(out))
+        assert states[0] == states[1] == states[2]
+
+
+def test_another_program_is_refused():
+    with folder() as d:
+        path = program(d, 60)
+        out, _ = uncut(d, path)
+        with open(path, "a") as f:
+            f.write("\nreport more = mode_coverage(G, ring.centers, within: 0.2)\n")
+        r = gan("run", path, "--out", out, "--quiet", "--resume")
+        assert r.status == 1 and "another version" in r.err, r
+
+
+run_tests(globals())
