@@ -276,18 +276,21 @@ static TrainerReport *report_of(Trainer *t, const char *name)
     return NULL;
 }
 
+/* Rounds done, the one under way included: what a person calls the step. */
+static int64_t shown_step(const Trainer *t) { return t->rounds + (t->blocks > 0); }
+
 static void open_line(Trainer *t)
 {
     if (t->line_open) return;
     t->line_open = true;
-    if (t->log) log_begin(t->log, t->rounds, seconds(t));
+    if (t->log) log_begin(t->log, shown_step(t), seconds(t));
 }
 
 static Flow close_line(Trainer *t)
 {
     if (!t->line_open) return GO_ON;
     t->line_open = false;
-    progress_block(t->progress, t->rounds);
+    progress_block(t->progress, shown_step(t));
     return t->log && log_end(t->log, t->err) ? FAILED : GO_ON;
 }
 
@@ -309,7 +312,7 @@ static Flow walk_report(Trainer *t, const GanSchedule *n)
 
 static void picture_path(const Trainer *t, const GanSchedule *n, char path[FILE_PATH_MAX])
 {
-    snprintf(path, FILE_PATH_MAX, "%s/pictures/%s-%09" PRId64 ".png", t->o->out, n->name, t->rounds);
+    snprintf(path, FILE_PATH_MAX, "%s/pictures/%s-%09" PRId64 ".png", t->o->out, n->name, shown_step(t));
 }
 
 static GanTensor output_view(const Trainer *t, int fn, int i)

@@ -1,7 +1,10 @@
 /* options.c - see options.h. Two tables, commands.def and flags.def, and one loop over argv; help is printed from the same rows. */
 #include "compiler/driver/options.h"
 
+#include <cblas.h>
 #include <errno.h>
+#include <llvm-c/Core.h>
+#include <llvm-c/TargetMachine.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,7 +36,18 @@ static void print_help(void)
 {
     puts("gan - train models that learn by comparison\n\nusage: gan COMMAND [FLAGS] FILE ...\n\ncommands:");
     for (int i = 0; i < N_COMMANDS; i++) printf("  %-8s %s\n", commands[i].name, commands[i].summary);
-    puts("\n`gan COMMAND --help` tells a command's flags; `gan --version` the version.\n\nexample: gan run examples/ring.gan");
+    puts("\n`gan COMMAND --help` tells a command's flags; `gan --version [--verbose]` the version.\n\nexample: gan run examples/ring.gan");
+}
+
+static void print_version(bool verbose)
+{
+    puts("gan " GAN_VERSION);
+    if (!verbose) return;
+    unsigned major, minor, patch;
+    LLVMGetVersion(&major, &minor, &patch);
+    char *cpu = LLVMGetHostCPUName();
+    printf("LLVM %u.%u.%u, CPU %s\n%s, kernel %s\n", major, minor, patch, cpu, openblas_get_config(), openblas_get_corename());
+    LLVMDisposeMessage(cpu);
 }
 
 static void print_command_help(const CommandRow *c)
@@ -235,6 +249,10 @@ Command *options_read(int argc, char **argv, Options *o, int *status)
     *status = EXIT_DONE;
     if (argc < 2 || asks(argv[1], "--help", 'h') || (!strcmp(argv[1], "help") && argc < 3)) {
         print_help();
+        return NULL;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        print_version(argc > 2 && !strcmp(argv[2], "--verbose"));
         return NULL;
     }
     bool help = !strcmp(argv[1], "help");
