@@ -324,6 +324,7 @@ bool ir_verify_module(const IrModule *m, char why[512]);
 void ir_print_type(const IrModule *m, const IrType *t, Text *out);
 void ir_print_fn(const IrModule *m, const IrFn *f, Text *out);
 void ir_print(const IrModule *m, Text *out);                /* axes, slots, functions: reads back identically */
+void ir_print_spans(const IrModule *m, Text *out);          /* the same with the place in the source after each row */
 
 /* The inverse. NULL with a message "line:col: ..." in `why` for text that is not a module. */
 IrModule *ir_read_text(Arena *a, const char *text, size_t n, char why[512]);
