@@ -1,0 +1,433 @@
+/* eval_contract.c - dot and conv: every result is one chain of fma (or sixteen, or a marked product), in the order of docs/ir.md.
+ *
+ * An operand becomes a Side: memory and, for each group of its places (result axes, samples, batch, windows, contract, free),
+ * strides; b is copied once if its free dims are not last, so that the inner loop runs along them. For each place of the
+ * result's axes, batch and windows a list of Terms says in which order samples and taps are met; the contract dims are
+ * innermost within a term. chain_T then computes [free of a][free of b] for one list: the chain of each element is in the
+ * order of the list, and the loop over free-of-b columns is what vectorises. Start at contract(). */
+#include "base/bug.h"
+#include "compiler/interp/eval.h"
+#include "runtime/blas.h"
+#include "runtime/reduce.h"
+
+#include <string.h>
+
+enum { TURN = 64, COLUMNS = 32 };                           /* pairs take turns by blocks of 64 samples */
+
+/* A group of extents with the strides of both operands: one loop nest. */
+typedef struct Nest {
+    int     rank;
+    int64_t size, extent[EVAL_MAX_RANK], a[EVAL_MAX_RANK], b[EVAL_MAX_RANK];
+} Nest;
+
+static void nest_add(Nest *n, int64_t extent, int64_t a, int64_t b)
+{
+    if (n->rank == 0) n->size = 1;
+    n->extent[n->rank] = extent;
+    n->a[n->rank] = a;
+    n->b[n->rank++] = b;
+    n->size *= extent;
+}
+
+static int64_t nest_size(const Nest *n) { return n->rank ? n->size : 1; }
+
+typedef struct Pair {                                       /* one pair of operands; offsets are in elements */
+    const char *a, *b;
+    int64_t     first, first_a, first_b;                    /* the first axis of `over`: extent (1 without) and strides */
+    Nest        others;                                     /* the other axes of `over` */
+    Nest        outer;                                      /* axes of the result, then batch dims */
+    Nest        contract, free_a, free_b;
+    int64_t     window_a[4], window_b[4];
+    int64_t    *contract_a, *contract_b;                    /* nest `contract` as a list */
+} Pair;
+
+typedef struct Term {                                       /* one sample and tap: the contract dims from here */
+    int64_t a, b;
+    int     pair;
+} Term;
+
+typedef struct Contract {
+    const IrNode *n;
+    IrElem        elem;
+    int           n_pairs;
+    Pair         *pair;
+    bool          over, lanes;
+    ReduceShards  shards;                                   /* of every pair: they agree in count, sizes are the pair's own */
+    int64_t       rows, columns;                            /* free of a, free of b */
+    int64_t       n_windows, window[4], kernel[4];          /* extents of result and kernel along the windows */
+    Term         *term;
+    int64_t       n_terms;
+    int64_t      *row_a;                                    /* nest free_a of each pair as a list, pair after pair */
+} Contract;
+
+/* ---- setting up ------------------------------------------------------------------------------------------------- */
+
+static int64_t *list_of(InterpRun *r, const Nest *n, const int64_t *stride)
+{
+    int64_t  at[EVAL_MAX_RANK] = {0}, size = nest_size(n);
+    int64_t *list = eval_scratch(r, size * (int64_t)sizeof *list);
+    for (int64_t i = 0; list && i < size; i++, eval_next(n->rank, n->extent, at)) list[i] = eval_offset(n->rank, at, stride);
+    return list;
+}
+
+static bool named(const uint8_t *dims, int n, int dim)
+{
+    for (int i = 0; i < n; i++)
+        if (dims[i] == dim) return true;
+    return false;
+}
+
+static bool is_free(const IrNode *n, int dim, bool of_a)
+{
+    const IrAttrs *at = &n->attr;
+    if (named(of_a ? at->batch.a : at->batch.b, at->batch.n, dim)) return false;
+    if (named(of_a ? at->contract.a : at->contract.b, at->contract.n, dim)) return false;
+    for (int i = 0; i < at->n_windows; i++)
+        if (dim == (of_a ? at->windows[i].a : at->windows[i].b)) return false;
+    return true;
+}
+
+/* b with its free dims moved to the end: those of the copy are dense and row-major, so a list of columns is 0, 1, 2, ... */
+static const void *free_dims_last(InterpRun *r, const IrNode *n, int arg, int64_t stride[EVAL_MAX_RANK])
+{
+    const IrType *t = eval_arg_type(n, arg);
+    int64_t       extent[EVAL_MAX_RANK], from[EVAL_MAX_RANK], step = 1;
+    int           rank = eval_extents(eval_module(r), t, extent);
+    bool          same = true;
+    eval_strides(rank, extent, from);
+    for (int pass = 0; pass < 2; pass++)                    /* the free dims get the small strides, then all others */
+        for (int i = rank - 1; i >= 0; i--)
+            if ((i >= t->axes.n && is_free(n, i - t->axes.n, false)) == (pass == 0)) {
+                stride[i] = step;
+                step *= extent[i];
+                same = same && stride[i] == from[i];
+            }
+    if (same) return eval_arg(r, n, arg);
+    size_t elem = ir_elem_bytes(t->elem);
+    void  *copy = eval_scratch(r, step * (int64_t)elem);
+    if (copy) eval_copy_box(elem, rank, extent, copy, stride, eval_arg(r, n, arg), from);
+    return copy;
+}
+
+static int64_t stride_of_axis(const IrType *t, const int64_t *stride, int axis)
+{
+    int place = eval_place_of_axis(t, axis);
+    return place < 0 ? 0 : stride[place];
+}
+
+static bool pair_of(InterpRun *r, const IrNode *n, int i, IrAxes over, Pair *p)
+{
+    const IrModule *m = eval_module(r);
+    const IrType   *a = eval_arg_type(n, 2 * i), *b = eval_arg_type(n, 2 * i + 1);
+    const IrAttrs  *at = &n->attr;
+    int64_t         extent[EVAL_MAX_RANK], sa[EVAL_MAX_RANK], sb[EVAL_MAX_RANK];
+    *p = (Pair){.a = eval_arg(r, n, 2 * i), .first = 1};
+    eval_strides(eval_extents(m, a, extent), extent, sa);
+    p->b = free_dims_last(r, n, 2 * i + 1, sb);
+    if (!p->b) return false;
+    for (int k = 0; k < over.n; k++) {
+        int64_t xa = stride_of_axis(a, sa, over.id[k]), xb = stride_of_axis(b, sb, over.id[k]);
+        if (k) nest_add(&p->others, ir_extent(m, over.id[k]), xa, xb);
+        else p->first = ir_extent(m, over.id[0]), p->first_a = xa, p->first_b = xb;
+    }
+    IrAxes axes = n->result[0].type.axes;
+    for (int k = 0; k < axes.n; k++)
+        nest_add(&p->outer, ir_extent(m, axes.id[k]), stride_of_axis(a, sa, axes.id[k]), stride_of_axis(b, sb, axes.id[k]));
+    const int64_t *da = sa + a->axes.n, *db = sb + b->axes.n;
+    for (int k = 0; k < at->batch.n; k++) nest_add(&p->outer, a->dim[at->batch.a[k]], da[at->batch.a[k]], db[at->batch.b[k]]);
+    for (int k = 0; k < at->contract.n; k++)
+        nest_add(&p->contract, a->dim[at->contract.a[k]], da[at->contract.a[k]], db[at->contract.b[k]]);
+    for (int k = 0; k < a->rank; k++)
+        if (is_free(n, k, true)) nest_add(&p->free_a, a->dim[k], da[k], 0);
+    for (int k = 0; k < b->rank; k++)
+        if (is_free(n, k, false)) nest_add(&p->free_b, b->dim[k], 0, db[k]);
+    for (int k = 0; k < at->n_windows; k++) {
+        p->window_a[k] = da[at->windows[k].a];
+        p->window_b[k] = db[at->windows[k].b];
+    }
+    p->contract_a = list_of(r, &p->contract, p->contract.a);
+    p->contract_b = p->contract_a ? list_of(r, &p->contract, p->contract.b) : NULL;
+    return p->contract_b != NULL;
+}
+
+static IrAxes over_of_pair(const IrNode *n, int i)
+{
+    if (n->op == IR_conv) return n->attr.over;
+    return n->attr.pair_over ? n->attr.pair_over[i] : ir_no_axes();
+}
+
+static bool set_up(InterpRun *r, const IrNode *n, Contract *c)
+{
+    *c = (Contract){.n = n, .elem = n->result[0].type.elem, .n_pairs = n->n_args / 2, .over = over_of_pair(n, 0).n > 0};
+    c->lanes = n->op == IR_dot && ir_dot_form(n) == IR_FORM_LANES;
+    c->pair = eval_scratch(r, c->n_pairs * (int64_t)sizeof *c->pair);
+    int64_t terms = 0, taps = 1;
+    for (int i = 0; i < c->n_pairs; i++) {
+        if (!c->pair || !pair_of(r, n, i, over_of_pair(n, i), &c->pair[i])) return false;
+        ReduceShards s = reduce_shards(c->pair[i].first);
+        terms += (c->over ? s.size : 1) * nest_size(&c->pair[i].others);
+    }
+    c->shards = c->over ? reduce_shards(c->pair[0].first) : (ReduceShards){1, 1};
+    c->rows = nest_size(&c->pair[0].free_a);
+    c->columns = nest_size(&c->pair[0].free_b);
+    c->n_windows = n->attr.n_windows;
+    for (int k = 0; k < c->n_windows; k++) {
+        c->kernel[k] = eval_arg_type(n, 1)->dim[n->attr.windows[k].b];
+        c->window[k] = n->result[0].type.dim[n->attr.batch.n + k];
+        taps *= c->kernel[k];
+    }
+    c->term = eval_scratch(r, terms * taps * (int64_t)sizeof *c->term);
+    c->row_a = eval_scratch(r, c->n_pairs * c->rows * (int64_t)sizeof *c->row_a);
+    if (!c->term || !c->row_a) return false;
+    for (int i = 0; i < c->n_pairs; i++) {
+        int64_t *list = list_of(r, &c->pair[i].free_a, c->pair[i].free_a.a);
+        if (!list) return false;
+        memcpy(c->row_a + i * c->rows, list, (size_t)c->rows * sizeof *list);
+    }
+    return true;
+}
+
+/* ---- lists of terms --------------------------------------------------------------------------------------------- */
+
+/* Where tap k of window w stands on the operand when the result is at o; -1: beside it or between its dilated elements. */
+static int64_t tap(const Contract *c, int w, int64_t o, int64_t k)
+{
+    const IrWindow *win = &c->n->attr.windows[w];
+    int64_t         x = o * win->stride + k * win->dil_b - win->lo;
+    if (x < 0 || x % win->dil_a || x / win->dil_a >= eval_arg_type(c->n, 0)->dim[win->a]) return -1;
+    return x / win->dil_a;
+}
+
+/* One sample: all taps that meet the operand, row-major over the kernel's window dims. */
+static void add_taps(Contract *c, const int64_t *o, int pair, int64_t a, int64_t b)
+{
+    const Pair *p = &c->pair[pair];
+    int64_t     k[4] = {0};
+    for (int w = 0; w < c->n_windows; w++)
+        if (c->kernel[w] == 0) return;
+    do {
+        Term t = {a, b, pair};
+        bool inside = true;
+        for (int w = 0; w < c->n_windows && inside; w++) {
+            int64_t at = tap(c, w, o[w], k[w]);
+            inside = at >= 0;
+            t.a += at * p->window_a[w];
+            t.b += k[w] * p->window_b[w];
+        }
+        if (inside) c->term[c->n_terms++] = t;
+    } while (eval_next((int)c->n_windows, c->kernel, k));
+}
+
+/* Samples of the first axis from..to-1, all others within each. */
+static void add_samples(Contract *c, const int64_t *o, int pair, int64_t from, int64_t to)
+{
+    const Pair *p = &c->pair[pair];
+    if (nest_size(&p->others) == 0) return;
+    for (int64_t i = from; i < to; i++) {
+        int64_t at[EVAL_MAX_RANK] = {0};
+        do
+            add_taps(c, o, pair, i * p->first_a + eval_offset(p->others.rank, at, p->others.a),
+                     i * p->first_b + eval_offset(p->others.rank, at, p->others.b));
+        while (eval_next(p->others.rank, p->others.extent, at));
+    }
+}
+
+/* The samples of one block of a shard; of one lane only, if lane >= 0. */
+static void add_block(Contract *c, const int64_t *o, int pair, int64_t shard_from, int64_t from, int64_t to, int lane)
+{
+    if (lane < 0) add_samples(c, o, pair, from, to);
+    else
+        for (int64_t i = from; i < to; i++)
+            if ((i - shard_from) % REDUCE_LANES == lane) add_samples(c, o, pair, i, i + 1);
+}
+
+static void list_terms(Contract *c, const int64_t *o, int64_t shard, int lane)
+{
+    c->n_terms = 0;
+    bool more = true;
+    for (int64_t turn = 0; more; turn++) {
+        more = false;
+        for (int i = 0; i < c->n_pairs; i++) {
+            int64_t size = c->over ? reduce_shards(c->pair[i].first).size : 1;
+            int64_t start = shard * size, end = start + size < c->pair[i].first ? start + size : c->pair[i].first;
+            int64_t from = start + turn * TURN, to = from + TURN < end ? from + TURN : end;
+            if (from >= end) continue;
+            add_block(c, o, i, start, from, to, lane);
+            more = more || to < end;
+        }
+    }
+}
+
+/* ---- chains ----------------------------------------------------------------------------------------------------- */
+
+#define CPUS __attribute__((target_clones("arch=x86-64-v3", "default")))
+
+/* acc[row][column] for one list of terms; base offsets of each pair in base_a, base_b. Columns go in strips whose
+ * accumulators stay in registers. */
+#define CHAIN(S, T, FMA)                                                                                                \
+    static inline __attribute__((always_inline)) void strip_##S(const Contract *c, const int64_t *base_a, const int64_t *base_b, \
+                                                                int64_t row, int64_t column, int64_t width, T *out)     \
+    {                                                                                                                   \
+        T acc[COLUMNS] = {0};                                                                                           \
+        for (int64_t t = 0; t < c->n_terms; t++) {                                                                      \
+            const Term *term = &c->term[t];                                                                             \
+            const Pair *p = &c->pair[term->pair];                                                                       \
+            const T    *a = (const T *)p->a + base_a[term->pair] + term->a + c->row_a[term->pair * c->rows + row];      \
+            const T    *b = (const T *)p->b + base_b[term->pair] + term->b + column;                                    \
+            int64_t     n = nest_size(&p->contract);                                                                    \
+            for (int64_t k = 0; k < n; k++) {                                                                           \
+                T        x = a[p->contract_a[k]];                                                                       \
+                const T *y = b + p->contract_b[k];                                                                      \
+                for (int64_t j = 0; j < width; j++) acc[j] = FMA(x, y[j], acc[j]);                                      \
+            }                                                                                                           \
+        }                                                                                                               \
+        for (int64_t j = 0; j < width; j++) out[j] = acc[j];                                                            \
+    }                                                                                                                   \
+    CPUS static void chain_##S(const Contract *c, const int64_t *base_a, const int64_t *base_b, T *out)                 \
+    {                                                                                                                   \
+        for (int64_t i = 0; i < c->rows; i++)                                                                           \
+            for (int64_t j = 0; j < c->columns; j += COLUMNS) {                                                         \
+                T *to = out + i * c->columns + j;                                                                       \
+                if (j + COLUMNS <= c->columns) strip_##S(c, base_a, base_b, i, j, COLUMNS, to);                         \
+                else strip_##S(c, base_a, base_b, i, j, c->columns - j, to);                                            \
+            }                                                                                                           \
+    }
+CHAIN(f32, float, __builtin_fmaf)
+CHAIN(f64, double, __builtin_fma)
+
+static void chain(const Contract *c, const int64_t *base_a, const int64_t *base_b, void *out)
+{
+    if (c->elem == IR_F32) chain_f32(c, base_a, base_b, out);
+    else chain_f64(c, base_a, base_b, out);
+}
+
+static void lanes16(IrElem e, void *lanes, int64_t n)
+{
+    if (e == IR_F32) reduce_lanes16_f32(lanes, n);
+    else reduce_lanes16_f64(lanes, n);
+}
+
+static void tree(IrElem e, void *parts, int64_t count, int64_t n)
+{
+    if (e == IR_F32) reduce_tree_f32(parts, count, n);
+    else reduce_tree_f64(parts, count, n);
+}
+
+/* Where each pair's operands stand at place `at` of the result's axes and batch dims. */
+static void bases(const Contract *c, const int64_t *at, int64_t *base_a, int64_t *base_b)
+{
+    for (int i = 0; i < c->n_pairs; i++) {
+        const Nest *o = &c->pair[i].outer;
+        base_a[i] = eval_offset(o->rank, at, o->a);
+        base_b[i] = eval_offset(o->rank, at, o->b);
+    }
+}
+
+/* One shard's part of all outer places at windows o goes to part[outer][shard][block]; `lane` memory has 16 blocks. */
+static void shard_chains(Contract *c, const int64_t *o, int64_t shard, char *part, char *lane, int64_t *base)
+{
+    const Nest *outer = &c->pair[0].outer;
+    int64_t     block = c->rows * c->columns, bytes = block * (int64_t)ir_elem_bytes(c->elem), at[EVAL_MAX_RANK] = {0}, i = 0;
+    int         lanes = c->lanes ? REDUCE_LANES : 1;
+    if (!c->lanes) list_terms(c, o, shard, -1);
+    do {
+        bases(c, at, base, base + c->n_pairs);
+        for (int l = 0; l < lanes; l++) {
+            if (c->lanes) list_terms(c, o, shard, l);
+            chain(c, base, base + c->n_pairs, lane + l * bytes);
+        }
+        if (c->lanes) lanes16(c->elem, lane, block);
+        memcpy(part + (i++ * c->shards.count + shard) * bytes, lane, (size_t)bytes);
+    } while (eval_next(outer->rank, outer->extent, at));
+}
+
+/* Result dims are batch, windows, free: for windows at o, block i of the outer places goes to [i][o]. */
+static bool chains(InterpRun *r, Contract *c, char *y)
+{
+    int64_t outer = nest_size(&c->pair[0].outer), bytes = c->rows * c->columns * (int64_t)ir_elem_bytes(c->elem), n_windows = 1;
+    for (int w = 0; w < c->n_windows; w++) n_windows *= c->window[w];
+    int64_t  shards = c->shards.count;
+    char    *part = eval_scratch(r, outer * (shards + 1) * bytes), *lane = part ? eval_scratch(r, REDUCE_LANES * bytes) : NULL;
+    int64_t *base = lane ? eval_scratch(r, 2 * c->n_pairs * (int64_t)sizeof *base) : NULL, o[4] = {0};
+    if (!base) return false;
+    if (outer * bytes * n_windows == 0) return true;
+    for (int64_t w = 0; w < n_windows; w++, eval_next((int)c->n_windows, c->window, o)) {
+        for (int64_t s = 0; s < shards; s++) shard_chains(c, o, s, part, lane, base);
+        for (int64_t i = 0; i < outer; i++) {
+            char *sum = part + i * shards * bytes;
+            if (shards == 0) memset(sum = lane, 0, (size_t)bytes);
+            else if (c->over) tree(c->elem, sum, shards, c->rows * c->columns);
+            memcpy(y + (i * n_windows + w) * bytes, sum, (size_t)bytes);
+        }
+    }
+    return true;
+}
+
+/* ---- marked products -------------------------------------------------------------------------------------------- */
+
+static void gemm(IrElem e, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c, bool add)
+{
+    if (e == IR_F32) blas_f32(ta, tb, m, n, k, a, b, c, add);
+    else blas_f64(ta, tb, m, n, k, a, b, c, add);
+}
+
+/* Without `over`: see runtime/blas.h. */
+static bool blas_forward(InterpRun *r, const IrNode *n)
+{
+    const IrType *a = eval_arg_type(n, 0), *b = eval_arg_type(n, 1), *t = &n->result[0].type;
+    int64_t       k = 1, columns = 1, elem = (int64_t)ir_elem_bytes(t->elem);
+    for (int i = 0; i < n->attr.contract.n; i++) k *= a->dim[n->attr.contract.a[i]];
+    for (int i = 0; i < b->rank; i++) columns *= is_free(n, i, false) ? b->dim[i] : 1;
+    bool    transposed = n->attr.contract.n > 0 && b->rank > n->attr.contract.n && n->attr.contract.b[0] != 0;
+    int64_t samples = t->axes.n ? ir_extent(eval_module(r), t->axes.id[0]) : 1, rows = ir_dims_size(t) / (columns ? columns : 1);
+    for (int i = 1; i < t->axes.n; i++) rows *= ir_extent(eval_module(r), t->axes.id[i]);
+    const char *x = eval_arg(r, n, 0), *w = eval_arg(r, n, 1);
+    char       *y = eval_result(r, n, 0);
+    if (!y) return false;
+    ReduceShards s = reduce_shards(samples);
+    for (int64_t i = 0; i < s.count; i++) {
+        int64_t from = i * s.size, len = from + s.size < samples ? s.size : samples - from;
+        gemm(t->elem, false, transposed, len * rows, columns, k, x + from * rows * k * elem, w, y + from * rows * columns * elem, false);
+    }
+    return true;
+}
+
+/* With `over`: per shard, pair after pair, transpose(a) * b. */
+static bool blas_over(InterpRun *r, const IrNode *n)
+{
+    const IrModule *m = eval_module(r);
+    const IrType   *t = &n->result[0].type;
+    int64_t         elem = (int64_t)ir_elem_bytes(t->elem), rows = ir_dims_size(eval_arg_type(n, 0)), columns = ir_dims_size(eval_arg_type(n, 1));
+    int64_t         shards = reduce_shards(ir_extent(m, n->attr.pair_over[0].id[0])).count;
+    char           *part = eval_scratch(r, (shards + 1) * rows * columns * elem), *y = part ? eval_result(r, n, 0) : NULL;
+    if (!y) return false;
+    for (int64_t i = 0; i < shards; i++)
+        for (int p = 0; p < n->n_args / 2; p++) {
+            IrAxes  over = n->attr.pair_over[p];
+            int64_t extent = ir_extent(m, over.id[0]), others = ir_axes_size(m, over) / extent;
+            int64_t size = reduce_shards(extent).size, from = i * size, len = from + size < extent ? size : extent - from;
+            gemm(t->elem, true, false, rows, columns, len * others, (const char *)eval_arg(r, n, 2 * p) + from * others * rows * elem,
+                 (const char *)eval_arg(r, n, 2 * p + 1) + from * others * columns * elem, part + i * rows * columns * elem, p > 0);
+        }
+    tree(t->elem, part, shards, rows * columns);
+    memcpy(y, part, (size_t)(rows * columns * elem));
+    return true;
+}
+
+/* ---- the two rows ----------------------------------------------------------------------------------------------- */
+
+static bool contract(InterpRun *r, const IrNode *n)
+{
+    Contract c;
+    if (!set_up(r, n, &c)) return false;
+    char *y = eval_result(r, n, 0);
+    return y && chains(r, &c, y);
+}
+
+bool eval_dot(InterpRun *r, const IrNode *n)
+{
+    if (n->attr.form != IR_FORM_BLAS) return contract(r, n);
+    return over_of_pair(n, 0).n ? blas_over(r, n) : blas_forward(r, n);
+}
+
+bool eval_conv(InterpRun *r, const IrNode *n) { return contract(r, n); }
