@@ -237,8 +237,17 @@ static Ast *type_node(Parser *p, Span span, const char *name, Ast *range, AstLis
 static Ast *no_type(Parser *p, const Ast *e)
 {
     Diag *d = parse_error(p, e->span, E032, "a type must stand here");
-    diag_hint(d, "real, int, bool, class[10], real[28, 28], class[28][16], (x: real[2], y: int)");
+    diag_hint(d, "real, int, bool, string, class[10], real[28, 28], class[28][16], (x: real[2], y: int)");
     return type_node(p, e->span, "real", NULL, (AstList){0});
+}
+
+static const char *const type_names[] = {"real", "int", "bool", "class", "string"};
+
+static bool is_type_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++)
+        if (strcmp(name, type_names[i]) == 0) return true;
+    return false;
 }
 
 static bool has_range(AstList items)
@@ -259,7 +268,7 @@ static Ast *indexed_type(Parser *p, Ast *e)
     AstList items = e->index.items;
     if (has_range(items)) return no_type(p, e);
     if (is_class(object)) return items.n == 1 ? type_node(p, e->span, "class", items.v[0], (AstList){0}) : no_type(p, e);
-    if (object->kind == AST_NAME) return type_node(p, e->span, object->name.name, NULL, items);
+    if (object->kind == AST_NAME && is_type_name(object->name.name)) return type_node(p, e->span, object->name.name, NULL, items);
     bool of_class = object->kind == AST_INDEX && is_class(object->index.object) && object->index.items.n == 1 &&
                     !has_range(object->index.items);
     return of_class ? type_node(p, e->span, "class", object->index.items.v[0], items) : no_type(p, e);
@@ -293,6 +302,7 @@ static Ast *as_type(Parser *p, Ast *e)
     if (!e) return NULL;
     switch (e->kind) {
     case AST_NAME:
+        if (!is_type_name(e->name.name)) return no_type(p, e);
         if (!is_class(e)) return type_node(p, e->span, e->name.name, NULL, (AstList){0});
         diag_hint(parse_error(p, e->span, E032, "class needs the number of its values"), "class[10]");
         return type_node(p, e->span, "class", NULL, (AstList){0});
@@ -300,6 +310,18 @@ static Ast *as_type(Parser *p, Ast *e)
     case AST_RECORD: return record_type(p, e);
     case AST_TUPLE: return tuple_type(p, e);
     default: return no_type(p, e);
+    }
+}
+
+/* Is e, behind the colon of a parameter, meant as a type? Otherwise it is a default: beta1: 0.9, ratio: exp. */
+static bool reads_as_type(const Ast *e)
+{
+    switch (e->kind) {
+    case AST_NAME: return is_type_name(e->name.name);
+    case AST_INDEX: return reads_as_type(e->index.object);
+    case AST_RECORD: return reads_as_type(e->record.fields.v[0]->arg.value);
+    case AST_TUPLE: return reads_as_type(e->tuple.items.v[0]);
+    default: return false;
     }
 }
 
@@ -805,6 +827,10 @@ Ast *build_binder(Parser *p, Ast *pattern, Ast *dist)
 
 Ast *build_param(Parser *p, Token name, Ast *type, Ast *draw, Ast *value)
 {
+    if (type && !draw && !value && !reads_as_type(type)) {
+        value = type;
+        type = NULL;
+    }
     const Ast *last = value ? value : draw ? draw : type;
     Ast       *n = node(p, AST_PARAM, last ? from_token(p, name, last) : token_span(p, name));
     n->param.name = declared(p, name);

@@ -134,15 +134,17 @@ result(R) ::= ARROW postfix(A).                          { R = A; }
 /* extern simulator s(theta: real[3]) -> real[20] from "libs.so" */
 stmt(S) ::= EXTERN(T) SIMULATOR head(H) FROM STRING(L).  { S = build_extern(p, T, H, L); }
 
-/* (z: real[64] ~ Normal(0, 1), bias: bool = true) */
+/* (z: real[64] ~ Normal(0, 1), bias: bool = true, beta1: 0.9): after the colon a type, or else a default */
 params(L) ::= LPAREN RPAREN.                             { L = list_of(p, NULL); }
 params(L) ::= LPAREN parlist(M) RPAREN.                  { L = M; }
 params(L) ::= LPAREN parlist(M) COMMA RPAREN.            { L = M; }
 parlist(L) ::= param(A).                                 { L = list_of(p, A); }
 parlist(L) ::= parlist(M) COMMA param(A).                { L = list_add(p, M, A); }
-param(A) ::= ID(N) is_type(Y).                           { A = build_param(p, N, Y, NULL, NULL); }
-param(A) ::= ID(N) is_type(Y) TILDE expr(D).             { A = build_param(p, N, Y, D, NULL); }
-param(A) ::= ID(N) is_type(Y) IS value(E).               { A = build_param(p, N, Y, NULL, E); }
+param(A) ::= ID(N) is(Y).                                { A = build_param(p, N, Y, NULL, NULL); }
+param(A) ::= ID(N) is(Y) TILDE expr(D).                  { A = build_param(p, N, Y, D, NULL); }
+param(A) ::= ID(N) is(Y) IS value(E).                    { A = build_param(p, N, Y, NULL, E); }
+is(Y) ::= .                                              { Y = NULL; }
+is(Y) ::= COLON value(A).                                { Y = A; }
 
 /* param w: real[m, n] ~ glorot_uniform        state theta: real[2] = 0 */
 stmt(S) ::= PARAM(T) ID(N) is_type(Y) TILDE expr(D).     { S = build_variable(p, T, AST_PARAMETER, N, Y, D, NULL); }
@@ -258,7 +260,7 @@ if(A) ::= IF(T) expr(C) block(B) ELSE if(D).             { A = build_if(p, T, C,
 
 /* for n in widths, h = x { h |> Dense(n) |> relu } */
 expr(A) ::= FOR(T) postfix(V) IN value(E) carries(L) block(B). { A = build_for(p, T, V, E, L, B); }
-carries(L) ::= .                                         { L = NULL; }
+carries(L) ::= .                                         { L = list_of(p, NULL); }
 carries(L) ::= carries(M) COMMA postfix(N) IS expr(E).   { L = list_add(p, M, build_carry(p, N, E)); }
 
 expr(A) ::= block(B).                                    { A = build_scope(p, B); }
