@@ -87,7 +87,7 @@ static Ast *done(Parser *p, Ast *n)
     Diag *d = parse_error(p, (Span){n->span.file, n->span.begin, n->span.begin + 1}, E028, "nested deeper than %d operators", AST_MAX_DEPTH);
     diag_hint(d, "name a part of it with let");
     p->muted = true;
-    return node(p, n->kind == AST_BLOCK ? AST_BLOCK : AST_BOOL, n->span);
+    return node(p, n->kind == AST_BLOCK ? AST_BLOCK : ast_is_expr(n) ? AST_BOOL : AST_SAVE, n->span);
 }
 
 List *list_of(Parser *p, Ast *first)
@@ -346,7 +346,7 @@ static void report_dropped(Parser *p, const Ast *s)
 
 static void report_member(Parser *p, const Ast *s)
 {
-    Diag *d = parse_error(p, s->member.name_span, E034, "%s = ... is a member, and this is no distribution, bijector or comparison", s->member.name);
+    Diag *d = parse_error(p, s->member.name_span, E034, "%s = ... declares a member; only distributions, bijectors and comparisons have members", s->member.name);
     if (s->member.has_params)
         diag_hint(d, "def %s(...) = ... declares a function", s->member.name);
     else
@@ -495,18 +495,19 @@ static const char *unicode_escape(const char *s, const char *end, Text *out)
 static const char *escape(Parser *p, const char *s, const char *end, Text *out)
 {
     static const char from[] = "nt\\\"", to[] = "\n\t\\\"";
-    const char       *known = s < end ? strchr(from, *s) : NULL;
-    if (known && *known) {
+    const char       *known = s < end && *s ? strchr(from, *s) : NULL;
+    if (known) {
         text_addn(out, to + (known - from), 1);
         return s + 1;
     }
-    const char *next = s < end && *s == 'u' ? unicode_escape(s + 1, end, out) : NULL;
+    if (s == end) return s;                                  /* the string does not end: reported */
+    const char *next = *s == 'u' ? unicode_escape(s + 1, end, out) : NULL;
     if (next) return next;
     uint32_t at = (uint32_t)(s - 1 - p->f->text), until = at + 2;
     if (until > p->f->n) until = p->f->n;
     while (until < p->f->n && (p->f->text[until] & 0xC0) == 0x80) until++;
     diag_hint(parse_error(p, span_of(p->f, at, until), E025, "an unknown escape"), "\\n, \\t, \\\\, \\\" and \\u{3b1} are known");
-    return s < end ? s + 1 : s;
+    return s + 1;
 }
 
 static char *unescape(Parser *p, Token t)

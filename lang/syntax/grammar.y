@@ -73,7 +73,7 @@ start ::= EXPRESSION value(E) END.                       { p->result = E; }
 
 stmts(L) ::= .                                           { L = list_of(p, NULL); }
 stmts(L) ::= stmts(M) stmt(S) END.                       { L = list_add(p, M, S); p->muted = false; }
-stmts(L) ::= stmts(M) error END.                         { L = M; yypParser->yyerrcnt = -1; p->synced = true; p->muted = false; }
+stmts(L) ::= stmts(M) error END.                         { L = M; yypParser->yyerrcnt = -1; p->muted = false; }
 
 block(B) ::= LBRACE(O) stmts(L) RBRACE(C).               { B = build_block(p, O, L, C); }
 
@@ -309,7 +309,7 @@ item(A) ::= expr(E) DOTDOT(T).                           { A = build_range(p, E,
 item(A) ::= DOTDOT(T) expr(F).                           { A = build_range(p, NULL, T, F); }
 item(A) ::= DOTDOT(T).                                   { A = build_range(p, NULL, T, NULL); }
 
-/* What layout.c gives where brackets do not match: never right. */
+/* What layout.c gives for a ';' in brackets: never right. */
 %token BROKEN.
 
 %code {

@@ -3,7 +3,7 @@
  * A statement always ends in END, which stands for a newline, a ';', or comes before '}' and the end of the text. The
  * innermost open bracket decides: in ( ) and [ ] a newline is a space; elsewhere it ends the statement, except after an
  * operator or comma and before a line that starts with |>, else or with. The grammar never sees brackets that do not match:
- * they are reported here and `broken` is set. Start at layout_next(). */
+ * they are reported here, a missing partner is put in, one too many is left out. Start at layout_next(). */
 #include "lang/syntax/lexer.h"
 
 #include "grammar.h"
@@ -16,6 +16,7 @@ void layout_init(Layout *l, Arena *a, const SourceFile *f, Diags *diags)
     lex_init(&l->lx, a, f, diags);
     l->prev.kind = TK_END;
     l->ended = true;
+    l->missing = -1;
 }
 
 static Span span_at(const Layout *l, Token t) { return span_of(l->lx.f, t.begin, t.end); }
@@ -56,7 +57,7 @@ static bool is_operator(int kind)
     switch (kind) {
     case TK_PLUS: case TK_MINUS: case TK_STAR: case TK_SLASH: case TK_AT: case TK_PERCENT: case TK_CARET: case TK_PIPE:
     case TK_AND: case TK_OR: case TK_NOT: case TK_EQ: case TK_NE: case TK_LT: case TK_LE: case TK_GT: case TK_GE:
-    case TK_IS: case TK_ASSIGN: case TK_ADDS: case TK_TILDE: case TK_ARROW: case TK_COLON: case TK_COMMA: case TK_DOT: case TK_DOTDOT:
+    case TK_IS: case TK_ASSIGN: case TK_ADDS: case TK_TILDE: case TK_ARROW: case TK_COLON: case TK_COMMA: case TK_DOTDOT:
         return true;
     default:
         return false;
@@ -198,35 +199,58 @@ static int partner(const Layout *l, int kind)
     return 0;
 }
 
-static void report_unclosed(Layout *l, Bracket b, Token at)
+static void report_never_closed(Layout *l)
 {
-    l->lx.failed = l->broken = true;
-    if (l->lx.quiet) return;
-    const char *open = bracket_text(b.at.kind);
-    if (at.kind == 0) {
-        diag_error(l->lx.diags, span_at(l, b.at), E026, "'%s' is never closed", open);
-        return;
-    }
-    Diag *d = diag_error(l->lx.diags, span_at(l, at), E026, "'%s' closes nothing while '%s' is open", bracket_text(at.kind), open);
-    diag_note(d, span_at(l, b.at), "opened here");
-    diag_hint(d, "'%s' is missing before it", bracket_text(closing_of(b.at.kind)));
+    l->lx.failed = l->unclosed = true;
+    Bracket b = l->open[l->n_open - 1];
+    if (!l->lx.quiet) diag_error(l->lx.diags, span_at(l, b.at), E026, "'%s' is never closed", bracket_text(b.at.kind));
 }
 
-/* True if t is to be given to the parser; it may be dropped, or (then `broken`) held until the statement is ended. */
-static bool close_bracket(Layout *l, Token t)
+static void report_missing(Layout *l, Bracket b, Token at)
 {
-    int at = partner(l, t.kind);
-    if (at == 0) {
-        l->lx.failed = true;
-        if (!l->lx.quiet) diag_error(l->lx.diags, span_at(l, t), E027, "'%s' closes nothing", bracket_text(t.kind));
-        return false;
+    l->lx.failed = true;
+    if (l->lx.quiet) return;
+    const char *wanted = bracket_text(closing_of(b.at.kind));
+    Diag       *d = diag_error(l->lx.diags, span_at(l, at), E026, "'%s' is missing before '%s'", wanted, bracket_text(at.kind));
+    diag_note(d, span_at(l, b.at), "opened here");
+}
+
+static void report_swapped(Layout *l, Bracket b, Token at)
+{
+    l->lx.failed = true;
+    if (l->lx.quiet) return;
+    const char *open = bracket_text(b.at.kind);
+    Diag       *d = diag_error(l->lx.diags, span_at(l, at), E026, "'%s' cannot close '%s'", bracket_text(at.kind), open);
+    diag_note(d, span_at(l, b.at), "opened here");
+}
+
+/* A closing bracket without a partner: [1, 2) is taken for [1, 2], any other is dropped (false). */
+static bool close_without_partner(Layout *l, Token *t)
+{
+    if (!in_statements(l) && t->kind != TK_RBRACE) {
+        report_swapped(l, l->open[l->n_open - 1], *t);
+        t->kind = closing_of(pop(l).at.kind);
+        return true;
     }
+    l->lx.failed = true;
+    if (!l->lx.quiet) diag_error(l->lx.diags, span_at(l, *t), E027, "'%s' closes nothing", bracket_text(t->kind));
+    return false;
+}
+
+/* False if t is not to be given: dropped, or held until the brackets inside its own are closed. */
+static bool close_bracket(Layout *l, Token *t)
+{
+    int at = partner(l, t->kind);
+    if (at == 0) return close_without_partner(l, t);
     if (at == l->n_open) {
         l->continues = pop(l).prefix;
         return true;
     }
-    report_unclosed(l, l->open[l->n_open - 1], t);
-    return true;
+    report_missing(l, l->open[l->n_open - 1], *t);
+    l->missing = at;
+    l->held = *t;
+    l->has_held = true;
+    return false;
 }
 
 /* ---- the tokens */
@@ -240,22 +264,39 @@ static Token give(Layout *l, Token t)
     return l->prev = t;
 }
 
-/* What ends the statement before t: shown at the end of the line, the ';', the '}', or the end of the text. */
+/* What ends the statement before t: shown where the statement ends, or at the '}'. */
 static Token end_before(Layout *l, Token t)
 {
     l->held = t;
     l->has_held = true;
-    bool shown = t.kind == 0 || t.kind == TK_RBRACE;
-    Token end = shown ? (Token){TK_END, t.begin, t.end} : (Token){TK_END, l->prev.end, l->prev.end};
-    return give(l, end);
+    return give(l, t.kind == TK_RBRACE ? (Token){TK_END, t.begin, t.end} : (Token){TK_END, l->prev.end, l->prev.end});
+}
+
+/* The partner of the innermost bracket, which the text lacks. */
+static Token give_missing(Layout *l)
+{
+    uint32_t at = l->held.begin;
+    if (in_statements(l) && !l->ended) return give(l, (Token){TK_END, at, at});
+    Token t = give(l, (Token){closing_of(pop(l).at.kind), at, at});
+    l->lx.troubled = true;                                   /* what does not fit now follows from that */
+    return t;
+}
+
+static Token next_word(Layout *l, bool *newline)
+{
+    *newline = false;
+    if (!l->has_held) return fetch(l, newline);
+    l->has_held = false;
+    return l->held;
 }
 
 Token layout_next(Layout *l)
 {
     for (;;) {
-        bool  newline = false;
-        Token t = l->has_held ? l->held : fetch(l, &newline);
-        l->has_held = false;
+        if (l->missing >= 0 && l->n_open > l->missing) return give_missing(l);
+        l->missing = -1;
+        bool  newline;
+        Token t = next_word(l, &newline);
         if (ends_before(l, t, newline)) return end_before(l, t);
         if (t.kind == TK_END && l->ended) continue;          /* an empty statement */
         if (t.kind == TK_END && !in_statements(l)) t.kind = TK_BROKEN;   /* f(a; b) */
@@ -263,9 +304,8 @@ Token layout_next(Layout *l)
         l->continues = is_operator(t.kind);
         if (is_opening(t.kind)) push(l, t);
         if (l->too_deep) return (Token){0, t.begin, t.end};
-        if (is_closing(t.kind) && !close_bracket(l, t)) continue;
-        if (t.kind == 0 && l->n_open > 0) report_unclosed(l, l->open[l->n_open - 1], t);
-        if (l->broken) return t;
+        if (is_closing(t.kind) && !close_bracket(l, &t)) continue;
+        if (t.kind == 0 && l->n_open > 0) report_never_closed(l);
         return give(l, t);
     }
 }
@@ -295,36 +335,33 @@ static bool restarts(const Layout *l, Token t, bool newline, int base, uint32_t 
     return indent_at(l, t.begin) <= indent_at(l, stmt_begin);
 }
 
-/* Follows brackets while skipping. False when t closes the block the broken statement is in. */
+/* Follows brackets while skipping. False when t closes something around the broken statement. */
 static bool skip_bracket(Layout *l, Token t, int base)
 {
     if (is_opening(t.kind)) push(l, t);
     if (!is_closing(t.kind)) return true;
     int at = partner(l, t.kind);
     if (at > base) l->n_open = at - 1;
-    return at <= base ? t.kind != TK_RBRACE || at == 0 : true;
+    return at > base || at == 0;
 }
 
-Token layout_skip_statement(Layout *l, Token bad)
+/* The depth of brackets around the statement that `bad` is in. */
+static int depth_around(const Layout *l, Token bad)
 {
     int base = l->n_open;
     if (base > 0 && is_opening(bad.kind) && l->open[base - 1].at.begin == bad.begin) base--;
     while (base > 0 && l->open[base - 1].at.kind != TK_LBRACE) base--;
-    uint32_t stmt_begin = l->n_open > base ? l->open[base].stmt_begin : l->stmt_begin;
+    return base;
+}
 
-    if (l->broken) {                                         /* bad closes an outer bracket, or is the end of the text */
-        int at = bad.kind ? partner(l, bad.kind) : 0;
-        l->broken = false;
-        if (at <= base) {
-            l->n_open = bad.kind ? base : 0;
-            l->stmt_begin = stmt_begin;
-            return end_before(l, bad);
-        }
-        l->n_open = at - 1;
-    }
+Token layout_skip_statement(Layout *l, Token bad)
+{
+    int      base = depth_around(l, bad);
+    uint32_t stmt_begin = l->n_open > base ? l->open[base].stmt_begin : l->stmt_begin;
+    l->missing = -1;
     for (;;) {
         bool  newline;
-        Token t = fetch(l, &newline);
+        Token t = next_word(l, &newline);
         l->continues = is_operator(l->prev.kind);
         l->ended = false;
         bool done = t.kind == 0 || (l->n_open == base && (t.kind == TK_END || ends_before(l, t, newline))) ||
@@ -346,7 +383,7 @@ bool layout_unfinished(Arena *a, const SourceFile *f)
     bool continues = false;
     for (;;) {
         Token t = layout_next(&l);
-        if (l.too_deep || (l.broken && t.kind)) return false;
+        if (l.too_deep || l.missing >= 0) return false;
         if (t.kind == 0) return l.n_open > 0 || continues;
         if (t.kind != TK_END) continues = l.continues;
     }

@@ -2,6 +2,7 @@
  * brackets matched, which is what the grammar reads. Token kinds are the TK_ numbers of the grammar; 0 is the end. */
 #pragma once
 #include "base/array.h"
+#include "base/text.h"
 #include "lang/source/diag.h"
 
 typedef struct {
@@ -26,8 +27,8 @@ typedef struct {
     bool                 quiet;                              /* looking ahead: report nothing, keep no docs */
     bool                 failed, troubled;                   /* ever; since the last statement end */
     bool                 after_dot;                          /* any word is a field's name now */
-    uint32_t             stray_end, string_end;
-    const char          *doc;                                /* waiting for its token */
+    uint32_t             stray_end;
+    Text                 doc;                                /* waiting for its token; doc.s is NULL if there is none */
     int                  newlines_after_doc;
     bool                 line_start;
     ARRAY(Doc) docs;
@@ -48,10 +49,11 @@ typedef struct {
     Lexer    lx;
     Token    prev, held;
     bool     has_held, continues, ended;
-    bool     broken;                                         /* brackets do not match: reported, the statement is lost */
+    bool     unclosed;                                       /* the text ends inside brackets: reported */
     bool     too_deep;                                       /* reported; nothing more can be read */
     uint32_t stmt_begin;
     int      after;                                          /* 1 + depth at which `after` waits for its {, or 0 */
+    int      missing;                                        /* brackets above this depth lack their partner, which is given next; or -1 */
     int      n_open;
     Bracket  open[MAX_NESTING];
 } Layout;

@@ -13,7 +13,7 @@
 
 void lex_init(Lexer *lx, Arena *a, const SourceFile *f, Diags *diags)
 {
-    *lx = (Lexer){.arena = a, .f = f, .diags = diags, .stray_end = UINT32_MAX, .line_start = true};
+    *lx = (Lexer){.arena = a, .f = f, .diags = diags, .stray_end = UINT32_MAX, .line_start = true, .doc = text_in(a)};
     lx->text = lx->cur = (const unsigned char *)f->text;
     lx->lim = lx->text + f->n;
     if (f->n >= 3 && memcmp(f->text, "\xEF\xBB\xBF", 3) == 0) lx->cur += 3;
@@ -73,17 +73,23 @@ static void to_line_end(Lexer *lx)
     lx->cur = nl ? nl : lx->lim;
 }
 
+/* Gives the waiting comment to what starts at tok: a token, or the next comment after a blank line. */
+static void settle_doc(Lexer *lx)
+{
+    if (!lx->doc.s || lx->quiet) return;
+    array_push(lx->arena, &lx->docs, ((Doc){offset(lx, lx->tok), lx->doc.s, lx->newlines_after_doc > 1}));
+    lx->doc = text_in(lx->arena);
+}
+
 /* A ## comment that starts a line documents what comes next; the lines of one block are joined. */
 static void keep_doc(Lexer *lx)
 {
     const unsigned char *b = lx->tok + 2, *e = lx->cur;
     if (b < e && *b == ' ') b++;
     while (e > b && (e[-1] == ' ' || e[-1] == '\r')) e--;
-    bool joins = lx->doc && lx->newlines_after_doc <= 1;
-    if (lx->doc && !joins && lx->docs.n == 0)
-        array_push(lx->arena, &lx->docs, ((Doc){offset(lx, lx->tok), lx->doc, true}));
-    lx->doc = joins ? arena_printf(lx->arena, "%s\n%.*s", lx->doc, (int)(e - b), (const char *)b)
-                    : arena_strn(lx->arena, (const char *)b, (size_t)(e - b));
+    if (lx->doc.s && lx->newlines_after_doc > 1) settle_doc(lx);
+    if (lx->doc.s) text_add(&lx->doc, "\n");
+    text_addn(&lx->doc, (const char *)b, (size_t)(e - b));
     lx->newlines_after_doc = 0;
 }
 
@@ -92,14 +98,6 @@ static void comment(Lexer *lx)
     to_line_end(lx);
     bool is_doc = lx->cur - lx->tok >= 2 && lx->tok[1] == '#' && !(lx->cur - lx->tok >= 3 && lx->tok[2] == '#');
     if (is_doc && lx->line_start && !lx->quiet) keep_doc(lx);
-}
-
-/* Gives the waiting comment to the token that starts at tok. */
-static void settle_doc(Lexer *lx)
-{
-    if (!lx->doc || lx->quiet) return;
-    array_push(lx->arena, &lx->docs, ((Doc){offset(lx, lx->tok), lx->doc, lx->newlines_after_doc > 1}));
-    lx->doc = NULL;
 }
 
 /* ---- strings: to the closing quote, or to the end of the line, which is an error */
@@ -277,7 +275,7 @@ Token lex_next(Lexer *lx)
 {
     int kind = scan(lx);
     if (lx->after_dot && is_word(lx)) kind = as_field(lx);
-    lx->after_dot = kind == TK_DOT || (kind == LEX_NEWLINE && lx->after_dot);
+    lx->after_dot = kind == TK_DOT;
     if (kind == LEX_NEWLINE) {
         lx->newlines_after_doc++;
         lx->line_start = true;

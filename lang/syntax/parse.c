@@ -13,6 +13,7 @@ Diag *parse_error(Parser *p, Span at, DiagCode code, const char *fmt, ...)
 {
     p->failed = true;
     if (p->muted) return &p->nobody;
+    if (++p->n_errors > DIAGS_KEPT) p->stop = true;
     char    text[1000];
     va_list args;
     va_start(args, fmt);
@@ -26,7 +27,7 @@ static void feed(Parser *p, Token t)
     p->before = p->token;
     p->token = t;
     p->n_states = SyntaxStates(p->lemon, p->states, KNOWN_STATES);
-    p->errored = p->synced = false;
+    p->errored = false;
     Syntax(p->lemon, t.kind, t);
 }
 
@@ -35,28 +36,21 @@ static bool too_deep(Parser *p, Token t)
 {
     if (SyntaxDepth(p->lemon) < MAX_STACK) return false;
     parse_error(p, span_of(p->f, t.begin, t.end), E028, "nested deeper than %d operators", AST_MAX_DEPTH);
-    p->muted = true;
-    return true;
+    return p->stop = true;
 }
 
 static void recover(Parser *p, Token bad)
 {
-    Token end = layout_skip_statement(&p->layout, bad);
-    if (!p->stop) feed(p, end);
+    if (!p->stop) feed(p, layout_skip_statement(&p->layout, bad));
 }
 
 /* Gives one token to the grammar; false at the end. */
 static bool step(Parser *p)
 {
     Token t = layout_next(&p->layout);
-    if (p->layout.too_deep) return false;
-    if (p->layout.broken || too_deep(p, t)) {
-        feed(p, (Token){TK_BROKEN, t.begin, t.end});
-        recover(p, t);
-        return !p->stop;
-    }
+    if (p->layout.too_deep || p->layout.unclosed || too_deep(p, t)) return false;
     feed(p, t);
-    if (p->errored && !p->synced && t.kind != 0) recover(p, t);
+    if (p->errored && t.kind != TK_END && t.kind != 0) recover(p, t);
     return t.kind != 0 && !p->stop;
 }
 

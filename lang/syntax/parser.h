@@ -30,13 +30,13 @@ typedef struct Parser {
     size_t   n_states;
 
     bool failed;                                             /* ever; never unset */
-    bool errored, synced;                                    /* by the token being fed */
+    bool errored;                                            /* by the token being fed */
     bool stop;                                               /* nothing more can be read */
     bool is_entry;                                           /* of the REPL: values are not dropped but shown */
     bool muted;                                              /* until the statement ends: what follows from an error is none */
     bool accepted;
     Diag nobody;                                             /* the handle of an error that is muted */
-    int  n_nodes;
+    int  n_nodes, n_errors;
     locale_t c_locale;                                       /* numbers have points, whatever the user's locale */
 } Parser;
 

@@ -67,6 +67,7 @@ static const char *expected(Parser *p)
         list(&l, &waiting, "an expression");
     if (op) list(&l, &waiting, "an operator");
     if (accepts(p, TK_END) && p->token.kind != TK_END) list(&l, &waiting, "the end of the line");
+    if (accepts(p, 0) && !accepts(p, TK_LET)) list(&l, &waiting, "the end of the text");
     if (waiting) text_printf(&l.text, "%s%s", l.n ? " or " : "", waiting);
     return text_str(&l.text);
 }
@@ -75,8 +76,9 @@ static const char *found(Parser *p, Token t)
 {
     enum { MUCH = 40 };
     const char *s = p->f->text + t.begin;
-    if (t.begin >= p->f->n) return "end of the text";
-    if (t.kind == TK_END && *s != ';' && *s != '}') return "end of the line";
+    bool before_end = t.kind == TK_END && p->layout.has_held && p->layout.held.kind == 0;
+    if (t.kind == 0 || before_end) return "end of the text";
+    if (t.kind == TK_END && t.begin == t.end) return "end of the line";
     if (t.kind == TK_STRING) return "string";
     uint32_t n = t.end - t.begin;
     if (n <= MUCH) return arena_printf(p->arena, "'%.*s'", (int)n, s);
@@ -166,7 +168,7 @@ static const char *hint_of_place(const Parser *p, Token t)
     if (t.kind == TK_DOT && t.end < p->f->n && text[t.end] >= '0' && text[t.end] <= '9') return "a number starts with a digit: 0.5";
     if (p->before.kind == TK_DOT && p->before.begin > 0 && text[p->before.begin - 1] >= '0' && text[p->before.begin - 1] <= '9')
         return "a number does not end in a point: 1.0, or 1";
-    if (t.kind == TK_ASSIGN && accepts(p, TK_IS)) return "a declaration has =; := changes a state";
+    if (t.kind == TK_ASSIGN && text[t.begin] == ':' && accepts(p, TK_IS)) return "a declaration has =; := changes a state";
     return NULL;
 }
 
@@ -181,15 +183,13 @@ static void note_open_bracket(Parser *p, Diag *d, Token t)
     if (source_place(p->f, open.begin).line < source_place(p->f, t.begin).line) diag_note(d, open, "opened here, and still open");
 }
 
-static bool at_statement_start(const Parser *p, Token t) { return p->layout.stmt_begin == t.begin; }
-
 void unexpected_token(Parser *p)
 {
     p->errored = p->failed = true;
     Token t = p->token;
-    if (p->muted || p->layout.lx.troubled || p->layout.broken || p->layout.too_deep) return;
+    if (p->muted || p->layout.lx.troubled) return;
 
-    const char *what = found(p, t), *could = at_statement_start(p, t) ? "a statement" : expected(p);
+    const char *what = found(p, t), *could = expected(p);
     Span        at = span_of(p->f, t.begin, t.end);
     Diag       *d = *could ? parse_error(p, at, E020, "unexpected %s; expected %s", what, could) : parse_error(p, at, E020, "unexpected %s", what);
     const char *hint = hint_of_place(p, t);
