@@ -4,9 +4,9 @@
 #pragma once
 #include "runtime/tensor.h"
 
-/* Clouds [n, 2], f32 or f64, at most six, drawn in order: the first (the data) blue, the second (the model) vermilion;
+/* Clouds [n, 2], f32 or f64, at most six, drawn in turns: the first (the data) blue, the second (the model) vermilion;
  * colours from Okabe and Ito (2008), told apart by colour-blind eyes. One scale for both axes. The window is that of the
- * first cloud, widened towards the others but at most threefold; what lies outside sits on the frame, what is NaN is
+ * first cloud, widened towards the others but at most twofold; what lies outside sits on the frame, what is NaN is
  * counted in the corner. */
 GanStatus picture_scatter(const char *path, const GanTensor *const *cloud, int n_clouds, GanError *err);
 
