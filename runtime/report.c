@@ -96,7 +96,7 @@ static GanStatus read_log(Arena *a, const char *folder, Curves *curves, GanError
 
 /* ---- curves: drawing -------------------------------------------------------------------------------------------- */
 
-enum { WIDTH = 440, HEIGHT = 220, LEFT = 58, RIGHT = 12, TOP = 10, BOTTOM = 24 };
+enum { WIDTH = 440, HEIGHT = 220, LEFT = 58, RIGHT = 24, TOP = 10, BOTTOM = 24 };
 
 typedef struct Frame {
     double x0, x1, y0, y1;                                  /* values at the frame's edges */
