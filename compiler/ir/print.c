@@ -456,6 +456,17 @@ static void put_module(const IrModule *m, bool spans, Text *out)
     }
 }
 
+const char *ir_value_name(const IrModule *m, const IrFn *f, const IrVal *v, Arena *a)
+{
+    Text name = text_in(a);
+    Printer p = {.m = m, .out = &name};
+    prepare(&p, f);
+    put_value(&p, v);
+    arena_free(p.scratch);
+    const char *s = text_str(&name);
+    return *s == '%' ? s + 1 : s;
+}
+
 void ir_print_fn(const IrModule *m, const IrFn *f, Text *out) { put_fn(m, f, false, out); }
 void ir_print(const IrModule *m, Text *out) { put_module(m, false, out); }
 void ir_print_spans(const IrModule *m, Text *out) { put_module(m, true, out); }
