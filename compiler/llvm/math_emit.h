@@ -16,26 +16,34 @@ typedef struct {
     LLVMBuilderRef builder;
 } MathEmit;
 
-/* math_emit_exp(m, x) ...: one function a row of MATH_UNARY and MATH_BINARY. */
-#define MATH_EMIT_DECLARE(name) LLVMValueRef math_emit_##name(MathEmit *m, LLVMValueRef x);
+/* math_emit_exp(me, x) ...: one function a row of MATH_UNARY and MATH_BINARY. */
+#define MATH_EMIT_DECLARE(name) LLVMValueRef math_emit_##name(MathEmit *me, LLVMValueRef x);
 MATH_UNARY(MATH_EMIT_DECLARE)
 #undef MATH_EMIT_DECLARE
-#define MATH_EMIT_DECLARE(name) LLVMValueRef math_emit_##name(MathEmit *m, LLVMValueRef a, LLVMValueRef b);
+#define MATH_EMIT_DECLARE(name) LLVMValueRef math_emit_##name(MathEmit *me, LLVMValueRef a, LLVMValueRef b);
 MATH_BINARY(MATH_EMIT_DECLARE)
 #undef MATH_EMIT_DECLARE
 
 /* i32 or i64 lanes, rounded down; zero divisors give 0, the lowest value over -1 wraps. Division is slow. */
-LLVMValueRef math_emit_int_div(MathEmit *m, LLVMValueRef a, LLVMValueRef b);
-LLVMValueRef math_emit_int_rem(MathEmit *m, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef math_emit_int_div(MathEmit *me, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef math_emit_int_rem(MathEmit *me, LLVMValueRef a, LLVMValueRef b);
 
 /* f32 or f64 lanes to i32 or i64 lanes (type: the result's): toward zero, saturating, NaN to 0. */
-LLVMValueRef math_emit_to_int(MathEmit *m, LLVMValueRef x, LLVMTypeRef type);
+LLVMValueRef math_emit_to_int(MathEmit *me, LLVMValueRef x, LLVMTypeRef type);
 
-/* One Philox block a lane. key: scalar i64 (random_key). c: element/4, sample, tick, iteration; each i32, a scalar (the
- * same for all lanes) or a vector of `lanes`. out: the four words, <lanes x i32>, or scalar i32 when lanes is 0. */
-void math_emit_philox(MathEmit *m, LLVMValueRef key, LLVMValueRef const c[4], unsigned lanes, LLVMValueRef out[4]);
+/* The key words of the ten rounds, spread over `lanes` (0: scalars). Make them once, outside the loop that draws: they are
+ * 20 values. key: scalar i64 (random_key). */
+typedef struct {
+    unsigned     lanes;
+    LLVMValueRef round[20];
+} MathKeys;
+MathKeys math_emit_philox_keys(MathEmit *me, LLVMValueRef key, unsigned lanes);
+
+/* One Philox block a lane. c: element/4, sample, tick, iteration; each i32, a scalar (the same for all lanes) or a vector
+ * of the keys' lanes. out: the four words, <lanes x i32>, or scalar i32 when lanes is 0. */
+void math_emit_philox(MathEmit *me, const MathKeys *keys, LLVMValueRef const c[4], LLVMValueRef out[4]);
 
 /* What a draw makes of its words (i32 lanes). type: f32 or f64, of as many lanes as the word has. */
-LLVMValueRef math_emit_uniform(MathEmit *m, LLVMValueRef word, LLVMTypeRef type);
-void         math_emit_normal_pair(MathEmit *m, LLVMValueRef even, LLVMValueRef odd, LLVMTypeRef type, LLVMValueRef out[2]);
-LLVMValueRef math_emit_randint_word(MathEmit *m, LLVMValueRef word, uint32_t n);    /* i32 lanes */
+LLVMValueRef math_emit_uniform(MathEmit *me, LLVMValueRef word, LLVMTypeRef type);
+void         math_emit_normal_pair(MathEmit *me, LLVMValueRef even, LLVMValueRef odd, LLVMTypeRef type, LLVMValueRef out[2]);
+LLVMValueRef math_emit_randint_word(MathEmit *me, LLVMValueRef word, uint32_t n);    /* i32 lanes */
