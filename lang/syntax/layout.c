@@ -201,9 +201,11 @@ static int partner(const Layout *l, int kind)
 
 static void report_never_closed(Layout *l)
 {
-    l->lx.failed = l->unclosed = true;
+    l->unclosed = true;
+    if (l->lx.quiet) return;
     Bracket b = l->open[l->n_open - 1];
-    if (!l->lx.quiet) diag_error(l->lx.diags, span_at(l, b.at), E026, "'%s' is never closed", bracket_text(b.at.kind));
+    l->lx.failed = true;
+    diag_error(l->lx.diags, span_at(l, b.at), E026, "'%s' is never closed", bracket_text(b.at.kind));
 }
 
 static void report_missing(Layout *l, Bracket b, Token at)
@@ -383,7 +385,7 @@ bool layout_unfinished(Arena *a, const SourceFile *f)
     bool continues = false;
     for (;;) {
         Token t = layout_next(&l);
-        if (l.too_deep || l.missing >= 0) return false;
+        if (l.too_deep || l.lx.failed) return false;
         if (t.kind == 0) return l.n_open > 0 || continues;
         if (t.kind != TK_END) continues = l.continues;
     }
