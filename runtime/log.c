@@ -21,7 +21,7 @@ struct Log {
     char    path[FILE_PATH_MAX];
     int     fd;
     bool    standard;                                       /* output, which is not ours to close */
-    int64_t offset;
+    int64_t lines;
     Arena  *arena;                                          /* of the line; its room is used again for the next */
     Text    line;
 };
@@ -56,57 +56,41 @@ static GanStatus open_log(const char *path, int flags, Log **out, GanError *err)
 
 GanStatus log_new(const char *path, Log **out, GanError *err) { return open_log(path, O_TRUNC, out, err); }
 
-/* A whole line of ours, not past `step`. */
-static bool line_stays(const char *line, size_t n, int64_t step)
+/* Where the first `lines` lines end, or all whole ones if there are fewer; *lines becomes how many that are. */
+static GanStatus find_end(Log *l, int64_t *lines, int64_t *end, GanError *err)
 {
-    json_t *root = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *at = json_object_get(root, "step");
-    bool    stays = json_is_integer(at) && json_integer_value(at) <= step;
-    json_decref(root);
-    return stays;
-}
-
-static GanStatus find_end(Log *l, int64_t step, int64_t *end, GanError *err)
-{
-    char  *text;
-    size_t n;
-    *end = 0;
+    char     *text;
+    size_t    n;
+    int64_t   kept = 0;
     GanStatus s = file_read_all(l->path, INT64_C(1) << 32, &text, &n, err);
     if (s) return s;
-    for (char *line = text, *stop; (stop = memchr(line, '\n', n - (size_t)(line - text))); line = stop + 1) {
-        if (!line_stays(line, (size_t)(stop - line), step)) break;
+    *end = 0;
+    for (char *line = text, *stop; kept < *lines && (stop = memchr(line, '\n', n - (size_t)(line - text))); line = stop + 1, kept++)
         *end = stop + 1 - text;
-    }
     free(text);
+    *lines = kept;
     return GAN_OK;
 }
 
-/* Whether a line ends just before `offset`. */
-static bool is_line_end(const Log *l, int64_t offset, int64_t bytes)
-{
-    char c;
-    if (offset <= 0 || offset > bytes) return offset == 0;
-    return pread(l->fd, &c, 1, offset - 1) == 1 && c == '\n';
-}
-
-static GanStatus cut(Log *l, int64_t offset, int64_t step, GanError *err)
+static GanStatus cut(Log *l, int64_t lines, GanError *err)
 {
     struct stat st;
+    int64_t     end;
     if (fstat(l->fd, &st)) return failed(l, "looked at", err);
     if (!S_ISREG(st.st_mode)) return GAN_OK;                /* a pipe or a device: nothing to cut */
-    if (!is_line_end(l, offset, st.st_size)) {
-        GanStatus s = find_end(l, step, &offset, err);
-        if (s) return s;
-    }
-    if (ftruncate(l->fd, offset)) return failed(l, "cut", err);
-    l->offset = offset;
+    GanStatus s = find_end(l, &lines, &end, err);
+    if (s) return s;
+    if (ftruncate(l->fd, end)) return failed(l, "cut", err);
+    l->lines = lines;
     return GAN_OK;
 }
 
-GanStatus log_resume(const char *path, int64_t offset, int64_t step, Log **out, GanError *err)
+GanStatus log_resume(const char *path, int64_t lines, Log **out, GanError *err)
 {
     GanStatus s = open_log(path, 0, out, err);
-    if (s || (*out)->standard) return s;
-    s = cut(*out, offset, step, err);
+    if (s) return s;
+    (*out)->lines = lines;
+    if (!(*out)->standard) s = cut(*out, lines, err);
     if (s) {
         log_close(*out, NULL);
         *out = NULL;
@@ -114,7 +98,7 @@ GanStatus log_resume(const char *path, int64_t offset, int64_t step, Log **out, 
     return s;
 }
 
-int64_t log_offset(const Log *l) { return l->offset; }
+int64_t log_lines(const Log *l) { return l->lines; }
 
 /* ---- a line ----------------------------------------------------------------------------------------------------- */
 
@@ -192,7 +176,7 @@ GanStatus log_end(Log *l, GanError *err)
         if (n < 0) return failed(l, "written", err);
         at += (size_t)n;
     }
-    if (!l->standard) l->offset += (int64_t)l->line.n;
+    l->lines++;
     l->line.n = 0;
     return GAN_OK;
 }

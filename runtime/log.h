@@ -12,11 +12,11 @@ typedef struct Log Log;
 /* A new log in place of an older one; "-" is standard output. */
 GanStatus log_new(const char *path, Log **out, GanError *err);
 
-/* Goes on with the log of a run that stood at `step` when `offset` bytes had been written: the rest is cut off. When the
- * file is not that log (shorter, or cut inside a line), the leading lines that are whole and not past `step` stay. A
- * missing file is begun. "-" is standard output, where nothing can be cut. */
-GanStatus log_resume(const char *path, int64_t offset, int64_t step, Log **out, GanError *err);
-int64_t   log_offset(const Log *l);                         /* bytes so far: what a checkpoint records; 0 for standard output */
+/* Goes on with the log of a run that had written `lines` lines: the rest is cut off. A file with fewer keeps its whole lines;
+ * a missing file is begun. "-" is standard output, where nothing can be cut. Lines, not bytes, are counted: their lengths depend
+ * on the clock, and a checkpoint must not. */
+GanStatus log_resume(const char *path, int64_t lines, Log **out, GanError *err);
+int64_t   log_lines(const Log *l);                          /* so far: what a checkpoint records */
 
 void      log_begin(Log *l, int64_t step, double seconds);  /* a line; seconds keep three decimals */
 void      log_value(Log *l, const char *name, GanElem elem, const void *value);

@@ -198,7 +198,7 @@ static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
     expects_text(t->result, expects);
     snprintf(numbers[0], sizeof numbers[0], "%" PRIu64, t->state->seed);
     snprintf(numbers[1], sizeof numbers[1], "%" PRId64, t->rounds);
-    snprintf(numbers[2], sizeof numbers[2], "%" PRId64, t->log ? log_offset(t->log) : 0);
+    snprintf(numbers[2], sizeof numbers[2], "%" PRId64, t->log ? log_lines(t->log) : 0);
     SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", p->name}, {"source", p->source_hash}, {"seed", numbers[0]},
                        {"step", numbers[1]}, {"log", numbers[2]}, {"position", position}, {"expects", expects}};
     int       n = state_views(p, t->state, view);
@@ -235,7 +235,7 @@ static void warn_bad_checkpoint(void *arg, const GanError *bad)
 }
 
 /* The newest good checkpoint of the run's folder: state, position, judged expectations. *found says whether there was one. */
-static GanStatus load_newest(Trainer *t, int64_t *log_at, bool *found)
+static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
 {
     char      folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
     SafeFile *f = NULL;
@@ -250,7 +250,7 @@ static GanStatus load_newest(Trainer *t, int64_t *log_at, bool *found)
     if (!st) {
         t->state->seed = strtoull(seed, NULL, 10);
         t->rounds = strtoll(step, NULL, 10);
-        *log_at = strtoll(log, NULL, 10);
+        *lines = strtoll(log, NULL, 10);
         expects_read(t->result, safetensors_meta(f, "expects"));
         say(t, "resuming at step %" PRId64 " from %s", t->rounds, path);
     }
@@ -607,7 +607,7 @@ static GanStatus begin_files(Trainer *t)
     return st ? st : checkpoint_open(path, &t->folder, t->err);
 }
 
-static GanStatus begin_log(Trainer *t, bool resumed, int64_t offset)
+static GanStatus begin_log(Trainer *t, bool resumed, int64_t lines)
 {
     char        path[FILE_PATH_MAX];
     const char *log = t->o->log;
@@ -616,7 +616,7 @@ static GanStatus begin_log(Trainer *t, bool resumed, int64_t offset)
         snprintf(path, sizeof path, "%s/log.jsonl", t->o->out);
         log = path;
     }
-    return resumed ? log_resume(log, offset, t->rounds, &t->log, t->err) : log_new(log, &t->log, t->err);
+    return resumed ? log_resume(log, lines, &t->log, t->err) : log_new(log, &t->log, t->err);
 }
 
 static void reports_from_state(Trainer *t)
@@ -632,13 +632,13 @@ static void reports_from_state(Trainer *t)
 static GanStatus begin(Trainer *t)
 {
     bool      resumed = false;
-    int64_t   offset = 0;
+    int64_t   lines = 0;
     GanStatus st = begin_result(t);
     if (!st) st = begin_files(t);
-    if (!st && t->o->resume && t->o->out) st = load_newest(t, &offset, &resumed);
+    if (!st && t->o->resume && t->o->out) st = load_newest(t, &lines, &resumed);
     if (!st && !resumed && t->program->init_fn >= 0) st = run_fn(t, t->program->init_fn) == FAILED ? t->err->status : GAN_OK;
     if (!st && !resumed && t->o->checkpoint) st = load_named(t);
-    if (!st) st = begin_log(t, resumed, offset);
+    if (!st) st = begin_log(t, resumed, lines);
     if (!st && resumed) reports_from_state(t);
     if (!st && t->o->progress_fd >= 0)
         t->progress = progress_new(t->o->progress_fd, t->o->progress_terminal, t->o->progress_colour, t->rounds, count_rounds(t, t->program->schedule));

@@ -3,7 +3,7 @@
  * libcsv calls cell_done and row_done; the reader feeds it one line at a time so that a complaint can name the line.
  * Start at data_read_csv and data_write_csv, at the bottom. */
 #include "runtime/data/data.h"
-#include "runtime/data/source.h"
+#include "runtime/data/stream.h"
 #include "runtime/file.h"
 
 #include "base/text.h"
@@ -181,12 +181,12 @@ static void parse(Table *t, struct csv_parser *p, const char *s, size_t n, char 
 
 static size_t mark_length(const char *s, size_t n) { return n >= 3 && !memcmp(s, "\xef\xbb\xbf", 3) ? 3 : 0; }
 
-static void parse_all(Table *t, struct csv_parser *p, Source *s, char *piece)
+static void parse_all(Table *t, struct csv_parser *p, Stream *s, char *piece)
 {
     size_t got = PIECE;
     char   before = 0;
     for (bool first = true; !t->status && got == PIECE; first = false) {
-        t->status = source_some(s, piece, PIECE, &got, t->err);
+        t->status = stream_some(s, piece, PIECE, &got, t->err);
         size_t skip = first ? mark_length(piece, got) : 0;
         if (!t->status) parse(t, p, piece + skip, got - skip, &before);
     }
@@ -197,7 +197,7 @@ static void parse_all(Table *t, struct csv_parser *p, Source *s, char *piece)
     if (!t->status && !t->rows) t->status = gan_error_in(t->err, GAN_WRONG, t->path, "there is no row of numbers in it");
 }
 
-static GanStatus read_table(Table *t, Source *s)
+static GanStatus read_table(Table *t, Stream *s)
 {
     struct csv_parser p;
     char             *piece = malloc(PIECE);
@@ -214,12 +214,12 @@ static GanStatus read_table(Table *t, Source *s)
 GanStatus data_read_csv(const char *path, DataHeader header, GanTensor **out, GanError *err)
 {
     Table  t = {.path = path, .err = err, .header = header, .line = 1};
-    Source s;
+    Stream s;
     *out = NULL;
-    GanStatus status = source_open(&s, path, err);
+    GanStatus status = stream_open(&s, path, err);
     if (status) return status;
     status = read_table(&t, &s);
-    source_close(&s);
+    stream_close(&s);
     if (!status) status = gan_tensor_new(GAN_F64, 2, (int64_t[]){t.rows, t.columns}, out, err);
     if (!status) memcpy((*out)->data, t.value, (*out)->bytes);
     free(t.value);

@@ -1,7 +1,7 @@
 /* idx.c - reads IDX files: two zero bytes, a type byte, the number of dimensions, each dimension as a big-endian word,
  * the elements big-endian. Start at data_read_idx, at the bottom. */
 #include "runtime/data/data.h"
-#include "runtime/data/source.h"
+#include "runtime/data/stream.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,10 +22,10 @@ static uint64_t big_endian(const uint8_t *p, int bytes)
     return v;
 }
 
-static GanStatus read_header(Source *s, const IdxType **type, int *rank, int64_t *dim, GanError *err)
+static GanStatus read_header(Stream *s, const IdxType **type, int *rank, int64_t *dim, GanError *err)
 {
     uint8_t   head[4], words[4 * GAN_MAX_RANK];
-    GanStatus status = source_read(s, head, sizeof head, "the IDX header", err);
+    GanStatus status = stream_read(s, head, sizeof head, "the IDX header", err);
     if (status) return status;
     *type = NULL;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -35,7 +35,7 @@ static GanStatus read_header(Source *s, const IdxType **type, int *rank, int64_t
     *rank = head[3];
     if (*rank < 1 || *rank > GAN_MAX_RANK)
         return gan_error_in(err, GAN_WRONG, s->path, "the IDX header speaks of %d dimensions; 1 to %d can be read", *rank, GAN_MAX_RANK);
-    status = source_read(s, words, 4 * (size_t)*rank, "the IDX header", err);
+    status = stream_read(s, words, 4 * (size_t)*rank, "the IDX header", err);
     if (status) return status;
     for (int i = 0; i < *rank; i++) dim[i] = (int64_t)big_endian(words + 4 * i, 4);
     return GAN_OK;
@@ -51,14 +51,14 @@ static void put(GanTensor *t, int64_t i, const IdxType *type, uint64_t bits)
     }
 }
 
-static GanStatus read_elements(Source *s, const IdxType *type, GanTensor *t, GanError *err)
+static GanStatus read_elements(Stream *s, const IdxType *type, GanTensor *t, GanError *err)
 {
-    if (type->elem == GAN_U8) return source_read(s, t->data, t->bytes, "the elements", err);
+    if (type->elem == GAN_U8) return stream_read(s, t->data, t->bytes, "the elements", err);
     uint8_t buffer[8192];
     int64_t count = gan_tensor_count(t), most = (int64_t)sizeof buffer / type->bytes;
     for (int64_t at = 0; at < count; at += most) {
         int64_t   n = count - at < most ? count - at : most;
-        GanStatus status = source_read(s, buffer, (size_t)n * type->bytes, "the elements", err);
+        GanStatus status = stream_read(s, buffer, (size_t)n * type->bytes, "the elements", err);
         if (status) return status;
         for (int64_t i = 0; i < n; i++) put(t, at + i, type, big_endian(buffer + i * type->bytes, type->bytes));
     }
@@ -73,15 +73,15 @@ static GanStatus in_file(GanError *err, GanStatus status, const char *path)
 }
 
 /* `bytes` of elements in memory are at most four times those in the file, so the bound keeps memory in proportion. */
-static GanStatus check_promise(const Source *s, const IdxType *type, int64_t count, GanError *err)
+static GanStatus check_promise(const Stream *s, const IdxType *type, int64_t count, GanError *err)
 {
-    int64_t left = source_bound(s) - s->at, wanted = count * type->bytes;
+    int64_t left = stream_bound(s) - s->at, wanted = count * type->bytes;
     if (wanted <= left) return GAN_OK;
     return gan_error_in(err, GAN_WRONG, s->path, "the IDX header promises %" PRId64 " bytes of elements and the file %s %" PRId64,
                         wanted, s->packed ? "can hold at most" : "has", left);
 }
 
-static GanStatus read_tensor(Source *s, GanTensor **out, GanError *err)
+static GanStatus read_tensor(Stream *s, GanTensor **out, GanError *err)
 {
     const IdxType *type;
     int            rank = 0;
@@ -93,18 +93,18 @@ static GanStatus read_tensor(Source *s, GanTensor **out, GanError *err)
     if (!status) status = check_promise(s, type, count, err);
     if (!status) status = gan_tensor_new(type->elem, rank, dim, out, err);
     if (!status) status = read_elements(s, type, *out, err);
-    if (!status) status = source_end(s, err);
+    if (!status) status = stream_end(s, err);
     return status;
 }
 
 GanStatus data_read_idx(const char *path, GanTensor **out, GanError *err)
 {
-    Source s;
+    Stream s;
     *out = NULL;
-    GanStatus status = source_open(&s, path, err);
+    GanStatus status = stream_open(&s, path, err);
     if (status) return status;
     status = read_tensor(&s, out, err);
-    source_close(&s);
+    stream_close(&s);
     if (status) {
         gan_tensor_free(*out);
         *out = NULL;

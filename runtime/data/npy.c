@@ -3,7 +3,7 @@
  * The header is a Python dict, {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }; a scanner reads just that and
  * nothing it does not expect. Format: numpy.lib.format, versions 1.0 to 3.0. Start at data_read_npy and data_write_npy. */
 #include "runtime/data/data.h"
-#include "runtime/data/source.h"
+#include "runtime/data/stream.h"
 #include "runtime/file.h"
 
 #include <inttypes.h>
@@ -161,22 +161,22 @@ static GanStatus scan_header(Scan *s, Header *h)
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-static GanStatus read_header(Source *s, Header *h, GanError *err)
+static GanStatus read_header(Stream *s, Header *h, GanError *err)
 {
     uint8_t   start[START + 2], length[4] = {0};
-    GanStatus status = source_read(s, start, sizeof start, "the .npy header", err);
+    GanStatus status = stream_read(s, start, sizeof start, "the .npy header", err);
     if (status) return status;
     if (memcmp(start, magic, START)) return gan_error_in(err, GAN_WRONG, s->path, "this is no .npy file: it does not start with \\x93NUMPY");
     if (start[6] < 1 || start[6] > 3) return gan_error_in(err, GAN_WRONG, s->path, ".npy version %d.%d cannot be read; 1 to 3 can", start[6], start[7]);
-    status = source_read(s, length, start[6] == 1 ? 2 : 4, "the .npy header", err);
+    status = stream_read(s, length, start[6] == 1 ? 2 : 4, "the .npy header", err);
     if (status) return status;
     uint32_t n = length[0] | (uint32_t)length[1] << 8 | (uint32_t)length[2] << 16 | (uint32_t)length[3] << 24;
-    if (n > HEADER_MOST || n > source_bound(s) - s->at)
+    if (n > HEADER_MOST || n > stream_bound(s) - s->at)
         return gan_error_in(err, GAN_WRONG, s->path, "the .npy header says it is %" PRIu32 " bytes long, which is more than there is", n);
     char *text = malloc((size_t)n + 1);
     if (!text) return gan_error_in(err, GAN_WORLD, s->path, "not enough memory for its header");
     Scan scan = {text, text, text + n, s->path, s->at, err};
-    status = source_read(s, text, n, "the .npy header", err);
+    status = stream_read(s, text, n, "the .npy header", err);
     if (!status) status = scan_header(&scan, h);
     free(text);
     return status;
@@ -199,7 +199,7 @@ static void from_fortran(const GanTensor *from, GanTensor *to)
     }
 }
 
-static GanStatus check_bools(const Source *s, const GanTensor *t, GanError *err)
+static GanStatus check_bools(const Stream *s, const GanTensor *t, GanError *err)
 {
     const uint8_t *v = t->data;
     if (t->elem != GAN_BOOL) return GAN_OK;
@@ -208,19 +208,19 @@ static GanStatus check_bools(const Source *s, const GanTensor *t, GanError *err)
     return GAN_OK;
 }
 
-static GanStatus read_elements(Source *s, const Header *h, GanTensor **out, GanError *err)
+static GanStatus read_elements(Stream *s, const Header *h, GanTensor **out, GanError *err)
 {
     int64_t   count;
     size_t    bytes;
     GanError  why;
     GanStatus status = gan_tensor_size(h->elem, h->rank, h->dim, &count, &bytes, &why);
     if (status) return gan_error_in(err, status, s->path, "the .npy header is wrong: %s", why.message);
-    if ((int64_t)bytes > source_bound(s) - s->at)
+    if ((int64_t)bytes > stream_bound(s) - s->at)
         return gan_error_in(err, GAN_WRONG, s->path, "the .npy header promises %zu bytes of elements and the file %s %" PRId64, bytes,
-                            s->packed ? "can hold at most" : "has", source_bound(s) - s->at);
+                            s->packed ? "can hold at most" : "has", stream_bound(s) - s->at);
     status = gan_tensor_new(h->elem, h->rank, h->dim, out, err);
-    if (!status) status = source_read(s, (*out)->data, bytes, "the elements", err);
-    if (!status) status = source_end(s, err);
+    if (!status) status = stream_read(s, (*out)->data, bytes, "the elements", err);
+    if (!status) status = stream_end(s, err);
     if (!status) status = check_bools(s, *out, err);
     return status;
 }
@@ -236,15 +236,15 @@ static GanStatus in_row_major(GanTensor **t, GanError *err)
 
 GanStatus data_read_npy(const char *path, GanTensor **out, GanError *err)
 {
-    Source s;
+    Stream s;
     Header h = {0};
     *out = NULL;
-    GanStatus status = source_open(&s, path, err);
+    GanStatus status = stream_open(&s, path, err);
     if (status) return status;
     status = read_header(&s, &h, err);
     if (!status) status = read_elements(&s, &h, out, err);
     if (!status && h.fortran && h.rank > 1) status = in_row_major(out, err);
-    source_close(&s);
+    stream_close(&s);
     if (status) {
         gan_tensor_free(*out);
         *out = NULL;

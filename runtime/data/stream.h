@@ -1,4 +1,4 @@
-/* source.h - a regular file read from front to back, unpacked on the way when it is gzipped. For the readers beside it. */
+/* stream.h - a regular file read from front to back, unpacked on the way when it is gzipped. For the readers beside it. */
 #pragma once
 #include "runtime/error.h"
 
@@ -6,23 +6,23 @@
 #include <stddef.h>
 #include <zlib.h>
 
-typedef struct Source {
+typedef struct Stream {
     gzFile      file;
     const char *path;
     int64_t     stored;                                     /* bytes on the disk */
     int64_t     at;                                         /* bytes read so far, unpacked */
     bool        packed;
-} Source;
+} Stream;
 
-GanStatus source_open(Source *s, const char *path, GanError *err);
-void      source_close(Source *s);
+GanStatus stream_open(Stream *s, const char *path, GanError *err);
+void      stream_close(Stream *s);
 
 /* No file of this many stored bytes can hold more than this: the bound to check promises against before allocating. */
-int64_t source_bound(const Source *s);
+int64_t stream_bound(const Stream *s);
 
 /* Up to n bytes; *got < n only at the end. A cut or damaged gzip file is GAN_WRONG. */
-GanStatus source_some(Source *s, void *to, size_t n, size_t *got, GanError *err);
+GanStatus stream_some(Stream *s, void *to, size_t n, size_t *got, GanError *err);
 
 /* Exactly n bytes of `what`, or GAN_WRONG; and: nothing is left. */
-GanStatus source_read(Source *s, void *to, size_t n, const char *what, GanError *err);
-GanStatus source_end(Source *s, GanError *err);
+GanStatus stream_read(Stream *s, void *to, size_t n, const char *what, GanError *err);
+GanStatus stream_end(Stream *s, GanError *err);

@@ -1,5 +1,5 @@
-/* source.c - see source.h. zlib reads a file that is not gzipped as it is. */
-#include "runtime/data/source.h"
+/* stream.c - see source.h. zlib reads a file that is not gzipped as it is. */
+#include "runtime/data/stream.h"
 
 #include "runtime/file.h"
 
@@ -11,10 +11,10 @@
 enum { WINDOW = 1 << 18, AT_ONCE = 1 << 30 };
 static const int64_t deflate_ratio = 1032;                  /* the most deflate can pack (zlib's technical notes) */
 
-GanStatus source_open(Source *s, const char *path, GanError *err)
+GanStatus stream_open(Stream *s, const char *path, GanError *err)
 {
     int fd;
-    *s = (Source){.path = path};
+    *s = (Stream){.path = path};
     GanStatus status = file_open(path, &fd, &s->stored, err);
     if (status) return status;
     s->file = gzdopen(fd, "rb");
@@ -27,19 +27,19 @@ GanStatus source_open(Source *s, const char *path, GanError *err)
     return GAN_OK;
 }
 
-void source_close(Source *s)
+void stream_close(Stream *s)
 {
     if (s->file) gzclose_r(s->file);
     s->file = NULL;
 }
 
-int64_t source_bound(const Source *s)
+int64_t stream_bound(const Stream *s)
 {
     if (!s->packed) return s->stored;
     return s->stored > INT64_MAX / deflate_ratio ? INT64_MAX : s->stored * deflate_ratio;
 }
 
-static GanStatus damaged(Source *s, GanError *err)
+static GanStatus damaged(Stream *s, GanError *err)
 {
     int         code, why = errno;
     const char *text = gzerror(s->file, &code);
@@ -54,7 +54,7 @@ static GanStatus damaged(Source *s, GanError *err)
     return GAN_WRONG;
 }
 
-GanStatus source_some(Source *s, void *to, size_t n, size_t *got, GanError *err)
+GanStatus stream_some(Stream *s, void *to, size_t n, size_t *got, GanError *err)
 {
     *got = 0;
     while (*got < n) {
@@ -70,20 +70,20 @@ GanStatus source_some(Source *s, void *to, size_t n, size_t *got, GanError *err)
     return GAN_OK;
 }
 
-GanStatus source_read(Source *s, void *to, size_t n, const char *what, GanError *err)
+GanStatus stream_read(Stream *s, void *to, size_t n, const char *what, GanError *err)
 {
     size_t    got;
-    GanStatus status = source_some(s, to, n, &got, err);
+    GanStatus status = stream_some(s, to, n, &got, err);
     if (status || got == n) return status;
     return gan_error_in(err, GAN_WRONG, s->path, "the file ends inside %s: %zu bytes are wanted and %zu are there", what, n, got);
 }
 
-GanStatus source_end(Source *s, GanError *err)
+GanStatus stream_end(Stream *s, GanError *err)
 {
     char      more;
     size_t    got;
     int64_t   end = s->at;
-    GanStatus status = source_some(s, &more, 1, &got, err);
+    GanStatus status = stream_some(s, &more, 1, &got, err);
     if (status || !got) return status;
     gan_error_in(err, GAN_WRONG, s->path, "the file goes on after the last element its header speaks of");
     return gan_error_byte(err, GAN_WRONG, end);
