@@ -84,7 +84,7 @@ IrArgElem ir_arg_elem(IrOp op, int i) { return context_of[op]->at[i < 2 ? i : 2]
 
 bool ir_is_name_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '@' || c == '\'';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '\'';
 }
 
 bool ir_is_name(const char *s)
