@@ -19,6 +19,27 @@ static bool masked(const IrVal *v, Mask *m, IrVal **inner)
     return true;
 }
 
+/* One compare may have been written twice. */
+static bool same_operand(const IrVal *x, const IrVal *y)
+{
+    double p, q;
+    return x == y || (x->type.elem == y->type.elem && ir_is_const(x, &p) && ir_is_const(y, &q) && p == q);
+}
+
+static bool same_condition(const IrVal *x, const IrVal *y)
+{
+    if (x == y) return true;
+    if (!x->def || !y->def || x->def->op != IR_compare || y->def->op != IR_compare) return false;
+    return x->def->attr.compare == y->def->attr.compare && same_operand(x->def->arg[0], y->def->arg[0]) && same_operand(x->def->arg[1], y->def->arg[1]);
+}
+
+static int find_mask(const Cot *c, const IrVal *condition, bool drop)
+{
+    for (int i = 0; i < c->n_masks; i++)
+        if (c->mask[i].drop == drop && same_condition(c->mask[i].c, condition)) return i;
+    return -1;
+}
+
 static Cot *new_cot(CotMaker *m, IrVal *inner, int n_masks)
 {
     Cot *c = arena_new_of(m->arena, Cot);
@@ -42,20 +63,15 @@ Cot *cot_of(CotMaker *m, IrVal *v)
     return c;
 }
 
-/* v under masks from..n of c. */
-static IrVal *under(CotMaker *m, const Cot *c, int from, IrVal *v)
+IrVal *cot_whole(CotMaker *m, Cot *c)
 {
-    for (int i = c->n_masks - 1; i >= from; i--) {
+    if (c->whole) return c->whole;
+    IrVal *v = c->inner;
+    for (int i = c->n_masks - 1; i >= 0; i--) {
         IrVal *zero = ir_const_like(m->b, v, 0);
         v = c->mask[i].drop ? ir_select(m->b, c->mask[i].c, zero, v) : ir_select(m->b, c->mask[i].c, v, zero);
     }
-    return v;
-}
-
-IrVal *cot_whole(CotMaker *m, Cot *c)
-{
-    if (!c->whole) c->whole = under(m, c, 0, c->inner);
-    return c->whole;
+    return c->whole = v;
 }
 
 /* ---- fitting ---------------------------------------------------------------------------------------------------- */
@@ -97,28 +113,47 @@ Cot *cot_fit(CotMaker *m, Cot *c, const IrType *t)
 
 /* ---- adding ----------------------------------------------------------------------------------------------------- */
 
-static bool same_mask(Mask x, Mask y) { return x.c == y.c && x.drop == y.drop; }
-
-/* The sum below the masks both share; where the next masks are the two sides of one condition, one select holds both. */
-static IrVal *add_below(CotMaker *m, const Cot *x, const Cot *y, int shared)
+/* Masks commute, so those that both have go outside in x's order; what is left of each is a cotangent of its own. */
+static void split(CotMaker *m, const Cot *x, const Cot *other, Cot *shared, Cot **rest)
 {
-    bool more = shared < x->n_masks && shared < y->n_masks;
-    if (!more || x->mask[shared].c != y->mask[shared].c) return ir_add(m->b, under(m, x, shared, x->inner), under(m, y, shared, y->inner));
-    IrVal *vx = under(m, x, shared + 1, x->inner), *vy = under(m, y, shared + 1, y->inner);
-    return ir_select(m->b, x->mask[shared].c, x->mask[shared].drop ? vy : vx, x->mask[shared].drop ? vx : vy);
+    *rest = new_cot(m, x->inner, x->n_masks);
+    (*rest)->n_masks = 0;
+    for (int i = 0; i < x->n_masks; i++) {
+        Cot *to = find_mask(other, x->mask[i].c, x->mask[i].drop) >= 0 ? shared : *rest;
+        if (to) to->mask[to->n_masks++] = x->mask[i];
+    }
+}
+
+static Cot *without_mask(CotMaker *m, const Cot *c, int i)
+{
+    Cot *v = new_cot(m, c->inner, c->n_masks - 1);
+    for (int k = 0; k < v->n_masks; k++) v->mask[k] = c->mask[k < i ? k : k + 1];
+    return v;
+}
+
+/* The sum of two that share no mask; where they lie on the two sides of one condition, one select holds both. */
+static IrVal *sum_of_rests(CotMaker *m, Cot *x, Cot *y)
+{
+    for (int i = 0; i < x->n_masks; i++) {
+        bool drop = x->mask[i].drop;
+        int k = find_mask(y, x->mask[i].c, !drop);
+        if (k < 0) continue;
+        IrVal *vx = cot_whole(m, without_mask(m, x, i)), *vy = cot_whole(m, without_mask(m, y, k));
+        return ir_select(m->b, x->mask[i].c, drop ? vy : vx, drop ? vx : vy);
+    }
+    return ir_add(m->b, cot_whole(m, x), cot_whole(m, y));
 }
 
 Cot *cot_add(CotMaker *m, Cot *x, Cot *y)
 {
     if (!x) return y;
     if (!y) return x;
-    int shared = 0;
-    while (shared < x->n_masks && shared < y->n_masks && same_mask(x->mask[shared], y->mask[shared])) shared++;
-    if (!shared && (!x->n_masks || !y->n_masks || x->mask[0].c != y->mask[0].c))
-        return cot_of(m, ir_add(m->b, cot_whole(m, x), cot_whole(m, y)));
-    Cot *s = new_cot(m, add_below(m, x, y, shared), shared);
-    for (int i = 0; i < shared; i++) s->mask[i] = x->mask[i];
-    return s;
+    Cot *shared = new_cot(m, NULL, x->n_masks), *rest_x, *rest_y;
+    shared->n_masks = 0;
+    split(m, x, y, shared, &rest_x);
+    split(m, y, x, NULL, &rest_y);
+    shared->inner = sum_of_rests(m, shared->n_masks ? rest_x : x, shared->n_masks ? rest_y : y);
+    return shared;
 }
 
 /* ---- rules ------------------------------------------------------------------------------------------------------ */
@@ -128,17 +163,20 @@ static Cot *formula(CotMaker *m, GradFormula f, const IrNode *n, int i, int r, I
     return cot_of(m, f(m->b, n, i, r, &g));
 }
 
-/* What the rule makes of the inner value, under c's masks. */
-static Cot *under_masks(CotMaker *m, Cot *c, const Mask *masks, Cot *inner)
+/* What the rule makes of the inner value, under c's masks. One that lies on both sides of a condition is a known zero. */
+static Cot *under_masks(CotMaker *m, const Mask *masks, int n_masks, Cot *inner)
 {
-    if (!inner || !c->n_masks) return inner;
-    if (c->n_masks + inner->n_masks > COT_MASKS) {
-        inner->inner = cot_whole(m, inner);
-        inner->n_masks = 0;
+    if (!inner || !n_masks) return inner;
+    Cot *v = new_cot(m, inner->inner, n_masks + inner->n_masks);
+    for (int i = 0; i < n_masks; i++) v->mask[i] = masks[i];
+    v->n_masks = n_masks;
+    for (int i = 0; i < inner->n_masks; i++) {
+        if (find_mask(v, inner->mask[i].c, !inner->mask[i].drop) >= 0) return NULL;
+        if (find_mask(v, inner->mask[i].c, inner->mask[i].drop) < 0) v->mask[v->n_masks++] = inner->mask[i];
     }
-    Cot *v = new_cot(m, inner->inner, c->n_masks + inner->n_masks);
-    for (int i = 0; i < c->n_masks; i++) v->mask[i] = masks[i];
-    for (int i = 0; i < inner->n_masks; i++) v->mask[c->n_masks + i] = inner->mask[i];
+    if (v->n_masks <= COT_MASKS) return v;
+    v->inner = cot_whole(m, v);
+    v->n_masks = 0;
     return v;
 }
 
@@ -156,8 +194,8 @@ Cot *cot_apply(CotMaker *m, const GradRule *rule, GradFormula f, const IrNode *n
 {
     Cot *v;
     if (!c->n_masks) v = formula(m, f, n, i, r, c->inner);
-    else if (ir_op_info[n->op].klass == IR_CLASS_MAP) v = under_masks(m, c, c->mask, formula(m, f, n, i, r, c->inner));
-    else if (rule->kind == GRAD_MOVE) v = under_masks(m, c, moved_masks(m, f, n, i, r, c), formula(m, f, n, i, r, c->inner));
+    else if (ir_op_info[n->op].klass == IR_CLASS_MAP) v = under_masks(m, c->mask, c->n_masks, formula(m, f, n, i, r, c->inner));
+    else if (rule->kind == GRAD_MOVE) v = under_masks(m, moved_masks(m, f, n, i, r, c), c->n_masks, formula(m, f, n, i, r, c->inner));
     else v = formula(m, f, n, i, r, cot_whole(m, c));
     return v ? cot_fit(m, v, t) : NULL;
 }

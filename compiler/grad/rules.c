@@ -310,6 +310,18 @@ static IrVal *gather_back(IrBuilder *B, const IrNode *n, IrVal *g)
     return ir_scatter_add(B, n->arg[1], g, a->type.dim[batch], batch, ir_axes_minus(g->type.axes, a->type.axes));
 }
 
+/* What was dropped has no part in the result; gather alone would give NaN there. */
+static IrVal *scatter_back(IrBuilder *B, const IrNode *n, IrVal *g)
+{
+    IrVal *index = n->arg[0], *u = n->arg[1];
+    IrVal *low = ir_compare(B, IR_GE, index, ir_const(B, IR_I32, 0));
+    IrVal *inside = ir_and(B, low, ir_compare(B, IR_LT, index, ir_const(B, IR_I32, (double)n->attr.n)));
+    IrInts kept = {.n = index->type.rank};
+    for (int d = 0; d < kept.n; d++) kept.v[d] = d;
+    if (u->type.rank > index->type.rank) inside = ir_broadcast(B, inside, ir_dims_of(&u->type), kept);
+    return ir_select(B, inside, ir_gather(B, g, index, n->attr.n_batch), ir_const_like(B, g, 0));
+}
+
 /* ---- the words of the formulas ---------------------------------------------------------------------------------- */
 
 #define none            NULL

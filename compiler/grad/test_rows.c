@@ -18,7 +18,6 @@ MAKE(element_wise)
     IrAttrs at = ir_attrs();
     int n = ir_op_info[row->op].operands;
     at.n = row->n;
-    at.elem = IR_F32;
     UNUSED;
     y[0] = &ir_node(b, row->op, x, n, &at)->result[0];
 }
@@ -66,10 +65,18 @@ MAKE(select_and_move)
     y[0] = ir_exp(b, ir_reverse(b, ir_select(b, c, s, ir_sin(b, s)), DIMS(0)));
 }
 
-MAKE(convert_there_and_back)
+MAKE(convert_to_itself)                                     /* a rounding has no differences; test_edges.c has the values */
 {
     UNUSED;
-    y[0] = ir_mul(b, ir_convert(b, x[0], IR_F64), x[0]);
+    IrAttrs at = ir_attrs();
+    at.elem = IR_F64;
+    y[0] = ir_mul(b, &ir_node(b, IR_convert, x, 1, &at)->result[0], x[0]);
+}
+
+MAKE(cubed)
+{
+    UNUSED;
+    y[0] = ir_mul(b, x[0], ir_mul(b, x[0], x[0]));
 }
 
 /* ---- reductions ------------------------------------------------------------------------------------------------- */
@@ -308,13 +315,13 @@ static const MapRow maps2[] = {{IR_add, -2, 2, 0}, {IR_sub, -2, 2, 0}, {IR_mul, 
 
 static const CheckRow rows[] = {
     {IR_add, "x + x", 2, -2, 2, both_operands, {"[3]"}, 0}, {IR_sub, "x - x", 2, -2, 2, both_operands, {"b[2]"}, 0}, {IR_mul, "x x", 2, -2, 2, both_operands, {"b[2]"}, 0},
-    {IR_div, "x / x", 2, 0.5, 2, both_operands, {"[3]"}, 0}, {IR_pow, "x ^ x", 3, 0.5, 2, both_operands, {"[3]"}, 0}, {IR_fma, "x x + x", 2, -2, 2, fma_of_one, {"[2]"}, 0},
+    {IR_mul, "x (x x)", 3, -2, 2, cubed, {"ab[2]"}, 0}, {IR_div, "x / x", 2, 0.5, 2, both_operands, {"[3]"}, 0}, {IR_pow, "x ^ x", 3, 0.5, 2, both_operands, {"[3]"}, 0}, {IR_fma, "x x + x", 2, -2, 2, fma_of_one, {"[2]"}, 0},
     {IR_max, "max(x, x)", 2, -2, 2, both_operands, {"[2]"}, 0}, {IR_min, "min(x, x)", 2, -2, 2, both_operands, {"[2]"}, 0},
     {IR_pow, "x ^ 3", 3, -2, 2, whole_power, {"[4]"}, 3}, {IR_pow, "x ^ 2", 3, -2, 2, whole_power, {"[4]"}, 2}, {IR_pow, "x ^ 0", 2, -2, 2, whole_power, {"[2]"}, 0},
     {IR_select, "dims", 2, -2, 2, select_by_sign, {"[3]", "[3]", "[3]"}, 0}, {IR_select, "axes", 2, -2, 2, select_by_sign, {"a[2]", "[]", "b[2]"}, 0},
     {IR_select, "rank 0", 2, -2, 2, select_by_sign, {"[]", "b[2]", "[]"}, 0}, {IR_select, "masks", 2, -1.4, 1.4, select_and_go_on, {"b[2]", "[2]"}, 0},
     {IR_select, "masks and axes", 2, -1.4, 1.4, select_and_go_on, {"ab[]", "b[2]"}, 0}, {IR_select, "masks and moves", 2, -1.4, 1.4, select_and_move, {"b[6]"}, 0},
-    {IR_convert, "to itself", 2, -2, 2, convert_there_and_back, {"[2]"}, 0},
+    {IR_convert, "to itself", 2, -2, 2, convert_to_itself, {"[2]"}, 0},
 
     {IR_sum, "one dim", 2, -2, 2, sum_dims, {"[2,3]"}, 0}, {IR_sum, "two dims", 2, -2, 2, sum_dims, {"b[2,1,2]"}, 1}, {IR_sum, "no rows", 2, -2, 2, sum_dims, {"[2,0]"}, 0},
     {IR_sum, "axis", 2, -2, 2, sum_axes, {"b[2]"}, 0}, {IR_sum, "axes", 2, -2, 2, sum_axes, {"ab[]"}, 1}, {IR_sum, "no samples", 2, -2, 2, sum_empty, {"e[2]"}, 0},
@@ -395,4 +402,156 @@ Test(grad, every_row_against_differences_duals_and_dot_products)
     }
     for (int op = 0; op < IR_OP_COUNT; op++)
         cr_expect(seen[op] || grad_rules[op].kind == GRAD_NONE || grad_rules[op].kind == GRAD_REFUSE, "%s has a rule and no case", ir_op_info[op].name);
+}
+
+/* ---- wrong rules ------------------------------------------------------------------------------------------------ */
+
+/* The first case of a row that notices, or NULL. */
+static const char *noticed(Arena *a, const GradRule *rules, IrOp op)
+{
+    CheckRow row;
+    for (int i = 0; case_at(i, &row); i++) {
+        const char *wrong = row.op == op ? check_row(a, rules, &row) : NULL;
+        if (wrong) return wrong;
+    }
+    return NULL;
+}
+
+static void expect_noticed(IrOp op, GradFormula vjp, GradFormula jvp, const char *what)
+{
+    Arena *a = arena_new();
+    GradRule rules[IR_OP_COUNT];
+    for (int i = 0; i < IR_OP_COUNT; i++) rules[i] = grad_rules[i];
+    if (vjp) rules[op].vjp = vjp;
+    if (jvp) rules[op].jvp = jvp;
+    cr_expect(noticed(a, rules, op), "%s: no case notices a rule that %s", ir_op_info[op].name, what);
+    arena_free(a);
+}
+
+#define WRONG(name, expression)                                                             \
+    static IrVal *name(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)       \
+    {                                                                                       \
+        IrVal *x = n->n_args ? n->arg[0] : NULL, *z = n->n_args > 1 ? n->arg[1] : NULL, *y = &n->result[0], *g = gs[0];      \
+        (void)b, (void)i, (void)r, (void)x, (void)z, (void)y, (void)g;                      \
+        return expression;                                                                  \
+    }
+#define RULE(f) grad_rules[n->op].f(b, n, i, r, gs)
+
+static IrVal *negated(IrBuilder *b, IrVal *v) { return v ? ir_neg(b, v) : NULL; }
+
+/* The same row on operands that no derivative goes through: right at first order, wrong at second. */
+static IrVal *detached(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)
+{
+    IrVal *args[8];
+    if (n->n_args > 8) return RULE(vjp);
+    for (int k = 0; k < n->n_args; k++) args[k] = ir_stop(b, n->arg[k]);
+    return grad_rules[n->op].vjp(b, ir_like(b, n, args), i, r, gs);
+}
+
+static IrNode *with_attrs(IrBuilder *b, const IrNode *n, const IrAttrs *at) { return ir_node(b, n->op, n->arg, n->n_args, at); }
+
+static IrVal *shifted(IrBuilder *b, IrVal *index) { return ir_add(b, index, ir_const(b, IR_I32, 1)); }
+
+static IrVal *cumsum_kept(IrBuilder *b, const IrNode *n, IrVal *g, bool reverse, bool exclusive) { return ir_cumsum(b, g, n->attr.dim, reverse, exclusive); }
+
+static IrVal *other_order(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)
+{
+    IrAttrs at = n->attr;
+    at.n++;
+    return grad_rules[n->op].vjp(b, with_attrs(b, n, &at), i, r, gs);
+}
+
+static IrVal *other_transpose(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)
+{
+    IrAttrs at = n->attr;
+    at.transpose = !at.transpose;
+    return grad_rules[n->op].vjp(b, with_attrs(b, n, &at), i, r, gs);
+}
+
+static IrVal *first_part(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)
+{
+    IrVal *v = RULE(vjp);
+    IrNode *slice = v->def;
+    int64_t *lo = &slice->attr.lo.v[n->attr.dim], *hi = &slice->attr.hi.v[n->attr.dim];
+    *hi -= *lo;
+    *lo = 0;
+    return v;
+}
+
+static IrVal *kernel_not_turned(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)
+{
+    IrVal *v = RULE(vjp);
+    IrNode *conv = v->def->op == IR_transpose ? v->def->arg[0]->def : v->def;
+    if (i == 0 && conv->arg[1]->def->op == IR_reverse) conv->arg[1] = conv->arg[1]->def->arg[0];
+    return v;
+}
+
+static IrVal *one_too_far(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)
+{
+    IrVal *v = RULE(vjp);
+    IrAttrs *at = &v->def->attr;
+    if (v->def->op == IR_pad && at->lo.v[0] > 0) at->lo.v[0]--, at->hi.v[0]++;
+    if (v->def->op == IR_slice && at->lo.v[0] > 0) at->lo.v[0]--, at->hi.v[0]--;
+    return v;
+}
+
+WRONG(sign_vjp, negated(b, RULE(vjp)))
+WRONG(sign_jvp, negated(b, RULE(jvp)))
+WRONG(last_forgotten, i == n->n_args - 1 ? NULL : RULE(vjp))
+WRONG(keeps_g, g)
+WRONG(exp_by_a, ir_mul(b, g, x))
+WRONG(expm1_by_y, ir_mul(b, g, y))
+WRONG(sqrt_twice, ir_div(b, g, y))
+WRONG(log_y, ir_div(b, g, y))
+WRONG(softplus_bell, ir_mul(b, g, ir_dsigmoid(b, x)))
+WRONG(mul_same, ir_mul(b, g, i == 0 ? x : z))
+WRONG(div_by_square, i == 0 ? ir_div(b, g, z) : ir_neg(b, ir_div(b, ir_mul(b, g, x), z)))
+WRONG(div_stopped, i == 0 ? ir_div(b, g, z) : ir_neg(b, ir_mul(b, ir_div(b, g, z), ir_stop(b, y))))
+WRONG(pow_no_log, i == 0 ? RULE(vjp) : ir_mul(b, g, y))
+WRONG(pow_same_power, i == 0 ? ir_mul(b, g, ir_mul(b, z, y)) : RULE(vjp))
+WRONG(swapped, grad_rules[n->op].vjp(b, n, 1 - i, r, gs))
+WRONG(no_mask, i == 0 ? NULL : g)
+WRONG(fma_c, i == 2 ? ir_mul(b, g, x) : RULE(vjp))
+WRONG(norm_unscaled, ir_mul(b, x, ir_sum_all(b, g)))
+WRONG(cumsum_same_way, cumsum_kept(b, n, g, n->attr.reverse, n->attr.exclusive))
+WRONG(cumsum_inclusive, cumsum_kept(b, n, g, !n->attr.reverse, false))
+WRONG(spread_mean, ir_mul(b, RULE(vjp), ir_const(b, IR_F64, 0.5)))
+WRONG(gather_shifted, i ? NULL : ir_scatter_add(b, shifted(b, z), g, x->type.dim[n->attr.n_batch], n->attr.n_batch, ir_axes_minus(g->type.axes, x->type.axes)))
+WRONG(scatter_shifted, i == 0 ? NULL : ir_gather(b, g, shifted(b, x), n->attr.n_batch))
+WRONG(solve_not_flipped, i == 1 ? ir_solve(b, x, g) : RULE(vjp))
+WRONG(half_tangent, ir_mul(b, RULE(jvp), ir_const(b, IR_F64, 0.5)))
+WRONG(pads_value, ir_pad(b, g, n->attr.lo, n->attr.hi, n->attr.interior, n->attr.value))
+WRONG(max_of_tangent, n->attr.axis >= 0 ? ir_reduce_max_over(b, g, n->attr.axis) : ir_reduce_max(b, g, n->attr.dim))
+WRONG(norm_of_tangent, ir_norm(b, g, n->attr.dims))
+WRONG(convert_cut, ir_stop(b, RULE(vjp)))
+
+typedef struct { IrOp op; GradFormula vjp, jvp; const char *what; } WrongRule;
+static const WrongRule wrong_rules[] = {
+    {IR_abs, keeps_g, NULL, "has no sign"}, {IR_exp, exp_by_a, NULL, "takes the operand for the result"}, {IR_expm1, expm1_by_y, NULL, "forgets the 1"},
+    {IR_sqrt, sqrt_twice, NULL, "loses the half"}, {IR_log, log_y, NULL, "divides by the result"}, {IR_softplus, softplus_bell, NULL, "is one derivative too far"},
+    {IR_polygamma, other_order, NULL, "is one order too far"}, {IR_mul, mul_same, NULL, "takes the same operand"}, {IR_div, div_by_square, NULL, "forgets a division"},
+    {IR_div, div_stopped, NULL, "stops the quotient"}, {IR_pow, pow_no_log, NULL, "has no logarithm"}, {IR_pow, pow_same_power, NULL, "keeps the power"},
+    {IR_max, swapped, NULL, "swaps its operands"}, {IR_min, swapped, NULL, "swaps its operands"}, {IR_div, swapped, NULL, "swaps its operands"}, {IR_sub, swapped, NULL, "swaps its operands"},
+    {IR_select, no_mask, NULL, "does not mask"}, {IR_fma, fma_c, NULL, "multiplies the addend"}, {IR_norm, norm_unscaled, NULL, "does not divide"},
+    {IR_cumsum, cumsum_same_way, NULL, "runs the same way"}, {IR_cumsum, cumsum_inclusive, NULL, "is always inclusive"}, {IR_spread, spread_mean, NULL, "takes a mean for the sum"},
+    {IR_concat, first_part, NULL, "gives all the first part"}, {IR_conv, kernel_not_turned, NULL, "does not turn the kernel"}, {IR_slice, one_too_far, NULL, "is off by one"}, {IR_pad, one_too_far, NULL, "is off by one"},
+    {IR_gather, gather_shifted, NULL, "is off by one"}, {IR_scatter_add, scatter_shifted, NULL, "is off by one"}, {IR_reverse, keeps_g, NULL, "does not reverse"},
+    {IR_trisolve, other_transpose, NULL, "has the wrong transpose"}, {IR_solve, solve_not_flipped, NULL, "does not transpose"}, {IR_convert, convert_cut, NULL, "stops"},
+    {IR_pad, NULL, pads_value, "pads tangents with the value"}, {IR_reduce_max, NULL, max_of_tangent, "takes the greatest tangent"}, {IR_norm, NULL, norm_of_tangent, "takes the tangent's norm"},
+    {IR_cholesky, NULL, half_tangent, "halves the tangent"}, {IR_eigh, NULL, half_tangent, "halves the tangent"}, {IR_dot, NULL, half_tangent, "halves the tangent"},
+};
+
+static const IrOp curved[] = {IR_sqrt, IR_exp, IR_expm1, IR_log, IR_log1p, IR_sin, IR_cos, IR_tanh, IR_sigmoid, IR_dsigmoid, IR_softplus, IR_erf, IR_erfc, IR_polygamma, IR_mul, IR_div,
+    IR_pow, IR_fma, IR_norm, IR_dot, IR_conv, IR_cholesky, IR_trisolve, IR_solve, IR_eigh};
+
+Test(grad, wrong_rules_are_noticed)
+{
+    for (int i = 0; i < COUNT(wrong_rules); i++) expect_noticed(wrong_rules[i].op, wrong_rules[i].vjp, wrong_rules[i].jvp, wrong_rules[i].what);
+    for (int op = 0; op < IR_OP_COUNT; op++) {
+        if (grad_rules[op].kind != GRAD_FORMULA && grad_rules[op].kind != GRAD_MOVE) continue;
+        expect_noticed(op, sign_vjp, NULL, "has the wrong sign");
+        expect_noticed(op, NULL, sign_jvp, "has the wrong sign of the tangent");
+        if (ir_op_info[op].operands != 1 && op != IR_gather) expect_noticed(op, last_forgotten, NULL, "forgets its last operand");
+    }
+    for (int i = 0; i < COUNT(curved); i++) expect_noticed(curved[i], detached, NULL, "is detached from its operands");
 }
