@@ -16,7 +16,7 @@ typedef struct {
     const IrFn     *f;
     Arena          *scratch;
     bool           *known;                                  /* by value id: met already */
-    bool           *drawn;                                  /* by stream */
+    const IrNode  **drawn;                                  /* by stream: the first draw */
     bool            sound;                                  /* the structure stands, so the printer may name values */
     char           *why;
 } Verifier;
@@ -193,7 +193,22 @@ static bool form_rule(const IrNode *n, char *why)
     return snprintf(why, WHY, "dot: is marked %s, but its shape says %s", ir_form_words[n->attr.form], ir_form_words[ir_dot_form(n)]), false;
 }
 
-/* One draw a stream: two would be the same numbers. */
+static const IrNode *enclosing_scan(const IrNode *n)
+{
+    for (n = n->block->owner; n && n->op != IR_scan;) n = n->block->owner;
+    return n;
+}
+
+/* The same numbers, on purpose: derivatives copy bodies, and a draw keeps its row, its type and its place among iterations. */
+static bool copied_draw(const IrNode *a, const IrNode *b)
+{
+    if (a->op != b->op || a->attr.n != b->attr.n || !ir_type_equal(&a->result[0].type, &b->result[0].type)) return false;
+    if (!a->block->owner || !b->block->owner) return false;
+    for (a = enclosing_scan(a), b = enclosing_scan(b); a && b && a->attr.n == b->attr.n;) a = enclosing_scan(a), b = enclosing_scan(b);
+    return !a && !b;
+}
+
+/* One draw a stream: two would be the same numbers. Copies inside bodies are meant to be. */
 static bool stream_rule(Verifier *v, const IrNode *n, char *why)
 {
     IrAttrKey keys[IR_ATTR_COUNT];
@@ -203,9 +218,11 @@ static bool stream_rule(Verifier *v, const IrNode *n, char *why)
     const char *name = ir_op_info[n->op].name;
     if (n->attr.stream < 0 || n->attr.stream >= v->m->streams.n) return snprintf(why, WHY, "%s: has no stream", name), false;
     if (n->op == IR_permute) return true;                   /* a bijection of its operand: many positions, one permutation */
-    if (v->drawn[n->attr.stream])
+    const IrNode **first = &v->drawn[n->attr.stream];
+    if (*first && !copied_draw(*first, n))
         return snprintf(why, WHY, "%s: the stream \"%.200s\" is drawn from twice", name, v->m->streams.v[n->attr.stream]), false;
-    return v->drawn[n->attr.stream] = true;
+    *first = n;
+    return true;
 }
 
 static bool operands_rule(Verifier *v, const IrNode *n, char *why)
@@ -290,7 +307,7 @@ bool ir_verify(const IrModule *m, const IrFn *f, char why[512])
 {
     Verifier v = {.m = m, .f = f, .scratch = arena_new(), .why = why};
     v.known = arena_array(v.scratch, bool, m->next_id + 1);
-    v.drawn = arena_array(v.scratch, bool, m->streams.n + 1);
+    v.drawn = arena_array(v.scratch, const IrNode *, m->streams.n + 1);
     bool ok = structure(&v);
     if (ok) {
         v.sound = true;
