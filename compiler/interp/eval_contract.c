@@ -1,10 +1,10 @@
 /* eval_contract.c - dot and conv: every result is one chain of fma (or sixteen, or a marked product), in the order of docs/ir.md.
  *
- * An operand becomes a Side: memory and, for each group of its places (result axes, samples, batch, windows, contract, free),
+ * A Pair holds the memory of both operands and, for each group of its places (result axes, samples, batch, windows, contract, free),
  * strides; b is copied once if its free dims are not last, so that the inner loop runs along them. For each place of the
- * result's axes, batch and windows a list of Terms says in which order samples and taps are met; the contract dims are
- * innermost within a term. chain_T then computes [free of a][free of b] for one list: the chain of each element is in the
- * order of the list, and the loop over free-of-b columns is what vectorises. Start at contract(). */
+ * result's windows a list of Terms says in which order samples and taps are met; the contract dims are innermost within a
+ * term. chain_T then computes [rows][columns] for one list, rows being samples and free dims of a, columns the free dims of b:
+ * the chain of each element is in the order of the list, and the loop over columns is what vectorises. Start at contract(). */
 #include "base/bug.h"
 #include "compiler/interp/eval.h"
 #include "runtime/blas.h"
@@ -12,24 +12,27 @@
 
 #include <string.h>
 
-enum { TURN = 64, COLUMNS = 32 };                           /* pairs take turns by blocks of 64 samples */
+enum { TURN = 64, COLUMNS = 32, ROWS = 2 };                 /* pairs take turns by blocks of 64 samples; the tile of chain_T */
 
 /* A group of extents with the strides of both operands: one loop nest. */
 typedef struct Nest {
     int     rank;
-    int64_t size, extent[EVAL_MAX_RANK], a[EVAL_MAX_RANK], b[EVAL_MAX_RANK];
+    int64_t extent[EVAL_MAX_RANK], a[EVAL_MAX_RANK], b[EVAL_MAX_RANK];
 } Nest;
 
 static void nest_add(Nest *n, int64_t extent, int64_t a, int64_t b)
 {
-    if (n->rank == 0) n->size = 1;
     n->extent[n->rank] = extent;
     n->a[n->rank] = a;
     n->b[n->rank++] = b;
-    n->size *= extent;
 }
 
-static int64_t nest_size(const Nest *n) { return n->rank ? n->size : 1; }
+static int64_t nest_size(const Nest *n)
+{
+    int64_t size = 1;
+    for (int i = 0; i < n->rank; i++) size *= n->extent[i];
+    return size;
+}
 
 typedef struct Pair {                                       /* one pair of operands; offsets are in elements */
     const char *a, *b;
@@ -53,11 +56,13 @@ typedef struct Contract {
     Pair         *pair;
     bool          over, lanes;
     ReduceShards  shards;                                   /* of every pair: they agree in count, sizes are the pair's own */
-    int64_t       rows, columns;                            /* free of a, free of b */
+    int64_t       fold;                                     /* places of result axes that b lacks: rows of one block */
+    int64_t       rows, columns;                            /* fold x free of a, free of b */
     int64_t       n_windows, window[4], kernel[4];          /* extents of result and kernel along the windows */
     Term         *term;
     int64_t       n_terms;
     int64_t      *row_a;                                    /* nest free_a of each pair as a list, pair after pair */
+    void         *packed;                                   /* columns of b in the order of the terms */
 } Contract;
 
 /* ---- setting up ------------------------------------------------------------------------------------------------- */
@@ -150,6 +155,26 @@ static bool pair_of(InterpRun *r, const IrNode *n, int i, IrAxes over, Pair *p)
     return p->contract_b != NULL;
 }
 
+/* The last places of `outer` that no b has become rows: what one block of b is multiplied with grows. */
+static int64_t fold_rows(Contract *c)
+{
+    int64_t fold = 1;
+    for (int last; (last = c->pair[0].outer.rank - 1) >= 0;) {
+        int64_t extent = c->pair[0].outer.extent[last];
+        for (int i = 0; i < c->n_pairs; i++)
+            if (c->pair[i].outer.b[last] != 0) return fold;
+        for (int i = 0; i < c->n_pairs; i++) {
+            Nest *outer = &c->pair[i].outer, rows = {0};
+            nest_add(&rows, extent, outer->a[last], 0);
+            for (int k = 0; k < c->pair[i].free_a.rank; k++) nest_add(&rows, c->pair[i].free_a.extent[k], c->pair[i].free_a.a[k], 0);
+            c->pair[i].free_a = rows;
+            outer->rank = last;
+        }
+        fold *= extent;
+    }
+    return fold;
+}
+
 static IrAxes over_of_pair(const IrNode *n, int i)
 {
     if (n->op == IR_conv) return n->attr.over;
@@ -161,12 +186,15 @@ static bool set_up(InterpRun *r, const IrNode *n, Contract *c)
     *c = (Contract){.n = n, .elem = n->result[0].type.elem, .n_pairs = n->n_args / 2, .over = over_of_pair(n, 0).n > 0};
     c->lanes = n->op == IR_dot && ir_dot_form(n) == IR_FORM_LANES;
     c->pair = eval_scratch(r, c->n_pairs * (int64_t)sizeof *c->pair);
-    int64_t terms = 0, taps = 1;
+    int64_t terms = 0, taps = 1, steps = 0;
     for (int i = 0; i < c->n_pairs; i++) {
         if (!c->pair || !pair_of(r, n, i, over_of_pair(n, i), &c->pair[i])) return false;
         ReduceShards s = reduce_shards(c->pair[i].first);
-        terms += (c->over ? s.size : 1) * nest_size(&c->pair[i].others);
+        int64_t samples = (c->over ? s.size : 1) * nest_size(&c->pair[i].others);
+        terms += samples;
+        steps += samples * nest_size(&c->pair[i].contract);
     }
+    c->fold = fold_rows(c);
     c->shards = c->over ? reduce_shards(c->pair[0].first) : (ReduceShards){1, 1};
     c->rows = nest_size(&c->pair[0].free_a);
     c->columns = nest_size(&c->pair[0].free_b);
@@ -177,8 +205,9 @@ static bool set_up(InterpRun *r, const IrNode *n, Contract *c)
         taps *= c->kernel[k];
     }
     c->term = eval_scratch(r, terms * taps * (int64_t)sizeof *c->term);
-    c->row_a = eval_scratch(r, c->n_pairs * c->rows * (int64_t)sizeof *c->row_a);
-    if (!c->term || !c->row_a) return false;
+    c->row_a = c->term ? eval_scratch(r, c->n_pairs * c->rows * (int64_t)sizeof *c->row_a) : NULL;
+    c->packed = c->row_a ? eval_scratch(r, steps * taps * COLUMNS * (int64_t)ir_elem_bytes(c->elem)) : NULL;
+    if (!c->packed) return false;
     for (int i = 0; i < c->n_pairs; i++) {
         int64_t *list = list_of(r, &c->pair[i].free_a, c->pair[i].free_a.a);
         if (!list) return false;
@@ -262,43 +291,56 @@ static void list_terms(Contract *c, const int64_t *o, int64_t shard, int lane)
 
 #define CPUS __attribute__((target_clones("arch=x86-64-v3", "default")))
 
-/* acc[row][column] for one list of terms; base offsets of each pair in base_a, base_b. Columns go in strips whose
- * accumulators stay in registers. */
+/* pack_T: the columns from `column` on of b, in the order of the terms, COLUMNS apart.
+ * strip_T: `rows` rows by `width` columns, both small and known where it is inlined, so the accumulators stay in registers.
+ * chain_T: out[row][column] for one list of terms; base offsets of each pair in base_a, base_b. */
 #define CHAIN(S, T, FMA)                                                                                                \
-    static inline __attribute__((always_inline)) void strip_##S(const Contract *c, const int64_t *base_a, const int64_t *base_b, \
-                                                                int64_t row, int64_t column, int64_t width, T *out)     \
+    static void pack_##S(const Contract *c, const int64_t *base_b, int64_t column, int64_t width, T *packed)            \
     {                                                                                                                   \
-        T acc[COLUMNS] = {0};                                                                                           \
         for (int64_t t = 0; t < c->n_terms; t++) {                                                                      \
             const Term *term = &c->term[t];                                                                             \
             const Pair *p = &c->pair[term->pair];                                                                       \
-            const T    *a = (const T *)p->a + base_a[term->pair] + term->a + c->row_a[term->pair * c->rows + row];      \
             const T    *b = (const T *)p->b + base_b[term->pair] + term->b + column;                                    \
-            int64_t     n = nest_size(&p->contract);                                                                    \
-            for (int64_t k = 0; k < n; k++) {                                                                           \
-                T        x = a[p->contract_a[k]];                                                                       \
-                const T *y = b + p->contract_b[k];                                                                      \
-                for (int64_t j = 0; j < width; j++) acc[j] = FMA(x, y[j], acc[j]);                                      \
-            }                                                                                                           \
+            for (int64_t k = 0, n = nest_size(&p->contract); k < n; k++, packed += COLUMNS)                             \
+                memcpy(packed, b + p->contract_b[k], (size_t)width * sizeof *b);                                        \
         }                                                                                                               \
-        for (int64_t j = 0; j < width; j++) out[j] = acc[j];                                                            \
     }                                                                                                                   \
-    CPUS static void chain_##S(const Contract *c, const int64_t *base_a, const int64_t *base_b, T *out)                 \
+    static inline __attribute__((always_inline)) void strip_##S(const Contract *c, const int64_t *base_a, int64_t row,  \
+                                                                int64_t rows, int64_t width, const T *b, T *out)        \
     {                                                                                                                   \
-        for (int64_t i = 0; i < c->rows; i++)                                                                           \
-            for (int64_t j = 0; j < c->columns; j += COLUMNS) {                                                         \
-                T *to = out + i * c->columns + j;                                                                       \
-                if (j + COLUMNS <= c->columns) strip_##S(c, base_a, base_b, i, j, COLUMNS, to);                         \
-                else strip_##S(c, base_a, base_b, i, j, c->columns - j, to);                                            \
-            }                                                                                                           \
+        T acc[ROWS][COLUMNS] = {{0}};                                                                                   \
+        for (int64_t t = 0; t < c->n_terms; t++) {                                                                      \
+            const Term *term = &c->term[t];                                                                             \
+            const Pair *p = &c->pair[term->pair];                                                                       \
+            const T    *a[ROWS];                                                                                        \
+            for (int64_t i = 0; i < rows; i++)                                                                          \
+                a[i] = (const T *)p->a + base_a[term->pair] + term->a + c->row_a[term->pair * c->rows + row + i];       \
+            for (int64_t k = 0, n = nest_size(&p->contract); k < n; k++, b += COLUMNS)                                  \
+                for (int64_t i = 0; i < rows; i++) {                                                                    \
+                    T x = a[i][p->contract_a[k]];                                                                       \
+                    for (int64_t j = 0; j < width; j++) acc[i][j] = FMA(x, b[j], acc[i][j]);                            \
+                }                                                                                                       \
+        }                                                                                                               \
+        for (int64_t i = 0; i < rows; i++)                                                                              \
+            for (int64_t j = 0; j < width; j++) out[i * c->columns + j] = acc[i][j];                                    \
+    }                                                                                                                   \
+    CPUS static void chain_##S(const Contract *c, const int64_t *base_a, const int64_t *base_b, T *packed, T *out)      \
+    {                                                                                                                   \
+        for (int64_t j = 0; j < c->columns; j += COLUMNS) {                                                             \
+            int64_t width = c->columns - j < COLUMNS ? c->columns - j : COLUMNS, i = 0;                                 \
+            pack_##S(c, base_b, j, width, packed);                                                                      \
+            for (; i + ROWS <= c->rows && width == COLUMNS; i += ROWS)                                                  \
+                strip_##S(c, base_a, i, ROWS, COLUMNS, packed, out + i * c->columns + j);                               \
+            for (; i < c->rows; i++) strip_##S(c, base_a, i, 1, width, packed, out + i * c->columns + j);               \
+        }                                                                                                               \
     }
 CHAIN(f32, float, __builtin_fmaf)
 CHAIN(f64, double, __builtin_fma)
 
 static void chain(const Contract *c, const int64_t *base_a, const int64_t *base_b, void *out)
 {
-    if (c->elem == IR_F32) chain_f32(c, base_a, base_b, out);
-    else chain_f64(c, base_a, base_b, out);
+    if (c->elem == IR_F32) chain_f32(c, base_a, base_b, c->packed, out);
+    else chain_f64(c, base_a, base_b, c->packed, out);
 }
 
 static void lanes16(IrElem e, void *lanes, int64_t n)
@@ -341,7 +383,13 @@ static void shard_chains(Contract *c, const int64_t *o, int64_t shard, char *par
     } while (eval_next(outer->rank, outer->extent, at));
 }
 
-/* Result dims are batch, windows, free: for windows at o, block i of the outer places goes to [i][o]. */
+/* The result is [outer][fold][windows][free of a][free of b]: for windows at o, row block f of outer place i goes to [i][f][o]. */
+static void place(const Contract *c, const char *sum, int64_t i, int64_t w, int64_t n_windows, char *y)
+{
+    int64_t bytes = c->rows / c->fold * c->columns * (int64_t)ir_elem_bytes(c->elem);
+    for (int64_t f = 0; f < c->fold; f++) memcpy(y + ((i * c->fold + f) * n_windows + w) * bytes, sum + f * bytes, (size_t)bytes);
+}
+
 static bool chains(InterpRun *r, Contract *c, char *y)
 {
     int64_t outer = nest_size(&c->pair[0].outer), bytes = c->rows * c->columns * (int64_t)ir_elem_bytes(c->elem), n_windows = 1;
@@ -357,7 +405,7 @@ static bool chains(InterpRun *r, Contract *c, char *y)
             char *sum = part + i * shards * bytes;
             if (shards == 0) memset(sum = lane, 0, (size_t)bytes);
             else if (c->over) tree(c->elem, sum, shards, c->rows * c->columns);
-            memcpy(y + (i * n_windows + w) * bytes, sum, (size_t)bytes);
+            place(c, sum, i, w, n_windows, y);
         }
     }
     return true;
