@@ -618,6 +618,41 @@ Test(interp, conv_in_two_dims)
     arena_free(p->arena);
 }
 
+/* On small whole numbers every order gives the same sum, so a marked product must equal its chain; b as it is and transposed,
+ * and over samples with two pairs, on shards. */
+Test(interp, marked_products_are_placed_like_chains)
+{
+    const char *text =
+        "axis p = 130\naxis q = 3\naxis r = 129\nslot \"x\" state : f32[130,3,2,4]\nslot \"w\" state : f32[4,5]\nslot \"v\" state : f32[5,4]\n"
+        "slot \"g\" state : f32[130,3,20]\nslot \"h\" state : f32[129,17]\nslot \"k\" state : f32[129,20]\nfn f {report} {\n"
+        "%x = read \"x\" : f32[130,3,2,4]\n%w = read \"w\" : f32[4,5]\n%v = read \"v\" : f32[5,4]\n%g = read \"g\" : f32[130,3,20]\n"
+        "%h = read \"h\" : f32[129,17]\n%k = read \"k\" : f32[129,20]\n"
+        "%s = as_sample %x {axis p} : f32<p>[3,2,4]\n%t = as_sample %s {axis q} : f32<p,q>[2,4]\n"
+        "%gp = as_sample %g {axis p} : f32<p>[3,20]\n%gq = as_sample %gp {axis q} : f32<p,q>[20]\n%hr = as_sample %h {axis r} : f32<r>[17]\n"
+        "%kr = as_sample %k {axis r} : f32<r>[20]\n%g0 = slice %gq {lo [0] hi [17] step [1]} : f32<p,q>[17]\n"
+        "%y = dot %t, %w {contract 1:0 form FORM} : f32<p,q>[2,5]\n%z = dot %t, %v {contract 1:1 form FORM} : f32<p,q>[2,5]\n"
+        "%d = dot %g0, %gq ; %hr, %kr {over p,q ; r form FORM} : f32[17,20]\n"
+        "report \"y\", %y\nreport \"z\", %z\nreport \"d\", %d\n}\n";
+    Prog *p[2];
+    for (int blas = 0; blas < 2; blas++) {
+        char marked[4096], *to = marked;
+        for (const char *c = text; *c;) {
+            if (!strncmp(c, "FORM", 4)) to += sprintf(to, "%s", blas ? "blas" : "chain"), c += 4;
+            else *to++ = *c++;
+        }
+        *to = 0;
+        p[blas] = load(marked);
+        for (int i = 0; i < p[blas]->m->slots.n; i++)
+            for (int64_t k = 0; k < count_of(p[blas], &p[blas]->m->slots.v[i].type); k++) ((float *)p[blas]->slot[i])[k] = (float)((k * 7 + i) % 11 - 5);
+        run_well(p[blas]);
+    }
+    for (int i = 0; i < 3; i++)
+        for (int64_t k = 0; k < count_of(p[0], &p[0]->m->fns.v[0]->reports.v[i].val->type); k++)
+            cr_assert_eq(((float *)p[0]->report[i])[k], ((float *)p[1]->report[i])[k], "result %d, element %ld", i, (long)k);
+    arena_free(p[0]->arena);
+    arena_free(p[1]->arena);
+}
+
 Test(interp, scatter_over_samples)
 {
     enum { EXTENT = 8 };
@@ -744,6 +779,28 @@ Test(interp, a_watcher_sees_every_value_and_may_stop)
     seen = (Seen){.stop_at = 5, .operands = true};
     cr_assert_eq(interp_fn(p->m, p->m->fns.v[0], &p->memory, p->report, NULL, &watch, NULL), GAN_OK);
     cr_assert(seen.results == 5 && *(int64_t *)p->slot[2] == 1);
+    arena_free(p->arena);
+}
+
+static bool see_what_is_alive(void *self, const InterpRun *run, const IrNode *node, int result, uint32_t iteration, const void *data)
+{
+    (void)self, (void)result, (void)iteration, (void)data;
+    const IrVal *operand = node->n_args ? node->arg[0] : NULL;
+    for (int back = 0; operand; back++) {                   /* the operand lives; what it was made of does not */
+        cr_assert_eq(interp_value(run, operand) != NULL, back == 0);
+        operand = operand->def->n_args ? operand->def->arg[0] : NULL;
+    }
+    return true;
+}
+
+Test(interp, values_die_after_their_last_use)
+{
+    Prog *p = load("slot \"a\" state : f32[2]\nfn f {report} {\n%a = read \"a\" : f32[2]\n%b = neg %a : f32[2]\n%c = reshape %b {dims [2,1]} : f32[2,1]\n"
+                   "%d = stop %c : f32[2,1]\n%e = neg %d : f32[2,1]\n%f = abs %e : f32[2,1]\nreport \"f\", %f\n}\n");
+    InterpWatch watch = {see_what_is_alive, NULL};
+    memcpy(p->slot[0], (float[]){-1, 2}, 8);
+    cr_assert_eq(interp_fn(p->m, p->m->fns.v[0], &p->memory, p->report, NULL, &watch, NULL), GAN_OK);
+    cr_assert(((float *)p->report[0])[0] == 1 && ((float *)p->report[0])[1] == 2);
     arena_free(p->arena);
 }
 
