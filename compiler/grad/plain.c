@@ -61,13 +61,6 @@ static int draws_in(const IrNode *n)
     return count;
 }
 
-static IrNode *same_leaf(IrBuilder *b, const IrNode *n, IrVal *const *args, Arena *scratch)
-{
-    IrType *types = arena_array(scratch, IrType, n->n_results);
-    for (int r = 0; r < n->n_results; r++) types[r] = n->result[r].type;
-    return ir_leaf(b, n->op, args, n->n_args, &n->attr, types, n->n_results);
-}
-
 /* The draws of a body and nothing else, in its order; those of an inner scan stacked by an inner scan, so each keeps its iteration. */
 static void draw_only(IrBuilder *b, Arena *scratch, const IrBlock *body, Vals *out);
 
@@ -85,7 +78,7 @@ static void draw_scan(IrBuilder *b, Arena *scratch, int64_t n, const IrBlock *bo
 static void draw_only(IrBuilder *b, Arena *scratch, const IrBlock *body, Vals *out)
 {
     for (const IrNode *n = body->first; n; n = n->next) {
-        if (is_draw(n)) array_push(scratch, out, &same_leaf(b, n, NULL, scratch)->result[0]);
+        if (is_draw(n)) array_push(scratch, out, &ir_like(b, n, NULL)->result[0]);
         else if (n->op == IR_scan && draws_in(n)) draw_scan(b, scratch, n->attr.n, n->body[0], out);
         else
             for (int k = 0; k < n->n_bodies; k++) draw_only(b, scratch, n->body[k], out);
@@ -157,7 +150,7 @@ static IrNode *copy_node(Copy *c, IrBuilder *b, const IrNode *n, IrVal *const *a
     c->next += k;
     if (n->op == IR_scan) return scan_given(c, b, n, args, draws, k);
     if (n->op == IR_cond) return cond_given(c, b, n, args, draws, k);
-    return ir_op_info[n->op].flags & IR_LEAF ? same_leaf(b, n, args, c->scratch) : ir_like(b, n, args);
+    return ir_like(b, n, args);
 }
 
 static IrVal *copied(const Copy *c, IrVal *v) { return c->to[v->id] ? c->to[v->id] : v; }

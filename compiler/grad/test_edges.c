@@ -226,3 +226,304 @@ Test(grad, kinks_have_their_exact_values)
         arena_free(f.a);
     }
 }
+
+/* ---- closed forms ----------------------------------------------------------------------------------------------- */
+
+static IrVal *mean_over(IrBuilder *b, IrVal *v, int axis)
+{
+    return ir_div(b, ir_sum_over(b, v, ir_one_axis(axis)), ir_const_like(b, v, (double)ir_extent(b->m, axis)));
+}
+
+static IrVal *penalty_of_norm(IrBuilder *b, IrVal *g)                   /* (|g| - 1)^2, g of one vector a sample */
+{
+    IrVal *off = ir_sub(b, ir_norm(b, g, DIMS(0)), ir_const_like(b, g, 1));
+    return ir_mul(b, off, off);
+}
+
+static IrVal *times(IrBuilder *b, IrVal *x, IrVal *w) { return ir_dot(b, x, w, ir_no_pairs(), ir_pairs(1, INTS(0), INTS(0)), ir_no_axes()); }
+
+static void expect_numbers(const char *what, const double *got, const double *want, int n, double tolerance)
+{
+    for (int i = 0; i < n; i++) cr_expect(fabs(got[i] - want[i]) <= tolerance * fmax(1, fabs(want[i])), "%s, number %d: %.15g, not %.15g", what, i, got[i], want[i]);
+}
+
+/* D = w.x on three samples: the penalty is (|w| - 1)^2 and its gradient 2(|w| - 1) w/|w|, whatever x is. */
+Test(grad, penalty_of_a_linear_critic)
+{
+    Fixture f = fixture(IR_F64);
+    int axis = ir_axis(f.m, "b", 3);
+    IrVal *w = input(&f, DIMS(2), (double[]){3, 4}), *x = ir_as_sample(&f.b, input(&f, DIMS(3, 2), (double[]){1, -1, 0, 2, 5, 7}), axis);
+    IrVal *p = mean_over(&f.b, penalty_of_norm(&f.b, derivative(&f, times(&f.b, x, w), x)), axis);
+    output(&f, p);
+    output(&f, derivative(&f, p, w));
+    expect_numbers("linear critic", run(&f), (double[]){16, 4.8, 6.4}, 3, 1e-15);
+    arena_free(f.a);
+}
+
+/* D = x.A x / 2 with a symmetric A: the gradient is A x. */
+Test(grad, gradient_of_a_quadratic)
+{
+    Fixture f = fixture(IR_F64);
+    IrVal *A = input(&f, DIMS(2, 2), (double[]){2, 1, 1, 3}), *x = input(&f, DIMS(2), (double[]){5, -7});
+    IrVal *d = ir_mul(&f.b, ir_const(&f.b, IR_F64, 0.5), times(&f.b, x, times(&f.b, A, x)));
+    output(&f, derivative(&f, d, x));
+    expect_numbers("quadratic", run(&f), (double[]){3, -16}, 2, 0);
+    arena_free(f.a);
+}
+
+/* D = 1.5 tanh(0.7 x) at 0.3: value, D', (|D'| - 1)^2 and R1 = D'^2 / 2, each with its derivatives by the two weights. */
+Test(grad, penalty_of_one_tanh)
+{
+    Fixture f = fixture(IR_F64);
+    IrBuilder *b = &f.b;
+    IrVal *w = input(&f, DIMS(2), (double[]){1.5, 0.7}), *x = input(&f, DIMS(1), (double[]){0.3});
+    IrVal *scale = ir_slice(b, w, DIMS(0), DIMS(1), DIMS(1)), *rate = ir_slice(b, w, DIMS(1), DIMS(2), DIMS(1));
+    IrVal *d = ir_mul(b, scale, ir_tanh(b, ir_mul(b, rate, x))), *d1 = derivative(&f, d, x);
+    IrVal *off = ir_sub(b, ir_abs(b, d1), NUM(1)), *gp = ir_mul(b, off, off), *r1 = ir_mul(b, NUM(0.5), ir_mul(b, d1, d1));
+    output(&f, d);
+    output(&f, d1);
+    output(&f, gp);
+    output(&f, derivative(&f, gp, w));
+    output(&f, r1);
+    output(&f, derivative(&f, r1, w));
+    double t = tanh(0.21), D1 = 1.05 * (1 - t * t), by_a = 0.7 * (1 - t * t), by_b = 1.5 * (1 - t * t) - 2 * 1.05 * t * (1 - t * t) * 0.3;
+    expect_numbers("one tanh", run(&f), (double[]){1.5 * t, D1, (D1 - 1) * (D1 - 1), 2 * (D1 - 1) * by_a, 2 * (D1 - 1) * by_b, D1 * D1 / 2, D1 * by_a, D1 * by_b}, 8, 1e-14);
+    arena_free(f.a);
+}
+
+/* A critic of one hidden layer of three tanh units; the numbers are central differences of 2^-20 in 60 digits. */
+Test(grad, penalty_of_a_small_net)
+{
+    Fixture f = fixture(IR_F64);
+    IrBuilder *b = &f.b;
+    IrVal *w1 = input(&f, DIMS(3, 2), (double[]){0.5, -0.3, 0.8, 0.2, -0.4, 0.6}), *b1 = input(&f, DIMS(3), (double[]){0.1, -0.2, 0.05});
+    IrVal *w2 = input(&f, DIMS(3), (double[]){1.2, -0.7, 0.9}), *x = input(&f, DIMS(2), (double[]){0.4, -1.1});
+    IrVal *h = ir_tanh(b, ir_add(b, ir_dot(b, w1, x, ir_no_pairs(), ir_pairs(1, INTS(1), INTS(0)), ir_no_axes()), b1));
+    IrVal *d = times(b, w2, h), *g = derivative(&f, d, x), *p = penalty_of_norm(b, g);
+    output(&f, d);
+    output(&f, g);
+    output(&f, p);
+    output(&f, ir_reshape(b, ir_slice(b, derivative(&f, p, w1), DIMS(0, 0), DIMS(1, 1), DIMS(1, 1)), DIMS()));
+    output(&f, ir_slice(b, derivative(&f, p, b1), DIMS(1), DIMS(2), DIMS(1)));
+    output(&f, ir_slice(b, derivative(&f, p, w2), DIMS(1), DIMS(2), DIMS(1)));
+    expect_numbers("small net", run(&f), (double[]){0.1571937495, -0.3506241111, -0.0724968271, 0.4121118964, 0.835780, -0.146141, 1.047345}, 7, 6e-7);
+    arena_free(f.a);
+}
+
+/* ---- how much is made ------------------------------------------------------------------------------------------- */
+
+static bool same_node(const IrNode *x, const IrNode *y)
+{
+    return x->op == y->op && x->n_args == 2 && x->arg[0] == y->arg[0] && x->arg[1] == y->arg[1] && !memcmp(&x->attr.contract, &y->attr.contract, sizeof x->attr.contract);
+}
+
+/* Different dots that the reports need. */
+static int count_dots(Fixture *f)
+{
+    int n = f->fn->reports.n, count = 0;
+    IrVal **yield = arena_array(f->a, IrVal *, n);
+    for (int i = 0; i < n; i++) yield[i] = f->fn->reports.v[i].val;
+    ir_block_yield(f->m, &f->fn->body, yield, n);
+    body_sweep(f->a, f->m->next_id, &f->fn->body);
+    f->fn->body.n_yields = 0;
+    for (const IrNode *x = f->fn->body.first; x; x = x->next) {
+        bool seen = x->op != IR_dot;
+        for (const IrNode *y = f->fn->body.first; y != x && !seen; y = y->next) seen = same_node(x, y);
+        count += !seen;
+    }
+    return count;
+}
+
+typedef IrVal *Activation(IrBuilder *b, IrVal *v);
+static IrVal *smooth(IrBuilder *b, IrVal *v) { return ir_tanh(b, v); }
+static IrVal *ramp(IrBuilder *b, IrVal *v) { return ir_max(b, ir_const_like(b, v, 0), v); }
+
+/* The penalty of a critic 4-8-8-1 and its gradient by all three weights: dots made. */
+static int penalty_dots(Activation *act)
+{
+    static const double zeros[64];
+    Fixture f = fixture(IR_F64);
+    int axis = ir_axis(f.m, "b", 2);
+    IrVal *w[3] = {input(&f, DIMS(4, 8), zeros), input(&f, DIMS(8, 8), zeros), input(&f, DIMS(8, 1), zeros)}, *g[3];
+    IrVal *x = ir_as_sample(&f.b, input(&f, DIMS(2, 4), zeros), axis), *h = x;
+    for (int i = 0; i < 3; i++) h = i < 2 ? act(&f.b, times(&f.b, h, w[i])) : times(&f.b, h, w[i]);
+    IrVal *p = mean_over(&f.b, penalty_of_norm(&f.b, derivative(&f, h, x)), axis);
+    cr_assert(grad_reverse(&f.b, &p, NULL, 1, w, 3, g, NULL));
+    for (int i = 0; i < 3; i++) {
+        cr_assert(g[i]);
+        output(&f, g[i]);
+    }
+    int n = count_dots(&f);
+    run(&f);
+    arena_free(f.a);
+    return n;
+}
+
+/* Forward 2 (the critic's own output is dead), its gradient 3; back through that 3 and 1 for w3; back through the forward pass 1;
+ * weight gradients 2 + 2. Of a ramp, whose second derivative is a known zero, the last are 0 and 2. */
+Test(grad, penalties_make_no_more_products_than_they_need)
+{
+    cr_expect_eq(penalty_dots(smooth), 13);
+    cr_expect_eq(penalty_dots(ramp), 10);
+}
+
+Test(grad, known_zeros_are_dropped)
+{
+    Fixture f = fixture(IR_F64);
+    IrBuilder *b = &f.b;
+    IrVal *x = input(&f, DIMS(3), (double[]){1, -2, 3}), *d = derivative(&f, ramp(b, x), x), *g;
+    const IrNode *last = f.fn->body.last;
+    cr_assert(grad_reverse(b, &d, NULL, 1, &x, 1, &g, NULL));
+    cr_expect(!g && f.fn->body.last == last, "the second derivative of a ramp is made of nodes");
+    IrVal *t, *one = ir_fill(b, NUM(1), DIMS(3));
+    last = f.fn->body.last;
+    cr_assert(grad_forward(b, &d, 1, &x, &one, 1, &t, NULL));
+    cr_expect(!t && f.fn->body.last == last, "the tangent of a ramp's derivative is made of nodes");
+    arena_free(f.a);
+}
+
+/* Long chains: no recursion, no quadratic walk. */
+Test(grad, long_chains)
+{
+    Fixture f = fixture(IR_F64);
+    IrVal *x = input(&f, DIMS(), (double[]){0.5}), *y = x;
+    for (int i = 0; i < 20000; i++) y = i % 2 ? ir_sin(&f.b, y) : ir_max(&f.b, y, ir_const(&f.b, IR_F64, -1));
+    output(&f, derivative(&f, y, x));
+    cr_expect(run(&f)[0] > 0);
+    arena_free(f.a);
+}
+
+/* ---- values along the way --------------------------------------------------------------------------------------- */
+
+Test(grad, seeds_repeated_outputs_and_values_in_between)
+{
+    Fixture f = fixture(IR_F64);
+    IrBuilder *b = &f.b;
+    IrVal *x = input(&f, DIMS(), (double[]){3}), *h = ir_mul(b, x, x), *y = ir_mul(b, h, x), *two = NUM(2), *g[3];
+    cr_assert(grad_reverse(b, (IrVal *[]){y, y, h}, (IrVal *[]){two, NULL, NULL}, 3, (IrVal *[]){x, h, y}, 3, g, NULL));
+    for (int i = 0; i < 3; i++) output(&f, g[i]);
+    IrVal *t, *zero_moved;
+    cr_assert(grad_forward(b, &y, 1, (IrVal *[]){x, h}, (IrVal *[]){two, NULL}, 2, &t, NULL));       /* h stands still */
+    output(&f, t);
+    cr_assert(grad_forward(b, &y, 1, &h, (IrVal *[]){NULL}, 1, &zero_moved, NULL));
+    cr_expect(!zero_moved);
+    /* by x: 3 of dy/dx = 3x^2 and once dh/dx = 2x; by h: 3 x and once 1; by y: its seeds */
+    expect_numbers("in between", run(&f), (double[]){3 * 27 + 6, 3 * 3 + 1, 3, 18}, 4, 0);
+    arena_free(f.a);
+}
+
+/* A derivative through f32 has the bits of f32 where they are exact. */
+Test(grad, conversions)
+{
+    Fixture f = fixture(IR_F64);
+    IrBuilder *b = &f.b;
+    IrVal *x = input(&f, DIMS(2), (double[]){0.1, 1e-50}), *s = ir_convert(b, x, IR_F32), *y = ir_convert(b, ir_mul(b, s, s), IR_F64), *t;
+    IrVal *one = ir_fill(b, NUM(1), DIMS(2)), *d = derivative(&f, y, x);
+    cr_assert(grad_forward(b, &y, 1, &x, &one, 1, &t, NULL));
+    output(&f, d);
+    output(&f, derivative(&f, d, x));
+    output(&f, t);
+    expect_numbers("conversions", run(&f), (double[]){2 * 0.1f, 0, 2, 2, 2 * 0.1f, 0}, 6, 0);
+    arena_free(f.a);
+}
+
+/* ---- the report ------------------------------------------------------------------------------------------------- */
+
+typedef IrVal *Path(IrBuilder *b, IrVal *x, int axis);
+
+static IrVal *by_stop(IrBuilder *b, IrVal *x, int axis)   { (void)axis; return ir_exp(b, ir_stop(b, ir_sin(b, x))); }
+static IrVal *by_floor(IrBuilder *b, IrVal *x, int axis)  { (void)axis; return ir_mul(b, ir_floor(b, x), NUM(3)); }
+static IrVal *by_order(IrBuilder *b, IrVal *x, int axis)  { (void)axis; return ir_select(b, GT(x, 0), NUM(1), NUM(2)); }
+static IrVal *by_whole(IrBuilder *b, IrVal *x, int axis)  { (void)axis; return ir_convert(b, ir_convert(b, x, IR_I32), IR_F64); }
+static IrVal *by_choice(IrBuilder *b, IrVal *x, int axis) { (void)axis; return ir_gather(b, ir_fill(b, NUM(2), DIMS(2)), ir_argmax(b, x, 0), 0); }
+static IrVal *by_nothing(IrBuilder *b, IrVal *x, int axis){ (void)axis; (void)x; return NUM(1); }
+static IrVal *by_body(IrBuilder *b, IrVal *x, int axis)
+{
+    (void)axis;
+    IrBlock *body = ir_block(b->m);
+    IrBuilder in = {.m = b->m, .block = body};
+    IrVal *p = ir_block_param(b->m, body, x->type), *q = ir_block_param(b->m, body, x->type);
+    ir_block_yield(b->m, body, (IrVal *[]){ir_floor(&in, ir_add(&in, p, q))}, 1);
+    return &ir_scan_node(b, 2, 1, 0, -1, (IrVal *[]){ir_fill(b, NUM(0), ir_dims_of(&x->type)), x}, 2, body)->result[0];
+}
+
+typedef struct { const char *name; Path *path; int op; } Cut;
+static const Cut cuts[] = {{"stop", by_stop, IR_stop}, {"floor", by_floor, IR_floor}, {"compare", by_order, IR_compare}, {"convert", by_whole, IR_convert}, {"argmax", by_choice, IR_argmax}, {"inside a body", by_body, IR_floor}, {"nothing", by_nothing, -1}};
+
+Test(grad, the_report_says_where_a_path_is_cut)
+{
+    for (int i = 0; i < COUNT(cuts); i++) {
+        Fixture f = fixture(IR_F64);
+        IrVal *x = input(&f, DIMS(2), (double[]){1, 2}), *z = input(&f, DIMS(2), (double[]){1, 2});
+        IrVal *y = ir_add(&f.b, cuts[i].path(&f.b, x, -1), ir_mul(&f.b, z, z)), *g[2];
+        GradReport report;
+        cr_assert(grad_reverse(&f.b, &y, NULL, 1, (IrVal *[]){x, z}, 2, g, &report));
+        cr_expect(!g[0] && g[1] && !report.cut[1] && !report.opaque);
+        cr_expect(cuts[i].op < 0 ? !report.cut[0] : report.cut[0] && (int)report.cut[0]->op == cuts[i].op, "%s", cuts[i].name);
+        arena_free(f.a);
+    }
+}
+
+static IrVal *spread_mean(IrBuilder *b, IrVal *x, int axis) { return ir_sub(b, x, mean_over(b, x, axis)); }
+static IrVal *stopped_mean(IrBuilder *b, IrVal *x, int axis) { return ir_sub(b, x, ir_stop(b, mean_over(b, x, axis))); }
+static IrVal *alone(IrBuilder *b, IrVal *x, int axis) { (void)axis; return ir_norm(b, ir_exp(b, x), DIMS(0)); }
+static IrVal *transposed_batch(IrBuilder *b, IrVal *x, int axis) { return ir_as_sample(b, ir_reverse(b, ir_as_feature(b, x, axis), DIMS(0)), axis); }
+static IrVal *greatest(IrBuilder *b, IrVal *x, int axis) { return ir_div(b, x, ir_reduce_max_over(b, x, axis)); }
+static IrVal *gram(IrBuilder *b, IrVal *x, int axis) { return times(b, x, ir_dot(b, x, x, ir_no_pairs(), ir_no_pairs(), ir_one_axis(axis))); }
+static IrVal *mean_in_body(IrBuilder *b, IrVal *x, int axis)
+{
+    IrBlock *body = ir_block(b->m);
+    IrBuilder in = {.m = b->m, .block = body};
+    IrVal *p = ir_block_param(b->m, body, x->type);
+    ir_block_yield(b->m, body, (IrVal *[]){spread_mean(&in, p, axis)}, 1);
+    return &ir_scan_node(b, 2, 1, 0, -1, &x, 1, body)->result[0];
+}
+
+typedef struct { const char *name; Path *path; int op; } Meeting;
+static const Meeting meetings[] = {{"mean", spread_mean, IR_sum}, {"stopped mean", stopped_mean, -1}, {"alone", alone, -1}, {"as_feature", transposed_batch, IR_as_feature}, {"max", greatest, IR_reduce_max}, {"Gram", gram, IR_dot}, {"body", mean_in_body, IR_sum}};
+
+Test(grad, the_report_says_where_samples_meet)
+{
+    for (int i = 0; i < COUNT(meetings); i++) {
+        Fixture f = fixture(IR_F64);
+        int axis = ir_axis(f.m, "b", 3);
+        IrVal *w = input(&f, DIMS(2), (double[]){1, 2}), *x = ir_as_sample(&f.b, input(&f, DIMS(3, 2), (double[]){1, 2, 3, 4, 5, 6}), axis), *g[2];
+        IrVal *y = ir_mul(&f.b, meetings[i].path(&f.b, x, axis), w);
+        GradReport report;
+        cr_assert(grad_reverse(&f.b, &y, NULL, 1, (IrVal *[]){x, w}, 2, g, &report));
+        cr_expect(g[0] && g[1] && !report.meet[1]);
+        cr_expect(meetings[i].op < 0 ? !report.meet[0] : report.meet[0] && (int)report.meet[0]->op == meetings[i].op, "%s", meetings[i].name);
+        arena_free(f.a);
+    }
+}
+
+static IrVal *outside(IrBuilder *b, IrVal *x)
+{
+    IrAttrs at = ir_attrs();
+    at.symbol = "simulate";
+    return &ir_leaf(b, IR_extern, &x, 1, &at, &x->type, 1)->result[0];
+}
+
+Test(grad, a_path_through_an_extern_is_refused)
+{
+    Fixture f = fixture(IR_F64);
+    IrBuilder *b = &f.b;
+    IrVal *x = input(&f, DIMS(2), (double[]){1, 2}), *out = outside(b, x), *y = ir_mul(b, x, out), *z = ir_mul(b, x, ir_stop(b, out)), *g, *t;
+    IrVal *one = ir_fill(b, NUM(1), DIMS(2));
+    const IrNode *opaque = NULL;
+    GradReport report;
+    cr_expect(!grad_reverse(b, &y, NULL, 1, &x, 1, &g, &report) && report.opaque == out->def);
+    cr_expect(!grad_forward(b, &y, 1, &x, &one, 1, &t, &opaque) && opaque == out->def);
+    cr_expect(grad_reverse(b, &z, NULL, 1, &x, 1, &g, &report) && g && !report.opaque);
+    cr_expect(grad_forward(b, &z, 1, &x, &one, 1, &t, &opaque) && t && !opaque);
+    cr_expect(grad_reverse(b, &y, NULL, 1, &out, 1, &g, &report) && g, "an extern's result is a value like another");
+
+    IrBlock *body = ir_block(f.m);
+    IrBuilder in = {.m = f.m, .block = body};
+    IrVal *p = ir_block_param(f.m, body, x->type);
+    ir_block_yield(f.m, body, (IrVal *[]){outside(&in, p)}, 1);
+    IrVal *s = &ir_scan_node(b, 2, 1, 0, -1, &x, 1, body)->result[0];
+    cr_expect(!grad_reverse(b, &s, NULL, 1, &x, 1, &g, &report) && report.opaque && report.opaque->op == IR_extern);
+    cr_expect(!grad_forward(b, &s, 1, &x, &one, 1, &t, &opaque) && opaque);
+    arena_free(f.a);
+}
