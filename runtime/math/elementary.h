@@ -4,47 +4,44 @@
  * end, 2^n*(r + r^2*P) + (2^n - 1), so that it is exact to the last bits at 0; tanh is made of it, sigmoid and
  * softplus of exp(-|x|), which cannot overflow. log writes x = 2^k*(1 + f) with 1 + f in [sqrt(1/2), sqrt 2). */
 
-/* x = n*log 2 + head + low, head without rounding; t holds n in its low bits, above 2*BIAS */
-M_FN(void, R(reduce), REAL x, REAL *head, REAL *low, INT *t)
+/* x = n*log 2 + head + low, head without rounding; bits holds n + offset, which must not be negative, in its low half */
+M_FN(void, R(reduce), REAL x, int offset, REAL *head, REAL *low, INT *bits)
 {
-    REAL shifted = M_FMA(x, M_K(x, 0x1.71547652b82fep+0), M_K(x, MAGIC));
-    REAL n = M_SUB(shifted, M_K(x, MAGIC));
+    REAL shifted = M_FMA(x, M_K(x, 0x1.71547652b82fep+0), M_K(x, MAGIC + offset));
+    REAL n = M_SUB(shifted, M_K(x, MAGIC + offset));
     *head = M_FMA(n, M_K(x, -LN2), x);
     *low = M_MUL(n, M_K(x, -LN2_LOW));
-    INT bits = M_BITS(shifted);
-    *t = M_ISUB(bits, M_KI(bits, MAGIC_BITS - 2 * BIAS));
+    *bits = M_BITS(shifted);
 }
 
-/* e * 2^(t - 2*BIAS) in two steps, so that overflow and subnormal results round once. t >= 0 */
-M_FN(REAL, R(scale), REAL e, INT t)
+/* e * 2^(t - 2*BIAS), t the low half of bits, in two steps, so that overflow and subnormal results round once */
+M_FN(REAL, R(scale), REAL e, INT bits)
 {
-    INT a = M_SHR(t, 1), b = M_ISUB(t, a);
+    INT a = M_SHR(bits, 1), b = M_ISUB(bits, a);
     return M_MUL(M_MUL(e, M_FLOAT(M_SHL(a, MANTISSA))), M_FLOAT(M_SHL(b, MANTISSA)));
-}
-
-/* exp x for x in [EXP_LOW, EXP_HIGH] or NaN */
-M_FN(REAL, R(exp_within), REAL x)
-{
-    REAL head, low;
-    INT t;
-    M_DO(R(reduce), x, &head, &low, &t);
-    REAL r = M_ADD(head, low);
-    REAL e = M_FMA(M_FMA(POLY_EXP(r), r, M_K(r, 1)), r, M_K(r, 1));
-    return M_CALL(R(scale), e, t);
 }
 
 M_FN(REAL, R(exp), REAL x)
 {
+    REAL head, low;
+    INT bits;
     x = M_SELECT(M_LT(x, M_K(x, EXP_LOW)), M_K(x, EXP_LOW), x);
     x = M_SELECT(M_GT(x, M_K(x, EXP_HIGH)), M_K(x, EXP_HIGH), x);
-    return M_CALL(R(exp_within), x);
+    M_DO(R(reduce), x, 2 * BIAS, &head, &low, &bits);
+    REAL r = M_ADD(head, low);
+    REAL e = M_FMA(M_FMA(POLY_EXP(r), r, M_K(r, 1)), r, M_K(r, 1));
+    return M_CALL(R(scale), e, bits);
 }
 
-/* exp(-|x|); 0 for NaN */
+/* exp(-|x|), 0 for NaN. n is at most 0, so that one factor of the two is constant. */
 M_FN(REAL, R(exp_fall), REAL x)
 {
-    REAL a = M_ABS(x), end = M_K(x, -EXP_LOW);
-    return M_CALL(R(exp_within), M_NEG(M_SELECT(M_LT(a, end), a, end)));
+    REAL a = M_ABS(x), end = M_K(x, -EXP_LOW), head, low;
+    INT bits;
+    M_DO(R(reduce), M_NEG(M_SELECT(M_LT(a, end), a, end)), BIAS + 64, &head, &low, &bits);
+    REAL r = M_ADD(head, low);
+    REAL e = M_FMA(M_FMA(POLY_EXP(r), r, M_K(r, 1)), r, M_K(r, 1));
+    return M_MUL(M_MUL(e, M_FLOAT(M_SHL(bits, MANTISSA))), M_K(x, 0x1p-64));
 }
 
 /* half of expm1 x, as 2^n may be too large to write; x in [ONE_LOW, EXP_HIGH] or NaN. For small n, where there is
@@ -52,10 +49,10 @@ M_FN(REAL, R(exp_fall), REAL x)
 M_FN(REAL, R(expm1_half), REAL x)
 {
     REAL head, low;
-    INT t;
-    M_DO(R(reduce), x, &head, &low, &t);
+    INT bits;
+    M_DO(R(reduce), x, BIAS - 1, &head, &low, &bits);
     REAL r = M_ADD(head, low), rest = M_FMA(M_MUL(r, r), POLY_EXP(r), low);
-    REAL half = M_FLOAT(M_SHL(M_ISUB(t, M_KI(t, BIAS + 1)), MANTISSA));
+    REAL half = M_FLOAT(M_SHL(bits, MANTISSA));
     return M_FMA(half, rest, M_FMA(half, head, M_SUB(half, M_K(x, 0.5))));
 }
 
@@ -75,7 +72,7 @@ M_FN(REAL, R(tanh), REAL x)
     a = M_SELECT(M_GT(a, M_K(a, TANH_ONE)), M_K(a, TANH_ONE), a);
     REAL y = M_CALL(R(expm1_half), M_ADD(a, a));
     REAL t = M_DIV(y, M_ADD(y, M_K(y, 1)));
-    t = M_SELECT(M_LT(y, M_K(y, 0.25)), M_FMA(M_NEG(y), t, y), t);
+    t = M_SELECT(M_LT(y, M_K(y, 0.5)), M_FMA(M_NEG(y), t, y), t);
     INT bits = M_BITS(x);
     return M_FLOAT(M_OR(M_BITS(t), M_AND(bits, M_KI(bits, SIGN_BIT))));
 }
@@ -89,13 +86,13 @@ M_FN(REAL, R(sigmoid), REAL x)
     return M_SELECT(M_NE(x, x), x, s);
 }
 
-/* s - s^2, s = sigmoid(-|x|) */
+/* s - s^2, s = sigmoid(-|x|) and what rounding took from it */
 M_FN(REAL, R(dsigmoid), REAL x)
 {
     REAL e = M_CALL(R(exp_fall), x);
     REAL y = M_DIV(e, M_ADD(e, M_K(x, 1)));
-    REAL s = M_FMA(M_NEG(e), y, e);
-    return M_SELECT(M_NE(x, x), x, M_FMA(M_NEG(s), s, s));
+    REAL s = M_FMA(M_NEG(e), y, e), lost = M_FMA(M_NEG(e), y, M_SUB(e, s));
+    return M_SELECT(M_NE(x, x), x, M_ADD(s, M_FMA(M_NEG(s), s, lost)));
 }
 
 /* softplus x = max(x, 0) + log(1 + e), e = exp(-|x|); 1 + e is halved where it is above sqrt 2 */
@@ -137,7 +134,8 @@ M_FN(REAL, R(log1p), REAL x)
     return M_SELECT(M_GE(M_ABS(x), M_K(x, TINY)), y, x);
 }
 
-M_FN(REAL, R(floor), REAL x) { return M_FLOOR(x); }
+/* Machines differ in whether they quiet a NaN here; so it goes around. */
+M_FN(REAL, R(floor), REAL x) { return M_SELECT(M_NE(x, x), x, M_FLOOR(x)); }
 M_FN(REAL, R(sqrt), REAL x) { return M_SQRT(x); }
 M_FN(REAL, R(max), REAL a, REAL b) { return M_SELECT(M_OR(M_GE(a, b), M_NE(a, a)), a, b); }
 M_FN(REAL, R(min), REAL a, REAL b) { return M_SELECT(M_OR(M_LE(a, b), M_NE(a, a)), a, b); }

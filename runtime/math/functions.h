@@ -45,7 +45,6 @@
 #define ROOT_BITS     0x3f3504f3u           /* sqrt(1/2) */
 #define FRACTION      0x007fffffu
 #define MAGIC         0x1.8p23              /* adding it rounds to a whole number, which the low bits then hold */
-#define MAGIC_BITS    0x4b400000u
 #define LN2           0x1.62e43p-1
 #define LN2_LOW       -0x1.05c61p-29
 #define EXP_LOW       -104.0                /* exp is 0 from here down */
@@ -279,19 +278,6 @@ M_FN(F32, cos_f32, F32 x)
 
 #define ERFC_FROM 0.45                      /* erfc by its own formula from here up */
 
-/* exp(-(s + low)) = (1 + p) * 2^(t - 2*BIAS), s in [0, 760], low below an ulp of s. t is at least 0. */
-M_FN(void, exp_parts, F64 s, F64 low, F64 *p, I64 *t)
-{
-    F64 x = M_NEG(s);
-    F64 shifted = M_FMA(x, M_K(x, 0x1.71547652b82fep+0), M_K(x, MAGIC));
-    F64 n = M_SUB(shifted, M_K(x, MAGIC));
-    F64 r = M_FMA(n, M_K(x, -LN2), x);
-    r = M_SUB(M_FMA(n, M_K(x, -LN2_LOW), r), low);
-    *p = M_FMA(M_MUL(r, r), POLY_EXP_F64(r), r);
-    I64 bits = M_BITS(shifted);
-    *t = M_ISUB(bits, M_KI(bits, MAGIC_BITS - 2 * BIAS));
-}
-
 /* erfc(a), a in [0.44, 28]. What the divisions and w's last addition round away is kept and added at the end. */
 M_FN(F64, erfc_far_f64, F64 a)
 {
@@ -303,10 +289,13 @@ M_FN(F64, erfc_far_f64, F64 a)
     F64 y = M_DIV(w, d);
     F64 lost = M_FMA(M_NEG(y), d_low, M_FMA(M_NEG(y), d, w));
     F64 y_low = M_DIV(M_ADD(lost, w_low), d);
-    F64 s = M_MUL(a, a), s_low = M_FMA(a, a, M_NEG(s)), p;
-    I64 t;
-    M_DO(exp_parts, s, s_low, &p, &t);
-    return M_CALL(scale_f64, M_ADD(y, M_FMA(y, p, y_low)), t);
+    /* exp(-(s + s_low)) = 2^n*(1 + p) */
+    F64 s = M_MUL(a, a), s_low = M_FMA(a, a, M_NEG(s)), head, low;
+    I64 bits;
+    M_DO(reduce_f64, M_NEG(s), 2 * BIAS, &head, &low, &bits);
+    low = M_SUB(low, s_low);
+    F64 r = M_ADD(head, low), p = M_ADD(head, M_FMA(M_MUL(r, r), POLY_EXP_F64(r), low));
+    return M_CALL(scale_f64, M_ADD(y, M_FMA(y, p, y_low)), bits);
 }
 
 M_FN(F64, erf_f64, F64 x)
@@ -335,12 +324,11 @@ M_FN(F64, erfc_f64, F64 x)
 /* exp(-s) for f32 results, s in [0, 120], in f64 */
 M_FN(F64, exp_short, F64 s)
 {
-    F64 x = M_NEG(s);
-    F64 shifted = M_FMA(x, M_K(x, 0x1.71547652b82fep+0), M_K(x, MAGIC));
-    F64 n = M_SUB(shifted, M_K(x, MAGIC));
-    F64 r = M_FMA(n, M_K(x, -LN2), x);
-    F64 e = M_FMA(M_FMA(POLY_EXP_SHORT(r), r, M_K(r, 1)), r, M_K(r, 1));
-    return M_FLOAT(M_IADD(M_BITS(e), M_SHL(M_BITS(shifted), MANTISSA)));
+    F64 head, low;
+    I64 bits;
+    M_DO(reduce_f64, M_NEG(s), BIAS, &head, &low, &bits);
+    F64 e = M_FMA(M_FMA(POLY_EXP_SHORT(head), head, M_K(s, 1)), head, M_K(s, 1));
+    return M_MUL(e, M_FLOAT(M_SHL(bits, MANTISSA)));
 }
 
 M_FN(F64, erfc_far_short, F64 a)
@@ -405,15 +393,16 @@ M_FN(void, log_pair, F64 a, F64 *h, F64 *l)
     *l = M_SUB(rest, M_SUB(*h, sum));
 }
 
-/* exp(x + low) for |x| <= 800 */
-M_FN(F64, exp_pair, F64 x, F64 low)
+/* exp(x + x_low) for |x| <= 800 */
+M_FN(F64, exp_pair, F64 x, F64 x_low)
 {
-    F64 shifted = M_FMA(x, M_K(x, 0x1.71547652b82fep+0), M_K(x, MAGIC));
-    F64 n = M_SUB(shifted, M_K(x, MAGIC));
-    F64 r = M_ADD(M_FMA(n, M_K(x, -LN2_LOW), M_FMA(n, M_K(x, -LN2), x)), low);
-    F64 e = M_ADD(M_FMA(M_MUL(r, r), POLY_EXP_F64(r), r), M_K(r, 1));
-    I64 bits = M_BITS(shifted);
-    return M_CALL(scale_f64, e, M_ISUB(bits, M_KI(bits, MAGIC_BITS - 2 * BIAS)));
+    F64 head, low;
+    I64 bits;
+    M_DO(reduce_f64, x, 2 * BIAS, &head, &low, &bits);
+    low = M_ADD(low, x_low);
+    F64 r = M_ADD(head, low);
+    F64 e = M_ADD(M_K(x, 1), M_ADD(head, M_FMA(M_MUL(r, r), POLY_EXP_F64(r), low)));
+    return M_CALL(scale_f64, e, bits);
 }
 
 M_FN(F64, pow_f64, F64 a, F64 b)

@@ -79,12 +79,12 @@ static double whole_power(double x, int n)
     return y;
 }
 
-/* n!/x^(n+1), kept in range on the way */
+/* (n-1)!/x^n, kept in range on the way */
 static double first_term(int n, double x)
 {
     double y = 1 / x;
     int scaled = 0;
-    for (int j = 1; j <= n; j++) {
+    for (int j = 1; j < n; j++) {
         y *= j / x;
         if (y > 0x1p500) y *= 0x1p-500, scaled++;
         if (y < 0x1p-500 && y > 0) y *= 0x1p500, scaled--;
@@ -94,19 +94,18 @@ static double first_term(int n, double x)
     return y;
 }
 
-/* n! zeta(n + 1, x) = n! (1/x^(n+1) + 1/(x+1)^(n+1) + ...), x > 0, n >= 1; sums are relative to the first term */
+/* n! zeta(n + 1, x) = n! (1/x^(n+1) + 1/(x+1)^(n+1) + ...), x > 0, n >= 1; the sum is relative to (n-1)!/x^n */
 static double zeta_sum(int n, double x)
 {
     double sum = 0, from = x;
     for (; from < n + 20; from += 1) sum += whole_power(x / from, n + 1);
-    double term = 1 / from, square = term * term, tail = 0.5 + from / n;
     /* term: (n+1)...(n+2k-1) / ((2k)! from^(2k-1)) */
-    term *= 0.5 * (n + 1);
+    double term = 0.5 * (n + 1) / from, tail = 0.5;
     for (int k = 1; k <= TERMS; k++) {
         tail += bernoulli[k - 1] * term;
-        term *= (n + 2 * k) * square / (2 * k + 1) * (n + 2 * k + 1) / (2 * k + 2);
+        term *= (n + 2 * k) / (from * (2 * k + 1)) * (n + 2 * k + 1) / (from * (2 * k + 2));
     }
-    return first_term(n, x) * (sum + whole_power(x / from, n + 1) * tail);
+    return first_term(n, x) * (sum * n / x + whole_power(x / from, n) * (1 + tail * n / from));
 }
 
 static double higher(int n, double x)

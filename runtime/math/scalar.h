@@ -4,7 +4,7 @@
  * function is written once over correctly rounded IEEE operations. Never libm's. They do not depend on the CPU: where
  * it lacks fma, fma is emulated exactly, and slowly.
  *
- * f32 functions are within 2 ulp everywhere, f64 ones within 2 ulp (pow within 4); subnormal results are kept. NaN in
+ * f32 and f64 functions are within 2 ulp everywhere (test_math.c says how far each); subnormal results are kept. NaN in
  * gives NaN out. Array forms may work in place (y == x), but not on parts that overlap otherwise. */
 #pragma once
 #include <stddef.h>
