@@ -297,50 +297,67 @@ static bool scan_reverse(ControlGrad *c, const IrNode *n, IrVal *const *gs, cons
 
 /* ---- scan, forwards --------------------------------------------------------------------------------------------- */
 
-/* Values keep their places; the tangents of a group stand behind the group. */
+/* The scan of values and tangents under way. Parameters stand in the order of the old ones, those of a group followed by its tangents. */
+typedef struct Ahead {
+    const IrNode *scan;
+    bool         *live;                                     /* by parameter: has a tangent */
+    IrBlock      *body;
+    IrBuilder     in;
+    IrVal       **value, **tangent;                         /* by parameter */
+    IrVal       **arg;
+    int           n_args;
+} Ahead;
+
+/* Parameters from..to of the old body, then their tangents; returns how many. */
+static int add_group(ControlGrad *c, Ahead *k, IrVal *const *ts, int from, int to)
+{
+    IrBlock *old = k->scan->body[0];
+    int begin = k->n_args;
+    for (int p = from; p < to; p++) {
+        k->value[p] = ir_block_param(c->b->m, k->body, old->param[p]->type);
+        k->arg[k->n_args++] = k->scan->arg[p];
+    }
+    for (int p = from; p < to; p++)
+        if (k->live[p]) {
+            k->tangent[p] = ir_block_param(c->b->m, k->body, old->param[p]->type);
+            k->arg[k->n_args++] = or_zeros(c->b, ts[p], &k->scan->arg[p]->type);
+        }
+    return k->n_args - begin;
+}
+
+/* Yields the next values and their tangents, then the tangents of the outputs; moved[y] is the tangent of old yield y, or NULL. */
+static bool fill_ahead(ControlGrad *c, Ahead *k, IrVal **moved)
+{
+    const IrBlock *old = k->scan->body[0];
+    int carried = k->scan->attr.carried, n = 0;
+    IrVal **yields = ALLOC(c, IrVal *, old->n_yields), **all = ALLOC(c, IrVal *, 2 * old->n_yields);
+    ir_inline_block(&k->in, old, k->value, yields);
+    if (!grad_forward_by(c->rules, &k->in, yields, old->n_yields, k->value, k->tangent, k->scan->n_args, moved, &c->opaque)) return false;
+    for (int y = 0; y < carried; y++) all[n++] = yields[y];
+    for (int y = 0; y < carried; y++)
+        if (k->live[y]) all[n++] = moved[y] = or_zeros(&k->in, moved[y], &old->yield[y]->type);
+    for (int y = carried; y < old->n_yields; y++)
+        if (moved[y]) all[n++] = moved[y];
+    ir_block_yield(c->b->m, k->body, all, n);
+    return true;
+}
+
 static bool scan_forward(ControlGrad *c, const IrNode *n, IrVal *const *ts, IrVal **out)
 {
-    const IrBlock *from = n->body[0];
-    int carried = n->attr.carried, first = carried + n->attr.stacked, start[4] = {0, carried, first, n->n_args};
-    bool *live_args = ALLOC(c, bool, n->n_args), *live = ALLOC(c, bool, n->n_args);
+    int carried = n->attr.carried, first = carried + n->attr.stacked, n_yields = n->body[0]->n_yields;
+    Ahead k = {.scan = n, .body = ir_block(c->b->m), .live = ALLOC(c, bool, n->n_args), .value = ALLOC(c, IrVal *, n->n_args),
+               .tangent = ALLOC(c, IrVal *, n->n_args), .arg = ALLOC(c, IrVal *, 2 * n->n_args)};
+    k.in = inside(c, k.body);
+    bool *live_args = ALLOC(c, bool, n->n_args);
+    IrVal **moved = ALLOC(c, IrVal *, n_yields);
     for (int i = 0; i < n->n_args; i++) live_args[i] = ts[i] != NULL;
-    flow_body_params(c->rules, c->scratch, c->b->m->next_id, n, live_args, live);
-
-    IrBlock *body = ir_block(c->b->m);
-    IrBuilder in = inside(c, body);
-    IrVal **value = ALLOC(c, IrVal *, n->n_args), **tangent = ALLOC(c, IrVal *, n->n_args), **args = ALLOC(c, IrVal *, 2 * n->n_args);
-    int m = 0, size[3];
-    for (int group = 0; group < 3; group++) {
-        int begin = m;
-        for (int p = start[group]; p < start[group + 1]; p++) {
-            value[p] = ir_block_param(c->b->m, body, from->param[p]->type);
-            args[m++] = n->arg[p];
-        }
-        for (int p = start[group]; p < start[group + 1]; p++)
-            if (live[p]) {
-                tangent[p] = ir_block_param(c->b->m, body, from->param[p]->type);
-                args[m++] = or_zeros(c->b, ts[p], &n->arg[p]->type);
-            }
-        size[group] = m - begin;
-    }
-
-    IrVal **yields = ALLOC(c, IrVal *, from->n_yields), **moved = ALLOC(c, IrVal *, from->n_yields), **all = ALLOC(c, IrVal *, 2 * from->n_yields);
-    ir_inline_block(&in, from, value, yields);
-    if (!grad_forward_by(c->rules, &in, yields, from->n_yields, value, tangent, n->n_args, moved, &c->opaque)) return false;
-    int n_all = 0;
-    for (int y = 0; y < carried; y++) all[n_all++] = yields[y];
-    for (int y = 0; y < carried; y++)
-        if (live[y]) all[n_all++] = or_zeros(&in, moved[y], &from->yield[y]->type);
-    for (int y = carried; y < from->n_yields; y++)
-        if (moved[y]) all[n_all++] = moved[y];
-    ir_block_yield(c->b->m, body, all, n_all);
-    IrNode *scan = ir_scan_node(c->b, n->attr.n, size[0], size[1], n->attr.until, args, m, body);
-
-    int r = carried;
-    for (int y = 0; y < carried; y++)
-        if (live[y]) out[y] = &scan->result[r++];
-    for (int y = carried; y < from->n_yields; y++)
-        if (moved[y]) out[y] = &scan->result[r++];
+    flow_body_params(c->rules, c->scratch, c->b->m->next_id, n, live_args, k.live);
+    int all_carried = add_group(c, &k, ts, 0, carried), all_stacked = add_group(c, &k, ts, carried, first);
+    add_group(c, &k, ts, first, n->n_args);
+    if (!fill_ahead(c, &k, moved)) return false;
+    IrNode *scan = ir_scan_node(c->b, n->attr.n, all_carried, all_stacked, n->attr.until, k.arg, k.n_args, k.body);
+    for (int y = 0, r = carried; y < n_yields; y++)
+        if (y < carried ? k.live[y] : moved[y] != NULL) out[y] = &scan->result[r++];
     return true;
 }
 

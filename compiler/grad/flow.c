@@ -1,6 +1,8 @@
 /* flow.c - order and liveness. Start at flow_order and flow_mark. */
 #include "compiler/grad/flow.h"
 
+enum { FLOW_EXACT_DEPTH = 4 };
+
 static bool is_control(const Flow *f, const IrNode *n) { return f->rules[n->op].kind == GRAD_CONTROL; }
 static int  first_passed(const IrNode *n) { return n->op == IR_cond; }        /* cond's predicate is no parameter of its bodies */
 
@@ -58,41 +60,58 @@ static void mark_result(Flow *f, const IrNode *n, int r) { f->live[n->result[r].
 static Flow body_flow(const Flow *f, const IrBlock *body, const bool *live_params)
 {
     Flow in = flow_order(f->rules, f->arena, f->n_ids, body->yield, body->n_yields);
+    in.depth = f->depth + 1;
     for (int p = 0; p < body->n_params; p++) in.live[body->param[p]->id] = live_params[p];
     flow_mark(&in, NULL, 0);
     return in;
 }
 
-static void fix_params(const Flow *f, const IrNode *n, bool *live_params)
+/* A carried value is live from the start if it becomes so in an iteration. Each new one costs a walk of the body, which deep inside other
+ * bodies multiplies: there all real ones are taken for live at once. */
+static void guess_carried(const Flow *f, const IrNode *scan, bool *live_params)
 {
-    if (n->op != IR_scan) return;
-    for (bool changed = true; changed;) {
-        changed = false;
-        Flow in = body_flow(f, n->body[0], live_params);
-        for (int c = 0; c < n->attr.carried; c++)
-            if (!live_params[c] && flow_live(&in, n->body[0]->yield[c])) changed = live_params[c] = true;
-    }
+    bool any = false;
+    for (int p = 0; p < scan->n_args; p++) any |= live_params[p];
+    for (int c = 0; c < scan->attr.carried && any && f->depth >= FLOW_EXACT_DEPTH; c++)
+        live_params[c] = ir_is_real(scan->body[0]->param[c]->type.elem);
 }
 
-static bool *live_params_of(const Flow *f, const IrNode *n)
+static bool carries_more(const Flow *in, const IrNode *scan, bool *live_params)
+{
+    bool more = false;
+    for (int c = 0; c < scan->attr.carried; c++)
+        if (!live_params[c] && flow_live(in, scan->body[0]->yield[c])) more = live_params[c] = true;
+    return more;
+}
+
+/* The flow of a scan's body once no more carried values become live. */
+static Flow scan_flow(const Flow *f, const IrNode *scan, bool *live_params)
+{
+    guess_carried(f, scan, live_params);
+    Flow in = body_flow(f, scan->body[0], live_params);
+    while (carries_more(&in, scan, live_params)) in = body_flow(f, scan->body[0], live_params);
+    return in;
+}
+
+/* Of body k of n, whose operands' liveness f knows. */
+static Flow flow_of_body(const Flow *f, const IrNode *n, int k, bool **live_params)
 {
     int from = first_passed(n);
-    bool *live = arena_array(f->arena, bool, n->n_args + 1);
-    for (int i = from; i < n->n_args; i++) live[i - from] = flow_live(f, n->arg[i]);
-    fix_params(f, n, live);
-    return live;
+    *live_params = arena_array(f->arena, bool, n->n_args + 1);
+    for (int i = from; i < n->n_args; i++) (*live_params)[i - from] = flow_live(f, n->arg[i]);
+    return n->op == IR_scan ? scan_flow(f, n, *live_params) : body_flow(f, n->body[k], *live_params);
 }
 
 static void mark_control(Flow *f, const IrNode *n)
 {
-    bool *params = live_params_of(f, n);
     for (int k = 0; k < n->n_bodies; k++) {
-        Flow in = body_flow(f, n->body[k], params);
+        bool *params;
+        Flow in = flow_of_body(f, n, k, &params);
         for (int r = 0; r < n->n_results; r++)
             if (flow_live(&in, n->body[k]->yield[r])) mark_result(f, n, r);
+        for (int c = 0; n->op == IR_scan && c < n->attr.carried; c++)
+            if (params[c]) mark_result(f, n, c);
     }
-    for (int c = 0; c < n->attr.carried && n->op == IR_scan; c++)
-        if (params[c]) mark_result(f, n, c);
 }
 
 void flow_mark(Flow *f, IrVal *const *roots, int n_roots)
@@ -113,7 +132,7 @@ void flow_body_params(const GradRule *rules, Arena *arena, uint32_t n_ids, const
     Flow f = {.rules = rules, .arena = arena, .n_ids = n_ids};
     int from = first_passed(n);
     for (int i = from; i < n->n_args; i++) live_params[i - from] = live_args[i];
-    fix_params(&f, n, live_params);
+    if (n->op == IR_scan) scan_flow(&f, n, live_params);
 }
 
 /* ---- where cotangents go ---------------------------------------------------------------------------------------- */
@@ -153,7 +172,8 @@ const IrNode *flow_cut(const Flow *f)
         const IrNode *n = f->order.v[k];
         if (!any_live_arg(f, n) || any_live_result(f, n)) continue;
         for (int b = 0; b < n->n_bodies; b++) {
-            Flow in = body_flow(f, n->body[b], live_params_of(f, n));
+            bool *params;
+            Flow in = flow_of_body(f, n, b, &params);
             const IrNode *inner = flow_cut(&in);
             if (inner) return inner;
         }
@@ -182,9 +202,9 @@ const IrNode *flow_meet(const Flow *f, IrVal *const *outputs, int n_out, IrAxes 
         for (int r = 0; r < n->n_results; r++) on_path |= need[n->result[r].id];
         if (!on_path || !any_live_arg(f, n)) continue;
         for (int b = 0; b < n->n_bodies; b++) {
-            const IrBlock *body = n->body[b];
-            Flow in = body_flow(f, body, live_params_of(f, n));
-            const IrNode *inner = flow_meet(&in, body->yield, body->n_yields, axes);
+            bool *params;
+            Flow in = flow_of_body(f, n, b, &params);
+            const IrNode *inner = flow_meet(&in, n->body[b]->yield, n->body[b]->n_yields, axes);
             if (inner) return inner;
         }
         if (loses_axis(n, need, axes)) return n;

@@ -11,6 +11,7 @@ typedef struct Flow {
     ARRAY(const IrNode *) order;                            /* operands before users; of the outputs' ancestors alone */
     uint8_t        *live;                                   /* by value id */
     uint32_t        n_ids;
+    int             depth;                                  /* how many bodies it lies in */
 } Flow;
 
 Flow  flow_order(const GradRule *rules, Arena *arena, uint32_t n_ids, IrVal *const *outputs, int n_out);
