@@ -43,7 +43,8 @@ static LLVMValueRef int_constant(LLVMTypeRef type, uint64_t c)
 
 /* ---- the words ---- */
 
-static LLVMValueRef intrinsic(MathEmit *me, const char *name, LLVMTypeRef *types, size_t n_types, LLVMValueRef *args, unsigned n)
+static LLVMValueRef intrinsic(MathEmit *me, const char *name, LLVMTypeRef *types, size_t n_types, LLVMValueRef *args,
+                              unsigned n)
 {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
     if (id == 0) BUG("math_emit: LLVM knows no %s", name);

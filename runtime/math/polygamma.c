@@ -1,8 +1,8 @@
 /* polygamma.c - log|gamma| and its derivatives, in f64.
  *
  * Each is brought to a large argument by its recurrence and summed by Stirling's series there (Abramowitz and Stegun,
- * 6.1.40, 6.3.18, 6.4.11), or, for log|gamma| near its zeros 1 and 2, by Taylor's at 2 (6.1.33). From n = 1 on it is a sum of
- * like signs, n! zeta(n + 1, x); left of 0 that sum is folded at the nearest integer, so that it stays one. */
+ * 6.1.40, 6.3.18, 6.4.11), or, for log|gamma| near its zeros 1 and 2, by Taylor's at 2 (6.1.33). From n = 1 on it is a
+ * sum of like signs, n! zeta(n + 1, x); left of 0 that sum is folded at the nearest integer, so that it stays one. */
 #include "runtime/math/scalar.h"
 #include <math.h>
 

@@ -13,8 +13,14 @@ MATH_UNARY(DEFINE)
 #define DEFINE(name)                                                                                              \
     float math_##name##_f32(float a, float b) { return math_lanes()->name##_f32(a, b); }                          \
     double math_##name##_f64(double a, double b) { return math_lanes()->name##_f64(a, b); }                       \
-    void math_##name##_f32_n(const float *a, const float *b, float *y, size_t n) { math_lanes()->name##_f32_n(a, b, y, n); } \
-    void math_##name##_f64_n(const double *a, const double *b, double *y, size_t n) { math_lanes()->name##_f64_n(a, b, y, n); }
+    void math_##name##_f32_n(const float *a, const float *b, float *y, size_t n)                                  \
+    {                                                                                                             \
+        math_lanes()->name##_f32_n(a, b, y, n);                                                                   \
+    }                                                                                                             \
+    void math_##name##_f64_n(const double *a, const double *b, double *y, size_t n)                               \
+    {                                                                                                             \
+        math_lanes()->name##_f64_n(a, b, y, n);                                                                   \
+    }
 MATH_BINARY(DEFINE)
 #undef DEFINE
 

@@ -41,8 +41,8 @@ MATH_UNARY(MATH_DECLARE)
 MATH_BINARY(MATH_DECLARE)
 #undef MATH_DECLARE
 
-/* polygamma{n}: n = -1 is log|gamma|, 0 digamma, 1 trigamma, ...; NaN below -1. Relative error 1e-13 away from zeros.
- * At the poles 0, -1, -2, ...: +inf for n = -1 and odd n, NaN for even n. f32 is the f64 value rounded once. */
+/* polygamma{n}: n = -1 is log|gamma|, 0 digamma, 1 trigamma, ...; NaN outside -1..1000. Relative error 1e-13 away from
+ * zeros. At the poles 0, -1, -2, ...: +inf for n = -1 and odd n, NaN for even n. f32 is the f64 value rounded once. */
 float  math_polygamma_f32(int32_t n, float x);
 double math_polygamma_f64(int32_t n, double x);
 
