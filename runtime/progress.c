@@ -77,6 +77,7 @@ static Value *find(Progress *p, const char *name)
 
 void progress_value(Progress *p, const char *name, GanElem elem, const void *value)
 {
+    if (!p) return;
     format(find(p, name)->text, elem, value);
     p->fresh = true;
 }
@@ -161,6 +162,7 @@ static void draw(Progress *p, double time)
 
 void progress_step(Progress *p, int64_t step)
 {
+    if (!p) return;
     p->step = step;
     p->fresh = true;
     double time = p->terminal ? now() : 0;
@@ -169,6 +171,7 @@ void progress_step(Progress *p, int64_t step)
 
 void progress_block(Progress *p, int64_t step)
 {
+    if (!p) return;
     p->step = step;
     double time = now();
     if (time - p->last_time >= between) draw(p, time);
@@ -176,6 +179,7 @@ void progress_block(Progress *p, int64_t step)
 
 void progress_clear(Progress *p)
 {
+    if (!p) return;
     if (!p->drawn) return;
     write_all(p->fd, clear, sizeof clear - 1);
     p->drawn = false;
