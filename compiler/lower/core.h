@@ -1,0 +1,427 @@
+/* core.h - what the files of the lowering share: values of compile time, scopes, and where evaluation stands.
+ *
+ * eval() turns an expression into a Value. Most values are of compile time and vanish; a tensor is a value of the IR
+ * function being built, or a slot of the state that is read where it is used. Values never change once made, so they may
+ * be shared freely. After an error has been reported the result is the value V_ERROR, which is accepted everywhere and
+ * reports nothing more. */
+#pragma once
+#include "base/bug.h"
+#include "compiler/grad/grad.h"
+#include "compiler/lower/lower.h"
+#include "lang/check/module.h"
+#include "lang/syntax/ast.h"
+
+#include <string.h>
+
+typedef struct Value    Value;
+typedef struct Scope    Scope;
+typedef struct Ctx      Ctx;
+typedef struct Fn       Fn;
+typedef struct Closure  Closure;
+typedef struct Instance Instance;
+typedef struct Player   Player;
+typedef struct Dist     Dist;
+typedef struct Compare  Compare;
+typedef struct Data     Data;
+typedef struct Builtin  Builtin;
+typedef struct Rule     Rule;
+
+enum {
+    MAX_CALLS   = 200,                                      /* applications inside one another */
+    MAX_DEPTH   = 2500,                                     /* expressions inside one another, over all applications */
+    MAX_ROUNDS  = 100000,                                   /* of an unrolled loop */
+    MAX_NODES   = 2000000,                                  /* of the program's IR */
+    MAX_ARGS    = 24,
+};
+#define MAX_BYTES ((int64_t)1 << 36)                        /* of one tensor */
+
+/* ---- values ----------------------------------------------------------------------------------------------------- */
+
+typedef enum {
+    V_ERROR, V_NONE, V_INT, V_REAL, V_BOOL, V_STRING, V_LIST, V_RANGE,      /* known when the program is compiled */
+    V_TENSOR, V_SLOT,                                       /* known when it runs */
+    V_RECORD,                                               /* named fields, or a tuple */
+    V_FUNCTION, V_LAYER, V_PLAYER, V_DIST, V_COMPARE, V_OPTIMIZER, V_THUNK, V_MODULE, V_REPORT,
+} ValueKind;
+
+typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME } FunctionKind;
+
+struct Value {
+    ValueKind kind;
+    Span      at;                                           /* where it came from; SPAN_NONE when that would say nothing */
+    union {
+        int64_t     i;
+        double      r;
+        bool        b;
+        const char *s;
+        struct { Value **v; int n; } list;
+        struct { int64_t from, to; } range;
+        struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
+        struct { int slot; int64_t classes; IrAxes axes; int own_axis; } slot;   /* the leading dims of the slot are these axes */
+        struct { Value **v; const char **name; int n; } record;                  /* name is NULL in a tuple */
+        struct {
+            FunctionKind   kind;
+            Closure       *closure;
+            const Builtin *builtin;
+            Value        **given;  int n_given;             /* F_PARTIAL: arguments that wait for the last one */
+            const char   **given_name;
+            Value         *of;     int order;               /* F_PRIME */
+        } fn;
+        struct { Closure *closure; Instance *inst; } layer; /* bound: its parameters have a path */
+        Player        *player;
+        Dist          *dist;
+        Compare       *compare;
+        struct { Closure *closure; } optimizer;             /* bound: waits for (w, g) */
+        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; } thunk;  /* a loss or member: evaluated where it is used */
+        Scope         *module;
+        const char    *report;                              /* its name; indices may follow */
+    };
+};
+
+/* A definition and the scope its body is evaluated in. */
+struct Closure {
+    const Ast  *def;                                        /* DEFINE, FN or MEMBER */
+    Scope      *scope;                                      /* bound: the scope of the first list's arguments */
+    bool        bound;                                      /* the first of two lists has been given */
+    const char *name;
+};
+
+typedef struct Args {
+    int         n;
+    Value      *v[MAX_ARGS];
+    const char *name[MAX_ARGS];                             /* NULL: by position */
+    Span        at[MAX_ARGS];
+} Args;
+
+/* ---- scopes ----------------------------------------------------------------------------------------------------- */
+
+typedef enum { B_READY, B_LATER, B_BUSY } BindingState;
+
+typedef struct Binding {
+    const char  *name;
+    Value       *value;
+    const Ast   *decl;                                      /* B_LATER: evaluated when it is first asked for */
+    Span         at;
+    BindingState state;
+    bool         used;
+} Binding;
+
+struct Scope {
+    Scope         *parent;
+    const Module  *module;                                  /* of a file's own scope: lookup goes on in what it imports */
+    Scope        **import;  int n_imports;
+    ARRAY(Binding) names;
+};
+
+struct Ctx {
+    Lower      *L;
+    Scope      *scope;
+    IrAxes      axes;                                       /* the example at hand: what a draw without a size varies over */
+    int64_t     batch;                                      /* the size of an E without one; -1: it must be given */
+    Instance   *inst;                                       /* the net or layer whose body this is; NULL outside */
+    const char *path;                                       /* names draws, "gan.critic"; "" at the top */
+    uint64_t    site;                                       /* the calls and rounds between the instance's body and here */
+    int         calls;
+    const IrInts *draw_shape;                               /* in the body of an element-wise distribution: the shape of its draws */
+    const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
+    bool        loss;                                       /* part of an update's loss: training may hold, states take effect */
+    bool        reports_first;                              /* names mean reports before anything of the file */
+    Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
+};
+
+/* ---- functions being built -------------------------------------------------------------------------------------- */
+
+typedef struct Pending { int slot; IrVal *sum; int n; const char *owner; } Pending;   /* a state's new values, one an application */
+
+struct Fn {
+    IrFn      *ir;
+    IrBuilder  b;
+    ARRAY(struct { int slot; IrVal *v; }) reads;
+    ARRAY(const char *) streams;                            /* names of draws, each once */
+    ARRAY(Pending)      pending;
+    ARRAY(const char *) draws;                              /* for the game's table: named distributions drawn from */
+    bool       ticks;
+    IrVal     *tick;
+    ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
+    Fn        *outer;
+};
+
+/* ---- nets, layers, models --------------------------------------------------------------------------------------- */
+
+typedef struct Child { uint64_t site; const char *layer; Instance *inst; } Child;
+
+struct Instance {                                           /* where parameters live: a player, or a layer inside one */
+    const char *path;                                       /* "D.Dense_1" */
+    const char *local;                                      /* "Dense_1" */
+    Player     *owner;
+    ARRAY(Child) children;
+    ARRAY(struct { const char *layer; int n; }) counts;
+};
+
+struct Player {
+    const char *name;                                       /* "D", "G[kl]" */
+    Closure    *closure;
+    Value      *shared;                                     /* net D = Critic(..): the bound layer or net it instantiates */
+    Player     *copy_of;
+    Instance   *inst;
+    Span        at;
+    AstDefine   word;
+    ARRAY(int)  params;                                     /* slots, in order of creation */
+    int         steps_slot;                                 /* -1 until an update needs it */
+    const char *optimizer;                                  /* the first one that updated it, for its state's path */
+    bool        updated, found;                             /* found: all parameters are known */
+    int         block;                                      /* the top-level block that last updated it */
+    int         time;                                       /* of the last update, counted over the schedule's text */
+};
+
+struct Rule {                                               /* an optimiser being applied */
+    Player     *player;
+    const char *prefix;                                     /* of its state's slots: "D.opt" */
+};
+
+typedef enum { D_MODEL, D_DECLARED, D_NORMAL, D_UNIFORM, D_INT, D_POWER, D_FIELD, D_MAP, D_ROWS, D_BATCH, D_STOP, D_DATA, D_REPLACE } DistKind;
+
+struct Dist {
+    DistKind    kind;
+    const char *name;                                       /* names its draws: "ring", "G" */
+    Player     *player;                                     /* D_MODEL, with the arguments given so far */
+    Args       *args;
+    Closure    *closure;                                    /* D_DECLARED: members are looked up in its scope */
+    Dist       *base;                                       /* D_POWER D_FIELD D_MAP D_STOP */
+    IrInts      power;
+    const char *field;
+    Value      *map;
+    Value      *value;                                      /* D_ROWS D_BATCH */
+    int64_t     n;                                          /* D_INT */
+    Data       *data;                                       /* D_DATA, D_REPLACE */
+};
+
+typedef struct DataField {
+    const char *name;                                       /* NULL: the only one, without a name */
+    GanTensor  *tensor;                                     /* rows first */
+    int64_t     classes;
+    int         slot;                                       /* -1 until it is drawn from */
+} DataField;
+
+struct Data {
+    const char *name;
+    int64_t     rows;
+    DataField  *field;  int n_fields;
+};
+
+struct Compare {
+    const char *name;
+    Closure    *closure;                                    /* its scope holds parameters and members */
+    const Ast  *change;                                     /* COMPARE, for its changes, or NULL */
+    Scope      *change_scope;
+};
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+struct Lower {
+    Arena        *a;
+    IrModule     *m;
+    Sources      *sources;
+    Diags        *diags;
+    LowerOptions  o;
+    Modules       modules;
+    ARRAY(Scope *)  scopes;                                 /* of modules.all, the same index */
+    Scope        *prelude, *file;                           /* the main file's names */
+    Fn           *fn;                                       /* the function being built; NULL between */
+    Fn           *init;
+    ARRAY(Player *)    players;
+    ARRAY(Player *)    updating;                            /* players the enclosing alternate block updates */
+    ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
+    ARRAY(struct { int slot; GanTensor *t; }) data;         /* tensors of DATA slots */
+    ARRAY(const char *) reports;
+    ARRAY(GameLine)    lines;
+    ARRAY(const char *) grad_names;                         /* every name x of a grad[x] in the program */
+    GanSchedule  *root;
+    int           step_slot;
+    int           depth, n_nodes, block, time;
+    bool          too_deep, too_large;
+};
+
+/* ---- values.c --------------------------------------------------------------------------------------------------- */
+
+Value *val_error(Lower *L);
+Value *val_none(Lower *L);
+Value *val_int(Lower *L, int64_t i);
+Value *val_real(Lower *L, double r);
+Value *val_bool(Lower *L, bool b);
+Value *val_string(Lower *L, const char *s);
+Value *val_list(Lower *L, Value **v, int n);
+Value *val_range(Lower *L, int64_t from, int64_t to);
+Value *val_tensor(Lower *L, IrVal *v);                      /* v == NULL gives the error value */
+Value *val_slot(Lower *L, int slot);
+Value *val_record(Lower *L, Value **v, const char **name, int n);
+Value *val_new(Lower *L, ValueKind k);
+Value *val_dist(Lower *L, Dist *d);
+Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
+
+static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
+bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
+Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
+IrAxes val_axes(Lower *L, const Value *v);                  /* sample axes it varies over, through closures too */
+const char *val_text(Lower *L, const Value *v);             /* "real[2]", "the net D", "3": for messages */
+const char *val_key(Lower *L, const Value *v);              /* of an index of a report: "kl", "3" */
+const char *type_text(Lower *L, const IrType *t);           /* "real[28, 28]", without sample axes */
+const char *dims_text(Lower *L, const IrInts *d);           /* "[28, 28]" */
+
+/* The value as a tensor of the function being built; numbers become constants, lists are stacked. NULL after an error. */
+IrVal *as_tensor(Ctx *c, Value *v, Span at);
+IrVal *as_real(Ctx *c, Value *v, Span at);                  /* an int or bool becomes a real */
+bool   as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out);
+bool   as_number(Ctx *c, Value *v, Span at, const char *what, double *out);
+bool   as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out);   /* an int, not negative */
+bool   as_dims(Ctx *c, Value *v, Span at, IrInts *out);     /* an int or a list of them; checked to fit */
+Value *as_settled(Ctx *c, Value *v, Span at);               /* a model with every argument given becomes its value; a thunk is evaluated */
+bool   dims_fit(Lower *L, const IrInts *d, Span at);        /* false, reported, when a tensor of that shape would be too large */
+Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after ~ */
+
+/* ---- scope.c ---------------------------------------------------------------------------------------------------- */
+
+Scope *scope_new(Lower *L, Scope *parent);
+void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
+void   scope_rebind(Lower *L, Scope *s, const char *name, Value *v, Span at);   /* replaces it where it stands */
+void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
+Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
+Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* only in s itself; NULL: none */
+bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
+void   scope_unknown(Ctx *c, const char *name, Span at);                        /* reports it, with the nearest name */
+Value *declare(Ctx *c, const Ast *decl, const char *name);                      /* the value of a declaration (decl.c) */
+void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
+
+/* ---- fn.c ------------------------------------------------------------------------------------------------------- */
+
+Fn    *fn_begin(Lower *L, const char *name, IrFnKind kind);                     /* becomes L->fn; name is made unique */
+void   fn_end(Lower *L);                                                        /* commits the tick; L->fn is the one before */
+void   fn_drop(Lower *L);                                                       /* forgets it: it was only tried */
+int    fn_index(const Lower *L, const Fn *f);
+bool   fn_needed(Ctx *c, Span at);                                              /* false, reported, where nothing can be computed */
+IrVal *fn_read(Lower *L, int slot);                                             /* the same value at every call in one function */
+IrVal *fn_tick(Lower *L);
+int    fn_stream(Ctx *c, const char *name);                                     /* the stream of a draw: path and name, unique in the function */
+int    fn_slot(Lower *L, const char *path, const IrType *t, IrSlotKind kind, const char *player);   /* found, or made */
+void   fn_initialise(Lower *L, int slot, IrVal *v);                             /* in INIT: the value of a new run */
+Fn    *fn_enter_init(Lower *L);                                                 /* L->fn is INIT until fn_leave_init(its result) */
+void   fn_leave_init(Lower *L, Fn *before);
+void   fn_draws_from(Lower *L, const char *name);
+IrBuilder *fn_builder(Ctx *c);
+IrSpan span_ir(Lower *L, Span at);
+const char *path_join(Lower *L, const char *a, const char *b);
+const char *strf(Lower *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- expr.c ----------------------------------------------------------------------------------------------------- */
+
+Value *eval(Ctx *c, const Ast *e);                                              /* thunks evaluated */
+Value *eval_raw(Ctx *c, const Ast *e);                                          /* a name or member of a loss stays a thunk */
+Value *eval_block(Ctx *c, const Ast *block);                                    /* in a scope of its own */
+Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
+Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
+Value *eval_for(Ctx *c, const Ast *e);
+bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
+
+/* ---- arith.c ---------------------------------------------------------------------------------------------------- */
+
+Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at);
+Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at);
+Value *arith_map(Ctx *c, IrOp op, Value *a, Span at);                           /* an element-wise row, field by field */
+Value *arith_index(Ctx *c, Value *v, const Ast *index);
+Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at);
+bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    /* one element type, fitting shapes; false, reported */
+Value *arith_stack(Ctx *c, Value **v, int n, Span at);
+IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
+
+/* ---- call.c ----------------------------------------------------------------------------------------------------- */
+
+Value *eval_call(Ctx *c, const Ast *e);
+Value *eval_pipe(Ctx *c, const Ast *e);
+Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at);
+Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
+/* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
+bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
+Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */
+uint64_t site_mix(uint64_t site, const void *what);
+bool   call_enter(Ctx *c, Span at);                                             /* false, reported, when calls nest too deeply */
+
+/* ---- types.c ---------------------------------------------------------------------------------------------------- */
+
+/* v made to fit a declared type: ints become reals, lists tensors; dimension names are bound in c->scope, or must agree. */
+Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what);
+bool   type_dims(Ctx *c, const Ast *type, IrInts *dims);                        /* every dim must be known */
+bool   type_elem(Ctx *c, const Ast *type, IrElem *elem, int64_t *classes);
+bool   type_is_static(const Ast *type);                                         /* int, real, bool without dims: numbers stay static */
+
+/* ---- diff.c ----------------------------------------------------------------------------------------------------- */
+
+Value *eval_grad(Ctx *c, const Ast *e);
+Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
+IrVal *diff_leaf(Ctx *c, IrVal *v);                                             /* the same value as a node of its own */
+IrVal *before_grad(Ctx *c, IrVal *v);
+bool   diff_is_wrt(const Lower *L, const char *name);
+
+/* ---- dist.c, sample.c ------------------------------------------------------------------------------------------- */
+
+Dist  *dist_new(Lower *L, DistKind k, const char *name);
+Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              /* one draw for each sample of c->axes */
+Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);
+Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 /* an attribute; NULL: none of that name */
+Value *dist_power(Ctx *c, Dist *d, Value *n, Span at);
+IrAxes dist_axes(Lower *L, const Dist *d);
+const char *dist_text(Lower *L, const Dist *d);
+bool   dist_finite(const Dist *d, int64_t *n);
+Value *dist_all(Ctx *c, Dist *d, int axis, Span at);                            /* every element once, along an axis of that extent */
+
+Value *eval_expectation(Ctx *c, const Ast *e);
+bool   eval_sample(Ctx *c, const Ast *s);                                       /* x ~ p: binds in c->scope */
+Value *sample_stack(Ctx *c, Value *v, IrAxes axes, Span at);                    /* sample axes become leading dims, spread first if absent */
+Value *sample_rows(Ctx *c, Value *v, int axis, Span at);                        /* the leading dim becomes the axis */
+Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg), void *arg);
+Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at);
+Value *eval_tabulate(Ctx *c, Value *f, int64_t n, const void *site, Span at);
+Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at);
+
+/* ---- layer.c, player.c, optimizer.c ----------------------------------------------------------------------------- */
+
+Value *layer_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
+Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at);
+Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at);
+Value *eval_parameter(Ctx *c, const Ast *s);                                    /* binds in c->scope */
+Value *eval_state(Ctx *c, const Ast *s);
+void   eval_assign(Ctx *c, const Ast *s);
+void   layer_commit_states(Ctx *c);                                             /* at the end of an update of c->L->updating */
+
+Value *player_declare(Ctx *c, const Ast *decl, const char *name);
+Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
+Value *player_body(Ctx *c, Player *p, Args *args, bool draw, const void *site, Span at);
+Value *player_field(Ctx *c, Player *p, const char *name, Span at);
+void   player_find_params(Ctx *c, Player *p, Span at);
+Player *as_player(Ctx *c, Value *v, Span at);
+
+Value *optimizer_apply(Ctx *c, Value *opt, Args *args, Span at);
+void   eval_update(Ctx *c, const Ast *s);                                       /* into the function being built */
+int    player_steps(Ctx *c, Player *p);
+
+/* ---- compare.c, data.c, builtin.c, schedule.c, program.c -------------------------------------------------------- */
+
+Value *compare_bind(Ctx *c, Closure *closure, Args *args, Span at);
+Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
+Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           /* NULL: none of that name; thunks are not evaluated */
+
+Value *data_declare(Ctx *c, const Ast *decl, const char *name);
+int    data_slot(Lower *L, Data *d, DataField *f);
+int    data_constant(Lower *L, GanTensor *t, const char *name);                 /* a DATA slot of its own; takes the tensor */
+Value *data_word(Ctx *c, const char *word, Args *args, Span at);
+
+Value *builtin_find(Lower *L, const char *name);                                /* NULL: none */
+const char *builtin_nearest(Lower *L, const char *name, int *distance);
+Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
+const char *builtin_name(const Builtin *b);
+int    name_distance(const char *a, const char *b);
+
+void   schedule_program(Ctx *c);                                                /* the main file's statements -> L->root */
+void   program_finish(Lower *L, LowerResult *r);                                /* slots, functions, models: the runtime's tables */
+
+/* "not supported yet: ..." */
+Value *unsupported(Ctx *c, Span at, const char *what);

@@ -1,0 +1,346 @@
+/* data.c - data: files read into tensors, cut and scaled here, and handed to the program as read-only slots. */
+#include "compiler/lower/core.h"
+#include "runtime/data/data.h"
+
+#include <stdlib.h>
+
+/* ---- tensors */
+
+static void own_tensor(Lower *L, GanTensor *t) { array_push(L->a, &L->owned, t); }
+
+static Value *data_failed(Ctx *c, Span at, const GanError *err)
+{
+    char text[GAN_ERROR_TEXT];
+    diag_error(c->L->diags, at, E500, "%s", gan_error_text(err, text));
+    return val_error(c->L);
+}
+
+static IrType tensor_type(const GanTensor *t)
+{
+    IrType r = ir_scalar((IrElem)t->elem);
+    r.rank = (uint8_t)t->rank;
+    for (int i = 0; i < t->rank; i++) r.dim[i] = t->dim[i];
+    return r;
+}
+
+static bool same_tensor(const GanTensor *a, const GanTensor *b)
+{
+    return a->elem == b->elem && a->rank == b->rank && a->bytes == b->bytes && !memcmp(a->dim, b->dim, sizeof(int64_t) * (size_t)a->rank) &&
+           (!a->bytes || !memcmp(a->data, b->data, a->bytes));
+}
+
+/* A DATA slot that holds t, which is then owned by the lowering. Equal constants without a name share a slot. */
+int data_constant(Lower *L, GanTensor *t, const char *name)
+{
+    for (int i = 0; !name && i < L->data.n; i++)
+        if (same_tensor(L->data.v[i].t, t)) {
+            gan_tensor_free(t);
+            return L->data.v[i].slot;
+        }
+    own_tensor(L, t);
+    int slot = ir_slot(L->m, name ? name : strf(L, "data.const.%d", L->data.n + 1), tensor_type(t), IR_SLOT_DATA, NULL);
+    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){slot, t}));
+    return slot;
+}
+
+int data_slot(Lower *L, Data *d, DataField *f)
+{
+    if (f->slot >= 0) return f->slot;
+    const char *path = strf(L, "data.%s", d->name);
+    if (f->name) path = path_join(L, path, f->name);
+    const char *unique = path;
+    for (int i = 2; ir_find_slot(L->m, unique) >= 0; i++) unique = strf(L, "%s_%d", path, i);
+    f->slot = ir_slot(L->m, unique, tensor_type(f->tensor), IR_SLOT_DATA, NULL);
+    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){f->slot, f->tensor}));
+    return f->slot;
+}
+
+/* ---- files */
+
+static const char *file_path(Ctx *c, Value *v, Span at)
+{
+    if (v->kind != V_STRING) {
+        if (!val_bad(v)) diag_error(c->L->diags, at, E500, "the name of a file is a string, and this is %s", val_text(c->L, v));
+        return NULL;
+    }
+    bool here = v->s[0] == '/' || !c->L->o.folder || !*c->L->o.folder;
+    return here ? v->s : strf(c->L, "%s/%s", c->L->o.folder, v->s);
+}
+
+static Value *data_value(Lower *L, Data *d)
+{
+    Dist *dist = dist_new(L, D_DATA, d->name);
+    dist->data = d;
+    return val_dist(L, dist);
+}
+
+static Data *data_new(Lower *L, int n_fields)
+{
+    Data *d = arena_new_of(L->a, Data);
+    d->name = "data";
+    d->n_fields = n_fields;
+    d->field = arena_array(L->a, DataField, n_fields);
+    for (int i = 0; i < n_fields; i++) d->field[i].slot = -1;
+    return d;
+}
+
+/* idx("images.gz", "labels.gz"): a field for each file; bytes stay bytes until the declaration says what they are. */
+static Value *read_idx(Ctx *c, Args *args, Span at)
+{
+    Lower *L = c->L;
+    Data *d = data_new(L, args->n);
+    for (int i = 0; i < args->n; i++) {
+        GanError err;
+        GanTensor *t;
+        const char *path = file_path(c, args->v[i], args->at[i]);
+        if (!path) return val_error(L);
+        if (idx_read(path, &t, &err) != GAN_OK) return data_failed(c, args->at[i], &err);
+        own_tensor(L, t);
+        if (!t->rank) return diag_error(L->diags, args->at[i], E500, "%s holds one number, not rows", path), val_error(L);
+        d->field[i].tensor = t;
+        if (i && t->dim[0] != d->rows) {
+            diag_error(L->diags, at, E500, "these files have %lld and %lld rows", (long long)d->rows, (long long)t->dim[0]);
+            return val_error(L);
+        }
+        d->rows = t->dim[0];
+    }
+    return data_value(L, d);
+}
+
+static Value *read_table(Ctx *c, Args *args, bool npy)
+{
+    Lower *L = c->L;
+    GanError err;
+    GanTensor *t, *r;
+    const char *path = file_path(c, args->v[0], args->at[0]);
+    if (!path) return val_error(L);
+    if ((npy ? npy_read(path, &t, &err) : csv_read(path, CSV_HEADER_AUTO, &t, &err)) != GAN_OK) return data_failed(c, args->at[0], &err);
+    bool real = t->elem == GAN_F32 || t->elem == GAN_F64;
+    GanElem want = real ? (GanElem)L->m->real : t->elem == GAN_U8 ? GAN_I32 : t->elem;
+    GanStatus s = gan_tensor_convert(t, want, &r, &err);
+    gan_tensor_free(t);
+    if (s != GAN_OK) return data_failed(c, args->at[0], &err);
+    return val_slot(L, data_constant(L, r, NULL));
+}
+
+/* ---- words on data */
+
+static Data *as_data(Ctx *c, Value *v, Span at, const char *word)
+{
+    if (v->kind == V_DIST && v->dist->kind == D_DATA) return v->dist->data;
+    if (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA) {     /* npy, csv: rows of a tensor */
+        for (int i = 0; i < c->L->data.n; i++)
+            if (c->L->data.v[i].slot == v->slot.slot && c->L->data.v[i].t->rank) {
+                Data *d = data_new(c->L, 1);
+                d->field[0].tensor = c->L->data.v[i].t;
+                d->field[0].slot = v->slot.slot;
+                d->rows = d->field[0].tensor->dim[0];
+                return d;
+            }
+    }
+    if (!val_bad(v)) diag_error(c->L->diags, at, E501, "%s takes data, and this is %s", word, val_text(c->L, v));
+    return NULL;
+}
+
+/* Rows lo..hi: views of the same memory. */
+static Data *data_part(Lower *L, const Data *d, int64_t lo, int64_t hi)
+{
+    Data *p = data_new(L, d->n_fields);
+    p->name = d->name;
+    p->rows = hi - lo;
+    for (int i = 0; i < d->n_fields; i++) {
+        const GanTensor *t = d->field[i].tensor;
+        GanTensor *view = arena_copy(L->a, t, sizeof *t);
+        size_t row = t->dim[0] ? t->bytes / (size_t)t->dim[0] : 0;
+        view->dim[0] = hi - lo;
+        view->bytes = row * (size_t)(hi - lo);
+        view->data = (char *)t->data + row * (size_t)lo;
+        p->field[i] = d->field[i];
+        p->field[i].tensor = view;
+        p->field[i].slot = -1;
+    }
+    return p;
+}
+
+static bool part_size(Ctx *c, Args *args, int i, int64_t left, int64_t *n)
+{
+    if (!as_size(c, args->v[i], args->at[i], "the number of rows", n)) return false;
+    if (*n > 0 && *n <= left) return true;
+    diag_error(c->L->diags, args->at[i], E501, "%lld rows are asked for here, and %lld are there", (long long)*n, (long long)left);
+    return false;
+}
+
+static Value *split(Ctx *c, Data *d, Args *args)
+{
+    Value *part[MAX_ARGS];
+    int64_t at = 0, n;
+    for (int i = 1; i < args->n; i++) {
+        if (!part_size(c, args, i, d->rows - at, &n)) return val_error(c->L);
+        part[i - 1] = data_value(c->L, data_part(c->L, d, at, at + n));
+        at += n;
+    }
+    return val_record(c->L, part, NULL, args->n - 1);
+}
+
+/* Bytes 0..255 become reals lo..hi; one-dimensional bytes are labels and stay. */
+static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
+{
+    GanTensor *t = f->tensor, *r;
+    GanError err;
+    if (t->rank < 2) return true;
+    if (t->elem != GAN_U8) {
+        diag_error(c->L->diags, at, E501, "scale maps bytes to reals, and these are %s already", gan_elem_name(t->elem));
+        return false;
+    }
+    bool f64 = c->L->m->real == IR_F64;
+    if (gan_tensor_new(f64 ? GAN_F64 : GAN_F32, t->rank, t->dim, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
+    own_tensor(c->L, r);
+    int64_t n = gan_tensor_count(t);
+    double table[256];
+    for (int i = 0; i < 256; i++) table[i] = lo + (hi - lo) * i / 255;
+    const uint8_t *x = t->data;
+    for (int64_t i = 0; i < n; i++) {
+        if (f64) ((double *)r->data)[i] = table[x[i]];
+        else ((float *)r->data)[i] = (float)table[x[i]];
+    }
+    f->tensor = r;
+    f->slot = -1;
+    return true;
+}
+
+static Value *scale(Ctx *c, const Data *d, Args *args, Span at)
+{
+    double lo, hi;
+    if (!as_number(c, args->v[1], args->at[1], "the least value", &lo) || !as_number(c, args->v[2], args->at[2], "the greatest value", &hi)) return val_error(c->L);
+    Data *s = data_part(c->L, d, 0, d->rows);
+    for (int i = 0; i < s->n_fields; i++)
+        if (!scale_field(c, &s->field[i], lo, hi, at)) return val_error(c->L);
+    return data_value(c->L, s);
+}
+
+Value *data_word(Ctx *c, const char *word, Args *args, Span at)
+{
+    int64_t n;
+    if (!strcmp(word, "idx")) return read_idx(c, args, at);
+    if (!strcmp(word, "npy") || !strcmp(word, "csv")) return read_table(c, args, word[0] == 'n');
+    Data *d = as_data(c, args->v[0], args->at[0], word);
+    if (!d) return val_error(c->L);
+    if (!strcmp(word, "scale")) return scale(c, d, args, at);
+    if (!strcmp(word, "split")) return split(c, d, args);
+    if (!strcmp(word, "with_replacement")) {
+        Value *v = data_value(c->L, d);
+        v->dist->kind = D_REPLACE;
+        return v;
+    }
+    if (!part_size(c, args, 1, d->rows, &n)) return val_error(c->L);
+    bool take = !strcmp(word, "take");
+    return data_value(c->L, data_part(c->L, d, take ? 0 : n, take ? n : d->rows));
+}
+
+/* ---- declarations */
+
+static bool convert_field(Ctx *c, DataField *f, GanElem want, Span at)
+{
+    GanError err;
+    GanTensor *r;
+    if (f->tensor->elem == want) return true;
+    if (gan_tensor_convert(f->tensor, want, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
+    own_tensor(c->L, r);
+    f->tensor = r;
+    f->slot = -1;
+    return true;
+}
+
+static bool classes_fit(Ctx *c, const DataField *f, Span at)
+{
+    const int32_t *y = f->tensor->data;
+    int64_t n = gan_tensor_count(f->tensor);
+    for (int64_t i = 0; f->classes && i < n; i++)
+        if (y[i] < 0 || y[i] >= f->classes) {
+            diag_error(c->L->diags, at, E501, "row %lld holds class %d, and the type says 0 to %lld", (long long)(i * f->tensor->dim[0] / n), y[i], (long long)f->classes - 1);
+            return false;
+        }
+    return true;
+}
+
+/* A field made what its declared type says. */
+static bool declare_field(Ctx *c, DataField *f, const Ast *type, const char *name)
+{
+    IrElem elem;
+    IrInts dims;
+    f->name = name;
+    if (!type_elem(c, type, &elem, &f->classes) || !type_dims(c, type, &dims)) return false;
+    bool fits = f->tensor->rank == dims.n + 1;
+    for (int i = 0; fits && i < dims.n; i++) fits = f->tensor->dim[i + 1] == dims.v[i];
+    if (!fits) {
+        IrInts has = ir_ints(0, NULL);
+        for (int i = 1; i < f->tensor->rank; i++) has.v[has.n++] = f->tensor->dim[i];
+        diag_error(c->L->diags, type->span, E501, "each row has the shape %s, and the type says %s", dims_text(c->L, &has), dims_text(c->L, &dims));
+        return false;
+    }
+    return convert_field(c, f, (GanElem)elem, type->span) && classes_fit(c, f, type->span);
+}
+
+/* Without a type: reals and integers as they are, bytes as reals. */
+static bool default_field(Ctx *c, DataField *f, Span at)
+{
+    GanElem e = f->tensor->elem;
+    bool real = e == GAN_F32 || e == GAN_F64 || (e == GAN_U8 && f->tensor->rank > 1);
+    return convert_field(c, f, real ? (GanElem)c->L->m->real : e == GAN_U8 || e == GAN_BOOL ? GAN_I32 : e, at);
+}
+
+static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, Span at)
+{
+    Data *from = as_data(c, v, at, "data"), *d;
+    if (!from) return val_error(c->L);
+    d = data_part(c->L, from, 0, from->rows);
+    d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    bool record = type && type->kind == AST_RECORD_TYPE;
+    int n = record ? type->record_type.fields.n : 1;
+    if (type && n != d->n_fields) {
+        diag_error(c->L->diags, type->span, E501, "the type has %d fields, and the data %d", n, d->n_fields);
+        return val_error(c->L);
+    }
+    for (int i = 0; i < d->n_fields; i++) {
+        const Ast *t = record ? type->record_type.fields.v[i]->arg.value : type;
+        const char *field = record ? type->record_type.fields.v[i]->arg.name : d->field[i].name;
+        if (!t && d->n_fields > 1 && !field) field = strf(c->L, "f%d", i);
+        d->field[i].name = field;
+        if (t ? !declare_field(c, &d->field[i], t, field) : !default_field(c, &d->field[i], at)) return val_error(c->L);
+    }
+    return data_value(c->L, d);
+}
+
+static bool is_data(Ctx *c, const Value *v) { return (v->kind == V_DIST && v->dist->kind == D_DATA) || (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA); }
+
+/* A name for a distribution, which is then also the name of its draws. */
+static Value *named_dist(Ctx *c, Value *v, const char *name, Span at)
+{
+    Dist *d = as_dist(c, v, at);
+    if (!d) return val_error(c->L);
+    d = arena_copy(c->L->a, d, sizeof *d);
+    if (d->kind != D_MODEL) d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    return val_dist(c->L, d);
+}
+
+Value *data_declare(Ctx *c, const Ast *decl, const char *name)
+{
+    AstList names = decl->data.names;
+    Span at = decl->data.value->span;
+    Value *v = eval(c, decl->data.value);
+    if (v->kind == V_LIST || v->kind == V_RANGE) v = val_tensor(c->L, as_tensor(c, v, at));
+    bool several = names.n > 1;
+    if (several && (v->kind != V_RECORD || v->record.n != names.n)) {
+        if (!val_bad(v)) diag_error(c->L->diags, decl->span, E501, "%d names are declared, and this is %s", names.n, val_text(c->L, v));
+        v = val_error(c->L);
+    }
+    Value *mine = val_error(c->L);
+    for (int i = 0; i < names.n; i++) {
+        const char *n = names.v[i]->name.name;
+        Value *part = !several || val_bad(v) ? v : v->record.v[i];
+        if (!val_bad(part)) part = is_data(c, part) ? declare_data(c, part, decl->data.type, n, at) : named_dist(c, part, n, at);
+        scope_bind(c->L, c->scope, n, part, names.v[i]->span);
+        if (!strcmp(n, name)) mine = part;
+    }
+    return mine;
+}

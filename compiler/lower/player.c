@@ -1,0 +1,207 @@
+/* player.c - nets and models: functions that own parameters. A model's arguments may be drawn; applied, it is a distribution. */
+#include "compiler/lower/core.h"
+
+#include <inttypes.h>
+
+static Player *player_new(Ctx *c, const Ast *d, const char *name)
+{
+    Lower *L = c->L;
+    Player *p = arena_new_of(L->a, Player);
+    p->name = *c->index ? strf(L, "%s%s", name, c->index) : name;
+    p->at = d->define.name_span;
+    p->word = d->define.word;
+    p->steps_slot = -1;
+    p->block = -1;
+    p->time = -1;
+    p->inst = arena_new_of(L->a, Instance);
+    p->inst->path = p->inst->local = p->name;
+    p->inst->owner = p;
+    p->closure = val_closure(L, d, c->scope, name)->fn.closure;
+    array_push(L->a, &L->players, p);
+    return p;
+}
+
+static bool is_copy(const Ast *e) { return e->kind == AST_CALL && e->call.callee->kind == AST_NAME && !strcmp(e->call.callee->name.name, "copy"); }
+
+static bool alias_copy(Ctx *c, Player *p, const Ast *e)
+{
+    if (e->call.args.n != 1) return diag_error(c->L->diags, e->span, E109, "copy takes one net"), false;
+    Player *of = as_player(c, eval_raw(c, e->call.args.v[0]->arg.value), e->span);
+    if (!of) return false;
+    p->copy_of = of;
+    p->closure = of->closure;
+    return true;
+}
+
+/* net D = Critic([128, 128]): D owns what Critic's body makes. */
+static bool alias_instance(Ctx *c, Player *p, const Ast *e)
+{
+    Ctx inner = *c;
+    inner.inst = arena_new_of(c->L->a, Instance);           /* a bound layer's own path is not used */
+    inner.inst->path = p->name;
+    inner.inst->owner = p;
+    Value *v = eval_raw(&inner, e);
+    if (val_bad(v)) return false;
+    if (v->kind == V_LAYER) p->closure = v->layer.closure;
+    else if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->bound) p->closure = v->fn.closure;
+    else return diag_error(c->L->diags, e->span, E201, "%s must be made from a layer or a net with two lists of arguments, and this is %s", p->name, val_text(c->L, v)), false;
+    return true;
+}
+
+Value *player_declare(Ctx *c, const Ast *d, const char *name)
+{
+    Player *p = player_new(c, d, name);
+    if (d->define.is_alias) {
+        bool ok = is_copy(d->define.body) ? alias_copy(c, p, d->define.body) : alias_instance(c, p, d->define.body);
+        if (!ok) return val_error(c->L);
+    }
+    Value *v = val_new(c->L, V_PLAYER);
+    v->player = p;
+    return v;
+}
+
+Player *as_player(Ctx *c, Value *v, Span at)
+{
+    if (v->kind == V_PLAYER) return v->player;
+    if (!val_bad(v)) diag_error(c->L->diags, at, E405, "a net or model is needed here, and this is %s", val_text(c->L, v));
+    return NULL;
+}
+
+/* ---- applying */
+
+static AstList player_params(const Player *p) { return p->closure->bound ? p->closure->def->define.params2 : p->closure->def->define.params; }
+
+Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at)
+{
+    if (p->word == AST_DEFINE_NET) return player_body(c, p, args, false, site, at);
+    Dist *d = dist_new(c->L, D_MODEL, p->name);
+    d->player = p;
+    d->args = arena_copy(c->L->a, args, sizeof *args);
+    return val_dist(c->L, d);
+}
+
+/* Draws what was not given: each such parameter has a distribution. */
+static bool draw_open(Ctx *c, Scope *scope, Player *p, const bool *open, bool draw, Span at)
+{
+    AstList params = player_params(p);
+    for (int i = 0; i < params.n; i++) {
+        const Ast *q = params.v[i];
+        if (!open[i]) continue;
+        if (!draw) {
+            Diag *d = diag_error(c->L->diags, at, E301, "%s is still random here: its %s is not given", p->name, q->param.name);
+            diag_hint(d, "draw from it, E[x ~ %s] ... or x ~ %s, or give %s", p->name, p->name, q->param.name);
+            return false;
+        }
+        Ctx inner = *c;
+        inner.scope = scope;
+        inner.path = path_join(c->L, c->path, q->param.name);
+        IrInts dims, *shape = NULL;
+        if (q->param.type && q->param.type->kind == AST_TYPE) {
+            if (!type_dims(&inner, q->param.type, &dims)) return false;
+            shape = &dims;
+        }
+        Dist *d = as_dist(&inner, eval_raw(&inner, q->param.draw), q->param.draw->span);
+        Value *v = d ? dist_sample(&inner, d, shape, q->param.draw->span) : val_error(c->L);
+        v = type_conform(&inner, v, q->param.type, q->param.draw->span, strf(c->L, "%s of %s", q->param.name, p->name));
+        scope_bind(c->L, scope, q->param.name, v, q->span);
+        if (val_bad(v)) return false;
+    }
+    return true;
+}
+
+Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, Span at)
+{
+    Lower *L = c->L;
+    const Ast *d = p->closure->def;
+    if (!call_enter(c, at)) return val_error(L);
+    Args args = *given;
+    bool open[MAX_ARGS] = {0};
+    Scope *scope = scope_new(L, p->closure->scope);
+    if (!bind_params(c, scope, player_params(p), &args, p->name, at, open)) return val_error(L);
+    Ctx inner = ctx_body(c, scope, &args, site);
+    inner.path = path_join(L, c->path, p->inst->local);
+    inner.inst = p->inst;
+    inner.site = 0;
+    if (!draw_open(&inner, scope, p, open, draw, at)) return val_error(L);
+    if (!d->define.body) return unsupported(c, at, "this model");
+    Value *v = eval_block(&inner, d->define.body);
+    if (p->word == AST_DEFINE_PRESCRIBED) return v;
+    return type_conform(&inner, v, d->define.result, d->define.body->span, strf(L, "the value of %s", p->name));
+}
+
+/* ---- parameters by path */
+
+static IrVal *dummy(Ctx *c, const Ast *type)
+{
+    IrElem e;
+    IrInts dims;
+    int64_t classes;
+    if (!type || type->kind != AST_TYPE || !type_elem(c, type, &e, &classes) || !type_dims(c, type, &dims)) return NULL;
+    return ir_fill(fn_builder(c), ir_const(fn_builder(c), e, 0), dims);
+}
+
+/* Evaluates the body once, on zeros, in a function that is dropped: its parameters are made on the way. */
+void player_find_params(Ctx *c, Player *p, Span at)
+{
+    Lower *L = c->L;
+    if (p->found) return;
+    p->found = true;
+    Ctx own = {.L = L, .scope = p->closure->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
+    AstList params = player_params(p);
+    Args args = {0};
+    fn_begin(L, strf(L, "find_%s", p->name), IR_FN_REPORT);
+    for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
+        const Ast *q = params.v[i];
+        if (q->param.draw || q->param.value) continue;
+        IrVal *v = dummy(&own, q->param.type);
+        args.v[args.n] = v ? val_tensor(L, v) : NULL;
+        args.name[args.n] = q->param.name;
+        args.at[args.n] = q->span;
+        if (!v) {
+            Diag *d = diag_error(L->diags, at, E113, "the parameters of %s are not known before it has been applied", p->name);
+            diag_hint(d, "declare the type of its argument %s, or apply it in an earlier statement", q->param.name);
+            fn_drop(L);
+            return;
+        }
+        args.n++;
+    }
+    player_body(&own, p, &args, true, p, at);
+    fn_drop(L);
+}
+
+/* D.steps, D.mu, D.Dense_1.w. NULL: D has none of that name. */
+Value *player_field(Ctx *c, Player *p, const char *name, Span at)
+{
+    Lower *L = c->L;
+    if (!strcmp(name, "steps")) return val_slot(L, player_steps(c, p));
+    const char *path = path_join(L, p->name, name);
+    int slot = ir_find_slot(L->m, path);
+    if (slot < 0 && !p->found) {
+        player_find_params(c, p, at);
+        slot = ir_find_slot(L->m, path);
+    }
+    if (slot >= 0) return val_slot(L, slot);
+    size_t n = strlen(path);
+    for (int i = 0; i < p->params.n; i++)                   /* a prefix of a parameter's path: more names follow */
+        if (!strncmp(L->m->slots.v[p->params.v[i]].path, path, n) && L->m->slots.v[p->params.v[i]].path[n] == '.') {
+            diag_error(L->diags, at, E112, "%s is a layer; name one of its parameters, like %s", path, L->m->slots.v[p->params.v[i]].path);
+            return val_error(L);
+        }
+    const Ast *d = p->closure->def;
+    if (p->word != AST_DEFINE_NET && d->define.body) {      /* a model's field is the marginal of it */
+        Dist *m = dist_new(L, D_MODEL, p->name), *f = dist_new(L, D_FIELD, path);
+        m->player = p;
+        m->args = arena_new_of(L->a, Args);
+        f->base = m;
+        f->field = name;
+        return val_dist(L, f);
+    }
+    return NULL;
+}
+
+int player_steps(Ctx *c, Player *p)
+{
+    IrType t = ir_scalar(IR_I64);
+    if (p->steps_slot < 0) p->steps_slot = fn_slot(c->L, path_join(c->L, p->name, "steps"), &t, IR_SLOT_COUNTER, p->name);
+    return p->steps_slot;
+}

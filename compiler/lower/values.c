@@ -1,0 +1,483 @@
+/* values.c - values of compile time: making them, describing them, and turning them into tensors. */
+#include "compiler/lower/core.h"
+
+#include <math.h>
+#include <stdarg.h>
+
+/* ---- making */
+
+const char *strf(Lower *L, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    const char *s = arena_vprintf(L->a, fmt, args);
+    va_end(args);
+    return s;
+}
+
+Value *val_new(Lower *L, ValueKind k)
+{
+    Value *v = arena_new_of(L->a, Value);
+    v->kind = k;
+    return v;
+}
+
+Value *val_error(Lower *L) { return val_new(L, V_ERROR); }
+Value *val_none(Lower *L) { return val_new(L, V_NONE); }
+
+Value *val_int(Lower *L, int64_t i)
+{
+    Value *v = val_new(L, V_INT);
+    v->i = i;
+    return v;
+}
+
+Value *val_real(Lower *L, double r)
+{
+    Value *v = val_new(L, V_REAL);
+    v->r = r;
+    return v;
+}
+
+Value *val_bool(Lower *L, bool b)
+{
+    Value *v = val_new(L, V_BOOL);
+    v->b = b;
+    return v;
+}
+
+Value *val_string(Lower *L, const char *s)
+{
+    Value *v = val_new(L, V_STRING);
+    v->s = s;
+    return v;
+}
+
+Value *val_list(Lower *L, Value **items, int n)
+{
+    Value *v = val_new(L, V_LIST);
+    v->list.v = arena_copy(L->a, items, sizeof *items * (size_t)n);
+    v->list.n = n;
+    return v;
+}
+
+Value *val_range(Lower *L, int64_t from, int64_t to)
+{
+    Value *v = val_new(L, V_RANGE);
+    v->range.from = from;
+    v->range.to = to;
+    return v;
+}
+
+Value *val_tensor(Lower *L, IrVal *t)
+{
+    if (!t) return val_error(L);
+    Value *v = val_new(L, V_TENSOR);
+    v->tensor.v = t;
+    v->tensor.home = L->fn;
+    v->tensor.own_axis = -1;
+    return v;
+}
+
+Value *val_slot(Lower *L, int slot)
+{
+    Value *v = val_new(L, V_SLOT);
+    v->slot.slot = slot;
+    v->slot.own_axis = -1;
+    return v;
+}
+
+Value *val_record(Lower *L, Value **items, const char **name, int n)
+{
+    Value *v = val_new(L, V_RECORD);
+    v->record.v = arena_copy(L->a, items, sizeof *items * (size_t)n);
+    v->record.name = name ? arena_copy(L->a, name, sizeof *name * (size_t)n) : NULL;
+    v->record.n = n;
+    return v;
+}
+
+Value *val_dist(Lower *L, Dist *d)
+{
+    Value *v = val_new(L, V_DIST);
+    v->dist = d;
+    return v;
+}
+
+Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name)
+{
+    Closure *k = arena_new_of(L->a, Closure);
+    k->def = def;
+    k->scope = scope;
+    k->name = name;
+    Value *v = val_new(L, V_FUNCTION);
+    v->fn.kind = F_CLOSURE;
+    v->fn.closure = k;
+    return v;
+}
+
+/* ---- asking */
+
+bool val_static(const Value *v)
+{
+    switch (v->kind) {
+    case V_INT: case V_REAL: case V_BOOL: case V_STRING: case V_RANGE: return true;
+    case V_LIST:
+        for (int i = 0; i < v->list.n; i++)
+            if (!val_static(v->list.v[i])) return false;
+        return true;
+    default: return false;
+    }
+}
+
+Value *val_field(const Value *r, const char *name)
+{
+    for (int i = 0; r->record.name && i < r->record.n; i++)
+        if (!strcmp(r->record.name[i], name)) return r->record.v[i];
+    return NULL;
+}
+
+/* The axes of what a body refers to: its free names, looked up where it was made. */
+static IrAxes ast_axes(Lower *L, const Ast *e, Scope *scope, int depth);
+
+static IrAxes axes_of(Lower *L, const Value *v, int depth)
+{
+    IrAxes s = ir_no_axes();
+    if (depth > 8) return s;
+    switch (v->kind) {
+    case V_TENSOR: return v->tensor.v->type.axes;
+    case V_SLOT: return v->slot.axes;
+    case V_LIST:
+        for (int i = 0; i < v->list.n; i++) s = ir_axes_union(s, axes_of(L, v->list.v[i], depth + 1));
+        return s;
+    case V_RECORD:
+        for (int i = 0; i < v->record.n; i++) s = ir_axes_union(s, axes_of(L, v->record.v[i], depth + 1));
+        return s;
+    case V_DIST: return dist_axes(L, v->dist);
+    case V_FUNCTION:
+        for (int i = 0; i < v->fn.n_given; i++) s = ir_axes_union(s, axes_of(L, v->fn.given[i], depth + 1));
+        if (v->fn.kind == F_PRIME) return axes_of(L, v->fn.of, depth + 1);
+        if (v->fn.kind == F_CLOSURE) s = ir_axes_union(s, ast_axes(L, v->fn.closure->def, v->fn.closure->scope, depth + 1));
+        return s;
+    case V_THUNK: return ast_axes(L, v->thunk.expr, v->thunk.scope, depth + 1);
+    default: return s;
+    }
+}
+
+static IrAxes list_axes(Lower *L, AstList l, Scope *scope, int depth)
+{
+    IrAxes s = ir_no_axes();
+    for (int i = 0; i < l.n; i++) s = ir_axes_union(s, ast_axes(L, l.v[i], scope, depth));
+    return s;
+}
+
+static IrAxes name_axes(Lower *L, const char *name, Scope *scope, int depth)
+{
+    for (Scope *s = scope; s && !s->module; s = s->parent)
+        for (int i = s->names.n; i-- > 0;)
+            if (!strcmp(s->names.v[i].name, name)) {
+                const Value *v = s->names.v[i].value;
+                return v ? axes_of(L, v, depth) : ir_no_axes();
+            }
+    return ir_no_axes();
+}
+
+static IrAxes ast_axes(Lower *L, const Ast *e, Scope *scope, int depth)
+{
+    IrAxes s = ir_no_axes();
+    if (!e || depth > 8) return s;
+    if (e->kind == AST_NAME) return name_axes(L, e->name.name, scope, depth);
+#define NODE(f)    s = ir_axes_union(s, ast_axes(L, it->f, scope, depth));
+#define OPT(f)     s = ir_axes_union(s, ast_axes(L, it->f, scope, depth));
+#define NODES(f)   s = ir_axes_union(s, list_axes(L, it->f, scope, depth));
+#define NAME(f)
+#define TEXT(f)
+#define SPAN(f)
+#define FLAG(f)
+#define INT(f)
+#define REAL(f)
+#define ENUM(T, f)
+#define AST(KIND, member, class, fields)              \
+    case AST_##KIND: {                                \
+        const __typeof__(e->member) *it = &e->member; \
+        (void)it;                                     \
+        fields                                        \
+    } break;
+    switch ((AstKind)e->kind) {
+#include "lang/syntax/ast.def"
+    case AST_N_KINDS: break;
+    }
+#undef AST
+#undef NODE
+#undef OPT
+#undef NODES
+#undef NAME
+#undef TEXT
+#undef SPAN
+#undef FLAG
+#undef INT
+#undef REAL
+#undef ENUM
+    return s;
+}
+
+IrAxes val_axes(Lower *L, const Value *v) { return axes_of(L, v, 0); }
+
+/* ---- describing */
+
+const char *dims_text(Lower *L, const IrInts *d)
+{
+    Text t = text_in(L->a);
+    text_add(&t, "[");
+    for (int i = 0; i < d->n; i++) text_printf(&t, "%s%lld", i ? ", " : "", (long long)d->v[i]);
+    text_add(&t, "]");
+    return text_str(&t);
+}
+
+const char *type_text(Lower *L, const IrType *t)
+{
+    const char *elem = ir_is_real(t->elem) ? "real" : t->elem == IR_BOOL ? "bool" : "int";
+    IrInts d = ir_dims_of(t);
+    return t->rank ? strf(L, "%s%s", elem, dims_text(L, &d)) : elem;
+}
+
+static const char *function_text(Lower *L, const Value *v)
+{
+    switch (v->fn.kind) {
+    case F_BUILTIN: return strf(L, "the function %s", builtin_name(v->fn.builtin));
+    case F_PARTIAL: return strf(L, "%s waiting for its last argument", builtin_name(v->fn.builtin));
+    case F_PRIME: return "a derivative";
+    case F_CLOSURE: break;
+    }
+    const Ast *d = v->fn.closure->def;
+    if (d->kind == AST_DEFINE && d->define.word != AST_DEFINE_DEF)
+        return strf(L, "the %s %s", AstDefine_name(d->define.word), d->define.name);
+    return v->fn.closure->name ? strf(L, "the function %s", v->fn.closure->name) : "a function";
+}
+
+static const char *real_text(Lower *L, double r)
+{
+    Text t = text_in(L->a);
+    text_f64(&t, r);
+    return text_str(&t);
+}
+
+static const char *record_text(Lower *L, const Value *v)
+{
+    Text t = text_in(L->a);
+    text_add(&t, "(");
+    for (int i = 0; i < v->record.n; i++) {
+        text_add(&t, i ? ", " : "");
+        if (v->record.name) text_printf(&t, "%s: ", v->record.name[i]);
+        text_add(&t, val_text(L, v->record.v[i]));
+    }
+    text_add(&t, ")");
+    return text_str(&t);
+}
+
+static const char *tensor_text(Lower *L, const IrType *type, int64_t classes)
+{
+    if (!classes) return type_text(L, type);
+    IrInts d = ir_dims_of(type);
+    return strf(L, "class[%lld]%s", (long long)classes, type->rank ? dims_text(L, &d) : "");
+}
+
+/* The feature dims of a slot that holds samples: those after its axes. */
+static IrType slot_type(Lower *L, const Value *v)
+{
+    IrType t = L->m->slots.v[v->slot.slot].type;
+    int n = v->slot.axes.n;
+    for (int i = 0; i + n < t.rank; i++) t.dim[i] = t.dim[i + n];
+    t.rank = (uint8_t)(t.rank - n);
+    return t;
+}
+
+const char *val_text(Lower *L, const Value *v)
+{
+    switch (v->kind) {
+    case V_ERROR: case V_NONE: return "nothing";
+    case V_INT: return strf(L, "%lld", (long long)v->i);
+    case V_REAL: return real_text(L, v->r);
+    case V_BOOL: return v->b ? "true" : "false";
+    case V_STRING: return strf(L, "\"%.40s\"", v->s);
+    case V_LIST: return strf(L, "a list of %d", v->list.n);
+    case V_RANGE: return strf(L, "%lld..%lld", (long long)v->range.from, (long long)v->range.to);
+    case V_TENSOR: return tensor_text(L, &v->tensor.v->type, v->tensor.classes);
+    case V_SLOT: {
+        IrType t = slot_type(L, v);
+        return tensor_text(L, &t, v->slot.classes);
+    }
+    case V_RECORD: return record_text(L, v);
+    case V_FUNCTION: return function_text(L, v);
+    case V_LAYER: return strf(L, "the layer %s", v->layer.inst->path);
+    case V_PLAYER: return strf(L, "the %s %s", AstDefine_name(v->player->word), v->player->name);
+    case V_DIST: return strf(L, "the distribution %s", dist_text(L, v->dist));
+    case V_COMPARE: return strf(L, "the comparison %s", v->compare->name);
+    case V_OPTIMIZER: return strf(L, "the optimiser %s", v->optimizer.closure->name);
+    case V_THUNK: return strf(L, "the loss %s", v->thunk.name);
+    case V_MODULE: return strf(L, "the module %s", v->module->module->name);
+    case V_REPORT: return strf(L, "the report %s", v->report);
+    }
+    return "nothing";
+}
+
+const char *val_key(Lower *L, const Value *v)
+{
+    switch (v->kind) {
+    case V_FUNCTION:
+        if (v->fn.kind == F_CLOSURE && v->fn.closure->name) return v->fn.closure->name;
+        if (v->fn.kind == F_BUILTIN || v->fn.kind == F_PARTIAL) return builtin_name(v->fn.builtin);
+        return "fn";
+    case V_STRING: return v->s;
+    case V_PLAYER: return v->player->name;
+    case V_DIST: return v->dist->name;
+    default: return val_text(L, v);
+    }
+}
+
+/* ---- turning into tensors */
+
+static IrVal *slot_tensor(Ctx *c, const Value *v)
+{
+    IrVal *t = fn_read(c->L, v->slot.slot);
+    for (int i = 0; i < v->slot.axes.n; i++) t = ir_as_sample(fn_builder(c), t, v->slot.axes.id[i]);
+    return t;
+}
+
+static bool at_home(Ctx *c, const Value *v, Span at)
+{
+    if (v->tensor.home == c->L->fn) return true;
+    Diag *d = diag_error(c->L->diags, at, E113, "this value was computed for another statement and cannot be used here");
+    diag_hint(d, "compute it where it is used, or bind it in the schedule with let");
+    return false;
+}
+
+static IrElem int_elem(int64_t i) { return i >= INT32_MIN && i <= INT32_MAX ? IR_I32 : IR_I64; }
+
+static bool wants_value(Ctx *c, const Value *v, Span at)
+{
+    const char *what = val_text(c->L, v);
+    Diag *d = diag_error(c->L->diags, at, E201, "a number or tensor is needed here, and this is %s", what);
+    if (v->kind == V_DIST) diag_hint(d, "draw from it: E[x ~ %s] ..., or a statement x ~ %s", dist_text(c->L, v->dist), dist_text(c->L, v->dist));
+    if (v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER) diag_hint(d, "apply it to an argument");
+    return false;
+}
+
+IrVal *as_tensor(Ctx *c, Value *v, Span at)
+{
+    v = as_settled(c, v, at);
+    if (val_bad(v) || !fn_needed(c, at)) return NULL;
+    IrBuilder *b = fn_builder(c);
+    switch (v->kind) {
+    case V_INT: return ir_const(b, int_elem(v->i), (double)v->i);
+    case V_REAL: return ir_const(b, c->L->m->real, v->r);
+    case V_BOOL: return ir_const(b, IR_BOOL, v->b);
+    case V_TENSOR: return at_home(c, v, at) ? v->tensor.v : NULL;
+    case V_SLOT: return slot_tensor(c, v);
+    case V_LIST: {
+        Value *t = arith_stack(c, v->list.v, v->list.n, at);
+        return val_bad(t) ? NULL : as_tensor(c, t, at);
+    }
+    case V_RANGE: {
+        IrInts d = ir_ints(1, (int64_t[]){v->range.to > v->range.from ? v->range.to - v->range.from : 0});
+        if (!dims_fit(c->L, &d, at)) return NULL;
+        return ir_add(b, ir_index_dim(b, d, 0), ir_const(b, IR_I32, (double)v->range.from));
+    }
+    default: wants_value(c, v, at); return NULL;
+    }
+}
+
+IrVal *as_real(Ctx *c, Value *v, Span at)
+{
+    if (v->kind == V_INT && fn_needed(c, at)) return ir_const(fn_builder(c), c->L->m->real, (double)v->i);
+    IrVal *t = as_tensor(c, v, at);
+    if (!t || ir_is_real(t->type.elem)) return t;
+    return ir_convert(fn_builder(c), t, t->type.elem == IR_I64 ? IR_F64 : c->L->m->real);
+}
+
+static bool not_static(Ctx *c, const Value *v, Span at, const char *what, const char *kind)
+{
+    if (val_bad(v)) return false;
+    bool runs = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_REPORT;
+    if (runs) diag_error(c->L->diags, at, E202, "%s must be known when the program is compiled, and this is computed while it runs", what);
+    else diag_error(c->L->diags, at, E204, "%s must be %s, and this is %s", what, kind, val_text(c->L, v));
+    return false;
+}
+
+bool as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out)
+{
+    v = as_settled(c, v, at);
+    if (v->kind == V_INT) return *out = v->i, true;
+    if (v->kind == V_REAL && v->r == floor(v->r) && fabs(v->r) < 9e15) return *out = (int64_t)v->r, true;
+    return not_static(c, v, at, what, "an integer");
+}
+
+bool as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out)
+{
+    if (!as_int(c, v, at, what, out)) return false;
+    if (*out >= 0) return true;
+    diag_error(c->L->diags, at, E204, "%s cannot be negative, and this is %lld", what, (long long)*out);
+    return false;
+}
+
+bool as_number(Ctx *c, Value *v, Span at, const char *what, double *out)
+{
+    v = as_settled(c, v, at);
+    if (v->kind == V_INT) return *out = (double)v->i, true;
+    if (v->kind == V_REAL) return *out = v->r, true;
+    return not_static(c, v, at, what, "a number");
+}
+
+bool dims_fit(Lower *L, const IrInts *d, Span at)
+{
+    int64_t n = 8;
+    for (int i = 0; i < d->n; i++)
+        if (__builtin_mul_overflow(n, d->v[i] ? d->v[i] : 1, &n) || n > MAX_BYTES) {
+            diag_error(L->diags, at, E203, "a tensor of shape %s would not fit in memory", dims_text(L, d));
+            return false;
+        }
+    return true;
+}
+
+bool as_dims(Ctx *c, Value *v, Span at, IrInts *out)
+{
+    *out = ir_ints(0, NULL);
+    v = as_settled(c, v, at);
+    Value *one[] = {v};
+    Value **item = v->kind == V_LIST ? v->list.v : one;
+    int n = v->kind == V_LIST ? v->list.n : 1;
+    if (n > IR_MAX_RANK) return diag_error(c->L->diags, at, E205, "a tensor has at most %d dimensions, and this asks for %d", IR_MAX_RANK, n), false;
+    for (int i = 0; i < n; i++)
+        if (!as_size(c, item[i], at, "a dimension", &out->v[i])) return false;
+    out->n = (uint8_t)n;
+    return dims_fit(c->L, out, at);
+}
+
+/* ---- values that stand for others */
+
+static bool report_slot(Ctx *c, Value *v, Span at, int *slot)
+{
+    const char *path = strf(c->L, "report.%s", v->report);
+    *slot = ir_find_slot(c->L->m, path);
+    if (*slot >= 0) return true;
+    diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    return false;
+}
+
+Value *as_settled(Ctx *c, Value *v, Span at)
+{
+    int slot;
+    switch (v->kind) {
+    case V_THUNK: return eval_thunk(c, v, -1);
+    case V_REPORT: return report_slot(c, v, at, &slot) ? val_slot(c->L, slot) : val_error(c->L);
+    case V_DIST:
+        if (v->dist->kind != D_MODEL || v->dist->player->word == AST_DEFINE_PRESCRIBED) return v;
+        return player_body(c, v->dist->player, v->dist->args, false, v->dist, at);
+    default: return v;
+    }
+}
+
+Value *unsupported(Ctx *c, Span at, const char *what)
+{
+    diag_error(c->L->diags, at, E600, "not supported yet: %s", what);
+    return val_error(c->L);
+}
