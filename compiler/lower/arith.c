@@ -116,7 +116,7 @@ static IrVal *constant_beside(Ctx *c, const Value *v, const IrVal *t)
     return ir_const(fn_builder(c), e, number(v));
 }
 
-static bool two_tensors(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y)
+bool arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y)
 {
     *x = is_number(a) ? NULL : as_tensor(c, a, at);
     *y = is_number(b) ? NULL : as_tensor(c, b, at);
@@ -156,7 +156,7 @@ static Value *power(Ctx *c, Value *a, Value *e, Span at)
         if (whole && n < 0) return val_tensor(c->L, ir_div(b, ir_const_like(b, x, 1), whole_power(b, x, (int)-n)));
         return val_tensor(c->L, ir_pow(b, x, ir_const_like(b, x, n)));
     }
-    if (!two_tensors(c, a, e, at, &x, &y)) return val_error(c->L);
+    if (!arith_operands(c, a, e, at, &x, &y)) return val_error(c->L);
     x = real_of(c, x), y = real_of(c, y);
     if (!arith_align(c, &x, &y, at, "^")) return val_error(c->L);
     return val_tensor(c->L, ir_pow(b, x, y));
@@ -206,13 +206,27 @@ static bool refuse_bools(Ctx *c, const IrVal *x, const IrVal *y, AstOp op, Span 
     return true;
 }
 
+/* x + 0, x - 0, 1 * x, x / 1 with a static number are x: a standard normal is not scaled and shifted. NULL: none of these. */
+static Value *neutral(Ctx *c, AstOp op, Value *a, Value *b, Span at)
+{
+    bool left = is_number(a), sum = op == AST_OP_ADD || op == AST_OP_SUB, product = op == AST_OP_MUL || op == AST_OP_DIV;
+    if (!is_number(left ? a : b) || (!sum && !product) || (left && (op == AST_OP_SUB || op == AST_OP_DIV))) return NULL;
+    if (number(left ? a : b) != (sum ? 0 : 1)) return NULL;
+    IrVal *t = as_tensor(c, left ? b : a, at);
+    if (!t) return val_error(c->L);
+    bool same = ir_is_real(t->type.elem) || (t->type.elem != IR_BOOL && op != AST_OP_DIV && (left ? a : b)->kind == V_INT);
+    return same ? val_tensor(c->L, t) : NULL;
+}
+
 static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     IrVal *x, *y;
+    Value *same = neutral(c, op, a, b, at);
+    if (same) return same;
     if (op == AST_OP_AND || op == AST_OP_OR) return logical(c, op, a, b, at);
     if (op == AST_OP_MATMUL) return matmul(c, a, b, at);
     if (op == AST_OP_POW) return power(c, a, b, at);
-    if (!two_tensors(c, a, b, at, &x, &y)) return val_error(c->L);
+    if (!arith_operands(c, a, b, at, &x, &y)) return val_error(c->L);
     if (op == AST_OP_DIV) x = real_of(c, x), y = real_of(c, y);
     bool bools = x->type.elem == IR_BOOL && y->type.elem == IR_BOOL && (op == AST_OP_EQ || op == AST_OP_NE);
     if (!bools && refuse_bools(c, x, y, op, at)) return val_error(c->L);
@@ -360,7 +374,7 @@ Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
         return val_error(c->L);
     }
     if (is_number(yes) && is_number(no) && (yes->kind == V_REAL || no->kind == V_REAL)) x = as_real(c, yes, at), y = as_real(c, no, at);
-    else if (!two_tensors(c, yes, no, at, &x, &y)) return val_error(c->L);
+    else if (!arith_operands(c, yes, no, at, &x, &y)) return val_error(c->L);
     if (!arith_align(c, &x, &y, at, "where")) return val_error(c->L);
     const IrType *t = x->type.rank ? &x->type : &y->type;
     if (k->type.rank && t->rank && !ir_dims_equal(&k->type, t)) {

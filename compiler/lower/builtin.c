@@ -299,8 +299,8 @@ static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
         return a->kind == b->kind ? v : val_real(c->L, number(v));
     }
     if (a->kind == V_RECORD || b->kind == V_RECORD) return field_extreme(c, a, b, least, at);
-    IrVal *x = as_tensor(c, a, at), *y = as_tensor(c, b, at);
-    if (!x || !y || !arith_align(c, &x, &y, at, least ? "min" : "max")) return val_error(c->L);
+    IrVal *x, *y;
+    if (!arith_operands(c, a, b, at, &x, &y) || !arith_align(c, &x, &y, at, least ? "min" : "max")) return val_error(c->L);
     return val_tensor(c->L, least ? ir_min(fn_builder(c), x, y) : ir_max(fn_builder(c), x, y));
 }
 

@@ -283,7 +283,7 @@ Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after
 
 Scope *scope_new(Lower *L, Scope *parent);
 void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
-void   scope_rebind(Lower *L, Scope *s, const char *name, Value *v, Span at);   /* replaces it where it stands */
+void   scope_rebind(Scope *s, const char *name, Value *v, Span at);              /* replaces it where it stands */
 void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
 Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
 Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* only in s itself; NULL: none */
@@ -330,6 +330,7 @@ Value *arith_map(Ctx *c, IrOp op, Value *a, Span at);                           
 Value *arith_index(Ctx *c, Value *v, const Ast *index);
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at);
 bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    /* one element type, fitting shapes; false, reported */
+bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y);   /* a static number takes the other's element type */
 Value *arith_stack(Ctx *c, Value **v, int n, Span at);
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
 

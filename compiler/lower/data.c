@@ -94,7 +94,7 @@ static Value *read_idx(Ctx *c, Args *args, Span at)
         GanTensor *t;
         const char *path = file_path(c, args->v[i], args->at[i]);
         if (!path) return val_error(L);
-        if (idx_read(path, &t, &err) != GAN_OK) return data_failed(c, args->at[i], &err);
+        if (data_read_idx(path, &t, &err) != GAN_OK) return data_failed(c, args->at[i], &err);
         own_tensor(L, t);
         if (!t->rank) return diag_error(L->diags, args->at[i], E500, "%s holds one number, not rows", path), val_error(L);
         d->field[i].tensor = t;
@@ -114,7 +114,7 @@ static Value *read_table(Ctx *c, Args *args, bool npy)
     GanTensor *t, *r;
     const char *path = file_path(c, args->v[0], args->at[0]);
     if (!path) return val_error(L);
-    if ((npy ? npy_read(path, &t, &err) : csv_read(path, CSV_HEADER_AUTO, &t, &err)) != GAN_OK) return data_failed(c, args->at[0], &err);
+    if ((npy ? data_read_npy(path, &t, &err) : data_read_csv(path, DATA_HEADER_AUTO, &t, &err)) != GAN_OK) return data_failed(c, args->at[0], &err);
     bool real = t->elem == GAN_F32 || t->elem == GAN_F64;
     GanElem want = real ? (GanElem)L->m->real : t->elem == GAN_U8 ? GAN_I32 : t->elem;
     GanStatus s = gan_tensor_convert(t, want, &r, &err);

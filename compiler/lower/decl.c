@@ -1,5 +1,6 @@
 /* decl.c - declarations become values when they are first asked for; and comparisons, whose members are losses. */
 #include "compiler/lower/core.h"
+#include "lang/syntax/parse.h"
 
 static Value *thunk_new(Lower *L, const Ast *expr, Scope *scope, const char *name)
 {

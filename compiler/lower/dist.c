@@ -221,7 +221,7 @@ static bool leading(Ctx *c, Value *v, Span at, int64_t *n)
 {
     if (v->kind == V_RECORD) {
         for (int i = 0; i < v->record.n; i++) {
-            int64_t k;
+            int64_t k = 0;
             if (!leading(c, v->record.v[i], at, &k)) return false;
             if (i && k != *n) return diag_error(c->L->diags, at, E200, "the fields have %lld and %lld rows", (long long)*n, (long long)k), false;
             *n = k;

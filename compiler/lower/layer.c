@@ -250,7 +250,7 @@ void eval_assign(Ctx *c, const Ast *s)
         return;
     }
     if (c->rule) {                                          /* an optimiser reads what it has just written */
-        scope_rebind(L, c->scope, target->name.name, v, target->span);
+        scope_rebind(c->scope, target->name.name, v, target->span);
         return;
     }
     if (old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE) {

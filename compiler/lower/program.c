@@ -1,5 +1,7 @@
 /* program.c - the whole: modules are loaded, the main file's statements lowered, and what came of it laid out for the runtime. */
 #include "compiler/lower/core.h"
+#include "lang/check/walk.h"
+#include "lang/syntax/parse.h"
 #include "stdlib/stdlib.h"
 
 #include <stdio.h>
@@ -8,54 +10,16 @@
 /* ---- scopes of files */
 
 /* Names that grad[x] takes the derivative by, anywhere: values bound to them must be nodes of their own. */
-static void find_wrt(Lower *L, const Ast *e);
-
-static void find_wrt_list(Lower *L, AstList l)
-{
-    for (int i = 0; i < l.n; i++) find_wrt(L, l.v[i]);
-}
-
 static void note_wrt(Lower *L, AstList wrt)
 {
     for (int i = 0; i < wrt.n; i++)
         if (wrt.v[i]->kind == AST_NAME && !diff_is_wrt(L, wrt.v[i]->name.name)) array_push(L->a, &L->grad_names, wrt.v[i]->name.name);
 }
 
-static void find_wrt(Lower *L, const Ast *e)
+static void find_wrt(void *lower, const Ast *e)
 {
-    if (!e) return;
-    if (e->kind == AST_GRAD) note_wrt(L, e->grad.wrt);
-#define NODE(f)    find_wrt(L, it->f);
-#define OPT(f)     find_wrt(L, it->f);
-#define NODES(f)   find_wrt_list(L, it->f);
-#define NAME(f)
-#define TEXT(f)
-#define SPAN(f)
-#define FLAG(f)
-#define INT(f)
-#define REAL(f)
-#define ENUM(T, f)
-#define AST(KIND, member, class, fields)              \
-    case AST_##KIND: {                                \
-        const __typeof__(e->member) *it = &e->member; \
-        (void)it;                                     \
-        fields                                        \
-    } break;
-    switch ((AstKind)e->kind) {
-#include "lang/syntax/ast.def"
-    case AST_N_KINDS: break;
-    }
-#undef AST
-#undef NODE
-#undef OPT
-#undef NODES
-#undef NAME
-#undef TEXT
-#undef SPAN
-#undef FLAG
-#undef INT
-#undef REAL
-#undef ENUM
+    if (e->kind == AST_GRAD) note_wrt(lower, e->grad.wrt);
+    ast_each_child(e, find_wrt, lower);
 }
 
 static void declare_lets(Ctx *c, AstList stmts)

@@ -36,7 +36,7 @@ void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
     array_push(L->a, &s->names, ((Binding){.name = name, .value = v, .at = at}));
 }
 
-void scope_rebind(Lower *L, Scope *s, const char *name, Value *v, Span at)
+void scope_rebind(Scope *s, const char *name, Value *v, Span at)
 {
     for (; s; s = s->parent) {
         Binding *b = find_in(s, name);
@@ -57,7 +57,7 @@ void scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span a
 
 /* ---- finding */
 
-static Value *cyclic(Ctx *c, Binding *b, Span at)
+static Value *cyclic(Ctx *c, const Binding *b, Span at)
 {
     Diag *d = diag_error(c->L->diags, at, E103, "%s is defined by itself", b->name);
     diag_note(d, b->at, "its definition");

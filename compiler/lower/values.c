@@ -1,5 +1,6 @@
 /* values.c - values of compile time: making them, describing them, and turning them into tensors. */
 #include "compiler/lower/core.h"
+#include "lang/check/walk.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -163,13 +164,6 @@ static IrAxes axes_of(Lower *L, const Value *v, int depth)
     }
 }
 
-static IrAxes list_axes(Lower *L, AstList l, Scope *scope, int depth)
-{
-    IrAxes s = ir_no_axes();
-    for (int i = 0; i < l.n; i++) s = ir_axes_union(s, ast_axes(L, l.v[i], scope, depth));
-    return s;
-}
-
 static IrAxes name_axes(Lower *L, const char *name, Scope *scope, int depth)
 {
     for (Scope *s = scope; s && !s->module; s = s->parent)
@@ -181,43 +175,21 @@ static IrAxes name_axes(Lower *L, const char *name, Scope *scope, int depth)
     return ir_no_axes();
 }
 
+typedef struct AxesWalk { Lower *L; Scope *scope; int depth; IrAxes axes; } AxesWalk;
+
+static void axes_visit(void *user, const Ast *child)
+{
+    AxesWalk *w = user;
+    w->axes = ir_axes_union(w->axes, ast_axes(w->L, child, w->scope, w->depth));
+}
+
 static IrAxes ast_axes(Lower *L, const Ast *e, Scope *scope, int depth)
 {
-    IrAxes s = ir_no_axes();
-    if (!e || depth > 8) return s;
+    if (!e || depth > 8) return ir_no_axes();
     if (e->kind == AST_NAME) return name_axes(L, e->name.name, scope, depth);
-#define NODE(f)    s = ir_axes_union(s, ast_axes(L, it->f, scope, depth));
-#define OPT(f)     s = ir_axes_union(s, ast_axes(L, it->f, scope, depth));
-#define NODES(f)   s = ir_axes_union(s, list_axes(L, it->f, scope, depth));
-#define NAME(f)
-#define TEXT(f)
-#define SPAN(f)
-#define FLAG(f)
-#define INT(f)
-#define REAL(f)
-#define ENUM(T, f)
-#define AST(KIND, member, class, fields)              \
-    case AST_##KIND: {                                \
-        const __typeof__(e->member) *it = &e->member; \
-        (void)it;                                     \
-        fields                                        \
-    } break;
-    switch ((AstKind)e->kind) {
-#include "lang/syntax/ast.def"
-    case AST_N_KINDS: break;
-    }
-#undef AST
-#undef NODE
-#undef OPT
-#undef NODES
-#undef NAME
-#undef TEXT
-#undef SPAN
-#undef FLAG
-#undef INT
-#undef REAL
-#undef ENUM
-    return s;
+    AxesWalk w = {L, scope, depth, ir_no_axes()};
+    ast_each_child(e, axes_visit, &w);
+    return w.axes;
 }
 
 IrAxes val_axes(Lower *L, const Value *v) { return axes_of(L, v, 0); }

@@ -1,0 +1,129 @@
+/* module.c - see module.h. Depth first, so that what is imported comes before what imports it. */
+#include "lang/check/module.h"
+
+#include "lang/syntax/parse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { IMPORTS_DEEP = 100 };
+
+typedef struct Loader {
+    Arena      *a;
+    Sources    *sources;
+    Diags      *diags;
+    const char *folder;
+    StdlibFind *find;
+    Modules    *out;
+    ARRAY(Module *) busy;                                   /* being loaded: a name found here again is a cycle */
+    bool        failed;
+} Loader;
+
+static Module *named(Module *const *v, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(v[i]->name, name)) return v[i];
+    return NULL;
+}
+
+static void cyclic(Loader *l, const char *name, Span at)
+{
+    Text t = text_in(l->a);
+    for (int i = 0; i < l->busy.n; i++) text_printf(&t, "%s -> ", *l->busy.v[i]->name ? l->busy.v[i]->name : "this file");
+    Diag *d = diag_error(l->diags, at, E105, "%s imports itself", name);
+    diag_label(d, "%s%s", text_str(&t), name);
+    l->failed = true;
+}
+
+/* mine.parts is mine/parts.gan beside the program. */
+static const char *module_path(Loader *l, const char *name)
+{
+    bool here = !l->folder || !*l->folder;
+    char *path = here ? arena_printf(l->a, "%s.gan", name) : arena_printf(l->a, "%s/%s.gan", l->folder, name);
+    for (char *p = path + (here ? 0 : strlen(l->folder)), *end = path + strlen(path) - 4; p < end; p++)
+        if (*p == '.') *p = '/';
+    return path;
+}
+
+static const SourceFile *module_source(Loader *l, const char *name, bool library, Span at)
+{
+    size_t n = 0;
+    const char *text = library ? l->find(name, &n) : NULL;
+    return text ? source_add(l->sources, arena_printf(l->a, "<%s>", name), text, n) : source_read(l->sources, module_path(l, name), at, l->diags);
+}
+
+static Module *load(Loader *l, const char *name, Span at);
+
+static void load_imports(Loader *l, Module *m)
+{
+    ARRAY(Module *) imports = {0};
+    for (int i = 0; m->ast && i < m->ast->file.stmts.n; i++) {
+        const Ast *s = m->ast->file.stmts.v[i];
+        for (int k = 0; s->kind == AST_IMPORT && k < s->import.modules.n; k++) {
+            const Ast *what = s->import.modules.v[k];
+            Module *one = load(l, what->module.name, what->span);
+            if (one && !named(imports.v, imports.n, one->name)) array_push(l->a, &imports, one);
+        }
+    }
+    m->import = imports.v;
+    m->n_imports = imports.n;
+}
+
+static void parse(Loader *l, Module *m)
+{
+    if (m->file) m->ast = parse_file(l->a, m->file, l->diags);
+    if (!m->ast) l->failed = true;
+    load_imports(l, m);
+    array_push(l->a, &l->out->all, m);
+}
+
+static bool may_load(Loader *l, const char *name, Span at)
+{
+    if (named(l->busy.v, l->busy.n, name)) return cyclic(l, name, at), false;
+    if (l->busy.n < IMPORTS_DEEP) return true;
+    diag_error(l->diags, at, E105, "imports go more than %d files deep", IMPORTS_DEEP);
+    return l->failed = true, false;
+}
+
+static Module *load(Loader *l, const char *name, Span at)
+{
+    Module *m = named(l->out->all.v, l->out->all.n, name);
+    if (m) return m;
+    if (!may_load(l, name, at)) return NULL;
+    m = arena_new_of(l->a, Module);
+    m->name = name;
+    m->library = l->find(name, NULL) != NULL;
+    m->file = module_source(l, name, m->library, at);
+    array_push(l->a, &l->busy, m);
+    parse(l, m);
+    l->busy.n--;
+    return m;
+}
+
+/* An empty main file that imports the whole library. */
+static void whole_library(Loader *l, Module *main, const char *const *names)
+{
+    ARRAY(Module *) imports = {0};
+    for (int i = 0; names[i]; i++) {
+        Module *m = load(l, names[i], SPAN_NONE);
+        if (m && m != l->out->prelude) array_push(l->a, &imports, m);
+    }
+    main->import = imports.v;
+    main->n_imports = imports.n;
+    array_push(l->a, &l->out->all, main);
+}
+
+bool modules_load(Sources *s, const SourceFile *file, const char *folder, StdlibFind *find, const char *const *names,
+                  Diags *diags, Modules *out)
+{
+    Loader l = {.a = sources_arena(s), .sources = s, .diags = diags, .folder = folder, .find = find, .out = out};
+    *out = (Modules){0};
+    out->prelude = load(&l, "prelude", SPAN_NONE);
+    out->main = arena_new_of(l.a, Module);
+    out->main->name = "";
+    out->main->file = file;
+    array_push(l.a, &l.busy, out->main);
+    if (file) parse(&l, out->main);
+    else whole_library(&l, out->main, names);
+    return !l.failed && !diags_failed(diags);
+}
