@@ -16,8 +16,8 @@ void  *arena_alloc(Arena *a, size_t bytes);                     /* zeroed */
 void  *arena_copy(Arena *a, const void *from, size_t bytes);
 char  *arena_str(Arena *a, const char *s);                      /* a copy of s */
 char  *arena_strn(Arena *a, const char *s, size_t n);           /* of its first n bytes, NUL added */
-char  *arena_printf(Arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-char  *arena_vprintf(Arena *a, const char *fmt, va_list args);
+char  *arena_printf(Arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
+char  *arena_vprintf(Arena *a, const char *fmt, va_list args) __attribute__((format(printf, 2, 0), nonnull(2)));
 size_t arena_bytes(const Arena *a);                             /* handed out so far */
 
 #define arena_new_of(a, T)        ((T *)arena_alloc((a), sizeof(T)))

@@ -11,7 +11,7 @@ typedef struct {
 Text  text_in(Arena *a);
 void  text_add(Text *t, const char *s);
 void  text_addn(Text *t, const char *s, size_t n);
-void  text_printf(Text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void  text_printf(Text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
 /* The shortest decimal that reads back as exactly x; "inf", "-inf", "nan" otherwise. */
 void  text_f64(Text *t, double x);
 void  text_f32(Text *t, float x);
