@@ -208,21 +208,27 @@ static bool copied_draw(const IrNode *a, const IrNode *b)
     return !a && !b;
 }
 
-/* One draw a stream: two would be the same numbers. Copies inside bodies are meant to be. */
-static bool stream_rule(Verifier *v, const IrNode *n, char *why)
+static bool has_key(IrOp op, IrAttrKey key)
 {
     IrAttrKey keys[IR_ATTR_COUNT];
-    bool has_stream = false;
-    for (int i = ir_attr_keys(n->op, keys); i > 0; i--) has_stream |= keys[i - 1] == IR_ATTR_stream;
-    if (!has_stream) return true;
+    for (int i = ir_attr_keys(op, keys); i > 0; i--)
+        if (keys[i - 1] == key) return true;
+    return false;
+}
+
+/* Two rows on one stream are the same numbers: fine if they are meant to be (copies, which merge), else a name given twice. A permute is a
+ * bijection of its operand: many positions, one permutation. */
+static bool stream_rule(Verifier *v, const IrNode *n, char *why)
+{
+    if (!has_key(n->op, IR_ATTR_stream)) return true;
     const char *name = ir_op_info[n->op].name;
     if (n->attr.stream < 0 || n->attr.stream >= v->m->streams.n) return snprintf(why, WHY, "%s: has no stream", name), false;
-    if (n->op == IR_permute) return true;                   /* a bijection of its operand: many positions, one permutation */
     const IrNode **first = &v->drawn[n->attr.stream];
-    if (*first && !copied_draw(*first, n))
-        return snprintf(why, WHY, "%s: the stream \"%.200s\" is drawn from twice", name, v->m->streams.v[n->attr.stream]), false;
-    *first = n;
-    return true;
+    if (!*first) *first = n;
+    bool copy = n->op == (*first)->op && n->attr.n == (*first)->attr.n &&
+                (n->op == IR_permute || ir_type_equal(&n->result->type, &(*first)->result->type));
+    if (!copy) snprintf(why, WHY, "%s: the stream \"%.200s\" is drawn from twice", name, v->m->streams.v[n->attr.stream]);
+    return copy;
 }
 
 static bool operands_rule(Verifier *v, const IrNode *n, char *why)
