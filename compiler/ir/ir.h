@@ -317,7 +317,7 @@ IrBlock *ir_copy_block(IrModule *m, const IrBlock *body);   /* free values stay 
 /* ---- verify, print, read ---------------------------------------------------------------------------------------- */
 
 /* Types, axes, dominance, commits (once a slot, only allowed players), streams (no two draws of one function with one name,
- * unless they are copies, of one type, that CSE merges), bodies. False with a message that names function and node. */
+ * but for copies of bodies), bodies. False with a message that names function and node. */
 bool ir_verify(const IrModule *m, const IrFn *f, char why[512]);
 bool ir_verify_module(const IrModule *m, char why[512]);
 

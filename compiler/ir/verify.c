@@ -216,8 +216,8 @@ static bool has_key(IrOp op, IrAttrKey key)
     return false;
 }
 
-/* Two rows on one stream are the same numbers: fine if they are meant to be (copies, which merge), else a name given twice. A permute is a
- * bijection of its operand: many positions, one permutation. */
+/* One draw a stream, but for copied bodies: two would be the same numbers. A permute is a bijection of its operand: many positions, one
+ * permutation. */
 static bool stream_rule(Verifier *v, const IrNode *n, char *why)
 {
     if (!has_key(n->op, IR_ATTR_stream)) return true;
@@ -225,10 +225,9 @@ static bool stream_rule(Verifier *v, const IrNode *n, char *why)
     if (n->attr.stream < 0 || n->attr.stream >= v->m->streams.n) return snprintf(why, WHY, "%s: has no stream", name), false;
     const IrNode **first = &v->drawn[n->attr.stream];
     if (!*first) *first = n;
-    bool copy = n->op == (*first)->op && n->attr.n == (*first)->attr.n &&
-                (n->op == IR_permute || ir_type_equal(&n->result->type, &(*first)->result->type));
-    if (!copy) snprintf(why, WHY, "%s: the stream \"%.200s\" is drawn from twice", name, v->m->streams.v[n->attr.stream]);
-    return copy;
+    bool same = n == *first || (n->op == IR_permute && (*first)->op == IR_permute && n->attr.n == (*first)->attr.n);
+    if (same || copied_draw(*first, n)) return true;
+    return snprintf(why, WHY, "%s: the stream \"%.200s\" is drawn from twice", name, v->m->streams.v[n->attr.stream]), false;
 }
 
 static bool operands_rule(Verifier *v, const IrNode *n, char *why)
