@@ -226,6 +226,7 @@ struct Lower {
     LowerOptions  o;
     Modules       modules;
     ARRAY(Scope *)  scopes;                                 /* of modules.all, the same index */
+    ARRAY(bool)   library;                                  /* by number of a source: part of the standard library */
     Scope        *prelude, *file;                           /* the main file's names */
     Fn           *fn;                                       /* the function being built; NULL between */
     Fn           *init;

@@ -378,6 +378,11 @@ static Value *eval_binary(Ctx *c, const Ast *e)
     return arith_binary(c, e->binary.op, left, right, e->span);
 }
 
+static bool in_library(const Lower *L, Span at)
+{
+    return at.file < (uint32_t)L->library.n && L->library.v[at.file];
+}
+
 static bool too_deep(Ctx *c, const Ast *e)
 {
     Lower *L = c->L;
@@ -397,9 +402,12 @@ Value *eval_raw(Ctx *c, const Ast *e)
         before = f->b.span;
         f->b.span = span_ir(L, e->span);
     }
+    bool user = !in_library(L, e->span);
+    Span used_at = user ? diags_used_at(L->diags, e->span) : SPAN_NONE;
     L->depth++;
     Value *v = e->kind == AST_BINARY ? eval_binary(c, e) : eval_kind(c, e);
     L->depth--;
+    if (user) diags_used_at(L->diags, used_at);
     if (f) f->b.span = before;
     return v;
 }

@@ -50,6 +50,8 @@ static void open_scopes(Lower *L)
         Scope *s = scope_new(L, NULL);
         s->module = m;
         array_push(L->a, &L->scopes, s);
+        while (m->file && (uint32_t)L->library.n <= m->file->id) array_push(L->a, &L->library, false);
+        if (m->file) L->library.v[m->file->id] = m->library;
         if (m == L->modules.prelude) L->prelude = s;
         if (m == L->modules.main) L->file = s;
     }

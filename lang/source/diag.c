@@ -60,7 +60,9 @@ static Diag *raise(Diags *d, DiagSeverity severity, Span at, DiagCode code, cons
     Diag *g = arena_new_of(d->arena, Diag);
     *g = (Diag){.arena = d->arena, .severity = severity, .at = at, .code = code, .text = text, .order = d->n};
     d->count[severity]++;
-    return d->v[d->n++] = g;
+    d->v[d->n++] = g;
+    if (d->used_at.file && at.file && at.file != d->used_at.file) diag_note(g, d->used_at, "used here");
+    return g;
 }
 
 #define RAISE(severity)                                    \
@@ -73,6 +75,13 @@ static Diag *raise(Diags *d, DiagSeverity severity, Span at, DiagCode code, cons
 Diag *diag_error(Diags *d, Span at, DiagCode code, const char *fmt, ...) { RAISE(DIAG_ERROR); }
 Diag *diag_warning(Diags *d, Span at, DiagCode code, const char *fmt, ...) { RAISE(DIAG_WARNING); }
 Diag *diag_advice(Diags *d, Span at, DiagCode code, const char *fmt, ...) { RAISE(DIAG_ADVICE); }
+
+Span diags_used_at(Diags *d, Span at)
+{
+    Span before = d->used_at;
+    d->used_at = at;
+    return before;
+}
 
 void diag_label(Diag *d, const char *fmt, ...)
 {

@@ -5,6 +5,7 @@
 struct Diags {
     Arena   *arena;
     Sources *sources;
+    Span     used_at;                                        /* see diags_used_at */
     Diag    *v[DIAGS_KEPT];
     int      n;
     int      count[DIAG_ADVICE + 1];                         /* by severity, kept or not */
