@@ -1,0 +1,20 @@
+/* internal.h - what the files of the planner share. */
+#pragma once
+#include "compiler/kernel/plan.h"
+
+typedef struct KSource {                                    /* where a value comes from, behind inline rows */
+    IrVal *root;                                            /* computed or a parameter; NULL: a constant, an index or a slot */
+    int    slot;                                            /* read; -1 */
+    bool   direct;                                          /* no inline row in between */
+    bool   broken;                                          /* the lane axis became a dim on the way */
+} KSource;
+
+KSource kernel_source(const KPlan *p, const IrVal *v, int lane_axis);
+KMem   *kernel_mem(KPlan *p, KPlace place, const IrType *t, bool full);
+KMem   *kernel_frame(KPlan *p, IrVal *v);                   /* the value's shared memory, made at the first call */
+bool    kernel_same_space(const IrType *a, const IrType *b);
+bool    kernel_member(const IrNode *n);                     /* may stand in a MAP kernel */
+bool    kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k);
+int64_t kernel_rest(const IrModule *m, const IrType *t, int tile);      /* elements per sample of the tile axis */
+
+void    kernel_layout(KPlan *p);                            /* memory.c: live ranges and offsets */

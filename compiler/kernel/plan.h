@@ -1,0 +1,174 @@
+/* plan.h - how a function of the IR runs: steps, kernels, buffers. Everything is decided here; emission only spells it out.
+ *
+ * The plan is by samples. A value with sample axes has a *tile axis*; its memory is cut into panels of 16 samples along it,
+ * [panel][other axes, dims][16], so every loop is over features with the samples in a vector. A value without axes is
+ * row-major, and loops over it go along its last dim.
+ *
+ *   block    the steps of a function or of the body of a scan or cond, in order, a barrier after each
+ *   step     TILED: kernels over the shards of all axes of one extent. A shard is cut into tiles of 64 samples; a tile runs
+ *            its panel kernels for each panel of 16, then its tile kernels once (contractions over samples), and a shard
+ *            ends with its finish kernels (lanes to numbers). Samples do not meet except in those accumulators.
+ *            UNIFORM: kernels over values without axes, split by elements, that do not depend on each other.
+ *            SCAN, COND: loops and branches around blocks.
+ *   kernel   one loop nest. MAP kernels compute any number of element-wise nodes of one index space in registers, store
+ *            those that others need and add to the accumulators of sums over samples.
+ *
+ * Rows that only move indices (inline rows: read, const, index, reshape, transpose, broadcast, slice, reverse, spread,
+ * as_feature, as_sample) have no memory: whoever uses them computes the index. A reduction over samples is two parts: the
+ * accumulator in the step that feeds it, one partial result a shard, and the combining tree, which is an element-wise
+ * member of the MAP kernel that needs it first.
+ *
+ * A step's buffers: SCRATCH is per thread and holds tiles; FRAME is shared and holds what outlives a step. */
+#pragma once
+#include "compiler/ir/ir.h"
+
+enum { K_LANES = 16, K_TILE = 64, K_PANELS = K_TILE / K_LANES, K_MAX_COMP = IR_MAX_AXES + IR_MAX_RANK, K_MAX_DEPTH = 8 };
+
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
+
+typedef enum { K_SLOT, K_FRAME, K_SCRATCH } KPlace;
+
+typedef struct KMem {
+    KPlace  place;
+    IrElem  elem;
+    int     slot;                                           /* SLOT: which */
+    int64_t offset, bytes;                                  /* FRAME, SCRATCH: where; decided last */
+    struct KMem *of;                                        /* a slice of another's memory: its place and offset count; or NULL */
+    int     tile;                                           /* the axis cut into panels, or -1 */
+    int64_t panel;                                          /* elements from a panel to the next; 0: one panel that each uses again */
+    IrAxes  axes;
+    int     rank;
+    int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK];            /* strides in elements, by position; the tile axis' is unused */
+    bool    dense;                                          /* the strides are row-major over other axes, then dims */
+    int     n_iter;                                         /* slices of stacked values: elements to add per iteration of a scan */
+    struct { int depth; int64_t stride; } iter[K_MAX_DEPTH];
+    int     first, last;                                    /* live, in steps (FRAME) or kernels of the step (SCRATCH) */
+} KMem;
+
+/* ---- kernels ---------------------------------------------------------------------------------------------------- */
+
+typedef enum {
+    K_MAP,                                                  /* members in registers */
+    K_RANDOM,                                               /* uniform, normal, randint: four elements at a time */
+    K_DOT,                                                  /* tiled value times a matrix without axes: register tile */
+    K_CONTRACT,                                             /* any other dot or conv, element by element */
+    K_REDUCE,                                               /* sum, norm, reduce_max, argmax along dims or axes other than the lane's */
+    K_CUMSUM,
+    K_CONCAT,
+    K_SORT,
+    K_SCATTER,
+    K_OPAQUE,                                               /* cholesky, trisolve, solve, eigh */
+    K_TRANSPOSE,                                            /* a tile's value to [block of 16 features][sample][16], for OUTER */
+    K_OUTER,                                                /* tile: dot over samples, form chain */
+    K_INNER,                                                /* tile: dot over samples, form lanes */
+    K_SCATTER_OVER,                                         /* tile: scatter_add over samples */
+    K_FINISH,                                               /* shard: 16 lanes to one number each */
+} KKind;
+
+typedef struct KSpace {                                     /* what a kernel loops over: axes, then dims */
+    int n;
+    struct { int axis; int64_t extent; } comp[K_MAX_COMP];  /* axis -1: a dim */
+    int lane;                                               /* the component along the vector, -1: none */
+} KSpace;
+
+typedef struct { IrVal *val; KMem *mem; } KStore;
+
+typedef struct KAccum {                                     /* of a reduction over samples */
+    IrNode *node;
+    IrElem  elem;                                           /* f64 when the result is one real number */
+    KMem   *lanes;                                          /* SCRATCH [result][16]; NULL for chains, which add in place */
+    KMem   *partial;                                        /* FRAME [shard][result] */
+    int64_t shard_stride;                                   /* elements */
+    int64_t pad;                                            /* chains: the last free dims of b, rounded up to 16 */
+    IrShards shards;
+} KAccum;
+
+typedef struct KKernel {
+    KKind   kind;
+    int     id;                                             /* its place in the table of compiled functions */
+    int     lane_axis;                                      /* -1 in uniform steps */
+    KSpace  space;                                          /* of the result, or of a sink's operand */
+    ARRAY(IrNode *) nodes;                                  /* MAP: members in order; else the one row */
+    ARRAY(KStore)   stores;                                 /* MAP, CONCAT, ...: what is written where; several for several results */
+    ARRAY(KAccum *) sinks;                                  /* MAP: sums over samples; OUTER, INNER, SCATTER_OVER, FINISH: the one */
+    IrVal  *val;                                            /* TRANSPOSE: of what */
+    ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair */
+    KMem   *mem;                                            /* TRANSPOSE: to where; others: f64 or row scratch, or NULL */
+    bool    flat;                                           /* one index over all but the lane will do */
+    bool    split;                                          /* UNIFORM: may be cut by elements */
+    int64_t units;                                          /* UNIFORM: of the cut */
+    double  flops, loaded;                                  /* per run; bytes of operands */
+} KKernel;
+
+/* ---- steps ------------------------------------------------------------------------------------------------------ */
+
+typedef enum { K_TILED, K_UNIFORM, K_SCAN, K_COND } KStepKind;
+
+typedef struct KStep  KStep;
+typedef struct KBlock { ARRAY(KStep *) steps; } KBlock;
+
+typedef struct { KMem *from, *to; } KCopy;
+typedef struct { KMem *from; int slot; } KCommit;
+
+struct KStep {
+    KStepKind kind;
+    int       level;
+    int64_t   extent;                                       /* TILED */
+    IrShards  shards;
+    ARRAY(KKernel *) panel, tile, finish;                   /* TILED */
+    ARRAY(KKernel *) kernels;                               /* UNIFORM */
+    KMem     *zero;                                         /* SCRATCH that a shard starts with cleared, or NULL */
+    IrNode   *node;                                         /* SCAN, COND */
+    int       depth;                                        /* SCAN: how many enclose it */
+    KBlock   *body[2];                                      /* SCAN: the body, whose last step writes the next carried values; COND: both */
+    ARRAY(KCopy) after;                                     /* SCAN: next to carried values, after an iteration */
+    KMem     *predicate;                                    /* COND */
+};
+
+typedef struct KPlan {
+    const IrModule *m;
+    const IrFn     *fn;
+    Arena          *arena;
+    KBlock          top;
+    ARRAY(KKernel *) kernels;                               /* all, by id */
+    ARRAY(KMem *)    mems;                                  /* all FRAME and SCRATCH buffers */
+    ARRAY(KStore)    outs;                                  /* a report's row-major copy, by report */
+    ARRAY(struct KValue *) value;                           /* by IrVal.id; NULL: never met */
+    uint32_t         next_id;                               /* of nodes made by the plan (selects of `until`, copies) */
+    ARRAY(KCommit)   commits;                               /* those that could not be written in place: copied when all steps are done */
+    ARRAY(int)       streams;                               /* drawn from: position = index of the key in the frame */
+    int64_t          frame_bytes, scratch_bytes;            /* a frame opens with the header below */
+    int              depth;                                 /* nested scans */
+} KPlan;
+
+/* The frame's header, filled before the steps: tick, iteration (row-major over the scans), one counter a scan depth, keys. */
+enum { K_FRAME_TICK = 0, K_FRAME_ITERATION = 8, K_FRAME_COUNTER = 16, K_FRAME_KEYS = K_FRAME_COUNTER + 8 * K_MAX_DEPTH };
+
+/* What the plan knows of a value. */
+typedef struct KValue {
+    IrVal   *val, *alias;                                   /* alias: a body's closed-over parameter stands for it */
+    bool     live, frame, stored, full;                     /* needs memory: beyond its step; beyond its kernel; for all panels of a tile */
+    bool     placed;
+    int      level, tile;                                   /* of its step; the lane axis it is computed along, -1 */
+    KBlock  *block;                                         /* where it is computed; NULL: a parameter */
+    KStep   *step;
+    KKernel *kernel;
+    int      pos;                                           /* the kernel's position in the step */
+    KMem    *mem, *transposed;
+    KAccum  *accum;                                         /* a reduction over samples: this value is its combining tree */
+} KValue;
+
+/* Plans a verified function. NULL with a message in `why` for what cannot be compiled. All in `arena`. */
+KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, char why[512]);
+
+IrVal  *kernel_resolve(const KPlan *p, const IrVal *v);     /* through aliases */
+KValue *kernel_value(const KPlan *p, const IrVal *v);       /* of the resolved value */
+bool    kernel_inline(const IrNode *n);                     /* a row that only moves indices */
+int     kernel_tile_axis(const IrModule *m, IrAxes s);      /* -1 for none */
+/* A value as strides over plain memory, through inline rows; false when it is none (offset: elements). */
+typedef struct KView { KMem *mem; int64_t offset; int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK]; } KView;
+bool    kernel_view(const KPlan *p, const IrVal *v, KView *out);
+KSpace  kernel_space(const IrModule *m, const IrType *t, int lane_axis);
+
+/* The plan as text for `gan explain --stage kernels`. */
+void kernel_print(const KPlan *p, Text *out);

@@ -1,0 +1,130 @@
+/* print.c - the plan as text: what runs in which loops, where it lies, what it costs. */
+#include "compiler/kernel/internal.h"
+
+#include <inttypes.h>
+
+static const char *const kind_name[] = {
+    [K_MAP] = "map",       [K_RANDOM] = "random", [K_DOT] = "dot",         [K_CONTRACT] = "contract", [K_REDUCE] = "reduce",
+    [K_CUMSUM] = "cumsum", [K_CONCAT] = "concat", [K_SORT] = "sort",       [K_SCATTER] = "scatter",   [K_OPAQUE] = "matrix",
+    [K_TRANSPOSE] = "transpose", [K_OUTER] = "outer", [K_INNER] = "inner", [K_SCATTER_OVER] = "scatter_over", [K_FINISH] = "finish",
+};
+
+static void indent(Text *out, int n)
+{
+    for (int i = 0; i < n; i++) text_add(out, "  ");
+}
+
+static void print_name(const IrVal *v, Text *out)
+{
+    if (v->hint) text_printf(out, "%%%s.%u", v->hint, v->id);
+    else text_printf(out, "%%%u", v->id);
+}
+
+static void print_space(const KPlan *p, const KKernel *k, Text *out)
+{
+    text_add(out, "[");
+    for (int i = 0; i < k->space.n; i++) {
+        if (i) text_add(out, ", ");
+        int axis = k->space.comp[i].axis;
+        if (axis >= 0) text_add(out, p->m->axes.v[axis].name);
+        else text_printf(out, "%" PRId64, k->space.comp[i].extent);
+    }
+    text_add(out, "]");
+}
+
+static void print_mem(const KPlan *p, const KMem *m, Text *out)
+{
+    const KMem *root = m;
+    while (root->of) root = root->of;
+    if (root->place == K_SLOT) text_printf(out, "\"%s\"", p->m->slots.v[root->slot].path);
+    else text_printf(out, "%s+%" PRId64 " (%" PRId64 " B)", root->place == K_FRAME ? "frame" : "tile", root->offset, root->bytes);
+}
+
+static void print_kernel(const KPlan *p, const KKernel *k, int depth, Text *out)
+{
+    indent(out, depth);
+    text_printf(out, "%-9s ", kind_name[k->kind]);
+    print_space(p, k, out);
+    if (k->kind == K_MAP && k->flat) text_add(out, " flat");
+    if (k->flops > 0 && k->kind != K_FINISH) text_printf(out, "  %.3g Mflop", k->flops * 1e-6);
+    for (int i = 0; i < k->nodes.n && k->kind != K_TRANSPOSE; i++) {
+        const IrNode *n = k->nodes.v[i];
+        text_add(out, i ? ", " : "  ");
+        print_name(&n->result[0], out);
+        text_printf(out, " %s", kernel_value(p, &n->result[0])->accum && k->kind == K_MAP ? "tree" : ir_op_info[n->op].name);
+    }
+    if (k->val) {
+        text_add(out, "  ");
+        print_name(k->val, out);
+    }
+    text_add(out, "\n");
+    for (int i = 0; i < k->stores.n; i++) {
+        indent(out, depth + 2);
+        print_name(k->stores.v[i].val, out);
+        text_add(out, " -> ");
+        print_mem(p, k->stores.v[i].mem, out);
+        text_add(out, "\n");
+    }
+    for (int i = 0; i < k->sinks.n; i++) {
+        indent(out, depth + 2);
+        text_add(out, "adds up ");
+        print_name(&k->sinks.v[i]->node->result[0], out);
+        text_printf(out, " of %" PRId64 " shards in ", k->sinks.v[i]->shards.count);
+        print_mem(p, k->sinks.v[i]->lanes ? k->sinks.v[i]->lanes : k->sinks.v[i]->partial, out);
+        text_add(out, "\n");
+    }
+}
+
+static void print_block(const KPlan *p, const KBlock *b, int depth, Text *out);
+
+static void print_tiled(const KPlan *p, const KStep *s, int depth, Text *out)
+{
+    text_printf(out, "tiled over %" PRId64 " samples: %" PRId64 " shards of %" PRId64 "\n", s->extent, s->shards.count, s->shards.size);
+    indent(out, depth + 1);
+    text_printf(out, "each panel of %d\n", K_LANES);
+    for (int i = 0; i < s->panel.n; i++) print_kernel(p, s->panel.v[i], depth + 2, out);
+    if (s->tile.n) {
+        indent(out, depth + 1);
+        text_printf(out, "each tile of %d\n", K_TILE);
+    }
+    for (int i = 0; i < s->tile.n; i++) print_kernel(p, s->tile.v[i], depth + 2, out);
+}
+
+static void print_step(const KPlan *p, const KStep *s, int depth, Text *out)
+{
+    indent(out, depth);
+    text_printf(out, "step %d ", s->level);
+    switch (s->kind) {
+    case K_TILED:
+        print_tiled(p, s, depth, out);
+        break;
+    case K_UNIFORM:
+        text_add(out, "uniform\n");
+        for (int i = 0; i < s->kernels.n; i++) print_kernel(p, s->kernels.v[i], depth + 1, out);
+        break;
+    case K_SCAN:
+        text_printf(out, "scan %" PRId64 " times\n", s->node->attr.n);
+        print_block(p, s->body[0], depth + 1, out);
+        break;
+    case K_COND:
+        text_add(out, "if\n");
+        print_block(p, s->body[0], depth + 1, out);
+        indent(out, depth);
+        text_add(out, "else\n");
+        print_block(p, s->body[1], depth + 1, out);
+        break;
+    }
+}
+
+static void print_block(const KPlan *p, const KBlock *b, int depth, Text *out)
+{
+    for (int i = 0; i < b->steps.n; i++) print_step(p, b->steps.v[i], depth, out);
+}
+
+void kernel_print(const KPlan *p, Text *out)
+{
+    text_printf(out, "fn %s: frame %" PRId64 " B, scratch %" PRId64 " B a thread\n", p->fn->name, p->frame_bytes, p->scratch_bytes);
+    print_block(p, &p->top, 1, out);
+    for (int i = 0; i < p->commits.n; i++)
+        text_printf(out, "  copied at the end: \"%s\"\n", p->m->slots.v[p->commits.v[i].slot].path);
+}

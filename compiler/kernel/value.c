@@ -1,0 +1,250 @@
+/* value.c - what a value is to the planner: where it comes from, how it lies in memory, as which strides it can be read. */
+#include "compiler/kernel/internal.h"
+#include "base/bug.h"
+
+IrVal *kernel_resolve(const KPlan *p, const IrVal *v)
+{
+    while (v->id < (uint32_t)p->value.n && p->value.v[v->id] && p->value.v[v->id]->alias) v = p->value.v[v->id]->alias;
+    return (IrVal *)v;
+}
+
+KValue *kernel_value(const KPlan *p, const IrVal *v)
+{
+    KPlan *plan = (KPlan *)p;
+    v = kernel_resolve(p, v);
+    while (plan->value.n <= (int)v->id) array_push(p->arena, &plan->value, NULL);
+    KValue **slot = &plan->value.v[v->id];
+    if (!*slot) {
+        *slot = arena_new_of(p->arena, KValue);
+        (*slot)->val = (IrVal *)v;
+        (*slot)->tile = -2;
+    }
+    return *slot;
+}
+
+bool kernel_inline(const IrNode *n)
+{
+    switch (n->op) {
+    case IR_const: case IR_index: case IR_read: case IR_reshape: case IR_transpose: case IR_broadcast: case IR_slice:
+    case IR_reverse: case IR_spread: case IR_as_feature: case IR_as_sample:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool kernel_member(const IrNode *n)
+{
+    return !kernel_inline(n) && (ir_op_info[n->op].klass == IR_CLASS_MAP || n->op == IR_gather || n->op == IR_pad);
+}
+
+int kernel_tile_axis(const IrModule *m, IrAxes s)
+{
+    int best = -1;
+    for (int i = 0; i < s.n; i++) {
+        if (ir_extent(m, s.id[i]) >= K_LANES) return s.id[i];
+        if (best < 0 || ir_extent(m, s.id[i]) > ir_extent(m, best)) best = s.id[i];
+    }
+    return best;
+}
+
+int64_t kernel_rest(const IrModule *m, const IrType *t, int tile)
+{
+    int64_t n = ir_dims_size(t);
+    for (int i = 0; i < t->axes.n; i++)
+        if (t->axes.id[i] != tile) n *= ir_extent(m, t->axes.id[i]);
+    return n;
+}
+
+bool kernel_same_space(const IrType *a, const IrType *b) { return ir_axes_equal(a->axes, b->axes) && ir_dims_equal(a, b); }
+
+KSpace kernel_space(const IrModule *m, const IrType *t, int lane_axis)
+{
+    KSpace s = {.lane = -1};
+    for (int i = 0; i < t->axes.n; i++) {
+        if (t->axes.id[i] == lane_axis) s.lane = s.n;
+        s.comp[s.n].axis = t->axes.id[i];
+        s.comp[s.n++].extent = ir_extent(m, t->axes.id[i]);
+    }
+    for (int i = 0; i < t->rank; i++) {
+        s.comp[s.n].axis = -1;
+        s.comp[s.n++].extent = t->dim[i];
+    }
+    if (lane_axis < 0) s.lane = s.n - 1;
+    return s;
+}
+
+KSource kernel_source(const KPlan *p, const IrVal *v, int lane_axis)
+{
+    KSource s = {.slot = -1, .direct = true};
+    for (;;) {
+        v = kernel_resolve(p, v);
+        if (!v->def || !kernel_inline(v->def)) { s.root = (IrVal *)v; return s; }
+        const IrNode *n = v->def;
+        if (n->op == IR_read) { s.slot = n->attr.slot; return s; }
+        if (n->op == IR_const || n->op == IR_index) return s;
+        if (n->op == IR_as_feature && n->attr.axis == lane_axis) s.broken = true;
+        s.direct = false;
+        v = n->arg[0];
+    }
+}
+
+/* One running index over everything but the lane reaches v: inline rows on the way keep the row-major order. */
+bool kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k)
+{
+    int64_t rest = 1;
+    for (int i = 0; i < k->space.n; i++)
+        if (k->lane_axis < 0 || i != k->space.lane) rest *= k->space.comp[i].extent;
+    for (;;) {
+        v = kernel_resolve(p, v);
+        const IrNode *n = v->def && kernel_inline(v->def) ? v->def : NULL;
+        if (n && n->op == IR_const) return true;
+        int64_t own = kernel_rest(p->m, &v->type, k->lane_axis);
+        if (own != rest && own != 1) return false;
+        if (own == 1 && rest != 1 && v->type.rank != 0) return false;
+        if (own == 1 && rest != 1)                          /* a number: any way there will do as long as it stays one */
+            for (int i = 0; i < v->type.axes.n; i++)
+                if (v->type.axes.id[i] != k->lane_axis) return false;
+        if (!n || n->op == IR_read) {
+            const KMem *m = n ? NULL : kernel_value(p, v)->mem;
+            int tile = kernel_tile_axis(p->m, v->type.axes);
+            return (tile < 0 || tile == k->lane_axis) && (!m || m->dense);
+        }
+        if (n->op != IR_reshape && !(n->op == IR_spread && n->attr.over.n == 1 && n->attr.over.id[0] == k->lane_axis)) return false;
+        v = n->arg[0];
+    }
+}
+
+static void row_major(KMem *m, const IrModule *ir, const IrType *t, int64_t unit)
+{
+    int64_t stride = unit;
+    for (int i = t->rank - 1; i >= 0; i--) { m->dim[i] = stride; stride *= t->dim[i]; }
+    for (int i = t->axes.n - 1; i >= 0; i--) {
+        if (t->axes.id[i] == m->tile) continue;
+        m->axis[i] = stride;
+        stride *= ir_extent(ir, t->axes.id[i]);
+    }
+}
+
+KMem *kernel_mem(KPlan *p, KPlace place, const IrType *t, bool full)
+{
+    KMem *m = arena_new_of(p->arena, KMem);
+    m->place = place;
+    m->elem = t->elem;
+    m->slot = -1;
+    m->tile = kernel_tile_axis(p->m, t->axes);
+    m->axes = t->axes;
+    m->rank = t->rank;
+    m->dense = true;
+    m->first = INT32_MAX;
+    m->last = -1;
+    int64_t rest = kernel_rest(p->m, t, m->tile), n = rest;
+    if (m->tile >= 0) {
+        int64_t panels = place == K_SCRATCH ? full ? K_PANELS : 1 : (ir_extent(p->m, m->tile) + K_LANES - 1) / K_LANES;
+        m->panel = place == K_SCRATCH && !full ? 0 : rest * K_LANES;
+        n = rest * K_LANES * panels;
+    }
+    row_major(m, p->m, t, m->tile >= 0 ? K_LANES : 1);
+    m->bytes = n * (int64_t)ir_elem_bytes(t->elem);
+    if (place != K_SLOT) array_push(p->arena, &p->mems, m);
+    return m;
+}
+
+KMem *kernel_frame(KPlan *p, IrVal *v)
+{
+    KValue *kv = kernel_value(p, v);
+    kv->frame = true;
+    if (!kv->mem) kv->mem = kernel_mem(p, K_FRAME, &kv->val->type, true);
+    return kv->mem;
+}
+
+/* ---- views ------------------------------------------------------------------------------------------------------ */
+
+static bool view_reshape(KView *w, const IrType *from, const IrType *to)
+{
+    int64_t stride[IR_MAX_RANK];
+    int i = from->rank, left_dim = -1;
+    int64_t left = 1;                                       /* what remains of the operand's dim left_dim */
+    for (int o = to->rank - 1; o >= 0; o--) {
+        if (to->dim[o] == 1) { stride[o] = 0; continue; }
+        while (left == 1) {
+            if (--i < 0) return false;
+            left = from->dim[i];
+            left_dim = i;
+            while (i > 0 && left > 0 && w->dim[i - 1] == w->dim[left_dim] * left) left *= from->dim[--i];
+        }
+        if (to->dim[o] == 0 || left % to->dim[o]) return false;
+        stride[o] = w->dim[left_dim];
+        w->dim[left_dim] *= to->dim[o];
+        left /= to->dim[o];
+    }
+    for (int o = 0; o < to->rank; o++) w->dim[o] = stride[o];
+    return true;
+}
+
+static bool view_step(const KPlan *p, const IrNode *n, KView *w)
+{
+    const IrType *from = &n->arg[0]->type, *to = &n->result[0].type;
+    KView old = *w;
+    switch (n->op) {
+    case IR_reshape:
+        return view_reshape(w, from, to);
+    case IR_transpose:
+        for (int i = 0; i < to->rank; i++) w->dim[i] = old.dim[n->attr.dims.v[i]];
+        return true;
+    case IR_broadcast:
+        for (int i = 0; i < to->rank; i++) w->dim[i] = 0;
+        for (int i = 0; i < from->rank; i++) w->dim[n->attr.kept.v[i]] = old.dim[i];
+        return true;
+    case IR_slice:
+        for (int i = 0; i < from->rank; i++) {
+            w->offset += n->attr.lo.v[i] * old.dim[i];
+            w->dim[i] = old.dim[i] * n->attr.step.v[i];
+        }
+        return true;
+    case IR_reverse:
+        for (int k = 0; k < n->attr.dims.n; k++) {
+            int d = (int)n->attr.dims.v[k];
+            w->offset += (from->dim[d] - 1) * old.dim[d];
+            w->dim[d] = -old.dim[d];
+        }
+        return true;
+    case IR_spread:
+        for (int i = 0; i < to->axes.n; i++) {
+            w->axis[i] = 0;
+            for (int j = 0; j < from->axes.n; j++)
+                if (from->axes.id[j] == to->axes.id[i]) w->axis[i] = old.axis[j];
+        }
+        return true;
+    default:
+        (void)p;
+        return false;
+    }
+}
+
+bool kernel_view(const KPlan *p, const IrVal *v, KView *out)
+{
+    const IrNode *chain[64];
+    int n = 0;
+    for (;;) {
+        v = kernel_resolve(p, v);
+        if (!v->def || !kernel_inline(v->def) || v->def->op == IR_read) break;
+        if (v->def->op == IR_const || v->def->op == IR_index || n == 64) return false;
+        chain[n++] = v->def;
+        v = v->def->arg[0];
+    }
+    *out = (KView){0};
+    if (v->def && v->def->op == IR_read) {
+        KMem *m = kernel_mem((KPlan *)p, K_SLOT, &v->type, true);
+        m->slot = v->def->attr.slot;
+        out->mem = m;
+    } else {
+        out->mem = kernel_value(p, v)->mem;
+    }
+    if (!out->mem) return false;
+    for (int i = 0; i < v->type.axes.n; i++) out->axis[i] = out->mem->axis[i];
+    for (int i = 0; i < v->type.rank; i++) out->dim[i] = out->mem->dim[i];
+    for (int i = n - 1; i >= 0; i--)
+        if (!view_step(p, chain[i], out)) return false;
+    return true;
+}

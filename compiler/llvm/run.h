@@ -1,0 +1,16 @@
+/* run.h - walks a plan with its compiled kernels: steps in order, shards and elements over the threads. */
+#pragma once
+#include "compiler/kernel/plan.h"
+#include "runtime/parallel.h"
+#include "runtime/program.h"
+
+typedef void (*KernelFn)(char *frame, char *state, const void **data, char *scratch, int64_t a, int64_t b, int64_t c, int64_t d);
+
+typedef struct Compiled {                                   /* a function ready to run */
+    KPlan          *plan;
+    const KernelFn *kernel;                                 /* by KKernel.id */
+    int             tick_slot;
+} Compiled;
+
+/* `frame` and `scratch` (of each thread) have the plan's bytes, 64-byte aligned. Reports go to out (entries may be NULL). */
+void run_function(const Compiled *f, const GanProgram *p, Team *team, char *frame, char *const *scratch, GanState *state, void *const *out);
