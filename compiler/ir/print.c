@@ -110,14 +110,13 @@ static void find_rows(Printer *p, const IrFn *f)
 
 static bool has_row(const Printer *p, const IrNode *n) { return n->op != IR_const || p->own_row[n->result->id]; }
 
-static void name_values(Printer *p, const IrFn *f)
+static void name_block(Printer *p, const IrBlock *b, int *next)
 {
-    int next = 0;
-    for (const IrNode *n = f->body.first; n; n = ir_next(n)) {
+    for (int i = 0; i < b->n_params; i++) name_value(p, b->param[i], next);
+    for (const IrNode *n = b->first; n; n = n->next) {
         if (has_row(p, n))
-            for (int i = 0; i < n->n_results; i++) name_value(p, &n->result[i], &next);
-        for (int b = 0; b < n->n_bodies; b++)
-            for (int i = 0; i < n->body[b]->n_params; i++) name_value(p, n->body[b]->param[i], &next);
+            for (int i = 0; i < n->n_results; i++) name_value(p, &n->result[i], next);
+        for (int i = 0; i < n->n_bodies; i++) name_block(p, n->body[i], next);
     }
 }
 
@@ -130,8 +129,9 @@ static void prepare(Printer *p, const IrFn *f)
     p->n_taken = 64;
     while ((size_t)p->n_taken < 2 * ids) p->n_taken *= 2;
     p->taken = arena_array(p->scratch, const char *, p->n_taken);
+    int next = 0;
     find_rows(p, f);
-    name_values(p, f);
+    name_block(p, &f->body, &next);
 }
 
 /* ---- types ------------------------------------------------------------------------------------------------------ */
@@ -354,7 +354,7 @@ static void put_span(Printer *p, IrSpan span)
 {
     if (!p->spans || !span.line) return;
     text_add(p->out, " @ ");
-    if ((int)span.file < p->m->files.n) {
+    if (span.file < (uint32_t)p->m->files.n) {
         put_string(p->out, p->m->files.v[span.file]);
         text_add(p->out, ":");
     }
