@@ -72,7 +72,12 @@ static Value *fold_binary(Ctx *c, AstOp op, const Value *a, const Value *b)
 
 /* ---- tensors */
 
-IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem) { return ir_convert(fn_builder(c), v, elem); }
+/* A constant stays one, rounded once: when it is used. */
+IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem)
+{
+    bool number = v->def && v->def->op == IR_const && v->type.elem != IR_BOOL && elem != IR_BOOL && ir_is_real(elem);
+    return number ? ir_const(fn_builder(c), elem, v->def->attr.value) : ir_convert(fn_builder(c), v, elem);
+}
 
 static IrElem common_elem(const Ctx *c, const IrVal *a, const IrVal *b)
 {

@@ -120,14 +120,26 @@ static bool grad_target(Ctx *c, const Ast *body, IrVal *y)
     return false;
 }
 
-/* Parameters exist once the expression has been evaluated, so players are collected after it. */
-Value *eval_grad(Ctx *c, const Ast *e)
+/* Numbers that are known now become a tensor to differentiate by. */
+static void leaf_for_static(Ctx *c, Scope *scope, const Ast *w)
 {
-    Lower *L = c->L;
+    Value *v = w->kind == AST_NAME ? scope_find(c, w->name.name, w->span, false) : NULL;
+    if (!v || !val_static(v) || v->kind == V_STRING || v->kind == V_BOOL) return;
+    IrVal *t = as_real(c, v, w->span);
+    if (t) scope_bind(c->L, scope, w->name.name, val_tensor(c->L, diff_leaf(c, t)), w->span);
+}
+
+/* Parameters exist once the expression has been evaluated, so players are collected after it. */
+Value *eval_grad(Ctx *outside, const Ast *e)
+{
+    Lower *L = outside->L;
     AstList by = e->grad.wrt;
     Value *target[MAX_ARGS];
     const char *name[MAX_ARGS];
-    if (by.n > MAX_ARGS || !fn_needed(c, e->span)) return val_error(L);
+    if (by.n > MAX_ARGS || !fn_needed(outside, e->span)) return val_error(L);
+    Ctx within = *outside, *c = &within;
+    within.scope = scope_new(L, outside->scope);
+    for (int i = 0; i < by.n; i++) leaf_for_static(outside, within.scope, by.v[i]);
     IrVal *y = as_real(c, eval(c, e->grad.body), e->grad.body->span);
     if (!y || !grad_target(c, e->grad.body, y)) return val_error(L);
     Wrt *w = arena_new_of(L->a, Wrt);

@@ -123,7 +123,7 @@ void fn_initialise(Lower *L, int slot, IrVal *v)
 {
     Fn *before = fn_enter_init(L);
     IrType want = L->m->slots.v[slot].type;
-    v = ir_convert(&L->fn->b, v, want.elem);
+    v = arith_convert(&(Ctx){.L = L}, v, want.elem);
     if (want.rank && !v->type.rank) v = ir_fill(&L->fn->b, v, ir_dims_of(&want));
     ir_commit(L->m, L->init->ir, slot, v);
     fn_leave_init(L, before);
