@@ -1,4 +1,4 @@
-/* parser.h - what the parts of the parser share: the driver (parse.c), the grammar, the builders (build.c), and the
+/* parser.h - what the parts of the parser share: the driver (parse.c), the grammar, the builders (build*.c), and the
  * wording of syntax errors (unexpected.c). */
 #pragma once
 #include "lang/syntax/lexer.h"
@@ -55,7 +55,7 @@ size_t SyntaxStates(const void *lemon, uint16_t *out, size_t cap);         /* th
 bool   SyntaxAccepts(const uint16_t *states, size_t n, int kind);          /* would kind be shifted from there? */
 int    SyntaxKinds(void);                                                  /* token kinds are below this */
 
-/* ---- build.c: one call for each production */
+/* ---- build*.c: one call for each production */
 
 List *list_of(Parser *p, Ast *first);                        /* first may be NULL */
 List *list_add(Parser *p, List *l, Ast *item);

@@ -297,6 +297,29 @@ Test(syntax, programs)
     cr_expect_geq(n, 8);
 }
 
+/* Every block of the reference that is marked gan parses. */
+Test(syntax, reference)
+{
+    char path[4000];
+    snprintf(path, sizeof path, "%s/docs/language.md", getenv("GAN_ROOT"));
+    Arena *a = arena_new();
+    char  *text = read_text(a, path), *block = text;
+    cr_assert(text, "%s", path);
+    int n = 0;
+    while ((block = strstr(block, "```gan\n"))) {
+        block += strlen("```gan\n");
+        char *end = strstr(block, "```\n");
+        cr_assert(end);
+        Parsed p = parse_bytes(block, (size_t)(end - block), AS_FILE);
+        cr_expect(p.tree, "%s", messages(&p));
+        arena_free(p.arena);
+        block = end;
+        n++;
+    }
+    cr_expect_gt(n, 10);
+    arena_free(a);
+}
+
 static const Ast *stmt(const Parsed *p, int i)
 {
     cr_assert(p->tree && p->tree->kind == AST_FILE && p->tree->file.stmts.n > i, "%s", messages(p));
