@@ -204,6 +204,7 @@ static void scatter_dims(Emit *e, Scatter *s, int d)
 static void each_result_dim(Emit *e, const IrType *t, int d, Index *at, void (*body)(Emit *e, void *self, const Index *at), void *self)
 {
     if (d == t->rank) { body(e, self, at); return; }
+    if (d >= IR_MAX_RANK) BUG("rank beyond %d", IR_MAX_RANK);
     Loop l = loop_to(e, t->dim[d]);
     at->dim[d] = ix(l.iv);
     each_result_dim(e, t, d + 1, at, body, self);
