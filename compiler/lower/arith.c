@@ -511,12 +511,13 @@ static Value *list_index(Ctx *c, Value *v, const Ast *e)
 {
     const Ast *item = e->index.items.v[0];
     int64_t i;
-    Value *k = item->kind == AST_RANGE ? NULL : eval(c, item);
-    if (k && k->kind != V_INT) {                            /* by a tensor: the list becomes one */
+    bool range = item->kind == AST_RANGE;
+    Value *k = range ? NULL : eval(c, item);
+    if ((k && k->kind != V_INT) || (range && e->index.items.n > 1)) {   /* beyond what a list can do: it becomes a tensor */
         Value *t = arith_stack(c, v->list.v, v->list.n, e->index.object->span);
         return val_bad(t) ? t : arith_index(c, t, e);
     }
-    if (item->kind == AST_RANGE) {
+    if (range) {
         int64_t from = 0, to = v->list.n;
         if (item->range.from && !as_int(c, eval(c, item->range.from), item->span, "an index", &from)) return val_error(c->L);
         if (item->range.to && !as_int(c, eval(c, item->range.to), item->span, "an index", &to)) return val_error(c->L);

@@ -405,8 +405,12 @@ static Value *builtin_transpose(Ctx *c, const Call *k)
 static Value *builtin_concat(Ctx *c, const Call *k)
 {
     IrVal *t[16];
+    bool real = false;
     for (int i = 0; i < k->n; i++) {
-        bool real = i && ir_is_real(t[0]->type.elem);
+        if (!(t[i] = as_tensor(c, k->v[i], k->at))) return val_error(c->L);
+        real = real || ir_is_real(t[i]->type.elem);
+    }
+    for (int i = 0; i < k->n; i++) {
         if (!(t[i] = real ? as_real(c, k->v[i], k->at) : as_tensor(c, k->v[i], k->at))) return val_error(c->L);
         if (!t[i]->type.rank) return mistake(c, k, "concat", "tensors", k->v[i]);
         bool fits = t[i]->type.rank == t[0]->type.rank && t[i]->type.elem == t[0]->type.elem;
@@ -447,8 +451,6 @@ static Value *builtin_shape(Ctx *c, const Call *k)
 }
 
 /* zeros([2, 3]), or zeros of a tensor or record: of its shape. */
-static Value *filled(Ctx *c, const Call *k, Value *like, IrVal *value);
-
 static Value *filled_like(Ctx *c, const Call *k, Value *like, IrVal *value)
 {
     if (like->kind == V_RECORD) {
@@ -465,7 +467,8 @@ static Value *filled(Ctx *c, const Call *k, Value *like, IrVal *value)
     IrInts d;
     like = as_settled(c, like, k->at);
     if (!value || val_bad(like)) return val_error(c->L);
-    if (like->kind == V_TENSOR || like->kind == V_SLOT || like->kind == V_RECORD) return filled_like(c, k, like, value);
+    bool table = like->kind == V_LIST && like->list.n && like->list.v[0]->kind == V_LIST;
+    if (table || like->kind == V_TENSOR || like->kind == V_SLOT || like->kind == V_RECORD) return filled_like(c, k, like, value);
     return as_dims(c, like, k->at, &d) ? val_tensor(c->L, ir_fill(fn_builder(c), value, d)) : val_error(c->L);
 }
 
@@ -697,6 +700,13 @@ const char *builtin_nearest(Lower *L, const char *name, int *distance)
     }
     (void)L;
     return best;
+}
+
+const char *const *builtin_names(Lower *L)
+{
+    const char **n = arena_array(L->a, const char *, N_BUILTINS + 1);
+    for (int i = 0; i < N_BUILTINS; i++) n[i] = table[i].name;
+    return n;
 }
 
 static int arg_position(const char *args, const char *name)

@@ -9,6 +9,7 @@
 #include "compiler/grad/grad.h"
 #include "compiler/lower/lower.h"
 #include "lang/check/module.h"
+#include "lang/check/names.h"
 #include "lang/syntax/ast.h"
 
 #include <string.h>
@@ -420,7 +421,7 @@ Value *builtin_find(Lower *L, const char *name);                                
 const char *builtin_nearest(Lower *L, const char *name, int *distance);
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
 const char *builtin_name(const Builtin *b);
-int    name_distance(const char *a, const char *b);
+const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
 
 void   schedule_program(Ctx *c);                                                /* the main file's statements -> L->root */
 void   program_finish(Lower *L, LowerResult *r);                                /* slots, functions, models: the runtime's tables */

@@ -70,7 +70,7 @@ Dist *as_dist(Ctx *c, Value *v, Span at)
     }
     if (val_bad(v)) return NULL;
     Diag *e = diag_error(c->L->diags, at, E300, "a distribution stands after ~, and this is %s", val_text(c->L, v));
-    if (v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_RECORD)
+    if (v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_RECORD || v->kind == V_LIST)
         diag_hint(e, "let x = ... names a value; batch_of(h) is the distribution of a value over its batch, rows(t) over its rows");
     return NULL;
 }

@@ -56,10 +56,23 @@ static Value *module_field(Ctx *c, const Ast *e, Value *m)
     return val_error(c->L);
 }
 
+/* The declared type of its draws; NULL: not known before it is drawn from. */
+static const Ast *draw_type(const Dist *d)
+{
+    if (d->kind == D_DECLARED) return d->closure->def->define.result;
+    return d->kind == D_MODEL && d->player->word == AST_DEFINE_IMPLICIT ? d->player->closure->def->define.result : NULL;
+}
+
+/* An attribute of the distribution, or the marginal of a field. */
 static Value *dist_field(Ctx *c, const Ast *e, Dist *d)
 {
     Value *v = dist_member(c, d, e->field.name, e->span);
     if (v) return v;
+    const Ast *type = draw_type(d);
+    if (type && type->kind == AST_TYPE) {
+        diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", dist_text(c->L, d), e->field.name);
+        return val_error(c->L);
+    }
     Dist *f = dist_new(c->L, D_FIELD, path_join(c->L, d->name, e->field.name));
     f->base = d;
     f->field = e->field.name;
@@ -76,9 +89,7 @@ static Value *field_of(Ctx *c, const Ast *e, Value *v)
     case V_RECORD: f = val_field(v, e->field.name); break;
     case V_COMPARE: f = compare_member(c, v->compare, e->field.name, e->span); break;
     case V_PLAYER: f = player_field(c, v->player, e->field.name, e->field.name_span); break;
-    case V_DIST:
-        if (v->dist->kind != D_MODEL || v->dist->player->word == AST_DEFINE_PRESCRIBED) return dist_field(c, e, v->dist);
-        return dist_field(c, e, v->dist);
+    case V_DIST: return dist_field(c, e, v->dist);
     case V_FUNCTION:
         if (v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE && v->fn.closure->def->define.word == AST_DEFINE_DISTRIBUTION) {
             Dist *d = as_dist(c, v, e->span);

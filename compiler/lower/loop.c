@@ -24,7 +24,11 @@ Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at)
     int64_t rows;
     int axis;
     Args args = {0};
-    for (int i = 0; i < n; i++) v[i] = as_settled(c, v[i], at);
+    for (int i = 0; i < n; i++) {
+        v[i] = as_settled(c, v[i], at);
+        if (v[i]->kind == V_LIST) v[i] = arith_stack(c, v[i]->list.v, v[i]->list.n, at);
+        if (val_bad(v[i])) return val_error(c->L);
+    }
     if (n < 1 || n > MAX_ARGS || !row_count(c, v[0], at, &rows) || !new_axis(c, "row", rows, at, &axis)) return val_error(c->L);
     Ctx inner = *c;
     inner.axes = ir_axes_add(c->axes, axis);

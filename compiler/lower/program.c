@@ -228,6 +228,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     *out = (LowerResult){.ir = L->m, .program = arena_new_of(a, GanProgram), .lower = L};
     if (!modules_load(L->sources, file, o->folder, stdlib_find, stdlib_names, diags, &L->modules)) return false;
     name_files(L);
+    names_check(a, &L->modules, builtin_names(L), stdlib_find, stdlib_names, diags);
     open_scopes(L);
     begin_init(L);
     Ctx c = top_ctx(L);

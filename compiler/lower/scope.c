@@ -2,6 +2,7 @@
  * imports, then in the prelude, then in the built-in functions. Declarations of a file may be used before they stand: they
  * are bound as B_LATER and evaluated when first asked for. */
 #include "compiler/lower/core.h"
+#include "stdlib/stdlib.h"
 
 Scope *scope_new(Lower *L, Scope *parent)
 {
@@ -168,27 +169,6 @@ Value *scope_find(Ctx *c, const char *name, Span at, bool callee)
 
 /* ---- unknown names */
 
-int name_distance(const char *a, const char *b)
-{
-    enum { MOST = 32 };
-    int n = (int)strlen(a), m = (int)strlen(b);
-    if (n > MOST || m > MOST) return MOST;
-    int row[MOST + 1];
-    for (int j = 0; j <= m; j++) row[j] = j;
-    for (int i = 1; i <= n; i++) {
-        int corner = row[0];
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            int up = row[j], cost = corner + (a[i - 1] != b[j - 1]);
-            if (up + 1 < cost) cost = up + 1;
-            if (row[j - 1] + 1 < cost) cost = row[j - 1] + 1;
-            row[j] = cost;
-            corner = up;
-        }
-    }
-    return row[m];
-}
-
 static void nearer(const Scope *s, const char *name, const char **best, int *distance)
 {
     for (int i = 0; i < s->names.n; i++) {
@@ -209,19 +189,11 @@ static const char *nearest(Ctx *c, const char *name)
     return best;
 }
 
-/* The library module that has the name, if the file only forgot to import it. */
-static const char *not_imported(Lower *L, const char *name)
-{
-    for (int i = 0; i < L->scopes.n; i++)
-        if (find_in(L->scopes.v[i], name) && L->scopes.v[i] != L->file) return L->scopes.v[i]->module->name;
-    return NULL;
-}
-
 void scope_unknown(Ctx *c, const char *name, Span at)
 {
     Diag *d = diag_error(c->L->diags, at, E100, "%s is not declared", name);
-    const char *near = nearest(c, name), *module = not_imported(c->L, name);
-    if (module) diag_hint(d, "import %s", module);
+    const char *near = nearest(c, name), *module = names_module_of(stdlib_find, stdlib_names, name);
+    if (module && strcmp(module, "prelude")) diag_hint(d, "import %s", module);
     else if (near) diag_hint(d, "did you mean %s?", near);
 }
 

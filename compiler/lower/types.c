@@ -107,6 +107,18 @@ static bool static_table(const Value *v, IrInts *dims, int depth)
     return true;
 }
 
+/* The same table with every number of the declared kind. */
+static Value *conform_table(Ctx *c, Value *v, const Ast *type, IrElem elem, int64_t classes, Span at, const char *what)
+{
+    if (v->kind != V_LIST) return conform_static(c, v, type, elem, classes, at, what);
+    Value **item = arena_array(c->L->a, Value *, v->list.n + 1);
+    for (int i = 0; i < v->list.n; i++) {
+        item[i] = conform_table(c, v->list.v[i], type, elem, classes, at, what);
+        if (val_bad(item[i])) return item[i];
+    }
+    return val_list(c->L, item, v->list.n);
+}
+
 static Value *with_classes(Ctx *c, Value *v, IrVal *t, int64_t classes)
 {
     Value *out = val_tensor(c->L, t);
@@ -165,7 +177,7 @@ Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what
     if (!type->type.dims.n && (val_static(v) && v->kind != V_LIST)) return conform_static(c, v, type, elem, classes, at, what);
     IrInts dims = ir_ints(0, NULL);
     bool reported = false;
-    if (v->kind == V_LIST && static_table(v, &dims, 0) && unify_dims(c, type, dims.n, dims.v, &reported)) return v;
+    if (v->kind == V_LIST && static_table(v, &dims, 0) && unify_dims(c, type, dims.n, dims.v, &reported)) return conform_table(c, v, type, elem, classes, at, what);
     if (reported) return val_error(c->L);
     bool number = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST || v->kind == V_RANGE || val_static(v);
     if (!number) return mismatch(c, v, type, at, what);

@@ -263,6 +263,20 @@ static IrType slot_type(Lower *L, const Value *v)
     return t;
 }
 
+/* A list of numbers reads like the tensor it can be. */
+static const char *list_text(Lower *L, const Value *v)
+{
+    IrInts d = ir_ints(0, NULL);
+    bool ints = true;
+    const Value *x = v;
+    for (; x->kind == V_LIST && x->list.n && d.n < IR_MAX_RANK; x = x->list.v[0]) {
+        d.v[d.n++] = x->list.n;
+        for (int i = 0; i < x->list.n; i++) ints = ints && x->list.v[i]->kind != V_REAL;
+    }
+    if (x->kind == V_INT || x->kind == V_REAL) return strf(L, "%s%s", ints ? "int" : "real", dims_text(L, &d));
+    return strf(L, "a list of %d", v->list.n);
+}
+
 const char *val_text(Lower *L, const Value *v)
 {
     switch (v->kind) {
@@ -271,7 +285,7 @@ const char *val_text(Lower *L, const Value *v)
     case V_REAL: return real_text(L, v->r);
     case V_BOOL: return v->b ? "true" : "false";
     case V_STRING: return strf(L, "\"%.40s\"", v->s);
-    case V_LIST: return strf(L, "a list of %d", v->list.n);
+    case V_LIST: return list_text(L, v);
     case V_RANGE: return strf(L, "%lld..%lld", (long long)v->range.from, (long long)v->range.to);
     case V_TENSOR: return tensor_text(L, &v->tensor.v->type, v->tensor.classes);
     case V_SLOT: {

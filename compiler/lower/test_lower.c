@@ -1,0 +1,233 @@
+/* test_lower.c - golden programs. In tests/golden/lower each file is a program followed by expressions and what they are:
+ *
+ *     #> sum([1, 2])
+ *     #= value i32[]: 3
+ *
+ * In tests/golden/errors each is a program that is wrong, and the lines `#! ...` are the diagnostics, whole. GAN_UPDATE=1
+ * writes what was found in place of what was expected; the diff is then what gets reviewed. Values are computed by the
+ * interpreter and printed with six digits. */
+#include "compiler/interp/interp.h"
+#include "compiler/lower/lower.h"
+#include "runtime/state.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Case {
+    Arena   *a;
+    Sources *sources;
+    Diags   *diags;
+    LowerResult r;
+    char    *text;                                          /* of the file */
+    const char *path;
+} Case;
+
+static char *read_text(Arena *a, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    cr_assert(f, "%s", path);
+    Text t = text_in(a);
+    char part[4096];
+    size_t n;
+    while ((n = fread(part, 1, sizeof part, f))) text_addn(&t, part, n);
+    fclose(f);
+    return text_str(&t);
+}
+
+static const char *golden_folder(Arena *a, const char *name)
+{
+    const char *root = getenv("GAN_ROOT");
+    return arena_printf(a, "%s/tests/golden/%s", root ? root : ".", name);
+}
+
+/* The program: every line but those of the test. */
+static const char *program_of(Arena *a, const char *text)
+{
+    Text t = text_in(a);
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+        bool test = text[0] == '#' && n > 1 && strchr(">=!", text[1]);
+        if (!test) text_addn(&t, text, n), text_add(&t, "\n");
+        text += n + (text[n] == '\n');
+    }
+    return text_str(&t);
+}
+
+static bool begin(Case *c, const char *folder, const char *file, IrElem real)
+{
+    c->a = arena_new();
+    c->sources = sources_new(c->a);
+    c->diags = diags_new(c->sources);
+    c->path = arena_printf(c->a, "%s/%s", folder, file);
+    c->text = read_text(c->a, c->path);
+    const char *program = program_of(c->a, c->text);
+    const SourceFile *f = source_add(c->sources, file, program, strlen(program));
+    LowerOptions o = {.real = real, .folder = folder};
+    return lower_program(c->a, f, &o, c->diags, &c->r);
+}
+
+static void end(Case *c)
+{
+    lower_free(&c->r);
+    arena_free(c->a);
+}
+
+static void print_value(Text *out, const GanOutput *o, const void *data)
+{
+    int64_t n = 1;
+    text_printf(out, "%s %s[", o->name, gan_elem_name(o->elem));
+    for (int i = 0; i < o->rank; i++) {
+        n *= o->dim[i];
+        text_printf(out, "%s%lld", i ? "," : "", (long long)o->dim[i]);
+    }
+    text_add(out, "]:");
+    GanTensor t = {.elem = o->elem, .rank = 1, .dim = {n}, .data = (void *)data};
+    for (int64_t i = 0; i < n && i < 16; i++) text_printf(out, " %.6g", gan_tensor_get(&t, i));
+    if (n > 16) text_add(out, " ...");
+}
+
+static void verified(Case *c)
+{
+    char why[512];
+    cr_expect(ir_verify_module(c->r.ir, why), "%s: %s", c->path, why);
+}
+
+/* Runs a function on a fresh state and prints its outputs, one a line after `#= `. */
+static void run_fn(Case *c, int fn, Text *out)
+{
+    GanState state;
+    GanEngine engine;
+    GanError err;
+    const GanFunction *f = &c->r.program->function[fn];
+    void *mem[64];
+    cr_assert(!state_new(c->r.program, 1, &state, &err) && !interp_engine_new(c->r.ir, c->r.program, &engine, &err), "%s: %s", c->path, err.message);
+    cr_assert(f->n_outputs <= 64);
+    for (int i = 0; i < f->n_outputs; i++) {
+        int64_t n = 1;
+        for (int k = 0; k < f->output[i].rank; k++) n *= f->output[i].dim[k];
+        mem[i] = arena_alloc(c->a, (size_t)n * gan_elem_bytes(f->output[i].elem) + 8);
+    }
+    GanStatus s = engine.run(engine.self, c->r.program->init_fn, &state, NULL, &err);
+    if (!s) s = engine.run(engine.self, fn, &state, mem, &err);
+    cr_expect(!s, "%s: %s", c->path, err.message);
+    for (int i = 0; !s && i < f->n_outputs; i++) {
+        text_add(out, "#= ");
+        print_value(out, &f->output[i], mem[i]);
+        text_add(out, "\n");
+    }
+    engine.free(engine.self);
+    state_free(&state);
+}
+
+static void evaluate(Case *c, const char *expr, size_t n, Text *out)
+{
+    Diags *d = diags_new(c->sources);
+    const SourceFile *f = source_add(c->sources, "expression", expr, n);
+    int fn = lower_expression(&c->r, f, d);
+    if (fn >= 0) {
+        verified(c);
+        run_fn(c, fn, out);
+        return;
+    }
+    Text t = text_in(c->a);
+    diags_print_text(d, &t, false);
+    for (const char *line = text_str(&t); *line;) {
+        size_t k = strcspn(line, "\n");
+        text_printf(out, "#= %.*s\n", (int)k, line);
+        line += k + (line[k] == '\n');
+    }
+}
+
+static void compare_text(Case *c, const char *now)
+{
+    if (!strcmp(now, c->text)) return;
+    if (getenv("GAN_UPDATE")) {
+        FILE *f = fopen(c->path, "wb");
+        cr_assert(f && fputs(now, f) >= 0 && !fclose(f), "%s", c->path);
+        return;
+    }
+    cr_expect(false, "%s: expected\n%s\nfound\n%s", c->path, c->text, now);
+}
+
+/* The file with its answers written anew. */
+static void values_file(const char *folder, const char *file)
+{
+    Case c = {0};
+    bool f64 = strstr(file, "f64") != NULL;
+    if (!begin(&c, folder, file, f64 ? IR_F64 : IR_F32)) {
+        Text t = text_in(c.a);
+        diags_print_text(c.diags, &t, false);
+        cr_expect(false, "%s:\n%s", c.path, text_str(&t));
+        end(&c);
+        return;
+    }
+    verified(&c);
+    Text now = text_in(c.a);
+    for (const char *line = c.text; *line;) {
+        size_t n = strcspn(line, "\n");
+        if (strncmp(line, "#=", 2)) text_addn(&now, line, n), text_add(&now, "\n");
+        if (!strncmp(line, "#> ", 3)) evaluate(&c, line + 3, n - 3, &now);
+        line += n + (line[n] == '\n');
+    }
+    compare_text(&c, text_str(&now));
+    end(&c);
+}
+
+static void errors_file(const char *folder, const char *file)
+{
+    Case c = {0};
+    bool ok = begin(&c, folder, file, IR_F32);
+    cr_expect(!ok || diags_count(c.diags, DIAG_WARNING), "%s: nothing is wrong with it", c.path);
+    Text t = text_in(c.a), now = text_in(c.a);
+    diags_print_text(c.diags, &t, false);
+    for (const char *line = c.text; *line;) {
+        size_t n = strcspn(line, "\n");
+        if (strncmp(line, "#!", 2)) text_addn(&now, line, n), text_add(&now, "\n");
+        line += n + (line[n] == '\n');
+    }
+    for (const char *line = text_str(&t); *line;) {
+        size_t n = strcspn(line, "\n");
+        text_printf(&now, "#! %.*s\n", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+    compare_text(&c, text_str(&now));
+    end(&c);
+}
+
+static void each_file(const char *name, void (*test)(const char *folder, const char *file))
+{
+    Arena *a = arena_new();
+    const char *folder = golden_folder(a, name);
+    DIR *d = opendir(folder);
+    cr_assert(d, "%s", folder);
+    int n = 0;
+    for (struct dirent *e; (e = readdir(d));) {
+        size_t k = strlen(e->d_name);
+        if (k > 4 && !strcmp(e->d_name + k - 4, ".gan")) test(folder, e->d_name), n++;
+    }
+    closedir(d);
+    cr_assert(n > 0, "%s is empty", folder);
+    arena_free(a);
+}
+
+Test(lower, values) { each_file("lower", values_file); }
+Test(lower, errors) { each_file("errors", errors_file); }
+
+/* The examples, and every function of the library that takes no arguments, lower and verify in both precisions. */
+Test(lower, examples)
+{
+    Arena *a = arena_new();
+    const char *names[] = {"ring", "ring_wgan_gp", "ring_mmd", "gaussian_f_gan"};
+    const char *root = getenv("GAN_ROOT");
+    for (size_t i = 0; i < 2 * sizeof names / sizeof *names; i++) {
+        Case c = {0};
+        bool ok = begin(&c, arena_printf(a, "%s/examples", root ? root : "."), arena_printf(a, "%s.gan", names[i / 2]), i % 2 ? IR_F64 : IR_F32);
+        cr_expect(ok, "%s", names[i / 2]);
+        if (ok) verified(&c);
+        end(&c);
+    }
+    arena_free(a);
+}
