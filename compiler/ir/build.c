@@ -35,6 +35,7 @@ static void settle_attrs(IrModule *m, IrNode *n)
     for (int i = 0; at->pair_over && i < n->n_args / 2; i++) any |= at->pair_over[i].n > 0;
     at->pair_over = any ? arena_copy(m->arena, at->pair_over, sizeof *at->pair_over * (size_t)(n->n_args / 2)) : NULL;
     if (n->op == IR_dot && at->form != IR_FORM_BLAS) at->form = ir_dot_form(n);
+    if (n->op == IR_pad) at->n = ir_is_real(n->result->type.elem) ? 0 : (int64_t)at->value;
     if (at->symbol) at->symbol = arena_str(m->arena, at->symbol);
 }
 

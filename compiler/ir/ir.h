@@ -70,7 +70,7 @@ typedef struct IrAttrs {
     int       carried, stacked, until;
     int       n_batch;
     int64_t   n;
-    double    value;                                        /* of an integer or bool const: the same as `n` */
+    double    value;                                        /* of a const or pad of integers or bools: the same as `n` */
     IrAxes    over;
     IrInts    dims, kept, lo, hi, step, interior;
     IrPairs   batch, contract;

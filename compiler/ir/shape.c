@@ -507,6 +507,9 @@ static bool shape_pad(Shape *s)
     if (!want_number(s, a) || !want_count(s, "lo", &s->at->lo, a->rank) || !want_count(s, "hi", &s->at->hi, a->rank) ||
         !want_count(s, "interior", &s->at->interior, a->rank))
         return false;
+    double value = s->at->value, most = a->elem == IR_I32 ? 0x1p31 : 0x1p53;
+    bool whole = value >= -most && value < most && value == (double)(int64_t)value;
+    if (!ir_is_real(a->elem) && !whole) return fail(s, "of %s with %g", NAME(a), value);
     *s->out = *a;
     for (int i = 0; i < a->rank; i++)
         if (!padded(s, i, &s->out->dim[i])) return false;

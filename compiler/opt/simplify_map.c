@@ -117,6 +117,7 @@ IrVal *simplify_add(IrBuilder *b, const IrNode *n)
 IrVal *simplify_sub(IrBuilder *b, const IrNode *n)
 {
     if (is_number(n, 1, 0)) return as_result(b, n, n->arg[0]);
+    if (is_number(n, 0, 0)) return as_result(b, n, ir_neg(b, n->arg[1]));
     IrVal *minus = made_by(n->arg[1], IR_neg);
     if (minus) return ir_add(b, n->arg[0], minus);
     return merge_masks(b, n);

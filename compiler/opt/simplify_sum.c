@@ -122,20 +122,47 @@ static IrVal *dot_of_transpose(IrBuilder *b, const IrNode *n)
     return NULL;
 }
 
-/* A contraction aligns samples by itself. */
+/* A contraction aligns samples by itself; samples that all see the same product share it. */
 static IrVal *dot_of_spread(IrBuilder *b, const IrNode *n)
 {
-    for (int i = 0; i < n->n_args && n->n_args == 2; i++) {
+    for (int i = 0; i < 2 && n->n_args == 2; i++) {
         IrVal *x = made_by(n->arg[i], IR_spread), *args[2] = {n->arg[0], n->arg[1]};
         if (!x) continue;
         args[i] = x;
-        if (simplify_gives(b, n, args, &n->result->type)) return simplify_like(b, n, args);
+        bool same = simplify_gives(b, n, args, &n->result->type);
+        if (same || !n->attr.pair_over) return simplify_stretch(b, simplify_like(b, n, args), &n->result->type);
     }
     return NULL;
+}
+
+static int64_t extent_of(const IrType *t, const uint8_t *dims, int n)
+{
+    int64_t size = 1;
+    for (int i = 0; i < n; i++) size *= t->dim[dims[i]];
+    return size;
+}
+
+/* The side's free dims alone, in order. */
+static IrVal *free_part(IrBuilder *b, IrVal *v, const uint8_t *contract, int n)
+{
+    IrInts dims = {0};
+    for (int i = 0; i < v->type.rank; i++)
+        if (!is_taken(NULL, 0, contract, n, i)) dims.v[dims.n++] = v->type.dim[i];
+    return dims.n == v->type.rank ? v : ir_reshape(b, v, dims);
+}
+
+/* One term for each result, and one side a number per sample: a product of elements. */
+static IrVal *dot_of_one(IrBuilder *b, const IrNode *n)
+{
+    const IrPairs *c = &n->attr.contract;
+    bool number = n->arg[0]->type.rank == c->n || (n->n_args == 2 && n->arg[1]->type.rank == c->n);
+    if (n->n_args != 2 || n->attr.pair_over || n->attr.batch.n || !number || extent_of(&n->arg[0]->type, c->a, c->n) != 1) return NULL;
+    return ir_mul(b, free_part(b, n->arg[0], c->a, c->n), free_part(b, n->arg[1], c->b, c->n));
 }
 
 IrVal *simplify_dot(IrBuilder *b, const IrNode *n)
 {
     IrVal *v = dot_of_transpose(b, n);
-    return v ? v : dot_of_spread(b, n);
+    if (!v) v = dot_of_spread(b, n);
+    return v ? v : dot_of_one(b, n);
 }
