@@ -26,6 +26,7 @@ typedef struct Compare  Compare;
 typedef struct Data     Data;
 typedef struct Builtin  Builtin;
 typedef struct Rule     Rule;
+typedef struct Kept     Kept;
 
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
@@ -73,10 +74,20 @@ struct Value {
         Dist          *dist;
         Compare       *compare;
         struct { Closure *closure; } optimizer;             /* bound: waits for (w, g) */
-        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; } thunk;  /* a loss or member: evaluated where it is used */
+        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; Kept *kept; } thunk;  /* a loss or member: evaluated where it is used */
         Scope         *module;
         const char    *report;                              /* its name; indices may follow */
     };
+};
+
+/* A value of the schedule, computed once and kept in the state. A loss may still need its derivative by a player that it
+ * depends on: it is then computed again, which gives the same value as long as that player has not been updated since. */
+struct Kept {
+    Value       *slots;
+    const char **player;  int n_players;                    /* whose parameters it depends on */
+    bool         draws;
+    int          time;
+    Span         at;
 };
 
 /* A definition and the scope its body is evaluated in. */

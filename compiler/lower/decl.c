@@ -77,7 +77,11 @@ void declare_all(Ctx *c, AstList stmts)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         switch (d->kind) {
-        case AST_DEFINE: scope_declare(c->L, s, d->define.name, d, d->define.name_span); break;
+        case AST_DEFINE:
+            scope_declare(c->L, s, d->define.name, d, d->define.name_span);
+            if (c->inst && is_model(d->define.word) && d->define.n_lists < 2)   /* it belongs to the net whose body this is */
+                scope_rebind(s, d->define.name, player_declare(c, d, d->define.name), d->define.name_span);
+            break;
         case AST_LOSS: scope_declare(c->L, s, d->loss.name, d, d->loss.name_span); break;
         case AST_COMPARE: scope_declare(c->L, s, d->compare.name, d, d->compare.name_span); break;
         case AST_MEMBER: scope_declare(c->L, s, d->member.name, d, d->member.name_span); break;

@@ -317,7 +317,8 @@ Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at)
     Ctx inner = *c;
     bool named = d->kind == D_DATA || d->kind == D_REPLACE || d->kind == D_DECLARED;
     if (named) inner.path = path_join(c->L, c->path, d->name);
-    if (d->kind == D_DATA || d->kind == D_REPLACE || d->kind == D_MODEL || (d->kind == D_DECLARED && !elementwise(d))) fn_draws_from(c->L, d->name);
+    bool of_program = d->kind == D_DECLARED && d->name != d->closure->name;     /* named by a data declaration */
+    if (d->kind == D_DATA || d->kind == D_REPLACE || d->kind == D_MODEL || of_program) fn_draws_from(c->L, d->name);
     Value *v = sample_kind(&inner, d, shape, at);
     if (val_bad(v) || !shape || !shape->n || v->kind == V_RECORD || d->kind == D_POWER) return v;
     IrVal *t = as_tensor(c, v, at);

@@ -280,8 +280,40 @@ static Value *apply_changes(Ctx *c, Value *t, Value *v)
     return v;
 }
 
+/* The player that this function moves and the kept value depends on; NULL: none, so the value in the state will do. */
+static Player *moved_under(Ctx *c, const Kept *k)
+{
+    Lower *L = c->L;
+    for (int i = 0; c->loss && L->fn && i < L->fn->ir->players.n; i++)
+        for (int j = 0; j < k->n_players; j++)
+            for (int p = 0; p < L->players.n; p++)
+                if (!strcmp(L->fn->ir->players.v[i], k->player[j]) && !strcmp(L->players.v[p]->name, k->player[j])) return L->players.v[p];
+    return NULL;
+}
+
+/* NULL: it must be computed again. */
+static Value *kept_value(Ctx *c, Value *t, Span at)
+{
+    Kept *k = t->thunk.kept;
+    Player *p = moved_under(c, k);
+    if (!p) return k->slots;
+    if (p->time > k->time) {
+        Diag *d = diag_error(c->L->diags, at, E308, "%s was computed before %s was updated, so it has no gradient by what %s is now", t->thunk.name, p->name, p->name);
+        diag_note(d, k->at, "computed here");
+        diag_hint(d, "put the updates into simultaneous { }, move the line, or write stop(%s)", t->thunk.name);
+        return val_error(c->L);
+    }
+    if (!k->draws) return NULL;
+    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: the gradient of %s through the draws of the line that made it", t->thunk.name);
+    diag_note(d, k->at, "drawn here");
+    diag_hint(d, "draw in the loss: E[x ~ %s] ...", p->name);
+    return val_error(c->L);
+}
+
 Value *eval_thunk(Ctx *c, Value *t, int64_t n)
 {
+    Value *kept = t->thunk.kept ? kept_value(c, t, t->at.file ? t->at : t->thunk.expr->span) : NULL;
+    if (kept) return kept;
     if (!call_enter(c, t->thunk.expr->span)) return val_error(c->L);
     Ctx inner = *c;
     inner.calls++;
@@ -426,5 +458,8 @@ Value *eval_raw(Ctx *c, const Ast *e)
 Value *eval(Ctx *c, const Ast *e)
 {
     Value *v = eval_raw(c, e);
-    return v->kind == V_THUNK ? eval_thunk(c, v, -1) : v;
+    if (v->kind != V_THUNK) return v;
+    Value used = *v;
+    used.at = e->span;
+    return eval_thunk(c, &used, -1);
 }

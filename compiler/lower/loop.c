@@ -61,7 +61,7 @@ enum { MAX_CARRIED = 64 };
 typedef struct Loop {
     Value   *shape;                                         /* a value of the carried form, for its fields */
     IrVal   *init[MAX_CARRIED + 1];
-    int      n_carried, until;
+    int      n_state, n_carried, until;                     /* carried: the state's tensors, then the flag of `until` */
     int64_t  n;
     Value   *f, *stop_when;
     bool     scan;
@@ -78,8 +78,8 @@ static bool flatten(Ctx *c, Value *v, Span at, IrVal **out, int *n)
             if (!flatten(c, v->record.v[i], at, out, n)) return false;
         return true;
     }
-    if (*n == MAX_CARRIED) return unsupported(c, at, "a loop that carries so many values"), false;
-    IrVal *t = v->kind == V_INT ? as_tensor(c, v, at) : as_tensor(c, v, at);
+    if (*n == MAX_CARRIED - 1) return unsupported(c, at, "a loop that carries so many values"), false;
+    IrVal *t = as_tensor(c, v, at);
     return t ? out[(*n)++] = t, true : false;
 }
 
@@ -129,6 +129,16 @@ static Value *one_round(Ctx *c, Loop *l, IrVal **param)
     return as_settled(&inner, apply(&inner, l->f, &args, l->site, l->at), l->at);
 }
 
+/* until: fn(s) cond, of a state: one bool for each sample. */
+static IrVal *ended(Ctx *c, Loop *l, Value *state)
+{
+    Value *v = as_settled(c, apply1(c, l->stop_when, state, l->stop_when, l->at), l->at);
+    IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, l->at);
+    if (!t || (t->type.elem == IR_BOOL && !t->type.rank)) return t;
+    diag_error(c->L->diags, l->at, E201, "until takes a function that says true or false, and this one gives %s", type_text(c->L, &t->type));
+    return NULL;
+}
+
 /* The body with parameters of the types that init has now. False after an error. */
 static bool build_body(Ctx *c, Loop *l)
 {
@@ -154,7 +164,8 @@ static bool widen(Ctx *c, Loop *l, IrVal *const *next, bool *changed)
     for (int i = 0; i < l->n_carried; i++) {
         IrType *t = &l->init[i]->type;
         const IrType *u = &next[i]->type;
-        IrAxes more = ir_axes_minus(u->axes, t->axes);
+        IrAxes want = l->until >= 0 ? ir_axes_union(u->axes, next[l->until]->type.axes) : u->axes;    /* a sample ends by itself */
+        IrAxes more = ir_axes_minus(want, t->axes);
         bool elem = t->elem != u->elem && ir_is_real(u->elem) && !ir_is_real(t->elem) && t->elem != IR_BOOL;
         bool fill = !t->rank && u->rank;
         if (!ir_dims_equal(t, u) && !fill) {
@@ -194,7 +205,7 @@ static bool yield_round(Ctx *c, Loop *l, IrVal **next)
     bool ok = settle_yield(c, l, next);
     for (int i = 0; i < l->n_carried; i++) yield[i] = yield[l->n_carried + i] = next[i];
     f->b.block = before;
-    if (ok) ir_block_yield(c->L->m, l->body, yield, l->scan ? 2 * l->n_carried : l->n_carried);
+    if (ok) ir_block_yield(c->L->m, l->body, yield, l->scan ? l->n_carried + l->n_state : l->n_carried);
     return ok;
 }
 
@@ -210,7 +221,7 @@ static Value *finish(Ctx *c, Loop *l)
     for (int i = 0; i < k.outer.n; i++) args[l->n_carried + 1 + i] = k.outer.v[i];
     IrNode *n = ir_scan_node(fn_builder(c), l->n, l->n_carried, 1, l->until, args, n_args, l->body);
     IrVal *out[MAX_CARRIED];
-    for (int i = 0; i < l->n_carried; i++) out[i] = &n->result[l->scan ? l->n_carried + i : i];
+    for (int i = 0; i < l->n_state; i++) out[i] = &n->result[l->scan ? l->n_carried + i : i];
     int i = 0;
     return unflatten(c, l->shape, out, &i);
 }
@@ -221,11 +232,13 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
 {
     Lower *L = c->L;
     Loop l = {.f = f, .stop_when = until, .scan = scan, .site = site, .at = at, .until = -1};
-    if (until) return unsupported(c, at, "until of fold and scan");
     if (!fn_needed(c, at) || !as_size(c, n, at, "the number of rounds", &l.n)) return val_error(L);
     if (l.n > INT32_MAX) return diag_error(L->diags, at, E107, "a loop of %lld rounds", (long long)l.n), val_error(L);
     l.shape = as_settled(c, init, at);
-    if (val_bad(l.shape) || !flatten(c, l.shape, at, l.init, &l.n_carried)) return val_error(L);
+    if (val_bad(l.shape) || !flatten(c, l.shape, at, l.init, &l.n_state)) return val_error(L);
+    l.n_carried = l.n_state;
+    if (until && !(l.init[l.n_carried++] = ended(c, &l, l.shape))) return val_error(L);
+    if (until) l.until = l.n_state;
     Fn *fn = L->fn;
     int streams = fn->streams.n;
     for (int attempt = 0; attempt < 4; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
@@ -237,6 +250,7 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
         IrBlock *before = fn->b.block;
         fn->b.block = l.body;
         bool ok = flatten(c, l.result, at, next, &n_next);
+        if (ok && until) ok = (next[n_next++] = ended(c, &l, l.result)) != NULL;
         fn->b.block = before;
         if (!ok) return val_error(L);
         if (n_next != l.n_carried) {

@@ -3,6 +3,15 @@
 
 #include <inttypes.h>
 
+/* A net declared in the body of another one: that one owns its parameters, one set however often the body is evaluated. */
+static void inner_net(Ctx *c, Player *p, const char *name, const Ast *d)
+{
+    Instance *in = layer_instance(c, name, d, d->define.name_span);
+    if (!in) return;
+    p->inst = in;
+    p->name = in->path;
+}
+
 static Player *player_new(Ctx *c, const Ast *d, const char *name)
 {
     Lower *L = c->L;
@@ -16,6 +25,7 @@ static Player *player_new(Ctx *c, const Ast *d, const char *name)
     p->inst = arena_new_of(L->a, Instance);
     p->inst->path = p->inst->local = p->name;
     p->inst->owner = p;
+    if (c->inst) inner_net(c, p, d->define.name, d);
     p->closure = val_closure(L, d, c->scope, name)->fn.closure;
     array_push(L->a, &L->players, p);
     return p;

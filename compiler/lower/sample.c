@@ -220,6 +220,7 @@ static bool bind_bound(Expect *x, const Ast *b)
             else unsupported(c, p->span, "a pattern here");
             return false;
         }
+        v = as_settled(c, v, p->span);
         int axis = own_axis(v);
         IrAxes a = val_axes(c->L, v);
         if (axis < 0 && a.n == 1) axis = a.id[0];

@@ -139,13 +139,39 @@ static Value *keep(Ctx *c, Value *v, Keep k)
     return list ? val_list(L, f, n) : val_record(L, f, v->record.name, n);
 }
 
-/* Every name of a scope that was filled by one statement, kept, and bound where the statement stands. */
-static void keep_names(Ctx *c, Scope *from, bool *any)
+/* What a statement computed, as it is known to later ones: see Kept. */
+static Value *kept(Ctx *c, Value *slots, const Ast *expr, const char *name, Span at)
+{
+    Lower *L = c->L;
+    Fn *f = L->fn;
+    Kept *k = arena_new_of(L->a, Kept);
+    k->slots = slots;
+    k->draws = f->ticks;
+    k->time = L->time;
+    k->at = at;
+    for (int i = 0; i < f->reads.n; i++) {
+        const IrSlot *s = &L->m->slots.v[f->reads.v[i].slot];
+        if (s->player && s->kind == IR_SLOT_PARAM) add_name(L, &k->player, &k->n_players, s->player);
+    }
+    if (!k->n_players) return slots;
+    Value *v = val_new(L, V_THUNK);
+    v->thunk.expr = expr;
+    v->thunk.scope = c->scope;
+    v->thunk.name = name;
+    v->thunk.kept = k;
+    return v;
+}
+
+/* Every name of a scope that was filled by one statement, kept, and bound where the statement stands. `expr` (NULL: none) is what
+ * the only name stands for. */
+static void keep_names(Ctx *c, Scope *from, const Ast *expr, const Ast *s, bool *any)
 {
     for (int i = 0; i < from->names.n; i++) {
         Binding *b = &from->names.v[i];
-        *any = *any || runs(c->L, b->value);
+        bool now = runs(c->L, b->value);
         Value *v = keep(c, b->value, (Keep){indexed(c, b->name), b->at});
+        if (now && !val_bad(v)) v = kept(c, v, expr ? expr : s, b->name, s->span);
+        *any = *any || now;
         scope_bind(c->L, c->scope, b->name, v, b->at);
     }
 }
@@ -156,10 +182,10 @@ static void sched_sample(Ctx *c, const Ast *s, Nodes *to)
     const Ast *first = s->sample.binders.v[0]->binder.patterns.v[0];
     Ctx inner = *c;
     inner.scope = scope_new(L, c->scope);
-    bool any;
+    bool any = false;
     Fn *f = fn_begin(L, strf(L, "draw_%s", first->kind == AST_NAME ? first->name.name : "sample"), IR_FN_STATE);
     eval_sample(&inner, s);
-    keep_names(c, inner.scope, &any);
+    keep_names(c, inner.scope, NULL, s, &any);
     fn_end(L);
     call(c, to, f, GAN_CALL, NULL, s->span);
     game_line(c, f, "draw", source_text(L, s->span), s->span);
@@ -186,7 +212,7 @@ static void sched_let(Ctx *c, const Ast *s, Nodes *to)
         if (!strcmp(c->scope->names.v[i].name, name) && c->scope->names.v[i].decl == s && c->scope->names.v[i].state == B_READY) return;
     Fn *f = fn_begin(L, strf(L, "let_%s", name), IR_FN_STATE);
     let_value(c, s, names);
-    keep_names(c, names, &any);
+    keep_names(c, names, s->let.pattern->kind == AST_NAME ? s->let.value : NULL, s, &any);
     if (!any) {
         fn_drop(L);
         return;

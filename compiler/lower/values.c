@@ -159,7 +159,9 @@ static IrAxes axes_of(Lower *L, const Value *v, int depth)
         if (v->fn.kind == F_PRIME) return axes_of(L, v->fn.of, depth + 1);
         if (v->fn.kind == F_CLOSURE) s = ir_axes_union(s, ast_axes(L, v->fn.closure->def, v->fn.closure->scope, depth + 1));
         return s;
-    case V_THUNK: return ast_axes(L, v->thunk.expr, v->thunk.scope, depth + 1);
+    case V_THUNK:
+        if (v->thunk.kept) return axes_of(L, v->thunk.kept->slots, depth + 1);
+        return ast_axes(L, v->thunk.expr, v->thunk.scope, depth + 1);
     default: return s;
     }
 }
@@ -454,8 +456,12 @@ static bool report_slot(Ctx *c, Value *v, Span at, int *slot)
 Value *as_settled(Ctx *c, Value *v, Span at)
 {
     int slot;
+    Value used;
     switch (v->kind) {
-    case V_THUNK: return eval_thunk(c, v, -1);
+    case V_THUNK:
+        used = *v;
+        used.at = at;
+        return eval_thunk(c, &used, -1);
     case V_REPORT: return report_slot(c, v, at, &slot) ? val_slot(c->L, slot) : val_error(c->L);
     case V_DIST:
         if (v->dist->kind != D_MODEL || v->dist->player->word == AST_DEFINE_PRESCRIBED) return v;
