@@ -404,6 +404,7 @@ Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at);
 Value *eval_parameter(Ctx *c, const Ast *s);                                    /* binds in c->scope */
 Value *eval_state(Ctx *c, const Ast *s);
 void   eval_assign(Ctx *c, const Ast *s);
+Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at);
 void   layer_commit_states(Ctx *c);                                             /* at the end of an update of c->L->updating */
 
 Value *player_declare(Ctx *c, const Ast *decl, const char *name);

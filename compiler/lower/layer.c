@@ -163,7 +163,8 @@ static bool copy_initial(Ctx *c, Player *p, int slot, const char *path)
     return true;
 }
 
-static Value *make_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at)
+/* A slot of the declared type, with its first value in INIT; the one that has the path already, if there is one. */
+Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at)
 {
     Lower *L = c->L;
     IrType t = {0};
@@ -189,7 +190,7 @@ Value *eval_parameter(Ctx *c, const Ast *s)
         return val_error(c->L);
     }
     const char *path = path_join(c->L, c->inst->path, s->parameter.name);
-    Value *v = make_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM, c->inst->owner, s->span);
+    Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM, c->inst->owner, s->span);
     scope_bind(c->L, c->scope, s->parameter.name, v, s->parameter.name_span);
     return v;
 }
@@ -198,7 +199,7 @@ Value *eval_state(Ctx *c, const Ast *s)
 {
     if (!c->inst) return unsupported(c, s->span, "a state in a function or comparison");
     const char *path = path_join(c->L, c->inst->path, s->state.name);
-    Value *v = make_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, c->inst->owner, s->span);
+    Value *v = layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, c->inst->owner, s->span);
     scope_bind(c->L, c->scope, s->state.name, v, s->state.name_span);
     return v;
 }

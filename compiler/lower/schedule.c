@@ -222,30 +222,30 @@ static void sched_let(Ctx *c, const Ast *s, Nodes *to)
     game_line(c, f, "let", name, s->span);
 }
 
-static void sched_state(Ctx *c, const Ast *s)
+/* state pool ~ A^512, without a type: that of the draw or value. */
+static Value *untyped_state(Ctx *c, const Ast *s, const char *path)
 {
     Lower *L = c->L;
-    const char *path = free_path(L, indexed(c, s->state.name));
     Ctx inner = *c;
     inner.path = path;
     inner.batch = -1;
     Fn *before = fn_enter_init(L);
-    Value *v;
-    if (s->state.draw) {
-        Dist *d = as_dist(&inner, eval_raw(&inner, s->state.draw), s->state.draw->span);
-        v = d ? dist_sample(&inner, d, NULL, s->span) : val_error(L);
-    } else {
-        v = s->state.value ? eval(&inner, s->state.value) : val_error(L);
-    }
-    if (s->state.type) v = type_conform(&inner, v, s->state.type, s->span, s->state.name);
-    IrVal *t = val_bad(v) ? NULL : s->state.type && ir_is_real(c->L->m->real) && v->kind == V_INT ? as_tensor(c, v, s->span) : as_tensor(c, v, s->span);
-    if (t) {
-        int slot = ir_slot(L->m, path, t->type, IR_SLOT_STATE, NULL);
-        fn_initialise(L, slot, t);
-        v = val_slot(L, slot);
-    }
+    Value *v = val_error(L);
+    Dist *d = s->state.draw ? as_dist(&inner, eval_raw(&inner, s->state.draw), s->state.draw->span) : NULL;
+    if (d) v = dist_sample(&inner, d, NULL, s->span);
+    else if (s->state.value) v = eval(&inner, s->state.value);
+    IrVal *t = val_bad(v) ? NULL : v->kind == V_INT ? as_real(&inner, v, s->span) : as_tensor(&inner, v, s->span);
+    int slot = t ? ir_slot(L->m, path, t->type, IR_SLOT_STATE, NULL) : -1;
+    if (t) fn_initialise(L, slot, t);
     fn_leave_init(L, before);
-    scope_bind(L, c->scope, s->state.name, t ? v : val_error(L), s->state.name_span);
+    return t ? val_slot(L, slot) : val_error(L);
+}
+
+static void sched_state(Ctx *c, const Ast *s)
+{
+    const char *path = free_path(c->L, indexed(c, s->state.name));
+    Value *v = s->state.type ? layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, NULL, s->span) : untyped_state(c, s, path);
+    scope_bind(c->L, c->scope, s->state.name, v, s->state.name_span);
 }
 
 /* chain[step] := e: the other rows stay. */

@@ -4,11 +4,13 @@
  *     #= value i32[]: 3
  *
  * In tests/golden/errors each is a program that is wrong, and the lines `#! ...` are the diagnostics, whole. GAN_UPDATE=1
+ * In tests/golden/run each trains, and its `expect` lines must hold. GAN_UPDATE=1
  * writes what was found in place of what was expected; the diff is then what gets reviewed. Values are computed by the
  * interpreter and printed with six digits. */
 #include "compiler/interp/interp.h"
 #include "compiler/lower/lower.h"
 #include "runtime/state.h"
+#include "runtime/trainer.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -215,6 +217,38 @@ static void each_file(const char *name, void (*test)(const char *folder, const c
 
 Test(lower, values) { each_file("lower", values_file); }
 Test(lower, errors) { each_file("errors", errors_file); }
+
+/* A program whose `expect` lines must hold, trained by the interpreter. */
+static void run_file(const char *folder, const char *file)
+{
+    Case c = {0};
+    GanState state;
+    GanEngine engine;
+    GanError err;
+    TrainerResult result = {0};
+    TrainerOptions o = {.steps = -1};
+    if (!begin(&c, folder, file, IR_F32)) {
+        Text t = text_in(c.a);
+        diags_print_text(c.diags, &t, false);
+        cr_expect(false, "%s:\n%s", c.path, text_str(&t));
+        end(&c);
+        return;
+    }
+    verified(&c);
+    cr_assert(!state_new(c.r.program, 1, &state, &err) && !interp_engine_new(c.r.ir, c.r.program, &engine, &err), "%s: %s", c.path, err.message);
+    GanStatus s = trainer_run(c.r.program, &engine, &state, &o, &result, &err);
+    cr_expect(!s && result.end == TRAINER_DONE, "%s: %s", c.path, s ? err.message : "it did not end well");
+    Text t = text_in(c.a);
+    for (int i = 0; i < result.n_reports; i++) text_printf(&t, "%s = %.9g\n", result.report[i].name, result.report[i].value);
+    for (int i = 0; i < result.n_expects; i++)
+        cr_expect(result.expect[i].judged && result.expect[i].held, "%s: expect %s\n%s", c.path, result.expect[i].node->name, text_str(&t));
+    trainer_result_free(&result);
+    engine.free(engine.self);
+    state_free(&state);
+    end(&c);
+}
+
+Test(lower, runs) { each_file("run", run_file); }
 
 /* The examples, and every function of the library that takes no arguments, lower and verify in both precisions. */
 Test(lower, examples)
