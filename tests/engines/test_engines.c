@@ -1,15 +1,17 @@
 /* test_engines.c - random functions through interpreter and compiled code, on one to eight threads: the same bits.
  *
- * One function a seed (compiler/ir/random_fn.h) is run twice in a row on the same state by both engines; every report and
- * every slot is compared, NaN with NaN. When a number differs, the seed, the function and the first difference are printed;
+ * One function a seed (compiler/ir/random_fn.h), every other one after the passes and every fourth with its own derivatives, is
+ * run twice in a row on the same state by both engines; every report and every slot is compared, NaN with NaN. When a number differs, the seed, the function and the first difference are printed;
  * then the function is compiled again with every value as a report (or, if that hides it, with one at a time), and the first
  * row whose value differs is named.
  *
  * GAN_RANDOM_PROGRAMS  how many (200)
  * GAN_RANDOM_SEED      the first seed (1); when given, each seed is printed before it runs, so that a crash has a name */
+#include "compiler/grad/grad.h"
 #include "compiler/interp/interp.h"
 #include "compiler/ir/random_fn.h"
 #include "compiler/llvm/jit.h"
+#include "compiler/opt/pass.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -74,6 +76,27 @@ static void add_functions(Case *c)
     }
 }
 
+/* Reports the gradient of all real reports by all real slots that are read. */
+static void differentiate(Case *c)
+{
+    ARRAY(IrVal *) outputs = {0}, wrt = {0};
+    for (int i = 0; i < c->f->reports.n; i++)
+        if (ir_is_real(c->f->reports.v[i].val->type.elem)) array_push(c->arena, &outputs, c->f->reports.v[i].val);
+    for (IrNode *n = c->f->body.first; n; n = n->next)
+        if (n->op == IR_read && ir_is_real(n->result->type.elem)) array_push(c->arena, &wrt, n->result);
+    IrVal   **grads = arena_array(c->arena, IrVal *, wrt.n + 1);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    if (!outputs.n || !wrt.n || !grad_reverse(&b, outputs.v, NULL, outputs.n, wrt.v, wrt.n, grads, NULL)) return;
+    for (int i = 0; i < wrt.n; i++)
+        if (grads[i]) ir_report(c->m, c->f, arena_printf(c->arena, "d%d", i), grads[i]);
+}
+
+static void transform(Case *c, uint64_t seed)
+{
+    if (seed % 4 == 3) differentiate(c);
+    if (seed % 2) opt_run_module(c->m, &(PassOptions){.portable = true, .verify = true});
+}
+
 /* The random function of a seed; its reports are its own, or with `probe` >= 0 those of the rows of its body: all of them
  * (ALL_VALUES), or the results of row `probe` alone. */
 enum { AS_IT_IS = -1, ALL_VALUES = -2 };
@@ -83,8 +106,9 @@ static Case *new_case(uint64_t seed, int probe)
     Arena *a = arena_new();
     Case  *c = arena_new_of(a, Case);
     c->arena = a;
-    c->m = ir_random_module(a, (IrRandomOptions){.seed = seed});
+    c->m = ir_random_module(a, (IrRandomOptions){.seed = seed, .n_nodes = seed % 4 == 3 ? 15 : 30});
     c->f = c->m->fns.v[0];
+    transform(c, seed);
     if (probe != AS_IT_IS) {
         int row = 0;
         c->f->reports.n = 0;
@@ -276,7 +300,7 @@ Test(engines, random_programs)
     for (uint64_t seed = first; seed < first + n; seed++) {
         if (getenv("GAN_RANDOM_SEED")) fprintf(stderr, "seed %lu\n", (unsigned long)seed);
         Case      *c = new_case(seed, AS_IT_IS);
-        int        threads = threads_of[seed % 4];
+        int        threads = threads_of[seed / 4 % 4];
         Difference d = compare(c, seed, threads);
         if (d.found && ++wrong <= MOST_PRINTED) tell(c, seed, threads, &d);
         else if (d.found) fprintf(stderr, "seed %lu, %d threads\n", (unsigned long)seed, threads);
