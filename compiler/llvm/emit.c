@@ -104,13 +104,13 @@ LLVMValueRef emit_min(Emit *e, LLVMValueRef a, LLVMValueRef b)
 
 LLVMBasicBlockRef emit_block(Emit *e, const char *name) { return LLVMAppendBasicBlockInContext(e->c, e->fn, name); }
 
-Loop loop_begin(Emit *e, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int n, LLVMValueRef const *init)
+static Loop loop_open(Emit *e, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int n, LLVMValueRef const *init, bool sure)
 {
     Loop l = {.before = LLVMGetInsertBlock(e->b), .hi = hi, .step = step, .n = n};
     if (n > EMIT_MAX_CARRY) BUG("emit: too many carried values");
     l.head = emit_block(e, "loop");
     l.exit = emit_block(e, "done");
-    l.sure = LLVMIsAConstantInt(lo) && LLVMIsAConstantInt(hi) && LLVMConstIntGetSExtValue(lo) < LLVMConstIntGetSExtValue(hi);
+    l.sure = sure;
     if (l.sure) LLVMBuildBr(e->b, l.head);
     else LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, lo, hi, ""), l.head, l.exit);
     LLVMPositionBuilderAtEnd(e->b, l.head);
@@ -122,6 +122,17 @@ Loop loop_begin(Emit *e, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int n, 
         LLVMAddIncoming(l.carry[i], &l.init[i], &l.before, 1);
     }
     return l;
+}
+
+Loop loop_begin(Emit *e, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int n, LLVMValueRef const *init)
+{
+    bool sure = LLVMIsAConstantInt(lo) && LLVMIsAConstantInt(hi) && LLVMConstIntGetSExtValue(lo) < LLVMConstIntGetSExtValue(hi);
+    return loop_open(e, lo, hi, step, n, init, sure);
+}
+
+Loop loop_sure(Emit *e, LLVMValueRef n, int carry, LLVMValueRef const *init)
+{
+    return loop_open(e, emit_i64(e, 0), n, 1, carry, init, true);
 }
 
 void loop_end(Emit *e, Loop *l, LLVMValueRef const *next)
@@ -167,6 +178,30 @@ LLVMValueRef emit_alloca(Emit *e, LLVMTypeRef t, int64_t n)
     LLVMSetAlignment(a, 64);
     LLVMPositionBuilderAtEnd(e->b, now);
     return a;
+}
+
+/* ---- the entry block -------------------------------------------------------------------------------------------- */
+
+LLVMBasicBlockRef emit_to_entry(Emit *e)
+{
+    LLVMBasicBlockRef now = LLVMGetInsertBlock(e->b);
+    LLVMPositionBuilderBefore(e->b, LLVMGetBasicBlockTerminator(LLVMGetEntryBasicBlock(e->fn)));
+    return now;
+}
+
+void emit_from_entry(Emit *e, LLVMBasicBlockRef back)
+{
+    if (back != LLVMGetEntryBasicBlock(e->fn)) LLVMPositionBuilderAtEnd(e->b, back);
+}
+
+LLVMValueRef emit_entry(Emit *e, int64_t v)
+{
+    LLVMBasicBlockRef back = emit_to_entry(e);
+    LLVMValueRef index = emit_i64(e, e->entries.n);
+    LLVMValueRef at = LLVMBuildInBoundsGEP2(e->b, e->i64, e->table, &index, 1, ""), x = LLVMBuildLoad2(e->b, e->i64, at, "");
+    array_push(e->arena, &e->entries, v);
+    emit_from_entry(e, back);
+    return x;
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 /* emit.h - what the emitters share: the function being built, loops, and values at an index.
  *
- * A kernel becomes one function of frame, state, data, scratch and four numbers. Code is written for `lanes` samples or
+ * A kernel becomes one function of frame, state, data, scratch, a table and four numbers. Where its buffers lie and how far
+ * its loops go it reads from the table, so that kernels that differ in nothing else are one function. Code is written for `lanes` samples or
  * elements at once, 16 or 1; the back end cuts 16 lanes into whatever registers the host has. A value is asked for by its
  * *index*: emit_value() answers from a register, by the rule of an inline row, or with a load. */
 #pragma once
@@ -22,6 +23,12 @@ typedef struct Index {                                      /* where in a value;
     bool own;                                               /* the kernel's own: values in registers may be used */
 } Index;
 
+typedef struct EmitBase {                                   /* memory whose first byte is known in the entry block */
+    const KMem  *mem;
+    int64_t      offset;
+    LLVMValueRef base;
+} EmitBase;
+
 typedef struct Emit {
     Arena            *arena;
     const IrModule   *m;
@@ -34,7 +41,9 @@ typedef struct Emit {
     MathEmit          math;
     LLVMTypeRef       i1, i8, i32, i64, f32, f64, ptr;
     LLVMTypeRef       fn_type;
-    LLVMValueRef      fn, frame, state, data, scratch, arg[4];
+    LLVMValueRef      fn, frame, state, data, scratch, table, arg[4];
+    ARRAY(int64_t)    entries;                              /* of the kernel's table */
+    ARRAY(EmitBase)   bases;                                /* made so far */
     LLVMValueRef      panel, slot;                          /* the panel from the start of the axis, and within its tile */
     LLVMValueRef      sub;                                  /* with lanes 1 in a tiled step: which of the panel's samples */
     unsigned          lanes;
@@ -80,6 +89,7 @@ typedef struct Loop {
 Loop loop_begin(Emit *e, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int n, LLVMValueRef const *init);
 void loop_end(Emit *e, Loop *l, LLVMValueRef const *next);
 Loop loop_to(Emit *e, int64_t n);
+Loop loop_sure(Emit *e, LLVMValueRef n, int carry, LLVMValueRef const *init);   /* 0 .. n-1; n is known to be positive */
 LLVMBasicBlockRef emit_block(Emit *e, const char *name);
 /* code that runs when `c` holds */
 typedef struct { LLVMBasicBlockRef after; } When;
@@ -92,6 +102,11 @@ LLVMValueRef emit_intrinsic(Emit *e, const char *name, LLVMValueRef const *args,
 LLVMValueRef emit_call(Emit *e, const char *name, LLVMTypeRef result, LLVMValueRef const *args, int n);
 LLVMValueRef emit_fma(Emit *e, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 LLVMValueRef emit_lanes16(Emit *e, LLVMValueRef v);         /* <16 x T> to T, in the order of docs/ir.md */
+
+/* ---- the table */
+LLVMBasicBlockRef emit_to_entry(Emit *e);                   /* what follows stands in the entry block ... */
+void emit_from_entry(Emit *e, LLVMBasicBlockRef back);      /* ... until here */
+LLVMValueRef emit_entry(Emit *e, int64_t v);                /* i64, loaded in the entry block: the same code for any v */
 
 /* ---- memory */
 Ix           ix(LLVMValueRef v);

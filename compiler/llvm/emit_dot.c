@@ -59,7 +59,7 @@ typedef struct DotCode {
     IrElem       elem;
     Dims         outer, inner;                              /* strides in x, w, out; inner: x and w */
     Dim          row;                                       /* over the matrix' last free dims */
-    LLVMValueRef x, w, out;
+    LLVMValueRef x, w, out, steps;                          /* steps: of the innermost loop */
 } DotCode;
 
 typedef struct { LLVMValueRef off[3]; } Offsets;
@@ -88,7 +88,8 @@ static void dot_chain(Emit *e, const DotCode *c, int depth, Offsets o, unsigned 
         return;
     }
     const Dim *d = &c->inner.d[depth];
-    Loop l = loop_begin(e, emit_i64(e, 0), emit_i64(e, d->extent), 1, (int)rows, acc);
+    Loop l = d->extent > 1 && depth == c->inner.n - 1 ? loop_sure(e, c->steps, (int)rows, acc)
+                                                      : loop_begin(e, emit_i64(e, 0), emit_i64(e, d->extent), 1, (int)rows, acc);
     LLVMValueRef next[EMIT_MAX_CARRY];
     for (unsigned r = 0; r < rows; r++) next[r] = l.carry[r];
     dot_chain(e, c, depth + 1, advance(e, o, l.iv, d), rows, next);
@@ -184,6 +185,7 @@ void emit_dot(Emit *e)
         int dx = xs ? a->contract.b[i] : a->contract.a[i], dw = xs ? a->contract.a[i] : a->contract.b[i];
         add_dim(&c.inner, tx->dim[dx], x.dim[dx], w.dim[dw], 0);
     }
+    if (c.inner.n) c.steps = emit_entry(e, c.inner.d[c.inner.n - 1].extent);
     LLVMValueRef z = emit_i64(e, 0);
     dot_outer(e, &c, 0, (Offsets){{z, z, z}});
 }
@@ -250,7 +252,7 @@ static void transpose_outer(Emit *e, const TransposeCode *c, int depth, Offsets 
     }
     int64_t blocks = c->col.extent / K_LANES, rest = c->col.extent % K_LANES;
     if (blocks) {
-        Loop l = loop_to(e, blocks);
+        Loop l = loop_sure(e, emit_entry(e, blocks), 0, NULL);
         transpose_block(e, c, emit_add(e, o.off[0], emit_mul(e, l.iv, K_LANES * c->col.s[0])),
                         emit_add(e, o.off[1], emit_mul(e, l.iv, K_LANES * K_TILE)), K_LANES);
         loop_end(e, &l, NULL);
@@ -420,7 +422,7 @@ void emit_outer(Emit *e)
     e->slot = emit_i64(e, 0);
     c.valid = e->arg[1];
     c.first = LLVMBuildICmp(e->b, LLVMIntNE, e->arg[2], emit_i64(e, 0), "");
-    c.out = emit_at(e, c.elem, emit_base(e, out), emit_mul(e, e->arg[3], acc->shard_stride));
+    c.out = emit_at(e, c.elem, emit_base(e, out), LLVMBuildMul(e->b, e->arg[3], emit_entry(e, acc->shard_stride), ""));
     c.blocks = acc->pad / K_LANES;
     for (int i = 0; i < c.pairs; i++) {
         const IrVal *va = kernel_resolve(e->p, n->arg[2 * i]), *vb = kernel_resolve(e->p, n->arg[2 * i + 1]);
@@ -565,8 +567,8 @@ void emit_finish(Emit *e)
     const KAccum *a = e->k->sinks.v[0];
     int64_t n = a->lanes->bytes / (int64_t)ir_elem_bytes(a->elem) / K_LANES;
     LLVMValueRef from = emit_base(e, a->lanes);
-    LLVMValueRef to = emit_at(e, a->elem, emit_base(e, a->partial), emit_mul(e, e->arg[0], a->shard_stride));
-    Loop l = loop_to(e, n);
+    LLVMValueRef to = emit_at(e, a->elem, emit_base(e, a->partial), LLVMBuildMul(e->b, e->arg[0], emit_entry(e, a->shard_stride), ""));
+    Loop l = loop_begin(e, emit_i64(e, 0), emit_entry(e, n), 1, 0, NULL);
     LLVMValueRef v = emit_load_raw(e, a->elem, emit_at(e, a->elem, from, emit_mul(e, l.iv, K_LANES)), K_LANES, 64);
     emit_store_raw(e, a->elem, emit_lanes16(e, v), emit_at(e, a->elem, to, l.iv), (unsigned)ir_elem_bytes(a->elem));
     loop_end(e, &l, NULL);

@@ -106,24 +106,46 @@ LLVMValueRef emit_at(Emit *e, IrElem t, LLVMValueRef base, LLVMValueRef elements
     return LLVMBuildInBoundsGEP2(e->b, emit_cell(e, t), base, &elements, 1, "");
 }
 
-static LLVMValueRef slot_base(Emit *e, int slot)
+static LLVMValueRef in_place(Emit *e, const KMem *root)
 {
-    const GanSlot *s = &e->program->slot[slot];
-    if (s->kind != GAN_DATA) return bytes_at(e, e->state, emit_i64(e, (int64_t)s->offset));
-    LLVMValueRef at = bytes_at(e, e->data, emit_i64(e, (int64_t)(s->offset * sizeof(void *))));
+    if (root->place == K_FRAME) return bytes_at(e, e->frame, emit_entry(e, root->offset));
+    if (root->place == K_SCRATCH) return bytes_at(e, e->scratch, emit_entry(e, root->offset));
+    const GanSlot *s = &e->program->slot[root->slot];
+    if (s->kind != GAN_DATA) return bytes_at(e, e->state, emit_entry(e, (int64_t)s->offset));
+    LLVMValueRef at = bytes_at(e, e->data, emit_entry(e, (int64_t)(s->offset * sizeof(void *))));
     return LLVMBuildLoad2(e->b, e->ptr, at, "");
+}
+
+static bool same_slice(const KMem *a, const KMem *b)
+{
+    bool same = a->n_iter == b->n_iter && a->elem == b->elem;
+    for (int i = 0; same && i < a->n_iter; i++) same = a->iter[i].depth == b->iter[i].depth && a->iter[i].stride == b->iter[i].stride;
+    return same;
+}
+
+static const KMem *root_of(const KMem *m)
+{
+    while (m->of) m = m->of;
+    return m;
 }
 
 LLVMValueRef emit_base(Emit *e, const KMem *m)
 {
-    const KMem *root = m;
-    while (root->of) root = root->of;
-    LLVMValueRef base = root->place == K_SLOT ? slot_base(e, root->slot)
-                      : bytes_at(e, root->place == K_FRAME ? e->frame : e->scratch, emit_i64(e, root->offset));
+    const KMem *root = root_of(m);
+    for (int i = 0; i < e->bases.n; i++) {
+        const KMem *other = root_of(e->bases.v[i].mem);
+        if (other->place == root->place && other->slot == root->slot && e->bases.v[i].offset == root->offset && same_slice(e->bases.v[i].mem, m))
+            return e->bases.v[i].base;
+    }
+    LLVMBasicBlockRef back = emit_to_entry(e);
+    LLVMValueRef base = in_place(e, root);
     for (int i = 0; i < m->n_iter; i++) {
         LLVMValueRef at = bytes_at(e, e->frame, emit_i64(e, K_FRAME_COUNTER + 8 * m->iter[i].depth));
         base = emit_at(e, m->elem, base, emit_mul(e, LLVMBuildLoad2(e->b, e->i64, at, ""), m->iter[i].stride));
     }
+    emit_from_entry(e, back);
+    KMem *copy = arena_copy(e->arena, m, sizeof *m);        /* callers may pass one on their stack */
+    array_push(e->arena, &e->bases, ((EmitBase){copy, root->offset, base}));
     return base;
 }
 
@@ -148,9 +170,7 @@ LLVMValueRef emit_panel(Emit *e, const KMem *m)
 {
     LLVMValueRef base = emit_base(e, m);
     if (!m->panel) return base;
-    const KMem *root = m;
-    while (root->of) root = root->of;
-    LLVMValueRef which = root->place == K_SCRATCH ? e->slot : e->panel;
+    LLVMValueRef which = root_of(m)->place == K_SCRATCH ? e->slot : e->panel;
     return emit_at(e, m->elem, base, emit_mul(e, which, m->panel));
 }
 

@@ -24,7 +24,9 @@ void emit_kernel(Emit *e, KKernel *k)
     e->state = LLVMGetParam(e->fn, 1);
     e->data = LLVMGetParam(e->fn, 2);
     e->scratch = LLVMGetParam(e->fn, 3);
-    for (unsigned i = 0; i < 4; i++) e->arg[i] = LLVMGetParam(e->fn, 4 + i);
+    e->table = LLVMGetParam(e->fn, 4);
+    for (unsigned i = 0; i < 4; i++) e->arg[i] = LLVMGetParam(e->fn, 5 + i);
+    e->entries.n = e->entries.cap = e->bases.n = 0;
     e->lanes = K_LANES;
     e->panel = e->slot = e->sub = e->flat = NULL;
     /* a first block of its own for what the stack holds */

@@ -72,7 +72,7 @@ static LLVMValueRef each_lane(Emit *e, const char *name, LLVMTypeRef result, LLV
 
 static LLVMValueRef stream_key(Emit *e, int stream)
 {
-    LLVMValueRef at = emit_at(e, IR_BOOL, e->frame, emit_i64(e, K_FRAME_KEYS + 8 * stream));
+    LLVMValueRef at = emit_at(e, IR_BOOL, e->frame, emit_entry(e, K_FRAME_KEYS + 8 * stream));
     return LLVMBuildLoad2(e->b, e->i64, at, "");
 }
 
@@ -229,10 +229,15 @@ static void tiled(Emit *e, Body body)
     int64_t rest = 1;
     for (int i = 0; i < s->n; i++)
         if (i != s->lane) rest *= s->comp[i].extent;
-    Loop l = loop_to(e, rest);
-    e->flat = l.iv;
-    body(e);
-    loop_end(e, &l, NULL);
+    if (rest == 1) {
+        e->flat = emit_i64(e, 0);
+        body(e);
+    } else if (rest) {
+        Loop l = loop_sure(e, emit_entry(e, rest), 0, NULL);
+        e->flat = l.iv;
+        body(e);
+        loop_end(e, &l, NULL);
+    }
     e->flat = NULL;
 }
 
@@ -240,17 +245,18 @@ static void uniform_flat(Emit *e, Body body)
 {
     int64_t all = 1;
     for (int i = 0; i < e->k->space.n; i++) all *= e->k->space.comp[i].extent;
-    int64_t whole = all / K_LANES;
-    if (whole) {
-        Loop l = loop_begin(e, emit_mul(e, e->arg[0], K_LANES), emit_mul(e, emit_min(e, e->arg[1], emit_i64(e, whole)), K_LANES), K_LANES, 0, NULL);
+    bool vectors = all >= K_LANES;
+    LLVMValueRef whole = emit_entry(e, all / K_LANES);
+    if (vectors) {
+        Loop l = loop_begin(e, emit_mul(e, e->arg[0], K_LANES), emit_mul(e, emit_min(e, e->arg[1], whole), K_LANES), K_LANES, 0, NULL);
         e->flat = l.iv;
         body(e);
         loop_end(e, &l, NULL);
     }
     if (all % K_LANES) {
-        When w = when_begin(e, LLVMBuildICmp(e->b, LLVMIntSGT, e->arg[1], emit_i64(e, whole), ""));
+        When w = when_begin(e, LLVMBuildICmp(e->b, LLVMIntSGT, e->arg[1], whole, ""));
         e->lanes = 1;
-        Loop l = loop_begin(e, emit_i64(e, whole * K_LANES), emit_i64(e, all), 1, 0, NULL);
+        Loop l = loop_begin(e, emit_mul(e, whole, K_LANES), emit_entry(e, all), 1, 0, NULL);
         e->flat = l.iv;
         body(e);
         loop_end(e, &l, NULL);

@@ -16,12 +16,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct Code {                                       /* one compiled function, for all kernels of its text */
+    uint64_t    hash;
+    const char *text;
+    int         place;                                      /* in its module's list of addresses */
+    KernelFn    fn;                                         /* NULL until its module is linked */
+} Code;
+
 typedef struct Jit {
     Arena             *arena;                               /* plans */
     const GanProgram  *program;
     LLVMOrcLLJITRef    orc;
     LLVMTargetMachineRef machine;
     char              *features;
+    ARRAY(Code *)      codes;
     Compiled          *fn;
     int                n_fns;
     Team              *team;
@@ -100,8 +108,8 @@ static void open_emit(Emit *e, Jit *j, KPlan *p)
     e->f32 = LLVMFloatTypeInContext(e->c);
     e->f64 = LLVMDoubleTypeInContext(e->c);
     e->ptr = LLVMPointerTypeInContext(e->c, 0);
-    LLVMTypeRef args[8] = {e->ptr, e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->i64};
-    e->fn_type = LLVMFunctionType(LLVMVoidTypeInContext(e->c), args, 8, false);
+    LLVMTypeRef args[9] = {e->ptr, e->ptr, e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->i64};
+    e->fn_type = LLVMFunctionType(LLVMVoidTypeInContext(e->c), args, 9, false);
     e->rows = strstr(j->features, "+avx512f") ? 12 : 6;
     e->n_reg = p->next_id;
     e->reg = arena_array(p->arena, LLVMValueRef, p->next_id + 1);
@@ -114,27 +122,56 @@ static void close_emit(Emit *e)
     LLVMContextDispose(e->c);
 }
 
-/* The kernels' addresses, by id. */
-static void emit_table(Emit *e, const char *name, LLVMValueRef *kernel, int n)
+/* A function's text from its parameters on, and a number for it. */
+static char *text_of(Jit *j, LLVMValueRef fn, uint64_t *hash)
 {
-    LLVMTypeRef t = LLVMArrayType2(e->ptr, (uint64_t)n);
-    LLVMValueRef table = LLVMAddGlobal(e->module, t, name);
-    LLVMSetInitializer(table, LLVMConstArray2(e->ptr, kernel, (uint64_t)n));
-    LLVMSetGlobalConstant(table, true);
+    char *all = LLVMPrintValueToString(fn), *from = strchr(all, '('), *text = arena_str(j->arena, from ? from : all);
+    LLVMDisposeMessage(all);
+    *hash = 14695981039346656037u;                          /* FNV-1a */
+    for (const char *c = text; *c; c++) *hash = (*hash ^ (unsigned char)*c) * 1099511628211u;
+    return text;
 }
 
-static void emit_all(Emit *e, KPlan *p, const char *table)
+/* The code with this text, or a new one. */
+static Code *code_of(Jit *j, char *text, uint64_t hash, bool *is_new)
 {
-    LLVMValueRef *kernel = arena_array(p->arena, LLVMValueRef, p->kernels.n + 1);
+    for (int i = 0; i < j->codes.n; i++) {
+        Code *c = j->codes.v[i];
+        *is_new = false;
+        if (c->hash == hash && !strcmp(c->text, text)) return c;
+    }
+    Code *c = arena_new_of(j->arena, Code);
+    *c = (Code){.hash = hash, .text = text};
+    array_push(j->arena, &j->codes, c);
+    *is_new = true;
+    return c;
+}
+
+/* Emits every kernel of the plan; those whose code exists already only add a table. `first`: the codes this module brings. */
+static void emit_all(Jit *j, Emit *e, KPlan *p, Code **code, CompiledKernel *out, const char *table)
+{
+    LLVMValueRef *fresh = arena_array(p->arena, LLVMValueRef, p->kernels.n + 1);
+    int n = 0;
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
-        bool empty = k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n;    /* merged into another */
-        kernel[i] = LLVMConstNull(e->ptr);
-        if (empty) continue;
+        if (k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n) continue;      /* merged into another */
         emit_kernel(e, k);
-        kernel[i] = e->fn;
+        uint64_t hash;
+        bool is_new;
+        char *text = text_of(j, e->fn, &hash);
+        code[i] = code_of(j, text, hash, &is_new);
+        out[i].table = arena_copy(j->arena, e->entries.v, sizeof *e->entries.v * (size_t)(e->entries.n + 1));
+        if (is_new) {
+            code[i]->place = n;
+            fresh[n++] = e->fn;
+        } else {
+            LLVMDeleteFunction(e->fn);
+        }
     }
-    emit_table(e, table, kernel, p->kernels.n);
+    LLVMTypeRef t = LLVMArrayType2(e->ptr, (uint64_t)n);
+    LLVMValueRef addresses = LLVMAddGlobal(e->module, t, table);
+    LLVMSetInitializer(addresses, LLVMConstArray2(e->ptr, fresh, (uint64_t)n));
+    LLVMSetGlobalConstant(addresses, true);
 }
 
 static void show(Jit *j, Emit *e, const JitOptions *o)
@@ -181,7 +218,9 @@ static GanStatus compile(Jit *j, const IrModule *m, int index, const JitOptions 
     snprintf(table, sizeof table, "kernels_%d", index);
     Emit e;
     open_emit(&e, j, p);
-    emit_all(&e, p, table);
+    CompiledKernel *kernel = arena_array(j->arena, CompiledKernel, p->kernels.n + 1);
+    Code **code = arena_array(j->arena, Code *, p->kernels.n + 1);
+    emit_all(j, &e, p, code, kernel, table);
     check_module(e.module);
     if (o) show(j, &e, o);
     LLVMMemoryBufferRef object;
@@ -195,7 +234,12 @@ static GanStatus compile(Jit *j, const IrModule *m, int index, const JitOptions 
         LLVMOrcExecutorAddress at = 0;
         if (!failure && p->kernels.n) failure = LLVMOrcLLJITLookup(j->orc, &at, table);
         if (failure) s = orc_failed(failure, err);
-        j->fn[index] = (Compiled){p, (const KernelFn *)(uintptr_t)at, m->fns.v[index]->tick_slot};
+        for (int i = 0; !failure && i < p->kernels.n; i++) {
+            if (!code[i]) continue;
+            if (!code[i]->fn) code[i]->fn = ((const KernelFn *)(uintptr_t)at)[code[i]->place];
+            kernel[i].fn = code[i]->fn;
+        }
+        j->fn[index] = (Compiled){p, kernel, m->fns.v[index]->tick_slot};
     }
     close_emit(&e);
     return s;

@@ -29,7 +29,8 @@ static void wait_for_all(const Walk *w)
 
 static void call(const Walk *w, const KKernel *k, int64_t a, int64_t b, int64_t c, int64_t d)
 {
-    w->r->f->kernel[k->id](w->r->frame, w->r->state, w->r->data, w->scratch, a, b, c, d);
+    const CompiledKernel *code = &w->r->f->kernel[k->id];
+    code->fn(w->r->frame, w->r->state, w->r->data, w->scratch, code->table, a, b, c, d);
 }
 
 static void run_shard(const Walk *w, const KStep *s, int64_t shard)

@@ -4,11 +4,16 @@
 #include "runtime/parallel.h"
 #include "runtime/program.h"
 
-typedef void (*KernelFn)(char *frame, char *state, const void **data, char *scratch, int64_t a, int64_t b, int64_t c, int64_t d);
+typedef void (*KernelFn)(char *frame, char *state, const void **data, char *scratch, const int64_t *table, int64_t a, int64_t b, int64_t c, int64_t d);
+
+typedef struct CompiledKernel {                             /* kernels that differ in their tables alone share their code */
+    KernelFn       fn;
+    const int64_t *table;
+} CompiledKernel;
 
 typedef struct Compiled {                                   /* a function ready to run */
     KPlan          *plan;
-    const KernelFn *kernel;                                 /* by KKernel.id */
+    CompiledKernel *kernel;                                 /* by KKernel.id */
     int             tick_slot;
 } Compiled;
 

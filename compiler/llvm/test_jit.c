@@ -1,7 +1,9 @@
 /* test_jit.c - the engine against the interpreter, bit for bit: random functions, thread counts, sample counts. */
+#include "compiler/grad/grad.h"
 #include "compiler/interp/interp.h"
 #include "compiler/ir/random_fn.h"
 #include "compiler/llvm/jit.h"
+#include "compiler/opt/pass.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -177,7 +179,7 @@ static bool random_agrees(uint64_t seed, int nodes, int threads, char *why)
 
 Test(jit, random_functions)
 {
-    int from = env_int("JIT_SEED", 1), n = env_int("JIT_COUNT", 24), bad = 0;
+    int from = env_int("JIT_SEED", 1), n = env_int("JIT_COUNT", 12), bad = 0;
     char why[1024];
     for (int s = from; s < from + n; s++)
         if (!random_agrees((uint64_t)s, env_int("JIT_NODES", 30), 1 + s % 4, why)) {
@@ -185,4 +187,173 @@ Test(jit, random_functions)
             bad++;
         }
     cr_assert(bad == 0, "%d of %d differ", bad, n);
+}
+
+/* ---- training: a GAN of two perceptrons with Adam --------------------------------------------------------------- */
+
+typedef struct Net { int n; int64_t width[5]; int slot[2][4][3]; } Net;     /* weights and biases: value, m, v */
+
+static IrType dims_type(IrElem e, int n, int64_t a, int64_t c)
+{
+    IrType t = ir_scalar(e);
+    t.rank = (uint8_t)n;
+    t.dim[0] = a;
+    t.dim[1] = c;
+    return t;
+}
+
+static Net net_new(IrModule *m, const char *name, int n, const int64_t *width)
+{
+    static const char *const part[3] = {"value", "m", "v"};
+    Net net = {.n = n};
+    memcpy(net.width, width, sizeof *width * (size_t)(n + 1));
+    for (int i = 0; i < n; i++)
+        for (int bias = 0; bias < 2; bias++)
+            for (int k = 0; k < 3; k++) {
+                IrType t = bias ? dims_type(m->real, 1, width[i + 1], 0) : dims_type(m->real, 2, width[i], width[i + 1]);
+                net.slot[bias][i][k] = ir_slot(m, arena_printf(m->arena, "%s.%d.%s.%s", name, i, bias ? "b" : "w", part[k]), t,
+                                               k ? IR_SLOT_OPTIMIZER : IR_SLOT_PARAM, name);
+            }
+    return net;
+}
+
+static IrVal *net_apply(IrBuilder *b, const Net *net, IrVal *param[2][4], IrVal *x)
+{
+    for (int i = 0; i < net->n; i++) {
+        x = ir_dot(b, x, param[0][i], ir_no_pairs(), ir_pairs(1, (int[]){0}, (int[]){0}), ir_no_axes());
+        x = ir_add(b, x, param[1][i]);
+        if (i + 1 < net->n) x = ir_tanh(b, x);
+    }
+    return x;
+}
+
+static void net_read(IrBuilder *b, const Net *net, IrVal *param[2][4])
+{
+    for (int bias = 0; bias < 2; bias++)
+        for (int i = 0; i < net->n; i++) param[bias][i] = ir_read(b, net->slot[bias][i][0]);
+}
+
+static void adam(IrBuilder *b, IrFn *f, const Net *net, IrVal *param[2][4], IrVal *loss, int steps)
+{
+    IrVal *wrt[8], *g[8], *t = ir_add(b, ir_read(b, steps), ir_const(b, IR_I64, 1)), *tr = ir_convert(b, t, IR_F64);
+    IrElem real = b->m->real;
+    for (int i = 0; i < net->n; i++) { wrt[2 * i] = param[0][i]; wrt[2 * i + 1] = param[1][i]; }
+    cr_assert(grad_reverse(b, &loss, NULL, 1, wrt, 2 * net->n, g, NULL));
+    IrVal *c1 = ir_neg(b, ir_expm1(b, ir_mul(b, tr, ir_const(b, IR_F64, -0.6931471805599453))));
+    IrVal *c2 = ir_neg(b, ir_expm1(b, ir_mul(b, tr, ir_const(b, IR_F64, -0.0010005003335835335))));
+    IrVal *s1 = ir_convert(b, ir_div(b, ir_const(b, IR_F64, 1e-4), c1), real), *s2 = ir_convert(b, ir_div(b, ir_const(b, IR_F64, 1), c2), real);
+    for (int i = 0; i < 2 * net->n; i++) {
+        const int *slot = net->slot[i % 2][i / 2];
+        IrVal *m = ir_read(b, slot[1]), *v = ir_read(b, slot[2]);
+        m = ir_fma(b, ir_sub(b, g[i], m), ir_const(b, real, 0.5), m);
+        v = ir_fma(b, ir_sub(b, ir_mul(b, g[i], g[i]), v), ir_const(b, real, 0.001), v);
+        IrVal *d = ir_add(b, ir_sqrt(b, ir_mul(b, v, s2)), ir_const(b, real, 1e-8));
+        ir_commit(b->m, f, slot[0], ir_sub(b, wrt[i], ir_div(b, ir_mul(b, m, s1), d)));
+        ir_commit(b->m, f, slot[1], m);
+        ir_commit(b->m, f, slot[2], v);
+    }
+    ir_commit(b->m, f, steps, t);
+}
+
+static IrVal *logit(IrBuilder *b, const Net *net, IrVal *param[2][4], IrVal *x)
+{
+    IrVal *y = ir_reshape(b, net_apply(b, net, param, x), (IrInts){0});
+    return ir_convert(b, y, IR_F64);
+}
+
+static IrVal *mean(IrBuilder *b, IrVal *v, int axis)
+{
+    double n = (double)ir_extent(b->m, axis);
+    return ir_div(b, ir_sum_over(b, v, ir_one_axis(axis)), ir_const(b, IR_F64, n));
+}
+
+static IrVal *draw(IrBuilder *b, const char *name, int axis, int64_t n)
+{
+    IrType t = dims_type(b->m->real, 1, n, 0);
+    t.axes = ir_one_axis(axis);
+    return ir_normal(b, ir_stream(b->m, name), t);
+}
+
+static IrVal *ring(IrBuilder *b, int axis, int centers)
+{
+    IrType t = ir_scalar(IR_I32);
+    t.axes = ir_one_axis(axis);
+    IrVal *c = ir_gather(b, ir_read(b, centers), ir_randint(b, ir_stream(b->m, "ring.mode"), 8, t), 0);
+    return ir_fma(b, draw(b, "ring.noise", axis, 2), ir_const_like(b, c, 0.02), c);
+}
+
+static IrModule *gan_module(Arena *a, IrElem real, int64_t batch, int64_t z, int64_t h)
+{
+    IrModule *m = ir_module(a, real);
+    int axis_a = ir_axis(m, "a", batch), axis_b = ir_axis(m, "b", batch);
+    Net g = net_new(m, "G", 3, (int64_t[]){z, h, h, 2}), d = net_new(m, "D", 3, (int64_t[]){2, h, h, 1});
+    int steps[2] = {ir_slot(m, "D.steps", ir_scalar(IR_I64), IR_SLOT_OPTIMIZER, "D"), ir_slot(m, "G.steps", ir_scalar(IR_I64), IR_SLOT_OPTIMIZER, "G")};
+    int centers = ir_slot(m, "data.centers", dims_type(real, 2, 8, 2), IR_SLOT_DATA, NULL);
+    for (int who = 0; who < 2; who++) {
+        IrFn *f = ir_fn(m, who ? "update_G" : "update_D", IR_FN_UPDATE);
+        IrBuilder b = {.m = m, .block = &f->body};
+        IrVal *pg[2][4], *pd[2][4];
+        array_push(a, &f->players, who ? "G" : "D");
+        f->tick_slot = steps[who];
+        net_read(&b, &g, pg);
+        net_read(&b, &d, pd);
+        IrVal *fake = logit(&b, &d, pd, net_apply(&b, &g, pg, draw(&b, "G.z", axis_b, z))), *loss;
+        if (who) {
+            loss = mean(&b, ir_softplus(&b, ir_neg(&b, fake)), axis_b);
+        } else {
+            IrVal *t = logit(&b, &d, pd, ring(&b, axis_a, centers));
+            loss = ir_add(&b, mean(&b, ir_softplus(&b, ir_neg(&b, t)), axis_a), mean(&b, ir_softplus(&b, fake), axis_b));
+        }
+        ir_report(m, f, "loss", loss);
+        adam(&b, f, who ? &g : &d, who ? pg : pd, loss, steps[who]);
+    }
+    opt_run_module(m, &(PassOptions){.portable = true});
+    return m;
+}
+
+/* Parameters small, m near 0, v positive, counters 0. */
+static void settle(Bench *b)
+{
+    for (int i = 0; i < b->m->slots.n; i++) {
+        const IrSlot *s = &b->m->slots.v[i];
+        int64_t n = ir_dims_size(&s->type);
+        if (s->kind == IR_SLOT_DATA) continue;
+        char *x = b->state.base + b->p.slot[i].offset;
+        for (int64_t k = 0; k < n; k++) {
+            double u = (double)((k * 2654435761u + (unsigned)i * 40503u) % 1000) / 1000 - 0.5;
+            if (s->kind == IR_SLOT_OPTIMIZER) u = s->path[strlen(s->path) - 1] == 'v' ? 1e-4 : 0;
+            else u *= s->type.rank == 2 ? 2 / sqrt((double)s->type.dim[0]) : 0.1;
+            if (s->type.elem == IR_F32) ((float *)x)[k] = (float)u;
+            if (s->type.elem == IR_F64) ((double *)x)[k] = u;
+            if (s->type.elem == IR_I64) ((int64_t *)x)[k] = 0;
+        }
+        memcpy(b->arena + b->p.slot[i].offset, x, b->p.slot[i].bytes);
+    }
+}
+
+static bool training_agrees(IrElem real, int64_t batch, int64_t z, int64_t h, int threads, char *why)
+{
+    Arena *a = arena_new();
+    IrModule *m = gan_module(a, real, batch, z, h);
+    Bench b = bench_of(a, m);
+    GanEngine jit;
+    GanError err = {0};
+    settle(&b);
+    JitOptions o = {.threads = threads};
+    bool ok = jit_engine_new(m, &b.p, &o, &jit, &err) == GAN_OK;
+    if (!ok) sprintf(why, "%s", err.message);
+    for (int f = 0; ok && f < 2; f++) ok = agree(&b, &jit, f, 2, why);
+    if (ok) jit.free(jit.self);
+    bench_free(&b);
+    arena_free(a);
+    return ok;
+}
+
+Test(jit, training)
+{
+    static const int64_t batches[] = {1, 31, 33, 64, 65, 511, 513};
+    char why[1024];
+    for (int i = 0; i < 7; i++)
+        cr_expect(training_agrees(IR_F32, batches[i], 5, 20, 1 + i % 4, why), "batch %d: %s", (int)batches[i], why);
+    cr_expect(training_agrees(IR_F64, 65, 3, 17, 2, why), "f64: %s", why);
 }
