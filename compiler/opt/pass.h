@@ -25,6 +25,7 @@ void opt_stop(IrModule *m, IrFn *f);
 void opt_simplify(IrModule *m, IrFn *f);
 void opt_cse(IrModule *m, IrFn *f);
 void opt_dce(IrModule *m, IrFn *f);
+void opt_scans(IrModule *m, IrFn *f);
 void opt_fuse(IrModule *m, IrFn *f);
 void opt_join(IrModule *m, IrFn *f);
 void opt_mark(IrModule *m, IrFn *f);

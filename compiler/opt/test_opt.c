@@ -101,6 +101,14 @@ static const Row rows[] = {
     {opt_dce, "%c = compare %s, 0 {gt} : bool[]\n%a, %r = cond %c, %v, %d (%t: f32[3], %e: f64[3]) {\n%g = exp %t : f32[3]\nyield %e, %g\n} (%u: f32[3], %q: f64[3]) {\nyield %q, %u\n} : f64[3], f32[3]",
      "%c = compare %s, 0 {gt} : bool[]\n%r = cond %c, %v (%t: f32[3]) {\n%g = exp %t : f32[3]\nyield %g\n} (%u: f32[3]) {\nyield %u\n} : f32[3]"},
     {opt_dce, "%a = extern %s {symbol \"f\"} : f32[]\n%b = exp %a : f32[]\n%r = exp %s : f32[]", "%a = extern %s {symbol \"f\"} : f32[]\n%r = exp %s : f32[]"},
+    /* the same iterations twice */
+    {opt_scans, "%a, %o = scan %v ; %w ; %s {n 3} (%t: f32[3], %u: f32[4], %q: f32[]) {\n%t1 = exp %t : f32[3]\n%o1 = mul %u, %q : f32[4]\n%t2 = mul %t1, %q : f32[3]\nyield %t2, %o1\n} : f32[3], f32[3,4]\n"
+                "%b, %in, %mid = scan %v ; %w ; %s {n 3} (%T: f32[3], %U: f32[4], %Q: f32[]) {\n%T1 = exp %T : f32[3]\n%T2 = mul %T1, %Q : f32[3]\nyield %T2, %T, %T1\n} : f32[3], f32[3,3], f32[3,3]\n"
+                "%e = dot %in, %mid {contract 0:0} : f32[3,3]\n%g = dot %e, %o {contract 1:0} : f32[3,4]\n%h2 = sub %a, %b : f32[3]\n%r = dot %h2, %g {contract 0:0} : f32[4]",
+     "%a, %o, %in, %mid = scan %v ; %w ; %s {n 3} (%t: f32[3], %u: f32[4], %q: f32[]) {\n%t1 = exp %t : f32[3]\n%o1 = mul %u, %q : f32[4]\n%t2 = mul %t1, %q : f32[3]\nyield %t2, %o1, %t, %t1\n} : f32[3], f32[3,4], f32[3,3], f32[3,3]\n"
+     "%e = dot %in, %mid {contract 0:0} : f32[3,3]\n%g = dot %e, %o {contract 1:0} : f32[3,4]\n%h2 = sub %a, %a : f32[3]\n%r = dot %h2, %g {contract 0:0} : f32[4]"},
+    {opt_scans, "%a = scan %v ; ; %s {n 3} (%t: f32[3], %q: f32[]) {\n%t1 = mul %t, %q : f32[3]\nyield %t1\n} : f32[3]\n%b, %o = scan %v ; ; %s {n 3} (%T: f32[3], %Q: f32[]) {\n%T1 = add %T, %Q : f32[3]\nyield %T1, %T\n} : f32[3], f32[3,3]\n%r = dot %o, %a {contract 1:0} : f32[3]",
+     "%a = scan %v ; ; %s {n 3} (%t: f32[3], %q: f32[]) {\n%t1 = mul %t, %q : f32[3]\nyield %t1\n} : f32[3]\n%b, %o = scan %v ; ; %s {n 3} (%T: f32[3], %Q: f32[]) {\n%T1 = add %T, %Q : f32[3]\nyield %T1, %T\n} : f32[3], f32[3,3]\n%r = dot %o, %a {contract 1:0} : f32[3]"},
     /* into what uses them */
     {opt_fuse, "%a = mul %v, %s : f32[3]\n%r = add %x, %a : f32<a>[3]", "%r = fma %v, %s, %x : f32<a>[3]"},
     {opt_fuse, "%a = mul %v, 3 : f32[3]\n%r = sub %x, %a : f32<a>[3]", "%r = fma -3, %v, %x : f32<a>[3]"},

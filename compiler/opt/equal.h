@@ -1,0 +1,14 @@
+/* equal.h - when two nodes compute the same: for cse.c and scans.c.
+ *
+ * Values of two bodies are compared by place: number[id] is the same for those that were met at the same one. Bodies are closed,
+ * so places of one body mean nothing in another. */
+#pragma once
+#include "compiler/ir/ir.h"
+
+/* All that makes a node but its operands and bodies: operation, attributes, types. */
+bool equal_heads(const IrNode *a, const IrNode *b);
+bool equal_places(const uint32_t *number, IrVal *const *a, IrVal *const *b, int n);
+/* Two nodes of two bodies: no effect, operands at the same places, and equal bodies. */
+bool equal_inside(uint32_t *number, const IrNode *a, const IrNode *b);
+bool equal_blocks(uint32_t *number, const IrBlock *a, const IrBlock *b);
+bool equal_bodies(uint32_t *number, const IrNode *a, const IrNode *b);
