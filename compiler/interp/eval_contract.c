@@ -54,7 +54,7 @@ typedef struct Contract {
     IrElem        elem;
     int           n_pairs;
     Pair         *pair;
-    bool          over, lanes;
+    bool          over, lanes, swap;                        /* swap: a is the second operand of each pair, b the first */
     ReduceShards  shards;                                   /* of every pair: they agree in count, sizes are the pair's own */
     int64_t       fold;                                     /* places of result axes that b lacks: rows of one block */
     int64_t       rows, columns;                            /* fold x free of a, free of b */
@@ -82,14 +82,22 @@ static bool named(const uint8_t *dims, int n, int dim)
     return false;
 }
 
-static bool is_free(const IrNode *n, int dim, bool of_a)
+static bool is_free(const IrNode *n, int dim, bool of_first)
 {
     const IrAttrs *at = &n->attr;
-    if (named(of_a ? at->batch.a : at->batch.b, at->batch.n, dim)) return false;
-    if (named(of_a ? at->contract.a : at->contract.b, at->contract.n, dim)) return false;
+    if (named(of_first ? at->batch.a : at->batch.b, at->batch.n, dim)) return false;
+    if (named(of_first ? at->contract.a : at->contract.b, at->contract.n, dim)) return false;
     for (int i = 0; i < at->n_windows; i++)
-        if (dim == (of_a ? at->windows[i].a : at->windows[i].b)) return false;
+        if (dim == (of_first ? at->windows[i].a : at->windows[i].b)) return false;
     return true;
+}
+
+static int64_t free_size(const IrNode *n, bool of_first)
+{
+    const IrType *t = eval_arg_type(n, of_first ? 0 : 1);
+    int64_t       size = 1;
+    for (int i = 0; i < t->rank; i++) size *= is_free(n, i, of_first) ? t->dim[i] : 1;
+    return size;
 }
 
 /* b with its free dims moved to the end: those of the copy are dense and row-major, so a list of columns is 0, 1, 2, ... */
@@ -102,7 +110,7 @@ static const void *free_dims_last(InterpRun *r, const IrNode *n, int arg, int64_
     eval_strides(rank, extent, from);
     for (int pass = 0; pass < 2; pass++)                    /* the free dims get the small strides, then all others */
         for (int i = rank - 1; i >= 0; i--)
-            if ((i >= t->axes.n && is_free(n, i - t->axes.n, false)) == (pass == 0)) {
+            if ((i >= t->axes.n && is_free(n, i - t->axes.n, arg % 2 == 0)) == (pass == 0)) {
                 stride[i] = step;
                 step *= extent[i];
                 same = same && stride[i] == from[i];
@@ -120,15 +128,18 @@ static int64_t stride_of_axis(const IrType *t, const int64_t *stride, int axis)
     return place < 0 ? 0 : stride[place];
 }
 
-static bool pair_of(InterpRun *r, const IrNode *n, int i, IrAxes over, Pair *p)
+static bool pair_of(InterpRun *r, const IrNode *n, int i, IrAxes over, bool swap, Pair *p)
 {
     const IrModule *m = eval_module(r);
-    const IrType   *a = eval_arg_type(n, 2 * i), *b = eval_arg_type(n, 2 * i + 1);
     const IrAttrs  *at = &n->attr;
+    int             arg_a = 2 * i + swap, arg_b = 2 * i + !swap;
+    const IrType   *a = eval_arg_type(n, arg_a), *b = eval_arg_type(n, arg_b);
+    const uint8_t  *batch_a = swap ? at->batch.b : at->batch.a, *batch_b = swap ? at->batch.a : at->batch.b;
+    const uint8_t  *contract_a = swap ? at->contract.b : at->contract.a, *contract_b = swap ? at->contract.a : at->contract.b;
     int64_t         extent[EVAL_MAX_RANK], sa[EVAL_MAX_RANK], sb[EVAL_MAX_RANK];
-    *p = (Pair){.a = eval_arg(r, n, 2 * i), .first = 1};
+    *p = (Pair){.a = eval_arg(r, n, arg_a), .first = 1};
     eval_strides(eval_extents(m, a, extent), extent, sa);
-    p->b = free_dims_last(r, n, 2 * i + 1, sb);
+    p->b = free_dims_last(r, n, arg_b, sb);
     if (!p->b) return false;
     for (int k = 0; k < over.n; k++) {
         int64_t xa = stride_of_axis(a, sa, over.id[k]), xb = stride_of_axis(b, sb, over.id[k]);
@@ -139,13 +150,12 @@ static bool pair_of(InterpRun *r, const IrNode *n, int i, IrAxes over, Pair *p)
     for (int k = 0; k < axes.n; k++)
         nest_add(&p->outer, ir_extent(m, axes.id[k]), stride_of_axis(a, sa, axes.id[k]), stride_of_axis(b, sb, axes.id[k]));
     const int64_t *da = sa + a->axes.n, *db = sb + b->axes.n;
-    for (int k = 0; k < at->batch.n; k++) nest_add(&p->outer, a->dim[at->batch.a[k]], da[at->batch.a[k]], db[at->batch.b[k]]);
-    for (int k = 0; k < at->contract.n; k++)
-        nest_add(&p->contract, a->dim[at->contract.a[k]], da[at->contract.a[k]], db[at->contract.b[k]]);
+    for (int k = 0; k < at->batch.n; k++) nest_add(&p->outer, a->dim[batch_a[k]], da[batch_a[k]], db[batch_b[k]]);
+    for (int k = 0; k < at->contract.n; k++) nest_add(&p->contract, a->dim[contract_a[k]], da[contract_a[k]], db[contract_b[k]]);
     for (int k = 0; k < a->rank; k++)
-        if (is_free(n, k, true)) nest_add(&p->free_a, a->dim[k], da[k], 0);
+        if (is_free(n, k, !swap)) nest_add(&p->free_a, a->dim[k], da[k], 0);
     for (int k = 0; k < b->rank; k++)
-        if (is_free(n, k, false)) nest_add(&p->free_b, b->dim[k], 0, db[k]);
+        if (is_free(n, k, swap)) nest_add(&p->free_b, b->dim[k], 0, db[k]);
     for (int k = 0; k < at->n_windows; k++) {
         p->window_a[k] = da[at->windows[k].a];
         p->window_b[k] = db[at->windows[k].b];
@@ -185,10 +195,11 @@ static bool set_up(InterpRun *r, const IrNode *n, Contract *c)
 {
     *c = (Contract){.n = n, .elem = n->result[0].type.elem, .n_pairs = n->n_args / 2, .over = over_of_pair(n, 0).n > 0};
     c->lanes = n->op == IR_dot && ir_dot_form(n) == IR_FORM_LANES;
+    c->swap = n->op == IR_dot && free_size(n, false) == 1 && free_size(n, true) > 1;       /* one column: its rows become columns */
     c->pair = eval_scratch(r, c->n_pairs * (int64_t)sizeof *c->pair);
     int64_t terms = 0, taps = 1, steps = 0;
     for (int i = 0; i < c->n_pairs; i++) {
-        if (!c->pair || !pair_of(r, n, i, over_of_pair(n, i), &c->pair[i])) return false;
+        if (!c->pair || !pair_of(r, n, i, over_of_pair(n, i), c->swap, &c->pair[i])) return false;
         ReduceShards s = reduce_shards(c->pair[i].first);
         int64_t samples = (c->over ? s.size : 1) * nest_size(&c->pair[i].others);
         terms += samples;
@@ -423,9 +434,8 @@ static void gemm(IrElem e, bool ta, bool tb, int64_t m, int64_t n, int64_t k, co
 static bool blas_forward(InterpRun *r, const IrNode *n)
 {
     const IrType *a = eval_arg_type(n, 0), *b = eval_arg_type(n, 1), *t = &n->result[0].type;
-    int64_t       k = 1, columns = 1, elem = (int64_t)ir_elem_bytes(t->elem);
+    int64_t       k = 1, columns = free_size(n, false), elem = (int64_t)ir_elem_bytes(t->elem);
     for (int i = 0; i < n->attr.contract.n; i++) k *= a->dim[n->attr.contract.a[i]];
-    for (int i = 0; i < b->rank; i++) columns *= is_free(n, i, false) ? b->dim[i] : 1;
     bool    transposed = n->attr.contract.n > 0 && b->rank > n->attr.contract.n && n->attr.contract.b[0] != 0;
     int64_t samples = t->axes.n ? ir_extent(eval_module(r), t->axes.id[0]) : 1, rows = ir_dims_size(t) / (columns ? columns : 1);
     for (int i = 1; i < t->axes.n; i++) rows *= ir_extent(eval_module(r), t->axes.id[i]);

@@ -204,22 +204,46 @@ static void fill_missing(IrElem e, char *y, int64_t n)
     if (!ir_is_real(e)) memset(y, 0, (size_t)n * ir_elem_bytes(e));
 }
 
+/* Strides of a value along the axes of `on`, in its own samples; 0 for an axis it lacks. */
+static void sample_strides(const InterpRun *r, const IrType *t, IrAxes on, int64_t *stride)
+{
+    Box own = box_of(r, &(IrType){.axes = t->axes});
+    for (int i = 0; i < on.n; i++) {
+        int place = eval_place_of_axis(t, on.id[i]);
+        stride[i] = place < 0 ? 0 : own.stride[place];
+    }
+}
+
+static void gather(const Picks *p, IrElem e, const char *a, const int32_t *index, char *y)
+{
+    int64_t elem = (int64_t)ir_elem_bytes(e);
+    for (int64_t b = 0; b < p->batch; b++)
+        for (int64_t k = 0; k < p->picks; k++) {
+            int64_t i = index[b * p->picks + k];
+            char   *to = y + (b * p->picks + k) * p->rest * elem;
+            if (i < 0 || i >= p->extent) fill_missing(e, to, p->rest);
+            else memcpy(to, a + (b * p->extent + i) * p->rest * elem, (size_t)(p->rest * elem));
+        }
+}
+
+/* The table is read where it lies: a data set is not repeated for each sample that picks from it. */
 bool eval_gather(InterpRun *r, const IrNode *n)
 {
-    const IrType  *t = &n->result[0].type;
-    int64_t        elem = (int64_t)elem_of(n);
-    Picks          p = picks_of(r, t, eval_arg_type(n, 1), n->attr.n_batch, eval_arg_type(n, 0)->dim[n->attr.n_batch]);
-    const char    *a = on_axes_of(r, n, 0, t);
-    const int32_t *index = a ? on_axes_of(r, n, 1, t) : NULL;
-    char          *y = index ? eval_result(r, n, 0) : NULL;
+    const IrType  *t = &n->result[0].type, *a_type = eval_arg_type(n, 0), *index_type = eval_arg_type(n, 1);
+    int64_t        elem = (int64_t)elem_of(n), a_stride[EVAL_MAX_RANK], index_stride[EVAL_MAX_RANK], here[EVAL_MAX_RANK] = {0};
+    Picks          p = picks_of(r, t, index_type, n->attr.n_batch, a_type->dim[n->attr.n_batch]);
+    Box            samples = box_of(r, &(IrType){.axes = t->axes});
+    const char    *a = eval_arg(r, n, 0);
+    const int32_t *index = eval_arg(r, n, 1);
+    char          *y = eval_result(r, n, 0);
     if (!y) return false;
-    for (int64_t b = 0; b < p.samples * p.batch; b++)
-        for (int64_t k = 0; k < p.picks; k++) {
-            int64_t i = index[b * p.picks + k];
-            char   *to = y + (b * p.picks + k) * p.rest * elem;
-            if (i < 0 || i >= p.extent) fill_missing(t->elem, to, p.rest);
-            else memcpy(to, a + (b * p.extent + i) * p.rest * elem, (size_t)(p.rest * elem));
-        }
+    sample_strides(r, a_type, t->axes, a_stride);
+    sample_strides(r, index_type, t->axes, index_stride);
+    for (int64_t s = 0; s < p.samples; s++, eval_next(samples.rank, samples.extent, here)) {
+        int64_t table = eval_offset(samples.rank, here, a_stride), list = eval_offset(samples.rank, here, index_stride);
+        gather(&p, t->elem, a + table * p.batch * p.extent * p.rest * elem, index + list * p.batch * p.picks,
+               y + s * p.batch * p.picks * p.rest * elem);
+    }
     return true;
 }
 
