@@ -192,7 +192,13 @@ static void errors_file(const char *folder, const char *file)
     }
     for (const char *line = text_str(&t); *line;) {
         size_t n = strcspn(line, "\n");
-        text_printf(&now, "#! %.*s\n", (int)n, line);
+        const char *message = line[0] == '<' ? strstr(line, ": ") : NULL;
+        if (message && message < line + n) {                /* in the library: without line and source, which may move */
+            text_printf(&now, "#! %.*s%.*s\n", (int)strcspn(line, ":"), line, (int)(line + n - message), message);
+            for (int skip = 0; skip < 2 && line[n]; skip++) n += 1 + strcspn(line + n + 1, "\n");
+        } else {
+            text_printf(&now, "#! %.*s\n", (int)n, line);
+        }
         line += n + (line[n] == '\n');
     }
     compare_text(&c, text_str(&now));
