@@ -32,10 +32,13 @@ enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
     MAX_DEPTH   = 2500,                                     /* expressions inside one another, over all applications */
     MAX_ROUNDS  = 100000,                                   /* of an unrolled loop */
-    MAX_NODES   = 2000000,                                  /* of the program's IR */
+    MAX_NODES   = 500000,                                   /* of the program's IR */
+    MAX_EVALS   = 3000000,                                  /* expressions evaluated */
+    MAX_AXES    = 60000,
     MAX_ARGS    = 24,
 };
-#define MAX_BYTES ((int64_t)1 << 36)                        /* of one tensor */
+#define MAX_BYTES   ((int64_t)1 << 36)                      /* of one tensor */
+#define MAX_SAMPLES ((int64_t)1 << 40)                      /* over all axes of a value */
 
 /* ---- values ----------------------------------------------------------------------------------------------------- */
 
@@ -251,7 +254,7 @@ struct Lower {
     ARRAY(const char *) grad_names;                         /* every name x of a grad[x] in the program */
     GanSchedule  *root;
     int           step_slot;
-    int           depth, n_nodes, block, time;
+    int           depth, n_evals, block, time;
     bool          too_deep, too_large;
 };
 
@@ -387,6 +390,7 @@ const char *dist_text(Lower *L, const Dist *d);
 bool   dist_finite(const Dist *d, int64_t *n);
 Value *dist_all(Ctx *c, Dist *d, int axis, Span at);                            /* every element once, along an axis of that extent */
 
+bool   axes_fit(Ctx *c, IrAxes axes, Span at);                                  /* false, reported, when there would be too many samples */
 Value *eval_expectation(Ctx *c, const Ast *e);
 bool   eval_sample(Ctx *c, const Ast *s);                                       /* x ~ p: binds in c->scope */
 Value *sample_stack(Ctx *c, Value *v, IrAxes axes, Span at);                    /* sample axes become leading dims, spread first if absent */

@@ -264,6 +264,7 @@ static Value *stacked(Ctx *c, Dist *base, const IrInts *dims, Span at)
     Ctx inner = *c;
     inner.axes = ir_axes_add(c->axes, axis);
     inner.draw_shape = NULL;
+    if (!axes_fit(c, inner.axes, at)) return val_error(L);
     Value *v = dist_sample(&inner, base, NULL, at);
     if (val_bad(v)) return v;
     v = sample_stack(c, v, ir_one_axis(axis), at);

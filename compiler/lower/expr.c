@@ -429,6 +429,11 @@ static bool in_library(const Lower *L, Span at)
 static bool too_deep(Ctx *c, const Ast *e)
 {
     Lower *L = c->L;
+    if (++L->n_evals > MAX_EVALS) {
+        if (!L->too_large) diag_error(L->diags, e->span, E107, "there is too much to evaluate while compiling: more than %d expressions", MAX_EVALS);
+        L->too_large = true;
+        return true;
+    }
     if (L->depth < MAX_DEPTH) return false;
     if (!L->too_deep) diag_error(L->diags, e->span, E106, "evaluation nests too deeply here; a definition may be calling itself");
     L->too_deep = true;

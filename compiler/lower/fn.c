@@ -72,8 +72,8 @@ bool fn_needed(Ctx *c, Span at)
         diag_error(L->diags, at, E202, "this must be known when the program is compiled, but has to be computed while it runs");
         return false;
     }
-    if (L->m->next_id < MAX_NODES) return true;
-    if (!L->too_large) diag_error(L->diags, at, E107, "the program becomes too large here: more than %d operations", MAX_NODES);
+    if (L->m->next_id < MAX_NODES && L->m->axes.n < MAX_AXES) return true;
+    if (!L->too_large) diag_error(L->diags, at, E107, "the program becomes too large here: more than %d operations or %d sample axes", MAX_NODES, MAX_AXES);
     L->too_large = true;
     return false;
 }

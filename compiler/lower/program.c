@@ -308,7 +308,7 @@ int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags
     if (ok) {
         Ctx inner = c;
         inner.axes = ir_one_axis(ir_axis(L->m, "sample", n));
-        Value *v = dist_sample(&inner, d, NULL, e->span);
+        Value *v = axes_fit(&c, inner.axes, e->span) ? dist_sample(&inner, d, NULL, e->span) : val_error(L);
         if (!val_bad(v)) v = sample_stack(&c, v, inner.axes, e->span);
         ok = !val_bad(v) && report_value(&c, v, "", e->span);
     }

@@ -88,6 +88,18 @@ static bool sample_size(Ctx *c, const Ast *size, Span at, int64_t *n)
     return false;
 }
 
+bool axes_fit(Ctx *c, IrAxes axes, Span at)
+{
+    int64_t n = 1;
+    for (int i = 0; i < axes.n; i++) {
+        int64_t extent = ir_extent(c->L->m, axes.id[i]);
+        if (extent <= INT32_MAX && !__builtin_mul_overflow(n, extent, &n) && n <= MAX_SAMPLES) continue;
+        diag_error(c->L->diags, at, E203, "too many samples: %s%lld on one axis%s", axes.n > 1 ? "with " : "", (long long)extent, axes.n > 1 ? ", for each of the others" : "");
+        return false;
+    }
+    return true;
+}
+
 /* ---- E[..] */
 
 typedef struct Expect {
@@ -107,7 +119,7 @@ static bool add_axis(Expect *x, int axis)
     if (x->inner.axes.n >= IR_MAX_AXES || x->over.n >= IR_MAX_AXES) return unsupported(&x->inner, x->at, "more than 8 sample axes"), false;
     if (!ir_axes_has(x->over, axis)) x->over = ir_axes_add(x->over, axis);
     if (!ir_axes_has(x->inner.axes, axis)) x->inner.axes = ir_axes_add(x->inner.axes, axis);
-    return true;
+    return axes_fit(&x->inner, x->inner.axes, x->at);
 }
 
 static bool open_axis(Expect *x, const Ast *pattern, const Dist *d)

@@ -696,6 +696,7 @@ static IrVal *picture_draw(Ctx *c, const Ast *e, int64_t n, bool grid)
     int axis = ir_axis(L->m, "picture", n);
     Ctx inner = *c;
     inner.axes = ir_one_axis(axis);
+    if (!axes_fit(c, inner.axes, e->span)) return NULL;
     Value *v = dist_sample(&inner, d, NULL, e->span);
     if (!val_bad(v)) v = sample_stack(c, v, inner.axes, e->span);
     IrVal *t = val_bad(v) ? NULL : as_real(c, v, e->span);

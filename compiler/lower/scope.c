@@ -91,10 +91,16 @@ Value *scope_local(Ctx *c, Scope *s, const char *name)
     return b ? settle(c, s, b, b->at) : NULL;
 }
 
+static const char *module_last(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
 static void ambiguous(Ctx *c, const char *name, Span at, const Scope *a, const Scope *b)
 {
     Diag *d = diag_error(c->L->diags, at, E102, "%s is declared in %s and in %s", name, a->module->name, b->module->name);
-    diag_hint(d, "write %s.%s or %s.%s", a->module->name, name, b->module->name, name);
+    diag_hint(d, "write %s.%s or %s.%s", module_last(a->module->name), name, module_last(b->module->name), name);
 }
 
 static Value *find_imported(Ctx *c, Scope *file, const char *name, Span at)
@@ -111,12 +117,6 @@ static Value *find_imported(Ctx *c, Scope *file, const char *name, Span at)
     }
     if (!found && c->L->prelude && find_in(c->L->prelude, name)) found = c->L->prelude;
     return found ? settle(c, found, find_in(found, name), at) : NULL;
-}
-
-static const char *module_last(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot ? dot + 1 : name;
 }
 
 static Value *find_module(Lower *L, Scope *file, const char *name)
