@@ -120,13 +120,23 @@ static bool grad_target(Ctx *c, const Ast *body, IrVal *y)
     return false;
 }
 
-/* Numbers that are known now become a tensor to differentiate by. */
+/* Numbers that are known now become tensors to differentiate by. */
+static Value *static_leaves(Ctx *c, Value *v, Span at)
+{
+    if (v->kind == V_RECORD) {
+        Value **f = arena_array(c->L->a, Value *, v->record.n + 1);
+        for (int i = 0; i < v->record.n; i++) f[i] = static_leaves(c, v->record.v[i], at);
+        return val_record(c->L, f, v->record.name, v->record.n);
+    }
+    if (!val_static(v) || v->kind == V_STRING || v->kind == V_BOOL) return v;
+    IrVal *t = as_real(c, v, at);
+    return t ? val_tensor(c->L, diff_leaf(c, t)) : val_error(c->L);
+}
+
 static void leaf_for_static(Ctx *c, Scope *scope, const Ast *w)
 {
     Value *v = w->kind == AST_NAME ? scope_find(c, w->name.name, w->span, false) : NULL;
-    if (!v || !val_static(v) || v->kind == V_STRING || v->kind == V_BOOL) return;
-    IrVal *t = as_real(c, v, w->span);
-    if (t) scope_bind(c->L, scope, w->name.name, val_tensor(c->L, diff_leaf(c, t)), w->span);
+    if (v && (val_static(v) || v->kind == V_RECORD)) scope_bind(c->L, scope, w->name.name, static_leaves(c, v, w->span), w->span);
 }
 
 /* Parameters exist once the expression has been evaluated, so players are collected after it. */

@@ -205,14 +205,26 @@ static bool wrong_pattern(Ctx *c, const Ast *p, const Value *v)
     return false;
 }
 
+/* A value that some grad[x] may be taken by: only what is computed from this name depends on it, not what shares its value. */
+static Value *leaves(Ctx *c, Value *v)
+{
+    if (v->kind == V_RECORD) {
+        Value **f = arena_array(c->L->a, Value *, v->record.n + 1);
+        for (int i = 0; i < v->record.n; i++) f[i] = leaves(c, v->record.v[i]);
+        return val_record(c->L, f, v->record.name, v->record.n);
+    }
+    bool tensor = v->kind == V_TENSOR && v->tensor.home == c->L->fn, slot = v->kind == V_SLOT && c->L->fn;
+    IrVal *t = tensor || slot ? as_tensor(c, v, v->at) : NULL;
+    if (!t || !ir_is_real(t->type.elem)) return v;
+    Value *leaf = val_tensor(c->L, diff_leaf(c, t));
+    leaf->tensor.own_axis = tensor ? v->tensor.own_axis : v->slot.own_axis;
+    return leaf;
+}
+
 bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
 {
     if (p->kind == AST_NAME) {
-        if (diff_is_wrt(c->L, p->name.name) && v->kind == V_TENSOR && v->tensor.home == c->L->fn && ir_is_real(v->tensor.v->type.elem)) {
-            Value *leaf = arena_copy(c->L->a, v, sizeof *v);
-            leaf->tensor.v = diff_leaf(c, v->tensor.v);
-            v = leaf;
-        }
+        if (diff_is_wrt(c->L, p->name.name)) v = leaves(c, v);
         if (v->kind == V_TENSOR && v->tensor.v->def && !v->tensor.v->hint) v->tensor.v->hint = p->name.name;
         scope_bind(c->L, s, p->name.name, v, p->span);
         return !val_bad(v);
