@@ -8,8 +8,12 @@
 
 typedef struct Names Names;
 struct Names {                                              /* a scope */
-    const Names        *parent;
-    ARRAY(const char *) name;
+    Names *parent;
+    ARRAY(struct {
+        const char *name;
+        Span        sample;                                 /* where it is drawn, if it is a sample */
+        bool        used;
+    }) of;
 };
 
 typedef struct Check {
@@ -20,7 +24,7 @@ typedef struct Check {
     const char *const *library;
     Diags             *diags;
     const Module      *module;
-    const Names       *scope;
+    Names             *scope;
 } Check;
 
 /* Words that mean something by where they stand. */
@@ -82,11 +86,11 @@ const char *names_module_of(StdlibFind *find, const char *const *library, const 
 
 /* ---- scopes */
 
-static bool in_scope(const Names *s, const char *name)
+static bool in_scope(Names *s, const char *name)
 {
     for (; s; s = s->parent)
-        for (int i = 0; i < s->name.n; i++)
-            if (!strcmp(s->name.v[i], name)) return true;
+        for (int i = s->of.n; i-- > 0;)
+            if (!strcmp(s->of.v[i].name, name)) return s->of.v[i].used = true;
     return false;
 }
 
@@ -97,7 +101,12 @@ static bool in_list(const char *const *list, const char *name)
     return false;
 }
 
-static void add(Check *c, Names *s, const char *name) { array_push(c->a, &s->name, name); }
+static void add_at(Check *c, Names *s, const char *name, Span sample)
+{
+    array_push(c->a, &s->of, ((__typeof__(*s->of.v)){name, sample, false}));
+}
+
+static void add(Check *c, Names *s, const char *name) { add_at(c, s, name, SPAN_NONE); }
 
 static void add_pattern(Check *c, Names *s, const Ast *p)
 {
@@ -105,10 +114,24 @@ static void add_pattern(Check *c, Names *s, const Ast *p)
     for (int i = 0; p->kind == AST_TUPLE && i < p->tuple.items.n; i++) add_pattern(c, s, p->tuple.items.v[i]);
 }
 
+/* A sample taken apart may be wanted for one of its parts. */
+static void add_sample(Check *c, Names *s, const Ast *p)
+{
+    if (p->kind == AST_NAME) add_at(c, s, p->name.name, p->span);
+    else add_pattern(c, s, p);
+}
+
+static void unused_samples(Check *c, const Names *s)
+{
+    for (int i = 0; i < s->of.n; i++)
+        if (s->of.v[i].sample.file && !s->of.v[i].used)
+            diag_warning(c->diags, s->of.v[i].sample, W301, "%s is drawn and never used", s->of.v[i].name);
+}
+
 static void add_binders(Check *c, Names *s, AstList binders)
 {
     for (int i = 0; i < binders.n; i++)
-        for (int k = 0; k < binders.v[i]->binder.patterns.n; k++) add_pattern(c, s, binders.v[i]->binder.patterns.v[k]);
+        for (int k = 0; binders.v[i]->binder.dist && k < binders.v[i]->binder.patterns.n; k++) add_sample(c, s, binders.v[i]->binder.patterns.v[k]);
 }
 
 /* The names that a statement declares in the scope it stands in. */
@@ -185,12 +208,12 @@ static bool module_has(const Module *m, const char *name)
     return found;
 }
 
-static const char *nearest(const Check *c, const char *name)
+static const char *nearest(Check *c, const char *name)
 {
     int distance = strlen(name) < 4 ? 2 : 3;
     const char *best = NULL;
     for (const Names *s = c->scope; s; s = s->parent)
-        for (int i = 0; i < s->name.n; i++) nearer(s->name.v[i], name, &best, &distance);
+        for (int i = 0; i < s->of.n; i++) nearer(s->of.v[i].name, name, &best, &distance);
     for (int i = 0; c->builtins[i]; i++) nearer(c->builtins[i], name, &best, &distance);
     return best;
 }
@@ -219,8 +242,8 @@ static void check_part(Check *c, const Ast *n)
 
 static void within(Check *c, Names *s, const Ast *n)
 {
-    s->parent = c->scope;
-    const Names *before = c->scope;
+    Names *before = c->scope;
+    s->parent = before;
     c->scope = s;
     if (n->kind == AST_BLOCK) {
         add_all(c, s, n->block.stmts);
@@ -229,6 +252,7 @@ static void within(Check *c, Names *s, const Ast *n)
         visit(c, n);
     }
     c->scope = before;
+    unused_samples(c, s);
 }
 
 static void check_params(Check *c, AstList params)
@@ -242,7 +266,7 @@ static void check_params(Check *c, AstList params)
 static void check_define(Check *c, const Ast *n)
 {
     Names s = {.parent = c->scope};
-    const Names *before = c->scope;
+    Names *before = c->scope;
     add_params(c, &s, n->define.params);
     add_params(c, &s, n->define.params2);
     c->scope = &s;
@@ -255,7 +279,7 @@ static void check_define(Check *c, const Ast *n)
 static void check_function(Check *c, AstList params, const Ast *body)
 {
     Names s = {.parent = c->scope};
-    const Names *before = c->scope;
+    Names *before = c->scope;
     add_params(c, &s, params);
     c->scope = &s;
     check_params(c, params);
@@ -285,7 +309,7 @@ static void check_expectation(Check *c, const Ast *n)
     check_part(c, n->expectation.size);
     add_binders(c, &s, n->expectation.binders);
     s.parent = c->scope;
-    const Names *outside = c->scope;
+    Names *outside = c->scope;
     for (int i = 0; i < n->expectation.binders.n; i++) {    /* a later distribution may depend on an earlier sample */
         const Ast *b = n->expectation.binders.v[i];
         if (!b->binder.dist) check_list(c, b->binder.patterns);
@@ -344,6 +368,7 @@ static void check_module(Check *c, const Module *m)
     c->module = m;
     c->scope = &own;
     check_list(c, m->ast->file.stmts);
+    unused_samples(c, &own);
 }
 
 void names_check(Arena *a, const Modules *m, const char *const *builtins, StdlibFind *find, const char *const *library, Diags *diags)
