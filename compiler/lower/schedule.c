@@ -26,17 +26,23 @@ static void take_kids(GanSchedule *n, Nodes *kids)
 
 static void statements(Ctx *c, AstList stmts, Nodes *to);
 
-static void block(Ctx *c, const Ast *b, GanSchedule *n)
+/* A block's statements, or the one statement of an `else if`, in a scope of their own. */
+static void inner_statements(Ctx *c, const Ast *b, Nodes *to)
 {
-    Nodes kids = {0};
     Ctx inner = *c;
     inner.scope = scope_new(c->L, c->scope);
     if (b->kind == AST_BLOCK) {
         declare_all(&inner, b->block.stmts);
-        statements(&inner, b->block.stmts, &kids);
+        statements(&inner, b->block.stmts, to);
     } else {
-        statements(&inner, (AstList){(Ast *[]){(Ast *)b}, 1}, &kids);
+        statements(&inner, (AstList){(Ast *[]){(Ast *)b}, 1}, to);
     }
+}
+
+static void block(Ctx *c, const Ast *b, GanSchedule *n)
+{
+    Nodes kids = {0};
+    inner_statements(c, b, &kids);
     take_kids(n, &kids);
 }
 
@@ -521,10 +527,8 @@ static void sched_if(Ctx *c, const Ast *s, Nodes *to)
     Fn *f = condition(c, s->if_.cond, "condition", &now, &ok);
     if (!ok) return;
     const Ast *otherwise = s->if_.otherwise;
-    if (!f) {                                               /* known now: one side is the program */
-        if (!now && !otherwise) return;
-        GanSchedule *n = node(c, to, GAN_SEQUENCE, s->span);
-        block(c, now ? s->if_.then : otherwise, n);
+    if (!f) {                                               /* known now: one side is the program, and stands where the if does */
+        if (now || otherwise) inner_statements(c, now ? s->if_.then : otherwise, to);
         return;
     }
     GanSchedule *n = node(c, to, GAN_IF, s->span), *side[2] = {node(c, NULL, GAN_SEQUENCE, s->if_.then->span), NULL};
