@@ -43,6 +43,7 @@ static void touch_block(KPlan *p, KBlock *b, int outer)
     for (int i = 0; i < b->steps.n; i++) {
         KStep *s = b->steps.v[i];
         int at = outer >= 0 ? outer : i;
+        for (int j = 0; j < s->once.n; j++) touch_kernel(p, s->once.v[j], K_FRAME, at);
         for (int j = 0; j < s->panel.n; j++) touch_kernel(p, s->panel.v[j], K_FRAME, at);
         for (int j = 0; j < s->tile.n; j++) touch_kernel(p, s->tile.v[j], K_FRAME, at);
         for (int j = 0; j < s->finish.n; j++) touch_kernel(p, s->finish.v[j], K_FRAME, at);
@@ -85,6 +86,7 @@ static void layout_scratch(KPlan *p, KBlock *b)
         for (int k = 0; k < 2; k++)
             if (s->body[k]) layout_scratch(p, s->body[k]);
         int end = s->panel.n;
+        for (int j = 0; j < s->once.n; j++) touch(s->once.v[j]->mem, 0);
         for (int j = 0; j < s->panel.n; j++) touch_kernel(p, s->panel.v[j], K_SCRATCH, j);
         for (int j = 0; j < s->tile.n; j++) touch_kernel(p, s->tile.v[j], K_SCRATCH, end);
         for (int j = 0; j < s->kernels.n; j++) touch_kernel(p, s->kernels.v[j], K_SCRATCH, j);

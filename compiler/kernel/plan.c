@@ -833,6 +833,53 @@ static void give_memory(KPlan *p)
     }
 }
 
+/* The matrix of a DOT whose rows lie across memory: each step along k meets another line of the cache, and the lines of a
+ * block of rows fall into a few sets. Worth a copy when enough panels follow. */
+static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t extent)
+{
+    const IrAttrs *a = &n->attr;
+    const IrType *t = &n->arg[side]->type;
+    if (a->contract.n != 1 || a->batch.n || t->rank != 2 || extent < 2 * K_TILE) return false;
+    int k = side ? a->contract.b[0] : a->contract.a[0], row = 1 - k;
+    return w->dim[row] == 1 && w->dim[k] >= K_LANES && t->dim[k] >= 2 * K_LANES && t->dim[row] >= 4;
+}
+
+static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)
+{
+    const IrNode *x = a->nodes.v[0], *y = b->nodes.v[0];
+    int ka = sa ? x->attr.contract.b[0] : x->attr.contract.a[0], kb = sb ? y->attr.contract.b[0] : y->attr.contract.a[0];
+    return ka == kb && kernel_resolve(p, x->arg[sa]) == kernel_resolve(p, y->arg[sb]);
+}
+
+static void pack_matrices(KPlan *p, KBlock *block)
+{
+    for (int i = 0; i < block->steps.n; i++) {
+        KStep *s = block->steps.v[i];
+        for (int k = 0; k < 2; k++)
+            if (s->body[k]) pack_matrices(p, s->body[k]);
+        for (int j = 0; j < s->panel.n; j++) {
+            KKernel *k = s->panel.v[j];
+            if (k->kind != K_DOT) continue;
+            IrNode *n = k->nodes.v[0];
+            int side = ir_axes_has(n->arg[0]->type.axes, k->lane_axis);
+            KView w;
+            if (!kernel_view(p, n->arg[side], &w) || !worth_packing(n, side, &w, s->extent)) continue;
+            for (int o = 0; o < s->once.n && !k->packed; o++)
+                if (same_matrix(p, k, s->once.v[o], side, s->once.v[o]->units ? 1 : 0)) k->packed = s->once.v[o]->mem;
+            if (k->packed) continue;
+            k->packed = arena_new_of(p->arena, KMem);
+            *k->packed = (KMem){.place = K_SCRATCH, .elem = n->arg[side]->type.elem, .slot = -1, .tile = -1, .panel = 1, .first = INT32_MAX, .last = -1};
+            k->packed->bytes = ir_dims_size(&n->arg[side]->type) * (int64_t)ir_elem_bytes(k->packed->elem);
+            array_push(p->arena, &p->mems, k->packed);
+            KKernel *pack = arena_new_of(p->arena, KKernel);
+            *pack = (KKernel){.kind = K_PACK, .id = p->kernels.n, .lane_axis = -1, .mem = k->packed, .units = side};
+            array_push(p->arena, &pack->nodes, n);
+            array_push(p->arena, &p->kernels, pack);
+            array_push(p->arena, &s->once, pack);
+        }
+    }
+}
+
 /* A contraction without `over` of a tiled value with a matrix, both plain strides, is a register tile. */
 static void find_dots(KPlan *p)
 {
@@ -854,7 +901,7 @@ static void rows_of_lines(KPlan *p)
 {
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
-        if (!k->nodes.n) continue;
+        if (!k->nodes.n || k->kind == K_PACK) continue;
         IrNode *n = k->nodes.v[0];
         const IrType *t = &n->result[0].type, *a = n->n_args ? &n->arg[0]->type : NULL;
         int64_t bytes = 0, cell = (int64_t)ir_elem_bytes(t->elem);
@@ -899,6 +946,7 @@ static void finish_kernels(KPlan *p)
 {
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
+        if (k->kind == K_PACK) continue;
         k->flat = k->kind == K_MAP;
         for (int j = 0; j < k->nodes.n; j++) {
             IrNode *n = k->nodes.v[j];
@@ -938,6 +986,7 @@ KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, char why[512]
     sort_steps(&p->top);
     give_memory(p);
     find_dots(p);
+    pack_matrices(p, &p->top);
     rows_of_lines(p);
     finish_kernels(p);
     kernel_layout(p);

@@ -7,7 +7,7 @@
  *   block    the steps of a function or of the body of a scan or cond, in order, a barrier after each
  *   step     TILED: kernels over the shards of all axes of one extent. A shard is cut into tiles of 64 samples; a tile runs
  *            its panel kernels for each panel of 16, then its tile kernels once (contractions over samples), and a shard
- *            ends with its finish kernels (lanes to numbers). Samples do not meet except in those accumulators.
+ *            ends with its finish kernels (lanes to numbers). Kernels to be run once come first, on every thread. Samples do not meet except in those accumulators.
  *            UNIFORM: kernels over values without axes, split by elements, that do not depend on each other.
  *            SCAN, COND: loops and branches around blocks.
  *   kernel   one loop nest. MAP kernels compute any number of element-wise nodes of one index space in registers, store
@@ -51,6 +51,7 @@ typedef enum {
     K_MAP,                                                  /* members in registers */
     K_RANDOM,                                               /* uniform, normal, randint: four elements at a time */
     K_DOT,                                                  /* tiled value times a matrix without axes: register tile */
+    K_PACK,                                                 /* once a thread: such a matrix, in the order in which DOT's tiles walk it */
     K_CONTRACT,                                             /* any other dot or conv, element by element */
     K_REDUCE,                                               /* sum, norm, reduce_max, argmax along dims or axes other than the lane's */
     K_CUMSUM,
@@ -92,6 +93,7 @@ typedef struct KKernel {
     ARRAY(KStore)   stores;                                 /* MAP, CONCAT, ...: what is written where; several for several results */
     ARRAY(KAccum *) sinks;                                  /* MAP: sums over samples; OUTER, INNER, SCATTER_OVER, FINISH: the one */
     IrVal  *val;                                            /* TRANSPOSE: of what */
+    KMem   *packed;                                         /* DOT: the matrix in K_PACK's order, or NULL */
     ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair */
     KMem   *mem;                                            /* TRANSPOSE: to where; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
@@ -115,7 +117,7 @@ struct KStep {
     int       level;
     int64_t   extent;                                       /* TILED */
     IrShards  shards;
-    ARRAY(KKernel *) panel, tile, finish;                   /* TILED */
+    ARRAY(KKernel *) once, panel, tile, finish;             /* TILED */
     ARRAY(KKernel *) kernels;                               /* UNIFORM */
     KMem     *zero;                                         /* SCRATCH that a shard starts with cleared, or NULL */
     IrNode   *node;                                         /* SCAN, COND */

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 static const char *const kind_name[] = {
-    [K_MAP] = "map",       [K_RANDOM] = "random", [K_DOT] = "dot",         [K_CONTRACT] = "contract", [K_REDUCE] = "reduce",
+    [K_MAP] = "map",       [K_RANDOM] = "random", [K_DOT] = "dot", [K_PACK] = "pack",         [K_CONTRACT] = "contract", [K_REDUCE] = "reduce",
     [K_CUMSUM] = "cumsum", [K_CONCAT] = "concat", [K_SORT] = "sort",       [K_SCATTER] = "scatter",   [K_OPAQUE] = "matrix",
     [K_TRANSPOSE] = "transpose", [K_OUTER] = "outer", [K_INNER] = "inner", [K_SCATTER_OVER] = "scatter_over", [K_FINISH] = "finish",
 };
@@ -80,6 +80,7 @@ static void print_block(const KPlan *p, const KBlock *b, int depth, Text *out);
 static void print_tiled(const KPlan *p, const KStep *s, int depth, Text *out)
 {
     text_printf(out, "tiled over %" PRId64 " samples: %" PRId64 " shards of %" PRId64 "\n", s->extent, s->shards.count, s->shards.size);
+    for (int i = 0; i < s->once.n; i++) print_kernel(p, s->once.v[i], depth + 1, out);
     indent(out, depth + 1);
     text_printf(out, "each panel of %d\n", K_LANES);
     for (int i = 0; i < s->panel.n; i++) print_kernel(p, s->panel.v[i], depth + 2, out);

@@ -135,6 +135,7 @@ void emit_kernel(Emit *e, KKernel *k);                      /* the whole functio
 void emit_map(Emit *e);
 void emit_random(Emit *e);
 void emit_dot(Emit *e);
+void emit_pack(Emit *e);
 void emit_contract(Emit *e);
 void emit_reduce(Emit *e);
 void emit_cumsum(Emit *e);

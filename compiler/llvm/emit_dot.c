@@ -59,6 +59,7 @@ typedef struct DotCode {
     IrElem       elem;
     Dims         outer, inner;                              /* strides in x, w, out; inner: x and w */
     Dim          row;                                       /* over the matrix' last free dims */
+    bool         packed;
     LLVMValueRef x, w, out, steps;                          /* steps: of the innermost loop */
 } DotCode;
 
@@ -133,7 +134,16 @@ static void row_blocks(Emit *e, const void *code, const Dim *row, Offsets o, uns
     }
 }
 
-static void dot_tile_fn(Emit *e, const void *code, Offsets o, unsigned rows) { dot_tile(e, code, o, rows); }
+/* In a packed matrix the rows of a tile lie together, k by k, block behind block. */
+static void dot_tile_fn(Emit *e, const void *code, Offsets o, unsigned rows)
+{
+    DotCode c = *(const DotCode *)code;
+    if (c.packed) {
+        c.inner.d[0].s[1] = rows;
+        c.row.s[1] = 1;
+    }
+    dot_tile(e, &c, o, rows);
+}
 
 static unsigned most_rows(const Emit *e, IrElem t) { return t == IR_F64 ? e->rows / 2 : e->rows; }
 
@@ -185,9 +195,49 @@ void emit_dot(Emit *e)
         int dx = xs ? a->contract.b[i] : a->contract.a[i], dw = xs ? a->contract.a[i] : a->contract.b[i];
         add_dim(&c.inner, tx->dim[dx], x.dim[dx], w.dim[dw], 0);
     }
+    if (e->k->packed) {
+        c.packed = true;
+        c.w = emit_base(e, e->k->packed);
+        c.row.s[1] = c.inner.d[0].extent;
+    }
     if (c.inner.n) c.steps = emit_entry(e, c.inner.d[c.inner.n - 1].extent);
     LLVMValueRef z = emit_i64(e, 0);
     dot_outer(e, &c, 0, (Offsets){{z, z, z}});
+}
+
+/* ---- PACK ------------------------------------------------------------------------------------------------------- */
+
+typedef struct { IrElem elem; Dim row, step; LLVMValueRef from, to; } PackCode;
+
+/* `rows` neighbours of every k, one k behind the other. */
+static void pack_tile(Emit *e, const void *code, Offsets o, unsigned rows)
+{
+    const PackCode *c = code;
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    Loop l = loop_to(e, c->step.extent);
+    LLVMValueRef from = emit_add(e, o.off[0], emit_mul(e, l.iv, c->step.s[0])), to = emit_add(e, o.off[1], emit_mul(e, l.iv, rows));
+    for (unsigned r = 0; r < rows;) {
+        unsigned n = rows - r >= 4 ? 4 : rows - r >= 2 ? 2 : 1;
+        LLVMValueRef at = emit_i64(e, r);
+        LLVMValueRef v = emit_load_raw(e, c->elem, emit_at(e, c->elem, c->from, emit_add(e, from, at)), n, cell);
+        emit_store_raw(e, c->elem, v, emit_at(e, c->elem, c->to, emit_add(e, to, at)), cell);
+        r += n;
+    }
+    loop_end(e, &l, NULL);
+}
+
+void emit_pack(Emit *e)
+{
+    const IrNode *n = e->k->nodes.v[0];
+    int side = (int)e->k->units, k = side ? n->attr.contract.b[0] : n->attr.contract.a[0];
+    const IrType *t = &n->arg[side]->type;
+    KView w;
+    if (!kernel_view(e->p, n->arg[side], &w)) BUG("emit: pack without a view");
+    PackCode c = {.elem = t->elem, .row = {t->dim[1 - k], {1, t->dim[k], 0}}, .step = {t->dim[k], {w.dim[k], 0, 0}}};
+    c.from = emit_at(e, c.elem, emit_base(e, w.mem), emit_i64(e, w.offset));
+    c.to = emit_base(e, e->k->mem);
+    LLVMValueRef z = emit_i64(e, 0);
+    row_blocks(e, &c, &c.row, (Offsets){{z, z, z}}, most_rows(e, c.elem), pack_tile);
 }
 
 /* ---- TRANSPOSE -------------------------------------------------------------------------------------------------- */

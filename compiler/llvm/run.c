@@ -49,6 +49,7 @@ static void run_shard(const Walk *w, const KStep *s, int64_t shard)
 static void run_tiled(const Walk *w, const KStep *s)
 {
     int64_t lo = s->shards.count * w->thread / w->threads, hi = s->shards.count * (w->thread + 1) / w->threads;
+    for (int i = 0; i < s->once.n && lo < hi; i++) call(w, s->once.v[i], 0, 0, 0, 0);
     for (int64_t i = lo; i < hi; i++) run_shard(w, s, i);
 }
 
