@@ -34,6 +34,8 @@ static void touch_kernel(KPlan *p, KKernel *k, KPlace place, int at)
         if (k->kind == K_MAP) touch_value(p, k->sinks.v[i]->node->arg[0], k->lane_axis, place, at);
         if (place == K_FRAME) touch(k->sinks.v[i]->partial, at);
     }
+    for (int i = 0; i < k->columns.n; i++)
+        if (place == K_SCRATCH) touch(k->columns.v[i], at);
     if (k->val) touch_value(p, k->val, k->lane_axis, place, at);
     if (k->mem && k->mem->place == place) touch(k->mem, at);
 }
