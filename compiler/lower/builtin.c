@@ -28,7 +28,8 @@ const char *builtin_name(const Builtin *b) { return b->name; }
 
 static Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got)
 {
-    if (!val_bad(got)) diag_error(c->L->diags, k->at, E201, "%s takes %s, and this is %s", name, wants, val_text(c->L, got));
+    if (!val_bad(got))
+        diag_error(c->L->diags, k->at, E201, "%s takes %s, and this is %s", name, wants, val_text(c->L, got));
     return val_error(c->L);
 }
 
@@ -59,7 +60,8 @@ static bool dims_arg(Ctx *c, const Call *k, Value *v, const IrVal *t, IrInts *ou
             taken[d.v[i]] = true;
             continue;
         }
-        diag_error(c->L->diags, k->at, E205, "there is no dimension %lld of %s to take here", (long long)d.v[i], type_text(c->L, &t->type));
+        diag_error(c->L->diags, k->at, E205, "there is no dimension %lld of %s to take here", (long long)d.v[i],
+                   type_text(c->L, &t->type));
         return false;
     }
     for (int i = 0; i < t->type.rank; i++)
@@ -239,13 +241,17 @@ static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
     return val_tensor(c->L, ir_dot(fn_builder(c), x, y, ir_no_pairs(), ir_pairs(1, &zero, &zero), ir_no_axes()));
 }
 
-static Value *builtin_dot(Ctx *c, const Call *k) { return inner_product(c, as_settled(c, k->v[0], k->at), as_settled(c, k->v[1], k->at), k->at); }
+static Value *builtin_dot(Ctx *c, const Call *k)
+{
+    return inner_product(c, as_settled(c, k->v[0], k->at), as_settled(c, k->v[1], k->at), k->at);
+}
 
 static Value *builtin_outer(Ctx *c, const Call *k)
 {
     IrVal *a = as_real(c, k->v[0], k->at), *b = as_real(c, k->v[1], k->at);
     if (!a || !b) return val_error(c->L);
-    if (a->type.rank != 1 || b->type.rank != 1) return mistake(c, k, "outer", "two vectors", a->type.rank == 1 ? k->v[1] : k->v[0]);
+    if (a->type.rank != 1 || b->type.rank != 1)
+        return mistake(c, k, "outer", "two vectors", a->type.rank == 1 ? k->v[1] : k->v[0]);
     IrInts d = ir_ints(2, (int64_t[]){a->type.dim[0], b->type.dim[0]});
     if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
     IrVal *x = ir_broadcast(fn_builder(c), a, d, ir_ints(1, (int64_t[]){0}));
@@ -301,7 +307,8 @@ static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
     }
     if (a->kind == V_RECORD || b->kind == V_RECORD) return field_extreme(c, a, b, least, at);
     IrVal *x, *y;
-    if (!arith_operands(c, a, b, at, &x, &y) || !arith_align(c, &x, &y, at, least ? "min" : "max")) return val_error(c->L);
+    if (!arith_operands(c, a, b, at, &x, &y) || !arith_align(c, &x, &y, at, least ? "min" : "max"))
+        return val_error(c->L);
     return val_tensor(c->L, least ? ir_min(fn_builder(c), x, y) : ir_max(fn_builder(c), x, y));
 }
 
@@ -312,12 +319,19 @@ static Value *field_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
     if (a->kind == b->kind && !both) return unsupported(c, at, "max of different records");
     Value **v = arena_array(c->L->a, Value *, r->record.n + 1);
     for (int i = 0; i < r->record.n; i++)
-        v[i] = pair_extreme(c, a->kind == V_RECORD ? a->record.v[i] : a, b->kind == V_RECORD ? b->record.v[i] : b, least, at);
+        v[i] = pair_extreme(c, a->kind == V_RECORD ? a->record.v[i] : a, b->kind == V_RECORD ? b->record.v[i] : b,
+                            least, at);
     return val_record(c->L, v, r->record.name, r->record.n);
 }
 
-static Value *builtin_max(Ctx *c, const Call *k) { return k->v[1] ? pair_extreme(c, k->v[0], k->v[1], false, k->at) : reduce_extreme(c, k, false); }
-static Value *builtin_min(Ctx *c, const Call *k) { return k->v[1] ? pair_extreme(c, k->v[0], k->v[1], true, k->at) : reduce_extreme(c, k, true); }
+static Value *builtin_max(Ctx *c, const Call *k)
+{
+    return k->v[1] ? pair_extreme(c, k->v[0], k->v[1], false, k->at) : reduce_extreme(c, k, false);
+}
+static Value *builtin_min(Ctx *c, const Call *k)
+{
+    return k->v[1] ? pair_extreme(c, k->v[0], k->v[1], true, k->at) : reduce_extreme(c, k, true);
+}
 
 static Value *builtin_argmax(Ctx *c, const Call *k)
 {
@@ -365,7 +379,8 @@ static Value *builtin_reshape(Ctx *c, const Call *k)
     int64_t n = 1;
     for (int i = 0; i < d.n; i++) n *= d.v[i];
     if (n == ir_dims_size(&t->type)) return val_tensor(c->L, ir_reshape(fn_builder(c), t, d));
-    Diag *e = diag_error(c->L->diags, k->at, E200, "%s has %lld elements and %s has %lld", type_text(c->L, &t->type), (long long)ir_dims_size(&t->type), dims_text(c->L, &d), (long long)n);
+    Diag *e = diag_error(c->L->diags, k->at, E200, "%s has %lld elements and %s has %lld", type_text(c->L, &t->type),
+                         (long long)ir_dims_size(&t->type), dims_text(c->L, &d), (long long)n);
     diag_label(e, "reshape keeps the number of elements");
     return val_error(c->L);
 }
@@ -417,7 +432,8 @@ static Value *builtin_concat(Ctx *c, const Call *k)
         bool fits = t[i]->type.rank == t[0]->type.rank && t[i]->type.elem == t[0]->type.elem;
         for (int d = 1; fits && d < t[i]->type.rank; d++) fits = t[i]->type.dim[d] == t[0]->type.dim[d];
         if (fits) continue;
-        diag_error(c->L->diags, k->at, E200, "concat joins along the first dimension; %s and %s differ in the others", type_text(c->L, &t[0]->type), type_text(c->L, &t[i]->type));
+        diag_error(c->L->diags, k->at, E200, "concat joins along the first dimension; %s and %s differ in the others",
+                   type_text(c->L, &t[0]->type), type_text(c->L, &t[i]->type));
         return val_error(c->L);
     }
     return val_tensor(c->L, ir_concat(fn_builder(c), t, k->n, 0));
@@ -469,12 +485,19 @@ static Value *filled(Ctx *c, const Call *k, Value *like, IrVal *value)
     like = as_settled(c, like, k->at);
     if (!value || val_bad(like)) return val_error(c->L);
     bool table = like->kind == V_LIST && like->list.n && like->list.v[0]->kind == V_LIST;
-    if (table || like->kind == V_TENSOR || like->kind == V_SLOT || like->kind == V_RECORD) return filled_like(c, k, like, value);
+    if (table || like->kind == V_TENSOR || like->kind == V_SLOT || like->kind == V_RECORD)
+        return filled_like(c, k, like, value);
     return as_dims(c, like, k->at, &d) ? val_tensor(c->L, ir_fill(fn_builder(c), value, d)) : val_error(c->L);
 }
 
-static Value *builtin_zeros(Ctx *c, const Call *k) { return filled(c, k, k->v[0], as_real(c, val_real(c->L, 0), k->at)); }
-static Value *builtin_ones(Ctx *c, const Call *k) { return filled(c, k, k->v[0], as_real(c, val_real(c->L, 1), k->at)); }
+static Value *builtin_zeros(Ctx *c, const Call *k)
+{
+    return filled(c, k, k->v[0], as_real(c, val_real(c->L, 0), k->at));
+}
+static Value *builtin_ones(Ctx *c, const Call *k)
+{
+    return filled(c, k, k->v[0], as_real(c, val_real(c->L, 1), k->at));
+}
 
 static Value *builtin_full(Ctx *c, const Call *k)
 {
@@ -549,7 +572,8 @@ static Value *solved(Ctx *c, const Call *k, const char *name, bool triangular, b
     if (!a || !y) return val_error(c->L);
     b = fn_builder(c);
     int64_t n = a->type.dim[a->type.rank - 1];
-    if (a->type.rank != 2 || y->type.rank < 1 || y->type.rank > 2 || y->type.dim[0] != n) return mistake(c, k, name, strf(c->L, "a right side with %lld rows", (long long)n), k->v[1]);
+    if (a->type.rank != 2 || y->type.rank < 1 || y->type.rank > 2 || y->type.dim[0] != n)
+        return mistake(c, k, name, strf(c->L, "a right side with %lld rows", (long long)n), k->v[1]);
     bool vector = y->type.rank == 1;
     if (vector) y = ir_reshape(b, y, ir_ints(2, (int64_t[]){n, 1}));
     IrVal *x = triangular ? ir_trisolve(b, a, y, transpose) : ir_solve(b, a, y);
@@ -582,7 +606,8 @@ static Value *builtin_map(Ctx *c, const Call *k)
 {
     if (!callable(k->v[0])) return mistake(c, k, "map", "a function first", k->v[0]);
     Value *v = k->v[1];
-    bool dist = v->kind == V_DIST || (v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET) || v->kind == V_FUNCTION;
+    bool dist =
+        v->kind == V_DIST || (v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET) || v->kind == V_FUNCTION;
     if (k->n == 2 && dist) return map_dist(c, k->v[0], v, k->at);
     Value *rows[MAX_ARGS];
     for (int i = 1; i < k->n; i++) rows[i - 1] = k->v[i];
@@ -599,7 +624,8 @@ static Value *builtin_tabulate(Ctx *c, const Call *k)
 
 static Value *loop(Ctx *c, const Call *k, bool scan)
 {
-    if (!callable(k->v[2])) return mistake(c, k, scan ? "scan" : "fold", "a function of the value and the round", k->v[2]);
+    if (!callable(k->v[2]))
+        return mistake(c, k, scan ? "scan" : "fold", "a function of the value and the round", k->v[2]);
     return eval_fold(c, k->v[0], k->v[1], k->v[2], k->v[3], scan, k->site, k->at);
 }
 
@@ -738,11 +764,13 @@ static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
     for (int i = 0, position = 0; i < args->n; i++) {
         int k = args->name[i] ? arg_position(b->args, args->name[i]) : position++;
         if (k < 0) {
-            Diag *d = diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", b->name, args->name[i]);
+            Diag *d =
+                diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", b->name, args->name[i]);
             if (*b->args) diag_hint(d, "its arguments are %s", b->args);
             return false;
         }
-        if (v[k]) return diag_error(c->L->diags, args->at[i], E109, "%s gets its argument %d twice", b->name, k + 1), false;
+        if (v[k])
+            return diag_error(c->L->diags, args->at[i], E109, "%s gets its argument %d twice", b->name, k + 1), false;
         v[k] = args->v[i];
         if (k + 1 > *n) *n = k + 1;
     }
@@ -751,8 +779,10 @@ static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
 
 static Value *wrong_number(Ctx *c, const Builtin *b, int n, Span at)
 {
-    Diag *d = b->least == b->most ? diag_error(c->L->diags, at, E109, "%s takes %d argument%s, and here are %d", b->name, b->least, b->least == 1 ? "" : "s", n)
-                                  : diag_error(c->L->diags, at, E109, "%s takes %d to %d arguments, and here are %d", b->name, b->least, b->most, n);
+    Diag *d = b->least == b->most ? diag_error(c->L->diags, at, E109, "%s takes %d argument%s, and here are %d",
+                                               b->name, b->least, b->least == 1 ? "" : "s", n)
+                                  : diag_error(c->L->diags, at, E109, "%s takes %d to %d arguments, and here are %d",
+                                               b->name, b->least, b->most, n);
     if (*b->args) diag_hint(d, "its arguments are %s", b->args);
     return val_error(c->L);
 }

@@ -13,7 +13,8 @@ bool call_enter(Ctx *c, Span at)
 {
     if (c->calls < MAX_CALLS) return true;
     if (!c->L->too_deep) {
-        Diag *d = diag_error(c->L->diags, at, E106, "calls nest more than %d deep here; a definition is calling itself", MAX_CALLS);
+        Diag *d = diag_error(c->L->diags, at, E106, "calls nest more than %d deep here; a definition is calling itself",
+                             MAX_CALLS);
         diag_hint(d, "everything is inlined, so recursion needs an if on a static value that ends it; fold is a loop");
     }
     c->L->too_deep = true;
@@ -101,7 +102,8 @@ static bool place_arg(Ctx *c, AstList params, const Args *args, int i, int posit
     *index = name ? param_index(params, name) : position;
     if (*index >= 0 && *index < params.n) return true;
     Diag *d = name ? diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", what, name)
-                   : diag_error(c->L->diags, args->at[i], E109, "%s takes %d argument%s, and this is one too many", what, params.n, params.n == 1 ? "" : "s");
+                   : diag_error(c->L->diags, args->at[i], E109, "%s takes %d argument%s, and this is one too many",
+                                what, params.n, params.n == 1 ? "" : "s");
     if (params.n) diag_hint(d, "its arguments are %s", params_text(c, params));
     return false;
 }
@@ -121,7 +123,8 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
     spread_record(c, params, args);
     for (int i = 0, position = 0, k; i < args->n; i++) {
         if (!place_arg(c, params, args, i, args->name[i] ? -1 : position++, what, &k)) return false;
-        if (given[k]) return diag_error(c->L->diags, args->at[i], E109, "%s gets %s twice", what, params.v[k]->param.name), false;
+        if (given[k])
+            return diag_error(c->L->diags, args->at[i], E109, "%s gets %s twice", what, params.v[k]->param.name), false;
         given[k] = args->v[i];
         where[k] = args->at[i];
     }
@@ -137,7 +140,8 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
             diag_note(d, p->span, "declared here");
             return false;
         }
-        v = v ? type_conform(&inner, v, p->param.type, where[i], strf(c->L, "%s of %s", p->param.name, what)) : default_of(&inner, p);
+        v = v ? type_conform(&inner, v, p->param.type, where[i], strf(c->L, "%s of %s", p->param.name, what))
+              : default_of(&inner, p);
         ok = ok && !val_bad(v);
         scope_bind_pattern(&inner, scope, &(Ast){.kind = AST_NAME, .span = p->span, .name = {p->param.name}}, v);
     }
@@ -156,14 +160,16 @@ static bool take_n(Ctx *c, AstList params, Args *args, int64_t *n)
     for (int i = 0; i < args->n; i++) {
         if (!args->name[i] || strcmp(args->name[i], "n")) continue;
         if (!as_size(c, args->v[i], args->at[i], "n", n)) return false;
-        for (int j = i; j + 1 < args->n; j++) args->v[j] = args->v[j + 1], args->name[j] = args->name[j + 1], args->at[j] = args->at[j + 1];
+        for (int j = i; j + 1 < args->n; j++)
+            args->v[j] = args->v[j + 1], args->name[j] = args->name[j + 1], args->at[j] = args->at[j + 1];
         args->n--;
         return true;
     }
     return true;
 }
 
-static Value *apply_body(Ctx *c, const Closure *k, AstList params, const Ast *body, const Ast *result, Args *args, const void *site, Span at, bool counted)
+static Value *apply_body(Ctx *c, const Closure *k, AstList params, const Ast *body, const Ast *result, Args *args,
+                         const void *site, Span at, bool counted)
 {
     int64_t n = -1;
     if (!call_enter(c, at)) return val_error(c->L);
@@ -176,7 +182,8 @@ static Value *apply_body(Ctx *c, const Closure *k, AstList params, const Ast *bo
     Value *v = eval_block(&inner, body);
     if (!result) return v;
     inner.scope = scope;
-    return type_conform(&inner, v, result, body->kind == AST_BLOCK && ast_block_value(body) ? ast_block_value(body)->span : body->span,
+    return type_conform(&inner, v, result,
+                        body->kind == AST_BLOCK && ast_block_value(body) ? ast_block_value(body)->span : body->span,
                         strf(c->L, "the value of %s", closure_text(k)));
 }
 
@@ -219,7 +226,8 @@ static Value *apply_define(Ctx *c, Closure *k, Args *args, const void *site, Spa
     switch (d->define.word) {
     case AST_DEFINE_DEF:
     case AST_DEFINE_METRIC:
-        return apply_body(c, k, params, d->define.body, d->define.result, args, site, at, d->define.word == AST_DEFINE_METRIC);
+        return apply_body(c, k, params, d->define.body, d->define.result, args, site, at,
+                          d->define.word == AST_DEFINE_METRIC);
     case AST_DEFINE_LAYER: {
         Value *l = layer_bind(c, k, &(Args){0}, site, at);  /* a layer with one list is applied at once */
         return val_bad(l) ? l : layer_apply(c, l, args, site, at);
@@ -268,7 +276,8 @@ static Value *apply_partial(Ctx *c, Value *f, Args *args, const void *site, Span
 static Value *apply_thunk(Ctx *c, Value *t, Args *args, Span at)
 {
     int64_t n = -1;
-    if (args->n == 1 && args->name[0] && !strcmp(args->name[0], "n")) return as_size(c, args->v[0], args->at[0], "n", &n) ? eval_thunk(c, t, n) : val_error(c->L);
+    if (args->n == 1 && args->name[0] && !strcmp(args->name[0], "n"))
+        return as_size(c, args->v[0], args->at[0], "n", &n) ? eval_thunk(c, t, n) : val_error(c->L);
     if (!args->n) return eval_thunk(c, t, -1);
     Value *f = eval_thunk(c, t, -1);
     return val_bad(f) ? f : apply(c, f, args, t, at);
@@ -325,6 +334,7 @@ Value *eval_pipe(Ctx *c, const Ast *e)
     Value *f = right->kind == AST_NAME ? eval_callee(c, right) : eval_raw(c, right);
     if (val_bad(x) || val_bad(f)) return val_error(c->L);
     Args args = {.n = 1, .v = {x}, .at = {e->pipe.left->span}};
-    if (f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_OPTIMIZER) return apply(c, f, &args, e, e->span);
+    if (f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_OPTIMIZER)
+        return apply(c, f, &args, e, e->span);
     return not_callable(c, f, right->span);
 }

@@ -325,6 +325,7 @@ void   fn_leave_init(Lower *L, Fn *before);
 void   fn_draws_from(Lower *L, const char *name);
 IrBuilder *fn_builder(Ctx *c);
 IrSpan span_ir(Lower *L, Span at);
+Span   span_of_node(Lower *L, const IrNode *n);                                 /* SPAN_NONE when it has none */
 const char *path_join(Lower *L, const char *a, const char *b);
 const char *strf(Lower *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -343,12 +344,13 @@ bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        
 Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at);
 Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at);
 Value *arith_map(Ctx *c, IrOp op, Value *a, Span at);                           /* an element-wise row, field by field */
-Value *arith_index(Ctx *c, Value *v, const Ast *index);
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at);
 bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    /* one element type, fitting shapes; false, reported */
 bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y);   /* a static number takes the other's element type */
-Value *arith_stack(Ctx *c, Value **v, int n, Span at);
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
+IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
+Value *arith_stack(Ctx *c, Value **v, int n, Span at);                          /* index.c */
+Value *arith_index(Ctx *c, Value *v, const Ast *index);
 
 /* ---- call.c ----------------------------------------------------------------------------------------------------- */
 
@@ -375,7 +377,7 @@ bool   type_is_static(const Ast *type);                                         
 Value *eval_grad(Ctx *c, const Ast *e);
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
 IrVal *diff_leaf(Ctx *c, IrVal *v);                                             /* the same value as a node of its own */
-IrVal *before_grad(Ctx *c, IrVal *v);
+IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
 bool   diff_is_wrt(const Lower *L, const char *name);
 
 /* ---- dist.c, sample.c ------------------------------------------------------------------------------------------- */

@@ -25,7 +25,8 @@ static IrType tensor_type(const GanTensor *t)
 
 static bool same_tensor(const GanTensor *a, const GanTensor *b)
 {
-    return a->elem == b->elem && a->rank == b->rank && a->bytes == b->bytes && !memcmp(a->dim, b->dim, sizeof(int64_t) * (size_t)a->rank) &&
+    return a->elem == b->elem && a->rank == b->rank && a->bytes == b->bytes &&
+           !memcmp(a->dim, b->dim, sizeof(int64_t) * (size_t)a->rank) &&
            (!a->bytes || !memcmp(a->data, b->data, a->bytes));
 }
 
@@ -60,7 +61,8 @@ int data_slot(Lower *L, Data *d, DataField *f)
 static const char *file_path(Ctx *c, Value *v, Span at)
 {
     if (v->kind != V_STRING) {
-        if (!val_bad(v)) diag_error(c->L->diags, at, E500, "the name of a file is a string, and this is %s", val_text(c->L, v));
+        if (!val_bad(v))
+            diag_error(c->L->diags, at, E500, "the name of a file is a string, and this is %s", val_text(c->L, v));
         return NULL;
     }
     bool here = v->s[0] == '/' || !c->L->o.folder || !*c->L->o.folder;
@@ -96,10 +98,12 @@ static Value *read_idx(Ctx *c, Args *args, Span at)
         if (!path) return val_error(L);
         if (data_read_idx(path, &t, &err) != GAN_OK) return data_failed(c, args->at[i], &err);
         own_tensor(L, t);
-        if (!t->rank) return diag_error(L->diags, args->at[i], E500, "%s holds one number, not rows", path), val_error(L);
+        if (!t->rank)
+            return diag_error(L->diags, args->at[i], E500, "%s holds one number, not rows", path), val_error(L);
         d->field[i].tensor = t;
         if (i && t->dim[0] != d->rows) {
-            diag_error(L->diags, at, E500, "these files have %lld and %lld rows", (long long)d->rows, (long long)t->dim[0]);
+            diag_error(L->diags, at, E500, "these files have %lld and %lld rows", (long long)d->rows,
+                       (long long)t->dim[0]);
             return val_error(L);
         }
         d->rows = t->dim[0];
@@ -114,7 +118,8 @@ static Value *read_table(Ctx *c, Args *args, bool npy)
     GanTensor *t, *r;
     const char *path = file_path(c, args->v[0], args->at[0]);
     if (!path) return val_error(L);
-    if ((npy ? data_read_npy(path, &t, &err) : data_read_csv(path, DATA_HEADER_AUTO, &t, &err)) != GAN_OK) return data_failed(c, args->at[0], &err);
+    if ((npy ? data_read_npy(path, &t, &err) : data_read_csv(path, DATA_HEADER_AUTO, &t, &err)) != GAN_OK)
+        return data_failed(c, args->at[0], &err);
     bool real = t->elem == GAN_F32 || t->elem == GAN_F64;
     GanElem want = real ? (GanElem)L->m->real : t->elem == GAN_U8 ? GAN_I32 : t->elem;
     GanStatus s = gan_tensor_convert(t, want, &r, &err);
@@ -166,7 +171,8 @@ static bool part_size(Ctx *c, Args *args, int i, int64_t left, int64_t *n)
 {
     if (!as_size(c, args->v[i], args->at[i], "the number of rows", n)) return false;
     if (*n > 0 && *n <= left) return true;
-    diag_error(c->L->diags, args->at[i], E501, "%lld rows are asked for here, and %lld are there", (long long)*n, (long long)left);
+    diag_error(c->L->diags, args->at[i], E501, "%lld rows are asked for here, and %lld are there", (long long)*n,
+               (long long)left);
     return false;
 }
 
@@ -189,11 +195,13 @@ static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
     GanError err;
     if (t->rank < 2) return true;
     if (t->elem != GAN_U8) {
-        diag_error(c->L->diags, at, E501, "scale maps bytes to reals, and these are %s already", gan_elem_name(t->elem));
+        diag_error(c->L->diags, at, E501, "scale maps bytes to reals, and these are %s already",
+                   gan_elem_name(t->elem));
         return false;
     }
     bool f64 = c->L->m->real == IR_F64;
-    if (gan_tensor_new(f64 ? GAN_F64 : GAN_F32, t->rank, t->dim, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
+    if (gan_tensor_new(f64 ? GAN_F64 : GAN_F32, t->rank, t->dim, &r, &err) != GAN_OK)
+        return data_failed(c, at, &err), false;
     own_tensor(c->L, r);
     int64_t n = gan_tensor_count(t);
     double table[256];
@@ -211,7 +219,9 @@ static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
 static Value *scale(Ctx *c, const Data *d, Args *args, Span at)
 {
     double lo, hi;
-    if (!as_number(c, args->v[1], args->at[1], "the least value", &lo) || !as_number(c, args->v[2], args->at[2], "the greatest value", &hi)) return val_error(c->L);
+    if (!as_number(c, args->v[1], args->at[1], "the least value", &lo) ||
+        !as_number(c, args->v[2], args->at[2], "the greatest value", &hi))
+        return val_error(c->L);
     Data *s = data_part(c->L, d, 0, d->rows);
     for (int i = 0; i < s->n_fields; i++)
         if (!scale_field(c, &s->field[i], lo, hi, at)) return val_error(c->L);
@@ -257,7 +267,8 @@ static bool classes_fit(Ctx *c, const DataField *f, Span at)
     int64_t n = gan_tensor_count(f->tensor);
     for (int64_t i = 0; f->classes && i < n; i++)
         if (y[i] < 0 || y[i] >= f->classes) {
-            diag_error(c->L->diags, at, E501, "row %lld holds class %d, and the type says 0 to %lld", (long long)(i * f->tensor->dim[0] / n), y[i], (long long)f->classes - 1);
+            diag_error(c->L->diags, at, E501, "row %lld holds class %d, and the type says 0 to %lld",
+                       (long long)(i * f->tensor->dim[0] / n), y[i], (long long)f->classes - 1);
             return false;
         }
     return true;
@@ -275,7 +286,8 @@ static bool declare_field(Ctx *c, DataField *f, const Ast *type, const char *nam
     if (!fits) {
         IrInts has = ir_ints(0, NULL);
         for (int i = 1; i < f->tensor->rank; i++) has.v[has.n++] = f->tensor->dim[i];
-        diag_error(c->L->diags, type->span, E501, "each row has the shape %s, and the type says %s", dims_text(c->L, &has), dims_text(c->L, &dims));
+        diag_error(c->L->diags, type->span, E501, "each row has the shape %s, and the type says %s",
+                   dims_text(c->L, &has), dims_text(c->L, &dims));
         return false;
     }
     return convert_field(c, f, (GanElem)elem, type->span) && classes_fit(c, f, type->span);
@@ -311,7 +323,11 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
     return data_value(c->L, d);
 }
 
-static bool is_data(Ctx *c, const Value *v) { return (v->kind == V_DIST && v->dist->kind == D_DATA) || (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA); }
+static bool is_data(Ctx *c, const Value *v)
+{
+    return (v->kind == V_DIST && v->dist->kind == D_DATA) ||
+           (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA);
+}
 
 /* A name for a distribution, which is then also the name of its draws. */
 static Value *named_dist(Ctx *c, Value *v, const char *name, Span at)
@@ -331,14 +347,17 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
     if (v->kind == V_LIST || v->kind == V_RANGE) v = val_tensor(c->L, as_tensor(c, v, at));
     bool several = names.n > 1;
     if (several && (v->kind != V_RECORD || v->record.n != names.n)) {
-        if (!val_bad(v)) diag_error(c->L->diags, decl->span, E501, "%d names are declared, and this is %s", names.n, val_text(c->L, v));
+        if (!val_bad(v))
+            diag_error(c->L->diags, decl->span, E501, "%d names are declared, and this is %s", names.n,
+                       val_text(c->L, v));
         v = val_error(c->L);
     }
     Value *mine = val_error(c->L);
     for (int i = 0; i < names.n; i++) {
         const char *n = names.v[i]->name.name;
         Value *part = !several || val_bad(v) ? v : v->record.v[i];
-        if (!val_bad(part)) part = is_data(c, part) ? declare_data(c, part, decl->data.type, n, at) : named_dist(c, part, n, at);
+        if (!val_bad(part))
+            part = is_data(c, part) ? declare_data(c, part, decl->data.type, n, at) : named_dist(c, part, n, at);
         scope_bind(c->L, c->scope, n, part, names.v[i]->span);
         if (!strcmp(n, name)) mine = part;
     }

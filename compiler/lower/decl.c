@@ -11,12 +11,16 @@ static Value *thunk_new(Lower *L, const Ast *expr, Scope *scope, const char *nam
     return v;
 }
 
-static bool is_model(AstDefine w) { return w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED; }
+static bool is_model(AstDefine w)
+{
+    return w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED;
+}
 
 static Value *declare_define(Ctx *c, const Ast *d, const char *name)
 {
     AstDefine w = d->define.word;
-    if (w == AST_DEFINE_BIJECTOR || w == AST_DEFINE_SIMULATOR) return unsupported(c, d->define.name_span, strf(c->L, "%s", AstDefine_name(w)));
+    if (w == AST_DEFINE_BIJECTOR || w == AST_DEFINE_SIMULATOR)
+        return unsupported(c, d->define.name_span, strf(c->L, "%s", AstDefine_name(w)));
     if (is_model(w) && d->define.n_lists < 2) return player_declare(c, d, name);
     if (w == AST_DEFINE_DEF && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
     if (w == AST_DEFINE_METRIC && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
@@ -52,7 +56,8 @@ static Value *declare_compare(Ctx *c, const Ast *d, const char *name)
     Value *base = eval(c, d->compare.value);
     if (val_bad(base)) return base;
     if (base->kind == V_COMPARE) return compare_with(c, base->compare, d, name);
-    diag_error(c->L->diags, d->compare.value->span, E201, "compare takes a comparison, and this is %s", val_text(c->L, base));
+    diag_error(c->L->diags, d->compare.value->span, E201, "compare takes a comparison, and this is %s",
+               val_text(c->L, base));
     return val_error(c->L);
 }
 
@@ -79,14 +84,16 @@ void declare_all(Ctx *c, AstList stmts)
         switch (d->kind) {
         case AST_DEFINE:
             scope_declare(c->L, s, d->define.name, d, d->define.name_span);
-            if (c->inst && is_model(d->define.word) && d->define.n_lists < 2)   /* it belongs to the net whose body this is */
+            if (c->inst && is_model(d->define.word) &&
+                d->define.n_lists < 2) /* it belongs to the net whose body this is */
                 scope_rebind(s, d->define.name, player_declare(c, d, d->define.name), d->define.name_span);
             break;
         case AST_LOSS: scope_declare(c->L, s, d->loss.name, d, d->loss.name_span); break;
         case AST_COMPARE: scope_declare(c->L, s, d->compare.name, d, d->compare.name_span); break;
         case AST_MEMBER: scope_declare(c->L, s, d->member.name, d, d->member.name_span); break;
         case AST_DATA:
-            for (int k = 0; k < d->data.names.n; k++) scope_declare(c->L, s, d->data.names.v[k]->name.name, d, d->data.names.v[k]->span);
+            for (int k = 0; k < d->data.names.n; k++)
+                scope_declare(c->L, s, d->data.names.v[k]->name.name, d, d->data.names.v[k]->span);
             break;
         default: break;
         }
@@ -101,7 +108,8 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, Span at)
     k->closure = arena_copy(c->L->a, closure, sizeof *closure);
     k->name = closure->name;
     k->closure->scope = scope_new(c->L, closure->scope);
-    if (!bind_params(c, k->closure->scope, closure->def->define.params, args, closure->name, at, NULL)) return val_error(c->L);
+    if (!bind_params(c, k->closure->scope, closure->def->define.params, args, closure->name, at, NULL))
+        return val_error(c->L);
     Ctx inner = *c;
     inner.scope = k->closure->scope;
     declare_all(&inner, closure->def->define.body->block.stmts);
@@ -124,14 +132,16 @@ Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name)
     Lower *L = c->L;
     Compare *k = arena_copy(L->a, base, sizeof *base);
     k->name = name;
-    if (decl->compare.changes.n && base->change) return unsupported(c, decl->span, "with on a comparison that has changes already");
+    if (decl->compare.changes.n && base->change)
+        return unsupported(c, decl->span, "with on a comparison that has changes already");
     k->change = decl->compare.changes.n ? decl : base->change;
     k->change_scope = decl->compare.changes.n ? c->scope : base->change_scope;
     for (int i = 0; i < decl->compare.changes.n; i++) {
         const Ast *change = decl->compare.changes.v[i];
         const Ast *member = member_decl(k, change->change.name);
         if (member && !member->member.has_params) continue;
-        Diag *d = diag_error(L->diags, change->change.name_span, E112, "%s has no loss called %s", base->name, change->change.name);
+        Diag *d = diag_error(L->diags, change->change.name_span, E112, "%s has no loss called %s", base->name,
+                             change->change.name);
         diag_note(d, base->closure->def->define.name_span, "its members are declared here");
         return val_error(L);
     }

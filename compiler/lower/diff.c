@@ -10,9 +10,9 @@ IrVal *diff_leaf(Ctx *c, IrVal *v)
 }
 
 /* The one place between a value and its derivative. */
-IrVal *before_grad(Ctx *c, IrVal *v)
+IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
 {
-    (void)c;
+    (void)c, (void)wrt, (void)n_wrt, (void)last;
     return v;
 }
 
@@ -22,14 +22,6 @@ bool diff_is_wrt(const Lower *L, const char *name)
     for (int i = 0; i < L->grad_names.n; i++)
         if (!strcmp(L->grad_names.v[i], name)) return true;
     return false;
-}
-
-static Span node_span(Lower *L, const IrNode *n)
-{
-    const SourceFile *f = n && n->span.line ? source_file(L->sources, n->span.file + 1) : NULL;
-    if (!f || n->span.line > f->n_lines) return SPAN_NONE;
-    uint32_t at = f->line_start[n->span.line - 1] + n->span.col - 1;
-    return at <= f->n ? (Span){f->id, at, at < f->n ? at + 1 : at} : SPAN_NONE;
 }
 
 /* ---- grad[..] */
@@ -99,7 +91,7 @@ static bool per_example(Ctx *c, const Ast *e, const GradReport *r, int n)
     for (int i = 0; i < n; i++) {
         if (!r->meet[i]) continue;
         Diag *d = diag_error(c->L->diags, e->span, E305, "this gradient is not one example's: samples meet on the way");
-        diag_note(d, node_span(c->L, r->meet[i]), "they meet here");
+        diag_note(d, span_of_node(c->L, r->meet[i]), "they meet here");
         return false;
     }
     return true;
@@ -108,14 +100,16 @@ static bool per_example(Ctx *c, const Ast *e, const GradReport *r, int n)
 static void opaque_path(Ctx *c, Span at, const IrNode *n)
 {
     Diag *d = diag_error(c->L->diags, at, E306, "the gradient's path runs through a black box, which has none");
-    diag_note(d, node_span(c->L, n), "here");
+    diag_note(d, span_of_node(c->L, n), "here");
     diag_hint(d, "score_function, evolution, or a surrogate net");
 }
 
 static bool grad_target(Ctx *c, const Ast *body, IrVal *y)
 {
     if (!y->type.rank && ir_is_real(y->type.elem)) return true;
-    Diag *d = diag_error(c->L->diags, body->span, E304, "grad takes the gradient of one real for each example, and this is %s", type_text(c->L, &y->type));
+    Diag *d =
+        diag_error(c->L->diags, body->span, E304,
+                   "grad takes the gradient of one real for each example, and this is %s", type_text(c->L, &y->type));
     if (y->type.rank) diag_hint(d, "sum(...) makes one number of it");
     return false;
 }
@@ -136,7 +130,8 @@ static Value *static_leaves(Ctx *c, Value *v, Span at)
 static void leaf_for_static(Ctx *c, Scope *scope, const Ast *w)
 {
     Value *v = w->kind == AST_NAME ? scope_find(c, w->name.name, w->span, false) : NULL;
-    if (v && (val_static(v) || v->kind == V_RECORD)) scope_bind(c->L, scope, w->name.name, static_leaves(c, v, w->span), w->span);
+    if (v && (val_static(v) || v->kind == V_RECORD))
+        scope_bind(c->L, scope, w->name.name, static_leaves(c, v, w->span), w->span);
 }
 
 /* Parameters exist once the expression has been evaluated, so players are collected after it. */
@@ -163,8 +158,9 @@ Value *eval_grad(Ctx *outside, const Ast *e)
     }
     IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
     GradReport r = {arena_array(L->a, const IrNode *, w->n + 1), arena_array(L->a, const IrNode *, w->n + 1), NULL};
-    y = before_grad(c, y);
-    if (!grad_reverse(fn_builder(c), &y, NULL, 1, w->v, w->n, g, &r)) return opaque_path(c, e->span, r.opaque), val_error(L);
+    y = before_grad(c, y, w->v, w->n, false);
+    if (!grad_reverse(fn_builder(c), &y, NULL, 1, w->v, w->n, g, &r))
+        return opaque_path(c, e->span, r.opaque), val_error(L);
     if (!players && !per_example(c, e, &r, w->n)) return val_error(L);
     int k = 0;
     for (int i = 0; i < by.n; i++) target[i] = rebuild(c, target[i], g, w->v, &k);
@@ -197,11 +193,12 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
     IrVal *y = as_real(c, v, at);
     if (!y) return val_error(L);
     if (!ir_dims_equal(&y->type, &x->type)) {
-        diag_error(L->diags, at, E304, "f' is the derivative of a function of one number, and this one makes %s of %s", type_text(L, &y->type), type_text(L, &x->type));
+        diag_error(L->diags, at, E304, "f' is the derivative of a function of one number, and this one makes %s of %s",
+                   type_text(L, &y->type), type_text(L, &x->type));
         return val_error(L);
     }
     GradReport r = {arena_array(L->a, const IrNode *, 1), arena_array(L->a, const IrNode *, 1), NULL};
-    y = before_grad(c, y);
+    y = before_grad(c, y, &x, 1, false);
     if (!grad_reverse(fn_builder(c), &y, NULL, 1, &x, 1, &g, &r)) return opaque_path(c, at, r.opaque), val_error(L);
     return val_tensor(L, g ? g : grad_zeros(fn_builder(c), &x->type));
 }

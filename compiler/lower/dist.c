@@ -63,7 +63,8 @@ Dist *as_dist(Ctx *c, Value *v, Span at)
     if (v->kind == V_THUNK) v = eval_thunk(c, v, -1);
     if (v->kind == V_DIST) return v->dist;
     if (v->kind == V_PLAYER) return model_dist(c, v->player, at);
-    if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE && v->fn.closure->def->define.word == AST_DEFINE_DISTRIBUTION) {
+    if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
+        v->fn.closure->def->define.word == AST_DEFINE_DISTRIBUTION) {
         Args none = {0};
         Value *d = apply(c, v, &none, v, at);
         return d->kind == V_DIST ? d->dist : NULL;
@@ -71,7 +72,8 @@ Dist *as_dist(Ctx *c, Value *v, Span at)
     if (val_bad(v)) return NULL;
     Diag *e = diag_error(c->L->diags, at, E300, "a distribution stands after ~, and this is %s", val_text(c->L, v));
     if (v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_RECORD || v->kind == V_LIST)
-        diag_hint(e, "let x = ... names a value; batch_of(h) is the distribution of a value over its batch, rows(t) over its rows");
+        diag_hint(e, "let x = ... names a value; batch_of(h) is the distribution of a value over its batch, rows(t) "
+                     "over its rows");
     return NULL;
 }
 
@@ -116,7 +118,9 @@ static bool params_shape(Ctx *c, const Dist *d, IrInts *out, Span at)
     AstList params = d->closure->def->define.params;
     for (int i = 0; i < params.n; i++) {
         Value *v = scope_local(c, d->closure->scope, params.v[i]->param.name);
-        if (!v || val_static(v) != (v->kind == V_LIST) || (v->kind != V_TENSOR && v->kind != V_SLOT && v->kind != V_LIST)) continue;
+        if (!v || val_static(v) != (v->kind == V_LIST) ||
+            (v->kind != V_TENSOR && v->kind != V_SLOT && v->kind != V_LIST))
+            continue;
         IrVal *t = as_tensor(c, v, at);
         if (t && t->type.rank) return *out = ir_dims_of(&t->type), true;
     }
@@ -223,7 +227,10 @@ static bool leading(Ctx *c, Value *v, Span at, int64_t *n)
         for (int i = 0; i < v->record.n; i++) {
             int64_t k = 0;
             if (!leading(c, v->record.v[i], at, &k)) return false;
-            if (i && k != *n) return diag_error(c->L->diags, at, E200, "the fields have %lld and %lld rows", (long long)*n, (long long)k), false;
+            if (i && k != *n)
+                return diag_error(c->L->diags, at, E200, "the fields have %lld and %lld rows", (long long)*n,
+                                  (long long)k),
+                       false;
             *n = k;
         }
         return v->record.n > 0;
@@ -248,7 +255,9 @@ static Value *sample_rows_of(Ctx *c, Dist *d, Span at)
 static Value *take_field(Ctx *c, const Dist *d, Value *v, Span at)
 {
     Value *f = v->kind == V_RECORD ? val_field(v, d->field) : NULL;
-    if (!f && !val_bad(v)) diag_error(c->L->diags, at, E112, "%s has no field %s; a draw of it is %s", dist_text(c->L, d->base), d->field, val_text(c->L, v));
+    if (!f && !val_bad(v))
+        diag_error(c->L->diags, at, E112, "%s has no field %s; a draw of it is %s", dist_text(c->L, d->base), d->field,
+                   val_text(c->L, v));
     return f ? f : val_error(c->L);
 }
 
@@ -297,7 +306,9 @@ static Value *sample_kind(Ctx *c, Dist *d, const IrInts *shape, Span at)
     case D_NORMAL: case D_UNIFORM: case D_INT: return draw_leaf(c, d, shape, at);
     case D_DECLARED: return sample_declared(c, d, shape, at);
     case D_MODEL: return sample_model(c, d, at);
-    case D_POWER: return elementwise(d->base) && !c->draw_shape ? dist_sample(c, d->base, &d->power, at) : stacked(c, d->base, &d->power, at);
+    case D_POWER:
+        return elementwise(d->base) && !c->draw_shape ? dist_sample(c, d->base, &d->power, at)
+                                                      : stacked(c, d->base, &d->power, at);
     case D_FIELD: return take_field(c, d, dist_sample(c, d->base, NULL, at), at);
     case D_MAP:
         v = dist_sample(c, d->base, NULL, at);
@@ -374,8 +385,10 @@ static Value *sum_leaf(Ctx *c, Value *v, Span at)
 
 static void no_density(Ctx *c, Dist *d, Span at)
 {
-    Diag *e = diag_error(c->L->diags, at, E301, "%s can be drawn from but has no density, so there is no log_prob of it", dist_text(c->L, d));
-    diag_hint(e, "compare it with data by its samples (class_probability, f_divergence, mmd), or make the model prescribed");
+    Diag *e = diag_error(c->L->diags, at, E301,
+                         "%s can be drawn from but has no density, so there is no log_prob of it", dist_text(c->L, d));
+    diag_hint(
+        e, "compare it with data by its samples (class_probability, f_divergence, mmd), or make the model prescribed");
 }
 
 static Value *log_prob_declared(Ctx *c, Dist *d, Value *x, Span at)

@@ -52,7 +52,8 @@ static Value *module_field(Ctx *c, const Ast *e, Value *m)
 {
     Value *v = scope_local(c, m->module, e->field.name);
     if (v) return v;
-    diag_error(c->L->diags, e->field.name_span, E100, "the module %s has no %s", m->module->module->name, e->field.name);
+    diag_error(c->L->diags, e->field.name_span, E100, "the module %s has no %s", m->module->module->name,
+               e->field.name);
     return val_error(c->L);
 }
 
@@ -91,7 +92,8 @@ static Value *field_of(Ctx *c, const Ast *e, Value *v)
     case V_PLAYER: f = player_field(c, v->player, e->field.name, e->field.name_span); break;
     case V_DIST: return dist_field(c, e, v->dist);
     case V_FUNCTION:
-        if (v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE && v->fn.closure->def->define.word == AST_DEFINE_DISTRIBUTION) {
+        if (v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
+            v->fn.closure->def->define.word == AST_DEFINE_DISTRIBUTION) {
             Dist *d = as_dist(c, v, e->span);
             return d ? dist_field(c, e, d) : val_error(c->L);
         }
@@ -107,7 +109,8 @@ static Value *eval_field(Ctx *c, const Ast *e)
 {
     const Ast *root = e;
     const char *path = NULL;
-    for (; root->kind == AST_FIELD; root = root->field.object) path = path ? path_join(c->L, root->field.name, path) : root->field.name;
+    for (; root->kind == AST_FIELD; root = root->field.object)
+        path = path ? path_join(c->L, root->field.name, path) : root->field.name;
     if (root->kind == AST_NAME && e->field.object->kind == AST_FIELD) {
         Value *v = scope_find(c, root->name.name, root->span, false);
         if (v && v->kind == V_PLAYER) {
@@ -162,7 +165,8 @@ static Value *eval_prime(Ctx *c, const Ast *e)
     Value *f = eval_raw(c, e->prime.function);
     if (val_bad(f)) return f;
     if (f->kind != V_FUNCTION) {
-        diag_error(c->L->diags, e->span, E304, "' gives the derivative of a function, and this is %s", val_text(c->L, f));
+        diag_error(c->L->diags, e->span, E304, "' gives the derivative of a function, and this is %s",
+                   val_text(c->L, f));
         return val_error(c->L);
     }
     Value *v = val_new(c->L, V_FUNCTION);
@@ -180,8 +184,11 @@ static bool static_condition(Ctx *c, const Ast *cond, bool *out)
     if (v->kind == V_BOOL) return *out = v->b, true;
     if (val_bad(v)) return false;
     bool runs = v->kind == V_TENSOR || v->kind == V_SLOT;
-    Diag *d = diag_error(c->L->diags, cond->span, E206, runs ? "if picks code when the program is compiled, and this condition is computed while it runs"
-                                                                  : "a condition is true or false, and this is %s", val_text(c->L, v));
+    Diag *d =
+        diag_error(c->L->diags, cond->span, E206,
+                   runs ? "if picks code when the program is compiled, and this condition is computed while it runs"
+                        : "a condition is true or false, and this is %s",
+                   val_text(c->L, v));
     if (runs) diag_hint(d, "where(cond, a, b) selects between values");
     return false;
 }
@@ -215,8 +222,10 @@ bool for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n)
     if (v->kind == V_LIST) return *items = v->list.v, *n = v->list.n, true;
     if (v->kind == V_RECORD && !v->record.name) return *items = v->record.v, *n = v->record.n, true;
     if (val_bad(v)) return false;
-    Diag *d = diag_error(c->L->diags, source->span, E202, "for goes through a list or a range that is known when the program is compiled, and this is %s",
-                              val_text(c->L, v));
+    Diag *d =
+        diag_error(c->L->diags, source->span, E202,
+                   "for goes through a list or a range that is known when the program is compiled, and this is %s",
+                   val_text(c->L, v));
     diag_hint(d, "map(f, a) goes through the rows of a tensor");
     return false;
 }
@@ -235,7 +244,8 @@ static void next_carries(Ctx *c, const Ast *e, Value *v, Value **carried)
     }
     bool ok = v->kind == V_RECORD && v->record.n == n;
     if (!ok && !val_bad(v))
-        diag_error(c->L->diags, e->for_.body->span, E201, "the loop carries %d values, and its body gives %s", n, val_text(c->L, v));
+        diag_error(c->L->diags, e->for_.body->span, E201, "the loop carries %d values, and its body gives %s", n,
+                   val_text(c->L, v));
     for (int i = 0; i < n; i++) carried[i] = ok ? v->record.v[i] : val_error(c->L);
 }
 
@@ -287,7 +297,8 @@ static Player *moved_under(Ctx *c, const Kept *k)
     for (int i = 0; c->loss && L->fn && i < L->fn->ir->players.n; i++)
         for (int j = 0; j < k->n_players; j++)
             for (int p = 0; p < L->players.n; p++)
-                if (!strcmp(L->fn->ir->players.v[i], k->player[j]) && !strcmp(L->players.v[p]->name, k->player[j])) return L->players.v[p];
+                if (!strcmp(L->fn->ir->players.v[i], k->player[j]) && !strcmp(L->players.v[p]->name, k->player[j]))
+                    return L->players.v[p];
     return NULL;
 }
 
@@ -298,13 +309,17 @@ static Value *kept_value(Ctx *c, Value *t, Span at)
     Player *p = moved_under(c, k);
     if (!p) return k->slots;
     if (p->time > k->time) {
-        Diag *d = diag_error(c->L->diags, at, E308, "%s was computed before %s was updated, so it has no gradient by what %s is now", t->thunk.name, p->name, p->name);
+        Diag *d = diag_error(c->L->diags, at, E308,
+                             "%s was computed before %s was updated, so it has no gradient by what %s is now",
+                             t->thunk.name, p->name, p->name);
         diag_note(d, k->at, "computed here");
         diag_hint(d, "put the updates into simultaneous { }, move the line, or write stop(%s)", t->thunk.name);
         return val_error(c->L);
     }
     if (!k->draws) return NULL;
-    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: the gradient of %s through the draws of the line that made it", t->thunk.name);
+    Diag *d =
+        diag_error(c->L->diags, at, E600,
+                   "not supported yet: the gradient of %s through the draws of the line that made it", t->thunk.name);
     diag_note(d, k->at, "drawn here");
     diag_hint(d, "draw in the loss: E[x ~ %s] ...", p->name);
     return val_error(c->L);
@@ -318,7 +333,8 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     Ctx inner = *c;
     inner.calls++;
     inner.scope = t->thunk.scope;
-    inner.path = path_join(c->L, c->path, t->thunk.own ? path_join(c->L, t->thunk.own->name, t->thunk.name) : t->thunk.name);
+    inner.path =
+        path_join(c->L, c->path, t->thunk.own ? path_join(c->L, t->thunk.own->name, t->thunk.name) : t->thunk.name);
     inner.site = site_mix(c->site, t->thunk.expr);
     inner.draw_shape = NULL;
     if (n >= 0) inner.batch = n;
@@ -352,7 +368,8 @@ static bool eval_statement(Ctx *c, const Ast *s)
 
 static void statement_only_in_schedule(Ctx *c, const Ast *s)
 {
-    diag_error(c->L->diags, s->span, E403, "%s stands in a schedule, not in an expression", ast_kind_name((AstKind)s->kind));
+    diag_error(c->L->diags, s->span, E403, "%s stands in a schedule, not in an expression",
+               ast_kind_name((AstKind)s->kind));
 }
 
 Value *eval_stmts(Ctx *c, AstList stmts)
@@ -430,12 +447,15 @@ static bool too_deep(Ctx *c, const Ast *e)
 {
     Lower *L = c->L;
     if (++L->n_evals > MAX_EVALS) {
-        if (!L->too_large) diag_error(L->diags, e->span, E107, "there is too much to evaluate while compiling: more than %d expressions", MAX_EVALS);
+        if (!L->too_large)
+            diag_error(L->diags, e->span, E107,
+                       "there is too much to evaluate while compiling: more than %d expressions", MAX_EVALS);
         L->too_large = true;
         return true;
     }
     if (L->depth < MAX_DEPTH) return false;
-    if (!L->too_deep) diag_error(L->diags, e->span, E106, "evaluation nests too deeply here; a definition may be calling itself");
+    if (!L->too_deep)
+        diag_error(L->diags, e->span, E106, "evaluation nests too deeply here; a definition may be calling itself");
     L->too_deep = true;
     return true;
 }

@@ -9,6 +9,14 @@ IrSpan span_ir(Lower *L, Span at)
     return (IrSpan){at.file - 1, p.line, p.column};
 }
 
+Span span_of_node(Lower *L, const IrNode *n)
+{
+    const SourceFile *f = n && n->span.line ? source_file(L->sources, n->span.file + 1) : NULL;
+    if (!f || n->span.line > f->n_lines) return SPAN_NONE;
+    uint32_t at = f->line_start[n->span.line - 1] + n->span.col - 1;
+    return at < f->n ? (Span){f->id, at, at + 1} : SPAN_NONE;
+}
+
 const char *path_join(Lower *L, const char *a, const char *b) { return !*a ? b : !*b ? a : strf(L, "%s.%s", a, b); }
 
 /* ---- beginning and ending */
@@ -69,11 +77,14 @@ bool fn_needed(Ctx *c, Span at)
 {
     Lower *L = c->L;
     if (!L->fn) {
-        diag_error(L->diags, at, E202, "this must be known when the program is compiled, but has to be computed while it runs");
+        diag_error(L->diags, at, E202,
+                   "this must be known when the program is compiled, but has to be computed while it runs");
         return false;
     }
     if (L->m->next_id < MAX_NODES && L->m->axes.n < MAX_AXES) return true;
-    if (!L->too_large) diag_error(L->diags, at, E107, "the program becomes too large here: more than %d operations or %d sample axes", MAX_NODES, MAX_AXES);
+    if (!L->too_large)
+        diag_error(L->diags, at, E107, "the program becomes too large here: more than %d operations or %d sample axes",
+                   MAX_NODES, MAX_AXES);
     L->too_large = true;
     return false;
 }

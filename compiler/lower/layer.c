@@ -25,7 +25,8 @@ Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at)
 {
     Lower *L = c->L;
     if (!c->inst) {
-        Diag *d = diag_error(L->diags, at, E120, "the layer %s stands outside of any net, so nobody would own its parameters", name);
+        Diag *d = diag_error(L->diags, at, E120,
+                             "the layer %s stands outside of any net, so nobody would own its parameters", name);
         diag_hint(d, "apply it in the body of a net, implicit or prescribed");
         return NULL;
     }
@@ -78,7 +79,8 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
 
 static void shape_changed(Ctx *c, const char *path, const IrType *was, const IrType *now, Span at)
 {
-    Diag *d = diag_error(c->L->diags, at, E121, "%s has the shape %s, and here it would be %s", path, type_text(c->L, was), type_text(c->L, now));
+    Diag *d = diag_error(c->L->diags, at, E121, "%s has the shape %s, and here it would be %s", path,
+                         type_text(c->L, was), type_text(c->L, now));
     diag_hint(d, "a net has one set of parameters, so every application must give it inputs of one shape");
 }
 
@@ -91,7 +93,8 @@ static IrVal *initial_value(Ctx *c, const Ast *draw, const Ast *value, const IrI
     Value *v;
     if (draw) {
         v = eval_raw(&inner, draw);
-        if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE && v->fn.closure->def->define.word == AST_DEFINE_DEF) {
+        if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
+            v->fn.closure->def->define.word == AST_DEFINE_DEF) {
             Value **d = arena_array(c->L->a, Value *, dims->n + 1);
             for (int i = 0; i < dims->n; i++) d[i] = val_int(c->L, dims->v[i]);
             v = apply1(&inner, v, val_list(c->L, d, dims->n), draw, draw->span);
@@ -108,8 +111,11 @@ static IrVal *initial_value(Ctx *c, const Ast *draw, const Ast *value, const IrI
 static bool initial_fits(Ctx *c, const IrVal *v, const IrType *t, Span at, const char *name)
 {
     bool real = ir_is_real(t->elem);
-    bool fits = (!v->type.rank || ir_dims_equal(&v->type, t)) && !v->type.axes.n && (real ? v->type.elem != IR_BOOL : !ir_is_real(v->type.elem));
-    if (!fits) diag_error(c->L->diags, at, E200, "%s is declared %s, and its first value is %s", name, type_text(c->L, t), type_text(c->L, &v->type));
+    bool fits = (!v->type.rank || ir_dims_equal(&v->type, t)) && !v->type.axes.n &&
+                (real ? v->type.elem != IR_BOOL : !ir_is_real(v->type.elem));
+    if (!fits)
+        diag_error(c->L->diags, at, E200, "%s is declared %s, and its first value is %s", name, type_text(c->L, t),
+                   type_text(c->L, &v->type));
     return fits;
 }
 
@@ -134,7 +140,8 @@ static bool declared_type(Ctx *c, const Ast *type, Span at, IrType *t)
 {
     int64_t classes;
     IrInts dims;
-    if (!type) return diag_error(c->L->diags, at, E039, "a parameter or state needs a type here: name: real[...]"), false;
+    if (!type)
+        return diag_error(c->L->diags, at, E039, "a parameter or state needs a type here: name: real[...]"), false;
     if (!type_elem(c, type, &t->elem, &classes) || !type_dims(c, type, &dims)) return false;
     *t = ir_scalar(t->elem);
     t->rank = dims.n;
@@ -164,7 +171,8 @@ static bool copy_initial(Ctx *c, Player *p, int slot, const char *path)
 }
 
 /* A slot of the declared type, with its first value in INIT; the one that has the path already, if there is one. */
-Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at)
+Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind,
+                  Player *owner, Span at)
 {
     Lower *L = c->L;
     IrType t = {0};
@@ -190,7 +198,8 @@ Value *eval_parameter(Ctx *c, const Ast *s)
         return val_error(c->L);
     }
     const char *path = path_join(c->L, c->inst->path, s->parameter.name);
-    Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM, c->inst->owner, s->span);
+    Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
+                          c->inst->owner, s->span);
     scope_bind(c->L, c->scope, s->parameter.name, v, s->parameter.name_span);
     return v;
 }
@@ -199,7 +208,8 @@ Value *eval_state(Ctx *c, const Ast *s)
 {
     if (!c->inst) return unsupported(c, s->span, "a state in a function or comparison");
     const char *path = path_join(c->L, c->inst->path, s->state.name);
-    Value *v = layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, c->inst->owner, s->span);
+    Value *v =
+        layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, c->inst->owner, s->span);
     scope_bind(c->L, c->scope, s->state.name, v, s->state.name_span);
     return v;
 }
@@ -259,7 +269,8 @@ void eval_assign(Ctx *c, const Ast *s)
         return;
     }
     if (val_bad(old)) return;
-    Diag *d = diag_error(L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, val_text(L, old));
+    Diag *d = diag_error(L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name,
+                         val_text(L, old));
     diag_hint(d, "let gives a name to a value that does not change");
 }
 

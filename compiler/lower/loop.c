@@ -29,7 +29,8 @@ Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at)
         if (v[i]->kind == V_LIST) v[i] = arith_stack(c, v[i]->list.v, v[i]->list.n, at);
         if (val_bad(v[i])) return val_error(c->L);
     }
-    if (n < 1 || n > MAX_ARGS || !row_count(c, v[0], at, &rows) || !new_axis(c, "row", rows, at, &axis)) return val_error(c->L);
+    if (n < 1 || n > MAX_ARGS || !row_count(c, v[0], at, &rows) || !new_axis(c, "row", rows, at, &axis))
+        return val_error(c->L);
     Ctx inner = *c;
     inner.axes = ir_axes_add(c->axes, axis);
     for (int i = 0; i < n; i++) {
@@ -125,7 +126,9 @@ static Value *one_round(Ctx *c, Loop *l, IrVal **param)
     Ctx inner = *c;
     inner.axes = ir_axes_union(c->axes, val_axes(L, state));
     Args args = {.n = 2, .v = {state, val_tensor(L, param[l->n_carried])}, .at = {l->at, l->at}};
-    if (l->f->kind == V_FUNCTION && l->f->fn.kind == F_CLOSURE && l->f->fn.closure->def->kind == AST_FN && l->f->fn.closure->def->fn.params.n == 1) args.n = 1;
+    if (l->f->kind == V_FUNCTION && l->f->fn.kind == F_CLOSURE && l->f->fn.closure->def->kind == AST_FN &&
+        l->f->fn.closure->def->fn.params.n == 1)
+        args.n = 1;
     return as_settled(&inner, apply(&inner, l->f, &args, l->site, l->at), l->at);
 }
 
@@ -135,7 +138,8 @@ static IrVal *ended(Ctx *c, Loop *l, Value *state)
     Value *v = as_settled(c, apply1(c, l->stop_when, state, l->stop_when, l->at), l->at);
     IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, l->at);
     if (!t || (t->type.elem == IR_BOOL && !t->type.rank)) return t;
-    diag_error(c->L->diags, l->at, E201, "until takes a function that says true or false, and this one gives %s", type_text(c->L, &t->type));
+    diag_error(c->L->diags, l->at, E201, "until takes a function that says true or false, and this one gives %s",
+               type_text(c->L, &t->type));
     return NULL;
 }
 
@@ -164,12 +168,14 @@ static bool widen(Ctx *c, Loop *l, IrVal *const *next, bool *changed)
     for (int i = 0; i < l->n_carried; i++) {
         IrType *t = &l->init[i]->type;
         const IrType *u = &next[i]->type;
-        IrAxes want = l->until >= 0 ? ir_axes_union(u->axes, next[l->until]->type.axes) : u->axes;    /* a sample ends by itself */
+        IrAxes want =
+            l->until >= 0 ? ir_axes_union(u->axes, next[l->until]->type.axes) : u->axes; /* a sample ends by itself */
         IrAxes more = ir_axes_minus(want, t->axes);
         bool elem = t->elem != u->elem && ir_is_real(u->elem) && !ir_is_real(t->elem) && t->elem != IR_BOOL;
         bool fill = !t->rank && u->rank;
         if (!ir_dims_equal(t, u) && !fill) {
-            diag_error(c->L->diags, l->at, E200, "the loop starts with %s, and a round makes %s of it", type_text(c->L, t), type_text(c->L, u));
+            diag_error(c->L->diags, l->at, E200, "the loop starts with %s, and a round makes %s of it",
+                       type_text(c->L, t), type_text(c->L, u));
             return false;
         }
         if (more.n || elem || fill) *changed = true;
@@ -189,7 +195,8 @@ static bool settle_yield(Ctx *c, Loop *l, IrVal **next)
         if (t->rank && !next[i]->type.rank) next[i] = ir_fill(fn_builder(c), next[i], ir_dims_of(t));
         next[i] = ir_spread(fn_builder(c), next[i], ir_axes_minus(t->axes, next[i]->type.axes));
         if (!ir_type_equal(&next[i]->type, t)) {
-            diag_error(c->L->diags, l->at, E200, "the loop carries %s, and a round makes %s of it", type_text(c->L, t), type_text(c->L, &next[i]->type));
+            diag_error(c->L->diags, l->at, E200, "the loop carries %s, and a round makes %s of it", type_text(c->L, t),
+                       type_text(c->L, &next[i]->type));
             return false;
         }
     }
@@ -254,7 +261,8 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
         fn->b.block = before;
         if (!ok) return val_error(L);
         if (n_next != l.n_carried) {
-            diag_error(L->diags, at, E200, "the loop carries %s, and a round gives %s", val_text(L, l.shape), val_text(L, l.result));
+            diag_error(L->diags, at, E200, "the loop carries %s, and a round gives %s", val_text(L, l.shape),
+                       val_text(L, l.result));
             return val_error(L);
         }
         if (!widen(c, &l, next, &changed)) return val_error(L);

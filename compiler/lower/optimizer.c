@@ -69,7 +69,8 @@ static void commit_value(Ctx *c, Value *slots, Value *now, Span at)
     if (t.rank && !v->type.rank) v = ir_fill(fn_builder(c), v, ir_dims_of(&t));
     if (!ir_type_equal(&v->type, &t)) {
         const char *varies = v->type.axes.n ? ", and varies over samples" : "";
-        diag_error(L->diags, at, E200, "%s is %s, and its new value is %s%s", L->m->slots.v[slots->slot.slot].path, type_text(L, &t), type_text(L, &v->type), varies);
+        diag_error(L->diags, at, E200, "%s is %s, and its new value is %s%s", L->m->slots.v[slots->slot.slot].path,
+                   type_text(L, &t), type_text(L, &v->type), varies);
         return;
     }
     for (int i = 0; i < L->fn->ir->commits.n; i++)
@@ -103,7 +104,9 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Value *g, Span at)
 {
     Lower *L = c->L;
     AstList params = k->def->define.params2, stmts = k->def->define.body->block.stmts;
-    if (params.n != 2) return diag_error(L->diags, k->def->define.name_span, E109, "an optimiser's second list is (w, g)"), val_error(L);
+    if (params.n != 2)
+        return diag_error(L->diags, k->def->define.name_span, E109, "an optimiser's second list is (w, g)"),
+               val_error(L);
     Ctx inner = *c;
     inner.scope = scope_new(L, k->scope);
     inner.rule = r;
@@ -133,7 +136,8 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Value *g, Span at)
 Value *optimizer_apply(Ctx *c, Value *opt, Args *args, Span at)
 {
     if (!c->rule || args->n != 2) {
-        diag_error(c->L->diags, at, E403, "an optimiser is applied by update ... with, or to (w, g) inside another one");
+        diag_error(c->L->diags, at, E403,
+                   "an optimiser is applied by update ... with, or to (w, g) inside another one");
         return val_error(c->L);
     }
     if (!call_enter(c, at)) return val_error(c->L);
@@ -161,10 +165,12 @@ static bool update_players(Ctx *c, const Ast *s, Wanted *w)
 static Value *update_optimizer(Ctx *c, const Ast *s)
 {
     Value *o = eval_raw(c, s->update.optimizer);
-    if (o->kind == V_FUNCTION && o->fn.kind == F_CLOSURE && o->fn.closure->def->kind == AST_DEFINE && o->fn.closure->def->define.word == AST_DEFINE_OPTIMIZER)
+    if (o->kind == V_FUNCTION && o->fn.kind == F_CLOSURE && o->fn.closure->def->kind == AST_DEFINE &&
+        o->fn.closure->def->define.word == AST_DEFINE_OPTIMIZER)
         o = apply(c, o, &(Args){0}, s, s->update.optimizer->span);
     if (o->kind == V_OPTIMIZER || val_bad(o)) return o;
-    diag_error(c->L->diags, s->update.optimizer->span, E201, "with takes an optimiser, and this is %s", val_text(c->L, o));
+    diag_error(c->L->diags, s->update.optimizer->span, E201, "with takes an optimiser, and this is %s",
+               val_text(c->L, o));
     return val_error(c->L);
 }
 
@@ -182,7 +188,9 @@ static IrVal *loss_value(Ctx *c, const Ast *e)
     IrVal *y = val_bad(v) ? NULL : as_real(c, v, e->span);
     if (!y) return NULL;
     if (y->type.axes.n) {
-        Diag *d = diag_error(c->L->diags, e->span, E401, "a loss is one number, and this one still varies over the samples of %s", axes_text(c, y->type.axes));
+        Diag *d = diag_error(c->L->diags, e->span, E401,
+                             "a loss is one number, and this one still varies over the samples of %s",
+                             axes_text(c, y->type.axes));
         diag_hint(d, "E[%s] ... averages over them", axes_text(c, y->type.axes));
         return NULL;
     }
@@ -193,20 +201,13 @@ static IrVal *loss_value(Ctx *c, const Ast *e)
     return y;
 }
 
-static Span place_of(Lower *L, const IrNode *n)
-{
-    const SourceFile *f = n && n->span.line ? source_file(L->sources, n->span.file + 1) : NULL;
-    if (!f || n->span.line > f->n_lines) return SPAN_NONE;
-    uint32_t at = f->line_start[n->span.line - 1] + n->span.col - 1;
-    return at < f->n ? (Span){f->id, at, at + 1} : SPAN_NONE;
-}
-
 static void no_dependence(Ctx *c, const Ast *e, Player *p, const IrNode *cut)
 {
     Diag *d = cut ? diag_error(c->L->diags, e->span, E306, "no gradient of this loss reaches %s", p->name)
-                  : diag_error(c->L->diags, e->span, E400, "this loss does not depend on %s, so the update cannot move it", p->name);
+                  : diag_error(c->L->diags, e->span, E400,
+                               "this loss does not depend on %s, so the update cannot move it", p->name);
     if (cut) {
-        diag_note(d, place_of(c->L, cut), "the path is cut here: %s has no derivative", ir_op_info[cut->op].name);
+        diag_note(d, span_of_node(c->L, cut), "the path is cut here: %s has no derivative", ir_op_info[cut->op].name);
         diag_hint(d, "score_function(...), or a relaxation that can be differentiated");
     }
 }
@@ -233,7 +234,9 @@ static void project_one(Ctx *c, Value *f, IrCommit *k, Span at)
     IrVal *t = val_bad(v) ? NULL : as_real(c, v, at);
     if (!t) return;
     if (ir_type_equal(&t->type, &k->val->type)) k->val = t;
-    else diag_error(c->L->diags, at, E200, "project must keep a parameter's shape, and makes %s of %s", type_text(c->L, &t->type), type_text(c->L, &k->val->type));
+    else
+        diag_error(c->L->diags, at, E200, "project must keep a parameter's shape, and makes %s of %s",
+                   type_text(c->L, &t->type), type_text(c->L, &k->val->type));
 }
 
 static void project(Ctx *c, const Ast *s, Player *p)
@@ -282,10 +285,12 @@ static void update_by_loss(Ctx *c, const Ast *s, Wanted *who, Value *opt)
     for (int i = 0; i < who->n; i++)
         for (int j = 0; j < who->p[i]->params.n; j++) w[k++] = fn_read(L, who->p[i]->params.v[j]);
     GradReport r = {arena_array(L->a, const IrNode *, n + 1), arena_array(L->a, const IrNode *, n + 1), NULL};
-    ir_report(L->m, L->fn->ir, L->fn->ir->reports.n ? strf(L, "loss_%d", L->fn->ir->reports.n + 1) : "loss", ir_convert(fn_builder(c), y, IR_F64));
-    y = before_grad(c, y);
+    ir_report(L->m, L->fn->ir, L->fn->ir->reports.n ? strf(L, "loss_%d", L->fn->ir->reports.n + 1) : "loss",
+              ir_convert(fn_builder(c), y, IR_F64));
+    y = before_grad(c, y, w, n, true);
     if (!grad_reverse(fn_builder(c), &y, NULL, 1, w, n, g, &r)) {
-        diag_error(L->diags, s->update.value->span, E306, "the gradient's path runs through a black box, which has none");
+        diag_error(L->diags, s->update.value->span, E306,
+                   "the gradient's path runs through a black box, which has none");
         return;
     }
     k = 0;
@@ -324,7 +329,9 @@ static void update_along(Ctx *c, const Ast *s, Wanted *who, Value *opt)
         Value *params, *unused;
         player_records(c, p, zero, w, &params, &unused);
         if (!g || g->kind != V_RECORD || g->record.n != n) {
-            diag_error(L->diags, s->update.value->span, E201, "along takes a record with a direction for each parameter of %s, and this is %s", p->name, val_text(L, g ? g : v));
+            diag_error(L->diags, s->update.value->span, E201,
+                       "along takes a record with a direction for each parameter of %s, and this is %s", p->name,
+                       val_text(L, g ? g : v));
             return;
         }
         apply_optimizer(c, s, p, opt, params, g);

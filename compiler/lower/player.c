@@ -31,7 +31,10 @@ static Player *player_new(Ctx *c, const Ast *d, const char *name)
     return p;
 }
 
-static bool is_copy(const Ast *e) { return e->kind == AST_CALL && e->call.callee->kind == AST_NAME && !strcmp(e->call.callee->name.name, "copy"); }
+static bool is_copy(const Ast *e)
+{
+    return e->kind == AST_CALL && e->call.callee->kind == AST_NAME && !strcmp(e->call.callee->name.name, "copy");
+}
 
 static bool alias_copy(Ctx *c, Player *p, const Ast *e)
 {
@@ -54,7 +57,11 @@ static bool alias_instance(Ctx *c, Player *p, const Ast *e)
     if (val_bad(v)) return false;
     if (v->kind == V_LAYER) p->closure = v->layer.closure;
     else if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->bound) p->closure = v->fn.closure;
-    else return diag_error(c->L->diags, e->span, E201, "%s must be made from a layer or a net with two lists of arguments, and this is %s", p->name, val_text(c->L, v)), false;
+    else
+        return diag_error(c->L->diags, e->span, E201,
+                          "%s must be made from a layer or a net with two lists of arguments, and this is %s", p->name,
+                          val_text(c->L, v)),
+               false;
     return true;
 }
 
@@ -73,13 +80,17 @@ Value *player_declare(Ctx *c, const Ast *d, const char *name)
 Player *as_player(Ctx *c, Value *v, Span at)
 {
     if (v->kind == V_PLAYER) return v->player;
-    if (!val_bad(v)) diag_error(c->L->diags, at, E405, "a net or model is needed here, and this is %s", val_text(c->L, v));
+    if (!val_bad(v))
+        diag_error(c->L->diags, at, E405, "a net or model is needed here, and this is %s", val_text(c->L, v));
     return NULL;
 }
 
 /* ---- applying */
 
-static AstList player_params(const Player *p) { return p->closure->bound ? p->closure->def->define.params2 : p->closure->def->define.params; }
+static AstList player_params(const Player *p)
+{
+    return p->closure->bound ? p->closure->def->define.params2 : p->closure->def->define.params;
+}
 
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at)
 {
@@ -98,7 +109,8 @@ static bool draw_open(Ctx *c, Scope *scope, Player *p, const bool *open, bool dr
         const Ast *q = params.v[i];
         if (!open[i]) continue;
         if (!draw) {
-            Diag *d = diag_error(c->L->diags, at, E301, "%s is still random here: its %s is not given", p->name, q->param.name);
+            Diag *d = diag_error(c->L->diags, at, E301, "%s is still random here: its %s is not given", p->name,
+                                 q->param.name);
             diag_hint(d, "draw from it, E[x ~ %s] ... or x ~ %s, or give %s", p->name, p->name, q->param.name);
             return false;
         }
@@ -168,7 +180,8 @@ void player_find_params(Ctx *c, Player *p, Span at)
         args.name[args.n] = q->param.name;
         args.at[args.n] = q->span;
         if (!v) {
-            Diag *d = diag_error(L->diags, at, E113, "the parameters of %s are not known before it has been applied", p->name);
+            Diag *d = diag_error(L->diags, at, E113, "the parameters of %s are not known before it has been applied",
+                                 p->name);
             diag_hint(d, "declare the type of its argument %s, or apply it in an earlier statement", q->param.name);
             fn_drop(L);
             return;
@@ -194,7 +207,8 @@ Value *player_field(Ctx *c, Player *p, const char *name, Span at)
     size_t n = strlen(path);
     for (int i = 0; i < p->params.n; i++)                   /* a prefix of a parameter's path: more names follow */
         if (!strncmp(L->m->slots.v[p->params.v[i]].path, path, n) && L->m->slots.v[p->params.v[i]].path[n] == '.') {
-            diag_error(L->diags, at, E112, "%s is a layer; name one of its parameters, like %s", path, L->m->slots.v[p->params.v[i]].path);
+            diag_error(L->diags, at, E112, "%s is a layer; name one of its parameters, like %s", path,
+                       L->m->slots.v[p->params.v[i]].path);
             return val_error(L);
         }
     const Ast *d = p->closure->def;
@@ -212,6 +226,7 @@ Value *player_field(Ctx *c, Player *p, const char *name, Span at)
 int player_steps(Ctx *c, Player *p)
 {
     IrType t = ir_scalar(IR_I64);
-    if (p->steps_slot < 0) p->steps_slot = fn_slot(c->L, path_join(c->L, p->name, "steps"), &t, IR_SLOT_COUNTER, p->name);
+    if (p->steps_slot < 0)
+        p->steps_slot = fn_slot(c->L, path_join(c->L, p->name, "steps"), &t, IR_SLOT_COUNTER, p->name);
     return p->steps_slot;
 }

@@ -13,7 +13,8 @@
 static void note_wrt(Lower *L, AstList wrt)
 {
     for (int i = 0; i < wrt.n; i++)
-        if (wrt.v[i]->kind == AST_NAME && !diff_is_wrt(L, wrt.v[i]->name.name)) array_push(L->a, &L->grad_names, wrt.v[i]->name.name);
+        if (wrt.v[i]->kind == AST_NAME && !diff_is_wrt(L, wrt.v[i]->name.name))
+            array_push(L->a, &L->grad_names, wrt.v[i]->name.name);
 }
 
 static void find_wrt(void *lower, const Ast *e)
@@ -26,7 +27,8 @@ static void declare_lets(Ctx *c, AstList stmts)
 {
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
-        if (s->kind == AST_LET && s->let.pattern->kind == AST_NAME) scope_declare(c->L, c->scope, s->let.pattern->name.name, s, s->let.pattern->span);
+        if (s->kind == AST_LET && s->let.pattern->kind == AST_NAME)
+            scope_declare(c->L, c->scope, s->let.pattern->name.name, s, s->let.pattern->span);
     }
 }
 
@@ -39,8 +41,11 @@ static Scope *scope_of(const Lower *L, const Module *m)
 
 static void library_statement(Lower *L, const Ast *s)
 {
-    bool declares = s->kind == AST_DEFINE || s->kind == AST_LET || s->kind == AST_IMPORT || s->kind == AST_DATA || s->kind == AST_COMPARE || s->kind == AST_LOSS;
-    if (!declares) diag_error(L->diags, s->span, E403, "a module holds declarations; statements stand in the program that imports it");
+    bool declares = s->kind == AST_DEFINE || s->kind == AST_LET || s->kind == AST_IMPORT || s->kind == AST_DATA ||
+                    s->kind == AST_COMPARE || s->kind == AST_LOSS;
+    if (!declares)
+        diag_error(L->diags, s->span, E403,
+                   "a module holds declarations; statements stand in the program that imports it");
 }
 
 static void open_scopes(Lower *L)
@@ -66,14 +71,16 @@ static void open_scopes(Lower *L)
         declare_all(&c, m->ast->file.stmts);
         declare_lets(&c, m->ast->file.stmts);
         find_wrt(L, m->ast);
-        for (int k = 0; m != L->modules.main && k < m->ast->file.stmts.n; k++) library_statement(L, m->ast->file.stmts.v[k]);
+        for (int k = 0; m != L->modules.main && k < m->ast->file.stmts.n; k++)
+            library_statement(L, m->ast->file.stmts.v[k]);
     }
 }
 
 static void name_files(Lower *L)
 {
     const SourceFile *f;
-    for (uint32_t id = (uint32_t)L->m->files.n + 1; (f = source_file(L->sources, id)); id++) array_push(L->a, &L->m->files, f->name);
+    for (uint32_t id = (uint32_t)L->m->files.n + 1; (f = source_file(L->sources, id)); id++)
+        array_push(L->a, &L->m->files, f->name);
 }
 
 /* ---- checks of the whole game */
@@ -109,7 +116,11 @@ static void finish_slots(Lower *L, GanProgram *p)
     for (int i = 0; i < p->n_slots; i++) {
         const IrSlot *s = &L->m->slots.v[i];
         GanSlot *g = &p->slot[i];
-        *g = (GanSlot){.path = s->path, .kind = (GanSlotKind)s->kind, .elem = (GanElem)s->type.elem, .rank = s->type.rank, .player = s->player};
+        *g = (GanSlot){.path = s->path,
+                       .kind = (GanSlotKind)s->kind,
+                       .elem = (GanElem)s->type.elem,
+                       .rank = s->type.rank,
+                       .player = s->player};
         memcpy(g->dim, s->type.dim, sizeof s->type.dim);
         g->bytes = ir_elem_bytes(s->type.elem) * (size_t)ir_dims_size(&s->type);
         if (s->kind == IR_SLOT_DATA) {

@@ -28,7 +28,10 @@ static Value *stack_leaf(Ctx *c, Value *leaf, void *arg)
     return v;
 }
 
-Value *sample_stack(Ctx *c, Value *v, IrAxes axes, Span at) { return map_fields(c, v, stack_leaf, &(StackArg){axes, at}); }
+Value *sample_stack(Ctx *c, Value *v, IrAxes axes, Span at)
+{
+    return map_fields(c, v, stack_leaf, &(StackArg){axes, at});
+}
 
 typedef struct { int axis; Span at; } RowsArg;
 
@@ -38,7 +41,8 @@ static Value *rows_leaf(Ctx *c, Value *leaf, void *arg)
     IrVal *t = as_tensor(c, leaf, r->at);
     if (!t) return val_error(c->L);
     if (!t->type.rank || t->type.dim[0] != ir_extent(c->L->m, r->axis)) {
-        diag_error(c->L->diags, r->at, E200, "%lld rows are needed here, and this is %s", (long long)ir_extent(c->L->m, r->axis), type_text(c->L, &t->type));
+        diag_error(c->L->diags, r->at, E200, "%lld rows are needed here, and this is %s",
+                   (long long)ir_extent(c->L->m, r->axis), type_text(c->L, &t->type));
         return val_error(c->L);
     }
     if (t->type.axes.n == IR_MAX_AXES) return unsupported(c, r->at, "more than 8 sample axes");
@@ -94,7 +98,8 @@ bool axes_fit(Ctx *c, IrAxes axes, Span at)
     for (int i = 0; i < axes.n; i++) {
         int64_t extent = ir_extent(c->L->m, axes.id[i]);
         if (extent <= INT32_MAX && !__builtin_mul_overflow(n, extent, &n) && n <= MAX_SAMPLES) continue;
-        diag_error(c->L->diags, at, E203, "too many samples: %s%lld on one axis%s", axes.n > 1 ? "with " : "", (long long)extent, axes.n > 1 ? ", for each of the others" : "");
+        diag_error(c->L->diags, at, E203, "too many samples: %s%lld on one axis%s", axes.n > 1 ? "with " : "",
+                   (long long)extent, axes.n > 1 ? ", for each of the others" : "");
         return false;
     }
     return true;
@@ -116,7 +121,8 @@ static const char *axis_name(const Ast *pattern) { return pattern->kind == AST_N
 
 static bool add_axis(Expect *x, int axis)
 {
-    if (x->inner.axes.n >= IR_MAX_AXES || x->over.n >= IR_MAX_AXES) return unsupported(&x->inner, x->at, "more than 8 sample axes"), false;
+    if (x->inner.axes.n >= IR_MAX_AXES || x->over.n >= IR_MAX_AXES)
+        return unsupported(&x->inner, x->at, "more than 8 sample axes"), false;
     if (!ir_axes_has(x->over, axis)) x->over = ir_axes_add(x->over, axis);
     if (!ir_axes_has(x->inner.axes, axis)) x->inner.axes = ir_axes_add(x->inner.axes, axis);
     return axes_fit(&x->inner, x->inner.axes, x->at);
@@ -127,7 +133,8 @@ static bool open_axis(Expect *x, const Ast *pattern, const Dist *d)
     int64_t n;
     if (x->shared >= 0) return true;
     if (x->all && !dist_finite(d, &n)) {
-        diag_error(x->inner.L->diags, x->at, E302, ": all takes every element of a finite distribution, and %s is not one", dist_text(x->inner.L, d));
+        diag_error(x->inner.L->diags, x->at, E302,
+                   ": all takes every element of a finite distribution, and %s is not one", dist_text(x->inner.L, d));
         return false;
     }
     if (!x->all && !sample_size(&x->inner, x->size, x->at, &n)) return false;
@@ -144,7 +151,8 @@ static Value *draw_binder(Expect *x, const Ast *b, Dist *d)
     int64_t rows;
     if (!x->all) return own(&draw, dist_sample(&draw, d, NULL, b->span), x->shared);
     if (!dist_finite(d, &rows) || rows != ir_extent(draw.L->m, x->shared)) {
-        diag_error(draw.L->diags, b->span, E302, ": all goes through one finite distribution, or several of one length");
+        diag_error(draw.L->diags, b->span, E302,
+                   ": all goes through one finite distribution, or several of one length");
         return val_error(draw.L);
     }
     return own(&draw, dist_all(&draw, d, x->shared, b->span), x->shared);
@@ -158,7 +166,8 @@ static Value *move_leaf(Ctx *c, Value *leaf, void *arg)
     MoveArg *m = arg;
     IrBuilder *b = fn_builder(c);
     IrVal *t = as_tensor(c, leaf, m->at);
-    if (!t || t->type.rank + m->from.n > IR_MAX_RANK) return t ? unsupported(c, m->at, "more than 8 dimensions") : val_error(c->L);
+    if (!t || t->type.rank + m->from.n > IR_MAX_RANK)
+        return t ? unsupported(c, m->at, "more than 8 dimensions") : val_error(c->L);
     t = ir_spread(b, t, ir_axes_minus(m->from, t->type.axes));
     for (int i = m->from.n; i-- > 0;) t = ir_as_feature(b, t, m->from.id[i]);
     if (m->from.n > 1) {
@@ -198,7 +207,8 @@ static bool bind_batch_of(Expect *x, const Ast *b, Dist *d)
     Ctx *c = &x->inner;
     IrAxes from = val_axes(c->L, d->value);
     if (!from.n) {
-        diag_error(c->L->diags, b->span, E307, "batch_of needs a value that varies over a batch, and this one is the same for all samples");
+        diag_error(c->L->diags, b->span, E307,
+                   "batch_of needs a value that varies over a batch, and this one is the same for all samples");
         return false;
     }
     if (x->size || x->all) return unsupported(c, b->span, "a size for batch_of, which has one already"), false;
@@ -238,8 +248,10 @@ static bool bind_bound(Expect *x, const Ast *b)
         if (axis < 0 && a.n == 1) axis = a.id[0];
         if (axis < 0) {
             if (!val_bad(v)) {
-                Diag *d = diag_error(c->L->diags, p->span, E307, "%s does not vary over a sample axis of its own", p->name.name);
-                diag_hint(d, "E[%s ~ p] draws it here; a statement %s ~ p : 500 draws it for several lines", p->name.name, p->name.name);
+                Diag *d = diag_error(c->L->diags, p->span, E307, "%s does not vary over a sample axis of its own",
+                                     p->name.name);
+                diag_hint(d, "E[%s ~ p] draws it here; a statement %s ~ p : 500 draws it for several lines",
+                          p->name.name, p->name.name);
             }
             return false;
         }
@@ -297,7 +309,12 @@ static Value *mean_leaf(Ctx *c, Value *leaf, void *arg)
 Value *eval_expectation(Ctx *c, const Ast *e)
 {
     if (!fn_needed(c, e->span)) return val_error(c->L);
-    Expect x = {.inner = *c, .size = e->expectation.size, .all = e->expectation.all, .shared = -1, .over = ir_no_axes(), .at = e->span};
+    Expect x = {.inner = *c,
+                .size = e->expectation.size,
+                .all = e->expectation.all,
+                .shared = -1,
+                .over = ir_no_axes(),
+                .at = e->span};
     x.inner.scope = scope_new(c->L, c->scope);
     bool ok = true;
     for (int i = 0; i < e->expectation.binders.n && ok; i++) {
@@ -314,7 +331,8 @@ Value *eval_expectation(Ctx *c, const Ast *e)
 bool eval_sample(Ctx *c, const Ast *s)
 {
     bool ok = true, sized = s->sample.size || s->sample.all;
-    Expect x = {.inner = *c, .size = s->sample.size, .all = s->sample.all, .shared = -1, .over = ir_no_axes(), .at = s->span};
+    Expect x = {
+        .inner = *c, .size = s->sample.size, .all = s->sample.all, .shared = -1, .over = ir_no_axes(), .at = s->span};
     for (int i = 0; i < s->sample.binders.n; i++) {
         const Ast *b = s->sample.binders.v[i];
         Dist *d = as_dist(&x.inner, eval_raw(&x.inner, b->binder.dist), b->binder.dist->span);

@@ -1,12 +1,8 @@
 /* schedule.c - the top level of the main file, and the blocks in it, become the schedule: a tree whose leaves call functions.
  * Each statement that computes is a function of its own. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/schedule.h"
 
-#include <math.h>
-
-typedef struct Nodes { ARRAY(GanSchedule *) list; bool top; } Nodes;
-
-static GanSchedule *node(Ctx *c, Nodes *to, GanScheduleKind kind, Span at)
+GanSchedule *sched_node(Ctx *c, Nodes *to, GanScheduleKind kind, Span at)
 {
     GanSchedule *n = arena_new_of(c->L->a, GanSchedule);
     IrSpan s = span_ir(c->L, at);
@@ -18,7 +14,7 @@ static GanSchedule *node(Ctx *c, Nodes *to, GanScheduleKind kind, Span at)
     return n;
 }
 
-static void take_kids(GanSchedule *n, Nodes *kids)
+static void sched_kids(GanSchedule *n, Nodes *kids)
 {
     n->kid = kids->list.v;
     n->n_kids = kids->list.n;
@@ -43,12 +39,12 @@ static void block(Ctx *c, const Ast *b, GanSchedule *n)
 {
     Nodes kids = {0};
     inner_statements(c, b, &kids);
-    take_kids(n, &kids);
+    sched_kids(n, &kids);
 }
 
 /* ---- the game's table */
 
-static void add_name(Lower *L, const char ***list, int *n, const char *name)
+void sched_add_name(Lower *L, const char ***list, int *n, const char *name)
 {
     for (int i = 0; i < *n; i++)
         if (!strcmp((*list)[i], name)) return;
@@ -58,254 +54,35 @@ static void add_name(Lower *L, const char ***list, int *n, const char *name)
     *list = more;
 }
 
-static void game_line(Ctx *c, Fn *f, const char *what, const char *name, Span at)
+void sched_line(Ctx *c, Fn *f, const char *what, const char *name, Span at)
 {
     Lower *L = c->L;
     GameLine g = {.fn = fn_index(L, f), .at = at, .what = what, .name = name, .batch = c->batch > 0 ? c->batch : 0};
-    for (int i = 0; i < f->ir->players.n; i++) add_name(L, &g.moves, &g.n_moves, f->ir->players.v[i]);
+    for (int i = 0; i < f->ir->players.n; i++) sched_add_name(L, &g.moves, &g.n_moves, f->ir->players.v[i]);
     for (int i = 0; i < f->reads.n; i++) {
         const IrSlot *s = &L->m->slots.v[f->reads.v[i].slot];
         bool moved = false;
         for (int k = 0; s->player && k < g.n_moves; k++) moved = moved || !strcmp(g.moves[k], s->player);
-        if (s->player && s->kind == IR_SLOT_PARAM && !moved) add_name(L, &g.reads, &g.n_reads, s->player);
+        if (s->player && s->kind == IR_SLOT_PARAM && !moved) sched_add_name(L, &g.reads, &g.n_reads, s->player);
     }
-    for (int i = 0; i < f->draws.n; i++) add_name(L, &g.draws, &g.n_draws, f->draws.v[i]);
+    for (int i = 0; i < f->draws.n; i++) sched_add_name(L, &g.draws, &g.n_draws, f->draws.v[i]);
     array_push(L->a, &L->lines, g);
 }
 
-static const char *source_text(Lower *L, Span at)
+const char *sched_text(Lower *L, Span at)
 {
     const SourceFile *f = source_file(L->sources, at.file);
     return f && at.end <= f->n ? arena_strn(L->a, f->text + at.begin, at.end - at.begin) : "";
 }
 
-static void call(Ctx *c, Nodes *to, Fn *f, GanScheduleKind kind, const char *name, Span at)
+void sched_call(Ctx *c, Nodes *to, Fn *f, GanScheduleKind kind, const char *name, Span at)
 {
-    GanSchedule *n = node(c, to, kind, at);
+    GanSchedule *n = sched_node(c, to, kind, at);
     n->fn = fn_index(c->L, f);
     n->name = name;
 }
 
-/* ---- values that are kept: draws, lets, states */
-
-static const char *indexed(Ctx *c, const char *name) { return *c->index ? strf(c->L, "%s%s", name, c->index) : name; }
-
-static const char *free_path(Lower *L, const char *path)
-{
-    const char *p = path;
-    for (int i = 2; ir_find_slot(L->m, p) >= 0; i++) p = strf(L, "%s_%d", path, i);
-    return p;
-}
-
-typedef struct Keep { const char *path; Span at; } Keep;
-
-/* A tensor of the function being built goes to a slot of its own, sample axes first. */
-static Value *keep_tensor(Ctx *c, Value *v, Keep *k)
-{
-    Lower *L = c->L;
-    IrVal *t = as_tensor(c, v, k->at);
-    if (!t) return val_error(L);
-    IrAxes axes = t->type.axes;
-    if (axes.n) t = as_tensor(c, sample_stack(c, val_tensor(L, t), axes, k->at), k->at);
-    if (!t) return val_error(L);
-    int slot = ir_slot(L->m, free_path(L, k->path), t->type, IR_SLOT_STATE, NULL);
-    ir_commit(L->m, L->fn->ir, slot, t);
-    Value *s = val_slot(L, slot);
-    s->slot.axes = axes;
-    s->slot.classes = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : 0;
-    s->slot.own_axis = v->kind == V_TENSOR ? v->tensor.own_axis : -1;
-    return s;
-}
-
-static bool runs(Lower *L, const Value *v)
-{
-    if (v->kind == V_TENSOR) return true;
-    if (v->kind == V_SLOT) return L->m->slots.v[v->slot.slot].kind != IR_SLOT_DATA;
-    if (v->kind == V_LIST)
-        for (int i = 0; i < v->list.n; i++)
-            if (runs(L, v->list.v[i])) return true;
-    if (v->kind == V_RECORD)
-        for (int i = 0; i < v->record.n; i++)
-            if (runs(L, v->record.v[i])) return true;
-    return false;
-}
-
-static Value *keep(Ctx *c, Value *v, Keep k)
-{
-    Lower *L = c->L;
-    if (!runs(L, v)) return v;
-    bool list = v->kind == V_LIST;
-    if (!list && v->kind != V_RECORD) return keep_tensor(c, v, &k);
-    int n = list ? v->list.n : v->record.n;
-    Value **f = arena_array(L->a, Value *, n + 1);
-    for (int i = 0; i < n; i++) {
-        const char *field = !list && v->record.name ? v->record.name[i] : strf(L, "%d", i);
-        f[i] = keep(c, list ? v->list.v[i] : v->record.v[i], (Keep){path_join(L, k.path, field), k.at});
-    }
-    return list ? val_list(L, f, n) : val_record(L, f, v->record.name, n);
-}
-
-/* What a statement computed, as it is known to later ones: see Kept. */
-static Value *kept(Ctx *c, Value *slots, const Ast *expr, const char *name, Span at)
-{
-    Lower *L = c->L;
-    Fn *f = L->fn;
-    Kept *k = arena_new_of(L->a, Kept);
-    k->slots = slots;
-    k->draws = f->ticks;
-    k->time = L->time;
-    k->at = at;
-    for (int i = 0; i < f->reads.n; i++) {
-        const IrSlot *s = &L->m->slots.v[f->reads.v[i].slot];
-        if (s->player && s->kind == IR_SLOT_PARAM) add_name(L, &k->player, &k->n_players, s->player);
-    }
-    if (!k->n_players) return slots;
-    Value *v = val_new(L, V_THUNK);
-    v->thunk.expr = expr;
-    v->thunk.scope = c->scope;
-    v->thunk.name = name;
-    v->thunk.kept = k;
-    return v;
-}
-
-/* Every name of a scope that was filled by one statement, kept, and bound where the statement stands. `expr` (NULL: none) is what
- * the only name stands for. */
-static void keep_names(Ctx *c, Scope *from, const Ast *expr, const Ast *s, bool *any)
-{
-    for (int i = 0; i < from->names.n; i++) {
-        Binding *b = &from->names.v[i];
-        bool now = runs(c->L, b->value);
-        Value *v = keep(c, b->value, (Keep){indexed(c, b->name), b->at});
-        if (now && !val_bad(v)) v = kept(c, v, expr ? expr : s, b->name, s->span);
-        *any = *any || now;
-        scope_bind(c->L, c->scope, b->name, v, b->at);
-    }
-}
-
-static void sched_sample(Ctx *c, const Ast *s, Nodes *to)
-{
-    Lower *L = c->L;
-    const Ast *first = s->sample.binders.v[0]->binder.patterns.v[0];
-    Ctx inner = *c;
-    inner.scope = scope_new(L, c->scope);
-    bool any = false;
-    Fn *f = fn_begin(L, strf(L, "draw_%s", first->kind == AST_NAME ? first->name.name : "sample"), IR_FN_STATE);
-    eval_sample(&inner, s);
-    keep_names(c, inner.scope, NULL, s, &any);
-    fn_end(L);
-    call(c, to, f, GAN_CALL, NULL, s->span);
-    game_line(c, f, "draw", source_text(L, s->span), s->span);
-}
-
-static void let_value(Ctx *c, const Ast *s, Scope *names)
-{
-    Ctx inner = *c;
-    inner.scope = c->scope;
-    Value *v = s->let.pattern->kind == AST_NAME && c->scope == c->L->file ? declare(&inner, s, s->let.pattern->name.name) : eval(&inner, s->let.value);
-    if (s->let.type && c->scope != c->L->file) v = type_conform(&inner, v, s->let.type, s->let.value->span, "this value");
-    inner.scope = names;
-    scope_bind_pattern(&inner, names, s->let.pattern, v);
-}
-
-/* A static value is a name for it; a tensor is computed once, where the let stands. */
-static void sched_let(Ctx *c, const Ast *s, Nodes *to)
-{
-    Lower *L = c->L;
-    const char *name = s->let.pattern->kind == AST_NAME ? s->let.pattern->name.name : "values";
-    Scope *names = scope_new(L, c->scope);
-    bool any = false;
-    for (int i = 0; i < c->scope->names.n; i++)             /* asked for before it was reached: it was static */
-        if (!strcmp(c->scope->names.v[i].name, name) && c->scope->names.v[i].decl == s && c->scope->names.v[i].state == B_READY) return;
-    Fn *f = fn_begin(L, strf(L, "let_%s", name), IR_FN_STATE);
-    let_value(c, s, names);
-    keep_names(c, names, s->let.pattern->kind == AST_NAME ? s->let.value : NULL, s, &any);
-    if (!any) {
-        fn_drop(L);
-        return;
-    }
-    fn_end(L);
-    call(c, to, f, GAN_CALL, NULL, s->span);
-    game_line(c, f, "let", name, s->span);
-}
-
-/* state pool ~ A^512, without a type: that of the draw or value. */
-static Value *untyped_state(Ctx *c, const Ast *s, const char *path)
-{
-    Lower *L = c->L;
-    Ctx inner = *c;
-    inner.path = path;
-    inner.batch = -1;
-    Fn *before = fn_enter_init(L);
-    Value *v = val_error(L);
-    Dist *d = s->state.draw ? as_dist(&inner, eval_raw(&inner, s->state.draw), s->state.draw->span) : NULL;
-    if (d) v = dist_sample(&inner, d, NULL, s->span);
-    else if (s->state.value) v = eval(&inner, s->state.value);
-    IrVal *t = val_bad(v) ? NULL : v->kind == V_INT ? as_real(&inner, v, s->span) : as_tensor(&inner, v, s->span);
-    int slot = t ? ir_slot(L->m, path, t->type, IR_SLOT_STATE, NULL) : -1;
-    if (t) fn_initialise(L, slot, t);
-    fn_leave_init(L, before);
-    return t ? val_slot(L, slot) : val_error(L);
-}
-
-static void sched_state(Ctx *c, const Ast *s)
-{
-    const char *path = free_path(c->L, indexed(c, s->state.name));
-    Value *v = s->state.type ? layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, NULL, s->span) : untyped_state(c, s, path);
-    scope_bind(c->L, c->scope, s->state.name, v, s->state.name_span);
-}
-
-/* chain[step] := e: the other rows stay. */
-static IrVal *assign_row(Ctx *c, const Ast *target, IrVal *old, IrVal *row)
-{
-    IrBuilder *b = fn_builder(c);
-    if (target->index.items.n != 1 || target->index.items.v[0]->kind == AST_RANGE) return unsupported(c, target->span, "this target of :="), NULL;
-    IrVal *i = as_tensor(c, eval(c, target->index.items.v[0]), target->index.items.v[0]->span);
-    if (!i || !old->type.rank) return NULL;
-    if (i->type.rank || ir_is_real(i->type.elem)) return unsupported(c, target->span, "this index of a target of :="), NULL;
-    IrInts d = ir_dims_of(&old->type), kept = ir_ints(0, NULL);
-    for (int k = 1; k < d.n; k++) kept.v[kept.n++] = k;
-    IrVal *here = ir_compare(b, IR_EQ, ir_index_dim(b, d, 0), ir_convert(b, i, IR_I32));
-    if (row->type.rank && (row->type.rank + 1 != old->type.rank || memcmp(row->type.dim, old->type.dim + 1, sizeof(int64_t) * row->type.rank))) {
-        diag_error(c->L->diags, target->span, E200, "a row of %s cannot be %s", type_text(c->L, &old->type), type_text(c->L, &row->type));
-        return NULL;
-    }
-    if (row->type.rank) row = ir_broadcast(b, row, d, kept);
-    return ir_select(b, here, ir_convert(b, row, old->type.elem), old);
-}
-
-static void sched_assign(Ctx *c, const Ast *s, Nodes *to)
-{
-    Lower *L = c->L;
-    const Ast *target = s->assign.target, *name = target->kind == AST_INDEX ? target->index.object : target;
-    if (name->kind != AST_NAME) {
-        unsupported(c, target->span, "this target of :=");
-        return;
-    }
-    Value *state = scope_find(c, name->name.name, name->span, true);
-    if (!state) {
-        scope_unknown(c, name->name.name, name->span);
-        return;
-    }
-    if (state->kind != V_SLOT || L->m->slots.v[state->slot.slot].kind != IR_SLOT_STATE) {
-        if (!val_bad(state)) diag_error(L->diags, target->span, E201, ":= changes a state, and %s is %s", name->name.name, val_text(L, state));
-        return;
-    }
-    Fn *f = fn_begin(L, strf(L, "set_%s", name->name.name), IR_FN_STATE);
-    Value *v = eval(c, s->assign.value);
-    IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, s->assign.value->span), *old = fn_read(L, state->slot.slot);
-    if (t && target->kind == AST_INDEX) t = assign_row(c, target, old, t);
-    if (t) {
-        IrType want = old->type;
-        bool real = ir_is_real(want.elem);
-        if (real || !ir_is_real(t->type.elem)) t = arith_convert(c, t, want.elem);
-        if (want.rank && !t->type.rank) t = ir_fill(fn_builder(c), t, ir_dims_of(&want));
-        if (ir_type_equal(&t->type, &want)) ir_commit(L->m, f->ir, state->slot.slot, t);
-        else diag_error(L->diags, s->assign.value->span, E200, "%s is %s, and this is %s%s", name->name.name, type_text(L, &want), type_text(L, &t->type),
-                        t->type.axes.n ? " for each sample" : "");
-    }
-    fn_end(L);
-    call(c, to, f, GAN_CALL, NULL, s->span);
-}
+const char *sched_indexed(Ctx *c, const char *name) { return *c->index ? strf(c->L, "%s%s", name, c->index) : name; }
 
 /* ---- updates */
 
@@ -359,9 +136,9 @@ static void sched_updates(Ctx *c, AstList updates, Nodes *to, Span at)
     for (int i = 0; i < updates.n; i++) eval_update(c, updates.v[i]);
     layer_commit_states(c);
     fn_end(L);
-    call(c, to, f, GAN_CALL, NULL, at);
+    sched_call(c, to, f, GAN_CALL, NULL, at);
     for (int i = 0; i < n; i++) seen[i]->time = ++L->time;
-    game_line(c, f, "update", updates.n == 1 ? source_text(L, updates.v[0]->update.value->span) : "simultaneous", at);
+    sched_line(c, f, "update", updates.n == 1 ? sched_text(L, updates.v[0]->update.value->span) : "simultaneous", at);
 }
 
 static void find_updating(Ctx *c, const Ast *s)
@@ -400,7 +177,9 @@ static IrVal *first_value(Lower *L, int slot)
     IrVal *v = NULL;
     for (int i = 0; i < L->init->ir->commits.n; i++)
         if (L->init->ir->commits.v[i].slot == slot) v = L->init->ir->commits.v[i].val;
-    while (v && v->def && v->def->n_args == 1 && (v->def->op == IR_broadcast || v->def->op == IR_convert || v->def->op == IR_reshape)) v = v->def->arg[0];
+    while (v && v->def && v->def->n_args == 1 &&
+           (v->def->op == IR_broadcast || v->def->op == IR_convert || v->def->op == IR_reshape))
+        v = v->def->arg[0];
     if (!v || !v->def || v->def->op != IR_const) return NULL;
     IrType t = L->m->slots.v[slot].type;
     IrBuilder *b = &L->fn->b;
@@ -418,12 +197,14 @@ static void restart(Ctx *c, Player *p, Nodes *before, Span at)
         if (mine && slot->kind == IR_SLOT_OPTIMIZER) {
             IrVal *v = first_value(L, s);
             if (v) ir_commit(L->m, f->ir, s, v);
-            else unsupported(c, at, "a second block of updates with an optimiser whose state does not start at a constant");
+            else
+                unsupported(c, at,
+                            "a second block of updates with an optimiser whose state does not start at a constant");
         }
     }
     if (p->steps_slot >= 0) ir_commit(L->m, f->ir, p->steps_slot, ir_const(&f->b, IR_I64, 0));
     fn_end(L);
-    call(c, before, f, GAN_CALL, NULL, at);
+    sched_call(c, before, f, GAN_CALL, NULL, at);
 }
 
 static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
@@ -436,7 +217,9 @@ static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
         return;
     }
     if (!as_size(c, eval(c, s->alternate.steps), s->alternate.steps->span, "the number of steps", &steps)) return;
-    if (s->alternate.batch && !as_size(c, eval(c, s->alternate.batch), s->alternate.batch->span, "the batch size", &batch)) return;
+    if (s->alternate.batch &&
+        !as_size(c, eval(c, s->alternate.batch), s->alternate.batch->span, "the batch size", &batch))
+        return;
     if (batch == 0) {
         diag_error(L->diags, s->alternate.batch->span, E302, "a batch has at least one sample");
         return;
@@ -446,7 +229,7 @@ static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
     find_updating(&inner, s->alternate.body);
     L->block++;
     Nodes restarts = {0};
-    GanSchedule *n = node(c, NULL, GAN_ALTERNATE, s->span);
+    GanSchedule *n = sched_node(c, NULL, GAN_ALTERNATE, s->span);
     n->count = steps;
     block(&inner, s->alternate.body, n);
     for (int i = 0; i < L->updating.n; i++) {
@@ -467,7 +250,8 @@ static int count_fn(Ctx *c, Value *v, Span at, Fn *f)
     IrVal *t = as_tensor(c, v, at);
     if (!t) return -1;
     if (t->type.rank || t->type.axes.n || t->type.elem == IR_BOOL) {
-        diag_error(c->L->diags, at, E201, "a number of times is one integer, and this is %s", type_text(c->L, &t->type));
+        diag_error(c->L->diags, at, E201, "a number of times is one integer, and this is %s",
+                   type_text(c->L, &t->type));
         return -1;
     }
     ir_report(c->L->m, f->ir, "count", arith_convert(c, t, IR_I64));
@@ -478,7 +262,7 @@ static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
     Span at = s->repeat.count->span;
-    GanSchedule *n = node(c, to, GAN_REPEAT, s->span);
+    GanSchedule *n = sched_node(c, to, GAN_REPEAT, s->span);
     Fn *f = fn_begin(L, "count", IR_FN_REPORT);
     Value *v = as_settled(c, eval(c, s->repeat.count), at);
     if (v->kind == V_TENSOR || v->kind == V_SLOT) {
@@ -494,14 +278,14 @@ static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
 
 static void sched_every(Ctx *c, const Ast *s, Nodes *to)
 {
-    GanSchedule *n = node(c, to, GAN_EVERY, s->span);
+    GanSchedule *n = sched_node(c, to, GAN_EVERY, s->span);
     if (!as_size(c, eval(c, s->every.count), s->every.count->span, "the number of rounds", &n->count)) return;
     if (!n->count) diag_error(c->L->diags, s->every.count->span, E403, "every 0 rounds would be never");
     block(c, s->every.body, n);
 }
 
 /* The condition as a function with one bool, or a static one: then NULL, and *now. */
-static Fn *condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *ok)
+Fn *sched_condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *ok)
 {
     Lower *L = c->L;
     Ctx inner = *c;
@@ -524,18 +308,18 @@ static Fn *condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *ok
 static void sched_if(Ctx *c, const Ast *s, Nodes *to)
 {
     bool now, ok;
-    Fn *f = condition(c, s->if_.cond, "condition", &now, &ok);
+    Fn *f = sched_condition(c, s->if_.cond, "condition", &now, &ok);
     if (!ok) return;
     const Ast *otherwise = s->if_.otherwise;
     if (!f) {                                               /* known now: one side is the program, and stands where the if does */
         if (now || otherwise) inner_statements(c, now ? s->if_.then : otherwise, to);
         return;
     }
-    GanSchedule *n = node(c, to, GAN_IF, s->span), *side[2] = {node(c, NULL, GAN_SEQUENCE, s->if_.then->span), NULL};
+    GanSchedule *n = sched_node(c, to, GAN_IF, s->span), *side[2] = {sched_node(c, NULL, GAN_SEQUENCE, s->if_.then->span), NULL};
     n->fn = fn_index(c->L, f);
     block(c, s->if_.then, side[0]);
     if (otherwise) {
-        side[1] = node(c, NULL, GAN_SEQUENCE, otherwise->span);
+        side[1] = sched_node(c, NULL, GAN_SEQUENCE, otherwise->span);
         block(c, otherwise, side[1]);
     }
     n->kid = arena_copy(c->L->a, side, sizeof side);
@@ -575,7 +359,8 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
 static void blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at)
 {
     Lower *L = c->L;
-    Player *from = as_player(c, eval_raw(c, source), source->span), *into = as_player(c, eval_raw(c, target), target->span);
+    Player *from = as_player(c, eval_raw(c, source), source->span),
+           *into = as_player(c, eval_raw(c, target), target->span);
     if (!from || !into) return;
     player_find_params(c, from, source->span);
     player_find_params(c, into, target->span);
@@ -587,7 +372,8 @@ static void blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay
         int slot = ir_find_slot(L->m, path);
         IrVal *v = fn_read(L, from->params.v[i]);
         if (slot < 0 || !ir_type_equal(&L->m->slots.v[slot].type, &v->type)) {
-            diag_error(L->diags, at, E405, "%s and %s do not have the same parameters: there is no %s like %s", from->name, into->name, path, L->m->slots.v[from->params.v[i]].path);
+            diag_error(L->diags, at, E405, "%s and %s do not have the same parameters: there is no %s like %s",
+                       from->name, into->name, path, L->m->slots.v[from->params.v[i]].path);
             break;
         }
         if (decay && k) {
@@ -601,170 +387,8 @@ static void blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay
     fn_end(L);
     into->updated = true;
     into->time = ++L->time;
-    call(c, to, f, GAN_CALL, NULL, at);
-    game_line(c, f, decay ? "average" : "copy", into->name, at);
-}
-
-/* ---- report, plot, image */
-
-static const char *report_name(Ctx *c, const Ast *s)
-{
-    Text t = text_in(c->L->a);
-    text_add(&t, s->report.name);
-    for (int i = 0; i < s->report.indices.n; i++) {
-        Value *k = eval_raw(c, s->report.indices.v[i]);
-        text_printf(&t, "%s%s", i ? "," : "[", val_key(c->L, k));
-    }
-    if (s->report.indices.n) text_add(&t, "]");
-    return text_str(&t);
-}
-
-static void remember_report(Lower *L, const char *name)
-{
-    for (int i = 0; i < L->reports.n; i++)
-        if (!strcmp(L->reports.v[i], name)) return;
-    array_push(L->a, &L->reports, name);
-}
-
-static IrVal *report_number(Ctx *c, const Ast *s)
-{
-    Value *v = eval(c, s->report.value);
-    IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, s->report.value->span);
-    if (!t) return NULL;
-    if (!t->type.rank && !t->type.axes.n) return arith_convert(c, t, IR_F64);
-    Diag *d = diag_error(c->L->diags, s->report.value->span, E401, "a report is one number, and this is %s%s", type_text(c->L, &t->type), t->type.axes.n ? " for each sample" : "");
-    if (t->type.axes.n) diag_hint(d, "E[x] ... averages over a sample");
-    return NULL;
-}
-
-static void sched_report(Ctx *c, const Ast *s, Nodes *to)
-{
-    Lower *L = c->L;
-    const char *name = report_name(c, s), *path = strf(L, "report.%s", name);
-    IrType t = ir_scalar(IR_F64);
-    Fn *f = fn_begin(L, strf(L, "report_%s", name), IR_FN_REPORT);
-    Ctx inner = *c;
-    IrVal *v = report_number(&inner, s);
-    if (v) {
-        int slot = ir_find_slot(L->m, path);
-        if (slot < 0) {
-            slot = ir_slot(L->m, path, t, IR_SLOT_STATE, NULL);
-            Fn *before = fn_enter_init(L);
-            fn_initialise(L, slot, ir_const(&L->fn->b, IR_F64, NAN));
-            fn_leave_init(L, before);
-        }
-        ir_report(L->m, f->ir, name, v);
-        ir_commit(L->m, f->ir, slot, v);
-    }
-    fn_end(L);
-    remember_report(L, name);
-    call(c, to, f, GAN_REPORT, name, s->span);
-    game_line(c, f, "report", name, s->span);
-}
-
-typedef struct Picture { int64_t n; double lo, hi; const Ast *what[MAX_ARGS]; int n_what; } Picture;
-
-/* scatter(p, q, n: 1000), grid(p, 64, lo: -1, hi: 1). */
-static bool picture_args(Ctx *c, const Ast *s, bool grid, Picture *p)
-{
-    const Ast *e = s->report.value;
-    const char *word = grid ? "grid" : "scatter";
-    *p = (Picture){.n = grid ? 64 : 1000, .lo = -1, .hi = 1};
-    bool is = e->kind == AST_CALL && e->call.callee->kind == AST_NAME && !strcmp(e->call.callee->name.name, word);
-    if (!is || e->call.args.n > MAX_ARGS) {
-        diag_error(c->L->diags, e->span, E403, "%s takes %s(...)", AstReport_name(s->report.what), word);
-        return false;
-    }
-    for (int i = 0; i < e->call.args.n; i++) {
-        const Ast *a = e->call.args.v[i];
-        const char *name = a->arg.name ? a->arg.name : grid && i == 1 ? "n" : NULL;
-        Span at = a->arg.value->span;
-        if (!name) p->what[p->n_what++] = a->arg.value;
-        else if (!strcmp(name, "n") ? !as_size(c, eval(c, a->arg.value), at, "n", &p->n)
-                 : !strcmp(name, "lo") ? !as_number(c, eval(c, a->arg.value), at, "lo", &p->lo)
-                 : !strcmp(name, "hi") ? !as_number(c, eval(c, a->arg.value), at, "hi", &p->hi) : true) {
-            if (strcmp(name, "n") && strcmp(name, "lo") && strcmp(name, "hi")) diag_error(c->L->diags, at, E110, "%s has no argument called %s", word, name);
-            return false;
-        }
-    }
-    if (p->n_what >= 1 && p->n > 0 && (!grid || p->n_what == 1)) return true;
-    diag_error(c->L->diags, e->span, E109, grid ? "grid takes one distribution of images" : "scatter takes distributions of points in the plane");
-    return false;
-}
-
-static IrVal *picture_draw(Ctx *c, const Ast *e, int64_t n, bool grid)
-{
-    Lower *L = c->L;
-    Dist *d = as_dist(c, eval_raw(c, e), e->span);
-    if (!d) return NULL;
-    int axis = ir_axis(L->m, "picture", n);
-    Ctx inner = *c;
-    inner.axes = ir_one_axis(axis);
-    if (!axes_fit(c, inner.axes, e->span)) return NULL;
-    Value *v = dist_sample(&inner, d, NULL, e->span);
-    if (!val_bad(v)) v = sample_stack(c, v, inner.axes, e->span);
-    IrVal *t = val_bad(v) ? NULL : as_real(c, v, e->span);
-    if (!t) return NULL;
-    bool plane = t->type.rank == 2 && t->type.dim[1] == 2, image = t->type.rank == 3 || (t->type.rank == 4 && (t->type.dim[3] == 1 || t->type.dim[3] == 3));
-    if (grid ? image : plane) return t;
-    IrInts each = ir_ints(t->type.rank - 1, t->type.dim + 1);
-    diag_error(L->diags, e->span, E201, grid ? "grid draws images, [h, w] or [h, w, 3], and a draw of this has the shape %s" : "scatter draws points, [2], and a draw of this has the shape %s",
-               dims_text(L, &each));
-    return NULL;
-}
-
-static void sched_picture(Ctx *c, const Ast *s, Nodes *to)
-{
-    Lower *L = c->L;
-    bool grid = s->report.what == AST_REPORT_IMAGE;
-    Picture p;
-    if (!picture_args(c, s, grid, &p)) return;
-    const char *name = report_name(c, s);
-    Fn *f = fn_begin(L, strf(L, "%s_%s", AstReport_name(s->report.what), name), IR_FN_REPORT);
-    for (int i = 0; i < p.n_what; i++) {
-        IrVal *t = picture_draw(c, p.what[i], p.n, grid);
-        if (t) ir_report(L->m, f->ir, strf(L, "%d", i), t);
-    }
-    fn_end(L);
-    call(c, to, f, grid ? GAN_GRID : GAN_SCATTER, name, s->span);
-    GanSchedule *n = to->list.v[to->list.n - 1];
-    n->lo = p.lo, n->hi = p.hi;
-    game_line(c, f, AstReport_name(s->report.what), name, s->span);
-}
-
-/* ---- stop, expect, save */
-
-static void sched_stop(Ctx *c, const Ast *s, Nodes *to)
-{
-    bool now, ok;
-    Ctx inner = *c;
-    inner.reports_first = true;
-    Fn *f = condition(&inner, s->stop.cond, "stop", &now, &ok);
-    if (!f && ok) diag_error(c->L->diags, s->stop.cond->span, E206, "this condition is %s from the start", now ? "true" : "false");
-    if (f) call(c, to, f, GAN_STOP, "stop", s->span);
-}
-
-static void sched_expect(Ctx *c, const Ast *s, Nodes *to)
-{
-    bool now, ok;
-    Ctx inner = *c;
-    inner.reports_first = true;
-    const char *text = source_text(c->L, s->expect.cond->span);
-    Fn *f = condition(&inner, s->expect.cond, "expect", &now, &ok);
-    if (!f && ok && !now) diag_error(c->L->diags, s->expect.cond->span, E206, "this can never hold");
-    if (!f) return;
-    call(c, to, f, GAN_EXPECT, text, s->span);
-    GanSchedule *n = to->list.v[to->list.n - 1];
-    if (s->expect.by) as_size(c, eval(c, s->expect.by), s->expect.by->span, "the step", &n->by_step);
-}
-
-static void sched_save(Ctx *c, const Ast *s, Nodes *to)
-{
-    GanSchedule *n = node(c, to, GAN_SAVE, s->span);
-    if (!s->save.name) return;
-    Value *v = eval(c, s->save.name);
-    if (v->kind == V_STRING) n->name = v->s;
-    else if (!val_bad(v)) diag_error(c->L->diags, s->save.name->span, E201, "save takes a name, and this is %s", val_text(c->L, v));
+    sched_call(c, to, f, GAN_CALL, NULL, at);
+    sched_line(c, f, decay ? "average" : "copy", into->name, at);
 }
 
 /* ---- statements */
@@ -803,7 +427,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
     case AST_IF: sched_if(c, s, to); return;
     case AST_FOR: sched_for(c, s, to); return;
     case AST_BLOCK: {
-        GanSchedule *n = node(c, to, GAN_SEQUENCE, s->span);
+        GanSchedule *n = sched_node(c, to, GAN_SEQUENCE, s->span);
         block(c, s, n);
         return;
     }
@@ -823,6 +447,6 @@ void schedule_program(Ctx *c)
     Nodes top = {.top = true};
     const Ast *file = c->L->modules.main->ast;
     if (file) statements(c, file->file.stmts, &top);
-    c->L->root = node(c, NULL, GAN_SEQUENCE, SPAN_NONE);
-    take_kids(c->L->root, &top);
+    c->L->root = sched_node(c, NULL, GAN_SEQUENCE, SPAN_NONE);
+    sched_kids(c->L->root, &top);
 }

@@ -99,7 +99,8 @@ static const char *module_last(const char *name)
 
 static void ambiguous(Ctx *c, const char *name, Span at, const Scope *a, const Scope *b)
 {
-    Diag *d = diag_error(c->L->diags, at, E102, "%s is declared in %s and in %s", name, a->module->name, b->module->name);
+    Diag *d =
+        diag_error(c->L->diags, at, E102, "%s is declared in %s and in %s", name, a->module->name, b->module->name);
     diag_hint(d, "write %s.%s or %s.%s", module_last(a->module->name), name, module_last(b->module->name), name);
 }
 
@@ -201,7 +202,8 @@ void scope_unknown(Ctx *c, const char *name, Span at)
 
 static bool wrong_pattern(Ctx *c, const Ast *p, const Value *v)
 {
-    diag_error(c->L->diags, p->span, E201, "the pattern takes %d values apart, and this is %s", p->tuple.items.n, val_text(c->L, v));
+    diag_error(c->L->diags, p->span, E201, "the pattern takes %d values apart, and this is %s", p->tuple.items.n,
+               val_text(c->L, v));
     return false;
 }
 

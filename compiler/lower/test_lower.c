@@ -109,7 +109,8 @@ static void run_fn(Case *c, int fn, Text *out)
     GanError err;
     const GanFunction *f = &c->r.program->function[fn];
     void *mem[64];
-    cr_assert(!state_new(c->r.program, 1, &state, &err) && !interp_engine_new(c->r.ir, c->r.program, &engine, &err), "%s: %s", c->path, err.message);
+    cr_assert(!state_new(c->r.program, 1, &state, &err) && !interp_engine_new(c->r.ir, c->r.program, &engine, &err),
+              "%s: %s", c->path, err.message);
     cr_assert(f->n_outputs <= 64);
     for (int i = 0; i < f->n_outputs; i++) {
         int64_t n = 1;
@@ -197,7 +198,7 @@ static void errors_file(const char *folder, const char *file)
     for (const char *line = text_str(&t); *line;) {
         size_t n = strcspn(line, "\n");
         const char *message = line[0] == '<' ? strstr(line, ": ") : NULL;
-        if (message && message < line + n) {                /* in the library: without line and source, which may move */
+        if (message && message < line + n) { /* in the library: without line and source, which may move */
             text_printf(&now, "#! %.*s%.*s\n", (int)strcspn(line, ":"), line, (int)(line + n - message), message);
             for (int skip = 0; skip < 2 && line[n]; skip++) n += 1 + strcspn(line + n + 1, "\n");
         } else {
@@ -243,13 +244,16 @@ static void run_file(const char *folder, const char *file)
         return;
     }
     verified(&c);
-    cr_assert(!state_new(c.r.program, 1, &state, &err) && !interp_engine_new(c.r.ir, c.r.program, &engine, &err), "%s: %s", c.path, err.message);
+    cr_assert(!state_new(c.r.program, 1, &state, &err) && !interp_engine_new(c.r.ir, c.r.program, &engine, &err),
+              "%s: %s", c.path, err.message);
     GanStatus s = trainer_run(c.r.program, &engine, &state, &o, &result, &err);
     cr_expect(!s && result.end == TRAINER_DONE, "%s: %s", c.path, s ? err.message : "it did not end well");
     Text t = text_in(c.a);
-    for (int i = 0; i < result.n_reports; i++) text_printf(&t, "%s = %.9g\n", result.report[i].name, result.report[i].value);
+    for (int i = 0; i < result.n_reports; i++)
+        text_printf(&t, "%s = %.9g\n", result.report[i].name, result.report[i].value);
     for (int i = 0; i < result.n_expects; i++)
-        cr_expect(result.expect[i].judged && result.expect[i].held, "%s: expect %s\n%s", c.path, result.expect[i].node->name, text_str(&t));
+        cr_expect(result.expect[i].judged && result.expect[i].held, "%s: expect %s\n%s", c.path,
+                  result.expect[i].node->name, text_str(&t));
     trainer_result_free(&result);
     engine.free(engine.self);
     state_free(&state);

@@ -13,7 +13,8 @@ bool type_elem(Ctx *c, const Ast *t, IrElem *elem, int64_t *classes)
     if (!strcmp(n, "bool")) return *elem = IR_BOOL, true;
     if (strcmp(n, "class")) return diag_error(c->L->diags, t->span, E032, "%s is not a type", n), false;
     *elem = IR_I32;
-    if (t->type.range && !as_size(c, eval(c, t->type.range), t->type.range->span, "the number of classes", classes)) return false;
+    if (t->type.range && !as_size(c, eval(c, t->type.range), t->type.range->span, "the number of classes", classes))
+        return false;
     return true;
 }
 
@@ -21,7 +22,8 @@ bool type_dims(Ctx *c, const Ast *t, IrInts *dims)
 {
     *dims = ir_ints(0, NULL);
     if (t->kind != AST_TYPE) return unsupported(c, t->span, "a record here"), false;
-    if (t->type.dims.n > IR_MAX_RANK) return diag_error(c->L->diags, t->span, E205, "a tensor has at most %d dimensions", IR_MAX_RANK), false;
+    if (t->type.dims.n > IR_MAX_RANK)
+        return diag_error(c->L->diags, t->span, E205, "a tensor has at most %d dimensions", IR_MAX_RANK), false;
     for (int i = 0; i < t->type.dims.n; i++)
         if (!as_size(c, eval(c, t->type.dims.v[i]), t->type.dims.v[i]->span, "a dimension", &dims->v[i])) return false;
     dims->n = (uint8_t)t->type.dims.n;
@@ -55,7 +57,9 @@ static const char *declared_text(Ctx *c, const Ast *t)
         const Ast *d = t->type.dims.v[i];
         Value *v = d->kind == AST_NAME ? scope_find(c, d->name.name, d->span, true) : eval(c, d);
         text_add(&out, i ? ", " : "[");
-        if (v && v->kind == V_INT) text_printf(&out, d->kind == AST_NAME ? "%s = %lld" : "%.0s%lld", d->kind == AST_NAME ? d->name.name : "", (long long)v->i);
+        if (v && v->kind == V_INT)
+            text_printf(&out, d->kind == AST_NAME ? "%s = %lld" : "%.0s%lld", d->kind == AST_NAME ? d->name.name : "",
+                        (long long)v->i);
         else text_add(&out, d->kind == AST_NAME ? d->name.name : "?");
     }
     if (t->type.dims.n) text_add(&out, "]");
@@ -88,7 +92,8 @@ static Value *conform_static(Ctx *c, Value *v, const Ast *type, IrElem elem, int
     if (v->kind == V_REAL && real) return v;
     if (v->kind == V_INT && elem == IR_I32) {
         if (!classes || (v->i >= 0 && v->i < classes)) return v;
-        diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this is %lld", what, (long long)classes - 1, (long long)v->i);
+        diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this is %lld", what,
+                   (long long)classes - 1, (long long)v->i);
         return val_error(c->L);
     }
     if (v->kind == V_BOOL && elem == IR_BOOL) return v;
@@ -133,11 +138,15 @@ static Value *conform_tensor(Ctx *c, Value *v, const Ast *type, IrElem elem, int
     bool reported = false;
     IrVal *t = as_tensor(c, v, at);
     if (!t) return val_error(c->L);
-    if (!unify_dims(c, type, t->type.rank, t->type.dim, &reported)) return reported ? val_error(c->L) : mismatch(c, v, type, at, what);
+    if (!unify_dims(c, type, t->type.rank, t->type.dim, &reported))
+        return reported ? val_error(c->L) : mismatch(c, v, type, at, what);
     bool counter = t->type.elem == IR_I64 || t->type.elem == IR_F64;
     if (ir_is_real(elem) && t->type.elem == IR_BOOL) return mismatch(c, v, type, at, what);
-    if (ir_is_real(elem)) return with_classes(c, v, counter && !type->type.dims.n ? arith_convert(c, t, IR_F64) : arith_convert(c, t, elem), 0);
-    if (elem == IR_BOOL ? t->type.elem != IR_BOOL : ir_is_real(t->type.elem) || t->type.elem == IR_BOOL) return mismatch(c, v, type, at, what);
+    if (ir_is_real(elem))
+        return with_classes(c, v,
+                            counter && !type->type.dims.n ? arith_convert(c, t, IR_F64) : arith_convert(c, t, elem), 0);
+    if (elem == IR_BOOL ? t->type.elem != IR_BOOL : ir_is_real(t->type.elem) || t->type.elem == IR_BOOL)
+        return mismatch(c, v, type, at, what);
     int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : 0;
     if (classes && has && classes != has) return mismatch(c, v, type, at, what);
     return with_classes(c, v, t, classes ? classes : has);
@@ -148,7 +157,8 @@ static Value *conform_record(Ctx *c, Value *v, const Ast *type, Span at, const c
     bool named = type->kind == AST_RECORD_TYPE;
     AstList want = named ? type->record_type.fields : type->tuple_type.items;
     if (v->kind != V_RECORD || v->record.n != want.n || (named && !v->record.name)) {
-        diag_error(c->L->diags, at, E200, "%s must be a %s of %d values, and this is %s", what, named ? "record" : "tuple", want.n, val_text(c->L, v));
+        diag_error(c->L->diags, at, E200, "%s must be a %s of %d values, and this is %s", what,
+                   named ? "record" : "tuple", want.n, val_text(c->L, v));
         return val_error(c->L);
     }
     Value **f = arena_array(c->L->a, Value *, want.n);
@@ -160,7 +170,8 @@ static Value *conform_record(Ctx *c, Value *v, const Ast *type, Span at, const c
             diag_error(c->L->diags, at, E112, "%s has no field %s, which its type declares", what, name[i]);
             return val_error(c->L);
         }
-        f[i] = type_conform(c, field, named ? want.v[i]->arg.value : want.v[i], at, strf(c->L, "%s.%s", what, named ? name[i] : "item"));
+        f[i] = type_conform(c, field, named ? want.v[i]->arg.value : want.v[i], at,
+                            strf(c->L, "%s.%s", what, named ? name[i] : "item"));
     }
     return val_record(c->L, f, named ? name : NULL, want.n);
 }
@@ -174,10 +185,12 @@ Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what
     if (val_bad(v)) return v;
     if (type->kind != AST_TYPE) return conform_record(c, v, type, at, what);
     if (!type_elem(c, type, &elem, &classes)) return val_error(c->L);
-    if (!type->type.dims.n && (val_static(v) && v->kind != V_LIST)) return conform_static(c, v, type, elem, classes, at, what);
+    if (!type->type.dims.n && (val_static(v) && v->kind != V_LIST))
+        return conform_static(c, v, type, elem, classes, at, what);
     IrInts dims = ir_ints(0, NULL);
     bool reported = false;
-    if (v->kind == V_LIST && static_table(v, &dims, 0) && unify_dims(c, type, dims.n, dims.v, &reported)) return conform_table(c, v, type, elem, classes, at, what);
+    if (v->kind == V_LIST && static_table(v, &dims, 0) && unify_dims(c, type, dims.n, dims.v, &reported))
+        return conform_table(c, v, type, elem, classes, at, what);
     if (reported) return val_error(c->L);
     bool number = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST || v->kind == V_RANGE || val_static(v);
     if (!number) return mismatch(c, v, type, at, what);

@@ -157,7 +157,8 @@ static IrAxes axes_of(Lower *L, const Value *v, int depth)
     case V_FUNCTION:
         for (int i = 0; i < v->fn.n_given; i++) s = ir_axes_union(s, axes_of(L, v->fn.given[i], depth + 1));
         if (v->fn.kind == F_PRIME) return axes_of(L, v->fn.of, depth + 1);
-        if (v->fn.kind == F_CLOSURE) s = ir_axes_union(s, ast_axes(L, v->fn.closure->def, v->fn.closure->scope, depth + 1));
+        if (v->fn.kind == F_CLOSURE)
+            s = ir_axes_union(s, ast_axes(L, v->fn.closure->def, v->fn.closure->scope, depth + 1));
         return s;
     case V_THUNK:
         if (v->thunk.kept) return axes_of(L, v->thunk.kept->slots, depth + 1);
@@ -334,7 +335,8 @@ static IrVal *slot_tensor(Ctx *c, const Value *v)
 static bool at_home(Ctx *c, const Value *v, Span at)
 {
     if (v->tensor.home == c->L->fn) return true;
-    Diag *d = diag_error(c->L->diags, at, E113, "this value was computed for another statement and cannot be used here");
+    Diag *d =
+        diag_error(c->L->diags, at, E113, "this value was computed for another statement and cannot be used here");
     diag_hint(d, "compute it where it is used, or bind it in the schedule with let");
     return false;
 }
@@ -345,7 +347,9 @@ static bool wants_value(Ctx *c, const Value *v, Span at)
 {
     const char *what = val_text(c->L, v);
     Diag *d = diag_error(c->L->diags, at, E201, "a number or tensor is needed here, and this is %s", what);
-    if (v->kind == V_DIST) diag_hint(d, "draw from it: E[x ~ %s] ..., or a statement x ~ %s", dist_text(c->L, v->dist), dist_text(c->L, v->dist));
+    if (v->kind == V_DIST)
+        diag_hint(d, "draw from it: E[x ~ %s] ..., or a statement x ~ %s", dist_text(c->L, v->dist),
+                  dist_text(c->L, v->dist));
     if (v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER) diag_hint(d, "apply it to an argument");
     return false;
 }
@@ -386,7 +390,9 @@ static bool not_static(Ctx *c, const Value *v, Span at, const char *what, const 
 {
     if (val_bad(v)) return false;
     bool runs = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_REPORT;
-    if (runs) diag_error(c->L->diags, at, E202, "%s must be known when the program is compiled, and this is computed while it runs", what);
+    if (runs)
+        diag_error(c->L->diags, at, E202,
+                   "%s must be known when the program is compiled, and this is computed while it runs", what);
     else diag_error(c->L->diags, at, E204, "%s must be %s, and this is %s", what, kind, val_text(c->L, v));
     return false;
 }
@@ -433,7 +439,10 @@ bool as_dims(Ctx *c, Value *v, Span at, IrInts *out)
     Value *one[] = {v};
     Value **item = v->kind == V_LIST ? v->list.v : one;
     int n = v->kind == V_LIST ? v->list.n : 1;
-    if (n > IR_MAX_RANK) return diag_error(c->L->diags, at, E205, "a tensor has at most %d dimensions, and this asks for %d", IR_MAX_RANK, n), false;
+    if (n > IR_MAX_RANK)
+        return diag_error(c->L->diags, at, E205, "a tensor has at most %d dimensions, and this asks for %d",
+                          IR_MAX_RANK, n),
+               false;
     for (int i = 0; i < n; i++)
         if (!as_size(c, item[i], at, "a dimension", &out->v[i])) return false;
     out->n = (uint8_t)n;

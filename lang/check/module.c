@@ -29,7 +29,8 @@ static Module *named(Module *const *v, int n, const char *name)
 static void cyclic(Loader *l, const char *name, Span at)
 {
     Text t = text_in(l->a);
-    for (int i = 0; i < l->busy.n; i++) text_printf(&t, "%s -> ", *l->busy.v[i]->name ? l->busy.v[i]->name : "this file");
+    for (int i = 0; i < l->busy.n; i++)
+        text_printf(&t, "%s -> ", *l->busy.v[i]->name ? l->busy.v[i]->name : "this file");
     Diag *d = diag_error(l->diags, at, E105, "%s imports itself", name);
     diag_label(d, "%s%s", text_str(&t), name);
     l->failed = true;
@@ -49,7 +50,8 @@ static const SourceFile *module_source(Loader *l, const char *name, bool library
 {
     size_t n = 0;
     const char *text = library ? l->find(name, &n) : NULL;
-    return text ? source_add(l->sources, arena_printf(l->a, "<%s>", name), text, n) : source_read(l->sources, module_path(l, name), at, l->diags);
+    return text ? source_add(l->sources, arena_printf(l->a, "<%s>", name), text, n)
+                : source_read(l->sources, module_path(l, name), at, l->diags);
 }
 
 static Module *load(Loader *l, const char *name, Span at);

@@ -28,7 +28,8 @@ typedef struct Check {
 } Check;
 
 /* Words that mean something by where they stand. */
-static const char *const context_words[] = {"batch", "step", "steps", "training", "scatter", "grid", "copy", "standard_normal", "standard_uniform", NULL};
+static const char *const context_words[] = {"batch", "step", "steps",           "training",         "scatter",
+                                            "grid",  "copy", "standard_normal", "standard_uniform", NULL};
 
 static void visit(void *check, const Ast *n);
 
@@ -63,7 +64,9 @@ static void nearer(const char *candidate, const char *name, const char **best, i
 
 static bool declares(const char *line, const char *name)
 {
-    static const char *const words[] = {"def ", "let ", "layer ", "net ", "implicit ", "prescribed ", "distribution ", "comparison ", "optimizer ", "metric ", NULL};
+    static const char *const words[] = {"def ",        "let ",          "layer ",      "net ",       "implicit ",
+                                        "prescribed ", "distribution ", "comparison ", "optimizer ", "metric ",
+                                        NULL};
     for (int i = 0; words[i]; i++) {
         size_t n = strlen(words[i]), k = strlen(name);
         if (strncmp(line, words[i], n) || strncmp(line + n, name, k)) continue;
@@ -131,7 +134,8 @@ static void unused_samples(Check *c, const Names *s)
 static void add_binders(Check *c, Names *s, AstList binders)
 {
     for (int i = 0; i < binders.n; i++)
-        for (int k = 0; binders.v[i]->binder.dist && k < binders.v[i]->binder.patterns.n; k++) add_sample(c, s, binders.v[i]->binder.patterns.v[k]);
+        for (int k = 0; binders.v[i]->binder.dist && k < binders.v[i]->binder.patterns.n; k++)
+            add_sample(c, s, binders.v[i]->binder.patterns.v[k]);
 }
 
 /* The names that a statement declares in the scope it stands in. */
@@ -327,7 +331,8 @@ static void check_field(Check *c, const Ast *n)
     for (int i = 0; o->kind == AST_NAME && i < c->module->n_imports; i++) {
         const Module *m = c->module->import[i];
         if (strcmp(module_last(m->name), o->name.name) || in_scope(c->scope, o->name.name)) continue;
-        if (!module_has(m, n->field.name)) diag_error(c->diags, n->field.name_span, E100, "the module %s has no %s", m->name, n->field.name);
+        if (!module_has(m, n->field.name))
+            diag_error(c->diags, n->field.name_span, E100, "the module %s has no %s", m->name, n->field.name);
         return;
     }
     visit(c, o);
@@ -371,7 +376,8 @@ static void check_module(Check *c, const Module *m)
     unused_samples(c, &own);
 }
 
-void names_check(Arena *a, const Modules *m, const char *const *builtins, StdlibFind *find, const char *const *library, Diags *diags)
+void names_check(Arena *a, const Modules *m, const char *const *builtins, StdlibFind *find, const char *const *library,
+                 Diags *diags)
 {
     Check c = {.a = a, .modules = m, .builtins = builtins, .find = find, .library = library, .diags = diags};
     for (int i = 0; i < m->all.n; i++)
