@@ -27,7 +27,7 @@ alternate STEPS steps, batch 128 {
   every 25 { report modes = mode_coverage(G, ring.centers, within: 0.1) }
   every 40 { save }
 }
-report after = mode_coverage(G_mean, ring.centers, within: 0.1)
+report end = mode_coverage(G_mean, ring.centers, within: 0.1)
 """
 KILLS = 20
 
