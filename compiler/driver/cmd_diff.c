@@ -19,12 +19,14 @@ typedef struct Pair {                                       /* an engine that is
     int64_t    calls;
 } Pair;
 
-static size_t output_bytes(const GanOutput *o)
+static int64_t elements(int rank, const int64_t *dim)
 {
-    size_t n = gan_elem_bytes(o->elem);
-    for (int d = 0; d < o->rank; d++) n *= (size_t)o->dim[d];
+    int64_t n = 1;
+    for (int d = 0; d < rank; d++) n *= dim[d];
     return n;
 }
+
+static size_t output_bytes(const GanOutput *o) { return gan_elem_bytes(o->elem) * (size_t)elements(o->rank, o->dim); }
 
 static GanStatus differ(Pair *p, int fn, const char *what, GanError *err)
 {
@@ -38,8 +40,10 @@ static GanStatus compare_states(Pair *p, int fn, const GanState *state, GanError
     const GanProgram *g = p->s->lowered.program;
     if (!memcmp(state->base, p->shadow.base, state->bytes)) return GAN_OK;
     for (int i = 0; i < g->n_slots; i++) {
-        if (g->slot[i].kind == GAN_DATA) continue;
-        if (memcmp(state_slot(g, state, i), state_slot(g, &p->shadow, i), g->slot[i].bytes)) return differ(p, fn, g->slot[i].path, err);
+        const GanSlot *slot = &g->slot[i];
+        if (slot->kind == GAN_DATA) continue;
+        if (firstdiff_element(slot->elem, state_slot(g, state, i), state_slot(g, &p->shadow, i), elements(slot->rank, slot->dim)) >= 0)
+            return differ(p, fn, slot->path, err);
     }
     return GAN_OK;
 }
@@ -52,8 +56,10 @@ static GanStatus run_interp(Pair *p, int fn, void *const *out, GanError *err)
     for (int i = 0; i < f->n_outputs && !st; i++)
         if (!(mine[i] = malloc(output_bytes(&f->output[i]) + 1))) st = gan_error(err, GAN_WORLD, "no memory");
     if (!st) st = p->interp.run(p->interp.self, fn, &p->shadow, mine, err);
-    for (int i = 0; i < f->n_outputs && !st && out; i++)
-        if (out[i] && memcmp(out[i], mine[i], output_bytes(&f->output[i]))) st = differ(p, fn, f->output[i].name, err);
+    for (int i = 0; i < f->n_outputs && !st && out; i++) {
+        const GanOutput *o = &f->output[i];
+        if (out[i] && firstdiff_element(o->elem, out[i], mine[i], elements(o->rank, o->dim)) >= 0) st = differ(p, fn, o->name, err);
+    }
     for (int i = 0; mine && i < f->n_outputs; i++) free(mine[i]);
     free(mine);
     return st;

@@ -5,8 +5,26 @@
 #include "compiler/llvm/jit.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+static bool is_nan(GanElem elem, const void *at)
+{
+    GanTensor one = {.elem = elem, .data = (void *)at};
+    return isnan(gan_tensor_get(&one, 0));
+}
+
+int64_t firstdiff_element(GanElem elem, const void *a, const void *b, int64_t n)
+{
+    size_t each = gan_elem_bytes(elem);
+    if (!memcmp(a, b, (size_t)n * each)) return -1;
+    for (int64_t i = 0; i < n; i++) {
+        const char *x = (const char *)a + (size_t)i * each, *y = (const char *)b + (size_t)i * each;
+        if (memcmp(x, y, each) && !(is_nan(elem, x) && is_nan(elem, y))) return i;
+    }
+    return -1;
+}
 
 /* A copy of the function without its commits, with every value of its body as a report. */
 static IrFn *probe_of(IrModule *m, const IrFn *f)
@@ -23,11 +41,12 @@ static IrFn *probe_of(IrModule *m, const IrFn *f)
     return probe;
 }
 
+static const GanElem elem_of[] = {[IR_BOOL] = GAN_BOOL, [IR_I32] = GAN_I32, [IR_I64] = GAN_I64, [IR_F32] = GAN_F32, [IR_F64] = GAN_F64};
+
 static GanOutput output_of(const IrModule *m, const IrReport *r)
 {
-    static const GanElem elem[] = {[IR_BOOL] = GAN_BOOL, [IR_I32] = GAN_I32, [IR_I64] = GAN_I64, [IR_F32] = GAN_F32, [IR_F64] = GAN_F64};
     const IrType *t = &r->val->type;
-    GanOutput     o = {.name = r->name, .elem = elem[t->elem]};
+    GanOutput     o = {.name = r->name, .elem = elem_of[t->elem]};
     for (int i = 0; i < t->axes.n; i++) o.dim[o.rank++] = ir_extent(m, t->axes.id[i]);
     for (int i = 0; i < t->rank; i++) o.dim[o.rank++] = t->dim[i];
     return o;
@@ -47,17 +66,13 @@ static double number_at(IrElem e, const void *data, int64_t i)
 
 static bool print_if_differs(const IrModule *m, const IrVal *v, const void *interp, const void *jit)
 {
-    size_t  each = ir_elem_bytes(v->type.elem);
-    int64_t n = ir_axes_size(m, v->type.axes) * ir_dims_size(&v->type);
-    for (int64_t i = 0; i < n; i++) {
-        if (!memcmp((const char *)interp + (size_t)i * each, (const char *)jit + (size_t)i * each, each)) continue;
-        const IrNode *d = v->def;
-        const char   *file = d->span.line && d->span.file < (uint32_t)m->files.n ? m->files.v[d->span.file] : "?";
-        fprintf(stderr, "%s:%u:%u: note: first difference: `%s`, element %" PRId64 ": interpreter %.17g, compiled %.17g\n", file, d->span.line, d->span.col,
-                ir_op_info[d->op].name, i, number_at(v->type.elem, interp, i), number_at(v->type.elem, jit, i));
-        return true;
-    }
-    return false;
+    int64_t n = ir_axes_size(m, v->type.axes) * ir_dims_size(&v->type), i = firstdiff_element(elem_of[v->type.elem], interp, jit, n);
+    if (i < 0) return false;
+    const IrNode *d = v->def;
+    const char   *file = d->span.line && d->span.file < (uint32_t)m->files.n ? m->files.v[d->span.file] : "?";
+    fprintf(stderr, "%s:%u:%u: note: first difference: `%s`, element %" PRId64 ": interpreter %.17g, compiled %.17g\n", file, d->span.line, d->span.col,
+            ir_op_info[d->op].name, i, number_at(v->type.elem, interp, i), number_at(v->type.elem, jit, i));
+    return true;
 }
 
 static void **buffers(const GanFunction *f)
