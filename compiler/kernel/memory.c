@@ -35,7 +35,7 @@ static void touch_kernel(KPlan *p, KKernel *k, KPlace place, int at)
         if (place == K_FRAME) touch(k->sinks.v[i]->partial, at);
     }
     for (int i = 0; i < k->columns.n; i++)
-        if (place == K_SCRATCH) touch(k->columns.v[i], at);
+        if (k->columns.v[i]->place == place) touch(k->columns.v[i], at);
     if (k->val) touch_value(p, k->val, k->lane_axis, place, at);
     if (k->mem && k->mem->place == place) touch(k->mem, at);
 }

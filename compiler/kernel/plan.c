@@ -686,10 +686,54 @@ static void place_cond(Planner *b, IrNode *n)
     }
 }
 
+/* ---- row-major copies, and BLAS --------------------------------------------------------------------------------- */
+
+/* A copy of v, row-major over axes and dims; *level is raised past the step that makes it. */
+static KMem *row_major(Planner *b, IrVal *v, int *level)
+{
+    KMem *m = kernel_mem(b->p, K_FRAME, &v->type, true);
+    m->tile = -1;
+    m->panel = 0;
+    int64_t stride = 1;
+    for (int d = v->type.rank - 1; d >= 0; d--) { m->dim[d] = stride; stride *= v->type.dim[d]; }
+    for (int d = v->type.axes.n - 1; d >= 0; d--) { m->axis[d] = stride; stride *= ir_extent(b->m, v->type.axes.id[d]); }
+    m->bytes = stride * (int64_t)ir_elem_bytes(v->type.elem);
+    v = kernel_resolve(b->p, v);
+    KSource s = kernel_source(b->p, v, -1);
+    int at = 0;
+    if (s.root) operand_memory(b, s.root, &at);
+    KStep *step = step_at(b, K_UNIFORM, 0, at);
+    KKernel *k = kernel_new(b, K_MAP, &v->type, -1);
+    kernel_append(b, step, k);
+    array_push(b->p->arena, &k->stores, ((KStore){v, m}));
+    need_memory(b, k, step, v);
+    if (at >= *level) *level = at + 1;
+    return m;
+}
+
+static void place_blas(Planner *b, IrNode *n)
+{
+    const IrType *t = &n->result[0].type;
+    int first = first_axis(n, 0), level = 0;
+    KKernel *k = kernel_new(b, K_BLAS, t, -1);
+    KAccum *a = arena_new_of(b->p->arena, KAccum);
+    *a = (KAccum){.node = n, .elem = t->elem, .shards = {1, 1}};
+    for (int i = 0; i < n->n_args; i++) array_push(b->p->arena, &k->columns, row_major(b, n->arg[i], &level));
+    a->partial = partial_new(b, a, 1, K_FRAME);
+    if (first >= 0) a->shards = ir_shards(ir_extent(b->m, first));
+    shard_partial(a);
+    k->units = first >= 0 ? a->shards.count : t->axes.n ? ir_shards(ir_extent(b->m, t->axes.id[0])).count : 1;
+    array_push(b->p->arena, &k->nodes, n);
+    array_push(b->p->arena, &k->sinks, a);
+    kernel_append(b, step_at(b, K_UNIFORM, 0, level), k);
+    place_combine(b, n, a, level);
+}
+
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
 
 static void place_contraction(Planner *b, IrNode *n)
 {
+    if (n->op == IR_dot && n->attr.form == IR_FORM_BLAS) { place_blas(b, n); return; }
     bool over = n->op == IR_dot ? first_axis(n, 0) >= 0 : n->attr.over.n > 0;
     if (over && n->op == IR_dot && by_tiles(b, n) && (ir_dot_form(n) == IR_FORM_LANES || outer_fits(n))) place_tile_row(b, n);
     else place_alone(b, n, K_CONTRACT);
@@ -787,29 +831,14 @@ static void place_commits(Planner *b, const IrFn *f)
     }
 }
 
-/* Reports leave row-major over axes and dims: a copy along their last component. */
 static void place_reports(Planner *b, const IrFn *f)
 {
     for (int i = 0; i < f->reports.n; i++) {
         IrVal *v = f->reports.v[i].val;
-        KMem *m = kernel_mem(b->p, K_FRAME, &v->type, true);
-        m->tile = -1;
-        m->panel = 0;
-        int64_t stride = 1;
-        for (int d = v->type.rank - 1; d >= 0; d--) { m->dim[d] = stride; stride *= v->type.dim[d]; }
-        for (int d = v->type.axes.n - 1; d >= 0; d--) { m->axis[d] = stride; stride *= ir_extent(b->m, v->type.axes.id[d]); }
-        m->bytes = stride * (int64_t)ir_elem_bytes(v->type.elem);
-        array_push(b->p->arena, &b->p->outs, ((KStore){v, m}));
-        if (!v->type.axes.n) { write_to(b, v, m); continue; }
         int level = 0;
-        v = kernel_resolve(b->p, v);
-        KSource s = kernel_source(b->p, v, -1);
-        if (s.root) operand_memory(b, s.root, &level);
-        KStep *step = step_at(b, K_UNIFORM, 0, level);
-        KKernel *k = kernel_new(b, K_MAP, &v->type, -1);
-        kernel_append(b, step, k);
-        array_push(b->p->arena, &k->stores, ((KStore){v, m}));
-        need_memory(b, k, step, v);
+        KMem *m = v->type.axes.n ? row_major(b, v, &level) : kernel_mem(b->p, K_FRAME, &v->type, true);
+        if (!v->type.axes.n) write_to(b, v, m);
+        array_push(b->p->arena, &b->p->outs, ((KStore){v, m}));
     }
 }
 
@@ -824,7 +853,7 @@ static void give_memory(KPlan *p)
     }
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
-        if (k->kind == K_TRANSPOSE || k->kind >= K_OUTER) continue;
+        if (k->kind == K_TRANSPOSE || k->kind == K_BLAS || k->kind >= K_OUTER) continue;
         for (int j = 0; j < k->nodes.n; j++)
             for (int r = 0; r < k->nodes.v[j]->n_results; r++) {
                 KValue *v = kernel_value(p, &k->nodes.v[j]->result[r]);
@@ -901,7 +930,7 @@ static void rows_of_lines(KPlan *p)
 {
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
-        if (!k->nodes.n || k->kind == K_PACK) continue;
+        if (!k->nodes.n || k->kind == K_PACK || k->kind == K_BLAS) continue;
         IrNode *n = k->nodes.v[0];
         const IrType *t = &n->result[0].type, *a = n->n_args ? &n->arg[0]->type : NULL;
         int64_t bytes = 0, cell = (int64_t)ir_elem_bytes(t->elem);
@@ -946,7 +975,8 @@ static void finish_kernels(KPlan *p)
 {
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
-        if (k->kind == K_PACK) continue;
+        if (k->kind == K_BLAS) { k->split = true; k->flops = node_flops(p->m, k->nodes.v[0]); }
+        if (k->kind == K_PACK || k->kind == K_BLAS) continue;
         k->flat = k->kind == K_MAP;
         for (int j = 0; j < k->nodes.n; j++) {
             IrNode *n = k->nodes.v[j];

@@ -58,6 +58,7 @@ typedef enum {
     K_CONCAT,
     K_SORT,
     K_SCATTER,
+    K_BLAS,                                                 /* a marked product on row-major copies, a call a shard */
     K_OPAQUE,                                               /* cholesky, trisolve, solve, eigh */
     K_TRANSPOSE,                                            /* a tile's value to [block of 16 features][sample][16], for OUTER */
     K_OUTER,                                                /* tile: dot over samples, form chain */
@@ -94,7 +95,7 @@ typedef struct KKernel {
     ARRAY(KAccum *) sinks;                                  /* MAP: sums over samples; OUTER, INNER, SCATTER_OVER, FINISH: the one */
     IrVal  *val;                                            /* TRANSPOSE: of what */
     KMem   *packed;                                         /* DOT: the matrix in K_PACK's order, or NULL */
-    ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair */
+    ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair; BLAS: the operands */
     KMem   *mem;                                            /* TRANSPOSE: to where; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
     bool    split;                                          /* UNIFORM: may be cut by elements */

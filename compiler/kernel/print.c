@@ -5,7 +5,7 @@
 
 static const char *const kind_name[] = {
     [K_MAP] = "map",       [K_RANDOM] = "random", [K_DOT] = "dot", [K_PACK] = "pack",         [K_CONTRACT] = "contract", [K_REDUCE] = "reduce",
-    [K_CUMSUM] = "cumsum", [K_CONCAT] = "concat", [K_SORT] = "sort",       [K_SCATTER] = "scatter",   [K_OPAQUE] = "matrix",
+    [K_CUMSUM] = "cumsum", [K_CONCAT] = "concat", [K_SORT] = "sort",       [K_SCATTER] = "scatter",   [K_OPAQUE] = "matrix", [K_BLAS] = "blas",
     [K_TRANSPOSE] = "transpose", [K_OUTER] = "outer", [K_INNER] = "inner", [K_SCATTER_OVER] = "scatter_over", [K_FINISH] = "finish",
 };
 

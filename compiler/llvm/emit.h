@@ -143,6 +143,7 @@ void emit_concat(Emit *e);
 void emit_sort(Emit *e);
 void emit_scatter(Emit *e);
 void emit_opaque(Emit *e);
+void emit_blas(Emit *e);
 void emit_transpose(Emit *e);
 void emit_outer(Emit *e);
 void emit_inner(Emit *e);

@@ -150,6 +150,63 @@ static void opaque_body(Emit *e)
 
 void emit_opaque(Emit *e) { emit_over_space_scalar(e, opaque_body); }
 
+/* ---- BLAS: see runtime/blas.h for the blocks --------------------------------------------------------------------- */
+
+typedef struct Gemm { IrElem elem; bool transpose_a, transpose_b; int64_t n; } Gemm;
+
+static void gemm(Emit *e, const Gemm *g, LLVMValueRef m, LLVMValueRef k, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c, bool add)
+{
+    LLVMValueRef args[] = {LLVMConstInt(e->i1, g->transpose_a, false), LLVMConstInt(e->i1, g->transpose_b, false), m, emit_i64(e, g->n), k,
+                           a, b, c, LLVMConstInt(e->i1, add, false)};
+    emit_call(e, g->elem == IR_F32 ? "blas_f32" : "blas_f64", LLVMVoidTypeInContext(e->c), args, 9);
+}
+
+/* First sample of a shard and how many it has. */
+static LLVMValueRef shard_range(Emit *e, LLVMValueRef shard, int64_t extent, LLVMValueRef *from)
+{
+    int64_t size = ir_shards(extent).size;
+    *from = emit_mul(e, shard, size);
+    return emit_min(e, emit_i64(e, size), LLVMBuildNSWSub(e->b, emit_i64(e, extent), *from, ""));
+}
+
+static void blas_forward(Emit *e, const IrNode *n, LLVMValueRef shard)
+{
+    const IrType *a = &n->arg[0]->type, *b = &n->arg[1]->type, *t = &n->result[0].type;
+    int64_t k = 1, all_b = ir_dims_size(b);
+    for (int i = 0; i < n->attr.contract.n; i++) k *= a->dim[n->attr.contract.a[i]];
+    Gemm g = {t->elem, false, n->attr.contract.n > 0 && b->rank > n->attr.contract.n && n->attr.contract.b[0] != 0, k ? all_b / k : 0};
+    int64_t samples = t->axes.n ? ir_extent(e->m, t->axes.id[0]) : 1, rows = g.n ? ir_dims_size(t) / g.n : 0;
+    for (int i = 1; i < t->axes.n; i++) rows *= ir_extent(e->m, t->axes.id[i]);
+    LLVMValueRef from, len = shard_range(e, shard, samples, &from);
+    gemm(e, &g, emit_mul(e, len, rows), emit_i64(e, k), emit_at(e, t->elem, emit_base(e, e->k->columns.v[0]), emit_mul(e, from, rows * k)),
+         emit_base(e, e->k->columns.v[1]), emit_at(e, t->elem, emit_base(e, e->k->sinks.v[0]->partial), emit_mul(e, from, rows * g.n)), false);
+}
+
+static void blas_gradient(Emit *e, const IrNode *n, LLVMValueRef shard)
+{
+    const KAccum *acc = e->k->sinks.v[0];
+    int64_t rows = ir_dims_size(&n->arg[0]->type);
+    Gemm g = {acc->elem, true, false, ir_dims_size(&n->arg[1]->type)};
+    LLVMValueRef c = emit_at(e, g.elem, emit_base(e, acc->partial), emit_mul(e, shard, acc->shard_stride));
+    for (int i = 0; i < n->n_args / 2; i++) {
+        IrAxes over = n->attr.pair_over[i];
+        int64_t extent = ir_extent(e->m, over.id[0]), others = ir_axes_size(e->m, over) / extent;
+        LLVMValueRef from, len = shard_range(e, shard, extent, &from);
+        gemm(e, &g, emit_i64(e, rows), emit_mul(e, len, others),
+             emit_at(e, g.elem, emit_base(e, e->k->columns.v[2 * i]), emit_mul(e, from, others * rows)),
+             emit_at(e, g.elem, emit_base(e, e->k->columns.v[2 * i + 1]), emit_mul(e, from, others * g.n)), c, i > 0);
+    }
+}
+
+void emit_blas(Emit *e)
+{
+    const IrNode *n = e->k->nodes.v[0];
+    Loop l = loop_begin(e, e->arg[0], e->arg[1], 1, 0, NULL);
+    if (n->attr.pair_over && n->attr.pair_over[0].n) blas_gradient(e, n, l.iv);
+    else blas_forward(e, n, l.iv);
+    loop_end(e, &l, NULL);
+}
+
 /* ---- scatter_add ------------------------------------------------------------------------------------------------ */
 
 /* Adds u's elements at the sample the components stand at (batch dims, picks, rest inside), into `to`. */

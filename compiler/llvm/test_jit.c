@@ -311,6 +311,21 @@ static IrModule *gan_module(Arena *a, IrElem real, int64_t batch, int64_t z, int
     return m;
 }
 
+/* Marks every product that can be cut into blocks, whatever its size. */
+static int mark_all(IrModule *m)
+{
+    int marked = 0;
+    for (int f = 0; f < m->fns.n; f++)
+        for (IrNode *n = m->fns.v[f]->body.first; n; n = n->next) {
+            if (n->op != IR_dot || ir_dot_form(n) == IR_FORM_LANES || n->attr.batch.n) continue;
+            const IrType *a = &n->arg[0]->type, *b = &n->arg[1]->type;
+            bool forward = !n->attr.pair_over && !b->axes.n && n->attr.contract.n == 1 && n->attr.contract.a[0] == a->rank - 1;
+            bool gradient = n->attr.pair_over && !n->attr.contract.n;
+            if (forward || gradient) { n->attr.form = IR_FORM_BLAS; marked++; }
+        }
+    return marked;
+}
+
 /* Parameters small, m near 0, v positive, counters 0. */
 static void settle(Bench *b)
 {
@@ -331,10 +346,11 @@ static void settle(Bench *b)
     }
 }
 
-static bool training_agrees(IrElem real, int64_t batch, int64_t z, int64_t h, int threads, char *why)
+static bool training_agrees(IrElem real, int64_t batch, int64_t z, int64_t h, int threads, bool blas, char *why)
 {
     Arena *a = arena_new();
     IrModule *m = gan_module(a, real, batch, z, h);
+    if (blas) cr_assert(mark_all(m) > 8);
     Bench b = bench_of(a, m);
     GanEngine jit;
     GanError err = {0};
@@ -354,6 +370,7 @@ Test(jit, training)
     static const int64_t batches[] = {1, 31, 33, 64, 65, 511, 513};
     char why[1024];
     for (int i = 0; i < 7; i++)
-        cr_expect(training_agrees(IR_F32, batches[i], 5, 20, 1 + i % 4, why), "batch %d: %s", (int)batches[i], why);
-    cr_expect(training_agrees(IR_F64, 65, 3, 17, 2, why), "f64: %s", why);
+        cr_expect(training_agrees(IR_F32, batches[i], 5, 20, 1 + i % 4, false, why), "batch %d: %s", (int)batches[i], why);
+    cr_expect(training_agrees(IR_F32, 130, 5, 18, 2, true, why), "blas: %s", why);
+    cr_expect(training_agrees(IR_F64, 65, 3, 17, 2, false, why), "f64: %s", why);
 }
