@@ -5,7 +5,10 @@
  * then the function is compiled again with every value as a report (or, if that hides it, with one at a time), and the first
  * row whose value differs is named.
  *
- * GAN_RANDOM_PROGRAMS  how many (200)
+ * Random networks do the same with what users train: layers of odd widths, a loss on two batches, its gradients, now and then a
+ * gradient penalty, and an update; their contractions are wide and become pairs.
+ *
+ * GAN_RANDOM_PROGRAMS  how many (200); a tenth of it networks
  * GAN_RANDOM_SEED      the first seed (1); when given, each seed is printed before it runs, so that a crash has a name */
 #include "compiler/grad/grad.h"
 #include "compiler/interp/interp.h"
@@ -97,18 +100,142 @@ static void transform(Case *c, uint64_t seed)
     if (seed % 2) opt_run_module(c->m, &(PassOptions){.portable = true, .verify = true});
 }
 
-/* The random function of a seed; its reports are its own, or with `probe` >= 0 those of the rows of its body: all of them
+static void random_function(Case *c, uint64_t seed)
+{
+    c->m = ir_random_module(c->arena, (IrRandomOptions){.seed = seed, .n_nodes = seed % 4 == 3 ? 15 : 30});
+    c->f = c->m->fns.v[0];
+    transform(c, seed);
+}
+
+/* ---- networks --------------------------------------------------------------------------------------------------- */
+
+static int64_t pick(uint64_t *state, const int64_t *from, int n)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return from[(*state >> 33) % (uint64_t)n];
+}
+#define PICK(state, ...) pick((state), (const int64_t[]){__VA_ARGS__}, (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
+
+enum { MOST_LAYERS = 3 };
+
+typedef struct Net {
+    int    layers;
+    int    activation[MOST_LAYERS];
+    IrVal *w[MOST_LAYERS], *b[MOST_LAYERS];
+} Net;
+
+static IrVal *parameter(Case *c, IrBuilder *b, const char *net, char kind, int layer, IrInts dims)
+{
+    return ir_read(b, ir_slot(c->m, arena_printf(c->arena, "%s.%c%d", net, kind, layer), ir_type(IR_F32, ir_no_axes(), dims), IR_SLOT_PARAM, NULL));
+}
+
+static Net new_net(Case *c, IrBuilder *b, const char *name, int64_t in, int64_t out, uint64_t *state)
+{
+    Net n = {.layers = (int)PICK(state, 1, 2, 3, 3)};
+    for (int i = 0; i < n.layers; i++) {
+        int64_t width = i == n.layers - 1 ? out : PICK(state, 1, 5, 15, 16, 17, 32, 33, 64, 100, 130);
+        n.w[i] = parameter(c, b, name, 'w', i, ir_ints(2, (int64_t[]){in, width}));
+        n.b[i] = parameter(c, b, name, 'b', i, ir_ints(1, &width));
+        n.activation[i] = (int)PICK(state, 0, 1, 2, 3);
+        in = width;
+    }
+    return n;
+}
+
+static IrVal *activate(IrBuilder *b, int how, IrVal *x)
+{
+    switch (how) {
+    case 0: return ir_max(b, ir_const(b, IR_F32, 0), x);
+    case 1: return ir_tanh(b, x);
+    case 2: return ir_max(b, ir_mul(b, ir_const(b, IR_F32, 0.2), x), x);
+    default: return ir_sigmoid(b, x);
+    }
+}
+
+static IrVal *apply(IrBuilder *b, const Net *n, IrVal *x)
+{
+    IrPairs last = ir_pairs(1, (int[]){0}, (int[]){0});
+    for (int i = 0; i < n->layers; i++) {
+        x = ir_add(b, ir_dot(b, x, n->w[i], ir_no_pairs(), last, ir_no_axes()), n->b[i]);
+        if (i < n->layers - 1) x = activate(b, n->activation[i], x);
+    }
+    return x;
+}
+
+/* (norm of the critic's gradient at mixed samples, less 1) squared, summed. */
+static IrVal *penalty(IrBuilder *b, const Net *critic, IrVal *x)
+{
+    IrVal *score = apply(b, critic, x), *g;
+    if (!grad_reverse(b, &score, NULL, 1, &x, 1, &g, NULL) || !g) return ir_const(b, IR_F32, 0);
+    IrVal *off = ir_sub(b, ir_norm(b, g, ir_ints(1, (int64_t[]){0})), ir_const(b, IR_F32, 1));
+    return ir_sum_over(b, ir_mul(b, off, off), x->type.axes);
+}
+
+static IrVal *mean_of(Case *c, IrBuilder *b, IrVal *per_sample)
+{
+    IrAxes  axes = per_sample->type.axes;
+    int64_t n = ir_axes_size(c->m, axes);
+    return ir_div(b, ir_sum_over(b, per_sample, axes), ir_const(b, IR_F32, (double)(n ? n : 1)));
+}
+
+/* One step for both players: losses, gradients, a step of momentum; committed. */
+static void descend(Case *c, IrBuilder *b, const Net *n, IrVal *loss, const char *name)
+{
+    IrVal *wrt[2 * MOST_LAYERS], *g[2 * MOST_LAYERS];
+    for (int i = 0; i < n->layers; i++) {
+        wrt[2 * i] = n->w[i];
+        wrt[2 * i + 1] = n->b[i];
+    }
+    cr_assert(grad_reverse(b, &loss, NULL, 1, wrt, 2 * n->layers, g, NULL));
+    ir_report(c->m, c->f, name, loss);
+    for (int i = 0; i < 2 * n->layers; i++) {
+        if (!g[i]) continue;
+        int    slot = ir_slot(c->m, arena_printf(c->arena, "%s.m%d", name, i), wrt[i]->type, IR_SLOT_OPTIMIZER, NULL);
+        IrVal *old = ir_read(b, slot), *m = ir_fma(b, ir_sub(b, g[i], old), ir_const(b, IR_F32, 0.1), old);
+        ir_commit(c->m, c->f, slot, m);
+        ir_commit(c->m, c->f, wrt[i]->def->attr.slot, ir_sub(b, wrt[i], ir_mul(b, m, ir_const(b, IR_F32, 0.01))));
+    }
+}
+
+static void random_network(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    c->m = ir_module(c->arena, IR_F32);
+    c->f = ir_fn(c->m, "step", IR_FN_INIT);
+    c->f->tick_slot = ir_slot(c->m, "tick", ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    int64_t   n = PICK(&state, 1, 31, 33, 64, 65, 130, 512, 513), d = PICK(&state, 1, 2, 3, 16, 20, 33);
+    int       p = ir_axis(c->m, "p", n), q = ir_axis(c->m, "q", seed % 2 ? n : 64);
+    Net       gen = new_net(c, &b, "G", PICK(&state, 1, 4, 16, 40), d, &state), critic = new_net(c, &b, "D", d, 1, &state);
+    int64_t   latent = gen.w[0]->type.dim[0];
+    IrVal    *x = ir_normal(&b, ir_stream(c->m, "x"), ir_type(IR_F32, ir_one_axis(p), ir_ints(1, &d)));
+    IrVal    *z = ir_normal(&b, ir_stream(c->m, "z"), ir_type(IR_F32, ir_one_axis(q), ir_ints(1, &latent)));
+    IrVal    *y = apply(&b, &gen, z);
+    IrInts    none = ir_ints(0, NULL);
+    IrVal    *on_x = ir_reshape(&b, apply(&b, &critic, x), none), *on_y = ir_reshape(&b, apply(&b, &critic, y), none);
+    IrVal    *d_loss = ir_add(&b, mean_of(c, &b, ir_softplus(&b, ir_neg(&b, on_x))), mean_of(c, &b, ir_softplus(&b, on_y)));
+    if (seed % 3 == 0) d_loss = ir_add(&b, d_loss, penalty(&b, &critic, x));
+    descend(c, &b, &critic, d_loss, "D.loss");
+    descend(c, &b, &gen, mean_of(c, &b, ir_softplus(&b, ir_neg(&b, on_y))), "G.loss");
+    IrVal *t = ir_read(&b, c->f->tick_slot);
+    ir_commit(c->m, c->f, c->f->tick_slot, ir_add(&b, t, ir_const(&b, IR_I64, 1)));
+    opt_run_module(c->m, &(PassOptions){.portable = true, .verify = true});
+}
+
+/* ---- cases ------------------------------------------------------------------------------------------------------ */
+
+typedef void Make(Case *c, uint64_t seed);
+
+/* What is made of a seed; its reports are its own, or with `probe` >= 0 those of the rows of its body: all of them
  * (ALL_VALUES), or the results of row `probe` alone. */
 enum { AS_IT_IS = -1, ALL_VALUES = -2 };
 
-static Case *new_case(uint64_t seed, int probe)
+static Case *new_case(Make *make, uint64_t seed, int probe)
 {
     Arena *a = arena_new();
     Case  *c = arena_new_of(a, Case);
     c->arena = a;
-    c->m = ir_random_module(a, (IrRandomOptions){.seed = seed, .n_nodes = seed % 4 == 3 ? 15 : 30});
-    c->f = c->m->fns.v[0];
-    transform(c, seed);
+    make(c, seed);
     if (probe != AS_IT_IS) {
         int row = 0;
         c->f->reports.n = 0;
@@ -254,9 +381,9 @@ static int rows_of(const Case *c)
     return rows;
 }
 
-static bool probe(uint64_t seed, int threads, int which)
+static bool probe(Make *make, uint64_t seed, int threads, int which)
 {
-    Case      *c = new_case(seed, which);
+    Case      *c = new_case(make, seed, which);
     Difference d = compare(c, seed, threads);
     bool here = d.found && !d.failure && d.report >= 0;
     if (here) {
@@ -267,21 +394,21 @@ static bool probe(uint64_t seed, int threads, int which)
     return here;
 }
 
-static void find_row(uint64_t seed, int threads, int rows)
+static void find_row(Make *make, uint64_t seed, int threads, int rows)
 {
-    if (probe(seed, threads, ALL_VALUES)) return;
+    if (probe(make, seed, threads, ALL_VALUES)) return;
     for (int row = 0; row < rows; row++)
-        if (probe(seed, threads, row)) return;
+        if (probe(make, seed, threads, row)) return;
     fprintf(stderr, "  no value differs when it is kept: the defect lies in how the function is fused\n");
 }
 
-static void tell(const Case *c, uint64_t seed, int threads, const Difference *d)
+static void tell(const Case *c, Make *make, uint64_t seed, int threads, const Difference *d)
 {
     Text t = text_in(c->arena);
     ir_print(c->m, &t);
     fprintf(stderr, "\nseed %lu, %d threads:\n%s", (unsigned long)seed, threads, text_str(&t));
     print_difference(c, d);
-    if (!d->failure) find_row(seed, threads, rows_of(c));
+    if (!d->failure) find_row(make, seed, threads, rows_of(c));
 }
 
 /* ---- the test --------------------------------------------------------------------------------------------------- */
@@ -292,19 +419,22 @@ static uint64_t setting(const char *name, uint64_t otherwise)
     return s && *s ? strtoull(s, NULL, 10) : otherwise;
 }
 
-Test(engines, random_programs)
+static void compare_many(Make *make, uint64_t n)
 {
     static const int threads_of[] = {1, 2, 3, 8};
-    uint64_t first = setting("GAN_RANDOM_SEED", 1), n = setting("GAN_RANDOM_PROGRAMS", 200);
+    uint64_t first = setting("GAN_RANDOM_SEED", 1);
     int      wrong = 0;
     for (uint64_t seed = first; seed < first + n; seed++) {
         if (getenv("GAN_RANDOM_SEED")) fprintf(stderr, "seed %lu\n", (unsigned long)seed);
-        Case      *c = new_case(seed, AS_IT_IS);
+        Case      *c = new_case(make, seed, AS_IT_IS);
         int        threads = threads_of[seed / 4 % 4];
         Difference d = compare(c, seed, threads);
-        if (d.found && ++wrong <= MOST_PRINTED) tell(c, seed, threads, &d);
+        if (d.found && ++wrong <= MOST_PRINTED) tell(c, make, seed, threads, &d);
         else if (d.found) fprintf(stderr, "seed %lu, %d threads\n", (unsigned long)seed, threads);
         arena_free(c->arena);
     }
-    cr_assert_eq(wrong, 0, "%d of %lu random programs differ", wrong, (unsigned long)n);
+    cr_assert_eq(wrong, 0, "%d of %lu differ", wrong, (unsigned long)n);
 }
+
+Test(engines, random_programs) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 200)); }
+Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 200) + 9) / 10); }
