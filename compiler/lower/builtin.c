@@ -453,7 +453,7 @@ static Value *builtin_count(Ctx *c, const Call *k)
     int64_t n;
     if (v->kind == V_LIST) return val_int(c->L, v->list.n);
     if (v->kind == V_RANGE) return val_int(c->L, v->range.to > v->range.from ? v->range.to - v->range.from : 0);
-    if (v->kind == V_DIST && dist_finite(v->dist, &n)) return val_int(c->L, n);
+    if (v->kind == V_DIST && dist_finite(c->L, v->dist, &n)) return val_int(c->L, n);
     IrVal *t = as_tensor(c, v, k->at);
     if (t && !t->type.rank) return mistake(c, k, "count", "a list or tensor", v);
     return t ? val_int(c->L, t->type.dim[0]) : val_error(c->L);
@@ -530,7 +530,7 @@ static Value *builtin_iota(Ctx *c, const Call *k)
 static Value *builtin_one_hot(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
-    int64_t n = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : 0;
+    int64_t n = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->classes;
     if (k->v[1] ? !as_size(c, k->v[1], k->at, "the number of classes", &n) : false) return val_error(c->L);
     IrVal *t = as_tensor(c, v, k->at);
     if (!t) return val_error(c->L);

@@ -209,6 +209,7 @@ static Value *declared_dist(Ctx *c, Closure *k, Args *args, Span at)
     if (!bind_params(c, scope, k->def->define.params, args, closure_text(k), at, NULL)) return val_error(c->L);
     Closure *bound = arena_copy(c->L->a, k, sizeof *k);
     bound->scope = scope;
+    scope->distribution = true;
     Ctx inner = *c;
     inner.scope = scope;
     if (k->def->define.body) declare_all(&inner, k->def->define.body->block.stmts);

@@ -54,6 +54,7 @@ typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME } FunctionKind;
 struct Value {
     ValueKind kind;
     Span      at;                                           /* where it came from; SPAN_NONE when that would say nothing */
+    int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
     union {
         int64_t     i;
         double      r;
@@ -125,6 +126,7 @@ struct Scope {
     Scope         *parent;
     const Module  *module;                                  /* of a file's own scope: lookup goes on in what it imports */
     Scope        **import;  int n_imports;
+    bool           distribution;                            /* its sample and log_prob are capabilities, not names */
     ARRAY(Binding) names;
 };
 
@@ -389,7 +391,7 @@ Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 
 Value *dist_power(Ctx *c, Dist *d, Value *n, Span at);
 IrAxes dist_axes(Lower *L, const Dist *d);
 const char *dist_text(Lower *L, const Dist *d);
-bool   dist_finite(const Dist *d, int64_t *n);
+bool   dist_finite(Lower *L, const Dist *d, int64_t *n);
 Value *dist_all(Ctx *c, Dist *d, int axis, Span at);                            /* every element once, along an axis of that extent */
 
 bool   axes_fit(Ctx *c, IrAxes axes, Span at);                                  /* false, reported, when there would be too many samples */

@@ -295,8 +295,14 @@ static Value *sample_model(Ctx *c, Dist *d, Span at)
 {
     Value *v = player_body(c, d->player, d->args, true, d, at);
     if (d->player->word != AST_DEFINE_PRESCRIBED || val_bad(v)) return v;
+    IrInts dims, *shape = NULL;
+    const Ast *type = d->player->closure->def->define.result;
+    Ctx declared = *c;
+    declared.scope = d->player->closure->scope;
+    if (type && type->kind == AST_TYPE && type_dims(&declared, type, &dims)) shape = &dims;
     Dist *tail = as_dist(c, v, at);
-    return tail ? dist_sample(c, tail, NULL, at) : val_error(c->L);
+    v = tail ? dist_sample(c, tail, shape, at) : val_error(c->L);
+    return type_conform(&declared, v, type, at, strf(c->L, "a draw of %s", d->name));
 }
 
 static Value *sample_kind(Ctx *c, Dist *d, const IrInts *shape, Span at)
@@ -352,10 +358,23 @@ Value *dist_member(Ctx *c, Dist *d, const char *name, Span at)
 
 /* ---- finite ones */
 
-bool dist_finite(const Dist *d, int64_t *n)
+/* The rows of a value, or -1 where it has none. */
+static int64_t row_count(Lower *L, const Value *v)
 {
+    switch (v->kind) {
+    case V_TENSOR: return v->tensor.v->type.rank ? v->tensor.v->type.dim[0] : -1;
+    case V_SLOT: return v->slot.axes.n < L->m->slots.v[v->slot.slot].type.rank ? L->m->slots.v[v->slot.slot].type.dim[v->slot.axes.n] : -1;
+    case V_LIST: return v->list.n;
+    case V_RECORD: return v->record.n ? row_count(L, v->record.v[0]) : -1;
+    default: return -1;
+    }
+}
+
+bool dist_finite(Lower *L, const Dist *d, int64_t *n)
+{
+    if (d->kind == D_ROWS) return (*n = row_count(L, d->value)) > 0;
     if (d->kind == D_DATA || d->kind == D_REPLACE) return *n = d->data->rows, true;
-    if (d->kind == D_FIELD || d->kind == D_MAP || d->kind == D_STOP) return dist_finite(d->base, n);
+    if (d->kind == D_FIELD || d->kind == D_MAP || d->kind == D_STOP) return dist_finite(L, d->base, n);
     return false;
 }
 
@@ -366,6 +385,7 @@ Value *dist_all(Ctx *c, Dist *d, int axis, Span at)
     case D_DATA: case D_REPLACE:
         fn_draws_from(c->L, d->name);
         return data_rows(c, d->data, NULL, axis);
+    case D_ROWS: return sample_rows(c, d->value, axis, at);
     case D_FIELD: return take_field(c, d, dist_all(c, d->base, axis, at), at);
     case D_MAP:
         v = dist_all(c, d->base, axis, at);

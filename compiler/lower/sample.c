@@ -132,7 +132,7 @@ static bool open_axis(Expect *x, const Ast *pattern, const Dist *d)
 {
     int64_t n;
     if (x->shared >= 0) return true;
-    if (x->all && !dist_finite(d, &n)) {
+    if (x->all && !dist_finite(x->inner.L, d, &n)) {
         diag_error(x->inner.L->diags, x->at, E302,
                    ": all takes every element of a finite distribution, and %s is not one", dist_text(x->inner.L, d));
         return false;
@@ -150,7 +150,7 @@ static Value *draw_binder(Expect *x, const Ast *b, Dist *d)
     draw.draw_shape = NULL;
     int64_t rows;
     if (!x->all) return own(&draw, dist_sample(&draw, d, NULL, b->span), x->shared);
-    if (!dist_finite(d, &rows) || rows != ir_extent(draw.L->m, x->shared)) {
+    if (!dist_finite(draw.L, d, &rows) || rows != ir_extent(draw.L->m, x->shared)) {
         diag_error(draw.L->diags, b->span, E302,
                    ": all goes through one finite distribution, or several of one length");
         return val_error(draw.L);

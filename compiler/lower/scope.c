@@ -162,7 +162,8 @@ Value *scope_find(Ctx *c, const char *name, Span at, bool callee)
 {
     for (Scope *s = c->scope; s; s = s->parent) {
         if (s->module) return find_in_file(c, s, name, at, callee);
-        Binding *b = find_in(s, name);
+        bool capability = s->distribution && (!strcmp(name, "sample") || !strcmp(name, "log_prob"));
+        Binding *b = capability ? NULL : find_in(s, name);
         if (b) return settle(c, s, b, at);
     }
     return builtin_find(c->L, name);

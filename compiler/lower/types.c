@@ -91,7 +91,12 @@ static Value *conform_static(Ctx *c, Value *v, const Ast *type, IrElem elem, int
     if (v->kind == V_INT && real) return val_real(c->L, (double)v->i);
     if (v->kind == V_REAL && real) return v;
     if (v->kind == V_INT && elem == IR_I32) {
-        if (!classes || (v->i >= 0 && v->i < classes)) return v;
+        if (!classes) return v;
+        if (v->i >= 0 && v->i < classes) {
+            Value *k = val_int(c->L, v->i);
+            k->classes = classes;
+            return k;
+        }
         diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this is %lld", what,
                    (long long)classes - 1, (long long)v->i);
         return val_error(c->L);
