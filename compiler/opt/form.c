@@ -1,6 +1,8 @@
 /* form.c - see form.h. The algebra in order: numbers and terms, sums and products, ratios of polynomials, exp and log, reflection. */
 #include "compiler/opt/form.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const int    form_prime[FORM_PRIMES] = {2, 3, 5, 7, 11, 13};
@@ -8,7 +10,7 @@ const double form_log_prime[FORM_PRIMES] = {0.69314718055994530942, 1.0986122886
 
 /* ---- terms ---------------------------------------------------------------------------------------------------------- */
 
-static Form *empty(FormSpace *s) { return arena_new_of(s->arena, Form); }
+static Form *empty(const FormSpace *s) { return arena_new_of(s->arena, Form); }
 
 static Term unit(void)
 {
@@ -30,7 +32,15 @@ static bool same_power(const Term *a, const Term *b)
     return true;
 }
 
-static bool push(Form *f, const Term *t)                     /* equal terms collect; zeros go */
+static void make_room(Arena *arena, Form *f)
+{
+    if (f->n < f->room) return;
+    Term *grown = arena_array(arena, Term, f->room ? f->room *= 2 : (f->room = 4));
+    if (f->n) memcpy(grown, f->t, sizeof *grown * (size_t)f->n);
+    f->t = grown;
+}
+
+static bool push(const FormSpace *s, Form *f, const Term *t)  /* equal terms collect; zeros go */
 {
     if (q_is(t->c, 0)) return true;
     for (int i = 0; i < f->n; i++) {
@@ -40,6 +50,7 @@ static bool push(Form *f, const Term *t)                     /* equal terms coll
         return true;
     }
     if (f->n == FORM_TERMS) return false;
+    make_room(s->arena, f);
     f->t[f->n++] = *t;
     return true;
 }
@@ -76,7 +87,7 @@ static bool push_expanded(const FormSpace *s, Form *f, const Term *t)
         }
         return ok;
     }
-    return push(f, t);
+    return push(s, f, t);
 }
 
 /* ---- sums and products ---------------------------------------------------------------------------------------------- */
@@ -86,7 +97,7 @@ Form *form_number(FormSpace *s, Q c)
     Form *f = empty(s);
     Term  t = unit();
     t.c = c;
-    push(f, &t);
+    push(s, f, &t);
     return f;
 }
 
@@ -100,9 +111,10 @@ Form *form_leaf(FormSpace *s, int leaf)
 Form *form_add(FormSpace *s, const Form *a, const Form *b)
 {
     if (!a || !b) return NULL;
-    Form *f = arena_copy(s->arena, a, sizeof *a);
+    Form *f = empty(s);
+    for (int i = 0; i < a->n; i++) push(s, f, &a->t[i]);
     for (int i = 0; i < b->n; i++)
-        if (!push(f, &b->t[i])) return NULL;
+        if (!push(s, f, &b->t[i])) return NULL;
     return f;
 }
 
@@ -120,33 +132,44 @@ Form *form_mul(FormSpace *s, const Form *a, const Form *b)
 
 Form *form_scale(FormSpace *s, const Form *a, Q c) { return form_mul(s, a, form_number(s, c)); }
 
+int form_spread(const Form *f)
+{
+    int n = 0;
+    for (int i = 0; i < f->n; i++) {
+        bool first = true;
+        for (int j = 0; j < i && first; j++) first = !form_same_rest(&f->t[i], &f->t[j]);
+        n += first;
+    }
+    return n;
+}
+
+static bool is_inert(const Term *t)
+{
+    bool inert = q_is(t->e, 0);
+    for (int i = 0; i < FORM_SUMS; i++) inert = inert && q_is(t->k[i], 0) && !t->log[i];
+    return inert;
+}
+
+bool form_is_inert(const Form *f)
+{
+    for (int i = 0; i < f->n; i++)
+        if (!is_inert(&f->t[i])) return false;
+    return true;
+}
+
 /* ---- ratios --------------------------------------------------------------------------------------------------------- */
 
 typedef struct Dense { int n; Q base, step, c[FORM_DENSE]; } Dense;    /* sum c[i] E^(base + i*step) */
-
-static bool fraction_gcd(Q a, Q b, Q *out)                   /* the largest g of which both are whole multiples; a, b >= 0 */
-{
-    for (int i = 0; i < 64 && q_sign(b) > 0; i++) {
-        Q   times_b, rest;
-        if (!q_div(a, b, &times_b)) return false;
-        Q   whole = {times_b.n / times_b.d, 1}, taken;
-        if (!q_mul(whole, b, &taken) || !q_add(a, q_neg(taken), &rest)) return false;
-        a = b;
-        b = rest;
-    }
-    *out = a;
-    return q_sign(b) == 0;
-}
 
 static bool grid_of(const Ratio *r, const Sum *s, Q *step)
 {
     *step = Q_ZERO;
     for (int i = 1; i < r->n; i++) {
         Q d;
-        if (!q_add(r->e[i], q_neg(r->e[0]), &d) || !fraction_gcd(d, *step, step)) return false;
+        if (!q_add(r->e[i], q_neg(r->e[0]), &d) || !q_gcd(d, *step, step)) return false;
     }
     for (int i = 0; s && i < s->n; i++)
-        if (!fraction_gcd(s->m[i], *step, step)) return false;
+        if (!q_gcd(s->m[i], *step, step)) return false;
     return q_sign(*step) > 0;
 }
 
@@ -198,6 +221,19 @@ static bool divide(Dense *d, const Sum *s)
     return q.n > 0;
 }
 
+/* P / S^n for as many n as it goes, at most `most`; how many. */
+static int64_t divide_out(Ratio *r, const Sum *by, int64_t most)
+{
+    int64_t n = 0;
+    for (Dense d; r->n > 1 && n < most; n++) {
+        Ratio less = *r;
+        Q     step;
+        if (!grid_of(r, by, &step) || !to_dense(r, step, &d) || !divide(&d, by) || !from_dense(&d, &less)) break;
+        *r = less;
+    }
+    return n;
+}
+
 static void sort_terms(Ratio *r)
 {
     for (int i = 1; i < r->n; i++)
@@ -210,7 +246,7 @@ static void sort_terms(Ratio *r)
         }
 }
 
-static bool common_power(const FormSpace *s, const Form *f, const Term *like, int sum, Q *least)
+static bool common_power(const Form *f, const Term *like, int sum, Q *least)
 {
     bool first = true;
     for (int i = 0; i < f->n; i++) {
@@ -221,15 +257,14 @@ static bool common_power(const FormSpace *s, const Form *f, const Term *like, in
         if (!q_add(f->t[i].k[sum], q_neg(*least), &gap) || !q_whole(gap)) return false;
         if (q_sign(gap) < 0) *least = f->t[i].k[sum];
     }
-    (void)s;
     return true;
 }
 
 bool form_ratio(const FormSpace *s, const Form *f, const Term *like, Ratio *r)
 {
-    Form *p = arena_new_of(s->arena, Form);
+    Form *p = empty(s);
     for (int i = 0; i < FORM_SUMS; i++)
-        if (!common_power(s, f, like, i, &r->k[i])) return false;
+        if (!common_power(f, like, i, &r->k[i])) return false;
     for (int i = 0; i < f->n; i++) {
         if (!form_same_rest(&f->t[i], like)) continue;
         Term t = f->t[i];
@@ -244,44 +279,44 @@ bool form_ratio(const FormSpace *s, const Form *f, const Term *like, Ratio *r)
     }
     sort_terms(r);
     for (int i = 0; i < s->n_sums; i++)
-        while (r->n > 1 && q_cmp(r->k[i], (Q){-1, 1}) <= 0) {
-            Dense d;
-            Q     step;
-            if (!grid_of(r, &s->sum[i], &step) || !to_dense(r, step, &d) || !divide(&d, &s->sum[i])) break;
-            if (!from_dense(&d, r) || !q_add(r->k[i], Q_ONE, &r->k[i])) return false;
-        }
+        if (q_sign(r->k[i]) < 0 && !q_add(r->k[i], (Q){divide_out(r, &s->sum[i], -(r->k[i].n / r->k[i].d)), 1}, &r->k[i])) return false;
     return true;
+}
+
+/* r / (E^step - 1), step the grid of its powers; false when it does not go. */
+static bool take_root(Ratio *r, Q step)
+{
+    Ratio less = *r;
+    Dense d;
+    Sum   minus = {.n = 1, .c = {{-1, 1}}, .m = {step}};
+    if (!to_dense(r, step, &d) || !divide(&d, &minus) || !from_dense(&d, &less)) return false;
+    *r = less;                                              /* divided by 1 - E^step; so the sign */
+    for (int i = 0; i < r->n; i++) r->c[i] = q_neg(r->c[i]);
+    return true;
+}
+
+static bool sum_is_zero(const Ratio *r)
+{
+    Q sum = Q_ZERO;
+    for (int i = 0; i < r->n; i++)
+        if (!q_add(sum, r->c[i], &sum)) return false;
+    return q_is(sum, 0);
 }
 
 int ratio_take_roots(Ratio *r, Q *step)
 {
-    int taken = 0;
-    for (;;) {
-        Q     sum = Q_ZERO;
-        Dense d;
-        Sum   minus = {.n = 1, .c = {{-1, 1}}};
-        for (int i = 0; i < r->n; i++)
-            if (!q_add(sum, r->c[i], &sum)) return taken;
-        if (r->n < 2 || !q_is(sum, 0) || !grid_of(r, NULL, step) || !to_dense(r, *step, &d)) return taken;
-        minus.m[0] = *step;                                 /* 1 - E^step; the sign is mended below */
-        if (!divide(&d, &minus) || !from_dense(&d, r)) return taken;
-        for (int i = 0; i < r->n; i++) r->c[i] = q_neg(r->c[i]);
-        taken++;
-        if (taken > 1) continue;
-        Q next;                                             /* further roots only on the same step */
-        if (r->n >= 2 && (!grid_of(r, NULL, &next) || q_cmp(next, *step))) return taken;
+    Ratio given = *r;
+    int   taken = 0;
+    for (Q grid; r->n > 1 && sum_is_zero(r) && grid_of(r, NULL, &grid); taken++) {
+        if (taken == 0) *step = grid;
+        if (q_cmp(grid, *step) || !take_root(r, grid)) break;       /* further roots only on the same step */
     }
+    if (r->n < given.n) return taken;
+    *r = given;                                             /* more exponentials than it is worth */
+    return 0;
 }
 
 /* ---- powers, exp, log ----------------------------------------------------------------------------------------------- */
-
-static bool pure(const Form *f)                              /* only E and S */
-{
-    Term one = unit();
-    for (int i = 0; i < f->n; i++)
-        if (!form_same_rest(&f->t[i], &one)) return false;
-    return f->n > 0;
-}
 
 static int find_sum(FormSpace *s, const Sum *sum)            /* its index; -1: no room */
 {
@@ -296,7 +331,43 @@ static int find_sum(FormSpace *s, const Sum *sum)            /* its index; -1: n
     return s->n_sums++;
 }
 
-/* A pure form as one term c E^e prod S^k, its polynomial becoming a new S if all its coefficients are positive. */
+/* The 1 + c E^m whose power P may be, by its first two terms. */
+static bool binomial_root(const Ratio *r, Sum *root)
+{
+    Q c, top, whole;
+    root->n = 1;
+    return r->n > 2 && q_add(r->e[1], q_neg(r->e[0]), &root->m[0]) && q_add(r->e[r->n - 1], q_neg(r->e[0]), &top) && q_div(top, root->m[0], &whole) &&
+           q_div(r->c[1], r->c[0], &c) && q_div(c, whole, &root->c[0]) && q_sign(root->c[0]) > 0;
+}
+
+static bool sum_of_ratio(const Ratio *r, Sum *sum)           /* P / its first term; false unless it is positive */
+{
+    *sum = (Sum){0};
+    if (r->n > FORM_SUM_TERMS) return false;
+    for (int i = 1; i < r->n; i++, sum->n++)
+        if (!q_div(r->c[i], r->c[0], &sum->c[sum->n]) || q_sign(sum->c[sum->n]) <= 0 || !q_add(r->e[i], q_neg(r->e[0]), &sum->m[sum->n])) return false;
+    return true;
+}
+
+/* Sums that are known already, then a power of a binomial, then whatever is left is a sum of its own. */
+static bool split_off_sums(FormSpace *s, Ratio *r, Q k[FORM_SUMS])
+{
+    Sum root;
+    for (int i = 0; i < s->n_sums; i++)
+        if (!q_add(k[i], (Q){divide_out(r, &s->sum[i], FORM_TERMS), 1}, &k[i])) return false;
+    if (r->n == 1) return true;
+    Ratio   whole = *r;
+    int64_t n = binomial_root(r, &root) ? divide_out(r, &root, FORM_TERMS) : 0;
+    if (r->n > 1 || n == 0) {
+        *r = whole;
+        n = 1;
+        if (!sum_of_ratio(r, &root)) return false;
+    }
+    int at = find_sum(s, &root);
+    return at >= 0 && q_add(k[at], (Q){n, 1}, &k[at]);
+}
+
+/* A form as one term, its polynomial in E becoming powers of S if that is positive; what else its terms have must be the same. */
 static bool as_term(FormSpace *s, const Form *f, Term *out)
 {
     if (f->n == 1) {
@@ -304,17 +375,12 @@ static bool as_term(FormSpace *s, const Form *f, Term *out)
         return true;
     }
     Ratio r;
-    Sum   sum = {0};
-    *out = unit();
-    if (!pure(f) || !form_ratio(s, f, out, &r) || r.n == 0 || r.n > FORM_SUM_TERMS) return false;
+    if (f->n == 0 || form_spread(f) > 1 || !form_ratio(s, f, &f->t[0], &r) || r.n == 0) return false;
+    *out = f->t[0];
     memcpy(out->k, r.k, sizeof out->k);
     out->c = r.c[0];
     out->e = r.e[0];
-    if (r.n == 1) return true;
-    for (int i = 1; i < r.n; i++, sum.n++)
-        if (!q_div(r.c[i], r.c[0], &sum.c[sum.n]) || q_sign(sum.c[sum.n]) <= 0 || !q_add(r.e[i], q_neg(r.e[0]), &sum.m[sum.n])) return false;
-    int at = find_sum(s, &sum);
-    return at >= 0 && q_add(out->k[at], Q_ONE, &out->k[at]);
+    return split_off_sums(s, &r, out->k);
 }
 
 static bool invert(Term *t)
@@ -341,8 +407,7 @@ Form *form_div(FormSpace *s, const Form *a, const Form *b)
 {
     Term t;
     if (!a || !b || !as_term(s, b, &t) || !invert(&t)) return NULL;
-    Form one = {.n = 1, .t = {t}};
-    return form_mul(s, a, &one);
+    return form_mul(s, a, &(Form){.n = 1, .t = &t});
 }
 
 Form *form_pow(FormSpace *s, const Form *a, Q k)
@@ -353,6 +418,7 @@ Form *form_pow(FormSpace *s, const Form *a, Q k)
         for (int64_t i = 0; i < k.n && f; i++) f = form_mul(s, f, a);
         return f;
     }
+    if (q_whole(k) && k.n < 0 && k.n >= -4) return form_div(s, form_number(s, Q_ONE), form_pow(s, a, q_neg(k)));
     Term t, one = unit();
     if (!as_term(s, a, &t) || !form_same_rest(&t, &one) || q_sign(t.c) <= 0) return NULL;
     bool ok = q_pow(t.c, k, &t.c) && q_mul(t.e, k, &t.e);
@@ -360,8 +426,25 @@ Form *form_pow(FormSpace *s, const Form *a, Q k)
     return ok ? of_term(s, &t) : NULL;
 }
 
-/* What a term of an exponent contributes: a leaf, a log S or a log prime, each with a whole or fractional factor. */
-static bool exponent_term(const Term *t, Q linear[FORM_LEAVES], Term *out)
+static bool raise_leaf(Term *t, int leaf, Q by)             /* *= x^by */
+{
+    if (!q_whole(by) || by.n > 8 || by.n < -8) return false;
+    int sum = t->leaf[leaf] + (int)by.n;
+    t->leaf[leaf] = (int8_t)sum;
+    return sum <= 8 && sum >= -8;
+}
+
+/* exp(c * leaf): a power of E, or of the leaf that this is the logarithm of. */
+static bool exponent_leaf(FormSpace *s, int leaf, Q c, Term *out)
+{
+    for (int i = 0; i < s->n_leaves; i++)
+        if (s->log_of[i] == leaf) return raise_leaf(out, i, c);
+    if (s->direction < 0) s->direction = leaf;
+    return s->direction == leaf && q_add(out->e, c, &out->e);
+}
+
+/* What a term of an exponent contributes: c * leaf, c * log S or c * log prime; nothing else will do. */
+static bool exponent_term(FormSpace *s, const Term *t, Term *out)
 {
     Term bare = *t, one = unit();
     Q    power;
@@ -369,7 +452,7 @@ static bool exponent_term(const Term *t, Q linear[FORM_LEAVES], Term *out)
     for (int i = 0; i < FORM_LEAVES; i++) {
         Term x = one;
         x.leaf[i] = 1;
-        if (form_same_rest(&bare, &x) && same_power(&bare, &x)) return q_add(linear[i], t->c, &linear[i]);
+        if (form_same_rest(&bare, &x) && same_power(&bare, &x)) return exponent_leaf(s, i, t->c, out);
     }
     for (int i = 0; i < FORM_SUMS; i++) {
         Term x = one;
@@ -385,35 +468,13 @@ static bool exponent_term(const Term *t, Q linear[FORM_LEAVES], Term *out)
     return false;
 }
 
-/* linear = e * direction; the first linear form that comes along is the direction (its first coefficient made 1). */
-static bool along_direction(FormSpace *s, const Q linear[FORM_LEAVES], Q *e)
-{
-    int first = 0;
-    while (first < FORM_LEAVES && q_is(linear[first], 0)) first++;
-    *e = Q_ZERO;
-    if (first == FORM_LEAVES) return true;
-    if (!s->has_direction) {
-        for (int i = 0; i < FORM_LEAVES; i++)
-            if (!q_div(linear[i], linear[first], &s->direction[i])) return false;
-        s->has_direction = true;
-    }
-    if (q_is(s->direction[first], 0) || !q_div(linear[first], s->direction[first], e)) return false;
-    for (int i = 0; i < FORM_LEAVES; i++) {
-        Q want;
-        if (!q_mul(s->direction[i], *e, &want) || q_cmp(want, linear[i])) return false;
-    }
-    return true;
-}
-
 Form *form_exp(FormSpace *s, const Form *a)
 {
     if (!a) return NULL;
-    Q    linear[FORM_LEAVES];
     Term t = unit();
-    for (int i = 0; i < FORM_LEAVES; i++) linear[i] = Q_ZERO;
     for (int i = 0; i < a->n; i++)
-        if (!exponent_term(&a->t[i], linear, &t)) return NULL;
-    return along_direction(s, linear, &t.e) ? of_term(s, &t) : NULL;
+        if (!exponent_term(s, &a->t[i], &t)) return NULL;
+    return of_term(s, &t);
 }
 
 bool form_factor(Q c, int8_t power[FORM_PRIMES])
@@ -430,44 +491,62 @@ bool form_factor(Q c, int8_t power[FORM_PRIMES])
     return n == 1 && d == 1;
 }
 
-static bool push_log_number(Form *f, Q c, Q factor)          /* factor * log c */
+static bool push_log_number(const FormSpace *s, Form *f, Q c, Q factor)     /* factor * log c */
 {
     int8_t power[FORM_PRIMES];
     if (!form_factor(c, power)) return false;
     for (int i = 0; i < FORM_PRIMES; i++) {
         Term t = unit();
         t.prime[i] = 1;
-        if (!q_mul(factor, (Q){power[i], 1}, &t.c) || !push(f, &t)) return false;
+        if (!q_mul(factor, (Q){power[i], 1}, &t.c) || !push(s, f, &t)) return false;
     }
     return true;
 }
 
-static bool push_direction(const FormSpace *s, Form *f, Q e)  /* e * T, written in the leaves */
+bool form_from_log(double x, Q *c)
 {
-    for (int i = 0; i < FORM_LEAVES && !q_is(e, 0); i++) {
-        Term t = unit();
-        t.leaf[i] = 1;
-        if (!q_mul(e, s->direction[i], &t.c) || !push(f, &t)) return false;
-    }
-    return true;
+    for (int64_t n = 1; n <= 32; n++)
+        for (int64_t d = 1; d <= 32; d++) {
+            int8_t power[FORM_PRIMES];
+            double log = 0;
+            if (n == d || !q_make(n, d, c) || !form_factor(*c, power)) continue;
+            for (int i = 0; i < FORM_PRIMES; i++) log += power[i] * form_log_prime[i];
+            if (fabs(log - x) <= 4e-16 * fabs(x)) return true;
+        }
+    return false;
 }
 
-Form *form_log(FormSpace *s, const Form *a)
+Form *form_log_number(FormSpace *s, Q c)
 {
-    Term t, one = unit();
-    if (!a || a->n == 0 || !as_term(s, a, &t) || !form_same_rest(&t, &one)) return NULL;
     Form *f = empty(s);
-    if (!push_log_number(f, t.c, Q_ONE) || !push_direction(s, f, t.e)) return NULL;
-    for (int i = 0; i < s->n_sums; i++) {
-        Term l = unit();
-        l.log[i] = 1;
-        l.c = t.k[i];
-        if (!push(f, &l)) return NULL;
-    }
-    return f;
+    return push_log_number(s, f, c, Q_ONE) ? f : NULL;
 }
 
-/* ---- reflection ----------------------------------------------------------------------------------------------------- */
+static bool push_leaf(const FormSpace *s, Form *f, int leaf, Q c)
+{
+    Term t = unit();
+    t.c = c;
+    if (!q_is(c, 0)) t.leaf[leaf] = 1;
+    return push(s, f, &t);
+}
+
+static bool push_direction(const FormSpace *s, Form *f, Q e) { return q_is(e, 0) || push_leaf(s, f, s->direction, e); }
+
+static bool push_leaf_logs(const FormSpace *s, Form *f, const Term *t)
+{
+    for (int i = 0; i < FORM_LEAVES; i++)
+        if (t->leaf[i] && (s->log_of[i] < 0 || !push_leaf(s, f, s->log_of[i], (Q){t->leaf[i], 1}))) return false;
+    return true;
+}
+
+static bool has_logs(const Term *t)
+{
+    Term bare = *t, one = unit();
+    memset(bare.leaf, 0, sizeof bare.leaf);
+    return !form_same_rest(&bare, &one);
+}
+
+/* ---- the other side: E' = 1/E ------------------------------------------------------------------------------------------ */
 
 static bool reflect_sum(const Sum *s, Sum *out, Q *top, Q *lead)    /* S(E) = lead E^top out(1/E) */
 {
@@ -482,34 +561,147 @@ static bool reflect_sum(const Sum *s, Sum *out, Q *top, Q *lead)    /* S(E) = le
     return true;
 }
 
+static bool reflect_space(const FormSpace *s, FormSpace *other)
+{
+    Q top, lead;
+    *other = *s;
+    for (int i = 0; i < s->n_sums; i++)
+        if (!reflect_sum(&s->sum[i], &other->sum[i], &top, &lead)) return false;
+    return true;
+}
+
+/* A term without its L(S). */
+static bool reflect_term(const FormSpace *s, Term *t)
+{
+    bool ok = true;
+    memset(t->log, 0, sizeof t->log);
+    t->e = q_neg(t->e);
+    for (int j = 0; j < s->n_sums && ok; j++) {
+        Sum out;
+        Q   top, lead, scale, shift;
+        ok = reflect_sum(&s->sum[j], &out, &top, &lead) && q_pow(lead, t->k[j], &scale) && q_mul(t->c, scale, &t->c) &&
+             q_mul(top, t->k[j], &shift) && q_add(t->e, q_neg(shift), &t->e);
+    }
+    return ok;
+}
+
+/* Of L(S) to the powers k where E is small: the number before the smallest power of E that any S has; *several: more than one has it. */
+static bool leading_number(const FormSpace *s, const Q k[FORM_SUMS], Q *number, bool *several)
+{
+    Q least = Q_ZERO, part;
+    *number = Q_ZERO;
+    *several = false;
+    for (int i = 0; i < s->n_sums; i++) {
+        if (q_is(k[i], 0)) continue;
+        int order = q_is(least, 0) ? -1 : q_cmp(s->sum[i].m[0], least);
+        if (order > 0) continue;
+        *several = order == 0;
+        if (order < 0) *number = Q_ZERO;
+        least = s->sum[i].m[0];
+        if (!q_mul(k[i], s->sum[i].c[0], &part) || !q_add(*number, part, number)) return false;
+    }
+    return true;
+}
+
+/* Would log t be a difference of logarithms that agree where E is small? It is better left as log1p of something small then. */
+static bool logs_cancel(const FormSpace *s, const Term *t)
+{
+    Q    number;
+    bool several;
+    if (!q_is(t->c, 1) || !q_is(t->e, 0)) return false;
+    return !leading_number(s, t->k, &number, &several) || (several && q_is(number, 0));
+}
+
+static bool logs_cancel_anywhere(const FormSpace *s, const Term *t)
+{
+    FormSpace other;
+    Term      there = *t;
+    return logs_cancel(s, t) || !reflect_space(s, &other) || !reflect_term(s, &there) || logs_cancel(&other, &there);
+}
+
+Form *form_log(FormSpace *s, const Form *a)
+{
+    Term t;
+    if (!a || !as_term(s, a, &t) || has_logs(&t) || logs_cancel_anywhere(s, &t)) return NULL;
+    Form *f = empty(s);
+    if (!push_log_number(s, f, t.c, Q_ONE) || !push_direction(s, f, t.e) || !push_leaf_logs(s, f, &t)) return NULL;
+    for (int i = 0; i < s->n_sums; i++) {
+        Term l = unit();
+        l.log[i] = 1;
+        l.c = t.k[i];
+        if (!push(s, f, &l)) return NULL;
+    }
+    return f;
+}
+
+/* ---- one order ------------------------------------------------------------------------------------------------------ */
+
+static int compare_sums(const Sum *a, const Sum *b)
+{
+    int d = a->n - b->n;
+    for (int i = 0; i < a->n && !d; i++) d = q_cmp(a->m[i], b->m[i]);
+    for (int i = 0; i < a->n && !d; i++) d = q_cmp(a->c[i], b->c[i]);
+    return d;
+}
+
+static void swap_sums(FormSpace *s, Form *f, int i, int j)
+{
+    Sum sum = s->sum[i];
+    s->sum[i] = s->sum[j];
+    s->sum[j] = sum;
+    for (int t = 0; t < f->n; t++) {
+        Q      k = f->t[t].k[i];
+        int8_t log = f->t[t].log[i];
+        f->t[t].k[i] = f->t[t].k[j];
+        f->t[t].log[i] = f->t[t].log[j];
+        f->t[t].k[j] = k;
+        f->t[t].log[j] = log;
+    }
+}
+
+static int compare_terms(const void *x, const void *y)
+{
+    const Term *a = x, *b = y;
+    int d = memcmp(b->leaf, a->leaf, sizeof a->leaf);
+    if (!d) d = memcmp(b->log, a->log, sizeof a->log);
+    if (!d) d = memcmp(b->prime, a->prime, sizeof a->prime);
+    if (!d) d = q_cmp(a->e, b->e);
+    for (int i = 0; i < FORM_SUMS && !d; i++) d = q_cmp(a->k[i], b->k[i]);
+    return d;
+}
+
+void form_sort(FormSpace *s, Form *f)
+{
+    for (int i = 1; i < s->n_sums; i++)
+        for (int j = i; j > 0 && compare_sums(&s->sum[j - 1], &s->sum[j]) > 0; j--) swap_sums(s, f, j - 1, j);
+    if (f->n) qsort(f->t, (size_t)f->n, sizeof *f->t, compare_terms);
+}
+
+/* ---- reflection ----------------------------------------------------------------------------------------------------- */
+
 /* L(S) = log lead + top*T + L(S'), as a form of the reflected space. */
 static Form *reflect_log(FormSpace *r, int sum, Q top, Q lead)
 {
     Form *f = empty(r);
     Term  t = unit();
     t.log[sum] = 1;
-    bool ok = push(f, &t) && push_log_number(f, lead, Q_ONE) && push_direction(r, f, top);
+    bool ok = push(r, f, &t) && push_log_number(r, f, lead, Q_ONE) && push_direction(r, f, top);
     return ok ? f : NULL;
 }
 
 Form *form_reflect(const FormSpace *s, const Form *f, FormSpace *r)
 {
-    Q top[FORM_SUMS], lead[FORM_SUMS];
-    *r = *s;
-    for (int i = 0; i < s->n_sums; i++)
-        if (!reflect_sum(&s->sum[i], &r->sum[i], &top[i], &lead[i])) return NULL;
+    if (!reflect_space(s, r)) return NULL;
     Form *all = empty(r);
     for (int i = 0; i < f->n && all; i++) {
         Term t = f->t[i];
-        memset(t.log, 0, sizeof t.log);
-        t.e = q_neg(t.e);
-        for (int j = 0; j < s->n_sums; j++) {
-            Q scale, shift;
-            if (!q_pow(lead[j], t.k[j], &scale) || !q_mul(t.c, scale, &t.c) || !q_mul(top[j], t.k[j], &shift) || !q_add(t.e, q_neg(shift), &t.e)) return NULL;
-        }
+        if (!reflect_term(s, &t)) return NULL;
         Form *part = of_term(r, &t);
         for (int j = 0; j < s->n_sums; j++)
-            for (int l = 0; l < f->t[i].log[j]; l++) part = form_mul(r, part, reflect_log(r, j, top[j], lead[j]));
+            for (int l = 0; l < f->t[i].log[j]; l++) {
+                const Sum *sum = &s->sum[j];
+                part = form_mul(r, part, reflect_log(r, j, sum->m[sum->n - 1], sum->c[sum->n - 1]));
+            }
         all = form_add(r, all, part);
     }
     return all;

@@ -21,6 +21,7 @@ void opt_run_module(IrModule *m, const PassOptions *o);
 const char *opt_pass_name(int i);
 
 /* Each pass by itself. */
+void opt_stabilise(IrModule *m, IrFn *f);
 void opt_stop(IrModule *m, IrFn *f);
 void opt_simplify(IrModule *m, IrFn *f);
 void opt_cse(IrModule *m, IrFn *f);

@@ -49,6 +49,18 @@ int q_cmp(Q a, Q b)
     return left > right ? 1 : -(left < right);
 }
 
+bool q_gcd(Q a, Q b, Q *out)
+{
+    for (int i = 0; i < 64 && q_sign(b) > 0; i++) {
+        Q times_b, rest, taken;
+        if (!q_div(a, b, &times_b) || !q_mul((Q){times_b.n / times_b.d, 1}, b, &taken) || !q_add(a, q_neg(taken), &rest)) return false;
+        a = b;
+        b = rest;
+    }
+    *out = a;
+    return q_sign(b) == 0;
+}
+
 double q_f64(Q a) { return (double)a.n / (double)a.d; }
 
 bool q_from_f64(double x, Q *out)

@@ -12,6 +12,7 @@ bool   q_make(int64_t n, int64_t d, Q *out);
 bool   q_add(Q a, Q b, Q *out);
 bool   q_mul(Q a, Q b, Q *out);
 bool   q_div(Q a, Q b, Q *out);                             /* false for b = 0 */
+bool   q_gcd(Q a, Q b, Q *out);                             /* the largest of which both are whole multiples; a, b >= 0 */
 Q      q_neg(Q a);
 int    q_cmp(Q a, Q b);
 double q_f64(Q a);

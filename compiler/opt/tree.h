@@ -1,0 +1,81 @@
+/* tree.h - what the parts of stabilise share: the walk over a block, trees read into forms, forms written as trees.
+ *
+ * A tree is what lies between a value and its leaves, through rows that the form knows: arithmetic, exponentials, logarithms,
+ * rows that only repeat or convert, and selects whose arms are the same form. Everything else is a leaf. */
+#pragma once
+#include "compiler/ir/ir.h"
+#include "compiler/opt/form.h"
+
+enum { TREE_NODES = 256, TREE_BASES = 8, TREE_CONDITIONS = 4 };
+
+/* ---- the walk (stabilise.c) ------------------------------------------------------------------------------------------- */
+
+typedef struct Walk {
+    IrBuilder *b;                                           /* at the block's end; tree_before() gives one before a node */
+    Arena     *scratch;
+    bool       skip_derivatives, last;
+    int64_t    budget;                                      /* nodes that may still be read: bounds the time */
+} Walk;
+
+typedef struct NodeInfo {                                   /* IrNode.mark */
+    int    size, functions;                                 /* of the tree, shared parts counted each time; up to 2 * TREE_NODES */
+    bool   needed, stays;
+    IrVal *local;                                           /* what a local rule made of it */
+    IrVal *best;                                            /* what to use instead, once that is known */
+} NodeInfo;
+
+/* NULL: not a single value computed in this block. */
+NodeInfo *tree_info(Walk *w, const IrVal *v);
+
+/* The value to use instead of v; its tree is rewritten when this is asked for the first time. */
+IrVal *tree_best(Walk *w, IrVal *v);
+
+/* A builder that puts new nodes before v's. */
+IrBuilder tree_before(const Walk *w, const IrVal *v);
+
+/* ---- rules that look at a few rows (tree_local.c) ---------------------------------------------------------------------------- */
+
+/* R1, R2: what to use instead of v, or NULL. */
+IrVal *tree_local_rule(Walk *w, IrVal *v);
+/* For a function that stands outside of every form: log(1 + x), exp(x) - 1. NULL: nothing. */
+IrVal *tree_small_rule(Walk *w, IrVal *v);
+
+/* ---- from a tree to a form (tree_read.c) ------------------------------------------------------------------------------------ */
+
+/* SAME: the operand, repeated or converted. SELECT: one of its arms. */
+typedef enum { READ_NOT, READ_NUMBER, READ_SAME, READ_SELECT, READ_ALGEBRA, READ_FUNCTION } Reading;
+Reading tree_reading(Walk *w, const IrVal *v);
+
+typedef struct Linear {                                     /* sum c[i] * base[i] + add, bases in order of id */
+    int    n;
+    IrVal *base[TREE_BASES];
+    Q      c[TREE_BASES], add;
+} Linear;
+
+typedef struct Condition {                                  /* of selects: a - b compared with 0, or a value as such */
+    const IrVal *v;                                         /* NULL: a comparison */
+    IrCompare    how;
+    Linear       difference;
+    bool         holds;                                     /* assumed while the tree is read */
+} Condition;
+
+typedef struct Reader {
+    Walk     *w;
+    IrVal    *root;
+    FormSpace space;
+    Linear    leaf[FORM_LEAVES];                            /* what the leaves of the form are */
+    bool      opaque[FORM_LEAVES];                          /* a function that the form does not hold is in it */
+    int       functions;                                    /* how many are in the form */
+    bool      wide;                                         /* there is f64 in the tree */
+    bool      through_selects;                              /* else a select is a leaf */
+    int       n_conditions;
+    Condition condition[TREE_CONDITIONS];
+} Reader;
+
+/* The tree of r->root; NULL when the form does not hold it. */
+Form *tree_read(Reader *r);
+
+/* ---- from a form to a tree (tree_write.c) ----------------------------------------------------------------------------------- */
+
+/* NULL when some number of it cannot be written. */
+IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f);
