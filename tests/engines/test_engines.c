@@ -79,6 +79,21 @@ static void add_functions(Case *c)
     }
 }
 
+static Case *case_of_text(const char *text)
+{
+    Arena *a = arena_new();
+    Case  *c = arena_new_of(a, Case);
+    char   why[512];
+    c->arena = a;
+    c->m = ir_read_text(a, text, strlen(text), why);
+    cr_assert(c->m, "%s", why);
+    cr_assert(ir_verify_module(c->m, why), "%s", why);
+    c->f = c->m->fns.v[0];
+    add_slots(c, 1);
+    add_functions(c);
+    return c;
+}
+
 /* Reports the gradient of all real reports by all real slots that are read. */
 static void differentiate(Case *c)
 {
@@ -438,3 +453,27 @@ static void compare_many(Make *make, uint64_t n)
 
 Test(engines, random_programs) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 200)); }
 Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 200) + 9) / 10); }
+
+/* Products that a pass marked, of any size: both engines call OpenBLAS on the same blocks. As they are, transposed, without
+ * samples, over samples of two axes, of two pairs, inside what else a function does. */
+Test(engines, marked_products)
+{
+    static const char *text =
+        "axis p = 130\naxis q = 3\naxis r = 129\nslot \"w\" param : f32[40,50]\nslot \"v\" param : f32[50,40]\nslot \"d\" param : f64[33,20]\nslot \"t\" counter : i64[]\n"
+        "fn f {update tick \"t\"} {\n%w = read \"w\" : f32[40,50]\n%v = read \"v\" : f32[50,40]\n%d = read \"d\" : f64[33,20]\n"
+        "%x = normal {stream \"x\"} : f32<p,q>[2,40]\n%g = normal {stream \"g\"} : f32<p,q>[20]\n%h = normal {stream \"h\"} : f32<r>[17]\n"
+        "%k = normal {stream \"k\"} : f32<r>[20]\n%s = slice %g {lo [0] hi [17] step [1]} : f32<p,q>[17]\n%x2 = tanh %x : f32<p,q>[2,40]\n"
+        "%y = dot %x2, %w {contract 1:0 form blas} : f32<p,q>[2,50]\n%y2 = tanh %y : f32<p,q>[2,50]\n"
+        "%z = dot %y2, %w {contract 1:1 form blas} : f32<p,q>[2,40]\n%z2 = sum %z {over p,q} : f32[2,40]\n"
+        "%e = dot %s, %g ; %h, %k {over p,q ; r form blas} : f32[17,20]\n%e2 = mul %e, 0.5 : f32[17,20]\n"
+        "%m = dot %w, %v {contract 1:0 form blas} : f32[40,40]\n%n = dot %d, %d {contract 1:1 form blas} : f64[33,33]\n"
+        "%w2 = add %w, 1 : f32[40,50]\n%t = read \"t\" : i64[]\n%t2 = add %t, 1 : i64[]\ncommit \"w\", %w2\ncommit \"t\", %t2\n"
+        "report \"y\", %y\nreport \"y2\", %y2\nreport \"z\", %z\nreport \"z2\", %z2\nreport \"e\", %e\nreport \"e2\", %e2\nreport \"m\", %m\nreport \"n\", %n\n}\n";
+    for (int threads = 1; threads <= 4; threads++) {
+        Case      *c = case_of_text(text);
+        Difference d = compare(c, 1, threads);
+        if (d.found) print_difference(c, &d);
+        cr_assert(!d.found, "%d threads", threads);
+        arena_free(c->arena);
+    }
+}
