@@ -69,11 +69,14 @@ static GanStatus check_slot(const GanSlot *slot, const SafeTensor *t, const char
     return gan_error_in(err, GAN_WRONG, path, "'%s' is %s there but %s in the program", slot->path, theirs, ours);
 }
 
-GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, GanError *err)
+/* A counter of a function that was added to the program after the run: it starts from 0. */
+static bool may_lack(const GanSlot *slot, const SafeFile *f) { return slot->kind == GAN_COUNTER && !safetensors_find(f, slot->path); }
+
+GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, bool counters_may_lack, GanError *err)
 {
     int wanted = 0;
     for (int i = 0; i < p->n_slots; i++) {
-        if (p->slot[i].kind == GAN_DATA) continue;
+        if (p->slot[i].kind == GAN_DATA || (counters_may_lack && may_lack(&p->slot[i], f))) continue;
         GanStatus st = check_slot(&p->slot[i], safetensors_find(f, p->slot[i].path), path, err);
         if (st) return st;
         wanted++;
@@ -81,8 +84,9 @@ GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const 
     for (int i = 0; i < f->n_tensors && f->n_tensors != wanted; i++)
         if (state_find(p, f->tensor[i].name) < 0)
             return gan_error_in(err, GAN_WRONG, path, "holds '%s', which the program does not have", f->tensor[i].name);
-    for (int i = 0; i < p->n_slots; i++)
-        if (p->slot[i].kind != GAN_DATA)
-            memcpy(state_slot(p, s, i), safetensors_find(f, p->slot[i].path)->data, p->slot[i].bytes);
+    for (int i = 0; i < p->n_slots; i++) {
+        const SafeTensor *t = p->slot[i].kind == GAN_DATA ? NULL : safetensors_find(f, p->slot[i].path);
+        if (t) memcpy(state_slot(p, s, i), t->data, p->slot[i].bytes);
+    }
     return GAN_OK;
 }

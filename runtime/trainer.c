@@ -225,7 +225,7 @@ static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
     if (t->o->resume && (!source || strcmp(source, t->program->source_hash)))
         return gan_error_in(t->err, GAN_WRONG, path,
                             "was made by another version of the program; --checkpoint with this file starts a new run from its state");
-    return state_load(t->program, t->state, f, path, t->err);
+    return state_load(t->program, t->state, f, path, false, t->err);
 }
 
 static void warn_bad_checkpoint(void *arg, const GanError *bad)

@@ -98,7 +98,7 @@ const char *session_folder(const Session *s) { return arena_printf(s->arena, "ru
 static int fill_from(Session *s, const SafeFile *f, const char *path)
 {
     GanError  err;
-    GanStatus st = state_load(s->lowered.program, &s->state, f, path, &err);
+    GanStatus st = state_load(s->lowered.program, &s->state, f, path, true, &err);
     return st ? driver_error(&err) : EXIT_DONE;
 }
 
