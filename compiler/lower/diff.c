@@ -1,5 +1,6 @@
 /* diff.c - derivatives in expressions: grad[x] e, grad[G] e, f'. The work is grad_reverse's; here is what to differentiate by what. */
 #include "compiler/lower/core.h"
+#include "compiler/opt/stabilise.h"
 
 /* The same value as a node of its own: only what is computed from this one depends on it. */
 IrVal *diff_leaf(Ctx *c, IrVal *v)
@@ -12,8 +13,7 @@ IrVal *diff_leaf(Ctx *c, IrVal *v)
 /* The one place between a value and its derivative. */
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
 {
-    (void)c, (void)wrt, (void)n_wrt, (void)last;
-    return v;
+    return opt_stabilise_value(fn_builder(c), v, wrt, n_wrt, last);
 }
 
 /* Names that some grad[x] of the program differentiates by: values bound to them become leaves. */
