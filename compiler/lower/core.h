@@ -253,7 +253,7 @@ struct Lower {
     ARRAY(struct { int slot; GanTensor *t; }) data;         /* tensors of DATA slots */
     ARRAY(const char *) reports;
     ARRAY(GameLine)    lines;
-    ARRAY(const char *) grad_names;                         /* every name x of a grad[x] in the program */
+    ARRAY(struct { const char *name; Span within; }) grad_names;    /* every name x of a grad[x], and the definition it stands in */
     GanSchedule  *root;
     int           step_slot;
     int           depth, n_evals, block, time;
@@ -380,7 +380,7 @@ Value *eval_grad(Ctx *c, const Ast *e);
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
 IrVal *diff_leaf(Ctx *c, IrVal *v);                                             /* the same value as a node of its own */
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
-bool   diff_is_wrt(const Lower *L, const char *name);
+bool   diff_is_wrt(const Lower *L, const char *name, Span at);                  /* of a name bound at a place: may a grad be taken by it? */
 
 /* ---- dist.c, sample.c ------------------------------------------------------------------------------------------- */
 

@@ -16,11 +16,13 @@ IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
     return opt_stabilise_value(fn_builder(c), v, wrt, n_wrt, last);
 }
 
-/* Names that some grad[x] of the program differentiates by: values bound to them become leaves. */
-bool diff_is_wrt(const Lower *L, const char *name)
+/* Values bound to names that a grad[x] of the same definition differentiates by become leaves. */
+bool diff_is_wrt(const Lower *L, const char *name, Span at)
 {
-    for (int i = 0; i < L->grad_names.n; i++)
-        if (!strcmp(L->grad_names.v[i], name)) return true;
+    for (int i = 0; i < L->grad_names.n; i++) {
+        Span in = L->grad_names.v[i].within;
+        if (in.file == at.file && in.begin <= at.begin && at.end <= in.end && !strcmp(L->grad_names.v[i].name, name)) return true;
+    }
     return false;
 }
 
@@ -179,6 +181,17 @@ static Value *function_of(Lower *L, Value *f, int order)
     return v;
 }
 
+/* The derivative is made, so the leaf is its operand again: what stands after it in the block uses that. */
+static IrVal *dissolve(IrVal *leaf, IrVal *result)
+{
+    IrVal *was = leaf->def->arg[0];
+    for (IrNode *n = leaf->def->next; n; n = n->next)
+        for (int i = 0; i < n->n_args; i++)
+            if (n->arg[i] == leaf) n->arg[i] = was;
+    ir_remove(leaf->def);
+    return result == leaf ? was : result;
+}
+
 /* f at a fresh leaf, differentiated element by element. */
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at)
 {
@@ -200,5 +213,5 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
     GradReport r = {arena_array(L->a, const IrNode *, 1), arena_array(L->a, const IrNode *, 1), NULL};
     y = before_grad(c, y, &x, 1, false);
     if (!grad_reverse(fn_builder(c), &y, NULL, 1, &x, 1, &g, &r)) return opaque_path(c, at, r.opaque), val_error(L);
-    return val_tensor(L, g ? g : grad_zeros(fn_builder(c), &x->type));
+    return val_tensor(L, dissolve(x, g ? g : grad_zeros(fn_builder(c), &x->type)));
 }

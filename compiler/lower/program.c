@@ -10,17 +10,26 @@
 /* ---- scopes of files */
 
 /* Names that grad[x] takes the derivative by, anywhere: values bound to them must be nodes of their own. */
-static void note_wrt(Lower *L, AstList wrt)
+typedef struct Wrt { Lower *L; Span within; } Wrt;
+
+static void find_wrt(void *wrt, const Ast *e)
 {
-    for (int i = 0; i < wrt.n; i++)
-        if (wrt.v[i]->kind == AST_NAME && !diff_is_wrt(L, wrt.v[i]->name.name))
-            array_push(L->a, &L->grad_names, wrt.v[i]->name.name);
+    Wrt *w = wrt;
+    for (int i = 0; e->kind == AST_GRAD && i < e->grad.wrt.n; i++) {
+        const Ast *x = e->grad.wrt.v[i];
+        if (x->kind != AST_NAME || diff_is_wrt(w->L, x->name.name, w->within)) continue;
+        array_push(w->L->a, &w->L->grad_names, ((__typeof__(*w->L->grad_names.v)){x->name.name, w->within}));
+    }
+    ast_each_child(e, find_wrt, w);
 }
 
-static void find_wrt(void *lower, const Ast *e)
+/* A definition sees its own names; a statement those of the whole file. */
+static void find_wrt_in(Lower *L, const Ast *file)
 {
-    if (e->kind == AST_GRAD) note_wrt(lower, e->grad.wrt);
-    ast_each_child(e, find_wrt, lower);
+    for (int i = 0; i < file->file.stmts.n; i++) {
+        const Ast *s = file->file.stmts.v[i];
+        find_wrt(&(Wrt){L, s->kind == AST_DEFINE ? s->span : file->span}, s);
+    }
 }
 
 static void declare_lets(Ctx *c, AstList stmts)
@@ -70,7 +79,7 @@ static void open_scopes(Lower *L)
         Ctx c = {.L = L, .scope = s, .batch = -1, .path = "", .index = ""};
         declare_all(&c, m->ast->file.stmts);
         declare_lets(&c, m->ast->file.stmts);
-        find_wrt(L, m->ast);
+        find_wrt_in(L, m->ast);
         for (int k = 0; m != L->modules.main && k < m->ast->file.stmts.n; k++)
             library_statement(L, m->ast->file.stmts.v[k]);
     }
@@ -278,7 +287,7 @@ static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
 {
     const Ast *e = parse_expression(r->lower->a, f, diags);
     name_files(r->lower);
-    if (e) find_wrt(r->lower, e);
+    if (e) find_wrt(&(Wrt){r->lower, e->span}, e);
     return e;
 }
 

@@ -227,7 +227,7 @@ static Value *leaves(Ctx *c, Value *v)
 bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
 {
     if (p->kind == AST_NAME) {
-        if (diff_is_wrt(c->L, p->name.name)) v = leaves(c, v);
+        if (diff_is_wrt(c->L, p->name.name, p->span)) v = leaves(c, v);
         if (v->kind == V_TENSOR && v->tensor.v->def && !v->tensor.v->hint) v->tensor.v->hint = p->name.name;
         scope_bind(c->L, s, p->name.name, v, p->span);
         return !val_bad(v);
