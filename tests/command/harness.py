@@ -5,7 +5,7 @@ import sys
 import tempfile
 import traceback
 
-GAN = sys.argv[1] if len(sys.argv) > 1 else "build/compiler/driver/gan"
+GAN = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/compiler/driver/gan")
 
 
 class Result:
