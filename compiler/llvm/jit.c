@@ -1,6 +1,7 @@
 /* jit.c - from a module to an engine: plan, emit, compile, link. Every call of LLVM's ORC and target layers is here.
  *
- * One LLVM module a function; each ends as an object that is linked into one JIT, and hands over its kernels in a table. */
+ * One LLVM module a function. They are planned and emitted in turn, made into objects by the whole team, and linked into one
+ * JIT; each hands over its kernels in a table. A kernel whose text was met before is not compiled again. */
 #include "compiler/llvm/jit.h"
 #include "base/bug.h"
 #include "compiler/llvm/emit.h"
@@ -12,6 +13,7 @@
 #include <llvm-c/Orc.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +29,9 @@ typedef struct Jit {
     Arena             *arena;                               /* plans */
     const GanProgram  *program;
     LLVMOrcLLJITRef    orc;
-    LLVMTargetMachineRef machine;
-    char              *features;
+    LLVMTargetRef      target;
+    LLVMTargetMachineRef machine;                           /* for layouts and texts; code is made by each thread's own */
+    char              *triple, *cpu, *features;
     ARRAY(Code *)      codes;
     Compiled          *fn;
     int                n_fns;
@@ -47,23 +50,26 @@ static GanStatus orc_failed(LLVMErrorRef failure, GanError *err)
     return s;
 }
 
+static LLVMTargetMachineRef machine_new(const Jit *j)
+{
+    return LLVMCreateTargetMachine(j->target, j->triple, j->cpu, j->features, LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+}
+
 static GanStatus open_machine(Jit *j, GanError *err)
 {
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
-    char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *why = NULL;
+    char *why = NULL;
+    j->triple = LLVMGetDefaultTargetTriple();
+    j->cpu = LLVMGetHostCPUName();
     j->features = LLVMGetHostCPUFeatures();
-    LLVMTargetRef target;
-    GanStatus s = GAN_OK;
-    if (LLVMGetTargetFromTriple(triple, &target, &why)) {
-        s = gan_error(err, GAN_WORLD, "no code can be made for %s: %s", triple, why);
+    if (LLVMGetTargetFromTriple(j->triple, &j->target, &why)) {
+        gan_error(err, GAN_WORLD, "no code can be made for %s: %s", j->triple, why);
         LLVMDisposeMessage(why);
-    } else {
-        j->machine = LLVMCreateTargetMachine(target, triple, cpu, j->features, LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+        return GAN_WORLD;
     }
-    LLVMDisposeMessage(triple);
-    LLVMDisposeMessage(cpu);
-    return s;
+    j->machine = machine_new(j);
+    return GAN_OK;
 }
 
 static GanStatus open_orc(Jit *j, GanError *err)
@@ -95,9 +101,7 @@ static void open_emit(Emit *e, Jit *j, KPlan *p)
     e->module = LLVMModuleCreateWithNameInContext(p->fn->name, e->c);
     e->b = LLVMCreateBuilderInContext(e->c);
     e->math = (MathEmit){e->module, e->b};
-    char *triple = LLVMGetTargetMachineTriple(j->machine);
-    LLVMSetTarget(e->module, triple);
-    LLVMDisposeMessage(triple);
+    LLVMSetTarget(e->module, j->triple);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(j->machine);
     LLVMSetModuleDataLayout(e->module, layout);
     LLVMDisposeTargetData(layout);
@@ -121,6 +125,18 @@ static void close_emit(Emit *e)
     LLVMDisposeModule(e->module);
     LLVMContextDispose(e->c);
 }
+
+/* A function on its way from plan to code. */
+typedef struct Build {
+    Emit                e;
+    KPlan              *plan;
+    Code              **code;                               /* by KKernel.id */
+    CompiledKernel     *kernel;
+    int                 n_new;                              /* functions that its module holds */
+    char                table[32];
+    LLVMMemoryBufferRef object;
+    char               *why;                                /* LLVM's, when there is no object */
+} Build;
 
 /* A function's text from its parameters on, and a number for it. */
 static char *text_of(Jit *j, LLVMValueRef fn, uint64_t *hash)
@@ -147,11 +163,12 @@ static Code *code_of(Jit *j, char *text, uint64_t hash, bool *is_new)
     return c;
 }
 
-/* Emits every kernel of the plan; those whose code exists already only add a table. `first`: the codes this module brings. */
-static void emit_all(Jit *j, Emit *e, KPlan *p, Code **code, CompiledKernel *out, const char *table)
+/* Emits every kernel of the plan; those whose code exists already only add a table. */
+static void emit_all(Jit *j, Build *b)
 {
-    LLVMValueRef *fresh = arena_array(p->arena, LLVMValueRef, p->kernels.n + 1);
-    int n = 0;
+    Emit *e = &b->e;
+    KPlan *p = b->plan;
+    LLVMValueRef *fresh = arena_array(j->arena, LLVMValueRef, p->kernels.n + 1);
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
         if (k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n) continue;      /* merged into another */
@@ -159,18 +176,18 @@ static void emit_all(Jit *j, Emit *e, KPlan *p, Code **code, CompiledKernel *out
         uint64_t hash;
         bool is_new;
         char *text = text_of(j, e->fn, &hash);
-        code[i] = code_of(j, text, hash, &is_new);
-        out[i].table = arena_copy(j->arena, e->entries.v, sizeof *e->entries.v * (size_t)(e->entries.n + 1));
+        b->code[i] = code_of(j, text, hash, &is_new);
+        b->kernel[i].table = arena_copy(j->arena, e->entries.v, sizeof *e->entries.v * (size_t)(e->entries.n + 1));
         if (is_new) {
-            code[i]->place = n;
-            fresh[n++] = e->fn;
+            b->code[i]->place = b->n_new;
+            fresh[b->n_new++] = e->fn;
         } else {
             LLVMDeleteFunction(e->fn);
         }
     }
-    LLVMTypeRef t = LLVMArrayType2(e->ptr, (uint64_t)n);
-    LLVMValueRef addresses = LLVMAddGlobal(e->module, t, table);
-    LLVMSetInitializer(addresses, LLVMConstArray2(e->ptr, fresh, (uint64_t)n));
+    LLVMTypeRef t = LLVMArrayType2(e->ptr, (uint64_t)b->n_new);
+    LLVMValueRef addresses = LLVMAddGlobal(e->module, t, b->table);
+    LLVMSetInitializer(addresses, LLVMConstArray2(e->ptr, fresh, (uint64_t)b->n_new));
     LLVMSetGlobalConstant(addresses, true);
 }
 
@@ -210,38 +227,74 @@ static void check_module(LLVMModuleRef m)
 #endif
 }
 
-static GanStatus compile(Jit *j, const IrModule *m, int index, const JitOptions *o, GanError *err)
+static GanStatus plan_and_emit(Jit *j, const IrModule *m, int index, const JitOptions *o, Build *b, GanError *err)
 {
-    char why[512], table[32];
-    KPlan *p = kernel_plan(j->arena, m, m->fns.v[index], why);
-    if (!p) return gan_error(err, GAN_WRONG, "%s", why);
-    snprintf(table, sizeof table, "kernels_%d", index);
-    Emit e;
-    open_emit(&e, j, p);
-    CompiledKernel *kernel = arena_array(j->arena, CompiledKernel, p->kernels.n + 1);
-    Code **code = arena_array(j->arena, Code *, p->kernels.n + 1);
-    emit_all(j, &e, p, code, kernel, table);
-    check_module(e.module);
-    if (o) show(j, &e, o);
-    LLVMMemoryBufferRef object;
-    char *text = NULL;
-    GanStatus s = GAN_OK;
-    if (LLVMTargetMachineEmitToMemoryBuffer(j->machine, e.module, LLVMObjectFile, &text, &object)) {
-        s = gan_error(err, GAN_WORLD, "the compiler failed: %s", text);
-        LLVMDisposeMessage(text);
-    } else {
-        LLVMErrorRef failure = LLVMOrcLLJITAddObjectFile(j->orc, LLVMOrcLLJITGetMainJITDylib(j->orc), object);
-        LLVMOrcExecutorAddress at = 0;
-        if (!failure && p->kernels.n) failure = LLVMOrcLLJITLookup(j->orc, &at, table);
-        if (failure) s = orc_failed(failure, err);
-        for (int i = 0; !failure && i < p->kernels.n; i++) {
-            if (!code[i]) continue;
-            if (!code[i]->fn) code[i]->fn = ((const KernelFn *)(uintptr_t)at)[code[i]->place];
-            kernel[i].fn = code[i]->fn;
-        }
-        j->fn[index] = (Compiled){p, kernel, m->fns.v[index]->tick_slot};
+    char why[512];
+    b->plan = kernel_plan(j->arena, m, m->fns.v[index], why);
+    if (!b->plan) return gan_error(err, GAN_WRONG, "%s", why);
+    snprintf(b->table, sizeof b->table, "kernels_%d", index);
+    b->kernel = arena_array(j->arena, CompiledKernel, b->plan->kernels.n + 1);
+    b->code = arena_array(j->arena, Code *, b->plan->kernels.n + 1);
+    open_emit(&b->e, j, b->plan);
+    emit_all(j, b);
+    check_module(b->e.module);
+    if (o) show(j, &b->e, o);
+    return GAN_OK;
+}
+
+/* Machine code, by the whole team: functions are taken in turn, each thread has a machine of its own. */
+typedef struct Generate { Jit *j; Build *build; int n; atomic_int next; } Generate;
+
+static void generate(void *arg, int thread, int threads)
+{
+    Generate *g = arg;
+    LLVMTargetMachineRef machine = machine_new(g->j);
+    (void)thread;
+    (void)threads;
+    for (int i; (i = atomic_fetch_add(&g->next, 1)) < g->n;) {
+        Build *b = &g->build[i];
+        if (b->n_new && LLVMTargetMachineEmitToMemoryBuffer(machine, b->e.module, LLVMObjectFile, &b->why, &b->object)) b->object = NULL;
     }
-    close_emit(&e);
+    LLVMDisposeTargetMachine(machine);
+}
+
+static GanStatus link_code(Jit *j, Build *b, int index, int tick_slot, GanError *err)
+{
+    LLVMOrcExecutorAddress at = 0;
+    if (b->n_new && !b->object) return gan_error(err, GAN_WORLD, "the compiler failed: %s", b->why ? b->why : "no code");
+    if (b->n_new) {
+        LLVMErrorRef failure = LLVMOrcLLJITAddObjectFile(j->orc, LLVMOrcLLJITGetMainJITDylib(j->orc), b->object);
+        b->object = NULL;                                   /* the JIT's now */
+        if (!failure) failure = LLVMOrcLLJITLookup(j->orc, &at, b->table);
+        if (failure) return orc_failed(failure, err);
+    }
+    for (int i = 0; i < b->plan->kernels.n; i++) {
+        Code *c = b->code[i];
+        if (!c) continue;
+        if (!c->fn) c->fn = ((const KernelFn *)(uintptr_t)at)[c->place];
+        b->kernel[i].fn = c->fn;
+    }
+    j->fn[index] = (Compiled){b->plan, b->kernel, tick_slot};
+    return GAN_OK;
+}
+
+static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, GanError *err)
+{
+    Build *build = arena_array(j->arena, Build, m->fns.n + 1);
+    GanStatus s = GAN_OK;
+    int n = 0;
+    while (s == GAN_OK && n < m->fns.n) {
+        s = plan_and_emit(j, m, n, o, &build[n], err);
+        if (s == GAN_OK) n++;
+    }
+    Generate g = {.j = j, .build = build, .n = n};
+    if (s == GAN_OK) team_run(j->team, generate, &g);
+    for (int i = 0; i < n; i++) {
+        if (s == GAN_OK) s = link_code(j, &build[i], i, m->fns.v[i]->tick_slot, err);
+        if (build[i].object) LLVMDisposeMemoryBuffer(build[i].object);
+        LLVMDisposeMessage(build[i].why);
+        close_emit(&build[i].e);
+    }
     return s;
 }
 
@@ -294,7 +347,9 @@ static void jit_free(void *self)
         if (failure) LLVMConsumeError(failure);
     }
     if (j->machine) LLVMDisposeTargetMachine(j->machine);
-    if (j->features) LLVMDisposeMessage(j->features);
+    LLVMDisposeMessage(j->triple);
+    LLVMDisposeMessage(j->cpu);
+    LLVMDisposeMessage(j->features);
     arena_free(j->arena);
 }
 
@@ -309,7 +364,7 @@ GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOption
     j->team = team_new(options ? options->threads : 0, false);
     GanStatus s = j->team ? open_machine(j, err) : gan_error(err, GAN_WORLD, "no threads");
     if (s == GAN_OK) s = open_orc(j, err);
-    for (int i = 0; s == GAN_OK && i < m->fns.n; i++) s = compile(j, m, i, options, err);
+    if (s == GAN_OK) s = compile_all(j, m, options, err);
     if (s == GAN_OK) s = open_memory(j, err);
     if (s != GAN_OK) {
         jit_free(j);
