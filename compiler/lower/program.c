@@ -94,6 +94,29 @@ static void name_files(Lower *L)
 
 /* ---- checks of the whole game */
 
+static const char *nearest_let(Lower *L, const char *name)
+{
+    const char *best = NULL;
+    int distance = 3;
+    for (int i = 0; i < L->file->names.n; i++) {
+        const Binding *b = &L->file->names.v[i];
+        int d = b->decl && b->decl->kind == AST_LET ? name_distance(b->name, name) : 3;
+        if (d < distance) distance = d, best = b->name;
+    }
+    return best;
+}
+
+/* --set name=value is for a let of the program. */
+static void check_settings(Lower *L)
+{
+    for (int i = 0; i < L->o.n_settings; i++) {
+        const char *name = L->o.setting[i].name, *near = nearest_let(L, name);
+        if (near && !strcmp(near, name)) continue;
+        Diag *d = diag_error(L->diags, SPAN_NONE, E100, "--set %s: the program has no top-level let %s", name, name);
+        if (near) diag_hint(d, "did you mean %s?", near);
+    }
+}
+
 static void unmoved_players(Lower *L)
 {
     for (int i = 0; i < L->players.n; i++) {
@@ -250,6 +273,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     name_files(L);
     names_check(a, &L->modules, builtin_names(L), stdlib_find, stdlib_names, diags);
     open_scopes(L);
+    check_settings(L);
     begin_init(L);
     Ctx c = top_ctx(L);
     schedule_program(&c);
