@@ -467,6 +467,17 @@ const char *ir_value_name(const IrModule *m, const IrFn *f, const IrVal *v, Aren
     return *s == '%' ? s + 1 : s;
 }
 
+const char **ir_print_names(const IrModule *m, const IrFn *f, Arena *a)
+{
+    Printer p = {.m = m};
+    prepare(&p, f);
+    const char **name = arena_array(a, const char *, m->next_id + 1);
+    for (uint32_t i = 0; i < m->next_id; i++)
+        if (p.name[i]) name[i] = arena_str(a, p.name[i]);
+    arena_free(p.scratch);
+    return name;
+}
+
 void ir_print_fn(const IrModule *m, const IrFn *f, Text *out) { put_fn(m, f, false, out); }
 void ir_print(const IrModule *m, Text *out) { put_module(m, false, out); }
 void ir_print_spans(const IrModule *m, Text *out) { put_module(m, true, out); }

@@ -999,7 +999,8 @@ static void finish_kernels(KPlan *p)
         for (int c = 0; c < k->space.n; c++) all *= k->space.comp[c].extent;
         int64_t last = k->space.n ? k->space.comp[k->space.n - 1].extent : 1;
         k->units = k->flat ? (all + K_LANES - 1) / K_LANES : last ? all / last : 0;
-        k->split = k->kind == K_MAP && all >= 4096;
+        bool rows = k->kind == K_CONTRACT || k->kind == K_REDUCE || k->kind == K_CUMSUM || k->kind == K_SORT || k->kind == K_OPAQUE || k->kind == K_SCATTER;
+        k->split = k->kind == K_MAP ? all >= 4096 : rows && k->units >= 2;
     }
 }
 

@@ -14,53 +14,72 @@ static void indent(Text *out, int n)
     for (int i = 0; i < n; i++) text_add(out, "  ");
 }
 
-static void print_name(const IrVal *v, Text *out)
+/* The printer's own state: names are those of the IR's text, so that the two can be read side by side. */
+typedef struct Names {
+    const KPlan *p;
+    const char **name;                                      /* by id */
+} Names;
+
+static void print_name(const Names *p, const IrVal *v, Text *out)
 {
-    if (v->hint) text_printf(out, "%%%s.%u", v->hint, v->id);
-    else text_printf(out, "%%%u", v->id);
+    if (v->id < p->p->m->next_id) {
+        text_printf(out, "%%%s", p->name[v->id] ? p->name[v->id] : "?");
+    } else if (v->def->op == IR_stop) {                     /* made by the plan */
+        text_add(out, "copy of ");
+        print_name(p, v->def->arg[0], out);
+    } else {
+        text_printf(out, "(%s)", ir_op_info[v->def->op].name);
+    }
 }
 
-static void print_space(const KPlan *p, const KKernel *k, Text *out)
+static void print_space(const Names *p, const KKernel *k, Text *out)
 {
     text_add(out, "[");
     for (int i = 0; i < k->space.n; i++) {
         if (i) text_add(out, ", ");
         int axis = k->space.comp[i].axis;
-        if (axis >= 0) text_add(out, p->m->axes.v[axis].name);
+        if (axis >= 0) text_add(out, p->p->m->axes.v[axis].name);
         else text_printf(out, "%" PRId64, k->space.comp[i].extent);
     }
     text_add(out, "]");
 }
 
-static void print_mem(const KPlan *p, const KMem *m, Text *out)
+static void print_mem(const Names *p, const KMem *m, Text *out)
 {
     const KMem *root = m;
     while (root->of) root = root->of;
-    if (root->place == K_SLOT) text_printf(out, "\"%s\"", p->m->slots.v[root->slot].path);
+    if (root->place == K_SLOT) text_printf(out, "\"%s\"", p->p->m->slots.v[root->slot].path);
     else text_printf(out, "%s+%" PRId64 " (%" PRId64 " B)", root->place == K_FRAME ? "frame" : "tile", root->offset, root->bytes);
 }
 
-static void print_kernel(const KPlan *p, const KKernel *k, int depth, Text *out)
+static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
 {
     indent(out, depth);
     text_printf(out, "%-9s ", kind_name[k->kind]);
+    if (k->kind == K_PACK) {
+        print_name(p, k->nodes.v[0]->arg[k->units], out);
+        text_add(out, " -> ");
+        print_mem(p, k->mem, out);
+        text_add(out, "\n");
+        return;
+    }
     print_space(p, k, out);
     if (k->kind == K_MAP && k->flat) text_add(out, " flat");
     if (k->flops > 0 && k->kind != K_FINISH) text_printf(out, "  %.3g Mflop", k->flops * 1e-6);
     for (int i = 0; i < k->nodes.n && k->kind != K_TRANSPOSE; i++) {
         const IrNode *n = k->nodes.v[i];
         text_add(out, i ? ", " : "  ");
-        print_name(&n->result[0], out);
-        text_printf(out, " %s", kernel_value(p, &n->result[0])->accum && k->kind == K_MAP ? "tree" : ir_op_info[n->op].name);
+        print_name(p, &n->result[0], out);
+        text_printf(out, " %s", kernel_value(p->p, &n->result[0])->accum && k->kind == K_MAP ? "tree" : ir_op_info[n->op].name);
     }
     if (k->val) {
         text_add(out, "  ");
-        print_name(k->val, out);
+        print_name(p, k->val, out);
     }
     text_add(out, "\n");
     for (int i = 0; i < k->stores.n; i++) {
         indent(out, depth + 2);
-        print_name(k->stores.v[i].val, out);
+        print_name(p, k->stores.v[i].val, out);
         text_add(out, " -> ");
         print_mem(p, k->stores.v[i].mem, out);
         text_add(out, "\n");
@@ -68,16 +87,16 @@ static void print_kernel(const KPlan *p, const KKernel *k, int depth, Text *out)
     for (int i = 0; i < k->sinks.n; i++) {
         indent(out, depth + 2);
         text_add(out, "adds up ");
-        print_name(&k->sinks.v[i]->node->result[0], out);
+        print_name(p, &k->sinks.v[i]->node->result[0], out);
         text_printf(out, " of %" PRId64 " shards in ", k->sinks.v[i]->shards.count);
         print_mem(p, k->sinks.v[i]->lanes ? k->sinks.v[i]->lanes : k->sinks.v[i]->partial, out);
         text_add(out, "\n");
     }
 }
 
-static void print_block(const KPlan *p, const KBlock *b, int depth, Text *out);
+static void print_block(const Names *p, const KBlock *b, int depth, Text *out);
 
-static void print_tiled(const KPlan *p, const KStep *s, int depth, Text *out)
+static void print_tiled(const Names *p, const KStep *s, int depth, Text *out)
 {
     text_printf(out, "tiled over %" PRId64 " samples: %" PRId64 " shards of %" PRId64 "\n", s->extent, s->shards.count, s->shards.size);
     for (int i = 0; i < s->once.n; i++) print_kernel(p, s->once.v[i], depth + 1, out);
@@ -91,7 +110,7 @@ static void print_tiled(const KPlan *p, const KStep *s, int depth, Text *out)
     for (int i = 0; i < s->tile.n; i++) print_kernel(p, s->tile.v[i], depth + 2, out);
 }
 
-static void print_step(const KPlan *p, const KStep *s, int depth, Text *out)
+static void print_step(const Names *p, const KStep *s, int depth, Text *out)
 {
     indent(out, depth);
     text_printf(out, "step %d ", s->level);
@@ -117,15 +136,16 @@ static void print_step(const KPlan *p, const KStep *s, int depth, Text *out)
     }
 }
 
-static void print_block(const KPlan *p, const KBlock *b, int depth, Text *out)
+static void print_block(const Names *p, const KBlock *b, int depth, Text *out)
 {
     for (int i = 0; i < b->steps.n; i++) print_step(p, b->steps.v[i], depth, out);
 }
 
 void kernel_print(const KPlan *p, Text *out)
 {
+    Names n = {p, ir_print_names(p->m, p->fn, p->arena)};
     text_printf(out, "fn %s: frame %" PRId64 " B, scratch %" PRId64 " B a thread\n", p->fn->name, p->frame_bytes, p->scratch_bytes);
-    print_block(p, &p->top, 1, out);
+    print_block(&n, &p->top, 1, out);
     for (int i = 0; i < p->commits.n; i++)
         text_printf(out, "  copied at the end: \"%s\"\n", p->m->slots.v[p->commits.v[i].slot].path);
 }
