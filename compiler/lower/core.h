@@ -279,6 +279,7 @@ Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
 
 static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
 bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
+bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
 Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
 IrAxes val_axes(Lower *L, const Value *v);                  /* sample axes it varies over, through closures too */
 const char *val_text(Lower *L, const Value *v);             /* "real[2]", "the net D", "3": for messages */

@@ -28,23 +28,10 @@ static Value *keep_tensor(Ctx *c, Value *v, Keep *k)
     return s;
 }
 
-static bool runs(Lower *L, const Value *v)
-{
-    if (v->kind == V_TENSOR) return true;
-    if (v->kind == V_SLOT) return L->m->slots.v[v->slot.slot].kind != IR_SLOT_DATA;
-    if (v->kind == V_LIST)
-        for (int i = 0; i < v->list.n; i++)
-            if (runs(L, v->list.v[i])) return true;
-    if (v->kind == V_RECORD)
-        for (int i = 0; i < v->record.n; i++)
-            if (runs(L, v->record.v[i])) return true;
-    return false;
-}
-
 static Value *keep(Ctx *c, Value *v, Keep k)
 {
     Lower *L = c->L;
-    if (!runs(L, v)) return v;
+    if (!val_runs(L, v)) return v;
     bool list = v->kind == V_LIST;
     if (!list && v->kind != V_RECORD) return keep_tensor(c, v, &k);
     int n = list ? v->list.n : v->record.n;
@@ -85,7 +72,7 @@ static void keep_names(Ctx *c, Scope *from, const Ast *expr, const Ast *s, bool 
 {
     for (int i = 0; i < from->names.n; i++) {
         Binding *b = &from->names.v[i];
-        bool now = runs(c->L, b->value);
+        bool now = val_runs(c->L, b->value);
         Value *v = keep(c, b->value, (Keep){sched_indexed(c, b->name), b->at});
         if (now && !val_bad(v)) v = kept(c, v, expr ? expr : s, b->name, s->span);
         *any = *any || now;

@@ -65,6 +65,14 @@ static Value *cyclic(Ctx *c, const Binding *b, Span at)
     return val_error(c->L);
 }
 
+/* A let that is computed while the program runs is computed where it stands. */
+static Value *too_early(Ctx *c, const Binding *b, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E113, "%s is used before the line that computes it", b->name);
+    diag_note(d, b->at, "computed here");
+    return val_error(c->L);
+}
+
 /* Evaluates a declaration in the scope it stands in, as if nothing had gone before. */
 static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
 {
@@ -75,6 +83,7 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
         const Ast *decl = b->decl;
         const char *name = b->name;
         Value *v = declare(&own, decl, name);
+        if (decl->kind == AST_LET && val_runs(c->L, v)) v = too_early(c, b, at);
         b = find_in(s, name);                               /* the array may have moved */
         if (b->state == B_BUSY) {
             b->value = v;

@@ -130,6 +130,19 @@ bool val_static(const Value *v)
     }
 }
 
+bool val_runs(Lower *L, const Value *v)
+{
+    if (v->kind == V_TENSOR) return true;
+    if (v->kind == V_SLOT) return L->m->slots.v[v->slot.slot].kind != IR_SLOT_DATA;
+    if (v->kind == V_LIST)
+        for (int i = 0; i < v->list.n; i++)
+            if (val_runs(L, v->list.v[i])) return true;
+    if (v->kind == V_RECORD)
+        for (int i = 0; i < v->record.n; i++)
+            if (val_runs(L, v->record.v[i])) return true;
+    return false;
+}
+
 Value *val_field(const Value *r, const char *name)
 {
     for (int i = 0; r->record.name && i < r->record.n; i++)
