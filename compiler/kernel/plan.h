@@ -100,7 +100,7 @@ typedef struct KKernel {
     bool    flat;                                           /* one index over all but the lane will do */
     bool    split;                                          /* UNIFORM: may be cut by elements */
     int64_t units;                                          /* UNIFORM: of the cut */
-    double  flops, loaded;                                  /* per run; bytes of operands */
+    double  flops;                                          /* per run */
 } KKernel;
 
 /* ---- steps ------------------------------------------------------------------------------------------------------ */

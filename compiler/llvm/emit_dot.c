@@ -76,12 +76,10 @@ static LLVMValueRef broadcast_load(Emit *e, IrElem t, LLVMValueRef base, LLVMVal
     return emit_splat(e, emit_load_raw(e, t, emit_at(e, t, base, off), 1, (unsigned)ir_elem_bytes(t)));
 }
 
-static unsigned full_align(IrElem t) { return t == IR_F32 ? 64 : 64; }
-
 static void dot_chain(Emit *e, const DotCode *c, int depth, Offsets o, unsigned rows, LLVMValueRef *acc)
 {
     if (depth == c->inner.n) {
-        LLVMValueRef x = emit_load_raw(e, c->elem, emit_at(e, c->elem, c->x, o.off[0]), K_LANES, full_align(c->elem));
+        LLVMValueRef x = emit_load_raw(e, c->elem, emit_at(e, c->elem, c->x, o.off[0]), K_LANES, 64);
         for (unsigned r = 0; r < rows; r++) {
             LLVMValueRef w = broadcast_load(e, c->elem, c->w, emit_add(e, o.off[1], emit_i64(e, (int64_t)r * c->row.s[1])));
             acc[r] = emit_fma(e, w, x, acc[r]);
@@ -105,7 +103,7 @@ static void dot_tile(Emit *e, const DotCode *c, Offsets o, unsigned rows)
     dot_chain(e, c, 0, o, rows, acc);
     for (unsigned r = 0; r < rows; r++) {
         LLVMValueRef at = emit_at(e, c->elem, c->out, emit_add(e, o.off[2], emit_i64(e, (int64_t)r * c->row.s[2])));
-        emit_store_raw(e, c->elem, acc[r], at, full_align(c->elem));
+        emit_store_raw(e, c->elem, acc[r], at, 64);
     }
 }
 
@@ -265,7 +263,6 @@ static void transpose8(Emit *e, LLVMValueRef *r)
 }
 
 typedef struct TransposeCode {
-    const IrVal *val;
     IrElem       elem;
     Dims         outer;                                     /* strides: in, out */
     Dim          col;                                       /* the free dims: stride in */
@@ -316,7 +313,7 @@ static void transpose_outer(Emit *e, const TransposeCode *c, int depth, Offsets 
  * columns][64 samples][16 columns]. Strides of each outer part, in the order of the type. */
 typedef struct Columns { int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK]; Dim col; } Columns;
 
-static Columns columns_of(Emit *e, const IrNode *n, int pair, const IrType *t, const KMem *mem)
+static Columns columns_of(Emit *e, const IrNode *n, const IrType *t, const KMem *mem)
 {
     Columns c = {.col = {1, {K_LANES, 0, 0}}};
     Free f = free_dims(n, 1, t->rank);
@@ -326,7 +323,6 @@ static Columns columns_of(Emit *e, const IrNode *n, int pair, const IrType *t, c
         c.col.extent *= t->dim[f.dim[i]];
     }
     if (f.n) c.col.s[0] = mem->dim[f.dim[f.n - 1]];
-    (void)pair;
     int64_t stride = (c.col.extent + K_LANES - 1) / K_LANES * K_TILE * K_LANES;
     for (int i = t->rank - 1; i >= 0; i--)
         if (!isfree[i]) { c.dim[i] = stride; stride *= t->dim[i]; }
@@ -341,8 +337,8 @@ void emit_transpose(Emit *e)
     const KMem *in = kernel_value(e->p, v)->mem;
     const IrType *t = &v->type;
     const IrNode *n = e->k->nodes.v[0];
-    Columns cols = columns_of(e, n, 0, t, in);
-    TransposeCode c = {.val = v, .elem = t->elem, .col = cols.col};
+    Columns cols = columns_of(e, n, t, in);
+    TransposeCode c = {.elem = t->elem, .col = cols.col};
     e->panel = e->arg[0];
     e->slot = e->arg[1];
     c.in = emit_panel(e, in);
@@ -362,7 +358,6 @@ void emit_transpose(Emit *e)
 /* ---- OUTER ------------------------------------------------------------------------------------------------------ */
 
 typedef struct OuterPair {
-    const KMem  *a;
     LLVMValueRef a_base, b_base;
     int64_t      a_panel, row;                              /* strides of a: panel, row */
     Dims         inner;                                     /* within a sample: strides in a and b */
@@ -479,8 +474,7 @@ void emit_outer(Emit *e)
         const IrType *ta = &va->type, *tb = &vb->type;
         const KMem *ma = kernel_value(e->p, va)->mem, *mb = kernel_value(e->p, vb)->mem;
         OuterPair *p = &c.pair[i];
-        Columns cols = columns_of(e, n, i, tb, mb);
-        p->a = ma;
+        Columns cols = columns_of(e, n, tb, mb);
         p->a_panel = ma->panel;
         p->a_base = emit_panel(e, ma);
         p->b_base = emit_base(e, e->k->columns.v[i]);

@@ -150,6 +150,28 @@ static LLVMValueRef plain_chunk(Emit *e, const IrNode *n, const Along *a, const 
     return lanes16(e, acc, lane);
 }
 
+/* The tree over chunks as they come: a binary counter of finished subtrees, level l of 2^l chunks. */
+static void counter_put(Emit *e, IrElem t, Array level, LLVMValueRef chunk, LLVMValueRef v)
+{
+    LLVMValueRef next = emit_add(e, chunk, emit_i64(e, 1)), args[2] = {next, LLVMConstInt(e->i1, true, false)};
+    LLVMValueRef full = emit_intrinsic(e, "llvm.cttz", args, 2);
+    Loop l = loop_begin(e, emit_i64(e, 0), full, 1, 1, &v);
+    LLVMValueRef sum = add(e, t, array_get(e, level, l.iv), l.carry[0]);
+    loop_end(e, &l, &sum);
+    array_set(e, level, full, l.carry[0]);
+}
+
+static LLVMValueRef counter_total(Emit *e, IrElem t, Array level, int64_t chunks)
+{
+    LLVMValueRef sum = NULL;
+    for (int i = 0; chunks >> i; i++) {
+        if (!(chunks >> i & 1)) continue;
+        LLVMValueRef v = array_get(e, level, emit_i64(e, i));
+        sum = sum ? add(e, t, v, sum) : v;
+    }
+    return sum;
+}
+
 static LLVMValueRef sum_dims(Emit *e, const IrNode *n)
 {
     const IrType *to = &n->result[0].type;
@@ -162,12 +184,12 @@ static LLVMValueRef sum_dims(Emit *e, const IrNode *n)
     int64_t chunks = (a.size + CHUNK - 1) / CHUNK;
     LLVMValueRef sum = emit_zero(e, acc);
     if (chunks) {
-        Array part = array_of(e, acc, chunks);
+        Array level = array_of(e, acc, 64);
         Loop l = loop_to(e, chunks);
         LLVMValueRef from = emit_mul(e, l.iv, CHUNK), end = emit_min(e, emit_add(e, from, emit_i64(e, CHUNK)), emit_i64(e, a.size));
-        array_set(e, part, l.iv, dense ? vector_chunk(e, n, acc, from, end) : plain_chunk(e, n, &a, &at, acc, from, end));
+        counter_put(e, acc, level, l.iv, dense ? vector_chunk(e, n, acc, from, end) : plain_chunk(e, n, &a, &at, acc, from, end));
         loop_end(e, &l, NULL);
-        sum = tree(e, acc, part, chunks);
+        sum = counter_total(e, acc, level, chunks);
     }
     if (n->op == IR_norm) sum = emit_intrinsic(e, "llvm.sqrt", &sum, 1);
     return widen(e, acc, to->elem, sum);

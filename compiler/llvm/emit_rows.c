@@ -67,7 +67,7 @@ static void each_cell(Emit *e, const IrType *t, int dims, EachCell body, void *s
     loop_end(e, &l, NULL);
 }
 
-typedef struct { const IrVal *val; int result; IrElem elem; LLVMValueRef base; const IrType *outer; } Cell;
+typedef struct { const IrVal *val; int result; IrElem elem; LLVMValueRef base; } Cell;
 
 static LLVMValueRef cell_cast(Emit *e, LLVMValueRef v, IrElem from, IrElem to)
 {

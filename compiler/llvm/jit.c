@@ -361,7 +361,7 @@ GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOption
     j->program = p;
     j->n_fns = m->fns.n;
     j->fn = arena_array(arena, Compiled, m->fns.n + 1);
-    j->team = team_new(options ? options->threads : 0, false);
+    j->team = options ? team_new(options->threads, options->more_than_cpus) : team_new(0, false);
     GanStatus s = j->team ? open_machine(j, err) : gan_error(err, GAN_WORLD, "no threads");
     if (s == GAN_OK) s = open_orc(j, err);
     if (s == GAN_OK) s = compile_all(j, m, options, err);

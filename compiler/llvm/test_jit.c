@@ -160,7 +160,7 @@ static bool random_agrees(uint64_t seed, int nodes, int threads, char *why)
     GanEngine jit;
     GanError err = {0};
     bool show = getenv("JIT_SHOW");
-    JitOptions o = {.threads = threads, .on_plan = show ? show_text : NULL, .on_llvm = show && atoi(getenv("JIT_SHOW")) > 1 ? show_text : NULL};
+    JitOptions o = {.threads = threads, .more_than_cpus = true, .on_plan = show ? show_text : NULL, .on_llvm = show && atoi(getenv("JIT_SHOW")) > 1 ? show_text : NULL};
     if (show) {
         Text t = text_in(a);
         ir_print(m, &t);
@@ -187,6 +187,48 @@ Test(jit, random_functions)
             bad++;
         }
     cr_assert(bad == 0, "%d of %d differ", bad, n);
+}
+
+/* ---- long sums: chunks and their tree --------------------------------------------------------------------------- */
+
+static bool agrees(IrModule *m, int threads, char *why)
+{
+    Arena *a = arena_new();
+    Bench b = bench_of(a, m);
+    GanEngine jit;
+    GanError err = {0};
+    JitOptions o = {.threads = threads, .more_than_cpus = true};
+    bool ok = jit_engine_new(m, &b.p, &o, &jit, &err) == GAN_OK;
+    if (!ok) sprintf(why, "%s", err.message);
+    for (int f = 0; ok && f < m->fns.n; f++) ok = agree(&b, &jit, f, 1, why);
+    if (ok) jit.free(jit.self);
+    bench_free(&b);
+    arena_free(a);
+    return ok;
+}
+
+Test(jit, long_sums)
+{
+    static const int64_t sizes[][2] = {{4095, 1}, {4096, 2}, {4097, 1}, {13, 1021}, {70001, 1}, {3, 20485}, {5000, 17}};
+    char why[1024];
+    for (int i = 0; i < 7; i++) {
+        Arena *a = arena_new();
+        IrModule *m = ir_module(a, IR_F32);
+        IrFn *f = ir_fn(m, "sums", IR_FN_REPORT);
+        IrBuilder b = {.m = m, .block = &f->body};
+        IrType t = ir_scalar(i % 2 ? IR_F64 : IR_F32);
+        t.rank = 2;
+        memcpy(t.dim, sizes[i], sizeof sizes[i]);
+        IrVal *x = ir_normal(&b, ir_stream(m, "x"), t), *y = ir_reverse(&b, x, ir_ints(1, (int64_t[]){0}));
+        ir_report(m, f, "all", ir_sum_all(&b, x));
+        ir_report(m, f, "norm", ir_norm(&b, y, ir_ints(2, (int64_t[]){0, 1})));
+        for (int64_t d = 0; d < 2; d++) {
+            ir_report(m, f, arena_printf(a, "sum%d", (int)d), ir_sum(&b, x, ir_ints(1, &d)));
+            ir_report(m, f, arena_printf(a, "norm%d", (int)d), ir_norm(&b, x, ir_ints(1, &d)));
+        }
+        cr_expect(agrees(m, 1 + i % 3, why), "%d x %d: %s", (int)sizes[i][0], (int)sizes[i][1], why);
+        arena_free(a);
+    }
 }
 
 /* ---- training: a GAN of two perceptrons with Adam --------------------------------------------------------------- */
@@ -355,7 +397,7 @@ static bool training_agrees(IrElem real, int64_t batch, int64_t z, int64_t h, in
     GanEngine jit;
     GanError err = {0};
     settle(&b);
-    JitOptions o = {.threads = threads};
+    JitOptions o = {.threads = threads, .more_than_cpus = true};
     bool ok = jit_engine_new(m, &b.p, &o, &jit, &err) == GAN_OK;
     if (!ok) sprintf(why, "%s", err.message);
     for (int f = 0; ok && f < 2; f++) ok = agree(&b, &jit, f, 2, why);
@@ -367,9 +409,9 @@ static bool training_agrees(IrElem real, int64_t batch, int64_t z, int64_t h, in
 
 Test(jit, training)
 {
-    static const int64_t batches[] = {1, 31, 33, 64, 65, 511, 513};
+    static const int64_t batches[] = {1, 31, 33, 64, 65, 511, 513, 700, 1300};
     char why[1024];
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 9; i++)
         cr_expect(training_agrees(IR_F32, batches[i], 5, 20, 1 + i % 4, false, why), "batch %d: %s", (int)batches[i], why);
     cr_expect(training_agrees(IR_F32, 130, 5, 18, 2, true, why), "blas: %s", why);
     cr_expect(training_agrees(IR_F64, 65, 3, 17, 2, false, why), "f64: %s", why);
