@@ -14,6 +14,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* The name that was given is to blame, not the device. */
+static bool is_theirs(int why)
+{
+    return why == ENOENT || why == ENOTDIR || why == EACCES || why == EPERM || why == ENAMETOOLONG || why == EISDIR || why == EROFS || why == ELOOP;
+}
+
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 typedef struct Package {
@@ -128,7 +134,7 @@ static GanStatus make_one(const char *path, GanError *err)
         if (S_ISDIR(st.st_mode)) return GAN_OK;
         return gan_error_in(err, GAN_WRONG, path, "a folder is wanted here, and there is a file");
     }
-    return gan_error_in(err, GAN_WORLD, path, "the folder cannot be made: %s", strerror(why));
+    return gan_error_in(err, is_theirs(why) ? GAN_WRONG : GAN_WORLD, path, "the folder cannot be made: %s", strerror(why));
 }
 
 GanStatus file_make_folder(const char *path, GanError *err)
@@ -150,8 +156,7 @@ GanStatus file_make_folder(const char *path, GanError *err)
 
 static GanStatus failed(const FileNew *f, const char *what, int why, GanError *err)
 {
-    bool theirs = why == ENOENT || why == ENOTDIR || why == EACCES || why == EPERM || why == ENAMETOOLONG || why == EISDIR;
-    return gan_error_in(err, theirs ? GAN_WRONG : GAN_WORLD, f->path, "%s: %s", what, strerror(why));
+    return gan_error_in(err, is_theirs(why) ? GAN_WRONG : GAN_WORLD, f->path, "%s: %s", what, strerror(why));
 }
 
 static int folder_length(const char *path)

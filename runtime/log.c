@@ -21,6 +21,7 @@ struct Log {
     char    path[FILE_PATH_MAX];
     int     fd;
     bool    standard;                                       /* output, which is not ours to close */
+    bool    reader_left;
     int64_t lines;
     Arena  *arena;                                          /* of the line; its room is used again for the next */
     Text    line;
@@ -99,6 +100,7 @@ GanStatus log_resume(const char *path, int64_t lines, Log **out, GanError *err)
 }
 
 int64_t log_lines(const Log *l) { return l->lines; }
+bool    log_reader_left(const Log *l) { return l->reader_left; }
 
 /* ---- a line ----------------------------------------------------------------------------------------------------- */
 
@@ -173,6 +175,7 @@ GanStatus log_end(Log *l, GanError *err)
     for (size_t at = 0; at < l->line.n;) {
         ssize_t n = write(l->fd, l->line.s + at, l->line.n - at);
         if (n < 0 && errno == EINTR) continue;
+        l->reader_left = n < 0 && errno == EPIPE;
         if (n < 0) return failed(l, "written", err);
         at += (size_t)n;
     }

@@ -7,6 +7,8 @@
 #pragma once
 #include "runtime/tensor.h"
 
+#include <stdbool.h>
+
 typedef struct Log Log;
 
 /* A new log in place of an older one; "-" is standard output. */
@@ -22,4 +24,5 @@ void      log_begin(Log *l, int64_t step, double seconds);  /* a line; seconds k
 void      log_value(Log *l, const char *name, GanElem elem, const void *value);
 void      log_string(Log *l, const char *name, const char *value);   /* what is not UTF-8 becomes '?' */
 GanStatus log_end(Log *l, GanError *err);                   /* writes the line; GAN_WORLD when that fails */
+bool      log_reader_left(const Log *l);                    /* the write that failed met a pipe that nobody reads any more */
 GanStatus log_close(Log *l, GanError *err);                 /* NULL is fine */

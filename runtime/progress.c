@@ -163,8 +163,8 @@ static void draw(Progress *p, double time)
 void progress_step(Progress *p, int64_t step)
 {
     if (!p) return;
+    p->fresh |= step != p->step;
     p->step = step;
-    p->fresh = true;
     double time = p->terminal ? now() : 0;
     if (p->terminal && time - p->last_time >= between) draw(p, time);
 }

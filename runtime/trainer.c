@@ -19,6 +19,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ typedef struct Trainer {
     int                   step_slot;
     void               ***out;                              /* one buffer an output of each function, made when first needed */
     bool                  line_open, save_asked;
+    bool                  reader_left;                      /* nobody reads the log any more: a closed pipe */
     int                   blocks;                           /* how many alternate blocks the walk is inside of */
     double                start, seconds_before, last_save;
     Snapshot              snapshot;
@@ -85,15 +87,18 @@ static void say(const Trainer *t, const char *fmt, ...)
     t->o->hooks.say(t->o->hooks.user, line);
 }
 
-static Flow fail(Trainer *t, GanStatus st, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static Flow fail(Trainer *t, GanStatus st, const char *fmt, ...)
+/* At a statement of the program; NULL: at none. */
+static Flow fail(Trainer *t, GanStatus st, const GanSchedule *at, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+static Flow fail(Trainer *t, GanStatus st, const GanSchedule *at, const char *fmt, ...)
 {
     char    message[400];
     va_list args;
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    gan_error(t->err, st, "%s", message);
+    bool placed = at && at->line && at->file < (uint32_t)t->program->n_files;
+    gan_error_in(t->err, st, placed ? t->program->file[at->file] : "", "%s", message);
+    if (placed) gan_error_cell(t->err, st, at->line, at->col);
     return FAILED;
 }
 
@@ -153,9 +158,10 @@ static Flow run_fn(Trainer *t, int fn)
 {
     if (replaying(t) && t->calls == t->replay_to) return REACHED;
     t->calls++;
-    if (!make_outputs(t, fn)) return fail(t, GAN_WORLD, "no memory for the results of %s", t->program->function[fn].name);
-    GanStatus st = t->engine->run(t->engine->self, fn, t->state, t->out[fn], t->err);
-    return st ? FAILED : GO_ON;
+    if (!make_outputs(t, fn)) return fail(t, GAN_WORLD, NULL, "no memory for the results of %s", t->program->function[fn].name);
+    if (!t->engine->run(t->engine->self, fn, t->state, t->out[fn], t->err)) return GO_ON;
+    if (t->blocks) t->failed_round = t->rounds;
+    return FAILED;
 }
 
 static double output_number(const Trainer *t, int fn, int i) { return number_at(t->program->function[fn].output[i].elem, t->out[fn][i]); }
@@ -291,7 +297,9 @@ static Flow close_line(Trainer *t)
     if (!t->line_open) return GO_ON;
     t->line_open = false;
     progress_block(t->progress, shown_step(t));
-    return t->log && log_end(t->log, t->err) ? FAILED : GO_ON;
+    if (!t->log || !log_end(t->log, t->err)) return GO_ON;
+    t->reader_left = log_reader_left(t->log);
+    return t->reader_left ? INTERRUPTED : FAILED;
 }
 
 static Flow walk_report(Trainer *t, const GanSchedule *n)
@@ -301,7 +309,7 @@ static Flow walk_report(Trainer *t, const GanSchedule *n)
     const GanFunction *f = &t->program->function[n->fn];
     for (int i = 0; i < f->n_outputs; i++) {
         TrainerReport *r = report_of(t, f->output[i].name);
-        if (r) r->value = output_number(t, n->fn, i);
+        if (r) *r = (TrainerReport){.name = r->name, .made = true, .value = output_number(t, n->fn, i)};
         if (replaying(t)) continue;
         open_line(t);
         if (t->log) log_value(t->log, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
@@ -409,7 +417,16 @@ static Flow judge_by_step(Trainer *t, const GanSchedule *root, const GanSchedule
     return GO_ON;
 }
 
-static Flow end_round(Trainer *t, const GanSchedule *block)
+/* Where a run can be cut: saves when the program, the clock, a signal or a log that cannot be written (`flow`) asks for it. */
+static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
+{
+    bool due = t->o->save_seconds > 0 && now() - t->last_save > t->o->save_seconds;
+    if (flow == GO_ON && t->o->watch_signals && interrupt_asked()) flow = INTERRUPTED;
+    if (due || flow != GO_ON || t->save_asked) save_between_rounds(t, next);
+    return flow;
+}
+
+static Flow end_round(Trainer *t, const GanSchedule *block, Flow line)
 {
     Flow flow = judge_by_step(t, t->program->schedule, block);
     if (flow != GO_ON) return flow;
@@ -419,11 +436,8 @@ static Flow end_round(Trainer *t, const GanSchedule *block)
     progress_step(t->progress, t->rounds);
     Path next = t->here;
     next.at[next.n - 1] = t->round + 1;
-    bool due = t->o->save_seconds > 0 && now() - t->last_save > t->o->save_seconds;
     if (t->o->hooks.round && !t->o->hooks.round(t->o->hooks.user)) return INTERRUPTED;
-    bool interrupted = t->o->watch_signals && interrupt_asked();
-    if (due || interrupted || t->save_asked) save_between_rounds(t, &next);
-    return interrupted ? INTERRUPTED : GO_ON;
+    return save_if_due(t, &next, line);
 }
 
 static Flow one_round(Trainer *t, const GanSchedule *n)
@@ -431,13 +445,10 @@ static Flow one_round(Trainer *t, const GanSchedule *n)
     set_step(t);
     if (!replaying(t)) keep_snapshot(t);
     else if (t->rounds == t->failed_round) save_between_rounds(t, &t->here);
-    Flow flow = walk_kids(t, n), line = close_line(t);
-    if (flow == LEAVE_BLOCK || flow == GO_ON) {
-        if (line != GO_ON) return line;
-        Flow end = end_round(t, n);
-        return end == GO_ON ? flow : end;
-    }
-    return flow;
+    Flow flow = walk_kids(t, n);
+    if (flow != LEAVE_BLOCK && flow != GO_ON) return flow;
+    Flow end = end_round(t, n, close_line(t));
+    return end == GO_ON ? flow : end;
 }
 
 static Flow walk_alternate(Trainer *t, const GanSchedule *n)
@@ -508,8 +519,8 @@ static Flow check_loss(Trainer *t, const GanSchedule *n)
         if (isfinite(loss)) continue;
         t->result->failed_fn = n->fn;
         t->failed_round = t->rounds;
-        return fail(t, GAN_WORLD, "the loss of %s became %s at step %" PRId64 " (line %u)", f->player ? f->player : f->name,
-                    isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf", t->rounds, n->line);
+        return fail(t, GAN_WORLD, n, "the loss of %s became %s at step %" PRId64, f->player ? f->player : f->name,
+                    isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf", t->rounds);
     }
     return GO_ON;
 }
@@ -539,6 +550,18 @@ static Flow walk_expect(Trainer *t, const GanSchedule *n)    /* one with `by ste
     return judge(t, n);
 }
 
+/* After a statement of the top level. One that failed has changed nothing: the state is saved as if it were the next to do. */
+static Flow end_statement(Trainer *t, const GanSchedule *n, Flow flow)
+{
+    bool composed = n->kind == GAN_ALTERNATE || n->kind == GAN_REPEAT || n->kind == GAN_IF;
+    if (flow == FAILED && !composed && !replaying(t)) save_between_rounds(t, &t->here);
+    if (flow != GO_ON) return flow;
+    flow = close_line(t);
+    Path next = t->here;
+    next.at[next.n - 1]++;
+    return replaying(t) ? flow : save_if_due(t, &next, flow);
+}
+
 static Flow walk(Trainer *t, const GanSchedule *n)
 {
     static Flow (*const walker[])(Trainer *, const GanSchedule *) = {
@@ -546,14 +569,9 @@ static Flow walk(Trainer *t, const GanSchedule *n)
         [GAN_IF] = walk_if,             [GAN_CALL] = walk_call,           [GAN_REPORT] = walk_report, [GAN_SCATTER] = walk_picture,
         [GAN_GRID] = walk_picture,      [GAN_SAVE] = walk_save,           [GAN_STOP] = walk_stop,     [GAN_EXPECT] = walk_expect,
     };
-    if (t->here.n >= DEEPEST) return fail(t, GAN_WRONG, "the schedule is nested deeper than %d", DEEPEST);
+    if (t->here.n >= DEEPEST) return fail(t, GAN_WRONG, n, "the schedule is nested deeper than %d", DEEPEST);
     Flow flow = walker[n->kind](t, n);
-    if (flow != GO_ON || t->blocks || n->kind == GAN_SEQUENCE || !t->here.n) return flow;
-    flow = close_line(t);                                   /* a statement of the top level is over */
-    Path next = t->here;
-    next.at[next.n - 1]++;
-    if (flow == GO_ON && t->save_asked) save_between_rounds(t, &next);
-    return flow;
+    return t->blocks || n->kind == GAN_SEQUENCE || !t->here.n ? flow : end_statement(t, n, flow);
 }
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------------- */
@@ -625,7 +643,10 @@ static void reports_from_state(Trainer *t)
         char path[512];
         snprintf(path, sizeof path, "report.%s", t->result->report[i].name);
         int slot = state_find(t->program, path);
-        if (slot >= 0) t->result->report[i].value = number_at(t->program->slot[slot].elem, state_slot(t->program, t->state, slot));
+        if (slot < 0) continue;
+        TrainerReport *r = &t->result->report[i];
+        r->value = number_at(t->program->slot[slot].elem, state_slot(t->program, t->state, slot));
+        r->made = !isnan(r->value);
     }
 }
 
@@ -645,7 +666,7 @@ static GanStatus begin(Trainer *t)
     return st;
 }
 
-/* The state just before the call whose loss was not finite, by replaying from the last snapshot; its round's start is saved. */
+/* The state just before the call that failed, by replaying from the last snapshot; its round's start is saved. */
 static void rewind_to_failure(Trainer *t)
 {
     GanError keep = *t->err;
@@ -666,7 +687,7 @@ static void rewind_to_failure(Trainer *t)
 static GanStatus finish(Trainer *t, Flow flow)
 {
     GanStatus st = flow == FAILED ? t->err->status : GAN_OK;
-    if (flow == FAILED && t->result->failed_fn >= 0) rewind_to_failure(t);
+    if (flow == FAILED && t->failed_round >= 0) rewind_to_failure(t);
     if (flow == GO_ON) {
         Path over = {.n = 1, .at = {t->program->schedule->n_kids}};
         st = save_at(t, &over, t->err);
@@ -715,7 +736,7 @@ GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, c
         result->rounds_here = t.rounds_here;
         st = finish(&t, flow);
         result->end = flow == INTERRUPTED ? TRAINER_INTERRUPTED : st ? TRAINER_FAILED : TRAINER_DONE;
-        result->interrupt = flow == INTERRUPTED ? interrupt_status() : 0;
+        result->interrupt = flow != INTERRUPTED ? 0 : t.reader_left ? 128 + SIGPIPE : interrupt_status();
     } else {
         log_close(t.log, NULL);
         progress_end(t.progress);

@@ -9,7 +9,8 @@
 
 typedef struct TrainerReport {
     const char *name;
-    double      value;                                      /* the latest; NaN until it was reported */
+    bool        made;                                       /* was it reported yet? */
+    double      value;                                      /* the latest; NaN before */
 } TrainerReport;
 
 typedef struct TrainerExpect {
@@ -26,7 +27,7 @@ typedef struct TrainerResult {                              /* free with trainer
     int64_t        rounds;                                  /* of alternate blocks, those of the run resumed included */
     int64_t        rounds_here;                             /* done by this call ... */
     double         seconds;                                 /* ... in so many seconds */
-    int            interrupt;                               /* 130 or 143 when end is TRAINER_INTERRUPTED */
+    int            interrupt;                               /* when end is TRAINER_INTERRUPTED: 130 or 143, by a signal; 141 when nobody reads the log any more; 0 by a hook */
     int            failed_fn;                               /* the update whose loss became non-finite (the state is the one before it); -1: none */
     char           checkpoint[4096];                        /* the last one written; "" if none */
 } TrainerResult;

@@ -82,7 +82,7 @@ static int compare(Session *s)
     const GanProgram *p = s->lowered.program;
     Pair              pair = {.s = s};
     GanEngine         both = {.self = &pair, .name = "both", .run = run_both};
-    TrainerOptions    t = {.steps = s->o->steps >= 0 ? s->o->steps : 100, .watch_signals = true, .progress_fd = -1, .hooks = {.say = driver_say}};
+    TrainerOptions    t = {.steps = s->o->steps >= 0 ? s->o->steps : 100, .watch_signals = true, .progress_fd = -1, .hooks = {.user = (void *)s->o, .say = driver_say}};
     TrainerResult     r = {0};
     GanError          err;
     GanStatus         st = interp_engine_new(s->lowered.ir, p, &pair.interp, &err);
@@ -90,7 +90,7 @@ static int compare(Session *s)
     if (!st) st = state_new(p, s->o->seed, &pair.before, &err);
     if (!st) st = trainer_run(p, &both, &s->state, &t, &r, &err);
     if (!st && r.end == TRAINER_DONE) printf("same bits: %lld steps, %lld calls of %d functions\n", (long long)r.rounds, (long long)pair.calls, p->n_functions);
-    int status = st ? driver_error(&err) : r.end == TRAINER_INTERRUPTED ? r.interrupt : EXIT_DONE;
+    int status = st ? driver_error(s->o, &err) : r.end == TRAINER_INTERRUPTED ? r.interrupt : EXIT_DONE;
     trainer_result_free(&r);
     if (pair.interp.free) pair.interp.free(pair.interp.self);
     state_free(&pair.shadow);

@@ -7,11 +7,9 @@ static int show(Session *s, int fn)
     GanTensor        **out;
     int                status = outputs_run(s, fn, &out);
     if (status != EXIT_DONE) return status;
-    if (s->o->output && f->n_outputs == 1) status = outputs_write(s->o->output, out[0]);
-    else if (s->o->output) {
-        fprintf(stderr, "gan: %s has %d fields; write them one at a time (-e 'EXPR.field')\n", s->o->expression, f->n_outputs);
-        status = EXIT_WRONG_PROGRAM;
-    } else
+    if (s->o->output && f->n_outputs == 1) status = outputs_write(s->o, s->o->output, out[0]);
+    else if (s->o->output) status = driver_wrong(s->o, "%s has %d fields; write them one at a time (-e 'EXPR.field')", s->o->expression, f->n_outputs);
+    else
         for (int i = 0; i < f->n_outputs; i++) outputs_print(f->n_outputs > 1 ? f->output[i].name : NULL, out[i]);
     outputs_free(s, fn, out);
     return status;
@@ -23,6 +21,7 @@ int cmd_eval(const Options *o)
         fputs("gan: eval wants an expression: gan eval [FILE] -e EXPR\n", stderr);
         return EXIT_WRONG_USAGE;
     }
+    if (o->output && !outputs_can_write(o->output)) return EXIT_WRONG_USAGE;
     Session s;
     int     status = session_open(&s, o, o->n_operands ? o->operands[0] : NULL), fn = -1;
     if (status == EXIT_DONE && (fn = session_add(&s, o->expression, 0)) < 0) status = EXIT_WRONG_PROGRAM;

@@ -1,44 +1,53 @@
 /* cmd_run.c - `gan run`: compiles in memory and trains; several seeds in turn with --seeds. */
 #include "compiler/driver/nonfinite.h"
+#include "compiler/driver/runfolder.h"
 #include "compiler/driver/session.h"
 #include "runtime/state.h"
 #include "runtime/trainer.h"
 
-#include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const double SAVE_SECONDS = 10;
-
-/* An earlier run's folder is not written over: it moves aside, to the first free DIR.1, DIR.2, ... */
-static int move_aside(const Session *s, const char *folder)
-{
-    struct stat seen;
-    if (stat(folder, &seen)) return EXIT_DONE;
-    for (int i = 1;; i++) {
-        const char *aside = arena_printf(s->arena, "%s.%d", folder, i);
-        if (!stat(aside, &seen)) continue;
-        if (rename(folder, aside)) {
-            fprintf(stderr, "gan: error: %s: cannot be moved aside to %s: %s\n", folder, aside, strerror(errno));
-            return EXIT_RUN_FAILED;
-        }
-        if (!s->o->quiet) fprintf(stderr, "gan: the earlier run is now %s\n", aside);
-        return EXIT_DONE;
-    }
-}
 
 static void print_summary(FILE *to, const TrainerResult *r, const char *folder)
 {
     fprintf(to, "%lld steps in %.1f s", (long long)r->rounds_here, r->seconds);
     if (r->seconds > 0) fprintf(to, " (%.0f steps/s)", (double)r->rounds_here / r->seconds);
-    for (int i = 0; i < r->n_reports; i++) fprintf(to, "%s %s %.6g", i ? "," : ";", r->report[i].name, r->report[i].value);
+    const char *before = ";";
+    for (int i = 0; i < r->n_reports; i++) {
+        if (!r->report[i].made) continue;
+        fprintf(to, "%s %s %.6g", before, r->report[i].name, r->report[i].value);
+        before = ",";
+    }
     fprintf(to, "\n");
     for (int i = 0; i < r->n_expects; i++)
         if (r->expect[i].judged) fprintf(to, "expect %s: %s\n", r->expect[i].node->name, r->expect[i].held ? "held" : "NOT held");
     fprintf(to, "files in %s\n", folder);
+}
+
+static void add_word(Text *t, const char *word)               /* as a shell takes it */
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+@%";
+    if (*word && strspn(word, plain) == strlen(word)) {
+        text_printf(t, " %s", word);
+        return;
+    }
+    text_add(t, " '");
+    for (; *word; word++) text_printf(t, *word == '\'' ? "'\\''" : "%c", *word);
+    text_add(t, "'");
+}
+
+static const char *how_to_go_on(const Session *s, int64_t rounds)
+{
+    Text t = text_in(s->arena);
+    text_printf(&t, "interrupted at step %lld; `gan", (long long)rounds);
+    for (int i = 1; i < s->o->n_words; i++) add_word(&t, s->o->word[i]);
+    text_add(&t, s->o->resume ? "` goes on" : " --resume` goes on");
+    return text_str(&t);
 }
 
 static int train(Session *s, const char *folder, TrainerResult *r)
@@ -47,18 +56,17 @@ static int train(Session *s, const char *folder, TrainerResult *r)
     int            fd = log_to_stdout ? STDERR_FILENO : STDOUT_FILENO;
     TrainerOptions t = {.steps = s->o->steps, .out = folder, .log = s->o->log, .checkpoint = s->o->checkpoint, .resume = s->o->resume,
                         .save_seconds = SAVE_SECONDS, .watch_signals = true, .progress_fd = s->o->quiet ? -1 : fd,
-                        .progress_terminal = isatty(fd), .progress_colour = s->o->color && isatty(fd), .hooks = {.say = driver_say}};
+                        .progress_terminal = isatty(fd), .progress_colour = s->o->color && isatty(fd), .hooks = {.user = (void *)s->o, .say = driver_say}};
     GanError  err;
     GanStatus st = trainer_run(s->lowered.program, &s->engine, &s->state, &t, r, &err);
     if (st) {
-        int status = driver_error(&err);
+        int status = driver_error(s->o, &err);
         if (r->failed_fn >= 0) nonfinite_explain(s, r->failed_fn);
-        if (r->checkpoint[0]) fprintf(stderr, "gan: the last good state is in %s\n", r->checkpoint);
+        if (r->checkpoint[0]) driver_say((void *)s->o, arena_printf(s->arena, "the last good state is in %s", r->checkpoint));
         return status;
     }
     if (r->end == TRAINER_INTERRUPTED) {
-        fprintf(stderr, "gan: interrupted at step %lld; `gan run %s --resume%s%s` goes on\n", (long long)r->rounds, s->o->operands[0],
-                s->o->out ? " --out " : "", s->o->out ? s->o->out : "");
+        if (r->interrupt != 128 + SIGPIPE) driver_say((void *)s->o, how_to_go_on(s, r->rounds));
         return r->interrupt;
     }
     if (!s->o->quiet) print_summary(log_to_stdout ? stderr : stdout, r, folder);
@@ -91,7 +99,7 @@ static int train_seeds(Session *s, const char *folder)
         const char *sub = arena_printf(s->arena, "%s/seed-%llu", folder, (unsigned long long)(s->o->seed + (uint64_t)k));
         state_free(&s->state);
         GanError err;
-        if (state_new(s->lowered.program, s->o->seed + (uint64_t)k, &s->state, &err)) status = driver_error(&err);
+        if (state_new(s->lowered.program, s->o->seed + (uint64_t)k, &s->state, &err)) status = driver_error(s->o, &err);
         else status = train(s, sub, &r[k]);
     }
     if (status == EXIT_DONE && !s->o->quiet) print_spread(r, n);
@@ -111,7 +119,7 @@ int cmd_run(const Options *o)
     if (status == EXIT_DONE) {
         const char   *folder = o->out ? o->out : session_folder(&s);
         TrainerResult r = {0};
-        if (!o->resume) status = move_aside(&s, folder);
+        if (!o->resume) status = runfolder_make_room(&s, folder);
         if (status == EXIT_DONE) status = o->seeds > 1 ? train_seeds(&s, folder) : train(&s, folder, &r);
         trainer_result_free(&r);
     }

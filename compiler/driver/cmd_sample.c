@@ -7,11 +7,8 @@ static int draw(Session *s, int fn)
     GanTensor        **out;
     int                status = outputs_run(s, fn, &out);
     if (status != EXIT_DONE) return status;
-    if (f->n_outputs == 1) status = outputs_write(s->o->output, out[0]);
-    else {
-        fprintf(stderr, "gan: %s has %d fields; name one: 'd.x'\n", s->o->operands[1], f->n_outputs);
-        status = EXIT_WRONG_PROGRAM;
-    }
+    if (f->n_outputs == 1) status = outputs_write(s->o, s->o->output, out[0]);
+    else status = driver_wrong(s->o, "%s has %d fields; name one: 'd.x'", s->o->operands[1], f->n_outputs);
     outputs_free(s, fn, out);
     return status;
 }
@@ -22,6 +19,7 @@ int cmd_sample(const Options *o)
         fputs("gan: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", stderr);
         return EXIT_WRONG_USAGE;
     }
+    if (!outputs_can_write(o->output)) return EXIT_WRONG_USAGE;
     Session s;
     int     status = session_open(&s, o, o->operands[0]), fn = -1;
     if (status == EXIT_DONE && (fn = session_add(&s, o->operands[1], o->number)) < 0) status = EXIT_WRONG_PROGRAM;

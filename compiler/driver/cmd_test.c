@@ -16,7 +16,8 @@ static void count_expects(const char *file, const TrainerResult *r, Tally *t)
         if (e->held) t->passed++;
         else t->failed++;
     }
-    for (int i = 0; i < r->n_reports; i++) printf("%s: %s = %.9g\n", file, r->report[i].name, r->report[i].value);
+    for (int i = 0; i < r->n_reports; i++)
+        if (r->report[i].made) printf("%s: %s = %.9g\n", file, r->report[i].name, r->report[i].value);
     if (r->n_expects) return;
     printf("%s: has no `expect` line\n", file);
     t->failed++;
@@ -25,12 +26,12 @@ static void count_expects(const char *file, const TrainerResult *r, Tally *t)
 static int run_one(Session *s, const char *file, Tally *t)
 {
     TrainerOptions options = {.steps = s->o->steps, .watch_signals = true, .progress_fd = s->o->quiet || !isatty(STDERR_FILENO) ? -1 : STDERR_FILENO,
-                              .progress_terminal = true, .progress_colour = s->o->color, .hooks = {.say = driver_say}};
+                              .progress_terminal = true, .progress_colour = s->o->color, .hooks = {.user = (void *)s->o, .say = driver_say}};
     TrainerResult  r;
     GanError       err;
     int            status = EXIT_DONE;
     if (trainer_run(s->lowered.program, &s->engine, &s->state, &options, &r, &err)) {
-        status = driver_error(&err);
+        status = driver_error(s->o, &err);
         if (r.failed_fn >= 0) nonfinite_explain(s, r.failed_fn);
     } else if (r.end == TRAINER_INTERRUPTED) status = r.interrupt;
     else {

@@ -64,14 +64,17 @@ static double number_at(IrElem e, const void *data, int64_t i)
     return 0;
 }
 
-static bool print_if_differs(const IrModule *m, const IrVal *v, const void *interp, const void *jit)
+static bool print_if_differs(const Session *s, const IrVal *v, const void *interp, const void *jit)
 {
-    int64_t n = ir_axes_size(m, v->type.axes) * ir_dims_size(&v->type), i = firstdiff_element(elem_of[v->type.elem], interp, jit, n);
+    const IrModule *m = s->lowered.ir;
+    GanElem         elem = elem_of[v->type.elem];
+    int64_t         n = ir_axes_size(m, v->type.axes) * ir_dims_size(&v->type), i = firstdiff_element(elem, interp, jit, n);
     if (i < 0) return false;
     const IrNode *d = v->def;
-    const char   *file = d->span.line && d->span.file < (uint32_t)m->files.n ? m->files.v[d->span.file] : "?";
-    fprintf(stderr, "%s:%u:%u: note: first difference: `%s`, element %" PRId64 ": interpreter %.17g, compiled %.17g\n", file, d->span.line, d->span.col,
-            ir_op_info[d->op].name, i, number_at(v->type.elem, interp, i), number_at(v->type.elem, jit, i));
+    bool          placed = d->span.line && d->span.file < (uint32_t)m->files.n;
+    const char   *text = arena_printf(s->arena, "first difference: `%s`, element %" PRId64 ": interpreter %.17g, compiled %.17g", ir_op_info[d->op].name, i,
+                                      number_at(v->type.elem, interp, i), number_at(v->type.elem, jit, i));
+    driver_note_at(s->o, placed ? m->files.v[d->span.file] : "?", d->span.line, d->span.col, text);
     return true;
 }
 
@@ -113,8 +116,8 @@ void firstdiff_print(Session *s, int fn, const GanState *before)
     bool found = false;
     if (!interp_engine_new(m, &p, &interp, &err) && !run_on(&interp, at, &state, a, &err) && !jit_engine_new(m, &p, &one, &jit, &err) &&
         !run_on(&jit, at, &state, b, &err)) {
-        for (int i = 0; i < n && !found; i++) found = print_if_differs(m, probe->reports.v[i].val, a[i], b[i]);
-        if (!found) fprintf(stderr, "gan: no single value differs when every one is kept: the defect lies in how %s is fused\n", m->fns.v[fn]->name);
+        for (int i = 0; i < n && !found; i++) found = print_if_differs(s, probe->reports.v[i].val, a[i], b[i]);
+        if (!found) driver_say((void *)s->o, arena_printf(s->arena, "no single value differs when every one is kept: the defect lies in how %s is fused", m->fns.v[fn]->name));
     }
     for (int i = 0; i < n; i++) {
         free(a[i]);

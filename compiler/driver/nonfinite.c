@@ -54,14 +54,13 @@ static bool see(void *self, const InterpRun *run, const IrNode *n, int result, u
 static void print_found(const Session *session, const Search *s)
 {
     const IrNode *n = s->found;
-    const char   *file = n->span.line && n->span.file < (uint32_t)s->m->files.n ? s->m->files.v[n->span.file] : "?";
-    Text          type = text_in(session->arena);
-    ir_print_type(s->m, &n->result[0].type, &type);
+    Text          text = text_in(session->arena);
+    text_printf(&text, "the first value that is not finite is %g, from `%s` : ", s->value, ir_op_info[n->op].name);
+    ir_print_type(s->m, &n->result[0].type, &text);
     int64_t size = ir_dims_size(&n->result[0].type);
-    fprintf(stderr, "%s:%u:%u: note: the first value that is not finite is %g, from `%s` : %s", file, n->span.line, n->span.col, s->value,
-            ir_op_info[n->op].name, text_str(&type));
-    if (n->result[0].type.axes.n && size) fprintf(stderr, ", sample %" PRId64 ", element %" PRId64, s->element / size, s->element % size);
-    fprintf(stderr, "\n");
+    if (n->result[0].type.axes.n && size) text_printf(&text, ", sample %" PRId64 ", element %" PRId64, s->element / size, s->element % size);
+    bool placed = n->span.line && n->span.file < (uint32_t)s->m->files.n;
+    driver_note_at(session->o, placed ? s->m->files.v[n->span.file] : "?", n->span.line, n->span.col, text_str(&text));
 }
 
 void nonfinite_explain(Session *session, int fn)

@@ -3,6 +3,7 @@
 
 #include <cblas.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ static const FlagRow flags[] = {
 #include "compiler/driver/flags.def"
 #undef FLAG
 };
+
+static const int64_t MOST_STEPS = INT64_C(1000000000000000), MOST_THREADS = 1024, MOST_SEEDS = 10000, MOST_DRAWS = INT64_C(1000000000);
 
 /* ---- help --------------------------------------------------------------------------------------------------------- */
 
@@ -102,17 +105,20 @@ static int unknown(const char *what, const char *prefix, const char *word, const
 
 /* ---- values --------------------------------------------------------------------------------------------------------- */
 
-static bool read_int(const char *name, const char *text, int64_t least, int64_t *out)
+static bool read_count(const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *out)
 {
     char *end;
     errno = 0;
-    long long v = strtoll(text, &end, 10);
-    if (errno || end == text || *end || v < least) {
-        fprintf(stderr, "gan: --%s wants a whole number of at least %lld, not '%s'\n", name, (long long)least, text);
-        return false;
-    }
-    *out = v;
-    return true;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (text[0] >= '0' && text[0] <= '9' && !errno && !*end && v >= least && v <= most) return *out = v, true;
+    fprintf(stderr, "gan: --%s wants a whole number from %" PRIu64 " to %" PRIu64 ", not '%s'\n", name, least, most, text);
+    return false;
+}
+
+static bool read_int(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
+{
+    uint64_t v;
+    return read_count(name, text, (uint64_t)least, (uint64_t)most, &v) && (*out = (int64_t)v, true);
 }
 
 static bool read_word(const char *name, const char *text, const char *const *words, int *which)
@@ -138,19 +144,18 @@ static bool color_wanted(const char *when)
     return isatty(STDERR_FILENO) && term && strcmp(term, "dumb");
 }
 
-static bool add_setting(Options *o, char *text)
+static bool add_setting(Options *o, const char *text)
 {
-    char *eq = strchr(text, '=');
+    const char *eq = strchr(text, '=');
     if (!eq || eq == text) {
         fprintf(stderr, "gan: --set wants NAME=VALUE, not '%s'\n", text);
         return false;
     }
-    *eq = 0;
-    o->settings[o->n_settings++] = (Setting){text, eq + 1};
+    o->settings[o->n_settings++] = (Setting){strndup(text, (size_t)(eq - text)), eq + 1};
     return true;
 }
 
-static bool set_flag(Options *o, Flag f, char *arg)
+static bool set_flag(Options *o, Flag f, const char *arg)
 {
     static const char *const backends[] = {"jit", "interp", NULL}, *const forms[] = {"text", "json", NULL},
                       *const whens[] = {"auto", "always", "never", NULL},
@@ -159,11 +164,11 @@ static bool set_flag(Options *o, Flag f, char *arg)
     int64_t number = 0;
     const char *name = flags[f].name;
     switch (f) {
-    case FLAG_steps:       return read_int(name, arg, 0, &o->steps);
-    case FLAG_seed:        return read_int(name, arg, 0, &number) && (o->seed = (uint64_t)number, true);
-    case FLAG_threads:     return read_int(name, arg, 1, &number) && (o->threads = number > 1024 ? 1024 : (int)number, true);
-    case FLAG_seeds:       return read_int(name, arg, 1, &o->seeds);
-    case FLAG_number:      return read_int(name, arg, 1, &o->number);
+    case FLAG_steps:       return read_int(name, arg, 0, MOST_STEPS, &o->steps);
+    case FLAG_seed:        return read_count(name, arg, 0, UINT64_MAX, &o->seed);
+    case FLAG_threads:     return read_int(name, arg, 1, MOST_THREADS, &number) && (o->threads = (int)number, true);
+    case FLAG_seeds:       return read_int(name, arg, 1, MOST_SEEDS, &o->seeds);
+    case FLAG_number:      return read_int(name, arg, 1, MOST_DRAWS, &o->number);
     case FLAG_backend:     return read_word(name, arg, backends, &which) && (o->interp = which == 1, true);
     case FLAG_diagnostics: return read_word(name, arg, forms, &which) && (o->json_diagnostics = which == 1, true);
     case FLAG_color:       return read_word(name, arg, whens, &which) && (o->color = color_wanted(arg), true);
@@ -215,8 +220,10 @@ static bool read_flag(const CommandRow *c, Options *o, int argc, char **argv, in
             fprintf(stderr, "gan: --%s wants a value: --%s %s\n", flags[f].name, flags[f].name, flags[f].arg);
             return false;
         }
-        char *arg = eq ? argv[*i] + (eq + 1 - argv[*i]) : argv[++*i];
-        return set_flag(o, (Flag)f, arg);
+        const char *arg = eq ? eq + 1 : argv[++*i];
+        if (*arg) return set_flag(o, (Flag)f, arg);
+        fprintf(stderr, "gan: --%s wants a value, not nothing: --%s %s\n", flags[f].name, flags[f].name, flags[f].arg);
+        return false;
     }
     unknown("flag", "--", word, best);
     fprintf(stderr, "`gan %s --help` lists the flags\n", c->name);
@@ -243,7 +250,7 @@ static bool asks(const char *word, const char *flag, char letter)
 
 Command *options_read(int argc, char **argv, Options *o, int *status)
 {
-    *o = (Options){.program = argv[0], .steps = -1, .seeds = 1, .number = 64, .stage = "game", .color = color_wanted("auto")};
+    *o = (Options){.word = (const char **)argv, .n_words = argc, .steps = -1, .seeds = 1, .number = 64, .stage = "game", .color = color_wanted("auto")};
     o->operands = calloc((size_t)argc + 1, sizeof *o->operands);
     o->settings = calloc((size_t)argc + 1, sizeof *o->settings);
     *status = EXIT_DONE;
@@ -278,6 +285,7 @@ Command *options_read(int argc, char **argv, Options *o, int *status)
 
 void options_free(Options *o)
 {
+    for (int i = 0; i < o->n_settings; i++) free(o->settings[i].name);
     free(o->operands);
     free(o->settings);
 }

@@ -16,12 +16,12 @@ enum {
 #undef COMMAND
 };
 
-enum { EXIT_DONE = 0, EXIT_WRONG_PROGRAM = 1, EXIT_WRONG_USAGE = 2, EXIT_RUN_FAILED = 3, EXIT_INTERRUPTED = 130, EXIT_TERMINATED = 143 };
+enum { EXIT_DONE = 0, EXIT_WRONG_PROGRAM = 1, EXIT_WRONG_USAGE = 2, EXIT_RUN_FAILED = 3, EXIT_INTERRUPTED = 130 };
 
-typedef struct Setting { const char *name, *value; } Setting;
+typedef struct Setting { char *name; const char *value; } Setting;
 
 typedef struct Options {
-    const char  *program;                                   /* argv[0] */
+    const char **word;      int n_words;                    /* the command line as it was given */
     const char **operands;  int n_operands;
     Setting     *settings;  int n_settings;                 /* --set */
     int64_t      steps;                                     /* -1: the file's */

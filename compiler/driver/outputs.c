@@ -34,7 +34,7 @@ int outputs_run(Session *s, int fn, GanTensor ***result)
     if (!st) return EXIT_DONE;
     outputs_free(s, fn, out);
     *result = NULL;
-    return driver_error(&err);
+    return driver_error(s->o, &err);
 }
 
 static void add_number(Text *t, const GanTensor *x, int64_t i)
@@ -111,16 +111,19 @@ static GanStatus write_png(const char *path, const GanTensor *t, GanError *err)
     return picture_grid(path, t, least < 0 ? -1 : 0, fmax(1, most), err);
 }
 
-int outputs_write(const char *path, const GanTensor *t)
+bool outputs_can_write(const char *path)
+{
+    if (ends_in(path, ".npy") || ends_in(path, ".csv") || ends_in(path, ".png")) return true;
+    fprintf(stderr, "gan: --output wants a name that ends in .npy, .csv or .png, not '%s'\n", path);
+    return false;
+}
+
+int outputs_write(const Options *o, const char *path, const GanTensor *t)
 {
     GanError  err;
     GanStatus st;
     if (ends_in(path, ".npy")) st = data_write_npy(path, t, &err);
     else if (ends_in(path, ".csv")) st = data_write_csv(path, t, NULL, &err);
-    else if (ends_in(path, ".png")) st = write_png(path, t, &err);
-    else {
-        fprintf(stderr, "gan: --output wants a name that ends in .npy, .csv or .png, not '%s'\n", path);
-        return EXIT_WRONG_USAGE;
-    }
-    return st ? driver_error(&err) : EXIT_DONE;
+    else st = write_png(path, t, &err);
+    return st ? driver_error(o, &err) : EXIT_DONE;
 }

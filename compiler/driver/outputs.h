@@ -10,5 +10,7 @@ void outputs_free(const Session *s, int fn, GanTensor **out);
 /* Small tensors in full, large ones as shape, range and mean; on stdout. */
 void outputs_print(const char *name, const GanTensor *t);
 
-/* By the ending of `path`: .npy, .csv, or .png (points in the plane as a scatter, images as a grid). An exit status. */
-int  outputs_write(const char *path, const GanTensor *t);
+/* By the ending of `path`: .npy, .csv, or .png (points in the plane as a scatter, images as a grid). False, after saying so, for
+ * any other ending; an exit status. */
+bool outputs_can_write(const char *path);
+int  outputs_write(const Options *o, const char *path, const GanTensor *t);

@@ -9,21 +9,82 @@
 #include "runtime/safetensors.h"
 #include "runtime/state.h"
 
+#include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int driver_error(const GanError *err)
+/* What is not UTF-8, as a path may be, is shown as '?'. */
+static json_t *json_text(const char *s)
 {
-    char text[GAN_ERROR_TEXT];
-    fprintf(stderr, "gan: error: %s\n", gan_error_text(err, text));
+    json_t *j = json_string(s);
+    if (j) return j;
+    char plain[GAN_ERROR_TEXT];
+    snprintf(plain, sizeof plain, "%s", s);
+    for (char *c = plain; *c; c++)
+        if ((unsigned char)*c >= 0x80) *c = '?';
+    return json_string(plain);
+}
+
+static void print_json(const GanError *err, const char *severity)
+{
+    json_t *o = json_pack("{s:o, s:n, s:n, s:s, s:o}", "file", *err->path ? json_text(err->path) : json_null(), "range", "code", "severity", severity,
+                          "message", json_text(err->message));
+    if (err->row > 0) {
+        json_t *at = json_pack("{s:I, s:I}", "line", (json_int_t)err->row, "column", (json_int_t)(err->column > 0 ? err->column : 1));
+        json_object_set_new(o, "range", json_pack("{s:O, s:o}", "start", at, "end", at));
+    }
+    char *text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    fprintf(stderr, "%s\n", text ? text : "{}");
+    free(text);
+    json_decref(o);
+}
+
+static void print_error(const Options *o, const GanError *err, const char *severity)
+{
+    char     text[GAN_ERROR_TEXT];
+    GanError place = *err;
+    place.message[0] = 0;
+    if (o->json_diagnostics) print_json(err, severity);
+    else if (*err->path && err->row > 0) fprintf(stderr, "%s%s: %s\n", gan_error_text(&place, text), severity, err->message);
+    else fprintf(stderr, "gan: %s: %s\n", severity, gan_error_text(err, text));
+}
+
+int driver_error(const Options *o, const GanError *err)
+{
+    print_error(o, err, "error");
     return err->status == GAN_WRONG ? EXIT_WRONG_PROGRAM : EXIT_RUN_FAILED;
 }
 
-void driver_say(void *unused, const char *line)
+int driver_wrong(const Options *o, const char *fmt, ...)
 {
-    (void)unused;
-    fprintf(stderr, "gan: %s\n", line);
+    GanError err;
+    va_list  args;
+    char     text[sizeof err.message];
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    gan_error(&err, GAN_WRONG, "%s", text);
+    return driver_error(o, &err);
+}
+
+void driver_note_at(const Options *o, const char *file, uint32_t line, uint32_t column, const char *text)
+{
+    GanError note;
+    gan_error_in(&note, GAN_OK, file, "%s", text);
+    gan_error_cell(&note, GAN_OK, line, column);
+    print_error(o, &note, "note");
+}
+
+void driver_say(void *options, const char *line)
+{
+    const Options *o = options;
+    GanError       note = {.offset = -1};
+    bool           warning = !strncmp(line, "warning: ", 9);
+    snprintf(note.message, sizeof note.message, "%s", line + (warning ? 9 : 0));
+    if (o->json_diagnostics) print_json(&note, warning ? "warning" : "note");
+    else fprintf(stderr, "gan: %s\n", line);
 }
 
 static const char *folder_of(Arena *a, const char *file)
@@ -82,7 +143,7 @@ int session_start(Session *s)
     JitOptions       j = {.threads = s->o->threads};
     GanStatus        st = s->o->interp ? interp_engine_new(m, p, &s->engine, &err) : jit_engine_new(m, p, &j, &s->engine, &err);
     if (!st) st = state_new(p, s->o->seed, &s->state, &err);
-    return st ? driver_error(&err) : EXIT_DONE;
+    return st ? driver_error(s->o, &err) : EXIT_DONE;
 }
 
 void session_close(Session *s)
@@ -99,7 +160,7 @@ static int fill_from(Session *s, const SafeFile *f, const char *path)
 {
     GanError  err;
     GanStatus st = state_load(s->lowered.program, &s->state, f, path, true, &err);
-    return st ? driver_error(&err) : EXIT_DONE;
+    return st ? driver_error(s->o, &err) : EXIT_DONE;
 }
 
 int session_fill(Session *s, bool trained)
@@ -114,10 +175,10 @@ int session_fill(Session *s, bool trained)
         st = safetensors_read(path, false, &f, &err);
     } else if (trained) {
         st = checkpoint_newest(folder, NULL, NULL, &f, path, &err);
-        if (!st && f) fprintf(stderr, "gan: weights from %s\n", path);
-        if (!st && !f) fprintf(stderr, "gan: no checkpoint in %s; weights are untrained (--checkpoint FILE takes others)\n", folder);
+        if (!st && f) driver_say((void *)s->o, arena_printf(s->arena, "weights from %s", path));
+        if (!st && !f) driver_say((void *)s->o, arena_printf(s->arena, "no checkpoint in %s; weights are untrained (--checkpoint FILE takes others)", folder));
     }
-    if (st) return driver_error(&err);
+    if (st) return driver_error(s->o, &err);
     if (f) {
         int status = fill_from(s, f, path);
         safetensors_free(f);
@@ -125,5 +186,5 @@ int session_fill(Session *s, bool trained)
     }
     int init = s->lowered.program->init_fn;
     st = init >= 0 ? s->engine.run(s->engine.self, init, &s->state, NULL, &err) : GAN_OK;
-    return st ? driver_error(&err) : EXIT_DONE;
+    return st ? driver_error(s->o, &err) : EXIT_DONE;
 }

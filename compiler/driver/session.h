@@ -35,5 +35,9 @@ int  session_fill(Session *s, bool trained);
 /* The program's default folder for runs: "runs/NAME". */
 const char *session_folder(const Session *s);
 
-int  driver_error(const GanError *err);                     /* prints it, gives its exit status */
-void driver_say(void *unused, const char *line);            /* a line on stderr: the trainer's notes and warnings */
+/* Prints an error of the runtime as the options ask for, `data.csv:3:2: error: ...`, and gives its exit status. */
+int  driver_error(const Options *o, const GanError *err);
+/* A mistake of the program or its use: EXIT_WRONG_PROGRAM. */
+int  driver_wrong(const Options *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void driver_note_at(const Options *o, const char *file, uint32_t line, uint32_t column, const char *text);
+void driver_say(void *options, const char *line);           /* a note or a "warning: ..." on stderr; the trainer's hook, with the Options as its user */

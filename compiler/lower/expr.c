@@ -267,7 +267,7 @@ Value *eval_for(Ctx *c, const Ast *e)
         bind_carries(&round, round.scope, e->for_.carries, carried);
         out[i] = eval_block(&round, e->for_.body);
         if (n_carried) next_carries(&round, e, out[i], carried);
-        if (c->L->too_large || c->L->too_deep) return val_error(c->L);
+        if (val_bad(out[i])) return val_error(c->L);        /* the other rounds would say the same again */
     }
     if (!n_carried) return val_list(c->L, out, (int)n);
     return n_carried == 1 ? carried[0] : val_record(c->L, carried, NULL, n_carried);

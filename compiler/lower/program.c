@@ -193,6 +193,7 @@ static void finish_functions(Lower *L, GanProgram *p)
 
 static const char *base_name(Lower *L, const char *path)
 {
+    if (path[0] == '<') return "stdin";
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
     return dot && dot > name ? arena_strn(L->a, name, (size_t)(dot - name)) : name;
 }
