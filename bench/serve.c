@@ -52,7 +52,7 @@ static bool run_rounds(Updates *u, int64_t rounds)
     for (int64_t r = 0; r < rounds; r++, u->round++) {
         if (u->step_slot >= 0) memcpy(state_slot(u->s->lowered.program, &u->s->state, u->step_slot), &u->round, sizeof u->round);
         for (int i = 0; i < u->n; i++)
-            if (u->s->engine.run(u->s->engine.self, u->fn[i], &u->s->state, u->out, &err)) return driver_error(&err), false;
+            if (u->s->engine.run(u->s->engine.self, u->fn[i], &u->s->state, u->out, &err)) return driver_error(u->s->o, &err), false;
     }
     return true;
 }
@@ -80,7 +80,7 @@ static int serve(Session *s, double compiled)
 
 int main(int argc, char **argv)
 {
-    Options o = {.program = argv[0], .steps = -1, .threads = 1};
+    Options o = {.steps = -1, .threads = 1};
     for (int i = 2; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "--threads")) o.threads = atoi(argv[i + 1]);
         if (!strcmp(argv[i], "--backend")) o.interp = !strcmp(argv[i + 1], "interp");
