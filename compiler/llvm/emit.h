@@ -1,7 +1,7 @@
 /* emit.h - what the emitters share: the function being built, loops, and values at an index.
  *
- * A kernel becomes one function of frame, state, data, scratch, a table and four numbers. Where its buffers lie and how far
- * its loops go it reads from the table, so that kernels that differ in nothing else are one function. Code is written for `lanes` samples or
+ * A kernel becomes one function of the bases of memory, a table and four numbers. Where its buffers lie and how far its
+ * loops go it reads from the table, so that kernels that differ in nothing else are one function. Code is written for `lanes` samples or
  * elements at once, 16 or 1; the back end cuts 16 lanes into whatever registers the host has. A value is asked for by its
  * *index*: emit_value() answers from a register, by the rule of an inline row, or with a load. */
 #pragma once
@@ -23,10 +23,10 @@ typedef struct Index {                                      /* where in a value;
     bool own;                                               /* the kernel's own: values in registers may be used */
 } Index;
 
-typedef struct EmitBase {                                   /* memory whose first byte is known in the entry block */
+typedef struct EmitBase {                                   /* memory whose first byte, and that of the kernel's panel, are known in the entry block */
     const KMem  *mem;
     int64_t      offset;
-    LLVMValueRef base;
+    LLVMValueRef base, panel;                               /* panel: NULL until it is asked for */
 } EmitBase;
 
 typedef struct Emit {
@@ -41,9 +41,9 @@ typedef struct Emit {
     MathEmit          math;
     LLVMTypeRef       i1, i8, i32, i64, f32, f64, ptr;
     LLVMTypeRef       fn_type;
-    LLVMValueRef      fn, frame, state, data, scratch, table, arg[4];
+    LLVMValueRef      fn, bases, frame, table, arg[4];      /* frame: NULL until it is asked for */
     ARRAY(int64_t)    entries;                              /* of the kernel's table */
-    ARRAY(EmitBase)   bases;                                /* made so far */
+    ARRAY(EmitBase)   known;                                /* made so far */
     LLVMValueRef      panel, slot;                          /* the panel from the start of the axis, and within its tile */
     LLVMValueRef      sub;                                  /* with lanes 1 in a tiled step: which of the panel's samples */
     unsigned          lanes;
@@ -103,7 +103,9 @@ LLVMValueRef emit_call(Emit *e, const char *name, LLVMTypeRef result, LLVMValueR
 LLVMValueRef emit_fma(Emit *e, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 LLVMValueRef emit_lanes16(Emit *e, LLVMValueRef v);         /* <16 x T> to T, in the order of docs/ir.md */
 
-/* ---- the table */
+/* ---- the table and the bases: 0 frame, 1 scratch, 2 state, 3 .. data */
+enum { EMIT_FRAME, EMIT_SCRATCH, EMIT_STATE, EMIT_DATA };
+LLVMValueRef emit_frame(Emit *e);
 LLVMBasicBlockRef emit_to_entry(Emit *e);                   /* what follows stands in the entry block ... */
 void emit_from_entry(Emit *e, LLVMBasicBlockRef back);      /* ... until here */
 LLVMValueRef emit_entry(Emit *e, int64_t v);                /* i64, loaded in the entry block: the same code for any v */

@@ -106,14 +106,18 @@ LLVMValueRef emit_at(Emit *e, IrElem t, LLVMValueRef base, LLVMValueRef elements
     return LLVMBuildInBoundsGEP2(e->b, emit_cell(e, t), base, &elements, 1, "");
 }
 
+/* A buffer's first byte: which base and how far from it stand in the table. Called in the entry block. */
 static LLVMValueRef in_place(Emit *e, const KMem *root)
 {
-    if (root->place == K_FRAME) return bytes_at(e, e->frame, emit_entry(e, root->offset));
-    if (root->place == K_SCRATCH) return bytes_at(e, e->scratch, emit_entry(e, root->offset));
-    const GanSlot *s = &e->program->slot[root->slot];
-    if (s->kind != GAN_DATA) return bytes_at(e, e->state, emit_entry(e, (int64_t)s->offset));
-    LLVMValueRef at = bytes_at(e, e->data, emit_entry(e, (int64_t)(s->offset * sizeof(void *))));
-    return LLVMBuildLoad2(e->b, e->ptr, at, "");
+    int64_t base = root->place == K_FRAME ? EMIT_FRAME : EMIT_SCRATCH, offset = root->offset;
+    if (root->place == K_SLOT) {
+        const GanSlot *s = &e->program->slot[root->slot];
+        bool data = s->kind == GAN_DATA;
+        base = data ? EMIT_DATA + (int64_t)s->offset : EMIT_STATE;
+        offset = data ? 0 : (int64_t)s->offset;
+    }
+    LLVMValueRef index = emit_entry(e, base), at = LLVMBuildInBoundsGEP2(e->b, e->ptr, e->bases, &index, 1, "");
+    return bytes_at(e, LLVMBuildLoad2(e->b, e->ptr, at, ""), emit_entry(e, offset));
 }
 
 static bool same_slice(const KMem *a, const KMem *b)
@@ -129,24 +133,35 @@ static const KMem *root_of(const KMem *m)
     return m;
 }
 
-LLVMValueRef emit_base(Emit *e, const KMem *m)
+static EmitBase *known(Emit *e, const KMem *m)
 {
     const KMem *root = root_of(m);
-    for (int i = 0; i < e->bases.n; i++) {
-        const KMem *other = root_of(e->bases.v[i].mem);
-        if (other->place == root->place && other->slot == root->slot && e->bases.v[i].offset == root->offset && same_slice(e->bases.v[i].mem, m))
-            return e->bases.v[i].base;
+    for (int i = 0; i < e->known.n; i++) {
+        const KMem *other = root_of(e->known.v[i].mem);
+        if (other->place == root->place && other->slot == root->slot && e->known.v[i].offset == root->offset && same_slice(e->known.v[i].mem, m))
+            return &e->known.v[i];
     }
     LLVMBasicBlockRef back = emit_to_entry(e);
     LLVMValueRef base = in_place(e, root);
     for (int i = 0; i < m->n_iter; i++) {
-        LLVMValueRef at = bytes_at(e, e->frame, emit_i64(e, K_FRAME_COUNTER + 8 * m->iter[i].depth));
+        LLVMValueRef at = bytes_at(e, emit_frame(e), emit_i64(e, K_FRAME_COUNTER + 8 * m->iter[i].depth));
         base = emit_at(e, m->elem, base, emit_mul(e, LLVMBuildLoad2(e->b, e->i64, at, ""), m->iter[i].stride));
     }
     emit_from_entry(e, back);
     KMem *copy = arena_copy(e->arena, m, sizeof *m);        /* callers may pass one on their stack */
-    array_push(e->arena, &e->bases, ((EmitBase){copy, root->offset, base}));
-    return base;
+    array_push(e->arena, &e->known, ((EmitBase){copy, root->offset, base, NULL}));
+    return &e->known.v[e->known.n - 1];
+}
+
+LLVMValueRef emit_base(Emit *e, const KMem *m) { return known(e, m)->base; }
+
+LLVMValueRef emit_frame(Emit *e)
+{
+    if (e->frame) return e->frame;
+    LLVMBasicBlockRef back = emit_to_entry(e);
+    e->frame = LLVMBuildLoad2(e->b, e->ptr, e->bases, "");  /* EMIT_FRAME is the first */
+    emit_from_entry(e, back);
+    return e->frame;
 }
 
 LLVMValueRef emit_load_raw(Emit *e, IrElem t, LLVMValueRef at, unsigned lanes, unsigned align)
@@ -166,12 +181,21 @@ void emit_store_raw(Emit *e, IrElem t, LLVMValueRef v, LLVMValueRef at, unsigned
     LLVMSetAlignment(LLVMBuildStore(e->b, v, at), align);
 }
 
+/* Shared memory has all panels of the axis, scratch those of the tile or only one: two strides from the table tell them apart. */
 LLVMValueRef emit_panel(Emit *e, const KMem *m)
 {
-    LLVMValueRef base = emit_base(e, m);
-    if (!m->panel) return base;
-    LLVMValueRef which = root_of(m)->place == K_SCRATCH ? e->slot : e->panel;
-    return emit_at(e, m->elem, base, emit_mul(e, which, m->panel));
+    bool shared = root_of(m)->place != K_SCRATCH;
+    EmitBase *k = known(e, m);
+    if (e->panel == e->arg[0] && e->slot == e->arg[1]) {
+        if (k->panel) return k->panel;
+        LLVMBasicBlockRef back = emit_to_entry(e);
+        LLVMValueRef of_panel = emit_entry(e, shared ? m->panel : 0), of_slot = emit_entry(e, shared ? 0 : m->panel);
+        LLVMValueRef off = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, e->panel, of_panel, ""), LLVMBuildMul(e->b, e->slot, of_slot, ""), "");
+        LLVMValueRef at = emit_at(e, m->elem, k->base, off);
+        emit_from_entry(e, back);
+        return k->panel = at;
+    }
+    return emit_at(e, m->elem, k->base, emit_mul(e, shared ? e->panel : e->slot, m->panel));
 }
 
 /* Where an index points: a scalar offset, a step from lane to lane, or an offset for each lane. */

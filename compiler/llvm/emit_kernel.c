@@ -20,15 +20,12 @@ void emit_kernel(Emit *e, KKernel *k)
     LLVMAttributeRef nounwind = LLVMCreateEnumAttribute(e->c, LLVMGetEnumAttributeKindForName("nounwind", 8), 0);
     LLVMAddAttributeAtIndex(e->fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, nounwind);
     LLVMPositionBuilderAtEnd(e->b, emit_block(e, "entry"));
-    e->frame = LLVMGetParam(e->fn, 0);
-    e->state = LLVMGetParam(e->fn, 1);
-    e->data = LLVMGetParam(e->fn, 2);
-    e->scratch = LLVMGetParam(e->fn, 3);
-    e->table = LLVMGetParam(e->fn, 4);
-    for (unsigned i = 0; i < 4; i++) e->arg[i] = LLVMGetParam(e->fn, 5 + i);
-    e->entries.n = e->entries.cap = e->bases.n = 0;
+    e->bases = LLVMGetParam(e->fn, 0);
+    e->table = LLVMGetParam(e->fn, 1);
+    for (unsigned i = 0; i < 4; i++) e->arg[i] = LLVMGetParam(e->fn, 2 + i);
+    e->entries.n = e->known.n = 0;
     e->lanes = K_LANES;
-    e->panel = e->slot = e->sub = e->flat = NULL;
+    e->panel = e->slot = e->sub = e->flat = e->frame = NULL;
     /* a first block of its own for what the stack holds */
     LLVMBasicBlockRef body = emit_block(e, "body");
     LLVMBuildBr(e->b, body);

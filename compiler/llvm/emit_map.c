@@ -72,7 +72,7 @@ static LLVMValueRef each_lane(Emit *e, const char *name, LLVMTypeRef result, LLV
 
 static LLVMValueRef stream_key(Emit *e, int stream)
 {
-    LLVMValueRef at = emit_at(e, IR_BOOL, e->frame, emit_entry(e, K_FRAME_KEYS + 8 * stream));
+    LLVMValueRef at = emit_at(e, IR_BOOL, emit_frame(e), emit_entry(e, K_FRAME_KEYS + 8 * stream));
     return LLVMBuildLoad2(e->b, e->i64, at, "");
 }
 
@@ -368,7 +368,7 @@ void emit_map(Emit *e) { emit_over_space(e, map_body); }
 
 static LLVMValueRef frame_i32(Emit *e, int64_t at)
 {
-    LLVMValueRef v = LLVMBuildLoad2(e->b, e->i64, emit_at(e, IR_BOOL, e->frame, emit_i64(e, at)), "");
+    LLVMValueRef v = LLVMBuildLoad2(e->b, e->i64, emit_at(e, IR_BOOL, emit_frame(e), emit_i64(e, at)), "");
     return LLVMBuildTrunc(e->b, v, e->i32, "");
 }
 

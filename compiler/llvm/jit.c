@@ -1,7 +1,7 @@
 /* jit.c - from a module to an engine: plan, emit, compile, link. Every call of LLVM's ORC and target layers is here.
  *
- * One LLVM module a function. They are planned and emitted in turn, made into objects by the whole team, and linked into one
- * JIT; each hands over its kernels in a table. A kernel whose text was met before is not compiled again. */
+ * Functions are planned and emitted in turn, into as many LLVM modules as there are threads; the team makes these into objects,
+ * which are linked into one JIT and hand over their kernels in a table. A kernel whose text was met before is not compiled again. */
 #include "compiler/llvm/jit.h"
 #include "base/bug.h"
 #include "compiler/llvm/emit.h"
@@ -21,8 +21,8 @@
 typedef struct Code {                                       /* one compiled function, for all kernels of its text */
     uint64_t    hash;
     const char *text;
-    int         place;                                      /* in its module's list of addresses */
-    KernelFn    fn;                                         /* NULL until its module is linked */
+    struct Unit *unit;
+    int         place;                                      /* in its list of addresses */
 } Code;
 
 typedef struct Jit {
@@ -36,8 +36,8 @@ typedef struct Jit {
     Compiled          *fn;
     int                n_fns;
     Team              *team;
-    char              *frame, **scratch;                    /* one block each */
-    void              *frame_block, **scratch_block;
+    char            ***bases;                               /* of each thread; see run.h */
+    ARRAY(void *)      blocks;                              /* all memory of runs */
 } Jit;
 
 /* ---- LLVM ------------------------------------------------------------------------------------------------------- */
@@ -94,11 +94,11 @@ static GanStatus open_orc(Jit *j, GanError *err)
 
 /* ---- one function ----------------------------------------------------------------------------------------------- */
 
-static void open_emit(Emit *e, Jit *j, KPlan *p)
+static void open_emit(Emit *e, Jit *j, const IrModule *m, const char *name)
 {
-    *e = (Emit){.arena = p->arena, .m = p->m, .program = j->program, .p = p};
+    *e = (Emit){.arena = j->arena, .m = m, .program = j->program};
     e->c = LLVMContextCreate();
-    e->module = LLVMModuleCreateWithNameInContext(p->fn->name, e->c);
+    e->module = LLVMModuleCreateWithNameInContext(name, e->c);
     e->b = LLVMCreateBuilderInContext(e->c);
     e->math = (MathEmit){e->module, e->b};
     LLVMSetTarget(e->module, j->triple);
@@ -112,11 +112,9 @@ static void open_emit(Emit *e, Jit *j, KPlan *p)
     e->f32 = LLVMFloatTypeInContext(e->c);
     e->f64 = LLVMDoubleTypeInContext(e->c);
     e->ptr = LLVMPointerTypeInContext(e->c, 0);
-    LLVMTypeRef args[9] = {e->ptr, e->ptr, e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->i64};
-    e->fn_type = LLVMFunctionType(LLVMVoidTypeInContext(e->c), args, 9, false);
+    LLVMTypeRef args[6] = {e->ptr, e->ptr, e->i64, e->i64, e->i64, e->i64};
+    e->fn_type = LLVMFunctionType(LLVMVoidTypeInContext(e->c), args, 6, false);
     e->rows = strstr(j->features, "+avx512f") ? 12 : 6;
-    e->n_reg = p->next_id;
-    e->reg = arena_array(p->arena, LLVMValueRef, p->next_id + 1);
 }
 
 static void close_emit(Emit *e)
@@ -126,16 +124,21 @@ static void close_emit(Emit *e)
     LLVMContextDispose(e->c);
 }
 
-/* A function on its way from plan to code. */
-typedef struct Build {
+/* An LLVM module on its way to code; it holds the kernels of one function or more. */
+typedef struct Unit {
     Emit                e;
-    KPlan              *plan;
-    Code              **code;                               /* by KKernel.id */
-    CompiledKernel     *kernel;
-    int                 n_new;                              /* functions that its module holds */
-    char                table[32];
+    ARRAY(LLVMValueRef) fresh;                              /* the functions it brings */
+    char                table[32];                          /* the name of their list of addresses */
+    int                 weight;                             /* kernels given to it */
     LLVMMemoryBufferRef object;
     char               *why;                                /* LLVM's, when there is no object */
+    const KernelFn     *address;                            /* after linking */
+} Unit;
+
+typedef struct Build {                                      /* a function */
+    KPlan          *plan;
+    Code          **code;                                   /* by KKernel.id */
+    CompiledKernel *kernel;
 } Build;
 
 /* A function's text from its parameters on, and a number for it. */
@@ -164,11 +167,12 @@ static Code *code_of(Jit *j, char *text, uint64_t hash, bool *is_new)
 }
 
 /* Emits every kernel of the plan; those whose code exists already only add a table. */
-static void emit_all(Jit *j, Build *b)
+static void emit_all(Jit *j, Unit *u, Build *b)
 {
-    Emit *e = &b->e;
-    KPlan *p = b->plan;
-    LLVMValueRef *fresh = arena_array(j->arena, LLVMValueRef, p->kernels.n + 1);
+    Emit *e = &u->e;
+    KPlan *p = e->p = b->plan;
+    e->n_reg = p->next_id;
+    e->reg = arena_array(j->arena, LLVMValueRef, p->next_id + 1);
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
         if (k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n) continue;      /* merged into another */
@@ -179,35 +183,43 @@ static void emit_all(Jit *j, Build *b)
         b->code[i] = code_of(j, text, hash, &is_new);
         b->kernel[i].table = arena_copy(j->arena, e->entries.v, sizeof *e->entries.v * (size_t)(e->entries.n + 1));
         if (is_new) {
-            b->code[i]->place = b->n_new;
-            fresh[b->n_new++] = e->fn;
+            b->code[i]->unit = u;
+            b->code[i]->place = u->fresh.n;
+            array_push(j->arena, &u->fresh, e->fn);
         } else {
             LLVMDeleteFunction(e->fn);
         }
     }
-    LLVMTypeRef t = LLVMArrayType2(e->ptr, (uint64_t)b->n_new);
-    LLVMValueRef addresses = LLVMAddGlobal(e->module, t, b->table);
-    LLVMSetInitializer(addresses, LLVMConstArray2(e->ptr, fresh, (uint64_t)b->n_new));
+}
+
+/* The addresses of what the unit brings, in a constant that others can find. */
+static void close_unit(Unit *u)
+{
+    LLVMTypeRef t = LLVMArrayType2(u->e.ptr, (uint64_t)u->fresh.n);
+    LLVMValueRef addresses = LLVMAddGlobal(u->e.module, t, u->table);
+    LLVMSetInitializer(addresses, LLVMConstArray2(u->e.ptr, u->fresh.v, (uint64_t)u->fresh.n));
     LLVMSetGlobalConstant(addresses, true);
 }
 
-static void show(Jit *j, Emit *e, const JitOptions *o)
+/* With texts wanted, a unit holds one function, the last emitted. */
+static void show(Jit *j, Unit *u, const JitOptions *o)
 {
-    const char *name = e->p->fn->name;
+    KPlan *p = u->e.p;
+    const char *name = p->fn->name;
     if (o->on_plan) {
-        Text t = text_in(e->p->arena);
-        kernel_print(e->p, &t);
+        Text t = text_in(j->arena);
+        kernel_print(p, &t);
         o->on_plan(o->self, name, text_str(&t));
     }
     if (o->on_llvm) {
-        char *text = LLVMPrintModuleToString(e->module);
+        char *text = LLVMPrintModuleToString(u->e.module);
         o->on_llvm(o->self, name, text);
         LLVMDisposeMessage(text);
     }
     LLVMMemoryBufferRef buffer;
     char *why = NULL;
     if (!o->on_asm) return;
-    LLVMModuleRef copy = LLVMCloneModule(e->module);
+    LLVMModuleRef copy = LLVMCloneModule(u->e.module);
     if (!LLVMTargetMachineEmitToMemoryBuffer(j->machine, copy, LLVMAssemblyFile, &why, &buffer)) {
         o->on_asm(o->self, name, LLVMGetBufferStart(buffer));
         LLVMDisposeMemoryBuffer(buffer);
@@ -227,23 +239,18 @@ static void check_module(LLVMModuleRef m)
 #endif
 }
 
-static GanStatus plan_and_emit(Jit *j, const IrModule *m, int index, const JitOptions *o, Build *b, GanError *err)
+static GanStatus plan_one(Jit *j, const IrModule *m, int index, Build *b, GanError *err)
 {
     char why[512];
     b->plan = kernel_plan(j->arena, m, m->fns.v[index], why);
     if (!b->plan) return gan_error(err, GAN_WRONG, "%s", why);
-    snprintf(b->table, sizeof b->table, "kernels_%d", index);
     b->kernel = arena_array(j->arena, CompiledKernel, b->plan->kernels.n + 1);
     b->code = arena_array(j->arena, Code *, b->plan->kernels.n + 1);
-    open_emit(&b->e, j, b->plan);
-    emit_all(j, b);
-    check_module(b->e.module);
-    if (o) show(j, &b->e, o);
     return GAN_OK;
 }
 
-/* Machine code, by the whole team: functions are taken in turn, each thread has a machine of its own. */
-typedef struct Generate { Jit *j; Build *build; int n; atomic_int next; } Generate;
+/* Machine code, by the whole team: units are taken in turn, each thread has a machine of its own. */
+typedef struct Generate { Jit *j; Unit *unit; int n; atomic_int next; } Generate;
 
 static void generate(void *arg, int thread, int threads)
 {
@@ -252,95 +259,116 @@ static void generate(void *arg, int thread, int threads)
     (void)thread;
     (void)threads;
     for (int i; (i = atomic_fetch_add(&g->next, 1)) < g->n;) {
-        Build *b = &g->build[i];
-        if (b->n_new && LLVMTargetMachineEmitToMemoryBuffer(machine, b->e.module, LLVMObjectFile, &b->why, &b->object)) b->object = NULL;
+        Unit *u = &g->unit[i];
+        if (u->fresh.n && LLVMTargetMachineEmitToMemoryBuffer(machine, u->e.module, LLVMObjectFile, &u->why, &u->object)) u->object = NULL;
     }
     LLVMDisposeTargetMachine(machine);
 }
 
-static GanStatus link_code(Jit *j, Build *b, int index, int tick_slot, GanError *err)
+static GanStatus link_unit(Jit *j, Unit *u, GanError *err)
 {
     LLVMOrcExecutorAddress at = 0;
-    if (b->n_new && !b->object) return gan_error(err, GAN_WORLD, "the compiler failed: %s", b->why ? b->why : "no code");
-    if (b->n_new) {
-        LLVMErrorRef failure = LLVMOrcLLJITAddObjectFile(j->orc, LLVMOrcLLJITGetMainJITDylib(j->orc), b->object);
-        b->object = NULL;                                   /* the JIT's now */
-        if (!failure) failure = LLVMOrcLLJITLookup(j->orc, &at, b->table);
-        if (failure) return orc_failed(failure, err);
-    }
-    for (int i = 0; i < b->plan->kernels.n; i++) {
-        Code *c = b->code[i];
-        if (!c) continue;
-        if (!c->fn) c->fn = ((const KernelFn *)(uintptr_t)at)[c->place];
-        b->kernel[i].fn = c->fn;
-    }
-    j->fn[index] = (Compiled){b->plan, b->kernel, tick_slot};
+    if (!u->fresh.n) return GAN_OK;
+    if (!u->object) return gan_error(err, GAN_WORLD, "the compiler failed: %s", u->why ? u->why : "no code");
+    LLVMErrorRef failure = LLVMOrcLLJITAddObjectFile(j->orc, LLVMOrcLLJITGetMainJITDylib(j->orc), u->object);
+    u->object = NULL;                                       /* the JIT's now */
+    if (!failure) failure = LLVMOrcLLJITLookup(j->orc, &at, u->table);
+    if (failure) return orc_failed(failure, err);
+    u->address = (const KernelFn *)(uintptr_t)at;
     return GAN_OK;
 }
 
+static Unit *lightest(Unit *unit, int n)
+{
+    Unit *best = unit;
+    for (int i = 1; i < n; i++)
+        if (unit[i].weight < best->weight) best = &unit[i];
+    return best;
+}
+
+/* A unit a thread, or with texts wanted a unit a function. */
 static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, GanError *err)
 {
+    bool texts = o && (o->on_llvm || o->on_asm);
+    int  n = texts || m->fns.n < team_threads(j->team) ? m->fns.n : team_threads(j->team);
+    Unit *unit = arena_array(j->arena, Unit, n + 1);
     Build *build = arena_array(j->arena, Build, m->fns.n + 1);
-    GanStatus s = GAN_OK;
-    int n = 0;
-    while (s == GAN_OK && n < m->fns.n) {
-        s = plan_and_emit(j, m, n, o, &build[n], err);
-        if (s == GAN_OK) n++;
+    for (int i = 0; i < n; i++) {
+        snprintf(unit[i].table, sizeof unit[i].table, "kernels_%d", i);
+        open_emit(&unit[i].e, j, m, texts ? m->fns.v[i]->name : "gan");
     }
-    Generate g = {.j = j, .build = build, .n = n};
+    GanStatus s = GAN_OK;
+    for (int i = 0; s == GAN_OK && i < m->fns.n; i++) {
+        s = plan_one(j, m, i, &build[i], err);
+        if (s != GAN_OK) break;
+        Unit *u = texts ? &unit[i] : lightest(unit, n);
+        u->weight += build[i].plan->kernels.n;
+        emit_all(j, u, &build[i]);
+        if (texts) close_unit(u);
+        if (o) show(j, u, o);
+    }
+    for (int i = 0; s == GAN_OK && i < n; i++) {
+        if (!texts) close_unit(&unit[i]);
+        check_module(unit[i].e.module);
+    }
+    Generate g = {.j = j, .unit = unit, .n = n};
     if (s == GAN_OK) team_run(j->team, generate, &g);
     for (int i = 0; i < n; i++) {
-        if (s == GAN_OK) s = link_code(j, &build[i], i, m->fns.v[i]->tick_slot, err);
-        if (build[i].object) LLVMDisposeMemoryBuffer(build[i].object);
-        LLVMDisposeMessage(build[i].why);
-        close_emit(&build[i].e);
+        if (s == GAN_OK) s = link_unit(j, &unit[i], err);
+        if (unit[i].object) LLVMDisposeMemoryBuffer(unit[i].object);
+        LLVMDisposeMessage(unit[i].why);
+        close_emit(&unit[i].e);
+    }
+    for (int f = 0; s == GAN_OK && f < m->fns.n; f++) {
+        for (int i = 0; i < build[f].plan->kernels.n; i++)
+            if (build[f].code[i]) build[f].kernel[i].fn = build[f].code[i]->unit->address[build[f].code[i]->place];
+        j->fn[f] = (Compiled){build[f].plan, build[f].kernel, m->fns.v[f]->tick_slot};
     }
     return s;
 }
 
 /* ---- the engine ------------------------------------------------------------------------------------------------- */
 
-static void *block(int64_t bytes, char **aligned)
+/* Zeroed, 64-byte aligned, freed with the engine; NULL when memory runs out. */
+static char *block(Jit *j, int64_t bytes)
 {
     void *b = calloc(1, (size_t)bytes + 64);
-    *aligned = b ? (char *)(((uintptr_t)b + 63) / 64 * 64) : NULL;
-    return b;
+    array_push(j->arena, &j->blocks, b);
+    return b ? (char *)(((uintptr_t)b + 63) / 64 * 64) : NULL;
 }
 
 static GanStatus open_memory(Jit *j, GanError *err)
 {
-    int64_t frame = 64, scratch = 64;
+    int64_t frame_bytes = 64, scratch_bytes = 64;
     int threads = team_threads(j->team);
     for (int i = 0; i < j->n_fns; i++) {
-        if (j->fn[i].plan->frame_bytes > frame) frame = j->fn[i].plan->frame_bytes;
-        if (j->fn[i].plan->scratch_bytes > scratch) scratch = j->fn[i].plan->scratch_bytes;
+        if (j->fn[i].plan->frame_bytes > frame_bytes) frame_bytes = j->fn[i].plan->frame_bytes;
+        if (j->fn[i].plan->scratch_bytes > scratch_bytes) scratch_bytes = j->fn[i].plan->scratch_bytes;
     }
-    j->frame_block = block(frame, &j->frame);
-    j->scratch = calloc((size_t)threads, sizeof *j->scratch);
-    j->scratch_block = calloc((size_t)threads, sizeof *j->scratch_block);
-    bool ok = j->frame && j->scratch && j->scratch_block;
-    for (int i = 0; ok && i < threads; i++) {
-        j->scratch_block[i] = block(scratch, &j->scratch[i]);
-        ok = j->scratch[i] != NULL;
+    char *frame = block(j, frame_bytes);
+    bool ok = frame != NULL;
+    j->bases = arena_array(j->arena, char **, threads);
+    for (int i = 0; i < threads; i++) {
+        j->bases[i] = arena_array(j->arena, char *, EMIT_DATA + j->program->n_data);
+        j->bases[i][EMIT_FRAME] = frame;
+        j->bases[i][EMIT_SCRATCH] = block(j, scratch_bytes);
+        ok &= j->bases[i][EMIT_SCRATCH] != NULL;
     }
-    return ok ? GAN_OK : gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space", (long long)(frame + threads * scratch));
+    return ok ? GAN_OK : gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space", (long long)(frame_bytes + threads * scratch_bytes));
 }
 
 static GanStatus jit_run(void *self, int function, GanState *state, void *const *out, GanError *err)
 {
     Jit *j = self;
     (void)err;
-    run_function(&j->fn[function], j->program, j->team, j->frame, j->scratch, state, out);
+    run_function(&j->fn[function], j->program, j->team, j->bases, state, out);
     return GAN_OK;
 }
 
 static void jit_free(void *self)
 {
     Jit *j = self;
-    for (int i = 0; j->scratch_block && i < team_threads(j->team); i++) free(j->scratch_block[i]);
-    free(j->scratch_block);
-    free(j->scratch);
-    free(j->frame_block);
+    for (int i = 0; i < j->blocks.n; i++) free(j->blocks.v[i]);
     team_free(j->team);
     if (j->orc) {
         LLVMErrorRef failure = LLVMOrcDisposeLLJIT(j->orc);

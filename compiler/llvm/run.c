@@ -3,6 +3,7 @@
  * Every thread of the team walks the same steps and does its part of each; a barrier after a step is all there is between
  * them. Shards and element ranges depend on the plan, never on the threads, so results do not either. */
 #include "compiler/llvm/run.h"
+#include "compiler/llvm/emit.h"
 #include "runtime/math/random.h"
 
 #include <string.h>
@@ -10,15 +11,14 @@
 typedef struct Run {
     const Compiled *f;
     Team           *team;
-    char           *frame, *state;
-    const void    **data;
-    char *const    *scratch;
+    char           *frame;
+    char **const   *bases;                                  /* of each thread */
 } Run;
 
 typedef struct Walk {                                       /* one thread's */
     const Run *r;
     int        thread, threads;
-    char      *scratch;
+    char     **bases;
     uint64_t   iteration;
 } Walk;
 
@@ -30,13 +30,13 @@ static void wait_for_all(const Walk *w)
 static void call(const Walk *w, const KKernel *k, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     const CompiledKernel *code = &w->r->f->kernel[k->id];
-    code->fn(w->r->frame, w->r->state, w->r->data, w->scratch, code->table, a, b, c, d);
+    code->fn(w->bases, code->table, a, b, c, d);
 }
 
 static void run_shard(const Walk *w, const KStep *s, int64_t shard)
 {
     int64_t from = shard * s->shards.size, to = from + s->shards.size < s->extent ? from + s->shards.size : s->extent;
-    if (s->zero) memset(w->scratch + s->zero->offset, 0, (size_t)s->zero->bytes);
+    if (s->zero) memset(w->bases[EMIT_SCRATCH] + s->zero->offset, 0, (size_t)s->zero->bytes);
     for (int64_t at = from; at < to; at += K_TILE) {
         int64_t valid = to - at < K_TILE ? to - at : K_TILE;
         for (int64_t q = 0; q * K_LANES < valid; q++)
@@ -128,7 +128,7 @@ static void run_block(Walk *w, const KBlock *b)
 static void member(void *arg, int thread, int threads)
 {
     const Run *r = arg;
-    Walk w = {.r = r, .thread = thread, .threads = threads, .scratch = r->scratch[thread]};
+    Walk w = {.r = r, .thread = thread, .threads = threads, .bases = r->bases[thread]};
     run_block(&w, &r->f->plan->top);
 }
 
@@ -142,17 +142,21 @@ static void fill_header(const Compiled *f, const GanProgram *p, char *frame, con
     }
 }
 
-void run_function(const Compiled *f, const GanProgram *p, Team *team, char *frame, char *const *scratch, GanState *state, void *const *out)
+void run_function(const Compiled *f, const GanProgram *p, Team *team, char **const *bases, GanState *state, void *const *out)
 {
-    Run r = {f, team, frame, state->base, state->data, scratch};
-    fill_header(f, p, frame, state);
+    Run r = {f, team, bases[0][EMIT_FRAME], bases};
+    for (int t = 0; t < team_threads(team); t++) {
+        bases[t][EMIT_STATE] = state->base;
+        for (int i = 0; i < p->n_data; i++) bases[t][EMIT_DATA + i] = (char *)state->data[i];
+    }
+    fill_header(f, p, r.frame, state);
     team_run(team, member, &r);
     for (int i = 0; out && i < f->plan->outs.n; i++) {
         const KMem *m = f->plan->outs.v[i].mem;
-        if (out[i]) memcpy(out[i], frame + m->offset, (size_t)m->bytes);
+        if (out[i]) memcpy(out[i], r.frame + m->offset, (size_t)m->bytes);
     }
     for (int i = 0; i < f->plan->commits.n; i++) {
         const KCommit *c = &f->plan->commits.v[i];
-        memcpy(state->base + p->slot[c->slot].offset, frame + c->from->offset, (size_t)c->from->bytes);
+        memcpy(state->base + p->slot[c->slot].offset, r.frame + c->from->offset, (size_t)c->from->bytes);
     }
 }

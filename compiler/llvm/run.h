@@ -4,7 +4,7 @@
 #include "runtime/parallel.h"
 #include "runtime/program.h"
 
-typedef void (*KernelFn)(char *frame, char *state, const void **data, char *scratch, const int64_t *table, int64_t a, int64_t b, int64_t c, int64_t d);
+typedef void (*KernelFn)(char *const *bases, const int64_t *table, int64_t a, int64_t b, int64_t c, int64_t d);
 
 typedef struct CompiledKernel {                             /* kernels that differ in their tables alone share their code */
     KernelFn       fn;
@@ -17,5 +17,6 @@ typedef struct Compiled {                                   /* a function ready 
     int             tick_slot;
 } Compiled;
 
-/* `frame` and `scratch` (of each thread) have the plan's bytes, 64-byte aligned. Reports go to out (entries may be NULL). */
-void run_function(const Compiled *f, const GanProgram *p, Team *team, char *frame, char *const *scratch, GanState *state, void *const *out);
+/* bases[thread]: frame, scratch of the thread, room for the state's arena and for each DATA slot. Frame and scratch have the plan's
+ * bytes and are 64-byte aligned. Reports go to out (entries may be NULL). */
+void run_function(const Compiled *f, const GanProgram *p, Team *team, char **const *bases, GanState *state, void *const *out);
