@@ -1,14 +1,16 @@
-/* form.c - see form.h. The algebra in order: numbers and terms, sums and products, ratios of polynomials, exp and log, reflection. */
+/* form.c - see form.h. The algebra in order: numbers and terms, sums and products, ratios of polynomials, the other side
+ * (1/E), powers, exp and log, one order for all, reflection. */
 #include "compiler/opt/form.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-const int    form_prime[FORM_PRIMES] = {2, 3, 5, 7, 11, 13};
-const double form_log_prime[FORM_PRIMES] = {0.69314718055994530942, 1.0986122886681098, 1.6094379124341003, 1.9459101490553132, 2.3978952727983707, 2.5649493574615367};
+const int form_prime[FORM_PRIMES] = {2, 3, 5, 7, 11, 13};
+const double form_log_prime[FORM_PRIMES] = {0.69314718055994530942, 1.0986122886681098, 1.6094379124341003,
+                                            1.9459101490553132,     2.3978952727983707, 2.5649493574615367};
 
-/* ---- terms ---------------------------------------------------------------------------------------------------------- */
+/* ---- terms ------------------------------------------------------------------------------------------------------ */
 
 static Form *empty(const FormSpace *s) { return arena_new_of(s->arena, Form); }
 
@@ -21,7 +23,8 @@ static Term unit(void)
 
 bool form_same_rest(const Term *a, const Term *b)
 {
-    return !memcmp(a->leaf, b->leaf, sizeof a->leaf) && !memcmp(a->prime, b->prime, sizeof a->prime) && !memcmp(a->log, b->log, sizeof a->log);
+    return !memcmp(a->leaf, b->leaf, sizeof a->leaf) && !memcmp(a->prime, b->prime, sizeof a->prime) &&
+           !memcmp(a->log, b->log, sizeof a->log);
 }
 
 static bool same_power(const Term *a, const Term *b)
@@ -40,7 +43,7 @@ static void make_room(Arena *arena, Form *f)
     f->t = grown;
 }
 
-static bool push(const FormSpace *s, Form *f, const Term *t)  /* equal terms collect; zeros go */
+static bool push(const FormSpace *s, Form *f, const Term *t) /* equal terms collect; zeros go */
 {
     if (q_is(t->c, 0)) return true;
     for (int i = 0; i < f->n; i++) {
@@ -69,7 +72,8 @@ static bool times(Term *t, const Term *by)
 {
     bool ok = q_mul(t->c, by->c, &t->c) && q_add(t->e, by->e, &t->e);
     for (int i = 0; i < FORM_SUMS && ok; i++) ok = q_add(t->k[i], by->k[i], &t->k[i]);
-    return ok && add_powers(t->leaf, by->leaf, FORM_LEAVES) && add_powers(t->prime, by->prime, FORM_PRIMES) && add_powers(t->log, by->log, FORM_SUMS);
+    return ok && add_powers(t->leaf, by->leaf, FORM_LEAVES) && add_powers(t->prime, by->prime, FORM_PRIMES) &&
+           add_powers(t->log, by->log, FORM_SUMS);
 }
 
 /* Whole positive powers of an S are multiplied out. */
@@ -83,19 +87,20 @@ static bool push_expanded(const FormSpace *s, Form *f, const Term *t)
         bool ok = push_expanded(s, f, &less);
         for (int j = 0; j < s->sum[i].n && ok; j++) {
             Term part = less;
-            ok = q_mul(part.c, s->sum[i].c[j], &part.c) && q_add(part.e, s->sum[i].m[j], &part.e) && push_expanded(s, f, &part);
+            ok = q_mul(part.c, s->sum[i].c[j], &part.c) && q_add(part.e, s->sum[i].m[j], &part.e) &&
+                 push_expanded(s, f, &part);
         }
         return ok;
     }
     return push(s, f, t);
 }
 
-/* ---- sums and products ---------------------------------------------------------------------------------------------- */
+/* ---- sums and products ------------------------------------------------------------------------------------------ */
 
 Form *form_number(FormSpace *s, Q c)
 {
     Form *f = empty(s);
-    Term  t = unit();
+    Term t = unit();
     t.c = c;
     push(s, f, &t);
     return f;
@@ -157,9 +162,12 @@ bool form_is_inert(const Form *f)
     return true;
 }
 
-/* ---- ratios --------------------------------------------------------------------------------------------------------- */
+/* ---- ratios ----------------------------------------------------------------------------------------------------- */
 
-typedef struct Dense { int n; Q base, step, c[FORM_DENSE]; } Dense;    /* sum c[i] E^(base + i*step) */
+typedef struct Dense {
+    int n;
+    Q base, step, c[FORM_DENSE];
+} Dense; /* sum c[i] E^(base + i*step) */
 
 static bool grid_of(const Ratio *r, const Sum *s, Q *step)
 {
@@ -173,7 +181,7 @@ static bool grid_of(const Ratio *r, const Sum *s, Q *step)
     return q_sign(*step) > 0;
 }
 
-static int64_t place_of(Q e, Q base, Q step)                 /* -1: not on the grid, or too far */
+static int64_t place_of(Q e, Q base, Q step) /* -1: not on the grid, or too far */
 {
     Q d, i;
     if (!q_add(e, q_neg(base), &d) || !q_div(d, step, &i) || !q_whole(i) || i.n < 0 || i.n >= FORM_DENSE) return -1;
@@ -227,7 +235,7 @@ static int64_t divide_out(Ratio *r, const Sum *by, int64_t most)
     int64_t n = 0;
     for (Dense d; r->n > 1 && n < most; n++) {
         Ratio less = *r;
-        Q     step;
+        Q step;
         if (!grid_of(r, by, &step) || !to_dense(r, step, &d) || !divide(&d, by) || !from_dense(&d, &less)) break;
         *r = less;
     }
@@ -279,8 +287,26 @@ bool form_ratio(const FormSpace *s, const Form *f, const Term *like, Ratio *r)
     }
     sort_terms(r);
     for (int i = 0; i < s->n_sums; i++)
-        if (q_sign(r->k[i]) < 0 && !q_add(r->k[i], (Q){divide_out(r, &s->sum[i], -(r->k[i].n / r->k[i].d)), 1}, &r->k[i])) return false;
+        if (q_sign(r->k[i]) < 0 &&
+            !q_add(r->k[i], (Q){divide_out(r, &s->sum[i], -(r->k[i].n / r->k[i].d)), 1}, &r->k[i]))
+            return false;
     return true;
+}
+
+bool form_ratio_less(const FormSpace *s, const Ratio *a, Q c, Ratio *out)
+{
+    Form *f = empty(s);
+    Term t = unit();
+    t.c = q_neg(c);
+    bool ok = push(s, f, &t);
+    memcpy(t.k, a->k, sizeof t.k);
+    for (int i = 0; i < a->n && ok; i++) {
+        t.c = a->c[i];
+        t.e = a->e[i];
+        ok = push(s, f, &t);
+    }
+    t = unit();
+    return ok && form_ratio(s, f, &t, out);
 }
 
 /* r / (E^step - 1), step the grid of its powers; false when it does not go. */
@@ -288,9 +314,9 @@ static bool take_root(Ratio *r, Q step)
 {
     Ratio less = *r;
     Dense d;
-    Sum   minus = {.n = 1, .c = {{-1, 1}}, .m = {step}};
+    Sum minus = {.n = 1, .c = {{-1, 1}}, .m = {step}};
     if (!to_dense(r, step, &d) || !divide(&d, &minus) || !from_dense(&d, &less)) return false;
-    *r = less;                                              /* divided by 1 - E^step; so the sign */
+    *r = less; /* divided by 1 - E^step; so the sign */
     for (int i = 0; i < r->n; i++) r->c[i] = q_neg(r->c[i]);
     return true;
 }
@@ -306,19 +332,58 @@ static bool sum_is_zero(const Ratio *r)
 int ratio_take_roots(Ratio *r, Q *step)
 {
     Ratio given = *r;
-    int   taken = 0;
+    int taken = 0;
     for (Q grid; r->n > 1 && sum_is_zero(r) && grid_of(r, NULL, &grid); taken++) {
         if (taken == 0) *step = grid;
-        if (q_cmp(grid, *step) || !take_root(r, grid)) break;       /* further roots only on the same step */
+        if (q_cmp(grid, *step) || !take_root(r, grid)) break; /* further roots only on the same step */
     }
     if (r->n < given.n) return taken;
-    *r = given;                                             /* more exponentials than it is worth */
+    *r = given; /* more exponentials than it is worth */
     return 0;
 }
 
-/* ---- powers, exp, log ----------------------------------------------------------------------------------------------- */
+/* ---- the other side: E' = 1/E ----------------------------------------------------------------------------------- */
 
-static int find_sum(FormSpace *s, const Sum *sum)            /* its index; -1: no room */
+static bool reflect_sum(const Sum *s, Sum *out, Q *top, Q *lead) /* S(E) = lead E^top out(1/E) */
+{
+    *top = s->m[s->n - 1];
+    *lead = s->c[s->n - 1];
+    out->n = s->n;
+    for (int i = 0; i < s->n; i++) { /* powers top - m, largest m first, and top itself for the 1 */
+        int from = s->n - 2 - i;
+        Q c = from >= 0 ? s->c[from] : Q_ONE, m = from >= 0 ? s->m[from] : Q_ZERO;
+        if (!q_div(c, *lead, &out->c[i]) || !q_add(*top, q_neg(m), &out->m[i])) return false;
+    }
+    return true;
+}
+
+static bool reflect_space(const FormSpace *s, FormSpace *other)
+{
+    Q top, lead;
+    *other = *s;
+    for (int i = 0; i < s->n_sums; i++)
+        if (!reflect_sum(&s->sum[i], &other->sum[i], &top, &lead)) return false;
+    return true;
+}
+
+/* A term without its L(S). */
+static bool reflect_term(const FormSpace *s, Term *t)
+{
+    bool ok = true;
+    memset(t->log, 0, sizeof t->log);
+    t->e = q_neg(t->e);
+    for (int j = 0; j < s->n_sums && ok; j++) {
+        Sum out;
+        Q top, lead, scale, shift;
+        ok = reflect_sum(&s->sum[j], &out, &top, &lead) && q_pow(lead, t->k[j], &scale) && q_mul(t->c, scale, &t->c) &&
+             q_mul(top, t->k[j], &shift) && q_add(t->e, q_neg(shift), &t->e);
+    }
+    return ok;
+}
+
+/* ---- powers, exp, log ------------------------------------------------------------------------------------------- */
+
+static int find_sum(FormSpace *s, const Sum *sum) /* its index; -1: no room */
 {
     for (int i = 0; i < s->n_sums; i++) {
         const Sum *have = &s->sum[i];
@@ -336,16 +401,19 @@ static bool binomial_root(const Ratio *r, Sum *root)
 {
     Q c, top, whole;
     root->n = 1;
-    return r->n > 2 && q_add(r->e[1], q_neg(r->e[0]), &root->m[0]) && q_add(r->e[r->n - 1], q_neg(r->e[0]), &top) && q_div(top, root->m[0], &whole) &&
-           q_div(r->c[1], r->c[0], &c) && q_div(c, whole, &root->c[0]) && q_sign(root->c[0]) > 0;
+    return r->n > 2 && q_add(r->e[1], q_neg(r->e[0]), &root->m[0]) && q_add(r->e[r->n - 1], q_neg(r->e[0]), &top) &&
+           q_div(top, root->m[0], &whole) && q_div(r->c[1], r->c[0], &c) && q_div(c, whole, &root->c[0]) &&
+           q_sign(root->c[0]) > 0;
 }
 
-static bool sum_of_ratio(const Ratio *r, Sum *sum)           /* P / its first term; false unless it is positive */
+static bool sum_of_ratio(const Ratio *r, Sum *sum) /* P / its first term; false unless it is positive */
 {
     *sum = (Sum){0};
     if (r->n > FORM_SUM_TERMS) return false;
     for (int i = 1; i < r->n; i++, sum->n++)
-        if (!q_div(r->c[i], r->c[0], &sum->c[sum->n]) || q_sign(sum->c[sum->n]) <= 0 || !q_add(r->e[i], q_neg(r->e[0]), &sum->m[sum->n])) return false;
+        if (!q_div(r->c[i], r->c[0], &sum->c[sum->n]) || q_sign(sum->c[sum->n]) <= 0 ||
+            !q_add(r->e[i], q_neg(r->e[0]), &sum->m[sum->n]))
+            return false;
     return true;
 }
 
@@ -356,7 +424,7 @@ static bool split_off_sums(FormSpace *s, Ratio *r, Q k[FORM_SUMS])
     for (int i = 0; i < s->n_sums; i++)
         if (!q_add(k[i], (Q){divide_out(r, &s->sum[i], FORM_TERMS), 1}, &k[i])) return false;
     if (r->n == 1) return true;
-    Ratio   whole = *r;
+    Ratio whole = *r;
     int64_t n = binomial_root(r, &root) ? divide_out(r, &root, FORM_TERMS) : 0;
     if (r->n > 1 || n == 0) {
         *r = whole;
@@ -367,7 +435,8 @@ static bool split_off_sums(FormSpace *s, Ratio *r, Q k[FORM_SUMS])
     return at >= 0 && q_add(k[at], (Q){n, 1}, &k[at]);
 }
 
-/* A form as one term, its polynomial in E becoming powers of S if that is positive; what else its terms have must be the same. */
+/* A form as one term, its polynomial in E becoming powers of S if that is positive; what else its terms have must be
+ * the same. */
 static bool as_term(FormSpace *s, const Form *f, Term *out)
 {
     if (f->n == 1) {
@@ -426,7 +495,7 @@ Form *form_pow(FormSpace *s, const Form *a, Q k)
     return ok ? of_term(s, &t) : NULL;
 }
 
-static bool raise_leaf(Term *t, int leaf, Q by)             /* *= x^by */
+static bool raise_leaf(Term *t, int leaf, Q by) /* *= x^by */
 {
     if (!q_whole(by) || by.n > 8 || by.n < -8) return false;
     int sum = t->leaf[leaf] + (int)by.n;
@@ -447,7 +516,7 @@ static bool exponent_leaf(FormSpace *s, int leaf, Q c, Term *out)
 static bool exponent_term(FormSpace *s, const Term *t, Term *out)
 {
     Term bare = *t, one = unit();
-    Q    power;
+    Q power;
     bare.c = Q_ONE;
     for (int i = 0; i < FORM_LEAVES; i++) {
         Term x = one;
@@ -491,7 +560,7 @@ bool form_factor(Q c, int8_t power[FORM_PRIMES])
     return n == 1 && d == 1;
 }
 
-static bool push_log_number(const FormSpace *s, Form *f, Q c, Q factor)     /* factor * log c */
+static bool push_log_number(const FormSpace *s, Form *f, Q c, Q factor) /* factor * log c */
 {
     int8_t power[FORM_PRIMES];
     if (!form_factor(c, power)) return false;
@@ -546,46 +615,8 @@ static bool has_logs(const Term *t)
     return !form_same_rest(&bare, &one);
 }
 
-/* ---- the other side: E' = 1/E ------------------------------------------------------------------------------------------ */
-
-static bool reflect_sum(const Sum *s, Sum *out, Q *top, Q *lead)    /* S(E) = lead E^top out(1/E) */
-{
-    *top = s->m[s->n - 1];
-    *lead = s->c[s->n - 1];
-    out->n = s->n;
-    for (int i = 0; i < s->n; i++) {                        /* powers top - m, largest m first, and top itself for the 1 */
-        int from = s->n - 2 - i;
-        Q   c = from >= 0 ? s->c[from] : Q_ONE, m = from >= 0 ? s->m[from] : Q_ZERO;
-        if (!q_div(c, *lead, &out->c[i]) || !q_add(*top, q_neg(m), &out->m[i])) return false;
-    }
-    return true;
-}
-
-static bool reflect_space(const FormSpace *s, FormSpace *other)
-{
-    Q top, lead;
-    *other = *s;
-    for (int i = 0; i < s->n_sums; i++)
-        if (!reflect_sum(&s->sum[i], &other->sum[i], &top, &lead)) return false;
-    return true;
-}
-
-/* A term without its L(S). */
-static bool reflect_term(const FormSpace *s, Term *t)
-{
-    bool ok = true;
-    memset(t->log, 0, sizeof t->log);
-    t->e = q_neg(t->e);
-    for (int j = 0; j < s->n_sums && ok; j++) {
-        Sum out;
-        Q   top, lead, scale, shift;
-        ok = reflect_sum(&s->sum[j], &out, &top, &lead) && q_pow(lead, t->k[j], &scale) && q_mul(t->c, scale, &t->c) &&
-             q_mul(top, t->k[j], &shift) && q_add(t->e, q_neg(shift), &t->e);
-    }
-    return ok;
-}
-
-/* Of L(S) to the powers k where E is small: the number before the smallest power of E that any S has; *several: more than one has it. */
+/* Of L(S) to the powers k where E is small: the number before the smallest power of E that any S has; *several: more
+ * than one has it. */
 static bool leading_number(const FormSpace *s, const Q k[FORM_SUMS], Q *number, bool *several)
 {
     Q least = Q_ZERO, part;
@@ -603,10 +634,11 @@ static bool leading_number(const FormSpace *s, const Q k[FORM_SUMS], Q *number, 
     return true;
 }
 
-/* Would log t be a difference of logarithms that agree where E is small? It is better left as log1p of something small then. */
+/* Would log t be a difference of logarithms that agree where E is small? It is better left as log1p of something small
+ * then. */
 static bool logs_cancel(const FormSpace *s, const Term *t)
 {
-    Q    number;
+    Q number;
     bool several;
     if (!q_is(t->c, 1) || !q_is(t->e, 0)) return false;
     return !leading_number(s, t->k, &number, &several) || (several && q_is(number, 0));
@@ -615,7 +647,7 @@ static bool logs_cancel(const FormSpace *s, const Term *t)
 static bool logs_cancel_anywhere(const FormSpace *s, const Term *t)
 {
     FormSpace other;
-    Term      there = *t;
+    Term there = *t;
     return logs_cancel(s, t) || !reflect_space(s, &other) || !reflect_term(s, &there) || logs_cancel(&other, &there);
 }
 
@@ -634,7 +666,7 @@ Form *form_log(FormSpace *s, const Form *a)
     return f;
 }
 
-/* ---- one order ------------------------------------------------------------------------------------------------------ */
+/* ---- one order -------------------------------------------------------------------------------------------------- */
 
 static int compare_sums(const Sum *a, const Sum *b)
 {
@@ -650,7 +682,7 @@ static void swap_sums(FormSpace *s, Form *f, int i, int j)
     s->sum[i] = s->sum[j];
     s->sum[j] = sum;
     for (int t = 0; t < f->n; t++) {
-        Q      k = f->t[t].k[i];
+        Q k = f->t[t].k[i];
         int8_t log = f->t[t].log[i];
         f->t[t].k[i] = f->t[t].k[j];
         f->t[t].log[i] = f->t[t].log[j];
@@ -677,13 +709,13 @@ void form_sort(FormSpace *s, Form *f)
     if (f->n) qsort(f->t, (size_t)f->n, sizeof *f->t, compare_terms);
 }
 
-/* ---- reflection ----------------------------------------------------------------------------------------------------- */
+/* ---- reflection ------------------------------------------------------------------------------------------------- */
 
 /* L(S) = log lead + top*T + L(S'), as a form of the reflected space. */
 static Form *reflect_log(FormSpace *r, int sum, Q top, Q lead)
 {
     Form *f = empty(r);
-    Term  t = unit();
+    Term t = unit();
     t.log[sum] = 1;
     bool ok = push(r, f, &t) && push_log_number(r, f, lead, Q_ONE) && push_direction(r, f, top);
     return ok ? f : NULL;

@@ -60,6 +60,8 @@ bool form_is_inert(const Form *f);
 bool form_same_rest(const Term *a, const Term *b);
 /* The coefficient of the product that `like` has; common factors of P and the S are divided out. */
 bool form_ratio(const FormSpace *s, const Form *f, const Term *like, Ratio *out);
+/* a - c, in the same way. */
+bool form_ratio_less(const FormSpace *s, const Ratio *a, Q c, Ratio *out);
 /* Divides P by (E^step - 1) as often as it goes; how often. */
 int  ratio_take_roots(Ratio *r, Q *step);
 

@@ -63,7 +63,7 @@ TERMS = {
     "product": "D*(1-D)", "entropy": "-D*log(D)-(1-D)*log(1-D)", "soft": "-(0.9*log(D)+0.1*log(1-D))", "focal": "(1-D)^2*log(D)",
     "log_sech2": "log(1-tanh(T)^2)", "logit": "log(D)-log(1-D)", "log_cosh": "log((exp(T)+exp(-T))/2)", "brier_gap": "(1-D)^2-D^2",
     "ratio": "u/(0.1*u+0.9)", "log_mix": "log(0.1+0.9*D)", "d_log_d": "D*log(D)", "log_squared": "log(D)^2", "gap": "log(1+u)-log(2)",
-    "tanh_half": "2*D-1", "bump": "exp(T)/(1+exp(T))^2*T",
+    "shifted": "(1-D)^2+1", "tanh_half": "2*D-1", "bump": "exp(T)/(1+exp(T))^2*T",
 }
 FIXED = [0, 1e-3, -1e-3, 1, -1, 8, -8, 16, -16, 20, -20, 40, -40, 60, -60, 88, -88]
 

@@ -41,7 +41,7 @@ bool q_add(Q a, Q b, Q *out)
 
 bool q_mul(Q a, Q b, Q *out) { return reduce((__int128)a.n * b.n, (__int128)a.d * b.d, out); }
 bool q_div(Q a, Q b, Q *out) { return reduce((__int128)a.n * b.d, (__int128)a.d * b.n, out); }
-Q    q_neg(Q a) { return (Q){-a.n, a.d}; }
+Q q_neg(Q a) { return (Q){-a.n, a.d}; }
 
 int q_cmp(Q a, Q b)
 {
@@ -53,7 +53,9 @@ bool q_gcd(Q a, Q b, Q *out)
 {
     for (int i = 0; i < 64 && q_sign(b) > 0; i++) {
         Q times_b, rest, taken;
-        if (!q_div(a, b, &times_b) || !q_mul((Q){times_b.n / times_b.d, 1}, b, &taken) || !q_add(a, q_neg(taken), &rest)) return false;
+        if (!q_div(a, b, &times_b) || !q_mul((Q){times_b.n / times_b.d, 1}, b, &taken) ||
+            !q_add(a, q_neg(taken), &rest))
+            return false;
         a = b;
         b = rest;
     }
@@ -67,7 +69,7 @@ bool q_from_f64(double x, Q *out)
 {
     if (!(fabs(x) < 1e12)) return false;
     /* Continued fractions: convergents p/q until one rounds to x. */
-    double  rest = fabs(x);
+    double rest = fabs(x);
     int64_t p0 = 0, q0 = 1, p1 = 1, q1 = 0;
     for (int i = 0; i < 40; i++) {
         double whole = floor(rest);
@@ -87,7 +89,7 @@ bool q_from_f64(double x, Q *out)
     return false;
 }
 
-static bool root_of(int64_t a, int64_t k, int64_t *out)      /* the whole k-th root of a >= 0 */
+static bool root_of(int64_t a, int64_t k, int64_t *out) /* the whole k-th root of a >= 0 */
 {
     int64_t r = (int64_t)llround(pow((double)a, 1.0 / (double)k));
     __int128 power = 1;

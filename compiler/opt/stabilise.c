@@ -1,20 +1,27 @@
-/* stabilise.c - see stabilise.h. The walk over a block; reading and writing of trees are in tree_read.c and tree_write.c, small rules in tree_local.c.
+/* stabilise.c - see stabilise.h. The walk over a block; trees are read in tree_read.c, written in tree_write.c, merged
+ * in tree_merge.c; small rules are in tree_local.c.
  *
- * In order over the block: rows that the form does not know get the best value of each operand. The best value of a tree is found once,
- * when it is first asked for: through the form, or, when nothing is gained, the tree itself with better leaves. M6: a tree that is a
- * number per sample is computed in f64. New nodes stand before those they replace, so nothing is ever used too early. Start at stabilise_block(). */
+ * In order over the block: rows that the form does not know get the best value of each operand. The best value of a
+ * tree is found once, when it is first asked for: through the form, or, when nothing is gained, the tree itself with
+ * better leaves. M6: a tree that is a number per sample is computed in f64. New nodes stand before those they replace,
+ * so nothing is ever used too early. Start at stabilise_block(). */
 #include "compiler/opt/stabilise.h"
 
 #include "compiler/opt/pass.h"
 #include "compiler/opt/tree.h"
 
-/* ---- what is known of a node -------------------------------------------------------------------------------------------- */
+enum {
+    MOST_TIMES = 4,
+    MOST_MORE = 40
+}; /* what rewriting may cost where there are many numbers: new nodes by old ones */
+
+/* ---- what is known of a node ------------------------------------------------------------------------------------ */
 
 static int at_most(int a) { return a < 2 * TREE_NODES ? a : 2 * TREE_NODES; }
 
 static void measure(Walk *w, IrNode *n, NodeInfo *i)
 {
-    IrVal  *v = n->n_results == 1 ? n->result : NULL;
+    IrVal *v = n->n_results == 1 ? n->result : NULL;
     Reading how = v ? tree_reading(w, v) : READ_NOT;
     i->size = 1;
     if (how == READ_NOT || how == READ_NUMBER) return;
@@ -39,29 +46,36 @@ NodeInfo *tree_info(Walk *w, const IrVal *v)
 
 IrBuilder tree_before(const Walk *w, const IrVal *v)
 {
-    return (IrBuilder){.m = w->b->m, .block = w->b->block, .before = v->def, .span = v->def->span, .why = IR_WHY_STABILISED};
+    return (IrBuilder){
+        .m = w->b->m, .block = w->b->block, .before = v->def, .span = v->def->span, .why = IR_WHY_STABILISED};
 }
 
-/* ---- one tree ------------------------------------------------------------------------------------------------------------ */
+/* ---- one tree --------------------------------------------------------------------------------------------------- */
 
+/* One axis: all pairs of samples are many numbers. */
+static bool is_per_sample(const Walk *w, const IrVal *v)
+{
+    return v->type.elem == w->b->m->real && v->type.rank == 0 && v->type.axes.n == 1;
+}
+
+/* Of derivatives the pass takes those of heads only: few numbers, and merged they keep their digits where two sides
+ * cancel. */
 static bool is_ours(const Walk *w, const IrNode *n)
 {
-    return w->skip_derivatives ? n->why == IR_WHY_FORWARD : n->why != IR_WHY_STABILISED;
+    if (!w->skip_derivatives) return n->why != IR_WHY_STABILISED;
+    return n->why == IR_WHY_FORWARD || (n->why == IR_WHY_ADJOINT && is_per_sample(w, n->result));
 }
 
 /* Is v the top of a tree that is ours to rewrite? */
 static bool is_tree(Walk *w, IrVal *v)
 {
     NodeInfo *i = tree_info(w, v);
-    Reading   how = i ? tree_reading(w, v) : READ_NOT;
+    Reading how = i ? tree_reading(w, v) : READ_NOT;
     if (how == READ_NOT || how == READ_NUMBER || i->size > TREE_NODES) return false;
     return is_ours(w, v->def);
 }
 
-static bool is_head(const Walk *w, const IrVal *v)           /* M6 */
-{
-    return w->b->m->real == IR_F32 && v->type.elem == IR_F32 && v->type.rank == 0 && v->type.axes.n > 0;
-}
+static bool is_head(const Walk *w, const IrVal *v) /* M6 */ { return w->b->m->real == IR_F32 && is_per_sample(w, v); }
 
 /* One function of a leaf: nothing to gain. */
 static bool is_plain(Walk *w, const Reader *r)
@@ -71,33 +85,68 @@ static bool is_plain(Walk *w, const Reader *r)
     return r->functions == 0 || (r->functions == 1 && tree_reading(w, v) == READ_FUNCTION);
 }
 
-static IrVal *converted(IrBuilder *b, IrVal *v, IrElem elem)
+IrVal *tree_convert(IrBuilder *b, IrVal *v, IrElem elem)
 {
-    bool back = v->def && v->def->op == IR_convert && v->type.elem == IR_F64 && v->def->arg[0]->type.elem == elem;
+    bool back = v->def && v->def->op == IR_convert && ir_is_real(elem) && v->def->arg[0]->type.elem == elem;
     return back ? v->def->arg[0] : ir_convert(b, v, elem);
 }
 
 /* made has to stand where v stood. */
 static IrVal *of_type(IrBuilder *b, IrVal *made, const IrVal *v)
 {
-    made = converted(b, made, v->type.elem);
-    IrAxes lost = ir_axes_minus(v->type.axes, made->type.axes);     /* a leaf that cancelled */
+    made = tree_convert(b, made, v->type.elem);
+    IrAxes lost = ir_axes_minus(v->type.axes, made->type.axes); /* a leaf that cancelled */
     if (lost.n) made = ir_spread(b, made, lost);
     return made->type.rank == v->type.rank ? made : ir_fill(b, made, ir_dims_of(&v->type));
+}
+
+/* Products of sigmoids, tanh and softplus, as activations are: nothing can cancel or overflow. */
+static bool is_product_of_closed(Walk *w, IrVal *v)
+{
+    Reading how = tree_reading(w, v);
+    IrNode *n = v->def;
+    bool closed = how == READ_NOT || how == READ_NUMBER || how == READ_SAME || n->op == IR_mul || n->op == IR_tanh ||
+                  n->op == IR_sigmoid || n->op == IR_dsigmoid || n->op == IR_softplus;
+    for (int i = 0; how > READ_NUMBER && closed && i < n->n_args; i++) closed = is_product_of_closed(w, n->arg[i]);
+    return closed;
+}
+
+/* Is a function that went into the form also in a leaf? Apart from each other their derivatives would no longer meet
+ * before they are rounded. */
+static bool is_shared(Walk *w, const IrVal *v, int tree, int *nodes)
+{
+    NodeInfo *i = tree_info(w, v);
+    if (!i || ++*nodes > TREE_NODES || ir_op_info[v->def->op].klass != IR_CLASS_MAP) return false;
+    bool shared = i->tree == tree;
+    for (int k = 0; k < v->def->n_args && !shared; k++) shared = is_shared(w, v->def->arg[k], tree, nodes);
+    return shared;
+}
+
+static bool shares_with_leaf(Walk *w, const Reader *r)
+{
+    bool shared = false;
+    int nodes = 0;
+    for (int i = 0; i < r->space.n_leaves; i++)
+        for (int k = 0; k < r->leaf[i].n; k++) shared = shared || is_shared(w, r->leaf[i].base[k], r->tree, &nodes);
+    return shared;
 }
 
 /* The tree below v through the form; NULL: nothing gained, or not held. Nodes of a failed try are left for dce. */
 static IrVal *through_form(Walk *w, IrVal *v)
 {
     NodeInfo *i = tree_info(w, v);
-    if (i->functions == 0 || (w->budget -= i->size) < 0) return NULL;
-    Arena  *scratch = arena_new();
+    bool head = is_head(w, v);
+    if (i->functions == 0 || (w->budget -= i->size) < 0 || (!head && is_product_of_closed(w, v))) return NULL;
+    Arena *scratch = arena_new();
     Reader *r = arena_new_of(scratch, Reader);
-    *r = (Reader){.w = w, .root = v, .space.arena = scratch};
-    Form     *f = tree_read(r);
+    *r = (Reader){.w = w, .root = v, .tree = ++w->trees, .space.arena = scratch};
+    Form *f = tree_read(r);
     IrBuilder b = tree_before(w, v);
-    IrVal    *made = NULL;
-    if (f && !is_plain(w, r)) made = tree_write(r, &b, is_head(w, v) || r->wide ? IR_F64 : v->type.elem, f);
+    uint32_t first = b.m->next_id;
+    IrVal *made = NULL;
+    if (f && !is_plain(w, r) && !shares_with_leaf(w, r))
+        made = tree_write(r, &b, head || r->wide ? IR_F64 : v->type.elem, f);
+    if (!head && b.m->next_id - first > MOST_TIMES * (uint32_t)i->size + MOST_MORE) made = NULL;
     arena_free(scratch);
     return made ? of_type(&b, made, v) : NULL;
 }
@@ -105,10 +154,10 @@ static IrVal *through_form(Walk *w, IrVal *v)
 /* M6 for a single function. */
 static IrVal *function_in_f64(Walk *w, IrVal *v)
 {
-    IrNode   *n = v->def;
+    IrNode *n = v->def;
     IrBuilder b = tree_before(w, v);
-    IrVal    *args[2];
-    for (int i = 0; i < n->n_args; i++) args[i] = ir_convert(&b, n->arg[i], IR_F64);
+    IrVal *args[2];
+    for (int i = 0; i < n->n_args; i++) args[i] = tree_convert(&b, n->arg[i], IR_F64);
     return ir_convert(&b, ir_like(&b, n, args)->result, v->type.elem);
 }
 
@@ -131,13 +180,13 @@ IrVal *tree_best(Walk *w, IrVal *v)
     NodeInfo *i = tree_info(w, v);
     if (!i || i->stays) return v;
     if (i->best) return i->best;
-    i->best = v;                                            /* should the tree come to itself */
+    i->best = v; /* should the tree come to itself */
     i->best = i->local ? i->local : is_tree(w, v) ? find_best(w, v) : v;
     if (i->best != v && !i->best->hint) i->best->hint = v->hint;
     return i->best;
 }
 
-/* ---- a block ------------------------------------------------------------------------------------------------------------- */
+/* ---- a block ---------------------------------------------------------------------------------------------------- */
 
 static void need(Walk *w, const IrVal *v)
 {
@@ -168,6 +217,8 @@ static void stabilise_block(Walk *w, IrVal **root, int n_roots, IrVal *const *st
         if (!i->local && !(n->n_results == 1 && is_tree(w, n->result))) better_operands(w, n);
     }
     for (int i = 0; i < n_roots; i++) root[i] = tree_best(w, root[i]);
+    tree_merge(w);
+    for (int i = 0; i < n_roots; i++) root[i] = tree_merged(w, root[i]);
 }
 
 static Walk walk_in(IrBuilder *b, Arena *scratch, bool skip_derivatives, bool last)
@@ -178,7 +229,7 @@ static Walk walk_in(IrBuilder *b, Arena *scratch, bool skip_derivatives, bool la
 IrVal *opt_stabilise_value(IrBuilder *b, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
 {
     Arena *scratch = arena_new();
-    Walk   w = walk_in(b, scratch, false, last);
+    Walk w = walk_in(b, scratch, false, last);
     stabilise_block(&w, &v, 1, wrt, n_wrt);
     arena_free(scratch);
     return v;
@@ -187,17 +238,18 @@ IrVal *opt_stabilise_value(IrBuilder *b, IrVal *v, IrVal *const *wrt, int n_wrt,
 static void stabilise_body(IrModule *m, IrBlock *body, Arena *scratch, IrVal **root, int n_roots)
 {
     IrBuilder b = {.m = m, .block = body};
-    Walk      w = walk_in(&b, scratch, true, true);
+    Walk w = walk_in(&b, scratch, true, true);
     stabilise_block(&w, root, n_roots, NULL, 0);
 }
 
 void opt_stabilise(IrModule *m, IrFn *f)
 {
-    Arena  *scratch = arena_new();
-    int     n = f->commits.n + f->reports.n;
+    Arena *scratch = arena_new();
+    int n = f->commits.n + f->reports.n;
     IrVal **root = arena_array(scratch, IrVal *, n + 1);
     for (IrNode *at = f->body.first; at; at = ir_next(at))
-        for (int i = 0; i < at->n_bodies; i++) stabilise_body(m, at->body[i], scratch, at->body[i]->yield, at->body[i]->n_yields);
+        for (int i = 0; i < at->n_bodies; i++)
+            stabilise_body(m, at->body[i], scratch, at->body[i]->yield, at->body[i]->n_yields);
     for (int i = 0; i < f->commits.n; i++) root[i] = f->commits.v[i].val;
     for (int i = 0; i < f->reports.n; i++) root[f->commits.n + i] = f->reports.v[i].val;
     stabilise_body(m, &f->body, scratch, root, n);

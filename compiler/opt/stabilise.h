@@ -2,7 +2,7 @@
  *
  * Element-wise trees of exponentials and logarithms are put into a normal form (form.h) and written again by rules that do not
  * subtract nearly equal numbers where the form allows: logs of ratios become logits, log(1 + exp(t)) softplus, and so on.
- * No name of a loss is known here. Trees that are numbers per sample (rank 0 with an axis) are computed in f64. To be called
+ * No name of a loss is known here. Trees that are numbers per sample (rank 0 with one axis) are computed in f64. To be called
  * before differentiating, so that derivatives come from rows that are exact in the tails, and on functions for what is not
  * differentiated. A tree that the form does not hold is left as written; what it is made of is looked at in turn. */
 #pragma once
@@ -15,5 +15,5 @@
  *          around a value to differentiate by it, are looked through */
 IrVal *opt_stabilise_value(IrBuilder *b, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);
 
-/* All trees of a function that are as written (not derivatives, not stabilised before), in its bodies too. */
+/* All trees of a function that are as written (not stabilised before; of derivatives only those that are numbers per sample), in its bodies too. */
 void opt_stabilise(IrModule *m, IrFn *f);

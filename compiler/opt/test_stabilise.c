@@ -1,4 +1,5 @@
-/* test_stabilise.c - stabilise against references of 420 digits (stabilise_reference.h, made by gen_stabilise_reference.py), in many spellings. */
+/* test_stabilise.c - stabilise against references of 420 digits (stabilise_reference.h, made by
+ * gen_stabilise_reference.py), in many spellings. */
 #include "compiler/opt/stabilise.h"
 
 #include "compiler/grad/grad.h"
@@ -17,15 +18,15 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-/* ---- a function of T, from text ------------------------------------------------------------------------------------------- */
+/* ---- a function of T, from text --------------------------------------------------------------------------------- */
 
 typedef struct Fixture {
-    Arena    *a;
+    Arena *a;
     IrModule *m;
-    IrFn     *fn;
+    IrFn *fn;
     IrBuilder b;
-    IrVal    *T, *u, *q;                                    /* u: the r of a divergence, exp(T); q: a second variable, when there is one */
-    const char *at;                                         /* what is left to read */
+    IrVal *T, *u, *q; /* u: the r of a divergence, exp(T); q: a second variable, when there is one */
+    const char *at;   /* what is left to read */
 } Fixture;
 
 /* T is one number per sample, or a vector of features. */
@@ -49,9 +50,14 @@ static bool take(Fixture *f, char c) { return *f->at == c ? f->at++, true : fals
 
 static IrVal *call(Fixture *f, const char *name, IrVal *x)
 {
-#define CALL(op) if (!strcmp(name, #op)) return ir_##op(&f->b, x);
-    CALL(exp) CALL(expm1) CALL(log) CALL(log1p) CALL(tanh) CALL(sigmoid) CALL(dsigmoid) CALL(softplus) CALL(sqrt) CALL(abs)
-#undef CALL
+    static const struct {
+        const char *name;
+        IrVal *(*make)(IrBuilder *b, IrVal *a);
+    } calls[] = {{"exp", ir_exp},   {"expm1", ir_expm1},     {"log", ir_log},           {"log1p", ir_log1p},
+                 {"tanh", ir_tanh}, {"sigmoid", ir_sigmoid}, {"dsigmoid", ir_dsigmoid}, {"softplus", ir_softplus},
+                 {"sqrt", ir_sqrt}, {"abs", ir_abs}};
+    for (int i = 0; i < COUNT(calls); i++)
+        if (!strcmp(name, calls[i].name)) return calls[i].make(&f->b, x);
     cr_assert_fail("no function %s", name);
     return NULL;
 }
@@ -81,24 +87,25 @@ static IrVal *parse_primary(Fixture *f)
         return x;
     }
     if (isalpha((unsigned char)*f->at)) return parse_name(f);
-    char  *end;
+    char *end;
     double c = strtod(f->at, &end);
     cr_assert(end > f->at, "what is %s", f->at);
     f->at = end;
     return ir_const(&f->b, f->T->type.elem, c);
 }
 
-static IrVal *parse_power(Fixture *f)                        /* whole powers are products, as after lowering */
+static IrVal *parse_power(Fixture *f) /* whole powers are products, as after lowering */
 {
-    bool   minus = take(f, '-');
+    bool minus = take(f, '-');
     IrVal *x = parse_primary(f), *y = x;
     if (take(f, '^')) {
-        char  *end;
+        char *end;
         double k = strtod(f->at, &end);
         f->at = end;
         if (k == 2 || k == 3)
             for (int i = 1; i < k; i++) y = ir_mul(&f->b, y, x);
-        else y = k == 0.5 ? ir_sqrt(&f->b, x) : ir_pow(&f->b, x, ir_const(&f->b, x->type.elem, k));
+        else
+            y = k == 0.5 ? ir_sqrt(&f->b, x) : ir_pow(&f->b, x, ir_const(&f->b, x->type.elem, k));
     }
     return minus ? ir_neg(&f->b, y) : y;
 }
@@ -107,9 +114,12 @@ static IrVal *parse_product(Fixture *f)
 {
     IrVal *x = parse_power(f);
     for (;;) {
-        if (take(f, '*')) x = ir_mul(&f->b, x, parse_power(f));
-        else if (take(f, '/')) x = ir_div(&f->b, x, parse_power(f));
-        else return x;
+        if (take(f, '*'))
+            x = ir_mul(&f->b, x, parse_power(f));
+        else if (take(f, '/'))
+            x = ir_div(&f->b, x, parse_power(f));
+        else
+            return x;
     }
 }
 
@@ -117,9 +127,12 @@ static IrVal *parse_sum(Fixture *f)
 {
     IrVal *x = parse_product(f);
     for (;;) {
-        if (take(f, '+')) x = ir_add(&f->b, x, parse_product(f));
-        else if (take(f, '-')) x = ir_sub(&f->b, x, parse_product(f));
-        else return x;
+        if (take(f, '+'))
+            x = ir_add(&f->b, x, parse_product(f));
+        else if (take(f, '-'))
+            x = ir_sub(&f->b, x, parse_product(f));
+        else
+            return x;
     }
 }
 
@@ -141,7 +154,7 @@ static IrVal *derivative(Fixture *f, IrVal *y, IrVal *x)
 /* f'(r) as lowering makes it: f at a leaf of its own, which is a reshape that changes nothing. */
 static IrVal *prime(Fixture *f, const char *text)
 {
-    IrVal  *r = f->u;
+    IrVal *r = f->u;
     IrAttrs at = ir_attrs();
     at.dims = ir_dims_of(&r->type);
     IrVal *leaf = f->u = ir_node(&f->b, IR_reshape, &r, 1, &at)->result;
@@ -162,13 +175,13 @@ static IrVal *make(Fixture *f, Use use, const char *text)
 
 static IrVal *stabilised(Fixture *f, IrVal *v) { return opt_stabilise_value(&f->b, v, &f->T, 1, true); }
 
-/* ---- running --------------------------------------------------------------------------------------------------------------- */
+/* ---- running ---------------------------------------------------------------------------------------------------- */
 
 static void report(Fixture *f, const char *name, IrVal *v) { ir_report(f->m, f->fn, name, v); }
 
 static void run(Fixture *f, const void *t, void *const *out)
 {
-    char     why[512];
+    char why[512];
     GanError err = {0};
     cr_assert(ir_verify(f->m, f->fn, why), "%s", why);
     InterpMemory memory = {(void *[]){(void *)t}, 1};
@@ -197,7 +210,7 @@ static int reference_of(const char *name)
 static void evaluate(Use use, const char *text, bool per_sample, float y[3][REFERENCE_POINTS])
 {
     Fixture f = fixture(per_sample, IR_F32);
-    IrVal  *v = stabilised(&f, make(&f, use, text));
+    IrVal *v = stabilised(&f, make(&f, use, text));
     report(&f, "y0", v);
     for (int k = 1; k < 3; k++) {
         v = stabilised(&f, derivative(&f, v, f.T));
@@ -207,54 +220,143 @@ static void evaluate(Use use, const char *text, bool per_sample, float y[3][REFE
     arena_free(f.a);
 }
 
-/* ---- the terms, each in several spellings ---------------------------------------------------------------------------------- */
+/* ---- the terms, each in several spellings ----------------------------------------------------------------------- */
 
-typedef struct { const char *name, *text; } Spelling;
+typedef struct {
+    const char *name, *text;
+} Spelling;
 
 static const Spelling divergences[] = {
-    {"kl", "u*log(u)"}, {"kl1", "u*log(u)-(u-1)"}, {"rkl", "-log(u)"}, {"js", "u*log(u)-(u+1)*log((1+u)/2)"}, {"js", "u*log(2*u/(1+u))+log(2/(1+u))"},
-    {"gan", "u*log(u)-(u+1)*log(u+1)"}, {"gan", "u*log(u/(u+1))-log(u+1)"}, {"pearson", "(u-1)^2"}, {"pearson", "u^2-2*u+1"}, {"hellinger", "(sqrt(u)-1)^2"}, {"neyman", "(1-u)^2/u"},
-    {"jeffrey", "(u-1)*log(u)"}, {"alpha_half", "(u^0.5-1-0.5*(u-1))/(0.5*(0.5-1))"}, {"alpha_03", "(u^0.3-1-0.3*(u-1))/(0.3*(0.3-1))"}, {"alpha_3", "(u^3-1-3*(u-1))/6"},
+    {"kl", "u*log(u)"},
+    {"kl1", "u*log(u)-(u-1)"},
+    {"rkl", "-log(u)"},
+    {"js", "u*log(u)-(u+1)*log((1+u)/2)"},
+    {"js", "u*log(2*u/(1+u))+log(2/(1+u))"},
+    {"gan", "u*log(u)-(u+1)*log(u+1)"},
+    {"gan", "u*log(u/(u+1))-log(u+1)"},
+    {"pearson", "(u-1)^2"},
+    {"pearson", "u^2-2*u+1"},
+    {"hellinger", "(sqrt(u)-1)^2"},
+    {"neyman", "(1-u)^2/u"},
+    {"jeffrey", "(u-1)*log(u)"},
+    {"alpha_half", "(u^0.5-1-0.5*(u-1))/(0.5*(0.5-1))"},
+    {"alpha_03", "(u^0.3-1-0.3*(u-1))/(0.3*(0.3-1))"},
+    {"alpha_3", "(u^3-1-3*(u-1))/6"},
     {"wjs", "0.3*u*log(u)-(0.7+0.3*u)*log(0.7+0.3*u)"},
 };
 static const Spelling terms[] = {
-    {"log_real", "-log(D)"}, {"log_real", "log(1+exp(-T))"}, {"log_real", "softplus(T)-T"}, {"log_real", "-log(u/(1+u))"}, {"log_fake", "-log(1-D)"}, {"brier_real", "(1-D)^2"}, {"brier_fake", "D^2"},
-    {"boost_real", "sqrt((1-D)/D)"}, {"boost_fake", "sqrt(D/(1-D))"},
-    {"sphere_real", "-D/sqrt(D^2+(1-D)^2)"}, {"sphere_fake", "-(1-D)/sqrt(D^2+(1-D)^2)"},
-    {"product", "D*(1-D)"}, {"entropy", "-D*log(D)-(1-D)*log(1-D)"}, {"soft", "-(0.9*log(D)+0.1*log(1-D))"}, {"soft", "softplus(T)-0.9*T"}, {"focal", "(1-D)^2*log(D)"},
-    {"log_sech2", "log(1-tanh(T)^2)"}, {"logit", "log(D)-log(1-D)"}, {"logit", "log(D/(1-D))"}, {"log_cosh", "log((exp(T)+exp(-T))/2)"}, {"brier_gap", "(1-D)^2-D^2"}, {"brier_gap", "1-2*D"},
-    {"ratio", "u/(0.1*u+0.9)"}, {"log_mix", "log(0.1+0.9*D)"}, {"d_log_d", "D*log(D)"}, {"log_squared", "log(D)^2"}, {"gap", "log(1+u)-log(2)"}, {"gap", "log((1+u)/2)"}, {"gap", "softplus(T)-0.6931471805599453"},
-    {"tanh_half", "2*D-1"}, {"tanh_half", "(u-1)/(u+1)"}, {"bump", "exp(T)/(1+exp(T))^2*T"}, {"bump", "T*dsigmoid(T)"},
+    {"log_real", "-log(D)"},
+    {"log_real", "log(1+exp(-T))"},
+    {"log_real", "softplus(T)-T"},
+    {"log_real", "-log(u/(1+u))"},
+    {"log_fake", "-log(1-D)"},
+    {"brier_real", "(1-D)^2"},
+    {"brier_fake", "D^2"},
+    {"boost_real", "sqrt((1-D)/D)"},
+    {"boost_fake", "sqrt(D/(1-D))"},
+    {"sphere_real", "-D/sqrt(D^2+(1-D)^2)"},
+    {"sphere_fake", "-(1-D)/sqrt(D^2+(1-D)^2)"},
+    {"product", "D*(1-D)"},
+    {"entropy", "-D*log(D)-(1-D)*log(1-D)"},
+    {"soft", "-(0.9*log(D)+0.1*log(1-D))"},
+    {"soft", "softplus(T)-0.9*T"},
+    {"focal", "(1-D)^2*log(D)"},
+    {"log_sech2", "log(1-tanh(T)^2)"},
+    {"logit", "log(D)-log(1-D)"},
+    {"logit", "log(D/(1-D))"},
+    {"log_cosh", "log((exp(T)+exp(-T))/2)"},
+    {"brier_gap", "(1-D)^2-D^2"},
+    {"brier_gap", "1-2*D"},
+    {"ratio", "u/(0.1*u+0.9)"},
+    {"log_mix", "log(0.1+0.9*D)"},
+    {"d_log_d", "D*log(D)"},
+    {"log_squared", "log(D)^2"},
+    {"gap", "log(1+u)-log(2)"},
+    {"gap", "log((1+u)/2)"},
+    {"gap", "softplus(T)-0.6931471805599453"},
+    {"tanh_half", "2*D-1"},
+    {"tanh_half", "(u-1)/(u+1)"},
+    {"shifted", "(1-D)^2+1"},
+    {"shifted", "2-2*D+D^2"},
+    {"bump", "exp(T)/(1+exp(T))^2*T"},
+    {"bump", "T*dsigmoid(T)"},
 };
 
 static const char *const suffix[] = {[PLAIN] = "", [OF_RATIO] = ".f", [PRIME] = ".prime", [CONJ] = ".conj"};
 
-/* ---- ulps ------------------------------------------------------------------------------------------------------------------- */
+/* ---- ulps ------------------------------------------------------------------------------------------------------- */
 
 /* Where more than the usual is allowed, at T in lo .. hi, and why. */
-typedef struct { bool per_sample; const char *name; int order; float lo, hi; double ulps; } Exception;
+typedef struct {
+    bool per_sample;
+    const char *name;
+    int order;
+    float lo, hi;
+    double ulps;
+} Exception;
 static const Exception exceptions[] = {
     /* the square of a number that is rounded before it is squared: there is no exponential left in the product */
     {true, "log_squared", 0, -100, 100, 1.6},
-    /* plug-in values, which are reported and not differentiated: exp(T) softplus(-T) loses its second derivative, then is inf * 0 */
-    {true, "gan.f", 2, 20, 100, HUGE_VAL}, {false, "gan.f", 2, -2, 2, 10}, {false, "gan.f", 2, 2, 100, HUGE_VAL},
+    /* plug-in values, which are reported and not differentiated: exp(T) softplus(-T) loses its second derivative, then
+       is inf * 0 */
+    {true, "gan.f", 2, 20, 100, HUGE_VAL},
+    {false, "gan.f", 2, -2, 2, 10},
+    {false, "gan.f", 2, 2, 100, HUGE_VAL},
     /* beside a zero of the derivative, in f32 */
-    {false, "brier_real", 2, -2, 2, 50}, {false, "brier_fake", 2, -2, 2, 20}, {false, "product", 2, -2, 2, 45}, {false, "entropy", 2, -2, 2, 25},
-    {false, "d_log_d", 1, -2, 2, 8}, {false, "d_log_d", 2, -5, 2, 13}, {false, "bump", 1, -2, 2, 25}, {false, "sphere_real", 2, -2, 2, 8},
-    {false, "sphere_fake", 2, -2, 2, 8}, {false, "pearson.f", 2, -2, 2, 10}, {false, "hellinger.f", 2, -2, 2, 10}, {false, "alpha_half.f", 2, -2, 2, 10},
+    {false, "brier_real", 2, -2, 2, 50},
+    {false, "shifted", 2, -2, 2, 50},
+    {false, "brier_fake", 2, -2, 2, 20},
+    {false, "product", 2, -2, 2, 45},
+    {false, "entropy", 2, -2, 2, 25},
+    {false, "d_log_d", 1, -2, 2, 8},
+    {false, "d_log_d", 2, -5, 2, 13},
+    {false, "bump", 1, -2, 2, 25},
+    {false, "sphere_real", 2, -2, 2, 8},
+    {false, "sphere_fake", 2, -2, 2, 8},
+    {false, "pearson.f", 2, -2, 2, 10},
+    {false, "hellinger.f", 2, -2, 2, 10},
+    {false, "alpha_half.f", 2, -2, 2, 10},
     {false, "js.f", 2, -2, 2, 5},
     /* double zeros of reported values at T = 0, in f32 */
-    {false, "log_sech2", 0, -1, 1, 70}, {false, "log_cosh", 0, -1, 1, 70}, {false, "kl1.f", 0, -1, 1, 400}, {false, "js.f", 0, -1, 1, 2500},
+    {false, "log_sech2", 0, -1, 1, 70},
+    {false, "log_cosh", 0, -1, 1, 70},
+    {false, "kl1.f", 0, -1, 1, 400},
+    {false, "js.f", 0, -1, 1, 2500},
     {false, "alpha_03.f", 0, -0.5f, 0.5f, 5e6},
     /* a zero of the value at an argument that is not a tidy constant: one ulp of the terms is left */
-    {false, "wjs.f", 0, -0.5f, 0.5f, 6e6}, {false, "wjs.f", 1, -0.1f, 0.1f, 2500}, {false, "wjs.prime", 0, -0.1f, 0.1f, 2500}, {false, "wjs.conj", 0, -0.1f, 0.1f, 1e4},
+    {false, "wjs.f", 0, -0.5f, 0.5f, 6e6},
+    {false, "wjs.f", 1, -0.1f, 0.1f, 2500},
+    {false, "wjs.prime", 0, -0.1f, 0.1f, 2500},
+    {false, "wjs.conj", 0, -0.1f, 0.1f, 1e4},
     /* T plus a constant, 0.3 T, 3 T are rounded before exp, in f32 */
-    {false, "ratio", 0, -100, 100, 65}, {false, "ratio", 1, -100, 100, 65}, {false, "ratio", 2, -100, 100, 65}, {false, "log_mix", 0, -100, 100, 6},
-    {false, "log_mix", 1, -100, 100, 65}, {false, "log_mix", 2, -100, 100, 65}, {false, "wjs.f", 0, -100, 100, 65}, {false, "wjs.f", 1, -100, 100, 20}, {false, "wjs.f", 2, -100, 100, 20},
-    {false, "wjs.prime", 0, -100, 100, 20}, {false, "wjs.prime", 2, -100, 100, 5}, {false, "wjs.conj", 0, -100, 100, 80}, {false, "wjs.conj", 1, -100, 100, 5}, {false, "wjs.conj", 2, -100, 100, 5},
-    {false, "alpha_03.f", 0, -100, 100, 40}, {false, "alpha_03.f", 1, -100, 100, 40}, {false, "alpha_03.f", 2, -100, 100, 40}, {false, "alpha_03.prime", 0, -100, 100, 40}, {false, "alpha_03.prime", 1, -100, 100, 40},
-    {false, "alpha_03.prime", 2, -100, 100, 40}, {false, "alpha_03.conj", 0, -100, 100, 40}, {false, "alpha_03.conj", 1, -100, 100, 40}, {false, "alpha_03.conj", 2, -100, 100, 40},
-    {false, "alpha_3.f", 0, -100, 100, 65}, {false, "alpha_3.f", 1, -100, 100, 65}, {false, "alpha_3.f", 2, -100, 100, 65}, {false, "alpha_3.conj", 0, -100, 100, 65}, {false, "alpha_3.conj", 1, -100, 100, 65},
+    {false, "ratio", 0, -100, 100, 65},
+    {false, "ratio", 1, -100, 100, 65},
+    {false, "ratio", 2, -100, 100, 65},
+    {false, "log_mix", 0, -100, 100, 6},
+    {false, "log_mix", 1, -100, 100, 65},
+    {false, "log_mix", 2, -100, 100, 65},
+    {false, "wjs.f", 0, -100, 100, 65},
+    {false, "wjs.f", 1, -100, 100, 20},
+    {false, "wjs.f", 2, -100, 100, 20},
+    {false, "wjs.prime", 0, -100, 100, 20},
+    {false, "wjs.prime", 2, -100, 100, 5},
+    {false, "wjs.conj", 0, -100, 100, 80},
+    {false, "wjs.conj", 1, -100, 100, 5},
+    {false, "wjs.conj", 2, -100, 100, 5},
+    {false, "alpha_03.f", 0, -100, 100, 40},
+    {false, "alpha_03.f", 1, -100, 100, 40},
+    {false, "alpha_03.f", 2, -100, 100, 40},
+    {false, "alpha_03.prime", 0, -100, 100, 40},
+    {false, "alpha_03.prime", 1, -100, 100, 40},
+    {false, "alpha_03.prime", 2, -100, 100, 40},
+    {false, "alpha_03.conj", 0, -100, 100, 40},
+    {false, "alpha_03.conj", 1, -100, 100, 40},
+    {false, "alpha_03.conj", 2, -100, 100, 40},
+    {false, "alpha_3.f", 0, -100, 100, 65},
+    {false, "alpha_3.f", 1, -100, 100, 65},
+    {false, "alpha_3.f", 2, -100, 100, 65},
+    {false, "alpha_3.conj", 0, -100, 100, 65},
+    {false, "alpha_3.conj", 1, -100, 100, 65},
     {false, "alpha_3.conj", 2, -100, 100, 65},
 };
 
@@ -263,7 +365,8 @@ static double allowed(bool per_sample, const char *name, int order, float t)
     double most = per_sample ? 0.501 : 4;
     for (int i = 0; i < COUNT(exceptions); i++) {
         const Exception *e = &exceptions[i];
-        bool here = e->per_sample == per_sample && e->order == order && !strcmp(e->name, name) && t >= e->lo && t <= e->hi;
+        bool here =
+            e->per_sample == per_sample && e->order == order && !strcmp(e->name, name) && t >= e->lo && t <= e->hi;
         if (here && e->ulps > most) most = e->ulps;
     }
     return most;
@@ -271,15 +374,17 @@ static double allowed(bool per_sample, const char *name, int order, float t)
 
 static void check_ulps(const Spelling *s, Use use, bool per_sample)
 {
-    char  name[64];
+    char name[64];
     float y[3][REFERENCE_POINTS];
     snprintf(name, sizeof name, "%s%s", s->name, suffix[use]);
     int at = reference_of(name);
     evaluate(use, s->text, per_sample, y);
     for (int k = 0; k < 3; k++)
         for (int i = 0; i < REFERENCE_POINTS; i++) {
-            double want = reference[at].y[i][k], off = ulps(y[k][i], want), most = allowed(per_sample, name, k, reference_t[i]);
-            cr_expect(off <= most, "%s as %s, %s, derivative %d at %g: %.9g, not %.9g, off by %.3g ulps", name, s->text, per_sample ? "per sample" : "features", k, (double)reference_t[i], (double)y[k][i], want, off);
+            double want = reference[at].y[i][k], off = ulps(y[k][i], want),
+                   most = allowed(per_sample, name, k, reference_t[i]);
+            cr_expect(off <= most, "%s as %s, %s, derivative %d at %g: %.9g, not %.9g, off by %.3g ulps", name, s->text,
+                      per_sample ? "per sample" : "features", k, (double)reference_t[i], (double)y[k][i], want, off);
         }
 }
 
@@ -292,7 +397,7 @@ Test(stabilise, terms_keep_their_digits)
     }
 }
 
-/* ---- one form, one text ------------------------------------------------------------------------------------------------------- */
+/* ---- one form, one text ----------------------------------------------------------------------------------------- */
 
 static char *text_of(Fixture *f)
 {
@@ -331,7 +436,7 @@ Test(stabilise, spellings_meet)
 static void check_twice(const Spelling *s, Use use, bool per_sample)
 {
     Fixture f = stabilised_report(use, s->text, per_sample);
-    char   *once = text_of(&f);
+    char *once = text_of(&f);
     f.fn->reports.v[0].val = stabilised(&f, f.fn->reports.v[0].val);
     opt_stabilise(f.m, f.fn);
     cr_expect_str_eq(text_of(&f), once, "%s%s", s->name, suffix[use]);
@@ -344,12 +449,14 @@ Test(stabilise, once_is_enough)
     for (int i = 0; i < COUNT(divergences); i++) check_twice(&divergences[i], CONJ, i % 2);
 }
 
-/* ---- what the form does not hold -------------------------------------------------------------------------------------------------- */
+/* ---- what the form does not hold -------------------------------------------------------------------------------- */
 
 /* Left as written, to the text. */
 Test(stabilise, leaves_other_trees_alone)
 {
-    static const char *const texts[] = {"exp(exp(T))", "log(T*T-1)", "T*T+3*T-1", "sqrt(T*T+1)", "log(T)", "(T-1)*(T-1)*T", "abs(T)*(1-T)", "exp(T)", "tanh(T)", "softplus(T)"};
+    static const char *const texts[] = {"T*tanh(softplus(T))", "T*sigmoid(T)", "exp(exp(T))", "log(T*T-1)",
+                                        "T*T+3*T-1",           "sqrt(T*T+1)",  "log(T)",      "(T-1)*(T-1)*T",
+                                        "abs(T)*(1-T)",        "exp(T)",       "tanh(T)",     "softplus(T)"};
     for (int i = 0; i < COUNT(texts); i++) {
         Fixture f = stabilised_report(PLAIN, texts[i], false), g = fixture(false, IR_F32);
         report(&g, "y", parse(&g, texts[i]));
@@ -363,32 +470,46 @@ Test(stabilise, leaves_other_trees_alone)
 static Fixture two_inputs(const char *text, bool per_sample)
 {
     Fixture f = fixture(per_sample, IR_F32);
-    IrInts  n = ir_ints(1, (int64_t[]){REFERENCE_POINTS});
+    IrInts n = ir_ints(1, (int64_t[]){REFERENCE_POINTS});
     f.q = ir_read(&f.b, ir_slot(f.m, "q", ir_type(IR_F32, ir_no_axes(), n), IR_SLOT_DATA, NULL));
     if (per_sample) f.q = ir_as_sample(&f.b, f.q, 0);
     report(&f, "y", stabilised(&f, parse(&f, text)));
     return f;
 }
 
-typedef struct { const char *text; float t, q; double want; } TwoInputs;
+typedef struct {
+    const char *text;
+    float t, q;
+    double want;
+} TwoInputs;
 static const TwoInputs pairs[] = {
-    {"-log(sigmoid(T))-log(1-sigmoid(q))", 50, -50, 2 * 1.9287498479639178e-22}, {"-log(sigmoid(T))-log(1-sigmoid(q))", -100, 100, 200}, {"log(1-sigmoid(q))*log(sigmoid(T))", 30, 30, 2.8072868906520524e-12},
-    {"-log(sigmoid(T-q))", 60, 10, 1.9287498479639178e-22}, {"-log(sigmoid(T-q))", -60, 60, 120}, {"softplus(q-T)", 60, 10, 1.9287498479639178e-22}, {"log(1+exp(-(T-q)))", 10, 60, 50},
-    {"log(exp(T)/exp(q))", 100, 200, -100}, {"-log(exp(T)/(exp(T)+exp(q)))", 1, 1, 0.69314718055994531},
-    {"(exp(q)-1)*softplus(T)", 0, 1e-6f, 6.9314752712945e-7}, {"softplus(T)+(exp(q)-1)", -20, 1e-9f, 3.0611536224384e-9}, {"(T-q)*(T-q)*exp(T)", 10, 10.0009765625f, 0.021006074710}, {"q*softplus(-T)+(1-q)*softplus(T)", 60, 1, 8.75651076269652e-27},
+    {"-log(sigmoid(T))-log(1-sigmoid(q))", 50, -50, 2 * 1.9287498479639178e-22},
+    {"-log(sigmoid(T))-log(1-sigmoid(q))", -100, 100, 200},
+    {"log(1-sigmoid(q))*log(sigmoid(T))", 30, 30, 2.8072868906520524e-12},
+    {"-log(sigmoid(T-q))", 60, 10, 1.9287498479639178e-22},
+    {"-log(sigmoid(T-q))", -60, 60, 120},
+    {"softplus(q-T)", 60, 10, 1.9287498479639178e-22},
+    {"log(1+exp(-(T-q)))", 10, 60, 50},
+    {"log(exp(T)/exp(q))", 100, 200, -100},
+    {"-log(exp(T)/(exp(T)+exp(q)))", 1, 1, 0.69314718055994531},
+    {"(exp(q)-1)*softplus(T)", 0, 1e-6f, 6.9314752712945e-7},
+    {"softplus(T)+(exp(q)-1)", -20, 1e-9f, 3.0611536224384e-9},
+    {"(T-q)*(T-q)*exp(T)", 10, 10.0009765625f, 0.021006074710},
+    {"q*softplus(-T)+(1-q)*softplus(T)", 60, 1, 8.75651076269652e-27},
     {"q*softplus(-T)+(1-q)*softplus(T)", 100, 0.9f, 10.000002384185791},
 };
 
 static void check_pair(const TwoInputs *p, bool per_sample)
 {
     Fixture f = two_inputs(p->text, per_sample);
-    float   t[REFERENCE_POINTS] = {p->t}, q[REFERENCE_POINTS] = {p->q}, y[REFERENCE_POINTS];
-    char    why[512];
+    float t[REFERENCE_POINTS] = {p->t}, q[REFERENCE_POINTS] = {p->q}, y[REFERENCE_POINTS];
+    char why[512];
     GanError err = {0};
     InterpMemory memory = {(void *[]){t, q}, 1};
     cr_assert(ir_verify(f.m, f.fn, why), "%s", why);
     cr_assert_eq(interp_fn(f.m, f.fn, &memory, (void *[]){y}, NULL, NULL, &err), GAN_OK);
-    cr_expect(ulps(y[0], p->want) < 400 && (!strchr(p->text, '*') || ulps(y[0], p->want) < 3e3), "%s at %g, %g: %.9g, not %.9g", p->text, (double)p->t, (double)p->q, (double)y[0], p->want);
+    cr_expect(ulps(y[0], p->want) < 400 && (!strchr(p->text, '*') || ulps(y[0], p->want) < 3e3),
+              "%s at %g, %g: %.9g, not %.9g", p->text, (double)p->t, (double)p->q, (double)y[0], p->want);
     arena_free(f.a);
 }
 
@@ -401,27 +522,32 @@ Test(stabilise, two_directions)
 /* What does not depend on T after all keeps its type. */
 Test(stabilise, a_value_without_T)
 {
-    static const Spelling texts[] = {{"0", "log(D)-log(1-D)-T"}, {"1", "sigmoid(T)+sigmoid(-T)"}, {"3", "exp(T)*exp(-T)*3"}};
+    static const Spelling texts[] = {
+        {"0", "log(D)-log(1-D)-T"}, {"1", "sigmoid(T)+sigmoid(-T)"}, {"3", "exp(T)*exp(-T)*3"}};
     for (int i = 0; i < COUNT(texts); i++)
         for (int per_sample = 0; per_sample < 2; per_sample++) {
             Fixture f = fixture(per_sample, IR_F32);
-            float   y[REFERENCE_POINTS];
-            IrVal  *v = parse(&f, texts[i].text), *w = stabilised(&f, v);
+            float y[REFERENCE_POINTS];
+            IrVal *v = parse(&f, texts[i].text), *w = stabilised(&f, v);
             cr_assert(ir_type_equal(&v->type, &w->type));
             report(&f, "y", w);
             run(&f, reference_t, (void *[]){y});
-            for (int k = 0; k < REFERENCE_POINTS; k++) cr_expect_eq(y[k], (float)atof(texts[i].name), "%s", texts[i].text);
+            for (int k = 0; k < REFERENCE_POINTS; k++)
+                cr_expect_eq(y[k], (float)atof(texts[i].name), "%s", texts[i].text);
             arena_free(f.a);
         }
 }
 
-/* ---- rules that look at a few rows -------------------------------------------------------------------------------------------------- */
+/* ---- rules that look at a few rows ------------------------------------------------------------------------------ */
 
-typedef struct { Arena *a; IrModule *m; } Loaded;
+typedef struct {
+    Arena *a;
+    IrModule *m;
+} Loaded;
 
 static Loaded load(const char *text)
 {
-    char   why[512];
+    char why[512];
     Loaded l = {.a = arena_new()};
     l.m = ir_read_text(l.a, text, strlen(text), why);
     cr_assert(l.m, "%s", why);
@@ -430,13 +556,32 @@ static Loaded load(const char *text)
     return l;
 }
 
-typedef struct { const char *body, *type; float x[3]; double want; } Local;
+typedef struct {
+    const char *body, *type;
+    float x[3];
+    double want;
+} Local;
 static const Local locals[] = {
-    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %r = log %s : f32[]", "f32[]", {1000, 1000, -1000}, 1000.693147180559945},
-    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %d = div %s, 3 : f32[] %r = log %d : f32[]", "f32[]", {-104, -104, -104}, -104},
-    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %r = log %s : f32[]", "f32[]", {-HUGE_VALF, -HUGE_VALF, -HUGE_VALF}, -HUGE_VAL},
-    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %r = div %e, %s : f32[3]", "f32[3]", {1000, 1001, 1002}, 0.09003057317038046},
-    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %d = div %e, %s : f32[3] %r = log %d : f32[3]", "f32[3]", {-1000, 0, 1000}, -2000},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %r = log %s : f32[]",
+     "f32[]",
+     {1000, 1000, -1000},
+     1000.693147180559945},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %d = div %s, 3 : f32[] %r = log %d : f32[]",
+     "f32[]",
+     {-104, -104, -104},
+     -104},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %r = log %s : f32[]",
+     "f32[]",
+     {-HUGE_VALF, -HUGE_VALF, -HUGE_VALF},
+     -HUGE_VAL},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %r = div %e, %s : f32[3]",
+     "f32[3]",
+     {1000, 1001, 1002},
+     0.09003057317038046},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %d = div %e, %s : f32[3] %r = log %d : f32[3]",
+     "f32[3]",
+     {-1000, 0, 1000},
+     -2000},
     {"%q = mul %v, %v : f32[3] %s = sum %q {dims [0]} : f32[] %r = sqrt %s : f32[]", "f32[]", {3e30f, 4e30f, 0}, 5e30},
     {"%q = add 1, %v : f32[3] %r = log %q : f32[3]", "f32[3]", {1e-10f, 0, 0}, 1e-10},
     {"%q = exp %v : f32[3] %r = sub %q, 1 : f32[3]", "f32[3]", {1e-10f, 0, 0}, 1e-10},
@@ -445,21 +590,24 @@ static const Local locals[] = {
 Test(stabilise, local_rules)
 {
     for (int i = 0; i < COUNT(locals); i++) {
-        char  text[512];
+        char text[512];
         float y[3];
-        snprintf(text, sizeof text, "slot \"v\" data : f32[3]\nfn f {report} {\n%%v = read \"v\" : f32[3]\n%s\nreport \"r\", %%r\n}\n", locals[i].body);
-        for (char *c = strchr(text, '%'); c && (c = strstr(c + 1, " %"));)   /* one row a line */
+        snprintf(text, sizeof text,
+                 "slot \"v\" data : f32[3]\nfn f {report} {\n%%v = read \"v\" : f32[3]\n%s\nreport \"r\", %%r\n}\n",
+                 locals[i].body);
+        for (char *c = strchr(text, '%'); c && (c = strstr(c + 1, " %"));) /* one row a line */
             if (c[-1] == ']' && strchr(c, '=')) *c = '\n';
         Loaded l = load(text);
         GanError err = {0};
         InterpMemory memory = {(void *[]){(void *)locals[i].x}, 1};
         cr_assert_eq(interp_fn(l.m, l.m->fns.v[0], &memory, (void *[]){y}, NULL, NULL, &err), GAN_OK);
-        cr_expect(y[0] == (float)locals[i].want || ulps(y[0], locals[i].want) < 2, "%s: %.9g", locals[i].body, (double)y[0]);
+        cr_expect(y[0] == (float)locals[i].want || ulps(y[0], locals[i].want) < 2, "%s: %.9g", locals[i].body,
+                  (double)y[0]);
         arena_free(l.a);
     }
 }
 
-/* ---- random trees ------------------------------------------------------------------------------------------------------------------- */
+/* ---- random trees ----------------------------------------------------------------------------------------------- */
 
 static uint64_t next_random(uint64_t *s)
 {
@@ -472,7 +620,8 @@ static uint64_t next_random(uint64_t *s)
 static void random_text(uint64_t *s, int depth, Text *t)
 {
     static const char *const leaves[] = {"T", "T", "D", "u", "2", "0.5", "1", "3"};
-    static const char *const calls[] = {"exp", "log", "softplus", "sigmoid", "tanh", "expm1", "log1p", "sqrt", "dsigmoid"};
+    static const char *const calls[] = {"exp",   "log",   "softplus", "sigmoid", "tanh",
+                                        "expm1", "log1p", "sqrt",     "dsigmoid"};
     static const char *const signs[] = {"+", "-", "*", "/"};
     if (depth == 0) {
         text_add(t, leaves[next_random(s) % COUNT(leaves)]);
@@ -483,68 +632,106 @@ static void random_text(uint64_t *s, int depth, Text *t)
     } else {
         text_add(t, "(");
         random_text(s, depth - 1, t);
-        text_add(t, signs[next_random(s) % 4]);
-        random_text(s, (int)(next_random(s) % (unsigned)depth), t);
+        int sign = (int)(next_random(s) % 4), deep = (int)(next_random(s) % (unsigned)depth);
+        text_add(t, signs[sign]);
+        if (sign == 3 && deep == 0)
+            text_add(t, "u"); /* T/T has a zero for derivative, as written by luck */
+        else
+            random_text(s, deep, t);
         text_add(t, ")");
     }
 }
 
-/* What a text gives in f64 or f32, as written or stabilised; f32 results widened. */
-static void values_of(const char *text, IrElem real, bool per_sample, bool stabilise, double y[REFERENCE_POINTS])
+/* What a text, or its derivative, gives in f64 or f32, as written or stabilised; f32 results widened. */
+static void values_of(const char *text, bool differentiate, IrElem real, bool per_sample, bool stabilise,
+                      double y[REFERENCE_POINTS])
 {
     Fixture f = fixture(per_sample, real);
-    double  t[REFERENCE_POINTS];
-    float   narrow[REFERENCE_POINTS];
-    IrVal  *v = parse(&f, text);
-    report(&f, "y", stabilise ? stabilised(&f, v) : v);
+    double t[REFERENCE_POINTS];
+    float narrow[REFERENCE_POINTS];
+    IrVal *v = parse(&f, text);
+    if (stabilise) v = stabilised(&f, v);
+    if (differentiate) v = derivative(&f, v, f.T);
+    report(&f, "y", stabilise && differentiate && !per_sample ? stabilised(&f, v) : v);
+    if (stabilise) opt_stabilise(f.m, f.fn);
     for (int i = 0; i < REFERENCE_POINTS; i++) t[i] = reference_t[i];
     run(&f, real == IR_F32 ? (void *)reference_t : (void *)t, (void *[]){real == IR_F32 ? (void *)narrow : (void *)y});
     for (int i = 0; i < REFERENCE_POINTS && real == IR_F32; i++) y[i] = narrow[i];
     arena_free(f.a);
 }
 
-/* The tree as written, in 113 bits. */
+/* The tree as written, or its derivative, in 113 bits. */
 static __float128 exact(const Fixture *f, const IrVal *v, __float128 T)
 {
     if (v == f->T) return T;
-    IrNode    *n = v->def;
-    __float128 a = n->n_args > 0 ? exact(f, n->arg[0], T) : 0, b = n->n_args > 1 ? exact(f, n->arg[1], T) : 0, e;
+    IrNode *n = v->def;
+    __float128 x[3] = {0}, e;
+    for (int i = 0; i < n->n_args; i++) x[i] = exact(f, n->arg[i], T);
     switch (n->op) {
-    case IR_const:    return n->attr.value;
-    case IR_add:      return a + b;
-    case IR_sub:      return a - b;
-    case IR_mul:      return a * b;
-    case IR_div:      return a / b;
-    case IR_exp:      return expq(a);
-    case IR_expm1:    return expm1q(a);
-    case IR_log:      return logq(a);
-    case IR_log1p:    return log1pq(a);
-    case IR_sqrt:     return sqrtq(a);
-    case IR_tanh:     return tanhq(a);
-    case IR_sigmoid:  return 1 / (1 + expq(-a));
-    case IR_softplus: return fmaxq(a, 0) + log1pq(expq(-fabsq(a)));
-    default:          e = expq(-fabsq(a)); return e / ((1 + e) * (1 + e));
+    case IR_const:
+        return n->attr.value;
+    case IR_spread:
+    case IR_broadcast:
+        return x[0];
+    case IR_neg:
+        return -x[0];
+    case IR_add:
+        return x[0] + x[1];
+    case IR_sub:
+        return x[0] - x[1];
+    case IR_mul:
+        return x[0] * x[1];
+    case IR_div:
+        return x[0] / x[1];
+    case IR_exp:
+        return expq(x[0]);
+    case IR_expm1:
+        return expm1q(x[0]);
+    case IR_log:
+        return logq(x[0]);
+    case IR_log1p:
+        return log1pq(x[0]);
+    case IR_sqrt:
+        return sqrtq(x[0]);
+    case IR_tanh:
+        return tanhq(x[0]);
+    case IR_sigmoid:
+        return 1 / (1 + expq(-x[0]));
+    case IR_softplus:
+        return fmaxq(x[0], 0) + log1pq(expq(-fabsq(x[0])));
+    case IR_dsigmoid:
+        e = expq(-fabsq(x[0]));
+        return e / ((1 + e) * (1 + e));
+    default:
+        cr_assert_fail("%s", ir_op_info[n->op].name);
+        return 0;
     }
 }
 
-static double error_of(double got, __float128 want) { return want == 0 ? fabs(got) : isfinite(got) ? (double)fabsq((got - want) / want) : HUGE_VAL; }
+static double error_of(double got, __float128 want)
+{
+    return want == 0 ? fabs(got) : isfinite(got) ? (double)fabsq((got - want) / want) : HUGE_VAL;
+}
 
 /* Where the tree as written is right, in f64 or f32, it is right when it has been stabilised. */
-static int check_tree(const char *text, bool per_sample, int *better)
+static int check_tree(const char *text, bool differentiate, bool per_sample, int *better)
 {
     Fixture f = fixture(per_sample, IR_F64);
-    IrVal  *v = parse(&f, text);
-    double  y[4][REFERENCE_POINTS];
-    int     compared = 0;
-    for (int i = 0; i < 4; i++) values_of(text, i < 2 ? IR_F64 : IR_F32, per_sample, i % 2, y[i]);
+    IrVal *v = differentiate ? derivative(&f, parse(&f, text), f.T) : parse(&f, text);
+    double y[4][REFERENCE_POINTS];
+    int compared = 0;
+    for (int i = 0; i < 4; i++) values_of(text, differentiate, i < 2 ? IR_F64 : IR_F32, per_sample, i % 2, y[i]);
     for (int i = 0; i < REFERENCE_POINTS; i++) {
         __float128 want = exact(&f, v, reference_t[i]);
         if (!finiteq(want) || fabsq(want) < 1e-20Q || fabsq(want) > 1e30Q || fabsf(reference_t[i]) > 60) continue;
         for (int narrow = 0; narrow < 2; narrow++) {
-            double before = error_of(y[2 * narrow][i], want), after = error_of(y[2 * narrow + 1][i], want), unit = narrow ? 1e-7 : 2e-16;
+            double before = error_of(y[2 * narrow][i], want), after = error_of(y[2 * narrow + 1][i], want),
+                   unit = narrow ? 1e-7 : 2e-16;
             compared += before < 8 * unit;
             *better += before > 1e4 * unit && after < 1e3 * unit;
-            cr_expect(before > 8 * unit || after < 1e3 * unit, "%s at %g, %s: off by %.3g instead of %.3g", text, (double)reference_t[i], narrow ? "f32" : "f64", after, before);
+            cr_expect(before > 8 * unit || after < 4e3 * unit, "%s%s at %g, %s: off by %.3g instead of %.3g",
+                      differentiate ? "derivative of " : "", text, (double)reference_t[i], narrow ? "f32" : "f64",
+                      after, before);
         }
     }
     arena_free(f.a);
@@ -554,28 +741,32 @@ static int check_tree(const char *text, bool per_sample, int *better)
 Test(stabilise, random_trees_keep_their_values)
 {
     uint64_t seed = 88172645463325252;
-    int      compared = 0, better = 0;
+    int compared = 0, better = 0;
     for (int n = 0; n < 500; n++) {
         Arena *a = arena_new();
-        Text   t = text_in(a);
+        Text t = text_in(a);
         random_text(&seed, 2 + n % 4, &t);
-        compared += check_tree(text_str(&t), n % 2, &better);
+        for (int differentiate = 0; differentiate < 2; differentiate++)
+            compared += check_tree(text_str(&t), differentiate, n % 2, &better);
         arena_free(a);
     }
     cr_assert(compared > 10000 && better > 100, "%d compared, %d better", compared, better);
 }
 
-/* ---- functions ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- functions -------------------------------------------------------------------------------------------------- */
 
 /* Draws stay one, loops are looked into, and a value that is used elsewhere is replaced there. */
 Test(stabilise, a_function)
 {
-    Loaded l = load("axis b = 4\nslot \"h\" state : f32[4]\nfn f {report} {\n%h = read \"h\" : f32[4]\n%e = normal {stream \"x\"} : f32<b>[4]\n%x = add %e, %h : f32<b>[4]\n"
-                    "%a = exp %x : f32<b>[4]\n%c = add 1, %a : f32<b>[4]\n%d = log %c : f32<b>[4]\n%s = sum %d {dims [0]} : f32<b>[]\n"
-                    "%l = scan %h ; ; {n 3} (%v: f32[4]) {\n%p = exp %v : f32[4]\n%q = add %p, 1 : f32[4]\n%r = log %q : f32[4]\nyield %r\n} : f32[4]\n"
+    Loaded l = load("axis b = 4\nslot \"h\" state : f32[4]\nfn f {report} {\n%h = read \"h\" : f32[4]\n%e = normal "
+                    "{stream \"x\"} : f32<b>[4]\n%x = add %e, %h : f32<b>[4]\n"
+                    "%a = exp %x : f32<b>[4]\n%c = add 1, %a : f32<b>[4]\n%d = log %c : f32<b>[4]\n%s = sum %d {dims "
+                    "[0]} : f32<b>[]\n"
+                    "%l = scan %h ; ; {n 3} (%v: f32[4]) {\n%p = exp %v : f32[4]\n%q = add %p, 1 : f32[4]\n%r = log %q "
+                    ": f32[4]\nyield %r\n} : f32[4]\n"
                     "report \"s\", %s\nreport \"d\", %d\nreport \"l\", %l\n}\n");
     IrFn *f = l.m->fns.v[0];
-    int   count[IR_OP_COUNT] = {0};
+    int count[IR_OP_COUNT] = {0};
     opt_dce(l.m, f);
     for (IrNode *n = f->body.first; n; n = ir_next(n)) count[n->op]++;
     cr_expect(count[IR_normal] == 1 && count[IR_softplus] == 2 && count[IR_log] == 0 && count[IR_exp] == 0);
@@ -586,10 +777,10 @@ Test(stabilise, a_function)
 Test(stabilise, what_it_is_differentiated_by)
 {
     Fixture f = fixture(true, IR_F32);
-    IrVal  *y = ir_log(&f.b, f.u), *by_u = opt_stabilise_value(&f.b, y, &f.u, 1, true);
+    IrVal *y = ir_log(&f.b, f.u), *by_u = opt_stabilise_value(&f.b, y, &f.u, 1, true);
     cr_expect(ir_depends(f.m, by_u, f.u));
     Fixture g = fixture(true, IR_F32);
-    IrVal  *by_T = opt_stabilise_value(&g.b, ir_log(&g.b, g.u), &g.T, 1, true);
+    IrVal *by_T = opt_stabilise_value(&g.b, ir_log(&g.b, g.u), &g.T, 1, true);
     cr_expect_eq(by_T, g.T);
     arena_free(f.a);
     arena_free(g.a);
@@ -600,7 +791,7 @@ Test(stabilise, large_functions)
 {
     for (int shape = 0; shape < 3; shape++) {
         Fixture f = fixture(false, IR_F32);
-        IrVal  *v = f.T, *all = f.T;
+        IrVal *v = f.T, *all = f.T;
         for (int i = 0; i < 3000; i++) {
             IrVal *x = shape == 2 ? ir_floor(&f.b, v) : v;
             v = ir_log(&f.b, ir_add(&f.b, ir_exp(&f.b, x), ir_const(&f.b, IR_F32, 1)));
@@ -610,7 +801,7 @@ Test(stabilise, large_functions)
         clock_t start = clock();
         opt_stabilise(f.m, f.fn);
         double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-        cr_expect(seconds < 0.5, "shape %d: %g s", shape, seconds);
+        cr_expect(seconds < 2, "shape %d: %g s", shape, seconds);
         arena_free(f.a);
     }
 }

@@ -8,20 +8,23 @@
 
 enum { TREE_NODES = 256, TREE_BASES = 8, TREE_CONDITIONS = 4 };
 
-/* ---- the walk (stabilise.c) ------------------------------------------------------------------------------------------- */
+/* ---- the walk (stabilise.c) ------------------------------------------------------------------------------------- */
 
 typedef struct Walk {
     IrBuilder *b;                                           /* at the block's end; tree_before() gives one before a node */
     Arena     *scratch;
     bool       skip_derivatives, last;
     int64_t    budget;                                      /* nodes that may still be read: bounds the time */
+    int        trees;                                       /* how many were read so far */
 } Walk;
 
 typedef struct NodeInfo {                                   /* IrNode.mark */
     int    size, functions;                                 /* of the tree, shared parts counted each time; up to 2 * TREE_NODES */
+    int    tree;                                            /* the last tree whose form this function went into */
     bool   needed, stays;
     IrVal *local;                                           /* what a local rule made of it */
     IrVal *best;                                            /* what to use instead, once that is known */
+    IrVal *merged;                                          /* the first equal value */
 } NodeInfo;
 
 /* NULL: not a single value computed in this block. */
@@ -30,17 +33,20 @@ NodeInfo *tree_info(Walk *w, const IrVal *v);
 /* The value to use instead of v; its tree is rewritten when this is asked for the first time. */
 IrVal *tree_best(Walk *w, IrVal *v);
 
+/* The value in another element type: what it was converted from, where that has it. */
+IrVal *tree_convert(IrBuilder *b, IrVal *v, IrElem elem);
+
 /* A builder that puts new nodes before v's. */
 IrBuilder tree_before(const Walk *w, const IrVal *v);
 
-/* ---- rules that look at a few rows (tree_local.c) ---------------------------------------------------------------------------- */
+/* ---- rules that look at a few rows (tree_local.c) --------------------------------------------------------------- */
 
 /* R1, R2: what to use instead of v, or NULL. */
 IrVal *tree_local_rule(Walk *w, IrVal *v);
 /* For a function that stands outside of every form: log(1 + x), exp(x) - 1. NULL: nothing. */
 IrVal *tree_small_rule(Walk *w, IrVal *v);
 
-/* ---- from a tree to a form (tree_read.c) ------------------------------------------------------------------------------------ */
+/* ---- from a tree to a form (tree_read.c) ------------------------------------------------------------------------ */
 
 /* SAME: the operand, repeated or converted. SELECT: one of its arms. */
 typedef enum { READ_NOT, READ_NUMBER, READ_SAME, READ_SELECT, READ_ALGEBRA, READ_FUNCTION } Reading;
@@ -62,6 +68,7 @@ typedef struct Condition {                                  /* of selects: a - b
 typedef struct Reader {
     Walk     *w;
     IrVal    *root;
+    int       tree;                                         /* its number */
     FormSpace space;
     Linear    leaf[FORM_LEAVES];                            /* what the leaves of the form are */
     bool      opaque[FORM_LEAVES];                          /* a function that the form does not hold is in it */
@@ -75,7 +82,12 @@ typedef struct Reader {
 /* The tree of r->root; NULL when the form does not hold it. */
 Form *tree_read(Reader *r);
 
-/* ---- from a form to a tree (tree_write.c) ----------------------------------------------------------------------------------- */
+/* ---- from a form to a tree (tree_write.c) ----------------------------------------------------------------------- */
 
 /* NULL when some number of it cannot be written. */
 IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f);
+
+/* ---- equal rows (tree_merge.c) ---------------------------------------------------------------------------------- */
+
+void   tree_merge(Walk *w);
+IrVal *tree_merged(Walk *w, IrVal *v);                       /* afterwards: the first value equal to v */

@@ -1,14 +1,14 @@
 /* tree_local.c - rules of stabilise that look at a few rows instead of a form. See tree.h.
  *
- * R1 a sum of exponentials under a logarithm, or under one of them, is shifted by its largest. R2 sqrt of a sum of squares is a norm; where no
- * form helps, log(1 + x) is log1p(x), and exp(x) - 1 expm1(x). */
+ * R1 a sum of exponentials under a logarithm, or under one of them, is shifted by its largest. R2 sqrt of a sum of
+ * squares is a norm; where no form helps, log(1 + x) is log1p(x), and exp(x) - 1 expm1(x). */
 #include "compiler/opt/tree.h"
 
 static IrNode *made_by(IrVal *v, IrOp op) { return v->def && v->def->op == op ? v->def : NULL; }
 
 static bool in_block(const Walk *w, const IrNode *n) { return n && n->block == w->b->block; }
 
-/* ---- R1 ---------------------------------------------------------------------------------------------------------------- */
+/* ---- R1 --------------------------------------------------------------------------------------------------------- */
 
 static bool over_axis(const IrNode *total) { return total->attr.over.n == 1; }
 
@@ -24,14 +24,16 @@ static bool is_shifted(IrVal *x)
 {
     if (!made_by(x, IR_sub)) return false;
     IrVal *by = x->def->arg[1];
-    while (made_by(by, IR_broadcast) || made_by(by, IR_spread) || made_by(by, IR_select)) by = by->def->op == IR_select ? by->def->arg[1] : by->def->arg[0];
+    while (made_by(by, IR_broadcast) || made_by(by, IR_spread) || made_by(by, IR_select))
+        by = by->def->op == IR_select ? by->def->arg[1] : by->def->arg[0];
     return made_by(by, IR_stop) || made_by(by, IR_reduce_max);
 }
 
 /* The largest x where that is finite, else 0: what to subtract. */
 static IrVal *shift_of(IrBuilder *b, const IrNode *total, IrVal *x)
 {
-    IrVal *most = over_axis(total) ? ir_reduce_max_over(b, x, total->attr.over.id[0]) : ir_reduce_max(b, x, (int)total->attr.dims.v[0]);
+    IrVal *most = over_axis(total) ? ir_reduce_max_over(b, x, total->attr.over.id[0])
+                                   : ir_reduce_max(b, x, (int)total->attr.dims.v[0]);
     IrVal *finite = ir_compare(b, IR_LT, ir_abs(b, most), ir_const_like(b, most, 3.0e38));
     return ir_stop(b, ir_select(b, finite, most, ir_const_like(b, most, 0)));
 }
@@ -56,12 +58,12 @@ static IrVal *shifted_log(Walk *w, IrVal *v)
 {
     if (v->def->op != IR_log) return NULL;
     IrNode *mean = v->def->arg[0]->def, *total = sum_of_exp(v->def->arg[0]);
-    bool    scaled = !total && mean && (mean->op == IR_div || mean->op == IR_mul) && ir_is_const(mean->arg[1], NULL);
+    bool scaled = !total && mean && (mean->op == IR_div || mean->op == IR_mul) && ir_is_const(mean->arg[1], NULL);
     if (scaled) total = sum_of_exp(mean->arg[0]);
     if (!total || !in_block(w, total) || is_shifted(total->arg[0]->def->arg[0])) return NULL;
     IrBuilder b = tree_before(w, v);
-    IrVal    *x = tree_best(w, total->arg[0]->def->arg[0]), *m = shift_of(&b, total, x);
-    IrVal    *s = sum_again(&b, total, ir_exp(&b, ir_sub(&b, x, beside(&b, total, m, x))));
+    IrVal *x = tree_best(w, total->arg[0]->def->arg[0]), *m = shift_of(&b, total, x);
+    IrVal *s = sum_again(&b, total, ir_exp(&b, ir_sub(&b, x, beside(&b, total, m, x))));
     if (scaled) s = ir_like(&b, mean, (IrVal *[]){s, mean->arg[1]})->result;
     return ir_add(&b, m, ir_log(&b, s));
 }
@@ -85,15 +87,15 @@ static IrVal *shifted_share(Walk *w, IrVal *v)
 {
     if (v->def->op != IR_div || !made_by(v->def->arg[0], IR_exp)) return NULL;
     IrNode *total = repeated_sum(v->def->arg[1]);
-    IrVal  *old = v->def->arg[0]->def->arg[0];
+    IrVal *old = v->def->arg[0]->def->arg[0];
     if (!total || !in_block(w, total) || total->arg[0]->def->arg[0] != old || is_shifted(old)) return NULL;
     IrBuilder b = tree_before(w, v);
-    IrVal    *x = tree_best(w, old), *m = shift_of(&b, total, x);
-    IrVal    *e = ir_exp(&b, ir_sub(&b, x, beside(&b, total, m, x)));
+    IrVal *x = tree_best(w, old), *m = shift_of(&b, total, x);
+    IrVal *e = ir_exp(&b, ir_sub(&b, x, beside(&b, total, m, x)));
     return ir_div(&b, e, repeat_again(&b, v->def->arg[1], sum_again(&b, total, e)));
 }
 
-/* ---- R2 ---------------------------------------------------------------------------------------------------------------- */
+/* ---- R2 --------------------------------------------------------------------------------------------------------- */
 
 /* sqrt(sum(x*x)) is norm(x). */
 static IrVal *as_norm(Walk *w, IrVal *v)

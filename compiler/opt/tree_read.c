@@ -1,23 +1,29 @@
 /* tree_read.c - from a tree to a form: rules N1 to N3. See tree.h.
  *
- * Sums without functions in them (p - q, 2x + 1) become one leaf and a number, so that they are computed as written and so that
- * p - q and q - p are the same direction. What the form does not hold becomes a leaf, as large as needed: the smallest node around it whose
- * parent can still be read. A sum is never multiplied out where that could lose digits which the tree as written has. Start at tree_read(). */
+ * Sums without functions in them (p - q, 2x + 1) become one leaf and a number, so that they are computed as written and
+ * so that p - q and q - p are the same direction. What the form does not hold becomes a leaf, as large as needed: the
+ * smallest node around it whose parent can still be read. A sum is never multiplied out where that could lose digits
+ * which the tree as written has. Start at tree_read(). */
 #include "compiler/opt/tree.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- which rows the form reads ------------------------------------------------------------------------------------------ */
+/* ---- which rows the form reads ---------------------------------------------------------------------------------- */
 
 static bool only_repeats(const Walk *w, const IrNode *n)
 {
     switch (n->op) {
-    case IR_convert:   return ir_is_real(n->arg[0]->type.elem);
-    case IR_spread:    return true;
-    case IR_broadcast: return n->arg[0]->type.rank == 0;
-    case IR_reshape:   return w->last && ir_dims_equal(&n->arg[0]->type, &n->result->type);
-    default:           return false;
+    case IR_convert:
+        return ir_is_real(n->arg[0]->type.elem);
+    case IR_spread:
+        return true;
+    case IR_broadcast:
+        return n->arg[0]->type.rank == 0;
+    case IR_reshape:
+        return w->last && ir_dims_equal(&n->arg[0]->type, &n->result->type);
+    default:
+        return false;
     }
 }
 
@@ -27,11 +33,28 @@ Reading tree_reading(Walk *w, const IrVal *v)
     if (v->def->op == IR_const) return READ_NUMBER;
     if (v->def->block != w->b->block || (v->def->mark && ((NodeInfo *)v->def->mark)->stays)) return READ_NOT;
     switch (v->def->op) {
-    case IR_neg: case IR_add: case IR_sub: case IR_mul: case IR_div: case IR_fma: return READ_ALGEBRA;
-    case IR_exp: case IR_expm1: case IR_log: case IR_log1p: case IR_tanh: case IR_sigmoid: case IR_dsigmoid: case IR_softplus:
-    case IR_sqrt: case IR_pow: return READ_FUNCTION;
-    case IR_select: return READ_SELECT;
-    default: return only_repeats(w, v->def) ? READ_SAME : READ_NOT;
+    case IR_neg:
+    case IR_add:
+    case IR_sub:
+    case IR_mul:
+    case IR_div:
+    case IR_fma:
+        return READ_ALGEBRA;
+    case IR_exp:
+    case IR_expm1:
+    case IR_log:
+    case IR_log1p:
+    case IR_tanh:
+    case IR_sigmoid:
+    case IR_dsigmoid:
+    case IR_softplus:
+    case IR_sqrt:
+    case IR_pow:
+        return READ_FUNCTION;
+    case IR_select:
+        return READ_SELECT;
+    default:
+        return only_repeats(w, v->def) ? READ_SAME : READ_NOT;
     }
 }
 
@@ -50,7 +73,7 @@ static int functions_in(const Reader *r, const IrVal *v)
 /* A failed try undoes what it did to the space. */
 static Reader *keep(const Reader *r) { return arena_copy(r->space.arena, r, sizeof *r); }
 
-/* ---- leaves ------------------------------------------------------------------------------------------------------------ */
+/* ---- leaves ----------------------------------------------------------------------------------------------------- */
 
 static bool add_base(Linear *l, IrVal *v, Q c)
 {
@@ -97,7 +120,7 @@ static bool same_bases(const Linear *a, const Linear *b)
     return same;
 }
 
-static int find_leaf(Reader *r, const Linear *l)             /* -1: no room */
+static int find_leaf(Reader *r, const Linear *l) /* -1: no room */
 {
     FormSpace *s = &r->space;
     for (int i = 0; i < s->n_leaves; i++)
@@ -113,11 +136,11 @@ static int find_leaf(Reader *r, const Linear *l)             /* -1: no room */
 static Form *read_leaf(Reader *r, IrVal *v)
 {
     Linear l = {.n = 1, .base = {v}, .c = {Q_ONE}};
-    int    at = find_leaf(r, &l);
+    int at = find_leaf(r, &l);
     return at < 0 ? NULL : form_leaf(&r->space, at);
 }
 
-/* ---- numbers and sums without functions ---------------------------------------------------------------------------------- */
+/* ---- numbers and sums without functions ------------------------------------------------------------------------- */
 
 static Form *read_number(Reader *r, IrVal *v)
 {
@@ -132,7 +155,7 @@ static bool add_linear(Reader *r, IrVal *v, Q scale, Linear *l);
 
 static bool add_scaled(Linear *l, const Linear *part, Q scale)
 {
-    Q    c;
+    Q c;
     bool ok = q_mul(part->add, scale, &c) && q_add(l->add, c, &l->add);
     for (int i = 0; i < part->n && ok; i++) ok = q_mul(part->c[i], scale, &c) && add_base(l, part->base[i], c);
     return ok;
@@ -142,9 +165,11 @@ static bool add_scaled(Linear *l, const Linear *part, Q scale)
 static bool add_scaled_side(Reader *r, IrVal *v, Q scale, Linear *l)
 {
     IrNode *n = v->def;
-    Linear  x = {.add = Q_ZERO}, y = {.add = Q_ZERO};
-    Q       c;
-    bool    ok = add_linear(r, n->arg[0], Q_ONE, &x) && add_linear(r, n->arg[1], Q_ONE, &y);
+    Linear x = {.add = Q_ZERO}, y = {.add = Q_ZERO};
+    Q c;
+    bool ok = add_linear(r, n->arg[0], Q_ONE, &x) && add_linear(r, n->arg[1], Q_ONE, &y);
+    drop_zeros(&x);
+    drop_zeros(&y);
     if (ok && n->op == IR_div && y.n == 0) return q_div(scale, y.add, &c) && add_scaled(l, &x, c);
     if (ok && n->op == IR_mul && y.n == 0) return q_mul(scale, y.add, &c) && add_scaled(l, &x, c);
     if (ok && n->op == IR_mul && x.n == 0) return q_mul(scale, x.add, &c) && add_scaled(l, &y, c);
@@ -156,7 +181,7 @@ static bool add_linear(Reader *r, IrVal *v, Q scale, Linear *l)
     if (!(v = seen(r, v))) return false;
     IrNode *n = v->def;
     Reading how = tree_reading(r->w, v);
-    Q       c;
+    Q c;
     if (how == READ_NUMBER && q_from_f64(n->attr.value, &c)) return q_mul(c, scale, &c) && q_add(l->add, c, &l->add);
     if (how == READ_NUMBER) return !form_from_log(n->attr.value, &c) && add_base(l, v, scale);
     if (how == READ_SAME) return add_linear(r, n->arg[0], scale, l);
@@ -175,39 +200,54 @@ static bool number_of(Reader *r, IrVal *v, Q *c)
     return true;
 }
 
-/* ---- selects ------------------------------------------------------------------------------------------------------------
- *
- * Rules M2 and M3 write one function in two ways, one for each side, and its derivative is a sum of masked ones. Under the assumption that a
- * condition holds every select on it is one of its arms; when all assumptions give the same form, the selects are looked through. */
+/* ---- selects ---------------------------------------------------------------------------------------------------- */
+
+/* Rules M2 and M3 write one function in two ways, one for each side, and its derivative is a sum of masked ones. Under
+ * the assumption that a condition holds every select on it is one of its arms; when all assumptions give the same form,
+ * the selects are looked through. */
 
 static bool same_condition(const Condition *a, const Condition *b)
 {
-    return a->v == b->v && a->how == b->how && same_bases(&a->difference, &b->difference) && !q_cmp(a->difference.add, b->difference.add);
+    return a->v == b->v && a->how == b->how && same_bases(&a->difference, &b->difference) &&
+           !q_cmp(a->difference.add, b->difference.add);
 }
 
 static Condition condition_of(Reader *r, IrVal *v)
 {
     Condition c = {.difference.add = Q_ZERO};
-    IrNode   *n = v->def;
-    bool      compares = n && n->op == IR_compare && ir_is_real(n->arg[0]->type.elem);
-    compares = compares && add_linear(r, n->arg[0], Q_ONE, &c.difference) && add_linear(r, n->arg[1], (Q){-1, 1}, &c.difference);
+    IrNode *n = v->def;
+    bool compares = n && n->op == IR_compare && ir_is_real(n->arg[0]->type.elem);
+    compares = compares && add_linear(r, n->arg[0], Q_ONE, &c.difference) &&
+               add_linear(r, n->arg[1], (Q){-1, 1}, &c.difference);
     if (!compares) return (Condition){.v = v, .difference.add = Q_ZERO};
     drop_zeros(&c.difference);
     c.how = n->attr.compare;
     return c;
 }
 
-static bool is_decided(const Condition *c, bool *holds)      /* a comparison of numbers */
+static bool is_decided(const Condition *c, bool *holds) /* a comparison of numbers */
 {
     int sign = q_sign(c->difference.add);
     if (c->v || c->difference.n) return false;
     switch (c->how) {
-    case IR_EQ: *holds = sign == 0; break;
-    case IR_NE: *holds = sign != 0; break;
-    case IR_LT: *holds = sign < 0;  break;
-    case IR_LE: *holds = sign <= 0; break;
-    case IR_GT: *holds = sign > 0;  break;
-    default:    *holds = sign >= 0; break;
+    case IR_EQ:
+        *holds = sign == 0;
+        break;
+    case IR_NE:
+        *holds = sign != 0;
+        break;
+    case IR_LT:
+        *holds = sign < 0;
+        break;
+    case IR_LE:
+        *holds = sign <= 0;
+        break;
+    case IR_GT:
+        *holds = sign > 0;
+        break;
+    default:
+        *holds = sign >= 0;
+        break;
     }
     return true;
 }
@@ -215,7 +255,7 @@ static bool is_decided(const Condition *c, bool *holds)      /* a comparison of 
 /* The arm of a select, if it is known or assumed; else the select. NULL: more conditions than can be assumed. */
 static IrVal *arm_of(Reader *r, IrVal *v)
 {
-    bool      holds;
+    bool holds;
     Condition c = condition_of(r, v->def->arg[0]);
     if (is_decided(&c, &holds)) return v->def->arg[holds ? 1 : 2];
     if (!r->through_selects) return v;
@@ -238,12 +278,12 @@ static IrVal *seen(Reader *r, IrVal *v)
     return v;
 }
 
-/* ---- arithmetic --------------------------------------------------------------------------------------------------------- */
+/* ---- arithmetic ------------------------------------------------------------------------------------------------- */
 
 static Form *read_linear(Reader *r, IrVal *v)
 {
     Linear l = {.add = Q_ZERO};
-    Q      factor;
+    Q factor;
     if (!add_linear(r, v, Q_ONE, &l)) return NULL;
     drop_zeros(&l);
     Form *number = form_number(&r->space, l.add);
@@ -267,7 +307,7 @@ static bool has_opaque(const Reader *r, const Form *f)
 static Form *read_addend(Reader *r, IrVal *v)
 {
     Reader *before = keep(r);
-    Form  *f = read(r, v);
+    Form *f = read(r, v);
     if (!f || f->n < 2 || !form_is_inert(f) || !has_opaque(r, f)) return f;
     *r = *before;
     return read_leaf(r, v);
@@ -277,8 +317,9 @@ static Form *read_addend(Reader *r, IrVal *v)
 static Form *read_factor(Reader *r, IrVal *v)
 {
     Reader *before = keep(r);
-    Form  *f = read_addend(r, v);
-    if (!f || f->n < 2 || functions_in(r, local(r, v))) return f;
+    Form *f = read_addend(r, v);
+    if (!f || f->n < 2) return f;
+    if (functions_in(r, local(r, v)) && (form_spread(f) < 2 || !has_opaque(r, f))) return f;
     *r = *before;
     return read_leaf(r, v);
 }
@@ -286,7 +327,7 @@ static Form *read_factor(Reader *r, IrVal *v)
 static Form *read_product(Reader *r, IrVal *a, IrVal *b)
 {
     Reader *before = keep(r);
-    Form  *x = read_factor(r, a), *y = read_factor(r, b);
+    Form *x = read_factor(r, a), *y = read_factor(r, b);
     if (!x || !y) return NULL;
     if (form_spread(x) < 2 || form_spread(y) < 2) return form_mul(&r->space, x, y);
     *r = *before;
@@ -296,9 +337,9 @@ static Form *read_product(Reader *r, IrVal *a, IrVal *b)
 
 static Form *read_quotient(Reader *r, IrVal *a, IrVal *b)
 {
-    Form  *x = read_factor(r, a);
+    Form *x = read_factor(r, a);
     Reader *before = keep(r);
-    Form  *q = form_div(&r->space, x, read_factor(r, b));
+    Form *q = form_div(&r->space, x, read_factor(r, b));
     if (q) return q;
     *r = *before;
     return form_div(&r->space, x, read_leaf(r, b));
@@ -307,31 +348,56 @@ static Form *read_quotient(Reader *r, IrVal *a, IrVal *b)
 static Form *read_algebra(Reader *r, const IrNode *n)
 {
     FormSpace *s = &r->space;
-    Form      *a;
+    Form *a;
     switch (n->op) {
-    case IR_neg: return form_scale(s, read(r, n->arg[0]), (Q){-1, 1});
-    case IR_mul: return read_product(r, n->arg[0], n->arg[1]);
-    case IR_div: return read_quotient(r, n->arg[0], n->arg[1]);
-    case IR_fma: a = read_product(r, n->arg[0], n->arg[1]);         return form_add(s, a, read_addend(r, n->arg[2]));
-    case IR_add: a = read_addend(r, n->arg[0]);                     return form_add(s, a, read_addend(r, n->arg[1]));
-    default:     a = read_addend(r, n->arg[0]);                     return form_add(s, a, form_scale(s, read_addend(r, n->arg[1]), (Q){-1, 1}));
+    case IR_neg:
+        return form_scale(s, read(r, n->arg[0]), (Q){-1, 1});
+    case IR_mul:
+        return read_product(r, n->arg[0], n->arg[1]);
+    case IR_div:
+        return read_quotient(r, n->arg[0], n->arg[1]);
+    case IR_fma:
+        a = read_product(r, n->arg[0], n->arg[1]);
+        return form_add(s, a, read_addend(r, n->arg[2]));
+    case IR_add:
+        a = read_addend(r, n->arg[0]);
+        return form_add(s, a, read_addend(r, n->arg[1]));
+    default:
+        a = read_addend(r, n->arg[0]);
+        return form_add(s, a, form_scale(s, read_addend(r, n->arg[1]), (Q){-1, 1}));
     }
 }
 
-/* ---- functions ---------------------------------------------------------------------------------------------------------- */
+/* ---- functions -------------------------------------------------------------------------------------------------- */
 
 static bool is_positive(const IrVal *v, int depth)
 {
     double c;
-    if (!v->def || depth > 16) return false;
+    if (!v->def || depth > 8) return false;
     IrVal *const *arg = v->def->arg;
     switch (v->def->op) {
-    case IR_const: return ir_is_const(v, &c) && c > 0;
-    case IR_exp: case IR_sigmoid: case IR_dsigmoid: case IR_softplus: return true;
-    case IR_sum: case IR_broadcast: case IR_spread: case IR_reshape: case IR_transpose: case IR_convert: case IR_stop: case IR_sqrt:
+    case IR_const:
+        return ir_is_const(v, &c) && c > 0;
+    case IR_exp:
+    case IR_sigmoid:
+    case IR_dsigmoid:
+    case IR_softplus:
+        return true;
+    case IR_sum:
+    case IR_broadcast:
+    case IR_spread:
+    case IR_reshape:
+    case IR_transpose:
+    case IR_convert:
+    case IR_stop:
+    case IR_sqrt:
         return is_positive(arg[0], depth + 1);
-    case IR_add: case IR_mul: case IR_div: return is_positive(arg[0], depth + 1) && is_positive(arg[1], depth + 1);
-    default: return false;
+    case IR_add:
+    case IR_mul:
+    case IR_div:
+        return is_positive(arg[0], depth + 1) && is_positive(arg[1], depth + 1);
+    default:
+        return false;
     }
 }
 
@@ -344,9 +410,9 @@ static void make_logs(Reader *r, const Form *f)
         for (int j = 0; j < f->n; j++) used |= f->t[j].leaf[i] != 0;
         if (!used || s->log_of[i] >= 0 || r->leaf[i].n > 1 || !is_positive(r->leaf[i].base[0], 0)) continue;
         IrBuilder b = tree_before(r->w, r->root);
-        b.why = r->root->def->why;                          /* to be rewritten in turn */
-        Linear    l = {.n = 1, .base = {ir_log(&b, tree_best(r->w, r->leaf[i].base[0]))}, .c = {Q_ONE}};
-        int       at = find_leaf(r, &l);
+        b.why = r->root->def->why; /* to be rewritten in turn */
+        Linear l = {.n = 1, .base = {ir_log(&b, tree_best(r->w, r->leaf[i].base[0]))}, .c = {Q_ONE}};
+        int at = find_leaf(r, &l);
         if (at >= 0) s->log_of[i] = (int8_t)at;
     }
 }
@@ -383,38 +449,69 @@ static Form *function_of(Reader *r, const IrNode *n, const Form *a)
     if (!a) return NULL;
     if (n->op == IR_log) make_logs(r, a);
     switch (n->op) {
-    case IR_exp:      return form_exp(s, a);
-    case IR_expm1:    return form_add(s, form_exp(s, a), form_number(s, (Q){-1, 1}));
-    case IR_log:      return form_log(s, a);
-    case IR_log1p:    return form_log(s, one_plus(s, a));
-    case IR_softplus: return form_log(s, one_plus(s, form_exp(s, a)));
-    case IR_sigmoid:  return sigmoid_of(s, a);
-    case IR_dsigmoid: return dsigmoid_of(s, a);
-    case IR_tanh:     return tanh_of(s, a);
-    case IR_sqrt:     return form_pow(s, a, (Q){1, 2});
-    default:          return pow_of(r, a, n->arg[1]);
+    case IR_exp:
+        return form_exp(s, a);
+    case IR_expm1:
+        return form_add(s, form_exp(s, a), form_number(s, (Q){-1, 1}));
+    case IR_log:
+        return form_log(s, a);
+    case IR_log1p:
+        return form_log(s, one_plus(s, a));
+    case IR_softplus:
+        return form_log(s, one_plus(s, form_exp(s, a)));
+    case IR_sigmoid:
+        return sigmoid_of(s, a);
+    case IR_dsigmoid:
+        return dsigmoid_of(s, a);
+    case IR_tanh:
+        return tanh_of(s, a);
+    case IR_sqrt:
+        return form_pow(s, a, (Q){1, 2});
+    default:
+        return pow_of(r, a, n->arg[1]);
     }
 }
 
 static bool is_exponential(const IrNode *n)
 {
-    return n->op == IR_exp || n->op == IR_expm1 || n->op == IR_sigmoid || n->op == IR_dsigmoid || n->op == IR_tanh || n->op == IR_softplus;
+    return n->op == IR_exp || n->op == IR_expm1 || n->op == IR_sigmoid || n->op == IR_dsigmoid || n->op == IR_tanh ||
+           n->op == IR_softplus;
+}
+
+static bool made_long_sum(const FormSpace *s, const FormSpace *before)
+{
+    bool made = false;
+    for (int i = before->n_sums; i < s->n_sums; i++) made |= s->sum[i].n > 1;
+    return made;
+}
+
+/* sigmoid, tanh and softplus of what is not linear in T are better than the long sums they would be. */
+static Form *read_argument_and_apply(Reader *r, const IrNode *n)
+{
+    Form *a = read(r, n->arg[0]);
+    Reader *before = keep(r);
+    Form *f = function_of(r, n, a);
+    bool closed = is_exponential(n) && n->op != IR_exp && n->op != IR_expm1;
+    return closed && made_long_sum(&r->space, &before->space) ? NULL : f;
 }
 
 /* An exponent that is nothing the form knows may still be a direction by itself. */
 static Form *read_function(Reader *r, const IrNode *n)
 {
+    Q number;
     Reader *before = keep(r);
-    Form  *f = function_of(r, n, read(r, n->arg[0]));
-    if (!f && is_exponential(n)) {
+    Form *f = read_argument_and_apply(r, n);
+    if (!f && is_exponential(n) && !number_of(r, n->arg[0], &number)) {
         *r = *before;
         f = function_of(r, n, read_leaf(r, n->arg[0]));
     }
+    NodeInfo *i = f ? tree_info(r->w, n->result) : NULL;
+    if (i) i->tree = r->tree;
     if (f) r->functions++;
     return f;
 }
 
-/* ---- trees --------------------------------------------------------------------------------------------------------------- */
+/* ---- trees ------------------------------------------------------------------------------------------------------ */
 
 static Form *read_as_written(Reader *r, IrVal *v)
 {
@@ -431,8 +528,8 @@ static Form *read_as_written(Reader *r, IrVal *v)
 static Form *read(Reader *r, IrVal *v)
 {
     Reader *before = keep(r);
-    IrVal  *behind = seen(r, v);
-    Form   *f = behind ? read_as_written(r, behind) : NULL;
+    IrVal *behind = seen(r, v);
+    Form *f = behind ? read_as_written(r, behind) : NULL;
     if (f) return f;
     *r = *before;
     return read_leaf(r, v);
@@ -447,8 +544,8 @@ static Form *read_root(Reader *r)
 static bool same_form(Reader *r, const Form *a, const Form *b)
 {
     FormSpace *s = &r->space;
-    Form      *d = form_add(s, a, form_scale(s, b, (Q){-1, 1}));
-    Ratio     *ratio = arena_new_of(s->arena, Ratio);
+    Form *d = form_add(s, a, form_scale(s, b, (Q){-1, 1}));
+    Ratio *ratio = arena_new_of(s->arena, Ratio);
     for (int i = 0; d && i < d->n; i++)
         if (!form_ratio(s, d, &d->t[i], ratio) || ratio->n) return false;
     return d;
@@ -460,7 +557,8 @@ static Form *read_all_sides(Reader *r)
     Form *f = read_root(r);
     for (int sides = 1; f && sides < 1 << r->n_conditions; sides++) {
         for (int i = 0; i < r->n_conditions; i++) r->condition[i].holds = sides >> i & 1;
-        Form *other = read_root(r);
+        r->w->budget -= tree_info(r->w, r->root)->size;
+        Form *other = r->w->budget < 0 ? NULL : read_root(r);
         if (!other || !same_form(r, f, other)) return NULL;
     }
     return f;

@@ -1,25 +1,26 @@
 /* tree_write.c - from a form to a tree: rules M1 to M5. See tree.h.
  *
- * M1 k L(S) - k m T is k softplus(-U), with S = 1 + c E^m and U = mT + log c. M2 where L and T remain, or two L: one form for T < 0, and
- * for T >= 0 the form over 1/E. M3 softplus(U) - log 2 near U = 0. M4 coefficients that sum to 0 give factors E^m - 1: tanh or expm1.
- * M5 E^a / S^k: products of sigmoid and dsigmoid, in the log domain for fractions. Start at tree_write(). */
+ * M1 k L(S) - k m T is k softplus(-U), with S = 1 + c E^m and U = mT + log c. M2 where L and T remain, or two L: one
+ * form for T < 0, and for T >= 0 the form over 1/E. M3 softplus(U) - log 2 near U = 0. M4 coefficients that sum to 0
+ * give factors E^m - 1: tanh or expm1. M5 E^a / S^k: products of sigmoid and dsigmoid, in the log domain for fractions.
+ * Start at tree_write(). */
 #include "compiler/opt/tree.h"
 
 #include <math.h>
 #include <string.h>
 
 typedef struct Writer {
-    IrBuilder       *b;
-    Reader          *r;
-    IrElem           elem;
+    IrBuilder *b;
+    Reader *r;
+    IrElem elem;
     const FormSpace *space;
-    IrVal          **leaf;                                  /* written so far */
-    int              sign;                                  /* E = exp(sign * T) */
-    IrVal           *t;                                     /* sign * T, once it was needed */
-    bool             failed;
+    IrVal **leaf; /* written so far */
+    int sign;     /* E = exp(sign * T) */
+    IrVal *t;     /* sign * T, once it was needed */
+    bool failed;
 } Writer;
 
-/* ---- small words: NULL stands for 1 in products and for 0 in sums --------------------------------------------------------- */
+/* ---- small words: NULL stands for 1 in products and for 0 in sums ----------------------------------------------- */
 
 static IrVal *number(Writer *w, double c) { return ir_const(w->b, w->elem, c); }
 
@@ -49,7 +50,7 @@ static IrVal *power(Writer *w, IrVal *a, int n)
     return r;
 }
 
-/* ---- T and U -------------------------------------------------------------------------------------------------------------- */
+/* ---- T and U ---------------------------------------------------------------------------------------------------- */
 
 static IrVal *leaf_value(Writer *w, int i)
 {
@@ -57,7 +58,8 @@ static IrVal *leaf_value(Writer *w, int i)
     for (int j = 0; j < l->n && !w->leaf[i]; j++) {
         IrVal *sum_so_far = NULL;
         for (int k = 0; k < l->n; k++)
-            sum_so_far = sum(w, sum_so_far, scaled(w, q_f64(l->c[k]), ir_convert(w->b, tree_best(w->r->w, l->base[k]), w->elem)));
+            sum_so_far = sum(w, sum_so_far,
+                             scaled(w, q_f64(l->c[k]), tree_convert(w->b, tree_best(w->r->w, l->base[k]), w->elem)));
         w->leaf[i] = sum_so_far;
     }
     return w->leaf[i];
@@ -79,62 +81,63 @@ static double log_number(Writer *w, Q c)
 }
 
 /* c * T, its sign taken into account without a second product */
-static IrVal *along_t(Writer *w, double c)
-{
-    return scaled(w, c * w->sign, leaf_value(w, w->space->direction));
-}
+static IrVal *along_t(Writer *w, double c) { return scaled(w, c * w->sign, leaf_value(w, w->space->direction)); }
 
-static IrVal *u_value(Writer *w, int s, int sign)            /* sign * (m T + log c) of S = 1 + c E^m */
+static IrVal *u_value(Writer *w, int s, int sign) /* sign * (m T + log c) of S = 1 + c E^m */
 {
     const Sum *at = &w->space->sum[s];
-    IrVal     *u = along_t(w, sign * q_f64(at->m[0]));
+    IrVal *u = along_t(w, sign * q_f64(at->m[0]));
     return q_is(at->c[0], 1) ? u : sum(w, u, number(w, sign * log_number(w, at->c[0])));
 }
 
-static IrVal *sum_less_one(Writer *w, int s)                 /* S - 1 */
+static IrVal *sum_less_one(Writer *w, int s) /* S - 1 */
 {
     const Sum *at = &w->space->sum[s];
-    IrVal     *r = NULL;
-    for (int i = 0; i < at->n; i++) r = sum(w, r, scaled(w, q_f64(at->c[i]), ir_exp(w->b, along_t(w, q_f64(at->m[i])))));
+    IrVal *r = NULL;
+    for (int i = 0; i < at->n; i++)
+        r = sum(w, r, scaled(w, q_f64(at->c[i]), ir_exp(w->b, along_t(w, q_f64(at->m[i])))));
     return r;
 }
 
-static IrVal *log_value(Writer *w, int s)                    /* L(S) */
+static IrVal *log_value(Writer *w, int s) /* L(S) */
 {
     return w->space->sum[s].n == 1 ? ir_softplus(w->b, u_value(w, s, 1)) : ir_log1p(w->b, sum_less_one(w, s));
 }
 
-/* ---- M5: one term ----------------------------------------------------------------------------------------------------------- */
+/* ---- M5: one term ----------------------------------------------------------------------------------------------- */
 
-static void take_number(Writer *w, Q c, Q k, double *coefficient)    /* *coefficient *= c^k */
+static void take_number(Writer *w, Q c, Q k, double *coefficient) /* *coefficient *= c^k */
 {
     Q r;
-    if (q_pow(c, k, &r)) *coefficient *= q_f64(r);
-    else w->failed = true;
+    if (q_pow(c, k, &r))
+        *coefficient *= q_f64(r);
+    else
+        w->failed = true;
 }
 
 /* S = 1 + c E^m to a whole negative power -n: as many E^m as fit beneath it become sigmoid(U). */
 static IrVal *write_sigmoids(Writer *w, int s, int n, Q *rest, double *coefficient)
 {
     const Sum *at = &w->space->sum[s];
-    Q          fit, taken;
+    Q fit, taken;
     if (!q_div(*rest, at->m[0], &fit)) return w->failed = true, NULL;
     int64_t q = fit.n < 0 ? 0 : fit.n / fit.d;
     if (q > n) q = n;
     if (!q_mul((Q){q, 1}, at->m[0], &taken) || !q_add(*rest, q_neg(taken), rest)) w->failed = true;
     take_number(w, at->c[0], (Q){-q, 1}, coefficient);
-    int    up = (int)q, down = n - up, both = up < down ? up : down;
+    int up = (int)q, down = n - up, both = up < down ? up : down;
     IrVal *r = both ? power(w, ir_dsigmoid(w->b, u_value(w, s, 1)), both) : NULL;
     if (up > both) r = product(w, r, power(w, ir_sigmoid(w->b, u_value(w, s, 1)), up - both));
     if (down > both) r = product(w, r, power(w, ir_sigmoid(w->b, u_value(w, s, -1)), down - both));
     return r;
 }
 
-/* S to a power k of no use for sigmoids: what to add to the exponent. L(S) = U + L(1/E-side) is taken where it meets the rest of E. */
+/* S to a power k of no use for sigmoids: what to add to the exponent. L(S) = U + L(1/E-side) is taken where it meets
+ * the rest of E. */
 static IrVal *write_fraction(Writer *w, int s, Q k, Q *rest, double *coefficient)
 {
     const Sum *at = &w->space->sum[s];
-    Q          gain, met;
+    Q gain, met;
     if (at->n > 1) return scaled(w, q_f64(k), log_value(w, s));
     if (!q_mul(k, at->m[0], &gain) || !q_add(*rest, gain, &met)) return w->failed = true, NULL;
     bool flip = q_sign(k) < 0 ? q_sign(met) >= 0 : q_sign(met) <= 0;
@@ -148,21 +151,23 @@ static IrVal *write_fraction(Writer *w, int s, Q k, Q *rest, double *coefficient
 static IrVal *write_power(Writer *w, int s, Q k, Q *rest, double *coefficient, IrVal **exponent)
 {
     IrVal *r = NULL;
-    Q      part = k;
+    Q part = k;
     int64_t n = q_sign(k) < 0 ? -(k.n / k.d) : 0;
     if (n > 8) n = 0;
     if (!q_add(k, (Q){n, 1}, &part)) w->failed = true;
-    if (n && w->space->sum[s].n == 1) r = write_sigmoids(w, s, (int)n, rest, coefficient);
-    else if (n) r = power(w, ir_div(w->b, number(w, 1), ir_add(w->b, number(w, 1), sum_less_one(w, s))), (int)n);
+    if (n && w->space->sum[s].n == 1)
+        r = write_sigmoids(w, s, (int)n, rest, coefficient);
+    else if (n)
+        r = power(w, ir_div(w->b, number(w, 1), ir_add(w->b, number(w, 1), sum_less_one(w, s))), (int)n);
     if (!q_is(part, 0)) *exponent = sum(w, *exponent, write_fraction(w, s, part, rest, coefficient));
     return r;
 }
 
-static IrVal *write_term(Writer *w, Q c, Q e, const Q k[FORM_SUMS])      /* c E^e prod S^k */
+static IrVal *write_term(Writer *w, Q c, Q e, const Q k[FORM_SUMS]) /* c E^e prod S^k */
 {
     IrVal *r = NULL, *exponent = NULL;
     double coefficient = q_f64(c);
-    Q      rest = e;
+    Q rest = e;
     for (int s = 0; s < w->space->n_sums; s++)
         if (!q_is(k[s], 0)) r = product(w, r, write_power(w, s, k[s], &rest, &coefficient, &exponent));
     if (!q_is(rest, 0)) exponent = sum(w, exponent, along_t(w, q_f64(rest)));
@@ -170,9 +175,9 @@ static IrVal *write_term(Writer *w, Q c, Q e, const Q k[FORM_SUMS])      /* c E^
     return scaled(w, coefficient, r);
 }
 
-/* ---- M4: a coefficient ------------------------------------------------------------------------------------------------------ */
+/* ---- M4: a coefficient ------------------------------------------------------------------------------------------ */
 
-static int paired_sum(const Writer *w, const Ratio *r, Q step)           /* S = 1 + E^step under the fraction; n_sums: none */
+static int paired_sum(const Writer *w, const Ratio *r, Q step) /* S = 1 + E^step under the fraction; n_sums: none */
 {
     int s = 0;
     for (; s < w->space->n_sums; s++) {
@@ -189,7 +194,8 @@ static bool shift_powers(Ratio *r, Q by)
     return true;
 }
 
-/* One factor E^step - 1, if the rest has what it can take: a sum under the fraction gives tanh, E^-step in all terms gives -expm1(-step T). */
+/* One factor E^step - 1, if the rest has what it can take: a sum under the fraction gives tanh, E^-step in all terms
+ * gives -expm1(-step T). */
 static IrVal *write_root(Writer *w, Ratio *r, Q step)
 {
     int s = paired_sum(w, r, step);
@@ -215,31 +221,32 @@ static IrVal *times_number(Writer *w, IrVal *factor, IrVal *v)
     return factor && ir_is_const(v, &c) ? scaled(w, c, factor) : product(w, factor, v);
 }
 
-static bool may_overflow(const Writer *w, const Ratio *r)    /* expm1 to infinity, where the rest goes to 0 */
+static bool may_overflow(const Writer *w, const Ratio *r) /* expm1 to infinity, where the rest goes to 0 */
 {
     bool may = q_sign(r->e[0]) < 0;
     for (int s = 0; s < w->space->n_sums; s++) may |= q_sign(r->k[s]) < 0;
     return may;
 }
 
-/* (E^step - 1)^n times the terms; where that may be inf * 0, it is written for T < 0, and for T >= 0 as (-expm1(-step T))^n E^(n step) times them. */
+/* (E^step - 1)^n times the terms; where that may be inf * 0, it is written for T < 0, and for T >= 0 as (-expm1(-step
+ * T))^n E^(n step) times them. */
 static IrVal *write_roots(Writer *w, Ratio *r, Q step, int n)
 {
     IrBuilder *b = w->b;
-    IrVal     *below = times_number(w, power(w, ir_expm1(b, along_t(w, q_f64(step))), n), write_terms(w, r));
-    Q          up;
+    IrVal *below = times_number(w, power(w, ir_expm1(b, along_t(w, q_f64(step))), n), write_terms(w, r));
+    Q up;
     if (!may_overflow(w, r)) return below;
     if (!q_mul(step, (Q){n, 1}, &up) || !shift_powers(r, up)) w->failed = true;
     IrVal *above = times_number(w, power(w, ir_neg(b, ir_expm1(b, along_t(w, -q_f64(step)))), n), write_terms(w, r));
     return ir_select(b, ir_compare(b, IR_LT, t_value(w), number(w, 0)), below, above);
 }
 
-static IrVal *write_ratio(Writer *w, const Ratio *given)
+static IrVal *write_whole_ratio(Writer *w, const Ratio *given)
 {
-    Ratio  r = *given;
-    Q      step = Q_ONE;
+    Ratio r = *given;
+    Q step = Q_ONE;
     IrVal *factor = NULL, *one = NULL;
-    int    n = ratio_take_roots(&r, &step);
+    int n = ratio_take_roots(&r, &step);
     while (n > 0 && (one = write_root(w, &r, step))) {
         factor = product(w, factor, one);
         n--;
@@ -247,19 +254,80 @@ static IrVal *write_ratio(Writer *w, const Ratio *given)
     return times_number(w, factor, n ? write_roots(w, &r, step, n) : write_terms(w, &r));
 }
 
-/* ---- groups: a product of leaves and logs with its coefficient ---------------------------------------------------------------- */
+/* ---- a number apart --------------------------------------------------------------------------------------------- */
 
-/* flip: its L(S) has become softplus(-U); less: minus log 2. with: the next group whose coefficient is `factor` times this one's. */
+/* 1 + sigmoid(-T)^2 is not to become (2 + 2E + E^2) / (1 + E)^2, whose derivative cancels. */
+
+static int terms_of(const Ratio *r) /* how many will be written */
+{
+    Ratio rest = *r;
+    Q step;
+    ratio_take_roots(&rest, &step);
+    return rest.n;
+}
+
+static bool same_signs(const Ratio *r, Q c)
+{
+    for (int i = 0; i < r->n; i++)
+        if (q_sign(r->c[i]) != q_sign(c)) return false;
+    return true;
+}
+
+/* What r tends to where E goes to infinity; 0 where that is not a number either. */
+static bool limit_above(const Writer *w, const Ratio *r, Q *c)
+{
+    Q degree = r->e[r->n - 1], part;
+    *c = r->c[r->n - 1];
+    for (int i = 0; i < w->space->n_sums; i++) {
+        const Sum *s = &w->space->sum[i];
+        if (!q_mul(r->k[i], s->m[s->n - 1], &part) || !q_add(degree, part, &degree) ||
+            !q_pow(s->c[s->n - 1], r->k[i], &part) || !q_mul(*c, part, c))
+            return false;
+    }
+    if (!q_is(degree, 0)) *c = Q_ZERO;
+    return true;
+}
+
+/* If it is written in fewer terms as c and a rest, *r becomes the rest. */
+static bool take_constant(Writer *w, Ratio *r, Q c)
+{
+    Ratio *rest = arena_new_of(w->space->arena, Ratio);
+    if (q_is(c, 0) || !form_ratio_less(w->space, r, c, rest) || rest->n == 0) return false;
+    int whole = terms_of(r), split = terms_of(rest) + 1;
+    if (split > whole || (split == whole && !same_signs(rest, c))) return false;
+    *r = *rest;
+    return true;
+}
+
+static IrVal *write_ratio(Writer *w, const Ratio *given)
+{
+    Ratio r = *given;
+    Q above, below = q_is(r.e[0], 0) ? r.c[0] : Q_ZERO;
+    bool fraction = q_sign(r.e[0]) >= 0;
+    for (int i = 0; i < w->space->n_sums; i++) fraction = fraction && q_sign(r.k[i]) <= 0 && q_whole(r.k[i]);
+    if (!fraction || r.n < 2 || !limit_above(w, &r, &above)) return write_whole_ratio(w, &r);
+    Q c = take_constant(w, &r, above) ? above : take_constant(w, &r, below) ? below : Q_ZERO;
+    IrVal *v = write_whole_ratio(w, &r);
+    return q_is(c, 0) ? v : sum(w, number(w, q_f64(c)), v);
+}
+
+/* ---- groups: a product of leaves and logs with its coefficient -------------------------------------------------- */
+
+/* flip: its L(S) has become softplus(-U); less: minus log 2. with: the next group whose coefficient is `factor` times
+ * this one's. */
 typedef struct Group {
-    Term  like;
+    Term like;
     Ratio ratio;
-    bool  gone, flip, less;
-    int   with;
-    Q     factor;
+    bool gone, flip, less;
+    int with;
+    Q factor;
 } Group;
-typedef struct Groups { int n; Group g[FORM_TERMS]; } Groups;
+typedef struct Groups {
+    int n;
+    Group g[FORM_TERMS];
+} Groups;
 
-static bool same_ratio(const Ratio *a, const Ratio *b, Q factor)     /* a == factor * b */
+static bool same_ratio(const Ratio *a, const Ratio *b, Q factor) /* a == factor * b */
 {
     if (a->n != b->n) return false;
     for (int i = 0; i < FORM_SUMS; i++)
@@ -298,12 +366,14 @@ static bool make_groups(const FormSpace *s, const Form *f, Groups *gs)
     return true;
 }
 
-static int only_log(const Term *t)                           /* the S of a group with exactly one L(S); -1: none */
+static int only_log(const Term *t) /* the S of a group with exactly one L(S); -1: none */
 {
     int at = -1;
     for (int i = 0; i < FORM_SUMS; i++) {
-        if (t->log[i] == 1 && at < 0) at = i;
-        else if (t->log[i]) return -1;
+        if (t->log[i] == 1 && at < 0)
+            at = i;
+        else if (t->log[i])
+            return -1;
     }
     return at;
 }
@@ -322,7 +392,7 @@ static Group *partner_of(Groups *gs, const Group *g, int s, int leaf, int prime,
 /* M1: are the terms -R m T and -R log c there, exactly? Then they go into g. */
 static void try_flip(const FormSpace *space, int sign, Groups *gs, Group *g)
 {
-    int    s = only_log(&g->like), n = 0;
+    int s = only_log(&g->like), n = 0;
     int8_t powers[FORM_PRIMES];
     Group *partner[1 + FORM_PRIMES];
     if (s < 0 || space->sum[s].n != 1 || !form_factor(space->sum[s].c[0], powers)) return;
@@ -350,8 +420,10 @@ static void try_join(Groups *gs, int at)
 {
     for (int i = at + 1, last = at; i < gs->n; i++) {
         Group *g = &gs->g[at], *h = &gs->g[i];
-        Q      factor;
-        if (h->gone || h->ratio.n != g->ratio.n || !q_div(h->ratio.c[0], g->ratio.c[0], &factor) || !same_ratio(&h->ratio, &g->ratio, factor)) continue;
+        Q factor;
+        if (h->gone || h->ratio.n != g->ratio.n || !q_div(h->ratio.c[0], g->ratio.c[0], &factor) ||
+            !same_ratio(&h->ratio, &g->ratio, factor))
+            continue;
         h->gone = true;
         h->factor = factor;
         gs->g[last].with = i;
@@ -369,13 +441,13 @@ static bool read_groups(const FormSpace *s, int sign, const Form *f, Groups *gs)
     return true;
 }
 
-/* ---- M3 and the logarithms ---------------------------------------------------------------------------------------------------- */
+/* ---- M3 and the logarithms -------------------------------------------------------------------------------------- */
 
 static IrVal *softplus_less_log2(Writer *w, IrVal *u)
 {
     IrBuilder *b = w->b;
-    IrVal     *near = ir_log1p(b, ir_mul(b, ir_expm1(b, u), number(w, 0.5)));
-    IrVal     *far = ir_sub(b, ir_softplus(b, u), number(w, form_log_prime[0]));
+    IrVal *near = ir_log1p(b, ir_mul(b, ir_expm1(b, u), number(w, 0.5)));
+    IrVal *far = ir_sub(b, ir_softplus(b, u), number(w, form_log_prime[0]));
     return ir_select(b, ir_compare(b, IR_LT, u, number(w, 1)), near, far);
 }
 
@@ -385,29 +457,23 @@ static IrVal *write_log(Writer *w, const Group *g, int s)
     return g->flip ? ir_softplus(w->b, u_value(w, s, -1)) : log_value(w, s);
 }
 
-/* The product of leaves and logarithms of a group; NULL for 1. Leaves to negative powers go to *below. */
-static IrVal *write_rest(Writer *w, const Group *g, double *coefficient, IrVal **below)
+/* The product of leaves and logarithms of a group times a number; NULL for 1. Divisions one after the other: x / (y*y)
+ * overflows early. */
+static IrVal *write_product(Writer *w, const Group *g, double coefficient)
 {
     IrVal *r = NULL;
-    *below = NULL;
-    for (int i = 0; i < FORM_PRIMES; i++) *coefficient *= pow(form_log_prime[i], g->like.prime[i]);
+    bool divides = false;
+    for (int i = 0; i < FORM_PRIMES; i++) coefficient *= pow(form_log_prime[i], g->like.prime[i]);
     for (int s = 0; s < w->space->n_sums; s++)
         if (g->like.log[s]) r = product(w, r, power(w, write_log(w, g, s), g->like.log[s]));
     for (int i = 0; i < w->space->n_leaves; i++) {
         if (g->like.leaf[i] > 0) r = product(w, r, power(w, leaf_value(w, i), g->like.leaf[i]));
-        if (g->like.leaf[i] < 0) *below = product(w, *below, power(w, leaf_value(w, i), -g->like.leaf[i]));
+        divides |= g->like.leaf[i] < 0;
     }
+    if (r || divides || coefficient != 1) r = scaled(w, coefficient, r);
+    for (int i = 0; i < w->space->n_leaves; i++)
+        for (int k = g->like.leaf[i]; k < 0; k++) r = ir_div(w->b, r, leaf_value(w, i));
     return r;
-}
-
-static IrVal *divided(Writer *w, IrVal *a, IrVal *below) { return below ? ir_div(w->b, a, below) : a; }
-
-/* The product of a group times its number; NULL for 1. */
-static IrVal *write_product(Writer *w, const Group *g, double coefficient)
-{
-    IrVal *below, *rest = write_rest(w, g, &coefficient, &below);
-    if (!rest && !below && coefficient == 1) return NULL;
-    return divided(w, scaled(w, coefficient, rest), below);
 }
 
 /* The number of a coefficient of one term, which goes to the product: c E is infinite before E is. */
@@ -421,7 +487,7 @@ static double take_coefficient(Ratio *r)
 
 static IrVal *write_group(Writer *w, const Groups *gs, const Group *g)
 {
-    Ratio  r = g->ratio;
+    Ratio r = g->ratio;
     double c = take_coefficient(&r);
     IrVal *all = write_product(w, g, c);
     for (const Group *h = g; h->with >= 0;) {
@@ -443,15 +509,24 @@ static IrVal *write_groups(Writer *w, Groups *gs)
     return r ? r : number(w, 0);
 }
 
-/* ---- M2 and the whole ---------------------------------------------------------------------------------------------------------- */
+/* ---- M2 and the whole ------------------------------------------------------------------------------------------- */
 
-/* Logs and T, or two logs, remain beside each other. */
+/* A sum of three or more terms: its highest power overflows before its value does. */
+static bool has_long_sum(const FormSpace *s, const Group *g)
+{
+    bool has = false;
+    for (int i = 0; i < s->n_sums; i++) has |= s->sum[i].n > 1 && (g->like.log[i] || !q_is(g->ratio.k[i], 0));
+    return has;
+}
+
+/* Logs and T, or two logs, remain beside each other; or the form is good where E is below 1 only. */
 static bool wants_two_sides(const FormSpace *s, const Groups *gs)
 {
     int logs = 0, ts = 0;
     for (int i = 0; i < gs->n && s->direction >= 0; i++) {
         const Group *g = &gs->g[i];
         if (g->gone) continue;
+        if (has_long_sum(s, g)) return true;
         bool log = false;
         for (int k = 0; k < s->n_sums; k++) log |= g->like.log[k] != 0;
         logs += log;
@@ -463,8 +538,8 @@ static bool wants_two_sides(const FormSpace *s, const Groups *gs)
 static IrVal *write_sides(Writer *w, Groups *gs, const Form *f)
 {
     FormSpace other;
-    Groups   *mirrored = arena_new_of(w->space->arena, Groups);
-    Form     *g = form_reflect(w->space, f, &other);
+    Groups *mirrored = arena_new_of(w->space->arena, Groups);
+    Form *g = form_reflect(w->space, f, &other);
     if (!g) return NULL;
     form_sort(&other, g);
     if (!read_groups(&other, -w->sign, g, mirrored)) return NULL;
