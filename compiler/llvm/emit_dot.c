@@ -366,14 +366,12 @@ typedef struct OuterPair {
 typedef struct OuterCode {
     IrElem       elem;
     int          pairs;
-    OuterPair    pair[8];
-    Dims         outer[8];                                  /* per pair: strides in a, b, out; the extents are the same */
+    OuterPair   *pair;
+    Dims        *outer;                                     /* per pair: strides in a, b, out; the extents are the same */
     Dim          row;
     int64_t      blocks;                                    /* of 16 columns */
     LLVMValueRef out, valid, first, block;
 } OuterCode;
-
-typedef struct { Offsets pair[8]; } OuterAt;                /* a, b, out of each pair */
 
 static void outer_chain(Emit *e, const OuterCode *c, const OuterPair *p, int depth, LLVMValueRef a, LLVMValueRef b, unsigned rows, LLVMValueRef *acc)
 {
@@ -409,39 +407,40 @@ static void outer_pair(Emit *e, const OuterCode *c, int i, LLVMValueRef a, LLVMV
     for (unsigned r = 0; r < rows; r++) acc[r] = q.carry[r];
 }
 
-typedef struct { const OuterCode *code; const OuterAt *at; } OuterTile;
+typedef struct { const OuterCode *code; const Offsets *at; } OuterTile;       /* at: in a, b, out, of each pair */
 
 static void outer_tile(Emit *e, const void *code, Offsets o, unsigned rows)
 {
     const OuterTile *t = code;
     const OuterCode *c = t->code;
     LLVMValueRef acc[EMIT_MAX_CARRY], where[EMIT_MAX_CARRY], row = o.off[0];
-    LLVMValueRef out = emit_add(e, t->at->pair[0].off[2], emit_add(e, emit_mul(e, row, c->row.s[2]), emit_mul(e, c->block, K_LANES)));
+    LLVMValueRef out = emit_add(e, t->at[0].off[2], emit_add(e, emit_mul(e, row, c->row.s[2]), emit_mul(e, c->block, K_LANES)));
     for (unsigned r = 0; r < rows; r++) {
         where[r] = emit_at(e, c->elem, c->out, emit_add(e, out, emit_i64(e, r * c->row.s[2])));
         LLVMValueRef old = emit_load_raw(e, c->elem, where[r], K_LANES, 64);
         acc[r] = LLVMBuildSelect(e->b, c->first, emit_zero(e, c->elem), old, "");
     }
     for (int i = 0; i < c->pairs; i++) {
-        LLVMValueRef a = emit_add(e, t->at->pair[i].off[0], emit_mul(e, row, c->pair[i].row));
-        LLVMValueRef b = emit_add(e, t->at->pair[i].off[1], emit_mul(e, c->block, K_TILE * K_LANES));
+        LLVMValueRef a = emit_add(e, t->at[i].off[0], emit_mul(e, row, c->pair[i].row));
+        LLVMValueRef b = emit_add(e, t->at[i].off[1], emit_mul(e, c->block, K_TILE * K_LANES));
         outer_pair(e, c, i, a, b, rows, acc);
     }
     for (unsigned r = 0; r < rows; r++) emit_store_raw(e, c->elem, acc[r], where[r], 64);
 }
 
-static void outer_outer(Emit *e, OuterCode *c, int depth, OuterAt at)
+static void outer_outer(Emit *e, OuterCode *c, int depth, const Offsets *at)
 {
     if (depth < c->outer[0].n) {
         Loop l = loop_to(e, c->outer[0].d[depth].extent);
-        for (int i = 0; i < c->pairs; i++) at.pair[i] = advance(e, at.pair[i], l.iv, &c->outer[i].d[depth]);
-        outer_outer(e, c, depth + 1, at);
+        Offsets *next = arena_array(e->arena, Offsets, c->pairs);
+        for (int i = 0; i < c->pairs; i++) next[i] = advance(e, at[i], l.iv, &c->outer[i].d[depth]);
+        outer_outer(e, c, depth + 1, next);
         loop_end(e, &l, NULL);
         return;
     }
     Loop l = loop_to(e, c->blocks);
     c->block = l.iv;
-    OuterTile t = {c, &at};
+    OuterTile t = {c, at};
     LLVMValueRef z = emit_i64(e, 0);
     Dim row = {c->row.extent, {1, 0, 0}};
     row_blocks(e, &t, &row, (Offsets){{z, z, z}}, most_rows(e, c->elem), outer_tile);
@@ -462,7 +461,8 @@ void emit_outer(Emit *e)
     const KMem *out = acc->partial;
     const IrType *to = &n->result[0].type;
     OuterCode c = {.elem = to->elem, .pairs = n->n_args / 2};
-    if (c.pairs > 8) BUG("emit: too many pairs");
+    c.pair = arena_array(e->arena, OuterPair, c.pairs);
+    c.outer = arena_array(e->arena, Dims, c.pairs);
     e->panel = e->arg[0];
     e->slot = emit_i64(e, 0);
     c.valid = e->arg[1];
@@ -498,8 +498,8 @@ void emit_outer(Emit *e)
         c.row = (Dim){rows, {0, 0, f.n ? out->dim[at->batch.n + f.n - 1] : 0}};
     }
     LLVMValueRef z = emit_i64(e, 0);
-    OuterAt zero;
-    for (int i = 0; i < 8; i++) zero.pair[i] = (Offsets){{z, z, z}};
+    Offsets *zero = arena_array(e->arena, Offsets, c.pairs);
+    for (int i = 0; i < c.pairs; i++) zero[i] = (Offsets){{z, z, z}};
     outer_outer(e, &c, 0, zero);
 }
 
@@ -510,7 +510,7 @@ typedef struct InnerPair { LLVMValueRef base[2]; int64_t panel[2]; int64_t strid
 typedef struct InnerCode {
     IrElem       elem;
     int          pairs, n;
-    InnerPair    pair[8];
+    InnerPair   *pair;
     int64_t      extent[K_MAX_COMP], out[K_MAX_COMP];
     LLVMValueRef base, valid;
 } InnerCode;
@@ -543,18 +543,20 @@ static LLVMValueRef inner_pair(Emit *e, const InnerCode *c, const InnerPair *p, 
     return q.carry[0];
 }
 
-static void inner_outer(Emit *e, const InnerCode *c, int depth, LLVMValueRef (*off)[2], LLVMValueRef out)
+typedef struct { LLVMValueRef side[2]; } InnerAt;
+
+static void inner_outer(Emit *e, const InnerCode *c, int depth, const InnerAt *off, LLVMValueRef out)
 {
     if (depth == c->n) {
         LLVMValueRef at = emit_at(e, c->elem, c->base, out), acc = emit_load_raw(e, c->elem, at, K_LANES, 64);
-        for (int i = 0; i < c->pairs; i++) acc = inner_pair(e, c, &c->pair[i], off[i], acc, ir_extent(e->m, e->k->lane_axis));
+        for (int i = 0; i < c->pairs; i++) acc = inner_pair(e, c, &c->pair[i], off[i].side, acc, ir_extent(e->m, e->k->lane_axis));
         emit_store_raw(e, c->elem, acc, at, 64);
         return;
     }
     Loop l = loop_to(e, c->extent[depth]);
-    LLVMValueRef next[8][2];
+    InnerAt *next = arena_array(e->arena, InnerAt, c->pairs);
     for (int i = 0; i < c->pairs; i++)
-        for (int s = 0; s < 2; s++) next[i][s] = emit_add(e, off[i][s], emit_mul(e, l.iv, c->pair[i].stride[s][depth]));
+        for (int s = 0; s < 2; s++) next[i].side[s] = emit_add(e, off[i].side[s], emit_mul(e, l.iv, c->pair[i].stride[s][depth]));
     inner_outer(e, c, depth + 1, next, emit_add(e, out, emit_mul(e, l.iv, c->out[depth])));
     loop_end(e, &l, NULL);
 }
@@ -566,7 +568,7 @@ void emit_inner(Emit *e)
     const KAccum *acc = e->k->sinks.v[0];
     const IrType *to = &n->result[0].type;
     InnerCode c = {.elem = to->elem, .pairs = n->n_args / 2, .n = to->axes.n + to->rank};
-    if (c.pairs > 8) BUG("emit: too many pairs");
+    c.pair = arena_array(e->arena, InnerPair, c.pairs);
     e->panel = e->arg[0];
     e->slot = emit_i64(e, 0);
     c.valid = e->arg[1];
@@ -599,8 +601,9 @@ void emit_inner(Emit *e)
         for (int j = 0; j < at->contract.n; j++)
             add_dim(&p->inner, ta->dim[at->contract.a[j]], mem[0]->dim[at->contract.a[j]], mem[1]->dim[at->contract.b[j]], 0);
     }
-    LLVMValueRef z = emit_i64(e, 0), off[8][2];
-    for (int i = 0; i < 8; i++) off[i][0] = off[i][1] = z;
+    LLVMValueRef z = emit_i64(e, 0);
+    InnerAt *off = arena_array(e->arena, InnerAt, c.pairs);
+    for (int i = 0; i < c.pairs; i++) off[i] = (InnerAt){{z, z}};
     inner_outer(e, &c, 0, off, z);
 }
 

@@ -231,10 +231,6 @@ Test(jit, long_sums)
     }
 }
 
-/* ---- training: a GAN of two perceptrons with Adam --------------------------------------------------------------- */
-
-typedef struct Net { int n; int64_t width[5]; int slot[2][4][3]; } Net;     /* weights and biases: value, m, v */
-
 static IrType dims_type(IrElem e, int n, int64_t a, int64_t c)
 {
     IrType t = ir_scalar(e);
@@ -243,6 +239,35 @@ static IrType dims_type(IrElem e, int n, int64_t a, int64_t c)
     t.dim[1] = c;
     return t;
 }
+
+/* ---- contractions over samples with many pairs ------------------------------------------------------------------ */
+
+Test(jit, many_pairs)
+{
+    char why[1024];
+    for (int i = 0; i < 4; i++) {
+        Arena *a = arena_new();
+        IrModule *m = ir_module(a, IR_F32);
+        IrFn *f = ir_fn(m, "pairs", IR_FN_REPORT);
+        IrBuilder b = {.m = m, .block = &f->body};
+        int axis = ir_axis(m, "a", i % 2 ? 130 : 1000);
+        IrVal *ab[22];
+        IrAxes over[11];
+        for (int k = 0; k < 22; k++) {
+            IrType t = dims_type(IR_F32, 1, k % 2 ? (i < 2 ? 33 : 3) : 20, 0);
+            t.axes = ir_one_axis(axis);
+            ab[k] = ir_normal(&b, ir_stream(m, arena_printf(a, "x%d", k)), t);
+            over[k / 2] = t.axes;
+        }
+        ir_report(m, f, "y", ir_dot_pairs(&b, ab, 11, ir_no_pairs(), ir_no_pairs(), over));
+        cr_expect(agrees(m, 2, why), "%d: %s", i, why);
+        arena_free(a);
+    }
+}
+
+/* ---- training: a GAN of two perceptrons with Adam --------------------------------------------------------------- */
+
+typedef struct Net { int n; int64_t width[5]; int slot[2][4][3]; } Net;     /* weights and biases: value, m, v */
 
 static Net net_new(IrModule *m, const char *name, int n, const int64_t *width)
 {
