@@ -1,0 +1,173 @@
+/* finish.c - when every node has its kernel: who needs memory, which contractions are register tiles, how loops are cut. */
+#include "compiler/kernel/internal.h"
+
+/* ---- after placing ---------------------------------------------------------------------------------------------- */
+
+static void give_memory(KPlan *p)
+{
+    for (int i = 0; i < p->value.n; i++) {
+        KValue *v = p->value.v[i];
+        if (v && v->stored && !v->frame && !v->mem)
+            v->mem = kernel_mem(p, v->tile < 0 ? K_FRAME : K_SCRATCH, &v->val->type, v->full);
+    }
+    for (int i = 0; i < p->kernels.n; i++) {
+        KKernel *k = p->kernels.v[i];
+        if (k->kind == K_TRANSPOSE || k->kind == K_BLAS || k->kind >= K_OUTER) continue;
+        for (int j = 0; j < k->nodes.n; j++)
+            for (int r = 0; r < k->nodes.v[j]->n_results; r++) {
+                KValue *v = kernel_value(p, &k->nodes.v[j]->result[r]);
+                if (v->mem) array_push(p->arena, &k->stores, ((KStore){v->val, v->mem}));
+            }
+    }
+}
+
+/* The matrix of a DOT whose rows lie across memory: each step along k meets another line of the cache, and the lines of a
+ * block of rows fall into a few sets. Worth a copy when enough panels follow. */
+static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t extent)
+{
+    const IrAttrs *a = &n->attr;
+    const IrType *t = &n->arg[side]->type;
+    if (a->contract.n != 1 || a->batch.n || t->rank != 2 || extent < 2 * K_TILE) return false;
+    int k = side ? a->contract.b[0] : a->contract.a[0], row = 1 - k;
+    return w->dim[row] == 1 && w->dim[k] >= K_LANES && t->dim[k] >= 2 * K_LANES && t->dim[row] >= 4;
+}
+
+static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)
+{
+    const IrNode *x = a->nodes.v[0], *y = b->nodes.v[0];
+    int ka = sa ? x->attr.contract.b[0] : x->attr.contract.a[0], kb = sb ? y->attr.contract.b[0] : y->attr.contract.a[0];
+    return ka == kb && kernel_resolve(p, x->arg[sa]) == kernel_resolve(p, y->arg[sb]);
+}
+
+static void pack_matrices(KPlan *p, KBlock *block)
+{
+    for (int i = 0; i < block->steps.n; i++) {
+        KStep *s = block->steps.v[i];
+        for (int k = 0; k < 2; k++)
+            if (s->body[k]) pack_matrices(p, s->body[k]);
+        for (int j = 0; j < s->panel.n; j++) {
+            KKernel *k = s->panel.v[j];
+            if (k->kind != K_DOT) continue;
+            IrNode *n = k->nodes.v[0];
+            int side = ir_axes_has(n->arg[0]->type.axes, k->lane_axis);
+            KView w;
+            if (!kernel_view(p, n->arg[side], &w) || !worth_packing(n, side, &w, s->extent)) continue;
+            for (int o = 0; o < s->once.n && !k->packed; o++)
+                if (same_matrix(p, k, s->once.v[o], side, s->once.v[o]->units ? 1 : 0)) k->packed = s->once.v[o]->mem;
+            if (k->packed) continue;
+            k->packed = arena_new_of(p->arena, KMem);
+            *k->packed = (KMem){.place = K_SCRATCH, .elem = n->arg[side]->type.elem, .slot = -1, .tile = -1, .panel = 1, .first = INT32_MAX, .last = -1};
+            k->packed->bytes = ir_dims_size(&n->arg[side]->type) * (int64_t)ir_elem_bytes(k->packed->elem);
+            array_push(p->arena, &p->mems, k->packed);
+            KKernel *pack = arena_new_of(p->arena, KKernel);
+            *pack = (KKernel){.kind = K_PACK, .id = p->kernels.n, .lane_axis = -1, .mem = k->packed, .units = side};
+            array_push(p->arena, &pack->nodes, n);
+            array_push(p->arena, &p->kernels, pack);
+            array_push(p->arena, &s->once, pack);
+        }
+    }
+}
+
+/* A contraction without `over` of a tiled value with a matrix, both plain strides, is a register tile. */
+static void find_dots(KPlan *p)
+{
+    for (int i = 0; i < p->kernels.n; i++) {
+        KKernel *k = p->kernels.v[i];
+        if (k->kind != K_CONTRACT || k->lane_axis < 0) continue;
+        IrNode *n = k->nodes.v[0];
+        if (n->op != IR_dot || n->n_args != 2 || n->attr.form == IR_FORM_BLAS || (n->attr.pair_over && n->attr.pair_over[0].n)) continue;
+        KView a, c;
+        bool ta = ir_axes_has(n->arg[0]->type.axes, k->lane_axis), tc = ir_axes_has(n->arg[1]->type.axes, k->lane_axis);
+        if (ta == tc || !kernel_view(p, n->arg[0], &a) || !kernel_view(p, n->arg[1], &c)) continue;
+        const KMem *x = ta ? a.mem : c.mem, *w = ta ? c.mem : a.mem;
+        if (x->tile == k->lane_axis && w->tile < 0) k->kind = K_DOT;
+    }
+}
+
+/* Rows whose innermost components are theirs to walk: the kernel's loops see them as 1. Their own memory is counted here. */
+static void rows_of_lines(KPlan *p)
+{
+    for (int i = 0; i < p->kernels.n; i++) {
+        KKernel *k = p->kernels.v[i];
+        if (!k->nodes.n || k->kind == K_PACK || k->kind == K_BLAS) continue;
+        IrNode *n = k->nodes.v[0];
+        const IrType *t = &n->result[0].type, *a = n->n_args ? &n->arg[0]->type : NULL;
+        int64_t bytes = 0, cell = (int64_t)ir_elem_bytes(t->elem);
+        int inner = 0;
+        if (k->kind == K_CUMSUM) {
+            k->space.comp[t->axes.n + n->attr.dim].extent = 1;
+        } else if (k->kind == K_SORT) {
+            inner = 1;
+            bytes = (t->dim[t->rank - 1] * (int64_t)ir_elem_bytes(a->elem) + 63) / 64 * 64 + 8 * t->dim[t->rank - 1] + 64;
+        } else if (k->kind == K_OPAQUE) {
+            int64_t rows = a->dim[a->rank - 1], cols = n->n_args > 1 ? t->dim[t->rank - 1] : 0;
+            if (n->op == IR_eigh) k->space = kernel_space(p->m, &n->result[1].type, k->lane_axis);
+            inner = 2;
+            bytes = 8 * (3 * rows * rows + rows + 2 * rows * cols) + 64;
+        } else if (k->kind == K_SCATTER) {
+            inner = t->rank;
+            if (n->attr.over.n) bytes = 8 * ir_dims_size(t) * cell + 64;
+        }
+        for (int c = 0; c < inner; c++) k->space.comp[k->space.n - 1 - c].extent = 1;
+        if (!bytes) continue;
+        k->mem = arena_new_of(p->arena, KMem);
+        *k->mem = (KMem){.place = K_SCRATCH, .elem = t->elem, .slot = -1, .bytes = bytes, .tile = -1, .rank = t->rank, .first = INT32_MAX, .last = -1};
+        array_push(p->arena, &p->mems, k->mem);
+    }
+}
+
+static double node_flops(const IrModule *m, const IrNode *n)
+{
+    double size = (double)(ir_axes_size(m, n->result[0].type.axes) * ir_dims_size(&n->result[0].type));
+    if (n->op != IR_dot) return size;
+    double sum = 0;
+    for (int i = 0; i < n->n_args / 2; i++) {
+        double k = 1;
+        for (int j = 0; j < n->attr.contract.n; j++) k *= (double)n->arg[2 * i]->type.dim[n->attr.contract.a[j]];
+        if (n->attr.pair_over) k *= (double)ir_axes_size(m, n->attr.pair_over[i]);
+        sum += 2 * k * size;
+    }
+    return sum;
+}
+
+static void finish_kernels(KPlan *p)
+{
+    for (int i = 0; i < p->kernels.n; i++) {
+        KKernel *k = p->kernels.v[i];
+        if (k->kind == K_BLAS) { k->split = true; k->flops = node_flops(p->m, k->nodes.v[0]); }
+        if (k->kind == K_PACK || k->kind == K_BLAS) continue;
+        k->flat = k->kind == K_MAP;
+        for (int j = 0; j < k->nodes.n; j++) {
+            IrNode *n = k->nodes.v[j];
+            if (k->kind != K_TRANSPOSE && k->kind != K_FINISH) k->flops += node_flops(p->m, n);
+            const KValue *v = kernel_value(p, &n->result[0]);
+            if (k->kind == K_MAP && v->accum) {
+                k->flat &= v->accum->partial->dense && (k->lane_axis < 0);
+                continue;
+            }
+            if (n->op == IR_gather || n->op == IR_pad) k->flat = false;
+            for (int a = 0; a < n->n_args && k->kind == K_MAP; a++) k->flat &= kernel_flat_access(p, n->arg[a], k);
+        }
+        for (int j = 0; j < k->stores.n; j++)
+            k->flat &= k->stores.v[j].mem->dense && kernel_flat_access(p, k->stores.v[j].val, k) &&
+                       (k->lane_axis < 0 ? k->stores.v[j].mem->tile < 0 : k->stores.v[j].mem->tile == k->lane_axis);
+        for (int j = 0; j < k->sinks.n && k->kind == K_MAP; j++)
+            k->flat &= k->sinks.v[j]->node->attr.over.n == 1 && kernel_flat_access(p, k->sinks.v[j]->node->arg[0], k);
+        if (k->lane_axis >= 0) continue;
+        int64_t all = 1;
+        for (int c = 0; c < k->space.n; c++) all *= k->space.comp[c].extent;
+        int64_t last = k->space.n ? k->space.comp[k->space.n - 1].extent : 1;
+        k->units = k->flat ? (all + K_LANES - 1) / K_LANES : last ? all / last : 0;
+        bool rows = k->kind == K_CONTRACT || k->kind == K_REDUCE || k->kind == K_CUMSUM || k->kind == K_SORT || k->kind == K_OPAQUE || k->kind == K_SCATTER;
+        k->split = k->kind == K_MAP ? all >= 4096 : rows && k->units >= 2;
+    }
+}
+
+void kernel_finish(KPlan *p)
+{
+    give_memory(p);
+    find_dots(p);
+    pack_matrices(p, &p->top);
+    rows_of_lines(p);
+    finish_kernels(p);
+}

@@ -1,0 +1,274 @@
+/* over.c - reductions over samples: an accumulator in the step that feeds it, a partial result a shard, a tree that combines them.
+ *
+ * By tiles when every operand lies along the axis that is reduced first; rows that do not fit take the general kernels.
+ * Marked products are here, too: they leave a partial result a shard. Start at place_sum_over() and place_tile_row(). */
+#include "compiler/kernel/place.h"
+
+/* ---- reductions over samples ------------------------------------------------------------------------------------ */
+
+int place_first_axis(const IrNode *n, int pair)
+{
+    if (n->op != IR_dot) return n->attr.over.n ? n->attr.over.id[0] : -1;
+    return n->attr.pair_over && n->attr.pair_over[pair].n ? n->attr.pair_over[pair].id[0] : -1;
+}
+
+/* Can the accumulators of n be filled tile by tile? Each operand must lie along the first axis it is reduced over. */
+bool place_by_tiles(Planner *b, const IrNode *n)
+{
+    int pairs = n->op == IR_dot ? n->n_args / 2 : 1, per = n->op == IR_dot ? 2 : n->n_args;
+    if (n->op == IR_conv || n->attr.form == IR_FORM_BLAS) return false;
+    for (int i = 0; i < pairs; i++) {
+        int t = place_first_axis(n, i);
+        if (t < 0 || ir_extent(b->m, t) != ir_extent(b->m, place_first_axis(n, 0))) return false;
+        for (int j = 0; j < per; j++)
+            if (kernel_tile_axis(b->m, n->arg[i * per + j]->type.axes) != t) return false;
+    }
+    return true;
+}
+
+static KAccum *accum_new(Planner *b, IrNode *n, int axis)
+{
+    KAccum *a = arena_new_of(b->p->arena, KAccum);
+    const IrType *t = &n->result[0].type;
+    bool number = n->op == IR_sum && t->rank == 0 && t->axes.n == 0 && ir_is_real(t->elem);
+    a->node = n;
+    a->elem = number ? IR_F64 : t->elem;
+    a->shards = ir_shards(ir_extent(b->m, axis));
+    return a;
+}
+
+/* Row-major over the result's axes and dims, `pad` numbers to a row of the last `tail` dims (0: no padding). */
+static KMem *partial_new(Planner *b, KAccum *a, int64_t unit, KPlace place)
+{
+    const IrType *t = &a->node->result[0].type;
+    KMem *m = kernel_mem(b->p, place, t, true);
+    m->elem = a->elem;
+    m->tile = -1;
+    m->panel = 0;
+    int64_t stride = unit;
+    for (int i = t->rank - 1; i >= 0; i--) { m->dim[i] = stride; stride *= t->dim[i]; }
+    for (int i = t->axes.n - 1; i >= 0; i--) { m->axis[i] = stride; stride *= ir_extent(b->m, t->axes.id[i]); }
+    m->bytes = stride * (int64_t)ir_elem_bytes(a->elem);
+    return m;
+}
+
+static void pad_columns(Planner *b, KAccum *a)
+{
+    const IrNode *n = a->node;
+    const IrType *t = &n->result[0].type, *tb = &n->arg[1]->type;
+    int tail = tb->rank - n->attr.batch.n - n->attr.contract.n;
+    int64_t cols = 1;
+    for (int i = 0; i < tail; i++) cols *= t->dim[t->rank - 1 - i];
+    a->pad = (cols + K_LANES - 1) / K_LANES * K_LANES;
+    int64_t stride = 1;
+    KMem *m = a->partial;
+    for (int i = t->rank - 1; i >= 0; i--) {
+        if (i == t->rank - 1 - tail) stride = a->pad;
+        m->dim[i] = stride;
+        stride *= t->dim[i];
+    }
+    if (tail == t->rank) stride = a->pad;
+    for (int i = t->axes.n - 1; i >= 0; i--) { m->axis[i] = stride; stride *= ir_extent(b->m, t->axes.id[i]); }
+    m->dense = a->pad == cols;
+    m->bytes = stride * (int64_t)ir_elem_bytes(a->elem);
+}
+
+/* Shards lie behind each other: the partial's bytes grow by their number. */
+static void shard_partial(KAccum *a)
+{
+    int64_t e = (int64_t)ir_elem_bytes(a->elem);
+    a->shard_stride = (a->partial->bytes / e + 15) / 16 * 16;
+    a->partial->bytes = a->shard_stride * e * (a->shards.count ? a->shards.count : 1);
+}
+
+static void add_finish(Planner *b, KStep *step, KAccum *a, int lane_axis)
+{
+    KKernel *f = place_kernel(b, K_FINISH, &a->node->result[0].type, -1);
+    f->lane_axis = lane_axis;
+    array_push(b->p->arena, &f->sinks, a);
+    array_push(b->p->arena, &step->finish, f);
+}
+
+/* The free dims of a side of a dot lie so that one stride walks them. */
+static bool one_stride(const IrNode *n, int side, int pair)
+{
+    const IrType *t = &n->arg[2 * pair + side]->type;
+    bool taken[IR_MAX_RANK] = {0};
+    for (int i = 0; i < n->attr.batch.n; i++) taken[side ? n->attr.batch.b[i] : n->attr.batch.a[i]] = true;
+    for (int i = 0; i < n->attr.contract.n; i++) taken[side ? n->attr.contract.b[i] : n->attr.contract.a[i]] = true;
+    int last = -1;
+    for (int i = 0; i < t->rank; i++) {
+        if (taken[i]) continue;
+        if (last >= 0 && last != i - 1) return false;
+        last = i;
+    }
+    return true;
+}
+
+bool place_outer_fits(const IrNode *n)
+{
+    for (int i = 0; i < n->n_args / 2; i++)
+        if (!one_stride(n, 0, i) || !one_stride(n, 1, i)) return false;
+    return true;
+}
+
+/* The tree over the shards: an element-wise member at the result's own place. */
+static void place_combine(Planner *b, IrNode *n, KAccum *a, int after)
+{
+    IrVal *r = &n->result[0];
+    Need need = {.lane_axis = kernel_tile_axis(b->m, r->type.axes), .level = after + 1};
+    KStep *step = place_step_for(b, need.lane_axis, need.level);
+    int pos;
+    KKernel *k = place_map_kernel(b, &need, step, &r->type, &pos);
+    array_push(b->p->arena, &k->nodes, n);
+    place_set_value(b, r, step, k, pos, need.lane_axis);
+    kernel_value(b->p, r)->accum = a;
+}
+
+void place_sum_over(Planner *b, IrNode *n)
+{
+    int t = n->attr.over.id[0];
+    const IrType *space = &n->arg[0]->type;
+    Need need = {.lane_axis = t};
+    place_need_level(b, &need, n->arg[0], space, true, true);
+    place_need_position(b, &need, n->arg[0], space, true, true);
+    KStep *step = place_step_for(b, t, need.level);
+    int pos;
+    KKernel *k = place_map_kernel(b, &need, step, space, &pos);
+    KAccum *a = accum_new(b, n, t);
+    a->lanes = partial_new(b, a, K_LANES, K_SCRATCH);
+    a->partial = partial_new(b, a, 1, K_FRAME);
+    shard_partial(a);
+    array_push(b->p->arena, &k->sinks, a);
+    place_need_memory(b, k, step, n->arg[0]);
+    add_finish(b, step, a, t);
+    place_combine(b, n, a, need.level);
+}
+
+static void need_full(Planner *b, IrVal *v) { kernel_value(b->p, v)->stored = kernel_value(b->p, v)->full = true; }
+
+static KMem *transposed_mem(Planner *b, const IrNode *n, IrVal *v)
+{
+    const IrType *t = &v->type;
+    int64_t cols = 1, rest = kernel_rest(b->m, t, kernel_tile_axis(b->m, t->axes));
+    bool taken[IR_MAX_RANK] = {0};
+    for (int i = 0; i < n->attr.batch.n; i++) taken[n->attr.batch.b[i]] = true;
+    for (int i = 0; i < n->attr.contract.n; i++) taken[n->attr.contract.b[i]] = true;
+    for (int i = 0; i < t->rank; i++) cols *= taken[i] ? 1 : t->dim[i];
+    KMem *m = kernel_mem(b->p, K_SCRATCH, t, true);
+    m->bytes = (cols ? rest / cols : 0) * ((cols + K_LANES - 1) / K_LANES) * K_TILE * K_LANES * (int64_t)ir_elem_bytes(t->elem);
+    return m;
+}
+
+static bool same_roles(const IrNode *a, const IrNode *b)
+{
+    const IrAttrs *x = &a->attr, *y = &b->attr;
+    if (x->batch.n != y->batch.n || x->contract.n != y->contract.n) return false;
+    for (int i = 0; i < x->batch.n; i++)
+        if (x->batch.b[i] != y->batch.b[i]) return false;
+    for (int i = 0; i < x->contract.n; i++)
+        if (x->contract.b[i] != y->contract.b[i]) return false;
+    return true;
+}
+
+/* The transposed tile of v for the second side of n, made once a step. */
+static KMem *transposed(Planner *b, KStep *step, IrNode *n, IrVal *v, int lane_axis)
+{
+    for (int i = 0; i < step->panel.n; i++) {
+        KKernel *k = step->panel.v[i];
+        if (k->kind == K_TRANSPOSE && k->val == v && same_roles(k->nodes.v[0], n)) return k->mem;
+    }
+    KKernel *k = place_kernel(b, K_TRANSPOSE, &v->type, lane_axis);
+    k->val = v;
+    k->mem = transposed_mem(b, n, v);
+    array_push(b->p->arena, &k->nodes, n);
+    place_append(b, step, k);
+    return k->mem;
+}
+
+void place_tile_row(Planner *b, IrNode *n)
+{
+    int t = place_first_axis(n, 0), per = n->op == IR_dot ? 2 : n->n_args, level = 0;
+    KKind kind = n->op == IR_scatter_add ? K_SCATTER_OVER : n->attr.form == IR_FORM_LANES || ir_dot_form(n) == IR_FORM_LANES ? K_INNER : K_OUTER;
+    IrNode *own = arena_copy(b->p->arena, n, sizeof *n);    /* with operands that have memory in this step */
+    own->arg = arena_copy(b->p->arena, n->arg, sizeof *n->arg * (size_t)n->n_args);
+    for (int i = 0; i < n->n_args; i++) {
+        KSource s = kernel_source(b->p, n->arg[i], place_first_axis(n, i / per));
+        if (!s.root || !s.direct || s.broken || !s.root->def) own->arg[i] = place_copy(b, n->arg[i]);
+        Need need = {.lane_axis = place_first_axis(n, i / per)};
+        place_need_level(b, &need, own->arg[i], &own->arg[i]->type, false, false);
+        level = need.level > level ? need.level : level;
+    }
+    KStep *step = place_step_for(b, t, level);
+    for (int i = 0; i < n->n_args; i++) {                   /* operands computed earlier come from shared memory */
+        Need need = {.lane_axis = place_first_axis(n, i / per), .level = level};
+        place_need_position(b, &need, own->arg[i], &own->arg[i]->type, false, false);
+    }
+    KKernel *k = place_kernel(b, kind, &n->result[0].type, -1);
+    k->lane_axis = t;
+    KAccum *a = accum_new(b, n, t);
+    a->partial = partial_new(b, a, 1, K_FRAME);
+    if (kind == K_OUTER) pad_columns(b, a);
+    if (kind == K_INNER) a->lanes = partial_new(b, a, K_LANES, K_SCRATCH);
+    shard_partial(a);
+    array_push(b->p->arena, &k->nodes, own);
+    array_push(b->p->arena, &k->sinks, a);
+    array_push(b->p->arena, &step->tile, k);
+    for (int i = 0; i < n->n_args; i++) {
+        IrVal *v = kernel_resolve(b->p, own->arg[i]);
+        KValue *kv = kernel_value(b->p, v);
+        bool outside = !place_here(b, kv) || kv->step != step;
+        if (outside) kernel_frame(b->p, v);
+        if (kind == K_OUTER && i % 2 == 1) {
+            if (!outside) kv->stored = true;
+            array_push(b->p->arena, &k->columns, transposed(b, step, own, v, place_first_axis(n, i / 2)));
+        } else if (!outside) {
+            need_full(b, v);
+        }
+    }
+    if (kind == K_INNER) add_finish(b, step, a, t);
+    place_combine(b, n, a, level);
+}
+
+/* ---- row-major copies, and BLAS --------------------------------------------------------------------------------- */
+
+/* A copy of v, row-major over axes and dims; *level is raised past the step that makes it. */
+KMem *place_row_major(Planner *b, IrVal *v, int *level)
+{
+    KMem *m = kernel_mem(b->p, K_FRAME, &v->type, true);
+    m->tile = -1;
+    m->panel = 0;
+    int64_t stride = 1;
+    for (int d = v->type.rank - 1; d >= 0; d--) { m->dim[d] = stride; stride *= v->type.dim[d]; }
+    for (int d = v->type.axes.n - 1; d >= 0; d--) { m->axis[d] = stride; stride *= ir_extent(b->m, v->type.axes.id[d]); }
+    m->bytes = stride * (int64_t)ir_elem_bytes(v->type.elem);
+    v = kernel_resolve(b->p, v);
+    KSource s = kernel_source(b->p, v, -1);
+    int at = 0;
+    if (s.root) place_operand_memory(b, s.root, &at);
+    KStep *step = place_step(b, K_UNIFORM, 0, at);
+    KKernel *k = place_kernel(b, K_MAP, &v->type, -1);
+    place_append(b, step, k);
+    array_push(b->p->arena, &k->stores, ((KStore){v, m}));
+    place_need_memory(b, k, step, v);
+    if (at >= *level) *level = at + 1;
+    return m;
+}
+
+void place_blas(Planner *b, IrNode *n)
+{
+    const IrType *t = &n->result[0].type;
+    int first = place_first_axis(n, 0), level = 0;
+    KKernel *k = place_kernel(b, K_BLAS, t, -1);
+    KAccum *a = arena_new_of(b->p->arena, KAccum);
+    *a = (KAccum){.node = n, .elem = t->elem, .shards = {1, 1}};
+    for (int i = 0; i < n->n_args; i++) array_push(b->p->arena, &k->columns, place_row_major(b, n->arg[i], &level));
+    a->partial = partial_new(b, a, 1, K_FRAME);
+    if (first >= 0) a->shards = ir_shards(ir_extent(b->m, first));
+    shard_partial(a);
+    k->units = first >= 0 ? a->shards.count : t->axes.n ? ir_shards(ir_extent(b->m, t->axes.id[0])).count : 1;
+    array_push(b->p->arena, &k->nodes, n);
+    array_push(b->p->arena, &k->sinks, a);
+    place_append(b, place_step(b, K_UNIFORM, 0, level), k);
+    place_combine(b, n, a, level);
+}
