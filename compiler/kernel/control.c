@@ -10,7 +10,8 @@ int place_write_to(Planner *b, IrVal *v, KMem *to)
     KSource s = kernel_source(b->p, v, lane);
     KValue *kv = s.root && s.direct ? kernel_value(b->p, s.root) : NULL;
     if (kv && place_waits(kv)) place_node(b, s.root->def);
-    if (!kv || !place_here(b, kv) || !kv->kernel || kv->kernel->kind != K_MAP || (kv->kernel->lane_axis >= 0) != (to->tile >= 0)) {
+    if (!kv || !place_here(b, kv) || !kv->kernel || kv->kernel->kind != K_MAP ||
+        (kv->kernel->lane_axis >= 0) != (to->tile >= 0)) {
         v = place_copy(b, v);
         kv = kernel_value(b->p, v);
     }
@@ -176,7 +177,8 @@ void place_cond(Planner *b, IrNode *n)
         s->body[k] = arena_new_of(b->p->arena, KBlock);
         Planner in = inside(b, s->body[k], n);
         place_block(&in, n->body[k]);
-        for (int i = 0; i < n->n_results; i++) place_write_to(&in, n->body[k]->yield[i], kernel_value(b->p, &n->result[i])->mem);
+        for (int i = 0; i < n->n_results; i++)
+            place_write_to(&in, n->body[k]->yield[i], kernel_value(b->p, &n->result[i])->mem);
         leave(b, &in, level);
     }
 }

@@ -35,7 +35,8 @@ static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t ext
 static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)
 {
     const IrNode *x = a->nodes.v[0], *y = b->nodes.v[0];
-    int ka = sa ? x->attr.contract.b[0] : x->attr.contract.a[0], kb = sb ? y->attr.contract.b[0] : y->attr.contract.a[0];
+    int ka = sa ? x->attr.contract.b[0] : x->attr.contract.a[0],
+        kb = sb ? y->attr.contract.b[0] : y->attr.contract.a[0];
     return ka == kb && kernel_resolve(p, x->arg[sa]) == kernel_resolve(p, y->arg[sb]);
 }
 
@@ -56,7 +57,13 @@ static void pack_matrices(KPlan *p, KBlock *block)
                 if (same_matrix(p, k, s->once.v[o], side, s->once.v[o]->units ? 1 : 0)) k->packed = s->once.v[o]->mem;
             if (k->packed) continue;
             k->packed = arena_new_of(p->arena, KMem);
-            *k->packed = (KMem){.place = K_SCRATCH, .elem = n->arg[side]->type.elem, .slot = -1, .tile = -1, .panel = 1, .first = INT32_MAX, .last = -1};
+            *k->packed = (KMem){.place = K_SCRATCH,
+                                .elem = n->arg[side]->type.elem,
+                                .slot = -1,
+                                .tile = -1,
+                                .panel = 1,
+                                .first = INT32_MAX,
+                                .last = -1};
             k->packed->bytes = ir_dims_size(&n->arg[side]->type) * (int64_t)ir_elem_bytes(k->packed->elem);
             array_push(p->arena, &p->mems, k->packed);
             KKernel *pack = arena_new_of(p->arena, KKernel);
@@ -75,7 +82,9 @@ static void find_dots(KPlan *p)
         KKernel *k = p->kernels.v[i];
         if (k->kind != K_CONTRACT || k->lane_axis < 0) continue;
         IrNode *n = k->nodes.v[0];
-        if (n->op != IR_dot || n->n_args != 2 || n->attr.form == IR_FORM_BLAS || (n->attr.pair_over && n->attr.pair_over[0].n)) continue;
+        if (n->op != IR_dot || n->n_args != 2 || n->attr.form == IR_FORM_BLAS ||
+            (n->attr.pair_over && n->attr.pair_over[0].n))
+            continue;
         KView a, c;
         bool ta = ir_axes_has(n->arg[0]->type.axes, k->lane_axis), tc = ir_axes_has(n->arg[1]->type.axes, k->lane_axis);
         if (ta == tc || !kernel_view(p, n->arg[0], &a) || !kernel_view(p, n->arg[1], &c)) continue;
@@ -98,7 +107,8 @@ static void rows_of_lines(KPlan *p)
             k->space.comp[t->axes.n + n->attr.dim].extent = 1;
         } else if (k->kind == K_SORT) {
             inner = 1;
-            bytes = (t->dim[t->rank - 1] * (int64_t)ir_elem_bytes(a->elem) + 63) / 64 * 64 + 8 * t->dim[t->rank - 1] + 64;
+            bytes =
+                (t->dim[t->rank - 1] * (int64_t)ir_elem_bytes(a->elem) + 63) / 64 * 64 + 8 * t->dim[t->rank - 1] + 64;
         } else if (k->kind == K_OPAQUE) {
             int64_t rows = a->dim[a->rank - 1], cols = n->n_args > 1 ? t->dim[t->rank - 1] : 0;
             if (n->op == IR_eigh) k->space = kernel_space(p->m, &n->result[1].type, k->lane_axis);
@@ -111,7 +121,14 @@ static void rows_of_lines(KPlan *p)
         for (int c = 0; c < inner; c++) k->space.comp[k->space.n - 1 - c].extent = 1;
         if (!bytes) continue;
         k->mem = arena_new_of(p->arena, KMem);
-        *k->mem = (KMem){.place = K_SCRATCH, .elem = t->elem, .slot = -1, .bytes = bytes, .tile = -1, .rank = t->rank, .first = INT32_MAX, .last = -1};
+        *k->mem = (KMem){.place = K_SCRATCH,
+                         .elem = t->elem,
+                         .slot = -1,
+                         .bytes = bytes,
+                         .tile = -1,
+                         .rank = t->rank,
+                         .first = INT32_MAX,
+                         .last = -1};
         array_push(p->arena, &p->mems, k->mem);
     }
 }
@@ -158,7 +175,8 @@ static void finish_kernels(KPlan *p)
         for (int c = 0; c < k->space.n; c++) all *= k->space.comp[c].extent;
         int64_t last = k->space.n ? k->space.comp[k->space.n - 1].extent : 1;
         k->units = k->flat ? (all + K_LANES - 1) / K_LANES : last ? all / last : 0;
-        bool rows = k->kind == K_CONTRACT || k->kind == K_REDUCE || k->kind == K_CUMSUM || k->kind == K_SORT || k->kind == K_OPAQUE || k->kind == K_SCATTER;
+        bool rows = k->kind == K_CONTRACT || k->kind == K_REDUCE || k->kind == K_CUMSUM || k->kind == K_SORT ||
+                    k->kind == K_OPAQUE || k->kind == K_SCATTER;
         k->split = k->kind == K_MAP ? all >= 4096 : rows && k->units >= 2;
     }
 }

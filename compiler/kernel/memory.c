@@ -53,7 +53,8 @@ static void touch_block(KPlan *p, KBlock *b, int outer)
         for (int j = 0; j < s->after.n; j++) { touch(s->after.v[j].from, at); touch(s->after.v[j].to, at); }
         if (s->predicate) touch(s->predicate, at);
         for (int k = 0; s->node && k < s->node->n_bodies; k++) {
-            for (int j = 0; j < s->node->body[k]->n_params; j++) touch_value(p, s->node->body[k]->param[j], -1, K_FRAME, at);
+            for (int j = 0; j < s->node->body[k]->n_params; j++)
+                touch_value(p, s->node->body[k]->param[j], -1, K_FRAME, at);
             if (s->body[k]) touch_block(p, s->body[k], at);
         }
         for (int r = 0; s->node && r < s->node->n_results; r++) touch_value(p, &s->node->result[r], -1, K_FRAME, at);

@@ -156,7 +156,8 @@ static KMem *transposed_mem(Planner *b, const IrNode *n, IrVal *v)
     for (int i = 0; i < n->attr.contract.n; i++) taken[n->attr.contract.b[i]] = true;
     for (int i = 0; i < t->rank; i++) cols *= taken[i] ? 1 : t->dim[i];
     KMem *m = kernel_mem(b->p, K_SCRATCH, t, true);
-    m->bytes = (cols ? rest / cols : 0) * ((cols + K_LANES - 1) / K_LANES) * K_TILE * K_LANES * (int64_t)ir_elem_bytes(t->elem);
+    m->bytes = (cols ? rest / cols : 0) * ((cols + K_LANES - 1) / K_LANES) * K_TILE * K_LANES *
+               (int64_t)ir_elem_bytes(t->elem);
     return m;
 }
 
@@ -189,7 +190,9 @@ static KMem *transposed(Planner *b, KStep *step, IrNode *n, IrVal *v, int lane_a
 void place_tile_row(Planner *b, IrNode *n)
 {
     int t = place_first_axis(n, 0), per = n->op == IR_dot ? 2 : n->n_args, level = 0;
-    KKind kind = n->op == IR_scatter_add ? K_SCATTER_OVER : n->attr.form == IR_FORM_LANES || ir_dot_form(n) == IR_FORM_LANES ? K_INNER : K_OUTER;
+    KKind kind = n->op == IR_scatter_add                                            ? K_SCATTER_OVER
+                 : n->attr.form == IR_FORM_LANES || ir_dot_form(n) == IR_FORM_LANES ? K_INNER
+                                                                                    : K_OUTER;
     IrNode *own = arena_copy(b->p->arena, n, sizeof *n);    /* with operands that have memory in this step */
     own->arg = arena_copy(b->p->arena, n->arg, sizeof *n->arg * (size_t)n->n_args);
     for (int i = 0; i < n->n_args; i++) {
@@ -240,7 +243,10 @@ KMem *place_row_major(Planner *b, IrVal *v, int *level)
     m->panel = 0;
     int64_t stride = 1;
     for (int d = v->type.rank - 1; d >= 0; d--) { m->dim[d] = stride; stride *= v->type.dim[d]; }
-    for (int d = v->type.axes.n - 1; d >= 0; d--) { m->axis[d] = stride; stride *= ir_extent(b->m, v->type.axes.id[d]); }
+    for (int d = v->type.axes.n - 1; d >= 0; d--) {
+        m->axis[d] = stride;
+        stride *= ir_extent(b->m, v->type.axes.id[d]);
+    }
     m->bytes = stride * (int64_t)ir_elem_bytes(v->type.elem);
     v = kernel_resolve(b->p, v);
     KSource s = kernel_source(b->p, v, -1);

@@ -20,7 +20,8 @@ KStep *place_step(Planner *b, KStepKind kind, int64_t extent, int level)
 {
     for (int i = 0; i < b->block->steps.n; i++) {
         KStep *s = b->block->steps.v[i];
-        if (s->kind == kind && s->level == level && s->extent == extent && (kind == K_TILED || kind == K_UNIFORM)) return s;
+        if (s->kind == kind && s->level == level && s->extent == extent && (kind == K_TILED || kind == K_UNIFORM))
+            return s;
     }
     KStep *s = arena_new_of(b->p->arena, KStep);
     s->kind = kind;
@@ -33,7 +34,8 @@ KStep *place_step(Planner *b, KStepKind kind, int64_t extent, int level)
 
 KStep *place_step_for(Planner *b, int lane_axis, int level)
 {
-    return lane_axis < 0 ? place_step(b, K_UNIFORM, 0, level) : place_step(b, K_TILED, ir_extent(b->m, lane_axis), level);
+    return lane_axis < 0 ? place_step(b, K_UNIFORM, 0, level)
+                         : place_step(b, K_TILED, ir_extent(b->m, lane_axis), level);
 }
 
 KKernel *place_kernel(Planner *b, KKind kind, const IrType *space, int lane_axis)
@@ -72,7 +74,10 @@ static bool space_is(Planner *b, const KKernel *k, const IrType *t, int lane_axi
 
 bool place_here(const Planner *b, const KValue *v) { return v->block == b->block; }
 
-bool place_waits(const KValue *v) { return v->val->def && !v->placed && ir_op_info[v->val->def->op].klass == IR_CLASS_RAND; }
+bool place_waits(const KValue *v)
+{
+    return v->val->def && !v->placed && ir_op_info[v->val->def->op].klass == IR_CLASS_RAND;
+}
 
 /* May this access be met inside one MAP kernel, from a register? */
 static bool in_register(Planner *b, const KSource *s, const IrType *space, bool identity, int lane_axis)
@@ -126,7 +131,10 @@ void place_need_memory(Planner *b, KKernel *k, KStep *step, const IrVal *arg)
     }
     if (!s.root) return;
     KValue *v = kernel_value(b->p, s.root);
-    if (!place_here(b, v) || v->step != step || s.broken) { if (v->block || !v->mem) kernel_frame(b->p, s.root); return; }
+    if (!place_here(b, v) || v->step != step || s.broken) {
+        if (v->block || !v->mem) kernel_frame(b->p, s.root);
+        return;
+    }
     if (v->kernel != k || !s.direct) v->stored = true;
 }
 
@@ -194,7 +202,8 @@ void place_member(Planner *b, IrNode *n)
         for (int i = 0; i < n->n_args; i++) {
             KSource s = kernel_source(b->p, n->arg[i], -1);
             KValue *v = s.root ? kernel_value(b->p, s.root) : NULL;
-            if (v && place_here(b, v) && v->step == step && v->kernel != k && in_register(b, &s, space, at_own_index(n), -1))
+            if (v && place_here(b, v) && v->step == step && v->kernel != k &&
+                in_register(b, &s, space, at_own_index(n), -1))
                 merge(b, step, k, v->kernel);
         }
     array_push(b->p->arena, &k->nodes, n);

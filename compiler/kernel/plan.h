@@ -22,7 +22,13 @@
 #pragma once
 #include "compiler/ir/ir.h"
 
-enum { K_LANES = 16, K_TILE = 64, K_PANELS = K_TILE / K_LANES, K_MAX_COMP = IR_MAX_AXES + IR_MAX_RANK, K_MAX_DEPTH = 8 };
+enum {
+    K_LANES = 16,
+    K_TILE = 64,
+    K_PANELS = K_TILE / K_LANES,
+    K_MAX_COMP = IR_MAX_AXES + IR_MAX_RANK,
+    K_MAX_DEPTH = 8
+};
 
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 
@@ -145,7 +151,12 @@ typedef struct KPlan {
 } KPlan;
 
 /* The frame's header, filled before the steps: tick, iteration (row-major over the scans), one counter a scan depth, keys. */
-enum { K_FRAME_TICK = 0, K_FRAME_ITERATION = 8, K_FRAME_COUNTER = 16, K_FRAME_KEYS = K_FRAME_COUNTER + 8 * K_MAX_DEPTH };
+enum {
+    K_FRAME_TICK = 0,
+    K_FRAME_ITERATION = 8,
+    K_FRAME_COUNTER = 16,
+    K_FRAME_KEYS = K_FRAME_COUNTER + 8 * K_MAX_DEPTH
+};
 
 /* What the plan knows of a value. */
 typedef struct KValue {

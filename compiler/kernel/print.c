@@ -4,9 +4,23 @@
 #include <inttypes.h>
 
 static const char *const kind_name[] = {
-    [K_MAP] = "map",       [K_RANDOM] = "random", [K_DOT] = "dot", [K_PACK] = "pack",         [K_CONTRACT] = "contract", [K_REDUCE] = "reduce",
-    [K_CUMSUM] = "cumsum", [K_CONCAT] = "concat", [K_SORT] = "sort",       [K_SCATTER] = "scatter",   [K_OPAQUE] = "matrix", [K_BLAS] = "blas",
-    [K_TRANSPOSE] = "transpose", [K_OUTER] = "outer", [K_INNER] = "inner", [K_SCATTER_OVER] = "scatter_over", [K_FINISH] = "finish",
+    [K_MAP] = "map",
+    [K_RANDOM] = "random",
+    [K_DOT] = "dot",
+    [K_PACK] = "pack",
+    [K_CONTRACT] = "contract",
+    [K_REDUCE] = "reduce",
+    [K_CUMSUM] = "cumsum",
+    [K_CONCAT] = "concat",
+    [K_SORT] = "sort",
+    [K_SCATTER] = "scatter",
+    [K_OPAQUE] = "matrix",
+    [K_BLAS] = "blas",
+    [K_TRANSPOSE] = "transpose",
+    [K_OUTER] = "outer",
+    [K_INNER] = "inner",
+    [K_SCATTER_OVER] = "scatter_over",
+    [K_FINISH] = "finish",
 };
 
 static void indent(Text *out, int n)
@@ -49,7 +63,9 @@ static void print_mem(const Names *p, const KMem *m, Text *out)
     const KMem *root = m;
     while (root->of) root = root->of;
     if (root->place == K_SLOT) text_printf(out, "\"%s\"", p->p->m->slots.v[root->slot].path);
-    else text_printf(out, "%s+%" PRId64 " (%" PRId64 " B)", root->place == K_FRAME ? "frame" : "tile", root->offset, root->bytes);
+    else
+        text_printf(out, "%s+%" PRId64 " (%" PRId64 " B)", root->place == K_FRAME ? "frame" : "tile", root->offset,
+                    root->bytes);
 }
 
 static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
@@ -70,7 +86,8 @@ static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
         const IrNode *n = k->nodes.v[i];
         text_add(out, i ? ", " : "  ");
         print_name(p, &n->result[0], out);
-        text_printf(out, " %s", kernel_value(p->p, &n->result[0])->accum && k->kind == K_MAP ? "tree" : ir_op_info[n->op].name);
+        text_printf(out, " %s",
+                    kernel_value(p->p, &n->result[0])->accum && k->kind == K_MAP ? "tree" : ir_op_info[n->op].name);
     }
     if (k->val) {
         text_add(out, "  ");
@@ -98,7 +115,8 @@ static void print_block(const Names *p, const KBlock *b, int depth, Text *out);
 
 static void print_tiled(const Names *p, const KStep *s, int depth, Text *out)
 {
-    text_printf(out, "tiled over %" PRId64 " samples: %" PRId64 " shards of %" PRId64 "\n", s->extent, s->shards.count, s->shards.size);
+    text_printf(out, "tiled over %" PRId64 " samples: %" PRId64 " shards of %" PRId64 "\n", s->extent, s->shards.count,
+                s->shards.size);
     for (int i = 0; i < s->once.n; i++) print_kernel(p, s->once.v[i], depth + 1, out);
     indent(out, depth + 1);
     text_printf(out, "each panel of %d\n", K_LANES);
@@ -144,7 +162,8 @@ static void print_block(const Names *p, const KBlock *b, int depth, Text *out)
 void kernel_print(const KPlan *p, Text *out)
 {
     Names n = {p, ir_print_names(p->m, p->fn, p->arena)};
-    text_printf(out, "fn %s: frame %" PRId64 " B, scratch %" PRId64 " B a thread\n", p->fn->name, p->frame_bytes, p->scratch_bytes);
+    text_printf(out, "fn %s: frame %" PRId64 " B, scratch %" PRId64 " B a thread\n", p->fn->name, p->frame_bytes,
+                p->scratch_bytes);
     print_block(&n, &p->top, 1, out);
     for (int i = 0; i < p->commits.n; i++)
         text_printf(out, "  copied at the end: \"%s\"\n", p->m->slots.v[p->commits.v[i].slot].path);

@@ -56,7 +56,10 @@ int64_t kernel_rest(const IrModule *m, const IrType *t, int tile)
     return n;
 }
 
-bool kernel_same_space(const IrType *a, const IrType *b) { return ir_axes_equal(a->axes, b->axes) && ir_dims_equal(a, b); }
+bool kernel_same_space(const IrType *a, const IrType *b)
+{
+    return ir_axes_equal(a->axes, b->axes) && ir_dims_equal(a, b);
+}
 
 KSpace kernel_space(const IrModule *m, const IrType *t, int lane_axis)
 {
@@ -110,7 +113,8 @@ bool kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k)
             int tile = kernel_tile_axis(p->m, v->type.axes);
             return (tile < 0 || tile == k->lane_axis) && (!m || m->dense);
         }
-        if (n->op != IR_reshape && !(n->op == IR_spread && n->attr.over.n == 1 && n->attr.over.id[0] == k->lane_axis)) return false;
+        if (n->op != IR_reshape && !(n->op == IR_spread && n->attr.over.n == 1 && n->attr.over.id[0] == k->lane_axis))
+            return false;
         v = n->arg[0];
     }
 }

@@ -92,8 +92,14 @@ LLVMValueRef emit_mul(Emit *e, LLVMValueRef a, int64_t b)
     return LLVMBuildNSWMul(e->b, a, emit_i64(e, b), "");
 }
 
-LLVMValueRef emit_div(Emit *e, LLVMValueRef a, int64_t b) { return b == 1 ? a : LLVMBuildUDiv(e->b, a, emit_i64(e, b), ""); }
-LLVMValueRef emit_rem(Emit *e, LLVMValueRef a, int64_t b) { return b == 1 ? emit_i64(e, 0) : LLVMBuildURem(e->b, a, emit_i64(e, b), ""); }
+LLVMValueRef emit_div(Emit *e, LLVMValueRef a, int64_t b)
+{
+    return b == 1 ? a : LLVMBuildUDiv(e->b, a, emit_i64(e, b), "");
+}
+LLVMValueRef emit_rem(Emit *e, LLVMValueRef a, int64_t b)
+{
+    return b == 1 ? emit_i64(e, 0) : LLVMBuildURem(e->b, a, emit_i64(e, b), "");
+}
 
 LLVMValueRef emit_min(Emit *e, LLVMValueRef a, LLVMValueRef b)
 {
@@ -104,7 +110,8 @@ LLVMValueRef emit_min(Emit *e, LLVMValueRef a, LLVMValueRef b)
 
 LLVMBasicBlockRef emit_block(Emit *e, const char *name) { return LLVMAppendBasicBlockInContext(e->c, e->fn, name); }
 
-static Loop loop_open(Emit *e, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int n, LLVMValueRef const *init, bool sure)
+static Loop loop_open(Emit *e, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int n, LLVMValueRef const *init,
+                      bool sure)
 {
     Loop l = {.before = LLVMGetInsertBlock(e->b), .hi = hi, .step = step, .n = n};
     if (n > EMIT_MAX_CARRY) BUG("emit: too many carried values");
@@ -126,7 +133,8 @@ static Loop loop_open(Emit *e, LLVMValueRef lo, LLVMValueRef hi, int64_t step, i
 
 Loop loop_begin(Emit *e, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int n, LLVMValueRef const *init)
 {
-    bool sure = LLVMIsAConstantInt(lo) && LLVMIsAConstantInt(hi) && LLVMConstIntGetSExtValue(lo) < LLVMConstIntGetSExtValue(hi);
+    bool sure =
+        LLVMIsAConstantInt(lo) && LLVMIsAConstantInt(hi) && LLVMConstIntGetSExtValue(lo) < LLVMConstIntGetSExtValue(hi);
     return loop_open(e, lo, hi, step, n, init, sure);
 }
 
@@ -198,7 +206,8 @@ LLVMValueRef emit_entry(Emit *e, int64_t v)
 {
     LLVMBasicBlockRef back = emit_to_entry(e);
     LLVMValueRef index = emit_i64(e, e->entries.n);
-    LLVMValueRef at = LLVMBuildInBoundsGEP2(e->b, e->i64, e->table, &index, 1, ""), x = LLVMBuildLoad2(e->b, e->i64, at, "");
+    LLVMValueRef at = LLVMBuildInBoundsGEP2(e->b, e->i64, e->table, &index, 1, ""),
+                 x = LLVMBuildLoad2(e->b, e->i64, at, "");
     array_push(e->arena, &e->entries, v);
     emit_from_entry(e, back);
     return x;

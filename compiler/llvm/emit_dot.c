@@ -81,14 +81,16 @@ static void dot_chain(Emit *e, const DotCode *c, int depth, Offsets o, unsigned 
     if (depth == c->inner.n) {
         LLVMValueRef x = emit_load_raw(e, c->elem, emit_at(e, c->elem, c->x, o.off[0]), K_LANES, 64);
         for (unsigned r = 0; r < rows; r++) {
-            LLVMValueRef w = broadcast_load(e, c->elem, c->w, emit_add(e, o.off[1], emit_i64(e, (int64_t)r * c->row.s[1])));
+            LLVMValueRef w =
+                broadcast_load(e, c->elem, c->w, emit_add(e, o.off[1], emit_i64(e, (int64_t)r * c->row.s[1])));
             acc[r] = emit_fma(e, w, x, acc[r]);
         }
         return;
     }
     const Dim *d = &c->inner.d[depth];
-    Loop l = d->extent > 1 && depth == c->inner.n - 1 ? loop_sure(e, c->steps, (int)rows, acc)
-                                                      : loop_begin(e, emit_i64(e, 0), emit_i64(e, d->extent), 1, (int)rows, acc);
+    Loop l = d->extent > 1 && depth == c->inner.n - 1
+                 ? loop_sure(e, c->steps, (int)rows, acc)
+                 : loop_begin(e, emit_i64(e, 0), emit_i64(e, d->extent), 1, (int)rows, acc);
     LLVMValueRef next[EMIT_MAX_CARRY];
     for (unsigned r = 0; r < rows; r++) next[r] = l.carry[r];
     dot_chain(e, c, depth + 1, advance(e, o, l.iv, d), rows, next);
@@ -176,7 +178,8 @@ void emit_dot(Emit *e)
     for (int i = 0; i < to->axes.n; i++) {
         if (to->axes.id[i] == lane) continue;
         int ix_ = axis_at(tx, to->axes.id[i]), iw = axis_at(tw, to->axes.id[i]);
-        add_dim(&c.outer, ir_extent(e->m, to->axes.id[i]), ix_ < 0 ? 0 : x.axis[ix_], iw < 0 ? 0 : w.axis[iw], out->axis[i]);
+        add_dim(&c.outer, ir_extent(e->m, to->axes.id[i]), ix_ < 0 ? 0 : x.axis[ix_], iw < 0 ? 0 : w.axis[iw],
+                out->axis[i]);
     }
     for (int i = 0; i < a->batch.n; i++) {
         int dx = xs ? a->batch.b[i] : a->batch.a[i], dw = xs ? a->batch.a[i] : a->batch.b[i];
@@ -213,7 +216,8 @@ static void pack_tile(Emit *e, const void *code, Offsets o, unsigned rows)
     const PackCode *c = code;
     unsigned cell = (unsigned)ir_elem_bytes(c->elem);
     Loop l = loop_to(e, c->step.extent);
-    LLVMValueRef from = emit_add(e, o.off[0], emit_mul(e, l.iv, c->step.s[0])), to = emit_add(e, o.off[1], emit_mul(e, l.iv, rows));
+    LLVMValueRef from = emit_add(e, o.off[0], emit_mul(e, l.iv, c->step.s[0])),
+                 to = emit_add(e, o.off[1], emit_mul(e, l.iv, rows));
     for (unsigned r = 0; r < rows;) {
         unsigned n = rows - r >= 4 ? 4 : rows - r >= 2 ? 2 : 1;
         LLVMValueRef at = emit_i64(e, r);
@@ -373,25 +377,29 @@ typedef struct OuterCode {
     LLVMValueRef out, valid, first, block;
 } OuterCode;
 
-static void outer_chain(Emit *e, const OuterCode *c, const OuterPair *p, int depth, LLVMValueRef a, LLVMValueRef b, unsigned rows, LLVMValueRef *acc)
+static void outer_chain(Emit *e, const OuterCode *c, const OuterPair *p, int depth, LLVMValueRef a, LLVMValueRef b,
+                        unsigned rows, LLVMValueRef *acc)
 {
     if (depth == p->inner.n) {
         LLVMValueRef y = emit_load_raw(e, c->elem, emit_at(e, c->elem, p->b_base, b), K_LANES, 64);
         for (unsigned r = 0; r < rows; r++)
-            acc[r] = emit_fma(e, broadcast_load(e, c->elem, p->a_base, emit_add(e, a, emit_i64(e, r * p->row))), y, acc[r]);
+            acc[r] =
+                emit_fma(e, broadcast_load(e, c->elem, p->a_base, emit_add(e, a, emit_i64(e, r * p->row))), y, acc[r]);
         return;
     }
     const Dim *d = &p->inner.d[depth];
     Loop l = loop_begin(e, emit_i64(e, 0), emit_i64(e, d->extent), 1, (int)rows, acc);
     LLVMValueRef next[EMIT_MAX_CARRY];
     for (unsigned r = 0; r < rows; r++) next[r] = l.carry[r];
-    outer_chain(e, c, p, depth + 1, emit_add(e, a, emit_mul(e, l.iv, d->s[0])), emit_add(e, b, emit_mul(e, l.iv, d->s[1])), rows, next);
+    outer_chain(e, c, p, depth + 1, emit_add(e, a, emit_mul(e, l.iv, d->s[0])),
+                emit_add(e, b, emit_mul(e, l.iv, d->s[1])), rows, next);
     loop_end(e, &l, next);
     for (unsigned r = 0; r < rows; r++) acc[r] = l.carry[r];
 }
 
 /* One pair's samples of this tile. */
-static void outer_pair(Emit *e, const OuterCode *c, int i, LLVMValueRef a, LLVMValueRef b, unsigned rows, LLVMValueRef *acc)
+static void outer_pair(Emit *e, const OuterCode *c, int i, LLVMValueRef a, LLVMValueRef b, unsigned rows,
+                       LLVMValueRef *acc)
 {
     const OuterPair *p = &c->pair[i];
     Loop q = loop_begin(e, emit_i64(e, 0), c->valid, K_LANES, (int)rows, acc);
@@ -414,7 +422,8 @@ static void outer_tile(Emit *e, const void *code, Offsets o, unsigned rows)
     const OuterTile *t = code;
     const OuterCode *c = t->code;
     LLVMValueRef acc[EMIT_MAX_CARRY], where[EMIT_MAX_CARRY], row = o.off[0];
-    LLVMValueRef out = emit_add(e, t->at[0].off[2], emit_add(e, emit_mul(e, row, c->row.s[2]), emit_mul(e, c->block, K_LANES)));
+    LLVMValueRef out =
+        emit_add(e, t->at[0].off[2], emit_add(e, emit_mul(e, row, c->row.s[2]), emit_mul(e, c->block, K_LANES)));
     for (unsigned r = 0; r < rows; r++) {
         where[r] = emit_at(e, c->elem, c->out, emit_add(e, out, emit_i64(e, r * c->row.s[2])));
         LLVMValueRef old = emit_load_raw(e, c->elem, where[r], K_LANES, 64);
@@ -481,7 +490,8 @@ void emit_outer(Emit *e)
         IrAxes over = at->pair_over[i];
         for (int j = 0; j < to->axes.n; j++) {
             int ja = axis_at(ta, to->axes.id[j]), jb = axis_at(tb, to->axes.id[j]);
-            plain_dim(&c.outer[i], ir_extent(e->m, to->axes.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], out->axis[j]);
+            plain_dim(&c.outer[i], ir_extent(e->m, to->axes.id[j]), ja < 0 ? 0 : ma->axis[ja],
+                      jb < 0 ? 0 : cols.axis[jb], out->axis[j]);
         }
         for (int j = 0; j < at->batch.n; j++)
             plain_dim(&c.outer[i], to->dim[j], ma->dim[at->batch.a[j]], cols.dim[at->batch.b[j]], out->dim[j]);
@@ -505,7 +515,12 @@ void emit_outer(Emit *e)
 
 /* ---- INNER: 16 chains a result, lane = sample mod 16 ------------------------------------------------------------ */
 
-typedef struct InnerPair { LLVMValueRef base[2]; int64_t panel[2]; int64_t stride[2][K_MAX_COMP]; Dims inner; } InnerPair;
+typedef struct InnerPair {
+    LLVMValueRef base[2];
+    int64_t panel[2];
+    int64_t stride[2][K_MAX_COMP];
+    Dims inner;
+} InnerPair;
 
 typedef struct InnerCode {
     IrElem       elem;
@@ -515,7 +530,8 @@ typedef struct InnerCode {
     LLVMValueRef base, valid;
 } InnerCode;
 
-static LLVMValueRef inner_chain(Emit *e, const InnerCode *c, const InnerPair *p, int depth, LLVMValueRef a, LLVMValueRef b, LLVMValueRef acc)
+static LLVMValueRef inner_chain(Emit *e, const InnerCode *c, const InnerPair *p, int depth, LLVMValueRef a,
+                                LLVMValueRef b, LLVMValueRef acc)
 {
     if (depth == p->inner.n) {
         LLVMValueRef x = emit_load_raw(e, c->elem, emit_at(e, c->elem, p->base[0], a), K_LANES, 64);
@@ -524,12 +540,14 @@ static LLVMValueRef inner_chain(Emit *e, const InnerCode *c, const InnerPair *p,
     }
     const Dim *d = &p->inner.d[depth];
     Loop l = loop_begin(e, emit_i64(e, 0), emit_i64(e, d->extent), 1, 1, &acc);
-    LLVMValueRef next = inner_chain(e, c, p, depth + 1, emit_add(e, a, emit_mul(e, l.iv, d->s[0])), emit_add(e, b, emit_mul(e, l.iv, d->s[1])), l.carry[0]);
+    LLVMValueRef next = inner_chain(e, c, p, depth + 1, emit_add(e, a, emit_mul(e, l.iv, d->s[0])),
+                                    emit_add(e, b, emit_mul(e, l.iv, d->s[1])), l.carry[0]);
     loop_end(e, &l, &next);
     return l.carry[0];
 }
 
-static LLVMValueRef inner_pair(Emit *e, const InnerCode *c, const InnerPair *p, LLVMValueRef const *off, LLVMValueRef acc, int64_t extent)
+static LLVMValueRef inner_pair(Emit *e, const InnerCode *c, const InnerPair *p, LLVMValueRef const *off,
+                               LLVMValueRef acc, int64_t extent)
 {
     Loop q = loop_begin(e, emit_i64(e, 0), c->valid, K_LANES, 1, &acc);
     LLVMValueRef which = emit_div(e, q.iv, K_LANES);
@@ -549,14 +567,16 @@ static void inner_outer(Emit *e, const InnerCode *c, int depth, const InnerAt *o
 {
     if (depth == c->n) {
         LLVMValueRef at = emit_at(e, c->elem, c->base, out), acc = emit_load_raw(e, c->elem, at, K_LANES, 64);
-        for (int i = 0; i < c->pairs; i++) acc = inner_pair(e, c, &c->pair[i], off[i].side, acc, ir_extent(e->m, e->k->lane_axis));
+        for (int i = 0; i < c->pairs; i++)
+            acc = inner_pair(e, c, &c->pair[i], off[i].side, acc, ir_extent(e->m, e->k->lane_axis));
         emit_store_raw(e, c->elem, acc, at, 64);
         return;
     }
     Loop l = loop_to(e, c->extent[depth]);
     InnerAt *next = arena_array(e->arena, InnerAt, c->pairs);
     for (int i = 0; i < c->pairs; i++)
-        for (int s = 0; s < 2; s++) next[i].side[s] = emit_add(e, off[i].side[s], emit_mul(e, l.iv, c->pair[i].stride[s][depth]));
+        for (int s = 0; s < 2; s++)
+            next[i].side[s] = emit_add(e, off[i].side[s], emit_mul(e, l.iv, c->pair[i].stride[s][depth]));
     inner_outer(e, c, depth + 1, next, emit_add(e, out, emit_mul(e, l.iv, c->out[depth])));
     loop_end(e, &l, NULL);
 }
@@ -573,8 +593,14 @@ void emit_inner(Emit *e)
     e->slot = emit_i64(e, 0);
     c.valid = e->arg[1];
     c.base = emit_base(e, acc->lanes);
-    for (int j = 0; j < to->axes.n; j++) { c.extent[j] = ir_extent(e->m, to->axes.id[j]); c.out[j] = acc->lanes->axis[j]; }
-    for (int j = 0; j < to->rank; j++) { c.extent[to->axes.n + j] = to->dim[j]; c.out[to->axes.n + j] = acc->lanes->dim[j]; }
+    for (int j = 0; j < to->axes.n; j++) {
+        c.extent[j] = ir_extent(e->m, to->axes.id[j]);
+        c.out[j] = acc->lanes->axis[j];
+    }
+    for (int j = 0; j < to->rank; j++) {
+        c.extent[to->axes.n + j] = to->dim[j];
+        c.out[to->axes.n + j] = acc->lanes->dim[j];
+    }
     for (int i = 0; i < c.pairs; i++) {
         InnerPair *p = &c.pair[i];
         const KMem *mem[2];
@@ -587,7 +613,8 @@ void emit_inner(Emit *e)
                 int k = axis_at(&v->type, to->axes.id[j]);
                 p->stride[s][j] = k < 0 ? 0 : m->axis[k];
             }
-            for (int j = 0; j < at->batch.n; j++) p->stride[s][to->axes.n + j] = m->dim[s ? at->batch.b[j] : at->batch.a[j]];
+            for (int j = 0; j < at->batch.n; j++)
+                p->stride[s][to->axes.n + j] = m->dim[s ? at->batch.b[j] : at->batch.a[j]];
             Free fa = free_dims(n, 0, n->arg[2 * i]->type.rank), f = free_dims(n, s, v->type.rank);
             int start = to->axes.n + at->batch.n + (s ? fa.n : 0);
             for (int j = 0; j < f.n; j++) p->stride[s][start + j] = m->dim[f.dim[j]];
@@ -596,10 +623,12 @@ void emit_inner(Emit *e)
         const IrType *ta = &n->arg[2 * i]->type, *tb = &n->arg[2 * i + 1]->type;
         for (int j = 1; j < over.n; j++) {
             int ja = axis_at(ta, over.id[j]), jb = axis_at(tb, over.id[j]);
-            add_dim(&p->inner, ir_extent(e->m, over.id[j]), ja < 0 ? 0 : mem[0]->axis[ja], jb < 0 ? 0 : mem[1]->axis[jb], 0);
+            add_dim(&p->inner, ir_extent(e->m, over.id[j]), ja < 0 ? 0 : mem[0]->axis[ja],
+                    jb < 0 ? 0 : mem[1]->axis[jb], 0);
         }
         for (int j = 0; j < at->contract.n; j++)
-            add_dim(&p->inner, ta->dim[at->contract.a[j]], mem[0]->dim[at->contract.a[j]], mem[1]->dim[at->contract.b[j]], 0);
+            add_dim(&p->inner, ta->dim[at->contract.a[j]], mem[0]->dim[at->contract.a[j]],
+                    mem[1]->dim[at->contract.b[j]], 0);
     }
     LLVMValueRef z = emit_i64(e, 0);
     InnerAt *off = arena_array(e->arena, InnerAt, c.pairs);
@@ -614,7 +643,8 @@ void emit_finish(Emit *e)
     const KAccum *a = e->k->sinks.v[0];
     int64_t n = a->lanes->bytes / (int64_t)ir_elem_bytes(a->elem) / K_LANES;
     LLVMValueRef from = emit_base(e, a->lanes);
-    LLVMValueRef to = emit_at(e, a->elem, emit_base(e, a->partial), LLVMBuildMul(e->b, e->arg[0], emit_entry(e, a->shard_stride), ""));
+    LLVMValueRef to = emit_at(e, a->elem, emit_base(e, a->partial),
+                              LLVMBuildMul(e->b, e->arg[0], emit_entry(e, a->shard_stride), ""));
     Loop l = loop_begin(e, emit_i64(e, 0), emit_entry(e, n), 1, 0, NULL);
     LLVMValueRef v = emit_load_raw(e, a->elem, emit_at(e, a->elem, from, emit_mul(e, l.iv, K_LANES)), K_LANES, 64);
     emit_store_raw(e, a->elem, emit_lanes16(e, v), emit_at(e, a->elem, to, l.iv), (unsigned)ir_elem_bytes(a->elem));

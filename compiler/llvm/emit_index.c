@@ -42,7 +42,8 @@ Ix ix_mul(Emit *e, Ix x, int64_t c)
 
 static Ix ix_plus(Emit *e, Ix a, Ix b)
 {
-    if (a.vec || b.vec) return (Ix){.v = LLVMBuildAdd(e->b, emit_ix_vector(e, a), emit_ix_vector(e, b), ""), .vec = true};
+    if (a.vec || b.vec)
+        return (Ix){.v = LLVMBuildAdd(e->b, emit_ix_vector(e, a), emit_ix_vector(e, b), ""), .vec = true};
     return (Ix){.v = emit_add(e, a.v, b.v), .step = a.step + b.step};
 }
 
@@ -123,7 +124,8 @@ static LLVMValueRef in_place(Emit *e, const KMem *root)
 static bool same_slice(const KMem *a, const KMem *b)
 {
     bool same = a->n_iter == b->n_iter && a->elem == b->elem;
-    for (int i = 0; same && i < a->n_iter; i++) same = a->iter[i].depth == b->iter[i].depth && a->iter[i].stride == b->iter[i].stride;
+    for (int i = 0; same && i < a->n_iter; i++)
+        same = a->iter[i].depth == b->iter[i].depth && a->iter[i].stride == b->iter[i].stride;
     return same;
 }
 
@@ -138,7 +140,8 @@ static EmitBase *known(Emit *e, const KMem *m)
     const KMem *root = root_of(m);
     for (int i = 0; i < e->known.n; i++) {
         const KMem *other = root_of(e->known.v[i].mem);
-        if (other->place == root->place && other->slot == root->slot && e->known.v[i].offset == root->offset && same_slice(e->known.v[i].mem, m))
+        if (other->place == root->place && other->slot == root->slot && e->known.v[i].offset == root->offset &&
+            same_slice(e->known.v[i].mem, m))
             return &e->known.v[i];
     }
     LLVMBasicBlockRef back = emit_to_entry(e);
@@ -190,7 +193,8 @@ LLVMValueRef emit_panel(Emit *e, const KMem *m)
         if (k->panel) return k->panel;
         LLVMBasicBlockRef back = emit_to_entry(e);
         LLVMValueRef of_panel = emit_entry(e, shared ? m->panel : 0), of_slot = emit_entry(e, shared ? 0 : m->panel);
-        LLVMValueRef off = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, e->panel, of_panel, ""), LLVMBuildMul(e->b, e->slot, of_slot, ""), "");
+        LLVMValueRef off = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, e->panel, of_panel, ""),
+                                        LLVMBuildMul(e->b, e->slot, of_slot, ""), "");
         LLVMValueRef at = emit_at(e, m->elem, k->base, off);
         emit_from_entry(e, back);
         return k->panel = at;
@@ -262,7 +266,8 @@ static LLVMValueRef gather(Emit *e, const KMem *m, Place *p)
 {
     LLVMValueRef off = emit_ix_vector(e, p->off), v = LLVMGetPoison(LLVMVectorType(emit_cell(e, m->elem), K_LANES));
     for (unsigned i = 0; i < K_LANES; i++) {
-        LLVMValueRef x = LLVMBuildLoad2(e->b, emit_cell(e, m->elem), emit_at(e, m->elem, p->base, emit_lane(e, off, i)), "");
+        LLVMValueRef x =
+            LLVMBuildLoad2(e->b, emit_cell(e, m->elem), emit_at(e, m->elem, p->base, emit_lane(e, off, i)), "");
         v = emit_insert(e, v, x, i);
     }
     if (m->elem == IR_BOOL) v = LLVMBuildICmp(e->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
@@ -287,7 +292,8 @@ void emit_store(Emit *e, const KMem *m, const IrType *t, const Index *at, LLVMVa
     }
     LLVMValueRef off = emit_ix_vector(e, p.off);
     for (unsigned i = 0; i < K_LANES; i++)
-        emit_store_raw(e, m->elem, emit_lane(e, v, i), emit_at(e, m->elem, p.base, emit_lane(e, off, i)), (unsigned)ir_elem_bytes(m->elem));
+        emit_store_raw(e, m->elem, emit_lane(e, v, i), emit_at(e, m->elem, p.base, emit_lane(e, off, i)),
+                       (unsigned)ir_elem_bytes(m->elem));
 }
 
 /* ---- inline rows ------------------------------------------------------------------------------------------------ */
@@ -341,7 +347,8 @@ static Index through(Emit *e, const IrNode *n, const Index *at)
         for (int i = 0; i < from->rank; i++) r.dim[i] = ix_add(e, ix_mul(e, at->dim[i], a->step.v[i]), a->lo.v[i]);
         return r;
     case IR_reverse:
-        for (int k = 0; k < a->dims.n; k++) r.dim[a->dims.v[k]] = ix_from(e, from->dim[a->dims.v[k]] - 1, at->dim[a->dims.v[k]]);
+        for (int k = 0; k < a->dims.n; k++)
+            r.dim[a->dims.v[k]] = ix_from(e, from->dim[a->dims.v[k]] - 1, at->dim[a->dims.v[k]]);
         return r;
     case IR_as_feature:
         for (int i = 0; i < from->axes.n; i++)

@@ -7,10 +7,23 @@
 void emit_kernel(Emit *e, KKernel *k)
 {
     static void (*const emitter[])(Emit *) = {
-        [K_MAP] = emit_map,       [K_RANDOM] = emit_random, [K_DOT] = emit_dot, [K_PACK] = emit_pack,         [K_CONTRACT] = emit_contract,
-        [K_REDUCE] = emit_reduce, [K_CUMSUM] = emit_cumsum, [K_CONCAT] = emit_concat,   [K_SORT] = emit_sort,
-        [K_SCATTER] = emit_scatter, [K_OPAQUE] = emit_opaque, [K_BLAS] = emit_blas, [K_TRANSPOSE] = emit_transpose, [K_OUTER] = emit_outer,
-        [K_INNER] = emit_inner,   [K_SCATTER_OVER] = emit_scatter_over, [K_FINISH] = emit_finish,
+        [K_MAP] = emit_map,
+        [K_RANDOM] = emit_random,
+        [K_DOT] = emit_dot,
+        [K_PACK] = emit_pack,
+        [K_CONTRACT] = emit_contract,
+        [K_REDUCE] = emit_reduce,
+        [K_CUMSUM] = emit_cumsum,
+        [K_CONCAT] = emit_concat,
+        [K_SORT] = emit_sort,
+        [K_SCATTER] = emit_scatter,
+        [K_OPAQUE] = emit_opaque,
+        [K_BLAS] = emit_blas,
+        [K_TRANSPOSE] = emit_transpose,
+        [K_OUTER] = emit_outer,
+        [K_INNER] = emit_inner,
+        [K_SCATTER_OVER] = emit_scatter_over,
+        [K_FINISH] = emit_finish,
     };
     char name[32];
     snprintf(name, sizeof name, "kernel_%d", k->id);

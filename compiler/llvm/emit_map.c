@@ -25,7 +25,8 @@ static LLVMValueRef arith(Emit *e, IrOp op, bool real, LLVMValueRef a, LLVMValue
 
 static LLVMValueRef compare(Emit *e, IrCompare how, IrElem t, LLVMValueRef a, LLVMValueRef b)
 {
-    static const LLVMRealPredicate real[] = {LLVMRealOEQ, LLVMRealUNE, LLVMRealOLT, LLVMRealOLE, LLVMRealOGT, LLVMRealOGE};
+    static const LLVMRealPredicate real[] = {LLVMRealOEQ, LLVMRealUNE, LLVMRealOLT,
+                                             LLVMRealOLE, LLVMRealOGT, LLVMRealOGE};
     static const LLVMIntPredicate sign[] = {LLVMIntEQ, LLVMIntNE, LLVMIntSLT, LLVMIntSLE, LLVMIntSGT, LLVMIntSGE};
     static const LLVMIntPredicate bits[] = {LLVMIntEQ, LLVMIntNE, LLVMIntULT, LLVMIntULE, LLVMIntUGT, LLVMIntUGE};
     if (ir_is_real(t)) return LLVMBuildFCmp(e->b, real[how], a, b, "");
@@ -50,7 +51,8 @@ static LLVMValueRef unary(Emit *e, IrOp op, bool real, LLVMValueRef x)
     case IR_neg: return real ? LLVMBuildFNeg(e->b, x, "") : LLVMBuildNeg(e->b, x, "");
     case IR_abs:
         if (real) return emit_intrinsic(e, "llvm.fabs", &x, 1);
-        return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, x, LLVMConstNull(LLVMTypeOf(x)), ""), LLVMBuildNeg(e->b, x, ""), x, "");
+        return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, x, LLVMConstNull(LLVMTypeOf(x)), ""),
+                               LLVMBuildNeg(e->b, x, ""), x, "");
 #define UNARY(name) case IR_##name: return math_emit_##name(&e->math, x);
     MATH_UNARY(UNARY)
 #undef UNARY
@@ -90,7 +92,8 @@ LLVMValueRef emit_node(Emit *e, const IrNode *n, LLVMValueRef const *arg)
         return each_lane(e, t == IR_F32 ? "math_polygamma_f32" : "math_polygamma_f64", emit_scalar(e, t), args, 2, 1);
     }
     case IR_permute: {
-        LLVMValueRef args[3] = {stream_key(e, n->attr.stream), emit_i64(e, n->attr.n), LLVMBuildIntCast2(e->b, arg[0], emit_type(e, IR_I64), true, "")};
+        LLVMValueRef args[3] = {stream_key(e, n->attr.stream), emit_i64(e, n->attr.n),
+                                LLVMBuildIntCast2(e->b, arg[0], emit_type(e, IR_I64), true, "")};
         return LLVMBuildIntCast2(e->b, each_lane(e, "random_permute", e->i64, args, 3, 2), emit_type(e, t), true, "");
     }
     default:
@@ -113,7 +116,8 @@ static LLVMValueRef emit_gather_row(Emit *e, const IrNode *n)
     LLVMValueRef wide = LLVMBuildIntCast2(e->b, i, emit_type(e, IR_I64), true, "");
     LLVMValueRef top = emit_splat(e, emit_i64(e, from->dim[batch])), zero = LLVMConstNull(LLVMTypeOf(wide));
     LLVMValueRef in = LLVMBuildICmp(e->b, LLVMIntULT, wide, top, "");
-    if (from->dim[batch] == 0) return ir_is_real(to->elem) ? emit_const(e, to->elem, __builtin_nan("")) : emit_zero(e, to->elem);
+    if (from->dim[batch] == 0)
+        return ir_is_real(to->elem) ? emit_const(e, to->elem, __builtin_nan("")) : emit_zero(e, to->elem);
     at.dim[batch] = (Ix){.v = LLVMBuildSelect(e->b, in, wide, zero, ""), .vec = e->lanes > 1};
     for (int d = batch + 1; d < from->rank; d++) at.dim[d] = own.dim[d - 1 + more];
     LLVMValueRef x = emit_value(e, n->arg[0], &at);
@@ -125,8 +129,10 @@ static LLVMValueRef emit_pad_row(Emit *e, const IrNode *n)
 {
     const IrType *to = &n->result[0].type, *from = &n->arg[0]->type;
     Index own = emit_own_index(e, &n->result[0]), at = emit_sub_index(to, &own, from);
-    LLVMValueRef fill = ir_is_real(to->elem) ? emit_const(e, to->elem, n->attr.value)
-                                             : emit_splat(e, LLVMConstInt(emit_scalar(e, to->elem), (unsigned long long)n->attr.n, true));
+    LLVMValueRef fill =
+        ir_is_real(to->elem)
+            ? emit_const(e, to->elem, n->attr.value)
+            : emit_splat(e, LLVMConstInt(emit_scalar(e, to->elem), (unsigned long long)n->attr.n, true));
     at.own = false;
     at.flat = NULL;
     if (ir_dims_size(from) == 0) return fill;
@@ -185,11 +191,14 @@ static void emit_sink(Emit *e, const KAccum *a)
     const IrNode *n = a->node;
     const IrVal *x = n->arg[0];
     Index own = emit_own_index(e, x), at = emit_sub_index(&x->type, &own, &n->result[0].type);
-    LLVMValueRef v = convert(e, x->type.elem, a->elem, emit_value(e, x, &own)), off = e->flat ? emit_mul(e, e->flat, K_LANES) : NULL;
+    LLVMValueRef v = convert(e, x->type.elem, a->elem, emit_value(e, x, &own)),
+                 off = e->flat ? emit_mul(e, e->flat, K_LANES) : NULL;
     if (!off) {
         off = emit_i64(e, 0);
-        for (int i = 0; i < n->result[0].type.rank; i++) off = emit_add(e, off, emit_mul(e, at.dim[i].v, a->lanes->dim[i]));
-        for (int i = 0; i < n->result[0].type.axes.n; i++) off = emit_add(e, off, emit_mul(e, at.axis[i].v, a->lanes->axis[i]));
+        for (int i = 0; i < n->result[0].type.rank; i++)
+            off = emit_add(e, off, emit_mul(e, at.dim[i].v, a->lanes->dim[i]));
+        for (int i = 0; i < n->result[0].type.axes.n; i++)
+            off = emit_add(e, off, emit_mul(e, at.axis[i].v, a->lanes->axis[i]));
     }
     LLVMValueRef p = emit_at(e, a->elem, emit_base(e, a->lanes), off);
     LLVMValueRef old = emit_load_raw(e, a->elem, p, K_LANES, 64), sum = arith(e, IR_add, ir_is_real(a->elem), old, v);
@@ -248,7 +257,8 @@ static void uniform_flat(Emit *e, Body body)
     bool vectors = all >= K_LANES;
     LLVMValueRef whole = emit_entry(e, all / K_LANES);
     if (vectors) {
-        Loop l = loop_begin(e, emit_mul(e, e->arg[0], K_LANES), emit_mul(e, emit_min(e, e->arg[1], whole), K_LANES), K_LANES, 0, NULL);
+        Loop l = loop_begin(e, emit_mul(e, e->arg[0], K_LANES), emit_mul(e, emit_min(e, e->arg[1], whole), K_LANES),
+                            K_LANES, 0, NULL);
         e->flat = l.iv;
         body(e);
         loop_end(e, &l, NULL);
@@ -412,7 +422,8 @@ static void draw_sample(Emit *e, Draw *d)
         if (i == e->k->space.lane && e->k->lane_axis >= 0) step = stride;
         stride *= ir_extent(e->m, t->axes.id[i]);
     }
-    d->sample = LLVMBuildTrunc(e->b, emit_ix_vector(e, (Ix){.v = sample, .step = step}), emit_vec(e->i32, e->lanes), "");
+    d->sample =
+        LLVMBuildTrunc(e->b, emit_ix_vector(e, (Ix){.v = sample, .step = step}), emit_vec(e->i32, e->lanes), "");
     int64_t size = ir_dims_size(t);
     Loop l = loop_to(e, size / 4);
     draw_block(e, d, l.iv, 4);

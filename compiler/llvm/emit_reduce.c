@@ -22,9 +22,18 @@ static LLVMValueRef widen(Emit *e, IrElem from, IrElem to, LLVMValueRef v)
 /* An array of values of e->lanes lanes on the stack. */
 typedef struct { LLVMValueRef base; LLVMTypeRef type; } Array;
 
-static Array array_of(Emit *e, IrElem t, int64_t n) { return (Array){emit_alloca(e, emit_type(e, t), n), emit_type(e, t)}; }
-static LLVMValueRef array_at(Emit *e, Array a, LLVMValueRef i) { return LLVMBuildInBoundsGEP2(e->b, a.type, a.base, &i, 1, ""); }
-static LLVMValueRef array_get(Emit *e, Array a, LLVMValueRef i) { return LLVMBuildLoad2(e->b, a.type, array_at(e, a, i), ""); }
+static Array array_of(Emit *e, IrElem t, int64_t n)
+{
+    return (Array){emit_alloca(e, emit_type(e, t), n), emit_type(e, t)};
+}
+static LLVMValueRef array_at(Emit *e, Array a, LLVMValueRef i)
+{
+    return LLVMBuildInBoundsGEP2(e->b, a.type, a.base, &i, 1, "");
+}
+static LLVMValueRef array_get(Emit *e, Array a, LLVMValueRef i)
+{
+    return LLVMBuildLoad2(e->b, a.type, array_at(e, a, i), "");
+}
 static void array_set(Emit *e, Array a, LLVMValueRef i, LLVMValueRef v) { LLVMBuildStore(e->b, v, array_at(e, a, i)); }
 
 /* tree(v[0..n)), in place */
@@ -133,13 +142,15 @@ static LLVMValueRef vector_chunk(Emit *e, const IrNode *n, IrElem acc, LLVMValue
     v = widen(e, n->arg[0]->type.elem, acc, emit_value(e, n->arg[0], &at));
     if (n->op == IR_norm) v = LLVMBuildFMul(e->b, v, v, "");
     LLVMValueRef lane = LLVMBuildNSWSub(e->b, r.iv, whole, "");
-    next = LLVMBuildInsertElement(e->b, r.carry[0], add(e, acc, LLVMBuildExtractElement(e->b, r.carry[0], lane, ""), v), lane, "");
+    next = LLVMBuildInsertElement(e->b, r.carry[0], add(e, acc, LLVMBuildExtractElement(e->b, r.carry[0], lane, ""), v),
+                                  lane, "");
     loop_end(e, &r, &next);
     e->lanes = before;
     return emit_lanes16(e, r.carry[0]);
 }
 
-static LLVMValueRef plain_chunk(Emit *e, const IrNode *n, const Along *a, const Index *at, IrElem acc, LLVMValueRef from, LLVMValueRef to)
+static LLVMValueRef plain_chunk(Emit *e, const IrNode *n, const Along *a, const Index *at, IrElem acc,
+                                LLVMValueRef from, LLVMValueRef to)
 {
     Array lane = array_of(e, acc, K_LANES);
     for (int i = 0; i < K_LANES; i++) array_set(e, lane, emit_i64(e, i), emit_zero(e, acc));
@@ -186,8 +197,10 @@ static LLVMValueRef sum_dims(Emit *e, const IrNode *n)
     if (chunks) {
         Array level = array_of(e, acc, 64);
         Loop l = loop_to(e, chunks);
-        LLVMValueRef from = emit_mul(e, l.iv, CHUNK), end = emit_min(e, emit_add(e, from, emit_i64(e, CHUNK)), emit_i64(e, a.size));
-        counter_put(e, acc, level, l.iv, dense ? vector_chunk(e, n, acc, from, end) : plain_chunk(e, n, &a, &at, acc, from, end));
+        LLVMValueRef from = emit_mul(e, l.iv, CHUNK),
+                     end = emit_min(e, emit_add(e, from, emit_i64(e, CHUNK)), emit_i64(e, a.size));
+        counter_put(e, acc, level, l.iv,
+                    dense ? vector_chunk(e, n, acc, from, end) : plain_chunk(e, n, &a, &at, acc, from, end));
         loop_end(e, &l, NULL);
         sum = counter_total(e, acc, level, chunks);
     }
@@ -227,7 +240,8 @@ static IrAxes over_of(const IrNode *n, int pair)
 }
 
 /* One chain of a shard: samples offset, offset + step, ... of each block of 64, pair after pair. */
-static LLVMValueRef shard_chain(Emit *e, const IrNode *n, int pairs, LLVMValueRef shard, LLVMValueRef offset, int64_t step, Term term, LLVMValueRef acc)
+static LLVMValueRef shard_chain(Emit *e, const IrNode *n, int pairs, LLVMValueRef shard, LLVMValueRef offset,
+                                int64_t step, Term term, LLVMValueRef acc)
 {
     int64_t most = 0;
     for (int i = 0; i < pairs; i++) {
@@ -239,7 +253,8 @@ static LLVMValueRef shard_chain(Emit *e, const IrNode *n, int pairs, LLVMValueRe
     for (int i = 0; i < pairs; i++) {
         Samples s = {.over = over_of(n, i)};
         int64_t extent = ir_extent(e->m, s.over.id[0]), size = ir_shards(extent).size;
-        LLVMValueRef start = emit_mul(e, shard, size), end = emit_min(e, emit_add(e, start, emit_i64(e, size)), emit_i64(e, extent));
+        LLVMValueRef start = emit_mul(e, shard, size),
+                     end = emit_min(e, emit_add(e, start, emit_i64(e, size)), emit_i64(e, extent));
         LLVMValueRef from = emit_add(e, start, block.iv), to = emit_min(e, emit_add(e, from, emit_i64(e, K_TILE)), end);
         Loop l = loop_begin(e, emit_add(e, from, offset), to, step, 1, &sum);
         s.at[0] = ix(l.iv);
@@ -311,7 +326,8 @@ static LLVMValueRef greater(Emit *e, IrElem t, LLVMValueRef a, LLVMValueRef b)
 {
     if (t == IR_BOOL) return LLVMBuildICmp(e->b, LLVMIntUGT, a, b, "");
     if (!ir_is_real(t)) return LLVMBuildICmp(e->b, LLVMIntSGT, a, b, "");
-    LLVMValueRef nan = LLVMBuildAnd(e->b, LLVMBuildFCmp(e->b, LLVMRealUNO, a, a, ""), LLVMBuildFCmp(e->b, LLVMRealORD, b, b, ""), "");
+    LLVMValueRef nan =
+        LLVMBuildAnd(e->b, LLVMBuildFCmp(e->b, LLVMRealUNO, a, a, ""), LLVMBuildFCmp(e->b, LLVMRealORD, b, b, ""), "");
     return LLVMBuildOr(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, a, b, ""), nan, "");
 }
 
@@ -330,7 +346,8 @@ static LLVMValueRef maximum(Emit *e, const IrNode *n)
     Loop l = loop_begin(e, emit_i64(e, 1), emit_i64(e, line.n), 1, 2, init);
     LLVMValueRef v = on_line(e, n, &line, l.iv), take = greater(e, t, v, l.carry[0]);
     LLVMValueRef i = emit_splat(e, LLVMBuildTrunc(e->b, l.iv, e->i32, ""));
-    LLVMValueRef next[2] = {LLVMBuildSelect(e->b, take, v, l.carry[0], ""), LLVMBuildSelect(e->b, take, i, l.carry[1], "")};
+    LLVMValueRef next[2] = {LLVMBuildSelect(e->b, take, v, l.carry[0], ""),
+                            LLVMBuildSelect(e->b, take, i, l.carry[1], "")};
     loop_end(e, &l, next);
     if (arg) return l.carry[1];
     return ir_is_real(t) ? LLVMBuildFAdd(e->b, l.carry[0], emit_zero(e, t), "") : l.carry[0];
@@ -343,7 +360,8 @@ static void reduce_body(Emit *e)
     const IrNode *n = e->k->nodes.v[0];
     LLVMValueRef v;
     if (n->op == IR_reduce_max || n->op == IR_argmax) v = maximum(e, n);
-    else if (n->op == IR_sum && n->attr.over.n) v = widen(e, sum_elem(n), n->result[0].type.elem, over_samples(e, n, 1, sum_elem(n), true, sum_term));
+    else if (n->op == IR_sum && n->attr.over.n)
+        v = widen(e, sum_elem(n), n->result[0].type.elem, over_samples(e, n, 1, sum_elem(n), true, sum_term));
     else v = sum_dims(e, n);
     emit_results(e, 0, v);
 }
@@ -399,14 +417,17 @@ static Roles roles_of(Emit *e, const IrNode *n, int pair, const Samples *s)
     for (int i = 0; i < at->batch.n; i++) r.a.dim[at->batch.a[i]] = r.b.dim[at->batch.b[i]] = own.dim[i];
     int o = at->batch.n + at->n_windows;
     for (int i = 0; i < ta->rank; i++)
-        if (!named(at->batch.a, at->batch.n, i) && !named(at->contract.a, at->contract.n, i) && !windowed(at, 0, i)) r.a.dim[i] = own.dim[o++];
+        if (!named(at->batch.a, at->batch.n, i) && !named(at->contract.a, at->contract.n, i) && !windowed(at, 0, i))
+            r.a.dim[i] = own.dim[o++];
     for (int i = 0; i < tb->rank; i++)
-        if (!named(at->batch.b, at->batch.n, i) && !named(at->contract.b, at->contract.n, i) && !windowed(at, 1, i)) r.b.dim[i] = own.dim[o++];
+        if (!named(at->batch.b, at->batch.n, i) && !named(at->contract.b, at->contract.n, i) && !windowed(at, 1, i))
+            r.b.dim[i] = own.dim[o++];
     return r;
 }
 
 /* Contract dims i.. inside; `bound` limits the outermost loop: nothing is added when a tap falls beside the operand. */
-static LLVMValueRef contract_dims(Emit *e, const IrNode *n, int pair, Roles *r, int i, LLVMValueRef valid, LLVMValueRef acc)
+static LLVMValueRef contract_dims(Emit *e, const IrNode *n, int pair, Roles *r, int i, LLVMValueRef valid,
+                                  LLVMValueRef acc)
 {
     const IrAttrs *at = &n->attr;
     if (i == at->contract.n) {
@@ -434,9 +455,11 @@ static LLVMValueRef taps(Emit *e, const IrNode *n, Roles *r, int i, LLVMValueRef
     int64_t na = n->arg[0]->type.dim[w->a];
     Index own = emit_own_index(e, &n->result[0]);
     Loop l = loop_begin(e, emit_i64(e, 0), emit_i64(e, n->arg[1]->type.dim[w->b]), 1, 1, &acc);
-    LLVMValueRef t = emit_add(e, ix_add(e, ix_mul(e, own.dim[n->attr.batch.n + i], w->stride), -w->lo).v, emit_mul(e, l.iv, w->dil_b));
+    LLVMValueRef t = emit_add(e, ix_add(e, ix_mul(e, own.dim[n->attr.batch.n + i], w->stride), -w->lo).v,
+                              emit_mul(e, l.iv, w->dil_b));
     LLVMValueRef in = LLVMBuildICmp(e->b, LLVMIntULT, t, emit_i64(e, na ? (na - 1) * w->dil_a + 1 : 0), "");
-    if (w->dil_a > 1) in = LLVMBuildAnd(e->b, in, LLVMBuildICmp(e->b, LLVMIntEQ, emit_rem(e, t, w->dil_a), emit_i64(e, 0), ""), "");
+    if (w->dil_a > 1)
+        in = LLVMBuildAnd(e->b, in, LLVMBuildICmp(e->b, LLVMIntEQ, emit_rem(e, t, w->dil_a), emit_i64(e, 0), ""), "");
     if (valid) in = LLVMBuildAnd(e->b, in, valid, "");
     r->a.dim[w->a] = ix(emit_div(e, t, w->dil_a));
     r->b.dim[w->b] = ix(l.iv);

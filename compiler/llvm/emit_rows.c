@@ -87,7 +87,8 @@ static void cell_in(Emit *e, void *self, LLVMValueRef linear)
 static void cell_out(Emit *e, void *self, LLVMValueRef linear)
 {
     Cell *c = self;
-    LLVMValueRef v = emit_load_raw(e, c->elem, emit_at(e, c->elem, c->base, linear), 1, (unsigned)ir_elem_bytes(c->elem));
+    LLVMValueRef v =
+        emit_load_raw(e, c->elem, emit_at(e, c->elem, c->base, linear), 1, (unsigned)ir_elem_bytes(c->elem));
     emit_results(e, c->result, cell_cast(e, v, c->elem, c->val->type.elem));
 }
 
@@ -98,7 +99,8 @@ static void sort_body(Emit *e)
     const IrNode *n = e->k->nodes.v[0];
     const IrType *t = &n->arg[0]->type;
     int64_t size = t->dim[t->rank - 1], cell = (int64_t)ir_elem_bytes(t->elem);
-    LLVMValueRef keys = emit_base(e, e->k->mem), order = emit_at(e, IR_BOOL, keys, emit_i64(e, (size * cell + 63) / 64 * 64));
+    LLVMValueRef keys = emit_base(e, e->k->mem),
+                 order = emit_at(e, IR_BOOL, keys, emit_i64(e, (size * cell + 63) / 64 * 64));
     LLVMValueRef spare = emit_at(e, IR_I32, order, emit_i64(e, size));
     each_cell(e, t, 1, cell_in, &(Cell){.val = n->arg[0], .elem = t->elem, .base = keys});
     LLVMValueRef args[] = {LLVMConstInt(e->i32, t->elem, false), keys, emit_i64(e, size), order, spare};
@@ -128,7 +130,8 @@ static void opaque_body(Emit *e)
     if (n->op == IR_eigh) {
         LLVMValueRef work = emit_at(e, IR_F64, second, sq), values = emit_at(e, IR_F64, work, sq);
         emit_call(e, "linalg_eigh", nothing, (LLVMValueRef[]){size, a, values, second, work}, 5);
-        each_cell(e, &n->result[1].type, 2, cell_out, &(Cell){.val = &n->result[1], .result = 1, .elem = IR_F64, .base = second});
+        each_cell(e, &n->result[1].type, 2, cell_out,
+                  &(Cell){.val = &n->result[1], .result = 1, .elem = IR_F64, .base = second});
         /* the values lie one component earlier: place them by hand */
         Loop l = loop_to(e, rows);
         e->comp[e->k->space.n - 2] = ix(l.iv);
@@ -139,10 +142,12 @@ static void opaque_body(Emit *e)
     }
     const IrType *tb = &n->arg[1]->type;
     int64_t cols = tb->dim[tb->rank - 1];
-    LLVMValueRef k = emit_i64(e, cols), rhs = emit_at(e, IR_F64, second, sq), x = emit_at(e, IR_F64, rhs, emit_i64(e, rows * cols));
+    LLVMValueRef k = emit_i64(e, cols), rhs = emit_at(e, IR_F64, second, sq),
+                 x = emit_at(e, IR_F64, rhs, emit_i64(e, rows * cols));
     each_cell(e, tb, 2, cell_in, &(Cell){.val = n->arg[1], .elem = IR_F64, .base = rhs});
     if (n->op == IR_trisolve)
-        emit_call(e, "linalg_trisolve", nothing, (LLVMValueRef[]){size, k, LLVMConstInt(e->i1, n->attr.transpose, false), a, rhs, x}, 6);
+        emit_call(e, "linalg_trisolve", nothing,
+                  (LLVMValueRef[]){size, k, LLVMConstInt(e->i1, n->attr.transpose, false), a, rhs, x}, 6);
     else
         emit_call(e, "linalg_solve", nothing, (LLVMValueRef[]){size, k, a, rhs, x, second}, 6);
     each_cell(e, tb, 2, cell_out, &(Cell){.val = &n->result[0], .elem = IR_F64, .base = x});
@@ -154,10 +159,18 @@ void emit_opaque(Emit *e) { emit_over_space_scalar(e, opaque_body); }
 
 typedef struct Gemm { IrElem elem; bool transpose_a, transpose_b; int64_t n; } Gemm;
 
-static void gemm(Emit *e, const Gemm *g, LLVMValueRef m, LLVMValueRef k, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c, bool add)
+static void gemm(Emit *e, const Gemm *g, LLVMValueRef m, LLVMValueRef k, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c,
+                 bool add)
 {
-    LLVMValueRef args[] = {LLVMConstInt(e->i1, g->transpose_a, false), LLVMConstInt(e->i1, g->transpose_b, false), m, emit_i64(e, g->n), k,
-                           a, b, c, LLVMConstInt(e->i1, add, false)};
+    LLVMValueRef args[] = {LLVMConstInt(e->i1, g->transpose_a, false),
+                           LLVMConstInt(e->i1, g->transpose_b, false),
+                           m,
+                           emit_i64(e, g->n),
+                           k,
+                           a,
+                           b,
+                           c,
+                           LLVMConstInt(e->i1, add, false)};
     emit_call(e, g->elem == IR_F32 ? "blas_f32" : "blas_f64", LLVMVoidTypeInContext(e->c), args, 9);
 }
 
@@ -174,12 +187,15 @@ static void blas_forward(Emit *e, const IrNode *n, LLVMValueRef shard)
     const IrType *a = &n->arg[0]->type, *b = &n->arg[1]->type, *t = &n->result[0].type;
     int64_t k = 1, all_b = ir_dims_size(b);
     for (int i = 0; i < n->attr.contract.n; i++) k *= a->dim[n->attr.contract.a[i]];
-    Gemm g = {t->elem, false, n->attr.contract.n > 0 && b->rank > n->attr.contract.n && n->attr.contract.b[0] != 0, k ? all_b / k : 0};
+    Gemm g = {t->elem, false, n->attr.contract.n > 0 && b->rank > n->attr.contract.n && n->attr.contract.b[0] != 0,
+              k ? all_b / k : 0};
     int64_t samples = t->axes.n ? ir_extent(e->m, t->axes.id[0]) : 1, rows = g.n ? ir_dims_size(t) / g.n : 0;
     for (int i = 1; i < t->axes.n; i++) rows *= ir_extent(e->m, t->axes.id[i]);
     LLVMValueRef from, len = shard_range(e, shard, samples, &from);
-    gemm(e, &g, emit_mul(e, len, rows), emit_i64(e, k), emit_at(e, t->elem, emit_base(e, e->k->columns.v[0]), emit_mul(e, from, rows * k)),
-         emit_base(e, e->k->columns.v[1]), emit_at(e, t->elem, emit_base(e, e->k->sinks.v[0]->partial), emit_mul(e, from, rows * g.n)), false);
+    gemm(e, &g, emit_mul(e, len, rows), emit_i64(e, k),
+         emit_at(e, t->elem, emit_base(e, e->k->columns.v[0]), emit_mul(e, from, rows * k)),
+         emit_base(e, e->k->columns.v[1]),
+         emit_at(e, t->elem, emit_base(e, e->k->sinks.v[0]->partial), emit_mul(e, from, rows * g.n)), false);
 }
 
 static void blas_gradient(Emit *e, const IrNode *n, LLVMValueRef shard)
@@ -258,7 +274,8 @@ static void scatter_dims(Emit *e, Scatter *s, int d)
     when_end(e, &w);
 }
 
-static void each_result_dim(Emit *e, const IrType *t, int d, Index *at, void (*body)(Emit *e, void *self, const Index *at), void *self)
+static void each_result_dim(Emit *e, const IrType *t, int d, Index *at,
+                            void (*body)(Emit *e, void *self, const Index *at), void *self)
 {
     if (d == t->rank) { body(e, self, at); return; }
     if (d >= IR_MAX_RANK) BUG("rank beyond %d", IR_MAX_RANK);
@@ -290,14 +307,16 @@ static void put_tree(Emit *e, void *self, const Index *at)
     for (; n > 1; n = (n + 1) / 2)
         for (int i = 0; i < (n + 1) / 2; i++)
             v[i] = 2 * i + 1 == n ? v[2 * i] : LLVMBuildFAdd(e->b, v[2 * i], v[2 * i + 1], "");
-    for (int i = 0; i < e->k->stores.n; i++) emit_store(e, e->k->stores.v[i].mem, t, at, n ? v[0] : emit_zero(e, t->elem));
+    for (int i = 0; i < e->k->stores.n; i++)
+        emit_store(e, e->k->stores.v[i].mem, t, at, n ? v[0] : emit_zero(e, t->elem));
 }
 
 static void scatter_samples(Emit *e, Scatter *s, IrAxes over, int i, LLVMValueRef lo, LLVMValueRef hi)
 {
     if (i == over.n) { scatter_dims(e, s, 0); return; }
     bool part = i == 0 && hi;
-    Loop l = loop_begin(e, part ? lo : emit_i64(e, 0), part ? hi : emit_i64(e, ir_extent(e->m, over.id[i])), 1, 0, NULL);
+    Loop l =
+        loop_begin(e, part ? lo : emit_i64(e, 0), part ? hi : emit_i64(e, ir_extent(e->m, over.id[i])), 1, 0, NULL);
     for (int side = 0; side < 2; side++) {
         const IrType *t = &s->n->arg[side]->type;
         Index *at = side ? &s->at_u : &s->at_i;
@@ -312,7 +331,10 @@ static Scatter scatter_at(Emit *e, const IrNode *n)
 {
     Index own = emit_own_index(e, &n->result[0]);
     const IrType *t = &n->result[0].type;
-    Scatter s = {.n = n, .at_i = emit_sub_index(t, &own, &n->arg[0]->type), .at_u = emit_sub_index(t, &own, &n->arg[1]->type), .at_r = own};
+    Scatter s = {.n = n,
+                 .at_i = emit_sub_index(t, &own, &n->arg[0]->type),
+                 .at_u = emit_sub_index(t, &own, &n->arg[1]->type),
+                 .at_r = own};
     s.at_i.own = s.at_u.own = s.at_r.own = false;
     return s;
 }
@@ -356,7 +378,10 @@ void emit_scatter(Emit *e) { emit_over_space_scalar(e, scatter_body); }
 /* Over the tile axis: a shard's table is filled sample by sample; the first tile clears it. */
 static void over_axes(Emit *e, Scatter *s, const IrType *t, int i)
 {
-    if (i == t->axes.n) { scatter_samples(e, s, ir_axes_minus(s->n->attr.over, ir_one_axis(e->k->lane_axis)), 0, NULL, NULL); return; }
+    if (i == t->axes.n) {
+        scatter_samples(e, s, ir_axes_minus(s->n->attr.over, ir_one_axis(e->k->lane_axis)), 0, NULL, NULL);
+        return;
+    }
     Loop l = loop_to(e, ir_extent(e->m, t->axes.id[i]));
     for (int side = 0; side < 2; side++) {
         const IrType *ta = &s->n->arg[side]->type;
@@ -378,7 +403,8 @@ void emit_scatter_over(Emit *e)
     LLVMValueRef table = emit_at(e, a->elem, emit_base(e, a->partial), shard);
     When w = when_begin(e, LLVMBuildICmp(e->b, LLVMIntNE, e->arg[2], emit_i64(e, 0), ""));
     Loop z = loop_to(e, a->shard_stride);
-    emit_store_raw(e, a->elem, emit_const(e, a->elem, 0), emit_at(e, a->elem, table, z.iv), (unsigned)ir_elem_bytes(a->elem));
+    emit_store_raw(e, a->elem, emit_const(e, a->elem, 0), emit_at(e, a->elem, table, z.iv),
+                   (unsigned)ir_elem_bytes(a->elem));
     loop_end(e, &z, NULL);
     when_end(e, &w);
     Loop l = loop_begin(e, emit_i64(e, 0), e->arg[1], 1, 0, NULL);

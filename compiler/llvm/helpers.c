@@ -38,7 +38,8 @@ void helper_argsort(int32_t elem, const void *keys, int64_t n, int32_t *order, i
 
 #define SYMBOL(f) {#f, (void *)(uintptr_t)f}
 const EmitSymbol emit_symbols[] = {
-    SYMBOL(helper_argsort),  SYMBOL(linalg_cholesky), SYMBOL(linalg_trisolve),    SYMBOL(linalg_solve),
-    SYMBOL(blas_f32), SYMBOL(blas_f64), SYMBOL(linalg_eigh),     SYMBOL(random_permute),  SYMBOL(math_polygamma_f32), SYMBOL(math_polygamma_f64),
+    SYMBOL(helper_argsort),     SYMBOL(linalg_cholesky),    SYMBOL(linalg_trisolve), SYMBOL(linalg_solve),
+    SYMBOL(blas_f32),           SYMBOL(blas_f64),           SYMBOL(linalg_eigh),     SYMBOL(random_permute),
+    SYMBOL(math_polygamma_f32), SYMBOL(math_polygamma_f64),
 };
 const int emit_symbols_n = sizeof emit_symbols / sizeof *emit_symbols;

@@ -52,7 +52,8 @@ static GanStatus orc_failed(LLVMErrorRef failure, GanError *err)
 
 static LLVMTargetMachineRef machine_new(const Jit *j)
 {
-    return LLVMCreateTargetMachine(j->target, j->triple, j->cpu, j->features, LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+    return LLVMCreateTargetMachine(j->target, j->triple, j->cpu, j->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                   LLVMCodeModelDefault);
 }
 
 static GanStatus open_machine(Jit *j, GanError *err)
@@ -81,12 +82,14 @@ static GanStatus open_orc(Jit *j, GanError *err)
     if (emit_symbols_n > 16) BUG("jit: too many symbols");
     for (int i = 0; i < emit_symbols_n; i++) {
         pair[i].Name = LLVMOrcLLJITMangleAndIntern(j->orc, emit_symbols[i].name);
-        pair[i].Sym = (LLVMJITEvaluatedSymbol){(LLVMOrcExecutorAddress)(uintptr_t)emit_symbols[i].address, {LLVMJITSymbolGenericFlagsExported, 0}};
+        pair[i].Sym = (LLVMJITEvaluatedSymbol){(LLVMOrcExecutorAddress)(uintptr_t)emit_symbols[i].address,
+                                               {LLVMJITSymbolGenericFlagsExported, 0}};
     }
     failure = LLVMOrcJITDylibDefine(lib, LLVMOrcAbsoluteSymbols(pair, (size_t)emit_symbols_n));
     if (failure) return orc_failed(failure, err);
     LLVMOrcDefinitionGeneratorRef process;                  /* memcpy and the like */
-    failure = LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&process, LLVMOrcLLJITGetGlobalPrefix(j->orc), NULL, NULL);
+    failure =
+        LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&process, LLVMOrcLLJITGetGlobalPrefix(j->orc), NULL, NULL);
     if (failure) return orc_failed(failure, err);
     LLVMOrcJITDylibAddGenerator(lib, process);
     return GAN_OK;
@@ -260,7 +263,9 @@ static void generate(void *arg, int thread, int threads)
     (void)threads;
     for (int i; (i = atomic_fetch_add(&g->next, 1)) < g->n;) {
         Unit *u = &g->unit[i];
-        if (u->fresh.n && LLVMTargetMachineEmitToMemoryBuffer(machine, u->e.module, LLVMObjectFile, &u->why, &u->object)) u->object = NULL;
+        if (u->fresh.n &&
+            LLVMTargetMachineEmitToMemoryBuffer(machine, u->e.module, LLVMObjectFile, &u->why, &u->object))
+            u->object = NULL;
     }
     LLVMDisposeTargetMachine(machine);
 }
@@ -354,7 +359,9 @@ static GanStatus open_memory(Jit *j, GanError *err)
         j->bases[i][EMIT_SCRATCH] = block(j, scratch_bytes);
         ok &= j->bases[i][EMIT_SCRATCH] != NULL;
     }
-    return ok ? GAN_OK : gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space", (long long)(frame_bytes + threads * scratch_bytes));
+    return ok ? GAN_OK
+              : gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space",
+                          (long long)(frame_bytes + threads * scratch_bytes));
 }
 
 static GanStatus jit_run(void *self, int function, GanState *state, void *const *out, GanError *err)
@@ -381,7 +388,8 @@ static void jit_free(void *self)
     arena_free(j->arena);
 }
 
-GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOptions *options, GanEngine *out, GanError *err)
+GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOptions *options, GanEngine *out,
+                         GanError *err)
 {
     Arena *arena = arena_new();
     Jit *j = arena_new_of(arena, Jit);

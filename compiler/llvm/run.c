@@ -99,7 +99,8 @@ static void run_scan(Walk *w, const KStep *s)
         run_block(w, s->body[0]);
         for (int k = 0; k < s->after.n; k++) {
             const KCopy *c = &s->after.v[k];
-            if (k % w->threads == w->thread) memcpy(memory_of(w->r, c->to), memory_of(w->r, c->from), (size_t)c->to->bytes);
+            if (k % w->threads == w->thread)
+                memcpy(memory_of(w->r, c->to), memory_of(w->r, c->from), (size_t)c->to->bytes);
         }
         wait_for_all(w);
     }
@@ -142,7 +143,8 @@ static void fill_header(const Compiled *f, const GanProgram *p, char *frame, con
     }
 }
 
-void run_function(const Compiled *f, const GanProgram *p, Team *team, char **const *bases, GanState *state, void *const *out)
+void run_function(const Compiled *f, const GanProgram *p, Team *team, char **const *bases, GanState *state,
+                  void *const *out)
 {
     Run r = {f, team, bases[0][EMIT_FRAME], bases};
     for (int t = 0; t < team_threads(team); t++) {

@@ -19,4 +19,5 @@ typedef struct Compiled {                                   /* a function ready 
 
 /* bases[thread]: frame, scratch of the thread, room for the state's arena and for each DATA slot. Frame and scratch have the plan's
  * bytes and are 64-byte aligned. Reports go to out (entries may be NULL). */
-void run_function(const Compiled *f, const GanProgram *p, Team *team, char **const *bases, GanState *state, void *const *out);
+void run_function(const Compiled *f, const GanProgram *p, Team *team, char **const *bases, GanState *state,
+                  void *const *out);

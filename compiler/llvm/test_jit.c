@@ -42,7 +42,8 @@ static Bench bench_of(Arena *a, IrModule *m)
     for (int i = 0; i < m->slots.n; i++) {
         const IrSlot *s = &m->slots.v[i];
         GanSlot *g = &b.p.slot[i];
-        *g = (GanSlot){.path = s->path, .kind = (GanSlotKind)s->kind, .elem = elem_of(s->type.elem), .rank = s->type.rank};
+        *g = (GanSlot){
+            .path = s->path, .kind = (GanSlotKind)s->kind, .elem = elem_of(s->type.elem), .rank = s->type.rank};
         g->bytes = (size_t)ir_dims_size(&s->type) * ir_elem_bytes(s->type.elem);
         if (s->kind == IR_SLOT_DATA) {
             g->offset = (size_t)b.p.n_data++;
@@ -81,7 +82,8 @@ static bool same(IrElem e, const void *x, const void *y, int64_t n, int64_t *at)
         } else if (e == IR_F64) {
             double a = ((const double *)x)[i], c = ((const double *)y)[i];
             if (memcmp(&a, &c, 8) && !(isnan(a) && isnan(c))) return false;
-        } else if (memcmp((const char *)x + i * (int64_t)ir_elem_bytes(e), (const char *)y + i * (int64_t)ir_elem_bytes(e), ir_elem_bytes(e))) {
+        } else if (memcmp((const char *)x + i * (int64_t)ir_elem_bytes(e),
+                          (const char *)y + i * (int64_t)ir_elem_bytes(e), ir_elem_bytes(e))) {
             return false;
         }
     }
@@ -115,15 +117,22 @@ static bool agree(Bench *b, GanEngine *jit, int f, int times, char *why)
         slot[i] = b->m->slots.v[i].kind == IR_SLOT_DATA ? b->data[b->p.slot[i].offset] : b->arena + b->p.slot[i].offset;
     for (int t = 0; t < times; t++) {
         InterpMemory mem = {slot, 42};
-        if (interp_fn(b->m, fn, &mem, theirs, NULL, NULL, &err) != GAN_OK) { sprintf(why, "interp: %s", err.message); return false; }
-        if (jit->run(jit->self, f, &b->state, mine, &err) != GAN_OK) { sprintf(why, "jit: %s", err.message); return false; }
+        if (interp_fn(b->m, fn, &mem, theirs, NULL, NULL, &err) != GAN_OK) {
+            sprintf(why, "interp: %s", err.message);
+            return false;
+        }
+        if (jit->run(jit->self, f, &b->state, mine, &err) != GAN_OK) {
+            sprintf(why, "jit: %s", err.message);
+            return false;
+        }
         int64_t at;
         for (int i = 0; i < fn->reports.n; i++) {
             const IrType *type = &fn->reports.v[i].val->type;
             int64_t n = ir_dims_size(type) * ir_axes_size(b->m, type->axes);
             if (same(type->elem, mine[i], theirs[i], n, &at)) continue;
-            sprintf(why, "run %d, report %s (%%%u): element %lld is %.9g, not %.9g", t, fn->reports.v[i].name, fn->reports.v[i].val->id, (long long)at,
-                    number(type->elem, mine[i], at), number(type->elem, theirs[i], at));
+            sprintf(why, "run %d, report %s (%%%u): element %lld is %.9g, not %.9g", t, fn->reports.v[i].name,
+                    fn->reports.v[i].val->id, (long long)at, number(type->elem, mine[i], at),
+                    number(type->elem, theirs[i], at));
             return false;
         }
         for (int i = 0; i < b->m->slots.n; i++) {
@@ -160,7 +169,10 @@ static bool random_agrees(uint64_t seed, int nodes, int threads, char *why)
     GanEngine jit;
     GanError err = {0};
     bool show = getenv("JIT_SHOW");
-    JitOptions o = {.threads = threads, .more_than_cpus = true, .on_plan = show ? show_text : NULL, .on_llvm = show && atoi(getenv("JIT_SHOW")) > 1 ? show_text : NULL};
+    JitOptions o = {.threads = threads,
+                    .more_than_cpus = true,
+                    .on_plan = show ? show_text : NULL,
+                    .on_llvm = show && atoi(getenv("JIT_SHOW")) > 1 ? show_text : NULL};
     if (show) {
         Text t = text_in(a);
         ir_print(m, &t);
@@ -277,9 +289,11 @@ static Net net_new(IrModule *m, const char *name, int n, const int64_t *width)
     for (int i = 0; i < n; i++)
         for (int bias = 0; bias < 2; bias++)
             for (int k = 0; k < 3; k++) {
-                IrType t = bias ? dims_type(m->real, 1, width[i + 1], 0) : dims_type(m->real, 2, width[i], width[i + 1]);
-                net.slot[bias][i][k] = ir_slot(m, arena_printf(m->arena, "%s.%d.%s.%s", name, i, bias ? "b" : "w", part[k]), t,
-                                               k ? IR_SLOT_OPTIMIZER : IR_SLOT_PARAM, name);
+                IrType t =
+                    bias ? dims_type(m->real, 1, width[i + 1], 0) : dims_type(m->real, 2, width[i], width[i + 1]);
+                net.slot[bias][i][k] =
+                    ir_slot(m, arena_printf(m->arena, "%s.%d.%s.%s", name, i, bias ? "b" : "w", part[k]), t,
+                            k ? IR_SLOT_OPTIMIZER : IR_SLOT_PARAM, name);
             }
     return net;
 }
@@ -308,7 +322,8 @@ static void adam(IrBuilder *b, IrFn *f, const Net *net, IrVal *param[2][4], IrVa
     cr_assert(grad_reverse(b, &loss, NULL, 1, wrt, 2 * net->n, g, NULL));
     IrVal *c1 = ir_neg(b, ir_expm1(b, ir_mul(b, tr, ir_const(b, IR_F64, -0.6931471805599453))));
     IrVal *c2 = ir_neg(b, ir_expm1(b, ir_mul(b, tr, ir_const(b, IR_F64, -0.0010005003335835335))));
-    IrVal *s1 = ir_convert(b, ir_div(b, ir_const(b, IR_F64, 1e-4), c1), real), *s2 = ir_convert(b, ir_div(b, ir_const(b, IR_F64, 1), c2), real);
+    IrVal *s1 = ir_convert(b, ir_div(b, ir_const(b, IR_F64, 1e-4), c1), real),
+          *s2 = ir_convert(b, ir_div(b, ir_const(b, IR_F64, 1), c2), real);
     for (int i = 0; i < 2 * net->n; i++) {
         const int *slot = net->slot[i % 2][i / 2];
         IrVal *m = ir_read(b, slot[1]), *v = ir_read(b, slot[2]);
@@ -354,7 +369,8 @@ static IrModule *gan_module(Arena *a, IrElem real, int64_t batch, int64_t z, int
     IrModule *m = ir_module(a, real);
     int axis_a = ir_axis(m, "a", batch), axis_b = ir_axis(m, "b", batch);
     Net g = net_new(m, "G", 3, (int64_t[]){z, h, h, 2}), d = net_new(m, "D", 3, (int64_t[]){2, h, h, 1});
-    int steps[2] = {ir_slot(m, "D.steps", ir_scalar(IR_I64), IR_SLOT_OPTIMIZER, "D"), ir_slot(m, "G.steps", ir_scalar(IR_I64), IR_SLOT_OPTIMIZER, "G")};
+    int steps[2] = {ir_slot(m, "D.steps", ir_scalar(IR_I64), IR_SLOT_OPTIMIZER, "D"),
+                    ir_slot(m, "G.steps", ir_scalar(IR_I64), IR_SLOT_OPTIMIZER, "G")};
     int centers = ir_slot(m, "data.centers", dims_type(real, 2, 8, 2), IR_SLOT_DATA, NULL);
     for (int who = 0; who < 2; who++) {
         IrFn *f = ir_fn(m, who ? "update_G" : "update_D", IR_FN_UPDATE);
@@ -369,7 +385,8 @@ static IrModule *gan_module(Arena *a, IrElem real, int64_t batch, int64_t z, int
             loss = mean(&b, ir_softplus(&b, ir_neg(&b, fake)), axis_b);
         } else {
             IrVal *t = logit(&b, &d, pd, ring(&b, axis_a, centers));
-            loss = ir_add(&b, mean(&b, ir_softplus(&b, ir_neg(&b, t)), axis_a), mean(&b, ir_softplus(&b, fake), axis_b));
+            loss =
+                ir_add(&b, mean(&b, ir_softplus(&b, ir_neg(&b, t)), axis_a), mean(&b, ir_softplus(&b, fake), axis_b));
         }
         ir_report(m, f, "loss", loss);
         adam(&b, f, who ? &g : &d, who ? pg : pd, loss, steps[who]);
@@ -386,7 +403,8 @@ static int mark_all(IrModule *m)
         for (IrNode *n = m->fns.v[f]->body.first; n; n = n->next) {
             if (n->op != IR_dot || ir_dot_form(n) == IR_FORM_LANES || n->attr.batch.n) continue;
             const IrType *a = &n->arg[0]->type, *b = &n->arg[1]->type;
-            bool forward = !n->attr.pair_over && !b->axes.n && n->attr.contract.n == 1 && n->attr.contract.a[0] == a->rank - 1;
+            bool forward =
+                !n->attr.pair_over && !b->axes.n && n->attr.contract.n == 1 && n->attr.contract.a[0] == a->rank - 1;
             bool gradient = n->attr.pair_over && !n->attr.contract.n;
             if (forward || gradient) { n->attr.form = IR_FORM_BLAS; marked++; }
         }
@@ -437,7 +455,8 @@ Test(jit, training)
     static const int64_t batches[] = {1, 31, 33, 64, 65, 511, 513, 700, 1300};
     char why[1024];
     for (int i = 0; i < 9; i++)
-        cr_expect(training_agrees(IR_F32, batches[i], 5, 20, 1 + i % 4, false, why), "batch %d: %s", (int)batches[i], why);
+        cr_expect(training_agrees(IR_F32, batches[i], 5, 20, 1 + i % 4, false, why), "batch %d: %s", (int)batches[i],
+                  why);
     cr_expect(training_agrees(IR_F32, 130, 5, 18, 2, true, why), "blas: %s", why);
     cr_expect(training_agrees(IR_F64, 65, 3, 17, 2, false, why), "f64: %s", why);
 }
