@@ -18,7 +18,6 @@ typedef struct Block {
 
 struct Arena {
     Block *newest;
-    size_t handed_out;
 };
 
 Arena *arena_new(void)
@@ -58,7 +57,6 @@ void *arena_alloc(Arena *a, size_t bytes)
     if (!b || b->size - b->used < bytes) b = grow(a, bytes);
     void *p = b->data + b->used;
     b->used += bytes;
-    a->handed_out += bytes;
     return p;
 }
 
@@ -98,5 +96,3 @@ char *arena_printf(Arena *a, const char *fmt, ...)
     va_end(args);
     return p;
 }
-
-size_t arena_bytes(const Arena *a) { return a->handed_out; }

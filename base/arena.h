@@ -18,7 +18,6 @@ char  *arena_str(Arena *a, const char *s);                      /* a copy of s *
 char  *arena_strn(Arena *a, const char *s, size_t n);           /* of its first n bytes, NUL added */
 char  *arena_printf(Arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
 char  *arena_vprintf(Arena *a, const char *fmt, va_list args) __attribute__((format(printf, 2, 0), nonnull(2)));
-size_t arena_bytes(const Arena *a);                             /* handed out so far */
 
 #define arena_new_of(a, T)        ((T *)arena_alloc((a), sizeof(T)))
 #define arena_array(a, T, n)      ((T *)arena_alloc((a), sizeof(T) * (size_t)(n)))

@@ -8,10 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/openat2.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The name that was given is to blame, not the device. */
@@ -107,20 +105,6 @@ GanStatus file_read_all(const char *path, int64_t most, char **data, size_t *n, 
     *data = memory;
     *n = (size_t)got;
     return GAN_OK;
-}
-
-GanStatus file_beneath(const char *folder, const char *path, GanError *err)
-{
-    int root = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0) return cannot_open(folder, errno, err);
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
-    int  why = fd < 0 ? errno : 0;
-    if (fd >= 0) close((int)fd);
-    close(root);
-    if (!why || why == ENOENT || why == ENOTDIR) return GAN_OK;
-    if (why == EXDEV) return gan_error_in(err, GAN_WRONG, path, "this leads outside %s", folder);
-    return gan_error_in(err, why == ENOSYS ? GAN_WORLD : GAN_WRONG, path, "cannot be looked up: %s", strerror(why));
 }
 
 /* ---- folders ---------------------------------------------------------------------------------------------------- */

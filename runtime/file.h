@@ -18,10 +18,6 @@ GanStatus file_open(const char *path, int *fd, int64_t *bytes, GanError *err);
 /* The whole file, NUL-terminated, in *data (yours to free); GAN_WRONG beyond `most` bytes. */
 GanStatus file_read_all(const char *path, int64_t most, char **data, size_t *n, GanError *err);
 
-/* Whether `path` names something inside `folder`, however its "..", links and absolute parts lead (openat2, RESOLVE_BENEATH):
- * what a program that is not trusted may open. GAN_WRONG when it leads outside; a missing file is fine. */
-GanStatus file_beneath(const char *folder, const char *path, GanError *err);
-
 /* The folder and those above it; fine when it exists. */
 GanStatus file_make_folder(const char *path, GanError *err);
 

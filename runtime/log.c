@@ -163,12 +163,6 @@ void log_value(Log *l, const char *name, GanElem elem, const void *value)
     add_value(&l->line, elem, value);
 }
 
-void log_string(Log *l, const char *name, const char *value)
-{
-    add_name(&l->line, name);
-    add_string(&l->line, value);
-}
-
 GanStatus log_end(Log *l, GanError *err)
 {
     text_add(&l->line, "}\n");

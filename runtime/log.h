@@ -21,8 +21,7 @@ GanStatus log_resume(const char *path, int64_t lines, Log **out, GanError *err);
 int64_t   log_lines(const Log *l);                          /* so far: what a checkpoint records */
 
 void      log_begin(Log *l, int64_t step, double seconds);  /* a line; seconds keep three decimals */
-void      log_value(Log *l, const char *name, GanElem elem, const void *value);
-void      log_string(Log *l, const char *name, const char *value);   /* what is not UTF-8 becomes '?' */
+void      log_value(Log *l, const char *name, GanElem elem, const void *value);   /* what is not UTF-8 in the name becomes '?' */
 GanStatus log_end(Log *l, GanError *err);                   /* writes the line; GAN_WORLD when that fails */
 bool      log_reader_left(const Log *l);                    /* the write that failed met a pipe that nobody reads any more */
 GanStatus log_close(Log *l, GanError *err);                 /* NULL is fine */

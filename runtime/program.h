@@ -1,5 +1,5 @@
 /* program.h - a compiled program as the runtime sees it: slots, functions, and the schedule tree the trainer walks.
- * Made by the compiler (or read from a native binary's tables); the runtime knows nothing of how. Everything is owned by
+ * Made by the compiler; the runtime knows nothing of how. Everything is owned by
  * whoever made the program and outlives the run. */
 #pragma once
 #include "runtime/error.h"
@@ -46,7 +46,7 @@ typedef struct GanFunction {
     GanOutput  *output;
 } GanFunction;
 
-/* An engine runs functions on a state: the interpreter, the JIT, a native binary. `out[i]` receives output i (dense, the
+/* An engine runs functions on a state: the interpreter or the JIT. `out[i]` receives output i (dense, the
  * caller's memory). A run either commits everything or, on an error, nothing. */
 typedef struct GanEngine {
     void       *self;
@@ -84,12 +84,6 @@ typedef struct GanSchedule {
     struct GanSchedule **kid;
 } GanSchedule;
 
-typedef struct GanModel {                                   /* what `gan sample` and `gan eval` may call: a model's draw */
-    const char *name;
-    int         fn;                                         /* one output [n, ...] per field */
-    int64_t     n;                                          /* samples a call */
-} GanModel;
-
 typedef struct GanProgram {
     const char  *name;                                      /* the file's base name: names the run's folder */
     const char  *source_hash;                               /* of the source and every module it imports */
@@ -100,5 +94,4 @@ typedef struct GanProgram {
     GanFunction *function;  int n_functions;
     GanSchedule *schedule;
     int          init_fn;                                   /* fills parameters and states of a new run; run once at tick 0 */
-    GanModel    *model;     int n_models;
 } GanProgram;

@@ -45,11 +45,11 @@ Test(log, lines)
     log_value(l, "third", GAN_F64, &(double){1.0 / 3});
     log_value(l, "a", GAN_F32, &(float){NAN});
     log_value(l, "b", GAN_F64, &(double){-INFINITY});
-    log_string(l, "qu\"ote", "tab\t\xc3\xa9");
-    log_string(l, "bytes", "a\xff" "b");
+    log_value(l, "qu\"ote tab\t\xc3\xa9", GAN_I64, &(int64_t){-1});
+    log_value(l, "bytes a\xff" "b", GAN_I64, &(int64_t){2});
     cr_assert(log_end(l, &err) == GAN_OK);
     const char *want = "{\"step\": 1000, \"seconds\": 0.123, \"modes\": 8, \"on\": true, \"third\": 0.3333333333333333, \"a\": \"nan\", "
-                       "\"b\": \"-inf\", \"qu\\\"ote\": \"tab\\t\xc3\xa9\", \"bytes\": \"a?b\"}\n";
+                       "\"b\": \"-inf\", \"qu\\\"ote tab\\t\xc3\xa9\": -1, \"bytes a?b\": 2}\n";
     expect_file(path, want);
     cr_expect(log_lines(l) == 1);
     cr_assert(log_close(l, &err) == GAN_OK);

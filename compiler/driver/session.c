@@ -100,6 +100,16 @@ static LowerOptions lower_options(const Session *s, const char *file)
     return (LowerOptions){.real = s->o->f64 ? IR_F64 : IR_F32, .folder = folder_of(s->arena, file), .setting = set, .n_settings = s->o->n_settings};
 }
 
+/* Prints the diagnostics found so far; EXIT_WRONG_PROGRAM if there was an error. */
+static int print_diagnostics(const Session *s)
+{
+    Text out = text_in(s->arena);
+    if (s->o->json_diagnostics) diags_print_json(s->diags, &out);
+    else diags_print_text(s->diags, &out, s->o->color);
+    fputs(text_str(&out), stderr);
+    return diags_failed(s->diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
+}
+
 int session_open(Session *s, const Options *o, const char *file)
 {
     *s = (Session){.o = o, .arena = arena_new()};
@@ -108,7 +118,7 @@ int session_open(Session *s, const Options *o, const char *file)
     LowerOptions      l = lower_options(s, file);
     const SourceFile *source = file ? source_read(s->sources, file, SPAN_NONE, s->diags) : NULL;
     if (source || !file) lower_program(s->arena, source, &l, s->diags, &s->lowered);
-    return session_report(s);
+    return print_diagnostics(s);
 }
 
 int session_add(Session *s, const char *text, int64_t n)
@@ -116,17 +126,8 @@ int session_add(Session *s, const char *text, int64_t n)
     const SourceFile *source = source_add(s->sources, "<expression>", text, strlen(text));
     int               fn = -1;
     if (source) fn = n > 0 ? lower_sampler(&s->lowered, source, n, s->diags) : lower_expression(&s->lowered, source, s->diags);
-    session_report(s);
+    print_diagnostics(s);
     return fn;
-}
-
-int session_report(const Session *s)
-{
-    Text out = text_in(s->arena);
-    if (s->o->json_diagnostics) diags_print_json(s->diags, &out);
-    else diags_print_text(s->diags, &out, s->o->color);
-    fputs(text_str(&out), stderr);
-    return diags_failed(s->diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
 }
 
 void session_optimise(Session *s)

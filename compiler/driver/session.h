@@ -19,8 +19,6 @@ typedef struct Session {
 
 /* Reads and lowers `file` ("-": stdin; NULL: the library alone). On an error everything found is printed. Close the session in every case. */
 int  session_open(Session *s, const Options *o, const char *file);
-/* Prints the diagnostics found so far; EXIT_WRONG_PROGRAM if there was an error. */
-int  session_report(const Session *s);
 /* Adds a function for an expression (n = 0), or for n draws of a distribution; -1 after printing what is wrong. */
 int  session_add(Session *s, const char *text, int64_t n);
 /* Runs the passes over every function. After the last function was added. */

@@ -77,16 +77,6 @@ static void swap_uses(IrFn *f, Swap *swap, const void *how)
     for (int i = 0; i < f->reports.n; i++) f->reports.v[i].val = swap(how, f->reports.v[i].val);
 }
 
-typedef struct { IrVal *from, *to; } OneSwap;
-
-static IrVal *swap_one(const void *how, IrVal *v)
-{
-    const OneSwap *s = how;
-    return v == s->from ? s->to : v;
-}
-
-void ir_replace_uses(IrFn *f, IrVal *from, IrVal *to) { swap_uses(f, swap_one, &(OneSwap){from, to}); }
-
 typedef struct { IrVal *const *to; uint32_t n; } IdMap;
 
 static IrVal *swap_mapped(const void *how, IrVal *v)

@@ -21,23 +21,6 @@ const IrOpInfo ir_op_info[IR_OP_COUNT] = {
 #undef OP
 };
 
-IrAxes ir_over_of(const IrNode *n)
-{
-    if (n->op != IR_dot) return n->attr.over;
-    IrAxes over = {0};
-    for (int i = 0; n->attr.pair_over && i < n->n_args / 2; i++) over = ir_axes_union(over, n->attr.pair_over[i]);
-    return over;
-}
-
-IrClass ir_class_of(const IrNode *n)
-{
-    IrClass klass = ir_op_info[n->op].klass;
-    bool over = ir_over_of(n).n > 0;
-    if (klass == IR_CLASS_SAMP) return over ? IR_CLASS_SAMP : IR_CLASS_FEAT;
-    if (klass != IR_CLASS_FEAT) return klass;
-    return over ? IR_CLASS_SAMP : n->attr.axis >= 0 ? IR_CLASS_CROSS : IR_CLASS_FEAT;
-}
-
 /* ---- element types, axes, types --------------------------------------------------------------------------------- */
 
 size_t ir_elem_bytes(IrElem e)

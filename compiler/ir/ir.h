@@ -106,7 +106,7 @@ typedef struct IrOpInfo {
 extern const IrOpInfo ir_op_info[IR_OP_COUNT];
 
 typedef struct { uint32_t file, line, col; } IrSpan;        /* line 0: nowhere */
-typedef enum { IR_WHY_FORWARD, IR_WHY_ADJOINT, IR_WHY_TANGENT, IR_WHY_STABILISED, IR_WHY_SIMPLIFIED, IR_WHY_JOINED } IrWhy;
+typedef enum { IR_WHY_FORWARD, IR_WHY_ADJOINT, IR_WHY_TANGENT, IR_WHY_STABILISED, IR_WHY_JOINED } IrWhy;
 
 typedef struct IrNode  IrNode;
 typedef struct IrBlock IrBlock;
@@ -191,8 +191,6 @@ IrFn     *ir_find_fn(const IrModule *m, const char *name);
 void      ir_commit(IrModule *m, IrFn *f, int slot, IrVal *v);         /* BUG on a second commit of one slot or a wrong type */
 void      ir_report(IrModule *m, IrFn *f, const char *name, IrVal *v);
 
-IrClass   ir_class_of(const IrNode *n);                     /* with `over` and axis attributes taken into account */
-IrAxes    ir_over_of(const IrNode *n);                      /* the axes summed over; of a dot, of all its pairs */
 int64_t   ir_extent(const IrModule *m, int axis);
 int64_t   ir_axes_size(const IrModule *m, IrAxes s);        /* product of extents */
 
@@ -307,8 +305,7 @@ IrAxes  ir_one_axis(int axis);
 /* ---- changing --------------------------------------------------------------------------------------------------- */
 
 void ir_remove(IrNode *n);                                  /* unlinks it; nothing may use it any more */
-/* Every use of `from` in the function (bodies, commits, reports, yields) becomes `to`. One walk: passes that replace much keep a map. */
-void ir_replace_uses(IrFn *f, IrVal *from, IrVal *to);
+/* Every use in the function (bodies, commits, reports, yields), in one walk. */
 void ir_replace_by_map(IrFn *f, IrVal *const *to, uint32_t n);         /* to[id], where not NULL, takes the place of value id; chains are followed; ids from n on stay */
 /* A copy of a block's nodes appended through b; params map to args; returns its yields mapped. For inlining bodies. */
 void ir_inline_block(IrBuilder *b, const IrBlock *body, IrVal *const *args, IrVal **yields_out);

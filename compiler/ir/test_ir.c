@@ -340,7 +340,9 @@ Test(ir, bodies_close_and_inline)
                                     "  report \"o\", %7\n"
                                     "}\n");
     cr_assert(ir_depends(m, &c->result[0], x) && !ir_depends(m, out, x));
-    ir_replace_uses(f, &c->result[0], out);
+    IrVal *to[16] = {0};
+    to[c->result[0].id] = out;
+    ir_replace_by_map(f, to, 16);
     cr_assert(f->reports.v[0].val == out && ir_use_counts(m, f, a)[out->id] == 2);
     ir_remove(c);
     cr_assert(ir_verify_module(m, why), "%s", why);

@@ -129,8 +129,6 @@ Ix           ix_mul(Emit *e, Ix x, int64_t c);
 LLVMValueRef emit_value(Emit *e, const IrVal *v, const Index *at);
 
 /* ---- rows */
-LLVMValueRef emit_node(Emit *e, const IrNode *n, LLVMValueRef const *arg);      /* element-wise */
-LLVMValueRef emit_valid(Emit *e);                           /* mask of the panel's samples that exist; NULL: all */
 
 /* ---- kernels: one a kind */
 void emit_kernel(Emit *e, KKernel *k);                      /* the whole function */

@@ -78,7 +78,7 @@ static LLVMValueRef stream_key(Emit *e, int stream)
     return LLVMBuildLoad2(e->b, e->i64, at, "");
 }
 
-LLVMValueRef emit_node(Emit *e, const IrNode *n, LLVMValueRef const *arg)
+static LLVMValueRef emit_node(Emit *e, const IrNode *n, LLVMValueRef const *arg)
 {
     IrElem t = n->result[0].type.elem, ta = n->n_args ? n->arg[0]->type.elem : t;
     switch (n->op) {
@@ -158,7 +158,8 @@ static LLVMValueRef emit_pad_row(Emit *e, const IrNode *n)
 
 /* ---- accumulators over samples ---------------------------------------------------------------------------------- */
 
-LLVMValueRef emit_valid(Emit *e)
+/* A mask of the panel's samples that exist; NULL: all. */
+static LLVMValueRef emit_valid(Emit *e)
 {
     int64_t n = ir_extent(e->m, e->k->lane_axis);
     if (n % K_LANES == 0) return NULL;

@@ -339,7 +339,6 @@ Value *eval_raw(Ctx *c, const Ast *e);                                          
 Value *eval_block(Ctx *c, const Ast *block);                                    /* in a scope of its own */
 Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
 Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
-Value *eval_for(Ctx *c, const Ast *e);
 bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
 
 /* ---- arith.c ---------------------------------------------------------------------------------------------------- */
@@ -427,7 +426,7 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, Span at);
 void   eval_update(Ctx *c, const Ast *s);                                       /* into the function being built */
 int    player_steps(Ctx *c, Player *p);
 
-/* ---- compare.c, data.c, builtin.c, schedule.c, program.c -------------------------------------------------------- */
+/* ---- decl.c, data.c, builtin.c, schedule.c, program.c -------------------------------------------------------- */
 
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, Span at);
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
@@ -445,7 +444,6 @@ const char *builtin_name(const Builtin *b);
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
 
 void   schedule_program(Ctx *c);                                                /* the main file's statements -> L->root */
-void   program_finish(Lower *L, LowerResult *r);                                /* slots, functions, models: the runtime's tables */
 
 /* "not supported yet: ..." */
 Value *unsupported(Ctx *c, Span at, const char *what);

@@ -249,7 +249,7 @@ static void next_carries(Ctx *c, const Ast *e, Value *v, Value **carried)
     for (int i = 0; i < n; i++) carried[i] = ok ? v->record.v[i] : val_error(c->L);
 }
 
-Value *eval_for(Ctx *c, const Ast *e)
+static Value *eval_for(Ctx *c, const Ast *e)
 {
     Value **items;
     int64_t n;

@@ -22,7 +22,6 @@ typedef struct LowerOptions {
     const char          *folder;                            /* of the program's file: imports and data files are relative to it; NULL: here */
     const LowerSetting  *setting;
     int                  n_settings;
-    bool                 allow_extern;
 } LowerOptions;
 
 /* What an update or another statement does, in the words of the game: `gan explain --stage game`. */

@@ -224,7 +224,7 @@ static void finish_players(Lower *L, LowerResult *r)
     }
 }
 
-void program_finish(Lower *L, LowerResult *r)
+static void finish(Lower *L, LowerResult *r)
 {
     GanProgram *p = r->program;
     const SourceFile *main = L->modules.main->file;
@@ -280,7 +280,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     schedule_program(&c);
     if (diags_failed(diags)) return false;
     unmoved_players(L);
-    program_finish(L, out);
+    finish(L, out);
     return true;
 }
 
@@ -323,7 +323,7 @@ static int finish_more(LowerResult *r, Fn *f, bool ok)
     if (ok) fn_end(L);
     else fn_drop(L);
     if (!ok) return -1;
-    program_finish(L, r);
+    finish(L, r);
     return fn_index(L, f);
 }
 

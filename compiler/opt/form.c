@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const int form_prime[FORM_PRIMES] = {2, 3, 5, 7, 11, 13};
+static const int form_prime[FORM_PRIMES] = {2, 3, 5, 7, 11, 13};
 const double form_log_prime[FORM_PRIMES] = {0.69314718055994530942, 1.0986122886681098, 1.6094379124341003,
                                             1.9459101490553132,     2.3978952727983707, 2.5649493574615367};
 

@@ -70,7 +70,6 @@ void form_sort(FormSpace *s, Form *f);
 /* The same value over E' = exp(-T): *space is given the new sums. NULL as above. */
 Form *form_reflect(const FormSpace *s, const Form *f, FormSpace *reflected);
 
-extern const int    form_prime[FORM_PRIMES];
 extern const double form_log_prime[FORM_PRIMES];
 /* c as a product of the primes: log c = sum power[i] * log(prime[i]). */
 bool form_factor(Q c, int8_t power[FORM_PRIMES]);

@@ -37,7 +37,7 @@ static void check(const IrModule *m, const IrFn *f, const PassOptions *o, const 
     if (is_verifying(o) && !ir_verify(m, f, why)) BUG("after %s: %s", who, why);
 }
 
-void opt_run(IrModule *m, IrFn *f, const PassOptions *o)
+static void run(IrModule *m, IrFn *f, const PassOptions *o)
 {
     static const PassOptions none;
     if (!o) o = &none;
@@ -52,5 +52,5 @@ void opt_run(IrModule *m, IrFn *f, const PassOptions *o)
 
 void opt_run_module(IrModule *m, const PassOptions *o)
 {
-    for (int i = 0; i < m->fns.n; i++) opt_run(m, m->fns.v[i], o);
+    for (int i = 0; i < m->fns.n; i++) run(m, m->fns.v[i], o);
 }

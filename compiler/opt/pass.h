@@ -14,8 +14,7 @@ typedef struct PassOptions {
     void *context;
 } PassOptions;
 
-void opt_run(IrModule *m, IrFn *f, const PassOptions *o);               /* o may be NULL: none of it */
-void opt_run_module(IrModule *m, const PassOptions *o);
+void opt_run_module(IrModule *m, const PassOptions *o);                 /* o may be NULL: none of it */
 
 /* The name of pass i, or NULL from the end on: for options that name a pass. A name may come twice. */
 const char *opt_pass_name(int i);

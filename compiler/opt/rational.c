@@ -1,5 +1,6 @@
 /* rational.c - see rational.h. */
 #include "compiler/opt/rational.h"
+#include "runtime/math/scalar.h"
 
 #include <math.h>
 
@@ -91,7 +92,7 @@ bool q_from_f64(double x, Q *out)
 
 static bool root_of(int64_t a, int64_t k, int64_t *out) /* the whole k-th root of a >= 0 */
 {
-    int64_t r = (int64_t)llround(pow((double)a, 1.0 / (double)k));
+    int64_t r = (int64_t)llround(math_pow_f64((double)a, 1.0 / (double)k));
     __int128 power = 1;
     for (int64_t i = 0; i < k && power <= INT64_MAX; i++) power *= r;
     *out = r;

@@ -5,6 +5,7 @@
  * give factors E^m - 1: tanh or expm1. M5 E^a / S^k: products of sigmoid and dsigmoid, in the log domain for fractions.
  * Start at tree_write(). */
 #include "compiler/opt/tree.h"
+#include "runtime/math/scalar.h"
 
 #include <math.h>
 #include <string.h>
@@ -463,7 +464,7 @@ static IrVal *write_product(Writer *w, const Group *g, double coefficient)
 {
     IrVal *r = NULL;
     bool divides = false;
-    for (int i = 0; i < FORM_PRIMES; i++) coefficient *= pow(form_log_prime[i], g->like.prime[i]);
+    for (int i = 0; i < FORM_PRIMES; i++) coefficient *= math_pow_f64(form_log_prime[i], g->like.prime[i]);
     for (int s = 0; s < w->space->n_sums; s++)
         if (g->like.log[s]) r = product(w, r, power(w, write_log(w, g, s), g->like.log[s]));
     for (int i = 0; i < w->space->n_leaves; i++) {

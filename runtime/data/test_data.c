@@ -440,25 +440,6 @@ Test(tensor, convert)
     }
 }
 
-Test(file, beneath)
-{
-    char folder[256];
-    make_folder(folder);
-    cr_assert(!mkdir(in_folder(folder, "in"), 0755) && !symlink("/etc", in_folder(folder, "in/out")));
-    put_file(in_folder(folder, "in/x"), "1", 1);
-    const char *in = in_folder(folder, "in");
-    GanError    err;
-    GanStatus   s = file_beneath(in, "x", &err);
-    if (s == GAN_WORLD) cr_skip_test("openat2 is not there");
-    expect_error("inside", s, GAN_OK, &err, "");
-    expect_error("missing", file_beneath(in, "y/z", &err), GAN_OK, &err, "");
-    expect_error("in and out", file_beneath(in, "../in/x", &err), GAN_WRONG, &err, "leads outside");
-    expect_error("up", file_beneath(in, "../x", &err), GAN_WRONG, &err, "leads outside");
-    expect_error("absolute", file_beneath(in, "/etc/passwd", &err), GAN_WRONG, &err, "leads outside");
-    expect_error("link", file_beneath(in, "out/passwd", &err), GAN_WRONG, &err, "leads outside");
-    drop_folder(folder);
-}
-
 Test(error, text)
 {
     char     text[GAN_ERROR_TEXT], path[600];

@@ -68,9 +68,8 @@ def test_sample_in_every_form():
         assert shape == (5, 2), shape
         rows = [[float(x) for x in line.split(",")] for line in open(os.path.join(d, "s.csv"))]
         assert [struct.unpack("<f", struct.pack("<f", x))[0] for row in rows for x in row] == list(numbers), "the same draws, whatever the form"
-        untrained = gan("sample", path, "G", "-n", 5, "-o", "u.npy", cwd="/")
+        untrained = gan("sample", path, "G", "-n", 5, "-o", "u.npy", cwd=out)
         assert untrained.status == 0 and "untrained" in untrained.err, untrained
-        os.remove("/u.npy")
 
 
 def test_eval():
@@ -84,6 +83,13 @@ def test_eval():
         assert r.status == 0 and npy(os.path.join(d, "b.npy"))[0] == (3,), r
         r = gan("eval", "-e", f'sum(npy("{d}/b.npy"))')
         assert r.status == 0 and float(r.out) == 0, r
+
+
+def test_doc_explains_codes():
+    r = gan("doc", "E301", "E600")
+    assert r.status == 0 and r.out.startswith("E301: no density\n") and "\nE600: not supported yet\n" in r.out, r
+    r = gan("doc", "E999")
+    assert r.status == 1 and "E999" in r.err, r
 
 
 def test_explain_every_stage():
