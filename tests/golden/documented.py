@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Every definition of the library has a `##` comment, and docs/library.md names all of them and no other; its programs are right.
+
+usage: documented.py GAN"""
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+DEFINITION = re.compile(r"^(?:def|layer|distribution|comparison|optimizer|metric|let) (\w+)")
+
+
+def definitions(path):
+    before = ""
+    with open(path, encoding="utf-8") as f:
+        for line in f:
+            match = DEFINITION.match(line)
+            if match:
+                yield match.group(1), line.startswith("let") or before.startswith("##")
+            before = line
+
+
+def library_mistakes(text):
+    known = {}
+    for path in glob.glob(os.path.join(ROOT, "stdlib", "*.gan")):
+        for name, documented in definitions(path):
+            known[name] = path
+            if not documented:
+                yield f"{path}: {name} has no ## comment"
+            if not re.search(rf"`{name}\b|[` ,]{name}\(", text):
+                yield f"docs/library.md does not name {name} of {path}"
+    tables = re.sub(r"```.*?```", "", text, flags=re.S)
+    for line in tables.splitlines():
+        for name in re.findall(r"`(\w+)\(", line.split("|")[1]) if line.startswith("| `") else []:
+            if name not in known:
+                yield f"docs/library.md names {name}, which the library lacks"
+
+
+def program_mistakes(gan, text):
+    for program in re.findall(r"```gan\n(.*?)```", text, re.S):
+        with tempfile.NamedTemporaryFile("w", suffix=".gan", encoding="utf-8") as f:
+            f.write(program)
+            f.flush()
+            done = subprocess.run([gan, "check", f.name], capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode:
+            yield f"docs/library.md: a program is wrong:\n{program}{done.stderr}"
+
+
+def main():
+    with open(os.path.join(ROOT, "docs", "library.md"), encoding="utf-8") as f:
+        text = f.read()
+    mistakes = [list(library_mistakes(text)), list(program_mistakes(os.path.abspath(sys.argv[1]), text))]
+    for mistake in mistakes[0] + mistakes[1]:
+        print(mistake)
+    failed = sum(1 for m in mistakes if m)
+    print(f"{len(mistakes) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+sys.exit(main())
