@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,12 +47,21 @@ void text_printf(Text *t, const char *fmt, ...)
 
 static void add_not_finite(Text *t, double x) { text_add(t, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf"); }
 
+/* 10, not 1e+01. */
+static bool add_whole(Text *t, double x)
+{
+    if (fabs(x) >= 1e7 || x != rint(x)) return false;
+    text_printf(t, "%.0f", x);
+    return true;
+}
+
 void text_f64(Text *t, double x)
 {
     if (!isfinite(x)) {
         add_not_finite(t, x);
         return;
     }
+    if (add_whole(t, x)) return;
     char buf[40];
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(buf, sizeof buf, "%.*g", digits, x);
@@ -66,6 +76,7 @@ void text_f32(Text *t, float x)
         add_not_finite(t, x);
         return;
     }
+    if (add_whole(t, x)) return;
     char buf[40];
     for (int digits = 1; digits <= 9; digits++) {
         snprintf(buf, sizeof buf, "%.*g", digits, (double)x);

@@ -12,7 +12,7 @@ Text  text_in(Arena *a);
 void  text_add(Text *t, const char *s);
 void  text_addn(Text *t, const char *s, size_t n);
 void  text_printf(Text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
-/* The shortest decimal that reads back as exactly x; "inf", "-inf", "nan" otherwise. */
+/* The shortest decimal that reads back as exactly x (10 and 10000 rather than 1e+01); "inf", "-inf", "nan" otherwise. */
 void  text_f64(Text *t, double x);
 void  text_f32(Text *t, float x);
 char *text_str(Text *t);                                        /* "" if nothing was added */

@@ -212,7 +212,7 @@ static Value *declared_dist(Ctx *c, Closure *k, Args *args, Span at)
     scope->distribution = true;
     Ctx inner = *c;
     inner.scope = scope;
-    if (k->def->define.body) declare_all(&inner, k->def->define.body->block.stmts);
+    if (k->def->define.body) declare_members(&inner, k->def->define.body->block.stmts);
     Dist *d = dist_new(c->L, D_DECLARED, k->name);
     d->closure = bound;
     return val_dist(c->L, d);

@@ -310,6 +310,7 @@ bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      
 void   scope_unknown(Ctx *c, const char *name, Span at);                        /* reports it, with the nearest name */
 Value *declare(Ctx *c, const Ast *decl, const char *name);                      /* the value of a declaration (decl.c) */
 void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
+void   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution */
 
 /* ---- fn.c ------------------------------------------------------------------------------------------------------- */
 

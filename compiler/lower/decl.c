@@ -100,6 +100,16 @@ void declare_all(Ctx *c, AstList stmts)
     }
 }
 
+void declare_members(Ctx *c, AstList stmts)
+{
+    for (int i = 0; i < stmts.n; i++) {
+        if (stmts.v[i]->kind == AST_STATE) unsupported(c, stmts.v[i]->span, "a state in a comparison or distribution");
+        if (stmts.v[i]->kind == AST_PARAMETER)
+            unsupported(c, stmts.v[i]->span, "a param in a comparison or distribution");
+    }
+    declare_all(c, stmts);
+}
+
 /* ---- comparisons */
 
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, Span at)
@@ -112,7 +122,7 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, Span at)
         return val_error(c->L);
     Ctx inner = *c;
     inner.scope = k->closure->scope;
-    declare_all(&inner, closure->def->define.body->block.stmts);
+    declare_members(&inner, closure->def->define.body->block.stmts);
     Value *v = val_new(c->L, V_COMPARE);
     v->compare = k;
     return v;

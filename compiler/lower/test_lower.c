@@ -3,7 +3,7 @@
  *     #> sum([1, 2])
  *     #= value i32[]: 3
  *
- * In tests/golden/errors each is a program that is wrong, and the lines `#! ...` are the diagnostics, whole. GAN_UPDATE=1
+ * In tests/golden/errors each is a program that is wrong, and the lines `#! ...` are the diagnostics, whole.
  * In tests/golden/run each trains, and its `expect` lines must hold. GAN_UPDATE=1
  * writes what was found in place of what was expected; the diff is then what gets reviewed. Values are computed by the
  * interpreter and printed with six digits. */

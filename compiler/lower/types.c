@@ -189,6 +189,8 @@ Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what
     v = as_settled(c, v, at);
     if (val_bad(v)) return v;
     if (type->kind != AST_TYPE) return conform_record(c, v, type, at, what);
+    if (!strcmp(type->type.name, "string") && !type->type.dims.n)
+        return v->kind == V_STRING ? v : mismatch(c, v, type, at, what);
     if (!type_elem(c, type, &elem, &classes)) return val_error(c->L);
     if (!type->type.dims.n && (val_static(v) && v->kind != V_LIST))
         return conform_static(c, v, type, elem, classes, at, what);

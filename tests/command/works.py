@@ -74,6 +74,7 @@ def test_sample_in_every_form():
 
 def test_eval():
     assert gan("eval", "-e", "softplus(-17)").out.startswith("4.1399376")
+    assert gan("eval", "-e", "fold(0.5, 5, fn(s, i) s + i)").out.split() == ["10.5"] and gan("eval", "-e", "fold(0.0, 5, fn(s, i) s + i)").out.split() == ["10"]
     r = gan("eval", "-e", "[1, 2] * 3")
     assert r.status == 0 and r.out.startswith("[3, 6]"), r
     with folder() as d:
