@@ -7,6 +7,7 @@
 
 #include "base/bug.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------ */
@@ -54,6 +55,16 @@ static IrNode *make(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const
     return n;
 }
 
+/* In a module that forgives sizes, what follows a result that is too large is made of single numbers, whatever was asked for. */
+static IrType *stand_ins(IrModule *m, int n, bool large, const char *why)
+{
+    if (!m->forgives || (!large && !m->too_large[0])) BUG("%s", why);
+    if (!m->too_large[0]) snprintf(m->too_large, sizeof m->too_large, "%s", why);
+    IrType *types = arena_array(m->arena, IrType, n);
+    for (int i = 0; i < n; i++) types[i] = ir_scalar(m->real);
+    return types;
+}
+
 IrNode *ir_node(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrAttrs *attrs)
 {
     IrAttrs none = ir_attrs();
@@ -62,7 +73,7 @@ IrNode *ir_node(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrA
     const IrType **arg_types = arena_array(b->m->arena, const IrType *, n_args);
     for (int i = 0; i < n_args; i++) arg_types[i] = &args[i]->type;
     int n_types = ir_infer_results(b->m, op, arg_types, n_args, attrs ? attrs : &none, types, why);
-    if (!n_types) BUG("%s", why);
+    if (n_types <= 0) return make(b, op, args, n_args, attrs, stand_ins(b->m, IR_MAX_RESULTS, n_types == IR_TOO_LARGE, why), IR_MAX_RESULTS);
     return make(b, op, args, n_args, attrs, types, n_types);
 }
 
@@ -110,7 +121,11 @@ static IrNode *with_bodies(IrBuilder *b, IrOp op, const IrAttrs *at, const Opera
     char why[256];
     int n_types;
     IrType *types = ir_body_results(b->m, &shell, &n_types, why);
-    if (!types) BUG("%s", why);
+    if (!types) {
+        bool large = n_types == IR_TOO_LARGE;
+        n_types = bodies[0]->n_yields;
+        types = stand_ins(b->m, n_types, large, why);
+    }
     IrNode *n = make(b, op, args->v, args->n, at, types, n_types);
     n->n_bodies = n_bodies;
     n->body = arena_copy(b->m->arena, bodies, sizeof *bodies * (size_t)n_bodies);

@@ -178,6 +178,8 @@ typedef struct IrModule {
     ARRAY(const char *) files;                              /* names for IrSpan.file */
     ARRAY(IrFn *)       fns;
     uint32_t next_id;
+    bool     forgives;                                      /* a result that is too large is noted below and no defect: set while a program is made */
+    char     too_large[256];                                /* the first such result: a sentence. The nodes made after it mean nothing */
 } IrModule;
 
 IrModule *ir_module(Arena *a, IrElem real);
@@ -216,7 +218,8 @@ typedef struct IrBuilder {
     IrWhy     why;
 } IrBuilder;
 
-/* The general maker. Infers the results' types; BUG when they do not fit (front ends check first: ir_infer). */
+/* The general maker. Infers the results' types; BUG when they do not fit (front ends check first: ir_infer), but for sizes in a
+ * module that forgives them. */
 IrNode *ir_node(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrAttrs *attrs);
 /* A LEAF row: the types are declared. */
 IrNode *ir_leaf(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrAttrs *attrs, const IrType *results, int n_results);

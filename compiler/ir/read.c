@@ -599,7 +599,7 @@ static IrNode *make_inferred(Reader *r, IrBuilder *b, Row *row, IrVal **args)
     IrForm form = row->attr.form;
     const IrType **arg_types = arena_array(r->m->arena, const IrType *, row->arg.n);
     for (int i = 0; i < row->arg.n; i++) arg_types[i] = &args[i]->type;
-    if (!ir_infer_results(r->m, row->op, arg_types, row->arg.n, &row->attr, types, why)) {
+    if (ir_infer_results(r->m, row->op, arg_types, row->arg.n, &row->attr, types, why) <= 0) {
         fail_from(r, row->at, "%s", why);
         return NULL;
     }

@@ -21,6 +21,7 @@ typedef struct {
     IrType              *out;                               /* room for IR_MAX_RESULTS */
     int                  n_out;
     char                *why;                               /* NULL, or room for 256 */
+    bool                 large;                             /* what is wrong is the size of the result alone */
 } Shape;
 
 typedef bool Rule(Shape *s);
@@ -436,7 +437,9 @@ static bool fits(const IrModule *m, const IrType *t)
 static bool out_declared_dims(Shape *s)
 {
     *s->out = ir_type(s->arg[0]->elem, s->arg[0]->axes, s->at->dims);
-    return fits(s->m, s->out) || fail(s, "the result %s is too large", NAME(s->out));
+    if (fits(s->m, s->out)) return true;
+    s->large = true;
+    return fail(s, "the result %s is too large", NAME(s->out));
 }
 
 static bool shape_reshape(Shape *s)
@@ -494,9 +497,11 @@ static bool padded(Shape *s, int i, int64_t *dim)
     const int64_t most = (int64_t)1 << 48;
     int64_t lo = s->at->lo.v[i], hi = s->at->hi.v[i], between = s->at->interior.v[i], n = s->arg[0]->dim[i];
     if (lo < 0 || hi < 0 || between < 0) return fail(s, "negative padding of dim %d", i);
-    if (lo > most || hi > most || between > most) return fail(s, "padding of dim %d is too large", i);
+    s->large = lo > most || hi > most || between > most;
+    if (s->large) return fail(s, "padding of dim %d is too large", i);
     __int128 extent = (__int128)lo + hi + (n ? (__int128)(n - 1) * (between + 1) + 1 : 0);
-    if (extent > most) return fail(s, "dim %d becomes too large", i);
+    s->large = extent > most;
+    if (s->large) return fail(s, "dim %d becomes too large", i);
     *dim = (int64_t)extent;
     return true;
 }
@@ -531,8 +536,8 @@ static bool shape_concat(Shape *s)
     *s->out = *s->arg[0];
     for (int i = 1; i < s->n; i++) {
         if (!joins(s, s->out, s->arg[i])) return false;
-        if (__builtin_add_overflow(s->out->dim[s->at->dim], s->arg[i]->dim[s->at->dim], &s->out->dim[s->at->dim]))
-            return fail(s, "the result is too large");
+        s->large = __builtin_add_overflow(s->out->dim[s->at->dim], s->arg[i]->dim[s->at->dim], &s->out->dim[s->at->dim]);
+        if (s->large) return fail(s, "the result is too large");
     }
     return true;
 }
@@ -672,12 +677,12 @@ bool ir_type_fits(const IrModule *m, const IrType *t)
 int ir_infer_results(const IrModule *m, IrOp op, const IrType *const *args, int n_args, const IrAttrs *attrs,
                      IrType results[IR_MAX_RESULTS], char why[256])
 {
-    Shape s = {m, op, args, n_args, attrs, results, 1, why};
+    Shape s = {.m = m, .op = op, .arg = args, .n = n_args, .at = attrs, .out = results, .n_out = 1, .why = why};
     int want = ir_op_info[op].operands;
     if (want != IR_MANY && want != n_args) return fail(&s, "takes %d operands, not %d", want, n_args);
-    if (!rule_of[op](&s)) return 0;
+    if (!rule_of[op](&s)) return s.large ? IR_TOO_LARGE : 0;
     for (int i = 0; i < s.n_out; i++)
-        if (!fits(m, &results[i])) return fail(&s, "the result %s is too large", type_name(m, &results[i]).s);
+        if (!fits(m, &results[i])) return fail(&s, "the result %s is too large", type_name(m, &results[i]).s), IR_TOO_LARGE;
     return s.n_out;
 }
 
@@ -685,7 +690,7 @@ bool ir_infer(const IrModule *m, IrOp op, const IrType *const *args, int n_args,
               char why[256])
 {
     IrType results[IR_MAX_RESULTS];
-    if (!ir_infer_results(m, op, args, n_args, attrs, results, why)) return false;
+    if (ir_infer_results(m, op, args, n_args, attrs, results, why) <= 0) return false;
     *result = results[0];
     return true;
 }
@@ -785,7 +790,9 @@ static bool cond_results(Shape *s, const IrNode *n)
 IrType *ir_body_results(const IrModule *m, const IrNode *n, int *n_results, char why[256])
 {
     Shape s = {.m = m, .op = n->op, .at = &n->attr, .why = why};
+    *n_results = 0;
     if (!(n->op == IR_scan ? scan_results(&s, n) : cond_results(&s, n))) return NULL;
+    *n_results = IR_TOO_LARGE;
     for (int i = 0; i < s.n_out; i++)
         if (!fits(m, &s.out[i])) return fail(&s, "the result %s is too large", type_name(m, &s.out[i]).s), NULL;
     *n_results = s.n_out;

@@ -175,7 +175,7 @@ static bool type_rule(const Verifier *v, const IrNode *n, char *why)
     for (int i = 0; i < n->n_args; i++) args[i] = &n->arg[i]->type;
     if (n->n_bodies) types = ir_body_results(v->m, n, &n_types, why);
     else n_types = ir_infer_results(v->m, n->op, args, n->n_args, &n->attr, room, why);
-    if (!types || (!n_types && !n->n_bodies)) return false;
+    if (!types || (n_types <= 0 && !n->n_bodies)) return false;
     if (n_types != n->n_results) return snprintf(why, WHY, "%s: has %d results, not %d", ir_op_info[n->op].name, n_types, n->n_results), false;
     for (int i = 0; i < n_types; i++) {
         if (ir_type_equal(&types[i], &n->result[i].type)) continue;

@@ -34,6 +34,7 @@ enum {
     MAX_ROUNDS  = 100000,                                   /* of an unrolled loop */
     MAX_NODES   = 500000,                                   /* of the program's IR */
     MAX_EVALS   = 3000000,                                  /* expressions evaluated */
+    MAX_LEAVES  = 4000000,                                  /* values in one list or record, however nested */
     MAX_AXES    = 60000,
     MAX_ARGS    = 24,
 };
@@ -60,11 +61,11 @@ struct Value {
         double      r;
         bool        b;
         const char *s;
-        struct { Value **v; int n; } list;
+        struct { Value **v; int n; int64_t leaves; } list;                       /* leaves: values that are no list or record */
         struct { int64_t from, to; } range;
         struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
         struct { int slot; int64_t classes; IrAxes axes; int own_axis; } slot;   /* the leading dims of the slot are these axes */
-        struct { Value **v; const char **name; int n; } record;                  /* name is NULL in a tuple */
+        struct { Value **v; const char **name; int n; int64_t leaves; } record;  /* name is NULL in a tuple */
         struct {
             FunctionKind   kind;
             Closure       *closure;
@@ -318,6 +319,7 @@ Fn    *fn_begin(Lower *L, const char *name, IrFnKind kind);                     
 void   fn_end(Lower *L);                                                        /* commits the tick; L->fn is the one before */
 void   fn_drop(Lower *L);                                                       /* forgets it: it was only tried */
 int    fn_index(const Lower *L, const Fn *f);
+bool   fn_fits(Ctx *c, Span at);                                                /* false, reported, after a value too large for any memory */
 bool   fn_needed(Ctx *c, Span at);                                              /* false, reported, where nothing can be computed */
 IrVal *fn_read(Lower *L, int slot);                                             /* the same value at every call in one function */
 IrVal *fn_tick(Lower *L);

@@ -477,7 +477,7 @@ Value *eval_raw(Ctx *c, const Ast *e)
     L->depth--;
     if (user) diags_used_at(L->diags, used_at);
     if (f) f->b.span = before;
-    return v;
+    return fn_fits(c, e->span) ? v : val_error(L);
 }
 
 Value *eval(Ctx *c, const Ast *e)

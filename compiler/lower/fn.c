@@ -89,6 +89,15 @@ bool fn_needed(Ctx *c, Span at)
     return false;
 }
 
+bool fn_fits(Ctx *c, Span at)
+{
+    Lower *L = c->L;
+    if (!L->m->too_large[0]) return true;
+    if (!L->too_large) diag_error(L->diags, at, E203, "this would not fit in memory (%s)", L->m->too_large);
+    L->too_large = true;
+    return false;
+}
+
 IrBuilder *fn_builder(Ctx *c) { return &c->L->fn->b; }
 
 /* ---- slots */

@@ -252,6 +252,7 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->diags = diags;
     L->o = *o;
     L->m = ir_module(a, o->real);
+    L->m->forgives = true;
     IrType t = ir_scalar(IR_I64);
     L->step_slot = ir_slot(L->m, "step", t, IR_SLOT_COUNTER, NULL);
     L->block = 0;
@@ -280,6 +281,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     schedule_program(&c);
     if (diags_failed(diags)) return false;
     unmoved_players(L);
+    L->m->forgives = false;
     finish(L, out);
     return true;
 }
@@ -313,12 +315,14 @@ static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
     const Ast *e = parse_expression(r->lower->a, f, diags);
     name_files(r->lower);
     if (e) find_wrt(&(Wrt){r->lower, e->span}, e);
+    r->lower->m->forgives = true;
     return e;
 }
 
 static int finish_more(LowerResult *r, Fn *f, bool ok)
 {
     Lower *L = r->lower;
+    L->m->forgives = false;
     ok = ok && !diags_failed(L->diags);
     if (ok) fn_end(L);
     else fn_drop(L);
@@ -337,7 +341,7 @@ int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags)
     c.reports_first = true;
     Fn *f = fn_begin(L, "eval", IR_FN_REPORT);
     Value *v = as_settled(&c, eval(&c, e), e->span);
-    return finish_more(r, f, !val_bad(v) && report_value(&c, v, "", e->span));
+    return finish_more(r, f, !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span));
 }
 
 int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags *diags)
@@ -355,7 +359,7 @@ int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags
         inner.axes = ir_one_axis(ir_axis(L->m, "sample", n));
         Value *v = axes_fit(&c, inner.axes, e->span) ? dist_sample(&inner, d, NULL, e->span) : val_error(L);
         if (!val_bad(v)) v = sample_stack(&c, v, inner.axes, e->span);
-        ok = !val_bad(v) && report_value(&c, v, "", e->span);
+        ok = !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span);
     }
     return finish_more(r, f, ok);
 }

@@ -439,7 +439,10 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
 
 static void statements(Ctx *c, AstList stmts, Nodes *to)
 {
-    for (int i = 0; i < stmts.n; i++) statement(c, stmts.v[i], to);
+    for (int i = 0; i < stmts.n && !c->L->too_large; i++) {
+        statement(c, stmts.v[i], to);
+        fn_fits(c, stmts.v[i]->span);
+    }
 }
 
 void schedule_program(Ctx *c)

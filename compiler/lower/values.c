@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 /* ---- making */
 
@@ -54,11 +55,24 @@ Value *val_string(Lower *L, const char *s)
     return v;
 }
 
+static int64_t leaves_of(const Value *v) { return v->kind == V_LIST ? v->list.leaves : v->kind == V_RECORD ? v->record.leaves : 1; }
+
+/* A list of lists that doubles in every line is small in memory and endless to walk through: it counts as too large. */
+static int64_t count_leaves(Lower *L, Value **items, int n)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < n; i++) sum += leaves_of(items[i]);
+    if (sum > MAX_LEAVES && !L->m->too_large[0])
+        snprintf(L->m->too_large, sizeof L->m->too_large, "more than %d values in one list or record", MAX_LEAVES);
+    return sum;
+}
+
 Value *val_list(Lower *L, Value **items, int n)
 {
     Value *v = val_new(L, V_LIST);
     v->list.v = arena_copy(L->a, items, sizeof *items * (size_t)n);
     v->list.n = n;
+    v->list.leaves = count_leaves(L, items, n);
     return v;
 }
 
@@ -94,6 +108,7 @@ Value *val_record(Lower *L, Value **items, const char **name, int n)
     v->record.v = arena_copy(L->a, items, sizeof *items * (size_t)n);
     v->record.name = name ? arena_copy(L->a, name, sizeof *name * (size_t)n) : NULL;
     v->record.n = n;
+    v->record.leaves = count_leaves(L, items, n);
     return v;
 }
 
