@@ -24,7 +24,7 @@ struct Log {
     bool    reader_left;
     int64_t lines;
     Arena  *arena;                                          /* of the line; its room is used again for the next */
-    Text    line;
+    Text    line, key;
 };
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -51,6 +51,7 @@ static GanStatus open_log(const char *path, int flags, Log **out, GanError *err)
     }
     l->arena = arena_new();
     l->line = text_in(l->arena);
+    l->key = text_in(l->arena);
     *out = l;
     return GAN_OK;
 }
@@ -119,6 +120,14 @@ static void add_string(Text *line, const char *s)
     if (!text) BUG("out of memory");
     text_add(line, text);
     free(text);
+}
+
+bool log_has(Log *l, const char *name)
+{
+    l->key.n = 0;
+    add_string(&l->key, name);
+    text_add(&l->key, ": ");
+    return l->line.n && strstr(text_str(&l->line), text_str(&l->key));
 }
 
 static void add_name(Text *line, const char *name)

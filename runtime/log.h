@@ -22,6 +22,7 @@ int64_t   log_lines(const Log *l);                          /* so far: what a ch
 
 void      log_begin(Log *l, int64_t step, double seconds);  /* a line; seconds keep three decimals */
 void      log_value(Log *l, const char *name, GanElem elem, const void *value);   /* what is not UTF-8 in the name becomes '?' */
+bool      log_has(Log *l, const char *name);                /* the line that was begun has a value of this name */
 GanStatus log_end(Log *l, GanError *err);                   /* writes the line; GAN_WORLD when that fails */
 bool      log_reader_left(const Log *l);                    /* the write that failed met a pipe that nobody reads any more */
 GanStatus log_close(Log *l, GanError *err);                 /* NULL is fine */

@@ -56,7 +56,7 @@ typedef struct Trainer {
     int                   step_slot;
     void               ***out;                              /* one buffer an output of each function, made when first needed */
     bool                  line_open, save_asked;
-    bool                  reader_left;                      /* nobody reads the log any more: a closed pipe */
+    Flow                  lost;                             /* GO_ON, or how a log that can no longer be written ends the run */
     int                   blocks;                           /* how many alternate blocks the walk is inside of */
     double                start, seconds_before, last_save;
     Snapshot              snapshot;
@@ -237,7 +237,7 @@ static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
 static void warn_bad_checkpoint(void *arg, const GanError *bad)
 {
     char text[GAN_ERROR_TEXT];
-    say(arg, "warning: %s; an older checkpoint is used", gan_error_text(bad, text));
+    say(arg, "warning: %s; this checkpoint is passed over", gan_error_text(bad, text));
 }
 
 /* The newest good checkpoint of the run's folder: state, position, judged expectations. *found says whether there was one. */
@@ -248,6 +248,7 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
     snprintf(folder, sizeof folder, "%s/checkpoints", t->o->out);
     GanStatus st = checkpoint_newest(folder, warn_bad_checkpoint, t, &f, path, t->err);
     *found = f != NULL;
+    if (!st && !f) say(t, "no good checkpoint in %s: the run starts from the beginning", folder);
     if (st || !f) return st;
     const char *seed = safetensors_meta(f, "seed"), *step = safetensors_meta(f, "step"), *log = safetensors_meta(f, "log");
     st = load_into(t, f, path);
@@ -292,14 +293,14 @@ static void open_line(Trainer *t)
     if (t->log) log_begin(t->log, shown_step(t), seconds(t));
 }
 
+/* What became of this line and those before: a log that was lost ends the run, once the round is over. */
 static Flow close_line(Trainer *t)
 {
-    if (!t->line_open) return GO_ON;
+    if (!t->line_open) return t->lost;
     t->line_open = false;
     progress_block(t->progress, shown_step(t));
-    if (!t->log || !log_end(t->log, t->err)) return GO_ON;
-    t->reader_left = log_reader_left(t->log);
-    return t->reader_left ? INTERRUPTED : FAILED;
+    if (t->log && t->lost == GO_ON && log_end(t->log, t->err)) t->lost = log_reader_left(t->log) ? INTERRUPTED : FAILED;
+    return t->lost;
 }
 
 static Flow walk_report(Trainer *t, const GanSchedule *n)
@@ -311,6 +312,7 @@ static Flow walk_report(Trainer *t, const GanSchedule *n)
         TrainerReport *r = report_of(t, f->output[i].name);
         if (r) *r = (TrainerReport){.name = r->name, .made = true, .value = output_number(t, n->fn, i)};
         if (replaying(t)) continue;
+        if (t->line_open && t->log && log_has(t->log, f->output[i].name)) close_line(t);
         open_line(t);
         if (t->log) log_value(t->log, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
         progress_value(t->progress, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
@@ -736,7 +738,7 @@ GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, c
         result->rounds_here = t.rounds_here;
         st = finish(&t, flow);
         result->end = flow == INTERRUPTED ? TRAINER_INTERRUPTED : st ? TRAINER_FAILED : TRAINER_DONE;
-        result->interrupt = flow != INTERRUPTED ? 0 : t.reader_left ? 128 + SIGPIPE : interrupt_status();
+        result->interrupt = flow != INTERRUPTED ? 0 : t.lost == INTERRUPTED ? 128 + SIGPIPE : interrupt_status();
     } else {
         log_close(t.log, NULL);
         progress_end(t.progress);

@@ -39,7 +39,7 @@ static void print_help(void)
 {
     puts("gan - train models that learn by comparison\n\nusage: gan COMMAND [FLAGS] FILE ...\n\ncommands:");
     for (int i = 0; i < N_COMMANDS; i++) printf("  %-8s %s\n", commands[i].name, commands[i].summary);
-    puts("\n`gan COMMAND --help` tells a command's flags; `gan --version [--verbose]` the version.\n\nexample: gan run examples/ring.gan");
+    puts("\n`gan COMMAND --help` tells a command's flags; `gan --version [--verbose]` which\ngan this is.\n\nexample: gan run examples/ring.gan");
 }
 
 static void print_version(bool verbose)
@@ -53,6 +53,20 @@ static void print_version(bool verbose)
     LLVMDisposeMessage(cpu);
 }
 
+/* A flag and its help, which goes on below itself beyond column 80. */
+static void print_row(const char *left, const char *text)
+{
+    enum { INDENT = 23, WIDTH = 80 };
+    int column = printf("  %-*s", INDENT - 2, left);
+    for (size_t n; *text; text += n) {
+        n = strcspn(text, " ");
+        if (column + 1 + (int)n > WIDTH && column > INDENT) column = printf("\n%*s", INDENT, "") - 1;
+        column += printf(" %.*s", (int)n, text);
+        n += strspn(text + n, " ");
+    }
+    puts("");
+}
+
 static void print_command_help(const CommandRow *c)
 {
     printf("gan %s - %s\n\nusage: gan %s [FLAGS] %s\n\nflags:\n", c->name, c->summary, c->name, c->operands);
@@ -60,7 +74,7 @@ static void print_command_help(const CommandRow *c)
         if (!(flags[i].commands & c->bit)) continue;
         char left[40];
         snprintf(left, sizeof left, "--%s%s%s", flags[i].name, flags[i].arg[0] ? " " : "", flags[i].arg);
-        printf("  %-22s %s\n", left, flags[i].help);
+        print_row(left, flags[i].help);
     }
     printf("\nexample: %s\n", c->example);
 }

@@ -355,6 +355,7 @@ bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y)
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
 IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
 Value *arith_stack(Ctx *c, Value **v, int n, Span at);                          /* index.c */
+bool   index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at);       /* false, reported, when i is not in 0..extent; `end`: nor the end itself */
 Value *arith_index(Ctx *c, Value *v, const Ast *index);
 
 /* ---- call.c ----------------------------------------------------------------------------------------------------- */

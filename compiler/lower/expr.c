@@ -325,6 +325,11 @@ static Value *kept_value(Ctx *c, Value *t, Span at)
     return val_error(c->L);
 }
 
+static bool in_library(const Lower *L, Span at)
+{
+    return at.file < (uint32_t)L->library.n && L->library.v[at.file];
+}
+
 Value *eval_thunk(Ctx *c, Value *t, int64_t n)
 {
     Value *kept = t->thunk.kept ? kept_value(c, t, t->at.file ? t->at : t->thunk.expr->span) : NULL;
@@ -338,8 +343,12 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     inner.site = site_mix(c->site, t->thunk.expr);
     inner.draw_shape = NULL;
     if (n >= 0) inner.batch = n;
+    bool user = t->at.file && !in_library(c->L, t->at);
+    Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
     Value *v = eval(&inner, t->thunk.expr);
-    return t->thunk.own ? apply_changes(&inner, t, v) : v;
+    if (t->thunk.own) v = apply_changes(&inner, t, v);
+    if (user) diags_used_at(c->L->diags, used_at);
+    return v;
 }
 
 /* ---- blocks */
@@ -436,11 +445,6 @@ static Value *eval_binary(Ctx *c, const Ast *e)
     if (left->kind == V_BOOL && (is_or || e->binary.op == AST_OP_AND) && left->b == is_or) return left;
     Value *right = eval(c, e->binary.right);
     return arith_binary(c, e->binary.op, left, right, e->span);
-}
-
-static bool in_library(const Lower *L, Span at)
-{
-    return at.file < (uint32_t)L->library.n && L->library.v[at.file];
 }
 
 static bool too_deep(Ctx *c, const Ast *e)

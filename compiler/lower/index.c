@@ -117,7 +117,7 @@ Value *arith_stack(Ctx *c, Value **v, int n, Span at)
 
 /* ---- indexing */
 
-static bool index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at)
+bool index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at)
 {
     if (i >= 0 && (i < extent || (end && i == extent))) return true;
     diag_error(c->L->diags, at, E200, "index %lld is outside 0..%lld", (long long)i, (long long)extent);

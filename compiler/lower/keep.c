@@ -165,8 +165,15 @@ static IrVal *assign_row(Ctx *c, const Ast *target, IrVal *old, IrVal *row)
     IrBuilder *b = fn_builder(c);
     if (target->index.items.n != 1 || target->index.items.v[0]->kind == AST_RANGE)
         return unsupported(c, target->span, "this target of :="), NULL;
-    IrVal *i = as_tensor(c, eval(c, target->index.items.v[0]), target->index.items.v[0]->span);
-    if (!i || !old->type.rank) return NULL;
+    Span at = target->index.items.v[0]->span;
+    Value *known = eval(c, target->index.items.v[0]);
+    if (!old->type.rank) {
+        diag_error(c->L->diags, target->span, E205, "this is one number and has no rows");
+        return NULL;
+    }
+    if (known->kind == V_INT && !index_bounds(c, known->i, old->type.dim[0], false, at)) return NULL;
+    IrVal *i = as_tensor(c, known, at);
+    if (!i) return NULL;
     if (i->type.rank || ir_is_real(i->type.elem))
         return unsupported(c, target->span, "this index of a target of :="), NULL;
     IrInts d = ir_dims_of(&old->type), kept = ir_ints(0, NULL);

@@ -38,6 +38,10 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
     const char *name = report_name(c, s), *path = strf(L, "report.%s", name);
+    if (!strcmp(name, "step") || !strcmp(name, "seconds")) {
+        diag_error(L->diags, s->span, E101, "every line of the log has its own %s; a report needs another name", name);
+        return;
+    }
     IrType t = ir_scalar(IR_F64);
     Fn *f = fn_begin(L, strf(L, "report_%s", name), IR_FN_REPORT);
     Ctx inner = *c;

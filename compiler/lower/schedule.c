@@ -224,6 +224,10 @@ static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
         diag_error(L->diags, s->alternate.batch->span, E302, "a batch has at least one sample");
         return;
     }
+    if (batch > INT32_MAX) {
+        diag_error(L->diags, s->alternate.batch->span, E203, "a batch has at most %d samples", INT32_MAX);
+        return;
+    }
     inner.batch = batch;
     L->updating.n = 0;
     find_updating(&inner, s->alternate.body);

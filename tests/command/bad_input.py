@@ -5,8 +5,10 @@ import json
 import os
 import random
 import struct
+import subprocess
+import time
 
-from harness import folder, gan, run_tests
+from harness import GAN, folder, gan, run_tests
 
 SMALL = """
 import nn, optim, compare, toy
@@ -189,6 +191,9 @@ def test_checkpoint_of_another_program():
 
 def test_wrong_usage():
     for args in ([], ["run"], ["run", "a", "b"], ["rum", "x"], ["run", "x", "--stepz", "3"], ["run", "x", "--steps", "three"], ["run", "x", "--steps"],
+                 ["run", "x", "--steps", "-1"], ["run", "x", "--steps=99999999999999999999"], ["run", "x", "--seeds", "99999999999"], ["run", "x", "--seed", "-1"],
+                 ["run", "x", "--threads", "0"], ["run", "x", "--quiet=1"], ["run", "x", "--out", ""], ["run", "x", "--set", "=3"], ["run", "x", "--set", "a"],
+                 ["run", "x", "--number", "3"], ["check"], ["sample", "x", "G", "-o", "x.gif"], ["eval", "-e", "1", "-o", "x.txt"], ["-"], ["--"],
                  ["explain", "x", "--stage", "tree"], ["eval"], ["sample", "x", "G"]):
         r = gan(*args)
         assert r.status == (2 if args else 0), (args, r)
@@ -198,11 +203,12 @@ def test_wrong_usage():
 
 
 def test_help_and_version():
-    assert "commands:" in gan("--help").out
+    r = gan("--help")
+    assert "commands:" in r.out and max(map(len, r.out.splitlines())) <= 80, r
     assert gan("--version").out.startswith("gan 0.")
     for c in ("run", "check", "explain", "diff", "eval", "sample", "test"):
         r = gan(c, "--help")
-        assert r.status == 0 and "example: gan " + c in r.out and max(map(len, r.out.splitlines())) <= 100, r
+        assert r.status == 0 and "example: gan " + c in r.out and max(map(len, r.out.splitlines())) <= 80, r
 
 
 def test_a_loss_that_becomes_nan_is_named():
@@ -213,6 +219,167 @@ def test_a_loss_that_becomes_nan_is_named():
         r = gan("run", path, "--out", os.path.join(d, "out"), "--quiet")
         assert r.status == 3 and "nan.gan:4:" in r.err and "log" in r.err and "W" in r.err, r
         assert os.listdir(os.path.join(d, "out", "checkpoints")), "the last good state was not saved"
+
+
+def test_values_too_large_for_any_memory():
+    for text in ("report r = sum(zeros([8000000000, 1]) @ zeros([1, 8000000000]))",
+                 "report r = sum(scan(zeros([8000000000]), 2000000000, fn(s, t) s + 1))",
+                 "report r = E[x ~ Normal(0, 1)^8000000000 : 2000000000] sum(x * x)",
+                 "let a0 = zeros([2])\n" + "".join(f"let a{i} = concat(a{i - 1}, a{i - 1})\n" for i in range(1, 62)),
+                 "let a0 = [1.0, 2.0]\n" + "".join(f"let a{i} = [a{i - 1}, a{i - 1}]\n" for i in range(1, 62)),
+                 "let a0 = (x: 1.0, y: 2.0)\n" + "".join(f"let a{i} = (x: a{i - 1}, y: a{i - 1})\n" for i in range(1, 62))):
+        check(text, "E203")
+    r = gan("eval", "-e", "sum(zeros([8000000000, 1]) @ zeros([1, 8000000000]))")
+    assert r.status == 1 and "E203" in r.err, r
+
+
+def test_too_much_to_evaluate():
+    check("def f0(x) = x\n" + "".join(f"def f{i}(x) = f{i - 1}(x) + f{i - 1}(x)\n" for i in range(1, 60)) + "report r = f59(1.0)", "E107")
+    check("def f0(x) = x\n" + "".join(f"def f{i}(x) = f{i - 1}(f{i - 1}(x))\n" for i in range(1, 40)) + "report r = f39(1.0)", "E107")
+    check("report r = for i in 0..1000000000 { i }", "E107")
+    check("report r = sum(for i in 0..100000 { sum(for i in 0..100000 { j }) })", "j is not declared")
+    check("def f(x) = exp(sin(x))\nreport r = f" + "'" * 40 + "(1.0)", "E107")
+    check("def a(m, n) = if m == 0 { n + 1 } else { if n == 0 { a(m - 1, 1) } else { a(m - 1, a(m, n - 1)) } }\nreport r = a(9, 9)", "error")
+
+
+def small(old, new):
+    assert old in SMALL, old
+    return SMALL.replace(old, new)
+
+
+def test_numbers_that_make_no_sense():
+    for n in ("-1", "2.5", "x", '"a"', "[3]", "9223372036854775807", "9223372036854775808", "1e999", "1/0", "G"):
+        check(small("Dense(8)", f"Dense({n})"), "error")
+    for n in ("0", "-1", "2147483648", "1.5", "x", "G", "[2]"):
+        check(small("batch 32", f"batch {n}"), ":7:")
+    for n in ("-1", "x", "1.5", "9223372036854775808", "G"):
+        check(small("20 steps", f"{n} steps"), ":7:")
+    for n in ("0", "-1", "x", "1.5"):
+        check(small("update D", f"every {n} {{ save }}\n  update D"), ":8:")
+    for n in ("0", "-1", "1.5", "1000000", "x"):
+        check(small("modes: 8", f"modes: {n}"), "error")
+    for n in ("-4", "n", "1.5", "9223372036854775807", "1, 1, 1, 1, 1, 1, 1, 1, 1"):
+        check(small("real[4]", f"real[{n}]"), ":4:")
+    for text in ("state t: real[2] = 0\nt[2] := 1", "state t: real[2] = 0\nt[-1] := 1", "state t: real = 0\nt[0] := 1", "let a = [1, 2]\nreport r = a[2]",
+                 "report r = sum(reshape(zeros([6]), [4]))", "report r = sum(iota(-1))", "report r = E[x ~ Normal(0, 1) : 0] x", "report step = 1", "report seconds = 1",
+                 "report r = fold(0.0, -1, fn(s, t) s)", "report r = E[x ~ 3 : 5] x", "report r = E[x ~ Normal(0, 1)] x", "report r = E[x ~ Normal(0, 1) : all] x"):
+        check(text, "error")
+
+
+def test_modules_in_a_circle():
+    with folder() as d:
+        for name, text in (("a", "import b"), ("b", "import c"), ("c", "import b"), ("me", "import me")):
+            with open(os.path.join(d, f"{name}.gan"), "w") as f:
+                f.write(text + "\n")
+        for name in ("a", "b", "me"):
+            r = gan("check", os.path.join(d, f"{name}.gan"))
+            assert r.status == 1 and "imports itself" in r.err, r
+
+
+def test_one_bad_file_does_not_hide_the_others():
+    with folder() as d:
+        path = os.path.join(d, "small.gan")
+        with open(path, "w") as f:
+            f.write(SMALL)
+        r = gan("check", path, os.path.join(d, "nothing.gan"), path)
+        assert r.status == 1 and r.out.count(": ok") == 2 and "nothing.gan" in r.err, r
+
+
+def write_small(d, steps=20):
+    path = os.path.join(d, "small.gan")
+    with open(path, "w") as f:
+        f.write(SMALL.replace("20 steps", f"{steps} steps").replace("}\n", "}\n", 1).rstrip()[:-1] + "  every 10 { report l = gan.critic }\n}\n")
+    return path
+
+
+def test_out_is_never_written_over():
+    with folder() as d:
+        path, mine = write_small(d), os.path.join(d, "mine")
+        os.mkdir(mine)
+        with open(os.path.join(mine, "thesis.txt"), "w") as f:
+            f.write("x")
+        for out in (path, mine, d, "/dev/null", os.path.join(path, "x"), "/proc/nothing", os.path.join(d, "n" * 300)):
+            r = gan("run", path, "--out", out, "--quiet")
+            assert r.status == 1 and "error" in r.err, (out, r)
+        assert sorted(os.listdir(d)) == ["mine", "small.gan"] and os.listdir(mine) == ["thesis.txt"]
+        empty = os.path.join(d, "empty")
+        os.mkdir(empty)
+        assert gan("run", path, "--out", empty + "/", "--quiet").status == 0
+        assert gan("run", path, "--out", empty + "/", "--quiet").status == 0
+        assert sorted(os.listdir(d)) == ["empty", "empty.1", "mine", "small.gan"], os.listdir(d)
+
+
+def test_two_runs_in_one_folder():
+    with folder() as d:
+        path, out = write_small(d, 10_000_000), os.path.join(d, "out")
+        first = subprocess.Popen([GAN, "run", path, "--out", out, "--quiet"], stderr=subprocess.PIPE)
+        try:
+            while not os.path.exists(os.path.join(out, "log.jsonl")):
+                assert first.poll() is None
+                time.sleep(0.01)
+            for flags in ((), ("--resume",)):
+                r = gan("run", path, "--out", out, "--quiet", *flags)
+                assert r.status == 1 and f"process {first.pid}" in r.err, r
+            assert sorted(os.listdir(d)) == ["out", "small.gan"]
+        finally:
+            first.terminate()
+            _, err = first.communicate(timeout=60)
+        assert first.returncode == 143 and b"--resume` goes on" in err, (first.returncode, err)
+
+
+def test_a_full_disk():
+    with folder() as d:
+        path, out = write_small(d), os.path.join(d, "out")
+        r = gan("run", path, "--out", out, "--log", "/dev/full", "--quiet")
+        assert r.status == 3 and "/dev/full" in r.err and "No space left" in r.err, r
+        assert os.path.exists(os.path.join(out, "checkpoints", "000000010.safetensors")), "the state is saved first"
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([GAN, "eval", "-e", "1 + 1"], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+        assert done.returncode == 3 and b"No space left" in done.stderr, done
+
+
+def test_a_closed_pipe_ends_quietly():
+    with folder() as d:
+        path, out = write_small(d, 1_000_000), os.path.join(d, "out")
+        p = subprocess.Popen([GAN, "run", path, "--out", out, "--log", "-", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert json.loads(p.stdout.readline())["step"] == 10
+        p.stdout.close()
+        err = p.stderr.read()
+        assert p.wait(timeout=60) == 141 and err == b"", (p.returncode, err)
+        assert any(n.endswith(".safetensors") for n in os.listdir(os.path.join(out, "checkpoints"))), "what was trained is saved"
+        for args in (["explain", path, "--stage", "llvm"], ["--help"], ["run", path, "--steps", "50", "--out", os.path.join(d, "o2")]):
+            p = subprocess.Popen([GAN, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            p.stdout.close()
+            err = p.stderr.read()
+            assert p.wait(timeout=60) == 0 and err == b"", (args, p.returncode, err)
+
+
+def test_resume_passes_bad_checkpoints_over():
+    with folder() as d:
+        path, checkpoints = trained(d)
+        whole = open(checkpoints[-1], "rb").read()
+        bad = os.path.join(os.path.dirname(checkpoints[-1]), "000000900.safetensors")
+        for junk in (b"", b"x" * 999, whole[:-3], b"\xff" * 8 + whole[8:], whole[:300] + bytes([whole[300] ^ 1]) + whole[301:], whole[:-1] + bytes([whole[-1] ^ 1])):
+            with open(bad, "wb") as f:
+                f.write(junk)
+            r = gan("run", path, "--out", os.path.join(d, "out"), "--quiet", "--resume")
+            assert r.status == 0 and "000000900" in r.err and "resuming at step 20" in r.err, r
+        os.remove(bad)
+        for c in checkpoints:
+            with open(c, "wb") as f:
+                f.write(b"junk")
+        r = gan("run", path, "--out", os.path.join(d, "out"), "--quiet", "--resume")
+        assert r.status == 0 and "from the beginning" in r.err, r
+
+
+def test_errors_of_a_run_as_json():
+    with folder() as d:
+        path = os.path.join(d, "nan.gan")
+        with open(path, "w") as f:
+            f.write("import optim\nnet W { param v: real = 1; v }\nalternate 50 steps, batch 4 {\n  update W minimize log(W()) with sgd(0.3)\n}\n")
+        r = gan("run", path, "--out", os.path.join(d, "out"), "--quiet", "--diagnostics=json")
+        said = [json.loads(line) for line in r.err.splitlines()]
+        assert r.status == 3 and said[0]["severity"] == "error" and said[0]["file"] == path and said[0]["range"]["start"]["line"] == 4, r
 
 
 run_tests(globals())

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """What the commands do when nothing is wrong: files, formats, statuses."""
+import fcntl
 import json
 import os
+import pty
 import struct
+import termios
 
-from harness import folder, gan, run_tests
+from harness import GAN, folder, gan, run_tests
 
 PROGRAM = """
 import nn, optim, compare, toy, metrics
@@ -128,6 +131,66 @@ def test_test_holds_programs_to_their_expectations():
             f.write("expect modes > 8\n")
         r = gan("test", path, "--backend", "interp")
         assert r.status == 1 and r.out.endswith("1 passed, 1 failed\n") and "NOT held" in r.out, r
+
+
+def on_a_terminal(args, columns, **environment):
+    """Exit status and what a terminal of that width is sent."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(environment)
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        os.execv(GAN, [GAN, *args])
+    sent = b""
+    while True:
+        try:
+            part = os.read(fd, 4096)
+        except OSError:                                     # the other side is closed
+            part = b""
+        if not part:
+            break
+        sent += part
+    os.close(fd)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sent.decode()
+
+
+def test_progress_on_a_terminal():
+    with folder() as d:
+        path = program(d)
+        args = ["run", path, "--steps", "1500", "--out"]
+        status, sent = on_a_terminal([*args, os.path.join(d, "a")], 100, NO_COLOR="", TERM="xterm")
+        lines = sent.split("\r\x1b[K")
+        assert status == 0 and len(lines) > 2 and "\x1b[2mstep " in lines[1] and " steps/s" in lines[1] and " left" in lines[1], sent
+        assert "step 1500/1500  100%" in lines[-1] and "modes" in lines[-1], sent
+        status, sent = on_a_terminal([*args, os.path.join(d, "b")], 30, NO_COLOR="1", TERM="xterm")
+        lines = sent.split("\r\x1b[K")
+        assert status == 0 and "\x1b[2m" not in sent and all(len(line.split("\r\n")[0]) < 30 for line in lines[1:]), sent
+
+
+def test_errors_have_colour_on_a_terminal_only():
+    with folder() as d:
+        path = os.path.join(d, "bad.gan")
+        with open(path, "w") as f:
+            f.write("let a = nothing\n")
+        for environment, flags, coloured in (({"NO_COLOR": "", "TERM": "xterm"}, [], True), ({"NO_COLOR": "1", "TERM": "xterm"}, [], False),
+                                             ({"NO_COLOR": "", "TERM": "dumb"}, [], False), ({"NO_COLOR": "1", "TERM": "dumb"}, ["--color=always"], True),
+                                             ({"NO_COLOR": "", "TERM": "xterm"}, ["--color=never"], False)):
+            status, sent = on_a_terminal(["check", path, *flags], 80, **environment)
+            assert status == 1 and ("\x1b[" in sent) == coloured, (environment, flags, sent)
+        assert "\x1b" not in gan("check", path).err
+
+
+def test_standard_input_has_a_folder():
+    with folder() as d:
+        r = gan("run", "-", "--quiet", "--steps", 2, cwd=d, stdin=PROGRAM.encode())
+        assert r.status == 0 and os.listdir(os.path.join(d, "runs")) == ["stdin"], r
+
+
+def test_a_name_reported_twice_in_a_round_has_two_lines():
+    with folder() as d:
+        r = gan("run", "-", "--log", "-", "--quiet", cwd=d, stdin=b"report a = 1\nreport b = 2\nstate t: real = 0\nalternate 2 steps { t := t + 1\n report a = t\n report b = 1\n report a = t + 1 }\n")
+        assert r.status == 0, r
+        said = [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in r.out.splitlines()]
+        assert said[-4:] == [{"step": 1, "a": 1, "b": 1}, {"step": 1, "a": 2}, {"step": 2, "a": 2, "b": 1}, {"step": 2, "a": 3}], said
 
 
 run_tests(globals())
