@@ -152,6 +152,18 @@ void sched_stop(Ctx *c, const Ast *s, Nodes *to)
     if (f) sched_call(c, to, f, GAN_STOP, "stop", s->span);
 }
 
+/* A condition known to be true is still a promise that the file makes: it is judged, and held, like the others. */
+static Fn *held_from_the_start(Ctx *c, const Ast *e)
+{
+    Lower *L = c->L;
+    Ctx inner = *c;
+    Fn *f = fn_begin(L, "expect", IR_FN_REPORT);
+    IrVal *t = as_tensor(&inner, eval(&inner, e), e->span);
+    if (t) ir_report(L->m, f->ir, "expect", t);
+    fn_end(L);
+    return f;
+}
+
 void sched_expect(Ctx *c, const Ast *s, Nodes *to)
 {
     bool now, ok;
@@ -160,6 +172,7 @@ void sched_expect(Ctx *c, const Ast *s, Nodes *to)
     const char *text = sched_text(c->L, s->expect.cond->span);
     Fn *f = sched_condition(&inner, s->expect.cond, "expect", &now, &ok);
     if (!f && ok && !now) diag_error(c->L->diags, s->expect.cond->span, E206, "this can never hold");
+    if (!f && ok && now) f = held_from_the_start(&inner, s->expect.cond);
     if (!f) return;
     sched_call(c, to, f, GAN_EXPECT, text, s->span);
     GanSchedule *n = to->list.v[to->list.n - 1];
