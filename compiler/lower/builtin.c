@@ -90,7 +90,6 @@ static Value *stop_field(Ctx *c, Value *leaf, void *unused)
 static Value *builtin_stop(Ctx *c, const Call *k)
 {
     Value *v = k->v[0];
-    if (v->kind == V_THUNK && v->thunk.kept) v = v->thunk.kept->slots;
     if (v->kind == V_DIST || v->kind == V_PLAYER || v->kind == V_FUNCTION) {
         Dist *d = as_dist(c, v, k->at);
         if (!d) return val_error(c->L);

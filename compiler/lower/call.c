@@ -299,7 +299,7 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at)
         return not_callable(c, f, at);
     case V_LAYER: return layer_apply(c, f, args, site, at);
     case V_PLAYER: return player_apply(c, f->player, args, site, at);
-    case V_OPTIMIZER: return optimizer_apply(c, f, args, at);
+    case V_OPTIMIZER: return optimizer_apply(c, f, args, site, at);
     case V_THUNK: return apply_thunk(c, f, args, at);
     default: return not_callable(c, f, at);
     }

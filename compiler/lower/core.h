@@ -6,6 +6,7 @@
  * reports nothing more. */
 #pragma once
 #include "base/bug.h"
+#include "base/nametable.h"
 #include "compiler/grad/grad.h"
 #include "compiler/lower/lower.h"
 #include "lang/check/module.h"
@@ -26,7 +27,10 @@ typedef struct Compare  Compare;
 typedef struct Data     Data;
 typedef struct Builtin  Builtin;
 typedef struct Rule     Rule;
-typedef struct Kept     Kept;
+typedef struct Part     Part;
+typedef struct Version  Version;
+typedef struct Pending  Pending;
+typedef struct Block    Block;
 
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
@@ -64,8 +68,8 @@ struct Value {
         struct { Value **v; int n; int64_t leaves; } list;                       /* leaves: values that are no list or record */
         struct { int64_t from, to; } range;
         struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
-        struct { int slot; int64_t classes; IrAxes axes; int own_axis; } slot;   /* the leading dims of the slot are these axes */
-        struct { Value **v; const char **name; int n; int64_t leaves; } record;  /* name is NULL in a tuple */
+        struct { int slot; int64_t classes; } slot;          /* a place in the state: its value is that of the environment where it is read */
+        struct { Value **v; const char **name; int n; int64_t leaves; Player *of; } record;  /* name is NULL in a tuple; of: the player whose parameters, or a direction of whose, they are */
         struct {
             FunctionKind   kind;
             Closure       *closure;
@@ -79,20 +83,10 @@ struct Value {
         Dist          *dist;
         Compare       *compare;
         struct { Closure *closure; } optimizer;             /* bound: waits for (w, g) */
-        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; Kept *kept; } thunk;  /* a loss or member: evaluated where it is used */
+        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; } thunk;  /* a loss or member: evaluated where it is used */
         Scope         *module;
         const char    *report;                              /* its name; indices may follow */
     };
-};
-
-/* A value of the schedule, computed once and kept in the state. A loss may still need its derivative by a player that it
- * depends on: it is then computed again, which gives the same value as long as that player has not been updated since. */
-struct Kept {
-    Value       *slots;
-    const char **player;  int n_players;                    /* whose parameters it depends on */
-    bool         draws;
-    int          time;
-    Span         at;
 };
 
 /* A definition and the scope its body is evaluated in. */
@@ -142,26 +136,21 @@ struct Ctx {
     int         calls;
     const IrInts *draw_shape;                               /* in the body of an element-wise distribution: the shape of its draws */
     const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
-    bool        loss;                                       /* part of an update's loss: training may hold, states take effect */
+    const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
     bool        reports_first;                              /* names mean reports before anything of the file */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
 };
 
-/* ---- functions being built -------------------------------------------------------------------------------------- */
+/* ---- graphs being built (graph.h has the rest) ------------------------------------------------------------------- */
 
-typedef struct Pending { int slot; IrVal *sum; int n; const char *owner; } Pending;   /* a state's new values, one an application */
+typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
-struct Fn {
+struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;
     IrBuilder  b;
-    ARRAY(struct { int slot; IrVal *v; }) reads;
+    Env        env;
     ARRAY(const char *) streams;                            /* names of draws, each once */
-    ARRAY(Pending)      pending;
-    ARRAY(const char *) draws;                              /* for the game's table: named distributions drawn from */
-    bool       ticks;
-    IrVal     *tick;
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
-    Fn        *outer;
 };
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */
@@ -186,15 +175,8 @@ struct Player {
     AstDefine   word;
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
-    const char *optimizer;                                  /* the first one that updated it, for its state's path */
+    ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
     bool        updated, found;                             /* found: all parameters are known */
-    int         block;                                      /* the top-level block that last updated it */
-    int         time;                                       /* of the last update, counted over the schedule's text */
-};
-
-struct Rule {                                               /* an optimiser being applied */
-    Player     *player;
-    const char *prefix;                                     /* of its state's slots: "D.opt" */
 };
 
 typedef enum { D_MODEL, D_DECLARED, D_NORMAL, D_UNIFORM, D_INT, D_POWER, D_FIELD, D_MAP, D_ROWS, D_BATCH, D_STOP, D_DATA, D_REPLACE } DistKind;
@@ -246,18 +228,28 @@ struct Lower {
     ARRAY(Scope *)  scopes;                                 /* of modules.all, the same index */
     ARRAY(bool)   library;                                  /* by number of a source: part of the standard library */
     Scope        *prelude, *file;                           /* the main file's names */
-    Fn           *fn;                                       /* the function being built; NULL between */
-    Fn           *init;
+    Fn           *fn;                                       /* the graph being built; NULL where nothing can be computed */
+    Fn           *init, *graph;                             /* initial values; the schedule */
+    Part         *part;                                     /* the statement that what is made now belongs to */
+    struct Graph *g;                                        /* graph.h */
     ARRAY(Player *)    players;
-    ARRAY(Player *)    updating;                            /* players the enclosing alternate block updates */
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
     ARRAY(struct { int slot; GanTensor *t; }) data;         /* tensors of DATA slots */
     ARRAY(const char *) reports;
     ARRAY(GameLine)    lines;
     ARRAY(struct { const char *name; Span within; }) grad_names;    /* every name x of a grad[x], and the definition it stands in */
+    NameTable     fn_names, root_names, stream_names;       /* root_names: what the paths of slots begin with */
     GanSchedule  *root;
+    int           trials;                                   /* quiet ones under way */
+    int           n_blocks;
+    ARRAY(Part *) line_parts;                               /* of lines, the same index */
+    ARRAY(Pending *) pendings;
+    ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
+    ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
+    ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison */
+    int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
-    int           depth, n_evals, block, time;
+    int           depth, n_evals;
     bool          too_deep, too_large;
 };
 
@@ -313,21 +305,18 @@ Value *declare(Ctx *c, const Ast *decl, const char *name);                      
 void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
 void   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution */
 
-/* ---- fn.c ------------------------------------------------------------------------------------------------------- */
+/* ---- graph.c ---------------------------------------------------------------------------------------------------- */
 
-Fn    *fn_begin(Lower *L, const char *name, IrFnKind kind);                     /* becomes L->fn; name is made unique */
-void   fn_end(Lower *L);                                                        /* commits the tick; L->fn is the one before */
-void   fn_drop(Lower *L);                                                       /* forgets it: it was only tried */
-int    fn_index(const Lower *L, const Fn *f);
 bool   fn_fits(Ctx *c, Span at);                                                /* false, reported, after a value too large for any memory */
 bool   fn_needed(Ctx *c, Span at);                                              /* false, reported, where nothing can be computed */
-IrVal *fn_read(Lower *L, int slot);                                             /* the same value at every call in one function */
+IrVal *fn_read(Lower *L, int slot);                                             /* the slot's value in the environment */
 IrVal *fn_tick(Lower *L);
+bool   slots_changed(const Lower *L, int slot);                                 /* by a statement so far */
 int    fn_stream(Ctx *c, const char *name);                                     /* the stream of a draw: path and name, unique in the function */
-int    fn_slot(Lower *L, const char *path, const IrType *t, IrSlotKind kind, const char *player);   /* found, or made */
 void   fn_initialise(Lower *L, int slot, IrVal *v);                             /* in INIT: the value of a new run */
 Fn    *fn_enter_init(Lower *L);                                                 /* L->fn is INIT until fn_leave_init(its result) */
 void   fn_leave_init(Lower *L, Fn *before);
+void   fn_forget_streams(Lower *L, int n);                                      /* but for the first n of the part or function */
 void   fn_draws_from(Lower *L, const char *name);
 IrBuilder *fn_builder(Ctx *c);
 IrSpan span_ir(Lower *L, Span at);
@@ -388,6 +377,7 @@ bool   diff_is_wrt(const Lower *L, const char *name, Span at);                  
 
 /* ---- dist.c, sample.c ------------------------------------------------------------------------------------------- */
 
+bool   dist_is_value(Lower *L, const Dist *d);                                  /* a model that draws nothing: every argument given, no ~ in its body */
 Dist  *dist_new(Lower *L, DistKind k, const char *name);
 Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              /* one draw for each sample of c->axes */
 Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);
@@ -417,7 +407,6 @@ Value *eval_parameter(Ctx *c, const Ast *s);                                    
 Value *eval_state(Ctx *c, const Ast *s);
 void   eval_assign(Ctx *c, const Ast *s);
 Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at);
-void   layer_commit_states(Ctx *c);                                             /* at the end of an update of c->L->updating */
 
 Value *player_declare(Ctx *c, const Ast *decl, const char *name);
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
@@ -426,9 +415,15 @@ Value *player_field(Ctx *c, Player *p, const char *name, Span at);
 void   player_find_params(Ctx *c, Player *p, Span at);
 Player *as_player(Ctx *c, Value *v, Span at);
 
-Value *optimizer_apply(Ctx *c, Value *opt, Args *args, Span at);
-void   eval_update(Ctx *c, const Ast *s);                                       /* into the function being built */
+Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);
 int    player_steps(Ctx *c, Player *p);
+Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
+bool   rule_owns(const Ctx *c, const char *name);                               /* w, g or a state of the rule at hand */
+void   state_of_program(Lower *L, int slot);                                    /* no player owns it */
+bool   ctx_trains(const Ctx *c, const Player *p);                               /* is this evaluated to train p? */
+int    pending_count(const Lower *L);                                           /* assignments to states that wait for an update */
+Value *pending_result(Ctx *c, int from, Value *v, Span at);                     /* v is the result of what made those from `from` on */
+Value *player_record(Ctx *c, Player *p);                                        /* its parameters that exist now, by path */
 
 /* ---- decl.c, data.c, builtin.c, schedule.c, program.c -------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* diff.c - derivatives in expressions: grad[x] e, grad[G] e, f'. The work is grad_reverse's; here is what to differentiate by what. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/graph.h"
 #include "compiler/opt/stabilise.h"
 
 /* The same value as a node of its own: only what is computed from this one depends on it. */
@@ -59,24 +59,12 @@ static Value *rebuild(Ctx *c, Value *v, IrVal **grad, IrVal **wrt, int *i)
     if (v->kind == V_RECORD) {
         Value **f = arena_array(c->L->a, Value *, v->record.n + 1);
         for (int k = 0; k < v->record.n; k++) f[k] = rebuild(c, v->record.v[k], grad, wrt, i);
-        return val_record(c->L, f, v->record.name, v->record.n);
+        Value *r = val_record(c->L, f, v->record.name, v->record.n);
+        r->record.of = v->record.of;
+        return r;
     }
     int k = (*i)++;
     return val_tensor(c->L, grad[k] ? grad[k] : grad_zeros(fn_builder(c), &wrt[k]->type));
-}
-
-/* A player stands for the record of its parameters by path. */
-static Value *player_record(Ctx *c, Player *p)
-{
-    Lower *L = c->L;
-    int n = p->params.n;
-    Value **v = arena_array(L->a, Value *, n + 1);
-    const char **name = arena_array(L->a, const char *, n + 1);
-    for (int i = 0; i < n; i++) {
-        v[i] = val_slot(L, p->params.v[i]);
-        name[i] = L->m->slots.v[p->params.v[i]].path + strlen(p->name) + 1;
-    }
-    return val_record(L, v, name, n);
 }
 
 static Value *wrt_value(Ctx *c, const Ast *w)
@@ -151,13 +139,17 @@ Value *eval_grad(Ctx *outside, const Ast *e)
     if (!y || !grad_target(c, e->grad.body, y)) return val_error(L);
     Wrt *w = arena_new_of(L->a, Wrt);
     bool players = false;
+    Player *moved[MAX_ARGS];
+    int n_moved = 0;
     for (int i = 0; i < by.n; i++) {
         target[i] = wrt_value(c, by.v[i]);
         players = players || target[i]->kind == V_PLAYER;
+        if (target[i]->kind == V_PLAYER) moved[n_moved++] = target[i]->player;
         name[i] = by.v[i]->kind == AST_NAME ? by.v[i]->name.name : "value";
         if (target[i]->kind == V_PLAYER) target[i] = player_record(c, target[i]->player);
         if (val_bad(target[i]) || !collect(c, target[i], by.v[i]->span, w)) return val_error(L);
     }
+    if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
     IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
     GradReport r = {arena_array(L->a, const IrNode *, w->n + 1), arena_array(L->a, const IrNode *, w->n + 1), NULL};
     y = before_grad(c, y, w->v, w->n, false);

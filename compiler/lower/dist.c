@@ -1,6 +1,7 @@
 /* dist.c - distributions: what stands after ~. Each kind knows how it is drawn, one draw for each sample of c->axes, and
  * some have a density. */
 #include "compiler/lower/core.h"
+#include "lang/check/walk.h"
 
 Dist *dist_new(Lower *L, DistKind k, const char *name)
 {
@@ -41,6 +42,24 @@ IrAxes dist_axes(Lower *L, const Dist *d)
     if (d->map) a = ir_axes_union(a, val_axes(L, d->map));
     if (d->kind == D_ROWS) a = ir_axes_union(a, val_axes(L, d->value));
     return a;
+}
+
+static void find_draw(void *found, const Ast *e)
+{
+    bool *any = found;
+    *any = *any || e->kind == AST_SAMPLE;
+    if (!*any && e->kind != AST_DEFINE && e->kind != AST_FN) ast_each_child(e, find_draw, any);
+}
+
+bool dist_is_value(Lower *L, const Dist *d)
+{
+    const Ast *def = d->player->closure->def;
+    AstList params = d->player->closure->bound ? def->define.params2 : def->define.params;
+    bool draws = false;
+    (void)L;
+    if (d->kind != D_MODEL || d->args->n < params.n) return false;
+    if (def->define.body) find_draw(&draws, def->define.body);
+    return !draws;
 }
 
 /* ---- what may stand after ~ */
@@ -363,7 +382,7 @@ static int64_t row_count(Lower *L, const Value *v)
 {
     switch (v->kind) {
     case V_TENSOR: return v->tensor.v->type.rank ? v->tensor.v->type.dim[0] : -1;
-    case V_SLOT: return v->slot.axes.n < L->m->slots.v[v->slot.slot].type.rank ? L->m->slots.v[v->slot.slot].type.dim[v->slot.axes.n] : -1;
+    case V_SLOT: return L->m->slots.v[v->slot.slot].type.rank ? L->m->slots.v[v->slot.slot].type.dim[0] : -1;
     case V_LIST: return v->list.n;
     case V_RECORD: return v->record.n ? row_count(L, v->record.v[0]) : -1;
     default: return -1;

@@ -2,7 +2,7 @@
  *
  * A net is applied many times and its body is evaluated anew each time, so a layer must be found again: it is known by its
  * site, a hash of the calls and rounds between the body it stands in and the place that makes it. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/schedule.h"
 
 /* ---- instances */
 
@@ -206,44 +206,33 @@ Value *eval_parameter(Ctx *c, const Ast *s)
 
 Value *eval_state(Ctx *c, const Ast *s)
 {
-    if (!c->inst) return unsupported(c, s->span, "a state in a function or comparison");
+    if (!c->inst) return unsupported(c, s->span, "a state in a function that no net applies");
     const char *path = path_join(c->L, c->inst->path, s->state.name);
     Value *v =
         layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, c->inst->owner, s->span);
+    if (v->kind == V_SLOT && !c->inst->owner) state_of_program(c->L, v->slot.slot);
     scope_bind(c->L, c->scope, s->state.name, v, s->state.name_span);
     return v;
 }
 
-/* ---- u := e in a layer: read as the old value everywhere, committed by the update of its owner */
+/* ---- u := e: in an optimiser a name takes its new value at once; elsewhere the state's new value waits for an update */
 
-static void add_pending(Ctx *c, int slot, IrVal *v)
+static void wrong_target(Ctx *c, const Ast *target, const Value *old)
 {
-    Fn *f = c->L->fn;
-    for (int i = 0; i < f->pending.n; i++)
-        if (f->pending.v[i].slot == slot) {
-            f->pending.v[i].sum = ir_add(&f->b, f->pending.v[i].sum, v);
-            f->pending.v[i].n++;
-            return;
-        }
-    array_push(c->L->a, &f->pending, ((Pending){slot, v, 1, c->inst->owner->name}));
+    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, val_text(c->L, old));
+    diag_hint(d, c->rule ? "an optimiser changes its w, its g and its own states" : "let gives a name to a value that does not change");
 }
 
-static void assign_state(Ctx *c, Value *target, Value *v, Span at)
+static void assign_state(Ctx *c, const Ast *s, Value *target, Value *v)
 {
     Lower *L = c->L;
+    Span at = s->assign.value->span;
     IrType t = L->m->slots.v[target->slot.slot].type;
-    bool mine = false;
-    for (int i = 0; c->loss && i < L->updating.n; i++) mine = mine || (c->inst && L->updating.v[i] == c->inst->owner);
-    if (!mine || val_bad(v)) return;
     IrVal *x = as_tensor(c, v, at);
     if (!x || !initial_fits(c, x, &t, at, L->m->slots.v[target->slot.slot].path)) return;
     x = arith_convert(c, x, t.elem);
     if (t.rank && !x->type.rank) x = ir_fill(fn_builder(c), x, ir_dims_of(&t));
-    if (L->fn->b.block != &L->fn->ir->body) {
-        unsupported(c, at, "a state that changes inside a loop that runs");
-        return;
-    }
-    add_pending(c, target->slot.slot, x);
+    pending_add(c, target->slot.slot, x, s);
 }
 
 void eval_assign(Ctx *c, const Ast *s)
@@ -256,30 +245,13 @@ void eval_assign(Ctx *c, const Ast *s)
         return;
     }
     Value *old = scope_find(c, target->name.name, target->span, true);
-    if (!old) {
-        scope_unknown(c, target->name.name, target->span);
-        return;
-    }
-    if (c->rule) {                                          /* an optimiser reads what it has just written */
+    if (!old) scope_unknown(c, target->name.name, target->span);
+    if (!old || val_bad(old)) return;
+    if (c->rule && rule_owns(c, target->name.name)) {
         scope_rebind(c->scope, target->name.name, v, target->span);
         return;
     }
-    if (old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE) {
-        assign_state(c, old, v, s->assign.value->span);
-        return;
-    }
-    if (val_bad(old)) return;
-    Diag *d = diag_error(L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name,
-                         val_text(L, old));
-    diag_hint(d, "let gives a name to a value that does not change");
-}
-
-void layer_commit_states(Ctx *c)
-{
-    Fn *f = c->L->fn;
-    for (int i = 0; i < f->pending.n; i++) {
-        Pending *p = &f->pending.v[i];
-        IrVal *v = p->n == 1 ? p->sum : ir_div(&f->b, p->sum, ir_const_like(&f->b, p->sum, p->n));
-        ir_commit(c->L->m, f->ir, p->slot, v);
-    }
+    bool state = !c->rule && old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE;
+    if (!state) wrong_target(c, target, old);
+    else if (!val_bad(v)) assign_state(c, s, old, v);
 }

@@ -233,8 +233,6 @@ static Value *finish(Ctx *c, Loop *l)
     return unflatten(c, l->shape, out, &i);
 }
 
-static void forget_streams(Fn *f, int n) { f->streams.n = n; }
-
 Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at)
 {
     Lower *L = c->L;
@@ -252,7 +250,7 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
         IrVal *next[MAX_CARRIED];
         int n_next = 0;
         bool changed = false;
-        forget_streams(fn, streams);
+        fn_forget_streams(L, streams);
         if (!build_body(c, &l)) return val_error(L);
         IrBlock *before = fn->b.block;
         fn->b.block = l.body;

@@ -1,5 +1,5 @@
 /* player.c - nets and models: functions that own parameters. A model's arguments may be drawn; applied, it is a distribution. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/graph.h"
 
 #include <inttypes.h>
 
@@ -16,12 +16,10 @@ static Player *player_new(Ctx *c, const Ast *d, const char *name)
 {
     Lower *L = c->L;
     Player *p = arena_new_of(L->a, Player);
-    p->name = *c->index ? strf(L, "%s%s", name, c->index) : name;
+    p->name = names_unique(&L->root_names, *c->index ? strf(L, "%s%s", name, c->index) : name);
     p->at = d->define.name_span;
     p->word = d->define.word;
     p->steps_slot = -1;
-    p->block = -1;
-    p->time = -1;
     p->inst = arena_new_of(L->a, Instance);
     p->inst->path = p->inst->local = p->name;
     p->inst->owner = p;
@@ -171,7 +169,7 @@ void player_find_params(Ctx *c, Player *p, Span at)
     Ctx own = {.L = L, .scope = p->closure->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
     AstList params = player_params(p);
     Args args = {0};
-    fn_begin(L, strf(L, "find_%s", p->name), IR_FN_REPORT);
+    Trial t = trial_begin(L, false);
     for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
         const Ast *q = params.v[i];
         if (q->param.draw || q->param.value) continue;
@@ -183,13 +181,13 @@ void player_find_params(Ctx *c, Player *p, Span at)
             Diag *d = diag_error(L->diags, at, E113, "the parameters of %s are not known before it has been applied",
                                  p->name);
             diag_hint(d, "declare the type of its argument %s, or apply it in an earlier statement", q->param.name);
-            fn_drop(L);
+            trial_end(L, &t);
             return;
         }
         args.n++;
     }
     player_body(&own, p, &args, true, p, at);
-    fn_drop(L);
+    trial_end(L, &t);
 }
 
 /* D.steps, D.mu, D.Dense_1.w. NULL: D has none of that name. */
@@ -227,6 +225,21 @@ int player_steps(Ctx *c, Player *p)
 {
     IrType t = ir_scalar(IR_I64);
     if (p->steps_slot < 0)
-        p->steps_slot = fn_slot(c->L, path_join(c->L, p->name, "steps"), &t, IR_SLOT_COUNTER, p->name);
+        p->steps_slot = ir_slot(c->L->m, path_join(c->L, p->name, "steps"), t, IR_SLOT_COUNTER, p->name);
     return p->steps_slot;
+}
+
+Value *player_record(Ctx *c, Player *p)
+{
+    Lower *L = c->L;
+    int n = p->params.n;
+    Value **v = arena_array(L->a, Value *, n + 1);
+    const char **name = arena_array(L->a, const char *, n + 1);
+    for (int i = 0; i < n; i++) {
+        v[i] = val_slot(L, p->params.v[i]);
+        name[i] = L->m->slots.v[p->params.v[i]].path + strlen(p->name) + 1;
+    }
+    Value *r = val_record(L, v, name, n);
+    r->record.of = p;
+    return r;
 }

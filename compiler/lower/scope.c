@@ -87,7 +87,8 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
         b = find_in(s, name);                               /* the array may have moved */
         if (b->state == B_BUSY) {
             b->value = v;
-            b->state = B_READY;
+            b->state = c->L->trials && val_bad(v) ? B_LATER : B_READY;      /* what was said in a quiet trial must be said again */
+            if (b->state == B_LATER) return v;
         }
     }
     b->used = true;
@@ -229,7 +230,7 @@ static Value *leaves(Ctx *c, Value *v)
     IrVal *t = tensor || slot ? as_tensor(c, v, v->at) : NULL;
     if (!t || !ir_is_real(t->type.elem)) return v;
     Value *leaf = val_tensor(c->L, diff_leaf(c, t));
-    leaf->tensor.own_axis = tensor ? v->tensor.own_axis : v->slot.own_axis;
+    leaf->tensor.own_axis = tensor ? v->tensor.own_axis : -1;
     return leaf;
 }
 

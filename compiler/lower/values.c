@@ -98,7 +98,6 @@ Value *val_slot(Lower *L, int slot)
 {
     Value *v = val_new(L, V_SLOT);
     v->slot.slot = slot;
-    v->slot.own_axis = -1;
     return v;
 }
 
@@ -174,7 +173,6 @@ static IrAxes axes_of(Lower *L, const Value *v, int depth)
     if (depth > 8) return s;
     switch (v->kind) {
     case V_TENSOR: return v->tensor.v->type.axes;
-    case V_SLOT: return v->slot.axes;
     case V_LIST:
         for (int i = 0; i < v->list.n; i++) s = ir_axes_union(s, axes_of(L, v->list.v[i], depth + 1));
         return s;
@@ -189,7 +187,6 @@ static IrAxes axes_of(Lower *L, const Value *v, int depth)
             s = ir_axes_union(s, ast_axes(L, v->fn.closure->def, v->fn.closure->scope, depth + 1));
         return s;
     case V_THUNK:
-        if (v->thunk.kept) return axes_of(L, v->thunk.kept->slots, depth + 1);
         return ast_axes(L, v->thunk.expr, v->thunk.scope, depth + 1);
     default: return s;
     }
@@ -284,16 +281,6 @@ static const char *tensor_text(Lower *L, const IrType *type, int64_t classes)
     return strf(L, "class[%lld]%s", (long long)classes, type->rank ? dims_text(L, &d) : "");
 }
 
-/* The feature dims of a slot that holds samples: those after its axes. */
-static IrType slot_type(Lower *L, const Value *v)
-{
-    IrType t = L->m->slots.v[v->slot.slot].type;
-    int n = v->slot.axes.n;
-    for (int i = 0; i + n < t.rank; i++) t.dim[i] = t.dim[i + n];
-    t.rank = (uint8_t)(t.rank - n);
-    return t;
-}
-
 /* A list of numbers reads like the tensor it can be. */
 static const char *list_text(Lower *L, const Value *v)
 {
@@ -319,10 +306,7 @@ const char *val_text(Lower *L, const Value *v)
     case V_LIST: return list_text(L, v);
     case V_RANGE: return strf(L, "%lld..%lld", (long long)v->range.from, (long long)v->range.to);
     case V_TENSOR: return tensor_text(L, &v->tensor.v->type, v->tensor.classes);
-    case V_SLOT: {
-        IrType t = slot_type(L, v);
-        return tensor_text(L, &t, v->slot.classes);
-    }
+    case V_SLOT: return tensor_text(L, &L->m->slots.v[v->slot.slot].type, v->slot.classes);
     case V_RECORD: return record_text(L, v);
     case V_FUNCTION: return function_text(L, v);
     case V_LAYER: return strf(L, "the layer %s", v->layer.inst->path);
@@ -353,11 +337,18 @@ const char *val_key(Lower *L, const Value *v)
 
 /* ---- turning into tensors */
 
-static IrVal *slot_tensor(Ctx *c, const Value *v)
+/* Rule of initial values: they are those of a new run, so they cannot follow what statements have done. */
+static IrVal *slot_tensor(Ctx *c, const Value *v, Span at)
 {
-    IrVal *t = fn_read(c->L, v->slot.slot);
-    for (int i = 0; i < v->slot.axes.n; i++) t = ir_as_sample(fn_builder(c), t, v->slot.axes.id[i]);
-    return t;
+    Lower *L = c->L;
+    int slot = v->slot.slot;
+    if (L->fn == L->init && slots_changed(L, slot)) {
+        Diag *d = diag_error(L->diags, at, E407, "an initial value belongs to a new run, and %s has been changed by statements above",
+                             L->m->slots.v[slot].path);
+        diag_hint(d, "start it at a number, and give it its value with := (or copy .. into) where that is known");
+        return NULL;
+    }
+    return fn_read(L, slot);
 }
 
 static bool at_home(Ctx *c, const Value *v, Span at)
@@ -392,7 +383,7 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     case V_REAL: return ir_const(b, c->L->m->real, v->r);
     case V_BOOL: return ir_const(b, IR_BOOL, v->b);
     case V_TENSOR: return at_home(c, v, at) ? v->tensor.v : NULL;
-    case V_SLOT: return slot_tensor(c, v);
+    case V_SLOT: return slot_tensor(c, v, at);
     case V_LIST: {
         Value *t = arith_stack(c, v->list.v, v->list.n, at);
         return val_bad(t) ? NULL : as_tensor(c, t, at);
