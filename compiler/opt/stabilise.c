@@ -1,5 +1,6 @@
-/* stabilise.c - see stabilise.h. The walk over a block; trees are read in tree_read.c, written in tree_write.c, merged
- * in tree_merge.c; small rules are in tree_local.c.
+/* stabilise.c - see stabilise.h. The walk over a block; trees are read in tree_read.c, written in tree_write.c; small
+ * rules are in tree_local.c. A block is changed in place; a value that others need too is first taken apart from them,
+ * in tree_apart.c.
  *
  * In order over the block: rows that the form does not know get the best value of each operand. The best value of a
  * tree is found once, when it is first asked for: through the form, or, when nothing is gained, the tree itself with
@@ -178,7 +179,7 @@ static IrVal *find_best(Walk *w, IrVal *v)
 IrVal *tree_best(Walk *w, IrVal *v)
 {
     NodeInfo *i = tree_info(w, v);
-    if (!i || i->stays) return v;
+    if (!i) return v;
     if (i->best) return i->best;
     i->best = v; /* should the tree come to itself */
     i->best = i->local ? i->local : is_tree(w, v) ? find_best(w, v) : v;
@@ -193,32 +194,27 @@ static void need(Walk *w, const IrVal *v)
     if (v->def && v->def->block == w->b->block) ((NodeInfo *)v->def->mark)->needed = true;
 }
 
-static void mark_all(Walk *w, IrVal *const *root, int n_roots, IrVal *const *stays, int n_stays)
+static void mark_needed(Walk *w, IrVal *const *root, int n_roots)
 {
-    for (IrNode *n = w->b->block->first; n; n = n->next) n->mark = arena_new_of(w->scratch, NodeInfo);
-    for (int i = 0; i < n_stays; i++)
-        if (stays[i]->def && stays[i]->def->block == w->b->block) ((NodeInfo *)stays[i]->def->mark)->stays = true;
     for (IrNode *n = w->b->block->first; n; n = n->next) measure(w, n, n->mark);
     for (int i = 0; i < n_roots; i++) need(w, root[i]);
     for (IrNode *n = w->b->block->last; n; n = n->prev)
         for (int i = 0; i < n->n_args && ((NodeInfo *)n->mark)->needed; i++) need(w, n->arg[i]);
 }
 
-/* root[i] becomes what to use instead. */
-static void stabilise_block(Walk *w, IrVal **root, int n_roots, IrVal *const *stays, int n_stays)
+/* Every node has a mark. root[i] becomes what to use instead. */
+static void stabilise_block(Walk *w, IrVal **root, int n_roots)
 {
-    mark_all(w, root, n_roots, stays, n_stays);
+    mark_needed(w, root, n_roots);
     IrNode *last = w->b->block->last;
     for (IrNode *n = w->b->block->first, *next; n; n = next) {
         next = n == last ? NULL : n->next;
         NodeInfo *i = n->mark;
         if (!i->needed) continue;
-        if (is_ours(w, n) && !i->stays) i->local = tree_local_rule(w, n->result);
+        if (is_ours(w, n)) i->local = tree_local_rule(w, n->result);
         if (!i->local && !(n->n_results == 1 && is_tree(w, n->result))) better_operands(w, n);
     }
     for (int i = 0; i < n_roots; i++) root[i] = tree_best(w, root[i]);
-    tree_merge(w);
-    for (int i = 0; i < n_roots; i++) root[i] = tree_merged(w, root[i]);
 }
 
 static Walk walk_in(IrBuilder *b, Arena *scratch, bool skip_derivatives, bool last)
@@ -229,8 +225,11 @@ static Walk walk_in(IrBuilder *b, Arena *scratch, bool skip_derivatives, bool la
 IrVal *opt_stabilise_value(IrBuilder *b, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
 {
     Arena *scratch = arena_new();
-    Walk w = walk_in(b, scratch, false, last);
-    stabilise_block(&w, &v, 1, wrt, n_wrt);
+    Apart *apart = apart_take(b, scratch, &v, wrt, n_wrt);
+    IrBuilder inside = apart_builder(apart);
+    Walk w = walk_in(&inside, scratch, false, last);
+    stabilise_block(&w, &v, 1);
+    v = apart_return(apart, v);
     arena_free(scratch);
     return v;
 }
@@ -239,7 +238,8 @@ static void stabilise_body(IrModule *m, IrBlock *body, Arena *scratch, IrVal **r
 {
     IrBuilder b = {.m = m, .block = body};
     Walk w = walk_in(&b, scratch, true, true);
-    stabilise_block(&w, root, n_roots, NULL, 0);
+    for (IrNode *n = body->first; n; n = n->next) n->mark = arena_new_of(scratch, NodeInfo);
+    stabilise_block(&w, root, n_roots);
 }
 
 void opt_stabilise(IrModule *m, IrFn *f)

@@ -402,8 +402,8 @@ Test(stabilise, terms_keep_their_digits)
 static char *text_of(Fixture *f)
 {
     Text t = text_in(f->a);
+    opt_dce(f->m, f->fn); /* what was stabilised is not to merge with what was written */
     opt_cse(f->m, f->fn);
-    opt_dce(f->m, f->fn);
     ir_print_fn(f->m, f->fn, &t);
     return text_str(&t);
 }
@@ -784,6 +784,116 @@ Test(stabilise, what_it_is_differentiated_by)
     cr_expect_eq(by_T, g.T);
     arena_free(f.a);
     arena_free(g.a);
+}
+
+/* ---- a value that others need ----------------------------------------------------------------------------------- */
+
+static int node_count(const IrFn *f)
+{
+    int n = 0;
+    for (const IrNode *at = f->body.first; at; at = ir_next(at)) n++;
+    return n;
+}
+
+/* The first n rows of the function as text. */
+static char *text_of_first(const Fixture *f, int n)
+{
+    Text t = text_in(f->a);
+    const IrNode *at = f->fn->body.first;
+    for (int i = 0; i < n && at; i++, at = ir_next(at)) {
+        text_printf(&t, "%u %s %d:", at->result->id, ir_op_info[at->op].name, at->why);
+        for (int k = 0; k < at->n_args; k++) text_printf(&t, " %u", at->arg[k]->id);
+        text_add(&t, "\n");
+    }
+    return text_str(&t);
+}
+
+static IrVal *with_const(Fixture *f, IrVal *(*make)(IrBuilder *b, IrVal *a, IrVal *c), IrVal *v, double c)
+{
+    return make(&f->b, v, ir_const(&f->b, IR_F32, c));
+}
+
+/* What stands is neither changed nor moved; new rows come after it; only what lies between a rewritten row and the value
+ * is made again, once. */
+Test(stabilise, leaves_what_stands)
+{
+    Fixture f = fixture(true, IR_F32);
+    IrVal *bad = parse(&f, "log(1+exp(T))"), *apart = ir_floor(&f.b, with_const(&f, ir_mul, f.T, 3));
+    IrVal *path = ir_sin(&f.b, ir_floor(&f.b, bad)), *v = ir_max(&f.b, path, ir_max(&f.b, apart, path));
+    report(&f, "other", ir_cos(&f.b, bad));
+    int n = node_count(f.fn);
+    char *was = text_of_first(&f, n);
+    IrVal *made = stabilised(&f, v);
+    cr_expect_str_eq(text_of_first(&f, n), was);
+    int count[IR_OP_COUNT] = {0};
+    IrNode *at = f.fn->body.first;
+    for (int i = 0; i < n; i++) at = ir_next(at);
+    for (; at; at = ir_next(at)) count[at->op]++;
+    cr_expect(made != v && made->def == f.fn->body.last);
+    cr_expect(count[IR_floor] == 1 && count[IR_sin] == 1 && count[IR_max] == 2 && count[IR_softplus] == 1);
+    cr_expect(count[IR_mul] == 0 && count[IR_exp] == 0 && count[IR_log] == 0);
+    report(&f, "y", made);
+    char why[512];
+    cr_expect(ir_verify(f.m, f.fn, why), "%s", why);
+    arena_free(f.a);
+}
+
+/* Before a node that the builder stands at; and nothing at all is made where nothing is gained, though rows are equal. */
+Test(stabilise, stands_where_the_builder_stands)
+{
+    Fixture f = fixture(true, IR_F32);
+    IrVal *v = parse(&f, "log(1+exp(T))"), *plain = parse(&f, "(T+1)*abs(T+1)");
+    IrVal *later = ir_floor(&f.b, f.T);
+    int n = node_count(f.fn);
+    uint32_t next_id = f.m->next_id;
+    cr_expect_eq(stabilised(&f, plain), plain);
+    cr_expect(node_count(f.fn) == n && f.m->next_id == next_id);
+    IrBuilder before = f.b;
+    before.before = later->def;
+    IrVal *made = opt_stabilise_value(&before, v, &f.T, 1, true);
+    cr_expect(made->def->next == later->def && later->def == f.fn->body.last);
+    report(&f, "y", made);
+    char why[512];
+    cr_expect(ir_verify(f.m, f.fn, why), "%s", why);
+    arena_free(f.a);
+}
+
+/* Loops on the path are copied whole. */
+Test(stabilise, a_loop_on_the_path)
+{
+    Loaded l = {.a = arena_new()};
+    char why[512];
+    const char *text = "slot \"h\" state : f32[4]\nfn f {report} {\n%h = read \"h\" : f32[4]\n%a = exp %h : f32[4]\n"
+                       "%c = add 1, %a : f32[4]\n%d = log %c : f32[4]\n%l = scan %d ; ; {n 3} (%v: f32[4]) {\n"
+                       "%p = sin %v : f32[4]\nyield %p\n} : f32[4]\nreport \"l\", %l\n}\n";
+    l.m = ir_read_text(l.a, text, strlen(text), why);
+    cr_assert(l.m, "%s", why);
+    IrFn *f = l.m->fns.v[0];
+    IrBuilder b = {.m = l.m, .block = &f->body};
+    IrVal *was = f->reports.v[0].val, *h = &f->body.first->result[0];
+    IrVal *made = opt_stabilise_value(&b, was, &h, 1, true);
+    cr_expect(made != was && made->def->op == IR_scan && made->def->body[0] != was->def->body[0]);
+    cr_expect(made->def->arg[0]->def->op == IR_softplus && was->def->arg[0]->def->op == IR_log);
+    ir_report(l.m, f, "made", made);
+    cr_expect(ir_verify(l.m, f, why), "%s", why);
+    arena_free(l.a);
+}
+
+/* A value's cost is that of what it depends on, whatever else stands in the block, and however deep it is. */
+Test(stabilise, many_values_in_one_block)
+{
+    Fixture f = fixture(false, IR_F32);
+    IrVal *deep = f.T;
+    for (int i = 0; i < 200000; i++) deep = ir_sin(&f.b, deep);
+    clock_t start = clock();
+    for (int i = 0; i < 2000; i++) {
+        IrVal *v = parse(&f, "log(1+exp(T))");
+        cr_assert_eq(stabilised(&f, v)->def->op, IR_softplus);
+    }
+    cr_expect_eq(stabilised(&f, deep), deep);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    cr_expect(seconds < 5, "%g s", seconds);
+    arena_free(f.a);
 }
 
 /* Long chains, wide sums and many small trees take time in proportion. */

@@ -21,10 +21,11 @@ typedef struct Walk {
 typedef struct NodeInfo {                                   /* IrNode.mark */
     int    size, functions;                                 /* of the tree, shared parts counted each time; up to 2 * TREE_NODES */
     int    tree;                                            /* the last tree whose form this function went into */
-    bool   needed, stays;
+    bool   needed;
     IrVal *local;                                           /* what a local rule made of it */
     IrVal *best;                                            /* what to use instead, once that is known */
-    IrVal *merged;                                          /* the first equal value */
+    IrNode *twin;                                           /* apart: what it is a copy of; NULL: new */
+    IrNode *out;                                            /* apart: what it became outside */
 } NodeInfo;
 
 /* NULL: not a single value computed in this block. */
@@ -87,7 +88,12 @@ Form *tree_read(Reader *r);
 /* NULL when some number of it cannot be written. */
 IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f);
 
-/* ---- equal rows (tree_merge.c) ---------------------------------------------------------------------------------- */
+/* ---- a value apart from its block (tree_apart.c) ---------------------------------------------------------------- */
 
-void   tree_merge(Walk *w);
-IrVal *tree_merged(Walk *w, IrVal *v);                       /* afterwards: the first value equal to v */
+typedef struct Apart Apart;
+
+/* Copies what *v depends on within out->block up to wrt into a block that may be changed; *v becomes the copy. */
+Apart    *apart_take(IrBuilder *out, Arena *scratch, IrVal **v, IrVal *const *wrt, int n_wrt);
+IrBuilder apart_builder(Apart *a);                          /* at the end of that block */
+/* The value outside that v has become: new nodes go to `out`. */
+IrVal    *apart_return(Apart *a, IrVal *v);

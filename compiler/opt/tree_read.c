@@ -31,7 +31,7 @@ Reading tree_reading(Walk *w, const IrVal *v)
 {
     if (!v->def || !ir_is_real(v->type.elem)) return READ_NOT;
     if (v->def->op == IR_const) return READ_NUMBER;
-    if (v->def->block != w->b->block || (v->def->mark && ((NodeInfo *)v->def->mark)->stays)) return READ_NOT;
+    if (v->def->block != w->b->block) return READ_NOT;
     switch (v->def->op) {
     case IR_neg:
     case IR_add:
