@@ -252,14 +252,14 @@ void env_set(Lower *L, int slot, IrVal *v, Span at)
     array_push(L->a, &p->commits, ((IrCommit){slot, *now}));
 }
 
-void changes_put(Lower *L, Changes *to, int slot, IrVal *v, Span at)
+void changes_put(Lower *L, Changes *to, int slot, IrVal *v)
 {
     for (int i = 0; i < to->list.n; i++)
         if (to->list.v[i].slot == slot) {
-            to->list.v[i] = (Change){slot, v, at};
+            to->list.v[i].v = v;
             return;
         }
-    array_push(L->a, &to->list, ((Change){slot, v, at}));
+    array_push(L->a, &to->list, ((Change){slot, v}));
 }
 
 IrVal *changes_get(const Changes *c, int slot)
@@ -269,9 +269,9 @@ IrVal *changes_get(const Changes *c, int slot)
     return NULL;
 }
 
-void changes_set(Lower *L, const Changes *c)
+void changes_set(Lower *L, const Changes *c, Span at)
 {
-    for (int i = 0; i < c->list.n; i++) env_set(L, c->list.v[i].slot, c->list.v[i].v, c->list.v[i].at);
+    for (int i = 0; i < c->list.n; i++) env_set(L, c->list.v[i].slot, c->list.v[i].v, at);
 }
 
 /* ---- control ---------------------------------------------------------------------------------------------------- */
@@ -466,7 +466,8 @@ static void too_old(Ctx *c, const Version *old, const IrNode *user, const Player
 {
     const Hidden *h = version_hidden(old, c->L->part->number);
     Diag *d = diag_error(c->L->diags, at, E308, "this depends on %s as it was before it was updated, so it has no gradient by what %s is now", p->name, p->name);
-    diag_note(d, span_of_node(c->L, user), "computed here, with %s as it was then", p->name);
+    const Part *by = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
+    diag_note(d, by && by != c->L->part ? by->at : span_of_node(c->L, user), "computed here, with %s as it was then", p->name);
     if (h) diag_note(d, h->at, "%s is updated here", p->name);
     diag_hint(d, "put the updates into simultaneous { }, move the line, or write stop(..) around the older value");
 }

@@ -63,12 +63,12 @@ const Hidden *version_hidden(const Version *v, int part);                       
 
 void env_set(Lower *L, int slot, IrVal *v, Span at);                            /* v has the slot's type */
 
-typedef struct Change { int slot; IrVal *v; Span at; } Change;
+typedef struct Change { int slot; IrVal *v; } Change;
 typedef struct Changes { ARRAY(Change) list; } Changes;                         /* what an update makes of the environment, before it is set */
 
-void    changes_put(Lower *L, Changes *to, int slot, IrVal *v, Span at);        /* a second one of a slot takes the place of the first */
+void    changes_put(Lower *L, Changes *to, int slot, IrVal *v);                 /* a second one of a slot takes the place of the first */
 IrVal  *changes_get(const Changes *c, int slot);                                /* NULL: none */
-void    changes_set(Lower *L, const Changes *c);
+void    changes_set(Lower *L, const Changes *c, Span at);
 
 /* ---- control */
 

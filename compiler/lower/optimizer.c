@@ -214,7 +214,7 @@ static bool put_value(Ctx *c, Value *slots, Value *now, Span at, Changes *out)
     if (!v) return false;
     v = arith_convert(c, v, t.elem);
     if (t.rank && !v->type.rank) v = ir_fill(fn_builder(c), v, ir_dims_of(&t));
-    if (ir_type_equal(&v->type, &t)) return changes_put(L, out, slots->slot.slot, v, at), true;
+    if (ir_type_equal(&v->type, &t)) return changes_put(L, out, slots->slot.slot, v), true;
     const char *varies = v->type.axes.n ? ", and varies over samples" : "";
     diag_error(L->diags, at, E200, "%s is %s, and its new value is %s%s", L->m->slots.v[slots->slot.slot].path, type_text(L, &t), type_text(L, &v->type),
                varies);
@@ -258,7 +258,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     for (int i = 0, s = 0; i < stmts.n; i++)
         if (stmts.v[i]->kind == AST_STATE)
             ok = put_value(&inner, slots[s++], scope_local(&inner, r->scope, stmts.v[i]->state.name), stmts.v[i]->span, r->out) && ok;
-    if (r->inst->steps_slot >= 0) changes_put(L, r->out, r->inst->steps_slot, as_tensor(&inner, rule_steps(&inner), at), at);
+    if (r->inst->steps_slot >= 0) changes_put(L, r->out, r->inst->steps_slot, as_tensor(&inner, rule_steps(&inner), at));
     return ok ? scope_local(&inner, r->scope, r->w) : val_error(L);
 }
 

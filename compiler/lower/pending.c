@@ -106,7 +106,7 @@ static bool may_be_done(Ctx *c, const Pending *p, Span at)
     return true;
 }
 
-typedef struct Mean { int slot, n; IrVal *sum; const Ast *assign; } Mean;
+typedef struct Mean { int slot, n; IrVal *sum; } Mean;
 typedef ARRAY(Mean) Means;
 
 static void add(Lower *L, Means *m, const Pending *p)
@@ -118,7 +118,7 @@ static void add(Lower *L, Means *m, const Pending *p)
             m->v[i].n++;
             return;
         }
-    array_push(L->a, m, ((Mean){p->slot, 1, p->v, p->assign}));
+    array_push(L->a, m, ((Mean){p->slot, 1, p->v}));
 }
 
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out)
@@ -140,7 +140,7 @@ void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const 
     for (int i = 0; i < means.n; i++) {
         Mean *m = &means.v[i];
         IrVal *v = m->n == 1 ? m->sum : ir_div(&L->fn->b, m->sum, ir_const_like(&L->fn->b, m->sum, m->n));
-        changes_put(L, out, m->slot, v, m->assign->span);
+        changes_put(L, out, m->slot, v);
     }
     arena_free(scratch);
 }

@@ -140,7 +140,7 @@ static void sched_update(Ctx *c, const Ast *s, Nodes *to)
     Changes changes = {0};
     enter_block(&inner, s, &own, to);
     Part *p = part_begin(L, update_name(&inner, s), IR_FN_UPDATE, s->span);
-    if (update_changes(&inner, s, &changes)) changes_set(L, &changes);
+    if (update_changes(&inner, s, &changes)) changes_set(L, &changes, s->span);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
     sched_line(c, p, "update", s->kind == AST_UPDATE ? sched_text(L, s->update.value->span) : "simultaneous", s->span);

@@ -102,7 +102,7 @@ static void project_one(Ctx *c, Value *f, int slot, Changes *out, Span at)
     Value *v = now ? apply1(c, f, val_tensor(c->L, now), f, at) : val_error(c->L);
     IrVal *t = val_bad(v) ? NULL : as_real(c, v, at);
     if (!t) return;
-    if (ir_type_equal(&t->type, &now->type)) changes_put(c->L, out, slot, t, at);
+    if (ir_type_equal(&t->type, &now->type)) changes_put(c->L, out, slot, t);
     else
         diag_error(c->L->diags, at, E200, "project must keep a parameter's shape, and makes %s of %s",
                    type_text(c->L, &now->type), type_text(c->L, &t->type));
@@ -121,7 +121,7 @@ static void move(Ctx *c, const Ast *s, Player *p, Value *opt, Value *g, Changes 
     Ctx inner = *c;
     inner.block = NULL;
     int steps = player_steps(c, p);
-    changes_put(L, out, steps, ir_add(fn_builder(c), fn_read(L, steps), ir_const(fn_builder(c), IR_I64, 1)), s->span);
+    changes_put(L, out, steps, ir_add(fn_builder(c), fn_read(L, steps), ir_const(fn_builder(c), IR_I64, 1)));
     if (optimizer_step(&inner, c->block, p, opt, player_record(c, p), g, s->update.optimizer->span, out)) project(&inner, s, p, out);
 }
 
@@ -297,7 +297,7 @@ static void merge_side(Ctx *c, IrVal *cond, bool when, const Changes *side, Chan
         IrVal *other = changes_get(out, k->slot);
         if (!other) other = fn_read(L, k->slot);
         IrVal *mine = arith_convert(c, k->v, other->type.elem);
-        changes_put(L, out, k->slot, ir_select(fn_builder(c), cond, when ? mine : other, when ? other : mine), k->at);
+        changes_put(L, out, k->slot, ir_select(fn_builder(c), cond, when ? mine : other, when ? other : mine));
     }
 }
 
