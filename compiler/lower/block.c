@@ -60,9 +60,16 @@ static bool is_used_as_player(const Ast *n, const char *name)
     return u.found;
 }
 
+/* What a player, or a list of them, can be called by. */
+static bool may_be_player(const Ast *e)
+{
+    return e->kind == AST_NAME || e->kind == AST_FIELD || e->kind == AST_INDEX || e->kind == AST_LIST || e->kind == AST_TUPLE || e->kind == AST_IF;
+}
+
 static void bind_let(Search *s, const Ast *let, AstList rest)
 {
     const Ast *p = let->let.pattern;
+    if (!may_be_player(let->let.value)) return;
     Uses u = {.name = p->kind == AST_NAME ? p->name.name : NULL};
     for (int i = 0; u.name && i < rest.n && !u.found; i++) u.found = is_used_as_player(rest.v[i], u.name);
     if (u.found) scope_bind_pattern(s->c, s->c->scope, p, eval_raw(s->c, let->let.value));

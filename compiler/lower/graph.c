@@ -241,7 +241,9 @@ void env_set(Lower *L, int slot, IrVal *v, Span at)
     Part *p = L->part;
     IrVal **now = env_at(L, L->graph, slot);
     hide(L, *now, p->number, p, at);
-    *now = ir_stop(&L->graph->b, v);
+    IrAttrs of_slot = ir_attrs();
+    of_slot.slot = slot;
+    *now = ir_node(&L->graph->b, IR_stop, &v, 1, &of_slot)->result;
     version_new(L, *now, slot, p);
     mark_changed(L, slot);
     for (int i = 0; i < p->commits.n; i++)
