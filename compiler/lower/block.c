@@ -25,7 +25,7 @@ static void add_player(Search *s, Player *p, bool trains)
 static void add_named(Search *s, const Ast *e, bool trains)
 {
     Value *v = eval_raw(s->c, e);
-    if (v->kind == V_PLAYER) add_player(s, v->player, trains);
+    if (v->kind == V_PLAYER) add_player(s, player_self(v->player), trains);
 }
 
 static void search_list(Search *s, AstList stmts)

@@ -28,6 +28,7 @@ Ctx ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site)
     b.calls++;
     b.site = site_mix(c->site, site);
     b.draw_shape = NULL;
+    b.name = NULL;
     for (int i = 0; args && i < args->n; i++) b.axes = ir_axes_union(b.axes, val_axes(c->L, args->v[i]));
     return b;
 }
@@ -177,6 +178,7 @@ static Value *apply_body(Ctx *c, const Closure *k, AstList params, const Ast *bo
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, params, args, closure_text(k), at, NULL)) return val_error(c->L);
     Ctx inner = ctx_body(c, scope, args, site);
+    if (k->scope->inst) inner.inst = k->scope->inst;
     if (n >= 0) inner.batch = n;
     if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);
     Value *v = eval_block(&inner, body);
@@ -203,7 +205,7 @@ static Value *bind_first(Ctx *c, Closure *k, Args *args, const void *site, Span 
     return v;
 }
 
-static Value *declared_dist(Ctx *c, Closure *k, Args *args, Span at)
+static Value *declared_dist(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 {
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, k->def->define.params, args, closure_text(k), at, NULL)) return val_error(c->L);
@@ -212,6 +214,7 @@ static Value *declared_dist(Ctx *c, Closure *k, Args *args, Span at)
     scope->distribution = true;
     Ctx inner = *c;
     inner.scope = scope;
+    scope->inst = members_instance(c, k, site);
     if (k->def->define.body) declare_members(&inner, k->def->define.body->block.stmts);
     Dist *d = dist_new(c->L, D_DECLARED, k->name);
     d->closure = bound;
@@ -233,8 +236,8 @@ static Value *apply_define(Ctx *c, Closure *k, Args *args, const void *site, Spa
         Value *l = layer_bind(c, k, &(Args){0}, site, at);  /* a layer with one list is applied at once */
         return val_bad(l) ? l : layer_apply(c, l, args, site, at);
     }
-    case AST_DEFINE_DISTRIBUTION: return declared_dist(c, k, args, at);
-    case AST_DEFINE_COMPARISON: return compare_bind(c, k, args, at);
+    case AST_DEFINE_DISTRIBUTION: return declared_dist(c, k, args, site, at);
+    case AST_DEFINE_COMPARISON: return compare_bind(c, k, args, site, at);
     case AST_DEFINE_NET:
         diag_error(c->L->diags, at, E120, "%s is a net to be given a name first: net D = %s(...)", k->name, k->name);
         return val_error(c->L);
@@ -322,8 +325,10 @@ Value *eval_call(Ctx *c, const Ast *e)
 {
     Args args = {0};
     if (too_many_args(c, e->call.args, e->span)) return val_error(c->L);
+    Ctx plain = *c;
+    plain.name = NULL;
     Value *f = eval_callee(c, e->call.callee);
-    bool ok = eval_args(c, e->call.args, &args);
+    bool ok = eval_args(&plain, e->call.args, &args);
     return ok ? apply(c, f, &args, e, e->span) : val_error(c->L);
 }
 

@@ -122,6 +122,9 @@ struct Scope {
     const Module  *module;                                  /* of a file's own scope: lookup goes on in what it imports */
     Scope        **import;  int n_imports;
     bool           distribution;                            /* its sample and log_prob are capabilities, not names */
+    bool           members;                                 /* of a comparison or distribution */
+    Instance      *inst;                                    /* of a comparison or distribution: it owns what its members declare */
+    uint64_t       round;                                   /* of the static loops around it: declarations of each round are their own */
     ARRAY(Binding) names;
 };
 
@@ -136,6 +139,7 @@ struct Ctx {
     int         calls;
     const IrInts *draw_shape;                               /* in the body of an element-wise distribution: the shape of its draws */
     const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
+    const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
     const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
     bool        reports_first;                              /* names mean reports before anything of the file */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
@@ -157,12 +161,14 @@ struct Fn {                                                 /* a graph: the sche
 
 typedef struct Child { uint64_t site; const char *layer; Instance *inst; } Child;
 
-struct Instance {                                           /* where parameters live: a player, or a layer inside one */
-    const char *path;                                       /* "D.Dense_1" */
+struct Instance {                                           /* what can have members of its own: a player, a layer, a comparison, a distribution, the program */
+    const char *path;                                       /* "D.Dense_1"; the program's is "" */
     const char *local;                                      /* "Dense_1" */
-    Player     *owner;
+    Player     *owner;                                      /* of the parameters in it; NULL: nobody, so it can have none */
+    Player     *player;                                     /* whose instance it is; NULL: of no player */
     ARRAY(Child) children;
     ARRAY(struct { const char *layer; int n; }) counts;
+    ARRAY(struct { uint64_t key; const char *path; }) members;      /* parameters and states, by the place that declares them */
 };
 
 struct Player {
@@ -229,6 +235,7 @@ struct Lower {
     ARRAY(bool)   library;                                  /* by number of a source: part of the standard library */
     Scope        *prelude, *file;                           /* the main file's names */
     Fn           *fn;                                       /* the graph being built; NULL where nothing can be computed */
+    Instance     *program;                                  /* the program's own members */
     Fn           *init, *graph;                             /* initial values; the schedule */
     Part         *part;                                     /* the statement that what is made now belongs to */
     struct Graph *g;                                        /* graph.h */
@@ -302,6 +309,7 @@ Value *scope_local(Ctx *c, Scope *s, const char *name);                         
 bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
 void   scope_unknown(Ctx *c, const char *name, Span at);                        /* reports it, with the nearest name */
 Value *declare(Ctx *c, const Ast *decl, const char *name);                      /* the value of a declaration (decl.c) */
+void   declare_local(Ctx *c, AstList stmts);                                    /* the same in a body that is evaluated: its nets are made now */
 void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
 void   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution */
 
@@ -404,16 +412,21 @@ Value *layer_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span a
 Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at);
 Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at);
 Value *eval_parameter(Ctx *c, const Ast *s);                                    /* binds in c->scope */
-Value *eval_state(Ctx *c, const Ast *s);
+Value *eval_state(Ctx *c, const Ast *s);                                        /* its place; not bound */
 void   eval_assign(Ctx *c, const Ast *s);
 Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at);
 
-Value *player_declare(Ctx *c, const Ast *decl, const char *name);
+Value *player_declare(Ctx *c, const Ast *decl, const char *name, bool local);   /* local: in a body that is evaluated */
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
 Value *player_body(Ctx *c, Player *p, Args *args, bool draw, const void *site, Span at);
 Value *player_field(Ctx *c, Player *p, const char *name, Span at);
 void   player_find_params(Ctx *c, Player *p, Span at);
-Player *as_player(Ctx *c, Value *v, Span at);
+Player *as_player(Ctx *c, Value *v, Span at);                                   /* the one that owns parameters and is updated */
+/* A net declared in a body is made anew whenever the body is evaluated, with what it captured there, and is one player all the same. */
+static inline Player *player_self(Player *p) { return p->inst->player ? p->inst->player : p; }
+Instance *inst_here(Ctx *c);                                                    /* the instance at hand, or the program's */
+Instance *inst_child(Ctx *c, const char *name, uint64_t key, bool numbered);    /* found under it, or made */
+const char *inst_member(Ctx *c, const char *name, const Ast *decl);             /* the path of a parameter or state */
 
 Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);
 int    player_steps(Ctx *c, Player *p);
@@ -427,7 +440,8 @@ Value *player_record(Ctx *c, Player *p);                                        
 
 /* ---- decl.c, data.c, builtin.c, schedule.c, program.c -------------------------------------------------------- */
 
-Value *compare_bind(Ctx *c, Closure *closure, Args *args, Span at);
+Instance *members_instance(Ctx *c, const Closure *k, const void *site);         /* of a comparison or distribution applied there; NULL: it owns nothing */
+Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
 Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           /* NULL: none of that name; thunks are not evaluated */
 

@@ -343,7 +343,9 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
 {
     AstList names = decl->data.names;
     Span at = decl->data.value->span;
-    Value *v = eval(c, decl->data.value);
+    Ctx named = *c;
+    named.name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    Value *v = eval(&named, decl->data.value);
     if (v->kind == V_LIST || v->kind == V_RANGE) v = val_tensor(c->L, as_tensor(c, v, at));
     bool several = names.n > 1;
     if (several && (v->kind != V_RECORD || v->record.n != names.n)) {

@@ -144,9 +144,9 @@ Value *eval_grad(Ctx *outside, const Ast *e)
     for (int i = 0; i < by.n; i++) {
         target[i] = wrt_value(c, by.v[i]);
         players = players || target[i]->kind == V_PLAYER;
-        if (target[i]->kind == V_PLAYER) moved[n_moved++] = target[i]->player;
+        if (target[i]->kind == V_PLAYER) moved[n_moved++] = player_self(target[i]->player);
         name[i] = by.v[i]->kind == AST_NAME ? by.v[i]->name.name : "value";
-        if (target[i]->kind == V_PLAYER) target[i] = player_record(c, target[i]->player);
+        if (target[i]->kind == V_PLAYER) target[i] = player_record(c, player_self(target[i]->player));
         if (val_bad(target[i]) || !collect(c, target[i], by.v[i]->span, w)) return val_error(L);
     }
     if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);

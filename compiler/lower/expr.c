@@ -257,6 +257,7 @@ static Value *eval_for(Ctx *c, const Ast *e)
     for (int64_t i = 0; i < n; i++) {
         Ctx round = *c;
         round.scope = scope_new(c->L, c->scope);
+        round.scope->round = site_mix(site_mix(c->scope->round, e), (const void *)(intptr_t)(i + 1));
         round.site = site_mix(site_mix(c->site, e), (const void *)(intptr_t)(i + 1));
         scope_bind_pattern(&round, round.scope, e->for_.var, items[i]);
         bind_carries(&round, round.scope, e->for_.carries, carried);
@@ -296,6 +297,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     Ctx inner = *c;
     inner.calls++;
     inner.scope = t->thunk.scope;
+    if (inner.scope->inst) inner.inst = inner.scope->inst;
     inner.path =
         path_join(c->L, c->path, t->thunk.own ? path_join(c->L, t->thunk.own->name, t->thunk.name) : t->thunk.name);
     inner.site = site_mix(c->site, t->thunk.expr);
@@ -326,7 +328,7 @@ static bool eval_statement(Ctx *c, const Ast *s)
     case AST_LET: eval_let(c, s); return true;
     case AST_SAMPLE: eval_sample(c, s); return true;
     case AST_PARAMETER: eval_parameter(c, s); return true;
-    case AST_STATE: eval_state(c, s); return true;
+    case AST_STATE: scope_bind(c->L, c->scope, s->state.name, eval_state(c, s), s->state.name_span); return true;
     case AST_ASSIGN: eval_assign(c, s); return true;
     case AST_DEFINE: case AST_LOSS: case AST_COMPARE: return true;  /* declared when the block was entered */
     default: return false;
@@ -341,7 +343,7 @@ static void statement_only_in_schedule(Ctx *c, const Ast *s)
 
 Value *eval_stmts(Ctx *c, AstList stmts)
 {
-    declare_all(c, stmts);
+    declare_local(c, stmts);
     int assigned = pending_count(c->L);
     Value *last = val_none(c->L);
     for (int i = 0; i < stmts.n; i++) {

@@ -21,24 +21,43 @@ static Instance *find_child(const Instance *in, uint64_t site, const char *layer
     return NULL;
 }
 
-Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at)
+Instance *inst_here(Ctx *c) { return c->inst ? c->inst : c->L->program; }
+
+Instance *inst_child(Ctx *c, const char *name, uint64_t key, bool numbered)
 {
     Lower *L = c->L;
-    if (!c->inst) {
-        Diag *d = diag_error(L->diags, at, E120,
-                             "the layer %s stands outside of any net, so nobody would own its parameters", name);
-        diag_hint(d, "apply it in the body of a net, implicit or prescribed");
-        return NULL;
-    }
-    uint64_t key = site_mix(c->site, site);
-    Instance *in = find_child(c->inst, key, name);
+    Instance *parent = inst_here(c), *in = find_child(parent, key, name);
     if (in) return in;
     in = arena_new_of(L->a, Instance);
-    in->local = strf(L, "%s_%d", name, next_number(L, c->inst, name));
-    in->path = path_join(L, c->inst->path, in->local);
-    in->owner = c->inst->owner;
-    array_push(L->a, &c->inst->children, ((Child){key, name, in}));
+    int n = next_number(L, parent, name);
+    in->local = numbered ? strf(L, "%s_%d", name, n) : n > 1 ? strf(L, "%s_%d", name, n) : name;
+    if (parent == L->program) in->local = names_unique(&L->root_names, name);
+    in->path = path_join(L, parent->path, in->local);
+    in->owner = parent->owner;
+    array_push(L->a, &parent->children, ((Child){key, name, in}));
     return in;
+}
+
+const char *inst_member(Ctx *c, const char *name, const Ast *decl)
+{
+    Lower *L = c->L;
+    Instance *in = inst_here(c);
+    uint64_t key = site_mix(c->scope->round, decl);
+    for (int i = 0; i < in->members.n; i++)
+        if (in->members.v[i].key == key) return in->members.v[i].path;
+    const char *path = in == L->program ? names_unique(&L->root_names, name) : path_join(L, in->path, name);
+    for (int i = 0, k = 2; i < in->members.n; i++)
+        if (!strcmp(in->members.v[i].path, path)) path = path_join(L, in->path, strf(L, "%s_%d", name, k++)), i = -1;
+    array_push(L->a, &in->members, ((__typeof__(*in->members.v)){key, path}));
+    return path;
+}
+
+Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at)
+{
+    if (c->inst && c->inst->owner) return inst_child(c, name, site_mix(c->site, site), true);
+    Diag *d = diag_error(c->L->diags, at, E120, "the layer %s stands outside of any net, so nobody would own its parameters", name);
+    diag_hint(d, "apply it in the body of a net, implicit or prescribed");
+    return NULL;
 }
 
 Value *layer_bind(Ctx *c, Closure *k, Args *args, const void *site, Span at)
@@ -193,11 +212,11 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
 
 Value *eval_parameter(Ctx *c, const Ast *s)
 {
-    if (!c->inst) {
+    if (!c->inst || !c->inst->owner) {
         diag_error(c->L->diags, s->span, E120, "a param stands in a net, a model or a layer, which owns it");
         return val_error(c->L);
     }
-    const char *path = path_join(c->L, c->inst->path, s->parameter.name);
+    const char *path = inst_member(c, s->parameter.name, s);
     Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
                           c->inst->owner, s->span);
     scope_bind(c->L, c->scope, s->parameter.name, v, s->parameter.name_span);
@@ -206,12 +225,9 @@ Value *eval_parameter(Ctx *c, const Ast *s)
 
 Value *eval_state(Ctx *c, const Ast *s)
 {
-    if (!c->inst) return unsupported(c, s->span, "a state in a function that no net applies");
-    const char *path = path_join(c->L, c->inst->path, s->state.name);
-    Value *v =
-        layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, c->inst->owner, s->span);
-    if (v->kind == V_SLOT && !c->inst->owner) state_of_program(c->L, v->slot.slot);
-    scope_bind(c->L, c->scope, s->state.name, v, s->state.name_span);
+    Player *owner = inst_here(c)->owner;
+    Value *v = layer_slot(c, inst_member(c, s->state.name, s), s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, owner, s->span);
+    if (v->kind == V_SLOT && !owner) state_of_program(c->L, v->slot.slot);
     return v;
 }
 

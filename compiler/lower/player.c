@@ -3,29 +3,38 @@
 
 #include <inttypes.h>
 
-/* A net declared in the body of another one: that one owns its parameters, one set however often the body is evaluated. */
-static void inner_net(Ctx *c, Player *p, const char *name, const Ast *d)
+/* A net declared in a body: one set of parameters, however often the body is evaluated. In a net or model that one owns them; elsewhere
+ * it is a player of its own. */
+static void local_net(Ctx *c, Player *p, const Ast *d)
 {
-    Instance *in = layer_instance(c, name, d, d->define.name_span);
-    if (!in) return;
+    Instance *in = inst_child(c, d->define.name, site_mix(c->scope->round, d), inst_here(c)->owner != NULL);
+    if (in->player) *p = *in->player;
     p->inst = in;
     p->name = in->path;
+    if (!in->player) in->player = p;
+    if (!in->owner) in->owner = p;
 }
 
-static Player *player_new(Ctx *c, const Ast *d, const char *name)
+static void file_net(Ctx *c, Player *p, const char *name)
+{
+    Lower *L = c->L;
+    p->name = names_unique(&L->root_names, *c->index ? strf(L, "%s%s", name, c->index) : name);
+    p->inst = arena_new_of(L->a, Instance);
+    p->inst->path = p->inst->local = p->name;
+    p->inst->owner = p->inst->player = p;
+}
+
+static Player *player_new(Ctx *c, const Ast *d, const char *name, bool local)
 {
     Lower *L = c->L;
     Player *p = arena_new_of(L->a, Player);
-    p->name = names_unique(&L->root_names, *c->index ? strf(L, "%s%s", name, c->index) : name);
+    p->steps_slot = -1;
     p->at = d->define.name_span;
     p->word = d->define.word;
-    p->steps_slot = -1;
-    p->inst = arena_new_of(L->a, Instance);
-    p->inst->path = p->inst->local = p->name;
-    p->inst->owner = p;
-    if (c->inst) inner_net(c, p, d->define.name, d);
+    if (local) local_net(c, p, d);
+    else file_net(c, p, name);
     p->closure = val_closure(L, d, c->scope, name)->fn.closure;
-    array_push(L->a, &L->players, p);
+    if (player_self(p) == p) array_push(L->a, &L->players, p);
     return p;
 }
 
@@ -63,9 +72,9 @@ static bool alias_instance(Ctx *c, Player *p, const Ast *e)
     return true;
 }
 
-Value *player_declare(Ctx *c, const Ast *d, const char *name)
+Value *player_declare(Ctx *c, const Ast *d, const char *name, bool local)
 {
-    Player *p = player_new(c, d, name);
+    Player *p = player_new(c, d, name, local);
     if (d->define.is_alias) {
         bool ok = is_copy(d->define.body) ? alias_copy(c, p, d->define.body) : alias_instance(c, p, d->define.body);
         if (!ok) return val_error(c->L);
@@ -77,7 +86,7 @@ Value *player_declare(Ctx *c, const Ast *d, const char *name)
 
 Player *as_player(Ctx *c, Value *v, Span at)
 {
-    if (v->kind == V_PLAYER) return v->player;
+    if (v->kind == V_PLAYER) return player_self(v->player);
     if (!val_bad(v))
         diag_error(c->L->diags, at, E405, "a net or model is needed here, and this is %s", val_text(c->L, v));
     return NULL;
@@ -164,6 +173,7 @@ static IrVal *dummy(Ctx *c, const Ast *type)
 void player_find_params(Ctx *c, Player *p, Span at)
 {
     Lower *L = c->L;
+    p = player_self(p);
     if (p->found) return;
     p->found = true;
     Ctx own = {.L = L, .scope = p->closure->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
@@ -194,6 +204,7 @@ void player_find_params(Ctx *c, Player *p, Span at)
 Value *player_field(Ctx *c, Player *p, const char *name, Span at)
 {
     Lower *L = c->L;
+    p = player_self(p);
     if (!strcmp(name, "steps")) return val_slot(L, player_steps(c, p));
     const char *path = path_join(L, p->name, name);
     int slot = ir_find_slot(L->m, path);

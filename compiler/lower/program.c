@@ -313,6 +313,8 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->fn_names.arena = L->root_names.arena = L->stream_names.arena = a;
     static const char *const reserved[] = {"step", "fn", "data", "report", "kept"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) names_unique(&L->root_names, reserved[i]);
+    L->program = arena_new_of(a, Instance);
+    L->program->path = L->program->local = "";
     L->g = arena_new_of(a, Graph);
     L->init = graph_new(L, ir_fn(L->m, names_unique(&L->fn_names, "init"), IR_FN_INIT));
     L->graph = graph_new(L, arena_new_of(a, IrFn));

@@ -314,7 +314,7 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
         Ctx round = *c;
         round.scope = scope_new(c->L, c->scope);
         round.index = next_index(c, item[i]);
-        round.site = site_mix(site_mix(c->site, s), (const void *)(intptr_t)(i + 1));
+        round.scope->round = site_mix(site_mix(c->scope->round, s), (const void *)(intptr_t)(i + 1));
         scope_bind_pattern(&round, round.scope, s->for_.var, item[i]);
         AstList stmts = s->for_.body->block.stmts;
         declare_all(&round, stmts);

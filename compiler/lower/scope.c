@@ -8,6 +8,7 @@ Scope *scope_new(Lower *L, Scope *parent)
 {
     Scope *s = arena_new_of(L->a, Scope);
     s->parent = parent;
+    s->round = parent ? parent->round : 0;
     return s;
 }
 
@@ -79,7 +80,7 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
     if (b->state == B_BUSY) return cyclic(c, b, at);
     if (b->state == B_LATER) {
         b->state = B_BUSY;
-        Ctx own = {.L = c->L, .scope = s, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
+        Ctx own = {.L = c->L, .scope = s, .batch = -1, .path = "", .calls = c->calls, .index = c->index, .inst = s->inst};
         const Ast *decl = b->decl;
         const char *name = b->name;
         Value *v = declare(&own, decl, name);

@@ -201,7 +201,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
 static bool is_called(Ctx *c, const char *name, const Player *p)
 {
     Value *v = scope_find(c, name, SPAN_NONE, true);
-    return v && v->kind == V_PLAYER && v->player == p;
+    return v && v->kind == V_PLAYER && player_self(v->player) == p;
 }
 
 static Value *direction_of(Ctx *c, const Ast *s, const Wanted *who, int i, Value *v)
