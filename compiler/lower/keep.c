@@ -92,6 +92,41 @@ static bool is_known(const Ctx *c, const Ast *s, const char *name)
     return false;
 }
 
+/* ---- a draw that looks like one for each example */
+
+static const Binding *bound_sample(const Scope *s)
+{
+    for (; s; s = s->parent)
+        for (int i = s->names.n; i-- > 0;)
+            if (s->names.v[i].value && s->names.v[i].value->kind == V_TENSOR && s->names.v[i].value->tensor.own_axis >= 0) return &s->names.v[i];
+    return NULL;
+}
+
+/* The first draw of this part that the value is made of and that is one for all samples. */
+static const IrNode *single_draw(Ctx *c, IrVal *v)
+{
+    Lower *L = c->L;
+    const IrNode *found = NULL;
+    Arena *scratch = arena_new();
+    const bool *behind = graph_behind(L, &v, 1, scratch);
+    for (const IrNode *n = L->graph->ir->body.last; n && part_of(L, &n->result[0]) == L->part; n = n->prev)
+        if (behind[n->result[0].id] && ir_op_info[n->op].klass == IR_CLASS_RAND && !n->result[0].type.axes.n) found = n;
+    arena_free(scratch);
+    return found;
+}
+
+static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
+{
+    Lower *L = c->L;
+    const Binding *sample = bound_sample(c->scope);
+    if (!sample || L->part->tick_slot < 0 || v->kind != V_TENSOR || v->tensor.home != L->graph || v->tensor.v->type.axes.n) return;
+    const IrNode *n = single_draw(c, v->tensor.v);
+    if (!n) return;
+    Diag *d = diag_warning(L->diags, s->span, W302, "this draws one value for the whole batch, not one for each %s", sample->name);
+    diag_note(d, span_of_node(L, n), "drawn here");
+    diag_hint(d, "a statement with a size, e ~ p : batch, draws one for each sample; E[%s] .. draws inside for each", sample->name);
+}
+
 /* A static value is a name for it; a tensor is computed once, where the let stands. */
 void sched_let(Ctx *c, const Ast *s, Nodes *to)
 {
@@ -101,6 +136,7 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to)
     if (is_known(c, s, name)) return;
     Part *p = part_begin(L, strf(L, "let_%s", name), IR_FN_STATE, s->span);
     let_value(c, s, names);
+    for (int i = 0; i < names->names.n; i++) warn_single_draw(c, s, names->names.v[i].value);
     bind_names(c, names, to);
     bool any = false;
     for (int i = 0; i < names->names.n; i++) any = any || val_runs(L, names->names.v[i].value);
