@@ -137,7 +137,7 @@ static IrVal *through_form(Walk *w, IrVal *v)
 {
     NodeInfo *i = tree_info(w, v);
     bool head = is_head(w, v);
-    if (i->functions == 0 || (w->budget -= i->size) < 0 || (!head && is_product_of_closed(w, v))) return NULL;
+    if (i->functions == 0 || (!head && is_product_of_closed(w, v))) return NULL;
     Arena *scratch = arena_new();
     Reader *r = arena_new_of(scratch, Reader);
     *r = (Reader){.w = w, .root = v, .tree = ++w->trees, .space.arena = scratch};
@@ -219,7 +219,7 @@ static void stabilise_block(Walk *w, IrVal **root, int n_roots)
 
 static Walk walk_in(IrBuilder *b, Arena *scratch, bool skip_derivatives, bool last)
 {
-    return (Walk){.b = b, .scratch = scratch, .skip_derivatives = skip_derivatives, .last = last, .budget = 100000};
+    return (Walk){.b = b, .scratch = scratch, .skip_derivatives = skip_derivatives, .last = last};
 }
 
 IrVal *opt_stabilise_value(IrBuilder *b, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)

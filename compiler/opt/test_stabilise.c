@@ -25,7 +25,7 @@ typedef struct Fixture {
     IrModule *m;
     IrFn *fn;
     IrBuilder b;
-    IrVal *T, *u, *q; /* u: the r of a divergence, exp(T); q: a second variable, when there is one */
+    IrVal *x, *T, *u, *q; /* x: the variable, T unless said; u: the r of a divergence, exp(T); q: a second variable */
     const char *at;   /* what is left to read */
 } Fixture;
 
@@ -40,6 +40,7 @@ static Fixture fixture(bool per_sample, IrElem real)
     IrInts n = ir_ints(1, (int64_t[]){REFERENCE_POINTS});
     IrVal *t = ir_read(&f.b, ir_slot(f.m, "t", ir_type(real, ir_no_axes(), n), IR_SLOT_DATA, NULL));
     f.T = per_sample ? ir_as_sample(&f.b, t, ir_axis(f.m, "b", REFERENCE_POINTS)) : t;
+    f.x = f.T;
     f.u = ir_exp(&f.b, f.T);
     return f;
 }
@@ -173,7 +174,7 @@ static IrVal *make(Fixture *f, Use use, const char *text)
     return ir_sub(&f->b, rf, parse(f, text));
 }
 
-static IrVal *stabilised(Fixture *f, IrVal *v) { return opt_stabilise_value(&f->b, v, &f->T, 1, true); }
+static IrVal *stabilised(Fixture *f, IrVal *v) { return opt_stabilise_value(&f->b, v, &f->x, 1, true); }
 
 /* ---- running ---------------------------------------------------------------------------------------------------- */
 
@@ -206,17 +207,21 @@ static int reference_of(const char *name)
     return 0;
 }
 
-/* The value and two derivatives at each point, stabilised between. */
-static void evaluate(Use use, const char *text, bool per_sample, float y[3][REFERENCE_POINTS])
+/* The value and two derivatives at each point, stabilised between; T is x + offset. */
+static void evaluate(Use use, const char *text, bool per_sample, double offset, float y[3][REFERENCE_POINTS])
 {
     Fixture f = fixture(per_sample, IR_F32);
+    float x[REFERENCE_POINTS];
+    for (int i = 0; i < REFERENCE_POINTS; i++) x[i] = (float)(reference_t[i] - offset);
+    if (offset != 0) f.T = ir_add(&f.b, f.x, ir_const(&f.b, IR_F32, offset));
+    f.u = ir_exp(&f.b, f.T);
     IrVal *v = stabilised(&f, make(&f, use, text));
     report(&f, "y0", v);
     for (int k = 1; k < 3; k++) {
-        v = stabilised(&f, derivative(&f, v, f.T));
+        v = stabilised(&f, derivative(&f, v, f.x));
         report(&f, k == 1 ? "y1" : "y2", v);
     }
-    run(&f, reference_t, (void *[]){y[0], y[1], y[2]});
+    run(&f, x, (void *[]){y[0], y[1], y[2]});
     arena_free(f.a);
 }
 
@@ -378,7 +383,7 @@ static void check_ulps(const Spelling *s, Use use, bool per_sample)
     float y[3][REFERENCE_POINTS];
     snprintf(name, sizeof name, "%s%s", s->name, suffix[use]);
     int at = reference_of(name);
-    evaluate(use, s->text, per_sample, y);
+    evaluate(use, s->text, per_sample, 0, y);
     for (int k = 0; k < 3; k++)
         for (int i = 0; i < REFERENCE_POINTS; i++) {
             double want = reference[at].y[i][k], off = ulps(y[k][i], want),
@@ -395,6 +400,76 @@ Test(stabilise, terms_keep_their_digits)
         for (int i = 0; i < COUNT(divergences); i++)
             for (Use use = OF_RATIO; use <= CONJ; use++) check_ulps(&divergences[i], use, per_sample);
     }
+}
+
+/* A critic's offset costs no digits: T = x + offset, at points where x is exact. */
+static void check_offset(const Spelling *s, Use use, double offset)
+{
+    char name[64];
+    float y[3][REFERENCE_POINTS];
+    snprintf(name, sizeof name, "%s%s", s->name, suffix[use]);
+    int at = reference_of(name);
+    evaluate(use, s->text, true, offset, y);
+    for (int k = 0; k < 3; k++)
+        for (int i = 0; i < REFERENCE_POINTS; i++) {
+            float t = reference_t[i];
+            double want = reference[at].y[i][k], off = ulps(y[k][i], want);
+            if ((double)(float)(t - offset) + offset != (double)t) continue;
+            cr_expect(off <= allowed(true, name, k, t), "%s as %s at %g from %g, derivative %d: %.9g, not %.9g", name,
+                      s->text, (double)t, t - offset, k, (double)y[k][i], want);
+        }
+}
+
+Test(stabilise, an_offset_costs_no_digits)
+{
+    static const double offsets[] = {0.5, -3, 1.0 / 3, 1000};
+    for (int o = 0; o < COUNT(offsets); o++) {
+        for (int i = 0; i < COUNT(terms); i++) check_offset(&terms[i], PLAIN, offsets[o]);
+        for (int i = 0; i < COUNT(divergences); i++)
+            for (Use use = OF_RATIO; use <= CONJ; use++) check_offset(&divergences[i], use, offsets[o]);
+    }
+}
+
+/* A critic that is a number, as at its beginning. */
+Test(stabilise, a_number_for_a_critic)
+{
+    static const float numbers[] = {1000, -1000, 30, 0.5f};
+    for (int i = 0; i < COUNT(numbers); i++) {
+        Fixture f = fixture(true, IR_F32);
+        double c = numbers[i], soft = fmax(c, 0) + log1p(exp(-fabs(c)));
+        f.T = ir_add(&f.b, ir_const(&f.b, IR_F32, c), ir_mul(&f.b, ir_const(&f.b, IR_F32, 0), f.x));
+        f.u = ir_exp(&f.b, f.T);
+        report(&f, "js", make(&f, CONJ, "u*log(u)-(u+1)*log((1+u)/2)"));
+        report(&f, "gan", make(&f, CONJ, "u*log(u)-(u+1)*log(u+1)"));
+        report(&f, "hellinger", make(&f, PRIME, "(sqrt(u)-1)^2"));
+        report(&f, "fake", parse(&f, "-log(1-D)"));
+        opt_stabilise(f.m, f.fn);
+        float y[4][REFERENCE_POINTS];
+        run(&f, reference_t, (void *[]){y[0], y[1], y[2], y[3]});
+        double want[4] = {soft - log(2), soft, -expm1(-c / 2), soft};
+        for (int k = 0; k < 4; k++)
+            cr_expect(ulps(y[k][0], want[k]) <= 1, "%d at %g: %.9g, not %.9g", k, c, (double)y[k][0], want[k]);
+        arena_free(f.a);
+    }
+}
+
+/* What stands before a tree does not count. */
+Test(stabilise, reaches_the_end_of_a_long_program)
+{
+    Fixture f = fixture(false, IR_F32);
+    IrVal *all = f.T;
+    for (int i = 0; i < 5000; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "log(3+exp(exp(T)+%d))", i);
+        all = ir_max(&f.b, all, parse(&f, text));
+    }
+    report(&f, "all", all);
+    report(&f, "last", parse(&f, "log(1+exp(200+T))"));
+    opt_stabilise(f.m, f.fn);
+    float y[2][REFERENCE_POINTS];
+    run(&f, reference_t, (void *[]){y[0], y[1]});
+    for (int i = 0; i < REFERENCE_POINTS; i++) cr_expect(ulps(y[1][i], 200.0 + reference_t[i]) <= 1);
+    arena_free(f.a);
 }
 
 /* ---- one form, one text ----------------------------------------------------------------------------------------- */

@@ -14,7 +14,6 @@ typedef struct Walk {
     IrBuilder *b;                                           /* at the block's end; tree_before() gives one before a node */
     Arena     *scratch;
     bool       skip_derivatives, last;
-    int64_t    budget;                                      /* nodes that may still be read: bounds the time */
     int        trees;                                       /* how many were read so far */
 } Walk;
 
@@ -72,6 +71,8 @@ typedef struct Reader {
     int       tree;                                         /* its number */
     FormSpace space;
     Linear    leaf[FORM_LEAVES];                            /* what the leaves of the form are */
+    Linear    exponent;                                     /* x + a of the first exp(k (x + a)): T */
+    bool      other_exponents;                              /* something else stands in one */
     bool      opaque[FORM_LEAVES];                          /* a function that the form does not hold is in it */
     int       functions;                                    /* how many are in the form */
     bool      wide;                                         /* there is f64 in the tree */

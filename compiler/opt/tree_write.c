@@ -56,14 +56,12 @@ static IrVal *power(Writer *w, IrVal *a, int n)
 static IrVal *leaf_value(Writer *w, int i)
 {
     const Linear *l = &w->r->leaf[i];
-    for (int j = 0; j < l->n && !w->leaf[i]; j++) {
-        IrVal *sum_so_far = NULL;
-        for (int k = 0; k < l->n; k++)
-            sum_so_far = sum(w, sum_so_far,
-                             scaled(w, q_f64(l->c[k]), tree_convert(w->b, tree_best(w->r->w, l->base[k]), w->elem)));
-        w->leaf[i] = sum_so_far;
-    }
-    return w->leaf[i];
+    if (w->leaf[i]) return w->leaf[i];
+    IrVal *v = NULL;
+    for (int k = 0; k < l->n; k++)
+        v = sum(w, v, scaled(w, q_f64(l->c[k]), tree_convert(w->b, tree_best(w->r->w, l->base[k]), w->elem)));
+    if (!q_is(l->add, 0)) v = sum(w, v, number(w, q_f64(l->add)));
+    return w->leaf[i] = v;
 }
 
 static IrVal *t_value(Writer *w)
