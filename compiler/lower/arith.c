@@ -290,7 +290,8 @@ static Value *add_functions(Ctx *c, Span at)
 Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     Lower *L = c->L;
-    if (op == AST_OP_POW && (a->kind == V_DIST || a->kind == V_PLAYER)) {
+    bool value = a->kind == V_DIST && a->dist->kind == D_MODEL && dist_is_value(L, a->dist);
+    if (op == AST_OP_POW && ((a->kind == V_DIST && !value) || a->kind == V_PLAYER)) {
         Dist *d = as_dist(c, a, at);
         return d ? dist_power(c, d, b, at) : val_error(L);
     }

@@ -14,18 +14,18 @@ typedef struct Search {
 
 static void search(Search *s, const Ast *n);
 
-static void add_player(Search *s, Player *p, bool trains)
+static void add_once(Arena *a, Search *s, Player *p, bool trains)
 {
-    for (int i = 0; i < s->changed.n; i++)
-        if (s->changed.v[i] == p) return;
-    array_push(s->c->L->a, &s->changed, p);
-    if (s->b && trains) array_push(s->c->L->a, &s->b->players, p);
+    bool changed = false;
+    for (int i = 0; i < s->changed.n; i++) changed = changed || s->changed.v[i] == p;
+    if (!changed) array_push(a, &s->changed, p);
+    if (s->b && trains && !block_trains(s->b, p)) array_push(a, &s->b->players, p);
 }
 
 static void add_named(Search *s, const Ast *e, bool trains)
 {
     Value *v = eval_raw(s->c, e);
-    if (v->kind == V_PLAYER) add_player(s, player_self(v->player), trains);
+    if (v->kind == V_PLAYER) add_once(s->c->L->a, s, player_self(v->player), trains);
 }
 
 static void search_list(Search *s, AstList stmts)

@@ -225,7 +225,7 @@ static Walk walk_in(IrBuilder *b, Arena *scratch, bool skip_derivatives, bool la
 IrVal *opt_stabilise_value(IrBuilder *b, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
 {
     Arena *scratch = arena_new();
-    Apart *apart = apart_take(b, scratch, &v, wrt, n_wrt);
+    Apart *apart = apart_take(b, scratch, &v, wrt, n_wrt, last);
     IrBuilder inside = apart_builder(apart);
     Walk w = walk_in(&inside, scratch, false, last);
     stabilise_block(&w, &v, 1);

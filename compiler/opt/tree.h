@@ -93,8 +93,9 @@ IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f);
 
 typedef struct Apart Apart;
 
-/* Copies what *v depends on within out->block up to wrt into a block that may be changed; *v becomes the copy. */
-Apart    *apart_take(IrBuilder *out, Arena *scratch, IrVal **v, IrVal *const *wrt, int n_wrt);
+/* Copies what *v depends on within out->block, up to wrt, slots' values and, unless `last`, values that other derivatives may be taken by,
+ * into a block that may be changed; *v becomes the copy. */
+Apart    *apart_take(IrBuilder *out, Arena *scratch, IrVal **v, IrVal *const *wrt, int n_wrt, bool last);
 IrBuilder apart_builder(Apart *a);                          /* at the end of that block */
 /* The value outside that v has become: new nodes go to `out`. */
 IrVal    *apart_return(Apart *a, IrVal *v);

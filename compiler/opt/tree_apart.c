@@ -120,15 +120,23 @@ struct Apart {
     IrBlock block;                 /* what is worked on */
     IrBuilder *out;                /* where new nodes go */
     Arena *scratch;
+    bool last;                     /* no other derivatives will be asked for */
     Table stays, copies;           /* by address: values that are not looked through, nodes and their copies */
     Table inside, outside;         /* rows */
 };
+
+/* A value that other derivatives may be taken by: a slot's, or one that was made a node of its own for that. */
+static bool is_leaf(const Apart *a, const IrNode *n)
+{
+    if (n->op == IR_stop && n->attr.slot >= 0) return true;
+    return !a->last && n->op == IR_reshape && ir_dims_equal(&n->arg[0]->type, &n->result->type);
+}
 
 /* The node to copy when v is used; NULL: v stays what it is. So does an effect, which happens once, and what it sees. */
 static IrNode *to_copy(const Apart *a, const IrVal *v)
 {
     bool ours = v->def && v->def->block == a->out->block && !(ir_op_info[v->def->op].flags & IR_EFFECT);
-    return ours && !entry_of(&a->stays, v) ? v->def : NULL;
+    return ours && !entry_of(&a->stays, v) && !is_leaf(a, v->def) ? v->def : NULL;
 }
 
 static IrNode *made_inside(const Apart *a, const IrVal *v)
@@ -214,10 +222,10 @@ static void copy_in(Apart *a, IrNode *n)
     put_row(&a->inside, c, arena_copy(a->scratch, c->arg, sizeof *c->arg * (size_t)(c->n_args + 1)));
 }
 
-Apart *apart_take(IrBuilder *out, Arena *scratch, IrVal **v, IrVal *const *wrt, int n_wrt)
+Apart *apart_take(IrBuilder *out, Arena *scratch, IrVal **v, IrVal *const *wrt, int n_wrt, bool last)
 {
     Apart *a = arena_new_of(scratch, Apart);
-    *a = (Apart){.m = *out->m, .out = out, .scratch = scratch};
+    *a = (Apart){.m = *out->m, .out = out, .scratch = scratch, .last = last};
     a->m.arena = a->stays.arena = a->copies.arena = a->inside.arena = a->outside.arena = scratch;
     for (int i = 0; i < n_wrt; i++) put_address(&a->stays, wrt[i], NULL);
     Nodes all = in_order(a, *v, to_copy);
