@@ -278,10 +278,15 @@ void changes_set(Lower *L, const Changes *c, Span at)
 
 /* ---- control ---------------------------------------------------------------------------------------------------- */
 
-Arm arm_begin(Lower *L)
+int arm_now(const Lower *L) { return L->g->arms.n ? L->g->arms.v[L->g->arms.n - 1] : 0; }
+
+int control_new(Lower *L) { return ++L->g->n_controls; }
+
+Arm arm_begin(Lower *L, int control)
 {
     Graph *g = L->g;
-    Arm a = {.hidden = g->hiding.n, .sets = g->sets.n, .id = ++g->n_arms};
+    array_push(L->a, &g->all_arms, ((__typeof__(*g->all_arms.v)){arm_now(L), control}));
+    Arm a = {.hidden = g->hiding.n, .sets = g->sets.n, .id = g->all_arms.n};
     a.entry = (Env){arena_array(L->a, IrVal *, L->graph->env.n + 1), L->graph->env.n};
     if (a.entry.n) memcpy(a.entry.v, L->graph->env.v, sizeof *a.entry.v * (size_t)a.entry.n);
     array_push(L->a, &g->arms, a.id);
@@ -318,13 +323,20 @@ void arm_end(Lower *L, const Arm *a, Slots *changed)
     g->arms.n--;
 }
 
-int arm_now(const Lower *L) { return L->g->arms.n ? L->g->arms.v[L->g->arms.n - 1] : 0; }
-
 bool arm_holds(const Lower *L, int arm)
 {
     for (int i = 0; i < L->g->arms.n; i++)
         if (L->g->arms.v[i] == arm) return true;
     return !arm;
+}
+
+bool arm_excludes(const Lower *L, int arm)
+{
+    const Graph *g = L->g;
+    for (; arm; arm = g->all_arms.v[arm - 1].outer)
+        for (int i = 0; i < g->arms.n; i++)
+            if (g->arms.v[i] != arm && g->all_arms.v[g->arms.v[i] - 1].control == g->all_arms.v[arm - 1].control) return true;
+    return false;
 }
 
 Part *control_begin(Ctx *c, Span at)

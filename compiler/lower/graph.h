@@ -77,10 +77,12 @@ void    changes_set(Lower *L, const Changes *c, Span at);
 typedef struct Slots { ARRAY(int) v; } Slots;
 typedef struct Arm { Env entry; int hidden, sets, id; } Arm;
 
-Arm  arm_begin(Lower *L);
+int  control_new(Lower *L);                                                     /* the number of a control statement, for its sides */
+Arm  arm_begin(Lower *L, int control);
 void arm_end(Lower *L, const Arm *a, Slots *changed);
 int  arm_now(const Lower *L);                                                   /* the innermost one; 0: none */
 bool arm_holds(const Lower *L, int arm);                                        /* is the place inside of that arm? */
+bool arm_excludes(const Lower *L, int arm);                                     /* is it on another side of the same control, so that one of the two is not done? */
 
 Part *control_begin(Ctx *c, Span at);                                           /* a part before the control, which keeps what will be hidden */
 void  control_changes(Lower *L, const Slots *changed, Part *before, Span at);   /* the slots are read anew from here on */
@@ -96,8 +98,9 @@ typedef struct Graph {
     ARRAY(int)       sets;                                  /* slots set, in order */
     ARRAY(bool)      changed;                               /* by slot */
     ARRAY(Part *)    stream_part;                           /* by stream: the part that draws from it; NULL: INIT */
-    ARRAY(int)       arms;                                  /* ids of those that are open */
-    int              n_arms;
+    ARRAY(int)       arms;                                  /* numbers of those that are open */
+    ARRAY(struct { int outer; int control; }) all_arms;         /* by number - 1 */
+    int              n_controls;
 } Graph;
 
 /* ---- trials: evaluation for what it shows on the way, in a graph that is dropped. Quiet: nothing that it says counts either */

@@ -97,13 +97,17 @@ static bool is_moved(const Pending *p, Player *const *players, int n)
     return !p->owner;
 }
 
-/* Committed on a side of a control statement that may not have been taken, and wanted again behind it. */
-static bool may_be_done(Ctx *c, const Pending *p, Span at)
+/* Has an update committed it by now? On a side of a control statement that may not have been taken, nobody can say. */
+static bool is_done(Ctx *c, const Pending *p, Span at)
 {
-    if (arm_holds(c->L, p->arm)) return false;
-    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state whose new value one update commits under a condition, and another one behind it");
-    diag_note(d, p->assign->span, "assigned here");
-    return true;
+    for (int i = 0; i < p->done.n; i++) {
+        if (arm_holds(c->L, p->done.v[i])) return true;
+        if (arm_excludes(c->L, p->done.v[i])) continue;
+        Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state whose new value one update commits under a condition, and another one behind it");
+        diag_note(d, p->assign->span, "assigned here");
+        return true;
+    }
+    return false;
 }
 
 typedef struct Mean { int slot, n; IrVal *sum; } Mean;
@@ -131,10 +135,9 @@ void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const 
     for (int i = 0; i < L->pendings.n; i++) {
         Pending *p = L->pendings.v[i];
         bool wanted = is_moved(p, players, n_players) && (i >= from || depends(p, reached));
-        if (!wanted || (p->done && !may_be_done(c, p, at))) continue;
+        if (!wanted || is_done(c, p, at)) continue;
         add(L, &means, p);
-        p->done = true;
-        p->arm = arm_now(L);
+        array_push(L->a, &p->done, arm_now(L));
         if (!p->owner) note_unowned(L, p->assign, true);
     }
     for (int i = 0; i < means.n; i++) {

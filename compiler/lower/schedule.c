@@ -105,7 +105,7 @@ static void loop_body(Ctx *c, const Ast *whole, const Ast *body, Part *before, b
     block_changes(c, body, c->block, &entry);
     if (whole->kind == AST_ALTERNATE) array_push(L->a, &entry.v, L->step_slot);
     control_changes(L, &entry, before, whole->span);
-    Arm a = arm_begin(L);
+    Arm a = arm_begin(L, control_new(L));
     block(c, body, rounds, n);
     arm_end(L, &a, &changed);
     for (int i = 0; i < changed.v.n; i++) {
@@ -220,9 +220,9 @@ static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
 }
 
 /* One side of a control statement. */
-static void side(Ctx *c, const Ast *body, bool rounds, GanSchedule *n, Slots *changed)
+static void side(Ctx *c, const Ast *body, int control, bool rounds, GanSchedule *n, Slots *changed)
 {
-    Arm a = arm_begin(c->L);
+    Arm a = arm_begin(c->L, control);
     block(c, body, rounds, n);
     arm_end(c->L, &a, changed);
 }
@@ -239,7 +239,7 @@ static void sched_every(Ctx *c, const Ast *s, Nodes *to)
     GanSchedule *n = sched_node(c, to, GAN_EVERY, s->span);
     if (!as_size(c, eval(c, s->every.count), s->every.count->span, "the number of rounds", &n->count)) return;
     if (!n->count) diag_error(c->L->diags, s->every.count->span, E403, "every 0 rounds would be never");
-    side(c, s->every.body, true, n, &changed);
+    side(c, s->every.body, control_new(c->L), true, n, &changed);
     control_changes(c->L, &changed, before, s->span);
 }
 
@@ -282,10 +282,11 @@ static void sched_if(Ctx *c, const Ast *s, Nodes *to)
     Part *before = guard(c, to, s->span);
     GanSchedule *n = sched_node(c, NULL, GAN_IF, s->span), *arm[2] = {sched_node(c, NULL, GAN_SEQUENCE, s->if_.then->span), NULL};
     part_run_by(c->L, p, n);
-    side(&inner, s->if_.then, to->rounds, arm[0], &changed);
+    int control = control_new(c->L);
+    side(&inner, s->if_.then, control, to->rounds, arm[0], &changed);
     if (otherwise) {
         arm[1] = sched_node(c, NULL, GAN_SEQUENCE, otherwise->span);
-        side(&inner, otherwise, to->rounds, arm[1], &changed);
+        side(&inner, otherwise, control, to->rounds, arm[1], &changed);
     }
     control_changes(c->L, &changed, before, s->span);
     n->kid = arena_copy(c->L->a, arm, sizeof arm);

@@ -54,8 +54,7 @@ struct Pending {
     Player     *owner;                                      /* NULL: of the program or a comparison */
     IrVal     **witness;  int n_witness;                    /* the results of the application it was made in: what depends on it depends on these */
     const Ast  *assign;
-    bool        done;                                       /* an update has committed it ... */
-    int         arm;                                        /* ... on this side of a control statement */
+    ARRAY(int)  done;                                       /* sides of control statements on which an update has committed it; 0: outside of any */
 };
 
 void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign);
