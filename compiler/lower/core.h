@@ -27,6 +27,7 @@ typedef struct Data     Data;
 typedef struct Builtin  Builtin;
 typedef struct Rule     Rule;
 typedef struct Kept     Kept;
+typedef struct Face     Face;
 
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
@@ -56,6 +57,7 @@ struct Value {
     ValueKind kind;
     Span      at;                                           /* where it came from; SPAN_NONE when that would say nothing */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
+    Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node, else NULL (face.c) */
     union {
         int64_t     i;
         double      r;
@@ -101,6 +103,9 @@ struct Closure {
     Scope      *scope;                                      /* bound: the scope of the first list's arguments */
     bool        bound;                                      /* the first of two lists has been given */
     const char *name;
+    IrAxes      axes;                                       /* of what it takes along; known: all of it was bound (axes.c) */
+    bool        axes_known;
+    unsigned    axes_round;
 };
 
 typedef struct Args {
@@ -121,6 +126,7 @@ typedef struct Binding {
     Span         at;
     BindingState state;
     bool         used;
+    unsigned     axes_round;                                /* the last walk of axes.c that came here */
 } Binding;
 
 struct Scope {
@@ -129,6 +135,7 @@ struct Scope {
     Scope        **import;  int n_imports;
     bool           distribution;                            /* its sample and log_prob are capabilities, not names */
     ARRAY(Binding) names;
+    uint32_t      *table, table_n;                          /* of a large scope: place of a name -> 1 + its index in names */
 };
 
 struct Ctx {
@@ -155,6 +162,8 @@ struct Fn {
     IrFn      *ir;
     IrBuilder  b;
     ARRAY(struct { int slot; IrVal *v; }) reads;
+    ARRAY(struct { IrVal *read; IrAxes axes; IrVal *v; }) samples;      /* slots that hold samples, along their axes */
+    IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
     ARRAY(const char *) streams;                            /* names of draws, each once */
     ARRAY(Pending)      pending;
     ARRAY(const char *) draws;                              /* for the game's table: named distributions drawn from */
@@ -243,6 +252,7 @@ struct Lower {
     Diags        *diags;
     LowerOptions  o;
     Modules       modules;
+    Names        *names;                                    /* what every name stands for (lang/check) */
     ARRAY(Scope *)  scopes;                                 /* of modules.all, the same index */
     ARRAY(bool)   library;                                  /* by number of a source: part of the standard library */
     Scope        *prelude, *file;                           /* the main file's names */
@@ -254,10 +264,11 @@ struct Lower {
     ARRAY(struct { int slot; GanTensor *t; }) data;         /* tensors of DATA slots */
     ARRAY(const char *) reports;
     ARRAY(GameLine)    lines;
-    ARRAY(struct { const char *name; Span within; }) grad_names;    /* every name x of a grad[x], and the definition it stands in */
+    ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; }) draw_cuts;    /* draws, and what they depend on without a derivative */
     GanSchedule  *root;
     int           step_slot;
     int           depth, n_evals, block, time;
+    unsigned      axes_round;
     bool          too_deep, too_large;
 };
 
@@ -267,6 +278,7 @@ Value *val_error(Lower *L);
 Value *val_none(Lower *L);
 Value *val_int(Lower *L, int64_t i);
 Value *val_real(Lower *L, double r);
+Value *val_same(Lower *L, const Value *number, double r);   /* the number as a real: a derivative by one is by the other */
 Value *val_bool(Lower *L, bool b);
 Value *val_string(Lower *L, const char *s);
 Value *val_list(Lower *L, Value **v, int n);
@@ -282,11 +294,12 @@ static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
 bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
 bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
 Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
-IrAxes val_axes(Lower *L, const Value *v);                  /* sample axes it varies over, through closures too */
 const char *val_text(Lower *L, const Value *v);             /* "real[2]", "the net D", "3": for messages */
 const char *val_key(Lower *L, const Value *v);              /* of an index of a report: "kl", "3" */
 const char *type_text(Lower *L, const IrType *t);           /* "real[28, 28]", without sample axes */
 const char *dims_text(Lower *L, const IrInts *d);           /* "[28, 28]" */
+
+Value *val_part(Lower *L, const Value *record, const char *name);               /* a field, or what a path into the record begins with */
 
 /* The value as a tensor of the function being built; numbers become constants, lists are stacked. NULL after an error. */
 IrVal *as_tensor(Ctx *c, Value *v, Span at);
@@ -299,6 +312,14 @@ Value *as_settled(Ctx *c, Value *v, Span at);               /* a model with ever
 bool   dims_fit(Lower *L, const IrInts *d, Span at);        /* false, reported, when a tensor of that shape would be too large */
 Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after ~ */
 
+Closure *closure_copy(Lower *L, const Closure *k, Scope *scope);             /* for another scope */
+
+/* ---- axes.c ----------------------------------------------------------------------------------------------------- */
+
+IrAxes val_axes(Lower *L, const Value *v);                  /* sample axes it varies over, through what closures take along */
+IrAxes dist_axes(Lower *L, const Dist *d);
+IrAxes closure_axes(Lower *L, Closure *k);
+
 /* ---- scope.c ---------------------------------------------------------------------------------------------------- */
 
 Scope *scope_new(Lower *L, Scope *parent);
@@ -306,8 +327,11 @@ void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
 void   scope_rebind(Scope *s, const char *name, Value *v, Span at);              /* replaces it where it stands */
 void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
 Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
+Binding *scope_binding(Scope *s, const char *name);                             /* in s itself, evaluated or not; NULL: none */
 Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* only in s itself; NULL: none */
 bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
+void   scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v);
+Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at);       /* reports a name used before its line */
 void   scope_unknown(Ctx *c, const char *name, Span at);                        /* reports it, with the nearest name */
 Value *declare(Ctx *c, const Ast *decl, const char *name);                      /* the value of a declaration (decl.c) */
 void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
@@ -343,6 +367,15 @@ Value *eval_block(Ctx *c, const Ast *block);                                    
 Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
 Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
 bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
+
+/* ---- face.c ----------------------------------------------------------------------------------------------------- */
+
+Value *face_leaf(Lower *L, const Value *number);                                /* the same number, to be differentiated by */
+IrVal *face_node(Ctx *c, const Value *number);                                  /* of one with a face, in the function being built: f64 */
+Value *face_binary(Ctx *c, AstOp op, Value *a, Value *b, Value *result);        /* these give `result` a face if an operand has one */
+Value *face_map(Ctx *c, IrOp op, Value *a, Value *result);
+Value *face_pick(Ctx *c, bool first, Value *a, Value *b, Value *result);        /* result is the first of a and b, or the second */
+Value *face_cut(Ctx *c, Value *a, Value *b, Value *result);                     /* without a derivative by it */
 
 /* ---- arith.c ---------------------------------------------------------------------------------------------------- */
 
@@ -384,7 +417,7 @@ Value *eval_grad(Ctx *c, const Ast *e);
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
 IrVal *diff_leaf(Ctx *c, IrVal *v);                                             /* the same value as a node of its own */
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
-bool   diff_is_wrt(const Lower *L, const char *name, Span at);                  /* of a name bound at a place: may a grad be taken by it? */
+Value *diff_bound(Ctx *c, const Ast *binding, Value *v);                        /* v as the node binds it: differentiated, it has nodes of its own */
 
 /* ---- dist.c, sample.c ------------------------------------------------------------------------------------------- */
 
@@ -393,7 +426,6 @@ Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              
 Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);
 Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 /* an attribute; NULL: none of that name */
 Value *dist_power(Ctx *c, Dist *d, Value *n, Span at);
-IrAxes dist_axes(Lower *L, const Dist *d);
 const char *dist_text(Lower *L, const Dist *d);
 bool   dist_finite(Lower *L, const Dist *d, int64_t *n);
 Value *dist_all(Ctx *c, Dist *d, int axis, Span at);                            /* every element once, along an axis of that extent */

@@ -40,11 +40,15 @@ static Value *setting_value(Ctx *c, const char *text, const char *name)
     Lower *L = c->L;
     const SourceFile *f = source_add(L->sources, strf(L, "--set %s", name), text, strlen(text));
     const Ast *e = f ? parse_expression(L->a, f, L->diags) : NULL;
-    return e ? eval(c, e) : val_error(L);
+    if (!e) return val_error(L);
+    names_expression(L->names, e);
+    return eval(c, e);
 }
 
+/* Among members, a let is evaluated where it is used, as they are. */
 static Value *declare_let(Ctx *c, const Ast *d, const char *name)
 {
+    if (!c->scope->module) return thunk_new(c->L, d->let.value, c->scope, name);
     const char *set = d->let.pattern->kind == AST_NAME ? setting_of(c, name) : NULL;
     Value *v = set ? setting_value(c, set, name) : eval(c, d->let.value);
     if (d->let.type) v = type_conform(c, v, d->let.type, d->let.value->span, name);
@@ -76,7 +80,7 @@ Value *declare(Ctx *c, const Ast *d, const char *name)
     }
 }
 
-void declare_all(Ctx *c, AstList stmts)
+static void declare_each(Ctx *c, AstList stmts, bool members)
 {
     Scope *s = c->scope;
     for (int i = 0; i < stmts.n; i++) {
@@ -91,6 +95,11 @@ void declare_all(Ctx *c, AstList stmts)
         case AST_LOSS: scope_declare(c->L, s, d->loss.name, d, d->loss.name_span); break;
         case AST_COMPARE: scope_declare(c->L, s, d->compare.name, d, d->compare.name_span); break;
         case AST_MEMBER: scope_declare(c->L, s, d->member.name, d, d->member.name_span); break;
+        case AST_LET:
+            if (members && d->let.pattern->kind == AST_NAME)
+                scope_declare(c->L, s, d->let.pattern->name.name, d, d->let.pattern->span);
+            else if (members) unsupported(c, d->let.pattern->span, "a pattern among members");
+            break;
         case AST_DATA:
             for (int k = 0; k < d->data.names.n; k++)
                 scope_declare(c->L, s, d->data.names.v[k]->name.name, d, d->data.names.v[k]->span);
@@ -100,6 +109,8 @@ void declare_all(Ctx *c, AstList stmts)
     }
 }
 
+void declare_all(Ctx *c, AstList stmts) { declare_each(c, stmts, false); }
+
 void declare_members(Ctx *c, AstList stmts)
 {
     for (int i = 0; i < stmts.n; i++) {
@@ -107,7 +118,7 @@ void declare_members(Ctx *c, AstList stmts)
         if (stmts.v[i]->kind == AST_PARAMETER)
             unsupported(c, stmts.v[i]->span, "a param in a comparison or distribution");
     }
-    declare_all(c, stmts);
+    declare_each(c, stmts, true);
 }
 
 /* ---- comparisons */
@@ -115,9 +126,9 @@ void declare_members(Ctx *c, AstList stmts)
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, Span at)
 {
     Compare *k = arena_new_of(c->L->a, Compare);
-    k->closure = arena_copy(c->L->a, closure, sizeof *closure);
+    k->closure = closure_copy(c->L, closure, scope_new(c->L, closure->scope));
+    k->closure->bound = true;
     k->name = closure->name;
-    k->closure->scope = scope_new(c->L, closure->scope);
     if (!bind_params(c, k->closure->scope, closure->def->define.params, args, closure->name, at, NULL))
         return val_error(c->L);
     Ctx inner = *c;

@@ -10,7 +10,7 @@ enum { CONST_TABLE_FROM = 8 };
 
 static int64_t count_numbers(const Value *v, IrInts *dims, int depth)
 {
-    if (is_number(v)) return 1;
+    if (is_number(v)) return v->face ? -1 : 1;
     if (v->kind != V_LIST || depth >= IR_MAX_RANK || !v->list.n) return -1;
     if (dims->n <= depth) dims->v[dims->n++] = v->list.n;
     if (dims->v[depth] != v->list.n) return -1;

@@ -1,5 +1,5 @@
 /* optimizer.c - updates: a loss, its gradient by the player's parameters, and the optimiser's rule applied to them. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/paths.h"
 
 /* ---- applying a rule: optimizer adam(lr)(w, g) { state m = zeros(w); ... w := ... } */
 
@@ -287,6 +287,8 @@ static void update_by_loss(Ctx *c, const Ast *s, Wanted *who, Value *opt)
     GradReport r = {arena_array(L->a, const IrNode *, n + 1), arena_array(L->a, const IrNode *, n + 1), NULL};
     ir_report(L->m, L->fn->ir, L->fn->ir->reports.n ? strf(L, "loss_%d", L->fn->ir->reports.n + 1) : "loss",
               ir_convert(fn_builder(c), y, IR_F64));
+    for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n)
+        if (paths_check(c, y, w + first, who->p[i]->params.n, who->p[i]->name, s->update.value->span) == PATHS_FAILED) return;
     y = before_grad(c, y, w, n, true);
     if (!grad_reverse(fn_builder(c), &y, NULL, 1, w, n, g, &r)) {
         diag_error(L->diags, s->update.value->span, E306,
