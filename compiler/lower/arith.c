@@ -58,7 +58,7 @@ static double fold_reals(AstOp op, double a, double b)
     }
 }
 
-static Value *fold_binary(Ctx *c, AstOp op, const Value *a, const Value *b)
+static Value *fold_numbers(Ctx *c, AstOp op, const Value *a, const Value *b)
 {
     Lower *L = c->L;
     if (compares(op)) {
@@ -68,6 +68,11 @@ static Value *fold_binary(Ctx *c, AstOp op, const Value *a, const Value *b)
     }
     Value *exact = a->kind == V_INT && b->kind == V_INT ? fold_ints(L, op, a->i, b->i) : NULL;
     return exact ? exact : val_real(L, fold_reals(op, number(a), number(b)));
+}
+
+static Value *fold_binary(Ctx *c, AstOp op, Value *a, Value *b)
+{
+    return face_binary(c, op, a, b, fold_numbers(c, op, a, b));
 }
 
 /* ---- tensors */
@@ -119,6 +124,7 @@ static IrVal *constant_beside(Ctx *c, const Value *v, const IrVal *t)
     IrElem e = t->type.elem;
     if (v->kind == V_REAL && !ir_is_real(e)) e = e == IR_I64 ? IR_F64 : c->L->m->real;
     if (v->kind == V_INT && e == IR_BOOL) e = IR_I32;
+    if (v->face) return ir_convert(fn_builder(c), face_node(c, v), e);
     return ir_const(fn_builder(c), e, number(v));
 }
 
@@ -150,7 +156,7 @@ static Value *power(Ctx *c, Value *a, Value *e, Span at)
 {
     IrBuilder *b = fn_builder(c);
     IrVal *x, *y;
-    if (is_number(e)) {
+    if (is_number(e) && !e->face) {
         double n = number(e);
         bool whole = n == floor(n) && fabs(n) <= 4;
         if (!(x = as_tensor(c, a, at))) return val_error(c->L);
@@ -223,7 +229,7 @@ static Value *neutral(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     bool left = is_number(a), sum = op == AST_OP_ADD || op == AST_OP_SUB,
          product = op == AST_OP_MUL || op == AST_OP_DIV;
     if (!is_number(left ? a : b) || (!sum && !product) || (left && (op == AST_OP_SUB || op == AST_OP_DIV))) return NULL;
-    if (number(left ? a : b) != (sum ? 0 : 1)) return NULL;
+    if ((left ? a : b)->face || number(left ? a : b) != (sum ? 0 : 1)) return NULL;
     IrVal *t = as_tensor(c, left ? b : a, at);
     if (!t) return val_error(c->L);
     bool same =
@@ -327,8 +333,8 @@ Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at)
     a = as_settled(c, a, at);
     if (val_bad(a)) return a;
     if (op == AST_OP_NOT) return not_value(c, a, at);
-    if (a->kind == V_INT && a->i != INT64_MIN) return val_int(c->L, -a->i);
-    if (a->kind == V_REAL) return val_real(c->L, -a->r);
+    if (a->kind == V_INT && a->i != INT64_MIN) return face_map(c, IR_neg, a, val_int(c->L, -a->i));
+    if (a->kind == V_REAL) return face_map(c, IR_neg, a, val_real(c->L, -a->r));
     return arith_map(c, IR_neg, a, at);
 }
 
@@ -357,9 +363,10 @@ static double fold_map(IrOp op, double x)
 Value *arith_map(Ctx *c, IrOp op, Value *a, Span at)
 {
     a = as_settled(c, a, at);
-    if (a->kind == V_INT && op == IR_abs && a->i != INT64_MIN) return val_int(c->L, a->i < 0 ? -a->i : a->i);
-    if (a->kind == V_INT && op == IR_floor) return a;
-    if (is_number(a)) return val_real(c->L, fold_map(op, number(a)));
+    if (a->kind == V_INT && op == IR_abs && a->i != INT64_MIN)
+        return face_map(c, op, a, val_int(c->L, a->i < 0 ? -a->i : a->i));
+    if (a->kind == V_INT && (op == IR_floor || op == IR_stop)) return face_map(c, op, a, val_int(c->L, a->i));
+    if (is_number(a)) return face_map(c, op, a, val_real(c->L, fold_map(op, number(a))));
     if (a->kind == V_RECORD) {
         Value **v = arena_array(c->L->a, Value *, a->record.n + 1);
         for (int i = 0; i < a->record.n; i++) v[i] = arith_map(c, op, a->record.v[i], at);
@@ -385,7 +392,7 @@ static Value *select_records(Ctx *c, Value *cond, Value *yes, Value *no, Span at
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
 {
     cond = as_settled(c, cond, at), yes = as_settled(c, yes, at), no = as_settled(c, no, at);
-    if (cond->kind == V_BOOL) return cond->b ? yes : no;
+    if (cond->kind == V_BOOL) return face_pick(c, cond->b, yes, no, cond->b ? yes : no);
     if (val_bad(cond) || val_bad(yes) || val_bad(no)) return val_error(c->L);
     if (yes->kind == V_RECORD || no->kind == V_RECORD) return select_records(c, cond, yes, no, at);
     IrVal *k = as_tensor(c, cond, at), *x, *y;

@@ -84,7 +84,7 @@ static IrVal *countable(Ctx *c, IrVal *t) { return t && t->type.elem == IR_BOOL 
 static Value *stop_field(Ctx *c, Value *leaf, void *unused)
 {
     (void)unused;
-    return val_static(leaf) && leaf->kind != V_LIST ? leaf : arith_map(c, IR_stop, leaf, leaf->at);
+    return val_static(leaf) && leaf->kind != V_LIST && !leaf->face ? leaf : arith_map(c, IR_stop, leaf, leaf->at);
 }
 
 static Value *builtin_stop(Ctx *c, const Call *k)
@@ -102,7 +102,7 @@ static Value *builtin_stop(Ctx *c, const Call *k)
 
 static Value *polygamma(Ctx *c, const Call *k, int n)
 {
-    if (is_number(k->v[0])) return val_real(c->L, math_polygamma_f64(n, number(k->v[0])));
+    if (is_number(k->v[0]) && !k->v[0]->face) return val_real(c->L, math_polygamma_f64(n, number(k->v[0])));
     IrVal *x = as_real(c, k->v[0], k->at);
     return x ? val_tensor(c->L, ir_polygamma(fn_builder(c), x, n)) : val_error(c->L);
 }
@@ -115,7 +115,7 @@ static Value *builtin_where(Ctx *c, const Call *k) { return arith_select(c, k->v
 static Value *builtin_real(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
-    if (is_number(v)) return val_real(c->L, number(v));
+    if (is_number(v)) return val_same(c->L, v, number(v));
     if (v->kind == V_BOOL) return val_real(c->L, v->b);
     return val_tensor(c->L, as_real(c, v, k->at));
 }
@@ -124,7 +124,7 @@ static Value *builtin_int(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
     if (v->kind == V_INT) return v;
-    if (v->kind == V_REAL) return val_int(c->L, math_to_i64_f64(v->r));
+    if (v->kind == V_REAL) return face_cut(c, v, v, val_int(c->L, math_to_i64_f64(v->r)));
     if (v->kind == V_BOOL) return val_int(c->L, v->b);
     IrVal *t = as_tensor(c, v, k->at);
     return t ? val_tensor(c->L, arith_convert(c, t, t->type.elem == IR_I64 ? IR_I64 : IR_I32)) : val_error(c->L);
@@ -132,7 +132,8 @@ static Value *builtin_int(Ctx *c, const Call *k)
 
 static Value *builtin_div(Ctx *c, const Call *k)
 {
-    if (k->v[0]->kind == V_INT && k->v[1]->kind == V_INT) return val_int(c->L, math_div_i64(k->v[0]->i, k->v[1]->i));
+    if (k->v[0]->kind == V_INT && k->v[1]->kind == V_INT)
+        return face_cut(c, k->v[0], k->v[1], val_int(c->L, math_div_i64(k->v[0]->i, k->v[1]->i)));
     IrVal *a = as_tensor(c, k->v[0], k->at), *b = as_tensor(c, k->v[1], k->at);
     if (!a || !b || !arith_align(c, &a, &b, k->at, "div")) return val_error(c->L);
     IrVal *q = ir_div(fn_builder(c), a, b);
@@ -302,7 +303,7 @@ static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
     if (is_number(a) && is_number(b)) {
         bool first = least ? number(a) <= number(b) : number(a) >= number(b);
         Value *v = first ? a : b;
-        return a->kind == b->kind ? v : val_real(c->L, number(v));
+        return face_pick(c, first, a, b, a->kind == b->kind ? v : val_same(c->L, v, number(v)));
     }
     if (a->kind == V_RECORD || b->kind == V_RECORD) return field_extreme(c, a, b, least, at);
     IrVal *x, *y;

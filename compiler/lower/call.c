@@ -144,7 +144,7 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
         v = v ? type_conform(&inner, v, p->param.type, where[i], strf(c->L, "%s of %s", p->param.name, what))
               : default_of(&inner, p);
         ok = ok && !val_bad(v);
-        scope_bind_pattern(&inner, scope, &(Ast){.kind = AST_NAME, .span = p->span, .name = {p->param.name}}, v);
+        scope_bind_param(&inner, scope, p, v);
     }
     return ok;
 }
@@ -169,7 +169,7 @@ static bool take_n(Ctx *c, AstList params, Args *args, int64_t *n)
     return true;
 }
 
-static Value *apply_body(Ctx *c, const Closure *k, AstList params, const Ast *body, const Ast *result, Args *args,
+static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, const Ast *result, Args *args,
                          const void *site, Span at, bool counted)
 {
     int64_t n = -1;
@@ -179,6 +179,7 @@ static Value *apply_body(Ctx *c, const Closure *k, AstList params, const Ast *bo
     if (!bind_params(c, scope, params, args, closure_text(k), at, NULL)) return val_error(c->L);
     Ctx inner = ctx_body(c, scope, args, site);
     if (k->scope->inst) inner.inst = k->scope->inst;
+    inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
     if (n >= 0) inner.batch = n;
     if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);
     Value *v = eval_block(&inner, body);
@@ -196,8 +197,7 @@ static Value *bind_first(Ctx *c, Closure *k, Args *args, const void *site, Span 
     if (d->define.word == AST_DEFINE_LAYER) return layer_bind(c, k, args, site, at);
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, d->define.params, args, closure_text(k), at, NULL)) return val_error(c->L);
-    Closure *bound = arena_copy(c->L->a, k, sizeof *k);
-    bound->scope = scope;
+    Closure *bound = closure_copy(c->L, k, scope);
     bound->bound = true;
     Value *v = val_new(c->L, d->define.word == AST_DEFINE_OPTIMIZER ? V_OPTIMIZER : V_FUNCTION);
     if (v->kind == V_OPTIMIZER) v->optimizer.closure = bound;
@@ -209,8 +209,8 @@ static Value *declared_dist(Ctx *c, Closure *k, Args *args, const void *site, Sp
 {
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, k->def->define.params, args, closure_text(k), at, NULL)) return val_error(c->L);
-    Closure *bound = arena_copy(c->L->a, k, sizeof *k);
-    bound->scope = scope;
+    Closure *bound = closure_copy(c->L, k, scope);
+    bound->bound = true;
     scope->distribution = true;
     Ctx inner = *c;
     inner.scope = scope;

@@ -31,6 +31,7 @@ typedef struct Part     Part;
 typedef struct Version  Version;
 typedef struct Pending  Pending;
 typedef struct Block    Block;
+typedef struct Face     Face;
 
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
@@ -60,6 +61,7 @@ struct Value {
     ValueKind kind;
     Span      at;                                           /* where it came from; SPAN_NONE when that would say nothing */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
+    Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node, else NULL (face.c) */
     union {
         int64_t     i;
         double      r;
@@ -95,6 +97,9 @@ struct Closure {
     Scope      *scope;                                      /* bound: the scope of the first list's arguments */
     bool        bound;                                      /* the first of two lists has been given */
     const char *name;
+    IrAxes      axes;                                       /* of what it takes along; known: all of it was bound (axes.c) */
+    bool        axes_known;
+    unsigned    axes_round;
 };
 
 typedef struct Args {
@@ -115,6 +120,7 @@ typedef struct Binding {
     Span         at;
     BindingState state;
     bool         used;
+    unsigned     axes_round;                                /* the last walk of axes.c that came here */
 } Binding;
 
 struct Scope {
@@ -126,6 +132,7 @@ struct Scope {
     Instance      *inst;                                    /* of a comparison or distribution: it owns what its members declare */
     uint64_t       round;                                   /* of the static loops around it: declarations of each round are their own */
     ARRAY(Binding) names;
+    uint32_t      *table, table_n;                          /* of a large scope: place of a name -> 1 + its index in names */
 };
 
 struct Ctx {
@@ -153,6 +160,7 @@ struct Fn {                                                 /* a graph: the sche
     IrFn      *ir;
     IrBuilder  b;
     Env        env;
+    IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
     ARRAY(const char *) streams;                            /* names of draws, each once */
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
 };
@@ -231,6 +239,7 @@ struct Lower {
     Diags        *diags;
     LowerOptions  o;
     Modules       modules;
+    Names        *names;                                    /* what every name stands for (lang/check) */
     ARRAY(Scope *)  scopes;                                 /* of modules.all, the same index */
     ARRAY(bool)   library;                                  /* by number of a source: part of the standard library */
     Scope        *prelude, *file;                           /* the main file's names */
@@ -244,7 +253,7 @@ struct Lower {
     ARRAY(struct { int slot; GanTensor *t; }) data;         /* tensors of DATA slots */
     ARRAY(const char *) reports;
     ARRAY(GameLine)    lines;
-    ARRAY(struct { const char *name; Span within; }) grad_names;    /* every name x of a grad[x], and the definition it stands in */
+    ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; }) draw_cuts;    /* draws, and what they depend on without a derivative */
     NameTable     fn_names, root_names, stream_names;       /* root_names: what the paths of slots begin with */
     GanSchedule  *root;
     int           trials;                                   /* quiet ones under way */
@@ -257,6 +266,7 @@ struct Lower {
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
     int           depth, n_evals;
+    unsigned      axes_round;
     bool          too_deep, too_large;
 };
 
@@ -266,6 +276,7 @@ Value *val_error(Lower *L);
 Value *val_none(Lower *L);
 Value *val_int(Lower *L, int64_t i);
 Value *val_real(Lower *L, double r);
+Value *val_same(Lower *L, const Value *number, double r);   /* the number as a real: a derivative by one is by the other */
 Value *val_bool(Lower *L, bool b);
 Value *val_string(Lower *L, const char *s);
 Value *val_list(Lower *L, Value **v, int n);
@@ -273,6 +284,7 @@ Value *val_range(Lower *L, int64_t from, int64_t to);
 Value *val_tensor(Lower *L, IrVal *v);                      /* v == NULL gives the error value */
 Value *val_slot(Lower *L, int slot);
 Value *val_record(Lower *L, Value **v, const char **name, int n);
+Value *val_record_like(Lower *L, const Value *like, Value **v);                  /* the same fields, of the same player */
 Value *val_new(Lower *L, ValueKind k);
 Value *val_dist(Lower *L, Dist *d);
 Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
@@ -281,11 +293,12 @@ static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
 bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
 bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
 Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
-IrAxes val_axes(Lower *L, const Value *v);                  /* sample axes it varies over, through closures too */
 const char *val_text(Lower *L, const Value *v);             /* "real[2]", "the net D", "3": for messages */
 const char *val_key(Lower *L, const Value *v);              /* of an index of a report: "kl", "3" */
 const char *type_text(Lower *L, const IrType *t);           /* "real[28, 28]", without sample axes */
 const char *dims_text(Lower *L, const IrInts *d);           /* "[28, 28]" */
+
+Value *val_part(Lower *L, const Value *record, const char *name);               /* a field, or what a path into the record begins with */
 
 /* The value as a tensor of the function being built; numbers become constants, lists are stacked. NULL after an error. */
 IrVal *as_tensor(Ctx *c, Value *v, Span at);
@@ -298,6 +311,14 @@ Value *as_settled(Ctx *c, Value *v, Span at);               /* a model with ever
 bool   dims_fit(Lower *L, const IrInts *d, Span at);        /* false, reported, when a tensor of that shape would be too large */
 Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after ~ */
 
+Closure *closure_copy(Lower *L, const Closure *k, Scope *scope);             /* for another scope */
+
+/* ---- axes.c ----------------------------------------------------------------------------------------------------- */
+
+IrAxes val_axes(Lower *L, const Value *v);                  /* sample axes it varies over, through what closures take along */
+IrAxes dist_axes(Lower *L, const Dist *d);
+IrAxes closure_axes(Lower *L, Closure *k);
+
 /* ---- scope.c ---------------------------------------------------------------------------------------------------- */
 
 Scope *scope_new(Lower *L, Scope *parent);
@@ -305,8 +326,11 @@ void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
 void   scope_rebind(Scope *s, const char *name, Value *v, Span at);              /* replaces it where it stands */
 void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
 Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
+Binding *scope_binding(Scope *s, const char *name);                             /* in s itself, evaluated or not; NULL: none */
 Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* only in s itself; NULL: none */
 bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
+void   scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v);
+Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at);       /* reports a name used before its line */
 void   scope_unknown(Ctx *c, const char *name, Span at);                        /* reports it, with the nearest name */
 Value *declare(Ctx *c, const Ast *decl, const char *name);                      /* the value of a declaration (decl.c) */
 void   declare_local(Ctx *c, AstList stmts);                                    /* the same in a body that is evaluated: its nets are made now */
@@ -340,6 +364,15 @@ Value *eval_block(Ctx *c, const Ast *block);                                    
 Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
 Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
 bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
+
+/* ---- face.c ----------------------------------------------------------------------------------------------------- */
+
+Value *face_leaf(Lower *L, const Value *number);                                /* the same number, to be differentiated by */
+IrVal *face_node(Ctx *c, const Value *number);                                  /* of one with a face, in the function being built: f64 */
+Value *face_binary(Ctx *c, AstOp op, Value *a, Value *b, Value *result);        /* these give `result` a face if an operand has one */
+Value *face_map(Ctx *c, IrOp op, Value *a, Value *result);
+Value *face_pick(Ctx *c, bool first, Value *a, Value *b, Value *result);        /* result is the first of a and b, or the second */
+Value *face_cut(Ctx *c, Value *a, Value *b, Value *result);                     /* without a derivative by it */
 
 /* ---- arith.c ---------------------------------------------------------------------------------------------------- */
 
@@ -381,7 +414,7 @@ Value *eval_grad(Ctx *c, const Ast *e);
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
 IrVal *diff_leaf(Ctx *c, IrVal *v);                                             /* the same value as a node of its own */
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
-bool   diff_is_wrt(const Lower *L, const char *name, Span at);                  /* of a name bound at a place: may a grad be taken by it? */
+Value *diff_bound(Ctx *c, const Ast *binding, Value *v);                        /* v as the node binds it: differentiated, it has nodes of its own */
 
 /* ---- dist.c, sample.c ------------------------------------------------------------------------------------------- */
 
@@ -391,7 +424,6 @@ Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              
 Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);
 Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 /* an attribute; NULL: none of that name */
 Value *dist_power(Ctx *c, Dist *d, Value *n, Span at);
-IrAxes dist_axes(Lower *L, const Dist *d);
 const char *dist_text(Lower *L, const Dist *d);
 bool   dist_finite(Lower *L, const Dist *d, int64_t *n);
 Value *dist_all(Ctx *c, Dist *d, int axis, Span at);                            /* every element once, along an axis of that extent */

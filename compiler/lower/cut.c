@@ -15,6 +15,7 @@ typedef struct Cut {
     bool      late;                                         /* of a finished program: the other parts stay as they are */
     int      *kept;                                         /* by value id: 1 + the slot that keeps it */
     int      *seen;                                         /* by value id: the round of marking that reached it */
+    bool     *fixed;                                        /* by value id: made of constants alone */
     int       round;
     IrVal   **now;                                          /* by value id: in the function being made */
     uint32_t  n_ids;
@@ -35,10 +36,20 @@ static bool draws(const IrNode *n)
     return false;
 }
 
-/* Made again at no cost. */
-static bool is_free(const IrNode *n)
+/* Made again at no cost, or of nothing but numbers that the program names: who made them first is nobody's affair. */
+static bool is_free(const Cut *k, const IrNode *n)
 {
-    return n->op == IR_const || n->op == IR_index || n->op == IR_broadcast || n->op == IR_spread || n->op == IR_reshape || n->op == IR_stop;
+    return k->fixed[n->result[0].id] || n->op == IR_broadcast || n->op == IR_spread || n->op == IR_reshape || n->op == IR_stop;
+}
+
+static void find_fixed(Cut *k)
+{
+    for (const IrNode *n = k->L->graph->ir->body.first; n; n = n->next) {
+        IrClass at = ir_op_info[n->op].klass;
+        bool fixed = at == IR_CLASS_MAP || at == IR_CLASS_LAYOUT;
+        for (int i = 0; i < n->n_args && fixed; i++) fixed = k->fixed[n->arg[i]->id];
+        for (int i = 0; i < n->n_results; i++) k->fixed[n->result[i].id] = fixed;
+    }
 }
 
 static int keep(Cut *k, Part *by, IrVal *v)
@@ -85,7 +96,7 @@ static int source(Cut *k, IrVal *v)
     if (w && !w->tick) return source_version(k, v, w);
     if (k->kept[v->id]) return k->kept[v->id] - 1;
     if (!w && v->def->op == IR_read) return v->def->attr.slot;      /* of data */
-    if (!w && is_free(v->def)) return -1;
+    if (!w && is_free(k, v->def)) return -1;
     if (!k->late) return keep(k, by, v);
     if (w || draws(v->def)) out_of_reach(k, v);
     return -1;
@@ -229,6 +240,8 @@ static Cut cut_begin(Lower *L, bool late)
     k.kept = arena_array(k.scratch, int, k.n_ids + 1);
     k.seen = arena_array(k.scratch, int, k.n_ids + 1);
     k.now = arena_array(k.scratch, IrVal *, k.n_ids + 1);
+    k.fixed = arena_array(k.scratch, bool, k.n_ids + 1);
+    find_fixed(&k);
     for (int i = 0; i < L->g->parts.n; i++)
         for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++)
             k.kept[L->g->parts.v[i]->keeps.v[j].v->id] = 1 + L->g->parts.v[i]->keeps.v[j].slot;

@@ -40,11 +40,15 @@ static Value *setting_value(Ctx *c, const char *text, const char *name)
     Lower *L = c->L;
     const SourceFile *f = source_add(L->sources, strf(L, "--set %s", name), text, strlen(text));
     const Ast *e = f ? parse_expression(L->a, f, L->diags) : NULL;
-    return e ? eval(c, e) : val_error(L);
+    if (!e) return val_error(L);
+    names_expression(L->names, e);
+    return eval(c, e);
 }
 
+/* Among members, a let is evaluated where it is used, as they are. */
 static Value *declare_let(Ctx *c, const Ast *d, const char *name)
 {
+    if (!c->scope->module) return thunk_new(c->L, d->let.value, c->scope, name);
     const char *set = d->let.pattern->kind == AST_NAME ? setting_of(c, name) : NULL;
     Value *v = set ? setting_value(c, set, name) : eval(c, d->let.value);
     if (d->let.type) v = type_conform(c, v, d->let.type, d->let.value->span, name);
@@ -79,18 +83,21 @@ Value *declare(Ctx *c, const Ast *d, const char *name)
     }
 }
 
-void declare_all(Ctx *c, AstList stmts)
+static void declare_each(Ctx *c, AstList stmts, bool members)
 {
     Scope *s = c->scope;
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         switch (d->kind) {
-        case AST_DEFINE:
-            scope_declare(c->L, s, d->define.name, d, d->define.name_span);
-            break;
+        case AST_DEFINE: scope_declare(c->L, s, d->define.name, d, d->define.name_span); break;
         case AST_LOSS: scope_declare(c->L, s, d->loss.name, d, d->loss.name_span); break;
         case AST_COMPARE: scope_declare(c->L, s, d->compare.name, d, d->compare.name_span); break;
         case AST_MEMBER: scope_declare(c->L, s, d->member.name, d, d->member.name_span); break;
+        case AST_LET:
+            if (members && d->let.pattern->kind == AST_NAME)
+                scope_declare(c->L, s, d->let.pattern->name.name, d, d->let.pattern->span);
+            else if (members) unsupported(c, d->let.pattern->span, "a pattern among members");
+            break;
         case AST_DATA:
             for (int k = 0; k < d->data.names.n; k++)
                 scope_declare(c->L, s, d->data.names.v[k]->name.name, d, d->data.names.v[k]->span);
@@ -99,6 +106,8 @@ void declare_all(Ctx *c, AstList stmts)
         }
     }
 }
+
+void declare_all(Ctx *c, AstList stmts) { declare_each(c, stmts, false); }
 
 void declare_local(Ctx *c, AstList stmts)
 {
@@ -114,13 +123,11 @@ void declare_local(Ctx *c, AstList stmts)
 void declare_members(Ctx *c, AstList stmts)
 {
     Lower *L = c->L;
-    declare_all(c, stmts);
+    declare_each(c, stmts, true);
     c->scope->members = true;
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         if (d->kind == AST_STATE) scope_declare(L, c->scope, d->state.name, d, d->state.name_span);
-        if (d->kind == AST_LET && d->let.pattern->kind == AST_NAME) scope_declare(L, c->scope, d->let.pattern->name.name, d, d->let.pattern->span);
-        if (d->kind == AST_LET && d->let.pattern->kind != AST_NAME) unsupported(c, d->let.pattern->span, "a let of several names among members");
         if (d->kind == AST_PARAMETER) {
             Diag *e = diag_error(L->diags, d->span, E120, "a param stands in a net, a model or a layer, which owns it");
             diag_hint(e, "net P { param %s .. } among the members is a player of their own", d->parameter.name);
@@ -146,9 +153,9 @@ Instance *members_instance(Ctx *c, const Closure *k, const void *site)
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at)
 {
     Compare *k = arena_new_of(c->L->a, Compare);
-    k->closure = arena_copy(c->L->a, closure, sizeof *closure);
+    k->closure = closure_copy(c->L, closure, scope_new(c->L, closure->scope));
+    k->closure->bound = true;
     k->name = closure->name;
-    k->closure->scope = scope_new(c->L, closure->scope);
     if (!bind_params(c, k->closure->scope, closure->def->define.params, args, closure->name, at, NULL))
         return val_error(c->L);
     Ctx inner = *c;

@@ -1,5 +1,6 @@
 /* diff.c - derivatives in expressions: grad[x] e, grad[G] e, f'. The work is grad_reverse's; here is what to differentiate by what. */
 #include "compiler/lower/graph.h"
+#include "compiler/lower/paths.h"
 #include "compiler/opt/stabilise.h"
 
 /* The same value as a node of its own: only what is computed from this one depends on it. */
@@ -16,14 +17,30 @@ IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
     return opt_stabilise_value(fn_builder(c), v, wrt, n_wrt, last);
 }
 
-/* Values bound to names that a grad[x] of the same definition differentiates by become leaves. */
-bool diff_is_wrt(const Lower *L, const char *name, Span at)
+/* A differentiated binding's value is made of nodes of its own: only what is computed from this name depends on it, not what shares its
+ * value. Fields and items are taken one by one. */
+static Value *leaves(Ctx *c, Value *v)
 {
-    for (int i = 0; i < L->grad_names.n; i++) {
-        Span in = L->grad_names.v[i].within;
-        if (in.file == at.file && in.begin <= at.begin && at.end <= in.end && !strcmp(L->grad_names.v[i].name, name)) return true;
+    bool list = v->kind == V_LIST;
+    if (list || v->kind == V_RECORD) {
+        int n = list ? v->list.n : v->record.n;
+        Value **f = arena_array(c->L->a, Value *, n + 1);
+        for (int i = 0; i < n; i++) f[i] = leaves(c, list ? v->list.v[i] : v->record.v[i]);
+        return list ? val_list(c->L, f, n) : val_record(c->L, f, v->record.name, n);
     }
-    return false;
+    if (v->kind == V_INT || v->kind == V_REAL) return face_leaf(c->L, v);
+    bool tensor = v->kind == V_TENSOR && v->tensor.home == c->L->fn, slot = v->kind == V_SLOT && c->L->fn;
+    IrVal *t = tensor || slot ? as_tensor(c, v, v->at) : NULL;
+    if (!t || !ir_is_real(t->type.elem)) return v;
+    Value *leaf = val_tensor(c->L, diff_leaf(c, t));
+    leaf->tensor.own_axis = tensor ? v->tensor.own_axis : -1;
+    return leaf;
+}
+
+Value *diff_bound(Ctx *c, const Ast *binding, Value *v)
+{
+    const Bound *b = names_bound(c->L->names, binding);
+    return b && b->differentiated ? leaves(c, v) : v;
 }
 
 /* ---- grad[..] */
@@ -35,16 +52,8 @@ typedef struct Wrt {
     int    n;
 } Wrt;
 
-/* What a value is differentiated by: its tensors, field by field. */
-static bool collect(Ctx *c, Value *v, Span at, Wrt *w)
+static bool add_tensor(Ctx *c, IrVal *t, Span at, Wrt *w)
 {
-    if (v->kind == V_RECORD) {
-        for (int i = 0; i < v->record.n; i++)
-            if (!collect(c, v->record.v[i], at, w)) return false;
-        return true;
-    }
-    IrVal *t = as_tensor(c, v, at);
-    if (!t) return false;
     if (!ir_is_real(t->type.elem)) {
         diag_error(c->L->diags, at, E304, "a derivative is taken by a real, and this is %s", type_text(c->L, &t->type));
         return false;
@@ -54,33 +63,94 @@ static bool collect(Ctx *c, Value *v, Span at, Wrt *w)
     return true;
 }
 
-static Value *rebuild(Ctx *c, Value *v, IrVal **grad, IrVal **wrt, int *i)
+/* What a value is differentiated by: its tensors and numbers, field by field and item by item. */
+static bool collect(Ctx *c, Value *v, Span at, Wrt *w)
 {
-    if (v->kind == V_RECORD) {
-        Value **f = arena_array(c->L->a, Value *, v->record.n + 1);
-        for (int k = 0; k < v->record.n; k++) f[k] = rebuild(c, v->record.v[k], grad, wrt, i);
-        Value *r = val_record(c->L, f, v->record.name, v->record.n);
-        r->record.of = v->record.of;
-        return r;
+    bool list = v->kind == V_LIST;
+    if (list || v->kind == V_RECORD) {
+        for (int i = 0; i < (list ? v->list.n : v->record.n); i++)
+            if (!collect(c, list ? v->list.v[i] : v->record.v[i], at, w)) return false;
+        return true;
     }
-    int k = (*i)++;
-    return val_tensor(c->L, grad[k] ? grad[k] : grad_zeros(fn_builder(c), &wrt[k]->type));
+    bool face = (v->kind == V_INT || v->kind == V_REAL) && v->face;
+    IrVal *t = face ? face_node(c, v) : as_tensor(c, v, at);
+    return t && add_tensor(c, t, at, w);
 }
 
-static Value *wrt_value(Ctx *c, const Ast *w)
+/* The gradient by a list is a tensor, as the list is where it is computed with. */
+static Value *rebuild(Ctx *c, Value *v, Span at, IrVal **grad, IrVal **wrt, int *i)
 {
-    Value *v = scope_find(c, w->kind == AST_NAME ? w->name.name : "", w->span, false);
-    if (w->kind != AST_NAME) v = eval_raw(c, w);
-    if (v) return v;
-    scope_unknown(c, w->name.name, w->span);
+    bool list = v->kind == V_LIST;
+    if (list || v->kind == V_RECORD) {
+        int n = list ? v->list.n : v->record.n;
+        Value **f = arena_array(c->L->a, Value *, n + 1);
+        for (int k = 0; k < n; k++) f[k] = rebuild(c, list ? v->list.v[k] : v->record.v[k], at, grad, wrt, i);
+        return list ? arith_stack(c, f, n, at) : val_record_like(c->L, v, f);
+    }
+    int k = (*i)++;
+    IrVal *g = grad[k] ? grad[k] : grad_zeros(fn_builder(c), &wrt[k]->type);
+    return val_tensor(c->L, v->kind == V_INT || v->kind == V_REAL ? arith_convert(c, g, c->L->m->real) : g);
+}
+
+/* ---- grad[a.path] e is (grad[a] e).path */
+
+typedef struct Target {
+    Value     *v;                                           /* what is differentiated by */
+    const Ast *path;                                        /* what is then taken of the gradient, down to ... */
+    const Ast *from;                                        /* ... this expression, for which it stands */
+} Target;
+
+static const Ast *object_of(const Ast *e) { return e->kind == AST_FIELD ? e->field.object : e->kind == AST_INDEX ? e->index.object : NULL; }
+
+/* The value a field or a known item has in `v`; NULL where it is no part of its own. */
+static Value *part_at(Ctx *c, const Value *v, const Ast *e)
+{
+    if (e->kind == AST_FIELD) return v->kind == V_RECORD ? val_part(c->L, v, e->field.name) : NULL;
+    if (v->kind != V_LIST || e->index.items.n != 1 || e->index.items.v[0]->kind == AST_RANGE) return NULL;
+    Value *i = eval(c, e->index.items.v[0]);
+    return i->kind == V_INT && i->i >= 0 && i->i < v->list.n ? v->list.v[i->i] : NULL;
+}
+
+static bool of_tensors(const Value *v)
+{
+    return v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST || v->kind == V_RECORD || v->kind == V_INT || v->kind == V_REAL;
+}
+
+static Value *named_value(Ctx *c, const Ast *w)
+{
+    Value *v = scope_find(c, w->name.name, w->span, false);
+    return v && v->kind != V_THUNK ? v : eval(c, w);
+}
+
+/* Parts that are values of their own are differentiated by alone. */
+static Target target_of(Ctx *c, const Ast *w)
+{
+    const Ast *object = object_of(w);
+    if (!object) return (Target){w->kind == AST_NAME ? named_value(c, w) : eval_raw(c, w), w, w};
+    Target t = target_of(c, object);
+    if (val_bad(t.v)) return t;
+    if (!of_tensors(t.v)) return (Target){eval_raw(c, w), w, w};
+    Value *part = t.from == object ? part_at(c, t.v, w) : NULL;
+    return part ? (Target){part, w, w} : (Target){t.v, w, t.from};
+}
+
+static Value *along_path(Ctx *c, const Target *t, Value *gradient, const Ast *e)
+{
+    if (e == t->from || val_bad(gradient)) return gradient;
+    Value *object = along_path(c, t, gradient, object_of(e));
+    if (val_bad(object)) return object;
+    if (e->kind == AST_INDEX) return arith_index(c, object, e);
+    Value *f = object->kind == V_RECORD ? val_part(c->L, object, e->field.name) : NULL;
+    if (f) return f;
+    diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", val_text(c->L, object), e->field.name);
     return val_error(c->L);
 }
 
-static bool per_example(Ctx *c, const Ast *e, const GradReport *r, int n)
+static bool per_example(Ctx *c, Span at, const GradReport *r, int n)
 {
     for (int i = 0; i < n; i++) {
         if (!r->meet[i]) continue;
-        Diag *d = diag_error(c->L->diags, e->span, E305, "this gradient is not one example's: samples meet on the way");
+        Diag *d = diag_error(c->L->diags, at, E305, "this gradient is not one example's: samples meet on the way");
         diag_note(d, span_of_node(c->L, r->meet[i]), "they meet here");
         return false;
     }
@@ -104,61 +174,73 @@ static bool grad_target(Ctx *c, const Ast *body, IrVal *y)
     return false;
 }
 
-/* Numbers that are known now become tensors to differentiate by. */
-static Value *static_leaves(Ctx *c, Value *v, Span at)
+static const char *wrt_text(Ctx *c, AstList by)
 {
-    if (v->kind == V_RECORD) {
-        Value **f = arena_array(c->L->a, Value *, v->record.n + 1);
-        for (int i = 0; i < v->record.n; i++) f[i] = static_leaves(c, v->record.v[i], at);
-        return val_record(c->L, f, v->record.name, v->record.n);
+    Text t = text_in(c->L->a);
+    for (int i = 0; i < by.n; i++) {
+        const SourceFile *f = source_file(c->L->sources, by.v[i]->span.file);
+        text_add(&t, i ? ", " : "");
+        if (f) text_addn(&t, f->text + by.v[i]->span.begin, by.v[i]->span.end - by.v[i]->span.begin);
     }
-    if (!val_static(v) || v->kind == V_STRING || v->kind == V_BOOL) return v;
-    IrVal *t = as_real(c, v, at);
-    return t ? val_tensor(c->L, diff_leaf(c, t)) : val_error(c->L);
+    return text_str(&t);
 }
 
-static void leaf_for_static(Ctx *c, Scope *scope, const Ast *w)
+static bool depends(Ctx *c, const Ast *e, IrVal *y, const Wrt *w)
 {
-    Value *v = w->kind == AST_NAME ? scope_find(c, w->name.name, w->span, false) : NULL;
-    if (v && (val_static(v) || v->kind == V_RECORD))
-        scope_bind(c->L, scope, w->name.name, static_leaves(c, v, w->span), w->span);
+    const char *what = wrt_text(c, e->grad.wrt);
+    PathsFound found = paths_check(c, y, w->v, w->n, what, e->grad.body->span);
+    if (found != PATHS_NONE) return found == PATHS_FINE;
+    Diag *d = diag_error(c->L->diags, e->grad.body->span, E304, "this does not depend on %s, so there is no derivative by it", what);
+    diag_hint(d, "a value that was computed before is not computed from it again; stop(%s) in it says on purpose that the derivative is 0", what);
+    return false;
+}
+
+/* The derivatives of y by w, for each sample of every axis that y varies over. */
+static bool differentiate(Ctx *c, const Ast *e, IrVal *y, Wrt *w, IrVal **g)
+{
+    Lower *L = c->L;
+    Wrt *fresh = arena_new_of(L->a, Wrt);
+    fresh->n = w->n;
+    y = paths_spread(c, y, w->v, w->n, fresh->v, e->span);
+    if (!y) return false;
+    GradReport r = {arena_array(L->a, const IrNode *, w->n + 1), arena_array(L->a, const IrNode *, w->n + 1), NULL};
+    y = before_grad(c, y, fresh->v, w->n, false);
+    if (!grad_reverse(fn_builder(c), &y, NULL, 1, fresh->v, w->n, g, &r)) return opaque_path(c, e->span, r.opaque), false;
+    *w = *fresh;
+    return per_example(c, e->span, &r, w->n);
 }
 
 /* Parameters exist once the expression has been evaluated, so players are collected after it. */
-Value *eval_grad(Ctx *outside, const Ast *e)
+Value *eval_grad(Ctx *c, const Ast *e)
 {
-    Lower *L = outside->L;
+    Lower *L = c->L;
     AstList by = e->grad.wrt;
-    Value *target[MAX_ARGS];
+    Target target[MAX_ARGS];
+    Value *by_each[MAX_ARGS];
     const char *name[MAX_ARGS];
-    if (by.n > MAX_ARGS || !fn_needed(outside, e->span)) return val_error(L);
-    Ctx within = *outside, *c = &within;
-    within.scope = scope_new(L, outside->scope);
-    for (int i = 0; i < by.n; i++) leaf_for_static(outside, within.scope, by.v[i]);
+    if (by.n > MAX_ARGS || !fn_needed(c, e->span)) return val_error(L);
     IrVal *y = as_real(c, eval(c, e->grad.body), e->grad.body->span);
     if (!y || !grad_target(c, e->grad.body, y)) return val_error(L);
     Wrt *w = arena_new_of(L->a, Wrt);
-    bool players = false;
     Player *moved[MAX_ARGS];
     int n_moved = 0;
     for (int i = 0; i < by.n; i++) {
-        target[i] = wrt_value(c, by.v[i]);
-        players = players || target[i]->kind == V_PLAYER;
-        if (target[i]->kind == V_PLAYER) moved[n_moved++] = player_self(target[i]->player);
+        target[i] = target_of(c, by.v[i]);
+        if (target[i].v->kind == V_PLAYER) moved[n_moved++] = player_self(target[i].v->player);
         name[i] = by.v[i]->kind == AST_NAME ? by.v[i]->name.name : "value";
-        if (target[i]->kind == V_PLAYER) target[i] = player_record(c, player_self(target[i]->player));
-        if (val_bad(target[i]) || !collect(c, target[i], by.v[i]->span, w)) return val_error(L);
+        if (target[i].v->kind == V_PLAYER) target[i].v = player_record(c, player_self(target[i].v->player));
+        if (val_bad(target[i].v) || !collect(c, target[i].v, by.v[i]->span, w)) return val_error(L);
     }
     if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
+    if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
     IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
-    GradReport r = {arena_array(L->a, const IrNode *, w->n + 1), arena_array(L->a, const IrNode *, w->n + 1), NULL};
-    y = before_grad(c, y, w->v, w->n, false);
-    if (!grad_reverse(fn_builder(c), &y, NULL, 1, w->v, w->n, g, &r))
-        return opaque_path(c, e->span, r.opaque), val_error(L);
-    if (!players && !per_example(c, e, &r, w->n)) return val_error(L);
+    if (!depends(c, e, y, w) || !differentiate(c, e, y, w, g)) return val_error(L);
     int k = 0;
-    for (int i = 0; i < by.n; i++) target[i] = rebuild(c, target[i], g, w->v, &k);
-    return by.n == 1 ? target[0] : val_record(L, target, name, by.n);
+    for (int i = 0; i < by.n; i++) {
+        Value *all = rebuild(c, target[i].v, by.v[i]->span, g, w->v, &k);
+        by_each[i] = along_path(c, &target[i], all, target[i].path);
+    }
+    return by.n == 1 ? by_each[0] : val_record(L, by_each, name, by.n);
 }
 
 /* ---- f' */
@@ -202,8 +284,12 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
                    type_text(L, &y->type), type_text(L, &x->type));
         return val_error(L);
     }
+    if (paths_check(c, y, &x, 1, "its argument", at) == PATHS_FAILED) return val_error(L);
+    IrVal *leaf = x;
+    if (!(y = paths_spread(c, y, &leaf, 1, &x, at))) return val_error(L);
     GradReport r = {arena_array(L->a, const IrNode *, 1), arena_array(L->a, const IrNode *, 1), NULL};
     y = before_grad(c, y, &x, 1, false);
     if (!grad_reverse(fn_builder(c), &y, NULL, 1, &x, 1, &g, &r)) return opaque_path(c, at, r.opaque), val_error(L);
-    return val_tensor(L, dissolve(x, g ? g : grad_zeros(fn_builder(c), &x->type)));
+    if (!per_example(c, at, &r, 1)) return val_error(L);
+    return val_tensor(L, dissolve(leaf, g ? g : grad_zeros(fn_builder(c), &x->type)));
 }

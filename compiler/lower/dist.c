@@ -1,6 +1,6 @@
 /* dist.c - distributions: what stands after ~. Each kind knows how it is drawn, one draw for each sample of c->axes, and
  * some have a density. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/paths.h"
 #include "lang/check/walk.h"
 
 Dist *dist_new(Lower *L, DistKind k, const char *name)
@@ -22,26 +22,6 @@ const char *dist_text(Lower *L, const Dist *d)
     case D_ROWS: return "rows(...)";
     default: return d->name;
     }
-}
-
-static IrAxes scope_axes(Lower *L, const Scope *s)
-{
-    IrAxes a = ir_no_axes();
-    for (int i = 0; i < s->names.n; i++)
-        if (s->names.v[i].value && s->names.v[i].value->kind != V_FUNCTION && s->names.v[i].value->kind != V_THUNK)
-            a = ir_axes_union(a, val_axes(L, s->names.v[i].value));
-    return a;
-}
-
-IrAxes dist_axes(Lower *L, const Dist *d)
-{
-    IrAxes a = ir_no_axes();
-    for (int i = 0; d->args && i < d->args->n; i++) a = ir_axes_union(a, val_axes(L, d->args->v[i]));
-    if (d->kind == D_DECLARED) a = ir_axes_union(a, scope_axes(L, d->closure->scope));
-    if (d->base) a = ir_axes_union(a, dist_axes(L, d->base));
-    if (d->map) a = ir_axes_union(a, val_axes(L, d->map));
-    if (d->kind == D_ROWS) a = ir_axes_union(a, val_axes(L, d->value));
-    return a;
 }
 
 static void find_draw(void *found, const Ast *e)
@@ -163,6 +143,23 @@ static Value *fill_shape(Ctx *c, Value *v, const IrInts *shape, Span at)
     return val_tensor(c->L, ir_fill(fn_builder(c), t, *shape));
 }
 
+/* A class or a count has no derivative by what decides it. */
+static void note_cuts(Ctx *c, const Dist *d, uint32_t first, const Value *draw, Span at)
+{
+    if (draw->kind == V_RECORD) {
+        for (int i = 0; i < draw->record.n; i++) note_cuts(c, d, first, draw->record.v[i], at);
+        return;
+    }
+    AstList params = d->closure->def->define.params;
+    for (int i = 0; draw->kind == V_TENSOR && i < params.n; i++) {
+        Binding *b = scope_binding(d->closure->scope, params.v[i]->param.name);
+        const Value *v = b ? b->value : NULL;
+        bool runs = v && (v->kind == V_SLOT || (v->kind == V_TENSOR && v->tensor.home == c->L->fn));
+        IrVal *input = runs ? as_tensor(c, b->value, at) : NULL;
+        if (input) paths_note_draw(c, first, draw->tensor.v, input, d->name, at);
+    }
+}
+
 static Value *sample_declared(Ctx *c, Dist *d, const IrInts *shape, Span at)
 {
     IrInts own;
@@ -177,7 +174,9 @@ static Value *sample_declared(Ctx *c, Dist *d, const IrInts *shape, Span at)
     if (!call_enter(c, at)) return val_error(c->L);
     if (m->kind != V_THUNK) return unsupported(c, at, "a sample member with arguments");
     inner.scope = m->thunk.scope;
+    uint32_t first = c->L->m->next_id;
     Value *v = eval(&inner, m->thunk.expr);
+    note_cuts(c, d, first, v, at);
     if (each) return val_bad(v) ? v : fill_shape(&inner, v, shape, at);
     inner.scope = d->closure->scope;
     return type_conform(&inner, v, d->closure->def->define.result, at, strf(c->L, "a draw of %s", dist_text(c->L, d)));

@@ -27,6 +27,8 @@ static Value *eval_name(Ctx *c, const Ast *e, bool callee)
     Value *v = scope_find(c, name, e->span, callee);
     if (!v) v = eval_context_word(c, name);
     if (v) return v;
+    const Bound *b = names_use(c->L->names, e);
+    if (b && b->kind != NAME_REPORT) return scope_too_early(c, name, b->at, e->span);
     scope_unknown(c, name, e->span);
     return val_error(c->L);
 }
@@ -82,7 +84,7 @@ static Value *field_of(Ctx *c, const Ast *e, Value *v)
     switch (v->kind) {
     case V_ERROR: return v;
     case V_MODULE: return module_field(c, e, v);
-    case V_RECORD: f = val_field(v, e->field.name); break;
+    case V_RECORD: f = val_part(c->L, v, e->field.name); break;
     case V_COMPARE: f = compare_member(c, v->compare, e->field.name, e->span); break;
     case V_PLAYER: f = player_field(c, v->player, e->field.name, e->field.name_span); break;
     case V_DIST: return dist_field(c, e, v->dist);
@@ -302,6 +304,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
         path_join(c->L, c->path, t->thunk.own ? path_join(c->L, t->thunk.own->name, t->thunk.name) : t->thunk.name);
     inner.site = site_mix(c->site, t->thunk.expr);
     inner.draw_shape = NULL;
+    inner.axes = ir_axes_union(inner.axes, val_axes(c->L, t));
     if (n >= 0) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;

@@ -10,7 +10,7 @@ enum { CONST_TABLE_FROM = 8 };
 
 static int64_t count_numbers(const Value *v, IrInts *dims, int depth)
 {
-    if (is_number(v)) return 1;
+    if (is_number(v)) return v->face ? -1 : 1;
     if (v->kind != V_LIST || depth >= IR_MAX_RANK || !v->list.n) return -1;
     if (dims->n <= depth) dims->v[dims->n++] = v->list.n;
     if (dims->v[depth] != v->list.n) return -1;
@@ -109,7 +109,7 @@ Value *arith_stack(Ctx *c, Value **v, int n, Span at)
     if (v[0]->kind == V_RECORD) return stack_records(c, v, n, at);
     IrVal **t = arena_array(c->L->a, IrVal *, n);
     for (int i = 0; i < n; i++)
-        if (!(t[i] = as_tensor(c, v[i], at))) return val_error(c->L);
+        if (!(t[i] = v[i]->face ? as_real(c, v[i], at) : as_tensor(c, v[i], at))) return val_error(c->L);
     if (t[0]->type.rank == IR_MAX_RANK) return unsupported(c, at, "more than 8 dimensions");
     if (!rows_alike(c, t, n, at)) return val_error(c->L);
     return val_tensor(c->L, n == 1 ? t[0] : ir_concat(fn_builder(c), t, n, 0));

@@ -122,7 +122,7 @@ static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
     if (!sample || L->part->tick_slot < 0 || v->kind != V_TENSOR || v->tensor.home != L->graph || v->tensor.v->type.axes.n) return;
     const IrNode *n = single_draw(c, v->tensor.v);
     if (!n) return;
-    Diag *d = diag_warning(L->diags, s->span, W302, "this draws one value for the whole batch, not one for each %s", sample->name);
+    Diag *d = diag_warning(L->diags, s->span, W304, "this draws one value for the whole batch, not one for each %s", sample->name);
     diag_note(d, span_of_node(L, n), "drawn here");
     diag_hint(d, "a statement with a size, e ~ p : batch, draws one for each sample; E[%s] .. draws inside for each", sample->name);
 }

@@ -65,7 +65,7 @@ Value *layer_bind(Ctx *c, Closure *k, Args *args, const void *site, Span at)
     const Ast *d = k->def;
     Instance *in = layer_instance(c, d->define.name, site, at);
     if (!in) return val_error(c->L);
-    Closure *bound = arena_copy(c->L->a, k, sizeof *k);
+    Closure *bound = closure_copy(c->L, k, k->scope);
     if (d->define.n_lists == 2) {
         bound->scope = scope_new(c->L, k->scope);
         bound->bound = true;
@@ -87,6 +87,7 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
     AstList params = k->bound ? d->define.params2 : d->define.params;
     if (!bind_params(c, scope, params, args, k->name, at, NULL)) return val_error(L);
     Ctx inner = ctx_body(c, scope, args, site);
+    inner.axes = ir_axes_union(inner.axes, closure_axes(L, k));
     inner.inst = layer->layer.inst;
     inner.site = 0;
     inner.path = path_join(L, c->path, layer->layer.inst->local);

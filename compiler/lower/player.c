@@ -132,7 +132,7 @@ static bool draw_open(Ctx *c, Scope *scope, Player *p, const bool *open, bool dr
         Dist *d = as_dist(&inner, eval_raw(&inner, q->param.draw), q->param.draw->span);
         Value *v = d ? dist_sample(&inner, d, shape, q->param.draw->span) : val_error(c->L);
         v = type_conform(&inner, v, q->param.type, q->param.draw->span, strf(c->L, "%s of %s", q->param.name, p->name));
-        scope_bind(c->L, scope, q->param.name, v, q->span);
+        scope_bind_param(&inner, scope, q, v);
         if (val_bad(v)) return false;
     }
     return true;
@@ -149,6 +149,7 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
     if (!bind_params(c, scope, player_params(p), &args, p->name, at, open)) return val_error(L);
     Ctx inner = ctx_body(c, scope, &args, site);
     inner.path = path_join(L, c->path, p->inst->local);
+    inner.axes = ir_axes_union(inner.axes, closure_axes(L, p->closure));
     inner.inst = p->inst;
     inner.site = 0;
     if (!draw_open(&inner, scope, p, open, draw, at)) return val_error(L);

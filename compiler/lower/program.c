@@ -9,34 +9,11 @@
 
 /* ---- scopes of files */
 
-/* Names that grad[x] takes the derivative by, anywhere: values bound to them must be nodes of their own. */
-typedef struct Wrt { Lower *L; Span within; } Wrt;
-
-static void find_wrt(void *wrt, const Ast *e)
-{
-    Wrt *w = wrt;
-    for (int i = 0; e->kind == AST_GRAD && i < e->grad.wrt.n; i++) {
-        const Ast *x = e->grad.wrt.v[i];
-        if (x->kind != AST_NAME || diff_is_wrt(w->L, x->name.name, w->within)) continue;
-        array_push(w->L->a, &w->L->grad_names, ((__typeof__(*w->L->grad_names.v)){x->name.name, w->within}));
-    }
-    ast_each_child(e, find_wrt, w);
-}
-
-/* A definition sees its own names; a statement those of the whole file. */
-static void find_wrt_in(Lower *L, const Ast *file)
-{
-    for (int i = 0; i < file->file.stmts.n; i++) {
-        const Ast *s = file->file.stmts.v[i];
-        find_wrt(&(Wrt){L, s->kind == AST_DEFINE ? s->span : file->span}, s);
-    }
-}
-
 static void declare_lets(Ctx *c, AstList stmts)
 {
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
-        if (s->kind == AST_LET && s->let.pattern->kind == AST_NAME)
+        if (s->kind == AST_LET && s->let.pattern->kind == AST_NAME && names_bound(c->L->names, s->let.pattern))
             scope_declare(c->L, c->scope, s->let.pattern->name.name, s, s->let.pattern->span);
     }
 }
@@ -79,7 +56,6 @@ static void open_scopes(Lower *L)
         Ctx c = {.L = L, .scope = s, .batch = -1, .path = "", .index = ""};
         declare_all(&c, m->ast->file.stmts);
         declare_lets(&c, m->ast->file.stmts);
-        find_wrt_in(L, m->ast);
         for (int k = 0; m != L->modules.main && k < m->ast->file.stmts.n; k++)
             library_statement(L, m->ast->file.stmts.v[k]);
     }
@@ -330,7 +306,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     *out = (LowerResult){.ir = L->m, .program = arena_new_of(a, GanProgram), .lower = L};
     if (!modules_load(L->sources, file, o->folder, stdlib_find, stdlib_names, diags, &L->modules)) return false;
     name_files(L);
-    names_check(a, &L->modules, builtin_names(L), stdlib_find, stdlib_names, diags);
+    L->names = names_check(a, &L->modules, builtin_names(L), stdlib_find, stdlib_names, diags);
     open_scopes(L);
     check_settings(L);
     Ctx c = top_ctx(L);
@@ -371,7 +347,7 @@ static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
 {
     const Ast *e = parse_expression(r->lower->a, f, diags);
     name_files(r->lower);
-    if (e) find_wrt(&(Wrt){r->lower, e->span}, e);
+    if (e) names_expression(r->lower->names, e);
     r->lower->m->forgives = true;
     return e;
 }

@@ -12,11 +12,40 @@ Scope *scope_new(Lower *L, Scope *parent)
     return s;
 }
 
+enum { INDEX_FROM = 16 };                                  /* small scopes are searched, larger ones have a table */
+
+static uint32_t *place_in(const Scope *s, const char *name)
+{
+    uint64_t h = 1469598103934665603u;
+    for (const char *p = name; *p; p++) h = (h ^ (unsigned char)*p) * 1099511628211u;
+    uint32_t i = (uint32_t)(h ^ (h >> 32)) & (s->table_n - 1);
+    while (s->table[i] && strcmp(s->names.v[s->table[i] - 1].name, name)) i = (i + 1) & (s->table_n - 1);
+    return &s->table[i];
+}
+
 static Binding *find_in(Scope *s, const char *name)
 {
+    if (s->table) {
+        uint32_t i = *place_in(s, name);
+        return i ? &s->names.v[i - 1] : NULL;
+    }
     for (int i = s->names.n; i-- > 0;)
         if (!strcmp(s->names.v[i].name, name)) return &s->names.v[i];
     return NULL;
+}
+
+static void push(Lower *L, Scope *s, Binding b)
+{
+    array_push(L->a, &s->names, b);
+    if (s->names.n < INDEX_FROM) return;
+    if (2 * (uint32_t)s->names.n < s->table_n) {
+        *place_in(s, b.name) = (uint32_t)s->names.n;
+        return;
+    }
+    s->table_n = 8 * (uint32_t)INDEX_FROM;
+    while (s->table_n < 4 * (uint32_t)s->names.n) s->table_n *= 2;
+    s->table = arena_array(L->a, uint32_t, s->table_n);
+    for (int i = 0; i < s->names.n; i++) *place_in(s, s->names.v[i].name) = (uint32_t)i + 1;
 }
 
 static void twice(Lower *L, const Binding *old, const char *name, Span at)
@@ -27,6 +56,7 @@ static void twice(Lower *L, const Binding *old, const char *name, Span at)
 
 void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
 {
+    if (!strcmp(name, "_")) return;                         /* binds nothing */
     Binding *old = find_in(s, name);
     if (old && !s->module) return twice(L, old, name, at);
     if (old && old->at.file == at.file && old->at.begin != at.begin) return twice(L, old, name, at);
@@ -35,7 +65,7 @@ void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
         old->state = B_READY;
         return;
     }
-    array_push(L->a, &s->names, ((Binding){.name = name, .value = v, .at = at}));
+    push(L, s, (Binding){.name = name, .value = v, .at = at});
 }
 
 void scope_rebind(Scope *s, const char *name, Value *v, Span at)
@@ -54,7 +84,7 @@ void scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span a
 {
     Binding *old = find_in(s, name);
     if (old) return twice(L, old, name, at);
-    array_push(L->a, &s->names, ((Binding){.name = name, .decl = decl, .at = at, .state = B_LATER}));
+    push(L, s, (Binding){.name = name, .decl = decl, .at = at, .state = B_LATER});
 }
 
 /* ---- finding */
@@ -67,10 +97,10 @@ static Value *cyclic(Ctx *c, const Binding *b, Span at)
 }
 
 /* A let that is computed while the program runs is computed where it stands. */
-static Value *too_early(Ctx *c, const Binding *b, Span at)
+Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at)
 {
-    Diag *d = diag_error(c->L->diags, at, E113, "%s is used before the line that computes it", b->name);
-    diag_note(d, b->at, "computed here");
+    Diag *d = diag_error(c->L->diags, at, E113, "%s is used before the line that computes it", name);
+    diag_note(d, computed, "computed here");
     return val_error(c->L);
 }
 
@@ -84,7 +114,8 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
         const Ast *decl = b->decl;
         const char *name = b->name;
         Value *v = declare(&own, decl, name);
-        if (decl->kind == AST_LET && val_runs(c->L, v)) v = too_early(c, b, at);
+        if (decl->kind == AST_LET) v = diff_bound(&own, decl->let.pattern, v);
+        if (decl->kind == AST_LET && val_runs(c->L, v)) v = scope_too_early(c, b->name, b->at, at);
         b = find_in(s, name);                               /* the array may have moved */
         if (b->state == B_BUSY) {
             b->value = v;
@@ -95,6 +126,8 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
     b->used = true;
     return b->value;
 }
+
+Binding *scope_binding(Scope *s, const char *name) { return find_in(s, name); }
 
 Value *scope_local(Ctx *c, Scope *s, const char *name)
 {
@@ -204,7 +237,9 @@ static const char *nearest(Ctx *c, const char *name)
 
 void scope_unknown(Ctx *c, const char *name, Span at)
 {
+    bool shown = diags_count(c->L->diags, DIAG_ERROR) < DIAGS_KEPT;     /* hints cost a look at every name */
     Diag *d = diag_error(c->L->diags, at, E100, "%s is not declared", name);
+    if (!shown) return;
     const char *near = nearest(c, name), *module = names_module_of(stdlib_find, stdlib_names, name);
     if (module && strcmp(module, "prelude")) diag_hint(d, "import %s", module);
     else if (near) diag_hint(d, "did you mean %s?", near);
@@ -219,27 +254,23 @@ static bool wrong_pattern(Ctx *c, const Ast *p, const Value *v)
     return false;
 }
 
-/* A value that some grad[x] may be taken by: only what is computed from this name depends on it, not what shares its value. */
-static Value *leaves(Ctx *c, Value *v)
+static void hint(Value *v, const char *name)
 {
-    if (v->kind == V_RECORD) {
-        Value **f = arena_array(c->L->a, Value *, v->record.n + 1);
-        for (int i = 0; i < v->record.n; i++) f[i] = leaves(c, v->record.v[i]);
-        return val_record(c->L, f, v->record.name, v->record.n);
-    }
-    bool tensor = v->kind == V_TENSOR && v->tensor.home == c->L->fn, slot = v->kind == V_SLOT && c->L->fn;
-    IrVal *t = tensor || slot ? as_tensor(c, v, v->at) : NULL;
-    if (!t || !ir_is_real(t->type.elem)) return v;
-    Value *leaf = val_tensor(c->L, diff_leaf(c, t));
-    leaf->tensor.own_axis = tensor ? v->tensor.own_axis : -1;
-    return leaf;
+    if (v->kind == V_TENSOR && v->tensor.v->def && !v->tensor.v->hint) v->tensor.v->hint = name;
+}
+
+void scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v)
+{
+    v = diff_bound(c, param, v);
+    hint(v, param->param.name);
+    scope_bind(c->L, s, param->param.name, v, param->span);
 }
 
 bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
 {
     if (p->kind == AST_NAME) {
-        if (diff_is_wrt(c->L, p->name.name, p->span)) v = leaves(c, v);
-        if (v->kind == V_TENSOR && v->tensor.v->def && !v->tensor.v->hint) v->tensor.v->hint = p->name.name;
+        v = diff_bound(c, p, v);
+        hint(v, p->name.name);
         scope_bind(c->L, s, p->name.name, v, p->span);
         return !val_bad(v);
     }

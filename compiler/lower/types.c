@@ -32,14 +32,26 @@ bool type_dims(Ctx *c, const Ast *t, IrInts *dims)
 
 /* ---- dimensions by name */
 
+/* A dimension that the parameters of a definition name belongs to that definition, whatever has the name outside. NULL: no number yet. */
+static Value *bound_dim(Ctx *c, const Bound *dim)
+{
+    for (Scope *s = c->scope; s && !s->module; s = s->parent) {
+        Binding *b = scope_binding(s, dim->name);
+        if (b && b->at.file == dim->at.file && b->at.begin == dim->at.begin) return b->value;
+    }
+    return NULL;
+}
+
 /* A dim that is a name without a number yet gets this extent; *extent < 0 asks for the number alone. False: another number, or an error. */
 static bool unify_dim(Ctx *c, const Ast *dim, int64_t extent, bool *reported)
 {
     if (dim->kind == AST_NAME) {
-        Value *v = scope_find(c, dim->name.name, dim->span, true);
+        const Bound *own = names_use(c->L->names, dim);
+        bool of_params = own && own->kind == NAME_DIM;
+        Value *v = of_params ? bound_dim(c, own) : scope_find(c, dim->name.name, dim->span, true);
         if (v && v->kind == V_INT) return v->i == extent;
         if (!v || v->kind != V_REAL) {
-            scope_bind(c->L, c->scope, dim->name.name, val_int(c->L, extent), dim->span);
+            scope_bind(c->L, c->scope, dim->name.name, val_int(c->L, extent), of_params ? own->at : dim->span);
             return true;
         }
     }
@@ -55,7 +67,10 @@ static const char *declared_text(Ctx *c, const Ast *t)
     text_add(&out, t->type.name);
     for (int i = 0; i < t->type.dims.n; i++) {
         const Ast *d = t->type.dims.v[i];
-        Value *v = d->kind == AST_NAME ? scope_find(c, d->name.name, d->span, true) : eval(c, d);
+        const Bound *own = d->kind == AST_NAME ? names_use(c->L->names, d) : NULL;
+        Value *v = own && own->kind == NAME_DIM ? bound_dim(c, own)
+                   : d->kind == AST_NAME        ? scope_find(c, d->name.name, d->span, true)
+                                                : eval(c, d);
         text_add(&out, i ? ", " : "[");
         if (v && v->kind == V_INT)
             text_printf(&out, d->kind == AST_NAME ? "%s = %lld" : "%.0s%lld", d->kind == AST_NAME ? d->name.name : "",
@@ -88,7 +103,7 @@ static bool unify_dims(Ctx *c, const Ast *type, int rank, const int64_t *dim, bo
 static Value *conform_static(Ctx *c, Value *v, const Ast *type, IrElem elem, int64_t classes, Span at, const char *what)
 {
     bool real = ir_is_real(elem);
-    if (v->kind == V_INT && real) return val_real(c->L, (double)v->i);
+    if (v->kind == V_INT && real) return val_same(c->L, v, (double)v->i);
     if (v->kind == V_REAL && real) return v;
     if (v->kind == V_INT && elem == IR_I32) {
         if (!classes) return v;

@@ -1,6 +1,7 @@
 /* update.c - updates: a loss, its gradient by the players' parameters as the environment has them, and the optimiser's rule applied to
  * them. An update reads the environment and says what it changes; who sets the changes is the statement's affair, so that several can
  * read one starting point. */
+#include "compiler/lower/paths.h"
 #include "compiler/lower/schedule.h"
 
 typedef struct Wanted { Player *p[MAX_ARGS]; int n; Span at[MAX_ARGS]; } Wanted;
@@ -187,6 +188,8 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     if (!y || !time_check(c, &y, 1, who->p, who->n, at)) return;
     Slopes d = slopes_of(c, who);
     report_loss(c, t, y);
+    for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n)
+        if (paths_check(c, y, d.w + first, who->p[i]->params.n, who->p[i]->name, at) == PATHS_FAILED) return;
     IrVal *stable = before_grad(c, y, d.w, d.n, true);
     if (!grad_reverse(fn_builder(c), &stable, NULL, 1, d.w, d.n, d.g, &d.report)) {
         diag_error(L->diags, at, E306, "the gradient's path runs through a black box, which has none");

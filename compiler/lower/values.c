@@ -1,6 +1,5 @@
 /* values.c - values of compile time: making them, describing them, and turning them into tensors. */
 #include "compiler/lower/core.h"
-#include "lang/check/walk.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -38,6 +37,13 @@ Value *val_real(Lower *L, double r)
 {
     Value *v = val_new(L, V_REAL);
     v->r = r;
+    return v;
+}
+
+Value *val_same(Lower *L, const Value *number, double r)
+{
+    Value *v = val_real(L, r);
+    v->face = number->face;
     return v;
 }
 
@@ -111,6 +117,13 @@ Value *val_record(Lower *L, Value **items, const char **name, int n)
     return v;
 }
 
+Value *val_record_like(Lower *L, const Value *like, Value **v)
+{
+    Value *r = val_record(L, v, like->record.name, like->record.n);
+    r->record.of = like->record.of;
+    return r;
+}
+
 Value *val_dist(Lower *L, Dist *d)
 {
     Value *v = val_new(L, V_DIST);
@@ -128,6 +141,15 @@ Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name)
     v->fn.kind = F_CLOSURE;
     v->fn.closure = k;
     return v;
+}
+
+Closure *closure_copy(Lower *L, const Closure *k, Scope *scope)
+{
+    Closure *copy = arena_copy(L->a, k, sizeof *k);
+    copy->scope = scope;
+    copy->axes_known = false;
+    copy->axes_round = 0;
+    return copy;
 }
 
 /* ---- asking */
@@ -164,63 +186,22 @@ Value *val_field(const Value *r, const char *name)
     return NULL;
 }
 
-/* The axes of what a body refers to: its free names, looked up where it was made. */
-static IrAxes ast_axes(Lower *L, const Ast *e, Scope *scope, int depth);
-
-static IrAxes axes_of(Lower *L, const Value *v, int depth)
+/* Names of a player's record are paths: a part of one stands for the record of what is below it. */
+Value *val_part(Lower *L, const Value *r, const char *name)
 {
-    IrAxes s = ir_no_axes();
-    if (depth > 8) return s;
-    switch (v->kind) {
-    case V_TENSOR: return v->tensor.v->type.axes;
-    case V_LIST:
-        for (int i = 0; i < v->list.n; i++) s = ir_axes_union(s, axes_of(L, v->list.v[i], depth + 1));
-        return s;
-    case V_RECORD:
-        for (int i = 0; i < v->record.n; i++) s = ir_axes_union(s, axes_of(L, v->record.v[i], depth + 1));
-        return s;
-    case V_DIST: return dist_axes(L, v->dist);
-    case V_FUNCTION:
-        for (int i = 0; i < v->fn.n_given; i++) s = ir_axes_union(s, axes_of(L, v->fn.given[i], depth + 1));
-        if (v->fn.kind == F_PRIME) return axes_of(L, v->fn.of, depth + 1);
-        if (v->fn.kind == F_CLOSURE)
-            s = ir_axes_union(s, ast_axes(L, v->fn.closure->def, v->fn.closure->scope, depth + 1));
-        return s;
-    case V_THUNK:
-        return ast_axes(L, v->thunk.expr, v->thunk.scope, depth + 1);
-    default: return s;
+    Value *f = val_field(r, name);
+    size_t n = strlen(name);
+    int parts = 0;
+    if (f || !r->record.name) return f;
+    Value **v = arena_array(L->a, Value *, r->record.n + 1);
+    const char **names = arena_array(L->a, const char *, r->record.n + 1);
+    for (int i = 0; i < r->record.n; i++) {
+        if (strncmp(r->record.name[i], name, n) || r->record.name[i][n] != '.') continue;
+        v[parts] = r->record.v[i];
+        names[parts++] = r->record.name[i] + n + 1;
     }
+    return parts ? val_record(L, v, names, parts) : NULL;
 }
-
-static IrAxes name_axes(Lower *L, const char *name, Scope *scope, int depth)
-{
-    for (Scope *s = scope; s && !s->module; s = s->parent)
-        for (int i = s->names.n; i-- > 0;)
-            if (!strcmp(s->names.v[i].name, name)) {
-                const Value *v = s->names.v[i].value;
-                return v ? axes_of(L, v, depth) : ir_no_axes();
-            }
-    return ir_no_axes();
-}
-
-typedef struct AxesWalk { Lower *L; Scope *scope; int depth; IrAxes axes; } AxesWalk;
-
-static void axes_visit(void *user, const Ast *child)
-{
-    AxesWalk *w = user;
-    w->axes = ir_axes_union(w->axes, ast_axes(w->L, child, w->scope, w->depth));
-}
-
-static IrAxes ast_axes(Lower *L, const Ast *e, Scope *scope, int depth)
-{
-    if (!e || depth > 8) return ir_no_axes();
-    if (e->kind == AST_NAME) return name_axes(L, e->name.name, scope, depth);
-    AxesWalk w = {L, scope, depth, ir_no_axes()};
-    ast_each_child(e, axes_visit, &w);
-    return w.axes;
-}
-
-IrAxes val_axes(Lower *L, const Value *v) { return axes_of(L, v, 0); }
 
 /* ---- describing */
 
@@ -379,8 +360,8 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     if (val_bad(v) || !fn_needed(c, at)) return NULL;
     IrBuilder *b = fn_builder(c);
     switch (v->kind) {
-    case V_INT: return ir_const(b, int_elem(v->i), (double)v->i);
-    case V_REAL: return ir_const(b, c->L->m->real, v->r);
+    case V_INT: return v->face ? ir_convert(b, face_node(c, v), int_elem(v->i)) : ir_const(b, int_elem(v->i), (double)v->i);
+    case V_REAL: return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const(b, c->L->m->real, v->r);
     case V_BOOL: return ir_const(b, IR_BOOL, v->b);
     case V_TENSOR: return at_home(c, v, at) ? v->tensor.v : NULL;
     case V_SLOT: return slot_tensor(c, v, at);
@@ -399,7 +380,7 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
 
 IrVal *as_real(Ctx *c, Value *v, Span at)
 {
-    if (v->kind == V_INT && fn_needed(c, at)) return ir_const(fn_builder(c), c->L->m->real, (double)v->i);
+    if (v->kind == V_INT && fn_needed(c, at)) return as_tensor(c, val_same(c->L, v, (double)v->i), at);
     IrVal *t = as_tensor(c, v, at);
     if (!t || ir_is_real(t->type.elem)) return t;
     return ir_convert(fn_builder(c), t, t->type.elem == IR_I64 ? IR_F64 : c->L->m->real);

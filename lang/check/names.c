@@ -1,4 +1,8 @@
-/* names.c - see names.h. */
+/* names.c - see names.h.
+ *
+ * A table leads from a name to the innermost binding of it, which leads to the one outside of it: entering a scope puts bindings on
+ * top, leaving takes them off. Statements of a block bind from their line on; declarations (def, loss, member ...) are known in the
+ * whole block, and what is written in them sees the whole block. Start at names_check, at the bottom. */
 #include "lang/check/names.h"
 
 #include "lang/check/walk.h"
@@ -6,25 +10,90 @@
 #include <ctype.h>
 #include <string.h>
 
-typedef struct Names Names;
-struct Names {                                              /* a scope */
-    Names *parent;
-    ARRAY(struct {
-        const char *name;
-        Span        sample;                                 /* where it is drawn, if it is a sample */
-        bool        used;
-    }) of;
+/* ---- tables: from one or two nodes to a fact, and from a text to a binding */
+
+typedef struct Fact {
+    const void *a, *b, *is;
+} Fact;
+
+typedef struct Facts {
+    Fact    *v;
+    uint32_t n, cap;                                        /* a power of two, or 0 */
+} Facts;
+
+static uint64_t mixed(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+static Fact *fact_at(const Facts *f, const void *a, const void *b)
+{
+    uint32_t i = (uint32_t)mixed((uint64_t)(uintptr_t)a + 31 * (uint64_t)(uintptr_t)b) & (f->cap - 1);
+    while (f->v[i].a && (f->v[i].a != a || f->v[i].b != b)) i = (i + 1) & (f->cap - 1);
+    return &f->v[i];
+}
+
+static const void *fact(const Facts *f, const void *a, const void *b) { return f->cap ? fact_at(f, a, b)->is : NULL; }
+
+static void add_fact(Arena *arena, Facts *f, const void *a, const void *b, const void *is)
+{
+    if (2 * f->n >= f->cap) {
+        Facts more = {.cap = f->cap ? 2 * f->cap : 64};
+        more.v = arena_array(arena, Fact, more.cap);
+        for (uint32_t i = 0; i < f->cap; i++)
+            if (f->v[i].a) *fact_at(&more, f->v[i].a, f->v[i].b) = f->v[i];
+        more.n = f->n;
+        *f = more;
+    }
+    Fact *at = fact_at(f, a, b);
+    if (!at->a) f->n++;
+    *at = (Fact){a, b, is};
+}
+
+typedef struct Level Level;
+
+typedef struct Entry Entry;
+struct Entry {
+    Bound *bound;
+    Entry *outer;                                           /* the same name, further out */
+    Level *place;
+    bool   later;                                           /* its line has not been reached */
+};
+
+typedef struct Symbol {
+    const char *name;
+    Entry      *top;
+} Symbol;
+
+struct Level {                                              /* a scope */
+    bool all;                                               /* what is looked up sees the lines to come, too */
+    ARRAY(Entry *) of;
+};
+
+typedef struct Top { const Module *module; ARRAY(Bound *) of; } Top;    /* the names of a file */
+
+struct Names {
+    Arena *a;
+    Facts  uses, bounds, bodies, taken;                     /* taken: a body and what it takes from outside */
+    Symbol *symbol;
+    uint32_t n_symbols, cap;
+    ARRAY(Top *) tops;
+    const Modules *modules;
 };
 
 typedef struct Check {
-    Arena             *a;
-    const Modules     *modules;
+    Names             *n;
     const char *const *builtins;
     StdlibFind        *find;
     const char *const *library;
-    Diags             *diags;
+    Diags             *diags;                               /* NULL: nothing is reported */
     const Module      *module;
-    Names             *scope;
+    NameBody          *body;
+    Level             *place;
+    const Level       *own;                                 /* in the type of a parameter: dimensions are first its own */
+    const Ast         *open;                                /* an E[..] or grad[..] that ended at the sign before what is visited */
 } Check;
 
 /* Words that mean something by where they stand. */
@@ -87,15 +156,7 @@ const char *names_module_of(StdlibFind *find, const char *const *library, const 
     return NULL;
 }
 
-/* ---- scopes */
-
-static bool in_scope(Names *s, const char *name)
-{
-    for (; s; s = s->parent)
-        for (int i = s->of.n; i-- > 0;)
-            if (!strcmp(s->of.v[i].name, name)) return s->of.v[i].used = true;
-    return false;
-}
+/* ---- bindings */
 
 static bool in_list(const char *const *list, const char *name)
 {
@@ -104,94 +165,178 @@ static bool in_list(const char *const *list, const char *name)
     return false;
 }
 
-static void add_at(Check *c, Names *s, const char *name, Span sample)
+static Symbol *symbol_at(Symbol *v, uint32_t cap, const char *name)
 {
-    array_push(c->a, &s->of, ((__typeof__(*s->of.v)){name, sample, false}));
+    uint64_t h = 1469598103934665603u;
+    for (const char *p = name; *p; p++) h = (h ^ (unsigned char)*p) * 1099511628211u;
+    uint32_t i = (uint32_t)mixed(h) & (cap - 1);
+    while (v[i].name && strcmp(v[i].name, name)) i = (i + 1) & (cap - 1);
+    return &v[i];
 }
 
-static void add(Check *c, Names *s, const char *name) { add_at(c, s, name, SPAN_NONE); }
-
-static void add_pattern(Check *c, Names *s, const Ast *p)
+static Symbol *symbol(Names *n, const char *name)
 {
-    if (p->kind == AST_NAME) add(c, s, p->name.name);
-    for (int i = 0; p->kind == AST_TUPLE && i < p->tuple.items.n; i++) add_pattern(c, s, p->tuple.items.v[i]);
+    if (2 * n->n_symbols >= n->cap) {
+        uint32_t cap = n->cap ? 2 * n->cap : 256;
+        Symbol *v = arena_array(n->a, Symbol, cap);
+        for (uint32_t i = 0; i < n->cap; i++)
+            if (n->symbol[i].name) *symbol_at(v, cap, n->symbol[i].name) = n->symbol[i];
+        n->symbol = v;
+        n->cap = cap;
+    }
+    Symbol *s = symbol_at(n->symbol, n->cap, name);
+    if (!s->name) n->n_symbols++;
+    s->name = name;
+    return s;
+}
+
+static void enter(Check *c, Level *p, Bound *b, bool later)
+{
+    Symbol *s = symbol(c->n, b->name);
+    Entry *e = arena_new_of(c->n->a, Entry);
+    *e = (Entry){b, s->top, p, later};
+    s->top = e;
+    array_push(c->n->a, &p->of, e);
+}
+
+static void leave(Check *c, const Level *p)
+{
+    for (int i = p->of.n; i-- > 0;) symbol(c->n, p->of.v[i]->bound->name)->top = p->of.v[i]->outer;
+}
+
+/* NULL for _, which binds nothing. */
+static Bound *bound_new(Check *c, const char *name, NameKind kind, const Ast *node, Span at)
+{
+    if (!strcmp(name, "_")) return NULL;
+    Bound *b = arena_new_of(c->n->a, Bound);
+    *b = (Bound){.name = name, .kind = kind, .node = node, .at = at, .body = c->body, .module = c->module};
+    add_fact(c->n->a, &c->n->bounds, node, NULL, b);
+    return b;
+}
+
+typedef ARRAY(Bound *) BoundList;
+
+static void add(Check *c, BoundList *out, const char *name, NameKind kind, const Ast *node, Span at)
+{
+    Bound *b = bound_new(c, name, kind, node, at);
+    if (b) array_push(c->n->a, out, b);
+}
+
+static void add_pattern(Check *c, BoundList *out, const Ast *p, NameKind kind)
+{
+    if (p->kind == AST_NAME) add(c, out, p->name.name, kind, p, p->span);
+    for (int i = 0; p->kind == AST_TUPLE && i < p->tuple.items.n; i++) add_pattern(c, out, p->tuple.items.v[i], kind);
 }
 
 /* A sample taken apart may be wanted for one of its parts. */
-static void add_sample(Check *c, Names *s, const Ast *p)
+static void add_drawn(Check *c, BoundList *out, const Ast *binder, NameKind kind)
 {
-    if (p->kind == AST_NAME) add_at(c, s, p->name.name, p->span);
-    else add_pattern(c, s, p);
+    for (int k = 0; binder->binder.dist && k < binder->binder.patterns.n; k++) {
+        int before = out->n;
+        add_pattern(c, out, binder->binder.patterns.v[k], kind);
+        if (out->n > before && binder->binder.patterns.v[k]->kind == AST_NAME) out->v[before]->drawn = true;
+    }
 }
 
-static void unused_samples(Check *c, const Names *s)
-{
-    for (int i = 0; i < s->of.n; i++)
-        if (s->of.v[i].sample.file && !s->of.v[i].used)
-            diag_warning(c->diags, s->of.v[i].sample, W301, "%s is drawn and never used", s->of.v[i].name);
-}
-
-static void add_binders(Check *c, Names *s, AstList binders)
-{
-    for (int i = 0; i < binders.n; i++)
-        for (int k = 0; binders.v[i]->binder.dist && k < binders.v[i]->binder.patterns.n; k++)
-            add_sample(c, s, binders.v[i]->binder.patterns.v[k]);
-}
-
-/* The names that a statement declares in the scope it stands in. */
-static void add_declared(Check *c, Names *s, const Ast *n)
+/* What a statement binds in the scope it stands in. */
+static void add_declared(Check *c, BoundList *out, const Ast *n)
 {
     switch (n->kind) {
-    case AST_DEFINE: add(c, s, n->define.name); return;
-    case AST_LET: add_pattern(c, s, n->let.pattern); return;
-    case AST_LOSS: add(c, s, n->loss.name); return;
-    case AST_COMPARE: add(c, s, n->compare.name); return;
-    case AST_MEMBER: add(c, s, n->member.name); return;
-    case AST_PARAMETER: add(c, s, n->parameter.name); return;
-    case AST_STATE: add(c, s, n->state.name); return;
-    case AST_SAMPLE: add_binders(c, s, n->sample.binders); return;
+    case AST_DEFINE: add(c, out, n->define.name, NAME_DECLARATION, n, n->define.name_span); return;
+    case AST_LET: add_pattern(c, out, n->let.pattern, NAME_LET); return;
+    case AST_LOSS: add(c, out, n->loss.name, NAME_DECLARATION, n, n->loss.name_span); return;
+    case AST_COMPARE: add(c, out, n->compare.name, NAME_DECLARATION, n, n->compare.name_span); return;
+    case AST_MEMBER: add(c, out, n->member.name, NAME_MEMBER, n, n->member.name_span); return;
+    case AST_PARAMETER: add(c, out, n->parameter.name, NAME_PARAMETER, n, n->parameter.name_span); return;
+    case AST_STATE: add(c, out, n->state.name, NAME_STATE, n, n->state.name_span); return;
+    case AST_SAMPLE:
+        for (int i = 0; i < n->sample.binders.n; i++) add_drawn(c, out, n->sample.binders.v[i], NAME_SAMPLE);
+        return;
     case AST_DATA:
-        for (int i = 0; i < n->data.names.n; i++) add_pattern(c, s, n->data.names.v[i]);
+        for (int i = 0; i < n->data.names.n; i++) add_pattern(c, out, n->data.names.v[i], NAME_DATA);
         return;
     default: return;
     }
 }
 
-static void add_all(Check *c, Names *s, AstList stmts)
+static void unused_samples(Check *c, const Level *p)
 {
-    for (int i = 0; i < stmts.n; i++) add_declared(c, s, stmts.v[i]);
-}
-
-/* Dimensions are named by the types that use them, anywhere inside. */
-typedef struct Dims { Check *c; Names *s; } Dims;
-
-static void add_dims(void *dims, const Ast *n)
-{
-    Dims *d = dims;
-    if (n->kind == AST_TYPE)
-        for (int i = 0; i < n->type.dims.n; i++)
-            if (n->type.dims.v[i]->kind == AST_NAME) add(d->c, d->s, n->type.dims.v[i]->name.name);
-    ast_each_child(n, add_dims, d);
-}
-
-static void add_params(Check *c, Names *s, AstList params)
-{
-    Dims d = {c, s};
-    for (int i = 0; i < params.n; i++) {
-        add(c, s, params.v[i]->param.name);
-        if (params.v[i]->param.type) add_dims(&d, params.v[i]->param.type);
+    for (int i = 0; c->diags && i < p->of.n; i++) {
+        const Bound *b = p->of.v[i]->bound;
+        if (b->drawn && !b->used) diag_warning(c->diags, b->at, W301, "%s is drawn and never used", b->name);
     }
 }
 
-/* Reports are names of the whole file, from the line on that makes them. */
-typedef struct Reports { Check *c; Names *s; } Reports;
-
-static void add_reports(void *reports, const Ast *n)
+static void enter_all(Check *c, Level *p, const BoundList *v, bool later)
 {
-    Reports *r = reports;
-    if (n->kind == AST_REPORT) add(r->c, r->s, n->report.name);
-    ast_each_child(n, add_reports, r);
+    for (int i = 0; i < v->n; i++) enter(c, p, v->v[i], later);
 }
+
+/* The names that `n` binds hold from here on. */
+static void reached(Check *c, const Ast *n)
+{
+    const Bound *b = fact(&c->n->bounds, n, NULL);
+    for (Entry *e = b ? symbol(c->n, b->name)->top : NULL; e; e = e->outer)
+        if (e->bound == b) e->later = false;
+    if (n->kind == AST_TUPLE)
+        for (int i = 0; i < n->tuple.items.n; i++) reached(c, n->tuple.items.v[i]);
+}
+
+static void reached_binder(Check *c, const Ast *binder)
+{
+    for (int i = 0; binder->binder.dist && i < binder->binder.patterns.n; i++) reached(c, binder->binder.patterns.v[i]);
+}
+
+/* ---- uses */
+
+static const Entry *own_entry(const Check *c, const Entry *e)
+{
+    for (; e; e = e->outer)
+        if (e->place == c->own) return e;
+    return NULL;
+}
+
+static const Entry *look_up(Check *c, const char *name)
+{
+    const Entry *top = symbol(c->n, name)->top, *late = NULL;
+    const Entry *own = c->own ? own_entry(c, top) : NULL;
+    if (own) return own;
+    for (const Entry *e = top; e; e = e->outer) {
+        if (!e->later || e->place->all) return e;
+        if (!late) late = e;
+    }
+    return late && !in_list(c->builtins, name) ? late : NULL;
+}
+
+static bool of_import(const Check *c, const Bound *b) { return !b->body && b->module != c->n->modules->main; }
+
+static void take(Check *c, const Bound *b)
+{
+    for (NameBody *in = c->body; in && in != b->body && !of_import(c, b); in = (NameBody *)in->outer) {
+        if (fact(&c->n->taken, in, b)) return;
+        add_fact(c->n->a, &c->n->taken, in, b, b);
+        array_push(c->n->a, &in->free, b);
+    }
+}
+
+static Bound *use(Check *c, const Ast *name)
+{
+    const Entry *e = look_up(c, name->name.name);
+    if (!e) return NULL;
+    e->bound->used = true;
+    add_fact(c->n->a, &c->n->uses, name, NULL, e->bound);
+    take(c, e->bound);
+    return e->bound;
+}
+
+/* The name that an expression is a part of: x of x, x.f, x[0].g. */
+static const Ast *root_of(const Ast *e)
+{
+    while (e->kind == AST_FIELD || e->kind == AST_INDEX) e = e->kind == AST_FIELD ? e->field.object : e->index.object;
+    return e->kind == AST_NAME ? e : NULL;
+}
+
+static Bound *bound_of(Check *c, const Ast *name) { return name ? (Bound *)fact(&c->n->uses, name, NULL) : NULL; }
 
 /* ---- unknown names */
 
@@ -201,35 +346,141 @@ static const char *module_last(const char *name)
     return dot ? dot + 1 : name;
 }
 
-static bool module_has(const Module *m, const char *name)
+static const Top *top_of(const Names *n, const Module *m)
 {
-    Names s = {0};
-    Arena *a = arena_new();
-    Check c = {.a = a};
-    if (m->ast) add_all(&c, &s, m->ast->file.stmts);
-    bool found = in_scope(&s, name);
-    arena_free(a);
-    return found;
+    for (int i = 0; i < n->tops.n; i++)
+        if (n->tops.v[i]->module == m) return n->tops.v[i];
+    return NULL;
+}
+
+static bool module_has(const Names *n, const Module *m, const char *name)
+{
+    const Top *t = top_of(n, m);
+    for (int i = 0; t && i < t->of.n; i++)
+        if (!strcmp(t->of.v[i]->name, name)) return true;
+    return false;
 }
 
 static const char *nearest(Check *c, const char *name)
 {
     int distance = strlen(name) < 4 ? 2 : 3;
     const char *best = NULL;
-    for (const Names *s = c->scope; s; s = s->parent)
-        for (int i = 0; i < s->of.n; i++) nearer(s->of.v[i].name, name, &best, &distance);
+    for (uint32_t i = 0; i < c->n->cap; i++)
+        if (c->n->symbol[i].top) nearer(c->n->symbol[i].name, name, &best, &distance);
     for (int i = 0; c->builtins[i]; i++) nearer(c->builtins[i], name, &best, &distance);
     return best;
 }
 
-static void check_name(Check *c, const Ast *n)
+static bool binds(const Ast *open, const char *name)
+{
+    for (int i = 0; open->kind == AST_EXPECTATION && i < open->expectation.binders.n; i++) {
+        AstList p = open->expectation.binders.v[i]->binder.patterns;
+        for (int k = 0; k < p.n; k++)
+            if (p.v[k]->kind == AST_NAME && !strcmp(p.v[k]->name.name, name)) return true;
+    }
+    return false;
+}
+
+static void unknown(Check *c, const Ast *n)
 {
     const char *name = n->name.name;
-    if (in_scope(c->scope, name) || in_list(c->builtins, name) || in_list(context_words, name)) return;
+    bool shown = diags_count(c->diags, DIAG_ERROR) < DIAGS_KEPT;        /* hints cost a look at every name */
     Diag *d = diag_error(c->diags, n->span, E100, "%s is not declared", name);
+    if (!shown) return;
+    if (c->open && binds(c->open, name)) {
+        diag_note(d, c->open->span, "E[..] binds %s, and stops at + and -", name);
+        diag_hint(d, "write E[..] (...) around all that it is the mean of");
+        return;
+    }
     const char *module = names_module_of(c->find, c->library, name), *near = nearest(c, name);
     if (module && strcmp(module, "prelude")) diag_hint(d, "import %s", module);
     else if (near) diag_hint(d, "did you mean %s?", near);
+}
+
+static void check_name(Check *c, const Ast *n)
+{
+    if (use(c, n) || !c->diags || in_list(c->builtins, n->name.name) || in_list(context_words, n->name.name)) return;
+    unknown(c, n);
+}
+
+/* ---- E[x] a + x, grad[u] u[0] + u[1]: read as (E[x] a) + x */
+
+typedef struct Trap { Check *c; const Ast *right; const char *name; const Bound *bound; const Ast *found; } Trap;
+
+/* Of E[x]: the same x. Of E[x ~ p], where its own x is gone: any x but those that the right side binds. */
+static bool is_trapped(const Trap *t, const Ast *n)
+{
+    const Bound *b = fact(&t->c->n->uses, n, NULL);
+    if (t->bound || !b) return b && b == t->bound;
+    return b->at.begin < t->right->span.begin || b->at.begin >= t->right->span.end;
+}
+
+/* A use of the name that is no part of an E[..] or grad[..] of its own. */
+static void find_use(void *trap, const Ast *n)
+{
+    Trap *t = trap;
+    if (t->found || n->kind == AST_GRAD || (n->kind == AST_EXPECTATION && binds(n, t->name))) return;
+    if (n->kind == AST_NAME && !strcmp(n->name.name, t->name) && is_trapped(t, n)) t->found = n;
+    else ast_each_child(n, find_use, t);
+}
+
+static void warn_trap(Check *c, const Ast *open, const Ast *name, const Ast *right)
+{
+    Trap t = {c, right, name->name.name, bound_of(c, name), NULL};
+    find_use(&t, right);
+    if (!t.found) return;
+    const char *what = open->kind == AST_GRAD ? "grad" : "E";
+    Diag *d = diag_warning(c->diags, t.found->span, W302, "%s is outside of %s[%s], which stops at + and -", t.name, what, t.name);
+    diag_note(d, open->span, "it ends before the sign");
+    diag_hint(d, "%s[%s] (... + ...) takes all of it; (%s[%s] ...) + ... says that this is meant", what, t.name, what, t.name);
+}
+
+static void check_trap(Check *c, const Ast *open, const Ast *right)
+{
+    if (open->kind == AST_GRAD) {
+        for (int i = 0; i < open->grad.wrt.n; i++)
+            if (root_of(open->grad.wrt.v[i])) warn_trap(c, open, root_of(open->grad.wrt.v[i]), right);
+        return;
+    }
+    for (int i = 0; i < open->expectation.binders.n; i++) {
+        const Ast *b = open->expectation.binders.v[i];
+        for (int k = 0; k < b->binder.patterns.n; k++)
+            if (b->binder.patterns.v[k]->kind == AST_NAME) warn_trap(c, open, b->binder.patterns.v[k], right);
+    }
+}
+
+/* The E[..] or grad[..] without parentheses that the sign after `left` ends, or NULL. */
+static const Ast *open_at_end(const Ast *left)
+{
+    while (!left->parens) {
+        if (left->kind == AST_EXPECTATION || left->kind == AST_GRAD) return left;
+        if (left->kind == AST_UNARY) left = left->unary.operand;
+        else if (left->kind == AST_BINARY && left->binary.op >= AST_OP_ADD && left->binary.op <= AST_OP_MOD) left = left->binary.right;
+        else return NULL;
+    }
+    return NULL;
+}
+
+/* Of a sum a + b + c: the one of the first term that has one. */
+static const Ast *open_before(const Ast *left)
+{
+    for (;; left = left->binary.left) {
+        const Ast *open = open_at_end(left);
+        bool sum = left->kind == AST_BINARY && !left->parens && (left->binary.op == AST_OP_ADD || left->binary.op == AST_OP_SUB);
+        if (open || !sum) return open;
+    }
+}
+
+static void check_binary(Check *c, const Ast *n)
+{
+    bool sum = n->binary.op == AST_OP_ADD || n->binary.op == AST_OP_SUB;
+    const Ast *open = sum ? open_before(n->binary.left) : NULL, *outer = c->open;
+    visit(c, n->binary.left);
+    if (open) c->open = open;
+    visit(c, n->binary.right);
+    c->open = outer;
+    for (const Ast *o = open; o && c->diags; o = open_at_end(o->kind == AST_GRAD ? o->grad.body : o->expectation.body))
+        check_trap(c, o, n->binary.right);
 }
 
 /* ---- the walk */
@@ -244,84 +495,197 @@ static void check_part(Check *c, const Ast *n)
     if (n) visit(c, n);
 }
 
-static void within(Check *c, Names *s, const Ast *n)
+static NameBody *body_new(Check *c, const Ast *node, const Ast *value)
 {
-    Names *before = c->scope;
-    s->parent = before;
-    c->scope = s;
-    if (n->kind == AST_BLOCK) {
-        add_all(c, s, n->block.stmts);
-        check_list(c, n->block.stmts);
-    } else {
-        visit(c, n);
-    }
-    c->scope = before;
-    unused_samples(c, s);
+    NameBody *b = arena_new_of(c->n->a, NameBody);
+    b->node = node;
+    b->outer = c->body;
+    add_fact(c->n->a, &c->n->bodies, node, NULL, b);
+    if (value) add_fact(c->n->a, &c->n->bodies, value, NULL, b);
+    return c->body = b;
 }
 
-static void check_params(Check *c, AstList params)
+static void end_body(Check *c) { c->body = (NameBody *)c->body->outer; }
+
+/* A declaration is evaluated when it is asked for: it sees the whole of the block it stands in. */
+static bool is_declaration(const Ast *n)
+{
+    return n->kind == AST_DEFINE || n->kind == AST_LOSS || n->kind == AST_COMPARE || n->kind == AST_MEMBER || n->kind == AST_DATA;
+}
+
+static void check_stmts(Check *c, Level *p, AstList stmts)
+{
+    for (int i = 0; i < stmts.n; i++) {
+        bool all = p->all;
+        p->all = all || is_declaration(stmts.v[i]);
+        visit(c, stmts.v[i]);
+        p->all = all;
+    }
+}
+
+static bool is_capability(const Ast *n)
+{
+    return n->kind == AST_MEMBER && (!strcmp(n->member.name, "sample") || !strcmp(n->member.name, "log_prob"));
+}
+
+/* The statements of a block in the scope `p`, which may hold names already. Members see each other, and are evaluated when asked for; what
+ * a distribution can do is no name. */
+static void check_block_in(Check *c, Level *p, const Ast *block, bool members, bool distribution)
+{
+    BoundList v = {0};
+    AstList stmts = block->block.stmts;
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *s = stmts.v[i];
+        int before = v.n;
+        if (distribution && is_capability(s)) continue;
+        add_declared(c, &v, s);
+        for (; before < v.n; before++) enter(c, p, v.v[before], !is_declaration(s));
+    }
+    p->all = members;
+    check_stmts(c, p, stmts);
+}
+
+static void within(Check *c, Level *p, const Ast *n)
+{
+    Level *before = c->place;
+    c->place = p;
+    if (n->kind == AST_BLOCK) check_block_in(c, p, n, false, false);
+    else visit(c, n);
+    c->place = before;
+    unused_samples(c, p);
+    leave(c, p);
+}
+
+/* Dimensions are named by the types of parameters that are given; those of a parameter that is drawn must be known already. */
+typedef struct Dims { Check *c; Level *p; } Dims;
+
+static void add_dims(void *dims, const Ast *n)
+{
+    Dims *d = dims;
+    for (int i = 0; n->kind == AST_TYPE && i < n->type.dims.n; i++) {
+        const Ast *dim = n->type.dims.v[i];
+        if (dim->kind != AST_NAME) continue;
+        bool known = false;
+        for (int k = 0; k < d->p->of.n; k++) known = known || !strcmp(d->p->of.v[k]->bound->name, dim->name.name);
+        Bound *b = known ? NULL : bound_new(d->c, dim->name.name, NAME_DIM, dim, dim->span);
+        if (b) enter(d->c, d->p, b, false);
+    }
+    ast_each_child(n, add_dims, d);
+}
+
+static void enter_params(Check *c, Level *p, AstList params)
 {
     for (int i = 0; i < params.n; i++) {
+        Bound *b = bound_new(c, params.v[i]->param.name, NAME_PARAM, params.v[i], params.v[i]->span);
+        if (b) enter(c, p, b, true);
+    }
+}
+
+static void enter_dims(Check *c, Level *p, AstList params)
+{
+    for (int i = 0; i < params.n; i++)
+        if (params.v[i]->param.type && !params.v[i]->param.draw) add_dims(&(Dims){c, p}, params.v[i]->param.type);
+}
+
+static void check_params(Check *c, const Level *p, AstList params)
+{
+    for (int i = 0; i < params.n; i++) {
+        const Level *own = c->own;
+        c->own = p;
+        check_part(c, params.v[i]->param.type);
+        c->own = own;
         check_part(c, params.v[i]->param.draw);
         check_part(c, params.v[i]->param.value);
+        reached(c, params.v[i]);
     }
 }
 
 static void check_define(Check *c, const Ast *n)
 {
-    Names s = {.parent = c->scope};
-    Names *before = c->scope;
-    add_params(c, &s, n->define.params);
-    add_params(c, &s, n->define.params2);
-    c->scope = &s;
-    check_params(c, n->define.params);
-    check_params(c, n->define.params2);
-    check_part(c, n->define.body);
-    c->scope = before;
+    const Ast *body = n->define.body;
+    AstDefine w = n->define.word;
+    Level p = {0}, *before = c->place;
+    body_new(c, n, body);
+    enter_params(c, &p, n->define.params);
+    enter_params(c, &p, n->define.params2);
+    enter_dims(c, &p, n->define.params);
+    enter_dims(c, &p, n->define.params2);
+    c->place = &p;
+    check_params(c, &p, n->define.params);
+    check_params(c, &p, n->define.params2);
+    check_part(c, n->define.result);
+    bool members = w == AST_DEFINE_DISTRIBUTION || w == AST_DEFINE_BIJECTOR || w == AST_DEFINE_COMPARISON;
+    if (members && body && body->kind == AST_BLOCK) check_block_in(c, &p, body, true, w != AST_DEFINE_COMPARISON);
+    else check_part(c, body);
+    c->place = before;
+    leave(c, &p);
+    end_body(c);
 }
 
-static void check_function(Check *c, AstList params, const Ast *body)
+static void check_function(Check *c, const Ast *n, AstList params, const Ast *body)
 {
-    Names s = {.parent = c->scope};
-    Names *before = c->scope;
-    add_params(c, &s, params);
-    c->scope = &s;
-    check_params(c, params);
+    Level p = {0}, *before = c->place;
+    body_new(c, n, body);
+    enter_params(c, &p, params);
+    enter_dims(c, &p, params);
+    c->place = &p;
+    check_params(c, &p, params);
     visit(c, body);
-    c->scope = before;
+    c->place = before;
+    leave(c, &p);
+    end_body(c);
 }
 
 static void check_block(Check *c, const Ast *n)
 {
-    Names s = {0};
-    within(c, &s, n);
+    Level p = {0};
+    within(c, &p, n);
 }
 
 static void check_for(Check *c, const Ast *n)
 {
-    Names s = {0};
+    Level p = {0};
+    BoundList v = {0};
     visit(c, n->for_.source);
     for (int i = 0; i < n->for_.carries.n; i++) visit(c, n->for_.carries.v[i]->carry.value);
-    add_pattern(c, &s, n->for_.var);
-    for (int i = 0; i < n->for_.carries.n; i++) add_pattern(c, &s, n->for_.carries.v[i]->carry.pattern);
-    within(c, &s, n->for_.body);
+    add_pattern(c, &v, n->for_.var, NAME_FOR);
+    for (int i = 0; i < n->for_.carries.n; i++) add_pattern(c, &v, n->for_.carries.v[i]->carry.pattern, NAME_CARRY);
+    enter_all(c, &p, &v, false);
+    Level *before = c->place;
+    c->place = &p;
+    visit(c, n->for_.body);
+    c->place = before;
+    leave(c, &p);
 }
 
+/* A later distribution may depend on an earlier sample. */
 static void check_expectation(Check *c, const Ast *n)
 {
-    Names s = {0};
+    Level p = {0}, *before = c->place;
+    BoundList v = {0};
     check_part(c, n->expectation.size);
-    add_binders(c, &s, n->expectation.binders);
-    s.parent = c->scope;
-    Names *outside = c->scope;
-    for (int i = 0; i < n->expectation.binders.n; i++) {    /* a later distribution may depend on an earlier sample */
+    for (int i = 0; i < n->expectation.binders.n; i++) add_drawn(c, &v, n->expectation.binders.v[i], NAME_BINDER);
+    enter_all(c, &p, &v, true);
+    c->place = &p;
+    for (int i = 0; i < n->expectation.binders.n; i++) {
         const Ast *b = n->expectation.binders.v[i];
         if (!b->binder.dist) check_list(c, b->binder.patterns);
-        c->scope = &s;
         check_part(c, b->binder.dist);
-        c->scope = outside;
+        reached_binder(c, b);
     }
-    within(c, &s, n->expectation.body);
+    visit(c, n->expectation.body);
+    c->place = before;
+    unused_samples(c, &p);
+    leave(c, &p);
+}
+
+static void check_sample(Check *c, const Ast *n)
+{
+    check_part(c, n->sample.size);
+    for (int i = 0; i < n->sample.binders.n; i++) {
+        check_part(c, n->sample.binders.v[i]->binder.dist);
+        reached_binder(c, n->sample.binders.v[i]);
+    }
 }
 
 /* module.name */
@@ -330,12 +694,65 @@ static void check_field(Check *c, const Ast *n)
     const Ast *o = n->field.object;
     for (int i = 0; o->kind == AST_NAME && i < c->module->n_imports; i++) {
         const Module *m = c->module->import[i];
-        if (strcmp(module_last(m->name), o->name.name) || in_scope(c->scope, o->name.name)) continue;
-        if (!module_has(m, n->field.name))
+        if (strcmp(module_last(m->name), o->name.name) || look_up(c, o->name.name)) continue;
+        if (c->diags && !module_has(c->n, m, n->field.name))
             diag_error(c->diags, n->field.name_span, E100, "the module %s has no %s", m->name, n->field.name);
         return;
     }
     visit(c, o);
+}
+
+static void check_grad(Check *c, const Ast *n)
+{
+    check_list(c, n->grad.wrt);
+    for (int i = 0; i < n->grad.wrt.n; i++) {
+        Bound *b = bound_of(c, root_of(n->grad.wrt.v[i]));
+        if (b) b->differentiated = true;
+    }
+    visit(c, n->grad.body);
+}
+
+static void check_assign(Check *c, const Ast *n)
+{
+    visit(c, n->assign.target);
+    visit(c, n->assign.value);
+    Bound *b = bound_of(c, root_of(n->assign.target));
+    if (b) b->assigned = true;
+}
+
+/* Names of dimensions may be new here: then lowering gives them their numbers. */
+static void check_type(Check *c, const Ast *n)
+{
+    check_part(c, n->type.range);
+    for (int i = 0; i < n->type.dims.n; i++)
+        if (n->type.dims.v[i]->kind == AST_NAME) use(c, n->type.dims.v[i]);
+        else visit(c, n->type.dims.v[i]);
+}
+
+static void check_valued(Check *c, const Ast *n, const Ast *value)
+{
+    body_new(c, n, value);
+    ast_each_child(n, visit, c);
+    end_body(c);
+}
+
+static void check_slot(Check *c, const Ast *n, const Ast *type, const Ast *draw, const Ast *value)
+{
+    check_part(c, type);
+    check_part(c, draw);
+    check_part(c, value);
+    reached(c, n);
+}
+
+/* Of a file or among members it may be evaluated when it is asked for. */
+static void check_let(Check *c, const Ast *n)
+{
+    bool body = c->place->all;
+    check_part(c, n->let.type);
+    if (body) body_new(c, n, n->let.value);
+    visit(c, n->let.value);
+    if (body) end_body(c);
+    reached(c, n->let.pattern);
 }
 
 static void visit(void *check, const Ast *n)
@@ -344,42 +761,110 @@ static void visit(void *check, const Ast *n)
     switch (n->kind) {
     case AST_NAME: check_name(c, n); return;
     case AST_FIELD: check_field(c, n); return;
+    case AST_BINARY: check_binary(c, n); return;
+    case AST_GRAD: check_grad(c, n); return;
+    case AST_ASSIGN: check_assign(c, n); return;
     case AST_DEFINE: check_define(c, n); return;
-    case AST_MEMBER: check_function(c, n->member.params, n->member.value); return;
-    case AST_FN: check_function(c, n->fn.params, n->fn.body); return;
+    case AST_MEMBER: check_function(c, n, n->member.params, n->member.value); return;
+    case AST_FN: check_function(c, n, n->fn.params, n->fn.body); return;
     case AST_BLOCK: check_block(c, n); return;
     case AST_FOR: check_for(c, n); return;
     case AST_EXPECTATION: check_expectation(c, n); return;
-    case AST_TYPE: case AST_RECORD_TYPE: case AST_TUPLE_TYPE: return;
-    case AST_LET: check_part(c, n->let.value); return;
-    case AST_DATA: check_part(c, n->data.value); return;
-    case AST_SAMPLE:
-        check_part(c, n->sample.size);
-        for (int i = 0; i < n->sample.binders.n; i++) check_part(c, n->sample.binders.v[i]->binder.dist);
+    case AST_TYPE: check_type(c, n); return;
+    case AST_LOSS: check_valued(c, n, n->loss.value); return;
+    case AST_COMPARE: check_valued(c, n, NULL); return;
+    case AST_LET: check_let(c, n); return;
+    case AST_DATA:
+        body_new(c, n, NULL);
+        check_part(c, n->data.type);
+        visit(c, n->data.value);
+        end_body(c);
         return;
+    case AST_PARAMETER: check_slot(c, n, n->parameter.type, n->parameter.draw, n->parameter.value); return;
+    case AST_STATE: check_slot(c, n, n->state.type, n->state.draw, n->state.value); return;
+    case AST_SAMPLE: check_sample(c, n); return;
     default: ast_each_child(n, visit, c);
     }
 }
 
-static void check_module(Check *c, const Module *m)
+/* ---- files */
+
+/* Reports are names of the whole file, from the line on that makes them. */
+typedef struct Reports { Check *c; BoundList *out; } Reports;
+
+static void add_reports(void *reports, const Ast *n)
 {
-    Names prelude = {0}, imported = {.parent = &prelude}, own = {.parent = &imported};
-    if (c->modules->prelude && c->modules->prelude->ast) add_all(c, &prelude, c->modules->prelude->ast->file.stmts);
-    for (int i = 0; i < m->n_imports; i++)
-        if (m->import[i]->ast) add_all(c, &imported, m->import[i]->ast->file.stmts);
-    add_all(c, &own, m->ast->file.stmts);
-    Reports r = {c, &own};
-    if (m == c->modules->main) add_reports(&r, m->ast);
-    c->module = m;
-    c->scope = &own;
-    check_list(c, m->ast->file.stmts);
-    unused_samples(c, &own);
+    Reports *r = reports;
+    if (n->kind == AST_REPORT) add(r->c, r->out, n->report.name, NAME_REPORT, n, n->report.name_span);
+    ast_each_child(n, add_reports, r);
 }
 
-void names_check(Arena *a, const Modules *m, const char *const *builtins, StdlibFind *find, const char *const *library,
-                 Diags *diags)
+static Top *top_new(Check *c, const Module *m)
 {
-    Check c = {.a = a, .modules = m, .builtins = builtins, .find = find, .library = library, .diags = diags};
+    Top *t = arena_new_of(c->n->a, Top);
+    BoundList v = {0};
+    t->module = m;
+    for (int i = 0; i < m->ast->file.stmts.n; i++) add_declared(c, &v, m->ast->file.stmts.v[i]);
+    for (int i = 0; i < v.n; i++) array_push(c->n->a, &t->of, v.v[i]);
+    array_push(c->n->a, &c->n->tops, t);
+    return t;
+}
+
+static void enter_top(Check *c, Level *p, const Module *m)
+{
+    const Top *t = m ? top_of(c->n, m) : NULL;
+    for (int i = 0; t && i < t->of.n; i++) enter(c, p, t->of.v[i], false);
+}
+
+/* The main file's reports stand before its own names, which are meant where both are. */
+static void enter_file(Check *c, Level *p, const Module *m)
+{
+    p->all = true;
+    enter_top(c, p, c->n->modules->prelude == m ? NULL : c->n->modules->prelude);
+    for (int i = 0; i < m->n_imports; i++) enter_top(c, p, m->import[i]);
+    BoundList reports = {0};
+    if (m == c->n->modules->main && m->ast) add_reports(&(Reports){c, &reports}, m->ast);
+    enter_all(c, p, &reports, false);
+    enter_top(c, p, m);
+    c->module = m;
+    c->place = p;
+}
+
+static void check_module(Check *c, const Module *m)
+{
+    Level p = {0};
+    c->module = m;
+    top_new(c, m);
+    enter_file(c, &p, m);
+    check_list(c, m->ast->file.stmts);
+    if (m == c->n->modules->main) unused_samples(c, &p);
+    leave(c, &p);
+}
+
+Names *names_check(Arena *a, const Modules *m, const char *const *builtins, StdlibFind *find, const char *const *library,
+                   Diags *diags)
+{
+    Names *n = arena_new_of(a, Names);
+    n->a = a;
+    n->modules = m;
+    Check c = {.n = n, .builtins = builtins, .find = find, .library = library, .diags = diags};
     for (int i = 0; i < m->all.n; i++)
         if (m->all.v[i]->ast) check_module(&c, m->all.v[i]);
+    return n;
 }
+
+void names_expression(Names *n, const Ast *e)
+{
+    static const char *const none[] = {NULL};
+    Level p = {0};
+    Check c = {.n = n, .builtins = none};
+    enter_file(&c, &p, n->modules->main);
+    visit(&c, e);
+    leave(&c, &p);
+}
+
+/* ---- asking */
+
+const Bound *names_use(const Names *n, const Ast *name) { return fact(&n->uses, name, NULL); }
+const Bound *names_bound(const Names *n, const Ast *binding) { return fact(&n->bounds, binding, NULL); }
+const NameBody *names_body(const Names *n, const Ast *node) { return fact(&n->bodies, node, NULL); }

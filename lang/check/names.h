@@ -1,12 +1,52 @@
-/* names.h - every name of the program is declared somewhere, also in code that nothing applies.
+/* names.h - the one resolver: what every name of the program stands for.
  *
- * A first look without values: blocks, parameters and binders open scopes, dimensions are named by the types that use them.
- * Order within a block is not looked at; lowering does that. */
+ * A first walk without values. Each use of a name is resolved once to the place that binds it; for each of those it is noted what
+ * the program does with it (a derivative by it, := to it, any use), and for each body that can become a value which names it takes
+ * from outside. The tree is not changed: the facts lie beside it, and are asked for by node. Names that nothing binds are reported.
+ *
+ * Fields, members and modules' names (a.b) are found by name, later; the built-in functions and a few words are bound nowhere. */
 #pragma once
 #include "lang/check/module.h"
 
-/* The language's own functions, ended by NULL, and the library's modules (by name; for hints). */
-void names_check(Arena *a, const Modules *m, const char *const *builtins, StdlibFind *find, const char *const *library, Diags *diags);
+typedef enum {
+    NAME_PARAM, NAME_LET, NAME_SAMPLE, NAME_BINDER, NAME_FOR, NAME_CARRY, NAME_MEMBER, NAME_DIM, NAME_DECLARATION, NAME_DATA,
+    NAME_STATE, NAME_PARAMETER, NAME_REPORT
+} NameKind;
+
+typedef struct NameBody NameBody;
+
+/* A place that binds a name. */
+typedef struct Bound {
+    const char     *name;
+    NameKind        kind;
+    const Ast      *node;                                   /* NAME of a pattern or dimension, or the PARAM, DEFINE, STATE ... itself */
+    Span            at;                                     /* of the name */
+    const NameBody *body;                                   /* the innermost one it is bound in; NULL: the file's own */
+    const Module   *module;
+    bool            differentiated;                         /* some grad[x], grad[x.f], grad[x[0]] is by it or a part of it */
+    bool            assigned;                               /* by := */
+    bool            used;
+    bool            drawn;                                  /* a sample by a name of its own: unused ones are reported */
+} Bound;
+
+/* What can become a value that is evaluated elsewhere: a definition, function, member, loss, comparison, data declaration. */
+struct NameBody {
+    const Ast      *node;
+    const NameBody *outer;
+    ARRAY(const Bound *) free;                              /* bound outside of it and used in it, each once; nothing at the top of a module that is imported */
+};
+
+typedef struct Names Names;
+
+/* The language's own functions, ended by NULL, and the library's modules (by name; for hints). Lives in `a`. */
+Names *names_check(Arena *a, const Modules *m, const char *const *builtins, StdlibFind *find, const char *const *library, Diags *diags);
+
+/* Resolves one more expression, in the scope of the main file. What is unknown in it is not reported. */
+void names_expression(Names *n, const Ast *e);
+
+const Bound    *names_use(const Names *n, const Ast *name);             /* of a NAME; NULL: a built-in function, a word, or unknown */
+const Bound    *names_bound(const Names *n, const Ast *binding);        /* of a node that binds; NULL: it binds nothing (_) */
+const NameBody *names_body(const Names *n, const Ast *node);            /* of a node that is one, or of the expression that it evaluates */
 
 /* How many letters must change to make one name of the other; large for names longer than 32. */
 int name_distance(const char *a, const char *b);

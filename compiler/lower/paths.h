@@ -1,0 +1,23 @@
+/* paths.h - how a value depends on others, in the graph as it was lowered: before anything folds or merges.
+ *
+ * A value depends on another one openly (through rows that have a derivative), through `stop`, which says on purpose that there is none,
+ * or only through rows that cut the path: floor, a comparison, an index, a conversion to int, a draw of a class. */
+#pragma once
+#include "compiler/lower/core.h"
+
+typedef enum {
+    PATHS_NONE,                                             /* e does not depend on any of them; the caller says so */
+    PATHS_FINE,                                             /* there is a path, perhaps a cut one: that was warned of */
+    PATHS_FAILED,                                           /* a draw cuts one: E306 was reported */
+} PathsFound;
+
+/* Looks at the paths from `wrt` to e, and says what is cut: an error for a draw, though others be open; a warning for a summand of e that loses
+ * all of its own. `what` names what is differentiated by. Linear in the graph. */
+PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *what, Span at);
+
+/* After a declared distribution has been drawn from: notes which of its inputs reach the draw only by ways that have no derivative. */
+void paths_note_draw(Ctx *c, uint32_t first_id, IrVal *draw, IrVal *input, const char *name, Span at);
+
+/* The same y for each sample of every axis that it varies over, also by `wrt`: these are spread over the axes they lack (fresh[i], or wrt[i] itself
+ * where it lacks none), and what lies between them and y is made again. NULL, reported, where samples meet on the way. */
+IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, Span at);
