@@ -275,10 +275,13 @@ Value *val_tensor(Lower *L, IrVal *v);                      /* v == NULL gives t
 Value *val_slot(Lower *L, int slot);
 Value *val_record(Lower *L, Value **v, const char **name, int n);
 Value *val_new(Lower *L, ValueKind k);
+IrElem int_elem(int64_t i);                                  /* the least element type that holds it */
 Value *val_dist(Lower *L, Dist *d);
 Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
 
 static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
+static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
+static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
 bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
 bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
 Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
@@ -350,6 +353,8 @@ Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at);
 Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at);
 Value *arith_map(Ctx *c, IrOp op, Value *a, Span at);                           /* an element-wise row, field by field */
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at);
+IrVal *arith_numbers(Ctx *c, Value *v, Span at, const char *word);              /* a tensor of numbers; NULL, reported, for conditions */
+IrVal *arith_reals(Ctx *c, Value *v, Span at, const char *word);                /* the same, of reals */
 bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    /* one element type, fitting shapes; false, reported */
 bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y);   /* a static number takes the other's element type */
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
@@ -357,6 +362,12 @@ IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            
 Value *arith_stack(Ctx *c, Value **v, int n, Span at);                          /* index.c */
 bool   index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at);       /* false, reported, when i is not in 0..extent; `end`: nor the end itself */
 Value *arith_index(Ctx *c, Value *v, const Ast *index);
+
+/* ---- ints.c ----------------------------------------------------------------------------------------------------- */
+
+void   ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b);                       /* to 64 bits, where the result of an add, sub or mul could leave 32 */
+IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n);                             /* the same for the sum of n such elements */
+bool   ints_table(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi);    /* the least and greatest of numbers known now; false: they are not */
 
 /* ---- call.c ----------------------------------------------------------------------------------------------------- */
 
@@ -439,7 +450,6 @@ Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           
 Value *data_declare(Ctx *c, const Ast *decl, const char *name);
 int    data_slot(Lower *L, Data *d, DataField *f);
 int    data_constant(Lower *L, GanTensor *t, const char *name);                 /* a DATA slot of its own; takes the tensor */
-Value *data_word(Ctx *c, const char *word, Args *args, Span at);
 
 Value *builtin_find(Lower *L, const char *name);                                /* NULL: none */
 const char *builtin_nearest(Lower *L, const char *name, int *distance);

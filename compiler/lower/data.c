@@ -1,5 +1,5 @@
 /* data.c - data: files read into tensors, cut and scaled here, and handed to the program as read-only slots. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/builtin.h"
 #include "runtime/data/data.h"
 
 #include <stdlib.h>
@@ -87,22 +87,22 @@ static Data *data_new(Lower *L, int n_fields)
 }
 
 /* idx("images.gz", "labels.gz"): a field for each file; bytes stay bytes until the declaration says what they are. */
-static Value *read_idx(Ctx *c, Args *args, Span at)
+Value *builtin_idx(Ctx *c, const Call *k)
 {
     Lower *L = c->L;
-    Data *d = data_new(L, args->n);
-    for (int i = 0; i < args->n; i++) {
+    Data *d = data_new(L, k->n);
+    for (int i = 0; i < k->n; i++) {
         GanError err;
         GanTensor *t;
-        const char *path = file_path(c, args->v[i], args->at[i]);
+        const char *path = file_path(c, k->v[i], k->at);
         if (!path) return val_error(L);
-        if (data_read_idx(path, &t, &err) != GAN_OK) return data_failed(c, args->at[i], &err);
+        if (data_read_idx(path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
         own_tensor(L, t);
         if (!t->rank)
-            return diag_error(L->diags, args->at[i], E500, "%s holds one number, not rows", path), val_error(L);
+            return diag_error(L->diags, k->at, E500, "%s holds one number, not rows", path), val_error(L);
         d->field[i].tensor = t;
         if (i && t->dim[0] != d->rows) {
-            diag_error(L->diags, at, E500, "these files have %lld and %lld rows", (long long)d->rows,
+            diag_error(L->diags, k->at, E500, "these files have %lld and %lld rows", (long long)d->rows,
                        (long long)t->dim[0]);
             return val_error(L);
         }
@@ -111,22 +111,25 @@ static Value *read_idx(Ctx *c, Args *args, Span at)
     return data_value(L, d);
 }
 
-static Value *read_table(Ctx *c, Args *args, bool npy)
+static Value *read_table(Ctx *c, const Call *k, bool npy)
 {
     Lower *L = c->L;
     GanError err;
     GanTensor *t, *r;
-    const char *path = file_path(c, args->v[0], args->at[0]);
+    const char *path = file_path(c, k->v[0], k->at);
     if (!path) return val_error(L);
     if ((npy ? data_read_npy(path, &t, &err) : data_read_csv(path, DATA_HEADER_AUTO, &t, &err)) != GAN_OK)
-        return data_failed(c, args->at[0], &err);
+        return data_failed(c, k->at, &err);
     bool real = t->elem == GAN_F32 || t->elem == GAN_F64;
     GanElem want = real ? (GanElem)L->m->real : t->elem == GAN_U8 ? GAN_I32 : t->elem;
     GanStatus s = gan_tensor_convert(t, want, &r, &err);
     gan_tensor_free(t);
-    if (s != GAN_OK) return data_failed(c, args->at[0], &err);
+    if (s != GAN_OK) return data_failed(c, k->at, &err);
     return val_slot(L, data_constant(L, r, NULL));
 }
+
+Value *builtin_npy(Ctx *c, const Call *k) { return read_table(c, k, true); }
+Value *builtin_csv(Ctx *c, const Call *k) { return read_table(c, k, false); }
 
 /* ---- words on data */
 
@@ -167,25 +170,46 @@ static Data *data_part(Lower *L, const Data *d, int64_t lo, int64_t hi)
     return p;
 }
 
-static bool part_size(Ctx *c, Args *args, int i, int64_t left, int64_t *n)
+static bool part_size(Ctx *c, const Call *k, int i, int64_t left, int64_t *n)
 {
-    if (!as_size(c, args->v[i], args->at[i], "the number of rows", n)) return false;
+    if (!as_size(c, k->v[i], k->at, "the number of rows", n)) return false;
     if (*n > 0 && *n <= left) return true;
-    diag_error(c->L->diags, args->at[i], E501, "%lld rows are asked for here, and %lld are there", (long long)*n,
+    diag_error(c->L->diags, k->at, E501, "%lld rows are asked for here, and %lld are there", (long long)*n,
                (long long)left);
     return false;
 }
 
-static Value *split(Ctx *c, Data *d, Args *args)
+Value *builtin_split(Ctx *c, const Call *k)
 {
+    Data *d = as_data(c, k->v[0], k->at, "split");
     Value *part[MAX_ARGS];
     int64_t at = 0, n;
-    for (int i = 1; i < args->n; i++) {
-        if (!part_size(c, args, i, d->rows - at, &n)) return val_error(c->L);
+    for (int i = 1; i < k->n; i++) {
+        if (!d || !part_size(c, k, i, d->rows - at, &n)) return val_error(c->L);
         part[i - 1] = data_value(c->L, data_part(c->L, d, at, at + n));
         at += n;
     }
-    return val_record(c->L, part, NULL, args->n - 1);
+    return val_record(c->L, part, NULL, k->n - 1);
+}
+
+static Value *part_from(Ctx *c, const Call *k, const char *word, bool front)
+{
+    int64_t n;
+    Data *d = as_data(c, k->v[0], k->at, word);
+    if (!d || !part_size(c, k, 1, d->rows, &n)) return val_error(c->L);
+    return data_value(c->L, data_part(c->L, d, front ? 0 : n, front ? n : d->rows));
+}
+
+Value *builtin_take(Ctx *c, const Call *k) { return part_from(c, k, "take", true); }
+Value *builtin_drop(Ctx *c, const Call *k) { return part_from(c, k, "drop", false); }
+
+Value *builtin_with_replacement(Ctx *c, const Call *k)
+{
+    Data *d = as_data(c, k->v[0], k->at, "with_replacement");
+    if (!d) return val_error(c->L);
+    Value *v = data_value(c->L, d);
+    v->dist->kind = D_REPLACE;
+    return v;
 }
 
 /* Bytes 0..255 become reals lo..hi; one-dimensional bytes are labels and stay. */
@@ -216,35 +240,17 @@ static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
     return true;
 }
 
-static Value *scale(Ctx *c, const Data *d, Args *args, Span at)
+Value *builtin_scale(Ctx *c, const Call *k)
 {
     double lo, hi;
-    if (!as_number(c, args->v[1], args->at[1], "the least value", &lo) ||
-        !as_number(c, args->v[2], args->at[2], "the greatest value", &hi))
+    Data *d = as_data(c, k->v[0], k->at, "scale");
+    if (!d || !as_number(c, k->v[1], k->at, "the least value", &lo) ||
+        !as_number(c, k->v[2], k->at, "the greatest value", &hi))
         return val_error(c->L);
     Data *s = data_part(c->L, d, 0, d->rows);
     for (int i = 0; i < s->n_fields; i++)
-        if (!scale_field(c, &s->field[i], lo, hi, at)) return val_error(c->L);
+        if (!scale_field(c, &s->field[i], lo, hi, k->at)) return val_error(c->L);
     return data_value(c->L, s);
-}
-
-Value *data_word(Ctx *c, const char *word, Args *args, Span at)
-{
-    int64_t n;
-    if (!strcmp(word, "idx")) return read_idx(c, args, at);
-    if (!strcmp(word, "npy") || !strcmp(word, "csv")) return read_table(c, args, word[0] == 'n');
-    Data *d = as_data(c, args->v[0], args->at[0], word);
-    if (!d) return val_error(c->L);
-    if (!strcmp(word, "scale")) return scale(c, d, args, at);
-    if (!strcmp(word, "split")) return split(c, d, args);
-    if (!strcmp(word, "with_replacement")) {
-        Value *v = data_value(c->L, d);
-        v->dist->kind = D_REPLACE;
-        return v;
-    }
-    if (!part_size(c, args, 1, d->rows, &n)) return val_error(c->L);
-    bool take = !strcmp(word, "take");
-    return data_value(c->L, data_part(c->L, d, take ? 0 : n, take ? n : d->rows));
 }
 
 /* ---- declarations */

@@ -369,7 +369,7 @@ static bool at_home(Ctx *c, const Value *v, Span at)
     return false;
 }
 
-static IrElem int_elem(int64_t i) { return i >= INT32_MIN && i <= INT32_MAX ? IR_I32 : IR_I64; }
+IrElem int_elem(int64_t i) { return i >= INT32_MIN && i <= INT32_MAX ? IR_I32 : IR_I64; }
 
 static bool wants_value(Ctx *c, const Value *v, Span at)
 {
@@ -388,7 +388,7 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     if (val_bad(v) || !fn_needed(c, at)) return NULL;
     IrBuilder *b = fn_builder(c);
     switch (v->kind) {
-    case V_INT: return ir_const(b, int_elem(v->i), (double)v->i);
+    case V_INT: return ir_const_int(b, int_elem(v->i), v->i);
     case V_REAL: return ir_const(b, c->L->m->real, v->r);
     case V_BOOL: return ir_const(b, IR_BOOL, v->b);
     case V_TENSOR: return at_home(c, v, at) ? v->tensor.v : NULL;
@@ -400,7 +400,9 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     case V_RANGE: {
         IrInts d = ir_ints(1, (int64_t[]){v->range.to > v->range.from ? v->range.to - v->range.from : 0});
         if (!dims_fit(c->L, &d, at)) return NULL;
-        return ir_add(b, ir_index_dim(b, d, 0), ir_const(b, IR_I32, (double)v->range.from));
+        IrVal *from = ir_const_int(b, int_elem(v->range.from), v->range.from);
+        IrElem e = int_elem(v->range.from) == IR_I32 ? int_elem(v->range.to) : IR_I64;
+        return ir_add(b, ir_convert(b, ir_index_dim(b, d, 0), e), arith_convert(c, from, e));
     }
     default: wants_value(c, v, at); return NULL;
     }
