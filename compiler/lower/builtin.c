@@ -16,6 +16,7 @@ struct Builtin {
 };
 
 const char *builtin_name(const Builtin *b) { return b->name; }
+int builtin_most(const Builtin *b) { return b->most; }
 
 /* ---- helpers */
 

@@ -34,6 +34,7 @@ enum {
     MAX_ROUNDS  = 100000,                                   /* of an unrolled loop */
     MAX_NODES   = 500000,                                   /* of the program's IR */
     MAX_EVALS   = 3000000,                                  /* expressions evaluated */
+    MAX_NESTING = 200,                                      /* lists and records inside one another */
     MAX_LEAVES  = 4000000,                                  /* values in one list or record, however nested */
     MAX_AXES    = 60000,
     MAX_ARGS    = 24,
@@ -61,11 +62,11 @@ struct Value {
         double      r;
         bool        b;
         const char *s;
-        struct { Value **v; int n; int64_t leaves; } list;                       /* leaves: values that are no list or record */
+        struct { Value **v; int n; int64_t leaves; int depth; } list;            /* leaves: values that are no list or record; depth: lists and records inside one another */
         struct { int64_t from, to; } range;
         struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
         struct { int slot; int64_t classes; IrAxes axes; int own_axis; } slot;   /* the leading dims of the slot are these axes */
-        struct { Value **v; const char **name; int n; int64_t leaves; } record;  /* name is NULL in a tuple */
+        struct { Value **v; const char **name; int n; int64_t leaves; int depth; } record;  /* name is NULL in a tuple */
         struct {
             FunctionKind   kind;
             Closure       *closure;
@@ -206,6 +207,7 @@ struct Dist {
     Args       *args;
     Closure    *closure;                                    /* D_DECLARED: members are looked up in its scope */
     Dist       *base;                                       /* D_POWER D_FIELD D_MAP D_STOP */
+    int         depth;                                      /* how many bases there are below */
     IrInts      power;
     const char *field;
     Value      *map;
@@ -306,7 +308,7 @@ Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after
 
 Scope *scope_new(Lower *L, Scope *parent);
 void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
-void   scope_rebind(Scope *s, const char *name, Value *v, Span at);              /* replaces it where it stands */
+bool   scope_rebind(Scope *s, const char *name, Value *v);                       /* replaces it where it stands; false: nothing inside a definition has that name */
 void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
 Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
 Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* only in s itself; NULL: none */
@@ -378,6 +380,7 @@ Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
 /* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
 bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
 Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */
+AstList call_params(const Value *f);                                            /* those that a closure, layer or player is applied to next */
 uint64_t site_mix(uint64_t site, const void *what);
 bool   call_enter(Ctx *c, Span at);                                             /* false, reported, when calls nest too deeply */
 
@@ -455,6 +458,7 @@ Value *builtin_find(Lower *L, const char *name);                                
 const char *builtin_nearest(Lower *L, const char *name, int *distance);
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
 const char *builtin_name(const Builtin *b);
+int    builtin_most(const Builtin *b);                                          /* arguments */
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
 
 void   schedule_program(Ctx *c);                                                /* the main file's statements -> L->root */

@@ -191,12 +191,24 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     return val_slot(L, slot);
 }
 
+/* D.steps counts the updates of D. */
+static Value *counter_name(Ctx *c, const Ast *s)
+{
+    const char *owner = c->inst->owner->name;
+    Diag *d = diag_error(c->L->diags, s->parameter.name_span, E101,
+                         "a parameter of %s cannot be called steps, as %s.steps counts its updates", owner, owner);
+    diag_hint(d, "give the parameter another name");
+    scope_bind(c->L, c->scope, s->parameter.name, val_error(c->L), s->parameter.name_span);
+    return val_error(c->L);
+}
+
 Value *eval_parameter(Ctx *c, const Ast *s)
 {
     if (!c->inst) {
         diag_error(c->L->diags, s->span, E120, "a param stands in a net, a model or a layer, which owns it");
         return val_error(c->L);
     }
+    if (c->inst == c->inst->owner->inst && !strcmp(s->parameter.name, "steps")) return counter_name(c, s);
     const char *path = path_join(c->L, c->inst->path, s->parameter.name);
     Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
                           c->inst->owner, s->span);
@@ -261,7 +273,9 @@ void eval_assign(Ctx *c, const Ast *s)
         return;
     }
     if (c->rule) {                                          /* an optimiser reads what it has just written */
-        scope_rebind(c->scope, target->name.name, v, target->span);
+        if (!scope_rebind(c->scope, target->name.name, v) && !val_bad(old))
+            diag_error(L->diags, target->span, E201, ":= in an optimiser changes its states and the parameters, and %s is %s",
+                       target->name.name, val_text(L, old));
         return;
     }
     if (old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE) {

@@ -118,6 +118,19 @@ static void capture_free(Ctx *c, Capture *k, IrBlock *body)
     for (int i = 0; i < body->n_yields; i++) body->yield[i] = captured(c, k, body, body->yield[i]);
 }
 
+/* A function of the value alone, or of the value and the round. */
+static bool takes_value_alone(const Value *f)
+{
+    if (f->kind == V_LAYER || f->kind == V_PLAYER) return call_params(f).n == 1;
+    if (f->kind != V_FUNCTION) return false;
+    switch (f->fn.kind) {
+    case F_CLOSURE: return call_params(f).n == 1;
+    case F_BUILTIN: return builtin_most(f->fn.builtin) == 1;
+    case F_PARTIAL: case F_PRIME: return true;
+    }
+    return false;
+}
+
 static Value *one_round(Ctx *c, Loop *l, IrVal **param)
 {
     Lower *L = c->L;
@@ -126,9 +139,7 @@ static Value *one_round(Ctx *c, Loop *l, IrVal **param)
     Ctx inner = *c;
     inner.axes = ir_axes_union(c->axes, val_axes(L, state));
     Args args = {.n = 2, .v = {state, val_tensor(L, param[l->n_carried])}, .at = {l->at, l->at}};
-    if (l->f->kind == V_FUNCTION && l->f->fn.kind == F_CLOSURE && l->f->fn.closure->def->kind == AST_FN &&
-        l->f->fn.closure->def->fn.params.n == 1)
-        args.n = 1;
+    if (takes_value_alone(l->f)) args.n = 1;
     return as_settled(&inner, apply(&inner, l->f, &args, l->site, l->at), l->at);
 }
 

@@ -37,16 +37,16 @@ void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
     array_push(L->a, &s->names, ((Binding){.name = name, .value = v, .at = at}));
 }
 
-void scope_rebind(Scope *s, const char *name, Value *v, Span at)
+bool scope_rebind(Scope *s, const char *name, Value *v)
 {
-    for (; s; s = s->parent) {
+    for (; s && !s->module; s = s->parent) {
         Binding *b = find_in(s, name);
         if (!b) continue;
         b->value = v;
         b->state = B_READY;
-        return;
+        return true;
     }
-    BUG("scope: %s is not bound (at byte %u)", name, at.begin);
+    return false;
 }
 
 void scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at)

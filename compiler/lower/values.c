@@ -67,12 +67,39 @@ static int64_t count_leaves(Lower *L, Value **items, int n)
     return sum;
 }
 
+static int depth_of(const Value *v)
+{
+    switch (v->kind) {
+    case V_LIST: return v->list.depth;
+    case V_RECORD: return v->record.depth;
+    case V_DIST: return v->dist->depth;
+    case V_FUNCTION: return v->fn.kind == F_PRIME ? 1 + depth_of(v->fn.of) : 0;
+    default: return 0;
+    }
+}
+
+/* Everything that walks through a value nests as deeply as the value does. */
+static int nested(Lower *L, int depth)
+{
+    if (depth > MAX_NESTING && !L->m->too_large[0])
+        snprintf(L->m->too_large, sizeof L->m->too_large, "values inside one another more than %d deep", MAX_NESTING);
+    return depth;
+}
+
+static int count_nesting(Lower *L, Value **items, int n)
+{
+    int deepest = 0;
+    for (int i = 0; i < n; i++) deepest = depth_of(items[i]) > deepest ? depth_of(items[i]) : deepest;
+    return nested(L, deepest + 1);
+}
+
 Value *val_list(Lower *L, Value **items, int n)
 {
     Value *v = val_new(L, V_LIST);
     v->list.v = arena_copy(L->a, items, sizeof *items * (size_t)n);
     v->list.n = n;
     v->list.leaves = count_leaves(L, items, n);
+    v->list.depth = count_nesting(L, items, n);
     return v;
 }
 
@@ -109,6 +136,7 @@ Value *val_record(Lower *L, Value **items, const char **name, int n)
     v->record.name = name ? arena_copy(L->a, name, sizeof *name * (size_t)n) : NULL;
     v->record.n = n;
     v->record.leaves = count_leaves(L, items, n);
+    v->record.depth = count_nesting(L, items, n);
     return v;
 }
 
@@ -116,6 +144,7 @@ Value *val_dist(Lower *L, Dist *d)
 {
     Value *v = val_new(L, V_DIST);
     v->dist = d;
+    d->depth = nested(L, d->base ? d->base->depth + 1 : 0);
     return v;
 }
 
