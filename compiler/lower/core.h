@@ -208,6 +208,7 @@ struct Dist {
     Closure    *closure;                                    /* D_DECLARED: members are looked up in its scope */
     Dist       *base;                                       /* D_POWER D_FIELD D_MAP D_STOP */
     int         depth;                                      /* how many bases there are below */
+    const Ast  *type; Scope *type_scope;                    /* of data d: T = ...: what its draws are held to; NULL: nothing */
     IrInts      power;
     const char *field;
     Value      *map;
@@ -279,6 +280,7 @@ Value *val_record(Lower *L, Value **v, const char **name, int n);
 Value *val_new(Lower *L, ValueKind k);
 IrElem int_elem(int64_t i);                                  /* the least element type that holds it */
 Value *val_dist(Lower *L, Dist *d);
+Value *val_prime(Lower *L, Value *of, int order);
 Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
 
 static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
@@ -288,6 +290,7 @@ bool   val_static(const Value *v);                          /* a number, bool, s
 bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
 Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
 IrAxes val_axes(Lower *L, const Value *v);                  /* sample axes it varies over, through closures too */
+int64_t val_rows(Lower *L, const Value *v);                 /* the leading extent, or -1 where it has none */
 const char *val_text(Lower *L, const Value *v);             /* "real[2]", "the net D", "3": for messages */
 const char *val_key(Lower *L, const Value *v);              /* of an index of a report: "kl", "3" */
 const char *type_text(Lower *L, const IrType *t);           /* "real[28, 28]", without sample axes */
@@ -302,6 +305,7 @@ bool   as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out);   /* 
 bool   as_dims(Ctx *c, Value *v, Span at, IrInts *out);     /* an int or a list of them; checked to fit */
 Value *as_settled(Ctx *c, Value *v, Span at);               /* a model with every argument given becomes its value; a thunk is evaluated */
 bool   dims_fit(Lower *L, const IrInts *d, Span at);        /* false, reported, when a tensor of that shape would be too large */
+bool   as_rows(Ctx *c, Value *v, Span at, const char *what, int64_t *n);     /* how many rows, in every field of a record; false, reported: none */
 Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after ~ */
 
 /* ---- scope.c ---------------------------------------------------------------------------------------------------- */
@@ -361,6 +365,7 @@ bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    
 bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y);   /* a static number takes the other's element type */
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
 IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
+Value *arith_table(Ctx *c, Value *list, int64_t least, Span at);                /* a list of at least so many numbers as data; NULL: it is none */
 Value *arith_stack(Ctx *c, Value **v, int n, Span at);                          /* index.c */
 bool   index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at);       /* false, reported, when i is not in 0..extent; `end`: nor the end itself */
 Value *arith_index(Ctx *c, Value *v, const Ast *index);

@@ -2,6 +2,7 @@
 #include "compiler/lower/builtin.h"
 #include "runtime/data/data.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- tensors */
@@ -86,6 +87,82 @@ static Data *data_new(Lower *L, int n_fields)
     return d;
 }
 
+/* ---- what a reader of the file should know */
+
+static void warn_not_finite(Ctx *c, const GanTensor *t, const char *path, Span at)
+{
+    if (t->elem != GAN_F32 && t->elem != GAN_F64) return;
+    int64_t n = gan_tensor_count(t), columns = t->rank > 1 ? n / (t->dim[0] ? t->dim[0] : 1) : 1, bad = 0, first = 0;
+    for (int64_t i = n; i-- > 0;)
+        if (!isfinite(gan_tensor_get(t, i))) bad++, first = i;
+    if (!bad) return;
+    Diag *d = diag_warning(c->L->diags, at, W500, "%s holds %s in row %lld, column %lld", path,
+                           isnan(gan_tensor_get(t, first)) ? "nan" : "inf", (long long)(first / columns) + 1,
+                           (long long)(first % columns) + 1);
+    diag_label(d, "%lld of %lld numbers are not finite", (long long)bad, (long long)n);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Reports column k when f32 takes different numbers of it for one: whole numbers, or more than a tenth of them all. */
+static bool column_rounded(Ctx *c, const GanTensor *t, int64_t k, double *x, const char *path, Span at)
+{
+    int64_t rows = t->dim[0], columns = gan_tensor_count(t) / rows, distinct = 1, lost = 0, whole = 0, example = -1;
+    for (int64_t i = 0; i < rows; i++) x[i] = gan_tensor_get(t, i * columns + k);
+    qsort(x, (size_t)rows, sizeof *x, by_size);
+    for (int64_t i = 1; i < rows; i++) {
+        if (x[i] == x[i - 1] || !isfinite(x[i])) continue;
+        distinct++;
+        if ((float)x[i] != (float)x[i - 1]) continue;
+        lost++;
+        bool w = x[i] == floor(x[i]) && x[i - 1] == floor(x[i - 1]);
+        if (example < 0 || (w && !whole)) example = i;
+        whole += w;
+    }
+    if (!whole && lost * 10 <= distinct) return false;
+    Diag *d = diag_warning(c->L->diags, at, W501, "column %lld of %s holds numbers that f32 cannot tell apart: %s and %s",
+                           (long long)k + 1, path, val_text(c->L, val_real(c->L, x[example - 1])),
+                           val_text(c->L, val_real(c->L, x[example])));
+    diag_hint(d, "--f64 keeps them apart; or write the file with the common part taken off");
+    return true;
+}
+
+static void warn_rounded(Ctx *c, const GanTensor *t, const char *path, Span at)
+{
+    if (t->elem == GAN_F32 || t->elem == GAN_U8 || t->elem == GAN_BOOL) return;
+    if (c->L->m->real == IR_F64 || !t->rank || t->dim[0] < 2) return;
+    int64_t columns = gan_tensor_count(t) / t->dim[0];
+    double *x = malloc(sizeof *x * (size_t)t->dim[0]);
+    for (int64_t k = 0; x && k < columns; k++)
+        if (column_rounded(c, t, k, x, path, at)) break;    /* one is enough to know */
+    free(x);
+}
+
+/* Is row i, of two columns or more, a run of whole numbers: 0, 1, 2? */
+static bool counts_up(const GanTensor *t, int64_t i)
+{
+    int64_t n = t->dim[1];
+    double first = gan_tensor_get(t, i * n);
+    for (int64_t k = 1; k < n; k++)
+        if (gan_tensor_get(t, i * n + k) != first + (double)k) return false;
+    return n > 1 && first == floor(first);
+}
+
+/* A first row 0, 1, 2 above rows of another kind is likely the header that some programs write. */
+static void warn_header(Ctx *c, const GanTensor *t, const char *path, Span at)
+{
+    if (t->rank != 2 || t->dim[0] < 2 || !counts_up(t, 0)) return;
+    for (int64_t i = 1; i < t->dim[0]; i++)
+        if (counts_up(t, i)) return;
+    Diag *d = diag_warning(c->L->diags, at, W502, "the first row of %s counts up from %s and was taken as data", path,
+                           val_text(c->L, val_real(c->L, gan_tensor_get(t, 0))));
+    diag_hint(d, "if it is a header, remove the line, or name the columns by words; drop(d, 1) leaves one row out");
+}
+
 /* idx("images.gz", "labels.gz"): a field for each file; bytes stay bytes until the declaration says what they are. */
 Value *builtin_idx(Ctx *c, const Call *k)
 {
@@ -120,6 +197,9 @@ static Value *read_table(Ctx *c, const Call *k, bool npy)
     if (!path) return val_error(L);
     if ((npy ? data_read_npy(path, &t, &err) : data_read_csv(path, DATA_HEADER_AUTO, &t, &err)) != GAN_OK)
         return data_failed(c, k->at, &err);
+    warn_not_finite(c, t, path, k->at);
+    if (t->elem == GAN_F64) warn_rounded(c, t, path, k->at);
+    if (!npy) warn_header(c, t, path, k->at);
     bool real = t->elem == GAN_F32 || t->elem == GAN_F64;
     GanElem want = real ? (GanElem)L->m->real : t->elem == GAN_U8 ? GAN_I32 : t->elem;
     GanStatus s = gan_tensor_convert(t, want, &r, &err);
@@ -179,6 +259,22 @@ static bool part_size(Ctx *c, const Call *k, int i, int64_t left, int64_t *n)
     return false;
 }
 
+/* Parts are rows in the order of the file: where that is the order of the classes, each part knows others. */
+static void warn_sorted(Ctx *c, const Data *d, Span at)
+{
+    for (int i = 0; i < d->n_fields; i++) {
+        const DataField *f = &d->field[i];
+        if (!f->classes || f->tensor->rank != 1 || d->rows < 2) continue;
+        const int32_t *y = f->tensor->data;
+        int64_t k = 1;
+        while (k < d->rows && y[k] >= y[k - 1]) k++;
+        if (k < d->rows || y[0] == y[d->rows - 1]) continue;
+        Diag *w = diag_warning(c->L->diags, at, W503, "the rows are sorted by %s, so these parts hold different classes",
+                               f->name ? f->name : "class");
+        diag_hint(w, "split takes rows in the order of the file; shuffle them there");
+    }
+}
+
 Value *builtin_split(Ctx *c, const Call *k)
 {
     Data *d = as_data(c, k->v[0], k->at, "split");
@@ -189,6 +285,7 @@ Value *builtin_split(Ctx *c, const Call *k)
         part[i - 1] = data_value(c->L, data_part(c->L, d, at, at + n));
         at += n;
     }
+    if (d) warn_sorted(c, d, k->at);
     return val_record(c->L, part, NULL, k->n - 1);
 }
 
@@ -260,6 +357,7 @@ static bool convert_field(Ctx *c, DataField *f, GanElem want, Span at)
     GanError err;
     GanTensor *r;
     if (f->tensor->elem == want) return true;
+    if (want == GAN_F32) warn_rounded(c, f->tensor, f->name ? f->name : "the data", at);
     if (gan_tensor_convert(f->tensor, want, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
     own_tensor(c->L, r);
     f->tensor = r;
@@ -311,6 +409,7 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
 {
     Data *from = as_data(c, v, at, "data"), *d;
     if (!from) return val_error(c->L);
+    if (!from->rows) return diag_error(c->L->diags, at, E501, "there are no rows here to draw from"), val_error(c->L);
     d = data_part(c->L, from, 0, from->rows);
     d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
     bool record = type && type->kind == AST_RECORD_TYPE;
@@ -335,14 +434,32 @@ static bool is_data(Ctx *c, const Value *v)
            (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA);
 }
 
+/* One draw, in a function that is dropped: is it what the declared type says? */
+static bool draws_fit(Ctx *c, Dist *d, Span at)
+{
+    Ctx one = *c;
+    one.axes = ir_no_axes();
+    fn_begin(c->L, strf(c->L, "try_%s", d->name), IR_FN_SAMPLE);
+    bool fits = !val_bad(dist_sample(&one, d, NULL, at));
+    fn_drop(c->L);
+    return fits;
+}
+
 /* A name for a distribution, which is then also the name of its draws. */
-static Value *named_dist(Ctx *c, Value *v, const char *name, Span at)
+static Value *named_dist(Ctx *c, Value *v, const Ast *type, const char *name, Span at)
 {
     Dist *d = as_dist(c, v, at);
     if (!d) return val_error(c->L);
     d = arena_copy(c->L->a, d, sizeof *d);
     if (d->kind != D_MODEL) d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
-    return val_dist(c->L, d);
+    if (type) d->type = type, d->type_scope = c->scope;
+    return !type || draws_fit(c, d, at) ? val_dist(c->L, d) : val_error(c->L);
+}
+
+static Value *table_of(Ctx *c, Value *v, Span at)
+{
+    Value *table = v->kind == V_LIST ? arith_table(c, v, 1, at) : NULL;
+    return table ? table : val_tensor(c->L, as_tensor(c, v, at));
 }
 
 Value *data_declare(Ctx *c, const Ast *decl, const char *name)
@@ -350,7 +467,7 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
     AstList names = decl->data.names;
     Span at = decl->data.value->span;
     Value *v = eval(c, decl->data.value);
-    if (v->kind == V_LIST || v->kind == V_RANGE) v = val_tensor(c->L, as_tensor(c, v, at));
+    if (v->kind == V_LIST || v->kind == V_RANGE) v = table_of(c, v, at);
     bool several = names.n > 1;
     if (several && (v->kind != V_RECORD || v->record.n != names.n)) {
         if (!val_bad(v))
@@ -363,7 +480,7 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
         const char *n = names.v[i]->name.name;
         Value *part = !several || val_bad(v) ? v : v->record.v[i];
         if (!val_bad(part))
-            part = is_data(c, part) ? declare_data(c, part, decl->data.type, n, at) : named_dist(c, part, n, at);
+            part = is_data(c, part) ? declare_data(c, part, decl->data.type, n, at) : named_dist(c, part, decl->data.type, n, at);
         scope_bind(c->L, c->scope, n, part, names.v[i]->span);
         if (!strcmp(n, name)) mine = part;
     }

@@ -3,7 +3,7 @@
 
 /* ---- stacks: a list of equal tensors */
 
-enum { CONST_TABLE_FROM = 8 };
+enum { CONST_TABLE_FROM = 8 };                              /* shorter lists are stacked from constants */
 
 static int64_t count_numbers(const Value *v, IrInts *dims, int depth)
 {
@@ -47,11 +47,11 @@ static void fill_table(const Value *v, GanTensor *t, int64_t *at)
 }
 
 /* A table of numbers that is known now becomes a constant of its own. NULL: it is not one. */
-static Value *number_table(Ctx *c, Value *list, Span at)
+Value *arith_table(Ctx *c, Value *list, int64_t least, Span at)
 {
     IrInts dims = ir_ints(0, NULL);
     int64_t n = count_numbers(list, &dims, 0), i = 0;
-    if (n < CONST_TABLE_FROM || !dims_fit(c->L, &dims, at)) return NULL;
+    if (n < least || !dims_fit(c->L, &dims, at)) return NULL;
     GanElem elem = table_elem(c, list);
     GanTensor *t;
     GanError err;
@@ -110,7 +110,7 @@ Value *arith_stack(Ctx *c, Value **v, int n, Span at)
         diag_error(c->L->diags, at, E201, "an empty list is not a tensor");
         return val_error(c->L);
     }
-    Value *table = number_table(c, val_list(c->L, v, n), at);
+    Value *table = arith_table(c, val_list(c->L, v, n), CONST_TABLE_FROM, at);
     if (table) return table;
     if (v[0]->kind == V_RECORD) return stack_records(c, v, n, at);
     IrVal **t = arena_array(c->L->a, IrVal *, n);

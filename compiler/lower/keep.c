@@ -99,10 +99,9 @@ static void let_value(Ctx *c, const Ast *s, Scope *names)
 {
     Ctx inner = *c;
     inner.scope = c->scope;
-    Value *v = s->let.pattern->kind == AST_NAME && c->scope == c->L->file
-                   ? declare(&inner, s, s->let.pattern->name.name)
-                   : eval(&inner, s->let.value);
-    if (s->let.type && c->scope != c->L->file)
+    bool declared = s->let.pattern->kind == AST_NAME && c->scope == c->L->file;    /* which looks at the type, too */
+    Value *v = declared ? declare(&inner, s, s->let.pattern->name.name) : eval(&inner, s->let.value);
+    if (s->let.type && !declared)
         v = type_conform(&inner, v, s->let.type, s->let.value->span, "this value");
     inner.scope = names;
     scope_bind_pattern(&inner, names, s->let.pattern, v);

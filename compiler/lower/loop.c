@@ -4,14 +4,6 @@
 
 /* ---- map, tabulate */
 
-static bool row_count(Ctx *c, Value *v, Span at, int64_t *n)
-{
-    if (v->kind == V_RECORD) return v->record.n > 0 && row_count(c, v->record.v[0], at, n);
-    IrVal *t = as_tensor(c, v, at);
-    if (t && !t->type.rank) diag_error(c->L->diags, at, E205, "map goes through rows, and this is one number");
-    return t && t->type.rank ? *n = t->type.dim[0], true : false;
-}
-
 static bool new_axis(Ctx *c, const char *name, int64_t n, Span at, int *axis)
 {
     if (c->axes.n + 1 >= IR_MAX_AXES) return unsupported(c, at, "more than 8 sample axes"), false;
@@ -29,7 +21,7 @@ Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at)
         if (v[i]->kind == V_LIST) v[i] = arith_stack(c, v[i]->list.v, v[i]->list.n, at);
         if (val_bad(v[i])) return val_error(c->L);
     }
-    if (n < 1 || n > MAX_ARGS || !row_count(c, v[0], at, &rows) || !new_axis(c, "row", rows, at, &axis))
+    if (n < 1 || n > MAX_ARGS || !as_rows(c, v[0], at, "map goes through rows", &rows) || !new_axis(c, "row", rows, at, &axis))
         return val_error(c->L);
     Ctx inner = *c;
     inner.axes = ir_axes_add(c->axes, axis);

@@ -27,7 +27,8 @@ static void twice(Lower *L, const Binding *old, const char *name, Span at)
 void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
 {
     Binding *old = find_in(s, name);
-    if (old && !s->module) return twice(L, old, name, at);
+    bool waiting = old && old->state != B_READY && old->at.begin == at.begin && old->at.file == at.file;
+    if (old && !s->module && !waiting) return twice(L, old, name, at);
     if (old && old->at.file == at.file && old->at.begin != at.begin) return twice(L, old, name, at);
     if (old) {
         old->value = v;

@@ -160,6 +160,16 @@ Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name)
     return v;
 }
 
+Value *val_prime(Lower *L, Value *of, int order)
+{
+    Value *v = val_new(L, V_FUNCTION);
+    v->fn.kind = F_PRIME;
+    v->fn.of = of;
+    v->fn.order = order;
+    nested(L, depth_of(v));
+    return v;
+}
+
 /* ---- asking */
 
 bool val_static(const Value *v)
@@ -506,6 +516,34 @@ bool as_dims(Ctx *c, Value *v, Span at, IrInts *out)
         if (!as_size(c, item[i], at, "a dimension", &out->v[i])) return false;
     out->n = (uint8_t)n;
     return dims_fit(c->L, out, at);
+}
+
+int64_t val_rows(Lower *L, const Value *v)
+{
+    switch (v->kind) {
+    case V_TENSOR: return v->tensor.v->type.rank ? v->tensor.v->type.dim[0] : -1;
+    case V_SLOT: return v->slot.axes.n < L->m->slots.v[v->slot.slot].type.rank ? L->m->slots.v[v->slot.slot].type.dim[v->slot.axes.n] : -1;
+    case V_LIST: return v->list.n;
+    case V_RECORD: return v->record.n ? val_rows(L, v->record.v[0]) : -1;
+    default: return -1;
+    }
+}
+
+bool as_rows(Ctx *c, Value *v, Span at, const char *what, int64_t *n)
+{
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) {
+        int64_t k = 0;
+        if (!as_rows(c, v->record.v[i], at, what, &k)) return false;
+        if (i && k != *n) {
+            diag_error(c->L->diags, at, E200, "the fields have %lld and %lld rows", (long long)*n, (long long)k);
+            return false;
+        }
+        *n = k;
+    }
+    if (v->kind == V_RECORD) return v->record.n > 0;
+    IrVal *t = as_tensor(c, v, at);
+    if (t && !t->type.rank) diag_error(c->L->diags, at, E205, "%s, and this is one number", what);
+    return t && t->type.rank ? *n = t->type.dim[0], true : false;
 }
 
 /* ---- values that stand for others */
