@@ -151,6 +151,15 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
 
 /* ---- closures */
 
+AstList call_params(const Value *f)
+{
+    const Closure *k = f->kind == V_LAYER ? f->layer.closure : f->kind == V_PLAYER ? f->player->closure : f->fn.closure;
+    const Ast *d = k->def;
+    if (d->kind == AST_FN) return d->fn.params;
+    if (d->kind == AST_MEMBER) return d->member.params;
+    return d->define.n_lists == 2 && (k->bound || f->kind == V_LAYER) ? d->define.params2 : d->define.params;
+}
+
 static const char *closure_text(const Closure *k) { return k->name ? k->name : "this function"; }
 
 /* `n` of a metric, loss or member that has no parameter of that name: how many samples its expectations draw. */

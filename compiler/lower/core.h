@@ -39,6 +39,7 @@ enum {
     MAX_ROUNDS  = 100000,                                   /* of an unrolled loop */
     MAX_NODES   = 500000,                                   /* of the program's IR */
     MAX_EVALS   = 3000000,                                  /* expressions evaluated */
+    MAX_NESTING = 200,                                      /* lists and records inside one another */
     MAX_LEAVES  = 4000000,                                  /* values in one list or record, however nested */
     MAX_AXES    = 60000,
     MAX_ARGS    = 24,
@@ -67,11 +68,11 @@ struct Value {
         double      r;
         bool        b;
         const char *s;
-        struct { Value **v; int n; int64_t leaves; } list;                       /* leaves: values that are no list or record */
+        struct { Value **v; int n; int64_t leaves; int depth; } list;            /* leaves: values that are no list or record; depth: lists and records inside one another */
         struct { int64_t from, to; } range;
         struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
         struct { int slot; int64_t classes; } slot;          /* a place in the state: its value is that of the environment where it is read */
-        struct { Value **v; const char **name; int n; int64_t leaves; Player *of; } record;  /* name is NULL in a tuple; of: the player whose parameters, or a direction of whose, they are */
+        struct { Value **v; const char **name; int n; int64_t leaves; int depth; Player *of; } record;   /* name is NULL in a tuple; of: the player whose parameters, or a direction of whose, they are */
         struct {
             FunctionKind   kind;
             Closure       *closure;
@@ -202,6 +203,8 @@ struct Dist {
     Args       *args;
     Closure    *closure;                                    /* D_DECLARED: members are looked up in its scope */
     Dist       *base;                                       /* D_POWER D_FIELD D_MAP D_STOP */
+    int         depth;                                      /* how many bases there are below */
+    const Ast  *type; Scope *type_scope;                    /* of data d: T = ...: what its draws are held to; NULL: nothing */
     IrInts      power;
     const char *field;
     Value      *map;
@@ -286,13 +289,18 @@ Value *val_slot(Lower *L, int slot);
 Value *val_record(Lower *L, Value **v, const char **name, int n);
 Value *val_record_like(Lower *L, const Value *like, Value **v);                  /* the same fields, of the same player */
 Value *val_new(Lower *L, ValueKind k);
+IrElem int_elem(int64_t i);                                  /* the least element type that holds it */
 Value *val_dist(Lower *L, Dist *d);
+Value *val_prime(Lower *L, Value *of, int order);
 Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
 
 static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
+static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
+static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
 bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
 bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
 Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
+int64_t val_rows(Lower *L, const Value *v);                 /* the leading extent, or -1 where it has none */
 const char *val_text(Lower *L, const Value *v);             /* "real[2]", "the net D", "3": for messages */
 const char *val_key(Lower *L, const Value *v);              /* of an index of a report: "kl", "3" */
 const char *type_text(Lower *L, const IrType *t);           /* "real[28, 28]", without sample axes */
@@ -309,6 +317,7 @@ bool   as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out);   /* 
 bool   as_dims(Ctx *c, Value *v, Span at, IrInts *out);     /* an int or a list of them; checked to fit */
 Value *as_settled(Ctx *c, Value *v, Span at);               /* a model with every argument given becomes its value; a thunk is evaluated */
 bool   dims_fit(Lower *L, const IrInts *d, Span at);        /* false, reported, when a tensor of that shape would be too large */
+bool   as_rows(Ctx *c, Value *v, Span at, const char *what, int64_t *n);     /* how many rows, in every field of a record; false, reported: none */
 Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after ~ */
 
 Closure *closure_copy(Lower *L, const Closure *k, Scope *scope);             /* for another scope */
@@ -323,7 +332,7 @@ IrAxes closure_axes(Lower *L, Closure *k);
 
 Scope *scope_new(Lower *L, Scope *parent);
 void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
-void   scope_rebind(Scope *s, const char *name, Value *v, Span at);              /* replaces it where it stands */
+bool   scope_rebind(Scope *s, const char *name, Value *v);                       /* replaces it where it stands; false: nothing inside a definition has that name */
 void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
 Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
 Binding *scope_binding(Scope *s, const char *name);                             /* in s itself, evaluated or not; NULL: none */
@@ -380,13 +389,22 @@ Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at);
 Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at);
 Value *arith_map(Ctx *c, IrOp op, Value *a, Span at);                           /* an element-wise row, field by field */
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at);
+IrVal *arith_numbers(Ctx *c, Value *v, Span at, const char *word);              /* a tensor of numbers; NULL, reported, for conditions */
+IrVal *arith_reals(Ctx *c, Value *v, Span at, const char *word);                /* the same, of reals */
 bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    /* one element type, fitting shapes; false, reported */
 bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y);   /* a static number takes the other's element type */
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
 IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
+Value *arith_table(Ctx *c, Value *list, int64_t least, Span at);                /* a list of at least so many numbers as data; NULL: it is none */
 Value *arith_stack(Ctx *c, Value **v, int n, Span at);                          /* index.c */
 bool   index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at);       /* false, reported, when i is not in 0..extent; `end`: nor the end itself */
 Value *arith_index(Ctx *c, Value *v, const Ast *index);
+
+/* ---- ints.c ----------------------------------------------------------------------------------------------------- */
+
+void   ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b);                       /* to 64 bits, where the result of an add, sub or mul could leave 32 */
+IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n);                             /* the same for the sum of n such elements */
+bool   ints_table(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi);    /* the least and greatest of numbers known now; false: they are not */
 
 /* ---- call.c ----------------------------------------------------------------------------------------------------- */
 
@@ -397,6 +415,7 @@ Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
 /* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
 bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
 Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */
+AstList call_params(const Value *f);                                            /* those that a closure, layer or player is applied to next */
 uint64_t site_mix(uint64_t site, const void *what);
 bool   call_enter(Ctx *c, Span at);                                             /* false, reported, when calls nest too deeply */
 
@@ -463,7 +482,7 @@ const char *inst_member(Ctx *c, const char *name, const Ast *decl);             
 Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);
 int    player_steps(Ctx *c, Player *p);
 Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
-bool   rule_owns(const Ctx *c, const char *name);                               /* w, g or a state of the rule at hand */
+bool   rule_assign(Ctx *c, const char *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
 void   state_of_program(Lower *L, int slot);                                    /* no player owns it */
 bool   ctx_trains(const Ctx *c, const Player *p);                               /* is this evaluated to train p? */
 int    pending_count(const Lower *L);                                           /* assignments to states that wait for an update */
@@ -480,12 +499,12 @@ Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           
 Value *data_declare(Ctx *c, const Ast *decl, const char *name);
 int    data_slot(Lower *L, Data *d, DataField *f);
 int    data_constant(Lower *L, GanTensor *t, const char *name);                 /* a DATA slot of its own; takes the tensor */
-Value *data_word(Ctx *c, const char *word, Args *args, Span at);
 
 Value *builtin_find(Lower *L, const char *name);                                /* NULL: none */
 const char *builtin_nearest(Lower *L, const char *name, int *distance);
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
 const char *builtin_name(const Builtin *b);
+int    builtin_most(const Builtin *b);                                          /* arguments */
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
 
 void   schedule_program(Ctx *c);                                                /* the main file's statements -> L->root */

@@ -16,12 +16,30 @@ static bool is_model(AstDefine w)
     return w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED;
 }
 
+/* comparison c = wasserstein(p, q, D): another name for what stands there, which must be of that kind. */
+static Value *declare_alias(Ctx *c, const Ast *d, const char *name)
+{
+    AstDefine w = d->define.word;
+    Value *v = eval(c, d->define.body);
+    bool closure = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
+                   v->fn.closure->def->define.word == w;
+    if (w == AST_DEFINE_COMPARISON && v->kind == V_COMPARE) return compare_with(c, v->compare, NULL, name);
+    if (w == AST_DEFINE_DISTRIBUTION && (v->kind == V_DIST || v->kind == V_PLAYER)) return v;
+    if (closure || (w == AST_DEFINE_OPTIMIZER && v->kind == V_OPTIMIZER) || (w == AST_DEFINE_LAYER && v->kind == V_LAYER))
+        return v;
+    if (!val_bad(v))
+        diag_error(c->L->diags, d->define.body->span, E201, "%s is declared a%s %s, and this is %s", name,
+                   w == AST_DEFINE_OPTIMIZER ? "n" : "", AstDefine_name(w), val_text(c->L, v));
+    return val_error(c->L);
+}
+
 static Value *declare_define(Ctx *c, const Ast *d, const char *name)
 {
     AstDefine w = d->define.word;
     if (w == AST_DEFINE_BIJECTOR || w == AST_DEFINE_SIMULATOR)
         return unsupported(c, d->define.name_span, strf(c->L, "%s", AstDefine_name(w)));
     if (is_model(w) && d->define.n_lists < 2) return player_declare(c, d, name, c->inst != NULL);
+    if (d->define.is_alias) return declare_alias(c, d, name);
     if (w == AST_DEFINE_DEF && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
     if (w == AST_DEFINE_METRIC && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
     return val_closure(c->L, d, c->scope, name);
@@ -115,7 +133,7 @@ void declare_local(Ctx *c, AstList stmts)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         if (d->kind == AST_DEFINE && is_model(d->define.word) && d->define.n_lists < 2)
-            scope_rebind(c->scope, d->define.name, player_declare(c, d, d->define.name, true), d->define.name_span);
+            scope_rebind(c->scope, d->define.name, player_declare(c, d, d->define.name, true));
     }
 }
 
@@ -175,12 +193,15 @@ static const Ast *member_decl(const Compare *k, const char *name)
     return NULL;
 }
 
-/* A copy with a name, in whose scope the changed members carry their changes. */
+/* A copy with a name, in whose scope the members that decl (NULL: none) changes carry their changes. */
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name)
 {
     Lower *L = c->L;
     Compare *k = arena_copy(L->a, base, sizeof *base);
     k->name = name;
+    Value *v = val_new(L, V_COMPARE);
+    v->compare = k;
+    if (!decl) return v;
     if (decl->compare.changes.n && base->change)
         return unsupported(c, decl->span, "with on a comparison that has changes already");
     k->change = decl->compare.changes.n ? decl : base->change;
@@ -194,8 +215,6 @@ Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name)
         diag_note(d, base->closure->def->define.name_span, "its members are declared here");
         return val_error(L);
     }
-    Value *v = val_new(L, V_COMPARE);
-    v->compare = k;
     return v;
 }
 

@@ -166,11 +166,7 @@ static Value *eval_prime(Ctx *c, const Ast *e)
                    val_text(c->L, f));
         return val_error(c->L);
     }
-    Value *v = val_new(c->L, V_FUNCTION);
-    v->fn.kind = F_PRIME;
-    v->fn.of = f;
-    v->fn.order = (int)e->prime.order;
-    return v;
+    return val_prime(c->L, f, (int)e->prime.order);
 }
 
 /* ---- control */

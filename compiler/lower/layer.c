@@ -211,12 +211,24 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     return val_slot(L, slot);
 }
 
+/* D.steps counts the updates of D. */
+static Value *counter_name(Ctx *c, const Ast *s)
+{
+    const char *owner = c->inst->owner->name;
+    Diag *d = diag_error(c->L->diags, s->parameter.name_span, E101,
+                         "a parameter of %s cannot be called steps, as %s.steps counts its updates", owner, owner);
+    diag_hint(d, "give the parameter another name");
+    scope_bind(c->L, c->scope, s->parameter.name, val_error(c->L), s->parameter.name_span);
+    return val_error(c->L);
+}
+
 Value *eval_parameter(Ctx *c, const Ast *s)
 {
     if (!c->inst || !c->inst->owner) {
         diag_error(c->L->diags, s->span, E120, "a param stands in a net, a model or a layer, which owns it");
         return val_error(c->L);
     }
+    if (c->inst == c->inst->owner->inst && !strcmp(s->parameter.name, "steps")) return counter_name(c, s);
     const char *path = inst_member(c, s->parameter.name, s);
     Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
                           c->inst->owner, s->span);
@@ -264,10 +276,7 @@ void eval_assign(Ctx *c, const Ast *s)
     Value *old = scope_find(c, target->name.name, target->span, true);
     if (!old) scope_unknown(c, target->name.name, target->span);
     if (!old || val_bad(old)) return;
-    if (c->rule && rule_owns(c, target->name.name)) {
-        scope_rebind(c->scope, target->name.name, v, target->span);
-        return;
-    }
+    if (c->rule && rule_assign(c, target->name.name, v)) return;
     bool state = !c->rule && old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE;
     if (!state) wrong_target(c, target, old);
     else if (!val_bad(v)) assign_state(c, s, old, v);

@@ -190,12 +190,10 @@ Value *rule_steps(Ctx *c)
     return val_tensor(L, ir_add(fn_builder(c), fn_read(L, in->steps_slot), ir_const(fn_builder(c), IR_I64, 1)));
 }
 
-bool rule_owns(const Ctx *c, const char *name)
+bool rule_assign(Ctx *c, const char *name, Value *v)
 {
-    const Scope *s = c->rule->scope;
-    for (int i = 0; i < s->names.n; i++)
-        if (!strcmp(s->names.v[i].name, name)) return true;
-    return false;
+    Scope *s = c->rule->scope;
+    return scope_binding(s, name) && scope_rebind(s, name, v);
 }
 
 /* New values for slots. */
@@ -277,7 +275,7 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at
     inner.inst = instance_of(c, outer->player, outer->inst, k->def, site_mix(c->site, site));
     inner.g = as_settled(c, args->v[1], at);
     Value *w = val_bad(inner.g) ? inner.g : run_rule(c, k, &inner, as_settled(c, args->v[0], at), at);
-    if (!val_bad(w)) scope_rebind(outer->scope, outer->w, w, at);
+    if (!val_bad(w)) scope_rebind(outer->scope, outer->w, w);
     return val_bad(w) ? w : val_none(L);
 }
 

@@ -58,7 +58,8 @@ void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
 {
     if (!strcmp(name, "_")) return;                         /* binds nothing */
     Binding *old = find_in(s, name);
-    if (old && !s->module) return twice(L, old, name, at);
+    bool waiting = old && old->state != B_READY && old->at.begin == at.begin && old->at.file == at.file;
+    if (old && !s->module && !waiting) return twice(L, old, name, at);
     if (old && old->at.file == at.file && old->at.begin != at.begin) return twice(L, old, name, at);
     if (old) {
         old->value = v;
@@ -68,16 +69,16 @@ void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
     push(L, s, (Binding){.name = name, .value = v, .at = at});
 }
 
-void scope_rebind(Scope *s, const char *name, Value *v, Span at)
+bool scope_rebind(Scope *s, const char *name, Value *v)
 {
-    for (; s; s = s->parent) {
+    for (; s && !s->module; s = s->parent) {
         Binding *b = find_in(s, name);
         if (!b) continue;
         b->value = v;
         b->state = B_READY;
-        return;
+        return true;
     }
-    BUG("scope: %s is not bound (at byte %u)", name, at.begin);
+    return false;
 }
 
 void scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at)
