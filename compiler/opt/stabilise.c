@@ -106,18 +106,6 @@ IrVal *tree_convert(IrBuilder *b, IrVal *v, IrElem elem)
     return back ? v->def->arg[0] : ir_convert(b, v, elem);
 }
 
-static IrVal *widened(Walk *w, IrBuilder *b, IrVal *v, IrElem elem, int depth)
-{
-    NodeInfo *i = tree_info(w, v);
-    bool again = elem == IR_F64 && v->type.elem == IR_F32 && depth < 6 && i && !i->local && i->functions == 0;
-    if (!again || tree_reading(w, v) != READ_ALGEBRA) return tree_convert(b, tree_best(w, v), elem);
-    IrVal *args[3];
-    for (int k = 0; k < v->def->n_args; k++) args[k] = widened(w, b, v->def->arg[k], elem, depth + 1);
-    return ir_like(b, v->def, args)->result;
-}
-
-IrVal *tree_widened(Walk *w, IrBuilder *b, IrVal *v, IrElem elem) { return widened(w, b, v, elem, 0); }
-
 /* made has to stand where v stood. */
 static IrVal *of_type(IrBuilder *b, IrVal *made, const IrVal *v)
 {

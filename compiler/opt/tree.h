@@ -36,9 +36,6 @@ IrVal *tree_best(Walk *w, IrVal *v);
 /* The value in another element type: what it was converted from, where that has it. */
 IrVal *tree_convert(IrBuilder *b, IrVal *v, IrElem elem);
 
-/* Better than v, in another element type: in f64, sums and products of f32 are computed in it. */
-IrVal *tree_widened(Walk *w, IrBuilder *b, IrVal *v, IrElem elem);
-
 /* M6: is v computed in f64, being one number per sample? */
 bool tree_is_head(const Walk *w, const IrVal *v);
 

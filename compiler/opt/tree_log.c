@@ -289,7 +289,7 @@ static bool scale_power(LogReader *r, const IrNode *n, Scaled *s)
     return true;
 }
 
-static IrVal *leaf(LogReader *r, IrVal *v) { return tree_widened(r->w, &r->b, v, r->elem); }
+static IrVal *leaf(LogReader *r, IrVal *v) { return tree_convert(&r->b, tree_best(r->w, v), r->elem); }
 
 static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
 {

@@ -59,7 +59,7 @@ static IrVal *leaf_value(Writer *w, int i)
     if (w->leaf[i]) return w->leaf[i];
     IrVal *v = NULL;
     for (int k = 0; k < l->n; k++)
-        v = sum(w, v, scaled(w, q_f64(l->c[k]), tree_widened(w->r->w, w->b, l->base[k], w->elem)));
+        v = sum(w, v, scaled(w, q_f64(l->c[k]), tree_convert(w->b, tree_best(w->r->w, l->base[k]), w->elem)));
     if (!q_is(l->add, 0)) v = sum(w, v, number(w, q_f64(l->add)));
     return w->leaf[i] = v;
 }
