@@ -112,6 +112,71 @@ static Value *builtin_digamma(Ctx *c, const Call *k) { return polygamma(c, k, 0)
 
 static Value *builtin_where(Ctx *c, const Call *k) { return arith_select(c, k->v[0], k->v[1], k->v[2], k->at); }
 
+typedef struct Bounds {
+    double least, most;
+} Bounds;
+
+/* The least and the most of numbers written in the program, as they became rows; false when one is not known. */
+static bool known_bounds(const IrVal *v, Bounds *b)
+{
+    if (ir_is_const(v, &b->least)) {
+        b->most = b->least;
+        return true;
+    }
+    if (!v->def || v->def->n_args == 0) return false;
+    switch (v->def->op) {
+    case IR_convert:
+    case IR_reshape:
+    case IR_broadcast:
+    case IR_spread:
+    case IR_concat: break;
+    default: return false;
+    }
+    *b = (Bounds){HUGE_VAL, -HUGE_VAL};
+    for (int i = 0; i < v->def->n_args; i++) {
+        Bounds part;
+        if (!known_bounds(v->def->arg[i], &part)) return false;
+        b->least = fmin(b->least, part.least);
+        b->most = fmax(b->most, part.most);
+    }
+    return true;
+}
+
+/* Is the comparison wrong for some element, whatever runs? One side of it is one number. */
+static bool known_false(const IrVal *cond)
+{
+    const IrNode *n = cond->def;
+    Bounds a, b;
+    if (!n || n->op != IR_compare || !known_bounds(n->arg[0], &a) || !known_bounds(n->arg[1], &b)) return false;
+    if (a.least != a.most && b.least != b.most) return false;
+    switch (n->attr.compare) {
+    case IR_LT: return !(a.most < b.least);
+    case IR_LE: return !(a.most <= b.least);
+    case IR_GT: return !(a.least > b.most);
+    case IR_GE: return !(a.least >= b.most);
+    default: return false;
+    }
+}
+
+static Value *builtin_require(Ctx *c, const Call *k)
+{
+    Value *cond = as_settled(c, k->v[0], k->at);
+    if (val_bad(cond)) return val_error(c->L);
+    if (k->v[2]->kind != V_STRING) return mistake(c, k, "require", "a message last", k->v[2]);
+    bool holds = true;
+    if (cond->kind == V_BOOL) {
+        holds = cond->b;
+    } else {
+        IrVal *t = as_tensor(c, cond, k->at);
+        if (!t) return val_error(c->L);
+        if (t->type.elem != IR_BOOL) return mistake(c, k, "require", "a condition first", cond);
+        holds = !known_false(t);
+    }
+    if (holds) return k->v[1];
+    diag_error(c->L->diags, k->at, E207, "%s", k->v[2]->s);
+    return val_error(c->L);
+}
+
 static Value *builtin_real(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);

@@ -76,13 +76,27 @@ static bool is_tree(Walk *w, IrVal *v)
     return is_ours(w, v->def);
 }
 
-static bool is_head(const Walk *w, const IrVal *v) /* M6 */ { return w->b->m->real == IR_F32 && is_per_sample(w, v); }
+bool tree_is_head(const Walk *w, const IrVal *v) { return w->b->m->real == IR_F32 && is_per_sample(w, v); }
 
-/* One function of a leaf: nothing to gain. */
+static bool is_from_f64(const IrVal *v)
+{
+    return v->def && v->def->op == IR_convert && v->def->arg[0]->type.elem == IR_F64;
+}
+
+static bool has_f64_leaf(Walk *w, const Reader *r)
+{
+    bool has = false;
+    for (int i = 0; i < r->space.n_leaves; i++)
+        for (int k = 0; k < r->leaf[i].n; k++) has |= is_from_f64(tree_best(w, r->leaf[i].base[k]));
+    return has;
+}
+
+/* One function of a leaf: nothing to gain. Nor without a function, unless a leaf would be rounded to f32 first. */
 static bool is_plain(Walk *w, const Reader *r)
 {
     IrVal *v = r->root;
     while (tree_reading(w, v) == READ_SAME) v = v->def->arg[0];
+    if (r->functions == 0 && tree_is_head(w, v)) return tree_reading(w, v) != READ_ALGEBRA || !has_f64_leaf(w, r);
     return r->functions == 0 || (r->functions == 1 && tree_reading(w, v) == READ_FUNCTION);
 }
 
@@ -136,7 +150,7 @@ static bool shares_with_leaf(Walk *w, const Reader *r)
 static IrVal *through_form(Walk *w, IrVal *v)
 {
     NodeInfo *i = tree_info(w, v);
-    bool head = is_head(w, v);
+    bool head = tree_is_head(w, v);
     if (i->functions == 0 || (!head && is_product_of_closed(w, v))) return NULL;
     Arena *scratch = arena_new();
     Reader *r = arena_new_of(scratch, Reader);
@@ -152,13 +166,14 @@ static IrVal *through_form(Walk *w, IrVal *v)
     return made ? of_type(&b, made, v) : NULL;
 }
 
-/* M6 for a single function. */
-static IrVal *function_in_f64(Walk *w, IrVal *v)
+/* M6 for a single row. */
+static IrVal *row_in_f64(Walk *w, IrVal *v)
 {
     IrNode *n = v->def;
     IrBuilder b = tree_before(w, v);
-    IrVal *args[2];
-    for (int i = 0; i < n->n_args; i++) args[i] = tree_convert(&b, n->arg[i], IR_F64);
+    IrVal *args[3];
+    for (int i = 0; i < n->n_args; i++)
+        args[i] = ir_is_real(n->arg[i]->type.elem) ? tree_convert(&b, n->arg[i], IR_F64) : n->arg[i];
     return ir_convert(&b, ir_like(&b, n, args)->result, v->type.elem);
 }
 
@@ -173,7 +188,9 @@ static IrVal *find_best(Walk *w, IrVal *v)
     if (!r) r = tree_small_rule(w, v);
     if (r) return r;
     better_operands(w, v->def);
-    return tree_reading(w, v) == READ_FUNCTION && is_head(w, v) ? function_in_f64(w, v) : v;
+    Reading how = tree_reading(w, v);
+    bool selects_f64 = how == READ_SELECT && (is_from_f64(v->def->arg[1]) || is_from_f64(v->def->arg[2]));
+    return tree_is_head(w, v) && (how == READ_FUNCTION || selects_f64) ? row_in_f64(w, v) : v;
 }
 
 IrVal *tree_best(Walk *w, IrVal *v)

@@ -658,6 +658,26 @@ static const Local locals[] = {
      {-1000, 0, 1000},
      -2000},
     {"%q = mul %v, %v : f32[3] %s = sum %q {dims [0]} : f32[] %r = sqrt %s : f32[]", "f32[]", {3e30f, 4e30f, 0}, 5e30},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %r = log %s : f32[]",
+     "f32[]",
+     {3.2e38f, 3, 2},
+     3.2e38},
+    {"%c = compare %v, 5 {lt} : bool[3] %e = exp %v : f32[3] %w = select %c, %e, 0 : f32[3] %s = sum %w {dims [0]} : f32[] "
+     "%r = log %s : f32[]",
+     "f32[]",
+     {1000, -900, -900},
+     -899.30685281944},
+    {"%e = exp %v : f32[3] %d = dot %e, %e {contract 0:0} : f32[] %r = log %d : f32[]",
+     "f32[]",
+     {1000, 1000, -1000},
+     2000.693147180559945},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %o = add 1, %s : f32[] %m = mul 0.5, %o : f32[] %r = log %m : "
+     "f32[]",
+     "f32[]",
+     {1000, 1000, -1000},
+     1000},
+    {"%q = mul %v, %v : f32[3] %r = sqrt %q : f32[3]", "f32[3]", {1e-30f, 0, 0}, 1e-30},
+    {"%d = dot %v, %v {contract 0:0} : f32[] %r = sqrt %d : f32[]", "f32[]", {3e30f, 4e30f, 0}, 5e30},
     {"%q = add 1, %v : f32[3] %r = log %q : f32[3]", "f32[3]", {1e-10f, 0, 0}, 1e-10},
     {"%q = exp %v : f32[3] %r = sub %q, 1 : f32[3]", "f32[3]", {1e-10f, 0, 0}, 1e-10},
 };
@@ -971,6 +991,44 @@ Test(stabilise, many_values_in_one_block)
     arena_free(f.a);
 }
 
+enum { TREE_KINDS = 5 };
+
+static IrVal *small_tree(Fixture *f, int kind, IrVal *x)
+{
+    IrBuilder *b = &f->b;
+    IrVal *one = ir_const(b, IR_F32, 1);
+    switch (kind) {
+    case 0:
+        return ir_log(b, ir_add(b, ir_exp(b, x), one));
+    case 1:
+        return ir_log(b, ir_fill(b, ir_sum(b, ir_exp(b, x), ir_ints(1, (int64_t[]){0})), ir_dims_of(&x->type)));
+    case 2:
+        return ir_log(b, ir_sub(b, ir_exp(b, ir_exp(b, x)), ir_exp(b, ir_mul(b, x, x))));
+    case 3:
+        return ir_sqrt(b, ir_add(b, ir_mul(b, x, x), ir_mul(b, ir_sin(b, x), ir_sin(b, x))));
+    default:
+        return ir_div(b, ir_exp(b, x), ir_add(b, ir_exp(b, x), ir_exp(b, ir_sin(b, x))));
+    }
+}
+
+/* In seconds: a pass over n trees, in a chain, each from the one before, or in a wide sum. */
+static double time_of(void (*pass)(IrModule *m, IrFn *f), int n, int kind, bool chain)
+{
+    Fixture f = fixture(false, IR_F32);
+    IrVal *x = f.T, *all = f.T;
+    for (int i = 0; i < n; i++) {
+        IrVal *v = small_tree(&f, kind, chain ? x : ir_mul(&f.b, f.T, ir_const(&f.b, IR_F32, i)));
+        if (chain) x = v;
+        all = chain ? v : ir_add(&f.b, all, v);
+    }
+    report(&f, "y", all);
+    clock_t start = clock();
+    pass(f.m, f.fn);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    arena_free(f.a);
+    return seconds;
+}
+
 /* Long chains, wide sums and many small trees take time in proportion. */
 Test(stabilise, large_functions)
 {
@@ -989,4 +1047,17 @@ Test(stabilise, large_functions)
         cr_expect(seconds < 2, "shape %d: %g s", shape, seconds);
         arena_free(f.a);
     }
+}
+
+/* No pass takes more than in proportion: twice as much takes about twice as long, not four times. */
+Test(stabilise, no_pass_is_superlinear)
+{
+    static void (*const passes[])(IrModule *, IrFn *) = {opt_stabilise, opt_simplify, opt_cse,   opt_stop,
+                                                         opt_dce,       opt_scans,    opt_fuse, opt_join};
+    for (int p = 0; p < COUNT(passes); p++)
+        for (int kind = 0; kind < TREE_KINDS; kind++)
+            for (int chain = 0; chain < 2; chain++) {
+                double seconds = time_of(passes[p], 5000, kind, chain);
+                cr_expect(seconds < 2, "pass %d, trees %d, %s: %g s", p, kind, chain ? "chain" : "sum", seconds);
+            }
 }

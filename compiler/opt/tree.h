@@ -36,6 +36,9 @@ IrVal *tree_best(Walk *w, IrVal *v);
 /* The value in another element type: what it was converted from, where that has it. */
 IrVal *tree_convert(IrBuilder *b, IrVal *v, IrElem elem);
 
+/* M6: is v computed in f64, being one number per sample? */
+bool tree_is_head(const Walk *w, const IrVal *v);
+
 /* A builder that puts new nodes before v's. */
 IrBuilder tree_before(const Walk *w, const IrVal *v);
 
@@ -43,8 +46,10 @@ IrBuilder tree_before(const Walk *w, const IrVal *v);
 
 /* R1, R2: what to use instead of v, or NULL. */
 IrVal *tree_local_rule(Walk *w, IrVal *v);
-/* For a function that stands outside of every form: log(1 + x), exp(x) - 1. NULL: nothing. */
+/* For a row that stands outside of every form: log(1 + x), exp(x) - 1, log(exp(x) + exp(y)). NULL: nothing. */
 IrVal *tree_small_rule(Walk *w, IrVal *v);
+/* R1 (tree_log.c). adds: also for exponentials that are added one by one. */
+IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds);
 
 /* ---- from a tree to a form (tree_read.c) ------------------------------------------------------------------------ */
 
@@ -80,6 +85,9 @@ typedef struct Reader {
     int       n_conditions;
     Condition condition[TREE_CONDITIONS];
 } Reader;
+
+/* Is v known to be positive, by the rows that it is made of? */
+bool tree_is_positive(const IrVal *v);
 
 /* The tree of r->root; NULL when the form does not hold it. */
 Form *tree_read(Reader *r);

@@ -4,6 +4,7 @@
  * so that p - q and q - p are the same direction. What the form does not hold becomes a leaf, as large as needed: the
  * smallest node around it whose parent can still be read. A sum is never multiplied out where that could lose digits
  * which the tree as written has. Start at tree_read(). */
+#include "compiler/opt/equal.h"
 #include "compiler/opt/tree.h"
 
 #include <math.h>
@@ -75,11 +76,26 @@ static Reader *keep(const Reader *r) { return arena_copy(r->space.arena, r, size
 
 /* ---- leaves ----------------------------------------------------------------------------------------------------- */
 
+/* The same value, though it may be written twice: x[0] - x[0]. A reshape that changes nothing stands around a value to
+ * differentiate by it. */
+static bool same_value(const IrVal *a, const IrVal *b, int depth)
+{
+    if (a == b) return true;
+    const IrNode *n = a->def, *m = b->def;
+    if (!n || !m || n->op != m->op || n->block != m->block || n->n_results != 1 || depth == 4) return false;
+    IrClass klass = ir_op_info[n->op].klass;
+    bool leaf = n->op == IR_reshape && ir_dims_equal(&n->arg[0]->type, &n->result->type);
+    bool same = (klass == IR_CLASS_MAP || klass == IR_CLASS_LAYOUT) && !leaf && equal_heads(n, m);
+    for (int i = 0; i < n->n_args && same; i++) same = same_value(n->arg[i], m->arg[i], depth + 1);
+    return same;
+}
+
 static bool add_base(Linear *l, IrVal *v, Q c)
 {
     int at = 0;
+    for (int i = 0; i < l->n; i++)
+        if (same_value(l->base[i], v, 0)) return q_add(l->c[i], c, &l->c[i]);
     while (at < l->n && l->base[at]->id < v->id) at++;
-    if (at < l->n && l->base[at] == v) return q_add(l->c[at], c, &l->c[at]);
     if (l->n == TREE_BASES) return false;
     for (int i = l->n++; i > at; i--) {
         l->base[i] = l->base[i - 1];
@@ -116,7 +132,7 @@ static bool take_factor(Linear *l, Q *factor)
 static bool same_bases(const Linear *a, const Linear *b)
 {
     bool same = a->n == b->n; /* whatever they add */
-    for (int i = 0; i < a->n && same; i++) same = a->base[i] == b->base[i] && !q_cmp(a->c[i], b->c[i]);
+    for (int i = 0; i < a->n && same; i++) same = same_value(a->base[i], b->base[i], 0) && !q_cmp(a->c[i], b->c[i]);
     return same;
 }
 
@@ -287,11 +303,7 @@ static void note_exponent(Reader *r, const IrNode *n)
 {
     Linear l = {.add = Q_ZERO};
     Q factor;
-    if (functions_in(r, n->arg[0])) {
-        r->other_exponents = true;
-        return;
-    }
-    if (!add_linear(r, n->arg[0], Q_ONE, &l)) {
+    if (functions_in(r, n->arg[0]) || !add_linear(r, n->arg[0], Q_ONE, &l)) {
         r->other_exponents = true;
         return;
     }
@@ -448,10 +460,14 @@ static bool is_positive(const IrVal *v, int depth)
     case IR_mul:
     case IR_div:
         return is_positive(arg[0], depth + 1) && is_positive(arg[1], depth + 1);
+    case IR_select:
+        return is_positive(arg[1], depth + 1) && is_positive(arg[2], depth + 1);
     default:
         return false;
     }
 }
+
+bool tree_is_positive(const IrVal *v) { return is_positive(v, 0); }
 
 /* Logarithms of the positive leaves of f, as leaves. */
 static void make_logs(Reader *r, const Form *f)
@@ -460,7 +476,8 @@ static void make_logs(Reader *r, const Form *f)
     for (int i = 0, n = s->n_leaves; i < n; i++) {
         bool used = false;
         for (int j = 0; j < f->n; j++) used |= f->t[j].leaf[i] != 0;
-        if (!used || s->log_of[i] >= 0 || r->leaf[i].n != 1 || !q_is(r->leaf[i].add, 0) || !is_positive(r->leaf[i].base[0], 0)) continue;
+        bool alone = r->leaf[i].n == 1 && q_is(r->leaf[i].add, 0);
+        if (!used || s->log_of[i] >= 0 || !alone || !is_positive(r->leaf[i].base[0], 0)) continue;
         IrBuilder b = tree_before(r->w, r->root);
         b.why = r->root->def->why; /* to be rewritten in turn */
         Linear l = {.n = 1, .base = {ir_log(&b, tree_best(r->w, r->leaf[i].base[0]))}, .c = {Q_ONE}, .add = Q_ZERO};
@@ -559,6 +576,24 @@ static Form *read_function(Reader *r, const IrNode *n)
 
 /* ---- trees ------------------------------------------------------------------------------------------------------ */
 
+/* x y beside exp(x + a): a product of leaves, so that softplus(x) - x y can cancel; else it is a leaf. */
+static bool has_direction(Reader *r, IrVal *v)
+{
+    Linear l = {.add = Q_ZERO};
+    Q factor;
+    if (r->exponent.n == 0 || !add_linear(r, v, Q_ONE, &l)) return false;
+    drop_zeros(&l);
+    return l.n > 0 && take_factor(&l, &factor) && same_bases(&l, &r->exponent);
+}
+
+static bool is_product_with_direction(Reader *r, IrVal *v)
+{
+    if (v->def->op != IR_mul || has_direction(r, v)) return false;
+    Q number;
+    bool left = has_direction(r, v->def->arg[0]) && !number_of(r, v->def->arg[1], &number);
+    return left || (has_direction(r, v->def->arg[1]) && !number_of(r, v->def->arg[0], &number));
+}
+
 static Form *read_as_written(Reader *r, IrVal *v)
 {
     Reading how = tree_reading(r->w, v);
@@ -567,6 +602,7 @@ static Form *read_as_written(Reader *r, IrVal *v)
     if (how == READ_SAME) return read(r, v->def->arg[0]);
     r->wide |= v->type.elem == IR_F64;
     if (how == READ_FUNCTION) return read_function(r, v->def);
+    if (!functions_in(r, v) && is_product_with_direction(r, v)) return read_algebra(r, v->def);
     Form *f = functions_in(r, v) ? NULL : read_linear(r, v);
     return f || (!functions_in(r, v) && v->def->op != IR_add && v->def->op != IR_sub) ? f : read_algebra(r, v->def);
 }
