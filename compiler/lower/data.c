@@ -71,9 +71,7 @@ static const char *file_path(Ctx *c, Value *v, Span at)
 
 static Value *data_value(Lower *L, Data *d)
 {
-    Dist *dist = dist_new(L, D_DATA, d->name);
-    dist->data = d;
-    return val_dist(L, dist);
+    return dist_of_data(L, d, false);
 }
 
 static Data *data_new(Lower *L, int n_fields)
@@ -132,7 +130,7 @@ static Value *read_table(Ctx *c, Args *args, bool npy)
 
 static Data *as_data(Ctx *c, Value *v, Span at, const char *word)
 {
-    if (v->kind == V_DIST && v->dist->kind == D_DATA) return v->dist->data;
+    if (v->kind == V_DIST && dist_table(v->dist)) return dist_table(v->dist);
     if (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA) {     /* npy, csv: rows of a tensor */
         for (int i = 0; i < c->L->data.n; i++)
             if (c->L->data.v[i].slot == v->slot.slot && c->L->data.v[i].t->rank) {
@@ -237,11 +235,7 @@ Value *data_word(Ctx *c, const char *word, Args *args, Span at)
     if (!d) return val_error(c->L);
     if (!strcmp(word, "scale")) return scale(c, d, args, at);
     if (!strcmp(word, "split")) return split(c, d, args);
-    if (!strcmp(word, "with_replacement")) {
-        Value *v = data_value(c->L, d);
-        v->dist->kind = D_REPLACE;
-        return v;
-    }
+    if (!strcmp(word, "with_replacement")) return dist_of_data(c->L, d, true);
     if (!part_size(c, args, 1, d->rows, &n)) return val_error(c->L);
     bool take = !strcmp(word, "take");
     return data_value(c->L, data_part(c->L, d, take ? 0 : n, take ? n : d->rows));
@@ -325,7 +319,7 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
 
 static bool is_data(Ctx *c, const Value *v)
 {
-    return (v->kind == V_DIST && v->dist->kind == D_DATA) ||
+    return (v->kind == V_DIST && dist_table(v->dist)) ||
            (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA);
 }
 
@@ -334,9 +328,7 @@ static Value *named_dist(Ctx *c, Value *v, const char *name, Span at)
 {
     Dist *d = as_dist(c, v, at);
     if (!d) return val_error(c->L);
-    d = arena_copy(c->L->a, d, sizeof *d);
-    if (d->kind != D_MODEL) d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
-    return val_dist(c->L, d);
+    return val_dist(c->L, dist_renamed(c->L, d, *c->index ? strf(c->L, "%s%s", name, c->index) : name));
 }
 
 Value *data_declare(Ctx *c, const Ast *decl, const char *name)

@@ -16,11 +16,23 @@ static bool is_model(AstDefine w)
     return w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED;
 }
 
+/* distribution d = Normal(0, 1): another name; of Normal itself, too. */
+static Value *alias(Ctx *c, const Ast *d, const char *name)
+{
+    Value *v = eval_raw(c, d->define.body);
+    if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
+        v->fn.closure->def->define.word == AST_DEFINE_DISTRIBUTION)
+        return v;
+    Dist *p = as_dist(c, v, d->define.body->span);
+    return p ? val_dist(c->L, dist_renamed(c->L, p, name)) : val_error(c->L);
+}
+
 static Value *declare_define(Ctx *c, const Ast *d, const char *name)
 {
     AstDefine w = d->define.word;
     if (w == AST_DEFINE_BIJECTOR || w == AST_DEFINE_SIMULATOR)
         return unsupported(c, d->define.name_span, strf(c->L, "%s", AstDefine_name(w)));
+    if (w == AST_DEFINE_DISTRIBUTION && d->define.is_alias) return alias(c, d, name);
     if (is_model(w) && d->define.n_lists < 2) return player_declare(c, d, name);
     if (w == AST_DEFINE_DEF && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
     if (w == AST_DEFINE_METRIC && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);

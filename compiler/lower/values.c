@@ -223,6 +223,11 @@ static IrAxes ast_axes(Lower *L, const Ast *e, Scope *scope, int depth)
     return w.axes;
 }
 
+IrAxes closure_axes(Lower *L, const Closure *k)
+{
+    return k->scope->module ? ir_no_axes() : ast_axes(L, k->def, k->scope, 0);
+}
+
 IrAxes val_axes(Lower *L, const Value *v) { return axes_of(L, v, 0); }
 
 /* ---- describing */
@@ -500,9 +505,7 @@ Value *as_settled(Ctx *c, Value *v, Span at)
         used.at = at;
         return eval_thunk(c, &used, -1);
     case V_REPORT: return report_slot(c, v, at, &slot) ? val_slot(c->L, slot) : val_error(c->L);
-    case V_DIST:
-        if (v->dist->kind != D_MODEL || v->dist->player->word == AST_DEFINE_PRESCRIBED) return v;
-        return player_body(c, v->dist->player, v->dist->args, false, v->dist, at);
+    case V_DIST: return dist_settled(c, v, at);
     default: return v;
     }
 }
