@@ -346,15 +346,15 @@ static Value *add_functions(Ctx *c, Span at)
 Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     Lower *L = c->L;
-    bool value = a->kind == V_DIST && a->dist->kind == D_MODEL && dist_is_value(L, a->dist);
+    bool value = a->kind == V_DIST && dist_is_value(L, a->dist);
     if (op == AST_OP_POW && ((a->kind == V_DIST && !value) || a->kind == V_PLAYER)) {
         Dist *d = as_dist(c, a, at);
-        return d ? dist_power(c, d, b, at) : val_error(L);
+        return d ? dist_to_power(c, d, b, at) : val_error(L);
     }
     if (op == AST_OP_POW && a->kind == V_FUNCTION && a->fn.kind == F_CLOSURE &&
         a->fn.closure->def->kind == AST_DEFINE) {
         Dist *d = as_dist(c, a, at);
-        return d ? dist_power(c, d, b, at) : val_error(L);
+        return d ? dist_to_power(c, d, b, at) : val_error(L);
     }
     a = as_settled(c, a, at), b = as_settled(c, b, at);
     if (val_bad(a) || val_bad(b)) return val_error(L);

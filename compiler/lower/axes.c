@@ -3,7 +3,7 @@
  * A tensor's type says it. What is evaluated elsewhere (a function, a bound layer, a model, a distribution, a comparison, a loss) varies over
  * the axes of what it takes along: its free names, as lang/check found them, and the arguments it has been given. Players, states, data
  * and counters count as themselves: they have none. The union is made once, when it is first asked for and all of it is bound. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/dist/dist.h"
 
 typedef struct Union {
     Lower   *L;
@@ -73,12 +73,14 @@ static void add_args(Union *u, const Args *a)
 
 static void add_dist(Union *u, const Dist *d)
 {
-    add_args(u, d->args);
-    if (d->player) add_closure(u, d->player->closure);
-    if (d->closure) add_closure(u, d->closure);
-    if (d->base) add_dist(u, d->base);
-    if (d->map) add_value(u, d->map);
-    if (d->value && d->kind == D_ROWS) add_value(u, d->value);
+    const DistKind *k = d->kind;
+    if (k == &dist_declared) add_closure(u, d->closure);
+    if (k == &dist_lifted) add_closure(u, d->lifted.closure), add_args(u, d->lifted.args);
+    if (k == &dist_model) add_closure(u, d->model.player->closure), add_args(u, d->model.args);
+    if (k == &dist_map) add_value(u, d->map.f);
+    if (dist_base(d)) add_dist(u, dist_base(d));
+    if (k == &dist_rows) add_value(u, d->value);
+    if (k == &dist_joint) add_value(u, d->fields);
 }
 
 static void add_compare(Union *u, const Compare *k)

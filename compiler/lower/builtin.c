@@ -93,9 +93,7 @@ static Value *builtin_stop(Ctx *c, const Call *k)
     if (v->kind == V_DIST || v->kind == V_PLAYER || v->kind == V_FUNCTION) {
         Dist *d = as_dist(c, v, k->at);
         if (!d) return val_error(c->L);
-        Dist *s = dist_new(c->L, D_STOP, d->name);
-        s->base = d;
-        return val_dist(c->L, s);
+        return val_dist(c->L, dist_of_stop(c->L, d));
     }
     return map_fields(c, as_settled(c, v, k->at), stop_field, NULL);
 }
@@ -173,7 +171,7 @@ static Value *builtin_require(Ctx *c, const Call *k)
         holds = !known_false(t);
     }
     if (holds) return k->v[1];
-    diag_error(c->L->diags, k->at, E207, "%s", k->v[2]->s);
+    diag_error(c->L->diags, k->at, E208, "%s", k->v[2]->s);
     return val_error(c->L);
 }
 
@@ -685,11 +683,7 @@ static bool callable(const Value *v) { return v->kind == V_FUNCTION || v->kind =
 static Value *map_dist(Ctx *c, Value *f, Value *v, Span at)
 {
     Dist *base = as_dist(c, v, at);
-    if (!base) return val_error(c->L);
-    Dist *d = dist_new(c->L, D_MAP, base->name);
-    d->base = base;
-    d->map = f;
-    return val_dist(c->L, d);
+    return base ? val_dist(c->L, dist_of_map(c->L, base, f)) : val_error(c->L);
 }
 
 static Value *builtin_map(Ctx *c, const Call *k)
@@ -729,23 +723,17 @@ static Value *builtin_random_int(Ctx *c, const Call *k)
     int64_t n;
     if (!as_size(c, k->v[0], k->at, "the number of values", &n)) return val_error(c->L);
     if (n < 1 || n > INT32_MAX) return mistake(c, k, "random_int", "a number from 1 to 2147483647", k->v[0]);
-    Dist *d = dist_new(c->L, D_INT, "int");
-    d->n = n;
-    return val_dist(c->L, d);
+    return dist_of_int(c->L, n);
 }
 
 static Value *builtin_batch_of(Ctx *c, const Call *k)
 {
-    Dist *d = dist_new(c->L, D_BATCH, "batch");
-    d->value = as_settled(c, k->v[0], k->at);
-    return val_bad(d->value) ? d->value : val_dist(c->L, d);
+    return dist_of_batch(c->L, as_settled(c, k->v[0], k->at));
 }
 
 static Value *builtin_rows(Ctx *c, const Call *k)
 {
-    Dist *d = dist_new(c->L, D_ROWS, "rows");
-    d->value = as_settled(c, k->v[0], k->at);
-    return val_bad(d->value) ? d->value : val_dist(c->L, d);
+    return dist_of_rows(c->L, as_settled(c, k->v[0], k->at));
 }
 
 static Value *builtin_log_prob(Ctx *c, const Call *k)
@@ -775,7 +763,7 @@ static Value *primitive(Lower *L, const char *name)
 {
     bool normal = !strcmp(name, "standard_normal");
     if (!normal && strcmp(name, "standard_uniform")) return NULL;
-    return val_dist(L, dist_new(L, normal ? D_NORMAL : D_UNIFORM, normal ? "normal" : "uniform"));
+    return normal ? dist_of_normal(L) : dist_of_uniform(L);
 }
 
 Value *builtin_find(Lower *L, const char *name)
@@ -828,6 +816,17 @@ static Value *wait_for_last(Ctx *c, const Builtin *b, const Args *args)
     v->fn.given_name = arena_copy(c->L->a, args->name, sizeof(char *) * (size_t)args->n);
     v->fn.n_given = args->n;
     v->fn.order = b->pipe == PIPE_LAST;
+    return v;
+}
+
+Value *builtin_partial(Lower *L, const char *name, Value *first)
+{
+    Value *v = arena_copy(L->a, builtin_find(L, name), sizeof *v);
+    v->fn.kind = F_PARTIAL;
+    v->fn.given = arena_copy(L->a, &first, sizeof first);
+    v->fn.given_name = arena_array(L->a, const char *, 1);
+    v->fn.n_given = 1;
+    v->fn.order = 1;
     return v;
 }
 

@@ -27,7 +27,6 @@ Ctx ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site)
     b.scope = scope;
     b.calls++;
     b.site = site_mix(c->site, site);
-    b.draw_shape = NULL;
     b.name = NULL;
     for (int i = 0; args && i < args->n; i++) b.axes = ir_axes_union(b.axes, val_axes(c->L, args->v[i]));
     return b;
@@ -71,7 +70,7 @@ static int required(AstList params)
 }
 
 /* A record as the only argument fills several parameters by name, a tuple by position. */
-static void spread_record(Ctx *c, AstList params, Args *args)
+void spread_record(AstList params, Args *args)
 {
     if (args->n != 1 || args->name[0] || params.n < 2) return;
     Value *r = args->v[0];
@@ -87,7 +86,14 @@ static void spread_record(Ctx *c, AstList params, Args *args)
         args->name[i] = r->record.name ? r->record.name[i] : NULL;
         args->at[i] = at;
     }
-    (void)c;
+}
+
+const Ast *param_of(AstList params, const Args *args, int i)
+{
+    int position = 0;
+    for (int k = 0; k < i; k++) position += !args->name[k];
+    int at = args->name[i] ? param_index(params, args->name[i]) : position;
+    return at >= 0 && at < params.n ? params.v[at] : NULL;
 }
 
 static const char *params_text(Ctx *c, AstList params)
@@ -121,7 +127,7 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
     Span   where[MAX_ARGS];
     bool   ok = true;
     if (too_many_args(c, params, at)) return false;
-    spread_record(c, params, args);
+    spread_record(params, args);
     for (int i = 0, position = 0, k; i < args->n; i++) {
         if (!place_arg(c, params, args, i, args->name[i] ? -1 : position++, what, &k)) return false;
         if (given[k])
@@ -214,22 +220,6 @@ static Value *bind_first(Ctx *c, Closure *k, Args *args, const void *site, Span 
     return v;
 }
 
-static Value *declared_dist(Ctx *c, Closure *k, Args *args, const void *site, Span at)
-{
-    Scope *scope = scope_new(c->L, k->scope);
-    if (!bind_params(c, scope, k->def->define.params, args, closure_text(k), at, NULL)) return val_error(c->L);
-    Closure *bound = closure_copy(c->L, k, scope);
-    bound->bound = true;
-    scope->distribution = true;
-    Ctx inner = *c;
-    inner.scope = scope;
-    scope->inst = members_instance(c, k, site);
-    if (k->def->define.body) declare_members(&inner, k->def->define.body->block.stmts);
-    Dist *d = dist_new(c->L, D_DECLARED, k->name);
-    d->closure = bound;
-    return val_dist(c->L, d);
-}
-
 static Value *apply_define(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 {
     const Ast *d = k->def;
@@ -245,7 +235,7 @@ static Value *apply_define(Ctx *c, Closure *k, Args *args, const void *site, Spa
         Value *l = layer_bind(c, k, &(Args){0}, site, at);  /* a layer with one list is applied at once */
         return val_bad(l) ? l : layer_apply(c, l, args, site, at);
     }
-    case AST_DEFINE_DISTRIBUTION: return declared_dist(c, k, args, site, at);
+    case AST_DEFINE_DISTRIBUTION: return dist_of_declared(c, k, args, site, at);
     case AST_DEFINE_COMPARISON: return compare_bind(c, k, args, site, at);
     case AST_DEFINE_NET:
         diag_error(c->L->diags, at, E120, "%s is a net to be given a name first: net D = %s(...)", k->name, k->name);

@@ -145,7 +145,6 @@ struct Ctx {
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
     uint64_t    site;                                       /* the calls and rounds between the instance's body and here */
     int         calls;
-    const IrInts *draw_shape;                               /* in the body of an element-wise distribution: the shape of its draws */
     const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
     const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
     const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
@@ -194,24 +193,29 @@ struct Player {
     bool        updated, found;                             /* found: all parameters are known */
 };
 
-typedef enum { D_MODEL, D_DECLARED, D_NORMAL, D_UNIFORM, D_INT, D_POWER, D_FIELD, D_MAP, D_ROWS, D_BATCH, D_STOP, D_DATA, D_REPLACE } DistKind;
+typedef struct DistKind DistKind;                           /* what a kind can do: a row of functions (dist/dist.h) */
 
-struct Dist {
-    DistKind    kind;
-    const char *name;                                       /* names its draws: "ring", "G" */
-    Player     *player;                                     /* D_MODEL, with the arguments given so far */
-    Args       *args;
-    Closure    *closure;                                    /* D_DECLARED: members are looked up in its scope */
-    Dist       *base;                                       /* D_POWER D_FIELD D_MAP D_STOP */
-    int         depth;                                      /* how many bases there are below */
-    const Ast  *type; Scope *type_scope;                    /* of data d: T = ...: what its draws are held to; NULL: nothing */
-    IrInts      power;
-    const char *field;
-    Value      *map;
-    Value      *value;                                      /* D_ROWS D_BATCH */
-    int64_t     n;                                          /* D_INT */
-    Data       *data;                                       /* D_DATA, D_REPLACE */
+struct Dist {                                               /* kind says which member of the union holds */
+    const DistKind *kind;
+    const char     *name;                                   /* names its draws: "ring", "G" */
+    int             depth;                                  /* how many bases there are below */
+    bool            named;                                  /* by a data declaration of the program: it stands in the game's table */
+    union {
+        int64_t  classes;                                   /* int: 0 .. classes - 1 */
+        Closure *closure;                                   /* declared: members are looked up in its scope, beside the arguments */
+        struct { Closure *closure; Args *args; const void *site; IrInts dims; uint32_t which; } lifted;   /* which: a bit for each argument with these dims */
+        struct { Player *player; Args *args; } model;       /* the arguments given so far */
+        struct { Dist *base; const Ast *type; Scope *scope; IrInts dims; bool known; } typed;   /* the tail of a prescribed model */
+        struct { Dist *base; IrInts dims; } power;
+        struct { Dist *base; const char *name; } field;
+        struct { Dist *base; Value *f; } map;
+        Dist    *base;                                      /* stop */
+        Value   *value;                                     /* rows, batch */
+        Value   *fields;                                    /* joint: a record of distributions */
+        Data    *data;                                      /* data, replace */
+    };
 };
+
 
 typedef struct DataField {
     const char *name;                                       /* NULL: the only one, without a name */
@@ -271,6 +275,7 @@ struct Lower {
     int           depth, n_evals;
     unsigned      axes_round;
     bool          too_deep, too_large;
+    int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */
 };
 
 /* ---- values.c --------------------------------------------------------------------------------------------------- */
@@ -325,7 +330,7 @@ Closure *closure_copy(Lower *L, const Closure *k, Scope *scope);             /* 
 /* ---- axes.c ----------------------------------------------------------------------------------------------------- */
 
 IrAxes val_axes(Lower *L, const Value *v);                  /* sample axes it varies over, through what closures take along */
-IrAxes dist_axes(Lower *L, const Dist *d);
+const Dist *dist_base(const Dist *d);                                           /* that it is made of; NULL: of none */
 IrAxes closure_axes(Lower *L, Closure *k);
 
 /* ---- scope.c ---------------------------------------------------------------------------------------------------- */
@@ -414,6 +419,8 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at);
 Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
 /* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
 bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
+void   spread_record(AstList params, Args *args);                               /* a record as the only argument fills several parameters */
+const Ast *param_of(AstList params, const Args *args, int i);                   /* the parameter that argument i is for, or NULL */
 Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */
 AstList call_params(const Value *f);                                            /* those that a closure, layer or player is applied to next */
 uint64_t site_mix(uint64_t site, const void *what);
@@ -435,17 +442,40 @@ IrVal *diff_leaf(Ctx *c, IrVal *v);                                             
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
 Value *diff_bound(Ctx *c, const Ast *binding, Value *v);                        /* v as the node binds it: differentiated, it has nodes of its own */
 
-/* ---- dist.c, sample.c ------------------------------------------------------------------------------------------- */
+/* ---- dist/, sample.c ------------------------------------------------------------------------------------------- */
 
 bool   dist_is_value(Lower *L, const Dist *d);                                  /* a model that draws nothing: every argument given, no ~ in its body */
-Dist  *dist_new(Lower *L, DistKind k, const char *name);
-Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              /* one draw for each sample of c->axes */
-Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);
+Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              /* one draw for each sample of c->axes; shape: declared, or NULL */
+Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);                       /* x has the shape of a draw, or that is reported */
 Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 /* an attribute; NULL: none of that name */
-Value *dist_power(Ctx *c, Dist *d, Value *n, Span at);
+Value *dist_no_density(Ctx *c, const Dist *d, Span at);
+IrAxes dist_axes(Lower *L, const Dist *d);
 const char *dist_text(Lower *L, const Dist *d);
+const Ast *dist_type(const Dist *d);                                            /* the declared type of a draw; NULL: none */
 bool   dist_finite(Lower *L, const Dist *d, int64_t *n);
 Value *dist_all(Ctx *c, Dist *d, int axis, Span at);                            /* every element once, along an axis of that extent */
+Value *dist_settled(Ctx *c, Value *v, Span at);                                 /* a model with every argument given becomes its value */
+Dist  *dist_of_type(Ctx *c, Dist *base, const Ast *type, const char *name);     /* whose draws are held to a declared type; NULL after an error */
+Value *dist_tail(Ctx *c, Value *v, const Player *p, Span at);                   /* what the body of a prescribed model ends in; c->scope: its dimensions */
+Data  *dist_table(const Dist *d);                                               /* of plain data; else NULL */
+Value *dist_batch_value(const Dist *d);                                         /* h of batch_of(h); else NULL */
+Dist  *dist_renamed(Lower *L, const Dist *d, const char *name);                 /* by a declaration; a model keeps its own */
+Value *dist_of_normal(Lower *L);
+Value *dist_of_uniform(Lower *L);
+Value *dist_of_int(Lower *L, int64_t n);
+Value *dist_of_declared(Ctx *c, Closure *k, Args *args, const void *site, Span at);
+Dist  *dist_of_model(Lower *L, Player *p, const Args *args);
+Dist  *dist_of_power(Lower *L, Dist *base, const IrInts *dims);
+Value *dist_to_power(Ctx *c, Dist *base, Value *n, Span at);
+Dist  *dist_of_field(Lower *L, Dist *base, const char *field, const char *name);
+Dist  *dist_of_map(Lower *L, Dist *base, Value *f);
+Dist  *dist_of_stop(Lower *L, Dist *base);
+Dist  *dist_of_fields(Ctx *c, Value *record, Span at);
+Value *dist_of_rows(Lower *L, Value *v);
+Value *dist_of_batch(Lower *L, Value *v);
+Value *dist_of_data(Lower *L, Data *data, bool replace);
+/* Notes, for a draw just made of nodes with ids from `first` on, which of its inputs it depends on without a derivative. */
+void   dist_note_cuts(Lower *L, const Dist *d, uint32_t first, const Value *draw, Span at);
 
 bool   axes_fit(Ctx *c, IrAxes axes, Span at);                                  /* false, reported, when there would be too many samples */
 Value *eval_expectation(Ctx *c, const Ast *e);
@@ -502,6 +532,7 @@ int    data_constant(Lower *L, GanTensor *t, const char *name);                 
 
 Value *builtin_find(Lower *L, const char *name);                                /* NULL: none */
 const char *builtin_nearest(Lower *L, const char *name, int *distance);
+Value *builtin_partial(Lower *L, const char *name, Value *first);               /* waits for what follows its first argument */
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
 const char *builtin_name(const Builtin *b);
 int    builtin_most(const Builtin *b);                                          /* arguments */

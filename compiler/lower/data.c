@@ -73,9 +73,7 @@ static const char *file_path(Ctx *c, Value *v, Span at)
 
 static Value *data_value(Lower *L, Data *d)
 {
-    Dist *dist = dist_new(L, D_DATA, d->name);
-    dist->data = d;
-    return val_dist(L, dist);
+    return dist_of_data(L, d, false);
 }
 
 static Data *data_new(Lower *L, int n_fields)
@@ -216,7 +214,7 @@ Value *builtin_csv(Ctx *c, const Call *k) { return read_table(c, k, false); }
 
 static Data *as_data(Ctx *c, Value *v, Span at, const char *word)
 {
-    if (v->kind == V_DIST && v->dist->kind == D_DATA) return v->dist->data;
+    if (v->kind == V_DIST && dist_table(v->dist)) return dist_table(v->dist);
     if (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA) {     /* npy, csv: rows of a tensor */
         for (int i = 0; i < c->L->data.n; i++)
             if (c->L->data.v[i].slot == v->slot.slot && c->L->data.v[i].t->rank) {
@@ -304,10 +302,7 @@ Value *builtin_drop(Ctx *c, const Call *k) { return part_from(c, k, "drop", fals
 Value *builtin_with_replacement(Ctx *c, const Call *k)
 {
     Data *d = as_data(c, k->v[0], k->at, "with_replacement");
-    if (!d) return val_error(c->L);
-    Value *v = data_value(c->L, d);
-    v->dist->kind = D_REPLACE;
-    return v;
+    return d ? dist_of_data(c->L, d, true) : val_error(c->L);
 }
 
 /* Bytes 0..255 become reals lo..hi; one-dimensional bytes are labels and stay. */
@@ -431,7 +426,7 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
 
 static bool is_data(Ctx *c, const Value *v)
 {
-    return (v->kind == V_DIST && v->dist->kind == D_DATA) ||
+    return (v->kind == V_DIST && dist_table(v->dist)) ||
            (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA);
 }
 
@@ -451,10 +446,9 @@ static Value *named_dist(Ctx *c, Value *v, const Ast *type, const char *name, Sp
 {
     Dist *d = as_dist(c, v, at);
     if (!d) return val_error(c->L);
-    d = arena_copy(c->L->a, d, sizeof *d);
-    if (d->kind != D_MODEL) d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
-    if (type) d->type = type, d->type_scope = c->scope;
-    return !type || draws_fit(c, d, at) ? val_dist(c->L, d) : val_error(c->L);
+    d = dist_renamed(c->L, d, *c->index ? strf(c->L, "%s%s", name, c->index) : name);
+    if (type) d = dist_of_type(c, d, type, d->name);
+    return d && (!type || draws_fit(c, d, at)) ? val_dist(c->L, d) : val_error(c->L);
 }
 
 static Value *table_of(Ctx *c, Value *v, Span at)

@@ -16,7 +16,7 @@ static bool is_model(AstDefine w)
     return w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED;
 }
 
-/* comparison c = wasserstein(p, q, D): another name for what stands there, which must be of that kind. */
+/* comparison c = wasserstein(p, q, D), distribution d = Normal(0, 1): another name for what stands there, which must be of that kind. */
 static Value *declare_alias(Ctx *c, const Ast *d, const char *name)
 {
     AstDefine w = d->define.word;
@@ -24,9 +24,12 @@ static Value *declare_alias(Ctx *c, const Ast *d, const char *name)
     bool closure = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
                    v->fn.closure->def->define.word == w;
     if (w == AST_DEFINE_COMPARISON && v->kind == V_COMPARE) return compare_with(c, v->compare, NULL, name);
-    if (w == AST_DEFINE_DISTRIBUTION && (v->kind == V_DIST || v->kind == V_PLAYER)) return v;
     if (closure || (w == AST_DEFINE_OPTIMIZER && v->kind == V_OPTIMIZER) || (w == AST_DEFINE_LAYER && v->kind == V_LAYER))
         return v;
+    if (w == AST_DEFINE_DISTRIBUTION && (v->kind == V_DIST || v->kind == V_PLAYER || v->kind == V_RECORD)) {
+        Dist *p = as_dist(c, v, d->define.body->span);
+        return p ? val_dist(c->L, dist_renamed(c->L, p, name)) : val_error(c->L);
+    }
     if (!val_bad(v))
         diag_error(c->L->diags, d->define.body->span, E201, "%s is declared a%s %s, and this is %s", name,
                    w == AST_DEFINE_OPTIMIZER ? "n" : "", AstDefine_name(w), val_text(c->L, v));

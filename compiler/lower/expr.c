@@ -54,27 +54,17 @@ static Value *module_field(Ctx *c, const Ast *e, Value *m)
     return val_error(c->L);
 }
 
-/* The declared type of its draws; NULL: not known before it is drawn from. */
-static const Ast *draw_type(const Dist *d)
-{
-    if (d->kind == D_DECLARED) return d->closure->def->define.result;
-    return d->kind == D_MODEL && d->player->word == AST_DEFINE_IMPLICIT ? d->player->closure->def->define.result : NULL;
-}
-
 /* An attribute of the distribution, or the marginal of a field. */
 static Value *dist_field(Ctx *c, const Ast *e, Dist *d)
 {
     Value *v = dist_member(c, d, e->field.name, e->span);
     if (v) return v;
-    const Ast *type = draw_type(d);
+    const Ast *type = dist_type(d);
     if (type && type->kind == AST_TYPE) {
         diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", dist_text(c->L, d), e->field.name);
         return val_error(c->L);
     }
-    Dist *f = dist_new(c->L, D_FIELD, path_join(c->L, d->name, e->field.name));
-    f->base = d;
-    f->field = e->field.name;
-    return val_dist(c->L, f);
+    return val_dist(c->L, dist_of_field(c->L, d, e->field.name, path_join(c->L, d->name, e->field.name)));
 }
 
 static Value *field_of(Ctx *c, const Ast *e, Value *v)
@@ -299,7 +289,6 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     inner.path =
         path_join(c->L, c->path, t->thunk.own ? path_join(c->L, t->thunk.own->name, t->thunk.name) : t->thunk.name);
     inner.site = site_mix(c->site, t->thunk.expr);
-    inner.draw_shape = NULL;
     inner.axes = ir_axes_union(inner.axes, val_axes(c->L, t));
     if (n >= 0) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);

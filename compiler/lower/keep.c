@@ -66,9 +66,7 @@ void sched_sample(Ctx *c, const Ast *s, Nodes *to)
 /* A model with all its arguments is its value here; one that draws stays a distribution. */
 static Value *let_settled(Ctx *c, Value *v, Span at)
 {
-    bool model = v->kind == V_DIST && v->dist->kind == D_MODEL && v->dist->player->word != AST_DEFINE_PRESCRIBED;
-    if (model && !dist_is_value(c->L, v->dist)) return v;
-    return as_settled(c, v, at);
+    return v->kind != V_DIST || dist_is_value(c->L, v->dist) ? as_settled(c, v, at) : v;
 }
 
 static void let_value(Ctx *c, const Ast *s, Scope *names)

@@ -91,7 +91,9 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
     inner.inst = layer->layer.inst;
     inner.site = 0;
     inner.path = path_join(L, c->path, layer->layer.inst->local);
+    int draws = L->n_draws;                                 /* noise of a layer leaves a model its density */
     Value *v = eval_block(&inner, d->define.body);
+    L->n_draws = draws;
     return type_conform(&inner, v, d->define.result, d->define.body->span, strf(L, "the value of %s", k->name));
 }
 

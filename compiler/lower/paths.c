@@ -12,24 +12,27 @@ typedef struct Graph {
 
 typedef struct { const IrNode *node; int next; } Frame;
 
-static Graph graph_of(Ctx *c, const IrVal *y, uint32_t first_id)
+/* A slot's value ends every path: what made it lies in another time. */
+static int operands(const IrNode *n) { return n->op == IR_stop && n->attr.slot >= 0 ? 0 : n->n_args; }
+
+static Graph graph_of(Ctx *c, const IrVal *y)
 {
     Graph g = {.a = arena_new(), .n_ids = c->L->m->next_id};
     uint8_t *seen = arena_alloc(g.a, g.n_ids + 1);
     ARRAY(Frame) stack = {0};
     g.is = arena_alloc(g.a, g.n_ids + 1);
-    if (!y->def || y->id < first_id) return g;
+    if (!y->def) return g;
     seen[y->def->result[0].id] = 1;
     array_push(g.a, &stack, ((Frame){y->def, 0}));
     while (stack.n) {
         Frame *top = &stack.v[stack.n - 1];
-        if (top->next == top->node->n_args) {
+        if (top->next == operands(top->node)) {
             array_push(g.a, &g.order, top->node);
             stack.n--;
             continue;
         }
         const IrNode *d = top->node->arg[top->next++]->def;
-        if (!d || d->result[0].id < first_id || seen[d->result[0].id]) continue;
+        if (!d || seen[d->result[0].id]) continue;
         seen[d->result[0].id] = 1;
         array_push(g.a, &stack, ((Frame){d, 0}));
     }
@@ -41,7 +44,7 @@ static bool no_derivative(const IrNode *n) { return ir_op_info[n->op].flags & IR
 static uint8_t of_args(const Graph *g, const IrNode *n)
 {
     uint8_t is = 0;
-    for (int i = 0; i < n->n_args; i++) is |= g->is[n->arg[i]->id];
+    for (int i = 0; i < operands(n); i++) is |= g->is[n->arg[i]->id];
     return is & (DEPENDS | OPEN | STOPPED);
 }
 
@@ -71,16 +74,6 @@ static void mark_needed(Graph *g, const IrVal *y)
 }
 
 /* ---- draws that cut */
-
-void paths_note_draw(Ctx *c, uint32_t first_id, IrVal *draw, IrVal *input, const char *name, Span at)
-{
-    Lower *L = c->L;
-    Graph g = graph_of(c, draw, first_id);
-    mark(&g, &input, 1);
-    uint8_t is = g.is[draw->id];
-    arena_free(g.a);
-    if (is == DEPENDS) array_push(L->a, &L->draw_cuts, ((__typeof__(*L->draw_cuts.v)){draw, input, name, at}));
-}
 
 static bool cut_by_draw(Ctx *c, const Graph *g, const char *what, Span at)
 {
@@ -151,7 +144,7 @@ static void look_at_terms(Ctx *c, Graph *g, IrVal *y, const char *what, Span at)
 
 PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *what, Span at)
 {
-    Graph g = graph_of(c, e, 0);
+    Graph g = graph_of(c, e);
     mark(&g, wrt, n);
     mark_needed(&g, e);
     PathsFound found = g.is[e->id] & (DEPENDS | OPEN | STOPPED) ? PATHS_FINE : PATHS_NONE;
@@ -223,7 +216,7 @@ static IrAxes spread_roots(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, IrV
 
 IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, Span at)
 {
-    Graph g = graph_of(c, y, 0);
+    Graph g = graph_of(c, y);
     mark(&g, wrt, n);
     mark_needed(&g, y);
     IrVal **now = arena_array(g.a, IrVal *, g.n_ids + 1);

@@ -15,9 +15,6 @@ typedef enum {
  * all of its own. `what` names what is differentiated by. Linear in the graph. */
 PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *what, Span at);
 
-/* After a declared distribution has been drawn from: notes which of its inputs reach the draw only by ways that have no derivative. */
-void paths_note_draw(Ctx *c, uint32_t first_id, IrVal *draw, IrVal *input, const char *name, Span at);
-
 /* The same y for each sample of every axis that it varies over, also by `wrt`: these are spread over the axes they lack (fresh[i], or wrt[i] itself
  * where it lacks none), and what lies between them and y is made again. NULL, reported, where samples meet on the way. */
 IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, Span at);

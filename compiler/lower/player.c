@@ -102,10 +102,7 @@ static AstList player_params(const Player *p)
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at)
 {
     if (p->word == AST_DEFINE_NET) return player_body(c, p, args, false, site, at);
-    Dist *d = dist_new(c->L, D_MODEL, p->name);
-    d->player = p;
-    d->args = arena_copy(c->L->a, args, sizeof *args);
-    return val_dist(c->L, d);
+    return val_dist(c->L, dist_of_model(c->L, p, args));
 }
 
 /* Draws what was not given: each such parameter has a distribution. */
@@ -155,7 +152,7 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
     if (!draw_open(&inner, scope, p, open, draw, at)) return val_error(L);
     if (!d->define.body) return unsupported(c, at, "this model");
     Value *v = eval_block(&inner, d->define.body);
-    if (p->word == AST_DEFINE_PRESCRIBED) return v;
+    if (p->word == AST_DEFINE_PRESCRIBED) return dist_tail(&inner, v, p, at);
     return type_conform(&inner, v, d->define.result, d->define.body->span, strf(L, "the value of %s", p->name));
 }
 
@@ -221,14 +218,8 @@ Value *player_field(Ctx *c, Player *p, const char *name, Span at)
                        L->m->slots.v[p->params.v[i]].path);
             return val_error(L);
         }
-    const Ast *d = p->closure->def;
-    if (p->word != AST_DEFINE_NET && d->define.body) {      /* a model's field is the marginal of it */
-        Dist *m = dist_new(L, D_MODEL, p->name), *f = dist_new(L, D_FIELD, path);
-        m->player = p;
-        m->args = arena_new_of(L->a, Args);
-        f->base = m;
-        f->field = name;
-        return val_dist(L, f);
+    if (p->word != AST_DEFINE_NET && p->closure->def->define.body) {    /* a model's field is the marginal of it */
+        return val_dist(L, dist_of_field(L, dist_of_model(L, p, &(Args){0}), name, path));
     }
     return NULL;
 }

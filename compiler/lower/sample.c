@@ -111,8 +111,10 @@ typedef struct Expect {
     const Ast *size;
     bool      all;
     int       shared;                                       /* the axis of this E's draws, -1 until the first */
+    bool      one_axis;                                     /* a statement: all its draws vary over one axis */
     IrAxes    over;
-    int       distinct[IR_MAX_AXES], n_distinct;            /* axes whose indices must differ */
+    struct { int axis, binder; } distinct[2 * IR_MAX_AXES]; /* axes whose indices must differ from the others' of their binder */
+    int       n_distinct, binder;
     Span      at;
 } Expect;
 
@@ -130,7 +132,7 @@ static bool add_axis(Expect *x, int axis)
 static bool open_axis(Expect *x, const Ast *pattern, const Dist *d)
 {
     int64_t n;
-    if (x->shared >= 0) return true;
+    if (x->shared >= 0 && (!x->all || x->one_axis)) return true;
     if (x->all && !dist_finite(x->inner.L, d, &n)) {
         diag_error(x->inner.L->diags, x->at, E302,
                    ": all takes every element of a finite distribution, and %s is not one", dist_text(x->inner.L, d));
@@ -146,12 +148,11 @@ static Value *draw_binder(Expect *x, const Ast *b, Dist *d)
     Ctx draw = x->inner;
     if (!open_axis(x, b->binder.patterns.v[0], d)) return val_error(draw.L);
     draw.axes = ir_axes_add(dist_axes(draw.L, d), x->shared);
-    draw.draw_shape = NULL;
-    int64_t rows;
     if (!x->all) return own(&draw, dist_sample(&draw, d, NULL, b->span), x->shared);
-    if (!dist_finite(draw.L, d, &rows) || rows != ir_extent(draw.L->m, x->shared)) {
-        diag_error(draw.L->diags, b->span, E302,
-                   ": all goes through one finite distribution, or several of one length");
+    if (x->one_axis && x->binder > 1) {
+        Diag *e = diag_error(draw.L->diags, b->span, E302, "a statement opens one axis, and every element of several "
+                             "distributions is all pairs of them");
+        diag_hint(e, "E[x ~ p, y ~ q : all] goes through the pairs; a record is drawn whole, s ~ d : all");
         return val_error(draw.L);
     }
     return own(&draw, dist_all(&draw, d, x->shared, b->span), x->shared);
@@ -179,13 +180,19 @@ static Value *move_leaf(Ctx *c, Value *leaf, void *arg)
     return v;
 }
 
+static void make_distinct(Expect *x, int axis)
+{
+    x->distinct[x->n_distinct].axis = axis;
+    x->distinct[x->n_distinct++].binder = x->binder;
+}
+
 static Value *along(Expect *x, Value *v, IrAxes from, const Ast *pattern)
 {
     Ctx *c = &x->inner;
     int to = ir_axis(c->L->m, axis_name(pattern), ir_axes_size(c->L->m, from));
     Value *moved = map_fields(c, v, move_leaf, &(MoveArg){from, to, pattern->span});
     if (!add_axis(x, to)) return val_error(c->L);
-    x->distinct[x->n_distinct++] = to;
+    make_distinct(x, to);
     return own(c, moved, to);
 }
 
@@ -193,7 +200,7 @@ static Value *along(Expect *x, Value *v, IrAxes from, const Ast *pattern)
 static bool bind_distinct(Expect *x, const Ast *b, Value *v, IrAxes from, int first)
 {
     for (int i = first; i < b->binder.patterns.n; i++) {
-        if (x->n_distinct >= 4) return unsupported(&x->inner, b->span, "more than four elements of one batch"), false;
+        if (i >= 4) return unsupported(&x->inner, b->span, "more than four elements of one batch"), false;
         Value *moved = along(x, v, from, b->binder.patterns.v[i]);
         scope_bind_pattern(&x->inner, x->inner.scope, b->binder.patterns.v[i], moved);
         if (val_bad(moved)) return false;
@@ -204,17 +211,14 @@ static bool bind_distinct(Expect *x, const Ast *b, Value *v, IrAxes from, int fi
 static bool bind_batch_of(Expect *x, const Ast *b, Dist *d)
 {
     Ctx *c = &x->inner;
-    IrAxes from = val_axes(c->L, d->value);
+    IrAxes from = val_axes(c->L, dist_batch_value(d));
     if (!from.n) {
         diag_error(c->L->diags, b->span, E307,
                    "batch_of needs a value that varies over a batch, and this one is the same for all samples");
         return false;
     }
     if (x->size || x->all) return unsupported(c, b->span, "a size for batch_of, which has one already"), false;
-    bool many = b->binder.patterns.n > 1;
-    if (!bind_distinct(x, b, d->value, from, 0)) return false;
-    if (!many) x->n_distinct = 0;
-    return true;
+    return bind_distinct(x, b, dist_batch_value(d), from, 0);
 }
 
 static bool bind_drawn(Expect *x, const Ast *b)
@@ -222,9 +226,10 @@ static bool bind_drawn(Expect *x, const Ast *b)
     Ctx *c = &x->inner;
     Dist *d = as_dist(c, eval_raw(c, b->binder.dist), b->binder.dist->span);
     if (!d) return false;
-    if (d->kind == D_BATCH) return bind_batch_of(x, b, d);
+    x->binder++;
+    if (dist_batch_value(d)) return bind_batch_of(x, b, d);
     Value *v = draw_binder(x, b, d);
-    if (b->binder.patterns.n > 1) x->distinct[x->n_distinct++] = x->shared;
+    if (b->binder.patterns.n > 1) make_distinct(x, x->shared);
     scope_bind_pattern(c, c->scope, b->binder.patterns.v[0], v);
     return !val_bad(v) && bind_distinct(x, b, v, ir_one_axis(x->shared), 1);
 }
@@ -265,22 +270,31 @@ static IrVal *distinct_mask(Expect *x, IrAxes axes)
     IrVal *mask = NULL;
     for (int i = 0; i < x->n_distinct; i++)
         for (int j = i + 1; j < x->n_distinct; j++) {
-            if (!ir_axes_has(axes, x->distinct[i]) || !ir_axes_has(axes, x->distinct[j])) continue;
-            IrVal *ne = ir_compare(b, IR_NE, ir_index_axis(b, x->distinct[i]), ir_index_axis(b, x->distinct[j]));
+            int p = x->distinct[i].axis, q = x->distinct[j].axis;
+            if (x->distinct[i].binder != x->distinct[j].binder || !ir_axes_has(axes, p) || !ir_axes_has(axes, q)) continue;
+            IrVal *ne = ir_compare(b, IR_NE, ir_index_axis(b, p), ir_index_axis(b, q));
             mask = mask ? ir_and(b, mask, ne) : ne;
         }
     return mask;
 }
 
+/* How many axes before i, of its binder and among `axes`, i's index must differ from. The shared axis comes first in its binders. */
+static int before(const Expect *x, IrAxes axes, int i)
+{
+    int n = 0;
+    for (int k = 0; k < i; k++)
+        n += x->distinct[k].binder == x->distinct[i].binder && ir_axes_has(axes, x->distinct[k].axis);
+    return n;
+}
+
 static double sample_count(Expect *x, IrAxes own)
 {
-    double n = 1, left = -1;
+    double n = 1;
     for (int i = 0; i < own.n; i++) {
-        double extent = (double)ir_extent(x->inner.L->m, own.id[i]);
-        bool distinct = false;
-        for (int k = 0; k < x->n_distinct; k++) distinct = distinct || x->distinct[k] == own.id[i];
-        if (distinct) left = left < 0 ? extent : left - 1, extent = left;
-        n *= extent;
+        int less = 0;
+        for (int k = 0; k < x->n_distinct; k++)
+            if (x->distinct[k].axis == own.id[i]) less = before(x, own, k);
+        n *= (double)(ir_extent(x->inner.L->m, own.id[i]) - less);
     }
     return n;
 }
@@ -330,8 +344,8 @@ Value *eval_expectation(Ctx *c, const Ast *e)
 bool eval_sample(Ctx *c, const Ast *s)
 {
     bool ok = true, sized = s->sample.size || s->sample.all;
-    Expect x = {
-        .inner = *c, .size = s->sample.size, .all = s->sample.all, .shared = -1, .over = ir_no_axes(), .at = s->span};
+    Expect x = {.inner = *c, .size = s->sample.size, .all = s->sample.all, .shared = -1, .one_axis = true,
+                .over = ir_no_axes(), .at = s->span};
     for (int i = 0; i < s->sample.binders.n; i++) {
         const Ast *b = s->sample.binders.v[i];
         Dist *d = as_dist(&x.inner, eval_raw(&x.inner, b->binder.dist), b->binder.dist->span);
@@ -339,6 +353,7 @@ bool eval_sample(Ctx *c, const Ast *s)
         if (!d) {
             v = val_error(c->L);
         } else if (sized) {
+            x.binder++;
             v = draw_binder(&x, b, d);
         } else {
             Ctx draw = *c;

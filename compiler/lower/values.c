@@ -156,7 +156,7 @@ Value *val_dist(Lower *L, Dist *d)
 {
     Value *v = val_new(L, V_DIST);
     v->dist = d;
-    d->depth = nested(L, d->base ? d->base->depth + 1 : 0);
+    d->depth = nested(L, dist_base(d) ? dist_base(d)->depth + 1 : 0);
     return v;
 }
 
@@ -541,9 +541,7 @@ Value *as_settled(Ctx *c, Value *v, Span at)
         used.at = at;
         return eval_thunk(c, &used, -1);
     case V_REPORT: return report_slot(c, v, at, &slot) ? val_slot(c->L, slot) : val_error(c->L);
-    case V_DIST:
-        if (v->dist->kind != D_MODEL || v->dist->player->word == AST_DEFINE_PRESCRIBED) return v;
-        return player_body(c, v->dist->player, v->dist->args, false, v->dist, at);
+    case V_DIST: return dist_settled(c, v, at);
     default: return v;
     }
 }

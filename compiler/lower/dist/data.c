@@ -1,0 +1,66 @@
+/* data.c - data as a distribution: in shuffled epochs, every ~ with its own shuffle; or drawn with replacement. */
+#include "compiler/lower/dist/dist.h"
+
+/* The number of the draw: executions, then rounds of the loops around, then samples. */
+static IrVal *draw_position(Ctx *c)
+{
+    Lower *L = c->L;
+    IrBuilder *b = fn_builder(c);
+    IrVal *p = fn_tick(L);
+    for (int i = 0; i < L->fn->loops.n; i++) {
+        p = ir_mul(b, p, ir_const(b, IR_I64, (double)L->fn->loops.v[i].n));
+        p = ir_add(b, p, ir_convert(b, L->fn->loops.v[i].index, IR_I64));
+    }
+    for (int i = 0; i < c->axes.n; i++) {
+        p = ir_mul(b, p, ir_const(b, IR_I64, (double)ir_extent(L->m, c->axes.id[i])));
+        p = ir_add(b, p, ir_convert(b, ir_index_axis(b, c->axes.id[i]), IR_I64));
+    }
+    return p;
+}
+
+static Value *rows(Ctx *c, Data *d, IrVal *index, int axis)
+{
+    Lower *L = c->L;
+    Value **v = arena_array(L->a, Value *, d->n_fields);
+    const char **name = arena_array(L->a, const char *, d->n_fields);
+    for (int i = 0; i < d->n_fields; i++) {
+        IrVal *t = fn_read(L, data_slot(L, d, &d->field[i]));
+        t = index ? ir_gather(fn_builder(c), t, index, 0) : ir_as_sample(fn_builder(c), t, axis);
+        v[i] = val_tensor(L, t);
+        v[i]->tensor.classes = d->field[i].classes;
+        name[i] = d->field[i].name;
+    }
+    return d->n_fields == 1 && !name[0] ? v[0] : val_record(L, v, name, d->n_fields);
+}
+
+static Value *draw(Ctx *c, Dist *d, Span at)
+{
+    (void)at;
+    int s = fn_stream(c, "shuffle");
+    c->L->n_draws++;
+    return rows(c, d->data, ir_permute(fn_builder(c), draw_position(c), s, d->data->rows), -1);
+}
+
+static Value *draw_replace(Ctx *c, Dist *d, Span at)
+{
+    (void)at;
+    IrType t = ir_scalar(IR_I32);
+    t.axes = c->axes;
+    c->L->n_draws++;
+    return rows(c, d->data, ir_randint(fn_builder(c), fn_stream(c, "shuffle"), d->data->rows, t), -1);
+}
+
+static bool is_finite(Lower *L, const Dist *d, int64_t *n) { (void)L; return *n = d->data->rows, true; }
+static Value *all(Ctx *c, Dist *d, int axis, Span at) { (void)at; return rows(c, d->data, NULL, axis); }
+
+const DistKind dist_data = {.draw = draw, .finite = is_finite, .all = all, .names_draws = true, .in_table = true};
+const DistKind dist_replace = {.draw = draw_replace, .finite = is_finite, .all = all, .names_draws = true, .in_table = true};
+
+Value *dist_of_data(Lower *L, Data *data, bool replace)
+{
+    Dist *d = dist_new(L, replace ? &dist_replace : &dist_data, data->name);
+    d->data = data;
+    return val_dist(L, d);
+}
+
+Data *dist_table(const Dist *d) { return d->kind == &dist_data ? d->data : NULL; }

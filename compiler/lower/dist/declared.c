@@ -1,0 +1,210 @@
+/* declared.c - distributions of the language: `distribution d(a, b) -> real { sample = ..; log_prob(x) = .. }`. Members are looked
+ * up in the scope of its arguments; those that are present are its capabilities.
+ *
+ * A parameter that is declared a number and is given a tensor lifts the distribution: it is drawn under an axis over the
+ * elements of the tensor, which becomes the leading dims of the draw. The body never sees the tensor. */
+#include "compiler/lower/dist/dist.h"
+
+/* ---- of numbers */
+
+static AstList params_of(const Closure *k) { return k->bound ? k->def->define.params2 : k->def->define.params; }
+
+static Value *member_of(Ctx *c, const Dist *d, const char *name, Span at, bool must)
+{
+    Value *v = scope_local(c, d->closure->scope, name);
+    if (!v && must) {
+        Diag *e = diag_error(c->L->diags, at, E301, "%s has no %s", dist_text(c->L, d), name);
+        diag_note(e, d->closure->def->define.name_span, "declared here");
+    }
+    return v;
+}
+
+/* In a scope of its own: a name of a dimension that the draw is the first to fix is not fixed for the next one. */
+static Value *conform(Ctx *c, const Dist *d, Value *v, Span at, const char *what)
+{
+    Ctx inner = *c;
+    inner.scope = scope_new(c->L, d->closure->scope);
+    return type_conform(&inner, v, d->closure->def->define.result, at, strf(c->L, "%s %s", what, dist_text(c->L, d)));
+}
+
+static Value *draw(Ctx *c, Dist *d, Span at)
+{
+    Value *m = member_of(c, d, "sample", at, true);
+    if (!m) return val_error(c->L);
+    if (m->kind != V_THUNK) return unsupported(c, at, "a sample member with arguments");
+    Ctx inner = *c;
+    inner.inst = m->thunk.scope->inst;
+    inner.scope = m->thunk.scope;
+    uint32_t before = c->L->m->next_id;
+    Value *v = conform(c, d, as_settled(&inner, eval(&inner, m->thunk.expr), at), at, "a draw of");
+    dist_note_cuts(c->L, d, before, v, at);
+    return v;
+}
+
+static bool same_dims(Ctx *c, const Dist *d, Value *x, Value *draw, Span at)
+{
+    if (draw->kind == V_RECORD) return x->kind == V_RECORD && x->record.n == draw->record.n;
+    IrVal *a = x->kind == V_RECORD ? NULL : as_tensor(c, x, at), *b = as_tensor(c, draw, at);
+    (void)d;
+    return a && b && ir_dims_equal(&a->type, &b->type);
+}
+
+/* Where no type is declared, the shape of a draw is that of one. */
+static Value *shaped_like_draw(Ctx *c, Dist *d, Value *x, Span at)
+{
+    if (d->closure->def->define.result) return conform(c, d, x, at, "the argument of the density of");
+    if (!member_of(c, d, "sample", at, false) || val_bad(x)) return x;
+    int draws = c->L->n_draws;
+    Value *one = dist_draw(c, d, at);
+    c->L->n_draws = draws;
+    if (val_bad(one) || same_dims(c, d, x, one, at)) return val_bad(one) ? one : x;
+    diag_error(c->L->diags, at, E200, "a draw of %s is %s, and this is %s", dist_text(c->L, d), val_text(c->L, one),
+               val_text(c->L, x));
+    return val_error(c->L);
+}
+
+static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
+{
+    Value *f = member_of(c, d, "log_prob", at, true);
+    x = f ? shaped_like_draw(c, d, as_settled(c, x, at), at) : val_error(c->L);
+    return val_bad(x) ? x : number_of_density(c, as_settled(c, apply1(c, f, x, d, at), at), d, at);
+}
+
+static Value *member(Ctx *c, Dist *d, const char *name, Span at) { return member_of(c, d, name, at, false); }
+
+static const Ast *type(const Dist *d) { return d->closure->def->define.result; }
+
+static DrawShape shape(const Dist *d)
+{
+    const Ast *t = type(d);
+    return !t ? DRAW_UNKNOWN : type_is_static(t) ? DRAW_NUMBER : t->kind == AST_TYPE && !t->type.dims.n ? DRAW_NUMBER : DRAW_OTHER;
+}
+
+const DistKind dist_declared = {.draw = draw, .log_prob = log_prob, .member = member, .shape = shape, .type = type, .names_draws = true};
+
+Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
+{
+    Scope *scope = scope_new(c->L, k->scope);
+    if (!bind_params(c, scope, params_of(k), args, k->name, at, NULL)) return NULL;
+    Dist *d = dist_new(c->L, &dist_declared, k->name);
+    d->closure = closure_copy(c->L, k, scope);
+    d->closure->bound = true;
+    scope->distribution = true;
+    scope->inst = members_instance(c, k, site);
+    Ctx inner = *c;
+    inner.scope = scope;
+    if (k->def->define.body) declare_members(&inner, k->def->define.body->block.stmts);
+    return d;
+}
+
+/* ---- of tensors where numbers are declared */
+
+static bool is_number_param(const Ast *p)
+{
+    if (p->param.type) return p->param.type->kind == AST_TYPE && !p->param.type->type.dims.n && strcmp(p->param.type->type.name, "string");
+    return p->param.value && (p->param.value->kind == AST_NUMBER);
+}
+
+/* The shape of a value before it is a tensor; false: it is one number, or none. */
+static bool dims_of(Ctx *c, const Value *v, IrInts *out)
+{
+    *out = ir_ints(0, NULL);
+    switch (v->kind) {
+    case V_TENSOR: *out = ir_dims_of(&v->tensor.v->type); break;
+    case V_SLOT:
+        *out = ir_dims_of(&c->L->m->slots.v[v->slot.slot].type);
+        break;
+    case V_LIST:
+        if (!v->list.n || (dims_of(c, v->list.v[0], out), out->n == IR_MAX_RANK)) return false;
+        for (int i = out->n++; i > 0; i--) out->v[i] = out->v[i - 1];
+        out->v[0] = v->list.n;
+        break;
+    default: break;
+    }
+    return out->n > 0;
+}
+
+static bool same(const IrInts *a, const IrInts *b)
+{
+    bool same = a->n == b->n;
+    for (int i = 0; same && i < a->n; i++) same = a->v[i] == b->v[i];
+    return same;
+}
+
+/* Notes which arguments are lifted, and their common shape. False, reported, when they have several. */
+static bool find_lifted(Ctx *c, Dist *d, AstList params)
+{
+    for (int i = 0; i < d->lifted.args->n; i++) {
+        const Args *a = d->lifted.args;
+        IrInts dims;
+        const Ast *p = param_of(params, a, i);
+        if (!p || !is_number_param(p) || !dims_of(c, a->v[i], &dims)) continue;
+        if (d->lifted.which && !same(&dims, &d->lifted.dims)) {
+            diag_error(c->L->diags, a->at[i], E200, "%s of %s has the shape %s, and another argument %s", p->param.name,
+                       d->name, dims_text(c->L, &dims), dims_text(c->L, &d->lifted.dims));
+            return false;
+        }
+        d->lifted.dims = dims;
+        d->lifted.which |= (uint32_t)1 << i;
+    }
+    return true;
+}
+
+static Dist *open_lifted(Ctx *c, const Dist *d, Span at, Ctx *inner, int *axis)
+{
+    int64_t n = 1;
+    Args one = *d->lifted.args;
+    for (int i = 0; i < d->lifted.dims.n; i++) n *= d->lifted.dims.v[i];
+    if (!axis_open(c, d->name, n, at, inner, axis)) return NULL;
+    for (int i = 0; i < one.n; i++) {
+        if (!(d->lifted.which >> i & 1)) continue;
+        one.v[i] = axis_enter(inner, one.v[i], *axis, &d->lifted.dims, at);
+        if (val_bad(one.v[i])) return NULL;
+    }
+    Dist *e = declared_new(inner, d->lifted.closure, &one, d->lifted.site, at);
+    if (e) e->name = d->name;
+    return e;
+}
+
+static Value *draw_lifted(Ctx *c, Dist *d, Span at)
+{
+    Ctx inner;
+    int axis;
+    Dist *one = open_lifted(c, d, at, &inner, &axis);
+    return one ? axis_close(c, dist_draw(&inner, one, at), axis, &d->lifted.dims, at) : val_error(c->L);
+}
+
+static Value *log_prob_lifted(Ctx *c, Dist *d, Value *x, Span at)
+{
+    Ctx inner;
+    int axis;
+    Dist *one = open_lifted(c, d, at, &inner, &axis);
+    if (!one) return val_error(c->L);
+    x = axis_enter(&inner, x, axis, &d->lifted.dims, at);
+    return val_bad(x) ? x : axis_sum(c, dist_log_prob(&inner, one, x, at), axis, at);
+}
+
+static DrawShape shape_lifted(const Dist *d) { (void)d; return DRAW_OTHER; }
+
+static Value *member_lifted(Ctx *c, Dist *d, const char *name, Span at)
+{
+    AstList m = d->lifted.closure->def->define.body ? d->lifted.closure->def->define.body->block.stmts : (AstList){0};
+    for (int i = 0; i < m.n; i++)
+        if (m.v[i]->kind == AST_MEMBER && !strcmp(m.v[i]->member.name, name))
+            return unsupported(c, at, "an attribute of a distribution of which one is made for each element of a tensor");
+    return NULL;
+}
+
+const DistKind dist_lifted = {.draw = draw_lifted, .log_prob = log_prob_lifted, .member = member_lifted, .shape = shape_lifted};
+
+Value *dist_of_declared(Ctx *c, Closure *k, Args *args, const void *site, Span at)
+{
+    Dist *d = dist_new(c->L, &dist_lifted, k->name);
+    spread_record(params_of(k), args);
+    d->lifted.closure = k;
+    d->lifted.site = site;
+    d->lifted.args = arena_copy(c->L->a, args, sizeof *args);
+    if (!find_lifted(c, d, params_of(k))) return val_error(c->L);
+    if (!d->lifted.which) d = declared_new(c, k, args, site, at);
+    return d ? val_dist(c->L, d) : val_error(c->L);
+}

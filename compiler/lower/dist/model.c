@@ -1,0 +1,157 @@
+/* model.c - models: `implicit` ones can be drawn from; `prescribed` ones end in a distribution, their tail, which is held to the
+ * declared type of the model (the kind `typed`).
+ *
+ * A model with every argument given is a value if nothing random is left: no ~ in its own body, and no model drawn. A density
+ * exists when nothing random at all stands before the tail, but for the noise of layers. */
+#include "compiler/lower/dist/dist.h"
+#include "lang/check/walk.h"
+
+/* ---- what is left random */
+
+static void find_draw(void *found, const Ast *e)
+{
+    if (e->kind == AST_SAMPLE) *(bool *)found = true;
+    if (e->kind != AST_DEFINE) ast_each_child(e, find_draw, found);
+}
+
+static bool body_draws(const Player *p)
+{
+    bool found = false;
+    if (p->closure->def->define.body) find_draw(&found, p->closure->def->define.body);
+    return found;
+}
+
+static Value *still_random(Ctx *c, const Dist *d, Span at, bool density)
+{
+    const char *name = d->name;
+    if (density) {
+        Diag *e = diag_error(c->L->diags, at, E301, "%s draws in its body before it ends in a distribution, so its density "
+                             "is an integral that is not known", name);
+        diag_hint(e, "make what it draws an argument, %s(z: real ~ Normal(0, 1)), and use a bound: log_prob(%s(z), x)", name, name);
+    } else {
+        Diag *e = diag_error(c->L->diags, at, E301, "%s is still random here: its body draws", name);
+        diag_hint(e, "draw from it, E[x ~ %s] ... or x ~ %s", name, name);
+    }
+    return val_error(c->L);
+}
+
+bool dist_is_value(Lower *L, const Dist *d)
+{
+    (void)L;
+    if (d->kind != &dist_model || d->model.player->word == AST_DEFINE_PRESCRIBED) return false;
+    const Closure *k = d->model.player->closure;
+    AstList params = k->bound ? k->def->define.params2 : k->def->define.params;
+    return d->model.args->n >= params.n && !body_draws(d->model.player);
+}
+
+Value *dist_settled(Ctx *c, Value *v, Span at)
+{
+    Dist *d = v->dist;
+    if (d->kind != &dist_model || d->model.player->word == AST_DEFINE_PRESCRIBED) return v;
+    int before = c->L->n_models;
+    Value *out = player_body(c, d->model.player, d->model.args, false, d, at);
+    bool random = body_draws(d->model.player) || c->L->n_models != before;
+    return val_bad(out) || !random ? out : still_random(c, d, at, false);
+}
+
+/* ---- models */
+
+static Value *draw(Ctx *c, Dist *d, Span at)
+{
+    Value *v = player_body(c, d->model.player, d->model.args, true, d, at);
+    c->L->n_models++;
+    if (d->model.player->word != AST_DEFINE_PRESCRIBED || val_bad(v)) return v;
+    return v->kind == V_DIST ? dist_draw(c, v->dist, at) : val_error(c->L);
+}
+
+static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
+{
+    if (d->model.player->word != AST_DEFINE_PRESCRIBED) return dist_no_density(c, d, at);
+    int before = c->L->n_draws;
+    Value *tail = player_body(c, d->model.player, d->model.args, false, d, at);
+    if (val_bad(tail)) return tail;
+    if (c->L->n_draws != before) return still_random(c, d, at, true);
+    return dist_log_prob(c, tail->dist, x, at);
+}
+
+static const Ast *type(const Dist *d)
+{
+    const Player *p = d->model.player;
+    return p->word == AST_DEFINE_IMPLICIT ? p->closure->def->define.result : NULL;
+}
+
+static DrawShape shape(const Dist *d)
+{
+    const Ast *t = d->model.player->closure->def->define.result;
+    return !t ? DRAW_UNKNOWN : t->kind == AST_TYPE && !t->type.dims.n ? DRAW_NUMBER : DRAW_OTHER;
+}
+
+const DistKind dist_model = {.draw = draw, .log_prob = log_prob, .shape = shape, .type = type, .in_table = true};
+
+Dist *dist_of_model(Lower *L, Player *p, const Args *args)
+{
+    Dist *d = dist_new(L, &dist_model, p->name);
+    d->model.player = p;
+    d->model.args = arena_copy(L->a, args, sizeof *args);
+    return d;
+}
+
+/* ---- the tail of a prescribed model */
+
+static Value *conform(Ctx *c, const Dist *d, Value *v, Span at, const char *what)
+{
+    Ctx inner = *c;
+    inner.scope = scope_new(c->L, d->typed.scope);
+    return type_conform(&inner, v, d->typed.type, at, strf(c->L, "%s %s", what, d->name));
+}
+
+static Value *draw_typed(Ctx *c, Dist *d, Span at)
+{
+    return conform(c, d, dist_sample(c, d->typed.base, d->typed.known ? &d->typed.dims : NULL, at), at, "a draw of");
+}
+
+static Value *log_prob_typed(Ctx *c, Dist *d, Value *x, Span at)
+{
+    bool many = d->typed.known && d->typed.dims.n && dist_shape(d->typed.base) == DRAW_NUMBER;
+    Dist *base = many ? dist_of_power(c->L, d->typed.base, &d->typed.dims) : d->typed.base;
+    x = conform(c, d, as_settled(c, x, at), at, "the argument of the density of");
+    return val_bad(x) ? x : dist_log_prob(c, base, x, at);
+}
+
+static bool finite_typed(Lower *L, const Dist *d, int64_t *n) { return dist_finite(L, d->typed.base, n); }
+static Value *member_typed(Ctx *c, Dist *d, const char *name, Span at) { return dist_member(c, d->typed.base, name, at); }
+
+static Value *all_typed(Ctx *c, Dist *d, int axis, Span at)
+{
+    return conform(c, d, dist_all(c, d->typed.base, axis, at), at, "an element of");
+}
+
+const DistKind dist_typed = {.draw = draw_typed, .log_prob = log_prob_typed, .finite = finite_typed, .all = all_typed, .member = member_typed};
+
+static bool dims_known(Ctx *c, const Ast *type)
+{
+    if (type->kind != AST_TYPE) return false;
+    for (int i = 0; i < type->type.dims.n; i++) {
+        const Ast *d = type->type.dims.v[i];
+        if (d->kind == AST_NAME && !scope_find(c, d->name.name, d->span, true)) return false;
+    }
+    return true;
+}
+
+Dist *dist_of_type(Ctx *c, Dist *base, const Ast *type, const char *name)
+{
+    Dist *d = dist_new(c->L, &dist_typed, name);
+    d->typed.base = base;
+    d->typed.type = type;
+    d->typed.scope = c->scope;
+    d->typed.known = dims_known(c, type);
+    return !d->typed.known || type_dims(c, type, &d->typed.dims) ? d : NULL;
+}
+
+Value *dist_tail(Ctx *c, Value *v, const Player *p, Span at)
+{
+    const Ast *type = p->closure->def->define.result;
+    Dist *tail = val_bad(v) ? NULL : as_dist(c, v, at);
+    if (tail && type) tail = dist_of_type(c, tail, type, p->name);
+    return tail ? val_dist(c->L, tail) : val_error(c->L);
+}

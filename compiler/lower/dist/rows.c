@@ -1,0 +1,42 @@
+/* rows.c - rows(t), the empirical distribution over the leading dim of a tensor or of a record of tensors; and batch_of(h), over
+ * the sample axes of a value, which E binds by itself (sample.c). */
+#include "compiler/lower/dist/dist.h"
+
+static Value *gather_leaf(Ctx *c, Value *leaf, void *index)
+{
+    IrVal *t = as_tensor(c, leaf, SPAN_NONE);
+    if (!t) return val_error(c->L);
+    Value *v = val_tensor(c->L, ir_gather(fn_builder(c), t, index, 0));
+    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : leaf->kind == V_SLOT ? leaf->slot.classes : 0;
+    return v;
+}
+
+static Value *draw(Ctx *c, Dist *d, Span at)
+{
+    int64_t n;
+    if (!as_rows(c, d->value, at, "rows(..) draws rows", &n)) return val_error(c->L);
+    IrType t = ir_scalar(IR_I32);
+    t.axes = c->axes;
+    c->L->n_draws++;
+    IrVal *index = ir_randint(fn_builder(c), fn_stream(c, d->name), n, t);
+    return map_fields(c, d->value, gather_leaf, index);
+}
+
+static bool is_finite(Lower *L, const Dist *d, int64_t *n) { return (*n = val_rows(L, d->value)) > 0; }
+static Value *all(Ctx *c, Dist *d, int axis, Span at) { return sample_rows(c, d->value, axis, at); }
+static const char *text(Lower *L, const Dist *d) { (void)L, (void)d; return "rows(...)"; }
+static const char *batch_text(Lower *L, const Dist *d) { (void)L, (void)d; return "batch_of(...)"; }
+
+const DistKind dist_rows = {.draw = draw, .finite = is_finite, .all = all, .text = text};
+const DistKind dist_batch = {.text = batch_text};
+
+static Value *of_value(Lower *L, const DistKind *k, const char *name, Value *v)
+{
+    Dist *d = dist_new(L, k, name);
+    d->value = v;
+    return val_bad(v) ? v : val_dist(L, d);
+}
+
+Value *dist_of_rows(Lower *L, Value *v) { return of_value(L, &dist_rows, "rows", v); }
+Value *dist_of_batch(Lower *L, Value *v) { return of_value(L, &dist_batch, "batch", v); }
+Value *dist_batch_value(const Dist *d) { return d->kind == &dist_batch ? d->value : NULL; }
