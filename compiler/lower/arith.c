@@ -124,7 +124,7 @@ static IrVal *constant_beside(Ctx *c, const Value *v, const IrVal *t)
     IrElem e = t->type.elem;
     if (v->kind == V_REAL && !ir_is_real(e)) e = e == IR_I64 ? IR_F64 : c->L->m->real;
     if (v->kind == V_INT && e == IR_BOOL) e = IR_I32;
-    if (v->face) return ir_convert(fn_builder(c), face_node(c, v), e);
+    if (v->face) return ir_convert(fn_builder(c), face_node(c, v), ir_is_real(e) ? e : c->L->m->real);
     return ir_const(fn_builder(c), e, number(v));
 }
 

@@ -134,8 +134,9 @@ static void note_cuts(Ctx *c, const Dist *d, uint32_t first, const Value *draw, 
     AstList params = d->closure->def->define.params;
     for (int i = 0; draw->kind == V_TENSOR && i < params.n; i++) {
         Binding *b = scope_binding(d->closure->scope, params.v[i]->param.name);
-        const Value *v = b ? b->value : NULL;
-        IrVal *input = v && v->kind == V_TENSOR && v->tensor.home == c->L->fn ? v->tensor.v : NULL;
+        Value *v = b ? b->value : NULL;
+        bool here = v && ((v->kind == V_TENSOR && v->tensor.home == c->L->fn) || v->kind == V_SLOT);
+        IrVal *input = here ? as_tensor(c, v, at) : NULL;
         if (input) paths_note_draw(c, first, draw->tensor.v, input, d->name, at);
     }
 }
