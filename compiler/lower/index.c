@@ -153,6 +153,20 @@ static Value *list_index(Ctx *c, Value *v, const Ast *e)
     return arith_index(c, one, &rest);
 }
 
+/* t[0] of a tuple is its first part; further indices are the part's. */
+static Value *tuple_index(Ctx *c, Value *v, const Ast *e)
+{
+    const Ast *item = e->index.items.v[0];
+    int64_t i;
+    if (item->kind == AST_RANGE) return unsupported(c, item->span, "a range of a tuple's parts");
+    if (!as_int(c, eval(c, item), item->span, "the index of a tuple", &i)) return val_error(c->L);
+    if (!index_bounds(c, i, v->record.n, false, item->span)) return val_error(c->L);
+    if (e->index.items.n == 1) return v->record.v[i];
+    Ast rest = *e;
+    rest.index.items = (AstList){e->index.items.v + 1, e->index.items.n - 1};
+    return arith_index(c, v->record.v[i], &rest);
+}
+
 static Value *report_index(Ctx *c, Value *v, const Ast *e)
 {
     Text t = text_in(c->L->a);
@@ -219,6 +233,7 @@ Value *arith_index(Ctx *c, Value *v, const Ast *e)
     v = as_settled(c, v, e->span);
     if (val_bad(v)) return v;
     if (v->kind == V_LIST) return list_index(c, v, e);
+    if (v->kind == V_RECORD && !v->record.name) return tuple_index(c, v, e);
     if (v->kind == V_RECORD) {
         Value **f = arena_array(c->L->a, Value *, v->record.n + 1);
         for (int i = 0; i < v->record.n; i++) f[i] = arith_index(c, v->record.v[i], e);
