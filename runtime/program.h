@@ -11,11 +11,11 @@
 
 /* ---- state ------------------------------------------------------------------------------------------------------ */
 
-typedef enum { GAN_PARAM, GAN_OPTIMIZER, GAN_STATE, GAN_COUNTER, GAN_DATA } GanSlotKind;
+typedef enum { GAN_PARAM, GAN_OPTIMIZER, GAN_STATE, GAN_COUNTER, GAN_DATA, GAN_SCRATCH } GanSlotKind;
 
 typedef struct GanSlot {
     const char *path;                                       /* "D.Dense_1.w"; a checkpoint's name for it */
-    GanSlotKind kind;                                       /* DATA slots lie outside the arena and outside checkpoints */
+    GanSlotKind kind;                                       /* DATA slots lie outside the arena; they and SCRATCH, which passes values between the functions of a round, outside checkpoints */
     GanElem     elem;
     int         rank;
     int64_t     dim[8];
@@ -44,6 +44,8 @@ typedef struct GanFunction {
     const char *player;                                     /* of an update; NULL otherwise */
     int         n_outputs;
     GanOutput  *output;
+    int         n_written;                                  /* slots of players that it sets and that must stay finite */
+    int        *written;
 } GanFunction;
 
 /* An engine runs functions on a state: the interpreter or the JIT. `out[i]` receives output i (dense, the

@@ -39,12 +39,14 @@ void *state_slot(const GanProgram *p, const GanState *s, int slot)
     return at->kind == GAN_DATA ? (void *)s->data[at->offset] : s->base + at->offset;
 }
 
+static bool is_saved(const GanSlot *s) { return s->kind != GAN_DATA && s->kind != GAN_SCRATCH; }
+
 int state_views(const GanProgram *p, const GanState *s, SafeTensor *out)
 {
     int n = 0;
     for (int i = 0; i < p->n_slots; i++) {
         const GanSlot *slot = &p->slot[i];
-        if (slot->kind == GAN_DATA) continue;
+        if (!is_saved(slot)) continue;
         SafeTensor *t = &out[n++];
         *t = (SafeTensor){.name = slot->path, .elem = slot->elem, .rank = slot->rank, .data = state_slot(p, s, i), .bytes = slot->bytes};
         memcpy(t->dim, slot->dim, sizeof t->dim);
@@ -76,7 +78,7 @@ GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const 
 {
     int wanted = 0;
     for (int i = 0; i < p->n_slots; i++) {
-        if (p->slot[i].kind == GAN_DATA || (counters_may_lack && may_lack(&p->slot[i], f))) continue;
+        if (!is_saved(&p->slot[i]) || (counters_may_lack && may_lack(&p->slot[i], f))) continue;
         GanStatus st = check_slot(&p->slot[i], safetensors_find(f, p->slot[i].path), path, err);
         if (st) return st;
         wanted++;
@@ -85,7 +87,7 @@ GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const 
         if (state_find(p, f->tensor[i].name) < 0)
             return gan_error_in(err, GAN_WRONG, path, "holds '%s', which the program does not have", f->tensor[i].name);
     for (int i = 0; i < p->n_slots; i++) {
-        const SafeTensor *t = p->slot[i].kind == GAN_DATA ? NULL : safetensors_find(f, p->slot[i].path);
+        const SafeTensor *t = !is_saved(&p->slot[i]) ? NULL : safetensors_find(f, p->slot[i].path);
         if (t) memcpy(state_slot(p, s, i), t->data, p->slot[i].bytes);
     }
     return GAN_OK;

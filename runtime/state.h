@@ -11,7 +11,7 @@ void      state_free(GanState *s);
 int   state_find(const GanProgram *p, const char *path);    /* a slot's index, or -1 */
 void *state_slot(const GanProgram *p, const GanState *s, int slot);     /* its memory (DATA too: read-only then) */
 
-/* Views of every slot but DATA, for a checkpoint: `out` has room for p->n_slots; returns how many there are. */
+/* Views of every slot but DATA and SCRATCH, for a checkpoint: `out` has room for p->n_slots; returns how many there are. */
 int state_views(const GanProgram *p, const GanState *s, SafeTensor *out);
 
 /* Fills the arena from a file's tensors. GAN_WRONG, with nothing changed, when a slot is missing or differs in type or

@@ -62,6 +62,7 @@ typedef struct Trainer {
     Snapshot              snapshot;
     int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
     int64_t               failed_round;
+    Path                  failed_at;                        /* outside of blocks: the statement that failed; of no length: inside of one */
 } Trainer;
 
 static double now(void)
@@ -383,17 +384,6 @@ static Flow walk_kids(Trainer *t, const GanSchedule *n)      /* inside a round: 
     return flow;
 }
 
-static Flow walk_sequence(Trainer *t, const GanSchedule *n)
-{
-    Flow flow = GO_ON;
-    for (int64_t i = take(t); i < n->n_kids && flow == GO_ON; i++) {
-        push(t, i);
-        flow = walk(t, n->kid[i]);
-        pop(t);
-    }
-    return flow;
-}
-
 static void keep_snapshot(Trainer *t)
 {
     if (replaying(t) || (t->snapshot.bytes && now() - t->snapshot.when < SNAPSHOT_SECONDS)) return;
@@ -403,6 +393,18 @@ static void keep_snapshot(Trainer *t)
     t->snapshot.rounds = t->rounds;
     t->snapshot.when = now();
     t->calls = 0;
+}
+
+static Flow walk_sequence(Trainer *t, const GanSchedule *n)
+{
+    Flow flow = GO_ON;
+    for (int64_t i = take(t); i < n->n_kids && flow == GO_ON; i++) {
+        push(t, i);
+        if (!t->blocks && !resuming(t)) keep_snapshot(t);
+        flow = walk(t, n->kid[i]);
+        pop(t);
+    }
+    return flow;
 }
 
 /* Expectations with `by step` are judged in the block they follow. */
@@ -512,17 +514,54 @@ static Flow walk_if(Trainer *t, const GanSchedule *n)
     return flow;
 }
 
-static Flow check_loss(Trainer *t, const GanSchedule *n)
+/* Of a function whose results or slots are not what they must be: the run is rewound to just before it. */
+static Flow refuse(Trainer *t, const GanSchedule *n, const char *what, const char *became)
+{
+    const GanFunction *f = &t->program->function[n->fn];
+    t->result->failed_fn = n->fn;
+    t->failed_round = t->rounds;
+    if (!t->blocks) t->failed_at = t->here;
+    return fail(t, GAN_WORLD, n, "%s of %s %s at step %" PRId64, what, f->player ? f->player : f->name, became, t->rounds);
+}
+
+static const char *became(double x) { return isnan(x) ? "became nan" : x > 0 ? "became inf" : "became -inf"; }
+
+/* Losses must be finite, indices within. */
+static Flow check_results(Trainer *t, const GanSchedule *n)
 {
     const GanFunction *f = &t->program->function[n->fn];
     for (int i = 0; i < f->n_outputs; i++) {
-        if (strcmp(f->output[i].name, "loss") || f->output[i].rank) continue;
-        double loss = output_number(t, n->fn, i);
-        if (isfinite(loss)) continue;
-        t->result->failed_fn = n->fn;
-        t->failed_round = t->rounds;
-        return fail(t, GAN_WORLD, n, "the loss of %s became %s at step %" PRId64, f->player ? f->player : f->name,
-                    isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf", t->rounds);
+        if (f->output[i].rank) continue;
+        double x = output_number(t, n->fn, i);
+        if (!strncmp(f->output[i].name, "loss", 4) && !isfinite(x)) return refuse(t, n, "the loss", became(x));
+        if (!strcmp(f->output[i].name, "within") && !x) return refuse(t, n, "the index", "is out of range");
+    }
+    return GO_ON;
+}
+
+static bool all_finite_f32(const float *x, size_t n)
+{
+    float sum = 0;                                          /* 0 * x is NaN for what is not finite, and a NaN stays */
+    for (size_t i = 0; i < n; i++) sum += 0 * x[i];
+    return sum == 0;
+}
+
+static bool all_finite_f64(const double *x, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += 0 * x[i];
+    return sum == 0;
+}
+
+/* So must parameters and layers' states, also at the last step and where no loss is minimised. */
+static Flow check_state(Trainer *t, const GanSchedule *n)
+{
+    const GanFunction *f = &t->program->function[n->fn];
+    for (int i = 0; i < f->n_written; i++) {
+        const GanSlot *s = &t->program->slot[f->written[i]];
+        const void    *x = state_slot(t->program, t->state, f->written[i]);
+        bool           ok = s->elem == GAN_F32 ? all_finite_f32(x, s->bytes / sizeof(float)) : all_finite_f64(x, s->bytes / sizeof(double));
+        if (!ok) return refuse(t, n, s->path, "is not finite any more");
     }
     return GO_ON;
 }
@@ -530,7 +569,8 @@ static Flow check_loss(Trainer *t, const GanSchedule *n)
 static Flow walk_call(Trainer *t, const GanSchedule *n)
 {
     Flow flow = run_fn(t, n->fn);
-    return flow == GO_ON ? check_loss(t, n) : flow;
+    if (flow == GO_ON) flow = check_results(t, n);
+    return flow == GO_ON ? check_state(t, n) : flow;
 }
 
 static Flow walk_save(Trainer *t, const GanSchedule *n)
@@ -552,11 +592,11 @@ static Flow walk_expect(Trainer *t, const GanSchedule *n)    /* one with `by ste
     return judge(t, n);
 }
 
-/* After a statement of the top level. One that failed has changed nothing: the state is saved as if it were the next to do. */
+/* After a statement of the top level. One that could not be done has changed nothing: the state is saved as if it were the next to do. */
 static Flow end_statement(Trainer *t, const GanSchedule *n, Flow flow)
 {
     bool composed = n->kind == GAN_ALTERNATE || n->kind == GAN_REPEAT || n->kind == GAN_IF;
-    if (flow == FAILED && !composed && !replaying(t)) save_between_rounds(t, &t->here);
+    if (flow == FAILED && !composed && !replaying(t) && t->failed_round < 0) save_between_rounds(t, &t->here);
     if (flow != GO_ON) return flow;
     flow = close_line(t);
     Path next = t->here;
@@ -683,6 +723,7 @@ static void rewind_to_failure(Trainer *t)
     t->line_open = false;
     t->blocks = 0;
     walk(t, t->program->schedule);
+    if (t->failed_at.n) save_between_rounds(t, &t->failed_at);
     *t->err = keep;
 }
 

@@ -10,6 +10,9 @@ static int  first_passed(const IrNode *n) { return n->op == IR_cond; }        /*
 
 typedef struct { const IrNode *node; int next; } Frame;
 
+/* A stop that is the value of a slot: what made the value lies in another time, and no path leads there. */
+static int operands_before(const IrNode *n) { return n->op == IR_stop && n->attr.slot >= 0 ? 0 : n->n_args; }
+
 Flow flow_order(const GradRule *rules, Arena *arena, uint32_t n_ids, IrVal *const *outputs, int n_out)
 {
     Flow f = {.rules = rules, .arena = arena, .n_ids = n_ids, .live = arena_alloc(arena, n_ids)};
@@ -22,7 +25,7 @@ Flow flow_order(const GradRule *rules, Arena *arena, uint32_t n_ids, IrVal *cons
         array_push(arena, &stack, ((Frame){root, 0}));
         while (stack.n) {
             Frame *top = &stack.v[stack.n - 1];
-            if (top->next == top->node->n_args) {
+            if (top->next == operands_before(top->node)) {
                 array_push(arena, &f.order, top->node);
                 stack.n--;
                 continue;

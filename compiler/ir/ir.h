@@ -158,12 +158,12 @@ typedef struct IrFn {
     ARRAY(IrReport) reports;                                /* named results for the caller */
 } IrFn;
 
-typedef enum { IR_SLOT_PARAM, IR_SLOT_OPTIMIZER, IR_SLOT_STATE, IR_SLOT_COUNTER, IR_SLOT_DATA } IrSlotKind;
+typedef enum { IR_SLOT_PARAM, IR_SLOT_OPTIMIZER, IR_SLOT_STATE, IR_SLOT_COUNTER, IR_SLOT_DATA, IR_SLOT_SCRATCH } IrSlotKind;
 
 typedef struct IrSlot {
     const char *path;                                       /* "D.Dense_1.w", "D.opt.m.Dense_1.w", "fn.update_D.tick", "data.train.x" */
     IrType      type;                                       /* no sample axes */
-    IrSlotKind  kind;                                       /* DATA: read-only, loaded from outside, not in a checkpoint */
+    IrSlotKind  kind;                                       /* DATA: read-only, loaded from outside; SCRATCH: passed from one function to another within a round; neither is in a checkpoint */
     const char *player;                                     /* the owner, or NULL */
 } IrSlot;
 

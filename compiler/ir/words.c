@@ -40,7 +40,7 @@ const char *const ir_form_words[] = {[IR_FORM_CHAIN] = "chain", [IR_FORM_LANES] 
 const char *const ir_fn_words[] = {[IR_FN_UPDATE] = "update", [IR_FN_REPORT] = "report",   [IR_FN_SAMPLE] = "sample",
                                    [IR_FN_INIT] = "init",     [IR_FN_PROJECT] = "project", [IR_FN_STATE] = "state", NULL};
 const char *const ir_slot_words[] = {[IR_SLOT_PARAM] = "param",     [IR_SLOT_OPTIMIZER] = "optimizer", [IR_SLOT_STATE] = "state",
-                                     [IR_SLOT_COUNTER] = "counter", [IR_SLOT_DATA] = "data", NULL};
+                                     [IR_SLOT_COUNTER] = "counter", [IR_SLOT_DATA] = "data", [IR_SLOT_SCRATCH] = "scratch", NULL};
 
 int ir_find_word(const char *const *words, const char *s, size_t n)
 {

@@ -6,9 +6,6 @@
 
 /* ---- static numbers */
 
-static bool is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }
-static double number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
-
 static Value *int_power(Lower *L, int64_t a, int64_t b)
 {
     int64_t r = 1;
@@ -17,7 +14,7 @@ static Value *int_power(Lower *L, int64_t a, int64_t b)
     return b < 64 || a == 0 || a == 1 ? val_int(L, r) : NULL;
 }
 
-/* NULL: not exact in integers. */
+/* NULL: not in 64 bits. */
 static Value *fold_ints(Lower *L, AstOp op, int64_t a, int64_t b)
 {
     int64_t r;
@@ -26,9 +23,23 @@ static Value *fold_ints(Lower *L, AstOp op, int64_t a, int64_t b)
     case AST_OP_SUB: return __builtin_sub_overflow(a, b, &r) ? NULL : val_int(L, r);
     case AST_OP_MUL: return __builtin_mul_overflow(a, b, &r) ? NULL : val_int(L, r);
     case AST_OP_MOD: return val_int(L, math_rem_i64(a, b));
-    case AST_OP_POW: return b >= 0 ? int_power(L, a, b) : NULL;
-    default: return NULL;
+    default: return int_power(L, a, b);
     }
+}
+
+/* Operators that give an int of two ints. A quotient is a real, and so is a power with a negative exponent. */
+static bool stays_int(AstOp op, int64_t b) { return op != AST_OP_DIV && (op != AST_OP_POW || b >= 0); }
+
+static Value *fold_whole(Ctx *c, AstOp op, int64_t a, int64_t b, Span at)
+{
+    if (op == AST_OP_MOD && !b)
+        return diag_error(c->L->diags, at, E204, "%lld %% 0 is not an integer", (long long)a), val_error(c->L);
+    Value *exact = fold_ints(c->L, op, a, b);
+    if (exact) return exact;
+    Diag *d = diag_error(c->L->diags, at, E207, "%lld %s %lld does not fit in 64 bits", (long long)a, AstOp_name(op),
+                         (long long)b);
+    diag_hint(d, "real(x) makes an integer a real, which is rounded");
+    return val_error(c->L);
 }
 
 static bool compares(AstOp op) { return op >= AST_OP_EQ && op <= AST_OP_GE; }
@@ -58,21 +69,21 @@ static double fold_reals(AstOp op, double a, double b)
     }
 }
 
-static Value *fold_numbers(Ctx *c, AstOp op, const Value *a, const Value *b)
+static Value *fold_numbers(Ctx *c, AstOp op, const Value *a, const Value *b, Span at)
 {
     Lower *L = c->L;
     if (compares(op)) {
         bool ints = a->kind == V_INT && b->kind == V_INT;
         int64_t d = ints ? (a->i > b->i) - (a->i < b->i) : 0;
-        return val_bool(L, ints ? fold_compare(op, (double)d, 0) : fold_compare(op, number(a), number(b)));
+        return val_bool(L, ints ? fold_compare(op, (double)d, 0) : fold_compare(op, val_number(a), val_number(b)));
     }
-    Value *exact = a->kind == V_INT && b->kind == V_INT ? fold_ints(L, op, a->i, b->i) : NULL;
-    return exact ? exact : val_real(L, fold_reals(op, number(a), number(b)));
+    if (a->kind == V_INT && b->kind == V_INT && stays_int(op, b->i)) return fold_whole(c, op, a->i, b->i, at);
+    return val_real(L, fold_reals(op, val_number(a), val_number(b)));
 }
 
-static Value *fold_binary(Ctx *c, AstOp op, Value *a, Value *b)
+static Value *fold_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
-    return face_binary(c, op, a, b, fold_numbers(c, op, a, b));
+    return face_binary(c, op, a, b, fold_numbers(c, op, a, b, at));
 }
 
 /* ---- tensors */
@@ -106,8 +117,33 @@ static void shapes_differ(Ctx *c, const IrVal *a, const IrVal *b, Span at, const
         diag_hint(d, "reshape(x, [...]) gives one of them the other's shape");
 }
 
+/* ---- conditions: joined by and, or and not, compared with == and !=, selected, stacked, counted by sum and mean; else no numbers */
+
+static void refuse_condition(Ctx *c, Span at, const char *word)
+{
+    Diag *d = diag_error(c->L->diags, at, E201, "%s takes numbers, and this is a condition", word);
+    diag_hint(d, "where(cond, 1, 0) makes a number of it");
+}
+
+IrVal *arith_numbers(Ctx *c, Value *v, Span at, const char *word)
+{
+    IrVal *t = as_tensor(c, v, at);
+    if (!t || t->type.elem != IR_BOOL) return t;
+    return refuse_condition(c, at, word), NULL;
+}
+
+IrVal *arith_reals(Ctx *c, Value *v, Span at, const char *word)
+{
+    return arith_numbers(c, v, at, word) ? as_real(c, v, at) : NULL;
+}
+
 bool arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word)
 {
+    if (((*a)->type.elem == IR_BOOL) != ((*b)->type.elem == IR_BOOL)) {
+        Diag *d = diag_error(c->L->diags, at, E201, "%s has a condition on one side and a number on the other", word);
+        diag_hint(d, "where(cond, 1, 0) makes a number of it");
+        return false;
+    }
     if ((*a)->type.rank && (*b)->type.rank && !ir_dims_equal(&(*a)->type, &(*b)->type)) {
         shapes_differ(c, *a, *b, at, word);
         return false;
@@ -122,20 +158,27 @@ bool arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word)
 static IrVal *constant_beside(Ctx *c, const Value *v, const IrVal *t)
 {
     IrElem e = t->type.elem;
-    if (v->kind == V_REAL && !ir_is_real(e)) e = e == IR_I64 ? IR_F64 : c->L->m->real;
-    if (v->kind == V_INT && e == IR_BOOL) e = IR_I32;
-    if (v->face) return ir_convert(fn_builder(c), face_node(c, v), ir_is_real(e) ? e : c->L->m->real);
-    return ir_const(fn_builder(c), e, number(v));
+    if (v->face) return ir_convert(fn_builder(c), face_node(c, v), ir_is_real(e) ? e : e == IR_I64 ? IR_F64 : c->L->m->real);
+    if (v->kind == V_INT && !ir_is_real(e)) return ir_const_int(fn_builder(c), e == IR_I64 ? e : int_elem(v->i), v->i);
+    if (!ir_is_real(e)) e = e == IR_I64 ? IR_F64 : c->L->m->real;
+    return ir_const(fn_builder(c), e, val_number(v));
 }
 
 bool arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y)
 {
-    *x = is_number(a) ? NULL : as_tensor(c, a, at);
-    *y = is_number(b) ? NULL : as_tensor(c, b, at);
-    if ((!*x && !is_number(a)) || (!*y && !is_number(b))) return false;
+    *x = val_is_number(a) ? NULL : as_tensor(c, a, at);
+    *y = val_is_number(b) ? NULL : as_tensor(c, b, at);
+    if ((!*x && !val_is_number(a)) || (!*y && !val_is_number(b))) return false;
     if (!*x && !*y) return *x = as_tensor(c, a, at), *y = as_tensor(c, b, at), *x && *y;
     if (!*x) *x = constant_beside(c, a, *y);
     if (!*y) *y = constant_beside(c, b, *x);
+    return true;
+}
+
+static bool refuse_bools(Ctx *c, const IrVal *x, const IrVal *y, AstOp op, Span at)
+{
+    if (x->type.elem != IR_BOOL && y->type.elem != IR_BOOL) return false;
+    refuse_condition(c, at, AstOp_name(op));
     return true;
 }
 
@@ -145,10 +188,17 @@ static IrVal *real_of(Ctx *c, IrVal *v)
     return arith_convert(c, v, v->type.elem == IR_I64 ? IR_F64 : c->L->m->real);
 }
 
-static IrVal *whole_power(IrBuilder *b, IrVal *x, int n)
+static IrVal *product(Ctx *c, IrVal *x, IrVal *y)
 {
-    IrVal *two = n > 1 ? ir_mul(b, x, x) : x;
-    return n == 1 ? x : n == 2 ? two : n == 3 ? ir_mul(b, two, x) : ir_mul(b, two, two);
+    ints_widen(c, IR_mul, &x, &y);
+    if (x->type.elem != y->type.elem) x = arith_convert(c, x, IR_I64), y = arith_convert(c, y, IR_I64);
+    return ir_mul(fn_builder(c), x, y);
+}
+
+static IrVal *whole_power(Ctx *c, IrVal *x, int n)
+{
+    IrVal *two = n > 1 ? product(c, x, x) : x;
+    return n == 1 ? x : n == 2 ? two : n == 3 ? product(c, two, x) : product(c, two, two);
 }
 
 /* Small whole powers are products, a half is a root: the rows that have exact derivatives. */
@@ -156,19 +206,20 @@ static Value *power(Ctx *c, Value *a, Value *e, Span at)
 {
     IrBuilder *b = fn_builder(c);
     IrVal *x, *y;
-    if (is_number(e) && !e->face) {
-        double n = number(e);
+    if (val_is_number(e) && !e->face) {
+        double n = val_number(e);
         bool whole = n == floor(n) && fabs(n) <= 4;
-        if (!(x = as_tensor(c, a, at))) return val_error(c->L);
-        if (!ir_is_real(x->type.elem) && whole && n > 0) return val_tensor(c->L, whole_power(b, x, (int)n));
+        if (!(x = arith_numbers(c, a, at, "^"))) return val_error(c->L);
+        if (!ir_is_real(x->type.elem) && whole && n > 0 && e->kind == V_INT)
+            return val_tensor(c->L, whole_power(c, x, (int)n));
         x = real_of(c, x);
         if (n == 0.5) return val_tensor(c->L, ir_sqrt(b, x));
         if (n == -0.5) return val_tensor(c->L, ir_div(b, ir_const_like(b, x, 1), ir_sqrt(b, x)));
-        if (whole && n > 0) return val_tensor(c->L, whole_power(b, x, (int)n));
-        if (whole && n < 0) return val_tensor(c->L, ir_div(b, ir_const_like(b, x, 1), whole_power(b, x, (int)-n)));
+        if (whole && n > 0) return val_tensor(c->L, whole_power(c, x, (int)n));
+        if (whole && n < 0) return val_tensor(c->L, ir_div(b, ir_const_like(b, x, 1), whole_power(c, x, (int)-n)));
         return val_tensor(c->L, ir_pow(b, x, ir_const_like(b, x, n)));
     }
-    if (!arith_operands(c, a, e, at, &x, &y)) return val_error(c->L);
+    if (!arith_operands(c, a, e, at, &x, &y) || refuse_bools(c, x, y, AST_OP_POW, at)) return val_error(c->L);
     x = real_of(c, x), y = real_of(c, y);
     if (!arith_align(c, &x, &y, at, "^")) return val_error(c->L);
     return val_tensor(c->L, ir_pow(b, x, y));
@@ -176,7 +227,7 @@ static Value *power(Ctx *c, Value *a, Value *e, Span at)
 
 static Value *matmul(Ctx *c, Value *a, Value *w, Span at)
 {
-    IrVal *x = as_real(c, a, at), *y = as_real(c, w, at);
+    IrVal *x = arith_reals(c, a, at, "@"), *y = arith_reals(c, w, at, "@");
     if (!x || !y) return val_error(c->L);
     if (!x->type.rank || !y->type.rank || x->type.dim[x->type.rank - 1] != y->type.dim[0]) {
         Diag *d = diag_error(
@@ -215,26 +266,23 @@ static IrCompare compare_of(AstOp op)
     return how[op - AST_OP_EQ];
 }
 
-static bool refuse_bools(Ctx *c, const IrVal *x, const IrVal *y, AstOp op, Span at)
-{
-    if (x->type.elem != IR_BOOL && y->type.elem != IR_BOOL) return false;
-    Diag *d = diag_error(c->L->diags, at, E201, "%s takes numbers, and one side is a condition", AstOp_name(op));
-    diag_hint(d, "where(cond, 1, 0) makes a number of it");
-    return true;
-}
-
 /* x + 0, x - 0, 1 * x, x / 1 with a static number are x: a standard normal is not scaled and shifted. NULL: none of these. */
 static Value *neutral(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
-    bool left = is_number(a), sum = op == AST_OP_ADD || op == AST_OP_SUB,
+    bool left = val_is_number(a), sum = op == AST_OP_ADD || op == AST_OP_SUB,
          product = op == AST_OP_MUL || op == AST_OP_DIV;
-    if (!is_number(left ? a : b) || (!sum && !product) || (left && (op == AST_OP_SUB || op == AST_OP_DIV))) return NULL;
-    if ((left ? a : b)->face || number(left ? a : b) != (sum ? 0 : 1)) return NULL;
+    if (!val_is_number(left ? a : b) || (!sum && !product) || (left && (op == AST_OP_SUB || op == AST_OP_DIV))) return NULL;
+    if ((left ? a : b)->face || val_number(left ? a : b) != (sum ? 0 : 1)) return NULL;
     IrVal *t = as_tensor(c, left ? b : a, at);
     if (!t) return val_error(c->L);
     bool same =
         ir_is_real(t->type.elem) || (t->type.elem != IR_BOOL && op != AST_OP_DIV && (left ? a : b)->kind == V_INT);
     return same ? val_tensor(c->L, t) : NULL;
+}
+
+static IrVal *equal_conditions(IrBuilder *b, IrVal *x, IrVal *y, bool equal)
+{
+    return equal ? ir_select(b, x, y, ir_not(b, y)) : ir_select(b, x, ir_not(b, y), y);
 }
 
 static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
@@ -247,10 +295,12 @@ static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     if (op == AST_OP_POW) return power(c, a, b, at);
     if (!arith_operands(c, a, b, at, &x, &y)) return val_error(c->L);
     if (op == AST_OP_DIV) x = real_of(c, x), y = real_of(c, y);
-    bool bools = x->type.elem == IR_BOOL && y->type.elem == IR_BOOL && (op == AST_OP_EQ || op == AST_OP_NE);
-    if (!bools && refuse_bools(c, x, y, op, at)) return val_error(c->L);
+    bool equality = op == AST_OP_EQ || op == AST_OP_NE;
+    if (!equality && refuse_bools(c, x, y, op, at)) return val_error(c->L);
     if (!arith_align(c, &x, &y, at, AstOp_name(op))) return val_error(c->L);
     IrBuilder *f = fn_builder(c);
+    if (x->type.elem == IR_BOOL) return val_tensor(c->L, equal_conditions(f, x, y, op == AST_OP_EQ));
+    if (op <= AST_OP_MUL) ints_widen(c, op == AST_OP_ADD ? IR_add : op == AST_OP_SUB ? IR_sub : IR_mul, &x, &y);
     switch (op) {
     case AST_OP_ADD: return val_tensor(c->L, ir_add(f, x, y));
     case AST_OP_SUB: return val_tensor(c->L, ir_sub(f, x, y));
@@ -296,7 +346,8 @@ static Value *add_functions(Ctx *c, Span at)
 Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     Lower *L = c->L;
-    if (op == AST_OP_POW && (a->kind == V_DIST || a->kind == V_PLAYER)) {
+    bool value = a->kind == V_DIST && a->dist->kind == D_MODEL && dist_is_value(L, a->dist);
+    if (op == AST_OP_POW && ((a->kind == V_DIST && !value) || a->kind == V_PLAYER)) {
         Dist *d = as_dist(c, a, at);
         return d ? dist_power(c, d, b, at) : val_error(L);
     }
@@ -307,7 +358,7 @@ Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     }
     a = as_settled(c, a, at), b = as_settled(c, b, at);
     if (val_bad(a) || val_bad(b)) return val_error(L);
-    if (is_number(a) && is_number(b) && op != AST_OP_MATMUL) return fold_binary(c, op, a, b);
+    if (val_is_number(a) && val_is_number(b) && op != AST_OP_MATMUL) return fold_binary(c, op, a, b, at);
     if (a->kind == V_BOOL && b->kind == V_BOOL && (op == AST_OP_EQ || op == AST_OP_NE))
         return val_bool(L, (a->b == b->b) == (op == AST_OP_EQ));
     if (a->kind == V_STRING && b->kind == V_STRING && (op == AST_OP_EQ || op == AST_OP_NE))
@@ -332,7 +383,7 @@ Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at)
     a = as_settled(c, a, at);
     if (val_bad(a)) return a;
     if (op == AST_OP_NOT) return not_value(c, a, at);
-    if (a->kind == V_INT && a->i != INT64_MIN) return face_map(c, IR_neg, a, val_int(c->L, -a->i));
+    if (a->kind == V_INT) return face_map(c, IR_neg, a, fold_whole(c, AST_OP_SUB, 0, a->i, at));
     if (a->kind == V_REAL) return face_map(c, IR_neg, a, val_real(c->L, -a->r));
     return arith_map(c, IR_neg, a, at);
 }
@@ -359,23 +410,31 @@ static double fold_map(IrOp op, double x)
     }
 }
 
+/* -x and |x| of the least 32-bit number are no 32-bit numbers. */
+static void ints_widen_sign(Ctx *c, IrVal **x)
+{
+    if ((*x)->type.elem != IR_I32) return;
+    IrVal *zero = ir_const_int(fn_builder(c), IR_I32, 0);
+    ints_widen(c, IR_sub, &zero, x);
+}
+
 Value *arith_map(Ctx *c, IrOp op, Value *a, Span at)
 {
     a = as_settled(c, a, at);
-    if (a->kind == V_INT && op == IR_abs && a->i != INT64_MIN)
-        return face_map(c, op, a, val_int(c->L, a->i < 0 ? -a->i : a->i));
+    if (a->kind == V_INT && op == IR_abs)
+        return face_map(c, op, a, a->i < 0 ? fold_whole(c, AST_OP_SUB, 0, a->i, at) : val_int(c->L, a->i));
     if (a->kind == V_INT && (op == IR_floor || op == IR_stop)) return face_map(c, op, a, val_int(c->L, a->i));
-    if (is_number(a)) return face_map(c, op, a, val_real(c->L, fold_map(op, number(a))));
+    if (val_is_number(a)) return face_map(c, op, a, val_real(c->L, fold_map(op, val_number(a))));
     if (a->kind == V_RECORD) {
         Value **v = arena_array(c->L->a, Value *, a->record.n + 1);
         for (int i = 0; i < a->record.n; i++) v[i] = arith_map(c, op, a->record.v[i], at);
         return val_record(c->L, v, a->record.name, a->record.n);
     }
-    bool ints = op == IR_neg || op == IR_abs || op == IR_stop;
-    IrVal *x = ints ? as_tensor(c, a, at) : as_real(c, a, at);
+    const char *word = op == IR_neg ? "-" : ir_op_info[op].name;
+    bool ints = op == IR_neg || op == IR_abs;
+    IrVal *x = op == IR_stop ? as_tensor(c, a, at) : ints ? arith_numbers(c, a, at, word) : arith_reals(c, a, at, word);
     if (!x) return val_error(c->L);
-    if (x->type.elem == IR_BOOL && op != IR_stop)
-        return unsupported(c, at, "arithmetic on conditions"), val_error(c->L);
+    if (ints) ints_widen_sign(c, &x);
     IrAttrs none = ir_attrs();
     return val_tensor(c->L, ir_node(fn_builder(c), op, &x, 1, &none)->result);
 }
@@ -400,7 +459,7 @@ Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
         diag_error(c->L->diags, at, E201, "where takes a condition first, and this is %s", val_text(c->L, cond));
         return val_error(c->L);
     }
-    if (is_number(yes) && is_number(no) && (yes->kind == V_REAL || no->kind == V_REAL))
+    if (val_is_number(yes) && val_is_number(no) && (yes->kind == V_REAL || no->kind == V_REAL))
         x = as_real(c, yes, at), y = as_real(c, no, at);
     else if (!arith_operands(c, yes, no, at, &x, &y)) return val_error(c->L);
     if (!arith_align(c, &x, &y, at, "where")) return val_error(c->L);

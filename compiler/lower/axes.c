@@ -96,7 +96,6 @@ static void add_value(Union *u, const Value *v)
 {
     switch (v->kind) {
     case V_TENSOR: u->axes = ir_axes_union(u->axes, v->tensor.v->type.axes); return;
-    case V_SLOT: u->axes = ir_axes_union(u->axes, v->slot.axes); return;
     case V_LIST: add_items(u, v->list.v, v->list.n); return;
     case V_RECORD: add_items(u, v->record.v, v->record.n); return;
     case V_DIST: add_dist(u, v->dist); return;
@@ -109,10 +108,7 @@ static void add_value(Union *u, const Value *v)
         if (v->fn.kind == F_PRIME) add_value(u, v->fn.of);
         if (v->fn.kind == F_CLOSURE) add_closure(u, v->fn.closure);
         return;
-    case V_THUNK:
-        if (v->thunk.kept) add_value(u, v->thunk.kept->slots);
-        else add_free(u, v->thunk.expr, v->thunk.scope);
-        return;
+    case V_THUNK: add_free(u, v->thunk.expr, v->thunk.scope); return;
     default: return;
     }
 }

@@ -1,17 +1,10 @@
 /* builtin.c - the functions of builtins.def: each takes its arguments in order, NULL for one left out. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/builtin.h"
 #include "runtime/math/scalar.h"
 
 #include <math.h>
 
-typedef enum { PIPE_NO, PIPE_FIRST, PIPE_LAST } Pipe;
-
-typedef struct Call {                                       /* what a built-in function is called with */
-    Value     **v;                                          /* by position; NULL beyond those given */
-    int         n;
-    const void *site;
-    Span        at;
-} Call;
+typedef enum { PIPE_NO, PIPE_FIRST, PIPE_COUNT, PIPE_LAST } Pipe;
 
 struct Builtin {
     const char *name;
@@ -23,6 +16,7 @@ struct Builtin {
 };
 
 const char *builtin_name(const Builtin *b) { return b->name; }
+int builtin_most(const Builtin *b) { return b->most; }
 
 /* ---- helpers */
 
@@ -33,14 +27,11 @@ static Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants
     return val_error(c->L);
 }
 
-static bool is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }
-static double number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
-
 static bool static_numbers(const Value *v)
 {
     if (v->kind != V_LIST || !v->list.n) return false;
     for (int i = 0; i < v->list.n; i++)
-        if (!is_number(v->list.v[i])) return false;
+        if (!val_is_number(v->list.v[i])) return false;
     return true;
 }
 
@@ -77,7 +68,16 @@ static bool one_dim(Ctx *c, const Call *k, Value *v, const IrVal *t, int64_t *di
     return false;
 }
 
+/* sum and mean count conditions: those that hold, and their share. */
 static IrVal *countable(Ctx *c, IrVal *t) { return t && t->type.elem == IR_BOOL ? arith_convert(c, t, IR_I32) : t; }
+
+/* The sum over some dims, in an element type that holds it. */
+static IrVal *sum_of(Ctx *c, IrVal *t, IrInts dims)
+{
+    int64_t n = 1;
+    for (int i = 0; i < dims.n; i++) n *= t->type.dim[dims.v[i]];
+    return dims.n ? ir_sum(fn_builder(c), ints_widen_sum(c, t, n), dims) : t;
+}
 
 /* ---- element by element */
 
@@ -90,7 +90,6 @@ static Value *stop_field(Ctx *c, Value *leaf, void *unused)
 static Value *builtin_stop(Ctx *c, const Call *k)
 {
     Value *v = k->v[0];
-    if (v->kind == V_THUNK && v->thunk.kept) v = v->thunk.kept->slots;
     if (v->kind == V_DIST || v->kind == V_PLAYER || v->kind == V_FUNCTION) {
         Dist *d = as_dist(c, v, k->at);
         if (!d) return val_error(c->L);
@@ -103,8 +102,8 @@ static Value *builtin_stop(Ctx *c, const Call *k)
 
 static Value *polygamma(Ctx *c, const Call *k, int n)
 {
-    if (is_number(k->v[0]) && !k->v[0]->face) return val_real(c->L, math_polygamma_f64(n, number(k->v[0])));
-    IrVal *x = as_real(c, k->v[0], k->at);
+    if (val_is_number(k->v[0]) && !k->v[0]->face) return val_real(c->L, math_polygamma_f64(n, val_number(k->v[0])));
+    IrVal *x = arith_reals(c, k->v[0], k->at, n < 0 ? "lgamma" : "digamma");
     return x ? val_tensor(c->L, ir_polygamma(fn_builder(c), x, n)) : val_error(c->L);
 }
 
@@ -113,29 +112,109 @@ static Value *builtin_digamma(Ctx *c, const Call *k) { return polygamma(c, k, 0)
 
 static Value *builtin_where(Ctx *c, const Call *k) { return arith_select(c, k->v[0], k->v[1], k->v[2], k->at); }
 
+typedef struct Bounds {
+    double least, most;
+} Bounds;
+
+/* The least and the most of numbers written in the program, as they became rows; false when one is not known. */
+static bool known_bounds(const IrVal *v, Bounds *b)
+{
+    if (ir_is_const(v, &b->least)) {
+        b->most = b->least;
+        return true;
+    }
+    if (!v->def || v->def->n_args == 0) return false;
+    switch (v->def->op) {
+    case IR_convert:
+    case IR_reshape:
+    case IR_broadcast:
+    case IR_spread:
+    case IR_concat: break;
+    default: return false;
+    }
+    *b = (Bounds){HUGE_VAL, -HUGE_VAL};
+    for (int i = 0; i < v->def->n_args; i++) {
+        Bounds part;
+        if (!known_bounds(v->def->arg[i], &part)) return false;
+        b->least = fmin(b->least, part.least);
+        b->most = fmax(b->most, part.most);
+    }
+    return true;
+}
+
+/* Is the comparison wrong for some element, whatever runs? One side of it is one number. */
+static bool known_false(const IrVal *cond)
+{
+    const IrNode *n = cond->def;
+    Bounds a, b;
+    if (!n || n->op != IR_compare || !known_bounds(n->arg[0], &a) || !known_bounds(n->arg[1], &b)) return false;
+    if (a.least != a.most && b.least != b.most) return false;
+    switch (n->attr.compare) {
+    case IR_LT: return !(a.most < b.least);
+    case IR_LE: return !(a.most <= b.least);
+    case IR_GT: return !(a.least > b.most);
+    case IR_GE: return !(a.least >= b.most);
+    default: return false;
+    }
+}
+
+static Value *builtin_require(Ctx *c, const Call *k)
+{
+    Value *cond = as_settled(c, k->v[0], k->at);
+    if (val_bad(cond)) return val_error(c->L);
+    if (k->v[2]->kind != V_STRING) return mistake(c, k, "require", "a message last", k->v[2]);
+    bool holds = true;
+    if (cond->kind == V_BOOL) {
+        holds = cond->b;
+    } else {
+        IrVal *t = as_tensor(c, cond, k->at);
+        if (!t) return val_error(c->L);
+        if (t->type.elem != IR_BOOL) return mistake(c, k, "require", "a condition first", cond);
+        holds = !known_false(t);
+    }
+    if (holds) return k->v[1];
+    diag_error(c->L->diags, k->at, E207, "%s", k->v[2]->s);
+    return val_error(c->L);
+}
+
 static Value *builtin_real(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
-    if (is_number(v)) return val_same(c->L, v, number(v));
+    if (val_is_number(v)) return val_same(c->L, v, val_number(v));
     if (v->kind == V_BOOL) return val_real(c->L, v->b);
     return val_tensor(c->L, as_real(c, v, k->at));
+}
+
+static Value *whole_part(Ctx *c, double x, Span at)
+{
+    if (x > -0x1p63 && x < 0x1p63) return val_int(c->L, math_to_i64_f64(x));
+    diag_error(c->L->diags, at, E207, "the whole part of %s does not fit in 64 bits", val_text(c->L, val_real(c->L, x)));
+    return val_error(c->L);
 }
 
 static Value *builtin_int(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
     if (v->kind == V_INT) return v;
-    if (v->kind == V_REAL) return face_cut(c, v, v, val_int(c->L, math_to_i64_f64(v->r)));
+    if (v->kind == V_REAL) return face_cut(c, v, v, whole_part(c, v->r, k->at));
     if (v->kind == V_BOOL) return val_int(c->L, v->b);
     IrVal *t = as_tensor(c, v, k->at);
-    return t ? val_tensor(c->L, arith_convert(c, t, t->type.elem == IR_I64 ? IR_I64 : IR_I32)) : val_error(c->L);
+    if (!t) return val_error(c->L);
+    return val_tensor(c->L, ir_is_real(t->type.elem) ? arith_convert(c, t, IR_I64) : countable(c, t));
+}
+
+static Value *divided(Ctx *c, int64_t a, int64_t b, Span at)
+{
+    if (b && (a != INT64_MIN || b != -1)) return val_int(c->L, math_div_i64(a, b));
+    diag_error(c->L->diags, at, E207, "div(%lld, %lld) is no integer of 64 bits", (long long)a, (long long)b);
+    return val_error(c->L);
 }
 
 static Value *builtin_div(Ctx *c, const Call *k)
 {
-    if (k->v[0]->kind == V_INT && k->v[1]->kind == V_INT)
-        return face_cut(c, k->v[0], k->v[1], val_int(c->L, math_div_i64(k->v[0]->i, k->v[1]->i)));
-    IrVal *a = as_tensor(c, k->v[0], k->at), *b = as_tensor(c, k->v[1], k->at);
+    Value *x = as_settled(c, k->v[0], k->at), *y = as_settled(c, k->v[1], k->at);
+    if (x->kind == V_INT && y->kind == V_INT) return face_cut(c, x, y, divided(c, x->i, y->i, k->at));
+    IrVal *a = arith_numbers(c, x, k->at, "div"), *b = a ? arith_numbers(c, y, k->at, "div") : NULL;
     if (!a || !b || !arith_align(c, &a, &b, k->at, "div")) return val_error(c->L);
     IrVal *q = ir_div(fn_builder(c), a, b);
     return val_tensor(c->L, ir_is_real(q->type.elem) ? ir_floor(fn_builder(c), q) : q);
@@ -158,7 +237,9 @@ static Value *sum_fields(Ctx *c, Value *r, Value *(*leaf)(Ctx *c, Value *v, Span
 static Value *sum_leaf(Ctx *c, Value *v, Span at)
 {
     IrVal *t = countable(c, as_tensor(c, v, at));
-    return t ? val_tensor(c->L, ir_sum_all(fn_builder(c), t)) : val_error(c->L);
+    IrInts all = ir_ints(0, NULL);
+    for (int i = 0; t && i < t->type.rank; i++) all.v[all.n++] = i;
+    return t ? val_tensor(c->L, sum_of(c, t, all)) : val_error(c->L);
 }
 
 static Value *builtin_sum(Ctx *c, const Call *k)
@@ -168,13 +249,13 @@ static Value *builtin_sum(Ctx *c, const Call *k)
     if (v->kind == V_RECORD) return sum_fields(c, v, sum_leaf, k->at);
     if (v->kind == V_LIST && !k->v[1] && v->list.n) {       /* a list may hold anything that adds up */
         Value *total = v->list.v[0];
-        bool nested = total->kind == V_LIST;
+        bool nested = total->kind == V_LIST || total->kind == V_BOOL;
         for (int i = 1; i < v->list.n && !nested; i++) total = arith_binary(c, AST_OP_ADD, total, v->list.v[i], k->at);
-        if (!nested) return is_number(total) || val_bad(total) ? total : sum_leaf(c, total, k->at);
+        if (!nested) return val_is_number(total) || val_bad(total) ? total : sum_leaf(c, total, k->at);
     }
     IrVal *t = countable(c, as_tensor(c, v, k->at));
     if (!t || !dims_arg(c, k, k->v[1], t, &d)) return val_error(c->L);
-    return val_tensor(c->L, d.n ? ir_sum(fn_builder(c), t, d) : t);
+    return val_tensor(c->L, sum_of(c, t, d));
 }
 
 static Value *builtin_mean(Ctx *c, const Call *k)
@@ -196,7 +277,7 @@ static Value *builtin_mean(Ctx *c, const Call *k)
 
 static Value *norm_leaf(Ctx *c, Value *v, Span at)
 {
-    IrVal *t = as_real(c, v, at);
+    IrVal *t = arith_reals(c, v, at, "norm");
     if (!t) return val_error(c->L);
     IrInts d = ir_ints(0, NULL);
     for (int i = 0; i < t->type.rank; i++) d.v[d.n++] = i;
@@ -224,7 +305,7 @@ static Value *builtin_norm(Ctx *c, const Call *k)
         return norm_leaf(c, arith_stack(c, norms, n, k->at), k->at);
     }
     if (!k->v[1]) return norm_leaf(c, v, k->at);
-    IrVal *t = as_real(c, v, k->at);
+    IrVal *t = arith_reals(c, v, k->at, "norm");
     return t && dims_arg(c, k, k->v[1], t, &d) ? val_tensor(c->L, ir_norm(fn_builder(c), t, d)) : val_error(c->L);
 }
 
@@ -235,7 +316,7 @@ static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
         Value *p = arith_binary(c, AST_OP_MUL, a, b, at);
         return p->kind == V_RECORD ? sum_fields(c, p, sum_leaf, at) : p;
     }
-    IrVal *x = as_real(c, a, at), *y = as_real(c, b, at);
+    IrVal *x = arith_reals(c, a, at, "dot"), *y = arith_reals(c, b, at, "dot");
     if (!x || !y || !arith_align(c, &x, &y, at, "dot")) return val_error(c->L);
     if (x->type.rank != 1 || y->type.rank != 1) return sum_leaf(c, val_tensor(c->L, ir_mul(fn_builder(c), x, y)), at);
     int zero = 0;
@@ -249,7 +330,7 @@ static Value *builtin_dot(Ctx *c, const Call *k)
 
 static Value *builtin_outer(Ctx *c, const Call *k)
 {
-    IrVal *a = as_real(c, k->v[0], k->at), *b = as_real(c, k->v[1], k->at);
+    IrVal *a = arith_reals(c, k->v[0], k->at, "outer"), *b = arith_reals(c, k->v[1], k->at, "outer");
     if (!a || !b) return val_error(c->L);
     if (a->type.rank != 1 || b->type.rank != 1)
         return mistake(c, k, "outer", "two vectors", a->type.rank == 1 ? k->v[1] : k->v[0]);
@@ -271,9 +352,15 @@ static Value *extreme_list(Ctx *c, Value *v, bool least)
 {
     Value *best = v->list.v[0];
     for (int i = 1; i < v->list.n; i++)
-        if (least ? number(v->list.v[i]) < number(best) : number(v->list.v[i]) > number(best)) best = v->list.v[i];
+        if (least ? val_number(v->list.v[i]) < val_number(best) : val_number(v->list.v[i]) > val_number(best)) best = v->list.v[i];
     (void)c;
     return best;
+}
+
+/* The order turned round. Of integers -1 - x, which every one of them has. */
+static IrVal *turned(IrBuilder *b, IrVal *t)
+{
+    return ir_is_real(t->type.elem) ? ir_neg(b, t) : ir_sub(b, ir_const_int(b, t->type.elem, -1), t);
 }
 
 static Value *reduce_extreme(Ctx *c, const Call *k, bool least)
@@ -282,7 +369,7 @@ static Value *reduce_extreme(Ctx *c, const Call *k, bool least)
     IrBuilder *b = c->L->fn ? fn_builder(c) : NULL;
     int64_t dim = 0;
     if (static_numbers(v)) return extreme_list(c, v, least);
-    IrVal *t = countable(c, as_tensor(c, v, k->at));
+    IrVal *t = arith_numbers(c, v, k->at, least ? "min" : "max");
     if (!t) return val_error(c->L);
     if (k->v[2]) {
         if (!one_dim(c, k, k->v[2], t, &dim)) return val_error(c->L);
@@ -290,9 +377,10 @@ static Value *reduce_extreme(Ctx *c, const Call *k, bool least)
         if (!t->type.rank) return val_tensor(c->L, t);
         t = flat(c, t);
     }
-    if (least) t = ir_neg(b, t);
+    if (!t->type.dim[dim]) return mistake(c, k, least ? "min" : "max", "at least one number", v);
+    if (least) t = turned(b, t);
     t = ir_reduce_max(b, t, (int)dim);
-    return val_tensor(c->L, least ? ir_neg(b, t) : t);
+    return val_tensor(c->L, least ? turned(b, t) : t);
 }
 
 static Value *field_extreme(Ctx *c, Value *a, Value *b, bool least, Span at);
@@ -301,15 +389,16 @@ static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
 {
     a = as_settled(c, a, at), b = as_settled(c, b, at);
     if (val_bad(a) || val_bad(b)) return val_error(c->L);
-    if (is_number(a) && is_number(b)) {
-        bool first = least ? number(a) <= number(b) : number(a) >= number(b);
+    if (val_is_number(a) && val_is_number(b)) {
+        bool first = least ? val_number(a) <= val_number(b) : val_number(a) >= val_number(b);
         Value *v = first ? a : b;
-        return face_pick(c, first, a, b, a->kind == b->kind ? v : val_same(c->L, v, number(v)));
+        return face_pick(c, first, a, b, a->kind == b->kind ? v : val_same(c->L, v, val_number(v)));
     }
     if (a->kind == V_RECORD || b->kind == V_RECORD) return field_extreme(c, a, b, least, at);
     IrVal *x, *y;
-    if (!arith_operands(c, a, b, at, &x, &y) || !arith_align(c, &x, &y, at, least ? "min" : "max"))
-        return val_error(c->L);
+    const char *word = least ? "min" : "max";
+    bool numbers = (val_is_number(a) || arith_numbers(c, a, at, word)) && (val_is_number(b) || arith_numbers(c, b, at, word));
+    if (!numbers || !arith_operands(c, a, b, at, &x, &y) || !arith_align(c, &x, &y, at, word)) return val_error(c->L);
     return val_tensor(c->L, least ? ir_min(fn_builder(c), x, y) : ir_max(fn_builder(c), x, y));
 }
 
@@ -336,7 +425,7 @@ static Value *builtin_min(Ctx *c, const Call *k)
 
 static Value *builtin_argmax(Ctx *c, const Call *k)
 {
-    IrVal *t = as_real(c, k->v[0], k->at);
+    IrVal *t = arith_reals(c, k->v[0], k->at, "argmax");
     if (!t) return val_error(c->L);
     if (t->type.rank != 1 || !t->type.dim[0]) return mistake(c, k, "argmax", "a vector that is not empty", k->v[0]);
     Value *v = val_tensor(c->L, ir_argmax(fn_builder(c), t, 0));
@@ -346,14 +435,14 @@ static Value *builtin_argmax(Ctx *c, const Call *k)
 
 static Value *builtin_argsort(Ctx *c, const Call *k)
 {
-    IrVal *t = as_real(c, k->v[0], k->at);
+    IrVal *t = arith_reals(c, k->v[0], k->at, "argsort");
     if (t && !t->type.rank) return mistake(c, k, "argsort", "a tensor", k->v[0]);
     return t ? val_tensor(c->L, ir_argsort(fn_builder(c), t)) : val_error(c->L);
 }
 
 static Value *builtin_sort(Ctx *c, const Call *k)
 {
-    IrVal *t = as_real(c, k->v[0], k->at);
+    IrVal *t = arith_reals(c, k->v[0], k->at, "sort");
     if (!t) return val_error(c->L);
     if (!t->type.rank) return mistake(c, k, "sort", "a tensor", k->v[0]);
     IrVal *i = ir_argsort(fn_builder(c), t);
@@ -362,7 +451,7 @@ static Value *builtin_sort(Ctx *c, const Call *k)
 
 static Value *builtin_cumsum(Ctx *c, const Call *k)
 {
-    IrVal *t = as_real(c, k->v[0], k->at);
+    IrVal *t = arith_reals(c, k->v[0], k->at, "cumsum");
     int64_t dim = 0;
     if (!t) return val_error(c->L);
     if (!t->type.rank) return mistake(c, k, "cumsum", "a tensor", k->v[0]);
@@ -428,7 +517,7 @@ static Value *builtin_concat(Ctx *c, const Call *k)
         real = real || ir_is_real(t[i]->type.elem);
     }
     for (int i = 0; i < k->n; i++) {
-        if (!(t[i] = real ? as_real(c, k->v[i], k->at) : as_tensor(c, k->v[i], k->at))) return val_error(c->L);
+        if (!(t[i] = real ? arith_reals(c, k->v[i], k->at, "concat") : as_tensor(c, k->v[i], k->at))) return val_error(c->L);
         if (!t[i]->type.rank) return mistake(c, k, "concat", "tensors", k->v[i]);
         bool fits = t[i]->type.rank == t[0]->type.rank && t[i]->type.elem == t[0]->type.elem;
         for (int d = 1; fits && d < t[i]->type.rank; d++) fits = t[i]->type.dim[d] == t[0]->type.dim[d];
@@ -551,7 +640,7 @@ static Value *builtin_one_hot(Ctx *c, const Call *k)
 
 static IrVal *square(Ctx *c, const Call *k, const char *name, Value *v)
 {
-    IrVal *t = as_real(c, v, k->at);
+    IrVal *t = arith_reals(c, v, k->at, name);
     if (!t) return NULL;
     int r = t->type.rank;
     if (r >= 2 && t->type.dim[r - 1] == t->type.dim[r - 2]) return t;
@@ -569,7 +658,7 @@ static Value *builtin_cholesky(Ctx *c, const Call *k)
 static Value *solved(Ctx *c, const Call *k, const char *name, bool triangular, bool transpose)
 {
     IrBuilder *b;
-    IrVal *a = square(c, k, name, k->v[0]), *y = as_real(c, k->v[1], k->at);
+    IrVal *a = square(c, k, name, k->v[0]), *y = arith_reals(c, k->v[1], k->at, name);
     if (!a || !y) return val_error(c->L);
     b = fn_builder(c);
     int64_t n = a->type.dim[a->type.rank - 1];
@@ -671,24 +760,6 @@ static Value *builtin_unbiased(Ctx *c, const Call *k) { return as_settled(c, k->
 static Value *builtin_biased(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
 static Value *builtin_plug_in(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
 
-/* ---- data */
-
-static Value *word(Ctx *c, const char *name, const Call *k)
-{
-    Args a = {.n = k->n};
-    for (int i = 0; i < k->n; i++) a.v[i] = k->v[i], a.at[i] = k->at;
-    return data_word(c, name, &a, k->at);
-}
-
-static Value *builtin_idx(Ctx *c, const Call *k) { return word(c, "idx", k); }
-static Value *builtin_npy(Ctx *c, const Call *k) { return word(c, "npy", k); }
-static Value *builtin_csv(Ctx *c, const Call *k) { return word(c, "csv", k); }
-static Value *builtin_scale(Ctx *c, const Call *k) { return word(c, "scale", k); }
-static Value *builtin_split(Ctx *c, const Call *k) { return word(c, "split", k); }
-static Value *builtin_take(Ctx *c, const Call *k) { return word(c, "take", k); }
-static Value *builtin_drop(Ctx *c, const Call *k) { return word(c, "drop", k); }
-static Value *builtin_with_replacement(Ctx *c, const Call *k) { return word(c, "with_replacement", k); }
-
 /* ---- the table */
 
 static const Builtin table[] = {
@@ -788,11 +859,13 @@ static Value *wrong_number(Ctx *c, const Builtin *b, int n, Span at)
     return val_error(c->L);
 }
 
-/* scale(-1, 1) and split(9, 1) wait for the data, reshape([2]) for the tensor, map(f) for what it goes through. */
+/* scale(-1, 1) and split(9, 1) wait for the data, reshape([2]) for the tensor, one_hot(3) for the class, map(f) for what it goes
+ * through. */
 static bool waits(const Builtin *b, const Args *args)
 {
-    if (b->pipe == PIPE_NO || !args->n) return b->pipe == PIPE_FIRST && b->least == 1 && !args->n;
-    if (!strcmp(b->name, "split")) return args->v[0]->kind == V_INT;
+    bool first = b->pipe == PIPE_FIRST || b->pipe == PIPE_COUNT;
+    if (b->pipe == PIPE_NO || !args->n) return first && b->least == 1 && !args->n;
+    if (b->pipe == PIPE_COUNT) return args->v[0]->kind == V_INT && !args->v[0]->classes && args->n < b->most;
     return args->n == b->least - 1;
 }
 

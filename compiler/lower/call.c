@@ -28,6 +28,7 @@ Ctx ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site)
     b.calls++;
     b.site = site_mix(c->site, site);
     b.draw_shape = NULL;
+    b.name = NULL;
     for (int i = 0; args && i < args->n; i++) b.axes = ir_axes_union(b.axes, val_axes(c->L, args->v[i]));
     return b;
 }
@@ -150,6 +151,15 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
 
 /* ---- closures */
 
+AstList call_params(const Value *f)
+{
+    const Closure *k = f->kind == V_LAYER ? f->layer.closure : f->kind == V_PLAYER ? f->player->closure : f->fn.closure;
+    const Ast *d = k->def;
+    if (d->kind == AST_FN) return d->fn.params;
+    if (d->kind == AST_MEMBER) return d->member.params;
+    return d->define.n_lists == 2 && (k->bound || f->kind == V_LAYER) ? d->define.params2 : d->define.params;
+}
+
 static const char *closure_text(const Closure *k) { return k->name ? k->name : "this function"; }
 
 /* `n` of a metric, loss or member that has no parameter of that name: how many samples its expectations draw. */
@@ -177,6 +187,7 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, params, args, closure_text(k), at, NULL)) return val_error(c->L);
     Ctx inner = ctx_body(c, scope, args, site);
+    if (k->scope->inst) inner.inst = k->scope->inst;
     inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
     if (n >= 0) inner.batch = n;
     if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);
@@ -203,7 +214,7 @@ static Value *bind_first(Ctx *c, Closure *k, Args *args, const void *site, Span 
     return v;
 }
 
-static Value *declared_dist(Ctx *c, Closure *k, Args *args, Span at)
+static Value *declared_dist(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 {
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, k->def->define.params, args, closure_text(k), at, NULL)) return val_error(c->L);
@@ -212,6 +223,7 @@ static Value *declared_dist(Ctx *c, Closure *k, Args *args, Span at)
     scope->distribution = true;
     Ctx inner = *c;
     inner.scope = scope;
+    scope->inst = members_instance(c, k, site);
     if (k->def->define.body) declare_members(&inner, k->def->define.body->block.stmts);
     Dist *d = dist_new(c->L, D_DECLARED, k->name);
     d->closure = bound;
@@ -233,8 +245,8 @@ static Value *apply_define(Ctx *c, Closure *k, Args *args, const void *site, Spa
         Value *l = layer_bind(c, k, &(Args){0}, site, at);  /* a layer with one list is applied at once */
         return val_bad(l) ? l : layer_apply(c, l, args, site, at);
     }
-    case AST_DEFINE_DISTRIBUTION: return declared_dist(c, k, args, at);
-    case AST_DEFINE_COMPARISON: return compare_bind(c, k, args, at);
+    case AST_DEFINE_DISTRIBUTION: return declared_dist(c, k, args, site, at);
+    case AST_DEFINE_COMPARISON: return compare_bind(c, k, args, site, at);
     case AST_DEFINE_NET:
         diag_error(c->L->diags, at, E120, "%s is a net to be given a name first: net D = %s(...)", k->name, k->name);
         return val_error(c->L);
@@ -299,7 +311,7 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at)
         return not_callable(c, f, at);
     case V_LAYER: return layer_apply(c, f, args, site, at);
     case V_PLAYER: return player_apply(c, f->player, args, site, at);
-    case V_OPTIMIZER: return optimizer_apply(c, f, args, at);
+    case V_OPTIMIZER: return optimizer_apply(c, f, args, site, at);
     case V_THUNK: return apply_thunk(c, f, args, at);
     default: return not_callable(c, f, at);
     }
@@ -322,8 +334,10 @@ Value *eval_call(Ctx *c, const Ast *e)
 {
     Args args = {0};
     if (too_many_args(c, e->call.args, e->span)) return val_error(c->L);
+    Ctx plain = *c;
+    plain.name = NULL;
     Value *f = eval_callee(c, e->call.callee);
-    bool ok = eval_args(c, e->call.args, &args);
+    bool ok = eval_args(&plain, e->call.args, &args);
     return ok ? apply(c, f, &args, e, e->span) : val_error(c->L);
 }
 

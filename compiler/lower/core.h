@@ -6,6 +6,7 @@
  * reports nothing more. */
 #pragma once
 #include "base/bug.h"
+#include "base/nametable.h"
 #include "compiler/grad/grad.h"
 #include "compiler/lower/lower.h"
 #include "lang/check/module.h"
@@ -26,7 +27,10 @@ typedef struct Compare  Compare;
 typedef struct Data     Data;
 typedef struct Builtin  Builtin;
 typedef struct Rule     Rule;
-typedef struct Kept     Kept;
+typedef struct Part     Part;
+typedef struct Version  Version;
+typedef struct Pending  Pending;
+typedef struct Block    Block;
 typedef struct Face     Face;
 
 enum {
@@ -35,6 +39,7 @@ enum {
     MAX_ROUNDS  = 100000,                                   /* of an unrolled loop */
     MAX_NODES   = 500000,                                   /* of the program's IR */
     MAX_EVALS   = 3000000,                                  /* expressions evaluated */
+    MAX_NESTING = 200,                                      /* lists and records inside one another */
     MAX_LEAVES  = 4000000,                                  /* values in one list or record, however nested */
     MAX_AXES    = 60000,
     MAX_ARGS    = 24,
@@ -63,11 +68,11 @@ struct Value {
         double      r;
         bool        b;
         const char *s;
-        struct { Value **v; int n; int64_t leaves; } list;                       /* leaves: values that are no list or record */
+        struct { Value **v; int n; int64_t leaves; int depth; } list;            /* leaves: values that are no list or record; depth: lists and records inside one another */
         struct { int64_t from, to; } range;
         struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
-        struct { int slot; int64_t classes; IrAxes axes; int own_axis; } slot;   /* the leading dims of the slot are these axes */
-        struct { Value **v; const char **name; int n; int64_t leaves; } record;  /* name is NULL in a tuple */
+        struct { int slot; int64_t classes; } slot;          /* a place in the state: its value is that of the environment where it is read */
+        struct { Value **v; const char **name; int n; int64_t leaves; int depth; Player *of; } record;   /* name is NULL in a tuple; of: the player whose parameters, or a direction of whose, they are */
         struct {
             FunctionKind   kind;
             Closure       *closure;
@@ -81,20 +86,10 @@ struct Value {
         Dist          *dist;
         Compare       *compare;
         struct { Closure *closure; } optimizer;             /* bound: waits for (w, g) */
-        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; Kept *kept; } thunk;  /* a loss or member: evaluated where it is used */
+        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; } thunk;  /* a loss or member: evaluated where it is used */
         Scope         *module;
         const char    *report;                              /* its name; indices may follow */
     };
-};
-
-/* A value of the schedule, computed once and kept in the state. A loss may still need its derivative by a player that it
- * depends on: it is then computed again, which gives the same value as long as that player has not been updated since. */
-struct Kept {
-    Value       *slots;
-    const char **player;  int n_players;                    /* whose parameters it depends on */
-    bool         draws;
-    int          time;
-    Span         at;
 };
 
 /* A definition and the scope its body is evaluated in. */
@@ -134,6 +129,9 @@ struct Scope {
     const Module  *module;                                  /* of a file's own scope: lookup goes on in what it imports */
     Scope        **import;  int n_imports;
     bool           distribution;                            /* its sample and log_prob are capabilities, not names */
+    bool           members;                                 /* of a comparison or distribution */
+    Instance      *inst;                                    /* of a comparison or distribution: it owns what its members declare */
+    uint64_t       round;                                   /* of the static loops around it: declarations of each round are their own */
     ARRAY(Binding) names;
     uint32_t      *table, table_n;                          /* of a large scope: place of a name -> 1 + its index in names */
 };
@@ -149,40 +147,37 @@ struct Ctx {
     int         calls;
     const IrInts *draw_shape;                               /* in the body of an element-wise distribution: the shape of its draws */
     const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
-    bool        loss;                                       /* part of an update's loss: training may hold, states take effect */
+    const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
+    const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
     bool        reports_first;                              /* names mean reports before anything of the file */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
 };
 
-/* ---- functions being built -------------------------------------------------------------------------------------- */
+/* ---- graphs being built (graph.h has the rest) ------------------------------------------------------------------- */
 
-typedef struct Pending { int slot; IrVal *sum; int n; const char *owner; } Pending;   /* a state's new values, one an application */
+typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
-struct Fn {
+struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;
     IrBuilder  b;
-    ARRAY(struct { int slot; IrVal *v; }) reads;
-    ARRAY(struct { IrVal *read; IrAxes axes; IrVal *v; }) samples;      /* slots that hold samples, along their axes */
+    Env        env;
     IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
     ARRAY(const char *) streams;                            /* names of draws, each once */
-    ARRAY(Pending)      pending;
-    ARRAY(const char *) draws;                              /* for the game's table: named distributions drawn from */
-    bool       ticks;
-    IrVal     *tick;
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
-    Fn        *outer;
 };
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */
 
 typedef struct Child { uint64_t site; const char *layer; Instance *inst; } Child;
 
-struct Instance {                                           /* where parameters live: a player, or a layer inside one */
-    const char *path;                                       /* "D.Dense_1" */
+struct Instance {                                           /* what can have members of its own: a player, a layer, a comparison, a distribution, the program */
+    const char *path;                                       /* "D.Dense_1"; the program's is "" */
     const char *local;                                      /* "Dense_1" */
-    Player     *owner;
+    Player     *owner;                                      /* of the parameters in it; NULL: nobody, so it can have none */
+    Player     *player;                                     /* whose instance it is; NULL: of no player */
     ARRAY(Child) children;
     ARRAY(struct { const char *layer; int n; }) counts;
+    ARRAY(struct { uint64_t key; const char *path; }) members;      /* parameters and states, by the place that declares them */
 };
 
 struct Player {
@@ -195,15 +190,8 @@ struct Player {
     AstDefine   word;
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
-    const char *optimizer;                                  /* the first one that updated it, for its state's path */
+    ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
     bool        updated, found;                             /* found: all parameters are known */
-    int         block;                                      /* the top-level block that last updated it */
-    int         time;                                       /* of the last update, counted over the schedule's text */
-};
-
-struct Rule {                                               /* an optimiser being applied */
-    Player     *player;
-    const char *prefix;                                     /* of its state's slots: "D.opt" */
 };
 
 typedef enum { D_MODEL, D_DECLARED, D_NORMAL, D_UNIFORM, D_INT, D_POWER, D_FIELD, D_MAP, D_ROWS, D_BATCH, D_STOP, D_DATA, D_REPLACE } DistKind;
@@ -215,6 +203,8 @@ struct Dist {
     Args       *args;
     Closure    *closure;                                    /* D_DECLARED: members are looked up in its scope */
     Dist       *base;                                       /* D_POWER D_FIELD D_MAP D_STOP */
+    int         depth;                                      /* how many bases there are below */
+    const Ast  *type; Scope *type_scope;                    /* of data d: T = ...: what its draws are held to; NULL: nothing */
     IrInts      power;
     const char *field;
     Value      *map;
@@ -256,18 +246,29 @@ struct Lower {
     ARRAY(Scope *)  scopes;                                 /* of modules.all, the same index */
     ARRAY(bool)   library;                                  /* by number of a source: part of the standard library */
     Scope        *prelude, *file;                           /* the main file's names */
-    Fn           *fn;                                       /* the function being built; NULL between */
-    Fn           *init;
+    Fn           *fn;                                       /* the graph being built; NULL where nothing can be computed */
+    Instance     *program;                                  /* the program's own members */
+    Fn           *init, *graph;                             /* initial values; the schedule */
+    Part         *part;                                     /* the statement that what is made now belongs to */
+    struct Graph *g;                                        /* graph.h */
     ARRAY(Player *)    players;
-    ARRAY(Player *)    updating;                            /* players the enclosing alternate block updates */
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
     ARRAY(struct { int slot; GanTensor *t; }) data;         /* tensors of DATA slots */
     ARRAY(const char *) reports;
     ARRAY(GameLine)    lines;
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; }) draw_cuts;    /* draws, and what they depend on without a derivative */
+    NameTable     fn_names, root_names, stream_names;       /* root_names: what the paths of slots begin with */
     GanSchedule  *root;
+    int           trials;                                   /* quiet ones under way */
+    int           n_blocks;
+    ARRAY(Part *) line_parts;                               /* of lines, the same index */
+    ARRAY(Pending *) pendings;
+    ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
+    ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
+    ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison */
+    int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
-    int           depth, n_evals, block, time;
+    int           depth, n_evals;
     unsigned      axes_round;
     bool          too_deep, too_large;
 };
@@ -286,14 +287,20 @@ Value *val_range(Lower *L, int64_t from, int64_t to);
 Value *val_tensor(Lower *L, IrVal *v);                      /* v == NULL gives the error value */
 Value *val_slot(Lower *L, int slot);
 Value *val_record(Lower *L, Value **v, const char **name, int n);
+Value *val_record_like(Lower *L, const Value *like, Value **v);                  /* the same fields, of the same player */
 Value *val_new(Lower *L, ValueKind k);
+IrElem int_elem(int64_t i);                                  /* the least element type that holds it */
 Value *val_dist(Lower *L, Dist *d);
+Value *val_prime(Lower *L, Value *of, int order);
 Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
 
 static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
+static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
+static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
 bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
 bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
 Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
+int64_t val_rows(Lower *L, const Value *v);                 /* the leading extent, or -1 where it has none */
 const char *val_text(Lower *L, const Value *v);             /* "real[2]", "the net D", "3": for messages */
 const char *val_key(Lower *L, const Value *v);              /* of an index of a report: "kl", "3" */
 const char *type_text(Lower *L, const IrType *t);           /* "real[28, 28]", without sample axes */
@@ -310,6 +317,7 @@ bool   as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out);   /* 
 bool   as_dims(Ctx *c, Value *v, Span at, IrInts *out);     /* an int or a list of them; checked to fit */
 Value *as_settled(Ctx *c, Value *v, Span at);               /* a model with every argument given becomes its value; a thunk is evaluated */
 bool   dims_fit(Lower *L, const IrInts *d, Span at);        /* false, reported, when a tensor of that shape would be too large */
+bool   as_rows(Ctx *c, Value *v, Span at, const char *what, int64_t *n);     /* how many rows, in every field of a record; false, reported: none */
 Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after ~ */
 
 Closure *closure_copy(Lower *L, const Closure *k, Scope *scope);             /* for another scope */
@@ -324,7 +332,7 @@ IrAxes closure_axes(Lower *L, Closure *k);
 
 Scope *scope_new(Lower *L, Scope *parent);
 void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
-void   scope_rebind(Scope *s, const char *name, Value *v, Span at);              /* replaces it where it stands */
+bool   scope_rebind(Scope *s, const char *name, Value *v);                       /* replaces it where it stands; false: nothing inside a definition has that name */
 void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
 Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
 Binding *scope_binding(Scope *s, const char *name);                             /* in s itself, evaluated or not; NULL: none */
@@ -334,24 +342,22 @@ void   scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v);
 Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at);       /* reports a name used before its line */
 void   scope_unknown(Ctx *c, const char *name, Span at);                        /* reports it, with the nearest name */
 Value *declare(Ctx *c, const Ast *decl, const char *name);                      /* the value of a declaration (decl.c) */
+void   declare_local(Ctx *c, AstList stmts);                                    /* the same in a body that is evaluated: its nets are made now */
 void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
 void   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution */
 
-/* ---- fn.c ------------------------------------------------------------------------------------------------------- */
+/* ---- graph.c ---------------------------------------------------------------------------------------------------- */
 
-Fn    *fn_begin(Lower *L, const char *name, IrFnKind kind);                     /* becomes L->fn; name is made unique */
-void   fn_end(Lower *L);                                                        /* commits the tick; L->fn is the one before */
-void   fn_drop(Lower *L);                                                       /* forgets it: it was only tried */
-int    fn_index(const Lower *L, const Fn *f);
 bool   fn_fits(Ctx *c, Span at);                                                /* false, reported, after a value too large for any memory */
 bool   fn_needed(Ctx *c, Span at);                                              /* false, reported, where nothing can be computed */
-IrVal *fn_read(Lower *L, int slot);                                             /* the same value at every call in one function */
+IrVal *fn_read(Lower *L, int slot);                                             /* the slot's value in the environment */
 IrVal *fn_tick(Lower *L);
+bool   slots_changed(const Lower *L, int slot);                                 /* by a statement so far */
 int    fn_stream(Ctx *c, const char *name);                                     /* the stream of a draw: path and name, unique in the function */
-int    fn_slot(Lower *L, const char *path, const IrType *t, IrSlotKind kind, const char *player);   /* found, or made */
 void   fn_initialise(Lower *L, int slot, IrVal *v);                             /* in INIT: the value of a new run */
 Fn    *fn_enter_init(Lower *L);                                                 /* L->fn is INIT until fn_leave_init(its result) */
 void   fn_leave_init(Lower *L, Fn *before);
+void   fn_forget_streams(Lower *L, int n);                                      /* but for the first n of the part or function */
 void   fn_draws_from(Lower *L, const char *name);
 IrBuilder *fn_builder(Ctx *c);
 IrSpan span_ir(Lower *L, Span at);
@@ -383,13 +389,22 @@ Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at);
 Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at);
 Value *arith_map(Ctx *c, IrOp op, Value *a, Span at);                           /* an element-wise row, field by field */
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at);
+IrVal *arith_numbers(Ctx *c, Value *v, Span at, const char *word);              /* a tensor of numbers; NULL, reported, for conditions */
+IrVal *arith_reals(Ctx *c, Value *v, Span at, const char *word);                /* the same, of reals */
 bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    /* one element type, fitting shapes; false, reported */
 bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y);   /* a static number takes the other's element type */
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
 IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
+Value *arith_table(Ctx *c, Value *list, int64_t least, Span at);                /* a list of at least so many numbers as data; NULL: it is none */
 Value *arith_stack(Ctx *c, Value **v, int n, Span at);                          /* index.c */
 bool   index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at);       /* false, reported, when i is not in 0..extent; `end`: nor the end itself */
 Value *arith_index(Ctx *c, Value *v, const Ast *index);
+
+/* ---- ints.c ----------------------------------------------------------------------------------------------------- */
+
+void   ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b);                       /* to 64 bits, where the result of an add, sub or mul could leave 32 */
+IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n);                             /* the same for the sum of n such elements */
+bool   ints_table(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi);    /* the least and greatest of numbers known now; false: they are not */
 
 /* ---- call.c ----------------------------------------------------------------------------------------------------- */
 
@@ -400,6 +415,7 @@ Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
 /* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
 bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
 Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */
+AstList call_params(const Value *f);                                            /* those that a closure, layer or player is applied to next */
 uint64_t site_mix(uint64_t site, const void *what);
 bool   call_enter(Ctx *c, Span at);                                             /* false, reported, when calls nest too deeply */
 
@@ -422,6 +438,7 @@ Value *diff_bound(Ctx *c, const Ast *binding, Value *v);                        
 
 /* ---- dist.c, sample.c ------------------------------------------------------------------------------------------- */
 
+bool   dist_is_value(Lower *L, const Dist *d);                                  /* a model that draws nothing: every argument given, no ~ in its body */
 Dist  *dist_new(Lower *L, DistKind k, const char *name);
 Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              /* one draw for each sample of c->axes */
 Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);
@@ -447,37 +464,48 @@ Value *layer_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span a
 Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at);
 Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at);
 Value *eval_parameter(Ctx *c, const Ast *s);                                    /* binds in c->scope */
-Value *eval_state(Ctx *c, const Ast *s);
+Value *eval_state(Ctx *c, const Ast *s);                                        /* its place; not bound */
 void   eval_assign(Ctx *c, const Ast *s);
 Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at);
-void   layer_commit_states(Ctx *c);                                             /* at the end of an update of c->L->updating */
 
-Value *player_declare(Ctx *c, const Ast *decl, const char *name);
+Value *player_declare(Ctx *c, const Ast *decl, const char *name, bool local);   /* local: in a body that is evaluated */
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
 Value *player_body(Ctx *c, Player *p, Args *args, bool draw, const void *site, Span at);
 Value *player_field(Ctx *c, Player *p, const char *name, Span at);
 void   player_find_params(Ctx *c, Player *p, Span at);
-Player *as_player(Ctx *c, Value *v, Span at);
+Player *as_player(Ctx *c, Value *v, Span at);                                   /* the one that owns parameters and is updated */
+/* A net declared in a body is made anew whenever the body is evaluated, with what it captured there, and is one player all the same. */
+static inline Player *player_self(Player *p) { return p->inst->player ? p->inst->player : p; }
+Instance *inst_here(Ctx *c);                                                    /* the instance at hand, or the program's */
+Instance *inst_child(Ctx *c, const char *name, uint64_t key, bool numbered);    /* found under it, or made */
+const char *inst_member(Ctx *c, const char *name, const Ast *decl);             /* the path of a parameter or state */
 
-Value *optimizer_apply(Ctx *c, Value *opt, Args *args, Span at);
-void   eval_update(Ctx *c, const Ast *s);                                       /* into the function being built */
+Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);
 int    player_steps(Ctx *c, Player *p);
+Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
+bool   rule_assign(Ctx *c, const char *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
+void   state_of_program(Lower *L, int slot);                                    /* no player owns it */
+bool   ctx_trains(const Ctx *c, const Player *p);                               /* is this evaluated to train p? */
+int    pending_count(const Lower *L);                                           /* assignments to states that wait for an update */
+Value *pending_result(Ctx *c, int from, Value *v, Span at);                     /* v is the result of what made those from `from` on */
+Value *player_record(Ctx *c, Player *p);                                        /* its parameters that exist now, by path */
 
 /* ---- decl.c, data.c, builtin.c, schedule.c, program.c -------------------------------------------------------- */
 
-Value *compare_bind(Ctx *c, Closure *closure, Args *args, Span at);
+Instance *members_instance(Ctx *c, const Closure *k, const void *site);         /* of a comparison or distribution applied there; NULL: it owns nothing */
+Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
 Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           /* NULL: none of that name; thunks are not evaluated */
 
 Value *data_declare(Ctx *c, const Ast *decl, const char *name);
 int    data_slot(Lower *L, Data *d, DataField *f);
 int    data_constant(Lower *L, GanTensor *t, const char *name);                 /* a DATA slot of its own; takes the tensor */
-Value *data_word(Ctx *c, const char *word, Args *args, Span at);
 
 Value *builtin_find(Lower *L, const char *name);                                /* NULL: none */
 const char *builtin_nearest(Lower *L, const char *name, int *distance);
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
 const char *builtin_name(const Builtin *b);
+int    builtin_most(const Builtin *b);                                          /* arguments */
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
 
 void   schedule_program(Ctx *c);                                                /* the main file's statements -> L->root */

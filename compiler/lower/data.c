@@ -1,7 +1,9 @@
 /* data.c - data: files read into tensors, cut and scaled here, and handed to the program as read-only slots. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/builtin.h"
+#include "compiler/lower/graph.h"
 #include "runtime/data/data.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- tensors */
@@ -86,23 +88,99 @@ static Data *data_new(Lower *L, int n_fields)
     return d;
 }
 
+/* ---- what a reader of the file should know */
+
+static void warn_not_finite(Ctx *c, const GanTensor *t, const char *path, Span at)
+{
+    if (t->elem != GAN_F32 && t->elem != GAN_F64) return;
+    int64_t n = gan_tensor_count(t), columns = t->rank > 1 ? n / (t->dim[0] ? t->dim[0] : 1) : 1, bad = 0, first = 0;
+    for (int64_t i = n; i-- > 0;)
+        if (!isfinite(gan_tensor_get(t, i))) bad++, first = i;
+    if (!bad) return;
+    Diag *d = diag_warning(c->L->diags, at, W500, "%s holds %s in row %lld, column %lld", path,
+                           isnan(gan_tensor_get(t, first)) ? "nan" : "inf", (long long)(first / columns) + 1,
+                           (long long)(first % columns) + 1);
+    diag_label(d, "%lld of %lld numbers are not finite", (long long)bad, (long long)n);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Reports column k when f32 takes different numbers of it for one: whole numbers, or more than a tenth of them all. */
+static bool column_rounded(Ctx *c, const GanTensor *t, int64_t k, double *x, const char *path, Span at)
+{
+    int64_t rows = t->dim[0], columns = gan_tensor_count(t) / rows, distinct = 1, lost = 0, whole = 0, example = -1;
+    for (int64_t i = 0; i < rows; i++) x[i] = gan_tensor_get(t, i * columns + k);
+    qsort(x, (size_t)rows, sizeof *x, by_size);
+    for (int64_t i = 1; i < rows; i++) {
+        if (x[i] == x[i - 1] || !isfinite(x[i])) continue;
+        distinct++;
+        if ((float)x[i] != (float)x[i - 1]) continue;
+        lost++;
+        bool w = x[i] == floor(x[i]) && x[i - 1] == floor(x[i - 1]);
+        if (example < 0 || (w && !whole)) example = i;
+        whole += w;
+    }
+    if (!whole && lost * 10 <= distinct) return false;
+    Diag *d = diag_warning(c->L->diags, at, W501, "column %lld of %s holds numbers that f32 cannot tell apart: %s and %s",
+                           (long long)k + 1, path, val_text(c->L, val_real(c->L, x[example - 1])),
+                           val_text(c->L, val_real(c->L, x[example])));
+    diag_hint(d, "--f64 keeps them apart; or write the file with the common part taken off");
+    return true;
+}
+
+static void warn_rounded(Ctx *c, const GanTensor *t, const char *path, Span at)
+{
+    if (t->elem == GAN_F32 || t->elem == GAN_U8 || t->elem == GAN_BOOL) return;
+    if (c->L->m->real == IR_F64 || !t->rank || t->dim[0] < 2) return;
+    int64_t columns = gan_tensor_count(t) / t->dim[0];
+    double *x = malloc(sizeof *x * (size_t)t->dim[0]);
+    for (int64_t k = 0; x && k < columns; k++)
+        if (column_rounded(c, t, k, x, path, at)) break;    /* one is enough to know */
+    free(x);
+}
+
+/* Is row i, of two columns or more, a run of whole numbers: 0, 1, 2? */
+static bool counts_up(const GanTensor *t, int64_t i)
+{
+    int64_t n = t->dim[1];
+    double first = gan_tensor_get(t, i * n);
+    for (int64_t k = 1; k < n; k++)
+        if (gan_tensor_get(t, i * n + k) != first + (double)k) return false;
+    return n > 1 && first == floor(first);
+}
+
+/* A first row 0, 1, 2 above rows of another kind is likely the header that some programs write. */
+static void warn_header(Ctx *c, const GanTensor *t, const char *path, Span at)
+{
+    if (t->rank != 2 || t->dim[0] < 2 || !counts_up(t, 0)) return;
+    for (int64_t i = 1; i < t->dim[0]; i++)
+        if (counts_up(t, i)) return;
+    Diag *d = diag_warning(c->L->diags, at, W502, "the first row of %s counts up from %s and was taken as data", path,
+                           val_text(c->L, val_real(c->L, gan_tensor_get(t, 0))));
+    diag_hint(d, "if it is a header, remove the line, or name the columns by words; drop(d, 1) leaves one row out");
+}
+
 /* idx("images.gz", "labels.gz"): a field for each file; bytes stay bytes until the declaration says what they are. */
-static Value *read_idx(Ctx *c, Args *args, Span at)
+Value *builtin_idx(Ctx *c, const Call *k)
 {
     Lower *L = c->L;
-    Data *d = data_new(L, args->n);
-    for (int i = 0; i < args->n; i++) {
+    Data *d = data_new(L, k->n);
+    for (int i = 0; i < k->n; i++) {
         GanError err;
         GanTensor *t;
-        const char *path = file_path(c, args->v[i], args->at[i]);
+        const char *path = file_path(c, k->v[i], k->at);
         if (!path) return val_error(L);
-        if (data_read_idx(path, &t, &err) != GAN_OK) return data_failed(c, args->at[i], &err);
+        if (data_read_idx(path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
         own_tensor(L, t);
         if (!t->rank)
-            return diag_error(L->diags, args->at[i], E500, "%s holds one number, not rows", path), val_error(L);
+            return diag_error(L->diags, k->at, E500, "%s holds one number, not rows", path), val_error(L);
         d->field[i].tensor = t;
         if (i && t->dim[0] != d->rows) {
-            diag_error(L->diags, at, E500, "these files have %lld and %lld rows", (long long)d->rows,
+            diag_error(L->diags, k->at, E500, "these files have %lld and %lld rows", (long long)d->rows,
                        (long long)t->dim[0]);
             return val_error(L);
         }
@@ -111,22 +189,28 @@ static Value *read_idx(Ctx *c, Args *args, Span at)
     return data_value(L, d);
 }
 
-static Value *read_table(Ctx *c, Args *args, bool npy)
+static Value *read_table(Ctx *c, const Call *k, bool npy)
 {
     Lower *L = c->L;
     GanError err;
     GanTensor *t, *r;
-    const char *path = file_path(c, args->v[0], args->at[0]);
+    const char *path = file_path(c, k->v[0], k->at);
     if (!path) return val_error(L);
     if ((npy ? data_read_npy(path, &t, &err) : data_read_csv(path, DATA_HEADER_AUTO, &t, &err)) != GAN_OK)
-        return data_failed(c, args->at[0], &err);
+        return data_failed(c, k->at, &err);
+    warn_not_finite(c, t, path, k->at);
+    if (t->elem == GAN_F64) warn_rounded(c, t, path, k->at);
+    if (!npy) warn_header(c, t, path, k->at);
     bool real = t->elem == GAN_F32 || t->elem == GAN_F64;
     GanElem want = real ? (GanElem)L->m->real : t->elem == GAN_U8 ? GAN_I32 : t->elem;
     GanStatus s = gan_tensor_convert(t, want, &r, &err);
     gan_tensor_free(t);
-    if (s != GAN_OK) return data_failed(c, args->at[0], &err);
+    if (s != GAN_OK) return data_failed(c, k->at, &err);
     return val_slot(L, data_constant(L, r, NULL));
 }
+
+Value *builtin_npy(Ctx *c, const Call *k) { return read_table(c, k, true); }
+Value *builtin_csv(Ctx *c, const Call *k) { return read_table(c, k, false); }
 
 /* ---- words on data */
 
@@ -167,25 +251,63 @@ static Data *data_part(Lower *L, const Data *d, int64_t lo, int64_t hi)
     return p;
 }
 
-static bool part_size(Ctx *c, Args *args, int i, int64_t left, int64_t *n)
+static bool part_size(Ctx *c, const Call *k, int i, int64_t left, int64_t *n)
 {
-    if (!as_size(c, args->v[i], args->at[i], "the number of rows", n)) return false;
+    if (!as_size(c, k->v[i], k->at, "the number of rows", n)) return false;
     if (*n > 0 && *n <= left) return true;
-    diag_error(c->L->diags, args->at[i], E501, "%lld rows are asked for here, and %lld are there", (long long)*n,
+    diag_error(c->L->diags, k->at, E501, "%lld rows are asked for here, and %lld are there", (long long)*n,
                (long long)left);
     return false;
 }
 
-static Value *split(Ctx *c, Data *d, Args *args)
+/* Parts are rows in the order of the file: where that is the order of the classes, each part knows others. */
+static void warn_sorted(Ctx *c, const Data *d, Span at)
 {
+    for (int i = 0; i < d->n_fields; i++) {
+        const DataField *f = &d->field[i];
+        if (!f->classes || f->tensor->rank != 1 || d->rows < 2) continue;
+        const int32_t *y = f->tensor->data;
+        int64_t k = 1;
+        while (k < d->rows && y[k] >= y[k - 1]) k++;
+        if (k < d->rows || y[0] == y[d->rows - 1]) continue;
+        Diag *w = diag_warning(c->L->diags, at, W503, "the rows are sorted by %s, so these parts hold different classes",
+                               f->name ? f->name : "class");
+        diag_hint(w, "split takes rows in the order of the file; shuffle them there");
+    }
+}
+
+Value *builtin_split(Ctx *c, const Call *k)
+{
+    Data *d = as_data(c, k->v[0], k->at, "split");
     Value *part[MAX_ARGS];
     int64_t at = 0, n;
-    for (int i = 1; i < args->n; i++) {
-        if (!part_size(c, args, i, d->rows - at, &n)) return val_error(c->L);
+    for (int i = 1; i < k->n; i++) {
+        if (!d || !part_size(c, k, i, d->rows - at, &n)) return val_error(c->L);
         part[i - 1] = data_value(c->L, data_part(c->L, d, at, at + n));
         at += n;
     }
-    return val_record(c->L, part, NULL, args->n - 1);
+    if (d) warn_sorted(c, d, k->at);
+    return val_record(c->L, part, NULL, k->n - 1);
+}
+
+static Value *part_from(Ctx *c, const Call *k, const char *word, bool front)
+{
+    int64_t n;
+    Data *d = as_data(c, k->v[0], k->at, word);
+    if (!d || !part_size(c, k, 1, d->rows, &n)) return val_error(c->L);
+    return data_value(c->L, data_part(c->L, d, front ? 0 : n, front ? n : d->rows));
+}
+
+Value *builtin_take(Ctx *c, const Call *k) { return part_from(c, k, "take", true); }
+Value *builtin_drop(Ctx *c, const Call *k) { return part_from(c, k, "drop", false); }
+
+Value *builtin_with_replacement(Ctx *c, const Call *k)
+{
+    Data *d = as_data(c, k->v[0], k->at, "with_replacement");
+    if (!d) return val_error(c->L);
+    Value *v = data_value(c->L, d);
+    v->dist->kind = D_REPLACE;
+    return v;
 }
 
 /* Bytes 0..255 become reals lo..hi; one-dimensional bytes are labels and stay. */
@@ -216,35 +338,17 @@ static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
     return true;
 }
 
-static Value *scale(Ctx *c, const Data *d, Args *args, Span at)
+Value *builtin_scale(Ctx *c, const Call *k)
 {
     double lo, hi;
-    if (!as_number(c, args->v[1], args->at[1], "the least value", &lo) ||
-        !as_number(c, args->v[2], args->at[2], "the greatest value", &hi))
+    Data *d = as_data(c, k->v[0], k->at, "scale");
+    if (!d || !as_number(c, k->v[1], k->at, "the least value", &lo) ||
+        !as_number(c, k->v[2], k->at, "the greatest value", &hi))
         return val_error(c->L);
     Data *s = data_part(c->L, d, 0, d->rows);
     for (int i = 0; i < s->n_fields; i++)
-        if (!scale_field(c, &s->field[i], lo, hi, at)) return val_error(c->L);
+        if (!scale_field(c, &s->field[i], lo, hi, k->at)) return val_error(c->L);
     return data_value(c->L, s);
-}
-
-Value *data_word(Ctx *c, const char *word, Args *args, Span at)
-{
-    int64_t n;
-    if (!strcmp(word, "idx")) return read_idx(c, args, at);
-    if (!strcmp(word, "npy") || !strcmp(word, "csv")) return read_table(c, args, word[0] == 'n');
-    Data *d = as_data(c, args->v[0], args->at[0], word);
-    if (!d) return val_error(c->L);
-    if (!strcmp(word, "scale")) return scale(c, d, args, at);
-    if (!strcmp(word, "split")) return split(c, d, args);
-    if (!strcmp(word, "with_replacement")) {
-        Value *v = data_value(c->L, d);
-        v->dist->kind = D_REPLACE;
-        return v;
-    }
-    if (!part_size(c, args, 1, d->rows, &n)) return val_error(c->L);
-    bool take = !strcmp(word, "take");
-    return data_value(c->L, data_part(c->L, d, take ? 0 : n, take ? n : d->rows));
 }
 
 /* ---- declarations */
@@ -254,6 +358,7 @@ static bool convert_field(Ctx *c, DataField *f, GanElem want, Span at)
     GanError err;
     GanTensor *r;
     if (f->tensor->elem == want) return true;
+    if (want == GAN_F32) warn_rounded(c, f->tensor, f->name ? f->name : "the data", at);
     if (gan_tensor_convert(f->tensor, want, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
     own_tensor(c->L, r);
     f->tensor = r;
@@ -305,6 +410,7 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
 {
     Data *from = as_data(c, v, at, "data"), *d;
     if (!from) return val_error(c->L);
+    if (!from->rows) return diag_error(c->L->diags, at, E501, "there are no rows here to draw from"), val_error(c->L);
     d = data_part(c->L, from, 0, from->rows);
     d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
     bool record = type && type->kind == AST_RECORD_TYPE;
@@ -329,22 +435,42 @@ static bool is_data(Ctx *c, const Value *v)
            (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA);
 }
 
+/* One draw, in a function that is dropped: is it what the declared type says? */
+static bool draws_fit(Ctx *c, Dist *d, Span at)
+{
+    Ctx one = *c;
+    one.axes = ir_no_axes();
+    Trial t = trial_begin(c->L, false);
+    bool fits = !val_bad(dist_sample(&one, d, NULL, at));
+    trial_end(c->L, &t);
+    return fits;
+}
+
 /* A name for a distribution, which is then also the name of its draws. */
-static Value *named_dist(Ctx *c, Value *v, const char *name, Span at)
+static Value *named_dist(Ctx *c, Value *v, const Ast *type, const char *name, Span at)
 {
     Dist *d = as_dist(c, v, at);
     if (!d) return val_error(c->L);
     d = arena_copy(c->L->a, d, sizeof *d);
     if (d->kind != D_MODEL) d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
-    return val_dist(c->L, d);
+    if (type) d->type = type, d->type_scope = c->scope;
+    return !type || draws_fit(c, d, at) ? val_dist(c->L, d) : val_error(c->L);
+}
+
+static Value *table_of(Ctx *c, Value *v, Span at)
+{
+    Value *table = v->kind == V_LIST ? arith_table(c, v, 1, at) : NULL;
+    return table ? table : val_tensor(c->L, as_tensor(c, v, at));
 }
 
 Value *data_declare(Ctx *c, const Ast *decl, const char *name)
 {
     AstList names = decl->data.names;
     Span at = decl->data.value->span;
-    Value *v = eval(c, decl->data.value);
-    if (v->kind == V_LIST || v->kind == V_RANGE) v = val_tensor(c->L, as_tensor(c, v, at));
+    Ctx named = *c;
+    named.name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    Value *v = eval(&named, decl->data.value);
+    if (v->kind == V_LIST || v->kind == V_RANGE) v = table_of(c, v, at);
     bool several = names.n > 1;
     if (several && (v->kind != V_RECORD || v->record.n != names.n)) {
         if (!val_bad(v))
@@ -357,7 +483,7 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
         const char *n = names.v[i]->name.name;
         Value *part = !several || val_bad(v) ? v : v->record.v[i];
         if (!val_bad(part))
-            part = is_data(c, part) ? declare_data(c, part, decl->data.type, n, at) : named_dist(c, part, n, at);
+            part = is_data(c, part) ? declare_data(c, part, decl->data.type, n, at) : named_dist(c, part, decl->data.type, n, at);
         scope_bind(c->L, c->scope, n, part, names.v[i]->span);
         if (!strcmp(n, name)) mine = part;
     }

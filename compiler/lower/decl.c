@@ -16,12 +16,30 @@ static bool is_model(AstDefine w)
     return w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED;
 }
 
+/* comparison c = wasserstein(p, q, D): another name for what stands there, which must be of that kind. */
+static Value *declare_alias(Ctx *c, const Ast *d, const char *name)
+{
+    AstDefine w = d->define.word;
+    Value *v = eval(c, d->define.body);
+    bool closure = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
+                   v->fn.closure->def->define.word == w;
+    if (w == AST_DEFINE_COMPARISON && v->kind == V_COMPARE) return compare_with(c, v->compare, NULL, name);
+    if (w == AST_DEFINE_DISTRIBUTION && (v->kind == V_DIST || v->kind == V_PLAYER)) return v;
+    if (closure || (w == AST_DEFINE_OPTIMIZER && v->kind == V_OPTIMIZER) || (w == AST_DEFINE_LAYER && v->kind == V_LAYER))
+        return v;
+    if (!val_bad(v))
+        diag_error(c->L->diags, d->define.body->span, E201, "%s is declared a%s %s, and this is %s", name,
+                   w == AST_DEFINE_OPTIMIZER ? "n" : "", AstDefine_name(w), val_text(c->L, v));
+    return val_error(c->L);
+}
+
 static Value *declare_define(Ctx *c, const Ast *d, const char *name)
 {
     AstDefine w = d->define.word;
     if (w == AST_DEFINE_BIJECTOR || w == AST_DEFINE_SIMULATOR)
         return unsupported(c, d->define.name_span, strf(c->L, "%s", AstDefine_name(w)));
-    if (is_model(w) && d->define.n_lists < 2) return player_declare(c, d, name);
+    if (is_model(w) && d->define.n_lists < 2) return player_declare(c, d, name, c->inst != NULL);
+    if (d->define.is_alias) return declare_alias(c, d, name);
     if (w == AST_DEFINE_DEF && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
     if (w == AST_DEFINE_METRIC && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
     return val_closure(c->L, d, c->scope, name);
@@ -57,7 +75,9 @@ static Value *declare_let(Ctx *c, const Ast *d, const char *name)
 
 static Value *declare_compare(Ctx *c, const Ast *d, const char *name)
 {
-    Value *base = eval(c, d->compare.value);
+    Ctx named = *c;
+    named.name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    Value *base = eval(&named, d->compare.value);
     if (val_bad(base)) return base;
     if (base->kind == V_COMPARE) return compare_with(c, base->compare, d, name);
     diag_error(c->L->diags, d->compare.value->span, E201, "compare takes a comparison, and this is %s",
@@ -70,7 +90,8 @@ Value *declare(Ctx *c, const Ast *d, const char *name)
     switch (d->kind) {
     case AST_DEFINE: return declare_define(c, d, name);
     case AST_DATA: return data_declare(c, d, name);
-    case AST_LET: return declare_let(c, d, name);
+    case AST_LET: return c->scope->members ? thunk_new(c->L, d->let.value, c->scope, name) : declare_let(c, d, name);
+    case AST_STATE: return eval_state(c, d);
     case AST_LOSS: return thunk_new(c->L, d->loss.value, c->scope, name);
     case AST_COMPARE: return declare_compare(c, d, name);
     case AST_MEMBER:
@@ -86,12 +107,7 @@ static void declare_each(Ctx *c, AstList stmts, bool members)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         switch (d->kind) {
-        case AST_DEFINE:
-            scope_declare(c->L, s, d->define.name, d, d->define.name_span);
-            if (c->inst && is_model(d->define.word) &&
-                d->define.n_lists < 2) /* it belongs to the net whose body this is */
-                scope_rebind(s, d->define.name, player_declare(c, d, d->define.name), d->define.name_span);
-            break;
+        case AST_DEFINE: scope_declare(c->L, s, d->define.name, d, d->define.name_span); break;
         case AST_LOSS: scope_declare(c->L, s, d->loss.name, d, d->loss.name_span); break;
         case AST_COMPARE: scope_declare(c->L, s, d->compare.name, d, d->compare.name_span); break;
         case AST_MEMBER: scope_declare(c->L, s, d->member.name, d, d->member.name_span); break;
@@ -111,19 +127,48 @@ static void declare_each(Ctx *c, AstList stmts, bool members)
 
 void declare_all(Ctx *c, AstList stmts) { declare_each(c, stmts, false); }
 
+void declare_local(Ctx *c, AstList stmts)
+{
+    declare_all(c, stmts);
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *d = stmts.v[i];
+        if (d->kind == AST_DEFINE && is_model(d->define.word) && d->define.n_lists < 2)
+            scope_rebind(c->scope, d->define.name, player_declare(c, d, d->define.name, true));
+    }
+}
+
+/* Beside its members a comparison or distribution may hold lets, which are evaluated where they are used like members, and states. */
 void declare_members(Ctx *c, AstList stmts)
 {
-    for (int i = 0; i < stmts.n; i++) {
-        if (stmts.v[i]->kind == AST_STATE) unsupported(c, stmts.v[i]->span, "a state in a comparison or distribution");
-        if (stmts.v[i]->kind == AST_PARAMETER)
-            unsupported(c, stmts.v[i]->span, "a param in a comparison or distribution");
-    }
+    Lower *L = c->L;
     declare_each(c, stmts, true);
+    c->scope->members = true;
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *d = stmts.v[i];
+        if (d->kind == AST_STATE) scope_declare(L, c->scope, d->state.name, d, d->state.name_span);
+        if (d->kind == AST_PARAMETER) {
+            Diag *e = diag_error(L->diags, d->span, E120, "a param stands in a net, a model or a layer, which owns it");
+            diag_hint(e, "net P { param %s .. } among the members is a player of their own", d->parameter.name);
+        }
+    }
+}
+
+static bool owns(const Ast *def)
+{
+    AstList s = def->define.body && def->define.body->kind == AST_BLOCK ? def->define.body->block.stmts : (AstList){0};
+    for (int i = 0; i < s.n; i++)
+        if (s.v[i]->kind == AST_STATE || (s.v[i]->kind == AST_DEFINE && is_model(s.v[i]->define.word))) return true;
+    return false;
+}
+
+Instance *members_instance(Ctx *c, const Closure *k, const void *site)
+{
+    return owns(k->def) ? inst_child(c, c->name ? c->name : k->name, site_mix(c->scope->round, site), false) : NULL;
 }
 
 /* ---- comparisons */
 
-Value *compare_bind(Ctx *c, Closure *closure, Args *args, Span at)
+Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at)
 {
     Compare *k = arena_new_of(c->L->a, Compare);
     k->closure = closure_copy(c->L, closure, scope_new(c->L, closure->scope));
@@ -133,6 +178,7 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, Span at)
         return val_error(c->L);
     Ctx inner = *c;
     inner.scope = k->closure->scope;
+    inner.scope->inst = members_instance(c, closure, site);
     declare_members(&inner, closure->def->define.body->block.stmts);
     Value *v = val_new(c->L, V_COMPARE);
     v->compare = k;
@@ -147,12 +193,15 @@ static const Ast *member_decl(const Compare *k, const char *name)
     return NULL;
 }
 
-/* A copy with a name, in whose scope the changed members carry their changes. */
+/* A copy with a name, in whose scope the members that decl (NULL: none) changes carry their changes. */
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name)
 {
     Lower *L = c->L;
     Compare *k = arena_copy(L->a, base, sizeof *base);
     k->name = name;
+    Value *v = val_new(L, V_COMPARE);
+    v->compare = k;
+    if (!decl) return v;
     if (decl->compare.changes.n && base->change)
         return unsupported(c, decl->span, "with on a comparison that has changes already");
     k->change = decl->compare.changes.n ? decl : base->change;
@@ -166,8 +215,6 @@ Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name)
         diag_note(d, base->closure->def->define.name_span, "its members are declared here");
         return val_error(L);
     }
-    Value *v = val_new(L, V_COMPARE);
-    v->compare = k;
     return v;
 }
 

@@ -1,4 +1,5 @@
 /* diff.c - derivatives in expressions: grad[x] e, grad[G] e, f'. The work is grad_reverse's; here is what to differentiate by what. */
+#include "compiler/lower/graph.h"
 #include "compiler/lower/paths.h"
 #include "compiler/opt/stabilise.h"
 
@@ -32,7 +33,7 @@ static Value *leaves(Ctx *c, Value *v)
     IrVal *t = tensor || slot ? as_tensor(c, v, v->at) : NULL;
     if (!t || !ir_is_real(t->type.elem)) return v;
     Value *leaf = val_tensor(c->L, diff_leaf(c, t));
-    leaf->tensor.own_axis = tensor ? v->tensor.own_axis : v->slot.own_axis;
+    leaf->tensor.own_axis = tensor ? v->tensor.own_axis : -1;
     return leaf;
 }
 
@@ -94,25 +95,11 @@ static Value *rebuild(Ctx *c, Value *v, Span at, IrVal **grad, IrVal **wrt, int 
         int n = list ? v->list.n : v->record.n;
         Value **f = arena_array(c->L->a, Value *, n + 1);
         for (int k = 0; k < n; k++) f[k] = rebuild(c, list ? v->list.v[k] : v->record.v[k], at, grad, wrt, i);
-        return list ? arith_stack(c, f, n, at) : val_record(c->L, f, v->record.name, n);
+        return list ? arith_stack(c, f, n, at) : val_record_like(c->L, v, f);
     }
     int k = (*i)++;
     IrVal *g = grad[k] ? grad[k] : grad_zeros(fn_builder(c), &wrt[k]->type);
     return val_tensor(c->L, v->kind == V_INT || v->kind == V_REAL ? arith_convert(c, g, c->L->m->real) : g);
-}
-
-/* A player stands for the record of its parameters by path. */
-static Value *player_record(Ctx *c, Player *p)
-{
-    Lower *L = c->L;
-    int n = p->params.n;
-    Value **v = arena_array(L->a, Value *, n + 1);
-    const char **name = arena_array(L->a, const char *, n + 1);
-    for (int i = 0; i < n; i++) {
-        v[i] = val_slot(L, p->params.v[i]);
-        name[i] = L->m->slots.v[p->params.v[i]].path + strlen(p->name) + 1;
-    }
-    return val_record(L, v, name, n);
 }
 
 /* ---- grad[a.path] e is (grad[a] e).path */
@@ -126,7 +113,7 @@ typedef struct Target {
 static const Ast *object_of(const Ast *e) { return e->kind == AST_FIELD ? e->field.object : e->kind == AST_INDEX ? e->index.object : NULL; }
 
 /* The value a field or a known item has in `v`; NULL where it is no part of its own. */
-static Value *part_of(Ctx *c, const Value *v, const Ast *e)
+static Value *part_at(Ctx *c, const Value *v, const Ast *e)
 {
     if (e->kind == AST_FIELD) return v->kind == V_RECORD ? val_part(c->L, v, e->field.name) : NULL;
     bool tuple = v->kind == V_RECORD && !v->record.name;
@@ -155,7 +142,7 @@ static Target target_of(Ctx *c, const Ast *w)
     Target t = target_of(c, object);
     if (val_bad(t.v)) return t;
     if (!of_tensors(t.v)) return (Target){eval_raw(c, w), w, w};
-    Value *part = t.from == object ? part_of(c, t.v, w) : NULL;
+    Value *part = t.from == object ? part_at(c, t.v, w) : NULL;
     return part ? (Target){part, w, w} : (Target){t.v, w, t.from};
 }
 
@@ -247,12 +234,17 @@ Value *eval_grad(Ctx *c, const Ast *e)
     IrVal *y = as_real(c, eval(c, e->grad.body), e->grad.body->span);
     if (!y || !grad_target(c, e->grad.body, y)) return val_error(L);
     Wrt *w = arena_new_of(L->a, Wrt);
+    Player *moved[MAX_ARGS];
+    int n_moved = 0;
     for (int i = 0; i < by.n; i++) {
         target[i] = target_of(c, by.v[i]);
+        if (target[i].v->kind == V_PLAYER) moved[n_moved++] = player_self(target[i].v->player);
         name[i] = by.v[i]->kind == AST_NAME ? by.v[i]->name.name : "value";
-        if (target[i].v->kind == V_PLAYER) target[i].v = player_record(c, target[i].v->player);
+        if (target[i].v->kind == V_PLAYER) target[i].v = player_record(c, player_self(target[i].v->player));
         if (val_bad(target[i].v) || !collect(c, target[i].v, by.v[i]->span, w)) return val_error(L);
     }
+    if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
+    if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
     IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
     if (!depends(c, e, y, w) || !differentiate(c, e, y, w, g)) return val_error(L);
     int k = 0;

@@ -1,6 +1,7 @@
 /* dist.c - distributions: what stands after ~. Each kind knows how it is drawn, one draw for each sample of c->axes, and
  * some have a density. */
 #include "compiler/lower/paths.h"
+#include "lang/check/walk.h"
 
 Dist *dist_new(Lower *L, DistKind k, const char *name)
 {
@@ -21,6 +22,24 @@ const char *dist_text(Lower *L, const Dist *d)
     case D_ROWS: return "rows(...)";
     default: return d->name;
     }
+}
+
+static void find_draw(void *found, const Ast *e)
+{
+    bool *any = found;
+    *any = *any || e->kind == AST_SAMPLE;
+    if (!*any && e->kind != AST_DEFINE && e->kind != AST_FN) ast_each_child(e, find_draw, any);
+}
+
+bool dist_is_value(Lower *L, const Dist *d)
+{
+    const Ast *def = d->player->closure->def;
+    AstList params = d->player->closure->bound ? def->define.params2 : def->define.params;
+    bool draws = false;
+    (void)L;
+    if (d->kind != D_MODEL || d->args->n < params.n) return false;
+    if (def->define.body) find_draw(&draws, def->define.body);
+    return !draws;
 }
 
 /* ---- what may stand after ~ */
@@ -81,6 +100,7 @@ static Value *draw_leaf(Ctx *c, const Dist *d, const IrInts *shape, Span at)
 /* Element-wise: a scalar result of parameters without shapes of their own. Such a one takes the shape that is asked for. */
 static bool elementwise(const Dist *d)
 {
+    if (d->type) return false;
     if (d->kind == D_NORMAL || d->kind == D_UNIFORM || d->kind == D_INT) return true;
     if (d->kind != D_DECLARED) return false;
     const Ast *def = d->closure->def;
@@ -134,9 +154,9 @@ static void note_cuts(Ctx *c, const Dist *d, uint32_t first, const Value *draw, 
     AstList params = d->closure->def->define.params;
     for (int i = 0; draw->kind == V_TENSOR && i < params.n; i++) {
         Binding *b = scope_binding(d->closure->scope, params.v[i]->param.name);
-        Value *v = b ? b->value : NULL;
-        bool here = v && ((v->kind == V_TENSOR && v->tensor.home == c->L->fn) || v->kind == V_SLOT);
-        IrVal *input = here ? as_tensor(c, v, at) : NULL;
+        const Value *v = b ? b->value : NULL;
+        bool runs = v && (v->kind == V_SLOT || (v->kind == V_TENSOR && v->tensor.home == c->L->fn));
+        IrVal *input = runs ? as_tensor(c, b->value, at) : NULL;
         if (input) paths_note_draw(c, first, draw->tensor.v, input, d->name, at);
     }
 }
@@ -219,30 +239,10 @@ static Value *gather_leaf(Ctx *c, Value *leaf, void *index)
     return t ? val_tensor(c->L, ir_gather(fn_builder(c), t, index, 0)) : val_error(c->L);
 }
 
-/* The leading extent of a tensor, or of every field of a record. */
-static bool leading(Ctx *c, Value *v, Span at, int64_t *n)
-{
-    if (v->kind == V_RECORD) {
-        for (int i = 0; i < v->record.n; i++) {
-            int64_t k = 0;
-            if (!leading(c, v->record.v[i], at, &k)) return false;
-            if (i && k != *n)
-                return diag_error(c->L->diags, at, E200, "the fields have %lld and %lld rows", (long long)*n,
-                                  (long long)k),
-                       false;
-            *n = k;
-        }
-        return v->record.n > 0;
-    }
-    IrVal *t = as_tensor(c, v, at);
-    if (t && !t->type.rank) diag_error(c->L->diags, at, E205, "rows are needed here, and this is one number");
-    return t && t->type.rank ? *n = t->type.dim[0], true : false;
-}
-
 static Value *sample_rows_of(Ctx *c, Dist *d, Span at)
 {
     int64_t n;
-    if (!leading(c, d->value, at, &n)) return val_error(c->L);
+    if (!as_rows(c, d->value, at, "rows(..) draws rows", &n)) return val_error(c->L);
     IrType t = ir_scalar(IR_I32);
     t.axes = c->axes;
     IrVal *index = ir_randint(fn_builder(c), fn_stream(c, d->name), n, t);
@@ -329,6 +329,15 @@ static Value *sample_kind(Ctx *c, Dist *d, const IrInts *shape, Span at)
     return val_error(c->L);
 }
 
+/* A draw as data d: T = ... declares it. */
+static Value *typed(Ctx *c, const Dist *d, Value *v, Span at)
+{
+    if (!d->type) return v;
+    Ctx declared = *c;
+    declared.scope = scope_new(c->L, d->type_scope);
+    return type_conform(&declared, v, d->type, at, strf(c->L, "a draw of %s", d->name));
+}
+
 Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at)
 {
     Ctx inner = *c;
@@ -336,7 +345,7 @@ Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at)
     if (named) inner.path = path_join(c->L, c->path, d->name);
     bool of_program = d->kind == D_DECLARED && d->name != d->closure->name;     /* named by a data declaration */
     if (d->kind == D_DATA || d->kind == D_REPLACE || d->kind == D_MODEL || of_program) fn_draws_from(c->L, d->name);
-    Value *v = sample_kind(&inner, d, shape, at);
+    Value *v = typed(c, d, sample_kind(&inner, d, d->type ? NULL : shape, at), at);
     if (val_bad(v) || !shape || !shape->n || v->kind == V_RECORD || d->kind == D_POWER) return v;
     IrVal *t = as_tensor(c, v, at);
     return t && !t->type.rank ? stacked(c, d, shape, at) : v;
@@ -357,27 +366,15 @@ Value *dist_member(Ctx *c, Dist *d, const char *name, Span at)
 
 /* ---- finite ones */
 
-/* The rows of a value, or -1 where it has none. */
-static int64_t row_count(Lower *L, const Value *v)
-{
-    switch (v->kind) {
-    case V_TENSOR: return v->tensor.v->type.rank ? v->tensor.v->type.dim[0] : -1;
-    case V_SLOT: return v->slot.axes.n < L->m->slots.v[v->slot.slot].type.rank ? L->m->slots.v[v->slot.slot].type.dim[v->slot.axes.n] : -1;
-    case V_LIST: return v->list.n;
-    case V_RECORD: return v->record.n ? row_count(L, v->record.v[0]) : -1;
-    default: return -1;
-    }
-}
-
 bool dist_finite(Lower *L, const Dist *d, int64_t *n)
 {
-    if (d->kind == D_ROWS) return (*n = row_count(L, d->value)) > 0;
+    if (d->kind == D_ROWS) return (*n = val_rows(L, d->value)) > 0;
     if (d->kind == D_DATA || d->kind == D_REPLACE) return *n = d->data->rows, true;
     if (d->kind == D_FIELD || d->kind == D_MAP || d->kind == D_STOP) return dist_finite(L, d->base, n);
     return false;
 }
 
-Value *dist_all(Ctx *c, Dist *d, int axis, Span at)
+static Value *all_of_kind(Ctx *c, Dist *d, int axis, Span at)
 {
     Value *v;
     switch (d->kind) {
@@ -393,6 +390,8 @@ Value *dist_all(Ctx *c, Dist *d, int axis, Span at)
     default: return unsupported(c, at, "every element of this distribution");
     }
 }
+
+Value *dist_all(Ctx *c, Dist *d, int axis, Span at) { return typed(c, d, all_of_kind(c, d, axis, at), at); }
 
 /* ---- densities */
 

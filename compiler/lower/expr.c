@@ -16,14 +16,9 @@ static Value *eval_context_word(Ctx *c, const char *name)
     Lower *L = c->L;
     if (!strcmp(name, "batch") && c->batch >= 0) return val_int(L, c->batch);
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
-    if (!strcmp(name, "steps") && c->rule) {                /* of the player, this update among them */
-        IrVal *before = fn_read(L, player_steps(c, c->rule->player));
-        return val_tensor(L, ir_add(fn_builder(c), before, ir_const(fn_builder(c), IR_I64, 1)));
-    }
+    if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
     if (strcmp(name, "training")) return NULL;
-    for (int i = 0; c->loss && c->inst && i < L->updating.n; i++)
-        if (L->updating.v[i] == c->inst->owner) return val_bool(L, true);
-    return val_bool(L, false);
+    return val_bool(L, c->inst && ctx_trains(c, c->inst->owner));
 }
 
 static Value *eval_name(Ctx *c, const Ast *e, bool callee)
@@ -171,11 +166,7 @@ static Value *eval_prime(Ctx *c, const Ast *e)
                    val_text(c->L, f));
         return val_error(c->L);
     }
-    Value *v = val_new(c->L, V_FUNCTION);
-    v->fn.kind = F_PRIME;
-    v->fn.of = f;
-    v->fn.order = (int)e->prime.order;
-    return v;
+    return val_prime(c->L, f, (int)e->prime.order);
 }
 
 /* ---- control */
@@ -264,6 +255,7 @@ static Value *eval_for(Ctx *c, const Ast *e)
     for (int64_t i = 0; i < n; i++) {
         Ctx round = *c;
         round.scope = scope_new(c->L, c->scope);
+        round.scope->round = site_mix(site_mix(c->scope->round, e), (const void *)(intptr_t)(i + 1));
         round.site = site_mix(site_mix(c->site, e), (const void *)(intptr_t)(i + 1));
         scope_bind_pattern(&round, round.scope, e->for_.var, items[i]);
         bind_carries(&round, round.scope, e->for_.carries, carried);
@@ -292,41 +284,6 @@ static Value *apply_changes(Ctx *c, Value *t, Value *v)
     return v;
 }
 
-/* The player that this function moves and the kept value depends on; NULL: none, so the value in the state will do. */
-static Player *moved_under(Ctx *c, const Kept *k)
-{
-    Lower *L = c->L;
-    for (int i = 0; c->loss && L->fn && i < L->fn->ir->players.n; i++)
-        for (int j = 0; j < k->n_players; j++)
-            for (int p = 0; p < L->players.n; p++)
-                if (!strcmp(L->fn->ir->players.v[i], k->player[j]) && !strcmp(L->players.v[p]->name, k->player[j]))
-                    return L->players.v[p];
-    return NULL;
-}
-
-/* NULL: it must be computed again. */
-static Value *kept_value(Ctx *c, Value *t, Span at)
-{
-    Kept *k = t->thunk.kept;
-    Player *p = moved_under(c, k);
-    if (!p) return k->slots;
-    if (p->time > k->time) {
-        Diag *d = diag_error(c->L->diags, at, E308,
-                             "%s was computed before %s was updated, so it has no gradient by what %s is now",
-                             t->thunk.name, p->name, p->name);
-        diag_note(d, k->at, "computed here");
-        diag_hint(d, "put the updates into simultaneous { }, move the line, or write stop(%s)", t->thunk.name);
-        return val_error(c->L);
-    }
-    if (!k->draws) return NULL;
-    Diag *d =
-        diag_error(c->L->diags, at, E600,
-                   "not supported yet: the gradient of %s through the draws of the line that made it", t->thunk.name);
-    diag_note(d, k->at, "drawn here");
-    diag_hint(d, "draw in the loss: E[x ~ %s] ...", p->name);
-    return val_error(c->L);
-}
-
 static bool in_library(const Lower *L, Span at)
 {
     return at.file < (uint32_t)L->library.n && L->library.v[at.file];
@@ -334,12 +291,11 @@ static bool in_library(const Lower *L, Span at)
 
 Value *eval_thunk(Ctx *c, Value *t, int64_t n)
 {
-    Value *kept = t->thunk.kept ? kept_value(c, t, t->at.file ? t->at : t->thunk.expr->span) : NULL;
-    if (kept) return kept;
     if (!call_enter(c, t->thunk.expr->span)) return val_error(c->L);
     Ctx inner = *c;
     inner.calls++;
     inner.scope = t->thunk.scope;
+    if (inner.scope->inst) inner.inst = inner.scope->inst;
     inner.path =
         path_join(c->L, c->path, t->thunk.own ? path_join(c->L, t->thunk.own->name, t->thunk.name) : t->thunk.name);
     inner.site = site_mix(c->site, t->thunk.expr);
@@ -371,7 +327,7 @@ static bool eval_statement(Ctx *c, const Ast *s)
     case AST_LET: eval_let(c, s); return true;
     case AST_SAMPLE: eval_sample(c, s); return true;
     case AST_PARAMETER: eval_parameter(c, s); return true;
-    case AST_STATE: eval_state(c, s); return true;
+    case AST_STATE: scope_bind(c->L, c->scope, s->state.name, eval_state(c, s), s->state.name_span); return true;
     case AST_ASSIGN: eval_assign(c, s); return true;
     case AST_DEFINE: case AST_LOSS: case AST_COMPARE: return true;  /* declared when the block was entered */
     default: return false;
@@ -386,7 +342,8 @@ static void statement_only_in_schedule(Ctx *c, const Ast *s)
 
 Value *eval_stmts(Ctx *c, AstList stmts)
 {
-    declare_all(c, stmts);
+    declare_local(c, stmts);
+    int assigned = pending_count(c->L);
     Value *last = val_none(c->L);
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
@@ -399,7 +356,7 @@ Value *eval_stmts(Ctx *c, AstList stmts)
             statement_only_in_schedule(c, s);
         }
     }
-    return last;
+    return pending_result(c, assigned, last, stmts.n ? stmts.v[stmts.n - 1]->span : SPAN_NONE);
 }
 
 Value *eval_block(Ctx *c, const Ast *block)

@@ -2,7 +2,7 @@
  *
  * A net is applied many times and its body is evaluated anew each time, so a layer must be found again: it is known by its
  * site, a hash of the calls and rounds between the body it stands in and the place that makes it. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/schedule.h"
 
 /* ---- instances */
 
@@ -21,24 +21,43 @@ static Instance *find_child(const Instance *in, uint64_t site, const char *layer
     return NULL;
 }
 
-Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at)
+Instance *inst_here(Ctx *c) { return c->inst ? c->inst : c->L->program; }
+
+Instance *inst_child(Ctx *c, const char *name, uint64_t key, bool numbered)
 {
     Lower *L = c->L;
-    if (!c->inst) {
-        Diag *d = diag_error(L->diags, at, E120,
-                             "the layer %s stands outside of any net, so nobody would own its parameters", name);
-        diag_hint(d, "apply it in the body of a net, implicit or prescribed");
-        return NULL;
-    }
-    uint64_t key = site_mix(c->site, site);
-    Instance *in = find_child(c->inst, key, name);
+    Instance *parent = inst_here(c), *in = find_child(parent, key, name);
     if (in) return in;
     in = arena_new_of(L->a, Instance);
-    in->local = strf(L, "%s_%d", name, next_number(L, c->inst, name));
-    in->path = path_join(L, c->inst->path, in->local);
-    in->owner = c->inst->owner;
-    array_push(L->a, &c->inst->children, ((Child){key, name, in}));
+    int n = next_number(L, parent, name);
+    in->local = numbered ? strf(L, "%s_%d", name, n) : n > 1 ? strf(L, "%s_%d", name, n) : name;
+    if (parent == L->program) in->local = names_unique(&L->root_names, name);
+    in->path = path_join(L, parent->path, in->local);
+    in->owner = parent->owner;
+    array_push(L->a, &parent->children, ((Child){key, name, in}));
     return in;
+}
+
+const char *inst_member(Ctx *c, const char *name, const Ast *decl)
+{
+    Lower *L = c->L;
+    Instance *in = inst_here(c);
+    uint64_t key = site_mix(c->scope->round, decl);
+    for (int i = 0; i < in->members.n; i++)
+        if (in->members.v[i].key == key) return in->members.v[i].path;
+    const char *path = in == L->program ? names_unique(&L->root_names, name) : path_join(L, in->path, name);
+    for (int i = 0, k = 2; i < in->members.n; i++)
+        if (!strcmp(in->members.v[i].path, path)) path = path_join(L, in->path, strf(L, "%s_%d", name, k++)), i = -1;
+    array_push(L->a, &in->members, ((__typeof__(*in->members.v)){key, path}));
+    return path;
+}
+
+Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at)
+{
+    if (c->inst && c->inst->owner) return inst_child(c, name, site_mix(c->site, site), true);
+    Diag *d = diag_error(c->L->diags, at, E120, "the layer %s stands outside of any net, so nobody would own its parameters", name);
+    diag_hint(d, "apply it in the body of a net, implicit or prescribed");
+    return NULL;
 }
 
 Value *layer_bind(Ctx *c, Closure *k, Args *args, const void *site, Span at)
@@ -192,13 +211,25 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     return val_slot(L, slot);
 }
 
+/* D.steps counts the updates of D. */
+static Value *counter_name(Ctx *c, const Ast *s)
+{
+    const char *owner = c->inst->owner->name;
+    Diag *d = diag_error(c->L->diags, s->parameter.name_span, E101,
+                         "a parameter of %s cannot be called steps, as %s.steps counts its updates", owner, owner);
+    diag_hint(d, "give the parameter another name");
+    scope_bind(c->L, c->scope, s->parameter.name, val_error(c->L), s->parameter.name_span);
+    return val_error(c->L);
+}
+
 Value *eval_parameter(Ctx *c, const Ast *s)
 {
-    if (!c->inst) {
+    if (!c->inst || !c->inst->owner) {
         diag_error(c->L->diags, s->span, E120, "a param stands in a net, a model or a layer, which owns it");
         return val_error(c->L);
     }
-    const char *path = path_join(c->L, c->inst->path, s->parameter.name);
+    if (c->inst == c->inst->owner->inst && !strcmp(s->parameter.name, "steps")) return counter_name(c, s);
+    const char *path = inst_member(c, s->parameter.name, s);
     Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
                           c->inst->owner, s->span);
     scope_bind(c->L, c->scope, s->parameter.name, v, s->parameter.name_span);
@@ -207,44 +238,30 @@ Value *eval_parameter(Ctx *c, const Ast *s)
 
 Value *eval_state(Ctx *c, const Ast *s)
 {
-    if (!c->inst) return unsupported(c, s->span, "a state in a function or comparison");
-    const char *path = path_join(c->L, c->inst->path, s->state.name);
-    Value *v =
-        layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, c->inst->owner, s->span);
-    scope_bind(c->L, c->scope, s->state.name, v, s->state.name_span);
+    Player *owner = inst_here(c)->owner;
+    Value *v = layer_slot(c, inst_member(c, s->state.name, s), s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, owner, s->span);
+    if (v->kind == V_SLOT && !owner) state_of_program(c->L, v->slot.slot);
     return v;
 }
 
-/* ---- u := e in a layer: read as the old value everywhere, committed by the update of its owner */
+/* ---- u := e: in an optimiser a name takes its new value at once; elsewhere the state's new value waits for an update */
 
-static void add_pending(Ctx *c, int slot, IrVal *v)
+static void wrong_target(Ctx *c, const Ast *target, const Value *old)
 {
-    Fn *f = c->L->fn;
-    for (int i = 0; i < f->pending.n; i++)
-        if (f->pending.v[i].slot == slot) {
-            f->pending.v[i].sum = ir_add(&f->b, f->pending.v[i].sum, v);
-            f->pending.v[i].n++;
-            return;
-        }
-    array_push(c->L->a, &f->pending, ((Pending){slot, v, 1, c->inst->owner->name}));
+    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, val_text(c->L, old));
+    diag_hint(d, c->rule ? "an optimiser changes its w, its g and its own states" : "let gives a name to a value that does not change");
 }
 
-static void assign_state(Ctx *c, Value *target, Value *v, Span at)
+static void assign_state(Ctx *c, const Ast *s, Value *target, Value *v)
 {
     Lower *L = c->L;
+    Span at = s->assign.value->span;
     IrType t = L->m->slots.v[target->slot.slot].type;
-    bool mine = false;
-    for (int i = 0; c->loss && i < L->updating.n; i++) mine = mine || (c->inst && L->updating.v[i] == c->inst->owner);
-    if (!mine || val_bad(v)) return;
     IrVal *x = as_tensor(c, v, at);
     if (!x || !initial_fits(c, x, &t, at, L->m->slots.v[target->slot.slot].path)) return;
     x = arith_convert(c, x, t.elem);
     if (t.rank && !x->type.rank) x = ir_fill(fn_builder(c), x, ir_dims_of(&t));
-    if (L->fn->b.block != &L->fn->ir->body) {
-        unsupported(c, at, "a state that changes inside a loop that runs");
-        return;
-    }
-    add_pending(c, target->slot.slot, x);
+    pending_add(c, target->slot.slot, x, s);
 }
 
 void eval_assign(Ctx *c, const Ast *s)
@@ -257,30 +274,10 @@ void eval_assign(Ctx *c, const Ast *s)
         return;
     }
     Value *old = scope_find(c, target->name.name, target->span, true);
-    if (!old) {
-        scope_unknown(c, target->name.name, target->span);
-        return;
-    }
-    if (c->rule) {                                          /* an optimiser reads what it has just written */
-        scope_rebind(c->scope, target->name.name, v, target->span);
-        return;
-    }
-    if (old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE) {
-        assign_state(c, old, v, s->assign.value->span);
-        return;
-    }
-    if (val_bad(old)) return;
-    Diag *d = diag_error(L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name,
-                         val_text(L, old));
-    diag_hint(d, "let gives a name to a value that does not change");
-}
-
-void layer_commit_states(Ctx *c)
-{
-    Fn *f = c->L->fn;
-    for (int i = 0; i < f->pending.n; i++) {
-        Pending *p = &f->pending.v[i];
-        IrVal *v = p->n == 1 ? p->sum : ir_div(&f->b, p->sum, ir_const_like(&f->b, p->sum, p->n));
-        ir_commit(c->L->m, f->ir, p->slot, v);
-    }
+    if (!old) scope_unknown(c, target->name.name, target->span);
+    if (!old || val_bad(old)) return;
+    if (c->rule && rule_assign(c, target->name.name, v)) return;
+    bool state = !c->rule && old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE;
+    if (!state) wrong_target(c, target, old);
+    else if (!val_bad(v)) assign_state(c, s, old, v);
 }

@@ -4,14 +4,6 @@
 
 /* ---- map, tabulate */
 
-static bool row_count(Ctx *c, Value *v, Span at, int64_t *n)
-{
-    if (v->kind == V_RECORD) return v->record.n > 0 && row_count(c, v->record.v[0], at, n);
-    IrVal *t = as_tensor(c, v, at);
-    if (t && !t->type.rank) diag_error(c->L->diags, at, E205, "map goes through rows, and this is one number");
-    return t && t->type.rank ? *n = t->type.dim[0], true : false;
-}
-
 static bool new_axis(Ctx *c, const char *name, int64_t n, Span at, int *axis)
 {
     if (c->axes.n + 1 >= IR_MAX_AXES) return unsupported(c, at, "more than 8 sample axes"), false;
@@ -29,7 +21,7 @@ Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at)
         if (v[i]->kind == V_LIST) v[i] = arith_stack(c, v[i]->list.v, v[i]->list.n, at);
         if (val_bad(v[i])) return val_error(c->L);
     }
-    if (n < 1 || n > MAX_ARGS || !row_count(c, v[0], at, &rows) || !new_axis(c, "row", rows, at, &axis))
+    if (n < 1 || n > MAX_ARGS || !as_rows(c, v[0], at, "map goes through rows", &rows) || !new_axis(c, "row", rows, at, &axis))
         return val_error(c->L);
     Ctx inner = *c;
     inner.axes = ir_axes_add(c->axes, axis);
@@ -118,6 +110,19 @@ static void capture_free(Ctx *c, Capture *k, IrBlock *body)
     for (int i = 0; i < body->n_yields; i++) body->yield[i] = captured(c, k, body, body->yield[i]);
 }
 
+/* A function of the value alone, or of the value and the round. */
+static bool takes_value_alone(const Value *f)
+{
+    if (f->kind == V_LAYER || f->kind == V_PLAYER) return call_params(f).n == 1;
+    if (f->kind != V_FUNCTION) return false;
+    switch (f->fn.kind) {
+    case F_CLOSURE: return call_params(f).n == 1;
+    case F_BUILTIN: return builtin_most(f->fn.builtin) == 1;
+    case F_PARTIAL: case F_PRIME: return true;
+    }
+    return false;
+}
+
 static Value *one_round(Ctx *c, Loop *l, IrVal **param)
 {
     Lower *L = c->L;
@@ -126,9 +131,7 @@ static Value *one_round(Ctx *c, Loop *l, IrVal **param)
     Ctx inner = *c;
     inner.axes = ir_axes_union(c->axes, val_axes(L, state));
     Args args = {.n = 2, .v = {state, val_tensor(L, param[l->n_carried])}, .at = {l->at, l->at}};
-    if (l->f->kind == V_FUNCTION && l->f->fn.kind == F_CLOSURE && l->f->fn.closure->def->kind == AST_FN &&
-        l->f->fn.closure->def->fn.params.n == 1)
-        args.n = 1;
+    if (takes_value_alone(l->f)) args.n = 1;
     return as_settled(&inner, apply(&inner, l->f, &args, l->site, l->at), l->at);
 }
 
@@ -233,8 +236,6 @@ static Value *finish(Ctx *c, Loop *l)
     return unflatten(c, l->shape, out, &i);
 }
 
-static void forget_streams(Fn *f, int n) { f->streams.n = n; }
-
 Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at)
 {
     Lower *L = c->L;
@@ -252,7 +253,7 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
         IrVal *next[MAX_CARRIED];
         int n_next = 0;
         bool changed = false;
-        forget_streams(fn, streams);
+        fn_forget_streams(L, streams);
         if (!build_body(c, &l)) return val_error(L);
         IrBlock *before = fn->b.block;
         fn->b.block = l.body;

@@ -1,33 +1,40 @@
 /* player.c - nets and models: functions that own parameters. A model's arguments may be drawn; applied, it is a distribution. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/graph.h"
 
 #include <inttypes.h>
 
-/* A net declared in the body of another one: that one owns its parameters, one set however often the body is evaluated. */
-static void inner_net(Ctx *c, Player *p, const char *name, const Ast *d)
+/* A net declared in a body: one set of parameters, however often the body is evaluated. In a net or model that one owns them; elsewhere
+ * it is a player of its own. */
+static void local_net(Ctx *c, Player *p, const Ast *d)
 {
-    Instance *in = layer_instance(c, name, d, d->define.name_span);
-    if (!in) return;
+    Instance *in = inst_child(c, d->define.name, site_mix(c->scope->round, d), inst_here(c)->owner != NULL);
+    if (in->player) *p = *in->player;
     p->inst = in;
     p->name = in->path;
+    if (!in->player) in->player = p;
+    if (!in->owner) in->owner = p;
 }
 
-static Player *player_new(Ctx *c, const Ast *d, const char *name)
+static void file_net(Ctx *c, Player *p, const char *name)
+{
+    Lower *L = c->L;
+    p->name = names_unique(&L->root_names, *c->index ? strf(L, "%s%s", name, c->index) : name);
+    p->inst = arena_new_of(L->a, Instance);
+    p->inst->path = p->inst->local = p->name;
+    p->inst->owner = p->inst->player = p;
+}
+
+static Player *player_new(Ctx *c, const Ast *d, const char *name, bool local)
 {
     Lower *L = c->L;
     Player *p = arena_new_of(L->a, Player);
-    p->name = *c->index ? strf(L, "%s%s", name, c->index) : name;
+    p->steps_slot = -1;
     p->at = d->define.name_span;
     p->word = d->define.word;
-    p->steps_slot = -1;
-    p->block = -1;
-    p->time = -1;
-    p->inst = arena_new_of(L->a, Instance);
-    p->inst->path = p->inst->local = p->name;
-    p->inst->owner = p;
-    if (c->inst) inner_net(c, p, d->define.name, d);
+    if (local) local_net(c, p, d);
+    else file_net(c, p, name);
     p->closure = val_closure(L, d, c->scope, name)->fn.closure;
-    array_push(L->a, &L->players, p);
+    if (player_self(p) == p) array_push(L->a, &L->players, p);
     return p;
 }
 
@@ -65,9 +72,9 @@ static bool alias_instance(Ctx *c, Player *p, const Ast *e)
     return true;
 }
 
-Value *player_declare(Ctx *c, const Ast *d, const char *name)
+Value *player_declare(Ctx *c, const Ast *d, const char *name, bool local)
 {
-    Player *p = player_new(c, d, name);
+    Player *p = player_new(c, d, name, local);
     if (d->define.is_alias) {
         bool ok = is_copy(d->define.body) ? alias_copy(c, p, d->define.body) : alias_instance(c, p, d->define.body);
         if (!ok) return val_error(c->L);
@@ -79,7 +86,7 @@ Value *player_declare(Ctx *c, const Ast *d, const char *name)
 
 Player *as_player(Ctx *c, Value *v, Span at)
 {
-    if (v->kind == V_PLAYER) return v->player;
+    if (v->kind == V_PLAYER) return player_self(v->player);
     if (!val_bad(v))
         diag_error(c->L->diags, at, E405, "a net or model is needed here, and this is %s", val_text(c->L, v));
     return NULL;
@@ -167,12 +174,13 @@ static IrVal *dummy(Ctx *c, const Ast *type)
 void player_find_params(Ctx *c, Player *p, Span at)
 {
     Lower *L = c->L;
+    p = player_self(p);
     if (p->found) return;
     p->found = true;
     Ctx own = {.L = L, .scope = p->closure->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
     AstList params = player_params(p);
     Args args = {0};
-    fn_begin(L, strf(L, "find_%s", p->name), IR_FN_REPORT);
+    Trial t = trial_begin(L, false);
     for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
         const Ast *q = params.v[i];
         if (q->param.draw || q->param.value) continue;
@@ -184,19 +192,20 @@ void player_find_params(Ctx *c, Player *p, Span at)
             Diag *d = diag_error(L->diags, at, E113, "the parameters of %s are not known before it has been applied",
                                  p->name);
             diag_hint(d, "declare the type of its argument %s, or apply it in an earlier statement", q->param.name);
-            fn_drop(L);
+            trial_end(L, &t);
             return;
         }
         args.n++;
     }
     player_body(&own, p, &args, true, p, at);
-    fn_drop(L);
+    trial_end(L, &t);
 }
 
 /* D.steps, D.mu, D.Dense_1.w. NULL: D has none of that name. */
 Value *player_field(Ctx *c, Player *p, const char *name, Span at)
 {
     Lower *L = c->L;
+    p = player_self(p);
     if (!strcmp(name, "steps")) return val_slot(L, player_steps(c, p));
     const char *path = path_join(L, p->name, name);
     int slot = ir_find_slot(L->m, path);
@@ -228,6 +237,21 @@ int player_steps(Ctx *c, Player *p)
 {
     IrType t = ir_scalar(IR_I64);
     if (p->steps_slot < 0)
-        p->steps_slot = fn_slot(c->L, path_join(c->L, p->name, "steps"), &t, IR_SLOT_COUNTER, p->name);
+        p->steps_slot = ir_slot(c->L->m, path_join(c->L, p->name, "steps"), t, IR_SLOT_COUNTER, p->name);
     return p->steps_slot;
+}
+
+Value *player_record(Ctx *c, Player *p)
+{
+    Lower *L = c->L;
+    int n = p->params.n;
+    Value **v = arena_array(L->a, Value *, n + 1);
+    const char **name = arena_array(L->a, const char *, n + 1);
+    for (int i = 0; i < n; i++) {
+        v[i] = val_slot(L, p->params.v[i]);
+        name[i] = L->m->slots.v[p->params.v[i]].path + strlen(p->name) + 1;
+    }
+    Value *r = val_record(L, v, name, n);
+    r->record.of = p;
+    return r;
 }

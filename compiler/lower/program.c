@@ -1,5 +1,6 @@
 /* program.c - the whole: modules are loaded, the main file's statements lowered, and what came of it laid out for the runtime. */
-#include "compiler/lower/core.h"
+#include "compiler/lower/schedule.h"
+#include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 #include "stdlib/stdlib.h"
 
@@ -113,6 +114,16 @@ static void unmoved_players(Lower *L)
 
 /* ---- the runtime's tables */
 
+static void add_name(Lower *L, const char ***list, int *n, const char *name)
+{
+    for (int i = 0; i < *n; i++)
+        if (!strcmp((*list)[i], name)) return;
+    const char **more = arena_array(L->a, const char *, *n + 1);
+    if (*n) memcpy(more, *list, sizeof *more * (size_t)*n);
+    more[(*n)++] = name;
+    *list = more;
+}
+
 static void finish_slots(Lower *L, GanProgram *p)
 {
     size_t at = 0;
@@ -151,6 +162,17 @@ static GanOutput output_of(Lower *L, const IrReport *r)
     return o;
 }
 
+/* What must stay finite: parameters and layers' states of players. */
+static void list_written(Lower *L, const IrFn *f, GanFunction *g)
+{
+    g->written = arena_array(L->a, int, f->commits.n + 1);
+    for (int i = 0; i < f->commits.n; i++) {
+        const IrSlot *s = &L->m->slots.v[f->commits.v[i].slot];
+        bool counts = s->player && ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
+        if (counts) g->written[g->n_written++] = f->commits.v[i].slot;
+    }
+}
+
 static void finish_functions(Lower *L, GanProgram *p)
 {
     p->n_functions = L->m->fns.n;
@@ -161,6 +183,7 @@ static void finish_functions(Lower *L, GanProgram *p)
         g->name = f->name;
         g->player = f->players.n ? f->players.v[0] : NULL;
         g->n_outputs = f->reports.n;
+        list_written(L, f, g);
         g->output = arena_array(L->a, GanOutput, f->reports.n + 1);
         for (int k = 0; k < f->reports.n; k++) g->output[k] = output_of(L, &f->reports.v[k]);
     }
@@ -199,6 +222,38 @@ static void finish_players(Lower *L, LowerResult *r)
     }
 }
 
+/* What a part reads of the players, whoever computed it. */
+static void line_reads(Lower *L, const Part *p, GameLine *g)
+{
+    ARRAY(IrVal *) roots = {0};
+    Arena *scratch = arena_new();
+    for (int i = 0; i < p->commits.n; i++) array_push(scratch, &roots, p->commits.v[i].val->def->arg[0]);
+    for (int i = 0; i < p->reports.n; i++) array_push(scratch, &roots, p->reports.v[i].val);
+    for (int i = 0; i < p->keeps.n; i++) array_push(scratch, &roots, p->keeps.v[i].v);
+    const bool *behind = graph_behind(L, roots.v, roots.n, scratch);
+    for (int i = 0; i < L->g->versions.n; i++) {
+        const Version *v = L->g->versions.v[i];
+        const IrSlot *s = &L->m->slots.v[v->slot];
+        bool moved = false;
+        for (int k = 0; s->player && k < g->n_moves; k++) moved = moved || !strcmp(g->moves[k], s->player);
+        if (behind[v->v->id] && s->player && s->kind == IR_SLOT_PARAM && !moved) add_name(L, &g->reads, &g->n_reads, s->player);
+    }
+    arena_free(scratch);
+}
+
+static void finish_lines(Lower *L)
+{
+    for (int i = 0; i < L->lines.n; i++) {
+        GameLine *g = &L->lines.v[i];
+        const Part *p = L->line_parts.v[i];
+        if (g->fn >= 0) continue;
+        g->fn = p->fn;
+        for (int k = 0; k < p->players.n; k++) add_name(L, &g->moves, &g->n_moves, p->players.v[k]);
+        for (int k = 0; k < p->draws.n; k++) add_name(L, &g->draws, &g->n_draws, p->draws.v[k]);
+        line_reads(L, p, g);
+    }
+}
+
 static void finish(Lower *L, LowerResult *r)
 {
     GanProgram *p = r->program;
@@ -210,8 +265,9 @@ static void finish(Lower *L, LowerResult *r)
     p->n_files = L->m->files.n;
     finish_slots(L, p);
     finish_functions(L, p);
+    finish_lines(L);
     p->schedule = L->root;
-    p->init_fn = fn_index(L, L->init);
+    p->init_fn = 0;
     r->line = L->lines.v;
     r->n_lines = L->lines.n;
     finish_players(L, r);
@@ -230,17 +286,19 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->m->forgives = true;
     IrType t = ir_scalar(IR_I64);
     L->step_slot = ir_slot(L->m, "step", t, IR_SLOT_COUNTER, NULL);
-    L->block = 0;
+    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = a;
+    static const char *const reserved[] = {"step", "fn", "data", "report", "kept"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) names_unique(&L->root_names, reserved[i]);
+    L->program = arena_new_of(a, Instance);
+    L->program->path = L->program->local = "";
+    L->g = arena_new_of(a, Graph);
+    L->init = graph_new(L, ir_fn(L->m, names_unique(&L->fn_names, "init"), IR_FN_INIT));
+    L->graph = graph_new(L, arena_new_of(a, IrFn));
+    L->graph->ir->name = "schedule";
     return L;
 }
 
 static Ctx top_ctx(Lower *L) { return (Ctx){.L = L, .scope = L->file, .batch = -1, .path = "", .index = ""}; }
-
-static void begin_init(Lower *L)
-{
-    L->init = fn_begin(L, "init", IR_FN_INIT);
-    L->fn = NULL;
-}
 
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out)
 {
@@ -251,13 +309,13 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     L->names = names_check(a, &L->modules, builtin_names(L), stdlib_find, stdlib_names, diags);
     open_scopes(L);
     check_settings(L);
-    begin_init(L);
     Ctx c = top_ctx(L);
     schedule_program(&c);
-    if (diags_failed(diags)) return false;
-    unmoved_players(L);
+    pending_check(L);
+    if (diags_failed(diags) || !cut_program(L)) return false;
     L->m->forgives = false;
     finish(L, out);
+    unmoved_players(L);
     return true;
 }
 
@@ -281,7 +339,7 @@ static bool report_value(Ctx *c, Value *v, const char *name, Span at)
         return true;
     }
     IrVal *t = v->kind == V_REAL ? ir_const(fn_builder(c), IR_F64, v->r) : as_tensor(c, v, at);
-    if (t) ir_report(L->m, L->fn->ir, *name ? name : "value", t);
+    if (t) part_report(L, *name ? name : "value", t);
     return t != NULL;
 }
 
@@ -295,16 +353,16 @@ static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
     return e;
 }
 
-static int finish_more(LowerResult *r, Fn *f, bool ok)
+static int finish_more(LowerResult *r, Part *p, bool ok)
 {
     Lower *L = r->lower;
     L->m->forgives = false;
     ok = ok && !diags_failed(L->diags);
-    if (ok) fn_end(L);
-    else fn_drop(L);
-    if (!ok) return -1;
+    if (ok) part_end(L);
+    else part_drop(L);
+    if (!ok || !cut_part(L, p)) return -1;
     finish(L, r);
-    return fn_index(L, f);
+    return p->fn;
 }
 
 int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags)
@@ -315,7 +373,7 @@ int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags)
     if (!e) return -1;
     Ctx c = top_ctx(L);
     c.reports_first = true;
-    Fn *f = fn_begin(L, "eval", IR_FN_REPORT);
+    Part *f = part_begin(L, "eval", IR_FN_REPORT, e->span);
     Value *v = as_settled(&c, eval(&c, e), e->span);
     return finish_more(r, f, !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span));
 }
@@ -327,7 +385,7 @@ int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags
     const Ast *e = parse_more(r, expression, diags);
     if (!e) return -1;
     Ctx c = top_ctx(L);
-    Fn *f = fn_begin(L, "sample", IR_FN_SAMPLE);
+    Part *f = part_begin(L, "sample", IR_FN_SAMPLE, e->span);
     Dist *d = as_dist(&c, eval_raw(&c, e), e->span);
     bool ok = d != NULL;
     if (ok) {

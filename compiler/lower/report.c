@@ -43,8 +43,9 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
         return;
     }
     IrType t = ir_scalar(IR_F64);
-    Fn *f = fn_begin(L, strf(L, "report_%s", name), IR_FN_REPORT);
+    Part *p = part_begin(L, strf(L, "report_%s", name), IR_FN_REPORT, s->span);
     Ctx inner = *c;
+    inner.block = NULL;
     IrVal *v = report_number(&inner, s);
     if (v) {
         int slot = ir_find_slot(L->m, path);
@@ -54,13 +55,13 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
             fn_initialise(L, slot, ir_const(&L->fn->b, IR_F64, NAN));
             fn_leave_init(L, before);
         }
-        ir_report(L->m, f->ir, name, v);
-        ir_commit(L->m, f->ir, slot, v);
+        part_report(L, name, v);
+        env_set(L, slot, v, s->span);
     }
-    fn_end(L);
+    part_end(L);
     remember_report(L, name);
-    sched_call(c, to, f, GAN_REPORT, name, s->span);
-    sched_line(c, f, "report", name, s->span);
+    sched_call(c, to, p, GAN_REPORT, name, s->span);
+    sched_line(c, p, "report", name, s->span);
 }
 
 typedef struct Picture { int64_t n; double lo, hi; const Ast *what[MAX_ARGS]; int n_what; } Picture;
@@ -102,6 +103,7 @@ static IrVal *picture_draw(Ctx *c, const Ast *e, int64_t n, bool grid)
     if (!d) return NULL;
     int axis = ir_axis(L->m, "picture", n);
     Ctx inner = *c;
+    inner.block = NULL;
     inner.axes = ir_one_axis(axis);
     if (!axes_fit(c, inner.axes, e->span)) return NULL;
     Value *v = dist_sample(&inner, d, NULL, e->span);
@@ -123,19 +125,19 @@ void sched_picture(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
     bool grid = s->report.what == AST_REPORT_IMAGE;
-    Picture p;
-    if (!picture_args(c, s, grid, &p)) return;
+    Picture what;
+    if (!picture_args(c, s, grid, &what)) return;
     const char *name = report_name(c, s);
-    Fn *f = fn_begin(L, strf(L, "%s_%s", AstReport_name(s->report.what), name), IR_FN_REPORT);
-    for (int i = 0; i < p.n_what; i++) {
-        IrVal *t = picture_draw(c, p.what[i], p.n, grid);
-        if (t) ir_report(L->m, f->ir, strf(L, "%d", i), t);
+    Part *p = part_begin(L, strf(L, "%s_%s", AstReport_name(s->report.what), name), IR_FN_REPORT, s->span);
+    for (int i = 0; i < what.n_what; i++) {
+        IrVal *t = picture_draw(c, what.what[i], what.n, grid);
+        if (t) part_report(L, strf(L, "%d", i), t);
     }
-    fn_end(L);
-    sched_call(c, to, f, grid ? GAN_GRID : GAN_SCATTER, name, s->span);
+    part_end(L);
+    sched_call(c, to, p, grid ? GAN_GRID : GAN_SCATTER, name, s->span);
     GanSchedule *n = to->list.v[to->list.n - 1];
-    n->lo = p.lo, n->hi = p.hi;
-    sched_line(c, f, AstReport_name(s->report.what), name, s->span);
+    n->lo = what.lo, n->hi = what.hi;
+    sched_line(c, p, AstReport_name(s->report.what), name, s->span);
 }
 
 /* ---- stop, expect, save */
@@ -144,8 +146,12 @@ void sched_stop(Ctx *c, const Ast *s, Nodes *to)
 {
     bool now, ok;
     Ctx inner = *c;
+    if (!to->rounds) {
+        diag_error(c->L->diags, s->span, E403, "stop when leaves an alternate block, and stands in one");
+        return;
+    }
     inner.reports_first = true;
-    Fn *f = sched_condition(&inner, s->stop.cond, "stop", &now, &ok);
+    Part *f = sched_condition(&inner, s->stop.cond, "stop", &now, &ok);
     if (!f && ok)
         diag_error(c->L->diags, s->stop.cond->span, E206, "this condition is %s from the start",
                    now ? "true" : "false");
@@ -153,15 +159,15 @@ void sched_stop(Ctx *c, const Ast *s, Nodes *to)
 }
 
 /* A condition known to be true is still a promise that the file makes: it is judged, and held, like the others. */
-static Fn *held_from_the_start(Ctx *c, const Ast *e)
+static Part *held_from_the_start(Ctx *c, const Ast *e)
 {
     Lower *L = c->L;
     Ctx inner = *c;
-    Fn *f = fn_begin(L, "expect", IR_FN_REPORT);
+    Part *p = part_begin(L, "expect", IR_FN_REPORT, e->span);
     IrVal *t = as_tensor(&inner, eval(&inner, e), e->span);
-    if (t) ir_report(L->m, f->ir, "expect", t);
-    fn_end(L);
-    return f;
+    if (t) part_report(L, "expect", t);
+    part_end(L);
+    return p;
 }
 
 void sched_expect(Ctx *c, const Ast *s, Nodes *to)
@@ -170,7 +176,12 @@ void sched_expect(Ctx *c, const Ast *s, Nodes *to)
     Ctx inner = *c;
     inner.reports_first = true;
     const char *text = sched_text(c->L, s->expect.cond->span);
-    Fn *f = sched_condition(&inner, s->expect.cond, "expect", &now, &ok);
+    if (!to->top) {
+        Diag *d = diag_error(c->L->diags, s->span, E403, "expect is what the file promises in the end, and stands at the top level");
+        diag_hint(d, "expect .. by step N at the top level is judged at that step");
+        return;
+    }
+    Part *f = sched_condition(&inner, s->expect.cond, "expect", &now, &ok);
     if (!f && ok && !now) diag_error(c->L->diags, s->expect.cond->span, E206, "this can never hold");
     if (!f && ok && now) f = held_from_the_start(&inner, s->expect.cond);
     if (!f) return;

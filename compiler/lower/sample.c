@@ -69,7 +69,6 @@ static Value *own(Ctx *c, Value *v, int axis) { return val_bad(v) ? v : map_fiel
 static int own_axis(const Value *v)
 {
     if (v->kind == V_TENSOR) return v->tensor.own_axis;
-    if (v->kind == V_SLOT) return v->slot.own_axis;
     for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++)
         if (own_axis(v->record.v[i]) >= 0) return own_axis(v->record.v[i]);
     return -1;

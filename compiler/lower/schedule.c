@@ -1,5 +1,5 @@
-/* schedule.c - the top level of the main file, and the blocks in it, become the schedule: a tree whose leaves call functions.
- * Each statement that computes is a function of its own. */
+/* schedule.c - the top level of the main file, and the blocks in it, become the schedule: a tree whose leaves call functions. Each
+ * statement that computes is a part of the graph. */
 #include "compiler/lower/schedule.h"
 
 GanSchedule *sched_node(Ctx *c, Nodes *to, GanScheduleKind kind, Span at)
@@ -35,38 +35,21 @@ static void inner_statements(Ctx *c, const Ast *b, Nodes *to)
     }
 }
 
-static void block(Ctx *c, const Ast *b, GanSchedule *n)
+static void block(Ctx *c, const Ast *b, bool rounds, GanSchedule *n)
 {
-    Nodes kids = {0};
+    Nodes kids = {.rounds = rounds};
     inner_statements(c, b, &kids);
     sched_kids(n, &kids);
 }
 
 /* ---- the game's table */
 
-void sched_add_name(Lower *L, const char ***list, int *n, const char *name)
-{
-    for (int i = 0; i < *n; i++)
-        if (!strcmp((*list)[i], name)) return;
-    const char **more = arena_array(L->a, const char *, *n + 1);
-    if (*n) memcpy(more, *list, sizeof *more * (size_t)*n);
-    more[(*n)++] = name;
-    *list = more;
-}
-
-void sched_line(Ctx *c, Fn *f, const char *what, const char *name, Span at)
+void sched_line(Ctx *c, Part *p, const char *what, const char *name, Span at)
 {
     Lower *L = c->L;
-    GameLine g = {.fn = fn_index(L, f), .at = at, .what = what, .name = name, .batch = c->batch > 0 ? c->batch : 0};
-    for (int i = 0; i < f->ir->players.n; i++) sched_add_name(L, &g.moves, &g.n_moves, f->ir->players.v[i]);
-    for (int i = 0; i < f->reads.n; i++) {
-        const IrSlot *s = &L->m->slots.v[f->reads.v[i].slot];
-        bool moved = false;
-        for (int k = 0; s->player && k < g.n_moves; k++) moved = moved || !strcmp(g.moves[k], s->player);
-        if (s->player && s->kind == IR_SLOT_PARAM && !moved) sched_add_name(L, &g.reads, &g.n_reads, s->player);
-    }
-    for (int i = 0; i < f->draws.n; i++) sched_add_name(L, &g.draws, &g.n_draws, f->draws.v[i]);
+    GameLine g = {.fn = -1, .at = at, .what = what, .name = name, .batch = c->batch > 0 ? c->batch : 0};
     array_push(L->a, &L->lines, g);
+    array_push(L->a, &L->line_parts, p);
 }
 
 const char *sched_text(Lower *L, Span at)
@@ -75,259 +58,240 @@ const char *sched_text(Lower *L, Span at)
     return f && at.end <= f->n ? arena_strn(L->a, f->text + at.begin, at.end - at.begin) : "";
 }
 
-void sched_call(Ctx *c, Nodes *to, Fn *f, GanScheduleKind kind, const char *name, Span at)
+void sched_call(Ctx *c, Nodes *to, Part *p, GanScheduleKind kind, const char *name, Span at)
 {
     GanSchedule *n = sched_node(c, to, kind, at);
-    n->fn = fn_index(c->L, f);
     n->name = name;
+    part_run_by(c->L, p, n);
 }
 
 const char *sched_indexed(Ctx *c, const char *name) { return *c->index ? strf(c->L, "%s%s", name, c->index) : name; }
 
-/* ---- updates */
+/* ---- blocks that train, and control */
 
-static bool named_twice(Ctx *c, Player **seen, Span *where, int *n, const Ast *u)
+/* What stands before a control statement and keeps what will be hidden behind it. */
+static Part *guard(Ctx *c, Nodes *to, Span at)
 {
-    bool twice = false;
-    for (int i = 0; i < u->update.players.n; i++) {
-        Value *v = eval_raw(c, u->update.players.v[i]);
-        if (v->kind != V_PLAYER) continue;
-        Span at = u->update.players.v[i]->span;
-        for (int k = 0; k < *n; k++) {
-            if (seen[k] != v->player) continue;
-            Diag *d = diag_error(c->L->diags, at, E402, "%s is updated twice from one starting point", v->player->name);
-            diag_note(d, where[k], "the first time");
-            twice = true;
-        }
-        if (*n < MAX_ARGS) seen[*n] = v->player, where[(*n)++] = at;
-    }
-    return twice;
+    Part *p = control_begin(c, at);
+    sched_call(c, to, p, GAN_CALL, NULL, at);
+    return p;
 }
 
-static const char *update_name(Ctx *c, const Ast *u, const char *so_far)
+static void open_block(Ctx *c, Block *b, Nodes *to)
 {
+    Lower *L = c->L;
+    b->number = ++L->n_blocks;
+    L->pendings.n = 0;                                      /* those of other blocks have had their updates */
+    b->before = to;
+    b->entry = (Env){arena_array(L->a, IrVal *, L->graph->env.n + 1), L->graph->env.n};
+    if (b->entry.n) memcpy(b->entry.v, L->graph->env.v, sizeof *b->entry.v * (size_t)b->entry.n);
+    c->block = b;
+}
+
+/* The block that the statement is in; a statement of the top level that updates is one of its own. */
+static void enter_block(Ctx *c, const Ast *s, Block *b, Nodes *to)
+{
+    if (c->block) return;
+    *b = (Block){0};
+    block_find_players(c, s, b);
+    if (b->players.n) open_block(c, b, to);
+}
+
+/* A loop's body: what it changes is read anew at its entry and behind it. */
+static void loop_body(Ctx *c, const Ast *whole, const Ast *body, Part *before, bool rounds, GanSchedule *n)
+{
+    Lower *L = c->L;
+    Slots entry = {0}, changed = {0};
+    block_changes(c, body, c->block, &entry);
+    if (whole->kind == AST_ALTERNATE) array_push(L->a, &entry.v, L->step_slot);
+    control_changes(L, &entry, before, whole->span);
+    Arm a = arm_begin(L, control_new(L));
+    block(c, body, rounds, n);
+    arm_end(L, &a, &changed);
+    for (int i = 0; i < changed.v.n; i++) {
+        bool foreseen = false;
+        for (int k = 0; k < entry.v.n; k++) foreseen = foreseen || entry.v.v[k] == changed.v.v[i];
+        if (foreseen || changed.v.v[i] >= a.entry.n || !a.entry.v[changed.v.v[i]]) continue;
+        unsupported(c, whole->span, strf(L, "a loop that changes %s in this way", L->m->slots.v[changed.v.v[i]].path));
+    }
+    control_changes(L, &entry, NULL, whole->span);
+    control_changes(L, &changed, NULL, whole->span);
+}
+
+/* ---- updates */
+
+static const char *update_name(Ctx *c, const Ast *s)
+{
+    if (s->kind != AST_UPDATE) return "update";
     Text t = text_in(c->L->a);
-    text_add(&t, so_far);
-    for (int i = 0; i < u->update.players.n; i++) {
-        Value *v = eval_raw(c, u->update.players.v[i]);
+    text_add(&t, "update");
+    for (int i = 0; i < s->update.players.n; i++) {
+        Value *v = eval_raw(c, s->update.players.v[i]);
         text_printf(&t, "_%s", v->kind == V_PLAYER ? v->player->name : "x");
     }
     return text_str(&t);
 }
 
-/* One update, or several that read the same starting point: one function. */
-static void sched_updates(Ctx *c, AstList updates, Nodes *to, Span at)
+static void sched_update(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
-    Player *seen[MAX_ARGS];
-    Span where[MAX_ARGS];
-    int n = 0;
-    const char *name = "update";
-    for (int i = 0; i < updates.n; i++) {
-        const Ast *u = updates.v[i];
-        if (u->kind != AST_UPDATE) {
-            diag_error(L->diags, u->span, E403, "simultaneous holds updates and nothing else");
-            return;
-        }
-        if (named_twice(c, seen, where, &n, u)) return;
-        name = update_name(c, u, name);
-    }
-    Fn *f = fn_begin(L, name, IR_FN_UPDATE);
-    for (int i = 0; i < updates.n; i++) eval_update(c, updates.v[i]);
-    layer_commit_states(c);
-    fn_end(L);
-    sched_call(c, to, f, GAN_CALL, NULL, at);
-    for (int i = 0; i < n; i++) seen[i]->time = ++L->time;
-    sched_line(c, f, "update", updates.n == 1 ? sched_text(L, updates.v[0]->update.value->span) : "simultaneous", at);
-}
-
-static void find_updating(Ctx *c, const Ast *s)
-{
-    Lower *L = c->L;
-    if (!s) return;
-    switch (s->kind) {
-    case AST_BLOCK:
-        for (int i = 0; i < s->block.stmts.n; i++) find_updating(c, s->block.stmts.v[i]);
-        return;
-    case AST_REPEAT: find_updating(c, s->repeat.body); return;
-    case AST_EVERY: find_updating(c, s->every.body); return;
-    case AST_SIMULTANEOUS: find_updating(c, s->simultaneous.body); return;
-    case AST_EXTRAGRADIENT: find_updating(c, s->extragradient.body); return;
-    case AST_FOR: find_updating(c, s->for_.body); return;
-    case AST_IF:
-        find_updating(c, s->if_.then);
-        find_updating(c, s->if_.otherwise);
-        return;
-    case AST_UPDATE:
-        for (int i = 0; i < s->update.players.n; i++) {
-            const Ast *e = s->update.players.v[i];
-            Value *v = e->kind == AST_NAME ? scope_find(c, e->name.name, e->span, true) : NULL;
-            if (v && v->kind == V_PLAYER) array_push(L->a, &L->updating, v->player);
-        }
-        return;
-    default: return;
-    }
+    Ctx inner = *c;
+    Block own;
+    Changes changes = {0};
+    enter_block(&inner, s, &own, to);
+    Part *p = part_begin(L, update_name(&inner, s), IR_FN_UPDATE, s->span);
+    if (update_changes(&inner, s, &changes)) changes_set(L, &changes, s->span);
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);
+    sched_line(c, p, "update", s->kind == AST_UPDATE ? sched_text(L, s->update.value->span) : "simultaneous", s->span);
 }
 
 /* ---- alternate */
 
-/* The first value of an optimiser's slot, made again: zeros, or another constant. */
-static IrVal *first_value(Lower *L, int slot)
-{
-    IrVal *v = NULL;
-    for (int i = 0; i < L->init->ir->commits.n; i++)
-        if (L->init->ir->commits.v[i].slot == slot) v = L->init->ir->commits.v[i].val;
-    while (v && v->def && v->def->n_args == 1 &&
-           (v->def->op == IR_broadcast || v->def->op == IR_convert || v->def->op == IR_reshape))
-        v = v->def->arg[0];
-    if (!v || !v->def || v->def->op != IR_const) return NULL;
-    IrType t = L->m->slots.v[slot].type;
-    IrBuilder *b = &L->fn->b;
-    IrVal *k = ir_const(b, t.elem, v->def->attr.value);
-    return t.rank ? ir_fill(b, k, ir_dims_of(&t)) : k;
-}
-
-static void restart(Ctx *c, Player *p, Nodes *before, Span at)
+static bool alternate_sizes(Ctx *c, const Ast *s, int64_t *steps, int64_t *batch)
 {
     Lower *L = c->L;
-    Fn *f = fn_begin(L, strf(L, "restart_%s", p->name), IR_FN_STATE);
-    for (int s = 0; s < L->m->slots.n; s++) {
-        const IrSlot *slot = &L->m->slots.v[s];
-        bool mine = slot->player && !strcmp(slot->player, p->name);
-        if (mine && slot->kind == IR_SLOT_OPTIMIZER) {
-            IrVal *v = first_value(L, s);
-            if (v) ir_commit(L->m, f->ir, s, v);
-            else
-                unsupported(c, at,
-                            "a second block of updates with an optimiser whose state does not start at a constant");
-        }
-    }
-    if (p->steps_slot >= 0) ir_commit(L->m, f->ir, p->steps_slot, ir_const(&f->b, IR_I64, 0));
-    fn_end(L);
-    sched_call(c, before, f, GAN_CALL, NULL, at);
+    *batch = -1;
+    if (!as_size(c, eval(c, s->alternate.steps), s->alternate.steps->span, "the number of steps", steps)) return false;
+    if (!s->alternate.batch) return true;
+    Span at = s->alternate.batch->span;
+    if (!as_size(c, eval(c, s->alternate.batch), at, "the batch size", batch)) return false;
+    if (*batch == 0) return diag_error(L->diags, at, E302, "a batch has at least one sample"), false;
+    if (*batch > INT32_MAX) return diag_error(L->diags, at, E203, "a batch has at most %d samples", INT32_MAX), false;
+    return true;
 }
 
 static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
     Ctx inner = *c;
-    int64_t steps, batch = -1;
+    Block b = {0};
+    int64_t steps, batch;
     if (!to->top) {
         diag_error(L->diags, s->span, E403, "alternate stands at the top level, not inside another block");
         return;
     }
-    if (!as_size(c, eval(c, s->alternate.steps), s->alternate.steps->span, "the number of steps", &steps)) return;
-    if (s->alternate.batch &&
-        !as_size(c, eval(c, s->alternate.batch), s->alternate.batch->span, "the batch size", &batch))
-        return;
-    if (batch == 0) {
-        diag_error(L->diags, s->alternate.batch->span, E302, "a batch has at least one sample");
-        return;
-    }
-    if (batch > INT32_MAX) {
-        diag_error(L->diags, s->alternate.batch->span, E203, "a batch has at most %d samples", INT32_MAX);
-        return;
-    }
+    if (!alternate_sizes(c, s, &steps, &batch)) return;
     inner.batch = batch;
-    L->updating.n = 0;
-    find_updating(&inner, s->alternate.body);
-    L->block++;
-    Nodes restarts = {0};
+    block_find_players(&inner, s->alternate.body, &b);
+    Part *before = guard(c, to, s->span);
+    open_block(&inner, &b, to);
     GanSchedule *n = sched_node(c, NULL, GAN_ALTERNATE, s->span);
     n->count = steps;
-    block(&inner, s->alternate.body, n);
-    for (int i = 0; i < L->updating.n; i++) {
-        Player *p = L->updating.v[i];
-        if (p->block >= 0 && p->block != L->block) restart(c, p, &restarts, s->span);
-        p->block = L->block;
-    }
-    for (int i = 0; i < restarts.list.n; i++) array_push(L->a, &to->list, restarts.list.v[i]);
+    L->inside++;
+    loop_body(&inner, s, s->alternate.body, before, true, n);
+    L->inside--;
     array_push(L->a, &to->list, n);
-    L->updating.n = 0;
 }
 
 /* ---- repeat, every, if, for */
 
 /* A number that the schedule asks for while it runs. */
-static int count_fn(Ctx *c, Value *v, Span at, Fn *f)
+static void count_of(Ctx *c, Value *v, Span at)
 {
     IrVal *t = as_tensor(c, v, at);
-    if (!t) return -1;
-    if (t->type.rank || t->type.axes.n || t->type.elem == IR_BOOL) {
-        diag_error(c->L->diags, at, E201, "a number of times is one integer, and this is %s",
-                   type_text(c->L, &t->type));
-        return -1;
-    }
-    ir_report(c->L->m, f->ir, "count", arith_convert(c, t, IR_I64));
-    return 0;
+    if (!t) return;
+    if (t->type.rank || t->type.axes.n || ir_is_real(t->type.elem) || t->type.elem == IR_BOOL)
+        diag_error(c->L->diags, at, E201, "a number of times is one integer, and this is %s", type_text(c->L, &t->type));
+    else part_report(c->L, "count", arith_convert(c, t, IR_I64));
 }
 
 static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
+    Ctx inner = *c;
+    Block own;
     Span at = s->repeat.count->span;
-    GanSchedule *n = sched_node(c, to, GAN_REPEAT, s->span);
-    Fn *f = fn_begin(L, "count", IR_FN_REPORT);
+    enter_block(&inner, s, &own, to);
+    Part *before = guard(c, to, s->span);
+    GanSchedule *n = sched_node(c, NULL, GAN_REPEAT, s->span);
+    Part *p = part_begin(L, "count", IR_FN_REPORT, at);
     Value *v = as_settled(c, eval(c, s->repeat.count), at);
     if (v->kind == V_TENSOR || v->kind == V_SLOT) {
-        count_fn(c, v, at, f);
-        fn_end(L);
-        n->fn = fn_index(L, f);
+        count_of(c, v, at);
+        part_end(L);
+        part_run_by(L, p, n);
     } else {
-        fn_drop(L);
+        part_drop(L);
         as_size(c, v, at, "the number of times", &n->count);
     }
-    block(c, s->repeat.body, n);
+    loop_body(&inner, s, s->repeat.body, before, to->rounds, n);
+    array_push(L->a, &to->list, n);
+}
+
+/* One side of a control statement. */
+static void side(Ctx *c, const Ast *body, int control, bool rounds, GanSchedule *n, Slots *changed)
+{
+    Arm a = arm_begin(c->L, control);
+    block(c, body, rounds, n);
+    arm_end(c->L, &a, changed);
 }
 
 static void sched_every(Ctx *c, const Ast *s, Nodes *to)
 {
+    Slots changed = {0};
+    if (!to->rounds) {
+        Diag *d = diag_error(c->L->diags, s->span, E403, "every counts the rounds of an alternate block, and stands in one");
+        diag_hint(d, "at the top level, report by itself reports once");
+        return;
+    }
+    Part *before = guard(c, to, s->span);
     GanSchedule *n = sched_node(c, to, GAN_EVERY, s->span);
     if (!as_size(c, eval(c, s->every.count), s->every.count->span, "the number of rounds", &n->count)) return;
     if (!n->count) diag_error(c->L->diags, s->every.count->span, E403, "every 0 rounds would be never");
-    block(c, s->every.body, n);
+    side(c, s->every.body, control_new(c->L), true, n, &changed);
+    control_changes(c->L, &changed, before, s->span);
 }
 
-/* The condition as a function with one bool, or a static one: then NULL, and *now. */
-Fn *sched_condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *ok)
+/* The condition as a part with one bool, or a static one: then NULL, and *now. */
+Part *sched_condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *ok)
 {
     Lower *L = c->L;
     Ctx inner = *c;
-    Fn *f = fn_begin(L, name, IR_FN_REPORT);
+    inner.block = NULL;
+    Part *p = part_begin(L, name, IR_FN_REPORT, e->span);
     Value *v = as_settled(&inner, eval(&inner, e), e->span);
     *ok = !val_bad(v);
     if (v->kind == V_BOOL || val_bad(v)) {
         *now = v->kind == V_BOOL && v->b;
-        fn_drop(L);
+        part_drop(L);
         return NULL;
     }
     IrVal *t = as_tensor(&inner, v, e->span);
     *ok = t && t->type.elem == IR_BOOL && !t->type.rank && !t->type.axes.n;
-    if (*ok) ir_report(L->m, f->ir, name, t);
+    if (*ok) part_report(L, name, t);
     else if (t) diag_error(L->diags, e->span, E201, "a condition is true or false, and this is %s", val_text(L, v));
-    fn_end(L);
-    return f;
+    part_end(L);
+    return p;
 }
 
 static void sched_if(Ctx *c, const Ast *s, Nodes *to)
 {
     bool now, ok;
-    Fn *f = sched_condition(c, s->if_.cond, "condition", &now, &ok);
+    Ctx inner = *c;
+    Block own;
+    Slots changed = {0};
+    Part *p = sched_condition(c, s->if_.cond, "condition", &now, &ok);
     if (!ok) return;
     const Ast *otherwise = s->if_.otherwise;
-    if (!f) {                                               /* known now: one side is the program, and stands where the if does */
+    if (!p) {                                               /* known now: one side is the program, and stands where the if does */
         if (now || otherwise) inner_statements(c, now ? s->if_.then : otherwise, to);
         return;
     }
-    GanSchedule *n = sched_node(c, to, GAN_IF, s->span), *side[2] = {sched_node(c, NULL, GAN_SEQUENCE, s->if_.then->span), NULL};
-    n->fn = fn_index(c->L, f);
-    block(c, s->if_.then, side[0]);
+    enter_block(&inner, s, &own, to);
+    Part *before = guard(c, to, s->span);
+    GanSchedule *n = sched_node(c, NULL, GAN_IF, s->span), *arm[2] = {sched_node(c, NULL, GAN_SEQUENCE, s->if_.then->span), NULL};
+    part_run_by(c->L, p, n);
+    int control = control_new(c->L);
+    side(&inner, s->if_.then, control, to->rounds, arm[0], &changed);
     if (otherwise) {
-        side[1] = sched_node(c, NULL, GAN_SEQUENCE, otherwise->span);
-        block(c, otherwise, side[1]);
+        arm[1] = sched_node(c, NULL, GAN_SEQUENCE, otherwise->span);
+        side(&inner, otherwise, control, to->rounds, arm[1], &changed);
     }
-    n->kid = arena_copy(c->L->a, side, sizeof side);
+    control_changes(c->L, &changed, before, s->span);
+    n->kid = arena_copy(c->L->a, arm, sizeof arm);
     n->n_kids = otherwise ? 2 : 1;
+    array_push(c->L->a, &to->list, n);
 }
 
 static const char *next_index(Ctx *c, const Value *item)
@@ -351,6 +315,7 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
         Ctx round = *c;
         round.scope = scope_new(c->L, c->scope);
         round.index = next_index(c, item[i]);
+        round.scope->round = site_mix(site_mix(c->scope->round, s), (const void *)(intptr_t)(i + 1));
         scope_bind_pattern(&round, round.scope, s->for_.var, item[i]);
         AstList stmts = s->for_.body->block.stmts;
         declare_all(&round, stmts);
@@ -358,52 +323,29 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
     }
 }
 
-/* ---- average, copy */
-
-static void blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at)
-{
-    Lower *L = c->L;
-    Player *from = as_player(c, eval_raw(c, source), source->span),
-           *into = as_player(c, eval_raw(c, target), target->span);
-    if (!from || !into) return;
-    player_find_params(c, from, source->span);
-    player_find_params(c, into, target->span);
-    Fn *f = fn_begin(L, strf(L, "%s_%s", decay ? "average" : "copy", into->name), IR_FN_STATE);
-    IrBuilder *b = &f->b;
-    IrVal *k = decay ? as_real(c, eval(c, decay), decay->span) : NULL;
-    for (int i = 0; i < from->params.n; i++) {
-        const char *path = strf(L, "%s%s", into->name, L->m->slots.v[from->params.v[i]].path + strlen(from->name));
-        int slot = ir_find_slot(L->m, path);
-        IrVal *v = fn_read(L, from->params.v[i]);
-        if (slot < 0 || !ir_type_equal(&L->m->slots.v[slot].type, &v->type)) {
-            diag_error(L->diags, at, E405, "%s and %s do not have the same parameters: there is no %s like %s",
-                       from->name, into->name, path, L->m->slots.v[from->params.v[i]].path);
-            break;
-        }
-        if (decay && k) {
-            IrVal *old = fn_read(L, slot), *keep = ir_convert(b, k, v->type.elem);
-            IrVal *share = ir_sub(b, ir_const_like(b, keep, 1), keep);
-            v = ir_add(b, ir_mul(b, old, keep), ir_mul(b, v, share));
-        }
-        ir_commit(L->m, f->ir, slot, v);
-    }
-    array_push(L->a, &f->ir->players, into->name);
-    fn_end(L);
-    into->updated = true;
-    into->time = ++L->time;
-    sched_call(c, to, f, GAN_CALL, NULL, at);
-    sched_line(c, f, decay ? "average" : "copy", into->name, at);
-}
-
 /* ---- statements */
 
 static void touch(Ctx *c, const char *name) { scope_local(c, c->scope, name); }
+
+/* A copy starts at its original's first parameters; behind an update of that one, this is hardly what was meant. */
+static void check_copy(Ctx *c, const Ast *s)
+{
+    Value *v = scope_local(c, c->scope, s->define.name);
+    const Player *from = v && v->kind == V_PLAYER ? v->player->copy_of : NULL;
+    for (int i = 0; from && i < from->params.n; i++) {
+        if (!slots_changed(c->L, from->params.v[i])) continue;
+        Diag *d = diag_error(c->L->diags, s->span, E407, "%s is declared as a copy of %s, which statements above have changed", s->define.name, from->name);
+        diag_label(d, "a copy starts at the first parameters of a new run");
+        diag_hint(d, "declare it above them; copy %s into %s brings it to where %s is", from->name, s->define.name, from->name);
+        return;
+    }
+}
 
 static void statement(Ctx *c, const Ast *s, Nodes *to)
 {
     switch (s->kind) {
     case AST_IMPORT: return;
-    case AST_DEFINE: touch(c, s->define.name); return;
+    case AST_DEFINE: check_copy(c, s); return;
     case AST_DATA:
         for (int i = 0; i < s->data.names.n; i++) touch(c, s->data.names.v[i]->name.name);
         return;
@@ -416,11 +358,10 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
     case AST_ALTERNATE: sched_alternate(c, s, to); return;
     case AST_REPEAT: sched_repeat(c, s, to); return;
     case AST_EVERY: sched_every(c, s, to); return;
-    case AST_SIMULTANEOUS: sched_updates(c, s->simultaneous.body->block.stmts, to, s->span); return;
+    case AST_SIMULTANEOUS: case AST_UPDATE: sched_update(c, s, to); return;
     case AST_EXTRAGRADIENT: unsupported(c, s->span, "extragradient"); return;
-    case AST_UPDATE: sched_updates(c, (AstList){(Ast *[]){(Ast *)s}, 1}, to, s->span); return;
-    case AST_AVERAGE: blend(c, s->average.source, s->average.target, s->average.decay, to, s->span); return;
-    case AST_COPY: blend(c, s->copy.source, s->copy.target, NULL, to, s->span); return;
+    case AST_AVERAGE: sched_blend(c, s->average.source, s->average.target, s->average.decay, to, s->span); return;
+    case AST_COPY: sched_blend(c, s->copy.source, s->copy.target, NULL, to, s->span); return;
     case AST_REPORT:
         if (s->report.what == AST_REPORT_REPORT) sched_report(c, s, to);
         else sched_picture(c, s, to);
@@ -432,7 +373,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
     case AST_FOR: sched_for(c, s, to); return;
     case AST_BLOCK: {
         GanSchedule *n = sched_node(c, to, GAN_SEQUENCE, s->span);
-        block(c, s, n);
+        block(c, s, to->rounds, n);
         return;
     }
     default:

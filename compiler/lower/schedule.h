@@ -1,29 +1,74 @@
 /* schedule.h - what the files of the schedule share: statements of the top level and of blocks become nodes of a tree. */
 #pragma once
-#include "compiler/lower/core.h"
+#include "compiler/lower/graph.h"
 
 typedef struct Nodes {
     ARRAY(GanSchedule *) list;
-    bool top;                                               /* of the top level: alternate may stand here */
+    bool top;                                               /* of the top level: alternate and expect may stand here */
+    bool rounds;                                            /* in an alternate block: every and stop when may */
 } Nodes;
 
+/* Statements that train together: `training` holds for the players that they update. */
+struct Block {
+    ARRAY(Player *) players;
+    int    number;
+    Nodes *before;                                          /* statements that stand before it, where an optimiser begins afresh */
+    Env    entry;                                           /* the environment there */
+};
+
+/* ---- schedule.c */
+
 GanSchedule *sched_node(Ctx *c, Nodes *to, GanScheduleKind kind, Span at);      /* appended, unless `to` is NULL */
-void         sched_call(Ctx *c, Nodes *to, Fn *f, GanScheduleKind kind, const char *name, Span at);
-void         sched_line(Ctx *c, Fn *f, const char *what, const char *name, Span at);   /* of the game's table */
+void         sched_call(Ctx *c, Nodes *to, Part *p, GanScheduleKind kind, const char *name, Span at);
+void         sched_line(Ctx *c, Part *p, const char *what, const char *name, Span at);     /* of the game's table */
 const char  *sched_text(Lower *L, Span at);                                     /* the source */
 const char  *sched_indexed(Ctx *c, const char *name);                           /* "G[kl]" inside loops at the top level */
-void         sched_add_name(Lower *L, const char ***list, int *n, const char *name);
 
-/* A condition as a function with one bool; or it is known now: then NULL, and *now. *ok is false after an error. */
-Fn *sched_condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *ok);
+/* A condition as a part with one bool; or it is known now: then NULL, and *now. *ok is false after an error. */
+Part *sched_condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *ok);
 
-/* keep.c: values that are computed once, where they stand, and kept in the state. */
+/* ---- block.c: who is updated, and what changes, known before the statements are lowered */
+
+void block_find_players(Ctx *c, const Ast *s, Block *b);                        /* s: a block or a statement */
+bool block_trains(const Block *b, const Player *p);                             /* b may be NULL */
+void block_changes(Ctx *c, const Ast *s, const Block *b, Slots *out);           /* every slot that it may change */
+
+/* ---- keep.c: values that are computed once, where they stand */
+
 void sched_sample(Ctx *c, const Ast *s, Nodes *to);
 void sched_let(Ctx *c, const Ast *s, Nodes *to);
 void sched_state(Ctx *c, const Ast *s);
 void sched_assign(Ctx *c, const Ast *s, Nodes *to);
 
-/* report.c: what leaves the program. */
+/* ---- update.c */
+
+/* An update, or statements that read the same starting point: what they change. False after an error. */
+bool update_changes(Ctx *c, const Ast *s, Changes *out);
+void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at);  /* average; copy: decay NULL */
+
+/* ---- pending.c: u := e in layers, comparisons and functions */
+
+struct Pending {
+    int         slot;
+    IrVal      *v;
+    Player     *owner;                                      /* NULL: of the program or a comparison */
+    IrVal     **witness;  int n_witness;                    /* the results of the application it was made in: what depends on it depends on these */
+    const Ast  *assign;
+    ARRAY(int)  done;                                       /* sides of control statements on which an update has committed it; 0: outside of any */
+};
+
+void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign);
+/* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
+void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);
+void pending_check(Lower *L);                                                   /* an assignment that nothing commits is an error */
+
+/* ---- optimizer.c */
+
+/* The rule applied to a player's parameters and a gradient: new parameters and states. */
+bool optimizer_step(Ctx *c, const Block *b, Player *p, Value *opt, Value *w, Value *g, Span at, Changes *out);
+
+/* ---- report.c: what leaves the program */
+
 void sched_report(Ctx *c, const Ast *s, Nodes *to);
 void sched_picture(Ctx *c, const Ast *s, Nodes *to);
 void sched_stop(Ctx *c, const Ast *s, Nodes *to);

@@ -8,6 +8,7 @@ Scope *scope_new(Lower *L, Scope *parent)
 {
     Scope *s = arena_new_of(L->a, Scope);
     s->parent = parent;
+    s->round = parent ? parent->round : 0;
     return s;
 }
 
@@ -57,7 +58,8 @@ void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
 {
     if (!strcmp(name, "_")) return;                         /* binds nothing */
     Binding *old = find_in(s, name);
-    if (old && !s->module) return twice(L, old, name, at);
+    bool waiting = old && old->state != B_READY && old->at.begin == at.begin && old->at.file == at.file;
+    if (old && !s->module && !waiting) return twice(L, old, name, at);
     if (old && old->at.file == at.file && old->at.begin != at.begin) return twice(L, old, name, at);
     if (old) {
         old->value = v;
@@ -67,16 +69,16 @@ void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
     push(L, s, (Binding){.name = name, .value = v, .at = at});
 }
 
-void scope_rebind(Scope *s, const char *name, Value *v, Span at)
+bool scope_rebind(Scope *s, const char *name, Value *v)
 {
-    for (; s; s = s->parent) {
+    for (; s && !s->module; s = s->parent) {
         Binding *b = find_in(s, name);
         if (!b) continue;
         b->value = v;
         b->state = B_READY;
-        return;
+        return true;
     }
-    BUG("scope: %s is not bound (at byte %u)", name, at.begin);
+    return false;
 }
 
 void scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at)
@@ -109,7 +111,7 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
     if (b->state == B_BUSY) return cyclic(c, b, at);
     if (b->state == B_LATER) {
         b->state = B_BUSY;
-        Ctx own = {.L = c->L, .scope = s, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
+        Ctx own = {.L = c->L, .scope = s, .batch = -1, .path = "", .calls = c->calls, .index = c->index, .inst = s->inst};
         const Ast *decl = b->decl;
         const char *name = b->name;
         Value *v = declare(&own, decl, name);
@@ -118,7 +120,8 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
         b = find_in(s, name);                               /* the array may have moved */
         if (b->state == B_BUSY) {
             b->value = v;
-            b->state = B_READY;
+            b->state = c->L->trials && val_bad(v) ? B_LATER : B_READY;      /* what was said in a quiet trial must be said again */
+            if (b->state == B_LATER) return v;
         }
     }
     b->used = true;

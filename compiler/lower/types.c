@@ -149,7 +149,6 @@ static Value *with_classes(Ctx *c, Value *v, IrVal *t, int64_t classes)
     Value *out = val_tensor(c->L, t);
     out->tensor.classes = classes;
     if (v->kind == V_TENSOR) out->tensor.own_axis = v->tensor.own_axis;
-    if (v->kind == V_SLOT) out->tensor.own_axis = v->slot.own_axis;
     return out;
 }
 

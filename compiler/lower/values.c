@@ -73,12 +73,39 @@ static int64_t count_leaves(Lower *L, Value **items, int n)
     return sum;
 }
 
+static int depth_of(const Value *v)
+{
+    switch (v->kind) {
+    case V_LIST: return v->list.depth;
+    case V_RECORD: return v->record.depth;
+    case V_DIST: return v->dist->depth;
+    case V_FUNCTION: return v->fn.kind == F_PRIME ? 1 + depth_of(v->fn.of) : 0;
+    default: return 0;
+    }
+}
+
+/* Everything that walks through a value nests as deeply as the value does. */
+static int nested(Lower *L, int depth)
+{
+    if (depth > MAX_NESTING && !L->m->too_large[0])
+        snprintf(L->m->too_large, sizeof L->m->too_large, "values inside one another more than %d deep", MAX_NESTING);
+    return depth;
+}
+
+static int count_nesting(Lower *L, Value **items, int n)
+{
+    int deepest = 0;
+    for (int i = 0; i < n; i++) deepest = depth_of(items[i]) > deepest ? depth_of(items[i]) : deepest;
+    return nested(L, deepest + 1);
+}
+
 Value *val_list(Lower *L, Value **items, int n)
 {
     Value *v = val_new(L, V_LIST);
     v->list.v = arena_copy(L->a, items, sizeof *items * (size_t)n);
     v->list.n = n;
     v->list.leaves = count_leaves(L, items, n);
+    v->list.depth = count_nesting(L, items, n);
     return v;
 }
 
@@ -104,7 +131,6 @@ Value *val_slot(Lower *L, int slot)
 {
     Value *v = val_new(L, V_SLOT);
     v->slot.slot = slot;
-    v->slot.own_axis = -1;
     return v;
 }
 
@@ -115,13 +141,22 @@ Value *val_record(Lower *L, Value **items, const char **name, int n)
     v->record.name = name ? arena_copy(L->a, name, sizeof *name * (size_t)n) : NULL;
     v->record.n = n;
     v->record.leaves = count_leaves(L, items, n);
+    v->record.depth = count_nesting(L, items, n);
     return v;
+}
+
+Value *val_record_like(Lower *L, const Value *like, Value **v)
+{
+    Value *r = val_record(L, v, like->record.name, like->record.n);
+    r->record.of = like->record.of;
+    return r;
 }
 
 Value *val_dist(Lower *L, Dist *d)
 {
     Value *v = val_new(L, V_DIST);
     v->dist = d;
+    d->depth = nested(L, d->base ? d->base->depth + 1 : 0);
     return v;
 }
 
@@ -144,6 +179,16 @@ Closure *closure_copy(Lower *L, const Closure *k, Scope *scope)
     copy->axes_known = false;
     copy->axes_round = 0;
     return copy;
+}
+
+Value *val_prime(Lower *L, Value *of, int order)
+{
+    Value *v = val_new(L, V_FUNCTION);
+    v->fn.kind = F_PRIME;
+    v->fn.of = of;
+    v->fn.order = order;
+    nested(L, depth_of(v));
+    return v;
 }
 
 /* ---- asking */
@@ -256,16 +301,6 @@ static const char *tensor_text(Lower *L, const IrType *type, int64_t classes)
     return strf(L, "class[%lld]%s", (long long)classes, type->rank ? dims_text(L, &d) : "");
 }
 
-/* The feature dims of a slot that holds samples: those after its axes. */
-static IrType slot_type(Lower *L, const Value *v)
-{
-    IrType t = L->m->slots.v[v->slot.slot].type;
-    int n = v->slot.axes.n;
-    for (int i = 0; i + n < t.rank; i++) t.dim[i] = t.dim[i + n];
-    t.rank = (uint8_t)(t.rank - n);
-    return t;
-}
-
 /* A list of numbers reads like the tensor it can be. */
 static const char *list_text(Lower *L, const Value *v)
 {
@@ -291,10 +326,7 @@ const char *val_text(Lower *L, const Value *v)
     case V_LIST: return list_text(L, v);
     case V_RANGE: return strf(L, "%lld..%lld", (long long)v->range.from, (long long)v->range.to);
     case V_TENSOR: return tensor_text(L, &v->tensor.v->type, v->tensor.classes);
-    case V_SLOT: {
-        IrType t = slot_type(L, v);
-        return tensor_text(L, &t, v->slot.classes);
-    }
+    case V_SLOT: return tensor_text(L, &L->m->slots.v[v->slot.slot].type, v->slot.classes);
     case V_RECORD: return record_text(L, v);
     case V_FUNCTION: return function_text(L, v);
     case V_LAYER: return strf(L, "the layer %s", v->layer.inst->path);
@@ -325,21 +357,18 @@ const char *val_key(Lower *L, const Value *v)
 
 /* ---- turning into tensors */
 
-/* The samples that a slot holds are one value in a function, as the slot is: a derivative may be by them. They stand where the function
- * begins, behind the read. */
-static IrVal *slot_tensor(Ctx *c, const Value *v)
+/* Rule of initial values: they are those of a new run, so they cannot follow what statements have done. */
+static IrVal *slot_tensor(Ctx *c, const Value *v, Span at)
 {
-    Fn *f = c->L->fn;
-    IrVal *read = fn_read(c->L, v->slot.slot), *t = read;
-    if (!v->slot.axes.n) return t;
-    for (int i = 0; i < f->samples.n; i++)
-        if (f->samples.v[i].read == read && ir_axes_equal(f->samples.v[i].axes, v->slot.axes)) return f->samples.v[i].v;
-    IrBuilder b = f->b;
-    bool entry = read->def && read->def->block == &f->ir->body && read->def->op == IR_read;
-    if (entry) b.block = &f->ir->body, b.before = read->def->next;
-    for (int i = 0; i < v->slot.axes.n; i++) t = ir_as_sample(&b, t, v->slot.axes.id[i]);
-    if (entry) array_push(c->L->a, &f->samples, ((__typeof__(*f->samples.v)){read, v->slot.axes, t}));
-    return t;
+    Lower *L = c->L;
+    int slot = v->slot.slot;
+    if (L->fn == L->init && slots_changed(L, slot)) {
+        Diag *d = diag_error(L->diags, at, E407, "an initial value belongs to a new run, and %s has been changed by statements above",
+                             L->m->slots.v[slot].path);
+        diag_hint(d, "start it at a number, and give it its value with := (or copy .. into) where that is known");
+        return NULL;
+    }
+    return fn_read(L, slot);
 }
 
 static bool at_home(Ctx *c, const Value *v, Span at)
@@ -351,7 +380,7 @@ static bool at_home(Ctx *c, const Value *v, Span at)
     return false;
 }
 
-static IrElem int_elem(int64_t i) { return i >= INT32_MIN && i <= INT32_MAX ? IR_I32 : IR_I64; }
+IrElem int_elem(int64_t i) { return i >= INT32_MIN && i <= INT32_MAX ? IR_I32 : IR_I64; }
 
 static bool wants_value(Ctx *c, const Value *v, Span at)
 {
@@ -371,11 +400,11 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     IrBuilder *b = fn_builder(c);
     switch (v->kind) {
     case V_INT:                                             /* a derivative is by a real */
-        return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const(b, int_elem(v->i), (double)v->i);
+        return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const_int(b, int_elem(v->i), v->i);
     case V_REAL: return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const(b, c->L->m->real, v->r);
     case V_BOOL: return ir_const(b, IR_BOOL, v->b);
     case V_TENSOR: return at_home(c, v, at) ? v->tensor.v : NULL;
-    case V_SLOT: return slot_tensor(c, v);
+    case V_SLOT: return slot_tensor(c, v, at);
     case V_LIST: {
         Value *t = arith_stack(c, v->list.v, v->list.n, at);
         return val_bad(t) ? NULL : as_tensor(c, t, at);
@@ -383,7 +412,9 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     case V_RANGE: {
         IrInts d = ir_ints(1, (int64_t[]){v->range.to > v->range.from ? v->range.to - v->range.from : 0});
         if (!dims_fit(c->L, &d, at)) return NULL;
-        return ir_add(b, ir_index_dim(b, d, 0), ir_const(b, IR_I32, (double)v->range.from));
+        IrVal *from = ir_const_int(b, int_elem(v->range.from), v->range.from);
+        IrElem e = int_elem(v->range.from) == IR_I32 ? int_elem(v->range.to) : IR_I64;
+        return ir_add(b, ir_convert(b, ir_index_dim(b, d, 0), e), arith_convert(c, from, e));
     }
     default: wants_value(c, v, at); return NULL;
     }
@@ -458,6 +489,34 @@ bool as_dims(Ctx *c, Value *v, Span at, IrInts *out)
         if (!as_size(c, item[i], at, "a dimension", &out->v[i])) return false;
     out->n = (uint8_t)n;
     return dims_fit(c->L, out, at);
+}
+
+int64_t val_rows(Lower *L, const Value *v)
+{
+    switch (v->kind) {
+    case V_TENSOR: return v->tensor.v->type.rank ? v->tensor.v->type.dim[0] : -1;
+    case V_SLOT: return L->m->slots.v[v->slot.slot].type.rank ? L->m->slots.v[v->slot.slot].type.dim[0] : -1;
+    case V_LIST: return v->list.n;
+    case V_RECORD: return v->record.n ? val_rows(L, v->record.v[0]) : -1;
+    default: return -1;
+    }
+}
+
+bool as_rows(Ctx *c, Value *v, Span at, const char *what, int64_t *n)
+{
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) {
+        int64_t k = 0;
+        if (!as_rows(c, v->record.v[i], at, what, &k)) return false;
+        if (i && k != *n) {
+            diag_error(c->L->diags, at, E200, "the fields have %lld and %lld rows", (long long)*n, (long long)k);
+            return false;
+        }
+        *n = k;
+    }
+    if (v->kind == V_RECORD) return v->record.n > 0;
+    IrVal *t = as_tensor(c, v, at);
+    if (t && !t->type.rank) diag_error(c->L->diags, at, E205, "%s, and this is one number", what);
+    return t && t->type.rank ? *n = t->type.dim[0], true : false;
 }
 
 /* ---- values that stand for others */

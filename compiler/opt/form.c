@@ -512,12 +512,14 @@ static bool exponent_leaf(FormSpace *s, int leaf, Q c, Term *out)
     return s->direction == leaf && q_add(out->e, c, &out->e);
 }
 
-/* What a term of an exponent contributes: c * leaf, c * log S or c * log prime; nothing else will do. */
+/* What a term of an exponent contributes: c * leaf, c * log S, c * log prime, or a number where T is one. */
 static bool exponent_term(FormSpace *s, const Term *t, Term *out)
 {
     Term bare = *t, one = unit();
     Q power;
     bare.c = Q_ONE;
+    if (form_same_rest(&bare, &one) && same_power(&bare, &one))
+        return !q_is(s->number, 0) && q_div(t->c, s->number, &power) && q_add(out->e, power, &out->e);
     for (int i = 0; i < FORM_LEAVES; i++) {
         Term x = one;
         x.leaf[i] = 1;

@@ -30,6 +30,7 @@ typedef struct Sum {                                        /* S = 1 + sum c[i] 
 typedef struct FormSpace {                                  /* what the terms' indices mean */
     Arena *arena;
     int    direction;                                       /* T is this leaf; -1: not yet known */
+    Q      number;                                          /* T's value where T is a number, as in exp(1000); else 0 */
     int    n_leaves, n_sums;
     Sum    sum[FORM_SUMS];
     int8_t log_of[FORM_LEAVES];                             /* the leaf that is the logarithm of this one; -1: none, it may be negative */

@@ -13,6 +13,7 @@ typedef struct {
     IrModule  *m;
     const int *uses;                                        /* by value id */
     uint32_t   n_uses;
+    uint8_t   *leaves;                                      /* of an add, by value id: how many, up to one more than may be joined */
 } Joiner;
 
 static bool is_used_once(const Joiner *j, const IrVal *v) { return v->id < j->n_uses && j->uses[v->id] == 1; }
@@ -50,14 +51,26 @@ static bool is_inner_add(const Joiner *j, const IrNode *root, const IrVal *v)
     return v->def && v->def->op == IR_add && v->def->block == root->block && is_used_once(j, v) && ir_type_equal(&v->type, &root->result->type);
 }
 
-/* Left to right; false if there are too many. */
-static bool collect(const Joiner *j, const IrNode *root, IrVal *v, Leaves *leaves)
+/* Before the adds are taken apart, so that long sums are not walked once for each of them. */
+static void count_leaves(const Joiner *j, const IrBlock *block)
 {
-    if (v == root->result || is_inner_add(j, root, v))
-        return collect(j, root, v->def->arg[0], leaves) && collect(j, root, v->def->arg[1], leaves);
-    if (leaves->n == MAX_LEAVES) return false;
-    leaves->v[leaves->n++] = v;
-    return true;
+    for (const IrNode *n = block->first; n; n = n->next) {
+        if (n->op != IR_add || n->result->id >= j->n_uses) continue;
+        int all = 0;
+        for (int i = 0; i < 2; i++) all += is_inner_add(j, n, n->arg[i]) ? j->leaves[n->arg[i]->id] : 1;
+        j->leaves[n->result->id] = (uint8_t)(all > MAX_LEAVES ? MAX_LEAVES + 1 : all);
+    }
+}
+
+/* Left to right; there are not too many. */
+static void collect(const Joiner *j, const IrNode *root, IrVal *v, Leaves *leaves)
+{
+    if (v == root->result || is_inner_add(j, root, v)) {
+        collect(j, root, v->def->arg[0], leaves);
+        collect(j, root, v->def->arg[1], leaves);
+    } else {
+        leaves->v[leaves->n++] = v;
+    }
 }
 
 /* Leaf `first` and those behind it that may share its dot, taken out of the list; NULL if there is none. */
@@ -95,7 +108,8 @@ static IrVal *added(IrBuilder *b, const Leaves *leaves)
 static IrVal *joined(const Joiner *j, IrNode *root)
 {
     Leaves leaves = {.n = 0};
-    if (!collect(j, root, root->result, &leaves)) return NULL;
+    if (j->leaves[root->result->id] > MAX_LEAVES) return NULL;
+    collect(j, root, root->result, &leaves);
     IrBuilder b = {.m = j->m, .block = root->block, .before = root, .span = root->span, .why = IR_WHY_JOINED};
     bool any = false;
     for (int i = 0; i < leaves.n; i++) {
@@ -112,6 +126,7 @@ static IrVal *joined(const Joiner *j, IrNode *root)
 /* Roots before the adds inside them: backwards. */
 static void join_block(const Joiner *j, IrBlock *block, IrVal **to)
 {
+    count_leaves(j, block);
     for (IrNode *n = block->last; n; n = n->prev) {
         for (int i = 0; i < n->n_bodies; i++) join_block(j, n->body[i], to);
         if (n->op != IR_add || n->result->id >= j->n_uses || j->uses[n->result->id] == 0) continue;
@@ -125,7 +140,7 @@ static void join_block(const Joiner *j, IrBlock *block, IrVal **to)
 void opt_join(IrModule *m, IrFn *f)
 {
     Arena *scratch = arena_new();
-    Joiner j = {m, ir_use_counts(m, f, scratch), m->next_id};
+    Joiner j = {m, ir_use_counts(m, f, scratch), m->next_id, arena_array(scratch, uint8_t, m->next_id + 1)};
     IrVal **to = arena_array(scratch, IrVal *, m->next_id + 1);
     join_block(&j, &f->body, to);
     ir_replace_by_map(f, to, j.n_uses);

@@ -1,5 +1,6 @@
-/* stabilise.c - see stabilise.h. The walk over a block; trees are read in tree_read.c, written in tree_write.c, merged
- * in tree_merge.c; small rules are in tree_local.c.
+/* stabilise.c - see stabilise.h. The walk over a block; trees are read in tree_read.c, written in tree_write.c; small
+ * rules are in tree_local.c. A block is changed in place; a value that others need too is first taken apart from them,
+ * in tree_apart.c.
  *
  * In order over the block: rows that the form does not know get the best value of each operand. The best value of a
  * tree is found once, when it is first asked for: through the form, or, when nothing is gained, the tree itself with
@@ -75,13 +76,27 @@ static bool is_tree(Walk *w, IrVal *v)
     return is_ours(w, v->def);
 }
 
-static bool is_head(const Walk *w, const IrVal *v) /* M6 */ { return w->b->m->real == IR_F32 && is_per_sample(w, v); }
+bool tree_is_head(const Walk *w, const IrVal *v) { return w->b->m->real == IR_F32 && is_per_sample(w, v); }
 
-/* One function of a leaf: nothing to gain. */
+static bool is_from_f64(const IrVal *v)
+{
+    return v->def && v->def->op == IR_convert && v->def->arg[0]->type.elem == IR_F64;
+}
+
+static bool has_f64_leaf(Walk *w, const Reader *r)
+{
+    bool has = false;
+    for (int i = 0; i < r->space.n_leaves; i++)
+        for (int k = 0; k < r->leaf[i].n; k++) has |= is_from_f64(tree_best(w, r->leaf[i].base[k]));
+    return has;
+}
+
+/* One function of a leaf: nothing to gain. Nor without a function, unless a leaf would be rounded to f32 first. */
 static bool is_plain(Walk *w, const Reader *r)
 {
     IrVal *v = r->root;
     while (tree_reading(w, v) == READ_SAME) v = v->def->arg[0];
+    if (r->functions == 0 && tree_is_head(w, v)) return tree_reading(w, v) != READ_ALGEBRA || !has_f64_leaf(w, r);
     return r->functions == 0 || (r->functions == 1 && tree_reading(w, v) == READ_FUNCTION);
 }
 
@@ -135,8 +150,8 @@ static bool shares_with_leaf(Walk *w, const Reader *r)
 static IrVal *through_form(Walk *w, IrVal *v)
 {
     NodeInfo *i = tree_info(w, v);
-    bool head = is_head(w, v);
-    if (i->functions == 0 || (w->budget -= i->size) < 0 || (!head && is_product_of_closed(w, v))) return NULL;
+    bool head = tree_is_head(w, v);
+    if (i->functions == 0 || (!head && is_product_of_closed(w, v))) return NULL;
     Arena *scratch = arena_new();
     Reader *r = arena_new_of(scratch, Reader);
     *r = (Reader){.w = w, .root = v, .tree = ++w->trees, .space.arena = scratch};
@@ -151,13 +166,14 @@ static IrVal *through_form(Walk *w, IrVal *v)
     return made ? of_type(&b, made, v) : NULL;
 }
 
-/* M6 for a single function. */
-static IrVal *function_in_f64(Walk *w, IrVal *v)
+/* M6 for a single row. */
+static IrVal *row_in_f64(Walk *w, IrVal *v)
 {
     IrNode *n = v->def;
     IrBuilder b = tree_before(w, v);
-    IrVal *args[2];
-    for (int i = 0; i < n->n_args; i++) args[i] = tree_convert(&b, n->arg[i], IR_F64);
+    IrVal *args[3];
+    for (int i = 0; i < n->n_args; i++)
+        args[i] = ir_is_real(n->arg[i]->type.elem) ? tree_convert(&b, n->arg[i], IR_F64) : n->arg[i];
     return ir_convert(&b, ir_like(&b, n, args)->result, v->type.elem);
 }
 
@@ -172,13 +188,15 @@ static IrVal *find_best(Walk *w, IrVal *v)
     if (!r) r = tree_small_rule(w, v);
     if (r) return r;
     better_operands(w, v->def);
-    return tree_reading(w, v) == READ_FUNCTION && is_head(w, v) ? function_in_f64(w, v) : v;
+    Reading how = tree_reading(w, v);
+    bool selects_f64 = how == READ_SELECT && (is_from_f64(v->def->arg[1]) || is_from_f64(v->def->arg[2]));
+    return tree_is_head(w, v) && (how == READ_FUNCTION || selects_f64) ? row_in_f64(w, v) : v;
 }
 
 IrVal *tree_best(Walk *w, IrVal *v)
 {
     NodeInfo *i = tree_info(w, v);
-    if (!i || i->stays) return v;
+    if (!i) return v;
     if (i->best) return i->best;
     i->best = v; /* should the tree come to itself */
     i->best = i->local ? i->local : is_tree(w, v) ? find_best(w, v) : v;
@@ -193,44 +211,42 @@ static void need(Walk *w, const IrVal *v)
     if (v->def && v->def->block == w->b->block) ((NodeInfo *)v->def->mark)->needed = true;
 }
 
-static void mark_all(Walk *w, IrVal *const *root, int n_roots, IrVal *const *stays, int n_stays)
+static void mark_needed(Walk *w, IrVal *const *root, int n_roots)
 {
-    for (IrNode *n = w->b->block->first; n; n = n->next) n->mark = arena_new_of(w->scratch, NodeInfo);
-    for (int i = 0; i < n_stays; i++)
-        if (stays[i]->def && stays[i]->def->block == w->b->block) ((NodeInfo *)stays[i]->def->mark)->stays = true;
     for (IrNode *n = w->b->block->first; n; n = n->next) measure(w, n, n->mark);
     for (int i = 0; i < n_roots; i++) need(w, root[i]);
     for (IrNode *n = w->b->block->last; n; n = n->prev)
         for (int i = 0; i < n->n_args && ((NodeInfo *)n->mark)->needed; i++) need(w, n->arg[i]);
 }
 
-/* root[i] becomes what to use instead. */
-static void stabilise_block(Walk *w, IrVal **root, int n_roots, IrVal *const *stays, int n_stays)
+/* Every node has a mark. root[i] becomes what to use instead. */
+static void stabilise_block(Walk *w, IrVal **root, int n_roots)
 {
-    mark_all(w, root, n_roots, stays, n_stays);
+    mark_needed(w, root, n_roots);
     IrNode *last = w->b->block->last;
     for (IrNode *n = w->b->block->first, *next; n; n = next) {
         next = n == last ? NULL : n->next;
         NodeInfo *i = n->mark;
         if (!i->needed) continue;
-        if (is_ours(w, n) && !i->stays) i->local = tree_local_rule(w, n->result);
+        if (is_ours(w, n)) i->local = tree_local_rule(w, n->result);
         if (!i->local && !(n->n_results == 1 && is_tree(w, n->result))) better_operands(w, n);
     }
     for (int i = 0; i < n_roots; i++) root[i] = tree_best(w, root[i]);
-    tree_merge(w);
-    for (int i = 0; i < n_roots; i++) root[i] = tree_merged(w, root[i]);
 }
 
 static Walk walk_in(IrBuilder *b, Arena *scratch, bool skip_derivatives, bool last)
 {
-    return (Walk){.b = b, .scratch = scratch, .skip_derivatives = skip_derivatives, .last = last, .budget = 100000};
+    return (Walk){.b = b, .scratch = scratch, .skip_derivatives = skip_derivatives, .last = last};
 }
 
 IrVal *opt_stabilise_value(IrBuilder *b, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
 {
     Arena *scratch = arena_new();
-    Walk w = walk_in(b, scratch, false, last);
-    stabilise_block(&w, &v, 1, wrt, n_wrt);
+    Apart *apart = apart_take(b, scratch, &v, wrt, n_wrt, last);
+    IrBuilder inside = apart_builder(apart);
+    Walk w = walk_in(&inside, scratch, false, last);
+    stabilise_block(&w, &v, 1);
+    v = apart_return(apart, v);
     arena_free(scratch);
     return v;
 }
@@ -239,7 +255,8 @@ static void stabilise_body(IrModule *m, IrBlock *body, Arena *scratch, IrVal **r
 {
     IrBuilder b = {.m = m, .block = body};
     Walk w = walk_in(&b, scratch, true, true);
-    stabilise_block(&w, root, n_roots, NULL, 0);
+    for (IrNode *n = body->first; n; n = n->next) n->mark = arena_new_of(scratch, NodeInfo);
+    stabilise_block(&w, root, n_roots);
 }
 
 void opt_stabilise(IrModule *m, IrFn *f)

@@ -8,8 +8,9 @@
 #pragma once
 #include "compiler/ir/ir.h"
 
-/* The value to use instead of `v`, which stands in b->block; v itself when nothing is gained. What v depends on within its block is
- * stabilised in place: new nodes stand before those they replace, and operands are changed to equal values.
+/* The value to use instead of `v`, which stands in b->block; v itself when nothing is gained. Nodes that exist are neither changed
+ * nor moved. New ones are made where b stands, operands before users: what was rewritten, and copies of what lies between it and v.
+ * The time is linear in what v depends on within its block up to wrt.
  *   wrt    what v will be differentiated by: these stay what they are, and are not looked through
  *   last   no derivative by a value of this block other than wrt will be asked of v: reshapes to the same shape, which lowering puts
  *          around a value to differentiate by it, are looked through */

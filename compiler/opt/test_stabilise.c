@@ -25,7 +25,7 @@ typedef struct Fixture {
     IrModule *m;
     IrFn *fn;
     IrBuilder b;
-    IrVal *T, *u, *q; /* u: the r of a divergence, exp(T); q: a second variable, when there is one */
+    IrVal *x, *T, *u, *q; /* x: the variable, T unless said; u: the r of a divergence, exp(T); q: a second variable */
     const char *at;   /* what is left to read */
 } Fixture;
 
@@ -40,6 +40,7 @@ static Fixture fixture(bool per_sample, IrElem real)
     IrInts n = ir_ints(1, (int64_t[]){REFERENCE_POINTS});
     IrVal *t = ir_read(&f.b, ir_slot(f.m, "t", ir_type(real, ir_no_axes(), n), IR_SLOT_DATA, NULL));
     f.T = per_sample ? ir_as_sample(&f.b, t, ir_axis(f.m, "b", REFERENCE_POINTS)) : t;
+    f.x = f.T;
     f.u = ir_exp(&f.b, f.T);
     return f;
 }
@@ -173,7 +174,7 @@ static IrVal *make(Fixture *f, Use use, const char *text)
     return ir_sub(&f->b, rf, parse(f, text));
 }
 
-static IrVal *stabilised(Fixture *f, IrVal *v) { return opt_stabilise_value(&f->b, v, &f->T, 1, true); }
+static IrVal *stabilised(Fixture *f, IrVal *v) { return opt_stabilise_value(&f->b, v, &f->x, 1, true); }
 
 /* ---- running ---------------------------------------------------------------------------------------------------- */
 
@@ -206,17 +207,21 @@ static int reference_of(const char *name)
     return 0;
 }
 
-/* The value and two derivatives at each point, stabilised between. */
-static void evaluate(Use use, const char *text, bool per_sample, float y[3][REFERENCE_POINTS])
+/* The value and two derivatives at each point, stabilised between; T is x + offset. */
+static void evaluate(Use use, const char *text, bool per_sample, double offset, float y[3][REFERENCE_POINTS])
 {
     Fixture f = fixture(per_sample, IR_F32);
+    float x[REFERENCE_POINTS];
+    for (int i = 0; i < REFERENCE_POINTS; i++) x[i] = (float)(reference_t[i] - offset);
+    if (offset != 0) f.T = ir_add(&f.b, f.x, ir_const(&f.b, IR_F32, offset));
+    f.u = ir_exp(&f.b, f.T);
     IrVal *v = stabilised(&f, make(&f, use, text));
     report(&f, "y0", v);
     for (int k = 1; k < 3; k++) {
-        v = stabilised(&f, derivative(&f, v, f.T));
+        v = stabilised(&f, derivative(&f, v, f.x));
         report(&f, k == 1 ? "y1" : "y2", v);
     }
-    run(&f, reference_t, (void *[]){y[0], y[1], y[2]});
+    run(&f, x, (void *[]){y[0], y[1], y[2]});
     arena_free(f.a);
 }
 
@@ -378,7 +383,7 @@ static void check_ulps(const Spelling *s, Use use, bool per_sample)
     float y[3][REFERENCE_POINTS];
     snprintf(name, sizeof name, "%s%s", s->name, suffix[use]);
     int at = reference_of(name);
-    evaluate(use, s->text, per_sample, y);
+    evaluate(use, s->text, per_sample, 0, y);
     for (int k = 0; k < 3; k++)
         for (int i = 0; i < REFERENCE_POINTS; i++) {
             double want = reference[at].y[i][k], off = ulps(y[k][i], want),
@@ -397,13 +402,83 @@ Test(stabilise, terms_keep_their_digits)
     }
 }
 
+/* A critic's offset costs no digits: T = x + offset, at points where x is exact. */
+static void check_offset(const Spelling *s, Use use, double offset)
+{
+    char name[64];
+    float y[3][REFERENCE_POINTS];
+    snprintf(name, sizeof name, "%s%s", s->name, suffix[use]);
+    int at = reference_of(name);
+    evaluate(use, s->text, true, offset, y);
+    for (int k = 0; k < 3; k++)
+        for (int i = 0; i < REFERENCE_POINTS; i++) {
+            float t = reference_t[i];
+            double want = reference[at].y[i][k], off = ulps(y[k][i], want);
+            if ((double)(float)(t - offset) + offset != (double)t) continue;
+            cr_expect(off <= allowed(true, name, k, t), "%s as %s at %g from %g, derivative %d: %.9g, not %.9g", name,
+                      s->text, (double)t, t - offset, k, (double)y[k][i], want);
+        }
+}
+
+Test(stabilise, an_offset_costs_no_digits)
+{
+    static const double offsets[] = {0.5, -3, 1.0 / 3, 1000};
+    for (int o = 0; o < COUNT(offsets); o++) {
+        for (int i = 0; i < COUNT(terms); i++) check_offset(&terms[i], PLAIN, offsets[o]);
+        for (int i = 0; i < COUNT(divergences); i++)
+            for (Use use = OF_RATIO; use <= CONJ; use++) check_offset(&divergences[i], use, offsets[o]);
+    }
+}
+
+/* A critic that is a number, as at its beginning. */
+Test(stabilise, a_number_for_a_critic)
+{
+    static const float numbers[] = {1000, -1000, 30, 0.5f};
+    for (int i = 0; i < COUNT(numbers); i++) {
+        Fixture f = fixture(true, IR_F32);
+        double c = numbers[i], soft = fmax(c, 0) + log1p(exp(-fabs(c)));
+        f.T = ir_add(&f.b, ir_const(&f.b, IR_F32, c), ir_mul(&f.b, ir_const(&f.b, IR_F32, 0), f.x));
+        f.u = ir_exp(&f.b, f.T);
+        report(&f, "js", make(&f, CONJ, "u*log(u)-(u+1)*log((1+u)/2)"));
+        report(&f, "gan", make(&f, CONJ, "u*log(u)-(u+1)*log(u+1)"));
+        report(&f, "hellinger", make(&f, PRIME, "(sqrt(u)-1)^2"));
+        report(&f, "fake", parse(&f, "-log(1-D)"));
+        opt_stabilise(f.m, f.fn);
+        float y[4][REFERENCE_POINTS];
+        run(&f, reference_t, (void *[]){y[0], y[1], y[2], y[3]});
+        double want[4] = {soft - log(2), soft, -expm1(-c / 2), soft};
+        for (int k = 0; k < 4; k++)
+            cr_expect(ulps(y[k][0], want[k]) <= 1, "%d at %g: %.9g, not %.9g", k, c, (double)y[k][0], want[k]);
+        arena_free(f.a);
+    }
+}
+
+/* What stands before a tree does not count. */
+Test(stabilise, reaches_the_end_of_a_long_program)
+{
+    Fixture f = fixture(false, IR_F32);
+    IrVal *all = f.T;
+    for (int i = 0; i < 5000; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "log(3+exp(exp(T)+%d))", i);
+        all = ir_max(&f.b, all, parse(&f, text));
+    }
+    report(&f, "all", all);
+    report(&f, "last", parse(&f, "log(1+exp(200+T))"));
+    opt_stabilise(f.m, f.fn);
+    float y[2][REFERENCE_POINTS];
+    run(&f, reference_t, (void *[]){y[0], y[1]});
+    for (int i = 0; i < REFERENCE_POINTS; i++) cr_expect(ulps(y[1][i], 200.0 + reference_t[i]) <= 1);
+    arena_free(f.a);
+}
+
 /* ---- one form, one text ----------------------------------------------------------------------------------------- */
 
 static char *text_of(Fixture *f)
 {
     Text t = text_in(f->a);
+    opt_dce(f->m, f->fn); /* what was stabilised is not to merge with what was written */
     opt_cse(f->m, f->fn);
-    opt_dce(f->m, f->fn);
     ir_print_fn(f->m, f->fn, &t);
     return text_str(&t);
 }
@@ -583,6 +658,26 @@ static const Local locals[] = {
      {-1000, 0, 1000},
      -2000},
     {"%q = mul %v, %v : f32[3] %s = sum %q {dims [0]} : f32[] %r = sqrt %s : f32[]", "f32[]", {3e30f, 4e30f, 0}, 5e30},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %r = log %s : f32[]",
+     "f32[]",
+     {3.2e38f, 3, 2},
+     3.2e38},
+    {"%c = compare %v, 5 {lt} : bool[3] %e = exp %v : f32[3] %w = select %c, %e, 0 : f32[3] %s = sum %w {dims [0]} : f32[] "
+     "%r = log %s : f32[]",
+     "f32[]",
+     {1000, -900, -900},
+     -899.30685281944},
+    {"%e = exp %v : f32[3] %d = dot %e, %e {contract 0:0} : f32[] %r = log %d : f32[]",
+     "f32[]",
+     {1000, 1000, -1000},
+     2000.693147180559945},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %o = add 1, %s : f32[] %m = mul 0.5, %o : f32[] %r = log %m : "
+     "f32[]",
+     "f32[]",
+     {1000, 1000, -1000},
+     1000},
+    {"%q = mul %v, %v : f32[3] %r = sqrt %q : f32[3]", "f32[3]", {1e-30f, 0, 0}, 1e-30},
+    {"%d = dot %v, %v {contract 0:0} : f32[] %r = sqrt %d : f32[]", "f32[]", {3e30f, 4e30f, 0}, 5e30},
     {"%q = add 1, %v : f32[3] %r = log %q : f32[3]", "f32[3]", {1e-10f, 0, 0}, 1e-10},
     {"%q = exp %v : f32[3] %r = sub %q, 1 : f32[3]", "f32[3]", {1e-10f, 0, 0}, 1e-10},
 };
@@ -786,6 +881,154 @@ Test(stabilise, what_it_is_differentiated_by)
     arena_free(g.a);
 }
 
+/* ---- a value that others need ----------------------------------------------------------------------------------- */
+
+static int node_count(const IrFn *f)
+{
+    int n = 0;
+    for (const IrNode *at = f->body.first; at; at = ir_next(at)) n++;
+    return n;
+}
+
+/* The first n rows of the function as text. */
+static char *text_of_first(const Fixture *f, int n)
+{
+    Text t = text_in(f->a);
+    const IrNode *at = f->fn->body.first;
+    for (int i = 0; i < n && at; i++, at = ir_next(at)) {
+        text_printf(&t, "%u %s %d:", at->result->id, ir_op_info[at->op].name, at->why);
+        for (int k = 0; k < at->n_args; k++) text_printf(&t, " %u", at->arg[k]->id);
+        text_add(&t, "\n");
+    }
+    return text_str(&t);
+}
+
+static IrVal *with_const(Fixture *f, IrVal *(*make)(IrBuilder *b, IrVal *a, IrVal *c), IrVal *v, double c)
+{
+    return make(&f->b, v, ir_const(&f->b, IR_F32, c));
+}
+
+/* What stands is neither changed nor moved; new rows come after it; only what lies between a rewritten row and the value
+ * is made again, once. */
+Test(stabilise, leaves_what_stands)
+{
+    Fixture f = fixture(true, IR_F32);
+    IrVal *bad = parse(&f, "log(1+exp(T))"), *apart = ir_floor(&f.b, with_const(&f, ir_mul, f.T, 3));
+    IrVal *path = ir_sin(&f.b, ir_floor(&f.b, bad)), *v = ir_max(&f.b, path, ir_max(&f.b, apart, path));
+    report(&f, "other", ir_cos(&f.b, bad));
+    int n = node_count(f.fn);
+    char *was = text_of_first(&f, n);
+    IrVal *made = stabilised(&f, v);
+    cr_expect_str_eq(text_of_first(&f, n), was);
+    int count[IR_OP_COUNT] = {0};
+    IrNode *at = f.fn->body.first;
+    for (int i = 0; i < n; i++) at = ir_next(at);
+    for (; at; at = ir_next(at)) count[at->op]++;
+    cr_expect(made != v && made->def == f.fn->body.last);
+    cr_expect(count[IR_floor] == 1 && count[IR_sin] == 1 && count[IR_max] == 2 && count[IR_softplus] == 1);
+    cr_expect(count[IR_mul] == 0 && count[IR_exp] == 0 && count[IR_log] == 0);
+    report(&f, "y", made);
+    char why[512];
+    cr_expect(ir_verify(f.m, f.fn, why), "%s", why);
+    arena_free(f.a);
+}
+
+/* Before a node that the builder stands at; and nothing at all is made where nothing is gained, though rows are equal. */
+Test(stabilise, stands_where_the_builder_stands)
+{
+    Fixture f = fixture(true, IR_F32);
+    IrVal *v = parse(&f, "log(1+exp(T))"), *plain = parse(&f, "(T+1)*abs(T+1)");
+    IrVal *later = ir_floor(&f.b, f.T);
+    int n = node_count(f.fn);
+    uint32_t next_id = f.m->next_id;
+    cr_expect_eq(stabilised(&f, plain), plain);
+    cr_expect(node_count(f.fn) == n && f.m->next_id == next_id);
+    IrBuilder before = f.b;
+    before.before = later->def;
+    IrVal *made = opt_stabilise_value(&before, v, &f.T, 1, true);
+    cr_expect(made->def->next == later->def && later->def == f.fn->body.last);
+    report(&f, "y", made);
+    char why[512];
+    cr_expect(ir_verify(f.m, f.fn, why), "%s", why);
+    arena_free(f.a);
+}
+
+/* Loops on the path are copied whole. */
+Test(stabilise, a_loop_on_the_path)
+{
+    Loaded l = {.a = arena_new()};
+    char why[512];
+    const char *text = "slot \"h\" state : f32[4]\nfn f {report} {\n%h = read \"h\" : f32[4]\n%a = exp %h : f32[4]\n"
+                       "%c = add 1, %a : f32[4]\n%d = log %c : f32[4]\n%l = scan %d ; ; {n 3} (%v: f32[4]) {\n"
+                       "%p = sin %v : f32[4]\nyield %p\n} : f32[4]\nreport \"l\", %l\n}\n";
+    l.m = ir_read_text(l.a, text, strlen(text), why);
+    cr_assert(l.m, "%s", why);
+    IrFn *f = l.m->fns.v[0];
+    IrBuilder b = {.m = l.m, .block = &f->body};
+    IrVal *was = f->reports.v[0].val, *h = &f->body.first->result[0];
+    IrVal *made = opt_stabilise_value(&b, was, &h, 1, true);
+    cr_expect(made != was && made->def->op == IR_scan && made->def->body[0] != was->def->body[0]);
+    cr_expect(made->def->arg[0]->def->op == IR_softplus && was->def->arg[0]->def->op == IR_log);
+    ir_report(l.m, f, "made", made);
+    cr_expect(ir_verify(l.m, f, why), "%s", why);
+    arena_free(l.a);
+}
+
+/* A value's cost is that of what it depends on, whatever else stands in the block, and however deep it is. */
+Test(stabilise, many_values_in_one_block)
+{
+    Fixture f = fixture(false, IR_F32);
+    IrVal *deep = f.T;
+    for (int i = 0; i < 200000; i++) deep = ir_sin(&f.b, deep);
+    clock_t start = clock();
+    for (int i = 0; i < 2000; i++) {
+        IrVal *v = parse(&f, "log(1+exp(T))");
+        cr_assert_eq(stabilised(&f, v)->def->op, IR_softplus);
+    }
+    cr_expect_eq(stabilised(&f, deep), deep);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    cr_expect(seconds < 5, "%g s", seconds);
+    arena_free(f.a);
+}
+
+enum { TREE_KINDS = 5 };
+
+static IrVal *small_tree(Fixture *f, int kind, IrVal *x)
+{
+    IrBuilder *b = &f->b;
+    IrVal *one = ir_const(b, IR_F32, 1);
+    switch (kind) {
+    case 0:
+        return ir_log(b, ir_add(b, ir_exp(b, x), one));
+    case 1:
+        return ir_log(b, ir_fill(b, ir_sum(b, ir_exp(b, x), ir_ints(1, (int64_t[]){0})), ir_dims_of(&x->type)));
+    case 2:
+        return ir_log(b, ir_sub(b, ir_exp(b, ir_exp(b, x)), ir_exp(b, ir_mul(b, x, x))));
+    case 3:
+        return ir_sqrt(b, ir_add(b, ir_mul(b, x, x), ir_mul(b, ir_sin(b, x), ir_sin(b, x))));
+    default:
+        return ir_div(b, ir_exp(b, x), ir_add(b, ir_exp(b, x), ir_exp(b, ir_sin(b, x))));
+    }
+}
+
+/* In seconds: a pass over n trees, in a chain, each from the one before, or in a wide sum. */
+static double time_of(void (*pass)(IrModule *m, IrFn *f), int n, int kind, bool chain)
+{
+    Fixture f = fixture(false, IR_F32);
+    IrVal *x = f.T, *all = f.T;
+    for (int i = 0; i < n; i++) {
+        IrVal *v = small_tree(&f, kind, chain ? x : ir_mul(&f.b, f.T, ir_const(&f.b, IR_F32, i)));
+        if (chain) x = v;
+        all = chain ? v : ir_add(&f.b, all, v);
+    }
+    report(&f, "y", all);
+    clock_t start = clock();
+    pass(f.m, f.fn);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    arena_free(f.a);
+    return seconds;
+}
+
 /* Long chains, wide sums and many small trees take time in proportion. */
 Test(stabilise, large_functions)
 {
@@ -804,4 +1047,17 @@ Test(stabilise, large_functions)
         cr_expect(seconds < 2, "shape %d: %g s", shape, seconds);
         arena_free(f.a);
     }
+}
+
+/* No pass takes more than in proportion: twice as much takes about twice as long, not four times. */
+Test(stabilise, no_pass_is_superlinear)
+{
+    static void (*const passes[])(IrModule *, IrFn *) = {opt_stabilise, opt_simplify, opt_cse,   opt_stop,
+                                                         opt_dce,       opt_scans,    opt_fuse, opt_join};
+    for (int p = 0; p < COUNT(passes); p++)
+        for (int kind = 0; kind < TREE_KINDS; kind++)
+            for (int chain = 0; chain < 2; chain++) {
+                double seconds = time_of(passes[p], 5000, kind, chain);
+                cr_expect(seconds < 2, "pass %d, trees %d, %s: %g s", p, kind, chain ? "chain" : "sum", seconds);
+            }
 }

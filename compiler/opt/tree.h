@@ -14,17 +14,17 @@ typedef struct Walk {
     IrBuilder *b;                                           /* at the block's end; tree_before() gives one before a node */
     Arena     *scratch;
     bool       skip_derivatives, last;
-    int64_t    budget;                                      /* nodes that may still be read: bounds the time */
     int        trees;                                       /* how many were read so far */
 } Walk;
 
 typedef struct NodeInfo {                                   /* IrNode.mark */
     int    size, functions;                                 /* of the tree, shared parts counted each time; up to 2 * TREE_NODES */
     int    tree;                                            /* the last tree whose form this function went into */
-    bool   needed, stays;
+    bool   needed;
     IrVal *local;                                           /* what a local rule made of it */
     IrVal *best;                                            /* what to use instead, once that is known */
-    IrVal *merged;                                          /* the first equal value */
+    IrNode *twin;                                           /* apart: what it is a copy of; NULL: new */
+    IrNode *out;                                            /* apart: what it became outside */
 } NodeInfo;
 
 /* NULL: not a single value computed in this block. */
@@ -36,6 +36,9 @@ IrVal *tree_best(Walk *w, IrVal *v);
 /* The value in another element type: what it was converted from, where that has it. */
 IrVal *tree_convert(IrBuilder *b, IrVal *v, IrElem elem);
 
+/* M6: is v computed in f64, being one number per sample? */
+bool tree_is_head(const Walk *w, const IrVal *v);
+
 /* A builder that puts new nodes before v's. */
 IrBuilder tree_before(const Walk *w, const IrVal *v);
 
@@ -43,8 +46,10 @@ IrBuilder tree_before(const Walk *w, const IrVal *v);
 
 /* R1, R2: what to use instead of v, or NULL. */
 IrVal *tree_local_rule(Walk *w, IrVal *v);
-/* For a function that stands outside of every form: log(1 + x), exp(x) - 1. NULL: nothing. */
+/* For a row that stands outside of every form: log(1 + x), exp(x) - 1, log(exp(x) + exp(y)). NULL: nothing. */
 IrVal *tree_small_rule(Walk *w, IrVal *v);
+/* R1 (tree_log.c). adds: also for exponentials that are added one by one. */
+IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds);
 
 /* ---- from a tree to a form (tree_read.c) ------------------------------------------------------------------------ */
 
@@ -71,6 +76,8 @@ typedef struct Reader {
     int       tree;                                         /* its number */
     FormSpace space;
     Linear    leaf[FORM_LEAVES];                            /* what the leaves of the form are */
+    Linear    exponent;                                     /* x + a of the first exp(k (x + a)): T */
+    bool      other_exponents;                              /* something else stands in one */
     bool      opaque[FORM_LEAVES];                          /* a function that the form does not hold is in it */
     int       functions;                                    /* how many are in the form */
     bool      wide;                                         /* there is f64 in the tree */
@@ -78,6 +85,9 @@ typedef struct Reader {
     int       n_conditions;
     Condition condition[TREE_CONDITIONS];
 } Reader;
+
+/* Is v known to be positive, by the rows that it is made of? */
+bool tree_is_positive(const IrVal *v);
 
 /* The tree of r->root; NULL when the form does not hold it. */
 Form *tree_read(Reader *r);
@@ -87,7 +97,13 @@ Form *tree_read(Reader *r);
 /* NULL when some number of it cannot be written. */
 IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f);
 
-/* ---- equal rows (tree_merge.c) ---------------------------------------------------------------------------------- */
+/* ---- a value apart from its block (tree_apart.c) ---------------------------------------------------------------- */
 
-void   tree_merge(Walk *w);
-IrVal *tree_merged(Walk *w, IrVal *v);                       /* afterwards: the first value equal to v */
+typedef struct Apart Apart;
+
+/* Copies what *v depends on within out->block, up to wrt, slots' values and, unless `last`, values that other derivatives may be taken by,
+ * into a block that may be changed; *v becomes the copy. */
+Apart    *apart_take(IrBuilder *out, Arena *scratch, IrVal **v, IrVal *const *wrt, int n_wrt, bool last);
+IrBuilder apart_builder(Apart *a);                          /* at the end of that block */
+/* The value outside that v has become: new nodes go to `out`. */
+IrVal    *apart_return(Apart *a, IrVal *v);

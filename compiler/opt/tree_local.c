@@ -1,119 +1,135 @@
 /* tree_local.c - rules of stabilise that look at a few rows instead of a form. See tree.h.
  *
- * R1 a sum of exponentials under a logarithm, or under one of them, is shifted by its largest. R2 sqrt of a sum of
- * squares is a norm; where no form helps, log(1 + x) is log1p(x), and exp(x) - 1 expm1(x). */
+ * R1 is in tree_log.c. R2 the root of a sum of squares has derivative 0 where it is 0, and its square is a polynomial;
+ * where no form helps, log(1 + x) is log1p(x), and exp(x) - 1 expm1(x). */
 #include "compiler/opt/tree.h"
 
 static IrNode *made_by(IrVal *v, IrOp op) { return v->def && v->def->op == op ? v->def : NULL; }
 
-static bool in_block(const Walk *w, const IrNode *n) { return n && n->block == w->b->block; }
-
-/* ---- R1 --------------------------------------------------------------------------------------------------------- */
-
-static bool over_axis(const IrNode *total) { return total->attr.over.n == 1; }
-
-/* sum over one dim or one axis of exp(x); NULL: something else */
-static IrNode *sum_of_exp(IrVal *v)
-{
-    IrNode *total = made_by(v, IR_sum);
-    return total && total->attr.dims.n + total->attr.over.n == 1 && made_by(total->arg[0], IR_exp) ? total : NULL;
-}
-
-/* x is already a difference to something that is not differentiated. */
-static bool is_shifted(IrVal *x)
-{
-    if (!made_by(x, IR_sub)) return false;
-    IrVal *by = x->def->arg[1];
-    while (made_by(by, IR_broadcast) || made_by(by, IR_spread) || made_by(by, IR_select))
-        by = by->def->op == IR_select ? by->def->arg[1] : by->def->arg[0];
-    return made_by(by, IR_stop) || made_by(by, IR_reduce_max);
-}
-
-/* The largest x where that is finite, else 0: what to subtract. */
-static IrVal *shift_of(IrBuilder *b, const IrNode *total, IrVal *x)
-{
-    IrVal *most = over_axis(total) ? ir_reduce_max_over(b, x, total->attr.over.id[0])
-                                   : ir_reduce_max(b, x, (int)total->attr.dims.v[0]);
-    IrVal *finite = ir_compare(b, IR_LT, ir_abs(b, most), ir_const_like(b, most, 3.0e38));
-    return ir_stop(b, ir_select(b, finite, most, ir_const_like(b, most, 0)));
-}
-
-/* m as it stands beside each x */
-static IrVal *beside(IrBuilder *b, const IrNode *total, IrVal *m, const IrVal *x)
-{
-    IrInts kept = {0};
-    if (over_axis(total) || x->type.rank < 2) return m;
-    for (int i = 0; i < x->type.rank; i++)
-        if (i != total->attr.dims.v[0]) kept.v[kept.n++] = i;
-    return ir_broadcast(b, m, ir_dims_of(&x->type), kept);
-}
-
-static IrVal *sum_again(IrBuilder *b, const IrNode *total, IrVal *e)
-{
-    return over_axis(total) ? ir_sum_over(b, e, total->attr.over) : ir_sum(b, e, total->attr.dims);
-}
-
-/* log(sum exp x) = m + log(sum exp(x - m)); also with the sum multiplied or divided by a number. */
-static IrVal *shifted_log(Walk *w, IrVal *v)
-{
-    if (v->def->op != IR_log) return NULL;
-    IrNode *mean = v->def->arg[0]->def, *total = sum_of_exp(v->def->arg[0]);
-    bool scaled = !total && mean && (mean->op == IR_div || mean->op == IR_mul) && ir_is_const(mean->arg[1], NULL);
-    if (scaled) total = sum_of_exp(mean->arg[0]);
-    if (!total || !in_block(w, total) || is_shifted(total->arg[0]->def->arg[0])) return NULL;
-    IrBuilder b = tree_before(w, v);
-    IrVal *x = tree_best(w, total->arg[0]->def->arg[0]), *m = shift_of(&b, total, x);
-    IrVal *s = sum_again(&b, total, ir_exp(&b, ir_sub(&b, x, beside(&b, total, m, x))));
-    if (scaled) s = ir_like(&b, mean, (IrVal *[]){s, mean->arg[1]})->result;
-    return ir_add(&b, m, ir_log(&b, s));
-}
-
-/* The sum below rows that only repeat its result. */
-static IrNode *repeated_sum(IrVal *v)
-{
-    while (made_by(v, IR_broadcast) || made_by(v, IR_spread)) v = v->def->arg[0];
-    return sum_of_exp(v);
-}
-
-static IrVal *repeat_again(IrBuilder *b, IrVal *old, IrVal *s)
-{
-    if (old->def->op == IR_sum) return s;
-    IrVal *inner = repeat_again(b, old->def->arg[0], s);
-    return ir_like(b, old->def, &inner)->result;
-}
-
-/* exp x / sum exp x = exp(x - m) / sum exp(x - m) */
-static IrVal *shifted_share(Walk *w, IrVal *v)
-{
-    if (v->def->op != IR_div || !made_by(v->def->arg[0], IR_exp)) return NULL;
-    IrNode *total = repeated_sum(v->def->arg[1]);
-    IrVal *old = v->def->arg[0]->def->arg[0];
-    if (!total || !in_block(w, total) || total->arg[0]->def->arg[0] != old || is_shifted(old)) return NULL;
-    IrBuilder b = tree_before(w, v);
-    IrVal *x = tree_best(w, old), *m = shift_of(&b, total, x);
-    IrVal *e = ir_exp(&b, ir_sub(&b, x, beside(&b, total, m, x)));
-    return ir_div(&b, e, repeat_again(&b, v->def->arg[1], sum_again(&b, total, e)));
-}
-
 /* ---- R2 --------------------------------------------------------------------------------------------------------- */
 
-/* sqrt(sum(x*x)) is norm(x). */
-static IrVal *as_norm(Walk *w, IrVal *v)
+enum { MOST_SQUARES = 32 };
+
+static bool is_ours(const Walk *w, const IrVal *v) { return v->def && v->def->block == w->b->block; }
+
+static bool is_at_least_0(const IrVal *v)
 {
-    IrNode *total = v->def->op == IR_sqrt ? made_by(v->def->arg[0], IR_sum) : NULL;
-    if (!total || total->attr.over.n) return NULL;
-    IrNode *square = made_by(total->arg[0], IR_mul);
-    if (!square || square->arg[0] != square->arg[1]) return NULL;
+    double c;
+    return ir_is_const(v, &c) && c >= 0;
+}
+
+/* Every element with itself: no free dims. */
+static bool is_own_product(const IrNode *n)
+{
+    bool own = n->n_args == 2 && n->arg[0] == n->arg[1] && n->attr.contract.n + n->attr.batch.n == n->arg[0]->type.rank;
+    for (int i = 0; i < n->attr.contract.n && own; i++) own = n->attr.contract.a[i] == n->attr.contract.b[i];
+    for (int i = 0; i < n->attr.batch.n && own; i++) own = n->attr.batch.a[i] == n->attr.batch.b[i];
+    return own;
+}
+
+static bool is_even(const IrVal *v)
+{
+    double k;
+    return ir_is_const(v, &k) && (k == 2 || k == 4 || k == 6 || k == 8);
+}
+
+/* Is v made of squares: nowhere negative, and where it is 0 of derivative 0? */
+static bool is_squares(const Walk *w, const IrVal *v, int *nodes)
+{
+    if (!is_ours(w, v) || ++*nodes > MOST_SQUARES) return false;
+    const IrNode *n = v->def;
+    IrVal *const *arg = n->arg;
+    switch (n->op) {
+    case IR_const:
+        return n->attr.value == 0;
+    case IR_mul:
+        return arg[0] == arg[1] || (is_at_least_0(arg[0]) && is_squares(w, arg[1], nodes)) ||
+               (is_at_least_0(arg[1]) && is_squares(w, arg[0], nodes));
+    case IR_div:
+        return is_at_least_0(arg[1]) && is_squares(w, arg[0], nodes);
+    case IR_pow:
+        return is_even(arg[1]);
+    case IR_add:
+        return is_squares(w, arg[0], nodes) && is_squares(w, arg[1], nodes);
+    case IR_select:
+        return is_squares(w, arg[1], nodes) && is_squares(w, arg[2], nodes);
+    case IR_dot:
+        return is_own_product(n);
+    case IR_sum:
+    case IR_convert:
+    case IR_reshape:
+    case IR_transpose:
+    case IR_broadcast:
+    case IR_spread:
+    case IR_slice:
+    case IR_reverse:
+        return ir_is_real(arg[0]->type.elem) && is_squares(w, arg[0], nodes);
+    default:
+        return false;
+    }
+}
+
+/* Of v = a square root of x * x, |x|, or of such a sum over dims, a norm: x, and the dims; else NULL. */
+static IrVal *under_root(const Walk *w, const IrVal *v, IrInts *dims)
+{
+    const IrNode *n = v->def;
+    dims->n = 0;
+    if (n->op == IR_dot && is_own_product(n) && !n->attr.batch.n && !(n->attr.pair_over && n->attr.pair_over[0].n)) {
+        for (int i = 0; i < n->arg[0]->type.rank; i++) dims->v[dims->n++] = i;
+        return n->arg[0];
+    }
+    if (n->op == IR_sum && !n->attr.over.n) {
+        *dims = n->attr.dims;
+        v = n->arg[0];
+    }
+    return is_ours(w, v) && v->def->op == IR_mul && v->def->arg[0] == v->def->arg[1] ? v->def->arg[0] : NULL;
+}
+
+/* sqrt(s), or s to a power that is not whole, has no derivative where s is 0: it is a cone there, or flat, and 0 is a
+ * subgradient. Known rows say so, sqrt(sum(x*x)) being norm(x) and sqrt(x*x) abs(x); else the 0 is kept apart. */
+static IrVal *root_of_squares(Walk *w, IrVal *v)
+{
+    double k = 0.5;
+    int nodes = 0;
+    IrNode *n = v->def;
+    IrInts dims;
+    if (n->op != IR_sqrt && (n->op != IR_pow || !ir_is_const(n->arg[1], &k))) return NULL;
+    if (!(k > 0) || k == (double)(int64_t)k || !is_squares(w, n->arg[0], &nodes)) return NULL;
     IrBuilder b = tree_before(w, v);
-    return ir_norm(&b, tree_best(w, square->arg[0]), total->attr.dims);
+    IrVal *x = k == 0.5 ? under_root(w, n->arg[0], &dims) : NULL;
+    if (x) return dims.n ? ir_norm(&b, tree_best(w, x), dims) : ir_abs(&b, tree_best(w, x));
+    IrVal *s = tree_best(w, n->arg[0]), *zero = ir_compare(&b, IR_EQ, s, ir_const_like(&b, s, 0));
+    IrVal *args[2] = {ir_select(&b, zero, ir_const_like(&b, s, 1), s), n->n_args > 1 ? n->arg[1] : NULL};
+    return ir_select(&b, zero, ir_const_like(&b, s, 0), ir_like(&b, n, args)->result);
+}
+
+/* |x|^2, norm(x)^2 and sqrt(s)^2 are polynomials, at 0 too, where the root has no second derivative. */
+static IrVal *square_of_root(Walk *w, IrVal *v)
+{
+    int nodes = 0;
+    IrNode *n = v->def;
+    if (n->op != IR_mul || n->arg[0] != n->arg[1] || !is_ours(w, n->arg[0])) return NULL;
+    IrNode *root = n->arg[0]->def;
+    IrBuilder b = tree_before(w, v);
+    if (root->op == IR_sqrt) return is_squares(w, root->arg[0], &nodes) ? tree_best(w, root->arg[0]) : NULL;
+    if (root->op != IR_abs && root->op != IR_norm) return NULL;
+    IrVal *x = tree_best(w, root->arg[0]), *square = ir_mul(&b, x, x);
+    return root->op == IR_abs ? square : ir_sum(&b, square, root->attr.dims);
+}
+
+/* Squares of what the form holds are the form's. */
+static bool has_functions(Walk *w, const IrVal *v)
+{
+    const NodeInfo *i = tree_info(w, v);
+    return i && i->functions > 0;
 }
 
 IrVal *tree_local_rule(Walk *w, IrVal *v)
 {
     if (v->def->n_results != 1 || !ir_is_real(v->type.elem)) return NULL;
-    IrVal *r = shifted_log(w, v);
-    if (!r) r = shifted_share(w, v);
-    return r ? r : as_norm(w, v);
+    IrVal *r = tree_log_rule(w, v, false);
+    if (!r) r = square_of_root(w, v);
+    return r || v->def->n_args == 0 || has_functions(w, v->def->arg[0]) ? r : root_of_squares(w, v);
 }
 
 static bool is_one(const IrVal *v)
@@ -140,6 +156,8 @@ static IrVal *exp_less_one(Walk *w, IrVal *v)
 
 IrVal *tree_small_rule(Walk *w, IrVal *v)
 {
-    IrVal *r = log_of_one_plus(w, v);
+    IrVal *r = tree_log_rule(w, v, true);
+    if (!r) r = root_of_squares(w, v);
+    if (!r) r = log_of_one_plus(w, v);
     return r ? r : exp_less_one(w, v);
 }

@@ -4,6 +4,7 @@
  * so that p - q and q - p are the same direction. What the form does not hold becomes a leaf, as large as needed: the
  * smallest node around it whose parent can still be read. A sum is never multiplied out where that could lose digits
  * which the tree as written has. Start at tree_read(). */
+#include "compiler/opt/equal.h"
 #include "compiler/opt/tree.h"
 
 #include <math.h>
@@ -31,7 +32,7 @@ Reading tree_reading(Walk *w, const IrVal *v)
 {
     if (!v->def || !ir_is_real(v->type.elem)) return READ_NOT;
     if (v->def->op == IR_const) return READ_NUMBER;
-    if (v->def->block != w->b->block || (v->def->mark && ((NodeInfo *)v->def->mark)->stays)) return READ_NOT;
+    if (v->def->block != w->b->block) return READ_NOT;
     switch (v->def->op) {
     case IR_neg:
     case IR_add:
@@ -75,11 +76,26 @@ static Reader *keep(const Reader *r) { return arena_copy(r->space.arena, r, size
 
 /* ---- leaves ----------------------------------------------------------------------------------------------------- */
 
+/* The same value, though it may be written twice: x[0] - x[0]. A reshape that changes nothing stands around a value to
+ * differentiate by it. */
+static bool same_value(const IrVal *a, const IrVal *b, int depth)
+{
+    if (a == b) return true;
+    const IrNode *n = a->def, *m = b->def;
+    if (!n || !m || n->op != m->op || n->block != m->block || n->n_results != 1 || depth == 4) return false;
+    IrClass klass = ir_op_info[n->op].klass;
+    bool leaf = n->op == IR_reshape && ir_dims_equal(&n->arg[0]->type, &n->result->type);
+    bool same = (klass == IR_CLASS_MAP || klass == IR_CLASS_LAYOUT) && !leaf && equal_heads(n, m);
+    for (int i = 0; i < n->n_args && same; i++) same = same_value(n->arg[i], m->arg[i], depth + 1);
+    return same;
+}
+
 static bool add_base(Linear *l, IrVal *v, Q c)
 {
     int at = 0;
+    for (int i = 0; i < l->n; i++)
+        if (same_value(l->base[i], v, 0)) return q_add(l->c[i], c, &l->c[i]);
     while (at < l->n && l->base[at]->id < v->id) at++;
-    if (at < l->n && l->base[at] == v) return q_add(l->c[at], c, &l->c[at]);
     if (l->n == TREE_BASES) return false;
     for (int i = l->n++; i > at; i--) {
         l->base[i] = l->base[i - 1];
@@ -115,8 +131,8 @@ static bool take_factor(Linear *l, Q *factor)
 
 static bool same_bases(const Linear *a, const Linear *b)
 {
-    bool same = a->n == b->n;
-    for (int i = 0; i < a->n && same; i++) same = a->base[i] == b->base[i] && !q_cmp(a->c[i], b->c[i]);
+    bool same = a->n == b->n; /* whatever they add */
+    for (int i = 0; i < a->n && same; i++) same = same_value(a->base[i], b->base[i], 0) && !q_cmp(a->c[i], b->c[i]);
     return same;
 }
 
@@ -124,7 +140,7 @@ static int find_leaf(Reader *r, const Linear *l) /* -1: no room */
 {
     FormSpace *s = &r->space;
     for (int i = 0; i < s->n_leaves; i++)
-        if (same_bases(&r->leaf[i], l)) return i;
+        if (same_bases(&r->leaf[i], l) && !q_cmp(r->leaf[i].add, l->add)) return i;
     if (s->n_leaves == FORM_LEAVES) return -1;
     r->leaf[s->n_leaves] = *l;
     r->opaque[s->n_leaves] = false;
@@ -135,7 +151,7 @@ static int find_leaf(Reader *r, const Linear *l) /* -1: no room */
 
 static Form *read_leaf(Reader *r, IrVal *v)
 {
-    Linear l = {.n = 1, .base = {v}, .c = {Q_ONE}};
+    Linear l = {.n = 1, .base = {v}, .c = {Q_ONE}, .add = Q_ZERO};
     int at = find_leaf(r, &l);
     return at < 0 ? NULL : form_leaf(&r->space, at);
 }
@@ -278,6 +294,50 @@ static IrVal *seen(Reader *r, IrVal *v)
     return v;
 }
 
+/* ---- what stands in exponents ----------------------------------------------------------------------------------- */
+
+/* With exp(x + 0.5) in a tree T is x + 0.5, and x is T - 0.5: the number would be in nobody's direction otherwise. Where
+ * only numbers stand in exponents, as in exp(1000), the largest is T. */
+
+static void note_exponent(Reader *r, const IrNode *n)
+{
+    Linear l = {.add = Q_ZERO};
+    Q factor;
+    if (functions_in(r, n->arg[0]) || !add_linear(r, n->arg[0], Q_ONE, &l)) {
+        r->other_exponents = true;
+        return;
+    }
+    drop_zeros(&l);
+    if (r->exponent.n == 0 && l.n == 0) {
+        Q size = q_sign(l.add) < 0 ? q_neg(l.add) : l.add;
+        if (q_cmp(size, r->exponent.add) > 0) r->exponent.add = size;
+    } else if (r->exponent.n == 0 && take_factor(&l, &factor) && q_div(l.add, factor, &l.add)) {
+        r->exponent = l;
+    }
+}
+
+static bool is_exponential(const IrNode *n)
+{
+    return n->op == IR_exp || n->op == IR_expm1 || n->op == IR_sigmoid || n->op == IR_dsigmoid || n->op == IR_tanh ||
+           n->op == IR_softplus;
+}
+
+static void find_exponent(Reader *r, IrVal *v)
+{
+    v = local(r, v);
+    if (tree_reading(r->w, v) <= READ_NUMBER || !functions_in(r, v)) return;
+    if (is_exponential(v->def)) note_exponent(r, v->def);
+    for (int i = 0; i < v->def->n_args && r->exponent.n == 0; i++) find_exponent(r, v->def->arg[i]);
+}
+
+/* Only numbers in exponents: T is one of them. */
+static void take_number(Reader *r)
+{
+    if (r->exponent.n || r->other_exponents || q_is(r->exponent.add, 0)) return;
+    r->space.direction = find_leaf(r, &r->exponent);
+    r->space.number = r->exponent.add;
+}
+
 /* ---- arithmetic ------------------------------------------------------------------------------------------------- */
 
 static Form *read_linear(Reader *r, IrVal *v)
@@ -286,11 +346,15 @@ static Form *read_linear(Reader *r, IrVal *v)
     Q factor;
     if (!add_linear(r, v, Q_ONE, &l)) return NULL;
     drop_zeros(&l);
-    Form *number = form_number(&r->space, l.add);
-    if (l.n == 0) return number;
+    Q rest = l.add, part;
+    if (l.n == 0) return form_number(&r->space, rest);
     l.add = Q_ZERO;
-    int at = take_factor(&l, &factor) ? find_leaf(r, &l) : -1;
-    return at < 0 ? NULL : form_add(&r->space, form_scale(&r->space, form_leaf(&r->space, at), factor), number);
+    if (!take_factor(&l, &factor)) return NULL;
+    if (same_bases(&l, &r->exponent)) l.add = r->exponent.add;
+    if (!q_mul(l.add, factor, &part) || !q_add(rest, q_neg(part), &rest)) return NULL;
+    int at = find_leaf(r, &l);
+    Form *leaf = at < 0 ? NULL : form_scale(&r->space, form_leaf(&r->space, at), factor);
+    return form_add(&r->space, leaf, form_number(&r->space, rest));
 }
 
 static Form *read(Reader *r, IrVal *v);
@@ -396,10 +460,14 @@ static bool is_positive(const IrVal *v, int depth)
     case IR_mul:
     case IR_div:
         return is_positive(arg[0], depth + 1) && is_positive(arg[1], depth + 1);
+    case IR_select:
+        return is_positive(arg[1], depth + 1) && is_positive(arg[2], depth + 1);
     default:
         return false;
     }
 }
+
+bool tree_is_positive(const IrVal *v) { return is_positive(v, 0); }
 
 /* Logarithms of the positive leaves of f, as leaves. */
 static void make_logs(Reader *r, const Form *f)
@@ -408,10 +476,11 @@ static void make_logs(Reader *r, const Form *f)
     for (int i = 0, n = s->n_leaves; i < n; i++) {
         bool used = false;
         for (int j = 0; j < f->n; j++) used |= f->t[j].leaf[i] != 0;
-        if (!used || s->log_of[i] >= 0 || r->leaf[i].n > 1 || !is_positive(r->leaf[i].base[0], 0)) continue;
+        bool alone = r->leaf[i].n == 1 && q_is(r->leaf[i].add, 0);
+        if (!used || s->log_of[i] >= 0 || !alone || !is_positive(r->leaf[i].base[0], 0)) continue;
         IrBuilder b = tree_before(r->w, r->root);
         b.why = r->root->def->why; /* to be rewritten in turn */
-        Linear l = {.n = 1, .base = {ir_log(&b, tree_best(r->w, r->leaf[i].base[0]))}, .c = {Q_ONE}};
+        Linear l = {.n = 1, .base = {ir_log(&b, tree_best(r->w, r->leaf[i].base[0]))}, .c = {Q_ONE}, .add = Q_ZERO};
         int at = find_leaf(r, &l);
         if (at >= 0) s->log_of[i] = (int8_t)at;
     }
@@ -472,12 +541,6 @@ static Form *function_of(Reader *r, const IrNode *n, const Form *a)
     }
 }
 
-static bool is_exponential(const IrNode *n)
-{
-    return n->op == IR_exp || n->op == IR_expm1 || n->op == IR_sigmoid || n->op == IR_dsigmoid || n->op == IR_tanh ||
-           n->op == IR_softplus;
-}
-
 static bool made_long_sum(const FormSpace *s, const FormSpace *before)
 {
     bool made = false;
@@ -513,6 +576,24 @@ static Form *read_function(Reader *r, const IrNode *n)
 
 /* ---- trees ------------------------------------------------------------------------------------------------------ */
 
+/* x y beside exp(x + a): a product of leaves, so that softplus(x) - x y can cancel; else it is a leaf. */
+static bool has_direction(Reader *r, IrVal *v)
+{
+    Linear l = {.add = Q_ZERO};
+    Q factor;
+    if (r->exponent.n == 0 || !add_linear(r, v, Q_ONE, &l)) return false;
+    drop_zeros(&l);
+    return l.n > 0 && take_factor(&l, &factor) && same_bases(&l, &r->exponent);
+}
+
+static bool is_product_with_direction(Reader *r, IrVal *v)
+{
+    if (v->def->op != IR_mul || has_direction(r, v)) return false;
+    Q number;
+    bool left = has_direction(r, v->def->arg[0]) && !number_of(r, v->def->arg[1], &number);
+    return left || (has_direction(r, v->def->arg[1]) && !number_of(r, v->def->arg[0], &number));
+}
+
 static Form *read_as_written(Reader *r, IrVal *v)
 {
     Reading how = tree_reading(r->w, v);
@@ -521,6 +602,7 @@ static Form *read_as_written(Reader *r, IrVal *v)
     if (how == READ_SAME) return read(r, v->def->arg[0]);
     r->wide |= v->type.elem == IR_F64;
     if (how == READ_FUNCTION) return read_function(r, v->def);
+    if (!functions_in(r, v) && is_product_with_direction(r, v)) return read_algebra(r, v->def);
     Form *f = functions_in(r, v) ? NULL : read_linear(r, v);
     return f || (!functions_in(r, v) && v->def->op != IR_add && v->def->op != IR_sub) ? f : read_algebra(r, v->def);
 }
@@ -557,8 +639,7 @@ static Form *read_all_sides(Reader *r)
     Form *f = read_root(r);
     for (int sides = 1; f && sides < 1 << r->n_conditions; sides++) {
         for (int i = 0; i < r->n_conditions; i++) r->condition[i].holds = sides >> i & 1;
-        r->w->budget -= tree_info(r->w, r->root)->size;
-        Form *other = r->w->budget < 0 ? NULL : read_root(r);
+        Form *other = read_root(r);
         if (!other || !same_form(r, f, other)) return NULL;
     }
     return f;
@@ -568,6 +649,9 @@ Form *tree_read(Reader *r)
 {
     r->space.direction = -1;
     memset(r->space.log_of, -1, sizeof r->space.log_of);
+    r->space.number = r->exponent.add = Q_ZERO;
+    find_exponent(r, r->root);
+    take_number(r);
     Reader *before = keep(r);
     r->through_selects = true;
     Form *f = read_all_sides(r);

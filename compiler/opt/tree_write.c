@@ -56,14 +56,12 @@ static IrVal *power(Writer *w, IrVal *a, int n)
 static IrVal *leaf_value(Writer *w, int i)
 {
     const Linear *l = &w->r->leaf[i];
-    for (int j = 0; j < l->n && !w->leaf[i]; j++) {
-        IrVal *sum_so_far = NULL;
-        for (int k = 0; k < l->n; k++)
-            sum_so_far = sum(w, sum_so_far,
-                             scaled(w, q_f64(l->c[k]), tree_convert(w->b, tree_best(w->r->w, l->base[k]), w->elem)));
-        w->leaf[i] = sum_so_far;
-    }
-    return w->leaf[i];
+    if (w->leaf[i]) return w->leaf[i];
+    IrVal *v = NULL;
+    for (int k = 0; k < l->n; k++)
+        v = sum(w, v, scaled(w, q_f64(l->c[k]), tree_convert(w->b, tree_best(w->r->w, l->base[k]), w->elem)));
+    if (!q_is(l->add, 0)) v = sum(w, v, number(w, q_f64(l->add)));
+    return w->leaf[i] = v;
 }
 
 static IrVal *t_value(Writer *w)
@@ -432,10 +430,10 @@ static void try_join(Groups *gs, int at)
     }
 }
 
-static bool read_groups(const FormSpace *s, int sign, const Form *f, Groups *gs)
+static bool read_groups(const FormSpace *s, int sign, bool flips, const Form *f, Groups *gs)
 {
     if (!make_groups(s, f, gs)) return false;
-    for (int i = 0; i < gs->n; i++)
+    for (int i = 0; i < gs->n && flips; i++)
         if (!gs->g[i].gone) try_flip(s, sign, gs, &gs->g[i]);
     for (int i = 0; i < gs->n; i++)
         if (!gs->g[i].gone) try_less(s, gs, &gs->g[i]);
@@ -520,10 +518,18 @@ static bool has_long_sum(const FormSpace *s, const Group *g)
     return has;
 }
 
+/* Does T itself remain, alone or beside other leaves? */
+static bool has_t(const FormSpace *s, const Groups *gs)
+{
+    bool has = false;
+    for (int i = 0; i < gs->n && s->direction >= 0; i++) has |= !gs->g[i].gone && gs->g[i].like.leaf[s->direction];
+    return has;
+}
+
 /* Logs and T, or two logs, remain beside each other; or the form is good where E is below 1 only. */
 static bool wants_two_sides(const FormSpace *s, const Groups *gs)
 {
-    int logs = 0, ts = 0;
+    int logs = 0;
     for (int i = 0; i < gs->n && s->direction >= 0; i++) {
         const Group *g = &gs->g[i];
         if (g->gone) continue;
@@ -531,19 +537,21 @@ static bool wants_two_sides(const FormSpace *s, const Groups *gs)
         bool log = false;
         for (int k = 0; k < s->n_sums; k++) log |= g->like.log[k] != 0;
         logs += log;
-        ts += g->like.leaf[s->direction] != 0;
     }
-    return logs > 0 && (ts > 0 || logs > 1);
+    return logs > 0 && (has_t(s, gs) || logs > 1);
 }
 
+/* M1 beside T y would bring back the logarithm that cancels with it: softplus(T) - T y is softplus(-T) + T (1 - y) where
+ * T > 0. */
 static IrVal *write_sides(Writer *w, Groups *gs, const Form *f)
 {
+    bool flips = !has_t(w->space, gs);
     FormSpace other;
     Groups *mirrored = arena_new_of(w->space->arena, Groups);
     Form *g = form_reflect(w->space, f, &other);
     if (!g) return NULL;
     form_sort(&other, g);
-    if (!read_groups(&other, -w->sign, g, mirrored)) return NULL;
+    if (!read_groups(w->space, w->sign, flips, f, gs) || !read_groups(&other, -w->sign, flips, g, mirrored)) return NULL;
     Writer right = *w;
     right.space = &other;
     right.sign = -w->sign;
@@ -559,7 +567,7 @@ IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f)
     Writer w = {.b = b, .r = r, .elem = elem, .space = &r->space, .leaf = leaf, .sign = 1};
     Groups *gs = arena_new_of(r->space.arena, Groups);
     form_sort(&r->space, f);
-    if (!read_groups(&r->space, 1, f, gs)) return NULL;
+    if (!read_groups(&r->space, 1, true, f, gs)) return NULL;
     IrVal *v = wants_two_sides(&r->space, gs) ? write_sides(&w, gs, f) : write_groups(&w, gs);
     return w.failed ? NULL : v;
 }

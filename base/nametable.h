@@ -1,0 +1,17 @@
+/* nametable.h - names that are unique by construction: a table from a text to how often it was asked for. */
+#pragma once
+#include "base/arena.h"
+
+#include <stdbool.h>
+
+typedef struct NameEntry NameEntry;
+
+typedef struct NameTable {
+    Arena      *arena;                                      /* of the names it makes */
+    NameEntry **bucket;
+    int         n, n_buckets;
+} NameTable;
+
+const char *names_unique(NameTable *t, const char *name);   /* name itself, or name_2, name_3 ...: not given before. Taken from now on */
+bool        names_taken(const NameTable *t, const char *name);
+void        names_forget(NameTable *t, const char *name);   /* the name may be given again */

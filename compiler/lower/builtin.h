@@ -1,0 +1,20 @@
+/* builtin.h - a call of a built-in function, for the files that define some of them. */
+#pragma once
+#include "compiler/lower/core.h"
+
+typedef struct Call {                                       /* what a built-in function is called with */
+    Value     **v;                                          /* by position; NULL beyond those given */
+    int         n;
+    const void *site;
+    Span        at;
+} Call;
+
+/* data.c */
+Value *builtin_idx(Ctx *c, const Call *k);
+Value *builtin_npy(Ctx *c, const Call *k);
+Value *builtin_csv(Ctx *c, const Call *k);
+Value *builtin_scale(Ctx *c, const Call *k);
+Value *builtin_split(Ctx *c, const Call *k);
+Value *builtin_take(Ctx *c, const Call *k);
+Value *builtin_drop(Ctx *c, const Call *k);
+Value *builtin_with_replacement(Ctx *c, const Call *k);

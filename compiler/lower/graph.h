@@ -1,0 +1,126 @@
+/* graph.h - the schedule as one graph, its parts, and the environment that its statements thread.
+ *
+ * Every statement of the program appends to one graph, in the order of the text, and nothing that it computes is lost: a let, a sample, a
+ * loss are nodes in it, and a later statement uses them as they are. A *part* is what one statement appended; it becomes a function of its
+ * own when the graph is cut (cut.c), and what crosses from one part into another is then kept in the state.
+ *
+ * The *environment* maps every slot of the state to its value here. Reading a slot gives that value; a statement that changes slots sets
+ * them (env_set), each to a node of the slot's own, through which no derivative passes. A node that is a slot's value is a *version* of it.
+ * Control does not end the graph: at a loop's entry, and after any control, the slots that its body changes are read anew.
+ *
+ * So a value keeps its time: what was computed from a version is computed from it wherever it is used, and whether a version is still the
+ * slot's value somewhere is a fact (version_hidden), not a guess. */
+#pragma once
+#include "compiler/lower/core.h"
+
+/* ---- parts */
+
+typedef struct Keep { IrVal *v; int slot; } Keep;           /* a value that a part leaves in the state */
+
+struct Part {
+    const char *name;                                       /* of its function, unique */
+    IrFnKind    kind;
+    int         number;                                     /* in order of the text */
+    Span        at;
+    ARRAY(const char *) players;                            /* moved by it */
+    ARRAY(IrCommit) commits;                                /* new versions */
+    ARRAY(IrReport) reports;
+    ARRAY(Keep)     keeps;
+    ARRAY(const char *) draws;                              /* for the game's table: named distributions drawn from */
+    ARRAY(GanSchedule *) nodes;                             /* of the schedule, that run it */
+    int         tick_slot;                                  /* -1: it never draws */
+    bool        inside;                                     /* a block: what it keeps lives for a round, and is in no checkpoint */
+    bool        dropped;                                    /* it was only tried */
+    int         fn;                                         /* its function, once the graph has been cut; -1: there is nothing to do */
+};
+
+Part *part_begin(Lower *L, const char *name, IrFnKind kind, Span at);           /* becomes L->part, and the graph L->fn */
+void  part_end(Lower *L);
+void  part_back(Lower *L, Part *p);                                             /* to one that was left for another */
+void  part_drop(Lower *L);                                                      /* nothing of it is wanted */
+void  part_report(Lower *L, const char *name, IrVal *v);                        /* a named result for the caller */
+void  part_run_by(Lower *L, Part *p, GanSchedule *n);
+int   part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind);    /* the slot */
+bool  part_keep_as(Ctx *c, IrVal *v, const char *path, Span at);                /* in a slot of that name, whoever uses it; false, reported, when it has too many dims */
+Part *part_of(const Lower *L, const IrVal *v);                                  /* that made it; NULL for reads of slots */
+
+/* ---- versions */
+
+typedef struct Hidden { int from, until; Part *keeper; Span at; } Hidden;       /* of parts with from < number <= until: the slot has another value there; keeper still reads this one */
+
+struct Version {
+    IrVal *v;
+    int    slot;
+    Part  *tick;                                            /* the counter of a part's executions, which nobody else may read */
+    Part  *made;                                            /* by a part's commit; NULL: the value that the slot has where it is read */
+    ARRAY(Hidden) hidden;
+};
+
+Version *version_of(const Lower *L, const IrVal *v);                            /* NULL: v is no slot's value */
+const Hidden *version_hidden(const Version *v, int part);                       /* NULL: the slot has it where that part begins */
+
+/* ---- the environment */
+
+void env_set(Lower *L, int slot, IrVal *v, Span at);                            /* v has the slot's type */
+
+typedef struct Change { int slot; IrVal *v; } Change;
+typedef struct Changes { ARRAY(Change) list; } Changes;                         /* what an update makes of the environment, before it is set */
+
+void    changes_put(Lower *L, Changes *to, int slot, IrVal *v);                 /* a second one of a slot takes the place of the first */
+IrVal  *changes_get(const Changes *c, int slot);                                /* NULL: none */
+void    changes_set(Lower *L, const Changes *c, Span at);
+
+/* ---- control */
+
+/* One side of a control statement: it begins where the control does. arm_end gives back the environment of the beginning; what was set
+ * is remembered in `changed`. */
+typedef struct Slots { ARRAY(int) v; } Slots;
+typedef struct Arm { Env entry; int hidden, sets, id; } Arm;
+
+int  control_new(Lower *L);                                                     /* the number of a control statement, for its sides */
+Arm  arm_begin(Lower *L, int control);
+void arm_end(Lower *L, const Arm *a, Slots *changed);
+int  arm_now(const Lower *L);                                                   /* the innermost one; 0: none */
+bool arm_holds(const Lower *L, int arm);                                        /* is the place inside of that arm? */
+bool arm_excludes(const Lower *L, int arm);                                     /* is it on another side of the same control, so that one of the two is not done? */
+
+Part *control_begin(Ctx *c, Span at);                                           /* a part before the control, which keeps what will be hidden */
+void  control_changes(Lower *L, const Slots *changed, Part *before, Span at);   /* the slots are read anew from here on */
+
+/* ---- the whole */
+
+typedef struct Graph {
+    ARRAY(Part *)    parts;
+    ARRAY(struct { uint32_t from; Part *part; }) spans;     /* whose the nodes are, by number */
+    ARRAY(Version *) versions;
+    int             *version_at;  uint32_t n_version_at;    /* by value id: 1 + index in versions, or 0 */
+    ARRAY(struct { Version *v; int i; }) hiding;            /* in order, for arms */
+    ARRAY(int)       sets;                                  /* slots set, in order */
+    ARRAY(bool)      changed;                               /* by slot */
+    ARRAY(Part *)    stream_part;                           /* by stream: the part that draws from it; NULL: INIT */
+    ARRAY(int)       arms;                                  /* numbers of those that are open */
+    ARRAY(struct { int outer; int control; }) all_arms;         /* by number - 1 */
+    int              n_controls;
+} Graph;
+
+/* ---- trials: evaluation for what it shows on the way, in a graph that is dropped. Quiet: nothing that it says counts either */
+
+typedef struct Trial { Fn *fn; Part *part; Diags *diags; bool too_deep, too_large; } Trial;
+
+Fn   *graph_new(Lower *L, IrFn *ir);
+Trial trial_begin(Lower *L, bool quiet);
+void  trial_end(Lower *L, const Trial *t);
+
+/* ---- looking back */
+
+/* By value id, in `scratch`: everything that the values are made of here, up to the slots' values. */
+const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch);
+/* False, reported (E308), when a derivative of the values by these players would meet an older value of one of them. */
+bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_players, Span at);
+
+/* ---- cut.c */
+
+/* The parts become functions; nodes of the schedule are told their numbers, and those with nothing to do are taken out. */
+bool cut_program(Lower *L);
+/* One more part, of a finished program: it can use what the others keep, and nothing else of theirs but what can be made again. */
+bool cut_part(Lower *L, Part *p);

@@ -1,0 +1,737 @@
+"""evaluate.py - expressions of the subset: what each word of the language means, said once more.
+
+In: trees, a scope, an environment of slots.   Out: values whose numbers remember how they were computed.
+Idea: everything is done as the rules of docs/lowering.md say it, one scalar at a time, without any thought of speed: a binding's value is made
+of nodes of its own, a read of a slot is the node that is there now, an application of a layer marks its result with the assignments it made.
+A draw must be known: a finite list taken whole, a spread of zero, or a number that the run itself reports.
+Start at Evaluator.eval()."""
+import math
+import scalar
+from scalar import N, const, make, total
+from syntax import Strange
+from values import (T, Axis, Builtin, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, Thunk, Wrong, each, elementwise, fields, fill,
+                    identity, leaves, mean_over, number, over, pick, reduce, rows_of, spread, stack, tensor, union)
+
+UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
+OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
+          "map", "scalar", "real", "copy"}
+ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+
+
+class Scope:
+    def __init__(self, parent=None):
+        self.parent, self.names, self.axes = parent, {}, {}
+
+    def find(self, name):
+        s = self
+        while s and name not in s.names:
+            s = s.parent
+        return s
+
+    def set(self, name, value, axis=None):
+        self.names[name] = value
+        self.axes.pop(name, None)
+        if axis:
+            self.axes[name] = axis
+
+
+class Evaluator:
+    def __init__(self, differentiated):
+        self.differentiated = differentiated
+        self.env, self.mode, self.batch, self.step = {}, frozenset(), None, 0
+        self.instance, self.place, self.frame, self.rule, self.depth, self.completing = None, (), None, None, 0, False
+
+    # ---- names
+
+    def bind(self, scope, pattern, value, axis=None):
+        if isinstance(pattern, list):
+            parts = list(value.fields.values()) if isinstance(value, Record) else [pick(value, i) for i in range(value.shape[0])] if isinstance(value, T) else value
+            if len(parts) != len(pattern):
+                raise Strange("a pattern of another length")
+            for p, v in zip(pattern, parts):
+                self.bind(scope, p, v, axis)
+        elif pattern != "_":
+            if pattern in self.differentiated and (number(value) and not isinstance(value, bool) or isinstance(value, list) and value):
+                value = tensor(value)
+            scope.set(pattern, identity(value), axis)
+
+    def name(self, e, scope):
+        s = scope.find(e.name)
+        if s:
+            v = s.names[e.name]
+            if isinstance(v, Slot):
+                return self.env[v]
+            return self.force(v)
+        if e.name == "training":
+            return bool(self.instance and self.instance.owner in self.mode)
+        if e.name == "batch" and self.batch:
+            return self.batch
+        if e.name == "step":
+            return self.step_value()
+        if e.name == "steps" and self.rule:
+            return self.rule[1]
+        if e.name in UNARY or e.name in OTHERS:
+            return Builtin(e.name)
+        if e.name == "pi":
+            return math.pi
+        raise Strange(f"line {e.line}: {e.name}")
+
+    def step_value(self):
+        return T((), (), [const(self.step)])
+
+    def force(self, v):
+        return self.eval(v.node, v.scope) if isinstance(v, Thunk) else v
+
+    # ---- expressions
+
+    def eval(self, e, scope):
+        return getattr(self, "e_" + e.kind)(e, scope)
+
+    def e_number(self, e, scope):
+        return e.value
+
+    e_string = e_number
+
+    def e_name(self, e, scope):
+        return self.name(e, scope)
+
+    def e_fn(self, e, scope):
+        return Fn(e, [e.params], e.body, scope)
+
+    def e_negative(self, e, scope):
+        v = self.eval(e.e, scope)
+        return -v if number(v) else each(lambda t: elementwise("neg", t), v)
+
+    def e_not(self, e, scope):
+        return not self.static(self.eval(e.e, scope), e)
+
+    def static(self, v, e):
+        if not number(v):
+            raise Strange(f"line {e.line}: not static")
+        return v
+
+    def e_binary(self, e, scope):
+        a, b = self.eval(e.a, scope), self.eval(e.b, scope)
+        if isinstance(a, Dist) or isinstance(a, Player) and e.op == "^":
+            if e.op != "^" or not isinstance(b, int):
+                raise Strange("a distribution in arithmetic")
+            return Dist("power", base=a, n=b)
+        if e.op in ("and", "or", "==", "!=", "%"):
+            return self.static_only(e, a, b)
+        if number(a) and number(b):
+            return self.numbers(e, a, b)
+        if e.op == "@" or e.op not in ARITHMETIC:
+            raise Strange(e.op)
+        return fields(ARITHMETIC[e.op], a, b, e.line)
+
+    def static_only(self, e, a, b):
+        if e.op in ("==", "%") and isinstance(a, T) and number(b) and not a.axes and not a.shape:       # step % 2, which must not be differentiated
+            return T((), (), [const(a.data[0].val == b if e.op == "==" else math.fmod(a.data[0].val, b))])
+        a, b = self.static(a, e), self.static(b, e)
+        return {"and": a and b, "or": a or b, "==": a == b, "!=": a != b, "%": math.fmod(a, b) if b else 0}[e.op]
+
+    def numbers(self, e, a, b):
+        if e.op in ("<", "<=", ">", ">="):
+            return {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[e.op]
+        if isinstance(a, int) and isinstance(b, int):
+            if e.op in ("/", "^"):
+                raise Strange("a quotient of integers")
+            return {"+": a + b, "-": a - b, "*": a * b}[e.op]
+        return scalar.VALUE[ARITHMETIC[e.op]](float(a), float(b))
+
+    def e_record(self, e, scope):
+        items = [self.eval(x, scope) for x in e.items]
+        names = e.names or range(len(items))
+        return Record(zip(names, items), bool(e.names))
+
+    def e_list(self, e, scope):
+        items = [self.eval(x, scope) for x in e.items]
+        return stack([tensor(x) for x in items]) if any(isinstance(x, T) for x in items) else items
+
+    def e_range(self, e, scope):
+        return list(range(self.eval(e.low, scope), self.eval(e.high, scope)))
+
+    def e_if(self, e, scope):
+        chosen = e.yes if self.static(self.eval(e.cond, scope), e) else e.no
+        return self.block(chosen, Scope(scope))
+
+    def e_for(self, e, scope):
+        out, carried, place = [], [self.eval(v, scope) for _, v in e.carried], self.place
+        for i, x in enumerate(self.eval(e.over, scope)):
+            inner = Scope(scope)
+            self.place = place + (("round", id(e), i),)
+            self.bind(inner, e.pattern, x)
+            for (p, _), v in zip(e.carried, carried):
+                self.bind(inner, p, v)
+            v = self.block(e.body, inner)
+            out.append(v)
+            if e.carried:
+                carried = [v] if len(e.carried) == 1 else list(v.fields.values())
+        self.place = place
+        if e.carried:
+            return carried[0] if len(e.carried) == 1 else Record(enumerate(carried), False)
+        return stack([tensor(x) for x in out]) if any(isinstance(x, T) for x in out) else out
+
+    def e_block(self, e, scope):
+        return self.block(e.body, Scope(scope))
+
+    def e_index(self, e, scope):
+        v = self.eval(e.e, scope)
+        for item in e.items:
+            if item.kind == "range":
+                low = self.eval(item.low, scope) if item.low else 0
+                high = self.eval(item.high, scope) if item.high else len(v) if isinstance(v, list) else v.shape[0]
+                v = v[low:high] if isinstance(v, list) else stack([pick(v, i) for i in range(low, high)])
+                continue
+            i = self.eval(item, scope)
+            if not isinstance(i, int):
+                raise Strange("an index that is not static")
+            v = list(v.fields.values())[i] if isinstance(v, Record) else v[i] if isinstance(v, list) else pick(v, i)
+        return v
+
+    def e_field(self, e, scope):
+        return self.field(self.eval(e.e, scope), e.name, e)
+
+    def field(self, v, name, e):
+        if isinstance(v, Record):
+            if name not in v.fields:
+                raise Strange(f"field {name}")
+            return v.fields[name]
+        if isinstance(v, Comparison):
+            return self.force(self.slot_or(v.scope.names[name]))
+        if isinstance(v, Player):
+            self.complete(v)
+            return T((), (), [const(leaves(self.env[v.steps])[0].val)]) if name == "steps" else self.part(v.instance, name)
+        if isinstance(v, Instance):
+            return self.part(v, name)
+        raise Strange(f"field {name} of {type(v).__name__}")
+
+    def slot_or(self, v):
+        return self.env[v] if isinstance(v, Slot) else v
+
+    def part(self, instance, name):
+        if name in instance.slots:
+            return self.env[instance.slots[name]]
+        if name in instance.names:
+            return instance.names[name]
+        raise Strange(f"no {name} in {instance.name}")
+
+    # ---- calls
+
+    def e_call(self, e, scope):
+        f = self.eval(e.f, scope)
+        args = [self.eval(a, scope) for a in e.args]
+        named = [(n, self.eval(a, scope)) for n, a in e.named]
+        place = self.place
+        self.place = place + (("call", id(e)),)
+        try:
+            return self.apply(f, args, dict(named), e)
+        finally:
+            self.place = place
+
+    def apply(self, f, args, named, e):
+        self.depth += 1
+        if self.depth > 60:
+            raise Strange("recursion")
+        try:
+            for kind, method in ((Builtin, self.builtin), (Fn, self.call), (Layer, self.apply_layer), (Player, self.apply_player), (Rule, self.nested_rule)):
+                if isinstance(f, kind):
+                    return method(f, args, named, e)
+            if isinstance(f, tuple) and callable(f[0]):
+                return f[0](*args)
+            raise Strange(f"line {e.line}: {type(f).__name__} applied")
+        finally:
+            self.depth -= 1
+
+    def arguments(self, params, args, named, scope, e):
+        if len(args) == 1 and isinstance(args[0], Record) and len(params) > 1 and not named:
+            r = args[0]
+            args, named = ([], dict(r.fields)) if r.named else (list(r.fields.values()), {})
+        for i, p in enumerate(params):
+            if i < len(args):
+                v = args[i]
+            elif p.name in named:
+                v = named[p.name]
+            elif p.default is not None:
+                v = self.eval(p.default, scope)
+            else:
+                raise Strange(f"line {e.line}: no {p.name}")
+            self.bind(scope, p.name, v)
+
+    def call(self, f, args, named, e):
+        scope = Scope(f.scope)
+        self.arguments(f.lists[0], args, named, scope, e)
+        if f.define.kind == "define" and f.define.word in ("comparison", "distribution", "optimizer"):
+            return self.members(f.define, scope)
+        if len(f.lists) > 1:
+            return Fn(f.define, f.lists[1:], f.body, scope)
+        return self.body(f, scope)
+
+    def body(self, f, scope):
+        return self.block(f.body, scope) if isinstance(f.body, list) else self.eval(f.body, scope)
+
+    def define_value(self, d, scope):
+        """What a declaration with parameters, or a block, is."""
+        return Fn(d, d.lists, d.body if d.body is not None else d.value, scope)
+
+    # ---- who owns
+
+    def apply_layer(self, f, args, named, e):
+        if len(f.lists) > 1:
+            scope = Scope(f.scope)
+            self.arguments(f.lists[0], args, named, scope, e)
+            return Layer(f.define, scope, f.lists[1:])
+        if self.instance is None:
+            raise Wrong("E120", e.line, "a layer outside of a net")
+        parent, key = f.site or (self.instance, self.place)
+        return self.inside(parent.child(key, f.define.name), f, args, named, e)
+
+    def inside(self, instance, f, args, named, e):
+        """The body of a net, model or layer, applied as this instance."""
+        before = self.instance, self.place, self.frame
+        self.instance, self.place, self.frame = instance, (), []
+        scope = Scope(f.scope)
+        try:
+            self.arguments(f.lists[0] if f.lists else [], args, named, scope, e)
+            v = self.body(f, scope)
+            return mark(v, self.frame) if self.frame else v
+        finally:
+            self.instance, self.place, self.frame = before
+
+    def apply_player(self, p, args, named, e):
+        if p.model:
+            return self.condition(p, args, named)
+        return self.inside(p.instance, self.player_body(p), args, named, e)
+
+    def player_body(self, p):
+        return p.body() if callable(p.body) else p.body
+
+    def condition(self, p, args, named):
+        params = p.body.lists[0] if p.body.lists else []
+        given = dict(zip([q.name for q in params], args), **named)
+        if len(given) == len(params) and not any(s.kind == "sample" for s in p.body.body):
+            return self.inside(p.instance, p.body, [], given, params and params[0])
+        return Dist("model", player=p, given=given)
+
+    def complete(self, p):
+        """Applies a player once to nothing in particular, so that it has its parameters."""
+        if p.instance.slots or p.instance.children:
+            return
+        f = self.player_body(p)
+        args = []
+        for q in f.lists[0] if f.lists else []:
+            dims = [self.eval(d, f.scope) for d in q.type.dims] if q.type else []
+            args.append(fill(T((), (), [const(0.5)]), dims))
+        self.inside(p.instance, f, args, {}, f.define)
+
+    def parameters(self, instance):
+        """A player's parameters as a record by path."""
+        out = {n: self.env[s] for n, s in instance.slots.items() if s.kind == "param"}
+        out.update((n, r) for n, r in ((n, self.parameters(c)) for n, c in instance.names.items()) if r.fields)
+        return Record(out, of=instance.owner)
+
+    def slots(self, instance, kind):
+        own = [s for s in instance.slots.values() if s.kind == kind]
+        return own + [s for c in instance.names.values() for s in self.slots(c, kind)]
+
+    def declare_slot(self, s, scope):
+        """param and state in the body of who owns them."""
+        if self.instance is None:
+            raise Wrong("E120", s.line, "a parameter without an owner")
+        slot = self.instance.slots.get(s.name)
+        if not slot:
+            slot = self.instance.slots[s.name] = Slot(s.name, s.kind, self.instance.owner)
+            source = self.instance.source and self.instance.source.slots.get(s.name)
+            slot.first = source.first if source else self.first_value(s, scope)
+        if slot not in self.env:
+            self.put(slot, slot.first)
+        scope.set(s.name, self.env[self.instance.slots[s.name]])
+
+    def first_value(self, s, scope):
+        dims = [self.eval(d, scope) for d in s.type.dims] if s.type else None
+        v = tensor(self.eval(s.value, scope))
+        return fill(v, dims) if dims is not None else v
+
+    def put(self, slot, value):
+        """A slot's value is a node of its own."""
+        if value.axes:
+            raise Wrong("E200", 0, f"{slot.name} varies over samples")
+        self.env = dict(self.env)
+        self.env[slot] = T((), value.shape, [scalar.leaf(n.val, slot) for n in value.data])
+
+    # ---- bodies
+
+    def block(self, stmts, scope):
+        for s in stmts[:-1]:
+            self.local(s, scope)
+        last = stmts[-1] if stmts else None
+        if last is None:
+            return None
+        if last.kind == "value":
+            return self.eval(last.e, scope)
+        if last.kind in ("if", "for"):
+            return self.eval(last, scope)
+        self.local(last, scope)
+        return None
+
+    def local(self, s, scope):
+        if s.kind == "let":
+            self.let(s, scope)
+        elif s.kind in ("param", "state"):
+            self.declare_slot(s, scope)
+        elif s.kind == "assign":
+            self.assign_in_body(s, scope)
+        elif s.kind == "define":
+            self.declare(s, scope)
+        elif s.kind == "sample" and s.size is None:
+            for patterns, d in s.binders:
+                for p in patterns:
+                    self.bind(scope, p, self.draw(self.eval(d, scope), None, s))
+        elif s.kind == "value" and s.e.kind == "call" and self.rule:
+            self.eval(s.e, scope)
+        else:
+            raise Strange(f"line {s.line}: {s.kind} in a body")
+
+    def let(self, s, scope):
+        v = self.eval(s.value, scope)
+        if isinstance(v, Layer) and self.instance:
+            v = Layer(v.define, v.scope, v.lists)
+            v.site = (self.instance, ("let", id(s)) + self.place)
+        self.bind(scope, s.pattern, v)
+
+    def assign_in_body(self, s, scope):
+        if s.target.kind != "name":
+            raise Strange("an assignment to a part")
+        v = self.eval(s.value, scope)
+        if self.rule:
+            home = scope.find(s.target.name)
+            old = home.names[s.target.name]
+            home.set(s.target.name, shaped_like(v, old))
+            return
+        slot = self.instance and self.instance.slots.get(s.target.name)
+        if not slot or slot.kind != "state":
+            raise Strange("an assignment to what is no state")
+        v = tensor(v)
+        if v.axes:
+            raise Wrong("E200", s.line, "a state that varies over samples")
+        self.frame.append((slot, fill(v, self.env[slot].shape)))
+
+    # ---- expectations
+
+    def e_E(self, e, scope):
+        inner, axis = Scope(scope), None
+        if len(e.binders) == 1 and e.binders[0][1] is None:
+            name = e.binders[0][0][0]
+            home = scope.find(name)
+            axis = home and home.axes.get(name)
+            if not axis:
+                raise Strange("E over what is no sample")
+            return mean_over(self.eval(e.e, inner), axis)
+        axis = self.open(e, inner, scope)
+        return mean_over(self.eval(e.e, inner), axis)
+
+    def open(self, e, inner, scope):
+        """Draws the binders of an expectation or statement on one new axis."""
+        if any(d is None for _, d in e.binders):
+            raise Strange("a mixed expectation")
+        first = self.distribution(self.eval(e.binders[0][1], scope))
+        if first.kind == "stop" and first.base.kind == "rows" and e.size == "all":
+            first = Dist("rows", table=each(lambda t: elementwise("stop", t), first.base.table))
+        if first.kind in ("batch", "rows") and (e.size == "all" or first.kind == "batch"):
+            return self.open_finite(e, inner, first)
+        if e.size == "all":
+            raise Strange("all of what has no list")
+        n = self.batch if e.size is None else self.eval(e.size, scope)
+        if not n or not isinstance(n, int):
+            raise Wrong("E302", e.line, "how many")
+        axis = Axis(n)
+        for patterns, d in e.binders:
+            if len(patterns) > 1:
+                raise Strange("distinct draws")
+            self.bind(inner, patterns[0], self.draw(self.eval(d, inner), axis, e), axis)
+        return axis
+
+    def open_finite(self, e, inner, d):
+        if len(e.binders) > 1:
+            raise Strange("a product of lists")
+        patterns = e.binders[0][0]
+        lists = flatten_rows(d)
+        n = lists[0]
+        if len(patterns) == 1:
+            axis = Axis(n)
+            self.bind(inner, patterns[0], take(d, axis, range(n)), axis)
+            return axis
+        if len(patterns) > 2:
+            raise Strange("distinct draws")
+        pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
+        axis = Axis(len(pairs))
+        for k, p in enumerate(patterns):
+            self.bind(inner, p, take(d, axis, [q[k] for q in pairs]), axis)
+        return axis
+
+    def distribution(self, d):
+        if isinstance(d, Player) and d.model:
+            return Dist("model", player=d, given={})
+        if isinstance(d, Dist):
+            return d
+        raise Strange("no distribution")
+
+    def draw(self, d, axis, e, dims=()):
+        d = self.distribution(d)
+        if d.kind == "normal":
+            if not number(d.sigma) or d.sigma != 0:
+                return self.unknown(d, axis, dims)
+            mu = tensor(d.mu)
+            return self.along(fill(elementwise("add", mu, 0), dims) if dims and not mu.shape else mu, axis)
+        if d.kind == "rows":
+            n = flatten_rows(d)[0]
+            if n != 1:
+                return self.unknown(d, axis, dims)
+            return self.along(each(lambda t: pick(t, 0), d.table), axis)
+        if d.kind == "power":
+            parts = [self.draw(d.base, axis, e) for _ in range(d.n)]
+            return stack([tensor(p) for p in parts])
+        if d.kind == "stop":
+            return each(lambda t: elementwise("stop", t), self.draw(d.base, axis, e))
+        if d.kind == "map":
+            return self.apply(d.f, [self.draw(d.base, axis, e)], {}, e)
+        if d.kind == "model":
+            return self.draw_model(d, axis, e)
+        if d.kind == "custom":
+            return self.along(self.eval(d.sample, d.scope), axis)
+        return self.unknown(d, axis, dims)
+
+    def unknown(self, d, axis, dims):
+        raise Strange("a draw that is not known")
+
+    def along(self, v, axis):
+        return v if axis is None else each(lambda t: over(t, axis), v)
+
+    def draw_model(self, d, axis, e):
+        p = d.player
+        given = dict(d.given)
+        for q in p.body.lists[0] if p.body.lists else []:
+            if q.name not in given:
+                if q.drawn is None:
+                    raise Strange("an argument that is not given")
+                dims = [self.eval(x, p.body.scope) for x in q.type.dims] if q.type and q.type.dims else ()
+                given[q.name] = self.draw(self.eval(q.drawn, p.body.scope), axis, e, dims)
+        v = self.inside(p.instance, p.body, [], given, e)
+        return each(lambda t: t if axis is None or axis in t.axes else over(t, axis), v)
+
+    # ---- gradients
+
+    def e_grad(self, e, scope):
+        targets = [self.eval(t, scope) for t in e.of]
+        value = tensor(self.eval(e.e, scope))
+        if value.shape:
+            raise Strange("a gradient of what is no number")
+        players = [t for t in targets if isinstance(t, Player)]
+        if players:
+            records = [self.player_gradient(value, p, e) for p in targets]
+            if len(records) == 1:
+                return records[0]
+            names = [self.written(t) for t in e.of]
+            return Record(zip(names, records), players=dict(zip(names, targets)))
+        if len(targets) != 1:
+            raise Strange("a gradient by several values")
+        return self.value_gradient(value, targets[0], e)
+
+    def written(self, node):
+        return node.name if node.kind in ("name", "field") else "?"
+
+    def player_gradient(self, value, p, e):
+        self.complete(p)
+        w = self.parameters(p.instance)
+        self.meets_no_older(value.data, p, e.line)
+        if not self.has_path(value.data, {id(n) for n in leaves(w)}):
+            raise Wrong("E400", e.line, f"no path to {p.name}")
+        return self.gradient_record(value, w)
+
+    def gradient_record(self, value, w):
+        orders = [scalar.order(n) for n in value.data]
+        frames = [scalar.applications(n) for n in value.data]
+
+        def by(t):
+            return T(value.axes, t.shape, [slope(n, x, o, f) for n, o, f in zip(value.data, orders, frames) for x in t.data])
+
+        return each(by, w)
+
+    def has_path(self, nodes, wanted):
+        return any(wanted & scalar.reached(n, through_stops=True).keys() for n in nodes)
+
+    def meets_no_older(self, nodes, player, line):
+        for n in nodes:
+            for x in scalar.reached(n).values():
+                s = x.note if x.op == "leaf" else None
+                if s and s.owner is player and s.kind == "param" and not any(x is y for y in self.env[s].data):
+                    raise Wrong("E308", line, f"an older value of {player.name}")
+
+    def value_gradient(self, value, target, e):
+        if isinstance(target, Record):
+            return target.like((k, self.value_gradient_or_zero(value, x, e)) for k, x in target.fields.items())
+        if not isinstance(target, T):
+            raise Strange("a gradient by what is no value")
+        if not self.has_path(value.data, {id(n) for n in target.data}):
+            raise Wrong("E304", e.line, "no path to what is differentiated by")
+        return self.tensor_gradient(value, target, e)
+
+    def value_gradient_or_zero(self, value, target, e):
+        return self.tensor_gradient(value, tensor(target), e)
+
+    def tensor_gradient(self, value, target, e):
+        axes = union([value, target])
+        out, all_targets = [], {id(n) for n in target.data}
+        for [y], xs in zip(rows_of(value, axes), rows_of(target, axes)):
+            if (scalar.reached(y).keys() & all_targets) - {id(x) for x in xs}:
+                raise Wrong("E305", e.line, "samples meet")
+            topology, frames = scalar.order(y), scalar.applications(y)
+            out += [slope(y, x, topology, frames) for x in xs]
+        return T(axes, target.shape, out)
+
+    def e_prime(self, e, scope):
+        f = self.eval(e.e, scope)
+
+        def derivative(x):
+            x = identity(tensor(x))
+            y = tensor(self.apply(f, [x], {}, e))
+            return T(x.axes, x.shape, [slope(n, m, scalar.order(n), scalar.applications(n)) for n, m in zip(y.data, x.data)])
+
+        return (derivative,)
+
+    # ---- built-in functions
+
+    def builtin(self, f, args, named, e):
+        n = f.name
+        if n == "stop" and isinstance(args[0], (Dist, Player)):
+            return Dist("stop", base=args[0])
+        if n in UNARY:
+            return each(lambda t: elementwise(n, t), args[0])
+        return getattr(self, "b_" + n)(*args, **named)
+
+    def b_sum(self, x):
+        return reduce(tensor(x), total)
+
+    def b_mean(self, x):
+        x = tensor(x)
+        return elementwise("div", reduce(x, total), math.prod(x.shape))
+
+    def b_dot(self, a, b):
+        if isinstance(a, Record):
+            parts = [self.b_dot(x, b.fields[k]) for k, x in a.fields.items()]
+            out = parts[0]
+            for p in parts[1:]:
+                out = elementwise("add", out, p)
+            return out
+        return self.b_sum(elementwise("mul", a, b))
+
+    def b_norm2(self, x):
+        return self.b_dot(x, x)
+
+    def b_norm(self, x):
+        return elementwise("sqrt", self.b_dot(x, x))
+
+    def b_norm1(self, x):
+        return self.b_sum(elementwise("abs", x))
+
+    def b_max(self, a, b):
+        return max(a, b) if number(a) and number(b) else fields("max", a, b, 0)
+
+    def b_min(self, a, b):
+        return min(a, b) if number(a) and number(b) else fields("min", a, b, 0)
+
+    def b_relu(self, x):
+        return elementwise("max", 0, x)
+
+    def b_clip(self, lo, hi):
+        return (lambda x: elementwise("max", lo, elementwise("min", x, hi)),)
+
+    def b_zeros(self, x):
+        if isinstance(x, Record):
+            return each(lambda t: elementwise("mul", elementwise("stop", t), 0), x)
+        if isinstance(x, T):
+            return T((), x.shape, [const(0) for _ in range(math.prod(x.shape))])
+        return fill(T((), (), [const(0)]), [x] if number(x) else x)
+
+    def b_ones(self, dims):
+        return fill(T((), (), [const(1)]), dims)
+
+    def b_where(self, c, a, b):
+        if isinstance(c, bool):
+            return a if c else b
+        axes = union([tensor(c), tensor(a), tensor(b)])
+        ts = [T(axes, tensor(v).shape, spread(tensor(v), axes)) for v in (c, a, b)]
+        if any(t.shape for t in ts):
+            raise Strange("where of vectors")
+        return T(axes, (), [scalar.where(*row) for row in zip(*[t.data for t in ts])])
+
+    def b_copy(self, p):
+        return ("copy", p)
+
+    def b_rows(self, t):
+        return Dist("rows", table=each(tensor, t) if isinstance(t, Record) else tensor(t))
+
+    def b_batch_of(self, h):
+        h = tensor(h)
+        if not h.axes:
+            if not self.completing:
+                raise Strange("a batch of one value")
+            h = over(h, Axis(1))
+        return Dist("batch", table=h)
+
+    def b_Normal(self, mu=0, sigma=1):
+        return Dist("normal", mu=mu, sigma=sigma)
+
+    def b_Uniform(self, a=0, b=1):
+        return Dist("uniform", a=a, b=b)
+
+    def b_map(self, d, f=None):
+        if f is None:
+            return (lambda base: Dist("map", base=self.distribution(base), f=d),)
+        raise Strange("map over rows")
+
+    def b_scalar(self, x):
+        return T(x.axes, (), x.data)
+
+    def b_real(self, x):
+        return tensor(x)
+
+
+def slope(y, x, topology, frames):
+    """dy/dx, which still depends on the applications that y depends on."""
+    d = scalar.diff(y, x, topology)
+    d = const(0) if d is None else d
+    return N("dep", (d,), d.val, frames) if frames else d
+
+
+def mark(v, frame):
+    """The result of an application that assigned to states."""
+    return each(lambda t: T(t.axes, t.shape, [N("app", (n,), n.val, frame) for n in t.data]), v)
+
+
+def shaped_like(v, old):
+    """A number assigned to a tensor fills it."""
+    if isinstance(old, Record):
+        return old.like((k, shaped_like(v.fields[k] if isinstance(v, Record) else v, x)) for k, x in old.fields.items())
+    return fill(tensor(v), tensor(old).shape)
+
+
+def flatten_rows(d):
+    """How many elements a finite distribution has."""
+    if d.kind == "batch":
+        return [math.prod(a.n for a in d.table.axes)]
+    sizes = []
+    each(lambda t: sizes.append(t.shape[0]) or t, d.table)
+    return sizes
+
+
+def take(d, axis, which):
+    """The elements `which` of a finite distribution, one an example of the axis."""
+    def of(t):
+        if d.kind == "batch":
+            rows = rows_of(t)
+            return T((axis,), t.shape, [N("id", (n,), n.val) for i in which for n in rows[i]])
+        if t.axes:
+            raise Strange("rows that vary over samples")
+        return T((axis,), t.shape[1:], [N("id", (n,), n.val) for i in which for n in pick(t, i).data])
+    return each(of, d.table)

@@ -1,0 +1,503 @@
+"""game.py - declarations and the schedule: what each statement does to the environment.
+
+In: the text of a program, and the numbers that gan reported for draws nobody can know.   Out: every report, in order; or Wrong with a code.
+Idea: a program is gone through twice. The first time (`checking`) every body is taken once, both arms of an `if`, with the slots that a
+loop or a branch changes read afresh: this finds what must be an error whether or not it is ever reached. The second time it runs.
+Start at play(), at the bottom."""
+import scalar
+from evaluate import Evaluator, Scope
+from scalar import const
+from syntax import Node, Strange, parse
+from values import Comparison, Dist, Fn, Layer, Player, Record, Rule, Slot, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, tensor
+
+LIBRARY = """
+optimizer sgd(lr)(w, g) { w := w - lr * g }
+optimizer momentum(lr, mu = 0.9)(w, g) { state m = zeros(w); m := mu * m + g; w := w - lr * m }
+optimizer rmsprop(lr, rho = 0.9, eps = 1e-8)(w, g) { state s = zeros(w); s := rho * s + (1.0 - rho) * g * g; w := w - lr * g / (sqrt(s) + eps) }
+optimizer adam(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8)(w, g) {
+  state m = zeros(w)
+  state v = zeros(w)
+  m := beta1 * m + (1.0 - beta1) * g
+  v := beta2 * v + (1.0 - beta2) * g * g
+  w := w - lr * (m / (1.0 - beta1^(1.0 * steps))) / (sqrt(v / (1.0 - beta2^(1.0 * steps))) + eps)
+}
+optimizer clipped(limit, inner)(w, g) { inner(w, g * min(1.0, limit / (norm(g) + 1e-12))) }
+"""
+
+
+def differentiated(node, found):
+    """The names that some grad[..] of the program names."""
+    if isinstance(node, Node):
+        if node.kind == "grad":
+            for t in node.of:
+                while t.kind in ("index", "field"):
+                    t = t.e
+                if t.kind == "name":
+                    found.add(t.name)
+        for v in node.__dict__.values():
+            differentiated(v, found)
+    elif isinstance(node, (list, tuple)):
+        for v in node:
+            differentiated(v, found)
+    return found
+
+
+class Game(Evaluator):
+    def __init__(self, names, given, checking):
+        super().__init__(names)
+        self.given, self.checking, self.silent = given, checking, False
+        self.reports, self.rules, self.declared, self.updated, self.drawn = {}, {}, {}, set(), {}
+
+    # ---- declarations
+
+    def declare(self, s, scope):
+        if s.word in ("net", "implicit"):
+            return self.declare_player(s, scope)
+        if s.word == "layer":
+            scope.set(s.name, Layer(s, scope, s.lists))
+        elif s.word in ("def", "comparison", "distribution", "optimizer"):
+            scope.set(s.name, Fn(s, s.lists, s.body if s.body is not None else s.value, scope))
+        else:
+            raise Strange(s.word)
+        return None
+
+    def declare_player(self, s, scope):
+        p = self.declared.get((id(s), self.place))
+        if not p:
+            p = self.declared[id(s), self.place] = Player(s.name)
+            self.give_body(p, s, scope)
+        if p.steps not in self.env:
+            self.put(p.steps, tensor(0))
+        scope.set(s.name, p)
+        if p.instance.slots or p.instance.children:
+            for kind in ("param", "state"):
+                for slot in self.slots(p.instance, kind):
+                    if slot not in self.env:
+                        self.put(slot, slot.first)
+        else:
+            self.complete(p)
+
+    def give_body(self, p, s, scope):
+        if s.value is None:
+            p.body, p.model = Fn(s, s.lists, s.body, scope), s.word == "implicit"
+            return
+        v = self.eval(s.value, scope)
+        if isinstance(v, Layer):
+            p.body = v
+        elif isinstance(v, tuple) and v[0] == "copy":
+            p.body, p.model, p.instance.source = v[1].body, v[1].model, v[1].instance
+        else:
+            raise Strange("a net of something else")
+
+    def complete(self, p):
+        """A model's arguments are drawn in its own way; here they are any numbers."""
+        if not (p.instance.slots or p.instance.children):
+            before = self.silent, self.place, self.instance, self.completing
+            self.silent, self.place, self.instance, self.completing = True, (), None, True
+            super().complete(p)
+            self.silent, self.place, self.instance, self.completing = before
+
+    def members(self, d, scope):
+        """What a comparison, distribution or rule with its arguments is."""
+        if d.word == "optimizer":
+            return Rule(d, scope)
+        if d.word == "distribution":
+            sample = next((m for m in d.body if m.kind == "member" and m.name == "sample"), None)
+            if not sample:
+                raise Strange("a distribution that cannot be drawn from")
+            return Dist("custom", sample=sample.value, scope=scope)
+        for m in d.body:
+            if m.kind == "member":
+                scope.set(m.name, Thunk(m.value, scope) if m.params is None else Fn(m, [m.params], m.value, scope))
+            else:
+                self.local(m, scope)
+        return Comparison(scope, d.name)
+
+    def compare(self, s, scope):
+        c = self.eval(s.value, scope)
+        if not isinstance(c, Comparison):
+            raise Strange("compare of something else")
+        scope.set(s.name, c)
+        for name, op, e in s.changes:
+            old = c.scope.names[name]
+            new = Thunk(e, scope)
+            c.scope.set(name, new if op == "=" else Thunk(Node("joined", s.line, a=old, b=new), scope))
+
+    def e_joined(self, e, scope):
+        return fields("add", self.force(e.a), self.force(e.b), e.line)
+
+    # ---- control
+
+    def fresh(self, changed):
+        """The slots of `changed` are read afresh: same values, other nodes."""
+        for slot in changed:
+            self.put(slot, self.env[slot])
+
+    def changes(self, before):
+        return [s for s, v in self.env.items() if s in before and before[s] is not v]
+
+    def trial(self, stmts, scope):
+        """What a body changes and whom it updates; then everything is as it was."""
+        kept = (self.env, self.silent, self.checking, self.updated, self.drawn, self.place)
+        rules = {k: dict(v) for k, v in self.rules.items()}
+        self.silent, self.checking, self.updated, self.drawn = True, True, set(), dict(self.drawn)
+        self.statements(stmts, Scope(scope))
+        changed, updated = self.changes(kept[0]), self.updated
+        self.env, self.silent, self.checking, self.updated, self.drawn, self.place = kept
+        self.rules = rules
+        return changed, updated
+
+    def loop(self, stmts, scope, rounds):
+        if not self.checking:
+            for i in rounds:
+                yield i
+                self.statements(stmts, Scope(scope))
+            return
+        changed, _ = self.trial(stmts, scope)
+        self.fresh(changed)
+        yield 0
+        self.statements(stmts, Scope(scope))
+        self.fresh(changed)
+
+    def branch(self, taken, arms, scope):
+        """Statements of which one arm runs; checking takes each from the same environment."""
+        if not self.checking:
+            for arm in arms:
+                if taken(arm):
+                    return self.statements(arm, Scope(scope))
+            return None
+        start, changed = self.env, []
+        for arm in arms:
+            self.env = start
+            self.statements(arm, Scope(scope))
+            changed += [s for s in self.changes(start) if s not in changed]
+        self.env = start
+        self.fresh(changed)
+        return None
+
+    def statements(self, stmts, scope):
+        for s in stmts:
+            self.statement(s, scope)
+
+    def statement(self, s, scope):
+        method = getattr(self, "s_" + s.kind, None)
+        if not method:
+            raise Strange(f"line {s.line}: {s.kind}")
+        method(s, scope)
+
+    def top(self, s, scope):
+        """A statement of the top level is a block of its own."""
+        body = {"alternate": lambda: s.body, "repeat": lambda: s.body, "update": lambda: [s], "simultaneous": lambda: [s], "if": lambda: [s]}.get(s.kind)
+        if s.kind == "for":
+            return self.top_for(s, scope)
+        if not body:
+            return self.statement(s, scope)
+        self.rules = {}
+        before = self.mode
+        if s.kind in ("alternate",):
+            self.batch = self.eval(s.batch, scope) if s.batch else None
+        _, self.mode = self.trial(body(), scope)
+        self.statement(s, scope)
+        self.mode, self.batch = before, None
+        return None
+
+    def top_for(self, s, scope):
+        place = self.place
+        for i, x in enumerate(self.eval(s.over, scope)):
+            inner = Scope(scope)
+            self.place = place + (("round", id(s), i),)
+            self.bind(inner, s.pattern, x)
+            for t in s.body:
+                self.top(t, inner)
+        self.place = place
+
+    def s_alternate(self, s, scope):
+        n = self.eval(s.steps, scope)
+        self.round = 0
+        for i in self.loop(s.body, scope, range(n)):
+            self.round = i + 1
+            self.step = i
+
+    def s_repeat(self, s, scope):
+        n = self.eval(s.count, scope)
+        if not isinstance(n, int):
+            raise Strange("a count that is not static")
+        for _ in self.loop(s.body, scope, range(n)):
+            pass
+
+    def s_every(self, s, scope):
+        n = self.eval(s.count, scope)
+        self.branch(lambda arm: self.round % n == 0, [s.body], scope)
+
+    def s_if(self, s, scope):
+        before, self.mode = self.mode, frozenset()
+        cond = self.eval(s.cond, scope)
+        self.mode = before
+        if not isinstance(cond, T):
+            chosen = s.yes if cond else s.no or []
+            return self.statements(chosen, Scope(scope))
+        yes = bool(cond.data[0].val)
+        arms = [s.yes, s.no or []]
+        return self.branch(lambda arm: (arm is arms[0]) == yes, arms, scope)
+
+    def s_for(self, s, scope):
+        place = self.place
+        for i, x in enumerate(self.eval(s.over, scope)):
+            inner = Scope(scope)
+            self.place = place + (("round", id(s), i),)
+            self.bind(inner, s.pattern, x)
+            self.statements(s.body, inner)
+        self.place = place
+
+    def s_simultaneous(self, s, scope):
+        start, changed = self.env, {}
+        for t in s.body:
+            self.env = start
+            self.statement(t, scope)
+            for slot, v in self.env.items():
+                if start.get(slot) is not v:
+                    if slot in changed:
+                        raise Wrong("E402", t.line, "changed twice")
+                    changed[slot] = v
+        self.env = dict(start, **{}) | changed
+
+    # ---- plain statements
+
+    def s_import(self, s, scope):
+        if set(s.names) - {"optim", "nn", "compare"}:
+            raise Strange("a library module")
+
+    def s_define(self, s, scope):
+        self.declare(s, scope)
+
+    def s_compare(self, s, scope):
+        self.compare(s, scope)
+
+    def s_loss(self, s, scope):
+        scope.set(s.name, Thunk(s.value, scope))
+
+    def s_let(self, s, scope):
+        self.let(s, scope)
+
+    def s_state(self, s, scope):
+        slot = self.declared.get((id(s), self.place))
+        if not slot:
+            slot = self.declared[id(s), self.place] = Slot(s.name, "program", None)
+            slot.first = self.first_value(s, scope)
+        if slot not in self.env:
+            self.put(slot, slot.first)
+        scope.set(s.name, slot)
+
+    def s_sample(self, s, scope):
+        first = s.binders[0][0][0]
+        if s.size is None and isinstance(first, str) and first.startswith("noise"):
+            return self.learnt(first, self.eval(s.binders[0][1], scope), scope)
+        if s.size is None:
+            return self.local(s, scope)
+        size = s.size if s.size == "all" else s.size
+        self.open(Node("E", s.line, binders=s.binders, size=size), scope, scope)
+        return None
+
+    def learnt(self, name, d, scope):
+        """A draw whose values the program reports: noise ~ Normal(0, 1)^n; report noise_0 = noise[0]; ..."""
+        n = d.n if d.kind == "power" else 1
+        k = self.drawn[name] = self.drawn.get(name, -1) + 1
+
+        def value(i):
+            seen = self.given.get(f"{name}_{i}", [])
+            if self.checking:
+                return 0.5 + 0.1 * i
+            if k >= len(seen):
+                raise Strange("a draw that was not reported")
+            return seen[k]
+
+        values = [const(value(i)) for i in range(n)]
+        self.bind(scope, name, T((), (n,) if d.kind == "power" else (), values))
+
+    def s_assign(self, s, scope):
+        index = None
+        target = s.target
+        if target.kind == "index":
+            target, index = target.e, self.eval(target.items[0], scope)
+        home = scope.find(target.name)
+        slot = home and home.names[target.name]
+        if not isinstance(slot, Slot):
+            raise Strange("an assignment to something else")
+        before, self.mode = self.mode, frozenset()
+        v = tensor(self.eval(s.value, scope))
+        self.mode = before
+        old = self.env[slot]
+        if index is not None:
+            data = list(old.data)
+            data[index] = v.data[0]
+            v = T((), old.shape, data)
+        self.put(slot, fill(v, old.shape))
+
+    def s_report(self, s, scope):
+        before, self.mode = self.mode, frozenset()
+        v = tensor(self.eval(s.e, scope))
+        self.mode = before
+        if v.axes or v.shape:
+            raise Wrong("E401", s.line, "not one number")
+        name = s.name + ("[" + ", ".join(str(self.eval(i, scope)) for i in s.index) + "]" if s.index else "")
+        if not self.silent:
+            self.reports.setdefault(name, []).append(v.data[0].val)
+
+    def pairs(self, a, b):
+        mine = self.slots(b.instance, "param") + self.slots(b.instance, "state")
+        return zip(self.slots(a.instance, "param") + self.slots(a.instance, "state"), mine)
+
+    def s_copy(self, s, scope):
+        for x, y in self.pairs(self.player(s.a, scope), self.player(s.b, scope)):
+            self.put(y, self.env[x])
+
+    def s_average(self, s, scope):
+        decay = tensor(self.eval(s.decay, scope))
+        for x, y in list(self.pairs(self.player(s.a, scope), self.player(s.b, scope))):
+            rest = elementwise("sub", 1, decay)
+            self.put(y, elementwise("add", elementwise("mul", decay, self.env[y]), elementwise("mul", rest, self.env[x])))
+
+    def player(self, e, scope):
+        p = self.eval(e, scope)
+        if not isinstance(p, Player):
+            raise Strange("no player")
+        self.complete(p)
+        return p
+
+    # ---- updates
+
+    def s_update(self, s, scope):
+        players = [self.player(p, scope) for p in s.players]
+        self.updated |= set(players)
+        value = self.eval(s.e, scope)
+        gradients = self.directions(s, players, value, scope) if s.how == "along" else self.slopes(s, players, value)
+        nodes = leaves(value)
+        assigned = {}
+        for n in nodes:
+            assigned.update(scalar.applications(n))
+        rule = self.eval(s.rule, scope)
+        project = self.eval(s.project, scope) if s.project else None
+        moved = [self.step_player(p, g, rule, project, s) for p, g in zip(players, gradients)]
+        for p, w in zip(players, moved):
+            for slot, v in zip(self.slots(p.instance, "param"), w):
+                self.put(slot, v)
+            self.put(p.steps, elementwise("add", self.env[p.steps], 1))
+        self.commit(assigned.values(), players)
+
+    def slopes(self, s, players, value):
+        value = tensor(value)
+        if value.axes or value.shape:
+            raise Wrong("E401", s.line, "not one number")
+        out = []
+        for p in players:
+            w = self.parameters(p.instance)
+            self.meets_no_older(value.data, p, s.line)
+            if not self.has_path(value.data, {id(n) for n in leaves(w)}):
+                raise Wrong("E400", s.line, f"no path to {p.name}")
+            g = self.gradient_record(value, w)
+            out.append(g if s.how == "minimize" else each(lambda t: elementwise("neg", t), g))
+        return out
+
+    def directions(self, s, players, value, scope):
+        if not isinstance(value, Record):
+            raise Strange("a direction that is no record")
+        if len(players) == 1 and (value.of is players[0] or not value.players and value.of is None and not self.names_players(value, scope)):
+            return [value]
+        owner = dict(value.players or {})
+        for k in value.fields:
+            if k not in owner:
+                home = scope.find(k)
+                owner[k] = home and home.names[k]
+        by_player = {id(owner[k]): v for k, v in value.fields.items() if owner[k]}
+        if any(id(p) not in by_player for p in players):
+            raise Strange("a direction without a player")
+        return [by_player[id(p)] for p in players]
+
+    def names_players(self, value, scope):
+        return any((home := scope.find(k)) and isinstance(home.names[k], Player) for k in value.fields)
+
+    def step_player(self, p, g, rule, project, s):
+        """The new parameters of p, in the order of its slots."""
+        w = self.parameters(p.instance)
+        if any(t.axes for t in tensors(g)):
+            raise Wrong("E401", s.line, "a direction that varies over samples")
+        w = self.run_rule(rule, w, g, (p, rule.define.name))
+        if project:
+            w = each(lambda t: tensor(self.apply(project, [t], {}, s)), w)
+        first = tensors(self.parameters(p.instance))
+        return [fill(x, y.shape) for x, y in zip(tensors(w), first)]
+
+    def run_rule(self, rule, w, g, key):
+        if not isinstance(rule, Rule):
+            raise Strange("no rule")
+        d = rule.define
+        kept = self.rules.setdefault(key, {"steps": 0})
+        kept["steps"] += 1
+        scope = Scope(rule.scope)
+        names = [q.name for q in d.lists[1]]
+        self.bind(scope, names[0], w)
+        self.bind(scope, names[1], g)
+        before = self.rule
+        self.rule = (key, kept["steps"], scope, names[0], [0])
+        states = []
+        for s in d.body:
+            if s.kind == "state":
+                if s.name not in kept:
+                    kept[s.name] = values_of(self.eval(s.value, scope))
+                scope.set(s.name, kept[s.name])
+                states.append(s.name)
+            else:
+                self.local(s, scope)
+        for n in states:
+            kept[n] = values_of(scope.names[n])
+        self.rule = before
+        return scope.names[names[0]]
+
+    def nested_rule(self, rule, args, named, e):
+        key, _, scope, name, calls = self.rule
+        calls[0] += 1
+        scope.set(name, self.run_rule(rule, args[0], args[1], key + (calls[0], rule.define.name)))
+
+    def commit(self, frames, players):
+        new = {}
+        for frame in frames:
+            for slot, v in frame:
+                if slot.owner in players:
+                    new.setdefault(slot, {})[id(frame)] = v
+        for slot, by_frame in new.items():
+            v = list(by_frame.values())
+            out = v[0]
+            for x in v[1:]:
+                out = elementwise("add", out, x)
+            self.put(slot, elementwise("div", out, len(v)))
+
+
+def tensors(v):
+    return [t for x in v.fields.values() for t in tensors(x)] if isinstance(v, Record) else [tensor(v)]
+
+
+def values_of(v):
+    """The numbers of a value, without how they came about."""
+    return each(lambda t: T(t.axes, t.shape, [const(n.val) for n in t.data]), v)
+
+
+def pass_over(tree, given, checking):
+    game = Game(differentiated(tree, set()), given, checking)
+    scope = Scope()
+    for s in parse(LIBRARY):
+        game.statement(s, scope)
+    scope = Scope(scope)
+    for s in tree:
+        game.top(s, scope)
+    return game.reports
+
+
+def play(text, given):
+    """Every report of the program: name -> its values in order. Raises Wrong (an error is right) or Strange (not of the subset).
+    Without `given` the program is only checked."""
+    tree = parse(text)
+    try:
+        pass_over(tree, {}, True)
+        return None if given is None else pass_over(tree, given, False)
+    except (RecursionError, IndexError, KeyError, AttributeError, TypeError) as e:
+        raise Strange(f"beyond the subset: {e!r}") from e

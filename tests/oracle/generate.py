@@ -1,0 +1,582 @@
+"""generate.py - small random games.
+
+In: a seed.   Out: the text of a program, one statement a line.
+Idea: the words of the language are put together at random with a list of what can be named here; what comes out need not be right (a loss may
+depend on an older value of its player): the oracle says which error it then is, and gan must say the same. Values are kept small by
+tanh and its kin, and every draw is one that the oracle knows.
+Start at program(), at the bottom."""
+import random
+import re
+
+LAYERS = {
+    "Lin": "layer Lin(k: real = 0.5)(x: real) -> real { param w: real = k; param b: real = 0.1; w * x + b }",
+    "Gain": "layer Gain(x: real) -> real { param g: real = 0.8; g * x }",
+    "Tr": "layer Tr()(x: real) -> real { if training { 1.5 * x } else { x } }",
+    "Count": "layer Count()(x: real) -> real { state n: real = 0; n := n + 1; x + 0.01 * n }",
+    "Mem": "layer Mem(x: real) -> real { param w: real = 0.9; state m: real = 0.2; m := 0.5 * m + 0.5 * x; w * x + 0.3 * m }",
+    "Norm": "layer Norm()(x: real) -> real { state m: real = 0.1; m := 0.5 * m + 0.5 * E[o ~ batch_of(x)] o; if training { x - E[o ~ batch_of(x)] o } else { x - m } }",
+}
+PARTS = {"Lin": (["w", "b"], []), "Gain": (["g"], []), "Tr": ([], []), "Count": ([], ["n"]), "Mem": (["w"], ["m"]), "Norm": ([], ["m"])}
+RULES = {
+    "decayed": "optimizer decayed(inner)(w, g) { w := 0.9 * w; inner(w, g) }",
+    "rooted": "optimizer rooted(lr)(w, g) { state c = zeros(w); c := c + g * g; w := w - lr * g / sqrt(1.0 + c) }",
+    "turned": "optimizer turned(lr)(w, g) { state c = zeros(w); w := w - lr * (g + 0.5 * c); c := g }",
+    "lengths": "optimizer lengths(lr)(w, g) { w := w - lr * g / (1.0 + norm(g)) }",
+    "paced": "optimizer paced(lr)(w, g) { w := w - lr / steps * g }",
+}
+DEFS = ["def bump(t) = t * tanh(t)", "def mix(a, b) = 0.3 * a + 0.7 * b", "def slope_of(D, u) = grad[u] D(u)", "def cube(t) = 0.2 * t^3",
+        "def half(a)(t) = 0.5 * a * t", "def penalty(D, u) = (grad[u] D(u) - 1)^2"]
+SHAPES = ["tanh", "sigmoid", "sin", "softplus", "cos"]
+
+
+class Player:
+    def __init__(self, name, kind, paths, states=(), axised=None):
+        self.name, self.kind, self.paths, self.states, self.axised = name, kind, paths, list(states), axised
+
+
+class Place:
+    """What can be named here. A sample or a let that varies over it carries the name of the sample."""
+
+    def __init__(self, outer=None):
+        self.numbers = list(outer.numbers) if outer else []          # lets and states without an axis
+        self.samples = list(outer.samples) if outer else []          # (name, axis, is it a vector)
+        self.over = list(outer.over) if outer else []                # (let, axis)
+        self.batch = outer.batch if outer else None
+
+
+class Generator:
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+        self.count, self.out, self.players, self.states, self.tuples = 0, [], [], [], []
+        self.reports, self.comparisons, self.losses, self.indent, self.block_players = 0, [], [], 0, []
+        self.in_block = False
+
+    def fresh(self, stem):
+        self.count += 1
+        return f"{stem}{self.count}"
+
+    def line(self, text):
+        self.out.append("  " * self.indent + text)
+
+    def about(self, names, players):
+        """The lets of these that mention one of the players, directly or by another let: a loss of others has no gradient for them."""
+        return [n for n in names if any(p.name in self.mentioned(re.match(r"\w+", n).group(), 6) for p in players)]
+
+    def mentioned(self, name, deep):
+        text = " ".join(l for l in self.out if re.match(rf"\s*(let|for) \(?{name}\b|\s*let \(\w+, {name}\)|.*\b{name} ~", l))
+        words = set(re.findall(r"\w+", text)) - {name}
+        return words.union(*[self.mentioned(w, deep - 1) for w in words if re.match(r"[lsk]\d", w)]) if deep else words
+
+    def number(self):
+        return repr(round(self.r.uniform(-1.2, 1.2), 2))
+
+    def positive(self):
+        return repr(round(self.r.uniform(0.2, 1.4), 2))
+
+    def chance(self, p):
+        return self.r.random() < p
+
+    def of(self, *kinds):
+        return [p for p in self.players if p.kind in kinds]
+
+    # ---- declarations
+
+    def declare_value(self):
+        n = self.fresh("V")
+        forms = [
+            (f"net {n} {{ param v: real = {self.number()}; v }}", ["v"], []),
+            (f"net {n} {{ param v: real = {self.number()}; param u: real[2] = [{self.number()}, {self.number()}]; v + 0.5 * sum(u * u) }}", ["v", "u[0]", "u[1]"], []),
+            (f"net {n} {{ param v: real = {self.number()}; v |> Gain |> tanh |> Lin({self.positive()}) }}", ["v", "Gain_1.g", "Lin_1.w", "Lin_1.b"], []),
+            (f"net {n} {{ param v: real = {self.number()}; v |> Count() |> Tr() }}", ["v"], ["Count_1.n"]),
+            (f"net {n} {{ param v: real = {self.number()}; v |> Mem }}", ["v", "Mem_1.w"], ["Mem_1.m"]),
+            (f"net {n} {{ param v: real = {self.number()}; for k in [0.5, 1.5], h = v {{ h |> Lin(k) |> sin }} }}", ["v", "Lin_1.w", "Lin_2.b"], []),
+            (f"net {n} {{ param v: real = {self.number()}; let g = Lin({self.positive()}); g(tanh(g(v))) }}", ["v", "Lin_1.w", "Lin_1.b"], []),
+        ]
+        text, paths, states = self.r.choice(forms)
+        self.line(text)
+        self.players.append(Player(n, "value", paths, states))
+
+    def chain(self, axised):
+        """A body x |> .. of layers: its text, its parameters, its states."""
+        words, paths, states, counts = ["x"], [], [], {}
+        kinds = ["Lin", "Gain", "Lin", "Tr", "Count"] + (["Norm"] if axised else ["Mem"])
+        for i in range(self.r.randint(1, 3)):
+            k = "Lin" if i == 0 else self.r.choice(kinds)
+            counts[k] = counts.get(k, 0) + 1
+            p, s = PARTS[k]
+            paths += [f"{k}_{counts[k]}.{q}" for q in p]
+            states += [f"{k}_{counts[k]}.{q}" for q in s]
+            words.append({"Lin": f"Lin({self.positive()})", "Gain": "Gain", "Mem": "Mem"}.get(k, k + "()"))
+            if self.chance(0.5):
+                words.append(self.r.choice(SHAPES[:4]))
+        return " |> ".join(words), paths, states
+
+    def declare_critic(self):
+        n = self.fresh("D")
+        way = self.r.random()
+        lins = [p for p in self.of("critic") if p.axised is None]
+        if way < 0.2:
+            self.line(f"net {n} = Lin({self.positive()})")
+            self.players.append(Player(n, "critic", ["w", "b"]))
+        elif way < 0.35 and lins:
+            p = self.r.choice(lins)
+            self.line(f"net {n} = copy({p.name})")
+            self.players.append(Player(n, "critic", p.paths, p.states))
+        elif way < 0.45 and lins:
+            p = self.r.choice(lins)
+            self.line(f"net {n}(x: real) -> real {{ {p.name}(x) |> Lin({self.positive()}) }}")
+            self.players.append(Player(n, "critic", ["Lin_1.w", "Lin_1.b"]))
+        elif way < 0.55:
+            self.line(f"net {n}(x: real) -> real {{ param w: real = {self.number()}; param c: real = {self.positive()}; w * x^2 + c * x }}")
+            self.players.append(Player(n, "critic", ["w", "c"]))
+        else:
+            axised = self.r.choice([True, False])
+            text, paths, states = self.chain(axised)
+            self.line(f"net {n}(x: real) -> real {{ {text} }}")
+            only = True if any("Norm" in s for s in states) else False if any("Mem" in s for s in states) else None
+            self.players.append(Player(n, "critic", paths, states, only))
+
+    def declare_vector(self):
+        n = self.fresh("C")
+        if self.chance(0.5):
+            self.line(f"net {n}(x: real[2]) -> real {{ param w: real[2] = [{self.number()}, {self.number()}]; tanh(dot(w, x)) }}")
+            self.players.append(Player(n, "vector", ["w[0]", "w[1]"]))
+        else:
+            self.line(f"net {n}(x: real[2]) -> real {{ param w: real[2] = [{self.number()}, {self.number()}]; param b: real = 0.2; dot(w, x * x) + b * x[0] |> Count() }}")
+            self.players.append(Player(n, "vector", ["w[0]", "w[1]", "b"], ["Count_1.n"]))
+
+    def declare_model(self):
+        n = self.fresh("G")
+        source = self.r.choice([f"Normal({self.number()}, 0)", f"rows([{self.number()}])", f"Normal({self.positive()}, 0)"])
+        text = self.r.choice(["w * z + b", "tanh(w * z) + b", "w * z^2 + b * z", "w * z + b |> Count()", "w * z + b |> Tr()"])
+        self.line(f"implicit {n}(z: real ~ {source}) -> real {{ param w: real = {self.positive()}; param b: real = {self.number()}; {text} }}")
+        self.players.append(Player(n, "model", ["w", "b"], ["Count_1.n"] if "Count" in text else []))
+
+    def declare_comparison(self):
+        critics, models = [p for p in self.of("critic") if p.axised is not False], self.of("model")
+        if not critics or not models:
+            return
+        kind, name, D, G = self.fresh("contrast"), self.fresh("c"), self.r.choice(critics), self.r.choice(models)
+        extra = self.r.choice(["", f" with critic += 0.5 * {name}.height", f" with generator = {name}.height"])
+        self.line(f"comparison {kind}(p, q, T) {{")
+        self.line(f"  h(x) = {self.r.choice(['tanh(T(x))', 'softplus(T(x))', 'T(x)'])}")
+        self.line("  height = E[x ~ q] T(x)^2")
+        self.line("  critic = E[x ~ q] h(x) - E[x ~ p] h(x)")
+        self.line("  generator = -E[x ~ q] h(x)")
+        self.line("}")
+        self.line(f"compare {name} = {kind}(rows([{self.number()}]), {G.name}, {D.name}){extra}")
+        self.comparisons.append((name, D, G))
+
+    # ---- expressions
+
+    def table(self):
+        return f"rows([{', '.join(self.number() for _ in range(self.r.randint(2, 3)))}])"
+
+    def table2(self):
+        return "rows([" + ", ".join(f"[{self.number()}, {self.number()}]" for _ in range(2)) + "])"
+
+    def atom(self, here, axis=None, var=None):
+        """A number; over an axis one that may vary over it."""
+        choices = [self.number, self.positive]
+        if var:
+            choices += [lambda: var] * 4
+        if here.numbers:
+            choices += [lambda: self.r.choice(here.numbers)] * 3
+        if axis:
+            own = [n for n, a in here.over if a == axis] + [n if not v else f"{n}[{self.r.randint(0, 1)}]" for n, a, v in here.samples if a == axis]
+            choices += [lambda: self.r.choice(own)] * 4 if own else []
+        values = self.of("value")
+        if values:
+            choices += [lambda: self.r.choice(values).name + "()"] * 2
+            choices += [lambda: self.r.choice(values).name + ".v"]
+        if self.states:
+            choices += [lambda: self.r.choice(self.states)]
+        return self.r.choice(choices)()
+
+    def scalar(self, here, depth=2, axis=None, var=None):
+        if depth <= 0:
+            return self.atom(here, axis, var)
+        sub = lambda: self.scalar(here, depth - 1, axis, var)
+        forms = [lambda: f"({sub()} + {sub()})", lambda: f"({sub()} - {sub()})", lambda: f"{sub()} * {sub()}", lambda: f"{self.r.choice(SHAPES)}({sub()})",
+                 lambda: f"({sub()})^2", lambda: f"bump({sub()})", lambda: f"mix({sub()}, {sub()})", lambda: f"half({self.number()})({sub()})",
+                 lambda: f"cube'({sub()})", lambda: f"(if {self.number()} > 0 {{ {sub()} }} else {{ {sub()} }})",
+                 lambda: f"{{ let q = {sub()}; q * q + {self.number()} }}", lambda: f"({sub()}) / (1.0 + ({sub()})^2)",
+                 lambda: f"{{ let q = {sub()}; let d = grad[q] (q^2 * {self.number()} + tanh(q)); 0.5 * d }}"]
+        if self.chance(0.15):
+            forms = [lambda: f"stop({sub()})"]
+        players = [p for p in self.of("critic") if p.axised is None or p.axised == bool(axis or var)]
+        if players:
+            forms += [lambda: f"{self.r.choice(players).name}({sub()})"] * 4
+            forms += [lambda: f"{self.penalty(here, self.r.choice(players), sub())}"]
+        if self.of("vector"):
+            forms += [lambda: f"{self.r.choice(self.of('vector')).name}([{sub()}, {sub()}])"] * 2
+        if not axis and not var:
+            forms += [lambda: f"({self.expectation(here, depth - 1)})"] * 3
+            for n, k in self.tuples[-1:]:
+                forms += [lambda: f"{n}"]
+        return self.r.choice(forms)()
+
+    def penalty(self, here, p, at):
+        n = self.fresh("u")
+        return self.r.choice([f"{{ let {n} = {at}; 0.3 * (grad[{n}] {p.name}({n}))^2 }}", f"penalty({p.name}, {at})", f"slope_of({p.name}, {at})",
+                              f"{{ let {n} = {at}; 0.3 * (grad[{n}] ({p.name}({n}) * {n} + {self.number()} * {n})) }}"])
+
+    def expectation(self, here, depth):
+        ways = ["table", "table"]
+        if here.samples:
+            ways += ["bound"] * 5
+        if self.of("model"):
+            ways += ["model"] * 2
+        if self.of("vector"):
+            ways += ["vector"]
+        way = self.r.choice(ways)
+        x = self.fresh("x")
+        if way == "bound":
+            n, axis, vector = self.r.choice(here.samples)
+            if not vector and self.chance(0.15):
+                return f"E[{x}, {x}b ~ batch_of({n})] ({x} - {x}b)^2 * 0.2"
+            if not vector and self.chance(0.25):
+                return f"E[{axis}] 0.3 * (grad[{n}] ({n} * {self.scalar(here, 1, axis)} + {self.with_critic(n, True)}))^2"
+            if vector and self.of("vector") and self.chance(0.6):
+                C = self.r.choice(self.of("vector")).name
+                return self.r.choice([f"E[{axis}] {C}({n})", f"E[{axis}] (norm2(grad[{n}] {C}({n})) - 1)^2", f"E[{axis}] {self.scalar(here, 1, axis)} * {C}({n})"])
+            return f"E[{axis}] {self.scalar(here, depth + 1, axis)}"
+        if way == "table":
+            return f"E[{x} ~ {self.table()} : all] {self.scalar(here, depth, None, x)}"
+        if way == "vector":
+            return f"E[{x} ~ {self.table2()} : all] {self.r.choice(self.of('vector')).name}({x})"
+        size = "" if here.batch else " : 2"
+        return f"E[{x} ~ {self.r.choice(self.of('model')).name}{size}] {self.scalar(here, depth, None, x)}"
+
+    def with_critic(self, arg, axised):
+        players = [p for p in self.of("critic") if p.axised is None or p.axised == axised]
+        return f"{self.r.choice(players).name}({arg})" if players else f"tanh({arg})"
+
+    def term_of(self, here, p):
+        """A number that depends on p as it is now."""
+        x = self.fresh("x")
+        bound = [(n, a) for n, a, v in here.samples if not v]
+        vectors = [(n, a) for n, a, v in here.samples if v]
+        if p.kind == "value":
+            return self.r.choice([f"{p.name}()", f"{p.name}.v", f"{p.name}() * {self.scalar(here, 1)}", f"({p.name}() - {self.number()})^2", f"tanh({p.name}())"])
+        if p.kind == "critic":
+            ways = []
+            if p.axised is not True:
+                ways += [f"{p.name}({self.atom(here)})", f"{p.name}({self.scalar(here, 1)})^2"]
+            if p.axised is not False:
+                ways += [f"(E[{x} ~ {self.table()} : all] {p.name}({x})^2)", f"(E[{x} ~ {self.table()} : all] {p.name}({x}) * {self.scalar(here, 1, None, x)})"]
+                for n, a in bound[-2:]:
+                    ways += [f"(E[{a}] {p.name}({n})^2)", f"(E[{a}] ({p.name}({n}) + (grad[{n}] {p.name}({n}))^2))",
+                             f"(E[{a}] {{ let u = 0.5 * {n} + 0.2; {p.name}(u)^2 + (grad[u] {p.name}(u) - 1)^2 }})"]
+            return self.r.choice(ways)
+        if p.kind == "vector":
+            ways = [f"{p.name}([{self.atom(here)}, {self.number()}])", f"(E[{x} ~ {self.table2()} : all] {p.name}({x})^2)"]
+            for n, a in vectors[-2:]:
+                ways += [f"(E[{a}] {p.name}({n})^2)", f"(E[{a}] ((norm2(grad[{n}] {p.name}({n})) - 1)^2 + {p.name}({n})))"]
+            return self.r.choice(ways)
+        size = "" if here.batch else " : 2"
+        return self.r.choice([f"(E[{x} ~ {p.name}{size}] {x}^2)", f"(E[{x} ~ {p.name}{size}] {self.with_critic(x, True)})", f"{p.name}({self.number()})",
+                              f"{p.name}(z: {self.atom(here)})^2", f"(E[{x} ~ {p.name}{size}] (grad[{x}] {self.with_critic(x, True)}) * {x})"])
+
+    def loss(self, here, players):
+        if self.chance(0.12) and self.comparisons and len(players) == 1:
+            for c, D, G in self.comparisons:
+                if here.batch and players[0] is D:
+                    return self.r.choice([f"{c}.critic", f"{c}.critic + {self.scalar(here, 1)}"])
+                if here.batch and players[0] is G:
+                    return f"{c}.generator"
+        kept = self.about(here.numbers, players) if len(players) == 1 else []
+        over = [(n, a) for n, a in here.over + [(n, n) for n, a, v in here.samples if n == a and not v] if len(players) == 1 and self.about([n], players)]
+        if self.chance(0.45) and (kept or over):
+            if over and self.chance(0.6):
+                n, a = self.r.choice(over)
+                return f"E[{a}] {n} * {self.scalar(here, 1, a)}"
+            return self.r.choice(kept or ["0.0"]) + self.r.choice(["", " * " + self.scalar(here, 1), "^2"])
+        parts = [self.term_of(here, p) for p in players]
+        if self.chance(0.5):
+            parts.append(self.scalar(here, 2))
+        return self.r.choice([" + ", " - ", " + "]).join(parts) if len(parts) < 2 or self.chance(0.7) else " * ".join(parts)
+
+    # ---- statements
+
+    def rule(self):
+        r = self.r
+        base = [f"sgd({r.choice(['0.1', '0.05'])})", f"momentum({r.choice(['0.1', '0.05'])}, {r.choice(['0.5', '0.9'])})", "adam(0.05, 0.9, 0.99, 0.001)", "rooted(0.1)", "turned(0.1)", "lengths(0.2)", "sgd(0.1)", "rmsprop(0.05, 0.9, 0.01)", "paced(0.2)"]
+        if not self.in_block:
+            return r.choice([base[0], base[5]])
+        b = r.choice(base)
+        return r.choice([b] * 5 + [f"decayed({b})", f"clipped(0.5, {b})", f"decayed(clipped(0.7, {b}))"])
+
+    def update_text(self, here, players):
+        names = ", ".join(p.name for p in players)
+        way, tail = self.r.random(), ""
+        if self.chance(0.1):
+            tail = self.r.choice([" project clip(-0.6, 0.6)", " project fn(w) 0.9 * w"])
+        if way < 0.18 and len(players) <= 2:
+            e = self.direction(here, players)
+            return f"update {names} along {e} with {self.rule()}{tail}"
+        how = "minimize" if way < 0.7 else "maximize"
+        return f"update {names} {how} {self.loss(here, players)} with {self.rule()}{tail}"
+
+    def direction(self, here, players):
+        if len(players) == 1:
+            p = players[0].name
+            return self.r.choice([f"grad[{p}] ({self.loss(here, players)})", f"0.5 * (grad[{p}] ({self.loss(here, players)}))"])
+        a, b = players[0].name, players[1].name
+        la, lb = self.term_of(here, players[0]), self.term_of(here, players[1])
+        return self.r.choice([
+            f"grad[{a}, {b}] ({la} * {lb})", f"({a}: grad[{a}] ({la}), {b}: grad[{b}] ({lb}))", f"({b}: 2.0 * (grad[{b}] ({la} + {lb})), {a}: -1 * (grad[{a}] ({la})))",
+            f"grad[{b}, {a}] ({la} + {lb})",
+            f"{{ let xi = ({a}: grad[{a}] ({la} * {lb}), {b}: -1 * (grad[{b}] ({la} * {lb}))); xi + 0.1 * (grad[{a}, {b}] (0.5 * norm2(xi))) }}"])
+
+    def some_players(self):
+        usable = [p for p in self.players]
+        k = 1 if self.chance(0.8) else 2
+        return self.r.sample(usable, min(k, len(usable)))
+
+    def statement(self, here, depth):
+        r = self.r.random()
+        if r < 0.36:
+            self.line(self.update_text(here, self.some_players()))
+        elif r < 0.52:
+            self.let(here)
+        elif r < 0.62:
+            self.sample(here)
+        elif r < 0.68 and len(self.players) > 1:
+            pair = self.r.sample(self.players, 2)
+            self.line(f"simultaneous {{ {self.update_text(here, pair[:1])}; {self.update_text(here, pair[1:])} }}")
+        elif r < 0.73 and depth > 0:
+            self.nested(f"repeat {self.r.randint(1, 3)} {{", here, depth)
+        elif r < 0.79 and depth > 0:
+            self.nested(f"if {self.scalar(here, 1)} > {self.number()} {{", here, depth, self.chance(0.5))
+        elif r < 0.83 and depth > 0:
+            self.loop(here, depth)
+        elif r < 0.88 and self.states:
+            s = self.r.choice(self.states)
+            self.line(f"{s} := 0.5 * {s} + {self.quiet(here)}")
+        elif r < 0.92:
+            self.follow()
+        else:
+            self.report(here)
+
+    def quiet(self, here):
+        """An expression in a place whose mode nobody defines: without players."""
+        kept = self.players
+        self.players = [p for p in kept if not p.states and p.kind == "value" and len(p.paths) in (1, 3)]
+        names = here.numbers
+        here.numbers = []
+        e = self.scalar(here, 1) if not here.samples else self.number()
+        self.players, here.numbers = kept, names
+        return e
+
+    def nested(self, head, here, depth, otherwise=False):
+        self.line(head)
+        self.indent += 1
+        inner = Place(here)
+        for _ in range(self.r.randint(1, 2)):
+            self.statement(inner, depth - 1)
+        self.line(self.update_text(inner, self.some_players()))
+        self.indent -= 1
+        if otherwise:
+            self.line("} else {")
+            self.indent += 1
+            self.line(self.update_text(Place(here), self.some_players()))
+            self.indent -= 1
+        self.line("}")
+
+    def loop(self, here, depth):
+        k, inner = self.fresh("k"), Place(here)
+        if self.chance(0.5):
+            pair = [p for p in self.players if p.kind == "value"] or self.players
+            kinds = {p.kind for p in pair}
+            chosen = self.r.sample(pair, min(2, len(pair)))
+            if len(kinds) == 1 and kinds == {"value"}:
+                self.line(f"for {k} in [{', '.join(p.name for p in chosen)}] {{ update {k} minimize {k}() * {self.scalar(here, 1)} with {self.rule()} }}")
+                return
+        self.line(f"for {k} in [{self.number()}, {self.number()}] {{")
+        self.indent += 1
+        inner.numbers.append(k)
+        self.statement(inner, depth - 1)
+        self.line(self.update_text(inner, self.some_players()))
+        self.indent -= 1
+        self.line("}")
+
+    def let(self, here):
+        n, r = self.fresh("l"), self.r.random()
+        if here.samples and r < 0.3:
+            _, axis, _ = self.r.choice(here.samples)
+            own = [m if not v else f"{m}[0]" for m, a, v in here.samples if a == axis]
+            self.line(f"let {n} = {self.r.choice(own)} * {self.scalar(here, 1, axis)} + {self.scalar(here, 1, axis)}")
+            here.over.append((n, axis))
+            return
+        if r < 0.4:
+            self.line(f"let ({n}, {n}b) = ({self.scalar(here, 2)}, {self.scalar(here, 1)})")
+            here.numbers += [n, n + "b"]
+            return
+        if r < 0.5:
+            self.line(f"let {n}r = (p: {self.scalar(here, 1)}, q: {self.scalar(here, 1)})")
+            here.numbers += [f"{n}r.p", f"{n}r.q"]
+            return
+        if r < 0.6 and here.numbers:
+            a = [x for x in here.numbers if "." not in x and "[" not in x]
+            if a:
+                a = self.r.choice(a)
+                self.line(f"let {n} = grad[{a}] ({a} * {self.scalar(here, 1)} + {a}^2)")
+                here.numbers.append(n)
+                return
+        values = self.of("value")
+        if r < 0.68 and values:
+            p = self.r.choice(values)
+            self.line(f"let {n}g = grad[{p.name}] ({self.term_of(here, p)} * {p.name}())")
+            here.numbers.append(f"{n}g.v")
+            return
+        if r < 0.74:
+            self.line(f"let {n}v = [{self.scalar(here, 1)}, {self.scalar(here, 1)}]")
+            here.numbers += [f"{n}v[0]", f"sum({n}v)"]
+            return
+        if r < 0.82 and self.players:
+            self.line(f"let {n} = {self.term_of(here, self.r.choice(self.players))}")
+            here.numbers.append(n)
+            return
+        self.line(f"let {n} = {self.scalar(here, 2)}")
+        here.numbers.append(n)
+
+    def sample(self, here):
+        n, r = self.fresh("s"), self.r.random()
+        models = self.of("model")
+        if r < 0.3:
+            self.line(f"{n} ~ {self.table()} : all")
+            here.samples.append((n, n, False))
+        elif r < 0.45:
+            self.line(f"{n} ~ {self.table2()} : all")
+            here.samples.append((n, n, True))
+        elif r < 0.75 and models:
+            size = "batch" if here.batch else "2"
+            m = f"{n}b"
+            if self.chance(0.5):
+                self.line(f"{n} ~ {self.r.choice(models).name}, {m} ~ Normal({self.number()}, 0) : {size}")
+                here.samples += [(n, n, False), (m, n, False)]
+                self.line(f"let {n}u = 0.4 * {n} + 0.6 * {m} + 0.0 * E[{m}] {m}")
+                here.over.append((f"{n}u", n))
+            else:
+                self.line(f"{n} ~ {self.r.choice(models).name} : {size}")
+                here.samples.append((n, n, False))
+        else:
+            noise = self.fresh("noise")
+            self.line(f"{noise} ~ {self.r.choice(['Normal(0, 1)', 'Uniform(-1, 1)', 'Normal(0.3, 0.5)'])}^3")
+            for i in range(3):
+                self.line(f"report {noise}_{i} = {noise}[{i}]")
+            self.line(f"{n} ~ rows({noise}) : all")
+            here.samples.append((n, n, False))
+
+    def follow(self):
+        """copy and average between players of the same make."""
+        pairs = [(a, b) for a in self.players for b in self.players if a is not b and a.kind == b.kind and a.paths == b.paths and a.states == b.states and a.kind == "critic"]
+        if pairs:
+            a, b = self.r.choice(pairs)
+            self.line(self.r.choice([f"copy {a.name} into {b.name}", f"average {a.name} into {b.name} decay 0.7"]))
+
+    def report(self, here):
+        self.reports += 1
+        self.line(f"report r{self.reports} = {self.scalar(here, 2)}")
+
+    def final_reports(self, here):
+        for p in self.players:
+            for q in p.paths + p.states + ["steps"]:
+                self.reports += 1
+                self.line(f"report r{self.reports} = {p.name}.{q}")
+        for s in self.states + here.numbers:
+            self.reports += 1
+            self.line(f"report r{self.reports} = {s}")
+        for _ in range(3):
+            self.report(here)
+
+    def no_reports_in_repeats(self):
+        """A log keeps one value a round, so what a `repeat` reports cannot be told apart."""
+        out, inside = [], []
+        for l in self.out:
+            if l.strip().startswith("}"):
+                inside.pop()
+                inside += [inside[-1] if inside else False] if l.strip().endswith("{") else []
+            elif l.endswith("{"):
+                inside.append(l.strip().startswith(("repeat", "for", "if")) or bool(inside and inside[-1]))
+            if inside and inside[-1] and (l.strip().startswith("report") or "noise" in l):
+                continue
+            out.append(l)
+        self.out = out
+
+    def alternate(self, here):
+        inner = Place(here)
+        inner.batch = self.r.choice([2, 3])
+        self.line(f"alternate {self.r.randint(1, 4)} steps, batch {inner.batch} {{")
+        self.indent, self.in_block = 1, True
+        for _ in range(self.r.randint(2, 6)):
+            self.statement(inner, 2)
+        self.line(self.update_text(inner, self.some_players()))
+        if self.chance(0.3):
+            self.reports += 1
+            self.line(f"every 2 {{ report r{self.reports} = {self.scalar(inner, 2)} }}")
+        self.indent, self.in_block = 0, False
+        self.line("}")
+
+    def top_statement(self, here):
+        r = self.r.random()
+        if r < 0.25:
+            kept = self.players
+            self.players = [p for p in kept if not p.states]
+            self.let(here)
+            self.players = kept
+        elif r < 0.4:
+            self.sample(here)
+        elif r < 0.6:
+            self.line(self.update_text(here, self.some_players()))
+        elif r < 0.7:
+            self.nested(f"repeat {self.r.randint(1, 3)} {{", here, 1)
+        elif r < 0.8 and self.states:
+            s = self.r.choice(self.states)
+            self.line(f"{s} := {self.quiet(here)}")
+        else:
+            self.report(here)
+
+    def program(self):
+        self.line("import optim")
+        for text in list(LAYERS.values()) + list(RULES.values()) + DEFS:
+            self.line(text)
+        for _ in range(self.r.randint(1, 2)):
+            self.declare_value()
+        for make, p in ((self.declare_critic, 0.9), (self.declare_critic, 0.5), (self.declare_model, 0.6), (self.declare_vector, 0.3), (self.declare_model, 0.2)):
+            if self.chance(p):
+                make()
+        if self.chance(0.4):
+            self.declare_comparison()
+        if self.chance(0.4):
+            s = self.fresh("mem")
+            self.line(f"state {s}: real = {self.number()}")
+            self.states.append(s)
+        here = Place()
+        for _ in range(self.r.randint(0, 2)):
+            self.top_statement(here)
+        for _ in range(self.r.choice([1, 1, 2])):
+            self.alternate(here)
+            if self.chance(0.3):
+                self.top_statement(here)
+        self.final_reports(here)
+        self.no_reports_in_repeats()
+        return used_only(self.out)
+
+
+def used_only(lines):
+    """The declarations above that the program does not mention are left out."""
+    while True:
+        out = []
+        for i, l in enumerate(lines):
+            m = re.match(r"(?:layer|optimizer|def) (\w+)", l)
+            if not m or any(re.search(rf"\b{m.group(1)}\b", o) for j, o in enumerate(lines) if j != i):
+                out.append(l)
+        if len(out) == len(lines):
+            return "\n".join(out) + "\n"
+        lines = out
+
+
+def program(seed):
+    return Generator(seed).program()
