@@ -173,7 +173,7 @@ static Value *builtin_require(Ctx *c, const Call *k)
         holds = !known_false(t);
     }
     if (holds) return k->v[1];
-    diag_error(c->L->diags, k->at, E207, "%s", k->v[2]->s);
+    diag_error(c->L->diags, k->at, E208, "%s", k->v[2]->s);
     return val_error(c->L);
 }
 
