@@ -437,6 +437,7 @@ bool   type_is_static(const Ast *type);                                         
 /* ---- diff.c ----------------------------------------------------------------------------------------------------- */
 
 Value *eval_grad(Ctx *c, const Ast *e);
+void   diff_file(Ctx *c);                                                       /* numbers of the file that an expression added now differentiates by */
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
 IrVal *diff_leaf(Ctx *c, IrVal *v);                                             /* the same value as a node of its own */
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */

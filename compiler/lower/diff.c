@@ -43,6 +43,16 @@ Value *diff_bound(Ctx *c, const Ast *binding, Value *v)
     return b && b->differentiated ? leaves(c, v) : v;
 }
 
+/* Of a finished program a further expression may differentiate by a number that was none of this before. */
+void diff_file(Ctx *c)
+{
+    for (int i = 0; i < c->L->file->names.n; i++) {
+        Binding *b = &c->L->file->names.v[i];
+        bool let = b->decl && b->decl->kind == AST_LET && b->state == B_READY && val_static(b->value);
+        if (let) b->value = diff_bound(c, b->decl->let.pattern, b->value);
+    }
+}
+
 /* ---- grad[..] */
 
 enum { MAX_WRT = 512 };
@@ -106,9 +116,11 @@ static const Ast *object_of(const Ast *e) { return e->kind == AST_FIELD ? e->fie
 static Value *part_at(Ctx *c, const Value *v, const Ast *e)
 {
     if (e->kind == AST_FIELD) return v->kind == V_RECORD ? val_part(c->L, v, e->field.name) : NULL;
-    if (v->kind != V_LIST || e->index.items.n != 1 || e->index.items.v[0]->kind == AST_RANGE) return NULL;
+    bool tuple = v->kind == V_RECORD && !v->record.name;
+    if ((v->kind != V_LIST && !tuple) || e->index.items.n != 1 || e->index.items.v[0]->kind == AST_RANGE) return NULL;
     Value *i = eval(c, e->index.items.v[0]);
-    return i->kind == V_INT && i->i >= 0 && i->i < v->list.n ? v->list.v[i->i] : NULL;
+    if (i->kind != V_INT || i->i < 0 || i->i >= (tuple ? v->record.n : v->list.n)) return NULL;
+    return tuple ? v->record.v[i->i] : v->list.v[i->i];
 }
 
 static bool of_tensors(const Value *v)

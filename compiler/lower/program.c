@@ -348,6 +348,7 @@ static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
     const Ast *e = parse_expression(r->lower->a, f, diags);
     name_files(r->lower);
     if (e) names_expression(r->lower->names, e);
+    if (e) diff_file(&(Ctx){.L = r->lower, .scope = r->lower->file, .batch = -1, .path = "", .index = ""});
     r->lower->m->forgives = true;
     return e;
 }

@@ -399,7 +399,8 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     if (val_bad(v) || !fn_needed(c, at)) return NULL;
     IrBuilder *b = fn_builder(c);
     switch (v->kind) {
-    case V_INT: return v->face ? ir_convert(b, face_node(c, v), int_elem(v->i)) : ir_const_int(b, int_elem(v->i), v->i);
+    case V_INT:                                             /* a derivative is by a real */
+        return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const_int(b, int_elem(v->i), v->i);
     case V_REAL: return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const(b, c->L->m->real, v->r);
     case V_BOOL: return ir_const(b, IR_BOOL, v->b);
     case V_TENSOR: return at_home(c, v, at) ? v->tensor.v : NULL;

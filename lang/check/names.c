@@ -424,29 +424,31 @@ static void find_use(void *trap, const Ast *n)
     else ast_each_child(n, find_use, t);
 }
 
-static void warn_trap(Check *c, const Ast *open, const Ast *name, const Ast *right)
+static bool warn_trap(Check *c, const Ast *open, const Ast *name, const Ast *right)
 {
     Trap t = {c, right, name->name.name, bound_of(c, name), NULL};
     find_use(&t, right);
-    if (!t.found) return;
+    if (!t.found) return false;
     const char *what = open->kind == AST_GRAD ? "grad" : "E";
     Diag *d = diag_warning(c->diags, t.found->span, W302, "%s is outside of %s[%s], which stops at + and -", t.name, what, t.name);
     diag_note(d, open->span, "it ends before the sign");
     diag_hint(d, "%s[%s] (... + ...) takes all of it; (%s[%s] ...) + ... says that this is meant", what, t.name, what, t.name);
+    return true;
 }
 
-static void check_trap(Check *c, const Ast *open, const Ast *right)
+static bool check_trap(Check *c, const Ast *open, const Ast *right)
 {
     if (open->kind == AST_GRAD) {
         for (int i = 0; i < open->grad.wrt.n; i++)
-            if (root_of(open->grad.wrt.v[i])) warn_trap(c, open, root_of(open->grad.wrt.v[i]), right);
-        return;
+            if (root_of(open->grad.wrt.v[i]) && warn_trap(c, open, root_of(open->grad.wrt.v[i]), right)) return true;
+        return false;
     }
     for (int i = 0; i < open->expectation.binders.n; i++) {
         const Ast *b = open->expectation.binders.v[i];
         for (int k = 0; k < b->binder.patterns.n; k++)
-            if (b->binder.patterns.v[k]->kind == AST_NAME) warn_trap(c, open, b->binder.patterns.v[k], right);
+            if (b->binder.patterns.v[k]->kind == AST_NAME && warn_trap(c, open, b->binder.patterns.v[k], right)) return true;
     }
+    return false;
 }
 
 /* The E[..] or grad[..] without parentheses that the sign after `left` ends, or NULL. */
@@ -480,7 +482,7 @@ static void check_binary(Check *c, const Ast *n)
     visit(c, n->binary.right);
     c->open = outer;
     for (const Ast *o = open; o && c->diags; o = open_at_end(o->kind == AST_GRAD ? o->grad.body : o->expectation.body))
-        check_trap(c, o, n->binary.right);
+        if (check_trap(c, o, n->binary.right)) return;
 }
 
 /* ---- the walk */
