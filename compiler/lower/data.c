@@ -132,11 +132,12 @@ static bool column_rounded(Ctx *c, const GanTensor *t, int64_t k, double *x, con
 
 static void warn_rounded(Ctx *c, const GanTensor *t, const char *path, Span at)
 {
+    enum { MOST = 1 << 22 };                                /* numbers sorted, so that reading images stays quick */
     if (t->elem == GAN_F32 || t->elem == GAN_U8 || t->elem == GAN_BOOL) return;
     if (c->L->m->real == IR_F64 || !t->rank || t->dim[0] < 2) return;
     int64_t columns = gan_tensor_count(t) / t->dim[0];
     double *x = malloc(sizeof *x * (size_t)t->dim[0]);
-    for (int64_t k = 0; x && k < columns; k++)
+    for (int64_t k = 0; x && k < columns && k * t->dim[0] < MOST; k++)
         if (column_rounded(c, t, k, x, path, at)) break;    /* one is enough to know */
     free(x);
 }

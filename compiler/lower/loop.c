@@ -174,7 +174,8 @@ static bool widen(Ctx *c, Loop *l, IrVal *const *next, bool *changed)
         IrAxes want =
             l->until >= 0 ? ir_axes_union(u->axes, next[l->until]->type.axes) : u->axes; /* a sample ends by itself */
         IrAxes more = ir_axes_minus(want, t->axes);
-        bool elem = t->elem != u->elem && ir_is_real(u->elem) && !ir_is_real(t->elem) && t->elem != IR_BOOL;
+        bool wider = t->elem == IR_I32 && u->elem == IR_I64;
+        bool elem = wider || (t->elem != u->elem && ir_is_real(u->elem) && !ir_is_real(t->elem) && t->elem != IR_BOOL);
         bool fill = !t->rank && u->rank;
         if (!ir_dims_equal(t, u) && !fill) {
             diag_error(c->L->diags, l->at, E200, "the loop starts with %s, and a round makes %s of it",

@@ -217,6 +217,10 @@ static bool bind_batch_of(Expect *x, const Ast *b, Dist *d)
                    "batch_of needs a value that varies over a batch, and this one is the same for all samples");
         return false;
     }
+    if (ir_axes_size(c->L->m, from) == 1) {
+        Diag *w = diag_warning(c->L->diags, b->span, W302, "a batch of one: every example is its own mean");
+        diag_hint(w, "statistics of a batch need a batch of more than one");
+    }
     if (x->size || x->all) return unsupported(c, b->span, "a size for batch_of, which has one already"), false;
     return bind_distinct(x, b, dist_batch_value(d), from, 0);
 }
