@@ -1,4 +1,4 @@
-/* eval_random.c - draws: pure functions of seed, stream, element, sample, tick and iteration (runtime/math/random.h). */
+/* eval_random.c - draws: pure functions of seed, stream, element, tick and iteration (runtime/math/random.h). */
 #include "compiler/interp/eval.h"
 #include "runtime/math/random.h"
 
@@ -7,15 +7,14 @@ static RandomAt place_of(const InterpRun *r, const IrNode *n)
     return (RandomAt){random_key(eval_seed(r), eval_module(r)->streams.v[n->attr.stream]), eval_tick(r), eval_iteration(r)};
 }
 
-static size_t samples_of(const InterpRun *r, const IrNode *n) { return (size_t)ir_axes_size(eval_module(r), n->result[0].type.axes); }
-static size_t elements_of(const IrNode *n) { return (size_t)ir_dims_size(&n->result[0].type); }
+static size_t count_of(const InterpRun *r, const IrNode *n) { return (size_t)eval_size(eval_module(r), &n->result[0].type); }
 
 bool eval_uniform(InterpRun *r, const IrNode *n)
 {
     void *y = eval_result(r, n, 0);
     if (!y) return false;
-    if (n->result[0].type.elem == IR_F32) random_uniform_f32_n(place_of(r, n), 0, samples_of(r, n), elements_of(n), y);
-    else random_uniform_f64_n(place_of(r, n), 0, samples_of(r, n), elements_of(n), y);
+    if (n->result[0].type.elem == IR_F32) random_uniform_f32_n(place_of(r, n), count_of(r, n), y);
+    else random_uniform_f64_n(place_of(r, n), count_of(r, n), y);
     return true;
 }
 
@@ -23,8 +22,8 @@ bool eval_normal(InterpRun *r, const IrNode *n)
 {
     void *y = eval_result(r, n, 0);
     if (!y) return false;
-    if (n->result[0].type.elem == IR_F32) random_normal_f32_n(place_of(r, n), 0, samples_of(r, n), elements_of(n), y);
-    else random_normal_f64_n(place_of(r, n), 0, samples_of(r, n), elements_of(n), y);
+    if (n->result[0].type.elem == IR_F32) random_normal_f32_n(place_of(r, n), count_of(r, n), y);
+    else random_normal_f64_n(place_of(r, n), count_of(r, n), y);
     return true;
 }
 
@@ -32,7 +31,7 @@ bool eval_randint(InterpRun *r, const IrNode *n)
 {
     void *y = eval_result(r, n, 0);
     if (!y) return false;
-    random_randint_n(place_of(r, n), 0, samples_of(r, n), elements_of(n), (uint32_t)n->attr.n, y);
+    random_randint_n(place_of(r, n), count_of(r, n), (uint32_t)n->attr.n, y);
     return true;
 }
 

@@ -697,11 +697,11 @@ Test(interp, draws_are_functions_of_their_place)
     run_well(p);
     for (uint32_t s = 0; s < 3; s++) {
         RandomAt at = {random_key(1, "a"), 5, 0};
-        for (uint64_t e = 0; e < 5; e++) cr_assert_eq(((float *)p->report[0])[s * 5 + e], random_uniform_f32(at, s, e));
+        for (uint64_t e = 0; e < 5; e++) cr_assert_eq(((float *)p->report[0])[s * 5 + e], random_uniform_f32(at, s * 5 + e));
         at.key = random_key(1, "b");
-        for (uint64_t e = 0; e < 2; e++) cr_assert_eq(((double *)p->report[1])[s * 2 + e], random_normal_f64(at, s, e));
+        for (uint64_t e = 0; e < 2; e++) cr_assert_eq(((double *)p->report[1])[s * 2 + e], random_normal_f64(at, s * 2 + e));
         at.key = random_key(1, "c");
-        cr_assert_eq(((int32_t *)p->report[2])[s], random_randint(at, s, 0, 10));
+        cr_assert_eq(((int32_t *)p->report[2])[s], random_randint(at, s, 10));
     }
     for (int i = 0; i < 4; i++) cr_assert_eq(((int32_t *)p->report[3])[i], random_permute(random_key(1, "d"), 7, ((int64_t *)p->slot[1])[i]));
 
@@ -728,7 +728,7 @@ Test(interp, draws_in_scans)
                    "%u = uniform {stream \"a\"} : f32[]\nyield %g, %u\n} : f32[], f32[3]\nyield %b, %o\n} : f32[], f32[2,3]\nreport \"y\", %y\n}\n");
     run_well(p);
     for (uint32_t i = 0; i < 6; i++)
-        cr_assert_eq(((float *)p->report[0])[i], random_uniform_f32((RandomAt){random_key(1, "a"), 0, i}, 0, 0), "iteration %u", i);
+        cr_assert_eq(((float *)p->report[0])[i], random_uniform_f32((RandomAt){random_key(1, "a"), 0, i}, 0), "iteration %u", i);
     arena_free(p->arena);
 }
 

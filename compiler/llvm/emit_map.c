@@ -387,26 +387,50 @@ static LLVMValueRef frame_i32(Emit *e, int64_t at)
 typedef struct Draw {
     const IrNode *n;
     MathKeys      keys;
-    LLVMValueRef  sample, tick, iteration;
+    LLVMValueRef  tick, iteration;
+    int           unit;                                     /* elements made at once: 4, 2 or 1, so that those of a sample lie in one block */
 } Draw;
 
-/* `count` elements from 4*block on. */
-static void draw_block(Emit *e, const Draw *d, LLVMValueRef block, int count)
+/* Of two vectors, per lane, by a bit of the element's number. */
+static LLVMValueRef by_bit(Emit *e, LLVMValueRef element, int bit, LLVMValueRef zero, LLVMValueRef one)
+{
+    LLVMValueRef mask = LLVMBuildAnd(e->b, element, emit_splat(e, emit_i64(e, 1 << bit)), "");
+    return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, mask, LLVMConstNull(LLVMTypeOf(mask)), ""), zero, one, "");
+}
+
+/* d->unit numbers of words w, the block of `element`. A unit of less than a block begins at another word in each lane. */
+static void draw_unit(Emit *e, const Draw *d, LLVMValueRef element, LLVMValueRef w[4], LLVMValueRef out[4])
 {
     const IrNode *n = d->n;
-    LLVMValueRef c[4] = {LLVMBuildTrunc(e->b, block, e->i32, ""), d->sample, d->tick, d->iteration}, w[4], out[4] = {0};
-    const IrType *type = &n->result[0].type;
-    math_emit_philox(&e->math, &d->keys, c, w);
-    for (int i = 0; i < count; i++) {
-        if (n->op == IR_uniform) out[i] = math_emit_uniform(&e->math, w[i], emit_type(e, type->elem));
-        else if (n->op == IR_randint) out[i] = math_emit_randint_word(&e->math, w[i], (uint32_t)n->attr.n);
-        else if (i % 2 == 0) math_emit_normal_pair(&e->math, w[i], w[i + 1], emit_type(e, type->elem), out + i);
+    LLVMTypeRef real = emit_type(e, n->result[0].type.elem);
+    if (d->unit < 4)
+        for (int i = 0; i < 2; i++) w[i] = by_bit(e, element, 1, w[i], w[i + 2]);
+    if (n->op == IR_normal) {
+        for (int i = 0; i < (d->unit < 4 ? 2 : 4); i += 2) math_emit_normal_pair(&e->math, w[i], w[i + 1], real, out + i);
+        if (d->unit == 1) out[0] = by_bit(e, element, 0, out[0], out[1]);
+        return;
     }
-    int axes = type->axes.n;
-    for (int i = 0; i < count; i++) {
-        LLVMValueRef x = emit_add(e, emit_mul(e, block, 4), emit_i64(e, i));
+    if (d->unit == 1) w[0] = by_bit(e, element, 0, w[0], w[1]);
+    for (int i = 0; i < d->unit; i++)
+        out[i] = n->op == IR_uniform ? math_emit_uniform(&e->math, w[i], real)
+                                     : math_emit_randint_word(&e->math, w[i], (uint32_t)n->attr.n);
+}
+
+/* The elements from `first` on of a sample whose own are counted from `sample`: per lane `step` further. */
+static void draw_elements(Emit *e, const Draw *d, LLVMValueRef sample, int64_t step, LLVMValueRef first)
+{
+    const IrType *type = &d->n->result[0].type;
+    LLVMTypeRef i32 = emit_vec(e->i32, e->lanes);
+    LLVMValueRef element = emit_ix_vector(e, (Ix){.v = emit_add(e, sample, first), .step = step}), w[4], out[4] = {0};
+    LLVMValueRef low = LLVMBuildLShr(e->b, element, emit_splat(e, emit_i64(e, 2)), "");
+    LLVMValueRef high = LLVMBuildLShr(e->b, element, emit_splat(e, emit_i64(e, 34)), "");
+    LLVMValueRef c[4] = {LLVMBuildTrunc(e->b, low, i32, ""), LLVMBuildTrunc(e->b, high, i32, ""), d->tick, d->iteration};
+    math_emit_philox(&e->math, &d->keys, c, w);
+    draw_unit(e, d, element, w, out);
+    for (int i = 0; i < d->unit; i++) {
+        LLVMValueRef x = emit_add(e, first, emit_i64(e, i));
         for (int k = type->rank - 1; k >= 0; k--) {
-            e->comp[axes + k] = ix(k ? emit_rem(e, x, type->dim[k]) : x);
+            e->comp[type->axes.n + k] = ix(k ? emit_rem(e, x, type->dim[k]) : x);
             if (k) x = emit_div(e, x, type->dim[k]);
         }
         emit_results(e, 0, out[i]);
@@ -417,19 +441,20 @@ static void draw_sample(Emit *e, Draw *d)
 {
     const IrType *t = &d->n->result[0].type;
     LLVMValueRef sample = emit_i64(e, 0);
-    int64_t step = 0, stride = 1;
+    int64_t size = ir_dims_size(t), step = 0, stride = size;
     for (int i = t->axes.n - 1; i >= 0; i--) {
         sample = emit_add(e, sample, emit_mul(e, e->comp[i].v, stride));
         if (i == e->k->space.lane && e->k->lane_axis >= 0) step = stride;
         stride *= ir_extent(e->m, t->axes.id[i]);
     }
-    d->sample =
-        LLVMBuildTrunc(e->b, emit_ix_vector(e, (Ix){.v = sample, .step = step}), emit_vec(e->i32, e->lanes), "");
-    int64_t size = ir_dims_size(t);
-    Loop l = loop_to(e, size / 4);
-    draw_block(e, d, l.iv, 4);
+    d->unit = t->axes.n == 0 || size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
+    int rest = (int)(size % d->unit);
+    Loop l = loop_to(e, size / d->unit);
+    draw_elements(e, d, sample, step, emit_mul(e, l.iv, d->unit));
     loop_end(e, &l, NULL);
-    if (size % 4) draw_block(e, d, emit_i64(e, size / 4), (int)(size % 4));
+    if (!rest) return;
+    d->unit = 1;                                            /* the last elements of a value without axes */
+    for (int i = 0; i < rest; i++) draw_elements(e, d, sample, step, emit_i64(e, size - rest + i));
 }
 
 static void draw_axes(Emit *e, Draw *d, int i)

@@ -39,7 +39,7 @@ typedef struct {
 } MathKeys;
 MathKeys math_emit_philox_keys(MathEmit *me, LLVMValueRef key, unsigned lanes);
 
-/* One Philox block a lane. c: element/4, sample, tick, iteration; each i32, a scalar (the same for all lanes) or a vector
+/* One Philox block a lane. c: element/4 low and high, tick, iteration; each i32, a scalar (the same for all lanes) or a vector
  * of the keys' lanes. out: the four words, <lanes x i32>, or scalar i32 when lanes is 0. */
 void math_emit_philox(MathEmit *me, const MathKeys *keys, LLVMValueRef const c[4], LLVMValueRef out[4]);
 

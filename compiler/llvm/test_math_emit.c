@@ -328,7 +328,7 @@ Test(math_emit, the_optimiser_changes_no_bit)
 
 enum { SAMPLES = 1 << 15, TICK = 3, ITERATION = 5, BLOCK = 2, FACES = 10 };
 
-/* The words of element block BLOCK of a sample, and what is made of them: row j of each array is word j of all samples. */
+/* The words of block BLOCK + 2^32 * sample, and what is made of them: row j of each array is word j of all samples. */
 typedef struct {
     uint32_t word[4][SAMPLES];
     int32_t  face[4][SAMPLES];
@@ -395,12 +395,13 @@ static void scalar_draws(uint64_t key, Draws *d)
         uint32_t w[4];
         philox_block(key, BLOCK, s, TICK, ITERATION, w);
         for (uint32_t j = 0; j < 4; j++) {
+            uint64_t e = 4 * ((uint64_t)s << 32 | BLOCK) + j;
             d->word[j][s] = w[j];
-            d->face[j][s] = random_randint(at, s, 4 * BLOCK + j, FACES);
-            d->uniform32[j][s] = random_uniform_f32(at, s, 4 * BLOCK + j);
-            d->uniform64[j][s] = random_uniform_f64(at, s, 4 * BLOCK + j);
-            d->normal32[j][s] = random_normal_f32(at, s, 4 * BLOCK + j);
-            d->normal64[j][s] = random_normal_f64(at, s, 4 * BLOCK + j);
+            d->face[j][s] = random_randint(at, e, FACES);
+            d->uniform32[j][s] = random_uniform_f32(at, e);
+            d->uniform64[j][s] = random_uniform_f64(at, e);
+            d->normal32[j][s] = random_normal_f32(at, e);
+            d->normal64[j][s] = random_normal_f64(at, e);
         }
     }
 }

@@ -1,5 +1,6 @@
 /* builtin.c - the functions of builtins.def: each takes its arguments in order, NULL for one left out. */
 #include "compiler/lower/builtin.h"
+#include "compiler/lower/graph.h"
 #include "runtime/math/scalar.h"
 
 #include <math.h>
@@ -127,6 +128,8 @@ static bool known_bounds(const IrVal *v, Bounds *b)
     case IR_reshape:
     case IR_broadcast:
     case IR_spread:
+    case IR_slice:
+    case IR_as_sample:
     case IR_concat: break;
     default: return false;
     }
@@ -748,8 +751,10 @@ enum { CONVEX_POINTS = 49 };
 
 static bool at_number(Ctx *c, Value *f, double x, const Call *k, double *y)
 {
+    Trial t = trial_begin(c->L, true);                      /* what f computes while the program runs is dropped, and not judged here */
     Value *v = apply1(c, f, val_real(c->L, x), k->site, k->at);
     v = val_bad(v) ? v : as_settled(c, v, k->at);
+    trial_end(c->L, &t);
     if (!val_is_number(v)) return false;
     *y = val_number(v);
     return isfinite(*y);
@@ -791,11 +796,7 @@ static Value *builtin_convex(Ctx *c, const Call *k)
 {
     Value *f = k->v[0];
     if (!callable(f)) return mistake(c, k, "convex", "a function of one number", f);
-    bool outside = !c->L->fn;                               /* what f computes while the program runs is dropped */
-    if (outside) fn_begin(c->L, "try_convex", IR_FN_SAMPLE);
-    bool convex = seen_convex(c, k);
-    if (outside) fn_drop(c->L);
-    return convex ? f : val_error(c->L);
+    return seen_convex(c, k) ? f : val_error(c->L);
 }
 
 /* What kind of number an estimate is; the number itself is as it was. */

@@ -218,7 +218,7 @@ static bool bind_batch_of(Expect *x, const Ast *b, Dist *d)
         return false;
     }
     if (ir_axes_size(c->L->m, from) == 1) {
-        Diag *w = diag_warning(c->L->diags, b->span, W302, "a batch of one: every example is its own mean");
+        Diag *w = diag_warning(c->L->diags, b->span, W305, "a batch of one: every example is its own mean");
         diag_hint(w, "statistics of a batch need a batch of more than one");
     }
     if (x->size || x->all) return unsupported(c, b->span, "a size for batch_of, which has one already"), false;

@@ -124,17 +124,15 @@ static void philox(uint64_t key, const uint32_t counter[4], uint32_t out[4])
 
 /* Draws are made a chunk of blocks at a time, word by word in rows, so that the loops over a chunk are plain vectors. */
 typedef struct {
-    size_t   blocks;                                    /* per sample */
-    size_t   next, end;                                 /* blocks of all samples */
+    size_t   next, end;                                 /* elements; next is the first of a block */
     I64      keys[KEY_WORDS];
     RandomAt at;
-    uint32_t first, n, word[4][CHUNK];
+    uint32_t word[4][CHUNK];
 } Draw;
 
-static Draw draw_new(RandomAt at, uint32_t first, size_t samples, size_t elements)
+static Draw draw_new(RandomAt at, size_t count)
 {
-    Draw d = {.blocks = elements / 4 + (elements % 4 != 0), .at = at, .first = first};
-    d.end = samples * d.blocks;
+    Draw d = {.end = count, .at = at};
     key_schedule(at.key, d.keys);
     return d;
 }
@@ -142,28 +140,20 @@ static Draw draw_new(RandomAt at, uint32_t first, size_t samples, size_t element
 /* The words of the next chunk's blocks. The last chunk is filled up with further counters, which nobody reads. */
 static void draw_chunk(Draw *d)
 {
-    I64 block[CHUNK], sample[CHUNK];
-    size_t s = d->next / d->blocks, b = d->next % d->blocks;
+    I64 first = d->next / 4;
     for (int i = 0; i < CHUNK; i++) {
-        block[i] = (uint32_t)b;
-        sample[i] = (uint32_t)(d->first + s);
-        if (++b == d->blocks) b = 0, s++;
-    }
-    for (int i = 0; i < CHUNK; i++) {
-        I64 c[4] = {block[i], sample[i], d->at.tick, d->at.iteration};
+        I64 block = first + (I64)i, c[4] = {(uint32_t)block, block >> 32, d->at.tick, d->at.iteration};
         fn_philox(d->keys, c);
         for (int j = 0; j < 4; j++) d->word[j][i] = (uint32_t)c[j];
     }
 }
 
 #define DEFINE_SCATTER(name, type)                                                                        \
-    static void name(Draw *d, size_t elements, const type value[4][CHUNK], type *out)                     \
+    static void name(Draw *d, const type value[4][CHUNK], type *out)                                      \
     {                                                                                                     \
-        size_t s = d->next / d->blocks, b = d->next % d->blocks;                                          \
-        for (int i = 0; i < CHUNK && d->next < d->end; i++, d->next++) {                                  \
-            size_t left = elements - 4 * b, n = left < 4 ? left : 4;                                      \
-            for (size_t j = 0; j < n; j++) out[s * elements + 4 * b + j] = value[j][i];                   \
-            if (++b == d->blocks) b = 0, s++;                                                             \
+        for (int i = 0; i < CHUNK && d->next < d->end; i++, d->next += 4) {                               \
+            size_t left = d->end - d->next, n = left < 4 ? left : 4;                                      \
+            for (size_t j = 0; j < n; j++) out[d->next + j] = value[j][i];                                \
         }                                                                                                 \
     }
 DEFINE_SCATTER(scatter_f32, F32)
@@ -186,9 +176,9 @@ INLINE void normals_f64(const I32 w[4], F64 v[4])
 }
 
 #define DEFINE_DRAW(kind, type, suffix)                                                                         \
-    static void kind##_##suffix(RandomAt at, uint32_t first, size_t samples, size_t elements, type *out)        \
+    static void kind##_##suffix(RandomAt at, size_t count, type *out)                                       \
     {                                                                                                           \
-        Draw d = draw_new(at, first, samples, elements);                                                        \
+        Draw d = draw_new(at, count);                                                                           \
         while (d.next < d.end) {                                                                                \
             type value[4][CHUNK];                                                                               \
             draw_chunk(&d);                                                                                     \
@@ -198,13 +188,13 @@ INLINE void normals_f64(const I32 w[4], F64 v[4])
                 kind##s_##suffix(w, v);                                                                         \
                 for (int j = 0; j < 4; j++) value[j][i] = v[j];                                                 \
             }                                                                                                   \
-            scatter_##suffix(&d, elements, (const type(*)[CHUNK])value, out);                                   \
+            scatter_##suffix(&d, (const type(*)[CHUNK])value, out);                                   \
         }                                                                                                       \
     }                                                                                                           \
-    static void kind##_##suffix##_block(RandomAt at, uint32_t sample, uint32_t block, type out[4])              \
+    static void kind##_##suffix##_block(RandomAt at, uint64_t block, type out[4])                               \
     {                                                                                                           \
         I32 w[4];                                                                                               \
-        philox(at.key, (const uint32_t[4]){block, sample, at.tick, at.iteration}, w);                           \
+        philox(at.key, (const uint32_t[4]){(uint32_t)block, (uint32_t)(block >> 32), at.tick, at.iteration}, w); \
         kind##s_##suffix(w, out);                                                                               \
     }
 DEFINE_DRAW(uniform, F32, f32)
@@ -212,15 +202,15 @@ DEFINE_DRAW(uniform, F64, f64)
 DEFINE_DRAW(normal, F32, f32)
 DEFINE_DRAW(normal, F64, f64)
 
-static void randint(RandomAt at, uint32_t first, size_t samples, size_t elements, uint32_t n, int32_t *out)
+static void randint(RandomAt at, size_t count, uint32_t n, int32_t *out)
 {
-    Draw d = draw_new(at, first, samples, elements);
+    Draw d = draw_new(at, count);
     while (d.next < d.end) {
         int32_t value[4][CHUNK];
         draw_chunk(&d);
         for (int j = 0; j < 4; j++)
             for (int i = 0; i < CHUNK; i++) value[j][i] = (int32_t)fn_randint(d.word[j][i], n);
-        scatter_i32(&d, elements, (const int32_t(*)[CHUNK])value, out);
+        scatter_i32(&d, (const int32_t(*)[CHUNK])value, out);
     }
 }
 

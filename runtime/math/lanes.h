@@ -21,16 +21,16 @@ typedef struct {
     MATH_BINARY(ROW)
 #undef ROW
     void (*philox)(uint64_t key, const uint32_t counter[4], uint32_t out[4]);
-    void (*uniform_f32)(RandomAt at, uint32_t first, size_t samples, size_t elements, float *out);
-    void (*uniform_f64)(RandomAt at, uint32_t first, size_t samples, size_t elements, double *out);
-    void (*normal_f32)(RandomAt at, uint32_t first, size_t samples, size_t elements, float *out);
-    void (*normal_f64)(RandomAt at, uint32_t first, size_t samples, size_t elements, double *out);
-    void (*randint)(RandomAt at, uint32_t first, size_t samples, size_t elements, uint32_t n, int32_t *out);
-    /* elements 4*block .. 4*block + 3 of one sample */
-    void (*uniform_f32_block)(RandomAt at, uint32_t sample, uint32_t block, float out[4]);
-    void (*uniform_f64_block)(RandomAt at, uint32_t sample, uint32_t block, double out[4]);
-    void (*normal_f32_block)(RandomAt at, uint32_t sample, uint32_t block, float out[4]);
-    void (*normal_f64_block)(RandomAt at, uint32_t sample, uint32_t block, double out[4]);
+    void (*uniform_f32)(RandomAt at, size_t count, float *out);
+    void (*uniform_f64)(RandomAt at, size_t count, double *out);
+    void (*normal_f32)(RandomAt at, size_t count, float *out);
+    void (*normal_f64)(RandomAt at, size_t count, double *out);
+    void (*randint)(RandomAt at, size_t count, uint32_t n, int32_t *out);
+    /* elements 4*block .. 4*block + 3 */
+    void (*uniform_f32_block)(RandomAt at, uint64_t block, float out[4]);
+    void (*uniform_f64_block)(RandomAt at, uint64_t block, double out[4]);
+    void (*normal_f32_block)(RandomAt at, uint64_t block, float out[4]);
+    void (*normal_f64_block)(RandomAt at, uint64_t block, double out[4]);
 } MathLanes;
 
 extern const MathLanes math_lanes_any, math_lanes_fma;

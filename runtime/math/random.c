@@ -11,16 +11,16 @@ void philox_block(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t 
     math_lanes()->philox(key, (const uint32_t[4]){c0, c1, c2, c3}, out);
 }
 
-#define DEFINE(kind, real, suffix)                                                                                  \
-    real random_##kind##_##suffix(RandomAt at, uint32_t sample, uint64_t element)                                   \
-    {                                                                                                               \
-        real block[4];                                                                                              \
-        math_lanes()->kind##_##suffix##_block(at, sample, (uint32_t)(element / 4), block);                          \
-        return block[element % 4];                                                                                  \
-    }                                                                                                               \
-    void random_##kind##_##suffix##_n(RandomAt at, uint32_t first, size_t samples, size_t elements, real *out)      \
-    {                                                                                                               \
-        math_lanes()->kind##_##suffix(at, first, samples, elements, out);                                           \
+#define DEFINE(kind, real, suffix)                                                                  \
+    real random_##kind##_##suffix(RandomAt at, uint64_t element)                                    \
+    {                                                                                               \
+        real block[4];                                                                              \
+        math_lanes()->kind##_##suffix##_block(at, element / 4, block);                              \
+        return block[element % 4];                                                                  \
+    }                                                                                               \
+    void random_##kind##_##suffix##_n(RandomAt at, size_t count, real *out)                         \
+    {                                                                                               \
+        math_lanes()->kind##_##suffix(at, count, out);                                              \
     }
 DEFINE(uniform, float, f32)
 DEFINE(uniform, double, f64)
@@ -28,16 +28,16 @@ DEFINE(normal, float, f32)
 DEFINE(normal, double, f64)
 #undef DEFINE
 
-int32_t random_randint(RandomAt at, uint32_t sample, uint64_t element, uint32_t n)
+int32_t random_randint(RandomAt at, uint64_t element, uint32_t n)
 {
     uint32_t word[4];
-    philox_block(at.key, (uint32_t)(element / 4), sample, at.tick, at.iteration, word);
+    philox_block(at.key, (uint32_t)(element / 4), (uint32_t)(element >> 34), at.tick, at.iteration, word);
     return (int32_t)(((uint64_t)word[element % 4] * n) >> 32);
 }
 
-void random_randint_n(RandomAt at, uint32_t first, size_t samples, size_t elements, uint32_t n, int32_t *out)
+void random_randint_n(RandomAt at, size_t count, uint32_t n, int32_t *out)
 {
-    math_lanes()->randint(at, first, samples, elements, n, out);
+    math_lanes()->randint(at, count, n, out);
 }
 
 /* ---- permutations ----

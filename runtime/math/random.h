@@ -1,8 +1,8 @@
 /* random.h - counter-based random numbers: a number is a pure function of where it is drawn.
  *
  * Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011). The key is
- * random_key(seed, stream name); the counter of a block is (element / 4, sample, tick, iteration), and element e has
- * word e % 4 of its block. Nothing is stored, and no number depends on threads, tiles or the order of drawing.
+ * random_key(seed, stream name); the counter of a block is (element / 4's low word, its high word, tick, iteration), and
+ * element e has word e % 4 of its block; the elements of a value are counted row-major over its axes, then its dims. Nothing is stored, and no number depends on threads, tiles or the order of drawing.
  * The compiled code draws the same bits in its loops (compiler/llvm/math_emit.h); the formulas stand in functions.h. */
 #pragma once
 #include <stddef.h>
@@ -21,23 +21,23 @@ typedef struct {
     uint32_t tick, iteration;
 } RandomAt;
 
-/* One element of one sample.
+/* One element.
  * uniform f32: ((w >> 9) + 1/2) * 2^-23; f64: (w + 1/2) * 2^-32; both strictly inside (0,1).
  * normal: Box-Muller on the elements 2j and 2j+1 of a block: r cos t, r sin t with r = sqrt(-2 log u),
  *         u = (w[2j] + 1/2) * 2^-32, t = 2 pi w[2j+1] * 2^-32.
  * randint: the high 32 bits of w * n, in 0..n-1 (n = 0 gives 0). */
-float   random_uniform_f32(RandomAt at, uint32_t sample, uint64_t element);
-double  random_uniform_f64(RandomAt at, uint32_t sample, uint64_t element);
-float   random_normal_f32(RandomAt at, uint32_t sample, uint64_t element);
-double  random_normal_f64(RandomAt at, uint32_t sample, uint64_t element);
-int32_t random_randint(RandomAt at, uint32_t sample, uint64_t element, uint32_t n);
+float   random_uniform_f32(RandomAt at, uint64_t element);
+double  random_uniform_f64(RandomAt at, uint64_t element);
+float   random_normal_f32(RandomAt at, uint64_t element);
+double  random_normal_f64(RandomAt at, uint64_t element);
+int32_t random_randint(RandomAt at, uint64_t element, uint32_t n);
 
-/* The same for elements 0..elements-1 of samples first..first+samples-1, row-major: out[s*elements + e]. */
-void random_uniform_f32_n(RandomAt at, uint32_t first, size_t samples, size_t elements, float *out);
-void random_uniform_f64_n(RandomAt at, uint32_t first, size_t samples, size_t elements, double *out);
-void random_normal_f32_n(RandomAt at, uint32_t first, size_t samples, size_t elements, float *out);
-void random_normal_f64_n(RandomAt at, uint32_t first, size_t samples, size_t elements, double *out);
-void random_randint_n(RandomAt at, uint32_t first, size_t samples, size_t elements, uint32_t n, int32_t *out);
+/* The same for elements 0..count-1. */
+void random_uniform_f32_n(RandomAt at, size_t count, float *out);
+void random_uniform_f64_n(RandomAt at, size_t count, double *out);
+void random_normal_f32_n(RandomAt at, size_t count, float *out);
+void random_normal_f64_n(RandomAt at, size_t count, double *out);
+void random_randint_n(RandomAt at, size_t count, uint32_t n, int32_t *out);
 
 /* Position p of an endless walk over the rows 0..n-1 that visits each once an epoch: the image of p mod n under a
  * bijection keyed by (key, p div n), both floored, so p may be negative. n <= 0 gives 0. Construction: in random.c. */

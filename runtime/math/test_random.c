@@ -30,38 +30,39 @@ Test(random, keys)
     cr_expect(random_key(0, "") == 0x2d06800538d394c2u, "XXH3-64 of nothing");
 }
 
-/* Element e of sample s is made of word e % 4 of the block at (e / 4, s, tick, iteration). */
+/* Element e is made of word e % 4 of the block at (e / 4 low, e / 4 high, tick, iteration). */
 Test(random, draws_follow_their_formulas)
 {
-    enum { SAMPLES = 37, ELEMENTS = 11, FIRST = 1000, N = 10 };
+    enum { COUNT = 407, N = 10 };
     RandomAt at = {.key = random_key(3, "a.b"), .tick = 8, .iteration = 9};
-    static float u32[SAMPLES][ELEMENTS], n32[SAMPLES][ELEMENTS];
-    static double u64[SAMPLES][ELEMENTS], n64[SAMPLES][ELEMENTS];
-    static int32_t integers[SAMPLES][ELEMENTS];
-    random_uniform_f32_n(at, FIRST, SAMPLES, ELEMENTS, *u32);
-    random_uniform_f64_n(at, FIRST, SAMPLES, ELEMENTS, *u64);
-    random_normal_f32_n(at, FIRST, SAMPLES, ELEMENTS, *n32);
-    random_normal_f64_n(at, FIRST, SAMPLES, ELEMENTS, *n64);
-    random_randint_n(at, FIRST, SAMPLES, ELEMENTS, N, *integers);
-    for (uint32_t s = 0; s < SAMPLES; s++)
-        for (uint32_t e = 0; e < ELEMENTS; e++) {
-            uint32_t w[4], i = e % 4;
-            philox_block(at.key, e / 4, FIRST + s, 8, 9, w);
-            cr_expect_float_eq(u32[s][e], ((w[i] >> 9) + 0.5) * 0x1p-23, 0);
-            cr_expect_float_eq(u64[s][e], (w[i] + 0.5) * 0x1p-32, 0);
-            cr_expect_eq(integers[s][e], (int32_t)((uint64_t)w[i] * N >> 32));
-            double r = sqrt(-2 * log((w[i & 2] + 0.5) * 0x1p-32)), t = 0x1.921fb54442d18p-30 * w[i | 1];
-            double want = r * (i % 2 ? sin(t) : cos(t));
-            cr_expect_float_eq(n64[s][e], want, 1e-14);
-            cr_expect_float_eq(n32[s][e], want, 2e-6);
-            cr_expect_eq(u32[s][e], random_uniform_f32(at, FIRST + s, e));
-            cr_expect_eq(u64[s][e], random_uniform_f64(at, FIRST + s, e));
-            cr_expect_eq(n32[s][e], random_normal_f32(at, FIRST + s, e));
-            cr_expect_eq(n64[s][e], random_normal_f64(at, FIRST + s, e));
-            cr_expect_eq(integers[s][e], random_randint(at, FIRST + s, e, N));
-        }
-    random_uniform_f32_n(at, 0, 0, ELEMENTS, NULL);
-    random_uniform_f32_n(at, 0, SAMPLES, 0, NULL);
+    static float u32[COUNT], n32[COUNT];
+    static double u64[COUNT], n64[COUNT];
+    static int32_t integers[COUNT];
+    random_uniform_f32_n(at, COUNT, u32);
+    random_uniform_f64_n(at, COUNT, u64);
+    random_normal_f32_n(at, COUNT, n32);
+    random_normal_f64_n(at, COUNT, n64);
+    random_randint_n(at, COUNT, N, integers);
+    for (uint32_t e = 0; e < COUNT; e++) {
+        uint32_t w[4], i = e % 4;
+        philox_block(at.key, e / 4, 0, 8, 9, w);
+        cr_expect_float_eq(u32[e], ((w[i] >> 9) + 0.5) * 0x1p-23, 0);
+        cr_expect_float_eq(u64[e], (w[i] + 0.5) * 0x1p-32, 0);
+        cr_expect_eq(integers[e], (int32_t)((uint64_t)w[i] * N >> 32));
+        double r = sqrt(-2 * log((w[i & 2] + 0.5) * 0x1p-32)), t = 0x1.921fb54442d18p-30 * w[i | 1];
+        double want = r * (i % 2 ? sin(t) : cos(t));
+        cr_expect_float_eq(n64[e], want, 1e-14);
+        cr_expect_float_eq(n32[e], want, 2e-6);
+        cr_expect_eq(u32[e], random_uniform_f32(at, e));
+        cr_expect_eq(u64[e], random_uniform_f64(at, e));
+        cr_expect_eq(n32[e], random_normal_f32(at, e));
+        cr_expect_eq(n64[e], random_normal_f64(at, e));
+        cr_expect_eq(integers[e], random_randint(at, e, N));
+    }
+    uint32_t w[4];
+    philox_block(at.key, 5, 7, 8, 9, w);
+    cr_expect_eq(random_randint(at, ((uint64_t)7 << 34) + 22, N), (int32_t)((uint64_t)w[2] * N >> 32), "the high word");
+    random_uniform_f32_n(at, 0, NULL);
 }
 
 /* The formula of the f32 normal, over many words: within some ulp of the f64 one, relative to the radius. */
@@ -71,8 +72,8 @@ Test(random, f32_normals_are_accurate)
     float *a = malloc(COUNT * sizeof *a);
     double *b = malloc(COUNT * sizeof *b), worst = 0;
     RandomAt at = {.key = 1};
-    random_normal_f32_n(at, 0, COUNT / 64, 64, a);
-    random_normal_f64_n(at, 0, COUNT / 64, 64, b);
+    random_normal_f32_n(at, COUNT, a);
+    random_normal_f64_n(at, COUNT, b);
     for (int i = 0; i < COUNT; i += 2) {
         double r = hypot(b[i], b[i + 1]);
         worst = fmax(worst, fmax(fabs(a[i] - b[i]), fabs(a[i + 1] - b[i + 1])) / r);
@@ -111,7 +112,7 @@ Test(random, laws)
     RandomAt at = {.key = random_key(11, "laws")};
     const double z = 4.9;                               /* |standard normal| above it: 1e-6 */
 
-    random_normal_f32_n(at, 0, COUNT / 256, 256, f);
+    random_normal_f32_n(at, COUNT, f);
     double mean = 0, square = 0, cube = 0, fourth = 0, pairs = 0, samples = 0;
     for (int i = 0; i < COUNT; i++) {
         double v = x[i] = f[i];
@@ -126,18 +127,18 @@ Test(random, laws)
     cr_expect(fabs(pairs) < z * sqrt(COUNT / 2), "the two of a pair");
     cr_expect(fabs(samples) < z * sqrt(COUNT), "neighbouring samples");
     cr_expect(kolmogorov(x, COUNT, normal_cdf) < 2.694, "normal f32");
-    random_normal_f64_n(at, 0, COUNT, 1, x);
+    random_normal_f64_n(at, COUNT, x);
     cr_expect(kolmogorov(x, COUNT, normal_cdf) < 2.694, "normal f64");
-    random_uniform_f64_n(at, 0, COUNT, 1, x);
+    random_uniform_f64_n(at, COUNT, x);
     cr_expect(kolmogorov(x, COUNT, uniform_cdf) < 2.694, "uniform over samples");
-    for (uint32_t i = 0; i < COUNT; i++) x[i] = random_uniform_f32((RandomAt){.key = at.key, .tick = i}, 0, 0);
+    for (uint32_t i = 0; i < COUNT; i++) x[i] = random_uniform_f32((RandomAt){.key = at.key, .tick = i}, 0);
     cr_expect(kolmogorov(x, COUNT, uniform_cdf) < 2.694, "uniform over ticks");
 
     enum { FACES = 7 };
     static int32_t die[COUNT];
     int seen[FACES] = {0};
     double chi = 0;
-    random_randint_n(at, 0, COUNT, 1, FACES, die);
+    random_randint_n(at, COUNT, FACES, die);
     for (int i = 0; i < COUNT; i++) seen[die[i]]++;
     for (int i = 0; i < FACES; i++) chi += pow(seen[i] - COUNT / (double)FACES, 2) / (COUNT / (double)FACES);
     cr_expect(chi < 38.3, "randint: chi square of 6 degrees %g", chi);
