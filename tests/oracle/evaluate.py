@@ -112,6 +112,8 @@ class Evaluator:
 
     def e_binary(self, e, scope):
         a, b = self.eval(e.a, scope), self.eval(e.b, scope)
+        if e.op == "^" and e.a.kind == "call" and e.a.f.kind == "name" and isinstance(self.eval(e.a.f, scope), Player) and self.eval(e.a.f, scope).model:
+            raise Strange("a power of a model, which is two draws and no square")
         if isinstance(a, Dist) or isinstance(a, Player) and e.op == "^":
             if e.op != "^" or not isinstance(b, int):
                 raise Strange("a distribution in arithmetic")
@@ -414,7 +416,7 @@ class Evaluator:
         v = tensor(v)
         if v.axes:
             raise Wrong("E200", s.line, "a state that varies over samples")
-        self.frame.append((slot, fill(v, self.env[slot].shape)))
+        self.frame.append((slot, fill(v, self.env[slot].shape), slot.owner in self.mode))
 
     # ---- expectations
 

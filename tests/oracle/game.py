@@ -461,7 +461,9 @@ class Game(Evaluator):
     def commit(self, frames, players):
         new = {}
         for frame in frames:
-            for slot, v in frame:
+            for slot, v, trained in frame:
+                if slot.owner in players and not trained:
+                    raise Strange("a state of a value that was not computed in training")
                 if slot.owner in players:
                     new.setdefault(slot, {})[id(frame)] = v
         for slot, by_frame in new.items():

@@ -275,8 +275,8 @@ class Generator:
                 ways += [f"(E[{a}] {p.name}({n})^2)", f"(E[{a}] ((norm2(grad[{n}] {p.name}({n})) - 1)^2 + {p.name}({n})))"]
             return self.r.choice(ways)
         size = "" if here.batch else " : 2"
-        return self.r.choice([f"(E[{x} ~ {p.name}{size}] {x}^2)", f"(E[{x} ~ {p.name}{size}] {self.with_critic(x, True)})", f"{p.name}({self.number()})",
-                              f"{p.name}(z: {self.atom(here)})^2", f"(E[{x} ~ {p.name}{size}] (grad[{x}] {self.with_critic(x, True)}) * {x})"])
+        return self.r.choice([f"(E[{x} ~ {p.name}{size}] {x}^2)", f"(E[{x} ~ {p.name}{size}] {self.with_critic(x, True)})", f"1.0 * {p.name}({self.number()})",
+                              f"tanh({p.name}(z: {self.atom(here)}))", f"(E[{x} ~ {p.name}{size}] (grad[{x}] {self.with_critic(x, True)}) * {x})"])
 
     def loss(self, here, players):
         if self.chance(0.12) and self.comparisons and len(players) == 1:
