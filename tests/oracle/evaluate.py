@@ -547,6 +547,8 @@ class Evaluator:
         w = self.parameters(p.instance)
         self.meets_no_older(value.data, p, e.line)
         if not self.has_path(value.data, {id(n) for n in leaves(w)}):
+            if len(e.of) > 1:
+                raise Strange("a field that does not depend on one of its players")
             raise Wrong("E400", e.line, f"no path to {p.name}")
         return self.gradient_record(value, w)
 

@@ -369,14 +369,16 @@ class Game(Evaluator):
     def s_update(self, s, scope):
         players = [self.player(p, scope) for p in s.players]
         self.updated |= set(players)
+        rule = self.eval(s.rule, scope)
+        if not isinstance(rule, Rule):
+            raise Strange("no rule")
+        project = self.eval(s.project, scope) if s.project else None
         value = self.eval(s.e, scope)
         gradients = self.directions(s, players, value, scope) if s.how == "along" else self.slopes(s, players, value)
         nodes = leaves(value)
         assigned = {}
         for n in nodes:
             assigned.update(scalar.applications(n))
-        rule = self.eval(s.rule, scope)
-        project = self.eval(s.project, scope) if s.project else None
         moved = [self.step_player(p, g, rule, project, s) for p, g in zip(players, gradients)]
         for p, w in zip(players, moved):
             for slot, v in zip(self.slots(p.instance, "param"), w):
@@ -428,8 +430,6 @@ class Game(Evaluator):
         return [fill(x, y.shape) for x, y in zip(tensors(w), first)]
 
     def run_rule(self, rule, w, g, key):
-        if not isinstance(rule, Rule):
-            raise Strange("no rule")
         d = rule.define
         kept = self.rules.setdefault(key, {"steps": 0})
         kept["steps"] += 1
@@ -462,7 +462,7 @@ class Game(Evaluator):
         new = {}
         for frame in frames:
             for slot, v, trained in frame:
-                if slot.owner in players and not trained:
+                if slot.owner in players and not trained and not self.silent:
                     raise Strange("a state of a value that was not computed in training")
                 if slot.owner in players:
                     new.setdefault(slot, {})[id(frame)] = v
