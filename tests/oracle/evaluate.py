@@ -14,7 +14,7 @@ from values import (T, Axis, Builtin, Comparison, Dist, Fn, Instance, Layer, Pla
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
-          "map", "scalar", "real", "copy"}
+          "map", "scalar", "real", "copy", "fold"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
 
@@ -80,7 +80,17 @@ class Evaluator:
         return T((), (), [const(self.step)])
 
     def force(self, v):
-        return self.eval(v.node, v.scope) if isinstance(v, Thunk) else v
+        if not isinstance(v, Thunk):
+            return v
+        if not v.instance:
+            return self.eval(v.node, v.scope)
+        before = self.instance, self.place, self.frame
+        self.instance, self.place, self.frame = v.instance, (), []
+        try:
+            value = self.eval(v.node, v.scope)
+            return mark(value, self.frame) if self.frame else value
+        finally:
+            self.instance, self.place, self.frame = before
 
     # ---- expressions
 
@@ -383,7 +393,7 @@ class Evaluator:
             self.declare_slot(s, scope)
         elif s.kind == "assign":
             self.assign_in_body(s, scope)
-        elif s.kind == "define":
+        elif s.kind == "define" and s.word in ("def", "net"):
             self.declare(s, scope)
         elif s.kind == "sample" and s.size is None:
             for patterns, d in s.binders:
@@ -416,7 +426,7 @@ class Evaluator:
         v = tensor(v)
         if v.axes:
             raise Wrong("E200", s.line, "a state that varies over samples")
-        self.frame.append((slot, fill(v, self.env[slot].shape), slot.owner in self.mode))
+        self.frame.append((slot, fill(v, self.env[slot].shape), slot.owner is None or slot.owner in self.mode))
 
     # ---- expectations
 
@@ -437,7 +447,7 @@ class Evaluator:
         if any(d is None for _, d in e.binders):
             raise Strange("a mixed expectation")
         first = self.distribution(self.eval(e.binders[0][1], scope))
-        if first.kind == "stop" and first.base.kind == "rows" and e.size == "all":
+        if first.kind == "stop" and isinstance(first.base, Dist) and first.base.kind == "rows" and e.size == "all":
             first = Dist("rows", table=each(lambda t: elementwise("stop", t), first.base.table))
         if first.kind in ("batch", "rows") and (e.size == "all" or first.kind == "batch"):
             return self.open_finite(e, inner, first)
@@ -561,8 +571,8 @@ class Evaluator:
 
         return each(by, w)
 
-    def has_path(self, nodes, wanted):
-        return any(wanted & scalar.reached(n, through_stops=True).keys() for n in nodes)
+    def has_path(self, nodes, wanted, stops=True):
+        return any(wanted & scalar.reached(n, through_stops=stops).keys() for n in nodes)
 
     def meets_no_older(self, nodes, player, line):
         for n in nodes:
@@ -693,6 +703,12 @@ class Evaluator:
         if f is None:
             return (lambda base: Dist("map", base=self.distribution(base), f=d),)
         raise Strange("map over rows")
+
+    def b_fold(self, first, n, f):
+        h = first
+        for t in range(n):
+            h = self.apply(f, [h, t], {}, f.define)
+        return h
 
     def b_scalar(self, x):
         return T(x.axes, (), x.data)

@@ -8,7 +8,7 @@ import scalar
 from evaluate import Evaluator, Scope
 from scalar import const
 from syntax import Node, Strange, parse
-from values import Comparison, Dist, Fn, Layer, Player, Record, Rule, Slot, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, tensor
+from values import Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, tensor
 
 LIBRARY = """
 optimizer sgd(lr)(w, g) { w := w - lr * g }
@@ -106,9 +106,15 @@ class Game(Evaluator):
             if not sample:
                 raise Strange("a distribution that cannot be drawn from")
             return Dist("custom", sample=sample.value, scope=scope)
+        instance = Instance(d.name, None)
         for m in d.body:
-            if m.kind == "member":
-                scope.set(m.name, Thunk(m.value, scope) if m.params is None else Fn(m, [m.params], m.value, scope))
+            if m.kind == "state":
+                slot = instance.slots[m.name] = Slot(m.name, "state", None)
+                slot.first = self.first_value(m, scope)
+                self.put(slot, slot.first)
+                scope.set(m.name, slot)
+            elif m.kind == "member":
+                scope.set(m.name, Thunk(m.value, scope, instance) if m.params is None else Fn(m, [m.params], m.value, scope))
             else:
                 self.local(m, scope)
         return Comparison(scope, d.name)
@@ -396,6 +402,8 @@ class Game(Evaluator):
             self.meets_no_older(value.data, p, s.line)
             if not self.has_path(value.data, {id(n) for n in leaves(w)}):
                 raise Wrong("E400", s.line, f"no path to {p.name}")
+            if not self.has_path(value.data, {id(n) for n in leaves(w)}, stops=False):
+                raise Strange("a loss whose every path goes through stop")
             g = self.gradient_record(value, w)
             out.append(g if s.how == "minimize" else each(lambda t: elementwise("neg", t), g))
         return out
@@ -462,9 +470,10 @@ class Game(Evaluator):
         new = {}
         for frame in frames:
             for slot, v, trained in frame:
-                if slot.owner in players and not trained and not self.silent:
+                mine = slot.owner is None or slot.owner in players
+                if mine and not trained and not self.silent:
                     raise Strange("a state of a value that was not computed in training")
-                if slot.owner in players:
+                if mine:
                     new.setdefault(slot, {})[id(frame)] = v
         for slot, by_frame in new.items():
             v = list(by_frame.values())

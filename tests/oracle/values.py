@@ -88,8 +88,10 @@ class Comparison:
 
 
 class Thunk:
-    def __init__(self, node, scope):
-        self.node, self.scope = node, scope
+    """What is evaluated where it is used; a comparison's member as the instance it belongs to."""
+
+    def __init__(self, node, scope, instance=None):
+        self.node, self.scope, self.instance = node, scope, instance
 
 
 class Rule:
