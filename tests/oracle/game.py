@@ -382,6 +382,8 @@ class Game(Evaluator):
         value = self.eval(s.e, scope)
         gradients = self.directions(s, players, value, scope) if s.how == "along" else self.slopes(s, players, value)
         nodes = leaves(value)
+        if not self.checking and any(abs(n.val) > 1e8 or n.val != n.val for n in nodes):
+            raise Strange("numbers that grow")
         assigned = {}
         for n in nodes:
             assigned.update(scalar.applications(n))
