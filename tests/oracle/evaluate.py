@@ -555,7 +555,7 @@ class Evaluator:
     def player_gradient(self, value, p, e):
         self.complete(p)
         w = self.parameters(p.instance)
-        self.meets_no_older(value.data, p, e.line)
+        self.meets_no_older(value.data, p, e.line, "E304")
         if not self.has_path(value.data, {id(n) for n in leaves(w)}):
             if len(e.of) > 1:
                 raise Strange("a field that does not depend on one of its players")
@@ -574,12 +574,12 @@ class Evaluator:
     def has_path(self, nodes, wanted, stops=True):
         return any(wanted & scalar.reached(n, through_stops=stops).keys() for n in nodes)
 
-    def meets_no_older(self, nodes, player, line):
+    def meets_no_older(self, nodes, player, line, *also):
         for n in nodes:
             for x in scalar.reached(n).values():
                 s = x.note if x.op == "leaf" else None
                 if s and s.owner is player and s.kind == "param" and not any(x is y for y in self.env[s].data):
-                    raise Wrong("E308", line, f"an older value of {player.name}")
+                    raise Wrong("E308", line, f"an older value of {player.name}", *also)
 
     def value_gradient(self, value, target, e):
         if isinstance(target, Record):

@@ -450,10 +450,10 @@ class Generator:
         """An expression in a place whose mode nobody defines: without players."""
         kept = self.players
         self.players = [p for p in kept if not p.states and p.kind == "value" and len(p.paths) in (1, 3)]
-        names = here.numbers
-        here.numbers = []
+        names, functions = here.numbers, here.functions
+        here.numbers, here.functions = [], []
         e = self.scalar(here, 1) if not here.samples else self.number()
-        self.players, here.numbers = kept, names
+        self.players, here.numbers, here.functions = kept, names, functions
         return e
 
     def nested(self, head, here, depth, otherwise=False):

@@ -90,7 +90,7 @@ def disagreement(gan, text, backend="interp"):
         return f"crash: status {status}: {said.strip()[:300]}"
     codes = set(re.findall(r"error: .*?\[([A-Z]\d+)\]", said))
     if wanted:
-        fine = NO_PATH if wanted.code in NO_PATH else {wanted.code}
+        fine = NO_PATH if wanted.code in NO_PATH else wanted.also
         return None if codes & fine else f"error: {wanted} expected; status {status}, {sorted(codes) or 'no error'}"
     if status == 3:
         values_differ(play(text, seen), {})

@@ -11,11 +11,11 @@ from syntax import Strange
 
 
 class Wrong(Exception):
-    """The program is wrong, and gan must say so with this code."""
+    """The program is wrong, and gan must say so with this code, or one of `also`."""
 
-    def __init__(self, code, line, why):
+    def __init__(self, code, line, why, *also):
         super().__init__(f"{code} line {line}: {why}")
-        self.code = code
+        self.code, self.also = code, {code, *also}
 
 
 class Axis:
