@@ -14,7 +14,7 @@ from values import (T, Axis, Builtin, Comparison, Dist, Fn, Instance, Layer, Pla
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
-          "map", "scalar", "real", "copy"}
+          "map", "scalar", "real", "copy", "fold"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
 
@@ -80,7 +80,17 @@ class Evaluator:
         return T((), (), [const(self.step)])
 
     def force(self, v):
-        return self.eval(v.node, v.scope) if isinstance(v, Thunk) else v
+        if not isinstance(v, Thunk):
+            return v
+        if not v.instance:
+            return self.eval(v.node, v.scope)
+        before = self.instance, self.place, self.frame
+        self.instance, self.place, self.frame = v.instance, (), []
+        try:
+            value = self.eval(v.node, v.scope)
+            return mark(value, self.frame) if self.frame else value
+        finally:
+            self.instance, self.place, self.frame = before
 
     # ---- expressions
 
@@ -112,6 +122,8 @@ class Evaluator:
 
     def e_binary(self, e, scope):
         a, b = self.eval(e.a, scope), self.eval(e.b, scope)
+        if e.op == "^" and e.a.kind == "call" and e.a.f.kind == "name" and isinstance(self.eval(e.a.f, scope), Player) and self.eval(e.a.f, scope).model:
+            raise Strange("a power of a model, which is two draws and no square")
         if isinstance(a, Dist) or isinstance(a, Player) and e.op == "^":
             if e.op != "^" or not isinstance(b, int):
                 raise Strange("a distribution in arithmetic")
@@ -381,7 +393,7 @@ class Evaluator:
             self.declare_slot(s, scope)
         elif s.kind == "assign":
             self.assign_in_body(s, scope)
-        elif s.kind == "define":
+        elif s.kind == "define" and s.word in ("def", "net"):
             self.declare(s, scope)
         elif s.kind == "sample" and s.size is None:
             for patterns, d in s.binders:
@@ -414,7 +426,7 @@ class Evaluator:
         v = tensor(v)
         if v.axes:
             raise Wrong("E200", s.line, "a state that varies over samples")
-        self.frame.append((slot, fill(v, self.env[slot].shape)))
+        self.frame.append((slot, fill(v, self.env[slot].shape), slot.owner is None or slot.owner in self.mode))
 
     # ---- expectations
 
@@ -435,7 +447,7 @@ class Evaluator:
         if any(d is None for _, d in e.binders):
             raise Strange("a mixed expectation")
         first = self.distribution(self.eval(e.binders[0][1], scope))
-        if first.kind == "stop" and first.base.kind == "rows" and e.size == "all":
+        if first.kind == "stop" and isinstance(first.base, Dist) and first.base.kind == "rows" and e.size == "all":
             first = Dist("rows", table=each(lambda t: elementwise("stop", t), first.base.table))
         if first.kind in ("batch", "rows") and (e.size == "all" or first.kind == "batch"):
             return self.open_finite(e, inner, first)
@@ -543,8 +555,10 @@ class Evaluator:
     def player_gradient(self, value, p, e):
         self.complete(p)
         w = self.parameters(p.instance)
-        self.meets_no_older(value.data, p, e.line)
+        self.meets_no_older(value.data, p, e.line, "E304")
         if not self.has_path(value.data, {id(n) for n in leaves(w)}):
+            if len(e.of) > 1:
+                raise Strange("a field that does not depend on one of its players")
             raise Wrong("E400", e.line, f"no path to {p.name}")
         return self.gradient_record(value, w)
 
@@ -557,15 +571,15 @@ class Evaluator:
 
         return each(by, w)
 
-    def has_path(self, nodes, wanted):
-        return any(wanted & scalar.reached(n, through_stops=True).keys() for n in nodes)
+    def has_path(self, nodes, wanted, stops=True):
+        return any(wanted & scalar.reached(n, through_stops=stops).keys() for n in nodes)
 
-    def meets_no_older(self, nodes, player, line):
+    def meets_no_older(self, nodes, player, line, *also):
         for n in nodes:
             for x in scalar.reached(n).values():
                 s = x.note if x.op == "leaf" else None
                 if s and s.owner is player and s.kind == "param" and not any(x is y for y in self.env[s].data):
-                    raise Wrong("E308", line, f"an older value of {player.name}")
+                    raise Wrong("E308", line, f"an older value of {player.name}", *also)
 
     def value_gradient(self, value, target, e):
         if isinstance(target, Record):
@@ -689,6 +703,12 @@ class Evaluator:
         if f is None:
             return (lambda base: Dist("map", base=self.distribution(base), f=d),)
         raise Strange("map over rows")
+
+    def b_fold(self, first, n, f):
+        h = first
+        for t in range(n):
+            h = self.apply(f, [h, t], {}, f.define)
+        return h
 
     def b_scalar(self, x):
         return T(x.axes, (), x.data)

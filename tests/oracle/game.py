@@ -8,7 +8,7 @@ import scalar
 from evaluate import Evaluator, Scope
 from scalar import const
 from syntax import Node, Strange, parse
-from values import Comparison, Dist, Fn, Layer, Player, Record, Rule, Slot, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, tensor
+from values import Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, tensor
 
 LIBRARY = """
 optimizer sgd(lr)(w, g) { w := w - lr * g }
@@ -106,9 +106,15 @@ class Game(Evaluator):
             if not sample:
                 raise Strange("a distribution that cannot be drawn from")
             return Dist("custom", sample=sample.value, scope=scope)
+        instance = Instance(d.name, None)
         for m in d.body:
-            if m.kind == "member":
-                scope.set(m.name, Thunk(m.value, scope) if m.params is None else Fn(m, [m.params], m.value, scope))
+            if m.kind == "state":
+                slot = instance.slots[m.name] = Slot(m.name, "state", None)
+                slot.first = self.first_value(m, scope)
+                self.put(slot, slot.first)
+                scope.set(m.name, slot)
+            elif m.kind == "member":
+                scope.set(m.name, Thunk(m.value, scope, instance) if m.params is None else Fn(m, [m.params], m.value, scope))
             else:
                 self.local(m, scope)
         return Comparison(scope, d.name)
@@ -369,14 +375,18 @@ class Game(Evaluator):
     def s_update(self, s, scope):
         players = [self.player(p, scope) for p in s.players]
         self.updated |= set(players)
+        rule = self.eval(s.rule, scope)
+        if not isinstance(rule, Rule):
+            raise Strange("no rule")
+        project = self.eval(s.project, scope) if s.project else None
         value = self.eval(s.e, scope)
         gradients = self.directions(s, players, value, scope) if s.how == "along" else self.slopes(s, players, value)
         nodes = leaves(value)
+        if not self.checking and any(abs(n.val) > 1e8 or n.val != n.val for n in nodes):
+            raise Strange("numbers that grow")
         assigned = {}
         for n in nodes:
             assigned.update(scalar.applications(n))
-        rule = self.eval(s.rule, scope)
-        project = self.eval(s.project, scope) if s.project else None
         moved = [self.step_player(p, g, rule, project, s) for p, g in zip(players, gradients)]
         for p, w in zip(players, moved):
             for slot, v in zip(self.slots(p.instance, "param"), w):
@@ -394,6 +404,8 @@ class Game(Evaluator):
             self.meets_no_older(value.data, p, s.line)
             if not self.has_path(value.data, {id(n) for n in leaves(w)}):
                 raise Wrong("E400", s.line, f"no path to {p.name}")
+            if not self.has_path(value.data, {id(n) for n in leaves(w)}, stops=False):
+                raise Strange("a loss whose every path goes through stop")
             g = self.gradient_record(value, w)
             out.append(g if s.how == "minimize" else each(lambda t: elementwise("neg", t), g))
         return out
@@ -428,8 +440,6 @@ class Game(Evaluator):
         return [fill(x, y.shape) for x, y in zip(tensors(w), first)]
 
     def run_rule(self, rule, w, g, key):
-        if not isinstance(rule, Rule):
-            raise Strange("no rule")
         d = rule.define
         kept = self.rules.setdefault(key, {"steps": 0})
         kept["steps"] += 1
@@ -461,8 +471,11 @@ class Game(Evaluator):
     def commit(self, frames, players):
         new = {}
         for frame in frames:
-            for slot, v in frame:
-                if slot.owner in players:
+            for slot, v, trained in frame:
+                mine = slot.owner is None or slot.owner in players
+                if mine and not trained and not self.silent:
+                    raise Strange("a state of a value that was not computed in training")
+                if mine:
                     new.setdefault(slot, {})[id(frame)] = v
         for slot, by_frame in new.items():
             v = list(by_frame.values())

@@ -25,7 +25,7 @@ RULES = {
     "paced": "optimizer paced(lr)(w, g) { w := w - lr / steps * g }",
 }
 DEFS = ["def bump(t) = t * tanh(t)", "def mix(a, b) = 0.3 * a + 0.7 * b", "def slope_of(D, u) = grad[u] D(u)", "def cube(t) = 0.2 * t^3",
-        "def half(a)(t) = 0.5 * a * t", "def penalty(D, u) = (grad[u] D(u) - 1)^2"]
+        "def half(a)(t) = 0.5 * a * t", "def two(t) = (t^2, tanh(t))", "def penalty(D, u) = (grad[u] D(u) - 1)^2"]
 SHAPES = ["tanh", "sigmoid", "sin", "softplus", "cos"]
 
 
@@ -41,6 +41,7 @@ class Place:
         self.numbers = list(outer.numbers) if outer else []          # lets and states without an axis
         self.samples = list(outer.samples) if outer else []          # (name, axis, is it a vector)
         self.over = list(outer.over) if outer else []                # (let, axis)
+        self.functions = list(outer.functions) if outer else []      # functions of one number that hold what stands above them
         self.batch = outer.batch if outer else None
 
 
@@ -48,6 +49,7 @@ class Generator:
     def __init__(self, seed):
         self.r = random.Random(seed)
         self.count, self.out, self.players, self.states, self.tuples = 0, [], [], [], []
+        self.memories = []
         self.reports, self.comparisons, self.losses, self.indent, self.block_players = 0, [], [], 0, []
         self.in_block = False
 
@@ -152,6 +154,50 @@ class Generator:
         self.line(f"implicit {n}(z: real ~ {source}) -> real {{ param w: real = {self.positive()}; param b: real = {self.number()}; {text} }}")
         self.players.append(Player(n, "model", ["w", "b"], ["Count_1.n"] if "Count" in text else []))
 
+    def declare_loss(self):
+        here, n = Place(), self.fresh("L")
+        here.batch = 2
+        p = self.r.choice(self.players)
+        self.line(f"loss {n} = {self.term_of(here, p)} * {self.scalar(here, 1)}")
+        self.losses.append((n, p))
+
+    def declare_function(self, here):
+        n, x = self.fresh("f"), self.fresh("t")
+        self.line(f"def {n}({x}) = {x} * {self.scalar(here, 1)} + tanh({x} * {self.scalar(here, 1)})")
+        here.functions.append(n)
+
+    def declare_runs(self):
+        """The same game in each round of a static loop, each with a player of its own."""
+        k, w, values = self.fresh("k"), self.fresh("W"), self.of("value")
+        other = self.r.choice(values)
+        self.line(f"for {k} in [1, 2] {{")
+        self.line(f"  net {w} {{ param v: real = 0.3 * {k}; v{self.r.choice(['', ' |> Count()', ' |> Mem', ' |> Lin(0.4)'])} }}")
+        self.line("  alternate 2 steps {")
+        self.line(f"    update {w} minimize ({w}() - {other.name}())^2 with {self.r.choice(['adam(0.05, 0.9, 0.99, 0.001)', 'momentum(0.1, 0.9)', 'sgd(0.1)'])}")
+        if self.chance(0.5):
+            self.line(f"    update {other.name} maximize {w}() * {other.name}() with momentum(0.1, 0.5)")
+        self.line("  }")
+        self.reports += 1
+        self.line(f"  report r{self.reports}[{k}] = {w}.v")
+        self.line("}")
+
+    def declare_memory(self):
+        """A comparison with a state of its own, which every update that contains it moves."""
+        critics = [p for p in self.of("critic") if p.axised is not False]
+        if not critics:
+            return
+        kind, name, D = self.fresh("remembered"), self.fresh("c"), self.r.choice(critics)
+        self.line(f"comparison {kind}(p, T) {{")
+        self.line("  state base: real = 0.2")
+        self.line("  critic = {")
+        self.line("    let v = E[x ~ p] tanh(T(x))")
+        self.line("    base := 0.5 * base + 0.5 * v")
+        self.line("    (v - base)^2 + 0.1 * v")
+        self.line("  }")
+        self.line("}")
+        self.line(f"compare {name} = {kind}(rows([{self.number()}]), {D.name})")
+        self.memories.append((name, D))
+
     def declare_comparison(self):
         critics, models = [p for p in self.of("critic") if p.axised is not False], self.of("model")
         if not critics or not models:
@@ -204,6 +250,18 @@ class Generator:
                  lambda: f"{{ let q = {sub()}; let d = grad[q] (q^2 * {self.number()} + tanh(q)); 0.5 * d }}"]
         if self.chance(0.15):
             forms = [lambda: f"stop({sub()})"]
+        forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.5 * h + {self.without_states(here, axis, var)}))",
+                  lambda: f"{{ let q = {sub()}; grad[q] (grad[q] (q^3 * {self.number()} + sin(q) * {sub()})) }}",
+                  lambda: f"{{ let (q, w) = two({sub()}); q * w }}"]
+        if here.functions:
+            forms += [lambda: f"{self.r.choice(here.functions)}({sub()})"] * 3
+        records = [n for n in here.numbers if n.endswith("r.p") or n.endswith("v[0]")]
+        if records and not axis and not var:
+            n = self.r.choice(records)
+            forms += [lambda: f"(grad[{n}] ({n}^2 * {self.number()} + tanh({n}) * {self.number()}))"] * 2
+        if self.states and not axis and not var:
+            n = self.r.choice(self.states)
+            forms += [lambda: f"(grad[{n}] ({n}^2 * {self.number()} + tanh({n}) * {self.number()}))"]
         players = [p for p in self.of("critic") if p.axised is None or p.axised == bool(axis or var)]
         if players:
             forms += [lambda: f"{self.r.choice(players).name}({sub()})"] * 4
@@ -215,6 +273,13 @@ class Generator:
             for n, k in self.tuples[-1:]:
                 forms += [lambda: f"{n}"]
         return self.r.choice(forms)()
+
+    def without_states(self, here, axis, var):
+        """What may stand in a loop that runs: no layer there assigns."""
+        kept, self.players, functions, here.functions = self.players, [p for p in self.players if not p.states], here.functions, []
+        e = self.scalar(here, 1, axis, var)
+        self.players, here.functions = kept, functions
+        return e
 
     def penalty(self, here, p, at):
         n = self.fresh("u")
@@ -241,6 +306,16 @@ class Generator:
                 C = self.r.choice(self.of("vector")).name
                 return self.r.choice([f"E[{axis}] {C}({n})", f"E[{axis}] (norm2(grad[{n}] {C}({n})) - 1)^2", f"E[{axis}] {self.scalar(here, 1, axis)} * {C}({n})"])
             return f"E[{axis}] {self.scalar(here, depth + 1, axis)}"
+        if way == "table" and self.chance(0.2):
+            return f"E[{x} ~ {self.table()} : all] (E[{x}b ~ {self.table()} : all] tanh({x} * {x}b + {self.scalar(here, 0, None, x)}))"
+        if way == "table" and self.chance(0.2):
+            t = self.table()[5:-1]
+            return f"E[({x}, {x}b) ~ rows((a: {t}, b: {self.r.choice(['2.0', '0.5'])} * {t})) : all] {x} * {self.scalar(here, depth, None, x + 'b')}"
+        if way == "model" and self.chance(0.3):
+            G = self.r.choice(self.of("model")).name
+            size = "" if here.batch else " : 2"
+            return self.r.choice([f"E[{x} ~ stop({G}){size}] {self.scalar(here, depth, None, x)}", f"E[{x} ~ {G} |> map(bump){size}] {self.scalar(here, depth, None, x)}",
+                                  f"E[{x} ~ {G}^2{size}] {x}[0] * {x}[1]"])
         if way == "table":
             return f"E[{x} ~ {self.table()} : all] {self.scalar(here, depth, None, x)}"
         if way == "vector":
@@ -275,8 +350,8 @@ class Generator:
                 ways += [f"(E[{a}] {p.name}({n})^2)", f"(E[{a}] ((norm2(grad[{n}] {p.name}({n})) - 1)^2 + {p.name}({n})))"]
             return self.r.choice(ways)
         size = "" if here.batch else " : 2"
-        return self.r.choice([f"(E[{x} ~ {p.name}{size}] {x}^2)", f"(E[{x} ~ {p.name}{size}] {self.with_critic(x, True)})", f"{p.name}({self.number()})",
-                              f"{p.name}(z: {self.atom(here)})^2", f"(E[{x} ~ {p.name}{size}] (grad[{x}] {self.with_critic(x, True)}) * {x})"])
+        return self.r.choice([f"(E[{x} ~ {p.name}{size}] {x}^2)", f"(E[{x} ~ {p.name}{size}] {self.with_critic(x, True)})", f"1.0 * {p.name}({self.number()})",
+                              f"tanh({p.name}(z: {self.atom(here)}))", f"(E[{x} ~ {p.name}{size}] (grad[{x}] {self.with_critic(x, True)}) * {x})"])
 
     def loss(self, here, players):
         if self.chance(0.12) and self.comparisons and len(players) == 1:
@@ -285,6 +360,12 @@ class Generator:
                     return self.r.choice([f"{c}.critic", f"{c}.critic + {self.scalar(here, 1)}"])
                 if here.batch and players[0] is G:
                     return f"{c}.generator"
+        own = [n for n, p in self.losses if here.batch and players == [p]]
+        if own and self.chance(0.3):
+            return self.r.choice(own) + self.r.choice(["", " * 0.5", f" + {self.scalar(here, 1)}"])
+        own = [n for n, D in self.memories if here.batch and players == [D]]
+        if own and self.chance(0.4):
+            return self.r.choice(own) + ".critic"
         kept = self.about(here.numbers, players) if len(players) == 1 else []
         over = [(n, a) for n, a in here.over + [(n, n) for n, a, v in here.samples if n == a and not v] if len(players) == 1 and self.about([n], players)]
         if self.chance(0.45) and (kept or over):
@@ -304,6 +385,7 @@ class Generator:
         base = [f"sgd({r.choice(['0.1', '0.05'])})", f"momentum({r.choice(['0.1', '0.05'])}, {r.choice(['0.5', '0.9'])})", "adam(0.05, 0.9, 0.99, 0.001)", "rooted(0.1)", "turned(0.1)", "lengths(0.2)", "sgd(0.1)", "rmsprop(0.05, 0.9, 0.01)", "paced(0.2)"]
         if not self.in_block:
             return r.choice([base[0], base[5]])
+        base += ["sgd(0.2 * 0.7^step)", f"sgd(0.2 / (1.0 + {r.choice(self.players).name}.steps))", "momentum(0.1 / (2.0 + step), 0.5)"]
         b = r.choice(base)
         return r.choice([b] * 5 + [f"decayed({b})", f"clipped(0.5, {b})", f"decayed(clipped(0.7, {b}))"])
 
@@ -344,6 +426,9 @@ class Generator:
             self.sample(here)
         elif r < 0.68 and len(self.players) > 1:
             pair = self.r.sample(self.players, 2)
+            if self.chance(0.25):
+                self.line(f"simultaneous {{ if {self.scalar(here, 1)} > {self.number()} {{ {self.update_text(here, pair[:1])} }} else {{ {self.update_text(here, pair[:1])} }}; {self.update_text(here, pair[1:])} }}")
+                return
             self.line(f"simultaneous {{ {self.update_text(here, pair[:1])}; {self.update_text(here, pair[1:])} }}")
         elif r < 0.73 and depth > 0:
             self.nested(f"repeat {self.r.randint(1, 3)} {{", here, depth)
@@ -354,6 +439,8 @@ class Generator:
         elif r < 0.88 and self.states:
             s = self.r.choice(self.states)
             self.line(f"{s} := 0.5 * {s} + {self.quiet(here)}")
+            if self.chance(0.3) and s.endswith("]"):
+                self.line(f"{s[:-3]} := [{self.quiet(here)}, 0.5 * {s}]")
         elif r < 0.92:
             self.follow()
         else:
@@ -363,10 +450,10 @@ class Generator:
         """An expression in a place whose mode nobody defines: without players."""
         kept = self.players
         self.players = [p for p in kept if not p.states and p.kind == "value" and len(p.paths) in (1, 3)]
-        names = here.numbers
-        here.numbers = []
+        names, functions = here.numbers, here.functions
+        here.numbers, here.functions = [], []
         e = self.scalar(here, 1) if not here.samples else self.number()
-        self.players, here.numbers = kept, names
+        self.players, here.numbers, here.functions = kept, names, functions
         return e
 
     def nested(self, head, here, depth, otherwise=False):
@@ -450,6 +537,9 @@ class Generator:
         elif r < 0.45:
             self.line(f"{n} ~ {self.table2()} : all")
             here.samples.append((n, n, True))
+        elif r < 0.5 and models:
+            self.line(f"{n} ~ {self.r.choice(models).name}^2 : {'batch' if here.batch else '2'}")
+            here.samples.append((n, n, True))
         elif r < 0.75 and models:
             size = "batch" if here.batch else "2"
             m = f"{n}b"
@@ -485,7 +575,7 @@ class Generator:
             for q in p.paths + p.states + ["steps"]:
                 self.reports += 1
                 self.line(f"report r{self.reports} = {p.name}.{q}")
-        for s in self.states + here.numbers:
+        for s in self.states + here.numbers + [f"{c}.base" for c, _ in self.memories]:
             self.reports += 1
             self.line(f"report r{self.reports} = {s}")
         for _ in range(3):
@@ -521,7 +611,9 @@ class Generator:
 
     def top_statement(self, here):
         r = self.r.random()
-        if r < 0.25:
+        if r < 0.1:
+            self.declare_function(here)
+        elif r < 0.3:
             kept = self.players
             self.players = [p for p in kept if not p.states]
             self.let(here)
@@ -549,6 +641,14 @@ class Generator:
                 make()
         if self.chance(0.4):
             self.declare_comparison()
+        if self.chance(0.25):
+            self.declare_memory()
+        if self.chance(0.25):
+            self.declare_loss()
+        if self.chance(0.25):
+            s = self.fresh("mem")
+            self.line(f"state {s}: real[2] = [{self.number()}, {self.number()}]")
+            self.states += [f"{s}[0]", f"{s}[1]"]
         if self.chance(0.4):
             s = self.fresh("mem")
             self.line(f"state {s}: real = {self.number()}")
@@ -558,6 +658,8 @@ class Generator:
             self.top_statement(here)
         for _ in range(self.r.choice([1, 1, 2])):
             self.alternate(here)
+            if self.chance(0.15):
+                self.declare_runs()
             if self.chance(0.3):
                 self.top_statement(here)
         self.final_reports(here)

@@ -40,33 +40,54 @@ def simpler(line):
         start = re.search(r"[\w']*$", line[:a]).start() if line[a] == "(" else a
         yield line[:start] + "0.5" + line[b:]
         if start != a:
-            yield line[:a - 0] + "" + line[b:] if False else line[:start] + line[a:b] + line[b:]
+            yield line[:start] + line[a:]
     for m in re.finditer(r" [-+*] (?:[\w.']+(?:\([^()]*\))?)(?=[ )]|$)", line):
         yield line[:m.start()] + line[m.end():]
 
 
+def without(lines, gone):
+    gone = set(gone)
+    return [l for i, l in enumerate(lines) if i not in gone]
+
+
+def in_halves(lines, ask):
+    """Takes out runs of whole statements, long runs first."""
+    width = len(lines)
+    while width >= 1:
+        start = 0
+        while start < len(lines):
+            run = lines[start:start + width]
+            depth = [l.strip().endswith("{") - l.strip().startswith("}") for l in run]
+            balanced = sum(depth) == 0 and all(sum(depth[:i]) >= 0 for i in range(len(depth) + 1)) and not run[0].strip().startswith("}")
+            if balanced and ask(lines[:start] + lines[start + width:]):
+                lines = lines[:start] + lines[start + width:]
+            else:
+                start += max(1, width // 2) if width > 1 else 1
+        width //= 2
+    return lines
+
+
 def smaller(text, still):
-    lines = [l for l in text.splitlines() if l.strip()]
-    budget, progress = 400, True
-    while progress and budget > 0:
-        progress = False
+    lines, left, known = [l for l in text.splitlines() if l.strip()], [700], {}
+
+    def ask(ls):
+        t = "\n".join(ls) + "\n"
+        if t not in known:
+            left[0] -= 1
+            known[t] = left[0] > 0 and still(t)
+        return known[t]
+
+    before = None
+    while lines != before and left[0] > 0:
+        before = lines
+        lines = in_halves(lines, ask)
         for piece in pieces(lines):
-            if max(piece) >= len(lines):
+            if max(piece) < len(lines) and ask(without(lines, piece)):
+                lines = without(lines, piece)
                 break
-            rest = [l for i, l in enumerate(lines) if i not in set(piece)]
-            budget -= 1
-            if still("\n".join(rest) + "\n"):
-                lines, progress = rest, True
-                break
-        else:
-            for i, l in enumerate(lines):
-                for s in simpler(l):
-                    if s == l or len(s) > len(l) or budget <= 0:
-                        continue
-                    budget -= 1
-                    if still("\n".join(lines[:i] + [s] + lines[i + 1:]) + "\n"):
-                        lines[i], progress = s, True
-                        break
-                if progress:
+        for i in range(len(lines)):
+            for s in simpler(lines[i]):
+                if len(s) < len(lines[i]) and ask(lines[:i] + [s] + lines[i + 1:]):
+                    lines = lines[:i] + [s] + lines[i + 1:]
                     break
     return "\n".join(lines) + "\n"

@@ -11,11 +11,11 @@ from syntax import Strange
 
 
 class Wrong(Exception):
-    """The program is wrong, and gan must say so with this code."""
+    """The program is wrong, and gan must say so with this code, or one of `also`."""
 
-    def __init__(self, code, line, why):
+    def __init__(self, code, line, why, *also):
         super().__init__(f"{code} line {line}: {why}")
-        self.code = code
+        self.code, self.also = code, {code, *also}
 
 
 class Axis:
@@ -88,8 +88,10 @@ class Comparison:
 
 
 class Thunk:
-    def __init__(self, node, scope):
-        self.node, self.scope = node, scope
+    """What is evaluated where it is used; a comparison's member as the instance it belongs to."""
+
+    def __init__(self, node, scope, instance=None):
+        self.node, self.scope, self.instance = node, scope, instance
 
 
 class Rule:

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""check.py - the oracle held against what it does not use: closed forms, and differences instead of derivatives.
+
+usage: check.py
+
+First a few programs whose answers were worked out by hand. Then every slope that some random games need is taken again by central differences
+(scalar.numeric: the loss is evaluated anew at a parameter moved by hand, with the lets that saw the same value), to six digits."""
+import sys
+
+import game
+import generate
+import scalar
+from syntax import Strange
+from values import Wrong
+
+BY_HAND = [
+    ("net D { param v: real = 1; v }\nupdate D minimize D.v^3 with sgd(0.1)\nreport a = D.v\n", {"a": 0.7}),
+    ("net X { param v: real = 1; v }\nnet Y { param v: real = 1; v }\nupdate X minimize X()^2 * Y() with sgd(0.1)\n"
+     "update Y minimize X()^2 * Y() with sgd(0.1)\nreport a = Y.v\n", {"a": 0.936}),
+    ("net X { param v: real = 1; v }\nnet Y { param v: real = 2; v }\nlet l = X() * Y()\nsimultaneous { update X minimize l with sgd(0.1); update Y maximize l with sgd(0.1) }\n"
+     "report a = X.v\nreport b = Y.v\n", {"a": 0.8, "b": 2.1}),
+    ("net D { param v: real = 1; v }\nlet a = D.v\nalternate 1 steps { update D minimize a with sgd(0.1) }\n", "E308"),
+    ("net D { param v: real = 1; v }\nupdate D minimize 3.0 with sgd(0.1)\n", "E400"),
+    ("s ~ rows([1.0, 2.0]) : all\nlet m = E[s] s\nreport a = E[s] (grad[s] s^3)\nreport b = grad[m] (m^2)\n", {"a": 7.5, "b": 3.0}),
+    ("s ~ rows([1.0, 2.0]) : all\nreport a = E[s] (grad[s] (E[s] s))\n", "E305"),
+    ("layer M(x: real) -> real { param w: real = 1; state m: real = 0; m := 0.5 * m + 0.5 * x; w * x }\nnet F(x: real) -> real { x |> M }\nnet H { param v: real = 1; v }\n"
+     "alternate 1 steps {\n update H minimize H() * F(4.0) with sgd(0.1)\n update F minimize F(8.0) + F(2.0) with sgd(0.1)\n}\nreport a = F.M_1.m\n", {"a": 2.5}),
+    ("optimizer d(inner)(w, g) { w := 0.5 * w; inner(w, g) }\nnet D { param v: real = 1; v }\nalternate 1 steps { update D minimize D.v with d(sgd(0.1)) }\nreport a = D.v\n", {"a": 0.4}),
+    ("layer T(x: real) -> real { param w: real = 1; if training { 2 * w * x } else { w * x } }\nnet D(x: real) -> real { x |> T }\nalternate 1 steps {\n"
+     " let l = D(1.0)\n update D minimize l with sgd(0.1)\n report a = D(1.0)\n}\n", {"a": 0.8}),
+]
+
+
+def by_hand(text, right):
+    try:
+        seen = {k: v[-1] for k, v in game.play(text, {}).items()}
+    except Wrong as w:
+        seen = w.code
+    same = seen == right if isinstance(right, str) or isinstance(seen, str) else all(abs(seen[k] - v) < 1e-9 for k, v in right.items())
+    if not same:
+        print(f"FAILED: {right} is right, and the oracle says {seen}\n{text}")
+    return same
+
+
+class Compared(game.Game):
+    """A game that takes every player's slope twice."""
+    worst, count = 0.0, 0
+
+    def gradient_record(self, value, w):
+        g = super().gradient_record(value, w)
+        for y, _ in zip(value.data, range(1)):
+            for x, d in zip(game.leaves(w), game.leaves(g)):
+                n = scalar.numeric(y, x)
+                Compared.worst = max(Compared.worst, abs(n - d.val) / max(1.0, abs(n)))
+                Compared.count += 1
+        return g
+
+
+def numerically(seeds):
+    """Random games with differences beside derivatives."""
+    plain, game.Game = game.Game, Compared
+    for seed in seeds:
+        try:
+            game.play(generate.program(seed), None)
+        except (Wrong, Strange):
+            pass
+    game.Game = plain
+    if Compared.worst > 1e-6 or Compared.count < 100:
+        print(f"FAILED: {Compared.count} slopes, the worst off by {Compared.worst:g}")
+        return False
+    return True
+
+
+def main():
+    results = [by_hand(text, right) for text, right in BY_HAND] + [numerically(range(1, 40))]
+    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
+    return 0 if all(results) else 1
+
+
+sys.exit(main())
