@@ -94,7 +94,7 @@ static int source(Cut *k, IrVal *v)
     Part *by = w && w->tick ? w->tick : w && !w->made ? NULL : part_of(k->L, v);
     if (by == k->p) return w && w->tick ? w->slot : -1;
     if (w && !w->tick) return source_version(k, v, w);
-    if (k->kept[v->id]) return k->kept[v->id] - 1;
+    if (k->kept[v->id] && by) return k->kept[v->id] - 1;
     if (!w && v->def->op == IR_read) return v->def->attr.slot;      /* of data */
     if (!w && is_free(k, v->def)) return -1;
     if (!k->late) return keep(k, by, v);

@@ -247,6 +247,8 @@ Value *eval_grad(Ctx *c, const Ast *e)
     if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
     IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
     if (!depends(c, e, y, w) || !differentiate(c, e, y, w, g)) return val_error(L);
+    for (int i = 0; i < w->n; i++)
+        if (g[i]) g[i] = graph_slope(c, g[i], y);
     int k = 0;
     for (int i = 0; i < by.n; i++) {
         Value *all = rebuild(c, target[i].v, by.v[i]->span, g, w->v, &k);

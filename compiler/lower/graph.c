@@ -60,7 +60,7 @@ void part_back(Lower *L, Part *p)
 void part_drop(Lower *L)
 {
     L->part->dropped = true;
-    names_forget(&L->fn_names, L->part->name);
+    if (L->part->tick_slot < 0) names_forget(&L->fn_names, L->part->name);
     part_end(L);
 }
 
@@ -97,7 +97,7 @@ int part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind)
 bool part_keep_as(Ctx *c, IrVal *v, const char *path, Span at)
 {
     Lower *L = c->L;
-    Part *p = L->part;
+    Part *p = version_of(L, v) ? L->part : part_of(L, v);   /* who makes it keeps it */
     if (v->type.rank + v->type.axes.n > IR_MAX_RANK) return unsupported(c, at, "a value of more than 8 dimensions and sample axes that is kept"), false;
     for (int i = 0; i < p->keeps.n; i++)
         if (p->keeps.v[i].v == v) return true;
@@ -430,6 +430,28 @@ void fn_draws_from(Lower *L, const char *name)
     array_push(L->a, &p->draws, name);
 }
 
+/* ---- slopes: a gradient depends on all of what it is the gradient of, also where its value does not ---------------- */
+
+static IrVal *slope_of(const Lower *L, const IrVal *v)
+{
+    for (int lo = 0, hi = L->g->slopes.n; lo < hi;) {       /* in order of the values' numbers */
+        int mid = (lo + hi) / 2;
+        if (L->g->slopes.v[mid].slope == v) return L->g->slopes.v[mid].of;
+        if (L->g->slopes.v[mid].slope->id < v->id) lo = mid + 1;
+        else hi = mid;
+    }
+    return NULL;
+}
+
+IrVal *graph_slope(Ctx *c, IrVal *slope, IrVal *of)
+{
+    Lower *L = c->L;
+    if (!L->pendings.n || L->fn != L->graph) return slope;  /* nobody will ask */
+    IrVal *own = diff_leaf(c, slope);
+    array_push(L->a, &L->g->slopes, ((__typeof__(*L->g->slopes.v)){own, of}));
+    return own;
+}
+
 /* ---- what a value is made of ------------------------------------------------------------------------------------ */
 
 typedef struct Walk {
@@ -461,8 +483,11 @@ static IrVal *walk_next(Walk *w)
 const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch)
 {
     Walk w = walk_begin(L, v, n, scratch);
-    for (IrVal *x; (x = walk_next(&w));)
+    for (IrVal *x; (x = walk_next(&w));) {
+        IrVal *of = slope_of(L, x);
+        if (of) array_push(scratch, &w.todo, of);
         for (int i = 0; x->def && !version_of(L, x) && i < x->def->n_args; i++) array_push(scratch, &w.todo, x->def->arg[i]);
+    }
     return w.seen;
 }
 

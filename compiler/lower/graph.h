@@ -101,6 +101,7 @@ typedef struct Graph {
     ARRAY(int)       arms;                                  /* numbers of those that are open */
     ARRAY(struct { int outer; int control; }) all_arms;         /* by number - 1 */
     int              n_controls;
+    ARRAY(struct { IrVal *slope; IrVal *of; }) slopes;      /* gradients, and what they are the gradient of; by number */
 } Graph;
 
 /* ---- trials: evaluation for what it shows on the way, in a graph that is dropped. Quiet: nothing that it says counts either */
@@ -113,6 +114,8 @@ void  trial_end(Lower *L, const Trial *t);
 
 /* ---- looking back */
 
+/* A gradient as a node of its own, which depends on what it is the gradient of: states that were assigned there are taken up with it. */
+IrVal *graph_slope(Ctx *c, IrVal *slope, IrVal *of);
 /* By value id, in `scratch`: everything that the values are made of here, up to the slots' values. */
 const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch);
 /* False, reported (E308), when a derivative of the values by these players would meet an older value of one of them. */

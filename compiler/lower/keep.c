@@ -299,7 +299,9 @@ void sched_assign(Ctx *c, const Ast *s, Nodes *to)
         return;
     }
     Part *p = part_begin(L, strf(L, "set_%s", name->name.name), IR_FN_STATE, s->span);
-    assign_value(c, s, state, as_settled(c, eval(c, s->assign.value), s->assign.value->span));
+    Ctx outside = *c;
+    outside.block = NULL;                                   /* nothing is trained by it */
+    assign_value(&outside, s, state, as_settled(&outside, eval(&outside, s->assign.value), s->assign.value->span));
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
     sched_line(c, p, "set", name->name.name, s->span);

@@ -164,7 +164,7 @@ static IrVal *dummy(Ctx *c, const Ast *type)
     IrInts dims;
     int64_t classes;
     if (!type || type->kind != AST_TYPE || !type_elem(c, type, &e, &classes) || !type_dims(c, type, &dims)) return NULL;
-    return ir_fill(fn_builder(c), ir_const(fn_builder(c), e, 0), dims);
+    return ir_spread(fn_builder(c), ir_fill(fn_builder(c), ir_const(fn_builder(c), e, 0), dims), c->axes);
 }
 
 /* Evaluates the body once, on zeros, in a function that is dropped: its parameters are made on the way. */
@@ -178,6 +178,7 @@ void player_find_params(Ctx *c, Player *p, Span at)
     AstList params = player_params(p);
     Args args = {0};
     Trial t = trial_begin(L, false);
+    own.axes = ir_one_axis(ir_axis(L->m, "example", 2));    /* a batch, for layers that look at theirs */
     for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
         const Ast *q = params.v[i];
         if (q->param.draw || q->param.value) continue;

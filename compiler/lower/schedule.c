@@ -205,8 +205,10 @@ static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
     enter_block(&inner, s, &own, to);
     Part *before = guard(c, to, s->span);
     GanSchedule *n = sched_node(c, NULL, GAN_REPEAT, s->span);
+    Ctx outside = *c;
+    outside.block = NULL;
     Part *p = part_begin(L, "count", IR_FN_REPORT, at);
-    Value *v = as_settled(c, eval(c, s->repeat.count), at);
+    Value *v = as_settled(&outside, eval(&outside, s->repeat.count), at);
     if (v->kind == V_TENSOR || v->kind == V_SLOT) {
         count_of(c, v, at);
         part_end(L);

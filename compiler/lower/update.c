@@ -174,7 +174,8 @@ static void move_by_slopes(Ctx *c, const Ast *s, Wanted *who, Value *opt, Slopes
             if (!cut) cut = d->report.cut[k + j];
             if (s->update.goal == AST_GOAL_MAXIMIZE && d->g[k + j]) d->g[k + j] = ir_neg(fn_builder(c), d->g[k + j]);
         }
-        if (!reached) no_dependence(c, s->update.value, p, cut);
+        bool lost = !reached && cut && cut->op != IR_stop;  /* a gradient that cancels, or is stopped on purpose, is zero */
+        if (lost) no_dependence(c, s->update.value, p, cut);
         else move(c, s, p, opt, gradient_record(c, p, d->g + k, d->w + k), out);
     }
 }
@@ -188,8 +189,11 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     if (!y || !time_check(c, &y, 1, who->p, who->n, at)) return;
     Slopes d = slopes_of(c, who);
     report_loss(c, t, y);
-    for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n)
-        if (paths_check(c, y, d.w + first, who->p[i]->params.n, who->p[i]->name, at) == PATHS_FAILED) return;
+    for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
+        PathsFound found = paths_check(c, y, d.w + first, who->p[i]->params.n, who->p[i]->name, at);
+        if (found == PATHS_NONE) no_dependence(c, s->update.value, who->p[i], NULL);
+        if (found != PATHS_FINE) return;
+    }
     IrVal *stable = before_grad(c, y, d.w, d.n, true);
     if (!grad_reverse(fn_builder(c), &stable, NULL, 1, d.w, d.n, d.g, &d.report)) {
         diag_error(L->diags, at, E306, "the gradient's path runs through a black box, which has none");
