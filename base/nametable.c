@@ -11,6 +11,7 @@ struct NameEntry {
     uint64_t    hash;
     int         number, asked;                              /* number: 2 of name_2; asked: the highest number given to this text */
     bool        taken;
+    int         value;                                      /* what was put, or -1 */
 };
 
 static uint64_t hash_of(const char *s)                      /* FNV-1a (Fowler, Noll, Vo 1991) */
@@ -49,7 +50,7 @@ static NameEntry *entry(NameTable *t, const char *name)
     if (e) return e;
     if (t->n >= t->n_buckets) grow(t);
     e = arena_new_of(t->arena, NameEntry);
-    *e = (NameEntry){.name = arena_str(t->arena, name), .hash = hash, .asked = 1};
+    *e = (NameEntry){.name = arena_str(t->arena, name), .hash = hash, .asked = 1, .value = -1};
     NameEntry **to = &t->bucket[hash & (uint64_t)(t->n_buckets - 1)];
     e->next = *to;
     *to = e;
@@ -83,4 +84,12 @@ void names_forget(NameTable *t, const char *name)
     if (!e) return;
     e->taken = false;
     if (e->base && e->base->asked >= e->number) e->base->asked = e->number - 1;
+}
+
+void names_put(NameTable *t, const char *name, int value) { entry(t, name)->value = value; }
+
+int names_get(const NameTable *t, const char *name)
+{
+    const NameEntry *e = find(t, name, hash_of(name));
+    return e ? e->value : -1;
 }

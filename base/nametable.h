@@ -1,4 +1,4 @@
-/* nametable.h - names that are unique by construction: a table from a text to how often it was asked for. */
+/* nametable.h - a table of names: names that are unique by construction, and numbers that are found by their names. */
 #pragma once
 #include "base/arena.h"
 
@@ -15,3 +15,6 @@ typedef struct NameTable {
 const char *names_unique(NameTable *t, const char *name);   /* name itself, or name_2, name_3 ...: not given before. Taken from now on */
 bool        names_taken(const NameTable *t, const char *name);
 void        names_forget(NameTable *t, const char *name);   /* the name may be given again */
+
+void        names_put(NameTable *t, const char *name, int value);        /* a number that goes with a name */
+int         names_get(const NameTable *t, const char *name);             /* -1: none was put */

@@ -130,24 +130,31 @@ IrPairs ir_no_pairs(void) { return (IrPairs){0}; }
 IrModule *ir_module(Arena *a, IrElem real)
 {
     IrModule *m = arena_new_of(a, IrModule);
-    m->arena = a;
+    m->arena = m->axis_at.arena = m->axis_last.arena = m->slot_at.arena = m->stream_at.arena = m->fn_at.arena = a;
     m->real = real;
     return m;
 }
 
-int ir_find_axis(const IrModule *m, const char *name)
+int ir_find_axis(const IrModule *m, const char *name) { return names_get(&m->axis_at, name); }
+
+/* name, name2, name3 ... */
+static const char *free_axis(IrModule *m, const char *name)
 {
-    for (int i = 0; i < m->axes.n; i++)
-        if (!strcmp(m->axes.v[i].name, name)) return i;
-    return -1;
+    int last = names_get(&m->axis_last, name);
+    const char *free_name = name;
+    for (int i = last < 0 ? 2 : last + 1; ir_find_axis(m, free_name) >= 0; i++) {
+        free_name = arena_printf(m->arena, "%s%d", name, i);
+        names_put(&m->axis_last, name, i);
+    }
+    return free_name;
 }
 
 int ir_axis(IrModule *m, const char *name, int64_t extent)
 {
     if (extent < 0 || m->axes.n == UINT16_MAX) BUG("axis %s of extent %lld", name, (long long)extent);
-    const char *free_name = name;
-    for (int i = 2; ir_find_axis(m, free_name) >= 0; i++) free_name = arena_printf(m->arena, "%s%d", name, i);
+    const char *free_name = free_axis(m, name);
     array_push(m->arena, &m->axes, ((IrAxis){arena_str(m->arena, free_name), extent}));
+    names_put(&m->axis_at, free_name, m->axes.n - 1);
     return m->axes.n - 1;
 }
 
@@ -164,12 +171,7 @@ int64_t ir_axes_size(const IrModule *m, IrAxes s)
     return size;
 }
 
-int ir_find_slot(const IrModule *m, const char *path)
-{
-    for (int i = 0; i < m->slots.n; i++)
-        if (!strcmp(m->slots.v[i].path, path)) return i;
-    return -1;
-}
+int ir_find_slot(const IrModule *m, const char *path) { return names_get(&m->slot_at, path); }
 
 int ir_slot(IrModule *m, const char *path, IrType type, IrSlotKind kind, const char *player)
 {
@@ -177,14 +179,16 @@ int ir_slot(IrModule *m, const char *path, IrType type, IrSlotKind kind, const c
     if (type.axes.n) BUG("slot %s has sample axes", path);
     IrSlot slot = {arena_str(m->arena, path), type, kind, player ? arena_str(m->arena, player) : NULL};
     array_push(m->arena, &m->slots, slot);
+    names_put(&m->slot_at, path, m->slots.n - 1);
     return m->slots.n - 1;
 }
 
 int ir_stream(IrModule *m, const char *name)
 {
-    for (int i = 0; i < m->streams.n; i++)
-        if (!strcmp(m->streams.v[i], name)) return i;
+    int found = names_get(&m->stream_at, name);
+    if (found >= 0) return found;
     array_push(m->arena, &m->streams, arena_str(m->arena, name));
+    names_put(&m->stream_at, name, m->streams.n - 1);
     return m->streams.n - 1;
 }
 
@@ -192,9 +196,8 @@ int ir_stream(IrModule *m, const char *name)
 
 IrFn *ir_find_fn(const IrModule *m, const char *name)
 {
-    for (int i = 0; i < m->fns.n; i++)
-        if (!strcmp(m->fns.v[i]->name, name)) return m->fns.v[i];
-    return NULL;
+    int i = names_get(&m->fn_at, name);
+    return i < 0 ? NULL : m->fns.v[i];
 }
 
 IrFn *ir_fn(IrModule *m, const char *name, IrFnKind kind)
@@ -205,6 +208,7 @@ IrFn *ir_fn(IrModule *m, const char *name, IrFnKind kind)
     f->kind = kind;
     f->tick_slot = -1;
     array_push(m->arena, &m->fns, f);
+    names_put(&m->fn_at, name, m->fns.n - 1);
     return f;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/nametable.h"
 #include "base/text.h"
 
 #include <stdbool.h>
@@ -177,6 +178,7 @@ typedef struct IrModule {
     ARRAY(const char *) streams;
     ARRAY(const char *) files;                              /* names for IrSpan.file */
     ARRAY(IrFn *)       fns;
+    NameTable axis_at, axis_last, slot_at, stream_at, fn_at;        /* from names to their numbers; axis_last: the last number given to a taken name */
     uint32_t next_id;
     bool     forgives;                                      /* a result that is too large is noted below and no defect: set while a program is made */
     char     too_large[256];                                /* the first such result: a sentence. The nodes made after it mean nothing */

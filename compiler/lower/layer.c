@@ -259,8 +259,15 @@ static void assign_state(Ctx *c, const Ast *s, Value *target, Value *v)
     Lower *L = c->L;
     Span at = s->assign.value->span;
     IrType t = L->m->slots.v[target->slot.slot].type;
+    const char *path = L->m->slots.v[target->slot.slot].path;
     IrVal *x = as_tensor(c, v, at);
-    if (!x || !initial_fits(c, x, &t, at, L->m->slots.v[target->slot.slot].path)) return;
+    if (!x || L->fn != L->graph) return;                    /* only tried: nothing is assigned */
+    if (x->type.axes.n) {
+        Diag *d = diag_error(L->diags, at, E200, "%s is one value, and this is one for each sample", path);
+        diag_hint(d, "E[o ~ batch_of(h)] o is the mean of h over its batch");
+        return;
+    }
+    if (!initial_fits(c, x, &t, at, path)) return;
     x = arith_convert(c, x, t.elem);
     if (t.rank && !x->type.rank) x = ir_fill(fn_builder(c), x, ir_dims_of(&t));
     pending_add(c, target->slot.slot, x, s);

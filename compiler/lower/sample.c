@@ -111,6 +111,7 @@ typedef struct Expect {
     const Ast *size;
     bool      all;
     int       shared;                                       /* the axis of this E's draws, -1 until the first */
+    bool      alone;                                        /* one name is drawn: without a size at hand, of a finite distribution every element */
     bool      one_axis;                                     /* a statement: all its draws vary over one axis */
     IrAxes    over;
     struct { int axis, binder; } distinct[2 * IR_MAX_AXES]; /* axes whose indices must differ from the others' of their binder */
@@ -133,6 +134,7 @@ static bool open_axis(Expect *x, const Ast *pattern, const Dist *d)
 {
     int64_t n;
     if (x->shared >= 0 && (!x->all || x->one_axis)) return true;
+    if (x->alone && !x->size && x->inner.batch < 0 && dist_finite(x->inner.L, d, &n)) x->all = true;
     if (x->all && !dist_finite(x->inner.L, d, &n)) {
         diag_error(x->inner.L->diags, x->at, E302,
                    ": all takes every element of a finite distribution, and %s is not one", dist_text(x->inner.L, d));
@@ -329,6 +331,7 @@ Value *eval_expectation(Ctx *c, const Ast *e)
     Expect x = {.inner = *c,
                 .size = e->expectation.size,
                 .all = e->expectation.all,
+                .alone = e->expectation.binders.n == 1 && e->expectation.binders.v[0]->binder.patterns.n == 1,
                 .shared = -1,
                 .over = ir_no_axes(),
                 .at = e->span};
