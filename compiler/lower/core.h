@@ -76,7 +76,7 @@ struct Value {
         struct {
             FunctionKind   kind;
             Closure       *closure;
-            const Builtin *builtin;
+            const Builtin *builtin;  const char *builtin_name;
             Value        **given;  int n_given;             /* F_PARTIAL: arguments that wait for the last one */
             const char   **given_name;
             Value         *of;     int order;               /* F_PRIME */
@@ -262,6 +262,8 @@ struct Lower {
     ARRAY(GameLine)    lines;
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; }) draw_cuts;    /* draws, and what they depend on without a derivative */
     NameTable     fn_names, root_names, stream_names;       /* root_names: what the paths of slots begin with */
+    Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, or of a model with all its arguments; set by evaluation */
+    const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */
     GanSchedule  *root;
     int           trials;                                   /* quiet ones under way */
     int           n_blocks;
@@ -278,268 +280,11 @@ struct Lower {
     int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */
 };
 
-/* ---- values.c --------------------------------------------------------------------------------------------------- */
+/* ---- small things that all use -------------------------------------------------------------------------------------- */
 
-Value *val_error(Lower *L);
-Value *val_none(Lower *L);
-Value *val_int(Lower *L, int64_t i);
-Value *val_real(Lower *L, double r);
-Value *val_same(Lower *L, const Value *number, double r);   /* the number as a real: a derivative by one is by the other */
-Value *val_bool(Lower *L, bool b);
-Value *val_string(Lower *L, const char *s);
-Value *val_list(Lower *L, Value **v, int n);
-Value *val_range(Lower *L, int64_t from, int64_t to);
-Value *val_tensor(Lower *L, IrVal *v);                      /* v == NULL gives the error value */
-Value *val_slot(Lower *L, int slot);
-Value *val_record(Lower *L, Value **v, const char **name, int n);
-Value *val_record_like(Lower *L, const Value *like, Value **v);                  /* the same fields, of the same player */
-Value *val_new(Lower *L, ValueKind k);
-IrElem int_elem(int64_t i);                                  /* the least element type that holds it */
-Value *val_dist(Lower *L, Dist *d);
-Value *val_prime(Lower *L, Value *of, int order);
-Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
-
-static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
-static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
-static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
-bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
-bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
-Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
-int64_t val_rows(Lower *L, const Value *v);                 /* the leading extent, or -1 where it has none */
-const char *val_text(Lower *L, const Value *v);             /* "real[2]", "the net D", "3": for messages */
-const char *val_key(Lower *L, const Value *v);              /* of an index of a report: "kl", "3" */
-const char *type_text(Lower *L, const IrType *t);           /* "real[28, 28]", without sample axes */
-const char *dims_text(Lower *L, const IrInts *d);           /* "[28, 28]" */
-
-Value *val_part(Lower *L, const Value *record, const char *name);               /* a field, or what a path into the record begins with */
-
-/* The value as a tensor of the function being built; numbers become constants, lists are stacked. NULL after an error. */
-IrVal *as_tensor(Ctx *c, Value *v, Span at);
-IrVal *as_real(Ctx *c, Value *v, Span at);                  /* an int or bool becomes a real */
-bool   as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out);
-bool   as_number(Ctx *c, Value *v, Span at, const char *what, double *out);
-bool   as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out);   /* an int, not negative */
-bool   as_dims(Ctx *c, Value *v, Span at, IrInts *out);     /* an int or a list of them; checked to fit */
-Value *as_settled(Ctx *c, Value *v, Span at);               /* a model with every argument given becomes its value; a thunk is evaluated */
-bool   dims_fit(Lower *L, const IrInts *d, Span at);        /* false, reported, when a tensor of that shape would be too large */
-bool   as_rows(Ctx *c, Value *v, Span at, const char *what, int64_t *n);     /* how many rows, in every field of a record; false, reported: none */
-Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after ~ */
-
-Closure *closure_copy(Lower *L, const Closure *k, Scope *scope);             /* for another scope */
-
-/* ---- axes.c ----------------------------------------------------------------------------------------------------- */
-
-IrAxes val_axes(Lower *L, const Value *v);                  /* sample axes it varies over, through what closures take along */
-const Dist *dist_base(const Dist *d);                                           /* that it is made of; NULL: of none */
-IrAxes closure_axes(Lower *L, Closure *k);
-
-/* ---- scope.c ---------------------------------------------------------------------------------------------------- */
-
-Scope *scope_new(Lower *L, Scope *parent);
-void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
-bool   scope_rebind(Scope *s, const char *name, Value *v);                       /* replaces it where it stands; false: nothing inside a definition has that name */
-void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
-Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
-Binding *scope_binding(Scope *s, const char *name);                             /* in s itself, evaluated or not; NULL: none */
-Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* only in s itself; NULL: none */
-bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
-void   scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v);
-Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at);       /* reports a name used before its line */
-void   scope_unknown(Ctx *c, const char *name, Span at);                        /* reports it, with the nearest name */
-Value *declare(Ctx *c, const Ast *decl, const char *name);                      /* the value of a declaration (decl.c) */
-void   declare_local(Ctx *c, AstList stmts);                                    /* the same in a body that is evaluated: its nets are made now */
-void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
-void   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution */
-
-/* ---- graph.c ---------------------------------------------------------------------------------------------------- */
-
-bool   fn_fits(Ctx *c, Span at);                                                /* false, reported, after a value too large for any memory */
-bool   fn_needed(Ctx *c, Span at);                                              /* false, reported, where nothing can be computed */
-IrVal *fn_read(Lower *L, int slot);                                             /* the slot's value in the environment */
-IrVal *fn_tick(Lower *L);
-bool   slots_changed(const Lower *L, int slot);                                 /* by a statement so far */
-int    fn_stream(Ctx *c, const char *name);                                     /* the stream of a draw: path and name, unique in the function */
-void   fn_initialise(Lower *L, int slot, IrVal *v);                             /* in INIT: the value of a new run */
-Fn    *fn_enter_init(Lower *L);                                                 /* L->fn is INIT until fn_leave_init(its result) */
-void   fn_leave_init(Lower *L, Fn *before);
-void   fn_forget_streams(Lower *L, int n);                                      /* but for the first n of the part or function */
-void   fn_draws_from(Lower *L, const char *name);
-IrBuilder *fn_builder(Ctx *c);
 IrSpan span_ir(Lower *L, Span at);
 Span   span_of_node(Lower *L, const IrNode *n);                                 /* SPAN_NONE when it has none */
 const char *path_join(Lower *L, const char *a, const char *b);
 const char *strf(Lower *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* ---- expr.c ----------------------------------------------------------------------------------------------------- */
-
-Value *eval(Ctx *c, const Ast *e);                                              /* thunks evaluated */
-Value *eval_raw(Ctx *c, const Ast *e);                                          /* a name or member of a loss stays a thunk */
-Value *eval_block(Ctx *c, const Ast *block);                                    /* in a scope of its own */
-Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
-Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
-bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
-
-/* ---- face.c ----------------------------------------------------------------------------------------------------- */
-
-Value *face_leaf(Lower *L, const Value *number);                                /* the same number, to be differentiated by */
-IrVal *face_node(Ctx *c, const Value *number);                                  /* of one with a face, in the function being built: f64 */
-Value *face_binary(Ctx *c, AstOp op, Value *a, Value *b, Value *result);        /* these give `result` a face if an operand has one */
-Value *face_map(Ctx *c, IrOp op, Value *a, Value *result);
-Value *face_pick(Ctx *c, bool first, Value *a, Value *b, Value *result);        /* result is the first of a and b, or the second */
-Value *face_cut(Ctx *c, Value *a, Value *b, Value *result);                     /* without a derivative by it */
-
-/* ---- arith.c ---------------------------------------------------------------------------------------------------- */
-
-Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at);
-Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at);
-Value *arith_map(Ctx *c, IrOp op, Value *a, Span at);                           /* an element-wise row, field by field */
-Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at);
-IrVal *arith_numbers(Ctx *c, Value *v, Span at, const char *word);              /* a tensor of numbers; NULL, reported, for conditions */
-IrVal *arith_reals(Ctx *c, Value *v, Span at, const char *word);                /* the same, of reals */
-bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    /* one element type, fitting shapes; false, reported */
-bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y);   /* a static number takes the other's element type */
-IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
-IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
-Value *arith_table(Ctx *c, Value *list, int64_t least, Span at);                /* a list of at least so many numbers as data; NULL: it is none */
-Value *arith_stack(Ctx *c, Value **v, int n, Span at);                          /* index.c */
-bool   index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at);       /* false, reported, when i is not in 0..extent; `end`: nor the end itself */
-Value *arith_index(Ctx *c, Value *v, const Ast *index);
-
-/* ---- ints.c ----------------------------------------------------------------------------------------------------- */
-
-void   ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b);                       /* to 64 bits, where the result of an add, sub or mul could leave 32 */
-IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n);                             /* the same for the sum of n such elements */
-bool   ints_table(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi);    /* the least and greatest of numbers known now; false: they are not */
-
-/* ---- call.c ----------------------------------------------------------------------------------------------------- */
-
-Value *eval_call(Ctx *c, const Ast *e);
-Value *eval_pipe(Ctx *c, const Ast *e);
-Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at);
-Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
-/* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
-bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
-void   spread_record(AstList params, Args *args);                               /* a record as the only argument fills several parameters */
-const Ast *param_of(AstList params, const Args *args, int i);                   /* the parameter that argument i is for, or NULL */
-Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */
-AstList call_params(const Value *f);                                            /* those that a closure, layer or player is applied to next */
-uint64_t site_mix(uint64_t site, const void *what);
-bool   call_enter(Ctx *c, Span at);                                             /* false, reported, when calls nest too deeply */
-
-/* ---- types.c ---------------------------------------------------------------------------------------------------- */
-
-/* v made to fit a declared type: ints become reals, lists tensors; dimension names are bound in c->scope, or must agree. */
-Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what);
-bool   type_dims(Ctx *c, const Ast *type, IrInts *dims);                        /* every dim must be known */
-bool   type_elem(Ctx *c, const Ast *type, IrElem *elem, int64_t *classes);
-bool   type_is_static(const Ast *type);                                         /* int, real, bool without dims: numbers stay static */
-
-/* ---- diff.c ----------------------------------------------------------------------------------------------------- */
-
-Value *eval_grad(Ctx *c, const Ast *e);
-void   diff_file(Ctx *c);                                                       /* numbers of the file that an expression added now differentiates by */
-Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
-IrVal *diff_leaf(Ctx *c, IrVal *v);                                             /* the same value as a node of its own */
-IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
-Value *diff_bound(Ctx *c, const Ast *binding, Value *v);                        /* v as the node binds it: differentiated, it has nodes of its own */
-
-/* ---- dist/, sample.c ------------------------------------------------------------------------------------------- */
-
-bool   dist_is_value(Lower *L, const Dist *d);                                  /* a model that draws nothing: every argument given, no ~ in its body */
-Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              /* one draw for each sample of c->axes; shape: declared, or NULL */
-Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);                       /* x has the shape of a draw, or that is reported */
-Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 /* an attribute; NULL: none of that name */
-Value *dist_no_density(Ctx *c, const Dist *d, Span at);
-IrAxes dist_axes(Lower *L, const Dist *d);
-const char *dist_text(Lower *L, const Dist *d);
-const Ast *dist_type(const Dist *d);                                            /* the declared type of a draw; NULL: none */
-bool   dist_finite(Lower *L, const Dist *d, int64_t *n);
-Value *dist_all(Ctx *c, Dist *d, int axis, Span at);                            /* every element once, along an axis of that extent */
-Value *dist_settled(Ctx *c, Value *v, Span at);                                 /* a model with every argument given becomes its value */
-Dist  *dist_of_type(Ctx *c, Dist *base, const Ast *type, const char *name);     /* whose draws are held to a declared type; NULL after an error */
-Value *dist_tail(Ctx *c, Value *v, const Player *p, Span at);                   /* what the body of a prescribed model ends in; c->scope: its dimensions */
-Data  *dist_table(const Dist *d);                                               /* of plain data; else NULL */
-Value *dist_batch_value(const Dist *d);                                         /* h of batch_of(h); else NULL */
-Dist  *dist_renamed(Lower *L, const Dist *d, const char *name);                 /* by a declaration; a model keeps its own */
-Value *dist_of_normal(Lower *L);
-Value *dist_of_uniform(Lower *L);
-Value *dist_of_int(Lower *L, int64_t n);
-Value *dist_of_declared(Ctx *c, Closure *k, Args *args, const void *site, Span at);
-Dist  *dist_of_model(Lower *L, Player *p, const Args *args);
-Dist  *dist_of_power(Lower *L, Dist *base, const IrInts *dims);
-Value *dist_to_power(Ctx *c, Dist *base, Value *n, Span at);
-Dist  *dist_of_field(Lower *L, Dist *base, const char *field, const char *name);
-Dist  *dist_of_map(Lower *L, Dist *base, Value *f);
-Dist  *dist_of_stop(Lower *L, Dist *base);
-Dist  *dist_of_fields(Ctx *c, Value *record, Span at);
-Value *dist_of_rows(Lower *L, Value *v);
-Value *dist_of_batch(Lower *L, Value *v);
-Value *dist_of_data(Lower *L, Data *data, bool replace);
-/* Notes, for a draw just made of nodes with ids from `first` on, which of its inputs it depends on without a derivative. */
-void   dist_note_cuts(Lower *L, const Dist *d, uint32_t first, const Value *draw, Span at);
-
-bool   axes_fit(Ctx *c, IrAxes axes, Span at);                                  /* false, reported, when there would be too many samples */
-Value *eval_expectation(Ctx *c, const Ast *e);
-bool   eval_sample(Ctx *c, const Ast *s);                                       /* x ~ p: binds in c->scope */
-Value *sample_stack(Ctx *c, Value *v, IrAxes axes, Span at);                    /* sample axes become leading dims, spread first if absent */
-Value *sample_rows(Ctx *c, Value *v, int axis, Span at);                        /* the leading dim becomes the axis */
-Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg), void *arg);
-Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at);
-Value *eval_tabulate(Ctx *c, Value *f, int64_t n, const void *site, Span at);
-Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at);
-
-/* ---- layer.c, player.c, optimizer.c ----------------------------------------------------------------------------- */
-
-Value *layer_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
-Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at);
-Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at);
-Value *eval_parameter(Ctx *c, const Ast *s);                                    /* binds in c->scope */
-Value *eval_state(Ctx *c, const Ast *s);                                        /* its place; not bound */
-void   eval_assign(Ctx *c, const Ast *s);
-Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at);
-
-Value *player_declare(Ctx *c, const Ast *decl, const char *name, bool local);   /* local: in a body that is evaluated */
-Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
-Value *player_body(Ctx *c, Player *p, Args *args, bool draw, const void *site, Span at);
-Value *player_field(Ctx *c, Player *p, const char *name, Span at);
-void   player_find_params(Ctx *c, Player *p, Span at);
-Player *as_player(Ctx *c, Value *v, Span at);                                   /* the one that owns parameters and is updated */
-/* A net declared in a body is made anew whenever the body is evaluated, with what it captured there, and is one player all the same. */
-static inline Player *player_self(Player *p) { return p->inst->player ? p->inst->player : p; }
-Instance *inst_here(Ctx *c);                                                    /* the instance at hand, or the program's */
-Instance *inst_child(Ctx *c, const char *name, uint64_t key, bool numbered);    /* found under it, or made */
-const char *inst_member(Ctx *c, const char *name, const Ast *decl);             /* the path of a parameter or state */
-
-Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);
-int    player_steps(Ctx *c, Player *p);
-Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
-bool   rule_assign(Ctx *c, const char *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
-void   state_of_program(Lower *L, int slot);                                    /* no player owns it */
-bool   ctx_trains(const Ctx *c, const Player *p);                               /* is this evaluated to train p? */
-int    pending_count(const Lower *L);                                           /* assignments to states that wait for an update */
-Value *pending_result(Ctx *c, int from, Value *v, Span at);                     /* v is the result of what made those from `from` on */
-Value *player_record(Ctx *c, Player *p);                                        /* its parameters that exist now, by path */
-
-/* ---- decl.c, data.c, builtin.c, schedule.c, program.c -------------------------------------------------------- */
-
-Instance *members_instance(Ctx *c, const Closure *k, const void *site);         /* of a comparison or distribution applied there; NULL: it owns nothing */
-Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
-Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
-Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           /* NULL: none of that name; thunks are not evaluated */
-
-Value *data_declare(Ctx *c, const Ast *decl, const char *name);
-int    data_slot(Lower *L, Data *d, DataField *f);
-int    data_constant(Lower *L, GanTensor *t, const char *name);                 /* a DATA slot of its own; takes the tensor */
-
-Value *builtin_find(Lower *L, const char *name);                                /* NULL: none */
-const char *builtin_nearest(Lower *L, const char *name, int *distance);
-Value *builtin_partial(Lower *L, const char *name, Value *first);               /* waits for what follows its first argument */
-Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
-const char *builtin_name(const Builtin *b);
-int    builtin_most(const Builtin *b);                                          /* arguments */
-const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
-
-void   schedule_program(Ctx *c);                                                /* the main file's statements -> L->root */
-
 /* "not supported yet: ..." */
 Value *unsupported(Ctx *c, Span at, const char *what);

@@ -2,7 +2,7 @@
  * class on its weights, a coin on its logits. Who reports a lost gradient asks here whether it was lost at a draw, and at which.
  *
  * The nodes that the draw has made are those with ids from `first` on; what they use from before are its inputs. */
-#include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
 
 typedef struct Reach {
     ARRAY(IrVal *) list;                                    /* values on the way, each once; inputs among them */

@@ -1,5 +1,8 @@
 /* data.c - data as a distribution: in shuffled epochs, every ~ with its own shuffle; or drawn with replacement. */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
 
 /* The number of the draw: executions, then rounds of the loops around, then samples. */
 static IrVal *draw_position(Ctx *c)

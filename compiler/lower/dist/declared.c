@@ -4,6 +4,9 @@
  * A parameter that is declared a number and is given a tensor lifts the distribution: it is drawn under an axis over the
  * elements of the tensor, which becomes the leading dims of the draw. The body never sees the tensor. */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/value/value.h"
 
 /* ---- of numbers */
 

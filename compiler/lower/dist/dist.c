@@ -1,6 +1,10 @@
 /* dist.c - the doors to distributions: what stands after ~, drawing, densities, and every element of finite ones. What a kind
  * does stands in its own file; see dist.h. */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
 
 Dist *dist_new(Lower *L, const DistKind *k, const char *name)
 {
@@ -8,6 +12,14 @@ Dist *dist_new(Lower *L, const DistKind *k, const char *name)
     d->kind = k;
     d->name = name ? name : "draw";
     return d;
+}
+
+Value *val_dist(Lower *L, Dist *d)
+{
+    Value *v = val_new(L, V_DIST);
+    v->dist = d;
+    d->depth = val_nested(L, dist_base(d) ? dist_base(d)->depth + 1 : 0);
+    return v;
 }
 
 const char *dist_text(Lower *L, const Dist *d) { return d->kind->text ? d->kind->text(L, d) : d->name; }

@@ -1,5 +1,7 @@
 /* field.c - d.x: the marginal of a field. A record of distributions (joint.c) has independent fields, so that theirs have densities. */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/value/value.h"
 
 Value *dist_take_field(Ctx *c, const Dist *d, Value *v, Span at)
 {

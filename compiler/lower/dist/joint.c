@@ -1,5 +1,7 @@
 /* joint.c - a record (or tuple) of distributions: independent fields, so the density is the sum of theirs. */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/value/value.h"
 
 static Dist *of(const Dist *d, int i) { return d->fields->record.v[i]->dist; }
 

@@ -1,5 +1,8 @@
 /* leaf.c - what all randomness is made of: one row of the IR a draw. They have no density; the library's distributions do. */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
 
 typedef IrVal *DrawRow(Ctx *c, const Dist *d, int stream, IrType t);
 

@@ -1,5 +1,8 @@
 /* map.c - p |> map(f): the distribution of f(x). f may draw, afresh at every draw. */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/value/value.h"
 
 static Value *mapped(Ctx *c, Dist *d, Value *v, Span at)
 {

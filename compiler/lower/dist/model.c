@@ -4,6 +4,9 @@
  * A model with every argument given is a value if nothing random is left: no ~ in its own body, and no model drawn. A density
  * exists when nothing random at all stands before the tail, but for the noise of layers. */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/value/value.h"
 #include "lang/check/walk.h"
 
 /* ---- what is left random */

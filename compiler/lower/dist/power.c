@@ -1,6 +1,8 @@
 /* power.c - p^n: n independent draws stacked in front. They are drawn on an axis of their own, which then becomes the leading
  * dims; the density is the sum over that axis. p^[n, m] is one axis of n * m, row-major. */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/value/value.h"
 
 static int64_t extent(const Dist *d)
 {

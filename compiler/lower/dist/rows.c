@@ -1,6 +1,10 @@
 /* rows.c - rows(t), the empirical distribution over the leading dim of a tensor or of a record of tensors; and batch_of(h), over
  * the sample axes of a value, which E binds by itself (sample.c). */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
 
 static Value *gather_leaf(Ctx *c, Value *leaf, void *index)
 {

@@ -1,5 +1,7 @@
 /* stop.c - stop(p): p, with no gradient through its draws or its density. */
 #include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/value/value.h"
 
 static Value *stop_leaf(Ctx *c, Value *leaf, void *unused)
 {

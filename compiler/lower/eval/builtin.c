@@ -1,0 +1,947 @@
+/* builtin.c - the functions of builtins.def: each takes its arguments in order, NULL for one left out. */
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/builtin.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+#include "runtime/math/scalar.h"
+
+#include <math.h>
+
+typedef enum { PIPE_NO, PIPE_FIRST, PIPE_COUNT, PIPE_LAST } Pipe;
+
+struct Builtin {
+    const char *name;
+    int         least, most;
+    Pipe        pipe;
+    const char *args;
+    Value    *(*run)(Ctx *c, const Call *k);
+    int         op;                                         /* of UNARY, else -1 */
+};
+
+const char *builtin_name(const Builtin *b) { return b->name; }
+int builtin_most(const Builtin *b) { return b->most; }
+
+/* ---- helpers */
+
+static Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got)
+{
+    if (!val_bad(got))
+        diag_error(c->L->diags, k->at, E201, "%s takes %s, and this is %s", name, wants, val_text(c->L, got));
+    return val_error(c->L);
+}
+
+static bool static_numbers(const Value *v)
+{
+    if (v->kind != V_LIST || !v->list.n) return false;
+    for (int i = 0; i < v->list.n; i++)
+        if (!val_is_number(v->list.v[i])) return false;
+    return true;
+}
+
+/* dim: 0 or [0, 1]; left out: all of them. */
+static bool dims_arg(Ctx *c, const Call *k, Value *v, const IrVal *t, IrInts *out)
+{
+    *out = ir_ints(0, NULL);
+    if (!v) {
+        for (int i = 0; i < t->type.rank; i++) out->v[out->n++] = i;
+        return true;
+    }
+    IrInts d;
+    if (!as_dims(c, v, k->at, &d)) return false;
+    bool taken[IR_MAX_RANK] = {0};
+    for (int i = 0; i < d.n; i++) {
+        if (d.v[i] < t->type.rank && !taken[d.v[i]]) {
+            taken[d.v[i]] = true;
+            continue;
+        }
+        diag_error(c->L->diags, k->at, E205, "there is no dimension %lld of %s to take here", (long long)d.v[i],
+                   type_text(c->L, &t->type));
+        return false;
+    }
+    for (int i = 0; i < t->type.rank; i++)
+        if (taken[i]) out->v[out->n++] = i;
+    return true;
+}
+
+static bool one_dim(Ctx *c, const Call *k, Value *v, const IrVal *t, int64_t *dim)
+{
+    if (!as_size(c, v, k->at, "dim", dim)) return false;
+    if (*dim < t->type.rank) return true;
+    diag_error(c->L->diags, k->at, E205, "%s has no dimension %lld", type_text(c->L, &t->type), (long long)*dim);
+    return false;
+}
+
+/* sum and mean count conditions: those that hold, and their share. */
+static IrVal *countable(Ctx *c, IrVal *t) { return t && t->type.elem == IR_BOOL ? arith_convert(c, t, IR_I32) : t; }
+
+/* The sum over some dims, in an element type that holds it. */
+static IrVal *sum_of(Ctx *c, IrVal *t, IrInts dims)
+{
+    int64_t n = 1;
+    for (int i = 0; i < dims.n; i++) n *= t->type.dim[dims.v[i]];
+    return dims.n ? ir_sum(fn_builder(c), ints_widen_sum(c, t, n), dims) : t;
+}
+
+/* ---- element by element */
+
+static Value *stop_field(Ctx *c, Value *leaf, void *unused)
+{
+    (void)unused;
+    return val_static(leaf) && leaf->kind != V_LIST && !leaf->face ? leaf : arith_map(c, IR_stop, leaf, leaf->at);
+}
+
+static Value *builtin_stop(Ctx *c, const Call *k)
+{
+    Value *v = k->v[0];
+    if (v->kind == V_DIST || v->kind == V_PLAYER || v->kind == V_FUNCTION) {
+        Dist *d = as_dist(c, v, k->at);
+        if (!d) return val_error(c->L);
+        return val_dist(c->L, dist_of_stop(c->L, d));
+    }
+    return map_fields(c, as_settled(c, v, k->at), stop_field, NULL);
+}
+
+static Value *polygamma(Ctx *c, const Call *k, int n)
+{
+    if (val_is_number(k->v[0]) && !k->v[0]->face) return val_real(c->L, math_polygamma_f64(n, val_number(k->v[0])));
+    IrVal *x = arith_reals(c, k->v[0], k->at, n < 0 ? "lgamma" : "digamma");
+    return x ? val_tensor(c->L, ir_polygamma(fn_builder(c), x, n)) : val_error(c->L);
+}
+
+static Value *builtin_lgamma(Ctx *c, const Call *k) { return polygamma(c, k, -1); }
+static Value *builtin_digamma(Ctx *c, const Call *k) { return polygamma(c, k, 0); }
+
+static Value *builtin_where(Ctx *c, const Call *k) { return arith_select(c, k->v[0], k->v[1], k->v[2], k->at); }
+
+typedef struct Bounds {
+    double least, most;
+} Bounds;
+
+/* The least and the most of numbers written in the program, as they became rows; false when one is not known. */
+static bool known_bounds(const IrVal *v, Bounds *b)
+{
+    if (ir_is_const(v, &b->least)) {
+        b->most = b->least;
+        return true;
+    }
+    if (!v->def || v->def->n_args == 0) return false;
+    switch (v->def->op) {
+    case IR_convert:
+    case IR_reshape:
+    case IR_broadcast:
+    case IR_spread:
+    case IR_slice:
+    case IR_as_sample:
+    case IR_concat: break;
+    default: return false;
+    }
+    *b = (Bounds){HUGE_VAL, -HUGE_VAL};
+    for (int i = 0; i < v->def->n_args; i++) {
+        Bounds part;
+        if (!known_bounds(v->def->arg[i], &part)) return false;
+        b->least = fmin(b->least, part.least);
+        b->most = fmax(b->most, part.most);
+    }
+    return true;
+}
+
+/* Is the comparison wrong for some element, whatever runs? One side of it is one number. */
+static bool known_false(const IrVal *cond)
+{
+    const IrNode *n = cond->def;
+    Bounds a, b;
+    if (!n || n->op != IR_compare || !known_bounds(n->arg[0], &a) || !known_bounds(n->arg[1], &b)) return false;
+    if (a.least != a.most && b.least != b.most) return false;
+    switch (n->attr.compare) {
+    case IR_LT: return !(a.most < b.least);
+    case IR_LE: return !(a.most <= b.least);
+    case IR_GT: return !(a.least > b.most);
+    case IR_GE: return !(a.least >= b.most);
+    default: return false;
+    }
+}
+
+static Value *builtin_require(Ctx *c, const Call *k)
+{
+    Value *cond = as_settled(c, k->v[0], k->at);
+    if (val_bad(cond)) return val_error(c->L);
+    if (k->v[2]->kind != V_STRING) return mistake(c, k, "require", "a message last", k->v[2]);
+    bool holds = true;
+    if (cond->kind == V_BOOL) {
+        holds = cond->b;
+    } else {
+        IrVal *t = as_tensor(c, cond, k->at);
+        if (!t) return val_error(c->L);
+        if (t->type.elem != IR_BOOL) return mistake(c, k, "require", "a condition first", cond);
+        holds = !known_false(t);
+    }
+    if (holds) return k->v[1];
+    diag_error(c->L->diags, k->at, E208, "%s", k->v[2]->s);
+    return val_error(c->L);
+}
+
+static Value *builtin_real(Ctx *c, const Call *k)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    if (val_is_number(v)) return val_same(c->L, v, val_number(v));
+    if (v->kind == V_BOOL) return val_real(c->L, v->b);
+    return val_tensor(c->L, as_real(c, v, k->at));
+}
+
+static Value *whole_part(Ctx *c, double x, Span at)
+{
+    if (x > -0x1p63 && x < 0x1p63) return val_int(c->L, math_to_i64_f64(x));
+    diag_error(c->L->diags, at, E207, "the whole part of %s does not fit in 64 bits", val_text(c->L, val_real(c->L, x)));
+    return val_error(c->L);
+}
+
+static Value *builtin_int(Ctx *c, const Call *k)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    if (v->kind == V_INT) return v;
+    if (v->kind == V_REAL) return face_cut(c, v, v, whole_part(c, v->r, k->at));
+    if (v->kind == V_BOOL) return val_int(c->L, v->b);
+    IrVal *t = as_tensor(c, v, k->at);
+    if (!t) return val_error(c->L);
+    return val_tensor(c->L, ir_is_real(t->type.elem) ? arith_convert(c, t, IR_I64) : countable(c, t));
+}
+
+static Value *divided(Ctx *c, int64_t a, int64_t b, Span at)
+{
+    if (b && (a != INT64_MIN || b != -1)) return val_int(c->L, math_div_i64(a, b));
+    diag_error(c->L->diags, at, E207, "div(%lld, %lld) is no integer of 64 bits", (long long)a, (long long)b);
+    return val_error(c->L);
+}
+
+static Value *builtin_div(Ctx *c, const Call *k)
+{
+    Value *x = as_settled(c, k->v[0], k->at), *y = as_settled(c, k->v[1], k->at);
+    if (x->kind == V_INT && y->kind == V_INT) return face_cut(c, x, y, divided(c, x->i, y->i, k->at));
+    IrVal *a = arith_numbers(c, x, k->at, "div"), *b = a ? arith_numbers(c, y, k->at, "div") : NULL;
+    if (!a || !b || !arith_align(c, &a, &b, k->at, "div")) return val_error(c->L);
+    IrVal *q = ir_div(fn_builder(c), a, b);
+    return val_tensor(c->L, ir_is_real(q->type.elem) ? ir_floor(fn_builder(c), q) : q);
+}
+
+/* ---- reductions */
+
+/* tensors field by field, then added */
+static Value *sum_fields(Ctx *c, Value *r, Value *(*leaf)(Ctx *c, Value *v, Span at), Span at)
+{
+    Value *total = val_int(c->L, 0);
+    for (int i = 0; i < r->record.n; i++) {
+        Value *f = r->record.v[i];
+        f = f->kind == V_RECORD ? sum_fields(c, f, leaf, at) : leaf(c, f, at);
+        total = i ? arith_binary(c, AST_OP_ADD, total, f, at) : f;
+    }
+    return total;
+}
+
+static Value *sum_leaf(Ctx *c, Value *v, Span at)
+{
+    IrVal *t = countable(c, as_tensor(c, v, at));
+    IrInts all = ir_ints(0, NULL);
+    for (int i = 0; t && i < t->type.rank; i++) all.v[all.n++] = i;
+    return t ? val_tensor(c->L, sum_of(c, t, all)) : val_error(c->L);
+}
+
+static Value *builtin_sum(Ctx *c, const Call *k)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    IrInts d;
+    if (v->kind == V_RECORD) return sum_fields(c, v, sum_leaf, k->at);
+    if (v->kind == V_LIST && !k->v[1] && v->list.n) {       /* a list may hold anything that adds up */
+        Value *total = v->list.v[0];
+        bool nested = total->kind == V_LIST || total->kind == V_BOOL;
+        for (int i = 1; i < v->list.n && !nested; i++) total = arith_binary(c, AST_OP_ADD, total, v->list.v[i], k->at);
+        if (!nested) return val_is_number(total) || val_bad(total) ? total : sum_leaf(c, total, k->at);
+    }
+    IrVal *t = countable(c, as_tensor(c, v, k->at));
+    if (!t || !dims_arg(c, k, k->v[1], t, &d)) return val_error(c->L);
+    return val_tensor(c->L, sum_of(c, t, d));
+}
+
+static Value *builtin_mean(Ctx *c, const Call *k)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    IrInts d;
+    if (static_numbers(v) && !k->v[1]) {
+        Value *s = builtin_sum(c, k);
+        return arith_binary(c, AST_OP_DIV, s, val_int(c->L, v->list.n), k->at);
+    }
+    IrVal *t = as_real(c, v, k->at);
+    if (!t || !dims_arg(c, k, k->v[1], t, &d)) return val_error(c->L);
+    double n = 1;
+    for (int i = 0; i < d.n; i++) n *= (double)t->type.dim[d.v[i]];
+    if (!d.n) return val_tensor(c->L, t);
+    IrVal *s = ir_sum(fn_builder(c), t, d);
+    return val_tensor(c->L, ir_div(fn_builder(c), s, ir_const_like(fn_builder(c), s, n)));
+}
+
+static Value *norm_leaf(Ctx *c, Value *v, Span at)
+{
+    IrVal *t = arith_reals(c, v, at, "norm");
+    if (!t) return val_error(c->L);
+    IrInts d = ir_ints(0, NULL);
+    for (int i = 0; i < t->type.rank; i++) d.v[d.n++] = i;
+    return val_tensor(c->L, d.n ? ir_norm(fn_builder(c), t, d) : ir_abs(fn_builder(c), t));
+}
+
+static void collect_norms(Ctx *c, Value *r, Value **out, int *n, int most, Span at)
+{
+    for (int i = 0; i < r->record.n && *n < most; i++) {
+        if (r->record.v[i]->kind == V_RECORD) collect_norms(c, r->record.v[i], out, n, most, at);
+        else out[(*n)++] = norm_leaf(c, r->record.v[i], at);
+    }
+}
+
+static Value *builtin_norm(Ctx *c, const Call *k)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    IrInts d;
+    if (v->kind == V_RECORD) {
+        enum { MOST = 1024 };
+        Value **norms = arena_array(c->L->a, Value *, MOST);
+        int n = 0;
+        collect_norms(c, v, norms, &n, MOST, k->at);
+        if (n == MOST) return unsupported(c, k->at, "the norm of so many tensors");
+        return norm_leaf(c, arith_stack(c, norms, n, k->at), k->at);
+    }
+    if (!k->v[1]) return norm_leaf(c, v, k->at);
+    IrVal *t = arith_reals(c, v, k->at, "norm");
+    return t && dims_arg(c, k, k->v[1], t, &d) ? val_tensor(c->L, ir_norm(fn_builder(c), t, d)) : val_error(c->L);
+}
+
+/* The sum of the products of all elements, of tensors or of records. */
+static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
+{
+    if (a->kind == V_RECORD) {
+        Value *p = arith_binary(c, AST_OP_MUL, a, b, at);
+        return p->kind == V_RECORD ? sum_fields(c, p, sum_leaf, at) : p;
+    }
+    IrVal *x = arith_reals(c, a, at, "dot"), *y = arith_reals(c, b, at, "dot");
+    if (!x || !y || !arith_align(c, &x, &y, at, "dot")) return val_error(c->L);
+    if (x->type.rank != 1 || y->type.rank != 1) return sum_leaf(c, val_tensor(c->L, ir_mul(fn_builder(c), x, y)), at);
+    int zero = 0;
+    return val_tensor(c->L, ir_dot(fn_builder(c), x, y, ir_no_pairs(), ir_pairs(1, &zero, &zero), ir_no_axes()));
+}
+
+static Value *builtin_dot(Ctx *c, const Call *k)
+{
+    return inner_product(c, as_settled(c, k->v[0], k->at), as_settled(c, k->v[1], k->at), k->at);
+}
+
+static Value *builtin_outer(Ctx *c, const Call *k)
+{
+    IrVal *a = arith_reals(c, k->v[0], k->at, "outer"), *b = arith_reals(c, k->v[1], k->at, "outer");
+    if (!a || !b) return val_error(c->L);
+    if (a->type.rank != 1 || b->type.rank != 1)
+        return mistake(c, k, "outer", "two vectors", a->type.rank == 1 ? k->v[1] : k->v[0]);
+    IrInts d = ir_ints(2, (int64_t[]){a->type.dim[0], b->type.dim[0]});
+    if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
+    IrVal *x = ir_broadcast(fn_builder(c), a, d, ir_ints(1, (int64_t[]){0}));
+    IrVal *y = ir_broadcast(fn_builder(c), b, d, ir_ints(1, (int64_t[]){1}));
+    return arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), k->at);
+}
+
+/* All elements in one row. */
+static IrVal *flat(Ctx *c, IrVal *t)
+{
+    int64_t n = ir_dims_size(&t->type);
+    return t->type.rank == 1 ? t : ir_reshape(fn_builder(c), t, ir_ints(1, &n));
+}
+
+static Value *extreme_list(Ctx *c, Value *v, bool least)
+{
+    Value *best = v->list.v[0];
+    for (int i = 1; i < v->list.n; i++)
+        if (least ? val_number(v->list.v[i]) < val_number(best) : val_number(v->list.v[i]) > val_number(best)) best = v->list.v[i];
+    (void)c;
+    return best;
+}
+
+/* The order turned round. Of integers -1 - x, which every one of them has. */
+static IrVal *turned(IrBuilder *b, IrVal *t)
+{
+    return ir_is_real(t->type.elem) ? ir_neg(b, t) : ir_sub(b, ir_const_int(b, t->type.elem, -1), t);
+}
+
+static Value *reduce_extreme(Ctx *c, const Call *k, bool least)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    IrBuilder *b = c->L->fn ? fn_builder(c) : NULL;
+    int64_t dim = 0;
+    if (static_numbers(v)) return extreme_list(c, v, least);
+    IrVal *t = arith_numbers(c, v, k->at, least ? "min" : "max");
+    if (!t) return val_error(c->L);
+    if (k->v[2]) {
+        if (!one_dim(c, k, k->v[2], t, &dim)) return val_error(c->L);
+    } else {
+        if (!t->type.rank) return val_tensor(c->L, t);
+        t = flat(c, t);
+    }
+    if (!t->type.dim[dim]) return mistake(c, k, least ? "min" : "max", "at least one number", v);
+    if (least) t = turned(b, t);
+    t = ir_reduce_max(b, t, (int)dim);
+    return val_tensor(c->L, least ? turned(b, t) : t);
+}
+
+static Value *field_extreme(Ctx *c, Value *a, Value *b, bool least, Span at);
+
+static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
+{
+    a = as_settled(c, a, at), b = as_settled(c, b, at);
+    if (val_bad(a) || val_bad(b)) return val_error(c->L);
+    if (val_is_number(a) && val_is_number(b)) {
+        bool first = least ? val_number(a) <= val_number(b) : val_number(a) >= val_number(b);
+        Value *v = first ? a : b;
+        return face_pick(c, first, a, b, a->kind == b->kind ? v : val_same(c->L, v, val_number(v)));
+    }
+    if (a->kind == V_RECORD || b->kind == V_RECORD) return field_extreme(c, a, b, least, at);
+    IrVal *x, *y;
+    const char *word = least ? "min" : "max";
+    bool numbers = (val_is_number(a) || arith_numbers(c, a, at, word)) && (val_is_number(b) || arith_numbers(c, b, at, word));
+    if (!numbers || !arith_operands(c, a, b, at, &x, &y) || !arith_align(c, &x, &y, at, word)) return val_error(c->L);
+    return val_tensor(c->L, least ? ir_min(fn_builder(c), x, y) : ir_max(fn_builder(c), x, y));
+}
+
+static Value *field_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
+{
+    Value *r = a->kind == V_RECORD ? a : b;
+    bool both = a->kind == b->kind && a->record.n == b->record.n;
+    if (a->kind == b->kind && !both) return unsupported(c, at, "max of different records");
+    Value **v = arena_array(c->L->a, Value *, r->record.n + 1);
+    for (int i = 0; i < r->record.n; i++)
+        v[i] = pair_extreme(c, a->kind == V_RECORD ? a->record.v[i] : a, b->kind == V_RECORD ? b->record.v[i] : b,
+                            least, at);
+    return val_record(c->L, v, r->record.name, r->record.n);
+}
+
+static Value *builtin_max(Ctx *c, const Call *k)
+{
+    return k->v[1] ? pair_extreme(c, k->v[0], k->v[1], false, k->at) : reduce_extreme(c, k, false);
+}
+static Value *builtin_min(Ctx *c, const Call *k)
+{
+    return k->v[1] ? pair_extreme(c, k->v[0], k->v[1], true, k->at) : reduce_extreme(c, k, true);
+}
+
+static Value *builtin_argmax(Ctx *c, const Call *k)
+{
+    IrVal *t = arith_reals(c, k->v[0], k->at, "argmax");
+    if (!t) return val_error(c->L);
+    if (t->type.rank != 1 || !t->type.dim[0]) return mistake(c, k, "argmax", "a vector that is not empty", k->v[0]);
+    Value *v = val_tensor(c->L, ir_argmax(fn_builder(c), t, 0));
+    v->tensor.classes = t->type.dim[0];
+    return v;
+}
+
+static Value *builtin_argsort(Ctx *c, const Call *k)
+{
+    IrVal *t = arith_reals(c, k->v[0], k->at, "argsort");
+    if (t && !t->type.rank) return mistake(c, k, "argsort", "a tensor", k->v[0]);
+    return t ? val_tensor(c->L, ir_argsort(fn_builder(c), t)) : val_error(c->L);
+}
+
+static Value *builtin_sort(Ctx *c, const Call *k)
+{
+    IrVal *t = arith_reals(c, k->v[0], k->at, "sort");
+    if (!t) return val_error(c->L);
+    if (!t->type.rank) return mistake(c, k, "sort", "a tensor", k->v[0]);
+    IrVal *i = ir_argsort(fn_builder(c), t);
+    return val_tensor(c->L, ir_gather(fn_builder(c), t, i, t->type.rank - 1));
+}
+
+static Value *builtin_cumsum(Ctx *c, const Call *k)
+{
+    IrVal *t = arith_reals(c, k->v[0], k->at, "cumsum");
+    int64_t dim = 0;
+    if (!t) return val_error(c->L);
+    if (!t->type.rank) return mistake(c, k, "cumsum", "a tensor", k->v[0]);
+    if (k->v[1] ? !one_dim(c, k, k->v[1], t, &dim) : false) return val_error(c->L);
+    return val_tensor(c->L, ir_cumsum(fn_builder(c), t, (int)dim, false, false));
+}
+
+/* ---- layout */
+
+static Value *builtin_reshape(Ctx *c, const Call *k)
+{
+    IrInts d;
+    IrVal *t = as_tensor(c, k->v[0], k->at);
+    if (!t || !as_dims(c, k->v[1], k->at, &d)) return val_error(c->L);
+    int64_t n = 1;
+    for (int i = 0; i < d.n; i++) n *= d.v[i];
+    if (n == ir_dims_size(&t->type)) return val_tensor(c->L, ir_reshape(fn_builder(c), t, d));
+    Diag *e = diag_error(c->L->diags, k->at, E200, "%s has %lld elements and %s has %lld", type_text(c->L, &t->type),
+                         (long long)ir_dims_size(&t->type), dims_text(c->L, &d), (long long)n);
+    diag_label(e, "reshape keeps the number of elements");
+    return val_error(c->L);
+}
+
+static Value *builtin_flatten(Ctx *c, const Call *k)
+{
+    IrVal *t = as_tensor(c, k->v[0], k->at);
+    return t ? val_tensor(c->L, flat(c, t)) : val_error(c->L);
+}
+
+static Value *builtin_scalar(Ctx *c, const Call *k)
+{
+    IrVal *t = as_tensor(c, k->v[0], k->at);
+    if (!t) return val_error(c->L);
+    if (ir_dims_size(&t->type) != 1) return mistake(c, k, "scalar", "a tensor of one element", k->v[0]);
+    return val_tensor(c->L, t->type.rank ? ir_reshape(fn_builder(c), t, ir_ints(0, NULL)) : t);
+}
+
+static Value *builtin_transpose(Ctx *c, const Call *k)
+{
+    IrVal *t = as_tensor(c, k->v[0], k->at);
+    IrInts perm = ir_ints(0, NULL);
+    if (!t) return val_error(c->L);
+    if (!k->v[1]) {
+        for (int i = t->type.rank; i-- > 0;) perm.v[perm.n++] = i;
+        return val_tensor(c->L, ir_transpose(fn_builder(c), t, perm));
+    }
+    if (!as_dims(c, k->v[1], k->at, &perm)) return val_error(c->L);
+    bool seen[IR_MAX_RANK] = {0}, ok = perm.n == t->type.rank;
+    for (int i = 0; ok && i < perm.n; i++) {
+        ok = perm.v[i] < perm.n && !seen[perm.v[i]];
+        if (ok) seen[perm.v[i]] = true;
+    }
+    if (!ok) return mistake(c, k, "transpose", strf(c->L, "an order of the %d dimensions", t->type.rank), k->v[1]);
+    return val_tensor(c->L, ir_transpose(fn_builder(c), t, perm));
+}
+
+static Value *builtin_concat(Ctx *c, const Call *k)
+{
+    IrVal *t[16];
+    bool real = false;
+    for (int i = 0; i < k->n; i++) {
+        if (!(t[i] = as_tensor(c, k->v[i], k->at))) return val_error(c->L);
+        real = real || ir_is_real(t[i]->type.elem);
+    }
+    for (int i = 0; i < k->n; i++) {
+        if (!(t[i] = real ? arith_reals(c, k->v[i], k->at, "concat") : as_tensor(c, k->v[i], k->at))) return val_error(c->L);
+        if (!t[i]->type.rank) return mistake(c, k, "concat", "tensors", k->v[i]);
+        bool fits = t[i]->type.rank == t[0]->type.rank && t[i]->type.elem == t[0]->type.elem;
+        for (int d = 1; fits && d < t[i]->type.rank; d++) fits = t[i]->type.dim[d] == t[0]->type.dim[d];
+        if (fits) continue;
+        diag_error(c->L->diags, k->at, E200, "concat joins along the first dimension; %s and %s differ in the others",
+                   type_text(c->L, &t[0]->type), type_text(c->L, &t[i]->type));
+        return val_error(c->L);
+    }
+    return val_tensor(c->L, ir_concat(fn_builder(c), t, k->n, 0));
+}
+
+static Value *builtin_reverse(Ctx *c, const Call *k)
+{
+    IrVal *t = as_tensor(c, k->v[0], k->at);
+    if (t && !t->type.rank) return mistake(c, k, "reverse", "a tensor", k->v[0]);
+    return t ? val_tensor(c->L, ir_reverse(fn_builder(c), t, ir_ints(1, (int64_t[]){0}))) : val_error(c->L);
+}
+
+/* How many: the length of a list or range, the leading extent of a tensor, the elements of finite data. */
+static Value *builtin_count(Ctx *c, const Call *k)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    int64_t n;
+    if (v->kind == V_LIST) return val_int(c->L, v->list.n);
+    if (v->kind == V_RANGE) return val_int(c->L, v->range.to > v->range.from ? v->range.to - v->range.from : 0);
+    if (v->kind == V_DIST && dist_finite(c->L, v->dist, &n)) return val_int(c->L, n);
+    IrVal *t = as_tensor(c, v, k->at);
+    if (t && !t->type.rank) return mistake(c, k, "count", "a list or tensor", v);
+    return t ? val_int(c->L, t->type.dim[0]) : val_error(c->L);
+}
+
+static Value *builtin_shape(Ctx *c, const Call *k)
+{
+    IrVal *t = as_tensor(c, k->v[0], k->at);
+    Value *d[IR_MAX_RANK];
+    for (int i = 0; t && i < t->type.rank; i++) d[i] = val_int(c->L, t->type.dim[i]);
+    return t ? val_list(c->L, d, t->type.rank) : val_error(c->L);
+}
+
+/* zeros([2, 3]), or zeros of a tensor or record: of its shape. */
+static Value *filled_like(Ctx *c, const Call *k, Value *like, IrVal *value)
+{
+    if (like->kind == V_RECORD) {
+        Value **v = arena_array(c->L->a, Value *, like->record.n + 1);
+        for (int i = 0; i < like->record.n; i++) v[i] = filled_like(c, k, like->record.v[i], value);
+        return val_record(c->L, v, like->record.name, like->record.n);
+    }
+    IrVal *t = as_tensor(c, like, k->at);
+    return t ? val_tensor(c->L, ir_fill(fn_builder(c), value, ir_dims_of(&t->type))) : val_error(c->L);
+}
+
+static Value *filled(Ctx *c, const Call *k, Value *like, IrVal *value)
+{
+    IrInts d;
+    like = as_settled(c, like, k->at);
+    if (!value || val_bad(like)) return val_error(c->L);
+    bool table = like->kind == V_LIST && like->list.n && like->list.v[0]->kind == V_LIST;
+    if (table || like->kind == V_TENSOR || like->kind == V_SLOT || like->kind == V_RECORD)
+        return filled_like(c, k, like, value);
+    return as_dims(c, like, k->at, &d) ? val_tensor(c->L, ir_fill(fn_builder(c), value, d)) : val_error(c->L);
+}
+
+static Value *builtin_zeros(Ctx *c, const Call *k)
+{
+    return filled(c, k, k->v[0], as_real(c, val_real(c->L, 0), k->at));
+}
+static Value *builtin_ones(Ctx *c, const Call *k)
+{
+    return filled(c, k, k->v[0], as_real(c, val_real(c->L, 1), k->at));
+}
+
+static Value *builtin_full(Ctx *c, const Call *k)
+{
+    IrVal *v = as_tensor(c, k->v[1], k->at);
+    if (v && v->type.rank) return mistake(c, k, "full", "one number to fill with", k->v[1]);
+    return filled(c, k, k->v[0], v);
+}
+
+static Value *builtin_eye(Ctx *c, const Call *k)
+{
+    int64_t n;
+    if (!as_size(c, k->v[0], k->at, "the size", &n) || !fn_needed(c, k->at)) return val_error(c->L);
+    IrInts d = ir_ints(2, (int64_t[]){n, n});
+    if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
+    IrBuilder *b = fn_builder(c);
+    IrVal *same = ir_compare(b, IR_EQ, ir_index_dim(b, d, 0), ir_index_dim(b, d, 1));
+    return val_tensor(c->L, ir_convert(b, same, c->L->m->real));
+}
+
+static Value *builtin_iota(Ctx *c, const Call *k)
+{
+    int64_t n;
+    if (!as_size(c, k->v[0], k->at, "the length", &n) || !fn_needed(c, k->at)) return val_error(c->L);
+    IrInts d = ir_ints(1, &n);
+    if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
+    return val_tensor(c->L, ir_index_dim(fn_builder(c), d, 0));
+}
+
+/* one_hot(y) of a class[n], or one_hot(k, n): real[..., n]. */
+static Value *builtin_one_hot(Ctx *c, const Call *k)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    int64_t n = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->classes;
+    if (k->v[1] ? !as_size(c, k->v[1], k->at, "the number of classes", &n) : false) return val_error(c->L);
+    IrVal *t = as_tensor(c, v, k->at);
+    if (!t) return val_error(c->L);
+    if (ir_is_real(t->type.elem) || t->type.elem == IR_BOOL) return mistake(c, k, "one_hot", "an integer", v);
+    if (!n) return mistake(c, k, "one_hot", "a class, or an integer and the number of classes", v);
+    IrInts d = ir_dims_of(&t->type), kept = d;
+    if (d.n == IR_MAX_RANK) return unsupported(c, k->at, "more than 8 dimensions");
+    for (int i = 0; i < d.n; i++) kept.v[i] = i;
+    d.v[d.n++] = n;
+    if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
+    IrBuilder *b = fn_builder(c);
+    IrVal *spread = ir_broadcast(b, arith_convert(c, t, IR_I32), d, kept);
+    return val_tensor(c->L, ir_convert(b, ir_compare(b, IR_EQ, spread, ir_index_dim(b, d, d.n - 1)), c->L->m->real));
+}
+
+/* ---- matrices */
+
+static IrVal *square(Ctx *c, const Call *k, const char *name, Value *v)
+{
+    IrVal *t = arith_reals(c, v, k->at, name);
+    if (!t) return NULL;
+    int r = t->type.rank;
+    if (r >= 2 && t->type.dim[r - 1] == t->type.dim[r - 2]) return t;
+    mistake(c, k, name, "a square matrix", v);
+    return NULL;
+}
+
+static Value *builtin_cholesky(Ctx *c, const Call *k)
+{
+    IrVal *a = square(c, k, "cholesky", k->v[0]);
+    return a ? val_tensor(c->L, ir_cholesky(fn_builder(c), a)) : val_error(c->L);
+}
+
+/* A right-hand side that is a vector is a matrix of one column. */
+static Value *solved(Ctx *c, const Call *k, const char *name, bool triangular, bool transpose)
+{
+    IrBuilder *b;
+    IrVal *a = square(c, k, name, k->v[0]), *y = arith_reals(c, k->v[1], k->at, name);
+    if (!a || !y) return val_error(c->L);
+    b = fn_builder(c);
+    int64_t n = a->type.dim[a->type.rank - 1];
+    if (a->type.rank != 2 || y->type.rank < 1 || y->type.rank > 2 || y->type.dim[0] != n)
+        return mistake(c, k, name, strf(c->L, "a right side with %lld rows", (long long)n), k->v[1]);
+    bool vector = y->type.rank == 1;
+    if (vector) y = ir_reshape(b, y, ir_ints(2, (int64_t[]){n, 1}));
+    IrVal *x = triangular ? ir_trisolve(b, a, y, transpose) : ir_solve(b, a, y);
+    return val_tensor(c->L, vector ? ir_reshape(b, x, ir_ints(1, &n)) : x);
+}
+
+static Value *builtin_solve(Ctx *c, const Call *k) { return solved(c, k, "solve", false, false); }
+
+static Value *builtin_trisolve(Ctx *c, const Call *k)
+{
+    if (k->v[2] && k->v[2]->kind != V_BOOL) return mistake(c, k, "trisolve", "transpose: true or false", k->v[2]);
+    return solved(c, k, "trisolve", true, k->v[2] && k->v[2]->b);
+}
+
+/* ---- loops */
+
+static bool callable(const Value *v) { return v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER; }
+
+static Value *map_dist(Ctx *c, Value *f, Value *v, Span at)
+{
+    Dist *base = as_dist(c, v, at);
+    return base ? val_dist(c->L, dist_of_map(c->L, base, f)) : val_error(c->L);
+}
+
+static Value *builtin_map(Ctx *c, const Call *k)
+{
+    if (!callable(k->v[0])) return mistake(c, k, "map", "a function first", k->v[0]);
+    Value *v = k->v[1];
+    bool dist =
+        v->kind == V_DIST || (v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET) || v->kind == V_FUNCTION;
+    if (k->n == 2 && dist) return map_dist(c, k->v[0], v, k->at);
+    Value *rows[MAX_ARGS];
+    for (int i = 1; i < k->n; i++) rows[i - 1] = k->v[i];
+    return eval_map(c, k->v[0], rows, k->n - 1, k->site, k->at);
+}
+
+static Value *builtin_tabulate(Ctx *c, const Call *k)
+{
+    int64_t n;
+    if (!as_size(c, k->v[0], k->at, "the length", &n)) return val_error(c->L);
+    if (!callable(k->v[1])) return mistake(c, k, "tabulate", "a function of the index", k->v[1]);
+    return eval_tabulate(c, k->v[1], n, k->site, k->at);
+}
+
+static Value *loop(Ctx *c, const Call *k, bool scan)
+{
+    if (!callable(k->v[2]))
+        return mistake(c, k, scan ? "scan" : "fold", "a function of the value and the round", k->v[2]);
+    return eval_fold(c, k->v[0], k->v[1], k->v[2], k->v[3], scan, k->site, k->at);
+}
+
+static Value *builtin_fold(Ctx *c, const Call *k) { return loop(c, k, false); }
+static Value *builtin_scan(Ctx *c, const Call *k) { return loop(c, k, true); }
+
+/* ---- distributions */
+
+static Value *builtin_random_int(Ctx *c, const Call *k)
+{
+    int64_t n;
+    if (!as_size(c, k->v[0], k->at, "the number of values", &n)) return val_error(c->L);
+    if (n < 1 || n > INT32_MAX) return mistake(c, k, "random_int", "a number from 1 to 2147483647", k->v[0]);
+    return dist_of_int(c->L, n);
+}
+
+static Value *builtin_batch_of(Ctx *c, const Call *k)
+{
+    return dist_of_batch(c->L, as_settled(c, k->v[0], k->at));
+}
+
+static Value *builtin_rows(Ctx *c, const Call *k)
+{
+    return dist_of_rows(c->L, as_settled(c, k->v[0], k->at));
+}
+
+static Value *builtin_log_prob(Ctx *c, const Call *k)
+{
+    Dist *d = as_dist(c, k->v[0], k->at);
+    return d ? dist_log_prob(c, d, k->v[1], k->at) : val_error(c->L);
+}
+
+/* convex(f) is f, a function of one number, once the chord between two points has been seen to lie above it: of neighbours and of
+ * far ones, over the ratios 1e-4 to 1e4. A function that is not evaluated at numbers known now is taken at its word. */
+enum { CONVEX_POINTS = 49 };
+
+static bool at_number(Ctx *c, Value *f, double x, const Call *k, double *y)
+{
+    Trial t = trial_begin(c->L, true);                      /* what f computes while the program runs is dropped, and not judged here */
+    Value *v = apply1(c, f, val_real(c->L, x), k->site, k->at);
+    v = val_bad(v) ? v : as_settled(c, v, k->at);
+    trial_end(c->L, &t);
+    if (!val_is_number(v)) return false;
+    *y = val_number(v);
+    return isfinite(*y);
+}
+
+/* f((a + b) / 2) above the chord by more than rounding. */
+static bool above_chord(double fa, double fm, double fb)
+{
+    double scale = fabs(fa) + fabs(fm) + fabs(fb);
+    return fm - (fa + fb) / 2 > 1e-9 * scale;
+}
+
+static bool convex_between(Ctx *c, const Call *k, double a, double b, double fa, double fb)
+{
+    double fm;
+    if (!at_number(c, k->v[0], (a + b) / 2, k, &fm) || !above_chord(fa, fm, fb)) return true;
+    Lower *L = c->L;
+    Diag *d = diag_error(L->diags, k->at, E309, "%s is not convex: at %s it is %s, above the chord from %s to %s",
+                         val_text(L, k->v[0]), val_text(L, val_real(L, (a + b) / 2)), val_text(L, val_real(L, fm)),
+                         val_text(L, val_real(L, a)), val_text(L, val_real(L, b)));
+    diag_hint(d, "an f-divergence takes a convex f with f(1) = 0, as kl(u) = u * log(u)");
+    return false;
+}
+
+static bool seen_convex(Ctx *c, const Call *k)
+{
+    double x[CONVEX_POINTS], y[CONVEX_POINTS];
+    for (int i = 0; i < CONVEX_POINTS; i++) {
+        x[i] = pow(10, -4 + 8.0 * i / (CONVEX_POINTS - 1));
+        if (!at_number(c, k->v[0], x[i], k, &y[i])) return true;
+    }
+    for (int step = 1; step < CONVEX_POINTS; step *= 2)
+        for (int i = 0; i + step < CONVEX_POINTS; i++)
+            if (!convex_between(c, k, x[i], x[i + step], y[i], y[i + step])) return false;
+    return true;
+}
+
+static Value *builtin_convex(Ctx *c, const Call *k)
+{
+    Value *f = k->v[0];
+    if (!callable(f)) return mistake(c, k, "convex", "a function of one number", f);
+    return seen_convex(c, k) ? f : val_error(c->L);
+}
+
+/* What kind of number an estimate is; the number itself is as it was. */
+static Value *builtin_bound(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
+static Value *builtin_unbiased(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
+static Value *builtin_biased(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
+static Value *builtin_plug_in(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
+
+/* ---- the table */
+
+static const Builtin table[] = {
+#define UNARY(name, row) {#name, 1, 1, PIPE_NO, "x", NULL, IR_##row},
+#define BUILTIN(name, least, most, pipe, args) {#name, least, most, PIPE_##pipe, args, builtin_##name, -1},
+#include "compiler/lower/eval/builtins.def"
+#undef UNARY
+#undef BUILTIN
+};
+enum { N_BUILTINS = sizeof table / sizeof *table };
+
+static Value *primitive(Lower *L, const char *name)
+{
+    bool normal = !strcmp(name, "standard_normal");
+    if (!normal && strcmp(name, "standard_uniform")) return NULL;
+    return normal ? dist_of_normal(L) : dist_of_uniform(L);
+}
+
+Value *builtin_find(Lower *L, const char *name)
+{
+    for (int i = 0; i < N_BUILTINS; i++) {
+        if (strcmp(table[i].name, name)) continue;
+        Value *v = val_new(L, V_FUNCTION);
+        v->fn.kind = F_BUILTIN;
+        v->fn.builtin = &table[i];
+        v->fn.builtin_name = (&table[i])->name;
+        return v;
+    }
+    return primitive(L, name);
+}
+
+const char *builtin_nearest(Lower *L, const char *name, int *distance)
+{
+    const char *best = NULL;
+    for (int i = 0; i < N_BUILTINS; i++) {
+        int d = name_distance(table[i].name, name);
+        if (d < *distance) *distance = d, best = table[i].name;
+    }
+    (void)L;
+    return best;
+}
+
+const char *const *builtin_names(Lower *L)
+{
+    const char **n = arena_array(L->a, const char *, N_BUILTINS + 1);
+    for (int i = 0; i < N_BUILTINS; i++) n[i] = table[i].name;
+    return n;
+}
+
+static int arg_position(const char *args, const char *name)
+{
+    size_t n = strlen(name);
+    for (int i = 0; *args; i++) {
+        size_t k = strcspn(args, " ");
+        if (k == n && !strncmp(args, name, n)) return i;
+        args += k + (args[k] == ' ');
+    }
+    return -1;
+}
+
+static Value *wait_for_last(Ctx *c, const Builtin *b, const Args *args)
+{
+    Value *v = val_new(c->L, V_FUNCTION);
+    v->fn.kind = F_PARTIAL;
+    v->fn.builtin = b;
+    v->fn.builtin_name = (b)->name;
+    v->fn.given = arena_copy(c->L->a, args->v, sizeof(Value *) * (size_t)args->n);
+    v->fn.given_name = arena_copy(c->L->a, args->name, sizeof(char *) * (size_t)args->n);
+    v->fn.n_given = args->n;
+    v->fn.order = b->pipe == PIPE_LAST;
+    return v;
+}
+
+Value *builtin_partial(Lower *L, const char *name, Value *first)
+{
+    Value *v = arena_copy(L->a, builtin_find(L, name), sizeof *v);
+    v->fn.kind = F_PARTIAL;
+    v->fn.given = arena_copy(L->a, &first, sizeof first);
+    v->fn.given_name = arena_array(L->a, const char *, 1);
+    v->fn.n_given = 1;
+    v->fn.order = 1;
+    return v;
+}
+
+static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
+{
+    for (int i = 0, position = 0; i < args->n; i++) {
+        int k = args->name[i] ? arg_position(b->args, args->name[i]) : position++;
+        if (k < 0) {
+            Diag *d =
+                diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", b->name, args->name[i]);
+            if (*b->args) diag_hint(d, "its arguments are %s", b->args);
+            return false;
+        }
+        if (v[k])
+            return diag_error(c->L->diags, args->at[i], E109, "%s gets its argument %d twice", b->name, k + 1), false;
+        v[k] = args->v[i];
+        if (k + 1 > *n) *n = k + 1;
+    }
+    return true;
+}
+
+static Value *wrong_number(Ctx *c, const Builtin *b, int n, Span at)
+{
+    Diag *d = b->least == b->most ? diag_error(c->L->diags, at, E109, "%s takes %d argument%s, and here are %d",
+                                               b->name, b->least, b->least == 1 ? "" : "s", n)
+                                  : diag_error(c->L->diags, at, E109, "%s takes %d to %d arguments, and here are %d",
+                                               b->name, b->least, b->most, n);
+    if (*b->args) diag_hint(d, "its arguments are %s", b->args);
+    return val_error(c->L);
+}
+
+/* scale(-1, 1) and split(9, 1) wait for the data, reshape([2]) for the tensor, one_hot(3) for the class, map(f) for what it goes
+ * through. */
+static bool waits(const Builtin *b, const Args *args)
+{
+    bool first = b->pipe == PIPE_FIRST || b->pipe == PIPE_COUNT;
+    if (b->pipe == PIPE_NO || !args->n) return first && b->least == 1 && !args->n;
+    if (b->pipe == PIPE_COUNT) return args->v[0]->kind == V_INT && !args->v[0]->classes && args->n < b->most;
+    return args->n == b->least - 1;
+}
+
+Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at)
+{
+    Value *v[MAX_ARGS + 4] = {0};
+    int n = 0;
+    for (int i = 0; i < args->n; i++)
+        if (val_bad(args->v[i])) return val_error(c->L);
+    if (waits(b, args)) return wait_for_last(c, b, args);
+    if (args->n < b->least || args->n > b->most) return wrong_number(c, b, args->n, at);
+    if (!place(c, b, args, v, &n)) return val_error(c->L);
+    for (int i = 0; i < b->least; i++)
+        if (!v[i]) return wrong_number(c, b, args->n, at);
+    if (b->op >= 0) return arith_map(c, (IrOp)b->op, v[0], at);
+    return b->run(c, &(Call){v, n, site, at});
+}

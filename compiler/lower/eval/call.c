@@ -1,0 +1,340 @@
+/* call.c - applying: arguments meet parameters, and the body is evaluated where it was defined. Everything is inlined. */
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+bool call_enter(Ctx *c, Span at)
+{
+    if (c->calls < MAX_CALLS) return true;
+    if (!c->L->too_deep) {
+        Diag *d = diag_error(c->L->diags, at, E106, "calls nest more than %d deep here; a definition is calling itself",
+                             MAX_CALLS);
+        diag_hint(d, "everything is inlined, so recursion needs an if on a static value that ends it; fold is a loop");
+    }
+    c->L->too_deep = true;
+    return false;
+}
+
+Ctx ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site)
+{
+    Ctx b = *c;
+    b.scope = scope;
+    b.calls++;
+    b.site = site_mix(c->site, site);
+    b.name = NULL;
+    for (int i = 0; args && i < args->n; i++) b.axes = ir_axes_union(b.axes, val_axes(c->L, args->v[i]));
+    return b;
+}
+
+/* ---- arguments */
+
+static bool too_many_args(Ctx *c, AstList args, Span at)
+{
+    if (args.n <= MAX_ARGS) return false;
+    diag_error(c->L->diags, at, E109, "more than %d arguments", MAX_ARGS);
+    return true;
+}
+
+static bool eval_args(Ctx *c, AstList list, Args *out)
+{
+    bool ok = true;
+    for (int i = 0; i < list.n; i++) {
+        const Ast *a = list.v[i];
+        out->v[out->n] = eval_raw(c, a->arg.value);
+        out->name[out->n] = a->arg.name;
+        out->at[out->n] = a->arg.value->span;
+        ok = ok && !val_bad(out->v[out->n]);
+        out->n++;
+    }
+    return ok;
+}
+
+static int param_index(AstList params, const char *name)
+{
+    for (int i = 0; i < params.n; i++)
+        if (!strcmp(params.v[i]->param.name, name)) return i;
+    return -1;
+}
+
+static int required(AstList params)
+{
+    int n = 0;
+    for (int i = 0; i < params.n; i++) n += !params.v[i]->param.draw && !params.v[i]->param.value;
+    return n;
+}
+
+/* A record as the only argument fills several parameters by name, a tuple by position. */
+void spread_record(AstList params, Args *args)
+{
+    if (args->n != 1 || args->name[0] || params.n < 2) return;
+    Value *r = args->v[0];
+    if (r->kind != V_RECORD || r->record.n > params.n || r->record.n > MAX_ARGS) return;
+    bool fits = required(params) >= 2;
+    for (int i = 0; r->record.name && i < r->record.n; i++)
+        if (param_index(params, r->record.name[i]) < 0) fits = false;
+    if (!fits) return;
+    Span at = args->at[0];
+    args->n = r->record.n;
+    for (int i = 0; i < r->record.n; i++) {
+        args->v[i] = r->record.v[i];
+        args->name[i] = r->record.name ? r->record.name[i] : NULL;
+        args->at[i] = at;
+    }
+}
+
+const Ast *param_of(AstList params, const Args *args, int i)
+{
+    int position = 0;
+    for (int k = 0; k < i; k++) position += !args->name[k];
+    int at = args->name[i] ? param_index(params, args->name[i]) : position;
+    return at >= 0 && at < params.n ? params.v[at] : NULL;
+}
+
+static const char *params_text(Ctx *c, AstList params)
+{
+    Text t = text_in(c->L->a);
+    for (int i = 0; i < params.n; i++) text_printf(&t, "%s%s", i ? ", " : "", params.v[i]->param.name);
+    return text_str(&t);
+}
+
+static bool place_arg(Ctx *c, AstList params, const Args *args, int i, int position, const char *what, int *index)
+{
+    const char *name = args->name[i];
+    *index = name ? param_index(params, name) : position;
+    if (*index >= 0 && *index < params.n) return true;
+    Diag *d = name ? diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", what, name)
+                   : diag_error(c->L->diags, args->at[i], E109, "%s takes %d argument%s, and this is one too many",
+                                what, params.n, params.n == 1 ? "" : "s");
+    if (params.n) diag_hint(d, "its arguments are %s", params_text(c, params));
+    return false;
+}
+
+static Value *default_of(Ctx *inner, const Ast *p)
+{
+    Value *v = eval_raw(inner, p->param.value);
+    return type_conform(inner, v, p->param.type, p->param.value->span, p->param.name);
+}
+
+bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open)
+{
+    Value *given[MAX_ARGS] = {0};
+    Span   where[MAX_ARGS];
+    bool   ok = true;
+    if (too_many_args(c, params, at)) return false;
+    spread_record(params, args);
+    for (int i = 0, position = 0, k; i < args->n; i++) {
+        if (!place_arg(c, params, args, i, args->name[i] ? -1 : position++, what, &k)) return false;
+        if (given[k])
+            return diag_error(c->L->diags, args->at[i], E109, "%s gets %s twice", what, params.v[k]->param.name), false;
+        given[k] = args->v[i];
+        where[k] = args->at[i];
+    }
+    Ctx inner = *c;
+    inner.scope = scope;
+    for (int i = 0; i < params.n; i++) {
+        const Ast *p = params.v[i];
+        Value *v = given[i];
+        if (open) open[i] = !v && p->param.draw;
+        if (open && open[i]) continue;
+        if (!v && !p->param.value) {
+            Diag *d = diag_error(c->L->diags, at, E111, "%s needs an argument %s", what, p->param.name);
+            diag_note(d, p->span, "declared here");
+            return false;
+        }
+        v = v ? type_conform(&inner, v, p->param.type, where[i], strf(c->L, "%s of %s", p->param.name, what))
+              : default_of(&inner, p);
+        ok = ok && !val_bad(v);
+        scope_bind_param(&inner, scope, p, v);
+    }
+    return ok;
+}
+
+/* ---- closures */
+
+AstList call_params(const Value *f)
+{
+    const Closure *k = f->kind == V_LAYER ? f->layer.closure : f->kind == V_PLAYER ? f->player->closure : f->fn.closure;
+    const Ast *d = k->def;
+    if (d->kind == AST_FN) return d->fn.params;
+    if (d->kind == AST_MEMBER) return d->member.params;
+    return d->define.n_lists == 2 && (k->bound || f->kind == V_LAYER) ? d->define.params2 : d->define.params;
+}
+
+static const char *closure_text(const Closure *k) { return k->name ? k->name : "this function"; }
+
+/* `n` of a metric, loss or member that has no parameter of that name: how many samples its expectations draw. */
+static bool take_n(Ctx *c, AstList params, Args *args, int64_t *n)
+{
+    *n = -1;
+    if (param_index(params, "n") >= 0) return true;
+    for (int i = 0; i < args->n; i++) {
+        if (!args->name[i] || strcmp(args->name[i], "n")) continue;
+        if (!as_size(c, args->v[i], args->at[i], "n", n)) return false;
+        for (int j = i; j + 1 < args->n; j++)
+            args->v[j] = args->v[j + 1], args->name[j] = args->name[j + 1], args->at[j] = args->at[j + 1];
+        args->n--;
+        return true;
+    }
+    return true;
+}
+
+static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, const Ast *result, Args *args,
+                         const void *site, Span at, bool counted)
+{
+    int64_t n = -1;
+    if (!call_enter(c, at)) return val_error(c->L);
+    if (counted && !take_n(c, params, args, &n)) return val_error(c->L);
+    Scope *scope = scope_new(c->L, k->scope);
+    if (!bind_params(c, scope, params, args, closure_text(k), at, NULL)) return val_error(c->L);
+    Ctx inner = ctx_body(c, scope, args, site);
+    if (k->scope->inst) inner.inst = k->scope->inst;
+    inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
+    if (n >= 0) inner.batch = n;
+    if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);
+    Value *v = eval_block(&inner, body);
+    if (!result) return v;
+    inner.scope = scope;
+    return type_conform(&inner, v, result,
+                        body->kind == AST_BLOCK && ast_block_value(body) ? ast_block_value(body)->span : body->span,
+                        strf(c->L, "the value of %s", closure_text(k)));
+}
+
+/* The first of two lists: what is left waits for the second. */
+static Value *bind_first(Ctx *c, Closure *k, Args *args, const void *site, Span at)
+{
+    const Ast *d = k->def;
+    if (d->define.word == AST_DEFINE_LAYER) return layer_bind(c, k, args, site, at);
+    Scope *scope = scope_new(c->L, k->scope);
+    if (!bind_params(c, scope, d->define.params, args, closure_text(k), at, NULL)) return val_error(c->L);
+    Closure *bound = closure_copy(c->L, k, scope);
+    bound->bound = true;
+    Value *v = val_new(c->L, d->define.word == AST_DEFINE_OPTIMIZER ? V_OPTIMIZER : V_FUNCTION);
+    if (v->kind == V_OPTIMIZER) v->optimizer.closure = bound;
+    else v->fn.kind = F_CLOSURE, v->fn.closure = bound;
+    return v;
+}
+
+static Value *apply_define(Ctx *c, Closure *k, Args *args, const void *site, Span at)
+{
+    const Ast *d = k->def;
+    bool second = d->define.n_lists == 2 && k->bound;
+    if (d->define.n_lists == 2 && !k->bound) return bind_first(c, k, args, site, at);
+    AstList params = second ? d->define.params2 : d->define.params;
+    switch (d->define.word) {
+    case AST_DEFINE_DEF:
+    case AST_DEFINE_METRIC:
+        return apply_body(c, k, params, d->define.body, d->define.result, args, site, at,
+                          d->define.word == AST_DEFINE_METRIC);
+    case AST_DEFINE_LAYER: {
+        Value *l = layer_bind(c, k, &(Args){0}, site, at);  /* a layer with one list is applied at once */
+        return val_bad(l) ? l : layer_apply(c, l, args, site, at);
+    }
+    case AST_DEFINE_DISTRIBUTION: return dist_of_declared(c, k, args, site, at);
+    case AST_DEFINE_COMPARISON: return compare_bind(c, k, args, site, at);
+    case AST_DEFINE_NET:
+        diag_error(c->L->diags, at, E120, "%s is a net to be given a name first: net D = %s(...)", k->name, k->name);
+        return val_error(c->L);
+    default: return unsupported(c, at, strf(c->L, "%s %s", AstDefine_name(d->define.word), k->name));
+    }
+}
+
+static Value *apply_closure(Ctx *c, Closure *k, Args *args, const void *site, Span at)
+{
+    const Ast *d = k->def;
+    if (d->kind == AST_FN) return apply_body(c, k, d->fn.params, d->fn.body, NULL, args, site, at, false);
+    if (d->kind == AST_MEMBER) return apply_body(c, k, d->member.params, d->member.value, NULL, args, site, at, true);
+    return apply_define(c, k, args, site, at);
+}
+
+/* ---- the doors */
+
+static Value *not_callable(Ctx *c, Value *f, Span at)
+{
+    diag_error(c->L->diags, at, E108, "%s cannot be applied to arguments", val_text(c->L, f));
+    return val_error(c->L);
+}
+
+static Value *apply_partial(Ctx *c, Value *f, Args *args, const void *site, Span at)
+{
+    Args all = {0};
+    bool last = f->fn.order;                                /* the piped value goes after the others */
+    if (args->n + f->fn.n_given > MAX_ARGS) return not_callable(c, f, at);
+    for (int round = 0; round < 2; round++) {
+        bool given = (round == 0) == last;
+        for (int i = 0; i < (given ? f->fn.n_given : args->n); i++) {
+            all.v[all.n] = given ? f->fn.given[i] : args->v[i];
+            all.name[all.n] = given ? f->fn.given_name[i] : args->name[i];
+            all.at[all.n++] = given ? at : args->at[i];
+        }
+    }
+    return builtin_apply(c, f->fn.builtin, &all, site, at);
+}
+
+static Value *apply_thunk(Ctx *c, Value *t, Args *args, Span at)
+{
+    int64_t n = -1;
+    if (args->n == 1 && args->name[0] && !strcmp(args->name[0], "n"))
+        return as_size(c, args->v[0], args->at[0], "n", &n) ? eval_thunk(c, t, n) : val_error(c->L);
+    if (!args->n) return eval_thunk(c, t, -1);
+    Value *f = eval_thunk(c, t, -1);
+    return val_bad(f) ? f : apply(c, f, args, t, at);
+}
+
+Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at)
+{
+    if (c->L->too_deep || c->L->too_large) return val_error(c->L);
+    switch (f->kind) {
+    case V_ERROR: return f;
+    case V_FUNCTION:
+        switch (f->fn.kind) {
+        case F_CLOSURE: return apply_closure(c, f->fn.closure, args, site, at);
+        case F_BUILTIN: return builtin_apply(c, f->fn.builtin, args, site, at);
+        case F_PARTIAL: return apply_partial(c, f, args, site, at);
+        case F_PRIME: return apply_prime(c, f->fn.of, f->fn.order, args, site, at);
+        }
+        return not_callable(c, f, at);
+    case V_LAYER: return layer_apply(c, f, args, site, at);
+    case V_PLAYER: return player_apply(c, f->player, args, site, at);
+    case V_OPTIMIZER: return optimizer_apply(c, f, args, site, at);
+    case V_THUNK: return apply_thunk(c, f, args, at);
+    default: return not_callable(c, f, at);
+    }
+}
+
+Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at)
+{
+    Args a = {.n = 1, .v = {arg}, .at = {at}};
+    return apply(c, f, &a, site, at);
+}
+
+static Value *eval_callee(Ctx *c, const Ast *e)
+{
+    if (e->kind != AST_NAME) return eval_raw(c, e);
+    Value *v = scope_find(c, e->name.name, e->span, true);
+    return v ? v : eval_raw(c, e);
+}
+
+Value *eval_call(Ctx *c, const Ast *e)
+{
+    Args args = {0};
+    if (too_many_args(c, e->call.args, e->span)) return val_error(c->L);
+    Ctx plain = *c;
+    plain.name = NULL;
+    Value *f = eval_callee(c, e->call.callee);
+    bool ok = eval_args(&plain, e->call.args, &args);
+    return ok ? apply(c, f, &args, e, e->span) : val_error(c->L);
+}
+
+/* x |> f(a): f(a) is made first, so a layer in it is named by this place. */
+Value *eval_pipe(Ctx *c, const Ast *e)
+{
+    Value *x = eval_raw(c, e->pipe.left);
+    const Ast *right = e->pipe.right;
+    Value *f = right->kind == AST_NAME ? eval_callee(c, right) : eval_raw(c, right);
+    if (val_bad(x) || val_bad(f)) return val_error(c->L);
+    Args args = {.n = 1, .v = {x}, .at = {e->pipe.left->span}};
+    if (f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_OPTIMIZER)
+        return apply(c, f, &args, e, e->span);
+    return not_callable(c, f, right->span);
+}

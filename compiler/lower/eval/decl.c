@@ -1,0 +1,246 @@
+/* decl.c - declarations become values when they are first asked for; and comparisons, whose members are losses. */
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+#include "lang/syntax/parse.h"
+
+static Value *thunk_new(Lower *L, const Ast *expr, Scope *scope, const char *name)
+{
+    Value *v = val_new(L, V_THUNK);
+    v->thunk.expr = expr;
+    v->thunk.scope = scope;
+    v->thunk.name = name;
+    return v;
+}
+
+static bool is_model(AstDefine w)
+{
+    return w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED;
+}
+
+/* comparison c = wasserstein(p, q, D), distribution d = Normal(0, 1): another name for what stands there, which must be of that kind. */
+static Value *declare_alias(Ctx *c, const Ast *d, const char *name)
+{
+    AstDefine w = d->define.word;
+    Value *v = eval(c, d->define.body);
+    bool closure = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
+                   v->fn.closure->def->define.word == w;
+    if (w == AST_DEFINE_COMPARISON && v->kind == V_COMPARE) return compare_with(c, v->compare, NULL, name);
+    if (closure || (w == AST_DEFINE_OPTIMIZER && v->kind == V_OPTIMIZER) || (w == AST_DEFINE_LAYER && v->kind == V_LAYER))
+        return v;
+    if (w == AST_DEFINE_DISTRIBUTION && (v->kind == V_DIST || v->kind == V_PLAYER || v->kind == V_RECORD)) {
+        Dist *p = as_dist(c, v, d->define.body->span);
+        return p ? val_dist(c->L, dist_renamed(c->L, p, name)) : val_error(c->L);
+    }
+    if (!val_bad(v))
+        diag_error(c->L->diags, d->define.body->span, E201, "%s is declared a%s %s, and this is %s", name,
+                   w == AST_DEFINE_OPTIMIZER ? "n" : "", AstDefine_name(w), val_text(c->L, v));
+    return val_error(c->L);
+}
+
+static Value *declare_define(Ctx *c, const Ast *d, const char *name)
+{
+    AstDefine w = d->define.word;
+    if (w == AST_DEFINE_BIJECTOR || w == AST_DEFINE_SIMULATOR)
+        return unsupported(c, d->define.name_span, strf(c->L, "%s", AstDefine_name(w)));
+    if (is_model(w) && d->define.n_lists < 2) return player_declare(c, d, name, c->inst != NULL);
+    if (d->define.is_alias) return declare_alias(c, d, name);
+    if (w == AST_DEFINE_DEF && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
+    if (w == AST_DEFINE_METRIC && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
+    return val_closure(c->L, d, c->scope, name);
+}
+
+/* --set name=value, for a let of the main file. */
+static const char *setting_of(Ctx *c, const char *name)
+{
+    for (int i = 0; c->scope == c->L->file && i < c->L->o.n_settings; i++)
+        if (!strcmp(c->L->o.setting[i].name, name)) return c->L->o.setting[i].value;
+    return NULL;
+}
+
+static Value *setting_value(Ctx *c, const char *text, const char *name)
+{
+    Lower *L = c->L;
+    const SourceFile *f = source_add(L->sources, strf(L, "--set %s", name), text, strlen(text));
+    const Ast *e = f ? parse_expression(L->a, f, L->diags) : NULL;
+    if (!e) return val_error(L);
+    names_expression(L->names, e);
+    return eval(c, e);
+}
+
+/* Among members, a let is evaluated where it is used, as they are. */
+static Value *declare_let(Ctx *c, const Ast *d, const char *name)
+{
+    if (!c->scope->module) return thunk_new(c->L, d->let.value, c->scope, name);
+    const char *set = d->let.pattern->kind == AST_NAME ? setting_of(c, name) : NULL;
+    Value *v = set ? setting_value(c, set, name) : eval(c, d->let.value);
+    if (d->let.type) v = type_conform(c, v, d->let.type, d->let.value->span, name);
+    return v;
+}
+
+static Value *declare_compare(Ctx *c, const Ast *d, const char *name)
+{
+    Ctx named = *c;
+    named.name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    Value *base = eval(&named, d->compare.value);
+    if (val_bad(base)) return base;
+    if (base->kind == V_COMPARE) return compare_with(c, base->compare, d, name);
+    diag_error(c->L->diags, d->compare.value->span, E201, "compare takes a comparison, and this is %s",
+               val_text(c->L, base));
+    return val_error(c->L);
+}
+
+Value *declare(Ctx *c, const Ast *d, const char *name)
+{
+    switch (d->kind) {
+    case AST_DEFINE: return declare_define(c, d, name);
+    case AST_DATA: return data_declare(c, d, name);
+    case AST_LET: return c->scope->members ? thunk_new(c->L, d->let.value, c->scope, name) : declare_let(c, d, name);
+    case AST_STATE: return eval_state(c, d);
+    case AST_LOSS: return thunk_new(c->L, d->loss.value, c->scope, name);
+    case AST_COMPARE: return declare_compare(c, d, name);
+    case AST_MEMBER:
+        if (d->member.has_params) return val_closure(c->L, d, c->scope, name);
+        return thunk_new(c->L, d->member.value, c->scope, name);
+    default: return val_error(c->L);
+    }
+}
+
+static void declare_each(Ctx *c, AstList stmts, bool members)
+{
+    Scope *s = c->scope;
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *d = stmts.v[i];
+        switch (d->kind) {
+        case AST_DEFINE: scope_declare(c->L, s, d->define.name, d, d->define.name_span); break;
+        case AST_LOSS: scope_declare(c->L, s, d->loss.name, d, d->loss.name_span); break;
+        case AST_COMPARE: scope_declare(c->L, s, d->compare.name, d, d->compare.name_span); break;
+        case AST_MEMBER: scope_declare(c->L, s, d->member.name, d, d->member.name_span); break;
+        case AST_LET:
+            if (members && d->let.pattern->kind == AST_NAME)
+                scope_declare(c->L, s, d->let.pattern->name.name, d, d->let.pattern->span);
+            else if (members) unsupported(c, d->let.pattern->span, "a pattern among members");
+            break;
+        case AST_DATA:
+            for (int k = 0; k < d->data.names.n; k++)
+                scope_declare(c->L, s, d->data.names.v[k]->name.name, d, d->data.names.v[k]->span);
+            break;
+        default: break;
+        }
+    }
+}
+
+void declare_all(Ctx *c, AstList stmts) { declare_each(c, stmts, false); }
+
+void declare_local(Ctx *c, AstList stmts)
+{
+    declare_all(c, stmts);
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *d = stmts.v[i];
+        if (d->kind == AST_DEFINE && is_model(d->define.word) && d->define.n_lists < 2)
+            scope_rebind(c->scope, d->define.name, player_declare(c, d, d->define.name, true));
+    }
+}
+
+/* Beside its members a comparison or distribution may hold lets, which are evaluated where they are used like members, and states. */
+void declare_members(Ctx *c, AstList stmts)
+{
+    Lower *L = c->L;
+    declare_each(c, stmts, true);
+    c->scope->members = true;
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *d = stmts.v[i];
+        if (d->kind == AST_STATE) scope_declare(L, c->scope, d->state.name, d, d->state.name_span);
+        if (d->kind == AST_PARAMETER) {
+            Diag *e = diag_error(L->diags, d->span, E120, "a param stands in a net, a model or a layer, which owns it");
+            diag_hint(e, "net P { param %s .. } among the members is a player of their own", d->parameter.name);
+        }
+    }
+}
+
+static bool owns(const Ast *def)
+{
+    AstList s = def->define.body && def->define.body->kind == AST_BLOCK ? def->define.body->block.stmts : (AstList){0};
+    for (int i = 0; i < s.n; i++)
+        if (s.v[i]->kind == AST_STATE || (s.v[i]->kind == AST_DEFINE && is_model(s.v[i]->define.word))) return true;
+    return false;
+}
+
+Instance *members_instance(Ctx *c, const Closure *k, const void *site)
+{
+    return owns(k->def) ? inst_child(c, c->name ? c->name : k->name, site_mix(c->scope->round, site), false) : NULL;
+}
+
+/* ---- comparisons */
+
+Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at)
+{
+    Compare *k = arena_new_of(c->L->a, Compare);
+    k->closure = closure_copy(c->L, closure, scope_new(c->L, closure->scope));
+    k->closure->bound = true;
+    k->name = closure->name;
+    if (!bind_params(c, k->closure->scope, closure->def->define.params, args, closure->name, at, NULL))
+        return val_error(c->L);
+    Ctx inner = *c;
+    inner.scope = k->closure->scope;
+    inner.scope->inst = members_instance(c, closure, site);
+    declare_members(&inner, closure->def->define.body->block.stmts);
+    Value *v = val_new(c->L, V_COMPARE);
+    v->compare = k;
+    return v;
+}
+
+static const Ast *member_decl(const Compare *k, const char *name)
+{
+    AstList s = k->closure->def->define.body->block.stmts;
+    for (int i = 0; i < s.n; i++)
+        if (s.v[i]->kind == AST_MEMBER && !strcmp(s.v[i]->member.name, name)) return s.v[i];
+    return NULL;
+}
+
+/* A copy with a name, in whose scope the members that decl (NULL: none) changes carry their changes. */
+Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name)
+{
+    Lower *L = c->L;
+    Compare *k = arena_copy(L->a, base, sizeof *base);
+    k->name = name;
+    Value *v = val_new(L, V_COMPARE);
+    v->compare = k;
+    if (!decl) return v;
+    if (decl->compare.changes.n && base->change)
+        return unsupported(c, decl->span, "with on a comparison that has changes already");
+    k->change = decl->compare.changes.n ? decl : base->change;
+    k->change_scope = decl->compare.changes.n ? c->scope : base->change_scope;
+    for (int i = 0; i < decl->compare.changes.n; i++) {
+        const Ast *change = decl->compare.changes.v[i];
+        const Ast *member = member_decl(k, change->change.name);
+        if (member && !member->member.has_params) continue;
+        Diag *d = diag_error(L->diags, change->change.name_span, E112, "%s has no loss called %s", base->name,
+                             change->change.name);
+        diag_note(d, base->closure->def->define.name_span, "its members are declared here");
+        return val_error(L);
+    }
+    return v;
+}
+
+static bool changed(const Compare *k, const char *name)
+{
+    for (int i = 0; k->change && i < k->change->compare.changes.n; i++)
+        if (!strcmp(k->change->compare.changes.v[i]->change.name, name)) return true;
+    return false;
+}
+
+Value *compare_member(Ctx *c, Compare *k, const char *name, Span at)
+{
+    (void)at;
+    Value *v = scope_local(c, k->closure->scope, name);
+    if (!v || v->kind != V_THUNK || !member_decl(k, name)) return v;
+    Value *t = arena_copy(c->L->a, v, sizeof *v);
+    t->thunk.name = path_join(c->L, k->name, name);
+    if (changed(k, name)) {
+        t->thunk.own = k;
+        t->thunk.name = name;
+    }
+    return t;
+}

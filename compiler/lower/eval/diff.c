@@ -1,0 +1,304 @@
+/* diff.c - derivatives in expressions: grad[x] e, grad[G] e, f'. The work is grad_reverse's; here is what to differentiate by what. */
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/paths.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+#include "compiler/opt/stabilise.h"
+
+/* The one place between a value and its derivative. */
+IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
+{
+    return opt_stabilise_value(fn_builder(c), v, wrt, n_wrt, last);
+}
+
+/* A differentiated binding's value is made of nodes of its own: only what is computed from this name depends on it, not what shares its
+ * value. Fields and items are taken one by one. */
+static Value *leaves(Ctx *c, Value *v)
+{
+    bool list = v->kind == V_LIST;
+    if (list || v->kind == V_RECORD) {
+        int n = list ? v->list.n : v->record.n;
+        Value **f = arena_array(c->L->a, Value *, n + 1);
+        for (int i = 0; i < n; i++) f[i] = leaves(c, list ? v->list.v[i] : v->record.v[i]);
+        return list ? val_list(c->L, f, n) : val_record(c->L, f, v->record.name, n);
+    }
+    if (v->kind == V_INT || v->kind == V_REAL) return face_leaf(c->L, v);
+    bool tensor = v->kind == V_TENSOR && v->tensor.home == c->L->fn, slot = v->kind == V_SLOT && c->L->fn;
+    IrVal *t = tensor || slot ? as_tensor(c, v, v->at) : NULL;
+    if (!t || !ir_is_real(t->type.elem)) return v;
+    Value *leaf = val_tensor(c->L, diff_leaf(c, t));
+    leaf->tensor.own_axis = tensor ? v->tensor.own_axis : -1;
+    return leaf;
+}
+
+Value *diff_bound(Ctx *c, const Ast *binding, Value *v)
+{
+    const Bound *b = names_bound(c->L->names, binding);
+    return b && b->differentiated ? leaves(c, v) : v;
+}
+
+/* Of a finished program a further expression may differentiate by a number that was none of this before. */
+void diff_file(Ctx *c)
+{
+    for (int i = 0; i < c->L->file->names.n; i++) {
+        Binding *b = &c->L->file->names.v[i];
+        bool let = b->decl && b->decl->kind == AST_LET && b->state == B_READY && val_static(b->value);
+        if (let) b->value = diff_bound(c, b->decl->let.pattern, b->value);
+    }
+}
+
+/* ---- grad[..] */
+
+enum { MAX_WRT = 512 };
+
+typedef struct Wrt {
+    IrVal *v[MAX_WRT];
+    int    n;
+} Wrt;
+
+static bool add_tensor(Ctx *c, IrVal *t, Span at, Wrt *w)
+{
+    if (!ir_is_real(t->type.elem)) {
+        diag_error(c->L->diags, at, E304, "a derivative is taken by a real, and this is %s", type_text(c->L, &t->type));
+        return false;
+    }
+    if (w->n == MAX_WRT) return unsupported(c, at, "a derivative by so many tensors"), false;
+    w->v[w->n++] = t;
+    return true;
+}
+
+/* What a value is differentiated by: its tensors and numbers, field by field and item by item. */
+static bool collect(Ctx *c, Value *v, Span at, Wrt *w)
+{
+    bool list = v->kind == V_LIST;
+    if (list || v->kind == V_RECORD) {
+        for (int i = 0; i < (list ? v->list.n : v->record.n); i++)
+            if (!collect(c, list ? v->list.v[i] : v->record.v[i], at, w)) return false;
+        return true;
+    }
+    bool face = (v->kind == V_INT || v->kind == V_REAL) && v->face;
+    IrVal *t = face ? face_node(c, v) : as_tensor(c, v, at);
+    return t && add_tensor(c, t, at, w);
+}
+
+/* The gradient by a list is a tensor, as the list is where it is computed with. */
+static Value *rebuild(Ctx *c, Value *v, Span at, IrVal **grad, IrVal **wrt, int *i)
+{
+    bool list = v->kind == V_LIST;
+    if (list || v->kind == V_RECORD) {
+        int n = list ? v->list.n : v->record.n;
+        Value **f = arena_array(c->L->a, Value *, n + 1);
+        for (int k = 0; k < n; k++) f[k] = rebuild(c, list ? v->list.v[k] : v->record.v[k], at, grad, wrt, i);
+        return list ? arith_stack(c, f, n, at) : val_record_like(c->L, v, f);
+    }
+    int k = (*i)++;
+    IrVal *g = grad[k] ? grad[k] : grad_zeros(fn_builder(c), &wrt[k]->type);
+    return val_tensor(c->L, v->kind == V_INT || v->kind == V_REAL ? arith_convert(c, g, c->L->m->real) : g);
+}
+
+/* ---- grad[a.path] e is (grad[a] e).path */
+
+typedef struct Target {
+    Value     *v;                                           /* what is differentiated by */
+    const Ast *path;                                        /* what is then taken of the gradient, down to ... */
+    const Ast *from;                                        /* ... this expression, for which it stands */
+} Target;
+
+static const Ast *object_of(const Ast *e) { return e->kind == AST_FIELD ? e->field.object : e->kind == AST_INDEX ? e->index.object : NULL; }
+
+/* The value a field or a known item has in `v`; NULL where it is no part of its own. */
+static Value *part_at(Ctx *c, const Value *v, const Ast *e)
+{
+    if (e->kind == AST_FIELD) return v->kind == V_RECORD ? val_part(c->L, v, e->field.name) : NULL;
+    bool tuple = v->kind == V_RECORD && !v->record.name;
+    if ((v->kind != V_LIST && !tuple) || e->index.items.n != 1 || e->index.items.v[0]->kind == AST_RANGE) return NULL;
+    Value *i = eval(c, e->index.items.v[0]);
+    if (i->kind != V_INT || i->i < 0 || i->i >= (tuple ? v->record.n : v->list.n)) return NULL;
+    return tuple ? v->record.v[i->i] : v->list.v[i->i];
+}
+
+static bool of_tensors(const Value *v)
+{
+    return v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST || v->kind == V_RECORD || v->kind == V_INT || v->kind == V_REAL;
+}
+
+static Value *named_value(Ctx *c, const Ast *w)
+{
+    Value *v = scope_find(c, w->name.name, w->span, false);
+    return v && v->kind != V_THUNK ? v : eval(c, w);
+}
+
+/* Parts that are values of their own are differentiated by alone. */
+static Target target_of(Ctx *c, const Ast *w)
+{
+    const Ast *object = object_of(w);
+    if (!object) return (Target){w->kind == AST_NAME ? named_value(c, w) : eval_raw(c, w), w, w};
+    Target t = target_of(c, object);
+    if (val_bad(t.v)) return t;
+    if (!of_tensors(t.v)) return (Target){eval_raw(c, w), w, w};
+    Value *part = t.from == object ? part_at(c, t.v, w) : NULL;
+    return part ? (Target){part, w, w} : (Target){t.v, w, t.from};
+}
+
+static Value *along_path(Ctx *c, const Target *t, Value *gradient, const Ast *e)
+{
+    if (e == t->from || val_bad(gradient)) return gradient;
+    Value *object = along_path(c, t, gradient, object_of(e));
+    if (val_bad(object)) return object;
+    if (e->kind == AST_INDEX) return arith_index(c, object, e);
+    Value *f = object->kind == V_RECORD ? val_part(c->L, object, e->field.name) : NULL;
+    if (f) return f;
+    diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", val_text(c->L, object), e->field.name);
+    return val_error(c->L);
+}
+
+static bool per_example(Ctx *c, Span at, const GradReport *r, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (!r->meet[i]) continue;
+        Diag *d = diag_error(c->L->diags, at, E305, "this gradient is not one example's: samples meet on the way");
+        diag_note(d, span_of_node(c->L, r->meet[i]), "they meet here");
+        return false;
+    }
+    return true;
+}
+
+static void opaque_path(Ctx *c, Span at, const IrNode *n)
+{
+    Diag *d = diag_error(c->L->diags, at, E306, "the gradient's path runs through a black box, which has none");
+    diag_note(d, span_of_node(c->L, n), "here");
+    diag_hint(d, "score_function, evolution, or a surrogate net");
+}
+
+static bool grad_target(Ctx *c, const Ast *body, IrVal *y)
+{
+    if (!y->type.rank && ir_is_real(y->type.elem)) return true;
+    Diag *d =
+        diag_error(c->L->diags, body->span, E304,
+                   "grad takes the gradient of one real for each example, and this is %s", type_text(c->L, &y->type));
+    if (y->type.rank) diag_hint(d, "sum(...) makes one number of it");
+    return false;
+}
+
+static const char *wrt_text(Ctx *c, AstList by)
+{
+    Text t = text_in(c->L->a);
+    for (int i = 0; i < by.n; i++) {
+        const SourceFile *f = source_file(c->L->sources, by.v[i]->span.file);
+        text_add(&t, i ? ", " : "");
+        if (f) text_addn(&t, f->text + by.v[i]->span.begin, by.v[i]->span.end - by.v[i]->span.begin);
+    }
+    return text_str(&t);
+}
+
+static bool depends(Ctx *c, const Ast *e, IrVal *y, const Wrt *w)
+{
+    const char *what = wrt_text(c, e->grad.wrt);
+    PathsFound found = paths_check(c, y, w->v, w->n, what, e->grad.body->span);
+    if (found != PATHS_NONE) return found == PATHS_FINE;
+    Diag *d = diag_error(c->L->diags, e->grad.body->span, E304, "this does not depend on %s, so there is no derivative by it", what);
+    diag_hint(d, "a value that was computed before is not computed from it again; stop(%s) in it says on purpose that the derivative is 0", what);
+    return false;
+}
+
+/* The derivatives of y by w, for each sample of every axis that y varies over. */
+static bool differentiate(Ctx *c, const Ast *e, IrVal *y, Wrt *w, IrVal **g)
+{
+    Lower *L = c->L;
+    Wrt *fresh = arena_new_of(L->a, Wrt);
+    fresh->n = w->n;
+    y = paths_spread(c, y, w->v, w->n, fresh->v, e->span);
+    if (!y) return false;
+    GradReport r = {arena_array(L->a, const IrNode *, w->n + 1), arena_array(L->a, const IrNode *, w->n + 1), NULL};
+    y = before_grad(c, y, fresh->v, w->n, false);
+    if (!grad_reverse(fn_builder(c), &y, NULL, 1, fresh->v, w->n, g, &r)) return opaque_path(c, e->span, r.opaque), false;
+    *w = *fresh;
+    return per_example(c, e->span, &r, w->n);
+}
+
+/* Parameters exist once the expression has been evaluated, so players are collected after it. */
+Value *eval_grad(Ctx *c, const Ast *e)
+{
+    Lower *L = c->L;
+    AstList by = e->grad.wrt;
+    Target target[MAX_ARGS];
+    Value *by_each[MAX_ARGS];
+    const char *name[MAX_ARGS];
+    if (by.n > MAX_ARGS || !fn_needed(c, e->span)) return val_error(L);
+    IrVal *y = as_real(c, eval(c, e->grad.body), e->grad.body->span);
+    if (!y || !grad_target(c, e->grad.body, y)) return val_error(L);
+    Wrt *w = arena_new_of(L->a, Wrt);
+    Player *moved[MAX_ARGS];
+    int n_moved = 0;
+    for (int i = 0; i < by.n; i++) {
+        target[i] = target_of(c, by.v[i]);
+        if (target[i].v->kind == V_PLAYER) moved[n_moved++] = player_self(target[i].v->player);
+        name[i] = by.v[i]->kind == AST_NAME ? by.v[i]->name.name : "value";
+        if (target[i].v->kind == V_PLAYER) target[i].v = player_record(c, player_self(target[i].v->player));
+        if (val_bad(target[i].v) || !collect(c, target[i].v, by.v[i]->span, w)) return val_error(L);
+    }
+    if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
+    if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
+    IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
+    if (!depends(c, e, y, w) || !differentiate(c, e, y, w, g)) return val_error(L);
+    for (int i = 0; i < w->n; i++)
+        if (g[i]) g[i] = graph_slope(c, g[i], y);
+    int k = 0;
+    for (int i = 0; i < by.n; i++) {
+        Value *all = rebuild(c, target[i].v, by.v[i]->span, g, w->v, &k);
+        by_each[i] = along_path(c, &target[i], all, target[i].path);
+    }
+    return by.n == 1 ? by_each[0] : val_record(L, by_each, name, by.n);
+}
+
+/* ---- f' */
+
+static Value *function_of(Lower *L, Value *f, int order)
+{
+    if (!order) return f;
+    Value *v = val_new(L, V_FUNCTION);
+    v->fn.kind = F_PRIME;
+    v->fn.of = f;
+    v->fn.order = order;
+    return v;
+}
+
+/* The derivative is made, so the leaf is its operand again: what stands after it in the block uses that. */
+static IrVal *dissolve(IrVal *leaf, IrVal *result)
+{
+    IrVal *was = leaf->def->arg[0];
+    for (IrNode *n = leaf->def->next; n; n = n->next)
+        for (int i = 0; i < n->n_args; i++)
+            if (n->arg[i] == leaf) n->arg[i] = was;
+    ir_remove(leaf->def);
+    return result == leaf ? was : result;
+}
+
+/* f at a fresh leaf, differentiated element by element. */
+Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at)
+{
+    Lower *L = c->L;
+    if (args->n != 1) return diag_error(L->diags, at, E109, "a derivative takes one argument"), val_error(L);
+    IrVal *x = as_real(c, args->v[0], args->at[0]), *g = NULL;
+    if (!x) return val_error(L);
+    x = diff_leaf(c, x);
+    Value *v = apply1(c, function_of(L, f, order - 1), val_tensor(L, x), site, at);
+    if (val_bad(v)) return v;
+    if (val_static(v)) return val_tensor(L, grad_zeros(fn_builder(c), &x->type));
+    IrVal *y = as_real(c, v, at);
+    if (!y) return val_error(L);
+    if (!ir_dims_equal(&y->type, &x->type)) {
+        diag_error(L->diags, at, E304, "f' is the derivative of a function of one number, and this one makes %s of %s",
+                   type_text(L, &y->type), type_text(L, &x->type));
+        return val_error(L);
+    }
+    if (paths_check(c, y, &x, 1, "its argument", at) == PATHS_FAILED) return val_error(L);
+    IrVal *leaf = x;
+    if (!(y = paths_spread(c, y, &leaf, 1, &x, at))) return val_error(L);
+    GradReport r = {arena_array(L->a, const IrNode *, 1), arena_array(L->a, const IrNode *, 1), NULL};
+    y = before_grad(c, y, &x, 1, false);
+    if (!grad_reverse(fn_builder(c), &y, NULL, 1, &x, 1, &g, &r)) return opaque_path(c, at, r.opaque), val_error(L);
+    if (!per_example(c, at, &r, 1)) return val_error(L);
+    return val_tensor(L, dissolve(leaf, g ? g : grad_zeros(fn_builder(c), &x->type)));
+}

@@ -1,0 +1,132 @@
+/* eval.h - evaluation: the one place that recurses. eval() turns an expression into a value; applying a function, a layer or a model evaluates
+ * its body in place. */
+#pragma once
+#include "compiler/lower/core.h"
+
+/* ---- expr.c */
+
+
+Value *eval(Ctx *c, const Ast *e);                                              /* thunks evaluated */
+Value *eval_raw(Ctx *c, const Ast *e);                                          /* a name or member of a loss stays a thunk */
+Value *eval_block(Ctx *c, const Ast *block);                                    /* in a scope of its own */
+Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
+Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
+Value *eval_settled(Ctx *c, Value *v, Span at);                                 /* what Lower.settle does */
+bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
+
+/* ---- scope.c, decl.c */
+
+
+Scope *scope_new(Lower *L, Scope *parent);
+void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
+bool   scope_rebind(Scope *s, const char *name, Value *v);                       /* replaces it where it stands; false: nothing inside a definition has that name */
+void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
+Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
+Binding *scope_binding(Scope *s, const char *name);                             /* in s itself, evaluated or not; NULL: none */
+Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* only in s itself; NULL: none */
+bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
+void   scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v);
+Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at);       /* reports a name used before its line */
+void   scope_unknown(Ctx *c, const char *name, Span at);                        /* reports it, with the nearest name */
+Value *declare(Ctx *c, const Ast *decl, const char *name);                      /* the value of a declaration (decl.c) */
+void   declare_local(Ctx *c, AstList stmts);                                    /* the same in a body that is evaluated: its nets are made now */
+void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
+void   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution */
+Instance *members_instance(Ctx *c, const Closure *k, const void *site);         /* of a comparison or distribution applied there; NULL: it owns nothing */
+Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
+Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
+Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           /* NULL: none of that name; thunks are not evaluated */
+
+/* ---- call.c */
+
+
+Value *eval_call(Ctx *c, const Ast *e);
+Value *eval_pipe(Ctx *c, const Ast *e);
+Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at);
+Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
+/* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
+bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
+void   spread_record(AstList params, Args *args);                               /* a record as the only argument fills several parameters */
+const Ast *param_of(AstList params, const Args *args, int i);                   /* the parameter that argument i is for, or NULL */
+Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */
+AstList call_params(const Value *f);                                            /* those that a closure, layer or player is applied to next */
+bool   call_enter(Ctx *c, Span at);                                             /* false, reported, when calls nest too deeply */
+
+/* ---- types.c */
+
+
+/* v made to fit a declared type: ints become reals, lists tensors; dimension names are bound in c->scope, or must agree. */
+Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what);
+bool   type_dims(Ctx *c, const Ast *type, IrInts *dims);                        /* every dim must be known */
+bool   type_elem(Ctx *c, const Ast *type, IrElem *elem, int64_t *classes);
+bool   type_is_static(const Ast *type);                                         /* int, real, bool without dims: numbers stay static */
+
+/* ---- index.c */
+
+bool   index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at);       /* false, reported, when i is not in 0..extent; `end`: nor the end itself */
+Value *arith_index(Ctx *c, Value *v, const Ast *index);
+
+/* ---- axes.c */
+
+
+IrAxes val_axes(Lower *L, const Value *v);                  /* sample axes it varies over, through what closures take along */
+IrAxes closure_axes(Lower *L, Closure *k);
+IrAxes dist_axes(Lower *L, const Dist *d);
+
+/* ---- diff.c */
+
+
+Value *eval_grad(Ctx *c, const Ast *e);
+void   diff_file(Ctx *c);                                                       /* numbers of the file that an expression added now differentiates by */
+Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
+IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
+Value *diff_bound(Ctx *c, const Ast *binding, Value *v);                        /* v as the node binds it: differentiated, it has nodes of its own */
+
+/* ---- sample.c, loop.c */
+
+bool   axes_fit(Ctx *c, IrAxes axes, Span at);                                  /* false, reported, when there would be too many samples */
+Value *eval_expectation(Ctx *c, const Ast *e);
+bool   eval_sample(Ctx *c, const Ast *s);                                       /* x ~ p: binds in c->scope */
+Value *sample_stack(Ctx *c, Value *v, IrAxes axes, Span at);                    /* sample axes become leading dims, spread first if absent */
+Value *sample_rows(Ctx *c, Value *v, int axis, Span at);                        /* the leading dim becomes the axis */
+Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at);
+Value *eval_tabulate(Ctx *c, Value *f, int64_t n, const void *site, Span at);
+Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at);
+
+/* ---- layer.c, player.c, optimizer.c */
+
+Value *layer_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
+Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at);
+Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at);
+Value *eval_parameter(Ctx *c, const Ast *s);                                    /* binds in c->scope */
+Value *eval_state(Ctx *c, const Ast *s);                                        /* its place; not bound */
+void   eval_assign(Ctx *c, const Ast *s);
+Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at);
+Value *player_declare(Ctx *c, const Ast *decl, const char *name, bool local);   /* local: in a body that is evaluated */
+Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
+Value *player_body(Ctx *c, Player *p, Args *args, bool draw, const void *site, Span at);
+Value *player_field(Ctx *c, Player *p, const char *name, Span at);
+void   player_find_params(Ctx *c, Player *p, Span at);
+Player *as_player(Ctx *c, Value *v, Span at);                                   /* the one that owns parameters and is updated */
+Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);
+int    player_steps(Ctx *c, Player *p);
+Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
+bool   rule_assign(Ctx *c, const char *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
+Value *player_record(Ctx *c, Player *p);                                        /* its parameters that exist now, by path */
+
+/* ---- data.c, builtin.c */
+
+Value *data_declare(Ctx *c, const Ast *decl, const char *name);
+Value *builtin_find(Lower *L, const char *name);                                /* NULL: none */
+const char *builtin_nearest(Lower *L, const char *name, int *distance);
+Value *builtin_partial(Lower *L, const char *name, Value *first);               /* waits for what follows its first argument */
+Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
+const char *builtin_name(const Builtin *b);
+int    builtin_most(const Builtin *b);                                          /* arguments */
+const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
+
+/* ---- pending.c */
+
+bool   ctx_trains(const Ctx *c, const Player *p);                               /* is this evaluated to train p? */
+int    pending_count(const Lower *L);                                           /* assignments to states that wait for an update */
+Value *pending_result(Ctx *c, int from, Value *v, Span at);                     /* v is the result of what made those from `from` on */

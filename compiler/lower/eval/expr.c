@@ -1,0 +1,459 @@
+/* expr.c - expressions and blocks. eval() is the door; what is longer than a few lines has a file of its own. */
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+#include <math.h>
+
+static Value *eval_number(Ctx *c, const Ast *e)
+{
+    return e->number.is_int ? val_int(c->L, e->number.integer) : val_real(c->L, e->number.value);
+}
+
+/* ---- names and fields */
+
+/* Words that mean something by where they stand. */
+static Value *eval_context_word(Ctx *c, const char *name)
+{
+    Lower *L = c->L;
+    if (!strcmp(name, "batch") && c->batch >= 0) return val_int(L, c->batch);
+    if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
+    if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
+    if (strcmp(name, "training")) return NULL;
+    return val_bool(L, c->inst && ctx_trains(c, c->inst->owner));
+}
+
+static Value *eval_name(Ctx *c, const Ast *e, bool callee)
+{
+    const char *name = e->name.name;
+    Value *v = scope_find(c, name, e->span, callee);
+    if (!v) v = eval_context_word(c, name);
+    if (v) return v;
+    const Bound *b = names_use(c->L->names, e);
+    if (b && b->kind != NAME_REPORT) return scope_too_early(c, name, b->at, e->span);
+    scope_unknown(c, name, e->span);
+    return val_error(c->L);
+}
+
+static void no_field(Ctx *c, const Ast *e, const Value *v)
+{
+    Diag *d = diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", val_text(c->L, v), e->field.name);
+    const char *best = NULL;
+    int distance = 3;
+    for (int i = 0; v->kind == V_RECORD && v->record.name && i < v->record.n; i++) {
+        int k = name_distance(v->record.name[i], e->field.name);
+        if (k < distance) distance = k, best = v->record.name[i];
+    }
+    if (best) diag_hint(d, "did you mean %s?", best);
+}
+
+static Value *module_field(Ctx *c, const Ast *e, Value *m)
+{
+    Value *v = scope_local(c, m->module, e->field.name);
+    if (v) return v;
+    diag_error(c->L->diags, e->field.name_span, E100, "the module %s has no %s", m->module->module->name,
+               e->field.name);
+    return val_error(c->L);
+}
+
+/* An attribute of the distribution, or the marginal of a field. */
+static Value *field_of_dist(Ctx *c, const Ast *e, Dist *d)
+{
+    Value *v = dist_member(c, d, e->field.name, e->span);
+    if (v) return v;
+    const Ast *type = dist_type(d);
+    if (type && type->kind == AST_TYPE) {
+        diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", dist_text(c->L, d), e->field.name);
+        return val_error(c->L);
+    }
+    return val_dist(c->L, dist_of_field(c->L, d, e->field.name, path_join(c->L, d->name, e->field.name)));
+}
+
+static Value *field_of(Ctx *c, const Ast *e, Value *v)
+{
+    Value *f = NULL;
+    if (v->kind == V_THUNK) v = eval_thunk(c, v, -1);
+    switch (v->kind) {
+    case V_ERROR: return v;
+    case V_MODULE: return module_field(c, e, v);
+    case V_RECORD: f = val_part(c->L, v, e->field.name); break;
+    case V_COMPARE: f = compare_member(c, v->compare, e->field.name, e->span); break;
+    case V_PLAYER: f = player_field(c, v->player, e->field.name, e->field.name_span); break;
+    case V_DIST: return field_of_dist(c, e, v->dist);
+    case V_FUNCTION:
+        if (v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
+            v->fn.closure->def->define.word == AST_DEFINE_DISTRIBUTION) {
+            Dist *d = as_dist(c, v, e->span);
+            return d ? field_of_dist(c, e, d) : val_error(c->L);
+        }
+        break;
+    default: break;
+    }
+    if (!f) no_field(c, e, v);
+    return f ? f : val_error(c->L);
+}
+
+/* D.Dense_1.w: fields of a player may go several levels deep, so the whole chain is tried as a path first. */
+static Value *eval_field(Ctx *c, const Ast *e)
+{
+    const Ast *root = e;
+    const char *path = NULL;
+    for (; root->kind == AST_FIELD; root = root->field.object)
+        path = path ? path_join(c->L, root->field.name, path) : root->field.name;
+    if (root->kind == AST_NAME && e->field.object->kind == AST_FIELD) {
+        Value *v = scope_find(c, root->name.name, root->span, false);
+        if (v && v->kind == V_PLAYER) {
+            Value *f = player_field(c, v->player, path, e->span);
+            if (f) return f;
+        }
+    }
+    return field_of(c, e, eval_raw(c, e->field.object));
+}
+
+/* ---- lists, records, functions */
+
+static Value *eval_list(Ctx *c, const Ast *e)
+{
+    int n = e->list.items.n;
+    Value **v = arena_array(c->L->a, Value *, n + 1);
+    for (int i = 0; i < n; i++) v[i] = eval(c, e->list.items.v[i]);
+    return val_list(c->L, v, n);
+}
+
+static Value *eval_tuple(Ctx *c, const Ast *e)
+{
+    int n = e->tuple.items.n;
+    Value **v = arena_array(c->L->a, Value *, n);
+    for (int i = 0; i < n; i++) v[i] = eval(c, e->tuple.items.v[i]);
+    return val_record(c->L, v, NULL, n);
+}
+
+static Value *eval_record(Ctx *c, const Ast *e)
+{
+    int n = e->record.fields.n;
+    Value **v = arena_array(c->L->a, Value *, n);
+    const char **name = arena_array(c->L->a, const char *, n);
+    for (int i = 0; i < n; i++) {
+        name[i] = e->record.fields.v[i]->arg.name;
+        v[i] = eval(c, e->record.fields.v[i]->arg.value);
+    }
+    return val_record(c->L, v, name, n);
+}
+
+static Value *eval_range(Ctx *c, const Ast *e)
+{
+    int64_t from = 0, to = 0;
+    if (!e->range.from || !e->range.to) return unsupported(c, e->span, "a range without both ends, outside an index");
+    if (!as_int(c, eval(c, e->range.from), e->range.from->span, "the start of a range", &from)) return val_error(c->L);
+    if (!as_int(c, eval(c, e->range.to), e->range.to->span, "the end of a range", &to)) return val_error(c->L);
+    return val_range(c->L, from, to);
+}
+
+static Value *eval_prime(Ctx *c, const Ast *e)
+{
+    Value *f = eval_raw(c, e->prime.function);
+    if (val_bad(f)) return f;
+    if (f->kind != V_FUNCTION) {
+        diag_error(c->L->diags, e->span, E304, "' gives the derivative of a function, and this is %s",
+                   val_text(c->L, f));
+        return val_error(c->L);
+    }
+    return val_prime(c->L, f, (int)e->prime.order);
+}
+
+/* ---- control */
+
+static bool static_condition(Ctx *c, const Ast *cond, bool *out)
+{
+    Value *v = eval(c, cond);
+    if (v->kind == V_BOOL) return *out = v->b, true;
+    if (val_bad(v)) return false;
+    bool runs = v->kind == V_TENSOR || v->kind == V_SLOT;
+    Diag *d =
+        diag_error(c->L->diags, cond->span, E206,
+                   runs ? "if picks code when the program is compiled, and this condition is computed while it runs"
+                        : "a condition is true or false, and this is %s",
+                   val_text(c->L, v));
+    if (runs) diag_hint(d, "where(cond, a, b) selects between values");
+    return false;
+}
+
+static Value *eval_if(Ctx *c, const Ast *e)
+{
+    bool yes;
+    if (!static_condition(c, e->if_.cond, &yes)) return val_error(c->L);
+    if (yes) return eval_block(c, e->if_.then);
+    if (!e->if_.otherwise) return val_none(c->L);
+    return e->if_.otherwise->kind == AST_BLOCK ? eval_block(c, e->if_.otherwise) : eval(c, e->if_.otherwise);
+}
+
+static bool range_items(Ctx *c, const Value *v, Span at, Value ***items, int64_t *n)
+{
+    *n = v->range.to > v->range.from ? v->range.to - v->range.from : 0;
+    if (*n > MAX_ROUNDS) {
+        Diag *d = diag_error(c->L->diags, at, E107, "for unrolls, and %lld rounds are too many", (long long)*n);
+        diag_hint(d, "fold(init, n, fn(s, t) ...) is a loop that runs");
+        return false;
+    }
+    *items = arena_array(c->L->a, Value *, *n + 1);
+    for (int64_t i = 0; i < *n; i++) (*items)[i] = val_int(c->L, v->range.from + i);
+    return true;
+}
+
+bool for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n)
+{
+    Value *v = eval(c, source);
+    if (v->kind == V_RANGE) return range_items(c, v, source->span, items, n);
+    if (v->kind == V_LIST) return *items = v->list.v, *n = v->list.n, true;
+    if (v->kind == V_RECORD && !v->record.name) return *items = v->record.v, *n = v->record.n, true;
+    if (val_bad(v)) return false;
+    Diag *d =
+        diag_error(c->L->diags, source->span, E202,
+                   "for goes through a list or a range that is known when the program is compiled, and this is %s",
+                   val_text(c->L, v));
+    diag_hint(d, "map(f, a) goes through the rows of a tensor");
+    return false;
+}
+
+static void bind_carries(Ctx *c, Scope *s, AstList carries, Value **carried)
+{
+    for (int i = 0; i < carries.n; i++) scope_bind_pattern(c, s, carries.v[i]->carry.pattern, carried[i]);
+}
+
+static void next_carries(Ctx *c, const Ast *e, Value *v, Value **carried)
+{
+    int n = e->for_.carries.n;
+    if (n == 1) {
+        carried[0] = v;
+        return;
+    }
+    bool ok = v->kind == V_RECORD && v->record.n == n;
+    if (!ok && !val_bad(v))
+        diag_error(c->L->diags, e->for_.body->span, E201, "the loop carries %d values, and its body gives %s", n,
+                   val_text(c->L, v));
+    for (int i = 0; i < n; i++) carried[i] = ok ? v->record.v[i] : val_error(c->L);
+}
+
+static Value *eval_for(Ctx *c, const Ast *e)
+{
+    Value **items;
+    int64_t n;
+    int n_carried = e->for_.carries.n;
+    Value *carried[MAX_ARGS];
+    if (n_carried > MAX_ARGS) return unsupported(c, e->span, "a loop that carries so many values");
+    for (int i = 0; i < n_carried; i++) carried[i] = eval(c, e->for_.carries.v[i]->carry.value);
+    if (!for_items(c, e->for_.source, &items, &n)) return val_error(c->L);
+    Value **out = arena_array(c->L->a, Value *, n + 1);
+    for (int64_t i = 0; i < n; i++) {
+        Ctx round = *c;
+        round.scope = scope_new(c->L, c->scope);
+        round.scope->round = site_mix(site_mix(c->scope->round, e), (const void *)(intptr_t)(i + 1));
+        round.site = site_mix(site_mix(c->site, e), (const void *)(intptr_t)(i + 1));
+        scope_bind_pattern(&round, round.scope, e->for_.var, items[i]);
+        bind_carries(&round, round.scope, e->for_.carries, carried);
+        out[i] = eval_block(&round, e->for_.body);
+        if (n_carried) next_carries(&round, e, out[i], carried);
+        if (val_bad(out[i])) return val_error(c->L);        /* the other rounds would say the same again */
+    }
+    if (!n_carried) return val_list(c->L, out, (int)n);
+    return n_carried == 1 ? carried[0] : val_record(c->L, carried, NULL, n_carried);
+}
+
+/* ---- losses and members: evaluated where they are used */
+
+/* compare c = ... with critic += e: the changes read as if written outside. */
+static Value *apply_changes(Ctx *c, Value *t, Value *v)
+{
+    AstList changes = t->thunk.own->change->compare.changes;
+    Ctx outside = *c;
+    outside.scope = t->thunk.own->change_scope;
+    for (int i = 0; i < changes.n; i++) {
+        const Ast *k = changes.v[i];
+        if (strcmp(k->change.name, t->thunk.name)) continue;
+        Value *more = eval(&outside, k->change.value);
+        v = k->change.adds ? arith_binary(&outside, AST_OP_ADD, v, more, k->span) : more;
+    }
+    return v;
+}
+
+static bool in_library(const Lower *L, Span at)
+{
+    return at.file < (uint32_t)L->library.n && L->library.v[at.file];
+}
+
+Value *eval_thunk(Ctx *c, Value *t, int64_t n)
+{
+    if (!call_enter(c, t->thunk.expr->span)) return val_error(c->L);
+    Ctx inner = *c;
+    inner.calls++;
+    inner.scope = t->thunk.scope;
+    if (inner.scope->inst) inner.inst = inner.scope->inst;
+    inner.path =
+        path_join(c->L, c->path, t->thunk.own ? path_join(c->L, t->thunk.own->name, t->thunk.name) : t->thunk.name);
+    inner.site = site_mix(c->site, t->thunk.expr);
+    inner.axes = ir_axes_union(inner.axes, val_axes(c->L, t));
+    if (n >= 0) inner.batch = n;
+    bool user = t->at.file && !in_library(c->L, t->at);
+    Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
+    Value *v = eval(&inner, t->thunk.expr);
+    if (t->thunk.own) v = apply_changes(&inner, t, v);
+    if (user) diags_used_at(c->L->diags, used_at);
+    return v;
+}
+
+/* ---- blocks */
+
+static void eval_let(Ctx *c, const Ast *s)
+{
+    Value *v = eval_raw(c, s->let.value);
+    if (v->kind == V_THUNK) v = eval_thunk(c, v, -1);
+    if (s->let.type) v = type_conform(c, v, s->let.type, s->let.value->span, "this value");
+    scope_bind_pattern(c, c->scope, s->let.pattern, v);
+}
+
+/* false: not a statement of a block. */
+static bool eval_statement(Ctx *c, const Ast *s)
+{
+    switch (s->kind) {
+    case AST_LET: eval_let(c, s); return true;
+    case AST_SAMPLE: eval_sample(c, s); return true;
+    case AST_PARAMETER: eval_parameter(c, s); return true;
+    case AST_STATE: scope_bind(c->L, c->scope, s->state.name, eval_state(c, s), s->state.name_span); return true;
+    case AST_ASSIGN: eval_assign(c, s); return true;
+    case AST_DEFINE: case AST_LOSS: case AST_COMPARE: return true;  /* declared when the block was entered */
+    default: return false;
+    }
+}
+
+static void statement_only_in_schedule(Ctx *c, const Ast *s)
+{
+    diag_error(c->L->diags, s->span, E403, "%s stands in a schedule, not in an expression",
+               ast_kind_name((AstKind)s->kind));
+}
+
+Value *eval_stmts(Ctx *c, AstList stmts)
+{
+    declare_local(c, stmts);
+    int assigned = pending_count(c->L);
+    Value *last = val_none(c->L);
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *s = stmts.v[i];
+        last = val_none(c->L);
+        if (ast_is_expr(s)) {
+            last = eval(c, s);
+            if (i + 1 < stmts.n && last->kind != V_NONE && !val_bad(last) && s->kind != AST_IF && s->kind != AST_FOR)
+                diag_error(c->L->diags, s->span, E030, "this value is dropped");
+        } else if (!eval_statement(c, s)) {
+            statement_only_in_schedule(c, s);
+        }
+    }
+    return pending_result(c, assigned, last, stmts.n ? stmts.v[stmts.n - 1]->span : SPAN_NONE);
+}
+
+Value *eval_block(Ctx *c, const Ast *block)
+{
+    if (block->kind != AST_BLOCK) return eval(c, block);
+    Ctx inner = *c;
+    inner.scope = scope_new(c->L, c->scope);
+    return eval_stmts(&inner, block->block.stmts);
+}
+
+Value *eval_settled(Ctx *c, Value *v, Span at) { return v->kind == V_THUNK ? eval_thunk(c, v, -1) : v->kind == V_DIST ? dist_settled(c, v, at) : v; }
+
+/* ---- the door */
+
+static Value *eval_kind(Ctx *c, const Ast *e)
+{
+    switch (e->kind) {
+    case AST_NUMBER: return eval_number(c, e);
+    case AST_STRING: return val_string(c->L, e->string.text);
+    case AST_BOOL: return val_bool(c->L, e->boolean.value);
+    case AST_NAME: return eval_name(c, e, false);
+    case AST_FIELD: return eval_field(c, e);
+    case AST_PRIME: return eval_prime(c, e);
+    case AST_CALL: return eval_call(c, e);
+    case AST_PIPE: return eval_pipe(c, e);
+    case AST_INDEX: return arith_index(c, eval_raw(c, e->index.object), e);
+    case AST_RANGE: return eval_range(c, e);
+    case AST_LIST: return eval_list(c, e);
+    case AST_TUPLE: return eval_tuple(c, e);
+    case AST_RECORD: return eval_record(c, e);
+    case AST_UNARY: return arith_unary(c, e->unary.op, eval(c, e->unary.operand), e->span);
+    case AST_FN: return val_closure(c->L, e, c->scope, NULL);
+    case AST_BLOCK: return eval_block(c, e);
+    case AST_IF: return eval_if(c, e);
+    case AST_FOR: return eval_for(c, e);
+    case AST_EXPECTATION: return eval_expectation(c, e);
+    case AST_GRAD: return eval_grad(c, e);
+    case AST_AFTER: return unsupported(c, e->span, "after (unrolled updates)");
+    default: statement_only_in_schedule(c, e); return val_error(c->L);
+    }
+}
+
+/* false or true and nothing else to the right of `and`, `or` when the left side decides. */
+/* p^n of a distribution, a model, or the name of a distribution. */
+static bool is_powered(Lower *L, const Value *a)
+{
+    if (a->kind == V_FUNCTION) return a->fn.kind == F_CLOSURE && a->fn.closure->def->kind == AST_DEFINE;
+    return a->kind == V_PLAYER || (a->kind == V_DIST && !dist_is_value(L, a->dist));
+}
+
+static Value *eval_binary(Ctx *c, const Ast *e)
+{
+    Value *left = eval(c, e->binary.left);
+    bool is_or = e->binary.op == AST_OP_OR;
+    if (left->kind == V_BOOL && (is_or || e->binary.op == AST_OP_AND) && left->b == is_or) return left;
+    Value *right = eval(c, e->binary.right);
+    if (e->binary.op == AST_OP_POW && is_powered(c->L, left)) {
+        Dist *d = as_dist(c, left, e->span);
+        return d ? dist_to_power(c, d, right, e->span) : val_error(c->L);
+    }
+    return arith_binary(c, e->binary.op, left, right, e->span);
+}
+
+static bool too_deep(Ctx *c, const Ast *e)
+{
+    Lower *L = c->L;
+    if (++L->n_evals > MAX_EVALS) {
+        if (!L->too_large)
+            diag_error(L->diags, e->span, E107,
+                       "there is too much to evaluate while compiling: more than %d expressions", MAX_EVALS);
+        L->too_large = true;
+        return true;
+    }
+    if (L->depth < MAX_DEPTH) return false;
+    if (!L->too_deep)
+        diag_error(L->diags, e->span, E106, "evaluation nests too deeply here; a definition may be calling itself");
+    L->too_deep = true;
+    return true;
+}
+
+Value *eval_raw(Ctx *c, const Ast *e)
+{
+    Lower *L = c->L;
+    if (L->too_deep || L->too_large || too_deep(c, e)) return val_error(L);
+    IrSpan before = {0};
+    Fn *f = L->fn;
+    if (f) {
+        before = f->b.span;
+        f->b.span = span_ir(L, e->span);
+    }
+    bool user = !in_library(L, e->span);
+    Span used_at = user ? diags_used_at(L->diags, e->span) : SPAN_NONE;
+    L->depth++;
+    Value *v = e->kind == AST_BINARY ? eval_binary(c, e) : eval_kind(c, e);
+    L->depth--;
+    if (user) diags_used_at(L->diags, used_at);
+    if (f) f->b.span = before;
+    return fn_fits(c, e->span) ? v : val_error(L);
+}
+
+Value *eval(Ctx *c, const Ast *e)
+{
+    Value *v = eval_raw(c, e);
+    if (v->kind != V_THUNK) return v;
+    Value used = *v;
+    used.at = e->span;
+    return eval_thunk(c, &used, -1);
+}

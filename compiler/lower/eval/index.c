@@ -1,0 +1,183 @@
+/* index.c - parts of lists and tensors: t[0, 1.., k]. */
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+/* ---- indexing */
+
+bool index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at)
+{
+    if (i >= 0 && (i < extent || (end && i == extent))) return true;
+    diag_error(c->L->diags, at, E200, "index %lld is outside 0..%lld", (long long)i, (long long)extent);
+    return false;
+}
+
+/* The items after the first, of what the first one gave. */
+static Value *index_rest(Ctx *c, Value *one, const Ast *e)
+{
+    if (e->index.items.n == 1) return one;
+    Ast rest = *e;
+    rest.index.items = (AstList){e->index.items.v + 1, e->index.items.n - 1};
+    return arith_index(c, one, &rest);
+}
+
+static Value *list_index(Ctx *c, Value *v, const Ast *e)
+{
+    const Ast *item = e->index.items.v[0];
+    int64_t i;
+    bool range = item->kind == AST_RANGE;
+    Value *k = range ? NULL : eval(c, item);
+    if ((k && k->kind != V_INT) ||
+        (range && e->index.items.n > 1)) { /* beyond what a list can do: it becomes a tensor */
+        Value *t = arith_stack(c, v->list.v, v->list.n, e->index.object->span);
+        return val_bad(t) ? t : arith_index(c, t, e);
+    }
+    if (range) {
+        int64_t from = 0, to = v->list.n;
+        if (item->range.from && !as_int(c, eval(c, item->range.from), item->span, "an index", &from))
+            return val_error(c->L);
+        if (item->range.to && !as_int(c, eval(c, item->range.to), item->span, "an index", &to)) return val_error(c->L);
+        if (!index_bounds(c, from, v->list.n, true, item->span) || !index_bounds(c, to, v->list.n, true, item->span))
+            return val_error(c->L);
+        return val_list(c->L, v->list.v + from, to > from ? (int)(to - from) : 0);
+    }
+    i = k->i;
+    if (!index_bounds(c, i, v->list.n, false, item->span)) return val_error(c->L);
+    Value *one = v->list.v[i];
+    return index_rest(c, one, e);
+}
+
+static Value *report_index(Ctx *c, Value *v, const Ast *e)
+{
+    Text t = text_in(c->L->a);
+    text_printf(&t, "%s[", v->report);
+    for (int i = 0; i < e->index.items.n; i++) {
+        Value *k = eval_raw(c, e->index.items.v[i]);
+        if (val_bad(k)) return k;
+        text_printf(&t, "%s%s", i ? "," : "", val_key(c->L, k));
+    }
+    text_add(&t, "]");
+    Value *r = val_new(c->L, V_REPORT);
+    r->report = text_str(&t);
+    return as_settled(c, r, e->span);
+}
+
+/* An index that is computed while the program runs gathers nothing (NaN, or 0) where it is out of range; one whose range is known
+ * now must fit. */
+static bool index_within(Ctx *c, const Value *v, const IrVal *k, int64_t extent, Span at)
+{
+    int64_t classes = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : 0, lo, hi;
+    if (classes > extent) {
+        Diag *d = diag_error(c->L->diags, at, E200, "this is a class from 0 to %lld, and there are %lld rows",
+                             (long long)classes - 1, (long long)extent);
+        diag_label(d, "class[%lld]", (long long)classes);
+        return false;
+    }
+    if (!ints_table(c->L, k, &lo, &hi)) return true;
+    return index_bounds(c, lo, extent, false, at) && index_bounds(c, hi, extent, false, at);
+}
+
+/* An index in 32 bits: one that is out of range stays out of range. */
+static IrVal *index_32(Ctx *c, IrVal *k)
+{
+    IrBuilder *b = fn_builder(c);
+    if (k->type.elem != IR_I64) return k;
+    k = ir_max(b, k, ir_const_int(b, IR_I64, -1));
+    return ir_convert(b, ir_min(b, k, ir_const_int(b, IR_I64, INT32_MAX)), IR_I32);
+}
+
+/* One item of t[...], at dimension *dim of *t: a whole number drops the dimension, a range keeps it, a tensor gathers. */
+static bool index_item(Ctx *c, const Ast *item, IrVal **t, int *dim)
+{
+    IrBuilder *b = fn_builder(c);
+    IrInts d = ir_dims_of(&(*t)->type), lo = d, hi = d, step = d;
+    int64_t extent = d.v[*dim];
+    for (int i = 0; i < d.n; i++) lo.v[i] = 0, step.v[i] = 1;
+    if (item->kind == AST_RANGE) {
+        if (item->range.from && !as_int(c, eval(c, item->range.from), item->span, "an index", &lo.v[*dim]))
+            return false;
+        if (item->range.to && !as_int(c, eval(c, item->range.to), item->span, "an index", &hi.v[*dim])) return false;
+        if (!index_bounds(c, lo.v[*dim], extent, true, item->span) ||
+            !index_bounds(c, hi.v[*dim], extent, true, item->span))
+            return false;
+        if (hi.v[*dim] < lo.v[*dim]) hi.v[*dim] = lo.v[*dim];
+        *t = ir_slice(b, *t, lo, hi, step);
+        ++*dim;
+        return true;
+    }
+    Value *v = as_settled(c, eval(c, item), item->span);
+    if (v->kind == V_INT) {
+        if (!index_bounds(c, v->i, extent, false, item->span)) return false;
+        lo.v[*dim] = v->i, hi.v[*dim] = v->i + 1;
+        *t = ir_slice(b, *t, lo, hi, step);
+        IrInts out = ir_ints(0, NULL);
+        for (int i = 0; i < d.n; i++)
+            if (i != *dim) out.v[out.n++] = d.v[i];
+        *t = ir_reshape(b, *t, out);
+        return true;
+    }
+    IrVal *k = as_tensor(c, v, item->span);
+    if (!k) return false;
+    if (!index_within(c, v, k, extent, item->span)) return false;
+    if (ir_is_real(k->type.elem) || k->type.elem == IR_BOOL) {
+        diag_error(c->L->diags, item->span, E204, "an index is an integer, and this is %s", type_text(c->L, &k->type));
+        return false;
+    }
+    if (*dim) return unsupported(c, item->span, "indexing by a tensor after the first dimension"), false;
+    if ((*t)->type.rank - 1 + k->type.rank > IR_MAX_RANK)
+        return unsupported(c, item->span, "more than 8 dimensions"), false;
+    int rank = k->type.rank;
+    *t = ir_gather(b, *t, index_32(c, k), 0);
+    *dim += rank;
+    return true;
+}
+
+/* The parts of a tuple may differ, so which one is meant must be known now. */
+static Value *tuple_index(Ctx *c, Value *v, const Ast *e)
+{
+    const Ast *item = e->index.items.v[0];
+    if (item->kind == AST_RANGE) {
+        Diag *d = diag_error(c->L->diags, item->span, E201, "a tuple has parts, not rows, and %s cannot be cut",
+                             val_text(c->L, v));
+        diag_hint(d, "take it apart, let (a, b) = ..., or name a part: t[0]");
+        return val_error(c->L);
+    }
+    Value *k = as_settled(c, eval(c, item), item->span);
+    int64_t i;
+    if (k->kind == V_REAL || !as_int(c, k, item->span, "which part of a tuple", &i)) {
+        if (k->kind == V_REAL)
+            diag_error(c->L->diags, item->span, E204, "an index is an integer, and this is %s", val_text(c->L, k));
+        return val_error(c->L);
+    }
+    return index_bounds(c, i, v->record.n, false, item->span) ? index_rest(c, v->record.v[i], e) : val_error(c->L);
+}
+
+static Value *no_index(Ctx *c, const Value *v, const Ast *e)
+{
+    Diag *d = diag_error(c->L->diags, e->span, E201, "a record has fields, and this is %s", val_text(c->L, v));
+    diag_hint(d, "write .%s for a field, and map(fn(r) ..., t) to go through the rows of all of them",
+              v->record.n ? v->record.name[0] : "name");
+    return val_error(c->L);
+}
+
+Value *arith_index(Ctx *c, Value *v, const Ast *e)
+{
+    if (v->kind == V_REPORT) return report_index(c, v, e);
+    v = as_settled(c, v, e->span);
+    if (val_bad(v)) return v;
+    if (v->kind == V_LIST) return list_index(c, v, e);
+    if (v->kind == V_RECORD) return v->record.name ? no_index(c, v, e) : tuple_index(c, v, e);
+    IrVal *t = as_tensor(c, v, e->index.object->span);
+    if (!t) return val_error(c->L);
+    if (e->index.items.n > t->type.rank) {
+        diag_error(c->L->diags, e->span, E205, "%d indices for %s", e->index.items.n, type_text(c->L, &t->type));
+        return val_error(c->L);
+    }
+    int dim = 0;
+    for (int i = 0; i < e->index.items.n; i++)
+        if (!index_item(c, e->index.items.v[i], &t, &dim)) return val_error(c->L);
+    Value *out = val_tensor(c->L, t);
+    if (v->kind == V_TENSOR) out->tensor.classes = v->tensor.classes;
+    if (v->kind == V_SLOT) out->tensor.classes = v->slot.classes;
+    return out;
+}

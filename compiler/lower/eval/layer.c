@@ -1,0 +1,248 @@
+/* layer.c - layers and what lives in them: parameters and states, made where a layer is applied and named by the path to it.
+ *
+ * A net is applied many times and its body is evaluated anew each time, so a layer must be found again: it is known by its
+ * site, a hash of the calls and rounds between the body it stands in and the place that makes it. */
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/pending.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at)
+{
+    if (c->inst && c->inst->owner) return inst_child(c, name, site_mix(c->site, site), true);
+    Diag *d = diag_error(c->L->diags, at, E120, "the layer %s stands outside of any net, so nobody would own its parameters", name);
+    diag_hint(d, "apply it in the body of a net, implicit or prescribed");
+    return NULL;
+}
+
+Value *layer_bind(Ctx *c, Closure *k, Args *args, const void *site, Span at)
+{
+    const Ast *d = k->def;
+    Instance *in = layer_instance(c, d->define.name, site, at);
+    if (!in) return val_error(c->L);
+    Closure *bound = closure_copy(c->L, k, k->scope);
+    if (d->define.n_lists == 2) {
+        bound->scope = scope_new(c->L, k->scope);
+        bound->bound = true;
+        if (!bind_params(c, bound->scope, d->define.params, args, k->name, at, NULL)) return val_error(c->L);
+    }
+    Value *v = val_new(c->L, V_LAYER);
+    v->layer.closure = bound;
+    v->layer.inst = in;
+    return v;
+}
+
+Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
+{
+    Lower *L = c->L;
+    Closure *k = layer->layer.closure;
+    const Ast *d = k->def;
+    if (!call_enter(c, at)) return val_error(L);
+    Scope *scope = scope_new(L, k->scope);
+    AstList params = k->bound ? d->define.params2 : d->define.params;
+    if (!bind_params(c, scope, params, args, k->name, at, NULL)) return val_error(L);
+    Ctx inner = ctx_body(c, scope, args, site);
+    inner.axes = ir_axes_union(inner.axes, closure_axes(L, k));
+    inner.inst = layer->layer.inst;
+    inner.site = 0;
+    inner.path = path_join(L, c->path, layer->layer.inst->local);
+    int draws = L->n_draws;                                 /* noise of a layer leaves a model its density */
+    Value *v = eval_block(&inner, d->define.body);
+    L->n_draws = draws;
+    return type_conform(&inner, v, d->define.result, d->define.body->span, strf(L, "the value of %s", k->name));
+}
+
+/* ---- parameters and states */
+
+static void shape_changed(Ctx *c, const char *path, const IrType *was, const IrType *now, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E121, "%s has the shape %s, and here it would be %s", path,
+                         type_text(c->L, was), type_text(c->L, now));
+    diag_hint(d, "a net has one set of parameters, so every application must give it inputs of one shape");
+}
+
+/* The value of a new run: a draw, an expression, or a function of the shape (an initialiser). */
+static IrVal *initial_value(Ctx *c, const Ast *draw, const Ast *value, const IrInts *dims, Span at)
+{
+    Ctx inner = *c;
+    inner.axes = ir_no_axes();
+    inner.batch = -1;
+    Value *v;
+    if (draw) {
+        v = eval_raw(&inner, draw);
+        if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
+            v->fn.closure->def->define.word == AST_DEFINE_DEF) {
+            Value **d = arena_array(c->L->a, Value *, dims->n + 1);
+            for (int i = 0; i < dims->n; i++) d[i] = val_int(c->L, dims->v[i]);
+            v = apply1(&inner, v, val_list(c->L, d, dims->n), draw, draw->span);
+            if (val_bad(v)) return NULL;
+        }
+        Dist *d = as_dist(&inner, v, draw->span);
+        v = d ? dist_sample(&inner, d, dims, draw->span) : val_error(c->L);
+    } else {
+        v = eval(&inner, value);
+    }
+    return val_bad(v) ? NULL : as_tensor(&inner, v, at);
+}
+
+static bool initial_fits(Ctx *c, const IrVal *v, const IrType *t, Span at, const char *name)
+{
+    bool real = ir_is_real(t->elem);
+    bool fits = (!v->type.rank || ir_dims_equal(&v->type, t)) && !v->type.axes.n &&
+                (real ? v->type.elem != IR_BOOL : !ir_is_real(v->type.elem));
+    if (!fits)
+        diag_error(c->L->diags, at, E200, "%s is declared %s, and its first value is %s", name, type_text(c->L, t),
+                   type_text(c->L, &v->type));
+    return fits;
+}
+
+/* Gives a new slot its first value, in INIT. */
+static bool initialise(Ctx *c, int slot, const Ast *draw, const Ast *value, const char *path, Span at)
+{
+    Lower *L = c->L;
+    IrType t = L->m->slots.v[slot].type;
+    IrInts dims = ir_dims_of(&t);
+    Ctx inner = *c;
+    inner.path = path;
+    Fn *before = fn_enter_init(L);
+    IrVal *v = initial_value(&inner, draw, value, &dims, at);
+    bool ok = v && initial_fits(c, v, &t, at, path);
+    if (ok) fn_initialise(L, slot, v);
+    fn_leave_init(L, before);
+    return ok;
+}
+
+/* param w: real[m, n] ~ init, or param s: real = 0. Without a type, the first value's. */
+static bool declared_type(Ctx *c, const Ast *type, Span at, IrType *t)
+{
+    int64_t classes;
+    IrInts dims;
+    if (!type)
+        return diag_error(c->L->diags, at, E039, "a parameter or state needs a type here: name: real[...]"), false;
+    if (!type_elem(c, type, &t->elem, &classes) || !type_dims(c, type, &dims)) return false;
+    *t = ir_scalar(t->elem);
+    t->rank = dims.n;
+    for (int i = 0; i < dims.n; i++) t->dim[i] = dims.v[i];
+    return true;
+}
+
+static bool owns_slot(const Player *p, int slot)
+{
+    for (int i = 0; i < p->params.n; i++)
+        if (p->params.v[i] == slot) return true;
+    return false;
+}
+
+/* net E2 = copy(E1): starts at E1's parameter of the same path. */
+static bool copy_initial(Ctx *c, Player *p, int slot, const char *path)
+{
+    Lower *L = c->L;
+    const char *from = strf(L, "%s%s", p->copy_of->name, path + strlen(p->name));
+    player_find_params(c, p->copy_of, p->at);
+    int other = ir_find_slot(L->m, from);
+    if (other < 0) return false;
+    Fn *before = fn_enter_init(L);
+    fn_initialise(L, slot, fn_read(L, other));
+    fn_leave_init(L, before);
+    return true;
+}
+
+/* A slot of the declared type, with its first value in INIT; the one that has the path already, if there is one. */
+Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind,
+                  Player *owner, Span at)
+{
+    Lower *L = c->L;
+    IrType t = {0};
+    if (!declared_type(c, type, at, &t)) return val_error(L);
+    int slot = ir_find_slot(L->m, path);
+    if (slot >= 0 && !ir_type_equal(&L->m->slots.v[slot].type, &t)) {
+        shape_changed(c, path, &L->m->slots.v[slot].type, &t, at);
+        return val_error(L);
+    }
+    if (slot < 0) {
+        slot = ir_slot(L->m, path, t, kind, owner ? owner->name : NULL);
+        bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path);
+        if (!copied && !initialise(c, slot, draw, value, path, at)) return val_error(L);
+    }
+    if (kind == IR_SLOT_PARAM && owner && !owns_slot(owner, slot)) array_push(L->a, &owner->params, slot);
+    return val_slot(L, slot);
+}
+
+/* D.steps counts the updates of D. */
+static Value *counter_name(Ctx *c, const Ast *s)
+{
+    const char *owner = c->inst->owner->name;
+    Diag *d = diag_error(c->L->diags, s->parameter.name_span, E101,
+                         "a parameter of %s cannot be called steps, as %s.steps counts its updates", owner, owner);
+    diag_hint(d, "give the parameter another name");
+    scope_bind(c->L, c->scope, s->parameter.name, val_error(c->L), s->parameter.name_span);
+    return val_error(c->L);
+}
+
+Value *eval_parameter(Ctx *c, const Ast *s)
+{
+    if (!c->inst || !c->inst->owner) {
+        diag_error(c->L->diags, s->span, E120, "a param stands in a net, a model or a layer, which owns it");
+        return val_error(c->L);
+    }
+    if (c->inst == c->inst->owner->inst && !strcmp(s->parameter.name, "steps")) return counter_name(c, s);
+    const char *path = inst_member(c, s->parameter.name, s);
+    Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
+                          c->inst->owner, s->span);
+    scope_bind(c->L, c->scope, s->parameter.name, v, s->parameter.name_span);
+    return v;
+}
+
+Value *eval_state(Ctx *c, const Ast *s)
+{
+    Player *owner = inst_here(c)->owner;
+    Value *v = layer_slot(c, inst_member(c, s->state.name, s), s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, owner, s->span);
+    if (v->kind == V_SLOT && !owner) state_of_program(c->L, v->slot.slot);
+    return v;
+}
+
+/* ---- u := e: in an optimiser a name takes its new value at once; elsewhere the state's new value waits for an update */
+
+static void wrong_target(Ctx *c, const Ast *target, const Value *old)
+{
+    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, val_text(c->L, old));
+    diag_hint(d, c->rule ? "an optimiser changes its w, its g and its own states" : "let gives a name to a value that does not change");
+}
+
+static void assign_state(Ctx *c, const Ast *s, Value *target, Value *v)
+{
+    Lower *L = c->L;
+    Span at = s->assign.value->span;
+    IrType t = L->m->slots.v[target->slot.slot].type;
+    const char *path = L->m->slots.v[target->slot.slot].path;
+    IrVal *x = as_tensor(c, v, at);
+    if (!x || L->fn != L->graph) return;                    /* only tried: nothing is assigned */
+    if (x->type.axes.n) {
+        Diag *d = diag_error(L->diags, at, E200, "%s is one value, and this is one for each sample", path);
+        diag_hint(d, "E[o ~ batch_of(h)] o is the mean of h over its batch");
+        return;
+    }
+    if (!initial_fits(c, x, &t, at, path)) return;
+    x = arith_convert(c, x, t.elem);
+    if (t.rank && !x->type.rank) x = ir_fill(fn_builder(c), x, ir_dims_of(&t));
+    pending_add(c, target->slot.slot, x, s);
+}
+
+void eval_assign(Ctx *c, const Ast *s)
+{
+    Lower *L = c->L;
+    const Ast *target = s->assign.target;
+    Value *v = eval(c, s->assign.value);
+    if (target->kind != AST_NAME) {
+        unsupported(c, target->span, ":= to a part of a state");
+        return;
+    }
+    Value *old = scope_find(c, target->name.name, target->span, true);
+    if (!old) scope_unknown(c, target->name.name, target->span);
+    if (!old || val_bad(old)) return;
+    if (c->rule && rule_assign(c, target->name.name, v)) return;
+    bool state = !c->rule && old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE;
+    if (!state) wrong_target(c, target, old);
+    else if (!val_bad(v)) assign_state(c, s, old, v);
+}

@@ -1,0 +1,277 @@
+/* loop.c - map, tabulate, fold, scan. The first two open an axis for the rows and close it again; the others are real loops of
+ * the IR, whose body is evaluated once. */
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+/* ---- map, tabulate */
+
+static bool new_axis(Ctx *c, const char *name, int64_t n, Span at, int *axis)
+{
+    if (c->axes.n + 1 >= IR_MAX_AXES) return unsupported(c, at, "more than 8 sample axes"), false;
+    *axis = ir_axis(c->L->m, name, n);
+    return axes_fit(c, ir_axes_add(c->axes, *axis), at);
+}
+
+Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at)
+{
+    int64_t rows;
+    int axis;
+    Args args = {0};
+    for (int i = 0; i < n; i++) {
+        v[i] = as_settled(c, v[i], at);
+        if (v[i]->kind == V_LIST) v[i] = arith_stack(c, v[i]->list.v, v[i]->list.n, at);
+        if (val_bad(v[i])) return val_error(c->L);
+    }
+    if (n < 1 || n > MAX_ARGS || !as_rows(c, v[0], at, "map goes through rows", &rows) || !new_axis(c, "row", rows, at, &axis))
+        return val_error(c->L);
+    Ctx inner = *c;
+    inner.axes = ir_axes_add(c->axes, axis);
+    for (int i = 0; i < n; i++) {
+        args.v[i] = sample_rows(&inner, v[i], axis, at);
+        args.at[i] = at;
+        if (val_bad(args.v[i])) return val_error(c->L);
+    }
+    args.n = n;
+    Value *out = as_settled(&inner, apply(&inner, f, &args, site, at), at);
+    return val_bad(out) ? out : sample_stack(c, out, ir_one_axis(axis), at);
+}
+
+Value *eval_tabulate(Ctx *c, Value *f, int64_t n, const void *site, Span at)
+{
+    int axis;
+    if (!fn_needed(c, at) || !new_axis(c, "index", n, at, &axis)) return val_error(c->L);
+    Ctx inner = *c;
+    inner.axes = ir_axes_add(c->axes, axis);
+    Value *i = val_tensor(c->L, ir_index_axis(fn_builder(c), axis));
+    i->tensor.classes = n;
+    Value *out = as_settled(&inner, apply1(&inner, f, i, site, at), at);
+    return val_bad(out) ? out : sample_stack(c, out, ir_one_axis(axis), at);
+}
+
+/* ---- fold, scan */
+
+enum { MAX_CARRIED = 64 };
+
+typedef struct Loop {
+    Value   *shape;                                         /* a value of the carried form, for its fields */
+    IrVal   *init[MAX_CARRIED + 1];
+    int      n_state, n_carried, until;                     /* carried: the state's tensors, then the flag of `until` */
+    int64_t  n;
+    Value   *f, *stop_when;
+    bool     scan;
+    const void *site;
+    Span     at;
+    IrBlock *body;
+    Value   *result;                                        /* of one round, in terms of the body */
+} Loop;
+
+static bool flatten(Ctx *c, Value *v, Span at, IrVal **out, int *n)
+{
+    if (v->kind == V_RECORD) {
+        for (int i = 0; i < v->record.n; i++)
+            if (!flatten(c, v->record.v[i], at, out, n)) return false;
+        return true;
+    }
+    if (*n == MAX_CARRIED - 1) return unsupported(c, at, "a loop that carries so many values"), false;
+    IrVal *t = as_tensor(c, v, at);
+    return t ? out[(*n)++] = t, true : false;
+}
+
+static Value *unflatten(Ctx *c, Value *shape, IrVal **v, int *i)
+{
+    if (shape->kind != V_RECORD) return val_tensor(c->L, v[(*i)++]);
+    Value **f = arena_array(c->L->a, Value *, shape->record.n + 1);
+    for (int k = 0; k < shape->record.n; k++) f[k] = unflatten(c, shape->record.v[k], v, i);
+    return val_record(c->L, f, shape->record.name, shape->record.n);
+}
+
+/* Values of outside that the body uses become its parameters, and operands of the scan: every block is closed. */
+typedef struct Capture {
+    ARRAY(IrVal *) outer;
+    ARRAY(IrVal *) inner;
+} Capture;
+
+static bool inside(const IrVal *v, const IrBlock *b) { return v->def ? v->def->block == b : v->param_of == b; }
+
+static IrVal *captured(Ctx *c, Capture *k, IrBlock *body, IrVal *v)
+{
+    if (inside(v, body)) return v;
+    for (int i = 0; i < k->outer.n; i++)
+        if (k->outer.v[i] == v) return k->inner.v[i];
+    IrVal *p = ir_block_param(c->L->m, body, v->type);
+    array_push(c->L->a, &k->outer, v);
+    array_push(c->L->a, &k->inner, p);
+    return p;
+}
+
+static void capture_free(Ctx *c, Capture *k, IrBlock *body)
+{
+    for (IrNode *n = body->first; n; n = n->next)
+        for (int i = 0; i < n->n_args; i++) n->arg[i] = captured(c, k, body, n->arg[i]);
+    for (int i = 0; i < body->n_yields; i++) body->yield[i] = captured(c, k, body, body->yield[i]);
+}
+
+/* A function of the value alone, or of the value and the round. */
+static bool takes_value_alone(const Value *f)
+{
+    if (f->kind == V_LAYER || f->kind == V_PLAYER) return call_params(f).n == 1;
+    if (f->kind != V_FUNCTION) return false;
+    switch (f->fn.kind) {
+    case F_CLOSURE: return call_params(f).n == 1;
+    case F_BUILTIN: return builtin_most(f->fn.builtin) == 1;
+    case F_PARTIAL: case F_PRIME: return true;
+    }
+    return false;
+}
+
+static Value *one_round(Ctx *c, Loop *l, IrVal **param)
+{
+    Lower *L = c->L;
+    int k = 0;
+    Value *state = unflatten(c, l->shape, param, &k);
+    Ctx inner = *c;
+    inner.axes = ir_axes_union(c->axes, val_axes(L, state));
+    Args args = {.n = 2, .v = {state, val_tensor(L, param[l->n_carried])}, .at = {l->at, l->at}};
+    if (takes_value_alone(l->f)) args.n = 1;
+    return as_settled(&inner, apply(&inner, l->f, &args, l->site, l->at), l->at);
+}
+
+/* until: fn(s) cond, of a state: one bool for each sample. */
+static IrVal *ended(Ctx *c, Loop *l, Value *state)
+{
+    Value *v = as_settled(c, apply1(c, l->stop_when, state, l->stop_when, l->at), l->at);
+    IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, l->at);
+    if (!t || (t->type.elem == IR_BOOL && !t->type.rank)) return t;
+    diag_error(c->L->diags, l->at, E201, "until takes a function that says true or false, and this one gives %s",
+               type_text(c->L, &t->type));
+    return NULL;
+}
+
+/* The body with parameters of the types that init has now. False after an error. */
+static bool build_body(Ctx *c, Loop *l)
+{
+    Lower *L = c->L;
+    Fn *f = L->fn;
+    IrVal *param[MAX_CARRIED + 1];
+    IrBlock *before = f->b.block;
+    l->body = ir_block(L->m);
+    for (int i = 0; i < l->n_carried; i++) param[i] = ir_block_param(L->m, l->body, l->init[i]->type);
+    param[l->n_carried] = ir_block_param(L->m, l->body, ir_scalar(IR_I32));
+    f->b.block = l->body;
+    array_push(L->a, &f->loops, ((__typeof__(*f->loops.v)){param[l->n_carried], l->n}));
+    l->result = one_round(c, l, param);
+    f->loops.n--;
+    f->b.block = before;
+    return !val_bad(l->result);
+}
+
+/* init made to have what the body gives back: axes and elements may grow, shapes only from one number. */
+static bool widen(Ctx *c, Loop *l, IrVal *const *next, bool *changed)
+{
+    IrBuilder *b = fn_builder(c);
+    for (int i = 0; i < l->n_carried; i++) {
+        IrType *t = &l->init[i]->type;
+        const IrType *u = &next[i]->type;
+        IrAxes want =
+            l->until >= 0 ? ir_axes_union(u->axes, next[l->until]->type.axes) : u->axes; /* a sample ends by itself */
+        IrAxes more = ir_axes_minus(want, t->axes);
+        bool wider = t->elem == IR_I32 && u->elem == IR_I64;
+        bool elem = wider || (t->elem != u->elem && ir_is_real(u->elem) && !ir_is_real(t->elem) && t->elem != IR_BOOL);
+        bool fill = !t->rank && u->rank;
+        if (!ir_dims_equal(t, u) && !fill) {
+            diag_error(c->L->diags, l->at, E200, "the loop starts with %s, and a round makes %s of it",
+                       type_text(c->L, t), type_text(c->L, u));
+            return false;
+        }
+        if (more.n || elem || fill) *changed = true;
+        if (elem) l->init[i] = ir_convert(b, l->init[i], u->elem);
+        if (fill) l->init[i] = ir_fill(b, l->init[i], ir_dims_of(u));
+        l->init[i] = ir_spread(b, l->init[i], more);
+    }
+    return true;
+}
+
+/* A round's value with exactly the carried types. */
+static bool settle_yield(Ctx *c, Loop *l, IrVal **next)
+{
+    for (int i = 0; i < l->n_carried; i++) {
+        const IrType *t = &l->init[i]->type;
+        next[i] = ir_convert(fn_builder(c), next[i], t->elem);
+        if (t->rank && !next[i]->type.rank) next[i] = ir_fill(fn_builder(c), next[i], ir_dims_of(t));
+        next[i] = ir_spread(fn_builder(c), next[i], ir_axes_minus(t->axes, next[i]->type.axes));
+        if (!ir_type_equal(&next[i]->type, t)) {
+            diag_error(c->L->diags, l->at, E200, "the loop carries %s, and a round makes %s of it", type_text(c->L, t),
+                       type_text(c->L, &next[i]->type));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool yield_round(Ctx *c, Loop *l, IrVal **next)
+{
+    Fn *f = c->L->fn;
+    IrBlock *before = f->b.block;
+    f->b.block = l->body;
+    IrVal *yield[2 * MAX_CARRIED];
+    bool ok = settle_yield(c, l, next);
+    for (int i = 0; i < l->n_carried; i++) yield[i] = yield[l->n_carried + i] = next[i];
+    f->b.block = before;
+    if (ok) ir_block_yield(c->L->m, l->body, yield, l->scan ? l->n_carried + l->n_state : l->n_carried);
+    return ok;
+}
+
+static Value *finish(Ctx *c, Loop *l)
+{
+    Lower *L = c->L;
+    Capture k = {0};
+    capture_free(c, &k, l->body);
+    int n_args = l->n_carried + 1 + k.outer.n;
+    IrVal **args = arena_array(L->a, IrVal *, n_args);
+    for (int i = 0; i < l->n_carried; i++) args[i] = l->init[i];
+    args[l->n_carried] = ir_index_dim(fn_builder(c), ir_ints(1, &l->n), 0);
+    for (int i = 0; i < k.outer.n; i++) args[l->n_carried + 1 + i] = k.outer.v[i];
+    IrNode *n = ir_scan_node(fn_builder(c), l->n, l->n_carried, 1, l->until, args, n_args, l->body);
+    IrVal *out[MAX_CARRIED];
+    for (int i = 0; i < l->n_state; i++) out[i] = &n->result[l->scan ? l->n_carried + i : i];
+    int i = 0;
+    return unflatten(c, l->shape, out, &i);
+}
+
+Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at)
+{
+    Lower *L = c->L;
+    Loop l = {.f = f, .stop_when = until, .scan = scan, .site = site, .at = at, .until = -1};
+    if (!fn_needed(c, at) || !as_size(c, n, at, "the number of rounds", &l.n)) return val_error(L);
+    if (l.n > INT32_MAX) return diag_error(L->diags, at, E107, "a loop of %lld rounds", (long long)l.n), val_error(L);
+    l.shape = as_settled(c, init, at);
+    if (val_bad(l.shape) || !flatten(c, l.shape, at, l.init, &l.n_state)) return val_error(L);
+    l.n_carried = l.n_state;
+    if (until && !(l.init[l.n_carried++] = ended(c, &l, l.shape))) return val_error(L);
+    if (until) l.until = l.n_state;
+    Fn *fn = L->fn;
+    int streams = fn->streams.n;
+    for (int attempt = 0; attempt < 4; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
+        IrVal *next[MAX_CARRIED];
+        int n_next = 0;
+        bool changed = false;
+        fn_forget_streams(L, streams);
+        if (!build_body(c, &l)) return val_error(L);
+        IrBlock *before = fn->b.block;
+        fn->b.block = l.body;
+        bool ok = flatten(c, l.result, at, next, &n_next);
+        if (ok && until) ok = (next[n_next++] = ended(c, &l, l.result)) != NULL;
+        fn->b.block = before;
+        if (!ok) return val_error(L);
+        if (n_next != l.n_carried) {
+            diag_error(L->diags, at, E200, "the loop carries %s, and a round gives %s", val_text(L, l.shape),
+                       val_text(L, l.result));
+            return val_error(L);
+        }
+        if (!widen(c, &l, next, &changed)) return val_error(L);
+        if (changed) continue;
+        return yield_round(c, &l, next) ? finish(c, &l) : val_error(L);
+    }
+    return unsupported(c, at, "a loop whose value keeps changing its type");
+}

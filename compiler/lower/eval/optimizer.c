@@ -1,0 +1,294 @@
+/* optimizer.c - optimisers: rules of the language, applied to a player's parameters and a direction.
+ *
+ * A rule reads what it has just written: its parameters w and g and its states are names whose values change as the body goes on, and what they
+ * are at the end is what the update changes. A rule has an instance, one a player and optimiser, and one more for each place where it applies
+ * another rule; the instance owns the states and a count of its own, and begins afresh with a block of updates. */
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/pending.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+struct RuleInstance {
+    const Ast    *def;
+    const struct RuleInstance *parent;
+    uint64_t      site;                                     /* of the application in the parent's body */
+    const char   *path;                                     /* of its slots: "D.opt", "D.opt.adam" */
+    int           steps_slot;                               /* -1: it does not ask */
+    int           block;                                    /* the last one it began in */
+    bool          constant;                                 /* its states begin at constants */
+};
+
+struct Rule {                                               /* being applied */
+    struct RuleInstance *inst;
+    Player      *player;
+    const Block *block;
+    Scope       *scope;                                     /* of w, g and the states */
+    const char  *w;
+    Value       *g;
+    Changes     *out;
+};
+
+/* ---- instances */
+
+static struct RuleInstance *instance_of(Ctx *c, Player *p, const struct RuleInstance *parent, const Ast *def, uint64_t site)
+{
+    Lower *L = c->L;
+    bool taken = false;
+    for (int i = 0; i < p->rules.n; i++) {
+        struct RuleInstance *in = p->rules.v[i];
+        if (in->def == def && in->parent == parent && in->site == site) return in;
+        taken = taken || in->parent == parent;
+    }
+    struct RuleInstance *in = arena_new_of(L->a, struct RuleInstance);
+    const char *base = parent ? parent->path : strf(L, "%s.opt", p->name);
+    *in = (struct RuleInstance){.def = def, .parent = parent, .site = site, .steps_slot = -1, .constant = true};
+    in->path = names_unique(&L->root_names, parent || taken ? path_join(L, base, def->define.name) : base);
+    array_push(L->a, &p->rules, in);
+    return in;
+}
+
+/* ---- states: made in INIT, from the shapes of w and g and the values of w */
+
+/* In INIT nothing is known of a gradient but its shape. */
+static Value *shape_leaf(Ctx *c, Value *leaf, void *list)
+{
+    const IrType *t = leaf->kind == V_TENSOR ? &leaf->tensor.v->type : leaf->kind == V_SLOT ? &c->L->m->slots.v[leaf->slot.slot].type : NULL;
+    if (!t) return leaf;
+    IrType plain = *t;
+    plain.axes = ir_no_axes();
+    IrVal *own = diff_leaf(c, grad_zeros(fn_builder(c), &plain));
+    ARRAY(IrVal *) *to = list;
+    array_push(c->L->a, to, own);
+    return val_tensor(c->L, own);
+}
+
+typedef ARRAY(IrVal *) Leaves;
+
+static bool uses_leaf(Ctx *c, const Value *v, const Leaves *g)
+{
+    if (v->kind == V_RECORD) {
+        for (int i = 0; i < v->record.n; i++)
+            if (uses_leaf(c, v->record.v[i], g)) return true;
+        return false;
+    }
+    for (int i = 0; v->kind == V_TENSOR && i < g->n; i++)
+        if (ir_depends(c->L->m, v->tensor.v, g->v[i])) return true;
+    return false;
+}
+
+/* The first value of a state, in the graph at hand. The gradient's value is not known there; in INIT nor are the parameters', where they
+ * make up the value: then the rule begins afresh with its first block, too. */
+static Value *first_value(Ctx *c, Rule *r, const Ast *s)
+{
+    Lower *L = c->L;
+    Leaves leaves = {0}, of_w = {0};
+    Value *w = player_record(c, r->player);
+    Ctx inner = *c;
+    inner.scope = scope_new(L, r->scope->parent);
+    const Ast *d = r->inst->def;
+    if (L->fn == L->init) w = map_fields(c, w, shape_leaf, &of_w);
+    scope_bind(L, inner.scope, d->define.params2.v[0]->param.name, w, s->span);
+    scope_bind(L, inner.scope, d->define.params2.v[1]->param.name, map_fields(c, r->g, shape_leaf, &leaves), s->span);
+    Value *v = as_settled(&inner, eval(&inner, s->state.value), s->span);
+    if (uses_leaf(c, v, &of_w)) r->inst->constant = false;
+    if (!uses_leaf(c, v, &leaves)) return v;
+    Diag *e = diag_error(L->diags, s->span, E202, "a state begins before there is a gradient, so it can have the shape of %s but not its value",
+                         d->define.params2.v[1]->param.name);
+    diag_hint(e, "zeros(%s) has its shape", d->define.params2.v[1]->param.name);
+    return val_error(L);
+}
+
+static bool is_constant(const IrVal *v)
+{
+    while (v->def && v->def->n_args == 1 && (v->def->op == IR_broadcast || v->def->op == IR_convert || v->def->op == IR_reshape)) v = v->def->arg[0];
+    return v->def && v->def->op == IR_const;
+}
+
+static Value *state_slots(Ctx *c, Rule *r, Value *first, const char *path, Span at)
+{
+    Lower *L = c->L;
+    if (first->kind == V_RECORD) {
+        Value **v = arena_array(L->a, Value *, first->record.n + 1);
+        for (int i = 0; i < first->record.n; i++) {
+            const char *field = first->record.name ? first->record.name[i] : strf(L, "%d", i);
+            v[i] = state_slots(c, r, first->record.v[i], path_join(L, path, field), at);
+        }
+        return val_record(L, v, first->record.name, first->record.n);
+    }
+    IrVal *t = first->kind == V_INT || first->kind == V_REAL ? as_real(c, first, at) : as_tensor(c, first, at);
+    if (!t) return val_error(L);
+    if (t->type.axes.n) return unsupported(c, at, "an optimiser's state that varies over samples");
+    r->inst->constant = r->inst->constant && is_constant(t);
+    int slot = ir_find_slot(L->m, path);
+    if (slot < 0) {
+        slot = ir_slot(L->m, path, t->type, IR_SLOT_OPTIMIZER, r->player->name);
+        fn_initialise(L, slot, t);
+    }
+    return val_slot(L, slot);
+}
+
+static const char *state_path(Ctx *c, const Rule *r, const Ast *s) { return path_join(c->L, r->inst->path, s->state.name); }
+
+static void bind_state(Ctx *c, Rule *r, const Ast *s)
+{
+    Lower *L = c->L;
+    if (!s->state.value) {
+        unsupported(c, s->span, "an optimiser's state that starts at a draw");
+        return;
+    }
+    Fn *before = fn_enter_init(L);
+    Value *first = first_value(c, r, s);
+    Value *v = val_bad(first) ? first : state_slots(c, r, first, state_path(c, r, s), s->span);
+    fn_leave_init(L, before);
+    scope_bind(L, r->scope, s->state.name, v, s->state.name_span);
+}
+
+/* ---- beginning afresh */
+
+static void restart_value(Ctx *c, Part *p, Value *slots, Value *first, Span at)
+{
+    Lower *L = c->L;
+    if (slots->kind == V_RECORD) {
+        for (int i = 0; first->kind == V_RECORD && i < slots->record.n; i++) restart_value(c, p, slots->record.v[i], first->record.v[i], at);
+        return;
+    }
+    if (slots->kind != V_SLOT) return;
+    IrType t = L->m->slots.v[slots->slot.slot].type;
+    IrVal *v = as_real(c, first, at);
+    if (!v) return;
+    v = arith_convert(c, v, t.elem);
+    if (t.rank && !v->type.rank) v = ir_fill(fn_builder(c), v, ir_dims_of(&t));
+    array_push(L->a, &p->commits, ((IrCommit){slots->slot.slot, v}));
+}
+
+/* A statement before the block, in the environment there, which gives every state its first value. */
+static void restart(Ctx *c, Rule *r, AstList stmts)
+{
+    Lower *L = c->L;
+    Part *now = L->part;
+    Env env = L->graph->env;
+    Span at = r->inst->def->define.name_span;
+    L->graph->env = (Env){arena_copy(L->a, r->block->entry.v, sizeof(IrVal *) * (size_t)(r->block->entry.n + 1)), r->block->entry.n};
+    Part *p = part_begin(L, strf(L, "restart_%s", r->player->name), IR_FN_STATE, now->at);
+    p->inside = false;
+    for (int i = 0; i < stmts.n; i++) {
+        if (stmts.v[i]->kind != AST_STATE || !stmts.v[i]->state.value) continue;
+        Value *slots = scope_local(c, r->scope, stmts.v[i]->state.name);
+        if (slots && !val_bad(slots)) restart_value(c, p, slots, first_value(c, r, stmts.v[i]), at);
+    }
+    if (r->inst->steps_slot >= 0) array_push(L->a, &p->commits, ((IrCommit){r->inst->steps_slot, ir_const(fn_builder(c), IR_I64, 0)}));
+    part_back(L, now);
+    L->graph->env = env;
+    r->block->stand_before(c, r->block, p, now->at);
+}
+
+/* ---- the rule */
+
+Value *rule_steps(Ctx *c)
+{
+    Lower *L = c->L;
+    struct RuleInstance *in = c->rule->inst;
+    if (in->steps_slot < 0)
+        in->steps_slot = ir_slot(L->m, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER, c->rule->player->name);
+    return val_tensor(L, ir_add(fn_builder(c), fn_read(L, in->steps_slot), ir_const(fn_builder(c), IR_I64, 1)));
+}
+
+bool rule_assign(Ctx *c, const char *name, Value *v)
+{
+    Scope *s = c->rule->scope;
+    return scope_binding(s, name) && scope_rebind(s, name, v);
+}
+
+/* New values for slots. */
+static bool put_value(Ctx *c, Value *slots, Value *now, Span at, Changes *out)
+{
+    Lower *L = c->L;
+    if (slots->kind == V_RECORD && now->kind == V_RECORD && slots->record.n == now->record.n) {
+        bool ok = true;
+        for (int i = 0; i < slots->record.n; i++) ok = put_value(c, slots->record.v[i], now->record.v[i], at, out) && ok;
+        return ok;
+    }
+    if (val_bad(now)) return false;
+    if (slots->kind != V_SLOT || now == slots) return true;
+    IrType t = L->m->slots.v[slots->slot.slot].type;
+    IrVal *v = as_real(c, now, at);
+    if (!v) return false;
+    v = arith_convert(c, v, t.elem);
+    if (t.rank && !v->type.rank) v = ir_fill(fn_builder(c), v, ir_dims_of(&t));
+    if (ir_type_equal(&v->type, &t)) return changes_put(L, out, slots->slot.slot, v), true;
+    const char *varies = v->type.axes.n ? ", and varies over samples" : "";
+    diag_error(L->diags, at, E200, "%s is %s, and its new value is %s%s", L->m->slots.v[slots->slot.slot].path, type_text(L, &t), type_text(L, &v->type),
+               varies);
+    return false;
+}
+
+/* The body, from w and g to the new w; states and the count go to the rule's changes. */
+static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
+{
+    Lower *L = c->L;
+    const Ast *def = k->def;
+    AstList params = def->define.params2, stmts = def->define.body->block.stmts;
+    if (params.n != 2) return diag_error(L->diags, def->define.name_span, E109, "an optimiser's second list is (w, g)"), val_error(L);
+    Ctx inner = *c;
+    r->scope = inner.scope = scope_new(L, k->scope);
+    r->w = params.v[0]->param.name;
+    inner.rule = r;
+    inner.calls++;
+    Value *slots[MAX_ARGS] = {0};
+    int n = 0;
+    for (int i = 0; i < stmts.n; i++) {
+        if (stmts.v[i]->kind != AST_STATE) continue;
+        if (n == MAX_ARGS) return unsupported(c, stmts.v[i]->span, "so many states");
+        bind_state(&inner, r, stmts.v[i]);
+        slots[n++] = scope_local(&inner, r->scope, stmts.v[i]->state.name);
+    }
+    scope_bind(L, r->scope, r->w, w, at);
+    scope_bind(L, r->scope, params.v[1]->param.name, r->g, at);
+    bool fresh = r->inst->block && r->inst->block != r->block->number;
+    for (int i = 0; i < stmts.n; i++)
+        if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
+    if (r->inst->block != r->block->number && (fresh || !r->inst->constant)) {
+        Rule first = *r;
+        first.scope = scope_new(L, k->scope);
+        for (int i = 0, s = 0; i < stmts.n; i++)
+            if (stmts.v[i]->kind == AST_STATE) scope_bind(L, first.scope, stmts.v[i]->state.name, slots[s++], at);
+        restart(c, &first, stmts);
+    }
+    r->inst->block = r->block->number;
+    bool ok = true;
+    for (int i = 0, s = 0; i < stmts.n; i++)
+        if (stmts.v[i]->kind == AST_STATE)
+            ok = put_value(&inner, slots[s++], scope_local(&inner, r->scope, stmts.v[i]->state.name), stmts.v[i]->span, r->out) && ok;
+    if (r->inst->steps_slot >= 0) changes_put(L, r->out, r->inst->steps_slot, as_tensor(&inner, rule_steps(&inner), at));
+    return ok ? scope_local(&inner, r->scope, r->w) : val_error(L);
+}
+
+/* A rule applied inside another one: w is what it makes of it. */
+Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at)
+{
+    Lower *L = c->L;
+    Rule *outer = c->rule;
+    if (!outer || args->n != 2) {
+        diag_error(L->diags, at, E403, "an optimiser is applied by update ... with, or to (w, g) inside another one");
+        return val_error(L);
+    }
+    if (!call_enter(c, at)) return val_error(L);
+    Rule inner = *outer;
+    Closure *k = opt->optimizer.closure;
+    inner.inst = instance_of(c, outer->player, outer->inst, k->def, site_mix(c->site, site));
+    inner.g = as_settled(c, args->v[1], at);
+    Value *w = val_bad(inner.g) ? inner.g : run_rule(c, k, &inner, as_settled(c, args->v[0], at), at);
+    if (!val_bad(w)) scope_rebind(outer->scope, outer->w, w);
+    return val_bad(w) ? w : val_none(L);
+}
+
+bool optimizer_step(Ctx *c, const Block *b, Player *p, Value *opt, Value *w, Value *g, Span at, Changes *out)
+{
+    Closure *k = opt->optimizer.closure;
+    Rule r = {.inst = instance_of(c, p, NULL, k->def, 0), .player = p, .block = b, .g = g, .out = out};
+    Ctx inner = *c;
+    inner.site = 0;
+    Value *now = run_rule(&inner, k, &r, w, at);
+    return !val_bad(now) && put_value(c, w, now, k->def->define.name_span, out);
+}

@@ -1,0 +1,234 @@
+/* paths.c - see paths.h. Every question is one walk over the nodes behind a value, operands first. */
+#include "compiler/lower/eval/paths.h"
+#include "compiler/lower/own/own.h"
+
+enum { DEPENDS = 1, OPEN = 2, STOPPED = 4, NEEDED = 8, SEEN = 16 };
+
+typedef struct Behind {
+    Arena   *a;
+    uint32_t n_ids;
+    uint8_t *is;                                            /* by value id */
+    ARRAY(const IrNode *) order;                            /* operands before users */
+} Behind;
+
+typedef struct { const IrNode *node; int next; } Frame;
+
+/* A slot's value ends every path: what made it lies in another time. */
+static int operands(const IrNode *n) { return n->op == IR_stop && n->attr.slot >= 0 ? 0 : n->n_args; }
+
+static Behind graph_of(Ctx *c, const IrVal *y)
+{
+    Behind g = {.a = arena_new(), .n_ids = c->L->m->next_id};
+    uint8_t *seen = arena_alloc(g.a, g.n_ids + 1);
+    ARRAY(Frame) stack = {0};
+    g.is = arena_alloc(g.a, g.n_ids + 1);
+    if (!y->def) return g;
+    seen[y->def->result[0].id] = 1;
+    array_push(g.a, &stack, ((Frame){y->def, 0}));
+    while (stack.n) {
+        Frame *top = &stack.v[stack.n - 1];
+        if (top->next == operands(top->node)) {
+            array_push(g.a, &g.order, top->node);
+            stack.n--;
+            continue;
+        }
+        const IrNode *d = top->node->arg[top->next++]->def;
+        if (!d || seen[d->result[0].id]) continue;
+        seen[d->result[0].id] = 1;
+        array_push(g.a, &stack, ((Frame){d, 0}));
+    }
+    return g;
+}
+
+static bool no_derivative(const IrNode *n) { return ir_op_info[n->op].flags & IR_NOGRAD; }
+
+static uint8_t of_args(const Behind *g, const IrNode *n)
+{
+    uint8_t is = 0;
+    for (int i = 0; i < operands(n); i++) is |= g->is[n->arg[i]->id];
+    return is & (DEPENDS | OPEN | STOPPED);
+}
+
+static void mark(Behind *g, IrVal *const *roots, int n_roots)
+{
+    for (int i = 0; i < n_roots; i++) g->is[roots[i]->id] = DEPENDS | OPEN;
+    for (int k = 0; k < g->order.n; k++) {
+        const IrNode *n = g->order.v[k];
+        uint8_t is = of_args(g, n);
+        if (n->op == IR_stop && is) is = STOPPED;
+        if (no_derivative(n)) is &= (uint8_t)~OPEN;
+        for (int r = 0; r < n->n_results; r++)
+            g->is[n->result[r].id] |= ir_is_real(n->result[r].type.elem) ? is : is & (uint8_t)~OPEN;
+    }
+}
+
+/* What y is computed from, but for what is behind a stop. */
+static void mark_needed(Behind *g, const IrVal *y)
+{
+    g->is[y->id] |= NEEDED;
+    for (int k = g->order.n - 1; k >= 0; k--) {
+        const IrNode *n = g->order.v[k];
+        bool needed = false;
+        for (int r = 0; r < n->n_results; r++) needed |= g->is[n->result[r].id] & NEEDED;
+        for (int i = 0; needed && n->op != IR_stop && i < n->n_args; i++) g->is[n->arg[i]->id] |= NEEDED;
+    }
+}
+
+/* ---- draws that cut */
+
+static bool cut_by_draw(Ctx *c, const Behind *g, const char *what, Span at)
+{
+    for (int i = 0; i < c->L->draw_cuts.n; i++) {
+        const __typeof__(*c->L->draw_cuts.v) *k = &c->L->draw_cuts.v[i];
+        if (k->draw->id >= g->n_ids || !(g->is[k->draw->id] & NEEDED) || !(g->is[k->input->id] & DEPENDS)) continue;
+        Diag *d = diag_error(c->L->diags, at, E306, "a part of this depends on %s only through a draw of %s, which has no derivative", what, k->name);
+        diag_note(d, k->at, "drawn here");
+        diag_hint(d, "score_function(...), a relaxation that can be differentiated, or stop(...) around the draw to say that this is meant");
+        return true;
+    }
+    return false;
+}
+
+/* ---- summands that lose every path */
+
+/* The row at which the last path into v ends. */
+static const IrNode *cut_behind(const Behind *g, const IrVal *v)
+{
+    for (const IrNode *n = v->def; n;) {
+        const IrVal *next = NULL;
+        for (int i = 0; i < n->n_args; i++) {
+            uint8_t is = g->is[n->arg[i]->id];
+            if (is & OPEN) return n;
+            if (is & DEPENDS) next = n->arg[i];
+        }
+        n = next ? next->def : NULL;
+    }
+    return NULL;
+}
+
+static void warn_cut(Ctx *c, const Behind *g, const IrVal *term, const char *what, Span at)
+{
+    const IrNode *cut = cut_behind(g, term);
+    Diag *d = diag_warning(c->L->diags, at, W303, "a term of this depends on %s, and no derivative by it comes through", what);
+    if (cut) diag_note(d, span_of_node(c->L, cut), "its path is cut here: %s has no derivative", ir_op_info[cut->op].name);
+    diag_hint(d, "stop(...) around the term says that this is meant");
+}
+
+/* Operands of a row that adds up: where the terms of its result are. 0: the result is a term itself. */
+static int summands(const Behind *g, const IrNode *n, IrVal **out)
+{
+    bool a = n->n_args > 0 && g->is[n->arg[0]->id] & DEPENDS, b = n->n_args > 1 && g->is[n->arg[1]->id] & DEPENDS;
+    switch (n->op) {
+    case IR_add: case IR_sub: return out[0] = n->arg[0], out[1] = n->arg[1], 2;
+    case IR_neg: case IR_sum: case IR_spread: case IR_reshape: case IR_broadcast: return out[0] = n->arg[0], 1;
+    case IR_convert: return ir_is_real(n->arg[0]->type.elem) ? out[0] = n->arg[0], 1 : 0;
+    case IR_mul: return a != b ? out[0] = n->arg[a ? 0 : 1], 1 : 0;
+    case IR_div: return a && !b ? out[0] = n->arg[0], 1 : 0;
+    default: return 0;
+    }
+}
+
+static void look_at_terms(Ctx *c, Behind *g, IrVal *y, const char *what, Span at)
+{
+    ARRAY(IrVal *) stack = {0};
+    array_push(g->a, &stack, y);
+    while (stack.n) {
+        IrVal *v = stack.v[--stack.n], *part[2];
+        uint8_t is = g->is[v->id];
+        if (is & SEEN || !(is & DEPENDS)) continue;
+        g->is[v->id] |= SEEN;
+        int n = v->def ? summands(g, v->def, part) : 0;
+        for (int i = 0; i < n; i++) array_push(g->a, &stack, part[i]);
+        if (!n && !(is & (OPEN | STOPPED))) warn_cut(c, g, v, what, at);
+    }
+}
+
+PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *what, Span at)
+{
+    Behind g = graph_of(c, e);
+    mark(&g, wrt, n);
+    mark_needed(&g, e);
+    PathsFound found = g.is[e->id] & (DEPENDS | OPEN | STOPPED) ? PATHS_FINE : PATHS_NONE;
+    if (cut_by_draw(c, &g, what, at)) found = PATHS_FAILED;
+    else look_at_terms(c, &g, e, what, at);
+    arena_free(g.a);
+    return found;
+}
+
+/* ---- one for each sample of more axes */
+
+static bool on_path(const Behind *g, const IrNode *n)
+{
+    bool open = false;
+    for (int r = 0; r < n->n_results; r++) open |= (g->is[n->result[r].id] & (OPEN | NEEDED)) == (OPEN | NEEDED);
+    return open && of_args(g, n) & OPEN;
+}
+
+/* Would the row mix the samples of these axes, if its operands varied over them? */
+static bool mixes(const IrNode *n, IrAxes axes)
+{
+    for (int k = 0; k < axes.n; k++) {
+        int id = axes.id[k];
+        if (n->attr.axis == id || (n->op != IR_spread && ir_axes_has(n->attr.over, id))) return true;
+        for (int i = 0; n->attr.pair_over && i < n->n_args / 2; i++)
+            if (ir_axes_has(n->attr.pair_over[i], id)) return true;
+    }
+    return false;
+}
+
+static IrNode *again(Ctx *c, const IrNode *n, IrVal **arg)
+{
+    IrAttrs at = n->attr;
+    IrBuilder *b = fn_builder(c);
+    if (n->op == IR_spread) at.over = ir_axes_minus(at.over, arg[0]->type.axes);
+    IrSpan before = b->span;
+    b->span = n->span;
+    IrNode *made = ir_node(b, n->op, arg, n->n_args, &at);
+    b->span = before;
+    return made;
+}
+
+static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, IrAxes axes, Span at)
+{
+    if (mixes(n, axes)) {
+        Diag *d = diag_error(c->L->diags, at, E305, "this gradient is not one example's: samples meet on the way");
+        diag_note(d, span_of_node(c->L, n), "they meet here");
+        return false;
+    }
+    if (n->n_bodies) return unsupported(c, at, "a derivative for each sample through a loop that does not vary over them"), false;
+    IrVal **arg = arena_array(g->a, IrVal *, n->n_args + 1);
+    for (int i = 0; i < n->n_args; i++) arg[i] = now[n->arg[i]->id] ? now[n->arg[i]->id] : n->arg[i];
+    bool none = n->op == IR_spread && ir_axes_within(n->attr.over, arg[0]->type.axes);
+    IrNode *made = none ? NULL : again(c, n, arg);
+    for (int r = 0; r < n->n_results; r++) now[n->result[r].id] = none ? arg[0] : &made->result[r];
+    return true;
+}
+
+static IrAxes spread_roots(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, IrVal **fresh)
+{
+    IrAxes all = ir_no_axes();
+    for (int i = 0; i < n; i++) {
+        IrAxes more = ir_axes_minus(y->type.axes, wrt[i]->type.axes);
+        fresh[i] = more.n ? ir_spread(fn_builder(c), wrt[i], more) : wrt[i];
+        all = ir_axes_union(all, more);
+    }
+    return all;
+}
+
+IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, Span at)
+{
+    Behind g = graph_of(c, y);
+    mark(&g, wrt, n);
+    mark_needed(&g, y);
+    IrVal **now = arena_array(g.a, IrVal *, g.n_ids + 1);
+    IrAxes more = spread_roots(c, y, wrt, n, fresh);
+    for (int i = 0; i < n; i++) now[wrt[i]->id] = fresh[i];
+    bool ok = true;
+    for (int k = 0; k < g.order.n && ok && more.n; k++) {
+        const IrNode *node = g.order.v[k];
+        if (!now[node->result[0].id] && on_path(&g, node)) ok = make_again(c, &g, node, now, more, at);
+    }
+    IrVal *out = !ok ? NULL : now[y->id] ? now[y->id] : y;
+    arena_free(g.a);
+    return out;
+}

@@ -1,0 +1,156 @@
+/* pending.c - u := e in layers, comparisons and functions: the old value is read everywhere, and an update commits the new one.
+ *
+ * An assignment travels with the value that it was made beside: the results of the block it stands in are nodes of their own, its
+ * witnesses, and whatever depends on it depends on them. The first update of the state's owner whose loss or direction depends on it commits it,
+ * once, after the step, as the mean over applications; updates of others drop it. A state that no player owns is committed by any update. */
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/pending.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+int pending_count(const Lower *L) { return L->pendings.n; }
+
+bool ctx_trains(const Ctx *c, const Player *p) { return block_trains(c->block, p); }
+
+static void note_unowned(Lower *L, const Ast *assign, bool committed)
+{
+    for (int i = 0; i < L->unowned.n; i++)
+        if (L->unowned.v[i] == assign) {
+            L->committed.v[i] = L->committed.v[i] || committed;
+            return;
+        }
+    array_push(L->a, &L->unowned, assign);
+    array_push(L->a, &L->committed, committed);
+}
+
+static Player *owner_of(const Lower *L, int slot)
+{
+    const char *name = L->m->slots.v[slot].player;
+    for (int i = 0; name && i < L->players.n; i++)
+        if (!strcmp(L->players.v[i]->name, name)) return L->players.v[i];
+    return NULL;
+}
+
+void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign)
+{
+    Lower *L = c->L;
+    Player *owner = owner_of(L, slot);
+    if (!owner && !L->trials) note_unowned(L, assign, false);
+    if (owner ? !block_trains(c->block, owner) : !c->block) return;
+    if (L->fn != L->graph) return;
+    if (L->fn->b.block != &L->fn->ir->body) {
+        unsupported(c, assign->span, "a state that changes inside a loop that runs");
+        return;
+    }
+    Pending *p = arena_new_of(L->a, Pending);
+    *p = (Pending){.slot = slot, .v = v, .owner = owner, .assign = assign};
+    array_push(L->a, &L->pendings, p);
+}
+
+/* ---- witnesses */
+
+static Value *witness_leaf(Ctx *c, Value *leaf, void *list)
+{
+    IrVal *t = leaf->kind == V_TENSOR || leaf->kind == V_SLOT ? as_tensor(c, leaf, leaf->at) : NULL;
+    if (!t) return leaf;
+    ARRAY(IrVal *) *to = list;
+    IrVal *own = diff_leaf(c, t);
+    array_push(c->L->a, to, own);
+    Value *v = val_tensor(c->L, own);
+    if (leaf->kind == V_TENSOR) v->tensor = (__typeof__(v->tensor)){own, c->L->fn, leaf->tensor.classes, leaf->tensor.own_axis};
+    return v;
+}
+
+Value *pending_result(Ctx *c, int from, Value *v, Span at)
+{
+    Lower *L = c->L;
+    bool waits = false;
+    (void)at;
+    for (int i = from; i < L->pendings.n; i++) waits = waits || !L->pendings.v[i]->n_witness;
+    if (!waits || (v->kind != V_TENSOR && v->kind != V_SLOT && v->kind != V_RECORD)) return v;
+    ARRAY(IrVal *) own = {0};
+    v = map_fields(c, v, witness_leaf, &own);
+    for (int i = from; i < L->pendings.n; i++)
+        if (!L->pendings.v[i]->n_witness) {
+            L->pendings.v[i]->witness = own.v;
+            L->pendings.v[i]->n_witness = own.n;
+        }
+    return v;
+}
+
+/* ---- committing */
+
+static bool depends(const Pending *p, const bool *reached)
+{
+    for (int i = 0; i < p->n_witness; i++)
+        if (reached[p->witness[i]->id]) return true;
+    return false;
+}
+
+static bool is_moved(const Pending *p, Player *const *players, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (players[i] == p->owner) return true;
+    return !p->owner;
+}
+
+/* Has an update committed it by now? On a side of a control statement that may not have been taken, nobody can say. */
+static bool is_done(Ctx *c, const Pending *p, Span at)
+{
+    for (int i = 0; i < p->done.n; i++) {
+        if (arm_holds(c->L, p->done.v[i])) return true;
+        if (arm_excludes(c->L, p->done.v[i])) continue;
+        Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state whose new value one update commits under a condition, and another one behind it");
+        diag_note(d, p->assign->span, "assigned here");
+        return true;
+    }
+    return false;
+}
+
+typedef struct Mean { int slot, n; IrVal *sum; } Mean;
+typedef ARRAY(Mean) Means;
+
+static void add(Lower *L, Means *m, const Pending *p)
+{
+    IrBuilder *b = &L->fn->b;
+    for (int i = 0; i < m->n; i++)
+        if (m->v[i].slot == p->slot) {
+            m->v[i].sum = ir_add(b, m->v[i].sum, p->v);
+            m->v[i].n++;
+            return;
+        }
+    array_push(L->a, m, ((Mean){p->slot, 1, p->v}));
+}
+
+void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out)
+{
+    Lower *L = c->L;
+    Means means = {0};
+    if (!L->pendings.n) return;
+    Arena *scratch = arena_new();
+    const bool *reached = graph_behind(L, value, n, scratch);
+    for (int i = 0; i < L->pendings.n; i++) {
+        Pending *p = L->pendings.v[i];
+        bool wanted = is_moved(p, players, n_players) && (i >= from || depends(p, reached));
+        if (!wanted || is_done(c, p, at)) continue;
+        add(L, &means, p);
+        array_push(L->a, &p->done, arm_now(L));
+        if (!p->owner) note_unowned(L, p->assign, true);
+    }
+    for (int i = 0; i < means.n; i++) {
+        Mean *m = &means.v[i];
+        IrVal *v = m->n == 1 ? m->sum : ir_div(&L->fn->b, m->sum, ir_const_like(&L->fn->b, m->sum, m->n));
+        changes_put(L, out, m->slot, v);
+    }
+    arena_free(scratch);
+}
+
+void pending_check(Lower *L)
+{
+    for (int i = 0; i < L->unowned.n; i++) {
+        if (L->committed.v[i]) continue;
+        Diag *d = diag_error(L->diags, L->unowned.v[i]->span, E408, "nothing takes this assignment up: no update's loss contains it");
+        diag_hint(d, "in a function, member or loss := takes effect when an update that contains it has been done; in the schedule it is a statement");
+    }
+}

@@ -1,0 +1,20 @@
+/* pending.h - assignments to states that wait for an update: see pending.c. */
+#pragma once
+#include "compiler/lower/own/graph.h"
+
+struct Pending {
+    int         slot;
+    IrVal      *v;
+    Player     *owner;                                      /* NULL: of the program or a comparison */
+    IrVal     **witness;  int n_witness;                    /* the results of the application it was made in: what depends on it depends on these */
+    const Ast  *assign;
+    ARRAY(int)  done;                                       /* sides of control statements on which an update has committed it; 0: outside of any */
+};
+
+void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign);
+/* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
+void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);
+void pending_check(Lower *L);                                                   /* an assignment that nothing commits is an error */
+
+/* The rule applied to a player's parameters and a gradient: new parameters and states. */
+bool optimizer_step(Ctx *c, const Block *b, Player *p, Value *opt, Value *w, Value *g, Span at, Changes *out);

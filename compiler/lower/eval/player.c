@@ -1,0 +1,253 @@
+/* player.c - nets and models: functions that own parameters. A model's arguments may be drawn; applied, it is a distribution. */
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+#include <inttypes.h>
+
+/* A net declared in a body: one set of parameters, however often the body is evaluated. In a net or model that one owns them; elsewhere
+ * it is a player of its own. */
+static void local_net(Ctx *c, Player *p, const Ast *d)
+{
+    Instance *in = inst_child(c, d->define.name, site_mix(c->scope->round, d), inst_here(c)->owner != NULL);
+    if (in->player) *p = *in->player;
+    p->inst = in;
+    p->name = in->path;
+    if (!in->player) in->player = p;
+    if (!in->owner) in->owner = p;
+}
+
+static void file_net(Ctx *c, Player *p, const char *name)
+{
+    Lower *L = c->L;
+    p->name = names_unique(&L->root_names, *c->index ? strf(L, "%s%s", name, c->index) : name);
+    p->inst = arena_new_of(L->a, Instance);
+    p->inst->path = p->inst->local = p->name;
+    p->inst->owner = p->inst->player = p;
+}
+
+static Player *player_new(Ctx *c, const Ast *d, const char *name, bool local)
+{
+    Lower *L = c->L;
+    Player *p = arena_new_of(L->a, Player);
+    p->steps_slot = -1;
+    p->at = d->define.name_span;
+    p->word = d->define.word;
+    if (local) local_net(c, p, d);
+    else file_net(c, p, name);
+    p->closure = val_closure(L, d, c->scope, name)->fn.closure;
+    if (player_self(p) == p) array_push(L->a, &L->players, p);
+    return p;
+}
+
+static bool is_copy(const Ast *e)
+{
+    return e->kind == AST_CALL && e->call.callee->kind == AST_NAME && !strcmp(e->call.callee->name.name, "copy");
+}
+
+static bool alias_copy(Ctx *c, Player *p, const Ast *e)
+{
+    if (e->call.args.n != 1) return diag_error(c->L->diags, e->span, E109, "copy takes one net"), false;
+    Player *of = as_player(c, eval_raw(c, e->call.args.v[0]->arg.value), e->span);
+    if (!of) return false;
+    p->copy_of = of;
+    p->closure = of->closure;
+    return true;
+}
+
+/* net D = Critic([128, 128]): D owns what Critic's body makes. */
+static bool alias_instance(Ctx *c, Player *p, const Ast *e)
+{
+    Ctx inner = *c;
+    inner.inst = arena_new_of(c->L->a, Instance);           /* a bound layer's own path is not used */
+    inner.inst->path = p->name;
+    inner.inst->owner = p;
+    Value *v = eval_raw(&inner, e);
+    if (val_bad(v)) return false;
+    if (v->kind == V_LAYER) p->closure = v->layer.closure;
+    else if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->bound) p->closure = v->fn.closure;
+    else
+        return diag_error(c->L->diags, e->span, E201,
+                          "%s must be made from a layer or a net with two lists of arguments, and this is %s", p->name,
+                          val_text(c->L, v)),
+               false;
+    return true;
+}
+
+Value *player_declare(Ctx *c, const Ast *d, const char *name, bool local)
+{
+    Player *p = player_new(c, d, name, local);
+    if (d->define.is_alias) {
+        bool ok = is_copy(d->define.body) ? alias_copy(c, p, d->define.body) : alias_instance(c, p, d->define.body);
+        if (!ok) return val_error(c->L);
+    }
+    Value *v = val_new(c->L, V_PLAYER);
+    v->player = p;
+    return v;
+}
+
+Player *as_player(Ctx *c, Value *v, Span at)
+{
+    if (v->kind == V_PLAYER) return player_self(v->player);
+    if (!val_bad(v))
+        diag_error(c->L->diags, at, E405, "a net or model is needed here, and this is %s", val_text(c->L, v));
+    return NULL;
+}
+
+/* ---- applying */
+
+static AstList player_params(const Player *p)
+{
+    return p->closure->bound ? p->closure->def->define.params2 : p->closure->def->define.params;
+}
+
+Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at)
+{
+    if (p->word == AST_DEFINE_NET) return player_body(c, p, args, false, site, at);
+    return val_dist(c->L, dist_of_model(c->L, p, args));
+}
+
+/* Draws what was not given: each such parameter has a distribution. */
+static bool draw_open(Ctx *c, Scope *scope, Player *p, const bool *open, bool draw, Span at)
+{
+    AstList params = player_params(p);
+    for (int i = 0; i < params.n; i++) {
+        const Ast *q = params.v[i];
+        if (!open[i]) continue;
+        if (!draw) {
+            Diag *d = diag_error(c->L->diags, at, E301, "%s is still random here: its %s is not given", p->name,
+                                 q->param.name);
+            diag_hint(d, "draw from it, E[x ~ %s] ... or x ~ %s, or give %s", p->name, p->name, q->param.name);
+            return false;
+        }
+        Ctx inner = *c;
+        inner.scope = scope;
+        inner.path = path_join(c->L, c->path, q->param.name);
+        IrInts dims, *shape = NULL;
+        if (q->param.type && q->param.type->kind == AST_TYPE) {
+            if (!type_dims(&inner, q->param.type, &dims)) return false;
+            shape = &dims;
+        }
+        Dist *d = as_dist(&inner, eval_raw(&inner, q->param.draw), q->param.draw->span);
+        Value *v = d ? dist_sample(&inner, d, shape, q->param.draw->span) : val_error(c->L);
+        v = type_conform(&inner, v, q->param.type, q->param.draw->span, strf(c->L, "%s of %s", q->param.name, p->name));
+        scope_bind_param(&inner, scope, q, v);
+        if (val_bad(v)) return false;
+    }
+    return true;
+}
+
+Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, Span at)
+{
+    Lower *L = c->L;
+    const Ast *d = p->closure->def;
+    if (!call_enter(c, at)) return val_error(L);
+    Args args = *given;
+    bool open[MAX_ARGS] = {0};
+    Scope *scope = scope_new(L, p->closure->scope);
+    if (!bind_params(c, scope, player_params(p), &args, p->name, at, open)) return val_error(L);
+    Ctx inner = ctx_body(c, scope, &args, site);
+    inner.path = path_join(L, c->path, p->inst->local);
+    inner.axes = ir_axes_union(inner.axes, closure_axes(L, p->closure));
+    inner.inst = p->inst;
+    inner.site = 0;
+    if (!draw_open(&inner, scope, p, open, draw, at)) return val_error(L);
+    if (!d->define.body) return unsupported(c, at, "this model");
+    Value *v = eval_block(&inner, d->define.body);
+    if (p->word == AST_DEFINE_PRESCRIBED) return dist_tail(&inner, v, p, at);
+    return type_conform(&inner, v, d->define.result, d->define.body->span, strf(L, "the value of %s", p->name));
+}
+
+/* ---- parameters by path */
+
+static IrVal *dummy(Ctx *c, const Ast *type)
+{
+    IrElem e;
+    IrInts dims;
+    int64_t classes;
+    if (!type || type->kind != AST_TYPE || !type_elem(c, type, &e, &classes) || !type_dims(c, type, &dims)) return NULL;
+    return ir_spread(fn_builder(c), ir_fill(fn_builder(c), ir_const(fn_builder(c), e, 0), dims), c->axes);
+}
+
+/* Evaluates the body once, on zeros, in a function that is dropped: its parameters are made on the way. */
+void player_find_params(Ctx *c, Player *p, Span at)
+{
+    Lower *L = c->L;
+    p = player_self(p);
+    if (p->found) return;
+    p->found = true;
+    Ctx own = {.L = L, .scope = p->closure->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
+    AstList params = player_params(p);
+    Args args = {0};
+    Trial t = trial_begin(L, false);
+    own.axes = ir_one_axis(ir_axis(L->m, "example", 2));    /* a batch, for layers that look at theirs */
+    for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
+        const Ast *q = params.v[i];
+        if (q->param.draw || q->param.value) continue;
+        IrVal *v = dummy(&own, q->param.type);
+        args.v[args.n] = v ? val_tensor(L, v) : NULL;
+        args.name[args.n] = q->param.name;
+        args.at[args.n] = q->span;
+        if (!v) {
+            Diag *d = diag_error(L->diags, at, E113, "the parameters of %s are not known before it has been applied",
+                                 p->name);
+            diag_hint(d, "declare the type of its argument %s, or apply it in an earlier statement", q->param.name);
+            trial_end(L, &t);
+            return;
+        }
+        args.n++;
+    }
+    player_body(&own, p, &args, true, p, at);
+    trial_end(L, &t);
+}
+
+/* D.steps, D.mu, D.Dense_1.w. NULL: D has none of that name. */
+Value *player_field(Ctx *c, Player *p, const char *name, Span at)
+{
+    Lower *L = c->L;
+    p = player_self(p);
+    if (!strcmp(name, "steps")) return val_slot(L, player_steps(c, p));
+    const char *path = path_join(L, p->name, name);
+    int slot = ir_find_slot(L->m, path);
+    if (slot < 0 && !p->found) {
+        player_find_params(c, p, at);
+        slot = ir_find_slot(L->m, path);
+    }
+    if (slot >= 0) return val_slot(L, slot);
+    size_t n = strlen(path);
+    for (int i = 0; i < p->params.n; i++)                   /* a prefix of a parameter's path: more names follow */
+        if (!strncmp(L->m->slots.v[p->params.v[i]].path, path, n) && L->m->slots.v[p->params.v[i]].path[n] == '.') {
+            diag_error(L->diags, at, E112, "%s is a layer; name one of its parameters, like %s", path,
+                       L->m->slots.v[p->params.v[i]].path);
+            return val_error(L);
+        }
+    if (p->word != AST_DEFINE_NET && p->closure->def->define.body) {    /* a model's field is the marginal of it */
+        return val_dist(L, dist_of_field(L, dist_of_model(L, p, &(Args){0}), name, path));
+    }
+    return NULL;
+}
+
+int player_steps(Ctx *c, Player *p)
+{
+    IrType t = ir_scalar(IR_I64);
+    if (p->steps_slot < 0)
+        p->steps_slot = ir_slot(c->L->m, path_join(c->L, p->name, "steps"), t, IR_SLOT_COUNTER, p->name);
+    return p->steps_slot;
+}
+
+Value *player_record(Ctx *c, Player *p)
+{
+    Lower *L = c->L;
+    int n = p->params.n;
+    Value **v = arena_array(L->a, Value *, n + 1);
+    const char **name = arena_array(L->a, const char *, n + 1);
+    for (int i = 0; i < n; i++) {
+        v[i] = val_slot(L, p->params.v[i]);
+        name[i] = L->m->slots.v[p->params.v[i]].path + strlen(p->name) + 1;
+    }
+    Value *r = val_record(L, v, name, n);
+    r->record.of = p;
+    return r;
+}

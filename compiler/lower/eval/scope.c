@@ -1,0 +1,288 @@
+/* scope.c - names. A scope is a list of bindings with a parent; a file's own scope ends the chain and goes on in what the file
+ * imports, then in the prelude, then in the built-in functions. Declarations of a file may be used before they stand: they
+ * are bound as B_LATER and evaluated when first asked for. */
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/value/value.h"
+#include "stdlib/stdlib.h"
+
+Scope *scope_new(Lower *L, Scope *parent)
+{
+    Scope *s = arena_new_of(L->a, Scope);
+    s->parent = parent;
+    s->round = parent ? parent->round : 0;
+    return s;
+}
+
+enum { INDEX_FROM = 16 };                                  /* small scopes are searched, larger ones have a table */
+
+static uint32_t *place_in(const Scope *s, const char *name)
+{
+    uint64_t h = 1469598103934665603u;
+    for (const char *p = name; *p; p++) h = (h ^ (unsigned char)*p) * 1099511628211u;
+    uint32_t i = (uint32_t)(h ^ (h >> 32)) & (s->table_n - 1);
+    while (s->table[i] && strcmp(s->names.v[s->table[i] - 1].name, name)) i = (i + 1) & (s->table_n - 1);
+    return &s->table[i];
+}
+
+static Binding *find_in(Scope *s, const char *name)
+{
+    if (s->table) {
+        uint32_t i = *place_in(s, name);
+        return i ? &s->names.v[i - 1] : NULL;
+    }
+    for (int i = s->names.n; i-- > 0;)
+        if (!strcmp(s->names.v[i].name, name)) return &s->names.v[i];
+    return NULL;
+}
+
+static void push(Lower *L, Scope *s, Binding b)
+{
+    array_push(L->a, &s->names, b);
+    if (s->names.n < INDEX_FROM) return;
+    if (2 * (uint32_t)s->names.n < s->table_n) {
+        *place_in(s, b.name) = (uint32_t)s->names.n;
+        return;
+    }
+    s->table_n = 8 * (uint32_t)INDEX_FROM;
+    while (s->table_n < 4 * (uint32_t)s->names.n) s->table_n *= 2;
+    s->table = arena_array(L->a, uint32_t, s->table_n);
+    for (int i = 0; i < s->names.n; i++) *place_in(s, s->names.v[i].name) = (uint32_t)i + 1;
+}
+
+static void twice(Lower *L, const Binding *old, const char *name, Span at)
+{
+    Diag *d = diag_error(L->diags, at, E101, "%s is already declared here", name);
+    diag_note(d, old->at, "the first one");
+}
+
+void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
+{
+    if (!strcmp(name, "_")) return;                         /* binds nothing */
+    Binding *old = find_in(s, name);
+    bool waiting = old && old->state != B_READY && old->at.begin == at.begin && old->at.file == at.file;
+    if (old && !s->module && !waiting) return twice(L, old, name, at);
+    if (old && old->at.file == at.file && old->at.begin != at.begin) return twice(L, old, name, at);
+    if (old) {
+        old->value = v;
+        old->state = B_READY;
+        return;
+    }
+    push(L, s, (Binding){.name = name, .value = v, .at = at});
+}
+
+bool scope_rebind(Scope *s, const char *name, Value *v)
+{
+    for (; s && !s->module; s = s->parent) {
+        Binding *b = find_in(s, name);
+        if (!b) continue;
+        b->value = v;
+        b->state = B_READY;
+        return true;
+    }
+    return false;
+}
+
+void scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at)
+{
+    Binding *old = find_in(s, name);
+    if (old) return twice(L, old, name, at);
+    push(L, s, (Binding){.name = name, .decl = decl, .at = at, .state = B_LATER});
+}
+
+/* ---- finding */
+
+static Value *cyclic(Ctx *c, const Binding *b, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E103, "%s is defined by itself", b->name);
+    diag_note(d, b->at, "its definition");
+    return val_error(c->L);
+}
+
+/* A let that is computed while the program runs is computed where it stands. */
+Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E113, "%s is used before the line that computes it", name);
+    diag_note(d, computed, "computed here");
+    return val_error(c->L);
+}
+
+/* Evaluates a declaration in the scope it stands in, as if nothing had gone before. */
+static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
+{
+    if (b->state == B_BUSY) return cyclic(c, b, at);
+    if (b->state == B_LATER) {
+        b->state = B_BUSY;
+        Ctx own = {.L = c->L, .scope = s, .batch = -1, .path = "", .calls = c->calls, .index = c->index, .inst = s->inst};
+        const Ast *decl = b->decl;
+        const char *name = b->name;
+        Value *v = declare(&own, decl, name);
+        if (decl->kind == AST_LET) v = diff_bound(&own, decl->let.pattern, v);
+        if (decl->kind == AST_LET && val_runs(c->L, v)) v = scope_too_early(c, b->name, b->at, at);
+        b = find_in(s, name);                               /* the array may have moved */
+        if (b->state == B_BUSY) {
+            b->value = v;
+            b->state = c->L->trials && val_bad(v) ? B_LATER : B_READY;      /* what was said in a quiet trial must be said again */
+            if (b->state == B_LATER) return v;
+        }
+    }
+    b->used = true;
+    return b->value;
+}
+
+Binding *scope_binding(Scope *s, const char *name) { return find_in(s, name); }
+
+Value *scope_local(Ctx *c, Scope *s, const char *name)
+{
+    Binding *b = find_in(s, name);
+    return b ? settle(c, s, b, b->at) : NULL;
+}
+
+static const char *module_last(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+static void ambiguous(Ctx *c, const char *name, Span at, const Scope *a, const Scope *b)
+{
+    Diag *d =
+        diag_error(c->L->diags, at, E102, "%s is declared in %s and in %s", name, a->module->name, b->module->name);
+    diag_hint(d, "write %s.%s or %s.%s", module_last(a->module->name), name, module_last(b->module->name), name);
+}
+
+static Value *find_imported(Ctx *c, Scope *file, const char *name, Span at)
+{
+    Scope *found = NULL;
+    for (int i = 0; i < file->n_imports; i++) {
+        Scope *s = file->import[i];
+        if (!find_in(s, name)) continue;
+        if (found && found != s) {
+            ambiguous(c, name, at, found, s);
+            return val_error(c->L);
+        }
+        found = s;
+    }
+    if (!found && c->L->prelude && find_in(c->L->prelude, name)) found = c->L->prelude;
+    return found ? settle(c, found, find_in(found, name), at) : NULL;
+}
+
+static Value *find_module(Lower *L, Scope *file, const char *name)
+{
+    for (int i = 0; i < file->n_imports; i++)
+        if (!strcmp(module_last(file->import[i]->module->name), name)) {
+            Value *v = val_new(L, V_MODULE);
+            v->module = file->import[i];
+            return v;
+        }
+    return NULL;
+}
+
+static Value *find_report(Lower *L, const char *name)
+{
+    size_t n = strlen(name);
+    for (int i = 0; i < L->reports.n; i++) {
+        const char *r = L->reports.v[i];
+        if (strncmp(r, name, n) || (r[n] && r[n] != '[')) continue;
+        Value *v = val_new(L, V_REPORT);
+        v->report = name;
+        return v;
+    }
+    return NULL;
+}
+
+static Value *find_in_file(Ctx *c, Scope *s, const char *name, Span at, bool callee)
+{
+    Lower *L = c->L;
+    bool reports = s == L->file && !callee;
+    Value *v = reports && c->reports_first ? find_report(L, name) : NULL;
+    if (v) return v;
+    Binding *b = find_in(s, name);
+    if (b) return settle(c, s, b, at);
+    if (reports && (v = find_report(L, name))) return v;
+    if ((v = find_imported(c, s, name, at))) return v;
+    if ((v = builtin_find(L, name))) return v;
+    return find_module(L, s, name);
+}
+
+Value *scope_find(Ctx *c, const char *name, Span at, bool callee)
+{
+    for (Scope *s = c->scope; s; s = s->parent) {
+        if (s->module) return find_in_file(c, s, name, at, callee);
+        bool capability = s->distribution && (!strcmp(name, "sample") || !strcmp(name, "log_prob"));
+        Binding *b = capability ? NULL : find_in(s, name);
+        if (b) return settle(c, s, b, at);
+    }
+    return builtin_find(c->L, name);
+}
+
+/* ---- unknown names */
+
+static void nearer(const Scope *s, const char *name, const char **best, int *distance)
+{
+    for (int i = 0; i < s->names.n; i++) {
+        int d = name_distance(s->names.v[i].name, name);
+        if (d < *distance) *distance = d, *best = s->names.v[i].name;
+    }
+}
+
+static const char *nearest(Ctx *c, const char *name)
+{
+    int distance = strlen(name) < 4 ? 2 : 3;
+    const char *best = builtin_nearest(c->L, name, &distance);
+    for (Scope *s = c->scope; s; s = s->parent) {
+        nearer(s, name, &best, &distance);
+        for (int i = 0; i < s->n_imports; i++) nearer(s->import[i], name, &best, &distance);
+    }
+    if (c->L->prelude) nearer(c->L->prelude, name, &best, &distance);
+    return best;
+}
+
+void scope_unknown(Ctx *c, const char *name, Span at)
+{
+    bool shown = diags_count(c->L->diags, DIAG_ERROR) < DIAGS_KEPT;     /* hints cost a look at every name */
+    Diag *d = diag_error(c->L->diags, at, E100, "%s is not declared", name);
+    if (!shown) return;
+    const char *near = nearest(c, name), *module = names_module_of(stdlib_find, stdlib_names, name);
+    if (module && strcmp(module, "prelude")) diag_hint(d, "import %s", module);
+    else if (near) diag_hint(d, "did you mean %s?", near);
+}
+
+/* ---- patterns */
+
+static bool wrong_pattern(Ctx *c, const Ast *p, const Value *v)
+{
+    diag_error(c->L->diags, p->span, E201, "the pattern takes %d values apart, and this is %s", p->tuple.items.n,
+               val_text(c->L, v));
+    return false;
+}
+
+static void hint(Value *v, const char *name)
+{
+    if (v->kind == V_TENSOR && v->tensor.v->def && !v->tensor.v->hint) v->tensor.v->hint = name;
+}
+
+void scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v)
+{
+    v = diff_bound(c, param, v);
+    hint(v, param->param.name);
+    scope_bind(c->L, s, param->param.name, v, param->span);
+}
+
+bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
+{
+    if (p->kind == AST_NAME) {
+        v = diff_bound(c, p, v);
+        hint(v, p->name.name);
+        scope_bind(c->L, s, p->name.name, v, p->span);
+        return !val_bad(v);
+    }
+    if (p->kind != AST_TUPLE) return unsupported(c, p->span, "this pattern"), false;
+    v = as_settled(c, v, p->span);
+    bool list = v->kind == V_LIST;
+    int n = list ? v->list.n : v->kind == V_RECORD ? v->record.n : -1;
+    bool ok = n == p->tuple.items.n;
+    if (!ok && !val_bad(v)) wrong_pattern(c, p, v);
+    for (int i = 0; i < p->tuple.items.n; i++)
+        scope_bind_pattern(c, s, p->tuple.items.v[i], !ok ? val_error(c->L) : list ? v->list.v[i] : v->record.v[i]);
+    return ok;
+}

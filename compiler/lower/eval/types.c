@@ -1,0 +1,220 @@
+/* types.c - declared types: values are made to fit them, and the names of dimensions get their numbers. */
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/value/value.h"
+
+bool type_is_static(const Ast *t) { return t && t->kind == AST_TYPE && !t->type.dims.n && !t->type.range; }
+
+bool type_elem(Ctx *c, const Ast *t, IrElem *elem, int64_t *classes)
+{
+    *classes = 0;
+    if (t->kind != AST_TYPE) return unsupported(c, t->span, "a record here"), false;
+    const char *n = t->type.name;
+    if (!strcmp(n, "real")) return *elem = c->L->m->real, true;
+    if (!strcmp(n, "int")) return *elem = IR_I32, true;
+    if (!strcmp(n, "bool")) return *elem = IR_BOOL, true;
+    if (strcmp(n, "class")) return diag_error(c->L->diags, t->span, E032, "%s is not a type", n), false;
+    *elem = IR_I32;
+    if (t->type.range && !as_size(c, eval(c, t->type.range), t->type.range->span, "the number of classes", classes))
+        return false;
+    return true;
+}
+
+bool type_dims(Ctx *c, const Ast *t, IrInts *dims)
+{
+    *dims = ir_ints(0, NULL);
+    if (t->kind != AST_TYPE) return unsupported(c, t->span, "a record here"), false;
+    if (t->type.dims.n > IR_MAX_RANK)
+        return diag_error(c->L->diags, t->span, E205, "a tensor has at most %d dimensions", IR_MAX_RANK), false;
+    for (int i = 0; i < t->type.dims.n; i++)
+        if (!as_size(c, eval(c, t->type.dims.v[i]), t->type.dims.v[i]->span, "a dimension", &dims->v[i])) return false;
+    dims->n = (uint8_t)t->type.dims.n;
+    return dims_fit(c->L, dims, t->span);
+}
+
+/* ---- dimensions by name */
+
+/* A dimension that the parameters of a definition name belongs to that definition, whatever has the name outside. NULL: no number yet. */
+static Value *bound_dim(Ctx *c, const Bound *dim)
+{
+    for (Scope *s = c->scope; s && !s->module; s = s->parent) {
+        Binding *b = scope_binding(s, dim->name);
+        if (b && b->at.file == dim->at.file && b->at.begin == dim->at.begin) return b->value;
+    }
+    return NULL;
+}
+
+/* A dim that is a name without a number yet gets this extent; *extent < 0 asks for the number alone. False: another number, or an error. */
+static bool unify_dim(Ctx *c, const Ast *dim, int64_t extent, bool *reported)
+{
+    if (dim->kind == AST_NAME) {
+        const Bound *own = names_use(c->L->names, dim);
+        bool of_params = own && own->kind == NAME_DIM;
+        Value *v = of_params ? bound_dim(c, own) : scope_find(c, dim->name.name, dim->span, true);
+        if (v && v->kind == V_INT) return v->i == extent;
+        if (!v || v->kind != V_REAL) {
+            scope_bind(c->L, c->scope, dim->name.name, val_int(c->L, extent), of_params ? own->at : dim->span);
+            return true;
+        }
+    }
+    int64_t want;
+    if (!as_size(c, eval(c, dim), dim->span, "a dimension", &want)) return *reported = true, false;
+    return want == extent;
+}
+
+/* "real[n = 3, 28]": the declared type with what is known of its names. */
+static const char *declared_text(Ctx *c, const Ast *t)
+{
+    Text out = text_in(c->L->a);
+    text_add(&out, t->type.name);
+    for (int i = 0; i < t->type.dims.n; i++) {
+        const Ast *d = t->type.dims.v[i];
+        const Bound *own = d->kind == AST_NAME ? names_use(c->L->names, d) : NULL;
+        Value *v = own && own->kind == NAME_DIM ? bound_dim(c, own)
+                   : d->kind == AST_NAME        ? scope_find(c, d->name.name, d->span, true)
+                                                : eval(c, d);
+        text_add(&out, i ? ", " : "[");
+        if (v && v->kind == V_INT)
+            text_printf(&out, d->kind == AST_NAME ? "%s = %lld" : "%.0s%lld", d->kind == AST_NAME ? d->name.name : "",
+                        (long long)v->i);
+        else text_add(&out, d->kind == AST_NAME ? d->name.name : "?");
+    }
+    if (t->type.dims.n) text_add(&out, "]");
+    return text_str(&out);
+}
+
+static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
+{
+    const char *want = declared_text(c, type), *got = val_text(c->L, v);
+    Diag *d = diag_error(c->L->diags, at, E200, "%s must be %s, and this is %s", what, want, got);
+    diag_label(d, "%s", got);
+    diag_note(d, type->span, "declared here");
+    return val_error(c->L);
+}
+
+static bool unify_dims(Ctx *c, const Ast *type, int rank, const int64_t *dim, bool *reported)
+{
+    if (type->type.dims.n != rank) return false;
+    for (int i = 0; i < rank; i++)
+        if (!unify_dim(c, type->type.dims.v[i], dim[i], reported)) return false;
+    return true;
+}
+
+/* ---- conforming */
+
+static Value *conform_static(Ctx *c, Value *v, const Ast *type, IrElem elem, int64_t classes, Span at, const char *what)
+{
+    bool real = ir_is_real(elem);
+    if (v->kind == V_INT && real) return val_same(c->L, v, (double)v->i);
+    if (v->kind == V_REAL && real) return v;
+    if (v->kind == V_INT && elem == IR_I32) {
+        if (!classes) return v;
+        if (v->i >= 0 && v->i < classes) {
+            Value *k = val_int(c->L, v->i);
+            k->classes = classes;
+            return k;
+        }
+        diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this is %lld", what,
+                   (long long)classes - 1, (long long)v->i);
+        return val_error(c->L);
+    }
+    if (v->kind == V_BOOL && elem == IR_BOOL) return v;
+    return mismatch(c, v, type, at, what);
+}
+
+/* A list of static numbers stays one: it may be wanted at compile time. */
+static bool static_table(const Value *v, IrInts *dims, int depth)
+{
+    if (v->kind == V_INT || v->kind == V_REAL) return depth == dims->n;
+    if (v->kind != V_LIST || depth >= IR_MAX_RANK || !v->list.n) return false;
+    if (dims->n == depth) dims->v[dims->n++] = v->list.n;
+    if (dims->v[depth] != v->list.n) return false;
+    for (int i = 0; i < v->list.n; i++)
+        if (!static_table(v->list.v[i], dims, depth + 1)) return false;
+    return true;
+}
+
+/* The same table with every number of the declared kind. */
+static Value *conform_table(Ctx *c, Value *v, const Ast *type, IrElem elem, int64_t classes, Span at, const char *what)
+{
+    if (v->kind != V_LIST) return conform_static(c, v, type, elem, classes, at, what);
+    Value **item = arena_array(c->L->a, Value *, v->list.n + 1);
+    for (int i = 0; i < v->list.n; i++) {
+        item[i] = conform_table(c, v->list.v[i], type, elem, classes, at, what);
+        if (val_bad(item[i])) return item[i];
+    }
+    return val_list(c->L, item, v->list.n);
+}
+
+static Value *with_classes(Ctx *c, Value *v, IrVal *t, int64_t classes)
+{
+    Value *out = val_tensor(c->L, t);
+    out->tensor.classes = classes;
+    if (v->kind == V_TENSOR) out->tensor.own_axis = v->tensor.own_axis;
+    return out;
+}
+
+static Value *conform_tensor(Ctx *c, Value *v, const Ast *type, IrElem elem, int64_t classes, Span at, const char *what)
+{
+    bool reported = false;
+    IrVal *t = as_tensor(c, v, at);
+    if (!t) return val_error(c->L);
+    if (!unify_dims(c, type, t->type.rank, t->type.dim, &reported))
+        return reported ? val_error(c->L) : mismatch(c, v, type, at, what);
+    bool counter = t->type.elem == IR_I64 || t->type.elem == IR_F64;
+    if (ir_is_real(elem) && t->type.elem == IR_BOOL) return mismatch(c, v, type, at, what);
+    if (ir_is_real(elem))
+        return with_classes(c, v,
+                            counter && !type->type.dims.n ? arith_convert(c, t, IR_F64) : arith_convert(c, t, elem), 0);
+    if (elem == IR_BOOL ? t->type.elem != IR_BOOL : ir_is_real(t->type.elem) || t->type.elem == IR_BOOL)
+        return mismatch(c, v, type, at, what);
+    int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : 0;
+    if (classes && has && classes != has) return mismatch(c, v, type, at, what);
+    return with_classes(c, v, t, classes ? classes : has);
+}
+
+static Value *conform_record(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
+{
+    bool named = type->kind == AST_RECORD_TYPE;
+    AstList want = named ? type->record_type.fields : type->tuple_type.items;
+    if (v->kind != V_RECORD || v->record.n != want.n || (named && !v->record.name)) {
+        diag_error(c->L->diags, at, E200, "%s must be a %s of %d values, and this is %s", what,
+                   named ? "record" : "tuple", want.n, val_text(c->L, v));
+        return val_error(c->L);
+    }
+    Value **f = arena_array(c->L->a, Value *, want.n);
+    const char **name = arena_array(c->L->a, const char *, want.n);
+    for (int i = 0; i < want.n; i++) {
+        name[i] = named ? want.v[i]->arg.name : NULL;
+        Value *field = named ? val_field(v, name[i]) : v->record.v[i];
+        if (!field) {
+            diag_error(c->L->diags, at, E112, "%s has no field %s, which its type declares", what, name[i]);
+            return val_error(c->L);
+        }
+        f[i] = type_conform(c, field, named ? want.v[i]->arg.value : want.v[i], at,
+                            strf(c->L, "%s.%s", what, named ? name[i] : "item"));
+    }
+    return val_record(c->L, f, named ? name : NULL, want.n);
+}
+
+Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
+{
+    IrElem elem;
+    int64_t classes;
+    if (!type || val_bad(v)) return v;
+    v = as_settled(c, v, at);
+    if (val_bad(v)) return v;
+    if (type->kind != AST_TYPE) return conform_record(c, v, type, at, what);
+    if (!strcmp(type->type.name, "string") && !type->type.dims.n)
+        return v->kind == V_STRING ? v : mismatch(c, v, type, at, what);
+    if (!type_elem(c, type, &elem, &classes)) return val_error(c->L);
+    if (!type->type.dims.n && (val_static(v) && v->kind != V_LIST))
+        return conform_static(c, v, type, elem, classes, at, what);
+    IrInts dims = ir_ints(0, NULL);
+    bool reported = false;
+    if (v->kind == V_LIST && static_table(v, &dims, 0) && unify_dims(c, type, dims.n, dims.v, &reported))
+        return conform_table(c, v, type, elem, classes, at, what);
+    if (reported) return val_error(c->L);
+    bool number = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST || v->kind == V_RANGE || val_static(v);
+    if (!number) return mismatch(c, v, type, at, what);
+    return conform_tensor(c, v, type, elem, classes, at, what);
+}

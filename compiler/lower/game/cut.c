@@ -1,0 +1,292 @@
+/* cut.c - the graph of the schedule is cut into functions: one a part, of what the part leaves behind and no more.
+ *
+ * A part's roots are its results for the caller, the slots it sets, and what it keeps for others. A value that another part made is, in
+ * this order: read from the slot that keeps it; read from the slot whose value it is here; made again, where that is free of cost
+ * (constants, broadcasts); else kept by the part that made it. Users stand behind makers, so parts are walked from the last to the first, and
+ * what a part must keep is known when it is reached. Start at cut_program(). */
+#include "compiler/lower/own/graph.h"
+
+#include <stdlib.h>
+
+typedef struct Cut {
+    Lower    *L;
+    Arena    *scratch;
+    Part     *p;
+    bool      late;                                         /* of a finished program: the other parts stay as they are */
+    int      *kept;                                         /* by value id: 1 + the slot that keeps it */
+    int      *seen;                                         /* by value id: the round of marking that reached it */
+    bool     *fixed;                                        /* by value id: made of constants alone */
+    int       round;
+    IrVal   **now;                                          /* by value id: in the function being made */
+    uint32_t  n_ids;
+    ARRAY(IrNode *) nodes;                                  /* to be made in this function */
+    ARRAY(IrVal *)  todo;
+    ARRAY(struct { IrVal *v; int slot; }) reads;            /* values that are read, and from where */
+    bool      ok;
+} Cut;
+
+/* ---- where a value comes from ----------------------------------------------------------------------------------- */
+
+static bool draws(const IrNode *n)
+{
+    if (ir_op_info[n->op].klass == IR_CLASS_RAND || n->op == IR_permute) return true;
+    for (int i = 0; i < n->n_bodies; i++)
+        for (const IrNode *k = n->body[i]->first; k; k = k->next)
+            if (draws(k)) return true;
+    return false;
+}
+
+/* Made again at no cost, or of nothing but numbers that the program names: who made them first is nobody's affair. */
+static bool is_free(const Cut *k, const IrNode *n)
+{
+    return k->fixed[n->result[0].id] || n->op == IR_broadcast || n->op == IR_spread || n->op == IR_reshape || n->op == IR_stop;
+}
+
+static void find_fixed(Cut *k)
+{
+    for (const IrNode *n = k->L->graph->ir->body.first; n; n = n->next) {
+        IrClass at = ir_op_info[n->op].klass;
+        bool fixed = at == IR_CLASS_MAP || at == IR_CLASS_LAYOUT;
+        for (int i = 0; i < n->n_args && fixed; i++) fixed = k->fixed[n->arg[i]->id];
+        for (int i = 0; i < n->n_results; i++) k->fixed[n->result[i].id] = fixed;
+    }
+}
+
+static int keep(Cut *k, Part *by, IrVal *v)
+{
+    Lower *L = k->L;
+    const char *path = strf(L, "kept.%s.%d", by->name, by->keeps.n + 1);
+    if (v->type.rank + v->type.axes.n > IR_MAX_RANK) {
+        Diag *d = diag_error(L->diags, k->p->at, E600, "not supported yet: a value of more than 8 dimensions and sample axes that another statement uses");
+        diag_note(d, span_of_node(L, v->def), "computed here");
+        k->ok = false;
+        return -1;
+    }
+    int slot = part_keep(L, by, v, path, by->inside ? IR_SLOT_SCRATCH : IR_SLOT_STATE);
+    k->kept[v->id] = 1 + slot;
+    return slot;
+}
+
+static void out_of_reach(Cut *k, const IrVal *v)
+{
+    Diag *d = diag_error(k->L->diags, k->p->at, E113, "this needs a value that the program computed for another statement and did not keep");
+    diag_note(d, span_of_node(k->L, v->def), "computed here");
+    diag_hint(d, "a report or a let of the program keeps it");
+    k->ok = false;
+}
+
+/* A slot to read a version from: its own, where it is the slot's value; else the one that keeps it. */
+static int source_version(Cut *k, IrVal *v, const Version *w)
+{
+    const Hidden *h = version_hidden(w, k->p->number);
+    if (!h) return w->slot;
+    if (k->kept[v->id]) return k->kept[v->id] - 1;
+    if (k->late) return out_of_reach(k, v), -1;
+    Part *keeper = w->made ? w->made : h->keeper;
+    if (!keeper) BUG("cut: a value of %s that nobody can keep", k->L->m->slots.v[w->slot].path);
+    return keep(k, keeper, v);
+}
+
+/* A slot to read v from, or -1: it is made in this function. */
+static int source(Cut *k, IrVal *v)
+{
+    const Version *w = version_of(k->L, v);
+    Part *by = w && w->tick ? w->tick : w && !w->made ? NULL : part_of(k->L, v);
+    if (by == k->p) return w && w->tick ? w->slot : -1;
+    if (w && !w->tick) return source_version(k, v, w);
+    if (k->kept[v->id] && by) return k->kept[v->id] - 1;
+    if (!w && v->def->op == IR_read) return v->def->attr.slot;      /* of data */
+    if (!w && is_free(k, v->def)) return -1;
+    if (!k->late) return keep(k, by, v);
+    if (w || draws(v->def)) out_of_reach(k, v);
+    return -1;
+}
+
+/* A loop of another statement that is run again for its gradient would draw as this statement draws, not as that one did. */
+static void foreign_draws(Cut *k, const IrNode *n)
+{
+    if (!n->n_bodies || !draws(n) || !k->ok) return;
+    for (int b = 0; b < n->n_bodies; b++)
+        for (const IrNode *i = n->body[b]->first; i; i = i->next)
+            if (i->attr.stream >= 0 && k->L->g->stream_part.v[i->attr.stream] != k->p) {
+                Diag *d = diag_error(k->L->diags, k->p->at, E600, "not supported yet: a gradient through the draws of a loop that another statement ran");
+                diag_note(d, span_of_node(k->L, i), "drawn here");
+                k->ok = false;
+                return;
+            }
+}
+
+/* ---- what a part needs ------------------------------------------------------------------------------------------ */
+
+static void want(Cut *k, IrVal *v)
+{
+    if (k->seen[v->id] == k->round) return;
+    k->seen[v->id] = k->round;
+    array_push(k->scratch, &k->todo, v);
+}
+
+static void mark_node(Cut *k, IrNode *n)
+{
+    if (k->seen[n->result[0].id] == -k->round) return;      /* a node of several results is made once */
+    k->seen[n->result[0].id] = -k->round;
+    array_push(k->scratch, &k->nodes, n);
+    foreign_draws(k, n);
+    for (int i = 0; i < n->n_args; i++)
+        if (k->seen[n->arg[i]->id] != -k->round) want(k, n->arg[i]);
+}
+
+static void mark(Cut *k)
+{
+    while (k->todo.n && k->ok) {
+        IrVal *v = k->todo.v[--k->todo.n];
+        if (!v->def) BUG("cut: a parameter of a body outside of it, in %s", k->p->name);
+        int slot = source(k, v);
+        if (slot >= 0) array_push(k->scratch, &k->reads, ((__typeof__(*k->reads.v)){v, slot}));
+        else if (k->ok) mark_node(k, v->def);
+    }
+}
+
+static void mark_part(Cut *k)
+{
+    const Part *p = k->p;
+    k->round++;
+    k->nodes.n = k->reads.n = 0;
+    for (int i = 0; i < p->reports.n; i++) want(k, p->reports.v[i].val);
+    for (int i = 0; i < p->commits.n; i++) want(k, p->commits.v[i].val);
+    for (int i = 0; i < p->keeps.n; i++) want(k, p->keeps.v[i].v);
+    mark(k);
+}
+
+/* ---- the function ----------------------------------------------------------------------------------------------- */
+
+static int by_id(const void *a, const void *b)
+{
+    uint32_t x = (*(IrNode *const *)a)->result[0].id, y = (*(IrNode *const *)b)->result[0].id;
+    return (x > y) - (x < y);
+}
+
+static IrNode *copy_node(Cut *k, IrBuilder *b, const IrNode *n)
+{
+    IrVal **arg = arena_array(k->scratch, IrVal *, n->n_args + 1);
+    for (int i = 0; i < n->n_args; i++) arg[i] = k->now[n->arg[i]->id];
+    b->span = n->span;
+    b->why = n->why;
+    if (!n->n_bodies) return ir_like(b, n, arg);
+    IrBlock *yes = ir_copy_block(b->m, n->body[0]);
+    if (n->op == IR_scan) return ir_scan_node(b, n->attr.n, n->attr.carried, n->attr.stacked, n->attr.until, arg, n->n_args, yes);
+    return ir_cond_node(b, arg, n->n_args, yes, ir_copy_block(b->m, n->body[1]));
+}
+
+static void copy_reads(Cut *k, IrBuilder *b)
+{
+    for (int i = 0; i < k->reads.n; i++) {
+        const IrVal *v = k->reads.v[i].v;
+        if (v->def) b->span = v->def->span;
+        IrVal *t = ir_read(b, k->reads.v[i].slot);
+        bool kept = t->type.rank != v->type.rank;           /* axes first */
+        for (int a = 0; kept && a < v->type.axes.n; a++) t = ir_as_sample(b, t, v->type.axes.id[a]);
+        t->hint = v->hint;
+        k->now[v->id] = t;
+    }
+}
+
+static void copy_results(Cut *k, const IrNode *n, const IrNode *copy)
+{
+    for (int i = 0; i < n->n_results; i++) {
+        k->now[n->result[i].id] = &((IrNode *)copy)->result[i];
+        ((IrNode *)copy)->result[i].hint = n->result[i].hint;
+    }
+}
+
+static IrVal *stacked(IrBuilder *b, IrVal *v)
+{
+    for (int i = v->type.axes.n; i-- > 0;) v = ir_as_feature(b, v, v->type.axes.id[i]);
+    return v;
+}
+
+static void finish_part(Cut *k, IrFn *f, IrBuilder *b)
+{
+    Part *p = k->p;
+    for (int i = 0; i < p->players.n; i++) array_push(b->m->arena, &f->players, p->players.v[i]);
+    for (int i = 0; i < p->reports.n; i++) ir_report(b->m, f, p->reports.v[i].name, k->now[p->reports.v[i].val->id]);
+    for (int i = 0; i < p->commits.n; i++) ir_commit(b->m, f, p->commits.v[i].slot, k->now[p->commits.v[i].val->id]);
+    for (int i = 0; i < p->keeps.n; i++) ir_commit(b->m, f, p->keeps.v[i].slot, stacked(b, k->now[p->keeps.v[i].v->id]));
+    if (p->tick_slot < 0) return;
+    f->tick_slot = p->tick_slot;
+    ir_commit(b->m, f, p->tick_slot, ir_add(b, ir_read(b, p->tick_slot), ir_const(b, IR_I64, 1)));
+}
+
+static void make_part(Cut *k)
+{
+    Lower *L = k->L;
+    Part *p = k->p;
+    IrFn *f = ir_fn(L->m, p->name, p->kind);
+    p->fn = L->m->fns.n - 1;
+    IrBuilder b = {.m = L->m, .block = &f->body};
+    qsort(k->nodes.v, (size_t)k->nodes.n, sizeof *k->nodes.v, by_id);
+    copy_reads(k, &b);
+    for (int i = 0; i < k->nodes.n; i++) copy_results(k, k->nodes.v[i], copy_node(k, &b, k->nodes.v[i]));
+    b.span = (IrSpan){0};
+    finish_part(k, f, &b);
+}
+
+/* ---- the program ------------------------------------------------------------------------------------------------ */
+
+static bool has_work(const Part *p) { return !p->dropped && (p->reports.n || p->commits.n || p->keeps.n); }
+
+static Cut cut_begin(Lower *L, bool late)
+{
+    Cut k = {.L = L, .scratch = arena_new(), .late = late, .n_ids = L->m->next_id, .ok = true};
+    k.kept = arena_array(k.scratch, int, k.n_ids + 1);
+    k.seen = arena_array(k.scratch, int, k.n_ids + 1);
+    k.now = arena_array(k.scratch, IrVal *, k.n_ids + 1);
+    k.fixed = arena_array(k.scratch, bool, k.n_ids + 1);
+    find_fixed(&k);
+    for (int i = 0; i < L->g->parts.n; i++)
+        for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++)
+            k.kept[L->g->parts.v[i]->keeps.v[j].v->id] = 1 + L->g->parts.v[i]->keeps.v[j].slot;
+    return k;
+}
+
+/* A call of nothing is no statement. */
+static void prune(GanSchedule *n)
+{
+    int kept = 0;
+    for (int i = 0; i < n->n_kids; i++) {
+        if (n->kid[i]->kind == GAN_CALL && n->kid[i]->fn < 0) continue;
+        prune(n->kid[i]);
+        n->kid[kept++] = n->kid[i];
+    }
+    n->n_kids = kept;
+}
+
+bool cut_program(Lower *L)
+{
+    Cut k = cut_begin(L, false);
+    int n = L->g->parts.n;
+    for (int i = n; i-- > 0 && k.ok;) {                     /* who keeps what */
+        k.p = L->g->parts.v[i];
+        if (has_work(k.p)) mark_part(&k);
+    }
+    for (int i = 0; i < n && k.ok; i++) {
+        k.p = L->g->parts.v[i];
+        if (!has_work(k.p)) continue;
+        mark_part(&k);
+        if (!k.ok) break;
+        make_part(&k);
+        for (int j = 0; j < k.p->nodes.n; j++) k.p->nodes.v[j]->fn = k.p->fn;
+    }
+    if (k.ok) prune(L->root);
+    arena_free(k.scratch);
+    return k.ok;
+}
+
+bool cut_part(Lower *L, Part *p)
+{
+    Cut k = cut_begin(L, true);
+    k.p = p;
+    mark_part(&k);
+    if (k.ok) make_part(&k);
+    arena_free(k.scratch);
+    return k.ok;
+}

@@ -1,0 +1,313 @@
+/* keep.c - draws, lets and states of the schedule: computed where they stand, and used by later statements as the nodes they are. */
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/game/schedule.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+/* ---- draws and lets */
+
+typedef struct Settle { Span at; } Settle;
+
+/* A slot is its value here, from now on; tensors stay the nodes they are. */
+static Value *now_leaf(Ctx *c, Value *leaf, void *arg)
+{
+    const Settle *s = arg;
+    if (leaf->kind == V_LIST) {
+        Value **v = arena_array(c->L->a, Value *, leaf->list.n + 1);
+        for (int i = 0; i < leaf->list.n; i++) v[i] = map_fields(c, leaf->list.v[i], now_leaf, arg);
+        return val_list(c->L, v, leaf->list.n);
+    }
+    if (leaf->kind != V_SLOT || c->L->m->slots.v[leaf->slot.slot].kind == IR_SLOT_DATA) return leaf;
+    IrVal *t = as_tensor(c, leaf, s->at);
+    if (!t) return val_error(c->L);
+    Value *v = val_tensor(c->L, t);
+    v->tensor.classes = leaf->slot.classes;
+    return v;
+}
+
+static Value *now(Ctx *c, Value *v, Span at)
+{
+    Settle s = {at};
+    return val_runs(c->L, v) ? map_fields(c, v, now_leaf, &s) : v;
+}
+
+/* At the top level what has a name can be asked for when the program has run: it has a slot of that name. */
+static void keep_named(Ctx *c, const Value *v, const char *path, Span at)
+{
+    if (v->kind == V_TENSOR && v->tensor.home == c->L->graph) part_keep_as(c, v->tensor.v, path, at);
+    for (int i = 0; v->kind == V_LIST && i < v->list.n; i++) keep_named(c, v->list.v[i], strf(c->L, "%s.%d", path, i), at);
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++)
+        keep_named(c, v->record.v[i], strf(c->L, "%s.%s", path, v->record.name ? v->record.name[i] : strf(c->L, "%d", i)), at);
+}
+
+/* Every name of a scope that was filled by one statement, bound where the statement stands. */
+static void bind_names(Ctx *c, Scope *from, const Nodes *to)
+{
+    Lower *L = c->L;
+    for (int i = 0; i < from->names.n; i++) {
+        Binding *b = &from->names.v[i];
+        Value *v = now(c, b->value, b->at);
+        if (val_runs(L, v) && to->top && c->scope == L->file) keep_named(c, v, names_unique(&L->root_names, b->name), b->at);
+        scope_bind(L, c->scope, b->name, v, b->at);
+    }
+}
+
+void sched_sample(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    const Ast *first = s->sample.binders.v[0]->binder.patterns.v[0];
+    Ctx inner = *c;
+    inner.scope = scope_new(L, c->scope);
+    Part *p = part_begin(L, strf(L, "draw_%s", first->kind == AST_NAME ? first->name.name : "sample"), IR_FN_STATE, s->span);
+    eval_sample(&inner, s);
+    bind_names(c, inner.scope, to);
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);
+    sched_line(c, p, "draw", sched_text(L, s->span), s->span);
+}
+
+/* A model with all its arguments is its value here; one that draws stays a distribution. */
+static Value *let_settled(Ctx *c, Value *v, Span at)
+{
+    return v->kind != V_DIST || dist_is_value(c->L, v->dist) ? as_settled(c, v, at) : v;
+}
+
+static void let_value(Ctx *c, const Ast *s, Scope *names)
+{
+    Ctx inner = *c;
+    bool file = s->let.pattern->kind == AST_NAME && c->scope == c->L->file;
+    Value *v = file ? declare(&inner, s, s->let.pattern->name.name) : eval(&inner, s->let.value);
+    v = let_settled(&inner, v, s->let.value->span);
+    if (s->let.type && !file) v = type_conform(&inner, v, s->let.type, s->let.value->span, "this value");
+    inner.scope = names;
+    scope_bind_pattern(&inner, names, s->let.pattern, v);
+}
+
+/* Asked for before it was reached: it was static. */
+static bool is_known(const Ctx *c, const Ast *s, const char *name)
+{
+    for (int i = 0; i < c->scope->names.n; i++) {
+        const Binding *b = &c->scope->names.v[i];
+        if (!strcmp(b->name, name) && b->decl == s && b->state == B_READY) return true;
+    }
+    return false;
+}
+
+/* ---- a draw that looks like one for each example */
+
+static const Binding *bound_sample(const Scope *s)
+{
+    for (; s; s = s->parent)
+        for (int i = s->names.n; i-- > 0;)
+            if (s->names.v[i].value && s->names.v[i].value->kind == V_TENSOR && s->names.v[i].value->tensor.own_axis >= 0) return &s->names.v[i];
+    return NULL;
+}
+
+/* The first draw of this part that the value is made of and that is one for all samples. */
+static const IrNode *single_draw(Ctx *c, IrVal *v)
+{
+    Lower *L = c->L;
+    const IrNode *found = NULL;
+    Arena *scratch = arena_new();
+    const bool *behind = graph_behind(L, &v, 1, scratch);
+    for (const IrNode *n = L->graph->ir->body.last; n && part_of(L, &n->result[0]) == L->part; n = n->prev)
+        if (behind[n->result[0].id] && ir_op_info[n->op].klass == IR_CLASS_RAND && !n->result[0].type.axes.n) found = n;
+    arena_free(scratch);
+    return found;
+}
+
+static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
+{
+    Lower *L = c->L;
+    const Binding *sample = bound_sample(c->scope);
+    if (!sample || L->part->tick_slot < 0 || v->kind != V_TENSOR || v->tensor.home != L->graph || v->tensor.v->type.axes.n) return;
+    const IrNode *n = single_draw(c, v->tensor.v);
+    if (!n) return;
+    Diag *d = diag_warning(L->diags, s->span, W304, "this draws one value for the whole batch, not one for each %s", sample->name);
+    diag_note(d, span_of_node(L, n), "drawn here");
+    diag_hint(d, "a statement with a size, e ~ p : batch, draws one for each sample; E[%s] .. draws inside for each", sample->name);
+}
+
+/* A static value is a name for it; a tensor is computed once, where the let stands. */
+void sched_let(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    const char *name = s->let.pattern->kind == AST_NAME ? s->let.pattern->name.name : "values";
+    Scope *names = scope_new(L, c->scope);
+    if (is_known(c, s, name)) return;
+    Part *p = part_begin(L, strf(L, "let_%s", name), IR_FN_STATE, s->span);
+    let_value(c, s, names);
+    for (int i = 0; i < names->names.n; i++) warn_single_draw(c, s, names->names.v[i].value);
+    bind_names(c, names, to);
+    bool any = false;
+    for (int i = 0; i < names->names.n; i++) any = any || val_runs(L, names->names.v[i].value);
+    if (!any) {
+        part_drop(L);
+        return;
+    }
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);
+    sched_line(c, p, "let", name, s->span);
+}
+
+/* ---- states */
+
+/* A slot for each tensor of a value of INIT, which is its first one. */
+static Value *state_of(Ctx *c, Value *v, const char *path, Span at)
+{
+    Lower *L = c->L;
+    if (v->kind == V_RECORD) {
+        Value **f = arena_array(L->a, Value *, v->record.n + 1);
+        for (int i = 0; i < v->record.n; i++)
+            f[i] = state_of(c, v->record.v[i], path_join(L, path, v->record.name ? v->record.name[i] : strf(L, "%d", i)), at);
+        return val_record(L, f, v->record.name, v->record.n);
+    }
+    IrVal *t = val_bad(v) ? NULL : v->kind == V_INT ? as_real(c, v, at) : as_tensor(c, v, at);
+    if (!t) return val_error(L);
+    int slot = ir_slot(L->m, path, t->type, IR_SLOT_STATE, NULL);
+    fn_initialise(L, slot, t);
+    state_of_program(L, slot);
+    Value *s = val_slot(L, slot);
+    s->slot.classes = v->kind == V_TENSOR ? v->tensor.classes : 0;
+    return s;
+}
+
+/* state pool ~ A^512, without a type: that of the draw or value. */
+static Value *untyped_state(Ctx *c, const Ast *s, const char *path)
+{
+    Lower *L = c->L;
+    Ctx inner = *c;
+    inner.path = path;
+    inner.batch = -1;
+    Fn *before = fn_enter_init(L);
+    Value *v = val_error(L);
+    Dist *d = s->state.draw ? as_dist(&inner, eval_raw(&inner, s->state.draw), s->state.draw->span) : NULL;
+    if (d) v = dist_sample(&inner, d, NULL, s->span);
+    else if (s->state.value) v = eval(&inner, s->state.value);
+    v = state_of(&inner, v, path, s->span);
+    fn_leave_init(L, before);
+    return v;
+}
+
+void sched_state(Ctx *c, const Ast *s)
+{
+    Lower *L = c->L;
+    const char *path = names_unique(&L->root_names, sched_indexed(c, s->state.name));
+    Value *v = s->state.type ? layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, NULL, s->span)
+                             : untyped_state(c, s, path);
+    if (v->kind == V_SLOT) state_of_program(L, v->slot.slot);
+    scope_bind(L, c->scope, s->state.name, v, s->state.name_span);
+}
+
+/* ---- s := e */
+
+/* That an index which is known when the program runs lies within the rows: the run ends there if not. */
+static void report_within(Ctx *c, IrVal *i, int64_t rows)
+{
+    IrBuilder *b = fn_builder(c);
+    IrVal *from = ir_compare(b, IR_GE, i, ir_const(b, i->type.elem, 0));
+    part_report(c->L, "within", ir_and(b, from, ir_compare(b, IR_LT, i, ir_const(b, i->type.elem, (double)rows))));
+}
+
+/* The row of chain[step]: one index, of the first dimension. NULL after an error. */
+static IrVal *row_index(Ctx *c, const Ast *target, const IrVal *old)
+{
+    if (target->index.items.n != 1 || target->index.items.v[0]->kind == AST_RANGE)
+        return unsupported(c, target->span, "this target of :="), NULL;
+    Span at = target->index.items.v[0]->span;
+    Value *known = as_settled(c, eval(c, target->index.items.v[0]), at);
+    if (!old->type.rank) return diag_error(c->L->diags, target->span, E205, "this is one number and has no rows"), NULL;
+    if (known->kind == V_INT && !index_bounds(c, known->i, old->type.dim[0], false, at)) return NULL;
+    IrVal *i = val_bad(known) ? NULL : as_tensor(c, known, at);
+    if (!i) return NULL;
+    if (i->type.rank || i->type.axes.n || ir_is_real(i->type.elem) || i->type.elem == IR_BOOL)
+        return unsupported(c, target->span, "this index of a target of :="), NULL;
+    if (known->kind != V_INT) report_within(c, i, old->type.dim[0]);
+    return i;
+}
+
+/* chain[step] := e: the other rows stay. */
+static IrVal *assign_row(Ctx *c, const Ast *target, IrVal *old, IrVal *row)
+{
+    IrBuilder *b = fn_builder(c);
+    IrVal *i = row_index(c, target, old);
+    if (!i) return NULL;
+    IrInts d = ir_dims_of(&old->type), kept = ir_ints(0, NULL);
+    for (int k = 1; k < d.n; k++) kept.v[kept.n++] = k;
+    IrVal *here = ir_compare(b, IR_EQ, ir_index_dim(b, d, 0), ir_convert(b, i, IR_I32));
+    if (row->type.rank && (row->type.rank + 1 != old->type.rank ||
+                           memcmp(row->type.dim, old->type.dim + 1, sizeof(int64_t) * row->type.rank))) {
+        diag_error(c->L->diags, target->span, E200, "a row of %s cannot be %s", type_text(c->L, &old->type),
+                   type_text(c->L, &row->type));
+        return NULL;
+    }
+    if (row->type.rank) row = ir_broadcast(b, row, d, kept);
+    return ir_select(b, here, ir_convert(b, row, old->type.elem), old);
+}
+
+static void assign_value(Ctx *c, const Ast *s, Value *state, Value *v)
+{
+    Lower *L = c->L;
+    const Ast *target = s->assign.target;
+    Span at = s->assign.value->span;
+    if (state->kind == V_RECORD) {
+        bool same = v->kind == V_RECORD && v->record.n == state->record.n;
+        for (int i = 0; same && state->record.name && i < v->record.n; i++) same = v->record.name && val_field(v, state->record.name[i]);
+        if (!same) {
+            if (!val_bad(v)) diag_error(L->diags, at, E200, "%s is %s, and this is %s", sched_text(L, target->span), val_text(L, state), val_text(L, v));
+            return;
+        }
+        for (int i = 0; i < v->record.n; i++)
+            assign_value(c, s, state->record.v[i], state->record.name ? val_field(v, state->record.name[i]) : v->record.v[i]);
+        return;
+    }
+    IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, at), *old = fn_read(L, state->slot.slot);
+    if (t && target->kind == AST_INDEX) t = assign_row(c, target, old, t);
+    if (!t) return;
+    IrType want = old->type;
+    if (ir_is_real(want.elem) ? t->type.elem != IR_BOOL : !ir_is_real(t->type.elem) && (t->type.elem == IR_BOOL) == (want.elem == IR_BOOL))
+        t = arith_convert(c, t, want.elem);
+    if (want.rank && !t->type.rank) t = ir_fill(fn_builder(c), t, ir_dims_of(&want));
+    if (ir_type_equal(&t->type, &want)) env_set(L, state->slot.slot, t, s->span);
+    else
+        diag_error(L->diags, at, E200, "%s is %s, and this is %s%s", sched_text(L, target->span), type_text(L, &want), type_text(L, &t->type),
+                   t->type.axes.n ? " for each sample" : "");
+}
+
+static bool is_state(const Lower *L, const Value *v)
+{
+    if (v->kind == V_RECORD)
+        for (int i = 0; i < v->record.n; i++)
+            if (!is_state(L, v->record.v[i])) return false;
+    return v->kind == V_RECORD ? v->record.n > 0 : v->kind == V_SLOT && L->m->slots.v[v->slot.slot].kind == IR_SLOT_STATE;
+}
+
+void sched_assign(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    const Ast *target = s->assign.target, *name = target->kind == AST_INDEX ? target->index.object : target;
+    if (name->kind != AST_NAME) {
+        unsupported(c, target->span, "this target of :=");
+        return;
+    }
+    Value *state = scope_find(c, name->name.name, name->span, true);
+    if (!state) {
+        scope_unknown(c, name->name.name, name->span);
+        return;
+    }
+    if (!is_state(L, state) || (state->kind == V_RECORD && target->kind == AST_INDEX)) {
+        if (val_bad(state)) return;
+        Diag *d = diag_error(L->diags, target->span, E201, ":= changes a state, and %s is %s", name->name.name, val_text(L, state));
+        diag_hint(d, "state %s: real = 0 declares one; let gives a name to a value that does not change", name->name.name);
+        return;
+    }
+    Part *p = part_begin(L, strf(L, "set_%s", name->name.name), IR_FN_STATE, s->span);
+    Ctx outside = *c;
+    outside.block = NULL;                                   /* nothing is trained by it */
+    assign_value(&outside, s, state, as_settled(&outside, eval(&outside, s->assign.value), s->assign.value->span));
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);
+    sched_line(c, p, "set", name->name.name, s->span);
+}

@@ -1,0 +1,407 @@
+/* program.c - the whole: modules are loaded, the main file's statements lowered, and what came of it laid out for the runtime. */
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/pending.h"
+#include "compiler/lower/game/schedule.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+#include "lang/check/walk.h"
+#include "lang/syntax/parse.h"
+#include "stdlib/stdlib.h"
+
+#include <stdio.h>
+#include <xxhash.h>
+
+/* ---- scopes of files */
+
+static void declare_lets(Ctx *c, AstList stmts)
+{
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *s = stmts.v[i];
+        if (s->kind == AST_LET && s->let.pattern->kind == AST_NAME && names_bound(c->L->names, s->let.pattern))
+            scope_declare(c->L, c->scope, s->let.pattern->name.name, s, s->let.pattern->span);
+    }
+}
+
+static Scope *scope_of(const Lower *L, const Module *m)
+{
+    for (int i = 0; i < L->modules.all.n; i++)
+        if (L->modules.all.v[i] == m) return L->scopes.v[i];
+    BUG("lower: the module %s has no scope", m->name);
+}
+
+static void library_statement(Lower *L, const Ast *s)
+{
+    bool declares = s->kind == AST_DEFINE || s->kind == AST_LET || s->kind == AST_IMPORT || s->kind == AST_DATA ||
+                    s->kind == AST_COMPARE || s->kind == AST_LOSS;
+    if (!declares)
+        diag_error(L->diags, s->span, E403,
+                   "a module holds declarations; statements stand in the program that imports it");
+}
+
+static void open_scopes(Lower *L)
+{
+    for (int i = 0; i < L->modules.all.n; i++) {
+        Module *m = L->modules.all.v[i];
+        Scope *s = scope_new(L, NULL);
+        s->module = m;
+        array_push(L->a, &L->scopes, s);
+        while (m->file && (uint32_t)L->library.n <= m->file->id) array_push(L->a, &L->library, false);
+        if (m->file) L->library.v[m->file->id] = m->library;
+        if (m == L->modules.prelude) L->prelude = s;
+        if (m == L->modules.main) L->file = s;
+    }
+    for (int i = 0; i < L->modules.all.n; i++) {
+        Module *m = L->modules.all.v[i];
+        Scope *s = L->scopes.v[i];
+        s->n_imports = m->n_imports;
+        s->import = arena_array(L->a, Scope *, m->n_imports + 1);
+        for (int k = 0; k < m->n_imports; k++) s->import[k] = scope_of(L, m->import[k]);
+        if (!m->ast) continue;
+        Ctx c = {.L = L, .scope = s, .batch = -1, .path = "", .index = ""};
+        declare_all(&c, m->ast->file.stmts);
+        declare_lets(&c, m->ast->file.stmts);
+        for (int k = 0; m != L->modules.main && k < m->ast->file.stmts.n; k++)
+            library_statement(L, m->ast->file.stmts.v[k]);
+    }
+}
+
+static void name_files(Lower *L)
+{
+    const SourceFile *f;
+    for (uint32_t id = (uint32_t)L->m->files.n + 1; (f = source_file(L->sources, id)); id++)
+        array_push(L->a, &L->m->files, f->name);
+}
+
+/* ---- checks of the whole game */
+
+static const char *nearest_let(Lower *L, const char *name)
+{
+    const char *best = NULL;
+    int distance = 3;
+    for (int i = 0; i < L->file->names.n; i++) {
+        const Binding *b = &L->file->names.v[i];
+        int d = b->decl && b->decl->kind == AST_LET ? name_distance(b->name, name) : 3;
+        if (d < distance) distance = d, best = b->name;
+    }
+    return best;
+}
+
+/* --set name=value is for a let of the program. */
+static void check_settings(Lower *L)
+{
+    for (int i = 0; i < L->o.n_settings; i++) {
+        const char *name = L->o.setting[i].name, *near = nearest_let(L, name);
+        if (near && !strcmp(near, name)) continue;
+        Diag *d = diag_error(L->diags, SPAN_NONE, E100, "--set %s: the program has no top-level let %s", name, name);
+        if (near) diag_hint(d, "did you mean %s?", near);
+    }
+}
+
+static void unmoved_players(Lower *L)
+{
+    for (int i = 0; i < L->players.n; i++) {
+        Player *p = L->players.v[i];
+        if (p->updated || !p->params.n) continue;
+        for (int k = 0; k < L->lines.n; k++) {
+            GameLine *g = &L->lines.v[k];
+            if (strcmp(g->what, "update")) continue;
+            for (int r = 0; r < g->n_reads; r++) {
+                if (strcmp(g->reads[r], p->name)) continue;
+                Diag *d = diag_warning(L->diags, p->at, W400, "%s is part of a loss, and nothing updates it", p->name);
+                diag_note(d, g->at, "this update depends on it");
+                k = L->lines.n;
+                break;
+            }
+        }
+    }
+}
+
+/* ---- the runtime's tables */
+
+static void add_name(Lower *L, const char ***list, int *n, const char *name)
+{
+    for (int i = 0; i < *n; i++)
+        if (!strcmp((*list)[i], name)) return;
+    const char **more = arena_array(L->a, const char *, *n + 1);
+    if (*n) memcpy(more, *list, sizeof *more * (size_t)*n);
+    more[(*n)++] = name;
+    *list = more;
+}
+
+static void finish_slots(Lower *L, GanProgram *p)
+{
+    size_t at = 0;
+    int n_data = 0;
+    p->n_slots = L->m->slots.n;
+    p->slot = arena_array(L->a, GanSlot, p->n_slots + 1);
+    p->data = arena_array(L->a, GanTensor *, L->data.n + 1);
+    for (int i = 0; i < p->n_slots; i++) {
+        const IrSlot *s = &L->m->slots.v[i];
+        GanSlot *g = &p->slot[i];
+        *g = (GanSlot){.path = s->path,
+                       .kind = (GanSlotKind)s->kind,
+                       .elem = (GanElem)s->type.elem,
+                       .rank = s->type.rank,
+                       .player = s->player};
+        memcpy(g->dim, s->type.dim, sizeof s->type.dim);
+        g->bytes = ir_elem_bytes(s->type.elem) * (size_t)ir_dims_size(&s->type);
+        if (s->kind == IR_SLOT_DATA) {
+            for (int k = 0; k < L->data.n; k++)
+                if (L->data.v[k].slot == i) p->data[n_data] = L->data.v[k].t;
+            g->offset = (size_t)n_data++;
+            continue;
+        }
+        g->offset = at;
+        at += (g->bytes + 63) / 64 * 64;
+    }
+    p->state_bytes = at;
+    p->n_data = n_data;
+}
+
+static GanOutput output_of(Lower *L, const IrReport *r)
+{
+    GanOutput o = {.name = r->name, .elem = (GanElem)r->val->type.elem};
+    for (int i = 0; i < r->val->type.axes.n; i++) o.dim[o.rank++] = ir_extent(L->m, r->val->type.axes.id[i]);
+    for (int i = 0; i < r->val->type.rank; i++) o.dim[o.rank++] = r->val->type.dim[i];
+    return o;
+}
+
+/* What must stay finite: parameters and layers' states of players. */
+static void list_written(Lower *L, const IrFn *f, GanFunction *g)
+{
+    g->written = arena_array(L->a, int, f->commits.n + 1);
+    for (int i = 0; i < f->commits.n; i++) {
+        const IrSlot *s = &L->m->slots.v[f->commits.v[i].slot];
+        bool counts = s->player && ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
+        if (counts) g->written[g->n_written++] = f->commits.v[i].slot;
+    }
+}
+
+static void finish_functions(Lower *L, GanProgram *p)
+{
+    p->n_functions = L->m->fns.n;
+    p->function = arena_array(L->a, GanFunction, p->n_functions + 1);
+    for (int i = 0; i < p->n_functions; i++) {
+        const IrFn *f = L->m->fns.v[i];
+        GanFunction *g = &p->function[i];
+        g->name = f->name;
+        g->player = f->players.n ? f->players.v[0] : NULL;
+        g->n_outputs = f->reports.n;
+        list_written(L, f, g);
+        g->output = arena_array(L->a, GanOutput, f->reports.n + 1);
+        for (int k = 0; k < f->reports.n; k++) g->output[k] = output_of(L, &f->reports.v[k]);
+    }
+}
+
+static const char *base_name(Lower *L, const char *path)
+{
+    if (path[0] == '<') return "stdin";
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    return dot && dot > name ? arena_strn(L->a, name, (size_t)(dot - name)) : name;
+}
+
+static const char *source_hash(Lower *L)
+{
+    XXH3_state_t *s = XXH3_createState();
+    XXH3_128bits_reset(s);
+    for (int i = 0; i < L->modules.all.n; i++) {
+        const SourceFile *f = L->modules.all.v[i]->file;
+        if (f) XXH3_128bits_update(s, f->text, f->n);
+    }
+    XXH128_hash_t h = XXH3_128bits_digest(s);
+    XXH3_freeState(s);
+    return strf(L, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
+static void finish_players(Lower *L, LowerResult *r)
+{
+    r->n_players = 0;
+    r->player = arena_array(L->a, GamePlayer, L->players.n + 1);
+    for (int i = 0; i < L->players.n; i++) {
+        const Player *p = L->players.v[i];
+        if (!p->params.n) continue;
+        GamePlayer *g = &r->player[r->n_players++];
+        *g = (GamePlayer){.name = p->name, .kind = AstDefine_name(p->word), .updated = p->updated};
+        for (int k = 0; k < p->params.n; k++) g->parameters += ir_dims_size(&L->m->slots.v[p->params.v[k]].type);
+    }
+}
+
+/* What a part reads of the players, whoever computed it. */
+static void line_reads(Lower *L, const Part *p, GameLine *g)
+{
+    ARRAY(IrVal *) roots = {0};
+    Arena *scratch = arena_new();
+    for (int i = 0; i < p->commits.n; i++) array_push(scratch, &roots, p->commits.v[i].val->def->arg[0]);
+    for (int i = 0; i < p->reports.n; i++) array_push(scratch, &roots, p->reports.v[i].val);
+    for (int i = 0; i < p->keeps.n; i++) array_push(scratch, &roots, p->keeps.v[i].v);
+    const bool *behind = graph_behind(L, roots.v, roots.n, scratch);
+    for (int i = 0; i < L->g->versions.n; i++) {
+        const Version *v = L->g->versions.v[i];
+        const IrSlot *s = &L->m->slots.v[v->slot];
+        bool moved = false;
+        for (int k = 0; s->player && k < g->n_moves; k++) moved = moved || !strcmp(g->moves[k], s->player);
+        if (behind[v->v->id] && s->player && s->kind == IR_SLOT_PARAM && !moved) add_name(L, &g->reads, &g->n_reads, s->player);
+    }
+    arena_free(scratch);
+}
+
+static void finish_lines(Lower *L)
+{
+    for (int i = 0; i < L->lines.n; i++) {
+        GameLine *g = &L->lines.v[i];
+        const Part *p = L->line_parts.v[i];
+        if (g->fn >= 0) continue;
+        g->fn = p->fn;
+        for (int k = 0; k < p->players.n; k++) add_name(L, &g->moves, &g->n_moves, p->players.v[k]);
+        for (int k = 0; k < p->draws.n; k++) add_name(L, &g->draws, &g->n_draws, p->draws.v[k]);
+        line_reads(L, p, g);
+    }
+}
+
+static void finish(Lower *L, LowerResult *r)
+{
+    GanProgram *p = r->program;
+    const SourceFile *main = L->modules.main->file;
+    name_files(L);
+    p->name = main ? base_name(L, main->name) : "gan";
+    p->source_hash = source_hash(L);
+    p->file = L->m->files.v;
+    p->n_files = L->m->files.n;
+    finish_slots(L, p);
+    finish_functions(L, p);
+    finish_lines(L);
+    p->schedule = L->root;
+    p->init_fn = 0;
+    r->line = L->lines.v;
+    r->n_lines = L->lines.n;
+    finish_players(L, r);
+}
+
+/* ---- the doors */
+
+static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
+{
+    Lower *L = arena_new_of(a, Lower);
+    L->a = a;
+    L->sources = diags_sources(diags);
+    L->diags = diags;
+    L->o = *o;
+    L->m = ir_module(a, o->real);
+    L->m->forgives = true;
+    IrType t = ir_scalar(IR_I64);
+    L->step_slot = ir_slot(L->m, "step", t, IR_SLOT_COUNTER, NULL);
+    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = a;
+    static const char *const reserved[] = {"step", "fn", "data", "report", "kept"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) names_unique(&L->root_names, reserved[i]);
+    L->program = arena_new_of(a, Instance);
+    L->program->path = L->program->local = "";
+    L->settle = eval_settled;
+    L->dist_text = dist_text;
+    L->g = arena_new_of(a, Graph);
+    L->init = graph_new(L, ir_fn(L->m, names_unique(&L->fn_names, "init"), IR_FN_INIT));
+    L->graph = graph_new(L, arena_new_of(a, IrFn));
+    L->graph->ir->name = "schedule";
+    return L;
+}
+
+static Ctx top_ctx(Lower *L) { return (Ctx){.L = L, .scope = L->file, .batch = -1, .path = "", .index = ""}; }
+
+bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out)
+{
+    Lower *L = lower_new(a, o, diags);
+    *out = (LowerResult){.ir = L->m, .program = arena_new_of(a, GanProgram), .lower = L};
+    if (!modules_load(L->sources, file, o->folder, stdlib_find, stdlib_names, diags, &L->modules)) return false;
+    name_files(L);
+    L->names = names_check(a, &L->modules, builtin_names(L), stdlib_find, stdlib_names, diags);
+    open_scopes(L);
+    check_settings(L);
+    Ctx c = top_ctx(L);
+    schedule_program(&c);
+    pending_check(L);
+    if (diags_failed(diags) || !cut_program(L)) return false;
+    L->m->forgives = false;
+    finish(L, out);
+    unmoved_players(L);
+    return true;
+}
+
+void lower_free(LowerResult *r)
+{
+    if (!r->lower) return;
+    for (int i = 0; i < r->lower->owned.n; i++) gan_tensor_free(r->lower->owned.v[i]);
+    r->lower->owned.n = 0;
+}
+
+/* ---- expressions and samples of a finished program */
+
+static bool report_value(Ctx *c, Value *v, const char *name, Span at)
+{
+    Lower *L = c->L;
+    if (v->kind == V_RECORD) {
+        for (int i = 0; i < v->record.n; i++) {
+            const char *field = v->record.name ? v->record.name[i] : strf(L, "%d", i);
+            if (!report_value(c, v->record.v[i], *name ? path_join(L, name, field) : field, at)) return false;
+        }
+        return true;
+    }
+    IrVal *t = v->kind == V_REAL ? ir_const(fn_builder(c), IR_F64, v->r) : as_tensor(c, v, at);
+    if (t) part_report(L, *name ? name : "value", t);
+    return t != NULL;
+}
+
+static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
+{
+    const Ast *e = parse_expression(r->lower->a, f, diags);
+    name_files(r->lower);
+    if (e) names_expression(r->lower->names, e);
+    if (e) diff_file(&(Ctx){.L = r->lower, .scope = r->lower->file, .batch = -1, .path = "", .index = ""});
+    r->lower->m->forgives = true;
+    return e;
+}
+
+static int finish_more(LowerResult *r, Part *p, bool ok)
+{
+    Lower *L = r->lower;
+    L->m->forgives = false;
+    ok = ok && !diags_failed(L->diags);
+    if (ok) part_end(L);
+    else part_drop(L);
+    if (!ok || !cut_part(L, p)) return -1;
+    finish(L, r);
+    return p->fn;
+}
+
+int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags)
+{
+    Lower *L = r->lower;
+    L->diags = diags;
+    const Ast *e = parse_more(r, expression, diags);
+    if (!e) return -1;
+    Ctx c = top_ctx(L);
+    c.reports_first = true;
+    Part *f = part_begin(L, "eval", IR_FN_REPORT, e->span);
+    Value *v = as_settled(&c, eval(&c, e), e->span);
+    return finish_more(r, f, !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span));
+}
+
+int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags *diags)
+{
+    Lower *L = r->lower;
+    L->diags = diags;
+    const Ast *e = parse_more(r, expression, diags);
+    if (!e) return -1;
+    Ctx c = top_ctx(L);
+    Part *f = part_begin(L, "sample", IR_FN_SAMPLE, e->span);
+    Dist *d = as_dist(&c, eval_raw(&c, e), e->span);
+    bool ok = d != NULL;
+    if (ok) {
+        Ctx inner = c;
+        inner.axes = ir_one_axis(ir_axis(L->m, "sample", n));
+        Value *v = axes_fit(&c, inner.axes, e->span) ? dist_sample(&inner, d, NULL, e->span) : val_error(L);
+        if (!val_bad(v)) v = sample_stack(&c, v, inner.axes, e->span);
+        ok = !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span);
+    }
+    return finish_more(r, f, ok);
+}

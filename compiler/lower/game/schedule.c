@@ -1,0 +1,409 @@
+/* schedule.c - the top level of the main file, and the blocks in it, become the schedule: a tree whose leaves call functions. Each
+ * statement that computes is a part of the graph. */
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/game/schedule.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+GanSchedule *sched_node(Ctx *c, Nodes *to, GanScheduleKind kind, Span at)
+{
+    GanSchedule *n = arena_new_of(c->L->a, GanSchedule);
+    IrSpan s = span_ir(c->L, at);
+    n->kind = kind;
+    n->fn = -1;
+    n->count = n->by_step = -1;
+    n->file = s.file, n->line = s.line, n->col = s.col;
+    if (to) array_push(c->L->a, &to->list, n);
+    return n;
+}
+
+static void sched_kids(GanSchedule *n, Nodes *kids)
+{
+    n->kid = kids->list.v;
+    n->n_kids = kids->list.n;
+}
+
+static void statements(Ctx *c, AstList stmts, Nodes *to);
+
+/* A block's statements, or the one statement of an `else if`, in a scope of their own. */
+static void inner_statements(Ctx *c, const Ast *b, Nodes *to)
+{
+    Ctx inner = *c;
+    inner.scope = scope_new(c->L, c->scope);
+    if (b->kind == AST_BLOCK) {
+        declare_all(&inner, b->block.stmts);
+        statements(&inner, b->block.stmts, to);
+    } else {
+        statements(&inner, (AstList){(Ast *[]){(Ast *)b}, 1}, to);
+    }
+}
+
+static void block(Ctx *c, const Ast *b, bool rounds, GanSchedule *n)
+{
+    Nodes kids = {.rounds = rounds};
+    inner_statements(c, b, &kids);
+    sched_kids(n, &kids);
+}
+
+/* ---- the game's table */
+
+void sched_line(Ctx *c, Part *p, const char *what, const char *name, Span at)
+{
+    Lower *L = c->L;
+    GameLine g = {.fn = -1, .at = at, .what = what, .name = name, .batch = c->batch > 0 ? c->batch : 0};
+    array_push(L->a, &L->lines, g);
+    array_push(L->a, &L->line_parts, p);
+}
+
+const char *sched_text(Lower *L, Span at)
+{
+    const SourceFile *f = source_file(L->sources, at.file);
+    return f && at.end <= f->n ? arena_strn(L->a, f->text + at.begin, at.end - at.begin) : "";
+}
+
+void sched_call(Ctx *c, Nodes *to, Part *p, GanScheduleKind kind, const char *name, Span at)
+{
+    GanSchedule *n = sched_node(c, to, kind, at);
+    n->name = name;
+    part_run_by(c->L, p, n);
+}
+
+const char *sched_indexed(Ctx *c, const char *name) { return *c->index ? strf(c->L, "%s%s", name, c->index) : name; }
+
+/* ---- blocks that train, and control */
+
+/* What stands before a control statement and keeps what will be hidden behind it. */
+static Part *guard(Ctx *c, Nodes *to, Span at)
+{
+    Part *p = control_begin(c, at);
+    sched_call(c, to, p, GAN_CALL, NULL, at);
+    return p;
+}
+
+static void stand_before(Ctx *c, const Block *b, Part *p, Span at) { sched_call(c, b->before, p, GAN_CALL, NULL, at); }
+
+static void open_block(Ctx *c, Block *b, Nodes *to)
+{
+    Lower *L = c->L;
+    b->number = ++L->n_blocks;
+    L->pendings.n = 0;                                      /* those of other blocks have had their updates */
+    b->before = to;
+    b->stand_before = stand_before;
+    b->entry = (Env){arena_array(L->a, IrVal *, L->graph->env.n + 1), L->graph->env.n};
+    if (b->entry.n) memcpy(b->entry.v, L->graph->env.v, sizeof *b->entry.v * (size_t)b->entry.n);
+    c->block = b;
+}
+
+/* The block that the statement is in; a statement of the top level that updates is one of its own. */
+static void enter_block(Ctx *c, const Ast *s, Block *b, Nodes *to)
+{
+    if (c->block) return;
+    *b = (Block){0};
+    block_find_players(c, s, b);
+    if (b->players.n) open_block(c, b, to);
+}
+
+/* A loop's body: what it changes is read anew at its entry and behind it. */
+static void loop_body(Ctx *c, const Ast *whole, const Ast *body, Part *before, bool rounds, GanSchedule *n)
+{
+    Lower *L = c->L;
+    Slots entry = {0}, changed = {0};
+    block_changes(c, body, c->block, &entry);
+    if (whole->kind == AST_ALTERNATE) array_push(L->a, &entry.v, L->step_slot);
+    control_changes(L, &entry, before, whole->span);
+    Arm a = arm_begin(L, control_new(L));
+    block(c, body, rounds, n);
+    arm_end(L, &a, &changed);
+    for (int i = 0; i < changed.v.n; i++) {
+        bool foreseen = false;
+        for (int k = 0; k < entry.v.n; k++) foreseen = foreseen || entry.v.v[k] == changed.v.v[i];
+        if (foreseen || changed.v.v[i] >= a.entry.n || !a.entry.v[changed.v.v[i]]) continue;
+        unsupported(c, whole->span, strf(L, "a loop that changes %s in this way", L->m->slots.v[changed.v.v[i]].path));
+    }
+    control_changes(L, &entry, NULL, whole->span);
+    control_changes(L, &changed, NULL, whole->span);
+}
+
+/* ---- updates */
+
+static const char *update_name(Ctx *c, const Ast *s)
+{
+    if (s->kind != AST_UPDATE) return "update";
+    Text t = text_in(c->L->a);
+    text_add(&t, "update");
+    for (int i = 0; i < s->update.players.n; i++) {
+        Value *v = eval_raw(c, s->update.players.v[i]);
+        text_printf(&t, "_%s", v->kind == V_PLAYER ? v->player->name : "x");
+    }
+    return text_str(&t);
+}
+
+static void sched_update(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    Ctx inner = *c;
+    Block own;
+    Changes changes = {0};
+    enter_block(&inner, s, &own, to);
+    Part *p = part_begin(L, update_name(&inner, s), IR_FN_UPDATE, s->span);
+    if (update_changes(&inner, s, &changes)) changes_set(L, &changes, s->span);
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);
+    sched_line(c, p, "update", s->kind == AST_UPDATE ? sched_text(L, s->update.value->span) : "simultaneous", s->span);
+}
+
+/* ---- alternate */
+
+static bool alternate_sizes(Ctx *c, const Ast *s, int64_t *steps, int64_t *batch)
+{
+    Lower *L = c->L;
+    *batch = -1;
+    if (!as_size(c, eval(c, s->alternate.steps), s->alternate.steps->span, "the number of steps", steps)) return false;
+    if (!s->alternate.batch) return true;
+    Span at = s->alternate.batch->span;
+    if (!as_size(c, eval(c, s->alternate.batch), at, "the batch size", batch)) return false;
+    if (*batch == 0) return diag_error(L->diags, at, E302, "a batch has at least one sample"), false;
+    if (*batch > INT32_MAX) return diag_error(L->diags, at, E203, "a batch has at most %d samples", INT32_MAX), false;
+    return true;
+}
+
+static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    Ctx inner = *c;
+    Block b = {0};
+    int64_t steps, batch;
+    if (!to->top) {
+        diag_error(L->diags, s->span, E403, "alternate stands at the top level, not inside another block");
+        return;
+    }
+    if (!alternate_sizes(c, s, &steps, &batch)) return;
+    inner.batch = batch;
+    block_find_players(&inner, s->alternate.body, &b);
+    Part *before = guard(c, to, s->span);
+    open_block(&inner, &b, to);
+    GanSchedule *n = sched_node(c, NULL, GAN_ALTERNATE, s->span);
+    n->count = steps;
+    L->inside++;
+    loop_body(&inner, s, s->alternate.body, before, true, n);
+    L->inside--;
+    array_push(L->a, &to->list, n);
+}
+
+/* ---- repeat, every, if, for */
+
+/* A number that the schedule asks for while it runs. */
+static void count_of(Ctx *c, Value *v, Span at)
+{
+    IrVal *t = as_tensor(c, v, at);
+    if (!t) return;
+    if (t->type.rank || t->type.axes.n || ir_is_real(t->type.elem) || t->type.elem == IR_BOOL)
+        diag_error(c->L->diags, at, E201, "a number of times is one integer, and this is %s", type_text(c->L, &t->type));
+    else part_report(c->L, "count", arith_convert(c, t, IR_I64));
+}
+
+static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    Ctx inner = *c;
+    Block own;
+    Span at = s->repeat.count->span;
+    enter_block(&inner, s, &own, to);
+    Part *before = guard(c, to, s->span);
+    GanSchedule *n = sched_node(c, NULL, GAN_REPEAT, s->span);
+    Ctx outside = *c;
+    outside.block = NULL;
+    Part *p = part_begin(L, "count", IR_FN_REPORT, at);
+    Value *v = as_settled(&outside, eval(&outside, s->repeat.count), at);
+    if (v->kind == V_TENSOR || v->kind == V_SLOT) {
+        count_of(c, v, at);
+        part_end(L);
+        part_run_by(L, p, n);
+    } else {
+        part_drop(L);
+        as_size(c, v, at, "the number of times", &n->count);
+    }
+    loop_body(&inner, s, s->repeat.body, before, to->rounds, n);
+    array_push(L->a, &to->list, n);
+}
+
+/* One side of a control statement. */
+static void side(Ctx *c, const Ast *body, int control, bool rounds, GanSchedule *n, Slots *changed)
+{
+    Arm a = arm_begin(c->L, control);
+    block(c, body, rounds, n);
+    arm_end(c->L, &a, changed);
+}
+
+static void sched_every(Ctx *c, const Ast *s, Nodes *to)
+{
+    Slots changed = {0};
+    if (!to->rounds) {
+        Diag *d = diag_error(c->L->diags, s->span, E403, "every counts the rounds of an alternate block, and stands in one");
+        diag_hint(d, "at the top level, report by itself reports once");
+        return;
+    }
+    Part *before = guard(c, to, s->span);
+    GanSchedule *n = sched_node(c, to, GAN_EVERY, s->span);
+    if (!as_size(c, eval(c, s->every.count), s->every.count->span, "the number of rounds", &n->count)) return;
+    if (!n->count) diag_error(c->L->diags, s->every.count->span, E403, "every 0 rounds would be never");
+    side(c, s->every.body, control_new(c->L), true, n, &changed);
+    control_changes(c->L, &changed, before, s->span);
+}
+
+/* The condition as a part with one bool, or a static one: then NULL, and *now. */
+Part *sched_condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *ok)
+{
+    Lower *L = c->L;
+    Ctx inner = *c;
+    inner.block = NULL;
+    Part *p = part_begin(L, name, IR_FN_REPORT, e->span);
+    Value *v = as_settled(&inner, eval(&inner, e), e->span);
+    *ok = !val_bad(v);
+    if (v->kind == V_BOOL || val_bad(v)) {
+        *now = v->kind == V_BOOL && v->b;
+        part_drop(L);
+        return NULL;
+    }
+    IrVal *t = as_tensor(&inner, v, e->span);
+    *ok = t && t->type.elem == IR_BOOL && !t->type.rank && !t->type.axes.n;
+    if (*ok) part_report(L, name, t);
+    else if (t) diag_error(L->diags, e->span, E201, "a condition is true or false, and this is %s", val_text(L, v));
+    part_end(L);
+    return p;
+}
+
+static void sched_if(Ctx *c, const Ast *s, Nodes *to)
+{
+    bool now, ok;
+    Ctx inner = *c;
+    Block own;
+    Slots changed = {0};
+    Part *p = sched_condition(c, s->if_.cond, "condition", &now, &ok);
+    if (!ok) return;
+    const Ast *otherwise = s->if_.otherwise;
+    if (!p) {                                               /* known now: one side is the program, and stands where the if does */
+        if (now || otherwise) inner_statements(c, now ? s->if_.then : otherwise, to);
+        return;
+    }
+    enter_block(&inner, s, &own, to);
+    Part *before = guard(c, to, s->span);
+    GanSchedule *n = sched_node(c, NULL, GAN_IF, s->span), *arm[2] = {sched_node(c, NULL, GAN_SEQUENCE, s->if_.then->span), NULL};
+    part_run_by(c->L, p, n);
+    int control = control_new(c->L);
+    side(&inner, s->if_.then, control, to->rounds, arm[0], &changed);
+    if (otherwise) {
+        arm[1] = sched_node(c, NULL, GAN_SEQUENCE, otherwise->span);
+        side(&inner, otherwise, control, to->rounds, arm[1], &changed);
+    }
+    control_changes(c->L, &changed, before, s->span);
+    n->kid = arena_copy(c->L->a, arm, sizeof arm);
+    n->n_kids = otherwise ? 2 : 1;
+    array_push(c->L->a, &to->list, n);
+}
+
+static const char *next_index(Ctx *c, const Value *item)
+{
+    const char *key = val_key(c->L, item);
+    size_t n = strlen(c->index);
+    return n ? strf(c->L, "%.*s,%s]", (int)n - 1, c->index, key) : strf(c->L, "[%s]", key);
+}
+
+/* Each round is a program of its own. */
+static void sched_for(Ctx *c, const Ast *s, Nodes *to)
+{
+    Value **item;
+    int64_t n;
+    if (s->for_.carries.n) {
+        unsupported(c, s->span, "a loop that carries values, among statements");
+        return;
+    }
+    if (!for_items(c, s->for_.source, &item, &n)) return;
+    for (int64_t i = 0; i < n && !c->L->too_large && !c->L->too_deep; i++) {
+        Ctx round = *c;
+        round.scope = scope_new(c->L, c->scope);
+        round.index = next_index(c, item[i]);
+        round.scope->round = site_mix(site_mix(c->scope->round, s), (const void *)(intptr_t)(i + 1));
+        scope_bind_pattern(&round, round.scope, s->for_.var, item[i]);
+        AstList stmts = s->for_.body->block.stmts;
+        declare_all(&round, stmts);
+        statements(&round, stmts, to);
+    }
+}
+
+/* ---- statements */
+
+static void touch(Ctx *c, const char *name) { scope_local(c, c->scope, name); }
+
+/* A copy starts at its original's first parameters; behind an update of that one, this is hardly what was meant. */
+static void check_copy(Ctx *c, const Ast *s)
+{
+    Value *v = scope_local(c, c->scope, s->define.name);
+    const Player *from = v && v->kind == V_PLAYER ? v->player->copy_of : NULL;
+    for (int i = 0; from && i < from->params.n; i++) {
+        if (!slots_changed(c->L, from->params.v[i])) continue;
+        Diag *d = diag_error(c->L->diags, s->span, E407, "%s is declared as a copy of %s, which statements above have changed", s->define.name, from->name);
+        diag_label(d, "a copy starts at the first parameters of a new run");
+        diag_hint(d, "declare it above them; copy %s into %s brings it to where %s is", from->name, s->define.name, from->name);
+        return;
+    }
+}
+
+static void statement(Ctx *c, const Ast *s, Nodes *to)
+{
+    switch (s->kind) {
+    case AST_IMPORT: return;
+    case AST_DEFINE: check_copy(c, s); return;
+    case AST_DATA:
+        for (int i = 0; i < s->data.names.n; i++) touch(c, s->data.names.v[i]->name.name);
+        return;
+    case AST_LOSS: touch(c, s->loss.name); return;
+    case AST_COMPARE: touch(c, s->compare.name); return;
+    case AST_LET: sched_let(c, s, to); return;
+    case AST_SAMPLE: sched_sample(c, s, to); return;
+    case AST_STATE: sched_state(c, s); return;
+    case AST_ASSIGN: sched_assign(c, s, to); return;
+    case AST_ALTERNATE: sched_alternate(c, s, to); return;
+    case AST_REPEAT: sched_repeat(c, s, to); return;
+    case AST_EVERY: sched_every(c, s, to); return;
+    case AST_SIMULTANEOUS: case AST_UPDATE: sched_update(c, s, to); return;
+    case AST_EXTRAGRADIENT: unsupported(c, s->span, "extragradient"); return;
+    case AST_AVERAGE: sched_blend(c, s->average.source, s->average.target, s->average.decay, to, s->span); return;
+    case AST_COPY: sched_blend(c, s->copy.source, s->copy.target, NULL, to, s->span); return;
+    case AST_REPORT:
+        if (s->report.what == AST_REPORT_REPORT) sched_report(c, s, to);
+        else sched_picture(c, s, to);
+        return;
+    case AST_SAVE: sched_save(c, s, to); return;
+    case AST_STOP: sched_stop(c, s, to); return;
+    case AST_EXPECT: sched_expect(c, s, to); return;
+    case AST_IF: sched_if(c, s, to); return;
+    case AST_FOR: sched_for(c, s, to); return;
+    case AST_BLOCK: {
+        GanSchedule *n = sched_node(c, to, GAN_SEQUENCE, s->span);
+        block(c, s, to->rounds, n);
+        return;
+    }
+    default:
+        if (ast_is_expr(s)) diag_error(c->L->diags, s->span, E030, "this value is dropped");
+        else diag_error(c->L->diags, s->span, E403, "%s cannot stand here", ast_kind_name((AstKind)s->kind));
+    }
+}
+
+static void statements(Ctx *c, AstList stmts, Nodes *to)
+{
+    for (int i = 0; i < stmts.n && !c->L->too_large; i++) {
+        statement(c, stmts.v[i], to);
+        fn_fits(c, stmts.v[i]->span);
+    }
+}
+
+void schedule_program(Ctx *c)
+{
+    Nodes top = {.top = true};
+    const Ast *file = c->L->modules.main->ast;
+    if (file) statements(c, file->file.stmts, &top);
+    c->L->root = sched_node(c, NULL, GAN_SEQUENCE, SPAN_NONE);
+    sched_kids(c->L->root, &top);
+}

@@ -1,0 +1,50 @@
+/* schedule.h - what the files of the schedule share: statements of the top level and of blocks become nodes of a tree. */
+#pragma once
+#include "compiler/lower/own/graph.h"
+
+typedef struct Nodes {
+    ARRAY(GanSchedule *) list;
+    bool top;                                               /* of the top level: alternate and expect may stand here */
+    bool rounds;                                            /* in an alternate block: every and stop when may */
+} Nodes;
+
+/* ---- schedule.c */
+
+GanSchedule *sched_node(Ctx *c, Nodes *to, GanScheduleKind kind, Span at);      /* appended, unless `to` is NULL */
+void         sched_call(Ctx *c, Nodes *to, Part *p, GanScheduleKind kind, const char *name, Span at);
+void         sched_line(Ctx *c, Part *p, const char *what, const char *name, Span at);     /* of the game's table */
+const char  *sched_text(Lower *L, Span at);                                     /* the source */
+const char  *sched_indexed(Ctx *c, const char *name);                           /* "G[kl]" inside loops at the top level */
+
+/* A condition as a part with one bool; or it is known now: then NULL, and *now. *ok is false after an error. */
+Part *sched_condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *ok);
+
+/* ---- block.c: who is updated, and what changes, known before the statements are lowered */
+
+void block_find_players(Ctx *c, const Ast *s, Block *b);                        /* s: a block or a statement */
+void block_changes(Ctx *c, const Ast *s, const Block *b, Slots *out);           /* every slot that it may change */
+
+/* ---- keep.c: values that are computed once, where they stand */
+
+void sched_sample(Ctx *c, const Ast *s, Nodes *to);
+void sched_let(Ctx *c, const Ast *s, Nodes *to);
+void sched_state(Ctx *c, const Ast *s);
+void sched_assign(Ctx *c, const Ast *s, Nodes *to);
+
+/* ---- update.c */
+
+/* An update, or statements that read the same starting point: what they change. False after an error. */
+bool update_changes(Ctx *c, const Ast *s, Changes *out);
+void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at);  /* average; copy: decay NULL */
+
+/* ---- report.c: what leaves the program */
+
+void sched_report(Ctx *c, const Ast *s, Nodes *to);
+void sched_picture(Ctx *c, const Ast *s, Nodes *to);
+void sched_stop(Ctx *c, const Ast *s, Nodes *to);
+void sched_expect(Ctx *c, const Ast *s, Nodes *to);
+void sched_save(Ctx *c, const Ast *s, Nodes *to);
+
+/* ---- schedule.c: the main file's statements -> L->root */
+
+void   schedule_program(Ctx *c);                                                /* the main file's statements -> L->root */

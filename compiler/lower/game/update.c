@@ -1,0 +1,415 @@
+/* update.c - updates: a loss, its gradient by the players' parameters as the environment has them, and the optimiser's rule applied to
+ * them. An update reads the environment and says what it changes; who sets the changes is the statement's affair, so that several can
+ * read one starting point. */
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/paths.h"
+#include "compiler/lower/eval/pending.h"
+#include "compiler/lower/game/schedule.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+typedef struct Wanted { Player *p[MAX_ARGS]; int n; Span at[MAX_ARGS]; } Wanted;
+
+typedef struct Together {                                   /* of statements that read one starting point */
+    Player *moved[MAX_ARGS];
+    Span    where[MAX_ARGS];
+    int     n_moved, n_losses;
+    IrVal  *taken;                                          /* the condition under which they are done; NULL: always */
+} Together;
+
+/* ---- who */
+
+static bool update_players(Ctx *c, const Ast *s, Wanted *w)
+{
+    Lower *L = c->L;
+    for (int i = 0; i < s->update.players.n && i < MAX_ARGS; i++) {
+        const Ast *e = s->update.players.v[i];
+        Player *p = as_player(c, eval_raw(c, e), e->span);
+        if (!p) return false;
+        if (!block_trains(c->block, p)) return unsupported(c, e->span, strf(L, "an update of %s that can only be found while its block is lowered", p->name)), false;
+        w->p[w->n] = p;
+        w->at[w->n++] = e->span;
+    }
+    return true;
+}
+
+static bool moved_twice(Ctx *c, Together *t, const Wanted *w)
+{
+    for (int i = 0; i < w->n; i++) {
+        for (int k = 0; k < t->n_moved; k++) {
+            if (t->moved[k] != w->p[i]) continue;
+            Diag *d = diag_error(c->L->diags, w->at[i], E402, "%s is updated twice from one starting point", w->p[i]->name);
+            diag_note(d, t->where[k], "the first time");
+            return true;
+        }
+        if (t->n_moved < MAX_ARGS) t->moved[t->n_moved] = w->p[i], t->where[t->n_moved++] = w->at[i];
+    }
+    return false;
+}
+
+static Value *update_optimizer(Ctx *c, const Ast *s)
+{
+    Value *o = eval_raw(c, s->update.optimizer);
+    if (o->kind == V_FUNCTION && o->fn.kind == F_CLOSURE && o->fn.closure->def->kind == AST_DEFINE &&
+        o->fn.closure->def->define.word == AST_DEFINE_OPTIMIZER)
+        o = apply(c, o, &(Args){0}, s, s->update.optimizer->span);
+    if (o->kind == V_OPTIMIZER || val_bad(o)) return o;
+    diag_error(c->L->diags, s->update.optimizer->span, E201, "with takes an optimiser, and this is %s",
+               val_text(c->L, o));
+    return val_error(c->L);
+}
+
+/* ---- the loss */
+
+static const char *axes_text(Ctx *c, IrAxes axes)
+{
+    Text t = text_in(c->L->a);
+    for (int i = 0; i < axes.n; i++) text_printf(&t, "%s%s", i ? ", " : "", c->L->m->axes.v[axes.id[i]].name);
+    return text_str(&t);
+}
+
+/* The loss as one real without sample axes. NULL after an error. */
+static IrVal *loss_value(Ctx *c, const Ast *e)
+{
+    Value *v = eval(c, e);
+    IrVal *y = val_bad(v) ? NULL : as_real(c, v, e->span);
+    if (!y) return NULL;
+    if (y->type.axes.n) {
+        Diag *d = diag_error(c->L->diags, e->span, E401,
+                             "a loss is one number, and this one still varies over the samples of %s",
+                             axes_text(c, y->type.axes));
+        diag_hint(d, "E[%s] ... averages over them", axes_text(c, y->type.axes));
+        return NULL;
+    }
+    if (y->type.rank) {
+        diag_error(c->L->diags, e->span, E401, "a loss is one number, and this is %s", type_text(c->L, &y->type));
+        return NULL;
+    }
+    return y;
+}
+
+static void no_dependence(Ctx *c, const Ast *e, Player *p, const IrNode *cut)
+{
+    Diag *d = cut ? diag_error(c->L->diags, e->span, E306, "no gradient of this loss reaches %s", p->name)
+                  : diag_error(c->L->diags, e->span, E400,
+                               "this loss does not depend on %s, so the update cannot move it", p->name);
+    if (cut) {
+        diag_note(d, span_of_node(c->L, cut), "the path is cut here: %s has no derivative", ir_op_info[cut->op].name);
+        diag_hint(d, "score_function(...), or a relaxation that can be differentiated");
+    }
+}
+
+/* ---- moving a player */
+
+static void project_one(Ctx *c, Value *f, int slot, Changes *out, Span at)
+{
+    IrVal *now = changes_get(out, slot);
+    Value *v = now ? apply1(c, f, val_tensor(c->L, now), f, at) : val_error(c->L);
+    IrVal *t = val_bad(v) ? NULL : as_real(c, v, at);
+    if (!t) return;
+    if (ir_type_equal(&t->type, &now->type)) changes_put(c->L, out, slot, t);
+    else
+        diag_error(c->L->diags, at, E200, "project must keep a parameter's shape, and makes %s of %s",
+                   type_text(c->L, &now->type), type_text(c->L, &t->type));
+}
+
+static void project(Ctx *c, const Ast *s, Player *p, Changes *out)
+{
+    Value *f = s->update.project ? eval_raw(c, s->update.project) : NULL;
+    for (int k = 0; f && !val_bad(f) && k < p->params.n; k++) project_one(c, f, p->params.v[k], out, s->update.project->span);
+}
+
+/* One step of a player: its parameters, its optimiser's states, its count. */
+static void move(Ctx *c, const Ast *s, Player *p, Value *opt, Value *g, Changes *out)
+{
+    Lower *L = c->L;
+    Ctx inner = *c;
+    inner.block = NULL;
+    int steps = player_steps(c, p);
+    changes_put(L, out, steps, ir_add(fn_builder(c), fn_read(L, steps), ir_const(fn_builder(c), IR_I64, 1)));
+    if (optimizer_step(&inner, c->block, p, opt, player_record(c, p), g, s->update.optimizer->span, out)) project(&inner, s, p, out);
+}
+
+/* ---- minimize, maximize: the gradients of all players at once */
+
+typedef struct Slopes {                                     /* of the loss, by every parameter of every player */
+    IrVal **w, **g;
+    int     n;
+    GradReport report;
+} Slopes;
+
+static Slopes slopes_of(Ctx *c, const Wanted *who)
+{
+    Lower *L = c->L;
+    Slopes s = {0};
+    for (int i = 0; i < who->n; i++) s.n += who->p[i]->params.n;
+    s.w = arena_array(L->a, IrVal *, s.n + 1);
+    s.g = arena_array(L->a, IrVal *, s.n + 1);
+    for (int i = 0, k = 0; i < who->n; i++)
+        for (int j = 0; j < who->p[i]->params.n; j++) s.w[k++] = fn_read(L, who->p[i]->params.v[j]);
+    return s;
+}
+
+static void report_loss(Ctx *c, Together *t, IrVal *y)
+{
+    IrBuilder *b = fn_builder(c);
+    IrVal *loss = ir_convert(b, y, IR_F64);
+    if (t->taken) loss = ir_select(b, t->taken, loss, ir_const(b, IR_F64, 0));
+    part_report(c->L, t->n_losses++ ? strf(c->L, "loss_%d", t->n_losses) : "loss", loss);
+}
+
+/* Those the loss does not reach have gradient zero. */
+static Value *gradient_record(Ctx *c, Player *p, IrVal *const *g, IrVal *const *w)
+{
+    Lower *L = c->L;
+    Value *like = player_record(c, p), **v = arena_array(L->a, Value *, p->params.n + 1);
+    for (int i = 0; i < p->params.n; i++) v[i] = val_tensor(L, g[i] ? g[i] : grad_zeros(fn_builder(c), &w[i]->type));
+    return val_record(L, v, like->record.name, p->params.n);
+}
+
+static void move_by_slopes(Ctx *c, const Ast *s, Wanted *who, Value *opt, Slopes *d, Changes *out)
+{
+    for (int i = 0, k = 0; i < who->n; k += who->p[i++]->params.n) {
+        Player *p = who->p[i];
+        const IrNode *cut = NULL;
+        bool reached = false;
+        for (int j = 0; j < p->params.n; j++) {
+            reached = reached || d->g[k + j];
+            if (!cut) cut = d->report.cut[k + j];
+            if (s->update.goal == AST_GOAL_MAXIMIZE && d->g[k + j]) d->g[k + j] = ir_neg(fn_builder(c), d->g[k + j]);
+        }
+        bool lost = !reached && cut && cut->op != IR_stop;  /* a gradient that cancels, or is stopped on purpose, is zero */
+        if (lost) no_dependence(c, s->update.value, p, cut);
+        else move(c, s, p, opt, gradient_record(c, p, d->g + k, d->w + k), out);
+    }
+}
+
+static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value *opt, Changes *out)
+{
+    Lower *L = c->L;
+    int waiting = pending_count(L);
+    Span at = s->update.value->span;
+    IrVal *y = loss_value(c, s->update.value);
+    if (!y || !time_check(c, &y, 1, who->p, who->n, at)) return;
+    Slopes d = slopes_of(c, who);
+    report_loss(c, t, y);
+    for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
+        PathsFound found = paths_check(c, y, d.w + first, who->p[i]->params.n, who->p[i]->name, at);
+        if (found == PATHS_NONE) no_dependence(c, s->update.value, who->p[i], NULL);
+        if (found != PATHS_FINE) return;
+    }
+    IrVal *stable = before_grad(c, y, d.w, d.n, true);
+    if (!grad_reverse(fn_builder(c), &stable, NULL, 1, d.w, d.n, d.g, &d.report)) {
+        diag_error(L->diags, at, E306, "the gradient's path runs through a black box, which has none");
+        return;
+    }
+    move_by_slopes(c, s, who, opt, &d, out);
+    pending_commit(c, waiting, &y, 1, who->p, who->n, at, out);
+}
+
+/* ---- along: a direction of one's own in place of a gradient; for several players a record by player */
+
+static bool is_called(Ctx *c, const char *name, const Player *p)
+{
+    Value *v = scope_find(c, name, SPAN_NONE, true);
+    return v && v->kind == V_PLAYER && player_self(v->player) == p;
+}
+
+static Value *direction_of(Ctx *c, const Ast *s, const Wanted *who, int i, Value *v)
+{
+    Player *p = who->p[i];
+    if (v->kind != V_RECORD) return NULL;
+    if (v->record.of) return v->record.of == p ? v : NULL;
+    for (int k = 0; k < v->record.n; k++) {
+        Value *f = v->record.v[k];
+        if (f->kind != V_RECORD) continue;
+        if (f->record.of ? f->record.of == p : v->record.name && is_called(c, v->record.name[k], p)) return f;
+    }
+    (void)s;
+    return who->n == 1 && v->record.n == p->params.n ? v : NULL;
+}
+
+/* The direction's tensors in the order of the parameters; NULL when they are not those of the player. */
+static Value *in_order(Ctx *c, const Player *p, const Value *like, const Value *g)
+{
+    if (!g || g->record.n != p->params.n || !g->record.name) return NULL;
+    Value **v = arena_array(c->L->a, Value *, g->record.n + 1);
+    for (int i = 0; i < g->record.n; i++)
+        if (!(v[i] = val_field(g, like->record.name[i]))) return NULL;
+    return val_record(c->L, v, like->record.name, g->record.n);
+}
+
+static void collect_tensors(Ctx *c, Value *v, Span at, IrVal **out, int *n, int most)
+{
+    for (int i = 0; i < v->record.n && *n < most; i++) {
+        if (v->record.v[i]->kind == V_RECORD) collect_tensors(c, v->record.v[i], at, out, n, most);
+        else if ((out[*n] = as_tensor(c, v->record.v[i], at))) ++*n;
+    }
+}
+
+static void update_along(Ctx *c, const Ast *s, Wanted *who, Value *opt, Changes *out)
+{
+    Lower *L = c->L;
+    int waiting = pending_count(L), n = 0, most = 0;
+    Span at = s->update.value->span;
+    Value *v = as_settled(c, eval(c, s->update.value), at);
+    if (val_bad(v)) return;
+    for (int i = 0; i < who->n; i++) most += who->p[i]->params.n;
+    IrVal **tensor = arena_array(L->a, IrVal *, most + 1);
+    for (int i = 0; i < who->n; i++) {
+        Player *p = who->p[i];
+        Value *g = in_order(c, p, player_record(c, p), direction_of(c, s, who, i, v));
+        if (!g) {
+            Diag *d = diag_error(L->diags, at, E201, "along takes a record with a direction for each parameter of %s, and this is %s", p->name, val_text(L, v));
+            diag_hint(d, who->n == 1 ? "grad[%s] e is one" : "(%s: grad[..] e, ...) has a record for each player", p->name);
+            return;
+        }
+        collect_tensors(c, g, at, tensor, &n, most);
+        move(c, s, p, opt, g, out);
+    }
+    pending_commit(c, waiting, tensor, n, who->p, who->n, at, out);
+}
+
+/* ---- the door */
+
+static bool update_one(Ctx *c, const Ast *s, Together *t, Changes *out)
+{
+    Lower *L = c->L;
+    Wanted who = {0};
+    int errors = diags_count(L->diags, DIAG_ERROR);
+    if (!update_players(c, s, &who) || moved_twice(c, t, &who)) return false;
+    Value *opt = update_optimizer(c, s);
+    if (val_bad(opt)) return false;
+    for (int i = 0; i < who.n; i++) {
+        array_push(L->a, &L->part->players, who.p[i]->name);
+        who.p[i]->updated = true;
+    }
+    if (s->update.goal == AST_GOAL_ALONG) update_along(c, s, &who, opt, out);
+    else update_by_loss(c, s, t, &who, opt, out);
+    return diags_count(L->diags, DIAG_ERROR) == errors;
+}
+
+static bool update_any(Ctx *c, const Ast *s, Together *t, Changes *out);
+
+static bool update_list(Ctx *c, const Ast *block, Together *t, Changes *out)
+{
+    bool ok = true;
+    if (block->kind != AST_BLOCK) return update_any(c, block, t, out);
+    for (int i = 0; i < block->block.stmts.n; i++) ok = update_any(c, block->block.stmts.v[i], t, out) && ok;
+    return ok;
+}
+
+/* What one side changes is the old value where the condition picks the other. */
+static void merge_side(Ctx *c, IrVal *cond, bool when, const Changes *side, Changes *out)
+{
+    Lower *L = c->L;
+    for (int i = 0; i < side->list.n; i++) {
+        const Change *k = &side->list.v[i];
+        IrVal *other = changes_get(out, k->slot);
+        if (!other) other = fn_read(L, k->slot);
+        IrVal *mine = arith_convert(c, k->v, other->type.elem);
+        changes_put(L, out, k->slot, ir_select(fn_builder(c), cond, when ? mine : other, when ? other : mine));
+    }
+}
+
+static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
+{
+    Lower *L = c->L;
+    Ctx outside = *c;
+    outside.block = NULL;
+    const Ast *side[2] = {s->if_.then, s->if_.otherwise};
+    Value *v = as_settled(c, eval(&outside, s->if_.cond), s->if_.cond->span);
+    if (val_bad(v)) return false;
+    if (v->kind == V_BOOL) return v->b ? update_list(c, side[0], t, out) : !side[1] || update_list(c, side[1], t, out);
+    IrVal *cond = as_tensor(c, v, s->if_.cond->span), *outer = t->taken;
+    if (!cond) return false;
+    if (cond->type.elem != IR_BOOL || cond->type.rank || cond->type.axes.n)
+        return diag_error(L->diags, s->if_.cond->span, E201, "a condition is true or false, and this is %s", val_text(L, v)), false;
+    bool ok = true;
+    int moved = t->n_moved, most = moved;
+    for (int k = 0; k < 2 && side[k]; k++) {
+        Changes mine = {0};
+        IrBuilder *b = fn_builder(c);
+        IrVal *here = k ? ir_not(b, cond) : cond;
+        t->taken = outer ? ir_and(b, outer, here) : here;
+        t->n_moved = moved;                                 /* one player may be moved on both sides */
+        ok = update_list(c, side[k], t, &mine) && ok;
+        if (t->n_moved > most) most = t->n_moved;
+        if (ok) merge_side(c, cond, !k, &mine, out);
+    }
+    t->n_moved = most;
+    t->taken = outer;
+    return ok;
+}
+
+static bool update_any(Ctx *c, const Ast *s, Together *t, Changes *out)
+{
+    if (s->kind == AST_UPDATE) return update_one(c, s, t, out);
+    if (s->kind == AST_IF) return update_if(c, s, t, out);
+    diag_error(c->L->diags, s->span, E403, "simultaneous holds updates, and if around them, and nothing else");
+    return false;
+}
+
+bool update_changes(Ctx *c, const Ast *s, Changes *out)
+{
+    Together t = {0};
+    return s->kind == AST_SIMULTANEOUS ? update_list(c, s->simultaneous.body, &t, out) : update_any(c, s, &t, out);
+}
+
+/* ---- average, copy: parameters and layer states */
+
+static bool is_carried(const IrSlot *s, const Player *p)
+{
+    return s->player && !strcmp(s->player, p->name) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
+}
+
+static IrVal *blended(Ctx *c, IrVal *v, IrVal *old, IrVal *decay)
+{
+    IrBuilder *b = fn_builder(c);
+    if (!decay || !ir_is_real(v->type.elem)) return v;
+    IrVal *keep = ir_convert(b, decay, v->type.elem), *share = ir_sub(b, ir_const_like(b, keep, 1), keep);
+    return ir_add(b, ir_mul(b, old, keep), ir_mul(b, v, share));
+}
+
+static bool blend_slot(Ctx *c, Player *from, Player *into, int source, IrVal *decay, Span at)
+{
+    Lower *L = c->L;
+    const char *path = strf(L, "%s%s", into->name, L->m->slots.v[source].path + strlen(from->name));
+    int slot = ir_find_slot(L->m, path);
+    IrVal *v = fn_read(L, source);
+    if (slot >= 0 && ir_type_equal(&L->m->slots.v[slot].type, &v->type))
+        return env_set(L, slot, blended(c, v, fn_read(L, slot), decay), at), true;
+    diag_error(L->diags, at, E405, "%s and %s do not have the same parameters: there is no %s like %s", from->name, into->name, path,
+               L->m->slots.v[source].path);
+    return false;
+}
+
+static IrVal *decay_value(Ctx *c, const Ast *e)
+{
+    Value *v = eval(c, e);
+    IrVal *t = val_bad(v) ? NULL : as_real(c, v, e->span);
+    if (!t || (!t->type.rank && !t->type.axes.n)) return t;
+    diag_error(c->L->diags, e->span, E401, "a decay is one number, and this is %s", type_text(c->L, &t->type));
+    return NULL;
+}
+
+void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at)
+{
+    Lower *L = c->L;
+    Player *from = as_player(c, eval_raw(c, source), source->span), *into = as_player(c, eval_raw(c, target), target->span);
+    if (!from || !into) return;
+    player_find_params(c, from, source->span);
+    player_find_params(c, into, target->span);
+    const char *word = decay ? "average" : "copy";
+    Part *p = part_begin(L, strf(L, "%s_%s", word, into->name), IR_FN_STATE, at);
+    IrVal *k = decay ? decay_value(c, decay) : NULL;
+    bool ok = k || !decay;
+    for (int i = 0, n = L->m->slots.n; ok && i < n; i++)
+        if (is_carried(&L->m->slots.v[i], from)) ok = blend_slot(c, from, into, i, k, at);
+    array_push(L->a, &p->players, into->name);
+    into->updated = true;
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, at);
+    sched_line(c, p, word, into->name, at);
+}

@@ -1,0 +1,45 @@
+/* data_slots.c - slots of data: tensors that are known when the program is compiled, read-only while it runs. */
+#include "compiler/lower/own/own.h"
+
+void data_own(Lower *L, GanTensor *t) { array_push(L->a, &L->owned, t); }
+
+static IrType tensor_type(const GanTensor *t)
+{
+    IrType r = ir_scalar((IrElem)t->elem);
+    r.rank = (uint8_t)t->rank;
+    for (int i = 0; i < t->rank; i++) r.dim[i] = t->dim[i];
+    return r;
+}
+
+static bool same_tensor(const GanTensor *a, const GanTensor *b)
+{
+    return a->elem == b->elem && a->rank == b->rank && a->bytes == b->bytes &&
+           !memcmp(a->dim, b->dim, sizeof(int64_t) * (size_t)a->rank) &&
+           (!a->bytes || !memcmp(a->data, b->data, a->bytes));
+}
+
+/* A DATA slot that holds t, which is then owned by the lowering. Equal constants without a name share a slot. */
+int data_constant(Lower *L, GanTensor *t, const char *name)
+{
+    for (int i = 0; !name && i < L->data.n; i++)
+        if (same_tensor(L->data.v[i].t, t)) {
+            gan_tensor_free(t);
+            return L->data.v[i].slot;
+        }
+    data_own(L, t);
+    int slot = ir_slot(L->m, name ? name : strf(L, "data.const.%d", L->data.n + 1), tensor_type(t), IR_SLOT_DATA, NULL);
+    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){slot, t}));
+    return slot;
+}
+
+int data_slot(Lower *L, Data *d, DataField *f)
+{
+    if (f->slot >= 0) return f->slot;
+    const char *path = strf(L, "data.%s", d->name);
+    if (f->name) path = path_join(L, path, f->name);
+    const char *unique = path;
+    for (int i = 2; ir_find_slot(L->m, unique) >= 0; i++) unique = strf(L, "%s_%d", path, i);
+    f->slot = ir_slot(L->m, unique, tensor_type(f->tensor), IR_SLOT_DATA, NULL);
+    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){f->slot, f->tensor}));
+    return f->slot;
+}

@@ -1,0 +1,541 @@
+/* graph.c - see graph.h: parts, versions, the environment, control; slots and their initial values; draws. */
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+
+#include <limits.h>
+
+IrSpan span_ir(Lower *L, Span at)
+{
+    const SourceFile *f = source_file(L->sources, at.file);
+    if (!f) return (IrSpan){0};
+    Place p = source_place(f, at.begin);
+    return (IrSpan){at.file - 1, p.line, p.column};
+}
+
+Span span_of_node(Lower *L, const IrNode *n)
+{
+    const SourceFile *f = n && n->span.line ? source_file(L->sources, n->span.file + 1) : NULL;
+    if (!f || n->span.line > f->n_lines) return SPAN_NONE;
+    uint32_t at = f->line_start[n->span.line - 1] + n->span.col - 1;
+    return at < f->n ? (Span){f->id, at, at + 1} : SPAN_NONE;
+}
+
+const char *path_join(Lower *L, const char *a, const char *b) { return !*a ? b : !*b ? a : strf(L, "%s.%s", a, b); }
+
+/* ---- parts ------------------------------------------------------------------------------------------------------ */
+
+static void enter(Lower *L, Part *p)
+{
+    L->part = p;
+    array_push(L->a, &L->g->spans, ((__typeof__(*L->g->spans.v)){L->m->next_id, p}));
+}
+
+Part *part_begin(Lower *L, const char *name, IrFnKind kind, Span at)
+{
+    Part *p = arena_new_of(L->a, Part);
+    p->name = names_unique(&L->fn_names, name);
+    p->kind = kind;
+    p->number = L->g->parts.n;
+    p->at = at;
+    p->tick_slot = p->fn = -1;
+    p->inside = L->inside > 0;
+    array_push(L->a, &L->g->parts, p);
+    L->fn = L->graph;
+    L->graph->streams.n = 0;
+    enter(L, p);
+    return p;
+}
+
+void part_end(Lower *L)
+{
+    L->part = NULL;
+    L->fn = NULL;
+}
+
+void part_back(Lower *L, Part *p)
+{
+    L->fn = L->graph;
+    enter(L, p);
+}
+
+void part_drop(Lower *L)
+{
+    L->part->dropped = true;
+    if (L->part->tick_slot < 0) names_forget(&L->fn_names, L->part->name);
+    part_end(L);
+}
+
+void part_report(Lower *L, const char *name, IrVal *v) { array_push(L->a, &L->part->reports, ((IrReport){name, v})); }
+void part_run_by(Lower *L, Part *p, GanSchedule *n) { array_push(L->a, &p->nodes, n); }
+
+Part *part_of(const Lower *L, const IrVal *v)
+{
+    int lo = 0, hi = L->g->spans.n;                         /* the last span that begins at or before it */
+    while (lo < hi) {
+        int mid = (lo + hi) / 2;
+        if (L->g->spans.v[mid].from <= v->id) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo ? L->g->spans.v[lo - 1].part : NULL;
+}
+
+/* Sample axes first, as values lie in memory. */
+static IrType kept_type(const Lower *L, const IrVal *v)
+{
+    IrType t = {.elem = v->type.elem};
+    for (int i = 0; i < v->type.axes.n; i++) t.dim[t.rank++] = ir_extent(L->m, v->type.axes.id[i]);
+    for (int i = 0; i < v->type.rank; i++) t.dim[t.rank++] = v->type.dim[i];
+    return t;
+}
+
+int part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind)
+{
+    int slot = ir_slot(L->m, path, kept_type(L, v), kind, NULL);
+    array_push(L->a, &p->keeps, ((Keep){v, slot}));
+    return slot;
+}
+
+bool part_keep_as(Ctx *c, IrVal *v, const char *path, Span at)
+{
+    Lower *L = c->L;
+    Part *p = version_of(L, v) ? L->part : part_of(L, v);   /* who makes it keeps it */
+    if (v->type.rank + v->type.axes.n > IR_MAX_RANK) return unsupported(c, at, "a value of more than 8 dimensions and sample axes that is kept"), false;
+    for (int i = 0; i < p->keeps.n; i++)
+        if (p->keeps.v[i].v == v) return true;
+    part_keep(L, p, v, path, IR_SLOT_STATE);
+    return true;
+}
+
+bool fn_needed(Ctx *c, Span at)
+{
+    Lower *L = c->L;
+    if (!L->fn) {
+        diag_error(L->diags, at, E202,
+                   "this must be known when the program is compiled, but has to be computed while it runs");
+        return false;
+    }
+    if (L->m->next_id < MAX_NODES && L->m->axes.n < MAX_AXES) return true;
+    if (!L->too_large)
+        diag_error(L->diags, at, E107, "the program becomes too large here: more than %d operations or %d sample axes",
+                   MAX_NODES, MAX_AXES);
+    L->too_large = true;
+    return false;
+}
+
+bool fn_fits(Ctx *c, Span at)
+{
+    Lower *L = c->L;
+    if (!L->m->too_large[0]) return true;
+    if (!L->too_large) diag_error(L->diags, at, E203, "this would not fit in memory (%s)", L->m->too_large);
+    L->too_large = true;
+    return false;
+}
+
+IrBuilder *fn_builder(Ctx *c) { return &c->L->fn->b; }
+
+/* ---- trials ----------------------------------------------------------------------------------------------------- */
+
+Fn *graph_new(Lower *L, IrFn *ir)
+{
+    Fn *f = arena_new_of(L->a, Fn);
+    f->ir = ir;
+    f->b = (IrBuilder){.m = L->m, .block = &ir->body};
+    return f;
+}
+
+Trial trial_begin(Lower *L, bool quiet)
+{
+    Trial t = {L->fn, L->part, L->diags, L->too_deep, L->too_large};
+    IrFn *ir = arena_new_of(L->a, IrFn);
+    ir->name = "trial";
+    L->fn = graph_new(L, ir);
+    L->trials += quiet;
+    if (quiet) L->diags = diags_new(L->sources);
+    return t;
+}
+
+void trial_end(Lower *L, const Trial *t)
+{
+    fn_forget_streams(L, 0);
+    L->fn = t->fn;
+    L->trials -= L->diags != t->diags;
+    if (L->diags != t->diags) L->too_deep = t->too_deep, L->too_large = t->too_large;
+    L->diags = t->diags;
+}
+
+/* ---- versions --------------------------------------------------------------------------------------------------- */
+
+static void version_new(Lower *L, IrVal *v, int slot, Part *made)
+{
+    Graph *g = L->g;
+    Version *n = arena_new_of(L->a, Version);
+    *n = (Version){.v = v, .slot = slot, .made = made};
+    array_push(L->a, &g->versions, n);
+    if (v->id >= g->n_version_at) {
+        uint32_t more = 2 * v->id + 64;
+        int *at = arena_array(L->a, int, more);
+        if (g->n_version_at) memcpy(at, g->version_at, sizeof *at * g->n_version_at);
+        g->version_at = at;
+        g->n_version_at = more;
+    }
+    g->version_at[v->id] = g->versions.n;
+}
+
+Version *version_of(const Lower *L, const IrVal *v)
+{
+    const Graph *g = L->g;
+    return v->id < g->n_version_at && g->version_at[v->id] ? g->versions.v[g->version_at[v->id] - 1] : NULL;
+}
+
+const Hidden *version_hidden(const Version *v, int part)
+{
+    for (int i = 0; i < v->hidden.n; i++)
+        if (v->hidden.v[i].from < part && part <= v->hidden.v[i].until) return &v->hidden.v[i];
+    return NULL;
+}
+
+/* From the part after `from` on, the slot has another value. */
+static void hide(Lower *L, IrVal *old, int from, Part *keeper, Span at)
+{
+    Version *v = old ? version_of(L, old) : NULL;
+    if (!v) return;
+    array_push(L->a, &v->hidden, ((Hidden){from, INT_MAX, keeper, at}));
+    array_push(L->a, &L->g->hiding, ((__typeof__(*L->g->hiding.v)){v, v->hidden.n - 1}));
+}
+
+/* ---- the environment -------------------------------------------------------------------------------------------- */
+
+static IrVal **env_at(Lower *L, Fn *f, int slot)
+{
+    if (slot >= f->env.n) {
+        int more = 2 * slot + 64;
+        IrVal **v = arena_array(L->a, IrVal *, more);
+        if (f->env.n) memcpy(v, f->env.v, sizeof *v * (size_t)f->env.n);
+        f->env = (Env){v, more};
+    }
+    return &f->env.v[slot];
+}
+
+/* Reads stand at the graph's beginning, so that they can be used in bodies of loops too: where a read is the slot's value is its version's affair. */
+IrVal *fn_read(Lower *L, int slot)
+{
+    Fn *f = L->fn;
+    IrVal **at = env_at(L, f, slot);
+    if (*at) return *at;
+    IrBuilder b = {.m = L->m, .block = &f->ir->body, .before = f->ir->body.first, .span = f->b.span};
+    *at = ir_read(&b, slot);
+    if (f == L->graph) version_new(L, *at, slot, NULL);
+    return *at;
+}
+
+static void mark_changed(Lower *L, int slot)
+{
+    while (L->g->changed.n <= slot) array_push(L->a, &L->g->changed, false);
+    L->g->changed.v[slot] = true;
+    array_push(L->a, &L->g->sets, slot);
+}
+
+bool slots_changed(const Lower *L, int slot) { return slot < L->g->changed.n && L->g->changed.v[slot]; }
+
+void env_set(Lower *L, int slot, IrVal *v, Span at)
+{
+    Part *p = L->part;
+    IrVal **now = env_at(L, L->graph, slot);
+    hide(L, *now, p->number, p, at);
+    IrAttrs of_slot = ir_attrs();
+    of_slot.slot = slot;
+    *now = ir_node(&L->graph->b, IR_stop, &v, 1, &of_slot)->result;
+    version_new(L, *now, slot, p);
+    mark_changed(L, slot);
+    for (int i = 0; i < p->commits.n; i++)
+        if (p->commits.v[i].slot == slot) {
+            p->commits.v[i].val = *now;
+            return;
+        }
+    array_push(L->a, &p->commits, ((IrCommit){slot, *now}));
+}
+
+void changes_put(Lower *L, Changes *to, int slot, IrVal *v)
+{
+    for (int i = 0; i < to->list.n; i++)
+        if (to->list.v[i].slot == slot) {
+            to->list.v[i].v = v;
+            return;
+        }
+    array_push(L->a, &to->list, ((Change){slot, v}));
+}
+
+IrVal *changes_get(const Changes *c, int slot)
+{
+    for (int i = 0; i < c->list.n; i++)
+        if (c->list.v[i].slot == slot) return c->list.v[i].v;
+    return NULL;
+}
+
+void changes_set(Lower *L, const Changes *c, Span at)
+{
+    for (int i = 0; i < c->list.n; i++) env_set(L, c->list.v[i].slot, c->list.v[i].v, at);
+}
+
+/* ---- control ---------------------------------------------------------------------------------------------------- */
+
+int arm_now(const Lower *L) { return L->g->arms.n ? L->g->arms.v[L->g->arms.n - 1] : 0; }
+
+int control_new(Lower *L) { return ++L->g->n_controls; }
+
+Arm arm_begin(Lower *L, int control)
+{
+    Graph *g = L->g;
+    array_push(L->a, &g->all_arms, ((__typeof__(*g->all_arms.v)){arm_now(L), control}));
+    Arm a = {.hidden = g->hiding.n, .sets = g->sets.n, .id = g->all_arms.n};
+    a.entry = (Env){arena_array(L->a, IrVal *, L->graph->env.n + 1), L->graph->env.n};
+    if (a.entry.n) memcpy(a.entry.v, L->graph->env.v, sizeof *a.entry.v * (size_t)a.entry.n);
+    array_push(L->a, &g->arms, a.id);
+    return a;
+}
+
+static bool slots_has(const Slots *s, int slot)
+{
+    for (int i = 0; i < s->v.n; i++)
+        if (s->v.v[i] == slot) return true;
+    return false;
+}
+
+/* Inside of an arm a version may have been hidden: behind its end it is not. Reads of slots that it did not set are as good behind it. */
+void arm_end(Lower *L, const Arm *a, Slots *changed)
+{
+    Graph *g = L->g;
+    Fn *f = L->graph;
+    for (int i = a->hidden; i < g->hiding.n; i++) {
+        Hidden *h = &g->hiding.v[i].v->hidden.v[g->hiding.v[i].i];
+        if (h->until == INT_MAX) h->until = g->parts.n - 1;
+    }
+    g->hiding.n = a->hidden;
+    bool *set = arena_array(L->a, bool, L->m->slots.n + 1);
+    for (int i = a->sets; i < g->sets.n; i++) {
+        int slot = g->sets.v[i];
+        if (!set[slot] && !slots_has(changed, slot)) array_push(L->a, &changed->v, slot);
+        set[slot] = true;
+    }
+    for (int i = 0; i < f->env.n && i < L->m->slots.n; i++) {
+        IrVal *before = i < a->entry.n ? a->entry.v[i] : NULL;
+        if (set[i] || before) f->env.v[i] = before;
+    }
+    g->arms.n--;
+}
+
+bool arm_holds(const Lower *L, int arm)
+{
+    for (int i = 0; i < L->g->arms.n; i++)
+        if (L->g->arms.v[i] == arm) return true;
+    return !arm;
+}
+
+bool arm_excludes(const Lower *L, int arm)
+{
+    const Graph *g = L->g;
+    for (; arm; arm = g->all_arms.v[arm - 1].outer)
+        for (int i = 0; i < g->arms.n; i++)
+            if (g->arms.v[i] != arm && g->all_arms.v[g->arms.v[i] - 1].control == g->all_arms.v[arm - 1].control) return true;
+    return false;
+}
+
+Part *control_begin(Ctx *c, Span at)
+{
+    Part *p = part_begin(c->L, "keep", IR_FN_STATE, at);
+    part_end(c->L);
+    return p;
+}
+
+void control_changes(Lower *L, const Slots *changed, Part *before, Span at)
+{
+    for (int i = 0; i < changed->v.n; i++) {
+        int slot = changed->v.v[i];
+        IrVal **now = env_at(L, L->graph, slot);
+        hide(L, *now, L->g->parts.n - 1, before, at);
+        *now = NULL;
+        mark_changed(L, slot);
+    }
+}
+
+/* ---- slots and their initial values ----------------------------------------------------------------------------- */
+
+Fn *fn_enter_init(Lower *L)
+{
+    Fn *before = L->fn;
+    L->fn = L->init;
+    return before;
+}
+
+void fn_leave_init(Lower *L, Fn *before) { L->fn = before; }
+
+/* In INIT a slot that has just been given its value is that value. */
+void fn_initialise(Lower *L, int slot, IrVal *v)
+{
+    Fn *before = fn_enter_init(L);
+    IrType want = L->m->slots.v[slot].type;
+    v = ir_is_const(v, NULL) && ir_is_real(want.elem) ? ir_const(&L->fn->b, want.elem, v->def->attr.value) : ir_convert(&L->fn->b, v, want.elem);
+    if (want.rank && !v->type.rank) v = ir_fill(&L->fn->b, v, ir_dims_of(&want));
+    ir_commit(L->m, L->init->ir, slot, v);
+    *env_at(L, L->init, slot) = v;
+    fn_leave_init(L, before);
+}
+
+/* ---- draws ------------------------------------------------------------------------------------------------------ */
+
+static int tick_slot(Lower *L)
+{
+    Part *p = L->part;
+    if (p->tick_slot < 0) p->tick_slot = ir_slot(L->m, strf(L, "fn.%s.tick", p->name), ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
+    return p->tick_slot;
+}
+
+/* How often this part has been executed: its own counter, which nothing else reads or changes. */
+IrVal *fn_tick(Lower *L)
+{
+    Fn *f = L->fn;
+    if (f != L->graph) return ir_const(&f->b, IR_I64, 0);
+    IrVal *tick = fn_read(L, tick_slot(L));
+    version_of(L, tick)->tick = L->part;
+    return tick;
+}
+
+int fn_stream(Ctx *c, const char *name)
+{
+    Lower *L = c->L;
+    Fn *f = L->fn;
+    const char *place = f == L->graph ? L->part->name : f->ir->name;
+    const char *path = names_unique(&L->stream_names, path_join(L, place, path_join(L, c->path, name)));
+    array_push(L->a, &f->streams, path);
+    int stream = ir_stream(L->m, path);
+    while (L->g->stream_part.n <= stream) array_push(L->a, &L->g->stream_part, (Part *)NULL);
+    if (f == L->graph) {
+        tick_slot(L);
+        L->g->stream_part.v[stream] = L->part;
+    }
+    return stream;
+}
+
+void fn_forget_streams(Lower *L, int n)
+{
+    Fn *f = L->fn;
+    while (f->streams.n > n) names_forget(&L->stream_names, f->streams.v[--f->streams.n]);
+}
+
+void fn_draws_from(Lower *L, const char *name)
+{
+    Part *p = L->part;
+    if (!p || L->fn != L->graph || !name) return;
+    for (int i = 0; i < p->draws.n; i++)
+        if (!strcmp(p->draws.v[i], name)) return;
+    array_push(L->a, &p->draws, name);
+}
+
+/* The same value as a node of its own: only what is computed from this one depends on it. */
+IrVal *diff_leaf(Ctx *c, IrVal *v)
+{
+    IrAttrs a = ir_attrs();
+    a.dims = ir_dims_of(&v->type);
+    return ir_node(fn_builder(c), IR_reshape, &v, 1, &a)->result;
+}
+
+/* ---- slopes: a gradient depends on all of what it is the gradient of, also where its value does not ---------------- */
+
+static IrVal *slope_of(const Lower *L, const IrVal *v)
+{
+    for (int lo = 0, hi = L->g->slopes.n; lo < hi;) {       /* in order of the values' numbers */
+        int mid = (lo + hi) / 2;
+        if (L->g->slopes.v[mid].slope == v) return L->g->slopes.v[mid].of;
+        if (L->g->slopes.v[mid].slope->id < v->id) lo = mid + 1;
+        else hi = mid;
+    }
+    return NULL;
+}
+
+IrVal *graph_slope(Ctx *c, IrVal *slope, IrVal *of)
+{
+    Lower *L = c->L;
+    if (!L->pendings.n || L->fn != L->graph) return slope;  /* nobody will ask */
+    IrVal *own = diff_leaf(c, slope);
+    array_push(L->a, &L->g->slopes, ((__typeof__(*L->g->slopes.v)){own, of}));
+    return own;
+}
+
+/* ---- what a value is made of ------------------------------------------------------------------------------------ */
+
+typedef struct Walk {
+    Lower *L;
+    Arena *scratch;
+    bool  *seen;
+    ARRAY(IrVal *) todo;
+} Walk;
+
+static Walk walk_begin(Lower *L, IrVal *const *v, int n, Arena *scratch)
+{
+    Walk w = {.L = L, .scratch = scratch, .seen = arena_array(scratch, bool, L->m->next_id + 1)};
+    for (int i = 0; i < n; i++)
+        if (v[i]) array_push(scratch, &w.todo, v[i]);
+    return w;
+}
+
+static IrVal *walk_next(Walk *w)
+{
+    while (w->todo.n) {
+        IrVal *v = w->todo.v[--w->todo.n];
+        if (w->seen[v->id]) continue;
+        w->seen[v->id] = true;
+        return v;
+    }
+    return NULL;
+}
+
+const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch)
+{
+    Walk w = walk_begin(L, v, n, scratch);
+    for (IrVal *x; (x = walk_next(&w));) {
+        IrVal *of = slope_of(L, x);
+        if (of) array_push(scratch, &w.todo, of);
+        for (int i = 0; x->def && !version_of(L, x) && i < x->def->n_args; i++) array_push(scratch, &w.todo, x->def->arg[i]);
+    }
+    return w.seen;
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------------- */
+
+static const Player *is_of(const Lower *L, int slot, Player *const *players, int n)
+{
+    const IrSlot *s = &L->m->slots.v[slot];
+    for (int i = 0; s->kind == IR_SLOT_PARAM && s->player && i < n; i++)
+        if (!strcmp(players[i]->name, s->player)) return players[i];
+    return NULL;
+}
+
+static void too_old(Ctx *c, const Version *old, const IrNode *user, const Player *p, Span at)
+{
+    const Hidden *h = version_hidden(old, c->L->part->number);
+    Diag *d = diag_error(c->L->diags, at, E308, "this depends on %s as it was before it was updated, so it has no gradient by what %s is now", p->name, p->name);
+    const Part *by = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
+    diag_note(d, by && by != c->L->part ? by->at : span_of_node(c->L, user), "computed here, with %s as it was then", p->name);
+    if (h) diag_note(d, h->at, "%s is updated here", p->name);
+    diag_hint(d, "put the updates into simultaneous { }, move the line, or write stop(..) around the older value");
+}
+
+bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_players, Span at)
+{
+    Lower *L = c->L;
+    Arena *scratch = arena_new();
+    Walk w = walk_begin(L, v, n, scratch);
+    bool ok = true;
+    for (IrVal *x; ok && (x = walk_next(&w));) {
+        const IrNode *d = x->def;
+        if (!d || version_of(L, x) || (ir_op_info[d->op].flags & IR_NOGRAD)) continue;
+        for (int i = 0; i < d->n_args && ok; i++) {
+            const Version *old = version_of(L, d->arg[i]);
+            const Player *p = old ? is_of(L, old->slot, players, n_players) : NULL;
+            if (p && fn_read(L, old->slot) != old->v) too_old(c, old, d, p, at), ok = false;
+            if (ir_is_real(d->arg[i]->type.elem)) array_push(scratch, &w.todo, d->arg[i]);
+        }
+    }
+    arena_free(scratch);
+    return ok;
+}

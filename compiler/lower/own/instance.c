@@ -1,0 +1,71 @@
+/* instance.c - instances: what can have members of its own (a player, a layer, a comparison, a distribution, the program), in a tree whose
+ * path is the printed name. One is found again by identity: the place that makes it under its parent, and the round of the static loops
+ * around; never by name. */
+#include "compiler/lower/own/own.h"
+
+uint64_t site_mix(uint64_t site, const void *what)
+{
+    uint64_t x = site ^ ((uint64_t)(uintptr_t)what + 0x9e3779b97f4a7c15u + (site << 6) + (site >> 2));
+    x ^= x >> 31;
+    x *= 0xbf58476d1ce4e5b9u;
+    return x ^ (x >> 29);
+}
+
+static int next_number(Lower *L, Instance *in, const char *layer)
+{
+    for (int i = 0; i < in->counts.n; i++)
+        if (!strcmp(in->counts.v[i].layer, layer)) return ++in->counts.v[i].n;
+    array_push(L->a, &in->counts, ((__typeof__(*in->counts.v)){layer, 1}));
+    return 1;
+}
+
+static Instance *find_child(const Instance *in, uint64_t site, const char *layer)
+{
+    for (int i = 0; i < in->children.n; i++)
+        if (in->children.v[i].site == site && !strcmp(in->children.v[i].layer, layer)) return in->children.v[i].inst;
+    return NULL;
+}
+
+Instance *inst_here(Ctx *c) { return c->inst ? c->inst : c->L->program; }
+
+Instance *inst_child(Ctx *c, const char *name, uint64_t key, bool numbered)
+{
+    Lower *L = c->L;
+    Instance *parent = inst_here(c), *in = find_child(parent, key, name);
+    if (in) return in;
+    in = arena_new_of(L->a, Instance);
+    int n = next_number(L, parent, name);
+    in->local = numbered ? strf(L, "%s_%d", name, n) : n > 1 ? strf(L, "%s_%d", name, n) : name;
+    if (parent == L->program) in->local = names_unique(&L->root_names, name);
+    in->path = path_join(L, parent->path, in->local);
+    in->owner = parent->owner;
+    array_push(L->a, &parent->children, ((Child){key, name, in}));
+    return in;
+}
+
+const char *inst_member(Ctx *c, const char *name, const Ast *decl)
+{
+    Lower *L = c->L;
+    Instance *in = inst_here(c);
+    uint64_t key = site_mix(c->scope->round, decl);
+    for (int i = 0; i < in->members.n; i++)
+        if (in->members.v[i].key == key) return in->members.v[i].path;
+    const char *path = in == L->program ? names_unique(&L->root_names, name) : path_join(L, in->path, name);
+    for (int i = 0, k = 2; i < in->members.n; i++)
+        if (!strcmp(in->members.v[i].path, path)) path = path_join(L, in->path, strf(L, "%s_%d", name, k++)), i = -1;
+    array_push(L->a, &in->members, ((__typeof__(*in->members.v)){key, path}));
+    return path;
+}
+
+void state_of_program(Lower *L, int slot)
+{
+    while (L->program_state.n <= slot) array_push(L->a, &L->program_state, false);
+    L->program_state.v[slot] = true;
+}
+
+bool block_trains(const Block *b, const Player *p)
+{
+    for (int i = 0; b && p && i < b->players.n; i++)
+        if (b->players.v[i] == p) return true;
+    return false;
+}

@@ -1,0 +1,49 @@
+/* own.h - who owns what: instances and their members, and what the files of this room share with evaluation. The graph, its parts and the
+ * environment are graph.h. */
+#pragma once
+#include "compiler/lower/core.h"
+
+/* ---- instance.c */
+
+uint64_t site_mix(uint64_t site, const void *what);
+Instance *inst_here(Ctx *c);                                                    /* the instance at hand, or the program's */
+Instance *inst_child(Ctx *c, const char *name, uint64_t key, bool numbered);    /* found under it, or made */
+const char *inst_member(Ctx *c, const char *name, const Ast *decl);             /* the path of a parameter or state */
+/* A net declared in a body is made anew whenever the body is evaluated, with what it captured there, and is one player all the same. */
+static inline Player *player_self(Player *p) { return p->inst->player ? p->inst->player : p; }
+void   state_of_program(Lower *L, int slot);                                    /* no player owns it */
+
+/* ---- data_slots.c */
+
+void   data_own(Lower *L, GanTensor *t);                                         /* freed with the lowering */
+int    data_slot(Lower *L, Data *d, DataField *f);
+int    data_constant(Lower *L, GanTensor *t, const char *name);                 /* a DATA slot of its own; takes the tensor */
+
+/* ---- blocks of updates */
+
+/* Statements that train together: `training` holds for the players that they update. */
+struct Block {
+    ARRAY(Player *) players;
+    int    number;
+    void (*stand_before)(Ctx *c, const Block *b, Part *p, Span at);     /* gives a part its place before the block; set by the game */
+    struct Nodes *before;
+    Env    entry;                                           /* the environment there */
+};
+
+bool block_trains(const Block *b, const Player *p);                             /* b may be NULL */
+
+/* ---- graph.c */
+
+bool   fn_fits(Ctx *c, Span at);                                                /* false, reported, after a value too large for any memory */
+bool   fn_needed(Ctx *c, Span at);                                              /* false, reported, where nothing can be computed */
+IrVal *fn_read(Lower *L, int slot);                                             /* the slot's value in the environment */
+IrVal *fn_tick(Lower *L);
+bool   slots_changed(const Lower *L, int slot);                                 /* by a statement so far */
+int    fn_stream(Ctx *c, const char *name);                                     /* the stream of a draw: path and name, unique in the function */
+void   fn_initialise(Lower *L, int slot, IrVal *v);                             /* in INIT: the value of a new run */
+Fn    *fn_enter_init(Lower *L);                                                 /* L->fn is INIT until fn_leave_init(its result) */
+void   fn_leave_init(Lower *L, Fn *before);
+void   fn_forget_streams(Lower *L, int n);                                      /* but for the first n of the part or function */
+void   fn_draws_from(Lower *L, const char *name);
+IrBuilder *fn_builder(Ctx *c);
+IrVal *diff_leaf(Ctx *c, IrVal *v);                                             /* the same value as a node of its own */

@@ -1,0 +1,159 @@
+/* face.c - numbers known now that somebody differentiates by.
+ *
+ * Such a number has two faces. The static one decides sizes and branches, as that of any number; the other is a node of the function
+ * being built, made when the number first meets a tensor there: a leaf in f64, from which what is computed from the number depends.
+ * Arithmetic on such numbers gives numbers with two faces. */
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+enum { FACES_DEEP = 1000 };
+
+struct Face {
+    enum { FACE_LEAF, FACE_BINARY, FACE_MAP, FACE_PICK, FACE_CUT } kind;
+    AstOp  op;
+    IrOp   map;
+    Value *a, *b;
+    double value;
+    bool   first;
+    int    depth;                                           /* of the numbers it is computed from */
+    ARRAY(struct { Fn *fn; IrVal *v; }) made;
+};
+
+static double number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
+static int depth_of(const Value *v) { return v && v->face ? v->face->depth : 0; }
+
+static Face *face_new(Lower *L, Value *v, Value *a, Value *b)
+{
+    Face *f = arena_new_of(L->a, Face);
+    f->a = a;
+    f->b = b;
+    f->value = number(v);
+    f->depth = 1 + (depth_of(a) > depth_of(b) ? depth_of(a) : depth_of(b));
+    return v->face = f;
+}
+
+Value *face_leaf(Lower *L, const Value *v)
+{
+    Value *leaf = arena_copy(L->a, v, sizeof *v);
+    face_new(L, leaf, NULL, NULL)->kind = FACE_LEAF;
+    return leaf;
+}
+
+/* Where nodes of numbers stand: at the function's entry, in order, so that bodies of loops see them too. */
+static void at_entry(Fn *f)
+{
+    f->b.block = &f->ir->body;
+    f->b.before = f->last_face ? f->last_face->next : f->ir->body.first;
+}
+
+static IrVal *made_in(const Face *f, const Fn *fn)
+{
+    for (int i = f->made.n; i-- > 0;)
+        if (f->made.v[i].fn == fn) return f->made.v[i].v;
+    return NULL;
+}
+
+static Value *side(Ctx *c, Value *v) { return v->face ? val_tensor(c->L, face_node(c, v)) : v; }
+
+static IrVal *leaf_node(Ctx *c, double value) { return diff_leaf(c, ir_const(fn_builder(c), IR_F64, value)); }
+
+/* Its value without its path: what a whole number cut from a real is. */
+static IrVal *cut_node(Ctx *c, const Face *f)
+{
+    IrBuilder *b = fn_builder(c);
+    IrVal *x = face_node(c, f->a->face ? f->a : f->b);
+    return ir_select(b, ir_compare(b, IR_EQ, x, x), ir_const(b, IR_F64, f->value), ir_const(b, IR_F64, f->value));
+}
+
+/* Of two, the one that was picked; both are what it was picked from. */
+static IrVal *pick_node(Ctx *c, const Face *f)
+{
+    IrBuilder *b = fn_builder(c);
+    IrVal *x = f->a->face ? face_node(c, f->a) : ir_const(b, IR_F64, number(f->a));
+    IrVal *y = f->b->face ? face_node(c, f->b) : ir_const(b, IR_F64, number(f->b));
+    return ir_select(b, ir_const(b, IR_BOOL, f->first), x, y);
+}
+
+static IrVal *make(Ctx *c, const Face *f)
+{
+    Value *v = NULL;
+    switch (f->kind) {
+    case FACE_LEAF: return leaf_node(c, f->value);
+    case FACE_CUT: return cut_node(c, f);
+    case FACE_PICK: return pick_node(c, f);
+    case FACE_BINARY: v = arith_binary(c, f->op, side(c, f->a), side(c, f->b), SPAN_NONE); break;
+    case FACE_MAP: v = arith_map(c, f->map, side(c, f->a), SPAN_NONE); break;
+    }
+    return as_tensor(c, v, SPAN_NONE);
+}
+
+IrVal *face_node(Ctx *c, const Value *v)
+{
+    Fn *fn = c->L->fn;
+    Face *f = v->face;
+    IrVal *node = made_in(f, fn);
+    if (node) return node;
+    IrBlock *block = fn->b.block;
+    IrNode *before = fn->b.before;
+    if (f->a && f->a->face) face_node(c, f->a);
+    if (f->b && f->b->face) face_node(c, f->b);
+    at_entry(fn);
+    Ctx entry = {.L = c->L, .batch = -1, .path = "", .index = ""};
+    node = make(&entry, f);
+    if (node->def) fn->last_face = node->def;
+    fn->b.block = block;
+    fn->b.before = before;
+    array_push(c->L->a, &f->made, ((__typeof__(*f->made.v)){fn, node}));
+    return node;
+}
+
+/* The face of a result, made at once where a function is being built, so that none becomes deep. */
+static Value *faced(Ctx *c, Value *v, Face *f)
+{
+    if (c->L->fn) face_node(c, v);
+    else if (f->depth > FACES_DEEP) {
+        if (!c->L->too_large)
+            diag_error(c->L->diags, SPAN_NONE, E107, "a number that is differentiated by is computed in more than %d steps", FACES_DEEP);
+        c->L->too_large = true;
+    }
+    return v;
+}
+
+static bool is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }
+static bool has_face(const Value *v) { return is_number(v) && v->face; }
+
+Value *face_binary(Ctx *c, AstOp op, Value *a, Value *b, Value *result)
+{
+    if ((!has_face(a) && !has_face(b)) || !is_number(result)) return result;
+    Face *f = face_new(c->L, result, a, b);
+    f->kind = FACE_BINARY;
+    f->op = op;
+    return faced(c, result, f);
+}
+
+Value *face_map(Ctx *c, IrOp op, Value *a, Value *result)
+{
+    if (!has_face(a)) return result;
+    Face *f = face_new(c->L, result, a, NULL);
+    f->kind = FACE_MAP;
+    f->map = op;
+    return faced(c, result, f);
+}
+
+Value *face_pick(Ctx *c, bool first, Value *a, Value *b, Value *result)
+{
+    if ((!has_face(a) && !has_face(b)) || !is_number(a) || !is_number(b)) return result;
+    result = arena_copy(c->L->a, result, sizeof *result);
+    Face *f = face_new(c->L, result, a, b);
+    f->kind = FACE_PICK;
+    f->first = first;
+    return faced(c, result, f);
+}
+
+Value *face_cut(Ctx *c, Value *a, Value *b, Value *result)
+{
+    if (!has_face(a) && !has_face(b)) return result;
+    Face *f = face_new(c->L, result, a, b);
+    f->kind = FACE_CUT;
+    return faced(c, result, f);
+}

@@ -1,0 +1,152 @@
+/* ints.c - which whole numbers a value of the program can be, so that integers are exact.
+ *
+ * An int is 32 bits where it is known to fit and 64 bits where it is not: before a sum, difference, product or reduction is made,
+ * its operands are widened when its result could leave 32 bits. What is known comes from how the value was made (a constant, an
+ * index, a class, a count); anything else may be all that its element type holds. */
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+typedef struct Bounds { int64_t lo, hi; } Bounds;
+
+enum { HOW_DEEP = 6 };                                      /* nodes looked through; beyond, only the element type is known */
+
+static Bounds bounds_of(const Lower *L, const IrVal *v, int depth);
+
+static Bounds all_of(IrElem e)
+{
+    switch (e) {
+    case IR_BOOL: return (Bounds){0, 1};
+    case IR_I32: return (Bounds){INT32_MIN, INT32_MAX};
+    default: return (Bounds){INT64_MIN, INT64_MAX};
+    }
+}
+
+static int64_t clamped(__int128 x) { return x < INT64_MIN ? INT64_MIN : x > INT64_MAX ? INT64_MAX : (int64_t)x; }
+
+static Bounds bounds_join(Bounds a, Bounds b)
+{
+    return (Bounds){a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
+}
+
+static Bounds bounds_product(Bounds a, Bounds b)
+{
+    int64_t p[] = {clamped((__int128)a.lo * b.lo), clamped((__int128)a.lo * b.hi), clamped((__int128)a.hi * b.lo),
+                   clamped((__int128)a.hi * b.hi)};
+    Bounds r = {p[0], p[0]};
+    for (int i = 1; i < 4; i++) r = bounds_join(r, (Bounds){p[i], p[i]});
+    return r;
+}
+
+/* Of a op b, before it is cut to its element type. */
+static Bounds bounds_result(IrOp op, Bounds a, Bounds b)
+{
+    switch (op) {
+    case IR_add: return (Bounds){clamped((__int128)a.lo + b.lo), clamped((__int128)a.hi + b.hi)};
+    case IR_sub: return (Bounds){clamped((__int128)a.lo - b.hi), clamped((__int128)a.hi - b.lo)};
+    case IR_mul: return bounds_product(a, b);
+    default: return bounds_join(a, b);                      /* max, min, select */
+    }
+}
+
+static Bounds within(Bounds b, IrElem e)
+{
+    Bounds all = all_of(e);
+    return b.lo >= all.lo && b.hi <= all.hi ? b : all;
+}
+
+static int64_t whole_at(const GanTensor *t, int64_t i)
+{
+    switch (t->elem) {
+    case GAN_I64: return ((const int64_t *)t->data)[i];
+    case GAN_I32: return ((const int32_t *)t->data)[i];
+    default: return (int64_t)gan_tensor_get(t, i);
+    }
+}
+
+/* Data are known, too: small tables, mostly lists of the program, are looked through. */
+static Bounds of_data(const Lower *L, int slot, IrElem e)
+{
+    enum { SMALL = 1 << 12 };
+    for (int i = 0; i < L->data.n; i++) {
+        const GanTensor *t = L->data.v[i].t;
+        int64_t n = gan_tensor_count(t);
+        if (L->data.v[i].slot != slot || n < 1 || n > SMALL) continue;
+        Bounds b = {whole_at(t, 0), whole_at(t, 0)};
+        for (int64_t k = 1; k < n; k++) b = bounds_join(b, (Bounds){whole_at(t, k), whole_at(t, k)});
+        return b;
+    }
+    return all_of(e);
+}
+
+static Bounds of_parts(const Lower *L, const IrNode *n, int depth)
+{
+    Bounds b = bounds_of(L, n->arg[0], depth);
+    for (int i = 1; i < n->n_args; i++) b = bounds_join(b, bounds_of(L, n->arg[i], depth));
+    return b;
+}
+
+static Bounds of_node(const Lower *L, const IrVal *v, int depth)
+{
+    const IrNode *n = v->def;
+    IrElem e = v->type.elem;
+    switch (n->op) {
+    case IR_const: return (Bounds){n->attr.n, n->attr.n};
+    case IR_index: {
+        int64_t extent = n->attr.axis >= 0 ? ir_extent(L->m, n->attr.axis) : v->type.dim[n->attr.dim];
+        return (Bounds){0, extent > 0 ? extent - 1 : 0};
+    }
+    case IR_randint: return (Bounds){0, n->attr.n - 1};
+    case IR_add: case IR_sub: case IR_mul: case IR_max: case IR_min:
+        return within(bounds_result(n->op, bounds_of(L, n->arg[0], depth), bounds_of(L, n->arg[1], depth)), e);
+    case IR_select: return bounds_join(bounds_of(L, n->arg[1], depth), bounds_of(L, n->arg[2], depth));
+    case IR_convert: return ir_is_real(n->arg[0]->type.elem) ? all_of(e) : within(bounds_of(L, n->arg[0], depth), e);
+    case IR_read: return of_data(L, n->attr.slot, e);
+    case IR_concat: return n->n_args > 64 ? all_of(e) : of_parts(L, n, depth);
+    case IR_gather: return bounds_join(bounds_of(L, n->arg[0], depth), (Bounds){0, 0});    /* out of range it is 0 */
+    case IR_argmax: case IR_argsort: return (Bounds){0, INT32_MAX};
+    case IR_reduce_max: case IR_reshape: case IR_broadcast: case IR_transpose: case IR_slice: case IR_reverse: case IR_spread:
+    case IR_as_feature: case IR_as_sample: return bounds_of(L, n->arg[0], depth);
+    default: return all_of(e);
+    }
+}
+
+static Bounds bounds_of(const Lower *L, const IrVal *v, int depth)
+{
+    if (!v->def || !depth || ir_is_real(v->type.elem)) return all_of(v->type.elem);
+    return of_node(L, v, depth - 1);
+}
+
+static bool narrow(Bounds b) { return b.lo >= INT32_MIN && b.hi <= INT32_MAX; }
+
+void ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b)
+{
+    if ((*a)->type.elem != IR_I32 || (*b)->type.elem != IR_I32) return;
+    if (narrow(bounds_result(op, bounds_of(c->L, *a, HOW_DEEP), bounds_of(c->L, *b, HOW_DEEP)))) return;
+    *a = ir_convert(fn_builder(c), *a, IR_I64);
+    *b = ir_convert(fn_builder(c), *b, IR_I64);
+}
+
+IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n)
+{
+    Bounds one = bounds_of(c->L, t, HOW_DEEP), count = {n, n};
+    bool wide = t->type.elem == IR_I32 && !narrow(bounds_product(one, count));
+    return wide ? ir_convert(fn_builder(c), t, IR_I64) : t;
+}
+
+/* A constant, a table of the program, or a stack of constants: every number in it is used as an index. */
+static bool is_table(const IrVal *v)
+{
+    const IrNode *n = v->def;
+    if (!n || n->op == IR_const || n->op == IR_read) return n != NULL;
+    if (n->op != IR_concat && n->op != IR_reshape && n->op != IR_broadcast) return false;
+    for (int i = 0; i < n->n_args; i++)
+        if (!is_table(n->arg[i])) return false;
+    return true;
+}
+
+bool ints_table(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi)
+{
+    Bounds b = bounds_of(L, v, HOW_DEEP), all = all_of(v->type.elem);
+    *lo = b.lo, *hi = b.hi;
+    return is_table(v) && (b.lo > all.lo || b.hi < all.hi);
+}

@@ -1,0 +1,88 @@
+/* value.h - values of compile time: making them, asking them, turning them into tensors, and arithmetic on them. Nothing here evaluates: a
+ * value that stands for another one (a loss, a model with all its arguments) is settled through Lower.settle, which evaluation sets. */
+#pragma once
+#include "compiler/lower/core.h"
+
+/* ---- values.c */
+
+
+Value *val_error(Lower *L);
+Value *val_none(Lower *L);
+Value *val_int(Lower *L, int64_t i);
+Value *val_real(Lower *L, double r);
+Value *val_same(Lower *L, const Value *number, double r);   /* the number as a real: a derivative by one is by the other */
+Value *val_bool(Lower *L, bool b);
+Value *val_string(Lower *L, const char *s);
+Value *val_list(Lower *L, Value **v, int n);
+Value *val_range(Lower *L, int64_t from, int64_t to);
+Value *val_tensor(Lower *L, IrVal *v);                      /* v == NULL gives the error value */
+Value *val_slot(Lower *L, int slot);
+Value *val_record(Lower *L, Value **v, const char **name, int n);
+Value *val_record_like(Lower *L, const Value *like, Value **v);                  /* the same fields, of the same player */
+int    val_nested(Lower *L, int depth);                     /* notes a value that nests too deeply; depth */
+Value *val_new(Lower *L, ValueKind k);
+IrElem int_elem(int64_t i);                                  /* the least element type that holds it */
+Value *val_prime(Lower *L, Value *of, int order);
+Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
+
+static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
+static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
+static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
+bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
+bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
+Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
+int64_t val_rows(Lower *L, const Value *v);                 /* the leading extent, or -1 where it has none */
+const char *val_text(Lower *L, const Value *v);             /* "real[2]", "the net D", "3": for messages */
+const char *val_key(Lower *L, const Value *v);              /* of an index of a report: "kl", "3" */
+const char *type_text(Lower *L, const IrType *t);           /* "real[28, 28]", without sample axes */
+const char *dims_text(Lower *L, const IrInts *d);           /* "[28, 28]" */
+
+Value *val_part(Lower *L, const Value *record, const char *name);               /* a field, or what a path into the record begins with */
+
+/* The value as a tensor of the function being built; numbers become constants, lists are stacked. NULL after an error. */
+IrVal *as_tensor(Ctx *c, Value *v, Span at);
+IrVal *as_real(Ctx *c, Value *v, Span at);                  /* an int or bool becomes a real */
+bool   as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out);
+bool   as_number(Ctx *c, Value *v, Span at, const char *what, double *out);
+bool   as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out);   /* an int, not negative */
+bool   as_dims(Ctx *c, Value *v, Span at, IrInts *out);     /* an int or a list of them; checked to fit */
+Value *as_settled(Ctx *c, Value *v, Span at);               /* a model with every argument given becomes its value; a thunk is evaluated */
+bool   dims_fit(Lower *L, const IrInts *d, Span at);        /* false, reported, when a tensor of that shape would be too large */
+bool   as_rows(Ctx *c, Value *v, Span at, const char *what, int64_t *n);     /* how many rows, in every field of a record; false, reported: none */
+
+Closure *closure_copy(Lower *L, const Closure *k, Scope *scope);             /* for another scope */
+
+Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg), void *arg);
+
+/* ---- face.c */
+
+
+Value *face_leaf(Lower *L, const Value *number);                                /* the same number, to be differentiated by */
+IrVal *face_node(Ctx *c, const Value *number);                                  /* of one with a face, in the function being built: f64 */
+Value *face_binary(Ctx *c, AstOp op, Value *a, Value *b, Value *result);        /* these give `result` a face if an operand has one */
+Value *face_map(Ctx *c, IrOp op, Value *a, Value *result);
+Value *face_pick(Ctx *c, bool first, Value *a, Value *b, Value *result);        /* result is the first of a and b, or the second */
+Value *face_cut(Ctx *c, Value *a, Value *b, Value *result);                     /* without a derivative by it */
+
+/* ---- arith.c, stack.c */
+
+
+Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at);
+Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at);
+Value *arith_map(Ctx *c, IrOp op, Value *a, Span at);                           /* an element-wise row, field by field */
+Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at);
+IrVal *arith_numbers(Ctx *c, Value *v, Span at, const char *word);              /* a tensor of numbers; NULL, reported, for conditions */
+IrVal *arith_reals(Ctx *c, Value *v, Span at, const char *word);                /* the same, of reals */
+bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    /* one element type, fitting shapes; false, reported */
+bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y);   /* a static number takes the other's element type */
+IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
+IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
+Value *arith_table(Ctx *c, Value *list, int64_t least, Span at);                /* a list of at least so many numbers as data; NULL: it is none */
+Value *arith_stack(Ctx *c, Value **v, int n, Span at);                          /* index.c */
+
+/* ---- ints.c */
+
+
+void   ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b);                       /* to 64 bits, where the result of an add, sub or mul could leave 32 */
+IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n);                             /* the same for the sum of n such elements */
+bool   ints_table(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi);    /* the least and greatest of numbers known now; false: they are not */

@@ -1,0 +1,557 @@
+/* values.c - values of compile time: making them, describing them, and turning them into tensors. */
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- making */
+
+const char *strf(Lower *L, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    const char *s = arena_vprintf(L->a, fmt, args);
+    va_end(args);
+    return s;
+}
+
+Value *val_new(Lower *L, ValueKind k)
+{
+    Value *v = arena_new_of(L->a, Value);
+    v->kind = k;
+    return v;
+}
+
+Value *val_error(Lower *L) { return val_new(L, V_ERROR); }
+Value *val_none(Lower *L) { return val_new(L, V_NONE); }
+
+Value *val_int(Lower *L, int64_t i)
+{
+    Value *v = val_new(L, V_INT);
+    v->i = i;
+    return v;
+}
+
+Value *val_real(Lower *L, double r)
+{
+    Value *v = val_new(L, V_REAL);
+    v->r = r;
+    return v;
+}
+
+Value *val_same(Lower *L, const Value *number, double r)
+{
+    Value *v = val_real(L, r);
+    v->face = number->face;
+    return v;
+}
+
+Value *val_bool(Lower *L, bool b)
+{
+    Value *v = val_new(L, V_BOOL);
+    v->b = b;
+    return v;
+}
+
+Value *val_string(Lower *L, const char *s)
+{
+    Value *v = val_new(L, V_STRING);
+    v->s = s;
+    return v;
+}
+
+static int64_t leaves_of(const Value *v) { return v->kind == V_LIST ? v->list.leaves : v->kind == V_RECORD ? v->record.leaves : 1; }
+
+/* A list of lists that doubles in every line is small in memory and endless to walk through: it counts as too large. */
+static int64_t count_leaves(Lower *L, Value **items, int n)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < n; i++) sum += leaves_of(items[i]);
+    if (sum > MAX_LEAVES && !L->m->too_large[0])
+        snprintf(L->m->too_large, sizeof L->m->too_large, "more than %d values in one list or record", MAX_LEAVES);
+    return sum;
+}
+
+static int depth_of(const Value *v)
+{
+    switch (v->kind) {
+    case V_LIST: return v->list.depth;
+    case V_RECORD: return v->record.depth;
+    case V_DIST: return v->dist->depth;
+    case V_FUNCTION: return v->fn.kind == F_PRIME ? 1 + depth_of(v->fn.of) : 0;
+    default: return 0;
+    }
+}
+
+/* Everything that walks through a value nests as deeply as the value does. */
+int val_nested(Lower *L, int depth)
+{
+    if (depth > MAX_NESTING && !L->m->too_large[0])
+        snprintf(L->m->too_large, sizeof L->m->too_large, "values inside one another more than %d deep", MAX_NESTING);
+    return depth;
+}
+
+static int count_nesting(Lower *L, Value **items, int n)
+{
+    int deepest = 0;
+    for (int i = 0; i < n; i++) deepest = depth_of(items[i]) > deepest ? depth_of(items[i]) : deepest;
+    return val_nested(L, deepest + 1);
+}
+
+Value *val_list(Lower *L, Value **items, int n)
+{
+    Value *v = val_new(L, V_LIST);
+    v->list.v = arena_copy(L->a, items, sizeof *items * (size_t)n);
+    v->list.n = n;
+    v->list.leaves = count_leaves(L, items, n);
+    v->list.depth = count_nesting(L, items, n);
+    return v;
+}
+
+Value *val_range(Lower *L, int64_t from, int64_t to)
+{
+    Value *v = val_new(L, V_RANGE);
+    v->range.from = from;
+    v->range.to = to;
+    return v;
+}
+
+Value *val_tensor(Lower *L, IrVal *t)
+{
+    if (!t) return val_error(L);
+    Value *v = val_new(L, V_TENSOR);
+    v->tensor.v = t;
+    v->tensor.home = L->fn;
+    v->tensor.own_axis = -1;
+    return v;
+}
+
+Value *val_slot(Lower *L, int slot)
+{
+    Value *v = val_new(L, V_SLOT);
+    v->slot.slot = slot;
+    return v;
+}
+
+Value *val_record(Lower *L, Value **items, const char **name, int n)
+{
+    Value *v = val_new(L, V_RECORD);
+    v->record.v = arena_copy(L->a, items, sizeof *items * (size_t)n);
+    v->record.name = name ? arena_copy(L->a, name, sizeof *name * (size_t)n) : NULL;
+    v->record.n = n;
+    v->record.leaves = count_leaves(L, items, n);
+    v->record.depth = count_nesting(L, items, n);
+    return v;
+}
+
+Value *val_record_like(Lower *L, const Value *like, Value **v)
+{
+    Value *r = val_record(L, v, like->record.name, like->record.n);
+    r->record.of = like->record.of;
+    return r;
+}
+
+Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name)
+{
+    Closure *k = arena_new_of(L->a, Closure);
+    k->def = def;
+    k->scope = scope;
+    k->name = name;
+    Value *v = val_new(L, V_FUNCTION);
+    v->fn.kind = F_CLOSURE;
+    v->fn.closure = k;
+    return v;
+}
+
+Closure *closure_copy(Lower *L, const Closure *k, Scope *scope)
+{
+    Closure *copy = arena_copy(L->a, k, sizeof *k);
+    copy->scope = scope;
+    copy->axes_known = false;
+    copy->axes_round = 0;
+    return copy;
+}
+
+Value *val_prime(Lower *L, Value *of, int order)
+{
+    Value *v = val_new(L, V_FUNCTION);
+    v->fn.kind = F_PRIME;
+    v->fn.of = of;
+    v->fn.order = order;
+    val_nested(L, depth_of(v));
+    return v;
+}
+
+/* ---- asking */
+
+bool val_static(const Value *v)
+{
+    switch (v->kind) {
+    case V_INT: case V_REAL: case V_BOOL: case V_STRING: case V_RANGE: return true;
+    case V_LIST:
+        for (int i = 0; i < v->list.n; i++)
+            if (!val_static(v->list.v[i])) return false;
+        return true;
+    default: return false;
+    }
+}
+
+bool val_runs(Lower *L, const Value *v)
+{
+    if (v->kind == V_TENSOR) return true;
+    if (v->kind == V_SLOT) return L->m->slots.v[v->slot.slot].kind != IR_SLOT_DATA;
+    if (v->kind == V_LIST)
+        for (int i = 0; i < v->list.n; i++)
+            if (val_runs(L, v->list.v[i])) return true;
+    if (v->kind == V_RECORD)
+        for (int i = 0; i < v->record.n; i++)
+            if (val_runs(L, v->record.v[i])) return true;
+    return false;
+}
+
+Value *val_field(const Value *r, const char *name)
+{
+    for (int i = 0; r->record.name && i < r->record.n; i++)
+        if (!strcmp(r->record.name[i], name)) return r->record.v[i];
+    return NULL;
+}
+
+/* Names of a player's record are paths: a part of one stands for the record of what is below it. */
+Value *val_part(Lower *L, const Value *r, const char *name)
+{
+    Value *f = val_field(r, name);
+    size_t n = strlen(name);
+    int parts = 0;
+    if (f || !r->record.name) return f;
+    Value **v = arena_array(L->a, Value *, r->record.n + 1);
+    const char **names = arena_array(L->a, const char *, r->record.n + 1);
+    for (int i = 0; i < r->record.n; i++) {
+        if (strncmp(r->record.name[i], name, n) || r->record.name[i][n] != '.') continue;
+        v[parts] = r->record.v[i];
+        names[parts++] = r->record.name[i] + n + 1;
+    }
+    return parts ? val_record(L, v, names, parts) : NULL;
+}
+
+Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg), void *arg)
+{
+    if (v->kind != V_RECORD) return f(c, v, arg);
+    Value **out = arena_array(c->L->a, Value *, v->record.n + 1);
+    for (int i = 0; i < v->record.n; i++) out[i] = map_fields(c, v->record.v[i], f, arg);
+    return val_record(c->L, out, v->record.name, v->record.n);
+}
+
+/* ---- describing */
+
+const char *dims_text(Lower *L, const IrInts *d)
+{
+    Text t = text_in(L->a);
+    text_add(&t, "[");
+    for (int i = 0; i < d->n; i++) text_printf(&t, "%s%lld", i ? ", " : "", (long long)d->v[i]);
+    text_add(&t, "]");
+    return text_str(&t);
+}
+
+const char *type_text(Lower *L, const IrType *t)
+{
+    const char *elem = ir_is_real(t->elem) ? "real" : t->elem == IR_BOOL ? "bool" : "int";
+    IrInts d = ir_dims_of(t);
+    return t->rank ? strf(L, "%s%s", elem, dims_text(L, &d)) : elem;
+}
+
+static const char *function_text(Lower *L, const Value *v)
+{
+    switch (v->fn.kind) {
+    case F_BUILTIN: return strf(L, "the function %s", v->fn.builtin_name);
+    case F_PARTIAL: return strf(L, "%s waiting for its last argument", v->fn.builtin_name);
+    case F_PRIME: return "a derivative";
+    case F_CLOSURE: break;
+    }
+    const Ast *d = v->fn.closure->def;
+    if (d->kind == AST_DEFINE && d->define.word != AST_DEFINE_DEF)
+        return strf(L, "the %s %s", AstDefine_name(d->define.word), d->define.name);
+    return v->fn.closure->name ? strf(L, "the function %s", v->fn.closure->name) : "a function";
+}
+
+static const char *real_text(Lower *L, double r)
+{
+    Text t = text_in(L->a);
+    text_f64(&t, r);
+    return text_str(&t);
+}
+
+static const char *record_text(Lower *L, const Value *v)
+{
+    Text t = text_in(L->a);
+    text_add(&t, "(");
+    for (int i = 0; i < v->record.n; i++) {
+        text_add(&t, i ? ", " : "");
+        if (v->record.name) text_printf(&t, "%s: ", v->record.name[i]);
+        text_add(&t, val_text(L, v->record.v[i]));
+    }
+    text_add(&t, ")");
+    return text_str(&t);
+}
+
+static const char *tensor_text(Lower *L, const IrType *type, int64_t classes)
+{
+    if (!classes) return type_text(L, type);
+    IrInts d = ir_dims_of(type);
+    return strf(L, "class[%lld]%s", (long long)classes, type->rank ? dims_text(L, &d) : "");
+}
+
+/* A list of numbers reads like the tensor it can be. */
+static const char *list_text(Lower *L, const Value *v)
+{
+    IrInts d = ir_ints(0, NULL);
+    bool ints = true;
+    const Value *x = v;
+    for (; x->kind == V_LIST && x->list.n && d.n < IR_MAX_RANK; x = x->list.v[0]) {
+        d.v[d.n++] = x->list.n;
+        for (int i = 0; i < x->list.n; i++) ints = ints && x->list.v[i]->kind != V_REAL;
+    }
+    if (x->kind == V_INT || x->kind == V_REAL) return strf(L, "%s%s", ints ? "int" : "real", dims_text(L, &d));
+    return strf(L, "a list of %d", v->list.n);
+}
+
+const char *val_text(Lower *L, const Value *v)
+{
+    switch (v->kind) {
+    case V_ERROR: case V_NONE: return "nothing";
+    case V_INT: return strf(L, "%lld", (long long)v->i);
+    case V_REAL: return real_text(L, v->r);
+    case V_BOOL: return v->b ? "true" : "false";
+    case V_STRING: return strf(L, "\"%.40s\"", v->s);
+    case V_LIST: return list_text(L, v);
+    case V_RANGE: return strf(L, "%lld..%lld", (long long)v->range.from, (long long)v->range.to);
+    case V_TENSOR: return tensor_text(L, &v->tensor.v->type, v->tensor.classes);
+    case V_SLOT: return tensor_text(L, &L->m->slots.v[v->slot.slot].type, v->slot.classes);
+    case V_RECORD: return record_text(L, v);
+    case V_FUNCTION: return function_text(L, v);
+    case V_LAYER: return strf(L, "the layer %s", v->layer.inst->path);
+    case V_PLAYER: return strf(L, "the %s %s", AstDefine_name(v->player->word), v->player->name);
+    case V_DIST: return strf(L, "the distribution %s", L->dist_text(L, v->dist));
+    case V_COMPARE: return strf(L, "the comparison %s", v->compare->name);
+    case V_OPTIMIZER: return strf(L, "the optimiser %s", v->optimizer.closure->name);
+    case V_THUNK: return strf(L, "the loss %s", v->thunk.name);
+    case V_MODULE: return strf(L, "the module %s", v->module->module->name);
+    case V_REPORT: return strf(L, "the report %s", v->report);
+    }
+    return "nothing";
+}
+
+const char *val_key(Lower *L, const Value *v)
+{
+    switch (v->kind) {
+    case V_FUNCTION:
+        if (v->fn.kind == F_CLOSURE && v->fn.closure->name) return v->fn.closure->name;
+        if (v->fn.kind == F_BUILTIN || v->fn.kind == F_PARTIAL) return v->fn.builtin_name;
+        return "fn";
+    case V_STRING: return v->s;
+    case V_PLAYER: return v->player->name;
+    case V_DIST: return v->dist->name;
+    default: return val_text(L, v);
+    }
+}
+
+/* ---- turning into tensors */
+
+/* Rule of initial values: they are those of a new run, so they cannot follow what statements have done. */
+static IrVal *slot_tensor(Ctx *c, const Value *v, Span at)
+{
+    Lower *L = c->L;
+    int slot = v->slot.slot;
+    if (L->fn == L->init && slots_changed(L, slot)) {
+        Diag *d = diag_error(L->diags, at, E407, "an initial value belongs to a new run, and %s has been changed by statements above",
+                             L->m->slots.v[slot].path);
+        diag_hint(d, "start it at a number, and give it its value with := (or copy .. into) where that is known");
+        return NULL;
+    }
+    return fn_read(L, slot);
+}
+
+static bool at_home(Ctx *c, const Value *v, Span at)
+{
+    if (v->tensor.home == c->L->fn) return true;
+    Diag *d =
+        diag_error(c->L->diags, at, E113, "this value was computed for another statement and cannot be used here");
+    diag_hint(d, "compute it where it is used, or bind it in the schedule with let");
+    return false;
+}
+
+IrElem int_elem(int64_t i) { return i >= INT32_MIN && i <= INT32_MAX ? IR_I32 : IR_I64; }
+
+static bool wants_value(Ctx *c, const Value *v, Span at)
+{
+    const char *what = val_text(c->L, v);
+    Diag *d = diag_error(c->L->diags, at, E201, "a number or tensor is needed here, and this is %s", what);
+    if (v->kind == V_DIST)
+        diag_hint(d, "draw from it: E[x ~ %s] ..., or a statement x ~ %s", c->L->dist_text(c->L, v->dist),
+                  c->L->dist_text(c->L, v->dist));
+    if (v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER) diag_hint(d, "apply it to an argument");
+    return false;
+}
+
+IrVal *as_tensor(Ctx *c, Value *v, Span at)
+{
+    v = as_settled(c, v, at);
+    if (val_bad(v) || !fn_needed(c, at)) return NULL;
+    IrBuilder *b = fn_builder(c);
+    switch (v->kind) {
+    case V_INT:                                             /* a derivative is by a real */
+        return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const_int(b, int_elem(v->i), v->i);
+    case V_REAL: return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const(b, c->L->m->real, v->r);
+    case V_BOOL: return ir_const(b, IR_BOOL, v->b);
+    case V_TENSOR: return at_home(c, v, at) ? v->tensor.v : NULL;
+    case V_SLOT: return slot_tensor(c, v, at);
+    case V_LIST: {
+        Value *t = arith_stack(c, v->list.v, v->list.n, at);
+        return val_bad(t) ? NULL : as_tensor(c, t, at);
+    }
+    case V_RANGE: {
+        IrInts d = ir_ints(1, (int64_t[]){v->range.to > v->range.from ? v->range.to - v->range.from : 0});
+        if (!dims_fit(c->L, &d, at)) return NULL;
+        IrVal *from = ir_const_int(b, int_elem(v->range.from), v->range.from);
+        IrElem e = int_elem(v->range.from) == IR_I32 ? int_elem(v->range.to) : IR_I64;
+        return ir_add(b, ir_convert(b, ir_index_dim(b, d, 0), e), arith_convert(c, from, e));
+    }
+    default: wants_value(c, v, at); return NULL;
+    }
+}
+
+IrVal *as_real(Ctx *c, Value *v, Span at)
+{
+    if (v->kind == V_INT && fn_needed(c, at)) return as_tensor(c, val_same(c->L, v, (double)v->i), at);
+    IrVal *t = as_tensor(c, v, at);
+    if (!t || ir_is_real(t->type.elem)) return t;
+    return ir_convert(fn_builder(c), t, t->type.elem == IR_I64 ? IR_F64 : c->L->m->real);
+}
+
+static bool not_static(Ctx *c, const Value *v, Span at, const char *what, const char *kind)
+{
+    if (val_bad(v)) return false;
+    bool runs = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_REPORT;
+    if (runs)
+        diag_error(c->L->diags, at, E202,
+                   "%s must be known when the program is compiled, and this is computed while it runs", what);
+    else diag_error(c->L->diags, at, E204, "%s must be %s, and this is %s", what, kind, val_text(c->L, v));
+    return false;
+}
+
+bool as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out)
+{
+    v = as_settled(c, v, at);
+    if (v->kind == V_INT) return *out = v->i, true;
+    if (v->kind == V_REAL && v->r == floor(v->r) && fabs(v->r) < 9e15) return *out = (int64_t)v->r, true;
+    return not_static(c, v, at, what, "an integer");
+}
+
+bool as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out)
+{
+    if (!as_int(c, v, at, what, out)) return false;
+    if (*out >= 0) return true;
+    diag_error(c->L->diags, at, E204, "%s cannot be negative, and this is %lld", what, (long long)*out);
+    return false;
+}
+
+bool as_number(Ctx *c, Value *v, Span at, const char *what, double *out)
+{
+    v = as_settled(c, v, at);
+    if (v->kind == V_INT) return *out = (double)v->i, true;
+    if (v->kind == V_REAL) return *out = v->r, true;
+    return not_static(c, v, at, what, "a number");
+}
+
+bool dims_fit(Lower *L, const IrInts *d, Span at)
+{
+    int64_t n = 8;
+    for (int i = 0; i < d->n; i++)
+        if (__builtin_mul_overflow(n, d->v[i] ? d->v[i] : 1, &n) || n > MAX_BYTES) {
+            diag_error(L->diags, at, E203, "a tensor of shape %s would not fit in memory", dims_text(L, d));
+            return false;
+        }
+    return true;
+}
+
+bool as_dims(Ctx *c, Value *v, Span at, IrInts *out)
+{
+    *out = ir_ints(0, NULL);
+    v = as_settled(c, v, at);
+    Value *one[] = {v};
+    Value **item = v->kind == V_LIST ? v->list.v : one;
+    int n = v->kind == V_LIST ? v->list.n : 1;
+    if (n > IR_MAX_RANK)
+        return diag_error(c->L->diags, at, E205, "a tensor has at most %d dimensions, and this asks for %d",
+                          IR_MAX_RANK, n),
+               false;
+    for (int i = 0; i < n; i++)
+        if (!as_size(c, item[i], at, "a dimension", &out->v[i])) return false;
+    out->n = (uint8_t)n;
+    return dims_fit(c->L, out, at);
+}
+
+int64_t val_rows(Lower *L, const Value *v)
+{
+    switch (v->kind) {
+    case V_TENSOR: return v->tensor.v->type.rank ? v->tensor.v->type.dim[0] : -1;
+    case V_SLOT: return L->m->slots.v[v->slot.slot].type.rank ? L->m->slots.v[v->slot.slot].type.dim[0] : -1;
+    case V_LIST: return v->list.n;
+    case V_RECORD: return v->record.n ? val_rows(L, v->record.v[0]) : -1;
+    default: return -1;
+    }
+}
+
+bool as_rows(Ctx *c, Value *v, Span at, const char *what, int64_t *n)
+{
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) {
+        int64_t k = 0;
+        if (!as_rows(c, v->record.v[i], at, what, &k)) return false;
+        if (i && k != *n) {
+            diag_error(c->L->diags, at, E200, "the fields have %lld and %lld rows", (long long)*n, (long long)k);
+            return false;
+        }
+        *n = k;
+    }
+    if (v->kind == V_RECORD) return v->record.n > 0;
+    IrVal *t = as_tensor(c, v, at);
+    if (t && !t->type.rank) diag_error(c->L->diags, at, E205, "%s, and this is one number", what);
+    return t && t->type.rank ? *n = t->type.dim[0], true : false;
+}
+
+/* ---- values that stand for others */
+
+static bool report_slot(Ctx *c, Value *v, Span at, int *slot)
+{
+    const char *path = strf(c->L, "report.%s", v->report);
+    *slot = ir_find_slot(c->L->m, path);
+    if (*slot >= 0) return true;
+    for (int i = 0; i < c->L->reports.n; i++)               /* its own line was wrong, and that was said */
+        if (!strcmp(c->L->reports.v[i], v->report)) return false;
+    diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    return false;
+}
+
+Value *as_settled(Ctx *c, Value *v, Span at)
+{
+    int slot;
+    Value used;
+    switch (v->kind) {
+    case V_THUNK:
+        used = *v;
+        used.at = at;
+        return c->L->settle(c, &used, at);
+    case V_REPORT: return report_slot(c, v, at, &slot) ? val_slot(c->L, slot) : val_error(c->L);
+    case V_DIST: return c->L->settle(c, v, at);
+    default: return v;
+    }
+}
+
+Value *unsupported(Ctx *c, Span at, const char *what)
+{
+    diag_error(c->L->diags, at, E600, "not supported yet: %s", what);
+    return val_error(c->L);
+}
