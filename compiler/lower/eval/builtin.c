@@ -568,7 +568,7 @@ static Value *filled_like(Ctx *c, const Call *k, Value *like, IrVal *value)
     if (like->kind == V_RECORD) {
         Value **v = arena_array(c->L->a, Value *, like->record.n + 1);
         for (int i = 0; i < like->record.n; i++) v[i] = filled_like(c, k, like->record.v[i], value);
-        return val_record(c->L, v, like->record.name, like->record.n);
+        return val_record_like(c->L, like, v);
     }
     IrVal *t = as_tensor(c, like, k->at);
     return t ? val_tensor(c->L, ir_fill(fn_builder(c), value, ir_dims_of(&t->type))) : val_error(c->L);

@@ -21,7 +21,7 @@ static Value *leaves(Ctx *c, Value *v)
         int n = list ? v->list.n : v->record.n;
         Value **f = arena_array(c->L->a, Value *, n + 1);
         for (int i = 0; i < n; i++) f[i] = leaves(c, list ? v->list.v[i] : v->record.v[i]);
-        return list ? val_list(c->L, f, n) : val_record(c->L, f, v->record.name, n);
+        return list ? val_list(c->L, f, n) : val_record_like(c->L, v, f);
     }
     if (v->kind == V_INT || v->kind == V_REAL) return face_leaf(c->L, v);
     bool tensor = v->kind == V_TENSOR && v->tensor.home == c->L->fn, slot = v->kind == V_SLOT && c->L->fn;
@@ -249,7 +249,10 @@ Value *eval_grad(Ctx *c, const Ast *e)
         Value *all = rebuild(c, target[i].v, by.v[i]->span, g, w->v, &k);
         by_each[i] = along_path(c, &target[i], all, target[i].path);
     }
-    return by.n == 1 ? by_each[0] : val_record(L, by_each, name, by.n);
+    if (by.n == 1) return by_each[0];
+    Value *all = val_record(L, by_each, name, by.n);
+    all->record.by_player = n_moved == by.n;
+    return all;
 }
 
 /* ---- f' */

@@ -242,7 +242,7 @@ static Cut cut_begin(Lower *L, bool late)
     k.now = arena_array(k.scratch, IrVal *, k.n_ids + 1);
     k.fixed = arena_array(k.scratch, bool, k.n_ids + 1);
     find_fixed(&k);
-    for (int i = 0; i < L->g->parts.n; i++)
+    for (int i = L->g->parts.n; i-- > 0;)                   /* the first to keep a value counts */
         for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++)
             k.kept[L->g->parts.v[i]->keeps.v[j].v->id] = 1 + L->g->parts.v[i]->keeps.v[j].slot;
     return k;

@@ -210,10 +210,20 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
 
 /* ---- along: a direction of one's own in place of a gradient; for several players a record by player */
 
-static bool is_called(Ctx *c, const char *name, const Player *p)
+static Player *player_called(Ctx *c, const char *name)
 {
     Value *v = scope_find(c, name, SPAN_NONE, true);
-    return v && v->kind == V_PLAYER && player_self(v->player) == p;
+    return v && v->kind == V_PLAYER ? player_self(v->player) : NULL;
+}
+
+/* Whose direction a field is: grad[..] knows; a field written by hand is called as the update's own words call its player, and what it holds
+ * must be that one's. */
+static Player *owner_of_field(Ctx *c, const Value *v, int k)
+{
+    const Player *of = v->record.v[k]->record.of;
+    if (v->record.by_player) return (Player *)of;
+    Player *called = v->record.name ? player_called(c, v->record.name[k]) : NULL;
+    return of && called && called != of ? NULL : called;
 }
 
 static Value *direction_of(Ctx *c, const Ast *s, const Wanted *who, int i, Value *v)
@@ -221,11 +231,8 @@ static Value *direction_of(Ctx *c, const Ast *s, const Wanted *who, int i, Value
     Player *p = who->p[i];
     if (v->kind != V_RECORD) return NULL;
     if (v->record.of) return v->record.of == p ? v : NULL;
-    for (int k = 0; k < v->record.n; k++) {
-        Value *f = v->record.v[k];
-        if (f->kind != V_RECORD) continue;
-        if (f->record.of ? f->record.of == p : v->record.name && is_called(c, v->record.name[k], p)) return f;
-    }
+    for (int k = 0; k < v->record.n; k++)
+        if (v->record.v[k]->kind == V_RECORD && owner_of_field(c, v, k) == p) return v->record.v[k];
     (void)s;
     return who->n == 1 && v->record.n == p->params.n ? v : NULL;
 }

@@ -98,7 +98,11 @@ int part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind)
 bool part_keep_as(Ctx *c, IrVal *v, const char *path, Span at)
 {
     Lower *L = c->L;
-    Part *p = version_of(L, v) ? L->part : part_of(L, v);   /* who makes it keeps it */
+    Version *w = version_of(L, v);
+    const Hidden *h = w ? version_hidden(w, L->part->number) : NULL;
+    Part *p = !w ? part_of(L, v) : !h ? L->part : w->made ? w->made : h->keeper;     /* who makes it, or still has it, keeps it */
+    if (w && w->kept) return true;
+    if (w) w->kept = true;
     if (v->type.rank + v->type.axes.n > IR_MAX_RANK) return unsupported(c, at, "a value of more than 8 dimensions and sample axes that is kept"), false;
     for (int i = 0; i < p->keeps.n; i++)
         if (p->keeps.v[i].v == v) return true;

@@ -52,6 +52,7 @@ struct Version {
     IrVal *v;
     int    slot;
     Part  *tick;                                            /* the counter of a part's executions, which nobody else may read */
+    bool   kept;                                            /* under a name of the program */
     Part  *made;                                            /* by a part's commit; NULL: the value that the slot has where it is read */
     ARRAY(Hidden) hidden;
 };

@@ -333,7 +333,9 @@ static Value *record_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     Value **v = arena_array(c->L->a, Value *, shape->record.n + 1);
     for (int i = 0; i < shape->record.n; i++)
         v[i] = arith_binary(c, op, left ? a->record.v[i] : a, right ? b->record.v[i] : b, at);
-    return val_record(c->L, v, shape->record.name, shape->record.n);
+    Value *r = val_record_like(c->L, shape, v);
+    if (left && right && a->record.of != b->record.of) r->record.of = NULL;
+    return r;
 }
 
 /* ---- the doors */
@@ -419,7 +421,7 @@ Value *arith_map(Ctx *c, IrOp op, Value *a, Span at)
     if (a->kind == V_RECORD) {
         Value **v = arena_array(c->L->a, Value *, a->record.n + 1);
         for (int i = 0; i < a->record.n; i++) v[i] = arith_map(c, op, a->record.v[i], at);
-        return val_record(c->L, v, a->record.name, a->record.n);
+        return val_record_like(c->L, a, v);
     }
     const char *word = op == IR_neg ? "-" : ir_op_info[op].name;
     bool ints = op == IR_neg || op == IR_abs;
@@ -435,7 +437,7 @@ static Value *select_records(Ctx *c, Value *cond, Value *yes, Value *no, Span at
     if (yes->kind != V_RECORD || no->kind != V_RECORD || !same_fields(c, yes, no, at)) return val_error(c->L);
     Value **v = arena_array(c->L->a, Value *, yes->record.n + 1);
     for (int i = 0; i < yes->record.n; i++) v[i] = arith_select(c, cond, yes->record.v[i], no->record.v[i], at);
-    return val_record(c->L, v, yes->record.name, yes->record.n);
+    return val_record_like(c->L, yes, v);
 }
 
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)

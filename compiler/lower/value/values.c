@@ -152,6 +152,7 @@ Value *val_record_like(Lower *L, const Value *like, Value **v)
 {
     Value *r = val_record(L, v, like->record.name, like->record.n);
     r->record.of = like->record.of;
+    r->record.by_player = like->record.by_player;
     return r;
 }
 
@@ -242,7 +243,7 @@ Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg),
     if (v->kind != V_RECORD) return f(c, v, arg);
     Value **out = arena_array(c->L->a, Value *, v->record.n + 1);
     for (int i = 0; i < v->record.n; i++) out[i] = map_fields(c, v->record.v[i], f, arg);
-    return val_record(c->L, out, v->record.name, v->record.n);
+    return val_record_like(c->L, v, out);
 }
 
 /* ---- describing */
