@@ -72,7 +72,7 @@ struct Value {
         struct { int64_t from, to; } range;
         struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
         struct { int slot; int64_t classes; } slot;          /* a place in the state: its value is that of the environment where it is read */
-        struct { Value **v; const char **name; int n; int64_t leaves; int depth; Player *of; bool by_player; } record;   /* name is NULL in a tuple; of: the player whose parameters, or a direction of whose, they are; by_player: it is the gradient by several, each field one's */
+        struct { Value **v; const char **name; int n; int64_t leaves; int depth; Player *of; bool mixed; } record;   /* name is NULL in a tuple; of: the player whose parameters, or a direction of whose, they are; mixed: of several, one on the other */
         struct {
             FunctionKind   kind;
             Closure       *closure;

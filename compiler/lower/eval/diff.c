@@ -239,7 +239,6 @@ Value *eval_grad(Ctx *c, const Ast *e)
         if (val_bad(target[i].v) || !collect(c, target[i].v, by.v[i]->span, w)) return val_error(L);
     }
     if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
-    if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
     IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
     if (!depends(c, e, y, w) || !differentiate(c, e, y, w, g)) return val_error(L);
     for (int i = 0; i < w->n; i++)
@@ -250,9 +249,7 @@ Value *eval_grad(Ctx *c, const Ast *e)
         by_each[i] = along_path(c, &target[i], all, target[i].path);
     }
     if (by.n == 1) return by_each[0];
-    Value *all = val_record(L, by_each, name, by.n);
-    all->record.by_player = n_moved == by.n;
-    return all;
+    return val_record(L, by_each, name, by.n);
 }
 
 /* ---- f' */

@@ -129,6 +129,7 @@ static Value *eval_tuple(Ctx *c, const Ast *e)
     return val_record(c->L, v, NULL, n);
 }
 
+/* A field that is called as a player is that one's. */
 static Value *eval_record(Ctx *c, const Ast *e)
 {
     int n = e->record.fields.n;
@@ -137,6 +138,8 @@ static Value *eval_record(Ctx *c, const Ast *e)
     for (int i = 0; i < n; i++) {
         name[i] = e->record.fields.v[i]->arg.name;
         v[i] = eval(c, e->record.fields.v[i]->arg.value);
+        const Value *called = v[i]->kind == V_RECORD ? scope_find(c, name[i], SPAN_NONE, true) : NULL;
+        if (called && called->kind == V_PLAYER) v[i] = val_record_of(c->L, v[i], player_self(called->player));
     }
     return val_record(c->L, v, name, n);
 }

@@ -223,7 +223,7 @@ static void make_part(Cut *k)
     IrFn *f = ir_fn(L->m, p->name, p->kind);
     p->fn = L->m->fns.n - 1;
     IrBuilder b = {.m = L->m, .block = &f->body};
-    qsort(k->nodes.v, (size_t)k->nodes.n, sizeof *k->nodes.v, by_id);
+    if (k->nodes.n) qsort(k->nodes.v, (size_t)k->nodes.n, sizeof *k->nodes.v, by_id);
     copy_reads(k, &b);
     for (int i = 0; i < k->nodes.n; i++) copy_results(k, k->nodes.v[i], copy_node(k, &b, k->nodes.v[i]));
     b.span = (IrSpan){0};

@@ -210,31 +210,13 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
 
 /* ---- along: a direction of one's own in place of a gradient; for several players a record by player */
 
-static Player *player_called(Ctx *c, const char *name)
+static Value *direction_of(const Player *p, bool alone, Value *v)
 {
-    Value *v = scope_find(c, name, SPAN_NONE, true);
-    return v && v->kind == V_PLAYER ? player_self(v->player) : NULL;
-}
-
-/* Whose direction a field is: grad[..] knows; a field written by hand is called as the update's own words call its player, and what it holds
- * must be that one's. */
-static Player *owner_of_field(Ctx *c, const Value *v, int k)
-{
-    const Player *of = v->record.v[k]->record.of;
-    if (v->record.by_player) return (Player *)of;
-    Player *called = v->record.name ? player_called(c, v->record.name[k]) : NULL;
-    return of && called && called != of ? NULL : called;
-}
-
-static Value *direction_of(Ctx *c, const Ast *s, const Wanted *who, int i, Value *v)
-{
-    Player *p = who->p[i];
-    if (v->kind != V_RECORD) return NULL;
+    if (v->kind != V_RECORD || v->record.mixed) return NULL;
     if (v->record.of) return v->record.of == p ? v : NULL;
     for (int k = 0; k < v->record.n; k++)
-        if (v->record.v[k]->kind == V_RECORD && owner_of_field(c, v, k) == p) return v->record.v[k];
-    (void)s;
-    return who->n == 1 && v->record.n == p->params.n ? v : NULL;
+        if (v->record.v[k]->kind == V_RECORD && v->record.v[k]->record.of == p) return v->record.v[k];
+    return alone ? v : NULL;
 }
 
 /* The direction's tensors in the order of the parameters; NULL when they are not those of the player. */
@@ -266,7 +248,7 @@ static void update_along(Ctx *c, const Ast *s, Wanted *who, Value *opt, Changes 
     IrVal **tensor = arena_array(L->a, IrVal *, most + 1);
     for (int i = 0; i < who->n; i++) {
         Player *p = who->p[i];
-        Value *g = in_order(c, p, player_record(c, p), direction_of(c, s, who, i, v));
+        Value *g = in_order(c, p, player_record(c, p), direction_of(p, who->n == 1, v));
         if (!g) {
             Diag *d = diag_error(L->diags, at, E201, "along takes a record with a direction for each parameter of %s, and this is %s", p->name, val_text(L, v));
             diag_hint(d, who->n == 1 ? "grad[%s] e is one" : "(%s: grad[..] e, ...) has a record for each player", p->name);

@@ -524,6 +524,13 @@ static void too_old(Ctx *c, const Version *old, const IrNode *user, const Player
     diag_hint(d, "put the updates into simultaneous { }, move the line, or write stop(..) around the older value");
 }
 
+/* Whose older value v is; NULL: nobody's of these. */
+static const Player *outdated(Lower *L, const IrVal *v, Player *const *players, int n)
+{
+    const Version *old = version_of(L, v);
+    return old && fn_read(L, old->slot) != old->v ? is_of(L, old->slot, players, n) : NULL;
+}
+
 bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_players, Span at)
 {
     Lower *L = c->L;
@@ -532,11 +539,11 @@ bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_pl
     bool ok = true;
     for (IrVal *x; ok && (x = walk_next(&w));) {
         const IrNode *d = x->def;
+        const Player *p = outdated(L, x, players, n_players);
+        if (p) too_old(c, version_of(L, x), d, p, at), ok = false;
         if (!d || version_of(L, x) || (ir_op_info[d->op].flags & IR_NOGRAD)) continue;
         for (int i = 0; i < d->n_args && ok; i++) {
-            const Version *old = version_of(L, d->arg[i]);
-            const Player *p = old ? is_of(L, old->slot, players, n_players) : NULL;
-            if (p && fn_read(L, old->slot) != old->v) too_old(c, old, d, p, at), ok = false;
+            if ((p = outdated(L, d->arg[i], players, n_players))) too_old(c, version_of(L, d->arg[i]), d, p, at), ok = false;
             if (ir_is_real(d->arg[i]->type.elem)) array_push(scratch, &w.todo, d->arg[i]);
         }
     }

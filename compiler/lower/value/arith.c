@@ -325,6 +325,14 @@ static bool same_fields(Ctx *c, const Value *a, const Value *b, Span at)
     return same;
 }
 
+/* Records of two players on one another are nobody's; one of nobody's leaves the other's owner. */
+static Value *of_both(Lower *L, Value *r, const Value *a, const Value *b)
+{
+    r->record.of = a->record.of ? a->record.of : b->record.of;
+    r->record.mixed = a->record.mixed || b->record.mixed;
+    return b->record.of ? val_record_of(L, r, b->record.of) : r;
+}
+
 static Value *record_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     bool left = a->kind == V_RECORD, right = b->kind == V_RECORD;
@@ -334,8 +342,7 @@ static Value *record_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     for (int i = 0; i < shape->record.n; i++)
         v[i] = arith_binary(c, op, left ? a->record.v[i] : a, right ? b->record.v[i] : b, at);
     Value *r = val_record_like(c->L, shape, v);
-    if (left && right && a->record.of != b->record.of) r->record.of = NULL;
-    return r;
+    return left && right ? of_both(c->L, r, a, b) : r;
 }
 
 /* ---- the doors */
@@ -437,7 +444,7 @@ static Value *select_records(Ctx *c, Value *cond, Value *yes, Value *no, Span at
     if (yes->kind != V_RECORD || no->kind != V_RECORD || !same_fields(c, yes, no, at)) return val_error(c->L);
     Value **v = arena_array(c->L->a, Value *, yes->record.n + 1);
     for (int i = 0; i < yes->record.n; i++) v[i] = arith_select(c, cond, yes->record.v[i], no->record.v[i], at);
-    return val_record_like(c->L, yes, v);
+    return of_both(c->L, val_record_like(c->L, yes, v), yes, no);
 }
 
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)

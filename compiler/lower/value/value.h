@@ -18,6 +18,7 @@ Value *val_range(Lower *L, int64_t from, int64_t to);
 Value *val_tensor(Lower *L, IrVal *v);                      /* v == NULL gives the error value */
 Value *val_slot(Lower *L, int slot);
 Value *val_record(Lower *L, Value **v, const char **name, int n);
+Value *val_record_of(Lower *L, const Value *v, Player *p);                       /* the same, of p: mixed where it is another's */
 Value *val_record_like(Lower *L, const Value *like, Value **v);                  /* the same fields, of the same player */
 int    val_nested(Lower *L, int depth);                     /* notes a value that nests too deeply; depth */
 Value *val_new(Lower *L, ValueKind k);

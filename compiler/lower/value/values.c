@@ -152,7 +152,15 @@ Value *val_record_like(Lower *L, const Value *like, Value **v)
 {
     Value *r = val_record(L, v, like->record.name, like->record.n);
     r->record.of = like->record.of;
-    r->record.by_player = like->record.by_player;
+    r->record.mixed = like->record.mixed;
+    return r;
+}
+
+Value *val_record_of(Lower *L, const Value *v, Player *p)
+{
+    Value *r = val_record_like(L, v, v->record.v);
+    r->record.mixed = v->record.mixed || (v->record.of && v->record.of != p);
+    r->record.of = r->record.mixed ? NULL : p;
     return r;
 }
 
