@@ -199,10 +199,21 @@ static const IrNode *enclosing_scan(const IrNode *n)
     return n;
 }
 
-/* The same numbers, on purpose: derivatives copy bodies, and a draw keeps its row, its type and its place among iterations. */
-static bool copied_draw(const IrNode *a, const IrNode *b)
+static int64_t counted(const IrModule *m, const IrType *t, int k) { return k < t->axes.n ? ir_extent(m, t->axes.id[k]) : t->dim[k - t->axes.n]; }
+
+/* Draws count their elements over axes, then dims: the same extents in a row are the same numbers. */
+static bool drawn_alike(const IrModule *m, const IrType *a, const IrType *b)
 {
-    if (a->op != b->op || a->attr.n != b->attr.n || !ir_type_equal(&a->result[0].type, &b->result[0].type)) return false;
+    int n = a->axes.n + a->rank;
+    bool same = a->elem == b->elem && n == b->axes.n + b->rank;
+    for (int k = 0; same && k < n; k++) same = counted(m, a, k) == counted(m, b, k);
+    return same;
+}
+
+/* The same numbers, on purpose: derivatives copy bodies, and a draw keeps its row, its extents and its place among iterations. */
+static bool copied_draw(const IrModule *m, const IrNode *a, const IrNode *b)
+{
+    if (a->op != b->op || a->attr.n != b->attr.n || !drawn_alike(m, &a->result[0].type, &b->result[0].type)) return false;
     if (!a->block->owner || !b->block->owner) return false;
     for (a = enclosing_scan(a), b = enclosing_scan(b); a && b && a->attr.n == b->attr.n;) a = enclosing_scan(a), b = enclosing_scan(b);
     return !a && !b;
@@ -226,7 +237,7 @@ static bool stream_rule(Verifier *v, const IrNode *n, char *why)
     const IrNode **first = &v->drawn[n->attr.stream];
     if (!*first) *first = n;
     bool same = n == *first || (n->op == IR_permute && (*first)->op == IR_permute && n->attr.n == (*first)->attr.n);
-    if (same || copied_draw(*first, n)) return true;
+    if (same || copied_draw(v->m, *first, n)) return true;
     return snprintf(why, WHY, "%s: the stream \"%.200s\" is drawn from twice", name, v->m->streams.v[n->attr.stream]), false;
 }
 

@@ -168,13 +168,13 @@ static GanOutput output_of(Lower *L, const IrReport *r)
     return o;
 }
 
-/* What must stay finite: parameters and layers' states of players. */
+/* What must stay finite: parameters and states. */
 static void list_written(Lower *L, const IrFn *f, GanFunction *g)
 {
     g->written = arena_array(L->a, int, f->commits.n + 1);
     for (int i = 0; i < f->commits.n; i++) {
         const IrSlot *s = &L->m->slots.v[f->commits.v[i].slot];
-        bool counts = s->player && ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
+        bool counts = ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
         if (counts) g->written[g->n_written++] = f->commits.v[i].slot;
     }
 }

@@ -441,7 +441,9 @@ Value *arith_map(Ctx *c, IrOp op, Value *a, Span at)
 
 static Value *select_records(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
 {
-    if (yes->kind != V_RECORD || no->kind != V_RECORD || !same_fields(c, yes, no, at)) return val_error(c->L);
+    if (yes->kind != V_RECORD || no->kind != V_RECORD)
+        return diag_error(c->L->diags, at, E200, "where picks between %s and %s", val_text(c->L, yes), val_text(c->L, no)), val_error(c->L);
+    if (!same_fields(c, yes, no, at)) return val_error(c->L);
     Value **v = arena_array(c->L->a, Value *, yes->record.n + 1);
     for (int i = 0; i < yes->record.n; i++) v[i] = arith_select(c, cond, yes->record.v[i], no->record.v[i], at);
     return of_both(c->L, val_record_like(c->L, yes, v), yes, no);
@@ -452,13 +454,13 @@ Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
     cond = as_settled(c, cond, at), yes = as_settled(c, yes, at), no = as_settled(c, no, at);
     if (cond->kind == V_BOOL) return face_pick(c, cond->b, yes, no, cond->b ? yes : no);
     if (val_bad(cond) || val_bad(yes) || val_bad(no)) return val_error(c->L);
-    if (yes->kind == V_RECORD || no->kind == V_RECORD) return select_records(c, cond, yes, no, at);
     IrVal *k = as_tensor(c, cond, at), *x, *y;
     if (!k) return val_error(c->L);
     if (k->type.elem != IR_BOOL) {
         diag_error(c->L->diags, at, E201, "where takes a condition first, and this is %s", val_text(c->L, cond));
         return val_error(c->L);
     }
+    if (yes->kind == V_RECORD || no->kind == V_RECORD) return select_records(c, val_tensor(c->L, k), yes, no, at);
     if (val_is_number(yes) && val_is_number(no) && (yes->kind == V_REAL || no->kind == V_REAL))
         x = as_real(c, yes, at), y = as_real(c, no, at);
     else if (!arith_operands(c, yes, no, at, &x, &y)) return val_error(c->L);

@@ -1,7 +1,8 @@
 /* face.c - numbers known now that somebody differentiates by.
  *
  * Such a number has two faces. The static one decides sizes and branches, as that of any number; the other is a node of the function
- * being built, made when the number first meets a tensor there: a leaf in f64, from which what is computed from the number depends.
+ * being built, made when the number first meets a tensor there: a leaf in f64, from which what is computed from the number depends; where
+ * it is another name for a number with two faces, the leaf is made of that one's.
  * Arithmetic on such numbers gives numbers with two faces. */
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -34,8 +35,8 @@ static Face *face_new(Lower *L, Value *v, Value *a, Value *b)
 
 Value *face_leaf(Lower *L, const Value *v)
 {
-    Value *leaf = arena_copy(L->a, v, sizeof *v);
-    face_new(L, leaf, NULL, NULL)->kind = FACE_LEAF;
+    Value *leaf = arena_copy(L->a, v, sizeof *v), *of = v->face ? arena_copy(L->a, v, sizeof *v) : NULL;
+    face_new(L, leaf, of, NULL)->kind = FACE_LEAF;
     return leaf;
 }
 
@@ -78,7 +79,7 @@ static IrVal *make(Ctx *c, const Face *f)
 {
     Value *v = NULL;
     switch (f->kind) {
-    case FACE_LEAF: return leaf_node(c, f->value);
+    case FACE_LEAF: return f->a ? diff_leaf(c, face_node(c, f->a)) : leaf_node(c, f->value);
     case FACE_CUT: return cut_node(c, f);
     case FACE_PICK: return pick_node(c, f);
     case FACE_BINARY: v = arith_binary(c, f->op, side(c, f->a), side(c, f->b), SPAN_NONE); break;
