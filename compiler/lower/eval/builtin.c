@@ -631,14 +631,15 @@ static Value *builtin_one_hot(Ctx *c, const Call *k)
     if (!t) return val_error(c->L);
     if (ir_is_real(t->type.elem) || t->type.elem == IR_BOOL) return mistake(c, k, "one_hot", "an integer", v);
     if (!n) return mistake(c, k, "one_hot", "a class, or an integer and the number of classes", v);
+    if (v->kind == V_INT && !type_class_fits(c, v, t, n, k->at, "the first argument of one_hot")) return val_error(c->L);
     IrInts d = ir_dims_of(&t->type), kept = d;
     if (d.n == IR_MAX_RANK) return unsupported(c, k->at, "more than 8 dimensions");
     for (int i = 0; i < d.n; i++) kept.v[i] = i;
     d.v[d.n++] = n;
     if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
     IrBuilder *b = fn_builder(c);
-    IrVal *spread = ir_broadcast(b, arith_convert(c, t, IR_I32), d, kept);
-    return val_tensor(c->L, ir_convert(b, ir_compare(b, IR_EQ, spread, ir_index_dim(b, d, d.n - 1)), c->L->m->real));
+    IrVal *spread = ir_broadcast(b, t, d, kept), *k_th = ir_convert(b, ir_index_dim(b, d, d.n - 1), t->type.elem);
+    return val_tensor(c->L, ir_convert(b, ir_compare(b, IR_EQ, spread, k_th), c->L->m->real));
 }
 
 /* ---- matrices */

@@ -63,7 +63,7 @@ static void shape_changed(Ctx *c, const char *path, const IrType *was, const IrT
 }
 
 /* The value of a new run: a draw, an expression, or a function of the shape (an initialiser). */
-static IrVal *initial_value(Ctx *c, const Ast *draw, const Ast *value, const IrInts *dims, Span at)
+static IrVal *initial_value(Ctx *c, const Ast *draw, const Ast *value, const IrInts *dims, int64_t classes, Span at)
 {
     Ctx inner = *c;
     inner.axes = ir_no_axes();
@@ -83,7 +83,8 @@ static IrVal *initial_value(Ctx *c, const Ast *draw, const Ast *value, const IrI
     } else {
         v = eval(&inner, value);
     }
-    return val_bad(v) ? NULL : as_tensor(&inner, v, at);
+    IrVal *t = val_bad(v) ? NULL : as_tensor(&inner, v, at);
+    return t && type_class_fits(&inner, v, t, classes, at, "the first value") ? t : NULL;
 }
 
 static bool initial_fits(Ctx *c, const IrVal *v, const IrType *t, Span at, const char *name)
@@ -98,7 +99,7 @@ static bool initial_fits(Ctx *c, const IrVal *v, const IrType *t, Span at, const
 }
 
 /* Gives a new slot its first value, in INIT. */
-static bool initialise(Ctx *c, int slot, const Ast *draw, const Ast *value, const char *path, Span at)
+static bool initialise(Ctx *c, int slot, const Ast *draw, const Ast *value, const char *path, int64_t classes, Span at)
 {
     Lower *L = c->L;
     IrType t = L->m->slots.v[slot].type;
@@ -106,22 +107,21 @@ static bool initialise(Ctx *c, int slot, const Ast *draw, const Ast *value, cons
     Ctx inner = *c;
     inner.path = path;
     Fn *before = fn_enter_init(L);
-    IrVal *v = initial_value(&inner, draw, value, &dims, at);
+    IrVal *v = initial_value(&inner, draw, value, &dims, classes, at);
     bool ok = v && initial_fits(c, v, &t, at, path);
     if (ok) fn_initialise(L, slot, v);
     fn_leave_init(L, before);
     return ok;
 }
 
-/* param w: real[m, n] ~ init, or param s: real = 0. Without a type, the first value's. */
-static bool declared_type(Ctx *c, const Ast *type, Span at, IrType *t)
+/* param w: real[m, n] ~ init, or param s: real = 0. An int that changes may need 64 bits. */
+static bool declared_type(Ctx *c, const Ast *type, Span at, IrType *t, int64_t *classes)
 {
-    int64_t classes;
     IrInts dims;
     if (!type)
         return diag_error(c->L->diags, at, E039, "a parameter or state needs a type here: name: real[...]"), false;
-    if (!type_elem(c, type, &t->elem, &classes) || !type_dims(c, type, &dims)) return false;
-    *t = ir_scalar(t->elem);
+    if (!type_elem(c, type, &t->elem, classes) || !type_dims(c, type, &dims)) return false;
+    *t = ir_scalar(t->elem == IR_I32 && !*classes ? IR_I64 : t->elem);
     t->rank = dims.n;
     for (int i = 0; i < dims.n; i++) t->dim[i] = dims.v[i];
     return true;
@@ -154,7 +154,8 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
 {
     Lower *L = c->L;
     IrType t = {0};
-    if (!declared_type(c, type, at, &t)) return val_error(L);
+    int64_t classes = 0;
+    if (!declared_type(c, type, at, &t, &classes)) return val_error(L);
     int slot = ir_find_slot(L->m, path);
     if (slot >= 0 && !ir_type_equal(&L->m->slots.v[slot].type, &t)) {
         shape_changed(c, path, &L->m->slots.v[slot].type, &t, at);
@@ -163,10 +164,12 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     if (slot < 0) {
         slot = ir_slot(L->m, path, t, kind, owner ? owner->name : NULL);
         bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path);
-        if (!copied && !initialise(c, slot, draw, value, path, at)) return val_error(L);
+        if (!copied && !initialise(c, slot, draw, value, path, classes, at)) return val_error(L);
     }
     if (kind == IR_SLOT_PARAM && owner && !owns_slot(owner, slot)) array_push(L->a, &owner->params, slot);
-    return val_slot(L, slot);
+    Value *v = val_slot(L, slot);
+    v->slot.classes = classes;
+    return v;
 }
 
 /* D.steps counts the updates of D. */
@@ -223,7 +226,7 @@ static void assign_state(Ctx *c, const Ast *s, Value *target, Value *v)
         diag_hint(d, "E[o ~ batch_of(h)] o is the mean of h over its batch");
         return;
     }
-    if (!initial_fits(c, x, &t, at, path)) return;
+    if (!initial_fits(c, x, &t, at, path) || !type_class_fits(c, v, x, target->slot.classes, at, path)) return;
     x = arith_convert(c, x, t.elem);
     if (t.rank && !x->type.rank) x = ir_fill(fn_builder(c), x, ir_dims_of(&t));
     pending_add(c, target->slot.slot, x, s);

@@ -153,6 +153,15 @@ static Value *with_classes(Ctx *c, Value *v, IrVal *t, int64_t classes)
     return out;
 }
 
+bool type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Span at, const char *what)
+{
+    int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->classes;
+    if (!classes || has == classes || ints_within(c->L, t, 0, classes - 1)) return true;
+    Diag *d = diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this may be another: %s", what, (long long)classes - 1, val_text(c->L, v));
+    diag_hint(d, "min(max(k, 0), %lld) is one", (long long)classes - 1);
+    return false;
+}
+
 static Value *conform_tensor(Ctx *c, Value *v, const Ast *type, IrElem elem, int64_t classes, Span at, const char *what)
 {
     bool reported = false;
@@ -169,6 +178,7 @@ static Value *conform_tensor(Ctx *c, Value *v, const Ast *type, IrElem elem, int
         return mismatch(c, v, type, at, what);
     int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : 0;
     if (classes && has && classes != has) return mismatch(c, v, type, at, what);
+    if (!type_class_fits(c, v, t, classes, at, what)) return val_error(c->L);
     return with_classes(c, v, t, classes ? classes : has);
 }
 

@@ -264,6 +264,7 @@ static void assign_value(Ctx *c, const Ast *s, Value *state, Value *v)
         return;
     }
     IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, at), *old = fn_read(L, state->slot.slot);
+    if (t && !type_class_fits(c, v, t, state->slot.classes, at, sched_text(L, target->span))) return;
     if (t && target->kind == AST_INDEX) t = assign_row(c, target, old, t);
     if (!t) return;
     IrType want = old->type;

@@ -245,7 +245,7 @@ static void update_along(Ctx *c, const Ast *s, Wanted *who, Value *opt, Changes 
     Value *v = as_settled(c, eval(c, s->update.value), at);
     if (val_bad(v)) return;
     for (int i = 0; i < who->n; i++) {
-        player_find_params(c, who->p[i], who->at[i]);
+        if (!who->p[i]->params.n) player_find_params(c, who->p[i], who->at[i]);
         most += who->p[i]->params.n;
     }
     IrVal **tensor = arena_array(L->a, IrVal *, most + 1);

@@ -44,7 +44,9 @@ static Bounds bounds_result(IrOp op, Bounds a, Bounds b)
     case IR_add: return (Bounds){clamped((__int128)a.lo + b.lo), clamped((__int128)a.hi + b.hi)};
     case IR_sub: return (Bounds){clamped((__int128)a.lo - b.hi), clamped((__int128)a.hi - b.lo)};
     case IR_mul: return bounds_product(a, b);
-    default: return bounds_join(a, b);                      /* max, min, select */
+    case IR_max: return (Bounds){a.lo > b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
+    case IR_min: return (Bounds){a.lo < b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi};
+    default: return bounds_join(a, b);
     }
 }
 
@@ -85,6 +87,15 @@ static Bounds of_parts(const Lower *L, const IrNode *n, int depth)
     return b;
 }
 
+static Bounds of_sum(const Lower *L, const IrNode *n, int depth)
+{
+    const IrType *t = &n->arg[0]->type;
+    Bounds count = {1, 1};
+    for (int i = 0; i < n->attr.dims.n; i++) count = bounds_product(count, (Bounds){t->dim[n->attr.dims.v[i]], t->dim[n->attr.dims.v[i]]});
+    for (int i = 0; i < n->attr.over.n; i++) count = bounds_product(count, (Bounds){ir_extent(L->m, n->attr.over.id[i]), ir_extent(L->m, n->attr.over.id[i])});
+    return within(bounds_product(bounds_of(L, n->arg[0], depth), count), n->result->type.elem);
+}
+
 static Bounds of_node(const Lower *L, const IrVal *v, int depth)
 {
     const IrNode *n = v->def;
@@ -100,10 +111,12 @@ static Bounds of_node(const Lower *L, const IrVal *v, int depth)
         return within(bounds_result(n->op, bounds_of(L, n->arg[0], depth), bounds_of(L, n->arg[1], depth)), e);
     case IR_select: return bounds_join(bounds_of(L, n->arg[1], depth), bounds_of(L, n->arg[2], depth));
     case IR_convert: return ir_is_real(n->arg[0]->type.elem) ? all_of(e) : within(bounds_of(L, n->arg[0], depth), e);
+    case IR_sum: return of_sum(L, n, depth);
     case IR_read: return of_data(L, n->attr.slot, e);
     case IR_concat: return n->n_args > 64 ? all_of(e) : of_parts(L, n, depth);
     case IR_gather: return bounds_join(bounds_of(L, n->arg[0], depth), (Bounds){0, 0});    /* out of range it is 0 */
-    case IR_argmax: case IR_argsort: return (Bounds){0, INT32_MAX};
+    case IR_argsort: return (Bounds){0, INT32_MAX};
+    case IR_argmax: return (Bounds){0, (n->attr.axis >= 0 ? ir_extent(L->m, n->attr.axis) : n->arg[0]->type.dim[n->attr.dim]) - 1};
     case IR_reduce_max: case IR_reshape: case IR_broadcast: case IR_transpose: case IR_slice: case IR_reverse: case IR_spread:
     case IR_as_feature: case IR_as_sample: return bounds_of(L, n->arg[0], depth);
     default: return all_of(e);
@@ -142,6 +155,12 @@ static bool is_table(const IrVal *v)
     for (int i = 0; i < n->n_args; i++)
         if (!is_table(n->arg[i])) return false;
     return true;
+}
+
+bool ints_within(const Lower *L, const IrVal *v, int64_t lo, int64_t hi)
+{
+    Bounds b = bounds_of(L, v, HOW_DEEP);
+    return b.lo >= lo && b.hi <= hi;
 }
 
 bool ints_table(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi)

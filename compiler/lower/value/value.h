@@ -86,4 +86,5 @@ Value *arith_stack(Ctx *c, Value **v, int n, Span at);                          
 
 void   ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b);                       /* to 64 bits, where the result of an add, sub or mul could leave 32 */
 IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n);                             /* the same for the sum of n such elements */
+bool   ints_within(const Lower *L, const IrVal *v, int64_t lo, int64_t hi);      /* is it known to be? */
 bool   ints_table(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi);    /* the least and greatest of numbers known now; false: they are not */
