@@ -190,7 +190,7 @@ struct Player {
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
-    bool        updated, found;                             /* found: all parameters are known */
+    bool        updated, found, applied;                    /* found: all parameters are known */
 };
 
 typedef struct DistKind DistKind;                           /* what a kind can do: a row of functions (dist/dist.h) */

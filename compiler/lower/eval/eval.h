@@ -107,6 +107,7 @@ Value *player_declare(Ctx *c, const Ast *decl, const char *name, bool local);   
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
 Value *player_body(Ctx *c, Player *p, Args *args, bool draw, const void *site, Span at);
 Value *player_field(Ctx *c, Player *p, const char *name, Span at);
+void   player_check(Ctx *c, Player *p);                                          /* of one that nothing uses: its body, if its arguments' types are known */
 void   player_find_params(Ctx *c, Player *p, Span at);
 Player *as_player(Ctx *c, Value *v, Span at);                                   /* the one that owns parameters and is updated */
 Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);

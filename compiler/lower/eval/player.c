@@ -143,6 +143,7 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
 {
     Lower *L = c->L;
     const Ast *d = p->closure->def;
+    p->applied = true;
     if (!call_enter(c, at)) return val_error(L);
     Args args = *given;
     bool open[MAX_ARGS] = {0};
@@ -201,6 +202,29 @@ void player_find_params(Ctx *c, Player *p, Span at)
     }
     player_body(&own, p, &args, true, p, at);
     trial_end(L, &t);
+}
+
+/* Are the extents of a declared type known before anything is applied? */
+static bool is_closed(Ctx *c, const Ast *type)
+{
+    bool closed = type && type->kind == AST_TYPE;
+    for (int i = 0; closed && i < type->type.dims.n; i++) {
+        const Ast *d = type->type.dims.v[i];
+        const Bound *own = d->kind == AST_NAME ? names_use(c->L->names, d) : NULL;
+        closed = d->kind == AST_NUMBER || (own && own->kind != NAME_DIM);
+    }
+    return closed;
+}
+
+void player_check(Ctx *c, Player *p)
+{
+    AstList params = player_params(p);
+    bool closed = true;
+    for (int i = 0; i < params.n; i++) {
+        const Ast *q = params.v[i];
+        closed = closed && (q->param.draw || q->param.value || is_closed(c, q->param.type));
+    }
+    if (closed && !p->applied && !p->copy_of) player_find_params(c, p, p->at);
 }
 
 /* D.steps, D.mu, D.Dense_1.w. NULL: D has none of that name. */

@@ -1,6 +1,4 @@
 /* values.c - values of compile time: making them, describing them, and turning them into tensors. */
-#include "compiler/lower/dist/doors.h"
-#include "compiler/lower/eval/eval.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
