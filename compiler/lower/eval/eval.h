@@ -131,4 +131,4 @@ const char *const *builtin_names(Lower *L);                                     
 
 bool   ctx_trains(const Ctx *c, const Player *p);                               /* is this evaluated to train p? */
 int    pending_count(const Lower *L);                                           /* assignments to states that wait for an update */
-Value *pending_result(Ctx *c, int from, Value *v, Span at);                     /* v is the result of what made those from `from` on */
+Value *pending_result(Ctx *c, int from, Value *v);                     /* v is the result of what made those from `from` on */

@@ -351,7 +351,7 @@ Value *eval_stmts(Ctx *c, AstList stmts)
             statement_only_in_schedule(c, s);
         }
     }
-    return pending_result(c, assigned, last, stmts.n ? stmts.v[stmts.n - 1]->span : SPAN_NONE);
+    return pending_result(c, assigned, last);
 }
 
 Value *eval_block(Ctx *c, const Ast *block)

@@ -62,11 +62,10 @@ static Value *witness_leaf(Ctx *c, Value *leaf, void *list)
     return v;
 }
 
-Value *pending_result(Ctx *c, int from, Value *v, Span at)
+Value *pending_result(Ctx *c, int from, Value *v)
 {
     Lower *L = c->L;
     bool waits = false;
-    (void)at;
     for (int i = from; i < L->pendings.n; i++) waits = waits || !L->pendings.v[i]->n_witness;
     if (!waits || (v->kind != V_TENSOR && v->kind != V_SLOT && v->kind != V_RECORD)) return v;
     ARRAY(IrVal *) own = {0};

@@ -109,7 +109,7 @@ static void loop_body(Ctx *c, const Ast *whole, const Ast *body, Part *before, b
 {
     Lower *L = c->L;
     Slots entry = {0}, changed = {0};
-    block_changes(c, body, c->block, &entry);
+    block_changes(c, body, &entry);
     if (whole->kind == AST_ALTERNATE) array_push(L->a, &entry.v, L->step_slot);
     control_changes(L, &entry, before, whole->span);
     Arm a = arm_begin(L, control_new(L));

@@ -22,7 +22,7 @@ Part *sched_condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *o
 /* ---- block.c: who is updated, and what changes, known before the statements are lowered */
 
 void block_find_players(Ctx *c, const Ast *s, Block *b);                        /* s: a block or a statement */
-void block_changes(Ctx *c, const Ast *s, const Block *b, Slots *out);           /* every slot that it may change */
+void block_changes(Ctx *c, const Ast *s, Slots *out);                           /* every slot that it may change */
 
 /* ---- keep.c: values that are computed once, where they stand */
 

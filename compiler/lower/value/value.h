@@ -79,7 +79,7 @@ bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y)
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
 IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
 Value *arith_table(Ctx *c, Value *list, int64_t least, Span at);                /* a list of at least so many numbers as data; NULL: it is none */
-Value *arith_stack(Ctx *c, Value **v, int n, Span at);                          /* index.c */
+Value *arith_stack(Ctx *c, Value **v, int n, Span at);
 
 /* ---- ints.c */
 
