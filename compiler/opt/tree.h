@@ -89,6 +89,9 @@ typedef struct Reader {
 /* Is v known to be positive, by the rows that it is made of? */
 bool tree_is_positive(const IrVal *v);
 
+/* Are they the same value, though it may be written twice: w[0] and w[0]? */
+bool tree_same_value(const IrVal *a, const IrVal *b);
+
 /* The tree of r->root; NULL when the form does not hold it. */
 Form *tree_read(Reader *r);
 

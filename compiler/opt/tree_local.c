@@ -43,7 +43,7 @@ static bool is_squares(const Walk *w, const IrVal *v, int *nodes)
     case IR_const:
         return n->attr.value == 0;
     case IR_mul:
-        return arg[0] == arg[1] || (is_at_least_0(arg[0]) && is_squares(w, arg[1], nodes)) ||
+        return tree_same_value(arg[0], arg[1]) || (is_at_least_0(arg[0]) && is_squares(w, arg[1], nodes)) ||
                (is_at_least_0(arg[1]) && is_squares(w, arg[0], nodes));
     case IR_div:
         return is_at_least_0(arg[1]) && is_squares(w, arg[0], nodes);
@@ -82,7 +82,8 @@ static IrVal *under_root(const Walk *w, const IrVal *v, IrInts *dims)
         *dims = n->attr.dims;
         v = n->arg[0];
     }
-    return is_ours(w, v) && v->def->op == IR_mul && v->def->arg[0] == v->def->arg[1] ? v->def->arg[0] : NULL;
+    bool square = is_ours(w, v) && v->def->op == IR_mul && tree_same_value(v->def->arg[0], v->def->arg[1]);
+    return square ? v->def->arg[0] : NULL;
 }
 
 /* sqrt(s), or s to a power that is not whole, has no derivative where s is 0: it is a cone there, or flat, and 0 is a

@@ -90,6 +90,8 @@ static bool same_value(const IrVal *a, const IrVal *b, int depth)
     return same;
 }
 
+bool tree_same_value(const IrVal *a, const IrVal *b) { return same_value(a, b, 0); }
+
 static bool add_base(Linear *l, IrVal *v, Q c)
 {
     int at = 0;
