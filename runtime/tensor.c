@@ -93,12 +93,15 @@ double gan_tensor_get(const GanTensor *t, int64_t i)
     return (double)get_integer(t, i);
 }
 
-/* From i64 to f32 in one rounding, as the conversion of C does it. */
-static void put_real(GanTensor *to, const GanTensor *from, int64_t i)
+/* From i64 to f32 in one rounding, as the conversion of C does it. False: finite, and beyond f32. */
+static bool put_real(GanTensor *to, const GanTensor *from, int64_t i)
 {
     bool whole = !is_real(from->elem);
-    if (to->elem == GAN_F64) ((double *)to->data)[i] = gan_tensor_get(from, i);
-    else ((float *)to->data)[i] = whole ? (float)get_integer(from, i) : (float)gan_tensor_get(from, i);
+    double x = gan_tensor_get(from, i);
+    if (to->elem == GAN_F64) return ((double *)to->data)[i] = x, true;
+    float f = whole ? (float)get_integer(from, i) : (float)x;
+    ((float *)to->data)[i] = f;
+    return isfinite(f) || !isfinite(x);
 }
 
 static bool whole_number(const GanTensor *from, int64_t i, int64_t *value)
@@ -141,9 +144,7 @@ GanStatus gan_tensor_convert(const GanTensor *t, GanElem elem, GanTensor **out, 
     if (s) return s;
     int64_t n = gan_tensor_count(t);
     for (int64_t i = 0, v; i < n; i++) {
-        if (is_real(elem)) {
-            put_real(to, t, i);
-        } else if (!whole_number(t, i, &v) || !put_integer(to, i, v)) {
+        if (is_real(elem) ? !put_real(to, t, i) : !whole_number(t, i, &v) || !put_integer(to, i, v)) {
             gan_tensor_free(to);
             *out = NULL;
             return gan_error(err, GAN_WRONG, "element %" PRId64 " is %.17g, which is no %s", i, gan_tensor_get(t, i), gan_elem_name(elem));

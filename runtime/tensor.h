@@ -35,7 +35,7 @@ int64_t   gan_tensor_count(const GanTensor *t);
 double gan_tensor_get(const GanTensor *t, int64_t i);
 
 /* A new tensor of the same shape with the elements converted. To f32 rounds to nearest; to an integer or bool wants whole
- * numbers in range and is GAN_WRONG otherwise, naming the element. */
+ * numbers in range. GAN_WRONG otherwise, and for a finite number beyond f32, naming the element. */
 GanStatus gan_tensor_convert(const GanTensor *t, GanElem elem, GanTensor **out, GanError *err);
 
 /* "f32[60000, 28, 28]" into `text`, cut to n bytes; returns `text`. */

@@ -426,6 +426,7 @@ Test(tensor, convert)
         {3, GAN_I32, NULL},   {3, GAN_U8, NULL},          {1, GAN_BOOL, NULL},          {-0x1p63, GAN_I64, NULL}, {0.1, GAN_F32, NULL},
         {3, GAN_BOOL, "bool"}, {256, GAN_U8, "is 256"},   {-1, GAN_U8, "no u8"},        {0.5, GAN_I32, "is 0.5"}, {0x1p31, GAN_I32, "no i32"},
         {NAN, GAN_I64, "nan"}, {0x1p63, GAN_I64, "no i64"}, {INFINITY, GAN_I32, "inf"}, {NAN, GAN_F32, NULL},
+        {INFINITY, GAN_F32, NULL}, {1e300, GAN_F32, "no f32"}, {1e300, GAN_F64, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double     x[] = {0, cases[i].x};
