@@ -38,7 +38,7 @@ enum {
     MAX_DEPTH   = 2500,                                     /* expressions inside one another, over all applications */
     MAX_ROUNDS  = 100000,                                   /* of an unrolled loop */
     MAX_NODES   = 500000,                                   /* of the program's IR */
-    MAX_EVALS   = 3000000,                                  /* expressions evaluated */
+    MAX_EVALS   = 2000000,                                  /* expressions evaluated */
     MAX_NESTING = 200,                                      /* lists and records inside one another */
     MAX_LEAVES  = 4000000,                                  /* values in one list or record, however nested */
     MAX_AXES    = 60000,
