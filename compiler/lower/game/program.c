@@ -179,19 +179,29 @@ static GanOutput output_of(Lower *L, const IrReport *r)
     return o;
 }
 
+/* By slot: it keeps what a statement computed for others, and is no state of the program's own. */
+static const bool *kept_slots(Lower *L)
+{
+    bool *kept = arena_array(L->a, bool, L->m->slots.n + 1);
+    for (int i = 0; i < L->g->parts.n; i++)
+        for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) kept[L->g->parts.v[i]->keeps.v[j].slot] = true;
+    return kept;
+}
+
 /* What must stay finite: parameters and states. */
-static void list_written(Lower *L, const IrFn *f, GanFunction *g)
+static void list_written(Lower *L, const IrFn *f, const bool *kept, GanFunction *g)
 {
     g->written = arena_array(L->a, int, f->commits.n + 1);
     for (int i = 0; i < f->commits.n; i++) {
         const IrSlot *s = &L->m->slots.v[f->commits.v[i].slot];
-        bool counts = ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
+        bool counts = !kept[f->commits.v[i].slot] && ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
         if (counts) g->written[g->n_written++] = f->commits.v[i].slot;
     }
 }
 
 static void finish_functions(Lower *L, GanProgram *p)
 {
+    const bool *kept = kept_slots(L);
     p->n_functions = L->m->fns.n;
     p->function = arena_array(L->a, GanFunction, p->n_functions + 1);
     for (int i = 0; i < p->n_functions; i++) {
@@ -200,7 +210,7 @@ static void finish_functions(Lower *L, GanProgram *p)
         g->name = f->name;
         g->player = f->players.n ? f->players.v[0] : NULL;
         g->n_outputs = f->reports.n;
-        list_written(L, f, g);
+        list_written(L, f, kept, g);
         g->output = arena_array(L->a, GanOutput, f->reports.n + 1);
         for (int k = 0; k < f->reports.n; k++) g->output[k] = output_of(L, &f->reports.v[k]);
     }
@@ -332,7 +342,9 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     schedule_program(&c);
     pending_check(L);
     if (!diags_failed(diags)) unused_players(&c);
-    if (diags_failed(diags) || !cut_program(L)) return false;
+    if (diags_failed(diags)) return false;
+    graph_stabilise(L);
+    if (!cut_program(L)) return false;
     L->m->forgives = false;
     finish(L, out);
     unmoved_players(L);
