@@ -20,15 +20,8 @@ static void declare_lets(Ctx *c, AstList stmts)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
         if (s->kind == AST_LET && s->let.pattern->kind == AST_NAME && names_bound(c->L->names, s->let.pattern))
-            scope_declare(c->L, c->scope, s->let.pattern->name.name, s, s->let.pattern->span);
+            scope_declare(c->L, c->scope, s->let.pattern, s);
     }
-}
-
-static Scope *scope_of(const Lower *L, const Module *m)
-{
-    for (int i = 0; i < L->modules.all.n; i++)
-        if (L->modules.all.v[i] == m) return L->scopes.v[i];
-    BUG("lower: the module %s has no scope", m->name);
 }
 
 static void library_statement(Lower *L, const Ast *s)
@@ -57,7 +50,7 @@ static void open_scopes(Lower *L)
         Scope *s = L->scopes.v[i];
         s->n_imports = m->n_imports;
         s->import = arena_array(L->a, Scope *, m->n_imports + 1);
-        for (int k = 0; k < m->n_imports; k++) s->import[k] = scope_of(L, m->import[k]);
+        for (int k = 0; k < m->n_imports; k++) s->import[k] = scope_of_module(L, m->import[k]);
         if (!m->ast) continue;
         Ctx c = {.L = L, .scope = s, .batch = -1, .path = "", .index = ""};
         declare_all(&c, m->ast->file.stmts);
@@ -105,7 +98,7 @@ static void unused_players(Ctx *c)
     for (int i = 0; i < c->L->file->names.n; i++) {
         const Binding *b = &c->L->file->names.v[i];
         bool model = b->decl && b->decl->kind == AST_DEFINE && !b->decl->define.is_alias;
-        Value *v = model ? scope_find(c, b->name, b->decl->span, true) : NULL;
+        Value *v = model ? scope_of_place(c, c->L->file, b->decl) : NULL;
         if (v && v->kind == V_PLAYER) player_check(c, v->player);
     }
 }
@@ -379,7 +372,7 @@ static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
 {
     const Ast *e = parse_expression(r->lower->a, f, diags);
     name_files(r->lower);
-    if (e) names_expression(r->lower->names, e);
+    if (e) names_expression(r->lower->names, e, diags);
     if (e) diff_file(&(Ctx){.L = r->lower, .scope = r->lower->file, .batch = -1, .path = "", .index = ""});
     r->lower->m->forgives = true;
     return e;
