@@ -271,7 +271,7 @@ struct Lower {
     ARRAY(Pending *) pendings;
     ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
-    ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison */
+    ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison, or a report */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
     int           depth, n_evals;

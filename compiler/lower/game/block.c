@@ -149,15 +149,13 @@ static Search search_quietly(Ctx *c, const Ast *n, Block *b)
 
 void block_find_players(Ctx *c, const Ast *n, Block *b) { search_quietly(c, n, b); }
 
-static bool starts(const char *text, const char *with) { return !strncmp(text, with, strlen(with)); }
-
 void block_changes(Ctx *c, const Ast *n, Slots *out)
 {
     Lower *L = c->L;
     Search s = search_quietly(c, n, NULL);
     for (int slot = 0; slot < L->m->slots.n; slot++) {
         const IrSlot *k = &L->m->slots.v[slot];
-        bool changes = starts(k->path, "report.") || (k->kind == IR_SLOT_STATE && !k->player && slot < L->program_state.n && L->program_state.v[slot]);
+        bool changes = slot < L->program_state.n && L->program_state.v[slot];
         for (int i = 0; k->player && i < s.changed.n; i++) changes = changes || !strcmp(k->player, s.changed.v[i]->name);
         if (changes) array_push(L->a, &out->v, slot);
     }

@@ -1,8 +1,8 @@
 /* stabilise.c - numbers that would overflow or cancel are computed another way, in the graph of the whole schedule.
  *
  * It is done before the graph is cut, so that what one statement computed and another takes the logarithm of is one tree. A new node
- * belongs to the earliest part that has what it is made of: the log of a sum that was kept needs the largest term and the scaled sum,
- * which are two numbers, and not the terms. Start at graph_stabilise(). */
+ * belongs to the part it stands in; but what a new sum is made of belongs, with the sum, to the earliest part that has all of it: the log
+ * of a sum that was kept needs the largest term and the scaled sum, which are two numbers, and not the terms. Start at graph_stabilise(). */
 #include "compiler/lower/own/graph.h"
 #include "compiler/opt/stabilise.h"
 
@@ -74,10 +74,27 @@ static Part *earliest(const Lower *L, const IrNode *n)
     return latest;
 }
 
-static void take_parts(Lower *L)
+/* New nodes that reduce, and the new ones that they are made of: those that may go into an earlier part. */
+static const bool *reduced(const Lower *L, Arena *scratch)
 {
+    bool *into = arena_array(scratch, bool, L->g->remade_until - L->g->remade_from + 1);
+    for (const IrNode *n = L->graph->ir->body.last; n; n = n->prev) {
+        if (!is_new(L, n->result)) continue;
+        bool *own = &into[n->result->id - L->g->remade_from];
+        IrClass at = ir_op_info[n->op].klass;
+        *own = *own || at == IR_CLASS_FEAT || at == IR_CLASS_SAMP || at == IR_CLASS_CROSS;
+        for (int i = 0; *own && i < n->n_args; i++)
+            if (is_new(L, n->arg[i])) into[n->arg[i]->id - L->g->remade_from] = true;
+    }
+    return into;
+}
+
+static void take_parts(Lower *L, Arena *scratch)
+{
+    const bool *into = reduced(L, scratch);
     for (IrNode *n = L->graph->ir->body.first; n; n = n->next) {
-        Part *p = is_new(L, n->result) ? earliest(L, n) : NULL;
+        bool early = is_new(L, n->result) && into[n->result->id - L->g->remade_from];
+        Part *p = early ? earliest(L, n) : NULL;
         if (p) set_part(L, n, p);
     }
 }
@@ -92,7 +109,7 @@ void graph_stabilise(Lower *L)
     L->g->remade = arena_array(L->a, Part *, L->g->remade_until - L->g->remade_from + 1);
     take_roots(L, &all);
     take_place(L);
-    take_parts(L);
+    take_parts(L, scratch);
     opt_stabilise(L->m, L->init->ir);
     arena_free(scratch);
 }
