@@ -178,6 +178,7 @@ static Value *builtin_require(Ctx *c, const Call *k)
         holds = !known_false(t);
     }
     if (holds) return k->v[1];
+    if (c->L->unsure) return val_error(c->L);               /* said on purpose, for a case that the condition rules out */
     diag_error(c->L->diags, k->at, E208, "%s", k->v[2]->s);
     return val_error(c->L);
 }
@@ -932,12 +933,23 @@ static bool waits(const Builtin *b, const Args *args)
     return args->n == b->least - 1;
 }
 
+/* Of arguments that are not all known: is their number right, whatever they are? */
+static Value *of_unknown(Ctx *c, const Builtin *b, const Args *args, Span at)
+{
+    Value *v[MAX_ARGS + 4] = {0};
+    int n = 0;
+    bool many = args->n > b->most, few = args->n < b->least && b->pipe == PIPE_NO;
+    if (many || few) return wrong_number(c, b, args->n, at);
+    place(c, b, args, v, &n);
+    return val_error(c->L);
+}
+
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at)
 {
     Value *v[MAX_ARGS + 4] = {0};
     int n = 0;
     for (int i = 0; i < args->n; i++)
-        if (val_bad(args->v[i])) return val_error(c->L);
+        if (val_bad(args->v[i])) return c->L->guess ? of_unknown(c, b, args, at) : val_error(c->L);
     if (waits(b, args)) return wait_for_last(c, b, args);
     if (args->n < b->least || args->n > b->most) return wrong_number(c, b, args->n, at);
     if (!place(c, b, args, v, &n)) return val_error(c->L);

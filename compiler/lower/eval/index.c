@@ -27,6 +27,7 @@ static Value *list_index(Ctx *c, Value *v, const Ast *e)
     int64_t i;
     bool range = item->kind == AST_RANGE;
     Value *k = range ? NULL : eval(c, item);
+    if (k && val_bad(k)) return k;
     if ((k && k->kind != V_INT) ||
         (range && e->index.items.n > 1)) { /* beyond what a list can do: it becomes a tensor */
         Value *t = arith_stack(c, v->list.v, v->list.n, e->index.object->span);

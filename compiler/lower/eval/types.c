@@ -51,6 +51,7 @@ static bool unify_dim(Ctx *c, const Ast *dim, int64_t extent, bool *reported)
         bool of_params = own && own->kind == NAME_DIM;
         Value *v = of_params ? bound_dim(c, own) : scope_find(c, dim->name.name, dim->span, true);
         if (v && v->kind == V_INT) return v->i == extent;
+        if (v && val_bad(v)) return true;
         if (!v || v->kind != V_REAL) {
             scope_bind(c->L, c->scope, dim->name.name, val_int(c->L, extent), of_params ? own->at : dim->span);
             return true;
@@ -82,10 +83,17 @@ static const char *declared_text(Ctx *c, const Ast *t)
     return text_str(&out);
 }
 
+static int rank_of(const Lower *L, const Value *v)
+{
+    return v->kind == V_TENSOR ? v->tensor.v->type.rank : v->kind == V_SLOT ? L->m->slots.v[v->slot.slot].type.rank
+         : v->kind == V_LIST   ? 1 + (v->list.n ? rank_of(L, v->list.v[0]) : 0) : 0;
+}
+
 static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
 {
     const char *want = declared_text(c, type), *got = val_text(c->L, v);
     Diag *d = diag_error(c->L->diags, at, E200, "%s must be %s, and this is %s", what, want, got);
+    if (c->L->guess && rank_of(c->L, v) != type->type.dims.n) array_push(c->L->a, &c->L->of_ranks, d);
     diag_label(d, "%s", got);
     diag_note(d, type->span, "declared here");
     return val_error(c->L);
@@ -157,6 +165,7 @@ bool type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Sp
 {
     int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->classes;
     if (!classes || has == classes || ints_within(c->L, t, 0, classes - 1)) return true;
+    if (c->L->guess && v->kind != V_INT) return false;      /* it may be one, for other arguments */
     Diag *d = diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this may be another: %s", what, (long long)classes - 1, val_text(c->L, v));
     diag_hint(d, "min(max(k, 0), %lld) is one", (long long)classes - 1);
     return false;

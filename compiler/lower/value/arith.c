@@ -112,6 +112,7 @@ static void shapes_differ(Ctx *c, const IrVal *a, const IrVal *b, Span at, const
     const char *x = type_text(c->L, &a->type), *y = type_text(c->L, &b->type);
     Diag *d = diag_error(c->L->diags, at, E200, "%s has %s on one side and %s on the other", word, x, y);
     diag_label(d, "%s and %s", x, y);
+    if (c->L->guess && a->type.rank != b->type.rank) array_push(c->L->a, &c->L->of_ranks, d);
     if (a->type.rank == b->type.rank + 1 || b->type.rank == a->type.rank + 1)
         diag_hint(d, "nothing is repeated silently; over the rows of a tensor: map(fn(row) ..., t)");
     else if (ir_dims_size(&a->type) == ir_dims_size(&b->type))

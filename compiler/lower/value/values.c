@@ -328,7 +328,8 @@ static const char *list_text(Lower *L, const Value *v)
 const char *val_text(Lower *L, const Value *v)
 {
     switch (v->kind) {
-    case V_ERROR: case V_NONE: return "nothing";
+    case V_ERROR: return L->guess ? VAL_UNKNOWN : "nothing";
+    case V_NONE: return "nothing";
     case V_INT: return strf(L, "%lld", (long long)v->i);
     case V_REAL: return real_text(L, v->r);
     case V_BOOL: return v->b ? "true" : "false";
@@ -384,6 +385,7 @@ static IrVal *slot_tensor(Ctx *c, const Value *v, Span at)
 static bool at_home(Ctx *c, const Value *v, Span at)
 {
     if (v->tensor.home == c->L->fn) return true;
+    if (c->L->guess) return false;                          /* a value of the schedule: known to be there, and no more */
     Diag *d =
         diag_error(c->L->diags, at, E113, "this value was computed for another statement and cannot be used here");
     diag_hint(d, "compute it where it is used, or bind it in the schedule with let");
