@@ -62,7 +62,7 @@ struct Value {
     ValueKind kind;
     Span      at;                                           /* where it came from; SPAN_NONE when that would say nothing */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
-    Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node, else NULL (face.c) */
+    Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
     union {
         int64_t     i;
         double      r;

@@ -358,9 +358,9 @@ static Instance *some_owner(Lower *L)
 }
 
 /* How much there is in the module: what a trial adds to it is taken away again. */
-typedef struct Mark { int axes, streams, slots, data; } Mark;
+typedef struct Mark { int axes, streams, slots, data, cuts; uint32_t nodes; } Mark;
 
-static Mark mark(const Lower *L) { return (Mark){L->m->axes.n, L->m->streams.n, L->m->slots.n, L->data.n}; }
+static Mark mark(const Lower *L) { return (Mark){L->m->axes.n, L->m->streams.n, L->m->slots.n, L->data.n, L->draw_cuts.n, L->m->next_id}; }
 
 static void back_to(Lower *L, const Mark *was)
 {
@@ -369,6 +369,9 @@ static void back_to(Lower *L, const Mark *was)
     while (m->streams.n > was->streams) names_put(&m->stream_at, m->streams.v[--m->streams.n], -1);
     while (m->slots.n > was->slots) names_put(&m->slot_at, m->slots.v[--m->slots.n].path, -1);
     L->data.n = was->data;
+    L->draw_cuts.n = was->cuts;
+    m->next_id = was->nodes;
+    m->too_large[0] = 0;
 }
 
 static Diags *try_one(Ctx *c, const Ast *decl, const Guess *g)

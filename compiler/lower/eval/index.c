@@ -21,6 +21,12 @@ static Value *index_rest(Ctx *c, Value *one, const Ast *e)
     return arith_index(c, one, &rest);
 }
 
+/* What is picked by a number that a derivative may be taken by hangs on it. */
+static Value *by_index(Ctx *c, Value *k, Value *one)
+{
+    return k->face ? face_where(c, face_test(c, k, NULL, val_bool(c->L, true)), one, one) : one;
+}
+
 static Value *list_index(Ctx *c, Value *v, const Ast *e)
 {
     const Ast *item = e->index.items.v[0];
@@ -44,8 +50,7 @@ static Value *list_index(Ctx *c, Value *v, const Ast *e)
     }
     i = k->i;
     if (!index_bounds(c, i, v->list.n, false, item->span)) return val_error(c->L);
-    Value *one = v->list.v[i];
-    return index_rest(c, one, e);
+    return index_rest(c, by_index(c, k, v->list.v[i]), e);
 }
 
 static Value *report_index(Ctx *c, Value *v, const Ast *e)
@@ -115,6 +120,7 @@ static bool index_item(Ctx *c, const Ast *item, IrVal **t, int *dim)
         for (int i = 0; i < d.n; i++)
             if (i != *dim) out.v[out.n++] = d.v[i];
         *t = ir_reshape(b, *t, out);
+        if (v->face) *t = ir_select(b, face_condition(c, face_test(c, v, NULL, val_bool(c->L, true))), *t, *t);
         return true;
     }
     IrVal *k = as_tensor(c, v, item->span);
@@ -145,12 +151,8 @@ static Value *tuple_index(Ctx *c, Value *v, const Ast *e)
     }
     Value *k = as_settled(c, eval(c, item), item->span);
     int64_t i;
-    if (k->kind == V_REAL || !as_int(c, k, item->span, "which part of a tuple", &i)) {
-        if (k->kind == V_REAL)
-            diag_error(c->L->diags, item->span, E204, "an index is an integer, and this is %s", val_text(c->L, k));
-        return val_error(c->L);
-    }
-    return index_bounds(c, i, v->record.n, false, item->span) ? index_rest(c, v->record.v[i], e) : val_error(c->L);
+    if (!as_int(c, k, item->span, "which part of a tuple", &i)) return val_error(c->L);
+    return index_bounds(c, i, v->record.n, false, item->span) ? index_rest(c, by_index(c, k, v->record.v[i]), e) : val_error(c->L);
 }
 
 static Value *no_index(Ctx *c, const Value *v, const Ast *e)
