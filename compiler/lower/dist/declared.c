@@ -39,6 +39,7 @@ static Value *draw(Ctx *c, Dist *d, Span at)
     inner.inst = m->thunk.scope->inst;
     inner.scope = m->thunk.scope;
     uint32_t before = c->L->m->next_id;
+    check_evaluated(c->L, m->thunk.expr);
     Value *v = conform(c, d, as_settled(&inner, eval(&inner, m->thunk.expr), at), at, "a draw of");
     dist_note_cuts(c->L, d, before, v, at);
     return v;

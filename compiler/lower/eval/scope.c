@@ -179,10 +179,15 @@ Value *scope_value(Ctx *c, const Bound *b, Span at)
     return found ? settle(c, s, found, at) : NULL;
 }
 
+Binding *scope_own(const Lower *L, Scope *s, const Ast *place)
+{
+    const Bound *b = scope_place(L, place);
+    return b ? binding_in(s, b) : NULL;
+}
+
 Value *scope_of_place(Ctx *c, Scope *s, const Ast *place)
 {
-    const Bound *bound = scope_place(c->L, place);
-    Binding *b = bound ? binding_in(s, bound) : NULL;
+    Binding *b = scope_own(c->L, s, place);
     return b ? settle(c, s, b, b->at) : NULL;
 }
 

@@ -40,6 +40,7 @@ static bool unify_dim(Ctx *c, const Ast *dim, int64_t extent, bool *reported)
         const Bound *b = scope_place(c->L, dim);
         Value *v = b ? scope_value(c, b, dim->span) : NULL;
         if (v && v->kind == V_INT) return v->i == extent;
+        if (v && val_bad(v)) return true;
         if (b && !v && b->kind == NAME_DIM) return scope_bind_as(c->L, c->scope, b, val_int(c->L, extent)), true;
     }
     int64_t want;
@@ -66,10 +67,17 @@ static const char *declared_text(Ctx *c, const Ast *t)
     return text_str(&out);
 }
 
+static int rank_of(const Lower *L, const Value *v)
+{
+    return v->kind == V_TENSOR ? v->tensor.v->type.rank : v->kind == V_SLOT ? L->m->slots.v[v->slot.slot].type.rank
+         : v->kind == V_LIST   ? 1 + (v->list.n ? rank_of(L, v->list.v[0]) : 0) : 0;
+}
+
 static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
 {
     const char *want = declared_text(c, type), *got = val_text(c->L, v);
     Diag *d = diag_error(c->L->diags, at, E200, "%s must be %s, and this is %s", what, want, got);
+    if (c->L->guess && rank_of(c->L, v) != type->type.dims.n) array_push(c->L->a, &c->L->of_ranks, d);
     diag_label(d, "%s", got);
     diag_note(d, type->span, "declared here");
     return val_error(c->L);
@@ -141,6 +149,7 @@ bool type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Sp
 {
     int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->classes;
     if (!classes || has == classes || ints_within(c->L, t, 0, classes - 1)) return true;
+    if (c->L->guess && v->kind != V_INT) return false;      /* it may be one, for other arguments */
     Diag *d = diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this may be another: %s", what, (long long)classes - 1, val_text(c->L, v));
     diag_hint(d, "min(max(k, 0), %lld) is one", (long long)classes - 1);
     return false;

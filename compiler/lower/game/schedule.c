@@ -34,6 +34,7 @@ static void inner_statements(Ctx *c, const Ast *b, Nodes *to)
     if (b->kind == AST_BLOCK) {
         declare_all(&inner, b->block.stmts);
         statements(&inner, b->block.stmts, to);
+        check_block(&inner, b->block.stmts);
     } else {
         statements(&inner, (AstList){(Ast *[]){(Ast *)b}, 1}, to);
     }
@@ -329,6 +330,7 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
         AstList stmts = s->for_.body->block.stmts;
         declare_all(&round, stmts);
         statements(&round, stmts, to);
+        check_block(&round, stmts);
     }
 }
 
