@@ -374,6 +374,7 @@ static void draw_once(Ctx *c, Value *v, Span at)
     if (v->kind != V_DIST || dist_batch_value(v->dist)) return;
     Diags *outside = L->diags;
     L->diags = diags_new(L->sources);
+    diags_used_at(L->diags, at);
     dist_sample(c, v->dist, NULL, at);
     int n = diags_sorted(L->diags, all);
     for (int i = 0; i < n; i++)
@@ -406,6 +407,7 @@ static Diags *try_one(Ctx *c, const Ast *decl, const Guess *g)
     Mark before = mark(L);
     Trial t = trial_begin(L, true);
     Diags *said = L->diags;
+    diags_used_at(said, decl->span);
     L->guess = g;
     L->n_evals = MAX_EVALS - CHECK_EVALS;
     own.inst = some_owner(L);
