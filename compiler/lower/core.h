@@ -270,7 +270,7 @@ struct Lower {
     const struct Guess *guess;                              /* a body is evaluated for its errors alone (check.c): V_ERROR is any value; NULL: no */
     int           unsure;                                   /* in such a body: how many conditions that are not known decide whether this place is reached */
     const char   *tried;                                    /* extents that were guessed last: "n = 5" */
-    ARRAY(const Diag *) of_ranks;                           /* what was said there that holds for all extents */
+    ARRAY(struct { const Diag *d; bool ranks; int64_t apart; }) shapes;        /* what was said there of two shapes: their ranks differ, or extents by so much */
     struct { const Ast **v; uint32_t n, cap; } evaluated;   /* bodies that have been, as a set */
     ARRAY(struct { Ctx *c; AstList stmts; }) blocks;        /* of the schedule, whose declarations are looked through at the end */
     int           n_blocks;

@@ -296,10 +296,19 @@ static void check_changes(Ctx *c, const Ast *compare)
     for (int i = 0; i < compare->compare.changes.n; i++) eval(c, compare->compare.changes.v[i]->change.value);
 }
 
+static void check_loss(Ctx *c, const Ast *loss, Value *v)
+{
+    Value *l = as_settled(c, eval_thunk(c, v, -1), loss->loss.value->span);
+    bool number = l->kind == V_TENSOR || l->kind == V_SLOT || l->kind == V_LIST;
+    IrVal *t = number ? as_tensor(c, l, loss->loss.value->span) : NULL;
+    if (t && t->type.rank) diag_error(c->L->diags, loss->loss.value->span, E401, "a loss is one number, and this is %s", val_text(c->L, l));
+}
+
 static void check_value(Ctx *c, const Ast *decl, Value *v)
 {
     bool alias = decl->kind == AST_DEFINE && decl->define.is_alias && v->kind == V_FUNCTION;
     if (decl->kind == AST_COMPARE) check_changes(c, decl);
+    else if (v->kind == V_THUNK && decl->kind == AST_LOSS) check_loss(c, decl, v);
     else if (v->kind == V_THUNK) eval_thunk(c, v, -1);
     else if (v->kind == V_PLAYER && decl->kind == AST_DEFINE) check_player(c, v->player);
     else if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && !alias) check_closure(c, v->fn.closure);
@@ -356,6 +365,22 @@ static Instance *some_owner(Lower *L)
     return p->inst;
 }
 
+/* A distribution that nothing uses is drawn from, if it can be. */
+static void draw_once(Ctx *c, Value *v, Span at)
+{
+    Lower *L = c->L;
+    const Diag *all[DIAGS_KEPT];
+    if (v->kind != V_DIST || dist_batch_value(v->dist)) return;
+    Diags *outside = L->diags;
+    L->diags = diags_new(L->sources);
+    diags_used_at(L->diags, at);
+    dist_sample(c, v->dist, NULL, at);
+    int n = diags_sorted(L->diags, all);
+    for (int i = 0; i < n; i++)
+        if (all[i]->code != E301) diags_take(outside, all[i]);       /* it may have a density alone */
+    L->diags = outside;
+}
+
 /* How much there is in the module: what a trial adds to it is taken away again. */
 typedef struct Mark { int axes, streams, slots, data, cuts; uint32_t nodes; } Mark;
 
@@ -381,6 +406,7 @@ static Diags *try_one(Ctx *c, const Ast *decl, const Guess *g)
     Mark before = mark(L);
     Trial t = trial_begin(L, true);
     Diags *said = L->diags;
+    diags_used_at(said, decl->span);
     L->guess = g;
     L->n_evals = MAX_EVALS - CHECK_EVALS;
     own.inst = some_owner(L);
@@ -388,10 +414,11 @@ static Diags *try_one(Ctx *c, const Ast *decl, const Guess *g)
     if (own.batch < 0) own.batch = CHECK_BATCH;
     if (g->batch) own.axes = ir_axes_add(own.axes, ir_axis(L->m, "example", CHECK_BATCH));
     if (decl->kind == AST_LET) {
-        eval(&own, decl->let.value);
+        draw_once(&own, eval_raw(&own, decl->let.value), decl->let.value->span);
     } else {
         Value *v = scope_of_place(&own, own.scope, decl);
         if (v) check_value(&own, decl, v);
+        if (v && decl->kind == AST_DEFINE && decl->define.is_alias) draw_once(&own, v, decl->define.body->span);
     }
     L->n_evals = evals;
     L->guess = NULL;
@@ -408,22 +435,26 @@ static bool is_certain(const Diag *d)
     return d->severity == DIAG_ERROR && !outside && !unknown;
 }
 
-/* Does it hold whatever the extents are? */
-static bool of_all_extents(const Lower *L, const Diag *d)
+/* Does it hold whatever the extents are? Of shapes of one rank if they are as far apart for all guesses: *apart, else 0. */
+static bool of_all_extents(const Lower *L, const Diag *d, int64_t *apart)
 {
-    for (int i = 0; i < L->of_ranks.n; i++)
-        if (L->of_ranks.v[i] == d) return true;
+    *apart = 0;
+    for (int i = 0; i < L->shapes.n; i++)
+        if (L->shapes.v[i].d == d) return *apart = L->shapes.v[i].apart, L->shapes.v[i].ranks;
     return d->code == E205 || d->code == E112 || d->code == E108;
 }
 
-static bool says(const Diags *said, const Diag *d, bool text)
+/* Is the mistake among what was said? With the same text, or of shapes that are as far apart, where that is asked for. */
+static bool says(const Lower *L, const Diags *said, const Diag *d, bool text, int64_t apart)
 {
     const Diag *all[DIAGS_KEPT];
     int n = diags_sorted(said, all);
     for (int i = 0; i < n; i++) {
         const Diag *o = all[i];
-        if (o->code == d->code && o->at.file == d->at.file && o->at.begin == d->at.begin && o->at.end == d->at.end && (!text || !strcmp(o->text, d->text)))
-            return true;
+        int64_t here;
+        if (o->code != d->code || o->at.file != d->at.file || o->at.begin != d->at.begin || o->at.end != d->at.end) continue;
+        bool shapes = !of_all_extents(L, o, &here) && apart && here == apart;
+        if (!text || shapes || !strcmp(o->text, d->text)) return true;
     }
     return false;
 }
@@ -447,11 +478,12 @@ static void check_declaration(Ctx *c, const Ast *decl)
     }
     int n = diags_sorted(said[1], all);
     for (int i = 0; i < n; i++) {
-        bool always = is_certain(all[i]), any = of_all_extents(c->L, all[i]);
-        for (int g = 2; always && g < N_GUESSES; g++) always = says(said[g], all[i], g < SAME_TEXT && !any);
+        int64_t apart;
+        bool always = is_certain(all[i]), any = of_all_extents(c->L, all[i], &apart);
+        for (int g = 2; always && g < N_GUESSES; g++) always = says(c->L, said[g], all[i], g < SAME_TEXT && !any, apart);
         if (!always) continue;
         Diag *d = diags_take(c->L->diags, all[i]);
-        if (tried && any) diag_note(d, decl->span, "nothing applies this, so it was tried with %s", tried);
+        if (tried && strpbrk(d->text, "0123456789")) diag_note(d, decl->span, "nothing applies this, so it was tried with %s", tried);
     }
 }
 
@@ -467,13 +499,22 @@ void check_block(Ctx *c, AstList stmts)
 
 static bool is_declaration(const Ast *s) { return s->kind == AST_DEFINE || s->kind == AST_LOSS || s->kind == AST_COMPARE || s->kind == AST_LET; }
 
+/* A name for a distribution, which nothing uses. */
+static bool is_idle(const Ctx *c, const Ast *s)
+{
+    bool let = s->kind == AST_LET && s->let.pattern->kind == AST_NAME, alias = s->kind == AST_DEFINE && s->define.is_alias;
+    const Bound *b = let ? names_bound(c->L->names, s->let.pattern) : alias ? names_bound(c->L->names, s) : NULL;
+    const Binding *is = b && !b->used ? scope_binding(c->scope, b->name) : NULL;
+    return is && is->value && is->value->kind == V_DIST;
+}
+
 static void check_statements(Ctx *c, AstList stmts)
 {
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
         const Binding *b = s->kind == AST_DEFINE ? scope_own(c->L, c->scope, s) : NULL;
         bool later = b && b->state == B_LATER;
-        if (!is_declaration(s) || (!later && !is_unused(c->L, s))) continue;
+        if (!is_declaration(s) || (!later && !is_unused(c->L, s) && !is_idle(c, s))) continue;
         check_declaration(c, s);
     }
 }

@@ -67,17 +67,34 @@ static const char *declared_text(Ctx *c, const Ast *t)
     return text_str(&out);
 }
 
-static int rank_of(const Lower *L, const Value *v)
+static IrInts dims_of(const Lower *L, const Value *v)
 {
-    return v->kind == V_TENSOR ? v->tensor.v->type.rank : v->kind == V_SLOT ? L->m->slots.v[v->slot.slot].type.rank
-         : v->kind == V_LIST   ? 1 + (v->list.n ? rank_of(L, v->list.v[0]) : 0) : 0;
+    if (v->kind == V_TENSOR) return ir_dims_of(&v->tensor.v->type);
+    if (v->kind == V_SLOT) return ir_dims_of(&L->m->slots.v[v->slot.slot].type);
+    IrInts d = ir_ints(0, NULL);
+    for (; v->kind == V_LIST && v->list.n && d.n < IR_MAX_RANK; v = v->list.v[0]) d.v[d.n++] = v->list.n;
+    return d;
+}
+
+/* The declared extents, as far as they are known: 0 apart from the others where they are not. */
+static IrInts declared_dims(Ctx *c, const Ast *t, const IrInts *other)
+{
+    IrInts d = ir_ints(0, NULL);
+    for (int i = 0; i < t->type.dims.n && i < IR_MAX_RANK; i++) {
+        Value *v = eval(c, t->type.dims.v[i]);
+        d.v[d.n++] = v->kind == V_INT ? v->i : i < other->n ? other->v[i] : 0;
+    }
+    return d;
 }
 
 static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
 {
     const char *want = declared_text(c, type), *got = val_text(c->L, v);
     Diag *d = diag_error(c->L->diags, at, E200, "%s must be %s, and this is %s", what, want, got);
-    if (c->L->guess && rank_of(c->L, v) != type->type.dims.n) array_push(c->L->a, &c->L->of_ranks, d);
+    if (c->L->guess) {
+        IrInts has = dims_of(c->L, v), declared = declared_dims(c, type, &has);
+        shapes_noted(c, d, &declared, &has);
+    }
     diag_label(d, "%s", got);
     diag_note(d, type->span, "declared here");
     return val_error(c->L);

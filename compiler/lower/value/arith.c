@@ -108,12 +108,20 @@ IrElem arith_elem(const Ctx *c, IrElem x, IrElem y)
     return x == IR_I64 || y == IR_I64 ? IR_I64 : IR_I32;
 }
 
+void shapes_noted(Ctx *c, const Diag *d, const IrInts *a, const IrInts *b)
+{
+    int64_t apart = 0;
+    for (int i = 0; a->n == b->n && i < a->n && !apart; i++) apart = a->v[i] - b->v[i];
+    if (c->L->guess) array_push(c->L->a, &c->L->shapes, ((__typeof__(*c->L->shapes.v)){d, a->n != b->n, apart}));
+}
+
 static void shapes_differ(Ctx *c, const IrVal *a, const IrVal *b, Span at, const char *word)
 {
     const char *x = type_text(c->L, &a->type), *y = type_text(c->L, &b->type);
     Diag *d = diag_error(c->L->diags, at, E200, "%s has %s on one side and %s on the other", word, x, y);
     diag_label(d, "%s and %s", x, y);
-    if (c->L->guess && a->type.rank != b->type.rank) array_push(c->L->a, &c->L->of_ranks, d);
+    IrInts of_a = ir_dims_of(&a->type), of_b = ir_dims_of(&b->type);
+    shapes_noted(c, d, &of_a, &of_b);
     if (a->type.rank == b->type.rank + 1 || b->type.rank == a->type.rank + 1)
         diag_hint(d, "nothing is repeated silently; over the rows of a tensor: map(fn(row) ..., t)");
     else if (ir_dims_size(&a->type) == ir_dims_size(&b->type))

@@ -71,6 +71,8 @@ Value *face_cut(Ctx *c, Value *a, Value *b, Value *result);                     
 
 /* ---- arith.c, stack.c */
 
+void   shapes_noted(Ctx *c, const Diag *d, const IrInts *a, const IrInts *b);     /* in a body that is checked: what d says of two shapes */
+
 
 Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at);
 Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at);
