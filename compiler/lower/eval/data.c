@@ -113,12 +113,23 @@ static bool counts_up(const GanTensor *t, int64_t i)
     return n > 1 && first == floor(first);
 }
 
+/* Does the file begin with words? Then it is no table without them. */
+static bool names_columns(const char *path)
+{
+    GanTensor *t;
+    GanError err;
+    bool numbers = data_read_csv(path, DATA_HEADER_NO, &t, &err) == GAN_OK;
+    if (numbers) gan_tensor_free(t);
+    return !numbers;
+}
+
 /* A first row 0, 1, 2 above rows of another kind is likely the header that some programs write. */
 static void warn_header(Ctx *c, const GanTensor *t, const char *path, Span at)
 {
     if (t->rank != 2 || t->dim[0] < 2 || !counts_up(t, 0)) return;
     for (int64_t i = 1; i < t->dim[0]; i++)
         if (counts_up(t, i)) return;
+    if (names_columns(path)) return;
     Diag *d = diag_warning(c->L->diags, at, W502, "the first row of %s counts up from %s and was taken as data", path,
                            val_text(c->L, val_real(c->L, gan_tensor_get(t, 0))));
     diag_hint(d, "if it is a header, remove the line, or name the columns by words; drop(d, 1) leaves one row out");
