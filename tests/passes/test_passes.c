@@ -9,6 +9,7 @@
 #include "compiler/interp/wide.h"
 #include "compiler/ir/random_fn.h"
 #include "compiler/opt/pass.h"
+#include "compiler/opt/stabilise.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
