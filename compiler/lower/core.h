@@ -68,11 +68,11 @@ struct Value {
         double      r;
         bool        b;
         const char *s;
-        struct { Value **v; int n; int64_t leaves; int depth; } list;            /* leaves: values that are no list or record; depth: lists and records inside one another */
+        struct { Value **v; int n; int64_t leaves; int depth; bool slots; } list;   /* leaves: values that are no list or record; depth: lists and records inside one another; slots: there is a V_SLOT in it */
         struct { int64_t from, to; } range;
         struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
         struct { int slot; int64_t classes; } slot;          /* a place in the state: its value is that of the environment where it is read */
-        struct { Value **v; const char **name; int n; int64_t leaves; int depth; Player *of; bool mixed; } record;   /* name is NULL in a tuple; of: the player whose parameters, or a direction of whose, they are; mixed: of several, one on the other */
+        struct { Value **v; const char **name; int n; int64_t leaves; int depth; bool slots; Player *of; bool mixed; } record;   /* name is NULL in a tuple; of: the player whose parameters, or a direction of whose, they are; mixed: of several, one on the other */
         struct {
             FunctionKind   kind;
             Closure       *closure;

@@ -214,6 +214,7 @@ Value *dist_of_declared(Ctx *c, Closure *k, Args *args, const void *site, Span a
     spread_record(params_of(k), args);
     d->lifted.closure = k;
     d->lifted.site = site;
+    for (int i = 0; i < args->n; i++) args->v[i] = val_now(c, args->v[i]);
     d->lifted.args = arena_copy(c->L->a, args, sizeof *args);
     if (!find_lifted(c, d, params_of(k))) return val_error(c->L);
     if (!d->lifted.which) d = declared_new(c, k, args, site, at);

@@ -744,7 +744,7 @@ static Value *builtin_batch_of(Ctx *c, const Call *k)
 
 static Value *builtin_rows(Ctx *c, const Call *k)
 {
-    return dist_of_rows(c->L, as_settled(c, k->v[0], k->at));
+    return dist_of_rows(c->L, val_now(c, as_settled(c, k->v[0], k->at)));
 }
 
 static Value *builtin_log_prob(Ctx *c, const Call *k)
@@ -880,6 +880,7 @@ static Value *wait_for_last(Ctx *c, const Builtin *b, const Args *args)
     v->fn.builtin = b;
     v->fn.builtin_name = (b)->name;
     v->fn.given = arena_copy(c->L->a, args->v, sizeof(Value *) * (size_t)args->n);
+    for (int i = 0; i < args->n; i++) v->fn.given[i] = val_now(c, args->v[i]);
     v->fn.given_name = arena_copy(c->L->a, args->name, sizeof(char *) * (size_t)args->n);
     v->fn.n_given = args->n;
     v->fn.order = b->pipe == PIPE_LAST;

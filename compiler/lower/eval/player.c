@@ -106,6 +106,7 @@ static AstList player_params(const Player *p)
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at)
 {
     if (p->word == AST_DEFINE_NET) return player_body(c, p, args, false, site, at);
+    for (int i = 0; i < args->n; i++) args->v[i] = val_now(c, args->v[i]);
     return val_dist(c->L, dist_of_model(c->L, p, args));
 }
 

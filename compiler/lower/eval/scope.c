@@ -300,7 +300,7 @@ static void hint(Value *v, const char *name)
 
 void scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v)
 {
-    v = diff_bound(c, param, v);
+    v = diff_bound(c, param, val_now(c, v));
     hint(v, param->param.name);
     scope_bind(c->L, s, param, v);
 }
@@ -308,7 +308,7 @@ void scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v)
 bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
 {
     if (p->kind == AST_NAME) {
-        v = diff_bound(c, p, v);
+        v = diff_bound(c, p, val_now(c, v));
         hint(v, p->name.name);
         scope_bind(c->L, s, p, v);
         return !val_bad(v);

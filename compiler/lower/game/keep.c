@@ -8,31 +8,6 @@
 
 /* ---- draws and lets */
 
-typedef struct Settle { Span at; } Settle;
-
-/* A slot is its value here, from now on; tensors stay the nodes they are. */
-static Value *now_leaf(Ctx *c, Value *leaf, void *arg)
-{
-    const Settle *s = arg;
-    if (leaf->kind == V_LIST) {
-        Value **v = arena_array(c->L->a, Value *, leaf->list.n + 1);
-        for (int i = 0; i < leaf->list.n; i++) v[i] = map_fields(c, leaf->list.v[i], now_leaf, arg);
-        return val_list(c->L, v, leaf->list.n);
-    }
-    if (leaf->kind != V_SLOT || c->L->m->slots.v[leaf->slot.slot].kind == IR_SLOT_DATA) return leaf;
-    IrVal *t = as_tensor(c, leaf, s->at);
-    if (!t) return val_error(c->L);
-    Value *v = val_tensor(c->L, t);
-    v->tensor.classes = leaf->slot.classes;
-    return v;
-}
-
-static Value *now(Ctx *c, Value *v, Span at)
-{
-    Settle s = {at};
-    return val_runs(c->L, v) ? map_fields(c, v, now_leaf, &s) : v;
-}
-
 /* At the top level what has a name can be asked for when the program has run: it has a slot of that name. */
 static void keep_named(Ctx *c, const Value *v, const char *path, Span at)
 {
@@ -48,7 +23,7 @@ static void bind_names(Ctx *c, Scope *from, const Nodes *to)
     Lower *L = c->L;
     for (int i = 0; i < from->names.n; i++) {
         Binding *b = &from->names.v[i];
-        Value *v = now(c, b->value, b->at);
+        Value *v = val_now(c, b->value);
         if (val_runs(L, v) && to->top && c->scope == L->file) keep_named(c, v, names_unique(&L->root_names, b->name), b->at);
         scope_bind_as(L, c->scope, b->bound, v);
     }
@@ -111,6 +86,7 @@ void sched_sample(Ctx *c, const Ast *s, Nodes *to)
     Ctx inner = *c;
     inner.scope = scope_new(L, c->scope);
     Part *p = part_begin(L, strf(L, "draw_%s", first->kind == AST_NAME ? first->name.name : "sample"), IR_FN_STATE, s->span);
+    p->binds = true;
     eval_sample(&inner, s);
     for (int i = 0; !s->sample.size && !s->sample.all && i < inner.scope->names.n; i++) warn_single_draw(c, s, inner.scope->names.v[i].value);
     bind_names(c, inner.scope, to);
@@ -153,19 +129,21 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to)
     const char *name = s->let.pattern->kind == AST_NAME ? s->let.pattern->name.name : "values";
     Scope *names = scope_new(L, c->scope);
     if (is_known(c, s, name)) return;
+    uint32_t before = L->m->next_id;
     Part *p = part_begin(L, strf(L, "let_%s", name), IR_FN_STATE, s->span);
+    p->binds = true;
     let_value(c, s, names);
     for (int i = 0; i < names->names.n; i++) warn_single_draw(c, s, names->names.v[i].value);
     bind_names(c, names, to);
     bool any = false;
     for (int i = 0; i < names->names.n; i++) any = any || val_runs(L, names->names.v[i].value);
-    if (!any) {
+    if (!any && L->m->next_id == before) {
         part_drop(L);
         return;
     }
     part_end(L);
-    sched_call(c, to, p, GAN_CALL, NULL, s->span);
-    sched_line(c, p, "let", name, s->span);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);          /* also for what a function or distribution takes along */
+    if (any) sched_line(c, p, "let", name, s->span);
 }
 
 /* ---- states */

@@ -1,6 +1,7 @@
 /* schedule.c - the top level of the main file, and the blocks in it, become the schedule: a tree whose leaves call functions. Each
  * statement that computes is a part of the graph. */
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/pending.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
@@ -88,7 +89,7 @@ static void open_block(Ctx *c, Block *b, Nodes *to)
 {
     Lower *L = c->L;
     b->number = ++L->n_blocks;
-    L->pendings.n = 0;                                      /* those of other blocks have had their updates */
+    pending_begin_block(L);
     b->before = to;
     b->stand_before = stand_before;
     b->entry = (Env){arena_array(L->a, IrVal *, L->graph->env.n + 1), L->graph->env.n};

@@ -54,6 +54,8 @@ bool   as_rows(Ctx *c, Value *v, Span at, const char *what, int64_t *n);     /* 
 
 Closure *closure_copy(Lower *L, const Closure *k, Scope *scope);             /* for another scope */
 
+/* What is named by a slot becomes the slot's value here; what is kept for later (arguments, lets) is asked for it. */
+Value *val_now(Ctx *c, Value *v);
 Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg), void *arg);
 
 /* ---- face.c */

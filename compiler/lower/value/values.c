@@ -100,6 +100,15 @@ static int count_nesting(Lower *L, Value **items, int n)
     return val_nested(L, deepest + 1);
 }
 
+static bool has_slots(const Value *v) { return v->kind == V_SLOT || (v->kind == V_LIST && v->list.slots) || (v->kind == V_RECORD && v->record.slots); }
+
+static bool any_slots(Value *const *items, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (has_slots(items[i])) return true;
+    return false;
+}
+
 Value *val_list(Lower *L, Value **items, int n)
 {
     Value *v = val_new(L, V_LIST);
@@ -107,6 +116,7 @@ Value *val_list(Lower *L, Value **items, int n)
     v->list.n = n;
     v->list.leaves = count_leaves(L, items, n);
     v->list.depth = count_nesting(L, items, n);
+    v->list.slots = any_slots(items, n);
     return v;
 }
 
@@ -143,6 +153,7 @@ Value *val_record(Lower *L, Value **items, const char **name, int n)
     v->record.n = n;
     v->record.leaves = count_leaves(L, items, n);
     v->record.depth = count_nesting(L, items, n);
+    v->record.slots = any_slots(items, n);
     return v;
 }
 
@@ -563,3 +574,20 @@ Value *unsupported(Ctx *c, Span at, const char *what)
     diag_error(c->L->diags, at, E600, "not supported yet: %s", what);
     return val_error(c->L);
 }
+
+static Value *now_leaf(Ctx *c, Value *leaf, void *arg)
+{
+    if (leaf->kind == V_LIST && leaf->list.slots) {
+        Value **v = arena_array(c->L->a, Value *, leaf->list.n + 1);
+        for (int i = 0; i < leaf->list.n; i++) v[i] = map_fields(c, leaf->list.v[i], now_leaf, arg);
+        return val_list(c->L, v, leaf->list.n);
+    }
+    if (leaf->kind != V_SLOT || c->L->m->slots.v[leaf->slot.slot].kind == IR_SLOT_DATA) return leaf;
+    IrVal *t = as_tensor(c, leaf, leaf->at);
+    if (!t) return val_error(c->L);
+    Value *v = val_tensor(c->L, t);
+    v->tensor.classes = leaf->slot.classes;
+    return v;
+}
+
+Value *val_now(Ctx *c, Value *v) { return c->L->fn && has_slots(v) ? map_fields(c, v, now_leaf, NULL) : v; }
