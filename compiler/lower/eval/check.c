@@ -103,10 +103,10 @@ static void bind_dims(void *user, const Ast *n)
     Dims *d = user;
     const Guess *g = d->c->L->guess;
     const Bound *own = n->kind == AST_NAME ? names_use(d->c->L->names, n) : NULL;
-    if (own && own->kind == NAME_DIM && !scope_binding(d->c->scope, own->name)) {
+    if (own && own->kind == NAME_DIM && !scope_own(d->c->L, d->c->scope, n)) {
         int64_t extent = g->extent + g->step * d->n;
         if (g->typed) text_printf(&d->tried, "%s%s = %lld", d->n++ ? ", " : "", own->name, (long long)extent);
-        scope_bind(d->c->L, d->c->scope, own->name, g->typed ? val_int(d->c->L, extent) : val_error(d->c->L), own->at);
+        scope_bind_as(d->c->L, d->c->scope, own, g->typed ? val_int(d->c->L, extent) : val_error(d->c->L));
     }
     ast_each_child(n, bind_dims, d);
 }
@@ -177,7 +177,7 @@ static void guess_params(Ctx *c, AstList params, const char *what)
         const Ast *p = params.v[i];
         if (p->param.value) type_conform(c, eval_raw(c, p->param.value), p->param.type, p->param.value->span, p->param.name);
         if (p->param.draw) player_draw(c, c->scope, p, what);
-        if (!scope_binding(c->scope, p->param.name)) scope_bind_param(c, c->scope, p, guess_of(c, p->param.type));
+        if (!scope_own(c->L, c->scope, p)) scope_bind_param(c, c->scope, p, guess_of(c, p->param.type));
     }
 }
 
@@ -239,7 +239,6 @@ static void check_members(Ctx *in, const Closure *k, const void *site)
     const Ast *d = k->def;
     AstList members = d->define.body && d->define.body->kind == AST_BLOCK ? d->define.body->block.stmts : (AstList){0};
     bool distribution = d->define.word == AST_DEFINE_DISTRIBUTION;
-    in->scope->distribution = distribution;
     in->path = k->name;
     in->scope->inst = members_instance(in, k, site);
     if (in->scope->inst) in->inst = in->scope->inst;
@@ -321,8 +320,8 @@ void check_local(Ctx *c, AstList stmts)
 {
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
-        const char *name = d->kind == AST_DEFINE ? d->define.name : d->kind == AST_LOSS ? d->loss.name : d->kind == AST_COMPARE ? d->compare.name : NULL;
-        Value *v = name ? scope_local(c, c->scope, name) : NULL;
+        bool named = d->kind == AST_DEFINE || d->kind == AST_LOSS || d->kind == AST_COMPARE;
+        Value *v = named ? scope_of_place(c, c->scope, d) : NULL;
         if (v) check_value(c, d, v);
     }
 }
@@ -417,8 +416,7 @@ static Diags *try_one(Ctx *c, const Ast *decl, const Guess *g)
     if (decl->kind == AST_LET) {
         draw_once(&own, eval_raw(&own, decl->let.value), decl->let.value->span);
     } else {
-        const char *name = decl->kind == AST_DEFINE ? decl->define.name : decl->kind == AST_LOSS ? decl->loss.name : decl->compare.name;
-        Value *v = scope_local(&own, own.scope, name);
+        Value *v = scope_of_place(&own, own.scope, decl);
         if (v) check_value(&own, decl, v);
         if (v && decl->kind == AST_DEFINE && decl->define.is_alias) draw_once(&own, v, decl->define.body->span);
     }
@@ -514,7 +512,7 @@ static void check_statements(Ctx *c, AstList stmts)
 {
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
-        const Binding *b = s->kind == AST_DEFINE ? scope_binding(c->scope, s->define.name) : NULL;
+        const Binding *b = s->kind == AST_DEFINE ? scope_own(c->L, c->scope, s) : NULL;
         bool later = b && b->state == B_LATER;
         if (!is_declaration(s) || (!later && !is_unused(c->L, s) && !is_idle(c, s))) continue;
         check_declaration(c, s);
