@@ -6,6 +6,7 @@
 #include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/graph.h"
 #include "compiler/lower/value/value.h"
 
 /* ---- of numbers */
@@ -102,10 +103,17 @@ Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 
 /* ---- of tensors where numbers are declared */
 
-static bool is_number_param(const Ast *p)
+/* By its type, or by a default that is one number, however it is written. */
+static bool is_number_param(Ctx *c, const Closure *k, const Ast *p)
 {
     if (p->param.type) return p->param.type->kind == AST_TYPE && !p->param.type->type.dims.n && strcmp(p->param.type->type.name, "string");
-    return p->param.value && (p->param.value->kind == AST_NUMBER);
+    if (!p->param.value) return false;
+    Ctx outside = *c;
+    outside.scope = k->scope;
+    Trial t = trial_begin(c->L, true);
+    bool number = val_is_number(eval(&outside, p->param.value));
+    trial_end(c->L, &t);
+    return number;
 }
 
 /* The shape of a value before it is a tensor; false: it is one number, or none. */
@@ -141,7 +149,7 @@ static bool find_lifted(Ctx *c, Dist *d, AstList params)
         const Args *a = d->lifted.args;
         IrInts dims;
         const Ast *p = param_of(params, a, i);
-        if (!p || !is_number_param(p) || !dims_of(c, a->v[i], &dims)) continue;
+        if (!p || !dims_of(c, a->v[i], &dims) || !is_number_param(c, d->lifted.closure, p)) continue;
         if (d->lifted.which && !same(&dims, &d->lifted.dims)) {
             diag_error(c->L->diags, a->at[i], E200, "%s of %s has the shape %s, and another argument %s", p->param.name,
                        d->name, dims_text(c->L, &dims), dims_text(c->L, &d->lifted.dims));

@@ -503,8 +503,9 @@ static bool is_declaration(const Ast *s) { return s->kind == AST_DEFINE || s->ki
 static bool is_idle(const Ctx *c, const Ast *s)
 {
     bool let = s->kind == AST_LET && s->let.pattern->kind == AST_NAME, alias = s->kind == AST_DEFINE && s->define.is_alias;
-    const Bound *b = let ? names_bound(c->L->names, s->let.pattern) : alias ? names_bound(c->L->names, s) : NULL;
-    const Binding *is = b && !b->used ? scope_binding(c->scope, b->name) : NULL;
+    const Ast *place = let ? s->let.pattern : alias ? s : NULL;
+    const Bound *b = place ? names_bound(c->L->names, place) : NULL;
+    const Binding *is = b && !b->used ? scope_own(c->L, c->scope, place) : NULL;
     return is && is->value && is->value->kind == V_DIST;
 }
 

@@ -135,17 +135,28 @@ static bool only_first_counts_up(const GanTensor *t)
     return counts_up(t, 0);
 }
 
+/* Does the file begin with words? Then it is no table without them. */
+static bool names_columns(const char *path)
+{
+    GanTensor *t;
+    GanError err;
+    bool numbers = data_read_csv(path, DATA_HEADER_NO, &t, &err) == GAN_OK;
+    if (numbers) gan_tensor_free(t);
+    return !numbers;
+}
+
 /* A first row 0, 1, 2 or 2019, 2020 above rows of another kind is likely the header that some programs write. */
 static void warn_header(Ctx *c, const GanTensor *t, const char *path, Span at)
 {
     if (t->rank != 2 || t->dim[0] < 2) return;
-    bool counts = only_first_counts_up(t);
-    if (!counts && stands_apart(t)) {
+    bool counts = only_first_counts_up(t), apart = !counts && stands_apart(t);
+    if ((!counts && !apart) || names_columns(path)) return;
+    if (apart) {
         Diag *d = diag_warning(c->L->diags, at, W502, "the first row of %s, which begins with %s, lies far from all others and was taken as data", path,
                                val_text(c->L, val_real(c->L, gan_tensor_get(t, 0))));
         diag_hint(d, "if it is a header, remove the line, or name the columns by words; drop(d, 1) leaves one row out");
     }
-    if (!counts) return;
+    if (apart) return;
     Diag *d = diag_warning(c->L->diags, at, W502, "the first row of %s counts up from %s and was taken as data", path,
                            val_text(c->L, val_real(c->L, gan_tensor_get(t, 0))));
     diag_hint(d, "if it is a header, remove the line, or name the columns by words; drop(d, 1) leaves one row out");
