@@ -64,8 +64,9 @@ static const IrNode *single_draw_of(Ctx *c, const Ast *s, const Value *v)
 {
     const IrNode *found = NULL;
     for (int i = 0; v->kind == V_RECORD && i < v->record.n && !found; i++) found = single_draw_of(c, s, v->record.v[i]);
-    bool one = v->kind == V_TENSOR && v->tensor.home == c->L->graph && !v->tensor.v->type.axes.n;
-    return !one ? found : s->kind == AST_SAMPLE ? v->tensor.v->def : single_draw(c, v->tensor.v);
+    if (v->kind != V_TENSOR || v->tensor.home != c->L->graph) return found;
+    if (s->kind == AST_SAMPLE) return v->tensor.v->type.axes.n ? NULL : v->tensor.v->def;
+    return single_draw(c, v->tensor.v);                     /* also beside what varies over the batch: x + noise() */
 }
 
 static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
