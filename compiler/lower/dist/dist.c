@@ -62,13 +62,13 @@ static bool is_distribution(const Value *v)
            v->fn.closure->def->define.word == AST_DEFINE_DISTRIBUTION;
 }
 
-static bool is_joint(const Value *v)
+bool dist_is_joint(const Value *v)
 {
     if (v->kind != V_RECORD || !v->record.n) return false;
     for (int i = 0; i < v->record.n; i++) {
         const Value *f = v->record.v[i];
         bool model = f->kind == V_PLAYER && f->player->word != AST_DEFINE_NET;
-        if (f->kind != V_DIST && !model && !is_distribution(f)) return false;
+        if (f->kind != V_DIST && !model && !is_distribution(f) && !dist_is_joint(f)) return false;
     }
     return true;
 }
@@ -93,7 +93,7 @@ Dist *as_dist(Ctx *c, Value *v, Span at)
     }
     if (v->kind == V_DIST) return v->dist;
     if (v->kind == V_PLAYER) return whole_model(c, v->player, at);
-    return is_joint(v) ? dist_of_fields(c, v, at) : not_dist(c, v, at);
+    return dist_is_joint(v) ? dist_of_fields(c, v, at) : not_dist(c, v, at);
 }
 
 /* ---- drawing */

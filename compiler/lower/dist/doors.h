@@ -6,6 +6,7 @@
 Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after ~ */
 Value *val_dist(Lower *L, Dist *d);
 const Dist *dist_base(const Dist *d);                                           /* that it is made of; NULL: of none */
+bool   dist_is_joint(const Value *v);                                           /* a record of distributions, models, or records of them */
 bool   dist_is_value(Lower *L, const Dist *d);                                  /* a model that draws nothing: every argument given, no ~ in its body */
 Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              /* one draw for each sample of c->axes; shape: declared, or NULL */
 Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);                       /* x has the shape of a draw, or that is reported */

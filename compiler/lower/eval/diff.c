@@ -129,10 +129,21 @@ static Value *named_value(Ctx *c, const Ast *w)
     return v && v->kind != V_THUNK ? v : eval(c, w);
 }
 
+/* A.Lin_1.w, as a whole. */
+static bool is_parameter(Ctx *c, const Ast *w)
+{
+    const Ast *root = w;
+    while (root->kind == AST_FIELD) root = root->field.object;
+    bool path = w->kind == AST_FIELD && w->field.object->kind == AST_FIELD && root->kind == AST_NAME;
+    const Value *v = path ? scope_find(c, root, false) : NULL;
+    return v && v->kind == V_PLAYER;
+}
+
 /* Parts that are values of their own are differentiated by alone. */
 static Target target_of(Ctx *c, const Ast *w)
 {
     const Ast *object = object_of(w);
+    if (is_parameter(c, w)) return (Target){eval_raw(c, w), w, w};
     if (!object) return (Target){w->kind == AST_NAME ? named_value(c, w) : eval_raw(c, w), w, w};
     Target t = target_of(c, object);
     if (val_bad(t.v)) return t;

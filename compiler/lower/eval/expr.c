@@ -412,7 +412,7 @@ static Value *eval_kind(Ctx *c, const Ast *e)
 static bool is_powered(Lower *L, const Value *a)
 {
     if (a->kind == V_FUNCTION) return a->fn.kind == F_CLOSURE && a->fn.closure->def->kind == AST_DEFINE;
-    return a->kind == V_PLAYER || (a->kind == V_DIST && !dist_is_value(L, a->dist));
+    return a->kind == V_PLAYER || dist_is_joint(a) || (a->kind == V_DIST && !dist_is_value(L, a->dist));
 }
 
 static Value *eval_binary(Ctx *c, const Ast *e)

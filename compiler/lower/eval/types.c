@@ -16,6 +16,7 @@ bool type_elem(Ctx *c, const Ast *t, IrElem *elem, int64_t *classes)
     *elem = IR_I32;
     if (t->type.range && !as_size(c, eval(c, t->type.range), t->type.range->span, "the number of classes", classes))
         return false;
+    if (t->type.range && !*classes) return diag_error(c->L->diags, t->type.range->span, E204, "there is no class of none: class[n] is an integer from 0 to n - 1"), false;
     return true;
 }
 

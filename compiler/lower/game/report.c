@@ -193,7 +193,8 @@ void sched_expect(Ctx *c, const Ast *s, Nodes *to)
     if (!f) return;
     sched_call(c, to, f, GAN_EXPECT, text, s->span);
     GanSchedule *n = to->list.v[to->list.n - 1];
-    if (s->expect.by) as_size(c, eval(c, s->expect.by), s->expect.by->span, "the step", &n->by_step);
+    if (s->expect.by && as_size(c, eval(c, s->expect.by), s->expect.by->span, "the step", &n->by_step) && !n->by_step)
+        diag_error(c->L->diags, s->expect.by->span, E204, "rounds are counted from 1: by step 1 is after the first");
 }
 
 void sched_save(Ctx *c, const Ast *s, Nodes *to)

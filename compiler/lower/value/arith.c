@@ -259,16 +259,18 @@ static Value *matmul(Ctx *c, Value *a, Value *w, Span at)
         c->L, ir_dot(fn_builder(c), arith_convert(c, x, e), arith_convert(c, y, e), ir_no_pairs(), k, ir_no_axes()));
 }
 
+static Value *join_conditions_only(Ctx *c, AstOp op, Value *a, Value *b, Span at)
+{
+    diag_error(c->L->diags, at, E201, "%s joins conditions, and these are %s and %s", AstOp_name(op), val_text(c->L, a), val_text(c->L, b));
+    return val_error(c->L);
+}
+
 static Value *logical(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     if (a->kind == V_BOOL && b->kind == V_BOOL) return face_test(c, a, b, val_bool(c->L, op == AST_OP_AND ? a->b && b->b : a->b || b->b));
     IrVal *x = as_tensor(c, a, at), *y = as_tensor(c, b, at);
     if (!x || !y) return val_error(c->L);
-    if (x->type.elem != IR_BOOL || y->type.elem != IR_BOOL) {
-        diag_error(c->L->diags, at, E201, "%s joins conditions, and these are %s and %s", AstOp_name(op),
-                   val_text(c->L, a), val_text(c->L, b));
-        return val_error(c->L);
-    }
+    if (x->type.elem != IR_BOOL || y->type.elem != IR_BOOL) return join_conditions_only(c, op, a, b, at);
     if (!arith_align(c, &x, &y, at, AstOp_name(op))) return val_error(c->L);
     return val_tensor(c->L, op == AST_OP_AND ? ir_and(fn_builder(c), x, y) : ir_or(fn_builder(c), x, y));
 }
@@ -374,6 +376,8 @@ Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     Lower *L = c->L;
     a = as_settled(c, a, at), b = as_settled(c, b, at);
     if (val_bad(a) || val_bad(b)) return val_error(L);
+    bool joins = op == AST_OP_AND || op == AST_OP_OR;
+    if (joins && val_is_number(a) && val_is_number(b)) return join_conditions_only(c, op, a, b, at);
     if (val_is_number(a) && val_is_number(b) && op != AST_OP_MATMUL) return fold_binary(c, op, a, b, at);
     if (a->kind == V_BOOL && b->kind == V_BOOL && (op == AST_OP_EQ || op == AST_OP_NE))
         return face_test(c, a, b, val_bool(L, (a->b == b->b) == (op == AST_OP_EQ)));
@@ -465,9 +469,32 @@ static Value *select_records(Ctx *c, Value *cond, Value *yes, Value *no, Span at
     return of_both(c->L, val_record_like(c->L, yes, v), yes, no);
 }
 
+static bool is_table(const Value *v) { return v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST || v->kind == V_RANGE; }
+
+/* The arms of a condition known now are held to the same as those of one that is computed. NULL: they can stay what they are. */
+static Value *known_arms(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
+{
+    IrVal *x, *y;
+    if (yes->kind == V_RECORD || no->kind == V_RECORD) return select_records(c, cond, yes, no, at);
+    bool numbers = is_table(yes) || is_table(no), same = yes->kind == no->kind || (val_is_number(yes) && val_is_number(no));
+    if (!numbers && !same) {
+        diag_error(c->L->diags, at, E200, "where picks between %s and %s", val_text(c->L, yes), val_text(c->L, no));
+        return val_error(c->L);
+    }
+    if (!numbers || !c->L->fn) return NULL;
+    if (!arith_operands(c, yes, no, at, &x, &y) || !arith_align(c, &x, &y, at, "where")) return val_error(c->L);
+    IrVal *one = cond->b ? x : y, *other = cond->b ? y : x;
+    if (one->type.rank || !other->type.rank) return NULL;
+    Value *filled = val_tensor(c->L, ir_fill(fn_builder(c), one, ir_dims_of(&other->type)));
+    return face_where(c, cond, filled, filled);
+}
+
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
 {
     cond = as_settled(c, cond, at), yes = as_settled(c, yes, at), no = as_settled(c, no, at);
+    if (cond->kind == V_BOOL && (val_bad(yes) || val_bad(no))) return val_error(c->L);
+    Value *arm = cond->kind == V_BOOL ? known_arms(c, cond, yes, no, at) : NULL;
+    if (arm) return arm;
     if (cond->kind == V_BOOL) return face_where(c, cond, yes, no);
     if (val_bad(cond) || val_bad(yes) || val_bad(no)) return val_error(c->L);
     IrVal *k = as_tensor(c, cond, at), *x, *y;
