@@ -29,7 +29,7 @@ int cmd_eval(const Options *o)
         session_optimise(&s);
         status = session_start(&s);
     }
-    if (status == EXIT_DONE) status = session_fill(&s, o->n_operands > 0);
+    if (status == EXIT_DONE) status = session_fill(&s, o->n_operands > 0, fn);
     if (status == EXIT_DONE) status = show(&s, fn);
     session_close(&s);
     return status;

@@ -27,7 +27,7 @@ int cmd_sample(const Options *o)
         session_optimise(&s);
         status = session_start(&s);
     }
-    if (status == EXIT_DONE) status = session_fill(&s, true);
+    if (status == EXIT_DONE) status = session_fill(&s, true, fn);
     if (status == EXIT_DONE) status = draw(&s, fn);
     session_close(&s);
     return status;

@@ -164,7 +164,25 @@ static int fill_from(Session *s, const SafeFile *f, const char *path)
     return st ? driver_error(s->o, &err) : EXIT_DONE;
 }
 
-int session_fill(Session *s, bool trained)
+static bool starts_with_a_value(const IrFn *init, int slot)
+{
+    for (int i = 0; i < init->commits.n; i++)
+        if (init->commits.v[i].slot == slot) return true;
+    return false;
+}
+
+/* A slot that `fn` reads and that only a run fills: it keeps what a statement has computed. -1: none. */
+static int only_run_fills(const Session *s, int fn)
+{
+    const IrModule *m = s->lowered.ir;
+    for (const IrNode *n = m->fns.v[fn]->body.first; n; n = ir_next(n)) {
+        bool kept = n->op == IR_read && (m->slots.v[n->attr.slot].kind == IR_SLOT_STATE || m->slots.v[n->attr.slot].kind == IR_SLOT_SCRATCH);
+        if (kept && !starts_with_a_value(m->fns.v[s->lowered.program->init_fn], n->attr.slot)) return n->attr.slot;
+    }
+    return -1;
+}
+
+int session_fill(Session *s, bool trained, int fn)
 {
     GanError  err;
     char      path[FILE_PATH_MAX] = "", folder[FILE_PATH_MAX];
@@ -185,7 +203,10 @@ int session_fill(Session *s, bool trained)
         safetensors_free(f);
         return status;
     }
-    int init = s->lowered.program->init_fn;
+    int init = s->lowered.program->init_fn, slot = only_run_fills(s, fn);
+    if (slot >= 0)
+        return driver_wrong(s->o, "%s is computed when the program runs, and there is no checkpoint of a run: gan run makes one, --checkpoint FILE takes one",
+                            s->lowered.ir->slots.v[slot].path);
     st = init >= 0 ? s->engine.run(s->engine.self, init, &s->state, NULL, &err) : GAN_OK;
     return st ? driver_error(s->o, &err) : EXIT_DONE;
 }

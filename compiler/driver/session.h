@@ -27,8 +27,9 @@ void session_optimise(Session *s);
 int  session_start(Session *s);
 void session_close(Session *s);
 
-/* Fills the state: from --checkpoint, else from the newest checkpoint of the program's default folder if `trained`, else by the initialising function. */
-int  session_fill(Session *s, bool trained);
+/* Fills the state: from --checkpoint, else from the newest checkpoint of the program's default folder if `trained`, else by the initialising function: an
+ * error if the function `fn`, which is to be run on it, reads what only a run computes. */
+int  session_fill(Session *s, bool trained, int fn);
 
 /* The program's default folder for runs: "runs/NAME". */
 const char *session_folder(const Session *s);

@@ -78,6 +78,14 @@ def test_sample_in_every_form():
 def test_eval():
     assert gan("eval", "-e", "softplus(-17)").out.startswith("4.1399376")
     assert gan("eval", "-e", "fold(0.5, 5, fn(s, i) s + i)").out.split() == ["10.5"] and gan("eval", "-e", "fold(0.0, 5, fn(s, i) s + i)").out.split() == ["10"]
+    with folder() as d:                                     # what only a run computes
+        with open(f"{d}/kept.gan", "w", encoding="utf-8") as f:
+            f.write("state s: real = 2\nlet m = s * s\nreport r = m\n")
+        r = gan("eval", "kept.gan", "-e", "m", cwd=d)
+        assert r.status == 1 and "m is computed when the program runs" in r.err, r
+        assert gan("eval", "kept.gan", "-e", "s", cwd=d).out.split() == ["2"]
+        gan("run", "kept.gan", "--quiet", cwd=d)
+        assert gan("eval", "kept.gan", "-e", "m", cwd=d).out.split() == ["4"]
     r = gan("eval", "-e", "[1, 2] * 3")
     assert r.status == 0 and r.out.startswith("[3, 6]"), r
     with folder() as d:
