@@ -222,6 +222,7 @@ static void mark_needed(Walk *w, IrVal *const *root, int n_roots)
 /* Every node has a mark. root[i] becomes what to use instead. */
 static void stabilise_block(Walk *w, IrVal **root, int n_roots)
 {
+    tree_number(w);
     mark_needed(w, root, n_roots);
     IrNode *last = w->b->block->last;
     for (IrNode *n = w->b->block->first, *next; n; n = next) {
