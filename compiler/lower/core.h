@@ -116,6 +116,7 @@ typedef enum { B_READY, B_LATER, B_BUSY } BindingState;
 
 typedef struct Binding {
     const char  *name;
+    const Bound *bound;                                     /* the place that binds it; NULL: a capability, found by its name alone */
     Value       *value;
     const Ast   *decl;                                      /* B_LATER: evaluated when it is first asked for */
     Span         at;
@@ -128,7 +129,6 @@ struct Scope {
     Scope         *parent;
     const Module  *module;                                  /* of a file's own scope: lookup goes on in what it imports */
     Scope        **import;  int n_imports;
-    bool           distribution;                            /* its sample and log_prob are capabilities, not names */
     bool           members;                                 /* of a comparison or distribution */
     Instance      *inst;                                    /* of a comparison or distribution: it owns what its members declare */
     uint64_t       round;                                   /* of the static loops around it: declarations of each round are their own */
@@ -271,7 +271,7 @@ struct Lower {
     ARRAY(Pending *) pendings;
     ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
-    ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison */
+    ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison, or a report */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
     int           depth, n_evals;

@@ -3,6 +3,7 @@
 #include "compiler/interp/interp.h"
 #include "compiler/ir/random_fn.h"
 #include "compiler/opt/pass.h"
+#include "compiler/opt/stabilise.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -92,7 +92,6 @@ Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
     Dist *d = dist_new(c->L, &dist_declared, k->name);
     d->closure = closure_copy(c->L, k, scope);
     d->closure->bound = true;
-    scope->distribution = true;
     scope->inst = members_instance(c, k, site);
     Ctx inner = *c;
     inner.scope = scope;

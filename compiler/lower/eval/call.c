@@ -311,7 +311,7 @@ Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at)
 static Value *eval_callee(Ctx *c, const Ast *e)
 {
     if (e->kind != AST_NAME) return eval_raw(c, e);
-    Value *v = scope_find(c, e->name.name, e->span, true);
+    Value *v = scope_find(c, e, true);
     return v ? v : eval_raw(c, e);
 }
 

@@ -440,7 +440,7 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
         Value *part = !several || val_bad(v) ? v : v->record.v[i];
         if (!val_bad(part))
             part = is_data(c, part) ? declare_data(c, part, decl->data.type, n, at) : named_dist(c, part, decl->data.type, n, at);
-        scope_bind(c->L, c->scope, n, part, names.v[i]->span);
+        scope_bind(c->L, c->scope, names.v[i], part);
         if (!strcmp(n, name)) mine = part;
     }
     return mine;

@@ -125,7 +125,7 @@ static bool of_tensors(const Value *v)
 
 static Value *named_value(Ctx *c, const Ast *w)
 {
-    Value *v = scope_find(c, w->name.name, w->span, false);
+    Value *v = scope_find(c, w, false);
     return v && v->kind != V_THUNK ? v : eval(c, w);
 }
 

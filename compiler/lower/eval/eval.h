@@ -18,12 +18,17 @@ bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        
 
 
 Scope *scope_new(Lower *L, Scope *parent);
-void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
-bool   scope_rebind(Scope *s, const char *name, Value *v);                       /* replaces it where it stands; false: nothing inside a definition has that name */
-void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
-Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
-Binding *scope_binding(Scope *s, const char *name);                             /* in s itself, evaluated or not; NULL: none */
-Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* only in s itself; NULL: none */
+const Bound *scope_place(const Lower *L, const Ast *name);                       /* what a node binds, or is a use of: a dimension named once more is the first one; NULL: nothing */
+void   scope_bind(Lower *L, Scope *s, const Ast *place, Value *v);               /* place: the node that binds a name */
+void   scope_bind_as(Lower *L, Scope *s, const Bound *b, Value *v);              /* the same, of a place */
+Scope *scope_of_module(const Lower *L, const Module *m);
+void   scope_set(Lower *L, Scope *s, const Ast *place, Value *v);                /* another value for what is bound in s */
+void   scope_declare(Lower *L, Scope *s, const Ast *place, const Ast *decl);
+Value *scope_find(Ctx *c, const Ast *name, bool callee);                        /* NULL: it has no value here; thunks are not evaluated */
+Value *scope_value(Ctx *c, const Bound *b, Span at);                            /* the same, of a place */
+Binding *scope_binding(const Lower *L, Scope **at, const Bound *b);             /* evaluated or not, and the scope it is found in; NULL: none */
+Value *scope_of_place(Ctx *c, Scope *s, const Ast *place);                      /* only in s itself; NULL: none */
+Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* by name: a member, or a module's; NULL: none */
 bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
 void   scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v);
 Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at);       /* reports a name used before its line */
@@ -113,7 +118,7 @@ Player *as_player(Ctx *c, Value *v, Span at);                                   
 Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);
 int    player_steps(Ctx *c, Player *p);
 Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
-bool   rule_assign(Ctx *c, const char *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
+bool   rule_assign(Ctx *c, const Ast *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
 Value *player_record(Ctx *c, Player *p);                                        /* its parameters that exist now, by path */
 
 /* ---- data.c, builtin.c */

@@ -27,7 +27,7 @@ static Value *eval_context_word(Ctx *c, const char *name)
 static Value *eval_name(Ctx *c, const Ast *e, bool callee)
 {
     const char *name = e->name.name;
-    Value *v = scope_find(c, name, e->span, callee);
+    Value *v = scope_find(c, e, callee);
     if (!v) v = eval_context_word(c, name);
     if (v) return v;
     const Bound *b = names_use(c->L->names, e);
@@ -102,7 +102,7 @@ static Value *eval_field(Ctx *c, const Ast *e)
     for (; root->kind == AST_FIELD; root = root->field.object)
         path = path ? path_join(c->L, root->field.name, path) : root->field.name;
     if (root->kind == AST_NAME && e->field.object->kind == AST_FIELD) {
-        Value *v = scope_find(c, root->name.name, root->span, false);
+        Value *v = scope_find(c, root, false);
         if (v && v->kind == V_PLAYER) {
             Value *f = player_field(c, v->player, path, e->span);
             if (f) return f;
@@ -138,7 +138,8 @@ static Value *eval_record(Ctx *c, const Ast *e)
     for (int i = 0; i < n; i++) {
         name[i] = e->record.fields.v[i]->arg.name;
         v[i] = eval(c, e->record.fields.v[i]->arg.value);
-        const Value *called = v[i]->kind == V_RECORD ? scope_find(c, name[i], SPAN_NONE, true) : NULL;
+        const Bound *b = v[i]->kind == V_RECORD ? names_use(c->L->names, e->record.fields.v[i]) : NULL;
+        const Value *called = b ? scope_value(c, b, SPAN_NONE) : NULL;
         if (called && called->kind == V_PLAYER) v[i] = val_record_of(c->L, v[i], player_self(called->player));
     }
     return val_record(c->L, v, name, n);
@@ -322,7 +323,7 @@ static bool eval_statement(Ctx *c, const Ast *s)
     case AST_LET: eval_let(c, s); return true;
     case AST_SAMPLE: eval_sample(c, s); return true;
     case AST_PARAMETER: eval_parameter(c, s); return true;
-    case AST_STATE: scope_bind(c->L, c->scope, s->state.name, eval_state(c, s), s->state.name_span); return true;
+    case AST_STATE: scope_bind(c->L, c->scope, s, eval_state(c, s)); return true;
     case AST_ASSIGN: eval_assign(c, s); return true;
     case AST_DEFINE: case AST_LOSS: case AST_COMPARE: return true;  /* declared when the block was entered */
     default: return false;

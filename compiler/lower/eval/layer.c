@@ -179,7 +179,7 @@ static Value *counter_name(Ctx *c, const Ast *s)
     Diag *d = diag_error(c->L->diags, s->parameter.name_span, E101,
                          "a parameter of %s cannot be called steps, as %s.steps counts its updates", owner, owner);
     diag_hint(d, "give the parameter another name");
-    scope_bind(c->L, c->scope, s->parameter.name, val_error(c->L), s->parameter.name_span);
+    scope_bind(c->L, c->scope, s, val_error(c->L));
     return val_error(c->L);
 }
 
@@ -193,7 +193,7 @@ Value *eval_parameter(Ctx *c, const Ast *s)
     const char *path = inst_member(c, s->parameter.name, s);
     Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
                           c->inst->owner, s->span);
-    scope_bind(c->L, c->scope, s->parameter.name, v, s->parameter.name_span);
+    scope_bind(c->L, c->scope, s, v);
     return v;
 }
 
@@ -241,10 +241,10 @@ void eval_assign(Ctx *c, const Ast *s)
         unsupported(c, target->span, ":= to a part of a state");
         return;
     }
-    Value *old = scope_find(c, target->name.name, target->span, true);
+    Value *old = scope_find(c, target, true);
     if (!old) scope_unknown(c, target->name.name, target->span);
     if (!old || val_bad(old)) return;
-    if (c->rule && rule_assign(c, target->name.name, v)) return;
+    if (c->rule && rule_assign(c, target, v)) return;
     bool state = !c->rule && old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE;
     if (!state) wrong_target(c, target, old);
     else if (!val_bad(v)) assign_state(c, s, old, v);

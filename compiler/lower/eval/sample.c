@@ -241,7 +241,7 @@ static bool bind_bound(Expect *x, const Ast *b)
     Ctx *c = &x->inner;
     for (int i = 0; i < b->binder.patterns.n; i++) {
         const Ast *p = b->binder.patterns.v[i];
-        Value *v = p->kind == AST_NAME ? scope_find(c, p->name.name, p->span, false) : NULL;
+        Value *v = p->kind == AST_NAME ? scope_find(c, p, false) : NULL;
         if (!v) {
             if (p->kind == AST_NAME) scope_unknown(c, p->name.name, p->span);
             else unsupported(c, p->span, "a pattern here");

@@ -33,28 +33,14 @@ bool type_dims(Ctx *c, const Ast *t, IrInts *dims)
 
 /* ---- dimensions by name */
 
-/* A dimension that the parameters of a definition name belongs to that definition, whatever has the name outside. NULL: no number yet. */
-static Value *bound_dim(Ctx *c, const Bound *dim)
-{
-    for (Scope *s = c->scope; s && !s->module; s = s->parent) {
-        Binding *b = scope_binding(s, dim->name);
-        if (b && b->at.file == dim->at.file && b->at.begin == dim->at.begin) return b->value;
-    }
-    return NULL;
-}
-
 /* A dim that is a name without a number yet gets this extent; *extent < 0 asks for the number alone. False: another number, or an error. */
 static bool unify_dim(Ctx *c, const Ast *dim, int64_t extent, bool *reported)
 {
     if (dim->kind == AST_NAME) {
-        const Bound *own = names_use(c->L->names, dim);
-        bool of_params = own && own->kind == NAME_DIM;
-        Value *v = of_params ? bound_dim(c, own) : scope_find(c, dim->name.name, dim->span, true);
+        const Bound *b = scope_place(c->L, dim);
+        Value *v = b ? scope_value(c, b, dim->span) : NULL;
         if (v && v->kind == V_INT) return v->i == extent;
-        if (!v || v->kind != V_REAL) {
-            scope_bind(c->L, c->scope, dim->name.name, val_int(c->L, extent), of_params ? own->at : dim->span);
-            return true;
-        }
+        if (b && !v && b->kind == NAME_DIM) return scope_bind_as(c->L, c->scope, b, val_int(c->L, extent)), true;
     }
     int64_t want;
     if (!as_size(c, eval(c, dim), dim->span, "a dimension", &want)) return *reported = true, false;
@@ -68,10 +54,8 @@ static const char *declared_text(Ctx *c, const Ast *t)
     text_add(&out, t->type.name);
     for (int i = 0; i < t->type.dims.n; i++) {
         const Ast *d = t->type.dims.v[i];
-        const Bound *own = d->kind == AST_NAME ? names_use(c->L->names, d) : NULL;
-        Value *v = own && own->kind == NAME_DIM ? bound_dim(c, own)
-                   : d->kind == AST_NAME        ? scope_find(c, d->name.name, d->span, true)
-                                                : eval(c, d);
+        const Bound *b = d->kind == AST_NAME ? scope_place(c->L, d) : NULL;
+        Value *v = b ? scope_value(c, b, d->span) : d->kind == AST_NAME ? NULL : eval(c, d);
         text_add(&out, i ? ", " : "[");
         if (v && v->kind == V_INT)
             text_printf(&out, d->kind == AST_NAME ? "%s = %lld" : "%.0s%lld", d->kind == AST_NAME ? d->name.name : "",

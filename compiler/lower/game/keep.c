@@ -50,7 +50,7 @@ static void bind_names(Ctx *c, Scope *from, const Nodes *to)
         Binding *b = &from->names.v[i];
         Value *v = now(c, b->value, b->at);
         if (val_runs(L, v) && to->top && c->scope == L->file) keep_named(c, v, names_unique(&L->root_names, b->name), b->at);
-        scope_bind(L, c->scope, b->name, v, b->at);
+        scope_bind_as(L, c->scope, b->bound, v);
     }
 }
 
@@ -198,7 +198,7 @@ void sched_state(Ctx *c, const Ast *s)
     Value *v = s->state.type ? layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, NULL, s->span)
                              : untyped_state(c, s, path);
     if (v->kind == V_SLOT) state_of_program(L, v->slot.slot);
-    scope_bind(L, c->scope, s->state.name, v, s->state.name_span);
+    scope_bind(L, c->scope, s, v);
 }
 
 /* ---- s := e */
@@ -293,7 +293,7 @@ void sched_assign(Ctx *c, const Ast *s, Nodes *to)
         unsupported(c, target->span, "this target of :=");
         return;
     }
-    Value *state = scope_find(c, name->name.name, name->span, true);
+    Value *state = scope_find(c, name, true);
     if (!state) {
         scope_unknown(c, name->name.name, name->span);
         return;

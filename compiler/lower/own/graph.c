@@ -70,6 +70,7 @@ void part_run_by(Lower *L, Part *p, GanSchedule *n) { array_push(L->a, &p->nodes
 
 Part *part_of(const Lower *L, const IrVal *v)
 {
+    if (v->id >= L->g->remade_from && v->id < L->g->remade_until) return L->g->remade[v->id - L->g->remade_from];
     int lo = 0, hi = L->g->spans.n;                         /* the last span that begins at or before it */
     while (lo < hi) {
         int mid = (lo + hi) / 2;
@@ -91,7 +92,7 @@ static IrType kept_type(const Lower *L, const IrVal *v)
 int part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind)
 {
     int slot = ir_slot(L->m, path, kept_type(L, v), kind, NULL);
-    array_push(L->a, &p->keeps, ((Keep){v, slot}));
+    array_push(L->a, &p->keeps, ((Keep){v, v, slot}));
     return slot;
 }
 
