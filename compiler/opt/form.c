@@ -576,7 +576,7 @@ static bool push_log_number(const FormSpace *s, Form *f, Q c, Q factor) /* facto
 
 bool form_from_log(double x, Q *c)
 {
-    for (int64_t n = 1; n <= 32; n++)
+    for (int64_t n = 1; n <= 32 && isfinite(x); n++)
         for (int64_t d = 1; d <= 32; d++) {
             int8_t power[FORM_PRIMES];
             double log = 0;

@@ -218,6 +218,13 @@ static void mark_needed(Walk *w, IrVal *const *root, int n_roots)
         for (int i = 0; i < n->n_args && ((NodeInfo *)n->mark)->needed; i++) need(w, n->arg[i]);
 }
 
+/* What is too large for a form gets all small rules. */
+static IrVal *rule_for(Walk *w, IrVal *v, const NodeInfo *i)
+{
+    IrVal *made = tree_local_rule(w, v);
+    return made || i->size <= TREE_NODES ? made : tree_small_rule(w, v);
+}
+
 /* Every node has a mark. root[i] becomes what to use instead. */
 static void stabilise_block(Walk *w, IrVal **root, int n_roots)
 {
@@ -228,7 +235,7 @@ static void stabilise_block(Walk *w, IrVal **root, int n_roots)
         next = n == last ? NULL : n->next;
         NodeInfo *i = n->mark;
         if (!i->needed) continue;
-        if (is_ours(w, n)) i->local = tree_local_rule(w, n->result);
+        if (is_ours(w, n)) i->local = rule_for(w, n->result, i);
         if (!i->local && !(n->n_results == 1 && is_tree(w, n->result))) better_operands(w, n);
     }
     for (int i = 0; i < n_roots; i++) root[i] = tree_best(w, root[i]);

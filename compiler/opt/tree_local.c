@@ -161,6 +161,18 @@ static bool is_one(const IrVal *v)
     return ir_is_const(v, &c) && c == 1;
 }
 
+/* log(1 + exp(x)) and log1p(exp(x)), whatever x is */
+static IrVal *softplus_of(Walk *w, IrVal *v)
+{
+    IrNode *n = v->def, *s = n->op == IR_log ? made_by(n->arg[0], IR_add) : NULL, *e = NULL;
+    if (n->op == IR_log1p) e = made_by(n->arg[0], IR_exp);
+    for (int i = 0; s && i < 2; i++)
+        if (is_one(s->arg[i]) && made_by(s->arg[1 - i], IR_exp)) e = s->arg[1 - i]->def;
+    if (!e || e->block != w->b->block) return NULL;
+    IrBuilder b = tree_before(w, v);
+    return ir_softplus(&b, tree_best(w, e->arg[0]));
+}
+
 static IrVal *log_of_one_plus(Walk *w, IrVal *v)
 {
     IrNode *s = v->def->op == IR_log ? made_by(v->def->arg[0], IR_add) : NULL;
@@ -179,7 +191,8 @@ static IrVal *exp_less_one(Walk *w, IrVal *v)
 
 IrVal *tree_small_rule(Walk *w, IrVal *v)
 {
-    IrVal *r = tree_log_rule(w, v, true);
+    IrVal *r = softplus_of(w, v);
+    if (!r) r = tree_log_rule(w, v, true);
     if (!r) r = root_of_squares(w, v);
     if (!r) r = log_of_one_plus(w, v);
     return r ? r : exp_less_one(w, v);

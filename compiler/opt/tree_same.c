@@ -28,12 +28,13 @@ static uint32_t number_of(const Walk *w, const IrVal *v)
     return i && i->number ? i->number : v->id + 1;
 }
 
-/* A reshape that changes nothing stands around a value to differentiate by it, a stop with a slot for what the slot will be. */
+/* A reshape that changes nothing stands around a value to differentiate by it, a stop with a slot for what the slot will be. A slot is
+ * read, and numbers are drawn, at a time: two rows of one name may be of two statements. */
 static bool is_unique(const Walk *w, const IrNode *n)
 {
     bool wrt = n->op == IR_reshape && ir_dims_equal(&n->arg[0]->type, &n->result->type) && !w->last;
-    return wrt || n->n_results != 1 || n->n_bodies || (ir_op_info[n->op].flags & IR_EFFECT) ||
-           (n->op == IR_stop && n->attr.slot >= 0);
+    return wrt || n->n_results != 1 || n->n_bodies || (ir_op_info[n->op].flags & IR_EFFECT) || n->op == IR_read ||
+           n->attr.stream >= 0 || (n->op == IR_stop && n->attr.slot >= 0);
 }
 
 /* ---- numbers ---------------------------------------------------------------------------------------------------- */
