@@ -22,6 +22,7 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     int    tree;                                            /* the last tree whose form this function went into */
     uint32_t number;                                        /* the same for equal values (tree_same.c); 0: a new one */
     bool   needed;
+    bool   late;                                            /* not ours, but read by trees that are: its operands wait for those */
     IrVal *local;                                           /* what a local rule made of it */
     IrVal *best;                                            /* what to use instead, once that is known */
     IrNode *twin;                                           /* apart: what it is a copy of; NULL: new */
@@ -96,6 +97,7 @@ typedef struct Reader {
     bool      through_selects;                              /* else a select is a leaf */
     int       n_conditions;
     Condition condition[TREE_CONDITIONS];
+    IrVal    *carrier;                                      /* this is E; NULL: an exponential */
 } Reader;
 
 /* Is v known to be positive, by the rows that it is made of? */
@@ -103,6 +105,10 @@ bool tree_is_positive(const IrVal *v);
 
 /* The tree of r->root; NULL when the form does not hold it. */
 Form *tree_read(Reader *r);
+/* The positive u of a log(1 + u) in the tree that the form does not hold: u may take the exponential's place. NULL: none. */
+IrVal *tree_carrier(const Reader *r);
+/* Is a function that the form does not hold in one of f's leaves? */
+bool tree_has_opaque(const Reader *r, const Form *f);
 
 /* ---- from a form to a tree (tree_write.c) ----------------------------------------------------------------------- */
 

@@ -603,14 +603,14 @@ IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds)
     IrNode *n = v->def;
     if (n->op != IR_log && n->op != IR_div) return NULL;
     bool wide = tree_is_head(w, v);
-    LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = adds};
+    LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = adds && n->op == IR_log};
     Search search = {.block = w->b->block, .adds = adds, .sigmoids = n->op == IR_log};
     Scaled s;
     IrVal *made = NULL;
-    if (!has_summed(&search, n->arg[n->op == IR_div], false)) return NULL;
+    if (!has_summed(&search, n->arg[n->op == IR_div], r.single)) return NULL;
     if (n->op == IR_div)
         made = shifted_share(&r, n);
-    else if (scale(&r, n->arg[0], &s) && r.summed && (s.log || wide))
+    else if (scale(&r, n->arg[0], &s) && (r.summed || r.single) && (s.log || wide))
         made = logarithm(&r, &s);
     return made ? full(&r, tree_convert(&r.b, made, v->type.elem), &v->type) : NULL;
 }

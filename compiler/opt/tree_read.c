@@ -419,6 +419,8 @@ static Form *read_algebra(Reader *r, const IrNode *n)
 
 /* ---- functions -------------------------------------------------------------------------------------------------- */
 
+static bool is_at_least_0(const IrVal *v, int depth);
+
 static bool is_positive(const IrVal *v, int depth)
 {
     double c;
@@ -442,6 +444,10 @@ static bool is_positive(const IrVal *v, int depth)
     case IR_sqrt:
         return is_positive(arg[0], depth + 1);
     case IR_add:
+        return (is_positive(arg[0], depth + 1) && is_at_least_0(arg[1], depth + 1)) ||
+               (is_at_least_0(arg[0], depth + 1) && is_positive(arg[1], depth + 1));
+    case IR_max:
+        return is_positive(arg[0], depth + 1) || is_positive(arg[1], depth + 1);
     case IR_mul:
     case IR_div:
         return is_positive(arg[0], depth + 1) && is_positive(arg[1], depth + 1);
@@ -449,6 +455,30 @@ static bool is_positive(const IrVal *v, int depth)
         return is_positive(arg[1], depth + 1) && is_positive(arg[2], depth + 1);
     default:
         return false;
+    }
+}
+
+static bool is_at_least_0(const IrVal *v, int depth)
+{
+    double c;
+    if (!v->def || depth > 8) return false;
+    IrVal *const *arg = v->def->arg;
+    switch (v->def->op) {
+    case IR_const:
+        return ir_is_const(v, &c) && c >= 0;
+    case IR_abs:
+    case IR_norm:
+        return true;
+    case IR_mul:
+        return arg[0] == arg[1] || (is_at_least_0(arg[0], depth + 1) && is_at_least_0(arg[1], depth + 1));
+    case IR_pow:
+        return ir_is_const(arg[1], &c) && (c == 2 || c == 4 || c == 6 || c == 8);
+    case IR_max:
+        return is_at_least_0(arg[0], depth + 1) || is_at_least_0(arg[1], depth + 1);
+    case IR_add:
+        return is_at_least_0(arg[0], depth + 1) && is_at_least_0(arg[1], depth + 1);
+    default:
+        return is_positive(v, depth);
     }
 }
 
@@ -596,6 +626,8 @@ static Form *read(Reader *r, IrVal *v)
 {
     Reader *before = keep(r);
     IrVal *behind = seen(r, v);
+    if (r->carrier && behind && tree_same_value(r->w, behind, r->carrier))
+        return form_exp(&r->space, form_leaf(&r->space, r->space.direction));
     Form *f = behind ? read_as_written(r, behind) : NULL;
     if (f) return f;
     *r = *before;
@@ -630,13 +662,124 @@ static Form *read_all_sides(Reader *r)
     return f;
 }
 
-Form *tree_read(Reader *r)
+/* ---- a carrier -------------------------------------------------------------------------------------------------- */
+
+/* Where log((1 + u) / 2), or a power of u, is nothing that the form holds over an exponential, u itself can be E, and log u the
+ * direction: u log u - (u + 1) log(1 + u) cancels for any positive u. */
+
+static IrVal *without_repeats(const Reader *r, IrVal *v)
+{
+    v = local(r, v);
+    while (tree_reading(r->w, v) == READ_SAME) v = local(r, v->def->arg[0]);
+    return v;
+}
+
+/* u of (1 + u) / 2 */
+static IrVal *added_to_number(Reader *r, IrVal *v)
+{
+    Q number;
+    v = without_repeats(r, v);
+    if (tree_reading(r->w, v) != READ_ALGEBRA || v->def->n_args != 2) return NULL;
+    IrVal *const *arg = v->def->arg;
+    bool left = number_of(r, arg[0], &number), right = !left && number_of(r, arg[1], &number);
+    if (!left && !right) return NULL;
+    IrVal *u = arg[left];
+    if (v->def->op == IR_mul || (v->def->op == IR_div && right)) return added_to_number(r, u);
+    return v->def->op == IR_add ? without_repeats(r, u) : NULL;
+}
+
+/* What a function wants to be E; NULL: none of those. */
+static IrVal *wanted(Reader *r, const IrNode *n)
+{
+    IrVal *u = NULL;
+    if (n->op == IR_log) u = added_to_number(r, n->arg[0]);
+    bool takes = n->op == IR_log || n->op == IR_log1p || n->op == IR_sqrt || n->op == IR_pow;
+    if (!u && takes) u = without_repeats(r, n->arg[0]);
+    return u && functions_in(r, u) ? u : NULL;
+}
+
+/* Is there log u, or a root of u, below v? Then u is not negative, or all of it is no number. */
+static bool has_log_of(Reader *r, IrVal *v, const IrVal *u)
+{
+    v = local(r, v);
+    if (tree_reading(r->w, v) <= READ_NUMBER || !functions_in(r, v)) return false;
+    bool has = (v->def->op == IR_log || v->def->op == IR_sqrt) && tree_same_value(r->w, without_repeats(r, v->def->arg[0]), u);
+    for (int i = 0; i < v->def->n_args && !has; i++) has = has_log_of(r, v->def->arg[i], u);
+    return has;
+}
+
+/* Logarithms of numbers, and no root of an S beside other powers of it. */
+static bool can_be_written(const Reader *r, const Form *f)
+{
+    int8_t power[FORM_PRIMES];
+    bool can = true;
+    for (int i = 0; i < r->space.n_sums; i++) {
+        can = can && form_factor(r->space.sum[i].c[0], power);
+        for (int k = 0; k < f->n; k++) can = can && q_whole(f->t[k].k[i]);
+    }
+    return can;
+}
+
+/* Does the form hold n, a function that wants u, without that? */
+static bool is_held(const Reader *of, const IrNode *n, IrVal *u)
+{
+    Reader *r = keep(of);
+    Form *f = read(r, u);
+    if (f && has_opaque(r, f)) return false;
+    if (n->op == IR_log && u != without_repeats(r, n->arg[0])) f = one_plus(&r->space, f);
+    f = function_of(r, n, f);
+    return f && can_be_written(r, f);
+}
+
+static IrVal *find_carrier(Reader *r, IrVal *v)
+{
+    v = local(r, v);
+    if (tree_reading(r->w, v) <= READ_NUMBER || !functions_in(r, v)) return NULL;
+    IrVal *u = wanted(r, v->def);
+    if (u && ((!tree_is_positive(u) && !has_log_of(r, r->root, u)) || is_held(r, v->def, u))) u = NULL;
+    for (int i = 0; i < v->def->n_args && !u; i++) u = find_carrier(r, v->def->arg[i]);
+    return u;
+}
+
+static void begin(Reader *r)
 {
     r->space.direction = -1;
     memset(r->space.log_of, -1, sizeof r->space.log_of);
     r->space.number = r->exponent.add = Q_ZERO;
+}
+
+static void choose_exponent(Reader *r)
+{
     find_exponent(r, r->root);
     take_number(r);
+}
+
+IrVal *tree_carrier(const Reader *of)
+{
+    Reader *r = keep(of);
+    begin(r);
+    choose_exponent(r);
+    return find_carrier(r, r->root);
+}
+
+bool tree_has_opaque(const Reader *r, const Form *f) { return has_opaque(r, f); }
+
+static void take_carrier(Reader *r)
+{
+    IrBuilder b = tree_before(r->w, r->root);
+    b.why = r->root->def->why; /* to be rewritten in turn */
+    Linear l = {.n = 1, .base = {ir_log(&b, r->carrier)}, .c = {Q_ONE}, .add = Q_ZERO};
+    r->space.direction = find_leaf(r, &l);
+    r->opaque[r->space.direction] = false;
+}
+
+Form *tree_read(Reader *r)
+{
+    begin(r);
+    if (r->carrier)
+        take_carrier(r);
+    else
+        choose_exponent(r);
     Reader *before = keep(r);
     r->through_selects = true;
     Form *f = read_all_sides(r);
