@@ -62,17 +62,17 @@ struct Value {
     ValueKind kind;
     Span      at;                                           /* where it came from; SPAN_NONE when that would say nothing */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
-    Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node, else NULL (face.c) */
+    Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
     union {
         int64_t     i;
         double      r;
         bool        b;
         const char *s;
-        struct { Value **v; int n; int64_t leaves; int depth; } list;            /* leaves: values that are no list or record; depth: lists and records inside one another */
+        struct { Value **v; int n; int64_t leaves; int depth; bool slots; } list;   /* leaves: values that are no list or record; depth: lists and records inside one another; slots: there is a V_SLOT in it */
         struct { int64_t from, to; } range;
         struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
         struct { int slot; int64_t classes; } slot;          /* a place in the state: its value is that of the environment where it is read */
-        struct { Value **v; const char **name; int n; int64_t leaves; int depth; Player *of; bool mixed; } record;   /* name is NULL in a tuple; of: the player whose parameters, or a direction of whose, they are; mixed: of several, one on the other */
+        struct { Value **v; const char **name; int n; int64_t leaves; int depth; bool slots; Player *of; bool mixed; } record;   /* name is NULL in a tuple; of: the player whose parameters, or a direction of whose, they are; mixed: of several, one on the other */
         struct {
             FunctionKind   kind;
             Closure       *closure;
@@ -174,6 +174,7 @@ struct Instance {                                           /* what can have mem
     const char *local;                                      /* "Dense_1" */
     Player     *owner;                                      /* of the parameters in it; NULL: nobody, so it can have none */
     Player     *player;                                     /* whose instance it is; NULL: of no player */
+    bool        tried;                                      /* made for a body that is only checked: its members have no slots */
     ARRAY(Child) children;
     ARRAY(struct { const char *layer; int n; }) counts;
     ARRAY(struct { uint64_t key; const char *path; }) members;      /* parameters and states, by the place that declares them */
@@ -190,7 +191,7 @@ struct Player {
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
-    bool        updated, found, applied;                    /* found: all parameters are known */
+    bool        updated, found;                             /* found: all parameters are known */
 };
 
 typedef struct DistKind DistKind;                           /* what a kind can do: a row of functions (dist/dist.h) */
@@ -266,6 +267,12 @@ struct Lower {
     const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */
     GanSchedule  *root;
     int           trials;                                   /* quiet ones under way */
+    const struct Guess *guess;                              /* a body is evaluated for its errors alone (check.c): V_ERROR is any value; NULL: no */
+    int           unsure;                                   /* in such a body: how many conditions that are not known decide whether this place is reached */
+    const char   *tried;                                    /* extents that were guessed last: "n = 5" */
+    ARRAY(struct { const Diag *d; bool ranks; int64_t apart; }) shapes;        /* what was said there of two shapes: their ranks differ, or extents by so much */
+    struct { const Ast **v; uint32_t n, cap; } evaluated;   /* bodies that have been, as a set */
+    ARRAY(struct { Ctx *c; AstList stmts; }) blocks;        /* of the schedule, whose declarations are looked through at the end */
     int           n_blocks;
     ARRAY(Part *) line_parts;                               /* of lines, the same index */
     ARRAY(Pending *) pendings;

@@ -221,6 +221,31 @@ def test_a_loss_that_becomes_nan_is_named():
         assert os.listdir(os.path.join(d, "out", "checkpoints")), "the last good state was not saved"
 
 
+def ends_early(d, text):
+    """A run that stops by itself: its answer, and the last step of its log."""
+    path, log = os.path.join(d, "early.gan"), os.path.join(d, "log.jsonl")
+    with open(path, "w") as f:
+        f.write("import optim\nnet W { param v: real = 1; v }\n" + text)
+    r = gan("run", path, "--out", os.path.join(d, "out"), "--quiet", "--log", log)
+    with open(log) as f:
+        return r, [json.loads(line)["at"] for line in f]
+
+
+def test_a_row_that_is_not_there_ends_the_run():
+    with folder() as d:
+        r, seen = ends_early(d, "state chain: real[3] = [0, 0, 0]\nalternate 9 steps {\n  update W minimize W() with sgd(0)\n  chain[step] := 1\n  report at = step\n}\n")
+        assert r.status == 3 and "early.gan:6:" in r.err and "out of range at step 3" in r.err and seen == [0, 1, 2], (r, seen)
+        r, seen = ends_early(d, "state chain: real[3] = [0, 0, 0]\nalternate 9 steps {\n  update W minimize W() with sgd(0)\n  chain[1 - step] := 1\n  report at = step\n}\n")
+        assert r.status == 3 and "out of range at step 2" in r.err and seen == [0, 1], (r, seen)
+
+
+def test_a_state_that_is_not_finite_ends_the_run():
+    with folder() as d:
+        r, seen = ends_early(d, "state s: real = 10\nalternate 9 steps {\n  update W minimize W() with sgd(0)\n  s := s * s * s * s\n  report at = step\n}\n")
+        assert r.status == 3 and "early.gan:6:" in r.err and "s of set_s" in r.err and seen == [0, 1], (r, seen)   # 1e4, 1e16, 1e64
+        assert os.listdir(os.path.join(d, "out", "checkpoints")), "the last good state was not saved"
+
+
 def test_values_too_large_for_any_memory():
     for text in ("report r = sum(zeros([8000000000, 1]) @ zeros([1, 8000000000]))",
                  "report r = sum(scan(zeros([8000000000]), 2000000000, fn(s, t) s + 1))",

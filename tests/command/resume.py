@@ -3,6 +3,7 @@
 that was left alone; and one interrupted with Ctrl-C says how to go on. The moments come from a fixed seed; the clock decides what
 they hit, so every outcome must pass."""
 import json
+import math
 import os
 import random
 import signal
@@ -106,6 +107,34 @@ def test_threads_do_not_matter():
             assert r.status == 0, r
             states.append(last_state(out))
         assert states[0] == states[1] == states[2]
+
+
+KEPT = """
+import optim
+net G { param v: real = 0.5; v }
+net H { param v: real = 1; v }
+let wave = sin(2 * G())
+alternate 3 steps { update H minimize H()^2 with sgd(0.1); save }
+update G minimize wave with sgd(1)
+report g = G.v
+"""
+
+
+def test_what_a_let_above_has_kept_is_in_the_checkpoint():
+    """The update behind the block needs cos(2 * 0.5), of a value that has no name."""
+    with folder() as d:
+        path, out = os.path.join(d, "kept.gan"), os.path.join(d, "out")
+        with open(path, "w") as f:
+            f.write(KEPT)
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        checkpoints = os.path.join(out, "checkpoints")
+        first, *later = sorted(n for n in os.listdir(checkpoints) if n.endswith(".safetensors"))
+        assert first == "000000002.safetensors" and later, (first, later)
+        for n in later:
+            os.remove(os.path.join(checkpoints, n))
+        r = gan("run", path, "--out", out, "--quiet", "--resume")
+        assert r.status == 0 and "resuming" in r.err, r
+        assert abs(reports(out)[-1]["g"] - (0.5 - 2 * math.cos(1))) < 1e-6, reports(out)
 
 
 def test_another_program_is_refused():

@@ -22,11 +22,11 @@ static void reach(Arena *a, Reach *r, IrVal *v)
     if (!reached(r, v)) array_push(a, &r->list, v);
 }
 
-/* A condition or an index passes no derivative, whatever the row. */
+/* A condition or an index passes no derivative, whatever the row. What ends at a stop ends there on purpose, and is no cut. */
 static bool passes(const IrNode *n, int i)
 {
-    return !(ir_op_info[n->op].flags & IR_NOGRAD) && n->op != IR_stop && ir_is_real(n->arg[i]->type.elem) &&
-           ir_is_real(n->result[0].type.elem);
+    if (n->op == IR_stop) return true;
+    return !(ir_op_info[n->op].flags & IR_NOGRAD) && ir_is_real(n->arg[i]->type.elem) && ir_is_real(n->result[0].type.elem);
 }
 
 static void walk(Arena *a, Reach *r)

@@ -6,6 +6,7 @@
 #include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/graph.h"
 #include "compiler/lower/value/value.h"
 
 /* ---- of numbers */
@@ -39,6 +40,7 @@ static Value *draw(Ctx *c, Dist *d, Span at)
     inner.inst = m->thunk.scope->inst;
     inner.scope = m->thunk.scope;
     uint32_t before = c->L->m->next_id;
+    check_evaluated(c->L, m->thunk.expr);
     Value *v = conform(c, d, as_settled(&inner, eval(&inner, m->thunk.expr), at), at, "a draw of");
     dist_note_cuts(c->L, d, before, v, at);
     return v;
@@ -101,10 +103,17 @@ Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 
 /* ---- of tensors where numbers are declared */
 
-static bool is_number_param(const Ast *p)
+/* By its type, or by a default that is one number, however it is written. */
+static bool is_number_param(Ctx *c, const Closure *k, const Ast *p)
 {
     if (p->param.type) return p->param.type->kind == AST_TYPE && !p->param.type->type.dims.n && strcmp(p->param.type->type.name, "string");
-    return p->param.value && (p->param.value->kind == AST_NUMBER);
+    if (!p->param.value) return false;
+    Ctx outside = *c;
+    outside.scope = k->scope;
+    Trial t = trial_begin(c->L, true);
+    bool number = val_is_number(eval(&outside, p->param.value));
+    trial_end(c->L, &t);
+    return number;
 }
 
 /* The shape of a value before it is a tensor; false: it is one number, or none. */
@@ -140,7 +149,7 @@ static bool find_lifted(Ctx *c, Dist *d, AstList params)
         const Args *a = d->lifted.args;
         IrInts dims;
         const Ast *p = param_of(params, a, i);
-        if (!p || !is_number_param(p) || !dims_of(c, a->v[i], &dims)) continue;
+        if (!p || !dims_of(c, a->v[i], &dims) || !is_number_param(c, d->lifted.closure, p)) continue;
         if (d->lifted.which && !same(&dims, &d->lifted.dims)) {
             diag_error(c->L->diags, a->at[i], E200, "%s of %s has the shape %s, and another argument %s", p->param.name,
                        d->name, dims_text(c->L, &dims), dims_text(c->L, &d->lifted.dims));
@@ -205,6 +214,7 @@ Value *dist_of_declared(Ctx *c, Closure *k, Args *args, const void *site, Span a
     spread_record(params_of(k), args);
     d->lifted.closure = k;
     d->lifted.site = site;
+    for (int i = 0; i < args->n; i++) args->v[i] = val_now(c, args->v[i]);
     d->lifted.args = arena_copy(c->L->a, args, sizeof *args);
     if (!find_lifted(c, d, params_of(k))) return val_error(c->L);
     if (!d->lifted.which) d = declared_new(c, k, args, site, at);

@@ -6,7 +6,7 @@
 static Value *stop_leaf(Ctx *c, Value *leaf, void *unused)
 {
     (void)unused;
-    return val_static(leaf) && leaf->kind != V_LIST ? leaf : arith_map(c, IR_stop, leaf, SPAN_NONE);
+    return val_static(leaf) && leaf->kind != V_LIST && !leaf->face ? leaf : arith_map(c, IR_stop, leaf, SPAN_NONE);
 }
 
 static Value *stopped(Ctx *c, Value *v) { return val_bad(v) ? v : map_fields(c, v, stop_leaf, NULL); }

@@ -27,6 +27,7 @@ void   scope_declare(Lower *L, Scope *s, const Ast *place, const Ast *decl);
 Value *scope_find(Ctx *c, const Ast *name, bool callee);                        /* NULL: it has no value here; thunks are not evaluated */
 Value *scope_value(Ctx *c, const Bound *b, Span at);                            /* the same, of a place */
 Binding *scope_binding(const Lower *L, Scope **at, const Bound *b);             /* evaluated or not, and the scope it is found in; NULL: none */
+Binding *scope_own(const Lower *L, Scope *s, const Ast *place);                  /* in s itself, evaluated or not; NULL: none */
 Value *scope_of_place(Ctx *c, Scope *s, const Ast *place);                      /* only in s itself; NULL: none */
 Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* by name: a member, or a module's; NULL: none */
 bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
@@ -112,10 +113,11 @@ Value *player_declare(Ctx *c, const Ast *decl, const char *name, bool local);   
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
 Value *player_body(Ctx *c, Player *p, Args *args, bool draw, const void *site, Span at);
 Value *player_field(Ctx *c, Player *p, const char *name, Span at);
-void   player_check(Ctx *c, Player *p);                                          /* of one that nothing uses: its body, if its arguments' types are known */
+bool   player_draw(Ctx *c, Scope *scope, const Ast *param, const char *what);    /* a model's argument that is not given; false after an error */
 void   player_find_params(Ctx *c, Player *p, Span at);
 Player *as_player(Ctx *c, Value *v, Span at);                                   /* the one that owns parameters and is updated */
 Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);
+void   optimizer_check(Ctx *c, Closure *k, Scope *scope);                        /* its body, of a w and g that are not known; scope: of its first list */
 int    player_steps(Ctx *c, Player *p);
 Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
 bool   rule_assign(Ctx *c, const Ast *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
@@ -131,6 +133,16 @@ Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Spa
 const char *builtin_name(const Builtin *b);
 int    builtin_most(const Builtin *b);                                          /* arguments */
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
+
+/* ---- check.c: what nothing has evaluated */
+
+void   check_evaluated(Lower *L, const Ast *body);                              /* is noted where a body is evaluated */
+void   check_block(Ctx *c, AstList stmts);                                      /* of the schedule: its declarations are to be looked through at the end */
+void   check_unused(Ctx *c);                                                    /* reports what is wrong in any body of the program that nothing evaluated */
+void   check_local(Ctx *c, AstList stmts);                                      /* the same of a block in a body that is being checked */
+void   check_function(Ctx *c, const Value *f);                                  /* and of a function that is written there */
+Value *check_both(Ctx *c, const Ast *if_);                                      /* both sides of an if whose condition is not known */
+Value *check_round(Ctx *c, const Ast *for_, Value **carried);                   /* one round of a for whose source is not known */
 
 /* ---- pending.c */
 

@@ -17,6 +17,7 @@ static Value *eval_number(Ctx *c, const Ast *e)
 static Value *eval_context_word(Ctx *c, const char *name)
 {
     Lower *L = c->L;
+    if (L->guess && strcmp(name, "step")) return val_error(L);
     if (!strcmp(name, "batch") && c->batch >= 0) return val_int(L, c->batch);
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
@@ -30,6 +31,7 @@ static Value *eval_name(Ctx *c, const Ast *e, bool callee)
     Value *v = scope_find(c, e, callee);
     if (!v) v = eval_context_word(c, name);
     if (v) return v;
+    if (c->L->guess) return val_error(c->L);                /* lang/check has reported names that are nowhere */
     const Bound *b = names_use(c->L->names, e);
     if (b && b->kind != NAME_REPORT) return scope_too_early(c, name, b->at, e->span);
     scope_unknown(c, name, e->span);
@@ -186,7 +188,7 @@ static bool static_condition(Ctx *c, const Ast *cond, bool *out)
 static Value *eval_if(Ctx *c, const Ast *e)
 {
     bool yes;
-    if (!static_condition(c, e->if_.cond, &yes)) return val_error(c->L);
+    if (!static_condition(c, e->if_.cond, &yes)) return c->L->guess ? check_both(c, e) : val_error(c->L);
     if (yes) return eval_block(c, e->if_.then);
     if (!e->if_.otherwise) return val_none(c->L);
     return e->if_.otherwise->kind == AST_BLOCK ? eval_block(c, e->if_.otherwise) : eval(c, e->if_.otherwise);
@@ -247,7 +249,7 @@ static Value *eval_for(Ctx *c, const Ast *e)
     Value *carried[MAX_ARGS];
     if (n_carried > MAX_ARGS) return unsupported(c, e->span, "a loop that carries so many values");
     for (int i = 0; i < n_carried; i++) carried[i] = eval(c, e->for_.carries.v[i]->carry.value);
-    if (!for_items(c, e->for_.source, &items, &n)) return val_error(c->L);
+    if (!for_items(c, e->for_.source, &items, &n)) return c->L->guess ? check_round(c, e, carried) : val_error(c->L);
     Value **out = arena_array(c->L->a, Value *, n + 1);
     for (int64_t i = 0; i < n; i++) {
         Ctx round = *c;
@@ -276,6 +278,7 @@ static Value *apply_changes(Ctx *c, Value *t, Value *v)
         const Ast *k = changes.v[i];
         if (strcmp(k->change.name, t->thunk.name)) continue;
         Value *more = eval(&outside, k->change.value);
+        check_evaluated(c->L, k->change.value);
         v = k->change.adds ? arith_binary(&outside, AST_OP_ADD, v, more, k->span) : more;
     }
     return v;
@@ -300,6 +303,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     if (n >= 0) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
+    check_evaluated(c->L, t->thunk.expr);
     Value *v = eval(&inner, t->thunk.expr);
     if (t->thunk.own) v = apply_changes(&inner, t, v);
     if (user) diags_used_at(c->L->diags, used_at);
@@ -352,6 +356,7 @@ Value *eval_stmts(Ctx *c, AstList stmts)
             statement_only_in_schedule(c, s);
         }
     }
+    if (c->L->guess) check_local(c, stmts);
     return pending_result(c, assigned, last);
 }
 
@@ -366,6 +371,13 @@ Value *eval_block(Ctx *c, const Ast *block)
 Value *eval_settled(Ctx *c, Value *v, Span at) { return v->kind == V_THUNK ? eval_thunk(c, v, -1) : v->kind == V_DIST ? dist_settled(c, v, at) : v; }
 
 /* ---- the door */
+
+static Value *eval_fn(Ctx *c, const Ast *e)
+{
+    Value *f = val_closure(c->L, e, c->scope, NULL);
+    if (c->L->guess) check_function(c, f);
+    return f;
+}
 
 static Value *eval_kind(Ctx *c, const Ast *e)
 {
@@ -384,7 +396,7 @@ static Value *eval_kind(Ctx *c, const Ast *e)
     case AST_TUPLE: return eval_tuple(c, e);
     case AST_RECORD: return eval_record(c, e);
     case AST_UNARY: return arith_unary(c, e->unary.op, eval(c, e->unary.operand), e->span);
-    case AST_FN: return val_closure(c->L, e, c->scope, NULL);
+    case AST_FN: return eval_fn(c, e);
     case AST_BLOCK: return eval_block(c, e);
     case AST_IF: return eval_if(c, e);
     case AST_FOR: return eval_for(c, e);
@@ -420,14 +432,14 @@ static bool too_deep(Ctx *c, const Ast *e)
 {
     Lower *L = c->L;
     if (++L->n_evals > MAX_EVALS) {
-        if (!L->too_large)
+        if (!L->too_large && !L->guess)
             diag_error(L->diags, e->span, E107,
                        "there is too much to evaluate while compiling: more than %d expressions", MAX_EVALS);
         L->too_large = true;
         return true;
     }
     if (L->depth < MAX_DEPTH) return false;
-    if (!L->too_deep)
+    if (!L->too_deep && !L->unsure)
         diag_error(L->diags, e->span, E106, "evaluation nests too deeply here; a definition may be calling itself");
     L->too_deep = true;
     return true;

@@ -246,6 +246,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     }
     scope_bind(L, r->scope, r->w, w);
     scope_bind(L, r->scope, params.v[1], r->g);
+    check_evaluated(L, def->define.body);
     bool fresh = r->inst->block && r->inst->block != r->block->number;
     for (int i = 0; i < stmts.n; i++)
         if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
@@ -274,6 +275,7 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at
         diag_error(L->diags, at, E403, "an optimiser is applied by update ... with, or to (w, g) inside another one");
         return val_error(L);
     }
+    if (L->guess) return val_none(L);
     if (!call_enter(c, at)) return val_error(L);
     Rule inner = *outer;
     Closure *k = opt->optimizer.closure;
@@ -292,4 +294,28 @@ bool optimizer_step(Ctx *c, const Block *b, Player *p, Value *opt, Value *w, Val
     inner.site = 0;
     Value *now = run_rule(&inner, k, &r, w, at);
     return !val_bad(now) && put_value(c, w, now, k->def->define.name_span, out);
+}
+
+void optimizer_check(Ctx *c, Closure *k, Scope *scope)
+{
+    Lower *L = c->L;
+    const Ast *def = k->def;
+    AstList params = def->define.params2, stmts = def->define.body->block.stmts;
+    if (params.n != 2) {
+        diag_error(L->diags, def->define.name_span, E109, "an optimiser's second list is (w, g)");
+        return;
+    }
+    Rule r = {.scope = scope_new(L, scope), .w = params.v[0]};
+    Ctx inner = *c;
+    inner.scope = r.scope;
+    inner.rule = &r;
+    for (int i = 0; i < params.n; i++) scope_bind(L, r.scope, params.v[i], val_error(L));
+    for (int i = 0; i < stmts.n; i++) {
+        if (stmts.v[i]->kind != AST_STATE) continue;
+        if (stmts.v[i]->state.value) eval(&inner, stmts.v[i]->state.value);
+        else unsupported(c, stmts.v[i]->span, "an optimiser's state that starts at a draw");
+        scope_bind(L, r.scope, stmts.v[i], val_error(L));
+    }
+    for (int i = 0; i < stmts.n; i++)
+        if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
 }

@@ -11,6 +11,14 @@
 
 int pending_count(const Lower *L) { return L->pendings.n; }
 
+void pending_begin_block(Lower *L)
+{
+    int n = 0;
+    for (int i = 0; i < L->pendings.n; i++)
+        if (!L->pendings.v[i]->of_block) L->pendings.v[n++] = L->pendings.v[i];
+    L->pendings.n = n;
+}
+
 bool ctx_trains(const Ctx *c, const Player *p) { return block_trains(c->block, p); }
 
 static void note_unowned(Lower *L, const Ast *assign, bool committed)
@@ -37,14 +45,13 @@ void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign)
     Lower *L = c->L;
     Player *owner = owner_of(L, slot);
     if (!owner && !L->trials) note_unowned(L, assign, false);
-    if (owner ? !block_trains(c->block, owner) : !c->block) return;
-    if (L->fn != L->graph) return;
+    if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
     if (L->fn->b.block != &L->fn->ir->body) {
         unsupported(c, assign->span, "a state that changes inside a loop that runs");
         return;
     }
     Pending *p = arena_new_of(L->a, Pending);
-    *p = (Pending){.slot = slot, .v = v, .owner = owner, .assign = assign};
+    *p = (Pending){.slot = slot, .v = v, .owner = owner, .assign = assign, .of_block = c->block != NULL};
     array_push(L->a, &L->pendings, p);
 }
 

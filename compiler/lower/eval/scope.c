@@ -179,10 +179,15 @@ Value *scope_value(Ctx *c, const Bound *b, Span at)
     return found ? settle(c, s, found, at) : NULL;
 }
 
+Binding *scope_own(const Lower *L, Scope *s, const Ast *place)
+{
+    const Bound *b = scope_place(L, place);
+    return b ? binding_in(s, b) : NULL;
+}
+
 Value *scope_of_place(Ctx *c, Scope *s, const Ast *place)
 {
-    const Bound *bound = scope_place(c->L, place);
-    Binding *b = bound ? binding_in(s, bound) : NULL;
+    Binding *b = scope_own(c->L, s, place);
     return b ? settle(c, s, b, b->at) : NULL;
 }
 
@@ -295,7 +300,7 @@ static void hint(Value *v, const char *name)
 
 void scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v)
 {
-    v = diff_bound(c, param, v);
+    v = diff_bound(c, param, val_now(c, v));
     hint(v, param->param.name);
     scope_bind(c->L, s, param, v);
 }
@@ -303,7 +308,7 @@ void scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v)
 bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
 {
     if (p->kind == AST_NAME) {
-        v = diff_bound(c, p, v);
+        v = diff_bound(c, p, val_now(c, v));
         hint(v, p->name.name);
         scope_bind(c->L, s, p, v);
         return !val_bad(v);

@@ -8,31 +8,6 @@
 
 /* ---- draws and lets */
 
-typedef struct Settle { Span at; } Settle;
-
-/* A slot is its value here, from now on; tensors stay the nodes they are. */
-static Value *now_leaf(Ctx *c, Value *leaf, void *arg)
-{
-    const Settle *s = arg;
-    if (leaf->kind == V_LIST) {
-        Value **v = arena_array(c->L->a, Value *, leaf->list.n + 1);
-        for (int i = 0; i < leaf->list.n; i++) v[i] = map_fields(c, leaf->list.v[i], now_leaf, arg);
-        return val_list(c->L, v, leaf->list.n);
-    }
-    if (leaf->kind != V_SLOT || c->L->m->slots.v[leaf->slot.slot].kind == IR_SLOT_DATA) return leaf;
-    IrVal *t = as_tensor(c, leaf, s->at);
-    if (!t) return val_error(c->L);
-    Value *v = val_tensor(c->L, t);
-    v->tensor.classes = leaf->slot.classes;
-    return v;
-}
-
-static Value *now(Ctx *c, Value *v, Span at)
-{
-    Settle s = {at};
-    return val_runs(c->L, v) ? map_fields(c, v, now_leaf, &s) : v;
-}
-
 /* At the top level what has a name can be asked for when the program has run: it has a slot of that name. */
 static void keep_named(Ctx *c, const Value *v, const char *path, Span at)
 {
@@ -48,10 +23,61 @@ static void bind_names(Ctx *c, Scope *from, const Nodes *to)
     Lower *L = c->L;
     for (int i = 0; i < from->names.n; i++) {
         Binding *b = &from->names.v[i];
-        Value *v = now(c, b->value, b->at);
+        Value *v = val_now(c, b->value);
         if (val_runs(L, v) && to->top && c->scope == L->file) keep_named(c, v, names_unique(&L->root_names, b->name), b->at);
         scope_bind_as(L, c->scope, b->bound, v);
     }
+}
+
+/* ---- a draw that looks like one for each example */
+
+static bool is_sample(const Value *v)
+{
+    for (int i = 0; v && v->kind == V_RECORD && i < v->record.n; i++)
+        if (is_sample(v->record.v[i])) return true;
+    return v && v->kind == V_TENSOR && v->tensor.own_axis >= 0;
+}
+
+static const Binding *bound_sample(const Scope *s)
+{
+    for (; s; s = s->parent)
+        for (int i = s->names.n; i-- > 0;)
+            if (is_sample(s->names.v[i].value)) return &s->names.v[i];
+    return NULL;
+}
+
+/* The first draw of this part that the value is made of and that is one for all samples. */
+static const IrNode *single_draw(Ctx *c, IrVal *v)
+{
+    Lower *L = c->L;
+    const IrNode *found = NULL;
+    Arena *scratch = arena_new();
+    const bool *behind = graph_behind(L, &v, 1, scratch);
+    for (const IrNode *n = L->graph->ir->body.last; n && part_of(L, &n->result[0]) == L->part; n = n->prev)
+        if (behind[n->result[0].id] && ir_op_info[n->op].klass == IR_CLASS_RAND && !n->result[0].type.axes.n) found = n;
+    arena_free(scratch);
+    return found;
+}
+
+/* The same of a value, field by field; of what a statement draws, which is a draw whatever is behind it, the value itself. NULL: there is none. */
+static const IrNode *single_draw_of(Ctx *c, const Ast *s, const Value *v)
+{
+    const IrNode *found = NULL;
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n && !found; i++) found = single_draw_of(c, s, v->record.v[i]);
+    if (v->kind != V_TENSOR || v->tensor.home != c->L->graph) return found;
+    if (s->kind == AST_SAMPLE) return v->tensor.v->type.axes.n ? NULL : v->tensor.v->def;
+    return single_draw(c, v->tensor.v);                     /* also beside what varies over the batch: x + noise() */
+}
+
+static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
+{
+    Lower *L = c->L;
+    const Binding *sample = bound_sample(c->scope);
+    const IrNode *n = sample && L->part->tick_slot >= 0 ? single_draw_of(c, s, v) : NULL;
+    if (!n) return;
+    Diag *d = diag_warning(L->diags, s->span, W304, "this draws one value for the whole batch, not one for each %s", sample->name);
+    if (s->kind == AST_LET) diag_note(d, span_of_node(L, n), "drawn here");
+    diag_hint(d, "a statement with a size, e ~ p : batch, draws one for each sample; E[%s] .. draws inside for each", sample->name);
 }
 
 void sched_sample(Ctx *c, const Ast *s, Nodes *to)
@@ -61,7 +87,9 @@ void sched_sample(Ctx *c, const Ast *s, Nodes *to)
     Ctx inner = *c;
     inner.scope = scope_new(L, c->scope);
     Part *p = part_begin(L, strf(L, "draw_%s", first->kind == AST_NAME ? first->name.name : "sample"), IR_FN_STATE, s->span);
+    p->binds = true;
     eval_sample(&inner, s);
+    for (int i = 0; !s->sample.size && !s->sample.all && i < inner.scope->names.n; i++) warn_single_draw(c, s, inner.scope->names.v[i].value);
     bind_names(c, inner.scope, to);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
@@ -95,41 +123,6 @@ static bool is_known(const Ctx *c, const Ast *s, const char *name)
     return false;
 }
 
-/* ---- a draw that looks like one for each example */
-
-static const Binding *bound_sample(const Scope *s)
-{
-    for (; s; s = s->parent)
-        for (int i = s->names.n; i-- > 0;)
-            if (s->names.v[i].value && s->names.v[i].value->kind == V_TENSOR && s->names.v[i].value->tensor.own_axis >= 0) return &s->names.v[i];
-    return NULL;
-}
-
-/* The first draw of this part that the value is made of and that is one for all samples. */
-static const IrNode *single_draw(Ctx *c, IrVal *v)
-{
-    Lower *L = c->L;
-    const IrNode *found = NULL;
-    Arena *scratch = arena_new();
-    const bool *behind = graph_behind(L, &v, 1, scratch);
-    for (const IrNode *n = L->graph->ir->body.last; n && part_of(L, &n->result[0]) == L->part; n = n->prev)
-        if (behind[n->result[0].id] && ir_op_info[n->op].klass == IR_CLASS_RAND && !n->result[0].type.axes.n) found = n;
-    arena_free(scratch);
-    return found;
-}
-
-static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
-{
-    Lower *L = c->L;
-    const Binding *sample = bound_sample(c->scope);
-    if (!sample || L->part->tick_slot < 0 || v->kind != V_TENSOR || v->tensor.home != L->graph || v->tensor.v->type.axes.n) return;
-    const IrNode *n = single_draw(c, v->tensor.v);
-    if (!n) return;
-    Diag *d = diag_warning(L->diags, s->span, W304, "this draws one value for the whole batch, not one for each %s", sample->name);
-    diag_note(d, span_of_node(L, n), "drawn here");
-    diag_hint(d, "a statement with a size, e ~ p : batch, draws one for each sample; E[%s] .. draws inside for each", sample->name);
-}
-
 /* A static value is a name for it; a tensor is computed once, where the let stands. */
 void sched_let(Ctx *c, const Ast *s, Nodes *to)
 {
@@ -137,19 +130,21 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to)
     const char *name = s->let.pattern->kind == AST_NAME ? s->let.pattern->name.name : "values";
     Scope *names = scope_new(L, c->scope);
     if (is_known(c, s, name)) return;
+    uint32_t before = L->m->next_id;
     Part *p = part_begin(L, strf(L, "let_%s", name), IR_FN_STATE, s->span);
+    p->binds = true;
     let_value(c, s, names);
     for (int i = 0; i < names->names.n; i++) warn_single_draw(c, s, names->names.v[i].value);
     bind_names(c, names, to);
     bool any = false;
     for (int i = 0; i < names->names.n; i++) any = any || val_runs(L, names->names.v[i].value);
-    if (!any) {
+    if (!any && L->m->next_id == before) {
         part_drop(L);
         return;
     }
     part_end(L);
-    sched_call(c, to, p, GAN_CALL, NULL, s->span);
-    sched_line(c, p, "let", name, s->span);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);          /* also for what a function or distribution takes along */
+    if (any) sched_line(c, p, "let", name, s->span);
 }
 
 /* ---- states */

@@ -92,17 +92,6 @@ static void check_settings(Lower *L)
     }
 }
 
-/* What nothing uses is checked like the rest. */
-static void unused_players(Ctx *c)
-{
-    for (int i = 0; i < c->L->file->names.n; i++) {
-        const Binding *b = &c->L->file->names.v[i];
-        bool model = b->decl && b->decl->kind == AST_DEFINE && !b->decl->define.is_alias;
-        Value *v = model ? scope_of_place(c, c->L->file, b->decl) : NULL;
-        if (v && v->kind == V_PLAYER) player_check(c, v->player);
-    }
-}
-
 static void unmoved_players(Lower *L)
 {
     for (int i = 0; i < L->players.n; i++) {
@@ -334,7 +323,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     Ctx c = top_ctx(L);
     schedule_program(&c);
     pending_check(L);
-    if (!diags_failed(diags)) unused_players(&c);
+    if (!L->too_deep && !L->too_large) check_unused(&c);
     if (diags_failed(diags)) return false;
     graph_stabilise(L);
     if (!cut_program(L)) return false;

@@ -1,6 +1,7 @@
 /* schedule.c - the top level of the main file, and the blocks in it, become the schedule: a tree whose leaves call functions. Each
  * statement that computes is a part of the graph. */
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/pending.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
@@ -34,6 +35,7 @@ static void inner_statements(Ctx *c, const Ast *b, Nodes *to)
     if (b->kind == AST_BLOCK) {
         declare_all(&inner, b->block.stmts);
         statements(&inner, b->block.stmts, to);
+        check_block(&inner, b->block.stmts);
     } else {
         statements(&inner, (AstList){(Ast *[]){(Ast *)b}, 1}, to);
     }
@@ -87,7 +89,7 @@ static void open_block(Ctx *c, Block *b, Nodes *to)
 {
     Lower *L = c->L;
     b->number = ++L->n_blocks;
-    L->pendings.n = 0;                                      /* those of other blocks have had their updates */
+    pending_begin_block(L);
     b->before = to;
     b->stand_before = stand_before;
     b->entry = (Env){arena_array(L->a, IrVal *, L->graph->env.n + 1), L->graph->env.n};
@@ -329,6 +331,7 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
         AstList stmts = s->for_.body->block.stmts;
         declare_all(&round, stmts);
         statements(&round, stmts, to);
+        check_block(&round, stmts);
     }
 }
 

@@ -436,6 +436,18 @@ void fn_draws_from(Lower *L, const char *name)
     array_push(L->a, &p->draws, name);
 }
 
+IrVal *fn_opaque(Ctx *c, IrType t)
+{
+    Lower *L = c->L;
+    IrBuilder *b = fn_builder(c);
+    int stream = fn_stream(c, "opaque");
+    IrElem elem = t.elem;
+    bool real = ir_is_real(elem) || elem == IR_BOOL;
+    t.elem = real ? L->m->real : IR_I32;
+    IrVal *v = real ? ir_normal(b, stream, t) : ir_randint(b, stream, INT32_MAX, t);
+    return elem == IR_BOOL ? ir_compare(b, IR_GT, v, ir_const_like(b, v, 0)) : ir_convert(b, v, elem);
+}
+
 /* The same value as a node of its own: only what is computed from this one depends on it. */
 IrVal *diff_leaf(Ctx *c, IrVal *v)
 {

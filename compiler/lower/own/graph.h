@@ -35,6 +35,7 @@ struct Part {
     int         tick_slot;                                  /* -1: it never draws */
     bool        inside;                                     /* a block: what it keeps lives for a round, and is in no checkpoint */
     bool        dropped;                                    /* it was only tried */
+    bool        binds;                                      /* a let or a sample: assignments travel with what it binds */
     int         fn;                                         /* its function, once the graph has been cut; -1: there is nothing to do */
 };
 

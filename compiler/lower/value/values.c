@@ -100,6 +100,15 @@ static int count_nesting(Lower *L, Value **items, int n)
     return val_nested(L, deepest + 1);
 }
 
+static bool has_slots(const Value *v) { return v->kind == V_SLOT || (v->kind == V_LIST && v->list.slots) || (v->kind == V_RECORD && v->record.slots); }
+
+static bool any_slots(Value *const *items, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (has_slots(items[i])) return true;
+    return false;
+}
+
 Value *val_list(Lower *L, Value **items, int n)
 {
     Value *v = val_new(L, V_LIST);
@@ -107,6 +116,7 @@ Value *val_list(Lower *L, Value **items, int n)
     v->list.n = n;
     v->list.leaves = count_leaves(L, items, n);
     v->list.depth = count_nesting(L, items, n);
+    v->list.slots = any_slots(items, n);
     return v;
 }
 
@@ -143,6 +153,7 @@ Value *val_record(Lower *L, Value **items, const char **name, int n)
     v->record.n = n;
     v->record.leaves = count_leaves(L, items, n);
     v->record.depth = count_nesting(L, items, n);
+    v->record.slots = any_slots(items, n);
     return v;
 }
 
@@ -328,7 +339,8 @@ static const char *list_text(Lower *L, const Value *v)
 const char *val_text(Lower *L, const Value *v)
 {
     switch (v->kind) {
-    case V_ERROR: case V_NONE: return "nothing";
+    case V_ERROR: return L->guess ? VAL_UNKNOWN : "nothing";
+    case V_NONE: return "nothing";
     case V_INT: return strf(L, "%lld", (long long)v->i);
     case V_REAL: return real_text(L, v->r);
     case V_BOOL: return v->b ? "true" : "false";
@@ -384,6 +396,7 @@ static IrVal *slot_tensor(Ctx *c, const Value *v, Span at)
 static bool at_home(Ctx *c, const Value *v, Span at)
 {
     if (v->tensor.home == c->L->fn) return true;
+    if (c->L->guess) return false;                          /* a value of the schedule: known to be there, and no more */
     Diag *d =
         diag_error(c->L->diags, at, E113, "this value was computed for another statement and cannot be used here");
     diag_hint(d, "compute it where it is used, or bind it in the schedule with let");
@@ -412,7 +425,7 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     case V_INT:                                             /* a derivative is by a real */
         return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const_int(b, int_elem(v->i), v->i);
     case V_REAL: return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const(b, c->L->m->real, v->r);
-    case V_BOOL: return ir_const(b, IR_BOOL, v->b);
+    case V_BOOL: return v->face ? face_condition(c, v) : ir_const(b, IR_BOOL, v->b);
     case V_TENSOR: return at_home(c, v, at) ? v->tensor.v : NULL;
     case V_SLOT: return slot_tensor(c, v, at);
     case V_LIST: {
@@ -442,10 +455,10 @@ static bool not_static(Ctx *c, const Value *v, Span at, const char *what, const 
 {
     if (val_bad(v)) return false;
     bool runs = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_REPORT;
-    if (runs)
-        diag_error(c->L->diags, at, E202,
-                   "%s must be known when the program is compiled, and this is computed while it runs", what);
-    else diag_error(c->L->diags, at, E204, "%s must be %s, and this is %s", what, kind, val_text(c->L, v));
+    bool whole = v->kind == V_REAL && v->r == floor(v->r);  /* it reads like an int */
+    Diag *d = runs ? diag_error(c->L->diags, at, E202, "%s must be known when the program is compiled, and this is computed while it runs", what)
+                   : diag_error(c->L->diags, at, E204, "%s must be %s, and this is %s%s", what, kind, whole ? "the real " : "", val_text(c->L, v));
+    if (v->kind == V_REAL) diag_hint(d, "a number with a point or an exponent is a real: 10_000, not 1e4; div(a, b) divides integers, int(x) cuts a real to one");
     return false;
 }
 
@@ -453,7 +466,6 @@ bool as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out)
 {
     v = as_settled(c, v, at);
     if (v->kind == V_INT) return *out = v->i, true;
-    if (v->kind == V_REAL && v->r == floor(v->r) && fabs(v->r) < 9e15) return *out = (int64_t)v->r, true;
     return not_static(c, v, at, what, "an integer");
 }
 
@@ -562,3 +574,20 @@ Value *unsupported(Ctx *c, Span at, const char *what)
     diag_error(c->L->diags, at, E600, "not supported yet: %s", what);
     return val_error(c->L);
 }
+
+static Value *now_leaf(Ctx *c, Value *leaf, void *arg)
+{
+    if (leaf->kind == V_LIST && leaf->list.slots) {
+        Value **v = arena_array(c->L->a, Value *, leaf->list.n + 1);
+        for (int i = 0; i < leaf->list.n; i++) v[i] = map_fields(c, leaf->list.v[i], now_leaf, arg);
+        return val_list(c->L, v, leaf->list.n);
+    }
+    if (leaf->kind != V_SLOT || c->L->m->slots.v[leaf->slot.slot].kind == IR_SLOT_DATA) return leaf;
+    IrVal *t = as_tensor(c, leaf, leaf->at);
+    if (!t) return val_error(c->L);
+    Value *v = val_tensor(c->L, t);
+    v->tensor.classes = leaf->slot.classes;
+    return v;
+}
+
+Value *val_now(Ctx *c, Value *v) { return c->L->fn && has_slots(v) ? map_fields(c, v, now_leaf, NULL) : v; }
