@@ -601,6 +601,7 @@ static void list_logs(void)
 
 bool form_from_log(double x, Q *c)
 {
+    if (!isfinite(x)) return false;
     if (!n_log_of) list_logs();
     int lo = 0, hi = n_log_of;
     double least = x - 4e-16 * fabs(x);

@@ -58,11 +58,14 @@ static bool is_per_sample(const Walk *w, const IrVal *v)
     return v->type.elem == w->b->m->real && v->type.rank == 0 && v->type.axes.n == 1;
 }
 
+static bool is_of_sample(const IrVal *v) { return v->type.rank == 0 && v->type.axes.n == 1; }
+
 /* Of derivatives the pass takes those of heads only: few numbers, and merged they keep their digits where two sides
- * cancel. */
+ * cancel. Logarithms of what was not looked through before may be better now. */
 static bool is_ours(const Walk *w, const IrNode *n)
 {
     if (!w->skip_derivatives) return n->why != IR_WHY_STABILISED;
+    if (n->op == IR_log && n->why == IR_WHY_STABILISED) return is_of_sample(n->result);
     return n->why == IR_WHY_FORWARD || (n->why == IR_WHY_ADJOINT && is_per_sample(w, n->result));
 }
 
@@ -145,6 +148,27 @@ static bool shares_with_leaf(Walk *w, const Reader *r)
     return shared;
 }
 
+/* A number per sample over a carrier, if that holds every function of it. Asked first: other readings rewrite the leaves that they take
+ * logarithms of. */
+static Form *read_over_carrier(Walk *w, Reader *r)
+{
+    r->carrier = is_per_sample(w, r->root) ? tree_carrier(r) : NULL;
+    r->tree = ++w->trees; /* the search has marked what it looked at */
+    Form *f = r->carrier ? tree_read(r) : NULL;
+    return f && !tree_has_opaque(r, f) && !is_plain(w, r) ? f : NULL;
+}
+
+/* *r becomes the reader whose form it is. */
+static Form *read_tree(Walk *w, Reader **r)
+{
+    Reader *over = arena_copy((*r)->space.arena, *r, sizeof **r);
+    Form *f = read_over_carrier(w, over);
+    (*r)->tree = ++w->trees;
+    if (!f) return tree_read(*r);
+    *r = over;
+    return f;
+}
+
 /* The tree below v through the form; NULL: nothing gained, or not held. Nodes of a failed try are left for dce. */
 static IrVal *through_form(Walk *w, IrVal *v)
 {
@@ -153,8 +177,8 @@ static IrVal *through_form(Walk *w, IrVal *v)
     if (i->functions == 0 || (!head && is_product_of_closed(w, v))) return NULL;
     Arena *scratch = arena_new();
     Reader *r = arena_new_of(scratch, Reader);
-    *r = (Reader){.w = w, .root = v, .tree = ++w->trees, .space.arena = scratch};
-    Form *f = tree_read(r);
+    *r = (Reader){.w = w, .root = v, .space.arena = scratch};
+    Form *f = read_tree(w, &r);
     IrBuilder b = tree_before(w, v);
     uint32_t first = b.m->next_id;
     IrVal *made = NULL;
@@ -218,19 +242,32 @@ static void mark_needed(Walk *w, IrVal *const *root, int n_roots)
         for (int i = 0; i < n->n_args && ((NodeInfo *)n->mark)->needed; i++) need(w, n->arg[i]);
 }
 
+/* What is too large for a form gets all small rules. */
+static IrVal *rule_for(Walk *w, IrVal *v, const NodeInfo *i)
+{
+    IrVal *made = tree_local_rule(w, v);
+    return made || i->size <= TREE_NODES ? made : tree_small_rule(w, v);
+}
+
 /* Every node has a mark. root[i] becomes what to use instead. */
 static void stabilise_block(Walk *w, IrVal **root, int n_roots)
 {
+    tree_number(w);
     mark_needed(w, root, n_roots);
     IrNode *last = w->b->block->last;
     for (IrNode *n = w->b->block->first, *next; n; n = next) {
         next = n == last ? NULL : n->next;
         NodeInfo *i = n->mark;
         if (!i->needed) continue;
-        if (is_ours(w, n)) i->local = tree_local_rule(w, n->result);
-        if (!i->local && !(n->n_results == 1 && is_tree(w, n->result))) better_operands(w, n);
+        if (is_ours(w, n)) i->local = rule_for(w, n->result, i);
+        i->late = !is_ours(w, n) && n->n_results == 1 && tree_reading(w, n->result) > READ_NUMBER;
+        if (!i->local && !i->late && !(n->n_results == 1 && is_tree(w, n->result))) better_operands(w, n);
     }
     for (int i = 0; i < n_roots; i++) root[i] = tree_best(w, root[i]);
+    for (IrNode *n = w->b->block->first; n; n = n->next) {
+        NodeInfo *i = n->mark;
+        if (i && i->late && !i->local) better_operands(w, n);
+    }
 }
 
 static Walk walk_in(IrBuilder *b, Arena *scratch, bool skip_derivatives, bool last)

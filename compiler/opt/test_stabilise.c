@@ -676,8 +676,65 @@ static const Local locals[] = {
      "f32[]",
      {1000, 1000, -1000},
      1000},
+    {"%e = exp %v : f32[3] %o = add 1, %e : f32[3] %s = sum %o {dims [0]} : f32[] %r = log %s : f32[]",
+     "f32[]",
+     {1000, 1000, -1000},
+     1000.693147180559945},
+    {"%e = exp %v : f32[3] %o = sub %e, 1 : f32[3] %s = sum %o {dims [0]} : f32[] %r = log %s : f32[]",
+     "f32[]",
+     {1e-10f, 1e-10f, 2e-10f},
+     -21.639556568820566},
+    {"%e = sigmoid %v : f32[3] %s = sum %e {dims [0]} : f32[] %r = log %s : f32[]",
+     "f32[]",
+     {-200, -200, -300},
+     -199.306852819440055},
+    {"%e = sigmoid %v : f32[3] %o = sub 1, %e : f32[3] %s = sum %o {dims [0]} : f32[] %r = log %s : f32[]",
+     "f32[]",
+     {200, 200, 300},
+     -199.306852819440055},
+    {"%e = exp %v : f32[3] %c = slice %e {lo [0] hi [1] step [1]} : f32[1] "
+     "%d = reshape %c {dims [1,1]} : f32[1,1] %k = reshape %e {dims [1,3]} : f32[1,3] "
+     "%p = dot %d, %k {contract 0:0} : f32[1,3] %g = reshape %p {dims [3]} : f32[3] %r = log %g : f32[3]",
+     "f32[3]",
+     {1000, 1000, -1000},
+     2000},
+    {"%w = sub %v, 80 : f32[3] %e = exp %v : f32[3] %p = mul %w, %e : f32[3] "
+     "%s = sum %p {dims [0]} : f32[] %r = log %s : f32[]",
+     "f32[]",
+     {80, 81, 82},
+     82 + 0.86199480405},
+    {"%z = const {value 0} : f32[] %l = scan %z ; %v ; {n 3} (%a: f32[], %b: f32[]) { %e = exp %b : f32[] %c = add %a, %e : f32[] yield %c } : f32[] "
+     "%r = log %l : f32[]",
+     "f32[]",
+     {-1000, -1000, -2000},
+     -999.306852819440055},
     {"%q = mul %v, %v : f32[3] %r = sqrt %q : f32[3]", "f32[3]", {1e-30f, 0, 0}, 1e-30},
     {"%d = dot %v, %v {contract 0:0} : f32[] %r = sqrt %d : f32[]", "f32[]", {3e30f, 4e30f, 0}, 5e30},
+    {"%q = mul %v, %v : f32[3] %s = sum %q {dims [0]} : f32[] %a = div %s, 3 : f32[] %t = sum %v {dims [0]} : f32[] "
+     "%m = div %t, 3 : f32[] %p = mul %m, %m : f32[] %r = sub %a, %p : f32[]",
+     "f32[]",
+     {10000, 10001, 10002},
+     2.0 / 3},
+    {"%d = dot %v, %v {contract 0:0} : f32[] %t = sum %v {dims [0]} : f32[] %p = mul %t, %t : f32[] "
+     "%n = div %p, 3 : f32[] %a = sub %d, %n : f32[] %r = div %a, 2 : f32[]",
+     "f32[]",
+     {10000, 10001, 10002},
+     1},
+    {"%w = sin %v : f32[3] %q = mul %v, %v : f32[3] %s = sum %q {dims [0]} : f32[] %t = sum %w {dims [0]} : f32[] "
+     "%m = mul %t, %t : f32[] %n = div %m, 3 : f32[] %r = sub %s, %n : f32[]",
+     "f32[]",
+     {0, 2, 0},
+     4 - 0.82682181 / 3},
+    {"%q = mul %v, %v : f32[3] %m = mul -2, %v : f32[3] %a = add %q, %m : f32[3] %b = add %a, 1 : f32[3] "
+     "%r = sqrt %b : f32[3]",
+     "f32[3]",
+     {1.0001f, 0, 0},
+     1.0001f - 1.0},
+    {"%q = mul %v, %v : f32[3] %m = mul -2, %v : f32[3] %a = add %q, %m : f32[3] %b = add %a, 2 : f32[3] "
+     "%r = sqrt %b : f32[3]",
+     "f32[3]",
+     {1, 0, 0},
+     1},
     {"%q = add 1, %v : f32[3] %r = log %q : f32[3]", "f32[3]", {1e-10f, 0, 0}, 1e-10},
     {"%q = exp %v : f32[3] %r = sub %q, 1 : f32[3]", "f32[3]", {1e-10f, 0, 0}, 1e-10},
 };
@@ -685,7 +742,7 @@ static const Local locals[] = {
 Test(stabilise, local_rules)
 {
     for (int i = 0; i < COUNT(locals); i++) {
-        char text[512];
+        char text[1024];
         float y[3];
         snprintf(text, sizeof text,
                  "slot \"v\" data : f32[3]\nfn f {report} {\n%%v = read \"v\" : f32[3]\n%s\nreport \"r\", %%r\n}\n",
@@ -991,12 +1048,17 @@ Test(stabilise, many_values_in_one_block)
     arena_free(f.a);
 }
 
-enum { TREE_KINDS = 5 };
+enum { CARRIED = 6, TREE_KINDS = 8 }; /* one number per sample, over a carrier */
+
+static IrVal *mean_of(IrBuilder *b, IrVal *x)
+{
+    return ir_div(b, ir_sum_all(b, x), ir_const(b, IR_F32, (double)ir_dims_size(&x->type)));
+}
 
 static IrVal *small_tree(Fixture *f, int kind, IrVal *x)
 {
     IrBuilder *b = &f->b;
-    IrVal *one = ir_const(b, IR_F32, 1);
+    IrVal *one = ir_const(b, IR_F32, 1), *y = ir_sin(b, x), *m;
     switch (kind) {
     case 0:
         return ir_log(b, ir_add(b, ir_exp(b, x), one));
@@ -1006,6 +1068,15 @@ static IrVal *small_tree(Fixture *f, int kind, IrVal *x)
         return ir_log(b, ir_sub(b, ir_exp(b, ir_exp(b, x)), ir_exp(b, ir_mul(b, x, x))));
     case 3:
         return ir_sqrt(b, ir_add(b, ir_mul(b, x, x), ir_mul(b, ir_sin(b, x), ir_sin(b, x))));
+    case 4:
+        m = ir_mul(b, ir_const(b, IR_F32, 2), ir_mul(b, x, y));
+        return ir_sqrt(b, ir_add(b, ir_sub(b, ir_mul(b, x, x), m), ir_mul(b, y, y)));
+    case 5:
+        m = mean_of(b, x);
+        return ir_fill(b, ir_sub(b, mean_of(b, ir_mul(b, x, x)), ir_mul(b, m, m)), ir_dims_of(&x->type));
+    case CARRIED:
+        y = ir_mul(b, ir_softplus(b, x), ir_exp(b, x));
+        return ir_sub(b, ir_mul(b, y, ir_log(b, y)), ir_mul(b, ir_add(b, y, one), ir_log(b, ir_add(b, y, one))));
     default:
         return ir_div(b, ir_exp(b, x), ir_add(b, ir_exp(b, x), ir_exp(b, ir_sin(b, x))));
     }
@@ -1014,7 +1085,7 @@ static IrVal *small_tree(Fixture *f, int kind, IrVal *x)
 /* In seconds: a pass over n trees, in a chain, each from the one before, or in a wide sum. */
 static double time_of(void (*pass)(IrModule *m, IrFn *f), int n, int kind, bool chain)
 {
-    Fixture f = fixture(false, IR_F32);
+    Fixture f = fixture(kind == CARRIED, IR_F32);
     IrVal *x = f.T, *all = f.T;
     for (int i = 0; i < n; i++) {
         IrVal *v = small_tree(&f, kind, chain ? x : ir_mul(&f.b, f.T, ir_const(&f.b, IR_F32, i)));

@@ -20,7 +20,9 @@ typedef struct Walk {
 typedef struct NodeInfo {                                   /* IrNode.mark */
     int    size, functions;                                 /* of the tree, shared parts counted each time; up to 2 * TREE_NODES */
     int    tree;                                            /* the last tree whose form this function went into */
+    uint32_t number;                                        /* the same for equal values (tree_same.c); 0: a new one */
     bool   needed;
+    bool   late;                                            /* not ours, but read by trees that are: its operands wait for those */
     IrVal *local;                                           /* what a local rule made of it */
     IrVal *best;                                            /* what to use instead, once that is known */
     IrNode *twin;                                           /* apart: what it is a copy of; NULL: new */
@@ -42,14 +44,25 @@ bool tree_is_head(const Walk *w, const IrVal *v);
 /* A builder that puts new nodes before v's. */
 IrBuilder tree_before(const Walk *w, const IrVal *v);
 
+/* ---- equal values (tree_same.c) ---------------------------------------------------------------------------------- */
+
+/* Gives the values of the block their numbers. */
+void tree_number(Walk *w);
+/* Are they the same value, though it may be written twice: w[0] and w[0]? */
+bool tree_same_value(const Walk *w, const IrVal *a, const IrVal *b);
+
 /* ---- rules that look at a few rows (tree_local.c) --------------------------------------------------------------- */
 
-/* R1, R2: what to use instead of v, or NULL. */
+/* R1 to R3: what to use instead of v, or NULL. */
 IrVal *tree_local_rule(Walk *w, IrVal *v);
 /* For a row that stands outside of every form: log(1 + x), exp(x) - 1, log(exp(x) + exp(y)). NULL: nothing. */
 IrVal *tree_small_rule(Walk *w, IrVal *v);
 /* R1 (tree_log.c). adds: also for exponentials that are added one by one. */
 IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds);
+/* The value under a root as a sum of squares, if it is one though it is not written so (tree_quadratic.c); else NULL. */
+IrVal *tree_as_squares(Walk *w, IrVal *v, const IrVal *root);
+/* R3 (tree_moments.c). */
+IrVal *tree_moments_rule(Walk *w, IrVal *v);
 
 /* ---- from a tree to a form (tree_read.c) ------------------------------------------------------------------------ */
 
@@ -84,16 +97,18 @@ typedef struct Reader {
     bool      through_selects;                              /* else a select is a leaf */
     int       n_conditions;
     Condition condition[TREE_CONDITIONS];
+    IrVal    *carrier;                                      /* this is E; NULL: an exponential */
 } Reader;
 
 /* Is v known to be positive, by the rows that it is made of? */
 bool tree_is_positive(const IrVal *v);
 
-/* Are they the same value, though it may be written twice: w[0] and w[0]? */
-bool tree_same_value(const IrVal *a, const IrVal *b);
-
 /* The tree of r->root; NULL when the form does not hold it. */
 Form *tree_read(Reader *r);
+/* The positive u of a log(1 + u) in the tree that the form does not hold: u may take the exponential's place. NULL: none. */
+IrVal *tree_carrier(const Reader *r);
+/* Is a function that the form does not hold in one of f's leaves? */
+bool tree_has_opaque(const Reader *r, const Form *f);
 
 /* ---- from a form to a tree (tree_write.c) ----------------------------------------------------------------------- */
 

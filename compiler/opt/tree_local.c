@@ -1,6 +1,6 @@
 /* tree_local.c - rules of stabilise that look at a few rows instead of a form. See tree.h.
  *
- * R1 is in tree_log.c. R2 the root of a sum of squares has derivative 0 where it is 0, and its square is a polynomial;
+ * R1 is in tree_log.c, R3 in tree_moments.c. R2 the root of a sum of squares has derivative 0 where it is 0, and its square is a polynomial;
  * where no form helps, log(1 + x) is log1p(x), and exp(x) - 1 expm1(x). */
 #include "compiler/opt/tree.h"
 
@@ -19,9 +19,10 @@ static bool is_at_least_0(const IrVal *v)
 }
 
 /* Every element with itself: no free dims. */
-static bool is_own_product(const IrNode *n)
+static bool is_own_product(const Walk *w, const IrNode *n)
 {
-    bool own = n->n_args == 2 && n->arg[0] == n->arg[1] && n->attr.contract.n + n->attr.batch.n == n->arg[0]->type.rank;
+    bool own = n->n_args == 2 && tree_same_value(w, n->arg[0], n->arg[1]) &&
+               n->attr.contract.n + n->attr.batch.n == n->arg[0]->type.rank;
     for (int i = 0; i < n->attr.contract.n && own; i++) own = n->attr.contract.a[i] == n->attr.contract.b[i];
     for (int i = 0; i < n->attr.batch.n && own; i++) own = n->attr.batch.a[i] == n->attr.batch.b[i];
     return own;
@@ -34,8 +35,10 @@ static bool is_even(const IrVal *v)
 }
 
 /* Is v made of squares: nowhere negative, and where it is 0 of derivative 0? */
-static bool is_squares(const Walk *w, const IrVal *v, int *nodes)
+static bool is_squares(Walk *w, const IrVal *v, int *nodes)
 {
+    const NodeInfo *i = tree_info(w, v);
+    if (i && i->local) v = i->local;
     if (!is_ours(w, v) || ++*nodes > MOST_SQUARES) return false;
     const IrNode *n = v->def;
     IrVal *const *arg = n->arg;
@@ -43,18 +46,25 @@ static bool is_squares(const Walk *w, const IrVal *v, int *nodes)
     case IR_const:
         return n->attr.value == 0;
     case IR_mul:
-        return tree_same_value(arg[0], arg[1]) || (is_at_least_0(arg[0]) && is_squares(w, arg[1], nodes)) ||
+        return tree_same_value(w, arg[0], arg[1]) || (is_at_least_0(arg[0]) && is_squares(w, arg[1], nodes)) ||
                (is_at_least_0(arg[1]) && is_squares(w, arg[0], nodes));
     case IR_div:
         return is_at_least_0(arg[1]) && is_squares(w, arg[0], nodes);
     case IR_pow:
         return is_even(arg[1]);
     case IR_add:
+    case IR_min:
         return is_squares(w, arg[0], nodes) && is_squares(w, arg[1], nodes);
+    case IR_max:
+        return (is_at_least_0(arg[1]) || is_squares(w, arg[1], nodes)) &&
+               (is_at_least_0(arg[0]) || is_squares(w, arg[0], nodes));
+    case IR_abs:
+    case IR_norm:
+        return true;
     case IR_select:
         return is_squares(w, arg[1], nodes) && is_squares(w, arg[2], nodes);
     case IR_dot:
-        return is_own_product(n);
+        return is_own_product(w, n);
     case IR_sum:
     case IR_convert:
     case IR_reshape:
@@ -74,7 +84,7 @@ static IrVal *under_root(const Walk *w, const IrVal *v, IrInts *dims)
 {
     const IrNode *n = v->def;
     dims->n = 0;
-    if (n->op == IR_dot && is_own_product(n) && !n->attr.batch.n && !(n->attr.pair_over && n->attr.pair_over[0].n)) {
+    if (n->op == IR_dot && is_own_product(w, n) && !n->attr.batch.n && !(n->attr.pair_over && n->attr.pair_over[0].n)) {
         for (int i = 0; i < n->arg[0]->type.rank; i++) dims->v[dims->n++] = i;
         return n->arg[0];
     }
@@ -82,8 +92,17 @@ static IrVal *under_root(const Walk *w, const IrVal *v, IrInts *dims)
         *dims = n->attr.dims;
         v = n->arg[0];
     }
-    bool square = is_ours(w, v) && v->def->op == IR_mul && tree_same_value(v->def->arg[0], v->def->arg[1]);
+    bool square = is_ours(w, v) && v->def->op == IR_mul && tree_same_value(w, v->def->arg[0], v->def->arg[1]);
     return square ? v->def->arg[0] : NULL;
+}
+
+/* The root or power v of s where s is not 0, else 0. */
+static IrVal *zero_apart(IrBuilder *b, const IrVal *v, IrVal *s)
+{
+    const IrNode *n = v->def;
+    IrVal *zero = ir_compare(b, IR_EQ, s, ir_const_like(b, s, 0));
+    IrVal *args[2] = {ir_select(b, zero, ir_const_like(b, s, 1), s), n->n_args > 1 ? n->arg[1] : NULL};
+    return ir_select(b, zero, ir_const_like(b, s, 0), ir_like(b, n, args)->result);
 }
 
 /* sqrt(s), or s to a power that is not whole, has no derivative where s is 0: it is a cone there, or flat, and 0 is a
@@ -95,13 +114,15 @@ static IrVal *root_of_squares(Walk *w, IrVal *v)
     IrNode *n = v->def;
     IrInts dims;
     if (n->op != IR_sqrt && (n->op != IR_pow || !ir_is_const(n->arg[1], &k))) return NULL;
-    if (!(k > 0) || k == (double)(int64_t)k || !is_squares(w, n->arg[0], &nodes)) return NULL;
+    if (!(k > 0) || k == (double)(int64_t)k) return NULL;
     IrBuilder b = tree_before(w, v);
+    if (!is_squares(w, n->arg[0], &nodes)) {
+        IrVal *squares = tree_as_squares(w, n->arg[0], v);
+        return squares ? zero_apart(&b, v, squares) : NULL;
+    }
     IrVal *x = k == 0.5 ? under_root(w, n->arg[0], &dims) : NULL;
     if (x) return dims.n ? ir_norm(&b, tree_best(w, x), dims) : ir_abs(&b, tree_best(w, x));
-    IrVal *s = tree_best(w, n->arg[0]), *zero = ir_compare(&b, IR_EQ, s, ir_const_like(&b, s, 0));
-    IrVal *args[2] = {ir_select(&b, zero, ir_const_like(&b, s, 1), s), n->n_args > 1 ? n->arg[1] : NULL};
-    return ir_select(&b, zero, ir_const_like(&b, s, 0), ir_like(&b, n, args)->result);
+    return zero_apart(&b, v, tree_best(w, n->arg[0]));
 }
 
 /* |x|^2, norm(x)^2 and sqrt(s)^2 are polynomials, at 0 too, where the root has no second derivative. */
@@ -130,6 +151,7 @@ IrVal *tree_local_rule(Walk *w, IrVal *v)
     if (v->def->n_results != 1 || !ir_is_real(v->type.elem)) return NULL;
     IrVal *r = tree_log_rule(w, v, false);
     if (!r) r = square_of_root(w, v);
+    if (!r) r = tree_moments_rule(w, v);
     return r || v->def->n_args == 0 || has_functions(w, v->def->arg[0]) ? r : root_of_squares(w, v);
 }
 
@@ -137,6 +159,18 @@ static bool is_one(const IrVal *v)
 {
     double c;
     return ir_is_const(v, &c) && c == 1;
+}
+
+/* log(1 + exp(x)) and log1p(exp(x)), whatever x is */
+static IrVal *softplus_of(Walk *w, IrVal *v)
+{
+    IrNode *n = v->def, *s = n->op == IR_log ? made_by(n->arg[0], IR_add) : NULL, *e = NULL;
+    if (n->op == IR_log1p) e = made_by(n->arg[0], IR_exp);
+    for (int i = 0; s && i < 2; i++)
+        if (is_one(s->arg[i]) && made_by(s->arg[1 - i], IR_exp)) e = s->arg[1 - i]->def;
+    if (!e || e->block != w->b->block) return NULL;
+    IrBuilder b = tree_before(w, v);
+    return ir_softplus(&b, tree_best(w, e->arg[0]));
 }
 
 static IrVal *log_of_one_plus(Walk *w, IrVal *v)
@@ -157,7 +191,8 @@ static IrVal *exp_less_one(Walk *w, IrVal *v)
 
 IrVal *tree_small_rule(Walk *w, IrVal *v)
 {
-    IrVal *r = tree_log_rule(w, v, true);
+    IrVal *r = softplus_of(w, v);
+    if (!r) r = tree_log_rule(w, v, true);
     if (!r) r = root_of_squares(w, v);
     if (!r) r = log_of_one_plus(w, v);
     return r ? r : exp_less_one(w, v);

@@ -8,20 +8,24 @@
  * derivative 0. For a number per sample (M6) all of it is in f64. Start at tree_log_rule(). */
 #include "compiler/opt/tree.h"
 
+#include "runtime/math/scalar.h"
+
 #include <math.h>
 
-enum { MOST_NODES = 64 };
+enum { MOST_NODES = 256 };
 
 typedef struct Scaled { /* NULL: exp(0), 1, 1 */
     IrVal *log, *up, *down;
-    bool positive; /* down > 0 */
+    bool positive; /* up and down are known to be */
 } Scaled;
 
 typedef struct LogReader {
     Walk *w;
     IrBuilder b;
     IrElem elem;
-    bool adds;    /* a + b is read as a sum, too */
+    bool adds;    /* exp(x) + exp(y) is read as a sum, too: no form holds what has one */
+    bool single;  /* so is 1 + exp(x) */
+    int inside;   /* how many sums are around; in one, 1 + exp(x) is nothing that the form holds */
     bool summed;  /* a sum of exponentials was met, */
     bool shifted; /* and the largest was taken out of one */
     int nodes;
@@ -52,8 +56,6 @@ static IrVal *full(LogReader *r, IrVal *v, const IrType *t)
     v = ir_spread(&r->b, v, ir_axes_minus(t->axes, v->type.axes));
     return v->type.rank < t->rank ? ir_fill(&r->b, v, ir_dims_of(t)) : v;
 }
-
-static bool is_positive_scaled(const Scaled *s) { return !s->up || tree_is_positive(s->up); }
 
 /* ---- sums ------------------------------------------------------------------------------------------------------- */
 
@@ -105,41 +107,57 @@ static IrVal *total(LogReader *r, IrVal *v, IrInts dims, IrAxes axes)
     return axes.n ? ir_sum_over(&r->b, v, axes) : dims.n ? ir_sum(&r->b, v, dims) : v;
 }
 
+/* What a term counts in the search for the largest: nothing if it is times 0. */
+static IrVal *if_counted(LogReader *r, IrVal *x, IrVal *times)
+{
+    double c;
+    if (!times) return x;
+    if (ir_is_const(times, &c)) return c ? x : infinity(r, -1);
+    return ir_select(&r->b, ir_compare(&r->b, IR_EQ, times, ir_const(&r->b, r->elem, 0)), infinity(r, -1), x);
+}
+
+/* exp(x - m) times; where that is 0 x may be far above m, which is no inf * 0. */
+static IrVal *term(LogReader *r, IrVal *x, IrVal *m, IrVal *by)
+{
+    double c;
+    IrVal *less = ir_sub(&r->b, x, m);
+    if (by && !ir_is_const(by, &c)) less = ir_min(&r->b, less, ir_const(&r->b, r->elem, r->elem == IR_F64 ? 700 : 80));
+    return times(r, ir_exp(&r->b, less), by);
+}
+
 /* The sum of the terms t, which are of type `of`. */
 static void sum_terms(LogReader *r, const Scaled *t, const IrType *of, IrInts dims, IrAxes axes, Scaled *s)
 {
     IrVal *x = full(r, t->log, of), *u = factor(r, t), *m = NULL;
-    bool positive = is_positive_scaled(t);
+    bool positive = t->positive;
     r->summed = true;
     if (!is_shifted(t->log)) {
-        IrVal *most = largest(r, x, dims, axes);
+        IrVal *most = largest(r, full(r, if_counted(r, x, u), of), dims, axes);
         m = if_finite(r, most);
-        x = ir_sub(&r->b, x, beside(r, m, x, dims));
         r->shifted = true;
-        IrVal *e = total(r, times(r, ir_exp(&r->b, x), u), dims, axes);
+        IrVal *e = total(r, full(r, term(r, x, beside(r, m, x, dims), u), of), dims, axes);
         IrVal *some = ir_compare(&r->b, IR_NE, most, infinity(r, -1));
         *s = (Scaled){.log = m, .up = ir_select(&r->b, some, e, ir_const(&r->b, r->elem, 0)), .positive = positive};
         return;
     }
-    *s = (Scaled){.up = total(r, times(r, ir_exp(&r->b, x), u), dims, axes), .positive = positive};
+    *s = (Scaled){.up = total(r, full(r, times(r, ir_exp(&r->b, x), u), of), dims, axes), .positive = positive};
+}
+
+/* v in a sum */
+static bool scale_inside(LogReader *r, IrVal *v, Scaled *s)
+{
+    r->inside++;
+    bool ok = scale(r, v, s);
+    r->inside--;
+    return ok;
 }
 
 static bool scale_sum(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled t;
-    if (!scale(r, n->arg[0], &t) || !t.log) return false;
+    if (!scale_inside(r, n->arg[0], &t) || !t.log) return false;
     sum_terms(r, &t, &n->arg[0]->type, n->attr.dims, n->attr.over, s);
     return true;
-}
-
-static bool is_whole_product(const IrNode *n) /* of all elements with all elements, in order */
-{
-    if (n->n_args != 2 || n->attr.batch.n || n->attr.contract.n != n->arg[0]->type.rank || !n->attr.contract.n ||
-        (n->attr.pair_over && n->attr.pair_over[0].n) || n->arg[1]->type.rank != n->arg[0]->type.rank)
-        return false;
-    bool whole = true;
-    for (int i = 0; i < n->attr.contract.n; i++) whole &= n->attr.contract.a[i] == i && n->attr.contract.b[i] == i;
-    return whole;
 }
 
 static Scaled product_of(LogReader *r, const Scaled *a, const Scaled *c)
@@ -150,40 +168,211 @@ static Scaled product_of(LogReader *r, const Scaled *a, const Scaled *c)
                     .positive = a->positive && c->positive};
 }
 
+/* Where the dims of a dot's operands stand among all of its products: shared ones, those of the one and of the other that
+ * stay, those that are summed. */
+typedef struct Products {
+    IrType type;
+    IrInts place[2], summed;
+} Products;
+
+enum { FEW_PRODUCTS = 4096, MOST_BY_OPERAND = 4 };
+
+static void place_dim(Products *p, const IrNode *n, int side, int dim, int at)
+{
+    p->place[side].v[dim] = at;
+    p->type.dim[at] = n->arg[side]->type.dim[dim];
+}
+
+/* The dims of one side that stay. */
+static int place_free(Products *p, const IrNode *n, int side, int at)
+{
+    bool met[IR_MAX_RANK] = {false};
+    const IrAttrs *a = &n->attr;
+    for (int i = 0; i < a->batch.n; i++) met[side ? a->batch.b[i] : a->batch.a[i]] = true;
+    for (int i = 0; i < a->contract.n; i++) met[side ? a->contract.b[i] : a->contract.a[i]] = true;
+    for (int i = 0; i < n->arg[side]->type.rank; i++)
+        if (!met[i]) place_dim(p, n, side, i, at++);
+    return at;
+}
+
+/* False: of another kind, or so many that they are not to be written out. */
+static bool products_of(const IrNode *n, Products *p)
+{
+    const IrAttrs *a = &n->attr;
+    if (n->n_args != 2 || (a->pair_over && a->pair_over[0].n)) return false;
+    int rank[2] = {n->arg[0]->type.rank, n->arg[1]->type.rank}, at = a->batch.n;
+    int all = rank[0] + rank[1] - a->batch.n - a->contract.n;
+    if (all > IR_MAX_RANK || !a->contract.n) return false;
+    *p = (Products){.type = {.elem = n->result->type.elem,
+                             .rank = (uint8_t)all,
+                             .axes = ir_axes_union(n->arg[0]->type.axes, n->arg[1]->type.axes)},
+                    .place = {{.n = (uint8_t)rank[0]}, {.n = (uint8_t)rank[1]}}};
+    for (int i = 0; i < a->batch.n; i++) {
+        place_dim(p, n, 0, a->batch.a[i], i);
+        place_dim(p, n, 1, a->batch.b[i], i);
+    }
+    at = place_free(p, n, 1, place_free(p, n, 0, at));
+    for (int i = 0; i < a->contract.n; i++, at++) {
+        place_dim(p, n, 0, a->contract.a[i], at);
+        place_dim(p, n, 1, a->contract.b[i], at);
+        p->summed.v[p->summed.n++] = at;
+    }
+    int64_t size = ir_dims_size(&p->type), operands = ir_dims_size(&n->arg[0]->type) + ir_dims_size(&n->arg[1]->type);
+    return size <= FEW_PRODUCTS || size / MOST_BY_OPERAND <= operands;
+}
+
+/* A part of one side as it stands among the products. */
+static IrVal *among(LogReader *r, const Products *p, int side, const IrType *of, IrVal *v)
+{
+    IrInts perm = {.n = of->rank}, kept = {.n = of->rank};
+    bool ordered = of->rank == p->type.rank;
+    if (!v || of->rank == 0) return v;
+    v = full(r, v, of);
+    for (int at = 0, i = 0; at < p->type.rank; at++)
+        for (int d = 0; d < of->rank; d++)
+            if (p->place[side].v[d] == at) {
+                ordered = ordered && i == d;
+                kept.v[i] = at;
+                perm.v[i++] = d;
+            }
+    if (ordered) return v;
+    return ir_broadcast(&r->b, ir_transpose(&r->b, v, perm), ir_dims_of(&p->type), kept);
+}
+
+static Scaled all_among(LogReader *r, const Products *p, int side, const IrType *of, const Scaled *s)
+{
+    return (Scaled){among(r, p, side, of, s->log), among(r, p, side, of, s->up), among(r, p, side, of, s->down), s->positive};
+}
+
 static bool scale_dot(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
-    if (!is_whole_product(n) || !scale(r, n->arg[0], &a) || !scale(r, n->arg[1], &c) || (!a.log && !c.log))
+    Products p;
+    if (!products_of(n, &p) || !scale_inside(r, n->arg[0], &a) || !scale_inside(r, n->arg[1], &c) || (!a.log && !c.log))
         return false;
+    a = all_among(r, &p, 0, &n->arg[0]->type, &a);
+    c = all_among(r, &p, 1, &n->arg[1]->type, &c);
     Scaled t = product_of(r, &a, &c);
-    IrType of = n->arg[0]->type;
-    of.axes = ir_axes_union(of.axes, n->arg[1]->type.axes);
-    IrInts dims = {.n = of.rank};
-    for (int i = 0; i < of.rank; i++) dims.v[i] = i;
-    sum_terms(r, &t, &of, dims, ir_no_axes(), s);
+    sum_terms(r, &t, &p.type, p.summed, ir_no_axes(), s);
     return true;
 }
 
-/* a + c; where only one is an exponential, only if that is a sum of them: the form holds log(1 + exp(x)). */
+static IrVal *leaf(LogReader *r, IrVal *v) { return tree_convert(&r->b, tree_best(r->w, v), r->elem); }
+
+/* 1 / (1 + exp(-x)), or of -x */
+static Scaled sigmoid_of(LogReader *r, IrVal *x, int sign)
+{
+    IrVal *at = leaf(r, x);
+    IrVal *soft = ir_softplus(&r->b, sign > 0 ? ir_neg(&r->b, at) : at);
+    return (Scaled){.log = ir_neg(&r->b, soft), .positive = true};
+}
+
+static void add_scaled(LogReader *r, const Scaled *a, const Scaled *c, int sign, Scaled *s)
+{
+    IrVal *x = or_number(r, a->log, 0), *y = or_number(r, c->log, 0), *u = factor(r, a), *v = factor(r, c);
+    IrVal *most = ir_stop(&r->b, ir_max(&r->b, if_counted(r, x, u), if_counted(r, y, v))), *m = if_finite(r, most);
+    IrVal *left = term(r, x, m, u), *right = term(r, y, m, v);
+    IrVal *some = ir_compare(&r->b, IR_NE, most, infinity(r, -1));
+    IrVal *both = sign > 0 ? ir_add(&r->b, left, right) : ir_sub(&r->b, left, right);
+    r->summed = r->shifted = true;
+    *s = (Scaled){.log = m,
+                  .up = ir_select(&r->b, some, both, ir_const(&r->b, r->elem, 0)),
+                  .positive = sign > 0 && a->positive && c->positive};
+}
+
+static bool is_one(const IrVal *v)
+{
+    double c;
+    return !v || (ir_is_const(v, &c) && c == 1);
+}
+
+/* exp(x) - exp(y) is exp(max(x, y)) times 1 - exp(-|x - y|), or minus that. */
+static void subtract_bare(LogReader *r, const Scaled *a, const Scaled *c, Scaled *s)
+{
+    IrBuilder *b = &r->b;
+    IrVal *x = or_number(r, a->log, 0), *y = or_number(r, c->log, 0);
+    IrVal *above = ir_compare(b, IR_GE, x, y), *d = ir_sub(b, x, y);
+    IrVal *up = ir_select(b, above, ir_neg(b, ir_expm1(b, ir_neg(b, d))), ir_expm1(b, d));
+    r->summed = r->shifted = true;
+    *s = (Scaled){.log = ir_select(b, above, x, y), .up = up};
+}
+
+/* 1 - sigmoid(x) = sigmoid(-x) */
+static IrVal *complement_of(const IrNode *n)
+{
+    const IrNode *y = n->arg[1]->def;
+    return n->op == IR_sub && y && y->op == IR_sigmoid && ir_is_const(n->arg[0], NULL) && is_one(n->arg[0]) ? y->arg[0] : NULL;
+}
+
+/* a + c or a - c; outside of a sum one exponential alone counts only if it is a sum: the form holds log(1 + exp(x)). */
 static bool scale_add(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
     bool summed = r->summed;
+    if (complement_of(n)) return *s = sigmoid_of(r, complement_of(n), -1), true;
     r->summed = false;
     bool ok = scale(r, n->arg[0], &a) && scale(r, n->arg[1], &c);
-    bool sums = ok && (r->summed ? a.log || c.log : r->adds && a.log && c.log);
+    bool one = r->summed || r->inside > 0 || r->single;
+    bool sums = ok && (one ? a.log || c.log : r->adds && a.log && c.log);
     r->summed |= summed;
     if (!sums) return false;
-    IrVal *x = or_number(r, a.log, 0), *y = or_number(r, c.log, 0);
-    IrVal *most = ir_stop(&r->b, ir_max(&r->b, x, y)), *m = if_finite(r, most);
-    IrVal *left = times(r, ir_exp(&r->b, ir_sub(&r->b, x, m)), factor(r, &a));
-    IrVal *right = times(r, ir_exp(&r->b, ir_sub(&r->b, y, m)), factor(r, &c));
-    IrVal *some = ir_compare(&r->b, IR_NE, most, infinity(r, -1));
-    IrVal *both = ir_add(&r->b, left, right);
+    bool bare = is_one(a.up) && is_one(c.up) && !a.down && !c.down;
+    if (n->op == IR_sub && bare)
+        subtract_bare(r, &a, &c, s);
+    else
+        add_scaled(r, &a, &c, n->op == IR_add ? 1 : -1, s);
+    return true;
+}
+
+/* ---- loops ------------------------------------------------------------------------------------------------------ */
+
+/* One value that goes round. */
+static bool is_accumulated(const IrNode *n)
+{
+    return n->op == IR_scan && n->attr.carried == 1 && n->n_results == 1 && n->attr.until < 0 &&
+           ir_is_real(n->result->type.elem);
+}
+
+/* The body's yield as exp(log) * up, of a value that came as exp(m) * u. False: it has no exponential. */
+static bool scale_body(LogReader *r, const IrNode *n, IrBlock *body, IrVal *out[2])
+{
+    IrBuilder inside = {.m = r->b.m, .block = body, .span = n->span, .why = IR_WHY_FORWARD};
+    Walk w = {.b = &inside, .scratch = r->w->scratch, .skip_derivatives = r->w->skip_derivatives, .last = r->w->last};
+    LogReader in = {.w = &w, .b = inside, .elem = r->elem, .adds = true, .single = true, .nodes = r->nodes};
+    IrType t = n->result->type;
+    t.elem = r->elem;
+    IrVal **args = arena_array(r->w->scratch, IrVal *, n->n_args), *m = ir_block_param(inside.m, body, t);
+    IrVal *u = ir_block_param(inside.m, body, t), *yield;
+    for (int i = 1; i < n->n_args; i++) args[i] = ir_block_param(inside.m, body, n->body[0]->param[i]->type);
+    args[0] = ir_convert(&inside, ir_mul(&inside, ir_exp(&inside, m), u), n->result->type.elem);
+    ir_inline_block(&inside, n->body[0], args, &yield);
+    Scaled s;
+    bool ok = scale(&in, yield, &s) && s.log;
+    r->nodes = in.nodes;
+    if (!ok) return false;
+    IrVal *by = factor(&in, &s);
+    out[0] = full(&in, if_counted(&in, s.log, by), &t);
+    out[1] = full(&in, or_number(&in, by, 1), &t);
+    return true;
+}
+
+/* A loop that adds exponentials up carries the logarithm of the largest so far, and the rest. */
+static bool scale_scan(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled init;
+    IrVal *out[2];
+    if (!is_accumulated(n) || !scale(r, n->arg[0], &init)) return false;
+    IrBlock *body = ir_block(r->b.m);
+    if (!scale_body(r, n, body, out)) return false;
+    ir_block_yield(r->b.m, body, out, 2);
+    IrType t = n->result->type;
+    IrVal **args = arena_array(r->w->scratch, IrVal *, n->n_args + 1), *u = factor(r, &init);
+    args[0] = full(r, if_counted(r, or_number(r, init.log, 0), u), &t);
+    args[1] = full(r, or_number(r, u, 1), &t);
+    for (int i = 1; i < n->n_args; i++) args[i + 1] = tree_best(r->w, n->arg[i]);
+    IrNode *loop = ir_scan_node(&r->b, n->attr.n, 2, n->attr.stacked, -1, args, n->n_args + 1, body);
     r->summed = r->shifted = true;
-    *s = (Scaled){.log = m,
-                  .up = ir_select(&r->b, some, both, ir_const(&r->b, r->elem, 0)),
-                  .positive = is_positive_scaled(&a) && is_positive_scaled(&c)};
+    *s = (Scaled){.log = if_finite(r, &loop->result[0]), .up = &loop->result[1]};
     return true;
 }
 
@@ -196,7 +385,7 @@ static bool scale_quotient(LogReader *r, const IrNode *n, Scaled *s)
     *s = (Scaled){.log = minus(r, a.log, c.log),
                   .up = times(r, a.up, c.down),
                   .down = times(r, a.down, c.up),
-                  .positive = a.positive && (c.positive || is_positive_scaled(&c))};
+                  .positive = a.positive && c.positive};
     return true;
 }
 
@@ -242,12 +431,10 @@ static bool scale_layout(LogReader *r, const IrNode *n, Scaled *s)
     return true;
 }
 
-enum { MOST_PARTS = 16 };
-
 /* The parts beside each other, if any has one. */
 static IrVal *beside_each_other(LogReader *r, const IrNode *n, IrVal *const *part, double none)
 {
-    IrVal *all[MOST_PARTS];
+    IrVal **all = arena_array(r->w->scratch, IrVal *, n->n_args);
     bool any = false;
     for (int i = 0; i < n->n_args; i++) {
         any |= part[i] != NULL;
@@ -258,9 +445,10 @@ static IrVal *beside_each_other(LogReader *r, const IrNode *n, IrVal *const *par
 
 static bool scale_concat(LogReader *r, const IrNode *n, Scaled *s)
 {
-    IrVal *log[MOST_PARTS], *up[MOST_PARTS], *down[MOST_PARTS];
+    if (n->n_args > MOST_NODES) return false;
+    IrVal **log = arena_array(r->w->scratch, IrVal *, n->n_args), **up = arena_array(r->w->scratch, IrVal *, n->n_args),
+          **down = arena_array(r->w->scratch, IrVal *, n->n_args);
     bool any = false, positive = true;
-    if (n->n_args > MOST_PARTS) return false;
     for (int i = 0; i < n->n_args; i++) {
         Scaled part;
         if (!scale(r, n->arg[i], &part)) return false;
@@ -289,7 +477,21 @@ static bool scale_power(LogReader *r, const IrNode *n, Scaled *s)
     return true;
 }
 
-static IrVal *leaf(LogReader *r, IrVal *v) { return tree_convert(&r->b, tree_best(r->w, v), r->elem); }
+static bool scale_minus(LogReader *r, const IrNode *n, Scaled *s)
+{
+    if (!scale(r, n->arg[0], s) || (!s->log && !r->summed)) return false;
+    s->up = s->up ? ir_neg(&r->b, s->up) : ir_const(&r->b, r->elem, -1);
+    return true;
+}
+
+/* What f32 does not hold as such. */
+static bool scale_number(LogReader *r, const IrNode *n, Scaled *s)
+{
+    double c = n->attr.value;
+    if (!isfinite(c) || c <= 0 || (c > 1e-30 && c < 1e30)) return false;
+    *s = (Scaled){.log = ir_const(&r->b, r->elem, math_log_f64(c)), .positive = true};
+    return true;
+}
 
 static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
 {
@@ -313,7 +515,22 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
     case IR_dot:
         return scale_dot(r, n, s);
     case IR_add:
+    case IR_sub:
         return scale_add(r, n, s);
+    case IR_neg:
+        return scale_minus(r, n, s);
+    case IR_sigmoid:
+        *s = sigmoid_of(r, n->arg[0], 1);
+        return true;
+    case IR_const:
+        return scale_number(r, n, s);
+    case IR_scan:
+        return scale_scan(r, n, s);
+    case IR_expm1:
+        a = (Scaled){.log = leaf(r, n->arg[0]), .positive = true};
+        c = (Scaled){.positive = true};
+        subtract_bare(r, &a, &c, s);
+        return true;
     case IR_sqrt:
     case IR_pow:
         return scale_power(r, n, s);
@@ -340,7 +557,7 @@ static bool scale(LogReader *r, IrVal *v, Scaled *s)
     if (++r->nodes > MOST_NODES) return false;
     IrNode *n = v->def;
     bool ours = n && n->block == r->w->b->block && n->n_results == 1 && ir_is_real(v->type.elem);
-    if (!ours || !scale_row(r, n, s)) *s = (Scaled){.up = leaf(r, v), .positive = true};
+    if (!ours || !scale_row(r, n, s)) *s = (Scaled){.up = leaf(r, v), .positive = tree_is_positive(v)};
     return r->nodes <= MOST_NODES;
 }
 
@@ -353,15 +570,22 @@ static IrVal *logarithm(LogReader *r, Scaled *s)
     return minus(r, plus(r, s->log, up), down);
 }
 
+typedef struct Search {
+    const IrBlock *block;
+    bool adds, sigmoids; /* as sums, as exponentials */
+    int nodes;
+} Search;
+
 /* Is there an exponential under a sum? Before anything is made. */
-static bool has_summed(const LogReader *r, const IrVal *v, bool summed, int *nodes)
+static bool has_summed(Search *s, const IrVal *v, bool summed)
 {
     const IrNode *n = v->def;
-    if (!n || n->block != r->w->b->block || ++*nodes > MOST_NODES || n->op == IR_const) return false;
-    if (n->op == IR_exp) return summed;
-    summed |= n->op == IR_sum || n->op == IR_dot || (r->adds && n->op == IR_add);
+    if (!n || n->block != s->block || ++s->nodes > MOST_NODES || n->op == IR_const) return false;
+    if (n->op == IR_exp || n->op == IR_expm1 || (s->sigmoids && n->op == IR_sigmoid)) return summed;
+    if (n->op == IR_scan) return is_accumulated(n) && has_summed(&(Search){n->body[0], true, true, 0}, n->body[0]->yield[0], true);
+    summed |= n->op == IR_sum || n->op == IR_dot || (s->adds && (n->op == IR_add || n->op == IR_sub));
     bool has = false;
-    for (int i = n->op == IR_select; i < n->n_args && !has; i++) has = has_summed(r, n->arg[i], summed, nodes);
+    for (int i = n->op == IR_select; i < n->n_args && !has; i++) has = has_summed(s, n->arg[i], summed);
     return has;
 }
 
@@ -379,15 +603,14 @@ IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds)
     IrNode *n = v->def;
     if (n->op != IR_log && n->op != IR_div) return NULL;
     bool wide = tree_is_head(w, v);
-    LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = adds};
+    LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = adds && n->op == IR_log};
+    Search search = {.block = w->b->block, .adds = adds, .sigmoids = n->op == IR_log};
     Scaled s;
-    int nodes = 0;
     IrVal *made = NULL;
-    if (!has_summed(&r, n->arg[n->op == IR_div], false, &nodes)) return NULL;
-    r.adds = true; /* no form holds what has a sum */
+    if (!has_summed(&search, n->arg[n->op == IR_div], r.single)) return NULL;
     if (n->op == IR_div)
         made = shifted_share(&r, n);
-    else if (scale(&r, n->arg[0], &s) && r.summed && (s.log || wide))
+    else if (scale(&r, n->arg[0], &s) && (r.summed || r.single) && (s.log || wide))
         made = logarithm(&r, &s);
     return made ? full(&r, tree_convert(&r.b, made, v->type.elem), &v->type) : NULL;
 }

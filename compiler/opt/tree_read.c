@@ -4,7 +4,6 @@
  * so that p - q and q - p are the same direction. What the form does not hold becomes a leaf, as large as needed: the
  * smallest node around it whose parent can still be read. A sum is never multiplied out where that could lose digits
  * which the tree as written has. Start at tree_read(). */
-#include "compiler/opt/equal.h"
 #include "compiler/opt/tree.h"
 
 #include <math.h>
@@ -76,27 +75,11 @@ static Reader *keep(const Reader *r) { return arena_copy(r->space.arena, r, size
 
 /* ---- leaves ----------------------------------------------------------------------------------------------------- */
 
-/* The same value, though it may be written twice: x[0] - x[0]. A reshape that changes nothing stands around a value to
- * differentiate by it. */
-static bool same_value(const IrVal *a, const IrVal *b, int depth)
-{
-    if (a == b) return true;
-    const IrNode *n = a->def, *m = b->def;
-    if (!n || !m || n->op != m->op || n->block != m->block || n->n_results != 1 || depth == 4) return false;
-    IrClass klass = ir_op_info[n->op].klass;
-    bool leaf = n->op == IR_reshape && ir_dims_equal(&n->arg[0]->type, &n->result->type);
-    bool same = (klass == IR_CLASS_MAP || klass == IR_CLASS_LAYOUT) && !leaf && equal_heads(n, m);
-    for (int i = 0; i < n->n_args && same; i++) same = same_value(n->arg[i], m->arg[i], depth + 1);
-    return same;
-}
-
-bool tree_same_value(const IrVal *a, const IrVal *b) { return same_value(a, b, 0); }
-
-static bool add_base(Linear *l, IrVal *v, Q c)
+static bool add_base(const Walk *w, Linear *l, IrVal *v, Q c)
 {
     int at = 0;
     for (int i = 0; i < l->n; i++)
-        if (same_value(l->base[i], v, 0)) return q_add(l->c[i], c, &l->c[i]);
+        if (tree_same_value(w, l->base[i], v)) return q_add(l->c[i], c, &l->c[i]);
     while (at < l->n && l->base[at]->id < v->id) at++;
     if (l->n == TREE_BASES) return false;
     for (int i = l->n++; i > at; i--) {
@@ -131,10 +114,10 @@ static bool take_factor(Linear *l, Q *factor)
     return true;
 }
 
-static bool same_bases(const Linear *a, const Linear *b)
+static bool same_bases(const Walk *w, const Linear *a, const Linear *b)
 {
     bool same = a->n == b->n; /* whatever they add */
-    for (int i = 0; i < a->n && same; i++) same = same_value(a->base[i], b->base[i], 0) && !q_cmp(a->c[i], b->c[i]);
+    for (int i = 0; i < a->n && same; i++) same = tree_same_value(w, a->base[i], b->base[i]) && !q_cmp(a->c[i], b->c[i]);
     return same;
 }
 
@@ -142,7 +125,7 @@ static int find_leaf(Reader *r, const Linear *l) /* -1: no room */
 {
     FormSpace *s = &r->space;
     for (int i = 0; i < s->n_leaves; i++)
-        if (same_bases(&r->leaf[i], l) && !q_cmp(r->leaf[i].add, l->add)) return i;
+        if (same_bases(r->w, &r->leaf[i], l) && !q_cmp(r->leaf[i].add, l->add)) return i;
     if (s->n_leaves == FORM_LEAVES) return -1;
     r->leaf[s->n_leaves] = *l;
     r->opaque[s->n_leaves] = false;
@@ -171,11 +154,11 @@ static Form *read_number(Reader *r, IrVal *v)
 static IrVal *seen(Reader *r, IrVal *v);
 static bool add_linear(Reader *r, IrVal *v, Q scale, Linear *l);
 
-static bool add_scaled(Linear *l, const Linear *part, Q scale)
+static bool add_scaled(const Walk *w, Linear *l, const Linear *part, Q scale)
 {
     Q c;
     bool ok = q_mul(part->add, scale, &c) && q_add(l->add, c, &l->add);
-    for (int i = 0; i < part->n && ok; i++) ok = q_mul(part->c[i], scale, &c) && add_base(l, part->base[i], c);
+    for (int i = 0; i < part->n && ok; i++) ok = q_mul(part->c[i], scale, &c) && add_base(w, l, part->base[i], c);
     return ok;
 }
 
@@ -188,10 +171,10 @@ static bool add_scaled_side(Reader *r, IrVal *v, Q scale, Linear *l)
     bool ok = add_linear(r, n->arg[0], Q_ONE, &x) && add_linear(r, n->arg[1], Q_ONE, &y);
     drop_zeros(&x);
     drop_zeros(&y);
-    if (ok && n->op == IR_div && y.n == 0) return q_div(scale, y.add, &c) && add_scaled(l, &x, c);
-    if (ok && n->op == IR_mul && y.n == 0) return q_mul(scale, y.add, &c) && add_scaled(l, &x, c);
-    if (ok && n->op == IR_mul && x.n == 0) return q_mul(scale, x.add, &c) && add_scaled(l, &y, c);
-    return add_base(l, v, scale);
+    if (ok && n->op == IR_div && y.n == 0) return q_div(scale, y.add, &c) && add_scaled(r->w, l, &x, c);
+    if (ok && n->op == IR_mul && y.n == 0) return q_mul(scale, y.add, &c) && add_scaled(r->w, l, &x, c);
+    if (ok && n->op == IR_mul && x.n == 0) return q_mul(scale, x.add, &c) && add_scaled(r->w, l, &y, c);
+    return add_base(r->w, l, v, scale);
 }
 
 static bool add_linear(Reader *r, IrVal *v, Q scale, Linear *l)
@@ -201,9 +184,9 @@ static bool add_linear(Reader *r, IrVal *v, Q scale, Linear *l)
     Reading how = tree_reading(r->w, v);
     Q c;
     if (how == READ_NUMBER && q_from_f64(n->attr.value, &c)) return q_mul(c, scale, &c) && q_add(l->add, c, &l->add);
-    if (how == READ_NUMBER) return !form_from_log(n->attr.value, &c) && add_base(l, v, scale);
+    if (how == READ_NUMBER) return !form_from_log(n->attr.value, &c) && add_base(r->w, l, v, scale);
     if (how == READ_SAME) return add_linear(r, n->arg[0], scale, l);
-    if (how != READ_ALGEBRA || n->op == IR_fma) return add_base(l, v, scale);
+    if (how != READ_ALGEBRA || n->op == IR_fma) return add_base(r->w, l, v, scale);
     r->wide |= v->type.elem == IR_F64;
     if (n->op == IR_neg) return add_linear(r, n->arg[0], q_neg(scale), l);
     if (n->op == IR_mul || n->op == IR_div) return add_scaled_side(r, v, scale, l);
@@ -224,9 +207,9 @@ static bool number_of(Reader *r, IrVal *v, Q *c)
  * the assumption that a condition holds every select on it is one of its arms; when all assumptions give the same form,
  * the selects are looked through. */
 
-static bool same_condition(const Condition *a, const Condition *b)
+static bool same_condition(const Walk *w, const Condition *a, const Condition *b)
 {
-    return a->v == b->v && a->how == b->how && same_bases(&a->difference, &b->difference) &&
+    return a->v == b->v && a->how == b->how && same_bases(w, &a->difference, &b->difference) &&
            !q_cmp(a->difference.add, b->difference.add);
 }
 
@@ -278,7 +261,7 @@ static IrVal *arm_of(Reader *r, IrVal *v)
     if (is_decided(&c, &holds)) return v->def->arg[holds ? 1 : 2];
     if (!r->through_selects) return v;
     int at = 0;
-    while (at < r->n_conditions && !same_condition(&r->condition[at], &c)) at++;
+    while (at < r->n_conditions && !same_condition(r->w, &r->condition[at], &c)) at++;
     if (at == TREE_CONDITIONS) return NULL;
     if (at == r->n_conditions) r->condition[r->n_conditions++] = c;
     return v->def->arg[r->condition[at].holds ? 1 : 2];
@@ -352,7 +335,7 @@ static Form *read_linear(Reader *r, IrVal *v)
     if (l.n == 0) return form_number(&r->space, rest);
     l.add = Q_ZERO;
     if (!take_factor(&l, &factor)) return NULL;
-    if (same_bases(&l, &r->exponent)) l.add = r->exponent.add;
+    if (same_bases(r->w, &l, &r->exponent)) l.add = r->exponent.add;
     if (!q_mul(l.add, factor, &part) || !q_add(rest, q_neg(part), &rest)) return NULL;
     int at = find_leaf(r, &l);
     Form *leaf = at < 0 ? NULL : form_scale(&r->space, form_leaf(&r->space, at), factor);
@@ -436,6 +419,8 @@ static Form *read_algebra(Reader *r, const IrNode *n)
 
 /* ---- functions -------------------------------------------------------------------------------------------------- */
 
+static bool is_at_least_0(const IrVal *v, int depth);
+
 static bool is_positive(const IrVal *v, int depth)
 {
     double c;
@@ -459,6 +444,10 @@ static bool is_positive(const IrVal *v, int depth)
     case IR_sqrt:
         return is_positive(arg[0], depth + 1);
     case IR_add:
+        return (is_positive(arg[0], depth + 1) && is_at_least_0(arg[1], depth + 1)) ||
+               (is_at_least_0(arg[0], depth + 1) && is_positive(arg[1], depth + 1));
+    case IR_max:
+        return is_positive(arg[0], depth + 1) || is_positive(arg[1], depth + 1);
     case IR_mul:
     case IR_div:
         return is_positive(arg[0], depth + 1) && is_positive(arg[1], depth + 1);
@@ -466,6 +455,30 @@ static bool is_positive(const IrVal *v, int depth)
         return is_positive(arg[1], depth + 1) && is_positive(arg[2], depth + 1);
     default:
         return false;
+    }
+}
+
+static bool is_at_least_0(const IrVal *v, int depth)
+{
+    double c;
+    if (!v->def || depth > 8) return false;
+    IrVal *const *arg = v->def->arg;
+    switch (v->def->op) {
+    case IR_const:
+        return ir_is_const(v, &c) && c >= 0;
+    case IR_abs:
+    case IR_norm:
+        return true;
+    case IR_mul:
+        return arg[0] == arg[1] || (is_at_least_0(arg[0], depth + 1) && is_at_least_0(arg[1], depth + 1));
+    case IR_pow:
+        return ir_is_const(arg[1], &c) && (c == 2 || c == 4 || c == 6 || c == 8);
+    case IR_max:
+        return is_at_least_0(arg[0], depth + 1) || is_at_least_0(arg[1], depth + 1);
+    case IR_add:
+        return is_at_least_0(arg[0], depth + 1) && is_at_least_0(arg[1], depth + 1);
+    default:
+        return is_positive(v, depth);
     }
 }
 
@@ -585,7 +598,7 @@ static bool has_direction(Reader *r, IrVal *v)
     Q factor;
     if (r->exponent.n == 0 || !add_linear(r, v, Q_ONE, &l)) return false;
     drop_zeros(&l);
-    return l.n > 0 && take_factor(&l, &factor) && same_bases(&l, &r->exponent);
+    return l.n > 0 && take_factor(&l, &factor) && same_bases(r->w, &l, &r->exponent);
 }
 
 static bool is_product_with_direction(Reader *r, IrVal *v)
@@ -613,6 +626,8 @@ static Form *read(Reader *r, IrVal *v)
 {
     Reader *before = keep(r);
     IrVal *behind = seen(r, v);
+    if (r->carrier && behind && tree_same_value(r->w, behind, r->carrier))
+        return form_exp(&r->space, form_leaf(&r->space, r->space.direction));
     Form *f = behind ? read_as_written(r, behind) : NULL;
     if (f) return f;
     *r = *before;
@@ -647,13 +662,124 @@ static Form *read_all_sides(Reader *r)
     return f;
 }
 
-Form *tree_read(Reader *r)
+/* ---- a carrier -------------------------------------------------------------------------------------------------- */
+
+/* Where log((1 + u) / 2), or a power of u, is nothing that the form holds over an exponential, u itself can be E, and log u the
+ * direction: u log u - (u + 1) log(1 + u) cancels for any positive u. */
+
+static IrVal *without_repeats(const Reader *r, IrVal *v)
+{
+    v = local(r, v);
+    while (tree_reading(r->w, v) == READ_SAME) v = local(r, v->def->arg[0]);
+    return v;
+}
+
+/* u of (1 + u) / 2 */
+static IrVal *added_to_number(Reader *r, IrVal *v)
+{
+    Q number;
+    v = without_repeats(r, v);
+    if (tree_reading(r->w, v) != READ_ALGEBRA || v->def->n_args != 2) return NULL;
+    IrVal *const *arg = v->def->arg;
+    bool left = number_of(r, arg[0], &number), right = !left && number_of(r, arg[1], &number);
+    if (!left && !right) return NULL;
+    IrVal *u = arg[left];
+    if (v->def->op == IR_mul || (v->def->op == IR_div && right)) return added_to_number(r, u);
+    return v->def->op == IR_add ? without_repeats(r, u) : NULL;
+}
+
+/* What a function wants to be E; NULL: none of those. */
+static IrVal *wanted(Reader *r, const IrNode *n)
+{
+    IrVal *u = NULL;
+    if (n->op == IR_log) u = added_to_number(r, n->arg[0]);
+    bool takes = n->op == IR_log || n->op == IR_log1p || n->op == IR_sqrt || n->op == IR_pow;
+    if (!u && takes) u = without_repeats(r, n->arg[0]);
+    return u && functions_in(r, u) ? u : NULL;
+}
+
+/* Is there log u, or a root of u, below v? Then u is not negative, or all of it is no number. */
+static bool has_log_of(Reader *r, IrVal *v, const IrVal *u)
+{
+    v = local(r, v);
+    if (tree_reading(r->w, v) <= READ_NUMBER || !functions_in(r, v)) return false;
+    bool has = (v->def->op == IR_log || v->def->op == IR_sqrt) && tree_same_value(r->w, without_repeats(r, v->def->arg[0]), u);
+    for (int i = 0; i < v->def->n_args && !has; i++) has = has_log_of(r, v->def->arg[i], u);
+    return has;
+}
+
+/* Logarithms of numbers, and no root of an S beside other powers of it. */
+static bool can_be_written(const Reader *r, const Form *f)
+{
+    int8_t power[FORM_PRIMES];
+    bool can = true;
+    for (int i = 0; i < r->space.n_sums; i++) {
+        can = can && form_factor(r->space.sum[i].c[0], power);
+        for (int k = 0; k < f->n; k++) can = can && q_whole(f->t[k].k[i]);
+    }
+    return can;
+}
+
+/* Does the form hold n, a function that wants u, without that? */
+static bool is_held(const Reader *of, const IrNode *n, IrVal *u)
+{
+    Reader *r = keep(of);
+    Form *f = read(r, u);
+    if (f && has_opaque(r, f)) return false;
+    if (n->op == IR_log && u != without_repeats(r, n->arg[0])) f = one_plus(&r->space, f);
+    f = function_of(r, n, f);
+    return f && can_be_written(r, f);
+}
+
+static IrVal *find_carrier(Reader *r, IrVal *v)
+{
+    v = local(r, v);
+    if (tree_reading(r->w, v) <= READ_NUMBER || !functions_in(r, v)) return NULL;
+    IrVal *u = wanted(r, v->def);
+    if (u && ((!tree_is_positive(u) && !has_log_of(r, r->root, u)) || is_held(r, v->def, u))) u = NULL;
+    for (int i = 0; i < v->def->n_args && !u; i++) u = find_carrier(r, v->def->arg[i]);
+    return u;
+}
+
+static void begin(Reader *r)
 {
     r->space.direction = -1;
     memset(r->space.log_of, -1, sizeof r->space.log_of);
     r->space.number = r->exponent.add = Q_ZERO;
+}
+
+static void choose_exponent(Reader *r)
+{
     find_exponent(r, r->root);
     take_number(r);
+}
+
+IrVal *tree_carrier(const Reader *of)
+{
+    Reader *r = keep(of);
+    begin(r);
+    choose_exponent(r);
+    return find_carrier(r, r->root);
+}
+
+bool tree_has_opaque(const Reader *r, const Form *f) { return has_opaque(r, f); }
+
+static void take_carrier(Reader *r)
+{
+    IrBuilder b = tree_before(r->w, r->root);
+    b.why = r->root->def->why; /* to be rewritten in turn */
+    Linear l = {.n = 1, .base = {ir_log(&b, r->carrier)}, .c = {Q_ONE}, .add = Q_ZERO};
+    r->space.direction = find_leaf(r, &l);
+    r->opaque[r->space.direction] = false;
+}
+
+Form *tree_read(Reader *r)
+{
+    begin(r);
+    if (r->carrier)
+        take_carrier(r);
+    else
+        choose_exponent(r);
     Reader *before = keep(r);
     r->through_selects = true;
     Form *f = read_all_sides(r);

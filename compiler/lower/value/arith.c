@@ -430,6 +430,9 @@ static double fold_map(IrOp op, double x)
     }
 }
 
+/* exp(1000) stays what it is: as a number it would be infinite, where log(exp(x) + exp(1000)) is not. */
+static bool folds(IrOp op, double x, double y) { return op != IR_exp || !isfinite(x) || (isfinite(y) && y != 0); }
+
 /* -x and |x| of the least 32-bit number are no 32-bit numbers. */
 static void ints_widen_sign(Ctx *c, IrVal **x)
 {
@@ -444,7 +447,8 @@ Value *arith_map(Ctx *c, IrOp op, Value *a, Span at)
     if (a->kind == V_INT && op == IR_abs)
         return face_map(c, op, a, a->i < 0 ? fold_whole(c, AST_OP_SUB, 0, a->i, at) : val_int(c->L, a->i));
     if (a->kind == V_INT && (op == IR_floor || op == IR_stop)) return face_map(c, op, a, val_int(c->L, a->i));
-    if (val_is_number(a)) return face_map(c, op, a, val_real(c->L, fold_map(op, val_number(a))));
+    double y = val_is_number(a) ? fold_map(op, val_number(a)) : 0;
+    if (val_is_number(a) && folds(op, val_number(a), y)) return face_map(c, op, a, val_real(c->L, y));
     if (a->kind == V_RECORD) {
         Value **v = arena_array(c->L->a, Value *, a->record.n + 1);
         for (int i = 0; i < a->record.n; i++) v[i] = arith_map(c, op, a->record.v[i], at);
