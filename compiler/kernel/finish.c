@@ -1,13 +1,22 @@
 /* finish.c - when every node has its kernel: who needs memory, which contractions are register tiles, how loops are cut. */
 #include "compiler/kernel/internal.h"
 
+#include <stdlib.h>
+
 /* ---- after placing ---------------------------------------------------------------------------------------------- */
+
+static int by_id(const void *a, const void *b)
+{
+    const KValue *const *x = a, *const *y = b;
+    return ((*x)->val->id > (*y)->val->id) - ((*x)->val->id < (*y)->val->id);
+}
 
 static void give_memory(KPlan *p)
 {
-    for (int i = 0; i < p->value.n; i++) {
-        KValue *v = p->value.v[i];
-        if (v && v->stored && !v->frame && !v->mem)
+    if (p->own.n) qsort(p->own.v, (size_t)p->own.n, sizeof *p->own.v, by_id);
+    for (int i = 0; i < p->own.n; i++) {
+        KValue *v = p->own.v[i];
+        if (v->stored && !v->frame && !v->mem)
             v->mem = kernel_mem(p, v->tile < 0 ? K_FRAME : K_SCRATCH, &v->val->type, v->full);
     }
     for (int i = 0; i < p->kernels.n; i++) {
@@ -62,10 +71,10 @@ static void pack_matrices(KPlan *p, KBlock *block)
                                 .slot = -1,
                                 .tile = -1,
                                 .panel = 1,
+                                .made = p->n_mems++,
                                 .first = INT32_MAX,
                                 .last = -1};
             k->packed->bytes = ir_dims_size(&n->arg[side]->type) * (int64_t)ir_elem_bytes(k->packed->elem);
-            array_push(p->arena, &p->mems, k->packed);
             KKernel *pack = arena_new_of(p->arena, KKernel);
             *pack = (KKernel){.kind = K_PACK, .id = p->kernels.n, .lane_axis = -1, .mem = k->packed, .units = side};
             array_push(p->arena, &pack->nodes, n);
@@ -127,9 +136,9 @@ static void rows_of_lines(KPlan *p)
                          .bytes = bytes,
                          .tile = -1,
                          .rank = t->rank,
+                         .made = p->n_mems++,
                          .first = INT32_MAX,
                          .last = -1};
-        array_push(p->arena, &p->mems, k->mem);
     }
 }
 

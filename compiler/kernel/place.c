@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_MEMBERS = 256 };                                /* of a MAP kernel */
+
 void place_fail(Planner *b, const char *what)
 {
     if (!b->failed) snprintf(b->why, 512, "%s: %s", b->p->fn->name, what);
@@ -69,8 +71,11 @@ static bool space_is(Planner *b, const KKernel *k, const IrType *t, int lane_axi
     return true;
 }
 
-/* ---- what a node needs ------------------------------------------------------------------------------------------ */
+/* LLVM is not linear in the length of a loop's body, so a body is bounded: whoever would join a full kernel stands in a later one, and reads
+ * from memory. Kernels that are merged were not full, so a kernel has at most three times as many. */
+static bool is_full(const KKernel *k) { return k->nodes.n + k->sinks.n >= MOST_MEMBERS; }
 
+/* ---- what a node needs ------------------------------------------------------------------------------------------ */
 
 bool place_here(const Planner *b, const KValue *v) { return v->block == b->block; }
 
@@ -83,8 +88,8 @@ bool place_waits(const KValue *v)
 static bool in_register(Planner *b, const KSource *s, const IrType *space, bool identity, int lane_axis)
 {
     KValue *v = kernel_value(b->p, s->root);
-    return identity && s->direct && v->kernel && place_here(b, v) && space_is(b, v->kernel, space, lane_axis) &&
-           kernel_same_space(&s->root->type, space);
+    return identity && s->direct && v->kernel && place_here(b, v) && !is_full(v->kernel) &&
+           space_is(b, v->kernel, space, lane_axis) && kernel_same_space(&s->root->type, space);
 }
 
 /* Raises the level for one operand. */
@@ -174,7 +179,10 @@ KKernel *place_map_kernel(Planner *b, const Need *need, KStep *step, const IrTyp
 {
     if (need->lane_axis >= 0) {
         for (int i = need->pos; i < step->panel.n; i++)
-            if (space_is(b, step->panel.v[i], space, need->lane_axis)) { *pos = i; return step->panel.v[i]; }
+            if (!is_full(step->panel.v[i]) && space_is(b, step->panel.v[i], space, need->lane_axis)) {
+                *pos = i;
+                return step->panel.v[i];
+            }
     } else if (need->join) {
         *pos = 0;
         return need->join;
@@ -223,7 +231,7 @@ IrVal *place_new_node(Planner *b, IrOp op, IrVal *const *args, int n_args, const
     for (int i = 0; i < n_args; i++) n->arg[i] = args[i];
     n->attr = ir_attrs();
     n->result = arena_new_of(a, IrVal);
-    n->result[0] = (IrVal){.type = *t, .def = n, .id = b->p->next_id++};
+    n->result[0] = (IrVal){.type = *t, .def = n, .id = b->p->values->next_id++};
     kernel_value(b->p, &n->result[0])->live = true;
     return &n->result[0];
 }

@@ -122,10 +122,11 @@ static void place_reports(Planner *b, const IrFn *f)
     }
 }
 
-KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, char why[512])
+KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, KValues *values, char why[512])
 {
     KPlan *p = arena_new_of(arena, KPlan);
-    *p = (KPlan){.m = m, .fn = f, .arena = arena, .next_id = m->next_id};
+    if (values->next_id < m->next_id) values->next_id = m->next_id;
+    *p = (KPlan){.m = m, .fn = f, .arena = arena, .values = values};
     Planner b = {.p = p, .m = m, .block = &p->top, .why = why};
     mark_live(p, f);
     place_block(&b, &f->body);

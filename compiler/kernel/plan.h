@@ -49,6 +49,7 @@ typedef struct KMem {
     int     n_iter;                                         /* slices of stacked values: elements to add per iteration of a scan */
     struct { int depth; int64_t stride; } iter[K_MAX_DEPTH];
     int     first, last;                                    /* live, in steps (FRAME) or kernels of the step (SCRATCH) */
+    int     made;                                           /* which of the plan's buffers, in the order they were made */
 } KMem;
 
 /* ---- kernels ---------------------------------------------------------------------------------------------------- */
@@ -134,16 +135,23 @@ struct KStep {
     KMem     *predicate;                                    /* COND */
 };
 
+/* What the plans of a module know of its values. A value is of one function, so one table serves all: a table a function, as long as the
+ * highest number of a value, would be quadratic in the number of functions. */
+typedef struct KValues {
+    ARRAY(struct KValue *) by_id;                           /* by IrVal.id; NULL: never met */
+    uint32_t               next_id;                         /* of nodes made by a plan (selects of `until`, copies) */
+} KValues;
+
 typedef struct KPlan {
     const IrModule *m;
     const IrFn     *fn;
     Arena          *arena;
     KBlock          top;
     ARRAY(KKernel *) kernels;                               /* all, by id */
-    ARRAY(KMem *)    mems;                                  /* all FRAME and SCRATCH buffers */
+    int              n_mems;                                /* made so far */
     ARRAY(KStore)    outs;                                  /* a report's row-major copy, by report */
-    ARRAY(struct KValue *) value;                           /* by IrVal.id; NULL: never met */
-    uint32_t         next_id;                               /* of nodes made by the plan (selects of `until`, copies) */
+    KValues         *values;                                /* of the module */
+    ARRAY(struct KValue *) own;                             /* of this function, in the order they were met */
     ARRAY(KCommit)   commits;                               /* those that could not be written in place: copied when all steps are done */
     ARRAY(int)       streams;                               /* drawn from: position = index of the key in the frame */
     int64_t          frame_bytes, scratch_bytes;            /* a frame opens with the header below */
@@ -172,8 +180,9 @@ typedef struct KValue {
     KAccum  *accum;                                         /* a reduction over samples: this value is its combining tree */
 } KValue;
 
-/* Plans a verified function. NULL with a message in `why` for what cannot be compiled. All in `arena`. */
-KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, char why[512]);
+/* Plans a verified function. NULL with a message in `why` for what cannot be compiled. All in `arena`; so is what it adds to
+ * `values`, which begins as {0} and is handed from one plan of the module to the next. */
+KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, KValues *values, char why[512]);
 
 IrVal  *kernel_resolve(const KPlan *p, const IrVal *v);     /* through aliases */
 KValue *kernel_value(const KPlan *p, const IrVal *v);       /* of the resolved value */

@@ -2,22 +2,26 @@
 #include "compiler/kernel/internal.h"
 #include "base/bug.h"
 
+static KValue *met(const KValues *t, const IrVal *v) { return v->id < (uint32_t)t->by_id.n ? t->by_id.v[v->id] : NULL; }
+
 IrVal *kernel_resolve(const KPlan *p, const IrVal *v)
 {
-    while (v->id < (uint32_t)p->value.n && p->value.v[v->id] && p->value.v[v->id]->alias) v = p->value.v[v->id]->alias;
+    for (const KValue *kv; (kv = met(p->values, v)) && kv->alias;) v = kv->alias;
     return (IrVal *)v;
 }
 
 KValue *kernel_value(const KPlan *p, const IrVal *v)
 {
-    KPlan *plan = (KPlan *)p;
+    KPlan   *plan = (KPlan *)p;
+    KValues *t = plan->values;
     v = kernel_resolve(p, v);
-    while (plan->value.n <= (int)v->id) array_push(p->arena, &plan->value, NULL);
-    KValue **slot = &plan->value.v[v->id];
+    while (t->by_id.n <= (int)v->id) array_push(p->arena, &t->by_id, NULL);
+    KValue **slot = &t->by_id.v[v->id];
     if (!*slot) {
         *slot = arena_new_of(p->arena, KValue);
         (*slot)->val = (IrVal *)v;
         (*slot)->tile = -2;
+        array_push(p->arena, &plan->own, *slot);
     }
     return *slot;
 }
@@ -150,7 +154,7 @@ KMem *kernel_mem(KPlan *p, KPlace place, const IrType *t, bool full)
     }
     row_major(m, p->m, t, m->tile >= 0 ? K_LANES : 1);
     m->bytes = n * (int64_t)ir_elem_bytes(t->elem);
-    if (place != K_SLOT) array_push(p->arena, &p->mems, m);
+    m->made = p->n_mems++;
     return m;
 }
 

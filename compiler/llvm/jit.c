@@ -1,7 +1,8 @@
 /* jit.c - from a module to an engine: plan, emit, compile, link. Every call of LLVM's ORC and target layers is here.
  *
- * Functions are planned and emitted in turn, into as many LLVM modules as there are threads; the team makes these into objects,
- * which are linked into one JIT and hand over their kernels in a table. A kernel whose text was met before is not compiled again. */
+ * Functions are planned; their kernels are emitted in turn into LLVM modules of bounded size, whatever function they are of (for
+ * the text of one function LLVM looks at its whole module). The team makes these units into objects, which are linked
+ * into one JIT and hand over their kernels in a table. A kernel whose text was met before is not compiled again. */
 #include "compiler/llvm/jit.h"
 #include "base/bug.h"
 #include "compiler/llvm/emit.h"
@@ -19,11 +20,14 @@
 #include <string.h>
 
 typedef struct Code {                                       /* one compiled function, for all kernels of its text */
-    uint64_t    hash;
-    const char *text;
+    uint64_t     hash;
+    const char  *text;
     struct Unit *unit;
-    int         place;                                      /* in its list of addresses */
+    int          place;                                     /* in its list of addresses */
+    struct Code *next;                                      /* in its bucket */
 } Code;
+
+enum { CODE_BUCKETS = 4096, UNIT_TEXT = 1 << 18 };         /* bytes of text: a unit with more is full */
 
 typedef struct Jit {
     Arena             *arena;                               /* plans */
@@ -32,7 +36,10 @@ typedef struct Jit {
     LLVMTargetRef      target;
     LLVMTargetMachineRef machine;                           /* for layouts and texts; code is made by each thread's own */
     char              *triple, *cpu, *features;
-    ARRAY(Code *)      codes;
+    Code             **codes;                               /* CODE_BUCKETS of them, by hash */
+    KValues            values;                              /* of all plans */
+    LLVMValueRef      *reg;                                 /* by IrVal.id: the kernel's at hand */
+    ARRAY(struct Unit *) units;
     Compiled          *fn;
     int                n_fns;
     Team              *team;
@@ -99,7 +106,7 @@ static GanStatus open_orc(Jit *j, GanError *err)
 
 static void open_emit(Emit *e, Jit *j, const IrModule *m, const char *name)
 {
-    *e = (Emit){.arena = j->arena, .m = m, .program = j->program};
+    *e = (Emit){.arena = j->arena, .m = m, .program = j->program, .reg = j->reg, .n_reg = j->values.next_id};
     e->c = LLVMContextCreate();
     e->module = LLVMModuleCreateWithNameInContext(name, e->c);
     e->b = LLVMCreateBuilderInContext(e->c);
@@ -127,12 +134,12 @@ static void close_emit(Emit *e)
     LLVMContextDispose(e->c);
 }
 
-/* An LLVM module on its way to code; it holds the kernels of one function or more. */
+/* An LLVM module on its way to code. */
 typedef struct Unit {
     Emit                e;
     ARRAY(LLVMValueRef) fresh;                              /* the functions it brings */
+    size_t              text;                               /* bytes of their text */
     char                table[32];                          /* the name of their list of addresses */
-    int                 weight;                             /* kernels given to it */
     LLVMMemoryBufferRef object;
     char               *why;                                /* LLVM's, when there is no object */
     const KernelFn     *address;                            /* after linking */
@@ -157,43 +164,47 @@ static char *text_of(Jit *j, LLVMValueRef fn, uint64_t *hash)
 /* The code with this text, or a new one. */
 static Code *code_of(Jit *j, char *text, uint64_t hash, bool *is_new)
 {
-    for (int i = 0; i < j->codes.n; i++) {
-        Code *c = j->codes.v[i];
-        *is_new = false;
+    Code **bucket = &j->codes[hash % CODE_BUCKETS];
+    *is_new = false;
+    for (Code *c = *bucket; c; c = c->next)
         if (c->hash == hash && !strcmp(c->text, text)) return c;
-    }
     Code *c = arena_new_of(j->arena, Code);
-    *c = (Code){.hash = hash, .text = text};
-    array_push(j->arena, &j->codes, c);
+    *c = (Code){.hash = hash, .text = text, .next = *bucket};
     *is_new = true;
-    return c;
+    return *bucket = c;
 }
 
-/* Emits every kernel of the plan; those whose code exists already only add a table. */
-static void emit_all(Jit *j, Unit *u, Build *b)
+static Unit *unit_new(Jit *j, const IrModule *m, const char *name)
+{
+    Unit *u = arena_new_of(j->arena, Unit);
+    snprintf(u->table, sizeof u->table, "kernels_%d", j->units.n);
+    open_emit(&u->e, j, m, name);
+    array_push(j->arena, &j->units, u);
+    return u;
+}
+
+/* Emits a kernel; one whose code exists already only adds a table. */
+static void emit_one(Jit *j, Unit *u, Build *b, KKernel *k)
 {
     Emit *e = &u->e;
-    KPlan *p = e->p = b->plan;
-    e->n_reg = p->next_id;
-    e->reg = arena_array(j->arena, LLVMValueRef, p->next_id + 1);
-    for (int i = 0; i < p->kernels.n; i++) {
-        KKernel *k = p->kernels.v[i];
-        if (k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n) continue;      /* merged into another */
-        emit_kernel(e, k);
-        uint64_t hash;
-        bool is_new;
-        char *text = text_of(j, e->fn, &hash);
-        b->code[i] = code_of(j, text, hash, &is_new);
-        b->kernel[i].table = arena_copy(j->arena, e->entries.v, sizeof *e->entries.v * (size_t)(e->entries.n + 1));
-        if (is_new) {
-            b->code[i]->unit = u;
-            b->code[i]->place = u->fresh.n;
-            array_push(j->arena, &u->fresh, e->fn);
-        } else {
-            LLVMDeleteFunction(e->fn);
-        }
+    uint64_t hash;
+    bool is_new;
+    e->p = b->plan;
+    emit_kernel(e, k);
+    char *text = text_of(j, e->fn, &hash);
+    Code *c = b->code[k->id] = code_of(j, text, hash, &is_new);
+    if (e->entries.n) b->kernel[k->id].table = arena_copy(j->arena, e->entries.v, sizeof *e->entries.v * (size_t)e->entries.n);
+    if (is_new) {
+        c->unit = u;
+        c->place = u->fresh.n;
+        u->text += strlen(text);
+        array_push(j->arena, &u->fresh, e->fn);
+    } else {
+        LLVMDeleteFunction(e->fn);
     }
 }
+
+static bool is_merged(const KKernel *k) { return k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n; }
 
 /* The addresses of what the unit brings, in a constant that others can find. */
 static void close_unit(Unit *u)
@@ -204,7 +215,7 @@ static void close_unit(Unit *u)
     LLVMSetGlobalConstant(addresses, true);
 }
 
-/* With texts wanted, a unit holds one function, the last emitted. */
+/* With texts wanted, a unit holds one function. */
 static void show(Jit *j, Unit *u, const JitOptions *o)
 {
     KPlan *p = u->e.p;
@@ -245,7 +256,7 @@ static void check_module(LLVMModuleRef m)
 static GanStatus plan_one(Jit *j, const IrModule *m, int index, Build *b, GanError *err)
 {
     char why[512];
-    b->plan = kernel_plan(j->arena, m, m->fns.v[index], why);
+    b->plan = kernel_plan(j->arena, m, m->fns.v[index], &j->values, why);
     if (!b->plan) return gan_error(err, GAN_WRONG, "%s", why);
     b->kernel = arena_array(j->arena, CompiledKernel, b->plan->kernels.n + 1);
     b->code = arena_array(j->arena, Code *, b->plan->kernels.n + 1);
@@ -253,7 +264,7 @@ static GanStatus plan_one(Jit *j, const IrModule *m, int index, Build *b, GanErr
 }
 
 /* Machine code, by the whole team: units are taken in turn, each thread has a machine of its own. */
-typedef struct Generate { Jit *j; Unit *unit; int n; atomic_int next; } Generate;
+typedef struct Generate { Jit *j; atomic_int next; } Generate;
 
 static void generate(void *arg, int thread, int threads)
 {
@@ -261,8 +272,8 @@ static void generate(void *arg, int thread, int threads)
     LLVMTargetMachineRef machine = machine_new(g->j);
     (void)thread;
     (void)threads;
-    for (int i; (i = atomic_fetch_add(&g->next, 1)) < g->n;) {
-        Unit *u = &g->unit[i];
+    for (int i; (i = atomic_fetch_add(&g->next, 1)) < g->j->units.n;) {
+        Unit *u = g->j->units.v[i];
         if (u->fresh.n &&
             LLVMTargetMachineEmitToMemoryBuffer(machine, u->e.module, LLVMObjectFile, &u->why, &u->object))
             u->object = NULL;
@@ -283,52 +294,66 @@ static GanStatus link_unit(Jit *j, Unit *u, GanError *err)
     return GAN_OK;
 }
 
-static Unit *lightest(Unit *unit, int n)
+/* Every function in units of its own, for its texts. */
+static void emit_apart(Jit *j, const IrModule *m, Build *build, const JitOptions *o)
 {
-    Unit *best = unit;
-    for (int i = 1; i < n; i++)
-        if (unit[i].weight < best->weight) best = &unit[i];
-    return best;
+    for (int f = 0; f < m->fns.n; f++) {
+        Unit *u = unit_new(j, m, m->fns.v[f]->name);
+        u->e.p = build[f].plan;
+        for (int i = 0; i < build[f].plan->kernels.n; i++)
+            if (!is_merged(build[f].plan->kernels.v[i])) emit_one(j, u, &build[f], build[f].plan->kernels.v[i]);
+        close_unit(u);
+        show(j, u, o);
+    }
 }
 
-/* A unit a thread, or with texts wanted a unit a function. */
+/* Kernels go round the open units, one a thread, so that these are done at about the same time; a full one makes room for another. */
+static void emit_together(Jit *j, const IrModule *m, Build *build)
+{
+    int    n = team_threads(j->team), turn = 0;
+    Unit **open = arena_array(j->arena, Unit *, n);
+    for (int f = 0; f < m->fns.n; f++) {
+        for (int i = 0; i < build[f].plan->kernels.n; i++) {
+            if (is_merged(build[f].plan->kernels.v[i])) continue;
+            Unit **u = &open[turn++ % n];
+            if (!*u || (*u)->text > UNIT_TEXT) *u = unit_new(j, m, "gan");
+            emit_one(j, *u, &build[f], build[f].plan->kernels.v[i]);
+        }
+    }
+    for (int i = 0; i < j->units.n; i++) close_unit(j->units.v[i]);
+}
+
+static void take_addresses(Jit *j, const IrModule *m, const Build *build)
+{
+    for (int f = 0; f < m->fns.n; f++) {
+        const Build *b = &build[f];
+        for (int i = 0; i < b->plan->kernels.n; i++)
+            if (b->code[i]) b->kernel[i].fn = b->code[i]->unit->address[b->code[i]->place];
+        j->fn[f] = (Compiled){b->plan, b->kernel, m->fns.v[f]->tick_slot};
+    }
+}
+
 static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, GanError *err)
 {
-    bool texts = o && (o->on_llvm || o->on_asm);
-    int  n = texts || m->fns.n < team_threads(j->team) ? m->fns.n : team_threads(j->team);
-    Unit *unit = arena_array(j->arena, Unit, n + 1);
-    Build *build = arena_array(j->arena, Build, m->fns.n + 1);
-    for (int i = 0; i < n; i++) {
-        snprintf(unit[i].table, sizeof unit[i].table, "kernels_%d", i);
-        open_emit(&unit[i].e, j, m, texts ? m->fns.v[i]->name : "gan");
-    }
+    Build    *build = arena_array(j->arena, Build, m->fns.n + 1);
     GanStatus s = GAN_OK;
-    for (int i = 0; s == GAN_OK && i < m->fns.n; i++) {
-        s = plan_one(j, m, i, &build[i], err);
-        if (s != GAN_OK) break;
-        Unit *u = texts ? &unit[i] : lightest(unit, n);
-        u->weight += build[i].plan->kernels.n;
-        emit_all(j, u, &build[i]);
-        if (texts) close_unit(u);
-        if (o) show(j, u, o);
+    j->codes = arena_array(j->arena, Code *, CODE_BUCKETS);
+    for (int i = 0; s == GAN_OK && i < m->fns.n; i++) s = plan_one(j, m, i, &build[i], err);
+    if (s != GAN_OK) return s;
+    j->reg = arena_array(j->arena, LLVMValueRef, j->values.next_id + 1);
+    if (o && (o->on_plan || o->on_llvm || o->on_asm)) emit_apart(j, m, build, o);
+    else emit_together(j, m, build);
+    for (int i = 0; i < j->units.n; i++) check_module(j->units.v[i]->e.module);
+    Generate g = {.j = j};
+    team_run(j->team, generate, &g);
+    for (int i = 0; i < j->units.n; i++) {
+        Unit *u = j->units.v[i];
+        if (s == GAN_OK) s = link_unit(j, u, err);
+        if (u->object) LLVMDisposeMemoryBuffer(u->object);
+        LLVMDisposeMessage(u->why);
+        close_emit(&u->e);
     }
-    for (int i = 0; s == GAN_OK && i < n; i++) {
-        if (!texts) close_unit(&unit[i]);
-        check_module(unit[i].e.module);
-    }
-    Generate g = {.j = j, .unit = unit, .n = n};
-    if (s == GAN_OK) team_run(j->team, generate, &g);
-    for (int i = 0; i < n; i++) {
-        if (s == GAN_OK) s = link_unit(j, &unit[i], err);
-        if (unit[i].object) LLVMDisposeMemoryBuffer(unit[i].object);
-        LLVMDisposeMessage(unit[i].why);
-        close_emit(&unit[i].e);
-    }
-    for (int f = 0; s == GAN_OK && f < m->fns.n; f++) {
-        for (int i = 0; i < build[f].plan->kernels.n; i++)
-            if (build[f].code[i]) build[f].kernel[i].fn = build[f].code[i]->unit->address[build[f].code[i]->place];
-        j->fn[f] = (Compiled){build[f].plan, build[f].kernel, m->fns.v[f]->tick_slot};
-    }
+    if (s == GAN_OK) take_addresses(j, m, build);
     return s;
 }
 

@@ -252,6 +252,79 @@ static IrType dims_type(IrElem e, int n, int64_t a, int64_t c)
     return t;
 }
 
+/* ---- long functions: loops are cut, kernels go to several units -------------------------------------------------- */
+
+/* A chain of `rounds` additions to x; every fifth adds a branch of its own, every seventh v (a number, or of x's type). */
+static IrVal *long_chain(IrBuilder *b, IrVal *x, IrVal *v, int rounds)
+{
+    IrVal *y = x;
+    for (int i = 1; i <= rounds; i++) {
+        IrVal *c = ir_const(b, IR_F32, 1.0 / i), *to = i % 7 ? ir_mul(b, y, c) : v;
+        if (i % 5 == 0) to = ir_mul(b, ir_max(b, ir_sub(b, v, c), c), i % 2 ? x : v);
+        y = i % 2 ? ir_add(b, y, to) : ir_sub(b, to, y);
+    }
+    return y;
+}
+
+static void many_draws(IrModule *m, const char *name)
+{
+    IrFn     *f = ir_fn(m, name, IR_FN_REPORT);
+    IrBuilder b = {.m = m, .block = &f->body};
+    IrVal    *sum = ir_normal(&b, ir_stream(m, arena_printf(m->arena, "%s.0", name)), dims_type(IR_F32, 1, 3, 0));
+    for (int i = 1; i < 400; i++)
+        sum = ir_add(&b, sum, ir_normal(&b, ir_stream(m, arena_printf(m->arena, "%s.%d", name, i)), dims_type(IR_F32, 1, 3, 0)));
+    ir_report(m, f, "sum", sum);
+}
+
+static void count_members(void *self, const char *fn, const char *text)
+{
+    int *most = self, here = 0;
+    (void)fn;
+    for (const char *c = text; *c; c++) {                   /* a kernel is a line, its members are parted by commas */
+        here = *c == '\n' ? 0 : here + (*c == ',');
+        if (here > *most) *most = here;
+    }
+}
+
+static int longest_kernel(IrModule *m)
+{
+    Arena     *a = arena_new();
+    Bench      b = bench_of(a, m);
+    GanEngine  jit;
+    GanError   err = {0};
+    int        most = 0;
+    JitOptions o = {.threads = 1, .on_plan = count_members, .self = &most};
+    cr_assert_eq(jit_engine_new(m, &b.p, &o, &jit, &err), GAN_OK, "%s", err.message);
+    jit.free(jit.self);
+    bench_free(&b);
+    arena_free(a);
+    return most;
+}
+
+Test(jit, long_functions)
+{
+    Arena    *a = arena_new();
+    IrModule *m = ir_module(a, IR_F32);
+    int       axis = ir_axis(m, "n", 70);
+    IrFn     *f = ir_fn(m, "chains", IR_FN_REPORT);
+    IrBuilder b = {.m = m, .block = &f->body};
+    IrVal    *u = ir_normal(&b, ir_stream(m, "u"), dims_type(IR_F32, 1, 5, 0)), *s = ir_sum_all(&b, u);
+    IrType    tiled = dims_type(IR_F32, 1, 5, 0);
+    tiled.axes = ir_one_axis(axis);
+    IrVal *x = ir_normal(&b, ir_stream(m, "x"), tiled), *y = long_chain(&b, x, u, 400);
+    char   why[1024];
+    ir_report(m, f, "uniform", long_chain(&b, u, s, 400));
+    ir_report(m, f, "tiled", y);
+    ir_report(m, f, "sum", ir_sum_over(&b, y, ir_one_axis(axis)));
+    for (int i = 0; i < 9; i++)
+        ir_report(m, f, arena_printf(a, "sum%d", i), ir_sum_over(&b, ir_mul(&b, y, ir_const(&b, IR_F32, i)), ir_one_axis(axis)));
+    many_draws(m, "draws");
+    cr_expect(agrees(m, 2, why), "%s", why);
+    int most = longest_kernel(m);
+    cr_expect(most < 600, "a kernel has %d members", most);
+    arena_free(a);
+}
+
 /* ---- contractions over samples with many pairs ------------------------------------------------------------------ */
 
 Test(jit, many_pairs)

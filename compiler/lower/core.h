@@ -62,7 +62,7 @@ struct Value {
     ValueKind kind;
     Span      at;                                           /* where it came from; SPAN_NONE when that would say nothing */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
-    Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node, else NULL (face.c) */
+    Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
     union {
         int64_t     i;
         double      r;
@@ -116,6 +116,7 @@ typedef enum { B_READY, B_LATER, B_BUSY } BindingState;
 
 typedef struct Binding {
     const char  *name;
+    const Bound *bound;                                     /* the place that binds it; NULL: a capability, found by its name alone */
     Value       *value;
     const Ast   *decl;                                      /* B_LATER: evaluated when it is first asked for */
     Span         at;
@@ -128,7 +129,6 @@ struct Scope {
     Scope         *parent;
     const Module  *module;                                  /* of a file's own scope: lookup goes on in what it imports */
     Scope        **import;  int n_imports;
-    bool           distribution;                            /* its sample and log_prob are capabilities, not names */
     bool           members;                                 /* of a comparison or distribution */
     Instance      *inst;                                    /* of a comparison or distribution: it owns what its members declare */
     uint64_t       round;                                   /* of the static loops around it: declarations of each round are their own */
@@ -174,6 +174,7 @@ struct Instance {                                           /* what can have mem
     const char *local;                                      /* "Dense_1" */
     Player     *owner;                                      /* of the parameters in it; NULL: nobody, so it can have none */
     Player     *player;                                     /* whose instance it is; NULL: of no player */
+    bool        tried;                                      /* made for a body that is only checked: its members have no slots */
     ARRAY(Child) children;
     ARRAY(struct { const char *layer; int n; }) counts;
     ARRAY(struct { uint64_t key; const char *path; }) members;      /* parameters and states, by the place that declares them */
@@ -190,7 +191,7 @@ struct Player {
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
-    bool        updated, found, applied;                    /* found: all parameters are known */
+    bool        updated, found;                             /* found: all parameters are known */
 };
 
 typedef struct DistKind DistKind;                           /* what a kind can do: a row of functions (dist/dist.h) */
@@ -266,12 +267,18 @@ struct Lower {
     const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */
     GanSchedule  *root;
     int           trials;                                   /* quiet ones under way */
+    const struct Guess *guess;                              /* a body is evaluated for its errors alone (check.c): V_ERROR is any value; NULL: no */
+    int           unsure;                                   /* in such a body: how many conditions that are not known decide whether this place is reached */
+    const char   *tried;                                    /* extents that were guessed last: "n = 5" */
+    ARRAY(struct { const Diag *d; bool ranks; int64_t apart; }) shapes;        /* what was said there of two shapes: their ranks differ, or extents by so much */
+    struct { const Ast **v; uint32_t n, cap; } evaluated;   /* bodies that have been, as a set */
+    ARRAY(struct { Ctx *c; AstList stmts; }) blocks;        /* of the schedule, whose declarations are looked through at the end */
     int           n_blocks;
     ARRAY(Part *) line_parts;                               /* of lines, the same index */
     ARRAY(Pending *) pendings;
     ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
-    ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison */
+    ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison, or a report */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
     int           depth, n_evals;

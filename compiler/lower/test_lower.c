@@ -11,6 +11,7 @@
 #include "compiler/lower/lower.h"
 #include "runtime/state.h"
 #include "runtime/trainer.h"
+#include "stdlib/stdlib.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -274,4 +275,51 @@ Test(lower, examples)
         if (ok) verified(&c);
         end(&c);
     }
+}
+
+/* As a program of its own every module of the library is checked whole, and nothing is wrong with what nothing applies. */
+Test(lower, library)
+{
+    for (int i = 0; stdlib_names[i]; i++) {
+        Case c = {.a = arena_new()};
+        c.sources = sources_new(c.a);
+        c.diags = diags_new(c.sources);
+        size_t n;
+        const char *text = stdlib_find(stdlib_names[i], &n);
+        LowerOptions o = {.real = IR_F32};
+        bool ok = lower_program(c.a, source_add(c.sources, stdlib_names[i], text, n), &o, c.diags, &c.r);
+        Text t = text_in(c.a);
+        diags_print_text(c.diags, &t, false);
+        cr_expect(ok, "%s:\n%s", stdlib_names[i], text_str(&t));
+        end(&c);
+    }
+}
+
+static void lower_text(Case *c, const char *text)
+{
+    *c = (Case){.a = arena_new()};
+    c->sources = sources_new(c->a);
+    c->diags = diags_new(c->sources);
+    LowerOptions o = {.real = IR_F32};
+    cr_assert(lower_program(c->a, source_add(c->sources, "text", text, strlen(text)), &o, c->diags, &c->r));
+}
+
+/* What is only checked leaves no place in the state, no player, axis or stream behind. */
+Test(lower, unused_is_dropped)
+{
+    Case with, without;
+    lower_text(&without, "import nn\nreport a = 1\n");
+    lower_text(&with, "import nn\n"
+                      "net D(x: real[2]) -> real[3] { state n: real = 0; n := 1; x |> Dense(3) }\n"
+                      "implicit G(z: real[2] ~ Normal(0, 1)) { D(z) + Normal(0, 1).log_prob(0.5) }\n"
+                      "def f(x) = { net T { param v: real = 1; v }; E[y ~ G] y[0] + [1.0, 2, 3, 4, 5, 6, 7, 8, 9][argmax(x)] + T() + D.Dense_1.b[0] + D.steps }\n"
+                      "comparison k(p) { state s: real = 0; net T(x) { x |> Dense(1) }; critic = E[x ~ p] T(x)[0] + s }\n"
+                      "loss l = E[x ~ G] sum(D(x[0..2]))\n"
+                      "report a = 1\n");
+    cr_expect_eq(with.r.program->n_slots, without.r.program->n_slots);
+    cr_expect_eq(with.r.n_players, 0);
+    cr_expect_eq(with.r.ir->streams.n, without.r.ir->streams.n);
+    cr_expect_eq(with.r.ir->axes.n, without.r.ir->axes.n);
+    end(&with);
+    end(&without);
 }

@@ -574,17 +574,43 @@ static bool push_log_number(const FormSpace *s, Form *f, Q c, Q factor) /* facto
     return true;
 }
 
+/* The logarithms of all fractions up to 32/32, in order. */
+enum { MOST_OVER = 32 };
+typedef struct LogOf { double log; Q c; } LogOf;
+static LogOf log_of[MOST_OVER * MOST_OVER];
+static int n_log_of;
+
+static int by_log(const void *a, const void *b)
+{
+    double x = ((const LogOf *)a)->log, y = ((const LogOf *)b)->log;
+    return (x > y) - (x < y);
+}
+
+static void list_logs(void)
+{
+    for (int64_t n = 1; n <= MOST_OVER; n++)
+        for (int64_t d = 1; d <= MOST_OVER; d++) {
+            int8_t power[FORM_PRIMES];
+            LogOf *at = &log_of[n_log_of];
+            if (n == d || !q_make(n, d, &at->c) || at->c.n != n || !form_factor(at->c, power)) continue;
+            for (int i = 0; i < FORM_PRIMES; i++) at->log += power[i] * form_log_prime[i];
+            n_log_of++;
+        }
+    qsort(log_of, (size_t)n_log_of, sizeof *log_of, by_log);
+}
+
 bool form_from_log(double x, Q *c)
 {
-    for (int64_t n = 1; n <= 32; n++)
-        for (int64_t d = 1; d <= 32; d++) {
-            int8_t power[FORM_PRIMES];
-            double log = 0;
-            if (n == d || !q_make(n, d, c) || !form_factor(*c, power)) continue;
-            for (int i = 0; i < FORM_PRIMES; i++) log += power[i] * form_log_prime[i];
-            if (fabs(log - x) <= 4e-16 * fabs(x)) return true;
-        }
-    return false;
+    if (!n_log_of) list_logs();
+    int lo = 0, hi = n_log_of;
+    double least = x - 4e-16 * fabs(x);
+    while (lo < hi) {
+        int mid = (lo + hi) / 2;
+        if (log_of[mid].log < least) lo = mid + 1;
+        else hi = mid;
+    }
+    if (lo == n_log_of || !(fabs(log_of[lo].log - x) <= 4e-16 * fabs(x))) return false;
+    return *c = log_of[lo].c, true;
 }
 
 Form *form_log_number(FormSpace *s, Q c)

@@ -20,7 +20,6 @@ void opt_run_module(IrModule *m, const PassOptions *o);                 /* o may
 const char *opt_pass_name(int i);
 
 /* Each pass by itself. */
-void opt_stabilise(IrModule *m, IrFn *f);
 void opt_stop(IrModule *m, IrFn *f);
 void opt_draws(IrModule *m, IrFn *f);
 void opt_simplify(IrModule *m, IrFn *f);

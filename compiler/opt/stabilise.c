@@ -8,7 +8,6 @@
  * so nothing is ever used too early. Start at stabilise_block(). */
 #include "compiler/opt/stabilise.h"
 
-#include "compiler/opt/pass.h"
 #include "compiler/opt/tree.h"
 
 enum {
@@ -259,17 +258,24 @@ static void stabilise_body(IrModule *m, IrBlock *body, Arena *scratch, IrVal **r
     stabilise_block(&w, root, n_roots);
 }
 
+void opt_stabilise_block(IrModule *m, IrBlock *block, IrVal **root, int n_roots)
+{
+    Arena *scratch = arena_new();
+    for (IrNode *at = block->first; at; at = ir_next(at))
+        for (int i = 0; i < at->n_bodies; i++)
+            stabilise_body(m, at->body[i], scratch, at->body[i]->yield, at->body[i]->n_yields);
+    stabilise_body(m, block, scratch, root, n_roots);
+    arena_free(scratch);
+}
+
 void opt_stabilise(IrModule *m, IrFn *f)
 {
     Arena *scratch = arena_new();
     int n = f->commits.n + f->reports.n;
     IrVal **root = arena_array(scratch, IrVal *, n + 1);
-    for (IrNode *at = f->body.first; at; at = ir_next(at))
-        for (int i = 0; i < at->n_bodies; i++)
-            stabilise_body(m, at->body[i], scratch, at->body[i]->yield, at->body[i]->n_yields);
     for (int i = 0; i < f->commits.n; i++) root[i] = f->commits.v[i].val;
     for (int i = 0; i < f->reports.n; i++) root[f->commits.n + i] = f->reports.v[i].val;
-    stabilise_body(m, &f->body, scratch, root, n);
+    opt_stabilise_block(m, &f->body, root, n);
     for (int i = 0; i < f->commits.n; i++) f->commits.v[i].val = root[i];
     for (int i = 0; i < f->reports.n; i++) f->reports.v[i].val = root[f->commits.n + i];
     arena_free(scratch);

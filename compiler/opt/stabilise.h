@@ -16,5 +16,8 @@
  *          around a value to differentiate by it, are looked through */
 IrVal *opt_stabilise_value(IrBuilder *b, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);
 
-/* All trees of a function that are as written (not stabilised before; of derivatives only those that are numbers per sample), in its bodies too. */
+/* All trees that the roots are made of and that are as written (not stabilised before; of derivatives only those that are numbers per sample),
+ * in bodies too. The block is changed in place: root[i] becomes what to use instead, and new nodes stand before those that they replace. */
+void opt_stabilise_block(IrModule *m, IrBlock *block, IrVal **root, int n_roots);
+/* Of a function: its commits and reports are the roots. */
 void opt_stabilise(IrModule *m, IrFn *f);

@@ -81,19 +81,21 @@ struct Names {
     uint32_t n_symbols, cap;
     ARRAY(Top *) tops;
     const Modules *modules;
+    const char *const *builtins;
+    StdlibFind *find;
+    const char *const *library;
 };
 
 typedef struct Check {
     Names             *n;
-    const char *const *builtins;
-    StdlibFind        *find;
-    const char *const *library;
-    Diags             *diags;                               /* NULL: nothing is reported */
+    Diags             *diags;
     const Module      *module;
     NameBody          *body;
     Level             *place;
     const Level       *own;                                 /* in the type of a parameter: dimensions are first its own */
     const Ast         *open;                                /* an E[..] or grad[..] that ended at the sign before what is visited */
+    const Ast         *callee;                              /* is no report */
+    bool               names_dims;                          /* what is visited is a type that may name dimensions */
 } Check;
 
 /* Words that mean something by where they stand. */
@@ -261,7 +263,7 @@ static void add_declared(Check *c, BoundList *out, const Ast *n)
 
 static void unused_samples(Check *c, const Level *p)
 {
-    for (int i = 0; c->diags && i < p->of.n; i++) {
+    for (int i = 0; i < p->of.n; i++) {
         const Bound *b = p->of.v[i]->bound;
         if (b->drawn && !b->used) diag_warning(c->diags, b->at, W301, "%s is drawn and never used", b->name);
     }
@@ -296,16 +298,44 @@ static const Entry *own_entry(const Check *c, const Entry *e)
     return NULL;
 }
 
-static const Entry *look_up(Check *c, const char *name)
+static const Entry *look_up(Check *c, const char *name, bool callee)
 {
     const Entry *top = symbol(c->n, name)->top, *late = NULL;
     const Entry *own = c->own ? own_entry(c, top) : NULL;
     if (own) return own;
     for (const Entry *e = top; e; e = e->outer) {
+        if (callee && e->bound->kind == NAME_REPORT) continue;
         if (!e->later || e->place->all) return e;
         if (!late) late = e;
     }
-    return late && !in_list(c->builtins, name) ? late : NULL;
+    return late && !in_list(c->n->builtins, name) ? late : NULL;
+}
+
+static const char *module_last(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+static bool is_imported(const Check *c, const Module *m)
+{
+    for (int i = 0; i < c->module->n_imports; i++)
+        if (c->module->import[i] == m) return true;
+    return false;
+}
+
+/* A name of one imported module that is one of another, too. */
+static void check_clear(Check *c, const Ast *name, const Entry *e)
+{
+    const Module *a = e->bound->module, *b;
+    if (e->bound->body || a == c->module || !is_imported(c, a)) return;
+    for (const Entry *o = e->outer; o; o = o->outer) {
+        b = o->bound->module;
+        if (o->bound->body || o->bound->kind == NAME_REPORT || b == a || !is_imported(c, b)) continue;
+        Diag *d = diag_error(c->diags, name->span, E102, "%s is declared in %s and in %s", name->name.name, b->name, a->name);
+        diag_hint(d, "write %s.%s or %s.%s", module_last(b->name), name->name.name, module_last(a->name), name->name.name);
+        return;
+    }
 }
 
 static bool of_import(const Check *c, const Bound *b) { return !b->body && b->module != c->n->modules->main; }
@@ -321,8 +351,9 @@ static void take(Check *c, const Bound *b)
 
 static Bound *use(Check *c, const Ast *name)
 {
-    const Entry *e = look_up(c, name->name.name);
+    const Entry *e = look_up(c, name->name.name, name == c->callee);
     if (!e) return NULL;
+    check_clear(c, name, e);
     e->bound->used = true;
     add_fact(c->n->a, &c->n->uses, name, NULL, e->bound);
     take(c, e->bound);
@@ -339,12 +370,6 @@ static const Ast *root_of(const Ast *e)
 static Bound *bound_of(Check *c, const Ast *name) { return name ? (Bound *)fact(&c->n->uses, name, NULL) : NULL; }
 
 /* ---- unknown names */
-
-static const char *module_last(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot ? dot + 1 : name;
-}
 
 static const Top *top_of(const Names *n, const Module *m)
 {
@@ -367,7 +392,7 @@ static const char *nearest(Check *c, const char *name)
     const char *best = NULL;
     for (uint32_t i = 0; i < c->n->cap; i++)
         if (c->n->symbol[i].top) nearer(c->n->symbol[i].name, name, &best, &distance);
-    for (int i = 0; c->builtins[i]; i++) nearer(c->builtins[i], name, &best, &distance);
+    for (int i = 0; c->n->builtins[i]; i++) nearer(c->n->builtins[i], name, &best, &distance);
     return best;
 }
 
@@ -392,14 +417,14 @@ static void unknown(Check *c, const Ast *n)
         diag_hint(d, "write E[..] (...) around all that it is the mean of");
         return;
     }
-    const char *module = names_module_of(c->find, c->library, name), *near = nearest(c, name);
+    const char *module = names_module_of(c->n->find, c->n->library, name), *near = nearest(c, name);
     if (module && strcmp(module, "prelude")) diag_hint(d, "import %s", module);
     else if (near) diag_hint(d, "did you mean %s?", near);
 }
 
 static void check_name(Check *c, const Ast *n)
 {
-    if (use(c, n) || !c->diags || in_list(c->builtins, n->name.name) || in_list(context_words, n->name.name)) return;
+    if (use(c, n) || in_list(c->n->builtins, n->name.name) || in_list(context_words, n->name.name)) return;
     unknown(c, n);
 }
 
@@ -481,7 +506,7 @@ static void check_binary(Check *c, const Ast *n)
     if (open) c->open = open;
     visit(c, n->binary.right);
     c->open = outer;
-    for (const Ast *o = open; o && c->diags; o = open_at_end(o->kind == AST_GRAD ? o->grad.body : o->expectation.body))
+    for (const Ast *o = open; o; o = open_at_end(o->kind == AST_GRAD ? o->grad.body : o->expectation.body))
         if (check_trap(c, o, n->binary.right)) return;
 }
 
@@ -495,6 +520,15 @@ static void check_list(Check *c, AstList l)
 static void check_part(Check *c, const Ast *n)
 {
     if (n) visit(c, n);
+}
+
+/* A type that may be the first to name dimensions. */
+static void check_naming(Check *c, const Ast *type)
+{
+    bool before = c->names_dims;
+    c->names_dims = true;
+    check_part(c, type);
+    c->names_dims = before;
 }
 
 static NameBody *body_new(Check *c, const Ast *node, const Ast *value)
@@ -615,10 +649,10 @@ static void check_define(Check *c, const Ast *n)
     c->place = &p;
     check_params(c, &p, n->define.params);
     check_params(c, &p, n->define.params2);
-    check_part(c, n->define.result);
     bool members = w == AST_DEFINE_DISTRIBUTION || w == AST_DEFINE_BIJECTOR || w == AST_DEFINE_COMPARISON;
     if (members && body && body->kind == AST_BLOCK) check_block_in(c, &p, body, true, w != AST_DEFINE_COMPARISON);
     else check_part(c, body);
+    check_naming(c, n->define.result);
     c->place = before;
     leave(c, &p);
     end_body(c);
@@ -696,8 +730,8 @@ static void check_field(Check *c, const Ast *n)
     const Ast *o = n->field.object;
     for (int i = 0; o->kind == AST_NAME && i < c->module->n_imports; i++) {
         const Module *m = c->module->import[i];
-        if (strcmp(module_last(m->name), o->name.name) || look_up(c, o->name.name)) continue;
-        if (c->diags && !module_has(c->n, m, n->field.name))
+        if (strcmp(module_last(m->name), o->name.name) || look_up(c, o->name.name, true)) continue;
+        if (!module_has(c->n, m, n->field.name))
             diag_error(c->diags, n->field.name_span, E100, "the module %s has no %s", m->name, n->field.name);
         return;
     }
@@ -722,13 +756,45 @@ static void check_assign(Check *c, const Ast *n)
     if (b) b->assigned = true;
 }
 
-/* Names of dimensions may be new here: then lowering gives them their numbers. */
+static void check_dim(Check *c, const Ast *dim)
+{
+    c->callee = dim;
+    if (use(c, dim) || !c->names_dims) return;
+    Bound *b = bound_new(c, dim->name.name, NAME_DIM, dim, dim->span);
+    if (b) enter(c, c->place, b, false);
+}
+
 static void check_type(Check *c, const Ast *n)
 {
     check_part(c, n->type.range);
     for (int i = 0; i < n->type.dims.n; i++)
-        if (n->type.dims.v[i]->kind == AST_NAME) use(c, n->type.dims.v[i]);
+        if (n->type.dims.v[i]->kind == AST_NAME) check_dim(c, n->type.dims.v[i]);
         else visit(c, n->type.dims.v[i]);
+}
+
+static void check_call(Check *c, const Ast *n)
+{
+    c->callee = n->call.callee;
+    visit(c, n->call.callee);
+    check_list(c, n->call.args);
+}
+
+static void check_pipe(Check *c, const Ast *n)
+{
+    visit(c, n->pipe.left);
+    c->callee = n->pipe.right;
+    visit(c, n->pipe.right);
+}
+
+/* (D: e): D may be a player, whose e then is. */
+static void check_record(Check *c, const Ast *n)
+{
+    for (int i = 0; i < n->record.fields.n; i++) {
+        const Ast *f = n->record.fields.v[i];
+        const Entry *e = look_up(c, f->arg.name, true);
+        if (e) add_fact(c->n->a, &c->n->uses, f, NULL, e->bound);
+        visit(c, f->arg.value);
+    }
 }
 
 static void check_valued(Check *c, const Ast *n, const Ast *value)
@@ -750,7 +816,7 @@ static void check_slot(Check *c, const Ast *n, const Ast *type, const Ast *draw,
 static void check_let(Check *c, const Ast *n)
 {
     bool body = c->place->all;
-    check_part(c, n->let.type);
+    check_naming(c, n->let.type);
     if (body) body_new(c, n, n->let.value);
     visit(c, n->let.value);
     if (body) end_body(c);
@@ -765,6 +831,9 @@ static void visit(void *check, const Ast *n)
     case AST_FIELD: check_field(c, n); return;
     case AST_BINARY: check_binary(c, n); return;
     case AST_GRAD: check_grad(c, n); return;
+    case AST_CALL: check_call(c, n); return;
+    case AST_PIPE: check_pipe(c, n); return;
+    case AST_RECORD: check_record(c, n); return;
     case AST_ASSIGN: check_assign(c, n); return;
     case AST_DEFINE: check_define(c, n); return;
     case AST_MEMBER: check_function(c, n, n->member.params, n->member.value); return;
@@ -778,7 +847,7 @@ static void visit(void *check, const Ast *n)
     case AST_LET: check_let(c, n); return;
     case AST_DATA:
         body_new(c, n, NULL);
-        check_part(c, n->data.type);
+        check_naming(c, n->data.type);
         visit(c, n->data.value);
         end_body(c);
         return;
@@ -849,17 +918,19 @@ Names *names_check(Arena *a, const Modules *m, const char *const *builtins, Stdl
     Names *n = arena_new_of(a, Names);
     n->a = a;
     n->modules = m;
-    Check c = {.n = n, .builtins = builtins, .find = find, .library = library, .diags = diags};
+    n->builtins = builtins;
+    n->find = find;
+    n->library = library;
+    Check c = {.n = n, .diags = diags};
     for (int i = 0; i < m->all.n; i++)
         if (m->all.v[i]->ast) check_module(&c, m->all.v[i]);
     return n;
 }
 
-void names_expression(Names *n, const Ast *e)
+void names_expression(Names *n, const Ast *e, Diags *diags)
 {
-    static const char *const none[] = {NULL};
     Level p = {0};
-    Check c = {.n = n, .builtins = none};
+    Check c = {.n = n, .diags = diags};
     enter_file(&c, &p, n->modules->main);
     visit(&c, e);
     leave(&c, &p);

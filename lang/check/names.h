@@ -4,7 +4,8 @@
  * the program does with it (a derivative by it, := to it, any use), and for each body that can become a value which names it takes
  * from outside. The tree is not changed: the facts lie beside it, and are asked for by node. Names that nothing binds are reported.
  *
- * Fields, members and modules' names (a.b) are found by name, later; the built-in functions and a few words are bound nowhere. */
+ * Fields, members and modules' names (a.b) are found by name, later; the built-in functions and a few words are bound nowhere. Dimensions
+ * that the type of a let, of data or of a result is the first to name are bound there. */
 #pragma once
 #include "lang/check/module.h"
 
@@ -41,10 +42,10 @@ typedef struct Names Names;
 /* The language's own functions, ended by NULL, and the library's modules (by name; for hints). Lives in `a`. */
 Names *names_check(Arena *a, const Modules *m, const char *const *builtins, StdlibFind *find, const char *const *library, Diags *diags);
 
-/* Resolves one more expression, in the scope of the main file. What is unknown in it is not reported. */
-void names_expression(Names *n, const Ast *e);
+/* Resolves one more expression, in the scope of the main file. */
+void names_expression(Names *n, const Ast *e, Diags *diags);
 
-const Bound    *names_use(const Names *n, const Ast *name);             /* of a NAME; NULL: a built-in function, a word, or unknown */
+const Bound    *names_use(const Names *n, const Ast *name);             /* of a NAME, or of a record's field by a name that is bound here, too; NULL: a built-in function, a module, a word, or unknown */
 const Bound    *names_bound(const Names *n, const Ast *binding);        /* of a node that binds; NULL: it binds nothing (_) */
 const NameBody *names_body(const Names *n, const Ast *node);            /* of a node that is one, or of the expression that it evaluates */
 

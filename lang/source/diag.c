@@ -65,6 +65,17 @@ static Diag *raise(Diags *d, DiagSeverity severity, Span at, DiagCode code, cons
     return g;
 }
 
+Diag *diags_take(Diags *to, const Diag *d)
+{
+    if (already_there(to, d->at, d->code, d->text)) return &to->dummy;
+    to->count[d->severity]++;
+    if (to->n == DIAGS_KEPT) return &to->dummy;
+    Diag *g = arena_copy(to->arena, d, sizeof *d);
+    g->arena = to->arena;
+    g->order = to->n;
+    return to->v[to->n++] = g;
+}
+
 #define RAISE(severity)                                    \
     va_list args;                                          \
     va_start(args, fmt);                                   \

@@ -51,6 +51,8 @@ void  diag_label(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2,
 void  diag_note(Diag *d, Span at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void  diag_hint(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));   /* the last one given counts */
 
+Diag *diags_take(Diags *to, const Diag *d);                  /* one of another bag, with its notes */
+
 /* From now on a diagnostic in another file than `at`'s gets a note that it was used there: a mistake that shows inside a
  * definition of the library is usually one of the line that uses it. SPAN_NONE: no note. Returns the place before. */
 Span diags_used_at(Diags *d, Span at);

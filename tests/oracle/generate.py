@@ -551,6 +551,9 @@ class Generator:
             else:
                 self.line(f"{n} ~ {self.r.choice(models).name} : {size}")
                 here.samples.append((n, n, False))
+        elif self.indent > self.in_block:                   # its report would be one of several in a round
+            self.line(f"{n} ~ {self.table()} : all")
+            here.samples.append((n, n, False))
         else:
             noise = self.fresh("noise")
             self.line(f"{noise} ~ {self.r.choice(['Normal(0, 1)', 'Uniform(-1, 1)', 'Normal(0.3, 0.5)'])}^3")
@@ -590,7 +593,7 @@ class Generator:
                 inside += [inside[-1] if inside else False] if l.strip().endswith("{") else []
             elif l.endswith("{"):
                 inside.append(l.strip().startswith(("repeat", "for", "if")) or bool(inside and inside[-1]))
-            if inside and inside[-1] and (l.strip().startswith("report") or "noise" in l):
+            if inside and inside[-1] and l.strip().startswith("report"):
                 continue
             out.append(l)
         self.out = out

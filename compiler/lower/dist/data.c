@@ -21,13 +21,22 @@ static IrVal *draw_position(Ctx *c)
     return p;
 }
 
+/* Data that the program does not use get no slot because a body is checked. */
+static IrVal *only_checked(Ctx *c, const GanTensor *t)
+{
+    IrType type = ir_scalar((IrElem)t->elem);
+    type.rank = (uint8_t)t->rank;
+    memcpy(type.dim, t->dim, sizeof t->dim[0] * (size_t)t->rank);
+    return fn_opaque(c, type);
+}
+
 static Value *rows(Ctx *c, Data *d, IrVal *index, int axis)
 {
     Lower *L = c->L;
     Value **v = arena_array(L->a, Value *, d->n_fields);
     const char **name = arena_array(L->a, const char *, d->n_fields);
     for (int i = 0; i < d->n_fields; i++) {
-        IrVal *t = fn_read(L, data_slot(L, d, &d->field[i]));
+        IrVal *t = L->guess && d->field[i].slot < 0 ? only_checked(c, d->field[i].tensor) : fn_read(L, data_slot(L, d, &d->field[i]));
         t = index ? ir_gather(fn_builder(c), t, index, 0) : ir_as_sample(fn_builder(c), t, axis);
         v[i] = val_tensor(L, t);
         v[i]->tensor.classes = d->field[i].classes;

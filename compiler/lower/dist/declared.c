@@ -40,6 +40,7 @@ static Value *draw(Ctx *c, Dist *d, Span at)
     inner.inst = m->thunk.scope->inst;
     inner.scope = m->thunk.scope;
     uint32_t before = c->L->m->next_id;
+    check_evaluated(c->L, m->thunk.expr);
     Value *v = conform(c, d, as_settled(&inner, eval(&inner, m->thunk.expr), at), at, "a draw of");
     dist_note_cuts(c->L, d, before, v, at);
     return v;
@@ -93,7 +94,6 @@ Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
     Dist *d = dist_new(c->L, &dist_declared, k->name);
     d->closure = closure_copy(c->L, k, scope);
     d->closure->bound = true;
-    scope->distribution = true;
     scope->inst = members_instance(c, k, site);
     Ctx inner = *c;
     inner.scope = scope;

@@ -162,7 +162,7 @@ Value *dist_no_density(Ctx *c, const Dist *d, Span at)
 
 Value *number_of_density(Ctx *c, Value *v, const Dist *d, Span at)
 {
-    if (val_bad(v) || val_static(v)) return v;
+    if (val_bad(v) || val_is_number(v)) return v;
     IrVal *t = as_real(c, v, at);
     if (!t) return val_error(c->L);
     if (!t->type.rank) return val_tensor(c->L, t);

@@ -136,7 +136,7 @@ static bool dims_known(Ctx *c, const Ast *type)
     if (type->kind != AST_TYPE) return false;
     for (int i = 0; i < type->type.dims.n; i++) {
         const Ast *d = type->type.dims.v[i];
-        if (d->kind == AST_NAME && !scope_find(c, d->name.name, d->span, true)) return false;
+        if (d->kind == AST_NAME && !scope_find(c, d, true)) return false;
     }
     return true;
 }

@@ -18,15 +18,6 @@ static void add_value(Union *u, const Value *v);
 
 static void add_binding(Union *u, Binding *b, Scope *s);
 
-static Binding *binding_of(Scope **at, const Bound *free)
-{
-    for (Scope *s = *at; s; s = s->parent) {
-        Binding *b = scope_binding(s, free->name);
-        if (b && (b->at.begin == free->at.begin || free->kind == NAME_DIM || s->module || !free->body)) return *at = s, b;
-    }
-    return NULL;
-}
-
 /* What the body of `node` takes along, seen from the scope it stands in. */
 static void add_free(Union *u, const Ast *node, Scope *scope)
 {
@@ -34,7 +25,7 @@ static void add_free(Union *u, const Ast *node, Scope *scope)
     for (int i = 0; body && i < body->free.n; i++) {
         const Bound *free = body->free.v[i];
         Scope *s = scope;
-        Binding *b = binding_of(&s, free);
+        Binding *b = scope_binding(u->L, &s, free);
         if (b) add_binding(u, b, s);
         else if (free->kind != NAME_REPORT) u->open = true;
     }

@@ -77,10 +77,11 @@ static bool one_dim(Ctx *c, const Call *k, Value *v, const IrVal *t, int64_t *di
 static IrVal *countable(Ctx *c, IrVal *t) { return t && t->type.elem == IR_BOOL ? arith_convert(c, t, IR_I32) : t; }
 
 /* The sum over some dims, in an element type that holds it. */
-static IrVal *sum_of(Ctx *c, IrVal *t, IrInts dims)
+static IrVal *sum_of(Ctx *c, IrVal *t, IrInts dims, Span at)
 {
     int64_t n = 1;
     for (int i = 0; i < dims.n; i++) n *= t->type.dim[dims.v[i]];
+    if (!ints_sum_fits(c, t, n, at)) return NULL;
     return dims.n ? ir_sum(fn_builder(c), ints_widen_sum(c, t, n), dims) : t;
 }
 
@@ -89,6 +90,7 @@ static IrVal *sum_of(Ctx *c, IrVal *t, IrInts dims)
 static Value *stop_field(Ctx *c, Value *leaf, void *unused)
 {
     (void)unused;
+    if (leaf->kind == V_BOOL) return val_bool(c->L, leaf->b);
     return val_static(leaf) && leaf->kind != V_LIST && !leaf->face ? leaf : arith_map(c, IR_stop, leaf, leaf->at);
 }
 
@@ -178,6 +180,7 @@ static Value *builtin_require(Ctx *c, const Call *k)
         holds = !known_false(t);
     }
     if (holds) return k->v[1];
+    if (c->L->unsure) return val_error(c->L);               /* said on purpose, for a case that the condition rules out */
     diag_error(c->L->diags, k->at, E208, "%s", k->v[2]->s);
     return val_error(c->L);
 }
@@ -186,7 +189,7 @@ static Value *builtin_real(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
     if (val_is_number(v)) return val_same(c->L, v, val_number(v));
-    if (v->kind == V_BOOL) return val_real(c->L, v->b);
+    if (v->kind == V_BOOL) return face_cut(c, v, v, val_real(c->L, v->b));
     return val_tensor(c->L, as_real(c, v, k->at));
 }
 
@@ -202,7 +205,7 @@ static Value *builtin_int(Ctx *c, const Call *k)
     Value *v = as_settled(c, k->v[0], k->at);
     if (v->kind == V_INT) return v;
     if (v->kind == V_REAL) return face_cut(c, v, v, whole_part(c, v->r, k->at));
-    if (v->kind == V_BOOL) return val_int(c->L, v->b);
+    if (v->kind == V_BOOL) return face_cut(c, v, v, val_int(c->L, v->b));
     IrVal *t = as_tensor(c, v, k->at);
     if (!t) return val_error(c->L);
     return val_tensor(c->L, ir_is_real(t->type.elem) ? arith_convert(c, t, IR_I64) : countable(c, t));
@@ -244,7 +247,7 @@ static Value *sum_leaf(Ctx *c, Value *v, Span at)
     IrVal *t = countable(c, as_tensor(c, v, at));
     IrInts all = ir_ints(0, NULL);
     for (int i = 0; t && i < t->type.rank; i++) all.v[all.n++] = i;
-    return t ? val_tensor(c->L, sum_of(c, t, all)) : val_error(c->L);
+    return t ? val_tensor(c->L, sum_of(c, t, all, at)) : val_error(c->L);
 }
 
 static Value *builtin_sum(Ctx *c, const Call *k)
@@ -260,7 +263,7 @@ static Value *builtin_sum(Ctx *c, const Call *k)
     }
     IrVal *t = countable(c, as_tensor(c, v, k->at));
     if (!t || !dims_arg(c, k, k->v[1], t, &d)) return val_error(c->L);
-    return val_tensor(c->L, sum_of(c, t, d));
+    return val_tensor(c->L, sum_of(c, t, d, k->at));
 }
 
 static Value *builtin_mean(Ctx *c, const Call *k)
@@ -932,12 +935,23 @@ static bool waits(const Builtin *b, const Args *args)
     return args->n == b->least - 1;
 }
 
+/* Of arguments that are not all known: is their number right, whatever they are? */
+static Value *of_unknown(Ctx *c, const Builtin *b, const Args *args, Span at)
+{
+    Value *v[MAX_ARGS + 4] = {0};
+    int n = 0;
+    bool many = args->n > b->most, few = args->n < b->least && b->pipe == PIPE_NO;
+    if (many || few) return wrong_number(c, b, args->n, at);
+    place(c, b, args, v, &n);
+    return val_error(c->L);
+}
+
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at)
 {
     Value *v[MAX_ARGS + 4] = {0};
     int n = 0;
     for (int i = 0; i < args->n; i++)
-        if (val_bad(args->v[i])) return val_error(c->L);
+        if (val_bad(args->v[i])) return c->L->guess ? of_unknown(c, b, args, at) : val_error(c->L);
     if (waits(b, args)) return wait_for_last(c, b, args);
     if (args->n < b->least || args->n > b->most) return wrong_number(c, b, args->n, at);
     if (!place(c, b, args, v, &n)) return val_error(c->L);

@@ -7,7 +7,7 @@
 bool call_enter(Ctx *c, Span at)
 {
     if (c->calls < MAX_CALLS) return true;
-    if (!c->L->too_deep) {
+    if (!c->L->too_deep && !c->L->unsure) {
         Diag *d = diag_error(c->L->diags, at, E106, "calls nest more than %d deep here; a definition is calling itself",
                              MAX_CALLS);
         diag_hint(d, "everything is inlined, so recursion needs an if on a static value that ends it; fold is a loop");
@@ -123,6 +123,7 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
     bool   ok = true;
     if (too_many_args(c, params, at)) return false;
     spread_record(params, args);
+    if (c->L->guess && args->n == 1 && !args->name[0] && val_bad(args->v[0]) && params.n > 1) return false;    /* it may be a record of all of them */
     for (int i = 0, position = 0, k; i < args->n; i++) {
         if (!place_arg(c, params, args, i, args->name[i] ? -1 : position++, what, &k)) return false;
         if (given[k])
@@ -192,6 +193,7 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
     inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
     if (n >= 0) inner.batch = n;
     if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);
+    check_evaluated(c->L, body);
     Value *v = eval_block(&inner, body);
     if (!result) return v;
     inner.scope = scope;
@@ -311,7 +313,7 @@ Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at)
 static Value *eval_callee(Ctx *c, const Ast *e)
 {
     if (e->kind != AST_NAME) return eval_raw(c, e);
-    Value *v = scope_find(c, e->name.name, e->span, true);
+    Value *v = scope_find(c, e, true);
     return v ? v : eval_raw(c, e);
 }
 
@@ -323,7 +325,7 @@ Value *eval_call(Ctx *c, const Ast *e)
     plain.name = NULL;
     Value *f = eval_callee(c, e->call.callee);
     bool ok = eval_args(&plain, e->call.args, &args);
-    return ok ? apply(c, f, &args, e, e->span) : val_error(c->L);
+    return ok || c->L->guess ? apply(c, f, &args, e, e->span) : val_error(c->L);
 }
 
 /* x |> f(a): f(a) is made first, so a layer in it is named by this place. */
@@ -332,7 +334,7 @@ Value *eval_pipe(Ctx *c, const Ast *e)
     Value *x = eval_raw(c, e->pipe.left);
     const Ast *right = e->pipe.right;
     Value *f = right->kind == AST_NAME ? eval_callee(c, right) : eval_raw(c, right);
-    if (val_bad(x) || val_bad(f)) return val_error(c->L);
+    if ((val_bad(x) && !c->L->guess) || val_bad(f)) return val_error(c->L);
     Args args = {.n = 1, .v = {x}, .at = {e->pipe.left->span}};
     if (f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_OPTIMIZER)
         return apply(c, f, &args, e, e->span);

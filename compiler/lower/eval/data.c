@@ -113,6 +113,28 @@ static bool counts_up(const GanTensor *t, int64_t i)
     return n > 1 && first == floor(first);
 }
 
+/* Is the first row, of whole numbers that differ, further from all others than these are from each other, in every column? Years are so
+ * above most data, and hardly ever a row of the data themselves. */
+static bool stands_apart(const GanTensor *t)
+{
+    int64_t rows = t->dim[0], n = t->dim[1];
+    for (int64_t k = 0; k < n; k++) {
+        double name = gan_tensor_get(t, k), least = INFINITY, most = -INFINITY;
+        for (int64_t i = 1; i < rows; i++) least = fmin(least, gan_tensor_get(t, i * n + k)), most = fmax(most, gan_tensor_get(t, i * n + k));
+        if (!(name > most ? name - most > most - least : least - name > most - least) || name != floor(name)) return false;
+        for (int64_t other = 0; other < k; other++)
+            if (gan_tensor_get(t, other) == name) return false;
+    }
+    return n > 1 && rows > 2;
+}
+
+static bool only_first_counts_up(const GanTensor *t)
+{
+    for (int64_t i = 1; i < t->dim[0]; i++)
+        if (counts_up(t, i)) return false;
+    return counts_up(t, 0);
+}
+
 /* Does the file begin with words? Then it is no table without them. */
 static bool names_columns(const char *path)
 {
@@ -123,13 +145,18 @@ static bool names_columns(const char *path)
     return !numbers;
 }
 
-/* A first row 0, 1, 2 above rows of another kind is likely the header that some programs write. */
+/* A first row 0, 1, 2 or 2019, 2020 above rows of another kind is likely the header that some programs write. */
 static void warn_header(Ctx *c, const GanTensor *t, const char *path, Span at)
 {
-    if (t->rank != 2 || t->dim[0] < 2 || !counts_up(t, 0)) return;
-    for (int64_t i = 1; i < t->dim[0]; i++)
-        if (counts_up(t, i)) return;
-    if (names_columns(path)) return;
+    if (t->rank != 2 || t->dim[0] < 2) return;
+    bool counts = only_first_counts_up(t), apart = !counts && stands_apart(t);
+    if ((!counts && !apart) || names_columns(path)) return;
+    if (apart) {
+        Diag *d = diag_warning(c->L->diags, at, W502, "the first row of %s, which begins with %s, lies far from all others and was taken as data", path,
+                               val_text(c->L, val_real(c->L, gan_tensor_get(t, 0))));
+        diag_hint(d, "if it is a header, remove the line, or name the columns by words; drop(d, 1) leaves one row out");
+    }
+    if (apart) return;
     Diag *d = diag_warning(c->L->diags, at, W502, "the first row of %s counts up from %s and was taken as data", path,
                            val_text(c->L, val_real(c->L, gan_tensor_get(t, 0))));
     diag_hint(d, "if it is a header, remove the line, or name the columns by words; drop(d, 1) leaves one row out");
@@ -451,7 +478,7 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
         Value *part = !several || val_bad(v) ? v : v->record.v[i];
         if (!val_bad(part))
             part = is_data(c, part) ? declare_data(c, part, decl->data.type, n, at) : named_dist(c, part, decl->data.type, n, at);
-        scope_bind(c->L, c->scope, n, part, names.v[i]->span);
+        scope_bind(c->L, c->scope, names.v[i], part);
         if (!strcmp(n, name)) mine = part;
     }
     return mine;

@@ -65,7 +65,7 @@ static Value *setting_value(Ctx *c, const char *text, const char *name)
     const SourceFile *f = source_add(L->sources, strf(L, "--set %s", name), text, strlen(text));
     const Ast *e = f ? parse_expression(L->a, f, L->diags) : NULL;
     if (!e) return val_error(L);
-    names_expression(L->names, e);
+    names_expression(L->names, e, L->diags);
     return eval(c, e);
 }
 
@@ -113,18 +113,15 @@ static void declare_each(Ctx *c, AstList stmts, bool members)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         switch (d->kind) {
-        case AST_DEFINE: scope_declare(c->L, s, d->define.name, d, d->define.name_span); break;
-        case AST_LOSS: scope_declare(c->L, s, d->loss.name, d, d->loss.name_span); break;
-        case AST_COMPARE: scope_declare(c->L, s, d->compare.name, d, d->compare.name_span); break;
-        case AST_MEMBER: scope_declare(c->L, s, d->member.name, d, d->member.name_span); break;
+        case AST_DEFINE: case AST_LOSS: case AST_COMPARE: case AST_MEMBER: scope_declare(c->L, s, d, d); break;
         case AST_LET:
             if (members && d->let.pattern->kind == AST_NAME)
-                scope_declare(c->L, s, d->let.pattern->name.name, d, d->let.pattern->span);
+                scope_declare(c->L, s, d->let.pattern, d);
             else if (members) unsupported(c, d->let.pattern->span, "a pattern among members");
             break;
         case AST_DATA:
             for (int k = 0; k < d->data.names.n; k++)
-                scope_declare(c->L, s, d->data.names.v[k]->name.name, d, d->data.names.v[k]->span);
+                scope_declare(c->L, s, d->data.names.v[k], d);
             break;
         default: break;
         }
@@ -139,7 +136,7 @@ void declare_local(Ctx *c, AstList stmts)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         if (d->kind == AST_DEFINE && is_model(d->define.word) && d->define.n_lists < 2)
-            scope_rebind(c->scope, d->define.name, player_declare(c, d, d->define.name, true));
+            scope_set(c->L, c->scope, d, player_declare(c, d, d->define.name, true));
     }
 }
 
@@ -151,7 +148,7 @@ void declare_members(Ctx *c, AstList stmts)
     c->scope->members = true;
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
-        if (d->kind == AST_STATE) scope_declare(L, c->scope, d->state.name, d, d->state.name_span);
+        if (d->kind == AST_STATE) scope_declare(L, c->scope, d, d);
         if (d->kind == AST_PARAMETER) {
             Diag *e = diag_error(L->diags, d->span, E120, "a param stands in a net, a model or a layer, which owns it");
             diag_hint(e, "net P { param %s .. } among the members is a player of their own", d->parameter.name);

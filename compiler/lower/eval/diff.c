@@ -125,7 +125,7 @@ static bool of_tensors(const Value *v)
 
 static Value *named_value(Ctx *c, const Ast *w)
 {
-    Value *v = scope_find(c, w->name.name, w->span, false);
+    Value *v = scope_find(c, w, false);
     return v && v->kind != V_THUNK ? v : eval(c, w);
 }
 
@@ -235,6 +235,7 @@ Value *eval_grad(Ctx *c, const Ast *e)
         target[i] = target_of(c, by.v[i]);
         if (target[i].v->kind == V_PLAYER) moved[n_moved++] = player_self(target[i].v->player);
         name[i] = by.v[i]->kind == AST_NAME ? by.v[i]->name.name : "value";
+        if (L->guess && target[i].v->kind == V_PLAYER && !moved[n_moved - 1]->params.n) return val_error(L);
         if (target[i].v->kind == V_PLAYER) target[i].v = player_record(c, player_self(target[i].v->player));
         if (val_bad(target[i].v) || !collect(c, target[i].v, by.v[i]->span, w)) return val_error(L);
     }

@@ -18,12 +18,18 @@ bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        
 
 
 Scope *scope_new(Lower *L, Scope *parent);
-void   scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at);
-bool   scope_rebind(Scope *s, const char *name, Value *v);                       /* replaces it where it stands; false: nothing inside a definition has that name */
-void   scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at);
-Value *scope_find(Ctx *c, const char *name, Span at, bool callee);              /* NULL: unknown; thunks are not evaluated */
-Binding *scope_binding(Scope *s, const char *name);                             /* in s itself, evaluated or not; NULL: none */
-Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* only in s itself; NULL: none */
+const Bound *scope_place(const Lower *L, const Ast *name);                       /* what a node binds, or is a use of: a dimension named once more is the first one; NULL: nothing */
+void   scope_bind(Lower *L, Scope *s, const Ast *place, Value *v);               /* place: the node that binds a name */
+void   scope_bind_as(Lower *L, Scope *s, const Bound *b, Value *v);              /* the same, of a place */
+Scope *scope_of_module(const Lower *L, const Module *m);
+void   scope_set(Lower *L, Scope *s, const Ast *place, Value *v);                /* another value for what is bound in s */
+void   scope_declare(Lower *L, Scope *s, const Ast *place, const Ast *decl);
+Value *scope_find(Ctx *c, const Ast *name, bool callee);                        /* NULL: it has no value here; thunks are not evaluated */
+Value *scope_value(Ctx *c, const Bound *b, Span at);                            /* the same, of a place */
+Binding *scope_binding(const Lower *L, Scope **at, const Bound *b);             /* evaluated or not, and the scope it is found in; NULL: none */
+Binding *scope_own(const Lower *L, Scope *s, const Ast *place);                  /* in s itself, evaluated or not; NULL: none */
+Value *scope_of_place(Ctx *c, Scope *s, const Ast *place);                      /* only in s itself; NULL: none */
+Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* by name: a member, or a module's; NULL: none */
 bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
 void   scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v);
 Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at);       /* reports a name used before its line */
@@ -107,13 +113,14 @@ Value *player_declare(Ctx *c, const Ast *decl, const char *name, bool local);   
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
 Value *player_body(Ctx *c, Player *p, Args *args, bool draw, const void *site, Span at);
 Value *player_field(Ctx *c, Player *p, const char *name, Span at);
-void   player_check(Ctx *c, Player *p);                                          /* of one that nothing uses: its body, if its arguments' types are known */
+bool   player_draw(Ctx *c, Scope *scope, const Ast *param, const char *what);    /* a model's argument that is not given; false after an error */
 void   player_find_params(Ctx *c, Player *p, Span at);
 Player *as_player(Ctx *c, Value *v, Span at);                                   /* the one that owns parameters and is updated */
 Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);
+void   optimizer_check(Ctx *c, Closure *k, Scope *scope);                        /* its body, of a w and g that are not known; scope: of its first list */
 int    player_steps(Ctx *c, Player *p);
 Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
-bool   rule_assign(Ctx *c, const char *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
+bool   rule_assign(Ctx *c, const Ast *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
 Value *player_record(Ctx *c, Player *p);                                        /* its parameters that exist now, by path */
 
 /* ---- data.c, builtin.c */
@@ -126,6 +133,16 @@ Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Spa
 const char *builtin_name(const Builtin *b);
 int    builtin_most(const Builtin *b);                                          /* arguments */
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
+
+/* ---- check.c: what nothing has evaluated */
+
+void   check_evaluated(Lower *L, const Ast *body);                              /* is noted where a body is evaluated */
+void   check_block(Ctx *c, AstList stmts);                                      /* of the schedule: its declarations are to be looked through at the end */
+void   check_unused(Ctx *c);                                                    /* reports what is wrong in any body of the program that nothing evaluated */
+void   check_local(Ctx *c, AstList stmts);                                      /* the same of a block in a body that is being checked */
+void   check_function(Ctx *c, const Value *f);                                  /* and of a function that is written there */
+Value *check_both(Ctx *c, const Ast *if_);                                      /* both sides of an if whose condition is not known */
+Value *check_round(Ctx *c, const Ast *for_, Value **carried);                   /* one round of a for whose source is not known */
 
 /* ---- pending.c */
 

@@ -17,6 +17,7 @@ static Value *eval_number(Ctx *c, const Ast *e)
 static Value *eval_context_word(Ctx *c, const char *name)
 {
     Lower *L = c->L;
+    if (L->guess && strcmp(name, "step")) return val_error(L);
     if (!strcmp(name, "batch") && c->batch >= 0) return val_int(L, c->batch);
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
@@ -27,9 +28,10 @@ static Value *eval_context_word(Ctx *c, const char *name)
 static Value *eval_name(Ctx *c, const Ast *e, bool callee)
 {
     const char *name = e->name.name;
-    Value *v = scope_find(c, name, e->span, callee);
+    Value *v = scope_find(c, e, callee);
     if (!v) v = eval_context_word(c, name);
     if (v) return v;
+    if (c->L->guess) return val_error(c->L);                /* lang/check has reported names that are nowhere */
     const Bound *b = names_use(c->L->names, e);
     if (b && b->kind != NAME_REPORT) return scope_too_early(c, name, b->at, e->span);
     scope_unknown(c, name, e->span);
@@ -102,7 +104,7 @@ static Value *eval_field(Ctx *c, const Ast *e)
     for (; root->kind == AST_FIELD; root = root->field.object)
         path = path ? path_join(c->L, root->field.name, path) : root->field.name;
     if (root->kind == AST_NAME && e->field.object->kind == AST_FIELD) {
-        Value *v = scope_find(c, root->name.name, root->span, false);
+        Value *v = scope_find(c, root, false);
         if (v && v->kind == V_PLAYER) {
             Value *f = player_field(c, v->player, path, e->span);
             if (f) return f;
@@ -138,7 +140,8 @@ static Value *eval_record(Ctx *c, const Ast *e)
     for (int i = 0; i < n; i++) {
         name[i] = e->record.fields.v[i]->arg.name;
         v[i] = eval(c, e->record.fields.v[i]->arg.value);
-        const Value *called = v[i]->kind == V_RECORD ? scope_find(c, name[i], SPAN_NONE, true) : NULL;
+        const Bound *b = v[i]->kind == V_RECORD ? names_use(c->L->names, e->record.fields.v[i]) : NULL;
+        const Value *called = b ? scope_value(c, b, SPAN_NONE) : NULL;
         if (called && called->kind == V_PLAYER) v[i] = val_record_of(c->L, v[i], player_self(called->player));
     }
     return val_record(c->L, v, name, n);
@@ -185,7 +188,7 @@ static bool static_condition(Ctx *c, const Ast *cond, bool *out)
 static Value *eval_if(Ctx *c, const Ast *e)
 {
     bool yes;
-    if (!static_condition(c, e->if_.cond, &yes)) return val_error(c->L);
+    if (!static_condition(c, e->if_.cond, &yes)) return c->L->guess ? check_both(c, e) : val_error(c->L);
     if (yes) return eval_block(c, e->if_.then);
     if (!e->if_.otherwise) return val_none(c->L);
     return e->if_.otherwise->kind == AST_BLOCK ? eval_block(c, e->if_.otherwise) : eval(c, e->if_.otherwise);
@@ -246,7 +249,7 @@ static Value *eval_for(Ctx *c, const Ast *e)
     Value *carried[MAX_ARGS];
     if (n_carried > MAX_ARGS) return unsupported(c, e->span, "a loop that carries so many values");
     for (int i = 0; i < n_carried; i++) carried[i] = eval(c, e->for_.carries.v[i]->carry.value);
-    if (!for_items(c, e->for_.source, &items, &n)) return val_error(c->L);
+    if (!for_items(c, e->for_.source, &items, &n)) return c->L->guess ? check_round(c, e, carried) : val_error(c->L);
     Value **out = arena_array(c->L->a, Value *, n + 1);
     for (int64_t i = 0; i < n; i++) {
         Ctx round = *c;
@@ -275,6 +278,7 @@ static Value *apply_changes(Ctx *c, Value *t, Value *v)
         const Ast *k = changes.v[i];
         if (strcmp(k->change.name, t->thunk.name)) continue;
         Value *more = eval(&outside, k->change.value);
+        check_evaluated(c->L, k->change.value);
         v = k->change.adds ? arith_binary(&outside, AST_OP_ADD, v, more, k->span) : more;
     }
     return v;
@@ -299,6 +303,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     if (n >= 0) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
+    check_evaluated(c->L, t->thunk.expr);
     Value *v = eval(&inner, t->thunk.expr);
     if (t->thunk.own) v = apply_changes(&inner, t, v);
     if (user) diags_used_at(c->L->diags, used_at);
@@ -322,7 +327,7 @@ static bool eval_statement(Ctx *c, const Ast *s)
     case AST_LET: eval_let(c, s); return true;
     case AST_SAMPLE: eval_sample(c, s); return true;
     case AST_PARAMETER: eval_parameter(c, s); return true;
-    case AST_STATE: scope_bind(c->L, c->scope, s->state.name, eval_state(c, s), s->state.name_span); return true;
+    case AST_STATE: scope_bind(c->L, c->scope, s, eval_state(c, s)); return true;
     case AST_ASSIGN: eval_assign(c, s); return true;
     case AST_DEFINE: case AST_LOSS: case AST_COMPARE: return true;  /* declared when the block was entered */
     default: return false;
@@ -351,6 +356,7 @@ Value *eval_stmts(Ctx *c, AstList stmts)
             statement_only_in_schedule(c, s);
         }
     }
+    if (c->L->guess) check_local(c, stmts);
     return pending_result(c, assigned, last);
 }
 
@@ -365,6 +371,13 @@ Value *eval_block(Ctx *c, const Ast *block)
 Value *eval_settled(Ctx *c, Value *v, Span at) { return v->kind == V_THUNK ? eval_thunk(c, v, -1) : v->kind == V_DIST ? dist_settled(c, v, at) : v; }
 
 /* ---- the door */
+
+static Value *eval_fn(Ctx *c, const Ast *e)
+{
+    Value *f = val_closure(c->L, e, c->scope, NULL);
+    if (c->L->guess) check_function(c, f);
+    return f;
+}
 
 static Value *eval_kind(Ctx *c, const Ast *e)
 {
@@ -383,7 +396,7 @@ static Value *eval_kind(Ctx *c, const Ast *e)
     case AST_TUPLE: return eval_tuple(c, e);
     case AST_RECORD: return eval_record(c, e);
     case AST_UNARY: return arith_unary(c, e->unary.op, eval(c, e->unary.operand), e->span);
-    case AST_FN: return val_closure(c->L, e, c->scope, NULL);
+    case AST_FN: return eval_fn(c, e);
     case AST_BLOCK: return eval_block(c, e);
     case AST_IF: return eval_if(c, e);
     case AST_FOR: return eval_for(c, e);
@@ -419,14 +432,14 @@ static bool too_deep(Ctx *c, const Ast *e)
 {
     Lower *L = c->L;
     if (++L->n_evals > MAX_EVALS) {
-        if (!L->too_large)
+        if (!L->too_large && !L->guess)
             diag_error(L->diags, e->span, E107,
                        "there is too much to evaluate while compiling: more than %d expressions", MAX_EVALS);
         L->too_large = true;
         return true;
     }
     if (L->depth < MAX_DEPTH) return false;
-    if (!L->too_deep)
+    if (!L->too_deep && !L->unsure)
         diag_error(L->diags, e->span, E106, "evaluation nests too deeply here; a definition may be calling itself");
     L->too_deep = true;
     return true;

@@ -21,12 +21,19 @@ static Value *index_rest(Ctx *c, Value *one, const Ast *e)
     return arith_index(c, one, &rest);
 }
 
+/* What is picked by a number that a derivative may be taken by hangs on it. */
+static Value *by_index(Ctx *c, Value *k, Value *one)
+{
+    return k->face ? face_where(c, face_test(c, k, NULL, val_bool(c->L, true)), one, one) : one;
+}
+
 static Value *list_index(Ctx *c, Value *v, const Ast *e)
 {
     const Ast *item = e->index.items.v[0];
     int64_t i;
     bool range = item->kind == AST_RANGE;
     Value *k = range ? NULL : eval(c, item);
+    if (k && val_bad(k)) return k;
     if ((k && k->kind != V_INT) ||
         (range && e->index.items.n > 1)) { /* beyond what a list can do: it becomes a tensor */
         Value *t = arith_stack(c, v->list.v, v->list.n, e->index.object->span);
@@ -43,8 +50,7 @@ static Value *list_index(Ctx *c, Value *v, const Ast *e)
     }
     i = k->i;
     if (!index_bounds(c, i, v->list.n, false, item->span)) return val_error(c->L);
-    Value *one = v->list.v[i];
-    return index_rest(c, one, e);
+    return index_rest(c, by_index(c, k, v->list.v[i]), e);
 }
 
 static Value *report_index(Ctx *c, Value *v, const Ast *e)
@@ -114,6 +120,7 @@ static bool index_item(Ctx *c, const Ast *item, IrVal **t, int *dim)
         for (int i = 0; i < d.n; i++)
             if (i != *dim) out.v[out.n++] = d.v[i];
         *t = ir_reshape(b, *t, out);
+        if (v->face) *t = ir_select(b, face_condition(c, face_test(c, v, NULL, val_bool(c->L, true))), *t, *t);
         return true;
     }
     IrVal *k = as_tensor(c, v, item->span);
@@ -144,12 +151,8 @@ static Value *tuple_index(Ctx *c, Value *v, const Ast *e)
     }
     Value *k = as_settled(c, eval(c, item), item->span);
     int64_t i;
-    if (k->kind == V_REAL || !as_int(c, k, item->span, "which part of a tuple", &i)) {
-        if (k->kind == V_REAL)
-            diag_error(c->L->diags, item->span, E204, "an index is an integer, and this is %s", val_text(c->L, k));
-        return val_error(c->L);
-    }
-    return index_bounds(c, i, v->record.n, false, item->span) ? index_rest(c, v->record.v[i], e) : val_error(c->L);
+    if (!as_int(c, k, item->span, "which part of a tuple", &i)) return val_error(c->L);
+    return index_bounds(c, i, v->record.n, false, item->span) ? index_rest(c, by_index(c, k, v->record.v[i]), e) : val_error(c->L);
 }
 
 static Value *no_index(Ctx *c, const Value *v, const Ast *e)

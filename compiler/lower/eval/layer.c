@@ -48,6 +48,7 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
     inner.site = 0;
     inner.path = path_join(L, c->path, layer->layer.inst->local);
     int draws = L->n_draws;                                 /* noise of a layer leaves a model its density */
+    check_evaluated(L, d->define.body);
     Value *v = eval_block(&inner, d->define.body);
     L->n_draws = draws;
     return type_conform(&inner, v, d->define.result, d->define.body->span, strf(L, "the value of %s", k->name));
@@ -148,6 +149,19 @@ static bool copy_initial(Ctx *c, Player *p, int slot, const char *path)
     return true;
 }
 
+/* Of a body that is only checked: no slot, but a value as one would have. */
+static Value *only_checked(Ctx *c, const char *path, IrType t, const Ast *draw, const Ast *value, int64_t classes, Span at)
+{
+    IrInts dims = ir_dims_of(&t);
+    Ctx inner = *c;
+    inner.path = path;
+    IrVal *first = initial_value(&inner, draw, value, &dims, classes, at);
+    if (first) initial_fits(c, first, &t, at, path);
+    Value *v = val_tensor(c->L, fn_opaque(c, t));
+    v->tensor.classes = classes;
+    return v;
+}
+
 /* A slot of the declared type, with its first value in INIT; the one that has the path already, if there is one. */
 Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind,
                   Player *owner, Span at)
@@ -156,11 +170,12 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     IrType t = {0};
     int64_t classes = 0;
     if (!declared_type(c, type, at, &t, &classes)) return val_error(L);
-    int slot = ir_find_slot(L->m, path);
+    int slot = L->guess && inst_here(c)->tried ? -1 : ir_find_slot(L->m, path);
     if (slot >= 0 && !ir_type_equal(&L->m->slots.v[slot].type, &t)) {
         shape_changed(c, path, &L->m->slots.v[slot].type, &t, at);
         return val_error(L);
     }
+    if (slot < 0 && L->guess) return only_checked(c, path, t, draw, value, classes, at);
     if (slot < 0) {
         slot = ir_slot(L->m, path, t, kind, owner ? owner->name : NULL);
         bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path);
@@ -179,7 +194,7 @@ static Value *counter_name(Ctx *c, const Ast *s)
     Diag *d = diag_error(c->L->diags, s->parameter.name_span, E101,
                          "a parameter of %s cannot be called steps, as %s.steps counts its updates", owner, owner);
     diag_hint(d, "give the parameter another name");
-    scope_bind(c->L, c->scope, s->parameter.name, val_error(c->L), s->parameter.name_span);
+    scope_bind(c->L, c->scope, s, val_error(c->L));
     return val_error(c->L);
 }
 
@@ -193,7 +208,7 @@ Value *eval_parameter(Ctx *c, const Ast *s)
     const char *path = inst_member(c, s->parameter.name, s);
     Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
                           c->inst->owner, s->span);
-    scope_bind(c->L, c->scope, s->parameter.name, v, s->parameter.name_span);
+    scope_bind(c->L, c->scope, s, v);
     return v;
 }
 
@@ -241,10 +256,12 @@ void eval_assign(Ctx *c, const Ast *s)
         unsupported(c, target->span, ":= to a part of a state");
         return;
     }
-    Value *old = scope_find(c, target->name.name, target->span, true);
+    Value *old = scope_find(c, target, true);
     if (!old) scope_unknown(c, target->name.name, target->span);
     if (!old || val_bad(old)) return;
-    if (c->rule && rule_assign(c, target->name.name, v)) return;
+    if (c->rule && rule_assign(c, target, v)) return;
+    const Bound *bound = names_use(L->names, target);
+    if (L->guess && bound && bound->kind == NAME_STATE) return;     /* it has no slot there */
     bool state = !c->rule && old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE;
     if (!state) wrong_target(c, target, old);
     else if (!val_bad(v)) assign_state(c, s, old, v);

@@ -24,7 +24,7 @@ struct Rule {                                               /* being applied */
     Player      *player;
     const Block *block;
     Scope       *scope;                                     /* of w, g and the states */
-    const char  *w;
+    const Ast   *w;                                         /* its first parameter */
     Value       *g;
     Changes     *out;
 };
@@ -88,8 +88,8 @@ static Value *first_value(Ctx *c, Rule *r, const Ast *s)
     inner.scope = scope_new(L, r->scope->parent);
     const Ast *d = r->inst->def;
     if (L->fn == L->init) w = map_fields(c, w, shape_leaf, &of_w);
-    scope_bind(L, inner.scope, d->define.params2.v[0]->param.name, w, s->span);
-    scope_bind(L, inner.scope, d->define.params2.v[1]->param.name, map_fields(c, r->g, shape_leaf, &leaves), s->span);
+    scope_bind(L, inner.scope, d->define.params2.v[0], w);
+    scope_bind(L, inner.scope, d->define.params2.v[1], map_fields(c, r->g, shape_leaf, &leaves));
     Value *v = as_settled(&inner, eval(&inner, s->state.value), s->span);
     if (uses_leaf(c, v, &of_w)) r->inst->constant = false;
     if (!uses_leaf(c, v, &leaves)) return v;
@@ -141,7 +141,7 @@ static void bind_state(Ctx *c, Rule *r, const Ast *s)
     Value *first = first_value(c, r, s);
     Value *v = val_bad(first) ? first : state_slots(c, r, first, state_path(c, r, s), s->span);
     fn_leave_init(L, before);
-    scope_bind(L, r->scope, s->state.name, v, s->state.name_span);
+    scope_bind(L, r->scope, s, v);
 }
 
 /* ---- beginning afresh */
@@ -174,7 +174,7 @@ static void restart(Ctx *c, Rule *r, AstList stmts)
     p->inside = false;
     for (int i = 0; i < stmts.n; i++) {
         if (stmts.v[i]->kind != AST_STATE || !stmts.v[i]->state.value) continue;
-        Value *slots = scope_local(c, r->scope, stmts.v[i]->state.name);
+        Value *slots = scope_of_place(c, r->scope, stmts.v[i]);
         if (slots && !val_bad(slots)) restart_value(c, p, slots, first_value(c, r, stmts.v[i]), at);
     }
     if (r->inst->steps_slot >= 0) array_push(L->a, &p->commits, ((IrCommit){r->inst->steps_slot, ir_const(fn_builder(c), IR_I64, 0)}));
@@ -194,10 +194,11 @@ Value *rule_steps(Ctx *c)
     return val_tensor(L, ir_add(fn_builder(c), fn_read(L, in->steps_slot), ir_const(fn_builder(c), IR_I64, 1)));
 }
 
-bool rule_assign(Ctx *c, const char *name, Value *v)
+bool rule_assign(Ctx *c, const Ast *name, Value *v)
 {
-    Scope *s = c->rule->scope;
-    return scope_binding(s, name) && scope_rebind(s, name, v);
+    if (!scope_of_place(c, c->rule->scope, name)) return false;
+    scope_set(c->L, c->rule->scope, name, v);
+    return true;
 }
 
 /* New values for slots. */
@@ -232,7 +233,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     if (params.n != 2) return diag_error(L->diags, def->define.name_span, E109, "an optimiser's second list is (w, g)"), val_error(L);
     Ctx inner = *c;
     r->scope = inner.scope = scope_new(L, k->scope);
-    r->w = params.v[0]->param.name;
+    r->w = params.v[0];
     inner.rule = r;
     inner.calls++;
     Value *slots[MAX_ARGS] = {0};
@@ -241,10 +242,11 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
         if (stmts.v[i]->kind != AST_STATE) continue;
         if (n == MAX_ARGS) return unsupported(c, stmts.v[i]->span, "so many states");
         bind_state(&inner, r, stmts.v[i]);
-        slots[n++] = scope_local(&inner, r->scope, stmts.v[i]->state.name);
+        slots[n++] = scope_of_place(&inner, r->scope, stmts.v[i]);
     }
-    scope_bind(L, r->scope, r->w, w, at);
-    scope_bind(L, r->scope, params.v[1]->param.name, r->g, at);
+    scope_bind(L, r->scope, r->w, w);
+    scope_bind(L, r->scope, params.v[1], r->g);
+    check_evaluated(L, def->define.body);
     bool fresh = r->inst->block && r->inst->block != r->block->number;
     for (int i = 0; i < stmts.n; i++)
         if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
@@ -252,16 +254,16 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
         Rule first = *r;
         first.scope = scope_new(L, k->scope);
         for (int i = 0, s = 0; i < stmts.n; i++)
-            if (stmts.v[i]->kind == AST_STATE) scope_bind(L, first.scope, stmts.v[i]->state.name, slots[s++], at);
+            if (stmts.v[i]->kind == AST_STATE) scope_bind(L, first.scope, stmts.v[i], slots[s++]);
         restart(c, &first, stmts);
     }
     r->inst->block = r->block->number;
     bool ok = true;
     for (int i = 0, s = 0; i < stmts.n; i++)
         if (stmts.v[i]->kind == AST_STATE)
-            ok = put_value(&inner, slots[s++], scope_local(&inner, r->scope, stmts.v[i]->state.name), stmts.v[i]->span, r->out) && ok;
+            ok = put_value(&inner, slots[s++], scope_of_place(&inner, r->scope, stmts.v[i]), stmts.v[i]->span, r->out) && ok;
     if (r->inst->steps_slot >= 0) changes_put(L, r->out, r->inst->steps_slot, as_tensor(&inner, rule_steps(&inner), at));
-    return ok ? scope_local(&inner, r->scope, r->w) : val_error(L);
+    return ok ? scope_of_place(&inner, r->scope, r->w) : val_error(L);
 }
 
 /* A rule applied inside another one: w is what it makes of it. */
@@ -273,13 +275,14 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at
         diag_error(L->diags, at, E403, "an optimiser is applied by update ... with, or to (w, g) inside another one");
         return val_error(L);
     }
+    if (L->guess) return val_none(L);
     if (!call_enter(c, at)) return val_error(L);
     Rule inner = *outer;
     Closure *k = opt->optimizer.closure;
     inner.inst = instance_of(c, outer->player, outer->inst, k->def, site_mix(c->site, site));
     inner.g = as_settled(c, args->v[1], at);
     Value *w = val_bad(inner.g) ? inner.g : run_rule(c, k, &inner, as_settled(c, args->v[0], at), at);
-    if (!val_bad(w)) scope_rebind(outer->scope, outer->w, w);
+    if (!val_bad(w)) scope_set(L, outer->scope, outer->w, w);
     return val_bad(w) ? w : val_none(L);
 }
 
@@ -291,4 +294,28 @@ bool optimizer_step(Ctx *c, const Block *b, Player *p, Value *opt, Value *w, Val
     inner.site = 0;
     Value *now = run_rule(&inner, k, &r, w, at);
     return !val_bad(now) && put_value(c, w, now, k->def->define.name_span, out);
+}
+
+void optimizer_check(Ctx *c, Closure *k, Scope *scope)
+{
+    Lower *L = c->L;
+    const Ast *def = k->def;
+    AstList params = def->define.params2, stmts = def->define.body->block.stmts;
+    if (params.n != 2) {
+        diag_error(L->diags, def->define.name_span, E109, "an optimiser's second list is (w, g)");
+        return;
+    }
+    Rule r = {.scope = scope_new(L, scope), .w = params.v[0]};
+    Ctx inner = *c;
+    inner.scope = r.scope;
+    inner.rule = &r;
+    for (int i = 0; i < params.n; i++) scope_bind(L, r.scope, params.v[i], val_error(L));
+    for (int i = 0; i < stmts.n; i++) {
+        if (stmts.v[i]->kind != AST_STATE) continue;
+        if (stmts.v[i]->state.value) eval(&inner, stmts.v[i]->state.value);
+        else unsupported(c, stmts.v[i]->span, "an optimiser's state that starts at a draw");
+        scope_bind(L, r.scope, stmts.v[i], val_error(L));
+    }
+    for (int i = 0; i < stmts.n; i++)
+        if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
 }

@@ -109,6 +109,23 @@ Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at)
     return val_dist(c->L, dist_of_model(c->L, p, args));
 }
 
+bool player_draw(Ctx *c, Scope *scope, const Ast *q, const char *what)
+{
+    Ctx inner = *c;
+    inner.scope = scope;
+    inner.path = path_join(c->L, c->path, q->param.name);
+    IrInts dims, *shape = NULL;
+    if (q->param.type && q->param.type->kind == AST_TYPE) {
+        if (!type_dims(&inner, q->param.type, &dims)) return false;
+        shape = &dims;
+    }
+    Dist *d = as_dist(&inner, eval_raw(&inner, q->param.draw), q->param.draw->span);
+    Value *v = d ? dist_sample(&inner, d, shape, q->param.draw->span) : val_error(c->L);
+    v = type_conform(&inner, v, q->param.type, q->param.draw->span, strf(c->L, "%s of %s", q->param.name, what));
+    scope_bind_param(&inner, scope, q, v);
+    return !val_bad(v);
+}
+
 /* Draws what was not given: each such parameter has a distribution. */
 static bool draw_open(Ctx *c, Scope *scope, Player *p, const bool *open, bool draw, Span at)
 {
@@ -122,19 +139,7 @@ static bool draw_open(Ctx *c, Scope *scope, Player *p, const bool *open, bool dr
             diag_hint(d, "draw from it, E[x ~ %s] ... or x ~ %s, or give %s", p->name, p->name, q->param.name);
             return false;
         }
-        Ctx inner = *c;
-        inner.scope = scope;
-        inner.path = path_join(c->L, c->path, q->param.name);
-        IrInts dims, *shape = NULL;
-        if (q->param.type && q->param.type->kind == AST_TYPE) {
-            if (!type_dims(&inner, q->param.type, &dims)) return false;
-            shape = &dims;
-        }
-        Dist *d = as_dist(&inner, eval_raw(&inner, q->param.draw), q->param.draw->span);
-        Value *v = d ? dist_sample(&inner, d, shape, q->param.draw->span) : val_error(c->L);
-        v = type_conform(&inner, v, q->param.type, q->param.draw->span, strf(c->L, "%s of %s", q->param.name, p->name));
-        scope_bind_param(&inner, scope, q, v);
-        if (val_bad(v)) return false;
+        if (!player_draw(c, scope, q, p->name)) return false;
     }
     return true;
 }
@@ -143,7 +148,6 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
 {
     Lower *L = c->L;
     const Ast *d = p->closure->def;
-    p->applied = true;
     if (!call_enter(c, at)) return val_error(L);
     Args args = *given;
     bool open[MAX_ARGS] = {0};
@@ -152,10 +156,11 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
     Ctx inner = ctx_body(c, scope, &args, site);
     inner.path = path_join(L, c->path, p->inst->local);
     inner.axes = ir_axes_union(inner.axes, closure_axes(L, p->closure));
-    inner.inst = p->inst;
+    inner.inst = L->guess ? inst_tried(L, p->inst, !p->params.n) : p->inst;
     inner.site = 0;
     if (!draw_open(&inner, scope, p, open, draw, at)) return val_error(L);
     if (!d->define.body) return unsupported(c, at, "this model");
+    check_evaluated(L, d->define.body);
     Value *v = eval_block(&inner, d->define.body);
     if (p->word == AST_DEFINE_PRESCRIBED) return dist_tail(&inner, v, p, at);
     return type_conform(&inner, v, d->define.result, d->define.body->span, strf(L, "the value of %s", p->name));
@@ -204,34 +209,13 @@ void player_find_params(Ctx *c, Player *p, Span at)
     trial_end(L, &t);
 }
 
-/* Are the extents of a declared type known before anything is applied? */
-static bool is_closed(Ctx *c, const Ast *type)
-{
-    bool closed = type && type->kind == AST_TYPE;
-    for (int i = 0; closed && i < type->type.dims.n; i++) {
-        const Ast *d = type->type.dims.v[i];
-        const Bound *own = d->kind == AST_NAME ? names_use(c->L->names, d) : NULL;
-        closed = d->kind == AST_NUMBER || (own && own->kind != NAME_DIM);
-    }
-    return closed;
-}
-
-void player_check(Ctx *c, Player *p)
-{
-    AstList params = player_params(p);
-    bool closed = true;
-    for (int i = 0; i < params.n; i++) {
-        const Ast *q = params.v[i];
-        closed = closed && (q->param.draw || q->param.value || is_closed(c, q->param.type));
-    }
-    if (closed && !p->applied && !p->copy_of) player_find_params(c, p, p->at);
-}
-
 /* D.steps, D.mu, D.Dense_1.w. NULL: D has none of that name. */
 Value *player_field(Ctx *c, Player *p, const char *name, Span at)
 {
     Lower *L = c->L;
     p = player_self(p);
+    if (L->guess && !p->params.n) return val_error(L);      /* one that has not been applied */
+    if (L->guess && p->steps_slot < 0 && !strcmp(name, "steps")) return val_error(L);
     if (!strcmp(name, "steps")) return val_slot(L, player_steps(c, p));
     const char *path = path_join(L, p->name, name);
     int slot = ir_find_slot(L->m, path);

@@ -241,7 +241,7 @@ static bool bind_bound(Expect *x, const Ast *b)
     Ctx *c = &x->inner;
     for (int i = 0; i < b->binder.patterns.n; i++) {
         const Ast *p = b->binder.patterns.v[i];
-        Value *v = p->kind == AST_NAME ? scope_find(c, p->name.name, p->span, false) : NULL;
+        Value *v = p->kind == AST_NAME ? scope_find(c, p, false) : NULL;
         if (!v) {
             if (p->kind == AST_NAME) scope_unknown(c, p->name.name, p->span);
             else unsupported(c, p->span, "a pattern here");
@@ -320,6 +320,17 @@ static Value *mean_leaf(Ctx *c, Value *leaf, void *arg)
     return val_tensor(c->L, ir_div(b, sum, ir_const_like(b, sum, n)));
 }
 
+/* What is drawn from a distribution that is not known, in a body that is checked. */
+static bool bind_unknown(Expect *x, const Ast *b)
+{
+    for (int i = 0; b->binder.dist && i < b->binder.patterns.n; i++) {
+        const Ast *p = b->binder.patterns.v[i];
+        bool bound = p->kind == AST_NAME && scope_own(x->inner.L, x->inner.scope, p);
+        if (!bound) scope_bind_pattern(&x->inner, x->inner.scope, p, val_error(x->inner.L));
+    }
+    return true;
+}
+
 Value *eval_expectation(Ctx *c, const Ast *e)
 {
     if (!fn_needed(c, e->span)) return val_error(c->L);
@@ -335,6 +346,7 @@ Value *eval_expectation(Ctx *c, const Ast *e)
     for (int i = 0; i < e->expectation.binders.n && ok; i++) {
         const Ast *b = e->expectation.binders.v[i];
         ok = b->binder.dist ? bind_drawn(&x, b) : bind_bound(&x, b);
+        if (!ok && c->L->guess) ok = bind_unknown(&x, b);
     }
     if (!ok) return val_error(c->L);
     Value *v = as_settled(&x.inner, eval(&x.inner, e->expectation.body), e->expectation.body->span);
@@ -353,6 +365,8 @@ bool eval_sample(Ctx *c, const Ast *s)
         Dist *d = as_dist(&x.inner, eval_raw(&x.inner, b->binder.dist), b->binder.dist->span);
         Value *v;
         if (!d) {
+            int64_t n;
+            if (c->L->guess && x.size) sample_size(&x.inner, x.size, b->span, &n);
             v = val_error(c->L);
         } else if (sized) {
             x.binder++;

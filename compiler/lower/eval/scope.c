@@ -1,6 +1,7 @@
-/* scope.c - names. A scope is a list of bindings with a parent; a file's own scope ends the chain and goes on in what the file
- * imports, then in the prelude, then in the built-in functions. Declarations of a file may be used before they stand: they
- * are bound as B_LATER and evaluated when first asked for. */
+/* scope.c - what the names of a program are here. Which place a name is bound at, lang/check has found out; a scope holds the values that
+ * such places have now, and has a parent, up to a file's own. Where one scope is inside another of the same place (rounds of a loop,
+ * recursion), the innermost counts. Declarations of a file may be used before they stand: they are bound as B_LATER and evaluated
+ * when first asked for. Only members, modules' names and reports are found by their text. */
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/value/value.h"
 #include "stdlib/stdlib.h"
@@ -55,38 +56,63 @@ static void twice(Lower *L, const Binding *old, const char *name, Span at)
     diag_note(d, old->at, "the first one");
 }
 
-void scope_bind(Lower *L, Scope *s, const char *name, Value *v, Span at)
+static const char *name_of(const Ast *place, Span *at)
 {
-    if (!strcmp(name, "_")) return;                         /* binds nothing */
-    Binding *old = find_in(s, name);
-    bool waiting = old && old->state != B_READY && old->at.begin == at.begin && old->at.file == at.file;
-    if (old && !s->module && !waiting) return twice(L, old, name, at);
-    if (old && old->at.file == at.file && old->at.begin != at.begin) return twice(L, old, name, at);
-    if (old) {
-        old->value = v;
-        old->state = B_READY;
-        return;
+    *at = place->span;
+    switch (place->kind) {
+    case AST_NAME: return place->name.name;
+    case AST_PARAM: return place->param.name;
+    case AST_DEFINE: return *at = place->define.name_span, place->define.name;
+    case AST_LOSS: return *at = place->loss.name_span, place->loss.name;
+    case AST_COMPARE: return *at = place->compare.name_span, place->compare.name;
+    case AST_MEMBER: return *at = place->member.name_span, place->member.name;
+    case AST_PARAMETER: return *at = place->parameter.name_span, place->parameter.name;
+    case AST_STATE: return *at = place->state.name_span, place->state.name;
+    default: BUG("scope: a %s binds no name", ast_kind_name((AstKind)place->kind));
     }
-    push(L, s, (Binding){.name = name, .value = v, .at = at});
 }
 
-bool scope_rebind(Scope *s, const char *name, Value *v)
+const Bound *scope_place(const Lower *L, const Ast *place)
 {
-    for (; s && !s->module; s = s->parent) {
-        Binding *b = find_in(s, name);
-        if (!b) continue;
-        b->value = v;
-        b->state = B_READY;
-        return true;
-    }
-    return false;
+    const Bound *b = names_bound(L->names, place);
+    return b ? b : names_use(L->names, place);
 }
 
-void scope_declare(Lower *L, Scope *s, const char *name, const Ast *decl, Span at)
+static Binding *binding_in(Scope *s, const Bound *b)
 {
+    Binding *found = find_in(s, b->name);
+    return found && found->bound == b ? found : NULL;
+}
+
+void scope_bind_as(Lower *L, Scope *s, const Bound *b, Value *v)
+{
+    Binding *old = find_in(s, b->name);
+    if (old && (old->bound != b || (old->state == B_READY && !s->module))) return twice(L, old, b->name, b->at);
+    if (!old) push(L, s, (Binding){.name = b->name, .bound = b, .value = v, .at = b->at});
+    else old->value = v, old->state = B_READY;
+}
+
+void scope_bind(Lower *L, Scope *s, const Ast *place, Value *v)
+{
+    const Bound *b = scope_place(L, place);
+    if (b) scope_bind_as(L, s, b, v);                       /* _ binds nothing */
+}
+
+void scope_set(Lower *L, Scope *s, const Ast *place, Value *v)
+{
+    Binding *b = binding_in(s, scope_place(L, place));
+    if (!b) BUG("scope: a name that was not bound is set");
+    b->value = v;
+    b->state = B_READY;
+}
+
+void scope_declare(Lower *L, Scope *s, const Ast *place, const Ast *decl)
+{
+    Span at;
+    const char *name = name_of(place, &at);
     Binding *old = find_in(s, name);
     if (old) return twice(L, old, name, at);
-    push(L, s, (Binding){.name = name, .decl = decl, .at = at, .state = B_LATER});
+    push(L, s, (Binding){.name = name, .bound = names_bound(L->names, place), .decl = decl, .at = at, .state = B_LATER});
 }
 
 /* ---- finding */
@@ -129,7 +155,41 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
     return b->value;
 }
 
-Binding *scope_binding(Scope *s, const char *name) { return find_in(s, name); }
+Scope *scope_of_module(const Lower *L, const Module *m)
+{
+    for (int i = 0; i < L->modules.all.n; i++)
+        if (L->modules.all.v[i] == m) return L->scopes.v[i];
+    BUG("lower: the module %s has no scope", m->name);
+}
+
+Binding *scope_binding(const Lower *L, Scope **at, const Bound *b)
+{
+    for (Scope *s = *at; s; s = s->parent) {
+        if (s->module && !b->body && s->module != b->module) s = scope_of_module(L, b->module);
+        Binding *found = binding_in(s, b);
+        if (found) return *at = s, found;
+    }
+    return NULL;
+}
+
+Value *scope_value(Ctx *c, const Bound *b, Span at)
+{
+    Scope *s = c->scope;
+    Binding *found = scope_binding(c->L, &s, b);
+    return found ? settle(c, s, found, at) : NULL;
+}
+
+Binding *scope_own(const Lower *L, Scope *s, const Ast *place)
+{
+    const Bound *b = scope_place(L, place);
+    return b ? binding_in(s, b) : NULL;
+}
+
+Value *scope_of_place(Ctx *c, Scope *s, const Ast *place)
+{
+    Binding *b = scope_own(c->L, s, place);
+    return b ? settle(c, s, b, b->at) : NULL;
+}
 
 Value *scope_local(Ctx *c, Scope *s, const char *name)
 {
@@ -143,30 +203,7 @@ static const char *module_last(const char *name)
     return dot ? dot + 1 : name;
 }
 
-static void ambiguous(Ctx *c, const char *name, Span at, const Scope *a, const Scope *b)
-{
-    Diag *d =
-        diag_error(c->L->diags, at, E102, "%s is declared in %s and in %s", name, a->module->name, b->module->name);
-    diag_hint(d, "write %s.%s or %s.%s", module_last(a->module->name), name, module_last(b->module->name), name);
-}
-
-static Value *find_imported(Ctx *c, Scope *file, const char *name, Span at)
-{
-    Scope *found = NULL;
-    for (int i = 0; i < file->n_imports; i++) {
-        Scope *s = file->import[i];
-        if (!find_in(s, name)) continue;
-        if (found && found != s) {
-            ambiguous(c, name, at, found, s);
-            return val_error(c->L);
-        }
-        found = s;
-    }
-    if (!found && c->L->prelude && find_in(c->L->prelude, name)) found = c->L->prelude;
-    return found ? settle(c, found, find_in(found, name), at) : NULL;
-}
-
-static Value *find_module(Lower *L, Scope *file, const char *name)
+static Value *find_module(Lower *L, const Scope *file, const char *name)
 {
     for (int i = 0; i < file->n_imports; i++)
         if (!strcmp(module_last(file->import[i]->module->name), name)) {
@@ -190,29 +227,29 @@ static Value *find_report(Lower *L, const char *name)
     return NULL;
 }
 
-static Value *find_in_file(Ctx *c, Scope *s, const char *name, Span at, bool callee)
+static const Scope *file_around(const Scope *s)
 {
-    Lower *L = c->L;
-    bool reports = s == L->file && !callee;
-    Value *v = reports && c->reports_first ? find_report(L, name) : NULL;
-    if (v) return v;
-    Binding *b = find_in(s, name);
-    if (b) return settle(c, s, b, at);
-    if (reports && (v = find_report(L, name))) return v;
-    if ((v = find_imported(c, s, name, at))) return v;
-    if ((v = builtin_find(L, name))) return v;
-    return find_module(L, s, name);
+    while (s->parent) s = s->parent;
+    return s;
 }
 
-Value *scope_find(Ctx *c, const char *name, Span at, bool callee)
+/* A report is asked for by its name, which may be that of a value of the file, too. */
+static Value *report_first(Ctx *c, const Bound *b, bool callee)
 {
-    for (Scope *s = c->scope; s; s = s->parent) {
-        if (s->module) return find_in_file(c, s, name, at, callee);
-        bool capability = s->distribution && (!strcmp(name, "sample") || !strcmp(name, "log_prob"));
-        Binding *b = capability ? NULL : find_in(s, name);
-        if (b) return settle(c, s, b, at);
+    bool wanted = b->kind == NAME_REPORT || (c->reports_first && !b->body && b->module == c->L->modules.main && !callee);
+    return wanted ? find_report(c->L, b->name) : NULL;
+}
+
+Value *scope_find(Ctx *c, const Ast *name, bool callee)
+{
+    Lower *L = c->L;
+    const Bound *b = names_use(L->names, name);
+    if (b) {
+        Value *v = report_first(c, b, callee);
+        return v || b->kind == NAME_REPORT ? v : scope_value(c, b, name->span);
     }
-    return builtin_find(c->L, name);
+    Value *v = builtin_find(L, name->name.name);
+    return v ? v : find_module(L, file_around(c->scope), name->name.name);
 }
 
 /* ---- unknown names */
@@ -265,7 +302,7 @@ void scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v)
 {
     v = diff_bound(c, param, v);
     hint(v, param->param.name);
-    scope_bind(c->L, s, param->param.name, v, param->span);
+    scope_bind(c->L, s, param, v);
 }
 
 bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
@@ -273,7 +310,7 @@ bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
     if (p->kind == AST_NAME) {
         v = diff_bound(c, p, v);
         hint(v, p->name.name);
-        scope_bind(c->L, s, p->name.name, v, p->span);
+        scope_bind(c->L, s, p, v);
         return !val_bad(v);
     }
     if (p->kind != AST_TUPLE) return unsupported(c, p->span, "this pattern"), false;

@@ -33,28 +33,15 @@ bool type_dims(Ctx *c, const Ast *t, IrInts *dims)
 
 /* ---- dimensions by name */
 
-/* A dimension that the parameters of a definition name belongs to that definition, whatever has the name outside. NULL: no number yet. */
-static Value *bound_dim(Ctx *c, const Bound *dim)
-{
-    for (Scope *s = c->scope; s && !s->module; s = s->parent) {
-        Binding *b = scope_binding(s, dim->name);
-        if (b && b->at.file == dim->at.file && b->at.begin == dim->at.begin) return b->value;
-    }
-    return NULL;
-}
-
 /* A dim that is a name without a number yet gets this extent; *extent < 0 asks for the number alone. False: another number, or an error. */
 static bool unify_dim(Ctx *c, const Ast *dim, int64_t extent, bool *reported)
 {
     if (dim->kind == AST_NAME) {
-        const Bound *own = names_use(c->L->names, dim);
-        bool of_params = own && own->kind == NAME_DIM;
-        Value *v = of_params ? bound_dim(c, own) : scope_find(c, dim->name.name, dim->span, true);
+        const Bound *b = scope_place(c->L, dim);
+        Value *v = b ? scope_value(c, b, dim->span) : NULL;
         if (v && v->kind == V_INT) return v->i == extent;
-        if (!v || v->kind != V_REAL) {
-            scope_bind(c->L, c->scope, dim->name.name, val_int(c->L, extent), of_params ? own->at : dim->span);
-            return true;
-        }
+        if (v && val_bad(v)) return true;
+        if (b && !v && b->kind == NAME_DIM) return scope_bind_as(c->L, c->scope, b, val_int(c->L, extent)), true;
     }
     int64_t want;
     if (!as_size(c, eval(c, dim), dim->span, "a dimension", &want)) return *reported = true, false;
@@ -68,10 +55,8 @@ static const char *declared_text(Ctx *c, const Ast *t)
     text_add(&out, t->type.name);
     for (int i = 0; i < t->type.dims.n; i++) {
         const Ast *d = t->type.dims.v[i];
-        const Bound *own = d->kind == AST_NAME ? names_use(c->L->names, d) : NULL;
-        Value *v = own && own->kind == NAME_DIM ? bound_dim(c, own)
-                   : d->kind == AST_NAME        ? scope_find(c, d->name.name, d->span, true)
-                                                : eval(c, d);
+        const Bound *b = d->kind == AST_NAME ? scope_place(c->L, d) : NULL;
+        Value *v = b ? scope_value(c, b, d->span) : d->kind == AST_NAME ? NULL : eval(c, d);
         text_add(&out, i ? ", " : "[");
         if (v && v->kind == V_INT)
             text_printf(&out, d->kind == AST_NAME ? "%s = %lld" : "%.0s%lld", d->kind == AST_NAME ? d->name.name : "",
@@ -82,10 +67,34 @@ static const char *declared_text(Ctx *c, const Ast *t)
     return text_str(&out);
 }
 
+static IrInts dims_of(const Lower *L, const Value *v)
+{
+    if (v->kind == V_TENSOR) return ir_dims_of(&v->tensor.v->type);
+    if (v->kind == V_SLOT) return ir_dims_of(&L->m->slots.v[v->slot.slot].type);
+    IrInts d = ir_ints(0, NULL);
+    for (; v->kind == V_LIST && v->list.n && d.n < IR_MAX_RANK; v = v->list.v[0]) d.v[d.n++] = v->list.n;
+    return d;
+}
+
+/* The declared extents, as far as they are known: 0 apart from the others where they are not. */
+static IrInts declared_dims(Ctx *c, const Ast *t, const IrInts *other)
+{
+    IrInts d = ir_ints(0, NULL);
+    for (int i = 0; i < t->type.dims.n && i < IR_MAX_RANK; i++) {
+        Value *v = eval(c, t->type.dims.v[i]);
+        d.v[d.n++] = v->kind == V_INT ? v->i : i < other->n ? other->v[i] : 0;
+    }
+    return d;
+}
+
 static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
 {
     const char *want = declared_text(c, type), *got = val_text(c->L, v);
     Diag *d = diag_error(c->L->diags, at, E200, "%s must be %s, and this is %s", what, want, got);
+    if (c->L->guess) {
+        IrInts has = dims_of(c->L, v), declared = declared_dims(c, type, &has);
+        shapes_noted(c, d, &declared, &has);
+    }
     diag_label(d, "%s", got);
     diag_note(d, type->span, "declared here");
     return val_error(c->L);
@@ -157,6 +166,7 @@ bool type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Sp
 {
     int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->classes;
     if (!classes || has == classes || ints_within(c->L, t, 0, classes - 1)) return true;
+    if (c->L->guess && v->kind != V_INT) return false;      /* it may be one, for other arguments */
     Diag *d = diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this may be another: %s", what, (long long)classes - 1, val_text(c->L, v));
     diag_hint(d, "min(max(k, 0), %lld) is one", (long long)classes - 1);
     return false;

@@ -36,29 +36,29 @@ static void search_list(Search *s, AstList stmts)
     for (int i = 0; i < stmts.n; i++) search(s, stmts.v[i]);
 }
 
-static bool is_used_as_player(const Ast *n, const char *name);
+static bool is_used_as_player(const Lower *L, const Ast *n, const Bound *name);
 
-typedef struct Uses { const char *name; bool found; } Uses;
+typedef struct Uses { const Lower *L; const Bound *name; bool found; } Uses;
 
 static void look_for_use(void *user, const Ast *n)
 {
     Uses *u = user;
-    if (!u->found) u->found = is_used_as_player(n, u->name);
+    if (!u->found) u->found = is_used_as_player(u->L, n, u->name);
 }
 
-static bool mentions(const Ast *e, const char *name)
+static bool mentions(const Lower *L, const Ast *e, const Bound *name)
 {
-    if (e->kind == AST_NAME) return !strcmp(e->name.name, name);
-    return e->kind == AST_FIELD ? mentions(e->field.object, name) : e->kind == AST_INDEX && mentions(e->index.object, name);
+    if (e->kind == AST_NAME) return names_use(L->names, e) == name;
+    return e->kind == AST_FIELD ? mentions(L, e->field.object, name) : e->kind == AST_INDEX && mentions(L, e->index.object, name);
 }
 
 /* Is a player of an update, or what a loop goes through, called so in here? */
-static bool is_used_as_player(const Ast *n, const char *name)
+static bool is_used_as_player(const Lower *L, const Ast *n, const Bound *name)
 {
-    Uses u = {name, false};
+    Uses u = {L, name, false};
     if (n->kind == AST_UPDATE)
-        for (int i = 0; i < n->update.players.n; i++) u.found = u.found || mentions(n->update.players.v[i], name);
-    if (n->kind == AST_FOR) u.found = mentions(n->for_.source, name);
+        for (int i = 0; i < n->update.players.n; i++) u.found = u.found || mentions(L, n->update.players.v[i], name);
+    if (n->kind == AST_FOR) u.found = mentions(L, n->for_.source, name);
     if (!u.found) ast_each_child(n, look_for_use, &u);
     return u.found;
 }
@@ -73,8 +73,9 @@ static void bind_let(Search *s, const Ast *let, AstList rest)
 {
     const Ast *p = let->let.pattern;
     if (!may_be_player(let->let.value)) return;
-    Uses u = {.name = p->kind == AST_NAME ? p->name.name : NULL};
-    for (int i = 0; u.name && i < rest.n && !u.found; i++) u.found = is_used_as_player(rest.v[i], u.name);
+    const Lower *L = s->c->L;
+    Uses u = {L, p->kind == AST_NAME ? names_bound(L->names, p) : NULL, false};
+    for (int i = 0; u.name && i < rest.n && !u.found; i++) u.found = is_used_as_player(L, rest.v[i], u.name);
     if (u.found) scope_bind_pattern(s->c, s->c->scope, p, eval_raw(s->c, let->let.value));
 }
 
@@ -148,15 +149,13 @@ static Search search_quietly(Ctx *c, const Ast *n, Block *b)
 
 void block_find_players(Ctx *c, const Ast *n, Block *b) { search_quietly(c, n, b); }
 
-static bool starts(const char *text, const char *with) { return !strncmp(text, with, strlen(with)); }
-
 void block_changes(Ctx *c, const Ast *n, Slots *out)
 {
     Lower *L = c->L;
     Search s = search_quietly(c, n, NULL);
     for (int slot = 0; slot < L->m->slots.n; slot++) {
         const IrSlot *k = &L->m->slots.v[slot];
-        bool changes = starts(k->path, "report.") || (k->kind == IR_SLOT_STATE && !k->player && slot < L->program_state.n && L->program_state.v[slot]);
+        bool changes = slot < L->program_state.n && L->program_state.v[slot];
         for (int i = 0; k->player && i < s.changed.n; i++) changes = changes || !strcmp(k->player, s.changed.v[i]->name);
         if (changes) array_push(L->a, &out->v, slot);
     }

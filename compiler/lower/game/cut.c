@@ -5,6 +5,7 @@
  * (constants, broadcasts); else kept by the part that made it. Users stand behind makers, so parts are walked from the last to the first, and
  * what a part must keep is known when it is reached. Start at cut_program(). */
 #include "compiler/lower/own/graph.h"
+#include "compiler/opt/stabilise.h"
 
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@ typedef struct Cut {
     int      *kept;                                         /* by value id: 1 + the slot that keeps it */
     int      *seen;                                         /* by value id: the round of marking that reached it */
     bool     *fixed;                                        /* by value id: made of constants alone */
+    int      *place;                                        /* by value id: of its node, in the graph */
     int       round;
     IrVal   **now;                                          /* by value id: in the function being made */
     uint32_t  n_ids;
@@ -44,11 +46,13 @@ static bool is_free(const Cut *k, const IrNode *n)
 
 static void find_fixed(Cut *k)
 {
+    int place = 0;
     for (const IrNode *n = k->L->graph->ir->body.first; n; n = n->next) {
         IrClass at = ir_op_info[n->op].klass;
         bool fixed = at == IR_CLASS_MAP || at == IR_CLASS_LAYOUT;
         for (int i = 0; i < n->n_args && fixed; i++) fixed = k->fixed[n->arg[i]->id];
-        for (int i = 0; i < n->n_results; i++) k->fixed[n->result[i].id] = fixed;
+        for (int i = 0; i < n->n_results; i++) k->fixed[n->result[i].id] = fixed, k->place[n->result[i].id] = place;
+        place++;
     }
 }
 
@@ -153,16 +157,16 @@ static void mark_part(Cut *k)
     k->nodes.n = k->reads.n = 0;
     for (int i = 0; i < p->reports.n; i++) want(k, p->reports.v[i].val);
     for (int i = 0; i < p->commits.n; i++) want(k, p->commits.v[i].val);
-    for (int i = 0; i < p->keeps.n; i++) want(k, p->keeps.v[i].v);
+    for (int i = 0; i < p->keeps.n; i++) want(k, p->keeps.v[i].made);
     mark(k);
 }
 
 /* ---- the function ----------------------------------------------------------------------------------------------- */
 
-static int by_id(const void *a, const void *b)
+static int by_place(const void *a, const void *b, void *cut)
 {
-    uint32_t x = (*(IrNode *const *)a)->result[0].id, y = (*(IrNode *const *)b)->result[0].id;
-    return (x > y) - (x < y);
+    const int *place = ((const Cut *)cut)->place;
+    return place[(*(IrNode *const *)a)->result[0].id] - place[(*(IrNode *const *)b)->result[0].id];
 }
 
 static IrNode *copy_node(Cut *k, IrBuilder *b, const IrNode *n)
@@ -210,7 +214,7 @@ static void finish_part(Cut *k, IrFn *f, IrBuilder *b)
     for (int i = 0; i < p->players.n; i++) array_push(b->m->arena, &f->players, p->players.v[i]);
     for (int i = 0; i < p->reports.n; i++) ir_report(b->m, f, p->reports.v[i].name, k->now[p->reports.v[i].val->id]);
     for (int i = 0; i < p->commits.n; i++) ir_commit(b->m, f, p->commits.v[i].slot, k->now[p->commits.v[i].val->id]);
-    for (int i = 0; i < p->keeps.n; i++) ir_commit(b->m, f, p->keeps.v[i].slot, stacked(b, k->now[p->keeps.v[i].v->id]));
+    for (int i = 0; i < p->keeps.n; i++) ir_commit(b->m, f, p->keeps.v[i].slot, stacked(b, k->now[p->keeps.v[i].made->id]));
     if (p->tick_slot < 0) return;
     f->tick_slot = p->tick_slot;
     ir_commit(b->m, f, p->tick_slot, ir_add(b, ir_read(b, p->tick_slot), ir_const(b, IR_I64, 1)));
@@ -223,7 +227,7 @@ static void make_part(Cut *k)
     IrFn *f = ir_fn(L->m, p->name, p->kind);
     p->fn = L->m->fns.n - 1;
     IrBuilder b = {.m = L->m, .block = &f->body};
-    if (k->nodes.n) qsort(k->nodes.v, (size_t)k->nodes.n, sizeof *k->nodes.v, by_id);
+    if (k->nodes.n) qsort_r(k->nodes.v, (size_t)k->nodes.n, sizeof *k->nodes.v, by_place, k);
     copy_reads(k, &b);
     for (int i = 0; i < k->nodes.n; i++) copy_results(k, k->nodes.v[i], copy_node(k, &b, k->nodes.v[i]));
     b.span = (IrSpan){0};
@@ -241,10 +245,13 @@ static Cut cut_begin(Lower *L, bool late)
     k.seen = arena_array(k.scratch, int, k.n_ids + 1);
     k.now = arena_array(k.scratch, IrVal *, k.n_ids + 1);
     k.fixed = arena_array(k.scratch, bool, k.n_ids + 1);
+    k.place = arena_array(k.scratch, int, k.n_ids + 1);
     find_fixed(&k);
     for (int i = L->g->parts.n; i-- > 0;)                   /* the first to keep a value counts */
-        for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++)
-            k.kept[L->g->parts.v[i]->keeps.v[j].v->id] = 1 + L->g->parts.v[i]->keeps.v[j].slot;
+        for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) {
+            const Keep *kept = &L->g->parts.v[i]->keeps.v[j];
+            k.kept[kept->v->id] = k.kept[kept->made->id] = 1 + kept->slot;
+        }
     return k;
 }
 
@@ -287,6 +294,7 @@ bool cut_part(Lower *L, Part *p)
     k.p = p;
     mark_part(&k);
     if (k.ok) make_part(&k);
+    if (k.ok) opt_stabilise(L->m, L->m->fns.v[p->fn]);
     arena_free(k.scratch);
     return k.ok;
 }

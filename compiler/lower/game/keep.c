@@ -50,8 +50,58 @@ static void bind_names(Ctx *c, Scope *from, const Nodes *to)
         Binding *b = &from->names.v[i];
         Value *v = now(c, b->value, b->at);
         if (val_runs(L, v) && to->top && c->scope == L->file) keep_named(c, v, names_unique(&L->root_names, b->name), b->at);
-        scope_bind(L, c->scope, b->name, v, b->at);
+        scope_bind_as(L, c->scope, b->bound, v);
     }
+}
+
+/* ---- a draw that looks like one for each example */
+
+static bool is_sample(const Value *v)
+{
+    for (int i = 0; v && v->kind == V_RECORD && i < v->record.n; i++)
+        if (is_sample(v->record.v[i])) return true;
+    return v && v->kind == V_TENSOR && v->tensor.own_axis >= 0;
+}
+
+static const Binding *bound_sample(const Scope *s)
+{
+    for (; s; s = s->parent)
+        for (int i = s->names.n; i-- > 0;)
+            if (is_sample(s->names.v[i].value)) return &s->names.v[i];
+    return NULL;
+}
+
+/* The first draw of this part that the value is made of and that is one for all samples. */
+static const IrNode *single_draw(Ctx *c, IrVal *v)
+{
+    Lower *L = c->L;
+    const IrNode *found = NULL;
+    Arena *scratch = arena_new();
+    const bool *behind = graph_behind(L, &v, 1, scratch);
+    for (const IrNode *n = L->graph->ir->body.last; n && part_of(L, &n->result[0]) == L->part; n = n->prev)
+        if (behind[n->result[0].id] && ir_op_info[n->op].klass == IR_CLASS_RAND && !n->result[0].type.axes.n) found = n;
+    arena_free(scratch);
+    return found;
+}
+
+/* The same of a value, field by field; of what a statement draws, which is a draw whatever is behind it, the value itself. NULL: there is none. */
+static const IrNode *single_draw_of(Ctx *c, const Ast *s, const Value *v)
+{
+    const IrNode *found = NULL;
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n && !found; i++) found = single_draw_of(c, s, v->record.v[i]);
+    bool one = v->kind == V_TENSOR && v->tensor.home == c->L->graph && !v->tensor.v->type.axes.n;
+    return !one ? found : s->kind == AST_SAMPLE ? v->tensor.v->def : single_draw(c, v->tensor.v);
+}
+
+static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
+{
+    Lower *L = c->L;
+    const Binding *sample = bound_sample(c->scope);
+    const IrNode *n = sample && L->part->tick_slot >= 0 ? single_draw_of(c, s, v) : NULL;
+    if (!n) return;
+    Diag *d = diag_warning(L->diags, s->span, W304, "this draws one value for the whole batch, not one for each %s", sample->name);
+    if (s->kind == AST_LET) diag_note(d, span_of_node(L, n), "drawn here");
+    diag_hint(d, "a statement with a size, e ~ p : batch, draws one for each sample; E[%s] .. draws inside for each", sample->name);
 }
 
 void sched_sample(Ctx *c, const Ast *s, Nodes *to)
@@ -62,6 +112,7 @@ void sched_sample(Ctx *c, const Ast *s, Nodes *to)
     inner.scope = scope_new(L, c->scope);
     Part *p = part_begin(L, strf(L, "draw_%s", first->kind == AST_NAME ? first->name.name : "sample"), IR_FN_STATE, s->span);
     eval_sample(&inner, s);
+    for (int i = 0; !s->sample.size && !s->sample.all && i < inner.scope->names.n; i++) warn_single_draw(c, s, inner.scope->names.v[i].value);
     bind_names(c, inner.scope, to);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
@@ -93,41 +144,6 @@ static bool is_known(const Ctx *c, const Ast *s, const char *name)
         if (!strcmp(b->name, name) && b->decl == s && b->state == B_READY) return true;
     }
     return false;
-}
-
-/* ---- a draw that looks like one for each example */
-
-static const Binding *bound_sample(const Scope *s)
-{
-    for (; s; s = s->parent)
-        for (int i = s->names.n; i-- > 0;)
-            if (s->names.v[i].value && s->names.v[i].value->kind == V_TENSOR && s->names.v[i].value->tensor.own_axis >= 0) return &s->names.v[i];
-    return NULL;
-}
-
-/* The first draw of this part that the value is made of and that is one for all samples. */
-static const IrNode *single_draw(Ctx *c, IrVal *v)
-{
-    Lower *L = c->L;
-    const IrNode *found = NULL;
-    Arena *scratch = arena_new();
-    const bool *behind = graph_behind(L, &v, 1, scratch);
-    for (const IrNode *n = L->graph->ir->body.last; n && part_of(L, &n->result[0]) == L->part; n = n->prev)
-        if (behind[n->result[0].id] && ir_op_info[n->op].klass == IR_CLASS_RAND && !n->result[0].type.axes.n) found = n;
-    arena_free(scratch);
-    return found;
-}
-
-static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
-{
-    Lower *L = c->L;
-    const Binding *sample = bound_sample(c->scope);
-    if (!sample || L->part->tick_slot < 0 || v->kind != V_TENSOR || v->tensor.home != L->graph || v->tensor.v->type.axes.n) return;
-    const IrNode *n = single_draw(c, v->tensor.v);
-    if (!n) return;
-    Diag *d = diag_warning(L->diags, s->span, W304, "this draws one value for the whole batch, not one for each %s", sample->name);
-    diag_note(d, span_of_node(L, n), "drawn here");
-    diag_hint(d, "a statement with a size, e ~ p : batch, draws one for each sample; E[%s] .. draws inside for each", sample->name);
 }
 
 /* A static value is a name for it; a tensor is computed once, where the let stands. */
@@ -198,7 +214,7 @@ void sched_state(Ctx *c, const Ast *s)
     Value *v = s->state.type ? layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, NULL, s->span)
                              : untyped_state(c, s, path);
     if (v->kind == V_SLOT) state_of_program(L, v->slot.slot);
-    scope_bind(L, c->scope, s->state.name, v, s->state.name_span);
+    scope_bind(L, c->scope, s, v);
 }
 
 /* ---- s := e */
@@ -293,7 +309,7 @@ void sched_assign(Ctx *c, const Ast *s, Nodes *to)
         unsupported(c, target->span, "this target of :=");
         return;
     }
-    Value *state = scope_find(c, name->name.name, name->span, true);
+    Value *state = scope_find(c, name, true);
     if (!state) {
         scope_unknown(c, name->name.name, name->span);
         return;

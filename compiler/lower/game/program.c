@@ -20,15 +20,8 @@ static void declare_lets(Ctx *c, AstList stmts)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
         if (s->kind == AST_LET && s->let.pattern->kind == AST_NAME && names_bound(c->L->names, s->let.pattern))
-            scope_declare(c->L, c->scope, s->let.pattern->name.name, s, s->let.pattern->span);
+            scope_declare(c->L, c->scope, s->let.pattern, s);
     }
-}
-
-static Scope *scope_of(const Lower *L, const Module *m)
-{
-    for (int i = 0; i < L->modules.all.n; i++)
-        if (L->modules.all.v[i] == m) return L->scopes.v[i];
-    BUG("lower: the module %s has no scope", m->name);
 }
 
 static void library_statement(Lower *L, const Ast *s)
@@ -57,7 +50,7 @@ static void open_scopes(Lower *L)
         Scope *s = L->scopes.v[i];
         s->n_imports = m->n_imports;
         s->import = arena_array(L->a, Scope *, m->n_imports + 1);
-        for (int k = 0; k < m->n_imports; k++) s->import[k] = scope_of(L, m->import[k]);
+        for (int k = 0; k < m->n_imports; k++) s->import[k] = scope_of_module(L, m->import[k]);
         if (!m->ast) continue;
         Ctx c = {.L = L, .scope = s, .batch = -1, .path = "", .index = ""};
         declare_all(&c, m->ast->file.stmts);
@@ -96,17 +89,6 @@ static void check_settings(Lower *L)
         if (near && !strcmp(near, name)) continue;
         Diag *d = diag_error(L->diags, SPAN_NONE, E100, "--set %s: the program has no top-level let %s", name, name);
         if (near) diag_hint(d, "did you mean %s?", near);
-    }
-}
-
-/* What nothing uses is checked like the rest. */
-static void unused_players(Ctx *c)
-{
-    for (int i = 0; i < c->L->file->names.n; i++) {
-        const Binding *b = &c->L->file->names.v[i];
-        bool model = b->decl && b->decl->kind == AST_DEFINE && !b->decl->define.is_alias;
-        Value *v = model ? scope_find(c, b->name, b->decl->span, true) : NULL;
-        if (v && v->kind == V_PLAYER) player_check(c, v->player);
     }
 }
 
@@ -179,19 +161,29 @@ static GanOutput output_of(Lower *L, const IrReport *r)
     return o;
 }
 
+/* By slot: it keeps what a statement computed for others, and is no state of the program's own. */
+static const bool *kept_slots(Lower *L)
+{
+    bool *kept = arena_array(L->a, bool, L->m->slots.n + 1);
+    for (int i = 0; i < L->g->parts.n; i++)
+        for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) kept[L->g->parts.v[i]->keeps.v[j].slot] = true;
+    return kept;
+}
+
 /* What must stay finite: parameters and states. */
-static void list_written(Lower *L, const IrFn *f, GanFunction *g)
+static void list_written(Lower *L, const IrFn *f, const bool *kept, GanFunction *g)
 {
     g->written = arena_array(L->a, int, f->commits.n + 1);
     for (int i = 0; i < f->commits.n; i++) {
         const IrSlot *s = &L->m->slots.v[f->commits.v[i].slot];
-        bool counts = ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
+        bool counts = !kept[f->commits.v[i].slot] && ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
         if (counts) g->written[g->n_written++] = f->commits.v[i].slot;
     }
 }
 
 static void finish_functions(Lower *L, GanProgram *p)
 {
+    const bool *kept = kept_slots(L);
     p->n_functions = L->m->fns.n;
     p->function = arena_array(L->a, GanFunction, p->n_functions + 1);
     for (int i = 0; i < p->n_functions; i++) {
@@ -200,7 +192,7 @@ static void finish_functions(Lower *L, GanProgram *p)
         g->name = f->name;
         g->player = f->players.n ? f->players.v[0] : NULL;
         g->n_outputs = f->reports.n;
-        list_written(L, f, g);
+        list_written(L, f, kept, g);
         g->output = arena_array(L->a, GanOutput, f->reports.n + 1);
         for (int k = 0; k < f->reports.n; k++) g->output[k] = output_of(L, &f->reports.v[k]);
     }
@@ -331,8 +323,10 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     Ctx c = top_ctx(L);
     schedule_program(&c);
     pending_check(L);
-    if (!diags_failed(diags)) unused_players(&c);
-    if (diags_failed(diags) || !cut_program(L)) return false;
+    if (!L->too_deep && !L->too_large) check_unused(&c);
+    if (diags_failed(diags)) return false;
+    graph_stabilise(L);
+    if (!cut_program(L)) return false;
     L->m->forgives = false;
     finish(L, out);
     unmoved_players(L);
@@ -367,7 +361,7 @@ static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
 {
     const Ast *e = parse_expression(r->lower->a, f, diags);
     name_files(r->lower);
-    if (e) names_expression(r->lower->names, e);
+    if (e) names_expression(r->lower->names, e, diags);
     if (e) diff_file(&(Ctx){.L = r->lower, .scope = r->lower->file, .batch = -1, .path = "", .index = ""});
     r->lower->m->forgives = true;
     return e;

@@ -34,6 +34,7 @@ static void inner_statements(Ctx *c, const Ast *b, Nodes *to)
     if (b->kind == AST_BLOCK) {
         declare_all(&inner, b->block.stmts);
         statements(&inner, b->block.stmts, to);
+        check_block(&inner, b->block.stmts);
     } else {
         statements(&inner, (AstList){(Ast *[]){(Ast *)b}, 1}, to);
     }
@@ -329,17 +330,18 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
         AstList stmts = s->for_.body->block.stmts;
         declare_all(&round, stmts);
         statements(&round, stmts, to);
+        check_block(&round, stmts);
     }
 }
 
 /* ---- statements */
 
-static void touch(Ctx *c, const char *name) { scope_local(c, c->scope, name); }
+static void touch(Ctx *c, const Ast *place) { scope_of_place(c, c->scope, place); }
 
 /* A copy starts at its original's first parameters; behind an update of that one, this is hardly what was meant. */
 static void check_copy(Ctx *c, const Ast *s)
 {
-    Value *v = scope_local(c, c->scope, s->define.name);
+    Value *v = scope_of_place(c, c->scope, s);
     const Player *from = v && v->kind == V_PLAYER ? v->player->copy_of : NULL;
     for (int i = 0; from && i < from->params.n; i++) {
         if (!slots_changed(c->L, from->params.v[i])) continue;
@@ -356,10 +358,10 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
     case AST_IMPORT: return;
     case AST_DEFINE: check_copy(c, s); return;
     case AST_DATA:
-        for (int i = 0; i < s->data.names.n; i++) touch(c, s->data.names.v[i]->name.name);
+        for (int i = 0; i < s->data.names.n; i++) touch(c, s->data.names.v[i]);
         return;
-    case AST_LOSS: touch(c, s->loss.name); return;
-    case AST_COMPARE: touch(c, s->compare.name); return;
+    case AST_LOSS: touch(c, s); return;
+    case AST_COMPARE: touch(c, s); return;
     case AST_LET: sched_let(c, s, to); return;
     case AST_SAMPLE: sched_sample(c, s, to); return;
     case AST_STATE: sched_state(c, s); return;

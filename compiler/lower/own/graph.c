@@ -70,6 +70,7 @@ void part_run_by(Lower *L, Part *p, GanSchedule *n) { array_push(L->a, &p->nodes
 
 Part *part_of(const Lower *L, const IrVal *v)
 {
+    if (v->id >= L->g->remade_from && v->id < L->g->remade_until) return L->g->remade[v->id - L->g->remade_from];
     int lo = 0, hi = L->g->spans.n;                         /* the last span that begins at or before it */
     while (lo < hi) {
         int mid = (lo + hi) / 2;
@@ -91,7 +92,7 @@ static IrType kept_type(const Lower *L, const IrVal *v)
 int part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind)
 {
     int slot = ir_slot(L->m, path, kept_type(L, v), kind, NULL);
-    array_push(L->a, &p->keeps, ((Keep){v, slot}));
+    array_push(L->a, &p->keeps, ((Keep){v, v, slot}));
     return slot;
 }
 
@@ -433,6 +434,18 @@ void fn_draws_from(Lower *L, const char *name)
     for (int i = 0; i < p->draws.n; i++)
         if (!strcmp(p->draws.v[i], name)) return;
     array_push(L->a, &p->draws, name);
+}
+
+IrVal *fn_opaque(Ctx *c, IrType t)
+{
+    Lower *L = c->L;
+    IrBuilder *b = fn_builder(c);
+    int stream = fn_stream(c, "opaque");
+    IrElem elem = t.elem;
+    bool real = ir_is_real(elem) || elem == IR_BOOL;
+    t.elem = real ? L->m->real : IR_I32;
+    IrVal *v = real ? ir_normal(b, stream, t) : ir_randint(b, stream, INT32_MAX, t);
+    return elem == IR_BOOL ? ir_compare(b, IR_GT, v, ir_const_like(b, v, 0)) : ir_convert(b, v, elem);
 }
 
 /* The same value as a node of its own: only what is computed from this one depends on it. */

@@ -15,7 +15,11 @@
 
 /* ---- parts */
 
-typedef struct Keep { IrVal *v; int slot; } Keep;           /* a value that a part leaves in the state */
+typedef struct Keep {                                       /* a value that a part leaves in the state */
+    IrVal *v;
+    IrVal *made;                                            /* what is computed for it: v, or what stabilising made of it */
+    int    slot;
+} Keep;
 
 struct Part {
     const char *name;                                       /* of its function, unique */
@@ -92,7 +96,9 @@ void  control_changes(Lower *L, const Slots *changed, Part *before, Span at);   
 
 typedef struct Graph {
     ARRAY(Part *)    parts;
-    ARRAY(struct { uint32_t from; Part *part; }) spans;     /* whose the nodes are, by number */
+    ARRAY(struct { uint32_t from; Part *part; }) spans;     /* whose the nodes are, by number ... */
+    uint32_t         remade_from, remade_until;             /* ... but for those that stabilising made */
+    Part           **remade;                                /* by number - remade_from */
     ARRAY(Version *) versions;
     int             *version_at;  uint32_t n_version_at;    /* by value id: 1 + index in versions, or 0 */
     ARRAY(struct { Version *v; int i; }) hiding;            /* in order, for arms */
@@ -122,8 +128,10 @@ const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch);
 /* False, reported (E308), when a derivative of the values by these players would meet an older value of one of them. */
 bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_players, Span at);
 
-/* ---- cut.c */
+/* ---- stabilise.c, cut.c */
 
+/* Numbers of the whole graph that would overflow or cancel are computed another way: before it is cut, so that no cut is felt. */
+void graph_stabilise(Lower *L);
 /* The parts become functions; nodes of the schedule are told their numbers, and those with nothing to do are taken out. */
 bool cut_program(Lower *L);
 /* One more part, of a finished program: it can use what the others keep, and nothing else of theirs but what can be made again. */

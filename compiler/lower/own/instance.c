@@ -28,10 +28,29 @@ static Instance *find_child(const Instance *in, uint64_t site, const char *layer
 
 Instance *inst_here(Ctx *c) { return c->inst ? c->inst : c->L->program; }
 
+Instance *inst_tried(Lower *L, const Instance *in, bool fresh)
+{
+    Instance *own = arena_copy(L->a, in, sizeof *in);
+    own->tried = in->tried || fresh;
+    return own;
+}
+
+/* Where a body is only checked nothing is left behind: the instances that there are get no children. */
+static Instance *child_tried(Lower *L, const Instance *parent, const char *name)
+{
+    Instance *in = arena_new_of(L->a, Instance);
+    in->local = name;
+    in->path = path_join(L, parent->path, name);
+    in->owner = parent->owner;
+    in->tried = true;
+    return in;
+}
+
 Instance *inst_child(Ctx *c, const char *name, uint64_t key, bool numbered)
 {
     Lower *L = c->L;
     Instance *parent = inst_here(c), *in = find_child(parent, key, name);
+    if (L->guess) return in ? inst_tried(L, in, false) : child_tried(L, parent, name);
     if (in) return in;
     in = arena_new_of(L->a, Instance);
     int n = next_number(L, parent, name);
@@ -50,6 +69,7 @@ const char *inst_member(Ctx *c, const char *name, const Ast *decl)
     uint64_t key = site_mix(c->scope->round, decl);
     for (int i = 0; i < in->members.n; i++)
         if (in->members.v[i].key == key) return in->members.v[i].path;
+    if (L->guess) return path_join(L, in->path, name);
     const char *path = in == L->program ? names_unique(&L->root_names, name) : path_join(L, in->path, name);
     for (int i = 0, k = 2; i < in->members.n; i++)
         if (!strcmp(in->members.v[i].path, path)) path = path_join(L, in->path, strf(L, "%s_%d", name, k++)), i = -1;

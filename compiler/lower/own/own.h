@@ -8,6 +8,7 @@
 uint64_t site_mix(uint64_t site, const void *what);
 Instance *inst_here(Ctx *c);                                                    /* the instance at hand, or the program's */
 Instance *inst_child(Ctx *c, const char *name, uint64_t key, bool numbered);    /* found under it, or made */
+Instance *inst_tried(Lower *L, const Instance *in, bool fresh);                 /* one like it, for a body that is only checked; fresh: it has no members with slots */
 const char *inst_member(Ctx *c, const char *name, const Ast *decl);             /* the path of a parameter or state */
 /* A net declared in a body is made anew whenever the body is evaluated, with what it captured there, and is one player all the same. */
 static inline Player *player_self(Player *p) { return p->inst->player ? p->inst->player : p; }
@@ -45,5 +46,6 @@ Fn    *fn_enter_init(Lower *L);                                                 
 void   fn_leave_init(Lower *L, Fn *before);
 void   fn_forget_streams(Lower *L, int n);                                      /* but for the first n of the part or function */
 void   fn_draws_from(Lower *L, const char *name);
+IrVal *fn_opaque(Ctx *c, IrType t);                                             /* in a trial: a value of which nothing but its type is known */
 IrBuilder *fn_builder(Ctx *c);
 IrVal *diff_leaf(Ctx *c, IrVal *v);                                             /* the same value as a node of its own */

@@ -84,7 +84,8 @@ static Value *fold_numbers(Ctx *c, AstOp op, const Value *a, const Value *b, Spa
 
 static Value *fold_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
-    return face_binary(c, op, a, b, fold_numbers(c, op, a, b, at));
+    Value *v = fold_numbers(c, op, a, b, at);
+    return v->kind == V_BOOL ? face_test(c, a, b, v) : face_binary(c, op, a, b, v);
 }
 
 /* ---- tensors */
@@ -107,11 +108,20 @@ IrElem arith_elem(const Ctx *c, IrElem x, IrElem y)
     return x == IR_I64 || y == IR_I64 ? IR_I64 : IR_I32;
 }
 
+void shapes_noted(Ctx *c, const Diag *d, const IrInts *a, const IrInts *b)
+{
+    int64_t apart = 0;
+    for (int i = 0; a->n == b->n && i < a->n && !apart; i++) apart = a->v[i] - b->v[i];
+    if (c->L->guess) array_push(c->L->a, &c->L->shapes, ((__typeof__(*c->L->shapes.v)){d, a->n != b->n, apart}));
+}
+
 static void shapes_differ(Ctx *c, const IrVal *a, const IrVal *b, Span at, const char *word)
 {
     const char *x = type_text(c->L, &a->type), *y = type_text(c->L, &b->type);
     Diag *d = diag_error(c->L->diags, at, E200, "%s has %s on one side and %s on the other", word, x, y);
     diag_label(d, "%s and %s", x, y);
+    IrInts of_a = ir_dims_of(&a->type), of_b = ir_dims_of(&b->type);
+    shapes_noted(c, d, &of_a, &of_b);
     if (a->type.rank == b->type.rank + 1 || b->type.rank == a->type.rank + 1)
         diag_hint(d, "nothing is repeated silently; over the rows of a tensor: map(fn(row) ..., t)");
     else if (ir_dims_size(&a->type) == ir_dims_size(&b->type))
@@ -189,17 +199,19 @@ static IrVal *real_of(Ctx *c, IrVal *v)
     return arith_convert(c, v, v->type.elem == IR_I64 ? IR_F64 : c->L->m->real);
 }
 
-static IrVal *product(Ctx *c, IrVal *x, IrVal *y)
+/* NULL, reported: it may not fit. */
+static IrVal *product(Ctx *c, IrVal *x, IrVal *y, Span at)
 {
+    if (!ints_fit(c, IR_mul, x, y, at)) return NULL;
     ints_widen(c, IR_mul, &x, &y);
     if (x->type.elem != y->type.elem) x = arith_convert(c, x, IR_I64), y = arith_convert(c, y, IR_I64);
     return ir_mul(fn_builder(c), x, y);
 }
 
-static IrVal *whole_power(Ctx *c, IrVal *x, int n)
+static IrVal *whole_power(Ctx *c, IrVal *x, int n, Span at)
 {
-    IrVal *two = n > 1 ? product(c, x, x) : x;
-    return n == 1 ? x : n == 2 ? two : n == 3 ? product(c, two, x) : product(c, two, two);
+    IrVal *two = n > 1 ? product(c, x, x, at) : x;
+    return !two || n < 3 ? two : n == 3 ? product(c, two, x, at) : product(c, two, two, at);
 }
 
 /* Small whole powers are products, a half is a root: the rows that have exact derivatives. */
@@ -212,12 +224,12 @@ static Value *power(Ctx *c, Value *a, Value *e, Span at)
         bool whole = n == floor(n) && fabs(n) <= 4;
         if (!(x = arith_numbers(c, a, at, "^"))) return val_error(c->L);
         if (!ir_is_real(x->type.elem) && whole && n > 0 && e->kind == V_INT)
-            return val_tensor(c->L, whole_power(c, x, (int)n));
+            return val_tensor(c->L, whole_power(c, x, (int)n, at));
         x = real_of(c, x);
         if (n == 0.5) return val_tensor(c->L, ir_sqrt(b, x));
         if (n == -0.5) return val_tensor(c->L, ir_div(b, ir_const_like(b, x, 1), ir_sqrt(b, x)));
-        if (whole && n > 0) return val_tensor(c->L, whole_power(c, x, (int)n));
-        if (whole && n < 0) return val_tensor(c->L, ir_div(b, ir_const_like(b, x, 1), whole_power(c, x, (int)-n)));
+        if (whole && n > 0) return val_tensor(c->L, whole_power(c, x, (int)n, at));
+        if (whole && n < 0) return val_tensor(c->L, ir_div(b, ir_const_like(b, x, 1), whole_power(c, x, (int)-n, at)));
         return val_tensor(c->L, ir_pow(b, x, ir_const_like(b, x, n)));
     }
     if (!arith_operands(c, a, e, at, &x, &y) || refuse_bools(c, x, y, AST_OP_POW, at)) return val_error(c->L);
@@ -249,7 +261,7 @@ static Value *matmul(Ctx *c, Value *a, Value *w, Span at)
 
 static Value *logical(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
-    if (a->kind == V_BOOL && b->kind == V_BOOL) return val_bool(c->L, op == AST_OP_AND ? a->b && b->b : a->b || b->b);
+    if (a->kind == V_BOOL && b->kind == V_BOOL) return face_test(c, a, b, val_bool(c->L, op == AST_OP_AND ? a->b && b->b : a->b || b->b));
     IrVal *x = as_tensor(c, a, at), *y = as_tensor(c, b, at);
     if (!x || !y) return val_error(c->L);
     if (x->type.elem != IR_BOOL || y->type.elem != IR_BOOL) {
@@ -301,7 +313,11 @@ static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     if (!arith_align(c, &x, &y, at, AstOp_name(op))) return val_error(c->L);
     IrBuilder *f = fn_builder(c);
     if (x->type.elem == IR_BOOL) return val_tensor(c->L, equal_conditions(f, x, y, op == AST_OP_EQ));
-    if (op <= AST_OP_MUL) ints_widen(c, op == AST_OP_ADD ? IR_add : op == AST_OP_SUB ? IR_sub : IR_mul, &x, &y);
+    if (op <= AST_OP_MUL) {
+        IrOp row = op == AST_OP_ADD ? IR_add : op == AST_OP_SUB ? IR_sub : IR_mul;
+        if (!ints_fit(c, row, x, y, at)) return val_error(c->L);
+        ints_widen(c, row, &x, &y);
+    }
     switch (op) {
     case AST_OP_ADD: return val_tensor(c->L, ir_add(f, x, y));
     case AST_OP_SUB: return val_tensor(c->L, ir_sub(f, x, y));
@@ -360,7 +376,7 @@ Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     if (val_bad(a) || val_bad(b)) return val_error(L);
     if (val_is_number(a) && val_is_number(b) && op != AST_OP_MATMUL) return fold_binary(c, op, a, b, at);
     if (a->kind == V_BOOL && b->kind == V_BOOL && (op == AST_OP_EQ || op == AST_OP_NE))
-        return val_bool(L, (a->b == b->b) == (op == AST_OP_EQ));
+        return face_test(c, a, b, val_bool(L, (a->b == b->b) == (op == AST_OP_EQ)));
     if (a->kind == V_STRING && b->kind == V_STRING && (op == AST_OP_EQ || op == AST_OP_NE))
         return val_bool(L, !strcmp(a->s, b->s) == (op == AST_OP_EQ));
     if (a->kind == V_RECORD || b->kind == V_RECORD) return record_binary(c, op, a, b, at);
@@ -370,7 +386,7 @@ Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 
 static Value *not_value(Ctx *c, Value *a, Span at)
 {
-    if (a->kind == V_BOOL) return val_bool(c->L, !a->b);
+    if (a->kind == V_BOOL) return face_test(c, a, NULL, val_bool(c->L, !a->b));
     IrVal *x = as_tensor(c, a, at);
     if (!x) return val_error(c->L);
     if (x->type.elem == IR_BOOL) return val_tensor(c->L, ir_not(fn_builder(c), x));
@@ -452,7 +468,7 @@ static Value *select_records(Ctx *c, Value *cond, Value *yes, Value *no, Span at
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
 {
     cond = as_settled(c, cond, at), yes = as_settled(c, yes, at), no = as_settled(c, no, at);
-    if (cond->kind == V_BOOL) return face_pick(c, cond->b, yes, no, cond->b ? yes : no);
+    if (cond->kind == V_BOOL) return face_where(c, cond, yes, no);
     if (val_bad(cond) || val_bad(yes) || val_bad(no)) return val_error(c->L);
     IrVal *k = as_tensor(c, cond, at), *x, *y;
     if (!k) return val_error(c->L);

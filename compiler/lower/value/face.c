@@ -3,7 +3,7 @@
  * Such a number has two faces. The static one decides sizes and branches, as that of any number; the other is a node of the function
  * being built, made when the number first meets a tensor there: a leaf in f64, from which what is computed from the number depends; where
  * it is another name for a number with two faces, the leaf is made of that one's.
- * Arithmetic on such numbers gives numbers with two faces. */
+ * Arithmetic on such numbers gives numbers with two faces, and comparing them a condition whose face is that of a number it hangs on. */
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
@@ -16,6 +16,7 @@ struct Face {
     Value *a, *b;
     double value;
     bool   first;
+    Value *cond;                                            /* FACE_PICK: a condition with a face, by which it was picked; NULL: none */
     int    depth;                                           /* of the numbers it is computed from */
     ARRAY(struct { Fn *fn; IrVal *v; }) made;
 };
@@ -66,13 +67,20 @@ static IrVal *cut_node(Ctx *c, const Face *f)
     return ir_select(b, ir_compare(b, IR_EQ, x, x), ir_const(b, IR_F64, f->value), ir_const(b, IR_F64, f->value));
 }
 
+IrVal *face_condition(Ctx *c, const Value *cond)
+{
+    IrVal *x = face_node(c, cond);
+    IrBuilder *b = fn_builder(c);
+    return ir_select(b, ir_compare(b, IR_EQ, x, x), ir_const(b, IR_BOOL, cond->b), ir_const(b, IR_BOOL, cond->b));
+}
+
 /* Of two, the one that was picked; both are what it was picked from. */
 static IrVal *pick_node(Ctx *c, const Face *f)
 {
     IrBuilder *b = fn_builder(c);
     IrVal *x = f->a->face ? face_node(c, f->a) : ir_const(b, IR_F64, number(f->a));
     IrVal *y = f->b->face ? face_node(c, f->b) : ir_const(b, IR_F64, number(f->b));
-    return ir_select(b, ir_const(b, IR_BOOL, f->first), x, y);
+    return ir_select(b, f->cond ? face_condition(c, f->cond) : ir_const(b, IR_BOOL, f->first), x, y);
 }
 
 static IrVal *make(Ctx *c, const Face *f)
@@ -98,6 +106,7 @@ IrVal *face_node(Ctx *c, const Value *v)
     IrNode *before = fn->b.before;
     if (f->a && f->a->face) face_node(c, f->a);
     if (f->b && f->b->face) face_node(c, f->b);
+    if (f->cond) face_node(c, f->cond);
     at_entry(fn);
     Ctx entry = {.L = c->L, .batch = -1, .path = "", .index = ""};
     node = make(&entry, f);
@@ -141,19 +150,61 @@ Value *face_map(Ctx *c, IrOp op, Value *a, Value *result)
     return faced(c, result, f);
 }
 
-Value *face_pick(Ctx *c, bool first, Value *a, Value *b, Value *result)
+static Value *pick(Ctx *c, Value *cond, bool first, Value *a, Value *b)
 {
-    if ((!has_face(a) && !has_face(b)) || !is_number(a) || !is_number(b)) return result;
-    result = arena_copy(c->L->a, result, sizeof *result);
+    Value *result = arena_copy(c->L->a, first ? a : b, sizeof *a);
     Face *f = face_new(c->L, result, a, b);
     f->kind = FACE_PICK;
     f->first = first;
+    f->cond = cond;
+    if (cond && cond->face->depth >= f->depth) f->depth = 1 + cond->face->depth;
     return faced(c, result, f);
+}
+
+Value *face_pick(Ctx *c, bool first, Value *a, Value *b, Value *result)
+{
+    return (has_face(a) || has_face(b)) && is_number(a) && is_number(b) ? pick(c, NULL, first, a, b) : result;
+}
+
+/* The same value, which hangs on the condition. */
+static Value *picked_leaf(Ctx *c, Value *leaf, void *cond)
+{
+    if (is_number(leaf)) return pick(c, cond, ((Value *)cond)->b, leaf, leaf);
+    IrVal *t = leaf->kind == V_TENSOR || leaf->kind == V_SLOT || leaf->kind == V_LIST ? as_tensor(c, leaf, leaf->at) : NULL;
+    if (!t) return leaf;
+    Value *v = val_tensor(c->L, ir_select(fn_builder(c), face_condition(c, cond), t, t));
+    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : leaf->kind == V_SLOT ? leaf->slot.classes : 0;
+    return v;
+}
+
+Value *face_where(Ctx *c, Value *cond, Value *yes, Value *no)
+{
+    Value *one = cond->b ? yes : no;
+    if (!cond->face) return face_pick(c, cond->b, yes, no, one);
+    if (is_number(yes) && is_number(no)) return pick(c, cond, cond->b, yes, no);
+    return c->L->fn ? map_fields(c, one, picked_leaf, cond) : one;
+}
+
+/* A number on which v hangs. */
+static Value *reason(Ctx *c, const Value *v)
+{
+    Value *r = val_real(c->L, is_number(v) ? number(v) : v->b);
+    r->face = v->face;
+    return r;
+}
+
+Value *face_test(Ctx *c, Value *a, Value *b, Value *result)
+{
+    bool of_a = a->face != NULL, of_b = b && b->face;
+    if (!of_a && !of_b) return result;
+    Value *why = !of_b ? reason(c, a) : !of_a ? reason(c, b) : face_binary(c, AST_OP_ADD, reason(c, a), reason(c, b), val_real(c->L, 0));
+    result->face = why->face;
+    return result;
 }
 
 Value *face_cut(Ctx *c, Value *a, Value *b, Value *result)
 {
-    if (!has_face(a) && !has_face(b)) return result;
+    if (!a->face && !b->face) return result;
     Face *f = face_new(c->L, result, a, b);
     f->kind = FACE_CUT;
     return faced(c, result, f);

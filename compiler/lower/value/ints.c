@@ -6,18 +6,20 @@
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
-typedef struct Bounds { int64_t lo, hi; } Bounds;
+typedef struct Bounds { int64_t lo, hi; bool open; } Bounds;           /* open: nothing but the element type says so, at one end or both */
 
 enum { HOW_DEEP = 6 };                                      /* nodes looked through; beyond, only the element type is known */
 
 static Bounds bounds_of(const Lower *L, const IrVal *v, int depth);
 
+static Bounds between(int64_t lo, int64_t hi) { return (Bounds){lo, hi, false}; }
+
 static Bounds all_of(IrElem e)
 {
     switch (e) {
-    case IR_BOOL: return (Bounds){0, 1};
-    case IR_I32: return (Bounds){INT32_MIN, INT32_MAX};
-    default: return (Bounds){INT64_MIN, INT64_MAX};
+    case IR_BOOL: return between(0, 1);
+    case IR_I32: return (Bounds){INT32_MIN, INT32_MAX, true};
+    default: return (Bounds){INT64_MIN, INT64_MAX, true};
     }
 }
 
@@ -25,27 +27,35 @@ static int64_t clamped(__int128 x) { return x < INT64_MIN ? INT64_MIN : x > INT6
 
 static Bounds bounds_join(Bounds a, Bounds b)
 {
-    return (Bounds){a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
+    return (Bounds){a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi, a.open || b.open};
 }
 
 static Bounds bounds_product(Bounds a, Bounds b)
 {
     int64_t p[] = {clamped((__int128)a.lo * b.lo), clamped((__int128)a.lo * b.hi), clamped((__int128)a.hi * b.lo),
                    clamped((__int128)a.hi * b.hi)};
-    Bounds r = {p[0], p[0]};
-    for (int i = 1; i < 4; i++) r = bounds_join(r, (Bounds){p[i], p[i]});
+    Bounds r = {p[0], p[0], a.open || b.open};
+    for (int i = 1; i < 4; i++) r = bounds_join(r, between(p[i], p[i]));
     return r;
+}
+
+/* min(max(k, 0), 9) is known at both ends, whatever k is. */
+static Bounds closed(Bounds b)
+{
+    b.open = b.open && (b.lo <= INT32_MIN || b.hi >= INT32_MAX);
+    return b;
 }
 
 /* Of a op b, before it is cut to its element type. */
 static Bounds bounds_result(IrOp op, Bounds a, Bounds b)
 {
+    bool open = a.open || b.open;
     switch (op) {
-    case IR_add: return (Bounds){clamped((__int128)a.lo + b.lo), clamped((__int128)a.hi + b.hi)};
-    case IR_sub: return (Bounds){clamped((__int128)a.lo - b.hi), clamped((__int128)a.hi - b.lo)};
+    case IR_add: return (Bounds){clamped((__int128)a.lo + b.lo), clamped((__int128)a.hi + b.hi), open};
+    case IR_sub: return (Bounds){clamped((__int128)a.lo - b.hi), clamped((__int128)a.hi - b.lo), open};
     case IR_mul: return bounds_product(a, b);
-    case IR_max: return (Bounds){a.lo > b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
-    case IR_min: return (Bounds){a.lo < b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi};
+    case IR_max: return closed((Bounds){a.lo > b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi, open});
+    case IR_min: return closed((Bounds){a.lo < b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi, open});
     default: return bounds_join(a, b);
     }
 }
@@ -73,8 +83,8 @@ static Bounds of_data(const Lower *L, int slot, IrElem e)
         const GanTensor *t = L->data.v[i].t;
         int64_t n = gan_tensor_count(t);
         if (L->data.v[i].slot != slot || n < 1 || n > SMALL) continue;
-        Bounds b = {whole_at(t, 0), whole_at(t, 0)};
-        for (int64_t k = 1; k < n; k++) b = bounds_join(b, (Bounds){whole_at(t, k), whole_at(t, k)});
+        Bounds b = between(whole_at(t, 0), whole_at(t, 0));
+        for (int64_t k = 1; k < n; k++) b = bounds_join(b, between(whole_at(t, k), whole_at(t, k)));
         return b;
     }
     return all_of(e);
@@ -90,9 +100,9 @@ static Bounds of_parts(const Lower *L, const IrNode *n, int depth)
 static Bounds of_sum(const Lower *L, const IrNode *n, int depth)
 {
     const IrType *t = &n->arg[0]->type;
-    Bounds count = {1, 1};
-    for (int i = 0; i < n->attr.dims.n; i++) count = bounds_product(count, (Bounds){t->dim[n->attr.dims.v[i]], t->dim[n->attr.dims.v[i]]});
-    for (int i = 0; i < n->attr.over.n; i++) count = bounds_product(count, (Bounds){ir_extent(L->m, n->attr.over.id[i]), ir_extent(L->m, n->attr.over.id[i])});
+    Bounds count = between(1, 1);
+    for (int i = 0; i < n->attr.dims.n; i++) count = bounds_product(count, between(t->dim[n->attr.dims.v[i]], t->dim[n->attr.dims.v[i]]));
+    for (int i = 0; i < n->attr.over.n; i++) count = bounds_product(count, between(ir_extent(L->m, n->attr.over.id[i]), ir_extent(L->m, n->attr.over.id[i])));
     return within(bounds_product(bounds_of(L, n->arg[0], depth), count), n->result->type.elem);
 }
 
@@ -101,22 +111,24 @@ static Bounds of_node(const Lower *L, const IrVal *v, int depth)
     const IrNode *n = v->def;
     IrElem e = v->type.elem;
     switch (n->op) {
-    case IR_const: return (Bounds){n->attr.n, n->attr.n};
+    case IR_const: return between(n->attr.n, n->attr.n);
     case IR_index: {
         int64_t extent = n->attr.axis >= 0 ? ir_extent(L->m, n->attr.axis) : v->type.dim[n->attr.dim];
-        return (Bounds){0, extent > 0 ? extent - 1 : 0};
+        return between(0, extent > 0 ? extent - 1 : 0);
     }
-    case IR_randint: return (Bounds){0, n->attr.n - 1};
+    case IR_randint: return between(0, n->attr.n - 1);
     case IR_add: case IR_sub: case IR_mul: case IR_max: case IR_min:
         return within(bounds_result(n->op, bounds_of(L, n->arg[0], depth), bounds_of(L, n->arg[1], depth)), e);
+    case IR_neg: return within(bounds_result(IR_sub, between(0, 0), bounds_of(L, n->arg[0], depth)), e);
+    case IR_abs: return within(bounds_join(bounds_of(L, n->arg[0], depth), bounds_result(IR_sub, between(0, 0), bounds_of(L, n->arg[0], depth))), e);
     case IR_select: return bounds_join(bounds_of(L, n->arg[1], depth), bounds_of(L, n->arg[2], depth));
     case IR_convert: return ir_is_real(n->arg[0]->type.elem) ? all_of(e) : within(bounds_of(L, n->arg[0], depth), e);
     case IR_sum: return of_sum(L, n, depth);
     case IR_read: return of_data(L, n->attr.slot, e);
     case IR_concat: return n->n_args > 64 ? all_of(e) : of_parts(L, n, depth);
-    case IR_gather: return bounds_join(bounds_of(L, n->arg[0], depth), (Bounds){0, 0});    /* out of range it is 0 */
-    case IR_argsort: return (Bounds){0, INT32_MAX};
-    case IR_argmax: return (Bounds){0, (n->attr.axis >= 0 ? ir_extent(L->m, n->attr.axis) : n->arg[0]->type.dim[n->attr.dim]) - 1};
+    case IR_gather: return bounds_join(bounds_of(L, n->arg[0], depth), between(0, 0));    /* out of range it is 0 */
+    case IR_argsort: return between(0, INT32_MAX);
+    case IR_argmax: return between(0, (n->attr.axis >= 0 ? ir_extent(L->m, n->attr.axis) : n->arg[0]->type.dim[n->attr.dim]) - 1);
     case IR_reduce_max: case IR_reshape: case IR_broadcast: case IR_transpose: case IR_slice: case IR_reverse: case IR_spread:
     case IR_as_feature: case IR_as_sample: return bounds_of(L, n->arg[0], depth);
     default: return all_of(e);
@@ -131,6 +143,43 @@ static Bounds bounds_of(const Lower *L, const IrVal *v, int depth)
 
 static bool narrow(Bounds b) { return b.lo >= INT32_MIN && b.hi <= INT32_MAX; }
 
+static bool leaves_64(IrOp op, Bounds a, Bounds b)
+{
+    __int128 lo[] = {a.lo, b.lo}, hi[] = {a.hi, b.hi}, p[4];
+    switch (op) {
+    case IR_add: p[0] = p[1] = lo[0] + lo[1], p[2] = p[3] = hi[0] + hi[1]; break;
+    case IR_sub: p[0] = p[1] = lo[0] - hi[1], p[2] = p[3] = hi[0] - lo[1]; break;
+    default: p[0] = lo[0] * lo[1], p[1] = lo[0] * hi[1], p[2] = hi[0] * lo[1], p[3] = hi[0] * hi[1];
+    }
+    for (int i = 0; i < 4; i++)
+        if (p[i] < INT64_MIN || p[i] > INT64_MAX) return true;
+    return false;
+}
+
+/* Of numbers whose bounds the program itself gives, a result that may not fit is a mistake; computed ones beyond that wrap. */
+static bool too_wide(Ctx *c, const char *word, bool leaves, Span at)
+{
+    if (!leaves) return false;
+    Diag *d = diag_error(c->L->diags, at, E207, "what %s makes here may not fit in 64 bits", word);
+    diag_hint(d, "real(x) makes an integer a real, which is rounded");
+    return true;
+}
+
+bool ints_fit(Ctx *c, IrOp op, const IrVal *a, const IrVal *b, Span at)
+{
+    if (ir_is_real(a->type.elem) || ir_is_real(b->type.elem)) return true;
+    Bounds x = bounds_of(c->L, a, HOW_DEEP), y = bounds_of(c->L, b, HOW_DEEP);
+    const char *word = op == IR_add ? "+" : op == IR_sub ? "-" : "*";
+    return x.open || y.open || !too_wide(c, word, leaves_64(op, x, y), at);
+}
+
+bool ints_sum_fits(Ctx *c, const IrVal *t, int64_t n, Span at)
+{
+    if (ir_is_real(t->type.elem)) return true;
+    Bounds x = bounds_of(c->L, t, HOW_DEEP);
+    return x.open || !too_wide(c, "sum", leaves_64(IR_mul, x, between(n, n)), at);
+}
+
 void ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b)
 {
     if ((*a)->type.elem != IR_I32 || (*b)->type.elem != IR_I32) return;
@@ -141,7 +190,7 @@ void ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b)
 
 IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n)
 {
-    Bounds one = bounds_of(c->L, t, HOW_DEEP), count = {n, n};
+    Bounds one = bounds_of(c->L, t, HOW_DEEP), count = between(n, n);
     bool wide = t->type.elem == IR_I32 && !narrow(bounds_product(one, count));
     return wide ? ir_convert(fn_builder(c), t, IR_I64) : t;
 }

@@ -76,6 +76,7 @@ static Value *stack_records(Ctx *c, Value **v, int n, Span at)
     Value **out = arena_array(c->L->a, Value *, k + 1), **column = arena_array(c->L->a, Value *, n);
     for (int f = 0; f < k; f++) {
         for (int i = 0; i < n; i++) {
+            if (val_bad(v[i])) return v[i];
             if (v[i]->kind != V_RECORD || v[i]->record.n != k)
                 return unsupported(c, at, "a list of different records as a tensor");
             column[i] = v[i]->record.v[f];

@@ -26,6 +26,7 @@ IrElem int_elem(int64_t i);                                  /* the least elemen
 Value *val_prime(Lower *L, Value *of, int order);
 Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
 
+#define VAL_UNKNOWN "\x1a"                                   /* the text of a value that is not known: no message with it is wanted */
 static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
 static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
 static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
@@ -63,9 +64,14 @@ IrVal *face_node(Ctx *c, const Value *number);                                  
 Value *face_binary(Ctx *c, AstOp op, Value *a, Value *b, Value *result);        /* these give `result` a face if an operand has one */
 Value *face_map(Ctx *c, IrOp op, Value *a, Value *result);
 Value *face_pick(Ctx *c, bool first, Value *a, Value *b, Value *result);        /* result is the first of a and b, or the second */
+Value *face_test(Ctx *c, Value *a, Value *b, Value *result);                    /* a condition on numbers or conditions; b may be NULL */
+Value *face_where(Ctx *c, Value *cond, Value *yes, Value *no);                  /* picked by a condition known now */
+IrVal *face_condition(Ctx *c, const Value *cond);                               /* of one with a face: it depends on what that does */
 Value *face_cut(Ctx *c, Value *a, Value *b, Value *result);                     /* without a derivative by it */
 
 /* ---- arith.c, stack.c */
+
+void   shapes_noted(Ctx *c, const Diag *d, const IrInts *a, const IrInts *b);     /* in a body that is checked: what d says of two shapes */
 
 
 Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at);
@@ -85,6 +91,8 @@ Value *arith_stack(Ctx *c, Value **v, int n, Span at);
 
 
 void   ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b);                       /* to 64 bits, where the result of an add, sub or mul could leave 32 */
+bool   ints_fit(Ctx *c, IrOp op, const IrVal *a, const IrVal *b, Span at);       /* false, reported, where it is known that an add, sub or mul may leave 64 bits */
+bool   ints_sum_fits(Ctx *c, const IrVal *t, int64_t n, Span at);                /* the same for the sum of n such elements */
 IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n);                             /* the same for the sum of n such elements */
 bool   ints_within(const Lower *L, const IrVal *v, int64_t lo, int64_t hi);      /* is it known to be? */
 bool   ints_table(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi);    /* the least and greatest of numbers known now; false: they are not */

@@ -328,7 +328,8 @@ static const char *list_text(Lower *L, const Value *v)
 const char *val_text(Lower *L, const Value *v)
 {
     switch (v->kind) {
-    case V_ERROR: case V_NONE: return "nothing";
+    case V_ERROR: return L->guess ? VAL_UNKNOWN : "nothing";
+    case V_NONE: return "nothing";
     case V_INT: return strf(L, "%lld", (long long)v->i);
     case V_REAL: return real_text(L, v->r);
     case V_BOOL: return v->b ? "true" : "false";
@@ -384,6 +385,7 @@ static IrVal *slot_tensor(Ctx *c, const Value *v, Span at)
 static bool at_home(Ctx *c, const Value *v, Span at)
 {
     if (v->tensor.home == c->L->fn) return true;
+    if (c->L->guess) return false;                          /* a value of the schedule: known to be there, and no more */
     Diag *d =
         diag_error(c->L->diags, at, E113, "this value was computed for another statement and cannot be used here");
     diag_hint(d, "compute it where it is used, or bind it in the schedule with let");
@@ -412,7 +414,7 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     case V_INT:                                             /* a derivative is by a real */
         return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const_int(b, int_elem(v->i), v->i);
     case V_REAL: return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const(b, c->L->m->real, v->r);
-    case V_BOOL: return ir_const(b, IR_BOOL, v->b);
+    case V_BOOL: return v->face ? face_condition(c, v) : ir_const(b, IR_BOOL, v->b);
     case V_TENSOR: return at_home(c, v, at) ? v->tensor.v : NULL;
     case V_SLOT: return slot_tensor(c, v, at);
     case V_LIST: {
@@ -442,10 +444,10 @@ static bool not_static(Ctx *c, const Value *v, Span at, const char *what, const 
 {
     if (val_bad(v)) return false;
     bool runs = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_REPORT;
-    if (runs)
-        diag_error(c->L->diags, at, E202,
-                   "%s must be known when the program is compiled, and this is computed while it runs", what);
-    else diag_error(c->L->diags, at, E204, "%s must be %s, and this is %s", what, kind, val_text(c->L, v));
+    bool whole = v->kind == V_REAL && v->r == floor(v->r);  /* it reads like an int */
+    Diag *d = runs ? diag_error(c->L->diags, at, E202, "%s must be known when the program is compiled, and this is computed while it runs", what)
+                   : diag_error(c->L->diags, at, E204, "%s must be %s, and this is %s%s", what, kind, whole ? "the real " : "", val_text(c->L, v));
+    if (v->kind == V_REAL) diag_hint(d, "a number with a point or an exponent is a real: 10_000, not 1e4; div(a, b) divides integers, int(x) cuts a real to one");
     return false;
 }
 
@@ -453,7 +455,6 @@ bool as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out)
 {
     v = as_settled(c, v, at);
     if (v->kind == V_INT) return *out = v->i, true;
-    if (v->kind == V_REAL && v->r == floor(v->r) && fabs(v->r) < 9e15) return *out = (int64_t)v->r, true;
     return not_static(c, v, at, what, "an integer");
 }
 
