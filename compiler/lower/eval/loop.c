@@ -160,7 +160,13 @@ static bool build_body(Ctx *c, Loop *l)
     param[l->n_carried] = ir_block_param(L->m, l->body, ir_scalar(IR_I32));
     f->b.block = l->body;
     array_push(L->a, &f->loops, ((__typeof__(*f->loops.v)){param[l->n_carried], l->n}));
-    l->result = one_round(c, l, param);
+    Value *made = one_round(c, l, param);
+    l->result = val_in_form(L, l->shape, made);
+    if (!l->result) {
+        Diag *d = diag_error(L->diags, l->at, E200, "the loop carries %s, and a round gives %s", val_text(L, l->shape), val_text(L, made));
+        diag_hint(d, "a round gives back the fields that the loop begins with, in any order");
+        l->result = val_error(L);
+    }
     f->loops.n--;
     f->b.block = before;
     return !val_bad(l->result);

@@ -27,6 +27,7 @@ struct Rule {                                               /* being applied */
     const Ast   *w;                                         /* its first parameter */
     Value       *g;
     Changes     *out;
+    bool         moves;                                     /* w has been given a value */
 };
 
 /* ---- instances */
@@ -196,18 +197,21 @@ Value *rule_steps(Ctx *c)
 
 bool rule_assign(Ctx *c, const Ast *name, Value *v)
 {
-    if (!scope_of_place(c, c->rule->scope, name)) return false;
+    const Bound *b = names_use(c->L->names, name);
+    bool own = b && (b->kind == NAME_PARAM || b->kind == NAME_STATE);      /* a let or a draw of the body is none */
+    if (!own || !scope_of_place(c, c->rule->scope, name)) return false;
+    if (b->node == c->rule->w) c->rule->moves = true;
     scope_set(c->L, c->rule->scope, name, v);
     return true;
 }
 
-/* New values for slots. */
-static bool put_value(Ctx *c, Value *slots, Value *now, Span at, Changes *out)
+/* New values for slots that are in the order of these. */
+static bool put_fields(Ctx *c, Value *slots, Value *now, Span at, Changes *out)
 {
     Lower *L = c->L;
     if (slots->kind == V_RECORD && now->kind == V_RECORD && slots->record.n == now->record.n) {
         bool ok = true;
-        for (int i = 0; i < slots->record.n; i++) ok = put_value(c, slots->record.v[i], now->record.v[i], at, out) && ok;
+        for (int i = 0; i < slots->record.n; i++) ok = put_fields(c, slots->record.v[i], now->record.v[i], at, out) && ok;
         return ok;
     }
     if (val_bad(now)) return false;
@@ -221,6 +225,30 @@ static bool put_value(Ctx *c, Value *slots, Value *now, Span at, Changes *out)
     const char *varies = v->type.axes.n ? ", and varies over samples" : "";
     diag_error(L->diags, at, E200, "%s is %s, and its new value is %s%s", L->m->slots.v[slots->slot.slot].path, type_text(L, &t), type_text(L, &v->type),
                varies);
+    return false;
+}
+
+/* New values for slots, field by field of the same name. */
+static bool put_value(Ctx *c, Value *slots, Value *now, Span at, Changes *out, const char *what)
+{
+    Lower *L = c->L;
+    if (val_bad(slots)) return false;
+    now = as_settled(c, now, at);
+    Value *v = val_in_form(L, slots, now);
+    if (v) return put_fields(c, slots, v, at, out);
+    Diag *d = diag_error(L->diags, at, E200, "%s is %s, and its new value is %s", what, val_text(L, slots), val_text(L, now));
+    diag_hint(d, "a new value has all of its fields, like %s - 0.1 * %s", what, what);
+    return false;
+}
+
+static bool is_declared_twice(Ctx *c, AstList stmts, int i)
+{
+    for (int k = 0; k < i; k++) {
+        if (stmts.v[k]->kind != AST_STATE || strcmp(stmts.v[k]->state.name, stmts.v[i]->state.name)) continue;
+        Diag *d = diag_error(c->L->diags, stmts.v[i]->state.name_span, E101, "%s is already declared here", stmts.v[i]->state.name);
+        diag_note(d, stmts.v[k]->state.name_span, "the first one");
+        return true;
+    }
     return false;
 }
 
@@ -241,6 +269,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     for (int i = 0; i < stmts.n; i++) {
         if (stmts.v[i]->kind != AST_STATE) continue;
         if (n == MAX_ARGS) return unsupported(c, stmts.v[i]->span, "so many states");
+        if (is_declared_twice(&inner, stmts, i)) return val_error(L);
         bind_state(&inner, r, stmts.v[i]);
         slots[n++] = scope_of_place(&inner, r->scope, stmts.v[i]);
     }
@@ -261,8 +290,13 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     bool ok = true;
     for (int i = 0, s = 0; i < stmts.n; i++)
         if (stmts.v[i]->kind == AST_STATE)
-            ok = put_value(&inner, slots[s++], scope_of_place(&inner, r->scope, stmts.v[i]), stmts.v[i]->span, r->out) && ok;
+            ok = put_value(&inner, slots[s++], scope_of_place(&inner, r->scope, stmts.v[i]), stmts.v[i]->span, r->out, stmts.v[i]->state.name) && ok;
     if (r->inst->steps_slot >= 0) changes_put(L, r->out, r->inst->steps_slot, as_tensor(&inner, rule_steps(&inner), at));
+    if (!r->moves) {
+        Diag *d = diag_error(L->diags, def->define.name_span, E201, "this rule changes nothing: it gives %s no new value", r->w->param.name);
+        diag_hint(d, "%s := ... is what moves the player", r->w->param.name);
+        return val_error(L);
+    }
     return ok ? scope_of_place(&inner, r->scope, r->w) : val_error(L);
 }
 
@@ -280,8 +314,10 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at
     Rule inner = *outer;
     Closure *k = opt->optimizer.closure;
     inner.inst = instance_of(c, outer->player, outer->inst, k->def, site_mix(c->site, site));
+    inner.moves = false;
     inner.g = as_settled(c, args->v[1], at);
     Value *w = val_bad(inner.g) ? inner.g : run_rule(c, k, &inner, as_settled(c, args->v[0], at), at);
+    outer->moves = true;
     if (!val_bad(w)) scope_set(L, outer->scope, outer->w, w);
     return val_bad(w) ? w : val_none(L);
 }
@@ -293,7 +329,7 @@ bool optimizer_step(Ctx *c, const Block *b, Player *p, Value *opt, Value *w, Val
     Ctx inner = *c;
     inner.site = 0;
     Value *now = run_rule(&inner, k, &r, w, at);
-    return !val_bad(now) && put_value(c, w, now, k->def->define.name_span, out);
+    return !val_bad(now) && put_value(c, w, now, k->def->define.name_span, out, k->def->define.params2.v[0]->param.name);
 }
 
 void optimizer_check(Ctx *c, Closure *k, Scope *scope)

@@ -19,6 +19,7 @@ Value *val_tensor(Lower *L, IrVal *v);                      /* v == NULL gives t
 Value *val_slot(Lower *L, int slot);
 Value *val_record(Lower *L, Value **v, const char **name, int n);
 Value *val_record_of(Lower *L, const Value *v, Player *p);                       /* the same, of p: mixed where it is another's */
+Value *val_in_form(Lower *L, const Value *form, Value *v);                        /* v with its records' fields in the order of form's; NULL: it has other fields */
 Value *val_record_like(Lower *L, const Value *like, Value **v);                  /* the same fields, of the same player */
 int    val_nested(Lower *L, int depth);                     /* notes a value that nests too deeply; depth */
 Value *val_new(Lower *L, ValueKind k);

@@ -157,6 +157,20 @@ Value *val_record(Lower *L, Value **items, const char **name, int n)
     return v;
 }
 
+Value *val_in_form(Lower *L, const Value *form, Value *v)
+{
+    if (val_bad(v) || (form->kind != V_RECORD && v->kind != V_RECORD)) return v;
+    bool same = form->kind == v->kind && form->record.n == v->record.n && !form->record.name == !v->record.name;
+    if (!same) return NULL;
+    Value **f = arena_array(L->a, Value *, v->record.n + 1);
+    for (int i = 0; i < v->record.n; i++) {
+        Value *field = form->record.name ? val_field(v, form->record.name[i]) : v->record.v[i];
+        f[i] = field ? val_in_form(L, form->record.v[i], field) : NULL;
+        if (!f[i]) return NULL;
+    }
+    return val_record(L, f, form->record.name, v->record.n);
+}
+
 Value *val_record_like(Lower *L, const Value *like, Value **v)
 {
     Value *r = val_record(L, v, like->record.name, like->record.n);
