@@ -211,7 +211,7 @@ const DistKind dist_lifted = {.draw = draw_lifted, .log_prob = log_prob_lifted, 
 Value *dist_of_declared(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 {
     Dist *d = dist_new(c->L, &dist_lifted, k->name);
-    spread_record(params_of(k), args);
+    if (!spread_record(c, params_of(k), args)) return val_error(c->L);
     d->lifted.closure = k;
     d->lifted.site = site;
     for (int i = 0; i < args->n; i++) args->v[i] = val_now(c, args->v[i]);

@@ -278,6 +278,7 @@ static Value *builtin_mean(Ctx *c, const Call *k)
     if (!t || !dims_arg(c, k, k->v[1], t, &d)) return val_error(c->L);
     double n = 1;
     for (int i = 0; i < d.n; i++) n *= (double)t->type.dim[d.v[i]];
+    if (!n) return mistake(c, k, "mean", "at least one number", v);
     if (!d.n) return val_tensor(c->L, t);
     IrVal *s = ir_sum(fn_builder(c), t, d);
     return val_tensor(c->L, ir_div(fn_builder(c), s, ir_const_like(fn_builder(c), s, n)));

@@ -64,16 +64,36 @@ static int required(AstList params)
     return n;
 }
 
-/* A record as the only argument fills several parameters by name, a tuple by position. */
-void spread_record(AstList params, Args *args)
+static bool all_named(AstList params, const Value *r)
 {
-    if (args->n != 1 || args->name[0] || params.n < 2) return;
-    Value *r = args->v[0];
-    if (r->kind != V_RECORD || r->record.n > params.n || r->record.n > MAX_ARGS) return;
-    bool fits = required(params) >= 2;
     for (int i = 0; r->record.name && i < r->record.n; i++)
-        if (param_index(params, r->record.name[i]) < 0) fits = false;
-    if (!fits) return;
+        if (param_index(params, r->record.name[i]) < 0) return false;
+    return true;
+}
+
+/* Where one parameter at most must be given, the record may be that one, too: so a tuple is, and what belongs to a player. Of any other
+ * record the declared type says it, or nothing does. */
+static bool fills_parameters(Ctx *c, AstList params, const Value *r, Span at, bool *fits)
+{
+    const Ast *first = params.v[0], *type = first->param.type;
+    *fits = all_named(params, r);
+    if (required(params) >= 2 || !*fits) return true;
+    *fits = r->record.name && r->record.n > 1 && !r->record.of && !r->record.mixed && !(type && type->kind != AST_TYPE);
+    if (!*fits || type) return true;
+    Diag *d = diag_error(c->L->diags, at, E109, "this record can be %s, and its fields are called as parameters are", first->param.name);
+    diag_hint(d, "%s: (..) gives it to that one; the fields written as arguments, without the record, fill each", first->param.name);
+    return false;
+}
+
+/* A record as the only argument fills several parameters by name, a tuple by position. */
+bool spread_record(Ctx *c, AstList params, Args *args)
+{
+    if (args->n != 1 || args->name[0] || params.n < 2) return true;
+    Value *r = args->v[0];
+    bool fits;
+    if (r->kind != V_RECORD || r->record.n > params.n || r->record.n > MAX_ARGS) return true;
+    if (!fills_parameters(c, params, r, args->at[0], &fits)) return false;
+    if (!fits) return true;
     Span at = args->at[0];
     args->n = r->record.n;
     for (int i = 0; i < r->record.n; i++) {
@@ -81,6 +101,7 @@ void spread_record(AstList params, Args *args)
         args->name[i] = r->record.name ? r->record.name[i] : NULL;
         args->at[i] = at;
     }
+    return true;
 }
 
 const Ast *param_of(AstList params, const Args *args, int i)
@@ -122,7 +143,7 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
     Span   where[MAX_ARGS];
     bool   ok = true;
     if (too_many_args(c, params, at)) return false;
-    spread_record(params, args);
+    if (!spread_record(c, params, args)) return false;
     if (c->L->guess && args->n == 1 && !args->name[0] && val_bad(args->v[0]) && params.n > 1) return false;    /* it may be a record of all of them */
     for (int i = 0, position = 0, k; i < args->n; i++) {
         if (!place_arg(c, params, args, i, args->name[i] ? -1 : position++, what, &k)) return false;

@@ -52,7 +52,7 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at);
 Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
 /* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
 bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
-void   spread_record(AstList params, Args *args);                               /* a record as the only argument fills several parameters */
+bool   spread_record(Ctx *c, AstList params, Args *args);                       /* a record as the only argument fills several parameters; false, reported, when it may be one of them as well */
 const Ast *param_of(AstList params, const Args *args, int i);                   /* the parameter that argument i is for, or NULL */
 Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */
 AstList call_params(const Value *f);                                            /* those that a closure, layer or player is applied to next */
@@ -65,6 +65,7 @@ bool   call_enter(Ctx *c, Span at);                                             
 Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what);
 bool   type_dims(Ctx *c, const Ast *type, IrInts *dims);                        /* every dim must be known */
 bool   type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Span at, const char *what);   /* of class[classes], when not 0; false, reported, when that is not known */
+bool   type_elem_becomes(IrElem from, IrElem to);                               /* does a number of one kind stand where one of the other is declared? */
 bool   type_elem(Ctx *c, const Ast *type, IrElem *elem, int64_t *classes);
 bool   type_is_static(const Ast *type);                                         /* int, real, bool without dims: numbers stay static */
 

@@ -90,9 +90,7 @@ static IrVal *initial_value(Ctx *c, const Ast *draw, const Ast *value, const IrI
 
 static bool initial_fits(Ctx *c, const IrVal *v, const IrType *t, Span at, const char *name)
 {
-    bool real = ir_is_real(t->elem);
-    bool fits = (!v->type.rank || ir_dims_equal(&v->type, t)) && !v->type.axes.n &&
-                (real ? v->type.elem != IR_BOOL : !ir_is_real(v->type.elem));
+    bool fits = (!v->type.rank || ir_dims_equal(&v->type, t)) && !v->type.axes.n && type_elem_becomes(v->type.elem, t->elem);
     if (!fits)
         diag_error(c->L->diags, at, E200, "%s is declared %s, and its first value is %s", name, type_text(c->L, t),
                    type_text(c->L, &v->type));

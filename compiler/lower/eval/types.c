@@ -4,6 +4,11 @@
 
 bool type_is_static(const Ast *t) { return t && t->kind == AST_TYPE && !t->type.dims.n && !t->type.range; }
 
+bool type_elem_becomes(IrElem from, IrElem to)
+{
+    return ir_is_real(to) ? from != IR_BOOL : !ir_is_real(from) && (from == IR_BOOL) == (to == IR_BOOL);
+}
+
 bool type_elem(Ctx *c, const Ast *t, IrElem *elem, int64_t *classes)
 {
     *classes = 0;
@@ -53,7 +58,9 @@ static bool unify_dim(Ctx *c, const Ast *dim, int64_t extent, bool *reported)
 static const char *declared_text(Ctx *c, const Ast *t)
 {
     Text out = text_in(c->L->a);
+    Value *range = t->type.range ? eval(c, t->type.range) : NULL;
     text_add(&out, t->type.name);
+    if (range) text_printf(&out, "[%s]", range->kind == V_INT ? val_text(c->L, range) : "?");
     for (int i = 0; i < t->type.dims.n; i++) {
         const Ast *d = t->type.dims.v[i];
         const Bound *b = d->kind == AST_NAME ? scope_place(c->L, d) : NULL;
@@ -163,10 +170,19 @@ static Value *with_classes(Ctx *c, Value *v, IrVal *t, int64_t classes)
     return out;
 }
 
+/* A list of known numbers, however deep, each from 0 to classes - 1. */
+static bool list_within(const Value *v, int64_t classes)
+{
+    if (v->kind == V_INT) return v->i >= 0 && v->i < classes;
+    bool within = v->kind == V_LIST;
+    for (int i = 0; within && i < v->list.n; i++) within = list_within(v->list.v[i], classes);
+    return within;
+}
+
 bool type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Span at, const char *what)
 {
     int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->classes;
-    if (!classes || has == classes || ints_within(c->L, t, 0, classes - 1)) return true;
+    if (!classes || (has && has <= classes) || list_within(v, classes) || ints_within(c->L, t, 0, classes - 1)) return true;
     if (c->L->guess && v->kind != V_INT) return false;      /* it may be one, for other arguments */
     Diag *d = diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this may be another: %s", what, (long long)classes - 1, val_text(c->L, v));
     diag_hint(d, "min(max(k, 0), %lld) is one", (long long)classes - 1);
@@ -188,7 +204,6 @@ static Value *conform_tensor(Ctx *c, Value *v, const Ast *type, IrElem elem, int
     if (elem == IR_BOOL ? t->type.elem != IR_BOOL : ir_is_real(t->type.elem) || t->type.elem == IR_BOOL)
         return mismatch(c, v, type, at, what);
     int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : 0;
-    if (classes && has && classes != has) return mismatch(c, v, type, at, what);
     if (!type_class_fits(c, v, t, classes, at, what)) return val_error(c->L);
     return with_classes(c, v, t, classes ? classes : has);
 }

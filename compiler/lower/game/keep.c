@@ -224,7 +224,7 @@ static IrVal *row_index(Ctx *c, const Ast *target, const IrVal *old)
 }
 
 /* chain[step] := e: the other rows stay. */
-static IrVal *assign_row(Ctx *c, const Ast *target, IrVal *old, IrVal *row)
+static IrVal *assign_row(Ctx *c, const Ast *target, IrVal *old, IrVal *row, Span at)
 {
     IrBuilder *b = fn_builder(c);
     IrVal *i = row_index(c, target, old);
@@ -232,6 +232,12 @@ static IrVal *assign_row(Ctx *c, const Ast *target, IrVal *old, IrVal *row)
     IrInts d = ir_dims_of(&old->type), kept = ir_ints(0, NULL);
     for (int k = 1; k < d.n; k++) kept.v[kept.n++] = k;
     IrVal *here = ir_compare(b, IR_EQ, ir_index_dim(b, d, 0), ir_convert(b, i, IR_I32));
+    if (!type_elem_becomes(row->type.elem, old->type.elem)) {
+        IrType one = ir_scalar(old->type.elem), is = ir_scalar(row->type.elem);
+        diag_error(c->L->diags, at, E200, "an element of %s is %s, and this is %s", sched_text(c->L, target->index.object->span),
+                   type_text(c->L, &one), type_text(c->L, &is));
+        return NULL;
+    }
     if (row->type.rank && (row->type.rank + 1 != old->type.rank ||
                            memcmp(row->type.dim, old->type.dim + 1, sizeof(int64_t) * row->type.rank))) {
         diag_error(c->L->diags, target->span, E200, "a row of %s cannot be %s", type_text(c->L, &old->type),
@@ -260,10 +266,10 @@ static void assign_value(Ctx *c, const Ast *s, Value *state, Value *v)
     }
     IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, at), *old = fn_read(L, state->slot.slot);
     if (t && !type_class_fits(c, v, t, state->slot.classes, at, sched_text(L, target->span))) return;
-    if (t && target->kind == AST_INDEX) t = assign_row(c, target, old, t);
+    if (t && target->kind == AST_INDEX) t = assign_row(c, target, old, t, at);
     if (!t) return;
     IrType want = old->type;
-    if (ir_is_real(want.elem) ? t->type.elem != IR_BOOL : !ir_is_real(t->type.elem) && (t->type.elem == IR_BOOL) == (want.elem == IR_BOOL))
+    if (type_elem_becomes(t->type.elem, want.elem))
         t = arith_convert(c, t, want.elem);
     if (want.rank && !t->type.rank) t = ir_fill(fn_builder(c), t, ir_dims_of(&want));
     if (ir_type_equal(&t->type, &want)) env_set(L, state->slot.slot, t, s->span);

@@ -356,7 +356,10 @@ static void check_copy(Ctx *c, const Ast *s)
 static void statement(Ctx *c, const Ast *s, Nodes *to)
 {
     switch (s->kind) {
-    case AST_IMPORT: return;
+    case AST_IMPORT:
+        if (c->scope == c->L->file) return;
+        diag_hint(diag_error(c->L->diags, s->span, E403, "import stands at the top level, not inside a block"), "a file is read once, whatever the block decides");
+        return;
     case AST_DEFINE: check_copy(c, s); return;
     case AST_DATA:
         for (int i = 0; i < s->data.names.n; i++) touch(c, s->data.names.v[i]);
