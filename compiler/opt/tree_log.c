@@ -572,7 +572,8 @@ static IrVal *logarithm(LogReader *r, Scaled *s)
 
 typedef struct Search {
     const IrBlock *block;
-    bool adds, sigmoids; /* as sums, as exponentials */
+    bool adds;      /* count as sums, too */
+    bool logarithm; /* is taken of it: expm1 and sigmoid count as exponentials, too; under a line they stand for 1 - beta^t */
     int nodes;
 } Search;
 
@@ -581,7 +582,7 @@ static bool has_summed(Search *s, const IrVal *v, bool summed)
 {
     const IrNode *n = v->def;
     if (!n || n->block != s->block || ++s->nodes > MOST_NODES || n->op == IR_const) return false;
-    if (n->op == IR_exp || n->op == IR_expm1 || (s->sigmoids && n->op == IR_sigmoid)) return summed;
+    if (n->op == IR_exp || (s->logarithm && (n->op == IR_expm1 || n->op == IR_sigmoid))) return summed;
     if (n->op == IR_scan) return is_accumulated(n) && has_summed(&(Search){n->body[0], true, true, 0}, n->body[0]->yield[0], true);
     summed |= n->op == IR_sum || n->op == IR_dot || (s->adds && (n->op == IR_add || n->op == IR_sub));
     bool has = false;
@@ -604,7 +605,7 @@ IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds)
     if (n->op != IR_log && n->op != IR_div) return NULL;
     bool wide = tree_is_head(w, v);
     LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = adds && n->op == IR_log};
-    Search search = {.block = w->b->block, .adds = adds, .sigmoids = n->op == IR_log};
+    Search search = {.block = w->b->block, .adds = adds, .logarithm = n->op == IR_log};
     Scaled s;
     IrVal *made = NULL;
     if (!has_summed(&search, n->arg[n->op == IR_div], r.single)) return NULL;
