@@ -551,12 +551,19 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
     }
 }
 
+/* Of derivatives the pass takes those that are numbers per sample: a gradient that an optimiser divides by its root is no sum of exponentials,
+ * whatever it is made of. */
+static bool is_read(const Walk *w, const IrNode *n)
+{
+    return !w->skip_derivatives || n->why != IR_WHY_ADJOINT || (n->n_results == 1 && tree_is_head(w, n->result));
+}
+
 /* False: too large a tree. */
 static bool scale(LogReader *r, IrVal *v, Scaled *s)
 {
     if (++r->nodes > MOST_NODES) return false;
     IrNode *n = v->def;
-    bool ours = n && n->block == r->w->b->block && n->n_results == 1 && ir_is_real(v->type.elem);
+    bool ours = n && n->block == r->w->b->block && n->n_results == 1 && ir_is_real(v->type.elem) && is_read(r->w, n);
     if (!ours || !scale_row(r, n, s)) *s = (Scaled){.up = leaf(r, v), .positive = tree_is_positive(v)};
     return r->nodes <= MOST_NODES;
 }
@@ -571,6 +578,7 @@ static IrVal *logarithm(LogReader *r, Scaled *s)
 }
 
 typedef struct Search {
+    const Walk *w;
     const IrBlock *block;
     bool adds;      /* count as sums, too */
     bool logarithm; /* is taken of it: expm1 and sigmoid count as exponentials, too; under a line they stand for 1 - beta^t */
@@ -581,9 +589,9 @@ typedef struct Search {
 static bool has_summed(Search *s, const IrVal *v, bool summed)
 {
     const IrNode *n = v->def;
-    if (!n || n->block != s->block || ++s->nodes > MOST_NODES || n->op == IR_const) return false;
+    if (!n || n->block != s->block || ++s->nodes > MOST_NODES || n->op == IR_const || !is_read(s->w, n)) return false;
     if (n->op == IR_exp || (s->logarithm && (n->op == IR_expm1 || n->op == IR_sigmoid))) return summed;
-    if (n->op == IR_scan) return is_accumulated(n) && has_summed(&(Search){n->body[0], true, true, 0}, n->body[0]->yield[0], true);
+    if (n->op == IR_scan) return is_accumulated(n) && has_summed(&(Search){s->w, n->body[0], true, true, 0}, n->body[0]->yield[0], true);
     summed |= n->op == IR_sum || n->op == IR_dot || (s->adds && (n->op == IR_add || n->op == IR_sub));
     bool has = false;
     for (int i = n->op == IR_select; i < n->n_args && !has; i++) has = has_summed(s, n->arg[i], summed);
@@ -605,7 +613,7 @@ IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds)
     if (n->op != IR_log && n->op != IR_div) return NULL;
     bool wide = tree_is_head(w, v);
     LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = adds && n->op == IR_log};
-    Search search = {.block = w->b->block, .adds = adds, .logarithm = n->op == IR_log};
+    Search search = {.w = w, .block = w->b->block, .adds = adds, .logarithm = n->op == IR_log};
     Scaled s;
     IrVal *made = NULL;
     if (!has_summed(&search, n->arg[n->op == IR_div], r.single)) return NULL;
