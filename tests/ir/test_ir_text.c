@@ -86,7 +86,7 @@ static void check_golden(Tally *t, const Options *o, const char *root, const cha
 
 int main(int argc, char **argv)
 {
-    static const char *const examples[] = {"ring", "ring_wgan_gp", "gaussian_f_gan", "ring_mmd", "fashion_mlp"}, *const goldens[] = {"critic", "penalty", "pairs"};
+    static const char *const examples[] = {"ring", "ring_wgan_gp", "gaussian_f_gan", "ring_mmd", "fashion_mlp"}, *const goldens[] = {"critic", "penalty", "pairs", "adam"};
     Options     o = {.steps = -1, .portable = true};
     Tally       t = {0};
     const char *root = argc > 1 ? argv[1] : ".";

@@ -136,7 +136,8 @@ static bool known_bounds(const IrVal *v, Bounds *b)
     case IR_spread:
     case IR_slice:
     case IR_as_sample:
-    case IR_concat: break;
+    case IR_concat:
+    case IR_reduce_max: break;
     default: return false;
     }
     *b = (Bounds){HUGE_VAL, -HUGE_VAL};
@@ -146,7 +147,8 @@ static bool known_bounds(const IrVal *v, Bounds *b)
         b->least = fmin(b->least, part.least);
         b->most = fmax(b->most, part.most);
     }
-    return true;
+    if (v->def->op == IR_reduce_max && !v->type.rank) b->least = b->most;
+    return v->def->op != IR_reduce_max || !v->type.rank;
 }
 
 /* Is the comparison wrong for some element, whatever runs? One side of it is one number. */

@@ -126,6 +126,18 @@ static bool declared_type(Ctx *c, const Ast *type, Span at, IrType *t, int64_t *
     return true;
 }
 
+Value *declared_first(Ctx *c, Value *first, const Ast *type, Span at, const char *name)
+{
+    IrType t = {0};
+    int64_t classes;
+    IrVal *v = declared_type(c, type, at, &t, &classes) ? as_tensor(c, first, at) : NULL;
+    if (!v || !type_class_fits(c, first, v, classes, at, "the first value") || !initial_fits(c, v, &t, at, name)) return val_error(c->L);
+    v = arith_convert(c, v, t.elem);
+    Value *out = val_tensor(c->L, t.rank && !v->type.rank ? ir_fill(fn_builder(c), v, ir_dims_of(&t)) : v);
+    out->tensor.classes = classes;
+    return out;
+}
+
 static bool owns_slot(const Player *p, int slot)
 {
     for (int i = 0; i < p->params.n; i++)

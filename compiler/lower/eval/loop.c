@@ -185,7 +185,8 @@ static bool widen(Ctx *c, Loop *l, IrVal *const *next, bool *changed)
         bool wider = t->elem == IR_I32 && u->elem == IR_I64;
         bool elem = wider || (t->elem != u->elem && ir_is_real(u->elem) && !ir_is_real(t->elem) && t->elem != IR_BOOL);
         bool fill = !t->rank && u->rank;
-        if (!ir_dims_equal(t, u) && !fill) {
+        bool other = (t->elem == IR_BOOL) != (u->elem == IR_BOOL);
+        if (other || (!ir_dims_equal(t, u) && !fill)) {
             diag_error(c->L->diags, l->at, E200, "the loop starts with %s, and a round makes %s of it",
                        type_text(c->L, t), type_text(c->L, u));
             return false;

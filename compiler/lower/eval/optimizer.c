@@ -93,7 +93,7 @@ static Value *first_value(Ctx *c, Rule *r, const Ast *s)
     scope_bind(L, inner.scope, d->define.params2.v[1], map_fields(c, r->g, shape_leaf, &leaves));
     Value *v = as_settled(&inner, eval(&inner, s->state.value), s->span);
     if (uses_leaf(c, v, &of_w)) r->inst->constant = false;
-    if (!uses_leaf(c, v, &leaves)) return v;
+    if (!uses_leaf(c, v, &leaves)) return s->state.type && !val_bad(v) ? declared_first(&inner, v, s->state.type, s->span, s->state.name) : v;
     Diag *e = diag_error(L->diags, s->span, E202, "a state begins before there is a gradient, so it can have the shape of %s but not its value",
                          d->define.params2.v[1]->param.name);
     diag_hint(e, "zeros(%s) has its shape", d->define.params2.v[1]->param.name);
@@ -126,7 +126,9 @@ static Value *state_slots(Ctx *c, Rule *r, Value *first, const char *path, Span 
         slot = ir_slot(L->m, path, t->type, IR_SLOT_OPTIMIZER, r->player->name);
         fn_initialise(L, slot, t);
     }
-    return val_slot(L, slot);
+    Value *v = val_slot(L, slot);
+    v->slot.classes = first->kind == V_TENSOR ? first->tensor.classes : 0;
+    return v;
 }
 
 static const char *state_path(Ctx *c, const Rule *r, const Ast *s) { return path_join(c->L, r->inst->path, s->state.name); }
@@ -156,7 +158,7 @@ static void restart_value(Ctx *c, Part *p, Value *slots, Value *first, Span at)
     }
     if (slots->kind != V_SLOT) return;
     IrType t = L->m->slots.v[slots->slot.slot].type;
-    IrVal *v = as_real(c, first, at);
+    IrVal *v = ir_is_real(t.elem) ? as_real(c, first, at) : as_tensor(c, first, at);
     if (!v) return;
     v = arith_convert(c, v, t.elem);
     if (t.rank && !v->type.rank) v = ir_fill(fn_builder(c), v, ir_dims_of(&t));
@@ -217,13 +219,14 @@ static bool put_fields(Ctx *c, Value *slots, Value *now, Span at, Changes *out)
     if (val_bad(now)) return false;
     if (slots->kind != V_SLOT || now == slots) return true;
     IrType t = L->m->slots.v[slots->slot.slot].type;
-    IrVal *v = as_real(c, now, at);
-    if (!v) return false;
-    v = arith_convert(c, v, t.elem);
+    const char *path = L->m->slots.v[slots->slot.slot].path;
+    IrVal *v = as_tensor(c, now, at);
+    if (!v || !type_class_fits(c, now, v, slots->slot.classes, at, path)) return false;
+    if (type_elem_becomes(v->type.elem, t.elem)) v = arith_convert(c, v, t.elem);
     if (t.rank && !v->type.rank) v = ir_fill(fn_builder(c), v, ir_dims_of(&t));
     if (ir_type_equal(&v->type, &t)) return changes_put(L, out, slots->slot.slot, v), true;
     const char *varies = v->type.axes.n ? ", and varies over samples" : "";
-    diag_error(L->diags, at, E200, "%s is %s, and its new value is %s%s", L->m->slots.v[slots->slot.slot].path, type_text(L, &t), type_text(L, &v->type),
+    diag_error(L->diags, at, E200, "%s is %s, and its new value is %s%s", path, type_text(L, &t), type_text(L, &v->type),
                varies);
     return false;
 }

@@ -185,6 +185,15 @@ static void move_by_slopes(Ctx *c, const Ast *s, Wanted *who, Value *opt, Slopes
     }
 }
 
+/* Whole numbers and conditions have no gradient. */
+static bool has_reals(Ctx *c, const Player *p, Span at)
+{
+    bool has = !p->params.n;
+    for (int i = 0; i < p->params.n; i++) has = has || ir_is_real(c->L->m->slots.v[p->params.v[i]].type.elem);
+    if (!has) diag_error(c->L->diags, at, E304, "no parameter of %s is real, so no gradient can move it", p->name);
+    return has;
+}
+
 static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value *opt, Changes *out)
 {
     Lower *L = c->L;
@@ -195,6 +204,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     Slopes d = slopes_of(c, who);
     report_loss(c, t, y);
     for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
+        if (!has_reals(c, who->p[i], who->at[i])) return;
         PathsFound found = paths_check(c, y, d.w + first, who->p[i]->params.n, who->p[i]->name, at);
         if (found == PATHS_NONE) no_dependence(c, s->update.value, who->p[i], NULL);
         if (found != PATHS_FINE) return;
