@@ -20,6 +20,8 @@ static const struct { int left; const char *text; } rows[] = {
     {ALL_GONE, "%m = as_sample %w {axis b} : f32<b>[2]\n%e = normal {stream \"e\"} : f32<b>[]\n%t = mul %m, %e : f32<b>[2]\n%r = as_feature %t {axis b} : f32[5,2]"},
     {ALL_GONE, "%u = uniform {stream \"e\"} : f32<b>[]\n%c = compare %u, %v {gt} : bool<b>[5]\n%t = select %c, 1, %s : f32<b>[5]\n%k = cumsum %t {dim 0} : f32<b>[5]\n"
                "%g = sum %k {dims [0]} : f32<b>[]\n%r = as_feature %g {axis b} : f32[5]"},
+    {ALL_GONE, "%e = normal {stream \"e\"} : f32<b>[4]\n%k = cumsum %e {dim 0 reverse exclusive} : f32<b>[4]\n%r = as_feature %k {axis b} : f32[5,4]"},
+    {ALL_GONE, "%e = normal {stream \"e\"} : f32<b>[3]\n%k = norm %e {dims [0]} : f32<b>[]\n%r = as_feature %k {axis b} : f32[5]"},
     {ALL_GONE, "%i = randint {stream \"i\" n 5} : i32<b>[]\n%g = gather %w, %i : f32<b>[2]\n%e = normal {stream \"e\"} : f32<b>[2]\n%t = add %g, %e : f32<b>[2]\n"
                "%r = as_feature %t {axis b} : f32[5,2]"},
     {ALL_GONE, "%t = spread %v {over a,b} : f32<a,b>[5]\n%r = as_feature %t {axis b} : f32<a>[5,5]"},
