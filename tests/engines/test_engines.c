@@ -1,4 +1,5 @@
-/* test_engines.c - random functions through interpreter and compiled code, on one to eight threads: the same bits.
+/* test_engines.c - random functions through interpreter and compiled code, on one to eight threads: the same bits. And what went through the
+ * passes through the interpreter before them: the same but for rounding, so that a wrong pass cannot look right twice.
  *
  * One function a seed (compiler/ir/random_fn.h), every other one after the passes and every fourth with its own derivatives, is
  * run twice in a row on the same state by both engines; every report and every slot is compared, NaN with NaN. When a number differs, the seed, the function and the first difference are printed;
@@ -11,7 +12,7 @@
  * GAN_RANDOM_PROGRAMS  how many (200); a tenth of it networks
  * GAN_RANDOM_SEED      the first seed (1); when given, each seed is printed before it runs, so that a crash has a name */
 #include "compiler/grad/grad.h"
-#include "compiler/interp/interp.h"
+#include "compiler/interp/wide.h"
 #include "compiler/ir/random_fn.h"
 #include "compiler/llvm/jit.h"
 #include "compiler/opt/pass.h"
@@ -32,6 +33,7 @@ typedef struct Case {
     IrFn       *f;
     GanProgram  program;
     const void *data[MOST_DATA];
+    InterpWide *lowered;                                    /* before the passes; NULL: they were not run */
 } Case;
 
 static const GanElem elem_of[] = {[IR_BOOL] = GAN_BOOL, [IR_I32] = GAN_I32, [IR_I64] = GAN_I64, [IR_F32] = GAN_F32, [IR_F64] = GAN_F64};
@@ -109,10 +111,16 @@ static void differentiate(Case *c)
         if (grads[i]) ir_report(c->m, c->f, arena_printf(c->arena, "d%d", i), grads[i]);
 }
 
+static void optimise(Case *c)
+{
+    c->lowered = interp_wide(c->m, c->f);
+    opt_run_module(c->m, &(PassOptions){.portable = true, .verify = true});
+}
+
 static void transform(Case *c, uint64_t seed)
 {
     if (seed % 4 == 3) differentiate(c);
-    if (seed % 2) opt_run_module(c->m, &(PassOptions){.portable = true, .verify = true});
+    if (seed % 2) optimise(c);
 }
 
 static void random_function(Case *c, uint64_t seed)
@@ -234,7 +242,7 @@ static void random_network(Case *c, uint64_t seed)
     descend(c, &b, &gen, mean_of(c, &b, ir_softplus(&b, ir_neg(&b, on_y))), "G.loss");
     IrVal *t = ir_read(&b, c->f->tick_slot);
     ir_commit(c->m, c->f, c->f->tick_slot, ir_add(&b, t, ir_const(&b, IR_I64, 1)));
-    opt_run_module(c->m, &(PassOptions){.portable = true, .verify = true});
+    optimise(c);
 }
 
 /* ---- cases ------------------------------------------------------------------------------------------------------ */
@@ -254,6 +262,7 @@ static Case *new_case(Make *make, uint64_t seed, int probe)
     if (probe != AS_IT_IS) {
         int row = 0;
         c->f->reports.n = 0;
+        c->lowered = NULL;
         if (probe >= 0) c->f->commits.n = 0;
         for (IrNode *n = c->f->body.first; n; n = n->next, row++)
             for (int i = 0; i < n->n_results && (probe == ALL_VALUES || probe == row); i++)
@@ -339,6 +348,29 @@ static Difference failure(const Case *c, const GanError *err) { return (Differen
 
 static void run_one(GanEngine *e, Side *s) { s->status = e->run(e->self, 0, &s->state, s->out, &s->error); }
 
+static void *slot_of(const Case *c, const Side *s, int i)
+{
+    const GanSlot *slot = &c->program.slot[i];
+    return slot->kind == GAN_DATA ? (void *)c->data[slot->offset] : s->state.base + slot->offset;
+}
+
+/* The interpreter's first run, after the passes, against the function as it was before them. */
+static Difference against_lowered(Case *c, const Side *after, uint64_t seed)
+{
+    if (!c->lowered || after->status) return (Difference){0};
+    Side         before = new_side(c, seed);
+    void       **slot = arena_array(c->arena, void *, c->program.n_slots + 1), **commit = arena_array(c->arena, void *, c->f->commits.n + 1);
+    InterpBeyond d;
+    GanError     err = {0};
+    for (int i = 0; i < c->program.n_slots; i++) slot[i] = slot_of(c, &before, i);
+    for (int i = 0; i < c->f->commits.n; i++) commit[i] = slot_of(c, after, c->f->commits.v[i].slot);
+    cr_assert_eq(interp_beyond_rounding(c->lowered, &(InterpMemory){slot, seed}, after->out, commit, false, &d, &err), GAN_OK, "%s", err.message);
+    if (!d.found) return (Difference){0};
+    const char *name = d.report >= 0 ? c->f->reports.v[d.report].name : c->program.slot[c->f->commits.v[d.commit].slot].path;
+    gan_error(&err, GAN_WORLD, "the passes change \"%s\", element %ld: %.17g, not %.17g within %.3g", name, (long)d.element, d.other, d.lowered, d.allowed);
+    return failure(c, &err);
+}
+
 /* Both engines RUNS times from the same state. */
 static Difference compare(Case *c, uint64_t seed, int threads)
 {
@@ -356,6 +388,7 @@ static Difference compare(Case *c, uint64_t seed, int threads)
         run_one(&interp, &a);
         run_one(&jit, &b);
         d = a.status ? failure(c, &a.error) : b.status ? failure(c, &b.error) : difference(c, &a, &b, run);
+        if (run == 0 && !d.found) d = against_lowered(c, &a, seed);
     }
     interp.free(interp.self);
     jit.free(jit.self);
