@@ -547,12 +547,21 @@ static Value *builtin_reverse(Ctx *c, const Call *k)
     return t ? val_tensor(c->L, ir_reverse(fn_builder(c), t, ir_ints(1, (int64_t[]){0}))) : val_error(c->L);
 }
 
-/* How many: the length of a list or range, the leading extent of a tensor, the elements of finite data. */
+/* How many numbers a tensor of this shape has; an index fits i64, so does the product (see ir_dims_size). */
+static int64_t shape_size(const Value *shape)
+{
+    int64_t n = 1;
+    for (int i = 0; i < shape->list.n; i++) n *= shape->list.v[i]->i;
+    return n;
+}
+
+/* How many: the length of a list or range, the leading extent of a tensor, the numbers of a shape, the elements of finite
+   data. */
 static Value *builtin_count(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
     int64_t n;
-    if (v->kind == V_LIST) return val_int(c->L, v->list.n);
+    if (v->kind == V_LIST) return val_int(c->L, v->list.shape ? shape_size(v) : v->list.n);
     if (v->kind == V_RANGE) return val_int(c->L, v->range.to > v->range.from ? v->range.to - v->range.from : 0);
     if (v->kind == V_DIST && dist_finite(c->L, v->dist, &n)) return val_int(c->L, n);
     IrVal *t = as_tensor(c, v, k->at);
@@ -565,7 +574,10 @@ static Value *builtin_shape(Ctx *c, const Call *k)
     IrVal *t = as_tensor(c, k->v[0], k->at);
     Value *d[IR_MAX_RANK];
     for (int i = 0; t && i < t->type.rank; i++) d[i] = val_int(c->L, t->type.dim[i]);
-    return t ? val_list(c->L, d, t->type.rank) : val_error(c->L);
+    if (!t) return val_error(c->L);
+    Value *shape = val_list(c->L, d, t->type.rank);
+    shape->list.shape = true;
+    return shape;
 }
 
 /* zeros([2, 3]), or zeros of a tensor or record: of its shape. */
