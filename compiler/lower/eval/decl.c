@@ -140,6 +140,13 @@ void declare_local(Ctx *c, AstList stmts)
     }
 }
 
+/* Among members nothing says when an assignment is done: each is evaluated when it is asked for, by itself. */
+static void assigned_among(Ctx *c, const Ast *s)
+{
+    Diag *d = diag_error(c->L->diags, s->span, E600, "not supported yet: := among members, outside of their bodies");
+    diag_hint(d, "critic = { n := n + 1; .. } is done when an update that contains critic has been");
+}
+
 /* Beside its members a comparison or distribution may hold lets, which are evaluated where they are used like members, and states. */
 void declare_members(Ctx *c, AstList stmts)
 {
@@ -149,6 +156,7 @@ void declare_members(Ctx *c, AstList stmts)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         if (d->kind == AST_STATE) scope_declare(L, c->scope, d, d);
+        if (d->kind == AST_ASSIGN) assigned_among(c, d);
         if (d->kind == AST_PARAMETER) {
             Diag *e = diag_error(L->diags, d->span, E120, "a param stands in a net, a model or a layer, which owns it");
             diag_hint(e, "net P { param %s .. } among the members is a player of their own", d->parameter.name);

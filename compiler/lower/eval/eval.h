@@ -110,6 +110,7 @@ Value *eval_parameter(Ctx *c, const Ast *s);                                    
 Value *declared_first(Ctx *c, Value *first, const Ast *type, Span at, const char *name);    /* the first value of a state, as its type says; reported when it is none of that */
 Value *eval_state(Ctx *c, const Ast *s);                                        /* its place; not bound */
 void   eval_assign(Ctx *c, const Ast *s);
+bool   first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value);        /* of what a state or parameter starts at, either may be NULL; false, reported, when there is := in it */
 Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at);
 Value *player_declare(Ctx *c, const Ast *decl, const char *name, bool local);   /* local: in a body that is evaluated */
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);

@@ -7,6 +7,7 @@
 #include "compiler/lower/eval/pending.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
+#include "lang/check/walk.h"
 
 Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at)
 {
@@ -55,6 +56,24 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
 }
 
 /* ---- parameters and states */
+
+static void find_assignment(void *found, const Ast *e)
+{
+    const Ast **first = found;
+    if (e->kind == AST_ASSIGN && !*first) *first = e;
+    ast_each_child(e, find_assignment, found);
+}
+
+bool first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value)
+{
+    const Ast *found = NULL;
+    if (draw) find_assignment(&found, draw);
+    if (value) find_assignment(&found, value);
+    if (!found) return true;
+    Diag *d = diag_error(c->L->diags, found->span, E403, "an initial value is computed before anything runs, and changes no state");
+    diag_hint(d, "in the schedule := is a statement; in a body it is done when an update that contains it has been");
+    return false;
+}
 
 static void shape_changed(Ctx *c, const char *path, const IrType *was, const IrType *now, Span at)
 {
@@ -179,7 +198,7 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     Lower *L = c->L;
     IrType t = {0};
     int64_t classes = 0;
-    if (!declared_type(c, type, at, &t, &classes)) return val_error(L);
+    if (!declared_type(c, type, at, &t, &classes) || !first_changes_nothing(c, draw, value)) return val_error(L);
     int slot = L->guess && inst_here(c)->tried ? -1 : ir_find_slot(L->m, path);
     if (slot >= 0 && !ir_type_equal(&L->m->slots.v[slot].type, &t)) {
         shape_changed(c, path, &L->m->slots.v[slot].type, &t, at);
@@ -208,10 +227,26 @@ static Value *counter_name(Ctx *c, const Ast *s)
     return val_error(c->L);
 }
 
+/* The definition, function, member ... in whose text a parameter or state stands; NULL: in none. */
+static const Ast *body_around(const Lower *L, const Ast *s)
+{
+    const Bound *b = names_bound(L->names, s);
+    return b && b->body ? b->body->node : NULL;
+}
+
+static bool has_parameters(const Ast *body)
+{
+    AstDefine w = body && body->kind == AST_DEFINE ? body->define.word : AST_DEFINE_DEF;
+    return w == AST_DEFINE_LAYER || w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED;
+}
+
+/* In the body of a function a parameter would be one however often the function is applied, and a state likewise: a layer has them anew. */
 Value *eval_parameter(Ctx *c, const Ast *s)
 {
-    if (!c->inst || !c->inst->owner) {
-        diag_error(c->L->diags, s->span, E120, "a param stands in a net, a model or a layer, which owns it");
+    if (!c->inst || !c->inst->owner || !has_parameters(body_around(c->L, s))) {
+        Diag *d = diag_error(c->L->diags, s->span, E120, "a param stands in a net, a model or a layer, which owns it");
+        if (c->inst && c->inst->owner) diag_hint(d, "a layer has its own parameters wherever it is applied: layer p(k)() { param .. }");
+        scope_bind(c->L, c->scope, s, val_error(c->L));
         return val_error(c->L);
     }
     if (c->inst == c->inst->owner->inst && !strcmp(s->parameter.name, "steps")) return counter_name(c, s);
@@ -222,8 +257,15 @@ Value *eval_parameter(Ctx *c, const Ast *s)
     return v;
 }
 
+static bool is_function(const Ast *body)
+{
+    if (!body || body->kind != AST_DEFINE) return body && body->kind == AST_FN;
+    return body->define.word == AST_DEFINE_DEF || body->define.word == AST_DEFINE_METRIC;
+}
+
 Value *eval_state(Ctx *c, const Ast *s)
 {
+    if (is_function(body_around(c->L, s))) return unsupported(c, s->span, "a state in a function");
     Player *owner = inst_here(c)->owner;
     Value *v = layer_slot(c, inst_member(c, s->state.name, s), s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, owner, s->span);
     if (v->kind == V_SLOT && !owner) state_of_program(c->L, v->slot.slot);
@@ -245,6 +287,7 @@ static void assign_state(Ctx *c, const Ast *s, Value *target, Value *v)
     IrType t = L->m->slots.v[target->slot.slot].type;
     const char *path = L->m->slots.v[target->slot.slot].path;
     IrVal *x = as_tensor(c, v, at);
+    if (x && L->fn == L->init) pending_idle(c, target->slot.slot, s);
     if (!x || L->fn != L->graph) return;                    /* only tried: nothing is assigned */
     if (x->type.axes.n) {
         Diag *d = diag_error(L->diags, at, E200, "%s is one value, and this is one for each sample", path);

@@ -140,6 +140,10 @@ static void bind_state(Ctx *c, Rule *r, const Ast *s)
         unsupported(c, s->span, "an optimiser's state that starts at a draw");
         return;
     }
+    if (!first_changes_nothing(c, NULL, s->state.value)) {
+        scope_bind(L, r->scope, s, val_error(L));
+        return;
+    }
     Fn *before = fn_enter_init(L);
     Value *first = first_value(c, r, s);
     Value *v = val_bad(first) ? first : state_slots(c, r, first, state_path(c, r, s), s->span);
@@ -351,7 +355,7 @@ void optimizer_check(Ctx *c, Closure *k, Scope *scope)
     for (int i = 0; i < params.n; i++) scope_bind(L, r.scope, params.v[i], val_error(L));
     for (int i = 0; i < stmts.n; i++) {
         if (stmts.v[i]->kind != AST_STATE) continue;
-        if (stmts.v[i]->state.value) eval(&inner, stmts.v[i]->state.value);
+        if (stmts.v[i]->state.value && first_changes_nothing(&inner, NULL, stmts.v[i]->state.value)) eval(&inner, stmts.v[i]->state.value);
         else unsupported(c, stmts.v[i]->span, "an optimiser's state that starts at a draw");
         scope_bind(L, r.scope, stmts.v[i], val_error(L));
     }

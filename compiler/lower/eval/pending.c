@@ -40,11 +40,16 @@ static Player *owner_of(const Lower *L, int slot)
     return NULL;
 }
 
+void pending_idle(Ctx *c, int slot, const Ast *assign)
+{
+    if (!owner_of(c->L, slot) && !c->L->trials) note_unowned(c->L, assign, false);
+}
+
 void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign)
 {
     Lower *L = c->L;
     Player *owner = owner_of(L, slot);
-    if (!owner && !L->trials) note_unowned(L, assign, false);
+    pending_idle(c, slot, assign);
     if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
     if (L->fn->b.block != &L->fn->ir->body) {
         unsupported(c, assign->span, "a state that changes inside a loop that runs");
