@@ -164,19 +164,6 @@ void declare_members(Ctx *c, AstList stmts)
     }
 }
 
-static bool owns(const Ast *def)
-{
-    AstList s = def->define.body && def->define.body->kind == AST_BLOCK ? def->define.body->block.stmts : (AstList){0};
-    for (int i = 0; i < s.n; i++)
-        if (s.v[i]->kind == AST_STATE || (s.v[i]->kind == AST_DEFINE && is_model(s.v[i]->define.word))) return true;
-    return false;
-}
-
-Instance *members_instance(Ctx *c, const Closure *k, const void *site)
-{
-    return owns(k->def) ? inst_child(c, c->name ? c->name : k->name, site_mix(c->scope->round, site), false) : NULL;
-}
-
 /* ---- comparisons */
 
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at)
@@ -189,7 +176,7 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span
         return val_error(c->L);
     Ctx inner = *c;
     inner.scope = k->closure->scope;
-    inner.scope->inst = members_instance(c, closure, site);
+    inner.scope->inst = members_instance(c, k->closure, site);
     declare_members(&inner, closure->def->define.body->block.stmts);
     Value *v = val_new(c->L, V_COMPARE);
     v->compare = k;

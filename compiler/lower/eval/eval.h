@@ -38,10 +38,13 @@ Value *declare(Ctx *c, const Ast *decl, const char *name);                      
 void   declare_local(Ctx *c, AstList stmts);                                    /* the same in a body that is evaluated: its nets are made now */
 void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
 void   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution */
-Instance *members_instance(Ctx *c, const Closure *k, const void *site);         /* of a comparison or distribution applied there; NULL: it owns nothing */
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
 Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           /* NULL: none of that name; thunks are not evaluated */
+
+/* ---- owns.c */
+
+Instance *members_instance(Ctx *c, Closure *k, const void *site);               /* of a comparison or distribution applied there; NULL: it owns nothing */
 
 /* ---- call.c */
 
@@ -106,6 +109,7 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
 Value *layer_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
 Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at);
 Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at);
+bool   has_parameters(const Ast *body);                                         /* may a param stand in it: a layer, a net or a model? NULL: no */
 Value *eval_parameter(Ctx *c, const Ast *s);                                    /* binds in c->scope */
 Value *declared_first(Ctx *c, Value *first, const Ast *type, Span at, const char *name);    /* the first value of a state, as its type says; reported when it is none of that */
 Value *eval_state(Ctx *c, const Ast *s);                                        /* its place; not bound */

@@ -234,7 +234,7 @@ static const Ast *body_around(const Lower *L, const Ast *s)
     return b && b->body ? b->body->node : NULL;
 }
 
-static bool has_parameters(const Ast *body)
+bool has_parameters(const Ast *body)
 {
     AstDefine w = body && body->kind == AST_DEFINE ? body->define.word : AST_DEFINE_DEF;
     return w == AST_DEFINE_LAYER || w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED;
