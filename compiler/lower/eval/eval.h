@@ -114,7 +114,6 @@ Value *eval_parameter(Ctx *c, const Ast *s);                                    
 Value *declared_first(Ctx *c, Value *first, const Ast *type, Span at, const char *name);    /* the first value of a state, as its type says; reported when it is none of that */
 Value *eval_state(Ctx *c, const Ast *s);                                        /* its place; not bound */
 void   eval_assign(Ctx *c, const Ast *s);
-bool   first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value);        /* of what a state or parameter starts at, either may be NULL; false, reported, when there is := in it */
 Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at);
 Value *player_declare(Ctx *c, const Ast *decl, const char *name, bool local);   /* local: in a body that is evaluated */
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
@@ -129,6 +128,13 @@ int    player_steps(Ctx *c, Player *p);
 Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
 bool   rule_assign(Ctx *c, const Ast *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
 Value *player_record(Ctx *c, Player *p);                                        /* its parameters that exist now, by path */
+
+/* ---- first.c: what a parameter or state starts at */
+
+bool   first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value);        /* of what a state or parameter starts at, either may be NULL; false, reported, when there is := in it */
+bool   first_same(Ctx *c, const Ast *draw, const Ast *value, Scope *was, Scope *now, const char *path, Span at, const char *hint);     /* do the names in it mean the same in two scopes? false, reported (E122), when not; NULL: there is no first one */
+void   first_begins(Ctx *c, int slot);                                          /* with what the names mean in c->scope */
+bool   first_agrees(Ctx *c, int slot, const Ast *draw, const Ast *value, Span at);     /* the same here, where the slot is found again */
 
 /* ---- data.c, builtin.c */
 

@@ -7,7 +7,6 @@
 #include "compiler/lower/eval/pending.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
-#include "lang/check/walk.h"
 
 Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at)
 {
@@ -56,24 +55,6 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
 }
 
 /* ---- parameters and states */
-
-static void find_assignment(void *found, const Ast *e)
-{
-    const Ast **first = found;
-    if (e->kind == AST_ASSIGN && !*first) *first = e;
-    ast_each_child(e, find_assignment, found);
-}
-
-bool first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value)
-{
-    const Ast *found = NULL;
-    if (draw) find_assignment(&found, draw);
-    if (value) find_assignment(&found, value);
-    if (!found) return true;
-    Diag *d = diag_error(c->L->diags, found->span, E403, "an initial value is computed before anything runs, and changes no state");
-    diag_hint(d, "in the schedule := is a statement; in a body it is done when an update that contains it has been");
-    return false;
-}
 
 static void shape_changed(Ctx *c, const char *path, const IrType *was, const IrType *now, Span at)
 {
@@ -209,6 +190,9 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
         slot = ir_slot(L->m, path, t, kind, owner ? owner->name : NULL);
         bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path);
         if (!copied && !initialise(c, slot, draw, value, path, classes, at)) return val_error(L);
+        if (!copied) first_begins(c, slot);
+    } else if (!first_agrees(c, slot, draw, value, at)) {
+        return val_error(L);
     }
     if (kind == IR_SLOT_PARAM && owner && !owns_slot(owner, slot)) array_push(L->a, &owner->params, slot);
     Value *v = val_slot(L, slot);

@@ -16,6 +16,7 @@ struct RuleInstance {
     const char   *path;                                     /* of its slots: "D.opt", "D.opt.adam" */
     int           steps_slot;                               /* -1: it does not ask */
     int           block;                                    /* the last one it began in */
+    Scope        *begun;                                    /* its arguments there: its states start with these */
     bool          constant;                                 /* its states begin at constants */
 };
 
@@ -145,7 +146,10 @@ static void bind_state(Ctx *c, Rule *r, const Ast *s)
         return;
     }
     Fn *before = fn_enter_init(L);
-    Value *first = first_value(c, r, s);
+    bool again = r->inst->block == r->block->number;
+    bool agrees = !again || first_same(c, NULL, s->state.value, r->inst->begun, r->scope->parent, state_path(c, r, s), s->span,
+                                       "the states of an optimiser belong to the player in a block: all of its updates there share them");
+    Value *first = agrees ? first_value(c, r, s) : val_error(L);
     Value *v = val_bad(first) ? first : state_slots(c, r, first, state_path(c, r, s), s->span);
     fn_leave_init(L, before);
     scope_bind(L, r->scope, s, v);
@@ -293,6 +297,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
             if (stmts.v[i]->kind == AST_STATE) scope_bind(L, first.scope, stmts.v[i], slots[s++]);
         restart(c, &first, stmts);
     }
+    if (r->inst->block != r->block->number) r->inst->begun = k->scope;
     r->inst->block = r->block->number;
     bool ok = true;
     for (int i = 0, s = 0; i < stmts.n; i++)
