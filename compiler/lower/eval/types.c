@@ -181,7 +181,7 @@ static bool list_within(const Value *v, int64_t classes)
 
 bool type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Span at, const char *what)
 {
-    int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->classes;
+    int64_t has = val_classes(v);
     if (!classes || (has && has <= classes) || list_within(v, classes) || ints_within(c->L, t, 0, classes - 1)) return true;
     if (c->L->guess && v->kind != V_INT) return false;      /* it may be one, for other arguments */
     Diag *d = diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this may be another: %s", what, (long long)classes - 1, val_text(c->L, v));
@@ -203,7 +203,7 @@ static Value *conform_tensor(Ctx *c, Value *v, const Ast *type, IrElem elem, int
                             counter && !type->type.dims.n ? arith_convert(c, t, IR_F64) : arith_convert(c, t, elem), 0);
     if (elem == IR_BOOL ? t->type.elem != IR_BOOL : ir_is_real(t->type.elem) || t->type.elem == IR_BOOL)
         return mismatch(c, v, type, at, what);
-    int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : 0;
+    int64_t has = val_classes(v);
     if (!type_class_fits(c, v, t, classes, at, what)) return val_error(c->L);
     return with_classes(c, v, t, classes ? classes : has);
 }

@@ -173,7 +173,7 @@ static Value *picked_leaf(Ctx *c, Value *leaf, void *cond)
     IrVal *t = leaf->kind == V_TENSOR || leaf->kind == V_SLOT || leaf->kind == V_LIST ? as_tensor(c, leaf, leaf->at) : NULL;
     if (!t) return leaf;
     Value *v = val_tensor(c->L, ir_select(fn_builder(c), face_condition(c, cond), t, t));
-    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : leaf->kind == V_SLOT ? leaf->slot.classes : 0;
+    v->tensor.classes = val_classes(leaf);
     return v;
 }
 

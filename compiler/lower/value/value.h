@@ -32,6 +32,7 @@ static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
 static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
 static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
 bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
+int64_t val_classes(const Value *v);                        /* n of a class[n], also of a list of them; 0: it is no class */
 bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
 Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
 int64_t val_rows(Lower *L, const Value *v);                 /* the leading extent, or -1 where it has none */

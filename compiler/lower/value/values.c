@@ -220,6 +220,37 @@ Value *val_prime(Lower *L, Value *of, int order)
 
 /* ---- asking */
 
+/* Of a value or of all in a list: the greatest n of its classes, and between which bounds its other known numbers lie. */
+typedef struct { int64_t most, lo, hi; bool other; } Classes;
+
+static int64_t class_of(const Value *v)
+{
+    return v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->kind == V_INT ? v->classes : 0;
+}
+
+static void classes_in(const Value *v, Classes *k)
+{
+    int64_t n = class_of(v);
+    if (v->kind == V_LIST) {
+        for (int i = 0; i < v->list.n; i++) classes_in(v->list.v[i], k);
+    } else if (n) {
+        if (n > k->most) k->most = n;
+    } else if (v->kind == V_INT) {
+        if (v->i < k->lo) k->lo = v->i;
+        if (v->i > k->hi) k->hi = v->i;
+    } else {
+        k->other = true;
+    }
+}
+
+int64_t val_classes(const Value *v)
+{
+    if (v->kind != V_LIST) return class_of(v);
+    Classes k = {0};
+    classes_in(v, &k);
+    return !k.other && k.lo >= 0 && k.hi < k.most ? k.most : 0;
+}
+
 bool val_static(const Value *v)
 {
     switch (v->kind) {
