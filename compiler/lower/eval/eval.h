@@ -64,6 +64,8 @@ bool   call_enter(Ctx *c, Span at);                                             
 /* v made to fit a declared type: ints become reals, lists tensors; dimension names are bound in c->scope, or must agree. */
 Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what);
 bool   type_dims(Ctx *c, const Ast *type, IrInts *dims);                        /* every dim must be known */
+bool   type_unify_dims(Ctx *c, const Ast *type, int rank, const int64_t *dim, bool *reported);      /* names without a number yet get these extents; false: it has others, or *reported */
+const char *type_declared_text(Ctx *c, const Ast *type);                        /* with what is known of its names */
 bool   type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Span at, const char *what);   /* of class[classes], when not 0; false, reported, when that is not known */
 bool   type_elem_becomes(IrElem from, IrElem to);                               /* does a number of one kind stand where one of the other is declared? */
 bool   type_elem(Ctx *c, const Ast *type, IrElem *elem, int64_t *classes);
