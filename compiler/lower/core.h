@@ -192,6 +192,7 @@ struct Player {
     int         steps_slot;                                 /* -1 until an update needs it */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
     bool        updated, found;                             /* found: all parameters are known */
+    bool        ahead;                                      /* made in a quiet trial: who declares it then says what it takes along */
 };
 
 typedef struct DistKind DistKind;                           /* what a kind can do: a row of functions (dist/dist.h) */

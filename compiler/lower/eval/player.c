@@ -7,25 +7,17 @@
 
 #include <inttypes.h>
 
-/* A net declared in a body: one set of parameters, however often the body is evaluated. In a net or model that one owns them; elsewhere
- * it is a player of its own. */
-static void local_net(Ctx *c, Player *p, const Ast *d)
+/* One net for the place that declares it and the round of static loops around, however often that is evaluated: a body is, whenever it is
+ * applied, and a block of the schedule is searched for who trains in it before it is lowered. In a net or model that one owns the parameters;
+ * elsewhere it is a player of its own. */
+static void join_instance(Ctx *c, Player *p, const Ast *d, const char *name)
 {
-    Instance *in = inst_child(c, d->define.name, site_mix(c->scope->round, d), inst_here(c)->owner != NULL);
+    Instance *in = inst_child(c, name, site_mix(c->scope->round, d), inst_here(c)->owner != NULL);
     if (in->player) *p = *in->player;
     p->inst = in;
     p->name = in->path;
     if (!in->player) in->player = p;
     if (!in->owner) in->owner = p;
-}
-
-static void file_net(Ctx *c, Player *p, const char *name)
-{
-    Lower *L = c->L;
-    p->name = names_unique(&L->root_names, *c->index ? strf(L, "%s%s", name, c->index) : name);
-    p->inst = arena_new_of(L->a, Instance);
-    p->inst->path = p->inst->local = p->name;
-    p->inst->owner = p->inst->player = p;
 }
 
 static Player *player_new(Ctx *c, const Ast *d, const char *name, bool local)
@@ -35,9 +27,9 @@ static Player *player_new(Ctx *c, const Ast *d, const char *name, bool local)
     p->steps_slot = -1;
     p->at = d->define.name_span;
     p->word = d->define.word;
-    if (local) local_net(c, p, d);
-    else file_net(c, p, name);
+    join_instance(c, p, d, !local && *c->index ? strf(L, "%s%s", name, c->index) : name);
     p->closure = val_closure(L, d, c->scope, name)->fn.closure;
+    p->ahead = L->trials > 0;
     if (player_self(p) == p) array_push(L->a, &L->players, p);
     return p;
 }
@@ -83,6 +75,8 @@ Value *player_declare(Ctx *c, const Ast *d, const char *name, bool local)
         bool ok = is_copy(d->define.body) ? alias_copy(c, p, d->define.body) : alias_instance(c, p, d->define.body);
         if (!ok) return val_error(c->L);
     }
+    Player *self = player_self(p);
+    if (self->ahead && !p->ahead) self->closure = p->closure, self->copy_of = p->copy_of, self->ahead = false;
     Value *v = val_new(c->L, V_PLAYER);
     v->player = p;
     return v;
