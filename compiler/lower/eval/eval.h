@@ -10,6 +10,7 @@ Value *eval(Ctx *c, const Ast *e);                                              
 Value *eval_raw(Ctx *c, const Ast *e);                                          /* a name or member of a loss stays a thunk */
 Value *eval_block(Ctx *c, const Ast *block);                                    /* in a scope of its own */
 Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
+void   value_dropped(Ctx *c, const Ast *s, const Value *v);                      /* reports a statement that has a value, where nobody takes it */
 Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
 Value *eval_settled(Ctx *c, Value *v, Span at);                                 /* what Lower.settle does */
 bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */

@@ -340,6 +340,19 @@ static void statement_only_in_schedule(Ctx *c, const Ast *s)
                ast_kind_name((AstKind)s->kind));
 }
 
+/* Not what a statement gives, or an if or for that holds statements. */
+static bool is_value(const Value *v)
+{
+    for (int i = 0; v->kind == V_LIST && i < v->list.n; i++)
+        if (is_value(v->list.v[i])) return true;
+    return v->kind != V_NONE && v->kind != V_LIST && !val_bad(v);
+}
+
+void value_dropped(Ctx *c, const Ast *s, const Value *v)
+{
+    if (ast_is_expr(s) && is_value(v)) diag_error(c->L->diags, s->span, E030, "this value is dropped");
+}
+
 Value *eval_stmts(Ctx *c, AstList stmts)
 {
     declare_local(c, stmts);
@@ -350,8 +363,7 @@ Value *eval_stmts(Ctx *c, AstList stmts)
         last = val_none(c->L);
         if (ast_is_expr(s)) {
             last = eval(c, s);
-            if (i + 1 < stmts.n && last->kind != V_NONE && !val_bad(last) && s->kind != AST_IF && s->kind != AST_FOR)
-                diag_error(c->L->diags, s->span, E030, "this value is dropped");
+            if (i + 1 < stmts.n) value_dropped(c, s, last);
         } else if (!eval_statement(c, s)) {
             statement_only_in_schedule(c, s);
         }

@@ -234,7 +234,8 @@ Value *eval_state(Ctx *c, const Ast *s)
 
 static void wrong_target(Ctx *c, const Ast *target, const Value *old)
 {
-    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, val_text(c->L, old));
+    const char *is = val_bad(old) ? "none" : val_text(c->L, old);
+    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, is);
     diag_hint(d, c->rule ? "an optimiser changes its w, its g and its own states" : "let gives a name to a value that does not change");
 }
 
@@ -268,10 +269,10 @@ void eval_assign(Ctx *c, const Ast *s)
     }
     Value *old = scope_find(c, target, true);
     if (!old) scope_unknown(c, target->name.name, target->span);
-    if (!old || val_bad(old)) return;
-    if (c->rule && rule_assign(c, target, v)) return;
+    if (!old || (c->rule && rule_assign(c, target, v))) return;
+    if (val_bad(old) && !(c->rule && L->guess)) return;     /* a rule changes what is its own, whatever the rest is */
     const Bound *bound = names_use(L->names, target);
-    if (L->guess && bound && bound->kind == NAME_STATE) return;     /* it has no slot there */
+    if (L->guess && !c->rule && bound && bound->kind == NAME_STATE) return;     /* it has no slot there */
     bool state = !c->rule && old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE;
     if (!state) wrong_target(c, target, old);
     else if (!val_bad(v)) assign_state(c, s, old, v);
