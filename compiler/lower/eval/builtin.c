@@ -416,13 +416,14 @@ static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
 static Value *field_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
 {
     Value *r = a->kind == V_RECORD ? a : b;
-    bool both = a->kind == b->kind && a->record.n == b->record.n;
-    if (a->kind == b->kind && !both) return unsupported(c, at, "max of different records");
+    bool both = a->kind == b->kind;
+    if (both && !arith_same_fields(c, a, b, at)) return val_error(c->L);
     Value **v = arena_array(c->L->a, Value *, r->record.n + 1);
     for (int i = 0; i < r->record.n; i++)
         v[i] = pair_extreme(c, a->kind == V_RECORD ? a->record.v[i] : a, b->kind == V_RECORD ? b->record.v[i] : b,
                             least, at);
-    return val_record(c->L, v, r->record.name, r->record.n);
+    Value *out = val_record_like(c->L, r, v);
+    return both ? val_record_of_both(c->L, out, a, b) : out;
 }
 
 static Value *builtin_max(Ctx *c, const Call *k)

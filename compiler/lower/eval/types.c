@@ -229,7 +229,10 @@ static Value *conform_record(Ctx *c, Value *v, const Ast *type, Span at, const c
         f[i] = type_conform(c, field, named ? want.v[i]->arg.value : want.v[i], at,
                             strf(c->L, "%s.%s", what, named ? name[i] : "item"));
     }
-    return val_record(c->L, f, named ? name : NULL, want.n);
+    Value *r = val_record(c->L, f, named ? name : NULL, want.n);
+    r->record.of = v->record.of;
+    r->record.mixed = v->record.mixed;
+    return r;
 }
 
 Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what)

@@ -77,9 +77,9 @@ static Value *stack_records(Ctx *c, Value **v, int n, Span at)
     for (int f = 0; f < k; f++) {
         for (int i = 0; i < n; i++) {
             if (val_bad(v[i])) return v[i];
-            if (v[i]->kind != V_RECORD || v[i]->record.n != k)
-                return unsupported(c, at, "a list of different records as a tensor");
-            column[i] = v[i]->record.v[f];
+            Value *row = val_in_form(c->L, v[0], v[i]);
+            if (!row) return unsupported(c, at, "a list of different records as a tensor");
+            column[i] = row->record.v[f];
         }
         out[f] = arith_stack(c, column, n, at);
     }

@@ -168,7 +168,10 @@ Value *val_in_form(Lower *L, const Value *form, Value *v)
         f[i] = field ? val_in_form(L, form->record.v[i], field) : NULL;
         if (!f[i]) return NULL;
     }
-    return val_record(L, f, form->record.name, v->record.n);
+    Value *r = val_record(L, f, form->record.name, v->record.n);
+    r->record.of = v->record.of;
+    r->record.mixed = v->record.mixed;
+    return r;
 }
 
 Value *val_record_like(Lower *L, const Value *like, Value **v)
@@ -185,6 +188,13 @@ Value *val_record_of(Lower *L, const Value *v, Player *p)
     r->record.mixed = v->record.mixed || (v->record.of && v->record.of != p);
     r->record.of = r->record.mixed ? NULL : p;
     return r;
+}
+
+Value *val_record_of_both(Lower *L, Value *r, const Value *a, const Value *b)
+{
+    r->record.of = a->record.of ? a->record.of : b->record.of;
+    r->record.mixed = a->record.mixed || b->record.mixed;
+    return b->record.of ? val_record_of(L, r, b->record.of) : r;
 }
 
 Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name)
@@ -297,7 +307,11 @@ Value *val_part(Lower *L, const Value *r, const char *name)
         v[parts] = r->record.v[i];
         names[parts++] = r->record.name[i] + n + 1;
     }
-    return parts ? val_record(L, v, names, parts) : NULL;
+    if (!parts) return NULL;
+    Value *part = val_record(L, v, names, parts);
+    part->record.of = r->record.of;
+    part->record.mixed = r->record.mixed;
+    return part;
 }
 
 Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg), void *arg)
