@@ -137,7 +137,7 @@ static void bind_state(Ctx *c, Rule *r, const Ast *s)
 {
     Lower *L = c->L;
     if (!s->state.value) {
-        unsupported(c, s->span, "an optimiser's state that starts at a draw");
+        scope_bind(L, r->scope, s, unsupported(c, s->span, "an optimiser's state that starts at a draw"));
         return;
     }
     Fn *before = fn_enter_init(L);
