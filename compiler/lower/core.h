@@ -279,6 +279,7 @@ struct Lower {
     ARRAY(Pending *) pendings;
     ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
+    ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
     ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison, or a report */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;

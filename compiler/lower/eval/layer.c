@@ -187,7 +187,7 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     }
     if (slot < 0 && L->guess) return only_checked(c, path, t, draw, value, classes, at);
     if (slot < 0) {
-        slot = ir_slot(L->m, path, t, kind, owner ? owner->name : NULL);
+        slot = slot_new(L, path, t, kind, owner);
         bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path);
         if (!copied && !initialise(c, slot, draw, value, path, classes, at)) return val_error(L);
     }

@@ -123,7 +123,7 @@ static Value *state_slots(Ctx *c, Rule *r, Value *first, const char *path, Span 
     r->inst->constant = r->inst->constant && is_constant(t);
     int slot = ir_find_slot(L->m, path);
     if (slot < 0) {
-        slot = ir_slot(L->m, path, t->type, IR_SLOT_OPTIMIZER, r->player->name);
+        slot = slot_new(L, path, t->type, IR_SLOT_OPTIMIZER, r->player);
         fn_initialise(L, slot, t);
     }
     Value *v = val_slot(L, slot);
@@ -193,7 +193,7 @@ Value *rule_steps(Ctx *c)
     Lower *L = c->L;
     struct RuleInstance *in = c->rule->inst;
     if (in->steps_slot < 0)
-        in->steps_slot = ir_slot(L->m, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER, c->rule->player->name);
+        in->steps_slot = slot_new(L, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER, c->rule->player);
     return val_tensor(L, ir_add(fn_builder(c), fn_read(L, in->steps_slot), ir_const(fn_builder(c), IR_I64, 1)));
 }
 

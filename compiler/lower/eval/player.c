@@ -236,7 +236,7 @@ int player_steps(Ctx *c, Player *p)
 {
     IrType t = ir_scalar(IR_I64);
     if (p->steps_slot < 0)
-        p->steps_slot = ir_slot(c->L->m, path_join(c->L, p->name, "steps"), t, IR_SLOT_COUNTER, p->name);
+        p->steps_slot = slot_new(c->L, path_join(c->L, p->name, "steps"), t, IR_SLOT_COUNTER, p);
     return p->steps_slot;
 }
 

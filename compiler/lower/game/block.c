@@ -133,9 +133,9 @@ void block_changes(Ctx *c, const Ast *n, Slots *out)
     Lower *L = c->L;
     Search s = search_quietly(c, n, NULL);
     for (int slot = 0; slot < L->m->slots.n; slot++) {
-        const IrSlot *k = &L->m->slots.v[slot];
+        const Player *owner = slot_owner(L, slot);
         bool changes = slot < L->program_state.n && L->program_state.v[slot];
-        for (int i = 0; k->player && i < s.changed.n; i++) changes = changes || !strcmp(k->player, s.changed.v[i]->name);
+        for (int i = 0; owner && i < s.changed.n; i++) changes = changes || owner == s.changed.v[i];
         if (changes) array_push(L->a, &out->v, slot);
     }
 }

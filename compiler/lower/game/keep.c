@@ -161,7 +161,7 @@ static Value *state_of(Ctx *c, Value *v, const char *path, Span at)
     }
     IrVal *t = val_bad(v) ? NULL : v->kind == V_INT ? as_real(c, v, at) : as_tensor(c, v, at);
     if (!t) return val_error(L);
-    int slot = ir_slot(L->m, path, t->type, IR_SLOT_STATE, NULL);
+    int slot = slot_new(L, path, t->type, IR_SLOT_STATE, NULL);
     fn_initialise(L, slot, t);
     state_of_program(L, slot);
     Value *s = val_slot(L, slot);
