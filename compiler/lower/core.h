@@ -161,6 +161,7 @@ struct Fn {                                                 /* a graph: the sche
     IrBuilder  b;
     Env        env;
     IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
+    ARRAY(IrVal *) known;                                   /* nodes of numbers known now, which derivatives are by */
     ARRAY(const char *) streams;                            /* names of draws, each once */
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
 };

@@ -57,7 +57,12 @@ static IrVal *made_in(const Face *f, const Fn *fn)
 
 static Value *side(Ctx *c, Value *v) { return v->face ? val_tensor(c->L, face_node(c, v)) : v; }
 
-static IrVal *leaf_node(Ctx *c, double value) { return diff_leaf(c, ir_const(fn_builder(c), IR_F64, value)); }
+static IrVal *leaf_node(Ctx *c, double value)
+{
+    IrVal *leaf = diff_leaf(c, ir_const(fn_builder(c), IR_F64, value));
+    array_push(c->L->a, &c->L->fn->known, leaf);
+    return leaf;
+}
 
 /* Its value without its path: what a whole number cut from a real is. */
 static IrVal *cut_node(Ctx *c, const Face *f)
