@@ -145,14 +145,20 @@ static bool owns_slot(const Player *p, int slot)
     return false;
 }
 
-/* net E2 = copy(E1): starts at E1's parameter of the same path. */
-static bool copy_initial(Ctx *c, Player *p, int slot, const char *path)
+/* net E2 = copy(E1): starts at E1's parameter of the same path. False: it has none; or it is of another shape, which is reported. */
+static bool copy_initial(Ctx *c, Player *p, int slot, const char *path, Span at)
 {
     Lower *L = c->L;
     const char *from = strf(L, "%s%s", p->copy_of->name, path + strlen(p->name));
     player_find_params(c, p->copy_of, p->at);
     int other = ir_find_slot(L->m, from);
     if (other < 0) return false;
+    if (!ir_type_equal(&L->m->slots.v[other].type, &L->m->slots.v[slot].type)) {
+        Diag *d = diag_error(L->diags, at, E121, "%s is a copy of %s, which has the shape %s, and here it would be %s", path, from,
+                             type_text(L, &L->m->slots.v[other].type), type_text(L, &L->m->slots.v[slot].type));
+        diag_hint(d, "a copy has the parameters of its original, so both must be given inputs of one shape");
+        return true;
+    }
     Fn *before = fn_enter_init(L);
     fn_initialise(L, slot, fn_read(L, other));
     fn_leave_init(L, before);
@@ -188,7 +194,7 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     if (slot < 0 && L->guess) return only_checked(c, path, t, draw, value, classes, at);
     if (slot < 0) {
         slot = slot_new(L, path, t, kind, owner);
-        bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path);
+        bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path, at);
         if (!copied && !initialise(c, slot, draw, value, path, classes, at)) return val_error(L);
     }
     if (kind == IR_SLOT_PARAM && owner && !owns_slot(owner, slot)) array_push(L->a, &owner->params, slot);

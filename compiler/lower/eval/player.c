@@ -163,12 +163,17 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
 
 /* ---- parameters by path */
 
+/* NULL: the type does not say all, as one with names of dimensions. */
 static IrVal *dummy(Ctx *c, const Ast *type)
 {
     IrElem e;
     IrInts dims;
     int64_t classes;
-    if (!type || type->kind != AST_TYPE || !type_elem(c, type, &e, &classes) || !type_dims(c, type, &dims)) return NULL;
+    if (!type || type->kind != AST_TYPE) return NULL;
+    Trial t = trial_begin(c->L, true);
+    bool known = type_elem(c, type, &e, &classes) && type_dims(c, type, &dims);
+    trial_end(c->L, &t);
+    if (!known) return NULL;
     return ir_spread(fn_builder(c), ir_fill(fn_builder(c), ir_const(fn_builder(c), e, 0), dims), c->axes);
 }
 
@@ -191,6 +196,10 @@ void player_find_params(Ctx *c, Player *p, Span at)
         args.v[args.n] = v ? val_tensor(L, v) : NULL;
         args.name[args.n] = q->param.name;
         args.at[args.n] = q->span;
+        if (!v && p->params.n) {                            /* those that an application above has made */
+            trial_end(L, &t);
+            return;
+        }
         if (!v) {
             Diag *d = diag_error(L->diags, at, E113, "the parameters of %s are not known before it has been applied",
                                  p->name);
