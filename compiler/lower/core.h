@@ -222,6 +222,7 @@ struct Dist {                                               /* kind says which m
 
 typedef struct DataField {
     const char *name;                                       /* NULL: the only one, without a name */
+    bool        numbered;                                   /* the name is its place, f0: nobody gave it */
     GanTensor  *tensor;                                     /* rows first */
     int64_t     classes;
     int         slot;                                       /* -1 until it is drawn from */

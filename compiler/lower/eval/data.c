@@ -399,6 +399,17 @@ static bool default_field(Ctx *c, DataField *f, Span at)
     return convert_field(c, f, real ? (GanElem)c->L->m->real : e == GAN_U8 || e == GAN_BOOL ? GAN_I32 : e, at);
 }
 
+/* The field that field i of a declared record stands for: of the same name, where the program has given names; else of the same place. NULL, reported: none. */
+static const DataField *source_field(Ctx *c, const Data *from, int i, const Ast *field)
+{
+    if (!from->field[i].name || from->field[i].numbered) return &from->field[i];
+    for (int k = 0; k < from->n_fields; k++)
+        if (!strcmp(from->field[k].name, field->arg.name)) return &from->field[k];
+    Diag *d = diag_error(c->L->diags, field->span, E112, "the data have no field %s, which their type declares", field->arg.name);
+    diag_hint(d, "map(fn(r) (%s: r.%s, ..)) gives fields other names", field->arg.name, from->field[i].name);
+    return NULL;
+}
+
 static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, Span at)
 {
     Data *from = as_data(c, v, at, "data"), *d;
@@ -414,7 +425,11 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
     }
     for (int i = 0; i < d->n_fields; i++) {
         const Ast *t = record ? type->record_type.fields.v[i]->arg.value : type;
+        const DataField *source = record ? source_field(c, from, i, type->record_type.fields.v[i]) : NULL;
+        if (record && !source) return val_error(c->L);
+        if (record) d->field[i].tensor = source->tensor, d->field[i].classes = source->classes;
         const char *field = record ? type->record_type.fields.v[i]->arg.name : d->field[i].name;
+        d->field[i].numbered = !t && d->n_fields > 1 && (!field || d->field[i].numbered);
         if (!t && d->n_fields > 1 && !field) field = strf(c->L, "f%d", i);
         d->field[i].name = field;
         if (t ? !declare_field(c, &d->field[i], t, field) : !default_field(c, &d->field[i], at)) return val_error(c->L);
