@@ -752,6 +752,12 @@ static const Local locals[] = {
      "f32[3]",
      {1, 0, 0},
      1},
+    {"%a = const {value 0.25} : f32[] %b = const {value 0.5} : f32[] %c = reshape %a {dims [1]} : f32[1] %d = reshape %b {dims [1]} : f32[1] "
+     "%w = concat %c, %d, %c {dim 0} : f32[3] %q = mul %v, %v : f32[3] %u = mul %w, %q : f32[3] %s = sum %u {dims [0]} : f32[] "
+     "%k = mul %w, %v : f32[3] %t = sum %k {dims [0]} : f32[] %m = mul %t, %t : f32[] %r = sub %s, %m : f32[]",
+     "f32[]",
+     {10000, 10001, 10002},
+     0.5},
     {"%q = add 1, %v : f32[3] %r = log %q : f32[3]", "f32[3]", {1e-10f, 0, 0}, 1e-10},
     {"%q = exp %v : f32[3] %r = sub %q, 1 : f32[3]", "f32[3]", {1e-10f, 0, 0}, 1e-10},
 };
