@@ -61,6 +61,7 @@ typedef struct LoopReg {
     uint32_t    dims;                                       /* a bit for each */
     uint32_t    id;                                         /* INS, COUNTER, CARRY: dense over the nest; others: of no meaning */
     int64_t     n;                                          /* CONST of bool, i32, i64: the value; WORD, ARG, DIM: which; CARRY: its place */
+    /* a CONST may have dims, along which it is the same (0:f32<l,d1>): a loop's carried register has the dims it starts with */
     double      value;                                      /* CONST of f32 (rounded), f64 */
     LoopBody   *body;                                       /* INS, COUNTER, CARRY: where it is made; NULL: known everywhere */
     LoopIns    *def;                                        /* INS: by whom; COUNTER, CARRY: the loop */
@@ -161,6 +162,7 @@ LoopBuilder loop_begin(Arena *a, const char *name);
 LoopReg *loop_const(LoopBuilder *b, IrElem t, double v);    /* of f32, f64: rounded; others: v as an integer */
 LoopReg *loop_int(LoopBuilder *b, IrElem t, int64_t v);     /* of bool, i32, i64 */
 LoopReg *loop_zero(LoopBuilder *b, IrElem t);
+LoopReg *loop_over(LoopBuilder *b, const LoopReg *constant, uint32_t dims);     /* the same with these dims */
 LoopReg *loop_word(LoopBuilder *b, int64_t value);          /* a new word, with this value here */
 LoopReg *loop_arg(LoopBuilder *b, int i);
 LoopReg *loop_dim(LoopBuilder *b, int dim);
@@ -187,7 +189,8 @@ LoopReg *loop_turn(LoopBuilder *b, LoopReg *v, int dim);
 void     loop_draw(LoopBuilder *b, IrOp what, IrElem t, int64_t n, int count, LoopReg *key, LoopReg *element, LoopReg *tick, LoopReg *iteration, LoopReg **out);
 void     loop_call(LoopBuilder *b, int symbol, const LoopArg *pass, int n);
 
-/* for (counter = from; counter < to; counter += step). `sure`: at least one turn is known. carry[0..n) begin as init. */
+/* for (counter = from; counter < to; counter += step). `sure`: at least one turn is known. Carried registers have the type and dims
+ * of `init`; `next` may have fewer dims, not more. */
 LoopIns *loop_for(LoopBuilder *b, const LoopIndex *from, const LoopIndex *to, int64_t step, bool sure, LoopReg *const *init, int n);
 void     loop_end_for(LoopBuilder *b, LoopIns *loop, LoopReg *const *next);     /* results: loop->result */
 LoopIns *loop_when(LoopBuilder *b, LoopReg *c);
