@@ -606,6 +606,8 @@ static const struct { const char *rows, *why; } broken[] = {
     {"block d1:3 { st b2[16*d1 + l], %4 }", "0..47 of a local buffer"},
     {"block d1:2 { st b2[-16*d1 + l + 15], %4 }", "-1..30 of a local buffer"},
     {"for i0 = 0..5 by 3 { %8 = ld b2[10*i0 + 1] for i1 = 1..12 by 5 { %9 = ld b2[3*i1] } }", "3..33 of a local buffer"},
+    {"%8 = ld b2[4611686018427387904*l]", "an index that does not fit"},
+    {"st b0[4611686018427387904*l], %1", "an index that does not fit"},
     {"st b0[0], %4", "st: an operand is f64, not f32"},
     {"st b0[w3], %1", "st: the index lacks a dim of the value"},
     {"block d1:2 { %8 = ld b0[d1] st b0[l], %8 }", "st: the index lacks a dim of the value"},
@@ -708,6 +710,27 @@ static void break_carry(LoopNest *n) { last(n)->body->ins.v[0]->body->carry->dim
 static void break_result(LoopNest *n) { last(n)->body->ins.v[0]->result->dims = 0; }
 static void break_counter(LoopNest *n) { last(n)->body->ins.v[0]->body->counter->elem = IR_I32; }
 static void break_terms(LoopNest *n) { n->body.ins.v[0]->at.n = LOOP_MAX_TERMS + 1; }
+static LoopReg *first_word(LoopNest *n) { return last(n)->body->ins.v[0]->to.term[0].reg; }
+static LoopReg too_large = {.kind = LOOP_REG_CONST, .elem = IR_I32, .n = (int64_t)1 << 40};
+static void break_const(LoopNest *n) { n->body.ins.v[1]->arg[0] = &too_large; }
+static void break_word(LoopNest *n) { first_word(n)->n = 99; }
+static void break_word_type(LoopNest *n) { first_word(n)->elem = IR_I32; }
+static void break_kind(LoopNest *n) { first_word(n)->kind = (LoopRegKind)99; }
+static void break_type(LoopNest *n) { first_word(n)->elem = (IrElem)99; }
+static void break_row_number(LoopNest *n) { n->body.ins.v[1]->row = (IrOp)1000; }
+static void break_drawn(LoopNest *n) { n->body.ins.v[2]->row = IR_exp; }
+static void break_symbol(LoopNest *n) { n->body.ins.v[3]->symbol = 99; }
+static void break_results(LoopNest *n) { last(n)->body->ins.v[0]->n_results = 0; }
+static void break_no_results(LoopNest *n) { n->body.ins.v[1]->n_results = 0; }
+static void break_no_room(LoopNest *n) { n->body.ins.v[1]->result = NULL; }
+static void break_no_counter(LoopNest *n) { last(n)->body->ins.v[0]->body->counter = NULL; }
+static void break_a_counter(LoopNest *n) { last(n)->body->counter = last(n)->body->ins.v[0]->body->counter; }
+static void break_no_dim(LoopNest *n) { last(n)->n = 2; }
+static void break_offset(LoopNest *n) { n->buffers.v[0].offset = 7; }
+static void break_iters(LoopNest *n) { n->buffers.v[0].n_iter = 9; }
+static void break_iter(LoopNest *n) { n->buffers.v[0].n_iter = 1, n->buffers.v[0].iter[0].depth = -1; }
+static void break_cell(LoopNest *n) { n->buffers.v[0].elem = (IrElem)99; }
+static void break_nest(LoopNest *n) { n->body.depth = 1; }
 static void break_local(LoopNest *n) { n->buffers.v[0].local = true, n->buffers.v[0].cells = 64, n->buffers.v[0].panel = 0; }
 
 Test(loop, broken_structure_is_refused)
@@ -721,11 +744,19 @@ Test(loop, broken_structure_is_refused)
         {break_name, "no name"},                  {break_up, "badly linked"},              {break_body, "its body is missing"},
         {break_next, "an operand is missing"},    {break_carry, "not as it begins"},       {break_result, "not as what it carries"},
         {break_counter, "of another type"},       {break_terms, "an index of 13 terms"},   {break_local, "that moves"},
+        {break_const, "constant that is no i32"}, {break_word, "no such word: 99"},        {break_word_type, "a word is of another type"},
+        {break_kind, "a register of no kind"},    {break_type, "without an element type"}, {break_row_number, "no such row"},
+        {break_drawn, "nothing that is drawn"},   {break_symbol, "no such routine: 99"},   {break_results, "0 results of a loop"},
+        {break_no_results, "has 1 results"},      {break_no_room, "results are missing"},  {break_no_counter, "without a counter"},
+        {break_a_counter, "has a counter"},       {break_no_dim, "no such dim: 2"},        {break_offset, "line 2: no such word: 7"},
+        {break_iters, "with 9 counters"},         {break_iter, "counter of depth -1"},     {break_cell, "without an element type"},
+        {break_nest, "not a nest's"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         Arena *a = arena_new();
         char why[256] = "";
         LoopNest *n = sound("nest n { buffer b0 f32 at w0 + w1 %0 = ld b0[l] %1 = exp %0\n"
+                            "%8 = draw normal f32 l, 0, 0, 0 call linalg_cholesky(4, b0[0], b0[16])\n"
                             "block d1:2 { do i0 = 0..w1 with %2 = %1 { next %0 } -> %3 } }", a);
         table[i].how(n);
         cr_expect(!loop_verify(n, why) && strstr(why, table[i].why), "%s, not %s", why, table[i].why);
