@@ -17,13 +17,13 @@
  *       buffer b1 f32 at w4 + w5
  *       do i0 = 0..w6 {                                 # at least one turn
  *         block d1:2 {
- *           for i1 = 0..8 with %0 = 0:f32 {
+ *           do i1 = 0..8 with %0 = 0:f32<l,d1> {
  *             %1 = ld b1[i1 + 8*d1 + 16*i0]             # f32<d1>
  *             %2 = ld b0[16*i1 + l] align 64            # f32<l>
  *             %3 = fma %1, %2, %0
  *             next %3
  *           } -> %4
- *           st b0[16*i0 + 16*d1 + l], %4 align 64
+ *           st b0[32*i0 + 16*d1 + l], %4 align 64
  *         }
  *       }
  *     }
