@@ -40,6 +40,16 @@ enum {
     LOOP_ARGS = 4                                           /* u0..u3: what a call says besides its words */
 };
 
+/* Base 0 is the frame. It opens with numbers of 8 bytes: how often the function ran before, the row-major number of the iteration of the
+ * enclosing scans, a counter for each depth of scans, and the keys of the streams. */
+enum {
+    LOOP_FRAME_TICK = 0,
+    LOOP_FRAME_ITERATION = 8,
+    LOOP_FRAME_COUNTER = 16,
+    LOOP_MAX_DEPTH = 8,
+    LOOP_FRAME_KEYS = LOOP_FRAME_COUNTER + 8 * LOOP_MAX_DEPTH
+};
+
 /* ---- registers -------------------------------------------------------------------------------------------------- */
 
 typedef enum {
@@ -134,7 +144,7 @@ typedef struct LoopBuffer {
     int     base, offset;                                   /* words: which base; bytes from it */
     int     panel, slot;                                    /* words: elements a panel (u0), a panel of the tile (u1); -1: none */
     int     n_iter;                                         /* + counter of the enclosing scan of that depth * stride elements */
-    struct { int depth; int64_t stride; } iter[8];
+    struct { int depth; int64_t stride; } iter[LOOP_MAX_DEPTH];
 } LoopBuffer;
 
 typedef struct LoopNest {
