@@ -307,10 +307,18 @@ static bool rule_load(Verifier *v, const LoopIns *i)
     return access_rule(v, i) && results_are(v, i, v->nest->buffers.v[i->buffer].elem, loop_index_dims(&i->at));
 }
 
+/* Those that tell elements apart. */
+static uint32_t long_dims(const Verifier *v, uint32_t dims)
+{
+    for (int d = 0; d < v->nest->n_dims; d++)
+        if (v->nest->dim_size[d] == 1) dims &= ~(1u << d);
+    return dims;
+}
+
 static bool rule_store(Verifier *v, const LoopIns *i)
 {
     if (!access_rule(v, i) || !args_are(v, i, v->nest->buffers.v[i->buffer].elem)) return false;
-    if (i->arg[0]->dims & ~loop_index_dims(&i->at)) return fail(v, "st: the index lacks a dim of the value");
+    if (long_dims(v, i->arg[0]->dims) & ~loop_index_dims(&i->at)) return fail(v, "st: the index lacks a dim of the value");
     return one_to_one(v, &i->at);
 }
 
