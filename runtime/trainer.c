@@ -2,7 +2,8 @@
  *
  * Position: on the way down a walker pushes where it is (a kid's index, a round, an iteration), so that the path from the
  * root can be written into a checkpoint; on resume each walker takes its number from that path instead of starting at 0.
- * Checkpoints are made between rounds only, so a path always ends at a round or at a kid of the top level.
+ * Checkpoints are made between rounds only, so a path always ends at a round or at a kid of the top level. A block stands in a
+ * sequence: one that was left is behind us, and the path is that of the statement after it.
  *
  * A loss that becomes NaN or infinite: the state of some recent round's start is kept, and the calls since then are counted;
  * the run is replayed from there to just before the call that failed, which costs nothing while nothing is wrong.
@@ -167,10 +168,10 @@ static Flow run_fn(Trainer *t, int fn)
 
 static double output_number(const Trainer *t, int fn, int i) { return number_at(t->program->function[fn].output[i].elem, t->out[fn][i]); }
 
-static void set_step(Trainer *t)
+static void set_step(Trainer *t, int64_t round)
 {
     if (t->step_slot < 0) return;
-    memcpy(state_slot(t->program, t->state, t->step_slot), &t->round, sizeof t->round);
+    memcpy(state_slot(t->program, t->state, t->step_slot), &round, sizeof round);
 }
 
 /* ---- checkpoints ---------------------------------------------------------------------------------------------------- */
@@ -430,7 +431,18 @@ static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
     return flow;
 }
 
-static Flow end_round(Trainer *t, const GanSchedule *block, Flow line)
+/* Where a run goes on that is cut after this round: at the block's next one, or behind a block that was left, with `step` as it is there. */
+static Path after_round(Trainer *t, bool left)
+{
+    Path next = t->here;
+    next.at[next.n - 1] = t->round + 1;
+    if (!left) return next;
+    set_step(t, t->round + 1);
+    next.at[--next.n - 1]++;
+    return next;
+}
+
+static Flow end_round(Trainer *t, const GanSchedule *block, bool left, Flow line)
 {
     Flow flow = judge_by_step(t, t->program->schedule, block);
     if (flow != GO_ON) return flow;
@@ -438,20 +450,19 @@ static Flow end_round(Trainer *t, const GanSchedule *block, Flow line)
     if (replaying(t)) return GO_ON;
     t->rounds_here++;
     progress_step(t->progress, t->rounds);
-    Path next = t->here;
-    next.at[next.n - 1] = t->round + 1;
+    Path next = after_round(t, left);
     if (t->o->hooks.round && !t->o->hooks.round(t->o->hooks.user)) return INTERRUPTED;
     return save_if_due(t, &next, line);
 }
 
 static Flow one_round(Trainer *t, const GanSchedule *n)
 {
-    set_step(t);
+    set_step(t, t->round);
     if (!replaying(t)) keep_snapshot(t);
     else if (t->rounds == t->failed_round) save_between_rounds(t, &t->here);
     Flow flow = walk_kids(t, n);
     if (flow != LEAVE_BLOCK && flow != GO_ON) return flow;
-    Flow end = end_round(t, n, close_line(t));
+    Flow end = end_round(t, n, flow == LEAVE_BLOCK, close_line(t));
     return end == GO_ON ? flow : end;
 }
 
@@ -469,7 +480,7 @@ static Flow walk_alternate(Trainer *t, const GanSchedule *n)
     t->blocks--;
     pop(t);
     if (flow == GO_ON || flow == LEAVE_BLOCK) {
-        set_step(t);
+        set_step(t, t->round);
         t->round = outer;
         flow = GO_ON;
     }

@@ -137,6 +137,47 @@ def test_what_a_let_above_has_kept_is_in_the_checkpoint():
         assert abs(reports(out)[-1]["g"] - (0.5 - 2 * math.cos(1))) < 1e-6, reports(out)
 
 
+STOPPED = """
+import optim
+net G { param v: real = 1; v }
+state seen: real = 0
+alternate 50 steps {
+  update G minimize G()^2 with sgd(0.1)
+  save
+  repeat 2 { report v = G.v; stop when v < 0.25 }
+  seen := seen + 1
+}
+seen := 10 * seen + step
+report v = G.v
+report seen = seen
+"""
+
+
+def cut_after(out, name):
+    """As if the run had been killed when it had just saved that checkpoint."""
+    checkpoints = os.path.join(out, "checkpoints")
+    for n in os.listdir(checkpoints):
+        if n.endswith(".safetensors") and (len(n), n) > (len(name), name):
+            os.remove(os.path.join(checkpoints, n))
+
+
+def test_a_block_that_was_left_is_not_entered_again():
+    with folder() as d:
+        path, out = os.path.join(d, "stopped.gan"), os.path.join(d, "out")
+        with open(path, "w") as f:
+            f.write(STOPPED)
+        whole, _ = uncut(d, path)
+        assert reports(whole)[-1] == {"step": 7, "seen": 67}, reports(whole)
+        for name in ("000000006.safetensors", "000000007.safetensors"):
+            assert gan("run", path, "--out", out, "--quiet").status == 0
+            cut_after(out, name)
+            for backend in ("interp", "jit"):
+                r = gan("run", path, "--out", out, "--quiet", "--resume", "--backend", backend)
+                assert r.status == 0 and reports(out) == reports(whole), (name, reports(out), r)
+                cut_after(out, "000000007.safetensors")
+            os.rename(out, os.path.join(d, name))
+
+
 def test_another_program_is_refused():
     with folder() as d:
         path = program(d, 60)
