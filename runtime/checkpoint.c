@@ -233,7 +233,9 @@ GanStatus checkpoint_save(CheckpointFolder *c, int64_t step, const SafeTensor *t
 
 /* ---- finding ---------------------------------------------------------------------------------------------------- */
 
-GanStatus checkpoint_newest(const char *folder, CheckpointWarn *warn, void *arg, SafeFile **out, char *path, GanError *err)
+static bool takes(const CheckpointSearch *search, const SafeFile *f) { return !search->takes || search->takes(search->arg, f); }
+
+GanStatus checkpoint_newest(const char *folder, const CheckpointSearch *search, SafeFile **out, char *path, GanError *err)
 {
     Arena    *a = arena_new();
     Names     names = {0};
@@ -245,7 +247,10 @@ GanStatus checkpoint_newest(const char *folder, CheckpointWarn *warn, void *arg,
         s = file_path(folder, names.v[i], place, err);
         if (s) break;
         if (safetensors_read(place, true, out, &bad)) {
-            if (warn) warn(arg, &bad);
+            if (search->warn) search->warn(search->arg, &bad);
+        } else if (!takes(search, *out)) {
+            safetensors_free(*out);
+            *out = NULL;
         } else if (path) {
             strcpy(path, place);
         }

@@ -19,9 +19,13 @@ void      checkpoint_close(CheckpointFolder *c);            /* unlocks; NULL is 
 GanStatus checkpoint_save(CheckpointFolder *c, int64_t step, const SafeTensor *tensor, int n_tensors, const SafeMeta *meta,
                           int n_meta, int keep, char *path, GanError *err);
 
-/* Called with one line about each file that does not verify. */
-typedef void CheckpointWarn(void *arg, const GanError *bad);
+/* Who looks for a file, each with `arg`; any may be NULL. */
+typedef struct CheckpointSearch {
+    void (*warn)(void *arg, const GanError *bad);           /* called with one line about each file that does not verify */
+    bool (*takes)(void *arg, const SafeFile *f);            /* false: an older one is looked for */
+    void  *arg;
+} CheckpointSearch;
 
-/* The newest file that verifies, read; *out is NULL (and the status GAN_OK) when there is none, or no folder. Needs no lock. */
-GanStatus checkpoint_newest(const char *folder, CheckpointWarn *warn, void *arg, SafeFile **out, char *path, GanError *err);
+/* The newest file that verifies and is taken, read; *out is NULL (and the status GAN_OK) when there is none, or no folder. Needs no lock. */
+GanStatus checkpoint_newest(const char *folder, const CheckpointSearch *search, SafeFile **out, char *path, GanError *err);
 /* One file by its path: safetensors_read(path, true, ...). Its step is in its metadata, as the writer put it. */

@@ -168,9 +168,9 @@ Test(checkpoint, newest_good_wins)
     GanError          err;
     make_folder(folder);
     const char *in = in_folder(folder, "run/checkpoints");
-    cr_assert(checkpoint_newest(in, NULL, NULL, &f, path, &err) == GAN_OK && !f);
+    cr_assert(checkpoint_newest(in, &(CheckpointSearch){0}, &f, path, &err) == GAN_OK && !f);
     cr_assert(checkpoint_open(in, &c, &err) == GAN_OK, "%s", err.message);
-    cr_assert(checkpoint_newest(in, NULL, NULL, &f, path, &err) == GAN_OK && !f);
+    cr_assert(checkpoint_newest(in, &(CheckpointSearch){0}, &f, path, &err) == GAN_OK && !f);
     for (int step = 1; step <= 6; step++)
         cr_assert(save(c, step * 1000, NULL, 3, path, &err) == GAN_OK, "%s", err.message);
     cr_expect(strstr(path, "/run/checkpoints/000006000.safetensors"), "%s", path);
@@ -179,7 +179,7 @@ Test(checkpoint, newest_good_wins)
     put_file(in_folder(in, "000007000.safetensors"), "x", 1);
     put_file(in_folder(in, "000007000.safetensors.bak"), "x", 1);
     put_file(in_folder(in, "latest"), "x", 1);
-    cr_assert(checkpoint_newest(in, count_warning, &warnings, &f, path, &err) == GAN_OK && f);
+    cr_assert(checkpoint_newest(in, &(CheckpointSearch){.warn = count_warning, .arg = &warnings}, &f, path, &err) == GAN_OK && f);
     cr_expect(warnings == 2 && strstr(path, "000005000."), "%d warnings, %s", warnings, path);
     safetensors_free(f);
 
@@ -212,7 +212,7 @@ Test(checkpoint, names_are_not_reused)
     other[1] = 1000;
     expect_error("a hundred", save(c, 5, other, 0, path, &err), GAN_WRONG, &err, "99 checkpoints of this step");
     cr_expect(count_files(folder) == 100, "99 and the lock");
-    cr_assert(checkpoint_newest(folder, NULL, NULL, &f, path, &err) == GAN_OK && f && strstr(path, "-99."));
+    cr_assert(checkpoint_newest(folder, &(CheckpointSearch){0}, &f, path, &err) == GAN_OK && f && strstr(path, "-99."));
     safetensors_free(f);
     cr_assert(save(c, 4, other, 2, path, &err) == GAN_OK);
     cr_expect(access(path, F_OK) == 0 && count_files(folder) == 3, "the new one stays, though it is the oldest");
@@ -272,7 +272,7 @@ Test(checkpoint, full_disk)
         expect_error("full", s, GAN_WORLD, &err, "File too large");
         cr_assert(count_files(folder) == 2, "a failed save left something at %zu bytes", most);
     }
-    cr_assert(checkpoint_newest(folder, NULL, NULL, &f, path, &err) == GAN_OK && f && strstr(path, "000000001"));
+    cr_assert(checkpoint_newest(folder, &(CheckpointSearch){0}, &f, path, &err) == GAN_OK && f && strstr(path, "000000001"));
     safetensors_free(f);
     cr_assert(save(c, 2, NULL, 2, path, &err) == GAN_OK);
     checkpoint_close(c);
@@ -306,7 +306,7 @@ Test(checkpoint, killed_while_saving)
         GanError          err;
         int               warnings = 0;
         cr_assert(checkpoint_open(folder, &c, &err) == GAN_OK, "%s", err.message);
-        cr_assert(checkpoint_newest(folder, count_warning, &warnings, &f, path, &err) == GAN_OK);
+        cr_assert(checkpoint_newest(folder, &(CheckpointSearch){.warn = count_warning, .arg = &warnings}, &f, path, &err) == GAN_OK);
         cr_expect(warnings == 0, "a name stands before a half-written file");
         cr_expect(count_files(folder) <= 5, "half-written files stay");
         safetensors_free(f);

@@ -59,6 +59,10 @@ typedef struct Trainer {
     bool                  line_open, save_asked;
     Flow                  lost;                             /* GO_ON, or how a log that can no longer be written ends the run */
     int                   blocks;                           /* how many alternate blocks the walk is inside of */
+    bool                  left;                             /* the last one was left before its rounds were over */
+    int                   passed_over;                      /* checkpoints that a run with these steps would not have made */
+    int64_t               past_steps;                       /* of the newest of them: TrainerOptions.steps of the run that made it, */
+    int64_t               past_rounds;                      /* and how far it had come */
     double                start, seconds_before, last_save;
     Snapshot              snapshot;
     int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
@@ -133,6 +137,67 @@ static bool path_read(const char *text, Path *p)
     return text != NULL;
 }
 
+/* ---- the rounds of blocks: a run that goes on with other --steps ------------------------------------------------------ */
+
+static int64_t rounds_of(const GanSchedule *block, int64_t steps) { return steps >= 0 ? steps : block->count; }
+
+/* Whether every block in there does as many rounds with the one number of steps as with the other. */
+static bool same_rounds(const GanSchedule *n, int64_t a, int64_t b)
+{
+    if (n->kind == GAN_ALTERNATE) return rounds_of(n, a) == rounds_of(n, b);
+    for (int i = 0; i < n->n_kids; i++)
+        if (!same_rounds(n->kid[i], a, b)) return false;
+    return true;
+}
+
+/* Whether a run with `now` steps comes by this position of a run with `then`, in the same state: all blocks before it are the same. */
+static bool comes_by(const GanSchedule *n, const Path *p, int64_t then, int64_t now)
+{
+    for (int i = 0; i < p->n; i++) {
+        if (n->kind == GAN_ALTERNATE) return p->at[i] <= rounds_of(n, now);
+        if (n->kind == GAN_REPEAT) {
+            if (p->at[i] && !same_rounds(n, then, now)) return false;
+            i += 2;
+        }
+        int64_t kid = i < p->n ? p->at[i] : 0;
+        for (int64_t k = 0; n->kind != GAN_IF && k < kid && k < n->n_kids; k++)
+            if (!same_rounds(n->kid[k], then, now)) return false;
+        if (kid >= n->n_kids) return true;
+        n = n->kid[kid];
+    }
+    return true;
+}
+
+static const GanSchedule *first_block(const GanSchedule *n)
+{
+    const GanSchedule *found = n->kind == GAN_ALTERNATE ? n : NULL;
+    for (int i = 0; i < n->n_kids && !found; i++) found = first_block(n->kid[i]);
+    return found;
+}
+
+/* Its end is saved where something follows, for a run that is to have more steps goes on from there. */
+static bool worth_keeping(const Trainer *t, const GanSchedule *block)
+{
+    const GanSchedule *root = t->program->schedule;
+    return t->round + 1 == rounds_of(block, t->o->steps) && block == first_block(root) && block != root->kid[root->n_kids - 1];
+}
+
+/* Nothing is left to do from there. */
+static bool is_over(const Trainer *t, const Path *p)
+{
+    const GanSchedule *root = t->program->schedule, *last = root->n_kids ? root->kid[root->n_kids - 1] : NULL;
+    if (!p->n || p->at[0] >= root->n_kids) return p->n;
+    return p->at[0] == root->n_kids - 1 && last->kind == GAN_ALTERNATE && p->n > 1 && p->at[1] >= rounds_of(last, t->o->steps);
+}
+
+/* The position of a run that is over: the last block's end, if nothing stands behind it and it was not left. */
+static Path the_end(const Trainer *t)
+{
+    const GanSchedule *root = t->program->schedule, *last = root->n_kids ? root->kid[root->n_kids - 1] : NULL;
+    if (!last || last->kind != GAN_ALTERNATE || t->left) return (Path){.n = 1, .at = {root->n_kids}};
+    return (Path){.n = 2, .at = {root->n_kids - 1, rounds_of(last, t->o->steps)}};
+}
+
 /* ---- calling functions ---------------------------------------------------------------------------------------------- */
 
 static bool make_outputs(Trainer *t, int fn)
@@ -194,7 +259,7 @@ static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
 {
     if (!t->folder) return GAN_OK;
     const GanProgram *p = t->program;
-    char position[DEEPEST * 2 * 21], numbers[5][32];
+    char position[DEEPEST * 2 * 21], numbers[4][32];
     path_text(path, position, sizeof position);
     SafeTensor *view = calloc((size_t)p->n_slots + 1, sizeof *view);
     char       *expects = calloc((size_t)t->result->n_expects + 1, 1);
@@ -207,8 +272,9 @@ static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
     snprintf(numbers[0], sizeof numbers[0], "%" PRIu64, t->state->seed);
     snprintf(numbers[1], sizeof numbers[1], "%" PRId64, t->rounds);
     snprintf(numbers[2], sizeof numbers[2], "%" PRId64, t->log ? log_lines(t->log) : 0);
+    snprintf(numbers[3], sizeof numbers[3], "%" PRId64, t->o->steps);
     SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", p->name}, {"source", p->source_hash}, {"seed", numbers[0]},
-                       {"step", numbers[1]}, {"log", numbers[2]}, {"position", position}, {"expects", expects}};
+                       {"step", numbers[1]}, {"steps", numbers[3]}, {"log", numbers[2]}, {"position", position}, {"expects", expects}};
     int       n = state_views(p, t->state, view);
     GanStatus st = checkpoint_save(t->folder, t->rounds, view, n, meta, sizeof meta / sizeof meta[0], KEEP_CHECKPOINTS, t->result->checkpoint, err);
     free(view);
@@ -242,14 +308,42 @@ static void warn_bad_checkpoint(void *arg, const GanError *bad)
     say(arg, "warning: %s; this checkpoint is passed over", gan_error_text(bad, text));
 }
 
+/* Not one of other steps that this run would not have come by; what is wrong with a file in other ways is said when it is loaded. */
+static bool takes_checkpoint(void *arg, const SafeFile *f)
+{
+    Trainer    *t = arg;
+    Path        p;
+    const char *source = safetensors_meta(f, "source"), *text = safetensors_meta(f, "steps"), *step = safetensors_meta(f, "step");
+    int64_t     steps = text ? strtoll(text, NULL, 10) : -1;
+    if (!source || strcmp(source, t->program->source_hash) || !path_read(safetensors_meta(f, "position"), &p)) return true;
+    if (comes_by(t->program->schedule, &p, steps, t->o->steps)) return true;
+    if (t->passed_over++) return false;
+    t->past_steps = steps;
+    t->past_rounds = step ? strtoll(step, NULL, 10) : 0;
+    return false;
+}
+
+static GanStatus refuse_steps(Trainer *t)
+{
+    char then[48] = "the steps of its file", now[48] = "those of the file";
+    if (t->past_steps >= 0) snprintf(then, sizeof then, "--steps %" PRId64, t->past_steps);
+    if (t->o->steps >= 0) snprintf(now, sizeof now, "--steps %" PRId64, t->o->steps);
+    return gan_error_in(t->err, GAN_WRONG, t->o->out,
+                        "this run was made with %s and has come to step %" PRId64 "; it is no part of a run with %s. Without --resume a new run starts, and with "
+                        "--checkpoint FILE it starts from a state in checkpoints/",
+                        then, t->past_rounds, now);
+}
+
 /* The newest good checkpoint of the run's folder: state, position, judged expectations. *found says whether there was one. */
 static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
 {
-    char      folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
-    SafeFile *f = NULL;
+    char             folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    SafeFile        *f = NULL;
+    CheckpointSearch search = {warn_bad_checkpoint, takes_checkpoint, t};
     snprintf(folder, sizeof folder, "%s/checkpoints", t->o->out);
-    GanStatus st = checkpoint_newest(folder, warn_bad_checkpoint, t, &f, path, t->err);
+    GanStatus st = checkpoint_newest(folder, &search, &f, path, t->err);
     *found = f != NULL;
+    if (!st && !f && t->passed_over) return refuse_steps(t);
     if (!st && !f) say(t, "no good checkpoint in %s: the run starts from the beginning", folder);
     if (st || !f) return st;
     const char *seed = safetensors_meta(f, "seed"), *step = safetensors_meta(f, "step"), *log = safetensors_meta(f, "log");
@@ -262,6 +356,9 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
         *lines = strtoll(log, NULL, 10);
         expects_read(t->result, safetensors_meta(f, "expects"));
         say(t, "resuming at step %" PRId64 " from %s", t->rounds, path);
+        strcpy(t->result->checkpoint, path);
+        if ((t->result->was_over = is_over(t, &t->resume)))
+            say(t, "this run is finished: nothing is left to do (--resume with a larger --steps makes it longer)");
     }
     safetensors_free(f);
     return st;
@@ -451,6 +548,7 @@ static Flow end_round(Trainer *t, const GanSchedule *block, bool left, Flow line
     t->rounds_here++;
     progress_step(t->progress, t->rounds);
     Path next = after_round(t, left);
+    t->save_asked |= worth_keeping(t, block);
     if (t->o->hooks.round && !t->o->hooks.round(t->o->hooks.user)) return INTERRUPTED;
     return save_if_due(t, &next, line);
 }
@@ -468,7 +566,7 @@ static Flow one_round(Trainer *t, const GanSchedule *n)
 
 static Flow walk_alternate(Trainer *t, const GanSchedule *n)
 {
-    int64_t outer = t->round, count = t->o->steps >= 0 ? t->o->steps : n->count;
+    int64_t outer = t->round, count = rounds_of(n, t->o->steps);
     Flow    flow = GO_ON;
     int64_t first = take(t);
     push(t, first);
@@ -479,6 +577,7 @@ static Flow walk_alternate(Trainer *t, const GanSchedule *n)
     }
     t->blocks--;
     pop(t);
+    t->left = flow == LEAVE_BLOCK;
     if (flow == GO_ON || flow == LEAVE_BLOCK) {
         set_step(t, t->round);
         t->round = outer;
@@ -649,7 +748,7 @@ static void list_nodes(Trainer *t, const GanSchedule *n)
 
 static int64_t count_rounds(const Trainer *t, const GanSchedule *n)     /* of the whole program, for the progress line */
 {
-    if (n->kind == GAN_ALTERNATE) return t->o->steps >= 0 ? t->o->steps : n->count;
+    if (n->kind == GAN_ALTERNATE) return rounds_of(n, t->o->steps);
     int64_t rounds = 0, times = n->kind == GAN_REPEAT && n->count > 0 ? n->count : 1;
     for (int i = 0; i < n->n_kids; i++) rounds += count_rounds(t, n->kid[i]);
     return rounds * times;
@@ -742,8 +841,8 @@ static GanStatus finish(Trainer *t, Flow flow)
 {
     GanStatus st = flow == FAILED ? t->err->status : GAN_OK;
     if (flow == FAILED && t->failed_round >= 0) rewind_to_failure(t);
-    if (flow == GO_ON) {
-        Path over = {.n = 1, .at = {t->program->schedule->n_kids}};
+    if (flow == GO_ON && !t->result->was_over) {
+        Path over = the_end(t);
         st = save_at(t, &over, t->err);
     }
     GanError log_err;

@@ -15,8 +15,9 @@ static const double SAVE_SECONDS = 10;
 
 static void print_summary(FILE *to, const TrainerResult *r, const char *folder)
 {
-    fprintf(to, "%lld steps in %.1f s", (long long)r->rounds_here, r->seconds);
-    if (r->seconds > 0) fprintf(to, " (%.0f steps/s)", (double)r->rounds_here / r->seconds);
+    if (r->was_over) fprintf(to, "finished before, at step %lld", (long long)r->rounds);
+    else fprintf(to, "%lld steps in %.1f s", (long long)r->rounds_here, r->seconds);
+    if (r->seconds > 0 && !r->was_over) fprintf(to, " (%.0f steps/s)", (double)r->rounds_here / r->seconds);
     const char *before = ";";
     for (int i = 0; i < r->n_reports; i++) {
         if (!r->report[i].made) continue;

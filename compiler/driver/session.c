@@ -193,7 +193,7 @@ int session_fill(Session *s, bool trained, int fn)
         snprintf(path, sizeof path, "%s", s->o->checkpoint);
         st = safetensors_read(path, false, &f, &err);
     } else if (trained) {
-        st = checkpoint_newest(folder, NULL, NULL, &f, path, &err);
+        st = checkpoint_newest(folder, &(CheckpointSearch){0}, &f, path, &err);
         if (!st && f) driver_say((void *)s->o, arena_printf(s->arena, "weights from %s", path));
         if (!st && !f) driver_say((void *)s->o, arena_printf(s->arena, "no checkpoint in %s; weights are untrained (--checkpoint FILE takes others)", folder));
     }

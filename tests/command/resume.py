@@ -178,6 +178,83 @@ def test_a_block_that_was_left_is_not_entered_again():
             os.rename(out, os.path.join(d, name))
 
 
+LONGER = """
+import optim
+net G { param v: real = 1; v }
+state seen: real = 0
+BEFOREalternate 20 steps { update G minimize (G() - E[e ~ Normal(0, 1) : 3] e)^2 with adam(0.1); every 8 { report v = G.v } }
+BEHIND
+"""
+BEHIND = "update G minimize G()^2 with sgd(0.1)\nreport v = G.v + E[e ~ Normal(0, 1) : 3] e\nexpect v < 100 by step 30"
+
+
+def longer(d, before="", behind=""):
+    path = os.path.join(d, "longer.gan")
+    with open(path, "w") as f:
+        f.write(LONGER.replace("BEFORE", before).replace("BEHIND", behind))
+    return path
+
+
+def test_a_finished_run_is_lengthened():
+    """What stands behind the block has been done, and is done anew from the block's end."""
+    for behind in ("", BEHIND):
+        with folder() as d:
+            path, out = longer(d, behind=behind), os.path.join(d, "out")
+            whole, _ = uncut(d, path, "--steps", 40)
+            assert gan("run", path, "--out", out, "--quiet").status == 0
+            r = gan("run", path, "--out", out, "--resume")
+            assert r.status == 0 and "finished before, at step 20" in r.out and "0 steps" not in r.out, r
+            r = gan("run", path, "--out", out, "--resume", "--steps", 40)
+            assert r.status == 0 and r.out.count("20 steps in") == 1, r
+            assert newest_state(out) == newest_state(whole) and reports(out) == reports(whole), (reports(out), reports(whole))
+
+
+def test_two_blocks_are_lengthened_from_the_end_of_the_first():
+    with folder() as d:
+        path, out = longer(d, "alternate 5 steps { seen := seen + 1 }\n"), os.path.join(d, "out")
+        whole, _ = uncut(d, path, "--steps", 12)
+        assert gan("run", path, "--out", out, "--quiet", "--steps", 9).status == 0
+        assert gan("run", path, "--out", out, "--quiet", "--resume", "--steps", 12).status == 0
+        assert newest_state(out) == newest_state(whole)
+
+
+def newest_state(out):
+    """What was written last, which has no name greater than all others when two are of one step."""
+    checkpoints = os.path.join(out, "checkpoints")
+    last = max((os.path.join(checkpoints, n) for n in os.listdir(checkpoints) if n.endswith(".safetensors")), key=lambda p: os.stat(p).st_mtime_ns)
+    with open(last, "rb") as f:
+        return os.path.basename(last), f.read()
+
+
+def test_other_steps_are_refused_where_they_would_be_another_run():
+    with folder() as d:
+        path, out = longer(d, "alternate 5 steps { seen := seen + 1 }\n"), os.path.join(d, "out")
+        assert gan("run", path, "--out", out, "--quiet", "--steps", 9).status == 0
+        before = newest_state(out)
+        os.remove(os.path.join(out, "checkpoints", "000000009.safetensors"))
+        for flags in (("--steps", 12), ()):                 # the first block has done 9 rounds
+            r = gan("run", path, "--out", out, "--resume", *flags)
+            assert r.status == 1 and "made with --steps 9" in r.err and "Without --resume" in r.err, r
+        assert newest_state(out) == before
+    with folder() as d:                                     # more is done already
+        path, out = longer(d), os.path.join(d, "out")
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        r = gan("run", path, "--out", out, "--resume", "--steps", 12)
+        assert r.status == 1 and "the steps of its file" in r.err and "has come to step 20" in r.err, r
+
+
+def test_a_run_that_stopped_is_not_lengthened():
+    with folder() as d:
+        path, out = os.path.join(d, "stopped.gan"), os.path.join(d, "out")
+        with open(path, "w") as f:
+            f.write(STOPPED.replace("seen := 10 * seen + step", "").replace("report v = G.v\nreport seen = seen\n", "").replace("  save\n", ""))
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        for _ in range(2):
+            assert gan("run", path, "--out", out, "--quiet", "--resume").status == 0
+            r = gan("run", path, "--out", out, "--quiet", "--resume", "--steps", 90)
+            assert r.status == 1 and "come to step 7" in r.err, r
+
+
 def test_another_program_is_refused():
     with folder() as d:
         path = program(d, 60)
