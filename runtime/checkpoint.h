@@ -2,7 +2,8 @@
  *
  * Files are named by step, "000012000.safetensors", and a name is never reused: saving the same bytes again is a success
  * that writes nothing, other bytes at the same step become "000012000-2.safetensors". There is no pointer to the latest;
- * the newest file that verifies is it. One run at a time holds the folder. */
+ * the newest file that verifies is it. A file that the program names ("best.safetensors") stays until the program names the next.
+ * One run at a time holds the folder. */
 #pragma once
 #include "runtime/file.h"
 #include "runtime/safetensors.h"
@@ -13,11 +14,21 @@ typedef struct CheckpointFolder CheckpointFolder;
 GanStatus checkpoint_open(const char *folder, CheckpointFolder **out, GanError *err);
 void      checkpoint_close(CheckpointFolder *c);            /* unlocks; NULL is fine */
 
-/* On return the file is on the disk. Then, once it has been read back and verified, older files are deleted so that the
- * `keep` newest good ones stay (at least 2; 0: delete nothing); files that do not verify are neither counted nor deleted.
- * `path` (may be NULL) receives the file's path, FILE_PATH_MAX bytes. A failure leaves every older file in place. */
-GanStatus checkpoint_save(CheckpointFolder *c, int64_t step, const SafeTensor *tensor, int n_tensors, const SafeMeta *meta,
-                          int n_meta, int keep, char *path, GanError *err);
+typedef struct CheckpointSave {
+    int64_t            step;
+    const SafeTensor  *tensor;
+    int                n_tensors;
+    const SafeMeta    *meta;
+    int                n_meta;
+    int                keep;                                /* the newest good ones that stay, at least 2; 0: delete nothing */
+    const char *const *named;                               /* the file gets these names too: "best" is best.safetensors, in place of an older one */
+    int                n_named;
+} CheckpointSave;
+
+/* On return the file is on the disk. Then, once it has been read back and is what was written, older files are deleted so that the
+ * `keep` newest good ones stay; files that do not verify are neither counted nor deleted, and those with a name of their own are none of
+ * these. `path` (may be NULL) receives the file's path, FILE_PATH_MAX bytes. A failure leaves every older file in place. */
+GanStatus checkpoint_save(CheckpointFolder *c, const CheckpointSave *save, char *path, GanError *err);
 
 /* Who looks for a file, each with `arg`; any may be NULL. */
 typedef struct CheckpointSearch {

@@ -268,6 +268,20 @@ GanStatus file_new_end_unless_there(FileNew *f, bool *taken, GanError *err)
 
 void file_new_rename(FileNew *f, const char *path) { snprintf(f->path, sizeof f->path, "%s", path); }
 
+GanStatus file_new_also(FileNew *f, const char *path, GanError *err)
+{
+    FileNew also = {.fd = -1};
+    if (strlen(path) >= sizeof also.path) return gan_error_in(err, GAN_WRONG, path, "the path is too long");
+    strcpy(also.path, path);
+    GanStatus s = finish_content(f, err);
+    if (!s) s = temp_name(&also, err);
+    if (s) return s;
+    if (!link(f->temp, also.temp) && !rename(also.temp, path)) return GAN_OK;
+    s = gan_error_in(err, GAN_WORLD, path, "cannot be put in its place: %s", strerror(errno));
+    unlink(also.temp);
+    return s;
+}
+
 void file_new_abort(FileNew *f)
 {
     if (f->fd >= 0) close(f->fd);

@@ -36,6 +36,8 @@ GanStatus file_new_end(FileNew *f, GanError *err);          /* takes the place o
 /* As file_new_end, but an older file stays: *taken says so, the new one is kept open for file_new_retry or abort. */
 GanStatus file_new_end_unless_there(FileNew *f, bool *taken, GanError *err);
 void      file_new_rename(FileNew *f, const char *path);    /* another final name in the same folder */
+/* Gives the content, which is complete now, one more name, in place of an older file of it. GAN_WORLD where a file has only one name. */
+GanStatus file_new_also(FileNew *f, const char *path, GanError *err);
 void      file_new_abort(FileNew *f);                       /* fine at any time */
 
 /* All of the above at once. */

@@ -21,7 +21,24 @@ static GanStatus save(CheckpointFolder *c, int64_t step, const float *w, int kee
     SafeTensor t[3];
     memcpy(t, tensors, sizeof t);
     if (w) t[0].data = w;
-    return checkpoint_save(c, step, t, 3, meta, 2, keep, path, err);
+    return checkpoint_save(c, &(CheckpointSave){.step = step, .tensor = t, .n_tensors = 3, .meta = meta, .n_meta = 2, .keep = keep}, path, err);
+}
+
+/* The whole file of an image, yours to free. */
+static char *bytes_of(const SafeTensor *t, int n_tensors, const SafeMeta *m, int n_meta, size_t *n)
+{
+    char      folder[256];
+    SafeImage image;
+    FileNew   f;
+    make_folder(folder);
+    const char *path = in_folder(folder, "x");
+    cr_assert(safetensors_image(t, n_tensors, m, n_meta, &image, NULL) == GAN_OK);
+    cr_assert(!file_new_begin(&f, path, 0, false, NULL) && !safetensors_write(&image, &f, NULL) && !file_new_end(&f, NULL));
+    char *bytes = get_file(path, n);
+    cr_assert(*n == image.bytes && safetensors_holds(&image, path));
+    safetensors_image_free(&image);
+    drop_folder(folder);
+    return bytes;
 }
 
 static void count_warning(void *arg, const GanError *bad)
@@ -38,11 +55,12 @@ Test(safetensors, there_and_back)
     GanError  err;
     make_folder(folder);
     const char *path = in_folder(folder, "x");
-    cr_assert(safetensors_bytes(tensors, 3, meta, 2, &bytes, &n, &err) == GAN_OK);
-    cr_assert(safetensors_bytes(tensors, 3, meta, 2, &again, &m, &err) == GAN_OK);
+    bytes = bytes_of(tensors, 3, meta, 2, &n);
+    again = bytes_of(tensors, 3, meta, 2, &m);
     cr_expect(n == m && !memcmp(bytes, again, n) && n % 8 == 0);
     put_file(path, bytes, n);
     cr_assert(safetensors_read(path, true, &f, &err) == GAN_OK, "%s", err.message);
+    cr_expect(safetensors_verify(path, &err) == GAN_OK, "%s", err.message);
     cr_expect(f->checked && f->n_tensors == 3 && f->n_meta == 2);
     for (int i = 0; i < 3; i++) {
         const SafeTensor *t = safetensors_find(f, tensors[i].name);
@@ -56,11 +74,13 @@ Test(safetensors, there_and_back)
     for (size_t k = 0; k < n; k++) {
         put_file(path, bytes, k);
         cr_expect(safetensors_read(path, true, &f, &err) == GAN_WRONG && !f, "cut at byte %zu", k);
+        cr_expect(safetensors_verify(path, &err) == GAN_WRONG, "cut at byte %zu", k);
     }
     for (size_t bit = 0; bit < 8 * n; bit++) {
         bytes[bit / 8] ^= (char)(1 << bit % 8);
         put_file(path, bytes, n);
         cr_expect(safetensors_read(path, true, &f, &err) == GAN_WRONG && !f, "flipped bit %zu", bit);
+        cr_expect(safetensors_verify(path, &err) == GAN_WRONG, "flipped bit %zu", bit);
         if (!safetensors_read(path, false, &f, &err)) safetensors_free(f);      /* no crash without the checksums either */
         bytes[bit / 8] ^= (char)(1 << bit % 8);
     }
@@ -127,6 +147,7 @@ Test(safetensors, hostile)
         safetensors_free(f);
         s = safetensors_read(path, true, &f, &err);
         expect_error(cases[i].what, s, GAN_WRONG, &err, cases[i].error ? cases[i].error : "no checksums");
+        expect_error(cases[i].what, safetensors_verify(path, &err), GAN_WRONG, &err, cases[i].error ? cases[i].error : "no checksums");
     }
     memset(file, 0xff, 8);
     SafeFile *f;
@@ -148,15 +169,14 @@ Test(safetensors, refuses_to_write)
     static const SafeTensor reserved = {"__metadata__", GAN_U8, 0, {0}, "x", 0}, bad = {"\xff", GAN_U8, 0, {0}, "x", 0};
     static const SafeTensor shape = {"a", GAN_U8, 1, {-1}, "x", 0};
     static const SafeMeta   ours = {"xxh3:a", ""}, not_utf8 = {"a", "\xff"};
-    char                   *bytes;
-    size_t                  n;
+    SafeImage               image;
     GanError                err;
-    expect_error("twice", safetensors_bytes(twice, 2, NULL, 0, &bytes, &n, &err), GAN_WRONG, &err, "'a' stands twice");
-    expect_error("reserved", safetensors_bytes(&reserved, 1, NULL, 0, &bytes, &n, &err), GAN_WRONG, &err, "reserved");
-    expect_error("utf-8", safetensors_bytes(&bad, 1, NULL, 0, &bytes, &n, &err), GAN_WRONG, &err, "not UTF-8");
-    expect_error("shape", safetensors_bytes(&shape, 1, NULL, 0, &bytes, &n, &err), GAN_WRONG, &err, "negative");
-    expect_error("ours", safetensors_bytes(NULL, 0, &ours, 1, &bytes, &n, &err), GAN_WRONG, &err, "taken by checksums");
-    expect_error("value", safetensors_bytes(NULL, 0, &not_utf8, 1, &bytes, &n, &err), GAN_WRONG, &err, "not UTF-8");
+    expect_error("twice", safetensors_image(twice, 2, NULL, 0, &image, &err), GAN_WRONG, &err, "'a' stands twice");
+    expect_error("reserved", safetensors_image(&reserved, 1, NULL, 0, &image, &err), GAN_WRONG, &err, "reserved");
+    expect_error("utf-8", safetensors_image(&bad, 1, NULL, 0, &image, &err), GAN_WRONG, &err, "not UTF-8");
+    expect_error("shape", safetensors_image(&shape, 1, NULL, 0, &image, &err), GAN_WRONG, &err, "negative");
+    expect_error("ours", safetensors_image(NULL, 0, &ours, 1, &image, &err), GAN_WRONG, &err, "taken by checksums");
+    expect_error("value", safetensors_image(NULL, 0, &not_utf8, 1, &image, &err), GAN_WRONG, &err, "not UTF-8");
 }
 
 Test(checkpoint, newest_good_wins)
@@ -218,6 +238,79 @@ Test(checkpoint, names_are_not_reused)
     cr_expect(access(path, F_OK) == 0 && count_files(folder) == 3, "the new one stays, though it is the oldest");
     expect_error("negative", save(c, -1, NULL, 0, path, &err), GAN_WRONG, &err, "step -1");
     checkpoint_close(c);
+    drop_folder(folder);
+}
+
+/* Under its own name a file stays, however many follow; the next of that name takes its place. */
+Test(checkpoint, a_name_of_its_own)
+{
+    char              folder[256], path[FILE_PATH_MAX];
+    const char       *names[] = {"best", "v1.5-final_"};
+    float             w = 0, seen;
+    CheckpointFolder *c;
+    SafeFile         *f;
+    GanError          err;
+    make_folder(folder);
+    cr_assert(checkpoint_open(folder, &c, &err) == GAN_OK);
+    for (int step = 1; step <= 9; step++) {
+        SafeTensor t = {"w", GAN_F32, 0, {0}, &w, 0};
+        w = (float)step;
+        CheckpointSave s = {.step = step, .tensor = &t, .n_tensors = 1, .keep = 2, .named = names, .n_named = step == 2 ? 2 : step == 4};
+        cr_assert(checkpoint_save(c, &s, path, &err) == GAN_OK, "%s", err.message);
+    }
+    cr_expect(count_files(folder) == 2 + 2 + 1, "the newest two, the named two, and the lock");
+    for (int i = 0; i < 2; i++) {
+        cr_assert(safetensors_read(in_folder(folder, i ? "v1.5-final_.safetensors" : "best.safetensors"), true, &f, &err) == GAN_OK);
+        memcpy(&seen, f->tensor[0].data, sizeof seen);
+        cr_expect(seen == (i ? 2 : 4), "%g", (double)seen);
+        safetensors_free(f);
+    }
+    cr_assert(checkpoint_newest(folder, &(CheckpointSearch){0}, &f, path, &err) == GAN_OK && f && strstr(path, "000000009"));
+    safetensors_free(f);
+    cr_assert(!unlink(in_folder(folder, "best.safetensors")) && !mkdir(in_folder(folder, "best.safetensors"), 0777));
+    CheckpointSave s = {.step = 10, .keep = 2, .named = names, .n_named = 1};
+    expect_error("a folder", checkpoint_save(c, &s, path, &err), GAN_WRONG, &err, "best.safetensors: cannot be put in its place");
+    cr_expect(access(in_folder(folder, "000000010.safetensors"), F_OK) == 0, "the run can go on from it all the same");
+    cr_expect(count_files(folder) == 3 + 2 + 1);
+    checkpoint_close(c);
+    drop_folder(folder);
+}
+
+/* A state of 64 MB is saved in the memory of its pieces; older files are read once, and not again while they are the same. */
+Test(checkpoint, a_large_state)
+{
+    enum { N = 1 << 24 };
+    char              folder[256], path[FILE_PATH_MAX], last[FILE_PATH_MAX] = "";
+    float            *w = malloc(N * sizeof *w);
+    CheckpointFolder *c;
+    GanError          err;
+    struct rusage     before, after;
+    make_folder(folder);
+    for (int i = 0; i < N; i++) w[i] = (float)i;
+    for (int run = 0; run < 2; run++) {
+        SafeTensor t = {"w", GAN_F32, 1, {N}, w, 0};
+        cr_assert(checkpoint_open(folder, &c, &err) == GAN_OK);
+        getrusage(RUSAGE_SELF, &before);
+        for (int step = 1 + 10 * run; step <= 2 + 10 * run; step++, w[0]++) {
+            CheckpointSave s = {.step = step, .tensor = &t, .n_tensors = 1, .keep = 2};
+            cr_assert(checkpoint_save(c, &s, path, &err) == GAN_OK, "%s", err.message);
+        }
+        getrusage(RUSAGE_SELF, &after);
+        cr_expect(after.ru_maxrss - before.ru_maxrss < 16 << 10, "%ld KB", after.ru_maxrss - before.ru_maxrss);
+        if (!run) checkpoint_close(c);
+    }
+    struct stat st;                                         /* one of its bits has changed and nothing tells so: it is not read again */
+    cr_assert(!stat(path, &st));
+    int fd = open(path, O_WRONLY);
+    cr_assert(fd >= 0 && pwrite(fd, "x", 1, st.st_size - 1) == 1 && !futimens(fd, (struct timespec[]){st.st_atim, st.st_mtim}) && !close(fd));
+    strcpy(last, path);
+    cr_assert(save(c, 13, NULL, 2, path, &err) == GAN_OK);
+    cr_expect(count_files(folder) == 3 && !access(last, F_OK), "it counts as good");
+    cr_assert(!utimensat(AT_FDCWD, last, (struct timespec[]){st.st_atim, {1, 0}}, 0));
+    cr_assert(save(c, 14, NULL, 2, path, &err) == GAN_OK && save(c, 15, NULL, 2, path, &err) == GAN_OK);
+    cr_expect(count_files(folder) == 4 && !access(last, F_OK), "now it is read, is bad, and stays");
+    checkpoint_close(c);
+    free(w);
     drop_folder(folder);
 }
 
@@ -293,7 +386,7 @@ Test(checkpoint, killed_while_saving)
             if (checkpoint_open(folder, &c, NULL)) _exit(1);
             for (int step = 1 + 1000 * round;; step++) {
                 large[0] = (float)step;
-                if (checkpoint_save(c, step, &t, 1, NULL, 0, 2, NULL, NULL)) _exit(1);
+                if (checkpoint_save(c, &(CheckpointSave){.step = step, .tensor = &t, .n_tensors = 1, .keep = 2}, NULL, NULL)) _exit(1);
             }
         }
         usleep(4000 + 3700 * (unsigned)round);

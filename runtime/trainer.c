@@ -57,6 +57,8 @@ typedef struct Trainer {
     int                   step_slot;
     void               ***out;                              /* one buffer an output of each function, made when first needed */
     bool                  line_open, save_asked;
+    const char          **named;                            /* what the asked save's file is to be called too */
+    int                   n_named;
     Flow                  lost;                             /* GO_ON, or how a log that can no longer be written ends the run */
     int                   blocks;                           /* how many alternate blocks the walk is inside of */
     bool                  left;                             /* the last one was left before its rounds were over */
@@ -276,7 +278,9 @@ static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
     SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", p->name}, {"source", p->source_hash}, {"seed", numbers[0]},
                        {"step", numbers[1]}, {"steps", numbers[3]}, {"log", numbers[2]}, {"position", position}, {"expects", expects}};
     int       n = state_views(p, t->state, view);
-    GanStatus st = checkpoint_save(t->folder, t->rounds, view, n, meta, sizeof meta / sizeof meta[0], KEEP_CHECKPOINTS, t->result->checkpoint, err);
+    CheckpointSave save = {.step = t->rounds, .tensor = view, .n_tensors = n, .meta = meta, .n_meta = sizeof meta / sizeof meta[0], .keep = KEEP_CHECKPOINTS,
+                           .named = t->named, .n_named = t->n_named};
+    GanStatus st = checkpoint_save(t->folder, &save, t->result->checkpoint, err);
     free(view);
     free(expects);
     return st;
@@ -291,6 +295,7 @@ static void save_between_rounds(Trainer *t, const Path *path)
     if (st) say(t, "warning: no checkpoint at step %" PRId64 ": %s", t->rounds, gan_error_text(&err, text));
     t->last_save = now();
     t->save_asked = false;
+    t->n_named = 0;
 }
 
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
@@ -685,8 +690,11 @@ static Flow walk_call(Trainer *t, const GanSchedule *n)
 
 static Flow walk_save(Trainer *t, const GanSchedule *n)
 {
-    (void)n;
-    if (!replaying(t)) t->save_asked = true;
+    if (replaying(t)) return GO_ON;
+    t->save_asked = true;
+    for (int i = 0; i < t->n_named; i++)
+        if (n->name && !strcmp(t->named[i], n->name)) return GO_ON;
+    if (n->name) t->named[t->n_named++] = n->name;
     return GO_ON;
 }
 
@@ -728,11 +736,14 @@ static Flow walk(Trainer *t, const GanSchedule *n)
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------------- */
 
-static void count_nodes(const GanProgram *p, const GanSchedule *n, int *reports, int *expects)
+typedef struct Counts { int reports, expects, saves; } Counts;
+
+static void count_nodes(const GanProgram *p, const GanSchedule *n, Counts *c)
 {
-    *reports += n->kind == GAN_REPORT ? p->function[n->fn].n_outputs : 0;
-    *expects += n->kind == GAN_EXPECT;
-    for (int i = 0; i < n->n_kids; i++) count_nodes(p, n->kid[i], reports, expects);
+    c->reports += n->kind == GAN_REPORT ? p->function[n->fn].n_outputs : 0;
+    c->expects += n->kind == GAN_EXPECT;
+    c->saves += n->kind == GAN_SAVE;
+    for (int i = 0; i < n->n_kids; i++) count_nodes(p, n->kid[i], c);
 }
 
 static void list_nodes(Trainer *t, const GanSchedule *n)
@@ -756,12 +767,13 @@ static int64_t count_rounds(const Trainer *t, const GanSchedule *n)     /* of th
 
 static GanStatus begin_result(Trainer *t)
 {
-    int reports = 0, expects = 0;
-    count_nodes(t->program, t->program->schedule, &reports, &expects);
-    t->result->report = calloc((size_t)reports + 1, sizeof *t->result->report);
-    t->result->expect = calloc((size_t)expects + 1, sizeof *t->result->expect);
+    Counts n = {0};
+    count_nodes(t->program, t->program->schedule, &n);
+    t->result->report = calloc((size_t)n.reports + 1, sizeof *t->result->report);
+    t->result->expect = calloc((size_t)n.expects + 1, sizeof *t->result->expect);
+    t->named = calloc((size_t)n.saves + 1, sizeof *t->named);
     t->out = calloc((size_t)t->program->n_functions + 1, sizeof *t->out);
-    if (!t->result->report || !t->result->expect || !t->out) return gan_error(t->err, GAN_WORLD, "no memory");
+    if (!t->result->report || !t->result->expect || !t->named || !t->out) return gan_error(t->err, GAN_WORLD, "no memory");
     list_nodes(t, t->program->schedule);
     return GAN_OK;
 }
@@ -831,7 +843,7 @@ static void rewind_to_failure(Trainer *t)
     t->resumed = 0;
     t->here.n = 0;
     t->line_open = false;
-    t->blocks = 0;
+    t->blocks = t->n_named = 0;
     walk(t, t->program->schedule);
     if (t->failed_at.n) save_between_rounds(t, &t->failed_at);
     *t->err = keep;
@@ -868,6 +880,7 @@ static void free_trainer(Trainer *t)
         free(t->out[f]);
     }
     free(t->out);
+    free(t->named);
     free(t->snapshot.bytes);
 }
 

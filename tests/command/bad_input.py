@@ -291,6 +291,11 @@ def test_numbers_that_make_no_sense():
         check(text, "error")
 
 
+def test_names_that_no_checkpoint_can_have():
+    for n in ('""', '"../best"', '"a/b"', '"000000012"', '".tmp"', '"-1"', '"a b"', '"\xff"', '"' + "a" * 101 + '"', "3", "G"):
+        check(small("update D", f"save {n}\n  update D"), ":8:")
+
+
 def test_modules_in_a_circle():
     with folder() as d:
         for name, text in (("a", "import b"), ("b", "import c"), ("c", "import b"), ("me", "import me")):

@@ -178,6 +178,39 @@ def test_a_block_that_was_left_is_not_entered_again():
             os.rename(out, os.path.join(d, name))
 
 
+NAMED = """
+import optim
+net G { param v: real = 1; v }
+alternate 40 steps {
+  update G minimize G()^2 with sgd(0.1)
+  every 7 { if G.v > 0.01 { save "best"; save "best" } }
+  if step == 24 { save "half-way"; save }
+}
+save "end"
+"""
+
+
+def test_a_named_checkpoint_stays():
+    with folder() as d:
+        path, out = os.path.join(d, "named.gan"), os.path.join(d, "out")
+        with open(path, "w") as f:
+            f.write(NAMED + "report v = G.v\n")
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        checkpoints = os.path.join(out, "checkpoints")
+        files = {n[:-12]: open(os.path.join(checkpoints, n), "rb").read() for n in os.listdir(checkpoints) if n.endswith(".safetensors")}
+        assert {"best", "half-way", "end"} < set(files) and len(files) == 3 + 3, sorted(files)
+        for name, rounds in (("best", 14), ("half-way", 25), ("end", 40)):
+            r = gan("eval", path, "-e", "G.v", "--checkpoint", os.path.join(checkpoints, name + ".safetensors"))
+            assert abs(float(r.out) / 0.8**rounds - 1) < 1e-5, (name, r)
+        os.remove(os.path.join(checkpoints, "best.safetensors"))
+        cut_after(out, "000000025.safetensors")
+        os.rename(os.path.join(checkpoints, "half-way.safetensors"), os.path.join(checkpoints, "000000025.safetensors"))
+        r = gan("run", path, "--out", out, "--quiet", "--resume")
+        assert r.status == 0 and "at step 25" in r.err, r
+        again = {n[:-12]: open(os.path.join(checkpoints, n), "rb").read() for n in os.listdir(checkpoints) if n.endswith(".safetensors")}
+        assert "best" not in again and again["end"] == files["end"], sorted(again)
+
+
 LONGER = """
 import optim
 net G { param v: real = 1; v }
