@@ -798,7 +798,9 @@ static GanStatus begin_log(Trainer *t, bool resumed, int64_t lines)
         snprintf(path, sizeof path, "%s/log.jsonl", t->o->out);
         log = path;
     }
-    return resumed ? log_resume(log, lines, &t->log, t->err) : log_new(log, &t->log, t->err);
+    GanStatus st = resumed ? log_resume(log, lines, &t->log, t->err) : log_new(log, &t->log, t->err);
+    if (!st && resumed) t->seconds_before = log_seconds(t->log);
+    return st;
 }
 
 static void reports_from_state(Trainer *t)

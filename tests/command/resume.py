@@ -178,6 +178,24 @@ def test_a_block_that_was_left_is_not_entered_again():
             os.rename(out, os.path.join(d, name))
 
 
+def test_the_log_goes_on_with_its_seconds():
+    with folder() as d:
+        path, out = program(d, 50), os.path.join(d, "out")
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        cut_after(out, "000000040.safetensors")
+        log = os.path.join(out, "log.jsonl")
+        with open(log) as f:
+            lines = [json.loads(line) for line in f]
+        assert [line["step"] for line in lines] == [0, 25, 50, 50], lines
+        lines[1]["seconds"], lines[2]["seconds"] = 1000, 5000
+        with open(log, "w") as f:
+            f.writelines(json.dumps(line) + "\n" for line in lines)
+        assert gan("run", path, "--out", out, "--quiet", "--resume").status == 0
+        with open(log) as f:
+            seconds = [json.loads(line)["seconds"] for line in f]
+        assert seconds[:2] == [lines[0]["seconds"], 1000] and 1000 <= seconds[2] <= seconds[3] < 1100, seconds
+
+
 NAMED = """
 import optim
 net G { param v: real = 1; v }
