@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,22 +82,12 @@ static GanStatus list(const char *folder, Arena *a, Names *names, GanError *err)
 
 /* ---- the folder ------------------------------------------------------------------------------------------------- */
 
-/* ".tmp-NAME-PID-RANDOM" of a process that is no more. */
-static bool is_leftover(const char *name)
-{
-    const char *random = strrchr(name, '-'), *pid = random;
-    if (strncmp(name, ".tmp-", 5) || !random) return false;
-    while (pid > name && pid[-1] != '-') pid--;
-    long n = strtol(pid, NULL, 10);
-    return n > 0 && kill((pid_t)n, 0) && errno == ESRCH;
-}
-
 static void remove_leftovers(const char *folder)
 {
     DIR *d = opendir(folder);
     if (!d) return;
     for (struct dirent *e; (e = readdir(d));)
-        if (is_leftover(e->d_name)) unlinkat(dirfd(d), e->d_name, 0);
+        if (file_is_leftover(e->d_name)) unlinkat(dirfd(d), e->d_name, 0);
     closedir(d);
 }
 

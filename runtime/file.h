@@ -40,5 +40,9 @@ void      file_new_rename(FileNew *f, const char *path);    /* another final nam
 GanStatus file_new_also(FileNew *f, const char *path, GanError *err);
 void      file_new_abort(FileNew *f);                       /* fine at any time */
 
+/* A temporary name of ours, of a process that is certainly no more. One of another machine, of another container or of a start of this
+ * machine that cannot be told from another's is not: its number means nothing here. */
+bool      file_is_leftover(const char *name);
+
 /* All of the above at once. */
 GanStatus file_write(const char *path, const void *data, size_t n, bool lasting, GanError *err);
