@@ -1,7 +1,8 @@
 /* options.c - see options.h. Two tables, commands.def and flags.def, and one loop over argv; help is printed from the same rows. */
 #include "compiler/driver/options.h"
 
-#include <cblas.h>
+#include "runtime/blas.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <llvm-c/Core.h>
@@ -48,8 +49,9 @@ static void print_version(bool verbose)
     if (!verbose) return;
     unsigned major, minor, patch;
     LLVMGetVersion(&major, &minor, &patch);
-    char *cpu = LLVMGetHostCPUName();
-    printf("LLVM %u.%u.%u, CPU %s\n%s, kernel %s\n", major, minor, patch, cpu, openblas_get_config(), openblas_get_corename());
+    char *cpu = LLVMGetHostCPUName(), blas[400];
+    blas_about(blas, sizeof blas);
+    printf("LLVM %u.%u.%u, CPU %s\n%s\n", major, minor, patch, cpu, blas);
     LLVMDisposeMessage(cpu);
 }
 

@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "compiler/llvm/emit.h"
 #include "compiler/llvm/run.h"
+#include "runtime/blas.h"
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
@@ -427,6 +428,7 @@ GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOption
     if (s == GAN_OK) s = open_orc(j, err);
     if (s == GAN_OK) s = compile_all(j, m, options, err);
     if (s == GAN_OK) s = open_memory(j, err);
+    if (s == GAN_OK && ir_has_form(m, IR_FORM_BLAS)) s = blas_open(team_threads(j->team), err);
     if (s != GAN_OK) {
         jit_free(j);
         return s;

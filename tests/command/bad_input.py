@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import resource
 import struct
 import subprocess
 import time
@@ -366,6 +367,29 @@ def test_a_full_disk():
         with open("/dev/full", "w") as full:
             done = subprocess.run([GAN, "eval", "-e", "1 + 1"], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
         assert done.returncode == 3 and b"No space left" in done.stderr, done
+
+
+PRODUCT = "net W { param v: real[1100, 1100] = 0.001; v }\nreport r = sum(W() @ (W() + zeros([1100, 1100])))\n"
+
+
+def test_little_memory():
+    """Whatever is short, the command ends; OpenBLAS is no part of a run that has no product for it."""
+    with folder() as d:
+        path, product, out = write_small(d), os.path.join(d, "product.gan"), os.path.join(d, "out")
+        with open(product, "w") as f:
+            f.write(PRODUCT)
+        for megabytes in (1500, 450, 350, 300):
+            for file in (path, product):
+                def limit():
+                    resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+                done = subprocess.run([GAN, "run", file, "--out", out, "--quiet", "--threads", "2"], preexec_fn=limit, capture_output=True, timeout=60, check=False)
+                assert done.returncode in (0, 3, 127, -6), (megabytes, file, done)      # the loader's answer, LLVM's
+                assert done.returncode != 3 or b"memory" in done.stderr, (megabytes, file, done)
+                assert megabytes < 1500 or done.returncode == 0, (megabytes, file, done)
+        debug = dict(os.environ, LD_DEBUG="files")
+        for file, loads in ((path, False), (product, True)):
+            done = subprocess.run([GAN, "run", file, "--out", out, "--quiet"], env=debug, capture_output=True, timeout=60, check=True)
+            assert (b"openblas" in done.stderr) == loads, file
 
 
 def test_a_closed_pipe_ends_quietly():
