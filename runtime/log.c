@@ -186,6 +186,16 @@ void log_value(Log *l, const char *name, GanElem elem, const void *value)
     add_value(&l->line, elem, value);
 }
 
+/* What was written of a line that could not be ended is taken back, where that can be done. */
+static GanStatus lost_line(const Log *l, size_t written, GanError *err)
+{
+    GanStatus   s = failed(l, "written", err);
+    struct stat st;
+    if (written && !fstat(l->fd, &st) && S_ISREG(st.st_mode) && ftruncate(l->fd, st.st_size - (off_t)written))
+        return failed(l, "cut back to whole lines", err);
+    return s;
+}
+
 GanStatus log_end(Log *l, GanError *err)
 {
     text_add(&l->line, "}\n");
@@ -193,7 +203,7 @@ GanStatus log_end(Log *l, GanError *err)
         ssize_t n = write(l->fd, l->line.s + at, l->line.n - at);
         if (n < 0 && errno == EINTR) continue;
         l->reader_left = n < 0 && errno == EPIPE;
-        if (n < 0) return failed(l, "written", err);
+        if (n < 0) return lost_line(l, at, err);
         at += (size_t)n;
     }
     l->lines++;

@@ -369,6 +369,30 @@ def test_a_full_disk():
         assert done.returncode == 3 and b"No space left" in done.stderr, done
 
 
+def test_a_file_size_limit_is_a_full_disk():
+    with folder() as d:
+        path = write_small(d)
+        out = os.path.join(d, "out")
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        log = os.path.getsize(os.path.join(out, "log.jsonl"))
+        most = max(os.path.getsize(os.path.join(out, "checkpoints", n)) for n in os.listdir(os.path.join(out, "checkpoints")))
+        assert 20 < log < most
+        for limit in (0, 20, log - 1, log + 1, most - 1):
+            def set_limit():
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            one = os.path.join(d, str(limit))
+            done = subprocess.run([GAN, "run", path, "--out", one, "--quiet"], preexec_fn=set_limit, capture_output=True, timeout=60, check=False)
+            assert done.returncode == 3 and b"File too large" in done.stderr, (limit, done)
+            left = [n for _, _, names in os.walk(one) for n in names]
+            assert set(left) <= {".lock", "log.jsonl", "report.html"}, (limit, left)
+            lines = open(os.path.join(one, "log.jsonl")).read() if "log.jsonl" in left else ""
+            assert not lines or lines.endswith("\n"), (limit, lines)
+            r = [GAN, "sample", path, "G", "-n", "9000", "-o", os.path.join(d, "s.npy"), "--checkpoint", os.path.join(out, "checkpoints", sorted(os.listdir(os.path.join(out, "checkpoints")))[-1])]
+            done = subprocess.run(r, preexec_fn=set_limit, capture_output=True, timeout=60, check=False)
+            assert done.returncode == 3 and b"File too large" in done.stderr and sorted(os.listdir(d))[-1] != "s.npy", (limit, done)
+            assert not [n for n in os.listdir(d) if n.startswith(".tmp")], os.listdir(d)
+
+
 PRODUCT = "net W { param v: real[1100, 1100] = 0.001; v }\nreport r = sum(W() @ (W() + zeros([1100, 1100])))\n"
 
 
