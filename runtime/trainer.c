@@ -275,7 +275,7 @@ static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
     snprintf(numbers[1], sizeof numbers[1], "%" PRId64, t->rounds);
     snprintf(numbers[2], sizeof numbers[2], "%" PRId64, t->log ? log_lines(t->log) : 0);
     snprintf(numbers[3], sizeof numbers[3], "%" PRId64, t->o->steps);
-    SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", p->name}, {"source", p->source_hash}, {"seed", numbers[0]},
+    SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", GAN_SHOWN(p->name)}, {"source", p->source_hash}, {"seed", numbers[0]},
                        {"step", numbers[1]}, {"steps", numbers[3]}, {"log", numbers[2]}, {"position", position}, {"expects", expects}};
     int       n = state_views(p, t->state, view);
     CheckpointSave save = {.step = t->rounds, .tensor = view, .n_tensors = n, .meta = meta, .n_meta = sizeof meta / sizeof meta[0], .keep = KEEP_CHECKPOINTS,

@@ -393,6 +393,53 @@ def test_a_file_size_limit_is_a_full_disk():
             assert not [n for n in os.listdir(d) if n.startswith(".tmp")], os.listdir(d)
 
 
+def test_names_that_are_not_utf8():
+    """They are opened as they are, and printed so that a terminal and a reader of JSON can take them."""
+    with folder() as d:
+        d = d.encode()
+        bad = b"a\xff\x1b[31m\xc2\x9b\xc3\xa9"
+        name, out, shown = bad + b".gan", d + b"/out\xfe", "a??[31m??\u00e9"
+        with open(os.path.join(d, name), "w") as f:
+            f.write(SMALL.replace("20 steps", "20_000_000 steps"))
+
+        def run(*args, status=0):
+            done = subprocess.run([GAN.encode(), *(a if isinstance(a, bytes) else str(a).encode() for a in args)], cwd=d, capture_output=True, timeout=60, check=False)
+            assert done.returncode == status, (args, done)
+            for said in (done.stdout, done.stderr):
+                assert b"\x1b" not in said and b"\xc2\x9b" not in said, (args, said)
+                said.decode("utf-8")
+            return done.stdout.decode() + done.stderr.decode()
+        assert f"{shown}.gan: ok" in run("check", name)
+        assert "files in" in run("run", name, "--out", out, "--steps", 3)
+        assert "resuming at step 3" in run("run", name, "--out", out, "--steps", 5, "--resume")
+        assert f"<title>{shown}</title>" in open(out + b"/report.html", encoding="utf-8").read()
+        run("sample", name, "G", "-n", 4, "-o", b"s\xff.npy", "--checkpoint", out + b"/checkpoints/000000005.safetensors")
+        assert os.path.exists(d + b"/s\xff.npy")
+        run("run", name, "--steps", 2)
+        assert os.path.isdir(d + b"/runs/" + bad)
+        run("test", name, "--steps", 2, status=1)
+        with open(os.path.join(d, b"d\xff.gan"), "wb") as f:
+            f.write(b'data d = csv("none.csv")\nreport m = E[x ~ d : all] mean(x)\nlet a = b\n')
+        for line in run("check", b"d\xff.gan", "--diagnostics=json", status=1).splitlines():
+            assert json.loads(line)["file"] in ("d\ufffd.gan", "d?.gan", "none.csv"), line
+        for line in run("run", name, "--checkpoint", b"none\xff", "--diagnostics=json", "--quiet", status=1).splitlines():
+            json.loads(line)
+        run("run", b"none\xff\x1b.gan", status=1)
+        run(b"r\xff", status=2)
+        run("run", name, b"--st\xff=3", status=2)
+        run("run", name, b"--steps=\xff", status=2)
+        run("run", name, "--set", b"\xff", status=2)
+        run("run", name, "--set", b"\xff=1", status=1)
+        run("run", name, "--backend", b"\xff", status=2)
+        run("sample", name, "G", "-o", b"\xff", status=2)
+        first = subprocess.Popen([GAN.encode(), b"run", name, b"--out", d + b"/x\xfe", b"--quiet"], cwd=d, stderr=subprocess.PIPE)
+        while not os.path.exists(d + b"/x\xfe/log.jsonl"):
+            time.sleep(0.01)
+        first.terminate()
+        said = first.communicate(timeout=60)[1].decode("utf-8")
+        assert first.returncode == 143 and "$'a\\xff\\x1b[31m\\xc2\\x9b\\xc3\\xa9.gan'" in said, said
+
+
 PRODUCT = "net W { param v: real[1100, 1100] = 0.001; v }\nreport r = sum(W() @ (W() + zeros([1100, 1100])))\n"
 
 
