@@ -257,6 +257,14 @@ IrNode *ir_next(const IrNode *n)
     return NULL;
 }
 
+bool ir_has_form(const IrModule *m, IrForm form)
+{
+    for (int i = 0; i < m->fns.n; i++)
+        for (const IrNode *n = m->fns.v[i]->body.first; n; n = ir_next(n))
+            if (n->op == IR_dot && n->attr.form == form) return true;
+    return false;
+}
+
 int *ir_use_counts(const IrModule *m, const IrFn *f, Arena *scratch)
 {
     int *uses = arena_array(scratch, int, m->next_id + 1);

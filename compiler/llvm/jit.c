@@ -8,6 +8,7 @@
 #include "compiler/llvm/run.h"
 #include "compiler/llvm/walk.h"
 #include "compiler/nest/nest.h"
+#include "runtime/blas.h"
 #include "runtime/symbols.h"
 
 #include <llvm-c/Analysis.h>
@@ -418,6 +419,7 @@ GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOption
     if (s == GAN_OK) s = open_orc(j, err);
     if (s == GAN_OK) s = compile_all(j, m, options, err);
     if (s == GAN_OK) s = open_memory(j, err);
+    if (s == GAN_OK && ir_has_form(m, IR_FORM_BLAS)) s = blas_open(team_threads(j->team), err);
     if (s != GAN_OK) {
         jit_free(j);
         return s;
