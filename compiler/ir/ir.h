@@ -201,7 +201,8 @@ int64_t   ir_axes_size(const IrModule *m, IrAxes s);        /* product of extent
 /* Every node of f: for (IrNode *n = f->body.first; n; n = ir_next(n)). A node comes before the nodes of its bodies. */
 IrNode   *ir_next(const IrNode *n);
 int      *ir_use_counts(const IrModule *m, const IrFn *f, Arena *scratch);       /* by IrVal.id: operands, yields, commits, reports */
-bool      ir_depends(const IrModule *m, const IrVal *v, const IrVal *on);        /* reflexive; what goes into a scan or cond counts for all that comes out */
+/* One of v on one of `on`: reflexive; what goes into a scan or cond counts for all that comes out. Takes as long as what v is made of. */
+bool      ir_depends(IrVal *const *v, int n, IrVal *const *on, int n_on);
 bool      ir_is_const(const IrVal *v, double *value);                            /* value may be NULL */
 
 /* ---- shapes of the exact meaning (docs/ir.md) ------------------------------------------------------------------- */
