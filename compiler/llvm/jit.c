@@ -2,10 +2,11 @@
  *
  * Functions are planned; their kernels are emitted in turn into LLVM modules of bounded size, whatever function they are of (for
  * the text of one function LLVM looks at its whole module). The team makes these units into objects, which are linked
- * into one JIT and hand over their kernels in a table. A kernel whose text was met before is not compiled again. */
+ * into one JIT and hand over their kernels in a table. A kernel that is equal to one met before (key.h) is not compiled again. */
 #include "compiler/llvm/jit.h"
 #include "base/bug.h"
 #include "compiler/llvm/emit.h"
+#include "compiler/llvm/key.h"
 #include "compiler/llvm/run.h"
 
 #include <llvm-c/Analysis.h>
@@ -19,15 +20,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Code {                                       /* one compiled function, for all kernels of its text */
+typedef struct Code {                                       /* one compiled function, for all kernels that are equal to it */
     uint64_t     hash;
-    const char  *text;
+    CodeKey      key;
+    const char  *text;                                      /* in builds with assertions: equal keys have equal texts */
     struct Unit *unit;
     int          place;                                     /* in its list of addresses */
     struct Code *next;                                      /* in its bucket */
 } Code;
 
-enum { CODE_BUCKETS = 4096, UNIT_TEXT = 1 << 18 };         /* bytes of text: a unit with more is full */
+enum { CODE_BUCKETS = 4096, UNIT_WORDS = 1 << 14 };        /* of keys: a unit with more is full */
 
 typedef struct Jit {
     Arena             *arena;                               /* plans */
@@ -138,7 +140,7 @@ static void close_emit(Emit *e)
 typedef struct Unit {
     Emit                e;
     ARRAY(LLVMValueRef) fresh;                              /* the functions it brings */
-    size_t              text;                               /* bytes of their text */
+    int                 words;                              /* of their keys */
     char                table[32];                          /* the name of their list of addresses */
     LLVMMemoryBufferRef object;
     char               *why;                                /* LLVM's, when there is no object */
@@ -151,27 +153,37 @@ typedef struct Build {                                      /* a function */
     CompiledKernel *kernel;
 } Build;
 
-/* A function's text from its parameters on, and a number for it. */
-static char *text_of(Jit *j, LLVMValueRef fn, uint64_t *hash)
+/* Between the parameters and the body stands a number of its attributes, which is the module's. */
+static void check_text(Jit *j, Code *c, LLVMValueRef fn)
 {
-    char *all = LLVMPrintValueToString(fn), *from = strchr(all, '('), *text = arena_str(j->arena, from ? from : all);
+#ifndef NDEBUG
+    char *all = LLVMPrintValueToString(fn), *from = strchr(all, '{');
+    if (!c->text) c->text = arena_str(j->arena, from);
+    if (strcmp(c->text, from)) BUG("jit: two kernels of one key:\n%s\n%s", c->text, from);
     LLVMDisposeMessage(all);
-    *hash = 14695981039346656037u;                          /* FNV-1a */
-    for (const char *c = text; *c; c++) *hash = (*hash ^ (unsigned char)*c) * 1099511628211u;
-    return text;
+#else
+    (void)j, (void)c, (void)fn;
+#endif
 }
 
-/* The code with this text, or a new one. */
-static Code *code_of(Jit *j, char *text, uint64_t hash, bool *is_new)
+/* The code that is equal to this function, or a new one. */
+static Code *code_of(Jit *j, LLVMValueRef fn, bool *is_new)
 {
-    Code **bucket = &j->codes[hash % CODE_BUCKETS];
-    *is_new = false;
-    for (Code *c = *bucket; c; c = c->next)
-        if (c->hash == hash && !strcmp(c->text, text)) return c;
-    Code *c = arena_new_of(j->arena, Code);
-    *c = (Code){.hash = hash, .text = text, .next = *bucket};
-    *is_new = true;
-    return *bucket = c;
+    Arena *scratch = arena_new();
+    CodeKey key = code_key(scratch, fn);
+    uint64_t hash = code_key_hash(key);
+    Code **bucket = &j->codes[hash % CODE_BUCKETS], *c = *bucket;
+    while (c && (c->hash != hash || !code_key_equal(c->key, key))) c = c->next;
+    *is_new = !c;
+    if (!c) {
+        c = arena_new_of(j->arena, Code);
+        key.word = arena_copy(j->arena, key.word, sizeof *key.word * (size_t)key.n);
+        *c = (Code){.hash = hash, .key = key, .next = *bucket};
+        *bucket = c;
+    }
+    arena_free(scratch);
+    check_text(j, c, fn);
+    return c;
 }
 
 static Unit *unit_new(Jit *j, const IrModule *m, const char *name)
@@ -187,17 +199,15 @@ static Unit *unit_new(Jit *j, const IrModule *m, const char *name)
 static void emit_one(Jit *j, Unit *u, Build *b, KKernel *k)
 {
     Emit *e = &u->e;
-    uint64_t hash;
     bool is_new;
     e->p = b->plan;
     emit_kernel(e, k);
-    char *text = text_of(j, e->fn, &hash);
-    Code *c = b->code[k->id] = code_of(j, text, hash, &is_new);
+    Code *c = b->code[k->id] = code_of(j, e->fn, &is_new);
     if (e->entries.n) b->kernel[k->id].table = arena_copy(j->arena, e->entries.v, sizeof *e->entries.v * (size_t)e->entries.n);
     if (is_new) {
         c->unit = u;
         c->place = u->fresh.n;
-        u->text += strlen(text);
+        u->words += c->key.n;
         array_push(j->arena, &u->fresh, e->fn);
     } else {
         LLVMDeleteFunction(e->fn);
@@ -316,7 +326,7 @@ static void emit_together(Jit *j, const IrModule *m, Build *build)
         for (int i = 0; i < build[f].plan->kernels.n; i++) {
             if (is_merged(build[f].plan->kernels.v[i])) continue;
             Unit **u = &open[turn++ % n];
-            if (!*u || (*u)->text > UNIT_TEXT) *u = unit_new(j, m, "gan");
+            if (!*u || (*u)->words > UNIT_WORDS) *u = unit_new(j, m, "gan");
             emit_one(j, *u, &build[f], build[f].plan->kernels.v[i]);
         }
     }
