@@ -177,7 +177,7 @@ int ir_slot(IrModule *m, const char *path, IrType type, IrSlotKind kind, const c
 {
     if (ir_find_slot(m, path) >= 0) BUG("a second slot %s", path);
     if (type.axes.n) BUG("slot %s has sample axes", path);
-    IrSlot slot = {arena_str(m->arena, path), type, kind, player ? arena_str(m->arena, player) : NULL};
+    IrSlot slot = {.path = arena_str(m->arena, path), .type = type, .kind = kind, .player = player ? arena_str(m->arena, player) : NULL};
     array_push(m->arena, &m->slots, slot);
     names_put(&m->slot_at, path, m->slots.n - 1);
     return m->slots.n - 1;
@@ -215,10 +215,10 @@ IrFn *ir_fn(IrModule *m, const char *name, IrFnKind kind)
 void ir_commit(IrModule *m, IrFn *f, int slot, IrVal *v)
 {
     if (slot < 0 || slot >= m->slots.n) BUG("%s commits slot %d of %d", f->name, slot, m->slots.n);
-    const IrSlot *s = &m->slots.v[slot];
+    IrSlot *s = &m->slots.v[slot];
     if (!ir_type_equal(&s->type, &v->type)) BUG("%s commits a value of another type to %s", f->name, s->path);
-    for (int i = 0; i < f->commits.n; i++)
-        if (f->commits.v[i].slot == slot) BUG("%s commits %s twice", f->name, s->path);
+    if (s->committed == f) BUG("%s commits %s twice", f->name, s->path);     /* the verifier sees it where others did in between */
+    s->committed = f;
     array_push(m->arena, &f->commits, ((IrCommit){slot, v}));
 }
 

@@ -166,6 +166,7 @@ typedef struct IrSlot {
     IrType      type;                                       /* no sample axes */
     IrSlotKind  kind;                                       /* DATA: read-only, loaded from outside; SCRATCH: passed from one function to another within a round; neither is in a checkpoint */
     const char *player;                                     /* the owner, or NULL */
+    const struct IrFn *committed;                           /* by the function that did it last */
 } IrSlot;
 
 typedef struct { const char *name; int64_t extent; } IrAxis;
