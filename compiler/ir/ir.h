@@ -73,10 +73,13 @@ typedef struct IrAttrs {
     int64_t   n;
     double    value;                                        /* of a const or pad of integers or bools: the same as `n` */
     IrAxes    over;
-    IrInts    dims, kept, lo, hi, step, interior;
-    IrPairs   batch, contract;
+    union {                                                 /* no operation has two of these: a node would be twice as large */
+        struct { IrInts dims, kept; };
+        struct { IrInts lo, hi; union { IrInts step, interior; }; };
+        IrWindow  windows[4];
+    };
     uint8_t   n_windows;
-    IrWindow  windows[4];
+    IrPairs   batch, contract;
     const IrAxes *pair_over;                                /* dot: one set a pair, in the arena; NULL: all empty */
     const char *symbol;
 } IrAttrs;
