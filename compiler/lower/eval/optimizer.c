@@ -121,7 +121,7 @@ static Value *state_slots(Ctx *c, Rule *r, Value *first, const char *path, Span 
     r->inst->constant = r->inst->constant && is_constant(t);
     int slot = ir_find_slot(L->m, path);
     if (slot < 0) {
-        slot = ir_slot(L->m, path, t->type, IR_SLOT_OPTIMIZER, r->player->name);
+        slot = slot_new(L, path, t->type, IR_SLOT_OPTIMIZER, r->player);
         fn_initialise(L, slot, t);
     }
     Value *v = val_slot(L, slot);
@@ -135,7 +135,7 @@ static void bind_state(Ctx *c, Rule *r, const Ast *s)
 {
     Lower *L = c->L;
     if (!s->state.value) {
-        unsupported(c, s->span, "an optimiser's state that starts at a draw");
+        scope_bind(L, r->scope, s, unsupported(c, s->span, "an optimiser's state that starts at a draw"));
         return;
     }
     Fn *before = fn_enter_init(L);
@@ -191,7 +191,7 @@ Value *rule_steps(Ctx *c)
     Lower *L = c->L;
     struct RuleInstance *in = c->rule->inst;
     if (in->steps_slot < 0)
-        in->steps_slot = ir_slot(L->m, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER, c->rule->player->name);
+        in->steps_slot = slot_new(L, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER, c->rule->player);
     return val_tensor(L, ir_add(fn_builder(c), fn_read(L, in->steps_slot), ir_const(fn_builder(c), IR_I64, 1)));
 }
 
@@ -253,6 +253,28 @@ static bool is_declared_twice(Ctx *c, AstList stmts, int i)
     return false;
 }
 
+static void changes_nothing(Lower *L, const Ast *def, const Ast *w)
+{
+    Diag *d = diag_error(L->diags, def->define.name_span, E201, "this rule changes nothing: it gives %s no new value", w->param.name);
+    diag_hint(d, "%s := ... is what moves the player", w->param.name);
+}
+
+/* May it apply a rule? */
+static bool may_apply(const Ast *s) { return s->kind == AST_CALL || s->kind == AST_IF || s->kind == AST_FOR || s->kind == AST_BLOCK; }
+
+/* All statements but the states, which are bound by now. False: what one of them does is not known, or is wrong. */
+static bool run_statements(Ctx *c, AstList stmts)
+{
+    bool known = true;
+    for (int i = 0; i < stmts.n; i++) {
+        if (stmts.v[i]->kind == AST_STATE) continue;
+        Value *v = eval_stmts(c, (AstList){&stmts.v[i], 1});
+        if (i + 1 < stmts.n) value_dropped(c, stmts.v[i], v);
+        known = known && !(may_apply(stmts.v[i]) && val_bad(v));
+    }
+    return known;
+}
+
 /* The body, from w and g to the new w; states and the count go to the rule's changes. */
 static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
 {
@@ -278,8 +300,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     scope_bind(L, r->scope, params.v[1], r->g);
     check_evaluated(L, def->define.body);
     bool fresh = r->inst->block && r->inst->block != r->block->number;
-    for (int i = 0; i < stmts.n; i++)
-        if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
+    run_statements(&inner, stmts);
     if (r->inst->block != r->block->number && (fresh || !r->inst->constant)) {
         Rule first = *r;
         first.scope = scope_new(L, k->scope);
@@ -294,8 +315,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
             ok = put_value(&inner, slots[s++], scope_of_place(&inner, r->scope, stmts.v[i]), stmts.v[i]->span, r->out, stmts.v[i]->state.name) && ok;
     if (r->inst->steps_slot >= 0) changes_put(L, r->out, r->inst->steps_slot, as_tensor(&inner, rule_steps(&inner), at));
     if (!r->moves) {
-        Diag *d = diag_error(L->diags, def->define.name_span, E201, "this rule changes nothing: it gives %s no new value", r->w->param.name);
-        diag_hint(d, "%s := ... is what moves the player", r->w->param.name);
+        changes_nothing(L, def, r->w);
         return val_error(L);
     }
     return ok ? scope_of_place(&inner, r->scope, r->w) : val_error(L);
@@ -310,7 +330,7 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at
         diag_error(L->diags, at, E403, "an optimiser is applied by update ... with, or to (w, g) inside another one");
         return val_error(L);
     }
-    if (L->guess) return val_none(L);
+    if (L->guess) return outer->moves = true, val_none(L);
     if (!call_enter(c, at)) return val_error(L);
     Rule inner = *outer;
     Closure *k = opt->optimizer.closure;
@@ -349,10 +369,10 @@ void optimizer_check(Ctx *c, Closure *k, Scope *scope)
     for (int i = 0; i < params.n; i++) scope_bind(L, r.scope, params.v[i], val_error(L));
     for (int i = 0; i < stmts.n; i++) {
         if (stmts.v[i]->kind != AST_STATE) continue;
+        if (is_declared_twice(&inner, stmts, i)) return;
         if (stmts.v[i]->state.value) eval(&inner, stmts.v[i]->state.value);
         else unsupported(c, stmts.v[i]->span, "an optimiser's state that starts at a draw");
         scope_bind(L, r.scope, stmts.v[i], val_error(L));
     }
-    for (int i = 0; i < stmts.n; i++)
-        if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
+    if (run_statements(&inner, stmts) && !r.moves) changes_nothing(L, def, r.w);
 }

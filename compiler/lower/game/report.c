@@ -55,7 +55,7 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
     if (v) {
         int slot = ir_find_slot(L->m, path);
         if (slot < 0) {
-            slot = ir_slot(L->m, path, t, IR_SLOT_STATE, NULL);
+            slot = slot_new(L, path, t, IR_SLOT_STATE, NULL);
             state_of_program(L, slot);
             Fn *before = fn_enter_init(L);
             fn_initialise(L, slot, ir_const(&L->fn->b, IR_F64, NAN));

@@ -116,7 +116,7 @@ static IrType kept_type(const Lower *L, const IrVal *v)
 
 int part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind)
 {
-    int slot = ir_slot(L->m, path, kept_type(L, v), kind, NULL);
+    int slot = slot_new(L, path, kept_type(L, v), kind, NULL);
     array_push(L->a, &p->keeps, ((Keep){v, v, slot}));
     return slot;
 }
@@ -411,7 +411,7 @@ void fn_initialise(Lower *L, int slot, IrVal *v)
 static int tick_slot(Lower *L)
 {
     Part *p = L->part;
-    if (p->tick_slot < 0) p->tick_slot = ir_slot(L->m, strf(L, "fn.%s.tick", p->name), ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
+    if (p->tick_slot < 0) p->tick_slot = slot_new(L, strf(L, "fn.%s.tick", p->name), ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
     return p->tick_slot;
 }
 
@@ -541,9 +541,9 @@ const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch)
 
 static const Player *is_of(const Lower *L, int slot, Player *const *players, int n)
 {
-    const IrSlot *s = &L->m->slots.v[slot];
-    for (int i = 0; s->kind == IR_SLOT_PARAM && s->player && i < n; i++)
-        if (!strcmp(players[i]->name, s->player)) return players[i];
+    const Player *owner = L->m->slots.v[slot].kind == IR_SLOT_PARAM ? slot_owner(L, slot) : NULL;
+    for (int i = 0; i < n; i++)
+        if (players[i] == owner) return owner;
     return NULL;
 }
 
