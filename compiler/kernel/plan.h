@@ -100,6 +100,7 @@ typedef struct KKernel {
     ARRAY(IrNode *) nodes;                                  /* MAP: members in order; else the one row */
     ARRAY(KStore)   stores;                                 /* MAP, CONCAT, ...: what is written where; several for several results */
     ARRAY(KAccum *) sinks;                                  /* MAP: sums over samples; OUTER, INNER, SCATTER_OVER, FINISH: the one */
+    struct KKernel *merged;                                 /* where its members are now, or NULL */
     IrVal  *val;                                            /* TRANSPOSE: of what */
     KMem   *packed;                                         /* DOT: the matrix in K_PACK's order, or NULL */
     ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair; BLAS: the operands */

@@ -109,6 +109,7 @@ static GanStatus open_orc(Jit *j, GanError *err)
 
 /* An LLVM module on its way to code. */
 typedef struct Unit {
+    Arena              *arena;                              /* the JIT's */
     LlvmUnit            llvm;
     ARRAY(LLVMValueRef) fresh;                              /* the functions it brings */
     size_t              text;                               /* bytes of their nests' text */
@@ -133,14 +134,15 @@ static uint64_t hash_of(const char *text)
 }
 
 /* The code with this text, or a new one. */
-static Code *code_of(Jit *j, const char *text, uint64_t hash, bool *is_new)
+static Code *code_of(Jit *j, const char *text, bool *is_new)
 {
+    uint64_t hash = hash_of(text);
     Code **bucket = &j->codes[hash % CODE_BUCKETS];
     *is_new = false;
     for (Code *c = *bucket; c; c = c->next)
         if (c->hash == hash && !strcmp(c->text, text)) return c;
     Code *c = arena_new_of(j->arena, Code);
-    *c = (Code){.hash = hash, .text = text, .next = *bucket};
+    *c = (Code){.hash = hash, .text = arena_str(j->arena, text), .next = *bucket};
     *is_new = true;
     return *bucket = c;
 }
@@ -149,6 +151,7 @@ static Unit *unit_new(Jit *j, const char *name)
 {
     Unit *u = arena_new_of(j->arena, Unit);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(j->machine);
+    u->arena = j->arena;
     snprintf(u->table, sizeof u->table, "kernels_%d", j->units.n);
     u->llvm = llvm_unit_open(name, j->triple, layout);
     LLVMDisposeTargetData(layout);
@@ -173,25 +176,31 @@ static void check_nest(const LoopNest *n)
 #endif
 }
 
-/* Makes a kernel's nest; one whose code exists already only adds a table. */
-static void emit_one(Jit *j, Unit *u, Build *b, KKernel *k)
+static void emit_new(Unit *u, Arena *scratch, Code *c, const LoopNest *nest, const KKernel *k)
 {
-    Nest n = {.arena = j->arena, .program = j->program, .p = b->plan, .m = b->plan->m, .reg = j->reg, .n_reg = j->values.next_id, .rows = j->rows};
-    bool is_new;
-    Text text = text_in(j->arena);
-    nest_kernel(&n, k);
-    check_nest(n.b.nest);
-    loop_print(n.b.nest, &text);
-    Code *c = b->code[k->id] = code_of(j, text_str(&text), hash_of(text_str(&text)), &is_new);
-    if (n.b.words.n) b->kernel[k->id].table = arena_copy(j->arena, n.b.words.v, sizeof *n.b.words.v * (size_t)n.b.words.n);
-    if (u->loops) show_nest(u->loops, k, c, &n.b);
-    if (!is_new) return;
     char name[32];
     snprintf(name, sizeof name, "kernel_%d", k->id);
     c->unit = u;
     c->place = u->fresh.n;
     u->text += strlen(c->text);
-    array_push(j->arena, &u->fresh, llvm_nest(&u->llvm, j->arena, n.b.nest, name));
+    array_push(u->arena, &u->fresh, llvm_nest(&u->llvm, scratch, nest, name));
+}
+
+/* Makes a kernel's nest; one whose code exists already only adds a table, and leaves nothing else behind. */
+static void emit_one(Jit *j, Unit *u, Build *b, KKernel *k)
+{
+    Arena *scratch = arena_new();
+    Nest n = {.arena = scratch, .program = j->program, .p = b->plan, .m = b->plan->m, .reg = j->reg, .n_reg = j->values.next_id, .rows = j->rows};
+    bool is_new;
+    Text text = text_in(scratch);
+    nest_kernel(&n, k);
+    check_nest(n.b.nest);
+    loop_print(n.b.nest, &text);
+    Code *c = b->code[k->id] = code_of(j, text_str(&text), &is_new);
+    if (n.b.words.n) b->kernel[k->id].table = arena_copy(j->arena, n.b.words.v, sizeof *n.b.words.v * (size_t)n.b.words.n);
+    if (u->loops) show_nest(u->loops, k, c, &n.b);
+    if (is_new) emit_new(u, scratch, c, n.b.nest, k);
+    arena_free(scratch);
 }
 
 static bool is_merged(const KKernel *k) { return k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n; }

@@ -66,24 +66,21 @@ static Value *shape_leaf(Ctx *c, Value *leaf, void *list)
 
 typedef ARRAY(IrVal *) Leaves;
 
-static bool uses_leaf(Ctx *c, const Value *v, const Leaves *g)
+static Value *take_tensor(Ctx *c, Value *leaf, void *list)
 {
-    if (v->kind == V_RECORD) {
-        for (int i = 0; i < v->record.n; i++)
-            if (uses_leaf(c, v->record.v[i], g)) return true;
-        return false;
-    }
-    for (int i = 0; v->kind == V_TENSOR && i < g->n; i++)
-        if (ir_depends(c->L->m, v->tensor.v, g->v[i])) return true;
-    return false;
+    Leaves *to = list;
+    if (leaf->kind == V_TENSOR) array_push(c->L->a, to, leaf->tensor.v);
+    return leaf;
 }
+
+static bool depends_on(const Leaves *v, const Leaves *g) { return ir_depends(v->v, v->n, g->v, g->n); }
 
 /* The first value of a state, in the graph at hand. The gradient's value is not known there; in INIT nor are the parameters', where they
  * make up the value: then the rule begins afresh with its first block, too. */
 static Value *first_value(Ctx *c, Rule *r, const Ast *s)
 {
     Lower *L = c->L;
-    Leaves leaves = {0}, of_w = {0};
+    Leaves leaves = {0}, of_w = {0}, made = {0};
     Value *w = player_record(c, r->player);
     Ctx inner = *c;
     inner.scope = scope_new(L, r->scope->parent);
@@ -92,8 +89,9 @@ static Value *first_value(Ctx *c, Rule *r, const Ast *s)
     scope_bind(L, inner.scope, d->define.params2.v[0], w);
     scope_bind(L, inner.scope, d->define.params2.v[1], map_fields(c, r->g, shape_leaf, &leaves));
     Value *v = as_settled(&inner, eval(&inner, s->state.value), s->span);
-    if (uses_leaf(c, v, &of_w)) r->inst->constant = false;
-    if (!uses_leaf(c, v, &leaves)) return s->state.type && !val_bad(v) ? declared_first(&inner, v, s->state.type, s->span, s->state.name) : v;
+    map_fields(c, v, take_tensor, &made);
+    if (depends_on(&made, &of_w)) r->inst->constant = false;
+    if (!depends_on(&made, &leaves)) return s->state.type && !val_bad(v) ? declared_first(&inner, v, s->state.type, s->span, s->state.name) : v;
     Diag *e = diag_error(L->diags, s->span, E202, "a state begins before there is a gradient, so it can have the shape of %s but not its value",
                          d->define.params2.v[1]->param.name);
     diag_hint(e, "zeros(%s) has its shape", d->define.params2.v[1]->param.name);

@@ -157,6 +157,9 @@ Value *val_record(Lower *L, Value **items, const char **name, int n)
     return v;
 }
 
+/* Fields mostly stand in the order of the form, so that is looked at first. */
+static Value *field_near(const Value *v, const char *name, int i) { return strcmp(v->record.name[i], name) ? val_field(v, name) : v->record.v[i]; }
+
 Value *val_in_form(Lower *L, const Value *form, Value *v)
 {
     if (val_bad(v) || (form->kind != V_RECORD && v->kind != V_RECORD)) return v;
@@ -164,7 +167,7 @@ Value *val_in_form(Lower *L, const Value *form, Value *v)
     if (!same) return NULL;
     Value **f = arena_array(L->a, Value *, v->record.n + 1);
     for (int i = 0; i < v->record.n; i++) {
-        Value *field = form->record.name ? val_field(v, form->record.name[i]) : v->record.v[i];
+        Value *field = form->record.name ? field_near(v, form->record.name[i], i) : v->record.v[i];
         f[i] = field ? val_in_form(L, form->record.v[i], field) : NULL;
         if (!f[i]) return NULL;
     }
