@@ -145,14 +145,20 @@ static bool owns_slot(const Player *p, int slot)
     return false;
 }
 
-/* net E2 = copy(E1): starts at E1's parameter of the same path. */
-static bool copy_initial(Ctx *c, Player *p, int slot, const char *path)
+/* net E2 = copy(E1): starts at E1's parameter of the same path. False: it has none; or it is of another shape, which is reported. */
+static bool copy_initial(Ctx *c, Player *p, int slot, const char *path, Span at)
 {
     Lower *L = c->L;
     const char *from = strf(L, "%s%s", p->copy_of->name, path + strlen(p->name));
     player_find_params(c, p->copy_of, p->at);
     int other = ir_find_slot(L->m, from);
     if (other < 0) return false;
+    if (!ir_type_equal(&L->m->slots.v[other].type, &L->m->slots.v[slot].type)) {
+        Diag *d = diag_error(L->diags, at, E121, "%s is a copy of %s, which has the shape %s, and here it would be %s", path, from,
+                             type_text(L, &L->m->slots.v[other].type), type_text(L, &L->m->slots.v[slot].type));
+        diag_hint(d, "a copy has the parameters of its original, so both must be given inputs of one shape");
+        return true;
+    }
     Fn *before = fn_enter_init(L);
     fn_initialise(L, slot, fn_read(L, other));
     fn_leave_init(L, before);
@@ -187,8 +193,8 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     }
     if (slot < 0 && L->guess) return only_checked(c, path, t, draw, value, classes, at);
     if (slot < 0) {
-        slot = ir_slot(L->m, path, t, kind, owner ? owner->name : NULL);
-        bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path);
+        slot = slot_new(L, path, t, kind, owner);
+        bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path, at);
         if (!copied && !initialise(c, slot, draw, value, path, classes, at)) return val_error(L);
         if (!copied) first_begins(c, slot);
     } else if (!first_agrees(c, slot, draw, value, at)) {
@@ -224,7 +230,7 @@ bool has_parameters(const Ast *body)
     return w == AST_DEFINE_LAYER || w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED;
 }
 
-/* In the body of a function a parameter would be one however often the function is applied, and a state likewise: a layer has them anew. */
+/* In the body of a function a parameter would be one however often the function is applied: a layer has it anew. */
 Value *eval_parameter(Ctx *c, const Ast *s)
 {
     if (!c->inst || !c->inst->owner || !has_parameters(body_around(c->L, s))) {
@@ -241,15 +247,8 @@ Value *eval_parameter(Ctx *c, const Ast *s)
     return v;
 }
 
-static bool is_function(const Ast *body)
-{
-    if (!body || body->kind != AST_DEFINE) return body && body->kind == AST_FN;
-    return body->define.word == AST_DEFINE_DEF || body->define.word == AST_DEFINE_METRIC;
-}
-
 Value *eval_state(Ctx *c, const Ast *s)
 {
-    if (is_function(body_around(c->L, s))) return unsupported(c, s->span, "a state in a function");
     Player *owner = inst_here(c)->owner;
     Value *v = layer_slot(c, inst_member(c, s->state.name, s), s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, owner, s->span);
     if (v->kind == V_SLOT && !owner) state_of_program(c->L, v->slot.slot);
@@ -260,7 +259,8 @@ Value *eval_state(Ctx *c, const Ast *s)
 
 static void wrong_target(Ctx *c, const Ast *target, const Value *old)
 {
-    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, val_text(c->L, old));
+    const char *is = val_bad(old) ? "none" : val_text(c->L, old);
+    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, is);
     diag_hint(d, c->rule ? "an optimiser changes its w, its g and its own states" : "let gives a name to a value that does not change");
 }
 
@@ -295,10 +295,10 @@ void eval_assign(Ctx *c, const Ast *s)
     }
     Value *old = scope_find(c, target, true);
     if (!old) scope_unknown(c, target->name.name, target->span);
-    if (!old || val_bad(old)) return;
-    if (c->rule && rule_assign(c, target, v)) return;
+    if (!old || (c->rule && rule_assign(c, target, v))) return;
+    if (val_bad(old) && !(c->rule && L->guess)) return;     /* a rule changes what is its own, whatever the rest is */
     const Bound *bound = names_use(L->names, target);
-    if (L->guess && bound && bound->kind == NAME_STATE) return;     /* it has no slot there */
+    if (L->guess && !c->rule && bound && bound->kind == NAME_STATE) return;     /* it has no slot there */
     bool state = !c->rule && old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE;
     if (!state) wrong_target(c, target, old);
     else if (!val_bad(v)) assign_state(c, s, old, v);

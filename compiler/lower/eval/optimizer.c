@@ -67,24 +67,21 @@ static Value *shape_leaf(Ctx *c, Value *leaf, void *list)
 
 typedef ARRAY(IrVal *) Leaves;
 
-static bool uses_leaf(Ctx *c, const Value *v, const Leaves *g)
+static Value *take_tensor(Ctx *c, Value *leaf, void *list)
 {
-    if (v->kind == V_RECORD) {
-        for (int i = 0; i < v->record.n; i++)
-            if (uses_leaf(c, v->record.v[i], g)) return true;
-        return false;
-    }
-    for (int i = 0; v->kind == V_TENSOR && i < g->n; i++)
-        if (ir_depends(c->L->m, v->tensor.v, g->v[i])) return true;
-    return false;
+    Leaves *to = list;
+    if (leaf->kind == V_TENSOR) array_push(c->L->a, to, leaf->tensor.v);
+    return leaf;
 }
+
+static bool depends_on(const Leaves *v, const Leaves *g) { return ir_depends(v->v, v->n, g->v, g->n); }
 
 /* The first value of a state, in the graph at hand. The gradient's value is not known there; in INIT nor are the parameters', where they
  * make up the value: then the rule begins afresh with its first block, too. */
 static Value *first_value(Ctx *c, Rule *r, const Ast *s)
 {
     Lower *L = c->L;
-    Leaves leaves = {0}, of_w = {0};
+    Leaves leaves = {0}, of_w = {0}, made = {0};
     Value *w = player_record(c, r->player);
     Ctx inner = *c;
     inner.scope = scope_new(L, r->scope->parent);
@@ -93,8 +90,9 @@ static Value *first_value(Ctx *c, Rule *r, const Ast *s)
     scope_bind(L, inner.scope, d->define.params2.v[0], w);
     scope_bind(L, inner.scope, d->define.params2.v[1], map_fields(c, r->g, shape_leaf, &leaves));
     Value *v = as_settled(&inner, eval(&inner, s->state.value), s->span);
-    if (uses_leaf(c, v, &of_w)) r->inst->constant = false;
-    if (!uses_leaf(c, v, &leaves)) return s->state.type && !val_bad(v) ? declared_first(&inner, v, s->state.type, s->span, s->state.name) : v;
+    map_fields(c, v, take_tensor, &made);
+    if (depends_on(&made, &of_w)) r->inst->constant = false;
+    if (!depends_on(&made, &leaves)) return s->state.type && !val_bad(v) ? declared_first(&inner, v, s->state.type, s->span, s->state.name) : v;
     Diag *e = diag_error(L->diags, s->span, E202, "a state begins before there is a gradient, so it can have the shape of %s but not its value",
                          d->define.params2.v[1]->param.name);
     diag_hint(e, "zeros(%s) has its shape", d->define.params2.v[1]->param.name);
@@ -124,7 +122,7 @@ static Value *state_slots(Ctx *c, Rule *r, Value *first, const char *path, Span 
     r->inst->constant = r->inst->constant && is_constant(t);
     int slot = ir_find_slot(L->m, path);
     if (slot < 0) {
-        slot = ir_slot(L->m, path, t->type, IR_SLOT_OPTIMIZER, r->player->name);
+        slot = slot_new(L, path, t->type, IR_SLOT_OPTIMIZER, r->player);
         fn_initialise(L, slot, t);
     }
     Value *v = val_slot(L, slot);
@@ -138,7 +136,7 @@ static void bind_state(Ctx *c, Rule *r, const Ast *s)
 {
     Lower *L = c->L;
     if (!s->state.value) {
-        unsupported(c, s->span, "an optimiser's state that starts at a draw");
+        scope_bind(L, r->scope, s, unsupported(c, s->span, "an optimiser's state that starts at a draw"));
         return;
     }
     if (!first_changes_nothing(c, NULL, s->state.value)) {
@@ -201,7 +199,7 @@ Value *rule_steps(Ctx *c)
     Lower *L = c->L;
     struct RuleInstance *in = c->rule->inst;
     if (in->steps_slot < 0)
-        in->steps_slot = ir_slot(L->m, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER, c->rule->player->name);
+        in->steps_slot = slot_new(L, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER, c->rule->player);
     return val_tensor(L, ir_add(fn_builder(c), fn_read(L, in->steps_slot), ir_const(fn_builder(c), IR_I64, 1)));
 }
 
@@ -263,6 +261,28 @@ static bool is_declared_twice(Ctx *c, AstList stmts, int i)
     return false;
 }
 
+static void changes_nothing(Lower *L, const Ast *def, const Ast *w)
+{
+    Diag *d = diag_error(L->diags, def->define.name_span, E201, "this rule changes nothing: it gives %s no new value", w->param.name);
+    diag_hint(d, "%s := ... is what moves the player", w->param.name);
+}
+
+/* May it apply a rule? */
+static bool may_apply(const Ast *s) { return s->kind == AST_CALL || s->kind == AST_IF || s->kind == AST_FOR || s->kind == AST_BLOCK; }
+
+/* All statements but the states, which are bound by now. False: what one of them does is not known, or is wrong. */
+static bool run_statements(Ctx *c, AstList stmts)
+{
+    bool known = true;
+    for (int i = 0; i < stmts.n; i++) {
+        if (stmts.v[i]->kind == AST_STATE) continue;
+        Value *v = eval_stmts(c, (AstList){&stmts.v[i], 1});
+        if (i + 1 < stmts.n) value_dropped(c, stmts.v[i], v);
+        known = known && !(may_apply(stmts.v[i]) && val_bad(v));
+    }
+    return known;
+}
+
 /* The body, from w and g to the new w; states and the count go to the rule's changes. */
 static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
 {
@@ -288,8 +308,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     scope_bind(L, r->scope, params.v[1], r->g);
     check_evaluated(L, def->define.body);
     bool fresh = r->inst->block && r->inst->block != r->block->number;
-    for (int i = 0; i < stmts.n; i++)
-        if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
+    run_statements(&inner, stmts);
     if (r->inst->block != r->block->number && (fresh || !r->inst->constant)) {
         Rule first = *r;
         first.scope = scope_new(L, k->scope);
@@ -305,8 +324,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
             ok = put_value(&inner, slots[s++], scope_of_place(&inner, r->scope, stmts.v[i]), stmts.v[i]->span, r->out, stmts.v[i]->state.name) && ok;
     if (r->inst->steps_slot >= 0) changes_put(L, r->out, r->inst->steps_slot, as_tensor(&inner, rule_steps(&inner), at));
     if (!r->moves) {
-        Diag *d = diag_error(L->diags, def->define.name_span, E201, "this rule changes nothing: it gives %s no new value", r->w->param.name);
-        diag_hint(d, "%s := ... is what moves the player", r->w->param.name);
+        changes_nothing(L, def, r->w);
         return val_error(L);
     }
     return ok ? scope_of_place(&inner, r->scope, r->w) : val_error(L);
@@ -321,7 +339,7 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at
         diag_error(L->diags, at, E403, "an optimiser is applied by update ... with, or to (w, g) inside another one");
         return val_error(L);
     }
-    if (L->guess) return val_none(L);
+    if (L->guess) return outer->moves = true, val_none(L);
     if (!call_enter(c, at)) return val_error(L);
     Rule inner = *outer;
     Closure *k = opt->optimizer.closure;
@@ -360,10 +378,10 @@ void optimizer_check(Ctx *c, Closure *k, Scope *scope)
     for (int i = 0; i < params.n; i++) scope_bind(L, r.scope, params.v[i], val_error(L));
     for (int i = 0; i < stmts.n; i++) {
         if (stmts.v[i]->kind != AST_STATE) continue;
+        if (is_declared_twice(&inner, stmts, i)) return;
         if (stmts.v[i]->state.value && first_changes_nothing(&inner, NULL, stmts.v[i]->state.value)) eval(&inner, stmts.v[i]->state.value);
         else unsupported(c, stmts.v[i]->span, "an optimiser's state that starts at a draw");
         scope_bind(L, r.scope, stmts.v[i], val_error(L));
     }
-    for (int i = 0; i < stmts.n; i++)
-        if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
+    if (run_statements(&inner, stmts) && !r.moves) changes_nothing(L, def, r.w);
 }

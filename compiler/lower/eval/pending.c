@@ -32,23 +32,15 @@ static void note_unowned(Lower *L, const Ast *assign, bool committed)
     array_push(L->a, &L->committed, committed);
 }
 
-static Player *owner_of(const Lower *L, int slot)
-{
-    const char *name = L->m->slots.v[slot].player;
-    for (int i = 0; name && i < L->players.n; i++)
-        if (!strcmp(L->players.v[i]->name, name)) return L->players.v[i];
-    return NULL;
-}
-
 void pending_idle(Ctx *c, int slot, const Ast *assign)
 {
-    if (!owner_of(c->L, slot) && !c->L->trials) note_unowned(c->L, assign, false);
+    if (!slot_owner(c->L, slot) && !c->L->trials) note_unowned(c->L, assign, false);
 }
 
 void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign)
 {
     Lower *L = c->L;
-    Player *owner = owner_of(L, slot);
+    Player *owner = slot_owner(L, slot);
     pending_idle(c, slot, assign);
     if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
     if (L->fn->b.block != &L->fn->ir->body) {
