@@ -130,7 +130,7 @@ struct Scope {
     const Module  *module;                                  /* of a file's own scope: lookup goes on in what it imports */
     Scope        **import;  int n_imports;
     bool           members;                                 /* of a comparison or distribution */
-    Instance      *inst;                                    /* of a comparison or distribution: it owns what its members declare */
+    Instance      *inst;                                    /* in a comparison or distribution: it owns what its members and their bodies declare; a net or layer there has its own */
     uint64_t       round;                                   /* of the static loops around it: declarations of each round are their own */
     uint64_t       call;                                    /* of the applications around it: comparisons and distributions that each makes are its own */
     ARRAY(Binding) names;

@@ -211,7 +211,7 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
     if (!bind_params(c, scope, params, args, closure_text(k), at, NULL)) return val_error(c->L);
     scope->call = site_mix(site_mix(c->scope->call, (const void *)(uintptr_t)c->scope->round), site);
     Ctx inner = ctx_body(c, scope, args, site);
-    if (k->scope->inst) inner.inst = k->scope->inst, inner.site = site_mix(0, site);
+    if (k->scope->inst && k->scope->inst != c->inst) inner.inst = k->scope->inst, inner.site = site_mix(0, site);
     inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
     if (n >= 0) inner.batch = n;
     if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);

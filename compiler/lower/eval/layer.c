@@ -40,6 +40,7 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
     const Ast *d = k->def;
     if (!call_enter(c, at)) return val_error(L);
     Scope *scope = scope_new(L, k->scope);
+    scope->inst = NULL;
     AstList params = k->bound ? d->define.params2 : d->define.params;
     if (!bind_params(c, scope, params, args, k->name, at, NULL)) return val_error(L);
     Ctx inner = ctx_body(c, scope, args, site);

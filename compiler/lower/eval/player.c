@@ -147,6 +147,7 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
     Args args = *given;
     bool open[MAX_ARGS] = {0};
     Scope *scope = scope_new(L, p->closure->scope);
+    scope->inst = NULL;
     if (!bind_params(c, scope, player_params(p), &args, p->name, at, open)) return val_error(L);
     Ctx inner = ctx_body(c, scope, &args, site);
     inner.path = path_join(L, c->path, p->inst->local);

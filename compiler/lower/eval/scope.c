@@ -12,6 +12,7 @@ Scope *scope_new(Lower *L, Scope *parent)
     s->parent = parent;
     s->round = parent ? parent->round : 0;
     s->call = parent ? parent->call : 0;
+    s->inst = parent ? parent->inst : NULL;
     return s;
 }
 
