@@ -1,12 +1,14 @@
-/* jit.c - from a module to an engine: plan, emit, compile, link. Every call of LLVM's ORC and target layers is here.
+/* jit.c - from a module to an engine: plan, nests, code, link. Every call of LLVM's ORC and target layers is here.
  *
- * Functions are planned; their kernels are emitted in turn into LLVM modules of bounded size, whatever function they are of (for
- * the text of one function LLVM looks at its whole module). The team makes these units into objects, which are linked
- * into one JIT and hand over their kernels in a table. A kernel whose text was met before is not compiled again. */
+ * Functions are planned; their kernels become nests. A nest whose text was met before is not compiled again; the others go in turn
+ * into LLVM modules of bounded size. The team makes these units into objects, which are linked into one JIT and hand over their
+ * kernels in a table. */
 #include "compiler/llvm/jit.h"
 #include "base/bug.h"
-#include "compiler/llvm/emit.h"
 #include "compiler/llvm/run.h"
+#include "compiler/llvm/walk.h"
+#include "compiler/nest/nest.h"
+#include "runtime/symbols.h"
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
@@ -19,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Code {                                       /* one compiled function, for all kernels of its text */
+typedef struct Code {                                       /* one compiled nest, for all kernels of its text */
     uint64_t     hash;
     const char  *text;
     struct Unit *unit;
@@ -27,7 +29,7 @@ typedef struct Code {                                       /* one compiled func
     struct Code *next;                                      /* in its bucket */
 } Code;
 
-enum { CODE_BUCKETS = 4096, UNIT_TEXT = 1 << 18 };         /* bytes of text: a unit with more is full */
+enum { CODE_BUCKETS = 4096, UNIT_TEXT = 1 << 16 };         /* bytes of the nests' text: a unit with more is full */
 
 typedef struct Jit {
     Arena             *arena;                               /* plans */
@@ -38,7 +40,8 @@ typedef struct Jit {
     char              *triple, *cpu, *features;
     Code             **codes;                               /* CODE_BUCKETS of them, by hash */
     KValues            values;                              /* of all plans */
-    LLVMValueRef      *reg;                                 /* by IrVal.id: the kernel's at hand */
+    LoopReg          **reg;                                 /* by IrVal.id: the kernel's at hand */
+    int                rows;                                /* of a register tile */
     ARRAY(struct Unit *) units;
     Compiled          *fn;
     int                n_fns;
@@ -85,14 +88,13 @@ static GanStatus open_orc(Jit *j, GanError *err)
     LLVMErrorRef failure = LLVMOrcCreateLLJIT(&j->orc, NULL);
     if (failure) return orc_failed(failure, err);
     LLVMOrcJITDylibRef lib = LLVMOrcLLJITGetMainJITDylib(j->orc);
-    LLVMOrcCSymbolMapPair pair[16];
-    if (emit_symbols_n > 16) BUG("jit: too many symbols");
-    for (int i = 0; i < emit_symbols_n; i++) {
-        pair[i].Name = LLVMOrcLLJITMangleAndIntern(j->orc, emit_symbols[i].name);
-        pair[i].Sym = (LLVMJITEvaluatedSymbol){(LLVMOrcExecutorAddress)(uintptr_t)emit_symbols[i].address,
+    LLVMOrcCSymbolMapPair pair[SYMBOL_COUNT];
+    for (int i = 0; i < SYMBOL_COUNT; i++) {
+        pair[i].Name = LLVMOrcLLJITMangleAndIntern(j->orc, runtime_symbol[i].name);
+        pair[i].Sym = (LLVMJITEvaluatedSymbol){(LLVMOrcExecutorAddress)(uintptr_t)runtime_symbol[i].address,
                                                {LLVMJITSymbolGenericFlagsExported, 0}};
     }
-    failure = LLVMOrcJITDylibDefine(lib, LLVMOrcAbsoluteSymbols(pair, (size_t)emit_symbols_n));
+    failure = LLVMOrcJITDylibDefine(lib, LLVMOrcAbsoluteSymbols(pair, SYMBOL_COUNT));
     if (failure) return orc_failed(failure, err);
     LLVMOrcDefinitionGeneratorRef process;                  /* memcpy and the like */
     failure =
@@ -104,41 +106,11 @@ static GanStatus open_orc(Jit *j, GanError *err)
 
 /* ---- one function ----------------------------------------------------------------------------------------------- */
 
-static void open_emit(Emit *e, Jit *j, const IrModule *m, const char *name)
-{
-    *e = (Emit){.arena = j->arena, .m = m, .program = j->program, .reg = j->reg, .n_reg = j->values.next_id};
-    e->c = LLVMContextCreate();
-    e->module = LLVMModuleCreateWithNameInContext(name, e->c);
-    e->b = LLVMCreateBuilderInContext(e->c);
-    e->math = (MathEmit){e->module, e->b};
-    LLVMSetTarget(e->module, j->triple);
-    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(j->machine);
-    LLVMSetModuleDataLayout(e->module, layout);
-    LLVMDisposeTargetData(layout);
-    e->i1 = LLVMInt1TypeInContext(e->c);
-    e->i8 = LLVMInt8TypeInContext(e->c);
-    e->i32 = LLVMInt32TypeInContext(e->c);
-    e->i64 = LLVMInt64TypeInContext(e->c);
-    e->f32 = LLVMFloatTypeInContext(e->c);
-    e->f64 = LLVMDoubleTypeInContext(e->c);
-    e->ptr = LLVMPointerTypeInContext(e->c, 0);
-    LLVMTypeRef args[6] = {e->ptr, e->ptr, e->i64, e->i64, e->i64, e->i64};
-    e->fn_type = LLVMFunctionType(LLVMVoidTypeInContext(e->c), args, 6, false);
-    e->rows = strstr(j->features, "+avx512f") ? 12 : 6;
-}
-
-static void close_emit(Emit *e)
-{
-    LLVMDisposeBuilder(e->b);
-    LLVMDisposeModule(e->module);
-    LLVMContextDispose(e->c);
-}
-
 /* An LLVM module on its way to code. */
 typedef struct Unit {
-    Emit                e;
+    LlvmUnit            llvm;
     ARRAY(LLVMValueRef) fresh;                              /* the functions it brings */
-    size_t              text;                               /* bytes of their text */
+    size_t              text;                               /* bytes of their nests' text */
     char                table[32];                          /* the name of their list of addresses */
     LLVMMemoryBufferRef object;
     char               *why;                                /* LLVM's, when there is no object */
@@ -151,18 +123,15 @@ typedef struct Build {                                      /* a function */
     CompiledKernel *kernel;
 } Build;
 
-/* A function's text from its parameters on, and a number for it. */
-static char *text_of(Jit *j, LLVMValueRef fn, uint64_t *hash)
+static uint64_t hash_of(const char *text)
 {
-    char *all = LLVMPrintValueToString(fn), *from = strchr(all, '('), *text = arena_str(j->arena, from ? from : all);
-    LLVMDisposeMessage(all);
-    *hash = 14695981039346656037u;                          /* FNV-1a */
-    for (const char *c = text; *c; c++) *hash = (*hash ^ (unsigned char)*c) * 1099511628211u;
-    return text;
+    uint64_t hash = 14695981039346656037u;                  /* FNV-1a */
+    for (const char *c = text; *c; c++) hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+    return hash;
 }
 
 /* The code with this text, or a new one. */
-static Code *code_of(Jit *j, char *text, uint64_t hash, bool *is_new)
+static Code *code_of(Jit *j, const char *text, uint64_t hash, bool *is_new)
 {
     Code **bucket = &j->codes[hash % CODE_BUCKETS];
     *is_new = false;
@@ -174,34 +143,34 @@ static Code *code_of(Jit *j, char *text, uint64_t hash, bool *is_new)
     return *bucket = c;
 }
 
-static Unit *unit_new(Jit *j, const IrModule *m, const char *name)
+static Unit *unit_new(Jit *j, const char *name)
 {
     Unit *u = arena_new_of(j->arena, Unit);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(j->machine);
     snprintf(u->table, sizeof u->table, "kernels_%d", j->units.n);
-    open_emit(&u->e, j, m, name);
+    u->llvm = llvm_unit_open(name, j->triple, layout);
+    LLVMDisposeTargetData(layout);
     array_push(j->arena, &j->units, u);
     return u;
 }
 
-/* Emits a kernel; one whose code exists already only adds a table. */
+/* Makes a kernel's nest; one whose code exists already only adds a table. */
 static void emit_one(Jit *j, Unit *u, Build *b, KKernel *k)
 {
-    Emit *e = &u->e;
-    uint64_t hash;
+    Nest n = {.arena = j->arena, .program = j->program, .p = b->plan, .m = b->plan->m, .reg = j->reg, .n_reg = j->values.next_id, .rows = j->rows};
     bool is_new;
-    e->p = b->plan;
-    emit_kernel(e, k);
-    char *text = text_of(j, e->fn, &hash);
-    Code *c = b->code[k->id] = code_of(j, text, hash, &is_new);
-    if (e->entries.n) b->kernel[k->id].table = arena_copy(j->arena, e->entries.v, sizeof *e->entries.v * (size_t)e->entries.n);
-    if (is_new) {
-        c->unit = u;
-        c->place = u->fresh.n;
-        u->text += strlen(text);
-        array_push(j->arena, &u->fresh, e->fn);
-    } else {
-        LLVMDeleteFunction(e->fn);
-    }
+    Text text = text_in(j->arena);
+    nest_kernel(&n, k);
+    loop_print(n.b.nest, &text);
+    Code *c = b->code[k->id] = code_of(j, text_str(&text), hash_of(text_str(&text)), &is_new);
+    if (n.b.words.n) b->kernel[k->id].table = arena_copy(j->arena, n.b.words.v, sizeof *n.b.words.v * (size_t)n.b.words.n);
+    if (!is_new) return;
+    char name[32];
+    snprintf(name, sizeof name, "kernel_%d", k->id);
+    c->unit = u;
+    c->place = u->fresh.n;
+    u->text += strlen(c->text);
+    array_push(j->arena, &u->fresh, llvm_nest(&u->llvm, j->arena, n.b.nest, name));
 }
 
 static bool is_merged(const KKernel *k) { return k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n; }
@@ -209,16 +178,15 @@ static bool is_merged(const KKernel *k) { return k->kind == K_MAP && !k->nodes.n
 /* The addresses of what the unit brings, in a constant that others can find. */
 static void close_unit(Unit *u)
 {
-    LLVMTypeRef t = LLVMArrayType2(u->e.ptr, (uint64_t)u->fresh.n);
-    LLVMValueRef addresses = LLVMAddGlobal(u->e.module, t, u->table);
-    LLVMSetInitializer(addresses, LLVMConstArray2(u->e.ptr, u->fresh.v, (uint64_t)u->fresh.n));
+    LLVMTypeRef t = LLVMArrayType2(u->llvm.ptr, (uint64_t)u->fresh.n);
+    LLVMValueRef addresses = LLVMAddGlobal(u->llvm.module, t, u->table);
+    LLVMSetInitializer(addresses, LLVMConstArray2(u->llvm.ptr, u->fresh.v, (uint64_t)u->fresh.n));
     LLVMSetGlobalConstant(addresses, true);
 }
 
 /* With texts wanted, a unit holds one function. */
-static void show(Jit *j, Unit *u, const JitOptions *o)
+static void show(Jit *j, Unit *u, KPlan *p, const JitOptions *o)
 {
-    KPlan *p = u->e.p;
     const char *name = p->fn->name;
     if (o->on_plan) {
         Text t = text_in(j->arena);
@@ -226,14 +194,14 @@ static void show(Jit *j, Unit *u, const JitOptions *o)
         o->on_plan(o->self, name, text_str(&t));
     }
     if (o->on_llvm) {
-        char *text = LLVMPrintModuleToString(u->e.module);
+        char *text = LLVMPrintModuleToString(u->llvm.module);
         o->on_llvm(o->self, name, text);
         LLVMDisposeMessage(text);
     }
     LLVMMemoryBufferRef buffer;
     char *why = NULL;
     if (!o->on_asm) return;
-    LLVMModuleRef copy = LLVMCloneModule(u->e.module);
+    LLVMModuleRef copy = LLVMCloneModule(u->llvm.module);
     if (!LLVMTargetMachineEmitToMemoryBuffer(j->machine, copy, LLVMAssemblyFile, &why, &buffer)) {
         o->on_asm(o->self, name, LLVMGetBufferStart(buffer));
         LLVMDisposeMemoryBuffer(buffer);
@@ -275,7 +243,7 @@ static void generate(void *arg, int thread, int threads)
     for (int i; (i = atomic_fetch_add(&g->next, 1)) < g->j->units.n;) {
         Unit *u = g->j->units.v[i];
         if (u->fresh.n &&
-            LLVMTargetMachineEmitToMemoryBuffer(machine, u->e.module, LLVMObjectFile, &u->why, &u->object))
+            LLVMTargetMachineEmitToMemoryBuffer(machine, u->llvm.module, LLVMObjectFile, &u->why, &u->object))
             u->object = NULL;
     }
     LLVMDisposeTargetMachine(machine);
@@ -298,12 +266,11 @@ static GanStatus link_unit(Jit *j, Unit *u, GanError *err)
 static void emit_apart(Jit *j, const IrModule *m, Build *build, const JitOptions *o)
 {
     for (int f = 0; f < m->fns.n; f++) {
-        Unit *u = unit_new(j, m, m->fns.v[f]->name);
-        u->e.p = build[f].plan;
+        Unit *u = unit_new(j, m->fns.v[f]->name);
         for (int i = 0; i < build[f].plan->kernels.n; i++)
             if (!is_merged(build[f].plan->kernels.v[i])) emit_one(j, u, &build[f], build[f].plan->kernels.v[i]);
         close_unit(u);
-        show(j, u, o);
+        show(j, u, build[f].plan, o);
     }
 }
 
@@ -316,7 +283,7 @@ static void emit_together(Jit *j, const IrModule *m, Build *build)
         for (int i = 0; i < build[f].plan->kernels.n; i++) {
             if (is_merged(build[f].plan->kernels.v[i])) continue;
             Unit **u = &open[turn++ % n];
-            if (!*u || (*u)->text > UNIT_TEXT) *u = unit_new(j, m, "gan");
+            if (!*u || (*u)->text > UNIT_TEXT) *u = unit_new(j, "gan");
             emit_one(j, *u, &build[f], build[f].plan->kernels.v[i]);
         }
     }
@@ -340,10 +307,11 @@ static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, Gan
     j->codes = arena_array(j->arena, Code *, CODE_BUCKETS);
     for (int i = 0; s == GAN_OK && i < m->fns.n; i++) s = plan_one(j, m, i, &build[i], err);
     if (s != GAN_OK) return s;
-    j->reg = arena_array(j->arena, LLVMValueRef, j->values.next_id + 1);
+    j->reg = arena_array(j->arena, LoopReg *, j->values.next_id + 1);
+    j->rows = strstr(j->features, "+avx512f") ? 12 : 6;
     if (o && (o->on_plan || o->on_llvm || o->on_asm)) emit_apart(j, m, build, o);
     else emit_together(j, m, build);
-    for (int i = 0; i < j->units.n; i++) check_module(j->units.v[i]->e.module);
+    for (int i = 0; i < j->units.n; i++) check_module(j->units.v[i]->llvm.module);
     Generate g = {.j = j};
     team_run(j->team, generate, &g);
     for (int i = 0; i < j->units.n; i++) {
@@ -351,7 +319,7 @@ static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, Gan
         if (s == GAN_OK) s = link_unit(j, u, err);
         if (u->object) LLVMDisposeMemoryBuffer(u->object);
         LLVMDisposeMessage(u->why);
-        close_emit(&u->e);
+        llvm_unit_close(&u->llvm);
     }
     if (s == GAN_OK) take_addresses(j, m, build);
     return s;
@@ -379,10 +347,10 @@ static GanStatus open_memory(Jit *j, GanError *err)
     bool ok = frame != NULL;
     j->bases = arena_array(j->arena, char **, threads);
     for (int i = 0; i < threads; i++) {
-        j->bases[i] = arena_array(j->arena, char *, EMIT_DATA + j->program->n_data);
-        j->bases[i][EMIT_FRAME] = frame;
-        j->bases[i][EMIT_SCRATCH] = block(j, scratch_bytes);
-        ok &= j->bases[i][EMIT_SCRATCH] != NULL;
+        j->bases[i] = arena_array(j->arena, char *, NEST_DATA + j->program->n_data);
+        j->bases[i][NEST_FRAME] = frame;
+        j->bases[i][NEST_SCRATCH] = block(j, scratch_bytes);
+        ok &= j->bases[i][NEST_SCRATCH] != NULL;
     }
     return ok ? GAN_OK
               : gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space",

@@ -3,7 +3,7 @@
  * Every thread of the team walks the same steps and does its part of each; a barrier after a step is all there is between
  * them. Shards and element ranges depend on the plan, never on the threads, so results do not either. */
 #include "compiler/llvm/run.h"
-#include "compiler/llvm/emit.h"
+#include "compiler/nest/nest.h"
 #include "runtime/math/random.h"
 
 #include <string.h>
@@ -36,7 +36,7 @@ static void call(const Walk *w, const KKernel *k, int64_t a, int64_t b, int64_t 
 static void run_shard(const Walk *w, const KStep *s, int64_t shard)
 {
     int64_t from = shard * s->shards.size, to = from + s->shards.size < s->extent ? from + s->shards.size : s->extent;
-    if (s->zero) memset(w->bases[EMIT_SCRATCH] + s->zero->offset, 0, (size_t)s->zero->bytes);
+    if (s->zero) memset(w->bases[NEST_SCRATCH] + s->zero->offset, 0, (size_t)s->zero->bytes);
     for (int64_t at = from; at < to; at += K_TILE) {
         int64_t valid = to - at < K_TILE ? to - at : K_TILE;
         for (int64_t q = 0; q * K_LANES < valid; q++)
@@ -146,10 +146,10 @@ static void fill_header(const Compiled *f, const GanProgram *p, char *frame, con
 void run_function(const Compiled *f, const GanProgram *p, Team *team, char **const *bases, GanState *state,
                   void *const *out)
 {
-    Run r = {f, team, bases[0][EMIT_FRAME], bases};
+    Run r = {f, team, bases[0][NEST_FRAME], bases};
     for (int t = 0; t < team_threads(team); t++) {
-        bases[t][EMIT_STATE] = state->base;
-        for (int i = 0; i < p->n_data; i++) bases[t][EMIT_DATA + i] = (char *)state->data[i];
+        bases[t][NEST_STATE] = state->base;
+        for (int i = 0; i < p->n_data; i++) bases[t][NEST_DATA + i] = (char *)state->data[i];
     }
     fill_header(f, p, r.frame, state);
     team_run(team, member, &r);

@@ -1,7 +1,6 @@
 /* cases.c - see cases.h. Start at loop_cases() or, for random nests, at loop_case_random(). */
 #include "compiler/loop/cases.h"
 #include "compiler/ir/shape.h"
-#include "compiler/kernel/plan.h"
 #include "runtime/symbols.h"
 
 #include <math.h>
@@ -74,7 +73,7 @@ LoopMemory loop_memory(Arena *a, uint64_t seed)
     }
     int64_t *frame = (int64_t *)m.base[0];
     for (int i = 0; i < CASE_FRAME_BYTES / 8; i++) frame[i] = (int64_t)next_random(&state);
-    for (int i = 0; i < K_MAX_DEPTH; i++) frame[K_FRAME_COUNTER / 8 + i] = i + 1;
+    for (int i = 0; i < LOOP_MAX_DEPTH; i++) frame[LOOP_FRAME_COUNTER / 8 + i] = i + 1;
     for (int t = IR_BOOL; t <= IR_F64; t++) fill((IrElem)t, m.base[CASE_IN + t], &state);
     return m;
 }
@@ -241,7 +240,7 @@ static void add_rows(Cases *cs)
 
 static LoopReg *apply_permute(Nest *b, const void *what, LoopReg *const *arg)
 {
-    LoopIndex key = loop_at(K_FRAME_KEYS);
+    LoopIndex key = loop_at(LOOP_FRAME_KEYS);
     return loop_permute(b, loop_frame(b, &key), *(const int64_t *)what, arg[0]);
 }
 
@@ -306,14 +305,14 @@ static void tile(Nest *b, IrElem t)
 static void tile_f32(Nest *b) { tile(b, IR_F32); }
 static void tile_f64(Nest *b) { tile(b, IR_F64); }
 
-/* Carried registers change places; one keeps its value; one grows from a constant. */
+/* Carried registers change places; one grows; one is a number. */
 static void carried(Nest *b)
 {
     LoopReg *init[4] = {lanes_from(b, IR_I64, 0), lanes_from(b, IR_I64, 16), lanes_from(b, IR_I64, 32), loop_over(b, loop_int(b, IR_I64, 3), 1)};
     LoopIns *i = open_loop(b, 5, init, 4);
     LoopReg *c[4];
     for (int k = 0; k < 4; k++) c[k] = &i->body->carry[k];
-    loop_end_for(b, i, (LoopReg *[]){c[1], loop_binary(b, IR_add, c[0], c[1]), c[2], i->body->counter});
+    loop_end_for(b, i, (LoopReg *[]){c[1], c[0], loop_binary(b, IR_add, c[0], c[2]), i->body->counter});
     for (int k = 0; k < 4; k++) store(b, out(b, IR_I64, 16 * k), loop_of(lane(b)), &i->result[k]);
 }
 
@@ -382,10 +381,10 @@ static void lanes16(Nest *b)
         LoopReg *dim = loop_dim(b, (int)d->n), *other = loop_dim(b, (int)o->n);
         LoopIndex at = sum(b, sum(b, loop_of(lane(b)), dim, 16), other, 48), to = sum(b, loop_of(dim), other, 3);
         store(b, out(b, (IrElem)t, 0), to, loop_lanes16(b, load(b, in(b, (IrElem)t, 500), at)));
-        store(b, out(b, (IrElem)t, 10), loop_of(dim), loop_lanes16(b, load(b, in(b, (IrElem)t, 600), loop_of(dim))));
+        store(b, out(b, (IrElem)t, 10), loop_of(dim), loop_lanes16(b, load(b, in(b, (IrElem)t, 600), sum(b, loop_of(lane(b)), dim, 1))));
         loop_close(b, o);
         loop_close(b, d);
-        store(b, out(b, (IrElem)t, 20), loop_at(0), loop_lanes16(b, loop_const(b, (IrElem)t, 1.1)));
+        store(b, out(b, (IrElem)t, 20), loop_at(0), loop_lanes16(b, loop_over(b, loop_const(b, (IrElem)t, 1.1), 1u << LOOP_L)));
     }
     store(b, out(b, IR_I64, 21), loop_at(0), loop_lanes16(b, lane(b)));
 }
@@ -405,7 +404,7 @@ static void turn(Nest *b)
 
 static void draw_of(Nest *b, IrOp what, IrElem t, int count, int64_t first)
 {
-    LoopIndex key = loop_at(K_FRAME_KEYS + 8), tick = loop_at(K_FRAME_TICK), iteration = loop_at(K_FRAME_ITERATION);
+    LoopIndex key = loop_at(LOOP_FRAME_KEYS + 8), tick = loop_at(LOOP_FRAME_TICK), iteration = loop_at(LOOP_FRAME_ITERATION);
     LoopReg  *k = loop_frame(b, &key), *n = loop_frame(b, &tick), *m = loop_frame(b, &iteration), *x[4], *y[4];
     LoopIns  *i = open_loop(b, 3, NULL, 0);
     LoopIndex element = sum(b, sum(b, loop_at(count * (1ll << 33) + 4 * 20), i->body->counter, 16 * count), lane(b), count);
@@ -478,7 +477,7 @@ static void moving(Nest *b)
     int q = loop_buffer(b, &y);
     store(b, out(b, IR_F32, 0), loop_of(lane(b)), load(b, p, loop_of(lane(b))));
     LoopIns  *i = open_loop(b, 4, NULL, 0);
-    LoopIndex at = sum(b, loop_at(K_FRAME_COUNTER), i->body->counter, 8);
+    LoopIndex at = sum(b, loop_at(LOOP_FRAME_COUNTER), i->body->counter, 8);
     store(b, q, loop_of(i->body->counter), loop_frame(b, &at));
     loop_end_for(b, i, NULL);
 }
@@ -629,6 +628,13 @@ static void random_row(Random *r)
     give(r, apply_row(&r->b, &what, arg));
 }
 
+/* Of numbers of any size: it wraps. */
+static LoopReg *random_sum(Random *r, LoopReg *x, LoopReg *y)
+{
+    LoopIndex at = sum(&r->b, sum(&r->b, loop_at(some(r, 9) - 4), x, some(r, 9) - 4), y, 1);
+    return loop_index(&r->b, &at);
+}
+
 static void random_integers(Random *r)
 {
     Nest    *b = &r->b;
@@ -640,7 +646,7 @@ static void random_integers(Random *r)
     case 2: give(r, loop_op2(b, LOOP_inside, x, y)); break;
     case 3: give(r, loop_op2(b, LOOP_quot, natural(b, x), loop_int(b, IR_I64, 1 + some(r, 20)))); break;
     case 4: give(r, loop_op2(b, LOOP_rest, natural(b, x), loop_int(b, IR_I64, 1 + some(r, 20)))); break;
-    case 5: give(r, loop_index(b, &(LoopIndex){.c = some(r, 9) - 4, .n = 2, .term = {{x, some(r, 9) - 4}, {y, 1}}})); break;
+    case 5: give(r, random_sum(r, x, y)); break;
     default: give(r, loop_permute(b, r->key, 1 + some(r, 50), x)); break;
     }
 }
@@ -648,10 +654,10 @@ static void random_integers(Random *r)
 static void random_lanes(Random *r)
 {
     LoopReg *x = any(r);
-    if (x->elem != IR_BOOL) give(r, loop_lanes16(&r->b, x));
+    if (x->elem != IR_BOOL && x->dims >> LOOP_L & 1) give(r, loop_lanes16(&r->b, x));
     for (int i = 0; i < r->dims.n; i++) {
         uint32_t dims = x->dims | 1u << LOOP_L | 1u << r->dims.v[i];
-        if (r->b.nest->dim_size[r->dims.v[i]] == 16 && elements(r, dims) <= MOST_ELEMENTS) give(r, loop_turn(&r->b, x, r->dims.v[i]));
+        if (x->dims >> LOOP_L & 1 && r->b.nest->dim_size[r->dims.v[i]] == 16 && elements(r, dims) <= MOST_ELEMENTS) give(r, loop_turn(&r->b, x, r->dims.v[i]));
     }
 }
 
@@ -758,7 +764,7 @@ static void random_body(Random *r)
 LoopCase loop_case_random(Arena *a, uint64_t seed)
 {
     Random r = {.b = loop_begin(a, "random"), .state = seed, .left = 60};
-    LoopIndex key = loop_at(K_FRAME_KEYS);
+    LoopIndex key = loop_at(LOOP_FRAME_KEYS);
     r.key = loop_frame(&r.b, &key);
     see(&r, loop_dim(&r.b, LOOP_L), LOOP_LANES - 1);
     for (int i = 0; i < LOOP_ARGS; i++) give(&r, loop_arg(&r.b, i));

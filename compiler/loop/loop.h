@@ -17,13 +17,13 @@
  *       buffer b1 f32 at w4 + w5
  *       do i0 = 0..w6 {                                 # at least one turn
  *         block d1:2 {
- *           for i1 = 0..8 with %0 = 0:f32 {
+ *           do i1 = 0..8 with %0 = 0:f32<l,d1> {
  *             %1 = ld b1[i1 + 8*d1 + 16*i0]             # f32<d1>
  *             %2 = ld b0[16*i1 + l] align 64            # f32<l>
  *             %3 = fma %1, %2, %0
  *             next %3
  *           } -> %4
- *           st b0[16*i0 + 16*d1 + l], %4 align 64
+ *           st b0[32*i0 + 16*d1 + l], %4 align 64
  *         }
  *       }
  *     }
@@ -38,6 +38,16 @@ enum {
     LOOP_MAX_DIMS = 32,                                     /* of a nest; a set of dims is 32 bits */
     LOOP_MAX_TERMS = 12,
     LOOP_ARGS = 4                                           /* u0..u3: what a call says besides its words */
+};
+
+/* Base 0 is the frame. It opens with numbers of 8 bytes: how often the function ran before, the row-major number of the iteration of the
+ * enclosing scans, a counter for each depth of scans, and the keys of the streams. */
+enum {
+    LOOP_FRAME_TICK = 0,
+    LOOP_FRAME_ITERATION = 8,
+    LOOP_FRAME_COUNTER = 16,
+    LOOP_MAX_DEPTH = 8,
+    LOOP_FRAME_KEYS = LOOP_FRAME_COUNTER + 8 * LOOP_MAX_DEPTH
 };
 
 /* ---- registers -------------------------------------------------------------------------------------------------- */
@@ -134,7 +144,7 @@ typedef struct LoopBuffer {
     int     base, offset;                                   /* words: which base; bytes from it */
     int     panel, slot;                                    /* words: elements a panel (u0), a panel of the tile (u1); -1: none */
     int     n_iter;                                         /* + counter of the enclosing scan of that depth * stride elements */
-    struct { int depth; int64_t stride; } iter[8];
+    struct { int depth; int64_t stride; } iter[LOOP_MAX_DEPTH];
 } LoopBuffer;
 
 typedef struct LoopNest {
