@@ -5,6 +5,7 @@
  * kernels in a table. */
 #include "compiler/llvm/jit.h"
 #include "base/bug.h"
+#include "compiler/ctext/cc.h"
 #include "compiler/llvm/run.h"
 #include "compiler/llvm/walk.h"
 #include "compiler/nest/nest.h"
@@ -24,7 +25,7 @@
 typedef struct Code {                                       /* one compiled nest, for all kernels of its text */
     uint64_t     hash;
     const char  *text;
-    struct Unit *unit;
+    struct Unit *unit;                                      /* NULL: C text */
     int          place;                                     /* in its list of addresses */
     struct Code *next;                                      /* in its bucket */
 } Code;
@@ -43,6 +44,8 @@ typedef struct Jit {
     LoopReg          **reg;                                 /* by IrVal.id: the kernel's at hand */
     int                rows;                                /* of a register tile */
     ARRAY(struct Unit *) units;
+    ARRAY(const LoopNest *) nests;                          /* that C text is made of, instead of units */
+    CtextFile          c;
     Compiled          *fn;
     int                n_fns;
     Team              *team;
@@ -165,6 +168,11 @@ static void emit_one(Jit *j, Unit *u, Build *b, KKernel *k)
     Code *c = b->code[k->id] = code_of(j, text_str(&text), hash_of(text_str(&text)), &is_new);
     if (n.b.words.n) b->kernel[k->id].table = arena_copy(j->arena, n.b.words.v, sizeof *n.b.words.v * (size_t)n.b.words.n);
     if (!is_new) return;
+    if (!u) {
+        c->place = j->nests.n;
+        array_push(j->arena, &j->nests, n.b.nest);
+        return;
+    }
     char name[32];
     snprintf(name, sizeof name, "kernel_%d", k->id);
     c->unit = u;
@@ -290,12 +298,24 @@ static void emit_together(Jit *j, const IrModule *m, Build *build)
     for (int i = 0; i < j->units.n; i++) close_unit(j->units.v[i]);
 }
 
+static GanStatus compile_c(Jit *j, const IrModule *m, Build *build, GanError *err)
+{
+    char why[256];
+    for (int f = 0; f < m->fns.n; f++)
+        for (int i = 0; i < build[f].plan->kernels.n; i++)
+            if (!is_merged(build[f].plan->kernels.v[i])) emit_one(j, NULL, &build[f], build[f].plan->kernels.v[i]);
+    if (!j->nests.n || ctext_open(&j->c, j->nests.v, j->nests.n, why)) return GAN_OK;
+    return gan_error(err, GAN_WORLD, "%s", why);
+}
+
+static KernelFn address_of(const Jit *j, const Code *c) { return c->unit ? c->unit->address[c->place] : j->c.fn[c->place]; }
+
 static void take_addresses(Jit *j, const IrModule *m, const Build *build)
 {
     for (int f = 0; f < m->fns.n; f++) {
         const Build *b = &build[f];
         for (int i = 0; i < b->plan->kernels.n; i++)
-            if (b->code[i]) b->kernel[i].fn = b->code[i]->unit->address[b->code[i]->place];
+            if (b->code[i]) b->kernel[i].fn = address_of(j, b->code[i]);
         j->fn[f] = (Compiled){b->plan, b->kernel, m->fns.v[f]->tick_slot};
     }
 }
@@ -309,7 +329,8 @@ static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, Gan
     if (s != GAN_OK) return s;
     j->reg = arena_array(j->arena, LoopReg *, j->values.next_id + 1);
     j->rows = strstr(j->features, "+avx512f") ? 12 : 6;
-    if (o && (o->on_plan || o->on_llvm || o->on_asm)) emit_apart(j, m, build, o);
+    if (o && o->c_text) s = compile_c(j, m, build, err);
+    else if (o && (o->on_plan || o->on_llvm || o->on_asm)) emit_apart(j, m, build, o);
     else emit_together(j, m, build);
     for (int i = 0; i < j->units.n; i++) check_module(j->units.v[i]->llvm.module);
     Generate g = {.j = j};
@@ -370,6 +391,7 @@ static void jit_free(void *self)
     Jit *j = self;
     for (int i = 0; i < j->blocks.n; i++) free(j->blocks.v[i]);
     team_free(j->team);
+    ctext_close(&j->c);
     if (j->orc) {
         LLVMErrorRef failure = LLVMOrcDisposeLLJIT(j->orc);
         if (failure) LLVMConsumeError(failure);
