@@ -1,6 +1,6 @@
 /* test_ctext.c - C text against the checker: every row, random nests; and what the text does to be sure of its compiler. */
 #include "compiler/ctext/ctext.h"
-#include "compiler/loop/cases.h"
+#include "compiler/loop/check/cases.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>
