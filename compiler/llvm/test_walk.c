@@ -128,7 +128,7 @@ Test(walk, every_row_here)
 Test(walk, random_nests_here)
 {
     char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
-    run_random(5000, 150, cpu, features);
+    run_random(5000, 60, cpu, features);
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);
 }
@@ -136,5 +136,5 @@ Test(walk, random_nests_here)
 #ifdef __x86_64__
 /* Without fma, which then is a call. */
 Test(walk, every_row_on_any_machine) { run_rows("x86-64", ""); }
-Test(walk, random_nests_on_any_machine) { run_random(7000, 60, "x86-64", ""); }
+Test(walk, random_nests_on_any_machine) { run_random(7000, 30, "x86-64", ""); }
 #endif

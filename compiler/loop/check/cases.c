@@ -248,6 +248,11 @@ static LoopReg *apply_op(Nest *b, const void *what, LoopReg *const *arg) { retur
 
 static LoopReg *natural(Nest *b, LoopReg *x) { return loop_op2(b, LOOP_and, x, loop_int(b, IR_I64, INT64_MAX)); }
 
+static LoopReg *apply_inside(Nest *b, const void *what, LoopReg *const *arg)
+{
+    return loop_op2(b, *(const LoopOp *)what, arg[0], natural(b, arg[1]));
+}
+
 static LoopReg *apply_divide(Nest *b, const void *what, LoopReg *const *arg)
 {
     return loop_op2(b, *(const LoopOp *)what, natural(b, arg[0]), loop_int(b, IR_I64, 7));
@@ -277,7 +282,7 @@ static void add_integer_rows(Cases *cs)
     add_row(cs, "or i64", i64, 2, apply_op, &either);
     add_row(cs, "and bool", bools, 2, apply_op, &both);
     add_row(cs, "or bool", bools, 2, apply_op, &either);
-    add_row(cs, "inside", i64, 2, apply_op, &within);
+    add_row(cs, "inside", i64, 2, apply_inside, &within);
     add_row(cs, "quot", i64, 1, apply_divide, &quot);
     add_row(cs, "rest", i64, 1, apply_divide, &rest);
     add_row(cs, "trailing", i64, 1, apply_trailing, &high);
@@ -643,7 +648,7 @@ static void random_integers(Random *r)
     switch (some(r, 7)) {
     case 0: give(r, loop_op2(b, LOOP_and, p, q)); break;
     case 1: give(r, loop_op2(b, LOOP_or, x, y)); break;
-    case 2: give(r, loop_op2(b, LOOP_inside, x, y)); break;
+    case 2: give(r, loop_op2(b, LOOP_inside, x, natural(b, y))); break;
     case 3: give(r, loop_op2(b, LOOP_quot, natural(b, x), loop_int(b, IR_I64, 1 + some(r, 20)))); break;
     case 4: give(r, loop_op2(b, LOOP_rest, natural(b, x), loop_int(b, IR_I64, 1 + some(r, 20)))); break;
     case 5: give(r, random_sum(r, x, y)); break;
