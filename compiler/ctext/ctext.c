@@ -598,7 +598,7 @@ static void put_buffer(Writer *w, int i)
     if (b->panel >= 0) text_printf(w->out, " + u0*w[%d]", b->panel);
     if (b->slot >= 0) text_printf(w->out, " + u1*w[%d]", b->slot);
     for (int k = 0; k < b->n_iter; k++)
-        text_printf(w->out, " + %" PRId64 "*frame(bases, %d)", b->iter[k].stride, LOOP_FRAME_COUNTER + 8 * b->iter[k].depth);
+        text_printf(w->out, " + %" PRId64 "*frame(bases, %d)", b->iter[k].stride, FRAME_COUNTER + 8 * b->iter[k].depth);
     end_line(w);
 }
 

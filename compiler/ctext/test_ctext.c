@@ -1,6 +1,6 @@
 /* test_ctext.c - C text against the checker: every row, random nests; and what the text does to be sure of its compiler. */
 #include "compiler/ctext/ctext.h"
-#include "compiler/loop/cases.h"
+#include "compiler/loop/check/cases.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>
@@ -349,6 +349,9 @@ Test(check, promises)
     m = mistake(a);
     loop_op2(&m.b, LOOP_quot, loop_binary(&m.b, IR_sub, m.l, loop_int(&m.b, IR_I64, 1)), loop_int(&m.b, IR_I64, 3));
     expect(&m, "quot: -1 by 3");
+    m = mistake(a);
+    loop_op2(&m.b, LOOP_inside, m.l, loop_int(&m.b, IR_I64, -1));
+    expect(&m, "inside: -1 is no extent");
     m = mistake(a);
     loop_trailing(&m.b, m.l);
     expect(&m, "trailing: 0 has no last bit");

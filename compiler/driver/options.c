@@ -173,7 +173,7 @@ static bool set_flag(Options *o, Flag f, const char *arg)
 {
     static const char *const backends[] = {"jit", "interp", NULL}, *const forms[] = {"text", "json", NULL},
                       *const whens[] = {"auto", "always", "never", NULL},
-                      *const stages[] = {"game", "ast", "ir", "grad", "kernels", "llvm", "asm", NULL};
+                      *const stages[] = {"game", "ast", "ir", "grad", "kernels", "loops", "llvm", "asm", NULL};
     int     which = 0;
     int64_t number = 0;
     const char *name = flags[f].name;

@@ -162,7 +162,7 @@ void kernel_layout(KPlan *p)
     touch_block(&l, &p->top, -1);
     for (int i = 0; i < p->outs.n; i++) touch(&l, p->outs.v[i].mem, p->top.steps.n);
     for (int i = 0; i < p->commits.n; i++) touch(&l, p->commits.v[i].from, p->top.steps.n);
-    int64_t header = K_FRAME_KEYS + 8 * (int64_t)p->m->streams.n;
+    int64_t header = FRAME_KEYS + 8 * (int64_t)p->m->streams.n;
     p->frame_bytes = assign(p->arena, l.met.v, l.met.n, (header + ALIGN - 1) / ALIGN * ALIGN);
     layout_scratch(p, &p->top);
 }

@@ -114,6 +114,7 @@ typedef struct Unit {
     LlvmUnit            llvm;
     ARRAY(LLVMValueRef) fresh;                              /* the functions it brings */
     size_t              text;                               /* bytes of their nests' text */
+    Text               *loops;                              /* the nests, if they are to be shown */
     char                table[32];                          /* the name of their list of addresses */
     LLVMMemoryBufferRef object;
     char               *why;                                /* LLVM's, when there is no object */
@@ -157,6 +158,23 @@ static Unit *unit_new(Jit *j, const char *name)
     return u;
 }
 
+static void show_nest(Text *out, const KKernel *k, const Code *c, const LoopBuilder *b)
+{
+    text_printf(out, "# kernel %d, words:", k->id);
+    for (int i = 0; i < b->words.n; i++) text_printf(out, " %lld", (long long)b->words.v[i]);
+    text_printf(out, "\n%s\n", c->text);
+}
+
+static void check_nest(const LoopNest *n)
+{
+#ifndef NDEBUG
+    char why[256];
+    if (!loop_verify(n, why)) BUG("jit: a nest is wrong: %s", why);
+#else
+    (void)n;
+#endif
+}
+
 /* Makes a kernel's nest; one whose code exists already only adds a table. */
 static void emit_one(Jit *j, Unit *u, Build *b, KKernel *k)
 {
@@ -164,9 +182,11 @@ static void emit_one(Jit *j, Unit *u, Build *b, KKernel *k)
     bool is_new;
     Text text = text_in(j->arena);
     nest_kernel(&n, k);
+    check_nest(n.b.nest);
     loop_print(n.b.nest, &text);
     Code *c = b->code[k->id] = code_of(j, text_str(&text), hash_of(text_str(&text)), &is_new);
     if (n.b.words.n) b->kernel[k->id].table = arena_copy(j->arena, n.b.words.v, sizeof *n.b.words.v * (size_t)n.b.words.n);
+    if (u && u->loops) show_nest(u->loops, k, c, &n.b);
     if (!is_new) return;
     if (!u) {
         c->place = j->nests.n;
@@ -201,6 +221,7 @@ static void show(Jit *j, Unit *u, KPlan *p, const JitOptions *o)
         kernel_print(p, &t);
         o->on_plan(o->self, name, text_str(&t));
     }
+    if (o->on_loops) o->on_loops(o->self, name, text_str(u->loops));
     if (o->on_llvm) {
         char *text = LLVMPrintModuleToString(u->llvm.module);
         o->on_llvm(o->self, name, text);
@@ -275,6 +296,8 @@ static void emit_apart(Jit *j, const IrModule *m, Build *build, const JitOptions
 {
     for (int f = 0; f < m->fns.n; f++) {
         Unit *u = unit_new(j, m->fns.v[f]->name);
+        Text loops = text_in(j->arena);
+        u->loops = o->on_loops ? &loops : NULL;
         for (int i = 0; i < build[f].plan->kernels.n; i++)
             if (!is_merged(build[f].plan->kernels.v[i])) emit_one(j, u, &build[f], build[f].plan->kernels.v[i]);
         close_unit(u);
@@ -330,7 +353,7 @@ static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, Gan
     j->reg = arena_array(j->arena, LoopReg *, j->values.next_id + 1);
     j->rows = strstr(j->features, "+avx512f") ? 12 : 6;
     if (o && o->c_text) s = compile_c(j, m, build, err);
-    else if (o && (o->on_plan || o->on_llvm || o->on_asm)) emit_apart(j, m, build, o);
+    else if (o && (o->on_plan || o->on_loops || o->on_llvm || o->on_asm)) emit_apart(j, m, build, o);
     else emit_together(j, m, build);
     for (int i = 0; i < j->units.n; i++) check_module(j->units.v[i]->llvm.module);
     Generate g = {.j = j};
@@ -368,10 +391,10 @@ static GanStatus open_memory(Jit *j, GanError *err)
     bool ok = frame != NULL;
     j->bases = arena_array(j->arena, char **, threads);
     for (int i = 0; i < threads; i++) {
-        j->bases[i] = arena_array(j->arena, char *, NEST_DATA + j->program->n_data);
-        j->bases[i][NEST_FRAME] = frame;
-        j->bases[i][NEST_SCRATCH] = block(j, scratch_bytes);
-        ok &= j->bases[i][NEST_SCRATCH] != NULL;
+        j->bases[i] = arena_array(j->arena, char *, BASE_DATA + j->program->n_data);
+        j->bases[i][BASE_FRAME] = frame;
+        j->bases[i][BASE_SCRATCH] = block(j, scratch_bytes);
+        ok &= j->bases[i][BASE_SCRATCH] != NULL;
     }
     return ok ? GAN_OK
               : gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space",

@@ -31,6 +31,7 @@
 #pragma once
 #include "base/array.h"
 #include "compiler/ir/ir.h"
+#include "runtime/frame.h"
 
 enum {
     LOOP_LANES = 16,
@@ -38,16 +39,6 @@ enum {
     LOOP_MAX_DIMS = 32,                                     /* of a nest; a set of dims is 32 bits */
     LOOP_MAX_TERMS = 12,
     LOOP_ARGS = 4                                           /* u0..u3: what a call says besides its words */
-};
-
-/* Base 0 is the frame. It opens with numbers of 8 bytes: how often the function ran before, the row-major number of the iteration of the
- * enclosing scans, a counter for each depth of scans, and the keys of the streams. */
-enum {
-    LOOP_FRAME_TICK = 0,
-    LOOP_FRAME_ITERATION = 8,
-    LOOP_FRAME_COUNTER = 16,
-    LOOP_MAX_DEPTH = 8,
-    LOOP_FRAME_KEYS = LOOP_FRAME_COUNTER + 8 * LOOP_MAX_DEPTH
 };
 
 /* ---- registers -------------------------------------------------------------------------------------------------- */
@@ -144,7 +135,7 @@ typedef struct LoopBuffer {
     int     base, offset;                                   /* words: which base; bytes from it */
     int     panel, slot;                                    /* words: elements a panel (u0), a panel of the tile (u1); -1: none */
     int     n_iter;                                         /* + counter of the enclosing scan of that depth * stride elements */
-    struct { int depth; int64_t stride; } iter[LOOP_MAX_DEPTH];
+    struct { int depth; int64_t stride; } iter[FRAME_MAX_DEPTH];
 } LoopBuffer;
 
 typedef struct LoopNest {

@@ -68,7 +68,7 @@ void nest_random(Nest *n)
         n->lanes = 1;
     }
     d.key = nest_key(n, d.node->attr.stream);
-    d.tick = frame_number(n, K_FRAME_TICK);
-    d.iteration = frame_number(n, K_FRAME_ITERATION);
+    d.tick = frame_number(n, FRAME_TICK);
+    d.iteration = frame_number(n, FRAME_ITERATION);
     draw_axes(n, &d, 0);
 }

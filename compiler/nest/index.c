@@ -22,8 +22,9 @@ static LoopIndex divided(Nest *n, LoopOp op, LoopIndex x, int64_t by)
     return loop_of(loop_op2(&n->b, op, loop_index(&n->b, &x), loop_int(&n->b, IR_I64, by)));
 }
 
-LoopIndex nest_quot(Nest *n, LoopIndex x, int64_t by) { return by == 1 ? x : divided(n, LOOP_quot, x, by); }
-LoopIndex nest_rest(Nest *n, LoopIndex x, int64_t by) { return by == 1 ? loop_at(0) : divided(n, LOOP_rest, x, by); }
+/* An extent of 0: nobody stands there. */
+LoopIndex nest_quot(Nest *n, LoopIndex x, int64_t by) { return by <= 1 ? x : divided(n, LOOP_quot, x, by); }
+LoopIndex nest_rest(Nest *n, LoopIndex x, int64_t by) { return by <= 1 ? loop_at(0) : divided(n, LOOP_rest, x, by); }
 
 LoopIndex nest_lanes(Nest *n) { return n->lanes > 1 ? loop_of(loop_dim(&n->b, LOOP_L)) : loop_at(0); }
 
@@ -89,11 +90,11 @@ static NestBuffer *known(Nest *n, const KMem *m)
 static LoopBuffer in_place(Nest *n, const KMem *m)
 {
     const KMem *root = root_of(m);
-    int64_t base = root->place == K_FRAME ? NEST_FRAME : NEST_SCRATCH, offset = root->offset;
+    int64_t base = root->place == K_FRAME ? BASE_FRAME : BASE_SCRATCH, offset = root->offset;
     if (root->place == K_SLOT) {
         const GanSlot *s = &n->program->slot[root->slot];
         bool data = s->kind == GAN_DATA;
-        base = data ? NEST_DATA + (int64_t)s->offset : NEST_STATE;
+        base = data ? BASE_DATA + (int64_t)s->offset : BASE_STATE;
         offset = data ? 0 : (int64_t)s->offset;
     }
     LoopBuffer b = {.elem = m->elem, .panel = -1, .slot = -1, .n_iter = m->n_iter};
@@ -235,9 +236,8 @@ static void through_reshape(Nest *n, const IrType *from, const IrType *to, const
     while (hf > lo && ht > lo && from->dim[hf - 1] == to->dim[ht - 1]) r->dim[--hf] = at->dim[--ht];
     LoopIndex x = linear(n, to, at->dim, lo, ht);
     for (int i = hf - 1; i >= lo; i--) {
-        int64_t size = from->dim[i] ? from->dim[i] : 1;
-        r->dim[i] = ix(i > lo ? nest_rest(n, x, size) : x);
-        if (i > lo) x = nest_quot(n, x, size);
+        r->dim[i] = ix(i > lo ? nest_rest(n, x, from->dim[i]) : x);
+        if (i > lo) x = nest_quot(n, x, from->dim[i]);
     }
 }
 
@@ -335,6 +335,6 @@ LoopReg *nest_value(Nest *n, const IrVal *v, const Index *start)
 
 LoopReg *nest_key(Nest *n, int stream)
 {
-    LoopIndex byte = loop_of(loop_word(&n->b, K_FRAME_KEYS + 8 * stream));
+    LoopIndex byte = loop_of(loop_word(&n->b, FRAME_KEYS + 8 * stream));
     return loop_frame(&n->b, &byte);
 }

@@ -44,8 +44,6 @@ typedef struct Nest {
     uint32_t       n_reg;
 } Nest;
 
-enum { NEST_FRAME, NEST_SCRATCH, NEST_STATE, NEST_DATA };   /* the bases of memory; data: one each from there on */
-
 /* Builds a kernel's nest; b.nest and b.words are the answer. `rows`: of a register tile on the target. */
 void nest_kernel(Nest *n, KKernel *k);
 

@@ -103,9 +103,8 @@ static void uniform_rows(Nest *n, int lanes, Body body)
     } else {
         LoopIndex row = nest_counter(l);
         for (int i = s->n - 2; i >= 0; i--) {
-            int64_t size = s->comp[i].extent ? s->comp[i].extent : 1;
-            n->comp[i] = ix(i ? nest_rest(n, row, size) : row);
-            if (i) row = nest_quot(n, row, size);
+            n->comp[i] = ix(i ? nest_rest(n, row, s->comp[i].extent) : row);
+            if (i) row = nest_quot(n, row, s->comp[i].extent);
         }
         int64_t last = s->comp[s->n - 1].extent, whole = lanes > 1 ? last / K_LANES * K_LANES : 0;
         along_last(n, 0, whole, K_LANES, body);

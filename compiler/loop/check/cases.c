@@ -1,5 +1,5 @@
 /* cases.c - see cases.h. Start at loop_cases() or, for random nests, at loop_case_random(). */
-#include "compiler/loop/cases.h"
+#include "compiler/loop/check/cases.h"
 #include "compiler/ir/shape.h"
 #include "runtime/symbols.h"
 
@@ -73,7 +73,7 @@ LoopMemory loop_memory(Arena *a, uint64_t seed)
     }
     int64_t *frame = (int64_t *)m.base[0];
     for (int i = 0; i < CASE_FRAME_BYTES / 8; i++) frame[i] = (int64_t)next_random(&state);
-    for (int i = 0; i < LOOP_MAX_DEPTH; i++) frame[LOOP_FRAME_COUNTER / 8 + i] = i + 1;
+    for (int i = 0; i < FRAME_MAX_DEPTH; i++) frame[FRAME_COUNTER / 8 + i] = i + 1;
     for (int t = IR_BOOL; t <= IR_F64; t++) fill((IrElem)t, m.base[CASE_IN + t], &state);
     return m;
 }
@@ -240,13 +240,18 @@ static void add_rows(Cases *cs)
 
 static LoopReg *apply_permute(Nest *b, const void *what, LoopReg *const *arg)
 {
-    LoopIndex key = loop_at(LOOP_FRAME_KEYS);
+    LoopIndex key = loop_at(FRAME_KEYS);
     return loop_permute(b, loop_frame(b, &key), *(const int64_t *)what, arg[0]);
 }
 
 static LoopReg *apply_op(Nest *b, const void *what, LoopReg *const *arg) { return loop_op2(b, *(const LoopOp *)what, arg[0], arg[1]); }
 
 static LoopReg *natural(Nest *b, LoopReg *x) { return loop_op2(b, LOOP_and, x, loop_int(b, IR_I64, INT64_MAX)); }
+
+static LoopReg *apply_inside(Nest *b, const void *what, LoopReg *const *arg)
+{
+    return loop_op2(b, *(const LoopOp *)what, arg[0], natural(b, arg[1]));
+}
 
 static LoopReg *apply_divide(Nest *b, const void *what, LoopReg *const *arg)
 {
@@ -277,7 +282,7 @@ static void add_integer_rows(Cases *cs)
     add_row(cs, "or i64", i64, 2, apply_op, &either);
     add_row(cs, "and bool", bools, 2, apply_op, &both);
     add_row(cs, "or bool", bools, 2, apply_op, &either);
-    add_row(cs, "inside", i64, 2, apply_op, &within);
+    add_row(cs, "inside", i64, 2, apply_inside, &within);
     add_row(cs, "quot", i64, 1, apply_divide, &quot);
     add_row(cs, "rest", i64, 1, apply_divide, &rest);
     add_row(cs, "trailing", i64, 1, apply_trailing, &high);
@@ -404,7 +409,7 @@ static void turn(Nest *b)
 
 static void draw_of(Nest *b, IrOp what, IrElem t, int count, int64_t first)
 {
-    LoopIndex key = loop_at(LOOP_FRAME_KEYS + 8), tick = loop_at(LOOP_FRAME_TICK), iteration = loop_at(LOOP_FRAME_ITERATION);
+    LoopIndex key = loop_at(FRAME_KEYS + 8), tick = loop_at(FRAME_TICK), iteration = loop_at(FRAME_ITERATION);
     LoopReg  *k = loop_frame(b, &key), *n = loop_frame(b, &tick), *m = loop_frame(b, &iteration), *x[4], *y[4];
     LoopIns  *i = open_loop(b, 3, NULL, 0);
     LoopIndex element = sum(b, sum(b, loop_at(count * (1ll << 33) + 4 * 20), i->body->counter, 16 * count), lane(b), count);
@@ -477,7 +482,7 @@ static void moving(Nest *b)
     int q = loop_buffer(b, &y);
     store(b, out(b, IR_F32, 0), loop_of(lane(b)), load(b, p, loop_of(lane(b))));
     LoopIns  *i = open_loop(b, 4, NULL, 0);
-    LoopIndex at = sum(b, loop_at(LOOP_FRAME_COUNTER), i->body->counter, 8);
+    LoopIndex at = sum(b, loop_at(FRAME_COUNTER), i->body->counter, 8);
     store(b, q, loop_of(i->body->counter), loop_frame(b, &at));
     loop_end_for(b, i, NULL);
 }
@@ -643,7 +648,7 @@ static void random_integers(Random *r)
     switch (some(r, 7)) {
     case 0: give(r, loop_op2(b, LOOP_and, p, q)); break;
     case 1: give(r, loop_op2(b, LOOP_or, x, y)); break;
-    case 2: give(r, loop_op2(b, LOOP_inside, x, y)); break;
+    case 2: give(r, loop_op2(b, LOOP_inside, x, natural(b, y))); break;
     case 3: give(r, loop_op2(b, LOOP_quot, natural(b, x), loop_int(b, IR_I64, 1 + some(r, 20)))); break;
     case 4: give(r, loop_op2(b, LOOP_rest, natural(b, x), loop_int(b, IR_I64, 1 + some(r, 20)))); break;
     case 5: give(r, random_sum(r, x, y)); break;
@@ -764,7 +769,7 @@ static void random_body(Random *r)
 LoopCase loop_case_random(Arena *a, uint64_t seed)
 {
     Random r = {.b = loop_begin(a, "random"), .state = seed, .left = 60};
-    LoopIndex key = loop_at(LOOP_FRAME_KEYS);
+    LoopIndex key = loop_at(FRAME_KEYS);
     r.key = loop_frame(&r.b, &key);
     see(&r, loop_dim(&r.b, LOOP_L), LOOP_LANES - 1);
     for (int i = 0; i < LOOP_ARGS; i++) give(&r, loop_arg(&r.b, i));

@@ -2,7 +2,7 @@
  *
  * A register's value is dense over its dims: d1, d2 .. outermost, l innermost. An instruction goes through the elements of its result;
  * `at` says where in every dim it stands, and operands are read there. Start at loop_check(), at the end. */
-#include "compiler/loop/check.h"
+#include "compiler/loop/check/check.h"
 #include "compiler/interp/row.h"
 #include "runtime/blas.h"
 #include "runtime/linalg.h"
@@ -209,7 +209,7 @@ static void open_buffer(Check *c, int i)
     int64_t element = 0;
     if (b->panel >= 0) element += c->run->u[0] * w[b->panel];
     if (b->slot >= 0) element += c->run->u[1] * w[b->slot];
-    for (int k = 0; k < b->n_iter; k++) element += b->iter[k].stride * frame(c, LOOP_FRAME_COUNTER + 8 * b->iter[k].depth);
+    for (int k = 0; k < b->n_iter; k++) element += b->iter[k].stride * frame(c, FRAME_COUNTER + 8 * b->iter[k].depth);
     uintptr_t first = (uintptr_t)c->run->bases[w[b->base]] + (uintptr_t)w[b->offset];
     c->first[i] = (char *)(first + (uintptr_t)element * ir_elem_bytes(b->elem));
 }
@@ -357,7 +357,9 @@ static int64_t of_integers(Check *c, LoopOp op, int64_t x, int64_t y)
     switch (op) {
     case LOOP_and: return x & y;
     case LOOP_or: return x | y;
-    case LOOP_inside: return 0 <= x && x < y;
+    case LOOP_inside:
+        if (y < 0) wrong(c, "%" PRId64 " is no extent", y);
+        return 0 <= x && x < y;
     case LOOP_quot:
     case LOOP_rest:
         if (x < 0 || y <= 0) wrong(c, "%" PRId64 " by %" PRId64, x, y);

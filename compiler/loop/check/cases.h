@@ -1,7 +1,7 @@
 /* cases.h - nests for tests of the walks: one for every row of loop.def, one for every element-wise row on every element type, and
  * random ones; and the memory that they run on. A walk has the bits of loop_check(). */
 #pragma once
-#include "compiler/loop/check.h"
+#include "compiler/loop/check/check.h"
 
 /* Base 0 is a frame, CASE_IN + t and CASE_OUT + t hold elements of type t. What a case reads of IN and the frame is the same each time. */
 enum { CASE_IN = 1, CASE_OUT = 6, CASE_BASES = 11, CASE_ELEMENTS = 4096, CASE_FRAME_BYTES = 256 };
