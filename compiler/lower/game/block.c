@@ -100,12 +100,14 @@ static void search_for(Search *s, const Ast *n)
     int64_t count;
     if (!for_items(s->c, n->for_.source, &item, &count)) return;
     Ctx inner = *s->c, *outer = s->c;
-    for (int64_t i = 0; i < count; i++) {
+    int64_t outside = rounds_enter(outer->L, count);
+    for (int64_t i = 0; i < count && !outer->L->too_large; i++) {
         inner.scope = scope_new(outer->L, outer->scope);
         s->c = &inner;
         scope_bind_pattern(&inner, inner.scope, n->for_.var, item[i]);
         search_block(s, n->for_.body);
     }
+    outer->L->rounds_around = outside;
     s->c = outer;
 }
 

@@ -322,6 +322,7 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
         return;
     }
     if (!for_items(c, s->for_.source, &item, &n)) return;
+    int64_t outside = rounds_enter(c->L, n);
     for (int64_t i = 0; i < n && !c->L->too_large && !c->L->too_deep; i++) {
         Ctx round = *c;
         round.scope = scope_new(c->L, c->scope);
@@ -333,6 +334,7 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
         statements(&round, stmts, to);
         check_block(&round, stmts);
     }
+    c->L->rounds_around = outside;
 }
 
 /* ---- statements */
