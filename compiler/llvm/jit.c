@@ -8,6 +8,7 @@
 #include "compiler/llvm/emit.h"
 #include "compiler/llvm/run.h"
 #include "runtime/blas.h"
+#include "runtime/fpenv.h"
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
@@ -394,7 +395,9 @@ static GanStatus jit_run(void *self, int function, GanState *state, void *const 
 {
     Jit *j = self;
     (void)err;
+    uint64_t theirs = fpenv_enter();
     run_function(&j->fn[function], j->program, j->team, j->bases, state, out);
+    fpenv_leave(theirs);
     return GAN_OK;
 }
 
