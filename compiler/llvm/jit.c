@@ -11,6 +11,7 @@
 #include "compiler/llvm/walk.h"
 #include "compiler/nest/program.h"
 #include "runtime/blas.h"
+#include "runtime/fpenv.h"
 #include "runtime/symbols.h"
 
 #include <llvm-c/Analysis.h>
@@ -374,7 +375,9 @@ static GanStatus jit_run(void *self, int function, GanState *state, void *const 
 {
     Jit *j = self;
     (void)err;
+    uint64_t theirs = fpenv_enter();
     run_function(&j->fn[function], j->program, j->team, j->bases, state, out);
+    fpenv_leave(theirs);
     return GAN_OK;
 }
 

@@ -13,6 +13,7 @@ Value *eval_stmts(Ctx *c, AstList stmts);                                       
 void   value_dropped(Ctx *c, const Ast *s, const Value *v);                      /* reports a statement that has a value, where nobody takes it */
 Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
 Value *eval_settled(Ctx *c, Value *v, Span at);                                 /* what Lower.settle does */
+int64_t rounds_enter(Lower *L, int64_t n);                  /* an unrolled loop of n rounds begins; gives back what rounds_around is to be behind it */
 bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
 
 /* ---- scope.c, decl.c */

@@ -207,12 +207,33 @@ static bool range_items(Ctx *c, const Value *v, Span at, Value ***items, int64_t
     return true;
 }
 
+int64_t rounds_enter(Lower *L, int64_t n)
+{
+    int64_t outside = L->rounds_around;
+    L->rounds_around = (outside ? outside : 1) * (n ? n : 1);
+    return outside;
+}
+
+/* Loops in loops are refused where the innermost begins, before their rounds have taken any memory. */
+static bool rounds_fit(Ctx *c, Span at, int64_t n)
+{
+    Lower *L = c->L;
+    int64_t around = L->rounds_around ? L->rounds_around : 1;
+    if (n <= MAX_EVALS / around) return true;
+    if (!L->too_large && !L->guess) {
+        Diag *d = diag_error(L->diags, at, E107, "for unrolls, and %lld rounds in loops of %lld are too many", (long long)n, (long long)around);
+        diag_hint(d, "fold(init, n, fn(s, t) ...) is a loop that runs");
+    }
+    L->too_large = true;
+    return false;
+}
+
 bool for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n)
 {
     Value *v = eval(c, source);
-    if (v->kind == V_RANGE) return range_items(c, v, source->span, items, n);
-    if (v->kind == V_LIST) return *items = v->list.v, *n = v->list.n, true;
-    if (v->kind == V_RECORD && !v->record.name) return *items = v->record.v, *n = v->record.n, true;
+    if (v->kind == V_RANGE) return range_items(c, v, source->span, items, n) && rounds_fit(c, source->span, *n);
+    if (v->kind == V_LIST) return *items = v->list.v, *n = v->list.n, rounds_fit(c, source->span, *n);
+    if (v->kind == V_RECORD && !v->record.name) return *items = v->record.v, *n = v->record.n, rounds_fit(c, source->span, *n);
     if (val_bad(v)) return false;
     Diag *d =
         diag_error(c->L->diags, source->span, E202,
@@ -276,7 +297,9 @@ static Value *eval_for(Ctx *c, const Ast *e)
     for (int i = 0; i < n_carried; i++) carried[i] = eval(c, e->for_.carries.v[i]->carry.value);
     if (!for_items(c, e->for_.source, &items, &n)) return c->L->guess ? check_round(c, e, carried) : val_error(c->L);
     Value **out = arena_array(c->L->a, Value *, n + 1);
-    for (int64_t i = 0; i < n; i++) {
+    int64_t outside = rounds_enter(c->L, n);
+    bool ok = true;
+    for (int64_t i = 0; i < n && ok; i++) {
         Ctx round = *c;
         round.scope = scope_new(c->L, c->scope);
         round.scope->round = site_mix(site_mix(c->scope->round, e), (const void *)(intptr_t)(i + 1));
@@ -284,9 +307,10 @@ static Value *eval_for(Ctx *c, const Ast *e)
         scope_bind_pattern(&round, round.scope, e->for_.var, items[i]);
         bind_carries(&round, round.scope, e->for_.carries, carried);
         out[i] = eval_block(&round, e->for_.body);
-        bool fine = !val_bad(out[i]) && (!n_carried || next_carries(&round, e, out[i], carried));
-        if (!fine) return val_error(c->L);                  /* the other rounds would say the same again */
+        ok = !val_bad(out[i]) && (!n_carried || next_carries(&round, e, out[i], carried));     /* the other rounds would say the same again */
     }
+    c->L->rounds_around = outside;
+    if (!ok) return val_error(c->L);
     if (!n_carried) return val_list(c->L, out, (int)n);
     return n_carried == 1 ? carried[0] : val_record(c->L, carried, NULL, n_carried);
 }
