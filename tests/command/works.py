@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import resource
 import struct
 import termios
 
@@ -119,6 +120,26 @@ def test_engines_agree():
         for flags in ((), ("--f64",), ("--portable",), ("--threads", 3)):
             r = gan("diff", path, "--steps", 5, *flags)
             assert r.status == 0 and r.out.startswith("same bits"), r
+
+
+def test_programs_are_deeper_than_the_stack():
+    text = b"""import optim
+net V { param v: real[4] = 0.5; v }
+state s: real[4] = 1
+alternate 1 steps {
+  s := for i in 0..10_000, h = s { sin(h) + V() }
+  update V minimize sum(for i in 0..1_000, h = V() { sin(h) + V() }) with sgd(1e-3)
+}
+"""
+    most = resource.getrlimit(resource.RLIMIT_STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, most[1]))
+    try:
+        with folder() as d:
+            for backend in ("jit", "interp"):
+                r = gan("run", "-", "--backend", backend, "--steps", 1, cwd=d, stdin=text)
+                assert r.status == 0, r
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, most)
 
 
 def test_seeds_and_log_on_stdout():
