@@ -6,6 +6,7 @@ import os
 import pty
 import resource
 import struct
+import subprocess
 import termios
 
 from harness import GAN, folder, gan, run_tests
@@ -112,6 +113,20 @@ def test_explain_every_stage():
                             ("loops", "fma"), ("llvm", "define"), ("asm", ".text")):
             r = gan("explain", path, "--stage", stage)
             assert r.status == 0 and word in r.out, (stage, r.status, r.err, r.out[:500])
+
+
+def test_build_c():
+    with folder() as d:
+        path, text, library = program(d), os.path.join(d, "k.c"), os.path.join(d, "k.so")
+        r = gan("build", path, "--emit", "c", "-o", text)
+        assert r.status == 0 and not r.err, r
+        subprocess.run(["cc", "-std=c11", "-Wall", "-Werror", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-o", library, text, "-lm"], check=True)
+        assert " * update_D:" in open(text, encoding="utf-8").read()
+        assert gan("build", path, "--emit", "c", "-o", "-").out == open(text, encoding="utf-8").read()
+        r = gan("build", path, "-o", text)
+        assert r.status == 2 and "--emit c" in r.err, r
+        r = gan("build", path, "--emit", "c", "-o", os.path.join(d, "none", "k.c"))
+        assert r.status == 1 and "k.c: cannot be written" in r.err, r
 
 
 def test_engines_agree():
