@@ -122,7 +122,7 @@ typedef struct Binding {
     Span         at;
     BindingState state;
     bool         used;
-    unsigned     axes_round;                                /* the last walk of axes.c that came here */
+    unsigned     axes_round;                                /* the last walk that came here (axes.c, owns.c) */
 } Binding;
 
 struct Scope {
@@ -132,6 +132,7 @@ struct Scope {
     bool           members;                                 /* of a comparison or distribution */
     Instance      *inst;                                    /* of a comparison or distribution: it owns what its members declare */
     uint64_t       round;                                   /* of the static loops around it: declarations of each round are their own */
+    uint64_t       call;                                    /* of the applications around it: comparisons and distributions that each makes are its own */
     ARRAY(Binding) names;
     uint32_t      *table, table_n;                          /* of a large scope: place of a name -> 1 + its index in names */
 };
@@ -206,12 +207,12 @@ struct Dist {                                               /* kind says which m
     union {
         int64_t  classes;                                   /* int: 0 .. classes - 1 */
         Closure *closure;                                   /* declared: members are looked up in its scope, beside the arguments */
-        struct { Closure *closure; Args *args; const void *site; IrInts dims; uint32_t which; } lifted;   /* which: a bit for each argument with these dims */
+        struct { Closure *closure; Args *args; const void *site; Scope *scope; Instance *inst; IrInts dims; uint32_t which; } lifted;   /* site, scope, inst: where it was made; which: a bit for each argument with these dims */
         struct { Player *player; Args *args; } model;       /* the arguments given so far */
         struct { Dist *base; const Ast *type; Scope *scope; IrInts dims; bool known; } typed;   /* the tail of a prescribed model */
         struct { Dist *base; IrInts dims; } power;
         struct { Dist *base; const char *name; } field;
-        struct { Dist *base; Value *f; } map;
+        struct { Dist *base; Value *f; const void *site; } map;      /* site: where it was made, for the layers in f */
         Dist    *base;                                      /* stop */
         Value   *value;                                     /* rows, batch */
         Value   *fields;                                    /* joint: a record of distributions */
@@ -281,6 +282,7 @@ struct Lower {
     ARRAY(Pending *) pendings;
     ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
+    ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
     ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison, or a report */
     int           inside;                                   /* how many blocks of the schedule the place is in */

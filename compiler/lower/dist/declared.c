@@ -39,6 +39,8 @@ static Value *draw(Ctx *c, Dist *d, Span at)
     Ctx inner = *c;
     inner.inst = m->thunk.scope->inst;
     inner.scope = m->thunk.scope;
+    inner.name = NULL;
+    if (inner.inst) inner.site = 0;
     uint32_t before = c->L->m->next_id;
     check_evaluated(c->L, m->thunk.expr);
     Value *v = conform(c, d, as_settled(&inner, eval(&inner, m->thunk.expr), at), at, "a draw of");
@@ -72,7 +74,7 @@ static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
 {
     Value *f = member_of(c, d, "log_prob", at, true);
     x = f ? shaped_like_draw(c, d, as_settled(c, x, at), at) : val_error(c->L);
-    return val_bad(x) ? x : number_of_density(c, as_settled(c, apply1(c, f, x, d, at), at), d, at);
+    return val_bad(x) ? x : number_of_density(c, as_settled(c, apply1(c, f, x, d->closure->def, at), at), d, at);
 }
 
 static Value *member(Ctx *c, Dist *d, const char *name, Span at) { return member_of(c, d, name, at, false); }
@@ -94,7 +96,7 @@ Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
     Dist *d = dist_new(c->L, &dist_declared, k->name);
     d->closure = closure_copy(c->L, k, scope);
     d->closure->bound = true;
-    scope->inst = members_instance(c, k, site);
+    scope->inst = members_instance(c, d->closure, site);
     Ctx inner = *c;
     inner.scope = scope;
     if (k->def->define.body) declare_members(&inner, k->def->define.body->block.stmts);
@@ -172,7 +174,10 @@ static Dist *open_lifted(Ctx *c, const Dist *d, Span at, Ctx *inner, int *axis)
         one.v[i] = axis_enter(inner, one.v[i], *axis, &d->lifted.dims, at);
         if (val_bad(one.v[i])) return NULL;
     }
-    Dist *e = declared_new(inner, d->lifted.closure, &one, d->lifted.site, at);
+    Ctx made = *inner;
+    made.scope = d->lifted.scope;
+    made.inst = d->lifted.inst;
+    Dist *e = declared_new(&made, d->lifted.closure, &one, d->lifted.site, at);
     if (e) e->name = d->name;
     return e;
 }
@@ -214,6 +219,8 @@ Value *dist_of_declared(Ctx *c, Closure *k, Args *args, const void *site, Span a
     if (!spread_record(c, params_of(k), args)) return val_error(c->L);
     d->lifted.closure = k;
     d->lifted.site = site;
+    d->lifted.scope = c->scope;
+    d->lifted.inst = c->inst;
     for (int i = 0; i < args->n; i++) args->v[i] = val_now(c, args->v[i]);
     d->lifted.args = arena_copy(c->L->a, args, sizeof *args);
     if (!find_lifted(c, d, params_of(k))) return val_error(c->L);

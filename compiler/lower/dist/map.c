@@ -6,7 +6,7 @@
 
 static Value *mapped(Ctx *c, Dist *d, Value *v, Span at)
 {
-    return val_bad(v) ? v : as_settled(c, apply1(c, d->map.f, v, d, at), at);
+    return val_bad(v) ? v : as_settled(c, apply1(c, d->map.f, v, d->map.site, at), at);
 }
 
 static Value *draw(Ctx *c, Dist *d, Span at) { return mapped(c, d, dist_draw(c, d->map.base, at), at); }
@@ -23,10 +23,11 @@ static const char *text(Lower *L, const Dist *d) { return strf(L, "%s |> map(...
 
 const DistKind dist_map = {.draw = draw, .finite = is_finite, .all = all, .text = text};
 
-Dist *dist_of_map(Lower *L, Dist *base, Value *f)
+Dist *dist_of_map(Lower *L, Dist *base, Value *f, const void *site)
 {
     Dist *d = dist_new(L, &dist_map, base->name);
     d->map.base = base;
     d->map.f = f;
+    d->map.site = site;
     return d;
 }

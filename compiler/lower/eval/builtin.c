@@ -707,10 +707,10 @@ static Value *builtin_trisolve(Ctx *c, const Call *k)
 
 static bool callable(const Value *v) { return v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER; }
 
-static Value *map_dist(Ctx *c, Value *f, Value *v, Span at)
+static Value *map_dist(Ctx *c, Value *f, Value *v, const void *site, Span at)
 {
     Dist *base = as_dist(c, v, at);
-    return base ? val_dist(c->L, dist_of_map(c->L, base, f)) : val_error(c->L);
+    return base ? val_dist(c->L, dist_of_map(c->L, base, f, site)) : val_error(c->L);
 }
 
 static Value *builtin_map(Ctx *c, const Call *k)
@@ -719,7 +719,7 @@ static Value *builtin_map(Ctx *c, const Call *k)
     Value *v = k->v[1];
     bool dist =
         v->kind == V_DIST || (v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET) || v->kind == V_FUNCTION;
-    if (k->n == 2 && dist) return map_dist(c, k->v[0], v, k->at);
+    if (k->n == 2 && dist) return map_dist(c, k->v[0], v, k->site, k->at);
     Value *rows[MAX_ARGS];
     for (int i = 1; i < k->n; i++) rows[i - 1] = k->v[i];
     return eval_map(c, k->v[0], rows, k->n - 1, k->site, k->at);

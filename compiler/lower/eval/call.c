@@ -209,8 +209,9 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
     if (counted && !take_n(c, params, args, &n)) return val_error(c->L);
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, params, args, closure_text(k), at, NULL)) return val_error(c->L);
+    scope->call = site_mix(site_mix(c->scope->call, (const void *)(uintptr_t)c->scope->round), site);
     Ctx inner = ctx_body(c, scope, args, site);
-    if (k->scope->inst) inner.inst = k->scope->inst;
+    if (k->scope->inst) inner.inst = k->scope->inst, inner.site = site_mix(0, site);
     inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
     if (n >= 0) inner.batch = n;
     if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);
@@ -294,14 +295,14 @@ static Value *apply_partial(Ctx *c, Value *f, Args *args, const void *site, Span
     return builtin_apply(c, f->fn.builtin, &all, site, at);
 }
 
-static Value *apply_thunk(Ctx *c, Value *t, Args *args, Span at)
+static Value *apply_thunk(Ctx *c, Value *t, Args *args, const void *site, Span at)
 {
     int64_t n = -1;
     if (args->n == 1 && args->name[0] && !strcmp(args->name[0], "n"))
         return as_size(c, args->v[0], args->at[0], "n", &n) ? eval_thunk(c, t, n) : val_error(c->L);
     if (!args->n) return eval_thunk(c, t, -1);
     Value *f = eval_thunk(c, t, -1);
-    return val_bad(f) ? f : apply(c, f, args, t, at);
+    return val_bad(f) ? f : apply(c, f, args, site, at);
 }
 
 Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at)
@@ -320,7 +321,7 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at)
     case V_LAYER: return layer_apply(c, f, args, site, at);
     case V_PLAYER: return player_apply(c, f->player, args, site, at);
     case V_OPTIMIZER: return optimizer_apply(c, f, args, site, at);
-    case V_THUNK: return apply_thunk(c, f, args, at);
+    case V_THUNK: return apply_thunk(c, f, args, site, at);
     default: return not_callable(c, f, at);
     }
 }

@@ -234,7 +234,7 @@ static void check_member(Ctx *in, const Ast *m, const Ast *draw)
     }
 }
 
-static void check_members(Ctx *in, const Closure *k, const void *site)
+static void check_members(Ctx *in, Closure *k, const void *site)
 {
     const Ast *d = k->def;
     AstList members = d->define.body && d->define.body->kind == AST_BLOCK ? d->define.body->block.stmts : (AstList){0};
@@ -268,7 +268,7 @@ static void check_player(Ctx *c, Player *p)
     if (tail->kind == V_DIST) dist_sample(&in, tail->dist, NULL, value_span(d->define.body));
 }
 
-static void check_closure(Ctx *c, const Closure *k)
+static void check_closure(Ctx *c, Closure *k)
 {
     Lower *L = c->L;
     const Ast *d = k->def;
@@ -285,7 +285,7 @@ static void check_closure(Ctx *c, const Closure *k)
         in.path = k->name;
         return check_body(&in, d->define.body, d->define.word == AST_DEFINE_PRESCRIBED ? NULL : d->define.result, d->define.body->span, what);
     case AST_DEFINE_DISTRIBUTION: case AST_DEFINE_COMPARISON: return check_members(&in, k, d);
-    case AST_DEFINE_OPTIMIZER: return optimizer_check(&in, (Closure *)k, in.scope);
+    case AST_DEFINE_OPTIMIZER: return optimizer_check(&in, k, in.scope);
     default: return;
     }
 }

@@ -140,6 +140,13 @@ void declare_local(Ctx *c, AstList stmts)
     }
 }
 
+/* Among members nothing says when an assignment is done: each is evaluated when it is asked for, by itself. */
+static void assigned_among(Ctx *c, const Ast *s)
+{
+    Diag *d = diag_error(c->L->diags, s->span, E600, "not supported yet: := among members, outside of their bodies");
+    diag_hint(d, "critic = { n := n + 1; .. } is done when an update that contains critic has been");
+}
+
 /* Beside its members a comparison or distribution may hold lets, which are evaluated where they are used like members, and states. */
 void declare_members(Ctx *c, AstList stmts)
 {
@@ -149,24 +156,12 @@ void declare_members(Ctx *c, AstList stmts)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         if (d->kind == AST_STATE) scope_declare(L, c->scope, d, d);
+        if (d->kind == AST_ASSIGN) assigned_among(c, d);
         if (d->kind == AST_PARAMETER) {
             Diag *e = diag_error(L->diags, d->span, E120, "a param stands in a net, a model or a layer, which owns it");
             diag_hint(e, "net P { param %s .. } among the members is a player of their own", d->parameter.name);
         }
     }
-}
-
-static bool owns(const Ast *def)
-{
-    AstList s = def->define.body && def->define.body->kind == AST_BLOCK ? def->define.body->block.stmts : (AstList){0};
-    for (int i = 0; i < s.n; i++)
-        if (s.v[i]->kind == AST_STATE || (s.v[i]->kind == AST_DEFINE && is_model(s.v[i]->define.word))) return true;
-    return false;
-}
-
-Instance *members_instance(Ctx *c, const Closure *k, const void *site)
-{
-    return owns(k->def) ? inst_child(c, c->name ? c->name : k->name, site_mix(c->scope->round, site), false) : NULL;
 }
 
 /* ---- comparisons */
@@ -181,7 +176,7 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span
         return val_error(c->L);
     Ctx inner = *c;
     inner.scope = k->closure->scope;
-    inner.scope->inst = members_instance(c, closure, site);
+    inner.scope->inst = members_instance(c, k->closure, site);
     declare_members(&inner, closure->def->define.body->block.stmts);
     Value *v = val_new(c->L, V_COMPARE);
     v->compare = k;

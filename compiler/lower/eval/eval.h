@@ -40,10 +40,13 @@ Value *declare(Ctx *c, const Ast *decl, const char *name);                      
 void   declare_local(Ctx *c, AstList stmts);                                    /* the same in a body that is evaluated: its nets are made now */
 void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
 void   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution */
-Instance *members_instance(Ctx *c, const Closure *k, const void *site);         /* of a comparison or distribution applied there; NULL: it owns nothing */
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
 Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           /* NULL: none of that name; thunks are not evaluated */
+
+/* ---- owns.c */
+
+Instance *members_instance(Ctx *c, Closure *k, const void *site);               /* of a comparison or distribution applied there; NULL: it owns nothing */
 
 /* ---- call.c */
 
@@ -110,6 +113,7 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
 Value *layer_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
 Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at);
 Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at);
+bool   has_parameters(const Ast *body);                                         /* may a param stand in it: a layer, a net or a model? NULL: no */
 Value *eval_parameter(Ctx *c, const Ast *s);                                    /* binds in c->scope */
 Value *declared_first(Ctx *c, Value *first, const Ast *type, Span at, const char *name);    /* the first value of a state, as its type says; reported when it is none of that */
 Value *eval_state(Ctx *c, const Ast *s);                                        /* its place; not bound */
@@ -128,6 +132,13 @@ int    player_steps(Ctx *c, Player *p);
 Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
 bool   rule_assign(Ctx *c, const Ast *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
 Value *player_record(Ctx *c, Player *p);                                        /* its parameters that exist now, by path */
+
+/* ---- first.c: what a parameter or state starts at */
+
+bool   first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value);        /* of what a state or parameter starts at, either may be NULL; false, reported, when there is := in it */
+bool   first_same(Ctx *c, const Ast *draw, const Ast *value, Scope *was, Scope *now, const char *path, Span at, const char *hint);     /* do the names in it mean the same in two scopes? false, reported (E122), when not; NULL: there is no first one */
+void   first_begins(Ctx *c, int slot);                                          /* with what the names mean in c->scope */
+bool   first_agrees(Ctx *c, int slot, const Ast *draw, const Ast *value, Span at);     /* the same here, where the slot is found again */
 
 /* ---- data.c, builtin.c */
 

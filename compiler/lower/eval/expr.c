@@ -338,16 +338,24 @@ static bool in_library(const Lower *L, Span at)
     return at.file < (uint32_t)L->library.n && L->library.v[at.file];
 }
 
+/* A member belongs to its instance, whoever asks for it, and so does what is made there, by the member's name. */
+static void enter_instance(Ctx *inner, const Value *t)
+{
+    const char *dot = strrchr(t->thunk.name, '.');
+    inner->name = inner->scope->members ? (dot ? dot + 1 : t->thunk.name) : NULL;
+    if (inner->scope->inst) inner->inst = inner->scope->inst, inner->site = 0;
+}
+
 Value *eval_thunk(Ctx *c, Value *t, int64_t n)
 {
     if (!call_enter(c, t->thunk.expr->span)) return val_error(c->L);
     Ctx inner = *c;
     inner.calls++;
     inner.scope = t->thunk.scope;
-    if (inner.scope->inst) inner.inst = inner.scope->inst;
+    enter_instance(&inner, t);
     inner.path =
         path_join(c->L, c->path, t->thunk.own ? path_join(c->L, t->thunk.own->name, t->thunk.name) : t->thunk.name);
-    inner.site = site_mix(c->site, t->thunk.expr);
+    inner.site = site_mix(inner.site, t->thunk.expr);
     inner.axes = ir_axes_union(inner.axes, val_axes(c->L, t));
     if (n >= 0) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);

@@ -185,7 +185,7 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     Lower *L = c->L;
     IrType t = {0};
     int64_t classes = 0;
-    if (!declared_type(c, type, at, &t, &classes)) return val_error(L);
+    if (!declared_type(c, type, at, &t, &classes) || !first_changes_nothing(c, draw, value)) return val_error(L);
     int slot = L->guess && inst_here(c)->tried ? -1 : ir_find_slot(L->m, path);
     if (slot >= 0 && !ir_type_equal(&L->m->slots.v[slot].type, &t)) {
         shape_changed(c, path, &L->m->slots.v[slot].type, &t, at);
@@ -196,6 +196,9 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
         slot = slot_new(L, path, t, kind, owner);
         bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path, at);
         if (!copied && !initialise(c, slot, draw, value, path, classes, at)) return val_error(L);
+        if (!copied) first_begins(c, slot);
+    } else if (!first_agrees(c, slot, draw, value, at)) {
+        return val_error(L);
     }
     if (kind == IR_SLOT_PARAM && owner && !owns_slot(owner, slot)) array_push(L->a, &owner->params, slot);
     Value *v = val_slot(L, slot);
@@ -214,10 +217,26 @@ static Value *counter_name(Ctx *c, const Ast *s)
     return val_error(c->L);
 }
 
+/* The definition, function, member ... in whose text a parameter or state stands; NULL: in none. */
+static const Ast *body_around(const Lower *L, const Ast *s)
+{
+    const Bound *b = names_bound(L->names, s);
+    return b && b->body ? b->body->node : NULL;
+}
+
+bool has_parameters(const Ast *body)
+{
+    AstDefine w = body && body->kind == AST_DEFINE ? body->define.word : AST_DEFINE_DEF;
+    return w == AST_DEFINE_LAYER || w == AST_DEFINE_NET || w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED;
+}
+
+/* In the body of a function a parameter would be one however often the function is applied: a layer has it anew. */
 Value *eval_parameter(Ctx *c, const Ast *s)
 {
-    if (!c->inst || !c->inst->owner) {
-        diag_error(c->L->diags, s->span, E120, "a param stands in a net, a model or a layer, which owns it");
+    if (!c->inst || !c->inst->owner || !has_parameters(body_around(c->L, s))) {
+        Diag *d = diag_error(c->L->diags, s->span, E120, "a param stands in a net, a model or a layer, which owns it");
+        if (c->inst && c->inst->owner) diag_hint(d, "a layer has its own parameters wherever it is applied: layer p(k)() { param .. }");
+        scope_bind(c->L, c->scope, s, val_error(c->L));
         return val_error(c->L);
     }
     if (c->inst == c->inst->owner->inst && !strcmp(s->parameter.name, "steps")) return counter_name(c, s);
@@ -252,6 +271,7 @@ static void assign_state(Ctx *c, const Ast *s, Value *target, Value *v)
     IrType t = L->m->slots.v[target->slot.slot].type;
     const char *path = L->m->slots.v[target->slot.slot].path;
     IrVal *x = as_tensor(c, v, at);
+    if (x && L->fn == L->init) pending_idle(c, target->slot.slot, s);
     if (!x || L->fn != L->graph) return;                    /* only tried: nothing is assigned */
     if (x->type.axes.n) {
         Diag *d = diag_error(L->diags, at, E200, "%s is one value, and this is one for each sample", path);

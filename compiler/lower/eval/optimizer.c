@@ -16,6 +16,7 @@ struct RuleInstance {
     const char   *path;                                     /* of its slots: "D.opt", "D.opt.adam" */
     int           steps_slot;                               /* -1: it does not ask */
     int           block;                                    /* the last one it began in */
+    Scope        *begun;                                    /* its arguments there: its states start with these */
     bool          constant;                                 /* its states begin at constants */
 };
 
@@ -138,8 +139,15 @@ static void bind_state(Ctx *c, Rule *r, const Ast *s)
         scope_bind(L, r->scope, s, unsupported(c, s->span, "an optimiser's state that starts at a draw"));
         return;
     }
+    if (!first_changes_nothing(c, NULL, s->state.value)) {
+        scope_bind(L, r->scope, s, val_error(L));
+        return;
+    }
     Fn *before = fn_enter_init(L);
-    Value *first = first_value(c, r, s);
+    bool again = r->inst->block == r->block->number;
+    bool agrees = !again || first_same(c, NULL, s->state.value, r->inst->begun, r->scope->parent, state_path(c, r, s), s->span,
+                                       "the states of an optimiser belong to the player in a block: all of its updates there share them");
+    Value *first = agrees ? first_value(c, r, s) : val_error(L);
     Value *v = val_bad(first) ? first : state_slots(c, r, first, state_path(c, r, s), s->span);
     fn_leave_init(L, before);
     scope_bind(L, r->scope, s, v);
@@ -308,6 +316,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
             if (stmts.v[i]->kind == AST_STATE) scope_bind(L, first.scope, stmts.v[i], slots[s++]);
         restart(c, &first, stmts);
     }
+    if (r->inst->block != r->block->number) r->inst->begun = k->scope;
     r->inst->block = r->block->number;
     bool ok = true;
     for (int i = 0, s = 0; i < stmts.n; i++)
@@ -370,7 +379,7 @@ void optimizer_check(Ctx *c, Closure *k, Scope *scope)
     for (int i = 0; i < stmts.n; i++) {
         if (stmts.v[i]->kind != AST_STATE) continue;
         if (is_declared_twice(&inner, stmts, i)) return;
-        if (stmts.v[i]->state.value) eval(&inner, stmts.v[i]->state.value);
+        if (stmts.v[i]->state.value && first_changes_nothing(&inner, NULL, stmts.v[i]->state.value)) eval(&inner, stmts.v[i]->state.value);
         else unsupported(c, stmts.v[i]->span, "an optimiser's state that starts at a draw");
         scope_bind(L, r.scope, stmts.v[i], val_error(L));
     }

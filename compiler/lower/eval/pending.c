@@ -32,11 +32,16 @@ static void note_unowned(Lower *L, const Ast *assign, bool committed)
     array_push(L->a, &L->committed, committed);
 }
 
+void pending_idle(Ctx *c, int slot, const Ast *assign)
+{
+    if (!slot_owner(c->L, slot) && !c->L->trials) note_unowned(c->L, assign, false);
+}
+
 void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign)
 {
     Lower *L = c->L;
     Player *owner = slot_owner(L, slot);
-    if (!owner && !L->trials) note_unowned(L, assign, false);
+    pending_idle(c, slot, assign);
     if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
     if (L->fn->b.block != &L->fn->ir->body) {
         unsupported(c, assign->span, "a state that changes inside a loop that runs");

@@ -14,6 +14,7 @@ struct Pending {
 
 void pending_begin_block(Lower *L);                                             /* those of other blocks have had their updates */
 void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign);
+void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */
 /* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);
 void pending_check(Lower *L);                                                   /* an assignment that nothing commits is an error */

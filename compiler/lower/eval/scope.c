@@ -11,6 +11,7 @@ Scope *scope_new(Lower *L, Scope *parent)
     Scope *s = arena_new_of(L->a, Scope);
     s->parent = parent;
     s->round = parent ? parent->round : 0;
+    s->call = parent ? parent->call : 0;
     return s;
 }
 

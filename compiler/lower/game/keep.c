@@ -176,6 +176,7 @@ static Value *untyped_state(Ctx *c, const Ast *s, const char *path)
     Ctx inner = *c;
     inner.path = path;
     inner.batch = -1;
+    if (!first_changes_nothing(c, s->state.draw, s->state.value)) return val_error(L);
     Fn *before = fn_enter_init(L);
     Value *v = val_error(L);
     Dist *d = s->state.draw ? as_dist(&inner, eval_raw(&inner, s->state.draw), s->state.draw->span) : NULL;
