@@ -129,28 +129,25 @@ static Value *named_value(Ctx *c, const Ast *w)
     return v && v->kind != V_THUNK ? v : eval(c, w);
 }
 
-/* A.Lin_1.w, as a whole. */
-static bool is_parameter(Ctx *c, const Ast *w)
-{
-    const Ast *root = w;
-    while (root->kind == AST_FIELD) root = root->field.object;
-    bool path = w->kind == AST_FIELD && w->field.object->kind == AST_FIELD && root->kind == AST_NAME;
-    const Value *v = path ? scope_find(c, root, false) : NULL;
-    return v && v->kind == V_PLAYER;
-}
-
-/* Parts that are values of their own are differentiated by alone. */
-static Target target_of(Ctx *c, const Ast *w)
+/* Parts that are values of their own are differentiated by alone. In A.Lin_1.w, all that follows the player is one name: `end` is the last
+ * of the fields that w is among, and path what they say from w on. */
+static Target target_within(Ctx *c, const Ast *w, const Ast *end, const char *path)
 {
     const Ast *object = object_of(w);
-    if (is_parameter(c, w)) return (Target){eval_raw(c, w), w, w};
     if (!object) return (Target){w->kind == AST_NAME ? named_value(c, w) : eval_raw(c, w), w, w};
-    Target t = target_of(c, object);
-    if (val_bad(t.v)) return t;
+    bool field = w->kind == AST_FIELD;
+    end = !field ? NULL : end ? end : w;
+    path = !field ? NULL : path ? path_join(c->L, w->field.name, path) : w->field.name;
+    Target t = target_within(c, object, end, path);
+    if (val_bad(t.v) || (end && t.path == end)) return t;
+    Value *parameter = end && end != w && t.v->kind == V_PLAYER ? player_field(c, t.v->player, path, end->span) : NULL;
+    if (parameter) return (Target){parameter, end, end};
     if (!of_tensors(t.v)) return (Target){eval_raw(c, w), w, w};
     Value *part = t.from == object ? part_at(c, t.v, w) : NULL;
     return part ? (Target){part, w, w} : (Target){t.v, w, t.from};
 }
+
+static Target target_of(Ctx *c, const Ast *w) { return target_within(c, w, NULL, NULL); }
 
 static Value *along_path(Ctx *c, const Target *t, Value *gradient, const Ast *e)
 {

@@ -52,6 +52,7 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at);
 Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
 /* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
 bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
+bool   place_args(Ctx *c, AstList params, const Args *args, const char *what, Value **given, Span *where);    /* by position and name: the argument of each parameter, NULL: none; false after an error */
 bool   spread_record(Ctx *c, AstList params, Args *args);                       /* a record as the only argument fills several parameters; false, reported, when it may be one of them as well */
 const Ast *param_of(AstList params, const Args *args, int i);                   /* the parameter that argument i is for, or NULL */
 Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */

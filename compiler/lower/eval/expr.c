@@ -13,23 +13,31 @@ static Value *eval_number(Ctx *c, const Ast *e)
 
 /* ---- names and fields */
 
+/* Who is in training, a net says that is applied. */
+static Value *is_training(Ctx *c, Span at)
+{
+    if (c->inst && c->inst->owner) return val_bool(c->L, ctx_trains(c, c->inst->owner));
+    Diag *d = diag_error(c->L->diags, at, E100, "training says whether the net at hand is being trained, and here is none");
+    diag_hint(d, "ask in the body of a layer, net or model, or of a def that one of them calls; an argument carries it further");
+    return val_error(c->L);
+}
+
 /* Words that mean something by where they stand. */
-static Value *eval_context_word(Ctx *c, const char *name)
+static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
     if (L->guess && strcmp(name, "step")) return val_error(L);
     if (!strcmp(name, "batch") && c->batch >= 0) return val_int(L, c->batch);
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
-    if (strcmp(name, "training")) return NULL;
-    return val_bool(L, c->inst && ctx_trains(c, c->inst->owner));
+    return strcmp(name, "training") ? NULL : is_training(c, at);
 }
 
 static Value *eval_name(Ctx *c, const Ast *e, bool callee)
 {
     const char *name = e->name.name;
     Value *v = scope_find(c, e, callee);
-    if (!v) v = eval_context_word(c, name);
+    if (!v) v = eval_context_word(c, name, e->span);
     if (v) return v;
     if (c->L->guess) return val_error(c->L);                /* lang/check has reported names that are nowhere */
     const Bound *b = names_use(c->L->names, e);
@@ -75,7 +83,6 @@ static Value *field_of_dist(Ctx *c, const Ast *e, Dist *d)
 static Value *field_of(Ctx *c, const Ast *e, Value *v)
 {
     Value *f = NULL;
-    if (v->kind == V_THUNK) v = eval_thunk(c, v, -1);
     switch (v->kind) {
     case V_ERROR: return v;
     case V_MODULE: return module_field(c, e, v);
@@ -96,21 +103,28 @@ static Value *field_of(Ctx *c, const Ast *e, Value *v)
     return f ? f : val_error(c->L);
 }
 
-/* D.Dense_1.w: fields of a player may go several levels deep, so the whole chain is tried as a path first. */
+/* D.Dense_1.w: what follows a player may go several levels deep, so all of it is tried as a path first. */
+static Value *rest_of_path(Ctx *c, const Value *v, const Ast *const *field, int n)
+{
+    if (v->kind != V_PLAYER || n < 2) return NULL;
+    const char *path = field[0]->field.name;
+    for (int i = 1; i < n; i++) path = path_join(c->L, field[i]->field.name, path);
+    return player_field(c, v->player, path, field[0]->span);
+}
+
 static Value *eval_field(Ctx *c, const Ast *e)
 {
+    ARRAY(const Ast *) field = {0};                         /* the last one first */
     const Ast *root = e;
-    const char *path = NULL;
-    for (; root->kind == AST_FIELD; root = root->field.object)
-        path = path ? path_join(c->L, root->field.name, path) : root->field.name;
-    if (root->kind == AST_NAME && e->field.object->kind == AST_FIELD) {
-        Value *v = scope_find(c, root, false);
-        if (v && v->kind == V_PLAYER) {
-            Value *f = player_field(c, v->player, path, e->span);
-            if (f) return f;
-        }
+    for (; root->kind == AST_FIELD; root = root->field.object) array_push(c->L->a, &field, root);
+    Value *v = eval_raw(c, root);
+    for (int n = field.n; n > 0; n--) {
+        if (v->kind == V_THUNK) v = eval_thunk(c, v, -1);
+        Value *found = rest_of_path(c, v, field.v, n);
+        if (found) return found;
+        v = field_of(c, field.v[n - 1], v);
     }
-    return field_of(c, e, eval_raw(c, e->field.object));
+    return v;
 }
 
 /* ---- lists, records, functions */

@@ -255,6 +255,29 @@ static bool is_declared_twice(Ctx *c, AstList stmts, int i)
     return false;
 }
 
+static bool is_nothing(const Value *v)
+{
+    bool nothing = v->kind == V_NONE || val_bad(v) || v->kind == V_LIST;
+    for (int i = 0; v->kind == V_LIST && i < v->list.n; i++) nothing = nothing && is_nothing(v->list.v[i]);      /* rounds of a for */
+    return nothing;
+}
+
+/* A rule sets its names, and applies other rules; it has no value. The statement whose value is lost, or NULL. */
+static const Ast *rule_body(Ctx *inner, AstList stmts)
+{
+    const Ast *lost = NULL;
+    for (int i = 0; i < stmts.n; i++)
+        if (stmts.v[i]->kind != AST_STATE && !is_nothing(eval_stmts(inner, (AstList){&stmts.v[i], 1}))) lost = stmts.v[i];
+    return lost;
+}
+
+static void value_lost(Ctx *c, const Ast *lost, const Ast *def)
+{
+    AstList params = def->define.params2;
+    Diag *d = diag_error(c->L->diags, lost->span, E030, "this value is dropped: what a rule sets is its result");
+    diag_hint(d, "%s := ... moves the player, and inner(%s, %s) applies a rule", params.v[0]->param.name, params.v[0]->param.name, params.v[1]->param.name);
+}
+
 /* The body, from w and g to the new w; states and the count go to the rule's changes. */
 static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
 {
@@ -280,8 +303,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     scope_bind(L, r->scope, params.v[1], r->g);
     check_evaluated(L, def->define.body);
     bool fresh = r->inst->block && r->inst->block != r->block->number;
-    for (int i = 0; i < stmts.n; i++)
-        if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
+    const Ast *lost = rule_body(&inner, stmts);
     if (r->inst->block != r->block->number && (fresh || !r->inst->constant)) {
         Rule first = *r;
         first.scope = scope_new(L, k->scope);
@@ -300,6 +322,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
         diag_hint(d, "%s := ... is what moves the player", r->w->param.name);
         return val_error(L);
     }
+    if (lost) return value_lost(c, lost, def), val_error(L);
     return ok ? scope_of_place(&inner, r->scope, r->w) : val_error(L);
 }
 
@@ -308,19 +331,24 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at
 {
     Lower *L = c->L;
     Rule *outer = c->rule;
+    Closure *k = opt->optimizer.closure;
+    AstList params = k->def->define.params2;
+    Value *given[MAX_ARGS] = {0};
+    Span where[MAX_ARGS];
     if (!outer || args->n != 2) {
         diag_error(L->diags, at, E403, "an optimiser is applied by update ... with, or to (w, g) inside another one");
         return val_error(L);
     }
     if (L->guess) return val_none(L);
     if (!call_enter(c, at)) return val_error(L);
+    if (params.n != 2) return diag_error(L->diags, k->def->define.name_span, E109, "an optimiser's second list is (w, g)"), val_error(L);
+    outer->moves = true;
+    if (!place_args(c, params, args, k->name, given, where)) return val_error(L);
     Rule inner = *outer;
-    Closure *k = opt->optimizer.closure;
     inner.inst = instance_of(c, outer->player, outer->inst, k->def, site_mix(c->site, site));
     inner.moves = false;
-    inner.g = as_settled(c, args->v[1], at);
-    Value *w = val_bad(inner.g) ? inner.g : run_rule(c, k, &inner, as_settled(c, args->v[0], at), at);
-    outer->moves = true;
+    inner.g = as_settled(c, given[1], where[1]);
+    Value *w = val_bad(inner.g) ? inner.g : run_rule(c, k, &inner, as_settled(c, given[0], where[0]), at);
     if (!val_bad(w)) scope_set(L, outer->scope, outer->w, w);
     return val_bad(w) ? w : val_none(L);
 }
@@ -355,6 +383,6 @@ void optimizer_check(Ctx *c, Closure *k, Scope *scope)
         else unsupported(c, stmts.v[i]->span, "an optimiser's state that starts at a draw");
         scope_bind(L, r.scope, stmts.v[i], val_error(L));
     }
-    for (int i = 0; i < stmts.n; i++)
-        if (stmts.v[i]->kind != AST_STATE) eval_stmts(&inner, (AstList){&stmts.v[i], 1});
+    const Ast *lost = rule_body(&inner, stmts);
+    if (lost) value_lost(c, lost, def);
 }
