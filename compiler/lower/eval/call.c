@@ -50,9 +50,10 @@ static bool eval_args(Ctx *c, AstList list, Args *out)
     return ok;
 }
 
+/* -1: none is called so; _ is no name. */
 static int param_index(AstList params, const char *name)
 {
-    for (int i = 0; i < params.n; i++)
+    for (int i = 0; strcmp(name, "_") && i < params.n; i++)
         if (!strcmp(params.v[i]->param.name, name)) return i;
     return -1;
 }

@@ -25,6 +25,7 @@ Scope *scope_of_module(const Lower *L, const Module *m);
 void   scope_set(Lower *L, Scope *s, const Ast *place, Value *v);                /* another value for what is bound in s */
 void   scope_declare(Lower *L, Scope *s, const Ast *place, const Ast *decl);
 Value *scope_find(Ctx *c, const Ast *name, bool callee);                        /* NULL: it has no value here; thunks are not evaluated */
+Value *scope_report(Ctx *c, const Ast *name);                                    /* the report that is called as this imported or built-in name is; NULL: none */
 Value *scope_value(Ctx *c, const Bound *b, Span at);                            /* the same, of a place */
 Binding *scope_binding(const Lower *L, Scope **at, const Bound *b);             /* evaluated or not, and the scope it is found in; NULL: none */
 Binding *scope_own(const Lower *L, Scope *s, const Ast *place);                  /* in s itself, evaluated or not; NULL: none */

@@ -393,6 +393,16 @@ static Value *eval_fn(Ctx *c, const Ast *e)
     return f;
 }
 
+/* Beside an operator a function's name is that of a report, where there is one: functions have no arithmetic, but distributions a power. */
+static Value *operand(Ctx *c, const Ast *e)
+{
+    Value *v = eval(c, e), *report = NULL;
+    const Ast *def = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE ? v->fn.closure->def : NULL;
+    bool dist = def && def->kind == AST_DEFINE && def->define.word == AST_DEFINE_DISTRIBUTION;
+    if (e->kind == AST_NAME && v->kind == V_FUNCTION && !dist) report = scope_report(c, e);
+    return report ? report : v;
+}
+
 static Value *eval_kind(Ctx *c, const Ast *e)
 {
     switch (e->kind) {
@@ -409,7 +419,7 @@ static Value *eval_kind(Ctx *c, const Ast *e)
     case AST_LIST: return eval_list(c, e);
     case AST_TUPLE: return eval_tuple(c, e);
     case AST_RECORD: return eval_record(c, e);
-    case AST_UNARY: return arith_unary(c, e->unary.op, eval(c, e->unary.operand), e->span);
+    case AST_UNARY: return arith_unary(c, e->unary.op, operand(c, e->unary.operand), e->span);
     case AST_FN: return eval_fn(c, e);
     case AST_BLOCK: return eval_block(c, e);
     case AST_IF: return eval_if(c, e);
@@ -421,7 +431,6 @@ static Value *eval_kind(Ctx *c, const Ast *e)
     }
 }
 
-/* false or true and nothing else to the right of `and`, `or` when the left side decides. */
 /* p^n of a distribution, a model, or the name of a distribution. */
 static bool is_powered(Lower *L, const Value *a)
 {
@@ -429,12 +438,13 @@ static bool is_powered(Lower *L, const Value *a)
     return a->kind == V_PLAYER || dist_is_joint(a) || (a->kind == V_DIST && !dist_is_value(L, a->dist));
 }
 
+/* false or true and nothing else to the right of `and`, `or` when the left side decides. */
 static Value *eval_binary(Ctx *c, const Ast *e)
 {
-    Value *left = eval(c, e->binary.left);
+    Value *left = operand(c, e->binary.left);
     bool is_or = e->binary.op == AST_OP_OR;
     if (left->kind == V_BOOL && (is_or || e->binary.op == AST_OP_AND) && left->b == is_or) return left;
-    Value *right = eval(c, e->binary.right);
+    Value *right = operand(c, e->binary.right);
     if (e->binary.op == AST_OP_POW && is_powered(c->L, left)) {
         Dist *d = as_dist(c, left, e->span);
         return d ? dist_to_power(c, d, right, e->span) : val_error(c->L);

@@ -303,6 +303,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     scope_bind(L, r->scope, params.v[1], r->g);
     check_evaluated(L, def->define.body);
     bool fresh = r->inst->block && r->inst->block != r->block->number;
+    int errors = diags_count(L->diags, DIAG_ERROR);
     const Ast *lost = rule_body(&inner, stmts);
     if (r->inst->block != r->block->number && (fresh || !r->inst->constant)) {
         Rule first = *r;
@@ -317,6 +318,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
         if (stmts.v[i]->kind == AST_STATE)
             ok = put_value(&inner, slots[s++], scope_of_place(&inner, r->scope, stmts.v[i]), stmts.v[i]->span, r->out, stmts.v[i]->state.name) && ok;
     if (r->inst->steps_slot >= 0) changes_put(L, r->out, r->inst->steps_slot, as_tensor(&inner, rule_steps(&inner), at));
+    if (!r->moves && diags_count(L->diags, DIAG_ERROR) > errors) return val_error(L);
     if (!r->moves) {
         Diag *d = diag_error(L->diags, def->define.name_span, E201, "this rule changes nothing: it gives %s no new value", r->w->param.name);
         diag_hint(d, "%s := ... is what moves the player", r->w->param.name);

@@ -129,7 +129,9 @@ static void move(Ctx *c, const Ast *s, Player *p, Value *opt, Value *g, Changes 
     inner.block = NULL;
     int steps = player_steps(c, p);
     changes_put(L, out, steps, ir_add(fn_builder(c), fn_read(L, steps), ir_const(fn_builder(c), IR_I64, 1)));
+    Span used_at = diags_used_at(L->diags, s->update.optimizer->span);
     if (optimizer_step(&inner, c->block, p, opt, player_record(c, p), g, s->update.optimizer->span, out)) project(&inner, s, p, out);
+    diags_used_at(L->diags, used_at);
 }
 
 /* ---- minimize, maximize: the gradients of all players at once */
