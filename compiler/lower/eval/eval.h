@@ -30,6 +30,7 @@ Value *scope_value(Ctx *c, const Bound *b, Span at);                            
 Binding *scope_binding(const Lower *L, Scope **at, const Bound *b);             /* evaluated or not, and the scope it is found in; NULL: none */
 Binding *scope_own(const Lower *L, Scope *s, const Ast *place);                  /* in s itself, evaluated or not; NULL: none */
 Value *scope_of_place(Ctx *c, Scope *s, const Ast *place);                      /* only in s itself; NULL: none */
+Value *scope_lent(Scope *s, const char *name, Value *v);                          /* what a name that has a value stands for from now on; what it stood for */
 Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* by name: a member, or a module's; NULL: none */
 bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
 void   scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v);

@@ -197,6 +197,14 @@ Value *scope_local(Ctx *c, Scope *s, const char *name)
     return b ? settle(c, s, b, b->at) : NULL;
 }
 
+Value *scope_lent(Scope *s, const char *name, Value *v)
+{
+    Binding *b = find_in(s, name);
+    Value *before = b->value;
+    b->value = v;
+    return before;
+}
+
 static const char *module_last(const char *name)
 {
     const char *dot = strrchr(name, '.');
