@@ -13,8 +13,17 @@
  *     Per shard, pair after pair: C[M, N] (+)= transpose(A[samples, M]) * B[samples, N]; then the tree over shards.
  * All extents are below 2^31. */
 #pragma once
+#include "runtime/error.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* OpenBLAS is loaded once a process, when the first program with a marked product gets its engine: a library of 30 MB that starts threads
+ * as it is loaded is no part of a run that needs none of it. GAN_WORLD: it cannot be loaded, or there is no address space for the work space
+ * that it takes for each of the threads that will call it: it would look for it for ever. */
+GanStatus blas_open(int threads, GanError *err);
+void      blas_about(char *text, size_t n);                 /* its version and kernel, for a person */
 
 /* C = A * B, or C += A * B with `add`; everything dense and row-major: C is m x n; A is m x k, or k x m with transpose_a;
  * B is k x n, or n x k with transpose_b. k = 0 gives zeros. */

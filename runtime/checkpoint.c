@@ -7,19 +7,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAMES_A_STEP = 99, FEWEST = 2 };
+enum { NAMES_A_STEP = 99, FEWEST = 2, REMEMBERED = 16 };
 static const char suffix[] = ".safetensors";
+
+typedef struct Seen {                                      /* a file, and whether it is still the one that was read */
+    dev_t           dev;
+    ino_t           ino;
+    off_t           size;
+    struct timespec changed;
+} Seen;
 
 struct CheckpointFolder {
     char path[FILE_PATH_MAX];
     int  lock;
+    Seen good[REMEMBERED];                                  /* the last files that were written or read, and were good */
+    int  n_good;                                            /* so many were, in all */
 };
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
@@ -73,22 +82,12 @@ static GanStatus list(const char *folder, Arena *a, Names *names, GanError *err)
 
 /* ---- the folder ------------------------------------------------------------------------------------------------- */
 
-/* ".tmp-NAME-PID-RANDOM" of a process that is no more. */
-static bool is_leftover(const char *name)
-{
-    const char *random = strrchr(name, '-'), *pid = random;
-    if (strncmp(name, ".tmp-", 5) || !random) return false;
-    while (pid > name && pid[-1] != '-') pid--;
-    long n = strtol(pid, NULL, 10);
-    return n > 0 && kill((pid_t)n, 0) && errno == ESRCH;
-}
-
 static void remove_leftovers(const char *folder)
 {
     DIR *d = opendir(folder);
     if (!d) return;
     for (struct dirent *e; (e = readdir(d));)
-        if (is_leftover(e->d_name)) unlinkat(dirfd(d), e->d_name, 0);
+        if (file_is_leftover(e->d_name)) unlinkat(dirfd(d), e->d_name, 0);
     closedir(d);
 }
 
@@ -144,24 +143,14 @@ void checkpoint_close(CheckpointFolder *c)
 
 /* ---- saving ----------------------------------------------------------------------------------------------------- */
 
-static bool holds(const char *path, const char *bytes, size_t n)
-{
-    char  *there;
-    size_t m;
-    if (file_read_all(path, (int64_t)n, &there, &m, NULL)) return false;
-    bool same = m == n && !memcmp(there, bytes, n);
-    free(there);
-    return same;
-}
-
 /* Under the first name of this step that is free; one that holds these bytes already will do. */
-static GanStatus settle(CheckpointFolder *c, FileNew *f, Name *name, const char *bytes, size_t n, GanError *err)
+static GanStatus settle(CheckpointFolder *c, FileNew *f, Name *name, const SafeImage *image, GanError *err)
 {
     for (;; name->turn++) {
         bool      taken;
         GanStatus s = file_new_end_unless_there(f, &taken, err);
         if (s || !taken) return s;
-        if (holds(f->path, bytes, n)) {
+        if (safetensors_holds(image, f->path)) {
             file_new_abort(f);
             return GAN_OK;
         }
@@ -177,63 +166,115 @@ static GanStatus settle(CheckpointFolder *c, FileNew *f, Name *name, const char 
     }
 }
 
-static GanStatus write_file(CheckpointFolder *c, Name *name, const char *bytes, size_t n, char path[FILE_PATH_MAX], GanError *err)
+/* A copy under the name, where the file itself cannot have two. */
+static GanStatus write_copy(const char *path, const SafeImage *image, GanError *err)
 {
     FileNew   f;
-    GanStatus s = file_path(c->path, *name, path, err);
-    if (!s) s = file_new_begin(&f, path, (int64_t)n, true, err);
-    if (s) return s;
-    s = file_new_write(&f, bytes, n, err);
-    if (!s) s = settle(c, &f, name, bytes, n, err);
-    if (!s) strcpy(path, f.path);
+    GanStatus s = file_new_begin(&f, path, (int64_t)image->bytes, true, err);
+    if (!s) s = safetensors_write(image, &f, err);
+    if (!s) s = file_new_end(&f, err);
     return s;
 }
 
-static bool verifies(const char *path, GanError *err)
+/* Before the file has the name that a run goes on from: a run that is killed in between names its file again. */
+static GanStatus give_names(CheckpointFolder *c, FileNew *f, const CheckpointSave *save, const SafeImage *image, GanError *err)
 {
-    SafeFile *file;
-    if (safetensors_read(path, true, &file, err)) return false;
-    safetensors_free(file);
+    GanStatus bad = GAN_OK;
+    for (int i = 0; i < save->n_named; i++) {
+        char path[FILE_PATH_MAX];
+        if (snprintf(path, sizeof path, "%s/%s%s", c->path, save->named[i], suffix) >= (int)sizeof path) bad = gan_error_in(err, GAN_WRONG, c->path, "the path is too long");
+        else if (file_new_also(f, path, NULL)) bad = bad ? bad : write_copy(path, image, err);
+    }
+    return bad;
+}
+
+static GanStatus write_file(CheckpointFolder *c, Name *name, const CheckpointSave *save, const SafeImage *image, char path[FILE_PATH_MAX], GanError *err)
+{
+    FileNew   f;
+    GanStatus s = file_path(c->path, *name, path, err);
+    if (!s) s = file_new_begin(&f, path, (int64_t)image->bytes, true, err);
+    if (s) return s;
+    s = safetensors_write(image, &f, err);
+    if (s) return s;
+    GanError  unnamed;
+    GanStatus names = give_names(c, &f, save, image, &unnamed);
+    s = settle(c, &f, name, image, err);
+    if (s) return s;
+    strcpy(path, f.path);
+    if (names && err) *err = unnamed;
+    return names;
+}
+
+/* Where a file stands that was seen to be good, and what tells that it is still the same. */
+static bool same_file(const Seen *a, const Seen *b)
+{
+    return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static bool look_at(const char *path, Seen *seen)
+{
+    struct stat st;
+    if (stat(path, &st)) return false;
+    *seen = (Seen){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
+    return true;
+}
+
+static void remember(CheckpointFolder *c, const char *path)
+{
+    Seen seen;
+    if (!look_at(path, &seen)) return;
+    c->good[c->n_good++ % REMEMBERED] = seen;
+}
+
+/* A file is read once, whoever wrote it: as long as it is the same, it is good. */
+static bool is_good(CheckpointFolder *c, const char *path)
+{
+    Seen seen;
+    if (!look_at(path, &seen)) return false;
+    for (int i = 0; i < REMEMBERED && i < c->n_good; i++)
+        if (same_file(&c->good[i], &seen)) return true;
+    if (safetensors_verify(path, NULL)) return false;
+    remember(c, path);
     return true;
 }
 
 /* The new one always stays, whatever its step. */
-static GanStatus retain(CheckpointFolder *c, Name new, int keep, const char *path, GanError *err)
+static GanStatus retain(CheckpointFolder *c, Name new, int keep, GanError *err)
 {
-    GanError why;
-    if (!verifies(path, &why)) return gan_error_in(err, GAN_WORLD, path, "what was read back is not what was written: %s", why.message);
     Arena    *a = arena_new();
     Names     names = {0};
     GanStatus s = list(c->path, a, &names, err);
     int       left = (keep < FEWEST ? FEWEST : keep) - 1;
     for (int i = 0; i < names.n; i++) {
         char old[FILE_PATH_MAX];
-        if (!newest_first(&names.v[i], &new) || file_path(c->path, names.v[i], old, NULL) || !verifies(old, NULL)) continue;
+        if (!newest_first(&names.v[i], &new) || file_path(c->path, names.v[i], old, NULL) || !is_good(c, old)) continue;
         if (left-- <= 0) unlink(old);
     }
     arena_free(a);
     return s;
 }
 
-GanStatus checkpoint_save(CheckpointFolder *c, int64_t step, const SafeTensor *tensor, int n_tensors, const SafeMeta *meta,
-                          int n_meta, int keep, char *path, GanError *err)
+GanStatus checkpoint_save(CheckpointFolder *c, const CheckpointSave *save, char *path, GanError *err)
 {
-    char      *bytes, place[FILE_PATH_MAX];
-    size_t     n;
-    Name       name = {step, 1};
-    if (step < 0 || step > INT64_C(999999999999999999)) return gan_error(err, GAN_WRONG, "step %" PRId64 " cannot name a checkpoint", step);
-    GanStatus s = safetensors_bytes(tensor, n_tensors, meta, n_meta, &bytes, &n, err);
-    if (s) return s;
-    s = write_file(c, &name, bytes, n, place, err);
-    free(bytes);
-    if (!s && keep > 0) s = retain(c, name, keep, place, err);
+    SafeImage image;
+    char      place[FILE_PATH_MAX];
+    Name      name = {save->step, 1};
+    if (save->step < 0 || save->step > INT64_C(999999999999999999)) return gan_error(err, GAN_WRONG, "step %" PRId64 " cannot name a checkpoint", save->step);
+    GanStatus s = safetensors_image(save->tensor, save->n_tensors, save->meta, save->n_meta, &image, err);
+    if (!s) s = write_file(c, &name, save, &image, place, err);
+    if (!s && save->keep > 0 && !safetensors_holds(&image, place)) s = gan_error_in(err, GAN_WORLD, place, "what was read back is not what was written");
+    safetensors_image_free(&image);
+    if (!s) remember(c, place);
+    if (!s && save->keep > 0) s = retain(c, name, save->keep, err);
     if (!s && path) strcpy(path, place);
     return s;
 }
 
 /* ---- finding ---------------------------------------------------------------------------------------------------- */
 
-GanStatus checkpoint_newest(const char *folder, CheckpointWarn *warn, void *arg, SafeFile **out, char *path, GanError *err)
+static bool takes(const CheckpointSearch *search, const SafeFile *f) { return !search->takes || search->takes(search->arg, f); }
+
+GanStatus checkpoint_newest(const char *folder, const CheckpointSearch *search, SafeFile **out, char *path, GanError *err)
 {
     Arena    *a = arena_new();
     Names     names = {0};
@@ -245,7 +286,10 @@ GanStatus checkpoint_newest(const char *folder, CheckpointWarn *warn, void *arg,
         s = file_path(folder, names.v[i], place, err);
         if (s) break;
         if (safetensors_read(place, true, out, &bad)) {
-            if (warn) warn(arg, &bad);
+            if (search->warn) search->warn(search->arg, &bad);
+        } else if (!takes(search, *out)) {
+            safetensors_free(*out);
+            *out = NULL;
         } else if (path) {
             strcpy(path, place);
         }

@@ -60,14 +60,39 @@ GanStatus gan_error_byte(GanError *err, GanStatus status, int64_t offset)
     return status;
 }
 
+/* How many bytes the code point at s has; 0: none stands there, or one that controls a terminal. */
+static int code_point(const unsigned char *s)
+{
+    int      more = s[0] < 0x80 ? 0 : s[0] < 0xc0 ? -1 : s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : s[0] < 0xf8 ? 3 : -1;
+    uint32_t least[] = {' ', 0xa0, 0x800, 0x10000}, cp = more > 0 ? s[0] & (0x3fu >> more) : s[0];
+    for (int i = 1; i <= more; i++) {
+        if ((s[i] & 0xc0) != 0x80) return 0;
+        cp = cp << 6 | (s[i] & 0x3fu);
+    }
+    if (more < 0 || cp < least[more] || cp == 0x7f || cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000)) return 0;
+    return more + 1;
+}
+
+char *gan_shown(const char *s, char text[GAN_ERROR_TEXT])
+{
+    size_t used = 0;
+    for (int n; *s && used + 4 < GAN_ERROR_TEXT; s += n ? n : 1) {
+        n = code_point((const unsigned char *)s);
+        if (n) memcpy(text + used, s, (size_t)n);
+        else text[used] = '?';
+        used += (size_t)(n ? n : 1);
+    }
+    text[used] = 0;
+    return text;
+}
+
 char *gan_error_text(const GanError *err, char text[GAN_ERROR_TEXT])
 {
     char place[64] = "", byte[48] = "";
     if (err->row > 0 && err->column > 0) snprintf(place, sizeof place, ":%" PRId64 ":%" PRId64, err->row, err->column);
     else if (err->row > 0) snprintf(place, sizeof place, ":%" PRId64, err->row);
     if (err->offset >= 0) snprintf(byte, sizeof byte, " (at byte %" PRId64 ")", err->offset);
-    snprintf(text, GAN_ERROR_TEXT, "%s%s%s%s%s", err->path, place, *err->path || *place ? ": " : "", err->message, byte);
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
-    return text;
+    char raw[GAN_ERROR_TEXT];
+    snprintf(raw, sizeof raw, "%s%s%s%s%s", err->path, place, *err->path || *place ? ": " : "", err->message, byte);
+    return gan_shown(raw, text);
 }

@@ -30,6 +30,10 @@ GanStatus gan_error_in(GanError *err, GanStatus status, const char *path, const 
 GanStatus gan_error_cell(GanError *err, GanStatus status, int64_t row, int64_t column);
 GanStatus gan_error_byte(GanError *err, GanStatus status, int64_t offset);
 
-/* The whole of it on one line, "data.csv:3:2: message" or "data.npy: message (at byte 12)". Control characters in names and
- * messages become '?'. Returns `text`. */
+/* For a person's eyes, as much of it as there is room for: each control character, and each byte that is no UTF-8 as a file's name may
+ * have it, becomes '?'. Returns `text`. */
+char *gan_shown(const char *s, char text[GAN_ERROR_TEXT]);
+#define GAN_SHOWN(s) gan_shown((s), (char[GAN_ERROR_TEXT]){0})          /* good until the end of the block */
+
+/* The whole of it on one line, "data.csv:3:2: message" or "data.npy: message (at byte 12)", as gan_shown shows it. Returns `text`. */
 char *gan_error_text(const GanError *err, char text[GAN_ERROR_TEXT]);

@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* The name that was given is to blame, not the device. */
@@ -149,14 +151,72 @@ static int folder_length(const char *path)
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* ".tmp-NAME-PID-RANDOM" in the folder of the file itself: a rename must not cross file systems. */
+/* Who writes: a process number is one only together with the machine (its name, its id and, as containers count for themselves, whose
+ * numbers they are) and with its start. A machine without an id is known for as long as it is up. */
+typedef struct Writer {
+    char machine[9], start[9];
+    bool has_id;
+} Writer;
+
+static uint64_t mixed(uint64_t h, const char *text, ssize_t n)          /* FNV-1a (Fowler, Noll and Vo) */
+{
+    for (ssize_t i = 0; i < n; i++) h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
+    return (h ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+static ssize_t read_small(const char *path, char *text, size_t n)
+{
+    int     fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? 0 : read_fully(fd, text, n);
+    if (fd >= 0) close(fd);
+    return got < 0 ? 0 : got;
+}
+
+static Writer this_writer(void)
+{
+    Writer         w;
+    char           text[256];
+    struct utsname host;
+    const uint64_t basis = UINT64_C(0xcbf29ce484222325);
+    uint64_t       start = mixed(basis, text, read_small("/proc/sys/kernel/random/boot_id", text, sizeof text));
+    ssize_t        id = read_small("/etc/machine-id", text, sizeof text);
+    uint64_t       machine = mixed(basis, text, id);
+    machine = mixed(machine, host.nodename, uname(&host) ? 0 : (ssize_t)strlen(host.nodename));
+    machine = mixed(machine, text, readlink("/proc/self/ns/pid", text, sizeof text));
+    snprintf(w.machine, sizeof w.machine, "%08" PRIx32, (uint32_t)(machine ^ machine >> 32));
+    snprintf(w.start, sizeof w.start, "%08" PRIx32, (uint32_t)(start ^ start >> 32));
+    w.has_id = id > 1;
+    return w;
+}
+
+/* The four words behind the last dashes: machine, start, process, random. */
+bool file_is_leftover(const char *name)
+{
+    const char *word[4], *end = name + strlen(name);
+    Writer      w = this_writer();
+    if (strncmp(name, ".tmp-", 5)) return false;
+    for (int i = 3; i >= 0; i--) {
+        const char *at = end;
+        while (at > name && at[-1] != '-') at--;
+        if (at - name <= 5) return false;
+        word[i] = at;
+        end = at - 1;
+    }
+    long pid = strtol(word[2], NULL, 10);
+    if (pid <= 0 || word[1] - word[0] != 9 || word[2] - word[1] != 9 || strncmp(word[0], w.machine, 8)) return false;
+    if (strncmp(word[1], w.start, 8)) return w.has_id;
+    return kill((pid_t)pid, 0) && errno == ESRCH;
+}
+
+/* ".tmp-NAME-MACHINE-START-PID-RANDOM" in the folder of the file itself: a rename must not cross file systems. */
 static GanStatus temp_name(FileNew *f, GanError *err)
 {
+    Writer   w = this_writer();
     uint32_t random = 0;
     if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = (uint32_t)(uintptr_t)f;      /* O_EXCL decides */
     int folder = folder_length(f->path), n;
-    n = snprintf(f->temp, sizeof f->temp, "%.*s.tmp-%.180s-%ld-%08" PRIx32, folder, f->path, f->path + folder, (long)getpid(),
-                 random);
+    n = snprintf(f->temp, sizeof f->temp, "%.*s.tmp-%.180s-%s-%s-%ld-%08" PRIx32, folder, f->path, f->path + folder, w.machine, w.start,
+                 (long)getpid(), random);
     if (n < 0 || (size_t)n >= sizeof f->temp) return failed(f, "cannot be written", ENAMETOOLONG, err);
     return GAN_OK;
 }
@@ -267,6 +327,20 @@ GanStatus file_new_end_unless_there(FileNew *f, bool *taken, GanError *err)
 }
 
 void file_new_rename(FileNew *f, const char *path) { snprintf(f->path, sizeof f->path, "%s", path); }
+
+GanStatus file_new_also(FileNew *f, const char *path, GanError *err)
+{
+    FileNew also = {.fd = -1};
+    if (strlen(path) >= sizeof also.path) return gan_error_in(err, GAN_WRONG, path, "the path is too long");
+    strcpy(also.path, path);
+    GanStatus s = finish_content(f, err);
+    if (!s) s = temp_name(&also, err);
+    if (s) return s;
+    if (!link(f->temp, also.temp) && !rename(also.temp, path)) return GAN_OK;
+    s = gan_error_in(err, GAN_WORLD, path, "cannot be put in its place: %s", strerror(errno));
+    unlink(also.temp);
+    return s;
+}
 
 void file_new_abort(FileNew *f)
 {

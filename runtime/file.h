@@ -36,7 +36,13 @@ GanStatus file_new_end(FileNew *f, GanError *err);          /* takes the place o
 /* As file_new_end, but an older file stays: *taken says so, the new one is kept open for file_new_retry or abort. */
 GanStatus file_new_end_unless_there(FileNew *f, bool *taken, GanError *err);
 void      file_new_rename(FileNew *f, const char *path);    /* another final name in the same folder */
+/* Gives the content, which is complete now, one more name, in place of an older file of it. GAN_WORLD where a file has only one name. */
+GanStatus file_new_also(FileNew *f, const char *path, GanError *err);
 void      file_new_abort(FileNew *f);                       /* fine at any time */
+
+/* A temporary name of ours, of a process that is certainly no more. One of another machine, of another container or of a start of this
+ * machine that cannot be told from another's is not: its number means nothing here. */
+bool      file_is_leftover(const char *name);
 
 /* All of the above at once. */
 GanStatus file_write(const char *path, const void *data, size_t n, bool lasting, GanError *err);

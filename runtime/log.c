@@ -23,6 +23,7 @@ struct Log {
     bool    standard;                                       /* output, which is not ours to close */
     bool    reader_left;
     int64_t lines;
+    double  seconds;                                        /* of the last line that was kept of an earlier run */
     Arena  *arena;                                          /* of the line; its room is used again for the next */
     Text    line, key;
 };
@@ -58,17 +59,29 @@ static GanStatus open_log(const char *path, int flags, Log **out, GanError *err)
 
 GanStatus log_new(const char *path, Log **out, GanError *err) { return open_log(path, O_TRUNC, out, err); }
 
+/* What a line of ours says of its time; 0: nothing. */
+static double seconds_of(const char *line, const char *stop)
+{
+    json_t *j = json_loadb(line, (size_t)(stop - line), 0, NULL);
+    double  seconds = json_number_value(json_object_get(j, "seconds"));
+    json_decref(j);
+    return seconds;
+}
+
 /* Where the first `lines` lines end, or all whole ones if there are fewer; *lines becomes how many that are. */
 static GanStatus find_end(Log *l, int64_t *lines, int64_t *end, GanError *err)
 {
     char     *text;
     size_t    n;
-    int64_t   kept = 0;
+    int64_t   kept = 0, last = 0;
     GanStatus s = file_read_all(l->path, INT64_C(1) << 32, &text, &n, err);
     if (s) return s;
     *end = 0;
-    for (char *line = text, *stop; kept < *lines && (stop = memchr(line, '\n', n - (size_t)(line - text))); line = stop + 1, kept++)
+    for (char *line = text, *stop; kept < *lines && (stop = memchr(line, '\n', n - (size_t)(line - text))); line = stop + 1, kept++) {
+        last = line - text;
         *end = stop + 1 - text;
+    }
+    l->seconds = seconds_of(text + last, text + *end);
     free(text);
     *lines = kept;
     return GAN_OK;
@@ -101,6 +114,7 @@ GanStatus log_resume(const char *path, int64_t lines, Log **out, GanError *err)
 }
 
 int64_t log_lines(const Log *l) { return l->lines; }
+double  log_seconds(const Log *l) { return l->seconds; }
 bool    log_reader_left(const Log *l) { return l->reader_left; }
 
 /* ---- a line ----------------------------------------------------------------------------------------------------- */
@@ -172,6 +186,16 @@ void log_value(Log *l, const char *name, GanElem elem, const void *value)
     add_value(&l->line, elem, value);
 }
 
+/* What was written of a line that could not be ended is taken back, where that can be done. */
+static GanStatus lost_line(const Log *l, size_t written, GanError *err)
+{
+    GanStatus   s = failed(l, "written", err);
+    struct stat st;
+    if (written && !fstat(l->fd, &st) && S_ISREG(st.st_mode) && ftruncate(l->fd, st.st_size - (off_t)written))
+        return failed(l, "cut back to whole lines", err);
+    return s;
+}
+
 GanStatus log_end(Log *l, GanError *err)
 {
     text_add(&l->line, "}\n");
@@ -179,7 +203,7 @@ GanStatus log_end(Log *l, GanError *err)
         ssize_t n = write(l->fd, l->line.s + at, l->line.n - at);
         if (n < 0 && errno == EINTR) continue;
         l->reader_left = n < 0 && errno == EPIPE;
-        if (n < 0) return failed(l, "written", err);
+        if (n < 0) return lost_line(l, at, err);
         at += (size_t)n;
     }
     l->lines++;

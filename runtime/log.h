@@ -20,6 +20,8 @@ GanStatus log_new(const char *path, Log **out, GanError *err);
 GanStatus log_resume(const char *path, int64_t lines, Log **out, GanError *err);
 int64_t   log_lines(const Log *l);                          /* so far: what a checkpoint records */
 
+double    log_seconds(const Log *l);                        /* of the last line that log_resume has kept; 0: none */
+
 void      log_begin(Log *l, int64_t step, double seconds);  /* a line; seconds keep three decimals */
 void      log_value(Log *l, const char *name, GanElem elem, const void *value);   /* what is not UTF-8 in the name becomes '?' */
 bool      log_has(Log *l, const char *name);                /* the line that was begun has a value of this name */

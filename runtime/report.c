@@ -268,7 +268,7 @@ static void add_picture(Text *t, const Picture *p)
     if (file_read_all(p->path, MOST_PICTURE, &bytes, &n, NULL)) return;
     if (n > 8 && !memcmp(bytes, "\x89PNG\r\n\x1a\n", 8)) {
         text_add(t, "<figure><figcaption>");
-        add_escaped(t, p->name);
+        add_escaped(t, GAN_SHOWN(p->name));
         if (p->number >= 0) text_printf(t, " <b>%" PRId64 "</b>", p->number);
         text_add(t, "</figcaption><img alt='' src='data:image/png;base64,");
         add_base64(t, (const uint8_t *)bytes, n);
@@ -306,9 +306,9 @@ static void add_page(Text *t, const char *title, const Curves *curves, Pictures 
 {
     text_add(t, head);
     text_add(t, "<title>");
-    add_escaped(t, title);
+    add_escaped(t, GAN_SHOWN(title));
     text_add(t, "</title>\n<h1>");
-    add_escaped(t, title);
+    add_escaped(t, GAN_SHOWN(title));
     text_add(t, "</h1>\n<section>\n");
     for (int i = 0; i < curves->n; i++) add_curve(t, &curves->v[i]);
     text_add(t, "</section>\n<section>\n");

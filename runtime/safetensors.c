@@ -1,16 +1,16 @@
-/* safetensors.c - see safetensors.h. Writing starts at safetensors_bytes, reading at safetensors_read. */
+/* safetensors.c - see safetensors.h. Writing starts at safetensors_image, reading at safetensors_read. */
 #include "runtime/safetensors.h"
 
-#include "runtime/file.h"
-
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
-enum { LENGTH = 8, HASH = 32 };                             /* bytes of the header's length, characters of a checksum */
+enum { LENGTH = 8, HASH = 32, PIECE = 1 << 20 };            /* bytes of the header's length, characters of a checksum, bytes read at once */
 static const int64_t header_most = 100 << 20, file_most = INT64_C(1) << 40;
 static const char    metadata[] = "__metadata__", own_hash[] = "xxh3", no_hash[] = "00000000000000000000000000000000";
 
@@ -23,11 +23,12 @@ static const TypeName types[] = {
     {GAN_BOOL, "BOOL"}, {GAN_I32, "I32"}, {GAN_I64, "I64"}, {GAN_F32, "F32"}, {GAN_F64, "F64"}, {GAN_U8, "U8"},
 };
 
-static void checksum(const void *data, size_t n, char hex[HASH + 1])
+static void hash_text(XXH128_hash_t h, char hex[HASH + 1])
 {
-    XXH128_hash_t h = XXH3_128bits(data, n);
     snprintf(hex, HASH + 1, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64, (uint64_t)h.low64);
 }
+
+static void checksum(const void *data, size_t n, char hex[HASH + 1]) { hash_text(XXH3_128bits(data, n), hex); }
 
 static char *tensor_hash_key(Arena *a, const char *name) { return arena_printf(a, "%s:%s", own_hash, name); }
 
@@ -88,38 +89,24 @@ static GanStatus add_tensor(json_t *root, const SafeTensor *t, Arena *a, int64_t
     return *end > file_most ? gan_error(err, GAN_WRONG, "more than 2^40 bytes of tensors") : GAN_OK;
 }
 
-/* The header's text, padded; its checksum is taken while the checksum's own place holds zeros. */
+/* The header's length and its text, padded; its checksum is taken while the checksum's own place holds zeros. */
 static GanStatus header_text(json_t *root, char **text, size_t *n, GanError *err)
 {
     char  *compact = json_dumps(root, JSON_COMPACT), hash[HASH + 1];
     size_t used = compact ? strlen(compact) : 0;
-    *n = padded(used);
+    size_t room = padded(used);
+    *n = LENGTH + room;
     *text = compact ? malloc(*n) : NULL;
     if (*text) {
-        memset(*text, ' ', *n);
-        memcpy(*text, compact, used);
-        checksum(*text, *n, hash);
-        memcpy(find_own_hash(*text, *n), hash, HASH);
+        char *header = *text + LENGTH;
+        for (int i = 0; i < LENGTH; i++) (*text)[i] = (char)(room >> 8 * i & 255);
+        memset(header, ' ', room);
+        memcpy(header, compact, used);
+        checksum(header, room, hash);
+        memcpy(find_own_hash(header, room), hash, HASH);
     }
     free(compact);
     return *text ? GAN_OK : gan_error(err, GAN_WORLD, "not enough memory");
-}
-
-static char *assemble(const char *header, size_t n, const SafeTensor *tensor, int n_tensors, size_t bytes)
-{
-    char *file = malloc(bytes), *at;
-    if (!file) return NULL;
-    for (int i = 0; i < LENGTH; i++) file[i] = (char)(n >> 8 * i & 255);
-    at = memcpy(file + LENGTH, header, n);
-    at += n;
-    for (int i = 0; i < n_tensors; i++) {
-        int64_t count;
-        size_t  size;
-        gan_tensor_size(tensor[i].elem, tensor[i].rank, tensor[i].dim, &count, &size, NULL);
-        if (size) memcpy(at, tensor[i].data, size);
-        at += size;
-    }
-    return file;
 }
 
 static GanStatus describe(json_t *root, const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta,
@@ -133,37 +120,101 @@ static GanStatus describe(json_t *root, const SafeTensor *tensor, int n_tensors,
     return s;
 }
 
-GanStatus safetensors_bytes(const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta, char **file,
-                            size_t *bytes, GanError *err)
+GanStatus safetensors_image(const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta, SafeImage *out, GanError *err)
 {
     json_t   *root = json_object();
     int64_t   end;
-    char     *header = NULL;
-    size_t    n = 0;
     GanStatus s = describe(root, tensor, n_tensors, meta, n_meta, &end, err);
-    if (!s) s = header_text(root, &header, &n, err);
+    *out = (SafeImage){.tensor = tensor, .n_tensors = n_tensors};
+    if (!s) s = header_text(root, &out->header, &out->n_header, err);
     json_decref(root);
-    *file = NULL;
-    if (s) return s;
-    *bytes = LENGTH + n + (size_t)end;
-    *file = assemble(header, n, tensor, n_tensors, *bytes);
-    free(header);
-    return *file ? GAN_OK : gan_error(err, GAN_WORLD, "not enough memory for a file of %zu bytes", *bytes);
+    out->bytes = out->n_header + (size_t)end;
+    return s;
+}
+
+void safetensors_image_free(SafeImage *image)
+{
+    free(image->header);
+    *image = (SafeImage){0};
+}
+
+static size_t tensor_bytes(const SafeTensor *t)
+{
+    int64_t count;
+    size_t  bytes;
+    gan_tensor_size(t->elem, t->rank, t->dim, &count, &bytes, NULL);
+    return bytes;
+}
+
+GanStatus safetensors_write(const SafeImage *image, FileNew *f, GanError *err)
+{
+    GanStatus s = file_new_write(f, image->header, image->n_header, err);
+    for (int i = 0; i < image->n_tensors && !s; i++) s = file_new_write(f, image->tensor[i].data, tensor_bytes(&image->tensor[i]), err);
+    return s;
+}
+
+/* Exactly n bytes from a place in the file. */
+static bool read_at(int fd, int64_t at, void *to, size_t n)
+{
+    for (char *p = to; n;) {
+        ssize_t got = pread(fd, p, n, at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        p += got;
+        at += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+static bool same_at(int fd, int64_t at, const char *want, size_t n, char *piece)
+{
+    for (size_t now; n; n -= now, want += now, at += (int64_t)now) {
+        now = n < PIECE ? n : PIECE;
+        if (!read_at(fd, at, piece, now) || memcmp(piece, want, now)) return false;
+    }
+    return true;
+}
+
+static bool all_same(const SafeImage *image, int fd)
+{
+    char   *piece = malloc(PIECE);
+    bool    same = piece && same_at(fd, 0, image->header, image->n_header, piece);
+    int64_t at = (int64_t)image->n_header;
+    for (int i = 0; i < image->n_tensors && same; i++) {
+        size_t n = tensor_bytes(&image->tensor[i]);
+        same = same_at(fd, at, image->tensor[i].data, n, piece);
+        at += (int64_t)n;
+    }
+    free(piece);
+    return same;
+}
+
+bool safetensors_holds(const SafeImage *image, const char *path)
+{
+    int     fd;
+    int64_t bytes;
+    if (file_open(path, &fd, &bytes, NULL)) return false;
+    bool same = bytes == (int64_t)image->bytes && all_same(image, fd);
+    close(fd);
+    return same;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
+/* Of a file whose elements are not kept, `data` is where they would lie behind the header, and nothing is there. */
 typedef struct Reader {
     const char *path;
     SafeFile   *file;
+    int         fd;                                         /* to read the elements from; -1: they are behind the header */
     size_t      bytes, header;                              /* of the file, of its header */
     GanError   *err;
 } Reader;
 
 #define WRONG(r, ...) gan_error_in((r)->err, GAN_WRONG, (r)->path, __VA_ARGS__)
 
-static char  *elements(const Reader *r) { return r->file->bytes + LENGTH + r->header; }
-static size_t elements_size(const Reader *r) { return r->bytes - LENGTH - r->header; }
+static uintptr_t elements(const Reader *r) { return (uintptr_t)r->file->bytes + LENGTH + r->header; }
+static size_t    elements_size(const Reader *r) { return r->bytes - LENGTH - r->header; }
 
 static GanStatus read_length(Reader *r)
 {
@@ -229,7 +280,7 @@ static GanStatus read_range(Reader *r, SafeTensor *t, const json_t *offsets)
         return WRONG(r, "the tensor '%s' lies at bytes %" PRId64 " to %" PRId64 ", and the file has %zu", t->name, from, to, elements_size(r));
     if ((size_t)(to - from) != t->bytes)
         return WRONG(r, "the tensor '%s' has %" PRId64 " bytes and its shape wants %zu", t->name, to - from, t->bytes);
-    t->data = elements(r) + from;
+    t->data = (const void *)(elements(r) + (uintptr_t)from);
     return GAN_OK;
 }
 
@@ -256,7 +307,7 @@ static GanStatus read_tensors(Reader *r, json_t *root)
 static int by_place(const void *a, const void *b)
 {
     const SafeTensor *x = *(SafeTensor *const *)a, *y = *(SafeTensor *const *)b;
-    const char       *p = x->data, *q = y->data;
+    uintptr_t         p = (uintptr_t)x->data, q = (uintptr_t)y->data;
     if (p != q) return p < q ? -1 : 1;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? -1 : 1;
     return x < y ? -1 : x > y;
@@ -267,16 +318,16 @@ static GanStatus check_cover(Reader *r)
 {
     SafeFile    *f = r->file;
     SafeTensor **order = arena_array(f->arena, SafeTensor *, f->n_tensors);
-    const char  *end = elements(r);
+    uintptr_t    end = elements(r);
     for (int i = 0; i < f->n_tensors; i++) order[i] = &f->tensor[i];
     if (f->n_tensors) qsort(order, (size_t)f->n_tensors, sizeof *order, by_place);
     for (int i = 0; i < f->n_tensors; i++) {
-        const char *from = order[i]->data;
+        uintptr_t from = (uintptr_t)order[i]->data;
         if (from < end) return WRONG(r, "the tensor '%s' overlaps another", order[i]->name);
-        if (from > end) return WRONG(r, "there is a gap of %td bytes before the tensor '%s'", from - end, order[i]->name);
+        if (from > end) return WRONG(r, "there is a gap of %" PRIuPTR " bytes before the tensor '%s'", from - end, order[i]->name);
         end = from + order[i]->bytes;
     }
-    size_t left = (size_t)(r->file->bytes + r->bytes - end);
+    size_t left = (uintptr_t)r->file->bytes + r->bytes - end;
     return left ? WRONG(r, "the file goes on for %zu bytes after its last tensor", left) : GAN_OK;
 }
 
@@ -289,6 +340,31 @@ static GanStatus check_header(Reader *r, const char *want)
     return memcmp(hash, want, HASH) ? WRONG(r, "the header is damaged or was changed: its checksum is another") : GAN_OK;
 }
 
+/* False: the file cannot be read. */
+static bool read_checksum(const Reader *r, const SafeTensor *t, char hex[HASH + 1])
+{
+    char         *piece = malloc(PIECE);
+    XXH3_state_t *h = XXH3_createState();
+    int64_t       at = (int64_t)((uintptr_t)t->data - (uintptr_t)r->file->bytes);
+    bool          ok = piece && h && XXH3_128bits_reset(h) == XXH_OK;
+    for (size_t left = t->bytes, now; left && ok; left -= now, at += (int64_t)now) {
+        now = left < PIECE ? left : PIECE;
+        ok = read_at(r->fd, at, piece, now) && XXH3_128bits_update(h, piece, now) == XXH_OK;
+    }
+    if (ok) hash_text(XXH3_128bits_digest(h), hex);
+    XXH3_freeState(h);
+    free(piece);
+    return ok;
+}
+
+static GanStatus check_tensor(Reader *r, const SafeTensor *t, const char *want)
+{
+    char hash[HASH + 1];
+    if (r->fd < 0) checksum(t->data, t->bytes, hash);
+    else if (!read_checksum(r, t, hash)) return gan_error_in(r->err, GAN_WORLD, r->path, "cannot be read");
+    return strcmp(hash, want) ? WRONG(r, "the tensor '%s' is damaged: its checksum is another", t->name) : GAN_OK;
+}
+
 static GanStatus check_sums(Reader *r, const json_t *meta, bool wanted)
 {
     SafeFile   *f = r->file;
@@ -299,12 +375,9 @@ static GanStatus check_sums(Reader *r, const json_t *meta, bool wanted)
     for (int i = 0; i < f->n_tensors && !s; i++) {
         const SafeTensor *t = &f->tensor[i];
         const char       *want = json_string_value(json_object_get(meta, tensor_hash_key(f->arena, t->name)));
-        char              hash[HASH + 1];
         if (!want) f->checked = false;
         if (!want && wanted) return WRONG(r, "the tensor '%s' has no checksum", t->name);
-        if (!want) continue;
-        checksum(t->data, t->bytes, hash);
-        if (strcmp(hash, want)) s = WRONG(r, "the tensor '%s' is damaged: its checksum is another", t->name);
+        if (want) s = check_tensor(r, t, want);
     }
     return s;
 }
@@ -327,6 +400,14 @@ static GanStatus read_header(Reader *r, bool wanted)
     return s;
 }
 
+static SafeFile *new_file(char *bytes)
+{
+    Arena    *a = arena_new();
+    SafeFile *f = arena_new_of(a, SafeFile);
+    *f = (SafeFile){.arena = a, .bytes = bytes};
+    return f;
+}
+
 GanStatus safetensors_read(const char *path, bool want_checksums, SafeFile **out, GanError *err)
 {
     char  *bytes;
@@ -334,14 +415,36 @@ GanStatus safetensors_read(const char *path, bool want_checksums, SafeFile **out
     *out = NULL;
     GanStatus s = file_read_all(path, file_most, &bytes, &n, err);
     if (s) return s;
-    Arena    *a = arena_new();
-    SafeFile *f = arena_new_of(a, SafeFile);
-    *f = (SafeFile){.arena = a, .bytes = bytes};
-    Reader r = {path, f, n, 0, err};
+    Reader r = {path, new_file(bytes), -1, n, 0, err};
     s = read_length(&r);
     if (!s) s = read_header(&r, want_checksums);
-    if (s) safetensors_free(f);
-    else *out = f;
+    if (s) safetensors_free(r.file);
+    else *out = r.file;
+    return s;
+}
+
+/* The file's first n bytes in place of those that are there. */
+static GanStatus read_start(Reader *r, size_t n)
+{
+    free(r->file->bytes);
+    r->file->bytes = malloc(n + 1);
+    if (!r->file->bytes) return gan_error_in(r->err, GAN_WORLD, r->path, "not enough memory for its header");
+    return read_at(r->fd, 0, r->file->bytes, n) ? GAN_OK : gan_error_in(r->err, GAN_WORLD, r->path, "cannot be read");
+}
+
+GanStatus safetensors_verify(const char *path, GanError *err)
+{
+    int     fd;
+    int64_t bytes;
+    GanStatus s = file_open(path, &fd, &bytes, err);
+    if (s) return s;
+    Reader r = {path, new_file(NULL), fd, (size_t)bytes, 0, err};
+    s = read_start(&r, bytes < LENGTH ? (size_t)bytes : LENGTH);
+    if (!s) s = read_length(&r);
+    if (!s) s = read_start(&r, LENGTH + r.header);
+    if (!s) s = read_header(&r, true);
+    safetensors_free(r.file);
+    close(fd);
     return s;
 }
 

@@ -6,6 +6,7 @@
  * of what is passed. */
 #pragma once
 #include "base/arena.h"
+#include "runtime/file.h"
 #include "runtime/tensor.h"
 
 #include <stdbool.h>
@@ -23,10 +24,20 @@ typedef struct SafeMeta {
     const char *key, *value;                                /* UTF-8 */
 } SafeMeta;
 
-/* The whole file, yours to free. Tensors lie in the order given. GAN_WRONG: a name or key twice, not UTF-8 or one of ours
- * ("__metadata__", "xxh3..."), a shape out of range; GAN_WORLD: memory. */
-GanStatus safetensors_bytes(const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta, char **file,
-                            size_t *bytes, GanError *err);
+/* A file to be: its header, then the elements of the tensors, one behind the other, which stay where they are. */
+typedef struct SafeImage {
+    char             *header;
+    size_t            n_header, bytes;                      /* of the header, with its length; of the whole file */
+    const SafeTensor *tensor;
+    int               n_tensors;
+} SafeImage;
+
+/* Tensors lie in the order given, and stay as they are until safetensors_image_free. GAN_WRONG: a name or key twice, not UTF-8 or one
+ * of ours ("__metadata__", "xxh3..."), a shape out of range; GAN_WORLD: memory. */
+GanStatus safetensors_image(const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta, SafeImage *out, GanError *err);
+void      safetensors_image_free(SafeImage *image);
+GanStatus safetensors_write(const SafeImage *image, FileNew *f, GanError *err);    /* all of it, at the end of a file that was begun */
+bool      safetensors_holds(const SafeImage *image, const char *path);              /* the file there has these bytes and no others */
 
 typedef struct SafeFile {
     SafeTensor *tensor;
@@ -41,6 +52,8 @@ typedef struct SafeFile {
 /* Header length, JSON, names, types, shapes, ranges, gaps, overlaps and whatever checksums are there are all checked;
  * GAN_WRONG says which tensor failed. `want_checksums`: a file without them is GAN_WRONG too. */
 GanStatus         safetensors_read(const char *path, bool want_checksums, SafeFile **out, GanError *err);
+/* As safetensors_read with checksums, without keeping the elements: a large file takes the memory of its header. */
+GanStatus         safetensors_verify(const char *path, GanError *err);
 void              safetensors_free(SafeFile *f);            /* NULL is fine */
 const SafeTensor *safetensors_find(const SafeFile *f, const char *name);     /* NULL: none */
 const char       *safetensors_meta(const SafeFile *f, const char *key);     /* NULL: none */

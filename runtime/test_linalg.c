@@ -167,7 +167,9 @@ Test(linalg, no_answer_is_nan)
 Test(blas, products)
 {
     const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {1, 0, 2, 1, 0, 3};       /* 2x3 and 3x2; read transposed: 3x2 and 2x3 */
-    float c[9];
+    float    c[9];
+    GanError err;
+    cr_assert(blas_open(1, &err) == GAN_OK, "%s", err.message);
     blas_f32(false, false, 2, 2, 3, a, b, c, false);
     cr_assert(c[0] == 5 && c[1] == 11 && c[2] == 14 && c[3] == 23);
     blas_f32(false, true, 2, 2, 3, a, b, c, true);

@@ -87,6 +87,7 @@ Test(log, resume)
         unlink(path);
         if (cases[i].before) put_file(path, cases[i].before, strlen(cases[i].before));
         cr_assert(log_resume(path, cases[i].lines, &l, &err) == GAN_OK, "%s", cases[i].what);
+        cr_expect(log_seconds(l) == (strstr(cases[i].after, "1.93") ? 1.93 : 0), "%s: %g", cases[i].what, log_seconds(l));
         line(l, 9);
         cr_assert(log_close(l, NULL) == GAN_OK);
         snprintf(want, sizeof want, "%s%s", cases[i].after, LINE("9"));

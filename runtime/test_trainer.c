@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,7 @@ static void go(Run *run, GanSchedule *root, const char *out, bool resume, bool (
     GanProgram p = {.name = "toy", .source_hash = "1", .slot = slots, .n_slots = N_SLOTS, .state_bytes = 192, .function = functions,
                     .n_functions = N_FUNCTIONS, .schedule = root, .init_fn = INIT};
     GanEngine      e = {.self = &run->toy, .name = "toy", .run = toy_run};
-    TrainerOptions o = {.steps = -1, .out = out, .resume = resume, .progress_fd = -1, .hooks = {.round = round, .user = &run->toy}};
+    TrainerOptions o = {.steps = -1, .out = out, .resume = resume, .watch_signals = true, .progress_fd = -1, .hooks = {.round = round, .user = &run->toy}};
     cr_assert_eq(state_new(&p, 7, &run->s, &run->err), GAN_OK);
     run->st = trainer_run(&p, &e, &run->s, &o, &run->r, &run->err);
 }
@@ -120,6 +121,38 @@ Test(trainer, goes_on_where_it_was_cut)
     drop(&rest);
     drop(&whole);
     drop_folder(folder);
+}
+
+static bool interrupted_when_stopped(void *toy)
+{
+    if (((Toy *)toy)->calls[STOP_AT] == 3) raise(SIGINT);
+    return true;
+}
+
+/* Cut in the very round that leaves the block, wherever in the round the stop stands, the run goes on behind the block. */
+Test(trainer, a_block_that_was_left_stays_left)
+{
+    GanSchedule *update = NODE(GAN_CALL, UPDATE, -1, .name = ""), *stop = NODE(GAN_STOP, STOP_AT, -1, .name = ""), *report = NODE(GAN_REPORT, REPORT, -1, .name = "");
+    GanSchedule *blocks[] = {NODE(GAN_ALTERNATE, -1, 50, KIDS(update, stop)), NODE(GAN_ALTERNATE, -1, 50, KIDS(update, NODE(GAN_REPEAT, -1, 1, KIDS(stop)), update)),
+                             NODE(GAN_ALTERNATE, -1, 50, KIDS(update, NODE(GAN_EVERY, -1, 1, KIDS(NODE(GAN_SEQUENCE, -1, -1, KIDS(stop))))))};
+    for (int i = 0; i < 3; i++)
+        for (int last = 0; last < 2; last++) {
+            char folder[256];
+            make_folder(folder);
+            GanSchedule *inner = last ? NODE(GAN_SEQUENCE, -1, -1, KIDS(blocks[i])) : NODE(GAN_SEQUENCE, -1, -1, KIDS(blocks[i], report, update));
+            GanSchedule *root = NODE(GAN_SEQUENCE, -1, -1, KIDS(report, inner));
+            Run whole = {.toy = {.nan_at = -1, .stop_at = i == 1 ? 6 : 4}}, cut = whole, rest = whole;
+            go(&cut, root, in_folder(folder, "cut"), false, interrupted_when_stopped);
+            cr_expect(cut.r.end == TRAINER_INTERRUPTED && cut.r.rounds == 3);
+            go(&rest, root, in_folder(folder, "cut"), true, NULL);
+            cr_expect(rest.r.end == TRAINER_DONE && rest.r.rounds == 3 && rest.r.rounds_here == 0, "case %d: %d rounds", i, (int)rest.r.rounds);
+            go(&whole, root, in_folder(folder, "whole"), false, NULL);
+            cr_expect(!memcmp(rest.s.base, whole.s.base, whole.s.bytes), "case %d", i);
+            drop(&cut);
+            drop(&rest);
+            drop(&whole);
+            drop_folder(folder);
+        }
 }
 
 Test(trainer, rewinds_to_the_loss_that_is_not_finite)

@@ -2,7 +2,8 @@
  *
  * Position: on the way down a walker pushes where it is (a kid's index, a round, an iteration), so that the path from the
  * root can be written into a checkpoint; on resume each walker takes its number from that path instead of starting at 0.
- * Checkpoints are made between rounds only, so a path always ends at a round or at a kid of the top level.
+ * Checkpoints are made between rounds only, so a path always ends at a round or at a kid of the top level. A block stands in a
+ * sequence: one that was left is behind us, and the path is that of the statement after it.
  *
  * A loss that becomes NaN or infinite: the state of some recent round's start is kept, and the calls since then are counted;
  * the run is replayed from there to just before the call that failed, which costs nothing while nothing is wrong.
@@ -56,8 +57,14 @@ typedef struct Trainer {
     int                   step_slot;
     void               ***out;                              /* one buffer an output of each function, made when first needed */
     bool                  line_open, save_asked;
+    const char          **named;                            /* what the asked save's file is to be called too */
+    int                   n_named;
     Flow                  lost;                             /* GO_ON, or how a log that can no longer be written ends the run */
     int                   blocks;                           /* how many alternate blocks the walk is inside of */
+    bool                  left;                             /* the last one was left before its rounds were over */
+    int                   passed_over;                      /* checkpoints that a run with these steps would not have made */
+    int64_t               past_steps;                       /* of the newest of them: TrainerOptions.steps of the run that made it, */
+    int64_t               past_rounds;                      /* and how far it had come */
     double                start, seconds_before, last_save;
     Snapshot              snapshot;
     int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
@@ -132,6 +139,67 @@ static bool path_read(const char *text, Path *p)
     return text != NULL;
 }
 
+/* ---- the rounds of blocks: a run that goes on with other --steps ------------------------------------------------------ */
+
+static int64_t rounds_of(const GanSchedule *block, int64_t steps) { return steps >= 0 ? steps : block->count; }
+
+/* Whether every block in there does as many rounds with the one number of steps as with the other. */
+static bool same_rounds(const GanSchedule *n, int64_t a, int64_t b)
+{
+    if (n->kind == GAN_ALTERNATE) return rounds_of(n, a) == rounds_of(n, b);
+    for (int i = 0; i < n->n_kids; i++)
+        if (!same_rounds(n->kid[i], a, b)) return false;
+    return true;
+}
+
+/* Whether a run with `now` steps comes by this position of a run with `then`, in the same state: all blocks before it are the same. */
+static bool comes_by(const GanSchedule *n, const Path *p, int64_t then, int64_t now)
+{
+    for (int i = 0; i < p->n; i++) {
+        if (n->kind == GAN_ALTERNATE) return p->at[i] <= rounds_of(n, now);
+        if (n->kind == GAN_REPEAT) {
+            if (p->at[i] && !same_rounds(n, then, now)) return false;
+            i += 2;
+        }
+        int64_t kid = i < p->n ? p->at[i] : 0;
+        for (int64_t k = 0; n->kind != GAN_IF && k < kid && k < n->n_kids; k++)
+            if (!same_rounds(n->kid[k], then, now)) return false;
+        if (kid >= n->n_kids) return true;
+        n = n->kid[kid];
+    }
+    return true;
+}
+
+static const GanSchedule *first_block(const GanSchedule *n)
+{
+    const GanSchedule *found = n->kind == GAN_ALTERNATE ? n : NULL;
+    for (int i = 0; i < n->n_kids && !found; i++) found = first_block(n->kid[i]);
+    return found;
+}
+
+/* Its end is saved where something follows, for a run that is to have more steps goes on from there. */
+static bool worth_keeping(const Trainer *t, const GanSchedule *block)
+{
+    const GanSchedule *root = t->program->schedule;
+    return t->round + 1 == rounds_of(block, t->o->steps) && block == first_block(root) && block != root->kid[root->n_kids - 1];
+}
+
+/* Nothing is left to do from there. */
+static bool is_over(const Trainer *t, const Path *p)
+{
+    const GanSchedule *root = t->program->schedule, *last = root->n_kids ? root->kid[root->n_kids - 1] : NULL;
+    if (!p->n || p->at[0] >= root->n_kids) return p->n;
+    return p->at[0] == root->n_kids - 1 && last->kind == GAN_ALTERNATE && p->n > 1 && p->at[1] >= rounds_of(last, t->o->steps);
+}
+
+/* The position of a run that is over: the last block's end, if nothing stands behind it and it was not left. */
+static Path the_end(const Trainer *t)
+{
+    const GanSchedule *root = t->program->schedule, *last = root->n_kids ? root->kid[root->n_kids - 1] : NULL;
+    if (!last || last->kind != GAN_ALTERNATE || t->left) return (Path){.n = 1, .at = {root->n_kids}};
+    return (Path){.n = 2, .at = {root->n_kids - 1, rounds_of(last, t->o->steps)}};
+}
+
 /* ---- calling functions ---------------------------------------------------------------------------------------------- */
 
 static bool make_outputs(Trainer *t, int fn)
@@ -167,10 +235,10 @@ static Flow run_fn(Trainer *t, int fn)
 
 static double output_number(const Trainer *t, int fn, int i) { return number_at(t->program->function[fn].output[i].elem, t->out[fn][i]); }
 
-static void set_step(Trainer *t)
+static void set_step(Trainer *t, int64_t round)
 {
     if (t->step_slot < 0) return;
-    memcpy(state_slot(t->program, t->state, t->step_slot), &t->round, sizeof t->round);
+    memcpy(state_slot(t->program, t->state, t->step_slot), &round, sizeof round);
 }
 
 /* ---- checkpoints ---------------------------------------------------------------------------------------------------- */
@@ -193,7 +261,7 @@ static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
 {
     if (!t->folder) return GAN_OK;
     const GanProgram *p = t->program;
-    char position[DEEPEST * 2 * 21], numbers[5][32];
+    char position[DEEPEST * 2 * 21], numbers[4][32];
     path_text(path, position, sizeof position);
     SafeTensor *view = calloc((size_t)p->n_slots + 1, sizeof *view);
     char       *expects = calloc((size_t)t->result->n_expects + 1, 1);
@@ -206,10 +274,13 @@ static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
     snprintf(numbers[0], sizeof numbers[0], "%" PRIu64, t->state->seed);
     snprintf(numbers[1], sizeof numbers[1], "%" PRId64, t->rounds);
     snprintf(numbers[2], sizeof numbers[2], "%" PRId64, t->log ? log_lines(t->log) : 0);
-    SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", p->name}, {"source", p->source_hash}, {"seed", numbers[0]},
-                       {"step", numbers[1]}, {"log", numbers[2]}, {"position", position}, {"expects", expects}};
+    snprintf(numbers[3], sizeof numbers[3], "%" PRId64, t->o->steps);
+    SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", GAN_SHOWN(p->name)}, {"source", p->source_hash}, {"seed", numbers[0]},
+                       {"step", numbers[1]}, {"steps", numbers[3]}, {"log", numbers[2]}, {"position", position}, {"expects", expects}};
     int       n = state_views(p, t->state, view);
-    GanStatus st = checkpoint_save(t->folder, t->rounds, view, n, meta, sizeof meta / sizeof meta[0], KEEP_CHECKPOINTS, t->result->checkpoint, err);
+    CheckpointSave save = {.step = t->rounds, .tensor = view, .n_tensors = n, .meta = meta, .n_meta = sizeof meta / sizeof meta[0], .keep = KEEP_CHECKPOINTS,
+                           .named = t->named, .n_named = t->n_named};
+    GanStatus st = checkpoint_save(t->folder, &save, t->result->checkpoint, err);
     free(view);
     free(expects);
     return st;
@@ -224,6 +295,7 @@ static void save_between_rounds(Trainer *t, const Path *path)
     if (st) say(t, "warning: no checkpoint at step %" PRId64 ": %s", t->rounds, gan_error_text(&err, text));
     t->last_save = now();
     t->save_asked = false;
+    t->n_named = 0;
 }
 
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
@@ -241,14 +313,42 @@ static void warn_bad_checkpoint(void *arg, const GanError *bad)
     say(arg, "warning: %s; this checkpoint is passed over", gan_error_text(bad, text));
 }
 
+/* Not one of other steps that this run would not have come by; what is wrong with a file in other ways is said when it is loaded. */
+static bool takes_checkpoint(void *arg, const SafeFile *f)
+{
+    Trainer    *t = arg;
+    Path        p;
+    const char *source = safetensors_meta(f, "source"), *text = safetensors_meta(f, "steps"), *step = safetensors_meta(f, "step");
+    int64_t     steps = text ? strtoll(text, NULL, 10) : -1;
+    if (!source || strcmp(source, t->program->source_hash) || !path_read(safetensors_meta(f, "position"), &p)) return true;
+    if (comes_by(t->program->schedule, &p, steps, t->o->steps)) return true;
+    if (t->passed_over++) return false;
+    t->past_steps = steps;
+    t->past_rounds = step ? strtoll(step, NULL, 10) : 0;
+    return false;
+}
+
+static GanStatus refuse_steps(Trainer *t)
+{
+    char then[48] = "the steps of its file", now[48] = "those of the file";
+    if (t->past_steps >= 0) snprintf(then, sizeof then, "--steps %" PRId64, t->past_steps);
+    if (t->o->steps >= 0) snprintf(now, sizeof now, "--steps %" PRId64, t->o->steps);
+    return gan_error_in(t->err, GAN_WRONG, t->o->out,
+                        "this run was made with %s and has come to step %" PRId64 "; it is no part of a run with %s. Without --resume a new run starts, and with "
+                        "--checkpoint FILE it starts from a state in checkpoints/",
+                        then, t->past_rounds, now);
+}
+
 /* The newest good checkpoint of the run's folder: state, position, judged expectations. *found says whether there was one. */
 static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
 {
-    char      folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
-    SafeFile *f = NULL;
+    char             folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    SafeFile        *f = NULL;
+    CheckpointSearch search = {warn_bad_checkpoint, takes_checkpoint, t};
     snprintf(folder, sizeof folder, "%s/checkpoints", t->o->out);
-    GanStatus st = checkpoint_newest(folder, warn_bad_checkpoint, t, &f, path, t->err);
+    GanStatus st = checkpoint_newest(folder, &search, &f, path, t->err);
     *found = f != NULL;
+    if (!st && !f && t->passed_over) return refuse_steps(t);
     if (!st && !f) say(t, "no good checkpoint in %s: the run starts from the beginning", folder);
     if (st || !f) return st;
     const char *seed = safetensors_meta(f, "seed"), *step = safetensors_meta(f, "step"), *log = safetensors_meta(f, "log");
@@ -261,6 +361,9 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
         *lines = strtoll(log, NULL, 10);
         expects_read(t->result, safetensors_meta(f, "expects"));
         say(t, "resuming at step %" PRId64 " from %s", t->rounds, path);
+        strcpy(t->result->checkpoint, path);
+        if ((t->result->was_over = is_over(t, &t->resume)))
+            say(t, "this run is finished: nothing is left to do (--resume with a larger --steps makes it longer)");
     }
     safetensors_free(f);
     return st;
@@ -430,7 +533,18 @@ static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
     return flow;
 }
 
-static Flow end_round(Trainer *t, const GanSchedule *block, Flow line)
+/* Where a run goes on that is cut after this round: at the block's next one, or behind a block that was left, with `step` as it is there. */
+static Path after_round(Trainer *t, bool left)
+{
+    Path next = t->here;
+    next.at[next.n - 1] = t->round + 1;
+    if (!left) return next;
+    set_step(t, t->round + 1);
+    next.at[--next.n - 1]++;
+    return next;
+}
+
+static Flow end_round(Trainer *t, const GanSchedule *block, bool left, Flow line)
 {
     Flow flow = judge_by_step(t, t->program->schedule, block);
     if (flow != GO_ON) return flow;
@@ -438,26 +552,26 @@ static Flow end_round(Trainer *t, const GanSchedule *block, Flow line)
     if (replaying(t)) return GO_ON;
     t->rounds_here++;
     progress_step(t->progress, t->rounds);
-    Path next = t->here;
-    next.at[next.n - 1] = t->round + 1;
+    Path next = after_round(t, left);
+    t->save_asked |= worth_keeping(t, block);
     if (t->o->hooks.round && !t->o->hooks.round(t->o->hooks.user)) return INTERRUPTED;
     return save_if_due(t, &next, line);
 }
 
 static Flow one_round(Trainer *t, const GanSchedule *n)
 {
-    set_step(t);
+    set_step(t, t->round);
     if (!replaying(t)) keep_snapshot(t);
     else if (t->rounds == t->failed_round) save_between_rounds(t, &t->here);
     Flow flow = walk_kids(t, n);
     if (flow != LEAVE_BLOCK && flow != GO_ON) return flow;
-    Flow end = end_round(t, n, close_line(t));
+    Flow end = end_round(t, n, flow == LEAVE_BLOCK, close_line(t));
     return end == GO_ON ? flow : end;
 }
 
 static Flow walk_alternate(Trainer *t, const GanSchedule *n)
 {
-    int64_t outer = t->round, count = t->o->steps >= 0 ? t->o->steps : n->count;
+    int64_t outer = t->round, count = rounds_of(n, t->o->steps);
     Flow    flow = GO_ON;
     int64_t first = take(t);
     push(t, first);
@@ -468,8 +582,9 @@ static Flow walk_alternate(Trainer *t, const GanSchedule *n)
     }
     t->blocks--;
     pop(t);
+    t->left = flow == LEAVE_BLOCK;
     if (flow == GO_ON || flow == LEAVE_BLOCK) {
-        set_step(t);
+        set_step(t, t->round);
         t->round = outer;
         flow = GO_ON;
     }
@@ -578,8 +693,11 @@ static Flow walk_call(Trainer *t, const GanSchedule *n)
 
 static Flow walk_save(Trainer *t, const GanSchedule *n)
 {
-    (void)n;
-    if (!replaying(t)) t->save_asked = true;
+    if (replaying(t)) return GO_ON;
+    t->save_asked = true;
+    for (int i = 0; i < t->n_named; i++)
+        if (n->name && !strcmp(t->named[i], n->name)) return GO_ON;
+    if (n->name) t->named[t->n_named++] = n->name;
     return GO_ON;
 }
 
@@ -621,11 +739,14 @@ static Flow walk(Trainer *t, const GanSchedule *n)
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------------- */
 
-static void count_nodes(const GanProgram *p, const GanSchedule *n, int *reports, int *expects)
+typedef struct Counts { int reports, expects, saves; } Counts;
+
+static void count_nodes(const GanProgram *p, const GanSchedule *n, Counts *c)
 {
-    *reports += n->kind == GAN_REPORT ? p->function[n->fn].n_outputs : 0;
-    *expects += n->kind == GAN_EXPECT;
-    for (int i = 0; i < n->n_kids; i++) count_nodes(p, n->kid[i], reports, expects);
+    c->reports += n->kind == GAN_REPORT ? p->function[n->fn].n_outputs : 0;
+    c->expects += n->kind == GAN_EXPECT;
+    c->saves += n->kind == GAN_SAVE;
+    for (int i = 0; i < n->n_kids; i++) count_nodes(p, n->kid[i], c);
 }
 
 static void list_nodes(Trainer *t, const GanSchedule *n)
@@ -641,7 +762,7 @@ static void list_nodes(Trainer *t, const GanSchedule *n)
 
 static int64_t count_rounds(const Trainer *t, const GanSchedule *n)     /* of the whole program, for the progress line */
 {
-    if (n->kind == GAN_ALTERNATE) return t->o->steps >= 0 ? t->o->steps : n->count;
+    if (n->kind == GAN_ALTERNATE) return rounds_of(n, t->o->steps);
     int64_t rounds = 0, times = n->kind == GAN_REPEAT && n->count > 0 ? n->count : 1;
     for (int i = 0; i < n->n_kids; i++) rounds += count_rounds(t, n->kid[i]);
     return rounds * times;
@@ -649,12 +770,13 @@ static int64_t count_rounds(const Trainer *t, const GanSchedule *n)     /* of th
 
 static GanStatus begin_result(Trainer *t)
 {
-    int reports = 0, expects = 0;
-    count_nodes(t->program, t->program->schedule, &reports, &expects);
-    t->result->report = calloc((size_t)reports + 1, sizeof *t->result->report);
-    t->result->expect = calloc((size_t)expects + 1, sizeof *t->result->expect);
+    Counts n = {0};
+    count_nodes(t->program, t->program->schedule, &n);
+    t->result->report = calloc((size_t)n.reports + 1, sizeof *t->result->report);
+    t->result->expect = calloc((size_t)n.expects + 1, sizeof *t->result->expect);
+    t->named = calloc((size_t)n.saves + 1, sizeof *t->named);
     t->out = calloc((size_t)t->program->n_functions + 1, sizeof *t->out);
-    if (!t->result->report || !t->result->expect || !t->out) return gan_error(t->err, GAN_WORLD, "no memory");
+    if (!t->result->report || !t->result->expect || !t->named || !t->out) return gan_error(t->err, GAN_WORLD, "no memory");
     list_nodes(t, t->program->schedule);
     return GAN_OK;
 }
@@ -679,7 +801,9 @@ static GanStatus begin_log(Trainer *t, bool resumed, int64_t lines)
         snprintf(path, sizeof path, "%s/log.jsonl", t->o->out);
         log = path;
     }
-    return resumed ? log_resume(log, lines, &t->log, t->err) : log_new(log, &t->log, t->err);
+    GanStatus st = resumed ? log_resume(log, lines, &t->log, t->err) : log_new(log, &t->log, t->err);
+    if (!st && resumed) t->seconds_before = log_seconds(t->log);
+    return st;
 }
 
 static void reports_from_state(Trainer *t)
@@ -724,7 +848,7 @@ static void rewind_to_failure(Trainer *t)
     t->resumed = 0;
     t->here.n = 0;
     t->line_open = false;
-    t->blocks = 0;
+    t->blocks = t->n_named = 0;
     walk(t, t->program->schedule);
     if (t->failed_at.n) save_between_rounds(t, &t->failed_at);
     *t->err = keep;
@@ -734,8 +858,8 @@ static GanStatus finish(Trainer *t, Flow flow)
 {
     GanStatus st = flow == FAILED ? t->err->status : GAN_OK;
     if (flow == FAILED && t->failed_round >= 0) rewind_to_failure(t);
-    if (flow == GO_ON) {
-        Path over = {.n = 1, .at = {t->program->schedule->n_kids}};
+    if (flow == GO_ON && !t->result->was_over) {
+        Path over = the_end(t);
         st = save_at(t, &over, t->err);
     }
     GanError log_err;
@@ -761,6 +885,7 @@ static void free_trainer(Trainer *t)
         free(t->out[f]);
     }
     free(t->out);
+    free(t->named);
     free(t->snapshot.bytes);
 }
 

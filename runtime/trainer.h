@@ -26,6 +26,7 @@ typedef struct TrainerResult {                              /* free with trainer
     TrainerExpect *expect;  int n_expects;
     int64_t        rounds;                                  /* of alternate blocks, those of the run resumed included */
     int64_t        rounds_here;                             /* done by this call ... */
+    bool           was_over;                                /* the run resumed was finished: there was nothing to do */
     double         seconds;                                 /* ... in so many seconds */
     int            interrupt;                               /* when end is TRAINER_INTERRUPTED: 130 or 143, by a signal; 141 when nobody reads the log any more; 0 by a hook */
     int            failed_fn;                               /* the update whose loss became non-finite (the state is the one before it); -1: none */
@@ -43,7 +44,8 @@ typedef struct TrainerOptions {
     const char  *out;                                       /* the run's folder; NULL: no files (no log unless named, no pictures, no checkpoints) */
     const char  *log;                                       /* a path, "-" for stdout; NULL: OUT/log.jsonl */
     const char  *checkpoint;                                /* start from this file's state (not its position), or NULL */
-    bool         resume;                                    /* go on from the newest good checkpoint in OUT; none there: from the start */
+    bool         resume;                                    /* go on from the newest good checkpoint in OUT that a run with these steps comes by too (GAN_WRONG: there
+                                                               are only others); none there: from the start */
     double       save_seconds;                              /* a checkpoint about this often; 0: only at the end and where the program says */
     bool         watch_signals;                             /* Ctrl-C and SIGTERM: finish the round, save, return */
     int          progress_fd;                               /* where progress is drawn; -1: nowhere */

@@ -7,7 +7,7 @@ int cmd_check(const Options *o)
     for (int i = 0; i < o->n_operands; i++) {
         Session s;
         int     status = session_open(&s, o, o->operands[i]);
-        if (status == EXIT_DONE) printf("%s: ok\n", o->operands[i]);
+        if (status == EXIT_DONE) printf("%s: ok\n", GAN_SHOWN(o->operands[i]));
         else worst = status;
         session_close(&s);
     }

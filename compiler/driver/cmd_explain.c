@@ -65,6 +65,7 @@ static int explain_code(Session *s)
     GanEngine  engine;
     GanError   err;
     if (!strcmp(s->o->stage, "kernels")) j.on_plan = print_text;
+    if (!strcmp(s->o->stage, "loops")) j.on_loops = print_text;
     if (!strcmp(s->o->stage, "llvm")) j.on_llvm = print_text;
     if (!strcmp(s->o->stage, "asm")) j.on_asm = print_text;
     if (jit_engine_new(s->lowered.ir, s->lowered.program, &j, &engine, &err)) return driver_error(s->o, &err);

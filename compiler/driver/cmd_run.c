@@ -15,8 +15,9 @@ static const double SAVE_SECONDS = 10;
 
 static void print_summary(FILE *to, const TrainerResult *r, const char *folder)
 {
-    fprintf(to, "%lld steps in %.1f s", (long long)r->rounds_here, r->seconds);
-    if (r->seconds > 0) fprintf(to, " (%.0f steps/s)", (double)r->rounds_here / r->seconds);
+    if (r->was_over) fprintf(to, "finished before, at step %lld", (long long)r->rounds);
+    else fprintf(to, "%lld steps in %.1f s", (long long)r->rounds_here, r->seconds);
+    if (r->seconds > 0 && !r->was_over) fprintf(to, " (%.0f steps/s)", (double)r->rounds_here / r->seconds);
     const char *before = ";";
     for (int i = 0; i < r->n_reports; i++) {
         if (!r->report[i].made) continue;
@@ -26,7 +27,15 @@ static void print_summary(FILE *to, const TrainerResult *r, const char *folder)
     fprintf(to, "\n");
     for (int i = 0; i < r->n_expects; i++)
         if (r->expect[i].judged) fprintf(to, "expect %s: %s\n", r->expect[i].node->name, r->expect[i].held ? "held" : "NOT held");
-    fprintf(to, "files in %s\n", folder);
+    fprintf(to, "files in %s\n", GAN_SHOWN(folder));
+}
+
+/* A word that a person cannot read is written in escapes, so that it can be copied all the same. */
+static void add_escapes(Text *t, const char *word)
+{
+    text_add(t, " $'");
+    for (; *word; word++) text_printf(t, *word == '\'' || *word == '\\' ? "\\%c" : *word >= ' ' && *word < 0x7f ? "%c" : "\\x%02x", (unsigned char)*word);
+    text_add(t, "'");
 }
 
 static void add_word(Text *t, const char *word)               /* as a shell takes it */
@@ -34,6 +43,10 @@ static void add_word(Text *t, const char *word)               /* as a shell take
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+@%";
     if (*word && strspn(word, plain) == strlen(word)) {
         text_printf(t, " %s", word);
+        return;
+    }
+    if (strcmp(GAN_SHOWN(word), word)) {
+        add_escapes(t, word);
         return;
     }
     text_add(t, " '");

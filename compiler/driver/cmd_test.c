@@ -8,8 +8,9 @@
 
 typedef struct { int passed, failed; } Tally;
 
-static void count_expects(const char *file, const TrainerResult *r, Tally *t)
+static void count_expects(const char *path, const TrainerResult *r, Tally *t)
 {
+    const char *file = GAN_SHOWN(path);
     for (int i = 0; i < r->n_expects; i++) {
         const TrainerExpect *e = &r->expect[i];
         printf("%s:%u: expect %s: %s\n", file, e->node->line, e->node->name, !e->judged ? "never judged" : e->held ? "held" : "NOT held");
@@ -36,7 +37,7 @@ static int run_one(Session *s, const char *file, Tally *t)
     } else if (r.end == TRAINER_INTERRUPTED) status = r.interrupt;
     else {
         count_expects(file, &r, t);
-        printf("%s: %lld steps in %.1f s\n", file, (long long)r.rounds_here, r.seconds);
+        printf("%s: %lld steps in %.1f s\n", GAN_SHOWN(file), (long long)r.rounds_here, r.seconds);
     }
     trainer_result_free(&r);
     return status;

@@ -24,6 +24,7 @@ int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");                                /* numbers stay in the C locale's form */
     signal(SIGPIPE, SIG_IGN);                               /* a reader that left shows as a failed write */
+    signal(SIGXFSZ, SIG_IGN);                               /* and a file that may not grow as a full disk */
     int      status;
     Options  o;
     Command *run = options_read(argc, argv, &o, &status);

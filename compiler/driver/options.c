@@ -1,7 +1,8 @@
 /* options.c - see options.h. Two tables, commands.def and flags.def, and one loop over argv; help is printed from the same rows. */
 #include "compiler/driver/options.h"
 
-#include <cblas.h>
+#include "runtime/blas.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <llvm-c/Core.h>
@@ -48,8 +49,9 @@ static void print_version(bool verbose)
     if (!verbose) return;
     unsigned major, minor, patch;
     LLVMGetVersion(&major, &minor, &patch);
-    char *cpu = LLVMGetHostCPUName();
-    printf("LLVM %u.%u.%u, CPU %s\n%s, kernel %s\n", major, minor, patch, cpu, openblas_get_config(), openblas_get_corename());
+    char *cpu = LLVMGetHostCPUName(), blas[400];
+    blas_about(blas, sizeof blas);
+    printf("LLVM %u.%u.%u, CPU %s\n%s\n", major, minor, patch, cpu, blas);
     LLVMDisposeMessage(cpu);
 }
 
@@ -111,7 +113,7 @@ static const char *nearest(const char *word, const char *best, int *least, const
 
 static int unknown(const char *what, const char *prefix, const char *word, const char *best)
 {
-    fprintf(stderr, "gan: unknown %s %s%s", what, prefix, word);
+    fprintf(stderr, "gan: unknown %s %s%s", what, prefix, GAN_SHOWN(word));
     if (best) fprintf(stderr, "; did you mean %s%s?", prefix, best);
     fputs("\n", stderr);
     return EXIT_WRONG_USAGE;
@@ -125,7 +127,7 @@ static bool read_count(const char *name, const char *text, uint64_t least, uint6
     errno = 0;
     unsigned long long v = strtoull(text, &end, 10);
     if (text[0] >= '0' && text[0] <= '9' && !errno && !*end && v >= least && v <= most) return *out = v, true;
-    fprintf(stderr, "gan: --%s wants a whole number from %" PRIu64 " to %" PRIu64 ", not '%s'\n", name, least, most, text);
+    fprintf(stderr, "gan: --%s wants a whole number from %" PRIu64 " to %" PRIu64 ", not '%s'\n", name, least, most, GAN_SHOWN(text));
     return false;
 }
 
@@ -144,7 +146,7 @@ static bool read_word(const char *name, const char *text, const char *const *wor
         }
     fprintf(stderr, "gan: --%s wants", name);
     for (int i = 0; words[i]; i++) fprintf(stderr, "%s %s", i ? (words[i + 1] ? "," : " or") : "", words[i]);
-    fprintf(stderr, ", not '%s'\n", text);
+    fprintf(stderr, ", not '%s'\n", GAN_SHOWN(text));
     return false;
 }
 
@@ -162,7 +164,7 @@ static bool add_setting(Options *o, const char *text)
 {
     const char *eq = strchr(text, '=');
     if (!eq || eq == text) {
-        fprintf(stderr, "gan: --set wants NAME=VALUE, not '%s'\n", text);
+        fprintf(stderr, "gan: --set wants NAME=VALUE, not '%s'\n", GAN_SHOWN(text));
         return false;
     }
     o->settings[o->n_settings++] = (Setting){strndup(text, (size_t)(eq - text)), eq + 1};
@@ -173,7 +175,7 @@ static bool set_flag(Options *o, Flag f, const char *arg)
 {
     static const char *const backends[] = {"jit", "interp", NULL}, *const forms[] = {"text", "json", NULL},
                       *const whens[] = {"auto", "always", "never", NULL},
-                      *const stages[] = {"game", "ast", "ir", "grad", "kernels", "llvm", "asm", NULL};
+                      *const stages[] = {"game", "ast", "ir", "grad", "kernels", "loops", "llvm", "asm", NULL};
     int     which = 0;
     int64_t number = 0;
     const char *name = flags[f].name;

@@ -114,7 +114,7 @@ static GanStatus write_png(const char *path, const GanTensor *t, GanError *err)
 bool outputs_can_write(const char *path)
 {
     if (ends_in(path, ".npy") || ends_in(path, ".csv") || ends_in(path, ".png")) return true;
-    fprintf(stderr, "gan: --output wants a name that ends in .npy, .csv or .png, not '%s'\n", path);
+    fprintf(stderr, "gan: --output wants a name that ends in .npy, .csv or .png, not '%s'\n", GAN_SHOWN(path));
     return false;
 }
 

@@ -19,18 +19,13 @@
 static json_t *json_text(const char *s)
 {
     json_t *j = json_string(s);
-    if (j) return j;
-    char plain[GAN_ERROR_TEXT];
-    snprintf(plain, sizeof plain, "%s", s);
-    for (char *c = plain; *c; c++)
-        if ((unsigned char)*c >= 0x80) *c = '?';
-    return json_string(plain);
+    return j ? j : json_string(GAN_SHOWN(s));
 }
 
 static void print_json(const GanError *err, const char *severity)
 {
     json_t *o = json_pack("{s:o, s:n, s:n, s:s, s:o}", "file", *err->path ? json_text(err->path) : json_null(), "range", "code", "severity", severity,
-                          "message", json_text(err->message));
+                          "message", json_text(GAN_SHOWN(err->message)));
     if (err->row > 0) {
         json_t *at = json_pack("{s:I, s:I}", "line", (json_int_t)err->row, "column", (json_int_t)(err->column > 0 ? err->column : 1));
         json_object_set_new(o, "range", json_pack("{s:O, s:o}", "start", at, "end", at));
@@ -47,7 +42,7 @@ static void print_error(const Options *o, const GanError *err, const char *sever
     GanError place = *err;
     place.message[0] = 0;
     if (o->json_diagnostics) print_json(err, severity);
-    else if (*err->path && err->row > 0) fprintf(stderr, "%s%s: %s\n", gan_error_text(&place, text), severity, err->message);
+    else if (*err->path && err->row > 0) fprintf(stderr, "%s%s: %s\n", gan_error_text(&place, text), severity, GAN_SHOWN(err->message));
     else fprintf(stderr, "gan: %s: %s\n", severity, gan_error_text(err, text));
 }
 
@@ -84,7 +79,7 @@ void driver_say(void *options, const char *line)
     bool           warning = !strncmp(line, "warning: ", 9);
     snprintf(note.message, sizeof note.message, "%s", line + (warning ? 9 : 0));
     if (o->json_diagnostics) print_json(&note, warning ? "warning" : "note");
-    else fprintf(stderr, "gan: %s\n", line);
+    else fprintf(stderr, "gan: %s\n", GAN_SHOWN(line));
 }
 
 static const char *folder_of(Arena *a, const char *file)
@@ -193,7 +188,7 @@ int session_fill(Session *s, bool trained, int fn)
         snprintf(path, sizeof path, "%s", s->o->checkpoint);
         st = safetensors_read(path, false, &f, &err);
     } else if (trained) {
-        st = checkpoint_newest(folder, NULL, NULL, &f, path, &err);
+        st = checkpoint_newest(folder, &(CheckpointSearch){0}, &f, path, &err);
         if (!st && f) driver_say((void *)s->o, arena_printf(s->arena, "weights from %s", path));
         if (!st && !f) driver_say((void *)s->o, arena_printf(s->arena, "no checkpoint in %s; weights are untrained (--checkpoint FILE takes others)", folder));
     }

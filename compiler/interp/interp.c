@@ -5,6 +5,7 @@
 #include "compiler/interp/interp.h"
 #include "base/bug.h"
 #include "compiler/interp/eval.h"
+#include "runtime/blas.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -308,6 +309,7 @@ static void engine_free(void *self)
 GanStatus interp_engine_new(const IrModule *m, const GanProgram *p, GanEngine *out, GanError *err)
 {
     if (m->fns.n != p->n_functions || m->slots.n != p->n_slots) BUG("interp: the program is not the module's");
+    if (ir_has_form(m, IR_FORM_BLAS) && blas_open(1, err)) return GAN_WORLD;
     Engine *e = calloc(1, sizeof *e);
     void  **slot = calloc((size_t)p->n_slots + 1, sizeof *slot);
     if (!e || !slot) {

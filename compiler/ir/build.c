@@ -70,7 +70,7 @@ IrNode *ir_node(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrA
     IrAttrs none = ir_attrs();
     IrType types[IR_MAX_RESULTS];
     char why[256];
-    const IrType **arg_types = arena_array(b->m->arena, const IrType *, n_args);
+    const IrType *few[8], **arg_types = n_args <= 8 ? few : arena_array(b->m->arena, const IrType *, n_args);
     for (int i = 0; i < n_args; i++) arg_types[i] = &args[i]->type;
     int n_types = ir_infer_results(b->m, op, arg_types, n_args, attrs ? attrs : &none, types, why);
     if (n_types <= 0) return make(b, op, args, n_args, attrs, stand_ins(b->m, IR_MAX_RESULTS, n_types == IR_TOO_LARGE, why), IR_MAX_RESULTS);

@@ -177,7 +177,7 @@ int ir_slot(IrModule *m, const char *path, IrType type, IrSlotKind kind, const c
 {
     if (ir_find_slot(m, path) >= 0) BUG("a second slot %s", path);
     if (type.axes.n) BUG("slot %s has sample axes", path);
-    IrSlot slot = {arena_str(m->arena, path), type, kind, player ? arena_str(m->arena, player) : NULL};
+    IrSlot slot = {.path = arena_str(m->arena, path), .type = type, .kind = kind, .player = player ? arena_str(m->arena, player) : NULL};
     array_push(m->arena, &m->slots, slot);
     names_put(&m->slot_at, path, m->slots.n - 1);
     return m->slots.n - 1;
@@ -215,10 +215,10 @@ IrFn *ir_fn(IrModule *m, const char *name, IrFnKind kind)
 void ir_commit(IrModule *m, IrFn *f, int slot, IrVal *v)
 {
     if (slot < 0 || slot >= m->slots.n) BUG("%s commits slot %d of %d", f->name, slot, m->slots.n);
-    const IrSlot *s = &m->slots.v[slot];
+    IrSlot *s = &m->slots.v[slot];
     if (!ir_type_equal(&s->type, &v->type)) BUG("%s commits a value of another type to %s", f->name, s->path);
-    for (int i = 0; i < f->commits.n; i++)
-        if (f->commits.v[i].slot == slot) BUG("%s commits %s twice", f->name, s->path);
+    if (s->committed == f) BUG("%s commits %s twice", f->name, s->path);     /* the verifier sees it where others did in between */
+    s->committed = f;
     array_push(m->arena, &f->commits, ((IrCommit){slot, v}));
 }
 
@@ -257,6 +257,14 @@ IrNode *ir_next(const IrNode *n)
     return NULL;
 }
 
+bool ir_has_form(const IrModule *m, IrForm form)
+{
+    for (int i = 0; i < m->fns.n; i++)
+        for (const IrNode *n = m->fns.v[i]->body.first; n; n = ir_next(n))
+            if (n->op == IR_dot && n->attr.form == form) return true;
+    return false;
+}
+
 int *ir_use_counts(const IrModule *m, const IrFn *f, Arena *scratch)
 {
     int *uses = arena_array(scratch, int, m->next_id + 1);
@@ -279,18 +287,48 @@ static void push_inputs(Arena *scratch, Values *todo, const IrNode *n)
         for (int i = 0; i < n->body[b]->n_yields; i++) array_push(scratch, todo, n->body[b]->yield[i]);
 }
 
-bool ir_depends(const IrModule *m, const IrVal *v, const IrVal *on)
+/* Values that were met, by their number. A table as long as the module would make every question cost as much as all of it. */
+typedef struct { Arena *arena; const IrVal **at; int n, cap; } Met;
+
+static const IrVal **met_place(const Met *t, const IrVal *v)
+{
+    unsigned at = v->id * 2654435769u >> 7;
+    while (t->at[at & (unsigned)(t->cap - 1)] && t->at[at & (unsigned)(t->cap - 1)] != v) at++;
+    return &t->at[at & (unsigned)(t->cap - 1)];
+}
+
+static void met_grow(Met *t)
+{
+    Met old = *t;
+    t->cap = old.cap ? 2 * old.cap : 64;
+    t->at = arena_array(t->arena, const IrVal *, t->cap);
+    for (int i = 0; i < old.cap; i++)
+        if (old.at[i]) *met_place(t, old.at[i]) = old.at[i];
+}
+
+/* False: it was met before. */
+static bool meet(Met *t, const IrVal *v)
+{
+    if (2 * t->n >= t->cap) met_grow(t);
+    const IrVal **place = met_place(t, v);
+    if (*place) return false;
+    *place = v;
+    t->n++;
+    return true;
+}
+
+bool ir_depends(IrVal *const *v, int n, IrVal *const *on, int n_on)
 {
     Arena *scratch = arena_new();
-    bool *seen = arena_array(scratch, bool, m->next_id + 1);
+    Met met = {.arena = scratch}, wanted = {.arena = scratch};
     Values todo = {0};
-    array_push(scratch, &todo, v);
+    for (int i = 0; i < n_on; i++) meet(&wanted, on[i]);
+    for (int i = 0; i < n && n_on; i++) array_push(scratch, &todo, v[i]);
     bool found = false;
     while (todo.n && !found) {
         const IrVal *x = todo.v[--todo.n];
-        if (seen[x->id]) continue;
-        seen[x->id] = true;
-        found = x == on;
+        if (!meet(&met, x)) continue;
+        found = *met_place(&wanted, x) == x;
         const IrNode *from = x->def ? x->def : x->param_of ? x->param_of->owner : NULL;
         if (from) push_inputs(scratch, &todo, from);
     }

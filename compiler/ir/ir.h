@@ -73,10 +73,13 @@ typedef struct IrAttrs {
     int64_t   n;
     double    value;                                        /* of a const or pad of integers or bools: the same as `n` */
     IrAxes    over;
-    IrInts    dims, kept, lo, hi, step, interior;
-    IrPairs   batch, contract;
+    union {                                                 /* no operation has two of these: a node would be twice as large */
+        struct { IrInts dims, kept; };
+        struct { IrInts lo, hi; union { IrInts step, interior; }; };
+        IrWindow  windows[4];
+    };
     uint8_t   n_windows;
-    IrWindow  windows[4];
+    IrPairs   batch, contract;
     const IrAxes *pair_over;                                /* dot: one set a pair, in the arena; NULL: all empty */
     const char *symbol;
 } IrAttrs;
@@ -166,6 +169,7 @@ typedef struct IrSlot {
     IrType      type;                                       /* no sample axes */
     IrSlotKind  kind;                                       /* DATA: read-only, loaded from outside; SCRATCH: passed from one function to another within a round; neither is in a checkpoint */
     const char *player;                                     /* the owner, or NULL */
+    const struct IrFn *committed;                           /* by the function that did it last */
 } IrSlot;
 
 typedef struct { const char *name; int64_t extent; } IrAxis;
@@ -201,7 +205,8 @@ int64_t   ir_axes_size(const IrModule *m, IrAxes s);        /* product of extent
 /* Every node of f: for (IrNode *n = f->body.first; n; n = ir_next(n)). A node comes before the nodes of its bodies. */
 IrNode   *ir_next(const IrNode *n);
 int      *ir_use_counts(const IrModule *m, const IrFn *f, Arena *scratch);       /* by IrVal.id: operands, yields, commits, reports */
-bool      ir_depends(const IrModule *m, const IrVal *v, const IrVal *on);        /* reflexive; what goes into a scan or cond counts for all that comes out */
+/* One of v on one of `on`: reflexive; what goes into a scan or cond counts for all that comes out. Takes as long as what v is made of. */
+bool      ir_depends(IrVal *const *v, int n, IrVal *const *on, int n_on);
 bool      ir_is_const(const IrVal *v, double *value);                            /* value may be NULL */
 
 /* ---- shapes of the exact meaning (docs/ir.md) ------------------------------------------------------------------- */
@@ -209,6 +214,7 @@ bool      ir_is_const(const IrVal *v, double *value);                           
 typedef struct { int64_t count, size; } IrShards;           /* `count` shards of `size` samples, the last may be shorter */
 IrShards ir_shards(int64_t extent);                         /* S = min(8, ceil(n/64)); size = ceil(n/S) rounded up to 32 */
 IrForm   ir_dot_form(const IrNode *dot);                    /* chain or lanes, by shape alone */
+bool     ir_has_form(const IrModule *m, IrForm form);       /* some product of the module has it */
 
 /* ---- building --------------------------------------------------------------------------------------------------- */
 

@@ -339,7 +339,9 @@ Test(ir, bodies_close_and_inline)
                                     "  report \"c\", %2\n"
                                     "  report \"o\", %7\n"
                                     "}\n");
-    cr_assert(ir_depends(m, &c->result[0], x) && !ir_depends(m, out, x));
+    IrVal *made[] = {out, &c->result[0]};
+    cr_assert(ir_depends(&made[1], 1, &x, 1) && !ir_depends(made, 1, &x, 1));
+    cr_assert(ir_depends(made, 2, (IrVal *[]){yes, x}, 2) && !ir_depends(made, 1, (IrVal *[]){yes, x}, 2) && !ir_depends(made, 2, NULL, 0));
     IrVal *to[16] = {0};
     to[c->result[0].id] = out;
     ir_replace_by_map(f, to, 16);

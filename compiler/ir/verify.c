@@ -16,6 +16,7 @@ typedef struct {
     const IrFn     *f;
     Arena          *scratch;
     bool           *known;                                  /* by value id: met already */
+    bool           *committed;                              /* by slot */
     const IrNode  **drawn;                                  /* by stream: the first draw */
     bool            sound;                                  /* the structure stands, so the printer may name values */
     char           *why;
@@ -285,8 +286,8 @@ static bool commit_rules(Verifier *v, int i)
 {
     const IrCommit *c = &v->f->commits.v[i];
     const IrSlot *s = &v->m->slots.v[c->slot];
-    for (int j = 0; j < i; j++)
-        if (v->f->commits.v[j].slot == c->slot) return fail(v, "commits %.200s twice", s->path);
+    if (v->committed[c->slot]) return fail(v, "commits %.200s twice", s->path);
+    v->committed[c->slot] = true;
     if (!is_visible(v, &v->f->body, c->val)) return fail(v, "what it commits to %.200s is not visible at its end", s->path);
     if (!ir_type_equal(&s->type, &c->val->type)) return fail(v, "commits a value of another type to %.200s", s->path);
     if (s->kind == IR_SLOT_DATA) return fail(v, "commits to %.200s, which is data", s->path);
@@ -323,6 +324,7 @@ bool ir_verify(const IrModule *m, const IrFn *f, char why[512])
 {
     Verifier v = {.m = m, .f = f, .scratch = arena_new(), .why = why};
     v.known = arena_array(v.scratch, bool, m->next_id + 1);
+    v.committed = arena_array(v.scratch, bool, m->slots.n + 1);
     v.drawn = arena_array(v.scratch, const IrNode *, m->streams.n + 1);
     bool ok = structure(&v);
     if (ok) {

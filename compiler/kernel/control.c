@@ -55,7 +55,7 @@ static void leave(Planner *b, Planner *in, int level)
 static KMem *slice_mem(Planner *b, KMem *whole, int depth)
 {
     KMem *m = arena_copy(b->p->arena, whole, sizeof *whole);
-    if (whole->n_iter == K_MAX_DEPTH) { place_fail(b, "scans are nested too deeply"); return m; }
+    if (whole->n_iter == FRAME_MAX_DEPTH) { place_fail(b, "scans are nested too deeply"); return m; }
     m->of = whole;
     m->iter[m->n_iter].depth = depth;
     m->iter[m->n_iter++].stride = whole->dim[0];
@@ -120,7 +120,7 @@ void place_scan(Planner *b, IrNode *n)
 {
     const IrBlock *body = n->body[0];
     int carried = n->attr.carried, stacked = n->attr.stacked, level = 0;
-    if (b->depth + 1 >= K_MAX_DEPTH) { place_fail(b, "scans are nested too deeply"); return; }
+    if (b->depth + 1 >= FRAME_MAX_DEPTH) { place_fail(b, "scans are nested too deeply"); return; }
     if (b->depth + 1 > b->p->depth) b->p->depth = b->depth + 1;
     KStep *s = arena_new_of(b->p->arena, KStep);
     s->kind = K_SCAN;

@@ -1,4 +1,4 @@
-/* memory.c - where buffers lie: live ranges, then the lowest offset free for that long. Nothing is allocated in a step. */
+/* memory.c - where buffers lie: live ranges, then the lowest offset that is free. Nothing is allocated in a step. */
 #include "compiler/kernel/internal.h"
 
 #include <stdlib.h>
@@ -71,47 +71,77 @@ static void touch_block(Layout *l, KBlock *b, int outer)
     }
 }
 
-/* The lowest offset from `at` on where m is in nobody's way; `placed` stands by offset. */
-static int64_t lowest_free(KMem *const *placed, int n, const KMem *m, int64_t at)
+/* ---- offsets ---------------------------------------------------------------------------------------------------- */
+
+typedef struct { int64_t from, to; } Hole;
+typedef struct { Hole *v; int n; } Holes;                   /* what is free now, by offset, none beside the next; the last has no end */
+
+static int64_t rounded(int64_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
+
+static void remove_hole(Holes *h, int i) { memmove(h->v + i, h->v + i + 1, sizeof *h->v * (size_t)(--h->n - i)); }
+
+/* The lowest offset where so much is free. */
+static int64_t take(Holes *h, int64_t bytes)
 {
-    for (int i = 0; i < n && placed[i]->offset < at + m->bytes; i++) {
-        const KMem *o = placed[i];
-        bool together = o->first <= m->last && m->first <= o->last;
-        if (together && at < o->offset + o->bytes) at = (o->offset + o->bytes + ALIGN - 1) / ALIGN * ALIGN;
-    }
+    int i = 0;
+    while (h->v[i].to - h->v[i].from < bytes) i++;
+    int64_t at = h->v[i].from;
+    h->v[i].from += bytes;
+    if (h->v[i].from == h->v[i].to) remove_hole(h, i);
     return at;
 }
 
-static void insert_by_offset(KMem **placed, int n, KMem *m)
+static void give_back(Holes *h, int64_t from, int64_t bytes)
 {
-    int lo = 0, hi = n;
+    int lo = 0, hi = h->n;                                  /* lo: the first hole behind it */
     while (lo < hi) {
         int mid = (lo + hi) / 2;
-        if (placed[mid]->offset < m->offset) lo = mid + 1;
+        if (h->v[mid].from < from) lo = mid + 1;
         else hi = mid;
     }
-    memmove(placed + lo + 1, placed + lo, sizeof *placed * (size_t)(n - lo));
-    placed[lo] = m;
+    bool before = lo > 0 && h->v[lo - 1].to == from, behind = h->v[lo].from == from + bytes;
+    if (!bytes) return;
+    if (behind) {
+        h->v[lo].from = from;
+        if (!before) return;
+        h->v[lo].from = h->v[lo - 1].from;
+        remove_hole(h, lo - 1);
+    } else if (before) {
+        h->v[lo - 1].to += bytes;
+    } else {
+        memmove(h->v + lo + 1, h->v + lo, sizeof *h->v * (size_t)(h->n++ - lo));
+        h->v[lo] = (Hole){from, from + bytes};
+    }
 }
 
-static int by_age(const void *a, const void *b)
+static int by_first(const void *a, const void *b)
 {
     const KMem *const *x = a, *const *y = b;
-    return (*x)->made - (*y)->made;
+    return (*x)->first != (*y)->first ? (*x)->first - (*y)->first : (*x)->made - (*y)->made;
 }
 
-/* Offsets from `base` on for buffers, in the order they were made; returns the end. */
+static int by_last(const void *a, const void *b)
+{
+    const KMem *const *x = a, *const *y = b;
+    return (*x)->last != (*y)->last ? (*x)->last - (*y)->last : (*x)->made - (*y)->made;
+}
+
+/* Offsets from `base` on for buffers, in the order in which they are needed; who is not needed any more makes room. Returns the end. */
 static int64_t assign(Arena *arena, KMem **m, int n, int64_t base)
 {
-    if (n) qsort(m, (size_t)n, sizeof *m, by_age);
-    KMem  **placed = arena_array(arena, KMem *, n + 1);
+    if (!n) return base;
+    KMem **ending = arena_copy(arena, m, sizeof *m * (size_t)n);
+    Holes  holes = {arena_array(arena, Hole, n + 1), 1};
     int64_t end = base;
-    for (int i = 0; i < n; i++) {
-        m[i]->offset = lowest_free(placed, i, m[i], base);
-        insert_by_offset(placed, i, m[i]);
+    holes.v[0] = (Hole){base, INT64_MAX};
+    qsort(m, (size_t)n, sizeof *m, by_first);
+    qsort(ending, (size_t)n, sizeof *m, by_last);
+    for (int i = 0, done = 0; i < n; i++) {
+        for (; ending[done]->last < m[i]->first; done++) give_back(&holes, ending[done]->offset, rounded(ending[done]->bytes));
+        m[i]->offset = take(&holes, rounded(m[i]->bytes));
         if (m[i]->offset + m[i]->bytes > end) end = m[i]->offset + m[i]->bytes;
     }
-    return (end + ALIGN - 1) / ALIGN * ALIGN;
+    return rounded(end);
 }
 
 /* Accumulators first, so that one clearing starts a shard. Returns the end. */
@@ -162,7 +192,7 @@ void kernel_layout(KPlan *p)
     touch_block(&l, &p->top, -1);
     for (int i = 0; i < p->outs.n; i++) touch(&l, p->outs.v[i].mem, p->top.steps.n);
     for (int i = 0; i < p->commits.n; i++) touch(&l, p->commits.v[i].from, p->top.steps.n);
-    int64_t header = K_FRAME_KEYS + 8 * (int64_t)p->m->streams.n;
+    int64_t header = FRAME_KEYS + 8 * (int64_t)p->m->streams.n;
     p->frame_bytes = assign(p->arena, l.met.v, l.met.n, (header + ALIGN - 1) / ALIGN * ALIGN);
     layout_scratch(p, &p->top);
 }

@@ -163,8 +163,7 @@ static void merge(Planner *b, KStep *s, KKernel *into, KKernel *from)
         kernel_value(b->p, &from->nodes.v[i]->result[0])->kernel = into;
     }
     for (int i = 0; i < from->stores.n; i++) array_push(b->p->arena, &into->stores, from->stores.v[i]);
-    for (int i = 0; i < b->reads.n; i++)
-        if (b->reads.v[i].kernel == from) b->reads.v[i].kernel = into;
+    from->merged = into;
     for (int i = 0; i < s->kernels.n; i++)
         if (s->kernels.v[i] == from) {
             memmove(s->kernels.v + i, s->kernels.v + i + 1, sizeof *s->kernels.v * (size_t)(s->kernels.n - i - 1));

@@ -8,6 +8,8 @@
 #include "compiler/kernel/place.h"
 #include "base/bug.h"
 
+#include <stdlib.h>
+
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
 
 static void place_contraction(Planner *b, IrNode *n)
@@ -77,13 +79,33 @@ static void mark_live(KPlan *p, const IrFn *f)
 
 /* ---- results ---------------------------------------------------------------------------------------------------- */
 
+static int by_slot(const void *a, const void *b) { return ((const Access *)a)->slot - ((const Access *)b)->slot; }
+
+/* Of reads in the order of their slots, the first of this one. */
+static int first_read(const Planner *b, int slot)
+{
+    int lo = 0, hi = b->reads.n;
+    while (lo < hi) {
+        int mid = (lo + hi) / 2;
+        if (b->reads.v[mid].slot < slot) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
+}
+
+static const KKernel *kernel_now(const KKernel *k)
+{
+    while (k->merged) k = k->merged;
+    return k;
+}
+
 /* A commit may go straight to its slot if nobody reads the old value later, or elsewhere at the same time. */
 static bool may_overwrite(Planner *b, int slot, const KValue *v)
 {
-    for (int i = 0; i < b->reads.n; i++) {
+    for (int i = first_read(b, slot); i < b->reads.n && b->reads.v[i].slot == slot; i++) {
         const Access *a = &b->reads.v[i];
-        if (a->slot != slot || a->level < v->level) continue;
-        if (a->level > v->level || a->kernel != v->kernel || !a->identity || a->inner) return false;
+        if (a->level < v->level) continue;
+        if (a->level > v->level || kernel_now(a->kernel) != v->kernel || !a->identity || a->inner) return false;
     }
     return true;
 }
@@ -99,6 +121,7 @@ static void place_commits(Planner *b, const IrFn *f)
         if (inlined || !kv->kernel || kv->kernel->kind != K_MAP || !place_here(b, kv)) v = place_copy(b, v);
         from[i] = v;
     }
+    if (b->reads.n) qsort(b->reads.v, (size_t)b->reads.n, sizeof *b->reads.v, by_slot);
     for (int i = 0; i < f->commits.n; i++) {
         IrVal *v = from[i];
         int slot = f->commits.v[i].slot;

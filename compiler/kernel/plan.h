@@ -1,4 +1,4 @@
-/* plan.h - how a function of the IR runs: steps, kernels, buffers. Everything is decided here; emission only spells it out.
+/* plan.h - how a function of the IR runs: steps, kernels, buffers. Everything is decided here; compiler/nest spells it out.
  *
  * The plan is by samples. A value with sample axes has a *tile axis*; its memory is cut into panels of 16 samples along it,
  * [panel][other axes, dims][16], so every loop is over features with the samples in a vector. A value without axes is
@@ -21,13 +21,13 @@
  * A step's buffers: SCRATCH is per thread and holds tiles; FRAME is shared and holds what outlives a step. */
 #pragma once
 #include "compiler/ir/ir.h"
+#include "runtime/frame.h"
 
 enum {
     K_LANES = 16,
     K_TILE = 64,
     K_PANELS = K_TILE / K_LANES,
-    K_MAX_COMP = IR_MAX_AXES + IR_MAX_RANK,
-    K_MAX_DEPTH = 8
+    K_MAX_COMP = IR_MAX_AXES + IR_MAX_RANK
 };
 
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ typedef struct KMem {
     int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK];            /* strides in elements, by position; the tile axis' is unused */
     bool    dense;                                          /* the strides are row-major over other axes, then dims */
     int     n_iter;                                         /* slices of stacked values: elements to add per iteration of a scan */
-    struct { int depth; int64_t stride; } iter[K_MAX_DEPTH];
+    struct { int depth; int64_t stride; } iter[FRAME_MAX_DEPTH];
     int     first, last;                                    /* live, in steps (FRAME) or kernels of the step (SCRATCH) */
     int     made;                                           /* which of the plan's buffers, in the order they were made */
 } KMem;
@@ -100,6 +100,7 @@ typedef struct KKernel {
     ARRAY(IrNode *) nodes;                                  /* MAP: members in order; else the one row */
     ARRAY(KStore)   stores;                                 /* MAP, CONCAT, ...: what is written where; several for several results */
     ARRAY(KAccum *) sinks;                                  /* MAP: sums over samples; OUTER, INNER, SCATTER_OVER, FINISH: the one */
+    struct KKernel *merged;                                 /* where its members are now, or NULL */
     IrVal  *val;                                            /* TRANSPOSE: of what */
     KMem   *packed;                                         /* DOT: the matrix in K_PACK's order, or NULL */
     ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair; BLAS: the operands */
@@ -157,14 +158,6 @@ typedef struct KPlan {
     int64_t          frame_bytes, scratch_bytes;            /* a frame opens with the header below */
     int              depth;                                 /* nested scans */
 } KPlan;
-
-/* The frame's header, filled before the steps: tick, iteration (row-major over the scans), one counter a scan depth, keys. */
-enum {
-    K_FRAME_TICK = 0,
-    K_FRAME_ITERATION = 8,
-    K_FRAME_COUNTER = 16,
-    K_FRAME_KEYS = K_FRAME_COUNTER + 8 * K_MAX_DEPTH
-};
 
 /* What the plan knows of a value. */
 typedef struct KValue {

@@ -1,12 +1,15 @@
-/* jit.c - from a module to an engine: plan, emit, compile, link. Every call of LLVM's ORC and target layers is here.
+/* jit.c - from a module to an engine: plan, nests, code, link. Every call of LLVM's ORC and target layers is here.
  *
- * Functions are planned; their kernels are emitted in turn into LLVM modules of bounded size, whatever function they are of (for
- * the text of one function LLVM looks at its whole module). The team makes these units into objects, which are linked
- * into one JIT and hand over their kernels in a table. A kernel whose text was met before is not compiled again. */
+ * Functions are planned; their kernels become nests. A nest whose text was met before is not compiled again; the others go in turn
+ * into LLVM modules of bounded size. The team makes these units into objects, which are linked into one JIT and hand over their
+ * kernels in a table. */
 #include "compiler/llvm/jit.h"
 #include "base/bug.h"
-#include "compiler/llvm/emit.h"
 #include "compiler/llvm/run.h"
+#include "compiler/llvm/walk.h"
+#include "compiler/nest/nest.h"
+#include "runtime/blas.h"
+#include "runtime/symbols.h"
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
@@ -19,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Code {                                       /* one compiled function, for all kernels of its text */
+typedef struct Code {                                       /* one compiled nest, for all kernels of its text */
     uint64_t     hash;
     const char  *text;
     struct Unit *unit;
@@ -27,7 +30,7 @@ typedef struct Code {                                       /* one compiled func
     struct Code *next;                                      /* in its bucket */
 } Code;
 
-enum { CODE_BUCKETS = 4096, UNIT_TEXT = 1 << 18 };         /* bytes of text: a unit with more is full */
+enum { CODE_BUCKETS = 4096, UNIT_TEXT = 1 << 16 };         /* bytes of the nests' text: a unit with more is full */
 
 typedef struct Jit {
     Arena             *arena;                               /* plans */
@@ -38,7 +41,8 @@ typedef struct Jit {
     char              *triple, *cpu, *features;
     Code             **codes;                               /* CODE_BUCKETS of them, by hash */
     KValues            values;                              /* of all plans */
-    LLVMValueRef      *reg;                                 /* by IrVal.id: the kernel's at hand */
+    LoopReg          **reg;                                 /* by IrVal.id: the kernel's at hand */
+    int                rows;                                /* of a register tile */
     ARRAY(struct Unit *) units;
     Compiled          *fn;
     int                n_fns;
@@ -85,14 +89,13 @@ static GanStatus open_orc(Jit *j, GanError *err)
     LLVMErrorRef failure = LLVMOrcCreateLLJIT(&j->orc, NULL);
     if (failure) return orc_failed(failure, err);
     LLVMOrcJITDylibRef lib = LLVMOrcLLJITGetMainJITDylib(j->orc);
-    LLVMOrcCSymbolMapPair pair[16];
-    if (emit_symbols_n > 16) BUG("jit: too many symbols");
-    for (int i = 0; i < emit_symbols_n; i++) {
-        pair[i].Name = LLVMOrcLLJITMangleAndIntern(j->orc, emit_symbols[i].name);
-        pair[i].Sym = (LLVMJITEvaluatedSymbol){(LLVMOrcExecutorAddress)(uintptr_t)emit_symbols[i].address,
+    LLVMOrcCSymbolMapPair pair[SYMBOL_COUNT];
+    for (int i = 0; i < SYMBOL_COUNT; i++) {
+        pair[i].Name = LLVMOrcLLJITMangleAndIntern(j->orc, runtime_symbol[i].name);
+        pair[i].Sym = (LLVMJITEvaluatedSymbol){(LLVMOrcExecutorAddress)(uintptr_t)runtime_symbol[i].address,
                                                {LLVMJITSymbolGenericFlagsExported, 0}};
     }
-    failure = LLVMOrcJITDylibDefine(lib, LLVMOrcAbsoluteSymbols(pair, (size_t)emit_symbols_n));
+    failure = LLVMOrcJITDylibDefine(lib, LLVMOrcAbsoluteSymbols(pair, SYMBOL_COUNT));
     if (failure) return orc_failed(failure, err);
     LLVMOrcDefinitionGeneratorRef process;                  /* memcpy and the like */
     failure =
@@ -104,41 +107,13 @@ static GanStatus open_orc(Jit *j, GanError *err)
 
 /* ---- one function ----------------------------------------------------------------------------------------------- */
 
-static void open_emit(Emit *e, Jit *j, const IrModule *m, const char *name)
-{
-    *e = (Emit){.arena = j->arena, .m = m, .program = j->program, .reg = j->reg, .n_reg = j->values.next_id};
-    e->c = LLVMContextCreate();
-    e->module = LLVMModuleCreateWithNameInContext(name, e->c);
-    e->b = LLVMCreateBuilderInContext(e->c);
-    e->math = (MathEmit){e->module, e->b};
-    LLVMSetTarget(e->module, j->triple);
-    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(j->machine);
-    LLVMSetModuleDataLayout(e->module, layout);
-    LLVMDisposeTargetData(layout);
-    e->i1 = LLVMInt1TypeInContext(e->c);
-    e->i8 = LLVMInt8TypeInContext(e->c);
-    e->i32 = LLVMInt32TypeInContext(e->c);
-    e->i64 = LLVMInt64TypeInContext(e->c);
-    e->f32 = LLVMFloatTypeInContext(e->c);
-    e->f64 = LLVMDoubleTypeInContext(e->c);
-    e->ptr = LLVMPointerTypeInContext(e->c, 0);
-    LLVMTypeRef args[6] = {e->ptr, e->ptr, e->i64, e->i64, e->i64, e->i64};
-    e->fn_type = LLVMFunctionType(LLVMVoidTypeInContext(e->c), args, 6, false);
-    e->rows = strstr(j->features, "+avx512f") ? 12 : 6;
-}
-
-static void close_emit(Emit *e)
-{
-    LLVMDisposeBuilder(e->b);
-    LLVMDisposeModule(e->module);
-    LLVMContextDispose(e->c);
-}
-
 /* An LLVM module on its way to code. */
 typedef struct Unit {
-    Emit                e;
+    Arena              *arena;                              /* the JIT's */
+    LlvmUnit            llvm;
     ARRAY(LLVMValueRef) fresh;                              /* the functions it brings */
-    size_t              text;                               /* bytes of their text */
+    size_t              text;                               /* bytes of their nests' text */
+    Text               *loops;                              /* the nests, if they are to be shown */
     char                table[32];                          /* the name of their list of addresses */
     LLVMMemoryBufferRef object;
     char               *why;                                /* LLVM's, when there is no object */
@@ -151,57 +126,81 @@ typedef struct Build {                                      /* a function */
     CompiledKernel *kernel;
 } Build;
 
-/* A function's text from its parameters on, and a number for it. */
-static char *text_of(Jit *j, LLVMValueRef fn, uint64_t *hash)
+static uint64_t hash_of(const char *text)
 {
-    char *all = LLVMPrintValueToString(fn), *from = strchr(all, '('), *text = arena_str(j->arena, from ? from : all);
-    LLVMDisposeMessage(all);
-    *hash = 14695981039346656037u;                          /* FNV-1a */
-    for (const char *c = text; *c; c++) *hash = (*hash ^ (unsigned char)*c) * 1099511628211u;
-    return text;
+    uint64_t hash = 14695981039346656037u;                  /* FNV-1a */
+    for (const char *c = text; *c; c++) hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+    return hash;
 }
 
 /* The code with this text, or a new one. */
-static Code *code_of(Jit *j, char *text, uint64_t hash, bool *is_new)
+static Code *code_of(Jit *j, const char *text, bool *is_new)
 {
+    uint64_t hash = hash_of(text);
     Code **bucket = &j->codes[hash % CODE_BUCKETS];
     *is_new = false;
     for (Code *c = *bucket; c; c = c->next)
         if (c->hash == hash && !strcmp(c->text, text)) return c;
     Code *c = arena_new_of(j->arena, Code);
-    *c = (Code){.hash = hash, .text = text, .next = *bucket};
+    *c = (Code){.hash = hash, .text = arena_str(j->arena, text), .next = *bucket};
     *is_new = true;
     return *bucket = c;
 }
 
-static Unit *unit_new(Jit *j, const IrModule *m, const char *name)
+static Unit *unit_new(Jit *j, const char *name)
 {
     Unit *u = arena_new_of(j->arena, Unit);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(j->machine);
+    u->arena = j->arena;
     snprintf(u->table, sizeof u->table, "kernels_%d", j->units.n);
-    open_emit(&u->e, j, m, name);
+    u->llvm = llvm_unit_open(name, j->triple, layout);
+    LLVMDisposeTargetData(layout);
     array_push(j->arena, &j->units, u);
     return u;
 }
 
-/* Emits a kernel; one whose code exists already only adds a table. */
+static void show_nest(Text *out, const KKernel *k, const Code *c, const LoopBuilder *b)
+{
+    text_printf(out, "# kernel %d, words:", k->id);
+    for (int i = 0; i < b->words.n; i++) text_printf(out, " %lld", (long long)b->words.v[i]);
+    text_printf(out, "\n%s\n", c->text);
+}
+
+static void check_nest(const LoopNest *n)
+{
+#ifndef NDEBUG
+    char why[256];
+    if (!loop_verify(n, why)) BUG("jit: a nest is wrong: %s", why);
+#else
+    (void)n;
+#endif
+}
+
+static void emit_new(Unit *u, Arena *scratch, Code *c, const LoopNest *nest, const KKernel *k)
+{
+    char name[32];
+    snprintf(name, sizeof name, "kernel_%d", k->id);
+    c->unit = u;
+    c->place = u->fresh.n;
+    u->text += strlen(c->text);
+    array_push(u->arena, &u->fresh, llvm_nest(&u->llvm, scratch, nest, name));
+}
+
+/* Makes a kernel's nest; one whose code exists already only adds a table, and leaves nothing else behind. */
 static void emit_one(Jit *j, Unit *u, Build *b, KKernel *k)
 {
-    Emit *e = &u->e;
-    uint64_t hash;
+    Arena *scratch = arena_new();
+    Nest n = {.arena = scratch, .program = j->program, .p = b->plan, .m = b->plan->m, .reg = j->reg, .n_reg = j->values.next_id, .rows = j->rows};
     bool is_new;
-    e->p = b->plan;
-    emit_kernel(e, k);
-    char *text = text_of(j, e->fn, &hash);
-    Code *c = b->code[k->id] = code_of(j, text, hash, &is_new);
-    if (e->entries.n) b->kernel[k->id].table = arena_copy(j->arena, e->entries.v, sizeof *e->entries.v * (size_t)e->entries.n);
-    if (is_new) {
-        c->unit = u;
-        c->place = u->fresh.n;
-        u->text += strlen(text);
-        array_push(j->arena, &u->fresh, e->fn);
-    } else {
-        LLVMDeleteFunction(e->fn);
-    }
+    Text text = text_in(scratch);
+    nest_kernel(&n, k);
+    check_nest(n.b.nest);
+    loop_print(n.b.nest, &text);
+    Code *c = b->code[k->id] = code_of(j, text_str(&text), &is_new);
+    if (n.b.words.n) b->kernel[k->id].table = arena_copy(j->arena, n.b.words.v, sizeof *n.b.words.v * (size_t)n.b.words.n);
+    if (u->loops) show_nest(u->loops, k, c, &n.b);
+    if (is_new) emit_new(u, scratch, c, n.b.nest, k);
+    arena_free(scratch);
 }
 
 static bool is_merged(const KKernel *k) { return k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n; }
@@ -209,31 +208,31 @@ static bool is_merged(const KKernel *k) { return k->kind == K_MAP && !k->nodes.n
 /* The addresses of what the unit brings, in a constant that others can find. */
 static void close_unit(Unit *u)
 {
-    LLVMTypeRef t = LLVMArrayType2(u->e.ptr, (uint64_t)u->fresh.n);
-    LLVMValueRef addresses = LLVMAddGlobal(u->e.module, t, u->table);
-    LLVMSetInitializer(addresses, LLVMConstArray2(u->e.ptr, u->fresh.v, (uint64_t)u->fresh.n));
+    LLVMTypeRef t = LLVMArrayType2(u->llvm.ptr, (uint64_t)u->fresh.n);
+    LLVMValueRef addresses = LLVMAddGlobal(u->llvm.module, t, u->table);
+    LLVMSetInitializer(addresses, LLVMConstArray2(u->llvm.ptr, u->fresh.v, (uint64_t)u->fresh.n));
     LLVMSetGlobalConstant(addresses, true);
 }
 
 /* With texts wanted, a unit holds one function. */
-static void show(Jit *j, Unit *u, const JitOptions *o)
+static void show(Jit *j, Unit *u, KPlan *p, const JitOptions *o)
 {
-    KPlan *p = u->e.p;
     const char *name = p->fn->name;
     if (o->on_plan) {
         Text t = text_in(j->arena);
         kernel_print(p, &t);
         o->on_plan(o->self, name, text_str(&t));
     }
+    if (o->on_loops) o->on_loops(o->self, name, text_str(u->loops));
     if (o->on_llvm) {
-        char *text = LLVMPrintModuleToString(u->e.module);
+        char *text = LLVMPrintModuleToString(u->llvm.module);
         o->on_llvm(o->self, name, text);
         LLVMDisposeMessage(text);
     }
     LLVMMemoryBufferRef buffer;
     char *why = NULL;
     if (!o->on_asm) return;
-    LLVMModuleRef copy = LLVMCloneModule(u->e.module);
+    LLVMModuleRef copy = LLVMCloneModule(u->llvm.module);
     if (!LLVMTargetMachineEmitToMemoryBuffer(j->machine, copy, LLVMAssemblyFile, &why, &buffer)) {
         o->on_asm(o->self, name, LLVMGetBufferStart(buffer));
         LLVMDisposeMemoryBuffer(buffer);
@@ -275,7 +274,7 @@ static void generate(void *arg, int thread, int threads)
     for (int i; (i = atomic_fetch_add(&g->next, 1)) < g->j->units.n;) {
         Unit *u = g->j->units.v[i];
         if (u->fresh.n &&
-            LLVMTargetMachineEmitToMemoryBuffer(machine, u->e.module, LLVMObjectFile, &u->why, &u->object))
+            LLVMTargetMachineEmitToMemoryBuffer(machine, u->llvm.module, LLVMObjectFile, &u->why, &u->object))
             u->object = NULL;
     }
     LLVMDisposeTargetMachine(machine);
@@ -298,12 +297,13 @@ static GanStatus link_unit(Jit *j, Unit *u, GanError *err)
 static void emit_apart(Jit *j, const IrModule *m, Build *build, const JitOptions *o)
 {
     for (int f = 0; f < m->fns.n; f++) {
-        Unit *u = unit_new(j, m, m->fns.v[f]->name);
-        u->e.p = build[f].plan;
+        Unit *u = unit_new(j, m->fns.v[f]->name);
+        Text loops = text_in(j->arena);
+        u->loops = o->on_loops ? &loops : NULL;
         for (int i = 0; i < build[f].plan->kernels.n; i++)
             if (!is_merged(build[f].plan->kernels.v[i])) emit_one(j, u, &build[f], build[f].plan->kernels.v[i]);
         close_unit(u);
-        show(j, u, o);
+        show(j, u, build[f].plan, o);
     }
 }
 
@@ -316,7 +316,7 @@ static void emit_together(Jit *j, const IrModule *m, Build *build)
         for (int i = 0; i < build[f].plan->kernels.n; i++) {
             if (is_merged(build[f].plan->kernels.v[i])) continue;
             Unit **u = &open[turn++ % n];
-            if (!*u || (*u)->text > UNIT_TEXT) *u = unit_new(j, m, "gan");
+            if (!*u || (*u)->text > UNIT_TEXT) *u = unit_new(j, "gan");
             emit_one(j, *u, &build[f], build[f].plan->kernels.v[i]);
         }
     }
@@ -340,10 +340,11 @@ static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, Gan
     j->codes = arena_array(j->arena, Code *, CODE_BUCKETS);
     for (int i = 0; s == GAN_OK && i < m->fns.n; i++) s = plan_one(j, m, i, &build[i], err);
     if (s != GAN_OK) return s;
-    j->reg = arena_array(j->arena, LLVMValueRef, j->values.next_id + 1);
-    if (o && (o->on_plan || o->on_llvm || o->on_asm)) emit_apart(j, m, build, o);
+    j->reg = arena_array(j->arena, LoopReg *, j->values.next_id + 1);
+    j->rows = strstr(j->features, "+avx512f") ? 12 : 6;
+    if (o && (o->on_plan || o->on_loops || o->on_llvm || o->on_asm)) emit_apart(j, m, build, o);
     else emit_together(j, m, build);
-    for (int i = 0; i < j->units.n; i++) check_module(j->units.v[i]->e.module);
+    for (int i = 0; i < j->units.n; i++) check_module(j->units.v[i]->llvm.module);
     Generate g = {.j = j};
     team_run(j->team, generate, &g);
     for (int i = 0; i < j->units.n; i++) {
@@ -351,7 +352,7 @@ static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, Gan
         if (s == GAN_OK) s = link_unit(j, u, err);
         if (u->object) LLVMDisposeMemoryBuffer(u->object);
         LLVMDisposeMessage(u->why);
-        close_emit(&u->e);
+        llvm_unit_close(&u->llvm);
     }
     if (s == GAN_OK) take_addresses(j, m, build);
     return s;
@@ -379,10 +380,10 @@ static GanStatus open_memory(Jit *j, GanError *err)
     bool ok = frame != NULL;
     j->bases = arena_array(j->arena, char **, threads);
     for (int i = 0; i < threads; i++) {
-        j->bases[i] = arena_array(j->arena, char *, EMIT_DATA + j->program->n_data);
-        j->bases[i][EMIT_FRAME] = frame;
-        j->bases[i][EMIT_SCRATCH] = block(j, scratch_bytes);
-        ok &= j->bases[i][EMIT_SCRATCH] != NULL;
+        j->bases[i] = arena_array(j->arena, char *, BASE_DATA + j->program->n_data);
+        j->bases[i][BASE_FRAME] = frame;
+        j->bases[i][BASE_SCRATCH] = block(j, scratch_bytes);
+        ok &= j->bases[i][BASE_SCRATCH] != NULL;
     }
     return ok ? GAN_OK
               : gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space",
@@ -427,6 +428,7 @@ GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOption
     if (s == GAN_OK) s = open_orc(j, err);
     if (s == GAN_OK) s = compile_all(j, m, options, err);
     if (s == GAN_OK) s = open_memory(j, err);
+    if (s == GAN_OK && ir_has_form(m, IR_FORM_BLAS)) s = blas_open(team_threads(j->team), err);
     if (s != GAN_OK) {
         jit_free(j);
         return s;

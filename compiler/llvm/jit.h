@@ -11,6 +11,7 @@ typedef struct JitOptions {
     bool more_than_cpus;                                    /* take as many as are asked for */
     /* Texts for `gan explain`, each given once a function while it is compiled; NULL: not wanted. `text` is borrowed. */
     void (*on_plan)(void *self, const char *fn, const char *text);      /* the kernels: regions, tiles, buffers, flops */
+    void (*on_loops)(void *self, const char *fn, const char *text);     /* what they do: their nests, each behind its number and words */
     void (*on_llvm)(void *self, const char *fn, const char *text);      /* LLVM's text form */
     void (*on_asm)(void *self, const char *fn, const char *text);       /* the host's assembly */
     void *self;

@@ -3,7 +3,7 @@
  * Every thread of the team walks the same steps and does its part of each; a barrier after a step is all there is between
  * them. Shards and element ranges depend on the plan, never on the threads, so results do not either. */
 #include "compiler/llvm/run.h"
-#include "compiler/llvm/emit.h"
+#include "compiler/nest/nest.h"
 #include "runtime/math/random.h"
 
 #include <string.h>
@@ -36,7 +36,7 @@ static void call(const Walk *w, const KKernel *k, int64_t a, int64_t b, int64_t 
 static void run_shard(const Walk *w, const KStep *s, int64_t shard)
 {
     int64_t from = shard * s->shards.size, to = from + s->shards.size < s->extent ? from + s->shards.size : s->extent;
-    if (s->zero) memset(w->bases[EMIT_SCRATCH] + s->zero->offset, 0, (size_t)s->zero->bytes);
+    if (s->zero) memset(w->bases[BASE_SCRATCH] + s->zero->offset, 0, (size_t)s->zero->bytes);
     for (int64_t at = from; at < to; at += K_TILE) {
         int64_t valid = to - at < K_TILE ? to - at : K_TILE;
         for (int64_t q = 0; q * K_LANES < valid; q++)
@@ -75,7 +75,7 @@ static char *memory_of(const Run *r, const KMem *m)
     int64_t at = 0;
     for (int i = 0; i < m->n_iter; i++) {
         int64_t n;
-        memcpy(&n, r->frame + K_FRAME_COUNTER + 8 * m->iter[i].depth, 8);
+        memcpy(&n, r->frame + FRAME_COUNTER + 8 * m->iter[i].depth, 8);
         at += n * m->iter[i].stride * (int64_t)ir_elem_bytes(m->elem);
     }
     while (m->of) m = m->of;
@@ -85,8 +85,8 @@ static char *memory_of(const Run *r, const KMem *m)
 static void set_counters(const Walk *w, const KStep *s, int64_t i, uint64_t iteration)
 {
     if (w->thread) return;
-    memcpy(w->r->frame + K_FRAME_COUNTER + 8 * s->depth, &i, 8);
-    memcpy(w->r->frame + K_FRAME_ITERATION, &iteration, 8);
+    memcpy(w->r->frame + FRAME_COUNTER + 8 * s->depth, &i, 8);
+    memcpy(w->r->frame + FRAME_ITERATION, &iteration, 8);
 }
 
 static void run_scan(Walk *w, const KStep *s)
@@ -135,21 +135,21 @@ static void member(void *arg, int thread, int threads)
 
 static void fill_header(const Compiled *f, const GanProgram *p, char *frame, const GanState *state)
 {
-    memset(frame, 0, K_FRAME_KEYS);
-    if (f->tick_slot >= 0) memcpy(frame + K_FRAME_TICK, state->base + p->slot[f->tick_slot].offset, 8);
+    memset(frame, 0, FRAME_KEYS);
+    if (f->tick_slot >= 0) memcpy(frame + FRAME_TICK, state->base + p->slot[f->tick_slot].offset, 8);
     for (int i = 0; i < f->plan->m->streams.n; i++) {
         uint64_t key = random_key(state->seed, f->plan->m->streams.v[i]);
-        memcpy(frame + K_FRAME_KEYS + 8 * i, &key, 8);
+        memcpy(frame + FRAME_KEYS + 8 * i, &key, 8);
     }
 }
 
 void run_function(const Compiled *f, const GanProgram *p, Team *team, char **const *bases, GanState *state,
                   void *const *out)
 {
-    Run r = {f, team, bases[0][EMIT_FRAME], bases};
+    Run r = {f, team, bases[0][BASE_FRAME], bases};
     for (int t = 0; t < team_threads(team); t++) {
-        bases[t][EMIT_STATE] = state->base;
-        for (int i = 0; i < p->n_data; i++) bases[t][EMIT_DATA + i] = (char *)state->data[i];
+        bases[t][BASE_STATE] = state->base;
+        for (int i = 0; i < p->n_data; i++) bases[t][BASE_DATA + i] = (char *)state->data[i];
     }
     fill_header(f, p, r.frame, state);
     team_run(team, member, &r);

@@ -4,8 +4,6 @@
 #include "runtime/parallel.h"
 #include "runtime/program.h"
 
-typedef void (*KernelFn)(char *const *bases, const int64_t *table, int64_t a, int64_t b, int64_t c, int64_t d);
-
 typedef struct CompiledKernel {                             /* kernels that differ in their tables alone share their code */
     KernelFn       fn;
     const int64_t *table;

@@ -3,6 +3,7 @@
 #include "compiler/interp/interp.h"
 #include "compiler/ir/random_fn.h"
 #include "compiler/llvm/jit.h"
+#include "compiler/loop/loop.h"
 #include "compiler/opt/pass.h"
 
 #include <criterion/criterion.h>
@@ -161,6 +162,25 @@ static void show_text(void *self, const char *fn, const char *text)
     fprintf(stderr, "---- %s\n%s\n", fn, text);
 }
 
+/* Every nest of a program is right, and its text comes back. */
+static void read_nests(void *self, const char *fn, const char *text)
+{
+    char why[256] = "", *bad = self;
+    const char *at = text;
+    while ((at = strstr(at, "nest ")) && !*bad) {
+        const char *end = strstr(at, "\n}\n");
+        Arena *a = arena_new();
+        char *one = arena_strn(a, at, (size_t)(end + 3 - at));
+        LoopNest *n = loop_read(a, one, why);
+        Text again = text_in(a);
+        if (n) loop_print(n, &again);
+        if (!n || !loop_verify(n, why)) sprintf(bad, "%s: %s", fn, why);
+        else if (strcmp(text_str(&again), one)) sprintf(bad, "%s: a nest's text does not come back", fn);
+        arena_free(a);
+        at = end;
+    }
+}
+
 static bool random_agrees(uint64_t seed, int nodes, int threads, char *why)
 {
     Arena *a = arena_new();
@@ -169,8 +189,11 @@ static bool random_agrees(uint64_t seed, int nodes, int threads, char *why)
     GanEngine jit;
     GanError err = {0};
     bool show = getenv("JIT_SHOW");
+    char bad[512] = "";
     JitOptions o = {.threads = threads,
                     .more_than_cpus = true,
+                    .on_loops = show ? show_text : read_nests,
+                    .self = bad,
                     .on_plan = show ? show_text : NULL,
                     .on_llvm = show && atoi(getenv("JIT_SHOW")) > 1 ? show_text : NULL};
     if (show) {
@@ -183,6 +206,10 @@ static bool random_agrees(uint64_t seed, int nodes, int threads, char *why)
     if (ok) {
         ok = agree(&b, &jit, 0, 2, why);
         jit.free(jit.self);
+    }
+    if (ok && *bad) {
+        ok = false;
+        strcpy(why, bad);
     }
     bench_free(&b);
     arena_free(a);

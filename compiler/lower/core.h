@@ -161,6 +161,7 @@ struct Fn {                                                 /* a graph: the sche
     IrBuilder  b;
     Env        env;
     IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
+    ARRAY(IrVal *) known;                                   /* nodes of numbers known now, which derivatives are by */
     ARRAY(const char *) streams;                            /* names of draws, each once */
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
 };
@@ -192,6 +193,7 @@ struct Player {
     int         steps_slot;                                 /* -1 until an update needs it */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
     bool        updated, found;                             /* found: all parameters are known */
+    bool        ahead;                                      /* made in a quiet trial: who declares it then says what it takes along */
 };
 
 typedef struct DistKind DistKind;                           /* what a kind can do: a row of functions (dist/dist.h) */
@@ -220,6 +222,7 @@ struct Dist {                                               /* kind says which m
 
 typedef struct DataField {
     const char *name;                                       /* NULL: the only one, without a name */
+    bool        numbered;                                   /* the name is its place, f0: nobody gave it */
     GanTensor  *tensor;                                     /* rows first */
     int64_t     classes;
     int         slot;                                       /* -1 until it is drawn from */
@@ -278,6 +281,7 @@ struct Lower {
     ARRAY(Pending *) pendings;
     ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
+    ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
     ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison, or a report */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;

@@ -29,18 +29,12 @@ static bool node_equal(Cse *c, const IrNode *a, const IrNode *b)
     return equal_heads(a, b) && operands_equal(a, b) && equal_bodies(c->number, a, b);
 }
 
-static unsigned mix(unsigned h, uint64_t x) { return (unsigned)((h ^ x) * 0x9e3779b97f4a7c15u >> 29); }
-
 static unsigned hash_node(const IrNode *n)
 {
-    unsigned h = mix(n->op, (uint64_t)n->n_args);
-    uint64_t operands = 0, bits;
+    uint64_t operands = 0;
     for (int i = 0; i < n->n_args; i++)                     /* a sum where they commute */
-        operands = ir_op_info[n->op].flags & IR_COMMUTES ? operands + n->arg[i]->id * 0x9e3779b1u : mix((unsigned)operands, n->arg[i]->id);
-    memcpy(&bits, &n->attr.value, sizeof bits);
-    h = mix(mix(h, operands), bits ^ (uint64_t)n->attr.n);
-    h = mix(h, (uint64_t)(n->attr.slot * 31 + n->attr.stream * 7 + n->attr.dim));
-    return n->n_results ? mix(h, (uint64_t)n->result->type.elem * 64 + n->result->type.rank) : h;
+        operands = ir_op_info[n->op].flags & IR_COMMUTES ? operands + n->arg[i]->id * 0x9e3779b1u : equal_mix((unsigned)operands, n->arg[i]->id);
+    return equal_mix(equal_hash(n), operands);
 }
 
 /* The equal node met before, or NULL; then n is in the table. */

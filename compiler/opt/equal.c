@@ -71,6 +71,69 @@ bool equal_heads(const IrNode *a, const IrNode *b)
     return true;
 }
 
+/* ---- a number for them ------------------------------------------------------------------------------------------ */
+
+uint32_t equal_mix(uint32_t hash, uint64_t word) { return (uint32_t)((hash ^ word) * 0x9e3779b97f4a7c15u >> 29); }
+
+static uint32_t mix_ints(uint32_t h, const IrInts *x)
+{
+    for (int i = 0; i < x->n; i++) h = equal_mix(h, (uint64_t)x->v[i]);
+    return equal_mix(h, x->n);
+}
+
+static uint32_t mix_axes(uint32_t h, const IrAxes *x)
+{
+    for (int i = 0; i < x->n; i++) h = equal_mix(h, x->id[i]);
+    return equal_mix(h, x->n);
+}
+
+static uint32_t mix_pairs(uint32_t h, const IrPairs *x)
+{
+    for (int i = 0; i < x->n; i++) h = equal_mix(h, (uint64_t)x->a[i] << 8 | x->b[i]);
+    return equal_mix(h, x->n);
+}
+
+static uint32_t mix_attr(uint32_t h, const IrNode *n, IrAttrKey key)
+{
+    const IrAttrs *a = &n->attr;
+    const void *x = (const char *)a + ir_attr_info[key].at;
+    uint64_t bits;
+    switch (ir_attr_info[key].kind) {
+    case ATTR_NUMBER:
+        memcpy(&bits, x, sizeof bits);
+        return equal_mix(equal_mix(h, bits), (uint64_t)a->n);
+    case ATTR_ELEM: return equal_mix(h, a->elem);
+    case ATTR_COMPARE: return equal_mix(h, a->compare);
+    case ATTR_FORM: return equal_mix(h, a->form);
+    case ATTR_INT:
+    case ATTR_GROUP:
+    case ATTR_AXIS:
+    case ATTR_SLOT:
+    case ATTR_STREAM: return equal_mix(h, (uint64_t)*(const int *)x);
+    case ATTR_INT64: return equal_mix(h, (uint64_t)*(const int64_t *)x);
+    case ATTR_BATCH: return mix_pairs(equal_mix(h, (uint64_t)a->n_batch), &a->batch);
+    case ATTR_PAIRS: return mix_pairs(h, x);
+    case ATTR_WINDOWS: return equal_mix(h, a->n_windows);
+    case ATTR_AXES: return mix_axes(h, x);
+    case ATTR_PAIR_AXES:
+        for (int i = 0; a->pair_over && i < n->n_args / 2; i++) h = mix_axes(h, &a->pair_over[i]);
+        return h;
+    case ATTR_INTS: return mix_ints(h, x);
+    case ATTR_FLAG: return equal_mix(h, *(const bool *)x);
+    case ATTR_STRING: return equal_mix(h, a->symbol ? (uint64_t)strlen(a->symbol) : 0);
+    }
+    return h;
+}
+
+uint32_t equal_hash(const IrNode *n)
+{
+    IrAttrKey keys[IR_ATTR_COUNT];
+    uint32_t h = equal_mix(n->op, (uint64_t)n->n_args);
+    for (int i = ir_attr_keys(n->op, keys); i > 0; i--) h = mix_attr(h, n, keys[i - 1]);
+    for (int i = 0; i < n->n_results; i++) h = equal_mix(h, (uint64_t)n->result[i].type.elem * 64 + n->result[i].type.rank);
+    return h;
+}
+
 /* ---- equal bodies ----------------------------------------------------------------------------------------------- */
 
 bool equal_places(const uint32_t *number, IrVal *const *a, IrVal *const *b, int n)

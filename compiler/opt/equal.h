@@ -1,4 +1,4 @@
-/* equal.h - when two nodes compute the same: for cse.c and scans.c.
+/* equal.h - when two nodes compute the same: for cse.c, scans.c and stabilise.
  *
  * Values of two bodies are compared by place: number[id] is the same for those that were met at the same one. Bodies are closed,
  * so places of one body mean nothing in another. */
@@ -6,6 +6,10 @@
 #include "compiler/ir/ir.h"
 
 /* All that makes a node but its operands and bodies: operation, attributes, types. */
+/* Equal for equal heads; it looks at all that may make them differ. */
+uint32_t equal_hash(const IrNode *n);
+/* One more word into such a number. */
+uint32_t equal_mix(uint32_t hash, uint64_t word);
 bool equal_heads(const IrNode *a, const IrNode *b);
 bool equal_places(const uint32_t *number, IrVal *const *a, IrVal *const *b, int n);
 /* Two nodes of two bodies: no effect, operands at the same places, and equal bodies. */

@@ -216,6 +216,15 @@ static IrVal *find_best(Walk *w, IrVal *v)
     return tree_is_head(w, v) && (how == READ_FUNCTION || selects_f64) ? row_in_f64(w, v) : v;
 }
 
+/* made is v in other words, and the same value. */
+static void note_origin(Walk *w, const IrVal *made, const IrVal *v)
+{
+    NodeInfo *i = made && made != v ? tree_info(w, made) : NULL;
+    if (!i || i->number || i->was) return;
+    i->number = tree_info(w, v)->number;
+    i->was = v->def;
+}
+
 IrVal *tree_best(Walk *w, IrVal *v)
 {
     NodeInfo *i = tree_info(w, v);
@@ -223,6 +232,7 @@ IrVal *tree_best(Walk *w, IrVal *v)
     if (i->best) return i->best;
     i->best = v; /* should the tree come to itself */
     i->best = i->local ? i->local : is_tree(w, v) ? find_best(w, v) : v;
+    note_origin(w, i->best, v);
     if (i->best != v && !i->best->hint) i->best->hint = v->hint;
     return i->best;
 }

@@ -1,8 +1,10 @@
 /* test_opt.c - each pass on small texts: rows in, rows out. */
 #include "compiler/ir/random_fn.h"
+#include "compiler/opt/equal.h"
 #include "compiler/opt/pass.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const preamble = "axis a = 512\naxis b = 500\naxis c = 16384\n"
@@ -233,4 +235,35 @@ Test(opt, random_functions)
         cr_expect_str_eq(text_str(&once), text_str(&twice), "seed %d", (int)seed);
         arena_free(a);
     }
+}
+
+/* ---- equal_hash ------------------------------------------------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The elements of a vector differ in attributes alone: tables of nodes must not search through all of them for each. */
+Test(opt, hash_tells_apart_what_attributes_do)
+{
+    enum { N = 4000 };
+    Arena *a = arena_new();
+    IrModule *m = ir_module(a, IR_F32);
+    IrFn *f = ir_fn(m, "f", IR_FN_STATE);
+    IrBuilder b = {.m = m, .block = &f->body};
+    int slot = ir_slot(m, "v", ir_type(IR_F32, ir_no_axes(), ir_ints(1, (int64_t[]){N})), IR_SLOT_STATE, NULL), same = 0;
+    IrVal *v = ir_read(&b, slot);
+    uint32_t *hash = arena_array(a, uint32_t, N);
+    for (int i = 0; i < N; i++) {
+        IrInts lo = ir_ints(1, (int64_t[]){i}), hi = ir_ints(1, (int64_t[]){i + 1}), one = ir_ints(1, (int64_t[]){1});
+        const IrNode *n = ir_slice(&b, v, lo, hi, one)->def, *again = ir_slice(&b, v, lo, hi, one)->def;
+        hash[i] = equal_hash(n);
+        cr_assert(equal_heads(n, again) && equal_hash(again) == hash[i]);
+    }
+    qsort(hash, N, sizeof *hash, by_number);
+    for (int i = 1; i < N; i++) same += hash[i] == hash[i - 1];
+    cr_expect_lt(same, 8);
+    arena_free(a);
 }

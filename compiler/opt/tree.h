@@ -25,6 +25,7 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     bool   late;                                            /* not ours, but read by trees that are: its operands wait for those */
     IrVal *local;                                           /* what a local rule made of it */
     IrVal *best;                                            /* what to use instead, once that is known */
+    IrNode *was;                                            /* what it is used instead of; NULL: it was there before */
     IrNode *twin;                                           /* apart: what it is a copy of; NULL: new */
     IrNode *out;                                            /* apart: what it became outside */
 } NodeInfo;

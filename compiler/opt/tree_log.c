@@ -4,7 +4,8 @@
  * logarithms; a sum takes the largest one out, as a number that is not differentiated (the result does not depend on
  * it): sum exp(x) u = exp(m) sum exp(x - m) u. What only moves elements moves all three. A masked term is exp(-inf). So
  * log(mean(exp x)) is m + log(mean(exp(x - m))), a share exp(x) / sum(exp x) is exp(x - m) / sum(exp(x - m)), and
- * log(softmax(x)[0]) is x[0] - m - log(sum(exp(x - m))). The sum of nothing but exp(-inf) is 0, its logarithm -inf with
+ * log(softmax(x)[0]) is x[0] - m - log(sum(exp(x - m))). A larger or smaller value is that of the logarithms, as far as signs are
+ * known; 1 - sigmoid(x), and 1 +- tanh(x), carry their logarithm with them. The sum of nothing but exp(-inf) is 0, its logarithm -inf with
  * derivative 0. For a number per sample (M6) all of it is in f64. Start at tree_log_rule(). */
 #include "compiler/opt/tree.h"
 
@@ -16,7 +17,9 @@ enum { MOST_NODES = 256 };
 
 typedef struct Scaled { /* NULL: exp(0), 1, 1 */
     IrVal *log, *up, *down;
-    bool positive; /* up and down are known to be */
+    bool positive;      /* up and down are known to be, or 0 */
+    bool negative;      /* up is known to be the negative of what is positive */
+    IrVal *less, *more; /* log(1 - all of it), log(1 + all of it), where something better than that is known; else NULL */
 } Scaled;
 
 typedef struct LogReader {
@@ -50,6 +53,21 @@ static IrVal *over(LogReader *r, IrVal *a, IrVal *c) { return c ? ir_div(&r->b, 
 
 static IrVal *factor(LogReader *r, const Scaled *s) { return over(r, s->up, s->down); }
 
+static IrVal *infinity(LogReader *r, double sign) { return ir_const(&r->b, r->elem, sign * HUGE_VAL); }
+
+static IrVal *log_of(LogReader *r, IrVal *v)
+{
+    double c;
+    if (!v || !ir_is_const(v, &c)) return v ? ir_log(&r->b, v) : NULL;
+    return c == 1 ? NULL : c > 0 ? ir_const(&r->b, r->elem, math_log_f64(c)) : infinity(r, -1);
+}
+
+/* All of s as one logarithm, s being positive. */
+static IrVal *whole_log(LogReader *r, const Scaled *s)
+{
+    return or_number(r, minus(r, plus(r, s->log, log_of(r, s->up)), log_of(r, s->down)), 0);
+}
+
 /* With the dims and axes of t. */
 static IrVal *full(LogReader *r, IrVal *v, const IrType *t)
 {
@@ -59,19 +77,36 @@ static IrVal *full(LogReader *r, IrVal *v, const IrType *t)
 
 /* ---- sums ------------------------------------------------------------------------------------------------------- */
 
-/* x is already a difference to something that is not differentiated. */
-static bool is_shifted(const IrVal *x)
+static const IrVal *unconverted(const IrVal *v)
 {
-    while (x->def && x->def->op == IR_convert) x = x->def->arg[0];
-    if (!x->def || x->def->op != IR_sub) return false;
-    const IrVal *by = x->def->arg[1];
-    while (by->def && (by->def->op == IR_broadcast || by->def->op == IR_spread || by->def->op == IR_select ||
-                       by->def->op == IR_convert))
-        by = by->def->arg[by->def->op == IR_select];
-    return by->def && (by->def->op == IR_stop || by->def->op == IR_reduce_max);
+    while (v->def && (v->def->op == IR_convert || v->def->op == IR_spread)) v = v->def->arg[0];
+    return v;
 }
 
-static IrVal *infinity(LogReader *r, double sign) { return ir_const(&r->b, r->elem, sign * HUGE_VAL); }
+/* The reduce_max that is repeated beside what it is the largest of; NULL: by is something else. */
+static const IrNode *repeated_maximum(const IrVal *by)
+{
+    while (by->def && (by->def->op == IR_broadcast || by->def->op == IR_spread || by->def->op == IR_select ||
+                       by->def->op == IR_convert || by->def->op == IR_stop))
+        by = by->def->arg[by->def->op == IR_select];
+    return by->def && by->def->op == IR_reduce_max ? by->def : NULL;
+}
+
+/* Is x, which is summed over dims or axes, already a difference to its own largest over these? */
+static bool is_shifted(const LogReader *r, const IrVal *x, IrInts dims, IrAxes axes)
+{
+    x = unconverted(x);
+    const IrNode *most = x->def && x->def->op == IR_sub ? repeated_maximum(x->def->arg[1]) : NULL;
+    if (!most || dims.n + axes.n == 0) return false;
+    int reduced = 0;
+    const IrVal *of = most->result;
+    for (bool same = true; same && of->def && of->def->op == IR_reduce_max; of = of->def->arg[0], reduced++) {
+        int axis = of->def->attr.axis, dim = of->def->attr.dim;
+        same = axis >= 0 ? axes.n == 1 && axes.id[0] == axis : dims.n == x->type.rank || (dims.n == 1 && dims.v[0] == dim);
+        if (!same) return false;
+    }
+    return reduced == dims.n + axes.n && tree_same_value(r->w, unconverted(of), unconverted(x->def->arg[0]));
+}
 
 /* The largest x over what is summed. */
 static IrVal *largest(LogReader *r, IrVal *x, IrInts dims, IrAxes axes)
@@ -131,7 +166,7 @@ static void sum_terms(LogReader *r, const Scaled *t, const IrType *of, IrInts di
     IrVal *x = full(r, t->log, of), *u = factor(r, t), *m = NULL;
     bool positive = t->positive;
     r->summed = true;
-    if (!is_shifted(t->log)) {
+    if (!is_shifted(r, t->log, dims, axes)) {
         IrVal *most = largest(r, full(r, if_counted(r, x, u), of), dims, axes);
         m = if_finite(r, most);
         r->shifted = true;
@@ -160,12 +195,20 @@ static bool scale_sum(LogReader *r, const IrNode *n, Scaled *s)
     return true;
 }
 
+/* Is the product, or the quotient, known to be of this sign? */
+static bool has_sign(const Scaled *a, const Scaled *c, bool positive)
+{
+    return positive ? (a->positive && c->positive) || (a->negative && c->negative)
+                    : (a->positive && c->negative) || (a->negative && c->positive);
+}
+
 static Scaled product_of(LogReader *r, const Scaled *a, const Scaled *c)
 {
     return (Scaled){.log = plus(r, a->log, c->log),
                     .up = times(r, a->up, c->up),
                     .down = times(r, a->down, c->down),
-                    .positive = a->positive && c->positive};
+                    .positive = has_sign(a, c, true),
+                    .negative = has_sign(a, c, false)};
 }
 
 /* Where the dims of a dot's operands stand among all of its products: shared ones, those of the one and of the other that
@@ -241,7 +284,10 @@ static IrVal *among(LogReader *r, const Products *p, int side, const IrType *of,
 
 static Scaled all_among(LogReader *r, const Products *p, int side, const IrType *of, const Scaled *s)
 {
-    return (Scaled){among(r, p, side, of, s->log), among(r, p, side, of, s->up), among(r, p, side, of, s->down), s->positive};
+    return (Scaled){.log = among(r, p, side, of, s->log),
+                    .up = among(r, p, side, of, s->up),
+                    .down = among(r, p, side, of, s->down),
+                    .positive = s->positive};
 }
 
 static bool scale_dot(LogReader *r, const IrNode *n, Scaled *s)
@@ -257,14 +303,31 @@ static bool scale_dot(LogReader *r, const IrNode *n, Scaled *s)
     return true;
 }
 
-static IrVal *leaf(LogReader *r, IrVal *v) { return tree_convert(&r->b, tree_best(r->w, v), r->elem); }
+/* A number that f32 holds is itself in f64. */
+static IrVal *leaf(LogReader *r, IrVal *v)
+{
+    double c;
+    if (ir_is_const(v, &c) && (double)(float)c == c) return ir_const(&r->b, r->elem, c);
+    return tree_convert(&r->b, tree_best(r->w, v), r->elem);
+}
 
-/* 1 / (1 + exp(-x)), or of -x */
-static Scaled sigmoid_of(LogReader *r, IrVal *x, int sign)
+/* 1 / (1 + exp(-x)), and 1 - that is 1 / (1 + exp(x)) */
+static Scaled sigmoid_of(LogReader *r, IrVal *x)
 {
     IrVal *at = leaf(r, x);
-    IrVal *soft = ir_softplus(&r->b, sign > 0 ? ir_neg(&r->b, at) : at);
-    return (Scaled){.log = ir_neg(&r->b, soft), .positive = true};
+    return (Scaled){.log = ir_neg(&r->b, ir_softplus(&r->b, ir_neg(&r->b, at))),
+                    .positive = true,
+                    .less = ir_neg(&r->b, ir_softplus(&r->b, at))};
+}
+
+/* 1 + tanh(x) is 2 / (1 + exp(-2x)). */
+static Scaled tanh_of(LogReader *r, IrVal *v)
+{
+    IrVal *two = ir_const(&r->b, r->elem, 2), *at = ir_mul(&r->b, leaf(r, v->def->arg[0]), two);
+    IrVal *log2 = ir_const(&r->b, r->elem, math_log_f64(2));
+    return (Scaled){.up = leaf(r, v),
+                    .less = ir_sub(&r->b, log2, ir_softplus(&r->b, at)),
+                    .more = ir_sub(&r->b, log2, ir_softplus(&r->b, ir_neg(&r->b, at)))};
 }
 
 static void add_scaled(LogReader *r, const Scaled *a, const Scaled *c, int sign, Scaled *s)
@@ -278,6 +341,13 @@ static void add_scaled(LogReader *r, const Scaled *a, const Scaled *c, int sign,
     *s = (Scaled){.log = m,
                   .up = ir_select(&r->b, some, both, ir_const(&r->b, r->elem, 0)),
                   .positive = sign > 0 && a->positive && c->positive};
+}
+
+/* 1 + exp(x) */
+static void add_one(LogReader *r, IrVal *x, Scaled *s)
+{
+    r->summed = r->shifted = true;
+    *s = (Scaled){.log = ir_softplus(&r->b, x), .positive = true};
 }
 
 static bool is_one(const IrVal *v)
@@ -297,11 +367,13 @@ static void subtract_bare(LogReader *r, const Scaled *a, const Scaled *c, Scaled
     *s = (Scaled){.log = ir_select(b, above, x, y), .up = up};
 }
 
-/* 1 - sigmoid(x) = sigmoid(-x) */
-static IrVal *complement_of(const IrNode *n)
+static bool is_number_one(const Scaled *s) { return !s->log && !s->down && is_one(s->up); }
+
+/* The logarithm of 1 + c or 1 - c where that is known; else NULL. */
+static IrVal *log_of_one_and(const IrNode *n, const Scaled *a, const Scaled *c)
 {
-    const IrNode *y = n->arg[1]->def;
-    return n->op == IR_sub && y && y->op == IR_sigmoid && ir_is_const(n->arg[0], NULL) && is_one(n->arg[0]) ? y->arg[0] : NULL;
+    if (n->op == IR_sub) return is_number_one(a) ? c->less : NULL;
+    return is_number_one(a) ? c->more : is_number_one(c) ? a->more : NULL;
 }
 
 /* a + c or a - c; outside of a sum one exponential alone counts only if it is a sum: the form holds log(1 + exp(x)). */
@@ -309,9 +381,10 @@ static bool scale_add(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
     bool summed = r->summed;
-    if (complement_of(n)) return *s = sigmoid_of(r, complement_of(n), -1), true;
     r->summed = false;
     bool ok = scale(r, n->arg[0], &a) && scale(r, n->arg[1], &c);
+    IrVal *known = ok ? log_of_one_and(n, &a, &c) : NULL;
+    if (known) return r->summed |= summed, *s = (Scaled){.log = known, .positive = true}, true;
     bool one = r->summed || r->inside > 0 || r->single;
     bool sums = ok && (one ? a.log || c.log : r->adds && a.log && c.log);
     r->summed |= summed;
@@ -319,6 +392,8 @@ static bool scale_add(LogReader *r, const IrNode *n, Scaled *s)
     bool bare = is_one(a.up) && is_one(c.up) && !a.down && !c.down;
     if (n->op == IR_sub && bare)
         subtract_bare(r, &a, &c, s);
+    else if (bare && (!a.log || !c.log))
+        add_one(r, a.log ? a.log : c.log, s);
     else
         add_scaled(r, &a, &c, n->op == IR_add ? 1 : -1, s);
     return true;
@@ -385,7 +460,8 @@ static bool scale_quotient(LogReader *r, const IrNode *n, Scaled *s)
     *s = (Scaled){.log = minus(r, a.log, c.log),
                   .up = times(r, a.up, c.down),
                   .down = times(r, a.down, c.up),
-                  .positive = a.positive && c.positive};
+                  .positive = has_sign(&a, &c, true),
+                  .negative = has_sign(&a, &c, false)};
     return true;
 }
 
@@ -412,22 +488,35 @@ static bool scale_select(LogReader *r, const IrNode *n, Scaled *s)
     *s = (Scaled){.log = pick(r, cond, a.log, c.log, 0),
                   .up = pick(r, cond, a.up, c.up, 1),
                   .down = pick(r, cond, a.down, c.down, 1),
-                  .positive = a.positive && c.positive};
+                  .positive = a.positive && c.positive,
+                  .less = a.less && c.less ? ir_select(&r->b, cond, a.less, c.less) : NULL};
     return true;
 }
 
-static IrVal *moved(LogReader *r, const IrNode *n, IrVal *v)
+/* by: the second operand, which says where to. */
+static IrVal *moved(LogReader *r, const IrNode *n, IrVal *v, IrVal *by)
 {
     if (!v || (v->type.rank == 0 && n->result->type.rank == 0)) return v;
-    v = full(r, v, &n->arg[0]->type);
-    return ir_like(&r->b, n, &v)->result;
+    return ir_like(&r->b, n, (IrVal *[]){full(r, v, &n->arg[0]->type), by})->result;
+}
+
+/* The order of exponentials is that of their logarithms, which do not overflow. */
+static IrVal *place_of(LogReader *r, const IrNode *n, const Scaled *a)
+{
+    if (n->n_args < 2) return NULL;
+    const IrNode *sorts = n->arg[1]->def;
+    bool sorted = sorts && sorts->op == IR_argsort && a->log && a->positive && tree_same_value(r->w, sorts->arg[0], n->arg[0]);
+    if (!sorted) return n->arg[1];
+    return ir_like(&r->b, sorts, (IrVal *[]){full(r, whole_log(r, a), &n->arg[0]->type)})->result;
 }
 
 static bool scale_layout(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a;
-    if (!scale(r, n->arg[0], &a) || (!a.log && !r->summed)) return false;
-    *s = (Scaled){moved(r, n, a.log), moved(r, n, a.up), moved(r, n, a.down), a.positive};
+    if (!scale(r, n->arg[0], &a) || (!a.log && !a.less && !r->summed)) return false;
+    IrVal *by = place_of(r, n, &a);
+    *s = (Scaled){moved(r, n, a.log, by), moved(r, n, a.up, by),   moved(r, n, a.down, by), a.positive,
+                  a.negative,             moved(r, n, a.less, by), moved(r, n, a.more, by)};
     return true;
 }
 
@@ -447,32 +536,172 @@ static bool scale_concat(LogReader *r, const IrNode *n, Scaled *s)
 {
     if (n->n_args > MOST_NODES) return false;
     IrVal **log = arena_array(r->w->scratch, IrVal *, n->n_args), **up = arena_array(r->w->scratch, IrVal *, n->n_args),
-          **down = arena_array(r->w->scratch, IrVal *, n->n_args);
-    bool any = false, positive = true;
+          **down = arena_array(r->w->scratch, IrVal *, n->n_args), **less = arena_array(r->w->scratch, IrVal *, n->n_args);
+    bool any = false, positive = true, all_less = true;
     for (int i = 0; i < n->n_args; i++) {
         Scaled part;
         if (!scale(r, n->arg[i], &part)) return false;
         log[i] = part.log;
         up[i] = part.up;
         down[i] = part.down;
+        less[i] = part.less;
         any |= part.log != NULL;
         positive &= part.positive;
+        all_less &= part.less != NULL;
     }
     if (!any) return false;
     *s = (Scaled){.log = beside_each_other(r, n, log, 0),
                   .up = beside_each_other(r, n, up, 1),
                   .down = beside_each_other(r, n, down, 1),
-                  .positive = positive};
+                  .positive = positive,
+                  .less = all_less ? beside_each_other(r, n, less, 0) : NULL};
     return true;
 }
+
+static Scaled negated(LogReader *r, const Scaled *s)
+{
+    double c;
+    IrVal *up = s->up;
+    if (!up || ir_is_const(up, &c))
+        up = up && c == -1 ? NULL : ir_const(&r->b, r->elem, up ? -c : -1);
+    else
+        up = up->def && up->def->op == IR_neg ? up->def->arg[0] : ir_neg(&r->b, up);
+    return (Scaled){.log = s->log, .up = up, .down = s->down, .positive = s->negative, .negative = s->positive};
+}
+
+/* ---- the larger and the smaller --------------------------------------------------------------------------------- */
+
+static bool is_nothing(const Scaled *s) { return !s->log && s->up && is_zero(s->up); }
+
+static bool is_known(const Scaled *s) { return s->positive || is_nothing(s); }
+
+/* The logarithm of s where s is above 0, else that of 0. */
+static IrVal *log_above_0(LogReader *r, const Scaled *s)
+{
+    if (is_nothing(s)) return infinity(r, -1);
+    if (s->positive) return whole_log(r, s);
+    IrVal *u = factor(r, s), *below = ir_compare(&r->b, IR_LE, u, ir_const(&r->b, r->elem, 0));
+    IrVal *log = ir_log(&r->b, ir_select(&r->b, below, ir_const(&r->b, r->elem, 1), u));
+    return ir_select(&r->b, below, infinity(r, -1), plus(r, s->log, log));
+}
+
+/* The larger of the two, one of which is positive, is the larger of their logarithms; so is the smaller where both are. */
+static bool scale_extreme(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled a, c;
+    if (!scale(r, n->arg[0], &a) || !scale(r, n->arg[1], &c) || (!a.log && !c.log)) return false;
+    bool minus = a.negative && c.negative, most = (n->op == IR_max) != minus;
+    if (minus) a = negated(r, &a), c = negated(r, &c);
+    const Scaled *other = is_known(&a) ? &c : &a;
+    if (!is_known(&a) && !is_known(&c)) return false;
+    IrVal *x = log_above_0(r, &a), *y = log_above_0(r, &c);
+    bool known = is_known(other);
+    *s = (Scaled){.log = most ? ir_max(&r->b, x, y) : ir_min(&r->b, x, y), .positive = most || known};
+    if (a.less && c.less) s->less = most ? ir_min(&r->b, a.less, c.less) : ir_max(&r->b, a.less, c.less);
+    if (minus) *s = negated(r, s);
+    if (!most && !known) {
+        IrVal *u = factor(r, other), *below = ir_compare(&r->b, IR_LE, u, ir_const(&r->b, r->elem, 0));
+        s->log = ir_select(&r->b, below, or_number(r, other->log, 0), s->log);
+        s->up = ir_select(&r->b, below, u, ir_const(&r->b, r->elem, 1));
+    }
+    r->summed = r->shifted = true;
+    return true;
+}
+
+static IrVal *reduced_of(LogReader *r, const IrNode *n, IrVal *v, bool smallest)
+{
+    if (!v) return NULL;
+    v = full(r, v, &n->arg[0]->type);
+    if (smallest) v = ir_neg(&r->b, v);
+    v = ir_like(&r->b, n, &v)->result;
+    return smallest ? ir_neg(&r->b, v) : v;
+}
+
+/* The largest over dims or samples; of -x it is minus the smallest x. */
+static bool scale_largest(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled a;
+    if (!scale(r, n->arg[0], &a) || !a.log || !(a.positive || a.negative)) return false;
+    bool smallest = a.negative;
+    if (smallest) a = negated(r, &a);
+    *s = (Scaled){.log = reduced_of(r, n, whole_log(r, &a), smallest), .positive = true};
+    if (smallest)
+        *s = negated(r, s);
+    else
+        s->less = reduced_of(r, n, a.less, true);
+    r->summed = r->shifted = true;
+    return true;
+}
+
+static bool scale_norm(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled a;
+    if (!scale_inside(r, n->arg[0], &a) || !a.log) return false;
+    Scaled square = product_of(r, &a, &a);
+    square.positive = a.positive;
+    sum_terms(r, &square, &n->arg[0]->type, n->attr.dims, ir_no_axes(), s);
+    s->log = s->log ? ir_mul(&r->b, s->log, ir_const(&r->b, r->elem, 0.5)) : NULL;
+    s->up = s->up ? ir_sqrt(&r->b, s->up) : NULL;
+    s->positive = true;
+    return true;
+}
+
+static bool scale_abs(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled a;
+    if (!scale(r, n->arg[0], &a) || !a.log) return false;
+    *s = (Scaled){.log = a.log, .up = a.up ? ir_abs(&r->b, a.up) : NULL, .down = a.down ? ir_abs(&r->b, a.down) : NULL, .positive = true};
+    r->summed = true;
+    return true;
+}
+
+static IrVal *stopped(LogReader *r, IrVal *v) { return v ? ir_stop(&r->b, v) : NULL; }
+
+/* What is not differentiated. A stop with a slot stands for what the slot will be. */
+static bool scale_stop(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled a;
+    if (n->attr.slot >= 0 || !scale(r, n->arg[0], &a) || (!a.log && !a.less && !r->summed)) return false;
+    *s = (Scaled){stopped(r, a.log), stopped(r, a.up),   stopped(r, a.down), a.positive,
+                  a.negative,        stopped(r, a.less), stopped(r, a.more)};
+    r->summed = true;
+    return true;
+}
+
+/* ---- powers ----------------------------------------------------------------------------------------------------- */
+
+enum { MOST_POWER = 4 }; /* larger ones overflow what an exponential was taken out of */
+
+/* Is it an exponential: b^x, b a positive number or made of exponentials? */
+static bool is_exponential(const IrNode *n)
+{
+    double c;
+    return n->op == IR_pow && !ir_is_const(n->arg[1], NULL) && (ir_is_const(n->arg[0], &c) ? c > 0 && c != 1 : tree_is_positive(n->arg[0]));
+}
+
+/* a^x is exp(x log(a)). */
+static bool scale_exponential(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled a;
+    if (!scale(r, n->arg[0], &a) || !a.positive) return false;
+    *s = (Scaled){.log = ir_mul(&r->b, leaf(r, n->arg[1]), whole_log(r, &a)), .positive = true};
+    r->summed = true;
+    return true;
+}
+
+static bool is_even(double k) { return fmod(k, 2) == 0; }
 
 static bool scale_power(LogReader *r, const IrNode *n, Scaled *s)
 {
     double k = 0.5;
     Scaled a;
+    if (is_exponential(n)) return scale_exponential(r, n, s);
     if ((n->op == IR_pow && !ir_is_const(n->arg[1], &k)) || !scale(r, n->arg[0], &a) || !a.log) return false;
-    IrVal *q = factor(r, &a), *by = ir_const(&r->b, r->elem, k);
-    *s = (Scaled){.log = ir_mul(&r->b, a.log, by), .positive = true};
+    IrVal *by = ir_const(&r->b, r->elem, k);
+    if (a.positive && fabs(k) > MOST_POWER)
+        return *s = (Scaled){.log = ir_mul(&r->b, whole_log(r, &a), by), .positive = true}, true;
+    IrVal *q = factor(r, &a);
+    *s = (Scaled){.log = ir_mul(&r->b, a.log, by), .positive = a.positive || n->op == IR_sqrt || is_even(k)};
     if (q) s->up = n->op == IR_sqrt ? ir_sqrt(&r->b, q) : ir_pow(&r->b, q, by);
     return true;
 }
@@ -480,7 +709,7 @@ static bool scale_power(LogReader *r, const IrNode *n, Scaled *s)
 static bool scale_minus(LogReader *r, const IrNode *n, Scaled *s)
 {
     if (!scale(r, n->arg[0], s) || (!s->log && !r->summed)) return false;
-    s->up = s->up ? ir_neg(&r->b, s->up) : ir_const(&r->b, r->elem, -1);
+    *s = negated(r, s);
     return true;
 }
 
@@ -520,7 +749,10 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
     case IR_neg:
         return scale_minus(r, n, s);
     case IR_sigmoid:
-        *s = sigmoid_of(r, n->arg[0], 1);
+        *s = sigmoid_of(r, n->arg[0]);
+        return true;
+    case IR_tanh:
+        *s = tanh_of(r, n->result);
         return true;
     case IR_const:
         return scale_number(r, n, s);
@@ -530,6 +762,7 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
         a = (Scaled){.log = leaf(r, n->arg[0]), .positive = true};
         c = (Scaled){.positive = true};
         subtract_bare(r, &a, &c, s);
+        s->more = a.log;
         return true;
     case IR_sqrt:
     case IR_pow:
@@ -541,7 +774,19 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
     case IR_reverse:
     case IR_as_sample:
     case IR_as_feature:
+    case IR_gather:
         return scale_layout(r, n, s);
+    case IR_max:
+    case IR_min:
+        return scale_extreme(r, n, s);
+    case IR_reduce_max:
+        return scale_largest(r, n, s);
+    case IR_norm:
+        return scale_norm(r, n, s);
+    case IR_abs:
+        return scale_abs(r, n, s);
+    case IR_stop:
+        return scale_stop(r, n, s);
     case IR_spread:
         return scale(r, n->arg[0], s);
     case IR_concat:
@@ -585,14 +830,39 @@ typedef struct Search {
     int nodes;
 } Search;
 
-/* Is there an exponential under a sum? Before anything is made. */
+static bool is_exponential_in(const Search *s, const IrNode *n)
+{
+    if (n->op == IR_pow) return is_exponential(n) && (s->logarithm || n->result->type.rank || n->result->type.axes.n);
+    return n->op == IR_exp || (s->logarithm && (n->op == IR_expm1 || n->op == IR_sigmoid || n->op == IR_tanh));
+}
+
+/* What no form holds anything under. */
+static bool hides(const Search *s, const IrNode *n)
+{
+    switch (n->op) {
+    case IR_sum:
+    case IR_dot:
+    case IR_max:
+    case IR_min:
+    case IR_reduce_max:
+    case IR_norm:
+    case IR_abs:
+    case IR_stop:
+    case IR_pow:
+        return n->op != IR_pow || is_exponential(n);
+    default:
+        return s->adds && (n->op == IR_add || n->op == IR_sub);
+    }
+}
+
+/* Is there an exponential under a sum, or under what else hides it from a form? Before anything is made. */
 static bool has_summed(Search *s, const IrVal *v, bool summed)
 {
     const IrNode *n = v->def;
     if (!n || n->block != s->block || ++s->nodes > MOST_NODES || n->op == IR_const || !is_read(s->w, n)) return false;
-    if (n->op == IR_exp || (s->logarithm && (n->op == IR_expm1 || n->op == IR_sigmoid))) return summed;
+    summed |= hides(s, n);
+    if (is_exponential_in(s, n)) return summed;
     if (n->op == IR_scan) return is_accumulated(n) && has_summed(&(Search){s->w, n->body[0], true, true, 0}, n->body[0]->yield[0], true);
-    summed |= n->op == IR_sum || n->op == IR_dot || (s->adds && (n->op == IR_add || n->op == IR_sub));
     bool has = false;
     for (int i = n->op == IR_select; i < n->n_args && !has; i++) has = has_summed(s, n->arg[i], summed);
     return has;
@@ -603,23 +873,35 @@ static IrVal *shifted_share(LogReader *r, const IrNode *n)
 {
     Scaled a, c, s;
     if (!scale(r, n->arg[1], &c) || !c.log || !r->shifted || !scale(r, n->arg[0], &a)) return NULL;
-    s = (Scaled){minus(r, a.log, c.log), times(r, a.up, c.down), times(r, a.down, c.up), true};
+    s = (Scaled){.log = minus(r, a.log, c.log), .up = times(r, a.up, c.down), .down = times(r, a.down, c.up)};
     return over(r, times(r, s.log ? ir_exp(&r->b, s.log) : NULL, s.up), s.down);
+}
+
+/* log(1 + x), also where x is small; NULL: nothing better is known. */
+static IrVal *log_one_plus(LogReader *r, const IrVal *x)
+{
+    Scaled s;
+    const IrNode *n = x->def;
+    if (n->op == IR_neg) return scale(r, n->arg[0], &s) ? s.less : NULL;
+    if (!scale(r, n->result, &s) || s.more) return s.more;
+    return s.log && s.positive ? ir_softplus(&r->b, whole_log(r, &s)) : NULL;
+}
+
+static IrVal *logarithm_of(LogReader *r, const IrNode *n, bool wide)
+{
+    Scaled s;
+    if (n->op == IR_log1p) return log_one_plus(r, n->arg[0]);
+    return scale(r, n->arg[0], &s) && (r->summed || r->single) && (s.log || wide) ? logarithm(r, &s) : NULL;
 }
 
 IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds)
 {
     IrNode *n = v->def;
-    if (n->op != IR_log && n->op != IR_div) return NULL;
-    bool wide = tree_is_head(w, v);
-    LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = adds && n->op == IR_log};
-    Search search = {.w = w, .block = w->b->block, .adds = adds, .logarithm = n->op == IR_log};
-    Scaled s;
-    IrVal *made = NULL;
-    if (!has_summed(&search, n->arg[n->op == IR_div], r.single)) return NULL;
-    if (n->op == IR_div)
-        made = shifted_share(&r, n);
-    else if (scale(&r, n->arg[0], &s) && (r.summed || r.single) && (s.log || wide))
-        made = logarithm(&r, &s);
+    if (n->op != IR_log && n->op != IR_log1p && n->op != IR_div) return NULL;
+    bool wide = tree_is_head(w, v), logarithmic = n->op != IR_div;
+    LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = adds};
+    Search search = {.w = w, .block = w->b->block, .adds = adds, .logarithm = logarithmic};
+    if (!has_summed(&search, n->arg[!logarithmic], r.single && logarithmic)) return NULL;
+    IrVal *made = logarithmic ? logarithm_of(&r, n, wide) : shifted_share(&r, n);
     return made ? full(&r, tree_convert(&r.b, made, v->type.elem), &v->type) : NULL;
 }

@@ -4,7 +4,7 @@
  * root is no number. With d n = c, n being how many are summed, it is c sum((x - m)^2), m the mean: nowhere below 0, with
  * derivative 0 where all are equal, so that R2 holds for its root. Sums are over dims and samples, in any order, in steps
  * or as a dot; part of them may stand around the square: E norm2(x) - norm2(E x). The two may be any two of up to
- * MOST_TERMS that are added. Start at tree_moments_rule(). */
+ * MOST_TERMS that are added. With weights w that sum up to 1 it is sum(w (x - m)^2), m = sum(w x). Start at tree_moments_rule(). */
 #include "compiler/opt/tree.h"
 
 #include <math.h>
@@ -57,11 +57,18 @@ static bool add_factor(const Walk *w, Factors *f, IrVal *v, int power)
     return true;
 }
 
+/* v, or what the program wrote for it. */
+static IrVal *as_written(Walk *w, IrVal *v)
+{
+    const NodeInfo *i = tree_info(w, v);
+    return i && i->was ? i->was->result : v;
+}
+
 /* v^power as numbers and other values to powers; no more than one row a factor. */
-static bool add_product(Walk *w, Factors *f, IrVal *v, int power, int depth)
+static bool add_product(Walk *w, Factors *f, IrVal *given, int power, int depth)
 {
     double c;
-    v = behind(w, v);
+    IrVal *written = as_written(w, given), *v = behind(w, written);
     const IrNode *n = is_ours(w, v) && depth < MOST_FACTORS ? v->def : NULL;
     if (ir_is_const(v, &c)) return f->c *= pow(c, power), true;
     if (n && n->op == IR_neg) return f->c *= power % 2 ? -1 : 1, add_product(w, f, n->arg[0], power, depth + 1);
@@ -71,7 +78,7 @@ static bool add_product(Walk *w, Factors *f, IrVal *v, int power, int depth)
         return f->c /= pow(c, power), add_product(w, f, n->arg[0], power, depth + 1);
     if (n && n->op == IR_pow && ir_is_const(n->arg[1], &c) && (c == 2 || c == 3 || c == 4))
         return add_product(w, f, n->arg[0], power * (int)c, depth + 1);
-    return add_factor(w, f, v, power);
+    return add_factor(w, f, written, power);
 }
 
 static bool product_of(Walk *w, IrVal *v, int power, Factors *f)
@@ -238,6 +245,178 @@ static IrVal *variance(Walk *w, IrVal *at, const Added *squares, const Added *sq
     return ir_type_equal(&made->type, &squares->v->type) ? made : NULL;
 }
 
+/* ---- weights ---------------------------------------------------------------------------------------------------- */
+
+/* c * (sum over `over` of the factors) / by */
+typedef struct Weighted {
+    double c;
+    IrVal *by; /* NULL: 1 */
+    Factors f;
+    Extent over;
+    IrType type; /* of what is summed */
+} Weighted;
+
+/* A dot of all dims of both. */
+static bool is_whole_dot(const Walk *w, const IrVal *v)
+{
+    const IrNode *n = v->def;
+    if (!is_ours(w, v) || n->op != IR_dot || n->n_args != 2 || n->attr.batch.n || (n->attr.pair_over && n->attr.pair_over[0].n)) return false;
+    bool whole = n->attr.contract.n == n->arg[0]->type.rank && n->attr.contract.n == n->arg[1]->type.rank;
+    for (int i = 0; i < n->attr.contract.n; i++) whole &= n->attr.contract.a[i] == n->attr.contract.b[i];
+    return whole;
+}
+
+static bool weighted_sum_of(Walk *w, IrVal *v, Weighted *m)
+{
+    Sums s = {.c = 1}, inner = {.c = 1};
+    *m = (Weighted){.f.c = 1};
+    if (!sums_of(w, v, &s)) return false;
+    if (s.n == 0 && is_ours(w, s.of) && s.of->def->op == IR_div) {
+        m->by = s.of->def->arg[1];
+        if (!sums_of(w, s.of->def->arg[0], &inner)) return false;
+        inner.c *= s.c;
+        s = inner;
+    }
+    bool dot = is_whole_dot(w, s.of);
+    IrVal *like = dot ? s.of->def->arg[0] : s.of;
+    if (s.n == 0 && !dot) return false;
+    m->type = like->type;
+    if (dot) m->type.axes = ir_axes_union(m->type.axes, s.of->def->arg[1]->type.axes);
+    m->over = extent_of(&s, like, dot);
+    bool ok = dot ? add_product(w, &m->f, s.of->def->arg[0], 1, 0) && add_product(w, &m->f, s.of->def->arg[1], 1, 0)
+                  : product_of(w, s.of, 1, &m->f);
+    m->c = s.c * m->f.c;
+    m->f.c = 1;
+    return ok;
+}
+
+/* The root of v = c x^2; NULL: it is no square. */
+static IrVal *root_of(const Walk *w, IrVal *v)
+{
+    const IrNode *n = is_ours(w, v) ? v->def : NULL;
+    double k;
+    if (n && n->op == IR_mul && tree_same_value(w, n->arg[0], n->arg[1])) return n->arg[0];
+    return n && n->op == IR_pow && ir_is_const(n->arg[1], &k) && k == 2 ? n->arg[0] : NULL;
+}
+
+static int power_in(const Walk *w, const Factors *f, const IrVal *v)
+{
+    for (int i = 0; i < f->n; i++)
+        if (tree_same_value(w, f->v[i], v)) return f->power[i];
+    return 0;
+}
+
+/* From u = w x^2 and v = w x: w, and x. False: they are not these. */
+static bool split(const Walk *w, const Factors *u, const Factors *v, Factors *weight, Factors *x)
+{
+    *weight = *x = (Factors){.c = 1};
+    bool ok = u->n == v->n;
+    for (int i = 0; i < u->n && ok; i++) {
+        int k = power_in(w, v, u->v[i]), more = u->power[i] - k, less = k - more;
+        ok = k > 0 && more >= 0 && less >= 0 && (!more || add_factor(w, x, u->v[i], more)) &&
+             (!less || add_factor(w, weight, u->v[i], less));
+    }
+    return ok && weight->n && x->n;
+}
+
+/* The sum of the numbers that v is made of; false: there are others. */
+static bool sum_of_numbers(const IrVal *v, double *sum, int depth)
+{
+    double c, part = 0;
+    const IrNode *n = v->def;
+    *sum = 0;
+    if (ir_is_const(v, &c)) return *sum = c, true;
+    if (!n || !depth) return false;
+    if (n->op == IR_reshape || n->op == IR_convert || n->op == IR_transpose) return sum_of_numbers(n->arg[0], sum, depth - 1);
+    for (int i = 0; i < n->n_args && n->op == IR_concat; i++, *sum += part)
+        if (!sum_of_numbers(n->arg[i], &part, depth - 1)) return false;
+    return n->op == IR_concat;
+}
+
+/* Is v c * (the sum of `of` over `over`), as it stands or repeated? */
+static bool is_sum_of(Walk *w, IrVal *v, IrVal *of, const Extent *over, double *c)
+{
+    Sums s = {.c = 1};
+    while (is_ours(w, v) && (v->def->op == IR_broadcast || v->def->op == IR_spread)) v = v->def->arg[0];
+    if (!sums_of(w, v, &s) || s.n == 0 || !tree_same_value(w, s.of, of)) return false;
+    Extent e = extent_of(&s, of, false);
+    *c = s.c;
+    return same_extent(&e, over, of->type.rank);
+}
+
+/* Do the weights times c, over `by`, sum up to 1? Numbers that are rounded to f32 need not, to the last digit. */
+static bool sum_to_one(Walk *w, const Factors *weight, const Weighted *m)
+{
+    double sum = 0;
+    bool one = weight->n == 1 && weight->power[0] == 1;
+    IrVal *u = one ? weight->v[0] : NULL;
+    if (!u) return false;
+    if (m->by) return is_sum_of(w, m->by, u, &m->over, &sum) && fabs(sum / m->c - 1) < 1e-9;
+    if (u->type.rank == m->type.rank && !m->over.axes.n && sum_of_numbers(u, &sum, 3)) {
+        for (int i = 0; i < u->type.rank; i++)
+            if (!m->over.dim[i]) return false;
+        return fabs(sum * m->c - 1) < 1e-6;
+    }
+    const IrNode *n = is_ours(w, u) && u->def->op == IR_div ? u->def : NULL;
+    return n && is_sum_of(w, n->arg[1], n->arg[0], &m->over, &sum) && fabs(m->c / sum - 1) < 1e-9;
+}
+
+static IrVal *write_factors(Walk *w, IrBuilder *b, const Factors *f)
+{
+    IrVal *all = NULL;
+    for (int i = 0; i < f->n; i++)
+        for (int k = 0; k < f->power[i]; k++) all = all ? ir_mul(b, all, tree_best(w, f->v[i])) : tree_best(w, f->v[i]);
+    return all;
+}
+
+/* The largest x, which is not differentiated: what all are equal to is subtracted without a rest. */
+static IrVal *less_largest(IrBuilder *b, IrVal *x, const Extent *over)
+{
+    IrVal *most = x;
+    for (int i = 0; i < over->axes.n; i++) most = ir_reduce_max_over(b, most, over->axes.id[i]);
+    for (int i = x->type.rank - 1; i >= 0; i--)
+        if (over->dim[i]) most = ir_reduce_max(b, most, i);
+    most = ir_stop(b, most);
+    bool beside = most->type.rank && most->type.rank < x->type.rank;
+    return ir_sub(b, x, beside ? ir_broadcast(b, most, ir_dims_of(&x->type), dims_in(over, x->type.rank, false)) : most);
+}
+
+static IrVal *weighted(IrBuilder *b, const Weighted *m, IrVal *weight, IrVal *x, IrVal *by)
+{
+    IrVal *sum = ir_mul(b, weight, x);
+    if (m->over.axes.n) sum = ir_sum_over(b, sum, m->over.axes);
+    IrInts dims = dims_in(&m->over, m->type.rank, true);
+    if (dims.n) sum = ir_sum(b, sum, dims);
+    if (m->c != 1) sum = ir_mul(b, sum, ir_const_like(b, sum, m->c));
+    return by ? ir_div(b, sum, by) : sum;
+}
+
+/* sum(w x^2) - sum(w x)^2 is sum(w (x - m)^2), with m = sum(w x), where the weights sum up to 1. */
+static IrVal *weighted_variance(Walk *w, IrVal *at, const Added *squares, const Added *square)
+{
+    Weighted u, v;
+    Factors weight, x;
+    double c = 1;
+    Sums around = {.c = 1};
+    if (!sums_of(w, square->v, &around) || around.n || !root_of(w, around.of)) return NULL;
+    if (!weighted_sum_of(w, squares->v, &u) || !weighted_sum_of(w, root_of(w, around.of), &v) || v.c == 0) return NULL;
+    bool same = (!u.by && !v.by) || (u.by && v.by && tree_same_value(w, u.by, v.by));
+    if (!same || !ir_dims_equal(&u.type, &v.type) || !same_extent(&u.over, &v.over, u.type.rank)) return NULL;
+    if (!split(w, &u.f, &v.f, &weight, &x) || !sum_to_one(w, &weight, &v)) return NULL;
+    c = squares->sign * u.c / v.c; /* as many times a mean of squares, */
+    double by = -square->sign * around.c; /* less as many times the square of a mean */
+    if (!(c > 0) || !(fabs(by - c) <= 1e-9 * c)) return NULL;
+    IrBuilder b = tree_before(w, at);
+    IrVal *of = write_factors(w, &b, &x), *by_weight = write_factors(w, &b, &weight), *over = v.by ? tree_best(w, v.by) : NULL;
+    if (of->type.rank != u.type.rank || by_weight->type.rank != u.type.rank) return NULL;
+    of = less_largest(&b, of, &u.over);
+    IrVal *m = weighted(&b, &v, by_weight, of, over);
+    if (m->type.rank && m->type.rank < of->type.rank) m = ir_broadcast(&b, m, ir_dims_of(&of->type), dims_in(&u.over, of->type.rank, false));
+    IrVal *less = ir_sub(&b, of, m), *made = weighted(&b, &v, by_weight, ir_mul(&b, less, less), over);
+    if (c != 1) made = ir_mul(&b, made, ir_const_like(&b, made, c));
+    return ir_type_equal(&made->type, &squares->v->type) ? made : NULL;
+}
+
 /* What is added, no more than `depth` rows down: how many; more than MOST_TERMS are not all there. */
 static int added(Walk *w, IrVal *v, int sign, int depth, Added *a, int n)
 {
@@ -274,6 +453,7 @@ IrVal *tree_moments_rule(Walk *w, IrVal *v)
     for (int i = 0; i < n; i++)
         for (int k = 0; k < n; k++) {
             IrVal *made = i == k ? NULL : variance(w, v, &a[i], &a[k]);
+            if (!made && i != k) made = weighted_variance(w, v, &a[i], &a[k]);
             if (made) return with_rest(w, v, made, a, n, i, k);
         }
     return NULL;

@@ -39,26 +39,14 @@ static bool is_unique(const Walk *w, const IrNode *n)
 
 /* ---- numbers ---------------------------------------------------------------------------------------------------- */
 
-static unsigned mix(unsigned h, uint64_t x) { return (unsigned)(((h ^ x) * 0x9e3779b97f4a7c15u) >> 29); }
-
-static unsigned hash_ints(unsigned h, const IrInts *x)
-{
-    for (int i = 0; i < x->n; i++) h = mix(h, (uint64_t)x->v[i]);
-    return h;
-}
-
 static unsigned hash_node(const Walk *w, const IrNode *n)
 {
-    uint64_t bits, operands = 0;
-    memcpy(&bits, &n->attr.value, sizeof bits);
-    unsigned h = mix(n->op, bits ^ (uint64_t)n->attr.n);
+    uint64_t operands = 0;
     for (int i = 0; i < n->n_args; i++) { /* a sum where they commute */
         uint64_t x = number_of(w, n->arg[i]);
-        operands = ir_op_info[n->op].flags & IR_COMMUTES ? operands + x * x : mix((unsigned)operands, x);
+        operands = ir_op_info[n->op].flags & IR_COMMUTES ? operands + x * x : equal_mix((unsigned)operands, x);
     }
-    h = mix(mix(h, operands), (uint64_t)(n->attr.slot * 31 + n->attr.stream * 7 + n->attr.dim));
-    h = hash_ints(hash_ints(hash_ints(h, &n->attr.lo), &n->attr.hi), &n->attr.dims);
-    return mix(h, (uint64_t)n->result->type.elem * 64 + n->result->type.rank);
+    return equal_mix(equal_hash(n), operands);
 }
 
 static bool same_operands(const Walk *w, const IrNode *a, const IrNode *b)

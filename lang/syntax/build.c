@@ -328,8 +328,8 @@ bool build_reads_as_type(const Ast *e)
 
 /* ---- what may stand in which block */
 
-/* An if or for may hold statements; anything else that has a value must be somebody's. */
-static bool is_dropped(const Ast *s) { return ast_is_expr(s) && s->kind != AST_IF && s->kind != AST_FOR; }
+/* An if or for may hold statements; anything else that has a value must be somebody's. What a call in an optimiser gives, the lowering knows. */
+static bool is_dropped(const Parser *p, const Ast *s) { return ast_is_expr(s) && s->kind != AST_IF && s->kind != AST_FOR && !(p->in_rule && s->kind == AST_CALL); }
 
 static void report_dropped(Parser *p, const Ast *s)
 {
@@ -370,7 +370,7 @@ void build_check_statements(Parser *p, AstList stmts, BlockUse use)
                       "members are name = value; beside them stand let, def, net, param, state and :=");
         else if (use != IN_MEMBERS && s->kind == AST_MEMBER)
             report_member(p, s);
-        else if (is_dropped(s) && !(last && use == IN_VALUE))
+        else if (is_dropped(p, s) && !(last && use == IN_VALUE))
             report_dropped(p, s);
     }
 }

@@ -136,6 +136,7 @@ Ast *build_define(Parser *p, Token t, Head h, bool is_block, Ast *body)
     n->define.is_alias = !is_block && h.n_lists == 0 && !h.result && word != AST_DEFINE_DEF && word != AST_DEFINE_METRIC;
     n->define.body = body;
     if (is_block) build_checked(p, body, has_members(word) ? IN_MEMBERS : IN_VALUE);
+    if (word == AST_DEFINE_OPTIMIZER) p->in_rule = false;
     check_define(p, n);
     return build_done(p, n);
 }

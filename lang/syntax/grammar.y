@@ -122,7 +122,7 @@ word(T) ::= PRESCRIBED(A).                               { T = A; }
 word(T) ::= DISTRIBUTION(A).                             { T = A; }
 word(T) ::= BIJECTOR(A).                                 { T = A; }
 word(T) ::= COMPARISON(A).                               { T = A; }
-word(T) ::= OPTIMIZER(A).                                { T = A; }
+word(T) ::= OPTIMIZER(A).                                { T = A; p->in_rule = true; }
 word(T) ::= METRIC(A).                                   { T = A; }
 
 head(H) ::= ID(N) result(R).                             { H = (Head){N, 0, NULL, NULL, R}; }

@@ -32,6 +32,7 @@ typedef struct Parser {
     bool failed;                                             /* ever; never unset */
     bool errored;                                            /* by the token being fed */
     bool stop;                                               /* nothing more can be read */
+    bool in_rule;                                            /* in an optimiser: a call may apply another rule, which gives no value */
     bool is_entry;                                           /* of the REPL: values are not dropped but shown */
     bool muted;                                              /* until the statement ends: what follows from an error is none */
     bool accepted;

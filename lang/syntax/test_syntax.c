@@ -498,6 +498,7 @@ Test(errors, rows)
         {"extern simulator s() from \"a.so\"", "1:18 E039 an extern simulator has one list of parameters and a result (extern simulator s(theta: real[3]) -> real[20] from \"lib.so\")\n"},
         {"let n = E[x : 5] f(x)", "1:15 E039 a number of draws, but nothing is drawn: E[x] is over a sample that has its size already\n"},
         {"def f(x) {\n  g(x)\n  x\n}\nalternate 1 steps { f(3) }\n", "2:3 E030 this value is dropped (name it with let, or remove it)\n5:21 E030 this value is dropped (name it with let, or remove it)\n"},
+        {"optimizer o(lr)(w, g) {\n  inner(w, g)\n  g\n  w := w - g\n}\ndef f(x) { g(x); x }\n", "3:3 E030 this value is dropped (name it with let, or remove it)\n6:12 E030 this value is dropped (name it with let, or remove it)\n"},
         {"f(a; b)\nlet y = 1 1", "1:4 E020 unexpected ';'; expected ')', ',', ':' or an operator\n2:11 E020 unexpected '1'; expected an operator or the end of the line\n"},
         {"let a = 3 +", "1:12 E020 unexpected end of the text; expected an expression\n"},
         {"let a = { 3 + }", "1:15 E020 unexpected '}'; expected an expression\n"},

@@ -1,83 +1,9 @@
-/* lanes.c - functions.h over C numbers: one at a time, and in loops that the C compiler turns into vectors.
+/* lanes.c - functions.h over C numbers (words.h): one at a time, and in loops that the C compiler turns into vectors.
  *
  * Compiled twice (meson.build): as math_lanes_any for every CPU, and as math_lanes_fma with AVX2 and fma. Start at the
  * table at the end. */
 #include "runtime/math/lanes.h"
-#include <string.h>
-
-/* ---- the words of functions.h ---- */
-
-typedef float    F32;
-typedef double   F64;
-typedef uint32_t I32;
-typedef uint64_t I64;
-typedef int      Mask;
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE F32 float_of_32(I32 i) { F32 x; memcpy(&x, &i, sizeof x); return x; }
-INLINE F64 float_of_64(I64 i) { F64 x; memcpy(&x, &i, sizeof x); return x; }
-INLINE I32 bits_of_32(F32 x) { I32 i; memcpy(&i, &x, sizeof i); return i; }
-INLINE I64 bits_of_64(F64 x) { I64 i; memcpy(&i, &x, sizeof i); return i; }
-
-#define BY_REAL(x, f32, f64) _Generic((x), F32: f32, F64: f64)
-
-#define FN_(name)             fn_##name
-#define FN(name)              FN_(name)            /* name may be a macro */
-#define M_FN(type, name, ...) INLINE type FN(name)(__VA_ARGS__)
-#define M_CALL(name, ...)     FN(name)(__VA_ARGS__)
-#define M_DO(name, ...)       FN(name)(__VA_ARGS__)
-#define M_K(x, c)             ((__typeof__(x))(c))
-#define M_KI(i, c)            ((__typeof__(i))(c))
-#define M_ADD(a, b)           ((a) + (b))
-#define M_SUB(a, b)           ((a) - (b))
-#define M_MUL(a, b)           ((a) * (b))
-#define M_DIV(a, b)           ((a) / (b))
-#define M_FMA(a, b, c)        BY_REAL(b, __builtin_fmaf, __builtin_fma)(a, b, c)      /* b is short, a need not be */
-#define M_NEG(a)              (-(a))
-#define M_ABS(a)              BY_REAL(a, __builtin_fabsf, __builtin_fabs)(a)
-#define M_SQRT(a)             BY_REAL(a, __builtin_sqrtf, __builtin_sqrt)(a)
-#define M_FLOOR(a)            BY_REAL(a, __builtin_floorf, __builtin_floor)(a)
-#define M_LT(a, b)            ((a) < (b))
-#define M_LE(a, b)            ((a) <= (b))
-#define M_GT(a, b)            ((a) > (b))
-#define M_GE(a, b)            ((a) >= (b))
-#define M_EQ(a, b)            ((a) == (b))
-#define M_NE(a, b)            ((a) != (b))
-#define M_ILESS(a, b)         ((a) < (b))
-#define M_IEVEN(a)            (((a) & 1) == 0)
-#define M_AND(a, b)           ((a) & (b))
-#define M_OR(a, b)            ((a) | (b))
-#define M_XOR(a, b)           ((a) ^ (b))
-#define M_NOT(mask)           (!(mask))
-#define M_SELECT(mask, a, b)  ((mask) ? (a) : (b))
-#define M_BITS(x)             BY_REAL(x, bits_of_32, bits_of_64)(x)
-#define M_FLOAT(i)            _Generic((i), I32: float_of_32, I64: float_of_64)(i)
-#define M_IADD(a, b)          ((a) + (b))
-#define M_ISUB(a, b)          ((a) - (b))
-#define M_IMUL(a, b)          ((a) * (b))
-#define M_SHL(i, n)           ((i) << (n))
-#define M_SHR(i, n)           ((i) >> (n))
-#define M_SHLV(i, n)          ((i) << (n))
-#define M_SHRV(i, n)          ((i) >> (n))
-#define M_MULHI(a, b)         ((I64)(((unsigned __int128)(a) * (b)) >> 64))
-#define M_F64(x)              ((F64)(x))
-#define M_F32(x)              ((F32)(x))
-#define M_WIDE(i)             ((I64)(i))
-#define M_LOW(i)              ((I32)(i))
-#define M_INT_F32(i)          ((F32)(int32_t)(i))
-#define M_INT_F64(i)          ((F64)(int32_t)(i))
-#define M_LONG_F64(i)         ((F64)(int64_t)(i))
-#define M_ULONG_F64(i)        ((F64)(i))
-#define M_TABLE(i)            two_over_pi_words[i]
-#define M_RARE(mask)          if (__builtin_expect(mask, 0)) {
-#define M_RARE_END2(mask, a, b, ra, rb) a = ra; b = rb; }
-
-static const I64 two_over_pi_words[];
-
-#include "runtime/math/functions.h"
-
-static const I64 two_over_pi_words[TWO_OVER_PI_WORDS] = {TWO_OVER_PI};
+#include "runtime/math/words.h"
 
 /* ---- one number, and arrays ---- */
 
@@ -103,23 +29,11 @@ MATH_BINARY(DEFINE_BOTH)
 
 /* ---- random numbers ---- */
 
-enum { KEY_WORDS = 20, CHUNK = 32 };
-
-static void key_schedule(uint64_t key, I64 out[KEY_WORDS])
-{
-    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-    for (int round = 0; round < KEY_WORDS / 2; round++, k0 += 0x9e3779b9u, k1 += 0xbb67ae85u) {
-        out[2 * round] = k0;
-        out[2 * round + 1] = k1;
-    }
-}
+enum { CHUNK = 32 };
 
 static void philox(uint64_t key, const uint32_t counter[4], uint32_t out[4])
 {
-    I64 keys[KEY_WORDS], c[4] = {counter[0], counter[1], counter[2], counter[3]};
-    key_schedule(key, keys);
-    fn_philox(keys, c);
-    for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
+    philox_words(key, counter[0], counter[1], counter[2], counter[3], out);
 }
 
 /* Draws are made a chunk of blocks at a time, word by word in rows, so that the loops over a chunk are plain vectors. */
@@ -159,21 +73,6 @@ static void draw_chunk(Draw *d)
 DEFINE_SCATTER(scatter_f32, F32)
 DEFINE_SCATTER(scatter_f64, F64)
 DEFINE_SCATTER(scatter_i32, int32_t)
-
-INLINE void uniforms_f32(const I32 w[4], F32 v[4]) { for (int j = 0; j < 4; j++) v[j] = fn_uniform_f32(w[j]); }
-INLINE void uniforms_f64(const I32 w[4], F64 v[4]) { for (int j = 0; j < 4; j++) v[j] = fn_uniform_f64(w[j]); }
-
-INLINE void normals_f32(const I32 w[4], F32 v[4])
-{
-    fn_normal_pair_f32(w[0], w[1], v);
-    fn_normal_pair_f32(w[2], w[3], v + 2);
-}
-
-INLINE void normals_f64(const I32 w[4], F64 v[4])
-{
-    fn_normal_pair_f64(w[0], w[1], v);
-    fn_normal_pair_f64(w[2], w[3], v + 2);
-}
 
 #define DEFINE_DRAW(kind, type, suffix)                                                                         \
     static void kind##_##suffix(RandomAt at, size_t count, type *out)                                       \

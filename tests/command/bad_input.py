@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import resource
 import struct
 import subprocess
 import time
@@ -291,6 +292,11 @@ def test_numbers_that_make_no_sense():
         check(text, "error")
 
 
+def test_names_that_no_checkpoint_can_have():
+    for n in ('""', '"../best"', '"a/b"', '"000000012"', '".tmp"', '"-1"', '"a b"', '"\xff"', '"' + "a" * 101 + '"', "3", "G"):
+        check(small("update D", f"save {n}\n  update D"), ":8:")
+
+
 def test_modules_in_a_circle():
     with folder() as d:
         for name, text in (("a", "import b"), ("b", "import c"), ("c", "import b"), ("me", "import me")):
@@ -361,6 +367,100 @@ def test_a_full_disk():
         with open("/dev/full", "w") as full:
             done = subprocess.run([GAN, "eval", "-e", "1 + 1"], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
         assert done.returncode == 3 and b"No space left" in done.stderr, done
+
+
+def test_a_file_size_limit_is_a_full_disk():
+    with folder() as d:
+        path = write_small(d)
+        out = os.path.join(d, "out")
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        log = os.path.getsize(os.path.join(out, "log.jsonl"))
+        most = max(os.path.getsize(os.path.join(out, "checkpoints", n)) for n in os.listdir(os.path.join(out, "checkpoints")))
+        assert 20 < log < most
+        for limit in (0, 20, log - 1, log + 1, most - 1):
+            def set_limit():
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            one = os.path.join(d, str(limit))
+            done = subprocess.run([GAN, "run", path, "--out", one, "--quiet"], preexec_fn=set_limit, capture_output=True, timeout=60, check=False)
+            assert done.returncode == 3 and b"File too large" in done.stderr, (limit, done)
+            left = [n for _, _, names in os.walk(one) for n in names]
+            assert set(left) <= {".lock", "log.jsonl", "report.html"}, (limit, left)
+            lines = open(os.path.join(one, "log.jsonl")).read() if "log.jsonl" in left else ""
+            assert not lines or lines.endswith("\n"), (limit, lines)
+            r = [GAN, "sample", path, "G", "-n", "9000", "-o", os.path.join(d, "s.npy"), "--checkpoint", os.path.join(out, "checkpoints", sorted(os.listdir(os.path.join(out, "checkpoints")))[-1])]
+            done = subprocess.run(r, preexec_fn=set_limit, capture_output=True, timeout=60, check=False)
+            assert done.returncode == 3 and b"File too large" in done.stderr and sorted(os.listdir(d))[-1] != "s.npy", (limit, done)
+            assert not [n for n in os.listdir(d) if n.startswith(".tmp")], os.listdir(d)
+
+
+def test_names_that_are_not_utf8():
+    """They are opened as they are, and printed so that a terminal and a reader of JSON can take them."""
+    with folder() as d:
+        d = d.encode()
+        bad = b"a\xff\x1b[31m\xc2\x9b\xc3\xa9"
+        name, out, shown = bad + b".gan", d + b"/out\xfe", "a??[31m??\u00e9"
+        with open(os.path.join(d, name), "w") as f:
+            f.write(SMALL.replace("20 steps", "20_000_000 steps"))
+
+        def run(*args, status=0):
+            done = subprocess.run([GAN.encode(), *(a if isinstance(a, bytes) else str(a).encode() for a in args)], cwd=d, capture_output=True, timeout=60, check=False)
+            assert done.returncode == status, (args, done)
+            for said in (done.stdout, done.stderr):
+                assert b"\x1b" not in said and b"\xc2\x9b" not in said, (args, said)
+                said.decode("utf-8")
+            return done.stdout.decode() + done.stderr.decode()
+        assert f"{shown}.gan: ok" in run("check", name)
+        assert "files in" in run("run", name, "--out", out, "--steps", 3)
+        assert "resuming at step 3" in run("run", name, "--out", out, "--steps", 5, "--resume")
+        assert f"<title>{shown}</title>" in open(out + b"/report.html", encoding="utf-8").read()
+        run("sample", name, "G", "-n", 4, "-o", b"s\xff.npy", "--checkpoint", out + b"/checkpoints/000000005.safetensors")
+        assert os.path.exists(d + b"/s\xff.npy")
+        run("run", name, "--steps", 2)
+        assert os.path.isdir(d + b"/runs/" + bad)
+        run("test", name, "--steps", 2, status=1)
+        with open(os.path.join(d, b"d\xff.gan"), "wb") as f:
+            f.write(b'data d = csv("none.csv")\nreport m = E[x ~ d : all] mean(x)\nlet a = b\n')
+        for line in run("check", b"d\xff.gan", "--diagnostics=json", status=1).splitlines():
+            assert json.loads(line)["file"] in ("d\ufffd.gan", "d?.gan", "none.csv"), line
+        for line in run("run", name, "--checkpoint", b"none\xff", "--diagnostics=json", "--quiet", status=1).splitlines():
+            json.loads(line)
+        run("run", b"none\xff\x1b.gan", status=1)
+        run(b"r\xff", status=2)
+        run("run", name, b"--st\xff=3", status=2)
+        run("run", name, b"--steps=\xff", status=2)
+        run("run", name, "--set", b"\xff", status=2)
+        run("run", name, "--set", b"\xff=1", status=1)
+        run("run", name, "--backend", b"\xff", status=2)
+        run("sample", name, "G", "-o", b"\xff", status=2)
+        first = subprocess.Popen([GAN.encode(), b"run", name, b"--out", d + b"/x\xfe", b"--quiet"], cwd=d, stderr=subprocess.PIPE)
+        while not os.path.exists(d + b"/x\xfe/log.jsonl"):
+            time.sleep(0.01)
+        first.terminate()
+        said = first.communicate(timeout=60)[1].decode("utf-8")
+        assert first.returncode == 143 and "$'a\\xff\\x1b[31m\\xc2\\x9b\\xc3\\xa9.gan'" in said, said
+
+
+PRODUCT = "net W { param v: real[1100, 1100] = 0.001; v }\nreport r = sum(W() @ (W() + zeros([1100, 1100])))\n"
+
+
+def test_little_memory():
+    """Whatever is short, the command ends; OpenBLAS is no part of a run that has no product for it."""
+    with folder() as d:
+        path, product, out = write_small(d), os.path.join(d, "product.gan"), os.path.join(d, "out")
+        with open(product, "w") as f:
+            f.write(PRODUCT)
+        for megabytes in (1500, 450, 350, 300):
+            for file in (path, product):
+                def limit():
+                    resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+                done = subprocess.run([GAN, "run", file, "--out", out, "--quiet", "--threads", "2"], preexec_fn=limit, capture_output=True, timeout=60, check=False)
+                assert done.returncode in (0, 3, 127, -6), (megabytes, file, done)      # the loader's answer, LLVM's
+                assert done.returncode != 3 or b"memory" in done.stderr, (megabytes, file, done)
+                assert megabytes < 1500 or done.returncode == 0, (megabytes, file, done)
+        debug = dict(os.environ, LD_DEBUG="files")
+        for file, loads in ((path, False), (product, True)):
+            done = subprocess.run([GAN, "run", file, "--out", out, "--quiet"], env=debug, capture_output=True, timeout=60, check=True)
+            assert (b"openblas" in done.stderr) == loads, file
 
 
 def test_a_closed_pipe_ends_quietly():

@@ -137,6 +137,175 @@ def test_what_a_let_above_has_kept_is_in_the_checkpoint():
         assert abs(reports(out)[-1]["g"] - (0.5 - 2 * math.cos(1))) < 1e-6, reports(out)
 
 
+STOPPED = """
+import optim
+net G { param v: real = 1; v }
+state seen: real = 0
+alternate 50 steps {
+  update G minimize G()^2 with sgd(0.1)
+  save
+  repeat 2 { report v = G.v; stop when v < 0.25 }
+  seen := seen + 1
+}
+seen := 10 * seen + step
+report v = G.v
+report seen = seen
+"""
+
+
+def cut_after(out, name):
+    """As if the run had been killed when it had just saved that checkpoint."""
+    checkpoints = os.path.join(out, "checkpoints")
+    for n in os.listdir(checkpoints):
+        if n.endswith(".safetensors") and (len(n), n) > (len(name), name):
+            os.remove(os.path.join(checkpoints, n))
+
+
+def test_a_block_that_was_left_is_not_entered_again():
+    with folder() as d:
+        path, out = os.path.join(d, "stopped.gan"), os.path.join(d, "out")
+        with open(path, "w") as f:
+            f.write(STOPPED)
+        whole, _ = uncut(d, path)
+        assert reports(whole)[-1] == {"step": 7, "seen": 67}, reports(whole)
+        for name in ("000000006.safetensors", "000000007.safetensors"):
+            assert gan("run", path, "--out", out, "--quiet").status == 0
+            cut_after(out, name)
+            for backend in ("interp", "jit"):
+                r = gan("run", path, "--out", out, "--quiet", "--resume", "--backend", backend)
+                assert r.status == 0 and reports(out) == reports(whole), (name, reports(out), r)
+                cut_after(out, "000000007.safetensors")
+            os.rename(out, os.path.join(d, name))
+
+
+def test_the_log_goes_on_with_its_seconds():
+    with folder() as d:
+        path, out = program(d, 50), os.path.join(d, "out")
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        cut_after(out, "000000040.safetensors")
+        log = os.path.join(out, "log.jsonl")
+        with open(log) as f:
+            lines = [json.loads(line) for line in f]
+        assert [line["step"] for line in lines] == [0, 25, 50, 50], lines
+        lines[1]["seconds"], lines[2]["seconds"] = 1000, 5000
+        with open(log, "w") as f:
+            f.writelines(json.dumps(line) + "\n" for line in lines)
+        assert gan("run", path, "--out", out, "--quiet", "--resume").status == 0
+        with open(log) as f:
+            seconds = [json.loads(line)["seconds"] for line in f]
+        assert seconds[:2] == [lines[0]["seconds"], 1000] and 1000 <= seconds[2] <= seconds[3] < 1100, seconds
+
+
+NAMED = """
+import optim
+net G { param v: real = 1; v }
+alternate 40 steps {
+  update G minimize G()^2 with sgd(0.1)
+  every 7 { if G.v > 0.01 { save "best"; save "best" } }
+  if step == 24 { save "half-way"; save }
+}
+save "end"
+"""
+
+
+def test_a_named_checkpoint_stays():
+    with folder() as d:
+        path, out = os.path.join(d, "named.gan"), os.path.join(d, "out")
+        with open(path, "w") as f:
+            f.write(NAMED + "report v = G.v\n")
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        checkpoints = os.path.join(out, "checkpoints")
+        files = {n[:-12]: open(os.path.join(checkpoints, n), "rb").read() for n in os.listdir(checkpoints) if n.endswith(".safetensors")}
+        assert {"best", "half-way", "end"} < set(files) and len(files) == 3 + 3, sorted(files)
+        for name, rounds in (("best", 14), ("half-way", 25), ("end", 40)):
+            r = gan("eval", path, "-e", "G.v", "--checkpoint", os.path.join(checkpoints, name + ".safetensors"))
+            assert abs(float(r.out) / 0.8**rounds - 1) < 1e-5, (name, r)
+        os.remove(os.path.join(checkpoints, "best.safetensors"))
+        cut_after(out, "000000025.safetensors")
+        os.rename(os.path.join(checkpoints, "half-way.safetensors"), os.path.join(checkpoints, "000000025.safetensors"))
+        r = gan("run", path, "--out", out, "--quiet", "--resume")
+        assert r.status == 0 and "at step 25" in r.err, r
+        again = {n[:-12]: open(os.path.join(checkpoints, n), "rb").read() for n in os.listdir(checkpoints) if n.endswith(".safetensors")}
+        assert "best" not in again and again["end"] == files["end"], sorted(again)
+
+
+LONGER = """
+import optim
+net G { param v: real = 1; v }
+state seen: real = 0
+BEFOREalternate 20 steps { update G minimize (G() - E[e ~ Normal(0, 1) : 3] e)^2 with adam(0.1); every 8 { report v = G.v } }
+BEHIND
+"""
+BEHIND = "update G minimize G()^2 with sgd(0.1)\nreport v = G.v + E[e ~ Normal(0, 1) : 3] e\nexpect v < 100 by step 30"
+
+
+def longer(d, before="", behind=""):
+    path = os.path.join(d, "longer.gan")
+    with open(path, "w") as f:
+        f.write(LONGER.replace("BEFORE", before).replace("BEHIND", behind))
+    return path
+
+
+def test_a_finished_run_is_lengthened():
+    """What stands behind the block has been done, and is done anew from the block's end."""
+    for behind in ("", BEHIND):
+        with folder() as d:
+            path, out = longer(d, behind=behind), os.path.join(d, "out")
+            whole, _ = uncut(d, path, "--steps", 40)
+            assert gan("run", path, "--out", out, "--quiet").status == 0
+            r = gan("run", path, "--out", out, "--resume")
+            assert r.status == 0 and "finished before, at step 20" in r.out and "0 steps" not in r.out, r
+            r = gan("run", path, "--out", out, "--resume", "--steps", 40)
+            assert r.status == 0 and r.out.count("20 steps in") == 1, r
+            assert newest_state(out) == newest_state(whole) and reports(out) == reports(whole), (reports(out), reports(whole))
+
+
+def test_two_blocks_are_lengthened_from_the_end_of_the_first():
+    with folder() as d:
+        path, out = longer(d, "alternate 5 steps { seen := seen + 1 }\n"), os.path.join(d, "out")
+        whole, _ = uncut(d, path, "--steps", 12)
+        assert gan("run", path, "--out", out, "--quiet", "--steps", 9).status == 0
+        assert gan("run", path, "--out", out, "--quiet", "--resume", "--steps", 12).status == 0
+        assert newest_state(out) == newest_state(whole)
+
+
+def newest_state(out):
+    """What was written last, which has no name greater than all others when two are of one step."""
+    checkpoints = os.path.join(out, "checkpoints")
+    last = max((os.path.join(checkpoints, n) for n in os.listdir(checkpoints) if n.endswith(".safetensors")), key=lambda p: os.stat(p).st_mtime_ns)
+    with open(last, "rb") as f:
+        return os.path.basename(last), f.read()
+
+
+def test_other_steps_are_refused_where_they_would_be_another_run():
+    with folder() as d:
+        path, out = longer(d, "alternate 5 steps { seen := seen + 1 }\n"), os.path.join(d, "out")
+        assert gan("run", path, "--out", out, "--quiet", "--steps", 9).status == 0
+        before = newest_state(out)
+        os.remove(os.path.join(out, "checkpoints", "000000009.safetensors"))
+        for flags in (("--steps", 12), ()):                 # the first block has done 9 rounds
+            r = gan("run", path, "--out", out, "--resume", *flags)
+            assert r.status == 1 and "made with --steps 9" in r.err and "Without --resume" in r.err, r
+        assert newest_state(out) == before
+    with folder() as d:                                     # more is done already
+        path, out = longer(d), os.path.join(d, "out")
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        r = gan("run", path, "--out", out, "--resume", "--steps", 12)
+        assert r.status == 1 and "the steps of its file" in r.err and "has come to step 20" in r.err, r
+
+
+def test_a_run_that_stopped_is_not_lengthened():
+    with folder() as d:
+        path, out = os.path.join(d, "stopped.gan"), os.path.join(d, "out")
+        with open(path, "w") as f:
+            f.write(STOPPED.replace("seen := 10 * seen + step", "").replace("report v = G.v\nreport seen = seen\n", "").replace("  save\n", ""))
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        for _ in range(2):
+            assert gan("run", path, "--out", out, "--quiet", "--resume").status == 0
+            r = gan("run", path, "--out", out, "--quiet", "--resume", "--steps", 90)
+            assert r.status == 1 and "come to step 7" in r.err, r
+
+
 def test_another_program_is_refused():
     with folder() as d:
         path = program(d, 60)

@@ -108,7 +108,7 @@ def test_explain_every_stage():
     with folder() as d:
         path = program(d)
         for stage, word in (("game", "moves D"), ("ast", "alternate"), ("ir", "fn update_D"), ("grad", "sigmoid"), ("kernels", "shards"),
-                            ("llvm", "define"), ("asm", ".text")):
+                            ("loops", "fma"), ("llvm", "define"), ("asm", ".text")):
             r = gan("explain", path, "--stage", stage)
             assert r.status == 0 and word in r.out, (stage, r.status, r.err, r.out[:500])
 

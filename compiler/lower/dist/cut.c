@@ -40,17 +40,18 @@ static void walk(Arena *a, Reach *r)
 }
 
 /* What was there before, what a slot holds, and a number known now, whose node is made where it is first used. */
-static bool is_input(const Reach *r, const IrVal *v)
+static bool is_input(const Fn *fn, const Reach *r, const IrVal *v)
 {
-    const IrNode *n = v->def;
-    return v->id < r->first || !n || n->op == IR_read || (n->n_args == 1 && ir_is_const(n->arg[0], NULL));
+    for (int i = 0; i < fn->known.n; i++)
+        if (fn->known.v[i] == v) return true;
+    return v->id < r->first || !v->def || v->def->op == IR_read;
 }
 
 static void note(Lower *L, const Dist *d, IrVal *result, const Reach *all, const Reach *open, Span at)
 {
     for (int i = 0; i < all->list.n; i++) {
         IrVal *v = all->list.v[i];
-        if (is_input(all, v) && ir_is_real(v->type.elem) && !ir_is_const(v, NULL) && !reached(open, v))
+        if (is_input(L->fn, all, v) && ir_is_real(v->type.elem) && !ir_is_const(v, NULL) && !reached(open, v))
             array_push(L->a, &L->draw_cuts, ((__typeof__(*L->draw_cuts.v)){result, v, d->name, at}));
     }
 }

@@ -195,7 +195,7 @@ static Value *unfold_leaf(Ctx *c, Value *leaf, void *arg)
     if (t->type.rank - 1 + out.n > IR_MAX_RANK) return unsupported(c, s->at, "more than 8 dimensions");
     for (int i = 1; i < t->type.rank; i++) out.v[out.n++] = t->type.dim[i];
     Value *v = val_tensor(c->L, ir_reshape(fn_builder(c), t, out));
-    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : 0;
+    v->tensor.classes = val_classes(leaf);
     return v;
 }
 
@@ -228,7 +228,7 @@ static Value *enter_leaf(Ctx *c, Value *leaf, void *arg)
     if (t->type.axes.n == IR_MAX_AXES) return unsupported(c, s->at, "more than 8 sample axes");
     if (s->dims->n > 1) t = ir_reshape(fn_builder(c), t, rows);
     Value *v = val_tensor(c->L, ir_as_sample(fn_builder(c), t, s->axis));
-    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : leaf->kind == V_SLOT ? leaf->slot.classes : 0;
+    v->tensor.classes = val_classes(leaf);
     return v;
 }
 

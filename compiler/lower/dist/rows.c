@@ -11,7 +11,7 @@ static Value *gather_leaf(Ctx *c, Value *leaf, void *index)
     IrVal *t = as_tensor(c, leaf, SPAN_NONE);
     if (!t) return val_error(c->L);
     Value *v = val_tensor(c->L, ir_gather(fn_builder(c), t, index, 0));
-    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : leaf->kind == V_SLOT ? leaf->slot.classes : 0;
+    v->tensor.classes = val_classes(leaf);
     return v;
 }
 

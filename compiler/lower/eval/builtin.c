@@ -416,13 +416,14 @@ static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
 static Value *field_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
 {
     Value *r = a->kind == V_RECORD ? a : b;
-    bool both = a->kind == b->kind && a->record.n == b->record.n;
-    if (a->kind == b->kind && !both) return unsupported(c, at, "max of different records");
+    bool both = a->kind == b->kind;
+    if (both && !arith_same_fields(c, a, b, at)) return val_error(c->L);
     Value **v = arena_array(c->L->a, Value *, r->record.n + 1);
     for (int i = 0; i < r->record.n; i++)
         v[i] = pair_extreme(c, a->kind == V_RECORD ? a->record.v[i] : a, b->kind == V_RECORD ? b->record.v[i] : b,
                             least, at);
-    return val_record(c->L, v, r->record.name, r->record.n);
+    Value *out = val_record_like(c->L, r, v);
+    return both ? val_record_of_both(c->L, out, a, b) : out;
 }
 
 static Value *builtin_max(Ctx *c, const Call *k)
@@ -643,7 +644,7 @@ static Value *builtin_iota(Ctx *c, const Call *k)
 static Value *builtin_one_hot(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
-    int64_t n = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->classes;
+    int64_t n = val_classes(v);
     if (k->v[1] ? !as_size(c, k->v[1], k->at, "the number of classes", &n) : false) return val_error(c->L);
     IrVal *t = as_tensor(c, v, k->at);
     if (!t) return val_error(c->L);

@@ -378,16 +378,14 @@ static bool classes_fit(Ctx *c, const DataField *f, Span at)
 static bool declare_field(Ctx *c, DataField *f, const Ast *type, const char *name)
 {
     IrElem elem;
-    IrInts dims;
+    bool reported = false;
     f->name = name;
-    if (!type_elem(c, type, &elem, &f->classes) || !type_dims(c, type, &dims)) return false;
-    bool fits = f->tensor->rank == dims.n + 1;
-    for (int i = 0; fits && i < dims.n; i++) fits = f->tensor->dim[i + 1] == dims.v[i];
-    if (!fits) {
+    if (!type_elem(c, type, &elem, &f->classes)) return false;
+    if (!type_unify_dims(c, type, f->tensor->rank - 1, f->tensor->dim + 1, &reported)) {
+        if (reported) return false;
         IrInts has = ir_ints(0, NULL);
         for (int i = 1; i < f->tensor->rank; i++) has.v[has.n++] = f->tensor->dim[i];
-        diag_error(c->L->diags, type->span, E501, "each row has the shape %s, and the type says %s",
-                   dims_text(c->L, &has), dims_text(c->L, &dims));
+        diag_error(c->L->diags, type->span, E501, "each row has the shape %s, and the type says %s", dims_text(c->L, &has), type_declared_text(c, type));
         return false;
     }
     return convert_field(c, f, (GanElem)elem, type->span) && classes_fit(c, f, type->span);
@@ -399,6 +397,17 @@ static bool default_field(Ctx *c, DataField *f, Span at)
     GanElem e = f->tensor->elem;
     bool real = e == GAN_F32 || e == GAN_F64 || (e == GAN_U8 && f->tensor->rank > 1);
     return convert_field(c, f, real ? (GanElem)c->L->m->real : e == GAN_U8 || e == GAN_BOOL ? GAN_I32 : e, at);
+}
+
+/* The field that field i of a declared record stands for: of the same name, where the program has given names; else of the same place. NULL, reported: none. */
+static const DataField *source_field(Ctx *c, const Data *from, int i, const Ast *field)
+{
+    if (!from->field[i].name || from->field[i].numbered) return &from->field[i];
+    for (int k = 0; k < from->n_fields; k++)
+        if (!strcmp(from->field[k].name, field->arg.name)) return &from->field[k];
+    Diag *d = diag_error(c->L->diags, field->span, E112, "the data have no field %s, which their type declares", field->arg.name);
+    diag_hint(d, "map(fn(r) (%s: r.%s, ..)) gives fields other names", field->arg.name, from->field[i].name);
+    return NULL;
 }
 
 static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, Span at)
@@ -416,7 +425,11 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
     }
     for (int i = 0; i < d->n_fields; i++) {
         const Ast *t = record ? type->record_type.fields.v[i]->arg.value : type;
+        const DataField *source = record ? source_field(c, from, i, type->record_type.fields.v[i]) : NULL;
+        if (record && !source) return val_error(c->L);
+        if (record) d->field[i].tensor = source->tensor, d->field[i].classes = source->classes;
         const char *field = record ? type->record_type.fields.v[i]->arg.name : d->field[i].name;
+        d->field[i].numbered = !t && d->n_fields > 1 && (!field || d->field[i].numbered);
         if (!t && d->n_fields > 1 && !field) field = strf(c->L, "f%d", i);
         d->field[i].name = field;
         if (t ? !declare_field(c, &d->field[i], t, field) : !default_field(c, &d->field[i], at)) return val_error(c->L);
@@ -430,13 +443,13 @@ static bool is_data(Ctx *c, const Value *v)
            (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA);
 }
 
-/* One draw, in a function that is dropped: is it what the declared type says? */
-static bool draws_fit(Ctx *c, Dist *d, Span at)
+/* One draw, in a function that is dropped: is it what the declared type says? Dimensions that the type is the first to name get their numbers by it. */
+static bool draws_fit(Ctx *c, Dist *d, const Ast *type, Span at)
 {
     Ctx one = *c;
     one.axes = ir_no_axes();
     Trial t = trial_begin(c->L, false);
-    bool fits = !val_bad(dist_sample(&one, d, NULL, at));
+    bool fits = !val_bad(type_conform(&one, dist_sample(&one, d, NULL, at), type, at, d->name));
     trial_end(c->L, &t);
     return fits;
 }
@@ -448,7 +461,7 @@ static Value *named_dist(Ctx *c, Value *v, const Ast *type, const char *name, Sp
     if (!d) return val_error(c->L);
     d = dist_renamed(c->L, d, *c->index ? strf(c->L, "%s%s", name, c->index) : name);
     if (type) d = dist_of_type(c, d, type, d->name);
-    return d && (!type || draws_fit(c, d, at)) ? val_dist(c->L, d) : val_error(c->L);
+    return d && (!type || draws_fit(c, d, type, at)) ? val_dist(c->L, d) : val_error(c->L);
 }
 
 static Value *table_of(Ctx *c, Value *v, Span at)

@@ -10,6 +10,8 @@ Value *eval(Ctx *c, const Ast *e);                                              
 Value *eval_raw(Ctx *c, const Ast *e);                                          /* a name or member of a loss stays a thunk */
 Value *eval_block(Ctx *c, const Ast *block);                                    /* in a scope of its own */
 Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
+bool   gives_value(const Value *v);                                             /* more than nothing, or a list of nothings: what the rounds of a for give */
+void   value_dropped(Ctx *c, const Ast *s, const Value *v);                      /* reports a statement that has a value, where nobody takes it */
 Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
 Value *eval_settled(Ctx *c, Value *v, Span at);                                 /* what Lower.settle does */
 bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
@@ -67,6 +69,8 @@ bool   call_enter(Ctx *c, Span at);                                             
 /* v made to fit a declared type: ints become reals, lists tensors; dimension names are bound in c->scope, or must agree. */
 Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what);
 bool   type_dims(Ctx *c, const Ast *type, IrInts *dims);                        /* every dim must be known */
+bool   type_unify_dims(Ctx *c, const Ast *type, int rank, const int64_t *dim, bool *reported);      /* names without a number yet get these extents; false: it has others, or *reported */
+const char *type_declared_text(Ctx *c, const Ast *type);                        /* with what is known of its names */
 bool   type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Span at, const char *what);   /* of class[classes], when not 0; false, reported, when that is not known */
 bool   type_elem_becomes(IrElem from, IrElem to);                               /* does a number of one kind stand where one of the other is declared? */
 bool   type_elem(Ctx *c, const Ast *type, IrElem *elem, int64_t *classes);

@@ -241,18 +241,43 @@ static void bind_carries(Ctx *c, Scope *s, AstList carries, Value **carried)
     for (int i = 0; i < carries.n; i++) scope_bind_pattern(c, s, carries.v[i]->carry.pattern, carried[i]);
 }
 
-static void next_carries(Ctx *c, const Ast *e, Value *v, Value **carried)
+/* What the body gives, by carry: a record by the names of the carries, where they are names, anything else by position. False, reported. */
+static bool by_carry(Ctx *c, const Ast *e, const Value *v, Value **next)
+{
+    AstList carries = e->for_.carries;
+    bool ok = v->kind == V_RECORD && v->record.n == carries.n;
+    for (int i = 0; ok && i < carries.n; i++) {
+        const Ast *p = carries.v[i]->carry.pattern;
+        next[i] = !v->record.name ? v->record.v[i] : p->kind == AST_NAME ? val_field(v, p->name.name) : NULL;
+        ok = next[i] != NULL;
+    }
+    if (ok || val_bad(v)) return ok;
+    Diag *d = diag_error(c->L->diags, e->for_.body->span, E201, "the loop carries %d values, and its body gives %s", carries.n, val_text(c->L, v));
+    diag_hint(d, "a round gives a tuple of them in their order, or a record that names each");
+    return false;
+}
+
+/* A record keeps the order of its fields; one of other fields may be carried under a name, but not taken apart by position. */
+static Value *carry_on(Ctx *c, const Ast *e, const Ast *pattern, const Value *before, Value *v)
+{
+    if (before->kind != V_RECORD || v->kind != V_RECORD) return v;
+    Value *same = val_in_form(c->L, before, v);
+    if (same || pattern->kind == AST_NAME) return same ? same : v;
+    Diag *d = diag_error(c->L->diags, e->for_.body->span, E200, "the loop carries %s, and a round gives %s", val_text(c->L, before), val_text(c->L, v));
+    diag_hint(d, "a round gives back the fields that the loop begins with, in any order");
+    return val_error(c->L);
+}
+
+static bool next_carries(Ctx *c, const Ast *e, Value *v, Value **carried)
 {
     int n = e->for_.carries.n;
-    if (n == 1) {
-        carried[0] = v;
-        return;
+    Value *next[MAX_ARGS] = {v};
+    if (n > 1 && !by_carry(c, e, v, next)) return false;
+    for (int i = 0; i < n; i++) {
+        carried[i] = carry_on(c, e, e->for_.carries.v[i]->carry.pattern, carried[i], next[i]);
+        if (val_bad(carried[i])) return false;
     }
-    bool ok = v->kind == V_RECORD && v->record.n == n;
-    if (!ok && !val_bad(v))
-        diag_error(c->L->diags, e->for_.body->span, E201, "the loop carries %d values, and its body gives %s", n,
-                   val_text(c->L, v));
-    for (int i = 0; i < n; i++) carried[i] = ok ? v->record.v[i] : val_error(c->L);
+    return true;
 }
 
 static Value *eval_for(Ctx *c, const Ast *e)
@@ -273,8 +298,8 @@ static Value *eval_for(Ctx *c, const Ast *e)
         scope_bind_pattern(&round, round.scope, e->for_.var, items[i]);
         bind_carries(&round, round.scope, e->for_.carries, carried);
         out[i] = eval_block(&round, e->for_.body);
-        if (n_carried) next_carries(&round, e, out[i], carried);
-        if (val_bad(out[i])) return val_error(c->L);        /* the other rounds would say the same again */
+        bool fine = !val_bad(out[i]) && (!n_carried || next_carries(&round, e, out[i], carried));
+        if (!fine) return val_error(c->L);                  /* the other rounds would say the same again */
     }
     if (!n_carried) return val_list(c->L, out, (int)n);
     return n_carried == 1 ? carried[0] : val_record(c->L, carried, NULL, n_carried);
@@ -354,6 +379,19 @@ static void statement_only_in_schedule(Ctx *c, const Ast *s)
                ast_kind_name((AstKind)s->kind));
 }
 
+/* Not what a statement gives, or an if or for that holds statements. */
+bool gives_value(const Value *v)
+{
+    for (int i = 0; v->kind == V_LIST && i < v->list.n; i++)
+        if (gives_value(v->list.v[i])) return true;
+    return v->kind != V_NONE && v->kind != V_LIST && !val_bad(v);
+}
+
+void value_dropped(Ctx *c, const Ast *s, const Value *v)
+{
+    if (ast_is_expr(s) && gives_value(v)) diag_error(c->L->diags, s->span, E030, "this value is dropped");
+}
+
 Value *eval_stmts(Ctx *c, AstList stmts)
 {
     declare_local(c, stmts);
@@ -364,8 +402,7 @@ Value *eval_stmts(Ctx *c, AstList stmts)
         last = val_none(c->L);
         if (ast_is_expr(s)) {
             last = eval(c, s);
-            if (i + 1 < stmts.n && last->kind != V_NONE && !val_bad(last) && s->kind != AST_IF && s->kind != AST_FOR)
-                diag_error(c->L->diags, s->span, E030, "this value is dropped");
+            if (i + 1 < stmts.n) value_dropped(c, s, last);
         } else if (!eval_statement(c, s)) {
             statement_only_in_schedule(c, s);
         }

@@ -79,7 +79,7 @@ static bool outside(Ctx *c, Span at, const char *may, int64_t extent)
  * whole numbers and conditions have no such value, so there nothing may be out of range. */
 static bool index_within(Ctx *c, const Value *v, const IrVal *k, const IrVal *t, int64_t extent, Span at)
 {
-    int64_t classes = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : 0, lo, hi;
+    int64_t classes = val_static(v) ? 0 : val_classes(v), lo, hi;
     if (classes > extent) {
         Diag *d = diag_error(c->L->diags, at, E200, "this is a class from 0 to %lld, and there are %lld rows",
                              (long long)classes - 1, (long long)extent);

@@ -145,14 +145,20 @@ static bool owns_slot(const Player *p, int slot)
     return false;
 }
 
-/* net E2 = copy(E1): starts at E1's parameter of the same path. */
-static bool copy_initial(Ctx *c, Player *p, int slot, const char *path)
+/* net E2 = copy(E1): starts at E1's parameter of the same path. False: it has none; or it is of another shape, which is reported. */
+static bool copy_initial(Ctx *c, Player *p, int slot, const char *path, Span at)
 {
     Lower *L = c->L;
     const char *from = strf(L, "%s%s", p->copy_of->name, path + strlen(p->name));
     player_find_params(c, p->copy_of, p->at);
     int other = ir_find_slot(L->m, from);
     if (other < 0) return false;
+    if (!ir_type_equal(&L->m->slots.v[other].type, &L->m->slots.v[slot].type)) {
+        Diag *d = diag_error(L->diags, at, E121, "%s is a copy of %s, which has the shape %s, and here it would be %s", path, from,
+                             type_text(L, &L->m->slots.v[other].type), type_text(L, &L->m->slots.v[slot].type));
+        diag_hint(d, "a copy has the parameters of its original, so both must be given inputs of one shape");
+        return true;
+    }
     Fn *before = fn_enter_init(L);
     fn_initialise(L, slot, fn_read(L, other));
     fn_leave_init(L, before);
@@ -187,8 +193,8 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
     }
     if (slot < 0 && L->guess) return only_checked(c, path, t, draw, value, classes, at);
     if (slot < 0) {
-        slot = ir_slot(L->m, path, t, kind, owner ? owner->name : NULL);
-        bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path);
+        slot = slot_new(L, path, t, kind, owner);
+        bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path, at);
         if (!copied && !initialise(c, slot, draw, value, path, classes, at)) return val_error(L);
     }
     if (kind == IR_SLOT_PARAM && owner && !owns_slot(owner, slot)) array_push(L->a, &owner->params, slot);
@@ -234,7 +240,8 @@ Value *eval_state(Ctx *c, const Ast *s)
 
 static void wrong_target(Ctx *c, const Ast *target, const Value *old)
 {
-    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, val_text(c->L, old));
+    const char *is = val_bad(old) ? "none" : val_text(c->L, old);
+    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, is);
     diag_hint(d, c->rule ? "an optimiser changes its w, its g and its own states" : "let gives a name to a value that does not change");
 }
 
@@ -268,10 +275,10 @@ void eval_assign(Ctx *c, const Ast *s)
     }
     Value *old = scope_find(c, target, true);
     if (!old) scope_unknown(c, target->name.name, target->span);
-    if (!old || val_bad(old)) return;
-    if (c->rule && rule_assign(c, target, v)) return;
+    if (!old || (c->rule && rule_assign(c, target, v))) return;
+    if (val_bad(old) && !(c->rule && L->guess)) return;     /* a rule changes what is its own, whatever the rest is */
     const Bound *bound = names_use(L->names, target);
-    if (L->guess && bound && bound->kind == NAME_STATE) return;     /* it has no slot there */
+    if (L->guess && !c->rule && bound && bound->kind == NAME_STATE) return;     /* it has no slot there */
     bool state = !c->rule && old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE;
     if (!state) wrong_target(c, target, old);
     else if (!val_bad(v)) assign_state(c, s, old, v);

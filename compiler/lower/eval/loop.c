@@ -83,7 +83,15 @@ static Value *unflatten(Ctx *c, Value *shape, IrVal **v, int *i)
     if (shape->kind != V_RECORD) return val_tensor(c->L, v[(*i)++]);
     Value **f = arena_array(c->L->a, Value *, shape->record.n + 1);
     for (int k = 0; k < shape->record.n; k++) f[k] = unflatten(c, shape->record.v[k], v, i);
-    return val_record(c->L, f, shape->record.name, shape->record.n);
+    return val_record_like(c->L, shape, f);
+}
+
+/* Whose a carried record is: that of the first value and of what a round makes of it. */
+static Value *owned_by_both(Lower *L, Value *v, const Value *a, const Value *b)
+{
+    if (v->kind != V_RECORD) return v;
+    for (int i = 0; i < v->record.n; i++) v->record.v[i] = owned_by_both(L, v->record.v[i], a->record.v[i], b->record.v[i]);
+    return val_record_of_both(L, v, a, b);
 }
 
 /* Values of outside that the body uses become its parameters, and operands of the scan: every block is closed. */
@@ -243,7 +251,7 @@ static Value *finish(Ctx *c, Loop *l)
     IrVal *out[MAX_CARRIED];
     for (int i = 0; i < l->n_state; i++) out[i] = &n->result[l->scan ? l->n_carried + i : i];
     int i = 0;
-    return unflatten(c, l->shape, out, &i);
+    return owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result);
 }
 
 Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at)

@@ -66,24 +66,21 @@ static Value *shape_leaf(Ctx *c, Value *leaf, void *list)
 
 typedef ARRAY(IrVal *) Leaves;
 
-static bool uses_leaf(Ctx *c, const Value *v, const Leaves *g)
+static Value *take_tensor(Ctx *c, Value *leaf, void *list)
 {
-    if (v->kind == V_RECORD) {
-        for (int i = 0; i < v->record.n; i++)
-            if (uses_leaf(c, v->record.v[i], g)) return true;
-        return false;
-    }
-    for (int i = 0; v->kind == V_TENSOR && i < g->n; i++)
-        if (ir_depends(c->L->m, v->tensor.v, g->v[i])) return true;
-    return false;
+    Leaves *to = list;
+    if (leaf->kind == V_TENSOR) array_push(c->L->a, to, leaf->tensor.v);
+    return leaf;
 }
+
+static bool depends_on(const Leaves *v, const Leaves *g) { return ir_depends(v->v, v->n, g->v, g->n); }
 
 /* The first value of a state, in the graph at hand. The gradient's value is not known there; in INIT nor are the parameters', where they
  * make up the value: then the rule begins afresh with its first block, too. */
 static Value *first_value(Ctx *c, Rule *r, const Ast *s)
 {
     Lower *L = c->L;
-    Leaves leaves = {0}, of_w = {0};
+    Leaves leaves = {0}, of_w = {0}, made = {0};
     Value *w = player_record(c, r->player);
     Ctx inner = *c;
     inner.scope = scope_new(L, r->scope->parent);
@@ -92,8 +89,9 @@ static Value *first_value(Ctx *c, Rule *r, const Ast *s)
     scope_bind(L, inner.scope, d->define.params2.v[0], w);
     scope_bind(L, inner.scope, d->define.params2.v[1], map_fields(c, r->g, shape_leaf, &leaves));
     Value *v = as_settled(&inner, eval(&inner, s->state.value), s->span);
-    if (uses_leaf(c, v, &of_w)) r->inst->constant = false;
-    if (!uses_leaf(c, v, &leaves)) return s->state.type && !val_bad(v) ? declared_first(&inner, v, s->state.type, s->span, s->state.name) : v;
+    map_fields(c, v, take_tensor, &made);
+    if (depends_on(&made, &of_w)) r->inst->constant = false;
+    if (!depends_on(&made, &leaves)) return s->state.type && !val_bad(v) ? declared_first(&inner, v, s->state.type, s->span, s->state.name) : v;
     Diag *e = diag_error(L->diags, s->span, E202, "a state begins before there is a gradient, so it can have the shape of %s but not its value",
                          d->define.params2.v[1]->param.name);
     diag_hint(e, "zeros(%s) has its shape", d->define.params2.v[1]->param.name);
@@ -123,7 +121,7 @@ static Value *state_slots(Ctx *c, Rule *r, Value *first, const char *path, Span 
     r->inst->constant = r->inst->constant && is_constant(t);
     int slot = ir_find_slot(L->m, path);
     if (slot < 0) {
-        slot = ir_slot(L->m, path, t->type, IR_SLOT_OPTIMIZER, r->player->name);
+        slot = slot_new(L, path, t->type, IR_SLOT_OPTIMIZER, r->player);
         fn_initialise(L, slot, t);
     }
     Value *v = val_slot(L, slot);
@@ -137,7 +135,7 @@ static void bind_state(Ctx *c, Rule *r, const Ast *s)
 {
     Lower *L = c->L;
     if (!s->state.value) {
-        unsupported(c, s->span, "an optimiser's state that starts at a draw");
+        scope_bind(L, r->scope, s, unsupported(c, s->span, "an optimiser's state that starts at a draw"));
         return;
     }
     Fn *before = fn_enter_init(L);
@@ -193,7 +191,7 @@ Value *rule_steps(Ctx *c)
     Lower *L = c->L;
     struct RuleInstance *in = c->rule->inst;
     if (in->steps_slot < 0)
-        in->steps_slot = ir_slot(L->m, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER, c->rule->player->name);
+        in->steps_slot = slot_new(L, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER, c->rule->player);
     return val_tensor(L, ir_add(fn_builder(c), fn_read(L, in->steps_slot), ir_const(fn_builder(c), IR_I64, 1)));
 }
 
@@ -255,27 +253,36 @@ static bool is_declared_twice(Ctx *c, AstList stmts, int i)
     return false;
 }
 
-static bool is_nothing(const Value *v)
-{
-    bool nothing = v->kind == V_NONE || val_bad(v) || v->kind == V_LIST;
-    for (int i = 0; v->kind == V_LIST && i < v->list.n; i++) nothing = nothing && is_nothing(v->list.v[i]);      /* rounds of a for */
-    return nothing;
-}
-
-/* A rule sets its names, and applies other rules; it has no value. The statement whose value is lost, or NULL. */
-static const Ast *rule_body(Ctx *inner, AstList stmts)
-{
-    const Ast *lost = NULL;
-    for (int i = 0; i < stmts.n; i++)
-        if (stmts.v[i]->kind != AST_STATE && !is_nothing(eval_stmts(inner, (AstList){&stmts.v[i], 1}))) lost = stmts.v[i];
-    return lost;
-}
-
 static void value_lost(Ctx *c, const Ast *lost, const Ast *def)
 {
     AstList params = def->define.params2;
     Diag *d = diag_error(c->L->diags, lost->span, E030, "this value is dropped: what a rule sets is its result");
     diag_hint(d, "%s := ... moves the player, and inner(%s, %s) applies a rule", params.v[0]->param.name, params.v[0]->param.name, params.v[1]->param.name);
+}
+
+static void changes_nothing(Lower *L, const Ast *def, const Ast *w)
+{
+    Diag *d = diag_error(L->diags, def->define.name_span, E201, "this rule changes nothing: it gives %s no new value", w->param.name);
+    diag_hint(d, "%s := ... is what moves the player", w->param.name);
+}
+
+/* May it apply a rule? */
+static bool may_apply(const Ast *s) { return s->kind == AST_CALL || s->kind == AST_IF || s->kind == AST_FOR || s->kind == AST_BLOCK; }
+
+/* All statements but the states, which are bound by now. False: what one of them does is not known, or is wrong. A rule sets its names, and
+ * applies other rules; it has no value: *lost is the statement whose value is lost, or NULL. */
+static bool run_statements(Ctx *c, AstList stmts, const Ast **lost)
+{
+    *lost = NULL;
+    bool known = true;
+    for (int i = 0; i < stmts.n; i++) {
+        if (stmts.v[i]->kind == AST_STATE) continue;
+        Value *v = eval_stmts(c, (AstList){&stmts.v[i], 1});
+        if (i + 1 < stmts.n) value_dropped(c, stmts.v[i], v);
+        else if (gives_value(v)) *lost = stmts.v[i];
+        known = known && !(may_apply(stmts.v[i]) && val_bad(v));
+    }
+    return known;
 }
 
 /* The body, from w and g to the new w; states and the count go to the rule's changes. */
@@ -304,7 +311,8 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     check_evaluated(L, def->define.body);
     bool fresh = r->inst->block && r->inst->block != r->block->number;
     int errors = diags_count(L->diags, DIAG_ERROR);
-    const Ast *lost = rule_body(&inner, stmts);
+    const Ast *lost;
+    run_statements(&inner, stmts, &lost);
     if (r->inst->block != r->block->number && (fresh || !r->inst->constant)) {
         Rule first = *r;
         first.scope = scope_new(L, k->scope);
@@ -320,8 +328,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     if (r->inst->steps_slot >= 0) changes_put(L, r->out, r->inst->steps_slot, as_tensor(&inner, rule_steps(&inner), at));
     if (!r->moves && diags_count(L->diags, DIAG_ERROR) > errors) return val_error(L);
     if (!r->moves) {
-        Diag *d = diag_error(L->diags, def->define.name_span, E201, "this rule changes nothing: it gives %s no new value", r->w->param.name);
-        diag_hint(d, "%s := ... is what moves the player", r->w->param.name);
+        changes_nothing(L, def, r->w);
         return val_error(L);
     }
     if (lost) return value_lost(c, lost, def), val_error(L);
@@ -341,7 +348,7 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at
         diag_error(L->diags, at, E403, "an optimiser is applied by update ... with, or to (w, g) inside another one");
         return val_error(L);
     }
-    if (L->guess) return val_none(L);
+    if (L->guess) return outer->moves = true, val_none(L);
     if (!call_enter(c, at)) return val_error(L);
     if (params.n != 2) return diag_error(L->diags, k->def->define.name_span, E109, "an optimiser's second list is (w, g)"), val_error(L);
     outer->moves = true;
@@ -381,10 +388,13 @@ void optimizer_check(Ctx *c, Closure *k, Scope *scope)
     for (int i = 0; i < params.n; i++) scope_bind(L, r.scope, params.v[i], val_error(L));
     for (int i = 0; i < stmts.n; i++) {
         if (stmts.v[i]->kind != AST_STATE) continue;
+        if (is_declared_twice(&inner, stmts, i)) return;
         if (stmts.v[i]->state.value) eval(&inner, stmts.v[i]->state.value);
         else unsupported(c, stmts.v[i]->span, "an optimiser's state that starts at a draw");
         scope_bind(L, r.scope, stmts.v[i], val_error(L));
     }
-    const Ast *lost = rule_body(&inner, stmts);
-    if (lost) value_lost(c, lost, def);
+    const Ast *lost;
+    bool known = run_statements(&inner, stmts, &lost);
+    if (known && !r.moves) changes_nothing(L, def, r.w);
+    else if (lost) value_lost(c, lost, def);
 }

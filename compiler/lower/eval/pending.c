@@ -32,18 +32,10 @@ static void note_unowned(Lower *L, const Ast *assign, bool committed)
     array_push(L->a, &L->committed, committed);
 }
 
-static Player *owner_of(const Lower *L, int slot)
-{
-    const char *name = L->m->slots.v[slot].player;
-    for (int i = 0; name && i < L->players.n; i++)
-        if (!strcmp(L->players.v[i]->name, name)) return L->players.v[i];
-    return NULL;
-}
-
 void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign)
 {
     Lower *L = c->L;
-    Player *owner = owner_of(L, slot);
+    Player *owner = slot_owner(L, slot);
     if (!owner && !L->trials) note_unowned(L, assign, false);
     if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
     if (L->fn->b.block != &L->fn->ir->body) {

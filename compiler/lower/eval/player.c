@@ -7,25 +7,17 @@
 
 #include <inttypes.h>
 
-/* A net declared in a body: one set of parameters, however often the body is evaluated. In a net or model that one owns them; elsewhere
- * it is a player of its own. */
-static void local_net(Ctx *c, Player *p, const Ast *d)
+/* One net for the place that declares it and the round of static loops around, however often that is evaluated: a body is, whenever it is
+ * applied, and a block of the schedule is searched for who trains in it before it is lowered. In a net or model that one owns the parameters;
+ * elsewhere it is a player of its own. */
+static void join_instance(Ctx *c, Player *p, const Ast *d, const char *name)
 {
-    Instance *in = inst_child(c, d->define.name, site_mix(c->scope->round, d), inst_here(c)->owner != NULL);
+    Instance *in = inst_child(c, name, site_mix(c->scope->round, d), inst_here(c)->owner != NULL);
     if (in->player) *p = *in->player;
     p->inst = in;
     p->name = in->path;
     if (!in->player) in->player = p;
     if (!in->owner) in->owner = p;
-}
-
-static void file_net(Ctx *c, Player *p, const char *name)
-{
-    Lower *L = c->L;
-    p->name = names_unique(&L->root_names, *c->index ? strf(L, "%s%s", name, c->index) : name);
-    p->inst = arena_new_of(L->a, Instance);
-    p->inst->path = p->inst->local = p->name;
-    p->inst->owner = p->inst->player = p;
 }
 
 static Player *player_new(Ctx *c, const Ast *d, const char *name, bool local)
@@ -35,9 +27,9 @@ static Player *player_new(Ctx *c, const Ast *d, const char *name, bool local)
     p->steps_slot = -1;
     p->at = d->define.name_span;
     p->word = d->define.word;
-    if (local) local_net(c, p, d);
-    else file_net(c, p, name);
+    join_instance(c, p, d, !local && *c->index ? strf(L, "%s%s", name, c->index) : name);
     p->closure = val_closure(L, d, c->scope, name)->fn.closure;
+    p->ahead = L->trials > 0;
     if (player_self(p) == p) array_push(L->a, &L->players, p);
     return p;
 }
@@ -85,6 +77,8 @@ Value *player_declare(Ctx *c, const Ast *d, const char *name, bool local)
         bool ok = is_copy(d->define.body) ? alias_copy(c, p, d->define.body) : alias_instance(c, p, d->define.body);
         if (!ok) return val_error(c->L);
     }
+    Player *self = player_self(p);
+    if (self->ahead && !p->ahead) self->closure = p->closure, self->copy_of = p->copy_of, self->ahead = false;
     Value *v = val_new(c->L, V_PLAYER);
     v->player = p;
     return v;
@@ -171,12 +165,17 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
 
 /* ---- parameters by path */
 
+/* NULL: the type does not say all, as one with names of dimensions. */
 static IrVal *dummy(Ctx *c, const Ast *type)
 {
     IrElem e;
     IrInts dims;
     int64_t classes;
-    if (!type || type->kind != AST_TYPE || !type_elem(c, type, &e, &classes) || !type_dims(c, type, &dims)) return NULL;
+    if (!type || type->kind != AST_TYPE) return NULL;
+    Trial t = trial_begin(c->L, true);
+    bool known = type_elem(c, type, &e, &classes) && type_dims(c, type, &dims);
+    trial_end(c->L, &t);
+    if (!known) return NULL;
     return ir_spread(fn_builder(c), ir_fill(fn_builder(c), ir_const(fn_builder(c), e, 0), dims), c->axes);
 }
 
@@ -199,6 +198,10 @@ void player_find_params(Ctx *c, Player *p, Span at)
         args.v[args.n] = v ? val_tensor(L, v) : NULL;
         args.name[args.n] = q->param.name;
         args.at[args.n] = q->span;
+        if (!v && p->params.n) {                            /* those that an application above has made */
+            trial_end(L, &t);
+            return;
+        }
         if (!v) {
             Diag *d = diag_error(L->diags, at, E113, "the parameters of %s are not known before it has been applied",
                                  p->name);
@@ -244,7 +247,7 @@ int player_steps(Ctx *c, Player *p)
 {
     IrType t = ir_scalar(IR_I64);
     if (p->steps_slot < 0)
-        p->steps_slot = ir_slot(c->L->m, path_join(c->L, p->name, "steps"), t, IR_SLOT_COUNTER, p->name);
+        p->steps_slot = slot_new(c->L, path_join(c->L, p->name, "steps"), t, IR_SLOT_COUNTER, p);
     return p->steps_slot;
 }
 

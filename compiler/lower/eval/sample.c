@@ -19,7 +19,7 @@ static Value *stack_leaf(Ctx *c, Value *leaf, void *arg)
     t = ir_spread(b, t, ir_axes_minus(s->axes, t->type.axes));
     for (int i = s->axes.n; i-- > 0;) t = ir_as_feature(b, t, s->axes.id[i]);
     Value *v = val_tensor(c->L, t);
-    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : 0;
+    v->tensor.classes = val_classes(leaf);
     return v;
 }
 
@@ -42,7 +42,7 @@ static Value *rows_leaf(Ctx *c, Value *leaf, void *arg)
     }
     if (t->type.axes.n == IR_MAX_AXES) return unsupported(c, r->at, "more than 8 sample axes");
     Value *v = val_tensor(c->L, ir_as_sample(fn_builder(c), t, r->axis));
-    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : leaf->kind == V_SLOT ? leaf->slot.classes : 0;
+    v->tensor.classes = val_classes(leaf);
     return v;
 }
 
@@ -54,7 +54,7 @@ static Value *own_leaf(Ctx *c, Value *leaf, void *axis)
     IrVal *t = as_tensor(c, leaf, SPAN_NONE);
     if (!t) return val_error(c->L);
     Value *v = val_tensor(c->L, t);
-    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : 0;
+    v->tensor.classes = val_classes(leaf);
     v->tensor.own_axis = *(int *)axis;
     return v;
 }
@@ -173,7 +173,7 @@ static Value *move_leaf(Ctx *c, Value *leaf, void *arg)
         t = ir_reshape(b, t, d);
     }
     Value *v = val_tensor(c->L, ir_as_sample(b, t, m->to));
-    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : 0;
+    v->tensor.classes = val_classes(leaf);
     return v;
 }
 

@@ -55,7 +55,7 @@ static bool unify_dim(Ctx *c, const Ast *dim, int64_t extent, bool *reported)
 }
 
 /* "real[n = 3, 28]": the declared type with what is known of its names. */
-static const char *declared_text(Ctx *c, const Ast *t)
+const char *type_declared_text(Ctx *c, const Ast *t)
 {
     Text out = text_in(c->L->a);
     Value *range = t->type.range ? eval(c, t->type.range) : NULL;
@@ -97,7 +97,7 @@ static IrInts declared_dims(Ctx *c, const Ast *t, const IrInts *other)
 
 static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
 {
-    const char *want = declared_text(c, type), *got = val_text(c->L, v);
+    const char *want = type_declared_text(c, type), *got = val_text(c->L, v);
     Diag *d = diag_error(c->L->diags, at, E200, "%s must be %s, and this is %s", what, want, got);
     if (c->L->guess) {
         IrInts has = dims_of(c->L, v), declared = declared_dims(c, type, &has);
@@ -108,7 +108,7 @@ static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *w
     return val_error(c->L);
 }
 
-static bool unify_dims(Ctx *c, const Ast *type, int rank, const int64_t *dim, bool *reported)
+bool type_unify_dims(Ctx *c, const Ast *type, int rank, const int64_t *dim, bool *reported)
 {
     if (type->type.dims.n != rank) return false;
     for (int i = 0; i < rank; i++)
@@ -181,7 +181,7 @@ static bool list_within(const Value *v, int64_t classes)
 
 bool type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Span at, const char *what)
 {
-    int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->classes;
+    int64_t has = val_classes(v);
     if (!classes || (has && has <= classes) || list_within(v, classes) || ints_within(c->L, t, 0, classes - 1)) return true;
     if (c->L->guess && v->kind != V_INT) return false;      /* it may be one, for other arguments */
     Diag *d = diag_error(c->L->diags, at, E200, "%s is a class from 0 to %lld, and this may be another: %s", what, (long long)classes - 1, val_text(c->L, v));
@@ -194,7 +194,7 @@ static Value *conform_tensor(Ctx *c, Value *v, const Ast *type, IrElem elem, int
     bool reported = false;
     IrVal *t = as_tensor(c, v, at);
     if (!t) return val_error(c->L);
-    if (!unify_dims(c, type, t->type.rank, t->type.dim, &reported))
+    if (!type_unify_dims(c, type, t->type.rank, t->type.dim, &reported))
         return reported ? val_error(c->L) : mismatch(c, v, type, at, what);
     bool counter = t->type.elem == IR_I64 || t->type.elem == IR_F64;
     if (ir_is_real(elem) && t->type.elem == IR_BOOL) return mismatch(c, v, type, at, what);
@@ -203,7 +203,7 @@ static Value *conform_tensor(Ctx *c, Value *v, const Ast *type, IrElem elem, int
                             counter && !type->type.dims.n ? arith_convert(c, t, IR_F64) : arith_convert(c, t, elem), 0);
     if (elem == IR_BOOL ? t->type.elem != IR_BOOL : ir_is_real(t->type.elem) || t->type.elem == IR_BOOL)
         return mismatch(c, v, type, at, what);
-    int64_t has = v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : 0;
+    int64_t has = val_classes(v);
     if (!type_class_fits(c, v, t, classes, at, what)) return val_error(c->L);
     return with_classes(c, v, t, classes ? classes : has);
 }
@@ -229,7 +229,10 @@ static Value *conform_record(Ctx *c, Value *v, const Ast *type, Span at, const c
         f[i] = type_conform(c, field, named ? want.v[i]->arg.value : want.v[i], at,
                             strf(c->L, "%s.%s", what, named ? name[i] : "item"));
     }
-    return val_record(c->L, f, named ? name : NULL, want.n);
+    Value *r = val_record(c->L, f, named ? name : NULL, want.n);
+    r->record.of = v->record.of;
+    r->record.mixed = v->record.mixed;
+    return r;
 }
 
 Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
@@ -247,7 +250,7 @@ Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what
         return conform_static(c, v, type, elem, classes, at, what);
     IrInts dims = ir_ints(0, NULL);
     bool reported = false;
-    if (v->kind == V_LIST && static_table(v, &dims, 0) && unify_dims(c, type, dims.n, dims.v, &reported))
+    if (v->kind == V_LIST && static_table(v, &dims, 0) && type_unify_dims(c, type, dims.n, dims.v, &reported))
         return conform_table(c, v, type, elem, classes, at, what);
     if (reported) return val_error(c->L);
     bool number = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST || v->kind == V_RANGE || val_static(v);

@@ -1,8 +1,8 @@
 /* block.c - who a block of statements updates, and which slots it may change: both are known before any of them is lowered, as losses in it
  * are evaluated in training, and its loops read anew what their bodies change.
  *
- * Players are named through aliases, members, loops over lists of players and lets of the block: these are evaluated here ahead of time, as
- * values of compile time, in a graph of their own and without a word; the statement itself says what is wrong with them. */
+ * Players are named through aliases, members, loops over lists of players, lets and declarations of the block: these are evaluated here ahead
+ * of time, as values of compile time, in a graph of their own and without a word; the statement itself says what is wrong with them. */
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/own/graph.h"
@@ -27,7 +27,7 @@ static void add_once(Arena *a, Search *s, Player *p, bool trains)
 
 static void add_named(Search *s, const Ast *e, bool trains)
 {
-    Value *v = eval_raw(s->c, e);
+    Value *v = eval(s->c, e);
     if (v->kind == V_PLAYER) add_once(s->c->L->a, s, player_self(v->player), trains);
 }
 
@@ -36,61 +36,41 @@ static void search_list(Search *s, AstList stmts)
     for (int i = 0; i < stmts.n; i++) search(s, stmts.v[i]);
 }
 
-static bool is_used_as_player(const Lower *L, const Ast *n, const Bound *name);
-
-typedef struct Uses { const Lower *L; const Bound *name; bool found; } Uses;
-
-static void look_for_use(void *user, const Ast *n)
+/* Never known now. */
+static void look_for_samples(void *found, const Ast *n)
 {
-    Uses *u = user;
-    if (!u->found) u->found = is_used_as_player(u->L, n, u->name);
+    if (n->kind == AST_EXPECTATION || n->kind == AST_GRAD) *(bool *)found = true;
+    if (!*(bool *)found) ast_each_child(n, look_for_samples, found);
 }
 
-static bool mentions(const Lower *L, const Ast *e, const Bound *name)
-{
-    if (e->kind == AST_NAME) return names_use(L->names, e) == name;
-    return e->kind == AST_FIELD ? mentions(L, e->field.object, name) : e->kind == AST_INDEX && mentions(L, e->index.object, name);
-}
-
-/* Is a player of an update, or what a loop goes through, called so in here? */
-static bool is_used_as_player(const Lower *L, const Ast *n, const Bound *name)
-{
-    Uses u = {L, name, false};
-    if (n->kind == AST_UPDATE)
-        for (int i = 0; i < n->update.players.n; i++) u.found = u.found || mentions(L, n->update.players.v[i], name);
-    if (n->kind == AST_FOR) u.found = mentions(L, n->for_.source, name);
-    if (!u.found) ast_each_child(n, look_for_use, &u);
-    return u.found;
-}
-
-/* What a player, or a list of them, can be called by. */
-static bool may_be_player(const Ast *e)
-{
-    return e->kind == AST_NAME || e->kind == AST_FIELD || e->kind == AST_INDEX || e->kind == AST_LIST || e->kind == AST_TUPLE || e->kind == AST_IF;
-}
-
-static void bind_let(Search *s, const Ast *let, AstList rest)
+/* A let may name a player or a list of them, or be what a net or a condition of the block is made from: it is evaluated when it is asked for. */
+static void declare_let(Search *s, const Ast *let)
 {
     const Ast *p = let->let.pattern;
-    if (!may_be_player(let->let.value)) return;
-    const Lower *L = s->c->L;
-    Uses u = {L, p->kind == AST_NAME ? names_bound(L->names, p) : NULL, false};
-    for (int i = 0; u.name && i < rest.n && !u.found; i++) u.found = is_used_as_player(L, rest.v[i], u.name);
-    if (u.found) scope_bind_pattern(s->c, s->c->scope, p, eval_raw(s->c, let->let.value));
+    bool runs = false;
+    look_for_samples(&runs, let->let.value);
+    if (runs) return;
+    if (p->kind == AST_NAME) scope_declare(s->c->L, s->c->scope, p, let);
+    else if (let->let.value->kind == AST_TUPLE || let->let.value->kind == AST_LIST) scope_bind_pattern(s->c, s->c->scope, p, eval(s->c, let->let.value));
 }
 
-/* In a scope of its own. Declarations of the block itself are not made here: what belongs to the block is made once. */
+/* In the scope at hand. A net that is declared here is the one that the block declares then (eval/player.c). */
+static void search_statements(Search *s, AstList stmts)
+{
+    declare_all(s->c, stmts);
+    for (int i = 0; i < stmts.n; i++) {
+        if (stmts.v[i]->kind == AST_LET) declare_let(s, stmts.v[i]);
+        else search(s, stmts.v[i]);
+    }
+}
+
 static void search_block(Search *s, const Ast *b)
 {
     if (b->kind != AST_BLOCK) return search(s, b);
     Ctx inner = *s->c, *outer = s->c;
     inner.scope = scope_new(s->c->L, s->c->scope);
     s->c = &inner;
-    for (int i = 0; i < b->block.stmts.n; i++) {
-        const Ast *n = b->block.stmts.v[i];
-        if (n->kind == AST_LET) bind_let(s, n, b->block.stmts);
-        else search(s, n);
-    }
+    search_statements(s, b->block.stmts);
     s->c = outer;
 }
 
@@ -99,12 +79,11 @@ static void search_for(Search *s, const Ast *n)
     Value **item;
     int64_t count;
     if (!for_items(s->c, n->for_.source, &item, &count)) return;
-    Ctx inner = *s->c, *outer = s->c;
+    Ctx *outer = s->c;
     for (int64_t i = 0; i < count; i++) {
-        inner.scope = scope_new(outer->L, outer->scope);
-        s->c = &inner;
-        scope_bind_pattern(&inner, inner.scope, n->for_.var, item[i]);
-        search_block(s, n->for_.body);
+        Ctx round = sched_round(outer, n, i, item[i]);
+        s->c = &round;
+        search_statements(s, n->for_.body->block.stmts);
     }
     s->c = outer;
 }
@@ -154,9 +133,9 @@ void block_changes(Ctx *c, const Ast *n, Slots *out)
     Lower *L = c->L;
     Search s = search_quietly(c, n, NULL);
     for (int slot = 0; slot < L->m->slots.n; slot++) {
-        const IrSlot *k = &L->m->slots.v[slot];
+        const Player *owner = slot_owner(L, slot);
         bool changes = slot < L->program_state.n && L->program_state.v[slot];
-        for (int i = 0; k->player && i < s.changed.n; i++) changes = changes || !strcmp(k->player, s.changed.v[i]->name);
+        for (int i = 0; owner && i < s.changed.n; i++) changes = changes || owner == s.changed.v[i];
         if (changes) array_push(L->a, &out->v, slot);
     }
 }

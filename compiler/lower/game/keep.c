@@ -157,11 +157,11 @@ static Value *state_of(Ctx *c, Value *v, const char *path, Span at)
         Value **f = arena_array(L->a, Value *, v->record.n + 1);
         for (int i = 0; i < v->record.n; i++)
             f[i] = state_of(c, v->record.v[i], path_join(L, path, v->record.name ? v->record.name[i] : strf(L, "%d", i)), at);
-        return val_record(L, f, v->record.name, v->record.n);
+        return val_record_like(L, v, f);
     }
     IrVal *t = val_bad(v) ? NULL : v->kind == V_INT ? as_real(c, v, at) : as_tensor(c, v, at);
     if (!t) return val_error(L);
-    int slot = ir_slot(L->m, path, t->type, IR_SLOT_STATE, NULL);
+    int slot = slot_new(L, path, t->type, IR_SLOT_STATE, NULL);
     fn_initialise(L, slot, t);
     state_of_program(L, slot);
     Value *s = val_slot(L, slot);
@@ -248,6 +248,16 @@ static IrVal *assign_row(Ctx *c, const Ast *target, IrVal *old, IrVal *row, Span
     return ir_select(b, here, ir_convert(b, row, old->type.elem), old);
 }
 
+/* A state that begins as a player's direction stays that one's. False, reported. */
+static bool same_owner(Ctx *c, const Ast *s, const Value *state, const Value *v)
+{
+    const Player *of = state->record.of;
+    if (!of || (!v->record.mixed && (!v->record.of || v->record.of == of))) return true;
+    diag_error(c->L->diags, s->assign.value->span, E201, "%s is a direction of %s, and this is one of %s", sched_text(c->L, s->assign.target->span), of->name,
+               v->record.mixed ? "several players" : v->record.of->name);
+    return false;
+}
+
 static void assign_value(Ctx *c, const Ast *s, Value *state, Value *v)
 {
     Lower *L = c->L;
@@ -260,6 +270,7 @@ static void assign_value(Ctx *c, const Ast *s, Value *state, Value *v)
             if (!val_bad(v)) diag_error(L->diags, at, E200, "%s is %s, and this is %s", sched_text(L, target->span), val_text(L, state), val_text(L, v));
             return;
         }
+        if (!same_owner(c, s, state, v)) return;
         for (int i = 0; i < v->record.n; i++)
             assign_value(c, s, state->record.v[i], state->record.name ? val_field(v, state->record.name[i]) : v->record.v[i]);
         return;

@@ -294,7 +294,7 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->m = ir_module(a, o->real);
     L->m->forgives = true;
     IrType t = ir_scalar(IR_I64);
-    L->step_slot = ir_slot(L->m, "step", t, IR_SLOT_COUNTER, NULL);
+    L->step_slot = slot_new(L, "step", t, IR_SLOT_COUNTER, NULL);
     L->fn_names.arena = L->root_names.arena = L->stream_names.arena = a;
     static const char *const reserved[] = {"step", "fn", "data", "report", "kept"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) names_unique(&L->root_names, reserved[i]);

@@ -55,7 +55,7 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
     if (v) {
         int slot = ir_find_slot(L->m, path);
         if (slot < 0) {
-            slot = ir_slot(L->m, path, t, IR_SLOT_STATE, NULL);
+            slot = slot_new(L, path, t, IR_SLOT_STATE, NULL);
             state_of_program(L, slot);
             Fn *before = fn_enter_init(L);
             fn_initialise(L, slot, ir_const(&L->fn->b, IR_F64, NAN));
@@ -197,12 +197,24 @@ void sched_expect(Ctx *c, const Ast *s, Nodes *to)
         diag_error(c->L->diags, s->expect.by->span, E204, "rounds are counted from 1: by step 1 is after the first");
 }
 
+/* A file of that name lies beside those that are named by their step, and is to be named by a person. */
+static bool is_file_name(const char *s)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    enum { LONGEST = 100 };
+    size_t n = strlen(s);
+    return n <= LONGEST && strspn(s, letters) && n == strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+}
+
 void sched_save(Ctx *c, const Ast *s, Nodes *to)
 {
     GanSchedule *n = sched_node(c, to, GAN_SAVE, s->span);
     if (!s->save.name) return;
     Value *v = eval(c, s->save.name);
-    if (v->kind == V_STRING) n->name = v->s;
-    else if (!val_bad(v))
+    if (v->kind == V_STRING && is_file_name(v->s)) n->name = v->s;
+    else if (v->kind == V_STRING) {
+        Diag *d = diag_error(c->L->diags, s->save.name->span, E201, "this cannot be the name of a checkpoint");
+        diag_hint(d, "save \"best\" keeps checkpoints/best.safetensors: a letter, then letters, digits, '-', '_' and '.', at most 100");
+    } else if (!val_bad(v))
         diag_error(c->L->diags, s->save.name->span, E201, "save takes a name, and this is %s", val_text(c->L, v));
 }

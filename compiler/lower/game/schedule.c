@@ -312,6 +312,16 @@ static const char *next_index(Ctx *c, const Value *item)
     return n ? strf(c->L, "%.*s,%s]", (int)n - 1, c->index, key) : strf(c->L, "[%s]", key);
 }
 
+Ctx sched_round(Ctx *c, const Ast *s, int64_t i, Value *item)
+{
+    Ctx round = *c;
+    round.scope = scope_new(c->L, c->scope);
+    round.index = next_index(c, item);
+    round.scope->round = site_mix(site_mix(c->scope->round, s), (const void *)(intptr_t)(i + 1));
+    scope_bind_pattern(&round, round.scope, s->for_.var, item);
+    return round;
+}
+
 /* Each round is a program of its own. */
 static void sched_for(Ctx *c, const Ast *s, Nodes *to)
 {
@@ -323,11 +333,7 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
     }
     if (!for_items(c, s->for_.source, &item, &n)) return;
     for (int64_t i = 0; i < n && !c->L->too_large && !c->L->too_deep; i++) {
-        Ctx round = *c;
-        round.scope = scope_new(c->L, c->scope);
-        round.index = next_index(c, item[i]);
-        round.scope->round = site_mix(site_mix(c->scope->round, s), (const void *)(intptr_t)(i + 1));
-        scope_bind_pattern(&round, round.scope, s->for_.var, item[i]);
+        Ctx round = sched_round(c, s, i, item[i]);
         AstList stmts = s->for_.body->block.stmts;
         declare_all(&round, stmts);
         statements(&round, stmts, to);

@@ -16,6 +16,8 @@ void         sched_line(Ctx *c, Part *p, const char *what, const char *name, Spa
 const char  *sched_text(Lower *L, Span at);                                     /* the source */
 const char  *sched_indexed(Ctx *c, const char *name);                           /* "G[kl]" inside loops at the top level */
 
+Ctx          sched_round(Ctx *c, const Ast *for_, int64_t i, Value *item);      /* round i of a static loop among statements: a scope and an index of its own */
+
 /* A condition as a part with one bool; or it is known now: then NULL, and *now. *ok is false after an error. */
 Part *sched_condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *ok);
 

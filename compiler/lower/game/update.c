@@ -364,9 +364,33 @@ bool update_changes(Ctx *c, const Ast *s, Changes *out)
 
 /* ---- average, copy: parameters and layer states */
 
-static bool is_carried(const IrSlot *s, const Player *p)
+static bool is_carried(const Lower *L, int slot, const Player *p)
 {
-    return s->player && !strcmp(s->player, p->name) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
+    IrSlotKind k = L->m->slots.v[slot].kind;
+    return slot_owner(L, slot) == p && (k == IR_SLOT_PARAM || k == IR_SLOT_STATE);
+}
+
+/* The slot of another player that is to it what this one is to its own. -1: it has none. */
+static int slot_like(Lower *L, int slot, const Player *p)
+{
+    const IrSlot *s = &L->m->slots.v[slot];
+    int other = ir_find_slot(L->m, strf(L, "%s%s", p->name, s->path + strlen(s->player)));
+    return other >= 0 && is_carried(L, other, p) ? other : -1;
+}
+
+static void not_alike(Ctx *c, const Player *from, const Player *into, int slot, const Player *has, Span at)
+{
+    const char *path = c->L->m->slots.v[slot].path;
+    diag_error(c->L->diags, at, E405, "%s and %s do not have the same parameters: there is no %s%s like %s", from->name, into->name, has->name,
+               path + strlen(c->L->m->slots.v[slot].player), path);
+}
+
+/* What the target has beyond the source would stay as it is. */
+static bool has_all(Ctx *c, const Player *from, const Player *into, Span at)
+{
+    for (int i = 0; i < c->L->m->slots.n; i++)
+        if (is_carried(c->L, i, into) && slot_like(c->L, i, from) < 0) return not_alike(c, from, into, i, from, at), false;
+    return true;
 }
 
 static IrVal *blended(Ctx *c, IrVal *v, IrVal *old, IrVal *decay)
@@ -380,14 +404,11 @@ static IrVal *blended(Ctx *c, IrVal *v, IrVal *old, IrVal *decay)
 static bool blend_slot(Ctx *c, Player *from, Player *into, int source, IrVal *decay, Span at)
 {
     Lower *L = c->L;
-    const char *path = strf(L, "%s%s", into->name, L->m->slots.v[source].path + strlen(from->name));
-    int slot = ir_find_slot(L->m, path);
+    int slot = slot_like(L, source, into);
     IrVal *v = fn_read(L, source);
     if (slot >= 0 && ir_type_equal(&L->m->slots.v[slot].type, &v->type))
         return env_set(L, slot, blended(c, v, fn_read(L, slot), decay), at), true;
-    diag_error(L->diags, at, E405, "%s and %s do not have the same parameters: there is no %s like %s", from->name, into->name, path,
-               L->m->slots.v[source].path);
-    return false;
+    return not_alike(c, from, into, source, into, at), false;
 }
 
 static IrVal *decay_value(Ctx *c, const Ast *e)
@@ -409,9 +430,9 @@ void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay,
     const char *word = decay ? "average" : "copy";
     Part *p = part_begin(L, strf(L, "%s_%s", word, into->name), IR_FN_STATE, at);
     IrVal *k = decay ? decay_value(c, decay) : NULL;
-    bool ok = k || !decay;
+    bool ok = (k || !decay) && has_all(c, from, into, at);
     for (int i = 0, n = L->m->slots.n; ok && i < n; i++)
-        if (is_carried(&L->m->slots.v[i], from)) ok = blend_slot(c, from, into, i, k, at);
+        if (is_carried(L, i, from)) ok = blend_slot(c, from, into, i, k, at);
     array_push(L->a, &p->players, into->name);
     into->updated = true;
     part_end(L);

@@ -27,7 +27,7 @@ int data_constant(Lower *L, GanTensor *t, const char *name)
             return L->data.v[i].slot;
         }
     data_own(L, t);
-    int slot = ir_slot(L->m, name ? name : strf(L, "data.const.%d", L->data.n + 1), tensor_type(t), IR_SLOT_DATA, NULL);
+    int slot = slot_new(L, name ? name : strf(L, "data.const.%d", L->data.n + 1), tensor_type(t), IR_SLOT_DATA, NULL);
     array_push(L->a, &L->data, ((__typeof__(*L->data.v)){slot, t}));
     return slot;
 }
@@ -39,7 +39,7 @@ int data_slot(Lower *L, Data *d, DataField *f)
     if (f->name) path = path_join(L, path, f->name);
     const char *unique = path;
     for (int i = 2; ir_find_slot(L->m, unique) >= 0; i++) unique = strf(L, "%s_%d", path, i);
-    f->slot = ir_slot(L->m, unique, tensor_type(f->tensor), IR_SLOT_DATA, NULL);
+    f->slot = slot_new(L, unique, tensor_type(f->tensor), IR_SLOT_DATA, NULL);
     array_push(L->a, &L->data, ((__typeof__(*L->data.v)){f->slot, f->tensor}));
     return f->slot;
 }

@@ -22,6 +22,31 @@ Span span_of_node(Lower *L, const IrNode *n)
 
 const char *path_join(Lower *L, const char *a, const char *b) { return !*a ? b : !*b ? a : strf(L, "%s.%s", a, b); }
 
+/* ---- slots in lists --------------------------------------------------------------------------------------------- */
+
+static struct SlotPlace *slot_place(const SlotPlaces *t, int slot)
+{
+    unsigned at = (unsigned)slot * 2654435769u >> 7;
+    while (t->at[at & (unsigned)(t->cap - 1)].place && t->at[at & (unsigned)(t->cap - 1)].slot != slot) at++;
+    return &t->at[at & (unsigned)(t->cap - 1)];
+}
+
+/* -1: it is not in the list. */
+static int places_get(const SlotPlaces *t, int slot) { return t->cap ? slot_place(t, slot)->place - 1 : -1; }
+
+static void places_put(Lower *L, SlotPlaces *t, int slot, int place)
+{
+    if (2 * t->n >= t->cap) {
+        SlotPlaces old = *t;
+        t->cap = old.cap ? 2 * old.cap : 16;
+        t->at = arena_array(L->a, struct SlotPlace, t->cap);
+        for (int i = 0; i < old.cap; i++)
+            if (old.at[i].place) *slot_place(t, old.at[i].slot) = old.at[i];
+    }
+    *slot_place(t, slot) = (struct SlotPlace){slot, place + 1};
+    t->n++;
+}
+
 /* ---- parts ------------------------------------------------------------------------------------------------------ */
 
 static void enter(Lower *L, Part *p)
@@ -91,7 +116,7 @@ static IrType kept_type(const Lower *L, const IrVal *v)
 
 int part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind)
 {
-    int slot = ir_slot(L->m, path, kept_type(L, v), kind, NULL);
+    int slot = slot_new(L, path, kept_type(L, v), kind, NULL);
     array_push(L->a, &p->keeps, ((Keep){v, v, slot}));
     return slot;
 }
@@ -252,29 +277,30 @@ void env_set(Lower *L, int slot, IrVal *v, Span at)
     *now = ir_node(&L->graph->b, IR_stop, &v, 1, &of_slot)->result;
     version_new(L, *now, slot, p);
     mark_changed(L, slot);
-    for (int i = 0; i < p->commits.n; i++)
-        if (p->commits.v[i].slot == slot) {
-            p->commits.v[i].val = *now;
-            return;
-        }
+    int at_commit = places_get(&p->commit_at, slot);
+    if (at_commit >= 0) {
+        p->commits.v[at_commit].val = *now;
+        return;
+    }
+    places_put(L, &p->commit_at, slot, p->commits.n);
     array_push(L->a, &p->commits, ((IrCommit){slot, *now}));
 }
 
 void changes_put(Lower *L, Changes *to, int slot, IrVal *v)
 {
-    for (int i = 0; i < to->list.n; i++)
-        if (to->list.v[i].slot == slot) {
-            to->list.v[i].v = v;
-            return;
-        }
+    int at = places_get(&to->at, slot);
+    if (at >= 0) {
+        to->list.v[at].v = v;
+        return;
+    }
+    places_put(L, &to->at, slot, to->list.n);
     array_push(L->a, &to->list, ((Change){slot, v}));
 }
 
 IrVal *changes_get(const Changes *c, int slot)
 {
-    for (int i = 0; i < c->list.n; i++)
-        if (c->list.v[i].slot == slot) return c->list.v[i].v;
-    return NULL;
+    int at = places_get(&c->at, slot);
+    return at >= 0 ? c->list.v[at].v : NULL;
 }
 
 void changes_set(Lower *L, const Changes *c, Span at)
@@ -299,13 +325,6 @@ Arm arm_begin(Lower *L, int control)
     return a;
 }
 
-static bool slots_has(const Slots *s, int slot)
-{
-    for (int i = 0; i < s->v.n; i++)
-        if (s->v.v[i] == slot) return true;
-    return false;
-}
-
 /* Inside of an arm a version may have been hidden: behind its end it is not. Reads of slots that it did not set are as good behind it. */
 void arm_end(Lower *L, const Arm *a, Slots *changed)
 {
@@ -316,10 +335,11 @@ void arm_end(Lower *L, const Arm *a, Slots *changed)
         if (h->until == INT_MAX) h->until = g->parts.n - 1;
     }
     g->hiding.n = a->hidden;
-    bool *set = arena_array(L->a, bool, L->m->slots.n + 1);
+    bool *set = arena_array(L->a, bool, L->m->slots.n + 1), *listed = arena_array(L->a, bool, L->m->slots.n + 1);
+    for (int i = 0; i < changed->v.n; i++) listed[changed->v.v[i]] = true;
     for (int i = a->sets; i < g->sets.n; i++) {
         int slot = g->sets.v[i];
-        if (!set[slot] && !slots_has(changed, slot)) array_push(L->a, &changed->v, slot);
+        if (!set[slot] && !listed[slot]) array_push(L->a, &changed->v, slot);
         set[slot] = true;
     }
     for (int i = 0; i < f->env.n && i < L->m->slots.n; i++) {
@@ -391,7 +411,7 @@ void fn_initialise(Lower *L, int slot, IrVal *v)
 static int tick_slot(Lower *L)
 {
     Part *p = L->part;
-    if (p->tick_slot < 0) p->tick_slot = ir_slot(L->m, strf(L, "fn.%s.tick", p->name), ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
+    if (p->tick_slot < 0) p->tick_slot = slot_new(L, strf(L, "fn.%s.tick", p->name), ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
     return p->tick_slot;
 }
 
@@ -521,9 +541,9 @@ const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch)
 
 static const Player *is_of(const Lower *L, int slot, Player *const *players, int n)
 {
-    const IrSlot *s = &L->m->slots.v[slot];
-    for (int i = 0; s->kind == IR_SLOT_PARAM && s->player && i < n; i++)
-        if (!strcmp(players[i]->name, s->player)) return players[i];
+    const Player *owner = L->m->slots.v[slot].kind == IR_SLOT_PARAM ? slot_owner(L, slot) : NULL;
+    for (int i = 0; i < n; i++)
+        if (players[i] == owner) return owner;
     return NULL;
 }
 

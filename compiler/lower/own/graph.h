@@ -13,6 +13,10 @@
 #pragma once
 #include "compiler/lower/core.h"
 
+/* ---- where a slot stands in a list, which may be as long as the state */
+
+typedef struct SlotPlaces { struct SlotPlace { int slot, place; } *at; int n, cap; } SlotPlaces;
+
 /* ---- parts */
 
 typedef struct Keep {                                       /* a value that a part leaves in the state */
@@ -28,6 +32,7 @@ struct Part {
     Span        at;
     ARRAY(const char *) players;                            /* moved by it */
     ARRAY(IrCommit) commits;                                /* new versions */
+    SlotPlaces      commit_at;                              /* of those that env_set made */
     ARRAY(IrReport) reports;
     ARRAY(Keep)     keeps;
     ARRAY(const char *) draws;                              /* for the game's table: named distributions drawn from */
@@ -70,7 +75,7 @@ const Hidden *version_hidden(const Version *v, int part);                       
 void env_set(Lower *L, int slot, IrVal *v, Span at);                            /* v has the slot's type */
 
 typedef struct Change { int slot; IrVal *v; } Change;
-typedef struct Changes { ARRAY(Change) list; } Changes;                         /* what an update makes of the environment, before it is set */
+typedef struct Changes { ARRAY(Change) list; SlotPlaces at; } Changes;          /* what an update makes of the environment, before it is set */
 
 void    changes_put(Lower *L, Changes *to, int slot, IrVal *v);                 /* a second one of a slot takes the place of the first */
 IrVal  *changes_get(const Changes *c, int slot);                                /* NULL: none */

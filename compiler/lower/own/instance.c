@@ -77,6 +77,16 @@ const char *inst_member(Ctx *c, const char *name, const Ast *decl)
     return path;
 }
 
+int slot_new(Lower *L, const char *path, IrType t, IrSlotKind kind, Player *owner)
+{
+    int slot = ir_slot(L->m, path, t, kind, owner ? owner->name : NULL);
+    while (L->slot_owners.n <= slot) array_push(L->a, &L->slot_owners, NULL);
+    L->slot_owners.v[slot] = owner;
+    return slot;
+}
+
+Player *slot_owner(const Lower *L, int slot) { return slot < L->slot_owners.n ? L->slot_owners.v[slot] : NULL; }
+
 void state_of_program(Lower *L, int slot)
 {
     while (L->program_state.n <= slot) array_push(L->a, &L->program_state, false);

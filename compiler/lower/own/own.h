@@ -12,6 +12,8 @@ Instance *inst_tried(Lower *L, const Instance *in, bool fresh);                 
 const char *inst_member(Ctx *c, const char *name, const Ast *decl);             /* the path of a parameter or state */
 /* A net declared in a body is made anew whenever the body is evaluated, with what it captured there, and is one player all the same. */
 static inline Player *player_self(Player *p) { return p->inst->player ? p->inst->player : p; }
+int    slot_new(Lower *L, const char *path, IrType t, IrSlotKind kind, Player *owner);      /* owner: NULL: nobody */
+Player *slot_owner(const Lower *L, int slot);
 void   state_of_program(Lower *L, int slot);                                    /* no player owns it */
 
 /* ---- data_slots.c */

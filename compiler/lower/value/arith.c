@@ -332,7 +332,7 @@ static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 
 /* ---- records, field by field */
 
-static bool same_fields(Ctx *c, const Value *a, const Value *b, Span at)
+bool arith_same_fields(Ctx *c, const Value *a, const Value *b, Span at)
 {
     bool same = a->record.n == b->record.n && !a->record.name == !b->record.name;
     for (int i = 0; same && a->record.name && i < a->record.n; i++)
@@ -343,24 +343,16 @@ static bool same_fields(Ctx *c, const Value *a, const Value *b, Span at)
     return same;
 }
 
-/* Records of two players on one another are nobody's; one of nobody's leaves the other's owner. */
-static Value *of_both(Lower *L, Value *r, const Value *a, const Value *b)
-{
-    r->record.of = a->record.of ? a->record.of : b->record.of;
-    r->record.mixed = a->record.mixed || b->record.mixed;
-    return b->record.of ? val_record_of(L, r, b->record.of) : r;
-}
-
 static Value *record_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     bool left = a->kind == V_RECORD, right = b->kind == V_RECORD;
-    if (left && right && !same_fields(c, a, b, at)) return val_error(c->L);
+    if (left && right && !arith_same_fields(c, a, b, at)) return val_error(c->L);
     const Value *shape = left ? a : b;
     Value **v = arena_array(c->L->a, Value *, shape->record.n + 1);
     for (int i = 0; i < shape->record.n; i++)
         v[i] = arith_binary(c, op, left ? a->record.v[i] : a, right ? b->record.v[i] : b, at);
     Value *r = val_record_like(c->L, shape, v);
-    return left && right ? of_both(c->L, r, a, b) : r;
+    return left && right ? val_record_of_both(c->L, r, a, b) : r;
 }
 
 /* ---- the doors */
@@ -467,10 +459,10 @@ static Value *select_records(Ctx *c, Value *cond, Value *yes, Value *no, Span at
 {
     if (yes->kind != V_RECORD || no->kind != V_RECORD)
         return diag_error(c->L->diags, at, E200, "where picks between %s and %s", val_text(c->L, yes), val_text(c->L, no)), val_error(c->L);
-    if (!same_fields(c, yes, no, at)) return val_error(c->L);
+    if (!arith_same_fields(c, yes, no, at)) return val_error(c->L);
     Value **v = arena_array(c->L->a, Value *, yes->record.n + 1);
     for (int i = 0; i < yes->record.n; i++) v[i] = arith_select(c, cond, yes->record.v[i], no->record.v[i], at);
-    return of_both(c->L, val_record_like(c->L, yes, v), yes, no);
+    return val_record_of_both(c->L, val_record_like(c->L, yes, v), yes, no);
 }
 
 static bool is_table(const Value *v) { return v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST || v->kind == V_RANGE; }

@@ -57,7 +57,12 @@ static IrVal *made_in(const Face *f, const Fn *fn)
 
 static Value *side(Ctx *c, Value *v) { return v->face ? val_tensor(c->L, face_node(c, v)) : v; }
 
-static IrVal *leaf_node(Ctx *c, double value) { return diff_leaf(c, ir_const(fn_builder(c), IR_F64, value)); }
+static IrVal *leaf_node(Ctx *c, double value)
+{
+    IrVal *leaf = diff_leaf(c, ir_const(fn_builder(c), IR_F64, value));
+    array_push(c->L->a, &c->L->fn->known, leaf);
+    return leaf;
+}
 
 /* Its value without its path: what a whole number cut from a real is. */
 static IrVal *cut_node(Ctx *c, const Face *f)
@@ -173,7 +178,7 @@ static Value *picked_leaf(Ctx *c, Value *leaf, void *cond)
     IrVal *t = leaf->kind == V_TENSOR || leaf->kind == V_SLOT || leaf->kind == V_LIST ? as_tensor(c, leaf, leaf->at) : NULL;
     if (!t) return leaf;
     Value *v = val_tensor(c->L, ir_select(fn_builder(c), face_condition(c, cond), t, t));
-    v->tensor.classes = leaf->kind == V_TENSOR ? leaf->tensor.classes : leaf->kind == V_SLOT ? leaf->slot.classes : 0;
+    v->tensor.classes = val_classes(leaf);
     return v;
 }
 

@@ -9,7 +9,7 @@
 
 typedef struct Bounds { int64_t lo, hi; bool open; } Bounds;           /* open: nothing but the element type says so, at one end or both */
 
-enum { HOW_DEEP = 6 };                                      /* nodes looked through; beyond, only the element type is known */
+enum { HOW_DEEP = 6 };                                      /* nodes that join several values looked through; beyond, only the element type is known */
 
 static Bounds bounds_of(const Lower *L, const IrVal *v, int depth);
 
@@ -146,12 +146,9 @@ static Bounds of_node(const Lower *L, const IrVal *v, int depth)
     case IR_convert: return ir_is_real(n->arg[0]->type.elem) ? all_of(e) : within(bounds_of(L, n->arg[0], depth), e);
     case IR_sum: return of_sum(L, n, depth);
     case IR_read: return of_data(L, n->attr.slot, e);
-    case IR_concat: return n->n_args > 64 ? all_of(e) : of_parts(L, n, depth);
+    case IR_concat: return n->n_args > 64 || !depth ? all_of(e) : of_parts(L, n, depth - 1);       /* many: it counts twice */
     case IR_argsort: return between(0, v->type.dim[v->type.rank - 1] - 1);
     case IR_argmax: return between(0, (n->attr.axis >= 0 ? ir_extent(L->m, n->attr.axis) : n->arg[0]->type.dim[n->attr.dim]) - 1);
-    case IR_gather:                                         /* of whole numbers, every index is known to fit (eval/index.c) */
-    case IR_reduce_max: case IR_reshape: case IR_broadcast: case IR_transpose: case IR_slice: case IR_reverse: case IR_spread: case IR_stop:
-    case IR_as_feature: case IR_as_sample: return bounds_of(L, n->arg[0], depth);
     default: return all_of(e);
     }
 }
@@ -164,8 +161,19 @@ static Bounds of_round(const Lower *L, const IrVal *v)
     return all_of(v->type.elem);
 }
 
+/* What such a row gives are some of its operand's elements: of whole numbers, every index of a gather is known to fit (eval/index.c). */
+static bool only_moves(IrOp op)
+{
+    switch (op) {
+    case IR_reduce_max: case IR_reshape: case IR_broadcast: case IR_transpose: case IR_slice: case IR_reverse: case IR_spread:
+    case IR_as_feature: case IR_as_sample: case IR_gather: case IR_stop: return true;
+    default: return false;
+    }
+}
+
 static Bounds bounds_of(const Lower *L, const IrVal *v, int depth)
 {
+    while (v->def && only_moves(v->def->op)) v = v->def->arg[0];
     if (!v->def && !ir_is_real(v->type.elem)) return of_round(L, v);
     if (!v->def || !depth || ir_is_real(v->type.elem)) return all_of(v->type.elem);
     return of_node(L, v, depth - 1);

@@ -77,9 +77,9 @@ static Value *stack_records(Ctx *c, Value **v, int n, Span at)
     for (int f = 0; f < k; f++) {
         for (int i = 0; i < n; i++) {
             if (val_bad(v[i])) return v[i];
-            if (v[i]->kind != V_RECORD || v[i]->record.n != k)
-                return unsupported(c, at, "a list of different records as a tensor");
-            column[i] = v[i]->record.v[f];
+            Value *row = val_in_form(c->L, v[0], v[i]);
+            if (!row) return unsupported(c, at, "a list of different records as a tensor");
+            column[i] = row->record.v[f];
         }
         out[f] = arith_stack(c, column, n, at);
     }
@@ -112,13 +112,15 @@ Value *arith_stack(Ctx *c, Value **v, int n, Span at)
         diag_error(c->L->diags, at, E201, "an empty list is not a tensor");
         return val_error(c->L);
     }
-    Value *table = arith_table(c, val_list(c->L, v, n), CONST_TABLE_FROM, at);
-    if (table) return table;
+    Value *list = val_list(c->L, v, n), *table = arith_table(c, list, CONST_TABLE_FROM, at);
+    if (table) return table->slot.classes = val_classes(list), table;
     if (v[0]->kind == V_RECORD) return stack_records(c, v, n, at);
     IrVal **t = arena_array(c->L->a, IrVal *, n);
     for (int i = 0; i < n; i++)
         if (!(t[i] = v[i]->face ? as_real(c, v[i], at) : as_tensor(c, v[i], at))) return val_error(c->L);
     if (t[0]->type.rank == IR_MAX_RANK) return unsupported(c, at, "more than 8 dimensions");
     if (!rows_alike(c, t, n, at)) return val_error(c->L);
-    return val_tensor(c->L, n == 1 ? t[0] : ir_concat(fn_builder(c), t, n, 0));
+    Value *stack = val_tensor(c->L, n == 1 ? t[0] : ir_concat(fn_builder(c), t, n, 0));
+    stack->tensor.classes = val_classes(list);
+    return stack;
 }

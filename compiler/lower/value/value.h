@@ -19,6 +19,7 @@ Value *val_tensor(Lower *L, IrVal *v);                      /* v == NULL gives t
 Value *val_slot(Lower *L, int slot);
 Value *val_record(Lower *L, Value **v, const char **name, int n);
 Value *val_record_of(Lower *L, const Value *v, Player *p);                       /* the same, of p: mixed where it is another's */
+Value *val_record_of_both(Lower *L, Value *r, const Value *a, const Value *b);     /* r, which both have made: of two players on one another it is nobody's; one of nobody's leaves the other's owner */
 Value *val_in_form(Lower *L, const Value *form, Value *v);                        /* v with its records' fields in the order of form's; NULL: it has other fields */
 Value *val_record_like(Lower *L, const Value *like, Value **v);                  /* the same fields, of the same player */
 int    val_nested(Lower *L, int depth);                     /* notes a value that nests too deeply; depth */
@@ -32,6 +33,7 @@ static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
 static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
 static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
 bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
+int64_t val_classes(const Value *v);                        /* n of a class[n], also of a list of them; 0: it is no class */
 bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
 Value *val_field(const Value *record, const char *name);    /* NULL: no such field */
 int64_t val_rows(Lower *L, const Value *v);                 /* the leading extent, or -1 where it has none */
@@ -85,6 +87,7 @@ IrVal *arith_numbers(Ctx *c, Value *v, Span at, const char *word);              
 IrVal *arith_reals(Ctx *c, Value *v, Span at, const char *word);                /* the same, of reals */
 bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    /* one element type, fitting shapes; false, reported */
 bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y);   /* a static number takes the other's element type */
+bool   arith_same_fields(Ctx *c, const Value *a, const Value *b, Span at);      /* two records, field by field; false, reported */
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
 IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
 Value *arith_table(Ctx *c, Value *list, int64_t least, Span at);                /* a list of at least so many numbers as data; NULL: it is none */

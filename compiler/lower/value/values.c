@@ -157,6 +157,9 @@ Value *val_record(Lower *L, Value **items, const char **name, int n)
     return v;
 }
 
+/* Fields mostly stand in the order of the form, so that is looked at first. */
+static Value *field_near(const Value *v, const char *name, int i) { return strcmp(v->record.name[i], name) ? val_field(v, name) : v->record.v[i]; }
+
 Value *val_in_form(Lower *L, const Value *form, Value *v)
 {
     if (val_bad(v) || (form->kind != V_RECORD && v->kind != V_RECORD)) return v;
@@ -164,11 +167,14 @@ Value *val_in_form(Lower *L, const Value *form, Value *v)
     if (!same) return NULL;
     Value **f = arena_array(L->a, Value *, v->record.n + 1);
     for (int i = 0; i < v->record.n; i++) {
-        Value *field = form->record.name ? val_field(v, form->record.name[i]) : v->record.v[i];
+        Value *field = form->record.name ? field_near(v, form->record.name[i], i) : v->record.v[i];
         f[i] = field ? val_in_form(L, form->record.v[i], field) : NULL;
         if (!f[i]) return NULL;
     }
-    return val_record(L, f, form->record.name, v->record.n);
+    Value *r = val_record(L, f, form->record.name, v->record.n);
+    r->record.of = v->record.of;
+    r->record.mixed = v->record.mixed;
+    return r;
 }
 
 Value *val_record_like(Lower *L, const Value *like, Value **v)
@@ -185,6 +191,13 @@ Value *val_record_of(Lower *L, const Value *v, Player *p)
     r->record.mixed = v->record.mixed || (v->record.of && v->record.of != p);
     r->record.of = r->record.mixed ? NULL : p;
     return r;
+}
+
+Value *val_record_of_both(Lower *L, Value *r, const Value *a, const Value *b)
+{
+    r->record.of = a->record.of ? a->record.of : b->record.of;
+    r->record.mixed = a->record.mixed || b->record.mixed;
+    return b->record.of ? val_record_of(L, r, b->record.of) : r;
 }
 
 Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name)
@@ -219,6 +232,37 @@ Value *val_prime(Lower *L, Value *of, int order)
 }
 
 /* ---- asking */
+
+/* Of a value or of all in a list: the greatest n of its classes, and between which bounds its other known numbers lie. */
+typedef struct { int64_t most, lo, hi; bool other; } Classes;
+
+static int64_t class_of(const Value *v)
+{
+    return v->kind == V_TENSOR ? v->tensor.classes : v->kind == V_SLOT ? v->slot.classes : v->kind == V_INT ? v->classes : 0;
+}
+
+static void classes_in(const Value *v, Classes *k)
+{
+    int64_t n = class_of(v);
+    if (v->kind == V_LIST) {
+        for (int i = 0; i < v->list.n; i++) classes_in(v->list.v[i], k);
+    } else if (n) {
+        if (n > k->most) k->most = n;
+    } else if (v->kind == V_INT) {
+        if (v->i < k->lo) k->lo = v->i;
+        if (v->i > k->hi) k->hi = v->i;
+    } else {
+        k->other = true;
+    }
+}
+
+int64_t val_classes(const Value *v)
+{
+    if (v->kind != V_LIST) return class_of(v);
+    Classes k = {0};
+    classes_in(v, &k);
+    return !k.other && k.lo >= 0 && k.hi < k.most ? k.most : 0;
+}
 
 bool val_static(const Value *v)
 {
@@ -266,7 +310,11 @@ Value *val_part(Lower *L, const Value *r, const char *name)
         v[parts] = r->record.v[i];
         names[parts++] = r->record.name[i] + n + 1;
     }
-    return parts ? val_record(L, v, names, parts) : NULL;
+    if (!parts) return NULL;
+    Value *part = val_record(L, v, names, parts);
+    part->record.of = r->record.of;
+    part->record.mixed = r->record.mixed;
+    return part;
 }
 
 Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg), void *arg)

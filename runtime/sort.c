@@ -1,10 +1,7 @@
-/* helpers.c - what compiled code calls, by name. */
-#include "compiler/llvm/helpers.h"
-#include "compiler/llvm/emit.h"
-#include "runtime/blas.h"
-#include "runtime/linalg.h"
-#include "runtime/math/random.h"
+/* sort.c - a stable merge sort of positions. */
+#include "runtime/sort.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 typedef bool Before(const void *x, int32_t i, int32_t j);   /* x[i] < x[j], NaN greater than any number */
@@ -21,7 +18,7 @@ BEFORE(f32, float)
 BEFORE(f64, double)
 
 /* Bottom-up merging: stable. */
-void helper_argsort(int32_t elem, const void *keys, int64_t n, int32_t *order, int32_t *spare)
+void sort_order(int32_t elem, const void *keys, int64_t n, int32_t *order, int32_t *spare)
 {
     static Before *const before_of[] = {before_bool, before_i32, before_i64, before_f32, before_f64};
     Before *before = before_of[elem];
@@ -35,11 +32,3 @@ void helper_argsort(int32_t elem, const void *keys, int64_t n, int32_t *order, i
         memcpy(order, spare, (size_t)n * sizeof *order);
     }
 }
-
-#define SYMBOL(f) {#f, (void *)(uintptr_t)f}
-const EmitSymbol emit_symbols[] = {
-    SYMBOL(helper_argsort),     SYMBOL(linalg_cholesky),    SYMBOL(linalg_trisolve), SYMBOL(linalg_solve),
-    SYMBOL(blas_f32),           SYMBOL(blas_f64),           SYMBOL(linalg_eigh),     SYMBOL(random_permute),
-    SYMBOL(math_polygamma_f32), SYMBOL(math_polygamma_f64),
-};
-const int emit_symbols_n = sizeof emit_symbols / sizeof *emit_symbols;

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""layers.py - what a start costs: processor seconds and MB of `gan check` and `gan run --steps 1` for GANs of many layers.
+
+    python3 bench/layers.py build/compiler/driver/gan 10 100 500 2000
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = """import nn, optim, compare, toy
+data ring = toy.ring(modes: 8, radius: 2, std: 0.02)
+implicit G(z: real[8] ~ Normal(0, 1)) -> real[2] { z |> Dense(8) |> tanh |> Dense(2) }
+net D(x: real[2]) -> real {
+  let deep = for i in 0..%d, h = x |> Dense(8) |> tanh { h |> Dense(8) |> tanh }
+  deep |> Dense(1) |> scalar
+}
+compare gan = class_probability(ring, G, D, score: log_score)
+alternate 1 steps, batch 32 {
+  update D minimize gan.critic with adam(1e-3)
+  update G minimize nonsaturating(gan) with adam(1e-3)
+}
+"""
+
+
+def cost(command, folder):
+    """Seconds of the processor and MB of a command that must succeed."""
+    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(command)}: status {status}")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def main():
+    gan, layers = os.path.abspath(sys.argv[1]), [int(n) for n in sys.argv[2:]] or [10, 100, 500, 2000]
+    print("| layers | check, s | MB | run of one step, s | MB |\n| --- | --- | --- | --- | --- |")
+    for n in layers:
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "p.gan"), "w", encoding="utf-8") as f:
+                f.write(PROGRAM % n)
+            check, run = cost([gan, "check", "p.gan"], folder), cost([gan, "run", "p.gan", "--steps", "1"], folder)
+        print(f"| {n} | {check[0]:.2f} | {check[1]:.0f} | {run[0]:.2f} | {run[1]:.0f} |", flush=True)
+
+
+main()

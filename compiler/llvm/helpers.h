@@ -1,6 +1,0 @@
-/* helpers.h - C functions that compiled code calls. */
-#pragma once
-#include <stdint.h>
-
-/* Stable ascending order of n keys (elem: an IrElem; -0 = +0, NaN last) into `order`; `spare` has n places too. */
-void helper_argsort(int32_t elem, const void *keys, int64_t n, int32_t *order, int32_t *spare);

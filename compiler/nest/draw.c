@@ -1,0 +1,74 @@
+/* draw.c - RANDOM kernels: uniform, normal, randint, a block of four elements at a time. */
+#include "compiler/nest/nest.h"
+
+typedef struct Draw {                                       /* what all draws of a kernel share */
+    const IrNode *node;
+    LoopReg      *key, *tick, *iteration;
+    int           unit;                                     /* elements made at once: 4, 2 or 1, so that those of a sample lie in one block */
+} Draw;
+
+static LoopReg *frame_number(Nest *n, int64_t byte)
+{
+    LoopIndex at = loop_at(byte);
+    return loop_frame(&n->b, &at);
+}
+
+/* The elements from `first` on of a sample whose own are counted from `sample`. */
+static void draw_elements(Nest *n, const Draw *d, LoopIndex sample, LoopIndex first)
+{
+    const IrType *t = &d->node->result[0].type;
+    LoopIndex element = loop_plus(&n->b, sample, first);
+    LoopReg *out[4];
+    loop_draw(&n->b, d->node->op, t->elem, d->node->attr.n, d->unit, d->key, loop_index(&n->b, &element), d->tick, d->iteration, out);
+    for (int i = 0; i < d->unit; i++) {
+        LoopIndex x = loop_plus(&n->b, first, loop_at(i));
+        for (int k = t->rank - 1; k >= 0; k--) {
+            n->comp[t->axes.n + k] = ix(k ? nest_rest(n, x, t->dim[k]) : x);
+            if (k) x = nest_quot(n, x, t->dim[k]);
+        }
+        nest_results(n, 0, out[i]);
+    }
+}
+
+static void draw_sample(Nest *n, Draw *d)
+{
+    const IrType *t = &d->node->result[0].type;
+    LoopIndex sample = loop_at(0);
+    int64_t size = ir_dims_size(t), stride = size;
+    for (int i = t->axes.n - 1; i >= 0; i--) {
+        sample = loop_plus(&n->b, sample, loop_times(n->comp[i].at, stride));
+        stride *= ir_extent(n->m, t->axes.id[i]);
+    }
+    d->unit = t->axes.n == 0 || size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
+    int rest = (int)(size % d->unit);
+    LoopIns *l = nest_loop(n, size / d->unit);
+    draw_elements(n, d, sample, loop_times(nest_counter(l), d->unit));
+    nest_end(n, l);
+    d->unit = 1;                                            /* the last elements of a value without axes */
+    for (int i = 0; i < rest; i++) draw_elements(n, d, sample, loop_at(size - rest + i));
+}
+
+static void draw_axes(Nest *n, Draw *d, int i)
+{
+    if (i == d->node->result[0].type.axes.n) { draw_sample(n, d); return; }
+    if (i == n->k->space.lane && n->k->lane_axis >= 0) { draw_axes(n, d, i + 1); return; }
+    LoopIns *l = nest_loop(n, n->k->space.comp[i].extent);
+    n->comp[i] = ix(nest_counter(l));
+    draw_axes(n, d, i + 1);
+    nest_end(n, l);
+}
+
+void nest_random(Nest *n)
+{
+    Draw d = {.node = n->k->nodes.v[0]};
+    if (n->k->lane_axis >= 0) {
+        nest_at_panel(n);
+        n->comp[n->k->space.lane] = (Ix){.at = loop_plus(&n->b, loop_times(n->panel, K_LANES), nest_lanes(n)), .lane = true};
+    } else {
+        n->lanes = 1;
+    }
+    d.key = nest_key(n, d.node->attr.stream);
+    d.tick = frame_number(n, FRAME_TICK);
+    d.iteration = frame_number(n, FRAME_ITERATION);
+    draw_axes(n, &d, 0);
+}

@@ -1,0 +1,145 @@
+/* space.c - the loops over a kernel's space: samples in lanes, or elements along the last component. */
+#include "compiler/nest/nest.h"
+
+typedef void (*Body)(Nest *n);
+
+/* Components i.. but the lane's, innermost the body. */
+static void components(Nest *n, int i, Body body)
+{
+    const KSpace *s = &n->k->space;
+    if (i == s->n) { body(n); return; }
+    if (i == s->lane) { components(n, i + 1, body); return; }
+    if (s->comp[i].extent == 1) {
+        n->comp[i] = ix_int(0);
+        components(n, i + 1, body);
+        return;
+    }
+    LoopIns *l = nest_loop(n, s->comp[i].extent);
+    n->comp[i] = ix(nest_counter(l));
+    components(n, i + 1, body);
+    nest_end(n, l);
+}
+
+static void at_flat(Nest *n, LoopIndex flat, Body body)
+{
+    n->is_flat = true;
+    n->flat = flat;
+    body(n);
+    n->is_flat = false;
+}
+
+void nest_at_panel(Nest *n)
+{
+    n->tiled = true;
+    n->panel = loop_of(loop_arg(&n->b, 0));
+    n->slot = loop_of(loop_arg(&n->b, 1));
+}
+
+static void tiled(Nest *n, Body body)
+{
+    const KSpace *s = &n->k->space;
+    nest_at_panel(n);
+    LoopIndex lane = n->is_sub ? n->sub : nest_lanes(n);
+    n->comp[s->lane] = (Ix){.at = loop_plus(&n->b, loop_times(n->panel, K_LANES), lane), .lane = true};
+    if (!n->k->flat || n->is_sub) { components(n, 0, body); return; }
+    int64_t rest = 1;
+    for (int i = 0; i < s->n; i++)
+        if (i != s->lane) rest *= s->comp[i].extent;
+    if (rest == 1) {
+        at_flat(n, loop_at(0), body);
+    } else if (rest) {
+        LoopIns *l = nest_loop_to(n, loop_word(&n->b, rest));
+        at_flat(n, nest_counter(l), body);
+        nest_end(n, l);
+    }
+}
+
+static void flat_loop(Nest *n, LoopIndex from, LoopIndex to, int lanes, Body body)
+{
+    n->lanes = lanes;
+    LoopIns *l = loop_for(&n->b, &from, &to, lanes, false, NULL, 0);
+    at_flat(n, nest_counter(l), body);
+    nest_end(n, l);
+    n->lanes = K_LANES;
+}
+
+static void uniform_flat(Nest *n, Body body)
+{
+    int64_t all = 1;
+    for (int i = 0; i < n->k->space.n; i++) all *= n->k->space.comp[i].extent;
+    LoopReg *whole = loop_word(&n->b, all / K_LANES);
+    if (all >= K_LANES)
+        flat_loop(n, loop_times(loop_of(n->lo), K_LANES), loop_times(loop_of(nest_min(n, n->hi, whole)), K_LANES), K_LANES, body);
+    if (all % K_LANES) {
+        LoopIns *last = loop_when(&n->b, loop_compare(&n->b, IR_GT, n->hi, whole));
+        flat_loop(n, loop_times(loop_of(whole), K_LANES), loop_of(loop_word(&n->b, all)), 1, body);
+        loop_close(&n->b, last);
+    }
+}
+
+static void along_last(Nest *n, int64_t lo, int64_t hi, int lanes, Body body)
+{
+    if (lo >= hi) return;
+    int before = n->lanes;
+    LoopIndex from = loop_at(lo), to = loop_at(hi);
+    n->lanes = lanes;
+    LoopIns *l = loop_for(&n->b, &from, &to, lanes, false, NULL, 0);
+    n->comp[n->k->space.n - 1] = ix(loop_plus(&n->b, nest_counter(l), nest_lanes(n)));
+    body(n);
+    nest_end(n, l);
+    n->lanes = before;
+}
+
+static void uniform_rows(Nest *n, int lanes, Body body)
+{
+    const KSpace *s = &n->k->space;
+    LoopIndex from = loop_of(n->lo), to = loop_of(n->hi);
+    LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0);
+    if (s->n == 0) {
+        int before = n->lanes;
+        n->lanes = 1;
+        body(n);
+        n->lanes = before;
+    } else {
+        LoopIndex row = nest_counter(l);
+        for (int i = s->n - 2; i >= 0; i--) {
+            n->comp[i] = ix(i ? nest_rest(n, row, s->comp[i].extent) : row);
+            if (i) row = nest_quot(n, row, s->comp[i].extent);
+        }
+        int64_t last = s->comp[s->n - 1].extent, whole = lanes > 1 ? last / K_LANES * K_LANES : 0;
+        along_last(n, 0, whole, K_LANES, body);
+        along_last(n, whole, last, 1, body);
+    }
+    nest_end(n, l);
+}
+
+void nest_over_space(Nest *n, Body body)
+{
+    if (n->k->lane_axis >= 0) tiled(n, body);
+    else if (n->k->flat) uniform_flat(n, body);
+    else uniform_rows(n, K_LANES, body);
+}
+
+void nest_over_space_scalar(Nest *n, Body body)
+{
+    if (n->k->lane_axis < 0) { uniform_rows(n, 1, body); return; }
+    LoopReg *first = loop_binary(&n->b, IR_mul, loop_arg(&n->b, 0), loop_int(&n->b, IR_I64, K_LANES));
+    LoopReg *left = loop_binary(&n->b, IR_sub, loop_int(&n->b, IR_I64, ir_extent(n->m, n->k->lane_axis)), first);
+    LoopIndex from = loop_at(0), to = loop_of(nest_min(n, left, loop_int(&n->b, IR_I64, K_LANES)));
+    LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0);
+    n->is_sub = true;
+    n->sub = nest_counter(l);
+    n->lanes = 1;
+    tiled(n, body);
+    n->lanes = K_LANES;
+    n->is_sub = false;
+    nest_end(n, l);
+}
+
+void nest_results(Nest *n, int result, LoopReg *v)
+{
+    const IrVal *r = &n->k->nodes.v[0]->result[result];
+    Index own = nest_own_index(n, r);
+    for (int i = 0; i < n->k->stores.n; i++)
+        if (n->k->stores.v[i].val == r) nest_store(n, n->k->stores.v[i].mem, &r->type, &own, v);
+}

@@ -1,0 +1,623 @@
+/* tile.c - contractions as register tiles.
+ *
+ * A chain acc = fma(a, b, acc) in order of k is the exact meaning of a product, so tiling its rows and columns changes no
+ * bit. DOT holds a block of rows by 16 samples, a row a feature of the result, and walks k: one load, `rows` broadcasts, `rows`
+ * fmas a turn. OUTER does the same over the samples of a tile, with 16 columns of b (transposed before) in the vector.
+ * The loops around are lists of dims with a stride in each memory; neighbours that one stride walks become one loop. */
+#include "compiler/nest/nest.h"
+#include "base/bug.h"
+
+typedef struct { int64_t extent, s[3]; } Dim;               /* strides in up to three memories */
+typedef struct { int n; Dim d[K_MAX_COMP + IR_MAX_RANK]; } Dims;
+
+static void add_dim(Dims *l, int64_t extent, int64_t s0, int64_t s1, int64_t s2)
+{
+    if (extent == 1) return;
+    Dim d = {extent, {s0, s1, s2}};
+    if (l->n) {                                             /* does the last one continue in this one? */
+        Dim *p = &l->d[l->n - 1];
+        bool joined = extent > 0;
+        for (int i = 0; i < 3; i++) joined &= p->s[i] == d.s[i] * extent;
+        if (joined) {
+            d.extent = p->extent * extent;
+            *p = d;
+            return;
+        }
+    }
+    l->d[l->n++] = d;
+}
+
+/* The innermost loop of a list, taken out of it; extent 1 if there is none. */
+static Dim take_last(Dims *l) { return l->n ? l->d[--l->n] : (Dim){1, {0, 0, 0}}; }
+
+/* ---- which dim is what ------------------------------------------------------------------------------------------ */
+
+typedef struct { int n; int dim[IR_MAX_RANK]; } Free;
+
+static Free free_dims(const IrNode *node, int side, int rank)
+{
+    Free f = {0};
+    bool taken[IR_MAX_RANK] = {0};
+    const IrAttrs *a = &node->attr;
+    for (int i = 0; i < a->batch.n; i++) taken[side ? a->batch.b[i] : a->batch.a[i]] = true;
+    for (int i = 0; i < a->contract.n; i++) taken[side ? a->contract.b[i] : a->contract.a[i]] = true;
+    for (int i = 0; i < rank; i++)
+        if (!taken[i]) f.dim[f.n++] = i;
+    return f;
+}
+
+static int axis_at(const IrType *t, int axis)
+{
+    for (int i = 0; i < t->axes.n; i++)
+        if (t->axes.id[i] == axis) return i;
+    return -1;
+}
+
+/* ---- offsets, rows ---------------------------------------------------------------------------------------------- */
+
+typedef struct { LoopIndex off[3]; } Offsets;
+typedef struct { int buffer; LoopIndex from; } Memory;
+
+static Memory memory_at(Nest *n, int buffer, LoopIndex from, int64_t more)
+{
+    return (Memory){buffer, loop_plus(&n->b, from, loop_at(more))};
+}
+
+static Memory panel_of(Nest *n, const KMem *m, int64_t more)
+{
+    LoopIndex from;
+    int buffer = nest_panel(n, m, &from);
+    return memory_at(n, buffer, from, more);
+}
+
+static LoopReg *load_from(Nest *n, Memory m, LoopIndex off, unsigned align)
+{
+    LoopIndex at = loop_plus(&n->b, m.from, off);
+    return loop_load(&n->b, m.buffer, &at, align);
+}
+
+static LoopIndex plus_lanes(Nest *n, LoopIndex x) { return loop_plus(&n->b, x, nest_lanes(n)); }
+
+static LoopIndex stepped(Nest *n, LoopIndex x, LoopIndex i, int64_t by) { return loop_plus(&n->b, x, loop_times(i, by)); }
+
+static Offsets advance(Nest *n, Offsets o, LoopIndex i, const Dim *d)
+{
+    for (int k = 0; k < 3; k++) o.off[k] = stepped(n, o.off[k], i, d->s[k]);
+    return o;
+}
+
+typedef void (*TileFn)(Nest *n, const void *code, Offsets o, int rows);
+
+/* `size` rows as blocks of `most`, of 4, and the rest at once. */
+static void row_blocks(Nest *n, const void *code, const Dim *row, Offsets o, int most, TileFn tile)
+{
+    int64_t size = row->extent, at = 0;
+    int64_t by_most = size / most, rest = size % most;
+    if (most > 4 && by_most && rest && rest < 4 && (rest + most) % 4 == 0) { by_most--; rest += most; }
+    int64_t by_four = most > 4 ? rest / 4 : 0;
+    rest -= 4 * by_four;
+    struct { int64_t count; int rows; } part[3] = {{by_most, most}, {by_four, 4}, {rest ? 1 : 0, (int)rest}};
+    for (int i = 0; i < 3; i++) {
+        if (!part[i].count) continue;
+        int64_t end = at + part[i].count * part[i].rows;
+        if (part[i].count == 1) {
+            tile(n, code, advance(n, o, loop_at(at), row), part[i].rows);
+        } else {
+            LoopIndex from = loop_at(at), to = loop_at(end);
+            LoopIns *l = loop_for(&n->b, &from, &to, part[i].rows, false, NULL, 0);
+            tile(n, code, advance(n, o, nest_counter(l), row), part[i].rows);
+            nest_end(n, l);
+        }
+        at = end;
+    }
+}
+
+static int most_rows(const Nest *n, IrElem t) { return t == IR_F64 ? n->rows / 2 : n->rows; }
+
+/* Zeros over lanes and the rows of a block. */
+static LoopReg *tile_zero(Nest *n, IrElem t, const LoopIns *block)
+{
+    return loop_over(&n->b, loop_zero(&n->b, t), 1u << LOOP_L | 1u << block->n);
+}
+
+static LoopIndex row_index(Nest *n, const LoopIns *block) { return loop_of(loop_dim(&n->b, (int)block->n)); }
+
+/* ---- DOT -------------------------------------------------------------------------------------------------------- */
+
+typedef struct DotCode {
+    IrElem   elem;
+    Dims     outer, inner;                                  /* strides in x, w, out; inner: x and w */
+    Dim      row;                                           /* over the matrix' last free dims */
+    bool     packed;
+    Memory   x, w, out;
+    LoopReg *steps;                                         /* of the innermost loop */
+} DotCode;
+
+static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopIndex row, LoopReg *acc)
+{
+    if (depth == c->inner.n) {
+        LoopReg *x = load_from(n, c->x, plus_lanes(n, o.off[0]), 64);
+        LoopReg *w = load_from(n, c->w, stepped(n, o.off[1], row, c->row.s[1]), (unsigned)ir_elem_bytes(c->elem));
+        return loop_fma(&n->b, w, x, acc);
+    }
+    const Dim *d = &c->inner.d[depth];
+    bool last = d->extent > 1 && depth == c->inner.n - 1;
+    LoopIndex from = loop_at(0), to = last ? loop_of(c->steps) : loop_at(d->extent);
+    LoopIns *l = loop_for(&n->b, &from, &to, 1, last, &acc, 1);
+    return nest_end_fold(n, l, dot_chain(n, c, depth + 1, advance(n, o, nest_counter(l), d), row, &l->body->carry[0]));
+}
+
+/* In a packed matrix the rows of a tile lie together, k by k, block behind block. */
+static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    DotCode c = *(const DotCode *)code;
+    if (c.packed) {
+        c.inner.d[0].s[1] = rows;
+        c.row.s[1] = 1;
+    }
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = row_index(n, block);
+    LoopReg *acc = dot_chain(n, &c, 0, o, row, tile_zero(n, c.elem, block));
+    LoopIndex at = loop_plus(&n->b, c.out.from, plus_lanes(n, stepped(n, o.off[2], row, c.row.s[2])));
+    loop_store(&n->b, c.out.buffer, &at, acc, 64);
+    loop_close(&n->b, block);
+}
+
+static void dot_outer(Nest *n, const DotCode *c, int depth, Offsets o)
+{
+    if (depth == c->outer.n) {
+        row_blocks(n, c, &c->row, o, most_rows(n, c->elem), dot_tile);
+        return;
+    }
+    LoopIns *l = nest_loop(n, c->outer.d[depth].extent);
+    dot_outer(n, c, depth + 1, advance(n, o, nest_counter(l), &c->outer.d[depth]));
+    nest_end(n, l);
+}
+
+/* The loops around a tile: the result's other axes, batch dims, x's free dims, all but the last of w's. */
+static void dot_loops(Nest *n, const IrNode *node, int xs, const KView *x, const KView *w, const KMem *out, DotCode *c)
+{
+    const IrAttrs *a = &node->attr;
+    int ws = 1 - xs;
+    const IrType *tx = &node->arg[xs]->type, *tw = &node->arg[ws]->type, *to = &node->result[0].type;
+    for (int i = 0; i < to->axes.n; i++) {
+        if (to->axes.id[i] == n->k->lane_axis) continue;
+        int jx = axis_at(tx, to->axes.id[i]), jw = axis_at(tw, to->axes.id[i]);
+        add_dim(&c->outer, ir_extent(n->m, to->axes.id[i]), jx < 0 ? 0 : x->axis[jx], jw < 0 ? 0 : w->axis[jw], out->axis[i]);
+    }
+    for (int i = 0; i < a->batch.n; i++) {
+        int dx = xs ? a->batch.b[i] : a->batch.a[i], dw = xs ? a->batch.a[i] : a->batch.b[i];
+        add_dim(&c->outer, to->dim[i], x->dim[dx], w->dim[dw], out->dim[i]);
+    }
+    Free fx = free_dims(node, xs, tx->rank), fw = free_dims(node, ws, tw->rank);
+    int ox = a->batch.n + (xs ? fw.n : 0), ow = a->batch.n + (xs ? 0 : fx.n);
+    Dims rows = {0};
+    for (int i = 0; i < fx.n; i++) add_dim(&c->outer, tx->dim[fx.dim[i]], x->dim[fx.dim[i]], 0, out->dim[ox + i]);
+    for (int i = 0; i < fw.n; i++) add_dim(&rows, tw->dim[fw.dim[i]], 0, w->dim[fw.dim[i]], out->dim[ow + i]);
+    c->row = take_last(&rows);
+    for (int i = 0; i < rows.n; i++) c->outer.d[c->outer.n++] = rows.d[i];
+    for (int i = 0; i < a->contract.n; i++) {
+        int dx = xs ? a->contract.b[i] : a->contract.a[i], dw = xs ? a->contract.a[i] : a->contract.b[i];
+        add_dim(&c->inner, tx->dim[dx], x->dim[dx], w->dim[dw], 0);
+    }
+}
+
+void nest_dot(Nest *n)
+{
+    const IrNode *node = n->k->nodes.v[0];
+    if (!n->k->stores.n) return;
+    const KMem *out = n->k->stores.v[0].mem;
+    int xs = axis_at(&node->arg[0]->type, n->k->lane_axis) >= 0 ? 0 : 1;
+    KView x, w;
+    if (!kernel_view(n->p, node->arg[xs], &x) || !kernel_view(n->p, node->arg[1 - xs], &w)) BUG("nest: dot without views");
+    nest_at_panel(n);
+    DotCode c = {.elem = node->result[0].type.elem, .packed = n->k->packed};
+    c.x = panel_of(n, x.mem, x.offset);
+    c.w = memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
+    c.out = panel_of(n, out, 0);
+    dot_loops(n, node, xs, &x, &w, out, &c);
+    if (c.packed) c.row.s[1] = c.inner.d[0].extent;
+    if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
+    dot_outer(n, &c, 0, (Offsets){0});
+}
+
+/* ---- PACK ------------------------------------------------------------------------------------------------------- */
+
+typedef struct { IrElem elem; Dim row, step; Memory from; int to; } PackCode;
+
+/* `rows` neighbours of every k, one k behind the other. */
+static void pack_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const PackCode *c = code;
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIns *l = nest_loop(n, c->step.extent);
+    LoopIndex from = stepped(n, o.off[0], nest_counter(l), c->step.s[0]), to = stepped(n, o.off[1], nest_counter(l), rows);
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = row_index(n, block), at = loop_plus(&n->b, to, row);
+    loop_store(&n->b, c->to, &at, load_from(n, c->from, loop_plus(&n->b, from, row), cell), cell);
+    loop_close(&n->b, block);
+    nest_end(n, l);
+}
+
+void nest_pack(Nest *n)
+{
+    const IrNode *node = n->k->nodes.v[0];
+    int side = (int)n->k->units, k = side ? node->attr.contract.b[0] : node->attr.contract.a[0];
+    const IrType *t = &node->arg[side]->type;
+    KView w;
+    if (!kernel_view(n->p, node->arg[side], &w)) BUG("nest: pack without a view");
+    PackCode c = {.elem = t->elem, .row = {t->dim[1 - k], {1, t->dim[k], 0}}, .step = {t->dim[k], {w.dim[k], 0, 0}}};
+    c.from = memory_at(n, nest_base(n, w.mem), loop_at(0), w.offset);
+    c.to = nest_base(n, n->k->mem);
+    row_blocks(n, &c, &c.row, (Offsets){0}, most_rows(n, c.elem), pack_tile);
+}
+
+/* ---- TRANSPOSE -------------------------------------------------------------------------------------------------- */
+
+typedef struct TransposeCode {
+    IrElem elem;
+    Dims   outer;                                           /* strides: in, out */
+    Dim    col;                                             /* the free dims: stride in */
+    Memory in, out;
+} TransposeCode;
+
+/* `cols` features from `in` on, of 16 samples each, to 16 rows of 16 columns, zeros beyond. */
+static void transpose_block(Nest *n, const TransposeCode *c, LoopIndex in, LoopIndex out, int64_t cols)
+{
+    LoopIns *block = loop_block(&n->b, K_LANES);
+    LoopReg *col = loop_dim(&n->b, (int)block->n), *zero = loop_zero(&n->b, c->elem);
+    LoopReg *is = loop_op2(&n->b, LOOP_inside, col, loop_int(&n->b, IR_I64, cols));
+    LoopIndex from = loop_of(col);
+    if (cols < K_LANES) from = loop_of(nest_min(n, col, loop_int(&n->b, IR_I64, cols - 1)));
+    LoopReg *v = load_from(n, c->in, plus_lanes(n, stepped(n, in, from, c->col.s[0])), 32);
+    if (cols < K_LANES) v = loop_select(&n->b, is, v, zero);
+    LoopIndex at = loop_plus(&n->b, c->out.from, plus_lanes(n, stepped(n, out, loop_of(col), K_LANES)));
+    loop_store(&n->b, c->out.buffer, &at, loop_turn(&n->b, v, (int)block->n), 32);
+    loop_close(&n->b, block);
+}
+
+static void transpose_outer(Nest *n, const TransposeCode *c, int depth, Offsets o)
+{
+    if (depth < c->outer.n) {
+        LoopIns *l = nest_loop(n, c->outer.d[depth].extent);
+        transpose_outer(n, c, depth + 1, advance(n, o, nest_counter(l), &c->outer.d[depth]));
+        nest_end(n, l);
+        return;
+    }
+    int64_t blocks = c->col.extent / K_LANES, rest = c->col.extent % K_LANES;
+    if (blocks) {
+        LoopIns *l = nest_loop_to(n, loop_word(&n->b, blocks));
+        transpose_block(n, c, stepped(n, o.off[0], nest_counter(l), K_LANES * c->col.s[0]),
+                        stepped(n, o.off[1], nest_counter(l), K_LANES * K_TILE), K_LANES);
+        nest_end(n, l);
+    }
+    if (rest)
+        transpose_block(n, c, loop_plus(&n->b, o.off[0], loop_at(blocks * K_LANES * c->col.s[0])),
+                        loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * K_TILE)), rest);
+}
+
+/* How b of an OUTER lies once transposed: [axes it shares with the result, batch][reduced axes, contract][block of 16
+ * columns][64 samples][16 columns]. Strides of each outer part, in the order of the type. */
+typedef struct Columns { int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK]; Dim col; } Columns;
+
+static Columns columns_of(Nest *n, const IrNode *node, const IrType *t, const KMem *mem)
+{
+    Columns c = {.col = {1, {K_LANES, 0, 0}}};
+    Free f = free_dims(node, 1, t->rank);
+    bool isfree[IR_MAX_RANK] = {0};
+    for (int i = 0; i < f.n; i++) {
+        isfree[f.dim[i]] = true;
+        c.col.extent *= t->dim[f.dim[i]];
+    }
+    if (f.n) c.col.s[0] = mem->dim[f.dim[f.n - 1]];
+    int64_t stride = (c.col.extent + K_LANES - 1) / K_LANES * K_TILE * K_LANES;
+    for (int i = t->rank - 1; i >= 0; i--)
+        if (!isfree[i]) { c.dim[i] = stride; stride *= t->dim[i]; }
+    for (int i = t->axes.n - 1; i >= 0; i--)
+        if (t->axes.id[i] != mem->tile) { c.axis[i] = stride; stride *= ir_extent(n->m, t->axes.id[i]); }
+    return c;
+}
+
+void nest_transpose(Nest *n)
+{
+    const IrVal *v = n->k->val;
+    const KMem *in = kernel_value(n->p, v)->mem;
+    const IrType *t = &v->type;
+    const IrNode *node = n->k->nodes.v[0];
+    Columns cols = columns_of(n, node, t, in);
+    TransposeCode c = {.elem = t->elem, .col = cols.col};
+    nest_at_panel(n);
+    c.in = panel_of(n, in, 0);
+    c.out = memory_at(n, nest_base(n, n->k->mem), loop_times(n->slot, K_LANES * K_LANES), 0);
+    Free f = free_dims(node, 1, t->rank);
+    for (int i = 0; i < t->axes.n; i++)
+        if (t->axes.id[i] != in->tile) add_dim(&c.outer, ir_extent(n->m, t->axes.id[i]), in->axis[i], cols.axis[i], 0);
+    for (int i = 0; i < t->rank; i++) {
+        bool isfree = false;
+        for (int j = 0; j < f.n; j++) isfree |= f.dim[j] == i;
+        if (!isfree) add_dim(&c.outer, t->dim[i], in->dim[i], cols.dim[i], 0);
+    }
+    transpose_outer(n, &c, 0, (Offsets){0});
+}
+
+/* ---- OUTER ------------------------------------------------------------------------------------------------------ */
+
+typedef struct OuterPair {
+    Memory  a, b;
+    int64_t a_panel, row;                                   /* strides of a: panel, row */
+    Dims    inner;                                          /* within a sample: strides in a and b */
+} OuterPair;
+
+typedef struct OuterCode {
+    IrElem     elem;
+    int        pairs;
+    OuterPair *pair;
+    Dims      *outer;                                       /* per pair: strides in a, b, out; the extents are the same */
+    Dim        row;
+    int64_t    blocks;                                      /* of 16 columns */
+    Memory     out;
+    LoopReg   *valid, *first;
+    LoopIndex  block;
+} OuterCode;
+
+static LoopReg *outer_chain(Nest *n, const OuterCode *c, const OuterPair *p, int depth, LoopIndex a, LoopIndex b, LoopIndex row, LoopReg *acc)
+{
+    if (depth == p->inner.n) {
+        LoopReg *y = load_from(n, p->b, plus_lanes(n, b), 64);
+        LoopReg *x = load_from(n, p->a, stepped(n, a, row, p->row), (unsigned)ir_elem_bytes(c->elem));
+        return loop_fma(&n->b, x, y, acc);
+    }
+    const Dim *d = &p->inner.d[depth];
+    LoopIns *l = nest_fold(n, loop_at(0), loop_at(d->extent), 1, acc);
+    LoopIndex i = nest_counter(l);
+    return nest_end_fold(n, l, outer_chain(n, c, p, depth + 1, stepped(n, a, i, d->s[0]), stepped(n, b, i, d->s[1]), row, &l->body->carry[0]));
+}
+
+/* One pair's samples of this tile. */
+static LoopReg *outer_pair(Nest *n, const OuterCode *c, const OuterPair *p, LoopIndex a, LoopIndex b, LoopIndex row, LoopReg *acc)
+{
+    LoopIns *q = nest_fold(n, loop_at(0), loop_of(c->valid), K_LANES, acc);
+    LoopIndex at = nest_counter(q);
+    LoopIndex aq = stepped(n, a, nest_quot(n, at, K_LANES), p->a_panel), bq = stepped(n, b, at, K_LANES);
+    LoopReg *left = loop_binary(&n->b, IR_sub, c->valid, q->body->counter);
+    LoopReg *count = nest_min(n, left, loop_int(&n->b, IR_I64, K_LANES));
+    LoopIns *s = nest_fold(n, loop_at(0), loop_of(count), 1, &q->body->carry[0]);
+    LoopIndex i = nest_counter(s);
+    LoopReg *sum = outer_chain(n, c, p, 0, loop_plus(&n->b, aq, i), stepped(n, bq, i, K_LANES), row, &s->body->carry[0]);
+    return nest_end_fold(n, q, nest_end_fold(n, s, sum));
+}
+
+typedef struct { const OuterCode *code; const Offsets *at; } OuterTile;       /* at: in a, b, out, of each pair */
+
+static void outer_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const OuterTile *t = code;
+    const OuterCode *c = t->code;
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = row_index(n, block), from = o.off[0];
+    LoopIndex out = loop_plus(&n->b, stepped(n, t->at[0].off[2], from, c->row.s[2]), loop_times(c->block, K_LANES));
+    out = loop_plus(&n->b, c->out.from, plus_lanes(n, stepped(n, out, row, c->row.s[2])));
+    LoopReg *old = loop_load(&n->b, c->out.buffer, &out, 64);
+    LoopReg *acc = loop_select(&n->b, c->first, tile_zero(n, c->elem, block), old);
+    for (int i = 0; i < c->pairs; i++) {
+        LoopIndex a = stepped(n, t->at[i].off[0], from, c->pair[i].row);
+        LoopIndex b = stepped(n, t->at[i].off[1], c->block, K_TILE * K_LANES);
+        acc = outer_pair(n, c, &c->pair[i], a, b, row, acc);
+    }
+    loop_store(&n->b, c->out.buffer, &out, acc, 64);
+    loop_close(&n->b, block);
+}
+
+static void outer_outer(Nest *n, OuterCode *c, int depth, const Offsets *at)
+{
+    if (depth < c->outer[0].n) {
+        LoopIns *l = nest_loop(n, c->outer[0].d[depth].extent);
+        Offsets *next = arena_array(n->arena, Offsets, c->pairs);
+        for (int i = 0; i < c->pairs; i++) next[i] = advance(n, at[i], nest_counter(l), &c->outer[i].d[depth]);
+        outer_outer(n, c, depth + 1, next);
+        nest_end(n, l);
+        return;
+    }
+    LoopIns *l = nest_loop(n, c->blocks);
+    c->block = nest_counter(l);
+    OuterTile t = {c, at};
+    Dim row = {c->row.extent, {1, 0, 0}};
+    row_blocks(n, &t, &row, (Offsets){0}, most_rows(n, c->elem), outer_tile);
+    nest_end(n, l);
+}
+
+/* Outer loops are kept apart (not joined), so that every pair has the same ones. */
+static void plain_dim(Dims *l, int64_t extent, int64_t s0, int64_t s1, int64_t s2)
+{
+    l->d[l->n++] = (Dim){extent, {s0, s1, s2}};
+}
+
+static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, OuterCode *c)
+{
+    const IrAttrs *at = &node->attr;
+    const IrType *to = &node->result[0].type;
+    const IrVal *va = kernel_resolve(n->p, node->arg[2 * i]), *vb = kernel_resolve(n->p, node->arg[2 * i + 1]);
+    const IrType *ta = &va->type, *tb = &vb->type;
+    const KMem *ma = kernel_value(n->p, va)->mem, *mb = kernel_value(n->p, vb)->mem;
+    OuterPair *p = &c->pair[i];
+    Columns cols = columns_of(n, node, tb, mb);
+    p->a_panel = ma->panel;
+    p->a = panel_of(n, ma, 0);
+    p->b = memory_at(n, nest_base(n, n->k->columns.v[i]), loop_at(0), 0);
+    IrAxes over = at->pair_over[i];
+    for (int j = 0; j < to->axes.n; j++) {
+        int ja = axis_at(ta, to->axes.id[j]), jb = axis_at(tb, to->axes.id[j]);
+        plain_dim(&c->outer[i], ir_extent(n->m, to->axes.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], out->axis[j]);
+    }
+    for (int j = 0; j < at->batch.n; j++)
+        plain_dim(&c->outer[i], to->dim[j], ma->dim[at->batch.a[j]], cols.dim[at->batch.b[j]], out->dim[j]);
+    for (int j = 1; j < over.n; j++) {
+        int ja = axis_at(ta, over.id[j]), jb = axis_at(tb, over.id[j]);
+        add_dim(&p->inner, ir_extent(n->m, over.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], 0);
+    }
+    for (int j = 0; j < at->contract.n; j++)
+        add_dim(&p->inner, ta->dim[at->contract.a[j]], ma->dim[at->contract.a[j]], cols.dim[at->contract.b[j]], 0);
+    Free f = free_dims(node, 0, ta->rank);
+    int64_t rows = 1;
+    for (int j = 0; j < f.n; j++) rows *= ta->dim[f.dim[j]];
+    p->row = f.n ? ma->dim[f.dim[f.n - 1]] : 0;
+    c->row = (Dim){rows, {0, 0, f.n ? out->dim[at->batch.n + f.n - 1] : 0}};
+}
+
+/* A kernel of a tile stands at its first panel. */
+static void at_tile(Nest *n)
+{
+    n->panel = loop_of(loop_arg(&n->b, 0));
+    n->slot = loop_at(0);
+}
+
+/* Where shard u3's partial results begin. */
+static Memory partial_of(Nest *n, const KAccum *acc, int arg)
+{
+    LoopReg *shard = loop_binary(&n->b, IR_mul, loop_arg(&n->b, arg), loop_word(&n->b, acc->shard_stride));
+    return memory_at(n, nest_base(n, acc->partial), loop_of(shard), 0);
+}
+
+void nest_outer(Nest *n)
+{
+    const IrNode *node = n->k->nodes.v[0];
+    const KAccum *acc = n->k->sinks.v[0];
+    OuterCode c = {.elem = node->result[0].type.elem, .pairs = node->n_args / 2};
+    c.pair = arena_array(n->arena, OuterPair, c.pairs);
+    c.outer = arena_array(n->arena, Dims, c.pairs);
+    at_tile(n);
+    c.valid = loop_arg(&n->b, 1);
+    c.first = loop_compare(&n->b, IR_NE, loop_arg(&n->b, 2), loop_int(&n->b, IR_I64, 0));
+    c.out = partial_of(n, acc, 3);
+    c.blocks = acc->pad / K_LANES;
+    for (int i = 0; i < c.pairs; i++) outer_operands(n, node, i, acc->partial, &c);
+    outer_outer(n, &c, 0, arena_array(n->arena, Offsets, c.pairs));
+}
+
+/* ---- INNER: 16 chains a result, lane = sample mod 16 ------------------------------------------------------------ */
+
+typedef struct InnerPair {
+    Memory  mem[2];
+    int64_t panel[2];
+    int64_t stride[2][K_MAX_COMP];
+    Dims    inner;
+} InnerPair;
+
+typedef struct InnerCode {
+    IrElem     elem;
+    int        pairs, n;
+    InnerPair *pair;
+    int64_t    extent[K_MAX_COMP], out[K_MAX_COMP];
+    int        lanes;
+    LoopReg   *valid;
+} InnerCode;
+
+static LoopReg *inner_chain(Nest *n, const InnerCode *c, const InnerPair *p, int depth, LoopIndex a, LoopIndex b, LoopReg *acc)
+{
+    if (depth == p->inner.n) {
+        LoopReg *x = load_from(n, p->mem[0], plus_lanes(n, a), 64), *y = load_from(n, p->mem[1], plus_lanes(n, b), 64);
+        return loop_fma(&n->b, x, y, acc);
+    }
+    const Dim *d = &p->inner.d[depth];
+    LoopIns *l = nest_fold(n, loop_at(0), loop_at(d->extent), 1, acc);
+    LoopIndex i = nest_counter(l);
+    return nest_end_fold(n, l, inner_chain(n, c, p, depth + 1, stepped(n, a, i, d->s[0]), stepped(n, b, i, d->s[1]), &l->body->carry[0]));
+}
+
+static LoopReg *inner_pair(Nest *n, const InnerCode *c, const InnerPair *p, const LoopIndex *off, LoopReg *acc, int64_t extent)
+{
+    LoopIns *q = nest_fold(n, loop_at(0), loop_of(c->valid), K_LANES, acc);
+    LoopIndex which = nest_quot(n, nest_counter(q), K_LANES);
+    LoopReg *before = &q->body->carry[0];
+    LoopReg *next = inner_chain(n, c, p, 0, stepped(n, off[0], which, p->panel[0]), stepped(n, off[1], which, p->panel[1]), before);
+    if (extent % K_LANES) {                                 /* lanes beyond the extent keep what they have */
+        LoopReg *left = loop_binary(&n->b, IR_sub, c->valid, q->body->counter);
+        next = loop_select(&n->b, loop_compare(&n->b, IR_LT, loop_dim(&n->b, LOOP_L), left), next, before);
+    }
+    return nest_end_fold(n, q, next);
+}
+
+typedef struct { LoopIndex side[2]; } InnerAt;
+
+static void inner_outer(Nest *n, const InnerCode *c, int depth, const InnerAt *off, LoopIndex out)
+{
+    if (depth == c->n) {
+        LoopIndex at = plus_lanes(n, out);
+        LoopReg *acc = loop_load(&n->b, c->lanes, &at, 64);
+        for (int i = 0; i < c->pairs; i++) acc = inner_pair(n, c, &c->pair[i], off[i].side, acc, ir_extent(n->m, n->k->lane_axis));
+        loop_store(&n->b, c->lanes, &at, acc, 64);
+        return;
+    }
+    LoopIns *l = nest_loop(n, c->extent[depth]);
+    InnerAt *next = arena_array(n->arena, InnerAt, c->pairs);
+    for (int i = 0; i < c->pairs; i++)
+        for (int s = 0; s < 2; s++) next[i].side[s] = stepped(n, off[i].side[s], nest_counter(l), c->pair[i].stride[s][depth]);
+    inner_outer(n, c, depth + 1, next, stepped(n, out, nest_counter(l), c->out[depth]));
+    nest_end(n, l);
+}
+
+static void inner_operands(Nest *n, const IrNode *node, int i, InnerPair *p)
+{
+    const IrAttrs *at = &node->attr;
+    const IrType *to = &node->result[0].type;
+    const KMem *mem[2];
+    for (int s = 0; s < 2; s++) {
+        const IrVal *v = kernel_resolve(n->p, node->arg[2 * i + s]);
+        const KMem *m = mem[s] = kernel_value(n->p, v)->mem;
+        p->mem[s] = panel_of(n, m, 0);
+        p->panel[s] = m->panel;
+        for (int j = 0; j < to->axes.n; j++) {
+            int k = axis_at(&v->type, to->axes.id[j]);
+            p->stride[s][j] = k < 0 ? 0 : m->axis[k];
+        }
+        for (int j = 0; j < at->batch.n; j++) p->stride[s][to->axes.n + j] = m->dim[s ? at->batch.b[j] : at->batch.a[j]];
+        Free fa = free_dims(node, 0, node->arg[2 * i]->type.rank), f = free_dims(node, s, v->type.rank);
+        int start = to->axes.n + at->batch.n + (s ? fa.n : 0);
+        for (int j = 0; j < f.n; j++) p->stride[s][start + j] = m->dim[f.dim[j]];
+    }
+    IrAxes over = at->pair_over[i];
+    const IrType *ta = &node->arg[2 * i]->type, *tb = &node->arg[2 * i + 1]->type;
+    for (int j = 1; j < over.n; j++) {
+        int ja = axis_at(ta, over.id[j]), jb = axis_at(tb, over.id[j]);
+        add_dim(&p->inner, ir_extent(n->m, over.id[j]), ja < 0 ? 0 : mem[0]->axis[ja], jb < 0 ? 0 : mem[1]->axis[jb], 0);
+    }
+    for (int j = 0; j < at->contract.n; j++)
+        add_dim(&p->inner, ta->dim[at->contract.a[j]], mem[0]->dim[at->contract.a[j]], mem[1]->dim[at->contract.b[j]], 0);
+}
+
+void nest_inner(Nest *n)
+{
+    const IrNode *node = n->k->nodes.v[0];
+    const KAccum *acc = n->k->sinks.v[0];
+    const IrType *to = &node->result[0].type;
+    InnerCode c = {.elem = to->elem, .pairs = node->n_args / 2, .n = to->axes.n + to->rank};
+    c.pair = arena_array(n->arena, InnerPair, c.pairs);
+    at_tile(n);
+    c.valid = loop_arg(&n->b, 1);
+    c.lanes = nest_base(n, acc->lanes);
+    for (int j = 0; j < to->axes.n; j++) {
+        c.extent[j] = ir_extent(n->m, to->axes.id[j]);
+        c.out[j] = acc->lanes->axis[j];
+    }
+    for (int j = 0; j < to->rank; j++) {
+        c.extent[to->axes.n + j] = to->dim[j];
+        c.out[to->axes.n + j] = acc->lanes->dim[j];
+    }
+    for (int i = 0; i < c.pairs; i++) inner_operands(n, node, i, &c.pair[i]);
+    inner_outer(n, &c, 0, arena_array(n->arena, InnerAt, c.pairs), loop_at(0));
+}
+
+/* ---- FINISH: lanes to numbers at the end of a shard ------------------------------------------------------------- */
+
+void nest_finish(Nest *n)
+{
+    const KAccum *a = n->k->sinks.v[0];
+    int64_t size = a->lanes->bytes / (int64_t)ir_elem_bytes(a->elem) / K_LANES;
+    Memory to = partial_of(n, a, 0), from = memory_at(n, nest_base(n, a->lanes), loop_at(0), 0);
+    LoopIndex first = loop_at(0), last = loop_of(loop_word(&n->b, size));
+    LoopIns *l = loop_for(&n->b, &first, &last, 1, false, NULL, 0);
+    LoopReg *v = load_from(n, from, plus_lanes(n, loop_times(nest_counter(l), K_LANES)), 64);
+    LoopIndex at = loop_plus(&n->b, to.from, nest_counter(l));
+    loop_store(&n->b, to.buffer, &at, loop_lanes16(&n->b, v), (unsigned)ir_elem_bytes(a->elem));
+    nest_end(n, l);
+}
