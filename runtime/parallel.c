@@ -6,6 +6,7 @@
 #include "runtime/parallel.h"
 
 #include "base/bug.h"
+#include "runtime/fpenv.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -96,6 +97,7 @@ static void *member_main(void *arg)
     for (uint32_t seen = 0;; seen++) {
         wait_while(&t->work, seen, t->spin_ns);
         if (!t->fn) return NULL;
+        fpenv_enter();                                      /* the thread is ours: nothing to put back */
         t->fn(t->arg, m->index, t->threads);
         if (atomic_fetch_sub(&t->left.value, 1) == 1) wake(&t->left);
     }
@@ -159,6 +161,7 @@ void team_run(Team *t, TeamFn fn, void *arg)
 {
     if (t->running) BUG("team_run inside a run");
     t->running = true;
+    uint64_t theirs = fpenv_enter();
     if (t->threads == 1) {
         fn(arg, 0, 1);
     } else {
@@ -166,6 +169,7 @@ void team_run(Team *t, TeamFn fn, void *arg)
         fn(arg, 0, t->threads);
         wait_for_all(t);
     }
+    fpenv_leave(theirs);
     t->running = false;
 }
 

@@ -15,7 +15,7 @@ Team *team_new(int threads, bool more_than_cpus);
 void  team_free(Team *t);                                   /* joins them; NULL is fine */
 int   team_threads(const Team *t);
 
-/* fn(arg, i, T) on every member i; returns when all have returned. Not from inside a running fn. */
+/* fn(arg, i, T) on every member i, in the floating-point environment of fpenv.h; returns when all have returned. Not from inside a running fn. */
 void team_run(Team *t, TeamFn fn, void *arg);
 
 /* Inside fn: waits until every member is here; what was written before is seen after. */

@@ -1,4 +1,5 @@
 /* test_run.c - what goes on around a run: log, progress line, threads, signals. */
+#include "runtime/fpenv.h"
 #include "runtime/interrupt.h"
 #include "runtime/log.h"
 #include "runtime/parallel.h"
@@ -274,3 +275,37 @@ Test(interrupt, restored_and_ignored)
     cr_expect(!interrupt_asked(), "the flag is cleared");
     interrupt_end(&in);
 }
+
+/* ---- the floating-point environment ------------------------------------------------------------------------------ */
+
+#if defined(__x86_64__)
+typedef struct Numbers { float product[4], sum[4]; } Numbers;
+
+static void compute(void *arg, int thread, int threads)
+{
+    Numbers       *n = arg;
+    volatile float small = 0x1p-130f, half = 0.5f, one = 1, bit = 0x1.8p-24f;
+    (void)threads;
+    n->product[thread] = small * half;
+    n->sum[thread] = one + bit;
+}
+
+/* Whatever a host has set: flush to zero, subnormals read as zero, each rounding mode. */
+Test(parallel, the_hosts_floating_point_environment_changes_nothing)
+{
+    static const unsigned set[] = {0x1f80, 0x9fc0, 0x1f80 | 0x2000, 0x9fc0 | 0x4000, 0x1f80 | 0x6000};
+    for (int threads = 1; threads <= 4; threads++)
+        for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
+            Numbers  n = {0};
+            unsigned ours = _mm_getcsr();
+            _mm_setcsr(set[i]);
+            Team *t = team_new(threads, true);
+            team_run(t, compute, &n);
+            unsigned after = _mm_getcsr();
+            team_free(t);
+            _mm_setcsr(ours);
+            cr_expect(after == set[i], "%x became %x", set[i], after);
+            for (int k = 0; k < threads; k++) cr_expect(n.product[k] == 0x1p-131f && n.sum[k] == 1 + 0x1p-23f, "set %x, thread %d", set[i], k);
+        }
+}
+#endif

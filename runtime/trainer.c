@@ -630,26 +630,29 @@ static Flow walk_if(Trainer *t, const GanSchedule *n)
 }
 
 /* Of a function whose results or slots are not what they must be: the run is rewound to just before it. */
-static Flow refuse(Trainer *t, const GanSchedule *n, const char *what, const char *became)
+static Flow refuse(Trainer *t, const GanSchedule *n, const char *what, const char *of, const char *became)
 {
-    const GanFunction *f = &t->program->function[n->fn];
     t->result->failed_fn = n->fn;
     t->failed_round = t->rounds;
     if (!t->blocks) t->failed_at = t->here;
-    return fail(t, GAN_WORLD, n, "%s of %s %s at step %" PRId64, what, f->player ? f->player : f->name, became, t->rounds);
+    return fail(t, GAN_WORLD, n, "%s of %s %s at step %" PRId64, what, of, became, t->rounds);
 }
 
 static const char *became(double x) { return isnan(x) ? "became nan" : x > 0 ? "became inf" : "became -inf"; }
 
-/* Losses must be finite, indices within. */
+static const char *owner_of(const GanFunction *f) { return f->player ? f->player : f->name; }
+
+/* Losses must be finite, indices within: an output "within t" says it of an index of t. */
 static Flow check_results(Trainer *t, const GanSchedule *n)
 {
+    static const char within[] = "within ";
     const GanFunction *f = &t->program->function[n->fn];
     for (int i = 0; i < f->n_outputs; i++) {
         if (f->output[i].rank) continue;
         double x = output_number(t, n->fn, i);
-        if (!strncmp(f->output[i].name, "loss", 4) && !isfinite(x)) return refuse(t, n, "the loss", became(x));
-        if (!strcmp(f->output[i].name, "within") && !x) return refuse(t, n, "the index", "is out of range");
+        if (!strncmp(f->output[i].name, "loss", 4) && !isfinite(x)) return refuse(t, n, "the loss", owner_of(f), became(x));
+        if (!strncmp(f->output[i].name, within, strlen(within)) && !x)
+            return refuse(t, n, "the index", f->output[i].name + strlen(within), "is out of range");
     }
     return GO_ON;
 }
@@ -676,7 +679,7 @@ static Flow check_state(Trainer *t, const GanSchedule *n)
         const GanSlot *s = &t->program->slot[f->written[i]];
         const void    *x = state_slot(t->program, t->state, f->written[i]);
         bool           ok = s->elem == GAN_F32 ? all_finite_f32(x, s->bytes / sizeof(float)) : all_finite_f64(x, s->bytes / sizeof(double));
-        if (!ok) return refuse(t, n, s->path, "is not finite any more");
+        if (!ok) return refuse(t, n, s->path, owner_of(f), "is not finite any more");
     }
     return GO_ON;
 }

@@ -5,7 +5,7 @@
  * results are the variables it carries. Start at ctext_nest(), at the end. */
 #include "compiler/ctext/ctext.h"
 #include "base/bug.h"
-#include "runtime/symbols.h"
+#include "compiler/loop/words.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -23,12 +23,6 @@ typedef struct Writer {
     int             depth;
     int             turned;                                 /* a dim that changes places with l in what is read; or 0 */
 } Writer;
-
-static const struct { const char *name, *signature; } symbols[] = {
-#define SYMBOL(name, signature) {#name, signature},
-#include "runtime/symbols.def"
-#undef SYMBOL
-};
 
 /* ---- words ------------------------------------------------------------------------------------------------------ */
 
@@ -440,7 +434,7 @@ static void put_store(Writer *w, const LoopIns *i)
 static void put_call(Writer *w, const LoopIns *i)
 {
     indent(w);
-    text_printf(w->out, "%s(", symbols[i->symbol].name);
+    text_printf(w->out, "%s(", loop_symbol[i->symbol].name);
     for (int k = 0; k < i->n_pass; k++) {
         const LoopArg *a = &i->pass[k];
         if (k) put(w, ", ");
@@ -586,7 +580,7 @@ static void find_written(Writer *w, const LoopBody *body)
         const LoopIns *ins = body->ins.v[i];
         if (ins->op == LOOP_st) w->written[ins->buffer] = 1;
         for (int k = 0; k < ins->n_pass; k++)
-            if (ins->pass[k].kind == LOOP_PASS_BUFFER && symbols[ins->symbol].signature[1 + k] != 'r') w->written[ins->pass[k].buffer] = 1;
+            if (ins->pass[k].kind == LOOP_PASS_BUFFER && loop_symbol[ins->symbol].signature[1 + k] != 'r') w->written[ins->pass[k].buffer] = 1;
         if (ins->body) find_written(w, ins->body);
     }
 }
@@ -645,9 +639,9 @@ void ctext_prelude(Text *out)
 {
     text_add(out, prelude);
     text_add(out, "\n/* ---- of the runtime ---- */\n\n");
-    for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
-        const char *s = symbols[i].signature;
-        text_printf(out, "extern %s %s(", type_of_letter(s[0]), symbols[i].name);
+    for (int i = 0; i < SYMBOL_COUNT; i++) {
+        const char *s = loop_symbol[i].signature;
+        text_printf(out, "extern %s %s(", type_of_letter(s[0]), loop_symbol[i].name);
         for (int k = 1; s[k]; k++) text_printf(out, k > 1 ? ", %s" : "%s", type_of_letter(s[k]));
         text_add(out, ");\n");
     }

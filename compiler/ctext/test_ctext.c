@@ -118,6 +118,37 @@ static void run_random(uint64_t from, const char *flags)
 Test(ctext, random_nests) { run_random(1, EXACT " -DINLINE='static inline'"); }
 Test(ctext, random_nests_as_the_machine_likes) { run_random(1000, "-std=c11 -O3 -march=native -ffp-contract=off -DINLINE='static inline'"); }
 
+/* ---- other walks of the same nests ------------------------------------------------------------------------------ */
+
+static void look_at_text(Arena *a, const LoopCase *c)
+{
+    char why[256] = "";
+    Text printed = text_in(a), again = text_in(a);
+    cr_expect(loop_verify(c->nest, why), "%s: %s", c->name, why);
+    loop_print(c->nest, &printed);
+    LoopNest *read = loop_read(a, text_str(&printed), why);
+    cr_assert(read != NULL, "%s: %s", c->name, why);
+    loop_print(read, &again);
+    cr_expect_str_eq(text_str(&printed), text_str(&again));
+    Text one = text_in(a), other = text_in(a);
+    ctext_nest(c->nest, "k", &one);
+    ctext_nest(read, "k", &other);
+    cr_expect_str_eq(text_str(&one), text_str(&other));
+}
+
+Test(cases, are_verified_and_read_back)
+{
+    Arena *a = arena_new();
+    int n;
+    LoopCase *all = loop_cases(a, &n);
+    for (int i = 0; i < n; i++) look_at_text(a, &all[i]);
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        LoopCase c = loop_case_random(a, seed);
+        look_at_text(a, &c);
+    }
+    arena_free(a);
+}
+
 /* ---- how it reads ----------------------------------------------------------------------------------------------- */
 
 Test(ctext, an_instruction_is_a_line)
@@ -318,6 +349,9 @@ Test(check, promises)
     m = mistake(a);
     loop_op2(&m.b, LOOP_quot, loop_binary(&m.b, IR_sub, m.l, loop_int(&m.b, IR_I64, 1)), loop_int(&m.b, IR_I64, 3));
     expect(&m, "quot: -1 by 3");
+    m = mistake(a);
+    loop_op2(&m.b, LOOP_inside, m.l, loop_int(&m.b, IR_I64, -1));
+    expect(&m, "inside: -1 is no extent");
     m = mistake(a);
     loop_trailing(&m.b, m.l);
     expect(&m, "trailing: 0 has no last bit");

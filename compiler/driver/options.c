@@ -175,7 +175,8 @@ static bool set_flag(Options *o, Flag f, const char *arg)
 {
     static const char *const backends[] = {"jit", "interp", NULL}, *const forms[] = {"text", "json", NULL},
                       *const whens[] = {"auto", "always", "never", NULL},
-                      *const stages[] = {"game", "ast", "ir", "grad", "kernels", "loops", "llvm", "asm", NULL};
+                      *const stages[] = {"game", "ast", "ir", "grad", "kernels", "loops", "llvm", "asm", NULL},
+                      *const emits[] = {"c", NULL};
     int     which = 0;
     int64_t number = 0;
     const char *name = flags[f].name;
@@ -189,6 +190,7 @@ static bool set_flag(Options *o, Flag f, const char *arg)
     case FLAG_diagnostics: return read_word(name, arg, forms, &which) && (o->json_diagnostics = which == 1, true);
     case FLAG_color:       return read_word(name, arg, whens, &which) && (o->color = color_wanted(arg), true);
     case FLAG_stage:       return read_word(name, arg, stages, &which) && (o->stage = arg, true);
+    case FLAG_emit:        return read_word(name, arg, emits, &which) && (o->emit = arg, true);
     case FLAG_set:         return add_setting(o, arg);
     case FLAG_f64:         o->f64 = true; return true;
     case FLAG_portable:    o->portable = true; return true;

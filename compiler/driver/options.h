@@ -29,7 +29,7 @@ typedef struct Options {
     int          threads;                                   /* 0: the CPUs allowed */
     bool         interp, f64, portable, resume, quiet, json_diagnostics, color;
     int64_t      seeds, number;
-    const char  *out, *checkpoint, *log, *stage, *expression, *output;
+    const char  *out, *checkpoint, *log, *stage, *emit, *expression, *output;
 } Options;
 
 typedef int Command(const Options *o);

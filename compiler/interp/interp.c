@@ -6,6 +6,7 @@
 #include "base/bug.h"
 #include "compiler/interp/eval.h"
 #include "runtime/blas.h"
+#include "runtime/fpenv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -273,7 +274,9 @@ GanStatus interp_fn(const IrModule *m, const IrFn *f, const InterpMemory *memory
     InterpRun r = {.m = m, .f = f, .memory = memory, .watch = watch, .err = err};
     r.value = calloc(m->next_id + 1, sizeof *r.value);
     r.last = calloc(m->next_id + 1, sizeof *r.last);
+    uint64_t theirs = fpenv_enter();
     if (start(&r) && eval_body(&r, &f->body)) finish(&r, reports, commits);
+    fpenv_leave(theirs);
     if (r.value) eval_leave(&r, &f->body);
     free(r.value);
     free(r.last);

@@ -5,10 +5,13 @@
  * kernels in a table. */
 #include "compiler/llvm/jit.h"
 #include "base/bug.h"
+#include "compiler/ctext/cc.h"
+#include "compiler/ctext/ctext.h"
 #include "compiler/llvm/run.h"
 #include "compiler/llvm/walk.h"
-#include "compiler/nest/nest.h"
+#include "compiler/nest/program.h"
 #include "runtime/blas.h"
+#include "runtime/fpenv.h"
 #include "runtime/symbols.h"
 
 #include <llvm-c/Analysis.h>
@@ -22,15 +25,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Code {                                       /* one compiled nest, for all kernels of its text */
-    uint64_t     hash;
-    const char  *text;
-    struct Unit *unit;
-    int          place;                                     /* in its list of addresses */
-    struct Code *next;                                      /* in its bucket */
-} Code;
+typedef struct Place { struct Unit *unit; int at; } Place; /* of a nest's code: in a unit's list of addresses; no unit: C text */
 
-enum { CODE_BUCKETS = 4096, UNIT_TEXT = 1 << 16 };         /* bytes of the nests' text: a unit with more is full */
+enum { UNIT_TEXT = 1 << 16 };                               /* bytes of the nests' text: a unit with more is full */
 
 typedef struct Jit {
     Arena             *arena;                               /* plans */
@@ -39,11 +36,15 @@ typedef struct Jit {
     LLVMTargetRef      target;
     LLVMTargetMachineRef machine;                           /* for layouts and texts; code is made by each thread's own */
     char              *triple, *cpu, *features;
-    Code             **codes;                               /* CODE_BUCKETS of them, by hash */
-    KValues            values;                              /* of all plans */
-    LoopReg          **reg;                                 /* by IrVal.id: the kernel's at hand */
-    int                rows;                                /* of a register tile */
+    const JitOptions  *options;                             /* while code is made */
+    NestProgram        nests;
+    ARRAY(Place)       places;                              /* of the distinct nests */
     ARRAY(struct Unit *) units;
+    struct Unit      **open;                                /* one a thread, by turns */
+    int                turn;
+    Text               source;                              /* of C text */
+    ARRAY(const char *) names;
+    CtextFile          c;
     Compiled          *fn;
     int                n_fns;
     Team              *team;
@@ -120,33 +121,6 @@ typedef struct Unit {
     const KernelFn     *address;                            /* after linking */
 } Unit;
 
-typedef struct Build {                                      /* a function */
-    KPlan          *plan;
-    Code          **code;                                   /* by KKernel.id */
-    CompiledKernel *kernel;
-} Build;
-
-static uint64_t hash_of(const char *text)
-{
-    uint64_t hash = 14695981039346656037u;                  /* FNV-1a */
-    for (const char *c = text; *c; c++) hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-    return hash;
-}
-
-/* The code with this text, or a new one. */
-static Code *code_of(Jit *j, const char *text, bool *is_new)
-{
-    uint64_t hash = hash_of(text);
-    Code **bucket = &j->codes[hash % CODE_BUCKETS];
-    *is_new = false;
-    for (Code *c = *bucket; c; c = c->next)
-        if (c->hash == hash && !strcmp(c->text, text)) return c;
-    Code *c = arena_new_of(j->arena, Code);
-    *c = (Code){.hash = hash, .text = arena_str(j->arena, text), .next = *bucket};
-    *is_new = true;
-    return *bucket = c;
-}
-
 static Unit *unit_new(Jit *j, const char *name)
 {
     Unit *u = arena_new_of(j->arena, Unit);
@@ -159,51 +133,14 @@ static Unit *unit_new(Jit *j, const char *name)
     return u;
 }
 
-static void show_nest(Text *out, const KKernel *k, const Code *c, const LoopBuilder *b)
-{
-    text_printf(out, "# kernel %d, words:", k->id);
-    for (int i = 0; i < b->words.n; i++) text_printf(out, " %lld", (long long)b->words.v[i]);
-    text_printf(out, "\n%s\n", c->text);
-}
-
-static void check_nest(const LoopNest *n)
-{
-#ifndef NDEBUG
-    char why[256];
-    if (!loop_verify(n, why)) BUG("jit: a nest is wrong: %s", why);
-#else
-    (void)n;
-#endif
-}
-
-static void emit_new(Unit *u, Arena *scratch, Code *c, const LoopNest *nest, const KKernel *k)
+static void add_nest(Jit *j, Unit *u, int code, const LoopNest *n, const char *text, Arena *scratch)
 {
     char name[32];
-    snprintf(name, sizeof name, "kernel_%d", k->id);
-    c->unit = u;
-    c->place = u->fresh.n;
-    u->text += strlen(c->text);
-    array_push(u->arena, &u->fresh, llvm_nest(&u->llvm, scratch, nest, name));
+    snprintf(name, sizeof name, "nest_%d", code);
+    array_push(j->arena, &j->places, ((Place){u, u->fresh.n}));
+    u->text += strlen(text);
+    array_push(j->arena, &u->fresh, llvm_nest(&u->llvm, scratch, n, name));
 }
-
-/* Makes a kernel's nest; one whose code exists already only adds a table, and leaves nothing else behind. */
-static void emit_one(Jit *j, Unit *u, Build *b, KKernel *k)
-{
-    Arena *scratch = arena_new();
-    Nest n = {.arena = scratch, .program = j->program, .p = b->plan, .m = b->plan->m, .reg = j->reg, .n_reg = j->values.next_id, .rows = j->rows};
-    bool is_new;
-    Text text = text_in(scratch);
-    nest_kernel(&n, k);
-    check_nest(n.b.nest);
-    loop_print(n.b.nest, &text);
-    Code *c = b->code[k->id] = code_of(j, text_str(&text), &is_new);
-    if (n.b.words.n) b->kernel[k->id].table = arena_copy(j->arena, n.b.words.v, sizeof *n.b.words.v * (size_t)n.b.words.n);
-    if (u->loops) show_nest(u->loops, k, c, &n.b);
-    if (is_new) emit_new(u, scratch, c, n.b.nest, k);
-    arena_free(scratch);
-}
-
-static bool is_merged(const KKernel *k) { return k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n; }
 
 /* The addresses of what the unit brings, in a constant that others can find. */
 static void close_unit(Unit *u)
@@ -215,7 +152,7 @@ static void close_unit(Unit *u)
 }
 
 /* With texts wanted, a unit holds one function. */
-static void show(Jit *j, Unit *u, KPlan *p, const JitOptions *o)
+static void show(Jit *j, Unit *u, const KPlan *p, const JitOptions *o)
 {
     const char *name = p->fn->name;
     if (o->on_plan) {
@@ -252,16 +189,6 @@ static void check_module(LLVMModuleRef m)
 #endif
 }
 
-static GanStatus plan_one(Jit *j, const IrModule *m, int index, Build *b, GanError *err)
-{
-    char why[512];
-    b->plan = kernel_plan(j->arena, m, m->fns.v[index], &j->values, why);
-    if (!b->plan) return gan_error(err, GAN_WRONG, "%s", why);
-    b->kernel = arena_array(j->arena, CompiledKernel, b->plan->kernels.n + 1);
-    b->code = arena_array(j->arena, Code *, b->plan->kernels.n + 1);
-    return GAN_OK;
-}
-
 /* Machine code, by the whole team: units are taken in turn, each thread has a machine of its own. */
 typedef struct Generate { Jit *j; atomic_int next; } Generate;
 
@@ -293,57 +220,67 @@ static GanStatus link_unit(Jit *j, Unit *u, GanError *err)
     return GAN_OK;
 }
 
-/* Every function in units of its own, for its texts. */
-static void emit_apart(Jit *j, const IrModule *m, Build *build, const JitOptions *o)
+/* ---- nests to code: every function in a unit of its own, for its texts ------------------------------------------ */
+
+static Unit *last_unit(const Jit *j) { return j->units.v[j->units.n - 1]; }
+
+static void apart_open(void *self, const KPlan *p)
 {
-    for (int f = 0; f < m->fns.n; f++) {
-        Unit *u = unit_new(j, m->fns.v[f]->name);
-        Text loops = text_in(j->arena);
-        u->loops = o->on_loops ? &loops : NULL;
-        for (int i = 0; i < build[f].plan->kernels.n; i++)
-            if (!is_merged(build[f].plan->kernels.v[i])) emit_one(j, u, &build[f], build[f].plan->kernels.v[i]);
-        close_unit(u);
-        show(j, u, build[f].plan, o);
-    }
+    Jit  *j = self;
+    Unit *u = unit_new(j, p->fn->name);
+    Text  loops = text_in(j->arena);
+    if (j->options->on_loops) u->loops = arena_copy(j->arena, &loops, sizeof loops);
 }
 
-/* Kernels go round the open units, one a thread, so that these are done at about the same time; a full one makes room for another. */
-static void emit_together(Jit *j, const IrModule *m, Build *build)
+static void apart_fresh(void *self, int code, const LoopNest *n, const char *text, Arena *scratch)
 {
-    int    n = team_threads(j->team), turn = 0;
-    Unit **open = arena_array(j->arena, Unit *, n);
-    for (int f = 0; f < m->fns.n; f++) {
-        for (int i = 0; i < build[f].plan->kernels.n; i++) {
-            if (is_merged(build[f].plan->kernels.v[i])) continue;
-            Unit **u = &open[turn++ % n];
-            if (!*u || (*u)->text > UNIT_TEXT) *u = unit_new(j, "gan");
-            emit_one(j, *u, &build[f], build[f].plan->kernels.v[i]);
-        }
-    }
-    for (int i = 0; i < j->units.n; i++) close_unit(j->units.v[i]);
+    add_nest(self, last_unit(self), code, n, text, scratch);
 }
 
-static void take_addresses(Jit *j, const IrModule *m, const Build *build)
+static void apart_kernel(void *self, int kernel, const NestKernel *k, const char *text)
 {
-    for (int f = 0; f < m->fns.n; f++) {
-        const Build *b = &build[f];
-        for (int i = 0; i < b->plan->kernels.n; i++)
-            if (b->code[i]) b->kernel[i].fn = b->code[i]->unit->address[b->code[i]->place];
-        j->fn[f] = (Compiled){b->plan, b->kernel, m->fns.v[f]->tick_slot};
-    }
+    Text *out = last_unit(self)->loops;
+    if (!out) return;
+    text_printf(out, "# kernel %d, words:", kernel);
+    for (int i = 0; i < k->n_words; i++) text_printf(out, " %lld", (long long)k->words[i]);
+    text_printf(out, "\n%s\n", text);
 }
 
-static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, GanError *err)
+static void apart_close(void *self, const KPlan *p)
 {
-    Build    *build = arena_array(j->arena, Build, m->fns.n + 1);
+    Jit *j = self;
+    close_unit(last_unit(j));
+    show(j, last_unit(j), p, j->options);
+}
+
+/* ---- or round the open units, one a thread, so that these are done at about the same time; a full one makes room for another ---- */
+
+static void together_fresh(void *self, int code, const LoopNest *n, const char *text, Arena *scratch)
+{
+    Jit   *j = self;
+    Unit **u = &j->open[j->turn++ % team_threads(j->team)];
+    if (!*u || (*u)->text > UNIT_TEXT) *u = unit_new(j, "gan");
+    add_nest(j, *u, code, n, text, scratch);
+}
+
+/* ---- or as C text ----------------------------------------------------------------------------------------------- */
+
+static void c_fresh(void *self, int code, const LoopNest *n, const char *text, Arena *scratch)
+{
+    Jit  *j = self;
+    char *name = arena_printf(j->arena, "nest_%d", code);
+    (void)text;
+    (void)scratch;
+    array_push(j->arena, &j->places, ((Place){NULL, code}));
+    array_push(j->arena, &j->names, name);
+    ctext_nest(n, name, &j->source);
+}
+
+/* ---- all of it -------------------------------------------------------------------------------------------------- */
+
+static GanStatus link_units(Jit *j, GanError *err)
+{
     GanStatus s = GAN_OK;
-    j->codes = arena_array(j->arena, Code *, CODE_BUCKETS);
-    for (int i = 0; s == GAN_OK && i < m->fns.n; i++) s = plan_one(j, m, i, &build[i], err);
-    if (s != GAN_OK) return s;
-    j->reg = arena_array(j->arena, LoopReg *, j->values.next_id + 1);
-    j->rows = strstr(j->features, "+avx512f") ? 12 : 6;
-    if (o && (o->on_plan || o->on_loops || o->on_llvm || o->on_asm)) emit_apart(j, m, build, o);
-    else emit_together(j, m, build);
     for (int i = 0; i < j->units.n; i++) check_module(j->units.v[i]->llvm.module);
     Generate g = {.j = j};
     team_run(j->team, generate, &g);
@@ -354,7 +291,51 @@ static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, Gan
         LLVMDisposeMessage(u->why);
         llvm_unit_close(&u->llvm);
     }
-    if (s == GAN_OK) take_addresses(j, m, build);
+    return s;
+}
+
+static GanStatus link_c(Jit *j, GanError *err)
+{
+    char why[256];
+    if (!j->names.n) return GAN_OK;
+    ctext_table(j->names.v, j->names.n, &j->source);
+    return ctext_open(&j->c, text_str(&j->source), why) ? GAN_OK : gan_error(err, GAN_WORLD, "%s", why);
+}
+
+static KernelFn address_of(const Jit *j, int code)
+{
+    const Place *p = &j->places.v[code];
+    return p->unit ? p->unit->address[p->at] : j->c.fn[p->at];
+}
+
+static void take_addresses(Jit *j, const IrModule *m)
+{
+    for (int f = 0; f < m->fns.n; f++) {
+        const NestFunction *from = &j->nests.fn[f];
+        CompiledKernel *kernel = arena_array(j->arena, CompiledKernel, from->plan->kernels.n + 1);
+        for (int i = 0; i < from->plan->kernels.n; i++)
+            if (from->kernel[i].code >= 0) kernel[i] = (CompiledKernel){address_of(j, from->kernel[i].code), from->kernel[i].words};
+        j->fn[f] = (Compiled){from->plan, kernel, m->fns.v[f]->tick_slot};
+    }
+}
+
+static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, GanError *err)
+{
+    static const NestUser apart = {NULL, apart_open, apart_fresh, apart_kernel, apart_close}, together = {.fresh = together_fresh},
+                          c_text = {.fresh = c_fresh};
+    bool      texts = o && (o->on_plan || o->on_loops || o->on_llvm || o->on_asm), c = o && o->c_text;
+    NestUser  user = c ? c_text : texts ? apart : together;
+    char      why[512];
+    user.self = j;
+    j->options = o;
+    j->open = arena_array(j->arena, Unit *, team_threads(j->team));
+    j->source = text_in(j->arena);
+    if (c) ctext_prelude(&j->source);
+    if (!nest_program(&j->nests, j->arena, m, j->program, strstr(j->features, "+avx512f") ? 12 : 6, &user, why))
+        return gan_error(err, GAN_WRONG, "%s", why);
+    for (int i = 0; !texts && i < j->units.n; i++) close_unit(j->units.v[i]);
+    GanStatus s = c ? link_c(j, err) : link_units(j, err);
+    if (s == GAN_OK) take_addresses(j, m);
     return s;
 }
 
@@ -394,7 +375,9 @@ static GanStatus jit_run(void *self, int function, GanState *state, void *const 
 {
     Jit *j = self;
     (void)err;
+    uint64_t theirs = fpenv_enter();
     run_function(&j->fn[function], j->program, j->team, j->bases, state, out);
+    fpenv_leave(theirs);
     return GAN_OK;
 }
 
@@ -403,6 +386,7 @@ static void jit_free(void *self)
     Jit *j = self;
     for (int i = 0; i < j->blocks.n; i++) free(j->blocks.v[i]);
     team_free(j->team);
+    ctext_close(&j->c);
     if (j->orc) {
         LLVMErrorRef failure = LLVMOrcDisposeLLJIT(j->orc);
         if (failure) LLVMConsumeError(failure);

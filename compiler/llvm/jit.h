@@ -8,6 +8,7 @@
 
 typedef struct JitOptions {
     int threads;                                            /* < 1: one per CPU this process may use */
+    bool c_text;                                            /* kernels by the system's C compiler instead of LLVM: slow to start, for tests of the walks */
     bool more_than_cpus;                                    /* take as many as are asked for */
     /* Texts for `gan explain`, each given once a function while it is compiled; NULL: not wanted. `text` is borrowed. */
     void (*on_plan)(void *self, const char *fn, const char *text);      /* the kernels: regions, tiles, buffers, flops */

@@ -679,9 +679,10 @@ static LLVMValueRef buffer_address(Walk *w, const LoopBuffer *m)
         LLVMValueRef counter = load_at(w, w->u->i64, gep(w, w->u->i8, w->frame, number(w, FRAME_COUNTER + 8 * m->iter[i].depth)), 8);
         at = gep(w, cell, at, LLVMBuildNSWMul(w->b, counter, number(w, m->iter[i].stride), ""));
     }
-    if (m->panel < 0) return at;
-    LLVMValueRef panel = LLVMBuildMul(w->b, w->arg[0], w->word[m->panel], "");
-    return gep(w, cell, at, LLVMBuildAdd(w->b, panel, LLVMBuildMul(w->b, w->arg[1], w->word[m->slot], ""), ""));
+    LLVMValueRef panel = m->panel < 0 ? NULL : LLVMBuildMul(w->b, w->arg[0], w->word[m->panel], "");
+    LLVMValueRef slot = m->slot < 0 ? NULL : LLVMBuildMul(w->b, w->arg[1], w->word[m->slot], "");
+    if (!panel && !slot) return at;
+    return gep(w, cell, at, panel && slot ? LLVMBuildAdd(w->b, panel, slot, "") : panel ? panel : slot);
 }
 
 /* The entry block finds the words and buffers. */

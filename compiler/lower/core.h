@@ -288,6 +288,7 @@ struct Lower {
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
     int           depth, n_evals;
+    int64_t       rounds_around;                            /* of the unrolled loops that the place is in, all together; 0: in none */
     unsigned      axes_round;
     bool          too_deep, too_large;
     int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */

@@ -265,12 +265,14 @@ typedef struct TransposeCode {
 static void transpose_block(Nest *n, const TransposeCode *c, LoopIndex in, LoopIndex out, int64_t cols)
 {
     LoopIns *block = loop_block(&n->b, K_LANES);
-    LoopReg *col = loop_dim(&n->b, (int)block->n), *zero = loop_zero(&n->b, c->elem);
-    LoopReg *is = loop_op2(&n->b, LOOP_inside, col, loop_int(&n->b, IR_I64, cols));
-    LoopIndex from = loop_of(col);
-    if (cols < K_LANES) from = loop_of(nest_min(n, col, loop_int(&n->b, IR_I64, cols - 1)));
+    LoopReg *col = loop_dim(&n->b, (int)block->n);
+    bool part = cols < K_LANES;
+    LoopIndex from = loop_of(part ? nest_min(n, col, loop_int(&n->b, IR_I64, cols - 1)) : col);
     LoopReg *v = load_from(n, c->in, plus_lanes(n, stepped(n, in, from, c->col.s[0])), 32);
-    if (cols < K_LANES) v = loop_select(&n->b, is, v, zero);
+    if (part) {
+        LoopReg *is = loop_op2(&n->b, LOOP_inside, col, loop_int(&n->b, IR_I64, cols));
+        v = loop_select(&n->b, is, v, loop_zero(&n->b, c->elem));
+    }
     LoopIndex at = loop_plus(&n->b, c->out.from, plus_lanes(n, stepped(n, out, loop_of(col), K_LANES)));
     loop_store(&n->b, c->out.buffer, &at, loop_turn(&n->b, v, (int)block->n), 32);
     loop_close(&n->b, block);

@@ -304,7 +304,7 @@ static const Entry *look_up(Check *c, const char *name, bool callee)
     const Entry *own = c->own ? own_entry(c, top) : NULL;
     if (own) return own;
     for (const Entry *e = top; e; e = e->outer) {
-        if (callee && e->bound->kind == NAME_REPORT) continue;
+        if (e->bound->kind == NAME_REPORT && (callee || in_list(c->n->builtins, name))) continue;
         if (!e->later || e->place->all) return e;
         if (!late) late = e;
     }
@@ -887,15 +887,15 @@ static void enter_top(Check *c, Level *p, const Module *m)
     for (int i = 0; t && i < t->of.n; i++) enter(c, p, t->of.v[i], false);
 }
 
-/* The main file's reports stand before its own names, which are meant where both are. */
+/* The main file's reports stand before all other names, which are meant where both are; who asks for reports, asks by name. */
 static void enter_file(Check *c, Level *p, const Module *m)
 {
     p->all = true;
-    enter_top(c, p, c->n->modules->prelude == m ? NULL : c->n->modules->prelude);
-    for (int i = 0; i < m->n_imports; i++) enter_top(c, p, m->import[i]);
     BoundList reports = {0};
     if (m == c->n->modules->main && m->ast) add_reports(&(Reports){c, &reports}, m->ast);
     enter_all(c, p, &reports, false);
+    enter_top(c, p, c->n->modules->prelude == m ? NULL : c->n->modules->prelude);
+    for (int i = 0; i < m->n_imports; i++) enter_top(c, p, m->import[i]);
     enter_top(c, p, m);
     c->module = m;
     c->place = p;

@@ -213,6 +213,7 @@ void build_check_params(Parser *p, AstList first, AstList second)
     int         n = 0;
     for (int i = 0; i < first.n + second.n; i++) {
         const Ast *a = i < first.n ? first.v[i] : second.v[i - first.n];
+        if (!strcmp(a->param.name, "_")) continue;
         if (n == MANY) {
             parse_error(p, a->span, E039, "more than %d parameters", MANY);
             return;

@@ -465,7 +465,7 @@ Test(errors, rows)
         {"alternate 10 { }", "1:14 E020 unexpected '{'; expected steps or an operator (alternate 1000 steps, batch 64 { ... })\n"},
         {"net (x: real) { x }", "1:15 E020 unexpected '{'; expected '=', '~', an operator or the end of the line (net D(x: real[2]) -> real { ... })\n"},
         {"let (a, a) = f", "1:9 E040 two values called a\n"},
-        {"def h(a)(b, a) = 1", "1:13 E040 two parameters called a\n"},
+        {"def h(a, _)(b, _, a) = 1", "1:19 E040 two parameters called a\n"},
         {"let f = fn(x, x) x", "1:15 E040 two parameters called x\n"},
         {"let t: foo[3] = 1", "1:8 E032 a type must stand here (real, int, bool, string, class[10], real[28, 28], class[28][16], (x: real[2], y: int))\n"},
         {"let t: class = 1", "1:8 E032 class needs the number of its values (class[10])\n"},

@@ -235,7 +235,7 @@ def ends_early(d, text):
 def test_a_row_that_is_not_there_ends_the_run():
     with folder() as d:
         r, seen = ends_early(d, "state chain: real[3] = [0, 0, 0]\nalternate 9 steps {\n  update W minimize W() with sgd(0)\n  chain[step] := 1\n  report at = step\n}\n")
-        assert r.status == 3 and "early.gan:6:" in r.err and "out of range at step 3" in r.err and seen == [0, 1, 2], (r, seen)
+        assert r.status == 3 and "early.gan:6:" in r.err and "the index of chain is out of range at step 3" in r.err and seen == [0, 1, 2], (r, seen)
         r, seen = ends_early(d, "state chain: real[3] = [0, 0, 0]\nalternate 9 steps {\n  update W minimize W() with sgd(0)\n  chain[1 - step] := 1\n  report at = step\n}\n")
         assert r.status == 3 and "out of range at step 2" in r.err and seen == [0, 1], (r, seen)
 
@@ -264,6 +264,13 @@ def test_too_much_to_evaluate():
     check("def f0(x) = x\n" + "".join(f"def f{i}(x) = f{i - 1}(f{i - 1}(x))\n" for i in range(1, 40)) + "report r = f39(1.0)", "E107")
     check("report r = for i in 0..1000000000 { i }", "E107")
     check("report r = sum(for i in 0..100000 { sum(for i in 0..100000 { j }) })", "j is not declared")
+    for text in ("let v = for i in 0..1000 { for j in 0..1000 { for k in 0..1000 { 1.0 } } }\nreport r = v[0][0][0]\n",
+                 "report r = sum(for i in 0..1000 { sum(for j in 0..1000 { sum(for k in 0..1000 { i * j * k }) }) })\n",
+                 "def g(i) = sum(for k in 0..1000 { sum(for l in 0..1000 { k * l }) })\nreport r = sum(for i in 0..1000 { g(i) })\n",
+                 "for i in 0..1000 { for j in 0..1000 { for k in 0..1000 { report r[i, j, k] = i } } }\n"):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        check(text, ":1:", "E107", "1000 rounds in loops of 1000000 are too many")
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, 120 << 10), text
     check("def f(x) = exp(sin(x))\nreport r = f" + "'" * 40 + "(1.0)", "E107")
     check("def a(m, n) = if m == 0 { n + 1 } else { if n == 0 { a(m - 1, 1) } else { a(m - 1, a(m, n - 1)) } }\nreport r = a(9, 9)", "error")
 

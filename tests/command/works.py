@@ -4,7 +4,9 @@ import fcntl
 import json
 import os
 import pty
+import resource
 import struct
+import subprocess
 import termios
 
 from harness import GAN, folder, gan, run_tests
@@ -113,12 +115,46 @@ def test_explain_every_stage():
             assert r.status == 0 and word in r.out, (stage, r.status, r.err, r.out[:500])
 
 
+def test_build_c():
+    with folder() as d:
+        path, text, library = program(d), os.path.join(d, "k.c"), os.path.join(d, "k.so")
+        r = gan("build", path, "--emit", "c", "-o", text)
+        assert r.status == 0 and not r.err, r
+        subprocess.run(["cc", "-std=c11", "-Wall", "-Werror", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-o", library, text, "-lm"], check=True)
+        assert " * update_D:" in open(text, encoding="utf-8").read()
+        assert gan("build", path, "--emit", "c", "-o", "-").out == open(text, encoding="utf-8").read()
+        r = gan("build", path, "-o", text)
+        assert r.status == 2 and "--emit c" in r.err, r
+        r = gan("build", path, "--emit", "c", "-o", os.path.join(d, "none", "k.c"))
+        assert r.status == 1 and "k.c: cannot be written" in r.err, r
+
+
 def test_engines_agree():
     with folder() as d:
         path = program(d)
         for flags in ((), ("--f64",), ("--portable",), ("--threads", 3)):
             r = gan("diff", path, "--steps", 5, *flags)
             assert r.status == 0 and r.out.startswith("same bits"), r
+
+
+def test_programs_are_deeper_than_the_stack():
+    text = b"""import optim
+net V { param v: real[4] = 0.5; v }
+state s: real[4] = 1
+alternate 1 steps {
+  s := for i in 0..10_000, h = s { sin(h) + V() }
+  update V minimize sum(for i in 0..1_000, h = V() { sin(h) + V() }) with sgd(1e-3)
+}
+"""
+    most = resource.getrlimit(resource.RLIMIT_STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, most[1]))
+    try:
+        with folder() as d:
+            for backend in ("jit", "interp"):
+                r = gan("run", "-", "--backend", backend, "--steps", 1, cwd=d, stdin=text)
+                assert r.status == 0, r
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, most)
 
 
 def test_seeds_and_log_on_stdout():

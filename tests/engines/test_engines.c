@@ -371,12 +371,12 @@ static Difference against_lowered(Case *c, const Side *after, uint64_t seed)
     return failure(c, &err);
 }
 
-/* Both engines RUNS times from the same state. */
+/* Both engines RUNS times from the same state. With GAN_C_TEXT set, kernels are C text and not LLVM's. */
 static Difference compare(Case *c, uint64_t seed, int threads)
 {
     GanEngine  interp, jit;
     GanError   err = {0};
-    JitOptions options = {.threads = threads};
+    JitOptions options = {.threads = threads, .c_text = getenv("GAN_C_TEXT") != NULL};
     Difference d = {0};
     cr_assert_eq(interp_engine_new(c->m, &c->program, &interp, &err), GAN_OK, "seed %lu: %s", (unsigned long)seed, err.message);
     if (jit_engine_new(c->m, &c->program, &options, &jit, &err) != GAN_OK) {

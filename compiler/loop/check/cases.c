@@ -248,6 +248,11 @@ static LoopReg *apply_op(Nest *b, const void *what, LoopReg *const *arg) { retur
 
 static LoopReg *natural(Nest *b, LoopReg *x) { return loop_op2(b, LOOP_and, x, loop_int(b, IR_I64, INT64_MAX)); }
 
+static LoopReg *apply_inside(Nest *b, const void *what, LoopReg *const *arg)
+{
+    return loop_op2(b, *(const LoopOp *)what, arg[0], natural(b, arg[1]));
+}
+
 static LoopReg *apply_divide(Nest *b, const void *what, LoopReg *const *arg)
 {
     return loop_op2(b, *(const LoopOp *)what, natural(b, arg[0]), loop_int(b, IR_I64, 7));
@@ -277,7 +282,7 @@ static void add_integer_rows(Cases *cs)
     add_row(cs, "or i64", i64, 2, apply_op, &either);
     add_row(cs, "and bool", bools, 2, apply_op, &both);
     add_row(cs, "or bool", bools, 2, apply_op, &either);
-    add_row(cs, "inside", i64, 2, apply_op, &within);
+    add_row(cs, "inside", i64, 2, apply_inside, &within);
     add_row(cs, "quot", i64, 1, apply_divide, &quot);
     add_row(cs, "rest", i64, 1, apply_divide, &rest);
     add_row(cs, "trailing", i64, 1, apply_trailing, &high);
@@ -305,14 +310,14 @@ static void tile(Nest *b, IrElem t)
 static void tile_f32(Nest *b) { tile(b, IR_F32); }
 static void tile_f64(Nest *b) { tile(b, IR_F64); }
 
-/* Carried registers change places; one keeps its value; one grows from a constant. */
+/* Carried registers change places; one grows; one is a number. */
 static void carried(Nest *b)
 {
     LoopReg *init[4] = {lanes_from(b, IR_I64, 0), lanes_from(b, IR_I64, 16), lanes_from(b, IR_I64, 32), loop_over(b, loop_int(b, IR_I64, 3), 1)};
     LoopIns *i = open_loop(b, 5, init, 4);
     LoopReg *c[4];
     for (int k = 0; k < 4; k++) c[k] = &i->body->carry[k];
-    loop_end_for(b, i, (LoopReg *[]){c[1], loop_binary(b, IR_add, c[0], c[1]), c[2], i->body->counter});
+    loop_end_for(b, i, (LoopReg *[]){c[1], c[0], loop_binary(b, IR_add, c[0], c[2]), i->body->counter});
     for (int k = 0; k < 4; k++) store(b, out(b, IR_I64, 16 * k), loop_of(lane(b)), &i->result[k]);
 }
 
@@ -381,10 +386,10 @@ static void lanes16(Nest *b)
         LoopReg *dim = loop_dim(b, (int)d->n), *other = loop_dim(b, (int)o->n);
         LoopIndex at = sum(b, sum(b, loop_of(lane(b)), dim, 16), other, 48), to = sum(b, loop_of(dim), other, 3);
         store(b, out(b, (IrElem)t, 0), to, loop_lanes16(b, load(b, in(b, (IrElem)t, 500), at)));
-        store(b, out(b, (IrElem)t, 10), loop_of(dim), loop_lanes16(b, load(b, in(b, (IrElem)t, 600), loop_of(dim))));
+        store(b, out(b, (IrElem)t, 10), loop_of(dim), loop_lanes16(b, load(b, in(b, (IrElem)t, 600), sum(b, loop_of(lane(b)), dim, 1))));
         loop_close(b, o);
         loop_close(b, d);
-        store(b, out(b, (IrElem)t, 20), loop_at(0), loop_lanes16(b, loop_const(b, (IrElem)t, 1.1)));
+        store(b, out(b, (IrElem)t, 20), loop_at(0), loop_lanes16(b, loop_over(b, loop_const(b, (IrElem)t, 1.1), 1u << LOOP_L)));
     }
     store(b, out(b, IR_I64, 21), loop_at(0), loop_lanes16(b, lane(b)));
 }
@@ -628,6 +633,13 @@ static void random_row(Random *r)
     give(r, apply_row(&r->b, &what, arg));
 }
 
+/* Of numbers of any size: it wraps. */
+static LoopReg *random_sum(Random *r, LoopReg *x, LoopReg *y)
+{
+    LoopIndex at = sum(&r->b, sum(&r->b, loop_at(some(r, 9) - 4), x, some(r, 9) - 4), y, 1);
+    return loop_index(&r->b, &at);
+}
+
 static void random_integers(Random *r)
 {
     Nest    *b = &r->b;
@@ -636,10 +648,10 @@ static void random_integers(Random *r)
     switch (some(r, 7)) {
     case 0: give(r, loop_op2(b, LOOP_and, p, q)); break;
     case 1: give(r, loop_op2(b, LOOP_or, x, y)); break;
-    case 2: give(r, loop_op2(b, LOOP_inside, x, y)); break;
+    case 2: give(r, loop_op2(b, LOOP_inside, x, natural(b, y))); break;
     case 3: give(r, loop_op2(b, LOOP_quot, natural(b, x), loop_int(b, IR_I64, 1 + some(r, 20)))); break;
     case 4: give(r, loop_op2(b, LOOP_rest, natural(b, x), loop_int(b, IR_I64, 1 + some(r, 20)))); break;
-    case 5: give(r, loop_index(b, &(LoopIndex){.c = some(r, 9) - 4, .n = 2, .term = {{x, some(r, 9) - 4}, {y, 1}}})); break;
+    case 5: give(r, random_sum(r, x, y)); break;
     default: give(r, loop_permute(b, r->key, 1 + some(r, 50), x)); break;
     }
 }
@@ -647,10 +659,10 @@ static void random_integers(Random *r)
 static void random_lanes(Random *r)
 {
     LoopReg *x = any(r);
-    if (x->elem != IR_BOOL) give(r, loop_lanes16(&r->b, x));
+    if (x->elem != IR_BOOL && x->dims >> LOOP_L & 1) give(r, loop_lanes16(&r->b, x));
     for (int i = 0; i < r->dims.n; i++) {
         uint32_t dims = x->dims | 1u << LOOP_L | 1u << r->dims.v[i];
-        if (r->b.nest->dim_size[r->dims.v[i]] == 16 && elements(r, dims) <= MOST_ELEMENTS) give(r, loop_turn(&r->b, x, r->dims.v[i]));
+        if (x->dims >> LOOP_L & 1 && r->b.nest->dim_size[r->dims.v[i]] == 16 && elements(r, dims) <= MOST_ELEMENTS) give(r, loop_turn(&r->b, x, r->dims.v[i]));
     }
 }
 

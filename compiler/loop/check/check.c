@@ -357,7 +357,9 @@ static int64_t of_integers(Check *c, LoopOp op, int64_t x, int64_t y)
     switch (op) {
     case LOOP_and: return x & y;
     case LOOP_or: return x | y;
-    case LOOP_inside: return 0 <= x && x < y;
+    case LOOP_inside:
+        if (y < 0) wrong(c, "%" PRId64 " is no extent", y);
+        return 0 <= x && x < y;
     case LOOP_quot:
     case LOOP_rest:
         if (x < 0 || y <= 0) wrong(c, "%" PRId64 " by %" PRId64, x, y);

@@ -16,5 +16,5 @@ typedef struct LoopRun {                                    /* a call of a nest 
  *   - address outside its base or local, or not aligned as ld or st says;
  *   - cell of a local that is read and was never written (a routine of the runtime writes from its address on to the end);
  *   - store of which two elements meet;
- *   - loop said to turn at least once (`do`) that does not, divisor that is not positive, `trailing` of 0. */
+ *   - loop said to turn at least once (`do`) that does not, divisor that is not positive, extent below 0 (`inside`), `trailing` of 0. */
 bool loop_check(const LoopNest *n, const LoopRun *run, char why[256]);

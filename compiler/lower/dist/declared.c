@@ -89,6 +89,8 @@ static DrawShape shape(const Dist *d)
 
 const DistKind dist_declared = {.draw = draw, .log_prob = log_prob, .member = member, .shape = shape, .type = type, .names_draws = true};
 
+Scope *dist_scope(const Dist *d) { return d->kind == &dist_declared ? d->closure->scope : NULL; }
+
 Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 {
     Scope *scope = scope_new(c->L, k->scope);

@@ -15,19 +15,33 @@ static Value *gather_leaf(Ctx *c, Value *leaf, void *index)
     return v;
 }
 
+/* A list of records is the record of their stacks. */
+static Value *table_of(Ctx *c, const Dist *d, Span at)
+{
+    Value *v = d->value;
+    return v->kind == V_LIST && v->list.n && v->list.v[0]->kind == V_RECORD ? arith_stack(c, v->list.v, v->list.n, at) : v;
+}
+
 static Value *draw(Ctx *c, Dist *d, Span at)
 {
     int64_t n;
-    if (!as_rows(c, d->value, at, "rows(..) draws rows", &n)) return val_error(c->L);
+    Value *table = table_of(c, d, at);
+    if (val_bad(table) || !as_rows(c, table, at, "rows(..) draws rows", &n)) return val_error(c->L);
     IrType t = ir_scalar(IR_I32);
     t.axes = c->axes;
     c->L->n_draws++;
     IrVal *index = ir_randint(fn_builder(c), fn_stream(c, d->name), n, t);
-    return map_fields(c, d->value, gather_leaf, index);
+    return map_fields(c, table, gather_leaf, index);
 }
 
 static bool is_finite(Lower *L, const Dist *d, int64_t *n) { return (*n = val_rows(L, d->value)) > 0; }
-static Value *all(Ctx *c, Dist *d, int axis, Span at) { return sample_rows(c, d->value, axis, at); }
+
+static Value *all(Ctx *c, Dist *d, int axis, Span at)
+{
+    Value *table = table_of(c, d, at);
+    return val_bad(table) ? table : sample_rows(c, table, axis, at);
+}
+
 static const char *text(Lower *L, const Dist *d) { (void)L, (void)d; return "rows(...)"; }
 static const char *batch_text(Lower *L, const Dist *d) { (void)L, (void)d; return "batch_of(...)"; }
 

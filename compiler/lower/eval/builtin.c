@@ -650,7 +650,7 @@ static Value *builtin_one_hot(Ctx *c, const Call *k)
     if (!t) return val_error(c->L);
     if (ir_is_real(t->type.elem) || t->type.elem == IR_BOOL) return mistake(c, k, "one_hot", "an integer", v);
     if (!n) return mistake(c, k, "one_hot", "a class, or an integer and the number of classes", v);
-    if (val_static(v) && !type_class_fits(c, v, t, n, k->at, "the first argument of one_hot")) return val_error(c->L);
+    if (!type_class_fits(c, v, t, n, k->at, "the first argument of one_hot")) return val_error(c->L);
     IrInts d = ir_dims_of(&t->type), kept = d;
     if (d.n == IR_MAX_RANK) return unsupported(c, k->at, "more than 8 dimensions");
     for (int i = 0; i < d.n; i++) kept.v[i] = i;

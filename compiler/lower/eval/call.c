@@ -50,9 +50,10 @@ static bool eval_args(Ctx *c, AstList list, Args *out)
     return ok;
 }
 
+/* -1: none is called so; _ is no name. */
 static int param_index(AstList params, const char *name)
 {
-    for (int i = 0; i < params.n; i++)
+    for (int i = 0; strcmp(name, "_") && i < params.n; i++)
         if (!strcmp(params.v[i]->param.name, name)) return i;
     return -1;
 }
@@ -137,6 +138,18 @@ static Value *default_of(Ctx *inner, const Ast *p)
     return type_conform(inner, v, p->param.type, p->param.value->span, p->param.name);
 }
 
+bool place_args(Ctx *c, AstList params, const Args *args, const char *what, Value **given, Span *where)
+{
+    for (int i = 0, position = 0, k; i < args->n; i++) {
+        if (!place_arg(c, params, args, i, args->name[i] ? -1 : position++, what, &k)) return false;
+        if (given[k])
+            return diag_error(c->L->diags, args->at[i], E109, "%s gets %s twice", what, params.v[k]->param.name), false;
+        given[k] = args->v[i];
+        where[k] = args->at[i];
+    }
+    return true;
+}
+
 bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open)
 {
     Value *given[MAX_ARGS] = {0};
@@ -145,13 +158,7 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
     if (too_many_args(c, params, at)) return false;
     if (!spread_record(c, params, args)) return false;
     if (c->L->guess && args->n == 1 && !args->name[0] && val_bad(args->v[0]) && params.n > 1) return false;    /* it may be a record of all of them */
-    for (int i = 0, position = 0, k; i < args->n; i++) {
-        if (!place_arg(c, params, args, i, args->name[i] ? -1 : position++, what, &k)) return false;
-        if (given[k])
-            return diag_error(c->L->diags, args->at[i], E109, "%s gets %s twice", what, params.v[k]->param.name), false;
-        given[k] = args->v[i];
-        where[k] = args->at[i];
-    }
+    if (!place_args(c, params, args, what, given, where)) return false;
     Ctx inner = *c;
     inner.scope = scope;
     for (int i = 0; i < params.n; i++) {

@@ -1,4 +1,5 @@
 /* diff.c - derivatives in expressions: grad[x] e, grad[G] e, f'. The work is grad_reverse's; here is what to differentiate by what. */
+#include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/own/graph.h"
@@ -129,28 +130,25 @@ static Value *named_value(Ctx *c, const Ast *w)
     return v && v->kind != V_THUNK ? v : eval(c, w);
 }
 
-/* A.Lin_1.w, as a whole. */
-static bool is_parameter(Ctx *c, const Ast *w)
-{
-    const Ast *root = w;
-    while (root->kind == AST_FIELD) root = root->field.object;
-    bool path = w->kind == AST_FIELD && w->field.object->kind == AST_FIELD && root->kind == AST_NAME;
-    const Value *v = path ? scope_find(c, root, false) : NULL;
-    return v && v->kind == V_PLAYER;
-}
-
-/* Parts that are values of their own are differentiated by alone. */
-static Target target_of(Ctx *c, const Ast *w)
+/* Parts that are values of their own are differentiated by alone. In A.Lin_1.w, all that follows the player is one name: `end` is the last
+ * of the fields that w is among, and path what they say from w on. */
+static Target target_within(Ctx *c, const Ast *w, const Ast *end, const char *path)
 {
     const Ast *object = object_of(w);
-    if (is_parameter(c, w)) return (Target){eval_raw(c, w), w, w};
     if (!object) return (Target){w->kind == AST_NAME ? named_value(c, w) : eval_raw(c, w), w, w};
-    Target t = target_of(c, object);
-    if (val_bad(t.v)) return t;
+    bool field = w->kind == AST_FIELD;
+    end = !field ? NULL : end ? end : w;
+    path = !field ? NULL : path ? path_join(c->L, w->field.name, path) : w->field.name;
+    Target t = target_within(c, object, end, path);
+    if (val_bad(t.v) || (end && t.path == end)) return t;
+    Value *parameter = end && end != w && t.v->kind == V_PLAYER ? player_field(c, t.v->player, path, end->span) : NULL;
+    if (parameter) return (Target){parameter, end, end};
     if (!of_tensors(t.v)) return (Target){eval_raw(c, w), w, w};
     Value *part = t.from == object ? part_at(c, t.v, w) : NULL;
     return part ? (Target){part, w, w} : (Target){t.v, w, t.from};
 }
+
+static Target target_of(Ctx *c, const Ast *w) { return target_within(c, w, NULL, NULL); }
 
 static Value *along_path(Ctx *c, const Target *t, Value *gradient, const Ast *e)
 {
@@ -228,8 +226,84 @@ static bool differentiate(Ctx *c, const Ast *e, IrVal *y, Wrt *w, IrVal **g)
     return per_example(c, e->span, &r, w->n);
 }
 
-/* Parameters exist once the expression has been evaluated, so players are collected after it. */
+/* ---- by a member
+ *
+ * A member, a let among members and a loss are evaluated wherever they are used. Where a derivative is by one, it is evaluated once, before
+ * the expression, and its name lent that value; so is an argument that is asked for from outside, d.mu. */
+
+typedef struct Lent { Scope *scope; const char *name; Value *before; } Lent;
+
+/* The scope and name that an expression finds a value by, without evaluating it. */
+static Scope *place_of(Ctx *c, const Ast *e, const char **name)
+{
+    if (e->kind == AST_NAME) {
+        Scope *s = c->scope;
+        const Bound *b = names_use(c->L->names, e);
+        *name = e->name.name;
+        return b && scope_find(c, e, false) && scope_binding(c->L, &s, b) ? s : NULL;
+    }
+    const char *owner;
+    Scope *s = e->kind == AST_FIELD ? place_of(c, e->field.object, &owner) : NULL;
+    const Value *v = s ? scope_local(c, s, owner) : NULL;
+    *name = e->kind == AST_FIELD ? e->field.name : NULL;
+    if (!v || (v->kind != V_COMPARE && v->kind != V_DIST)) return NULL;
+    s = v->kind == V_COMPARE ? v->compare->closure->scope : dist_scope(v->dist);
+    return s && scope_local(c, s, *name) ? s : NULL;
+}
+
+/* The longest part of c.x[0] that is such a place. */
+static Scope *place_in(Ctx *c, const Ast **w, const char **name)
+{
+    Scope *s = NULL;
+    for (; *w && !(s = place_of(c, *w, name)); *w = object_of(*w)) {}
+    return s;
+}
+
+typedef struct Lents { Lent v[MAX_ARGS]; int n, members; } Lents;
+
+/* A member that draws, or is changed by `with`, is another value at each use: that one keeps its name, and there is no derivative by it. */
+static void lend(Ctx *c, const Ast *w, bool members, Lents *to)
+{
+    Lower *L = c->L;
+    const char *name;
+    Scope *s = place_in(c, &w, &name);
+    Value *v = s ? scope_local(c, s, name) : NULL;
+    bool member = v && v->kind == V_THUNK;
+    if (!v || member != members || v->kind == V_SLOT || (w->kind == AST_NAME && !member)) return;
+    int draws = L->n_draws, models = L->n_models;
+    if (member) v = eval_raw(c, w);
+    if (v->kind == V_THUNK && v->thunk.own) return;
+    if (v->kind == V_THUNK) v = eval_thunk(c, v, -1);
+    if (!of_tensors(v) || draws != L->n_draws || models != L->n_models) return;
+    to->members += member;
+    Lent *one = &to->v[to->n++];
+    *one = (Lent){s, name, NULL};
+    one->before = scope_lent(s, name, leaves(c, v));
+}
+
+static Value *differentiated(Ctx *c, const Ast *e);
+
+/* Arguments first, as members are computed from them; of two members one may be computed from the other. */
 Value *eval_grad(Ctx *c, const Ast *e)
+{
+    AstList by = e->grad.wrt;
+    Lents lent = {0};
+    for (int k = 0; k < 2 * by.n && by.n <= MAX_ARGS; k++) lend(c, by.v[k % by.n], k >= by.n, &lent);
+    Value *v = lent.members > 1 ? unsupported(c, e->span, "a derivative by several members at once") : differentiated(c, e);
+    while (lent.n-- > 0) scope_lent(lent.v[lent.n].scope, lent.v[lent.n].name, lent.v[lent.n].before);
+    return v;
+}
+
+/* By a.w and b.w is a tuple. */
+static bool differ(const char *const *name, int n)
+{
+    for (int i = 1; i < n; i++)
+        for (int k = 0; k < i; k++)
+            if (!strcmp(name[i], name[k])) return false;
+    return true;
+}
+
+static Value *differentiated(Ctx *c, const Ast *e)
 {
     Lower *L = c->L;
     AstList by = e->grad.wrt;
@@ -245,7 +319,7 @@ Value *eval_grad(Ctx *c, const Ast *e)
     for (int i = 0; i < by.n; i++) {
         target[i] = target_of(c, by.v[i]);
         if (target[i].v->kind == V_PLAYER) moved[n_moved++] = player_self(target[i].v->player);
-        name[i] = by.v[i]->kind == AST_NAME ? by.v[i]->name.name : "value";
+        name[i] = by.v[i]->kind == AST_NAME ? by.v[i]->name.name : by.v[i]->kind == AST_FIELD ? by.v[i]->field.name : "value";
         if (L->guess && target[i].v->kind == V_PLAYER && !moved[n_moved - 1]->params.n) return val_error(L);
         if (target[i].v->kind == V_PLAYER) target[i].v = player_record(c, player_self(target[i].v->player));
         if (val_bad(target[i].v) || !collect(c, target[i].v, by.v[i]->span, w)) return val_error(L);
@@ -261,7 +335,7 @@ Value *eval_grad(Ctx *c, const Ast *e)
         by_each[i] = along_path(c, &target[i], all, target[i].path);
     }
     if (by.n == 1) return by_each[0];
-    return val_record(L, by_each, name, by.n);
+    return val_record(L, by_each, differ(name, by.n) ? name : NULL, by.n);
 }
 
 /* ---- f' */

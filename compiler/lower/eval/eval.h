@@ -10,9 +10,11 @@ Value *eval(Ctx *c, const Ast *e);                                              
 Value *eval_raw(Ctx *c, const Ast *e);                                          /* a name or member of a loss stays a thunk */
 Value *eval_block(Ctx *c, const Ast *block);                                    /* in a scope of its own */
 Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
+bool   gives_value(const Value *v);                                             /* more than nothing, or a list of nothings: what the rounds of a for give */
 void   value_dropped(Ctx *c, const Ast *s, const Value *v);                      /* reports a statement that has a value, where nobody takes it */
 Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
 Value *eval_settled(Ctx *c, Value *v, Span at);                                 /* what Lower.settle does */
+int64_t rounds_enter(Lower *L, int64_t n);                  /* an unrolled loop of n rounds begins; gives back what rounds_around is to be behind it */
 bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
 
 /* ---- scope.c, decl.c */
@@ -26,10 +28,12 @@ Scope *scope_of_module(const Lower *L, const Module *m);
 void   scope_set(Lower *L, Scope *s, const Ast *place, Value *v);                /* another value for what is bound in s */
 void   scope_declare(Lower *L, Scope *s, const Ast *place, const Ast *decl);
 Value *scope_find(Ctx *c, const Ast *name, bool callee);                        /* NULL: it has no value here; thunks are not evaluated */
+Value *scope_report(Ctx *c, const Ast *name);                                    /* the report that is called as this imported or built-in name is; NULL: none */
 Value *scope_value(Ctx *c, const Bound *b, Span at);                            /* the same, of a place */
 Binding *scope_binding(const Lower *L, Scope **at, const Bound *b);             /* evaluated or not, and the scope it is found in; NULL: none */
 Binding *scope_own(const Lower *L, Scope *s, const Ast *place);                  /* in s itself, evaluated or not; NULL: none */
 Value *scope_of_place(Ctx *c, Scope *s, const Ast *place);                      /* only in s itself; NULL: none */
+Value *scope_lent(Scope *s, const char *name, Value *v);                          /* what a name that has a value stands for from now on; what it stood for */
 Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* by name: a member, or a module's; NULL: none */
 bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
 void   scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v);
@@ -56,6 +60,7 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at);
 Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
 /* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
 bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
+bool   place_args(Ctx *c, AstList params, const Args *args, const char *what, Value **given, Span *where);    /* by position and name: the argument of each parameter, NULL: none; false after an error */
 bool   spread_record(Ctx *c, AstList params, Args *args);                       /* a record as the only argument fills several parameters; false, reported, when it may be one of them as well */
 const Ast *param_of(AstList params, const Args *args, int i);                   /* the parameter that argument i is for, or NULL */
 Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */

@@ -13,23 +13,31 @@ static Value *eval_number(Ctx *c, const Ast *e)
 
 /* ---- names and fields */
 
+/* Who is in training, a net says that is applied. */
+static Value *is_training(Ctx *c, Span at)
+{
+    if (c->inst && c->inst->owner) return val_bool(c->L, ctx_trains(c, c->inst->owner));
+    Diag *d = diag_error(c->L->diags, at, E100, "training says whether the net at hand is being trained, and here is none");
+    diag_hint(d, "ask in the body of a layer, net or model, or of a def that one of them calls; an argument carries it further");
+    return val_error(c->L);
+}
+
 /* Words that mean something by where they stand. */
-static Value *eval_context_word(Ctx *c, const char *name)
+static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
     if (L->guess && strcmp(name, "step")) return val_error(L);
     if (!strcmp(name, "batch") && c->batch >= 0) return val_int(L, c->batch);
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
-    if (strcmp(name, "training")) return NULL;
-    return val_bool(L, c->inst && ctx_trains(c, c->inst->owner));
+    return strcmp(name, "training") ? NULL : is_training(c, at);
 }
 
 static Value *eval_name(Ctx *c, const Ast *e, bool callee)
 {
     const char *name = e->name.name;
     Value *v = scope_find(c, e, callee);
-    if (!v) v = eval_context_word(c, name);
+    if (!v) v = eval_context_word(c, name, e->span);
     if (v) return v;
     if (c->L->guess) return val_error(c->L);                /* lang/check has reported names that are nowhere */
     const Bound *b = names_use(c->L->names, e);
@@ -75,7 +83,6 @@ static Value *field_of_dist(Ctx *c, const Ast *e, Dist *d)
 static Value *field_of(Ctx *c, const Ast *e, Value *v)
 {
     Value *f = NULL;
-    if (v->kind == V_THUNK) v = eval_thunk(c, v, -1);
     switch (v->kind) {
     case V_ERROR: return v;
     case V_MODULE: return module_field(c, e, v);
@@ -96,21 +103,28 @@ static Value *field_of(Ctx *c, const Ast *e, Value *v)
     return f ? f : val_error(c->L);
 }
 
-/* D.Dense_1.w: fields of a player may go several levels deep, so the whole chain is tried as a path first. */
+/* D.Dense_1.w: what follows a player may go several levels deep, so all of it is tried as a path first. */
+static Value *rest_of_path(Ctx *c, const Value *v, const Ast *const *field, int n)
+{
+    if (v->kind != V_PLAYER || n < 2) return NULL;
+    const char *path = field[0]->field.name;
+    for (int i = 1; i < n; i++) path = path_join(c->L, field[i]->field.name, path);
+    return player_field(c, v->player, path, field[0]->span);
+}
+
 static Value *eval_field(Ctx *c, const Ast *e)
 {
+    ARRAY(const Ast *) field = {0};                         /* the last one first */
     const Ast *root = e;
-    const char *path = NULL;
-    for (; root->kind == AST_FIELD; root = root->field.object)
-        path = path ? path_join(c->L, root->field.name, path) : root->field.name;
-    if (root->kind == AST_NAME && e->field.object->kind == AST_FIELD) {
-        Value *v = scope_find(c, root, false);
-        if (v && v->kind == V_PLAYER) {
-            Value *f = player_field(c, v->player, path, e->span);
-            if (f) return f;
-        }
+    for (; root->kind == AST_FIELD; root = root->field.object) array_push(c->L->a, &field, root);
+    Value *v = eval_raw(c, root);
+    for (int n = field.n; n > 0; n--) {
+        if (v->kind == V_THUNK) v = eval_thunk(c, v, -1);
+        Value *found = rest_of_path(c, v, field.v, n);
+        if (found) return found;
+        v = field_of(c, field.v[n - 1], v);
     }
-    return field_of(c, e, eval_raw(c, e->field.object));
+    return v;
 }
 
 /* ---- lists, records, functions */
@@ -207,12 +221,33 @@ static bool range_items(Ctx *c, const Value *v, Span at, Value ***items, int64_t
     return true;
 }
 
+int64_t rounds_enter(Lower *L, int64_t n)
+{
+    int64_t outside = L->rounds_around;
+    L->rounds_around = (outside ? outside : 1) * (n ? n : 1);
+    return outside;
+}
+
+/* Loops in loops are refused where the innermost begins, before their rounds have taken any memory. */
+static bool rounds_fit(Ctx *c, Span at, int64_t n)
+{
+    Lower *L = c->L;
+    int64_t around = L->rounds_around ? L->rounds_around : 1;
+    if (n <= MAX_EVALS / around) return true;
+    if (!L->too_large && !L->guess) {
+        Diag *d = diag_error(L->diags, at, E107, "for unrolls, and %lld rounds in loops of %lld are too many", (long long)n, (long long)around);
+        diag_hint(d, "fold(init, n, fn(s, t) ...) is a loop that runs");
+    }
+    L->too_large = true;
+    return false;
+}
+
 bool for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n)
 {
     Value *v = eval(c, source);
-    if (v->kind == V_RANGE) return range_items(c, v, source->span, items, n);
-    if (v->kind == V_LIST) return *items = v->list.v, *n = v->list.n, true;
-    if (v->kind == V_RECORD && !v->record.name) return *items = v->record.v, *n = v->record.n, true;
+    if (v->kind == V_RANGE) return range_items(c, v, source->span, items, n) && rounds_fit(c, source->span, *n);
+    if (v->kind == V_LIST) return *items = v->list.v, *n = v->list.n, rounds_fit(c, source->span, *n);
+    if (v->kind == V_RECORD && !v->record.name) return *items = v->record.v, *n = v->record.n, rounds_fit(c, source->span, *n);
     if (val_bad(v)) return false;
     Diag *d =
         diag_error(c->L->diags, source->span, E202,
@@ -276,7 +311,9 @@ static Value *eval_for(Ctx *c, const Ast *e)
     for (int i = 0; i < n_carried; i++) carried[i] = eval(c, e->for_.carries.v[i]->carry.value);
     if (!for_items(c, e->for_.source, &items, &n)) return c->L->guess ? check_round(c, e, carried) : val_error(c->L);
     Value **out = arena_array(c->L->a, Value *, n + 1);
-    for (int64_t i = 0; i < n; i++) {
+    int64_t outside = rounds_enter(c->L, n);
+    bool ok = true;
+    for (int64_t i = 0; i < n && ok; i++) {
         Ctx round = *c;
         round.scope = scope_new(c->L, c->scope);
         round.scope->round = site_mix(site_mix(c->scope->round, e), (const void *)(intptr_t)(i + 1));
@@ -284,9 +321,10 @@ static Value *eval_for(Ctx *c, const Ast *e)
         scope_bind_pattern(&round, round.scope, e->for_.var, items[i]);
         bind_carries(&round, round.scope, e->for_.carries, carried);
         out[i] = eval_block(&round, e->for_.body);
-        bool fine = !val_bad(out[i]) && (!n_carried || next_carries(&round, e, out[i], carried));
-        if (!fine) return val_error(c->L);                  /* the other rounds would say the same again */
+        ok = !val_bad(out[i]) && (!n_carried || next_carries(&round, e, out[i], carried));     /* the other rounds would say the same again */
     }
+    c->L->rounds_around = outside;
+    if (!ok) return val_error(c->L);
     if (!n_carried) return val_list(c->L, out, (int)n);
     return n_carried == 1 ? carried[0] : val_record(c->L, carried, NULL, n_carried);
 }
@@ -374,16 +412,16 @@ static void statement_only_in_schedule(Ctx *c, const Ast *s)
 }
 
 /* Not what a statement gives, or an if or for that holds statements. */
-static bool is_value(const Value *v)
+bool gives_value(const Value *v)
 {
     for (int i = 0; v->kind == V_LIST && i < v->list.n; i++)
-        if (is_value(v->list.v[i])) return true;
+        if (gives_value(v->list.v[i])) return true;
     return v->kind != V_NONE && v->kind != V_LIST && !val_bad(v);
 }
 
 void value_dropped(Ctx *c, const Ast *s, const Value *v)
 {
-    if (ast_is_expr(s) && is_value(v)) diag_error(c->L->diags, s->span, E030, "this value is dropped");
+    if (ast_is_expr(s) && gives_value(v)) diag_error(c->L->diags, s->span, E030, "this value is dropped");
 }
 
 Value *eval_stmts(Ctx *c, AstList stmts)
@@ -424,6 +462,16 @@ static Value *eval_fn(Ctx *c, const Ast *e)
     return f;
 }
 
+/* Beside an operator a function's name is that of a report, where there is one: functions have no arithmetic, but distributions a power. */
+static Value *operand(Ctx *c, const Ast *e)
+{
+    Value *v = eval(c, e), *report = NULL;
+    const Ast *def = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE ? v->fn.closure->def : NULL;
+    bool dist = def && def->kind == AST_DEFINE && def->define.word == AST_DEFINE_DISTRIBUTION;
+    if (e->kind == AST_NAME && v->kind == V_FUNCTION && !dist) report = scope_report(c, e);
+    return report ? report : v;
+}
+
 static Value *eval_kind(Ctx *c, const Ast *e)
 {
     switch (e->kind) {
@@ -440,7 +488,7 @@ static Value *eval_kind(Ctx *c, const Ast *e)
     case AST_LIST: return eval_list(c, e);
     case AST_TUPLE: return eval_tuple(c, e);
     case AST_RECORD: return eval_record(c, e);
-    case AST_UNARY: return arith_unary(c, e->unary.op, eval(c, e->unary.operand), e->span);
+    case AST_UNARY: return arith_unary(c, e->unary.op, operand(c, e->unary.operand), e->span);
     case AST_FN: return eval_fn(c, e);
     case AST_BLOCK: return eval_block(c, e);
     case AST_IF: return eval_if(c, e);
@@ -452,7 +500,6 @@ static Value *eval_kind(Ctx *c, const Ast *e)
     }
 }
 
-/* false or true and nothing else to the right of `and`, `or` when the left side decides. */
 /* p^n of a distribution, a model, or the name of a distribution. */
 static bool is_powered(Lower *L, const Value *a)
 {
@@ -460,12 +507,13 @@ static bool is_powered(Lower *L, const Value *a)
     return a->kind == V_PLAYER || dist_is_joint(a) || (a->kind == V_DIST && !dist_is_value(L, a->dist));
 }
 
+/* false or true and nothing else to the right of `and`, `or` when the left side decides. */
 static Value *eval_binary(Ctx *c, const Ast *e)
 {
-    Value *left = eval(c, e->binary.left);
+    Value *left = operand(c, e->binary.left);
     bool is_or = e->binary.op == AST_OP_OR;
     if (left->kind == V_BOOL && (is_or || e->binary.op == AST_OP_AND) && left->b == is_or) return left;
-    Value *right = eval(c, e->binary.right);
+    Value *right = operand(c, e->binary.right);
     if (e->binary.op == AST_OP_POW && is_powered(c->L, left)) {
         Dist *d = as_dist(c, left, e->span);
         return d ? dist_to_power(c, d, right, e->span) : val_error(c->L);

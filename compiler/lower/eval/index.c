@@ -68,9 +68,16 @@ static Value *report_index(Ctx *c, Value *v, const Ast *e)
     return as_settled(c, r, e->span);
 }
 
-/* An index that is computed while the program runs gathers nothing (NaN, or 0) where it is out of range; one whose range is known
- * now must fit. */
-static bool index_within(Ctx *c, const Value *v, const IrVal *k, int64_t extent, Span at)
+static bool outside(Ctx *c, Span at, const char *may, int64_t extent)
+{
+    Diag *d = diag_error(c->L->diags, at, E200, "this index %s, and there are %lld rows", may, (long long)extent);
+    if (extent) diag_hint(d, "min(max(k, 0), %lld) is one of them", (long long)extent - 1);
+    return false;
+}
+
+/* A class, or an index whose range is known now, must fit. Of what is computed while the program runs, a row of reals out of range is NaN;
+ * whole numbers and conditions have no such value, so there nothing may be out of range. */
+static bool index_within(Ctx *c, const Value *v, const IrVal *k, const IrVal *t, int64_t extent, Span at)
 {
     int64_t classes = val_static(v) ? 0 : val_classes(v), lo, hi;
     if (classes > extent) {
@@ -79,8 +86,12 @@ static bool index_within(Ctx *c, const Value *v, const IrVal *k, int64_t extent,
         diag_label(d, "class[%lld]", (long long)classes);
         return false;
     }
-    if (!ints_table(c->L, k, &lo, &hi)) return true;
-    return index_bounds(c, lo, extent, false, at) && index_bounds(c, hi, extent, false, at);
+    if (classes || ints_within(c->L, k, 0, extent - 1)) return true;
+    bool known = ints_known(c->L, k, &lo, &hi);
+    if (!known && ir_is_real(t->type.elem)) return true;
+    if (c->L->guess) return false;                          /* it may fit, for other arguments */
+    if (known && lo == hi) return index_bounds(c, lo, extent, false, at);
+    return outside(c, at, known ? strf(c->L, "goes from %lld to %lld", (long long)lo, (long long)hi) : "may be any integer", extent);
 }
 
 /* An index in 32 bits: one that is out of range stays out of range. */
@@ -125,11 +136,11 @@ static bool index_item(Ctx *c, const Ast *item, IrVal **t, int *dim)
     }
     IrVal *k = as_tensor(c, v, item->span);
     if (!k) return false;
-    if (!index_within(c, v, k, extent, item->span)) return false;
     if (ir_is_real(k->type.elem) || k->type.elem == IR_BOOL) {
         diag_error(c->L->diags, item->span, E204, "an index is an integer, and this is %s", type_text(c->L, &k->type));
         return false;
     }
+    if (!index_within(c, v, k, *t, extent, item->span)) return false;
     if (*dim) return unsupported(c, item->span, "indexing by a tensor after the first dimension"), false;
     if ((*t)->type.rank - 1 + k->type.rank > IR_MAX_RANK)
         return unsupported(c, item->span, "more than 8 dimensions"), false;

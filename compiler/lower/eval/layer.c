@@ -208,14 +208,13 @@ Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, co
 }
 
 /* D.steps counts the updates of D. */
-static Value *counter_name(Ctx *c, const Ast *s)
+static bool is_counter(Ctx *c, const char *name, const char *what, Span at)
 {
-    const char *owner = c->inst->owner->name;
-    Diag *d = diag_error(c->L->diags, s->parameter.name_span, E101,
-                         "a parameter of %s cannot be called steps, as %s.steps counts its updates", owner, owner);
-    diag_hint(d, "give the parameter another name");
-    scope_bind(c->L, c->scope, s, val_error(c->L));
-    return val_error(c->L);
+    const Instance *in = inst_here(c);
+    if (!in->owner || in != in->owner->inst || strcmp(name, "steps")) return false;
+    Diag *d = diag_error(c->L->diags, at, E101, "a %s of %s cannot be called steps, as %s.steps counts its updates", what, in->owner->name, in->owner->name);
+    diag_hint(d, "give the %s another name", what);
+    return true;
 }
 
 /* The definition, function, member ... in whose text a parameter or state stands; NULL: in none. */
@@ -240,10 +239,10 @@ Value *eval_parameter(Ctx *c, const Ast *s)
         scope_bind(c->L, c->scope, s, val_error(c->L));
         return val_error(c->L);
     }
-    if (c->inst == c->inst->owner->inst && !strcmp(s->parameter.name, "steps")) return counter_name(c, s);
-    const char *path = inst_member(c, s->parameter.name, s);
-    Value *v = layer_slot(c, path, s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
-                          c->inst->owner, s->span);
+    Value *v = val_error(c->L);
+    if (!is_counter(c, s->parameter.name, "parameter", s->parameter.name_span))
+        v = layer_slot(c, inst_member(c, s->parameter.name, s), s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
+                       c->inst->owner, s->span);
     scope_bind(c->L, c->scope, s, v);
     return v;
 }
@@ -251,6 +250,7 @@ Value *eval_parameter(Ctx *c, const Ast *s)
 Value *eval_state(Ctx *c, const Ast *s)
 {
     Player *owner = inst_here(c)->owner;
+    if (is_counter(c, s->state.name, "state", s->state.name_span)) return val_error(c->L);
     Value *v = layer_slot(c, inst_member(c, s->state.name, s), s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, owner, s->span);
     if (v->kind == V_SLOT && !owner) state_of_program(c->L, v->slot.slot);
     return v;

@@ -261,6 +261,13 @@ static bool is_declared_twice(Ctx *c, AstList stmts, int i)
     return false;
 }
 
+static void value_lost(Ctx *c, const Ast *lost, const Ast *def)
+{
+    AstList params = def->define.params2;
+    Diag *d = diag_error(c->L->diags, lost->span, E030, "this value is dropped: what a rule sets is its result");
+    diag_hint(d, "%s := ... moves the player, and inner(%s, %s) applies a rule", params.v[0]->param.name, params.v[0]->param.name, params.v[1]->param.name);
+}
+
 static void changes_nothing(Lower *L, const Ast *def, const Ast *w)
 {
     Diag *d = diag_error(L->diags, def->define.name_span, E201, "this rule changes nothing: it gives %s no new value", w->param.name);
@@ -270,14 +277,17 @@ static void changes_nothing(Lower *L, const Ast *def, const Ast *w)
 /* May it apply a rule? */
 static bool may_apply(const Ast *s) { return s->kind == AST_CALL || s->kind == AST_IF || s->kind == AST_FOR || s->kind == AST_BLOCK; }
 
-/* All statements but the states, which are bound by now. False: what one of them does is not known, or is wrong. */
-static bool run_statements(Ctx *c, AstList stmts)
+/* All statements but the states, which are bound by now. False: what one of them does is not known, or is wrong. A rule sets its names, and
+ * applies other rules; it has no value: *lost is the statement whose value is lost, or NULL. */
+static bool run_statements(Ctx *c, AstList stmts, const Ast **lost)
 {
+    *lost = NULL;
     bool known = true;
     for (int i = 0; i < stmts.n; i++) {
         if (stmts.v[i]->kind == AST_STATE) continue;
         Value *v = eval_stmts(c, (AstList){&stmts.v[i], 1});
         if (i + 1 < stmts.n) value_dropped(c, stmts.v[i], v);
+        else if (gives_value(v)) *lost = stmts.v[i];
         known = known && !(may_apply(stmts.v[i]) && val_bad(v));
     }
     return known;
@@ -308,7 +318,9 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     scope_bind(L, r->scope, params.v[1], r->g);
     check_evaluated(L, def->define.body);
     bool fresh = r->inst->block && r->inst->block != r->block->number;
-    run_statements(&inner, stmts);
+    int errors = diags_count(L->diags, DIAG_ERROR);
+    const Ast *lost;
+    run_statements(&inner, stmts, &lost);
     if (r->inst->block != r->block->number && (fresh || !r->inst->constant)) {
         Rule first = *r;
         first.scope = scope_new(L, k->scope);
@@ -323,10 +335,12 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
         if (stmts.v[i]->kind == AST_STATE)
             ok = put_value(&inner, slots[s++], scope_of_place(&inner, r->scope, stmts.v[i]), stmts.v[i]->span, r->out, stmts.v[i]->state.name) && ok;
     if (r->inst->steps_slot >= 0) changes_put(L, r->out, r->inst->steps_slot, as_tensor(&inner, rule_steps(&inner), at));
+    if (!r->moves && diags_count(L->diags, DIAG_ERROR) > errors) return val_error(L);
     if (!r->moves) {
         changes_nothing(L, def, r->w);
         return val_error(L);
     }
+    if (lost) return value_lost(c, lost, def), val_error(L);
     return ok ? scope_of_place(&inner, r->scope, r->w) : val_error(L);
 }
 
@@ -335,19 +349,24 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at
 {
     Lower *L = c->L;
     Rule *outer = c->rule;
+    Closure *k = opt->optimizer.closure;
+    AstList params = k->def->define.params2;
+    Value *given[MAX_ARGS] = {0};
+    Span where[MAX_ARGS];
     if (!outer || args->n != 2) {
         diag_error(L->diags, at, E403, "an optimiser is applied by update ... with, or to (w, g) inside another one");
         return val_error(L);
     }
     if (L->guess) return outer->moves = true, val_none(L);
     if (!call_enter(c, at)) return val_error(L);
+    if (params.n != 2) return diag_error(L->diags, k->def->define.name_span, E109, "an optimiser's second list is (w, g)"), val_error(L);
+    outer->moves = true;
+    if (!place_args(c, params, args, k->name, given, where)) return val_error(L);
     Rule inner = *outer;
-    Closure *k = opt->optimizer.closure;
     inner.inst = instance_of(c, outer->player, outer->inst, k->def, site_mix(c->site, site));
     inner.moves = false;
-    inner.g = as_settled(c, args->v[1], at);
-    Value *w = val_bad(inner.g) ? inner.g : run_rule(c, k, &inner, as_settled(c, args->v[0], at), at);
-    outer->moves = true;
+    inner.g = as_settled(c, given[1], where[1]);
+    Value *w = val_bad(inner.g) ? inner.g : run_rule(c, k, &inner, as_settled(c, given[0], where[0]), at);
     if (!val_bad(w)) scope_set(L, outer->scope, outer->w, w);
     return val_bad(w) ? w : val_none(L);
 }
@@ -383,5 +402,8 @@ void optimizer_check(Ctx *c, Closure *k, Scope *scope)
         else unsupported(c, stmts.v[i]->span, "an optimiser's state that starts at a draw");
         scope_bind(L, r.scope, stmts.v[i], val_error(L));
     }
-    if (run_statements(&inner, stmts) && !r.moves) changes_nothing(L, def, r.w);
+    const Ast *lost;
+    bool known = run_statements(&inner, stmts, &lost);
+    if (known && !r.moves) changes_nothing(L, def, r.w);
+    else if (lost) value_lost(c, lost, def);
 }

@@ -169,12 +169,15 @@ static bool mixes(const IrNode *n, IrAxes axes)
 {
     for (int k = 0; k < axes.n; k++) {
         int id = axes.id[k];
-        if (n->attr.axis == id || (n->op != IR_spread && ir_axes_has(n->attr.over, id))) return true;
+        if ((n->attr.axis == id && n->op != IR_as_sample) || (n->op != IR_spread && ir_axes_has(n->attr.over, id))) return true;
         for (int i = 0; n->attr.pair_over && i < n->n_args / 2; i++)
             if (ir_axes_has(n->attr.pair_over[i], id)) return true;
     }
     return false;
 }
+
+/* Rows that became the samples of an axis, of a tensor that now varies over it: each sample has its own row of its own tensor. */
+static IrNode *own_row(IrBuilder *b, IrVal *t, int axis) { return ir_gather(b, t, ir_index_axis(b, axis), 0)->def; }
 
 static IrNode *again(Ctx *c, const IrNode *n, IrVal **arg)
 {
@@ -183,7 +186,8 @@ static IrNode *again(Ctx *c, const IrNode *n, IrVal **arg)
     if (n->op == IR_spread) at.over = ir_axes_minus(at.over, arg[0]->type.axes);
     IrSpan before = b->span;
     b->span = n->span;
-    IrNode *made = ir_node(b, n->op, arg, n->n_args, &at);
+    bool rows = n->op == IR_as_sample && ir_axes_has(arg[0]->type.axes, n->attr.axis);
+    IrNode *made = rows ? own_row(b, arg[0], n->attr.axis) : ir_node(b, n->op, arg, n->n_args, &at);
     b->span = before;
     return made;
 }

@@ -60,11 +60,13 @@ static bool alias_instance(Ctx *c, Player *p, const Ast *e)
     if (val_bad(v)) return false;
     if (v->kind == V_LAYER) p->closure = v->layer.closure;
     else if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->bound) p->closure = v->fn.closure;
-    else
-        return diag_error(c->L->diags, e->span, E201,
-                          "%s must be made from a layer or a net with two lists of arguments, and this is %s", p->name,
-                          val_text(c->L, v)),
-               false;
+    else {
+        Diag *d = diag_error(c->L->diags, e->span, E201, "%s must be made from a layer or a net with two lists of arguments, and this is %s",
+                             p->name, val_text(c->L, v));
+        if (v->kind == V_PLAYER)
+            diag_hint(d, "copy(%s) has parameters of its own that start there; let %s = %s is the same net by another name", v->player->name, p->name, v->player->name);
+        return false;
+    }
     return true;
 }
 

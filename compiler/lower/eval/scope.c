@@ -199,6 +199,14 @@ Value *scope_local(Ctx *c, Scope *s, const char *name)
     return b ? settle(c, s, b, b->at) : NULL;
 }
 
+Value *scope_lent(Scope *s, const char *name, Value *v)
+{
+    Binding *b = find_in(s, name);
+    Value *before = b->value;
+    b->value = v;
+    return before;
+}
+
 static const char *module_last(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -235,22 +243,36 @@ static const Scope *file_around(const Scope *s)
     return s;
 }
 
-/* A report is asked for by its name, which may be that of a value of the file, too. */
-static Value *report_first(Ctx *c, const Bound *b, bool callee)
+/* Modules know nothing of the program's reports. */
+static bool in_module(const Lower *L, Span at)
 {
-    bool wanted = b->kind == NAME_REPORT || (c->reports_first && !b->body && b->module == c->L->modules.main && !callee);
-    return wanted ? find_report(c->L, b->name) : NULL;
+    for (int i = 0; i < L->modules.all.n; i++)
+        if (L->modules.all.v[i] != L->modules.main && L->modules.all.v[i]->file && L->modules.all.v[i]->file->id == at.file) return true;
+    return false;
+}
+
+/* A report is asked for by its name, which may be that of a value of the file, or of an imported or built-in one (b is NULL), too. */
+static Value *report_first(Ctx *c, const Bound *b, const Ast *name, bool callee)
+{
+    bool wanted = (b && b->kind == NAME_REPORT) || (c->reports_first && !callee && (!b || !b->body) && !in_module(c->L, name->span));
+    return wanted ? find_report(c->L, name->name.name) : NULL;
+}
+
+Value *scope_report(Ctx *c, const Ast *name)
+{
+    const Bound *b = names_use(c->L->names, name);
+    bool own = b && (b->body || b->module == c->L->modules.main);
+    return own || in_module(c->L, name->span) ? NULL : find_report(c->L, name->name.name);
 }
 
 Value *scope_find(Ctx *c, const Ast *name, bool callee)
 {
     Lower *L = c->L;
     const Bound *b = names_use(L->names, name);
-    if (b) {
-        Value *v = report_first(c, b, callee);
-        return v || b->kind == NAME_REPORT ? v : scope_value(c, b, name->span);
-    }
-    Value *v = builtin_find(L, name->name.name);
+    Value *v = report_first(c, b, name, callee);
+    if (v || (b && b->kind == NAME_REPORT)) return v;
+    if (b) return scope_value(c, b, name->span);
+    v = builtin_find(L, name->name.name);
     return v ? v : find_module(L, file_around(c->scope), name->name.name);
 }
 

@@ -80,11 +80,13 @@ static void search_for(Search *s, const Ast *n)
     int64_t count;
     if (!for_items(s->c, n->for_.source, &item, &count)) return;
     Ctx *outer = s->c;
-    for (int64_t i = 0; i < count; i++) {
+    int64_t outside = rounds_enter(outer->L, count);
+    for (int64_t i = 0; i < count && !outer->L->too_large; i++) {
         Ctx round = sched_round(outer, n, i, item[i]);
         s->c = &round;
         search_statements(s, n->for_.body->block.stmts);
     }
+    outer->L->rounds_around = outside;
     s->c = outer;
 }
 

@@ -200,11 +200,11 @@ void sched_state(Ctx *c, const Ast *s)
 /* ---- s := e */
 
 /* That an index which is known when the program runs lies within the rows: the run ends there if not. */
-static void report_within(Ctx *c, IrVal *i, int64_t rows)
+static void report_within(Ctx *c, IrVal *i, int64_t rows, const char *what)
 {
     IrBuilder *b = fn_builder(c);
     IrVal *from = ir_compare(b, IR_GE, i, ir_const(b, i->type.elem, 0));
-    part_report(c->L, "within", ir_and(b, from, ir_compare(b, IR_LT, i, ir_const(b, i->type.elem, (double)rows))));
+    part_report(c->L, strf(c->L, "within %s", what), ir_and(b, from, ir_compare(b, IR_LT, i, ir_const(b, i->type.elem, (double)rows))));
 }
 
 /* The row of chain[step]: one index, of the first dimension. NULL after an error. */
@@ -220,7 +220,7 @@ static IrVal *row_index(Ctx *c, const Ast *target, const IrVal *old)
     if (!i) return NULL;
     if (i->type.rank || i->type.axes.n || ir_is_real(i->type.elem) || i->type.elem == IR_BOOL)
         return unsupported(c, target->span, "this index of a target of :="), NULL;
-    if (known->kind != V_INT) report_within(c, i, old->type.dim[0]);
+    if (known->kind != V_INT) report_within(c, i, old->type.dim[0], sched_text(c->L, target->index.object->span));
     return i;
 }
 

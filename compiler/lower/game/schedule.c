@@ -332,6 +332,7 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
         return;
     }
     if (!for_items(c, s->for_.source, &item, &n)) return;
+    int64_t outside = rounds_enter(c->L, n);
     for (int64_t i = 0; i < n && !c->L->too_large && !c->L->too_deep; i++) {
         Ctx round = sched_round(c, s, i, item[i]);
         AstList stmts = s->for_.body->block.stmts;
@@ -339,6 +340,7 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
         statements(&round, stmts, to);
         check_block(&round, stmts);
     }
+    c->L->rounds_around = outside;
 }
 
 /* ---- statements */

@@ -106,11 +106,12 @@ static void project_one(Ctx *c, Value *f, int slot, Changes *out, Span at)
 {
     IrVal *now = changes_get(out, slot);
     Value *v = now ? apply1(c, f, val_tensor(c->L, now), f, at) : val_error(c->L);
-    IrVal *t = val_bad(v) ? NULL : as_real(c, v, at);
+    IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, at);
     if (!t) return;
+    if (type_elem_becomes(t->type.elem, now->type.elem)) t = arith_convert(c, t, now->type.elem);
     if (ir_type_equal(&t->type, &now->type)) changes_put(c->L, out, slot, t);
     else
-        diag_error(c->L->diags, at, E200, "project must keep a parameter's shape, and makes %s of %s",
+        diag_error(c->L->diags, at, E200, "project must keep what a parameter is, and makes %s of %s",
                    type_text(c->L, &now->type), type_text(c->L, &t->type));
 }
 
@@ -128,7 +129,9 @@ static void move(Ctx *c, const Ast *s, Player *p, Value *opt, Value *g, Changes 
     inner.block = NULL;
     int steps = player_steps(c, p);
     changes_put(L, out, steps, ir_add(fn_builder(c), fn_read(L, steps), ir_const(fn_builder(c), IR_I64, 1)));
+    Span used_at = diags_used_at(L->diags, s->update.optimizer->span);
     if (optimizer_step(&inner, c->block, p, opt, player_record(c, p), g, s->update.optimizer->span, out)) project(&inner, s, p, out);
+    diags_used_at(L->diags, used_at);
 }
 
 /* ---- minimize, maximize: the gradients of all players at once */

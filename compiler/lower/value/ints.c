@@ -5,6 +5,7 @@
  * index, a class, a count); anything else may be all that its element type holds. */
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
+#include "runtime/math/scalar.h"
 
 typedef struct Bounds { int64_t lo, hi; bool open; } Bounds;           /* open: nothing but the element type says so, at one end or both */
 
@@ -46,6 +47,24 @@ static Bounds closed(Bounds b)
     return b;
 }
 
+/* a - b * floor(a / b), with 0 for a b of 0: below b, whatever a is. */
+static Bounds bounds_rem(Bounds a, Bounds b)
+{
+    if (b.lo < 0) return bounds_join((Bounds){b.lo, b.hi > 0 ? b.hi : 0, b.open}, between(0, 0));
+    int64_t most = b.hi > 0 ? b.hi - 1 : 0;
+    if (a.lo >= 0 && a.hi < most) most = a.hi;
+    return (Bounds){0, most, b.open && most >= INT32_MAX - 1};
+}
+
+/* floor(a / b), which is 0 for a b of 0. */
+static Bounds bounds_quotient(Bounds a, Bounds b, IrElem e)
+{
+    if (b.lo < 0) return all_of(e);
+    int64_t least = b.lo > 0 ? b.lo : 1, most = b.hi > 0 ? b.hi : 1;
+    Bounds q = {math_div_i64(a.lo, a.lo < 0 ? least : most), math_div_i64(a.hi, a.hi < 0 ? most : least), a.open || b.open};
+    return b.lo > 0 ? q : bounds_join(q, between(0, 0));
+}
+
 /* Of a op b, before it is cut to its element type. */
 static Bounds bounds_result(IrOp op, Bounds a, Bounds b)
 {
@@ -56,6 +75,7 @@ static Bounds bounds_result(IrOp op, Bounds a, Bounds b)
     case IR_mul: return bounds_product(a, b);
     case IR_max: return closed((Bounds){a.lo > b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi, open});
     case IR_min: return closed((Bounds){a.lo < b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi, open});
+    case IR_rem: return bounds_rem(a, b);
     default: return bounds_join(a, b);
     }
 }
@@ -117,7 +137,8 @@ static Bounds of_node(const Lower *L, const IrVal *v, int depth)
         return between(0, extent > 0 ? extent - 1 : 0);
     }
     case IR_randint: return between(0, n->attr.n - 1);
-    case IR_add: case IR_sub: case IR_mul: case IR_max: case IR_min:
+    case IR_div: return within(bounds_quotient(bounds_of(L, n->arg[0], depth), bounds_of(L, n->arg[1], depth), e), e);
+    case IR_add: case IR_sub: case IR_mul: case IR_max: case IR_min: case IR_rem:
         return within(bounds_result(n->op, bounds_of(L, n->arg[0], depth), bounds_of(L, n->arg[1], depth)), e);
     case IR_neg: return within(bounds_result(IR_sub, between(0, 0), bounds_of(L, n->arg[0], depth)), e);
     case IR_abs: return within(bounds_join(bounds_of(L, n->arg[0], depth), bounds_result(IR_sub, between(0, 0), bounds_of(L, n->arg[0], depth))), e);
@@ -126,19 +147,26 @@ static Bounds of_node(const Lower *L, const IrVal *v, int depth)
     case IR_sum: return of_sum(L, n, depth);
     case IR_read: return of_data(L, n->attr.slot, e);
     case IR_concat: return n->n_args > 64 || !depth ? all_of(e) : of_parts(L, n, depth - 1);       /* many: it counts twice */
-    case IR_gather: return bounds_join(bounds_of(L, n->arg[0], depth), between(0, 0));    /* out of range it is 0 */
-    case IR_argsort: return between(0, INT32_MAX);
+    case IR_argsort: return between(0, v->type.dim[v->type.rank - 1] - 1);
     case IR_argmax: return between(0, (n->attr.axis >= 0 ? ir_extent(L->m, n->attr.axis) : n->arg[0]->type.dim[n->attr.dim]) - 1);
     default: return all_of(e);
     }
 }
 
-/* What such a row gives are some of its operand's elements. */
+/* A parameter of a loop's body: the round is known, what is carried is not. */
+static Bounds of_round(const Lower *L, const IrVal *v)
+{
+    for (int i = 0; L->fn && i < L->fn->loops.n; i++)
+        if (L->fn->loops.v[i].index == v) return between(0, L->fn->loops.v[i].n > 0 ? L->fn->loops.v[i].n - 1 : 0);
+    return all_of(v->type.elem);
+}
+
+/* What such a row gives are some of its operand's elements: of whole numbers, every index of a gather is known to fit (eval/index.c). */
 static bool only_moves(IrOp op)
 {
     switch (op) {
     case IR_reduce_max: case IR_reshape: case IR_broadcast: case IR_transpose: case IR_slice: case IR_reverse: case IR_spread:
-    case IR_as_feature: case IR_as_sample: return true;
+    case IR_as_feature: case IR_as_sample: case IR_gather: case IR_stop: return true;
     default: return false;
     }
 }
@@ -146,6 +174,7 @@ static bool only_moves(IrOp op)
 static Bounds bounds_of(const Lower *L, const IrVal *v, int depth)
 {
     while (v->def && only_moves(v->def->op)) v = v->def->arg[0];
+    if (!v->def && !ir_is_real(v->type.elem)) return of_round(L, v);
     if (!v->def || !depth || ir_is_real(v->type.elem)) return all_of(v->type.elem);
     return of_node(L, v, depth - 1);
 }
@@ -204,26 +233,15 @@ IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n)
     return wide ? ir_convert(fn_builder(c), t, IR_I64) : t;
 }
 
-/* A constant, a table of the program, or a stack of constants: every number in it is used as an index. */
-static bool is_table(const IrVal *v)
-{
-    const IrNode *n = v->def;
-    if (!n || n->op == IR_const || n->op == IR_read) return n != NULL;
-    if (n->op != IR_concat && n->op != IR_reshape && n->op != IR_broadcast) return false;
-    for (int i = 0; i < n->n_args; i++)
-        if (!is_table(n->arg[i])) return false;
-    return true;
-}
-
 bool ints_within(const Lower *L, const IrVal *v, int64_t lo, int64_t hi)
 {
     Bounds b = bounds_of(L, v, HOW_DEEP);
     return b.lo >= lo && b.hi <= hi;
 }
 
-bool ints_table(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi)
+bool ints_known(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi)
 {
-    Bounds b = bounds_of(L, v, HOW_DEEP), all = all_of(v->type.elem);
+    Bounds b = bounds_of(L, v, HOW_DEEP);
     *lo = b.lo, *hi = b.hi;
-    return is_table(v) && (b.lo > all.lo || b.hi < all.hi);
+    return !b.open;
 }
