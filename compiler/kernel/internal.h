@@ -17,5 +17,6 @@ bool    kernel_member(const IrNode *n);                     /* may stand in a MA
 bool    kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k);
 int64_t kernel_rest(const IrModule *m, const IrType *t, int tile);      /* elements per sample of the tile axis */
 
+void    kernel_remake(KPlan *p, const IrFn *f);             /* remake.c: values that their readers make again */
 void    kernel_finish(KPlan *p);                            /* finish.c: memory, register tiles, cuts */
 void    kernel_layout(KPlan *p);                            /* memory.c: live ranges and offsets */

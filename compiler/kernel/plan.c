@@ -53,7 +53,7 @@ void place_node(Planner *b, IrNode *n)
 void place_block(Planner *b, const IrBlock *from)
 {
     for (IrNode *n = from->first; n && !b->failed; n = n->next) {
-        if (kernel_inline(n)) continue;
+        if (kernel_inline(n) || kernel_remade(b->p, &n->result[0])) continue;
         bool live = ir_op_info[n->op].flags & IR_EFFECT;
         for (int i = 0; i < n->n_results; i++) live |= kernel_value(b->p, &n->result[i])->live;
         if (live && ir_op_info[n->op].klass != IR_CLASS_RAND) place_node(b, n);
@@ -152,6 +152,7 @@ KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, KValues *valu
     *p = (KPlan){.m = m, .fn = f, .arena = arena, .values = values};
     Planner b = {.p = p, .m = m, .block = &p->top, .why = why};
     mark_live(p, f);
+    kernel_remake(p, f);
     place_block(&b, &f->body);
     if (!b.failed) place_reports(&b, f);
     if (!b.failed) place_commits(&b, f);

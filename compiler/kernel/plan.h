@@ -164,6 +164,7 @@ typedef struct KValue {
     IrVal   *val, *alias;                                   /* alias: a body's closed-over parameter stands for it */
     bool     live, frame, stored, full;                     /* needs memory: beyond its step; beyond its kernel; for all panels of a tile */
     bool     placed;
+    int      remade;                                        /* its readers make it again: of how many rows; see remake.c */
     int      level, tile;                                   /* of its step; the lane axis it is computed along, -1 */
     KBlock  *block;                                         /* where it is computed; NULL: a parameter */
     KStep   *step;
@@ -180,6 +181,7 @@ KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, KValues *valu
 IrVal  *kernel_resolve(const KPlan *p, const IrVal *v);     /* through aliases */
 KValue *kernel_value(const KPlan *p, const IrVal *v);       /* of the resolved value */
 bool    kernel_inline(const IrNode *n);                     /* a row that only moves indices */
+const IrVal *kernel_remade(const KPlan *p, const IrVal *v); /* what v is made of, beside numbers, if its readers make it again; or NULL */
 int     kernel_tile_axis(const IrModule *m, IrAxes s);      /* -1 for none */
 /* A value as strides over plain memory, through inline rows; false when it is none (offset: elements). */
 typedef struct KView { KMem *mem; int64_t offset; int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK]; } KView;

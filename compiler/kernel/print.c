@@ -159,11 +159,26 @@ static void print_block(const Names *p, const KBlock *b, int depth, Text *out)
     for (int i = 0; i < b->steps.n; i++) print_step(p, b->steps.v[i], depth, out);
 }
 
+static void print_remade(const Names *p, Text *out)
+{
+    bool any = false;
+    for (int i = 0; i < p->p->own.n; i++) {
+        const KValue *v = p->p->own.v[i];
+        if (!v->live || !v->remade) continue;
+        text_add(out, any ? ", " : "  made again by their readers: ");
+        print_name(p, v->val, out);
+        text_printf(out, " %s", ir_op_info[v->val->def->op].name);
+        any = true;
+    }
+    if (any) text_add(out, "\n");
+}
+
 void kernel_print(const KPlan *p, Text *out)
 {
     Names n = {p, ir_print_names(p->m, p->fn, p->arena)};
     text_printf(out, "fn %s: frame %" PRId64 " B, scratch %" PRId64 " B a thread\n", p->fn->name, p->frame_bytes,
                 p->scratch_bytes);
+    print_remade(&n, out);
     print_block(&n, &p->top, 1, out);
     for (int i = 0; i < p->commits.n; i++)
         text_printf(out, "  copied at the end: \"%s\"\n", p->m->slots.v[p->commits.v[i].slot].path);

@@ -81,11 +81,29 @@ KSpace kernel_space(const IrModule *m, const IrType *t, int lane_axis)
     return s;
 }
 
+const IrVal *kernel_remade(const KPlan *p, const IrVal *v)
+{
+    if (!kernel_value(p, v)->remade) return NULL;
+    const IrNode *n = kernel_resolve(p, v)->def;
+    for (int i = 0; i < n->n_args; i++) {
+        const IrVal *root = n->arg[i];
+        while (root->def && kernel_inline(root->def) && root->def->n_args) root = root->def->arg[0];
+        if (!root->def || root->def->op != IR_const) return n->arg[i];
+    }
+    return NULL;
+}
+
 KSource kernel_source(const KPlan *p, const IrVal *v, int lane_axis)
 {
     KSource s = {.slot = -1, .direct = true};
     for (;;) {
         v = kernel_resolve(p, v);
+        const IrVal *from = kernel_remade(p, v);
+        if (from) {
+            s.direct &= kernel_same_space(&from->type, &v->type);
+            v = from;
+            continue;
+        }
         if (!v->def || !kernel_inline(v->def)) { s.root = (IrVal *)v; return s; }
         const IrNode *n = v->def;
         if (n->op == IR_read) { s.slot = n->attr.slot; return s; }
@@ -112,6 +130,8 @@ bool kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k)
         if (own == 1 && rest != 1)                          /* a number: any way there will do as long as it stays one */
             for (int i = 0; i < v->type.axes.n; i++)
                 if (v->type.axes.id[i] != k->lane_axis) return false;
+        const IrVal *from = kernel_remade(p, v);
+        if (from) { v = from; continue; }
         if (!n || n->op == IR_read) {
             const KMem *m = n ? NULL : kernel_value(p, v)->mem;
             int tile = kernel_tile_axis(p->m, v->type.axes);

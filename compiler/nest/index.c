@@ -320,6 +320,7 @@ LoopReg *nest_value(Nest *n, const IrVal *v, const Index *start)
         v = kernel_resolve(n->p, v);
         if (at.own && v->id < n->n_reg && n->reg[v->id]) return n->reg[v->id];
         const IrNode *node = v->def;
+        if (kernel_remade(n->p, v)) return nest_row(n, node, &at);
         if (!node || !kernel_inline(node)) {
             const KMem *m = kernel_value(n->p, v)->mem;
             if (!m) BUG("nest: %%%u has no memory", v->id);

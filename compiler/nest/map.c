@@ -19,6 +19,16 @@ static LoopReg *plain_row(Nest *n, const IrNode *node, LoopReg *const *arg)
     }
 }
 
+LoopReg *nest_row(Nest *n, const IrNode *node, const Index *at)
+{
+    LoopReg *arg[3];
+    for (int i = 0; i < node->n_args; i++) {
+        Index there = nest_sub_index(&node->result[0].type, at, &node->arg[i]->type);
+        arg[i] = nest_value(n, node->arg[i], &there);
+    }
+    return plain_row(n, node, arg);
+}
+
 static LoopReg *missing(Nest *n, IrElem t) { return loop_const(&n->b, t, ir_is_real(t) ? NAN : 0); }
 
 /* Out of range: clamped for the load, then replaced. */
@@ -123,12 +133,7 @@ static LoopReg *member(Nest *n, const IrNode *node)
     if (node->op == IR_gather) return gather_row(n, node);
     if (node->op == IR_pad) return pad_row(n, node);
     Index own = nest_own_index(n, &node->result[0]);
-    LoopReg *arg[3];
-    for (int i = 0; i < node->n_args; i++) {
-        Index at = nest_sub_index(&node->result[0].type, &own, &node->arg[i]->type);
-        arg[i] = nest_value(n, node->arg[i], &at);
-    }
-    return plain_row(n, node, arg);
+    return nest_row(n, node, &own);
 }
 
 static void map_body(Nest *n)

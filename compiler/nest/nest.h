@@ -80,6 +80,7 @@ LoopReg  *nest_load(Nest *n, const KMem *m, const IrType *t, const Index *at);
 void      nest_store(Nest *n, const KMem *m, const IrType *t, const Index *at, LoopReg *v);
 LoopReg  *nest_value(Nest *n, const IrVal *v, const Index *at);
 LoopReg  *nest_key(Nest *n, int stream);
+LoopReg  *nest_row(Nest *n, const IrNode *node, const Index *at);   /* an element-wise row at an index: its operands asked for there */
 
 /* ---- the kernel's space: lanes of samples in tiled steps, along the last component in uniform ones */
 void nest_over_space(Nest *n, void (*body)(Nest *n));

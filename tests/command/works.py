@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import resource
 import struct
 import subprocess
@@ -113,6 +114,16 @@ def test_explain_every_stage():
                             ("loops", "fma"), ("llvm", "define"), ("asm", ".text")):
             r = gan("explain", path, "--stage", stage)
             assert r.status == 0 and word in r.out, (stage, r.status, r.err, r.out[:500])
+
+
+def test_cheap_values_are_made_again():
+    with folder() as d:
+        text = gan("explain", program(d), "--stage", "kernels").out
+        update = text[text.index("fn update_D:"):].split("\n---- ")[0]
+        again = re.search(r"made again by their readers: (.*)", update)
+        assert again and re.search(r"%\S+ mul", again[1]), update
+        names = re.findall(r"%\S+", again[1])
+        assert not any(f"{name} ->" in update for name in names), "they have no memory"
 
 
 def test_build_c():
