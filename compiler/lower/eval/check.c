@@ -483,7 +483,7 @@ static void check_declaration(Ctx *c, const Ast *decl)
         for (int g = 2; always && g < N_GUESSES; g++) always = says(c->L, said[g], all[i], g < SAME_TEXT && !any, apart);
         if (!always) continue;
         Diag *d = diags_take(c->L->diags, all[i]);
-        if (tried && strpbrk(d->text, "0123456789")) diag_note(d, decl->span, "nothing applies this, so it was tried with %s", tried);
+        if (tried && strpbrk(all[i]->text, "0123456789")) diag_note(d, decl->span, "nothing applies this, so it was tried with %s", tried);
     }
 }
 
