@@ -7,11 +7,9 @@
 #include "base/bug.h"
 #include "compiler/ctext/cc.h"
 #include "compiler/ctext/ctext.h"
-#include "compiler/llvm/run.h"
 #include "compiler/llvm/walk.h"
-#include "compiler/nest/program.h"
+#include "compiler/nest/steps.h"
 #include "runtime/blas.h"
-#include "runtime/fpenv.h"
 #include "runtime/symbols.h"
 
 #include <llvm-c/Analysis.h>
@@ -45,11 +43,9 @@ typedef struct Jit {
     Text               source;                              /* of C text */
     ARRAY(const char *) names;
     CtextFile          c;
-    Compiled          *fn;
-    int                n_fns;
-    Team              *team;
-    char            ***bases;                               /* of each thread; see run.h */
-    ARRAY(void *)      blocks;                              /* all memory of runs */
+    Code               code;
+    CodeInstance       run;
+    Team              *team;                                /* the instance's, when that is open */
 } Jit;
 
 /* ---- LLVM ------------------------------------------------------------------------------------------------------- */
@@ -308,15 +304,11 @@ static KernelFn address_of(const Jit *j, int code)
     return p->unit ? p->unit->address[p->at] : j->c.fn[p->at];
 }
 
-static void take_addresses(Jit *j, const IrModule *m)
+static const KernelFn *take_addresses(const Jit *j)
 {
-    for (int f = 0; f < m->fns.n; f++) {
-        const NestFunction *from = &j->nests.fn[f];
-        CompiledKernel *kernel = arena_array(j->arena, CompiledKernel, from->plan->kernels.n + 1);
-        for (int i = 0; i < from->plan->kernels.n; i++)
-            if (from->kernel[i].code >= 0) kernel[i] = (CompiledKernel){address_of(j, from->kernel[i].code), from->kernel[i].words};
-        j->fn[f] = (Compiled){from->plan, kernel, m->fns.v[f]->tick_slot};
-    }
+    KernelFn *nest = arena_array(j->arena, KernelFn, j->places.n + 1);
+    for (int i = 0; i < j->places.n; i++) nest[i] = address_of(j, i);
+    return nest;
 }
 
 static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, GanError *err)
@@ -331,61 +323,33 @@ static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, Gan
     j->open = arena_array(j->arena, Unit *, team_threads(j->team));
     j->source = text_in(j->arena);
     if (c) ctext_prelude(&j->source);
-    if (!nest_program(&j->nests, j->arena, m, j->program, strstr(j->features, "+avx512f") ? 12 : 6, &user, why))
+    Arena *plans = arena_new();
+    if (!nest_program(&j->nests, plans, m, j->program, strstr(j->features, "+avx512f") ? 12 : 6, &user, why)) {
+        arena_free(plans);
         return gan_error(err, GAN_WRONG, "%s", why);
+    }
     for (int i = 0; !texts && i < j->units.n; i++) close_unit(j->units.v[i]);
     GanStatus s = c ? link_c(j, err) : link_units(j, err);
-    if (s == GAN_OK) take_addresses(j, m);
+    if (s == GAN_OK) j->code = steps_of(j->arena, &j->nests, m, j->program, take_addresses(j));
+    arena_free(plans);
     return s;
 }
 
 /* ---- the engine ------------------------------------------------------------------------------------------------- */
 
-/* Zeroed, 64-byte aligned, freed with the engine; NULL when memory runs out. */
-static char *block(Jit *j, int64_t bytes)
-{
-    void *b = calloc(1, (size_t)bytes + 64);
-    array_push(j->arena, &j->blocks, b);
-    return b ? (char *)(((uintptr_t)b + 63) / 64 * 64) : NULL;
-}
-
-static GanStatus open_memory(Jit *j, GanError *err)
-{
-    int64_t frame_bytes = 64, scratch_bytes = 64;
-    int threads = team_threads(j->team);
-    for (int i = 0; i < j->n_fns; i++) {
-        if (j->fn[i].plan->frame_bytes > frame_bytes) frame_bytes = j->fn[i].plan->frame_bytes;
-        if (j->fn[i].plan->scratch_bytes > scratch_bytes) scratch_bytes = j->fn[i].plan->scratch_bytes;
-    }
-    char *frame = block(j, frame_bytes);
-    bool ok = frame != NULL;
-    j->bases = arena_array(j->arena, char **, threads);
-    for (int i = 0; i < threads; i++) {
-        j->bases[i] = arena_array(j->arena, char *, BASE_DATA + j->program->n_data);
-        j->bases[i][BASE_FRAME] = frame;
-        j->bases[i][BASE_SCRATCH] = block(j, scratch_bytes);
-        ok &= j->bases[i][BASE_SCRATCH] != NULL;
-    }
-    return ok ? GAN_OK
-              : gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space",
-                          (long long)(frame_bytes + threads * scratch_bytes));
-}
-
 static GanStatus jit_run(void *self, int function, GanState *state, void *const *out, GanError *err)
 {
     Jit *j = self;
     (void)err;
-    uint64_t theirs = fpenv_enter();
-    run_function(&j->fn[function], j->program, j->team, j->bases, state, out);
-    fpenv_leave(theirs);
+    code_run(&j->code, &j->run, function, state, j->program->n_data, out);
     return GAN_OK;
 }
 
 static void jit_free(void *self)
 {
     Jit *j = self;
-    for (int i = 0; i < j->blocks.n; i++) free(j->blocks.v[i]);
-    team_free(j->team);
+    if (j->run.team) code_close(&j->run);
+    else team_free(j->team);
     ctext_close(&j->c);
     if (j->orc) {
         LLVMErrorRef failure = LLVMOrcDisposeLLJIT(j->orc);
@@ -405,13 +369,11 @@ GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOption
     Jit *j = arena_new_of(arena, Jit);
     j->arena = arena;
     j->program = p;
-    j->n_fns = m->fns.n;
-    j->fn = arena_array(arena, Compiled, m->fns.n + 1);
     j->team = options ? team_new(options->threads, options->more_than_cpus) : team_new(0, false);
     GanStatus s = j->team ? open_machine(j, err) : gan_error(err, GAN_WORLD, "no threads");
     if (s == GAN_OK) s = open_orc(j, err);
     if (s == GAN_OK) s = compile_all(j, m, options, err);
-    if (s == GAN_OK) s = open_memory(j, err);
+    if (s == GAN_OK) s = code_open(&j->run, &j->code, p->n_data, j->team, err);
     if (s == GAN_OK && ir_has_form(m, IR_FORM_BLAS)) s = blas_open(team_threads(j->team), err);
     if (s != GAN_OK) {
         jit_free(j);

@@ -1,0 +1,134 @@
+/* steps.c - see steps.h. A block's steps lie together, so those of the blocks inside it come first. */
+#include "compiler/nest/steps.h"
+#include "base/bug.h"
+
+typedef struct Tables {
+    Arena              *a;
+    const NestFunction *fn;                                 /* at hand */
+    const GanProgram   *program;
+    CodeFunction       *fns;
+    ARRAY(CodeRange)    blocks;
+    ARRAY(CodeStep)     steps;
+    ARRAY(CodeCall)     calls;
+    ARRAY(CodeCopy)     copies;
+    ARRAY(CodePlace)    outs;
+    ARRAY(CodeCommit)   commits;
+    ARRAY(int64_t)      words;
+} Tables;
+
+static CodePlace place_of(const KMem *m)
+{
+    CodePlace p = {.bytes = m->bytes, .n_iter = m->n_iter};
+    for (int i = 0; i < m->n_iter; i++) {
+        p.iter[i].depth = m->iter[i].depth;
+        p.iter[i].bytes = m->iter[i].stride * (int64_t)ir_elem_bytes(m->elem);
+    }
+    while (m->of) m = m->of;
+    p.offset = m->offset;
+    return p;
+}
+
+static void add_call(Tables *t, const KKernel *k)
+{
+    const NestKernel *n = &t->fn->kernel[k->id];
+    if (n->code < 0) BUG("steps: a kernel without code");
+    array_push(t->a, &t->calls, ((CodeCall){n->code, t->words.n, k->units, k->split}));
+    for (int i = 0; i < n->n_words; i++) array_push(t->a, &t->words, n->words[i]);
+}
+
+static CodeRange calls_of(Tables *t, KKernel *const *k, int n)
+{
+    CodeRange r = {t->calls.n, n};
+    for (int i = 0; i < n; i++) add_call(t, k[i]);
+    return r;
+}
+
+static int block_of(Tables *t, const KBlock *b);
+
+static CodeStep step_of(Tables *t, const KStep *s)
+{
+    CodeStep c = {.extent = s->extent, .shards = s->shards.count, .shard = s->shards.size, .depth = s->depth};
+    switch (s->kind) {
+    case K_TILED:
+        c.kind = CODE_TILED;
+        c.once = calls_of(t, s->once.v, s->once.n);
+        c.panel = calls_of(t, s->panel.v, s->panel.n);
+        c.tile = calls_of(t, s->tile.v, s->tile.n);
+        c.finish = calls_of(t, s->finish.v, s->finish.n);
+        if (s->zero) { c.zero_from = s->zero->offset; c.zero_bytes = s->zero->bytes; }
+        break;
+    case K_UNIFORM:
+        c.kind = CODE_UNIFORM;
+        c.panel = calls_of(t, s->kernels.v, s->kernels.n);
+        break;
+    case K_SCAN:
+        c.kind = CODE_SCAN;
+        c.turns = s->node->attr.n;
+        c.body[0] = block_of(t, s->body[0]);
+        c.after = (CodeRange){t->copies.n, s->after.n};
+        for (int i = 0; i < s->after.n; i++)
+            array_push(t->a, &t->copies, ((CodeCopy){place_of(s->after.v[i].to), place_of(s->after.v[i].from)}));
+        break;
+    case K_COND:
+        c.kind = CODE_COND;
+        c.predicate = place_of(s->predicate);
+        for (int i = 0; i < 2; i++) c.body[i] = block_of(t, s->body[i]);
+        break;
+    }
+    return c;
+}
+
+static int block_of(Tables *t, const KBlock *b)
+{
+    CodeStep *own = arena_array(t->a, CodeStep, b->steps.n + 1);
+    for (int i = 0; i < b->steps.n; i++) own[i] = step_of(t, b->steps.v[i]);
+    array_push(t->a, &t->blocks, ((CodeRange){t->steps.n, b->steps.n}));
+    for (int i = 0; i < b->steps.n; i++) array_push(t->a, &t->steps, own[i]);
+    return t->blocks.n - 1;
+}
+
+static CodeFunction function_of(Tables *t, int tick_slot)
+{
+    const KPlan *p = t->fn->plan;
+    CodeFunction f = {.tick = -1};
+    if (tick_slot >= 0) f.tick = (int64_t)t->program->slot[tick_slot].offset;
+    f.top = block_of(t, &p->top);
+    f.outs = (CodeRange){t->outs.n, p->outs.n};
+    for (int i = 0; i < p->outs.n; i++) array_push(t->a, &t->outs, place_of(p->outs.v[i].mem));
+    f.commits = (CodeRange){t->commits.n, p->commits.n};
+    for (int i = 0; i < p->commits.n; i++) {
+        const KCommit *c = &p->commits.v[i];
+        CodePlace from = place_of(c->from);
+        array_push(t->a, &t->commits, ((CodeCommit){(int64_t)t->program->slot[c->slot].offset, from.offset, from.bytes}));
+    }
+    return f;
+}
+
+static const char **stream_names(Arena *a, const IrModule *m)
+{
+    const char **name = arena_array(a, const char *, m->streams.n + 1);
+    for (int i = 0; i < m->streams.n; i++) name[i] = arena_str(a, m->streams.v[i]);
+    return name;
+}
+
+Code steps_of(Arena *a, const NestProgram *p, const IrModule *m, const GanProgram *program, const KernelFn *nest)
+{
+    Tables t = {.a = a, .program = program, .fns = arena_array(a, CodeFunction, p->n_fns + 1)};
+    Code c = {.n_fns = p->n_fns, .nest = nest, .stream = stream_names(a, m), .n_streams = m->streams.n, .frame_bytes = 64, .scratch_bytes = 64};
+    for (int i = 0; i < p->n_fns; i++) {
+        const KPlan *plan = p->fn[i].plan;
+        t.fn = &p->fn[i];
+        t.fns[i] = function_of(&t, m->fns.v[i]->tick_slot);
+        if (plan->frame_bytes > c.frame_bytes) c.frame_bytes = plan->frame_bytes;
+        if (plan->scratch_bytes > c.scratch_bytes) c.scratch_bytes = plan->scratch_bytes;
+    }
+    c.fn = t.fns;
+    c.block = t.blocks.v;
+    c.step = t.steps.v;
+    c.call = t.calls.v;
+    c.copy = t.copies.v;
+    c.out = t.outs.v;
+    c.commit = t.commits.v;
+    c.words = t.words.v;
+    return c;
+}

@@ -1,0 +1,219 @@
+/* code.c - walks compiled functions. */
+#include "runtime/code.h"
+#include "runtime/fpenv.h"
+#include "runtime/math/random.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LANES = 16, TILE = 64 };                             /* samples */
+
+typedef struct Run {
+    const Code         *code;
+    const CodeFunction *fn;
+    CodeInstance       *in;
+    char               *frame;
+} Run;
+
+typedef struct Walk {                                       /* one thread's */
+    const Run  *r;
+    const Code *code;
+    int         thread, threads;
+    char      **bases;
+    uint64_t    iteration;
+} Walk;
+
+static void wait_for_all(const Walk *w)
+{
+    if (w->threads > 1) team_barrier(w->r->in->team);
+}
+
+static void call(const Walk *w, const CodeCall *k, int64_t u0, int64_t u1, int64_t u2, int64_t u3)
+{
+    w->code->nest[k->nest](w->bases, w->code->words + k->words, u0, u1, u2, u3);
+}
+
+/* ---- steps ------------------------------------------------------------------------------------------------------ */
+
+static void calls(const Walk *w, CodeRange r, int64_t u0, int64_t u1, int64_t u2, int64_t u3)
+{
+    for (int i = 0; i < r.n; i++) call(w, &w->code->call[r.first + i], u0, u1, u2, u3);
+}
+
+static void run_shard(const Walk *w, const CodeStep *s, int64_t shard)
+{
+    int64_t from = shard * s->shard, to = from + s->shard < s->extent ? from + s->shard : s->extent;
+    if (s->zero_bytes) memset(w->bases[BASE_SCRATCH] + s->zero_from, 0, (size_t)s->zero_bytes);
+    for (int64_t at = from; at < to; at += TILE) {
+        int64_t valid = to - at < TILE ? to - at : TILE;
+        for (int64_t q = 0; q * LANES < valid; q++) calls(w, s->panel, at / LANES + q, q, 0, 0);
+        calls(w, s->tile, at / LANES, valid, at == from, shard);
+    }
+    calls(w, s->finish, shard, 0, 0, 0);
+}
+
+static void run_tiled(const Walk *w, const CodeStep *s)
+{
+    int64_t lo = s->shards * w->thread / w->threads, hi = s->shards * (w->thread + 1) / w->threads;
+    if (lo < hi) calls(w, s->once, 0, 0, 0, 0);
+    for (int64_t i = lo; i < hi; i++) run_shard(w, s, i);
+}
+
+static void run_uniform(const Walk *w, const CodeStep *s)
+{
+    for (int i = 0; i < s->panel.n; i++) {
+        const CodeCall *k = &w->code->call[s->panel.first + i];
+        int64_t lo = 0, hi = k->units;
+        if (k->split) {
+            lo = k->units * w->thread / w->threads;
+            hi = k->units * (w->thread + 1) / w->threads;
+        } else if (i % w->threads != w->thread) {
+            continue;
+        }
+        if (lo < hi) call(w, k, lo, hi, 0, 0);
+    }
+}
+
+static void run_block(Walk *w, int block);
+
+static char *at_place(const Run *r, const CodePlace *p)
+{
+    int64_t at = p->offset;
+    for (int i = 0; i < p->n_iter; i++) {
+        int64_t n;
+        memcpy(&n, r->frame + FRAME_COUNTER + 8 * p->iter[i].depth, 8);
+        at += n * p->iter[i].bytes;
+    }
+    return r->frame + at;
+}
+
+static void set_counters(const Walk *w, const CodeStep *s, int64_t i, uint64_t iteration)
+{
+    if (w->thread) return;
+    memcpy(w->r->frame + FRAME_COUNTER + 8 * s->depth, &i, 8);
+    memcpy(w->r->frame + FRAME_ITERATION, &iteration, 8);
+}
+
+static void run_scan(Walk *w, const CodeStep *s)
+{
+    uint64_t outside = w->iteration;
+    for (int64_t i = 0; i < s->turns; i++) {
+        w->iteration = outside * (uint64_t)s->turns + (uint64_t)i;
+        set_counters(w, s, i, w->iteration);
+        wait_for_all(w);
+        run_block(w, s->body[0]);
+        for (int k = 0; k < s->after.n; k++) {
+            const CodeCopy *c = &w->code->copy[s->after.first + k];
+            if (k % w->threads == w->thread) memcpy(at_place(w->r, &c->to), at_place(w->r, &c->from), (size_t)c->to.bytes);
+        }
+        wait_for_all(w);
+    }
+    w->iteration = outside;
+    set_counters(w, s, 0, outside);
+}
+
+static void run_step(Walk *w, const CodeStep *s)
+{
+    switch (s->kind) {
+    case CODE_TILED:   run_tiled(w, s); break;
+    case CODE_UNIFORM: run_uniform(w, s); break;
+    case CODE_SCAN:    run_scan(w, s); break;
+    case CODE_COND:    run_block(w, s->body[*at_place(w->r, &s->predicate) ? 0 : 1]); break;
+    }
+}
+
+static void run_block(Walk *w, int block)
+{
+    CodeRange steps = w->code->block[block];
+    for (int i = 0; i < steps.n; i++) {
+        run_step(w, &w->code->step[steps.first + i]);
+        wait_for_all(w);
+    }
+}
+
+/* ---- a function ------------------------------------------------------------------------------------------------- */
+
+static void member(void *arg, int thread, int threads)
+{
+    const Run *r = arg;
+    Walk w = {.r = r, .code = r->code, .thread = thread, .threads = threads, .bases = r->in->bases[thread]};
+    run_block(&w, r->fn->top);
+}
+
+static void fill_header(const Run *r, const GanState *state)
+{
+    memset(r->frame, 0, FRAME_KEYS);
+    if (r->fn->tick >= 0) memcpy(r->frame + FRAME_TICK, state->base + r->fn->tick, 8);
+    for (int i = 0; i < r->code->n_streams; i++) {
+        uint64_t key = random_key(state->seed, r->code->stream[i]);
+        memcpy(r->frame + FRAME_KEYS + 8 * i, &key, 8);
+    }
+}
+
+void code_run(const Code *c, CodeInstance *in, int function, GanState *state, int n_data, void *const *out)
+{
+    Run r = {c, &c->fn[function], in, in->bases[0][BASE_FRAME]};
+    uint64_t theirs = fpenv_enter();
+    for (int t = 0; t < team_threads(in->team); t++) {
+        in->bases[t][BASE_STATE] = state->base;
+        for (int i = 0; i < n_data; i++) in->bases[t][BASE_DATA + i] = (char *)state->data[i];
+    }
+    fill_header(&r, state);
+    team_run(in->team, member, &r);
+    for (int i = 0; out && i < r.fn->outs.n; i++) {
+        const CodePlace *p = &c->out[r.fn->outs.first + i];
+        if (out[i]) memcpy(out[i], r.frame + p->offset, (size_t)p->bytes);
+    }
+    for (int i = 0; i < r.fn->commits.n; i++) {
+        const CodeCommit *k = &c->commit[r.fn->commits.first + i];
+        memcpy(state->base + k->state, r.frame + k->frame, (size_t)k->bytes);
+    }
+    fpenv_leave(theirs);
+}
+
+/* ---- instances -------------------------------------------------------------------------------------------------- */
+
+/* Zeroed, 64-byte aligned; NULL when memory runs out. */
+static char *block_new(CodeInstance *in, int64_t bytes)
+{
+    void *b = calloc(1, (size_t)bytes + 64);
+    if (!b) return NULL;
+    in->blocks[in->n_blocks++] = b;
+    return (char *)(((uintptr_t)b + 63) / 64 * 64);
+}
+
+static bool open_bases(CodeInstance *in, const Code *c, int n_data, int threads)
+{
+    in->blocks = calloc((size_t)threads + 1, sizeof *in->blocks);
+    in->bases = calloc((size_t)threads, sizeof *in->bases);
+    if (!in->blocks || !in->bases) return false;
+    char *frame = block_new(in, c->frame_bytes);
+    bool ok = frame != NULL;
+    for (int i = 0; i < threads && ok; i++) {
+        in->bases[i] = calloc((size_t)(BASE_DATA + n_data), sizeof **in->bases);
+        ok = in->bases[i] != NULL;
+        if (!ok) break;
+        in->bases[i][BASE_FRAME] = frame;
+        in->bases[i][BASE_SCRATCH] = block_new(in, c->scratch_bytes);
+        ok = in->bases[i][BASE_SCRATCH] != NULL;
+    }
+    return ok;
+}
+
+GanStatus code_open(CodeInstance *in, const Code *c, int n_data, Team *team, GanError *err)
+{
+    *in = (CodeInstance){.team = team};
+    int threads = team_threads(team);
+    if (open_bases(in, c, n_data, threads)) return GAN_OK;
+    return gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space", (long long)(c->frame_bytes + threads * c->scratch_bytes));
+}
+
+void code_close(CodeInstance *in)
+{
+    for (int i = 0; i < in->n_blocks; i++) free(in->blocks[i]);
+    for (int i = 0; in->bases && i < team_threads(in->team); i++) free(in->bases[i]);
+    free(in->bases);
+    free(in->blocks);
+    team_free(in->team);
+    *in = (CodeInstance){0};
+}

@@ -1,0 +1,78 @@
+/* code.h - compiled functions as plain data: which code is called on which part of the work, with which words, in which order.
+ *
+ * Rows refer to one another by number and to memory by offset, so nothing here points into a compiler. Code is made once and never changes;
+ * what a run changes (frame, scratch, state) is an instance's. Every thread of a team walks the same steps and does its part of each; a barrier after a step is all
+ * there is between them. Shards and ranges depend on the code, never on the threads, so results do not either. */
+#pragma once
+#include "runtime/frame.h"
+#include "runtime/parallel.h"
+#include "runtime/program.h"
+
+typedef struct CodeRange { int first, n; } CodeRange;       /* rows of the table that the field's name says */
+
+typedef struct CodeCall {                                   /* of a nest */
+    int     nest, words;                                    /* by number; its first word */
+    int64_t units;                                          /* UNIFORM: of the work; not split: all on one thread */
+    bool    split;
+} CodeCall;
+
+typedef struct CodePlace {                                  /* bytes of the frame */
+    int64_t offset, bytes;
+    int     n_iter;                                         /* of stacked values: + the counter of the enclosing scan of that depth * bytes */
+    struct { int depth; int64_t bytes; } iter[FRAME_MAX_DEPTH];
+} CodePlace;
+
+typedef struct CodeCopy { CodePlace to, from; } CodeCopy;
+typedef struct CodeCommit { int64_t state, frame, bytes; } CodeCommit;  /* of the frame to the state's arena, when all steps are done */
+
+typedef enum {
+    CODE_TILED,                                             /* a loop over shards, tiles of 64 samples, panels of 16: the kernels of each */
+    CODE_UNIFORM,                                           /* kernels that do not depend on one another, cut by units */
+    CODE_SCAN,                                              /* body[0], `turns` times */
+    CODE_COND                                               /* body[0] if the byte at `predicate` is not 0, else body[1] */
+} CodeStepKind;
+
+typedef struct CodeStep {
+    CodeStepKind kind;
+    int64_t      extent, shards, shard;                     /* TILED: samples; how many shards of how many samples */
+    CodeRange    once, panel, tile, finish;                 /* calls. TILED: on every thread that has shards; for each panel; tile; shard. UNIFORM: panel */
+    int64_t      zero_from, zero_bytes;                     /* TILED: of scratch, cleared for each shard */
+    int          body[2];                                   /* SCAN, COND: blocks */
+    int64_t      turns;                                     /* SCAN */
+    int          depth;                                     /* SCAN: how many enclose it */
+    CodeRange    after;                                     /* SCAN: copies after each turn */
+    CodePlace    predicate;                                 /* COND */
+} CodeStep;
+
+typedef struct CodeFunction {
+    int       top;                                          /* its block */
+    int64_t   tick;                                         /* offset in the state's arena of how often it ran; below 0: it does not count */
+    CodeRange outs, commits;                                /* outs: places, in the order of the reports */
+} CodeFunction;
+
+typedef struct Code {
+    const CodeFunction *fn;     int n_fns;
+    const CodeRange    *block;                              /* of steps */
+    const CodeStep     *step;
+    const CodeCall     *call;
+    const CodeCopy     *copy;
+    const CodePlace    *out;
+    const CodeCommit   *commit;
+    const int64_t      *words;
+    const KernelFn     *nest;                               /* addresses */
+    const char *const  *stream; int n_streams;              /* names */
+    int64_t             frame_bytes, scratch_bytes;         /* the most that a function wants */
+} Code;
+
+typedef struct CodeInstance {                               /* work space of one run at a time */
+    Team   *team;
+    char ***bases;                                          /* of each thread: frame, scratch, room for the state's arena and for each DATA slot */
+    void  **blocks;                                         /* what is freed */
+    int     n_blocks;
+} CodeInstance;
+
+/* Takes the team, which code_close() frees. GAN_WORLD when memory runs out; close it in any case. */
+GanStatus code_open(CodeInstance *in, const Code *c, int n_data, Team *team, GanError *err);
+void      code_close(CodeInstance *in);
+/* Runs a function on a state. Reports go to out (it or entries may be NULL). */
+void      code_run(const Code *c, CodeInstance *in, int function, GanState *state, int n_data, void *const *out);
