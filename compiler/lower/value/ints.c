@@ -47,13 +47,19 @@ static Bounds closed(Bounds b)
     return b;
 }
 
-/* a - b * floor(a / b), with 0 for a b of 0: below b, whatever a is. */
+/* a - b * floor(a / b), with 0 for a b of 0: between 0 and b, whatever a is. */
 static Bounds bounds_rem(Bounds a, Bounds b)
 {
-    if (b.lo < 0) return bounds_join((Bounds){b.lo, b.hi > 0 ? b.hi : 0, b.open}, between(0, 0));
+    if (b.lo < 0) return (Bounds){b.lo + 1, b.hi > 0 ? b.hi - 1 : 0, b.open};
     int64_t most = b.hi > 0 ? b.hi - 1 : 0;
     if (a.lo >= 0 && a.hi < most) most = a.hi;
     return (Bounds){0, most, b.open && most >= INT32_MAX - 1};
+}
+
+static Bounds bounds_abs(Bounds a)
+{
+    int64_t least = a.lo > 0 ? a.lo : a.hi < 0 ? clamped(-(__int128)a.hi) : 0, down = clamped(-(__int128)a.lo);
+    return (Bounds){least, down > a.hi ? down : a.hi, a.open};
 }
 
 /* floor(a / b), which is 0 for a b of 0. */
@@ -85,6 +91,9 @@ static Bounds within(Bounds b, IrElem e)
     Bounds all = all_of(e);
     return b.lo >= all.lo && b.hi <= all.hi ? b : all;
 }
+
+/* The least number of its element type has no |x|: it stays what it is. */
+static Bounds within_sign(Bounds a, IrElem e) { return a.lo == all_of(e).lo ? all_of(e) : within(bounds_abs(a), e); }
 
 static int64_t whole_at(const GanTensor *t, int64_t i)
 {
@@ -141,10 +150,11 @@ static Bounds of_node(const Lower *L, const IrVal *v, int depth)
     case IR_add: case IR_sub: case IR_mul: case IR_max: case IR_min: case IR_rem:
         return within(bounds_result(n->op, bounds_of(L, n->arg[0], depth), bounds_of(L, n->arg[1], depth)), e);
     case IR_neg: return within(bounds_result(IR_sub, between(0, 0), bounds_of(L, n->arg[0], depth)), e);
-    case IR_abs: return within(bounds_join(bounds_of(L, n->arg[0], depth), bounds_result(IR_sub, between(0, 0), bounds_of(L, n->arg[0], depth))), e);
+    case IR_abs: return within_sign(bounds_of(L, n->arg[0], depth), e);
     case IR_select: return bounds_join(bounds_of(L, n->arg[1], depth), bounds_of(L, n->arg[2], depth));
     case IR_convert: return ir_is_real(n->arg[0]->type.elem) ? all_of(e) : within(bounds_of(L, n->arg[0], depth), e);
     case IR_sum: return of_sum(L, n, depth);
+    case IR_cumsum: return within(bounds_product(bounds_of(L, n->arg[0], depth), between(1, v->type.dim[n->attr.dim])), e);
     case IR_read: return of_data(L, n->attr.slot, e);
     case IR_concat: return n->n_args > 64 || !depth ? all_of(e) : of_parts(L, n, depth - 1);       /* many: it counts twice */
     case IR_argsort: return between(0, v->type.dim[v->type.rank - 1] - 1);
