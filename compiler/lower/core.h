@@ -264,6 +264,7 @@ struct Lower {
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
     ARRAY(struct { int slot; GanTensor *t; }) data;         /* tensors of DATA slots */
     ARRAY(const char *) reports;
+    ARRAY(struct { const char *name; Value **index; int n; }) indexed;      /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
     ARRAY(GameLine)    lines;
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; }) draw_cuts;    /* draws, and what they depend on without a derivative */
     NameTable     fn_names, root_names, stream_names;       /* root_names: what the paths of slots begin with */
