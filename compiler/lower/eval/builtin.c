@@ -116,6 +116,7 @@ static Value *builtin_lgamma(Ctx *c, const Call *k) { return polygamma(c, k, -1)
 static Value *builtin_digamma(Ctx *c, const Call *k) { return polygamma(c, k, 0); }
 
 static Value *builtin_where(Ctx *c, const Call *k) { return arith_select(c, k->v[0], k->v[1], k->v[2], k->at); }
+bool builtin_picks(const Builtin *b) { return b->run == builtin_where; }
 
 typedef struct Bounds {
     double least, most;

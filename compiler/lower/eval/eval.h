@@ -155,6 +155,7 @@ Value *builtin_partial(Lower *L, const char *name, Value *first);               
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
 const char *builtin_name(const Builtin *b);
 int    builtin_most(const Builtin *b);                                          /* arguments */
+bool   builtin_picks(const Builtin *b);                                         /* is it where? */
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
 
 /* ---- check.c: what nothing has evaluated */

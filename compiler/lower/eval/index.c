@@ -139,6 +139,7 @@ static bool index_within(Ctx *c, const Value *v, const IrVal *k, const IrVal *t,
         return false;
     }
     if (classes || ints_within(c->L, k, 0, extent - 1)) return true;
+    if (ir_is_real(t->type.elem) && ints_guarded(c, k, 0, extent - 1)) return true;     /* NaN where the arm is not picked */
     bool known = ints_known(c->L, k, &lo, &hi);
     if (!known && ir_is_real(t->type.elem)) return true;
     if (c->L->guess) return false;                          /* it may fit, for other arguments */
