@@ -122,6 +122,16 @@ static IrVal *picture_draw(Ctx *c, const Ast *e, int64_t n, bool grid)
     return NULL;
 }
 
+/* A picture is a file of its name. */
+static bool picture_named(Ctx *c, const char *name, Span at)
+{
+    enum { LONGEST = 200 };
+    if (!strchr(name, '/') && strlen(name) <= LONGEST) return true;
+    Diag *d = diag_error(c->L->diags, at, E201, "this cannot be the name of a picture");
+    diag_hint(d, "it is a file of that name, so there is no / in it, and at most %d letters", LONGEST);
+    return false;
+}
+
 void sched_picture(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
@@ -129,7 +139,7 @@ void sched_picture(Ctx *c, const Ast *s, Nodes *to)
     Picture what;
     if (!picture_args(c, s, grid, &what)) return;
     const char *name = report_name(c, s);
-    if (!name) return;
+    if (!name || !picture_named(c, name, s->span)) return;
     Part *p = part_begin(L, strf(L, "%s_%s", AstReport_name(s->report.what), name), IR_FN_REPORT, s->span);
     for (int i = 0; i < what.n_what; i++) {
         IrVal *t = picture_draw(c, what.what[i], what.n, grid);
