@@ -137,6 +137,9 @@ struct Scope {
     uint32_t      *table, table_n;                          /* of a large scope: place of a name -> 1 + its index in names */
 };
 
+/* An arm of where(cond, yes, no) that is being evaluated: what is made there counts where the condition holds, or where it does not. */
+typedef struct Guard { const IrVal *cond; bool holds; const struct Guard *up; } Guard;
+
 struct Ctx {
     Lower      *L;
     Scope      *scope;
@@ -150,6 +153,7 @@ struct Ctx {
     const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
     const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
     bool        reports_first;                              /* names mean reports before anything of the file */
+    const Guard *guards;                                    /* the arms around this place, from within; NULL: none */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
 };
 
@@ -264,6 +268,7 @@ struct Lower {
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
     ARRAY(struct { int slot; GanTensor *t; }) data;         /* tensors of DATA slots */
     ARRAY(const char *) reports;
+    ARRAY(struct { const char *name; Value **index; int n; }) indexed;      /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
     ARRAY(GameLine)    lines;
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; }) draw_cuts;    /* draws, and what they depend on without a derivative */
     NameTable     fn_names, root_names, stream_names;       /* root_names: what the paths of slots begin with */

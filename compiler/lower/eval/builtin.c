@@ -116,6 +116,7 @@ static Value *builtin_lgamma(Ctx *c, const Call *k) { return polygamma(c, k, -1)
 static Value *builtin_digamma(Ctx *c, const Call *k) { return polygamma(c, k, 0); }
 
 static Value *builtin_where(Ctx *c, const Call *k) { return arith_select(c, k->v[0], k->v[1], k->v[2], k->at); }
+bool builtin_picks(const Builtin *b) { return b->run == builtin_where; }
 
 typedef struct Bounds {
     double least, most;
@@ -327,8 +328,12 @@ static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
         Value *p = arith_binary(c, AST_OP_MUL, a, b, at);
         return p->kind == V_RECORD ? sum_fields(c, p, sum_leaf, at) : p;
     }
-    IrVal *x = arith_reals(c, a, at, "dot"), *y = arith_reals(c, b, at, "dot");
-    if (!x || !y || !arith_align(c, &x, &y, at, "dot")) return val_error(c->L);
+    IrVal *x = arith_numbers(c, a, at, "dot"), *y = x ? arith_numbers(c, b, at, "dot") : NULL;
+    if (!x || !y) return val_error(c->L);
+    if (!ir_is_real(x->type.elem) && !ir_is_real(y->type.elem))
+        return sum_leaf(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), at), at);
+    x = arith_reals(c, a, at, "dot"), y = arith_reals(c, b, at, "dot");
+    if (!arith_align(c, &x, &y, at, "dot")) return val_error(c->L);
     if (x->type.rank != 1 || y->type.rank != 1) return sum_leaf(c, val_tensor(c->L, ir_mul(fn_builder(c), x, y)), at);
     int zero = 0;
     return val_tensor(c->L, ir_dot(fn_builder(c), x, y, ir_no_pairs(), ir_pairs(1, &zero, &zero), ir_no_axes()));
@@ -341,7 +346,7 @@ static Value *builtin_dot(Ctx *c, const Call *k)
 
 static Value *builtin_outer(Ctx *c, const Call *k)
 {
-    IrVal *a = arith_reals(c, k->v[0], k->at, "outer"), *b = arith_reals(c, k->v[1], k->at, "outer");
+    IrVal *a = arith_numbers(c, k->v[0], k->at, "outer"), *b = arith_numbers(c, k->v[1], k->at, "outer");
     if (!a || !b) return val_error(c->L);
     if (a->type.rank != 1 || b->type.rank != 1)
         return mistake(c, k, "outer", "two vectors", a->type.rank == 1 ? k->v[1] : k->v[0]);
@@ -359,11 +364,19 @@ static IrVal *flat(Ctx *c, IrVal *t)
     return t->type.rank == 1 ? t : ir_reshape(fn_builder(c), t, ir_ints(1, &n));
 }
 
+/* Integers are exact, also beyond what a real tells apart. */
+static bool beyond(const Value *a, const Value *b, bool least)
+{
+    bool ints = a->kind == V_INT && b->kind == V_INT;
+    if (least) return ints ? a->i < b->i : val_number(a) < val_number(b);
+    return ints ? a->i > b->i : val_number(a) > val_number(b);
+}
+
 static Value *extreme_list(Ctx *c, Value *v, bool least)
 {
     Value *best = v->list.v[0];
     for (int i = 1; i < v->list.n; i++)
-        if (least ? val_number(v->list.v[i]) < val_number(best) : val_number(v->list.v[i]) > val_number(best)) best = v->list.v[i];
+        if (beyond(v->list.v[i], best, least)) best = v->list.v[i];
     (void)c;
     return best;
 }
@@ -401,7 +414,8 @@ static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
     a = as_settled(c, a, at), b = as_settled(c, b, at);
     if (val_bad(a) || val_bad(b)) return val_error(c->L);
     if (val_is_number(a) && val_is_number(b)) {
-        bool first = least ? val_number(a) <= val_number(b) : val_number(a) >= val_number(b);
+        double x = val_number(a), y = val_number(b);
+        bool first = x == y ? !beyond(b, a, least) : least ? x < y : x > y;
         Value *v = first ? a : b;
         return face_pick(c, first, a, b, a->kind == b->kind ? v : val_same(c->L, v, val_number(v)));
     }
@@ -437,7 +451,7 @@ static Value *builtin_min(Ctx *c, const Call *k)
 
 static Value *builtin_argmax(Ctx *c, const Call *k)
 {
-    IrVal *t = arith_reals(c, k->v[0], k->at, "argmax");
+    IrVal *t = arith_numbers(c, k->v[0], k->at, "argmax");
     if (!t) return val_error(c->L);
     if (t->type.rank != 1 || !t->type.dim[0]) return mistake(c, k, "argmax", "a vector that is not empty", k->v[0]);
     Value *v = val_tensor(c->L, ir_argmax(fn_builder(c), t, 0));
@@ -447,14 +461,14 @@ static Value *builtin_argmax(Ctx *c, const Call *k)
 
 static Value *builtin_argsort(Ctx *c, const Call *k)
 {
-    IrVal *t = arith_reals(c, k->v[0], k->at, "argsort");
+    IrVal *t = arith_numbers(c, k->v[0], k->at, "argsort");
     if (t && !t->type.rank) return mistake(c, k, "argsort", "a tensor", k->v[0]);
     return t ? val_tensor(c->L, ir_argsort(fn_builder(c), t)) : val_error(c->L);
 }
 
 static Value *builtin_sort(Ctx *c, const Call *k)
 {
-    IrVal *t = arith_reals(c, k->v[0], k->at, "sort");
+    IrVal *t = arith_numbers(c, k->v[0], k->at, "sort");
     if (!t) return val_error(c->L);
     if (!t->type.rank) return mistake(c, k, "sort", "a tensor", k->v[0]);
     IrVal *i = ir_argsort(fn_builder(c), t);
@@ -463,12 +477,13 @@ static Value *builtin_sort(Ctx *c, const Call *k)
 
 static Value *builtin_cumsum(Ctx *c, const Call *k)
 {
-    IrVal *t = arith_reals(c, k->v[0], k->at, "cumsum");
+    IrVal *t = arith_numbers(c, k->v[0], k->at, "cumsum");
     int64_t dim = 0;
     if (!t) return val_error(c->L);
     if (!t->type.rank) return mistake(c, k, "cumsum", "a tensor", k->v[0]);
     if (k->v[1] ? !one_dim(c, k, k->v[1], t, &dim) : false) return val_error(c->L);
-    return val_tensor(c->L, ir_cumsum(fn_builder(c), t, (int)dim, false, false));
+    if (!ints_sum_fits(c, t, t->type.dim[dim], k->at)) return val_error(c->L);
+    return val_tensor(c->L, ir_cumsum(fn_builder(c), ints_widen_sum(c, t, t->type.dim[dim]), (int)dim, false, false));
 }
 
 /* ---- layout */

@@ -36,6 +36,30 @@ static bool too_many_args(Ctx *c, AstList args, Span at)
     return true;
 }
 
+/* The arms of where(cond, yes, no), in this order, know whether its condition holds. */
+static bool eval_arms(Ctx *c, AstList list, Args *out)
+{
+    Value *cond = eval_raw(c, list.v[0]->arg.value);
+    bool ok = !val_bad(cond), computed = cond->kind == V_TENSOR && cond->tensor.v->type.elem == IR_BOOL;
+    *out = (Args){.n = list.n, .v = {cond}, .at = {list.v[0]->arg.value->span}};
+    for (int i = 1; i < list.n; i++) {
+        const Ast *a = list.v[i]->arg.value;
+        Ctx inner = *c;
+        if (computed) inner.guards = arena_copy(c->L->a, &(Guard){cond->tensor.v, i == 1, c->guards}, sizeof(Guard));
+        out->v[i] = eval_raw(&inner, a);
+        out->at[i] = a->span;
+        ok = ok && !val_bad(out->v[i]);
+    }
+    return ok;
+}
+
+static bool in_order(AstList args)
+{
+    for (int i = 0; i < args.n; i++)
+        if (args.v[i]->arg.name) return false;
+    return args.n > 0;
+}
+
 static bool eval_args(Ctx *c, AstList list, Args *out)
 {
     bool ok = true;
@@ -353,7 +377,8 @@ Value *eval_call(Ctx *c, const Ast *e)
     Ctx plain = *c;
     plain.name = NULL;
     Value *f = eval_callee(c, e->call.callee);
-    bool ok = eval_args(&plain, e->call.args, &args);
+    bool picks = f->kind == V_FUNCTION && f->fn.kind == F_BUILTIN && builtin_picks(f->fn.builtin) && in_order(e->call.args);
+    bool ok = picks ? eval_arms(&plain, e->call.args, &args) : eval_args(&plain, e->call.args, &args);
     return ok || c->L->guess ? apply(c, f, &args, e, e->span) : val_error(c->L);
 }
 

@@ -160,11 +160,19 @@ void declare_members(Ctx *c, AstList stmts)
         if (d->kind == AST_PARAMETER) {
             Diag *e = diag_error(L->diags, d->span, E120, "a param stands in a net, a model or a layer, which owns it");
             diag_hint(e, "net P { param %s .. } among the members is a player of their own", d->parameter.name);
+            scope_bind(L, c->scope, d, val_error(L));       /* nothing more is said of it */
         }
     }
 }
 
 /* ---- comparisons */
+
+static bool has_param(AstList stmts)
+{
+    for (int i = 0; i < stmts.n; i++)
+        if (stmts.v[i]->kind == AST_PARAMETER) return true;
+    return false;
+}
 
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at)
 {
@@ -178,6 +186,7 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span
     inner.scope = k->closure->scope;
     inner.scope->inst = members_instance(c, k->closure, site);
     declare_members(&inner, closure->def->define.body->block.stmts);
+    if (has_param(closure->def->define.body->block.stmts)) return val_error(c->L);     /* which was said: nothing more to say of it */
     Value *v = val_new(c->L, V_COMPARE);
     v->compare = k;
     return v;

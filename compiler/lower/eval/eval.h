@@ -84,6 +84,7 @@ bool   type_is_static(const Ast *type);                                         
 
 bool   index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at);       /* false, reported, when i is not in 0..extent; `end`: nor the end itself */
 Value *arith_index(Ctx *c, Value *v, const Ast *index);
+const char *index_name(Ctx *c, const char *word, const char *name, AstList indices, Span at);  /* of a report or picture (word) with indices; NULL, reported: another one is called so */
 
 /* ---- axes.c */
 
@@ -140,6 +141,7 @@ Value *player_record(Ctx *c, Player *p);                                        
 /* ---- first.c: what a parameter or state starts at */
 
 bool   first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value);        /* of what a state or parameter starts at, either may be NULL; false, reported, when there is := in it */
+bool   first_equal(Lower *L, const Value *a, const Value *b);                     /* are two values one? Of tensors, are they the same one */
 bool   first_same(Ctx *c, const Ast *draw, const Ast *value, Scope *was, Scope *now, const char *path, Span at, const char *hint);     /* do the names in it mean the same in two scopes? false, reported (E122), when not; NULL: there is no first one */
 void   first_begins(Ctx *c, int slot);                                          /* with what the names mean in c->scope */
 bool   first_agrees(Ctx *c, int slot, const Ast *draw, const Ast *value, Span at);     /* the same here, where the slot is found again */
@@ -153,6 +155,7 @@ Value *builtin_partial(Lower *L, const char *name, Value *first);               
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
 const char *builtin_name(const Builtin *b);
 int    builtin_most(const Builtin *b);                                          /* arguments */
+bool   builtin_picks(const Builtin *b);                                         /* is it where? */
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
 
 /* ---- check.c: what nothing has evaluated */

@@ -179,6 +179,13 @@ static bool same_value(Pair *p, const Value *a, const Value *b)
     }
 }
 
+bool first_equal(Lower *L, const Value *a, const Value *b)
+{
+    Pair p = {.L = L};
+    if (a->kind == V_TENSOR && b->kind == V_TENSOR) return a->tensor.v == b->tensor.v;
+    return same_value(&p, a, b);
+}
+
 void first_begins(Ctx *c, int slot)
 {
     Lower *L = c->L;

@@ -53,19 +53,71 @@ static Value *list_index(Ctx *c, Value *v, const Ast *e)
     return index_rest(c, by_index(c, k, v->list.v[i]), e);
 }
 
+/* ---- reports with indices: which one is meant is a matter of their values, of which the name is only the print */
+
+static bool equal_indices(Lower *L, Value *const *a, Value *const *b, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!first_equal(L, a[i], b[i])) return false;
+    return true;
+}
+
+static const char *indexed_text(Lower *L, const char *name, Value *const *k, int n)
+{
+    Text t = text_in(L->a);
+    text_add(&t, name);
+    for (int i = 0; i < n; i++) text_printf(&t, "%s%s", i ? "," : "[", val_key(L, k[i]));
+    if (n) text_add(&t, "]");
+    return text_str(&t);
+}
+
+/* The place of the first of that name among those with indices, or -1. */
+static int indexed_find(const Lower *L, const char *name)
+{
+    for (int i = 0; i < L->indexed.n; i++)
+        if (!strcmp(L->indexed.v[i].name, name)) return i;
+    return -1;
+}
+
+static bool is_first(Lower *L, int place, Value *const *k, int n)
+{
+    return L->indexed.v[place].n == n && equal_indices(L, L->indexed.v[place].index, k, n);
+}
+
+static void two_of_a_name(Ctx *c, DiagCode code, const char *what, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, code, "%s", what);
+    diag_hint(d, "what stands between the brackets is part of the name, so give it texts or numbers that tell them apart");
+}
+
+const char *index_name(Ctx *c, const char *word, const char *name, AstList indices, Span at)
+{
+    Lower *L = c->L;
+    Value **k = arena_array(L->a, Value *, indices.n + 1);
+    bool bad = false;
+    for (int i = 0; i < indices.n; i++) bad |= val_bad(k[i] = eval_raw(c, indices.v[i]));
+    const char *text = indexed_text(L, name, k, indices.n), *key = strf(L, "%s %s", word, text);
+    if (bad || !indices.n) return text;
+    int place = indexed_find(L, key);
+    if (place < 0) array_push(L->a, &L->indexed, ((__typeof__(*L->indexed.v)){key, k, indices.n}));
+    if (place < 0 || is_first(L, place, k, indices.n)) return text;
+    two_of_a_name(c, E101, strf(L, "two %ss are called %s", word, text), at);
+    return NULL;
+}
+
 static Value *report_index(Ctx *c, Value *v, const Ast *e)
 {
-    Text t = text_in(c->L->a);
-    text_printf(&t, "%s[", v->report);
-    for (int i = 0; i < e->index.items.n; i++) {
-        Value *k = eval_raw(c, e->index.items.v[i]);
-        if (val_bad(k)) return k;
-        text_printf(&t, "%s%s", i ? "," : "", val_key(c->L, k));
-    }
-    text_add(&t, "]");
-    Value *r = val_new(c->L, V_REPORT);
-    r->report = text_str(&t);
-    return as_settled(c, r, e->span);
+    Lower *L = c->L;
+    int n = e->index.items.n;
+    Value **k = arena_array(L->a, Value *, n + 1);
+    for (int i = 0; i < n; i++)
+        if (val_bad(k[i] = eval_raw(c, e->index.items.v[i]))) return k[i];
+    Value *r = val_new(L, V_REPORT);
+    r->report = indexed_text(L, v->report, k, n);
+    int place = indexed_find(L, strf(L, "report %s", r->report));
+    if (place < 0 || is_first(L, place, k, n)) return as_settled(c, r, e->span);
+    two_of_a_name(c, E404, strf(L, "what was reported as %s has another index, which is printed like this one", r->report), e->span);
+    return val_error(L);
 }
 
 static bool outside(Ctx *c, Span at, const char *may, int64_t extent)
@@ -87,6 +139,7 @@ static bool index_within(Ctx *c, const Value *v, const IrVal *k, const IrVal *t,
         return false;
     }
     if (classes || ints_within(c->L, k, 0, extent - 1)) return true;
+    if (ir_is_real(t->type.elem) && ints_guarded(c, k, 0, extent - 1)) return true;     /* NaN where the arm is not picked */
     bool known = ints_known(c->L, k, &lo, &hi);
     if (!known && ir_is_real(t->type.elem)) return true;
     if (c->L->guess) return false;                          /* it may fit, for other arguments */

@@ -10,14 +10,7 @@
 
 static const char *report_name(Ctx *c, const Ast *s)
 {
-    Text t = text_in(c->L->a);
-    text_add(&t, s->report.name);
-    for (int i = 0; i < s->report.indices.n; i++) {
-        Value *k = eval_raw(c, s->report.indices.v[i]);
-        text_printf(&t, "%s%s", i ? "," : "[", val_key(c->L, k));
-    }
-    if (s->report.indices.n) text_add(&t, "]");
-    return text_str(&t);
+    return index_name(c, AstReport_name(s->report.what), s->report.name, s->report.indices, s->span);
 }
 
 static void remember_report(Lower *L, const char *name)
@@ -42,7 +35,9 @@ static IrVal *report_number(Ctx *c, const Ast *s)
 void sched_report(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
-    const char *name = report_name(c, s), *path = strf(L, "report.%s", name);
+    const char *name = report_name(c, s);
+    if (!name) return;
+    const char *path = strf(L, "report.%s", name);
     if (!strcmp(name, "step") || !strcmp(name, "seconds")) {
         diag_error(L->diags, s->span, E101, "every line of the log has its own %s; a report needs another name", name);
         return;
@@ -127,6 +122,16 @@ static IrVal *picture_draw(Ctx *c, const Ast *e, int64_t n, bool grid)
     return NULL;
 }
 
+/* A picture is a file of its name. */
+static bool picture_named(Ctx *c, const char *name, Span at)
+{
+    enum { LONGEST = 200 };
+    if (!strchr(name, '/') && strlen(name) <= LONGEST) return true;
+    Diag *d = diag_error(c->L->diags, at, E201, "this cannot be the name of a picture");
+    diag_hint(d, "it is a file of that name, so there is no / in it, and at most %d letters", LONGEST);
+    return false;
+}
+
 void sched_picture(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
@@ -134,6 +139,7 @@ void sched_picture(Ctx *c, const Ast *s, Nodes *to)
     Picture what;
     if (!picture_args(c, s, grid, &what)) return;
     const char *name = report_name(c, s);
+    if (!name || !picture_named(c, name, s->span)) return;
     Part *p = part_begin(L, strf(L, "%s_%s", AstReport_name(s->report.what), name), IR_FN_REPORT, s->span);
     for (int i = 0; i < what.n_what; i++) {
         IrVal *t = picture_draw(c, what.what[i], what.n, grid);

@@ -250,13 +250,21 @@ static void collect_tensors(Ctx *c, Value *v, Span at, IrVal **out, int *n, int 
     }
 }
 
+/* A part of it was wrong, and that was said. */
+static bool part_bad(const Value *v)
+{
+    bool bad = val_bad(v);
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n && !bad; i++) bad = part_bad(v->record.v[i]);
+    return bad;
+}
+
 static void update_along(Ctx *c, const Ast *s, Wanted *who, Value *opt, Changes *out)
 {
     Lower *L = c->L;
     int waiting = pending_count(L), n = 0, most = 0;
     Span at = s->update.value->span;
     Value *v = as_settled(c, eval(c, s->update.value), at);
-    if (val_bad(v)) return;
+    if (part_bad(v)) return;
     for (int i = 0; i < who->n; i++) {
         if (!who->p[i]->params.n) player_find_params(c, who->p[i], who->at[i]);
         most += who->p[i]->params.n;

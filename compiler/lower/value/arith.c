@@ -238,10 +238,27 @@ static Value *power(Ctx *c, Value *a, Value *e, Span at)
     return val_tensor(c->L, ir_pow(b, x, y));
 }
 
+/* Of integers it is made of exact products and sums. */
+static Value *whole_matmul(Ctx *c, IrVal *x, IrVal *y, Span at)
+{
+    int last = x->type.rank - 1, rank = last + y->type.rank;
+    int64_t n = y->type.dim[0];
+    if (rank > IR_MAX_RANK) return unsupported(c, at, "a product of integers with more than 7 dimensions");
+    IrInts d = {.n = (uint8_t)rank}, of_x = {.n = (uint8_t)(last + 1)}, of_y = {.n = (uint8_t)y->type.rank};
+    for (int i = 0; i <= last; i++) d.v[i] = x->type.dim[i], of_x.v[i] = i;
+    for (int i = 0; i < y->type.rank; i++) d.v[last + i] = y->type.dim[i], of_y.v[i] = last + i;
+    if (!dims_fit(c->L, &d, at)) return val_error(c->L);
+    IrBuilder *b = fn_builder(c);
+    IrVal *t = product(c, ir_broadcast(b, x, d, of_x), ir_broadcast(b, y, d, of_y), at);
+    if (!t || !ints_sum_fits(c, t, n, at)) return val_error(c->L);
+    return val_tensor(c->L, ir_sum(b, ints_widen_sum(c, t, n), ir_ints(1, (int64_t[]){last})));
+}
+
 static Value *matmul(Ctx *c, Value *a, Value *w, Span at)
 {
-    IrVal *x = arith_reals(c, a, at, "@"), *y = arith_reals(c, w, at, "@");
+    IrVal *x = arith_numbers(c, a, at, "@"), *y = x ? arith_numbers(c, w, at, "@") : NULL;
     if (!x || !y) return val_error(c->L);
+    bool whole = !ir_is_real(x->type.elem) && !ir_is_real(y->type.elem);
     if (!x->type.rank || !y->type.rank || x->type.dim[x->type.rank - 1] != y->type.dim[0]) {
         Diag *d = diag_error(
             c->L->diags, at, E200,
@@ -252,6 +269,8 @@ static Value *matmul(Ctx *c, Value *a, Value *w, Span at)
     }
     if (x->type.rank + y->type.rank - 2 > IR_MAX_RANK)
         return unsupported(c, at, "a product with more than 8 dimensions");
+    if (whole) return whole_matmul(c, x, y, at);
+    x = arith_reals(c, a, at, "@"), y = arith_reals(c, w, at, "@");
     IrElem e = arith_elem(c, x->type.elem, y->type.elem);
     int last = x->type.rank - 1, first = 0;
     IrPairs k = ir_pairs(1, &last, &first);
@@ -383,6 +402,11 @@ Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 static Value *not_value(Ctx *c, Value *a, Span at)
 {
     if (a->kind == V_BOOL) return face_test(c, a, NULL, val_bool(c->L, !a->b));
+    if (a->kind == V_RECORD) {
+        Value **v = arena_array(c->L->a, Value *, a->record.n + 1);
+        for (int i = 0; i < a->record.n; i++) v[i] = arith_unary(c, AST_OP_NOT, a->record.v[i], at);
+        return val_record_like(c->L, a, v);
+    }
     IrVal *x = as_tensor(c, a, at);
     if (!x) return val_error(c->L);
     if (x->type.elem == IR_BOOL) return val_tensor(c->L, ir_not(fn_builder(c), x));
@@ -465,6 +489,22 @@ static Value *select_records(Ctx *c, Value *cond, Value *yes, Value *no, Span at
     return val_record_of_both(c->L, val_record_like(c->L, yes, v), yes, no);
 }
 
+/* Field by field: what is no record is the same for every field. */
+static Value *select_by_fields(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
+{
+    Value *of[] = {cond, yes, no}, **v = arena_array(c->L->a, Value *, cond->record.n + 1), *one[3];
+    for (int k = 1; k < 3; k++)
+        if (of[k]->kind == V_RECORD && !arith_same_fields(c, cond, of[k], at)) return val_error(c->L);
+    for (int i = 0; i < cond->record.n; i++) {
+        for (int k = 0; k < 3; k++) one[k] = of[k]->kind == V_RECORD ? of[k]->record.v[i] : of[k];
+        v[i] = arith_select(c, one[0], one[1], one[2], at);
+    }
+    Value *r = val_record_like(c->L, cond, v);
+    for (int k = 1; k < 3; k++)
+        if (of[k]->kind == V_RECORD) r = val_record_of_both(c->L, r, cond, of[k]);
+    return r;
+}
+
 static bool is_table(const Value *v) { return v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST || v->kind == V_RANGE; }
 
 /* The arms of a condition known now are held to the same as those of one that is computed. NULL: they can stay what they are. */
@@ -493,6 +533,7 @@ Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
     if (arm) return arm;
     if (cond->kind == V_BOOL) return face_where(c, cond, yes, no);
     if (val_bad(cond) || val_bad(yes) || val_bad(no)) return val_error(c->L);
+    if (cond->kind == V_RECORD) return select_by_fields(c, cond, yes, no, at);
     IrVal *k = as_tensor(c, cond, at), *x, *y;
     if (!k) return val_error(c->L);
     if (k->type.elem != IR_BOOL) {

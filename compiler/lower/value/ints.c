@@ -11,7 +11,15 @@ typedef struct Bounds { int64_t lo, hi; bool open; } Bounds;           /* open: 
 
 enum { HOW_DEEP = 6 };                                      /* nodes that join several values looked through; beyond, only the element type is known */
 
-static Bounds bounds_of(const Lower *L, const IrVal *v, int depth);
+/* What is asked about, and what a condition says of one of its values: in the arm of a select, element by element. */
+typedef struct Known {
+    const Lower *L;
+    const IrVal *v;                                         /* NULL: nothing is said */
+    Bounds       b;
+    const struct Known *up;
+} Known;
+
+static Bounds bounds_of(const Known *k, const IrVal *v, int depth);
 
 static Bounds between(int64_t lo, int64_t hi) { return (Bounds){lo, hi, false}; }
 
@@ -47,13 +55,19 @@ static Bounds closed(Bounds b)
     return b;
 }
 
-/* a - b * floor(a / b), with 0 for a b of 0: below b, whatever a is. */
+/* a - b * floor(a / b), with 0 for a b of 0: between 0 and b, whatever a is. */
 static Bounds bounds_rem(Bounds a, Bounds b)
 {
-    if (b.lo < 0) return bounds_join((Bounds){b.lo, b.hi > 0 ? b.hi : 0, b.open}, between(0, 0));
+    if (b.lo < 0) return (Bounds){b.lo + 1, b.hi > 0 ? b.hi - 1 : 0, b.open};
     int64_t most = b.hi > 0 ? b.hi - 1 : 0;
     if (a.lo >= 0 && a.hi < most) most = a.hi;
     return (Bounds){0, most, b.open && most >= INT32_MAX - 1};
+}
+
+static Bounds bounds_abs(Bounds a)
+{
+    int64_t least = a.lo > 0 ? a.lo : a.hi < 0 ? clamped(-(__int128)a.hi) : 0, down = clamped(-(__int128)a.lo);
+    return (Bounds){least, down > a.hi ? down : a.hi, a.open};
 }
 
 /* floor(a / b), which is 0 for a b of 0. */
@@ -86,6 +100,9 @@ static Bounds within(Bounds b, IrElem e)
     return b.lo >= all.lo && b.hi <= all.hi ? b : all;
 }
 
+/* The least number of its element type has no |x|: it stays what it is. */
+static Bounds within_sign(Bounds a, IrElem e) { return a.lo == all_of(e).lo ? all_of(e) : within(bounds_abs(a), e); }
+
 static int64_t whole_at(const GanTensor *t, int64_t i)
 {
     switch (t->elem) {
@@ -110,45 +127,112 @@ static Bounds of_data(const Lower *L, int slot, IrElem e)
     return all_of(e);
 }
 
-static Bounds of_parts(const Lower *L, const IrNode *n, int depth)
+static Bounds of_parts(const Known *k, const IrNode *n, int depth)
 {
-    Bounds b = bounds_of(L, n->arg[0], depth);
-    for (int i = 1; i < n->n_args; i++) b = bounds_join(b, bounds_of(L, n->arg[i], depth));
+    Bounds b = bounds_of(k, n->arg[0], depth);
+    for (int i = 1; i < n->n_args; i++) b = bounds_join(b, bounds_of(k, n->arg[i], depth));
     return b;
 }
 
-static Bounds of_sum(const Lower *L, const IrNode *n, int depth)
+static Bounds of_sum(const Known *k, const IrNode *n, int depth)
 {
     const IrType *t = &n->arg[0]->type;
     Bounds count = between(1, 1);
     for (int i = 0; i < n->attr.dims.n; i++) count = bounds_product(count, between(t->dim[n->attr.dims.v[i]], t->dim[n->attr.dims.v[i]]));
-    for (int i = 0; i < n->attr.over.n; i++) count = bounds_product(count, between(ir_extent(L->m, n->attr.over.id[i]), ir_extent(L->m, n->attr.over.id[i])));
-    return within(bounds_product(bounds_of(L, n->arg[0], depth), count), n->result->type.elem);
+    for (int i = 0; i < n->attr.over.n; i++) count = bounds_product(count, between(ir_extent(k->L->m, n->attr.over.id[i]), ir_extent(k->L->m, n->attr.over.id[i])));
+    return within(bounds_product(bounds_of(k, n->arg[0], depth), count), n->result->type.elem);
 }
 
-static Bounds of_node(const Lower *L, const IrVal *v, int depth)
+static Bounds narrowed(Bounds a, IrCompare how, Bounds b)
+{
+    Bounds r = a;
+    if ((how == IR_LT || how == IR_LE || how == IR_EQ) && b.hi - (how == IR_LT) < r.hi) r.hi = b.hi - (how == IR_LT);
+    if ((how == IR_GT || how == IR_GE || how == IR_EQ) && b.lo + (how == IR_GT) > r.lo) r.lo = b.lo + (how == IR_GT);
+    if (how == IR_NE && b.lo == b.hi && r.lo == b.lo) r.lo++;
+    if (how == IR_NE && b.lo == b.hi && r.hi == b.lo) r.hi--;
+    return r.lo > r.hi ? a : closed(r);                     /* the arm is never picked */
+}
+
+static IrCompare compare_not(IrCompare c)
+{
+    static const IrCompare not[] = {[IR_EQ] = IR_NE, [IR_NE] = IR_EQ, [IR_LT] = IR_GE, [IR_LE] = IR_GT, [IR_GT] = IR_LE, [IR_GE] = IR_LT};
+    return not[c];
+}
+
+static IrCompare compare_turned(IrCompare c)
+{
+    static const IrCompare turned[] = {[IR_EQ] = IR_EQ, [IR_NE] = IR_NE, [IR_LT] = IR_GT, [IR_LE] = IR_GE, [IR_GT] = IR_LT, [IR_GE] = IR_LE};
+    return turned[c];
+}
+
+/* Beneath what only makes an integer wider. */
+static const IrVal *unwidened(const IrVal *v)
+{
+    bool wider = v->def && v->def->op == IR_convert && v->type.elem == IR_I64 && v->def->arg[0]->type.elem == IR_I32;
+    return wider ? v->def->arg[0] : v;
+}
+
+static bool never(const IrVal *cond, bool holds)
+{
+    double x;
+    return ir_is_const(cond, &x) && (x != 0) != holds;
+}
+
+/* and, or and not are selects: one arm is never so, so it is the other. What is said where a condition holds, or does not, is put on top of k. */
+static const Known *condition_says(const Known *k, const IrVal *cond, bool holds, Known *room, int *left)
+{
+    enum { HOW_DEEP_SIDES = 2 };
+    const IrNode *n = cond->def;
+    if (!n || *left < 2) return k;
+    for (int arm = 1; n->op == IR_select && arm < 3; arm++) {
+        if (!never(n->arg[arm], holds)) continue;
+        k = condition_says(k, n->arg[0], arm == 2, room, left);
+        return condition_says(k, n->arg[3 - arm], holds, room, left);
+    }
+    if (n->op != IR_compare || ir_is_real(n->arg[0]->type.elem)) return k;
+    IrCompare how = holds ? n->attr.compare : compare_not(n->attr.compare);
+    const IrVal *a = unwidened(n->arg[0]), *b = unwidened(n->arg[1]);
+    Bounds x = bounds_of(k, a, HOW_DEEP_SIDES), y = bounds_of(k, b, HOW_DEEP_SIDES);
+    Known *of_a = &room[--*left], *of_b = &room[--*left];
+    *of_a = (Known){k->L, a, narrowed(x, how, y), k};
+    *of_b = (Known){k->L, b, narrowed(y, compare_turned(how), x), of_a};
+    return of_b;
+}
+
+enum { MOST_SAID = 8 };
+
+static Bounds of_arm(const Known *k, const IrNode *select, bool yes, int depth)
+{
+    Known room[MOST_SAID];
+    int left = MOST_SAID;
+    return bounds_of(condition_says(k, select->arg[0], yes, room, &left), select->arg[yes ? 1 : 2], depth);
+}
+
+static Bounds of_node(const Known *k, const IrVal *v, int depth)
 {
     const IrNode *n = v->def;
     IrElem e = v->type.elem;
+    Known all = {.L = k->L};
     switch (n->op) {
     case IR_const: return between(n->attr.n, n->attr.n);
     case IR_index: {
-        int64_t extent = n->attr.axis >= 0 ? ir_extent(L->m, n->attr.axis) : v->type.dim[n->attr.dim];
+        int64_t extent = n->attr.axis >= 0 ? ir_extent(k->L->m, n->attr.axis) : v->type.dim[n->attr.dim];
         return between(0, extent > 0 ? extent - 1 : 0);
     }
     case IR_randint: return between(0, n->attr.n - 1);
-    case IR_div: return within(bounds_quotient(bounds_of(L, n->arg[0], depth), bounds_of(L, n->arg[1], depth), e), e);
+    case IR_div: return within(bounds_quotient(bounds_of(k, n->arg[0], depth), bounds_of(k, n->arg[1], depth), e), e);
     case IR_add: case IR_sub: case IR_mul: case IR_max: case IR_min: case IR_rem:
-        return within(bounds_result(n->op, bounds_of(L, n->arg[0], depth), bounds_of(L, n->arg[1], depth)), e);
-    case IR_neg: return within(bounds_result(IR_sub, between(0, 0), bounds_of(L, n->arg[0], depth)), e);
-    case IR_abs: return within(bounds_join(bounds_of(L, n->arg[0], depth), bounds_result(IR_sub, between(0, 0), bounds_of(L, n->arg[0], depth))), e);
-    case IR_select: return bounds_join(bounds_of(L, n->arg[1], depth), bounds_of(L, n->arg[2], depth));
-    case IR_convert: return ir_is_real(n->arg[0]->type.elem) ? all_of(e) : within(bounds_of(L, n->arg[0], depth), e);
-    case IR_sum: return of_sum(L, n, depth);
-    case IR_read: return of_data(L, n->attr.slot, e);
-    case IR_concat: return n->n_args > 64 || !depth ? all_of(e) : of_parts(L, n, depth - 1);       /* many: it counts twice */
+        return within(bounds_result(n->op, bounds_of(k, n->arg[0], depth), bounds_of(k, n->arg[1], depth)), e);
+    case IR_neg: return within(bounds_result(IR_sub, between(0, 0), bounds_of(k, n->arg[0], depth)), e);
+    case IR_abs: return within_sign(bounds_of(k, n->arg[0], depth), e);
+    case IR_select: return bounds_join(of_arm(k, n, true, depth), of_arm(k, n, false, depth));
+    case IR_convert: return ir_is_real(n->arg[0]->type.elem) ? all_of(e) : within(bounds_of(k, n->arg[0], depth), e);
+    case IR_sum: return of_sum(&all, n, depth);
+    case IR_cumsum: return within(bounds_product(bounds_of(&all, n->arg[0], depth), between(1, v->type.dim[n->attr.dim])), e);
+    case IR_read: return of_data(k->L, n->attr.slot, e);
+    case IR_concat: return n->n_args > 64 || !depth ? all_of(e) : of_parts(&all, n, depth - 1);       /* many: it counts twice */
     case IR_argsort: return between(0, v->type.dim[v->type.rank - 1] - 1);
-    case IR_argmax: return between(0, (n->attr.axis >= 0 ? ir_extent(L->m, n->attr.axis) : n->arg[0]->type.dim[n->attr.dim]) - 1);
+    case IR_argmax: return between(0, (n->attr.axis >= 0 ? ir_extent(k->L->m, n->attr.axis) : n->arg[0]->type.dim[n->attr.dim]) - 1);
     default: return all_of(e);
     }
 }
@@ -171,13 +255,26 @@ static bool only_moves(IrOp op)
     }
 }
 
-static Bounds bounds_of(const Lower *L, const IrVal *v, int depth)
+static Bounds of_itself(const Known *k, const IrVal *v, int depth)
 {
-    while (v->def && only_moves(v->def->op)) v = v->def->arg[0];
-    if (!v->def && !ir_is_real(v->type.elem)) return of_round(L, v);
+    if (!v->def && !ir_is_real(v->type.elem)) return of_round(k->L, v);
     if (!v->def || !depth || ir_is_real(v->type.elem)) return all_of(v->type.elem);
-    return of_node(L, v, depth - 1);
+    return of_node(k, v, depth - 1);
 }
+
+/* Where elements move, a condition has said nothing of them. */
+static Bounds bounds_of(const Known *k, const IrVal *v, int depth)
+{
+    Known all = {.L = k->L};
+    for (const Known *u = k; u->v; u = u->up)
+        if (u->v == v) return u->b;
+    for (; v->def && only_moves(v->def->op); v = v->def->arg[0])
+        if (v->def->op != IR_stop) k = &all;
+    return of_itself(k, v, depth);
+}
+
+static Bounds bounds_now(const Lower *L, const IrVal *v) { return bounds_of(&(Known){.L = L}, v, HOW_DEEP); }
+
 
 static bool narrow(Bounds b) { return b.lo >= INT32_MIN && b.hi <= INT32_MAX; }
 
@@ -206,7 +303,7 @@ static bool too_wide(Ctx *c, const char *word, bool leaves, Span at)
 bool ints_fit(Ctx *c, IrOp op, const IrVal *a, const IrVal *b, Span at)
 {
     if (ir_is_real(a->type.elem) || ir_is_real(b->type.elem)) return true;
-    Bounds x = bounds_of(c->L, a, HOW_DEEP), y = bounds_of(c->L, b, HOW_DEEP);
+    Bounds x = bounds_now(c->L, a), y = bounds_now(c->L, b);
     const char *word = op == IR_add ? "+" : op == IR_sub ? "-" : "*";
     return x.open || y.open || !too_wide(c, word, leaves_64(op, x, y), at);
 }
@@ -214,34 +311,50 @@ bool ints_fit(Ctx *c, IrOp op, const IrVal *a, const IrVal *b, Span at)
 bool ints_sum_fits(Ctx *c, const IrVal *t, int64_t n, Span at)
 {
     if (ir_is_real(t->type.elem)) return true;
-    Bounds x = bounds_of(c->L, t, HOW_DEEP);
+    Bounds x = bounds_now(c->L, t);
     return x.open || !too_wide(c, "sum", leaves_64(IR_mul, x, between(n, n)), at);
 }
 
 void ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b)
 {
     if ((*a)->type.elem != IR_I32 || (*b)->type.elem != IR_I32) return;
-    if (narrow(bounds_result(op, bounds_of(c->L, *a, HOW_DEEP), bounds_of(c->L, *b, HOW_DEEP)))) return;
+    if (narrow(bounds_result(op, bounds_now(c->L, *a), bounds_now(c->L, *b)))) return;
     *a = ir_convert(fn_builder(c), *a, IR_I64);
     *b = ir_convert(fn_builder(c), *b, IR_I64);
 }
 
 IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n)
 {
-    Bounds one = bounds_of(c->L, t, HOW_DEEP), count = between(n, n);
+    Bounds one = bounds_now(c->L, t), count = between(n, n);
     bool wide = t->type.elem == IR_I32 && !narrow(bounds_product(one, count));
     return wide ? ir_convert(fn_builder(c), t, IR_I64) : t;
 }
 
 bool ints_within(const Lower *L, const IrVal *v, int64_t lo, int64_t hi)
 {
-    Bounds b = bounds_of(L, v, HOW_DEEP);
+    Bounds b = bounds_now(L, v);
     return b.lo >= lo && b.hi <= hi;
 }
 
 bool ints_known(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi)
 {
-    Bounds b = bounds_of(L, v, HOW_DEEP);
+    Bounds b = bounds_now(L, v);
     *lo = b.lo, *hi = b.hi;
     return !b.open;
+}
+
+/* Each guard says what its condition does; the one inside first, so that it is what is found. */
+static const Known *guards_say(const Known *k, const Guard *g, Known *room, int *left)
+{
+    if (!g) return k;
+    k = guards_say(k, g->up, room, left);
+    return condition_says(k, g->cond, g->holds, room, left);
+}
+
+bool ints_guarded(const Ctx *c, const IrVal *v, int64_t lo, int64_t hi)
+{
+    Known all = {.L = c->L}, room[MOST_SAID];
+    int left = MOST_SAID;
+    Bounds b = bounds_of(guards_say(&all, c->guards, room, &left), v, HOW_DEEP);
+    return b.lo >= lo && b.hi <= hi;
 }

@@ -101,4 +101,5 @@ bool   ints_fit(Ctx *c, IrOp op, const IrVal *a, const IrVal *b, Span at);      
 bool   ints_sum_fits(Ctx *c, const IrVal *t, int64_t n, Span at);                /* the same for the sum of n such elements */
 IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n);                             /* the same for the sum of n such elements */
 bool   ints_within(const Lower *L, const IrVal *v, int64_t lo, int64_t hi);      /* is it known to be? */
+bool   ints_guarded(const Ctx *c, const IrVal *v, int64_t lo, int64_t hi);       /* the same, where the arm of a where that stands here is picked */
 bool   ints_known(const Lower *L, const IrVal *v, int64_t *lo, int64_t *hi);     /* the least and greatest it can be; false: nothing but its type says so */

@@ -425,6 +425,17 @@ const char *val_text(Lower *L, const Value *v)
     return "nothing";
 }
 
+/* [64, 32]: of a short list, its items. */
+static const char *list_key(Lower *L, const Value *v)
+{
+    enum { SHORT = 16 };
+    Text t = text_in(L->a);
+    if (v->list.n > SHORT || v->list.leaves > SHORT) return val_text(L, v);
+    for (int i = 0; i < v->list.n; i++) text_printf(&t, "%s%s", i ? ", " : "[", val_key(L, v->list.v[i]));
+    text_add(&t, v->list.n ? "]" : "[]");
+    return text_str(&t);
+}
+
 const char *val_key(Lower *L, const Value *v)
 {
     switch (v->kind) {
@@ -435,6 +446,7 @@ const char *val_key(Lower *L, const Value *v)
     case V_STRING: return v->s;
     case V_PLAYER: return v->player->name;
     case V_DIST: return v->dist->name;
+    case V_LIST: return list_key(L, v);
     default: return val_text(L, v);
     }
 }
