@@ -725,6 +725,18 @@ static const Local locals[] = {
     {"%e = exp %v : f32[3] %i = argsort %e : i32[3] %g = gather %e, %i {batch 0} : f32[3] %r = log %g : f32[3]", "f32[3]", {300, 200, 250}, 200},
     {"%e = sigmoid %v : f32[3] %t = reverse %e {dims [0]} : f32[3] %o = sub 1, %t : f32[3] %r = log %o : f32[3]", "f32[3]", {0, 0, 200}, -200},
     {"%e = tanh %v : f32[3] %t = reverse %e {dims [0]} : f32[3] %o = add 1, %t : f32[3] %r = log %o : f32[3]", "f32[3]", {0, 0, -200}, -399.306852819440055},
+    {"%s = softplus %v : f32[3] %r = log %s : f32[3]", "f32[3]", {-102, 0, 0}, -102},
+    {"%s = softplus %v : f32[3] %r = log %s : f32[3]", "f32[3]", {-16, 0, 0}, -16.00000005626758729},
+    {"%s = softplus %v : f32[3] %t = sum %s {dims [0]} : f32[] %r = log %t : f32[]", "f32[]", {-200, -200, -300}, -199.306852819440055},
+    {"%s = softplus %v : f32[3] %t = reverse %s {dims [0]} : f32[3] %p = mul %s, %t : f32[3] %r = log %p : f32[3]",
+     "f32[3]",
+     {-60, 0, -60},
+     -120},
+    {"%e = exp %v : f32[3] %o = add 1, %e : f32[3] %f = mul %e, %e : f32[3] %t = reverse %f {dims [0]} : f32[3] %m = max %t, %o : f32[3] "
+     "%r = log %m : f32[3]",
+     "f32[3]",
+     {200, 0, -300},
+     200},
     {"%q = mul %v, %v : f32[3] %r = sqrt %q : f32[3]", "f32[3]", {1e-30f, 0, 0}, 1e-30},
     {"%d = dot %v, %v {contract 0:0} : f32[] %r = sqrt %d : f32[]", "f32[]", {3e30f, 4e30f, 0}, 5e30},
     {"%q = mul %v, %v : f32[3] %s = sum %q {dims [0]} : f32[] %a = div %s, 3 : f32[] %t = sum %v {dims [0]} : f32[] "

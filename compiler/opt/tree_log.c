@@ -330,6 +330,16 @@ static Scaled tanh_of(LogReader *r, IrVal *v)
                     .more = ir_sub(&r->b, log2, ir_softplus(&r->b, ir_neg(&r->b, at)))};
 }
 
+/* Where exp(x) has no place beside 1, softplus(x) is exp(x). */
+static Scaled softplus_of(LogReader *r, IrVal *v)
+{
+    IrVal *at = leaf(r, v->def->arg[0]), *itself = leaf(r, v);
+    IrVal *below = ir_compare(&r->b, IR_LT, at, ir_const(&r->b, r->elem, r->elem == IR_F64 ? -37 : -17));
+    return (Scaled){.log = ir_select(&r->b, below, at, ir_const(&r->b, r->elem, 0)),
+                    .up = ir_select(&r->b, below, ir_const(&r->b, r->elem, 1), itself),
+                    .positive = true};
+}
+
 static void add_scaled(LogReader *r, const Scaled *a, const Scaled *c, int sign, Scaled *s)
 {
     IrVal *x = or_number(r, a->log, 0), *y = or_number(r, c->log, 0), *u = factor(r, a), *v = factor(r, c);
@@ -589,7 +599,7 @@ static IrVal *log_above_0(LogReader *r, const Scaled *s)
 static bool scale_extreme(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
-    if (!scale(r, n->arg[0], &a) || !scale(r, n->arg[1], &c) || (!a.log && !c.log)) return false;
+    if (!scale_inside(r, n->arg[0], &a) || !scale_inside(r, n->arg[1], &c) || (!a.log && !c.log)) return false;
     bool minus = a.negative && c.negative, most = (n->op == IR_max) != minus;
     if (minus) a = negated(r, &a), c = negated(r, &c);
     const Scaled *other = is_known(&a) ? &c : &a;
@@ -754,6 +764,9 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
     case IR_tanh:
         *s = tanh_of(r, n->result);
         return true;
+    case IR_softplus:
+        *s = softplus_of(r, n->result);
+        return true;
     case IR_const:
         return scale_number(r, n, s);
     case IR_scan:
@@ -833,7 +846,7 @@ typedef struct Search {
 static bool is_exponential_in(const Search *s, const IrNode *n)
 {
     if (n->op == IR_pow) return is_exponential(n) && (s->logarithm || n->result->type.rank || n->result->type.axes.n);
-    return n->op == IR_exp || (s->logarithm && (n->op == IR_expm1 || n->op == IR_sigmoid || n->op == IR_tanh));
+    return n->op == IR_exp || (s->logarithm && (n->op == IR_expm1 || n->op == IR_sigmoid || n->op == IR_tanh || n->op == IR_softplus));
 }
 
 /* What no form holds anything under. */
