@@ -737,6 +737,11 @@ static const Local locals[] = {
      "f32[3]",
      {200, 0, -300},
      200},
+    {"%s = softplus %v : f32[3] %q = sqrt %s : f32[3] %r = mul %q, 1e30 : f32[3]", "f32[3]", {-170, 0, 0}, 1.21609929925283e-07},
+    {"%s = softplus %v : f32[3] %t = sum %s {dims [0]} : f32[] %q = pow %t, -0.5 : f32[] %r = mul %q, 1e-30 : f32[]",
+     "f32[]",
+     {-170, -200, -300},
+     8223012.71462253},
     {"%q = mul %v, %v : f32[3] %r = sqrt %q : f32[3]", "f32[3]", {1e-30f, 0, 0}, 1e-30},
     {"%d = dot %v, %v {contract 0:0} : f32[] %r = sqrt %d : f32[]", "f32[]", {3e30f, 4e30f, 0}, 5e30},
     {"%q = mul %v, %v : f32[3] %s = sum %q {dims [0]} : f32[] %a = div %s, 3 : f32[] %t = sum %v {dims [0]} : f32[] "

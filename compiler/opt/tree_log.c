@@ -907,9 +907,59 @@ static IrVal *logarithm_of(LogReader *r, const IrNode *n, bool wide)
     return scale(r, n->arg[0], &s) && (r->summed || r->single) && (s.log || wide) ? logarithm(r, &s) : NULL;
 }
 
+/* Is all of v as small as a softplus is far below zero? Beside a number it is that number. */
+static bool is_like_softplus(Search *s, const IrVal *v)
+{
+    const IrNode *n = v->def;
+    if (!n || n->block != s->block || ++s->nodes > MOST_NODES || !is_read(s->w, n)) return false;
+    switch (n->op) {
+    case IR_softplus:
+        return true;
+    case IR_mul:
+    case IR_div:
+        return is_like_softplus(s, n->arg[0]) || is_like_softplus(s, n->arg[1]);
+    case IR_add:
+    case IR_max:
+        return is_like_softplus(s, n->arg[0]) && is_like_softplus(s, n->arg[1]);
+    case IR_select:
+        return is_like_softplus(s, n->arg[1]) || is_like_softplus(s, n->arg[2]);
+    case IR_sum:
+    case IR_dot:
+    case IR_norm:
+    case IR_reduce_max:
+    case IR_convert:
+    case IR_spread:
+    case IR_slice:
+    case IR_reshape:
+    case IR_broadcast:
+    case IR_transpose:
+    case IR_reverse:
+    case IR_gather:
+        return is_like_softplus(s, n->arg[0]);
+    default:
+        return false;
+    }
+}
+
+/* The root of a softplus, or another power that has no slope at 0: it is exp(x / 2) where softplus(x) is 0 already. */
+static IrVal *root_of_softplus(Walk *w, IrVal *v)
+{
+    IrNode *n = v->def;
+    double k = 0.5;
+    if (n->op != IR_sqrt && (n->op != IR_pow || !ir_is_const(n->arg[1], &k) || (k >= 1 && k == floor(k)))) return NULL;
+    bool wide = tree_is_head(w, v);
+    LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = true};
+    Search search = {.w = w, .block = w->b->block};
+    Scaled s;
+    if (!is_like_softplus(&search, n->arg[0]) || !scale_power(&r, n, &s) || !s.log || !s.positive) return NULL;
+    IrVal *made = times(&r, ir_exp(&r.b, s.log), factor(&r, &s));
+    return full(&r, tree_convert(&r.b, made, v->type.elem), &v->type);
+}
+
 IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds)
 {
     IrNode *n = v->def;
+    if (adds && (n->op == IR_sqrt || n->op == IR_pow)) return root_of_softplus(w, v);
     if (n->op != IR_log && n->op != IR_log1p && n->op != IR_div) return NULL;
     bool wide = tree_is_head(w, v), logarithmic = n->op != IR_div;
     LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = adds};
