@@ -742,6 +742,21 @@ static const Local locals[] = {
      "f32[]",
      {-170, -200, -300},
      8223012.71462253},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %b = broadcast %s {dims [3]} : f32[3] %p = div %e, %b : f32[3] "
+     "%o = sub 1, %p : f32[3] %r = log %o : f32[3]",
+     "f32[3]",
+     {40, 0, -300},
+     -40},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %b = broadcast %s {dims [3]} : f32[3] %p = div %e, %b : f32[3] "
+     "%o = sub 1, %p : f32[3] %r = log %o : f32[3]",
+     "f32[3]",
+     {0, 0, 0},
+     -0.40546510810816444},
+    {"%e = exp %v : f32[3] %t = reverse %e {dims [0]} : f32[3] %s = add %t, %e : f32[3] %p = div %e, %s : f32[3] "
+     "%o = sub 1, %p : f32[3] %r = log %o : f32[3]",
+     "f32[3]",
+     {40, 0, -300},
+     -340},
     {"%q = mul %v, %v : f32[3] %r = sqrt %q : f32[3]", "f32[3]", {1e-30f, 0, 0}, 1e-30},
     {"%d = dot %v, %v {contract 0:0} : f32[] %r = sqrt %d : f32[]", "f32[]", {3e30f, 4e30f, 0}, 5e30},
     {"%q = mul %v, %v : f32[3] %s = sum %q {dims [0]} : f32[] %a = div %s, 3 : f32[] %t = sum %v {dims [0]} : f32[] "

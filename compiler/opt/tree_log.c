@@ -463,6 +463,98 @@ static bool scale_scan(LogReader *r, const IrNode *n, Scaled *s)
 
 /* ---- other rows ------------------------------------------------------------------------------------------------- */
 
+typedef struct Quotient {
+    IrVal *part, *all;
+} Quotient;
+
+/* part / all; so is part * (1 / all), as a form writes it. */
+static bool as_quotient(const IrNode *n, Quotient *q)
+{
+    if (n->op == IR_div) return *q = (Quotient){n->arg[0], n->arg[1]}, true;
+    for (int i = 0; i < 2; i++) {
+        const IrNode *by = n->arg[i]->def;
+        if (by && by->op == IR_div && is_one(unconverted(by->arg[0]))) return *q = (Quotient){n->arg[1 - i], by->arg[1]}, true;
+    }
+    return false;
+}
+
+/* a - c, also where it is written -(c - a) */
+static bool as_difference(const IrVal *v, const IrVal *of[2])
+{
+    bool turned = v->def && v->def->op == IR_neg;
+    const IrNode *n = turned ? v->def->arg[0]->def : v->def;
+    if (!n || n->op != IR_sub) return false;
+    of[turned] = n->arg[0];
+    of[!turned] = n->arg[1];
+    return true;
+}
+
+/* Are a and c one value? A form may have written one of them again. */
+static bool is_same_part(const LogReader *r, const IrVal *a, const IrVal *c)
+{
+    const IrVal *x[2], *y[2];
+    tree_info(r->w, a); /* what is new is compared by what is known of its rows */
+    tree_info(r->w, c);
+    if (tree_same_value(r->w, a, c)) return true;
+    bool exps = a->def && c->def && a->def->op == IR_exp && c->def->op == IR_exp;
+    return exps && as_difference(a->def->arg[0], x) && as_difference(c->def->arg[0], y) &&
+           tree_same_value(r->w, x[0], y[0]) && tree_same_value(r->w, x[1], y[1]);
+}
+
+/* Is `repeats` there only to stand beside what was summed? A number needs none. */
+static bool repeats_along(const IrNode *sum, const IrNode *repeats)
+{
+    int rank = sum->arg[0]->type.rank;
+    if (!repeats) return sum->attr.dims.n == rank;
+    for (int i = 0, at = 0; i < rank; i++) {
+        if (at < sum->attr.dims.n && sum->attr.dims.v[at] == i)
+            at++;
+        else if (repeats->attr.kept.v[i - at] != i)
+            return false;
+    }
+    return true;
+}
+
+/* Is it the share of each in the sum of all, over the dims of that? NULL: no. */
+static const IrNode *sum_of_shares(const LogReader *r, const Quotient *q)
+{
+    const IrNode *sum = q->all->def, *repeats = sum && sum->op == IR_broadcast ? sum : NULL;
+    if (repeats) sum = repeats->arg[0]->def;
+    if (!sum || sum->op != IR_sum || !sum->attr.dims.n || !ir_dims_equal(&sum->arg[0]->type, &q->part->type)) return NULL;
+    return is_same_part(r, sum->arg[0], q->part) && repeats_along(sum, repeats) ? sum : NULL;
+}
+
+/* log(1 - p) of shares p. What has more than half is one alone, and what it leaves is the sum of the others. */
+static IrVal *log_of_others(LogReader *r, const IrNode *sum, const Scaled *part, const Scaled *share)
+{
+    IrBuilder *b = &r->b;
+    const IrType *t = &sum->arg[0]->type;
+    IrVal *log = full(r, whole_log(r, share), t), *nothing = infinity(r, -1), *given = full(r, whole_log(r, part), t);
+    IrVal *most = ir_compare(b, IR_GT, log, ir_const(b, r->elem, math_log_f64(0.5)));
+    Scaled others = {.log = ir_select(b, most, nothing, full(r, part->log, t)), .up = part->up, .down = part->down, .positive = true};
+    Scaled left;
+    sum_terms(r, &others, t, sum->attr.dims, ir_no_axes(), &left);
+    IrVal *rest = full(r, beside(r, whole_log(r, &left), sum->arg[0], sum->attr.dims), t);
+    IrVal *p = ir_exp(b, ir_select(b, most, nothing, log));
+    return ir_select(b, most, ir_add(b, ir_sub(b, rest, given), log), ir_log1p(b, ir_neg(b, p)));
+}
+
+/* log(1 - s), s being the quotient or product n, where it is known: of a / (a + c), and of a share; else NULL. */
+static IrVal *log_of_rest(LogReader *r, const IrNode *n, const Scaled *s)
+{
+    Quotient q;
+    Scaled part, other;
+    if (!s->positive || !as_quotient(n, &q)) return NULL;
+    const IrNode *sum = sum_of_shares(r, &q), *add = q.all->def;
+    if (sum) return scale(r, q.part, &part) && part.log && part.positive ? log_of_others(r, sum, &part, s) : NULL;
+    for (int i = 0; add && add->op == IR_add && i < 2; i++) {
+        if (!is_same_part(r, add->arg[i], q.part)) continue;
+        if (!scale(r, q.part, &part) || !scale(r, add->arg[1 - i], &other) || !other.positive) return NULL;
+        return ir_add(&r->b, ir_sub(&r->b, whole_log(r, &other), whole_log(r, &part)), whole_log(r, s));
+    }
+    return NULL;
+}
+
 static bool scale_quotient(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
@@ -472,6 +564,16 @@ static bool scale_quotient(LogReader *r, const IrNode *n, Scaled *s)
                   .down = times(r, a.down, c.up),
                   .positive = has_sign(&a, &c, true),
                   .negative = has_sign(&a, &c, false)};
+    s->less = log_of_rest(r, n, s);
+    return true;
+}
+
+static bool scale_product(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled a, c;
+    if (!scale(r, n->arg[0], &a) || !scale(r, n->arg[1], &c) || (!a.log && !c.log && !r->summed)) return false;
+    *s = product_of(r, &a, &c);
+    s->less = log_of_rest(r, n, s);
     return true;
 }
 
@@ -740,9 +842,7 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
         *s = (Scaled){.log = leaf(r, n->arg[0]), .positive = true};
         return true;
     case IR_mul:
-        if (!scale(r, n->arg[0], &a) || !scale(r, n->arg[1], &c) || (!a.log && !c.log && !r->summed)) return false;
-        *s = product_of(r, &a, &c);
-        return true;
+        return scale_product(r, n, s);
     case IR_div:
         return scale_quotient(r, n, s);
     case IR_convert:
