@@ -757,6 +757,10 @@ static const Local locals[] = {
      "f32[3]",
      {40, 0, -300},
      -340},
+    {"%e = exp %v : f32[3] %c = cumsum %e {dim 0} : f32[3] %r = log %c : f32[3]", "f32[3]", {-200, 0, 400}, -200},
+    {"%e = exp %v : f32[3] %c = cumsum %e {dim 0 reverse} : f32[3] %r = log %c : f32[3]", "f32[3]", {-200, 400, 400}, 400.693147180559945},
+    {"%e = exp %v : f32[3] %c = cumsum %e {dim 0 exclusive} : f32[3] %r = log %c : f32[3]", "f32[3]", {-200, 400, 400}, -HUGE_VAL},
+    {"%e = exp %v : f32[3] %c = cumsum %e {dim 0 reverse exclusive} : f32[3] %r = log %c : f32[3]", "f32[3]", {900, -400, -400}, -399.306852819440055},
     {"%q = mul %v, %v : f32[3] %r = sqrt %q : f32[3]", "f32[3]", {1e-30f, 0, 0}, 1e-30},
     {"%d = dot %v, %v {contract 0:0} : f32[] %r = sqrt %d : f32[]", "f32[]", {3e30f, 4e30f, 0}, 5e30},
     {"%q = mul %v, %v : f32[3] %s = sum %q {dims [0]} : f32[] %a = div %s, 3 : f32[] %t = sum %v {dims [0]} : f32[] "

@@ -195,6 +195,49 @@ static bool scale_sum(LogReader *r, const IrNode *n, Scaled *s)
     return true;
 }
 
+enum { FEW_PRODUCTS = 4096, MOST_BY_OPERAND = 4 };
+
+/* v repeated along a new dim before `dim` */
+static IrVal *with_dim(LogReader *r, IrVal *v, const IrType *of, const IrType *wide, int dim)
+{
+    IrInts kept = {.n = of->rank};
+    if (!v || v->type.rank == 0) return v;
+    for (int i = 0; i < of->rank; i++) kept.v[i] = i + (i >= dim);
+    return ir_broadcast(&r->b, v, ir_dims_of(wide), kept);
+}
+
+/* Does element i of a running sum count term j? */
+static IrVal *counts(LogReader *r, const IrNode *n, const IrType *wide)
+{
+    IrBuilder *b = &r->b;
+    int dim = (int)n->attr.dim;
+    IrInts one = ir_ints(1, (int64_t[]){wide->dim[dim]});
+    IrVal *place = ir_cumsum(b, ir_fill(b, ir_const(b, r->elem, 1), one), 0, false, false);
+    IrVal *i = ir_broadcast(b, place, ir_dims_of(wide), ir_ints(1, (int64_t[]){dim}));
+    IrVal *j = ir_broadcast(b, place, ir_dims_of(wide), ir_ints(1, (int64_t[]){dim + 1}));
+    return ir_compare(b, n->attr.exclusive ? IR_LT : IR_LE, n->attr.reverse ? i : j, n->attr.reverse ? j : i);
+}
+
+/* Each element of a running sum takes its own largest out: all pairs of elements, while they are few. */
+static bool scale_running_sum(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled t;
+    const IrType *of = &n->arg[0]->type;
+    IrType wide = *of;
+    int dim = (int)n->attr.dim;
+    if (of->rank == IR_MAX_RANK || ir_dims_size(of) * of->dim[dim] > FEW_PRODUCTS) return false;
+    if (!scale_inside(r, n->arg[0], &t) || !t.log) return false;
+    wide.elem = r->elem;
+    wide.rank++;
+    for (int i = of->rank; i > dim; i--) wide.dim[i] = of->dim[i - 1];
+    IrVal *log = with_dim(r, full(r, t.log, of), of, &wide, dim);
+    t.log = ir_select(&r->b, counts(r, n, &wide), log, infinity(r, -1));
+    t.up = with_dim(r, t.up ? full(r, t.up, of) : NULL, of, &wide, dim);
+    t.down = with_dim(r, t.down ? full(r, t.down, of) : NULL, of, &wide, dim);
+    sum_terms(r, &t, &wide, ir_ints(1, (int64_t[]){dim + 1}), ir_no_axes(), s);
+    return true;
+}
+
 /* Is the product, or the quotient, known to be of this sign? */
 static bool has_sign(const Scaled *a, const Scaled *c, bool positive)
 {
@@ -217,8 +260,6 @@ typedef struct Products {
     IrType type;
     IrInts place[2], summed;
 } Products;
-
-enum { FEW_PRODUCTS = 4096, MOST_BY_OPERAND = 4 };
 
 static void place_dim(Products *p, const IrNode *n, int side, int dim, int at)
 {
@@ -851,6 +892,8 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
         return scale_select(r, n, s);
     case IR_sum:
         return scale_sum(r, n, s);
+    case IR_cumsum:
+        return scale_running_sum(r, n, s);
     case IR_dot:
         return scale_dot(r, n, s);
     case IR_add:
@@ -954,6 +997,7 @@ static bool hides(const Search *s, const IrNode *n)
 {
     switch (n->op) {
     case IR_sum:
+    case IR_cumsum:
     case IR_dot:
     case IR_max:
     case IR_min:
