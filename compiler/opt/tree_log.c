@@ -1100,6 +1100,19 @@ static IrVal *root_of_softplus(Walk *w, IrVal *v)
     return full(&r, tree_convert(&r.b, made, v->type.elem), &v->type);
 }
 
+IrVal *tree_vanishing_product(Walk *w, IrVal *v)
+{
+    const IrNode *n = v->def;
+    if (n->op != IR_mul || v->type.rank == 0) return NULL; /* the slope of one number keeps more digits in a form */
+    const IrNode *x = n->arg[0]->def, *y = n->arg[1]->def;
+    if (!x || !y || x->block != n->block || y->block != n->block) return NULL;
+    if (!(x->op == IR_exp && y->op == IR_softplus) && !(x->op == IR_softplus && y->op == IR_exp)) return NULL;
+    LogReader r = {.w = w, .b = tree_before(w, v), .elem = v->type.elem};
+    Scaled s;
+    if (!scale_product(&r, n, &s)) return NULL;
+    return full(&r, times(&r, ir_exp(&r.b, s.log), s.up), &v->type);
+}
+
 IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds)
 {
     IrNode *n = v->def;
