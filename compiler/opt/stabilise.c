@@ -207,7 +207,8 @@ static void better_operands(Walk *w, IrNode *n)
 
 static IrVal *find_best(Walk *w, IrVal *v)
 {
-    IrVal *r = through_form(w, v);
+    IrVal *r = tree_vanishing_product(w, v);
+    if (!r) r = through_form(w, v);
     if (!r) r = tree_small_rule(w, v);
     if (r) return r;
     better_operands(w, v->def);

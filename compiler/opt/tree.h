@@ -60,6 +60,8 @@ IrVal *tree_local_rule(Walk *w, IrVal *v);
 IrVal *tree_small_rule(Walk *w, IrVal *v);
 /* R1 (tree_log.c). adds: also for exponentials that are added one by one. */
 IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds);
+/* exp(t) * softplus(-t) of elements, all of a tree: the one may overflow where the other vanishes. NULL: nothing of that kind. */
+IrVal *tree_vanishing_product(Walk *w, IrVal *v);
 /* The value under a root as a sum of squares, if it is one though it is not written so (tree_quadratic.c); else NULL. */
 IrVal *tree_as_squares(Walk *w, IrVal *v, const IrVal *root);
 /* R3 (tree_moments.c). */

@@ -195,6 +195,49 @@ static bool scale_sum(LogReader *r, const IrNode *n, Scaled *s)
     return true;
 }
 
+enum { FEW_PRODUCTS = 4096, MOST_BY_OPERAND = 4 };
+
+/* v repeated along a new dim before `dim` */
+static IrVal *with_dim(LogReader *r, IrVal *v, const IrType *of, const IrType *wide, int dim)
+{
+    IrInts kept = {.n = of->rank};
+    if (!v || v->type.rank == 0) return v;
+    for (int i = 0; i < of->rank; i++) kept.v[i] = i + (i >= dim);
+    return ir_broadcast(&r->b, v, ir_dims_of(wide), kept);
+}
+
+/* Does element i of a running sum count term j? */
+static IrVal *counts(LogReader *r, const IrNode *n, const IrType *wide)
+{
+    IrBuilder *b = &r->b;
+    int dim = (int)n->attr.dim;
+    IrInts one = ir_ints(1, (int64_t[]){wide->dim[dim]});
+    IrVal *place = ir_cumsum(b, ir_fill(b, ir_const(b, r->elem, 1), one), 0, false, false);
+    IrVal *i = ir_broadcast(b, place, ir_dims_of(wide), ir_ints(1, (int64_t[]){dim}));
+    IrVal *j = ir_broadcast(b, place, ir_dims_of(wide), ir_ints(1, (int64_t[]){dim + 1}));
+    return ir_compare(b, n->attr.exclusive ? IR_LT : IR_LE, n->attr.reverse ? i : j, n->attr.reverse ? j : i);
+}
+
+/* Each element of a running sum takes its own largest out: all pairs of elements, while they are few. */
+static bool scale_running_sum(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled t;
+    const IrType *of = &n->arg[0]->type;
+    IrType wide = *of;
+    int dim = (int)n->attr.dim;
+    if (of->rank == IR_MAX_RANK || ir_dims_size(of) * of->dim[dim] > FEW_PRODUCTS) return false;
+    if (!scale_inside(r, n->arg[0], &t) || !t.log) return false;
+    wide.elem = r->elem;
+    wide.rank++;
+    for (int i = of->rank; i > dim; i--) wide.dim[i] = of->dim[i - 1];
+    IrVal *log = with_dim(r, full(r, t.log, of), of, &wide, dim);
+    t.log = ir_select(&r->b, counts(r, n, &wide), log, infinity(r, -1));
+    t.up = with_dim(r, t.up ? full(r, t.up, of) : NULL, of, &wide, dim);
+    t.down = with_dim(r, t.down ? full(r, t.down, of) : NULL, of, &wide, dim);
+    sum_terms(r, &t, &wide, ir_ints(1, (int64_t[]){dim + 1}), ir_no_axes(), s);
+    return true;
+}
+
 /* Is the product, or the quotient, known to be of this sign? */
 static bool has_sign(const Scaled *a, const Scaled *c, bool positive)
 {
@@ -217,8 +260,6 @@ typedef struct Products {
     IrType type;
     IrInts place[2], summed;
 } Products;
-
-enum { FEW_PRODUCTS = 4096, MOST_BY_OPERAND = 4 };
 
 static void place_dim(Products *p, const IrNode *n, int side, int dim, int at)
 {
@@ -328,6 +369,16 @@ static Scaled tanh_of(LogReader *r, IrVal *v)
     return (Scaled){.up = leaf(r, v),
                     .less = ir_sub(&r->b, log2, ir_softplus(&r->b, at)),
                     .more = ir_sub(&r->b, log2, ir_softplus(&r->b, ir_neg(&r->b, at)))};
+}
+
+/* Where exp(x) has no place beside 1, softplus(x) is exp(x). */
+static Scaled softplus_of(LogReader *r, IrVal *v)
+{
+    IrVal *at = leaf(r, v->def->arg[0]), *itself = leaf(r, v);
+    IrVal *below = ir_compare(&r->b, IR_LT, at, ir_const(&r->b, r->elem, r->elem == IR_F64 ? -37 : -17));
+    return (Scaled){.log = ir_select(&r->b, below, at, ir_const(&r->b, r->elem, 0)),
+                    .up = ir_select(&r->b, below, ir_const(&r->b, r->elem, 1), itself),
+                    .positive = true};
 }
 
 static void add_scaled(LogReader *r, const Scaled *a, const Scaled *c, int sign, Scaled *s)
@@ -453,6 +504,98 @@ static bool scale_scan(LogReader *r, const IrNode *n, Scaled *s)
 
 /* ---- other rows ------------------------------------------------------------------------------------------------- */
 
+typedef struct Quotient {
+    IrVal *part, *all;
+} Quotient;
+
+/* part / all; so is part * (1 / all), as a form writes it. */
+static bool as_quotient(const IrNode *n, Quotient *q)
+{
+    if (n->op == IR_div) return *q = (Quotient){n->arg[0], n->arg[1]}, true;
+    for (int i = 0; i < 2; i++) {
+        const IrNode *by = n->arg[i]->def;
+        if (by && by->op == IR_div && is_one(unconverted(by->arg[0]))) return *q = (Quotient){n->arg[1 - i], by->arg[1]}, true;
+    }
+    return false;
+}
+
+/* a - c, also where it is written -(c - a) */
+static bool as_difference(const IrVal *v, const IrVal *of[2])
+{
+    bool turned = v->def && v->def->op == IR_neg;
+    const IrNode *n = turned ? v->def->arg[0]->def : v->def;
+    if (!n || n->op != IR_sub) return false;
+    of[turned] = n->arg[0];
+    of[!turned] = n->arg[1];
+    return true;
+}
+
+/* Are a and c one value? A form may have written one of them again. */
+static bool is_same_part(const LogReader *r, const IrVal *a, const IrVal *c)
+{
+    const IrVal *x[2], *y[2];
+    tree_info(r->w, a); /* what is new is compared by what is known of its rows */
+    tree_info(r->w, c);
+    if (tree_same_value(r->w, a, c)) return true;
+    bool exps = a->def && c->def && a->def->op == IR_exp && c->def->op == IR_exp;
+    return exps && as_difference(a->def->arg[0], x) && as_difference(c->def->arg[0], y) &&
+           tree_same_value(r->w, x[0], y[0]) && tree_same_value(r->w, x[1], y[1]);
+}
+
+/* Is `repeats` there only to stand beside what was summed? A number needs none. */
+static bool repeats_along(const IrNode *sum, const IrNode *repeats)
+{
+    int rank = sum->arg[0]->type.rank;
+    if (!repeats) return sum->attr.dims.n == rank;
+    for (int i = 0, at = 0; i < rank; i++) {
+        if (at < sum->attr.dims.n && sum->attr.dims.v[at] == i)
+            at++;
+        else if (repeats->attr.kept.v[i - at] != i)
+            return false;
+    }
+    return true;
+}
+
+/* Is it the share of each in the sum of all, over the dims of that? NULL: no. */
+static const IrNode *sum_of_shares(const LogReader *r, const Quotient *q)
+{
+    const IrNode *sum = q->all->def, *repeats = sum && sum->op == IR_broadcast ? sum : NULL;
+    if (repeats) sum = repeats->arg[0]->def;
+    if (!sum || sum->op != IR_sum || !sum->attr.dims.n || !ir_dims_equal(&sum->arg[0]->type, &q->part->type)) return NULL;
+    return is_same_part(r, sum->arg[0], q->part) && repeats_along(sum, repeats) ? sum : NULL;
+}
+
+/* log(1 - p) of shares p. What has more than half is one alone, and what it leaves is the sum of the others. */
+static IrVal *log_of_others(LogReader *r, const IrNode *sum, const Scaled *part, const Scaled *share)
+{
+    IrBuilder *b = &r->b;
+    const IrType *t = &sum->arg[0]->type;
+    IrVal *log = full(r, whole_log(r, share), t), *nothing = infinity(r, -1), *given = full(r, whole_log(r, part), t);
+    IrVal *most = ir_compare(b, IR_GT, log, ir_const(b, r->elem, math_log_f64(0.5)));
+    Scaled others = {.log = ir_select(b, most, nothing, full(r, part->log, t)), .up = part->up, .down = part->down, .positive = true};
+    Scaled left;
+    sum_terms(r, &others, t, sum->attr.dims, ir_no_axes(), &left);
+    IrVal *rest = full(r, beside(r, whole_log(r, &left), sum->arg[0], sum->attr.dims), t);
+    IrVal *p = ir_exp(b, ir_select(b, most, nothing, log));
+    return ir_select(b, most, ir_add(b, ir_sub(b, rest, given), log), ir_log1p(b, ir_neg(b, p)));
+}
+
+/* log(1 - s), s being the quotient or product n, where it is known: of a / (a + c), and of a share; else NULL. */
+static IrVal *log_of_rest(LogReader *r, const IrNode *n, const Scaled *s)
+{
+    Quotient q;
+    Scaled part, other;
+    if (!s->positive || !as_quotient(n, &q)) return NULL;
+    const IrNode *sum = sum_of_shares(r, &q), *add = q.all->def;
+    if (sum) return scale(r, q.part, &part) && part.log && part.positive ? log_of_others(r, sum, &part, s) : NULL;
+    for (int i = 0; add && add->op == IR_add && i < 2; i++) {
+        if (!is_same_part(r, add->arg[i], q.part)) continue;
+        if (!scale(r, q.part, &part) || !scale(r, add->arg[1 - i], &other) || !other.positive) return NULL;
+        return ir_add(&r->b, ir_sub(&r->b, whole_log(r, &other), whole_log(r, &part)), whole_log(r, s));
+    }
+    return NULL;
+}
+
 static bool scale_quotient(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
@@ -462,6 +605,16 @@ static bool scale_quotient(LogReader *r, const IrNode *n, Scaled *s)
                   .down = times(r, a.down, c.up),
                   .positive = has_sign(&a, &c, true),
                   .negative = has_sign(&a, &c, false)};
+    s->less = log_of_rest(r, n, s);
+    return true;
+}
+
+static bool scale_product(LogReader *r, const IrNode *n, Scaled *s)
+{
+    Scaled a, c;
+    if (!scale(r, n->arg[0], &a) || !scale(r, n->arg[1], &c) || (!a.log && !c.log && !r->summed)) return false;
+    *s = product_of(r, &a, &c);
+    s->less = log_of_rest(r, n, s);
     return true;
 }
 
@@ -589,7 +742,7 @@ static IrVal *log_above_0(LogReader *r, const Scaled *s)
 static bool scale_extreme(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
-    if (!scale(r, n->arg[0], &a) || !scale(r, n->arg[1], &c) || (!a.log && !c.log)) return false;
+    if (!scale_inside(r, n->arg[0], &a) || !scale_inside(r, n->arg[1], &c) || (!a.log && !c.log)) return false;
     bool minus = a.negative && c.negative, most = (n->op == IR_max) != minus;
     if (minus) a = negated(r, &a), c = negated(r, &c);
     const Scaled *other = is_known(&a) ? &c : &a;
@@ -730,9 +883,7 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
         *s = (Scaled){.log = leaf(r, n->arg[0]), .positive = true};
         return true;
     case IR_mul:
-        if (!scale(r, n->arg[0], &a) || !scale(r, n->arg[1], &c) || (!a.log && !c.log && !r->summed)) return false;
-        *s = product_of(r, &a, &c);
-        return true;
+        return scale_product(r, n, s);
     case IR_div:
         return scale_quotient(r, n, s);
     case IR_convert:
@@ -741,6 +892,8 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
         return scale_select(r, n, s);
     case IR_sum:
         return scale_sum(r, n, s);
+    case IR_cumsum:
+        return scale_running_sum(r, n, s);
     case IR_dot:
         return scale_dot(r, n, s);
     case IR_add:
@@ -753,6 +906,9 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
         return true;
     case IR_tanh:
         *s = tanh_of(r, n->result);
+        return true;
+    case IR_softplus:
+        *s = softplus_of(r, n->result);
         return true;
     case IR_const:
         return scale_number(r, n, s);
@@ -833,7 +989,7 @@ typedef struct Search {
 static bool is_exponential_in(const Search *s, const IrNode *n)
 {
     if (n->op == IR_pow) return is_exponential(n) && (s->logarithm || n->result->type.rank || n->result->type.axes.n);
-    return n->op == IR_exp || (s->logarithm && (n->op == IR_expm1 || n->op == IR_sigmoid || n->op == IR_tanh));
+    return n->op == IR_exp || (s->logarithm && (n->op == IR_expm1 || n->op == IR_sigmoid || n->op == IR_tanh || n->op == IR_softplus));
 }
 
 /* What no form holds anything under. */
@@ -841,6 +997,7 @@ static bool hides(const Search *s, const IrNode *n)
 {
     switch (n->op) {
     case IR_sum:
+    case IR_cumsum:
     case IR_dot:
     case IR_max:
     case IR_min:
@@ -894,9 +1051,72 @@ static IrVal *logarithm_of(LogReader *r, const IrNode *n, bool wide)
     return scale(r, n->arg[0], &s) && (r->summed || r->single) && (s.log || wide) ? logarithm(r, &s) : NULL;
 }
 
+/* Is all of v as small as a softplus is far below zero? Beside a number it is that number. */
+static bool is_like_softplus(Search *s, const IrVal *v)
+{
+    const IrNode *n = v->def;
+    if (!n || n->block != s->block || ++s->nodes > MOST_NODES || !is_read(s->w, n)) return false;
+    switch (n->op) {
+    case IR_softplus:
+        return true;
+    case IR_mul:
+    case IR_div:
+        return is_like_softplus(s, n->arg[0]) || is_like_softplus(s, n->arg[1]);
+    case IR_add:
+    case IR_max:
+        return is_like_softplus(s, n->arg[0]) && is_like_softplus(s, n->arg[1]);
+    case IR_select:
+        return is_like_softplus(s, n->arg[1]) || is_like_softplus(s, n->arg[2]);
+    case IR_sum:
+    case IR_dot:
+    case IR_norm:
+    case IR_reduce_max:
+    case IR_convert:
+    case IR_spread:
+    case IR_slice:
+    case IR_reshape:
+    case IR_broadcast:
+    case IR_transpose:
+    case IR_reverse:
+    case IR_gather:
+        return is_like_softplus(s, n->arg[0]);
+    default:
+        return false;
+    }
+}
+
+/* The root of a softplus, or another power that has no slope at 0: it is exp(x / 2) where softplus(x) is 0 already. */
+static IrVal *root_of_softplus(Walk *w, IrVal *v)
+{
+    IrNode *n = v->def;
+    double k = 0.5;
+    if (n->op != IR_sqrt && (n->op != IR_pow || !ir_is_const(n->arg[1], &k) || (k >= 1 && k == floor(k)))) return NULL;
+    bool wide = tree_is_head(w, v);
+    LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = true};
+    Search search = {.w = w, .block = w->b->block};
+    Scaled s;
+    if (!is_like_softplus(&search, n->arg[0]) || !scale_power(&r, n, &s) || !s.log || !s.positive) return NULL;
+    IrVal *made = times(&r, ir_exp(&r.b, s.log), factor(&r, &s));
+    return full(&r, tree_convert(&r.b, made, v->type.elem), &v->type);
+}
+
+IrVal *tree_vanishing_product(Walk *w, IrVal *v)
+{
+    const IrNode *n = v->def;
+    if (n->op != IR_mul || v->type.rank == 0) return NULL; /* the slope of one number keeps more digits in a form */
+    const IrNode *x = n->arg[0]->def, *y = n->arg[1]->def;
+    if (!x || !y || x->block != n->block || y->block != n->block) return NULL;
+    if (!(x->op == IR_exp && y->op == IR_softplus) && !(x->op == IR_softplus && y->op == IR_exp)) return NULL;
+    LogReader r = {.w = w, .b = tree_before(w, v), .elem = v->type.elem};
+    Scaled s;
+    if (!scale_product(&r, n, &s)) return NULL;
+    return full(&r, times(&r, ir_exp(&r.b, s.log), s.up), &v->type);
+}
+
 IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds)
 {
     IrNode *n = v->def;
+    if (adds && (n->op == IR_sqrt || n->op == IR_pow)) return root_of_softplus(w, v);
     if (n->op != IR_log && n->op != IR_log1p && n->op != IR_div) return NULL;
     bool wide = tree_is_head(w, v), logarithmic = n->op != IR_div;
     LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = adds};

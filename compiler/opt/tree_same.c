@@ -87,9 +87,11 @@ static bool same_value(const Walk *w, const IrVal *a, const IrVal *b, int depth)
     if (!i || !j || depth == MOST_DEPTH) return false;
     if (i->number && j->number) return i->number == j->number;
     const IrNode *n = a->def, *m = b->def;
-    bool same = !is_unique(w, n) && !is_unique(w, m) && equal_heads(n, m);
+    if (is_unique(w, n) || is_unique(w, m) || !equal_heads(n, m)) return false;
+    bool same = true;
     for (int k = 0; k < n->n_args && same; k++) same = same_value(w, n->arg[k], m->arg[k], depth + 1);
-    return same;
+    if (same || !(ir_op_info[n->op].flags & IR_COMMUTES)) return same;
+    return same_value(w, n->arg[0], m->arg[1], depth + 1) && same_value(w, n->arg[1], m->arg[0], depth + 1);
 }
 
 bool tree_same_value(const Walk *w, const IrVal *a, const IrVal *b) { return same_value(w, a, b, 0); }
