@@ -47,6 +47,7 @@ class Game(Evaluator):
         super().__init__(names)
         self.given, self.checking, self.silent = given, checking, False
         self.reports, self.rules, self.declared, self.updated, self.drawn = {}, {}, {}, set(), {}
+        self.committed, self.moves = {}, 0                  # by application and slot: it (so that it lives), and in which update
 
     # ---- declarations
 
@@ -392,6 +393,7 @@ class Game(Evaluator):
             for slot, v in zip(self.slots(p.instance, "param"), w):
                 self.put(slot, v)
             self.put(p.steps, elementwise("add", self.env[p.steps], 1))
+        self.moves += 1
         self.commit(assigned.values(), players)
 
     def slopes(self, s, players, value):
@@ -469,10 +471,13 @@ class Game(Evaluator):
         scope.set(name, self.run_rule(rule, args[0], args[1], key + (calls[0], rule.define.name)))
 
     def commit(self, frames, players):
+        """The mean over the applications, each of which counts once: a kept value's belongs to the first update that depends on it."""
         new = {}
         for frame in frames:
             for slot, v, trained in frame:
                 mine = slot.owner is None or slot.owner in players
+                if mine and self.committed.setdefault((id(frame), slot), (frame, self.moves))[1] != self.moves:
+                    continue
                 if mine and not trained and not self.silent:
                     raise Strange("a state of a value that was not computed in training")
                 if mine:
