@@ -460,6 +460,8 @@ def test_little_memory():
             for file in (path, product):
                 def limit():
                     resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+                if subprocess.run([GAN, "--version"], preexec_fn=limit, capture_output=True, timeout=60, check=False).returncode:
+                    continue                                # not even that: AddressSanitizer reserves far more
                 done = subprocess.run([GAN, "run", file, "--out", out, "--quiet", "--threads", "2"], preexec_fn=limit, capture_output=True, timeout=60, check=False)
                 assert done.returncode in (0, 3, 127, -6), (megabytes, file, done)      # the loader's answer, LLVM's
                 assert done.returncode != 3 or b"memory" in done.stderr, (megabytes, file, done)
