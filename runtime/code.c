@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 16, TILE = 64 };                             /* samples */
-
 typedef struct Run {
     const Code         *code;
     const CodeFunction *fn;
@@ -44,10 +42,10 @@ static void run_shard(const Walk *w, const CodeStep *s, int64_t shard)
 {
     int64_t from = shard * s->shard, to = from + s->shard < s->extent ? from + s->shard : s->extent;
     if (s->zero_bytes) memset(w->bases[BASE_SCRATCH] + s->zero_from, 0, (size_t)s->zero_bytes);
-    for (int64_t at = from; at < to; at += TILE) {
-        int64_t valid = to - at < TILE ? to - at : TILE;
-        for (int64_t q = 0; q * LANES < valid; q++) calls(w, s->panel, at / LANES + q, q, 0, 0);
-        calls(w, s->tile, at / LANES, valid, at == from, shard);
+    for (int64_t at = from; at < to; at += FRAME_TILE) {
+        int64_t valid = to - at < FRAME_TILE ? to - at : FRAME_TILE;
+        for (int64_t q = 0; q * FRAME_PANEL < valid; q++) calls(w, s->panel, at / FRAME_PANEL + q, q, 0, 0);
+        calls(w, s->tile, at / FRAME_PANEL, valid, at == from, shard);
     }
     calls(w, s->finish, shard, 0, 0, 0);
 }

@@ -7,6 +7,8 @@
 
 typedef void (*KernelFn)(char *const *bases, const int64_t *words, int64_t u0, int64_t u1, int64_t u2, int64_t u3);
 
+enum { FRAME_PANEL = 16, FRAME_TILE = 64 };                 /* samples that a kernel of a panel, of a tile does in a call */
+
 enum {                                                      /* bases, each 64-byte aligned */
     BASE_FRAME,                                             /* what outlives a step; of one run, for all threads */
     BASE_SCRATCH,                                           /* of a thread */

@@ -1,4 +1,4 @@
-/* sort.h - the order of keys, for the row argsort in compiled code. */
+/* sort.h - the order of keys, for the row argsort: both engines and whatever compiled code runs in. */
 #pragma once
 #include <stdint.h>
 

@@ -2,6 +2,7 @@
 #include "base/bug.h"
 #include "compiler/interp/eval.h"
 #include "runtime/reduce.h"
+#include "runtime/sort.h"
 
 #include <math.h>
 #include <string.h>
@@ -310,45 +311,6 @@ bool eval_cumsum(InterpRun *r, const IrNode *n)
 
 /* ---- argsort ---------------------------------------------------------------------------------------------------- */
 
-typedef bool Before(const void *x, int32_t i, int32_t j);   /* x[i] < x[j], NaN greater than any number */
-#define BEFORE(S, T)                                                        \
-    static bool before_##S(const void *x, int32_t i, int32_t j)             \
-    {                                                                       \
-        T a = ((const T *)x)[i], b = ((const T *)x)[j];                     \
-        return a < b || (a == a && b != b);                                 \
-    }
-BEFORE(bool, uint8_t)
-BEFORE(i32, int32_t)
-BEFORE(i64, int64_t)
-BEFORE(f32, float)
-BEFORE(f64, double)
-
-static Before *before_of(IrElem e)
-{
-    switch (e) {
-    case IR_BOOL: return before_bool;
-    case IR_I32: return before_i32;
-    case IR_I64: return before_i64;
-    case IR_F32: return before_f32;
-    case IR_F64: return before_f64;
-    }
-    BUG("interp: element type %d", e);
-}
-
-/* Bottom-up merging: stable. */
-static void sort(const void *x, Before *before, int32_t *order, int32_t *spare, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) order[i] = (int32_t)i;
-    for (int64_t width = 1; width < n; width *= 2) {
-        for (int64_t lo = 0; lo < n; lo += 2 * width) {
-            int64_t mid = lo + width < n ? lo + width : n, hi = mid + width < n ? mid + width : n, i = lo, j = mid;
-            for (int64_t k = lo; k < hi; k++)
-                spare[k] = i == mid || (j < hi && before(x, order[j], order[i])) ? order[j++] : order[i++];
-        }
-        memcpy(order, spare, (size_t)n * sizeof *order);
-    }
-}
-
 bool eval_argsort(InterpRun *r, const IrNode *n)
 {
     const IrType *t = eval_arg_type(n, 0);
@@ -356,6 +318,6 @@ bool eval_argsort(InterpRun *r, const IrNode *n)
     int32_t      *spare = eval_scratch(r, line * (int64_t)sizeof *spare), *y = spare ? eval_result(r, n, 0) : NULL;
     if (!y) return false;
     const char *x = eval_arg(r, n, 0);
-    for (int64_t at = 0; at < size; at += line) sort(x + at * (int64_t)ir_elem_bytes(t->elem), before_of(t->elem), y + at, spare, line);
+    for (int64_t at = 0; at < size; at += line) sort_order(t->elem, x + at * (int64_t)ir_elem_bytes(t->elem), line, y + at, spare);
     return true;
 }

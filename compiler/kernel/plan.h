@@ -24,8 +24,8 @@
 #include "runtime/frame.h"
 
 enum {
-    K_LANES = 16,
-    K_TILE = 64,
+    K_LANES = FRAME_PANEL,
+    K_TILE = FRAME_TILE,
     K_PANELS = K_TILE / K_LANES,
     K_MAX_COMP = IR_MAX_AXES + IR_MAX_RANK
 };

@@ -34,7 +34,7 @@
 #include "runtime/frame.h"
 
 enum {
-    LOOP_LANES = 16,
+    LOOP_LANES = FRAME_PANEL,
     LOOP_L = 0,                                             /* the dim of the lanes */
     LOOP_MAX_DIMS = 32,                                     /* of a nest; a set of dims is 32 bits */
     LOOP_MAX_TERMS = 12,
