@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 
-from harness import GAN, folder, gan, run_tests
+from harness import GAN, SANITIZED, folder, gan, run_tests
 
 SMALL = """
 import nn, optim, compare, toy
@@ -456,12 +456,10 @@ def test_little_memory():
         path, product, out = write_small(d), os.path.join(d, "product.gan"), os.path.join(d, "out")
         with open(product, "w") as f:
             f.write(PRODUCT)
-        for megabytes in (1500, 450, 350, 300):
+        for megabytes in () if SANITIZED else (1500, 450, 350, 300):
             for file in (path, product):
                 def limit():
                     resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
-                if subprocess.run([GAN, "--version"], preexec_fn=limit, capture_output=True, timeout=60, check=False).returncode:
-                    continue                                # not even that: AddressSanitizer reserves far more
                 done = subprocess.run([GAN, "run", file, "--out", out, "--quiet", "--threads", "2"], preexec_fn=limit, capture_output=True, timeout=60, check=False)
                 assert done.returncode in (0, 3, 127, -6), (megabytes, file, done)      # the loader's answer, LLVM's
                 assert done.returncode != 3 or b"memory" in done.stderr, (megabytes, file, done)

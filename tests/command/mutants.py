@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from harness import GAN, folder
+from harness import GAN, SANITIZED, folder
 
 ROOT = os.environ.get("GAN_ROOT") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 MUTANTS = int(os.environ.get("GAN_MUTANTS", "300"))
@@ -119,12 +119,11 @@ def mutant(r, programs):
 
 
 def limit():
-    """A limit on memory, so that a runaway is a failed allocation; the sanitizers reserve far more than they use."""
+    """A limit on memory, so that a runaway is a failed allocation."""
     import resource
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with open(GAN, "rb") as f:
-        if b"__asan_init" not in f.read():
-            resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES << 20, MEGABYTES << 20))
+    if not SANITIZED:
+        resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES << 20, MEGABYTES << 20))
 
 
 def call(args, seconds):
