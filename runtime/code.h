@@ -1,8 +1,9 @@
 /* code.h - compiled functions as plain data: which code is called on which part of the work, with which words, in which order.
  *
- * Rows refer to one another by number and to memory by offset, so nothing here points into a compiler. Code is made once and never changes;
- * what a run changes (frame, scratch, state) is an instance's. Every thread of a team walks the same steps and does its part of each; a barrier after a step is all
- * there is between them. Shards and ranges depend on the code, never on the threads, so results do not either. */
+ * Rows refer to one another by number and to memory by offset, so nothing here points into a compiler, and have no padding: an image holds
+ * them as they are. A block's number is above those of the blocks inside it. Code is made once and never changes; what a run changes
+ * (frame, scratch, state) is an instance's. Every thread of a team walks the same steps and does its part of each; a barrier after a step
+ * is all there is between them. Shards and ranges depend on the code, never on the threads, so results do not either. */
 #pragma once
 #include "runtime/frame.h"
 #include "runtime/parallel.h"
@@ -12,14 +13,13 @@ typedef struct CodeRange { int first, n; } CodeRange;       /* rows of the table
 
 typedef struct CodeCall {                                   /* of a nest */
     int     nest, words;                                    /* by number; its first word */
-    int64_t units;                                          /* UNIFORM: of the work; not split: all on one thread */
-    bool    split;
+    int64_t units, split;                                   /* UNIFORM: of the work; split 0: all on one thread, else 1 */
 } CodeCall;
 
 typedef struct CodePlace {                                  /* bytes of the frame */
     int64_t offset, bytes;
-    int     n_iter;                                         /* of stacked values: + the counter of the enclosing scan of that depth * bytes */
-    struct { int depth; int64_t bytes; } iter[FRAME_MAX_DEPTH];
+    int64_t n_iter;                                         /* of stacked values: + the counter of the enclosing scan of that depth * bytes */
+    struct { int64_t depth, bytes; } iter[FRAME_MAX_DEPTH];
 } CodePlace;
 
 typedef struct CodeCopy { CodePlace to, from; } CodeCopy;
@@ -34,34 +34,36 @@ typedef enum {
 
 typedef struct CodeStep {
     CodeStepKind kind;
+    int          depth;                                     /* SCAN: how many enclose it */
     int64_t      extent, shards, shard;                     /* TILED: samples; how many shards of how many samples */
     CodeRange    once, panel, tile, finish;                 /* calls. TILED: on every thread that has shards; for each panel; tile; shard. UNIFORM: panel */
     int64_t      zero_from, zero_bytes;                     /* TILED: of scratch, cleared for each shard */
     int          body[2];                                   /* SCAN, COND: blocks */
     int64_t      turns;                                     /* SCAN */
-    int          depth;                                     /* SCAN: how many enclose it */
     CodeRange    after;                                     /* SCAN: copies after each turn */
     CodePlace    predicate;                                 /* COND */
 } CodeStep;
 
 typedef struct CodeFunction {
-    int       top;                                          /* its block */
+    int64_t   top;                                          /* its block */
     int64_t   tick;                                         /* offset in the state's arena of how often it ran; below 0: it does not count */
     CodeRange outs, commits;                                /* outs: places, in the order of the reports */
 } CodeFunction;
 
 typedef struct Code {
-    const CodeFunction *fn;     int n_fns;
-    const CodeRange    *block;                              /* of steps */
-    const CodeStep     *step;
-    const CodeCall     *call;
-    const CodeCopy     *copy;
-    const CodePlace    *out;
-    const CodeCommit   *commit;
-    const int64_t      *words;
-    const KernelFn     *nest;                               /* addresses */
-    const char *const  *stream; int n_streams;              /* names */
+    const CodeFunction *fn;      int n_fns;
+    const CodeRange    *block;   int n_blocks;              /* of steps */
+    const CodeStep     *step;    int n_steps;
+    const CodeCall     *call;    int n_calls;
+    const CodeCopy     *copy;    int n_copies;
+    const CodePlace    *out;     int n_outs;
+    const CodeCommit   *commit;  int n_commits;
+    const int64_t      *words;   int n_words;
+    const int32_t      *wants;   int n_nests;               /* words of each nest */
+    const KernelFn     *nest;                               /* their addresses */
+    const char *const  *stream;  int n_streams;             /* names */
     int64_t             frame_bytes, scratch_bytes;         /* the most that a function wants */
+    bool                blas;                               /* calls products of OpenBLAS, to be opened first */
 } Code;
 
 typedef struct CodeInstance {                               /* work space of one run at a time */

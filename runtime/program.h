@@ -86,6 +86,13 @@ typedef struct GanSchedule {
     struct GanSchedule **kid;
 } GanSchedule;
 
+/* A model that can be drawn from without a compiler: a function with one output [batch, ..] a field. Its next run draws the next ones. */
+typedef struct GanModel {
+    const char *name;
+    int         fn;
+    int64_t     batch;
+} GanModel;
+
 typedef struct GanProgram {
     const char  *name;                                      /* the file's base name: names the run's folder */
     const char  *source_hash;                               /* of the source and every module it imports */
@@ -95,5 +102,6 @@ typedef struct GanProgram {
     GanTensor  **data;      int n_data;                     /* the DATA slots' tensors, already of the slot's element type */
     GanFunction *function;  int n_functions;
     GanSchedule *schedule;
+    GanModel    *model;     int n_models;                   /* of native programs; 0 otherwise */
     int          init_fn;                                   /* fills parameters and states of a new run; run once at tick 0 */
 } GanProgram;

@@ -14,6 +14,7 @@ typedef struct Tables {
     ARRAY(CodePlace)    outs;
     ARRAY(CodeCommit)   commits;
     ARRAY(int64_t)      words;
+    int32_t            *wants;
 } Tables;
 
 static CodePlace place_of(const KMem *m)
@@ -32,6 +33,7 @@ static void add_call(Tables *t, const KKernel *k)
 {
     const NestKernel *n = &t->fn->kernel[k->id];
     if (n->code < 0) BUG("steps: a kernel without code");
+    t->wants[n->code] = n->n_words;
     array_push(t->a, &t->calls, ((CodeCall){n->code, t->words.n, k->units, k->split}));
     for (int i = 0; i < n->n_words; i++) array_push(t->a, &t->words, n->words[i]);
 }
@@ -111,10 +113,24 @@ static const char **stream_names(Arena *a, const IrModule *m)
     return name;
 }
 
+static void take_tables(Code *c, const Tables *t)
+{
+    c->fn = t->fns;
+    c->block = t->blocks.v, c->n_blocks = t->blocks.n;
+    c->step = t->steps.v, c->n_steps = t->steps.n;
+    c->call = t->calls.v, c->n_calls = t->calls.n;
+    c->copy = t->copies.v, c->n_copies = t->copies.n;
+    c->out = t->outs.v, c->n_outs = t->outs.n;
+    c->commit = t->commits.v, c->n_commits = t->commits.n;
+    c->words = t->words.v, c->n_words = t->words.n;
+    c->wants = t->wants;
+}
+
 Code steps_of(Arena *a, const NestProgram *p, const IrModule *m, const GanProgram *program, const KernelFn *nest)
 {
-    Tables t = {.a = a, .program = program, .fns = arena_array(a, CodeFunction, p->n_fns + 1)};
-    Code c = {.n_fns = p->n_fns, .nest = nest, .stream = stream_names(a, m), .n_streams = m->streams.n, .frame_bytes = 64, .scratch_bytes = 64};
+    Tables t = {.a = a, .program = program, .fns = arena_array(a, CodeFunction, p->n_fns + 1), .wants = arena_array(a, int32_t, p->n_codes + 1)};
+    Code c = {.n_fns = p->n_fns, .nest = nest, .n_nests = p->n_codes, .stream = stream_names(a, m), .n_streams = m->streams.n,
+              .frame_bytes = 64, .scratch_bytes = 64, .blas = ir_has_form(m, IR_FORM_BLAS)};
     for (int i = 0; i < p->n_fns; i++) {
         const KPlan *plan = p->fn[i].plan;
         t.fn = &p->fn[i];
@@ -122,13 +138,6 @@ Code steps_of(Arena *a, const NestProgram *p, const IrModule *m, const GanProgra
         if (plan->frame_bytes > c.frame_bytes) c.frame_bytes = plan->frame_bytes;
         if (plan->scratch_bytes > c.scratch_bytes) c.scratch_bytes = plan->scratch_bytes;
     }
-    c.fn = t.fns;
-    c.block = t.blocks.v;
-    c.step = t.steps.v;
-    c.call = t.calls.v;
-    c.copy = t.copies.v;
-    c.out = t.outs.v;
-    c.commit = t.commits.v;
-    c.words = t.words.v;
+    take_tables(&c, &t);
     return c;
 }

@@ -1,0 +1,140 @@
+/* test_image.c - images say the same when they are read, and what is spoilt is refused: every byte, with sums that know of it or not. */
+#include "compiler/image/write.h"
+#include "compiler/lower/lower.h"
+#include "compiler/nest/steps.h"
+#include "compiler/opt/pass.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static const char GAME[] =
+    "import nn, optim, compare, toy\n"
+    "data ring = toy.ring(modes: 8, radius: 2, std: 0.02)\n"
+    "data table = [1.5, 2.5, 3.5]\n"
+    "implicit G(z: real[4] ~ Normal(0, 1)) -> real[2] { z |> Dense(8) |> relu |> Dense(2) }\n"
+    "net D(x: real[2]) -> real { x |> Dense(8) |> relu |> Dense(1) |> scalar }\n"
+    "compare gan = class_probability(ring, G, D)\n"
+    "net W { param v: real[3] = 0.1; v }\n"
+    "report drift = sum(scan(W(), 12, fn(s, i) s + 0.1 * s * i))\n"
+    "alternate 20 steps, batch 32 {\n"
+    "  update D minimize gan.critic with adam(1e-3)\n"
+    "  update G minimize nonsaturating(gan) with adam(1e-3)\n"
+    "  every 5 { report loss = gan.critic; plot samples = scatter(ring, G) }\n"
+    "}\n"
+    "expect 1 > 0\n";
+
+typedef struct Made { Arena *a; LowerResult r; char *bytes; size_t n; } Made;
+
+static char *in_its_place(Arena *a, const Text *t)
+{
+    char *to = arena_alloc(a, t->n + IMAGE_ALIGN);
+    to += IMAGE_ALIGN - (uintptr_t)to % IMAGE_ALIGN;
+    return memcpy(to, t->s, t->n);
+}
+
+static Made make(void)
+{
+    Made    m = {.a = arena_new()};
+    Sources *sources = sources_new(m.a);
+    Diags   *diags = diags_new(sources);
+    char    why[512];
+    LowerOptions o = {.real = IR_F32};
+    bool ok = lower_program(m.a, source_add(sources, "game.gan", GAME, strlen(GAME)), &o, diags, &m.r);
+    Text said = text_in(m.a), out = text_in(m.a);
+    diags_print_text(diags, &said, false);
+    cr_assert(ok, "%s", text_str(&said));
+    opt_run_module(m.r.ir, &(PassOptions){0});
+    NestProgram nests;
+    cr_assert(nest_program(&nests, m.a, m.r.ir, m.r.program, 6, &(NestUser){0}, why), "%s", why);
+    Code code = steps_of(m.a, &nests, m.r.ir, m.r.program, NULL);
+    image_write(&out, m.r.program, &code);
+    m.bytes = in_its_place(m.a, &out);
+    m.n = out.n;
+    return m;
+}
+
+static void unmake(Made *m)
+{
+    lower_free(&m->r);
+    arena_free(m->a);
+}
+
+Test(image, written_again_it_is_the_same)
+{
+    Made  m = make();
+    Image i;
+    GanError err;
+    cr_assert(!image_open(m.bytes, m.n, &i, &err), "%s", err.message);
+    Text again = text_in(m.a);
+    image_write(&again, &i.program, &i.code);
+    cr_expect(again.n == m.n && !memcmp(again.s, m.bytes, m.n));
+    const GanProgram *p = m.r.program;
+    cr_expect(i.program.n_slots == p->n_slots && i.program.n_functions == p->n_functions && i.program.state_bytes == p->state_bytes);
+    for (int k = 0; k < p->n_slots; k++) cr_expect(!strcmp(i.program.slot[k].path, p->slot[k].path));
+    image_close(&i);
+    unmake(&m);
+}
+
+static void mend_sums(char *bytes)
+{
+    ImageHeader  *h = (ImageHeader *)(void *)bytes;
+    ImageSection *s = (ImageSection *)(void *)(bytes + sizeof *h);
+    for (int t = 0; t < IMAGE_TAGS; t++) s[t].sum = XXH3_64bits(bytes + s[t].offset, s[t].bytes);
+    h->sum = 0;
+    h->sum = XXH3_64bits(bytes, sizeof *h + IMAGE_TAGS * sizeof *s);
+}
+
+Test(image, a_byte_that_is_wrong_is_found)
+{
+    Made m = make();
+    for (size_t at = 0; at < m.n; at++) {
+        Image    i;
+        GanError err;
+        const ImageSection *s = (const ImageSection *)(void *)(m.bytes + sizeof(ImageHeader));
+        bool summed = at < sizeof(ImageHeader) + IMAGE_TAGS * sizeof *s;
+        for (int t = 0; t < IMAGE_TAGS && !summed; t++) summed = at >= s[t].offset && at - s[t].offset < s[t].bytes;
+        if (!summed) continue;                              /* between the sections nothing is read */
+        m.bytes[at] ^= 0x41;
+        cr_expect(image_open(m.bytes, m.n, &i, &err) == GAN_WRONG, "byte %zu", at);
+        m.bytes[at] ^= 0x41;
+    }
+    unmake(&m);
+}
+
+/* Whatever the sums say: it opens, or it does not, and reads nothing else on the way (the sanitizers watch). */
+Test(image, sums_are_not_trusted)
+{
+    static const unsigned char flip[] = {0x01, 0x80, 0xff};
+    Made     m = make();
+    unsigned refused = 0, tried = 0;
+    size_t   head = sizeof(ImageHeader) + IMAGE_TAGS * sizeof(ImageSection);
+    char    *copy = arena_alloc(m.a, m.n + IMAGE_ALIGN);
+    copy += IMAGE_ALIGN - (uintptr_t)copy % IMAGE_ALIGN;
+    memcpy(copy, m.bytes, m.n);
+    for (size_t at = head; at < m.n; at++) {
+        Image    i;
+        GanError err;
+        copy[at] ^= (char)flip[at % 3];
+        mend_sums(copy);
+        tried++;
+        if (image_open(copy, m.n, &i, &err)) refused++;
+        image_close(&i);
+        copy[at] = m.bytes[at];
+    }
+    cr_expect(refused > tried / 10, "%u of %u", refused, tried);
+    unmake(&m);
+}
+
+Test(image, another_format_and_another_length)
+{
+    Made     m = make();
+    Image    i;
+    GanError err;
+    ((ImageHeader *)(void *)m.bytes)->format++;
+    cr_expect(image_open(m.bytes, m.n, &i, &err) == GAN_WRONG && strstr(err.message, "made by another version"), "%s", err.message);
+    ((ImageHeader *)(void *)m.bytes)->format--;
+    for (size_t n = 0; n < m.n; n += n < 2000 ? 1 : 97) cr_expect(image_open(m.bytes, n, &i, &err) == GAN_WRONG, "%zu", n);
+    unmake(&m);
+}

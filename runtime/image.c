@@ -1,0 +1,392 @@
+/* image.c - see image.h. Three readers, each of which trusts what the one before has checked: the envelope, the program, the code. */
+#include "runtime/image.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+typedef struct Open {
+    const char        *bytes;
+    const ImageSection *section;
+    Image             *image;
+    GanError          *err;
+    bool               bad;                                 /* err says why: the first reason stays */
+} Open;
+
+static const struct { const char *tag; uint32_t row; } layout[IMAGE_TAGS] = {
+#define SECTION(tag, row) {#tag, sizeof(row)},
+#include "runtime/image.def"
+#undef SECTION
+};
+
+static void __attribute__((format(printf, 2, 3))) spoilt(Open *o, const char *fmt, ...)
+{
+    char    what[256];
+    va_list args;
+    if (o->bad) return;
+    o->bad = true;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    gan_error(o->err, GAN_WRONG, "the program's image is spoilt: %s", what);
+}
+
+#define WANT(o, good, ...) ((good) ? true : (spoilt((o), __VA_ARGS__), false))
+
+/* ---- the envelope ----------------------------------------------------------------------------------------------- */
+
+static bool open_table(Open *o, size_t n)
+{
+    struct { ImageHeader h; ImageSection s[IMAGE_TAGS]; } top;
+    const ImageHeader *h = (const ImageHeader *)(const void *)o->bytes;
+    if (n < sizeof *h || memcmp(h->magic, IMAGE_MAGIC, sizeof h->magic)) {
+        gan_error(o->err, GAN_WRONG, "this is no image of a compiled program");
+        return false;
+    }
+    if (h->format != IMAGE_FORMAT) {
+        gan_error(o->err, GAN_WRONG, "this image has format %u, made by another version of gan, and this one reads format %d", h->format, IMAGE_FORMAT);
+        return false;
+    }
+    if (!WANT(o, n >= sizeof top && h->bytes == n && h->n_sections == IMAGE_TAGS, "it has %zu bytes and should have %llu", n, (unsigned long long)h->bytes)) return false;
+    memcpy(&top, o->bytes, sizeof top);
+    top.h.sum = 0;
+    return WANT(o, XXH3_64bits(&top, sizeof top) == h->sum, "the sum of its head is wrong");
+}
+
+static bool open_section(Open *o, size_t n, int t)
+{
+    const ImageSection *s = &o->section[t];
+    const char *tag = layout[t].tag;
+    return WANT(o, !memcmp(s->tag, tag, 4) && s->row == layout[t].row && s->offset % IMAGE_ALIGN == 0 && s->offset <= n && s->bytes <= n - s->offset &&
+                   s->bytes % s->row == 0 && s->bytes / s->row <= INT32_MAX, "section %s lies outside it", tag) &&
+           WANT(o, XXH3_64bits(o->bytes + s->offset, s->bytes) == s->sum, "the sum of section %s is wrong", tag);
+}
+
+static bool open_envelope(Open *o, size_t n)
+{
+    if (!open_table(o, n)) return false;
+    o->section = (const ImageSection *)(const void *)(o->bytes + sizeof(ImageHeader));
+    for (int t = 0; t < IMAGE_TAGS; t++)
+        if (!open_section(o, n, t)) return false;
+    const ImageSection *text = &o->section[IMAGE_TEXT];
+    return WANT(o, !text->bytes || !o->bytes[text->offset + text->bytes - 1], "its last text has no end") &&
+           WANT(o, o->section[IMAGE_PROG].bytes == sizeof(ImageProgram), "it holds no program");
+}
+
+static const void *rows(const Open *o, ImageTag t) { return o->bytes + o->section[t].offset; }
+static int         count(const Open *o, ImageTag t) { return (int)(o->section[t].bytes / o->section[t].row); }
+
+static bool within(int64_t at, int64_t n, int64_t most) { return at >= 0 && n >= 0 && at <= most && n <= most - at; }
+static bool range_in(const Open *o, CodeRange r, ImageTag t) { return within(r.first, r.n, count(o, t)); }
+
+/* NULL for -1, where that may be; else a text, "" when it is none. */
+static const char *text_of(Open *o, int64_t at, bool may_lack)
+{
+    if (at == -1 && may_lack) return NULL;
+    return WANT(o, at >= 0 && at < (int64_t)o->section[IMAGE_TEXT].bytes, "a text lies outside it") ? (const char *)rows(o, IMAGE_TEXT) + at : "";
+}
+
+/* ---- the program ------------------------------------------------------------------------------------------------ */
+
+static bool tensor_fits(Open *o, const char *what, int32_t elem, int32_t rank, const int64_t *dim, int64_t bytes)
+{
+    int64_t n;
+    size_t  size;
+    return WANT(o, elem >= 0 && elem <= GAN_U8 && rank >= 0 && rank <= GAN_MAX_RANK && !gan_tensor_size((GanElem)elem, rank, dim, &n, &size, NULL) &&
+                   (int64_t)size == bytes, "the shape of %s is not one", what);
+}
+
+static void open_slot(Open *o, const ImageSlot *r, GanSlot *s)
+{
+    GanProgram *p = &o->image->program;
+    *s = (GanSlot){.path = text_of(o, r->path, false), .player = text_of(o, r->player, true), .kind = (GanSlotKind)r->kind, .elem = (GanElem)r->elem,
+                   .rank = r->rank, .offset = (size_t)r->offset, .bytes = (size_t)r->bytes};
+    memcpy(s->dim, r->dim, sizeof s->dim);
+    if (!tensor_fits(o, s->path, r->elem, r->rank, r->dim, r->bytes)) return;
+    if (!WANT(o, r->kind >= GAN_PARAM && r->kind <= GAN_SCRATCH, "slot %s is of no kind", s->path)) return;
+    if (s->kind == GAN_DATA) WANT(o, within(r->offset, 1, p->n_data), "slot %s has no data", s->path);
+    else WANT(o, r->offset % 64 == 0 && within(r->offset, r->bytes, (int64_t)p->state_bytes), "slot %s lies outside the state", s->path);
+}
+
+static void open_data(Open *o, const ImageData *r, GanTensor *t)
+{
+    *t = (GanTensor){.elem = (GanElem)r->elem, .rank = r->rank, .bytes = (size_t)r->bytes};
+    memcpy(t->dim, r->dim, sizeof t->dim);
+    if (!tensor_fits(o, "data", r->elem, r->rank, r->dim, r->bytes)) return;
+    if (WANT(o, r->blob % IMAGE_ALIGN == 0 && within(r->blob, r->bytes, (int64_t)o->section[IMAGE_BLOB].bytes), "data lie outside it"))
+        t->data = (char *)rows(o, IMAGE_BLOB) + r->blob;
+}
+
+static bool output_fits(const ImageOutput *r)
+{
+    if (r->rank < 0 || r->rank > 16 || r->elem < 0 || r->elem > GAN_U8) return false;
+    for (int64_t i = 0, n = 1; i < r->rank; i++)
+        if (r->dim[i] < 0 || __builtin_mul_overflow(n, r->dim[i], &n) || n > (int64_t)1 << 40) return false;
+    return true;
+}
+
+static void open_function(Open *o, const ImageFunction *r, GanFunction *f)
+{
+    Arena *a = o->image->arena;
+    *f = (GanFunction){.name = text_of(o, r->name, false), .player = text_of(o, r->player, true)};
+    if (!WANT(o, range_in(o, r->output, IMAGE_OUTP) && range_in(o, r->written, IMAGE_WRIT), "function %s lies outside it", f->name)) return;
+    const ImageOutput *out = (const ImageOutput *)rows(o, IMAGE_OUTP) + r->output.first;
+    const int32_t     *written = (const int32_t *)rows(o, IMAGE_WRIT) + r->written.first;
+    f->output = arena_array(a, GanOutput, r->output.n + 1);
+    f->written = arena_array(a, int, r->written.n + 1);
+    f->n_outputs = r->output.n;
+    f->n_written = r->written.n;
+    for (int i = 0; i < f->n_outputs; i++) {
+        if (!WANT(o, output_fits(&out[i]), "an output of function %s is no tensor", f->name)) return;
+        f->output[i] = (GanOutput){.name = text_of(o, out[i].name, false), .elem = (GanElem)out[i].elem, .rank = out[i].rank};
+        memcpy(f->output[i].dim, out[i].dim, sizeof f->output[i].dim);
+    }
+    for (int i = 0; i < f->n_written; i++)
+        if (WANT(o, within(written[i], 1, count(o, IMAGE_SLOT)), "function %s sets no slot", f->name)) f->written[i] = written[i];
+}
+
+/* What the trainer counts on: nodes that run something have it, with outputs that its kind reads. */
+static bool node_fits(const Open *o, const GanSchedule *s)
+{
+    static const struct { bool needs; int outputs; GanElem elem; } want[] = {    /* outputs -1: as many as there are */
+        [GAN_SEQUENCE] = {false}, [GAN_ALTERNATE] = {false}, [GAN_REPEAT] = {false, 1, GAN_I64}, [GAN_EVERY] = {false},
+        [GAN_IF] = {true, 1, GAN_BOOL}, [GAN_CALL] = {true, -1}, [GAN_REPORT] = {true, -1}, [GAN_SCATTER] = {true, -1}, [GAN_GRID] = {true, -1},
+        [GAN_SAVE] = {false}, [GAN_STOP] = {true, 1, GAN_BOOL}, [GAN_EXPECT] = {true, 1, GAN_BOOL},
+    };
+    const GanProgram *p = &o->image->program;
+    if (s->fn < 0) return s->fn == -1 && !want[s->kind].needs;
+    if (s->fn >= p->n_functions) return false;
+    const GanFunction *f = &p->function[s->fn];
+    for (int i = 0; i < f->n_outputs; i++)
+        if ((s->kind == GAN_SCATTER || s->kind == GAN_GRID) && f->output[i].rank > GAN_MAX_RANK) return false;
+    return want[s->kind].outputs <= 0 || (f->n_outputs == 1 && f->output[0].elem == want[s->kind].elem && !f->output[0].rank);
+}
+
+static void open_node(Open *o, const ImageSchedule *r, int at, GanSchedule *all)
+{
+    const GanProgram *p = &o->image->program;
+    GanSchedule *s = &all[at];
+    *s = (GanSchedule){.kind = (GanScheduleKind)r->kind, .fn = r->fn, .count = r->count, .by_step = r->by_step, .name = text_of(o, r->name, true),
+                       .file = r->file, .line = r->line, .col = r->col, .lo = r->lo, .hi = r->hi};
+    if (!WANT(o, r->kind >= GAN_SEQUENCE && r->kind <= GAN_EXPECT && node_fits(o, s) && (s->file < (uint32_t)p->n_files || !s->file), "its schedule makes no sense")) return;
+    if (!WANT(o, range_in(o, r->kids, IMAGE_SCHD) && (!r->kids.n || r->kids.first > at), "its schedule goes in a circle")) return;
+    s->n_kids = r->kids.n;
+    s->kid = arena_array(o->image->arena, GanSchedule *, r->kids.n + 1);
+    for (int i = 0; i < s->n_kids; i++) s->kid[i] = &all[r->kids.first + i];
+}
+
+/* Every node but the root has one parent, which comes before it. */
+static void open_schedule(Open *o)
+{
+    const ImageSchedule *r = rows(o, IMAGE_SCHD);
+    int          n = count(o, IMAGE_SCHD), next = 1;
+    GanSchedule *all = arena_array(o->image->arena, GanSchedule, n + 1);
+    if (!WANT(o, n > 0, "it has no schedule")) return;
+    for (int i = 0; i < n && !o->bad; i++) {
+        WANT(o, r[i].kids.first == next, "its schedule goes in a circle");
+        open_node(o, &r[i], i, all);
+        next += r[i].kids.n;
+    }
+    o->image->program.schedule = all;
+}
+
+static void open_models(Open *o)
+{
+    GanProgram       *p = &o->image->program;
+    const ImageModel *r = rows(o, IMAGE_MODL);
+    p->n_models = count(o, IMAGE_MODL);
+    p->model = arena_array(o->image->arena, GanModel, p->n_models + 1);
+    for (int i = 0; i < p->n_models && !o->bad; i++) {
+        p->model[i] = (GanModel){text_of(o, r[i].name, false), (int)r[i].fn, r[i].batch};
+        if (!WANT(o, within(r[i].fn, 1, p->n_functions), "model %s has no function", p->model[i].name)) return;
+        const GanFunction *f = &p->function[r[i].fn];
+        for (int k = 0; k < f->n_outputs; k++)
+            WANT(o, r[i].batch > 0 && f->output[k].rank > 0 && f->output[k].rank <= GAN_MAX_RANK && f->output[k].dim[0] == r[i].batch, "model %s has no samples", p->model[i].name);
+    }
+}
+
+static const char **open_texts(Open *o, ImageTag t)
+{
+    const int64_t *r = rows(o, t);
+    const char   **text = arena_array(o->image->arena, const char *, count(o, t) + 1);
+    for (int i = 0; i < count(o, t); i++) text[i] = text_of(o, r[i], false);
+    return text;
+}
+
+static void open_tables(Open *o)
+{
+    Arena      *a = o->image->arena;
+    GanProgram *p = &o->image->program;
+    p->slot = arena_array(a, GanSlot, p->n_slots + 1);
+    p->data = arena_array(a, GanTensor *, p->n_data + 1);
+    p->function = arena_array(a, GanFunction, p->n_functions + 1);
+    for (int i = 0; i < p->n_data && !o->bad; i++) {
+        p->data[i] = arena_new_of(a, GanTensor);
+        open_data(o, (const ImageData *)rows(o, IMAGE_DATA) + i, p->data[i]);
+    }
+    for (int i = 0; i < p->n_slots && !o->bad; i++) open_slot(o, (const ImageSlot *)rows(o, IMAGE_SLOT) + i, &p->slot[i]);
+    for (int i = 0; i < p->n_functions && !o->bad; i++) open_function(o, (const ImageFunction *)rows(o, IMAGE_FUNC) + i, &p->function[i]);
+}
+
+static void open_program(Open *o)
+{
+    const ImageProgram *r = rows(o, IMAGE_PROG);
+    GanProgram         *p = &o->image->program;
+    *p = (GanProgram){.name = text_of(o, r->name, false), .source_hash = text_of(o, r->source_hash, false), .state_bytes = (size_t)r->state_bytes,
+                      .init_fn = r->init_fn, .n_slots = count(o, IMAGE_SLOT), .n_data = count(o, IMAGE_DATA), .n_functions = count(o, IMAGE_FUNC),
+                      .n_files = count(o, IMAGE_SRCS)};
+    WANT(o, r->state_bytes >= 0 && r->state_bytes < (int64_t)1 << 46, "its state has no size");
+    WANT(o, r->init_fn == -1 || within(r->init_fn, 1, p->n_functions), "it cannot begin");
+    p->file = open_texts(o, IMAGE_SRCS);
+    open_tables(o);
+    if (!o->bad) open_schedule(o);
+    if (!o->bad) open_models(o);
+}
+
+/* ---- the code --------------------------------------------------------------------------------------------------- */
+
+typedef struct Loops { int64_t turns[FRAME_MAX_DEPTH]; int n; bool entered; } Loops;   /* the scans round a block */
+
+static bool place_in(const Open *o, const CodePlace *p, const Loops *l)
+{
+    int64_t last = p->offset;
+    if (p->bytes < 0 || last < 0 || p->n_iter < 0 || p->n_iter > FRAME_MAX_DEPTH) return false;
+    for (int i = 0; i < p->n_iter; i++) {
+        int64_t d = p->iter[i].depth, more;
+        if (!l || d < 0 || d >= l->n || p->iter[i].bytes < 0) return false;
+        if (__builtin_mul_overflow(p->iter[i].bytes, l->turns[d] - 1, &more) || __builtin_add_overflow(last, more, &last)) return false;
+    }
+    return within(last, p->bytes, o->image->code.frame_bytes);
+}
+
+static bool calls_fit(const Open *o, CodeRange r)
+{
+    const Code *c = &o->image->code;
+    if (!range_in(o, r, IMAGE_CALL)) return false;
+    for (int i = r.first; i < r.first + r.n; i++) {
+        const CodeCall *k = &c->call[i];
+        if (!within(k->nest, 1, c->n_nests) || k->units < 0 || (k->split != 0 && k->split != 1)) return false;
+        if (!within(k->words, c->wants[k->nest], c->n_words)) return false;
+    }
+    return true;
+}
+
+static bool tiled_fits(const Open *o, const CodeStep *s)
+{
+    int64_t all;
+    bool shards = s->shard > 0 && s->shards >= 0 && s->extent >= 0 && !__builtin_mul_overflow(s->shard, s->shards, &all) && all >= s->extent && all - s->shard < s->extent + !s->extent;
+    return shards && calls_fit(o, s->once) && calls_fit(o, s->panel) && calls_fit(o, s->tile) && calls_fit(o, s->finish) &&
+           within(s->zero_from, s->zero_bytes, o->image->code.scratch_bytes);
+}
+
+/* A body belongs to one step, of a block with a higher number: there is no way round. */
+static bool enter(Loops *loops, int block, int body, const Loops *l)
+{
+    if (body < 0 || body >= block || loops[body].entered) return false;
+    loops[body] = *l;
+    return loops[body].entered = true;
+}
+
+static bool scan_fits(const Open *o, Loops *loops, int block, const CodeStep *s)
+{
+    Loops l = loops[block];
+    if (s->turns < 0 || s->depth != l.n || l.n + 1 >= FRAME_MAX_DEPTH || !range_in(o, s->after, IMAGE_COPY)) return false;
+    l.turns[l.n++] = s->turns > 0 ? s->turns : 1;
+    for (int i = 0; i < s->after.n; i++) {
+        const CodeCopy *c = &o->image->code.copy[s->after.first + i];
+        if (!place_in(o, &c->to, &l) || !place_in(o, &c->from, &l) || c->from.bytes < c->to.bytes) return false;
+    }
+    return enter(loops, block, s->body[0], &l);
+}
+
+static bool step_fits(const Open *o, Loops *loops, int block, const CodeStep *s)
+{
+    switch (s->kind) {
+    case CODE_TILED:   return tiled_fits(o, s);
+    case CODE_UNIFORM: return calls_fit(o, s->panel);
+    case CODE_SCAN:    return scan_fits(o, loops, block, s);
+    case CODE_COND:    return s->predicate.bytes > 0 && place_in(o, &s->predicate, &loops[block]) && enter(loops, block, s->body[0], &loops[block]) &&
+                              enter(loops, block, s->body[1], &loops[block]);
+    }
+    return false;
+}
+
+static void check_blocks(Open *o)
+{
+    const Code *c = &o->image->code;
+    Loops *loops = arena_array(o->image->arena, Loops, c->n_blocks + 1);
+    for (int i = 0; i < c->n_fns; i++) loops[c->fn[i].top].entered = true;
+    for (int b = c->n_blocks - 1; b >= 0 && !o->bad; b--) {
+        if (!WANT(o, loops[b].entered && range_in(o, c->block[b], IMAGE_STEP), "block %d belongs to nothing", b)) return;
+        for (int i = 0; i < c->block[b].n; i++)
+            if (!WANT(o, step_fits(o, loops, b, &c->step[c->block[b].first + i]), "step %d of block %d makes no sense", i, b)) return;
+    }
+}
+
+static int64_t output_bytes(const GanOutput *out)
+{
+    int64_t n = (int64_t)gan_elem_bytes(out->elem);
+    for (int i = 0; i < out->rank; i++) n *= out->dim[i];
+    return n;
+}
+
+static void check_function(Open *o, int i)
+{
+    const Code        *c = &o->image->code;
+    const GanProgram  *p = &o->image->program;
+    const CodeFunction *f = &c->fn[i];
+    const GanFunction *g = &p->function[i];
+    int64_t            state = (int64_t)p->state_bytes;
+    bool ok = within(f->top, 1, c->n_blocks) && (f->tick == -1 || (f->tick % 8 == 0 && within(f->tick, 8, state))) && f->outs.n == g->n_outputs &&
+              range_in(o, f->outs, IMAGE_OUTS) && range_in(o, f->commits, IMAGE_COMM);
+    for (int k = 0; ok && k < f->outs.n; k++) {
+        const CodePlace *at = &c->out[f->outs.first + k];
+        ok = place_in(o, at, NULL) && at->bytes == output_bytes(&g->output[k]);
+    }
+    for (int k = 0; ok && k < f->commits.n; k++) {
+        const CodeCommit *at = &c->commit[f->commits.first + k];
+        ok = within(at->state, at->bytes, state) && within(at->frame, at->bytes, c->frame_bytes);
+    }
+    WANT(o, ok, "the code of function %s makes no sense", g->name);
+}
+
+static void open_code(Open *o)
+{
+    const ImageProgram *r = rows(o, IMAGE_PROG);
+    o->image->code = (Code){
+        .fn = rows(o, IMAGE_CFUN), .n_fns = count(o, IMAGE_CFUN), .block = rows(o, IMAGE_BLCK), .n_blocks = count(o, IMAGE_BLCK),
+        .step = rows(o, IMAGE_STEP), .n_steps = count(o, IMAGE_STEP), .call = rows(o, IMAGE_CALL), .n_calls = count(o, IMAGE_CALL),
+        .copy = rows(o, IMAGE_COPY), .n_copies = count(o, IMAGE_COPY), .out = rows(o, IMAGE_OUTS), .n_outs = count(o, IMAGE_OUTS),
+        .commit = rows(o, IMAGE_COMM), .n_commits = count(o, IMAGE_COMM), .words = rows(o, IMAGE_WORD), .n_words = count(o, IMAGE_WORD),
+        .wants = rows(o, IMAGE_WANT), .n_nests = count(o, IMAGE_WANT), .stream = open_texts(o, IMAGE_STRM), .n_streams = count(o, IMAGE_STRM),
+        .frame_bytes = r->frame_bytes, .scratch_bytes = r->scratch_bytes, .blas = r->blas != 0};
+    const Code *c = &o->image->code;
+    int64_t     head = FRAME_KEYS + 8 * (int64_t)c->n_streams;
+    WANT(o, c->n_fns == o->image->program.n_functions, "it has code for %d of %d functions", c->n_fns, o->image->program.n_functions);
+    WANT(o, c->frame_bytes >= head && c->frame_bytes < (int64_t)1 << 46 && c->scratch_bytes > 0 && c->scratch_bytes < (int64_t)1 << 46, "its work space has no size");
+    for (int i = 0; i < c->n_nests; i++) WANT(o, c->wants[i] >= 0, "nest %d makes no sense", i);
+    for (int i = 0; i < c->n_fns && !o->bad; i++) check_function(o, i);
+    if (!o->bad) check_blocks(o);
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+GanStatus image_open(const void *bytes, size_t n, Image *out, GanError *err)
+{
+    Open o = {.bytes = bytes, .image = out, .err = err};
+    *out = (Image){0};
+    if (!open_envelope(&o, n)) return GAN_WRONG;
+    out->arena = arena_new();
+    open_program(&o);
+    if (!o.bad) open_code(&o);
+    if (!o.bad) return GAN_OK;
+    image_close(out);
+    return GAN_WRONG;
+}
+
+void image_close(Image *image)
+{
+    arena_free(image->arena);
+    *image = (Image){0};
+}

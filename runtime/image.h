@@ -1,0 +1,87 @@
+/* image.h - a compiled program as bytes: all that a run needs beside machine code and files of data.
+ *
+ * A header, a table of sections, sections of fixed rows, little-endian: image.def lists them. Rows refer to rows by number and to memory
+ * by offset; there are no pointers, so an image lies anywhere. It says nothing of a machine: the code of its nests, by number, comes
+ * beside it. image_open() takes nothing on trust: every sum and then every number is checked, so that a spoilt image is an error and
+ * never a wild address. compiler/image writes them. */
+#pragma once
+#include "base/arena.h"
+#include "runtime/code.h"
+#include "runtime/program.h"
+
+enum { IMAGE_FORMAT = 1, IMAGE_ALIGN = 64 };
+#define IMAGE_MAGIC "GANIMAGE"
+
+typedef enum ImageTag {
+#define SECTION(tag, row) IMAGE_##tag,
+#include "runtime/image.def"
+#undef SECTION
+    IMAGE_TAGS
+} ImageTag;
+
+typedef struct ImageHeader {
+    char     magic[8];
+    uint32_t format, n_sections;
+    uint64_t bytes;                                         /* of the whole */
+    uint64_t sum;                                           /* XXH3-64 of the header, this being 0, and the table */
+    uint64_t unused[4];                                     /* 0 */
+} ImageHeader;
+
+typedef struct ImageSection {
+    char     tag[4];
+    uint32_t row;                                           /* bytes of one */
+    uint64_t offset, bytes;                                 /* from the image's start; a multiple of IMAGE_ALIGN */
+    uint64_t sum;                                           /* XXH3-64 */
+} ImageSection;
+
+typedef struct ImageProgram {
+    int64_t name, source_hash;                              /* texts */
+    int64_t state_bytes, frame_bytes, scratch_bytes;
+    int32_t init_fn, blas;
+} ImageProgram;
+
+typedef struct ImageSlot {
+    int64_t path, player;                                   /* texts */
+    int64_t dim[GAN_MAX_RANK], offset, bytes;
+    int32_t kind, elem, rank, unused;
+} ImageSlot;
+
+typedef struct ImageData {
+    int64_t blob, bytes;                                    /* where its elements lie */
+    int64_t dim[GAN_MAX_RANK];
+    int32_t elem, rank;
+} ImageData;
+
+typedef struct ImageFunction {
+    int64_t   name, player;                                 /* texts */
+    CodeRange output, written;
+} ImageFunction;
+
+typedef struct ImageOutput {
+    int64_t name;                                           /* text */
+    int64_t dim[16];
+    int32_t elem, rank;
+} ImageOutput;
+
+typedef struct ImageSchedule {
+    int64_t   name, count, by_step;
+    double    lo, hi;
+    int32_t   kind, fn;
+    uint32_t  file, line, col, unused;
+    CodeRange kids;
+} ImageSchedule;
+
+typedef struct ImageModel {
+    int64_t name, batch;
+    int64_t fn;
+} ImageModel;
+
+typedef struct Image {                                      /* close with image_close */
+    Arena     *arena;                                       /* of the program's tables */
+    GanProgram program;
+    Code       code;                                        /* its tables lie in the image; `nest` is the opener's to set */
+} Image;
+
+/* `bytes`, aligned to IMAGE_ALIGN, must stay as long as *out is used. GAN_WRONG: no image, of another format, or spoilt; the message says how. */
+GanStatus image_open(const void *bytes, size_t n, Image *out, GanError *err);
+void      image_close(Image *image);                        /* of zeros is fine */
