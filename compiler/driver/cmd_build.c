@@ -8,26 +8,26 @@
 static int write_text(const Options *o, const char *text)
 {
     GanError err = {0};
-    if (!strcmp(o->output, "-")) return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_DONE : EXIT_RUN_FAILED;
-    return file_write(o->output, text, strlen(text), false, &err) == GAN_OK ? EXIT_DONE : driver_error(o, &err);
+    if (!strcmp(o->run.output, "-")) return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_DONE : EXIT_RUN_FAILED;
+    return file_write(o->run.output, text, strlen(text), false, &err) == GAN_OK ? EXIT_DONE : say_error(&o->run, &err);
 }
 
 static int build_c(Session *s)
 {
     Text out = text_in(s->arena);
     char why[512];
-    if (!ctext_program(s->lowered.ir, s->lowered.program, &out, why)) return driver_wrong(s->o, "%s", why);
+    if (!ctext_program(s->lowered.ir, s->lowered.program, &out, why)) return say_wrong(&s->o->run, "%s", why);
     return write_text(s->o, text_str(&out));
 }
 
 int cmd_build(const Options *o)
 {
-    if (!o->emit || !o->output) {
+    if (!o->emit || !o->run.output) {
         fputs("gan: build wants what to make and a file to write: gan build FILE --emit c -o NAME.c\n", stderr);
         return EXIT_WRONG_USAGE;
     }
     Session s;
-    int     status = session_open(&s, o, o->operands[0]);
+    int     status = session_open(&s, o, o->run.operands[0]);
     if (status == EXIT_DONE) {
         session_optimise(&s);
         status = build_c(&s);

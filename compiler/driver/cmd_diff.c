@@ -68,7 +68,7 @@ static GanStatus run_interp(Pair *p, int fn, void *const *out, GanError *err)
 static GanStatus run_both(void *self, int fn, GanState *state, void *const *out, GanError *err)
 {
     Pair     *p = self;
-    GanEngine jit = p->s->engine;
+    GanEngine jit = p->s->game.engine;
     p->calls++;
     memcpy(p->shadow.base, state->base, state->bytes);
     memcpy(p->before.base, state->base, state->bytes);
@@ -82,15 +82,15 @@ static int compare(Session *s)
     const GanProgram *p = s->lowered.program;
     Pair              pair = {.s = s};
     GanEngine         both = {.self = &pair, .name = "both", .run = run_both};
-    TrainerOptions    t = {.steps = s->o->steps >= 0 ? s->o->steps : 100, .watch_signals = true, .progress_fd = -1, .hooks = {.user = (void *)s->o, .say = driver_say}};
+    TrainerOptions    t = {.steps = s->o->run.steps >= 0 ? s->o->run.steps : 100, .watch_signals = true, .progress_fd = -1, .hooks = {.user = (void *)&s->o->run, .say = say_line}};
     TrainerResult     r = {0};
     GanError          err;
     GanStatus         st = interp_engine_new(s->lowered.ir, p, &pair.interp, &err);
-    if (!st) st = state_new(p, s->o->seed, &pair.shadow, &err);
-    if (!st) st = state_new(p, s->o->seed, &pair.before, &err);
-    if (!st) st = trainer_run(p, &both, &s->state, &t, &r, &err);
+    if (!st) st = state_new(p, s->o->run.seed, &pair.shadow, &err);
+    if (!st) st = state_new(p, s->o->run.seed, &pair.before, &err);
+    if (!st) st = trainer_run(p, &both, &s->game.state, &t, &r, &err);
     if (!st && r.end == TRAINER_DONE) printf("same bits: %lld steps, %lld calls of %d functions\n", (long long)r.rounds, (long long)pair.calls, p->n_functions);
-    int status = st ? driver_error(s->o, &err) : r.end == TRAINER_INTERRUPTED ? r.interrupt : EXIT_DONE;
+    int status = st ? say_error(&s->o->run, &err) : r.end == TRAINER_INTERRUPTED ? r.interrupt : EXIT_DONE;
     trainer_result_free(&r);
     if (pair.interp.free) pair.interp.free(pair.interp.self);
     state_free(&pair.shadow);
@@ -101,7 +101,7 @@ static int compare(Session *s)
 int cmd_diff(const Options *o)
 {
     Session s;
-    int     status = session_open(&s, o, o->operands[0]);
+    int     status = session_open(&s, o, o->run.operands[0]);
     if (status == EXIT_DONE) {
         session_optimise(&s);
         status = session_start(&s);

@@ -1,17 +1,18 @@
 /* cmd_eval.c - `gan eval`: the value of an expression in a program's scope, or in the library's. */
-#include "compiler/driver/outputs.h"
+#include "compiler/driver/session.h"
+#include "runtime/command/outputs.h"
 
 static int show(Session *s, int fn)
 {
     const GanFunction *f = &s->lowered.program->function[fn];
     GanTensor        **out;
-    int                status = outputs_run(s, fn, &out);
+    int                status = game_outputs(&s->game, fn, &out);
     if (status != EXIT_DONE) return status;
-    if (s->o->output && f->n_outputs == 1) status = outputs_write(s->o, s->o->output, out[0]);
-    else if (s->o->output) status = driver_wrong(s->o, "%s has %d fields; write them one at a time (-e 'EXPR.field')", s->o->expression, f->n_outputs);
+    if (s->o->run.output && f->n_outputs == 1) status = outputs_write(&s->o->run, s->o->run.output, out[0]);
+    else if (s->o->run.output) status = say_wrong(&s->o->run, "%s has %d fields; write them one at a time (-e 'EXPR.field')", s->o->expression, f->n_outputs);
     else
         for (int i = 0; i < f->n_outputs; i++) outputs_print(f->n_outputs > 1 ? f->output[i].name : NULL, out[i]);
-    outputs_free(s, fn, out);
+    game_free_outputs(&s->game, fn, out);
     return status;
 }
 
@@ -21,15 +22,15 @@ int cmd_eval(const Options *o)
         fputs("gan: eval wants an expression: gan eval [FILE] -e EXPR\n", stderr);
         return EXIT_WRONG_USAGE;
     }
-    if (o->output && !outputs_can_write(o->output)) return EXIT_WRONG_USAGE;
+    if (o->run.output && !outputs_can_write(&o->run, o->run.output)) return EXIT_WRONG_USAGE;
     Session s;
-    int     status = session_open(&s, o, o->n_operands ? o->operands[0] : NULL), fn = -1;
+    int     status = session_open(&s, o, o->run.n_operands ? o->run.operands[0] : NULL), fn = -1;
     if (status == EXIT_DONE && (fn = session_add(&s, o->expression, 0)) < 0) status = EXIT_WRONG_PROGRAM;
     if (status == EXIT_DONE) {
         session_optimise(&s);
         status = session_start(&s);
     }
-    if (status == EXIT_DONE) status = session_fill(&s, o->n_operands > 0, fn);
+    if (status == EXIT_DONE) status = session_fill(&s, o->run.n_operands > 0, fn);
     if (status == EXIT_DONE) status = show(&s, fn);
     session_close(&s);
     return status;

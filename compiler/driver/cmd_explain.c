@@ -32,14 +32,14 @@ static int explain_ast(const Options *o)                     /* of a text that n
     Arena            *a = arena_new();
     Sources          *sources = sources_new(a);
     Diags            *diags = diags_new(sources);
-    const SourceFile *f = source_read(sources, o->operands[0], SPAN_NONE, diags);
+    const SourceFile *f = source_read(sources, o->run.operands[0], SPAN_NONE, diags);
     const Ast        *tree = f ? parse_file(a, f, diags) : NULL;
     Text              out = text_in(a);
     if (tree) {
         ast_print(tree, f, &out);
         fputs(text_str(&out), stdout);
     } else {
-        diags_print_text(diags, &out, o->color);
+        diags_print_text(diags, &out, o->run.color);
         fputs(text_str(&out), stderr);
     }
     arena_free(a);
@@ -68,7 +68,7 @@ static int explain_code(Session *s)
     if (!strcmp(s->o->stage, "loops")) j.on_loops = print_text;
     if (!strcmp(s->o->stage, "llvm")) j.on_llvm = print_text;
     if (!strcmp(s->o->stage, "asm")) j.on_asm = print_text;
-    if (jit_engine_new(s->lowered.ir, s->lowered.program, &j, &engine, &err)) return driver_error(s->o, &err);
+    if (jit_engine_new(s->lowered.ir, s->lowered.program, &j, &engine, &err)) return say_error(&s->o->run, &err);
     engine.free(engine.self);
     return EXIT_DONE;
 }
@@ -77,7 +77,7 @@ int cmd_explain(const Options *o)
 {
     if (!strcmp(o->stage, "ast")) return explain_ast(o);
     Session s;
-    int     status = session_open(&s, o, o->operands[0]);
+    int     status = session_open(&s, o, o->run.operands[0]);
     if (status == EXIT_DONE) {
         if (!strcmp(o->stage, "game")) explain_game(&s);
         else if (!strcmp(o->stage, "ir")) explain_ir(&s);

@@ -1,28 +1,29 @@
 /* cmd_sample.c - `gan sample`: draws from a model, with a trained state, into a file. */
-#include "compiler/driver/outputs.h"
+#include "compiler/driver/session.h"
+#include "runtime/command/outputs.h"
 
 static int draw(Session *s, int fn)
 {
     const GanFunction *f = &s->lowered.program->function[fn];
     GanTensor        **out;
-    int                status = outputs_run(s, fn, &out);
+    int                status = game_outputs(&s->game, fn, &out);
     if (status != EXIT_DONE) return status;
-    if (f->n_outputs == 1) status = outputs_write(s->o, s->o->output, out[0]);
-    else status = driver_wrong(s->o, "%s has %d fields; name one: 'd.x'", s->o->operands[1], f->n_outputs);
-    outputs_free(s, fn, out);
+    if (f->n_outputs == 1) status = outputs_write(&s->o->run, s->o->run.output, out[0]);
+    else status = say_wrong(&s->o->run, "%s has %d fields; name one: 'd.x'", s->o->run.operands[1], f->n_outputs);
+    game_free_outputs(&s->game, fn, out);
     return status;
 }
 
 int cmd_sample(const Options *o)
 {
-    if (!o->output) {
+    if (!o->run.output) {
         fputs("gan: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", stderr);
         return EXIT_WRONG_USAGE;
     }
-    if (!outputs_can_write(o->output)) return EXIT_WRONG_USAGE;
+    if (!outputs_can_write(&o->run, o->run.output)) return EXIT_WRONG_USAGE;
     Session s;
-    int     status = session_open(&s, o, o->operands[0]), fn = -1;
-    if (status == EXIT_DONE && (fn = session_add(&s, o->operands[1], o->number)) < 0) status = EXIT_WRONG_PROGRAM;
+    int     status = session_open(&s, o, o->run.operands[0]), fn = -1;
+    if (status == EXIT_DONE && (fn = session_add(&s, o->run.operands[1], o->run.number)) < 0) status = EXIT_WRONG_PROGRAM;
     if (status == EXIT_DONE) {
         session_optimise(&s);
         status = session_start(&s);

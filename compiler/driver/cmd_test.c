@@ -26,13 +26,13 @@ static void count_expects(const char *path, const TrainerResult *r, Tally *t)
 
 static int run_one(Session *s, const char *file, Tally *t)
 {
-    TrainerOptions options = {.steps = s->o->steps, .watch_signals = true, .progress_fd = s->o->quiet || !isatty(STDERR_FILENO) ? -1 : STDERR_FILENO,
-                              .progress_terminal = true, .progress_colour = s->o->color, .hooks = {.user = (void *)s->o, .say = driver_say}};
+    TrainerOptions options = {.steps = s->o->run.steps, .watch_signals = true, .progress_fd = s->o->run.quiet || !isatty(STDERR_FILENO) ? -1 : STDERR_FILENO,
+                              .progress_terminal = true, .progress_colour = s->o->run.color, .hooks = {.user = (void *)&s->o->run, .say = say_line}};
     TrainerResult  r;
     GanError       err;
     int            status = EXIT_DONE;
-    if (trainer_run(s->lowered.program, &s->engine, &s->state, &options, &r, &err)) {
-        status = driver_error(s->o, &err);
+    if (trainer_run(s->lowered.program, &s->game.engine, &s->game.state, &options, &r, &err)) {
+        status = say_error(&s->o->run, &err);
         if (r.failed_fn >= 0) nonfinite_explain(s, r.failed_fn);
     } else if (r.end == TRAINER_INTERRUPTED) status = r.interrupt;
     else {
@@ -47,14 +47,14 @@ int cmd_test(const Options *o)
 {
     Tally t = {0};
     int   worst = EXIT_DONE;
-    for (int i = 0; i < o->n_operands && worst < EXIT_INTERRUPTED; i++) {
+    for (int i = 0; i < o->run.n_operands && worst < EXIT_INTERRUPTED; i++) {
         Session s;
-        int     status = session_open(&s, o, o->operands[i]);
+        int     status = session_open(&s, o, o->run.operands[i]);
         if (status == EXIT_DONE) {
             session_optimise(&s);
             status = session_start(&s);
         }
-        if (status == EXIT_DONE) status = run_one(&s, o->operands[i], &t);
+        if (status == EXIT_DONE) status = run_one(&s, o->run.operands[i], &t);
         session_close(&s);
         if (status != EXIT_DONE) t.failed++;
         if (status > worst) worst = status;

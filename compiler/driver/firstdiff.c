@@ -74,7 +74,7 @@ static bool print_if_differs(const Session *s, const IrVal *v, const void *inter
     bool          placed = d->span.line && d->span.file < (uint32_t)m->files.n;
     const char   *text = arena_printf(s->arena, "first difference: `%s`, element %" PRId64 ": interpreter %.17g, compiled %.17g", ir_op_info[d->op].name, i,
                                       number_at(v->type.elem, interp, i), number_at(v->type.elem, jit, i));
-    driver_note_at(s->o, placed ? m->files.v[d->span.file] : "?", d->span.line, d->span.col, text);
+    say_note_at(&s->o->run, placed ? m->files.v[d->span.file] : "?", d->span.line, d->span.col, text);
     return true;
 }
 
@@ -112,12 +112,12 @@ void firstdiff_print(Session *s, int fn, const GanState *before)
     GanEngine interp, jit;
     GanState  state = *before;
     GanError  err;
-    JitOptions one = {.threads = s->o->threads};
+    JitOptions one = {.threads = s->o->run.threads};
     bool found = false;
     if (!interp_engine_new(m, &p, &interp, &err) && !run_on(&interp, at, &state, a, &err) && !jit_engine_new(m, &p, &one, &jit, &err) &&
         !run_on(&jit, at, &state, b, &err)) {
         for (int i = 0; i < n && !found; i++) found = print_if_differs(s, probe->reports.v[i].val, a[i], b[i]);
-        if (!found) driver_say((void *)s->o, arena_printf(s->arena, "no single value differs when every one is kept: the defect lies in how %s is fused", m->fns.v[fn]->name));
+        if (!found) say_line((void *)&s->o->run, arena_printf(s->arena, "no single value differs when every one is kept: the defect lies in how %s is fused", m->fns.v[fn]->name));
     }
     for (int i = 0; i < n; i++) {
         free(a[i]);

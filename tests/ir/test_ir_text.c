@@ -87,7 +87,7 @@ static void check_golden(Tally *t, const Options *o, const char *root, const cha
 int main(int argc, char **argv)
 {
     static const char *const examples[] = {"ring", "ring_wgan_gp", "gaussian_f_gan", "ring_mmd", "fashion_mlp"}, *const goldens[] = {"critic", "penalty", "pairs", "adam"};
-    Options     o = {.steps = -1, .portable = true};
+    Options     o = {.run = {.steps = -1}, .portable = true};
     Tally       t = {0};
     const char *root = argc > 1 ? argv[1] : ".";
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) check_example(&t, &o, root, examples[i]);

@@ -1,7 +1,7 @@
 /* runfolder.h - making room for a new run: nothing that is there already is ever written over. */
 #pragma once
-#include "compiler/driver/session.h"
+#include "runtime/command/game.h"
 
 /* An earlier run in `folder` moves aside, to the first free FOLDER.1, FOLDER.2, ...; an empty folder is used. A file, a folder
  * that holds anything else, and the folder of a run that is still going are errors. An exit status. */
-int runfolder_make_room(const Session *s, const char *folder);
+int runfolder_make_room(const Game *g, const char *folder);

@@ -1,41 +1,15 @@
 /* outputs.c - see outputs.h. */
-#include "compiler/driver/outputs.h"
+#include "runtime/command/outputs.h"
 
 #include "base/text.h"
 #include "runtime/data/data.h"
 #include "runtime/picture.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { SMALL = 64 };                                        /* elements printed in full */
-
-void outputs_free(const Session *s, int fn, GanTensor **out)
-{
-    for (int i = 0; out && i < s->lowered.program->function[fn].n_outputs; i++) gan_tensor_free(out[i]);
-    free(out);
-}
-
-int outputs_run(Session *s, int fn, GanTensor ***result)
-{
-    const GanFunction *f = &s->lowered.program->function[fn];
-    GanTensor        **out = calloc((size_t)f->n_outputs + 1, sizeof *out);
-    void             **memory = calloc((size_t)f->n_outputs + 1, sizeof *memory);
-    GanError           err = {0};
-    GanStatus          st = out && memory ? GAN_OK : gan_error(&err, GAN_WORLD, "no memory for the results");
-    for (int i = 0; i < f->n_outputs && !st; i++) {
-        st = gan_tensor_new(f->output[i].elem, f->output[i].rank, f->output[i].dim, &out[i], &err);
-        if (!st) memory[i] = out[i]->data;
-    }
-    if (!st) st = s->engine.run(s->engine.self, fn, &s->state, memory, &err);
-    free(memory);
-    *result = out;
-    if (!st) return EXIT_DONE;
-    outputs_free(s, fn, out);
-    *result = NULL;
-    return driver_error(s->o, &err);
-}
 
 static void add_number(Text *t, const GanTensor *x, int64_t i)
 {
@@ -111,19 +85,19 @@ static GanStatus write_png(const char *path, const GanTensor *t, GanError *err)
     return picture_grid(path, t, least < 0 ? -1 : 0, fmax(1, most), err);
 }
 
-bool outputs_can_write(const char *path)
+bool outputs_can_write(const RunOptions *o, const char *path)
 {
     if (ends_in(path, ".npy") || ends_in(path, ".csv") || ends_in(path, ".png")) return true;
-    fprintf(stderr, "gan: --output wants a name that ends in .npy, .csv or .png, not '%s'\n", GAN_SHOWN(path));
+    fprintf(stderr, "%s: --output wants a name that ends in .npy, .csv or .png, not '%s'\n", o->program, GAN_SHOWN(path));
     return false;
 }
 
-int outputs_write(const Options *o, const char *path, const GanTensor *t)
+int outputs_write(const RunOptions *o, const char *path, const GanTensor *t)
 {
     GanError  err;
     GanStatus st;
     if (ends_in(path, ".npy")) st = data_write_npy(path, t, &err);
     else if (ends_in(path, ".csv")) st = data_write_csv(path, t, NULL, &err);
     else st = write_png(path, t, &err);
-    return st ? driver_error(o, &err) : EXIT_DONE;
+    return st ? say_error(o, &err) : EXIT_DONE;
 }

@@ -1,10 +1,11 @@
 /* runfolder.c - see runfolder.h. A run's folder is known by the lock in its checkpoints, or in those of its seeds. */
-#include "compiler/driver/runfolder.h"
+#include "runtime/command/runfolder.h"
 
 #include "runtime/checkpoint.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,58 +18,58 @@ static bool exists(const char *path)
 }
 
 /* Whether `folder` itself has been a run's, now perhaps `busy` with one. */
-static bool is_run(const Session *s, const char *folder, bool *busy, GanError *err)
+static bool is_run(const Game *g, const char *folder, bool *busy, GanError *err)
 {
-    const char       *checkpoints = arena_printf(s->arena, "%s/checkpoints", folder);
+    const char       *checkpoints = arena_printf(g->arena, "%s/checkpoints", folder);
     CheckpointFolder *c;
-    if (!exists(arena_printf(s->arena, "%s/.lock", checkpoints))) return false;
+    if (!exists(arena_printf(g->arena, "%s/.lock", checkpoints))) return false;
     *busy |= checkpoint_open(checkpoints, &c, err) != GAN_OK;
     checkpoint_close(c);
     return true;
 }
 
-static Kind look(const Session *s, const char *folder, bool *busy, GanError *err)
+static Kind look(const Game *g, const char *folder, bool *busy, GanError *err)
 {
     DIR *d = opendir(folder);
     if (!d) return exists(folder) ? A_FILE : ABSENT;
     Kind kind = EMPTY;
     for (struct dirent *e; (e = readdir(d));) {
         if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
-        bool seed = !strncmp(e->d_name, "seed-", 5) && is_run(s, arena_printf(s->arena, "%s/%s", folder, e->d_name), busy, err);
+        bool seed = !strncmp(e->d_name, "seed-", 5) && is_run(g, arena_printf(g->arena, "%s/%s", folder, e->d_name), busy, err);
         kind = seed || kind == A_RUN ? A_RUN : SOMETHING_ELSE;
     }
     closedir(d);
-    return is_run(s, folder, busy, err) ? A_RUN : kind;
+    return is_run(g, folder, busy, err) ? A_RUN : kind;
 }
 
-static const char *without_slashes(const Session *s, const char *path)
+static const char *without_slashes(const Game *g, const char *path)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;
-    return arena_strn(s->arena, path, n);
+    return arena_strn(g->arena, path, n);
 }
 
-static int move_aside(const Session *s, const char *folder)
+static int move_aside(const Game *g, const char *folder)
 {
     GanError    err;
-    const char *from = without_slashes(s, folder), *aside;
+    const char *from = without_slashes(g, folder), *aside;
     int         i = 1;
-    while (exists(aside = arena_printf(s->arena, "%s.%d", from, i))) i++;
+    while (exists(aside = arena_printf(g->arena, "%s.%d", from, i))) i++;
     if (rename(from, aside)) {
         gan_error_in(&err, GAN_WRONG, folder, "the earlier run here cannot be moved aside to %s: %s", aside, strerror(errno));
-        return driver_error(s->o, &err);
+        return say_error(g->o, &err);
     }
-    if (!s->o->quiet) driver_say((void *)s->o, arena_printf(s->arena, "the earlier run is now %s", aside));
+    if (!g->o->quiet) say_line((void *)g->o, arena_printf(g->arena, "the earlier run is now %s", aside));
     return EXIT_DONE;
 }
 
-int runfolder_make_room(const Session *s, const char *folder)
+int runfolder_make_room(const Game *g, const char *folder)
 {
     bool     busy = false;
     GanError err;
-    Kind     kind = look(s, folder, &busy, &err);
+    Kind     kind = look(g, folder, &busy, &err);
     if (kind == A_FILE) gan_error_in(&err, GAN_WRONG, folder, "a folder for the run's files is wanted, and this is something else");
     else if (kind == SOMETHING_ELSE) gan_error_in(&err, GAN_WRONG, folder, "this folder holds other files than a run's; name another one with --out");
-    else if (!busy) return kind == A_RUN ? move_aside(s, folder) : EXIT_DONE;
-    return driver_error(s->o, &err);
+    else if (!busy) return kind == A_RUN ? move_aside(g, folder) : EXIT_DONE;
+    return say_error(g->o, &err);
 }

@@ -1,0 +1,275 @@
+/* options.c - see options.h. One loop over argv; help is printed from the same rows. */
+#include "runtime/command/options.h"
+
+#include "runtime/error.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- help --------------------------------------------------------------------------------------------------------- */
+
+static void print_help(const OptionTable *t)
+{
+    printf("%s - %s\n\nusage: %s COMMAND [FLAGS] ...\n\ncommands:\n", t->program, t->about, t->program);
+    for (int i = 0; i < t->n_commands; i++) printf("  %-8s %s\n", t->command[i].name, t->command[i].summary);
+    printf("\n`%s COMMAND --help` tells a command's flags; `%s --version [--verbose]` which\n%s this is.\n\nexample: %s\n", t->program, t->program, t->program,
+           t->command[0].example);
+}
+
+/* A flag and its help, which goes on below itself beyond column 80. */
+static void print_row(const char *left, const char *text)
+{
+    enum { INDENT = 23, WIDTH = 80 };
+    int column = printf("  %-*s", INDENT - 2, left);
+    for (size_t n; *text; text += n) {
+        n = strcspn(text, " ");
+        if (column + 1 + (int)n > WIDTH && column > INDENT) column = printf("\n%*s", INDENT, "") - 1;
+        column += printf(" %.*s", (int)n, text);
+        n += strspn(text + n, " ");
+    }
+    puts("");
+}
+
+static void print_command_help(const OptionTable *t, const OptionCommand *c)
+{
+    printf("%s %s - %s\n\nusage: %s %s [FLAGS] %s\n\nflags:\n", t->program, c->name, c->summary, t->program, c->name, c->operands);
+    for (int i = 0; i < t->n_flags; i++) {
+        const OptionRow *f = &t->flag[i];
+        if (!(f->commands & c->bit)) continue;
+        char left[40];
+        snprintf(left, sizeof left, "--%s%s%s", f->name, f->arg[0] ? " " : "", f->arg);
+        print_row(left, f->help);
+    }
+    printf("\nexample: %s\n", c->example);
+}
+
+/* ---- nearest word --------------------------------------------------------------------------------------------------- */
+
+enum { LONGEST_WORD = 31 };
+
+static int distance(const char *a, const char *b)           /* Levenshtein (1966), on words of at most LONGEST_WORD bytes */
+{
+    size_t n = strlen(a), m = strlen(b);
+    if (n > LONGEST_WORD || m > LONGEST_WORD) return 99;
+    int row[LONGEST_WORD + 1];
+    for (size_t j = 0; j <= m; j++) row[j] = (int)j;
+    for (size_t i = 1; i <= n; i++) {
+        int corner = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= m; j++) {
+            int change = corner + (a[i - 1] != b[j - 1]), best = row[j] < row[j - 1] ? row[j] : row[j - 1];
+            corner = row[j];
+            row[j] = change < best + 1 ? change : best + 1;
+        }
+    }
+    return row[m];
+}
+
+static const char *nearest(const char *word, const char *best, int *least, const char *candidate)
+{
+    int d = distance(word, candidate);
+    if (d >= *least) return best;
+    *least = d;
+    return candidate;
+}
+
+static int unknown(const OptionTable *t, const char *what, const char *prefix, const char *word, const char *best)
+{
+    fprintf(stderr, "%s: unknown %s %s%s", t->program, what, prefix, GAN_SHOWN(word));
+    if (best) fprintf(stderr, "; did you mean %s%s?", prefix, best);
+    fputs("\n", stderr);
+    return EXIT_WRONG_USAGE;
+}
+
+/* ---- values --------------------------------------------------------------------------------------------------------- */
+
+static bool wrong_value(const OptionTable *t, const OptionRow *f, const char *text)
+{
+    fprintf(stderr, "%s: --%s wants", t->program, f->name);
+    if (!f->words) fprintf(stderr, " a whole number from %" PRIu64 " to %" PRIu64, f->least, f->most);
+    for (int i = 0; f->words && f->words[i]; i++) fprintf(stderr, "%s %s", i ? (f->words[i + 1] ? "," : " or") : "", f->words[i]);
+    fprintf(stderr, ", not '%s'\n", GAN_SHOWN(text));
+    return false;
+}
+
+static bool read_count(const OptionRow *f, const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    *out = v;
+    return text[0] >= '0' && text[0] <= '9' && !errno && !*end && v >= f->least && v <= f->most;
+}
+
+static int which_word(const OptionRow *f, const char *text) /* -1: none */
+{
+    for (int i = 0; f->words[i]; i++)
+        if (!strcmp(f->words[i], text)) return i;
+    return -1;
+}
+
+static bool color_wanted(const char *when)
+{
+    if (!strcmp(when, "always")) return true;
+    if (!strcmp(when, "never")) return false;
+    const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE"), *term = getenv("TERM");
+    if (no && *no) return false;
+    if (force && *force && strcmp(force, "0")) return true;
+    return isatty(STDERR_FILENO) && term && strcmp(term, "dumb");
+}
+
+static bool add_pair(const OptionTable *t, const OptionRow *f, OptionPairs *pairs, const char *text)
+{
+    const char *eq = strchr(text, '=');
+    if (!eq || eq == text) {
+        fprintf(stderr, "%s: --%s wants %s, not '%s'\n", t->program, f->name, f->arg, GAN_SHOWN(text));
+        return false;
+    }
+    pairs->v[pairs->n++] = (OptionPair){strndup(text, (size_t)(eq - text)), eq + 1};
+    return true;
+}
+
+static bool set_flag(const OptionTable *t, const OptionRow *f, RunOptions *o, const char *arg)
+{
+    void    *field = (char *)o + f->at;
+    uint64_t number = 0;
+    int      which = f->words && arg ? which_word(f, arg) : 0;
+    if (which < 0) return wrong_value(t, f, arg);
+    switch (f->kind) {
+    case OPTION_YES:    *(bool *)field = true; return true;
+    case OPTION_SECOND: *(bool *)field = which == 1; return true;
+    case OPTION_COLOR:  *(bool *)field = color_wanted(arg); return true;
+    case OPTION_TEXT:
+    case OPTION_WORD:   *(const char **)field = arg; return true;
+    case OPTION_PAIRS:  return add_pair(t, f, field, arg);
+    case OPTION_INT:
+    case OPTION_COUNT:
+        if (!read_count(f, arg, &number)) return wrong_value(t, f, arg);
+        memcpy(field, &number, sizeof number);              /* an int64_t too: it fits */
+        return true;
+    }
+    return false;
+}
+
+/* ---- argv ----------------------------------------------------------------------------------------------------------- */
+
+static const char *long_name(const char *word)              /* the flag a word names, or NULL for an operand */
+{
+    if (!strcmp(word, "-e")) return "expression";
+    if (!strcmp(word, "-n")) return "number";
+    if (!strcmp(word, "-o")) return "output";
+    if (!strncmp(word, "--", 2) && word[2]) return word + 2;
+    return word[0] == '-' && word[1] ? word + 1 : NULL;
+}
+
+static bool read_flag(const OptionTable *t, const OptionCommand *c, RunOptions *o, int argc, char **argv, int *i)
+{
+    const char *word = long_name(argv[*i]), *eq = strchr(word, '=');
+    size_t      len = eq ? (size_t)(eq - word) : strlen(word);
+    const char *best = NULL;
+    int         least = 4;
+    for (const OptionRow *f = t->flag; f < t->flag + t->n_flags; f++) {
+        if (!(f->commands & c->bit)) continue;
+        if (strlen(f->name) != len || strncmp(f->name, word, len)) {
+            best = nearest(word, best, &least, f->name);
+            continue;
+        }
+        if (!f->arg[0]) {
+            if (!eq) return set_flag(t, f, o, NULL);
+            fprintf(stderr, "%s: --%s takes no value\n", t->program, f->name);
+            return false;
+        }
+        if (!eq && *i + 1 >= argc) {
+            fprintf(stderr, "%s: --%s wants a value: --%s %s\n", t->program, f->name, f->name, f->arg);
+            return false;
+        }
+        const char *arg = eq ? eq + 1 : argv[++*i];
+        if (*arg) return set_flag(t, f, o, arg);
+        fprintf(stderr, "%s: --%s wants a value, not nothing: --%s %s\n", t->program, f->name, f->name, f->arg);
+        return false;
+    }
+    unknown(t, "flag", "--", word, best);
+    fprintf(stderr, "`%s %s --help` lists the flags\n", t->program, c->name);
+    return false;
+}
+
+static const OptionCommand *find_command(const OptionTable *t, const char *word, int *status)
+{
+    const char *best = NULL;
+    int         least = 4;
+    for (int i = 0; i < t->n_commands; i++) {
+        if (!strcmp(t->command[i].name, word)) return &t->command[i];
+        best = nearest(word, best, &least, t->command[i].name);
+    }
+    *status = unknown(t, "command", "", word, best);
+    fprintf(stderr, "`%s --help` lists the commands\n", t->program);
+    return NULL;
+}
+
+static bool asks(const char *word, const char *flag, char letter)
+{
+    return !strcmp(word, flag) || (word[0] == '-' && word[1] == letter && !word[2]);
+}
+
+/* Memory for as many operands and pairs as there are words. */
+static void start(const OptionTable *t, int argc, char **argv, RunOptions *o)
+{
+    o->program = t->program;
+    o->word = (const char **)argv;
+    o->n_words = argc;
+    o->steps = -1;
+    o->seeds = 1;
+    o->number = 64;
+    o->color = color_wanted("auto");
+    o->operands = calloc((size_t)argc + 1, sizeof *o->operands);
+    for (int i = 0; i < t->n_flags; i++)
+        if (t->flag[i].kind == OPTION_PAIRS) ((OptionPairs *)(void *)((char *)o + t->flag[i].at))->v = calloc((size_t)argc + 1, sizeof(OptionPair));
+}
+
+int options_read(const OptionTable *t, int argc, char **argv, RunOptions *o, int *status)
+{
+    start(t, argc, argv, o);
+    *status = EXIT_DONE;
+    if (argc < 2 || asks(argv[1], "--help", 'h') || (!strcmp(argv[1], "help") && argc < 3)) {
+        print_help(t);
+        return -1;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        t->version(argc > 2 && !strcmp(argv[2], "--verbose"));
+        return -1;
+    }
+    bool help = !strcmp(argv[1], "help");
+    const OptionCommand *c = find_command(t, argv[1 + help], status);
+    if (!c) return -1;
+    for (int i = 2; i < argc; i++) help |= asks(argv[i], "--help", 'h');
+    if (help) {
+        print_command_help(t, c);
+        return -1;
+    }
+    *status = EXIT_WRONG_USAGE;
+    for (int i = 2; i < argc; i++) {
+        if (!long_name(argv[i])) o->operands[o->n_operands++] = argv[i];
+        else if (!read_flag(t, c, o, argc, argv, &i)) return -1;
+    }
+    if (o->n_operands < c->fewest || (c->most >= 0 && o->n_operands > c->most)) {
+        fprintf(stderr, "usage: %s %s [FLAGS] %s\n", t->program, c->name, c->operands);
+        return -1;
+    }
+    *status = EXIT_DONE;
+    return (int)(c - t->command);
+}
+
+void options_free(const OptionTable *t, RunOptions *o)
+{
+    for (int i = 0; i < t->n_flags; i++) {
+        OptionPairs *p = (OptionPairs *)(void *)((char *)o + t->flag[i].at);
+        if (t->flag[i].kind != OPTION_PAIRS) continue;
+        for (int k = 0; k < p->n; k++) free(p->v[k].name);
+        free(p->v);
+    }
+    free(o->operands);
+}
