@@ -9,7 +9,7 @@
 #include "compiler/ctext/ctext.h"
 #include "compiler/llvm/walk.h"
 #include "compiler/nest/steps.h"
-#include "runtime/blas.h"
+#include "runtime/engine.h"
 #include "runtime/symbols.h"
 
 #include <llvm-c/Analysis.h>
@@ -44,8 +44,8 @@ typedef struct Jit {
     ARRAY(const char *) names;
     CtextFile          c;
     Code               code;
-    CodeInstance       run;
-    Team              *team;                                /* the instance's, when that is open */
+    GanEngine          engine;                              /* that runs the code */
+    Team              *team;                                /* while code is made; then the engine's */
 } Jit;
 
 /* ---- LLVM ------------------------------------------------------------------------------------------------------- */
@@ -340,16 +340,14 @@ static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, Gan
 static GanStatus jit_run(void *self, int function, GanState *state, void *const *out, GanError *err)
 {
     Jit *j = self;
-    (void)err;
-    code_run(&j->code, &j->run, function, state, j->program->n_data, out);
-    return GAN_OK;
+    return j->engine.run(j->engine.self, function, state, out, err);
 }
 
 static void jit_free(void *self)
 {
     Jit *j = self;
-    if (j->run.team) code_close(&j->run);
-    else team_free(j->team);
+    if (j->engine.free) j->engine.free(j->engine.self);
+    team_free(j->team);
     ctext_close(&j->c);
     if (j->orc) {
         LLVMErrorRef failure = LLVMOrcDisposeLLJIT(j->orc);
@@ -373,8 +371,10 @@ GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOption
     GanStatus s = j->team ? open_machine(j, err) : gan_error(err, GAN_WORLD, "no threads");
     if (s == GAN_OK) s = open_orc(j, err);
     if (s == GAN_OK) s = compile_all(j, m, options, err);
-    if (s == GAN_OK) s = code_open(&j->run, &j->code, p->n_data, j->team, err);
-    if (s == GAN_OK && ir_has_form(m, IR_FORM_BLAS)) s = blas_open(team_threads(j->team), err);
+    if (s == GAN_OK) {
+        s = engine_new(&j->code, p->n_data, j->team, &j->engine, err);
+        j->team = NULL;
+    }
     if (s != GAN_OK) {
         jit_free(j);
         return s;

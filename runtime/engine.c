@@ -1,0 +1,41 @@
+/* engine.c - see engine.h. */
+#include "runtime/engine.h"
+#include "runtime/blas.h"
+
+#include <stdlib.h>
+
+typedef struct Engine {
+    const Code  *code;
+    int          n_data;
+    CodeInstance run;
+} Engine;
+
+static GanStatus run(void *self, int function, GanState *state, void *const *out, GanError *err)
+{
+    Engine *e = self;
+    (void)err;
+    code_run(e->code, &e->run, function, state, e->n_data, out);
+    return GAN_OK;
+}
+
+static void engine_free(void *self)
+{
+    Engine *e = self;
+    code_close(&e->run);
+    free(e);
+}
+
+GanStatus engine_new(const Code *code, int n_data, Team *team, GanEngine *out, GanError *err)
+{
+    Engine *e = calloc(1, sizeof *e);
+    if (!e) {
+        team_free(team);
+        return gan_error(err, GAN_WORLD, "out of memory");
+    }
+    *e = (Engine){.code = code, .n_data = n_data};
+    GanStatus s = code_open(&e->run, code, n_data, team, err);
+    if (!s && code->blas) s = blas_open(team_threads(team), err);
+    if (s) engine_free(e);
+    else *out = (GanEngine){e, "compiled", run, engine_free};
+    return s;
+}
