@@ -64,10 +64,10 @@ static int explain_code(Session *s)
     JitOptions j = {.threads = 1};
     GanEngine  engine;
     GanError   err;
-    if (!strcmp(s->o->stage, "kernels")) j.on_plan = print_text;
-    if (!strcmp(s->o->stage, "loops")) j.on_loops = print_text;
-    if (!strcmp(s->o->stage, "llvm")) j.on_llvm = print_text;
-    if (!strcmp(s->o->stage, "asm")) j.on_asm = print_text;
+    if (!strcmp(s->o->stage, "kernels")) j.texts.on_plan = print_text;
+    if (!strcmp(s->o->stage, "loops")) j.texts.on_loops = print_text;
+    if (!strcmp(s->o->stage, "llvm")) j.texts.on_llvm = print_text;
+    if (!strcmp(s->o->stage, "asm")) j.texts.on_asm = print_text;
     if (jit_engine_new(s->lowered.ir, s->lowered.program, &j, &engine, &err)) return say_error(&s->o->run, &err);
     engine.free(engine.self);
     return EXIT_DONE;

@@ -1,21 +1,15 @@
 /* jit.h - the compiling engine: an IR module becomes native code over the state arena.
  *
- * Each function is planned by samples (compiler/kernel/plan.h), emitted as LLVM instructions and compiled for the host.
+ * Its kernels are compiled for the host (object.h), linked into the process and called from plain tables (runtime/code.h).
  * Its bits are the interpreter's, for every number of threads. A step allocates nothing. */
 #pragma once
-#include "compiler/ir/ir.h"
-#include "runtime/program.h"
+#include "compiler/llvm/object.h"
 
 typedef struct JitOptions {
     int threads;                                            /* < 1: one per CPU this process may use */
     bool c_text;                                            /* kernels by the system's C compiler instead of LLVM: slow to start, for tests of the walks */
     bool more_than_cpus;                                    /* take as many as are asked for */
-    /* Texts for `gan explain`, each given once a function while it is compiled; NULL: not wanted. `text` is borrowed. */
-    void (*on_plan)(void *self, const char *fn, const char *text);      /* the kernels: regions, tiles, buffers, flops */
-    void (*on_loops)(void *self, const char *fn, const char *text);     /* what they do: their nests, each behind its number and words */
-    void (*on_llvm)(void *self, const char *fn, const char *text);      /* LLVM's text form */
-    void (*on_asm)(void *self, const char *fn, const char *text);       /* the host's assembly */
-    void *self;
+    LlvmTexts texts;                                        /* for `gan explain` */
 } JitOptions;
 
 /* Compiles every function of `m`. The module's functions and slots are the program's, by index; both must outlive the

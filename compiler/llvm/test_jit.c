@@ -4,13 +4,16 @@
 #include "compiler/ir/random_fn.h"
 #include "compiler/llvm/jit.h"
 #include "compiler/loop/loop.h"
+#include "compiler/nest/steps.h"
 #include "compiler/opt/pass.h"
 
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- a module as a program, with memory ------------------------------------------------------------------------- */
 
@@ -192,10 +195,10 @@ static bool random_agrees(uint64_t seed, int nodes, int threads, char *why)
     char bad[512] = "";
     JitOptions o = {.threads = threads,
                     .more_than_cpus = true,
-                    .on_loops = show ? show_text : read_nests,
-                    .self = bad,
-                    .on_plan = show ? show_text : NULL,
-                    .on_llvm = show && atoi(getenv("JIT_SHOW")) > 1 ? show_text : NULL};
+                    .texts = {.on_loops = show ? show_text : read_nests,
+                              .self = bad,
+                              .on_plan = show ? show_text : NULL,
+                              .on_llvm = show && atoi(getenv("JIT_SHOW")) > 1 ? show_text : NULL}};
     if (show) {
         Text t = text_in(a);
         ir_print(m, &t);
@@ -320,7 +323,7 @@ static int longest_kernel(IrModule *m)
     GanEngine  jit;
     GanError   err = {0};
     int        most = 0;
-    JitOptions o = {.threads = 1, .on_plan = count_members, .self = &most};
+    JitOptions o = {.threads = 1, .texts = {.on_plan = count_members, .self = &most}};
     cr_assert_eq(jit_engine_new(m, &b.p, &o, &jit, &err), GAN_OK, "%s", err.message);
     jit.free(jit.self);
     bench_free(&b);
@@ -559,4 +562,124 @@ Test(jit, training)
                   why);
     cr_expect(training_agrees(IR_F32, 130, 5, 18, 2, true, why), "blas: %s", why);
     cr_expect(training_agrees(IR_F64, 65, 3, 17, 2, false, why), "f64: %s", why);
+}
+
+/* ---- objects, linked by the system's linker --------------------------------------------------------------------- */
+
+typedef struct Linked {                                     /* an engine of objects in a library */
+    char             folder[32];
+    void            *lib;
+    const GanProgram *p;
+    Code             code;
+    CodeInstance     run;
+} Linked;
+
+static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void shell(const char *fmt, ...)
+{
+    char    command[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(command, sizeof command, fmt, args);
+    va_end(args);
+    cr_assert_eq(system(command), 0, "%s", command);
+}
+
+static void write_bytes(const char *path, const void *bytes, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    cr_assert(f && fwrite(bytes, 1, n, f) == n);
+    cr_assert_eq(fclose(f), 0);
+}
+
+/* The linker may not touch code, and finds nothing of the objects that others could see; NAME_nests is theirs who are linked with them. */
+static const KernelFn *link_here(Linked *l, const LlvmObjects *o, const char *name)
+{
+    static const char host[] = "#include <stddef.h>\nextern const void *const NAME_nests[];\nconst void *const *all(void) { return NAME_nests; }\n";
+    char path[64];
+    strcpy(l->folder, "/tmp/gan_object_XXXXXX");
+    cr_assert(mkdtemp(l->folder));
+    for (int i = 0; i < o->n; i++) {
+        snprintf(path, sizeof path, "%s/%d.o", l->folder, i);
+        write_bytes(path, o->object[i].bytes, o->object[i].size);
+    }
+    snprintf(path, sizeof path, "%s/host.c", l->folder);
+    write_bytes(path, host, sizeof host - 1);
+    shell("cd %s && cc -DNAME_nests=%s_nests -fPIC -shared -Wl,-z,text -o all.so host.c *.o -lm", l->folder, name);
+    shell("cd %s && test \"$(nm -D --defined-only all.so | awk '{ print $3 }' | grep -vE '^(_init|_fini)$')\" = all", l->folder);
+    snprintf(path, sizeof path, "%s/all.so", l->folder);
+    l->lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    cr_assert(l->lib, "%s", dlerror());
+    const KernelFn *(*all)(void);
+    *(void **)&all = dlsym(l->lib, "all");
+    return all();
+}
+
+static GanStatus linked_run(void *self, int function, GanState *state, void *const *out, GanError *err)
+{
+    Linked *l = self;
+    (void)err;
+    code_run(&l->code, &l->run, function, state, l->p->n_data, out);
+    return GAN_OK;
+}
+
+static void linked_free(void *self)
+{
+    Linked *l = self;
+    code_close(&l->run);
+    dlclose(l->lib);
+    shell("rm -r %s", l->folder);
+}
+
+static GanEngine linked_engine(Linked *l, Arena *a, const IrModule *m, const GanProgram *p, const LlvmWanted *w)
+{
+    NestProgram nests;
+    LlvmObjects o;
+    GanError    err = {0};
+    l->p = p;
+    cr_assert_eq(llvm_objects(a, m, p, w, &nests, &o, &err), GAN_OK, "%s", err.message);
+    cr_assert(w->open ? o.n > 1 : o.n == 1);
+    l->code = steps_of(a, &nests, m, p, link_here(l, &o, w->prefix));
+    llvm_objects_free(&o);
+    cr_assert_eq(code_open(&l->run, &l->code, p->n_data, team_new(2, true), &err), GAN_OK);
+    return (GanEngine){l, "linked", linked_run, linked_free};
+}
+
+Test(jit, objects_are_linked_by_anyone)
+{
+    for (int open = 0; open <= 3; open += 3) {
+        char   why[1024] = "";
+        Arena *a = arena_new();
+        IrModule *m = gan_module(a, IR_F32, 65, 5, 20);
+        Bench  b = bench_of(a, m);
+        Linked l;
+        Team  *team = open ? team_new(2, true) : NULL;
+        GanEngine e = linked_engine(&l, a, m, &b.p, &(LlvmWanted){.prefix = "my_net", .open = open, .team = team});
+        settle(&b);
+        for (int f = 0; f < 2; f++) cr_expect(agree(&b, &e, f, 2, why), "%s", why);
+        e.free(e.self);
+        team_free(team);
+        bench_free(&b);
+        arena_free(a);
+    }
+}
+
+/* What a program without kernels is linked to. */
+Test(jit, no_kernels_no_nests)
+{
+    Arena      *a = arena_new();
+    IrModule   *m = ir_module(a, IR_F32);
+    Bench       b = bench_of(a, m);
+    NestProgram nests;
+    LlvmObjects o;
+    Linked      l;
+    GanError    err = {0};
+    cr_assert_eq(llvm_objects(a, m, &b.p, &(LlvmWanted){.prefix = "none"}, &nests, &o, &err), GAN_OK);
+    cr_expect_eq(o.n_nests, 0);
+    cr_expect_null(link_here(&l, &o, "none")[0]);
+    dlclose(l.lib);
+    shell("rm -r %s", l.folder);
+    llvm_objects_free(&o);
+    bench_free(&b);
+    arena_free(a);
 }
