@@ -150,6 +150,26 @@ static bool read_word(const char *name, const char *text, const char *const *wor
     return false;
 }
 
+/* no-NAME[,no-NAME...] of plan.def, added to those that are off already. */
+static bool read_plan(const char *text, PlanOptions *plan)
+{
+    for (const char *word = text; word; word = strchr(word, ',') ? strchr(word, ',') + 1 : NULL) {
+        size_t n = strcspn(word, ","), no = strlen("no-");
+        int    i = 0;
+        for (const char *name; (name = plan_decision_name(i)); i++)
+            if (n > no && !strncmp(word, "no-", no) && strlen(name) == n - no && !strncmp(word + no, name, n - no)) break;
+        if (plan_decision_name(i)) {
+            plan->without |= 1u << i;
+            continue;
+        }
+        fputs("gan: --plan wants", stderr);
+        for (i = 0; plan_decision_name(i); i++) fprintf(stderr, "%s no-%s", i ? "," : "", plan_decision_name(i));
+        fprintf(stderr, " or several of them with commas between, not '%s'\n", GAN_SHOWN(text));
+        return false;
+    }
+    return true;
+}
+
 static bool color_wanted(const char *when)
 {
     if (!strcmp(when, "always")) return true;
@@ -191,6 +211,7 @@ static bool set_flag(Options *o, Flag f, const char *arg)
     case FLAG_color:       return read_word(name, arg, whens, &which) && (o->color = color_wanted(arg), true);
     case FLAG_stage:       return read_word(name, arg, stages, &which) && (o->stage = arg, true);
     case FLAG_emit:        return read_word(name, arg, emits, &which) && (o->emit = arg, true);
+    case FLAG_plan:        return read_plan(arg, &o->plan);
     case FLAG_set:         return add_setting(o, arg);
     case FLAG_f64:         o->f64 = true; return true;
     case FLAG_portable:    o->portable = true; return true;

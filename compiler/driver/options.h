@@ -1,5 +1,7 @@
 /* options.h - the command line, read once into one struct. Wrong usage is told on stderr and is exit status 2. */
 #pragma once
+#include "compiler/kernel/plan.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,6 +30,7 @@ typedef struct Options {
     uint64_t     seed;
     int          threads;                                   /* 0: the CPUs allowed */
     bool         interp, f64, portable, resume, quiet, json_diagnostics, color;
+    PlanOptions  plan;
     int64_t      seeds, number;
     const char  *out, *checkpoint, *log, *stage, *emit, *expression, *output;
 } Options;

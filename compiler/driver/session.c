@@ -136,7 +136,7 @@ int session_start(Session *s)
     GanError         err;
     const IrModule  *m = s->lowered.ir;
     const GanProgram *p = s->lowered.program;
-    JitOptions       j = {.threads = s->o->threads};
+    JitOptions       j = {.threads = s->o->threads, .plan = s->o->plan};
     GanStatus        st = s->o->interp ? interp_engine_new(m, p, &s->engine, &err) : jit_engine_new(m, p, &j, &s->engine, &err);
     if (!st) st = state_new(p, s->o->seed, &s->state, &err);
     return st ? driver_error(s->o, &err) : EXIT_DONE;

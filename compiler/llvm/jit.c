@@ -324,7 +324,7 @@ static GanStatus compile_all(Jit *j, const IrModule *m, const JitOptions *o, Gan
     j->source = text_in(j->arena);
     if (c) ctext_prelude(&j->source);
     Arena *plans = arena_new();
-    if (!nest_program(&j->nests, plans, m, j->program, strstr(j->features, "+avx512f") ? 12 : 6, &user, why)) {
+    if (!nest_program(&j->nests, plans, m, j->program, o ? o->plan : (PlanOptions){0}, strstr(j->features, "+avx512f") ? 12 : 6, &user, why)) {
         arena_free(plans);
         return gan_error(err, GAN_WRONG, "%s", why);
     }

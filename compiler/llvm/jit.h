@@ -3,13 +3,14 @@
  * Each function is planned by samples (compiler/kernel/plan.h), emitted as LLVM instructions and compiled for the host.
  * Its bits are the interpreter's, for every number of threads. A step allocates nothing. */
 #pragma once
-#include "compiler/ir/ir.h"
+#include "compiler/kernel/plan.h"
 #include "runtime/program.h"
 
 typedef struct JitOptions {
     int threads;                                            /* < 1: one per CPU this process may use */
     bool c_text;                                            /* kernels by the system's C compiler instead of LLVM: slow to start, for tests of the walks */
     bool more_than_cpus;                                    /* take as many as are asked for */
+    PlanOptions plan;
     /* Texts for `gan explain`, each given once a function while it is compiled; NULL: not wanted. `text` is borrowed. */
     void (*on_plan)(void *self, const char *fn, const char *text);      /* the kernels: regions, tiles, buffers, flops */
     void (*on_loops)(void *self, const char *fn, const char *text);     /* what they do: their nests, each behind its number and words */
