@@ -32,14 +32,14 @@ static void close(void *self, const KPlan *p)
     text_add(&((Writer *)self)->uses, "\n");
 }
 
-bool ctext_program(const IrModule *m, const GanProgram *p, Text *out, char why[512])
+bool ctext_program(const IrModule *m, const GanProgram *p, PlanOptions plan, Text *out, char why[512])
 {
     Arena *a = arena_new();
     Writer w = {.a = a, .out = out, .uses = text_in(a)};
     NestUser user = {&w, open, fresh, kernel, close};
     NestProgram nests;
     ctext_prelude(out);
-    bool ok = nest_program(&nests, a, m, p, ROWS, &user, why);
+    bool ok = nest_program(&nests, a, m, p, plan, ROWS, &user, why);
     if (ok) {
         text_printf(out, "/* The functions of the program, and the number of the nest that each of their kernels is:\n%s */\n", text_str(&w.uses));
         if (w.names.n) ctext_table(w.names.v, w.names.n, out);

@@ -16,7 +16,7 @@ static int build_c(Session *s)
 {
     Text out = text_in(s->arena);
     char why[512];
-    if (!ctext_program(s->lowered.ir, s->lowered.program, &out, why)) return say_wrong(&s->o->run, "%s", why);
+    if (!ctext_program(s->lowered.ir, s->lowered.program, s->o->plan, &out, why)) return say_wrong(&s->o->run, "%s", why);
     return write_text(s->o, text_str(&out));
 }
 

@@ -61,7 +61,7 @@ static void print_text(void *unused, const char *fn, const char *text)
 
 static int explain_code(Session *s)
 {
-    JitOptions j = {.threads = 1};
+    JitOptions j = {.threads = 1, .plan = s->o->plan};
     GanEngine  engine;
     GanError   err;
     if (!strcmp(s->o->stage, "kernels")) j.texts.on_plan = print_text;

@@ -112,7 +112,7 @@ void firstdiff_print(Session *s, int fn, const GanState *before)
     GanEngine interp, jit;
     GanState  state = *before;
     GanError  err;
-    JitOptions one = {.threads = s->o->run.threads};
+    JitOptions one = {.threads = (int)s->o->run.threads, .plan = s->o->plan};
     bool found = false;
     if (!interp_engine_new(m, &p, &interp, &err) && !run_on(&interp, at, &state, a, &err) && !jit_engine_new(m, &p, &one, &jit, &err) &&
         !run_on(&jit, at, &state, b, &err)) {

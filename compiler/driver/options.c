@@ -33,6 +33,12 @@ Command *const gan_command[] = {
 
 static const char *const backends[] = {"jit", "interp", NULL}, *const forms[] = {"text", "json", NULL}, *const whens[] = {"auto", "always", "never", NULL},
                   *const stages[] = {"game", "ast", "ir", "grad", "kernels", "loops", "llvm", "asm", NULL}, *const emits[] = {"c", NULL};
+static const char *const decisions[] = {
+#define DECISION(name, what) #name,
+#include "compiler/kernel/plan.def"
+#undef DECISION
+    NULL
+};
 
 static const OptionRow flags[] = {
 #define FLAG(name, arg, help, commands, ...) {#name, arg, help, commands, OPTION_FIELD(Options, __VA_ARGS__)},

@@ -1,5 +1,6 @@
 /* options.h - the command line of `gan`: its commands (commands.def) and flags (flags.def), and the struct they are read into. */
 #pragma once
+#include "compiler/kernel/plan.h"
 #include "runtime/command/options.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@ typedef struct Options {
     RunOptions  run;
     OptionPairs settings;                                   /* --set */
     bool        interp, f64, portable;
+    PlanOptions plan;
     const char *stage, *emit, *expression;
 } Options;
 

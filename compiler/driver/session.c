@@ -68,7 +68,7 @@ int session_start(Session *s)
     GanError        err;
     const IrModule *m = s->lowered.ir;
     Game           *g = &s->game;
-    JitOptions      j = {.threads = (int)s->o->run.threads};
+    JitOptions      j = {.threads = (int)s->o->run.threads, .plan = s->o->plan};
     *g = (Game){.o = &s->o->run, .arena = s->arena, .program = s->lowered.program, .self = s, .failed = explain_failed};
     GanStatus st = s->o->interp ? interp_engine_new(m, g->program, &g->engine, &err) : jit_engine_new(m, g->program, &j, &g->engine, &err);
     if (!st) st = state_new(g->program, s->o->run.seed, &g->state, &err);

@@ -47,7 +47,7 @@ static Made make(void)
     cr_assert(ok, "%s", text_str(&said));
     opt_run_module(m.r.ir, &(PassOptions){0});
     NestProgram nests;
-    cr_assert(nest_program(&nests, m.a, m.r.ir, m.r.program, 6, &(NestUser){0}, why), "%s", why);
+    cr_assert(nest_program(&nests, m.a, m.r.ir, m.r.program, (PlanOptions){0}, 6, &(NestUser){0}, why), "%s", why);
     Code code = steps_of(m.a, &nests, m.r.ir, m.r.program, NULL);
     image_write(&out, m.r.program, &code);
     m.bytes = in_its_place(m.a, &out);

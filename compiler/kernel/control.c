@@ -9,7 +9,7 @@ int place_write_to(Planner *b, IrVal *v, KMem *to)
     int lane = kernel_tile_axis(b->m, v->type.axes);
     KSource s = kernel_source(b->p, v, lane);
     KValue *kv = s.root && s.direct ? kernel_value(b->p, s.root) : NULL;
-    if (kv && place_waits(kv)) place_node(b, s.root->def);
+    if (kv && place_waits(b, kv)) place_node(b, s.root->def);
     if (!kv || !place_here(b, kv) || !kv->kernel || kv->kernel->kind != K_MAP ||
         (kv->kernel->lane_axis >= 0) != (to->tile >= 0)) {
         v = place_copy(b, v);
@@ -74,7 +74,7 @@ KMem *place_operand_memory(Planner *b, IrVal *v, int *level)
     v = kernel_resolve(b->p, v);
     if (v->def && kernel_inline(v->def)) v = place_copy(b, v);
     KValue *kv = kernel_value(b->p, v);
-    if (place_waits(kv)) place_node(b, v->def);
+    if (place_waits(b, kv)) place_node(b, v->def);
     if (place_here(b, kv) && kv->level >= *level) *level = kv->level + 1;
     return kernel_frame(b->p, v);
 }

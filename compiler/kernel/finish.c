@@ -65,6 +65,7 @@ static void pack_matrices(KPlan *p, KBlock *block)
             for (int o = 0; o < s->once.n && !k->packed; o++)
                 if (same_matrix(p, k, s->once.v[o], side, s->once.v[o]->units ? 1 : 0)) k->packed = s->once.v[o]->mem;
             if (k->packed) continue;
+            plan_did(p, PLAN_packs, true);
             k->packed = arena_new_of(p->arena, KMem);
             *k->packed = (KMem){.place = K_SCRATCH,
                                 .elem = n->arg[side]->type.elem,
@@ -98,7 +99,7 @@ static void find_dots(KPlan *p)
         bool ta = ir_axes_has(n->arg[0]->type.axes, k->lane_axis), tc = ir_axes_has(n->arg[1]->type.axes, k->lane_axis);
         if (ta == tc || !kernel_view(p, n->arg[0], &a) || !kernel_view(p, n->arg[1], &c)) continue;
         const KMem *x = ta ? a.mem : c.mem, *w = ta ? c.mem : a.mem;
-        if (x->tile == k->lane_axis && w->tile < 0) k->kind = K_DOT;
+        if (plan_did(p, PLAN_tiles, x->tile == k->lane_axis && w->tile < 0)) k->kind = K_DOT;
     }
 }
 
@@ -160,7 +161,7 @@ static void finish_kernels(KPlan *p)
 {
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
-        if (k->kind == K_BLAS) { k->split = true; k->flops = node_flops(p->m, k->nodes.v[0]); }
+        if (k->kind == K_BLAS) { k->split = plan_did(p, PLAN_split, true); k->flops = node_flops(p->m, k->nodes.v[0]); }
         if (k->kind == K_PACK || k->kind == K_BLAS) continue;
         k->flat = k->kind == K_MAP;
         for (int j = 0; j < k->nodes.n; j++) {
@@ -179,6 +180,8 @@ static void finish_kernels(KPlan *p)
                        (k->lane_axis < 0 ? k->stores.v[j].mem->tile < 0 : k->stores.v[j].mem->tile == k->lane_axis);
         for (int j = 0; j < k->sinks.n && k->kind == K_MAP; j++)
             k->flat &= k->sinks.v[j]->node->attr.over.n == 1 && kernel_flat_access(p, k->sinks.v[j]->node->arg[0], k);
+        plan_did(p, PLAN_cap, kernel_is_long(k));
+        k->flat = plan_did(p, PLAN_flat, k->flat);
         if (k->lane_axis >= 0) continue;
         int64_t all = 1;
         for (int c = 0; c < k->space.n; c++) all *= k->space.comp[c].extent;
@@ -186,7 +189,7 @@ static void finish_kernels(KPlan *p)
         k->units = k->flat ? (all + K_LANES - 1) / K_LANES : last ? all / last : 0;
         bool rows = k->kind == K_CONTRACT || k->kind == K_REDUCE || k->kind == K_CUMSUM || k->kind == K_SORT ||
                     k->kind == K_OPAQUE || k->kind == K_SCATTER;
-        k->split = k->kind == K_MAP ? all >= 4096 : rows && k->units >= 2;
+        k->split = plan_did(p, PLAN_split, k->kind == K_MAP ? all >= 4096 : rows && k->units >= 2);
     }
 }
 
@@ -194,7 +197,7 @@ void kernel_finish(KPlan *p)
 {
     give_memory(p);
     find_dots(p);
-    pack_matrices(p, &p->top);
+    if (plan_takes(p, PLAN_packs)) pack_matrices(p, &p->top);
     rows_of_lines(p);
     finish_kernels(p);
 }

@@ -14,6 +14,7 @@ KMem   *kernel_mem(KPlan *p, KPlace place, const IrType *t, bool full);
 KMem   *kernel_frame(KPlan *p, IrVal *v);                   /* the value's shared memory, made at the first call */
 bool    kernel_same_space(const IrType *a, const IrType *b);
 bool    kernel_member(const IrNode *n);                     /* may stand in a MAP kernel */
+bool    kernel_is_long(const KKernel *k);                  /* has as many members as a MAP kernel should have */
 bool    kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k);
 int64_t kernel_rest(const IrModule *m, const IrType *t, int tile);      /* elements per sample of the tile axis */
 

@@ -127,18 +127,19 @@ static int by_last(const void *a, const void *b)
 }
 
 /* Offsets from `base` on for buffers, in the order in which they are needed; who is not needed any more makes room. Returns the end. */
-static int64_t assign(Arena *arena, KMem **m, int n, int64_t base)
+static int64_t assign(KPlan *p, KMem **m, int n, int64_t base)
 {
     if (!n) return base;
-    KMem **ending = arena_copy(arena, m, sizeof *m * (size_t)n);
-    Holes  holes = {arena_array(arena, Hole, n + 1), 1};
+    KMem **ending = arena_copy(p->arena, m, sizeof *m * (size_t)n);
+    Holes  holes = {arena_array(p->arena, Hole, n + 1), 1};
     int64_t end = base;
     holes.v[0] = (Hole){base, INT64_MAX};
     qsort(m, (size_t)n, sizeof *m, by_first);
     qsort(ending, (size_t)n, sizeof *m, by_last);
     for (int i = 0, done = 0; i < n; i++) {
-        for (; ending[done]->last < m[i]->first; done++) give_back(&holes, ending[done]->offset, rounded(ending[done]->bytes));
+        for (; plan_takes(p, PLAN_share) && ending[done]->last < m[i]->first; done++) give_back(&holes, ending[done]->offset, rounded(ending[done]->bytes));
         m[i]->offset = take(&holes, rounded(m[i]->bytes));
+        plan_did(p, PLAN_share, m[i]->bytes && m[i]->offset < end);
         if (m[i]->offset + m[i]->bytes > end) end = m[i]->offset + m[i]->bytes;
     }
     return rounded(end);
@@ -181,7 +182,7 @@ static void layout_scratch(KPlan *p, KBlock *b)
             if (m->panel) { m->first = 0; m->last = end; }  /* all panels of a tile: the whole step */
             array_push(p->arena, &here, m);
         }
-        int64_t bytes = assign(p->arena, here.v, here.n, zero);
+        int64_t bytes = assign(p, here.v, here.n, zero);
         if (bytes > p->scratch_bytes) p->scratch_bytes = bytes;
     }
 }
@@ -193,6 +194,6 @@ void kernel_layout(KPlan *p)
     for (int i = 0; i < p->outs.n; i++) touch(&l, p->outs.v[i].mem, p->top.steps.n);
     for (int i = 0; i < p->commits.n; i++) touch(&l, p->commits.v[i].from, p->top.steps.n);
     int64_t header = FRAME_KEYS + 8 * (int64_t)p->m->streams.n;
-    p->frame_bytes = assign(p->arena, l.met.v, l.met.n, (header + ALIGN - 1) / ALIGN * ALIGN);
+    p->frame_bytes = assign(p, l.met.v, l.met.n, (header + ALIGN - 1) / ALIGN * ALIGN);
     layout_scratch(p, &p->top);
 }

@@ -16,7 +16,7 @@ int place_first_axis(const IrNode *n, int pair)
 bool place_by_tiles(Planner *b, const IrNode *n)
 {
     int pairs = n->op == IR_dot ? n->n_args / 2 : 1, per = n->op == IR_dot ? 2 : n->n_args;
-    if (n->op == IR_conv || n->attr.form == IR_FORM_BLAS) return false;
+    if (n->op == IR_conv || n->attr.form == IR_FORM_BLAS || !plan_takes(b->p, PLAN_sums)) return false;
     for (int i = 0; i < pairs; i++) {
         int t = place_first_axis(n, i);
         if (t < 0 || ir_extent(b->m, t) != ir_extent(b->m, place_first_axis(n, 0))) return false;
@@ -128,6 +128,7 @@ static void place_combine(Planner *b, IrNode *n, KAccum *a, int after)
 void place_sum_over(Planner *b, IrNode *n)
 {
     int t = n->attr.over.id[0];
+    plan_did(b->p, PLAN_sums, true);
     const IrType *space = &n->arg[0]->type;
     Need need = {.lane_axis = t};
     place_need_level(b, &need, n->arg[0], space, true, true);
@@ -193,6 +194,7 @@ void place_tile_row(Planner *b, IrNode *n)
     KKind kind = n->op == IR_scatter_add                                            ? K_SCATTER_OVER
                  : n->attr.form == IR_FORM_LANES || ir_dot_form(n) == IR_FORM_LANES ? K_INNER
                                                                                     : K_OUTER;
+    plan_did(b->p, PLAN_sums, true);
     IrNode *own = arena_copy(b->p->arena, n, sizeof *n);    /* with operands that have memory in this step */
     own->arg = arena_copy(b->p->arena, n->arg, sizeof *n->arg * (size_t)n->n_args);
     for (int i = 0; i < n->n_args; i++) {

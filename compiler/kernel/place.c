@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_MEMBERS = 256 };                                /* of a MAP kernel */
-
 void place_fail(Planner *b, const char *what)
 {
     if (!b->failed) snprintf(b->why, 512, "%s: %s", b->p->fn->name, what);
@@ -73,22 +71,25 @@ static bool space_is(Planner *b, const KKernel *k, const IrType *t, int lane_axi
 
 /* LLVM is not linear in the length of a loop's body, so a body is bounded: whoever would join a full kernel stands in a later one, and reads
  * from memory. Kernels that are merged were not full, so a kernel has at most three times as many. */
-static bool is_full(const KKernel *k) { return k->nodes.n + k->sinks.n >= MOST_MEMBERS; }
+static bool is_full(const Planner *b, const KKernel *k)
+{
+    return plan_takes(b->p, PLAN_cap) && kernel_is_long(k);
+}
 
 /* ---- what a node needs ------------------------------------------------------------------------------------------ */
 
 bool place_here(const Planner *b, const KValue *v) { return v->block == b->block; }
 
-bool place_waits(const KValue *v)
+bool place_waits(const Planner *b, const KValue *v)
 {
-    return v->val->def && !v->placed && ir_op_info[v->val->def->op].klass == IR_CLASS_RAND;
+    return plan_takes(b->p, PLAN_late) && v->val->def && !v->placed && ir_op_info[v->val->def->op].klass == IR_CLASS_RAND;
 }
 
 /* May this access be met inside one MAP kernel, from a register? */
 static bool in_register(Planner *b, const KSource *s, const IrType *space, bool identity, int lane_axis)
 {
     KValue *v = kernel_value(b->p, s->root);
-    return identity && s->direct && v->kernel && place_here(b, v) && !is_full(v->kernel) &&
+    return plan_takes(b->p, PLAN_fuse) && identity && s->direct && v->kernel && place_here(b, v) && !is_full(b, v->kernel) &&
            space_is(b, v->kernel, space, lane_axis) && kernel_same_space(&s->root->type, space);
 }
 
@@ -98,7 +99,7 @@ void place_need_level(Planner *b, Need *need, const IrVal *arg, const IrType *sp
     KSource s = kernel_source(b->p, arg, need->lane_axis);
     if (!s.root) return;
     KValue *v = kernel_value(b->p, s.root);
-    if (place_waits(v)) {
+    if (place_waits(b, v)) {
         if (need->lane_axis >= 0 && kernel_tile_axis(b->m, s.root->type.axes) == need->lane_axis && !s.broken) return;
         place_node(b, s.root->def);
     }
@@ -115,7 +116,7 @@ void place_need_position(Planner *b, Need *need, const IrVal *arg, const IrType 
     KSource s = kernel_source(b->p, arg, need->lane_axis);
     if (!s.root) return;
     KValue *v = kernel_value(b->p, s.root);
-    if (place_waits(v)) {                                         /* drawn where it is read: level first, then its kernel */
+    if (place_waits(b, v)) {                                         /* drawn where it is read: level first, then its kernel */
         v->level = need->level;
         place_node(b, s.root->def);
     }
@@ -178,11 +179,13 @@ KKernel *place_map_kernel(Planner *b, const Need *need, KStep *step, const IrTyp
 {
     if (need->lane_axis >= 0) {
         for (int i = need->pos; i < step->panel.n; i++)
-            if (!is_full(step->panel.v[i]) && space_is(b, step->panel.v[i], space, need->lane_axis)) {
+            if (!is_full(b, step->panel.v[i]) && space_is(b, step->panel.v[i], space, need->lane_axis) &&
+                plan_did(b->p, PLAN_fuse, true)) {
                 *pos = i;
                 return step->panel.v[i];
             }
     } else if (need->join) {
+        plan_did(b->p, PLAN_fuse, true);
         *pos = 0;
         return need->join;
     }

@@ -34,7 +34,7 @@ KStep   *place_step_for(Planner *b, int lane_axis, int level);
 KKernel *place_kernel(Planner *b, KKind kind, const IrType *space, int lane_axis);
 int      place_append(Planner *b, KStep *s, KKernel *k);    /* its position in the step */
 bool     place_here(const Planner *b, const KValue *v);     /* computed in this block */
-bool     place_waits(const KValue *v);                      /* a draw that nobody has read yet */
+bool     place_waits(const Planner *b, const KValue *v);    /* a draw that nobody has read yet */
 
 /* For each operand, in this order. `space`: the node's; `identity`: the operand is met at the node's own index; `member`:
  * the node may stand in a MAP kernel. */

@@ -26,7 +26,10 @@ void place_node(Planner *b, IrNode *n)
     KValue *v = kernel_value(b->p, &n->result[0]);
     if (v->placed || b->failed) return;
     switch (n->op) {
-    case IR_uniform: case IR_normal: case IR_randint: place_alone(b, n, K_RANDOM); return;
+    case IR_uniform: case IR_normal: case IR_randint:
+        plan_did(b->p, PLAN_late, true);
+        place_alone(b, n, K_RANDOM);
+        return;
     case IR_sum:
         if (n->attr.over.n && place_by_tiles(b, n)) place_sum_over(b, n);
         else place_alone(b, n, K_REDUCE);
@@ -56,7 +59,8 @@ void place_block(Planner *b, const IrBlock *from)
         if (kernel_inline(n) || kernel_remade(b->p, &n->result[0])) continue;
         bool live = ir_op_info[n->op].flags & IR_EFFECT;
         for (int i = 0; i < n->n_results; i++) live |= kernel_value(b->p, &n->result[i])->live;
-        if (live && ir_op_info[n->op].klass != IR_CLASS_RAND) place_node(b, n);
+        bool waits = ir_op_info[n->op].klass == IR_CLASS_RAND && plan_takes(b->p, PLAN_late);
+        if (live && !waits) place_node(b, n);
     }
 }
 
@@ -117,7 +121,7 @@ static void place_commits(Planner *b, const IrFn *f)
         IrVal *v = kernel_resolve(b->p, f->commits.v[i].val);
         KValue *kv = kernel_value(b->p, v);
         bool inlined = v->def && kernel_inline(v->def);
-        if (!inlined && place_waits(kv)) place_node(b, v->def);
+        if (!inlined && place_waits(b, kv)) place_node(b, v->def);
         if (inlined || !kv->kernel || kv->kernel->kind != K_MAP || !place_here(b, kv)) v = place_copy(b, v);
         from[i] = v;
     }
@@ -126,7 +130,7 @@ static void place_commits(Planner *b, const IrFn *f)
         IrVal *v = from[i];
         int slot = f->commits.v[i].slot;
         KValue *kv = kernel_value(b->p, v);
-        bool in_place = may_overwrite(b, slot, kv);
+        bool in_place = plan_did(b->p, PLAN_in_place, may_overwrite(b, slot, kv));
         KMem *m = kernel_mem(b->p, in_place ? K_SLOT : K_FRAME, &v->type, true);
         m->slot = in_place ? slot : -1;
         array_push(b->p->arena, &kv->kernel->stores, ((KStore){v, m}));
@@ -145,11 +149,11 @@ static void place_reports(Planner *b, const IrFn *f)
     }
 }
 
-KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, KValues *values, char why[512])
+KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, PlanOptions options, KValues *values, char why[512])
 {
     KPlan *p = arena_new_of(arena, KPlan);
     if (values->next_id < m->next_id) values->next_id = m->next_id;
-    *p = (KPlan){.m = m, .fn = f, .arena = arena, .values = values};
+    *p = (KPlan){.m = m, .options = options, .fn = f, .arena = arena, .values = values};
     Planner b = {.p = p, .m = m, .block = &p->top, .why = why};
     mark_live(p, f);
     kernel_remake(p, f);

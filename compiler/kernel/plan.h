@@ -143,8 +143,19 @@ typedef struct KValues {
     uint32_t               next_id;                         /* of nodes made by a plan (selects of `until`, copies) */
 } KValues;
 
+typedef enum {
+#define DECISION(name, what) PLAN_##name,
+#include "compiler/kernel/plan.def"
+#undef DECISION
+    PLAN_DECISIONS
+} PlanDecision;
+
+typedef struct PlanOptions { unsigned without; } PlanOptions;       /* bits 1 << PLAN_...: decisions that are not taken */
+
 typedef struct KPlan {
     const IrModule *m;
+    PlanOptions     options;
+    int             did[PLAN_DECISIONS];                    /* how often each decision was taken */
     const IrFn     *fn;
     Arena          *arena;
     KBlock          top;
@@ -174,9 +185,13 @@ typedef struct KValue {
     KAccum  *accum;                                         /* a reduction over samples: this value is its combining tree */
 } KValue;
 
+const char *plan_decision_name(int i);                      /* of decision i; NULL from the end on */
+bool        plan_takes(const KPlan *p, PlanDecision d);     /* Is d taken in this plan? */
+bool        plan_did(KPlan *p, PlanDecision d, bool applies);       /* ... and here, where it applies or not; counted if so */
+
 /* Plans a verified function. NULL with a message in `why` for what cannot be compiled. All in `arena`; so is what it adds to
  * `values`, which begins as {0} and is handed from one plan of the module to the next. */
-KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, KValues *values, char why[512]);
+KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, PlanOptions options, KValues *values, char why[512]);
 
 IrVal  *kernel_resolve(const KPlan *p, const IrVal *v);     /* through aliases */
 KValue *kernel_value(const KPlan *p, const IrVal *v);       /* of the resolved value */

@@ -173,11 +173,24 @@ static void print_remade(const Names *p, Text *out)
     if (any) text_add(out, "\n");
 }
 
+static void print_decisions(const KPlan *p, Text *out)
+{
+    const char *before = "  decisions: ";
+    for (int i = 0; i < PLAN_DECISIONS; i++) {
+        if (!plan_takes(p, (PlanDecision)i)) text_printf(out, "%sno-%s", before, plan_decision_name(i));
+        else if (p->did[i]) text_printf(out, "%s%s %d", before, plan_decision_name(i), p->did[i]);
+        else continue;
+        before = ", ";
+    }
+    if (before[0] == ',') text_add(out, "\n");
+}
+
 void kernel_print(const KPlan *p, Text *out)
 {
     Names n = {p, ir_print_names(p->m, p->fn, p->arena)};
     text_printf(out, "fn %s: frame %" PRId64 " B, scratch %" PRId64 " B a thread\n", p->fn->name, p->frame_bytes,
                 p->scratch_bytes);
+    print_decisions(p, out);
     print_remade(&n, out);
     print_block(&n, &p->top, 1, out);
     for (int i = 0; i < p->commits.n; i++)

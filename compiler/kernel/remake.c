@@ -64,9 +64,14 @@ static void keep(KPlan *p, const IrVal *v)
 
 void kernel_remake(KPlan *p, const IrFn *f)
 {
+    if (!plan_takes(p, PLAN_remake)) return;
     for (const IrNode *n = f->body.first; n; n = n->next) consider(p, n);
     for (const IrNode *n = f->body.first; n; n = n->next)
         for (int i = 0; !kernel_inline(n) && !kernel_member(n) && i < n->n_args; i++) keep(p, n->arg[i]);
     for (int i = 0; i < f->commits.n; i++) keep(p, f->commits.v[i].val);
     for (int i = 0; i < f->reports.n; i++) keep(p, f->reports.v[i].val);
+    for (const IrNode *n = f->body.first; n; n = n->next) {
+        const KValue *v = n->n_results == 1 ? kernel_value(p, &n->result[0]) : NULL;
+        if (v && v->live) plan_did(p, PLAN_remake, v->remade);
+    }
 }

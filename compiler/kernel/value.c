@@ -2,6 +2,25 @@
 #include "compiler/kernel/internal.h"
 #include "base/bug.h"
 
+const char *plan_decision_name(int i)
+{
+    static const char *const name[PLAN_DECISIONS] = {
+#define DECISION(name, what) #name,
+#include "compiler/kernel/plan.def"
+#undef DECISION
+    };
+    return i >= 0 && i < PLAN_DECISIONS ? name[i] : NULL;
+}
+
+bool plan_takes(const KPlan *p, PlanDecision d) { return !(p->options.without & 1u << d); }
+
+bool plan_did(KPlan *p, PlanDecision d, bool applies)
+{
+    bool does = applies && plan_takes(p, d);
+    p->did[d] += does;
+    return does;
+}
+
 static KValue *met(const KValues *t, const IrVal *v) { return v->id < (uint32_t)t->by_id.n ? t->by_id.v[v->id] : NULL; }
 
 IrVal *kernel_resolve(const KPlan *p, const IrVal *v)
@@ -40,6 +59,12 @@ bool kernel_inline(const IrNode *n)
 bool kernel_member(const IrNode *n)
 {
     return !kernel_inline(n) && (ir_op_info[n->op].klass == IR_CLASS_MAP || n->op == IR_gather || n->op == IR_pad);
+}
+
+bool kernel_is_long(const KKernel *k)
+{
+    enum { MOST_MEMBERS = 256 };
+    return k->kind == K_MAP && k->nodes.n + k->sinks.n >= MOST_MEMBERS;
 }
 
 int kernel_tile_axis(const IrModule *m, IrAxes s)

@@ -70,7 +70,7 @@ static GanStatus compile_llvm(Jit *j, Arena *plans, const IrModule *m, const Jit
 {
     LlvmWanted  w = {.prefix = "gan", .exported = true, .open = team_threads(j->team), .team = j->team};
     LlvmObjects objects;
-    if (o) w.texts = o->texts;
+    if (o) w.texts = o->texts, w.plan = o->plan;
     GanStatus s = llvm_objects(plans, m, j->program, &w, nests, &objects, err);
     if (s != GAN_OK) return s;
     s = open_orc(j, err);
@@ -95,13 +95,13 @@ static void c_fresh(void *self, int code, const LoopNest *n, const char *text, A
     ctext_nest(n, name, &w->source);
 }
 
-static GanStatus compile_c(Jit *j, Arena *plans, const IrModule *m, NestProgram *nests, GanError *err)
+static GanStatus compile_c(Jit *j, Arena *plans, const IrModule *m, PlanOptions plan, NestProgram *nests, GanError *err)
 {
     Writer   w = {.a = plans, .source = text_in(plans)};
     NestUser user = {.self = &w, .fresh = c_fresh};
     char     why[512];
     ctext_prelude(&w.source);
-    if (!nest_program(nests, plans, m, j->program, C_ROWS, &user, why)) return gan_error(err, GAN_WRONG, "%s", why);
+    if (!nest_program(nests, plans, m, j->program, plan, C_ROWS, &user, why)) return gan_error(err, GAN_WRONG, "%s", why);
     if (!w.names.n) return GAN_OK;
     ctext_table(w.names.v, w.names.n, &w.source);
     if (!ctext_open(&j->c, text_str(&w.source), why)) return gan_error(err, GAN_WORLD, "%s", why);
@@ -115,7 +115,7 @@ static GanStatus compile(Jit *j, const IrModule *m, const JitOptions *o, GanErro
 {
     NestProgram nests;
     Arena      *plans = arena_new();
-    GanStatus   s = o && o->c_text ? compile_c(j, plans, m, &nests, err) : compile_llvm(j, plans, m, o, &nests, err);
+    GanStatus   s = o && o->c_text ? compile_c(j, plans, m, o->plan, &nests, err) : compile_llvm(j, plans, m, o, &nests, err);
     if (s == GAN_OK) j->code = steps_of(j->arena, &nests, m, j->program, j->nest);
     arena_free(plans);
     return s;

@@ -9,6 +9,7 @@ typedef struct JitOptions {
     int threads;                                            /* < 1: one per CPU this process may use */
     bool c_text;                                            /* kernels by the system's C compiler instead of LLVM: slow to start, for tests of the walks */
     bool more_than_cpus;                                    /* take as many as are asked for */
+    PlanOptions plan;
     LlvmTexts texts;                                        /* for `gan explain` */
 } JitOptions;
 

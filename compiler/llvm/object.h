@@ -25,6 +25,7 @@ typedef struct LlvmTexts {
 
 typedef struct LlvmWanted {
     LlvmTarget  target;
+    PlanOptions plan;
     LlvmForm    form;
     const char *prefix;                                     /* of the symbols: an identifier of C */
     bool        exported;                                   /* the table, from a shared object that holds it; as a rule it is hidden, too */

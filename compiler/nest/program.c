@@ -86,13 +86,13 @@ static void build_function(Build *b, NestFunction *f)
     if (u->close) u->close(u->self, f->plan);
 }
 
-bool nest_program(NestProgram *out, Arena *a, const IrModule *m, const GanProgram *p, int rows, const NestUser *user, char why[512])
+bool nest_program(NestProgram *out, Arena *a, const IrModule *m, const GanProgram *p, PlanOptions plan, int rows, const NestUser *user, char why[512])
 {
     KValues values = {0};
     *out = (NestProgram){arena_array(a, NestFunction, m->fns.n + 1), m->fns.n, 0};
     KValues *kept = arena_copy(a, &values, sizeof values);
     for (int i = 0; i < m->fns.n; i++)
-        if (!(out->fn[i].plan = kernel_plan(a, m, m->fns.v[i], kept, why))) return false;
+        if (!(out->fn[i].plan = kernel_plan(a, m, m->fns.v[i], plan, kept, why))) return false;
     Build *b = arena_new_of(a, Build);
     *b = (Build){.out = out, .a = a, .program = p, .user = user, .rows = rows, .n_reg = kept->next_id};
     b->reg = arena_array(a, LoopReg *, kept->next_id + 1);

@@ -25,6 +25,6 @@ typedef struct NestUser {                                   /* functions in turn
     void (*close)(void *self, const KPlan *p);
 } NestUser;
 
-/* Plans every function of m and builds the nests of its kernels, all in `a`. rows: of a register tile on the target (vectors of 16 f32
+/* Plans every function of m with the decisions of `plan` and builds the nests of its kernels, all in `a`. rows: of a register tile on the target (vectors of 16 f32
  * that can be accumulated). False with a message in `why` for what cannot be compiled. */
-bool nest_program(NestProgram *out, Arena *a, const IrModule *m, const GanProgram *p, int rows, const NestUser *user, char why[512]);
+bool nest_program(NestProgram *out, Arena *a, const IrModule *m, const GanProgram *p, PlanOptions plan, int rows, const NestUser *user, char why[512]);

@@ -112,6 +112,26 @@ static int which_word(const OptionRow *f, const char *text) /* -1: none */
     return -1;
 }
 
+/* no-WORD[,no-WORD...], added to those that are set already. */
+static bool read_without(const OptionTable *t, const OptionRow *f, const char *text, unsigned *bits)
+{
+    for (const char *word = text; word; word = strchr(word, ',') ? strchr(word, ',') + 1 : NULL) {
+        size_t n = strcspn(word, ","), no = strlen("no-");
+        int    i = 0;
+        for (const char *name; (name = f->words[i]); i++)
+            if (n > no && !strncmp(word, "no-", no) && strlen(name) == n - no && !strncmp(word + no, name, n - no)) break;
+        if (f->words[i]) {
+            *bits |= 1u << i;
+            continue;
+        }
+        fprintf(stderr, "%s: --%s wants", t->program, f->name);
+        for (i = 0; f->words[i]; i++) fprintf(stderr, "%s no-%s", i ? "," : "", f->words[i]);
+        fprintf(stderr, " or several of them with commas between, not '%s'\n", GAN_SHOWN(text));
+        return false;
+    }
+    return true;
+}
+
 static bool color_wanted(const char *when)
 {
     if (!strcmp(when, "always")) return true;
@@ -137,15 +157,17 @@ static bool set_flag(const OptionTable *t, const OptionRow *f, RunOptions *o, co
 {
     void    *field = (char *)o + f->at;
     uint64_t number = 0;
-    int      which = f->words && arg ? which_word(f, arg) : 0;
+    bool     a_word = f->kind == OPTION_WORD || f->kind == OPTION_SECOND || f->kind == OPTION_COLOR;
+    int      which = a_word ? which_word(f, arg) : 0;
     if (which < 0) return wrong_value(t, f, arg);
     switch (f->kind) {
-    case OPTION_YES:    *(bool *)field = true; return true;
-    case OPTION_SECOND: *(bool *)field = which == 1; return true;
-    case OPTION_COLOR:  *(bool *)field = color_wanted(arg); return true;
+    case OPTION_YES:     *(bool *)field = true; return true;
+    case OPTION_SECOND:  *(bool *)field = which == 1; return true;
+    case OPTION_COLOR:   *(bool *)field = color_wanted(arg); return true;
     case OPTION_TEXT:
-    case OPTION_WORD:   *(const char **)field = arg; return true;
-    case OPTION_PAIRS:  return add_pair(t, f, field, arg);
+    case OPTION_WORD:    *(const char **)field = arg; return true;
+    case OPTION_WITHOUT: return read_without(t, f, arg, field);
+    case OPTION_PAIRS:   return add_pair(t, f, field, arg);
     case OPTION_INT:
     case OPTION_COUNT:
         if (!read_count(f, arg, &number)) return wrong_value(t, f, arg);

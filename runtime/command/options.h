@@ -30,6 +30,7 @@ typedef enum {
     OPTION_TEXT,                                            /* const char * */
     OPTION_WORD,                                            /* const char *, one of `words` */
     OPTION_SECOND,                                          /* bool: is it the second of `words`? */
+    OPTION_WITHOUT,                                         /* unsigned: "no-WORD,no-WORD" sets the bits of these `words` */
     OPTION_COLOR,                                           /* bool; auto, always, never */
     OPTION_PAIRS                                            /* OptionPairs: may be repeated */
 } OptionKind;

@@ -126,6 +126,25 @@ def test_cheap_values_are_made_again():
         assert not any(f"{name} ->" in update for name in names), "they have no memory"
 
 
+def test_decisions_of_the_plan_can_be_left_out():
+    with folder() as d:
+        path = program(d)
+        told = lambda *flags: re.search(r"fn update_D:.*\n  decisions: (.*)\n", gan("explain", path, "--stage", "kernels", *flags).out)[1]
+        counts = dict(c.split() for c in told().split(", "))
+        assert int(counts["remake"]) > 0 and int(counts["fuse"]) > 0 and int(counts["sums"]) > 0, counts
+        for name in counts:                                 # each is there to be left out
+            assert f"no-{name}" in told("--plan", f"no-{name}").split(", "), name
+        every = ",".join(f"no-{name}" for name in counts)
+        assert set(every.split(",")) <= set(told(f"--plan={every}").split(", "))
+        r = gan("diff", path, "--steps", "3", "--plan", every)
+        assert r.status == 0, r
+        build = lambda *flags: gan("build", path, "--emit", "c", "-o", "-", *flags).out
+        assert build() != build("--plan", "no-fuse")
+        for wrong in ("no-such", "remake", "no-", "no-remake,", "no-remake,no-such", "no-remakes"):
+            r = gan("run", path, "--plan", wrong)
+            assert r.status == 2 and "no-remake, no-late" in r.err and f"not '{wrong}'" in r.err, (wrong, r)
+
+
 def test_build_c():
     with folder() as d:
         path, text, library = program(d), os.path.join(d, "k.c"), os.path.join(d, "k.so")

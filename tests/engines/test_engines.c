@@ -7,7 +7,8 @@
  * row whose value differs is named.
  *
  * Random networks do the same with what users train: layers of odd widths, a loss on two batches, its gradients, now and then a
- * gradient penalty, and an update; their contractions are wide and become pairs.
+ * gradient penalty, and an update; their contractions are wide and become pairs. Both are made again without decisions of the plan
+ * (compiler/kernel/plan.def).
  *
  * GAN_RANDOM_PROGRAMS  how many (200); a tenth of it networks
  * GAN_RANDOM_SEED      the first seed (1); when given, each seed is printed before it runs, so that a crash has a name */
@@ -372,11 +373,11 @@ static Difference against_lowered(Case *c, const Side *after, uint64_t seed)
 }
 
 /* Both engines RUNS times from the same state. With GAN_C_TEXT set, kernels are C text and not LLVM's. */
-static Difference compare(Case *c, uint64_t seed, int threads)
+static Difference compare(Case *c, uint64_t seed, int threads, PlanOptions plan)
 {
     GanEngine  interp, jit;
     GanError   err = {0};
-    JitOptions options = {.threads = threads, .c_text = getenv("GAN_C_TEXT") != NULL};
+    JitOptions options = {.threads = threads, .plan = plan, .c_text = getenv("GAN_C_TEXT") != NULL};
     Difference d = {0};
     cr_assert_eq(interp_engine_new(c->m, &c->program, &interp, &err), GAN_OK, "seed %lu: %s", (unsigned long)seed, err.message);
     if (jit_engine_new(c->m, &c->program, &options, &jit, &err) != GAN_OK) {
@@ -429,10 +430,10 @@ static int rows_of(const Case *c)
     return rows;
 }
 
-static bool probe(Make *make, uint64_t seed, int threads, int which)
+static bool probe(Make *make, uint64_t seed, int threads, PlanOptions plan, int which)
 {
     Case      *c = new_case(make, seed, which);
-    Difference d = compare(c, seed, threads);
+    Difference d = compare(c, seed, threads, plan);
     bool here = d.found && !d.failure && d.report >= 0;
     if (here) {
         print_row(c, d.report);
@@ -442,21 +443,29 @@ static bool probe(Make *make, uint64_t seed, int threads, int which)
     return here;
 }
 
-static void find_row(Make *make, uint64_t seed, int threads, int rows)
+static void find_row(Make *make, uint64_t seed, int threads, PlanOptions plan, int rows)
 {
-    if (probe(make, seed, threads, ALL_VALUES)) return;
+    if (probe(make, seed, threads, plan, ALL_VALUES)) return;
     for (int row = 0; row < rows; row++)
-        if (probe(make, seed, threads, row)) return;
+        if (probe(make, seed, threads, plan, row)) return;
     fprintf(stderr, "  no value differs when it is kept: the defect lies in how the function is fused\n");
 }
 
-static void tell(const Case *c, Make *make, uint64_t seed, int threads, const Difference *d)
+static void print_plan(PlanOptions plan)
+{
+    for (int i = 0; i < PLAN_DECISIONS; i++)
+        if (plan.without & 1u << i) fprintf(stderr, " no-%s", plan_decision_name(i));
+}
+
+static void tell(const Case *c, Make *make, uint64_t seed, int threads, PlanOptions plan, const Difference *d)
 {
     Text t = text_in(c->arena);
     ir_print(c->m, &t);
-    fprintf(stderr, "\nseed %lu, %d threads:\n%s", (unsigned long)seed, threads, text_str(&t));
+    fprintf(stderr, "\nseed %lu, %d threads", (unsigned long)seed, threads);
+    print_plan(plan);
+    fprintf(stderr, ":\n%s", text_str(&t));
     print_difference(c, d);
-    if (!d->failure) find_row(make, seed, threads, rows_of(c));
+    if (!d->failure) find_row(make, seed, threads, plan, rows_of(c));
 }
 
 /* ---- the test --------------------------------------------------------------------------------------------------- */
@@ -467,7 +476,16 @@ static uint64_t setting(const char *name, uint64_t otherwise)
     return s && *s ? strtoull(s, NULL, 10) : otherwise;
 }
 
-static void compare_many(Make *make, uint64_t n)
+typedef PlanOptions PlanOf(uint64_t seed);
+
+static PlanOptions every_decision(uint64_t seed) { return (void)seed, (PlanOptions){0}; }
+static PlanOptions without_one(uint64_t seed) { return (PlanOptions){1u << seed % PLAN_DECISIONS}; }
+static PlanOptions without_several(uint64_t seed)
+{
+    return (PlanOptions){(unsigned)(seed * 0x9e3779b97f4a7c15u >> 40) & ((1u << PLAN_DECISIONS) - 1)};
+}
+
+static void compare_many(Make *make, uint64_t n, PlanOf *plan_of)
 {
     static const int threads_of[] = {1, 2, 3, 8};
     uint64_t first = setting("GAN_RANDOM_SEED", 1);
@@ -476,16 +494,23 @@ static void compare_many(Make *make, uint64_t n)
         if (getenv("GAN_RANDOM_SEED")) fprintf(stderr, "seed %lu\n", (unsigned long)seed);
         Case      *c = new_case(make, seed, AS_IT_IS);
         int        threads = threads_of[seed / 4 % 4];
-        Difference d = compare(c, seed, threads);
-        if (d.found && ++wrong <= MOST_PRINTED) tell(c, make, seed, threads, &d);
+        PlanOptions plan = plan_of(seed);
+        Difference d = compare(c, seed, threads, plan);
+        if (d.found && ++wrong <= MOST_PRINTED) tell(c, make, seed, threads, plan, &d);
         else if (d.found) fprintf(stderr, "seed %lu, %d threads\n", (unsigned long)seed, threads);
         arena_free(c->arena);
     }
     cr_assert_eq(wrong, 0, "%d of %lu differ", wrong, (unsigned long)n);
 }
 
-Test(engines, random_programs) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 200)); }
-Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 200) + 9) / 10); }
+Test(engines, random_programs) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 200), every_decision); }
+Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 200) + 9) / 10, every_decision); }
+
+/* The same bits without any one decision of the plan, and without several. */
+Test(engines, plans_without_one) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 200) * 3 / 20, without_one); }
+Test(engines, plans_without_several) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 200) * 3 / 20, without_several); }
+Test(engines, networks_without_one) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 200) + 17) / 18, without_one); }
+Test(engines, networks_without_several) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 200) + 17) / 18, without_several); }
 
 /* Products that a pass marked, of any size: both engines call OpenBLAS on the same blocks. As they are, transposed, without
  * samples, over samples of two axes, of two pairs, inside what else a function does. */
@@ -504,7 +529,7 @@ Test(engines, marked_products)
         "report \"y\", %y\nreport \"y2\", %y2\nreport \"z\", %z\nreport \"z2\", %z2\nreport \"e\", %e\nreport \"e2\", %e2\nreport \"m\", %m\nreport \"n\", %n\n}\n";
     for (int threads = 1; threads <= 4; threads++) {
         Case      *c = case_of_text(text);
-        Difference d = compare(c, 1, threads);
+        Difference d = compare(c, 1, threads, (PlanOptions){0});
         if (d.found) print_difference(c, &d);
         cr_assert(!d.found, "%d threads", threads);
         arena_free(c->arena);
