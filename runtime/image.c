@@ -198,7 +198,7 @@ static void open_models(Open *o)
     p->n_models = count(o, IMAGE_MODL);
     p->model = arena_array(o->image->arena, GanModel, p->n_models + 1);
     for (int i = 0; i < p->n_models && !o->bad; i++) {
-        p->model[i] = (GanModel){text_of(o, r[i].name, false), (int)r[i].fn, r[i].batch};
+        p->model[i] = (GanModel){text_of(o, r[i].name, false), (int)r[i].fn, r[i].batch, text_of(o, r[i].needs, true)};
         if (!WANT(o, within(r[i].fn, 1, p->n_functions), "model %s has no function", p->model[i].name)) return;
         const GanFunction *f = &p->function[r[i].fn];
         for (int k = 0; k < f->n_outputs; k++)

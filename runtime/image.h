@@ -72,8 +72,8 @@ typedef struct ImageSchedule {
 } ImageSchedule;
 
 typedef struct ImageModel {
-    int64_t name, batch;
-    int64_t fn;
+    int64_t name, needs;                                    /* texts */
+    int64_t batch, fn;
 } ImageModel;
 
 typedef struct Image {                                      /* close with image_close */

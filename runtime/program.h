@@ -91,6 +91,7 @@ typedef struct GanModel {
     const char *name;
     int         fn;
     int64_t     batch;
+    const char *needs;                                      /* a slot that it reads and only a run fills; or NULL */
 } GanModel;
 
 typedef struct GanProgram {

@@ -1,6 +1,6 @@
 /* cmd_build.c - `gan build`: what a program is compiled to, as files. */
 #include "compiler/ctext/program.h"
-#include "compiler/driver/session.h"
+#include "compiler/driver/native.h"
 #include "runtime/file.h"
 
 #include <string.h>
@@ -22,13 +22,14 @@ static int build_c(Session *s)
 
 int cmd_build(const Options *o)
 {
-    if (!o->emit || !o->run.output) {
-        fputs("gan: build wants what to make and a file to write: gan build FILE --emit c -o NAME.c\n", stderr);
+    if (!o->run.output) {
+        fputs("gan: build wants a file to write: gan build FILE -o NAME\n", stderr);
         return EXIT_WRONG_USAGE;
     }
     Session s;
     int     status = session_open(&s, o, o->run.operands[0]);
-    if (status == EXIT_DONE) {
+    if (status == EXIT_DONE && !o->emit) status = native_build(&s);
+    else if (status == EXIT_DONE) {
         session_optimise(&s);
         status = build_c(&s);
     }

@@ -77,8 +77,7 @@ int session_start(Session *s)
 
 void session_close(Session *s)
 {
-    if (s->game.engine.free) s->game.engine.free(s->game.engine.self);
-    state_free(&s->game.state);
+    game_close(&s->game);
     lower_free(&s->lowered);
     arena_free(s->arena);
 }
@@ -101,16 +100,15 @@ static int only_run_fills(const Session *s, int fn)
     return -1;
 }
 
+const char *session_needs(const Session *s, int fn)
+{
+    int slot = only_run_fills(s, fn);
+    return slot >= 0 ? s->lowered.ir->slots.v[slot].path : NULL;
+}
+
 int session_fill(Session *s, bool trained, int fn)
 {
-    GanError err;
-    bool     found;
-    Game    *g = &s->game;
-    int      status = game_load(g, trained, &found), init = g->program->init_fn, slot;
-    if (status != EXIT_DONE || found) return status;
-    if ((slot = only_run_fills(s, fn)) >= 0)
-        return say_wrong(&s->o->run, "%s is computed when the program runs, and there is no checkpoint of a run: gan run makes one, --checkpoint FILE takes one",
-                         s->lowered.ir->slots.v[slot].path);
-    GanStatus st = init >= 0 ? g->engine.run(g->engine.self, init, &g->state, NULL, &err) : GAN_OK;
-    return st ? say_error(&s->o->run, &err) : EXIT_DONE;
+    bool found;
+    int  status = game_load(&s->game, trained, &found);
+    return status != EXIT_DONE || found ? status : game_begin(&s->game, session_needs(s, fn));
 }

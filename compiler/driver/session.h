@@ -17,6 +17,8 @@ typedef struct Session {
 
 /* Reads and lowers `file` ("-": stdin; NULL: the library alone). On an error everything found is printed. Close the session in every case. */
 int  session_open(Session *s, const Options *o, const char *file);
+enum { SESSION_SAMPLES = 1024 };                            /* the most that a call of a sampler draws: more are drawn by more calls */
+
 /* Adds a function for an expression (n = 0), or for n draws of a distribution; -1 after printing what is wrong. */
 int  session_add(Session *s, const char *text, int64_t n);
 /* Runs the passes over every function. After the last function was added. */
@@ -24,6 +26,9 @@ void session_optimise(Session *s);
 /* The engine the options ask for, and a fresh state (not initialised). */
 int  session_start(Session *s);
 void session_close(Session *s);
+
+/* The path of a slot that `fn` reads and that only a run fills, or NULL. */
+const char *session_needs(const Session *s, int fn);
 
 /* Fills the state: from --checkpoint, else from the newest checkpoint of the program's default folder if `trained`, else by the initialising function: an
  * error if the function `fn`, which is to be run on it, reads what only a run computes. */

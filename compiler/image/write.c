@@ -91,7 +91,7 @@ static void add_program(Writer *w, const GanProgram *p, const Code *c)
     for (int i = 0; i < p->n_functions; i++) add_function(w, &p->function[i]);
     for (int i = 0; i < p->n_files; i++) ADD(w, SRCS, (int64_t){text_at(w, p->file[i])});
     for (int i = 0; i < p->n_models; i++)
-        ADD(w, MODL, (ImageModel){.name = text_at(w, p->model[i].name), .batch = p->model[i].batch, .fn = p->model[i].fn});
+        ADD(w, MODL, (ImageModel){.name = text_at(w, p->model[i].name), .needs = text_at(w, p->model[i].needs), .batch = p->model[i].batch, .fn = p->model[i].fn});
     add_schedule(w, p->schedule);
 }
 

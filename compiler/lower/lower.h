@@ -61,5 +61,6 @@ void lower_free(LowerResult *r);
  * error. Pointers into *r (program, its tables) are renewed. */
 int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags);
 
-/* Adds a function that draws n samples of the expression's distribution ("G", "G(y: 3)"), one output [n, ...] a field. */
+/* Adds a function that draws n samples of the expression's distribution ("G", "G(y: 3)"), one output [n, ...] a field. Its draws depend on
+ * the expression's text, on no other function. */
 int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags *diags);

@@ -1,8 +1,8 @@
 /* game.c - see game.h. */
 #include "runtime/command/game.h"
 
-#include "base/text.h"
 #include "runtime/checkpoint.h"
+#include "runtime/command/outputs.h"
 #include "runtime/command/runfolder.h"
 #include "runtime/file.h"
 #include "runtime/safetensors.h"
@@ -163,6 +163,22 @@ int game_load(Game *g, bool trained, bool *found)
     return st ? say_error(g->o, &err) : EXIT_DONE;
 }
 
+int game_begin(Game *g, const char *needs)
+{
+    GanError  err;
+    GanStatus st = GAN_OK;
+    if (needs)
+        return say_wrong(g->o, "%s is computed when the program runs, and there is no checkpoint of a run: a run makes one, --checkpoint FILE takes one", needs);
+    if (g->program->init_fn >= 0) st = g->engine.run(g->engine.self, g->program->init_fn, &g->state, NULL, &err);
+    return st ? say_error(g->o, &err) : EXIT_DONE;
+}
+
+void game_close(Game *g)
+{
+    if (g->engine.free) g->engine.free(g->engine.self);
+    state_free(&g->state);
+}
+
 /* ---- results ---------------------------------------------------------------------------------------------------- */
 
 void game_free_outputs(const Game *g, int fn, GanTensor **out)
@@ -189,4 +205,37 @@ int game_outputs(Game *g, int fn, GanTensor ***result)
     game_free_outputs(g, fn, out);
     *result = NULL;
     return say_error(g->o, &err);
+}
+
+/* ---- samples ---------------------------------------------------------------------------------------------------- */
+
+/* Each call of the model's function draws the next `batch` rows; the last ones may be more than are wanted. */
+static int fill_samples(Game *g, const GanModel *m, GanTensor *all)
+{
+    GanTensor **some;
+    for (int64_t at = 0; at < all->dim[0]; at += m->batch) {
+        int status = game_outputs(g, m->fn, &some);
+        if (status != EXIT_DONE) return status;
+        int64_t rows = all->dim[0] - at < m->batch ? all->dim[0] - at : m->batch;
+        size_t  row = some[0]->bytes / (size_t)m->batch;
+        memcpy((char *)all->data + (size_t)at * row, some[0]->data, (size_t)rows * row);
+        game_free_outputs(g, m->fn, some);
+    }
+    return EXIT_DONE;
+}
+
+int game_sample(Game *g, const GanModel *m, const char *what)
+{
+    const GanFunction *f = &g->program->function[m->fn];
+    GanTensor         *all;
+    GanError           err;
+    int64_t            dim[GAN_MAX_RANK] = {g->o->number};
+    if (f->n_outputs != 1) return say_wrong(g->o, "%s has %d fields; name one: 'd.x'", GAN_SHOWN(what), f->n_outputs);
+    if (f->output[0].rank > GAN_MAX_RANK) return say_wrong(g->o, "%s has more than %d dimensions", GAN_SHOWN(what), GAN_MAX_RANK - 1);
+    for (int i = 1; i < f->output[0].rank; i++) dim[i] = f->output[0].dim[i];
+    if (gan_tensor_new(f->output[0].elem, f->output[0].rank, dim, &all, &err)) return say_error(g->o, &err);
+    int status = fill_samples(g, m, all);
+    if (status == EXIT_DONE) status = outputs_write(g->o, g->o->output, all);
+    gan_tensor_free(all);
+    return status;
 }

@@ -2,7 +2,7 @@
  *
  * What is wrong is printed here, on stderr; functions return exit statuses. */
 #pragma once
-#include "base/arena.h"
+#include "base/text.h"
 #include "runtime/command/options.h"
 #include "runtime/command/say.h"
 #include "runtime/program.h"
@@ -14,7 +14,6 @@ typedef struct Game {
     const GanProgram *program;
     GanEngine         engine;
     GanState          state;                                /* of state_new; game_run makes others for more seeds */
-    const char       *again;                                /* how a run goes on, instead of the command's own words; NULL */
     void             *self;                                 /* for failed() */
     void            (*failed)(void *self, int fn);          /* more words on an update that left numbers that are not finite; NULL */
 } Game;
@@ -26,6 +25,14 @@ int game_run(Game *g);
 
 /* Fills the state from --checkpoint, else from the newest checkpoint of the default folder if `trained`: *found says whether there was one. */
 int game_load(Game *g, bool trained, bool *found);
+
+/* Fills the state as a run begins, for something that reads `needs`, a slot that only a run fills (then it is an error), or NULL. */
+int game_begin(Game *g, const char *needs);
+
+/* Draws --number from the model into the file --output: `what` names it. */
+int game_sample(Game *g, const GanModel *m, const char *what);
+
+void game_close(Game *g);                                   /* the engine and the state */
 
 /* Runs `fn` on the state. out[i] (one an output of the function) are yours: game_free_outputs. */
 int  game_outputs(Game *g, int fn, GanTensor ***out);

@@ -399,7 +399,7 @@ int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags
     const Ast *e = parse_more(r, expression, diags);
     if (!e) return -1;
     Ctx c = top_ctx(L);
-    Part *f = part_begin(L, "sample", IR_FN_SAMPLE, e->span);
+    Part *f = part_begin(L, strf(L, "sample.%s", expression->text), IR_FN_SAMPLE, e->span);
     Dist *d = as_dist(&c, eval_raw(&c, e), e->span);
     bool ok = d != NULL;
     if (ok) {

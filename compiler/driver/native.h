@@ -1,0 +1,6 @@
+/* native.h - `gan build FILE -o NAME`: a program that stands alone. */
+#pragma once
+#include "compiler/driver/session.h"
+
+/* Adds samplers of the program's models, then compiles, links and writes --output. The session is open and not yet optimised. An exit status. */
+int native_build(Session *s);

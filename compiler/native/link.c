@@ -1,0 +1,146 @@
+/* link.c - see link.h. Everything is laid into a folder of its own, which goes in any case; the result is linked beside its place and renamed. */
+#include "compiler/native/link.h"
+#include "base/array.h"
+#include "runtime/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static const char image_source[] =
+    "    .section .rodata.gan_image, \"a\"\n    .balign 64\n    .globl gan_image\n    .hidden gan_image\n"
+    "gan_image:\n    .incbin \"image\"\n    .globl gan_image_end\n    .hidden gan_image_end\ngan_image_end:\n    .section .note.GNU-stack, \"\"\n";
+
+typedef struct Link {
+    Arena          *a;
+    const char     *folder;                                 /* ours, for as long as this takes */
+    ARRAY(const char *) word;                               /* of cc */
+    GanError       *err;
+} Link;
+
+static const char *in_folder(const Link *l, const char *name) { return arena_printf(l->a, "%s/%s", l->folder, name); }
+
+/* ---- what is linked ---------------------------------------------------------------------------------------------- */
+
+static const char *beside_us(Arena *a, const char *name)
+{
+    char    self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) return NULL;
+    self[n] = 0;
+    char *slash = strrchr(self, '/');
+    if (slash) *slash = 0;
+    const char *path = arena_printf(a, "%s/%s", self, name);
+    return access(path, R_OK) ? NULL : path;
+}
+
+static const char *runtime_archive(Arena *a)
+{
+    static const char *const places[] = {"../../runtime/native/libganrt.a", "../lib/gan/libganrt.a", "../" GAN_LIBDIR "/gan/libganrt.a"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const char *path = beside_us(a, places[i]);
+        if (path) return path;
+    }
+    return NULL;
+}
+
+static GanStatus lay_out(Link *l, const LlvmObjects *objects, const char *image, size_t bytes)
+{
+    GanStatus s = file_write(in_folder(l, "image"), image, bytes, false, l->err);
+    if (!s) s = file_write(in_folder(l, "image.s"), image_source, strlen(image_source), false, l->err);
+    for (int i = 0; i < objects->n && !s; i++)
+        s = file_write(in_folder(l, arena_printf(l->a, "%d.o", i)), objects->object[i].bytes, objects->object[i].size, false, l->err);
+    return s;
+}
+
+static void clear_folder(const Link *l, int n_objects)
+{
+    for (int i = 0; i < n_objects; i++) unlink(in_folder(l, arena_printf(l->a, "%d.o", i)));
+    unlink(in_folder(l, "image"));
+    unlink(in_folder(l, "image.s"));
+    unlink(in_folder(l, "said"));
+    rmdir(l->folder);
+}
+
+/* ---- cc ----------------------------------------------------------------------------------------------------------- */
+
+static void add_words(Link *l, const char *words)           /* parted by spaces */
+{
+    for (size_t n; *words; words += n + (words[n] == ' ')) {
+        n = strcspn(words, " ");
+        if (n) array_push(l->a, &l->word, arena_strn(l->a, words, n));
+    }
+}
+
+static const char *last_line(Link *l)                       /* of what cc said */
+{
+    char  *text;
+    size_t n;
+    if (file_read_all(in_folder(l, "said"), 1 << 20, &text, &n, NULL)) return "";
+    while (n && text[n - 1] == '\n') text[--n] = 0;
+    const char *line = strrchr(text, '\n');
+    line = arena_str(l->a, line ? line + 1 : text);
+    free(text);
+    return line;
+}
+
+static GanStatus run_cc(Link *l)
+{
+    posix_spawn_file_actions_t files;
+    pid_t child;
+    int   status = -1, failed;
+    array_push(l->a, &l->word, (const char *)NULL);
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, in_folder(l, "said"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+    failed = posix_spawnp(&child, l->word.v[0], &files, NULL, (char **)(uintptr_t)l->word.v, environ);
+    posix_spawn_file_actions_destroy(&files);
+    if (failed) return gan_error(l->err, GAN_WRONG, "a C compiler links the program, and %s cannot be run: %s; install gcc, or name another in CC", l->word.v[0], strerror(failed));
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    if (WIFEXITED(status) && !WEXITSTATUS(status)) return GAN_OK;
+    return gan_error(l->err, GAN_WORLD, "the program was not linked; %s said: %s", l->word.v[0], last_line(l));
+}
+
+/* The linker takes files by name: `@` and `-` mean something else to it at a name's start. */
+static GanStatus link_all(Link *l, int n_objects, const char *runtime, const char *path)
+{
+    const char *cc = getenv("CC"), *temp = arena_printf(l->a, "%s%s.gan-%ld", *path == '/' ? "" : "./", path, (long)getpid());
+    add_words(l, cc && *cc ? cc : "cc");
+    add_words(l, "-s -Wl,--gc-sections -Wl,-z,noexecstack " GAN_LINK_FLAGS " -I");
+    array_push(l->a, &l->word, l->folder);                  /* .incbin looks there */
+    array_push(l->a, &l->word, in_folder(l, "image.s"));
+    for (int i = 0; i < n_objects; i++) array_push(l->a, &l->word, in_folder(l, arena_printf(l->a, "%d.o", i)));
+    array_push(l->a, &l->word, runtime);
+    add_words(l, GAN_LINK_LIBRARIES " -o");
+    array_push(l->a, &l->word, temp);
+    GanStatus s = run_cc(l);
+    if (!s && rename(temp, path)) s = gan_error_in(l->err, errno == EISDIR ? GAN_WRONG : GAN_WORLD, path, "cannot be written: %s", strerror(errno));
+    if (s) unlink(temp);
+    return s;
+}
+
+GanStatus native_link(const LlvmObjects *objects, const char *image, size_t image_bytes, const char *path, GanError *err)
+{
+    Link        l = {.a = arena_new(), .err = err};
+    const char *tmp = getenv("TMPDIR"), *runtime = runtime_archive(l.a);
+    char       *folder = arena_printf(l.a, "%s/gan-build-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    GanStatus   s = GAN_OK;
+    if (!runtime) s = gan_error(err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
+    else if (!mkdtemp(folder)) s = gan_error_in(err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
+    if (!s) {
+        l.folder = folder;
+        s = lay_out(&l, objects, image, image_bytes);
+        if (!s) s = link_all(&l, objects->n, runtime, path);
+        clear_folder(&l, objects->n);
+    }
+    arena_free(l.a);
+    return s;
+}

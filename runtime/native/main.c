@@ -1,0 +1,135 @@
+/* main.c - the program that `gan build FILE -o NAME` makes: an image and the code of its nests, linked with this. */
+#include "runtime/command/game.h"
+#include "runtime/command/outputs.h"
+#include "runtime/engine.h"
+#include "runtime/image.h"
+#include "runtime/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+extern const char     gan_image[], gan_image_end[];         /* brought by the program */
+extern const KernelFn gan_nests[];
+
+enum { MOST_STEPS = 1000000000000000, MOST_DRAWS = 1000000000 };
+
+enum {
+#define COMMAND(name, BIT, ...) BIT##_SHIFT,
+#include "runtime/native/commands.def"
+#undef COMMAND
+    N_COMMANDS
+};
+enum {
+#define COMMAND(name, BIT, ...) BIT = 1 << BIT##_SHIFT,
+#include "runtime/native/commands.def"
+#undef COMMAND
+};
+
+static const OptionCommand commands[] = {
+#define COMMAND(name, BIT, operands, fewest, most, summary, example) {#name, operands, summary, example, BIT, fewest, most},
+#include "runtime/native/commands.def"
+#undef COMMAND
+};
+
+static const char *const forms[] = {"text", "json", NULL}, *const whens[] = {"auto", "always", "never", NULL};
+
+static const OptionRow flags[] = {
+#define FLAG(name, arg, help, commands, ...) {#name, arg, help, commands, OPTION_FIELD(RunOptions, __VA_ARGS__)},
+#include "runtime/native/flags.def"
+#undef FLAG
+};
+
+static void print_version(bool verbose)
+{
+    Image    image;
+    GanError err;
+    if (image_open(gan_image, (size_t)(gan_image_end - gan_image), &image, &err)) return;
+    printf("%s, built by gan " GAN_VERSION "\n", image.program.name);
+    if (verbose) printf("sources %s\n", image.program.source_hash);
+    image_close(&image);
+}
+
+/* ---- the commands ----------------------------------------------------------------------------------------------- */
+
+static GanStatus start(Game *g, Image *image, GanError *err)
+{
+    Team *team = team_new((int)g->o->threads, false);
+    image->code.nest = gan_nests;
+    GanStatus s = team ? engine_new(&image->code, image->program.n_data, team, &g->engine, err) : gan_error(err, GAN_WORLD, "no threads");
+    return s ? s : state_new(g->program, g->o->seed, &g->state, err);
+}
+
+static const GanModel *find_model(const Game *g, const char *name)
+{
+    for (int i = 0; i < g->program->n_models; i++)
+        if (!strcmp(g->program->model[i].name, name)) return &g->program->model[i];
+    Text t = text_in(g->arena);
+    for (int i = 0; i < g->program->n_models; i++) text_printf(&t, "%s %s", i ? "," : "; there are", g->program->model[i].name);
+    say_wrong(g->o, "this program draws from no model %s%s", GAN_SHOWN(name), text_str(&t));
+    return NULL;
+}
+
+static int sample(Game *g)
+{
+    const GanModel *m = find_model(g, g->o->operands[0]);
+    bool            found;
+    if (!m) return EXIT_WRONG_PROGRAM;
+    int status = game_load(g, true, &found);
+    if (status == EXIT_DONE && !found) status = game_begin(g, m->needs);
+    return status == EXIT_DONE ? game_sample(g, m, g->o->operands[0]) : status;
+}
+
+static int info(const Game *g)
+{
+    const GanProgram *p = g->program;
+    int64_t           numbers = 0;
+    for (int i = 0; i < p->n_slots; i++)
+        if (p->slot[i].kind == GAN_PARAM) numbers += (int64_t)(p->slot[i].bytes / gan_elem_bytes(p->slot[i].elem));
+    printf("program %s, built by gan " GAN_VERSION "\nparameters %lld\nstate %lld bytes\n", p->name, (long long)numbers, (long long)p->state_bytes);
+    for (int i = 0; i < p->n_models; i++) {
+        const GanFunction *f = &p->function[p->model[i].fn];
+        printf("model %s:", p->model[i].name);
+        for (int k = 0; k < f->n_outputs; k++) {
+            const GanOutput *o = &f->output[k];
+            GanTensor        one = {.elem = o->elem, .rank = o->rank - 1};
+            char             shape[120];
+            memcpy(one.dim, o->dim + 1, sizeof(int64_t) * (size_t)one.rank);
+            printf("%s %s%s%s", k ? "," : "", f->n_outputs > 1 ? o->name : "", f->n_outputs > 1 ? " " : "", gan_tensor_text(&one, shape, sizeof shape));
+        }
+        printf("\n");
+    }
+    for (int i = 0; i < p->n_files; i++) printf("source %s\n", GAN_SHOWN(p->file[i]));
+    printf("sources %s\n", p->source_hash);
+    return EXIT_DONE;
+}
+
+static int run(const RunOptions *o, int command)
+{
+    Image    image;
+    GanError err;
+    if (image_open(gan_image, (size_t)(gan_image_end - gan_image), &image, &err)) return say_error(o, &err);
+    Game g = {.o = o, .arena = arena_new(), .program = &image.program};
+    int  status = EXIT_DONE;
+    if (command == INFO_SHIFT) status = info(&g);
+    else if (command == SAMPLE_SHIFT && (!o->output || !outputs_can_write(o, o->output))) {
+        if (!o->output) fprintf(stderr, "%s: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", o->program);
+        status = EXIT_WRONG_USAGE;
+    } else if (start(&g, &image, &err)) status = say_error(o, &err);
+    else status = command == TRAIN_SHIFT ? game_run(&g) : sample(&g);
+    game_close(&g);
+    arena_free(g.arena);
+    image_close(&image);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    int         status;
+    RunOptions  o = {0};
+    OptionTable table = {argc ? argv[0] : "program", "a program compiled by gan", commands, N_COMMANDS, flags, sizeof flags / sizeof flags[0], print_version};
+    say_begin();
+    int command = options_read(&table, argc, argv, &o, &status);
+    if (command >= 0) status = run(&o, command);
+    options_free(&table, &o);
+    return say_finish(table.program, status);
+}
