@@ -3,12 +3,14 @@
 #include "compiler/ctext/cc.h"
 #include "compiler/ctext/ctext.h"
 #include "compiler/nest/steps.h"
+#include "runtime/cpu.h"
 #include "runtime/engine.h"
 #include "runtime/symbols.h"
 
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Orc.h>
+#include <stdio.h>
 
 typedef struct Jit {
     Arena             *arena;
@@ -66,11 +68,18 @@ static GanStatus link_objects(Jit *j, LlvmObjects *o, GanError *err)
     return failure ? orc_failed(failure, err) : GAN_OK;
 }
 
+static bool runs_here(const char *cpu)
+{
+    int level;
+    return sscanf(cpu, "x86-64-v%d", &level) == 1 && level <= cpu_level();
+}
+
 static GanStatus compile_llvm(Jit *j, Arena *plans, const IrModule *m, const JitOptions *o, NestProgram *nests, GanError *err)
 {
     LlvmWanted  w = {.prefix = "gan", .exported = true, .open = team_threads(j->team), .team = j->team};
     LlvmObjects objects;
-    if (o) w.texts = o->texts, w.plan = o->plan;
+    if (o) w.texts = o->texts, w.plan = o->plan, w.target.cpu = o->cpu;
+    if (w.target.cpu && !runs_here(w.target.cpu)) return gan_error(err, GAN_WRONG, "code for the CPU %s does not run here", w.target.cpu);
     GanStatus s = llvm_objects(plans, m, j->program, &w, nests, &objects, err);
     if (s != GAN_OK) return s;
     s = open_orc(j, err);

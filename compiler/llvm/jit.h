@@ -8,6 +8,7 @@
 typedef struct JitOptions {
     int threads;                                            /* < 1: one per CPU this process may use */
     bool c_text;                                            /* kernels by the system's C compiler instead of LLVM: slow to start, for tests of the walks */
+    const char *cpu;                                        /* of target.h, x86-64-vN: code for that, which this machine must have; NULL: for all that it has */
     bool more_than_cpus;                                    /* take as many as are asked for */
     PlanOptions plan;
     LlvmTexts texts;                                        /* for `gan explain` */
@@ -15,6 +16,6 @@ typedef struct JitOptions {
 
 /* Compiles every function of `m`. The module's functions and slots are the program's, by index; both must outlive the
  * call, the program the engine too. A run wants p's state layout. Options may be NULL.
- * GAN_WRONG for what cannot run here (an extern's symbol that is not found), GAN_WORLD when memory runs out. */
+ * GAN_WRONG for what cannot run here (an extern's symbol that is not found, another CPU), GAN_WORLD when memory runs out. */
 GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOptions *options, GanEngine *out,
                          GanError *err);

@@ -58,10 +58,45 @@ static LLVMValueRef of_one(MathEmit *me, const char *name, LLVMValueRef x)
     return intrinsic(me, name, &type, 1, &x, 1);
 }
 
-static LLVMValueRef fma_of(MathEmit *me, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c)
+static LLVMValueRef own_fma(MathEmit *me, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c)
 {
     LLVMTypeRef type = LLVMTypeOf(a);
     return intrinsic(me, "llvm.fma", &type, 1, (LLVMValueRef[]){a, b, c}, 3);
+}
+
+static LLVMValueRef fma_by_lanes(MathEmit *me, LLVMValueRef function, LLVMTypeRef type)
+{
+    LLVMValueRef all = LLVMGetUndef(type), one[3];
+    for (unsigned i = 0; i < LLVMGetVectorSize(type); i++) {
+        LLVMValueRef lane = LLVMConstInt(int_of(me, 32, 0), i, 0);
+        for (unsigned k = 0; k < 3; k++) one[k] = LLVMBuildExtractElement(me->builder, LLVMGetParam(function, k), lane, "");
+        all = LLVMBuildInsertElement(me->builder, all, own_fma(me, one[0], one[1], one[2]), lane, "");
+    }
+    return all;
+}
+
+/* The module's function of the lanes' fma. */
+static LLVMValueRef fma_function(MathEmit *me, LLVMTypeRef type)
+{
+    char full[64];
+    snprintf(full, sizeof full, "math.fma.f%dx%u", is_f32(type) ? 32 : 64, lanes_of(type));
+    LLVMValueRef function = LLVMGetNamedFunction(me->module, full);
+    if (function) return function;
+    function = LLVMAddFunction(me->module, full, LLVMFunctionType(type, (LLVMTypeRef[]){type, type, type}, 3, 0));
+    LLVMSetLinkage(function, LLVMInternalLinkage);
+    MathEmit inside = {.module = me->module, .builder = LLVMCreateBuilderInContext(context_of(me))};
+    LLVMPositionBuilderAtEnd(inside.builder, LLVMAppendBasicBlockInContext(context_of(me), function, "entry"));
+    LLVMBuildRet(inside.builder, fma_by_lanes(&inside, function, type));
+    LLVMDisposeBuilder(inside.builder);
+    return function;
+}
+
+LLVMValueRef math_emit_fma(MathEmit *me, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c)
+{
+    LLVMTypeRef type = LLVMTypeOf(a);
+    if (!me->no_fma || !is_vector(type)) return own_fma(me, a, b, c);
+    LLVMValueRef function = fma_function(me, type);
+    return LLVMBuildCall2(me->builder, LLVMGlobalGetValueType(function), function, (LLVMValueRef[]){a, b, c}, 3, "");
 }
 
 static LLVMValueRef bits_of(MathEmit *me, LLVMValueRef x)
@@ -156,7 +191,7 @@ static void rare_end(MathEmit *me, Rare r, LLVMValueRef mask, LLVMValueRef *valu
 #define M_SUB(a, b)           LLVMBuildFSub(me->builder, a, b, "")
 #define M_MUL(a, b)           LLVMBuildFMul(me->builder, a, b, "")
 #define M_DIV(a, b)           LLVMBuildFDiv(me->builder, a, b, "")
-#define M_FMA(a, b, c)        fma_of(me, a, b, c)
+#define M_FMA(a, b, c)        math_emit_fma(me, a, b, c)
 #define M_NEG(a)              LLVMBuildFNeg(me->builder, a, "")
 #define M_ABS(a)              of_one(me, "llvm.fabs", a)
 #define M_SQRT(a)             of_one(me, "llvm.sqrt", a)
@@ -249,7 +284,7 @@ static LLVMValueRef helper(MathEmit *me, const char *name, LLVMTypeRef type, uns
     add_attribute(me, function, "nounwind");
     take_target(me, function);
 
-    MathEmit inside = {.module = me->module, .builder = LLVMCreateBuilderInContext(context_of(me))};
+    MathEmit inside = {.module = me->module, .builder = LLVMCreateBuilderInContext(context_of(me)), .no_fma = me->no_fma};
     LLVMPositionBuilderAtEnd(inside.builder, LLVMAppendBasicBlockInContext(context_of(me), function, "entry"));
     LLVMValueRef a = LLVMGetParam(function, 0);
     LLVMBuildRet(inside.builder, one ? one(&inside, a) : two(&inside, a, LLVMGetParam(function, 1)));

@@ -10,11 +10,16 @@
 #pragma once
 #include <llvm-c/Core.h>
 #include "runtime/math/scalar.h"
+#include <stdbool.h>
 
 typedef struct {
     LLVMModuleRef  module;
     LLVMBuilderRef builder;
+    bool           no_fma;                                  /* the machine has none: the C library's is called, lane by lane, in one function of the module */
 } MathEmit;
+
+/* a*b + c, rounded once. */
+LLVMValueRef math_emit_fma(MathEmit *me, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 
 /* math_emit_exp(me, x) ...: one function a row of MATH_UNARY and MATH_BINARY. */
 #define MATH_EMIT_DECLARE(name) LLVMValueRef math_emit_##name(MathEmit *me, LLVMValueRef x);

@@ -1,4 +1,4 @@
-/* object.c - see object.h. Every call of LLVM's target layer is here.
+/* object.c - see object.h.
  *
  * Nests go in turn into LLVM modules of bounded size, the units; the team makes these into objects. The first unit also gets the table. */
 #include "compiler/llvm/object.h"
@@ -24,65 +24,23 @@ typedef struct Unit {                                       /* an LLVM module on
 typedef struct Maker {
     Arena            *a;
     const LlvmWanted *w;
-    LLVMTargetRef     target;
-    LLVMTargetMachineRef machine;                           /* for layouts and texts; code is made by each thread's own */
-    char             *triple, *cpu, *features;
+    LlvmMachine       machine;
+    LLVMTargetMachineRef generator;                         /* for layouts and texts; code is made by each thread's own */
     ARRAY(Unit *)     units;
     Unit            **open;                                 /* filled by turns */
     int               turn, n_nests;
     Text              loops;                                /* of the function at hand */
 } Maker;
 
-/* ---- the machine ------------------------------------------------------------------------------------------------ */
-
-static LLVMTargetMachineRef machine_new(const Maker *k)
-{
-    return LLVMCreateTargetMachine(k->target, k->triple, k->cpu, k->features, LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
-}
-
-static void name_machine(Maker *k)
-{
-    const LlvmTarget *t = &k->w->target;
-    bool here = !t->triple && !t->cpu && !t->features;
-    k->triple = t->triple ? LLVMCreateMessage(t->triple) : LLVMGetDefaultTargetTriple();
-    k->cpu = here ? LLVMGetHostCPUName() : LLVMCreateMessage(t->cpu ? t->cpu : "");
-    k->features = here ? LLVMGetHostCPUFeatures() : LLVMCreateMessage(t->features ? t->features : "");
-}
-
-static GanStatus open_machine(Maker *k, GanError *err)
-{
-    char *why = NULL;
-    LLVMInitializeNativeTarget();
-    LLVMInitializeNativeAsmPrinter();
-    name_machine(k);
-    if (LLVMGetTargetFromTriple(k->triple, &k->target, &why)) {
-        gan_error(err, GAN_WORLD, "no code can be made for %s: %s", k->triple, why);
-        LLVMDisposeMessage(why);
-        return GAN_WORLD;
-    }
-    k->machine = machine_new(k);
-    return GAN_OK;
-}
-
-/* Accumulators of 16 f32 that a register tile holds, beside what it multiplies. */
-static int rows_of(const Maker *k) { return strstr(k->features, "+avx512f") ? 12 : 6; }
-
-static void close_machine(Maker *k)
-{
-    if (k->machine) LLVMDisposeTargetMachine(k->machine);
-    LLVMDisposeMessage(k->triple);
-    LLVMDisposeMessage(k->cpu);
-    LLVMDisposeMessage(k->features);
-}
-
 /* ---- units ------------------------------------------------------------------------------------------------------ */
 
 static Unit *unit_new(Maker *k, const char *name)
 {
     Unit *u = arena_new_of(k->a, Unit);
-    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(k->machine);
-    u->llvm = llvm_unit_open(name, k->triple, layout);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(k->generator);
+    u->llvm = llvm_unit_open(name, k->machine.triple, layout);
     LLVMDisposeTargetData(layout);
+    u->llvm.no_fma = k->machine.no_fma;
     array_push(k->a, &k->units, u);
     return u;
 }
@@ -165,7 +123,7 @@ static LLVMMemoryBufferRef assembly(const Maker *k, const Unit *u)
     LLVMMemoryBufferRef buffer = NULL;
     char *why = NULL;
     LLVMModuleRef copy = LLVMCloneModule(u->llvm.module);   /* the back end changes what it compiles */
-    if (LLVMTargetMachineEmitToMemoryBuffer(k->machine, copy, LLVMAssemblyFile, &why, &buffer)) buffer = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(k->generator, copy, LLVMAssemblyFile, &why, &buffer)) buffer = NULL;
     LLVMDisposeMessage(why);
     LLVMDisposeModule(copy);
     return buffer;
@@ -193,7 +151,7 @@ static void apart_close(void *self, const KPlan *p)
     LLVMDisposeMemoryBuffer(text);
 }
 
-/* ---- code, by the whole team: units are taken in turn, each thread has a machine of its own ---------------------- */
+/* ---- code, by the whole team: units are taken in turn, each thread has a generator of its own ---------------------- */
 
 static void check_module(LLVMModuleRef m)
 {
@@ -214,11 +172,11 @@ static LLVMMemoryBufferRef text_of(LLVMModuleRef m)
     return b;
 }
 
-static void make_unit(const Maker *k, LLVMTargetMachineRef machine, Unit *u)
+static void make_unit(const Maker *k, LLVMTargetMachineRef generator, Unit *u)
 {
     LLVMCodeGenFileType type = k->w->form == LLVM_ASM ? LLVMAssemblyFile : LLVMObjectFile;
     if (k->w->form == LLVM_TEXT) u->object = text_of(u->llvm.module);
-    else if (LLVMTargetMachineEmitToMemoryBuffer(machine, u->llvm.module, type, &u->why, &u->object)) u->object = NULL;
+    else if (LLVMTargetMachineEmitToMemoryBuffer(generator, u->llvm.module, type, &u->why, &u->object)) u->object = NULL;
 }
 
 typedef struct Generate { const Maker *k; atomic_int next; } Generate;
@@ -226,12 +184,12 @@ typedef struct Generate { const Maker *k; atomic_int next; } Generate;
 static void generate(void *arg, int thread, int threads)
 {
     Generate *g = arg;
-    LLVMTargetMachineRef machine = machine_new(g->k);
+    LLVMTargetMachineRef generator = llvm_machine_generator(&g->k->machine);
     (void)thread;
     (void)threads;
     for (int i; (i = atomic_fetch_add(&g->next, 1)) < g->k->units.n;)
-        if (i == 0 || g->k->units.v[i]->nests) make_unit(g->k, machine, g->k->units.v[i]);
-    LLVMDisposeTargetMachine(machine);
+        if (i == 0 || g->k->units.v[i]->nests) make_unit(g->k, generator, g->k->units.v[i]);
+    LLVMDisposeTargetMachine(generator);
 }
 
 static GanStatus take_object(Unit *u, LlvmObjects *out, GanError *err)
@@ -277,17 +235,19 @@ static GanStatus fill_units(Maker *k, const IrModule *m, const GanProgram *p, Ne
     char     why[512];
     user.self = k;
     k->open = arena_array(k->a, Unit *, k->w->open + 1);
-    return nest_program(nests, k->a, m, p, k->w->plan, rows_of(k), &user, why) ? GAN_OK : gan_error(err, GAN_WRONG, "%s", why);
+    return nest_program(nests, k->a, m, p, k->w->plan, k->machine.rows, &user, why) ? GAN_OK : gan_error(err, GAN_WRONG, "%s", why);
 }
 
 GanStatus llvm_objects(Arena *a, const IrModule *m, const GanProgram *p, const LlvmWanted *w, NestProgram *nests, LlvmObjects *out, GanError *err)
 {
     Maker k = {.a = a, .w = w};
-    GanStatus s = open_machine(&k, err);
+    GanStatus s = llvm_machine_open(&k.machine, &w->target, err);
+    if (s == GAN_OK) k.generator = llvm_machine_generator(&k.machine);
     if (s == GAN_OK) s = fill_units(&k, m, p, nests, err);
     if (s == GAN_OK) s = make_objects(&k, out, err);
     close_units(&k);
-    close_machine(&k);
+    if (k.generator) LLVMDisposeTargetMachine(k.generator);
+    llvm_machine_close(&k.machine);
     return s;
 }
 

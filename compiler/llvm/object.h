@@ -5,12 +5,11 @@
  * Everything is position independent and hidden: the objects go into a program, a shared object or an archive as they are. What they
  * miss is in runtime/symbols.def, or the C library's (memcpy, and fmaf on machines that have no fma). */
 #pragma once
+#include "compiler/llvm/target.h"
 #include "compiler/nest/program.h"
 #include "runtime/parallel.h"
 
 #include <stddef.h>
-
-typedef struct LlvmTarget { const char *triple, *cpu, *features; } LlvmTarget;  /* in LLVM's words; all NULL: this machine */
 
 typedef enum { LLVM_OBJECT, LLVM_ASM, LLVM_TEXT } LlvmForm; /* ELF, assembly, LLVM's own text */
 

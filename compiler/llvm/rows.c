@@ -89,7 +89,7 @@ LLVMValueRef llvm_row(MathEmit *me, const LoopIns *i, IrElem from, LLVMValueRef 
     case IR_convert: return convert(me, from, i->result->elem, arg[0]);
     case IR_compare: return compare(me, i->compare, from, arg[0], arg[1]);
     case IR_select:  return LLVMBuildSelect(me->builder, arg[0], arg[1], arg[2], "");
-    case IR_fma:     return llvm_intrinsic(me, "llvm.fma", arg, 3);
+    case IR_fma:     return math_emit_fma(me, arg[0], arg[1], arg[2]);
     default:
         if (i->n_args == 1) return unary(me, i->row, ir_is_real(from), arg[0]);
         return arith(me, i->row, ir_is_real(from), arg[0], arg[1]);

@@ -6,6 +6,7 @@
 #include "compiler/loop/loop.h"
 #include "compiler/nest/steps.h"
 #include "compiler/opt/pass.h"
+#include "runtime/cpu.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>
@@ -184,7 +185,7 @@ static void read_nests(void *self, const char *fn, const char *text)
     }
 }
 
-static bool random_agrees(uint64_t seed, int nodes, int threads, char *why)
+static bool random_agrees(uint64_t seed, int nodes, int threads, const char *cpu, char *why)
 {
     Arena *a = arena_new();
     IrModule *m = ir_random_module(a, (IrRandomOptions){.seed = seed, .n_nodes = nodes, .max_elements = 8000});
@@ -195,6 +196,7 @@ static bool random_agrees(uint64_t seed, int nodes, int threads, char *why)
     char bad[512] = "";
     JitOptions o = {.threads = threads,
                     .more_than_cpus = true,
+                    .cpu = cpu,
                     .texts = {.on_loops = show ? show_text : read_nests,
                               .self = bad,
                               .on_plan = show ? show_text : NULL,
@@ -224,7 +226,7 @@ Test(jit, random_functions)
     int from = env_int("JIT_SEED", 1), n = env_int("JIT_COUNT", 12), bad = 0;
     char why[1024];
     for (int s = from; s < from + n; s++)
-        if (!random_agrees((uint64_t)s, env_int("JIT_NODES", 30), 1 + s % 4, why)) {
+        if (!random_agrees((uint64_t)s, env_int("JIT_NODES", 30), 1 + s % 4, NULL, why)) {
             fprintf(stderr, "seed %d: %s\n", s, why);
             bad++;
         }
@@ -534,7 +536,7 @@ static void settle(Bench *b)
     }
 }
 
-static bool training_agrees(IrElem real, int64_t batch, int64_t z, int64_t h, int threads, bool blas, char *why)
+static bool training_agrees(IrElem real, int64_t batch, int64_t z, int64_t h, int threads, bool blas, const char *cpu, char *why)
 {
     Arena *a = arena_new();
     IrModule *m = gan_module(a, real, batch, z, h);
@@ -543,7 +545,7 @@ static bool training_agrees(IrElem real, int64_t batch, int64_t z, int64_t h, in
     GanEngine jit;
     GanError err = {0};
     settle(&b);
-    JitOptions o = {.threads = threads, .more_than_cpus = true};
+    JitOptions o = {.threads = threads, .more_than_cpus = true, .cpu = cpu};
     bool ok = jit_engine_new(m, &b.p, &o, &jit, &err) == GAN_OK;
     if (!ok) sprintf(why, "%s", err.message);
     for (int f = 0; ok && f < 2; f++) ok = agree(&b, &jit, f, 2, why);
@@ -558,10 +560,41 @@ Test(jit, training)
     static const int64_t batches[] = {1, 31, 33, 64, 65, 511, 513, 700, 1300};
     char why[1024];
     for (int i = 0; i < 9; i++)
-        cr_expect(training_agrees(IR_F32, batches[i], 5, 20, 1 + i % 4, false, why), "batch %d: %s", (int)batches[i],
+        cr_expect(training_agrees(IR_F32, batches[i], 5, 20, 1 + i % 4, false, NULL, why), "batch %d: %s", (int)batches[i],
                   why);
-    cr_expect(training_agrees(IR_F32, 130, 5, 18, 2, true, why), "blas: %s", why);
-    cr_expect(training_agrees(IR_F64, 65, 3, 17, 2, false, why), "f64: %s", why);
+    cr_expect(training_agrees(IR_F32, 130, 5, 18, 2, true, NULL, why), "blas: %s", why);
+    cr_expect(training_agrees(IR_F64, 65, 3, 17, 2, false, NULL, why), "f64: %s", why);
+}
+
+/* ---- vectors of every width that runs here ----------------------------------------------------------------------- */
+
+Test(jit, widths)
+{
+    static const char *const cpu[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4"};
+    static const int64_t     batches[] = {1, 15, 17, 63, 65};
+    char why[1024];
+    for (int i = 0; i < cpu_level() - 1; i++) {
+        for (int s = 101; s < 104; s++) cr_expect(random_agrees((uint64_t)s, 30, 1 + s % 3, cpu[i], why), "%s, seed %d: %s", cpu[i], s, why);
+        for (int k = 0; k < 5; k++)
+            cr_expect(training_agrees(IR_F32, batches[k], 5, 13 + k, 1 + k % 3, false, cpu[i], why), "%s, batch %d: %s", cpu[i], (int)batches[k], why);
+        cr_expect(training_agrees(IR_F64, 33, 3, 17, 2, false, cpu[i], why), "%s, f64: %s", cpu[i], why);
+    }
+}
+
+Test(jit, other_cpus_are_refused)
+{
+    static const char *const cpu[] = {"generic", "x86-64-v9", "native", "x86-64-v4"};
+    Arena    *a = arena_new();
+    IrModule *m = ir_module(a, IR_F32);
+    Bench     b = bench_of(a, m);
+    GanEngine e;
+    GanError  err = {0};
+    for (int i = 0; i < (cpu_level() == 4 ? 3 : 4); i++) {
+        cr_expect_eq(jit_engine_new(m, &b.p, &(JitOptions){.threads = 1, .cpu = cpu[i]}, &e, &err), GAN_WRONG);
+        cr_expect(strstr(err.message, cpu[i]), "%s", err.message);
+    }
+    bench_free(&b);
+    arena_free(a);
 }
 
 /* ---- objects, linked by the system's linker --------------------------------------------------------------------- */

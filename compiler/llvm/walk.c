@@ -698,7 +698,7 @@ static void open_nest(Walk *w)
 
 LLVMValueRef llvm_nest(LlvmUnit *u, Arena *a, const LoopNest *n, const char *name)
 {
-    Walk w = {.u = u, .a = a, .b = u->b, .math = {u->module, u->b}, .n = n};
+    Walk w = {.u = u, .a = a, .b = u->b, .math = {u->module, u->b, u->no_fma}, .n = n};
     w.fn = LLVMAddFunction(u->module, name, u->fn_type);
     LLVMSetLinkage(w.fn, LLVMInternalLinkage);
     LLVMAttributeRef nounwind = LLVMCreateEnumAttribute(u->c, LLVMGetEnumAttributeKindForName("nounwind", 8), 0);

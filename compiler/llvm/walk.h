@@ -11,6 +11,7 @@ typedef struct LlvmUnit {                                   /* an LLVM module be
     LLVMModuleRef  module;
     LLVMBuilderRef b;
     LLVMTypeRef    i1, i8, i32, i64, f32, f64, ptr, fn_type;
+    bool           no_fma;                                  /* as in math_emit.h; the caller's to set */
 } LlvmUnit;
 
 /* A new, empty module. */

@@ -11,6 +11,8 @@
  * (compiler/kernel/plan.def).
  *
  * GAN_RANDOM_PROGRAMS  how many (200); a tenth of it networks
+ * GAN_C_TEXT           when set, kernels are C text and not LLVM's
+ * GAN_CPU              x86-64-v2, v3 or v4: kernels are made for that instead of this machine, if it runs them here
  * GAN_RANDOM_SEED      the first seed (1); when given, each seed is printed before it runs, so that a crash has a name */
 #include "compiler/grad/grad.h"
 #include "compiler/interp/wide.h"
@@ -372,12 +374,12 @@ static Difference against_lowered(Case *c, const Side *after, uint64_t seed)
     return failure(c, &err);
 }
 
-/* Both engines RUNS times from the same state. With GAN_C_TEXT set, kernels are C text and not LLVM's. */
+/* Both engines RUNS times from the same state. GAN_C_TEXT, GAN_CPU: see the top. */
 static Difference compare(Case *c, uint64_t seed, int threads, PlanOptions plan)
 {
     GanEngine  interp, jit;
     GanError   err = {0};
-    JitOptions options = {.threads = threads, .plan = plan, .c_text = getenv("GAN_C_TEXT") != NULL};
+    JitOptions options = {.threads = threads, .plan = plan, .c_text = getenv("GAN_C_TEXT") != NULL, .cpu = getenv("GAN_CPU")};
     Difference d = {0};
     cr_assert_eq(interp_engine_new(c->m, &c->program, &interp, &err), GAN_OK, "seed %lu: %s", (unsigned long)seed, err.message);
     if (jit_engine_new(c->m, &c->program, &options, &jit, &err) != GAN_OK) {

@@ -1,0 +1,128 @@
+/* target.c - see target.h. */
+#include "compiler/llvm/target.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/Target.h>
+#include <string.h>
+
+typedef enum {
+#define MACHINE(id, name, triple, cpu) id,
+#include "compiler/llvm/targets.def"
+    N_MACHINES
+} Machine;
+
+typedef struct { const char *name, *triple, *cpu; } MachineRow;
+static const MachineRow machines[] = {
+#define MACHINE(id, name, triple, cpu) {name, triple, cpu},
+#include "compiler/llvm/targets.def"
+};
+
+typedef struct { const char *name; Machine machine; int rows; bool fma; } CpuRow;
+static const CpuRow cpus[] = {
+#define CPU(name, machine, rows, fma) {name, machine, rows, fma},
+#include "compiler/llvm/targets.def"
+};
+
+const char *const llvm_machine_names[] = {"native",
+#define MACHINE(id, name, triple, cpu) name,
+#include "compiler/llvm/targets.def"
+    NULL};
+
+const char *const llvm_cpu_names[] = {"native",
+#define CPU(name, machine, rows, fma) name,
+#include "compiler/llvm/targets.def"
+    NULL};
+
+#if defined(__x86_64__)
+static const int here = X86_64;
+#elif defined(__aarch64__)
+static const int here = AARCH64;
+#else
+static const int here = N_MACHINES;                         /* none of the table's: native alone is made */
+#endif
+
+static bool is_native(const char *name) { return !name || !strcmp(name, "native"); }
+
+static const CpuRow *cpu_row(const char *name)
+{
+    for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++)
+        if (!strcmp(cpus[i].name, name)) return &cpus[i];
+    return NULL;
+}
+
+static int machine_named(const char *name)                  /* -1: none */
+{
+    if (is_native(name)) return here;
+    for (int i = 0; i < N_MACHINES; i++)
+        if (!strcmp(machines[i].name, name)) return i;
+    return -1;
+}
+
+/* LLVM's back ends, made known to it. */
+static void know_machines(void)
+{
+    LLVMInitializeNativeTarget();
+    LLVMInitializeNativeAsmPrinter();
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
+}
+
+static void take_native(LlvmMachine *m)
+{
+    m->triple = LLVMGetDefaultTargetTriple();
+    m->cpu = LLVMGetHostCPUName();
+    m->features = LLVMGetHostCPUFeatures();
+    m->no_fma = !strstr(m->features, "+fma") && !strstr(m->features, "+neon");
+    m->rows = strstr(m->features, "+avx512f") ? 12 : strstr(m->features, "+avx2") || strstr(m->features, "+neon") ? 6 : 2;
+}
+
+static GanStatus take_named(LlvmMachine *m, const LlvmTarget *t, int machine, GanError *err)
+{
+    const char   *name = t->cpu ? t->cpu : machines[machine].cpu;
+    const CpuRow *c = cpu_row(name);
+    if (is_native(name)) return gan_error(err, GAN_WRONG, "the CPU here is none of %s: name one", machines[machine].name);
+    if (!c) return gan_error(err, GAN_WRONG, "code can be made for no CPU %s", name);
+    if ((int)c->machine != machine)
+        return gan_error(err, GAN_WRONG, "%s is a CPU of %s: name that machine, too", name, machines[c->machine].name);
+    m->triple = LLVMCreateMessage(machines[machine].triple);
+    m->cpu = LLVMCreateMessage(name);
+    m->features = LLVMCreateMessage("");
+    m->rows = c->rows;
+    m->no_fma = !c->fma;
+    return GAN_OK;
+}
+
+GanStatus llvm_machine_open(LlvmMachine *m, const LlvmTarget *t, GanError *err)
+{
+    *m = (LlvmMachine){0};
+    int       machine = machine_named(t->machine);
+    bool      native = t->cpu ? is_native(t->cpu) && machine == here : is_native(t->machine);
+    char     *why = NULL;
+    GanStatus s = GAN_OK;
+    if (machine < 0) return gan_error(err, GAN_WRONG, "code can be made for no machine %s", t->machine);
+    know_machines();
+    if (native) take_native(m);
+    else s = take_named(m, t, machine, err);
+    if (s == GAN_OK && LLVMGetTargetFromTriple(m->triple, &m->target, &why))
+        s = gan_error(err, GAN_WORLD, "no code can be made for %s: %s", m->triple, why);
+    LLVMDisposeMessage(why);
+    return s;
+}
+
+void llvm_machine_close(LlvmMachine *m)
+{
+    LLVMDisposeMessage(m->triple);
+    LLVMDisposeMessage(m->cpu);
+    LLVMDisposeMessage(m->features);
+}
+
+LLVMTargetMachineRef llvm_machine_generator(const LlvmMachine *m)
+{
+    return LLVMCreateTargetMachine(m->target, m->triple, m->cpu, m->features, LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+}
