@@ -138,10 +138,36 @@ static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *
     return all;
 }
 
+/* By slot: some function reads it. */
+static const bool *slots_read(Lower *L)
+{
+    bool *read = arena_array(L->a, bool, L->m->slots.n + 1);
+    for (int i = 0; i < L->m->fns.n; i++)
+        for (IrNode *n = L->m->fns.v[i]->body.first; n; n = ir_next(n))
+            if (n->op == IR_read) read[n->attr.slot] = true;
+    return read;
+}
+
+/* The tensor of a slot, and its recipe. What nobody reads, like a table of which only some rows are drawn, is empty and needs no file. */
+static void finish_data(Lower *L, int slot, bool read, GanSlot *g, GanTensor **t, DataRecipe *recipe)
+{
+    for (int k = 0; k < L->data.n; k++) {
+        if (L->data.v[k].slot != slot || !read) continue;
+        *t = L->data.v[k].t;
+        *recipe = finish_recipe(L, *t, L->data.v[k].recipe, L->data.v[k].looked);
+        return;
+    }
+    g->rank = 1;
+    memset(g->dim, 0, sizeof g->dim);
+    g->bytes = 0;
+    *t = arena_copy(L->a, &(GanTensor){.elem = g->elem, .rank = 1}, sizeof **t);
+}
+
 static void finish_slots(Lower *L, GanProgram *p)
 {
     size_t at = 0;
     int n_data = 0;
+    const bool *read = slots_read(L);
     p->n_slots = L->m->slots.n;
     p->slot = arena_array(L->a, GanSlot, p->n_slots + 1);
     p->data = arena_array(L->a, GanTensor *, L->data.n + 1);
@@ -157,11 +183,7 @@ static void finish_slots(Lower *L, GanProgram *p)
         memcpy(g->dim, s->type.dim, sizeof s->type.dim);
         g->bytes = ir_elem_bytes(s->type.elem) * (size_t)ir_dims_size(&s->type);
         if (s->kind == IR_SLOT_DATA) {
-            for (int k = 0; k < L->data.n; k++) {
-                if (L->data.v[k].slot != i) continue;
-                p->data[n_data] = L->data.v[k].t;
-                recipe[n_data] = finish_recipe(L, L->data.v[k].t, L->data.v[k].recipe, L->data.v[k].looked);
-            }
+            finish_data(L, i, read[i], g, &p->data[n_data], &recipe[n_data]);
             g->offset = (size_t)n_data++;
             continue;
         }
