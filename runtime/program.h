@@ -2,6 +2,7 @@
  * Made by the compiler; the runtime knows nothing of how. Everything is owned by
  * whoever made the program and outlives the run. */
 #pragma once
+#include "runtime/data/recipe.h"
 #include "runtime/error.h"
 #include "runtime/tensor.h"
 
@@ -101,6 +102,7 @@ typedef struct GanProgram {
     GanSlot     *slot;      int n_slots;
     size_t       state_bytes;
     GanTensor  **data;      int n_data;                     /* the DATA slots' tensors, already of the slot's element type */
+    const DataRecipe *recipe;                               /* how each is made of a file */
     GanFunction *function;  int n_functions;
     GanSchedule *schedule;
     GanModel    *model;     int n_models;                   /* of native programs; 0 otherwise */

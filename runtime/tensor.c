@@ -73,7 +73,7 @@ void gan_tensor_free(GanTensor *t) { free(t); }
 
 int64_t gan_tensor_count(const GanTensor *t) { return (int64_t)(t->bytes / gan_elem_bytes(t->elem)); }
 
-static int64_t get_integer(const GanTensor *t, int64_t i)
+int64_t gan_tensor_whole(const GanTensor *t, int64_t i)
 {
     switch (t->elem) {
     case GAN_BOOL:
@@ -90,24 +90,24 @@ double gan_tensor_get(const GanTensor *t, int64_t i)
 {
     if (t->elem == GAN_F32) return (double)((const float *)t->data)[i];
     if (t->elem == GAN_F64) return ((const double *)t->data)[i];
-    return (double)get_integer(t, i);
+    return (double)gan_tensor_whole(t, i);
 }
 
 /* From i64 to f32 in one rounding, as the conversion of C does it. False: finite, and beyond f32. */
-static bool put_real(GanTensor *to, const GanTensor *from, int64_t i)
+static bool put_real(const GanTensor *to, int64_t at, const GanTensor *from, int64_t i)
 {
     bool whole = !is_real(from->elem);
     double x = gan_tensor_get(from, i);
-    if (to->elem == GAN_F64) return ((double *)to->data)[i] = x, true;
-    float f = whole ? (float)get_integer(from, i) : (float)x;
-    ((float *)to->data)[i] = f;
+    if (to->elem == GAN_F64) return ((double *)to->data)[at] = x, true;
+    float f = whole ? (float)gan_tensor_whole(from, i) : (float)x;
+    ((float *)to->data)[at] = f;
     return isfinite(f) || !isfinite(x);
 }
 
 static bool whole_number(const GanTensor *from, int64_t i, int64_t *value)
 {
     if (!is_real(from->elem)) {
-        *value = get_integer(from, i);
+        *value = gan_tensor_whole(from, i);
         return true;
     }
     double x = gan_tensor_get(from, i);
@@ -116,7 +116,7 @@ static bool whole_number(const GanTensor *from, int64_t i, int64_t *value)
     return true;
 }
 
-static bool put_integer(GanTensor *to, int64_t i, int64_t v)
+static bool put_integer(const GanTensor *to, int64_t i, int64_t v)
 {
     switch (to->elem) {
     case GAN_BOOL:
@@ -136,6 +136,18 @@ static bool put_integer(GanTensor *to, int64_t i, int64_t v)
     }
 }
 
+static bool put(const GanTensor *to, int64_t at, const GanTensor *from, int64_t i)
+{
+    int64_t v;
+    return is_real(to->elem) ? put_real(to, at, from, i) : whole_number(from, i, &v) && put_integer(to, at, v);
+}
+
+bool gan_tensor_fits(const GanTensor *t, int64_t i, GanElem elem)
+{
+    double room;
+    return put(&(GanTensor){.elem = elem, .data = &room, .bytes = gan_elem_bytes(elem)}, 0, t, i);
+}
+
 GanStatus gan_tensor_convert(const GanTensor *t, GanElem elem, GanTensor **out, GanError *err)
 {
     GanTensor *to;
@@ -143,12 +155,11 @@ GanStatus gan_tensor_convert(const GanTensor *t, GanElem elem, GanTensor **out, 
     *out = to;
     if (s) return s;
     int64_t n = gan_tensor_count(t);
-    for (int64_t i = 0, v; i < n; i++) {
-        if (is_real(elem) ? !put_real(to, t, i) : !whole_number(t, i, &v) || !put_integer(to, i, v)) {
-            gan_tensor_free(to);
-            *out = NULL;
-            return gan_error(err, GAN_WRONG, "element %" PRId64 " is %.17g, which is no %s", i, gan_tensor_get(t, i), gan_elem_name(elem));
-        }
+    for (int64_t i = 0; i < n; i++) {
+        if (put(to, i, t, i)) continue;
+        gan_tensor_free(to);
+        *out = NULL;
+        return gan_error(err, GAN_WRONG, "element %" PRId64 " is %.17g, which is no %s", i, gan_tensor_get(t, i), gan_elem_name(elem));
     }
     return GAN_OK;
 }

@@ -5,6 +5,7 @@
 #pragma once
 #include "runtime/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,9 +35,13 @@ int64_t   gan_tensor_count(const GanTensor *t);
 /* Element i in row-major order, as the nearest double (i64 may lose digits beyond 2^53). */
 double gan_tensor_get(const GanTensor *t, int64_t i);
 
+/* Element i of a tensor of integers or bools, exactly. */
+int64_t gan_tensor_whole(const GanTensor *t, int64_t i);
+
 /* A new tensor of the same shape with the elements converted. To f32 rounds to nearest; to an integer or bool wants whole
  * numbers in range. GAN_WRONG otherwise, and for a finite number beyond f32, naming the element. */
 GanStatus gan_tensor_convert(const GanTensor *t, GanElem elem, GanTensor **out, GanError *err);
+bool      gan_tensor_fits(const GanTensor *t, int64_t i, GanElem elem);    /* does element i convert? */
 
 /* "f32[60000, 28, 28]" into `text`, cut to n bytes; returns `text`. */
 char *gan_tensor_text(const GanTensor *t, char *text, size_t n);

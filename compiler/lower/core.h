@@ -151,6 +151,7 @@ struct Ctx {
     int         calls;
     const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
     const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
+    const char *declared;                                   /* the data or let of the program whose value this is; NULL: none. It names files */
     const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
     bool        reports_first;                              /* names mean reports before anything of the file */
     const Guard *guards;                                    /* the arms around this place, from within; NULL: none */
@@ -229,6 +230,7 @@ typedef struct DataField {
     const char *name;                                       /* NULL: the only one, without a name */
     bool        numbered;                                   /* the name is its place, f0: nobody gave it */
     GanTensor  *tensor;                                     /* rows first */
+    const DataRecipe *recipe;                               /* how it was made of a file; NULL: of numbers of the program */
     int64_t     classes;
     int         slot;                                       /* -1 until it is drawn from */
 } DataField;
@@ -266,7 +268,7 @@ struct Lower {
     struct Graph *g;                                        /* graph.h */
     ARRAY(Player *)    players;
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
-    ARRAY(struct { int slot; GanTensor *t; }) data;         /* tensors of DATA slots */
+    ARRAY(struct { int slot; GanTensor *t; const DataRecipe *recipe; bool looked; }) data;      /* tensors of DATA slots; looked: what is in it decided something */
     ARRAY(const char *) reports;
     ARRAY(struct { const char *name; Value **index; int n; }) indexed;      /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
     ARRAY(GameLine)    lines;

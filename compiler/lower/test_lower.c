@@ -26,7 +26,7 @@ typedef struct Case {
     Diags   *diags;
     LowerResult r;
     char    *text;                                          /* of the file */
-    const char *path;
+    const char *path, *folder;
 } Case;
 
 static char *read_text(Arena *a, const char *path)
@@ -68,6 +68,7 @@ static bool begin(Case *c, const char *folder, const char *file, IrElem real)
     c->a = arena_new();
     c->sources = sources_new(c->a);
     c->diags = diags_new(c->sources);
+    c->folder = folder;
     c->path = arena_printf(c->a, "%s/%s", folder, file);
     c->text = read_text(c->a, c->path);
     const char *program = program_of(c->a, c->text);
@@ -96,10 +97,31 @@ static void print_value(Text *out, const GanOutput *o, const void *data)
     if (n > 16) text_add(out, " ...");
 }
 
+/* What the recipes make of the files is what lowering made of them, to the bit. How many there are. */
+static int followed(Case *c)
+{
+    const GanProgram *p = c->r.program;
+    int n = 0;
+    GanError err;
+    for (int i = 0; i < p->n_data; i++) {
+        GanTensor *t;
+        if (p->recipe[i].format == DATA_NONE) continue;
+        GanStatus s = data_follow(&p->recipe[i], c->folder, NULL, &t, &err);
+        cr_expect(!s, "%s: %s: %s", c->path, p->recipe[i].path, err.message);
+        const GanTensor *was = p->data[i];
+        cr_expect(!s && t->elem == was->elem && t->rank == was->rank && t->bytes == was->bytes && !memcmp(t->dim, was->dim, sizeof t->dim[0] * (size_t)t->rank) &&
+                      !memcmp(t->data, was->data, t->bytes), "%s: %s", c->path, p->recipe[i].path);
+        gan_tensor_free(t);
+        n++;
+    }
+    return n;
+}
+
 static void verified(Case *c)
 {
     char why[512];
     cr_expect(ir_verify_module(c->r.ir, why), "%s: %s", c->path, why);
+    followed(c);
 }
 
 /* Runs a function on a fresh state and prints its outputs, one a line after `#= `. */
@@ -295,14 +317,16 @@ Test(lower, library)
     }
 }
 
-static void lower_text(Case *c, const char *text)
+static void lower_text_in(Case *c, const char *folder, const char *text)
 {
-    *c = (Case){.a = arena_new()};
+    *c = (Case){.a = arena_new(), .folder = folder, .path = "text"};
     c->sources = sources_new(c->a);
     c->diags = diags_new(c->sources);
-    LowerOptions o = {.real = IR_F32};
+    LowerOptions o = {.real = IR_F32, .folder = folder};
     cr_assert(lower_program(c->a, source_add(c->sources, "text", text, strlen(text)), &o, c->diags, &c->r));
 }
+
+static void lower_text(Case *c, const char *text) { lower_text_in(c, NULL, text); }
 
 /* What is only checked leaves no place in the state, no player, axis or stream behind. */
 Test(lower, unused_is_dropped)
@@ -322,4 +346,105 @@ Test(lower, unused_is_dropped)
     cr_expect_eq(with.r.ir->axes.n, without.r.ir->axes.n);
     end(&with);
     end(&without);
+}
+
+/* The recipe of the data that are called so; NULL: none. */
+static const DataRecipe *recipe_of(const Case *c, const char *name, const char *field)
+{
+    const GanProgram *p = c->r.program;
+    for (int i = 0; i < p->n_data; i++) {
+        const DataRecipe *r = &p->recipe[i];
+        if (r->name && !strcmp(r->name, name) && (field ? r->field && !strcmp(r->field, field) : !r->field)) return r;
+    }
+    return NULL;
+}
+
+static bool has_steps(const DataRecipe *r, int n, const DataWhat *what)
+{
+    bool same = r && r->n_steps == n;
+    for (int i = 0; same && i < n; i++) same = r->step[i].what == what[i];
+    return same;
+}
+
+#define HAS(r, ...) cr_expect(has_steps(r, sizeof((DataWhat[]){__VA_ARGS__}) / sizeof(DataWhat), (DataWhat[]){__VA_ARGS__}), #r)
+
+Test(lower, recipes)
+{
+    Case c;
+    go_to("tests/golden");
+    lower_text_in(&c, "lower",
+                  "data a, b: real[2] = csv(\"four.csv\") |> drop(1) |> split(2, 1)\n"
+                  "data y: (k: class[3], m: int) = idx(\"../errors/rows2.idx\", \"../errors/rows2.idx\")\n"
+                  "data x = idx(\"bytes.idx\") |> scale(-1, 1) |> take(1)\n"
+                  "data h = map(fn(r) 2 * r, csv(\"four.csv\") |> take(3))\n"
+                  "data w = with_replacement(csv(\"four.csv\"))\n"
+                  "data n: real[2] = [[1, 2], [3, 4]]\n"
+                  "let t = csv(\"four.csv\")\n"
+                  "report r = sum(E[v ~ a] v) + sum(E[v ~ b] v) + E[v ~ y] (v.k + v.m) + sum(E[v ~ x] v) + sum(E[v ~ h] v) + sum(E[v ~ w] v) + sum(E[v ~ n] v) + sum(t)\n");
+    cr_expect_eq(followed(&c), 8);                          /* not the whole tables, of which nothing is read */
+    const DataRecipe *a = recipe_of(&c, "a", NULL), *b = recipe_of(&c, "b", NULL), *k = recipe_of(&c, "y", "k"), *x = recipe_of(&c, "x", NULL);
+    HAS(a, DATA_CONVERT);
+    HAS(k, DATA_CONVERT, DATA_CLASSES);
+    HAS(recipe_of(&c, "y", "m"), DATA_CONVERT, DATA_WITHIN);  /* it was added to a class, in 32 bits */
+    HAS(x, DATA_SCALE);
+    HAS(recipe_of(&c, "h", NULL), DATA_CONVERT);
+    HAS(recipe_of(&c, "w", NULL), DATA_CONVERT);
+    HAS(recipe_of(&c, "t", NULL), DATA_CONVERT);
+    cr_assert(a && b && k && x);
+    cr_expect(a->from == 1 && a->to == 3 && b->from == 3 && b->to == 4 && x->from == 0 && x->to == 1);
+    cr_expect(a->format == DATA_CSV && a->relative && !strcmp(a->path, "four.csv") && a->dim[0] == 4 && a->dim[1] == 2 && a->finite);
+    cr_expect(k->step[1].hi == 2);
+    end(&c);
+}
+
+/* Equal files are one tensor only if they will be equal with other data: by another name, other data may be chosen for one of them. */
+Test(lower, recipes_share)
+{
+    Case c;
+    go_to("tests/golden");
+    lower_text_in(&c, "lower",
+                  "def table() = csv(\"four.csv\")\n"
+                  "let s = table()\n"
+                  "let t = table()\n"
+                  "let same = [table(), table()]\n"
+                  "let l = [[1, 2], [3, 4], [5, 6], [7, 8.0]]\n"
+                  "let m = [[1, 2], [3, 4], [5, 6], [7, 8.0]]\n"
+                  "report r = sum(s - t) + sum(same[0] - same[1]) + sum(l) - sum(m)\n");
+    cr_expect(recipe_of(&c, "s", NULL) && recipe_of(&c, "t", NULL) && recipe_of(&c, "same", NULL));
+    cr_expect_eq(followed(&c), 3);
+    end(&c);
+}
+
+/* Where lowering has made something of a file's integers, other files are held to their range; where not, not. */
+Test(lower, recipes_within)
+{
+    static const char whole[] = "\x93NUMPY\1\0\x46\0{'descr': '<i4', 'fortran_order': False, 'shape': (3,), }            \n\5\0\0\0\2\0\0\0\4\0\0\0";
+    char folder[] = "/tmp/gan-lower-XXXXXX", path[64];
+    cr_assert(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/k.npy", folder);
+    FILE *f = fopen(path, "wb");
+    cr_assert(f && fwrite(whole, 1, sizeof whole - 1, f) == sizeof whole - 1 && !fclose(f));
+    Case c;
+    lower_text_in(&c, folder,
+                  "let k = npy(\"k.npy\")\n"
+                  "let seen = npy(\"k.npy\")\n"
+                  "let w = [1.0, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+                  "report r = sum(real(k)) + sum(w[seen])\n");
+    const DataRecipe *seen = recipe_of(&c, "seen", NULL);
+    HAS(recipe_of(&c, "k", NULL), DATA_CONVERT);
+    HAS(seen, DATA_CONVERT, DATA_WITHIN);
+    cr_expect(seen && seen->step[1].lo == 2 && seen->step[1].hi == 5);
+    cr_expect_eq(followed(&c), 2);
+    end(&c);
+    remove(path);
+    rmdir(folder);
+}
+
+Test(lower, recipes_of_images)
+{
+    Case c = {0};
+    go_to("examples");
+    cr_assert(begin(&c, ".", "fashion_mlp.gan", IR_F32));
+    cr_expect(followed(&c) > 0);
+    end(&c);
 }

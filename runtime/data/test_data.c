@@ -1,5 +1,6 @@
 /* test_data.c - readers and writers: what they read, and that no file, cut, bent or boastful, gets past them. */
 #include "runtime/data/data.h"
+#include "runtime/data/recipe.h"
 #include "runtime/file.h"
 #include "runtime/testing.h"
 
@@ -453,4 +454,143 @@ Test(error, text)
     cr_expect(!strncmp(text, "...ppp", 6) && strstr(text, "/end.npy: what?7 (at byte 12)"), "%s", text);
     gan_error(&err, GAN_WORLD, "plain");
     cr_expect_str_eq(gan_error_text(&err, text), "plain");
+}
+
+/* ---- recipes */
+
+#define STEPS(...) .step = (const DataStep[]){__VA_ARGS__}, .n_steps = sizeof((DataStep[]){__VA_ARGS__}) / sizeof(DataStep)
+
+static void expect_values(const char *what, GanTensor *t, const char *type, const double *value)
+{
+    char text[128];
+    cr_assert(t, "%s", what);
+    cr_expect_str_eq(gan_tensor_text(t, text, sizeof text), type, "%s: %s", what, text);
+    for (int64_t i = 0; i < gan_tensor_count(t); i++) cr_expect(gan_tensor_get(t, i) == value[i], "%s: element %d is %g", what, (int)i, gan_tensor_get(t, i));
+    gan_tensor_free(t);
+}
+
+#define VALUES(...) ((const double[]){__VA_ARGS__})
+
+static void put_text(const char *folder, const char *name, const char *text) { put_file(in_folder(folder, name), text, strlen(text)); }
+
+Test(data, recipes)
+{
+    char folder[256];
+    GanTensor *t;
+    GanError err;
+    make_folder(folder);
+    put_text(folder, "d.csv", "a,b\n1,2\n3,4\n5,6\n7,0.1\n");
+    put_file(in_folder(folder, "k.npy"), "\x93NUMPY\1\0\x3a\0{'descr': '<i4', 'fortran_order': False, 'shape': (3,), }\n\5\0\0\0\2\0\0\0\4\0\0\0", 80);
+    put_file(in_folder(folder, "b.idx"), BYTES("\0\0\x08\x02\0\0\0\2\0\0\0\2\0\xff\x33\x66"));
+
+    DataRecipe csv = {.format = DATA_CSV, .relative = true, .path = "d.csv", .elem = GAN_F64, .rank = 2, .dim = {4, 2}, .finite = true, .from = 1, .to = 4};
+    cr_assert(!data_follow(&csv, folder, NULL, &t, &err));
+    expect_values("rows", t, "f64[3, 2]", VALUES(3, 4, 5, 6, 7, 0.1));
+    DataRecipe real = {.format = DATA_CSV, .relative = true, .path = "d.csv", .elem = GAN_F64, .rank = 2, .dim = {4, 2}, .to = 4, STEPS({DATA_CONVERT, .elem = GAN_F32})};
+    cr_assert(!data_follow(&real, folder, NULL, &t, &err));
+    expect_values("f32", t, "f32[4, 2]", VALUES(1, 2, 3, 4, 5, 6, 7, 0.1f));
+    DataRecipe whole = {.format = DATA_CSV, .relative = true, .path = "d.csv", .elem = GAN_F64, .rank = 2, .dim = {4, 2}, .from = 1, .to = 3,
+                        STEPS({DATA_CONVERT, .elem = GAN_F32}, {DATA_CONVERT, .elem = GAN_I32}, {DATA_CLASSES, .hi = 6}, {DATA_WITHIN, .lo = 3, .hi = 6})};
+    cr_assert(!data_follow(&whole, folder, NULL, &t, &err));
+    expect_values("classes", t, "i32[2, 2]", VALUES(3, 4, 5, 6));
+
+    DataRecipe npy = {.format = DATA_NPY, .relative = true, .path = "k.npy", .elem = GAN_I32, .rank = 1, .dim = {3}, .to = 3};
+    cr_assert(!data_follow(&npy, folder, NULL, &t, &err));
+    expect_values("npy", t, "i32[3]", VALUES(5, 2, 4));
+
+    DataRecipe idx = {.format = DATA_IDX, .path = in_folder(folder, "b.idx"), .elem = GAN_U8, .rank = 2, .dim = {2, 2}, .from = 1, .to = 2,
+                      STEPS({DATA_SCALE, .elem = GAN_F64, .least = -1, .most = 1})};
+    cr_assert(!data_follow(&idx, "/nowhere", NULL, &t, &err));
+    expect_values("idx", t, "f64[1, 2]", VALUES(-1 + 2.0 * 0x33 / 255, -1 + 2.0 * 0x66 / 255));
+    drop_folder(folder);
+}
+
+typedef struct Spoilt { const char *what, *text, *error; } Spoilt;
+
+/* Each is another file in the place of the one that the program was compiled with. */
+Test(data, recipes_of_other_files)
+{
+    static const Spoilt cases[] = {
+        {"as it was", "1,2\n3,4\n5,6\n", NULL},
+        {"other numbers", "0,6\n1,0\n2,2\n", NULL},
+        {"rows not taken", "nan,99\n3,4\n5,6\n", NULL},
+        {"fewer rows", "1,2\n3,4\n", "d.csv: it has 2 rows, and the program was compiled for 3"},
+        {"more rows", "1,2\n3,4\n5,6\n7,8\n", "d.csv: it has 4 rows, and the program was compiled for 3"},
+        {"columns", "1,2,3\n3,4,3\n5,6,3\n", "d.csv: it holds f64[3, 3], and the program was compiled for f64[3, 2]"},
+        {"nan", "1,2\n3,4\n5,nan\n", "d.csv: row 3, column 2 is nan, and the file that the program was compiled with had finite numbers alone"},
+        {"inf", "1,2\ninf,4\n5,6\n", "d.csv: row 2, column 1 is inf"},
+        {"no integer", "1,2\n3,4.5\n5,6\n", "d.csv: row 2, column 2 is 4.5, which is no i32"},
+        {"no class", "1,2\n3,4\n7,6\n", "d.csv: row 3, column 1 holds class 7, and the type says 0 to 6"},
+        {"outside", "1,2\n3,-1\n5,6\n", "d.csv: row 2, column 2 holds class -1"},
+        {"beyond", "1,2\n3,4\n5,1e39\n", "d.csv: row 3, column 2 is 9.9999999999999994e+38, which is no f32"},
+        {"word", "1,2\nx,4\n5,6\n", "d.csv:2:1: 'x' is not a number"},
+    };
+    DataRecipe r = {.format = DATA_CSV, .relative = true, .path = "d.csv", .elem = GAN_F64, .rank = 2, .dim = {3, 2}, .finite = true, .from = 1, .to = 3,
+                    STEPS({DATA_CONVERT, .elem = GAN_F32}, {DATA_CONVERT, .elem = GAN_I32}, {DATA_CLASSES, .hi = 6})};
+    DataRecipe held = {.format = DATA_CSV, .relative = true, .path = "d.csv", .elem = GAN_F64, .rank = 2, .dim = {1, 1}, .to = 1,
+                       STEPS({DATA_CONVERT, .elem = GAN_I64}, {DATA_WITHIN, .lo = -2, .hi = 9007199254740992})};
+    char folder[256];
+    GanTensor *t;
+    GanError err;
+    make_folder(folder);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put_text(folder, "d.csv", cases[i].text);
+        GanStatus s = data_follow(&r, folder, NULL, &t, &err);
+        expect_error(cases[i].what, s, cases[i].error ? GAN_WRONG : GAN_OK, &err, cases[i].error);
+        cr_expect(!s == !!t);
+        gan_tensor_free(t);
+        cr_expect(data_follow(&r, folder, NULL, &t, NULL) == s);
+        gan_tensor_free(t);
+    }
+    put_text(folder, "d.csv", "-3");
+    expect_error("range", data_follow(&held, folder, NULL, &t, &err), GAN_WRONG, &err,
+                 "row 1, column 1 is -3, and the program was compiled for integers from -2 to 9007199254740992");
+    put_text(folder, "d.csv", "9007199254740992");
+    cr_expect(!data_follow(&held, folder, NULL, &t, &err));
+    gan_tensor_free(t);
+    remove(in_folder(folder, "d.csv"));
+    expect_error("missing", data_follow(&held, folder, NULL, &t, &err), GAN_WRONG, &err, "d.csv: no such file");
+    drop_folder(folder);
+}
+
+Test(data, recipes_of_a_program)
+{
+    char folder[256], *other;
+    GanTensor mine = {.elem = GAN_I32, .rank = 1, .dim = {0}}, *t[5] = {0};
+    GanError err;
+    make_folder(folder);
+    put_text(folder, "a.csv", "1\n2\n");
+    put_text(folder, "b.csv", "3\n4\n");
+    put_text(folder, "c.csv", "5\n6\n");
+    other = strdup(in_folder(folder, "c.csv"));
+#define TABLE(file, called, of, lo, hi) {.format = DATA_CSV, .relative = true, .path = file, .name = called, .field = of, .elem = GAN_F64, .rank = 2, .dim = {2, 1}, .from = lo, .to = hi}
+    const DataRecipe r[] = {TABLE("a.csv", "pair", "x", 0, 2), {.format = DATA_NONE}, TABLE("b.csv", "pair", "y", 0, 2), TABLE("a.csv", "first", NULL, 0, 1),
+                            TABLE("a.csv", NULL, NULL, 1, 2)};
+    const struct { DataChoice choice[2]; int n; const char *error; double value[4]; } cases[] = {
+        {.n = 0, .value = {1, 3, 1, 2}},
+        {.choice = {{"pair.x", other}}, .n = 1, .value = {5, 3, 1, 2}},
+        {.choice = {{"first", other}, {"pair.y", other}}, .n = 2, .value = {1, 5, 5, 2}},
+        {.choice = {{"a.csv", other}}, .n = 1, .value = {5, 3, 5, 6}},
+        {.choice = {{"a.csv", other}, {"first", other}}, .n = 2, .value = {5, 3, 5, 6}},
+        {.choice = {{"pair", other}}, .n = 1, .error = "--data pair stands for several files: pair.x (a.csv), pair.y (b.csv)"},
+        {.choice = {{"a.csv", other}, {"first", "x"}}, .n = 2, .error = "--data first says a second place for a.csv; the first is "},
+        {.choice = {{"pair.z", other}}, .n = 1, .error = "--data pair.z: the program reads no data called so; it reads pair.x (a.csv), pair.y (b.csv), first (a.csv), a.csv"},
+        {.choice = {{"", other}}, .n = 1, .error = "the program reads no data called so"},
+        {.choice = {{"pair.y", "/nowhere/x"}}, .n = 1, .error = "/nowhere/x: no such file"},
+    };
+    t[1] = &mine;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        GanStatus s = data_follow_all(r, 5, folder, cases[i].choice, cases[i].n, t, &err);
+        expect_error("a choice", s, cases[i].error ? GAN_WRONG : GAN_OK, &err, cases[i].error);
+        cr_expect(t[1] == &mine);
+        for (int k = 0, j = 0; k < 5; k++) {
+            if (k == 1) continue;
+            cr_expect(s ? !t[k] : gan_tensor_get(t[k], 0) == cases[i].value[j], "case %d, tensor %d", (int)i, k);
+            if (!s) gan_tensor_free(t[k]);
+            j++;
+        }
+    }
+    expect_error("none", data_follow_all(&r[1], 1, NULL, cases[1].choice, 1, &t[1], &err), GAN_WRONG, &err, "--data pair.x: the program reads no data called so");
+    free(other);
+    drop_folder(folder);
 }

@@ -6,6 +6,7 @@
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 #include "runtime/data/data.h"
+#include "runtime/data/recipe.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@ static Value *data_failed(Ctx *c, Span at, const GanError *err)
 
 /* ---- files */
 
+static bool is_relative(const char *path) { return path[0] != '/'; }
+
 static const char *file_path(Ctx *c, Value *v, Span at)
 {
     if (v->kind != V_STRING) {
@@ -28,7 +31,7 @@ static const char *file_path(Ctx *c, Value *v, Span at)
             diag_error(c->L->diags, at, E500, "the name of a file is a string, and this is %s", val_text(c->L, v));
         return NULL;
     }
-    bool here = v->s[0] == '/' || !c->L->o.folder || !*c->L->o.folder;
+    bool here = !is_relative(v->s) || !c->L->o.folder || !*c->L->o.folder;
     return here ? v->s : strf(c->L, "%s/%s", c->L->o.folder, v->s);
 }
 
@@ -47,14 +50,61 @@ static Data *data_new(Lower *L, int n_fields)
     return d;
 }
 
+/* ---- recipes: what is done to a file's tensor here is noted, so that a compiled program can do it again */
+
+static const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const char *field, const GanTensor *t)
+{
+    int64_t first;
+    DataRecipe r = {.format = format,
+                    .relative = is_relative(path),
+                    .path = path,
+                    .name = c->declared,
+                    .field = field,
+                    .elem = t->elem,
+                    .rank = t->rank,
+                    .finite = !data_not_finite(t, &first),
+                    .to = t->rank ? t->dim[0] : 0};
+    memcpy(r.dim, t->dim, sizeof r.dim);
+    return arena_copy(c->L->a, &r, sizeof r);
+}
+
+static const DataRecipe *recipe_then(Lower *L, const DataRecipe *r, DataStep step)
+{
+    if (!r) return NULL;
+    DataRecipe *all = arena_copy(L->a, r, sizeof *r);
+    DataStep *steps = arena_array(L->a, DataStep, r->n_steps + 1);
+    if (r->n_steps) memcpy(steps, r->step, sizeof *steps * (size_t)r->n_steps);
+    steps[all->n_steps++] = step;
+    all->step = steps;
+    return all;
+}
+
+static const DataRecipe *recipe_rows(Lower *L, const DataRecipe *r, int64_t lo, int64_t hi)
+{
+    if (!r) return NULL;
+    DataRecipe *part = arena_copy(L->a, r, sizeof *r);
+    part->to = r->from + hi;
+    part->from = r->from + lo;
+    return part;
+}
+
+static const DataRecipe *recipe_named(Lower *L, const DataRecipe *r, const char *name, const char *field)
+{
+    if (!r) return NULL;
+    DataRecipe *named = arena_copy(L->a, r, sizeof *r);
+    named->name = name;
+    named->field = field;
+    return named;
+}
+
+/* The row of the file that the first of them is, for messages. */
+static int64_t first_row(const DataRecipe *r) { return r ? r->from : 0; }
+
 /* ---- what a reader of the file should know */
 
 static void warn_not_finite(Ctx *c, const GanTensor *t, const char *path, Span at)
 {
-    if (t->elem != GAN_F32 && t->elem != GAN_F64) return;
-    int64_t n = gan_tensor_count(t), columns = t->rank > 1 ? n / (t->dim[0] ? t->dim[0] : 1) : 1, bad = 0, first = 0;
-    for (int64_t i = n; i-- > 0;)
-        if (!isfinite(gan_tensor_get(t, i))) bad++, first = i;
+    int64_t n = gan_tensor_count(t), columns = t->rank > 1 ? n / (t->dim[0] ? t->dim[0] : 1) : 1, first, bad = data_not_finite(t, &first);
     if (!bad) return;
     Diag *d = diag_warning(c->L->diags, at, W500, "%s holds %s in row %lld, column %lld", path,
                            isnan(gan_tensor_get(t, first)) ? "nan" : "inf", (long long)(first / columns) + 1,
@@ -172,11 +222,12 @@ Value *builtin_idx(Ctx *c, const Call *k)
         GanTensor *t;
         const char *path = file_path(c, k->v[i], k->at);
         if (!path) return val_error(L);
-        if (data_read_idx(path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
+        if (data_read(DATA_IDX, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
         data_own(L, t);
         if (!t->rank)
             return diag_error(L->diags, k->at, E500, "%s holds one number, not rows", path), val_error(L);
         d->field[i].tensor = t;
+        d->field[i].recipe = recipe_new(c, DATA_IDX, k->v[i]->s, k->n > 1 ? strf(L, "f%d", i) : NULL, t);
         if (i && t->dim[0] != d->rows) {
             diag_error(L->diags, k->at, E500, "these files have %lld and %lld rows", (long long)d->rows,
                        (long long)t->dim[0]);
@@ -187,28 +238,28 @@ Value *builtin_idx(Ctx *c, const Call *k)
     return data_value(L, d);
 }
 
-static Value *read_table(Ctx *c, const Call *k, bool npy)
+static Value *read_table(Ctx *c, const Call *k, DataFormat format)
 {
     Lower *L = c->L;
     GanError err;
     GanTensor *t, *r;
     const char *path = file_path(c, k->v[0], k->at);
     if (!path) return val_error(L);
-    if ((npy ? data_read_npy(path, &t, &err) : data_read_csv(path, DATA_HEADER_AUTO, &t, &err)) != GAN_OK)
-        return data_failed(c, k->at, &err);
+    if (data_read(format, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
     warn_not_finite(c, t, path, k->at);
     if (t->elem == GAN_F64) warn_rounded(c, t, path, k->at);
-    if (!npy) warn_header(c, t, path, k->at);
+    if (format == DATA_CSV) warn_header(c, t, path, k->at);
     bool real = t->elem == GAN_F32 || t->elem == GAN_F64;
     GanElem want = real ? (GanElem)L->m->real : t->elem == GAN_U8 ? GAN_I32 : t->elem;
-    GanStatus s = gan_tensor_convert(t, want, &r, &err);
+    const DataRecipe *recipe = recipe_new(c, format, k->v[0]->s, NULL, t);
+    GanStatus s = data_convert(t, want, 0, &r, &err);
     gan_tensor_free(t);
     if (s != GAN_OK) return data_failed(c, k->at, &err);
-    return val_slot(L, data_constant(L, r, NULL));
+    return val_slot(L, data_constant(L, r, recipe_then(L, recipe, (DataStep){.what = DATA_CONVERT, .elem = want})));
 }
 
-Value *builtin_npy(Ctx *c, const Call *k) { return read_table(c, k, true); }
-Value *builtin_csv(Ctx *c, const Call *k) { return read_table(c, k, false); }
+Value *builtin_npy(Ctx *c, const Call *k) { return read_table(c, k, DATA_NPY); }
+Value *builtin_csv(Ctx *c, const Call *k) { return read_table(c, k, DATA_CSV); }
 
 /* ---- words on data */
 
@@ -221,6 +272,7 @@ static Data *as_data(Ctx *c, Value *v, Span at, const char *word)
                 Data *d = data_new(c->L, 1);
                 d->field[0].tensor = c->L->data.v[i].t;
                 d->field[0].slot = v->slot.slot;
+                d->field[0].recipe = c->L->data.v[i].recipe;
                 d->rows = d->field[0].tensor->dim[0];
                 return d;
             }
@@ -236,14 +288,10 @@ static Data *data_part(Lower *L, const Data *d, int64_t lo, int64_t hi)
     p->name = d->name;
     p->rows = hi - lo;
     for (int i = 0; i < d->n_fields; i++) {
-        const GanTensor *t = d->field[i].tensor;
-        GanTensor *view = arena_copy(L->a, t, sizeof *t);
-        size_t row = t->dim[0] ? t->bytes / (size_t)t->dim[0] : 0;
-        view->dim[0] = hi - lo;
-        view->bytes = row * (size_t)(hi - lo);
-        view->data = (char *)t->data + row * (size_t)lo;
+        GanTensor view = data_rows(d->field[i].tensor, lo, hi);
         p->field[i] = d->field[i];
-        p->field[i].tensor = view;
+        p->field[i].tensor = arena_copy(L->a, &view, sizeof view);
+        p->field[i].recipe = recipe_rows(L, d->field[i].recipe, lo, hi);
         p->field[i].slot = -1;
     }
     return p;
@@ -316,20 +364,12 @@ static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
                    gan_elem_name(t->elem));
         return false;
     }
-    bool f64 = c->L->m->real == IR_F64;
-    if (gan_tensor_new(f64 ? GAN_F64 : GAN_F32, t->rank, t->dim, &r, &err) != GAN_OK)
-        return data_failed(c, at, &err), false;
+    GanElem real = (GanElem)c->L->m->real;
+    if (data_scale(t, lo, hi, real, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
     data_own(c->L, r);
-    int64_t n = gan_tensor_count(t);
-    double table[256];
-    for (int i = 0; i < 256; i++) table[i] = lo + (hi - lo) * i / 255;
-    const uint8_t *x = t->data;
-    for (int64_t i = 0; i < n; i++) {
-        if (f64) ((double *)r->data)[i] = table[x[i]];
-        else ((float *)r->data)[i] = (float)table[x[i]];
-    }
     f->tensor = r;
     f->slot = -1;
+    f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_SCALE, .elem = real, .least = lo, .most = hi});
     return true;
 }
 
@@ -354,23 +394,22 @@ static bool convert_field(Ctx *c, DataField *f, GanElem want, Span at)
     GanTensor *r;
     if (f->tensor->elem == want) return true;
     if (want == GAN_F32) warn_rounded(c, f->tensor, f->name ? f->name : "the data", at);
-    if (gan_tensor_convert(f->tensor, want, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
+    if (data_convert(f->tensor, want, first_row(f->recipe), &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
     data_own(c->L, r);
     f->tensor = r;
     f->slot = -1;
+    f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_CONVERT, .elem = want});
     return true;
 }
 
-static bool classes_fit(Ctx *c, const DataField *f, Span at)
+static bool classes_fit(Ctx *c, DataField *f, Span at)
 {
-    const int32_t *y = f->tensor->data;
-    int64_t n = gan_tensor_count(f->tensor);
-    for (int64_t i = 0; f->classes && i < n; i++)
-        if (y[i] < 0 || y[i] >= f->classes) {
-            diag_error(c->L->diags, at, E501, "row %lld holds class %d, and the type says 0 to %lld",
-                       (long long)(i * f->tensor->dim[0] / n), y[i], (long long)f->classes - 1);
-            return false;
-        }
+    char text[GAN_ERROR_TEXT];
+    GanError err;
+    if (!f->classes) return true;
+    if (data_classes(f->tensor, f->classes - 1, first_row(f->recipe), &err) != GAN_OK)
+        return diag_error(c->L->diags, at, E501, "%s", gan_error_text(&err, text)), false;
+    f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_CLASSES, .hi = f->classes - 1});
     return true;
 }
 
@@ -427,11 +466,12 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
         const Ast *t = record ? type->record_type.fields.v[i]->arg.value : type;
         const DataField *source = record ? source_field(c, from, i, type->record_type.fields.v[i]) : NULL;
         if (record && !source) return val_error(c->L);
-        if (record) d->field[i].tensor = source->tensor, d->field[i].classes = source->classes;
+        if (record) d->field[i].tensor = source->tensor, d->field[i].recipe = source->recipe, d->field[i].classes = source->classes;
         const char *field = record ? type->record_type.fields.v[i]->arg.name : d->field[i].name;
         d->field[i].numbered = !t && d->n_fields > 1 && (!field || d->field[i].numbered);
         if (!t && d->n_fields > 1 && !field) field = strf(c->L, "f%d", i);
         d->field[i].name = field;
+        d->field[i].recipe = recipe_named(c->L, d->field[i].recipe, d->name, field);
         if (t ? !declare_field(c, &d->field[i], t, field) : !default_field(c, &d->field[i], at)) return val_error(c->L);
     }
     return data_value(c->L, d);
@@ -475,7 +515,7 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
     AstList names = decl->data.names;
     Span at = decl->data.value->span;
     Ctx named = *c;
-    named.name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    named.name = named.declared = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
     Value *v = eval(&named, decl->data.value);
     if (v->kind == V_LIST || v->kind == V_RANGE) v = table_of(c, v, at);
     bool several = names.n > 1;

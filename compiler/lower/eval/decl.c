@@ -74,7 +74,9 @@ static Value *declare_let(Ctx *c, const Ast *d, const char *name)
 {
     if (!c->scope->module) return thunk_new(c->L, d->let.value, c->scope, name);
     const char *set = d->let.pattern->kind == AST_NAME ? setting_of(c, name) : NULL;
-    Value *v = set ? setting_value(c, set, name) : eval(c, d->let.value);
+    Ctx inner = *c;
+    inner.declared = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    Value *v = set ? setting_value(c, set, name) : eval(&inner, d->let.value);
     if (d->let.type) v = type_conform(c, v, d->let.type, d->let.value->span, name);
     return v;
 }

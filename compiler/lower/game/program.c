@@ -123,13 +123,55 @@ static void add_name(Lower *L, const char ***list, int *n, const char *name)
     *list = more;
 }
 
+/* What lowering has found out from the numbers of a file must hold for those of another. */
+static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *r, bool looked)
+{
+    if (!r) return (DataRecipe){.format = DATA_NONE};
+    DataRecipe all = *r;
+    if (!looked) return all;
+    DataStep *step = arena_array(L->a, DataStep, r->n_steps + 1);
+    if (r->n_steps) memcpy(step, r->step, sizeof *step * (size_t)r->n_steps);
+    step[r->n_steps].what = DATA_WITHIN;
+    data_range(t, &step[r->n_steps].lo, &step[r->n_steps].hi);
+    all.step = step;
+    all.n_steps++;
+    return all;
+}
+
+/* By slot: some function reads it. */
+static const bool *slots_read(Lower *L)
+{
+    bool *read = arena_array(L->a, bool, L->m->slots.n + 1);
+    for (int i = 0; i < L->m->fns.n; i++)
+        for (IrNode *n = L->m->fns.v[i]->body.first; n; n = ir_next(n))
+            if (n->op == IR_read) read[n->attr.slot] = true;
+    return read;
+}
+
+/* The tensor of a slot, and its recipe. What nobody reads, like a table of which only some rows are drawn, is empty and needs no file. */
+static void finish_data(Lower *L, int slot, bool read, GanSlot *g, GanTensor **t, DataRecipe *recipe)
+{
+    for (int k = 0; k < L->data.n; k++) {
+        if (L->data.v[k].slot != slot || !read) continue;
+        *t = L->data.v[k].t;
+        *recipe = finish_recipe(L, *t, L->data.v[k].recipe, L->data.v[k].looked);
+        return;
+    }
+    g->rank = 1;
+    memset(g->dim, 0, sizeof g->dim);
+    g->bytes = 0;
+    *t = arena_copy(L->a, &(GanTensor){.elem = g->elem, .rank = 1}, sizeof **t);
+}
+
 static void finish_slots(Lower *L, GanProgram *p)
 {
     size_t at = 0;
     int n_data = 0;
+    const bool *read = slots_read(L);
     p->n_slots = L->m->slots.n;
     p->slot = arena_array(L->a, GanSlot, p->n_slots + 1);
     p->data = arena_array(L->a, GanTensor *, L->data.n + 1);
+    DataRecipe *recipe = arena_array(L->a, DataRecipe, L->data.n + 1);
     for (int i = 0; i < p->n_slots; i++) {
         const IrSlot *s = &L->m->slots.v[i];
         GanSlot *g = &p->slot[i];
@@ -141,8 +183,7 @@ static void finish_slots(Lower *L, GanProgram *p)
         memcpy(g->dim, s->type.dim, sizeof s->type.dim);
         g->bytes = ir_elem_bytes(s->type.elem) * (size_t)ir_dims_size(&s->type);
         if (s->kind == IR_SLOT_DATA) {
-            for (int k = 0; k < L->data.n; k++)
-                if (L->data.v[k].slot == i) p->data[n_data] = L->data.v[k].t;
+            finish_data(L, i, read[i], g, &p->data[n_data], &recipe[n_data]);
             g->offset = (size_t)n_data++;
             continue;
         }
@@ -151,6 +192,7 @@ static void finish_slots(Lower *L, GanProgram *p)
     }
     p->state_bytes = at;
     p->n_data = n_data;
+    p->recipe = recipe;
 }
 
 static GanOutput output_of(Lower *L, const IrReport *r)

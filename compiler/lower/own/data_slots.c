@@ -18,17 +18,20 @@ static bool same_tensor(const GanTensor *a, const GanTensor *b)
            (!a->bytes || !memcmp(a->data, b->data, a->bytes));
 }
 
-/* A DATA slot that holds t, which is then owned by the lowering. Equal constants without a name share a slot. */
-int data_constant(Lower *L, GanTensor *t, const char *name)
+static bool same_source(const DataRecipe *a, const DataRecipe *b) { return a == b || (a && b && data_same_recipe(a, b)); }
+
+/* A DATA slot that holds t, which is then owned by the lowering. Equal constants share a slot; what comes from files does if it will be equal
+ * whatever is in them. */
+int data_constant(Lower *L, GanTensor *t, const DataRecipe *r)
 {
-    for (int i = 0; !name && i < L->data.n; i++)
-        if (same_tensor(L->data.v[i].t, t)) {
+    for (int i = 0; i < L->data.n; i++)
+        if (same_source(L->data.v[i].recipe, r) && same_tensor(L->data.v[i].t, t)) {
             gan_tensor_free(t);
             return L->data.v[i].slot;
         }
     data_own(L, t);
-    int slot = slot_new(L, name ? name : strf(L, "data.const.%d", L->data.n + 1), tensor_type(t), IR_SLOT_DATA, NULL);
-    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){slot, t}));
+    int slot = slot_new(L, strf(L, "data.const.%d", L->data.n + 1), tensor_type(t), IR_SLOT_DATA, NULL);
+    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){slot, t, r, false}));
     return slot;
 }
 
@@ -40,6 +43,6 @@ int data_slot(Lower *L, Data *d, DataField *f)
     const char *unique = path;
     for (int i = 2; ir_find_slot(L->m, unique) >= 0; i++) unique = strf(L, "%s_%d", path, i);
     f->slot = slot_new(L, unique, tensor_type(f->tensor), IR_SLOT_DATA, NULL);
-    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){f->slot, f->tensor}));
+    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){f->slot, f->tensor, f->recipe, false}));
     return f->slot;
 }

@@ -20,7 +20,7 @@ void   state_of_program(Lower *L, int slot);                                    
 
 void   data_own(Lower *L, GanTensor *t);                                         /* freed with the lowering */
 int    data_slot(Lower *L, Data *d, DataField *f);
-int    data_constant(Lower *L, GanTensor *t, const char *name);                 /* a DATA slot of its own; takes the tensor */
+int    data_constant(Lower *L, GanTensor *t, const DataRecipe *r);              /* a DATA slot of its own; takes the tensor */
 
 /* ---- blocks of updates */
 

@@ -103,26 +103,28 @@ static Bounds within(Bounds b, IrElem e)
 /* The least number of its element type has no |x|: it stays what it is. */
 static Bounds within_sign(Bounds a, IrElem e) { return a.lo == all_of(e).lo ? all_of(e) : within(bounds_abs(a), e); }
 
-static int64_t whole_at(const GanTensor *t, int64_t i)
+/* The classes that a type has held a file's numbers to; 0: none. */
+static int64_t classes_of(const DataRecipe *r)
 {
-    switch (t->elem) {
-    case GAN_I64: return ((const int64_t *)t->data)[i];
-    case GAN_I32: return ((const int32_t *)t->data)[i];
-    default: return (int64_t)gan_tensor_get(t, i);
-    }
+    for (int i = r ? r->n_steps : 0; i-- > 0;)
+        if (r->step[i].what == DATA_CLASSES) return r->step[i].hi + 1;
+    return 0;
 }
 
-/* Data are known, too: small tables, mostly lists of the program, are looked through. */
+/* Data are known, too: a file's classes by their type, and small tables, mostly lists of the program, are looked through. Where they are a
+ * file's this is noted, as the program is then made for them. */
 static Bounds of_data(const Lower *L, int slot, IrElem e)
 {
     enum { SMALL = 1 << 12 };
     for (int i = 0; i < L->data.n; i++) {
         const GanTensor *t = L->data.v[i].t;
-        int64_t n = gan_tensor_count(t);
+        int64_t n = gan_tensor_count(t), classes = classes_of(L->data.v[i].recipe);
+        if (L->data.v[i].slot == slot && classes) return between(0, classes - 1);
         if (L->data.v[i].slot != slot || n < 1 || n > SMALL) continue;
-        Bounds b = between(whole_at(t, 0), whole_at(t, 0));
-        for (int64_t k = 1; k < n; k++) b = bounds_join(b, between(whole_at(t, k), whole_at(t, k)));
-        return b;
+        int64_t lo, hi;
+        data_range(t, &lo, &hi);
+        L->data.v[i].looked = true;
+        return between(lo, hi);
     }
     return all_of(e);
 }

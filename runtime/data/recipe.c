@@ -1,0 +1,326 @@
+/* recipe.c - see recipe.h. Start at data_follow_all, at the bottom. */
+#include "runtime/data/recipe.h"
+#include "runtime/data/data.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- steps ---------------------------------------------------------------------------------------------------------- */
+
+GanStatus data_read(DataFormat format, const char *path, GanTensor **out, GanError *err)
+{
+    if (format == DATA_CSV) return data_read_csv(path, DATA_HEADER_AUTO, out, err);
+    return format == DATA_NPY ? data_read_npy(path, out, err) : data_read_idx(path, out, err);
+}
+
+GanTensor data_rows(const GanTensor *t, int64_t from, int64_t to)
+{
+    GanTensor view = *t;
+    size_t row = t->dim[0] ? t->bytes / (size_t)t->dim[0] : 0;
+    view.dim[0] = to - from;
+    view.bytes = row * (size_t)(to - from);
+    view.data = (char *)t->data + row * (size_t)from;
+    return view;
+}
+
+typedef char Place[64];
+
+/* "row 3, column 2" */
+static const char *place_of(const GanTensor *t, int64_t first, int64_t i, Place text)
+{
+    int64_t columns = t->rank ? gan_tensor_count(t) / t->dim[0] : 1;
+    if (!t->rank) snprintf(text, sizeof(Place), "the number");
+    else if (t->rank == 1) snprintf(text, sizeof(Place), "row %" PRId64, first + i + 1);
+    else snprintf(text, sizeof(Place), "row %" PRId64 ", column %" PRId64, first + i / columns + 1, i % columns + 1);
+    return text;
+}
+
+GanStatus data_scale(const GanTensor *t, double least, double most, GanElem elem, GanTensor **out, GanError *err)
+{
+    double table[256];
+    for (int i = 0; i < 256; i++) table[i] = least + (most - least) * i / 255;
+    GanStatus s = gan_tensor_new(elem, t->rank, t->dim, out, err);
+    if (s) return s;
+    const uint8_t *x = t->data;
+    int64_t n = gan_tensor_count(t);
+    for (int64_t i = 0; i < n; i++) {
+        if (elem == GAN_F64) ((double *)(*out)->data)[i] = table[x[i]];
+        else ((float *)(*out)->data)[i] = (float)table[x[i]];
+    }
+    return GAN_OK;
+}
+
+GanStatus data_convert(const GanTensor *t, GanElem elem, int64_t first, GanTensor **out, GanError *err)
+{
+    Place place;
+    GanStatus s = gan_tensor_convert(t, elem, out, err);
+    if (s != GAN_WRONG) return s;
+    int64_t i = 0;
+    while (gan_tensor_fits(t, i, elem)) i++;
+    return gan_error(err, s, "%s is %.17g, which is no %s", place_of(t, first, i, place), gan_tensor_get(t, i), gan_elem_name(elem));
+}
+
+/* The first integer outside lo..hi; -1: none. */
+static int64_t outside(const GanTensor *t, int64_t lo, int64_t hi)
+{
+    int64_t n = gan_tensor_count(t);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t x = gan_tensor_whole(t, i);
+        if (x < lo || x > hi) return i;
+    }
+    return -1;
+}
+
+GanStatus data_classes(const GanTensor *t, int64_t most, int64_t first, GanError *err)
+{
+    Place place;
+    int64_t i = outside(t, 0, most);
+    if (i < 0) return GAN_OK;
+    return gan_error(err, GAN_WRONG, "%s holds class %" PRId64 ", and the type says 0 to %" PRId64, place_of(t, first, i, place),
+                     gan_tensor_whole(t, i), most);
+}
+
+static GanStatus within(const GanTensor *t, int64_t lo, int64_t hi, int64_t first, GanError *err)
+{
+    Place place;
+    int64_t i = outside(t, lo, hi);
+    if (i < 0) return GAN_OK;
+    return gan_error(err, GAN_WRONG, "%s is %" PRId64 ", and the program was compiled for integers from %" PRId64 " to %" PRId64,
+                     place_of(t, first, i, place), gan_tensor_whole(t, i), lo, hi);
+}
+
+int64_t data_not_finite(const GanTensor *t, int64_t *first)
+{
+    int64_t n = gan_tensor_count(t), bad = 0;
+    if (t->elem != GAN_F32 && t->elem != GAN_F64) return 0;
+    for (int64_t i = n; i-- > 0;)
+        if (!isfinite(gan_tensor_get(t, i))) bad++, *first = i;
+    return bad;
+}
+
+void data_range(const GanTensor *t, int64_t *lo, int64_t *hi)
+{
+    int64_t n = gan_tensor_count(t);
+    *lo = *hi = gan_tensor_whole(t, 0);
+    for (int64_t i = 1; i < n; i++) {
+        int64_t x = gan_tensor_whole(t, i);
+        if (x < *lo) *lo = x;
+        if (x > *hi) *hi = x;
+    }
+}
+
+/* ---- what a recipe says --------------------------------------------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && !strcmp(a, b)); }
+
+static bool same_step(const DataStep *a, const DataStep *b)
+{
+    return a->what == b->what && a->elem == b->elem && a->lo == b->lo && a->hi == b->hi && !memcmp(&a->least, &b->least, sizeof a->least) &&
+           !memcmp(&a->most, &b->most, sizeof a->most);
+}
+
+static bool same_file(const DataRecipe *a, const DataRecipe *b)
+{
+    return a->format == b->format && a->relative == b->relative && same_text(a->path, b->path);
+}
+
+bool data_same_recipe(const DataRecipe *a, const DataRecipe *b)
+{
+    bool same = same_file(a, b) && same_text(a->name, b->name) && same_text(a->field, b->field) && a->elem == b->elem && a->rank == b->rank &&
+                !memcmp(a->dim, b->dim, sizeof a->dim[0] * (size_t)a->rank) && a->finite == b->finite && a->from == b->from && a->to == b->to &&
+                a->n_steps == b->n_steps;
+    for (int i = 0; same && i < a->n_steps; i++) same = same_step(&a->step[i], &b->step[i]);
+    return same;
+}
+
+/* ---- following one --------------------------------------------------------------------------------------------------- */
+
+/* What a step has to say, with the file it is about. */
+static GanStatus in_file(GanError *err, GanStatus s, const char *path)
+{
+    if (!err || !s) return s;
+    GanError copy = *err;
+    return gan_error_in(err, s, path, "%s", copy.message);
+}
+
+static GanStatus as_compiled(const DataRecipe *r, const GanTensor *t, const char *path, GanError *err)
+{
+    char is[160], was[160];
+    bool rows = t->elem == r->elem && t->rank == r->rank && t->rank;
+    for (int i = 1; rows && i < t->rank; i++) rows = t->dim[i] == r->dim[i];
+    if (rows && t->dim[0] == r->dim[0]) return GAN_OK;
+    if (rows)
+        return gan_error_in(err, GAN_WRONG, path, "it has %" PRId64 " rows, and the program was compiled for %" PRId64, t->dim[0], r->dim[0]);
+    if (t->elem == r->elem && !t->rank && !r->rank) return GAN_OK;
+    GanTensor compiled = {.elem = r->elem, .rank = r->rank};
+    memcpy(compiled.dim, r->dim, sizeof r->dim);
+    return gan_error_in(err, GAN_WRONG, path, "it holds %s, and the program was compiled for %s", gan_tensor_text(t, is, sizeof is),
+                        gan_tensor_text(&compiled, was, sizeof was));
+}
+
+static GanStatus still_finite(const DataRecipe *r, const GanTensor *t, GanError *err)
+{
+    Place place;
+    int64_t i;
+    if (!r->finite || !data_not_finite(t, &i)) return GAN_OK;
+    return gan_error(err, GAN_WRONG, "%s is %s, and the file that the program was compiled with had finite numbers alone",
+                     place_of(t, r->from, i, place), isnan(gan_tensor_get(t, i)) ? "nan" : "inf");
+}
+
+/* *made becomes the step's tensor if it makes one. */
+static GanStatus do_step(const DataStep *s, const GanTensor *t, int64_t first, GanTensor **made, GanError *err)
+{
+    switch (s->what) {
+    case DATA_SCALE: return data_scale(t, s->least, s->most, s->elem, made, err);
+    case DATA_CONVERT: return data_convert(t, s->elem, first, made, err);
+    case DATA_CLASSES: return data_classes(t, s->hi, first, err);
+    case DATA_WITHIN: break;
+    }
+    return within(t, s->lo, s->hi, first, err);
+}
+
+static GanStatus copy_of(const GanTensor *t, GanTensor **out, GanError *err)
+{
+    GanStatus s = gan_tensor_new(t->elem, t->rank, t->dim, out, err);
+    if (!s && t->bytes) memcpy((*out)->data, t->data, t->bytes);
+    return s;
+}
+
+/* Of a file that has been read, and stays. */
+static GanStatus make_of(const DataRecipe *r, const GanTensor *file, const char *path, GanTensor **out, GanError *err)
+{
+    GanStatus s = as_compiled(r, file, path, err);
+    if (s) return s;
+    GanTensor rows = r->rank ? data_rows(file, r->from, r->to) : *file;
+    s = still_finite(r, &rows, err);
+    for (int i = 0; i < r->n_steps && !s; i++) {
+        GanTensor *made = NULL;
+        s = do_step(&r->step[i], *out ? *out : &rows, r->from, &made, err);
+        if (!made) continue;
+        gan_tensor_free(*out);
+        *out = made;
+    }
+    if (!s && !*out) s = copy_of(&rows, out, err);
+    if (!s) return s;
+    gan_tensor_free(*out);
+    *out = NULL;
+    return in_file(err, s, path);
+}
+
+/* Where the recipe's file is; the caller's to free. */
+static char *path_of(const DataRecipe *r, const char *folder, const char *instead)
+{
+    bool inside = !instead && r->relative && folder && *folder;
+    const char *path = instead ? instead : r->path;
+    size_t n = strlen(path) + (inside ? strlen(folder) : 0) + 2;
+    char *text = malloc(n);
+    if (text) snprintf(text, n, "%s%s%s", inside ? folder : "", inside ? "/" : "", path);
+    return text;
+}
+
+/* All recipes among r[0..n] that are of r[0]'s file and to be had from the same place. */
+static GanStatus follow_file(const DataRecipe *r, int n, const char *folder, const char *const *instead, GanTensor **out, GanError *err)
+{
+    GanTensor *file = NULL;
+    char *path = path_of(r, folder, instead[0]);
+    if (!path) return gan_error(err, GAN_WORLD, "not enough memory for the name of a file");
+    GanStatus s = data_read(r->format, path, &file, err);
+    for (int i = 0; i < n && !s; i++)
+        if (same_file(&r[i], r) && same_text(instead[i], instead[0])) s = make_of(&r[i], file, path, &out[i], err);
+    gan_tensor_free(file);
+    free(path);
+    return s;
+}
+
+GanStatus data_follow(const DataRecipe *r, const char *folder, const char *instead, GanTensor **out, GanError *err)
+{
+    *out = NULL;
+    return follow_file(r, 1, folder, &instead, out, err);
+}
+
+/* ---- following all ------------------------------------------------------------------------------------------------- */
+
+/* Is this what the recipe's data are called: digits, digits.x, or their file? */
+static bool is_called(const DataRecipe *r, const char *name)
+{
+    if (r->format == DATA_NONE) return false;
+    if (!strcmp(r->path, name)) return true;
+    size_t n = r->name ? strlen(r->name) : 0;
+    if (!n || strncmp(r->name, name, n)) return false;
+    return !name[n] || (name[n] == '.' && r->field && !strcmp(r->field, name + n + 1));
+}
+
+static void add(char *text, size_t room, const char *more)
+{
+    size_t n = strlen(text);
+    snprintf(text + n, room - n, "%s", more);
+}
+
+/* "digits.x (images.gz), digits.y (labels.gz)", of those that are called `name`; NULL: of all. */
+static const char *list_of(const DataRecipe *r, int n, const char *name, char text[300])
+{
+    *text = 0;
+    for (int i = 0; i < n; i++) {
+        if (r[i].format == DATA_NONE || (name && !is_called(&r[i], name))) continue;
+        if (*text) add(text, 300, ", ");
+        if (r[i].name) add(text, 300, r[i].name);
+        if (r[i].name && r[i].field) add(text, 300, "."), add(text, 300, r[i].field);
+        if (r[i].name) add(text, 300, " (");
+        add(text, 300, r[i].path);
+        if (r[i].name) add(text, 300, ")");
+    }
+    return text;
+}
+
+/* instead[i] = where recipe i's file is to be had, if the choice says so. */
+static GanStatus choose(const DataRecipe *r, int n, const DataChoice *c, const char **instead, GanError *err)
+{
+    char text[300];
+    const DataRecipe *found = NULL;
+    for (int i = 0; i < n; i++) {
+        if (!is_called(&r[i], c->name)) continue;
+        if (found && !same_file(found, &r[i]))
+            return gan_error(err, GAN_WRONG, "--data %.60s stands for several files: %s", c->name, list_of(r, n, c->name, text));
+        if (instead[i] && strcmp(instead[i], c->path))
+            return gan_error(err, GAN_WRONG, "--data %.60s says a second place for %.60s; the first is %.60s", c->name, r[i].path, instead[i]);
+        found = &r[i];
+        instead[i] = c->path;
+    }
+    if (found) return GAN_OK;
+    list_of(r, n, NULL, text);
+    return gan_error(err, GAN_WRONG, "--data %.60s: the program reads no data called so%s%s", c->name, *text ? "; it reads " : "", text);
+}
+
+static GanStatus follow_each(const DataRecipe *r, int n, const char *folder, const char *const *instead, GanTensor **out, GanError *err)
+{
+    GanStatus s = GAN_OK;
+    for (int i = 0; i < n && !s; i++)
+        if (r[i].format != DATA_NONE && !out[i]) s = follow_file(&r[i], n - i, folder, &instead[i], &out[i], err);
+    return s;
+}
+
+static void forget(const DataRecipe *r, int n, GanTensor **out)
+{
+    for (int i = 0; i < n; i++) {
+        if (r[i].format == DATA_NONE) continue;
+        gan_tensor_free(out[i]);
+        out[i] = NULL;
+    }
+}
+
+GanStatus data_follow_all(const DataRecipe *r, int n, const char *folder, const DataChoice *choice, int n_choices, GanTensor **out, GanError *err)
+{
+    const char **instead = calloc((size_t)n + 1, sizeof *instead);
+    if (!instead) return gan_error(err, GAN_WORLD, "not enough memory for the names of %d files", n);
+    GanStatus s = GAN_OK;
+    for (int i = 0; i < n; i++)
+        if (r[i].format != DATA_NONE) out[i] = NULL;
+    for (int i = 0; i < n_choices && !s; i++) s = choose(r, n, &choice[i], instead, err);
+    if (!s) s = follow_each(r, n, folder, instead, out, err);
+    if (s) forget(r, n, out);
+    free(instead);
+    return s;
+}

@@ -1,0 +1,65 @@
+/* recipe.h - how the tensor of a DATA slot is made of a file, as plain data, so that a program that was compiled once makes it again.
+ *
+ * A recipe names the file, says what was in it when the program was compiled (element type and shape), which of its rows are taken, and
+ * what is done to the elements, in order. The compiler makes its tensors by the steps below, and data_follow() by the same. What the
+ * program was compiled for is checked: another shape, an element that a step cannot take or that lies outside of what the compiler has
+ * relied on, is GAN_WRONG with the file, the row and the column, both from 1: of the table, in which a header is no row. */
+#pragma once
+#include "runtime/tensor.h"
+
+typedef enum DataFormat { DATA_NONE, DATA_IDX, DATA_NPY, DATA_CSV } DataFormat;     /* NONE: no file; the tensor is part of the program */
+
+typedef enum DataWhat {
+    DATA_SCALE,                                             /* bytes 0..255 to reals least..most */
+    DATA_CONVERT,                                           /* to elem */
+    DATA_CLASSES,                                           /* checked: integers 0..hi, says a type */
+    DATA_WITHIN,                                            /* checked: integers lo..hi, as they were when the program was compiled */
+} DataWhat;
+
+typedef struct DataStep {
+    DataWhat what;
+    GanElem  elem;                                          /* SCALE, CONVERT: of the result */
+    int64_t  lo, hi;
+    double   least, most;
+} DataStep;
+
+typedef struct DataRecipe {
+    DataFormat      format;
+    bool            relative;                               /* the path begins at the folder of the program's source */
+    const char     *path;                                   /* as the program says it */
+    const char     *name, *field;                           /* of the data declared; NULL: none */
+    GanElem         elem;                                   /* what the file held: */
+    int             rank;
+    int64_t         dim[GAN_MAX_RANK];
+    bool            finite;                                 /* and no nan or inf was in it */
+    int64_t         from, to;                               /* rows of it that are taken; of rank 0: all */
+    const DataStep *step;   int n_steps;                    /* elementwise, so taking rows comes first */
+} DataRecipe;
+
+/* What --data NAME=PATH says: another file for the data of this name. NAME is the data declared ("digits"), a field of it ("digits.x"), or a
+ * file as the program says it ("train-images.gz"). */
+typedef struct DataChoice { const char *name, *path; } DataChoice;
+
+/* ---- steps; `first` is the row of the file that row 0 of t was, for messages ---------------------------------------- */
+
+GanStatus data_read(DataFormat format, const char *path, GanTensor **out, GanError *err);
+GanTensor data_rows(const GanTensor *t, int64_t from, int64_t to);                 /* a view */
+GanStatus data_scale(const GanTensor *t, double least, double most, GanElem elem, GanTensor **out, GanError *err);
+GanStatus data_convert(const GanTensor *t, GanElem elem, int64_t first, GanTensor **out, GanError *err);
+GanStatus data_classes(const GanTensor *t, int64_t most, int64_t first, GanError *err);
+
+/* How many elements are nan or inf, and which is the first. */
+int64_t   data_not_finite(const GanTensor *t, int64_t *first);
+/* The least and the greatest of integers; there is one at least. */
+void      data_range(const GanTensor *t, int64_t *lo, int64_t *hi);
+
+/* ---- recipes -------------------------------------------------------------------------------------------------------- */
+
+bool      data_same_recipe(const DataRecipe *a, const DataRecipe *b);
+
+/* The tensor, from `instead` (NULL: from the recipe's path, which begins at `folder`; NULL: here). The recipe has a file. */
+GanStatus data_follow(const DataRecipe *r, const char *folder, const char *instead, GanTensor **out, GanError *err);
+
+/* All tensors of a program whose recipes have a file, each file read once; the others' out[i] stay. Names that are chosen and stand for no
+ * data, or for several files, are GAN_WRONG. After an error no tensor is left. */
+GanStatus data_follow_all(const DataRecipe *r, int n, const char *folder, const DataChoice *choice, int n_choices, GanTensor **out, GanError *err);
