@@ -113,9 +113,23 @@ static void open_data(Open *o, const ImageData *r, GanTensor *t)
 {
     *t = (GanTensor){.elem = (GanElem)r->elem, .rank = r->rank, .bytes = (size_t)r->bytes};
     memcpy(t->dim, r->dim, sizeof t->dim);
-    if (!tensor_fits(o, "data", r->elem, r->rank, r->dim, r->bytes)) return;
+    if (!tensor_fits(o, "data", r->elem, r->rank, r->dim, r->bytes) || r->blob == -1) return;
     if (WANT(o, r->blob % IMAGE_ALIGN == 0 && within(r->blob, r->bytes, (int64_t)o->section[IMAGE_BLOB].bytes), "data lie outside it"))
         t->data = (char *)rows(o, IMAGE_BLOB) + r->blob;
+}
+
+static void open_recipe(Open *o, const ImageRecipe *r, bool has_file, DataRecipe *d)
+{
+    *d = (DataRecipe){.format = (DataFormat)r->format, .relative = r->relative != 0, .path = text_of(o, r->path, !has_file), .name = text_of(o, r->name, true),
+                      .field = text_of(o, r->field, true), .elem = (GanElem)r->elem, .rank = r->rank, .finite = r->finite != 0, .from = r->from, .to = r->to};
+    bool fits = r->format >= DATA_NONE && r->format <= DATA_CSV && (r->format != DATA_NONE) == has_file && range_in(o, r->step, IMAGE_DSTP) &&
+                r->elem >= 0 && r->elem <= GAN_U8 && r->rank >= 0 && r->rank <= GAN_MAX_RANK && (!r->rank || within(r->from, r->to - r->from, r->dim[0]));
+    if (!WANT(o, fits, "a recipe of data makes no sense")) return;
+    memcpy(d->dim, r->dim, sizeof d->dim);
+    d->step = (const DataStep *)rows(o, IMAGE_DSTP) + r->step.first;
+    d->n_steps = r->step.n;
+    for (int i = 0; i < d->n_steps; i++)
+        WANT(o, d->step[i].what >= DATA_SCALE && d->step[i].what <= DATA_WITHIN && d->step[i].elem >= 0 && d->step[i].elem <= GAN_U8, "a recipe of data makes no sense");
 }
 
 static bool output_fits(const ImageOutput *r)
@@ -220,10 +234,14 @@ static void open_tables(Open *o)
     GanProgram *p = &o->image->program;
     p->slot = arena_array(a, GanSlot, p->n_slots + 1);
     p->data = arena_array(a, GanTensor *, p->n_data + 1);
+    DataRecipe *recipe = arena_array(a, DataRecipe, p->n_data + 1);
+    p->recipe = recipe;
+    if (!WANT(o, count(o, IMAGE_RCPE) == p->n_data, "it has recipes for %d of %d data", count(o, IMAGE_RCPE), p->n_data)) return;
     p->function = arena_array(a, GanFunction, p->n_functions + 1);
     for (int i = 0; i < p->n_data && !o->bad; i++) {
         p->data[i] = arena_new_of(a, GanTensor);
         open_data(o, (const ImageData *)rows(o, IMAGE_DATA) + i, p->data[i]);
+        open_recipe(o, (const ImageRecipe *)rows(o, IMAGE_RCPE) + i, ((const ImageData *)rows(o, IMAGE_DATA))[i].blob == -1, &recipe[i]);
     }
     for (int i = 0; i < p->n_slots && !o->bad; i++) open_slot(o, (const ImageSlot *)rows(o, IMAGE_SLOT) + i, &p->slot[i]);
     for (int i = 0; i < p->n_functions && !o->bad; i++) open_function(o, (const ImageFunction *)rows(o, IMAGE_FUNC) + i, &p->function[i]);
@@ -233,7 +251,8 @@ static void open_program(Open *o)
 {
     const ImageProgram *r = rows(o, IMAGE_PROG);
     GanProgram         *p = &o->image->program;
-    *p = (GanProgram){.name = text_of(o, r->name, false), .source_hash = text_of(o, r->source_hash, false), .state_bytes = (size_t)r->state_bytes,
+    *p = (GanProgram){.name = text_of(o, r->name, false), .source_hash = text_of(o, r->source_hash, false), .folder = text_of(o, r->folder, true),
+                      .state_bytes = (size_t)r->state_bytes,
                       .init_fn = r->init_fn, .n_slots = count(o, IMAGE_SLOT), .n_data = count(o, IMAGE_DATA), .n_functions = count(o, IMAGE_FUNC),
                       .n_files = count(o, IMAGE_SRCS)};
     WANT(o, r->state_bytes >= 0 && r->state_bytes < (int64_t)1 << 46, "its state has no size");
@@ -385,8 +404,27 @@ GanStatus image_open(const void *bytes, size_t n, Image *out, GanError *err)
     return GAN_WRONG;
 }
 
+static bool same_type(const GanTensor *a, const GanTensor *b)
+{
+    return a->elem == b->elem && a->rank == b->rank && !memcmp(a->dim, b->dim, sizeof(int64_t) * (size_t)a->rank);
+}
+
+GanStatus image_read_data(Image *image, const DataChoice *choice, int n_choices, GanError *err)
+{
+    GanProgram *p = &image->program;
+    image->file = arena_array(image->arena, GanTensor *, p->n_data + 1);
+    GanStatus s = data_follow_all(p->recipe, p->n_data, p->folder, choice, n_choices, image->file, err);
+    for (int i = 0; i < p->n_data && !s; i++) {
+        if (!image->file[i]) continue;
+        if (!same_type(image->file[i], p->data[i])) s = gan_error(err, GAN_WRONG, "the program's image is spoilt: a recipe of data makes no sense");
+        *p->data[i] = *image->file[i];
+    }
+    return s;
+}
+
 void image_close(Image *image)
 {
+    for (int i = 0; image->file && i < image->program.n_data; i++) gan_tensor_free(image->file[i]);
     arena_free(image->arena);
     *image = (Image){0};
 }

@@ -35,7 +35,7 @@ typedef struct ImageSection {
 } ImageSection;
 
 typedef struct ImageProgram {
-    int64_t name, source_hash;                              /* texts */
+    int64_t name, source_hash, folder;                      /* texts */
     int64_t state_bytes, frame_bytes, scratch_bytes;
     int32_t init_fn, blas;
 } ImageProgram;
@@ -47,10 +47,17 @@ typedef struct ImageSlot {
 } ImageSlot;
 
 typedef struct ImageData {
-    int64_t blob, bytes;                                    /* where its elements lie */
+    int64_t blob, bytes;                                    /* where its elements lie; -1: its recipe has a file */
     int64_t dim[GAN_MAX_RANK];
     int32_t elem, rank;
 } ImageData;
+
+typedef struct ImageRecipe {                                /* of a DataRecipe */
+    int64_t   path, name, field;                            /* texts */
+    int64_t   dim[GAN_MAX_RANK], from, to;
+    int32_t   format, relative, elem, rank, finite, unused;
+    CodeRange step;                                         /* of DSTP */
+} ImageRecipe;
 
 typedef struct ImageFunction {
     int64_t   name, player;                                 /* texts */
@@ -80,8 +87,12 @@ typedef struct Image {                                      /* close with image_
     Arena     *arena;                                       /* of the program's tables */
     GanProgram program;
     Code       code;                                        /* its tables lie in the image; `nest` is the opener's to set */
+    GanTensor **file;                                       /* the data that were read, by number */
 } Image;
 
 /* `bytes`, aligned to IMAGE_ALIGN, must stay as long as *out is used. GAN_WRONG: no image, of another format, or spoilt; the message says how. */
 GanStatus image_open(const void *bytes, size_t n, Image *out, GanError *err);
+
+/* Reads the data that the program takes from files, each from its own or from what --data says. GAN_WRONG: see data_follow_all. Before it runs. */
+GanStatus image_read_data(Image *image, const DataChoice *choice, int n_choices, GanError *err);
 void      image_close(Image *image);                        /* of zeros is fine */

@@ -103,6 +103,7 @@ typedef struct GanProgram {
     size_t       state_bytes;
     GanTensor  **data;      int n_data;                     /* the DATA slots' tensors, already of the slot's element type */
     const DataRecipe *recipe;                               /* how each is made of a file */
+    const char  *folder;                                    /* where their relative paths begin; NULL: here */
     GanFunction *function;  int n_functions;
     GanSchedule *schedule;
     GanModel    *model;     int n_models;                   /* of native programs; 0 otherwise */

@@ -6,6 +6,7 @@
 #include "compiler/native/link.h"
 #include "compiler/nest/steps.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,6 +47,16 @@ static void add_models(Session *s)
 
 /* ---- the program --------------------------------------------------------------------------------------------------- */
 
+/* Relative paths of the program begin where its source is now. */
+static const char *source_folder(const Session *s)
+{
+    const char *file = s->o->run.operands[0], *slash = strrchr(file, '/');
+    char       *full = realpath(slash ? arena_strn(s->arena, file, slash == file ? 1 : (size_t)(slash - file)) : ".", NULL);
+    const char *folder = full ? arena_str(s->arena, full) : NULL;
+    free(full);
+    return folder;
+}
+
 int native_build(Session *s)
 {
     const GanProgram *p;
@@ -56,6 +67,7 @@ int native_build(Session *s)
     GanError          err;
     add_models(s);
     session_optimise(s);
+    s->lowered.program->folder = source_folder(s);
     p = s->lowered.program;
     m = s->lowered.ir;
     w.team = team_new(0, false);

@@ -43,15 +43,28 @@ static void add_slot(Writer *w, const GanSlot *s)
     ADD(w, SLOT, r);
 }
 
-static void add_data(Writer *w, const GanTensor *t)
+static int64_t add_elements(Writer *w, const GanTensor *t)
 {
     static const char zeros[IMAGE_ALIGN];
     Text *blob = &w->section[IMAGE_BLOB];
     text_addn(blob, zeros, (IMAGE_ALIGN - blob->n % IMAGE_ALIGN) % IMAGE_ALIGN);
-    ImageData r = {.blob = (int64_t)blob->n, .bytes = (int64_t)t->bytes, .elem = (int32_t)t->elem, .rank = t->rank};
-    memcpy(r.dim, t->dim, sizeof r.dim);
+    int64_t at = (int64_t)blob->n;
     if (t->bytes) text_addn(blob, t->data, t->bytes);
+    return at;
+}
+
+static void add_data(Writer *w, const GanTensor *t, const DataRecipe *from)
+{
+    ImageData   r = {.bytes = (int64_t)t->bytes, .elem = (int32_t)t->elem, .rank = t->rank};
+    ImageRecipe how = {.path = text_at(w, from->path), .name = text_at(w, from->name), .field = text_at(w, from->field), .from = from->from, .to = from->to,
+                       .format = (int32_t)from->format, .relative = from->relative, .elem = (int32_t)from->elem, .rank = from->rank, .finite = from->finite,
+                       .step = {rows_of(w, IMAGE_DSTP), from->n_steps}};
+    r.blob = from->format == DATA_NONE ? add_elements(w, t) : -1;
+    memcpy(r.dim, t->dim, sizeof r.dim);
+    memcpy(how.dim, from->dim, sizeof how.dim);
+    add_rows(w, IMAGE_DSTP, from->step, from->n_steps);
     ADD(w, DATA, r);
+    ADD(w, RCPE, how);
 }
 
 static void add_function(Writer *w, const GanFunction *f)
@@ -84,10 +97,10 @@ static void add_schedule(Writer *w, const GanSchedule *root)
 
 static void add_program(Writer *w, const GanProgram *p, const Code *c)
 {
-    ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .state_bytes = (int64_t)p->state_bytes,
+    ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .folder = text_at(w, p->folder), .state_bytes = (int64_t)p->state_bytes,
                                 .frame_bytes = c->frame_bytes, .scratch_bytes = c->scratch_bytes, .init_fn = p->init_fn, .blas = c->blas});
     for (int i = 0; i < p->n_slots; i++) add_slot(w, &p->slot[i]);
-    for (int i = 0; i < p->n_data; i++) add_data(w, p->data[i]);
+    for (int i = 0; i < p->n_data; i++) add_data(w, p->data[i], &p->recipe[i]);
     for (int i = 0; i < p->n_functions; i++) add_function(w, &p->function[i]);
     for (int i = 0; i < p->n_files; i++) ADD(w, SRCS, (int64_t){text_at(w, p->file[i])});
     for (int i = 0; i < p->n_models; i++)

@@ -20,6 +20,7 @@ typedef struct RunOptions {                                 /* what every way to
     int64_t      threads;                                   /* 0: the CPUs allowed */
     bool         resume, quiet, json_diagnostics, color;
     int64_t      seeds, number;
+    OptionPairs  data;                                      /* other files for data, by name */
     const char  *out, *checkpoint, *log, *output;
 } RunOptions;
 

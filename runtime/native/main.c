@@ -51,8 +51,17 @@ static void print_version(bool verbose)
 
 /* ---- the commands ----------------------------------------------------------------------------------------------- */
 
+static GanStatus read_data(Game *g, Image *image, GanError *err)
+{
+    const OptionPairs *given = &g->o->data;
+    DataChoice        *choice = arena_array(g->arena, DataChoice, given->n + 1);
+    for (int i = 0; i < given->n; i++) choice[i] = (DataChoice){given->v[i].name, given->v[i].value};
+    return image_read_data(image, choice, given->n, err);
+}
+
 static GanStatus start(Game *g, Image *image, GanError *err)
 {
+    if (read_data(g, image, err)) return err->status;
     Team *team = team_new((int)g->o->threads, false);
     image->code.nest = gan_nests;
     GanStatus s = team ? engine_new(&image->code, image->program.n_data, team, &g->engine, err) : gan_error(err, GAN_WORLD, "no threads");
@@ -97,6 +106,10 @@ static int info(const Game *g)
             printf("%s %s%s%s", k ? "," : "", f->n_outputs > 1 ? o->name : "", f->n_outputs > 1 ? " " : "", gan_tensor_text(&one, shape, sizeof shape));
         }
         printf("\n");
+    }
+    for (int i = 0; i < p->n_data; i++) {
+        const DataRecipe *r = &p->recipe[i];
+        if (r->format != DATA_NONE) printf("data %s%s%s: %s\n", r->name ? r->name : r->path, r->field ? "." : "", r->field ? r->field : "", GAN_SHOWN(r->path));
     }
     for (int i = 0; i < p->n_files; i++) printf("source %s\n", GAN_SHOWN(p->file[i]));
     printf("sources %s\n", p->source_hash);
