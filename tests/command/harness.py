@@ -10,6 +10,19 @@ with open(GAN, "rb") as executable:
     SANITIZED = b"__asan_init" in executable.read()         # it reserves terabytes of addresses and does not start under a limit
 
 
+SMALL = """
+import nn, optim, compare, toy
+data ring = toy.ring(modes: 8, radius: 2, std: 0.02)
+implicit G(z: real[4] ~ Normal(0, 1)) -> real[2] { z |> Dense(8) |> relu |> Dense(2) }
+net D(x: real[2]) -> real { x |> Dense(8) |> relu |> Dense(1) |> scalar }
+compare gan = class_probability(ring, G, D)
+alternate 20 steps, batch 32 {
+  update D minimize gan.critic with adam(1e-3)
+  update G minimize nonsaturating(gan) with adam(1e-3)
+}
+"""
+
+
 class Result:
     def __init__(self, status, out, err):
         self.status, self.out, self.err = status, out, err
