@@ -61,7 +61,7 @@ int native_build(Session *s)
 {
     const GanProgram *p;
     const IrModule   *m;
-    LlvmWanted        w = {.prefix = "gan", .plan = s->o->plan, .open = (int)sysconf(_SC_NPROCESSORS_ONLN)};
+    LlvmWanted        w = {.target.cpu = s->o->target_cpu, .prefix = "gan", .plan = s->o->plan, .open = (int)sysconf(_SC_NPROCESSORS_ONLN)};
     LlvmObjects       objects;
     NestProgram       nests;
     GanError          err;

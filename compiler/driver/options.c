@@ -1,5 +1,6 @@
 /* options.c - the tables of the command line: commands.def and flags.def. */
 #include "compiler/driver/options.h"
+#include "compiler/llvm/target.h"
 #include "runtime/blas.h"
 
 #include <llvm-c/Core.h>
@@ -32,7 +33,7 @@ Command *const gan_command[] = {
 };
 
 static const char *const backends[] = {"jit", "interp", NULL}, *const forms[] = {"text", "json", NULL}, *const whens[] = {"auto", "always", "never", NULL},
-                  *const stages[] = {"game", "ast", "ir", "grad", "kernels", "loops", "llvm", "asm", NULL}, *const emits[] = {"c", NULL};
+                  *const stages[] = {"game", "ast", "ir", "grad", "kernels", "loops", "llvm", "asm", NULL}, *const emits[] = {"c", "obj", "asm", "llvm", NULL};
 static const char *const decisions[] = {
 #define DECISION(name, what) #name,
 #include "compiler/kernel/plan.def"

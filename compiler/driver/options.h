@@ -10,7 +10,7 @@ typedef struct Options {
     OptionPairs settings;                                   /* --set */
     bool        interp, f64, portable;
     PlanOptions plan;
-    const char *stage, *emit, *expression;
+    const char *stage, *emit, *target, *target_cpu, *expression;
 } Options;
 
 typedef int Command(const Options *o);

@@ -153,10 +153,42 @@ def test_build_c():
         subprocess.run(["cc", "-std=c11", "-Wall", "-Werror", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-o", library, text, "-lm"], check=True)
         assert " * update_D:" in open(text, encoding="utf-8").read()
         assert gan("build", path, "--emit", "c", "-o", "-").out == open(text, encoding="utf-8").read()
-        r = gan("build", path, "-o", text)
-        assert r.status == 2 and "--emit c" in r.err, r
+        r = gan("build", path, "--emit", "c")
+        assert r.status == 2 and "wants a file to write" in r.err, r
         r = gan("build", path, "--emit", "c", "-o", os.path.join(d, "none", "k.c"))
         assert r.status == 1 and "k.c: cannot be written" in r.err, r
+
+
+def test_build_objects():
+    nests = lambda o: subprocess.run(["nm", o], check=True, capture_output=True, text=True).stdout
+    with folder() as d:
+        path, out, library = os.path.join(d, "my-net.gan"), os.path.join(d, "k.o"), os.path.join(d, "k.so")
+        os.rename(program(d), path)
+        for cpu in ((), ("--target-cpu", "native"), ("--target-cpu", "x86-64-v2"), ("--target-cpu", "x86-64-v4", "--target", "x86_64-linux-gnu")):
+            r = gan("build", path, "--emit", "obj", "-o", out, *cpu)
+            assert r.status == 0 and not r.err, r
+            assert re.search(r" [DdRr] my_net_nests\n", nests(out)) and " T my_net_nest_0\n" in nests(out)
+            subprocess.run(["cc", "-shared", "-Wl,-z,text,-z,defs", "-o", library, out, "-lm"], check=True)
+            seen = subprocess.run(["nm", "-D", "--defined-only", library], check=True, capture_output=True, text=True).stdout
+            assert "nest" not in seen, seen                 # hidden
+        narrow = gan("build", path, "--emit", "asm", "--target-cpu", "x86-64-v2", "-o", "-").out
+        wide = gan("build", path, "--emit", "asm", "--target-cpu", "x86-64-v3", "-o", "-").out
+        assert "fmaf" in narrow and "%ymm" not in narrow and "vfmadd" not in narrow
+        assert "fmaf" not in wide and "%ymm" in wide and "vfmadd" in wide and "%zmm" not in wide
+        text = gan("build", path, "--emit", "llvm", "--target", "aarch64-linux-gnu", "-o", "-").out
+        assert 'target triple = "aarch64-' in text and "@my_net_nests = hidden constant" in text
+        refused = {("--target-cpu", "i486"): "wants native, x86-64-v2, x86-64-v3", ("--target", "vax"): "wants native, x86_64-linux-gnu or aarch64-linux-gnu",
+                   ("--target-cpu", "apple-m1", "--target", "x86_64-linux-gnu"): "apple-m1 is a CPU of aarch64-linux-gnu",
+                   ("--target-cpu", "x86-64-v3", "--target", "aarch64-linux-gnu"): "x86-64-v3 is a CPU of x86_64-linux-gnu",
+                   ("--target-cpu", "native", "--target", "aarch64-linux-gnu"): "none of aarch64-linux-gnu"}
+        for flags, why in refused.items():
+            r = gan("build", path, "--emit", "obj", "-o", out, *flags)
+            assert r.status == 2 and why in r.err, r
+        for flags, why in {("--emit", "c", "--target-cpu", "native"): "--target-cpu goes with", ("--target", "native"): "goes with --emit"}.items():
+            r = gan("build", path, "-o", out, *flags)
+            assert r.status == 2 and why in r.err, r
+        r = gan("build", path, "--emit", "obj", "-o", os.path.join(d, "none", "k.o"))
+        assert r.status == 1 and "k.o: cannot be written" in r.err, r
 
 
 def test_engines_agree():
