@@ -136,6 +136,34 @@ bool data_same_recipe(const DataRecipe *a, const DataRecipe *b)
     return same;
 }
 
+static bool is_elem(GanElem e) { return (unsigned)e <= GAN_U8; }
+
+/* Of elements of type *e, which become what the step makes of them. */
+static bool step_fits(const DataStep *s, int rank, GanElem *e)
+{
+    bool real = *e == GAN_F32 || *e == GAN_F64;
+    GanElem was = *e;
+    switch (s->what) {
+    case DATA_SCALE: *e = s->elem; return was == GAN_U8 && rank > 1 && (s->elem == GAN_F32 || s->elem == GAN_F64);
+    case DATA_CONVERT: *e = s->elem; return is_elem(s->elem);
+    case DATA_CLASSES:
+    case DATA_WITHIN: return !real;
+    }
+    return false;
+}
+
+bool data_makes(const DataRecipe *r, GanElem elem, int rank, const int64_t *dim)
+{
+    int64_t count;
+    size_t bytes;
+    GanElem e = r->elem;
+    bool known = r->format > DATA_NONE && r->format <= DATA_CSV && r->path && is_elem(e) && !gan_tensor_size(e, r->rank, r->dim, &count, &bytes, NULL);
+    bool fits = known && rank == r->rank && (rank ? 0 <= r->from && r->from <= r->to && r->to <= r->dim[0] && dim[0] == r->to - r->from : true);
+    for (int i = 1; fits && i < rank; i++) fits = dim[i] == r->dim[i];
+    for (int i = 0; fits && i < r->n_steps; i++) fits = step_fits(&r->step[i], rank, &e);
+    return fits && e == elem;
+}
+
 /* ---- following one --------------------------------------------------------------------------------------------------- */
 
 /* What a step has to say, with the file it is about. */

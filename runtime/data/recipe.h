@@ -57,6 +57,9 @@ void      data_range(const GanTensor *t, int64_t *lo, int64_t *hi);
 
 bool      data_same_recipe(const DataRecipe *a, const DataRecipe *b);
 
+/* Can the recipe, which may be anybody's, be followed to a tensor of this type? */
+bool      data_makes(const DataRecipe *r, GanElem elem, int rank, const int64_t *dim);
+
 /* The tensor, from `instead` (NULL: from the recipe's path, which begins at `folder`; NULL: here). The recipe has a file. */
 GanStatus data_follow(const DataRecipe *r, const char *folder, const char *instead, GanTensor **out, GanError *err);
 

@@ -553,6 +553,29 @@ Test(data, recipes_of_other_files)
     drop_folder(folder);
 }
 
+/* Recipes that come from a file of somebody's are looked at before they are followed. */
+Test(data, recipes_of_anybody)
+{
+    const DataStep image[] = {{DATA_SCALE, .elem = GAN_F32}}, label[] = {{DATA_CONVERT, .elem = GAN_I32}, {DATA_CLASSES, .hi = 9}}, bent[] = {{.what = (DataWhat)7}};
+    const DataRecipe good = {.format = DATA_IDX, .path = "x", .elem = GAN_U8, .rank = 2, .dim = {5, 3}, .from = 1, .to = 4, .step = image, .n_steps = 1};
+    const int64_t dim[] = {3, 3}, other[] = {3, 4}, rows[] = {4, 3};
+    DataRecipe r = good;
+    cr_expect(data_makes(&r, GAN_F32, 2, dim));
+    cr_expect(!data_makes(&r, GAN_F64, 2, dim) && !data_makes(&r, GAN_F32, 1, dim) && !data_makes(&r, GAN_F32, 2, other) && !data_makes(&r, GAN_F32, 2, rows));
+#define BENT(...) (r = good, __VA_ARGS__, !data_makes(&r, GAN_F32, 2, dim))
+    cr_expect(BENT(r.format = DATA_NONE) && BENT(r.format = (DataFormat)4) && BENT(r.path = NULL) && BENT(r.elem = (GanElem)6) && BENT(r.elem = GAN_I32));
+    cr_expect(BENT(r.from = -1, r.to = 2) && BENT(r.from = 3, r.to = 6) && BENT(r.from = 4, r.to = 1) && BENT(r.rank = 9) && BENT(r.rank = -1) && BENT(r.dim[1] = -3));
+    cr_expect(BENT(r.n_steps = 0) && BENT(r.step = bent) && BENT(r.step = &label[1]) && BENT(r.step = label, r.n_steps = 2));
+    r = good, r.step = label, r.n_steps = 2;
+    cr_expect(data_makes(&r, GAN_I32, 2, dim));
+    r = (DataRecipe){.format = DATA_CSV, .path = "x", .elem = GAN_F64, .rank = 2, .dim = {5, 3}, .to = 3, .step = &label[1], .n_steps = 1};
+    cr_expect(!data_makes(&r, GAN_F64, 2, dim));
+    r.n_steps = 0;
+    cr_expect(data_makes(&r, GAN_F64, 2, dim));
+    r = (DataRecipe){.format = DATA_NPY, .path = "x", .elem = GAN_F64};
+    cr_expect(data_makes(&r, GAN_F64, 0, NULL));
+}
+
 Test(data, recipes_of_a_program)
 {
     char folder[256], *other;
