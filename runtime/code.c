@@ -92,10 +92,40 @@ static void set_counters(const Walk *w, const CodeStep *s, int64_t i, uint64_t i
     memcpy(w->r->frame + FRAME_ITERATION, &iteration, 8);
 }
 
+/* Every thread looks for itself: the flags were written before the last barrier, and are not before the next. */
+static bool have_all_ended(const Run *r, const CodeStep *s)
+{
+    const char *flag = at_place(r, &s->predicate);
+    if (!s->predicate.bytes) return false;
+    if (!s->extent) return *flag;
+    int64_t panels = (s->extent + FRAME_PANEL - 1) / FRAME_PANEL, rest = s->predicate.bytes / (FRAME_PANEL * panels);
+    for (int64_t p = 0; p < panels; p++) {
+        int64_t left = s->extent - p * FRAME_PANEL, lanes = left < FRAME_PANEL ? left : FRAME_PANEL;
+        for (int64_t k = 0; k < rest; k++, flag += FRAME_PANEL)
+            if (memchr(flag, 0, (size_t)lanes)) return false;
+    }
+    return true;
+}
+
+/* What the turns that are not run would have put out. */
+static void clear_stacks(const Walk *w, const CodeStep *s, int64_t from)
+{
+    for (int i = 0; i < s->stacks.n; i++) {
+        const CodeStack *k = &w->code->stack[s->stacks.first + i];
+        int64_t each = s->turns * k->turn, n = each ? k->bytes / each : 0;
+        for (int64_t j = w->thread; j < n; j += w->threads)
+            memset(w->r->frame + k->offset + j * each + from * k->turn, 0, (size_t)(each - from * k->turn));
+    }
+}
+
 static void run_scan(Walk *w, const CodeStep *s)
 {
     uint64_t outside = w->iteration;
     for (int64_t i = 0; i < s->turns; i++) {
+        if (have_all_ended(w->r, s)) {
+            clear_stacks(w, s, i);
+            break;
+        }
         w->iteration = outside * (uint64_t)s->turns + (uint64_t)i;
         set_counters(w, s, i, w->iteration);
         wait_for_all(w);

@@ -23,25 +23,27 @@ typedef struct CodePlace {                                  /* bytes of the fram
 } CodePlace;
 
 typedef struct CodeCopy { CodePlace to, from; } CodeCopy;
+typedef struct CodeStack { int64_t offset, bytes, turn; } CodeStack;    /* what a scan stacks up: [bytes / (turns * turn)][turns][turn] bytes of the frame */
 typedef struct CodeCommit { int64_t state, frame, bytes; } CodeCommit;  /* of the frame to the state's arena, when all steps are done */
 
 typedef enum {
     CODE_TILED,                                             /* a loop over shards, tiles of 64 samples, panels of 16: the kernels of each */
     CODE_UNIFORM,                                           /* kernels that do not depend on one another, cut by units */
-    CODE_SCAN,                                              /* body[0], `turns` times */
+    CODE_SCAN,                                              /* body[0], `turns` times, or until all flags at `predicate` are set before a turn */
     CODE_COND                                               /* body[0] if the byte at `predicate` is not 0, else body[1] */
 } CodeStepKind;
 
 typedef struct CodeStep {
     CodeStepKind kind;
     int          depth;                                     /* SCAN: how many enclose it */
-    int64_t      extent, shards, shard;                     /* TILED: samples; how many shards of how many samples */
+    int64_t      extent, shards, shard;                     /* TILED: samples; how many shards of how many samples. SCAN: extent, samples that have flags */
     CodeRange    once, panel, tile, finish;                 /* calls. TILED: on every thread that has shards; for each panel; tile; shard. UNIFORM: panel */
     int64_t      zero_from, zero_bytes;                     /* TILED: of scratch, cleared for each shard */
     int          body[2];                                   /* SCAN, COND: blocks */
     int64_t      turns;                                     /* SCAN */
     CodeRange    after;                                     /* SCAN: copies after each turn */
-    CodePlace    predicate;                                 /* COND */
+    CodeRange    stacks;                                    /* SCAN: 0 from the turn on that is not run */
+    CodePlace    predicate;                                 /* COND: a byte. SCAN: [panels of `extent` samples][..][16] flags, or one; no bytes: none */
 } CodeStep;
 
 typedef struct CodeFunction {
@@ -56,6 +58,7 @@ typedef struct Code {
     const CodeStep     *step;    int n_steps;
     const CodeCall     *call;    int n_calls;
     const CodeCopy     *copy;    int n_copies;
+    const CodeStack    *stack;   int n_stacks;
     const CodePlace    *out;     int n_outs;
     const CodeCommit   *commit;  int n_commits;
     const int64_t      *words;   int n_words;

@@ -307,10 +307,30 @@ static bool enter(Loops *loops, int block, int body, const Loops *l)
     return loops[body].entered = true;
 }
 
+/* [bytes / (turns * turn)][turns][turn], within the frame. */
+static bool stack_fits(const Open *o, const CodeStack *s, int64_t turns)
+{
+    int64_t each;
+    if (s->turn < 0 || !within(s->offset, s->bytes, o->image->code.frame_bytes) || __builtin_mul_overflow(turns, s->turn, &each)) return false;
+    return each ? s->bytes % each == 0 : !s->bytes;
+}
+
+/* A flag for each sample of the panels, or one. */
+static bool flags_fit(const Open *o, const CodeStep *s, const Loops *l)
+{
+    const CodePlace *p = &s->predicate;
+    if (s->extent < 0 || s->extent > INT64_MAX - FRAME_PANEL || !place_in(o, p, l)) return false;
+    int64_t panels = (s->extent + FRAME_PANEL - 1) / FRAME_PANEL;
+    return panels ? p->bytes % (panels * FRAME_PANEL) == 0 : p->bytes <= 1;
+}
+
 static bool scan_fits(const Open *o, Loops *loops, int block, const CodeStep *s)
 {
     Loops l = loops[block];
     if (s->turns < 0 || s->depth != l.n || l.n + 1 >= FRAME_MAX_DEPTH || !range_in(o, s->after, IMAGE_COPY)) return false;
+    if (!flags_fit(o, s, &l) || !range_in(o, s->stacks, IMAGE_STCK)) return false;
+    for (int i = 0; i < s->stacks.n; i++)
+        if (!stack_fits(o, &o->image->code.stack[s->stacks.first + i], s->turns)) return false;
     l.turns[l.n++] = s->turns > 0 ? s->turns : 1;
     for (int i = 0; i < s->after.n; i++) {
         const CodeCopy *c = &o->image->code.copy[s->after.first + i];
@@ -376,7 +396,7 @@ static void open_code(Open *o)
     o->image->code = (Code){
         .fn = rows(o, IMAGE_CFUN), .n_fns = count(o, IMAGE_CFUN), .block = rows(o, IMAGE_BLCK), .n_blocks = count(o, IMAGE_BLCK),
         .step = rows(o, IMAGE_STEP), .n_steps = count(o, IMAGE_STEP), .call = rows(o, IMAGE_CALL), .n_calls = count(o, IMAGE_CALL),
-        .copy = rows(o, IMAGE_COPY), .n_copies = count(o, IMAGE_COPY), .out = rows(o, IMAGE_OUTS), .n_outs = count(o, IMAGE_OUTS),
+        .copy = rows(o, IMAGE_COPY), .n_copies = count(o, IMAGE_COPY), .stack = rows(o, IMAGE_STCK), .n_stacks = count(o, IMAGE_STCK), .out = rows(o, IMAGE_OUTS), .n_outs = count(o, IMAGE_OUTS),
         .commit = rows(o, IMAGE_COMM), .n_commits = count(o, IMAGE_COMM), .words = rows(o, IMAGE_WORD), .n_words = count(o, IMAGE_WORD),
         .wants = rows(o, IMAGE_WANT), .n_nests = count(o, IMAGE_WANT), .stream = open_texts(o, IMAGE_STRM), .n_streams = count(o, IMAGE_STRM),
         .frame_bytes = r->frame_bytes, .scratch_bytes = r->scratch_bytes, .blas = r->blas != 0};

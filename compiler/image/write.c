@@ -115,6 +115,7 @@ static void add_code(Writer *w, const Code *c)
     add_rows(w, IMAGE_STEP, c->step, c->n_steps);
     add_rows(w, IMAGE_CALL, c->call, c->n_calls);
     add_rows(w, IMAGE_COPY, c->copy, c->n_copies);
+    add_rows(w, IMAGE_STCK, c->stack, c->n_stacks);
     add_rows(w, IMAGE_OUTS, c->out, c->n_outs);
     add_rows(w, IMAGE_COMM, c->commit, c->n_commits);
     add_rows(w, IMAGE_WORD, c->words, c->n_words);

@@ -125,6 +125,26 @@ static bool step(InterpRun *r, const IrNode *n, int64_t i)
     return true;
 }
 
+/* With `until`: no sample is left for which a turn would change anything. */
+static bool have_all_ended(InterpRun *r, const IrNode *n)
+{
+    if (n->attr.until < 0) return false;
+    const IrVal *flags = &n->result[n->attr.until];
+    return !memchr(eval_value(r, flags), 0, (size_t)eval_size(eval_module(r), &flags->type));
+}
+
+/* Outputs are 0 from turn i on. */
+static void clear_outputs(InterpRun *r, const IrNode *n, int64_t i)
+{
+    for (int k = n->attr.carried; k < n->n_results; k++) {
+        const IrVal *out = n->body[0]->yield[k];
+        size_t  bytes = (size_t)ir_dims_size(&out->type) * ir_elem_bytes(out->type.elem);
+        int64_t samples = ir_axes_size(eval_module(r), out->type.axes);
+        char   *y = (char *)eval_value(r, &n->result[k]);
+        for (int64_t s = 0; s < samples; s++) memset(y + (size_t)(s * n->attr.n + i) * bytes, 0, (size_t)(n->attr.n - i) * bytes);
+    }
+}
+
 bool eval_scan(InterpRun *r, const IrNode *n)
 {
     uint32_t    outside = eval_iteration(r);
@@ -135,6 +155,10 @@ bool eval_scan(InterpRun *r, const IrNode *n)
         if (!eval_own(r, &n->result[k], &fresh)) return false;
     bool ok = true;
     for (int64_t i = 0; ok && i < n->attr.n; i++) {
+        if (have_all_ended(r, n)) {
+            clear_outputs(r, n, i);
+            break;
+        }
         eval_set_iteration(r, outside * (uint32_t)n->attr.n + (uint32_t)i);
         ok = step(r, n, i);
         eval_scratch_drop(r, scratch);

@@ -145,6 +145,7 @@ void place_scan(Planner *b, IrNode *n)
     in.depth = b->depth + 1;
     place_block(&in, body);
     IrVal *u = n->attr.until >= 0 ? body->param[n->attr.until] : NULL;
+    if (u && plan_did(b->p, PLAN_until, true)) s->ended = kernel_value(b->p, u)->mem;
     for (int i = 0; i < body->n_yields; i++) {
         IrVal *v = body->yield[i];
         if (u) v = unless(&in, u, i < carried ? body->param[i] : NULL, v);
@@ -155,6 +156,7 @@ void place_scan(Planner *b, IrNode *n)
         } else {
             KMem *whole = own_frame(b, &n->result[i].type);
             result_of(b, &n->result[i], s, whole);
+            array_push(b->p->arena, &s->stacks, whole);
             place_write_to(&in, v, slice_mem(b, whole, b->depth));
         }
     }

@@ -133,6 +133,8 @@ struct KStep {
     int       depth;                                        /* SCAN: how many enclose it */
     KBlock   *body[2];                                      /* SCAN: the body, whose last step writes the next carried values; COND: both */
     ARRAY(KCopy) after;                                     /* SCAN: next to carried values, after an iteration */
+    KMem     *ended;                                        /* SCAN with `until`: its flags, a carried value; NULL: it runs all its iterations */
+    ARRAY(KMem *) stacks;                                   /* SCAN: what its outputs are stacked in */
     KMem     *predicate;                                    /* COND */
 };
 

@@ -11,6 +11,7 @@ typedef struct Tables {
     ARRAY(CodeStep)     steps;
     ARRAY(CodeCall)     calls;
     ARRAY(CodeCopy)     copies;
+    ARRAY(CodeStack)    stacks;
     ARRAY(CodePlace)    outs;
     ARRAY(CodeCommit)   commits;
     ARRAY(int64_t)      words;
@@ -36,6 +37,17 @@ static void add_call(Tables *t, const KKernel *k)
     t->wants[n->code] = n->n_words;
     array_push(t->a, &t->calls, ((CodeCall){n->code, t->words.n, k->units, k->split}));
     for (int i = 0; i < n->n_words; i++) array_push(t->a, &t->words, n->words[i]);
+}
+
+/* Outputs of a scan: the turns lie behind one another, for each panel and each other axis by itself. */
+static CodeRange stacks_of(Tables *t, const KStep *s)
+{
+    CodeRange r = {t->stacks.n, s->stacks.n};
+    for (int i = 0; i < s->stacks.n; i++) {
+        const KMem *m = s->stacks.v[i];
+        array_push(t->a, &t->stacks, ((CodeStack){m->offset, m->bytes, m->dim[0] * (int64_t)ir_elem_bytes(m->elem)}));
+    }
+    return r;
 }
 
 static CodeRange calls_of(Tables *t, KKernel *const *k, int n)
@@ -66,6 +78,11 @@ static CodeStep step_of(Tables *t, const KStep *s)
     case K_SCAN:
         c.kind = CODE_SCAN;
         c.turns = s->node->attr.n;
+        if (s->ended) {
+            c.predicate = place_of(s->ended);
+            c.extent = s->ended->tile >= 0 ? ir_extent(t->fn->plan->m, s->ended->tile) : 0;
+            c.stacks = stacks_of(t, s);
+        }
         c.body[0] = block_of(t, s->body[0]);
         c.after = (CodeRange){t->copies.n, s->after.n};
         for (int i = 0; i < s->after.n; i++)
@@ -120,6 +137,7 @@ static void take_tables(Code *c, const Tables *t)
     c->step = t->steps.v, c->n_steps = t->steps.n;
     c->call = t->calls.v, c->n_calls = t->calls.n;
     c->copy = t->copies.v, c->n_copies = t->copies.n;
+    c->stack = t->stacks.v, c->n_stacks = t->stacks.n;
     c->out = t->outs.v, c->n_outs = t->outs.n;
     c->commit = t->commits.v, c->n_commits = t->commits.n;
     c->words = t->words.v, c->n_words = t->words.n;

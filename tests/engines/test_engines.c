@@ -537,3 +537,50 @@ Test(engines, marked_products)
         arena_free(c->arena);
     }
 }
+
+/* Loops that end long before their last round: left by both engines, with the bits of a plan that runs on. By one flag, by samples of one axis
+ * and of two, of any number; with outputs, draws, and a loop within the loop. */
+Test(engines, loops_that_end)
+{
+    static const char *text =
+        "axis p = %d\naxis q = 3\nslot \"t\" counter : i64[]\n"
+        "fn f {update tick \"t\"} {\n%%x = normal {stream \"x\"} : f32<p>[]\n%%y = normal {stream \"y\"} : f32<p,q>[2]\n%%z = const {value 0} : f32[]\n"
+        "%%no = const {value 0} : bool[]\n%%nop = spread %%no {over p} : bool<p>[]\n%%nopq = spread %%no {over p,q} : bool<p,q>[]\n%%in = spread %%x {over q} : f32<p,q>[]\n"
+        "%%a, %%ea, %%oa = scan %%z, %%no ; ; {n 40 until 1} (%%h: f32[], %%e: bool[]) {\n%%u = uniform {stream \"u\"} : f32[]\n%%h1 = add %%h, %%u : f32[]\n"
+        "%%e1 = compare %%h1, 3 {gt} : bool[]\nyield %%h1, %%e1, %%h1\n} : f32[], bool[], f32[40]\n"
+        "%%b, %%eb, %%ob = scan %%x, %%nop ; ; {n 50 until 1} (%%h2: f32<p>[], %%e2: bool<p>[]) {\n%%v = uniform {stream \"v\"} : f32<p>[]\n%%h3 = add %%h2, %%v : f32<p>[]\n"
+        "%%e3 = compare %%h3, 4 {gt} : bool<p>[]\n%%w = mul %%h3, %%v : f32<p>[]\nyield %%h3, %%e3, %%w\n} : f32<p>[], bool<p>[], f32<p>[50]\n"
+        "%%c, %%d, %%ec, %%oc = scan %%y, %%in, %%nopq ; ; %%x {n 60 until 2} (%%h4: f32<p,q>[2], %%g4: f32<p,q>[], %%e4: bool<p,q>[], %%k: f32<p>[]) {\n"
+        "%%s4 = spread %%k {over q} : f32<p,q>[]\n%%a4 = abs %%s4 : f32<p,q>[]\n%%n3 = const {value 0} : bool[]\n%%n4 = spread %%n3 {over p,q} : bool<p,q>[]\n"
+        "%%r4, %%f4 = scan %%g4, %%n4 ; ; %%a4 {n 9 until 1} (%%h6: f32<p,q>[], %%e6: bool<p,q>[], %%k6: f32<p,q>[]) {\n%%j6 = add %%k6, 0.5 : f32<p,q>[]\n"
+        "%%h7 = add %%h6, %%j6 : f32<p,q>[]\n%%e7 = compare %%h7, 3 {gt} : bool<p,q>[]\nyield %%h7, %%e7\n} : f32<p,q>[], bool<p,q>[]\n"
+        "%%h5 = mul %%h4, 0.5 : f32<p,q>[2]\n%%e5 = compare %%r4, 6 {gt} : bool<p,q>[]\nyield %%h5, %%r4, %%e5, %%h5\n} : f32<p,q>[2], f32<p,q>[], bool<p,q>[], f32<p,q>[60,2]\n"
+        "%%t = read \"t\" : i64[]\n%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\n"
+        "report \"a\", %%a\nreport \"oa\", %%oa\nreport \"b\", %%b\nreport \"ob\", %%ob\nreport \"c\", %%c\nreport \"d\", %%d\nreport \"ec\", %%ec\nreport \"oc\", %%oc\n}\n";
+    static const int extents[] = {0, 1, 15, 16, 17, 33, 130};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i++)
+        for (int on = 0; on < 2; on++) {
+            char        written[4096];
+            snprintf(written, sizeof written, text, extents[i]);
+            Case       *c = case_of_text(written);
+            PlanOptions plan = {on ? 1u << PLAN_until : 0};
+            Difference  d = compare(c, 1, 1 + (int)i % 4, plan);
+            if (d.found) print_difference(c, &d);
+            cr_assert(!d.found, "%d samples%s", extents[i], on ? ", running on" : "");
+            arena_free(c->arena);
+        }
+}
+
+/* Two thousand million rounds of which two are needed. */
+Test(engines, rounds_that_nobody_needs_are_not_run)
+{
+    static const char *text =
+        "axis p = 20\nfn f {report} {\n%x = normal {stream \"x\"} : f32<p>[]\n%no = const {value 0} : bool[]\n%nop = spread %no {over p} : bool<p>[]\n"
+        "%b, %eb = scan %x, %nop ; ; {n 2000000000 until 1} (%h: f32<p>[], %e: bool<p>[]) {\n%h1 = add %h, 20 : f32<p>[]\n%e1 = compare %h1, 30 {gt} : bool<p>[]\n"
+        "yield %h1, %e1\n} : f32<p>[], bool<p>[]\nreport \"b\", %b\n}\n";
+    Case      *c = case_of_text(text);
+    Difference d = compare(c, 1, 2, (PlanOptions){0});
+    if (d.found) print_difference(c, &d);
+    cr_assert(!d.found);
+    arena_free(c->arena);
+}
