@@ -118,18 +118,17 @@ static void open_data(Open *o, const ImageData *r, GanTensor *t)
         t->data = (char *)rows(o, IMAGE_BLOB) + r->blob;
 }
 
-static void open_recipe(Open *o, const ImageRecipe *r, bool has_file, DataRecipe *d)
+static void open_recipe(Open *o, const ImageRecipe *r, bool has_file, const GanTensor *t, DataRecipe *d)
 {
     *d = (DataRecipe){.format = (DataFormat)r->format, .relative = r->relative != 0, .path = text_of(o, r->path, !has_file), .name = text_of(o, r->name, true),
                       .field = text_of(o, r->field, true), .elem = (GanElem)r->elem, .rank = r->rank, .finite = r->finite != 0, .from = r->from, .to = r->to};
     bool fits = r->format >= DATA_NONE && r->format <= DATA_CSV && (r->format != DATA_NONE) == has_file && range_in(o, r->step, IMAGE_DSTP) &&
-                r->elem >= 0 && r->elem <= GAN_U8 && r->rank >= 0 && r->rank <= GAN_MAX_RANK && (!r->rank || within(r->from, r->to - r->from, r->dim[0]));
+                r->elem >= 0 && r->elem <= GAN_U8 && r->rank >= 0 && r->rank <= GAN_MAX_RANK;
     if (!WANT(o, fits, "a recipe of data makes no sense")) return;
     memcpy(d->dim, r->dim, sizeof d->dim);
     d->step = (const DataStep *)rows(o, IMAGE_DSTP) + r->step.first;
     d->n_steps = r->step.n;
-    for (int i = 0; i < d->n_steps; i++)
-        WANT(o, d->step[i].what >= DATA_SCALE && d->step[i].what <= DATA_WITHIN && d->step[i].elem >= 0 && d->step[i].elem <= GAN_U8, "a recipe of data makes no sense");
+    WANT(o, !has_file || data_makes(d, t->elem, t->rank, t->dim), "a recipe of data makes no sense");
 }
 
 static bool output_fits(const ImageOutput *r)
@@ -241,7 +240,7 @@ static void open_tables(Open *o)
     for (int i = 0; i < p->n_data && !o->bad; i++) {
         p->data[i] = arena_new_of(a, GanTensor);
         open_data(o, (const ImageData *)rows(o, IMAGE_DATA) + i, p->data[i]);
-        open_recipe(o, (const ImageRecipe *)rows(o, IMAGE_RCPE) + i, ((const ImageData *)rows(o, IMAGE_DATA))[i].blob == -1, &recipe[i]);
+        open_recipe(o, (const ImageRecipe *)rows(o, IMAGE_RCPE) + i, ((const ImageData *)rows(o, IMAGE_DATA))[i].blob == -1, p->data[i], &recipe[i]);
     }
     for (int i = 0; i < p->n_slots && !o->bad; i++) open_slot(o, (const ImageSlot *)rows(o, IMAGE_SLOT) + i, &p->slot[i]);
     for (int i = 0; i < p->n_functions && !o->bad; i++) open_function(o, (const ImageFunction *)rows(o, IMAGE_FUNC) + i, &p->function[i]);
@@ -424,21 +423,13 @@ GanStatus image_open(const void *bytes, size_t n, Image *out, GanError *err)
     return GAN_WRONG;
 }
 
-static bool same_type(const GanTensor *a, const GanTensor *b)
-{
-    return a->elem == b->elem && a->rank == b->rank && !memcmp(a->dim, b->dim, sizeof(int64_t) * (size_t)a->rank);
-}
-
 GanStatus image_read_data(Image *image, const DataChoice *choice, int n_choices, GanError *err)
 {
     GanProgram *p = &image->program;
     image->file = arena_array(image->arena, GanTensor *, p->n_data + 1);
     GanStatus s = data_follow_all(p->recipe, p->n_data, p->folder, choice, n_choices, image->file, err);
-    for (int i = 0; i < p->n_data && !s; i++) {
-        if (!image->file[i]) continue;
-        if (!same_type(image->file[i], p->data[i])) s = gan_error(err, GAN_WRONG, "the program's image is spoilt: a recipe of data makes no sense");
-        *p->data[i] = *image->file[i];
-    }
+    for (int i = 0; i < p->n_data && !s; i++)
+        if (image->file[i]) *p->data[i] = *image->file[i];
     return s;
 }
 

@@ -4,7 +4,9 @@
 #include "compiler/image/write.h"
 #include "compiler/llvm/object.h"
 #include "compiler/native/link.h"
+#include "compiler/llvm/target.h"
 #include "compiler/nest/steps.h"
+#include "runtime/cpu.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,27 +59,49 @@ static const char *source_folder(const Session *s)
     return folder;
 }
 
+/* The CPUs that are asked for: one, or with --portable every level there is. What is native here is a level, too, so that the program can
+ * say what it lacks elsewhere. */
+static int wanted_cpus(const Options *o, const char *cpu[3])
+{
+    static const char *const levels[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4"};
+    int  here = cpu_level();
+    bool named = o->target_cpu && strcmp(o->target_cpu, "native");
+    if (named || here < 2) return cpu[0] = named ? o->target_cpu : NULL, 1;
+    if (!o->portable) return cpu[0] = levels[here - 2], 1;
+    return memcpy(cpu, levels, sizeof levels), 3;
+}
+
+/* Tables are the same for all CPUs: the last one's are the program's. */
+static GanStatus compile(Session *s, const char *cpu, NativeVariant *v, Code *code, GanError *err)
+{
+    NestProgram nests;
+    LlvmWanted  w = {.target.cpu = cpu, .prefix = v->prefix, .plan = s->o->plan, .open = (int)sysconf(_SC_NPROCESSORS_ONLN), .team = team_new(0, false)};
+    if (!w.team) return gan_error(err, GAN_WORLD, "no threads");
+    v->level = cpu ? llvm_cpu_level(cpu) : 0;
+    GanStatus st = llvm_objects(s->arena, s->lowered.ir, s->lowered.program, &w, &nests, &v->objects, err);
+    team_free(w.team);
+    if (!st) *code = steps_of(s->arena, &nests, s->lowered.ir, s->lowered.program, NULL);
+    return st;
+}
+
 int native_build(Session *s)
 {
-    const GanProgram *p;
-    const IrModule   *m;
-    LlvmWanted        w = {.target.cpu = s->o->target_cpu, .prefix = "gan", .plan = s->o->plan, .open = (int)sysconf(_SC_NPROCESSORS_ONLN)};
-    LlvmObjects       objects;
-    NestProgram       nests;
-    GanError          err;
+    const char   *cpu[3];
+    NativeVariant variant[3] = {{.prefix = "gan"}, {.prefix = "gan_3"}, {.prefix = "gan_4"}};
+    int           n = wanted_cpus(s->o, cpu), made = 0;
+    Code          code;
+    GanError      err;
+    GanStatus     st = GAN_OK;
     add_models(s);
     session_optimise(s);
     s->lowered.program->folder = source_folder(s);
-    p = s->lowered.program;
-    m = s->lowered.ir;
-    w.team = team_new(0, false);
-    GanStatus st = w.team ? llvm_objects(s->arena, m, p, &w, &nests, &objects, &err) : gan_error(&err, GAN_WORLD, "no threads");
-    team_free(w.team);
-    if (st) return say_error(&s->o->run, &err);
-    Code code = steps_of(s->arena, &nests, m, p, NULL);
-    Text image = text_in(s->arena);
-    image_write(&image, p, &code);
-    st = native_link(&objects, image.s, image.n, s->o->run.output, &err);
-    llvm_objects_free(&objects);
+    while (made < n && !st)
+        if (!(st = compile(s, cpu[made], &variant[made], &code, &err))) made++;
+    if (!st) {
+        Text image = text_in(s->arena);
+        image_write(&image, s->lowered.program, &code);
+        st = native_link(variant, n, image.s, image.n, s->o->run.output, &err);
+    }
+    for (int i = 0; i < made; i++) llvm_objects_free(&variant[i].objects);
     return st ? say_error(&s->o->run, &err) : EXIT_DONE;
 }

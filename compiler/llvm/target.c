@@ -50,6 +50,12 @@ static const CpuRow *cpu_row(const char *name)
     return NULL;
 }
 
+int llvm_cpu_level(const char *cpu)
+{
+    const CpuRow *c = cpu_row(cpu);
+    return !c || c->machine != X86_64 ? 0 : c->rows == 12 ? 4 : c->fma ? 3 : 2;
+}
+
 static int machine_named(const char *name)                  /* -1: none */
 {
     if (is_native(name)) return here;

@@ -9,6 +9,9 @@ typedef struct LlvmTarget { const char *machine, *cpu; } LlvmTarget;   /* NULL o
 
 extern const char *const llvm_machine_names[], *const llvm_cpu_names[];    /* "native" first; NULL behind the last */
 
+/* The N of x86-64-vN that code for a CPU of targets.def wants of the CPU it runs on; 0 for other machines. */
+int llvm_cpu_level(const char *cpu);
+
 typedef struct LlvmMachine {
     LLVMTargetRef target;
     char         *triple, *cpu, *features;

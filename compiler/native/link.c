@@ -1,6 +1,7 @@
 /* link.c - see link.h. Everything is laid into a folder of its own, which goes in any case; the result is linked beside its place and renamed. */
 #include "compiler/native/link.h"
 #include "base/array.h"
+#include "base/text.h"
 #include "runtime/file.h"
 
 #include <errno.h>
@@ -15,9 +16,11 @@
 
 extern char **environ;
 
+/* What runtime/native/main.c asks for. */
 static const char image_source[] =
     "    .section .rodata.gan_image, \"a\"\n    .balign 64\n    .globl gan_image\n    .hidden gan_image\n"
-    "gan_image:\n    .incbin \"image\"\n    .globl gan_image_end\n    .hidden gan_image_end\ngan_image_end:\n    .section .note.GNU-stack, \"\"\n";
+    "gan_image:\n    .incbin \"image\"\n    .globl gan_image_end\n    .hidden gan_image_end\ngan_image_end:\n    .section .note.GNU-stack, \"\"\n"
+    "    .section .data.rel.ro.gan_variants, \"aw\"\n    .balign 8\n    .globl gan_variants\n    .hidden gan_variants\ngan_variants:\n";
 
 typedef struct Link {
     Arena          *a;
@@ -52,18 +55,26 @@ static const char *runtime_archive(Arena *a)
     return NULL;
 }
 
-static GanStatus lay_out(Link *l, const LlvmObjects *objects, const char *image, size_t bytes)
+static const char *object_name(const Link *l, int variant, int i) { return in_folder(l, arena_printf(l->a, "%d-%d.o", variant, i)); }
+
+static GanStatus lay_out(Link *l, const NativeVariant *v, int n, const char *image, size_t bytes)
 {
+    Text      source = text_in(l->a);
     GanStatus s = file_write(in_folder(l, "image"), image, bytes, false, l->err);
-    if (!s) s = file_write(in_folder(l, "image.s"), image_source, strlen(image_source), false, l->err);
-    for (int i = 0; i < objects->n && !s; i++)
-        s = file_write(in_folder(l, arena_printf(l->a, "%d.o", i)), objects->object[i].bytes, objects->object[i].size, false, l->err);
-    return s;
+    text_add(&source, image_source);
+    for (int k = 0; k < n; k++) {
+        text_printf(&source, "    .quad %d, %s_nests\n", v[k].level, v[k].prefix);
+        for (int i = 0; i < v[k].objects.n && !s; i++)
+            s = file_write(object_name(l, k, i), v[k].objects.object[i].bytes, v[k].objects.object[i].size, false, l->err);
+    }
+    text_add(&source, "    .quad -1, 0\n");
+    return s ? s : file_write(in_folder(l, "image.s"), source.s, source.n, false, l->err);
 }
 
-static void clear_folder(const Link *l, int n_objects)
+static void clear_folder(const Link *l, const NativeVariant *v, int n)
 {
-    for (int i = 0; i < n_objects; i++) unlink(in_folder(l, arena_printf(l->a, "%d.o", i)));
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < v[k].objects.n; i++) unlink(object_name(l, k, i));
     unlink(in_folder(l, "image"));
     unlink(in_folder(l, "image.s"));
     unlink(in_folder(l, "said"));
@@ -110,14 +121,15 @@ static GanStatus run_cc(Link *l)
 }
 
 /* The linker takes files by name: `@` and `-` mean something else to it at a name's start. */
-static GanStatus link_all(Link *l, int n_objects, const char *runtime, const char *path)
+static GanStatus link_all(Link *l, const NativeVariant *v, int n, const char *runtime, const char *path)
 {
     const char *cc = getenv("CC"), *temp = arena_printf(l->a, "%s%s.gan-%ld", *path == '/' ? "" : "./", path, (long)getpid());
     add_words(l, cc && *cc ? cc : "cc");
     add_words(l, "-s -Wl,--gc-sections -Wl,-z,noexecstack " GAN_LINK_FLAGS " -I");
     array_push(l->a, &l->word, l->folder);                  /* .incbin looks there */
     array_push(l->a, &l->word, in_folder(l, "image.s"));
-    for (int i = 0; i < n_objects; i++) array_push(l->a, &l->word, in_folder(l, arena_printf(l->a, "%d.o", i)));
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < v[k].objects.n; i++) array_push(l->a, &l->word, object_name(l, k, i));
     array_push(l->a, &l->word, runtime);
     add_words(l, GAN_LINK_LIBRARIES " -o");
     array_push(l->a, &l->word, temp);
@@ -127,7 +139,7 @@ static GanStatus link_all(Link *l, int n_objects, const char *runtime, const cha
     return s;
 }
 
-GanStatus native_link(const LlvmObjects *objects, const char *image, size_t image_bytes, const char *path, GanError *err)
+GanStatus native_link(const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path, GanError *err)
 {
     Link        l = {.a = arena_new(), .err = err};
     const char *tmp = getenv("TMPDIR"), *runtime = runtime_archive(l.a);
@@ -137,9 +149,9 @@ GanStatus native_link(const LlvmObjects *objects, const char *image, size_t imag
     else if (!mkdtemp(folder)) s = gan_error_in(err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
     if (!s) {
         l.folder = folder;
-        s = lay_out(&l, objects, image, image_bytes);
-        if (!s) s = link_all(&l, objects->n, runtime, path);
-        clear_folder(&l, objects->n);
+        s = lay_out(&l, variant, n_variants, image, image_bytes);
+        if (!s) s = link_all(&l, variant, n_variants, runtime, path);
+        clear_folder(&l, variant, n_variants);
     }
     arena_free(l.a);
     return s;

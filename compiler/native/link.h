@@ -3,6 +3,12 @@
 #include "compiler/llvm/object.h"
 #include "runtime/error.h"
 
+typedef struct NativeVariant {                              /* the program's kernels for some CPUs */
+    const char *prefix;                                     /* of its symbols */
+    int         level;                                      /* what they want: x86-64-vN; 0: any of this machine */
+    LlvmObjects objects;
+} NativeVariant;
+
 /* Writes the executable `path`, in place of an older file of that name; on an error that stays, and nothing else is left over. The runtime's
- * archive is found beside this program. `objects` have the prefix "gan". GAN_WRONG: no C compiler, no archive; GAN_WORLD: a full disk. */
-GanStatus native_link(const LlvmObjects *objects, const char *image, size_t image_bytes, const char *path, GanError *err);
+ * archive is found beside this program. The program takes the last variant that its CPU can run. GAN_WRONG: no C compiler, no archive; GAN_WORLD: a full disk. */
+GanStatus native_link(const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path, GanError *err);

@@ -167,6 +167,25 @@ def test_wrong_uses():
         assert "cut.safetensors" in program(path, "sample", "G", "-o", "x.npy", "--checkpoint", "cut.safetensors", cwd=d, status=1).stderr
 
 
+def test_for_other_cpus():
+    """One program with code for each level of x86-64, and programs for a level: the same bits; and one that cannot run here says so."""
+    with folder() as d:
+        built(d, SMALL)
+        with open("/proc/cpuinfo") as f:
+            flags = f.read()
+        if " sse4_2 " not in flags:
+            return
+        program("./small", "train", "--steps", 5, "--out", "here", "--quiet", cwd=d)
+        for name, *how in (("all", "--portable"), ("two", "--target-cpu", "x86-64-v2"), ("four", "--target-cpu", "x86-64-v4")):
+            assert gan("build", "small.gan", "-o", name, *how, cwd=d).status == 0
+            can = name != "four" or " avx512vl " in flags
+            done = program(f"./{name}", "train", "--steps", 5, "--out", "out-" + name, "--quiet", cwd=d, status=0 if can else 1)
+            if can:
+                same_run(f"{d}/here", f"{d}/out-{name}")
+            else:
+                assert "x86-64-v4" in done.stderr and "--portable" in done.stderr, done
+
+
 def test_a_spoilt_program():
     with folder() as d:
         path = built(d, SMALL)
