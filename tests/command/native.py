@@ -87,10 +87,9 @@ def test_on_its_own():
         for lib in re.findall(r"(/\S+) \(", libraries):
             os.makedirs(d + os.path.dirname(lib), exist_ok=True)
             shutil.copy(lib, d + lib)
-        inside = (lambda: os.chroot(d)) if os.geteuid() == 0 else None
+        inside = (lambda: os.chroot(d)) if os.geteuid() == 0 and not SANITIZED else None    # leaks are looked for in /proc
         at = "/small" if inside else path
-        env = {"ASAN_OPTIONS": "detect_leaks=0"}            # which wants /proc
-        done = subprocess.run([at, "train", "--steps", "3", "--out", "out"], executable=at, cwd=d, env=env, preexec_fn=inside, capture_output=True, timeout=120, check=False)
+        done = subprocess.run([at, "train", "--steps", "3", "--out", "out"], executable=at, cwd=d, env={}, preexec_fn=inside, capture_output=True, timeout=120, check=False)
         assert done.returncode == 0 and b"3 steps" in done.stdout, done
         assert os.path.exists(f"{d}/out/log.jsonl")
 
