@@ -179,7 +179,7 @@ static bool mixes(const IrNode *n, IrAxes axes)
 /* Rows that became the samples of an axis, of a tensor that now varies over it: each sample has its own row of its own tensor. */
 static IrNode *own_row(IrBuilder *b, IrVal *t, int axis) { return ir_gather(b, t, ir_index_axis(b, axis), 0)->def; }
 
-static IrNode *again(Ctx *c, const IrNode *n, IrVal **arg)
+static IrNode *made_again(Ctx *c, const IrNode *n, IrVal **arg)
 {
     IrAttrs at = n->attr;
     IrBuilder *b = fn_builder(c);
@@ -192,7 +192,7 @@ static IrNode *again(Ctx *c, const IrNode *n, IrVal **arg)
     return made;
 }
 
-static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, IrAxes axes, Span at)
+static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, IrAxes axes, Span at, PathsAgain *again)
 {
     if (mixes(n, axes)) {
         Diag *d = diag_error(c->L->diags, at, E305, "this gradient is not one example's: samples meet on the way");
@@ -203,8 +203,11 @@ static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, Ir
     IrVal **arg = arena_array(g->a, IrVal *, n->n_args + 1);
     for (int i = 0; i < n->n_args; i++) arg[i] = now[n->arg[i]->id] ? now[n->arg[i]->id] : n->arg[i];
     bool none = n->op == IR_spread && ir_axes_within(n->attr.over, arg[0]->type.axes);
-    IrNode *made = none ? NULL : again(c, n, arg);
-    for (int r = 0; r < n->n_results; r++) now[n->result[r].id] = none ? arg[0] : &made->result[r];
+    IrNode *made = none ? NULL : made_again(c, n, arg);
+    for (int r = 0; r < n->n_results; r++) {
+        now[n->result[r].id] = none ? arg[0] : &made->result[r];
+        if (made) array_push(c->L->a, &again->v, ((__typeof__(*again->v.v)){&made->result[r], (IrVal *)&n->result[r]}));
+    }
     return true;
 }
 
@@ -219,7 +222,25 @@ static IrAxes spread_roots(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, IrV
     return all;
 }
 
-IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, Span at)
+/* Is an operand made again, or spread? */
+static bool moved(const IrNode *n, IrVal *const *now)
+{
+    for (int i = 0; i < operands(n); i++)
+        if (now[n->arg[i]->id] && now[n->arg[i]->id] != n->arg[i]) return true;
+    return false;
+}
+
+/* What is differentiated by may be computed from another one of them: the derivative by that one goes through it. */
+static void root_again(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, IrVal **now, IrVal **fresh, const IrNode *node)
+{
+    for (int i = 0; i < n; i++) {
+        IrVal *made = now[wrt[i]->id];
+        if (wrt[i]->def != node || made == fresh[i]) continue;
+        now[wrt[i]->id] = fresh[i] = ir_spread(fn_builder(c), made, ir_axes_minus(y->type.axes, made->type.axes));
+    }
+}
+
+IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, PathsAgain *again, Span at)
 {
     Behind g = graph_of(c, y);
     mark(&g, wrt, n);
@@ -230,9 +251,42 @@ IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, S
     bool ok = true;
     for (int k = 0; k < g.order.n && ok && more.n; k++) {
         const IrNode *node = g.order.v[k];
-        if (!now[node->result[0].id] && on_path(&g, node)) ok = make_again(c, &g, node, now, more, at);
+        if (!on_path(&g, node) || !moved(node, now)) continue;
+        ok = make_again(c, &g, node, now, more, at, again);
+        if (ok) root_again(c, y, wrt, n, now, fresh, node);
     }
     IrVal *out = !ok ? NULL : now[y->id] ? now[y->id] : y;
     arena_free(g.a);
     return out;
+}
+
+/* ---- and back */
+
+typedef struct Originals { IrBuilder b; const PathsAgain *again; uint32_t first, n; int *at; IrVal **known; } Originals;
+
+/* What v was made of again, once for all its users: the same number for each sample of the axes that v has more. */
+static IrVal *original(Originals *o, IrVal *v)
+{
+    int k = v->id >= o->first && v->id - o->first < o->n ? o->at[v->id - o->first] : 0;
+    if (!k--) return v;
+    if (o->known[k]) return o->known[k];
+    IrVal *was = o->again->v.v[k].was;
+    o->b.before = v->def;
+    return o->known[k] = ir_spread(&o->b, was, ir_axes_minus(v->type.axes, was->type.axes));
+}
+
+void paths_back(Ctx *c, const PathsAgain *again, IrVal **g, int n)
+{
+    if (!again->v.n) return;
+    Arena *scratch = arena_new();
+    IrVal *first = again->v.v[0].made;
+    Originals o = {.b = *fn_builder(c), .again = again, .first = first->id, .n = c->L->m->next_id - first->id};
+    o.at = arena_array(scratch, int, o.n + 1);
+    o.known = arena_array(scratch, IrVal *, again->v.n);
+    for (int k = 0; k < again->v.n; k++) o.at[again->v.v[k].made->id - o.first] = k + 1;
+    for (IrNode *user = first->def; user; user = user->next)
+        for (int i = 0; i < user->n_args; i++) user->arg[i] = original(&o, user->arg[i]);
+    for (int i = 0; i < n; i++)
+        if (g[i]) g[i] = original(&o, g[i]);
+    arena_free(scratch);
 }

@@ -15,6 +15,13 @@ typedef enum {
  * all of its own. `what` names what is differentiated by. Linear in the graph. */
 PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *what, Span at);
 
+/* What was made again, and of what: ids of `made` ascend. */
+typedef struct PathsAgain { ARRAY(struct { IrVal *made; IrVal *was; }) v; } PathsAgain;
+
 /* The same y for each sample of every axis that it varies over, also by `wrt`: these are spread over the axes they lack (fresh[i], or wrt[i] itself
  * where it lacks none), and what lies between them and y is made again. NULL, reported, where samples meet on the way. */
-IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, Span at);
+IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, PathsAgain *again, Span at);
+
+/* The derivatives are made: whatever stands in the block since then is computed from the values that were made again, as if they never had
+ * been, so that a further derivative by one of these values finds it. */
+void paths_back(Ctx *c, const PathsAgain *again, IrVal **g, int n);
