@@ -43,4 +43,5 @@ def main():
         print(f"| {n} | {check[0]:.2f} | {check[1]:.0f} | {run[0]:.2f} | {run[1]:.0f} |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

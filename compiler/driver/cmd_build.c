@@ -2,10 +2,16 @@
 #include "compiler/driver/emit.h"
 #include "compiler/driver/native.h"
 
+#include <string.h>
+
 int cmd_build(const Options *o)
 {
     if (!o->run.output) {
         fputs("gan: build wants a file to write: gan build FILE -o NAME\n", stderr);
+        return EXIT_WRONG_USAGE;
+    }
+    if (!o->emit && !strcmp(o->run.output, "-")) {
+        fputs("gan: a program is a file: gan build FILE -o NAME\n", stderr);
         return EXIT_WRONG_USAGE;
     }
     if (!emit_possible(o)) return EXIT_WRONG_USAGE;

@@ -16,8 +16,6 @@
 
 /* ---- models -------------------------------------------------------------------------------------------------------- */
 
-static bool is_model(const GamePlayer *p) { return !strcmp(p->kind, "implicit") || !strcmp(p->kind, "prescribed"); }
-
 /* A model that wants arguments is no distribution by its name alone, and stays out: its program cannot know them. */
 static int sampler_of(Session *s, const char *name)
 {
@@ -34,17 +32,15 @@ static void leave_out_of_checkpoints(GanProgram *p, int from)
 
 static void add_models(Session *s)
 {
-    int                 slots = s->lowered.program->n_slots;
-    ARRAY(const char *) name = {0};
-    for (int i = 0; i < s->lowered.n_players; i++)
-        if (is_model(&s->lowered.player[i])) array_push(s->arena, &name, s->lowered.player[i].name);
-    GanModel *model = arena_array(s->arena, GanModel, name.n + 1);
-    int       n = 0;
-    for (int i = 0; i < name.n; i++) {
-        int fn = sampler_of(s, name.v[i]);
-        if (fn >= 0) model[n++] = (GanModel){name.v[i], fn, SESSION_SAMPLES, session_needs(s, fn)};
+    int          slots = s->lowered.program->n_slots, files = s->lowered.program->n_files, n = 0;
+    const char **name = s->lowered.model;                   /* adding functions makes other tables of the result, of the same content */
+    GanModel    *model = arena_array(s->arena, GanModel, s->lowered.n_models + 1);
+    for (int i = 0; i < s->lowered.n_models; i++) {
+        int fn = sampler_of(s, name[i]);
+        if (fn >= 0) model[n++] = (GanModel){name[i], fn, SESSION_SAMPLES, session_needs(s, fn)};
     }
     leave_out_of_checkpoints(s->lowered.program, slots);
+    s->lowered.program->n_files = files;                    /* not the names of models as texts */
     s->lowered.program->model = model;
     s->lowered.program->n_models = n;
 }

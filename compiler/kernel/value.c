@@ -63,7 +63,7 @@ bool kernel_member(const IrNode *n)
 
 bool kernel_is_long(const KKernel *k)
 {
-    enum { MOST_MEMBERS = 256 };
+    enum { MOST_MEMBERS = 128 };
     return k->kind == K_MAP && k->nodes.n + k->sinks.n >= MOST_MEMBERS;
 }
 

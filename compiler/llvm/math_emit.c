@@ -307,7 +307,7 @@ static LLVMValueRef call_binary(MathEmit *me, const char *name, Binary *body, LL
     return call(me, helper(me, name, LLVMTypeOf(a), 2, NULL, body), (LLVMValueRef[]){a, b}, 2);
 }
 
-/* IN_LINE: always. SHORT: f32 in line, f64 by call. LONG: by call. */
+/* IN_LINE: always. SHORT: f32 in line where few are, f64 by call. LONG: by call. */
 #define IN_LINE(name)                                                                       \
     LLVMValueRef math_emit_##name(MathEmit *me, LLVMValueRef x)                              \
     {                                                                                       \
@@ -316,8 +316,8 @@ static LLVMValueRef call_binary(MathEmit *me, const char *name, Binary *body, LL
 #define SHORT(name)                                                                         \
     LLVMValueRef math_emit_##name(MathEmit *me, LLVMValueRef x)                              \
     {                                                                                       \
-        if (is_f32(LLVMTypeOf(x))) return fn_##name##_f32(me, x);                            \
-        return call_unary(me, #name, fn_##name##_f64, x);                                    \
+        if (is_f32(LLVMTypeOf(x)) && !me->calls) return fn_##name##_f32(me, x);              \
+        return call_unary(me, #name, is_f32(LLVMTypeOf(x)) ? fn_##name##_f32 : fn_##name##_f64, x); \
     }
 #define LONG(name)                                                                          \
     LLVMValueRef math_emit_##name(MathEmit *me, LLVMValueRef x)                              \

@@ -5,7 +5,7 @@
  * and random.h. Only IEEE arithmetic is emitted, with llvm.fma, sqrt, floor and fabs; no fast-math flag is set, and the
  * builder must not add any.
  *
- * The short f32 functions stand in line. The long ones become calls of a private function of the module, made at its
+ * The short f32 functions stand in line, unless `calls` is set. The long ones become calls of a private function of the module, made at its
  * first use (sin, cos, erf, erfc, pow, and all of f64): the builder stays in the block it was in either way. */
 #pragma once
 #include <llvm-c/Core.h>
@@ -15,6 +15,7 @@
 typedef struct {
     LLVMModuleRef  module;
     LLVMBuilderRef builder;
+    bool           calls;                                   /* the short functions, too, become calls: where many are unrolled */
     bool           no_fma;                                  /* the machine has none: the C library's is called, lane by lane, in one function of the module */
 } MathEmit;
 

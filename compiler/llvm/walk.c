@@ -696,9 +696,38 @@ static void open_nest(Walk *w)
     for (int i = 0; i < w->n->buffers.n; i++) w->buffer[i] = buffer_address(w, &w->n->buffers.v[i]);
 }
 
+/* ---- a nest ----------------------------------------------------------------------------------------------------- */
+
+static bool is_function(IrOp op)
+{
+    switch (op) {
+#define UNARY(name) case IR_##name:
+    MATH_UNARY(UNARY)
+#undef UNARY
+        return op != IR_floor && op != IR_sqrt;
+    default: return false;
+    }
+}
+
+/* Elementary functions, each as often as it is unrolled. */
+static int64_t functions_in(const Walk *w, const LoopBody *body)
+{
+    int64_t n = 0;
+    for (int i = 0; i < body->ins.n; i++) {
+        const LoopIns *ins = body->ins.v[i];
+        if (ins->op == LOOP_row && is_function(ins->row)) n += points_of(w, ins->result->dims);
+        if (ins->body) n += functions_in(w, ins->body);
+    }
+    return n;
+}
+
+/* From so many on, what LLVM takes for their code counts more than the calls: a `tanh` in line is milliseconds of the compiler's time. */
+enum { MOST_IN_LINE = 16 };
+
 LLVMValueRef llvm_nest(LlvmUnit *u, Arena *a, const LoopNest *n, const char *name)
 {
-    Walk w = {.u = u, .a = a, .b = u->b, .math = {u->module, u->b, u->no_fma}, .n = n};
+    Walk w = {.u = u, .a = a, .b = u->b, .math = {.module = u->module, .builder = u->b, .no_fma = u->no_fma}, .n = n};
+    w.math.calls = functions_in(&w, &n->body) > MOST_IN_LINE;
     w.fn = LLVMAddFunction(u->module, name, u->fn_type);
     LLVMSetLinkage(w.fn, LLVMInternalLinkage);
     LLVMAttributeRef nounwind = LLVMCreateEnumAttribute(u->c, LLVMGetEnumAttributeKindForName("nounwind", 8), 0);

@@ -49,6 +49,7 @@ typedef struct LowerResult {
     GanProgram *program;
     GameLine   *line;    int n_lines;
     GamePlayer *player;  int n_players;
+    const char **model;  int n_models;                      /* implicit and prescribed models and distributions that the program declares at its top */
     Lower      *lower;                                      /* for the calls below */
 } LowerResult;
 

@@ -105,14 +105,12 @@ static void add_words(Link *l, const char *words)           /* parted by spaces 
     }
 }
 
-static const char *last_line(Link *l)                       /* of what cc said */
+static const char *first_line(Link *l)                      /* of what cc said: the others follow from it */
 {
     char  *text;
     size_t n;
     if (file_read_all(in_folder(l, "said"), 1 << 20, &text, &n, NULL)) return "";
-    while (n && text[n - 1] == '\n') text[--n] = 0;
-    const char *line = strrchr(text, '\n');
-    line = arena_str(l->a, line ? line + 1 : text);
+    const char *line = arena_strn(l->a, text, strcspn(text, "\n"));
     free(text);
     return line;
 }
@@ -131,7 +129,7 @@ static GanStatus run_cc(Link *l)
     if (failed) return gan_error(l->err, GAN_WRONG, "a C compiler links the program, and %s cannot be run: %s; install gcc, or name another in CC", l->word.v[0], strerror(failed));
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return GAN_OK;
-    return gan_error(l->err, GAN_WORLD, "the program was not linked; %s said: %s", l->word.v[0], last_line(l));
+    return gan_error(l->err, GAN_WORLD, "the program was not linked; %s said: %s", l->word.v[0], first_line(l));
 }
 
 static void add_inputs(Link *l)

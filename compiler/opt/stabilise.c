@@ -260,6 +260,15 @@ static IrVal *rule_for(Walk *w, IrVal *v, const NodeInfo *i)
     return made || i->size <= TREE_NODES ? made : tree_small_rule(w, v);
 }
 
+/* What is read in the place of a share near 1 (tree_share.c) has its terms in it twice: so have those who use it. */
+static void measure_again(Walk *w, IrNode *n, NodeInfo *i)
+{
+    if (n->n_results != 1) return;
+    measure(w, n, i);
+    const NodeInfo *instead = i->share && i->local ? tree_info(w, i->local) : NULL;
+    if (instead && instead->size > i->size) i->size = instead->size;
+}
+
 /* Every node has a mark. root[i] becomes what to use instead. */
 static void stabilise_block(Walk *w, IrVal **root, int n_roots)
 {
@@ -271,6 +280,7 @@ static void stabilise_block(Walk *w, IrVal **root, int n_roots)
         NodeInfo *i = n->mark;
         if (!i->needed) continue;
         if (is_ours(w, n)) i->local = rule_for(w, n->result, i);
+        measure_again(w, n, i);
         i->late = !is_ours(w, n) && n->n_results == 1 && tree_reading(w, n->result) > READ_NUMBER;
         if (!i->local && !i->late && !(n->n_results == 1 && is_tree(w, n->result))) better_operands(w, n);
     }

@@ -757,6 +757,20 @@ static const Local locals[] = {
      "f32[3]",
      {40, 0, -300},
      -340},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %l = log %s : f32[] %r = sub %l, %v : f32[3]", "f32[3]", {60, 0, -300}, 8.75651076269652e-27},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %l = log %s : f32[] %r = sub %l, %v : f32[3]", "f32[3]", {1, 60, 3}, 59},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %l = log %s : f32[] %x = slice %v {lo [0] hi [1] step [1]} : f32[1] "
+     "%k = reshape %x {dims []} : f32[] %r = sub %k, %l : f32[]",
+     "f32[]",
+     {20, 0, -300},
+     -2.06115361819020e-9},
+    {"%m = reshape %v {dims [1,3]} : f32[1,3] %e = exp %m : f32[1,3] %s = sum %e {dims [1]} : f32[1] %l = log %s : f32[1] "
+     "%k = slice %m {lo [0,0] hi [1,1] step [1,1]} : f32[1,1] %x = reshape %k {dims [1]} : f32[1] %r = sub %l, %x : f32[1]",
+     "f32[1]",
+     {20, 0, -300},
+     2.06115361819020e-9},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %p = div %e, %s : f32[3] %r = sub 1, %p : f32[3]", "f32[3]", {60, 0, -300}, 8.75651076269652e-27},
+    {"%e = exp %v : f32[3] %s = sum %e {dims [0]} : f32[] %p = div %e, %s : f32[3] %r = log %p : f32[3]", "f32[3]", {20, 0, -300}, -2.06115361819020e-9},
     {"%e = exp %v : f32[3] %c = cumsum %e {dim 0} : f32[3] %r = log %c : f32[3]", "f32[3]", {-200, 0, 400}, -200},
     {"%e = exp %v : f32[3] %c = cumsum %e {dim 0 reverse} : f32[3] %r = log %c : f32[3]", "f32[3]", {-200, 400, 400}, 400.693147180559945},
     {"%e = exp %v : f32[3] %c = cumsum %e {dim 0 exclusive} : f32[3] %r = log %c : f32[3]", "f32[3]", {-200, 400, 400}, -HUGE_VAL},
@@ -1107,7 +1121,7 @@ Test(stabilise, many_values_in_one_block)
     arena_free(f.a);
 }
 
-enum { CARRIED = 6, TREE_KINDS = 8 }; /* one number per sample, over a carrier */
+enum { CARRIED = 6, TREE_KINDS = 9 }; /* one number per sample, over a carrier */
 
 static IrVal *mean_of(IrBuilder *b, IrVal *x)
 {
@@ -1136,6 +1150,8 @@ static IrVal *small_tree(Fixture *f, int kind, IrVal *x)
     case CARRIED:
         y = ir_mul(b, ir_softplus(b, x), ir_exp(b, x));
         return ir_sub(b, ir_mul(b, y, ir_log(b, y)), ir_mul(b, ir_add(b, y, one), ir_log(b, ir_add(b, y, one))));
+    case 7:
+        return ir_sub(b, ir_log(b, ir_sum(b, ir_exp(b, x), ir_ints(1, (int64_t[]){0}))), x);
     default:
         return ir_div(b, ir_exp(b, x), ir_add(b, ir_exp(b, x), ir_exp(b, ir_sin(b, x))));
     }

@@ -22,6 +22,7 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     int    tree;                                            /* the last tree whose form this function went into */
     uint32_t number;                                        /* the same for equal values (tree_same.c); 0: a new one */
     bool   needed;
+    bool   share;                                           /* local is what a term leaves of its sum (tree_share.c) */
     bool   late;                                            /* not ours, but read by trees that are: its operands wait for those */
     IrVal *local;                                           /* what a local rule made of it */
     IrVal *best;                                            /* what to use instead, once that is known */
@@ -60,6 +61,8 @@ IrVal *tree_local_rule(Walk *w, IrVal *v);
 IrVal *tree_small_rule(Walk *w, IrVal *v);
 /* R1 (tree_log.c). adds: also for exponentials that are added one by one. */
 IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds);
+/* R4 (tree_share.c): what is near 0 because a term is nearly all of a sum. adds: also of a sum of terms one by one. */
+IrVal *tree_share_rule(Walk *w, IrVal *v, bool adds);
 /* exp(t) * softplus(-t) of elements, all of a tree: the one may overflow where the other vanishes. NULL: nothing of that kind. */
 IrVal *tree_vanishing_product(Walk *w, IrVal *v);
 /* The value under a root as a sum of squares, if it is one though it is not written so (tree_quadratic.c); else NULL. */

@@ -1,6 +1,6 @@
 /* tree_local.c - rules of stabilise that look at a few rows instead of a form. See tree.h.
  *
- * R1 is in tree_log.c, R3 in tree_moments.c. R2 the root of a sum of squares has derivative 0 where it is 0, and the product of two such roots is a polynomial;
+ * R1 is in tree_log.c, R3 in tree_moments.c, R4 in tree_share.c. R2 the root of a sum of squares has derivative 0 where it is 0, and the product of two such roots is a polynomial;
  * exp(x) / exp(y) is exp(x - y), where no form holds both; where no form helps,
  * log(1 + x) is log1p(x), and exp(x) - 1 expm1(x). */
 #include "compiler/opt/equal.h"
@@ -485,7 +485,8 @@ static IrVal *one_exp(Walk *w, IrVal *v)
 IrVal *tree_local_rule(Walk *w, IrVal *v)
 {
     if (v->def->n_results != 1 || !ir_is_real(v->type.elem)) return NULL;
-    IrVal *r = tree_log_rule(w, v, false);
+    IrVal *r = tree_share_rule(w, v, false);
+    if (!r) r = tree_log_rule(w, v, false);
     if (!r) r = square_of_root(w, v);
     if (!r) r = one_exp(w, v);
     if (!r) r = tree_moments_rule(w, v);
@@ -530,6 +531,7 @@ IrVal *tree_small_rule(Walk *w, IrVal *v)
 {
     IrVal *r = softplus_of(w, v);
     if (!r) r = tree_log_rule(w, v, true);
+    if (!r) r = tree_share_rule(w, v, true);
     if (!r) r = root_of_squares(w, v);
     if (!r) r = log_of_one_plus(w, v);
     return r ? r : exp_less_one(w, v);

@@ -4,37 +4,14 @@
  * logarithms; a sum takes the largest one out, as a number that is not differentiated (the result does not depend on
  * it): sum exp(x) u = exp(m) sum exp(x - m) u. What only moves elements moves all three. A masked term is exp(-inf). So
  * log(mean(exp x)) is m + log(mean(exp(x - m))), a share exp(x) / sum(exp x) is exp(x - m) / sum(exp(x - m)), and
- * log(softmax(x)[0]) is x[0] - m - log(sum(exp(x - m))). A larger or smaller value is that of the logarithms, as far as signs are
+ * log(softmax(x)[0]) is x[0] - m - log(sum(exp(x - m))), or, where that is near 0, what tree_share.c says. A larger or smaller value is that of the logarithms, as far as signs are
  * known; 1 - sigmoid(x), and 1 +- tanh(x), carry their logarithm with them. The sum of nothing but exp(-inf) is 0, its logarithm -inf with
  * derivative 0. For a number per sample (M6) all of it is in f64. Start at tree_log_rule(). */
-#include "compiler/opt/tree.h"
+#include "compiler/opt/tree_log.h"
 
 #include "runtime/math/scalar.h"
 
 #include <math.h>
-
-enum { MOST_NODES = 256 };
-
-typedef struct Scaled { /* NULL: exp(0), 1, 1 */
-    IrVal *log, *up, *down;
-    bool positive;      /* up and down are known to be, or 0 */
-    bool negative;      /* up is known to be the negative of what is positive */
-    IrVal *less, *more; /* log(1 - all of it), log(1 + all of it), where something better than that is known; else NULL */
-} Scaled;
-
-typedef struct LogReader {
-    Walk *w;
-    IrBuilder b;
-    IrElem elem;
-    bool adds;    /* exp(x) + exp(y) is read as a sum, too: no form holds what has one */
-    bool single;  /* so is 1 + exp(x) */
-    int inside;   /* how many sums are around; in one, 1 + exp(x) is nothing that the form holds */
-    bool summed;  /* a sum of exponentials was met, */
-    bool shifted; /* and the largest was taken out of one */
-    int nodes;
-} LogReader;
-
-static bool scale(LogReader *r, IrVal *v, Scaled *s);
 
 /* ---- words: NULL as in Scaled ----------------------------------------------------------------------------------- */
 
@@ -53,23 +30,23 @@ static IrVal *over(LogReader *r, IrVal *a, IrVal *c) { return c ? ir_div(&r->b, 
 
 static IrVal *factor(LogReader *r, const Scaled *s) { return over(r, s->up, s->down); }
 
-static IrVal *infinity(LogReader *r, double sign) { return ir_const(&r->b, r->elem, sign * HUGE_VAL); }
+IrVal *log_infinity(LogReader *r, double sign) { return ir_const(&r->b, r->elem, sign * HUGE_VAL); }
 
 static IrVal *log_of(LogReader *r, IrVal *v)
 {
     double c;
     if (!v || !ir_is_const(v, &c)) return v ? ir_log(&r->b, v) : NULL;
-    return c == 1 ? NULL : c > 0 ? ir_const(&r->b, r->elem, math_log_f64(c)) : infinity(r, -1);
+    return c == 1 ? NULL : c > 0 ? ir_const(&r->b, r->elem, math_log_f64(c)) : log_infinity(r, -1);
 }
 
 /* All of s as one logarithm, s being positive. */
-static IrVal *whole_log(LogReader *r, const Scaled *s)
+IrVal *scaled_log(LogReader *r, const Scaled *s)
 {
     return or_number(r, minus(r, plus(r, s->log, log_of(r, s->up)), log_of(r, s->down)), 0);
 }
 
 /* With the dims and axes of t. */
-static IrVal *full(LogReader *r, IrVal *v, const IrType *t)
+IrVal *log_full(LogReader *r, IrVal *v, const IrType *t)
 {
     v = ir_spread(&r->b, v, ir_axes_minus(t->axes, v->type.axes));
     return v->type.rank < t->rank ? ir_fill(&r->b, v, ir_dims_of(t)) : v;
@@ -77,7 +54,7 @@ static IrVal *full(LogReader *r, IrVal *v, const IrType *t)
 
 /* ---- sums ------------------------------------------------------------------------------------------------------- */
 
-static const IrVal *unconverted(const IrVal *v)
+const IrVal *log_unconverted(const IrVal *v)
 {
     while (v->def && (v->def->op == IR_convert || v->def->op == IR_spread)) v = v->def->arg[0];
     return v;
@@ -95,7 +72,7 @@ static const IrNode *repeated_maximum(const IrVal *by)
 /* Is x, which is summed over dims or axes, already a difference to its own largest over these? */
 static bool is_shifted(const LogReader *r, const IrVal *x, IrInts dims, IrAxes axes)
 {
-    x = unconverted(x);
+    x = log_unconverted(x);
     const IrNode *most = x->def && x->def->op == IR_sub ? repeated_maximum(x->def->arg[1]) : NULL;
     if (!most || dims.n + axes.n == 0) return false;
     int reduced = 0;
@@ -105,7 +82,7 @@ static bool is_shifted(const LogReader *r, const IrVal *x, IrInts dims, IrAxes a
         same = axis >= 0 ? axes.n == 1 && axes.id[0] == axis : dims.n == x->type.rank || (dims.n == 1 && dims.v[0] == dim);
         if (!same) return false;
     }
-    return reduced == dims.n + axes.n && tree_same_value(r->w, unconverted(of), unconverted(x->def->arg[0]));
+    return reduced == dims.n + axes.n && tree_same_value(r->w, log_unconverted(of), log_unconverted(x->def->arg[0]));
 }
 
 /* The largest x over what is summed. */
@@ -119,12 +96,12 @@ static IrVal *largest(LogReader *r, IrVal *x, IrInts dims, IrAxes axes)
 /* m where it is finite, else 0: what to subtract. */
 static IrVal *if_finite(LogReader *r, IrVal *m)
 {
-    IrVal *is = ir_compare(&r->b, IR_LT, ir_abs(&r->b, m), infinity(r, 1));
+    IrVal *is = ir_compare(&r->b, IR_LT, ir_abs(&r->b, m), log_infinity(r, 1));
     return ir_select(&r->b, is, m, ir_const(&r->b, r->elem, 0));
 }
 
 /* m as it stands beside each x */
-static IrVal *beside(LogReader *r, IrVal *m, const IrVal *x, IrInts dims)
+IrVal *log_beside(LogReader *r, IrVal *m, const IrVal *x, IrInts dims)
 {
     IrInts kept = {0};
     if (m->type.rank == 0) return m;
@@ -147,8 +124,8 @@ static IrVal *if_counted(LogReader *r, IrVal *x, IrVal *times)
 {
     double c;
     if (!times) return x;
-    if (ir_is_const(times, &c)) return c ? x : infinity(r, -1);
-    return ir_select(&r->b, ir_compare(&r->b, IR_EQ, times, ir_const(&r->b, r->elem, 0)), infinity(r, -1), x);
+    if (ir_is_const(times, &c)) return c ? x : log_infinity(r, -1);
+    return ir_select(&r->b, ir_compare(&r->b, IR_EQ, times, ir_const(&r->b, r->elem, 0)), log_infinity(r, -1), x);
 }
 
 /* exp(x - m) times; where that is 0 x may be far above m, which is no inf * 0. */
@@ -161,28 +138,28 @@ static IrVal *term(LogReader *r, IrVal *x, IrVal *m, IrVal *by)
 }
 
 /* The sum of the terms t, which are of type `of`. */
-static void sum_terms(LogReader *r, const Scaled *t, const IrType *of, IrInts dims, IrAxes axes, Scaled *s)
+void scaled_sum(LogReader *r, const Scaled *t, const IrType *of, IrInts dims, IrAxes axes, Scaled *s)
 {
-    IrVal *x = full(r, t->log, of), *u = factor(r, t), *m = NULL;
+    IrVal *x = log_full(r, t->log, of), *u = factor(r, t), *m = NULL;
     bool positive = t->positive;
     r->summed = true;
     if (!is_shifted(r, t->log, dims, axes)) {
-        IrVal *most = largest(r, full(r, if_counted(r, x, u), of), dims, axes);
+        IrVal *most = largest(r, log_full(r, if_counted(r, x, u), of), dims, axes);
         m = if_finite(r, most);
         r->shifted = true;
-        IrVal *e = total(r, full(r, term(r, x, beside(r, m, x, dims), u), of), dims, axes);
-        IrVal *some = ir_compare(&r->b, IR_NE, most, infinity(r, -1));
+        IrVal *e = total(r, log_full(r, term(r, x, log_beside(r, m, x, dims), u), of), dims, axes);
+        IrVal *some = ir_compare(&r->b, IR_NE, most, log_infinity(r, -1));
         *s = (Scaled){.log = m, .up = ir_select(&r->b, some, e, ir_const(&r->b, r->elem, 0)), .positive = positive};
         return;
     }
-    *s = (Scaled){.up = total(r, full(r, times(r, ir_exp(&r->b, x), u), of), dims, axes), .positive = positive};
+    *s = (Scaled){.up = total(r, log_full(r, times(r, ir_exp(&r->b, x), u), of), dims, axes), .positive = positive};
 }
 
 /* v in a sum */
-static bool scale_inside(LogReader *r, IrVal *v, Scaled *s)
+bool scaled_inside(LogReader *r, IrVal *v, Scaled *s)
 {
     r->inside++;
-    bool ok = scale(r, v, s);
+    bool ok = scaled_of(r, v, s);
     r->inside--;
     return ok;
 }
@@ -190,8 +167,8 @@ static bool scale_inside(LogReader *r, IrVal *v, Scaled *s)
 static bool scale_sum(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled t;
-    if (!scale_inside(r, n->arg[0], &t) || !t.log) return false;
-    sum_terms(r, &t, &n->arg[0]->type, n->attr.dims, n->attr.over, s);
+    if (!scaled_inside(r, n->arg[0], &t) || !t.log) return false;
+    scaled_sum(r, &t, &n->arg[0]->type, n->attr.dims, n->attr.over, s);
     return true;
 }
 
@@ -226,15 +203,15 @@ static bool scale_running_sum(LogReader *r, const IrNode *n, Scaled *s)
     IrType wide = *of;
     int dim = (int)n->attr.dim;
     if (of->rank == IR_MAX_RANK || ir_dims_size(of) * of->dim[dim] > FEW_PRODUCTS) return false;
-    if (!scale_inside(r, n->arg[0], &t) || !t.log) return false;
+    if (!scaled_inside(r, n->arg[0], &t) || !t.log) return false;
     wide.elem = r->elem;
     wide.rank++;
     for (int i = of->rank; i > dim; i--) wide.dim[i] = of->dim[i - 1];
-    IrVal *log = with_dim(r, full(r, t.log, of), of, &wide, dim);
-    t.log = ir_select(&r->b, counts(r, n, &wide), log, infinity(r, -1));
-    t.up = with_dim(r, t.up ? full(r, t.up, of) : NULL, of, &wide, dim);
-    t.down = with_dim(r, t.down ? full(r, t.down, of) : NULL, of, &wide, dim);
-    sum_terms(r, &t, &wide, ir_ints(1, (int64_t[]){dim + 1}), ir_no_axes(), s);
+    IrVal *log = with_dim(r, log_full(r, t.log, of), of, &wide, dim);
+    t.log = ir_select(&r->b, counts(r, n, &wide), log, log_infinity(r, -1));
+    t.up = with_dim(r, t.up ? log_full(r, t.up, of) : NULL, of, &wide, dim);
+    t.down = with_dim(r, t.down ? log_full(r, t.down, of) : NULL, of, &wide, dim);
+    scaled_sum(r, &t, &wide, ir_ints(1, (int64_t[]){dim + 1}), ir_no_axes(), s);
     return true;
 }
 
@@ -311,7 +288,7 @@ static IrVal *among(LogReader *r, const Products *p, int side, const IrType *of,
     IrInts perm = {.n = of->rank}, kept = {.n = of->rank};
     bool ordered = of->rank == p->type.rank;
     if (!v || of->rank == 0) return v;
-    v = full(r, v, of);
+    v = log_full(r, v, of);
     for (int at = 0, i = 0; at < p->type.rank; at++)
         for (int d = 0; d < of->rank; d++)
             if (p->place[side].v[d] == at) {
@@ -335,17 +312,17 @@ static bool scale_dot(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
     Products p;
-    if (!products_of(n, &p) || !scale_inside(r, n->arg[0], &a) || !scale_inside(r, n->arg[1], &c) || (!a.log && !c.log))
+    if (!products_of(n, &p) || !scaled_inside(r, n->arg[0], &a) || !scaled_inside(r, n->arg[1], &c) || (!a.log && !c.log))
         return false;
     a = all_among(r, &p, 0, &n->arg[0]->type, &a);
     c = all_among(r, &p, 1, &n->arg[1]->type, &c);
     Scaled t = product_of(r, &a, &c);
-    sum_terms(r, &t, &p.type, p.summed, ir_no_axes(), s);
+    scaled_sum(r, &t, &p.type, p.summed, ir_no_axes(), s);
     return true;
 }
 
 /* A number that f32 holds is itself in f64. */
-static IrVal *leaf(LogReader *r, IrVal *v)
+IrVal *log_leaf(LogReader *r, IrVal *v)
 {
     double c;
     if (ir_is_const(v, &c) && (double)(float)c == c) return ir_const(&r->b, r->elem, c);
@@ -355,7 +332,7 @@ static IrVal *leaf(LogReader *r, IrVal *v)
 /* 1 / (1 + exp(-x)), and 1 - that is 1 / (1 + exp(x)) */
 static Scaled sigmoid_of(LogReader *r, IrVal *x)
 {
-    IrVal *at = leaf(r, x);
+    IrVal *at = log_leaf(r, x);
     return (Scaled){.log = ir_neg(&r->b, ir_softplus(&r->b, ir_neg(&r->b, at))),
                     .positive = true,
                     .less = ir_neg(&r->b, ir_softplus(&r->b, at))};
@@ -364,9 +341,9 @@ static Scaled sigmoid_of(LogReader *r, IrVal *x)
 /* 1 + tanh(x) is 2 / (1 + exp(-2x)). */
 static Scaled tanh_of(LogReader *r, IrVal *v)
 {
-    IrVal *two = ir_const(&r->b, r->elem, 2), *at = ir_mul(&r->b, leaf(r, v->def->arg[0]), two);
+    IrVal *two = ir_const(&r->b, r->elem, 2), *at = ir_mul(&r->b, log_leaf(r, v->def->arg[0]), two);
     IrVal *log2 = ir_const(&r->b, r->elem, math_log_f64(2));
-    return (Scaled){.up = leaf(r, v),
+    return (Scaled){.up = log_leaf(r, v),
                     .less = ir_sub(&r->b, log2, ir_softplus(&r->b, at)),
                     .more = ir_sub(&r->b, log2, ir_softplus(&r->b, ir_neg(&r->b, at)))};
 }
@@ -374,7 +351,7 @@ static Scaled tanh_of(LogReader *r, IrVal *v)
 /* Where exp(x) has no place beside 1, softplus(x) is exp(x). */
 static Scaled softplus_of(LogReader *r, IrVal *v)
 {
-    IrVal *at = leaf(r, v->def->arg[0]), *itself = leaf(r, v);
+    IrVal *at = log_leaf(r, v->def->arg[0]), *itself = log_leaf(r, v);
     IrVal *below = ir_compare(&r->b, IR_LT, at, ir_const(&r->b, r->elem, r->elem == IR_F64 ? -37 : -17));
     return (Scaled){.log = ir_select(&r->b, below, at, ir_const(&r->b, r->elem, 0)),
                     .up = ir_select(&r->b, below, ir_const(&r->b, r->elem, 1), itself),
@@ -386,7 +363,7 @@ static void add_scaled(LogReader *r, const Scaled *a, const Scaled *c, int sign,
     IrVal *x = or_number(r, a->log, 0), *y = or_number(r, c->log, 0), *u = factor(r, a), *v = factor(r, c);
     IrVal *most = ir_stop(&r->b, ir_max(&r->b, if_counted(r, x, u), if_counted(r, y, v))), *m = if_finite(r, most);
     IrVal *left = term(r, x, m, u), *right = term(r, y, m, v);
-    IrVal *some = ir_compare(&r->b, IR_NE, most, infinity(r, -1));
+    IrVal *some = ir_compare(&r->b, IR_NE, most, log_infinity(r, -1));
     IrVal *both = sign > 0 ? ir_add(&r->b, left, right) : ir_sub(&r->b, left, right);
     r->summed = r->shifted = true;
     *s = (Scaled){.log = m,
@@ -401,7 +378,7 @@ static void add_one(LogReader *r, IrVal *x, Scaled *s)
     *s = (Scaled){.log = ir_softplus(&r->b, x), .positive = true};
 }
 
-static bool is_one(const IrVal *v)
+bool log_is_one(const IrVal *v)
 {
     double c;
     return !v || (ir_is_const(v, &c) && c == 1);
@@ -418,7 +395,18 @@ static void subtract_bare(LogReader *r, const Scaled *a, const Scaled *c, Scaled
     *s = (Scaled){.log = ir_select(b, above, x, y), .up = up};
 }
 
-static bool is_number_one(const Scaled *s) { return !s->log && !s->down && is_one(s->up); }
+void scaled_add(LogReader *r, const Scaled *a, const Scaled *c, int sign, Scaled *s)
+{
+    bool bare = log_is_one(a->up) && log_is_one(c->up) && !a->down && !c->down;
+    if (sign < 0 && bare)
+        subtract_bare(r, a, c, s);
+    else if (bare && (!a->log || !c->log))
+        add_one(r, a->log ? a->log : c->log, s);
+    else
+        add_scaled(r, a, c, sign, s);
+}
+
+static bool is_number_one(const Scaled *s) { return !s->log && !s->down && log_is_one(s->up); }
 
 /* The logarithm of 1 + c or 1 - c where that is known; else NULL. */
 static IrVal *log_of_one_and(const IrNode *n, const Scaled *a, const Scaled *c)
@@ -432,21 +420,16 @@ static bool scale_add(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
     bool summed = r->summed;
+    if (n->op == IR_sub && scaled_without(r, n, s)) return true;
     r->summed = false;
-    bool ok = scale(r, n->arg[0], &a) && scale(r, n->arg[1], &c);
+    bool ok = scaled_of(r, n->arg[0], &a) && scaled_of(r, n->arg[1], &c);
     IrVal *known = ok ? log_of_one_and(n, &a, &c) : NULL;
     if (known) return r->summed |= summed, *s = (Scaled){.log = known, .positive = true}, true;
     bool one = r->summed || r->inside > 0 || r->single;
     bool sums = ok && (one ? a.log || c.log : r->adds && a.log && c.log);
     r->summed |= summed;
     if (!sums) return false;
-    bool bare = is_one(a.up) && is_one(c.up) && !a.down && !c.down;
-    if (n->op == IR_sub && bare)
-        subtract_bare(r, &a, &c, s);
-    else if (bare && (!a.log || !c.log))
-        add_one(r, a.log ? a.log : c.log, s);
-    else
-        add_scaled(r, &a, &c, n->op == IR_add ? 1 : -1, s);
+    scaled_add(r, &a, &c, n->op == IR_add ? 1 : -1, s);
     return true;
 }
 
@@ -464,7 +447,7 @@ static bool scale_body(LogReader *r, const IrNode *n, IrBlock *body, IrVal *out[
 {
     IrBuilder inside = {.m = r->b.m, .block = body, .span = n->span, .why = IR_WHY_FORWARD};
     Walk w = {.b = &inside, .scratch = r->w->scratch, .skip_derivatives = r->w->skip_derivatives, .last = r->w->last};
-    LogReader in = {.w = &w, .b = inside, .elem = r->elem, .adds = true, .single = true, .nodes = r->nodes};
+    LogReader in = {.w = &w, .b = inside, .elem = r->elem, .logarithm = r->logarithm, .adds = true, .single = true, .nodes = r->nodes};
     IrType t = n->result->type;
     t.elem = r->elem;
     IrVal **args = arena_array(r->w->scratch, IrVal *, n->n_args), *m = ir_block_param(inside.m, body, t);
@@ -473,12 +456,12 @@ static bool scale_body(LogReader *r, const IrNode *n, IrBlock *body, IrVal *out[
     args[0] = ir_convert(&inside, ir_mul(&inside, ir_exp(&inside, m), u), n->result->type.elem);
     ir_inline_block(&inside, n->body[0], args, &yield);
     Scaled s;
-    bool ok = scale(&in, yield, &s) && s.log;
+    bool ok = scaled_of(&in, yield, &s) && s.log;
     r->nodes = in.nodes;
     if (!ok) return false;
     IrVal *by = factor(&in, &s);
-    out[0] = full(&in, if_counted(&in, s.log, by), &t);
-    out[1] = full(&in, or_number(&in, by, 1), &t);
+    out[0] = log_full(&in, if_counted(&in, s.log, by), &t);
+    out[1] = log_full(&in, or_number(&in, by, 1), &t);
     return true;
 }
 
@@ -487,14 +470,14 @@ static bool scale_scan(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled init;
     IrVal *out[2];
-    if (!is_accumulated(n) || !scale(r, n->arg[0], &init)) return false;
+    if (!is_accumulated(n) || !scaled_of(r, n->arg[0], &init)) return false;
     IrBlock *body = ir_block(r->b.m);
     if (!scale_body(r, n, body, out)) return false;
     ir_block_yield(r->b.m, body, out, 2);
     IrType t = n->result->type;
     IrVal **args = arena_array(r->w->scratch, IrVal *, n->n_args + 1), *u = factor(r, &init);
-    args[0] = full(r, if_counted(r, or_number(r, init.log, 0), u), &t);
-    args[1] = full(r, or_number(r, u, 1), &t);
+    args[0] = log_full(r, if_counted(r, or_number(r, init.log, 0), u), &t);
+    args[1] = log_full(r, or_number(r, u, 1), &t);
     for (int i = 1; i < n->n_args; i++) args[i + 1] = tree_best(r->w, n->arg[i]);
     IrNode *loop = ir_scan_node(&r->b, n->attr.n, 2, n->attr.stacked, -1, args, n->n_args + 1, body);
     r->summed = r->shifted = true;
@@ -504,117 +487,25 @@ static bool scale_scan(LogReader *r, const IrNode *n, Scaled *s)
 
 /* ---- other rows ------------------------------------------------------------------------------------------------- */
 
-typedef struct Quotient {
-    IrVal *part, *all;
-} Quotient;
-
-/* part / all; so is part * (1 / all), as a form writes it. */
-static bool as_quotient(const IrNode *n, Quotient *q)
-{
-    if (n->op == IR_div) return *q = (Quotient){n->arg[0], n->arg[1]}, true;
-    for (int i = 0; i < 2; i++) {
-        const IrNode *by = n->arg[i]->def;
-        if (by && by->op == IR_div && is_one(unconverted(by->arg[0]))) return *q = (Quotient){n->arg[1 - i], by->arg[1]}, true;
-    }
-    return false;
-}
-
-/* a - c, also where it is written -(c - a) */
-static bool as_difference(const IrVal *v, const IrVal *of[2])
-{
-    bool turned = v->def && v->def->op == IR_neg;
-    const IrNode *n = turned ? v->def->arg[0]->def : v->def;
-    if (!n || n->op != IR_sub) return false;
-    of[turned] = n->arg[0];
-    of[!turned] = n->arg[1];
-    return true;
-}
-
-/* Are a and c one value? A form may have written one of them again. */
-static bool is_same_part(const LogReader *r, const IrVal *a, const IrVal *c)
-{
-    const IrVal *x[2], *y[2];
-    tree_info(r->w, a); /* what is new is compared by what is known of its rows */
-    tree_info(r->w, c);
-    if (tree_same_value(r->w, a, c)) return true;
-    bool exps = a->def && c->def && a->def->op == IR_exp && c->def->op == IR_exp;
-    return exps && as_difference(a->def->arg[0], x) && as_difference(c->def->arg[0], y) &&
-           tree_same_value(r->w, x[0], y[0]) && tree_same_value(r->w, x[1], y[1]);
-}
-
-/* Is `repeats` there only to stand beside what was summed? A number needs none. */
-static bool repeats_along(const IrNode *sum, const IrNode *repeats)
-{
-    int rank = sum->arg[0]->type.rank;
-    if (!repeats) return sum->attr.dims.n == rank;
-    for (int i = 0, at = 0; i < rank; i++) {
-        if (at < sum->attr.dims.n && sum->attr.dims.v[at] == i)
-            at++;
-        else if (repeats->attr.kept.v[i - at] != i)
-            return false;
-    }
-    return true;
-}
-
-/* Is it the share of each in the sum of all, over the dims of that? NULL: no. */
-static const IrNode *sum_of_shares(const LogReader *r, const Quotient *q)
-{
-    const IrNode *sum = q->all->def, *repeats = sum && sum->op == IR_broadcast ? sum : NULL;
-    if (repeats) sum = repeats->arg[0]->def;
-    if (!sum || sum->op != IR_sum || !sum->attr.dims.n || !ir_dims_equal(&sum->arg[0]->type, &q->part->type)) return NULL;
-    return is_same_part(r, sum->arg[0], q->part) && repeats_along(sum, repeats) ? sum : NULL;
-}
-
-/* log(1 - p) of shares p. What has more than half is one alone, and what it leaves is the sum of the others. */
-static IrVal *log_of_others(LogReader *r, const IrNode *sum, const Scaled *part, const Scaled *share)
-{
-    IrBuilder *b = &r->b;
-    const IrType *t = &sum->arg[0]->type;
-    IrVal *log = full(r, whole_log(r, share), t), *nothing = infinity(r, -1), *given = full(r, whole_log(r, part), t);
-    IrVal *most = ir_compare(b, IR_GT, log, ir_const(b, r->elem, math_log_f64(0.5)));
-    Scaled others = {.log = ir_select(b, most, nothing, full(r, part->log, t)), .up = part->up, .down = part->down, .positive = true};
-    Scaled left;
-    sum_terms(r, &others, t, sum->attr.dims, ir_no_axes(), &left);
-    IrVal *rest = full(r, beside(r, whole_log(r, &left), sum->arg[0], sum->attr.dims), t);
-    IrVal *p = ir_exp(b, ir_select(b, most, nothing, log));
-    return ir_select(b, most, ir_add(b, ir_sub(b, rest, given), log), ir_log1p(b, ir_neg(b, p)));
-}
-
-/* log(1 - s), s being the quotient or product n, where it is known: of a / (a + c), and of a share; else NULL. */
-static IrVal *log_of_rest(LogReader *r, const IrNode *n, const Scaled *s)
-{
-    Quotient q;
-    Scaled part, other;
-    if (!s->positive || !as_quotient(n, &q)) return NULL;
-    const IrNode *sum = sum_of_shares(r, &q), *add = q.all->def;
-    if (sum) return scale(r, q.part, &part) && part.log && part.positive ? log_of_others(r, sum, &part, s) : NULL;
-    for (int i = 0; add && add->op == IR_add && i < 2; i++) {
-        if (!is_same_part(r, add->arg[i], q.part)) continue;
-        if (!scale(r, q.part, &part) || !scale(r, add->arg[1 - i], &other) || !other.positive) return NULL;
-        return ir_add(&r->b, ir_sub(&r->b, whole_log(r, &other), whole_log(r, &part)), whole_log(r, s));
-    }
-    return NULL;
-}
-
 static bool scale_quotient(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
-    if (!scale(r, n->arg[0], &a) || !scale(r, n->arg[1], &c) || (!a.log && !c.log && !r->summed)) return false;
+    if (!scaled_of(r, n->arg[0], &a) || !scaled_of(r, n->arg[1], &c) || (!a.log && !c.log && !r->summed)) return false;
     *s = (Scaled){.log = minus(r, a.log, c.log),
                   .up = times(r, a.up, c.down),
                   .down = times(r, a.down, c.up),
                   .positive = has_sign(&a, &c, true),
                   .negative = has_sign(&a, &c, false)};
-    s->less = log_of_rest(r, n, s);
+    if (s->positive) scaled_share(r, n, s);
     return true;
 }
 
 static bool scale_product(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
-    if (!scale(r, n->arg[0], &a) || !scale(r, n->arg[1], &c) || (!a.log && !c.log && !r->summed)) return false;
+    if (!scaled_of(r, n->arg[0], &a) || !scaled_of(r, n->arg[1], &c) || (!a.log && !c.log && !r->summed)) return false;
     *s = product_of(r, &a, &c);
-    s->less = log_of_rest(r, n, s);
+    if (s->positive) scaled_share(r, n, s);
     return true;
 }
 
@@ -635,9 +526,9 @@ static bool scale_select(LogReader *r, const IrNode *n, Scaled *s)
 {
     IrVal *cond = n->arg[0];
     Scaled a, c;
-    if (!scale(r, n->arg[1], &a) || !scale(r, n->arg[2], &c) || (!a.log && !c.log)) return false;
-    if (is_zero(n->arg[1])) a = (Scaled){.log = infinity(r, -1), .positive = true};
-    if (is_zero(n->arg[2])) c = (Scaled){.log = infinity(r, -1), .positive = true};
+    if (!scaled_of(r, n->arg[1], &a) || !scaled_of(r, n->arg[2], &c) || (!a.log && !c.log)) return false;
+    if (is_zero(n->arg[1])) a = (Scaled){.log = log_infinity(r, -1), .positive = true};
+    if (is_zero(n->arg[2])) c = (Scaled){.log = log_infinity(r, -1), .positive = true};
     *s = (Scaled){.log = pick(r, cond, a.log, c.log, 0),
                   .up = pick(r, cond, a.up, c.up, 1),
                   .down = pick(r, cond, a.down, c.down, 1),
@@ -647,10 +538,10 @@ static bool scale_select(LogReader *r, const IrNode *n, Scaled *s)
 }
 
 /* by: the second operand, which says where to. */
-static IrVal *moved(LogReader *r, const IrNode *n, IrVal *v, IrVal *by)
+IrVal *log_moved(LogReader *r, const IrNode *n, IrVal *v, IrVal *by)
 {
     if (!v || (v->type.rank == 0 && n->result->type.rank == 0)) return v;
-    return ir_like(&r->b, n, (IrVal *[]){full(r, v, &n->arg[0]->type), by})->result;
+    return ir_like(&r->b, n, (IrVal *[]){log_full(r, v, &n->arg[0]->type), by})->result;
 }
 
 /* The order of exponentials is that of their logarithms, which do not overflow. */
@@ -660,16 +551,16 @@ static IrVal *place_of(LogReader *r, const IrNode *n, const Scaled *a)
     const IrNode *sorts = n->arg[1]->def;
     bool sorted = sorts && sorts->op == IR_argsort && a->log && a->positive && tree_same_value(r->w, sorts->arg[0], n->arg[0]);
     if (!sorted) return n->arg[1];
-    return ir_like(&r->b, sorts, (IrVal *[]){full(r, whole_log(r, a), &n->arg[0]->type)})->result;
+    return ir_like(&r->b, sorts, (IrVal *[]){log_full(r, scaled_log(r, a), &n->arg[0]->type)})->result;
 }
 
 static bool scale_layout(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a;
-    if (!scale(r, n->arg[0], &a) || (!a.log && !a.less && !r->summed)) return false;
+    if (!scaled_of(r, n->arg[0], &a) || (!a.log && !a.less && !r->summed)) return false;
     IrVal *by = place_of(r, n, &a);
-    *s = (Scaled){moved(r, n, a.log, by), moved(r, n, a.up, by),   moved(r, n, a.down, by), a.positive,
-                  a.negative,             moved(r, n, a.less, by), moved(r, n, a.more, by)};
+    *s = (Scaled){log_moved(r, n, a.log, by), log_moved(r, n, a.up, by),   log_moved(r, n, a.down, by), a.positive,
+                  a.negative,             log_moved(r, n, a.less, by), log_moved(r, n, a.more, by)};
     return true;
 }
 
@@ -680,7 +571,7 @@ static IrVal *beside_each_other(LogReader *r, const IrNode *n, IrVal *const *par
     bool any = false;
     for (int i = 0; i < n->n_args; i++) {
         any |= part[i] != NULL;
-        all[i] = full(r, or_number(r, part[i], none), &n->arg[i]->type);
+        all[i] = log_full(r, or_number(r, part[i], none), &n->arg[i]->type);
     }
     return any ? ir_concat(&r->b, all, n->n_args, n->attr.dim) : NULL;
 }
@@ -693,7 +584,7 @@ static bool scale_concat(LogReader *r, const IrNode *n, Scaled *s)
     bool any = false, positive = true, all_less = true;
     for (int i = 0; i < n->n_args; i++) {
         Scaled part;
-        if (!scale(r, n->arg[i], &part)) return false;
+        if (!scaled_of(r, n->arg[i], &part)) return false;
         log[i] = part.log;
         up[i] = part.up;
         down[i] = part.down;
@@ -731,18 +622,18 @@ static bool is_known(const Scaled *s) { return s->positive || is_nothing(s); }
 /* The logarithm of s where s is above 0, else that of 0. */
 static IrVal *log_above_0(LogReader *r, const Scaled *s)
 {
-    if (is_nothing(s)) return infinity(r, -1);
-    if (s->positive) return whole_log(r, s);
+    if (is_nothing(s)) return log_infinity(r, -1);
+    if (s->positive) return scaled_log(r, s);
     IrVal *u = factor(r, s), *below = ir_compare(&r->b, IR_LE, u, ir_const(&r->b, r->elem, 0));
     IrVal *log = ir_log(&r->b, ir_select(&r->b, below, ir_const(&r->b, r->elem, 1), u));
-    return ir_select(&r->b, below, infinity(r, -1), plus(r, s->log, log));
+    return ir_select(&r->b, below, log_infinity(r, -1), plus(r, s->log, log));
 }
 
 /* The larger of the two, one of which is positive, is the larger of their logarithms; so is the smaller where both are. */
 static bool scale_extreme(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a, c;
-    if (!scale_inside(r, n->arg[0], &a) || !scale_inside(r, n->arg[1], &c) || (!a.log && !c.log)) return false;
+    if (!scaled_inside(r, n->arg[0], &a) || !scaled_inside(r, n->arg[1], &c) || (!a.log && !c.log)) return false;
     bool minus = a.negative && c.negative, most = (n->op == IR_max) != minus;
     if (minus) a = negated(r, &a), c = negated(r, &c);
     const Scaled *other = is_known(&a) ? &c : &a;
@@ -764,7 +655,7 @@ static bool scale_extreme(LogReader *r, const IrNode *n, Scaled *s)
 static IrVal *reduced_of(LogReader *r, const IrNode *n, IrVal *v, bool smallest)
 {
     if (!v) return NULL;
-    v = full(r, v, &n->arg[0]->type);
+    v = log_full(r, v, &n->arg[0]->type);
     if (smallest) v = ir_neg(&r->b, v);
     v = ir_like(&r->b, n, &v)->result;
     return smallest ? ir_neg(&r->b, v) : v;
@@ -774,10 +665,10 @@ static IrVal *reduced_of(LogReader *r, const IrNode *n, IrVal *v, bool smallest)
 static bool scale_largest(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a;
-    if (!scale(r, n->arg[0], &a) || !a.log || !(a.positive || a.negative)) return false;
+    if (!scaled_of(r, n->arg[0], &a) || !a.log || !(a.positive || a.negative)) return false;
     bool smallest = a.negative;
     if (smallest) a = negated(r, &a);
-    *s = (Scaled){.log = reduced_of(r, n, whole_log(r, &a), smallest), .positive = true};
+    *s = (Scaled){.log = reduced_of(r, n, scaled_log(r, &a), smallest), .positive = true};
     if (smallest)
         *s = negated(r, s);
     else
@@ -789,10 +680,10 @@ static bool scale_largest(LogReader *r, const IrNode *n, Scaled *s)
 static bool scale_norm(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a;
-    if (!scale_inside(r, n->arg[0], &a) || !a.log) return false;
+    if (!scaled_inside(r, n->arg[0], &a) || !a.log) return false;
     Scaled square = product_of(r, &a, &a);
     square.positive = a.positive;
-    sum_terms(r, &square, &n->arg[0]->type, n->attr.dims, ir_no_axes(), s);
+    scaled_sum(r, &square, &n->arg[0]->type, n->attr.dims, ir_no_axes(), s);
     s->log = s->log ? ir_mul(&r->b, s->log, ir_const(&r->b, r->elem, 0.5)) : NULL;
     s->up = s->up ? ir_sqrt(&r->b, s->up) : NULL;
     s->positive = true;
@@ -802,7 +693,7 @@ static bool scale_norm(LogReader *r, const IrNode *n, Scaled *s)
 static bool scale_abs(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a;
-    if (!scale(r, n->arg[0], &a) || !a.log) return false;
+    if (!scaled_of(r, n->arg[0], &a) || !a.log) return false;
     *s = (Scaled){.log = a.log, .up = a.up ? ir_abs(&r->b, a.up) : NULL, .down = a.down ? ir_abs(&r->b, a.down) : NULL, .positive = true};
     r->summed = true;
     return true;
@@ -814,7 +705,7 @@ static IrVal *stopped(LogReader *r, IrVal *v) { return v ? ir_stop(&r->b, v) : N
 static bool scale_stop(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a;
-    if (n->attr.slot >= 0 || !scale(r, n->arg[0], &a) || (!a.log && !a.less && !r->summed)) return false;
+    if (n->attr.slot >= 0 || !scaled_of(r, n->arg[0], &a) || (!a.log && !a.less && !r->summed)) return false;
     *s = (Scaled){stopped(r, a.log), stopped(r, a.up),   stopped(r, a.down), a.positive,
                   a.negative,        stopped(r, a.less), stopped(r, a.more)};
     r->summed = true;
@@ -836,8 +727,8 @@ static bool is_exponential(const IrNode *n)
 static bool scale_exponential(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a;
-    if (!scale(r, n->arg[0], &a) || !a.positive) return false;
-    *s = (Scaled){.log = ir_mul(&r->b, leaf(r, n->arg[1]), whole_log(r, &a)), .positive = true};
+    if (!scaled_of(r, n->arg[0], &a) || !a.positive) return false;
+    *s = (Scaled){.log = ir_mul(&r->b, log_leaf(r, n->arg[1]), scaled_log(r, &a)), .positive = true};
     r->summed = true;
     return true;
 }
@@ -849,10 +740,10 @@ static bool scale_power(LogReader *r, const IrNode *n, Scaled *s)
     double k = 0.5;
     Scaled a;
     if (is_exponential(n)) return scale_exponential(r, n, s);
-    if ((n->op == IR_pow && !ir_is_const(n->arg[1], &k)) || !scale(r, n->arg[0], &a) || !a.log) return false;
+    if ((n->op == IR_pow && !ir_is_const(n->arg[1], &k)) || !scaled_of(r, n->arg[0], &a) || !a.log) return false;
     IrVal *by = ir_const(&r->b, r->elem, k);
     if (a.positive && fabs(k) > MOST_POWER)
-        return *s = (Scaled){.log = ir_mul(&r->b, whole_log(r, &a), by), .positive = true}, true;
+        return *s = (Scaled){.log = ir_mul(&r->b, scaled_log(r, &a), by), .positive = true}, true;
     IrVal *q = factor(r, &a);
     *s = (Scaled){.log = ir_mul(&r->b, a.log, by), .positive = a.positive || n->op == IR_sqrt || is_even(k)};
     if (q) s->up = n->op == IR_sqrt ? ir_sqrt(&r->b, q) : ir_pow(&r->b, q, by);
@@ -861,7 +752,7 @@ static bool scale_power(LogReader *r, const IrNode *n, Scaled *s)
 
 static bool scale_minus(LogReader *r, const IrNode *n, Scaled *s)
 {
-    if (!scale(r, n->arg[0], s) || (!s->log && !r->summed)) return false;
+    if (!scaled_of(r, n->arg[0], s) || (!s->log && !r->summed)) return false;
     *s = negated(r, s);
     return true;
 }
@@ -880,14 +771,15 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
     Scaled a, c;
     switch (n->op) {
     case IR_exp:
-        *s = (Scaled){.log = leaf(r, n->arg[0]), .positive = true};
+        if (scaled_share_of_exp(r, n, s)) return true;
+        *s = (Scaled){.log = log_leaf(r, n->arg[0]), .positive = true};
         return true;
     case IR_mul:
         return scale_product(r, n, s);
     case IR_div:
         return scale_quotient(r, n, s);
     case IR_convert:
-        return ir_is_real(n->arg[0]->type.elem) && scale(r, n->arg[0], s);
+        return ir_is_real(n->arg[0]->type.elem) && scaled_of(r, n->arg[0], s);
     case IR_select:
         return scale_select(r, n, s);
     case IR_sum:
@@ -915,7 +807,7 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
     case IR_scan:
         return scale_scan(r, n, s);
     case IR_expm1:
-        a = (Scaled){.log = leaf(r, n->arg[0]), .positive = true};
+        a = (Scaled){.log = log_leaf(r, n->arg[0]), .positive = true};
         c = (Scaled){.positive = true};
         subtract_bare(r, &a, &c, s);
         s->more = a.log;
@@ -944,7 +836,7 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
     case IR_stop:
         return scale_stop(r, n, s);
     case IR_spread:
-        return scale(r, n->arg[0], s);
+        return scaled_of(r, n->arg[0], s);
     case IR_concat:
         return scale_concat(r, n, s);
     default:
@@ -959,13 +851,19 @@ static bool is_read(const Walk *w, const IrNode *n)
     return !w->skip_derivatives || n->why != IR_WHY_ADJOINT || (n->n_results == 1 && tree_is_head(w, n->result));
 }
 
-/* False: too large a tree. */
-static bool scale(LogReader *r, IrVal *v, Scaled *s)
+/* A fraction as it was written: its terms are seen in the sum under its line. */
+static IrVal *as_written(const LogReader *r, IrVal *v)
+{
+    const NodeInfo *i = r->logarithm ? tree_info(r->w, v) : NULL;
+    return i && i->was && i->was->op == IR_div ? i->was->result : v;
+}
+
+bool scaled_of(LogReader *r, IrVal *v, Scaled *s)
 {
     if (++r->nodes > MOST_NODES) return false;
-    IrNode *n = v->def;
+    IrNode *n = (v = as_written(r, v))->def;
     bool ours = n && n->block == r->w->b->block && n->n_results == 1 && ir_is_real(v->type.elem) && is_read(r->w, n);
-    if (!ours || !scale_row(r, n, s)) *s = (Scaled){.up = leaf(r, v), .positive = tree_is_positive(v)};
+    if (!ours || !scale_row(r, n, s)) *s = (Scaled){.up = log_leaf(r, v), .positive = tree_is_positive(v)};
     return r->nodes <= MOST_NODES;
 }
 
@@ -1025,11 +923,16 @@ static bool has_summed(Search *s, const IrVal *v, bool summed)
     return has;
 }
 
+bool log_has_summed(const Walk *w, const IrVal *v, bool adds, bool logarithm)
+{
+    return has_summed(&(Search){.w = w, .block = w->b->block, .adds = adds, .logarithm = logarithm}, v, false);
+}
+
 /* A fraction is ours where what stands under its line is. */
 static IrVal *shifted_share(LogReader *r, const IrNode *n)
 {
     Scaled a, c, s;
-    if (!scale(r, n->arg[1], &c) || !c.log || !r->shifted || !scale(r, n->arg[0], &a)) return NULL;
+    if (!scaled_of(r, n->arg[1], &c) || !c.log || !r->shifted || !scaled_of(r, n->arg[0], &a)) return NULL;
     s = (Scaled){.log = minus(r, a.log, c.log), .up = times(r, a.up, c.down), .down = times(r, a.down, c.up)};
     return over(r, times(r, s.log ? ir_exp(&r->b, s.log) : NULL, s.up), s.down);
 }
@@ -1039,16 +942,16 @@ static IrVal *log_one_plus(LogReader *r, const IrVal *x)
 {
     Scaled s;
     const IrNode *n = x->def;
-    if (n->op == IR_neg) return scale(r, n->arg[0], &s) ? s.less : NULL;
-    if (!scale(r, n->result, &s) || s.more) return s.more;
-    return s.log && s.positive ? ir_softplus(&r->b, whole_log(r, &s)) : NULL;
+    if (n->op == IR_neg) return scaled_of(r, n->arg[0], &s) ? s.less : NULL;
+    if (!scaled_of(r, n->result, &s) || s.more) return s.more;
+    return s.log && s.positive ? ir_softplus(&r->b, scaled_log(r, &s)) : NULL;
 }
 
 static IrVal *logarithm_of(LogReader *r, const IrNode *n, bool wide)
 {
     Scaled s;
     if (n->op == IR_log1p) return log_one_plus(r, n->arg[0]);
-    return scale(r, n->arg[0], &s) && (r->summed || r->single) && (s.log || wide) ? logarithm(r, &s) : NULL;
+    return scaled_of(r, n->arg[0], &s) && (r->summed || r->single) && (s.log || wide) ? logarithm(r, &s) : NULL;
 }
 
 /* Is all of v as small as a softplus is far below zero? Beside a number it is that number. */
@@ -1097,7 +1000,7 @@ static IrVal *root_of_softplus(Walk *w, IrVal *v)
     Scaled s;
     if (!is_like_softplus(&search, n->arg[0]) || !scale_power(&r, n, &s) || !s.log || !s.positive) return NULL;
     IrVal *made = times(&r, ir_exp(&r.b, s.log), factor(&r, &s));
-    return full(&r, tree_convert(&r.b, made, v->type.elem), &v->type);
+    return log_full(&r, tree_convert(&r.b, made, v->type.elem), &v->type);
 }
 
 IrVal *tree_vanishing_product(Walk *w, IrVal *v)
@@ -1110,7 +1013,7 @@ IrVal *tree_vanishing_product(Walk *w, IrVal *v)
     LogReader r = {.w = w, .b = tree_before(w, v), .elem = v->type.elem};
     Scaled s;
     if (!scale_product(&r, n, &s)) return NULL;
-    return full(&r, times(&r, ir_exp(&r.b, s.log), s.up), &v->type);
+    return log_full(&r, times(&r, ir_exp(&r.b, s.log), s.up), &v->type);
 }
 
 IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds)
@@ -1119,9 +1022,9 @@ IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds)
     if (adds && (n->op == IR_sqrt || n->op == IR_pow)) return root_of_softplus(w, v);
     if (n->op != IR_log && n->op != IR_log1p && n->op != IR_div) return NULL;
     bool wide = tree_is_head(w, v), logarithmic = n->op != IR_div;
-    LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .adds = true, .single = adds};
+    LogReader r = {.w = w, .b = tree_before(w, v), .elem = wide ? IR_F64 : v->type.elem, .logarithm = logarithmic, .adds = true, .single = adds};
     Search search = {.w = w, .block = w->b->block, .adds = adds, .logarithm = logarithmic};
     if (!has_summed(&search, n->arg[!logarithmic], r.single && logarithmic)) return NULL;
     IrVal *made = logarithmic ? logarithm_of(&r, n, wide) : shifted_share(&r, n);
-    return made ? full(&r, tree_convert(&r.b, made, v->type.elem), &v->type) : NULL;
+    return made ? log_full(&r, tree_convert(&r.b, made, v->type.elem), &v->type) : NULL;
 }

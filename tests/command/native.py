@@ -149,6 +149,21 @@ def test_data_are_read_when_it_runs():
         assert "d.csv" in said, said
 
 
+def test_models():
+    """What has no arguments can be drawn from: implicit and prescribed, trained or not, with gan sample's bits."""
+    with folder() as d:
+        built(d, SMALL + "implicit H(y: class[3], z: real ~ Normal(0, 1)) -> real { z + y }\n"
+              "prescribed P() { param m: real[2] = 1.5; Normal(m, 1) }\ndef twice(x) = 2 * x\n")
+        said = program("./small", "info", cwd=d).stdout
+        assert re.findall("^model (.*)", said, re.M) == ["G: f32[2]", "P: f32[2]"], said
+        assert re.findall("^source (.*)", said, re.M)[0] == "small.gan" and "<model>" not in said, said
+        for model in ("G", "P"):
+            gan("sample", "small.gan", model, "-n", 7, "-o", "a.csv", "--seed", 3, cwd=d)
+            program("./small", "sample", model, "-n", 7, "-o", "b.csv", "--seed", 3, cwd=d)
+            assert content(f"{d}/a.csv") == content(f"{d}/b.csv"), model
+        assert "program is a file" in gan("build", "small.gan", "-o", "-", cwd=d).err
+
+
 def test_wrong_uses():
     with folder() as d:
         path = built(d, SMALL)

@@ -273,6 +273,18 @@ static void finish_players(Lower *L, LowerResult *r)
     }
 }
 
+static void finish_models(Lower *L, LowerResult *r)
+{
+    AstList stmts = L->modules.main->ast->file.stmts;
+    r->n_models = 0;
+    r->model = arena_array(L->a, const char *, stmts.n + 1);
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *s = stmts.v[i];
+        AstDefine  w = s->kind == AST_DEFINE ? s->define.word : AST_DEFINE_DEF;
+        if (w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED || w == AST_DEFINE_DISTRIBUTION) r->model[r->n_models++] = s->define.name;
+    }
+}
+
 /* What a part reads of the players, whoever computed it. */
 static void line_reads(Lower *L, const Part *p, GameLine *g)
 {
@@ -322,6 +334,7 @@ static void finish(Lower *L, LowerResult *r)
     r->line = L->lines.v;
     r->n_lines = L->lines.n;
     finish_players(L, r);
+    finish_models(L, r);
 }
 
 /* ---- the doors */
