@@ -33,7 +33,7 @@ def host(d, *lists):
     assert done.returncode == 0 and done.stderr == "", done
     lines = [re.fullmatch(r"(\d+) (\S+) (\d) (\S+) (.*)", line) for line in done.stdout.splitlines()]
     assert all(lines) and len(lines) == len([w for w in words if w != "+"]), done
-    return {(int(m[1]), m[2]): (int(m[3]), float(m[4]), m[5]) for m in lines}
+    return {(int(m[1]), m[2]): (int(m[3]), float(m[4].replace(",", ".")), m[5]) for m in lines}
 
 
 def works(d, *lists):
@@ -147,6 +147,15 @@ def test_a_run_that_fails():
         assert content(f"{d}/seven") == content(f"{d}/7")
 
 
+def german(d):
+    """Makes the locale, in which 1.5 is 1,5; where its sources are."""
+    os.environ["LOCPATH"] = d
+    try:
+        return subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", f"{d}/de_DE.UTF-8"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
 def test_data():
     with folder() as d:
         for name, value in (("d", 2), ("other", 5)):
@@ -157,6 +166,11 @@ def test_data():
         compiled(d)
         r = works(d, "open:0:1 train:0 report:total", "data:ring:other.csv open:0:1 train:0 report:total")
         assert r[0, "report:total"][1] == 4 and r[1, "report:total"][1] == 10, r
+        with open(f"{d}/half.csv", "w") as f:
+            f.write("0.5,0.75\n" * 8)
+        for words in ("", "locale:de_DE.UTF-8 ") if german(d) else ("",):
+            r = works(d, words + "data:ring:half.csv open:0:1 train:0 report:total")
+            assert r[0, "report:total"][1] == 1.25 and (not words or r[0, words.strip()][1] == 1), r
         os.remove(f"{d}/d.csv")
         assert "d.csv" in host(d, "open:0:1")[0, "open:0:1"][2]
 

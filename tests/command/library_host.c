@@ -3,6 +3,7 @@
  * WORD:WORD:... is a command. What each gave is printed as "LIST COMMAND STATUS RESULT MESSAGE". Compiled with -DP=PREFIX -DHEADER="PREFIX.h". */
 #include HEADER
 
+#include <locale.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ static double run(List *l, char *word[4], F(_error) *e)
         l->data.path = l->names + strlen(l->names) + 1;
         snprintf(l->names + strlen(l->names) + 1, sizeof l->names - strlen(l->names) - 1, "%s", word[2]);
     }
+    if (!strcmp(c, "locale")) value = setlocale(LC_ALL, word[1]) != NULL && *localeconv()->decimal_point == ',';
     if (!strcmp(c, "open")) {
         F(_options) o;
         memset(&o, 0, sizeof o);
