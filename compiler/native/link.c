@@ -61,7 +61,8 @@ static const char *runtime_archive(Arena *a)
 
 static const char *object_name(const Link *l, int variant, int i) { return in_folder(l, arena_printf(l->a, "%d-%d.o", variant, i)); }
 
-static GanStatus lay_out_text(const Link *l, const char *name, const char *text) { return file_write(in_folder(l, name), text, strlen(text), false, l->err); }
+static GanStatus write_text(const Link *l, const char *path, const char *text) { return file_write(path, text, strlen(text), false, l->err); }
+static GanStatus lay_out_text(const Link *l, const char *name, const char *text) { return write_text(l, in_folder(l, name), text); }
 
 static GanStatus lay_out_library(const Link *l)
 {
@@ -88,7 +89,7 @@ static GanStatus lay_out(const Link *l, const char *image, size_t bytes)
 
 static void clear_folder(const Link *l)
 {
-    static const char *const name[] = {"image", "image.s", "library.h", "library.c", "exports", "said"};
+    static const char *const name[] = {"image", "image.s", "library.h", "library.c", "exports", "all.o", "said"};
     for (int k = 0; k < l->n_variants; k++)
         for (int i = 0; i < l->variant[k].objects.n; i++) unlink(object_name(l, k, i));
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) unlink(in_folder(l, name[i]));
@@ -115,7 +116,7 @@ static const char *first_line(Link *l)                      /* of what cc said: 
     return line;
 }
 
-static GanStatus run_cc(Link *l)
+static GanStatus run_tool(Link *l)
 {
     posix_spawn_file_actions_t files;
     pid_t child;
@@ -126,7 +127,7 @@ static GanStatus run_cc(Link *l)
     posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
     failed = posix_spawnp(&child, l->word.v[0], &files, NULL, (char **)(uintptr_t)l->word.v, environ);
     posix_spawn_file_actions_destroy(&files);
-    if (failed) return gan_error(l->err, GAN_WRONG, "a C compiler links the program, and %s cannot be run: %s; install gcc, or name another in CC", l->word.v[0], strerror(failed));
+    if (failed) return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC", l->word.v[0], strerror(failed));
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return GAN_OK;
     return gan_error(l->err, GAN_WORLD, "the program was not linked; %s said: %s", l->word.v[0], first_line(l));
@@ -167,7 +168,7 @@ static GanStatus link_to(Link *l, const char *path)
     add_inputs(l);
     add_words(l, GAN_LINK_LIBRARIES " -o");
     array_push(l->a, &l->word, temp);
-    return put_in_place(l, run_cc(l), temp, path);
+    return put_in_place(l, run_tool(l), temp, path);
 }
 
 static GanStatus link_program(Link *l, const char *path)
@@ -192,11 +193,57 @@ static GanStatus link_shared(Link *l, const char *path)
     return link_to(l, path);
 }
 
+static void begin_tool(Link *l, const char *variable, const char *usual)
+{
+    const char *named = getenv(variable);
+    l->word.n = 0;
+    add_words(l, named && *named ? named : usual);
+}
+
+/* One object of all that is needed, in which only the library's own names are left for others. */
+static GanStatus link_object(Link *l)
+{
+    const char *all = in_folder(l, "all.o");
+    begin_cc(l);
+    add_words(l, "-r -nostdlib -fPIC -O1");
+    add_inputs(l);
+    add_words(l, "-o");
+    array_push(l->a, &l->word, all);
+    GanStatus s = run_tool(l);
+    if (s) return s;
+    begin_tool(l, "OBJCOPY", "objcopy");
+    add_words(l, "--strip-unneeded --wildcard --keep-global-symbol");
+    array_push(l->a, &l->word, (const char *)arena_printf(l->a, "%s_*", l->lib->prefix));
+    array_push(l->a, &l->word, all);
+    return run_tool(l);
+}
+
+static GanStatus link_archive(Link *l, const char *path)
+{
+    const char *temp = temp_name(l, path);
+    GanStatus   s = link_object(l);
+    if (s) return s;
+    begin_tool(l, "AR", "ar");
+    add_words(l, "rcsD");
+    array_push(l->a, &l->word, temp);
+    array_push(l->a, &l->word, in_folder(l, "all.o"));
+    return put_in_place(l, run_tool(l), temp, path);
+}
+
+/* Its folder is where it lies, so the four files are moved together. */
+static const char *package(const Link *l, const char *path)
+{
+    const char *name = base_name(path);
+    return arena_printf(l->a, "archive=${pcfiledir}/%s.a " GAN_LINK_LIBRARIES "\n\nName: %s\nDescription: a game compiled by gan\nVersion: " GAN_VERSION "\n"
+                              "Cflags: -I${pcfiledir}\nLibs: -L${pcfiledir} -l:%s.so\n", name, name, name);
+}
+
 static GanStatus link_library(Link *l, const char *path)
 {
-    const char *header = l->lib->header;
-    GanStatus   s = link_shared(l, arena_printf(l->a, "%s.so", path));
-    return s ? s : file_write(arena_printf(l->a, "%s.h", path), header, strlen(header), false, l->err);
+    GanStatus s = link_shared(l, arena_printf(l->a, "%s.so", path));
+    if (!s) s = link_archive(l, arena_printf(l->a, "%s.a", path));
+    if (!s) s = write_text(l, arena_printf(l->a, "%s.pc", path), package(l, path));
+    return s ? s : write_text(l, arena_printf(l->a, "%s.h", path), l->lib->header);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------ */

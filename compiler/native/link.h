@@ -18,6 +18,6 @@ typedef struct NativeLibrary {
     const char *header, *source;                            /* of native_header, the header's name being "library.h" there */
 } NativeLibrary;
 
-/* Writes `path`.so and `path`.h, each in place of an older one. Errors as above. */
+/* Writes `path`.so, `path`.a, `path`.h and `path`.pc, each in place of an older one. Errors as above; the archive wants objcopy and ar, too. */
 GanStatus native_link_library(const NativeLibrary *lib, const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path,
                               GanError *err);

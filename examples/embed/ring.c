@@ -52,9 +52,9 @@ static int play(ring_instance *ring, int64_t rounds, ring_error *error)
 
 int main(int argc, char **argv)
 {
-    ring_error     error;
+    static ring_options options;                            /* zeros: as the program says */
     ring_instance *ring;
-    ring_options   options = {0};
+    ring_error     error;
     options.seed = 1;
     if (ring_open(&options, &ring, &error)) return failed(&error);
     int status = play(ring, argc > 1 ? atoll(argv[1]) : 4000, &error);

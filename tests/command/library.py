@@ -20,10 +20,26 @@ def built(d, text=SMALL, name="small", *more):
     assert r.status == 0, r
 
 
-def compiled(d, name="small", cc=("gcc", "-std=gnu11")):
-    done = subprocess.run([*cc, *FLAGS, f"-DP={name}", f'-DHEADER="{name}.h"', "-I.", f"{HERE}/library_host.c", f"./{name}.so", "-Wl,-rpath,.", "-o", "host"],
-                          cwd=d, capture_output=True, check=False, text=True)
+C, CPP = ("gcc", "-std=gnu11", "-x", "c"), ("g++", "-std=gnu++17", "-x", "c++")
+
+
+def compile_host(d, source, language, *linked):
+    done = subprocess.run([*language, *FLAGS, "-I.", source, "-x", "none", *linked, "-Wl,-rpath,.", "-o", "host"], cwd=d, capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def archive(d, name):
+    return package(d, name, "--variable=archive")
+
+
+def package(d, name, *what):
+    done = subprocess.run(["pkg-config", *what, name], cwd=d, env=dict(os.environ, PKG_CONFIG_PATH=d), capture_output=True, check=True, text=True)
+    return done.stdout.split()
+
+
+def compiled(d, name="small", language=C, how=package):
+    linked = archive(d, name) if how is archive else package(d, name, "--libs", "--cflags")
+    compile_host(d, f"{HERE}/library_host.c", language, f"-DP={name}", f'-DHEADER="{name}.h"', *linked)
 
 
 def host(d, *lists):
@@ -185,12 +201,61 @@ def test_only_its_own_names():
         assert all(n + "(" in header for n in names), names
 
 
+def test_archive_and_languages():
+    with folder() as d:
+        built(d)
+        for number, (language, how) in enumerate([(C, package), (C, archive), (CPP, package), (CPP, archive)]):
+            compiled(d, language=language, how=how)
+            if how is archive:
+                os.rename(f"{d}/small.so", f"{d}/away")
+            works(d, f"open:0:1 train:4 save:{number}")
+            if how is archive:
+                os.rename(f"{d}/away", f"{d}/small.so")
+            assert content(f"{d}/{number}") == content(f"{d}/0")
+        names = subprocess.run(["nm", "-g", "--defined-only", "small.a"], cwd=d, capture_output=True, check=True, text=True).stdout
+        names = [line.split()[2] for line in names.splitlines() if " T " in line or " D " in line or " R " in line]
+        assert len(names) == 10 and all(n.startswith("small_") for n in names), names
+
+
+TWO = '''
+#include "one.h"
+#include "two.h"
+#include <stddef.h>
+#define USE(P) \\
+    P##_instance *P##_it; \\
+    if (P##_open(NULL, &P##_it, NULL) || P##_train(P##_it, 3, NULL, NULL) || P##_save(P##_it, #P ".both", NULL)) return 1;
+int main(void)
+{
+    USE(one)
+    USE(two)
+    one_close(one_it);
+    two_close(two_it);
+    return 0;
+}
+'''
+
+
+def test_two_in_one_process():
+    with folder() as d:
+        with open(f"{d}/two.c", "w") as f:
+            f.write(TWO)
+        for name, text in (("one", SMALL), ("two", SMALL.replace("Dense(8)", "Dense(9)"))):
+            built(d, text, name)
+            compiled(d, name)
+            works(d, f"open:0:1 train:3 save:{name}.alone")
+        for how in ([*archive(d, "one"), *archive(d, "two")], ["./one.so", "./two.so"]):
+            compile_host(d, "two.c", C, *how)
+            assert subprocess.run(["./host"], cwd=d, timeout=60, check=False).returncode == 0
+            for name in ("one", "two"):
+                assert content(f"{d}/{name}.alone") == content(f"{d}/{name}.both")
+                os.remove(f"{d}/{name}.both")
+
+
 def test_the_host_of_the_examples():
     with folder() as d:
         assert gan("build", f"{ROOT}/examples/ring.gan", "--lib", "-o", "ring", cwd=d).status == 0
-        done = subprocess.run(["gcc", "-std=c11", "-pedantic", *FLAGS, "-I.", f"{ROOT}/examples/embed/ring.c", "./ring.so", "-Wl,-rpath,.", "-o", "host"],
-                              cwd=d, capture_output=True, check=False, text=True)
-        assert done.returncode == 0, done.stderr
+        for language in (("g++", "-std=c++17", "-pedantic", "-x", "c++"), ("gcc", "-std=c11", "-pedantic", "-x", "c")):
+            compile_host(d, f"{ROOT}/examples/embed/ring.c", language, "./ring.so")
         steps = 10 if SANITIZED else 1000
         done = subprocess.run(["./host", str(steps)], cwd=d, capture_output=True, timeout=300, check=False, text=True)
         lines = done.stdout.splitlines()
