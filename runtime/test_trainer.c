@@ -123,6 +123,39 @@ Test(trainer, goes_on_where_it_was_cut)
     drop_folder(folder);
 }
 
+static bool at_most(void *left) { return (*(int *)left)-- > 0; }
+
+/* In memory, in portions of 0, 1, 2 ... rounds: what stands before a block is done before its first round, what stands behind it after its last. */
+Test(trainer, goes_on_from_a_run_in_memory)
+{
+    GanSchedule *update = NODE(GAN_CALL, UPDATE, -1, .name = ""), *report = NODE(GAN_REPORT, REPORT, -1, .name = ""), *held = NODE(GAN_EXPECT, HELD, -1, .name = "x");
+    GanSchedule *two = NODE(GAN_REPEAT, -1, 2, KIDS(NODE(GAN_ALTERNATE, -1, 4, KIDS(update))));
+    GanSchedule *root = NODE(GAN_SEQUENCE, -1, -1, KIDS(update, NODE(GAN_ALTERNATE, -1, 3, KIDS(update, report)), update, two, held, report));
+    Run whole = {.toy = {.nan_at = -1}}, part = whole;
+    GanProgram p = {.name = "toy", .source_hash = "1", .slot = slots, .n_slots = N_SLOTS, .state_bytes = 192, .function = functions,
+                    .n_functions = N_FUNCTIONS, .schedule = root, .init_fn = INIT};
+    GanEngine  e = {.self = &part.toy, .name = "toy", .run = toy_run};
+    static const int updates[] = {1, 2, 4 + 1, 8, 12, 13};  /* behind portions of 0, 1, 2, ..: one stands before each block */
+    go(&whole, root, NULL, false, NULL);
+    cr_assert_eq(state_new(&p, 7, &part.s, &part.err), GAN_OK);
+    cr_assert_eq(trainer_result_new(&p, &part.r, &part.err), GAN_OK);
+    for (int i = 0; i < 6; i++) {
+        int            left = i;
+        TrainerResult  next;
+        TrainerOptions o = {.steps = -1, .from = &part.r, .progress_fd = -1, .hooks = {.user = &left, .next = at_most}};
+        if (!i) toy_run(&part.toy, INIT, &part.s, NULL, NULL);
+        cr_assert_eq(trainer_run(&p, &e, &part.s, &o, &next, &part.err), GAN_OK);
+        cr_expect_eq(part.toy.calls[UPDATE], updates[i], "portion %d: %d", i, part.toy.calls[UPDATE]);
+        cr_expect_eq(next.end, i < 5 ? TRAINER_INTERRUPTED : TRAINER_DONE);
+        trainer_result_free(&part.r);
+        part.r = next;
+    }
+    cr_expect(part.toy.calls[INIT] == 1 && part.r.rounds == 11 && part.r.rounds_here == 1 && part.r.report[0].value == whole.r.report[0].value && part.r.expect[0].held);
+    cr_expect(!memcmp(part.s.base, whole.s.base, whole.s.bytes));
+    drop(&whole);
+    drop(&part);
+}
+
 static bool interrupted_when_stopped(void *toy)
 {
     if (((Toy *)toy)->calls[STOP_AT] == 3) raise(SIGINT);

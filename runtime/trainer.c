@@ -27,12 +27,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { DEEPEST = 64, KEEP_CHECKPOINTS = 3 };
+enum { DEEPEST = TRAINER_DEEPEST, KEEP_CHECKPOINTS = 3 };
 static const double SNAPSHOT_SECONDS = 0.25;
 
 typedef enum { GO_ON, LEAVE_BLOCK, INTERRUPTED, FAILED, REACHED } Flow;
 
-typedef struct { int n; int64_t at[2 * DEEPEST]; } Path;
+typedef TrainerPath Path;
 
 typedef struct {                                            /* a round's start, to replay from */
     char   *bytes;                                          /* NULL: none yet */
@@ -257,32 +257,52 @@ static void expects_read(TrainerResult *r, const char *text)
     }
 }
 
-static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
+typedef struct Content {                                    /* of a checkpoint */
+    SafeTensor *view;
+    char       *expects, name[GAN_ERROR_TEXT], position[DEEPEST * 2 * 21], seed[32], rounds[32], lines[32], steps[32];
+    SafeMeta    meta[9];
+    int         n_views, n_meta;
+} Content;
+
+static void content_free(Content *c)
 {
-    if (!t->folder) return GAN_OK;
+    free(c->view);
+    free(c->expects);
+}
+
+static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanError *err)
+{
     const GanProgram *p = t->program;
-    char position[DEEPEST * 2 * 21], numbers[4][32];
-    path_text(path, position, sizeof position);
-    SafeTensor *view = calloc((size_t)p->n_slots + 1, sizeof *view);
-    char       *expects = calloc((size_t)t->result->n_expects + 1, 1);
-    if (!view || !expects) {
-        free(view);
-        free(expects);
+    c->view = calloc((size_t)p->n_slots + 1, sizeof *c->view);
+    c->expects = calloc((size_t)t->result->n_expects + 1, 1);
+    if (!c->view || !c->expects) {
+        content_free(c);
         return gan_error(err, GAN_WORLD, "no memory for a checkpoint");
     }
-    expects_text(t->result, expects);
-    snprintf(numbers[0], sizeof numbers[0], "%" PRIu64, t->state->seed);
-    snprintf(numbers[1], sizeof numbers[1], "%" PRId64, t->rounds);
-    snprintf(numbers[2], sizeof numbers[2], "%" PRId64, t->log ? log_lines(t->log) : 0);
-    snprintf(numbers[3], sizeof numbers[3], "%" PRId64, t->o->steps);
-    SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", GAN_SHOWN(p->name)}, {"source", p->source_hash}, {"seed", numbers[0]},
-                       {"step", numbers[1]}, {"steps", numbers[3]}, {"log", numbers[2]}, {"position", position}, {"expects", expects}};
-    int       n = state_views(p, t->state, view);
-    CheckpointSave save = {.step = t->rounds, .tensor = view, .n_tensors = n, .meta = meta, .n_meta = sizeof meta / sizeof meta[0], .keep = KEEP_CHECKPOINTS,
+    expects_text(t->result, c->expects);
+    path_text(path, c->position, sizeof c->position);
+    snprintf(c->seed, sizeof c->seed, "%" PRIu64, t->state->seed);
+    snprintf(c->rounds, sizeof c->rounds, "%" PRId64, t->rounds);
+    snprintf(c->lines, sizeof c->lines, "%" PRId64, t->log ? log_lines(t->log) : 0);
+    snprintf(c->steps, sizeof c->steps, "%" PRId64, t->o->steps);
+    const SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
+                             {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}};
+    memcpy(c->meta, meta, sizeof meta);
+    c->n_meta = sizeof meta / sizeof meta[0];
+    c->n_views = state_views(p, t->state, c->view);
+    return GAN_OK;
+}
+
+static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
+{
+    Content c;
+    if (!t->folder) return GAN_OK;
+    GanStatus st = content_of(t, path, &c, err);
+    if (st) return st;
+    CheckpointSave save = {.step = t->rounds, .tensor = c.view, .n_tensors = c.n_views, .meta = c.meta, .n_meta = c.n_meta, .keep = KEEP_CHECKPOINTS,
                            .named = t->named, .n_named = t->n_named};
-    GanStatus st = checkpoint_save(t->folder, &save, t->result->checkpoint, err);
-    free(view);
-    free(expects);
+    st = checkpoint_save(t->folder, &save, t->result->checkpoint, err);
+    content_free(&c);
     return st;
 }
 
@@ -339,6 +359,18 @@ static GanStatus refuse_steps(Trainer *t)
                         then, t->past_rounds, now);
 }
 
+/* Where the run was that wrote the file, and with which seed. */
+static GanStatus take_place(Trainer *t, const SafeFile *f, const char *path)
+{
+    const char *seed = safetensors_meta(f, "seed"), *step = safetensors_meta(f, "step");
+    if (!seed || !step || !safetensors_meta(f, "log") || !path_read(safetensors_meta(f, "position"), &t->resume))
+        return gan_error_in(t->err, GAN_WRONG, path, "is a file of tensors but not a checkpoint of a run");
+    t->state->seed = strtoull(seed, NULL, 10);
+    t->rounds = strtoll(step, NULL, 10);
+    expects_read(t->result, safetensors_meta(f, "expects"));
+    return GAN_OK;
+}
+
 /* The newest good checkpoint of the run's folder: state, position, judged expectations. *found says whether there was one. */
 static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
 {
@@ -351,15 +383,10 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
     if (!st && !f && t->passed_over) return refuse_steps(t);
     if (!st && !f) say(t, "no good checkpoint in %s: the run starts from the beginning", folder);
     if (st || !f) return st;
-    const char *seed = safetensors_meta(f, "seed"), *step = safetensors_meta(f, "step"), *log = safetensors_meta(f, "log");
     st = load_into(t, f, path);
-    if (!st && (!seed || !step || !log || !path_read(safetensors_meta(f, "position"), &t->resume)))
-        st = gan_error_in(t->err, GAN_WRONG, path, "is a file of tensors but not a checkpoint of a run");
+    if (!st) st = take_place(t, f, path);
     if (!st) {
-        t->state->seed = strtoull(seed, NULL, 10);
-        t->rounds = strtoll(step, NULL, 10);
-        *lines = strtoll(log, NULL, 10);
-        expects_read(t->result, safetensors_meta(f, "expects"));
+        *lines = strtoll(safetensors_meta(f, "log"), NULL, 10);
         say(t, "resuming at step %" PRId64 " from %s", t->rounds, path);
         strcpy(t->result->checkpoint, path);
         if ((t->result->was_over = is_over(t, &t->resume)))
@@ -524,11 +551,17 @@ static Flow judge_by_step(Trainer *t, const GanSchedule *root, const GanSchedule
     return GO_ON;
 }
 
+static Flow cut(Trainer *t, const Path *next)
+{
+    t->result->path = *next;
+    return INTERRUPTED;
+}
+
 /* Where a run can be cut: saves when the program, the clock, a signal or a log that cannot be written (`flow`) asks for it. */
 static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
 {
     bool due = t->o->save_seconds > 0 && now() - t->last_save > t->o->save_seconds;
-    if (flow == GO_ON && t->o->watch_signals && interrupt_asked()) flow = INTERRUPTED;
+    if (flow == GO_ON && t->o->watch_signals && interrupt_asked()) flow = cut(t, next);
     if (due || flow != GO_ON || t->save_asked) save_between_rounds(t, next);
     return flow;
 }
@@ -554,7 +587,7 @@ static Flow end_round(Trainer *t, const GanSchedule *block, bool left, Flow line
     progress_step(t->progress, t->rounds);
     Path next = after_round(t, left);
     t->save_asked |= worth_keeping(t, block);
-    if (t->o->hooks.round && !t->o->hooks.round(t->o->hooks.user)) return INTERRUPTED;
+    if (t->o->hooks.round && !t->o->hooks.round(t->o->hooks.user)) return cut(t, &next);
     return save_if_due(t, &next, line);
 }
 
@@ -569,6 +602,8 @@ static Flow one_round(Trainer *t, const GanSchedule *n)
     return end == GO_ON ? flow : end;
 }
 
+static bool is_wanted(const Trainer *t) { return replaying(t) || t->blocks > 1 || !t->o->hooks.next || t->o->hooks.next(t->o->hooks.user); }
+
 static Flow walk_alternate(Trainer *t, const GanSchedule *n)
 {
     int64_t outer = t->round, count = rounds_of(n, t->o->steps);
@@ -578,6 +613,11 @@ static Flow walk_alternate(Trainer *t, const GanSchedule *n)
     t->blocks++;
     for (t->round = first; t->round < count && flow == GO_ON; t->round++) {
         t->here.at[t->here.n - 1] = t->round;
+        if (!is_wanted(t)) {
+            set_step(t, t->round);
+            flow = cut(t, &t->here);
+            break;
+        }
         flow = one_round(t, n);
     }
     t->blocks--;
@@ -819,12 +859,23 @@ static void reports_from_state(Trainer *t)
     }
 }
 
+/* From a run that was in this memory. */
+static void go_on(Trainer *t)
+{
+    const TrainerResult *from = t->o->from;
+    t->resume = t->result->path = from->path;
+    t->rounds = from->rounds;
+    for (int i = 0; i < t->result->n_expects && i < from->n_expects; i++) t->result->expect[i] = from->expect[i];
+    t->result->was_over = is_over(t, &t->resume);
+}
+
 static GanStatus begin(Trainer *t)
 {
-    bool      resumed = false;
+    bool      resumed = t->o->from != NULL;
     int64_t   lines = 0;
     GanStatus st = begin_result(t);
     if (!st) st = begin_files(t);
+    if (!st && resumed) go_on(t);
     if (!st && t->o->resume && t->o->out) st = load_newest(t, &lines, &resumed);
     if (!st && !resumed && t->program->init_fn >= 0) st = run_fn(t, t->program->init_fn) == FAILED ? t->err->status : GAN_OK;
     if (!st && !resumed && t->o->checkpoint) st = load_named(t);
@@ -859,8 +910,8 @@ static GanStatus finish(Trainer *t, Flow flow)
     GanStatus st = flow == FAILED ? t->err->status : GAN_OK;
     if (flow == FAILED && t->failed_round >= 0) rewind_to_failure(t);
     if (flow == GO_ON && !t->result->was_over) {
-        Path over = the_end(t);
-        st = save_at(t, &over, t->err);
+        t->result->path = the_end(t);
+        st = save_at(t, &t->result->path, t->err);
     }
     GanError log_err;
     if (t->line_open && t->log) log_end(t->log, &log_err);
@@ -923,4 +974,74 @@ void trainer_result_free(TrainerResult *r)
     free(r->report);
     free(r->expect);
     *r = (TrainerResult){.failed_fn = -1};
+}
+
+/* ---- a run in memory -------------------------------------------------------------------------------------------------- */
+
+GanStatus trainer_result_new(const GanProgram *p, TrainerResult *r, GanError *err)
+{
+    Trainer t = {.program = p, .result = r, .err = err};
+    *r = (TrainerResult){.failed_fn = -1};
+    GanStatus st = begin_result(&t);
+    free_trainer(&t);
+    return st;
+}
+
+static GanStatus write_file(const Content *c, const char *path, GanError *err)
+{
+    SafeImage image;
+    FileNew   f;
+    GanStatus st = safetensors_image(c->view, c->n_views, c->meta, c->n_meta, &image, err);
+    if (st) return st;
+    st = file_new_begin(&f, path, (int64_t)image.bytes, true, err);
+    if (!st) st = safetensors_write(&image, &f, err);
+    if (!st) st = file_new_end(&f, err);
+    if (st) file_new_abort(&f);
+    safetensors_image_free(&image);
+    return st;
+}
+
+GanStatus trainer_save(const GanProgram *p, const GanState *state, int64_t steps, const TrainerResult *r, const char *path, GanError *err)
+{
+    Content        c;
+    TrainerResult  judged = *r;
+    GanState       borrowed = *state;
+    TrainerOptions o = {.steps = steps};
+    Trainer        t = {.program = p, .state = &borrowed, .o = &o, .result = &judged, .rounds = r->rounds, .err = err};
+    GanStatus      st = content_of(&t, &r->path, &c, err);
+    if (st) return st;
+    st = write_file(&c, path, err);
+    content_free(&c);
+    return st;
+}
+
+/* Of the same program and steps: everything that can be wrong before something is changed. */
+static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
+{
+    Path        where;
+    const char *source = safetensors_meta(f, "source"), *steps = safetensors_meta(f, "steps");
+    if (!source || !safetensors_meta(f, "seed") || !safetensors_meta(f, "step") || !path_read(safetensors_meta(f, "position"), &where))
+        return gan_error_in(t->err, GAN_WRONG, path, "is a file of tensors but not a checkpoint of a run");
+    if (strcmp(source, t->program->source_hash)) return gan_error_in(t->err, GAN_WRONG, path, "was made by another version of the program");
+    if (comes_by(t->program->schedule, &where, steps ? strtoll(steps, NULL, 10) : -1, t->o->steps)) return GAN_OK;
+    return gan_error_in(t->err, GAN_WRONG, path, "is of a run with other numbers of steps, and one with these does not come by there");
+}
+
+GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)
+{
+    SafeFile      *f = NULL;
+    TrainerOptions o = {.steps = steps};
+    Trainer        t = {.program = p, .state = state, .o = &o, .result = r, .err = err};
+    GanStatus      st = safetensors_read(path, true, &f, err);
+    if (!st) st = check_place(&t, f, path);
+    if (!st) st = state_load(p, state, f, path, false, err);
+    if (!st) st = take_place(&t, f, path);
+    if (!st) {
+        reports_from_state(&t);
+        r->path = t.resume;
+        r->rounds = t.rounds;
+        r->was_over = is_over(&t, &t.resume);
+    }
+    safetensors_free(f);
+    return st;
 }

@@ -18,6 +18,9 @@ typedef struct TrainerExpect {
     bool               judged, held;
 } TrainerExpect;
 
+enum { TRAINER_DEEPEST = 64 };
+typedef struct TrainerPath { int n; int64_t at[2 * TRAINER_DEEPEST]; } TrainerPath;    /* a place in the schedule, from its root; n 0: its start */
+
 typedef enum { TRAINER_DONE, TRAINER_INTERRUPTED, TRAINER_FAILED } TrainerEnd;
 
 typedef struct TrainerResult {                              /* free with trainer_result_free */
@@ -29,6 +32,7 @@ typedef struct TrainerResult {                              /* free with trainer
     bool           was_over;                                /* the run resumed was finished: there was nothing to do */
     double         seconds;                                 /* ... in so many seconds */
     int            interrupt;                               /* when end is TRAINER_INTERRUPTED: 130 or 143, by a signal; 141 when nobody reads the log any more; 0 by a hook */
+    TrainerPath    path;                                    /* where a run goes on that has ended well, or was ended by a hook */
     int            failed_fn;                               /* the update whose loss became non-finite (the state is the one before it); -1: none */
     char           checkpoint[4096];                        /* the last one written; "" if none */
 } TrainerResult;
@@ -36,6 +40,7 @@ typedef struct TrainerResult {                              /* free with trainer
 typedef struct TrainerHooks {                               /* any may be NULL; `user` is handed back */
     void *user;
     void (*say)(void *user, const char *line);              /* a warning or a note for a person */
+    bool (*next)(void *user);                               /* before each round; false ends the run there, without a save */
     bool (*round)(void *user);                              /* after each round; false ends the run as if interrupted, without a save */
 } TrainerHooks;
 
@@ -44,6 +49,7 @@ typedef struct TrainerOptions {
     const char  *out;                                       /* the run's folder; NULL: no files (no log unless named, no pictures, no checkpoints) */
     const char  *log;                                       /* a path, "-" for stdout; NULL: OUT/log.jsonl */
     const char  *checkpoint;                                /* start from this file's state (not its position), or NULL */
+    const TrainerResult *from;                              /* go on in the state as it is where this run has ended, or trainer_load has said; NULL: a new run */
     bool         resume;                                    /* go on from the newest good checkpoint in OUT that a run with these steps comes by too (GAN_WRONG: there
                                                                are only others); none there: from the start */
     double       save_seconds;                              /* a checkpoint about this often; 0: only at the end and where the program says */
@@ -57,3 +63,13 @@ typedef struct TrainerOptions {
  * err says what went wrong and whether the program, its data or the world is to blame, and the last good state was saved. */
 GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, const TrainerOptions *o, TrainerResult *result, GanError *err);
 void      trainer_result_free(TrainerResult *r);
+
+/* Of a run that lives in memory. What it is before it has begun: no rounds, no reports, expectations not judged. Free it in any case. */
+GanStatus trainer_result_new(const GanProgram *p, TrainerResult *r, GanError *err);
+
+/* Writes a state and the place where its run goes on, as a run's own checkpoints are; `steps` as in the options. */
+GanStatus trainer_save(const GanProgram *p, const GanState *state, int64_t steps, const TrainerResult *r, const char *path, GanError *err);
+
+/* Reads both back: *r, of trainer_result_new, is that of the run that wrote the file. GAN_WRONG, with nothing changed: no checkpoint, of another
+ * version of the program, of a run with other steps that one with these does not come by. */
+GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err);

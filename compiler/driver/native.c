@@ -3,11 +3,13 @@
 
 #include "compiler/image/write.h"
 #include "compiler/llvm/object.h"
+#include "compiler/native/header.h"
 #include "compiler/native/link.h"
 #include "compiler/llvm/target.h"
 #include "compiler/nest/steps.h"
 #include "runtime/cpu.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +83,28 @@ static GanStatus compile(Session *s, const char *cpu, NativeVariant *v, Code *co
     return st;
 }
 
+/* What its functions begin with: the output's name as an identifier of C. */
+static const char *prefix_of(Session *s)
+{
+    const char *slash = strrchr(s->o->run.output, '/'), *name = slash ? slash + 1 : s->o->run.output;
+    char       *id = arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name);
+    for (char *c = id; *c; c++)
+        if ((unsigned char)*c > 127 || !isalnum((unsigned char)*c)) *c = '_';
+    return id;
+}
+
+static GanStatus link_variants(Session *s, const NativeVariant *v, int n, const Code *code, GanError *err)
+{
+    Text          image = text_in(s->arena), header = image, source = image;
+    NativeLibrary lib = {.prefix = prefix_of(s)};
+    image_write(&image, s->lowered.program, code);
+    if (!s->o->lib) return native_link(v, n, image.s, image.n, s->o->run.output, err);
+    GanStatus st = native_header(&header, &source, s->lowered.program, lib.prefix, arena_printf(s->arena, "%s.h", s->o->run.output), err);
+    lib.header = text_str(&header);
+    lib.source = text_str(&source);
+    return st ? st : native_link_library(&lib, v, n, image.s, image.n, s->o->run.output, err);
+}
+
 int native_build(Session *s)
 {
     const char   *cpu[3];
@@ -94,11 +118,7 @@ int native_build(Session *s)
     s->lowered.program->folder = source_folder(s);
     while (made < n && !st)
         if (!(st = compile(s, cpu[made], &variant[made], &code, &err))) made++;
-    if (!st) {
-        Text image = text_in(s->arena);
-        image_write(&image, s->lowered.program, &code);
-        st = native_link(variant, n, image.s, image.n, s->o->run.output, &err);
-    }
+    if (!st) st = link_variants(s, variant, n, &code, &err);
     for (int i = 0; i < made; i++) llvm_objects_free(&variant[i].objects);
     return st ? say_error(&s->o->run, &err) : EXIT_DONE;
 }

@@ -1,4 +1,4 @@
-/* native.h - `gan build FILE -o NAME`: a program that stands alone. */
+/* native.h - `gan build FILE -o NAME`: a program that stands alone, or with --lib a library. */
 #pragma once
 #include "compiler/driver/session.h"
 

@@ -23,10 +23,14 @@ static const char image_source[] =
     "    .section .data.rel.ro.gan_variants, \"aw\"\n    .balign 8\n    .globl gan_variants\n    .hidden gan_variants\ngan_variants:\n";
 
 typedef struct Link {
-    Arena          *a;
-    const char     *folder;                                 /* ours, for as long as this takes */
-    ARRAY(const char *) word;                               /* of cc */
-    GanError       *err;
+    Arena               *a;
+    const char          *folder;                            /* ours, for as long as this takes */
+    const char          *runtime;                           /* its archive */
+    const NativeLibrary *lib;                               /* NULL: a program */
+    const NativeVariant *variant;
+    int                  n_variants;
+    ARRAY(const char *)  word;                              /* of cc */
+    GanError            *err;
 } Link;
 
 static const char *in_folder(const Link *l, const char *name) { return arena_printf(l->a, "%s/%s", l->folder, name); }
@@ -57,12 +61,24 @@ static const char *runtime_archive(Arena *a)
 
 static const char *object_name(const Link *l, int variant, int i) { return in_folder(l, arena_printf(l->a, "%d-%d.o", variant, i)); }
 
-static GanStatus lay_out(Link *l, const NativeVariant *v, int n, const char *image, size_t bytes)
+static GanStatus write_text(const Link *l, const char *path, const char *text) { return file_write(path, text, strlen(text), false, l->err); }
+static GanStatus lay_out_text(const Link *l, const char *name, const char *text) { return write_text(l, in_folder(l, name), text); }
+
+static GanStatus lay_out_library(const Link *l)
 {
+    GanStatus s = lay_out_text(l, "library.h", l->lib->header);
+    if (!s) s = lay_out_text(l, "library.c", l->lib->source);
+    return s ? s : lay_out_text(l, "exports", arena_printf(l->a, "{ global: %s_*; local: *; };\n", l->lib->prefix));
+}
+
+static GanStatus lay_out(const Link *l, const char *image, size_t bytes)
+{
+    const NativeVariant *v = l->variant;
     Text      source = text_in(l->a);
     GanStatus s = file_write(in_folder(l, "image"), image, bytes, false, l->err);
+    if (!s && l->lib) s = lay_out_library(l);
     text_add(&source, image_source);
-    for (int k = 0; k < n; k++) {
+    for (int k = 0; k < l->n_variants; k++) {
         text_printf(&source, "    .quad %d, %s_nests\n", v[k].level, v[k].prefix);
         for (int i = 0; i < v[k].objects.n && !s; i++)
             s = file_write(object_name(l, k, i), v[k].objects.object[i].bytes, v[k].objects.object[i].size, false, l->err);
@@ -71,13 +87,12 @@ static GanStatus lay_out(Link *l, const NativeVariant *v, int n, const char *ima
     return s ? s : file_write(in_folder(l, "image.s"), source.s, source.n, false, l->err);
 }
 
-static void clear_folder(const Link *l, const NativeVariant *v, int n)
+static void clear_folder(const Link *l)
 {
-    for (int k = 0; k < n; k++)
-        for (int i = 0; i < v[k].objects.n; i++) unlink(object_name(l, k, i));
-    unlink(in_folder(l, "image"));
-    unlink(in_folder(l, "image.s"));
-    unlink(in_folder(l, "said"));
+    static const char *const name[] = {"image", "image.s", "library.h", "library.c", "exports", "all.o", "said"};
+    for (int k = 0; k < l->n_variants; k++)
+        for (int i = 0; i < l->variant[k].objects.n; i++) unlink(object_name(l, k, i));
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) unlink(in_folder(l, name[i]));
     rmdir(l->folder);
 }
 
@@ -101,7 +116,7 @@ static const char *first_line(Link *l)                      /* of what cc said: 
     return line;
 }
 
-static GanStatus run_cc(Link *l)
+static GanStatus run_tool(Link *l)
 {
     posix_spawn_file_actions_t files;
     pid_t child;
@@ -112,45 +127,154 @@ static GanStatus run_cc(Link *l)
     posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
     failed = posix_spawnp(&child, l->word.v[0], &files, NULL, (char **)(uintptr_t)l->word.v, environ);
     posix_spawn_file_actions_destroy(&files);
-    if (failed) return gan_error(l->err, GAN_WRONG, "a C compiler links the program, and %s cannot be run: %s; install gcc, or name another in CC", l->word.v[0], strerror(failed));
+    if (failed) return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC", l->word.v[0], strerror(failed));
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return GAN_OK;
     return gan_error(l->err, GAN_WORLD, "the program was not linked; %s said: %s", l->word.v[0], first_line(l));
 }
 
-/* The linker takes files by name: `@` and `-` mean something else to it at a name's start. */
-static GanStatus link_all(Link *l, const NativeVariant *v, int n, const char *runtime, const char *path)
+static void add_inputs(Link *l)
 {
-    const char *cc = getenv("CC"), *temp = arena_printf(l->a, "%s%s.gan-%ld", *path == '/' ? "" : "./", path, (long)getpid());
-    add_words(l, cc && *cc ? cc : "cc");
-    add_words(l, "-s -Wl,--gc-sections -Wl,-z,noexecstack " GAN_LINK_FLAGS " -I");
+    add_words(l, "-I");
     array_push(l->a, &l->word, l->folder);                  /* .incbin looks there */
     array_push(l->a, &l->word, in_folder(l, "image.s"));
-    for (int k = 0; k < n; k++)
-        for (int i = 0; i < v[k].objects.n; i++) array_push(l->a, &l->word, object_name(l, k, i));
-    array_push(l->a, &l->word, runtime);
-    add_words(l, GAN_LINK_LIBRARIES " -o");
-    array_push(l->a, &l->word, temp);
-    GanStatus s = run_cc(l);
+    if (l->lib) array_push(l->a, &l->word, in_folder(l, "library.c"));
+    for (int k = 0; k < l->n_variants; k++)
+        for (int i = 0; i < l->variant[k].objects.n; i++) array_push(l->a, &l->word, object_name(l, k, i));
+    array_push(l->a, &l->word, l->runtime);
+}
+
+static void begin_cc(Link *l)
+{
+    const char *cc = getenv("CC");
+    l->word.n = 0;
+    add_words(l, cc && *cc ? cc : "cc");
+}
+
+/* The linker takes files by name: `@` and `-` mean something else to it at a name's start. */
+static const char *temp_name(const Link *l, const char *path) { return arena_printf(l->a, "%s%s.gan-%ld", *path == '/' ? "" : "./", path, (long)getpid()); }
+
+static GanStatus put_in_place(const Link *l, GanStatus s, const char *temp, const char *path)
+{
     if (!s && rename(temp, path)) s = gan_error_in(l->err, errno == EISDIR ? GAN_WRONG : GAN_WORLD, path, "cannot be written: %s", strerror(errno));
     if (s) unlink(temp);
     return s;
 }
 
+static GanStatus link_to(Link *l, const char *path)
+{
+    const char *temp = temp_name(l, path);
+    add_words(l, "-s -Wl,--gc-sections -Wl,-z,noexecstack " GAN_LINK_FLAGS);
+    add_inputs(l);
+    add_words(l, GAN_LINK_LIBRARIES " -o");
+    array_push(l->a, &l->word, temp);
+    return put_in_place(l, run_tool(l), temp, path);
+}
+
+static GanStatus link_program(Link *l, const char *path)
+{
+    begin_cc(l);
+    return link_to(l, path);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static GanStatus link_shared(Link *l, const char *path)
+{
+    begin_cc(l);
+    add_words(l, "-shared -fPIC -O1 -Xlinker -soname -Xlinker");
+    array_push(l->a, &l->word, base_name(path));
+    add_words(l, "-Xlinker --version-script -Xlinker");
+    array_push(l->a, &l->word, in_folder(l, "exports"));
+    return link_to(l, path);
+}
+
+static void begin_tool(Link *l, const char *variable, const char *usual)
+{
+    const char *named = getenv(variable);
+    l->word.n = 0;
+    add_words(l, named && *named ? named : usual);
+}
+
+/* One object of all that is needed, in which only the library's own names are left for others. */
+static GanStatus link_object(Link *l)
+{
+    const char *all = in_folder(l, "all.o");
+    begin_cc(l);
+    add_words(l, "-r -nostdlib -fPIC -O1");
+    add_inputs(l);
+    add_words(l, "-o");
+    array_push(l->a, &l->word, all);
+    GanStatus s = run_tool(l);
+    if (s) return s;
+    begin_tool(l, "OBJCOPY", "objcopy");
+    add_words(l, "--strip-unneeded --wildcard --keep-global-symbol");
+    array_push(l->a, &l->word, (const char *)arena_printf(l->a, "%s_*", l->lib->prefix));
+    array_push(l->a, &l->word, all);
+    return run_tool(l);
+}
+
+static GanStatus link_archive(Link *l, const char *path)
+{
+    const char *temp = temp_name(l, path);
+    GanStatus   s = link_object(l);
+    if (s) return s;
+    begin_tool(l, "AR", "ar");
+    add_words(l, "rcsD");
+    array_push(l->a, &l->word, temp);
+    array_push(l->a, &l->word, in_folder(l, "all.o"));
+    return put_in_place(l, run_tool(l), temp, path);
+}
+
+/* Its folder is where it lies, so the four files are moved together. */
+static const char *package(const Link *l, const char *path)
+{
+    const char *name = base_name(path);
+    return arena_printf(l->a, "archive=${pcfiledir}/%s.a " GAN_LINK_LIBRARIES "\n\nName: %s\nDescription: a game compiled by gan\nVersion: " GAN_VERSION "\n"
+                              "Cflags: -I${pcfiledir}\nLibs: -L${pcfiledir} -l:%s.so\n", name, name, name);
+}
+
+static GanStatus link_library(Link *l, const char *path)
+{
+    GanStatus s = link_shared(l, arena_printf(l->a, "%s.so", path));
+    if (!s) s = link_archive(l, arena_printf(l->a, "%s.a", path));
+    if (!s) s = write_text(l, arena_printf(l->a, "%s.pc", path), package(l, path));
+    return s ? s : write_text(l, arena_printf(l->a, "%s.h", path), l->lib->header);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------ */
+
+static GanStatus link_in_folder(Link *l, const char *image, size_t bytes, const char *path)
+{
+    const char *tmp = getenv("TMPDIR");
+    char       *folder = arena_printf(l->a, "%s/gan-build-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    l->runtime = runtime_archive(l->a);
+    if (!l->runtime) return gan_error(l->err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
+    if (!mkdtemp(folder)) return gan_error_in(l->err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
+    l->folder = folder;
+    GanStatus s = lay_out(l, image, bytes);
+    if (!s) s = l->lib ? link_library(l, path) : link_program(l, path);
+    clear_folder(l);
+    return s;
+}
+
 GanStatus native_link(const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path, GanError *err)
 {
-    Link        l = {.a = arena_new(), .err = err};
-    const char *tmp = getenv("TMPDIR"), *runtime = runtime_archive(l.a);
-    char       *folder = arena_printf(l.a, "%s/gan-build-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    GanStatus   s = GAN_OK;
-    if (!runtime) s = gan_error(err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
-    else if (!mkdtemp(folder)) s = gan_error_in(err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
-    if (!s) {
-        l.folder = folder;
-        s = lay_out(&l, variant, n_variants, image, image_bytes);
-        if (!s) s = link_all(&l, variant, n_variants, runtime, path);
-        clear_folder(&l, variant, n_variants);
-    }
+    Link      l = {.a = arena_new(), .variant = variant, .n_variants = n_variants, .err = err};
+    GanStatus s = link_in_folder(&l, image, image_bytes, path);
+    arena_free(l.a);
+    return s;
+}
+
+GanStatus native_link_library(const NativeLibrary *lib, const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path,
+                              GanError *err)
+{
+    Link      l = {.a = arena_new(), .lib = lib, .variant = variant, .n_variants = n_variants, .err = err};
+    GanStatus s = link_in_folder(&l, image, image_bytes, path);
     arena_free(l.a);
     return s;
 }

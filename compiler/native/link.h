@@ -1,4 +1,4 @@
-/* link.h - a program's objects and its image become a file that runs, by the system's C compiler. */
+/* link.h - a program's objects and its image become a file that runs, or a library, by the system's C compiler. */
 #pragma once
 #include "compiler/llvm/object.h"
 #include "runtime/error.h"
@@ -12,3 +12,12 @@ typedef struct NativeVariant {                              /* the program's ker
 /* Writes the executable `path`, in place of an older file of that name; on an error that stays, and nothing else is left over. The runtime's
  * archive is found beside this program. The program takes the last variant that its CPU can run. GAN_WRONG: no C compiler, no archive; GAN_WORLD: a full disk. */
 GanStatus native_link(const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path, GanError *err);
+
+typedef struct NativeLibrary {
+    const char *prefix;                                     /* of the symbols that it has for others; it hides all else */
+    const char *header, *source;                            /* of native_header, the header's name being "library.h" there */
+} NativeLibrary;
+
+/* Writes `path`.so, `path`.a, `path`.h and `path`.pc, each in place of an older one. Errors as above; the archive wants objcopy and ar, too. */
+GanStatus native_link_library(const NativeLibrary *lib, const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path,
+                              GanError *err);

@@ -10,6 +10,7 @@
 
 #include <csv.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,18 @@ static GanStatus read_table(Table *t, Stream *s)
     return t->status;
 }
 
+/* A point is a point, whatever the program around us has told the C library; its other threads notice nothing. */
+static GanStatus read_in_c(Table *t, Stream *s)
+{
+    locale_t numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    if (!numbers) return gan_error_in(t->err, GAN_WORLD, t->path, "not enough memory to read it");
+    locale_t  theirs = uselocale(numbers);
+    GanStatus status = read_table(t, s);
+    uselocale(theirs);
+    freelocale(numbers);
+    return status;
+}
+
 GanStatus data_read_csv(const char *path, DataHeader header, GanTensor **out, GanError *err)
 {
     Table  t = {.path = path, .err = err, .header = header, .line = 1};
@@ -218,7 +231,7 @@ GanStatus data_read_csv(const char *path, DataHeader header, GanTensor **out, Ga
     *out = NULL;
     GanStatus status = stream_open(&s, path, err);
     if (status) return status;
-    status = read_table(&t, &s);
+    status = read_in_c(&t, &s);
     stream_close(&s);
     if (!status) status = gan_tensor_new(GAN_F64, 2, (int64_t[]){t.rows, t.columns}, out, err);
     if (!status) memcpy((*out)->data, t.value, (*out)->bytes);

@@ -1,16 +1,15 @@
 /* main.c - the program that `gan build FILE -o NAME` makes: an image and the code of its nests, linked with this. */
 #include "runtime/command/game.h"
 #include "runtime/command/outputs.h"
-#include "runtime/cpu.h"
 #include "runtime/engine.h"
 #include "runtime/image.h"
+#include "runtime/native/variants.h"
 #include "runtime/state.h"
 
 #include <stdio.h>
 #include <string.h>
 
 extern const char     gan_image[], gan_image_end[];         /* brought by the program */
-typedef struct NativeCode { int64_t level; const KernelFn *nest; } NativeCode;  /* level: cpu.h's, or 0 for any CPU of this machine; below 0 ends the list */
 extern const NativeCode gan_variants[];
 
 enum { MOST_STEPS = 1000000000000000, MOST_DRAWS = 1000000000 };
@@ -61,20 +60,9 @@ static GanStatus read_data(Game *g, Image *image, GanError *err)
     return image_read_data(image, choice, given->n, err);
 }
 
-/* The last of the variants that this CPU can run. */
-static GanStatus choose_code(Code *code, GanError *err)
-{
-    const NativeCode *v = gan_variants;
-    for (; v->level >= 0; v++)
-        if (v->level <= cpu_level()) code->nest = v->nest;
-    if (code->nest) return GAN_OK;
-    return gan_error(err, GAN_WRONG, "this program was built for CPUs with x86-64-v%d, and this one has x86-64-v%d: build it with --target-cpu or --portable",
-                     (int)gan_variants->level, cpu_level());
-}
-
 static GanStatus start(Game *g, Image *image, GanError *err)
 {
-    if (choose_code(&image->code, err) || read_data(g, image, err)) return err->status;
+    if (native_choose(gan_variants, &image->code, err) || read_data(g, image, err)) return err->status;
     Team *team = team_new((int)g->o->threads, false);
     GanStatus s = team ? engine_new(&image->code, image->program.n_data, team, &g->engine, err) : gan_error(err, GAN_WORLD, "no threads");
     return s ? s : state_new(g->program, g->o->seed, &g->state, err);

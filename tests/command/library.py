@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""Libraries: `gan build --lib`, inside of hosts in C, with the bits of `gan run`, and what goes wrong with them."""
+import glob
+import os
+import re
+import subprocess
+
+from harness import SANITIZED, SMALL, folder, gan, run_tests
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.environ.get("GAN_ROOT") or os.path.join(HERE, "..", "..")
+FLAGS = ["-Wall", "-Wextra", "-Werror", "-pthread"] + (["-fsanitize=address,undefined"] if SANITIZED else [])
+REPORTING = SMALL.replace("alternate", "let far = 4\nalternate").replace("  update G", "  report loud = E[r ~ ring : 50] norm2(r)\n  update G") + "report last = 7\n"
+
+
+def built(d, text=SMALL, name="small", *more):
+    with open(f"{d}/{name}.gan", "w") as f:
+        f.write(text)
+    r = gan("build", name + ".gan", "--lib", "-o", name, *more, cwd=d)
+    assert r.status == 0, r
+
+
+C, CPP = ("gcc", "-std=gnu11", "-x", "c"), ("g++", "-std=gnu++17", "-x", "c++")
+
+
+def compile_host(d, source, language, *linked):
+    done = subprocess.run([*language, *FLAGS, "-I.", source, "-x", "none", *linked, "-Wl,-rpath,.", "-o", "host"], cwd=d, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def archive(d, name):
+    return package(d, name, "--variable=archive")
+
+
+def package(d, name, *what):
+    done = subprocess.run(["pkg-config", *what, name], cwd=d, env=dict(os.environ, PKG_CONFIG_PATH=d), capture_output=True, check=True, text=True)
+    return done.stdout.split()
+
+
+def compiled(d, name="small", language=C, how=package):
+    linked = archive(d, name) if how is archive else package(d, name, "--libs", "--cflags")
+    compile_host(d, f"{HERE}/library_host.c", language, f"-DP={name}", f'-DHEADER="{name}.h"', *linked)
+
+
+def host(d, *lists):
+    """Runs each list of commands on a thread of its own; {(list, command): (status, value, message)}. Nothing but the host itself prints."""
+    words = " + ".join(lists).split()
+    done = subprocess.run(["./host", *words], cwd=d, capture_output=True, timeout=300, check=False, text=True)
+    assert done.returncode == 0 and done.stderr == "", done
+    lines = [re.fullmatch(r"(\d+) (\S+) (\d) (\S+) (.*)", line) for line in done.stdout.splitlines()]
+    assert all(lines) and len(lines) == len([w for w in words if w != "+"]), done
+    return {(int(m[1]), m[2]): (int(m[3]), float(m[4].replace(",", ".")), m[5]) for m in lines}
+
+
+def works(d, *lists):
+    results = host(d, *lists)
+    assert all(status == 0 and not message for status, _, message in results.values()), results
+    return results
+
+
+def content(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def tensors(path):
+    """The elements of a checkpoint: what follows its header."""
+    data = content(path)
+    return data[8 + int.from_bytes(data[:8], "little"):]
+
+
+def newest(folder):
+    return max(glob.glob(f"{folder}/checkpoints/*.safetensors"), key=lambda path: (os.path.basename(path)[:9], len(path)))  # 9, 9-2, 9-3
+
+
+def test_the_bits_of_run():
+    """In one portion or in many, sampled meanwhile or not, on any number of threads, alone or beside others."""
+    with folder() as d:
+        built(d)
+        compiled(d)
+        gan("run", "small.gan", "--out", "run", "--quiet", "--seed", 5, cwd=d)
+        r = works(d, "open:5:1 train:-1 save:a over train:3", "open:5:2 train:0 train:7 sample:10:x train:1 train:100 save:b",
+                  "open:5:1 train:12 save:half close open:9:2 load:half rounds train:-1 save:c", "open:6:1 train:-1 save:other")
+        assert r[0, "over"][1] == 1 and r[0, "train:3"][1] == 0 and r[0, "train:-1"][1] == 20, r
+        assert r[1, "train:0"][1] == 0 and r[1, "train:7"][1] == 7 and r[1, "train:100"][1] == 12, r
+        assert r[2, "rounds"][1] == 12 and r[2, "train:-1"][1] == 8, r
+        for name in "abc":
+            assert tensors(f"{d}/{name}") == tensors(newest(f"{d}/run")), name
+            assert content(f"{d}/{name}") == content(f"{d}/a"), name
+        assert tensors(f"{d}/other") != tensors(f"{d}/a")
+
+
+def test_samples():
+    with folder() as d:
+        built(d)
+        compiled(d)
+        gan("run", "small.gan", "--out", "run", "--quiet", cwd=d)
+        last = newest(f"{d}/run")
+        gan("sample", "small.gan", "G", "-n", 1100, "-o", "a.npy", "--checkpoint", last, "--seed", 5, cwd=d)
+        gan("sample", "small.gan", "G", "-n", 1100, "-o", "fresh.npy", "--checkpoint", last, cwd=d)
+        works(d, f"open:5:2 state:{last} sample:1100:a sample:1100:later rounds", f"open:5:1 sample:3:none load:{last} sample:1100:fresh")
+        assert content(f"{d}/a.npy")[-1100 * 8:] == content(f"{d}/a")
+        assert content(f"{d}/fresh.npy")[-1100 * 8:] == content(f"{d}/fresh"), "load takes the seed of the run, 0"
+        assert len(content(f"{d}/later")) == 1100 * 8 and content(f"{d}/later") != content(f"{d}/a")
+
+
+def test_reports():
+    with folder() as d:
+        built(d, REPORTING)
+        compiled(d)
+        r = works(d, "open:0:1 report:loud train:1 report:loud save:one train:-1 report:last", "open:0:1 train:20 report:last", "open:0:1 train:19 over train:1 over")
+        assert r[0, "train:-1"][1] == 19 and r[0, "report:last"][1] == r[1, "report:last"][1] == 7, r
+        loud = [r[k][1] for k in r if k == (0, "report:loud")]
+        assert 3.5 < loud[-1] < 4.5, loud
+        assert works(d, "open:0:1 load:one report:loud")[0, "report:loud"][1] == loud[-1]
+        before = works(d, "open:0:1 report:loud")[0, "report:loud"][1]
+        assert before != before, "nan before there was one"
+
+
+def test_wrong_uses():
+    with folder() as d:
+        built(d)
+        compiled(d)
+        works(d, "open:0:1 train:5 save:five train:-1 save:end")
+        for name in ("one", "two"):
+            os.mkdir(f"{d}/{name}")
+        built(f"{d}/one", SMALL.replace("Dense(8)", "Dense(9)"))
+        built(f"{d}/two", SMALL.replace("1e-3", "1e-2"))
+        for name in ("one", "two"):
+            compiled(f"{d}/{name}")
+        cases = {
+            "train:1": "no instance", "sample:1:x": "no instance", "save:x": "no instance", "report:loud": "no instance",
+            "open:0:-1": "threads are 0", "open:0:1:-3": "steps are 0",
+            "open:0:1 load:no-such-file": "no-such-file", "open:0:1 load:small.h": "small.h", "open:0:1 sample:-1:x": "fewer than none",
+            "open:0:1 report:loud": "reports no loud", "open:0:1 save:no/such/folder/x": "no/such/folder",
+            "open:0:1:7 load:end": "other numbers of steps", "data:d:x open:0:1": "no data called"}
+        for commands, words in cases.items():
+            status, _, message = list(host(d, commands).values())[-1]
+            assert status in (1, 3) and words in message, (commands, status, message)
+        data = content(f"{d}/five")
+        for name, spoilt in (("cut", data[:-100]), ("bit", data[:-100] + bytes([data[-100] ^ 1]) + data[-99:])):
+            with open(f"{d}/{name}", "wb") as f:
+                f.write(spoilt)
+            r = host(d, f"open:0:1 train:5 load:{name} train:-1 save:after-{name}")
+            assert r[0, f"load:{name}"][0] == 1 and name in r[0, f"load:{name}"][2], r
+            assert content(f"{d}/after-{name}") == content(f"{d}/end"), "a load that fails changes nothing"
+        changed = host(f"{d}/one", "open:0:1 load:../five state:../five")
+        assert "version" in changed[0, "load:../five"][2] and "Dense_1" in changed[0, "state:../five"][2], changed
+        changed = host(f"{d}/two", "open:0:1 load:../five state:../five rounds train:-1")
+        assert "version" in changed[0, "load:../five"][2] and changed[0, "state:../five"][0] == 0 and changed[0, "train:-1"][1] == 20, changed
+
+
+def test_a_run_that_fails():
+    """A loss that became nan: an error, and nothing to go on from but a checkpoint."""
+    with folder() as d:
+        built(d, SMALL.replace("nonsaturating(gan)", "nonsaturating(gan) + log(7.5 - step)"))
+        compiled(d)
+        r = host(d, "open:0:1 train:5 save:five train:-1 rounds train:1 save:lost sample:2:x load:five over train:2 save:seven", "open:0:2 train:7 save:7")
+        status, done, message = r[0, "train:-1"]
+        assert status == 3 and "loss of G" in message and "small.gan" in message, r
+        assert r[0, "train:1"][0] == 1 and "load a checkpoint" in r[0, "train:1"][2] and r[0, "save:lost"][0] == 1 and not os.path.exists(f"{d}/lost"), r
+        assert r[0, "sample:2:x"][0] == r[0, "load:five"][0] == r[0, "train:2"][0] == 0, r
+        assert content(f"{d}/seven") == content(f"{d}/7")
+
+
+def german(d):
+    """Makes the locale, in which 1.5 is 1,5; where its sources are."""
+    os.environ["LOCPATH"] = d
+    try:
+        return subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", f"{d}/de_DE.UTF-8"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def test_data():
+    with folder() as d:
+        for name, value in (("d", 2), ("other", 5)):
+            with open(f"{d}/{name}.csv", "w") as f:
+                f.write(f"{value},{value}\n" * 8)
+        built(d, SMALL.replace("data ring = toy.ring(modes: 8, radius: 2, std: 0.02)", 'data ring = csv("d.csv")').replace(
+            "alternate", "report total = E[r ~ ring : all] sum(r)\nalternate"))
+        compiled(d)
+        r = works(d, "open:0:1 train:0 report:total", "data:ring:other.csv open:0:1 train:0 report:total")
+        assert r[0, "report:total"][1] == 4 and r[1, "report:total"][1] == 10, r
+        with open(f"{d}/half.csv", "w") as f:
+            f.write("0.5,0.75\n" * 8)
+        for words in ("", "locale:de_DE.UTF-8 ") if german(d) else ("",):
+            r = works(d, words + "data:ring:half.csv open:0:1 train:0 report:total")
+            assert r[0, "report:total"][1] == 1.25 and (not words or r[0, words.strip()][1] == 1), r
+        os.remove(f"{d}/d.csv")
+        assert "d.csv" in host(d, "open:0:1")[0, "open:0:1"][2]
+
+
+def test_only_its_own_names():
+    with folder() as d:
+        built(d)
+        names = subprocess.run(["nm", "-D", "--defined-only", "small.so"], cwd=d, capture_output=True, check=True, text=True).stdout
+        names = {line.split()[2] for line in names.splitlines() if "asan" not in line}
+        assert names and all(n.startswith("small_") for n in names), names
+        header = content(f"{d}/small.h").decode()
+        assert all(n + "(" in header for n in names), names
+
+
+def test_archive_and_languages():
+    with folder() as d:
+        built(d)
+        for number, (language, how) in enumerate([(C, package), (C, archive), (CPP, package), (CPP, archive)]):
+            compiled(d, language=language, how=how)
+            if how is archive:
+                os.rename(f"{d}/small.so", f"{d}/away")
+            works(d, f"open:0:1 train:4 save:{number}")
+            if how is archive:
+                os.rename(f"{d}/away", f"{d}/small.so")
+            assert content(f"{d}/{number}") == content(f"{d}/0")
+        names = subprocess.run(["nm", "-g", "--defined-only", "small.a"], cwd=d, capture_output=True, check=True, text=True).stdout
+        names = [line.split()[2] for line in names.splitlines() if " T " in line or " D " in line or " R " in line]
+        assert len(names) == 10 and all(n.startswith("small_") for n in names), names
+
+
+TWO = '''
+#include "one.h"
+#include "two.h"
+#include <stddef.h>
+#define USE(P) \\
+    P##_instance *P##_it; \\
+    if (P##_open(NULL, &P##_it, NULL) || P##_train(P##_it, 3, NULL, NULL) || P##_save(P##_it, #P ".both", NULL)) return 1;
+int main(void)
+{
+    USE(one)
+    USE(two)
+    one_close(one_it);
+    two_close(two_it);
+    return 0;
+}
+'''
+
+
+def test_two_in_one_process():
+    with folder() as d:
+        with open(f"{d}/two.c", "w") as f:
+            f.write(TWO)
+        for name, text in (("one", SMALL), ("two", SMALL.replace("Dense(8)", "Dense(9)"))):
+            built(d, text, name)
+            compiled(d, name)
+            works(d, f"open:0:1 train:3 save:{name}.alone")
+        for how in ([*archive(d, "one"), *archive(d, "two")], ["./one.so", "./two.so"]):
+            compile_host(d, "two.c", C, *how)
+            assert subprocess.run(["./host"], cwd=d, timeout=60, check=False).returncode == 0
+            for name in ("one", "two"):
+                assert content(f"{d}/{name}.alone") == content(f"{d}/{name}.both")
+                os.remove(f"{d}/{name}.both")
+
+
+def test_the_host_of_the_examples():
+    with folder() as d:
+        assert gan("build", f"{ROOT}/examples/ring.gan", "--lib", "-o", "ring", cwd=d).status == 0
+        for language in (("g++", "-std=c++17", "-pedantic", "-x", "c++"), ("gcc", "-std=c11", "-pedantic", "-x", "c")):
+            compile_host(d, f"{ROOT}/examples/embed/ring.c", language, "./ring.so")
+        steps = 10 if SANITIZED else 1000
+        done = subprocess.run(["./host", str(steps)], cwd=d, capture_output=True, timeout=300, check=False, text=True)
+        lines = done.stdout.splitlines()
+        assert done.returncode == 0 and not done.stderr and lines[-25].startswith(f"round {steps}:") and all(len(line) == 48 for line in lines[-24:]), done
+        gan("run", f"{ROOT}/examples/ring.gan", "--seed", 1, "--steps", steps, "--out", "run", "--quiet", cwd=d, timeout=300)
+        assert tensors(f"{d}/ring.safetensors") == tensors(newest(f"{d}/run"))
+
+
+def test_building_fails():
+    with folder() as d:
+        with open(f"{d}/small.gan", "w") as f:
+            f.write(SMALL)
+        assert "one of them" in gan("build", "small.gan", "--lib", "--emit", "obj", "-o", "x", cwd=d).err
+        r = gan("build", "small.gan", "--lib", "-o", "no/such/x", cwd=d)
+        assert r.status == 3 and "not linked" in r.err, r
+        assert os.listdir(d) == ["small.gan"], os.listdir(d)
+
+
+run_tests(globals())
