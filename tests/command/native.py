@@ -230,7 +230,9 @@ def test_building_fails():
         names.append("folder")
         names.sort()
         assert "folder" in build("folder")
-        assert "not linked" in build("no/such/folder/p", status=3)
+        assert "no/such/folder" in build("no/such/folder/p")
+        assert "is the source" in build("./small.gan", status=2)
+        assert "not linked; false said: nothing (status 1)" in build(status=3, env=dict(os.environ, CC="false"))
         if not SANITIZED:                                   # its own log would be too large, too
             build(status=3, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
 
