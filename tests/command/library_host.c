@@ -25,7 +25,7 @@ typedef struct List {
 
 static double sample(List *l, int64_t n, const char *path, F(_error) *e)
 {
-    float *x = (float *)malloc((size_t)n * F(_G_SIZE) * sizeof *x + 1);
+    float *x = (float *)malloc((size_t)(n > 0 ? n : 0) * F(_G_SIZE) * sizeof *x + 1);
     FILE  *f = fopen(path, "wb");
     int    status = F(_sample_G)(l->it, n, x, e);
     if (!status) fwrite(x, sizeof *x, (size_t)n * F(_G_SIZE), f);

@@ -40,7 +40,7 @@ static void put(const Maker *k, const void *from, size_t bytes)
     int64_t n = (int64_t)bytes;
     fwrite(&n, 1, sizeof n, k->cases);
     fwrite(zeros, 1, CASE_ALIGN - sizeof n, k->cases);
-    fwrite(from, 1, bytes, k->cases);
+    if (bytes) fwrite(from, 1, bytes, k->cases);
     fwrite(zeros, 1, (CASE_ALIGN - bytes % CASE_ALIGN) % CASE_ALIGN, k->cases);
 }
 
