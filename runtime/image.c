@@ -14,7 +14,7 @@ typedef struct Open {
     bool               bad;                                 /* err says why: the first reason stays */
 } Open;
 
-static const struct { const char *tag; uint32_t row; } layout[IMAGE_TAGS] = {
+const ImageLayout image_layout[IMAGE_TAGS] = {
 #define SECTION(tag, row) {#tag, sizeof(row)},
 #include "runtime/image.def"
 #undef SECTION
@@ -57,8 +57,8 @@ static bool open_table(Open *o, size_t n)
 static bool open_section(Open *o, size_t n, int t)
 {
     const ImageSection *s = &o->section[t];
-    const char *tag = layout[t].tag;
-    return WANT(o, !memcmp(s->tag, tag, 4) && s->row == layout[t].row && s->offset % IMAGE_ALIGN == 0 && s->offset <= n && s->bytes <= n - s->offset &&
+    const char *tag = image_layout[t].tag;
+    return WANT(o, !memcmp(s->tag, tag, 4) && s->row == image_layout[t].row && s->offset % IMAGE_ALIGN == 0 && s->offset <= n && s->bytes <= n - s->offset &&
                    s->bytes % s->row == 0 && s->bytes / s->row <= INT32_MAX, "section %s lies outside it", tag) &&
            WANT(o, XXH3_64bits(o->bytes + s->offset, s->bytes) == s->sum, "the sum of section %s is wrong", tag);
 }

@@ -19,6 +19,9 @@ typedef enum ImageTag {
     IMAGE_TAGS
 } ImageTag;
 
+typedef struct ImageLayout { const char *tag; uint32_t row; } ImageLayout;     /* row: bytes of one */
+extern const ImageLayout image_layout[IMAGE_TAGS];
+
 typedef struct ImageHeader {
     char     magic[8];
     uint32_t format, n_sections;

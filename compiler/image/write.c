@@ -10,17 +10,11 @@ typedef struct Writer {
     Text   section[IMAGE_TAGS];
 } Writer;
 
-static const struct { const char *tag; uint32_t row; } layout[IMAGE_TAGS] = {
-#define SECTION(tag, row) {#tag, sizeof(row)},
-#include "runtime/image.def"
-#undef SECTION
-};
-
-static int rows_of(const Writer *w, ImageTag t) { return (int)(w->section[t].n / layout[t].row); }
+static int rows_of(const Writer *w, ImageTag t) { return (int)(w->section[t].n / image_layout[t].row); }
 
 static void add_rows(Writer *w, ImageTag t, const void *rows, int n)
 {
-    if (n) text_addn(&w->section[t], rows, (size_t)n * layout[t].row);
+    if (n) text_addn(&w->section[t], rows, (size_t)n * image_layout[t].row);
 }
 
 #define ADD(w, tag, ...) add_rows((w), IMAGE_##tag, &(__VA_ARGS__), 1)
@@ -139,8 +133,8 @@ static void lay(const Writer *w, Text *out)
     uint64_t at = aligned(sizeof top);
     for (int t = 0; t < IMAGE_TAGS; t++) {
         const Text *s = &w->section[t];
-        top.s[t] = (ImageSection){.row = layout[t].row, .offset = at, .bytes = s->n, .sum = XXH3_64bits(s->n ? s->s : "", s->n)};
-        memcpy(top.s[t].tag, layout[t].tag, 4);
+        top.s[t] = (ImageSection){.row = image_layout[t].row, .offset = at, .bytes = s->n, .sum = XXH3_64bits(s->n ? s->s : "", s->n)};
+        memcpy(top.s[t].tag, image_layout[t].tag, 4);
         at = aligned(at + s->n);
     }
     top.h.bytes = at;
