@@ -214,7 +214,62 @@ def test_archive_and_languages():
             assert content(f"{d}/{number}") == content(f"{d}/0")
         names = subprocess.run(["nm", "-g", "--defined-only", "small.a"], cwd=d, capture_output=True, check=True, text=True).stdout
         names = [line.split()[2] for line in names.splitlines() if " T " in line or " D " in line or " R " in line]
-        assert len(names) == 10 and all(n.startswith("small_") for n in names), names
+        assert len(names) == 11 and all(n.startswith("small_") for n in names), names
+
+
+NETS = SMALL.replace("compare gan", '''net Two(a: real[2], b: real) -> (real[2], real) { (a * b, sum(a)) }
+net Class(y: class[3]) -> real { param w: real = 1; w * y }
+net Any(x) -> real { sum(x) }
+net Norm(x: real[2]) -> real[2] { x |> BatchNorm() }
+net Mixed(x: real[2]) -> real[2] { x - E[o ~ batch_of(x)] o }
+net Random(x: real[2]) -> real { sum(x) + (E[r ~ ring : 5] r)[0] }
+compare gan''') + '''report d = D([0.5, -1])
+report any = Any([0.5, -1]) + Class(2)
+'''
+NETS_HOST = '''
+#include "nets.h"
+#include <stdio.h>
+enum { N = 700 };
+int main(void)
+{
+    static float x[2 * N], y[N], b[N], of_0[2 * N], of_1[N];
+    nets_instance *it;
+    nets_error     e;
+    double         d;
+    if (nets_open(NULL, &it, &e) || nets_train(it, -1, NULL, &e) || nets_report(it, "d", &d, &e) || nets_save(it, "before", &e)) return 1;
+    for (int i = 0; i < N; i++) {
+        x[2 * i] = i % 3 ? 0.5f : (float)i;
+        x[2 * i + 1] = -1;
+        b[i] = (float)i;
+    }
+    if (nets_evaluate_D(it, N, x, y, &e) || nets_evaluate_Two(it, N, x, b, of_0, of_1, &e) || nets_save(it, "after", &e)) return 1;
+    for (int i = 0; i < N; i++) {
+        if ((y[i] == (float)d) != (i % 3 != 0)) return 2;
+        if (of_0[2 * i] != x[2 * i] * b[i] || of_0[2 * i + 1] != -b[i] || of_1[i] != x[2 * i] - 1) return 3;
+    }
+    y[1] = 7;
+    if (nets_evaluate_D(it, 1, x + 2, y, &e) || y[0] != (float)d || y[1] != 7) return 4;
+    if (nets_evaluate_D(it, 0, NULL, NULL, &e)) return 5;
+    if (!nets_evaluate_D(it, 1, NULL, y, &e) || !nets_evaluate_D(it, -1, x, y, &e) || !nets_evaluate_D(NULL, 1, x, y, &e)) return 6;
+    nets_close(it);
+    return 0;
+}
+'''
+
+
+def test_nets():
+    """What they are in the program, for any number of examples; those whose arguments can be anything, or whose examples depend on one another, are left out."""
+    with folder() as d:
+        built(d, NETS, "nets")
+        names = set(re.findall(r"nets_evaluate_(\w+)", content(f"{d}/nets.h").decode()))
+        assert names == {"D", "Two", "Norm", "Random"}, names
+        with open(f"{d}/host.c", "w") as f:
+            f.write(NETS_HOST)
+        compile_host(d, "host.c", C, "./nets.so")
+        assert subprocess.run(["./host"], cwd=d, timeout=60, check=False).returncode == 0
+        assert content(f"{d}/before") == content(f"{d}/after")
+        gan("run", "nets.gan", "--out", "run", "--quiet", cwd=d)
+        assert tensors(newest(f"{d}/run")) == tensors(f"{d}/after")
 
 
 TWO = '''
