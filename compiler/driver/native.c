@@ -5,6 +5,7 @@
 #include "compiler/llvm/object.h"
 #include "compiler/native/header.h"
 #include "compiler/native/link.h"
+#include "compiler/native/python.h"
 #include "compiler/llvm/target.h"
 #include "compiler/nest/steps.h"
 #include "runtime/cpu.h"
@@ -90,10 +91,16 @@ static GanStatus compile(Session *s, const char *cpu, NativeVariant *v, Code *co
     return st;
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 /* What its functions begin with: the output's name as an identifier of C. */
 static const char *prefix_of(Session *s)
 {
-    const char *slash = strrchr(s->o->run.output, '/'), *name = slash ? slash + 1 : s->o->run.output;
+    const char *name = base_name(s->o->run.output);
     char       *id = arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name);
     for (char *c = id; *c; c++)
         if ((unsigned char)*c > 127 || !isalnum((unsigned char)*c)) *c = '_';
@@ -102,13 +109,15 @@ static const char *prefix_of(Session *s)
 
 static GanStatus link_variants(Session *s, const NativeVariant *v, int n, const Code *code, GanError *err)
 {
-    Text          image = text_in(s->arena), header = image, source = image;
+    Text          image = text_in(s->arena), header = image, source = image, python = image;
     NativeLibrary lib = {.prefix = prefix_of(s)};
     image_write(&image, s->lowered.program, code);
     if (!s->o->lib) return native_link(v, n, image.s, image.n, s->o->run.output, err);
     GanStatus st = native_header(&header, &source, s->lowered.program, lib.prefix, arena_printf(s->arena, "%s.h", s->o->run.output), err);
     lib.header = text_str(&header);
     lib.source = text_str(&source);
+    if (s->o->python) native_python(&python, s->lowered.program, lib.prefix, arena_printf(s->arena, "%s.so", base_name(s->o->run.output)));
+    lib.python = s->o->python ? text_str(&python) : NULL;
     return st ? st : native_link_library(&lib, v, n, image.s, image.n, s->o->run.output, err);
 }
 

@@ -243,6 +243,7 @@ static GanStatus link_library(Link *l, const char *path)
     GanStatus s = link_shared(l, arena_printf(l->a, "%s.so", path));
     if (!s) s = link_archive(l, arena_printf(l->a, "%s.a", path));
     if (!s) s = write_text(l, arena_printf(l->a, "%s.pc", path), package(l, path));
+    if (!s && l->lib->python) s = write_text(l, arena_printf(l->a, "%s_game.py", path), l->lib->python);
     return s ? s : write_text(l, arena_printf(l->a, "%s.h", path), l->lib->header);
 }
 

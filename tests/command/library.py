@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import subprocess
+import sys
 
 from harness import SANITIZED, SMALL, folder, gan, run_tests
 
@@ -270,6 +271,63 @@ def test_nets():
         assert content(f"{d}/before") == content(f"{d}/after")
         gan("run", "nets.gan", "--out", "run", "--quiet", cwd=d)
         assert tensors(newest(f"{d}/run")) == tensors(f"{d}/after")
+
+
+PYTHON_HOST = """
+import sys, threading
+if sys.argv[1] == "plain":
+    sys.modules["numpy"] = None
+import nets_game as nets
+
+def fails(status, words, what):
+    try:
+        what()
+    except nets.Error as e:
+        assert e.status == status and words in str(e), e
+        return
+    raise AssertionError(words)
+
+def play(name):
+    with nets.Instance(seed=3, threads=1) as it:
+        assert it.train(4) == 4 and it.rounds == 4 and not it.over
+        x = it.sample_G(700)
+        assert x.shape == (700, 2) and it.sample_G(0).tolist() == []
+        assert it.train() == 16 and it.over and it.train(1) == 0
+        d = it.evaluate_D([[0.5, -1]] * 300).tolist()
+        assert d == [it.report("d")] * 300
+        product, sums = it.evaluate_Two(x, [2] * 700)
+        assert product.tolist() == [[2 * v for v in row] for row in x.tolist()] and len(sums.tolist()) == 700
+        it.save(name)
+        fails(1, "nope", lambda: it.load("nope"))
+        fails(1, "rows of shape [2]", lambda: it.evaluate_D([[1, 2, 3]]))
+        fails(1, "different numbers", lambda: it.evaluate_Two([[1, 2]], [1, 2]))
+        fails(1, "fewer than none", lambda: it.sample_G(-1))
+        fails(1, "reports no zz", lambda: it.report("zz"))
+    fails(1, "no instance", lambda: it.train(1))
+
+threads = [threading.Thread(target=play, args=(f"{sys.argv[1]}{i}",)) for i in range(2)]
+for t in threads: t.start()
+for t in threads: t.join()
+fails(1, "no data called", lambda: nets.Instance(data={"nope": "x"}))
+print("played")
+"""
+
+
+def test_python():
+    """With numpy, where there is one, and without."""
+    if SANITIZED:                                           # the interpreter would have to be, too
+        return
+    with folder() as d:
+        built(d, NETS, "nets", "--python")
+        with open(f"{d}/host.py", "w") as f:
+            f.write(PYTHON_HOST)
+        for how in ("plain", "numpy"):
+            done = subprocess.run([sys.executable, "host.py", how], cwd=d, capture_output=True, timeout=120, check=False, text=True)
+            assert done.stdout == "played\n" and not done.stderr, done
+        gan("run", "nets.gan", "--seed", 3, "--out", "run", "--quiet", cwd=d)
+        for name in ("plain0", "plain1", "numpy0", "numpy1"):
+            assert tensors(newest(f"{d}/run")) == tensors(f"{d}/{name}"), name
+        assert "goes with --lib" in gan("build", "nets.gan", "--python", "-o", "x", cwd=d).err
 
 
 TWO = '''
