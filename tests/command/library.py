@@ -3,10 +3,11 @@
 import glob
 import os
 import re
+import resource
 import subprocess
 import sys
 
-from harness import SANITIZED, SMALL, folder, gan, run_tests
+from harness import GAN, SANITIZED, SMALL, folder, gan, run_tests
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.environ.get("GAN_ROOT") or os.path.join(HERE, "..", "..")
@@ -385,6 +386,23 @@ def test_building_fails():
         r = gan("build", "small.gan", "--lib", "-o", "no/such/x", cwd=d)
         assert r.status == 3 and "not linked" in r.err, r
         assert os.listdir(d) == ["small.gan"], os.listdir(d)
+        built(d)
+        before = {name: content(f"{d}/{name}") for name in os.listdir(d)}
+        with open(f"{d}/small.gan", "w") as f:
+            f.write(SMALL.replace("Dense(8)", "Dense(9)"))
+        before["small.gan"] = content(f"{d}/small.gan")
+        sizes = [os.path.getsize(f"{d}/small{end}") for end in (".so", ".a")]
+        assert sizes[0] < sizes[1]
+        for limit in (100_000, sum(sizes) // 2):            # a full disk, for both and for the second of them
+            done = subprocess.run([GAN, "build", "small.gan", "--lib", "-o", "small"], cwd=d, capture_output=True, timeout=120, check=False, text=True,
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if not SANITIZED else None
+            assert not done or done.returncode == 3, done
+            assert {name: content(f"{d}/{name}") for name in os.listdir(d)} == before, os.listdir(d)
+        for tool in ("CC", "OBJCOPY", "AR"):
+            done = subprocess.run([GAN, "build", "small.gan", "--lib", "-o", "small"], cwd=d, env=dict(os.environ, **{tool: "/no/such/tool"}),
+                                  capture_output=True, timeout=120, check=False, text=True)
+            assert done.returncode == 1 and "install gcc" in done.stderr, done
+            assert {name: content(f"{d}/{name}") for name in os.listdir(d)} == before, os.listdir(d)
 
 
 run_tests(globals())
