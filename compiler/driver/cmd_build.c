@@ -3,6 +3,13 @@
 #include "compiler/driver/native.h"
 
 #include <string.h>
+#include <sys/stat.h>
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
 
 int cmd_build(const Options *o)
 {
@@ -12,6 +19,14 @@ int cmd_build(const Options *o)
     }
     if (!o->emit && !strcmp(o->run.output, "-")) {
         fputs("gan: a program is a file: gan build FILE -o NAME\n", stderr);
+        return EXIT_WRONG_USAGE;
+    }
+    if (is_same_file(o->run.operands[0], o->run.output)) {
+        fprintf(stderr, "gan: %s is the source: name another file to write\n", GAN_SHOWN(o->run.output));
+        return EXIT_WRONG_USAGE;
+    }
+    if (!o->emit && o->portable && o->target_cpu) {
+        fputs("gan: --portable has code for each level of x86-64, and --target-cpu names one: one of them\n", stderr);
         return EXIT_WRONG_USAGE;
     }
     if (!emit_possible(o)) return EXIT_WRONG_USAGE;

@@ -13,7 +13,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- models -------------------------------------------------------------------------------------------------------- */
 
@@ -78,11 +77,13 @@ static int wanted_cpus(const Options *o, const char *cpu[3])
     return memcpy(cpu, levels, sizeof levels), 3;
 }
 
+enum { NATIVE_OBJECTS = 4 };                                /* made side by side; the same on every machine that builds */
+
 /* Tables are the same for all CPUs: the last one's are the program's. */
 static GanStatus compile(Session *s, const char *cpu, NativeVariant *v, Code *code, GanError *err)
 {
     NestProgram nests;
-    LlvmWanted  w = {.target.cpu = cpu, .prefix = v->prefix, .plan = s->o->plan, .open = (int)sysconf(_SC_NPROCESSORS_ONLN), .team = team_new(0, false)};
+    LlvmWanted  w = {.target.cpu = cpu, .prefix = v->prefix, .plan = s->o->plan, .open = NATIVE_OBJECTS, .team = team_new(0, false)};
     if (!w.team) return gan_error(err, GAN_WORLD, "no threads");
     v->level = cpu ? llvm_cpu_level(cpu) : 0;
     GanStatus st = llvm_objects(s->arena, s->lowered.ir, s->lowered.program, &w, &nests, &v->objects, err);

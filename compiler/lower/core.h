@@ -162,6 +162,11 @@ struct Ctx {
 
 typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
+typedef struct Carried { IrVal *param; IrVal *init; Span at; } Carried;     /* what a scan carries: in its body, and before its first round */
+
+/* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells. */
+typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const char *what; Span at; } CarriedAsk;
+
 struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;
     IrBuilder  b;
@@ -170,6 +175,8 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(IrVal *) known;                                   /* nodes of numbers known now, which derivatives are by */
     ARRAY(const char *) streams;                            /* names of draws, each once */
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
+    ARRAY(Carried) carried;                                 /* by the scans whose bodies are being built, from without */
+    ARRAY(CarriedAsk) carried_asks;
 };
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */

@@ -130,7 +130,9 @@ static GanStatus run_tool(Link *l)
     if (failed) return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC, OBJCOPY or AR", l->word.v[0], strerror(failed));
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return GAN_OK;
-    return gan_error(l->err, GAN_WORLD, "the program was not linked; %s said: %s", l->word.v[0], first_line(l));
+    const char *said = first_line(l);
+    if (!*said) said = arena_printf(l->a, "nothing (status %d)", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    return gan_error(l->err, GAN_WORLD, "the program was not linked; %s said: %s", l->word.v[0], said);
 }
 
 static void add_inputs(Link *l)
@@ -266,6 +268,13 @@ static GanStatus link_library(Link *l, const char *path)
     return s;
 }
 
+/* Said here, before a linker says it in its own words. */
+static bool can_write_at(const Link *l, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return !access(slash ? arena_strn(l->a, path, slash == path ? 1 : (size_t)(slash - path)) : ".", W_OK | X_OK);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------------------------------ */
 
 static GanStatus link_in_folder(Link *l, const char *image, size_t bytes, const char *path)
@@ -274,6 +283,7 @@ static GanStatus link_in_folder(Link *l, const char *image, size_t bytes, const 
     char       *folder = arena_printf(l->a, "%s/gan-build-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     l->runtime = runtime_archive(l->a);
     if (!l->runtime) return gan_error(l->err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
+    if (!can_write_at(l, path)) return gan_error_in(l->err, GAN_WRONG, path, "cannot be written: %s", strerror(errno));
     if (!mkdtemp(folder)) return gan_error_in(l->err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
     l->folder = folder;
     GanStatus s = lay_out(l, image, bytes);

@@ -430,7 +430,7 @@ static void check_name(Check *c, const Ast *n)
 
 /* ---- E[x] a + x, grad[u] u[0] + u[1]: read as (E[x] a) + x */
 
-typedef struct Trap { Check *c; const Ast *right; const char *name; const Bound *bound; const Ast *found; } Trap;
+typedef struct Trap { Check *c; const Ast *right; const char *name; const Bound *bound; bool mean; const Ast *found; } Trap;
 
 /* Of E[x]: the same x. Of E[x ~ p], where its own x is gone: any x but those that the right side binds. */
 static bool is_trapped(const Trap *t, const Ast *n)
@@ -440,18 +440,25 @@ static bool is_trapped(const Trap *t, const Ast *n)
     return b->at.begin < t->right->span.begin || b->at.begin >= t->right->span.end;
 }
 
+/* batch_of(x) is all of the axis that E[x] averages over, and so no use of one sample of it. */
+static bool opens_batch(Check *c, const Ast *n)
+{
+    const Ast *callee = n->kind == AST_CALL ? n->call.callee : NULL;
+    return callee && callee->kind == AST_NAME && !strcmp(callee->name.name, "batch_of") && !fact(&c->n->uses, callee, NULL);
+}
+
 /* A use of the name that is no part of an E[..] or grad[..] of its own. */
 static void find_use(void *trap, const Ast *n)
 {
     Trap *t = trap;
-    if (t->found || n->kind == AST_GRAD || (n->kind == AST_EXPECTATION && binds(n, t->name))) return;
+    if (t->found || (t->mean && t->bound && opens_batch(t->c, n)) || n->kind == AST_GRAD || (n->kind == AST_EXPECTATION && binds(n, t->name))) return;
     if (n->kind == AST_NAME && !strcmp(n->name.name, t->name) && is_trapped(t, n)) t->found = n;
     else ast_each_child(n, find_use, t);
 }
 
 static bool warn_trap(Check *c, const Ast *open, const Ast *name, const Ast *right)
 {
-    Trap t = {c, right, name->name.name, bound_of(c, name), NULL};
+    Trap t = {c, right, name->name.name, bound_of(c, name), open->kind == AST_EXPECTATION, NULL};
     find_use(&t, right);
     if (!t.found) return false;
     const char *what = open->kind == AST_GRAD ? "grad" : "E";

@@ -278,7 +278,7 @@ int options_read(const OptionTable *t, int argc, char **argv, RunOptions *o, int
         else if (!read_flag(t, c, o, argc, argv, &i)) return -1;
     }
     if (o->n_operands < c->fewest || (c->most >= 0 && o->n_operands > c->most)) {
-        fprintf(stderr, "usage: %s %s [FLAGS] %s\n", t->program, c->name, c->operands);
+        fprintf(stderr, "usage: %s %s [FLAGS]%s%s\n", t->program, c->name, *c->operands ? " " : "", c->operands);
         return -1;
     }
     *status = EXIT_DONE;

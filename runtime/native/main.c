@@ -88,6 +88,11 @@ static int sample(Game *g)
     return status == EXIT_DONE ? game_sample(g, m, g->o->operands[0]) : status;
 }
 
+static const char *data_path(Arena *a, const DataRecipe *r, const char *folder)
+{
+    return r->relative && folder ? arena_printf(a, "%s/%s", folder, r->path) : r->path;
+}
+
 static int info(const Game *g)
 {
     const GanProgram *p = g->program;
@@ -109,7 +114,7 @@ static int info(const Game *g)
     }
     for (int i = 0; i < p->n_data; i++) {
         const DataRecipe *r = &p->recipe[i];
-        if (r->format != DATA_NONE) printf("data %s%s%s: %s\n", r->name ? r->name : r->path, r->field ? "." : "", r->field ? r->field : "", GAN_SHOWN(r->path));
+        if (r->format != DATA_NONE) printf("data %s%s%s: %s\n", r->name ? r->name : r->path, r->field ? "." : "", r->field ? r->field : "", GAN_SHOWN(data_path(g->arena, r, p->folder)));
     }
     for (int i = 0; i < p->n_files; i++) printf("source %s\n", GAN_SHOWN(p->file[i]));
     printf("sources %s\n", p->source_hash);

@@ -77,6 +77,7 @@ static Code take_code(char **at, const KernelFn *nest)
     c.step = take(at, NULL);
     c.call = take(at, NULL);
     c.copy = take(at, NULL);
+    c.stack = take(at, NULL);
     c.out = take(at, NULL);
     c.commit = take(at, NULL);
     c.words = take(at, NULL);

@@ -87,6 +87,7 @@ static void put_code(const Maker *k, const Code *c)
     PUT(step, c->n_steps);
     PUT(call, c->n_calls);
     PUT(copy, c->n_copies);
+    PUT(stack, c->n_stacks);
     PUT(out, c->n_outs);
     PUT(commit, c->n_commits);
     PUT(words, c->n_words);

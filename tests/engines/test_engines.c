@@ -10,7 +10,7 @@
  * gradient penalty, and an update; their contractions are wide and become pairs. Both are made again without decisions of the plan
  * (compiler/kernel/plan.def).
  *
- * GAN_RANDOM_PROGRAMS  how many (200); a tenth of it networks
+ * GAN_RANDOM_PROGRAMS  how many (150); a tenth of it networks
  * GAN_C_TEXT           when set, kernels are C text and not LLVM's
  * GAN_CPU              x86-64-v2, v3 or v4: kernels are made for that instead of this machine, if it runs them here
  * GAN_RANDOM_SEED      the first seed (1); when given, each seed is printed before it runs, so that a crash has a name */
@@ -505,14 +505,14 @@ static void compare_many(Make *make, uint64_t n, PlanOf *plan_of)
     cr_assert_eq(wrong, 0, "%d of %lu differ", wrong, (unsigned long)n);
 }
 
-Test(engines, random_programs) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 200), every_decision); }
-Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 200) + 9) / 10, every_decision); }
+Test(engines, random_programs) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 150), every_decision); }
+Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 150) + 9) / 10, every_decision); }
 
 /* The same bits without any one decision of the plan, and without several. */
-Test(engines, plans_without_one) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 200) * 3 / 20, without_one); }
-Test(engines, plans_without_several) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 200) * 3 / 20, without_several); }
-Test(engines, networks_without_one) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 200) + 17) / 18, without_one); }
-Test(engines, networks_without_several) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 200) + 17) / 18, without_several); }
+Test(engines, plans_without_one) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 150) * 3 / 20, without_one); }
+Test(engines, plans_without_several) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 150) * 3 / 20, without_several); }
+Test(engines, networks_without_one) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 150) + 17) / 18, without_one); }
+Test(engines, networks_without_several) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 150) + 17) / 18, without_several); }
 
 /* Products that a pass marked, of any size: both engines call OpenBLAS on the same blocks. As they are, transposed, without
  * samples, over samples of two axes, of two pairs, inside what else a function does. */

@@ -34,7 +34,7 @@ Dist  *dist_of_field(Lower *L, Dist *base, const char *field, const char *name);
 Dist  *dist_of_map(Lower *L, Dist *base, Value *f, const void *site);
 Dist  *dist_of_stop(Lower *L, Dist *base);
 Dist  *dist_of_fields(Ctx *c, Value *record, Span at);
-Value *dist_of_rows(Lower *L, Value *v);
+Value *dist_of_rows(Ctx *c, Value *v, Span at);
 Value *dist_of_batch(Lower *L, Value *v);
 Value *dist_of_data(Lower *L, Data *data, bool replace);
 /* Notes, for a draw just made of nodes with ids from `first` on, which of its inputs it depends on without a derivative. */

@@ -3,6 +3,7 @@
 #include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
@@ -55,6 +56,29 @@ static Value *of_value(Lower *L, const DistKind *k, const char *name, Value *v)
     return val_bad(v) ? v : val_dist(L, d);
 }
 
-Value *dist_of_rows(Lower *L, Value *v) { return of_value(L, &dist_rows, "rows", v); }
+/* Of numbers known now. */
+static bool known_now(const Value *v)
+{
+    bool list = v->kind == V_LIST;
+    if (!list && v->kind != V_RECORD) return val_static(v);
+    for (int i = 0; i < (list ? v->list.n : v->record.n); i++)
+        if (!known_now(list ? v->list.v[i] : v->record.v[i])) return false;
+    return true;
+}
+
+/* A table that is known now is looked at where it is written, as nobody may draw from it; it is made for that in a graph that is dropped. */
+static bool is_table(Ctx *c, Value *v, Span at)
+{
+    if (!known_now(v)) return true;
+    int64_t n;
+    Dist d = {.value = v};
+    Trial t = trial_begin(c->L, false);
+    Value *table = table_of(c, &d, at);
+    bool ok = !val_bad(table) && as_rows(c, table, at, "rows(..) draws rows", &n);
+    trial_end(c->L, &t);
+    return ok;
+}
+
+Value *dist_of_rows(Ctx *c, Value *v, Span at) { return is_table(c, v, at) ? of_value(c->L, &dist_rows, "rows", v) : val_error(c->L); }
 Value *dist_of_batch(Lower *L, Value *v) { return of_value(L, &dist_batch, "batch", v); }
 Value *dist_batch_value(const Dist *d) { return d->kind == &dist_batch ? d->value : NULL; }

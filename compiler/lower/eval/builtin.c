@@ -775,7 +775,7 @@ static Value *builtin_batch_of(Ctx *c, const Call *k)
 
 static Value *builtin_rows(Ctx *c, const Call *k)
 {
-    return dist_of_rows(c->L, val_now(c, as_settled(c, k->v[0], k->at)));
+    return dist_of_rows(c, val_now(c, as_settled(c, k->v[0], k->at)), k->at);
 }
 
 static Value *builtin_log_prob(Ctx *c, const Call *k)

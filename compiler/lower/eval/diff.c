@@ -217,11 +217,13 @@ static bool differentiate(Ctx *c, const Ast *e, IrVal *y, Wrt *w, IrVal **g)
     Lower *L = c->L;
     Wrt *fresh = arena_new_of(L->a, Wrt);
     fresh->n = w->n;
-    y = paths_spread(c, y, w->v, w->n, fresh->v, e->span);
+    PathsAgain again = {0};
+    y = paths_spread(c, y, w->v, w->n, fresh->v, &again, e->span);
     if (!y) return false;
     GradReport r = {arena_array(L->a, const IrNode *, w->n + 1), arena_array(L->a, const IrNode *, w->n + 1), NULL};
     y = before_grad(c, y, fresh->v, w->n, false);
     if (!grad_reverse(fn_builder(c), &y, NULL, 1, fresh->v, w->n, g, &r)) return opaque_path(c, e->span, r.opaque), false;
+    paths_back(c, &again, g, w->n);
     *w = *fresh;
     return per_example(c, e->span, &r, w->n);
 }
@@ -314,7 +316,7 @@ static Value *differentiated(Ctx *c, const Ast *e)
     IrVal *y = as_real(c, eval(c, e->grad.body), e->grad.body->span);
     if (!y || !grad_target(c, e->grad.body, y)) return val_error(L);
     Wrt *w = arena_new_of(L->a, Wrt);
-    Player *moved[MAX_ARGS];
+    Player *moved[MAX_ARGS + MAX_WRT];
     int n_moved = 0;
     for (int i = 0; i < by.n; i++) {
         target[i] = target_of(c, by.v[i]);
@@ -324,6 +326,7 @@ static Value *differentiated(Ctx *c, const Ast *e)
         if (target[i].v->kind == V_PLAYER) target[i].v = player_record(c, player_self(target[i].v->player));
         if (val_bad(target[i].v) || !collect(c, target[i].v, by.v[i]->span, w)) return val_error(L);
     }
+    n_moved = versions_players(L, w->v, w->n, moved, n_moved);
     if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
     IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
     if (!depends(c, e, y, w) || !differentiate(c, e, y, w, g)) return val_error(L);
@@ -381,10 +384,12 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
     }
     if (paths_check(c, y, &x, 1, "its argument", at) == PATHS_FAILED) return val_error(L);
     IrVal *leaf = x;
-    if (!(y = paths_spread(c, y, &leaf, 1, &x, at))) return val_error(L);
+    PathsAgain again = {0};
+    if (!(y = paths_spread(c, y, &leaf, 1, &x, &again, at))) return val_error(L);
     GradReport r = {arena_array(L->a, const IrNode *, 1), arena_array(L->a, const IrNode *, 1), NULL};
     y = before_grad(c, y, &x, 1, false);
     if (!grad_reverse(fn_builder(c), &y, NULL, 1, &x, 1, &g, &r)) return opaque_path(c, at, r.opaque), val_error(L);
+    paths_back(c, &again, &g, 1);
     if (!per_example(c, at, &r, 1)) return val_error(L);
     return val_tensor(L, dissolve(leaf, g ? g : grad_zeros(fn_builder(c), &x->type)));
 }

@@ -1,6 +1,7 @@
 /* loop.c - map, tabulate, fold, scan. The first two open an axis for the rows and close it again; the others are real loops of
  * the IR, whose body is evaluated once. */
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/paths.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
@@ -113,6 +114,22 @@ static IrVal *captured(Ctx *c, Capture *k, IrBlock *body, IrVal *v)
     return p;
 }
 
+/* What nobody uses, as what was differentiated only: a loop is computed from what its values are computed from. */
+static void drop_unused(Ctx *c, IrBlock *body)
+{
+    Arena *scratch = arena_new();
+    bool *used = arena_array(scratch, bool, c->L->m->next_id + 1);
+    for (int i = 0; i < body->n_yields; i++) used[body->yield[i]->id] = true;
+    for (IrNode *n = body->last, *before; n; n = before) {
+        bool keep = ir_op_info[n->op].flags & IR_EFFECT;
+        before = n->prev;
+        for (int r = 0; r < n->n_results; r++) keep |= used[n->result[r].id];
+        for (int i = 0; keep && i < n->n_args; i++) used[n->arg[i]->id] = true;
+        if (!keep) ir_remove(n);
+    }
+    arena_free(scratch);
+}
+
 static void capture_free(Ctx *c, Capture *k, IrBlock *body)
 {
     for (IrNode *n = body->first; n; n = n->next)
@@ -165,6 +182,7 @@ static bool build_body(Ctx *c, Loop *l)
     IrBlock *before = f->b.block;
     l->body = ir_block(L->m);
     for (int i = 0; i < l->n_carried; i++) param[i] = ir_block_param(L->m, l->body, l->init[i]->type);
+    for (int i = 0; i < l->n_carried; i++) array_push(L->a, &f->carried, ((Carried){param[i], l->init[i], l->at}));
     param[l->n_carried] = ir_block_param(L->m, l->body, ir_scalar(IR_I32));
     f->b.block = l->body;
     array_push(L->a, &f->loops, ((__typeof__(*f->loops.v)){param[l->n_carried], l->n}));
@@ -241,6 +259,7 @@ static Value *finish(Ctx *c, Loop *l)
 {
     Lower *L = c->L;
     Capture k = {0};
+    drop_unused(c, l->body);
     capture_free(c, &k, l->body);
     int n_args = l->n_carried + 1 + k.outer.n;
     IrVal **args = arena_array(L->a, IrVal *, n_args);
@@ -254,6 +273,39 @@ static Value *finish(Ctx *c, Loop *l)
     return owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result);
 }
 
+/* The loop, once its body and what it carries have the types of each other. */
+static Value *looped(Ctx *c, Loop *l)
+{
+    Lower *L = c->L;
+    Fn *fn = L->fn;
+    Span at = l->at;
+    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n;
+    for (int attempt = 0; attempt < 4; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
+        IrVal *next[MAX_CARRIED];
+        int n_next = 0;
+        bool changed = false;
+        fn_forget_streams(L, streams);
+        fn->carried.n = carried;
+        fn->carried_asks.n = asks;
+        if (!build_body(c, l)) return val_error(L);
+        IrBlock *before = fn->b.block;
+        fn->b.block = l->body;
+        bool ok = flatten(c, l->result, at, next, &n_next);
+        if (ok && l->stop_when) ok = (next[n_next++] = ended(c, l, l->result)) != NULL;
+        fn->b.block = before;
+        if (!ok) return val_error(L);
+        if (n_next != l->n_carried) {
+            diag_error(L->diags, at, E200, "the loop carries %s, and a round gives %s", val_text(L, l->shape),
+                       val_text(L, l->result));
+            return val_error(L);
+        }
+        if (!widen(c, l, next, &changed)) return val_error(L);
+        if (changed) continue;
+        return yield_round(c, l, next) && paths_round(c, l->body, next) ? finish(c, l) : val_error(L);
+    }
+    return unsupported(c, at, "a loop whose value keeps changing its type");
+}
+
 Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at)
 {
     Lower *L = c->L;
@@ -265,28 +317,8 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
     l.n_carried = l.n_state;
     if (until && !(l.init[l.n_carried++] = ended(c, &l, l.shape))) return val_error(L);
     if (until) l.until = l.n_state;
-    Fn *fn = L->fn;
-    int streams = fn->streams.n;
-    for (int attempt = 0; attempt < 4; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
-        IrVal *next[MAX_CARRIED];
-        int n_next = 0;
-        bool changed = false;
-        fn_forget_streams(L, streams);
-        if (!build_body(c, &l)) return val_error(L);
-        IrBlock *before = fn->b.block;
-        fn->b.block = l.body;
-        bool ok = flatten(c, l.result, at, next, &n_next);
-        if (ok && until) ok = (next[n_next++] = ended(c, &l, l.result)) != NULL;
-        fn->b.block = before;
-        if (!ok) return val_error(L);
-        if (n_next != l.n_carried) {
-            diag_error(L->diags, at, E200, "the loop carries %s, and a round gives %s", val_text(L, l.shape),
-                       val_text(L, l.result));
-            return val_error(L);
-        }
-        if (!widen(c, &l, next, &changed)) return val_error(L);
-        if (changed) continue;
-        return yield_round(c, &l, next) ? finish(c, &l) : val_error(L);
-    }
-    return unsupported(c, at, "a loop whose value keeps changing its type");
+    int carried = L->fn->carried.n;
+    Value *v = looped(c, &l);
+    L->fn->carried.n = carried;
+    return v;
 }

@@ -1,11 +1,13 @@
 /* paths.c - see paths.h. Every question is one walk over the nodes behind a value, operands first. */
 #include "compiler/lower/eval/paths.h"
+#include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 
-enum { DEPENDS = 1, OPEN = 2, STOPPED = 4, NEEDED = 8, SEEN = 16 };
+enum { DEPENDS = 1, OPEN = 2, STOPPED = 4, NEEDED = 8, SEEN = 16, TAKEN = 32 };
 
 typedef struct Behind {
     Arena   *a;
+    const Fn *fn;                                           /* what its loops carry is looked through, to the first value; NULL: it is not */
     uint32_t n_ids;
     uint8_t *is;                                            /* by value id */
     ARRAY(const IrNode *) order;                            /* operands before users */
@@ -16,12 +18,20 @@ typedef struct { const IrNode *node; int next; } Frame;
 /* A slot's value ends every path: what made it lies in another time. */
 static int operands(const IrNode *n) { return n->op == IR_stop && n->attr.slot >= 0 ? 0 : n->n_args; }
 
-static Behind graph_of(Ctx *c, const IrVal *y)
+/* What stands for v: of a value that a loop carries, the one it begins with. */
+static const IrVal *behind(const Behind *g, const IrVal *v)
 {
-    Behind g = {.a = arena_new(), .n_ids = c->L->m->next_id};
+    for (const Carried *k; g->fn && (k = fn_carried(g->fn, v));) v = k->init;
+    return v;
+}
+
+static Behind graph_of(Ctx *c, const IrVal *y, bool through_carried)
+{
+    Behind g = {.a = arena_new(), .fn = through_carried ? c->L->fn : NULL, .n_ids = c->L->m->next_id};
     uint8_t *seen = arena_alloc(g.a, g.n_ids + 1);
     ARRAY(Frame) stack = {0};
     g.is = arena_alloc(g.a, g.n_ids + 1);
+    y = behind(&g, y);
     if (!y->def) return g;
     seen[y->def->result[0].id] = 1;
     array_push(g.a, &stack, ((Frame){y->def, 0}));
@@ -32,7 +42,7 @@ static Behind graph_of(Ctx *c, const IrVal *y)
             stack.n--;
             continue;
         }
-        const IrNode *d = top->node->arg[top->next++]->def;
+        const IrNode *d = behind(&g, top->node->arg[top->next++])->def;
         if (!d || seen[d->result[0].id]) continue;
         seen[d->result[0].id] = 1;
         array_push(g.a, &stack, ((Frame){d, 0}));
@@ -45,7 +55,7 @@ static bool no_derivative(const IrNode *n) { return ir_op_info[n->op].flags & IR
 static uint8_t of_args(const Behind *g, const IrNode *n)
 {
     uint8_t is = 0;
-    for (int i = 0; i < operands(n); i++) is |= g->is[n->arg[i]->id];
+    for (int i = 0; i < operands(n); i++) is |= g->is[behind(g, n->arg[i])->id];
     return is & (DEPENDS | OPEN | STOPPED);
 }
 
@@ -65,12 +75,31 @@ static void mark(Behind *g, IrVal *const *roots, int n_roots)
 /* What y is computed from, but for what is behind a stop. */
 static void mark_needed(Behind *g, const IrVal *y)
 {
-    g->is[y->id] |= NEEDED;
+    g->is[behind(g, y)->id] |= NEEDED;
     for (int k = g->order.n - 1; k >= 0; k--) {
         const IrNode *n = g->order.v[k];
         bool needed = false;
         for (int r = 0; r < n->n_results; r++) needed |= g->is[n->result[r].id] & NEEDED;
-        for (int i = 0; needed && n->op != IR_stop && i < n->n_args; i++) g->is[n->arg[i]->id] |= NEEDED;
+        for (int i = 0; needed && n->op != IR_stop && i < n->n_args; i++) g->is[behind(g, n->arg[i])->id] |= NEEDED;
+    }
+}
+
+static void take(const Behind *g, const IrVal *v)
+{
+    const Carried *k = ir_is_real(v->type.elem) ? fn_carried(g->fn, v) : NULL;
+    g->is[v->id] |= TAKEN;
+    if (k) take(g, k->init);
+}
+
+/* What the derivative of y comes through, by whatever it is. */
+static void mark_taken(Behind *g, const IrVal *y)
+{
+    take(g, y);
+    for (int k = g->order.n - 1; k >= 0; k--) {
+        const IrNode *n = g->order.v[k];
+        bool taken = false;
+        for (int r = 0; r < n->n_results; r++) taken |= ir_is_real(n->result[r].type.elem) && g->is[n->result[r].id] & TAKEN;
+        for (int i = 0; taken && !no_derivative(n) && i < n->n_args; i++) take(g, n->arg[i]);
     }
 }
 
@@ -80,7 +109,7 @@ static bool cut_by_draw(Ctx *c, const Behind *g, const char *what, Span at)
 {
     for (int i = 0; i < c->L->draw_cuts.n; i++) {
         const __typeof__(*c->L->draw_cuts.v) *k = &c->L->draw_cuts.v[i];
-        if (k->draw->id >= g->n_ids || !(g->is[k->draw->id] & NEEDED) || !(g->is[k->input->id] & DEPENDS)) continue;
+        if (k->draw->id >= g->n_ids || !(g->is[k->draw->id] & NEEDED) || !(g->is[behind(g, k->input)->id] & DEPENDS)) continue;
         Diag *d = diag_error(c->L->diags, at, E306, "a part of this depends on %s only through a draw of %s, which has no derivative", what, k->name);
         diag_note(d, k->at, "drawn here");
         diag_hint(d, "score_function(...), a relaxation that can be differentiated, or stop(...) around the draw to say that this is meant");
@@ -97,9 +126,9 @@ static const IrNode *cut_behind(const Behind *g, const IrVal *v)
     for (const IrNode *n = v->def; n;) {
         const IrVal *next = NULL;
         for (int i = 0; i < n->n_args; i++) {
-            uint8_t is = g->is[n->arg[i]->id];
+            uint8_t is = g->is[behind(g, n->arg[i])->id];
             if (is & OPEN) return n;
-            if (is & DEPENDS) next = n->arg[i];
+            if (is & DEPENDS) next = behind(g, n->arg[i]);
         }
         n = next ? next->def : NULL;
     }
@@ -117,7 +146,7 @@ static void warn_cut(Ctx *c, const Behind *g, const IrVal *term, const char *wha
 /* Operands of a row that adds up: where the terms of its result are. 0: the result is a term itself. */
 static int summands(const Behind *g, const IrNode *n, IrVal **out)
 {
-    bool a = n->n_args > 0 && g->is[n->arg[0]->id] & DEPENDS, b = n->n_args > 1 && g->is[n->arg[1]->id] & DEPENDS;
+    bool a = n->n_args > 0 && g->is[behind(g, n->arg[0])->id] & DEPENDS, b = n->n_args > 1 && g->is[behind(g, n->arg[1])->id] & DEPENDS;
     switch (n->op) {
     case IR_add: case IR_sub: return out[0] = n->arg[0], out[1] = n->arg[1], 2;
     case IR_neg: case IR_sum: case IR_spread: case IR_reshape: case IR_broadcast: return out[0] = n->arg[0], 1;
@@ -128,12 +157,13 @@ static int summands(const Behind *g, const IrNode *n, IrVal **out)
     }
 }
 
-static void look_at_terms(Ctx *c, Behind *g, IrVal *y, const char *what, Span at)
+static void look_at_terms(Ctx *c, Behind *g, const IrVal *y, const char *what, Span at)
 {
-    ARRAY(IrVal *) stack = {0};
+    ARRAY(const IrVal *) stack = {0};
     array_push(g->a, &stack, y);
     while (stack.n) {
-        IrVal *v = stack.v[--stack.n], *part[2];
+        const IrVal *v = behind(g, stack.v[--stack.n]);
+        IrVal *part[2];
         uint8_t is = g->is[v->id];
         if (is & SEEN || !(is & DEPENDS)) continue;
         g->is[v->id] |= SEEN;
@@ -143,13 +173,97 @@ static void look_at_terms(Ctx *c, Behind *g, IrVal *y, const char *what, Span at
     }
 }
 
+/* ---- what loops carry
+ *
+ * In a body of a loop that runs, what it carries is a parameter of the body, on which a derivative in it does not go on: what it depends on lies
+ * before the loop and in the rounds before. It is refused where there is anything to go on to. */
+
+static bool follow(Ctx *c, const Carried *k, const char *what, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a derivative by %s in a loop whose carried value depends on %s", what, what);
+    diag_note(d, k->at, "this loop carries it");
+    diag_hint(d, "for i in 0..n, s = .. { .. } is the same loop, unrolled, in which the derivative is followed; stop(..) around what is carried says that there it is 0");
+    return false;
+}
+
+/* Was v made within the body that has this parameter, and so in this very round? */
+static bool within(const Fn *f, const IrVal *v, const IrVal *param)
+{
+    const IrBlock *block = v->def ? v->def->block : v->param_of;
+    bool in = false, found = false;
+    for (int i = 0; i < f->carried.n && !found; i++) {
+        const IrBlock *body = f->carried.v[i].param->param_of;
+        in |= body == param->param_of;
+        found = in && body == block;
+    }
+    return found;
+}
+
+static void ask_later(Ctx *c, const Carried *k, IrVal *const *wrt, int n, const char *what, Span at)
+{
+    Lower *L = c->L;
+    CarriedAsk ask = {k->param, arena_array(L->a, IrVal *, n + 1), 0, what, at};
+    for (int i = 0; i < n; i++)
+        if (!within(L->fn, wrt[i], k->param)) ask.wrt[ask.n++] = wrt[i];
+    if (ask.n) array_push(L->a, &L->fn->carried_asks, ask);
+}
+
+/* False, reported, where the derivative of y would go on from a carried value; what cannot be told yet is asked for. */
+static bool carried_fine(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, int n, const char *what, Span at)
+{
+    const Fn *f = c->L->fn;
+    if (!f->carried.n) return true;
+    mark_taken(g, y);
+    int asks = f->carried_asks.n;
+    for (int i = 0; i < f->carried.n; i++) {
+        const Carried *k = &f->carried.v[i];
+        if (!(g->is[k->param->id] & TAKEN)) continue;
+        if (g->is[behind(g, k->init)->id] & OPEN) return follow(c, k, what, at);
+        ask_later(c, k, wrt, n, what, at);
+    }
+    bool none = !(g->is[behind(g, y)->id] & (DEPENDS | OPEN | STOPPED));
+    return none && f->carried_asks.n > asks ? follow(c, fn_carried(f, f->carried_asks.v[asks].param), what, at) : true;
+}
+
+/* One that is made anew in each round may be computed from others, and from what loops around carry. */
+static bool round_fine(Ctx *c, const CarriedAsk *ask, IrVal *next, const Carried *k)
+{
+    Lower *L = c->L;
+    Player **players = arena_array(L->a, Player *, ask->n + 1);
+    int n_players = versions_players(L, ask->wrt, ask->n, players, 0);
+    if (n_players && !time_check(c, &next, 1, players, n_players, ask->at)) return false;
+    Behind g = graph_of(c, next, true);
+    mark(&g, ask->wrt, ask->n);
+    bool open = g.is[behind(&g, next)->id] & OPEN;
+    mark_taken(&g, next);
+    for (int i = 0; i < L->fn->carried.n && !open; i++) {
+        const Carried *other = &L->fn->carried.v[i];
+        bool known = !(g.is[other->param->id] & TAKEN);
+        for (int a = 0; a < L->fn->carried_asks.n && !known; a++)
+            known = L->fn->carried_asks.v[a].param == other->param && L->fn->carried_asks.v[a].wrt == ask->wrt;
+        if (!known) array_push(L->a, &L->fn->carried_asks, ((CarriedAsk){other->param, ask->wrt, ask->n, ask->what, ask->at}));
+    }
+    arena_free(g.a);
+    return open ? follow(c, k, ask->what, ask->at) : true;
+}
+
+bool paths_round(Ctx *c, const IrBlock *body, IrVal *const *next)
+{
+    Fn *f = c->L->fn;
+    for (int i = 0; i < f->carried_asks.n; i++) {           /* it may grow on the way */
+        CarriedAsk ask = f->carried_asks.v[i];
+        if (ask.param->param_of == body && !round_fine(c, &ask, next[ask.param->index], fn_carried(f, ask.param))) return false;
+    }
+    return true;
+}
+
 PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *what, Span at)
 {
-    Behind g = graph_of(c, e);
+    Behind g = graph_of(c, e, true);
     mark(&g, wrt, n);
     mark_needed(&g, e);
-    PathsFound found = g.is[e->id] & (DEPENDS | OPEN | STOPPED) ? PATHS_FINE : PATHS_NONE;
-    if (cut_by_draw(c, &g, what, at)) found = PATHS_FAILED;
+    PathsFound found = g.is[behind(&g, e)->id] & (DEPENDS | OPEN | STOPPED) ? PATHS_FINE : PATHS_NONE;
+    if (cut_by_draw(c, &g, what, at) || !carried_fine(c, &g, e, wrt, n, what, at)) found = PATHS_FAILED;
     else look_at_terms(c, &g, e, what, at);
     arena_free(g.a);
     return found;
@@ -179,7 +293,7 @@ static bool mixes(const IrNode *n, IrAxes axes)
 /* Rows that became the samples of an axis, of a tensor that now varies over it: each sample has its own row of its own tensor. */
 static IrNode *own_row(IrBuilder *b, IrVal *t, int axis) { return ir_gather(b, t, ir_index_axis(b, axis), 0)->def; }
 
-static IrNode *again(Ctx *c, const IrNode *n, IrVal **arg)
+static IrNode *made_again(Ctx *c, const IrNode *n, IrVal **arg)
 {
     IrAttrs at = n->attr;
     IrBuilder *b = fn_builder(c);
@@ -192,7 +306,7 @@ static IrNode *again(Ctx *c, const IrNode *n, IrVal **arg)
     return made;
 }
 
-static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, IrAxes axes, Span at)
+static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, IrAxes axes, Span at, PathsAgain *again)
 {
     if (mixes(n, axes)) {
         Diag *d = diag_error(c->L->diags, at, E305, "this gradient is not one example's: samples meet on the way");
@@ -203,8 +317,11 @@ static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, Ir
     IrVal **arg = arena_array(g->a, IrVal *, n->n_args + 1);
     for (int i = 0; i < n->n_args; i++) arg[i] = now[n->arg[i]->id] ? now[n->arg[i]->id] : n->arg[i];
     bool none = n->op == IR_spread && ir_axes_within(n->attr.over, arg[0]->type.axes);
-    IrNode *made = none ? NULL : again(c, n, arg);
-    for (int r = 0; r < n->n_results; r++) now[n->result[r].id] = none ? arg[0] : &made->result[r];
+    IrNode *made = none ? NULL : made_again(c, n, arg);
+    for (int r = 0; r < n->n_results; r++) {
+        now[n->result[r].id] = none ? arg[0] : &made->result[r];
+        if (made) array_push(c->L->a, &again->v, ((__typeof__(*again->v.v)){&made->result[r], (IrVal *)&n->result[r]}));
+    }
     return true;
 }
 
@@ -219,9 +336,27 @@ static IrAxes spread_roots(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, IrV
     return all;
 }
 
-IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, Span at)
+/* Is an operand made again, or spread? */
+static bool moved(const IrNode *n, IrVal *const *now)
 {
-    Behind g = graph_of(c, y);
+    for (int i = 0; i < operands(n); i++)
+        if (now[n->arg[i]->id] && now[n->arg[i]->id] != n->arg[i]) return true;
+    return false;
+}
+
+/* What is differentiated by may be computed from another one of them: the derivative by that one goes through it. */
+static void root_again(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, IrVal **now, IrVal **fresh, const IrNode *node)
+{
+    for (int i = 0; i < n; i++) {
+        IrVal *made = now[wrt[i]->id];
+        if (wrt[i]->def != node || made == fresh[i]) continue;
+        now[wrt[i]->id] = fresh[i] = ir_spread(fn_builder(c), made, ir_axes_minus(y->type.axes, made->type.axes));
+    }
+}
+
+IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, PathsAgain *again, Span at)
+{
+    Behind g = graph_of(c, y, false);
     mark(&g, wrt, n);
     mark_needed(&g, y);
     IrVal **now = arena_array(g.a, IrVal *, g.n_ids + 1);
@@ -230,9 +365,42 @@ IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, S
     bool ok = true;
     for (int k = 0; k < g.order.n && ok && more.n; k++) {
         const IrNode *node = g.order.v[k];
-        if (!now[node->result[0].id] && on_path(&g, node)) ok = make_again(c, &g, node, now, more, at);
+        if (!on_path(&g, node) || !moved(node, now)) continue;
+        ok = make_again(c, &g, node, now, more, at, again);
+        if (ok) root_again(c, y, wrt, n, now, fresh, node);
     }
     IrVal *out = !ok ? NULL : now[y->id] ? now[y->id] : y;
     arena_free(g.a);
     return out;
+}
+
+/* ---- and back */
+
+typedef struct Originals { IrBuilder b; const PathsAgain *again; uint32_t first, n; int *at; IrVal **known; } Originals;
+
+/* What v was made of again, once for all its users: the same number for each sample of the axes that v has more. */
+static IrVal *original(Originals *o, IrVal *v)
+{
+    int k = v->id >= o->first && v->id - o->first < o->n ? o->at[v->id - o->first] : 0;
+    if (!k--) return v;
+    if (o->known[k]) return o->known[k];
+    IrVal *was = o->again->v.v[k].was;
+    o->b.before = v->def;
+    return o->known[k] = ir_spread(&o->b, was, ir_axes_minus(v->type.axes, was->type.axes));
+}
+
+void paths_back(Ctx *c, const PathsAgain *again, IrVal **g, int n)
+{
+    if (!again->v.n) return;
+    Arena *scratch = arena_new();
+    IrVal *first = again->v.v[0].made;
+    Originals o = {.b = *fn_builder(c), .again = again, .first = first->id, .n = c->L->m->next_id - first->id};
+    o.at = arena_array(scratch, int, o.n + 1);
+    o.known = arena_array(scratch, IrVal *, again->v.n);
+    for (int k = 0; k < again->v.n; k++) o.at[again->v.v[k].made->id - o.first] = k + 1;
+    for (IrNode *user = first->def; user; user = user->next)
+        for (int i = 0; i < user->n_args; i++) user->arg[i] = original(&o, user->arg[i]);
+    for (int i = 0; i < n; i++)
+        if (g[i]) g[i] = original(&o, g[i]);
+    arena_free(scratch);
 }

@@ -8,13 +8,24 @@
 typedef enum {
     PATHS_NONE,                                             /* e does not depend on any of them; the caller says so */
     PATHS_FINE,                                             /* there is a path, perhaps a cut one: that was warned of */
-    PATHS_FAILED,                                           /* a draw cuts one: E306 was reported */
+    PATHS_FAILED,                                           /* a draw cuts one, or one goes on from what a loop carries: that was reported */
 } PathsFound;
 
 /* Looks at the paths from `wrt` to e, and says what is cut: an error for a draw, though others be open; a warning for a summand of e that loses
  * all of its own. `what` names what is differentiated by. Linear in the graph. */
 PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *what, Span at);
 
+/* At the end of a body, `next` being what the round makes of what is carried: false, reported, when a derivative taken in it would go on from a
+ * carried value into the rounds before. */
+bool paths_round(Ctx *c, const IrBlock *body, IrVal *const *next);
+
+/* What was made again, and of what: ids of `made` ascend. */
+typedef struct PathsAgain { ARRAY(struct { IrVal *made; IrVal *was; }) v; } PathsAgain;
+
 /* The same y for each sample of every axis that it varies over, also by `wrt`: these are spread over the axes they lack (fresh[i], or wrt[i] itself
  * where it lacks none), and what lies between them and y is made again. NULL, reported, where samples meet on the way. */
-IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, Span at);
+IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, PathsAgain *again, Span at);
+
+/* The derivatives are made: whatever stands in the block since then is computed from the values that were made again, as if they never had
+ * been, so that a further derivative by one of these values finds it. */
+void paths_back(Ctx *c, const PathsAgain *again, IrVal **g, int n);

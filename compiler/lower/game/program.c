@@ -275,7 +275,8 @@ static void finish_players(Lower *L, LowerResult *r)
 
 static void finish_models(Lower *L, LowerResult *r)
 {
-    AstList stmts = L->modules.main->ast->file.stmts;
+    const Ast *main = L->modules.main->ast;                 /* NULL: the library alone */
+    AstList    stmts = main ? main->file.stmts : (AstList){0};
     r->n_models = r->n_nets = 0;
     r->model = arena_array(L->a, const char *, stmts.n + 1);
     r->net = arena_array(L->a, const char *, stmts.n + 1);

@@ -258,6 +258,14 @@ IrVal *fn_read(Lower *L, int slot)
     return *at;
 }
 
+const Carried *fn_carried(const Fn *f, const IrVal *v)
+{
+    if (v->def) return NULL;
+    for (int i = f->carried.n; i-- > 0;)
+        if (f->carried.v[i].param == v) return &f->carried.v[i];
+    return NULL;
+}
+
 static void mark_changed(Lower *L, int slot)
 {
     while (L->g->changed.n <= slot) array_push(L->a, &L->g->changed, false);
@@ -564,6 +572,18 @@ static const Player *outdated(Lower *L, const IrVal *v, Player *const *players, 
     return old && fn_read(L, old->slot) != old->v ? is_of(L, old->slot, players, n) : NULL;
 }
 
+int versions_players(const Lower *L, IrVal *const *v, int n, Player **out, int n_out)
+{
+    for (int i = 0; i < n; i++) {
+        const Version *of = version_of(L, v[i]);
+        Player *p = of && L->m->slots.v[of->slot].kind == IR_SLOT_PARAM ? slot_owner(L, of->slot) : NULL;
+        bool known = !p;
+        for (int k = 0; k < n_out && !known; k++) known = out[k] == p;
+        if (!known) out[n_out++] = p;
+    }
+    return n_out;
+}
+
 bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_players, Span at)
 {
     Lower *L = c->L;
@@ -572,6 +592,8 @@ bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_pl
     bool ok = true;
     for (IrVal *x; ok && (x = walk_next(&w));) {
         const IrNode *d = x->def;
+        const Carried *carried = fn_carried(L->fn, x);
+        if (carried) array_push(scratch, &w.todo, carried->init);
         const Player *p = outdated(L, x, players, n_players);
         if (p) too_old(c, version_of(L, x), d, p, at), ok = false;
         if (!d || version_of(L, x) || (ir_op_info[d->op].flags & IR_NOGRAD)) continue;

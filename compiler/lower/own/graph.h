@@ -131,6 +131,8 @@ void  trial_end(Lower *L, const Trial *t);
 IrVal *graph_slope(Ctx *c, IrVal *slope, IrVal *of);
 /* By value id, in `scratch`: everything that the values are made of here, up to the slots' values. */
 const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch);
+/* The players whose parameters the values are, beside those that are in `out`, which has room for n more; how many there are then. */
+int versions_players(const Lower *L, IrVal *const *v, int n, Player **out, int n_out);
 /* False, reported (E308), when a derivative of the values by these players would meet an older value of one of them. */
 bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_players, Span at);
 
