@@ -87,7 +87,8 @@ typedef struct GanSchedule {
     struct GanSchedule **kid;
 } GanSchedule;
 
-/* A model that can be drawn from without a compiler: a function with one output [batch, ..] a field. Its next run draws the next ones. */
+/* A model that can be drawn from without a compiler: a function with one output [batch, ..] a field. Its next run draws the next ones. Or a
+ * net, whose arguments are slots "<input>.NAME.ARGUMENT". */
 typedef struct GanModel {
     const char *name;
     int         fn;
@@ -109,3 +110,6 @@ typedef struct GanProgram {
     GanModel    *model;     int n_models;                   /* of native programs; 0 otherwise */
     int          init_fn;                                   /* fills parameters and states of a new run; run once at tick 0 */
 } GanProgram;
+
+/* The slots of a net's arguments, [batch, ..] each, which the caller fills before the function runs; at most `most`. 0: it is no net. */
+int gan_model_inputs(const GanProgram *p, const GanModel *m, int *slot, int most);

@@ -92,3 +92,16 @@ GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const 
     }
     return GAN_OK;
 }
+
+int gan_model_inputs(const GanProgram *p, const GanModel *m, int *slot, int most)
+{
+    static const char input[] = "<input>.";
+    size_t n = strlen(m->name);
+    int    found = 0;
+    for (int i = 0; i < p->n_slots && found < most; i++) {
+        const char *path = p->slot[i].path;
+        bool        its = p->slot[i].kind == GAN_SCRATCH && !strncmp(path, input, sizeof input - 1) && !strncmp(path + sizeof input - 1, m->name, n);
+        if (its && path[sizeof input - 1 + n] == '.') slot[found++] = i;
+    }
+    return found;
+}

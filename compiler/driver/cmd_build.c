@@ -30,6 +30,10 @@ int cmd_build(const Options *o)
         return EXIT_WRONG_USAGE;
     }
     if (!emit_possible(o)) return EXIT_WRONG_USAGE;
+    if (o->python && !o->lib) {
+        fputs("gan: --python writes a module around a library: it goes with --lib\n", stderr);
+        return EXIT_WRONG_USAGE;
+    }
     if (o->lib && o->emit) {
         fputs("gan: --lib makes a library and --emit the kernels alone: one of them\n", stderr);
         return EXIT_WRONG_USAGE;

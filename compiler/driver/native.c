@@ -5,6 +5,7 @@
 #include "compiler/llvm/object.h"
 #include "compiler/native/header.h"
 #include "compiler/native/link.h"
+#include "compiler/native/python.h"
 #include "compiler/llvm/target.h"
 #include "compiler/nest/steps.h"
 #include "runtime/cpu.h"
@@ -15,11 +16,21 @@
 
 /* ---- models -------------------------------------------------------------------------------------------------------- */
 
-/* A model that wants arguments is no distribution by its name alone, and stays out: its program cannot know them. */
-static int sampler_of(Session *s, const char *name)
+enum { EXAMPLES = 256 };                                    /* that a call of a net's function is for */
+
+typedef struct Models {
+    GanModel *model;
+    int       n, slots;                                     /* slots: of the program without them */
+} Models;
+
+typedef int Adder(LowerResult *r, const SourceFile *expression, int64_t n, Diags *diags);
+
+/* What cannot be had by its name alone stays out. */
+static void add_model(Session *s, Models *m, Adder *add, const char *name, int64_t n)
 {
     const SourceFile *source = source_add(s->sources, "<model>", name, strlen(name));
-    return source ? lower_sampler(&s->lowered, source, SESSION_SAMPLES, diags_new(s->sources)) : -1;
+    int               fn = source ? add(&s->lowered, source, n, diags_new(s->sources)) : -1;
+    if (fn >= 0) m->model[m->n++] = (GanModel){name, fn, n, session_needs(s, fn, m->slots)};
 }
 
 /* Their counters are no part of a run, so that its checkpoints are those of `gan run`. */
@@ -31,17 +42,15 @@ static void leave_out_of_checkpoints(GanProgram *p, int from)
 
 static void add_models(Session *s)
 {
-    int          slots = s->lowered.program->n_slots, files = s->lowered.program->n_files, n = 0;
-    const char **name = s->lowered.model;                   /* adding functions makes other tables of the result, of the same content */
-    GanModel    *model = arena_array(s->arena, GanModel, s->lowered.n_models + 1);
-    for (int i = 0; i < s->lowered.n_models; i++) {
-        int fn = sampler_of(s, name[i]);
-        if (fn >= 0) model[n++] = (GanModel){name[i], fn, SESSION_SAMPLES, session_needs(s, fn)};
-    }
-    leave_out_of_checkpoints(s->lowered.program, slots);
+    int          files = s->lowered.program->n_files, n_models = s->lowered.n_models, n_nets = s->o->lib ? s->lowered.n_nets : 0;
+    const char **model = s->lowered.model, **net = s->lowered.net;      /* adding functions makes other tables of the result, of the same content */
+    Models       m = {.model = arena_array(s->arena, GanModel, n_models + n_nets + 1), .slots = s->lowered.program->n_slots};
+    for (int i = 0; i < n_models; i++) add_model(s, &m, lower_sampler, model[i], SESSION_SAMPLES);
+    for (int i = 0; i < n_nets; i++) add_model(s, &m, lower_net, net[i], EXAMPLES);
+    leave_out_of_checkpoints(s->lowered.program, m.slots);
     s->lowered.program->n_files = files;                    /* not the names of models as texts */
-    s->lowered.program->model = model;
-    s->lowered.program->n_models = n;
+    s->lowered.program->model = m.model;
+    s->lowered.program->n_models = m.n;
 }
 
 /* ---- the program --------------------------------------------------------------------------------------------------- */
@@ -83,10 +92,16 @@ static GanStatus compile(Session *s, const char *cpu, NativeVariant *v, Code *co
     return st;
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 /* What its functions begin with: the output's name as an identifier of C. */
 static const char *prefix_of(Session *s)
 {
-    const char *slash = strrchr(s->o->run.output, '/'), *name = slash ? slash + 1 : s->o->run.output;
+    const char *name = base_name(s->o->run.output);
     char       *id = arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name);
     for (char *c = id; *c; c++)
         if ((unsigned char)*c > 127 || !isalnum((unsigned char)*c)) *c = '_';
@@ -95,13 +110,15 @@ static const char *prefix_of(Session *s)
 
 static GanStatus link_variants(Session *s, const NativeVariant *v, int n, const Code *code, GanError *err)
 {
-    Text          image = text_in(s->arena), header = image, source = image;
+    Text          image = text_in(s->arena), header = image, source = image, python = image;
     NativeLibrary lib = {.prefix = prefix_of(s)};
     image_write(&image, s->lowered.program, code);
     if (!s->o->lib) return native_link(v, n, image.s, image.n, s->o->run.output, err);
     GanStatus st = native_header(&header, &source, s->lowered.program, lib.prefix, arena_printf(s->arena, "%s.h", s->o->run.output), err);
     lib.header = text_str(&header);
     lib.source = text_str(&source);
+    if (s->o->python) native_python(&python, s->lowered.program, lib.prefix, arena_printf(s->arena, "%s.so", base_name(s->o->run.output)));
+    lib.python = s->o->python ? text_str(&python) : NULL;
     return st ? st : native_link_library(&lib, v, n, image.s, image.n, s->o->run.output, err);
 }
 

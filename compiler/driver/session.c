@@ -90,19 +90,19 @@ static bool starts_with_a_value(const IrFn *init, int slot)
 }
 
 /* A slot that `fn` reads and that only a run fills: it keeps what a statement has computed. -1: none. */
-static int only_run_fills(const Session *s, int fn)
+static int only_run_fills(const Session *s, int fn, int given)
 {
     const IrModule *m = s->lowered.ir;
     for (const IrNode *n = m->fns.v[fn]->body.first; n; n = ir_next(n)) {
         bool kept = n->op == IR_read && (m->slots.v[n->attr.slot].kind == IR_SLOT_STATE || m->slots.v[n->attr.slot].kind == IR_SLOT_SCRATCH);
-        if (kept && !starts_with_a_value(m->fns.v[s->lowered.program->init_fn], n->attr.slot)) return n->attr.slot;
+        if (kept && n->attr.slot < given && !starts_with_a_value(m->fns.v[s->lowered.program->init_fn], n->attr.slot)) return n->attr.slot;
     }
     return -1;
 }
 
-const char *session_needs(const Session *s, int fn)
+const char *session_needs(const Session *s, int fn, int given)
 {
-    int slot = only_run_fills(s, fn);
+    int slot = only_run_fills(s, fn, given);
     return slot >= 0 ? s->lowered.ir->slots.v[slot].path : NULL;
 }
 
@@ -110,5 +110,5 @@ int session_fill(Session *s, bool trained, int fn)
 {
     bool found;
     int  status = game_load(&s->game, trained, &found);
-    return status != EXIT_DONE || found ? status : game_begin(&s->game, session_needs(s, fn));
+    return status != EXIT_DONE || found ? status : game_begin(&s->game, session_needs(s, fn, s->lowered.program->n_slots));
 }

@@ -27,8 +27,8 @@ void session_optimise(Session *s);
 int  session_start(Session *s);
 void session_close(Session *s);
 
-/* The path of a slot that `fn` reads and that only a run fills, or NULL. */
-const char *session_needs(const Session *s, int fn);
+/* The path of a slot that `fn` reads and that only a run fills, or NULL. Slots from `given` on are filled by who calls it. */
+const char *session_needs(const Session *s, int fn, int given);
 
 /* Fills the state: from --checkpoint, else from the newest checkpoint of the program's default folder if `trained`, else by the initialising function: an
  * error if the function `fn`, which is to be run on it, reads what only a run computes. */

@@ -49,6 +49,7 @@ typedef struct LowerResult {
     GanProgram *program;
     GameLine   *line;    int n_lines;
     GamePlayer *player;  int n_players;
+    const char **net;    int n_nets;                        /* nets that it declares there */
     const char **model;  int n_models;                      /* implicit and prescribed models and distributions that the program declares at its top */
     Lower      *lower;                                      /* for the calls below */
 } LowerResult;
@@ -65,3 +66,7 @@ int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags)
 /* Adds a function that draws n samples of the expression's distribution ("G", "G(y: 3)"), one output [n, ...] a field. Its draws depend on
  * the expression's text, on no other function. */
 int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags *diags);
+
+/* Adds a function that applies a net to n examples at once, one output [n, ...] a field. Its arguments are slots "<input>.NET.ARGUMENT" of [n, ...], new and for
+ * the caller to fill. All of them must be real, of a declared shape, and one example's value must not depend on the others': else -1. */
+int lower_net(LowerResult *r, const SourceFile *net, int64_t n, Diags *diags);

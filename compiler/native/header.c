@@ -72,6 +72,7 @@ static const char source_top[] =
     "int     library_load($_instance *it, const char *path, $_error *error);\n"
     "int     library_load_state($_instance *it, const char *path, $_error *error);\n"
     "int     library_sample($_instance *it, int model, int64_t n, void *const *out, $_error *error);\n"
+    "int     library_evaluate($_instance *it, int net, int64_t n, const void *const *in, void *const *out, $_error *error);\n"
     "int     library_report($_instance *it, const char *name, double *value, $_error *error);\n\n";
 
 typedef struct Function { const char *comment, *declared, *body; } Function;
@@ -143,14 +144,39 @@ static void add_shape(Text *t, const GanOutput *o)
     text_printf(t, "] of %s", c_type(o->elem));
 }
 
+enum { MOST_ARGUMENTS = 24 };
+
+static void add_input(const Writer *w, const GanSlot *s, const char *name, Text *declared)
+{
+    text_printf(w->header, " %s [n", name);
+    for (int i = 1; i < s->rank; i++) text_printf(w->header, ", %lld", (long long)s->dim[i]);
+    text_printf(w->header, "] of %s,", c_type(s->elem));
+    text_printf(declared, ", const %s *%s", c_type(s->elem), name);
+}
+
+/* The array of its arguments, and what is declared of them. */
+static void put_inputs(const Writer *w, const int *slot, int n, Text *declared, Text *body)
+{
+    text_add(body, "const void *const given[] = {");
+    for (int i = 0; i < n; i++) {
+        const GanSlot *s = &w->p->slot[slot[i]];
+        const char    *name = arena_printf(w->a, "%s_in", identifier(w, strrchr(s->path, '.') + 1));
+        add_input(w, s, name, declared);
+        text_printf(body, "%s%s", i ? ", " : "", name);
+    }
+    text_add(body, "};\n    ");
+}
+
 static void put_model(const Writer *w, int number)
 {
+    int slot[MOST_ARGUMENTS], n_in = gan_model_inputs(w->p, &w->p->model[number], slot, MOST_ARGUMENTS);
     const GanModel    *m = &w->p->model[number];
     const GanFunction *f = &w->p->function[m->fn];
     const char        *name = identifier(w, m->name);
     Text declared = text_in(w->a), body = text_in(w->a);
-    text_printf(w->header, "/* n samples of %s:", shown(w, m->name));
-    text_printf(&declared, "int $_sample_%s($_instance *it, int64_t n", name);
+    text_printf(w->header, n_in ? "/* The net %s of n examples:" : "/* n samples of %s:", shown(w, m->name));
+    text_printf(&declared, "int $_%s_%s($_instance *it, int64_t n", n_in ? "evaluate" : "sample", name);
+    if (n_in) put_inputs(w, slot, n_in, &declared, &body);
     text_printf(&body, "void *const place[] = {");
     for (int i = 0; i < f->n_outputs; i++) {
         const char *field = f->n_outputs > 1 ? arena_printf(w->a, "of_%s", identifier(w, f->output[i].name)) : "out";
@@ -159,8 +185,9 @@ static void put_model(const Writer *w, int number)
         text_printf(&declared, ", %s *%s", c_type(f->output[i].elem), field);
         text_printf(&body, "%s%s", i ? ", " : "", field);
     }
-    text_printf(&body, "};\n    return library_sample(it, %d, n, place, error);", number);
-    put(w, w->header, ", row-major, the caller's memory. Each call draws others; training does not notice. */\n");
+    text_printf(&body, n_in ? "};\n    return library_evaluate(it, %d, n, given, place, error);" : "};\n    return library_sample(it, %d, n, place, error);", number);
+    put(w, w->header, n_in ? ", row-major, the caller's memory. Outside of training. */\n"
+                           : ", row-major, the caller's memory. Each call draws others; training does not notice. */\n");
     text_add(&declared, ", $_error *error)");
     for (int i = 0; i < f->n_outputs; i++)
         text_printf(w->header, "enum { %s_%s%s%s_SIZE = %lld };\n", w->prefix, name, f->n_outputs > 1 ? "_" : "",

@@ -127,7 +127,7 @@ static GanStatus run_tool(Link *l)
     posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
     failed = posix_spawnp(&child, l->word.v[0], &files, NULL, (char **)(uintptr_t)l->word.v, environ);
     posix_spawn_file_actions_destroy(&files);
-    if (failed) return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC", l->word.v[0], strerror(failed));
+    if (failed) return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC, OBJCOPY or AR", l->word.v[0], strerror(failed));
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return GAN_OK;
     const char *said = first_line(l);
@@ -163,21 +163,23 @@ static GanStatus put_in_place(const Link *l, GanStatus s, const char *temp, cons
     return s;
 }
 
-static GanStatus link_to(Link *l, const char *path)
+static GanStatus link_to(Link *l, const char *file)
 {
-    const char *temp = temp_name(l, path);
     add_words(l, "-s -Wl,--gc-sections -Wl,-z,noexecstack " GAN_LINK_FLAGS);
     add_inputs(l);
     add_words(l, GAN_LINK_LIBRARIES " -o");
-    array_push(l->a, &l->word, temp);
-    return put_in_place(l, run_tool(l), temp, path);
+    array_push(l->a, &l->word, file);
+    return run_tool(l);
 }
 
 static GanStatus link_program(Link *l, const char *path)
 {
+    const char *temp = temp_name(l, path);
     begin_cc(l);
-    return link_to(l, path);
+    return put_in_place(l, link_to(l, temp), temp, path);
 }
+
+/* ---- a library ------------------------------------------------------------------------------------------------------ */
 
 static const char *base_name(const char *path)
 {
@@ -185,14 +187,14 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static GanStatus link_shared(Link *l, const char *path)
+static GanStatus link_shared(Link *l, const char *path, const char *file)
 {
     begin_cc(l);
     add_words(l, "-shared -fPIC -O1 -Xlinker -soname -Xlinker");
-    array_push(l->a, &l->word, base_name(path));
+    array_push(l->a, &l->word, (const char *)arena_printf(l->a, "%s.so", base_name(path)));
     add_words(l, "-Xlinker --version-script -Xlinker");
     array_push(l->a, &l->word, in_folder(l, "exports"));
-    return link_to(l, path);
+    return link_to(l, file);
 }
 
 static void begin_tool(Link *l, const char *variable, const char *usual)
@@ -220,16 +222,15 @@ static GanStatus link_object(Link *l)
     return run_tool(l);
 }
 
-static GanStatus link_archive(Link *l, const char *path)
+static GanStatus link_archive(Link *l, const char *file)
 {
-    const char *temp = temp_name(l, path);
-    GanStatus   s = link_object(l);
+    GanStatus s = link_object(l);
     if (s) return s;
     begin_tool(l, "AR", "ar");
     add_words(l, "rcsD");
-    array_push(l->a, &l->word, temp);
+    array_push(l->a, &l->word, file);
     array_push(l->a, &l->word, in_folder(l, "all.o"));
-    return put_in_place(l, run_tool(l), temp, path);
+    return run_tool(l);
 }
 
 /* Its folder is where it lies, so the four files are moved together. */
@@ -240,12 +241,31 @@ static const char *package(const Link *l, const char *path)
                               "Cflags: -I${pcfiledir}\nLibs: -L${pcfiledir} -l:%s.so\n", name, name, name);
 }
 
+enum { SHARED, ARCHIVE, PACKAGE, PYTHON, HEADER, N_FILES };
+static const char *const ending[N_FILES] = {".so", ".a", ".pc", "_game.py", ".h"};
+
+static bool is_made(const Link *l, int which) { return which != PYTHON || l->lib->python; }
+
+static GanStatus make(Link *l, int which, const char *path, const char *file)
+{
+    if (which == SHARED) return link_shared(l, path, file);
+    if (which == ARCHIVE) return link_archive(l, file);
+    return write_text(l, file, which == PACKAGE ? package(l, path) : which == PYTHON ? l->lib->python : l->lib->header);
+}
+
+/* All are made before the first takes its place, so that they belong together also when one of them cannot be. */
 static GanStatus link_library(Link *l, const char *path)
 {
-    GanStatus s = link_shared(l, arena_printf(l->a, "%s.so", path));
-    if (!s) s = link_archive(l, arena_printf(l->a, "%s.a", path));
-    if (!s) s = write_text(l, arena_printf(l->a, "%s.pc", path), package(l, path));
-    return s ? s : write_text(l, arena_printf(l->a, "%s.h", path), l->lib->header);
+    const char *file[N_FILES], *temp[N_FILES];
+    GanStatus   s = GAN_OK;
+    for (int i = 0; i < N_FILES; i++) {
+        file[i] = arena_printf(l->a, "%s%s", path, ending[i]);
+        temp[i] = temp_name(l, file[i]);
+        if (!s && is_made(l, i)) s = make(l, i, path, temp[i]);
+    }
+    for (int i = 0; i < N_FILES; i++)
+        if (is_made(l, i)) s = put_in_place(l, s, temp[i], file[i]);
+    return s;
 }
 
 /* Said here, before a linker says it in its own words. */

@@ -16,8 +16,9 @@ GanStatus native_link(const NativeVariant *variant, int n_variants, const char *
 typedef struct NativeLibrary {
     const char *prefix;                                     /* of the symbols that it has for others; it hides all else */
     const char *header, *source;                            /* of native_header, the header's name being "library.h" there */
+    const char *python;                                     /* of native_python; NULL: none */
 } NativeLibrary;
 
-/* Writes `path`.so, `path`.a, `path`.h and `path`.pc, each in place of an older one. Errors as above; the archive wants objcopy and ar, too. */
+/* Writes `path`.so, `path`.a, `path`.pc, `path`_game.py and `path`.h, each in place of an older one. Errors as above; the archive wants objcopy and ar, too. */
 GanStatus native_link_library(const NativeLibrary *lib, const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path,
                               GanError *err);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_THREADS = 1024 };
+enum { MOST_THREADS = 1024, MOST_ARGUMENTS = 64 };
 
 struct GanInstance {
     Image         image;
@@ -246,17 +246,19 @@ static GanStatus can_sample(const GanInstance *it, int model, int64_t n, void *c
     const GanProgram *p = &it->image.program;
     if (model < 0 || model >= p->n_models) return gan_error(e, GAN_WRONG, "there is no model %d", model);
     const GanModel *m = &p->model[model];
-    if (n < 0) return gan_error(e, GAN_WRONG, "%lld samples are fewer than none", (long long)n);
+    if (n < 0) return gan_error(e, GAN_WRONG, "%lld rows are fewer than none", (long long)n);
     if (m->needs && !it->begun) return gan_error(e, GAN_WRONG, "%s is computed when the program runs: train, or load a checkpoint of a run", m->needs);
     for (int i = 0; i < p->function[m->fn].n_outputs; i++)
-        if (n && !out[i]) return gan_error(e, GAN_WRONG, "there is no place for the samples");
+        if (n && !out[i]) return gan_error(e, GAN_WRONG, "there is no place for the results");
     return GAN_OK;
 }
 
 typedef struct Draw {                                       /* calls of a model's function, each of which makes `batch` rows of each field */
-    int    n_fields;
-    size_t *row;
-    void  **made;
+    int         n_fields, n_in;
+    size_t     *row;
+    void      **made;
+    const void *const *in;                                  /* of a net: its arguments, and their slots */
+    int         slot[MOST_ARGUMENTS];
 } Draw;
 
 static void draw_end(Draw *d)
@@ -268,26 +270,38 @@ static void draw_end(Draw *d)
 
 static GanStatus draw_begin(Draw *d, const GanFunction *f, int64_t batch, GanError *e)
 {
-    *d = (Draw){.n_fields = f->n_outputs, .row = calloc((size_t)f->n_outputs + 1, sizeof *d->row), .made = calloc((size_t)f->n_outputs + 1, sizeof *d->made)};
+    d->n_fields = f->n_outputs;
+    d->row = calloc((size_t)f->n_outputs + 1, sizeof *d->row);
+    d->made = calloc((size_t)f->n_outputs + 1, sizeof *d->made);
     bool ok = d->row && d->made;
     for (int i = 0; ok && i < f->n_outputs; i++) {
         d->row[i] = row_bytes(&f->output[i]);
         ok = (d->made[i] = malloc((size_t)batch * d->row[i] + 1)) != NULL;
     }
-    return ok ? GAN_OK : gan_error(e, GAN_WORLD, "no memory for the samples");
+    return ok ? GAN_OK : gan_error(e, GAN_WORLD, "no memory for the results");
+}
+
+/* Rows of the arguments, to where the function reads them; what is left there beyond is for rows of results that nobody wants. */
+static void give(const GanInstance *it, const Draw *d, int64_t batch, size_t at, size_t rows)
+{
+    const GanProgram *p = &it->image.program;
+    for (int i = 0; i < d->n_in; i++) {
+        size_t row = p->slot[d->slot[i]].bytes / (size_t)batch;
+        memcpy(state_slot(p, &it->state, d->slot[i]), (const char *)d->in[i] + at * row, rows * row);
+    }
 }
 
 /* The last rows of a call may be more than are wanted. */
-static GanStatus draw(GanInstance *it, const GanModel *m, int64_t n, void *const *out, GanError *e)
+static GanStatus draw(GanInstance *it, const GanModel *m, Draw *d, int64_t n, void *const *out, GanError *e)
 {
-    Draw      d;
-    GanStatus st = draw_begin(&d, &it->image.program.function[m->fn], m->batch, e);
+    GanStatus st = draw_begin(d, &it->image.program.function[m->fn], m->batch, e);
     for (int64_t at = 0; at < n && !st; at += m->batch) {
         size_t rows = (size_t)(n - at < m->batch ? n - at : m->batch);
-        st = it->engine.run(it->engine.self, m->fn, &it->state, d.made, e);
-        for (int i = 0; i < d.n_fields && !st; i++) memcpy((char *)out[i] + (size_t)at * d.row[i], d.made[i], rows * d.row[i]);
+        give(it, d, m->batch, (size_t)at, rows);
+        st = it->engine.run(it->engine.self, m->fn, &it->state, d->made, e);
+        for (int i = 0; i < d->n_fields && !st; i++) memcpy((char *)out[i] + (size_t)at * d->row[i], d->made[i], rows * d->row[i]);
     }
-    draw_end(&d);
+    draw_end(d);
     return st;
 }
 
@@ -297,7 +311,31 @@ int library_sample(GanInstance *it, int model, int64_t n, void *const *out, Libr
     GanStatus st = enter(it, &e);
     if (st) return tell(&e, st, err);
     st = can_sample(it, model, n, out, &e);
-    if (!st) st = draw(it, &it->image.program.model[model], n, out, &e);
+    Draw d = {0};
+    if (!st) st = draw(it, &it->image.program.model[model], &d, n, out, &e);
+    return leave(it, &e, st, err);
+}
+
+/* ---- nets --------------------------------------------------------------------------------------------------------------- */
+
+static GanStatus find_arguments(const GanInstance *it, const GanModel *net, int64_t n, Draw *d, GanError *e)
+{
+    const GanProgram *p = &it->image.program;
+    d->n_in = gan_model_inputs(p, net, d->slot, MOST_ARGUMENTS);
+    for (int i = 0; i < d->n_in; i++)
+        if (n && !d->in[i]) return gan_error(e, GAN_WRONG, "there are no values of the net's argument %d", i + 1);
+    return GAN_OK;
+}
+
+int library_evaluate(GanInstance *it, int net, int64_t n, const void *const *in, void *const *out, LibraryError *err)
+{
+    GanError  e = {0};
+    Draw      d = {.in = in};
+    GanStatus st = enter(it, &e);
+    if (st) return tell(&e, st, err);
+    st = can_sample(it, net, n, out, &e);
+    if (!st) st = find_arguments(it, &it->image.program.model[net], n, &d, &e);
+    if (!st) st = draw(it, &it->image.program.model[net], &d, n, out, &e);
     return leave(it, &e, st, err);
 }
 

@@ -44,4 +44,7 @@ int library_load_state(GanInstance *it, const char *path, LibraryError *err);
 /* n rows of each field of model `model`, by its number, into out[field]. The first call's are those of `gan sample`; each call draws others. No run changes. */
 int library_sample(GanInstance *it, int model, int64_t n, void *const *out, LibraryError *err);
 
+/* A net, by its number among the models, of n examples: row i of out[field] is its value for the rows i of in[..], one for each of its arguments. */
+int library_evaluate(GanInstance *it, int net, int64_t n, const void *const *in, void *const *out, LibraryError *err);
+
 int library_report(GanInstance *it, const char *name, double *value, LibraryError *err);   /* the latest; NaN before there was one */

@@ -3,9 +3,11 @@
 import glob
 import os
 import re
+import resource
 import subprocess
+import sys
 
-from harness import SANITIZED, SMALL, folder, gan, run_tests
+from harness import GAN, SANITIZED, SMALL, folder, gan, run_tests
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.environ.get("GAN_ROOT") or os.path.join(HERE, "..", "..")
@@ -214,7 +216,119 @@ def test_archive_and_languages():
             assert content(f"{d}/{number}") == content(f"{d}/0")
         names = subprocess.run(["nm", "-g", "--defined-only", "small.a"], cwd=d, capture_output=True, check=True, text=True).stdout
         names = [line.split()[2] for line in names.splitlines() if " T " in line or " D " in line or " R " in line]
-        assert len(names) == 10 and all(n.startswith("small_") for n in names), names
+        assert len(names) == 11 and all(n.startswith("small_") for n in names), names
+
+
+NETS = SMALL.replace("compare gan", '''net Two(a: real[2], b: real) -> (real[2], real) { (a * b, sum(a)) }
+net Class(y: class[3]) -> real { param w: real = 1; w * y }
+net Any(x) -> real { sum(x) }
+net Norm(x: real[2]) -> real[2] { x |> BatchNorm() }
+net Mixed(x: real[2]) -> real[2] { x - E[o ~ batch_of(x)] o }
+net Random(x: real[2]) -> real { sum(x) + (E[r ~ ring : 5] r)[0] }
+compare gan''') + '''report d = D([0.5, -1])
+report any = Any([0.5, -1]) + Class(2)
+'''
+NETS_HOST = '''
+#include "nets.h"
+#include <stdio.h>
+enum { N = 700 };
+int main(void)
+{
+    static float x[2 * N], y[N], b[N], of_0[2 * N], of_1[N];
+    nets_instance *it;
+    nets_error     e;
+    double         d;
+    if (nets_open(NULL, &it, &e) || nets_train(it, -1, NULL, &e) || nets_report(it, "d", &d, &e) || nets_save(it, "before", &e)) return 1;
+    for (int i = 0; i < N; i++) {
+        x[2 * i] = i % 3 ? 0.5f : (float)i;
+        x[2 * i + 1] = -1;
+        b[i] = (float)i;
+    }
+    if (nets_evaluate_D(it, N, x, y, &e) || nets_evaluate_Two(it, N, x, b, of_0, of_1, &e) || nets_save(it, "after", &e)) return 1;
+    for (int i = 0; i < N; i++) {
+        if ((y[i] == (float)d) != (i % 3 != 0)) return 2;
+        if (of_0[2 * i] != x[2 * i] * b[i] || of_0[2 * i + 1] != -b[i] || of_1[i] != x[2 * i] - 1) return 3;
+    }
+    y[1] = 7;
+    if (nets_evaluate_D(it, 1, x + 2, y, &e) || y[0] != (float)d || y[1] != 7) return 4;
+    if (nets_evaluate_D(it, 0, NULL, NULL, &e)) return 5;
+    if (!nets_evaluate_D(it, 1, NULL, y, &e) || !nets_evaluate_D(it, -1, x, y, &e) || !nets_evaluate_D(NULL, 1, x, y, &e)) return 6;
+    nets_close(it);
+    return 0;
+}
+'''
+
+
+def test_nets():
+    """What they are in the program, for any number of examples; those whose arguments can be anything, or whose examples depend on one another, are left out."""
+    with folder() as d:
+        built(d, NETS, "nets")
+        names = set(re.findall(r"nets_evaluate_(\w+)", content(f"{d}/nets.h").decode()))
+        assert names == {"D", "Two", "Norm", "Random"}, names
+        with open(f"{d}/host.c", "w") as f:
+            f.write(NETS_HOST)
+        compile_host(d, "host.c", C, "./nets.so")
+        assert subprocess.run(["./host"], cwd=d, timeout=60, check=False).returncode == 0
+        assert content(f"{d}/before") == content(f"{d}/after")
+        gan("run", "nets.gan", "--out", "run", "--quiet", cwd=d)
+        assert tensors(newest(f"{d}/run")) == tensors(f"{d}/after")
+
+
+PYTHON_HOST = """
+import sys, threading
+if sys.argv[1] == "plain":
+    sys.modules["numpy"] = None
+import nets_game as nets
+
+def fails(status, words, what):
+    try:
+        what()
+    except nets.Error as e:
+        assert e.status == status and words in str(e), e
+        return
+    raise AssertionError(words)
+
+def play(name):
+    with nets.Instance(seed=3, threads=1) as it:
+        assert it.train(4) == 4 and it.rounds == 4 and not it.over
+        x = it.sample_G(700)
+        assert x.shape == (700, 2) and it.sample_G(0).tolist() == []
+        assert it.train() == 16 and it.over and it.train(1) == 0
+        d = it.evaluate_D([[0.5, -1]] * 300).tolist()
+        assert d == [it.report("d")] * 300
+        product, sums = it.evaluate_Two(x, [2] * 700)
+        assert product.tolist() == [[2 * v for v in row] for row in x.tolist()] and len(sums.tolist()) == 700
+        it.save(name)
+        fails(1, "nope", lambda: it.load("nope"))
+        fails(1, "rows of shape [2]", lambda: it.evaluate_D([[1, 2, 3]]))
+        fails(1, "different numbers", lambda: it.evaluate_Two([[1, 2]], [1, 2]))
+        fails(1, "fewer than none", lambda: it.sample_G(-1))
+        fails(1, "reports no zz", lambda: it.report("zz"))
+    fails(1, "no instance", lambda: it.train(1))
+
+threads = [threading.Thread(target=play, args=(f"{sys.argv[1]}{i}",)) for i in range(2)]
+for t in threads: t.start()
+for t in threads: t.join()
+fails(1, "no data called", lambda: nets.Instance(data={"nope": "x"}))
+print("played")
+"""
+
+
+def test_python():
+    """With numpy, where there is one, and without."""
+    if SANITIZED:                                           # the interpreter would have to be, too
+        return
+    with folder() as d:
+        built(d, NETS, "nets", "--python")
+        with open(f"{d}/host.py", "w") as f:
+            f.write(PYTHON_HOST)
+        for how in ("plain", "numpy"):
+            done = subprocess.run([sys.executable, "host.py", how], cwd=d, capture_output=True, timeout=120, check=False, text=True)
+            assert done.stdout == "played\n" and not done.stderr, done
+        gan("run", "nets.gan", "--seed", 3, "--out", "run", "--quiet", cwd=d)
+        for name in ("plain0", "plain1", "numpy0", "numpy1"):
+            assert tensors(newest(f"{d}/run")) == tensors(f"{d}/{name}"), name
+        assert "goes with --lib" in gan("build", "nets.gan", "--python", "-o", "x", cwd=d).err
 
 
 TWO = '''
@@ -270,8 +384,25 @@ def test_building_fails():
             f.write(SMALL)
         assert "one of them" in gan("build", "small.gan", "--lib", "--emit", "obj", "-o", "x", cwd=d).err
         r = gan("build", "small.gan", "--lib", "-o", "no/such/x", cwd=d)
-        assert r.status == 1 and "no/such" in r.err, r
+        assert r.status == 1 and "no/such/x" in r.err, r
         assert os.listdir(d) == ["small.gan"], os.listdir(d)
+        built(d)
+        before = {name: content(f"{d}/{name}") for name in os.listdir(d)}
+        with open(f"{d}/small.gan", "w") as f:
+            f.write(SMALL.replace("Dense(8)", "Dense(9)"))
+        before["small.gan"] = content(f"{d}/small.gan")
+        sizes = [os.path.getsize(f"{d}/small{end}") for end in (".so", ".a")]
+        assert sizes[0] < sizes[1]
+        for limit in (100_000, sum(sizes) // 2):            # a full disk, for both and for the second of them
+            done = subprocess.run([GAN, "build", "small.gan", "--lib", "-o", "small"], cwd=d, capture_output=True, timeout=120, check=False, text=True,
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if not SANITIZED else None
+            assert not done or done.returncode == 3, done
+            assert {name: content(f"{d}/{name}") for name in os.listdir(d)} == before, os.listdir(d)
+        for tool in ("CC", "OBJCOPY", "AR"):
+            done = subprocess.run([GAN, "build", "small.gan", "--lib", "-o", "small"], cwd=d, env=dict(os.environ, **{tool: "/no/such/tool"}),
+                                  capture_output=True, timeout=120, check=False, text=True)
+            assert done.returncode == 1 and "install gcc" in done.stderr, done
+            assert {name: content(f"{d}/{name}") for name in os.listdir(d)} == before, os.listdir(d)
 
 
 run_tests(globals())

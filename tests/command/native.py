@@ -217,22 +217,23 @@ def test_building_fails():
     with folder() as d:
         path = built(d, SMALL)
         before, names = content(path), sorted(os.listdir(d))
-        temps = lambda: set(glob.glob("/tmp/gan-build-*"))
-        at_first = temps()
+        os.mkdir(f"{d}/temporary")                           # its own: other tests build at the same time
+        names = sorted([*names, "temporary"])
 
-        def build(out="small", status=1, **more):
-            done = subprocess.run([GAN, "build", "small.gan", "-o", out], cwd=d, capture_output=True, timeout=120, check=False, text=True, **more)
+        def build(out="small", status=1, env=None, **more):
+            done = subprocess.run([GAN, "build", "small.gan", "-o", out], cwd=d, capture_output=True, timeout=120, check=False, text=True,
+                                  env={**os.environ, **(env or {}), "TMPDIR": f"{d}/temporary"}, **more)
             assert done.returncode == status, done
-            assert content(path) == before and sorted(os.listdir(d)) == names and temps() <= at_first, (done, os.listdir(d))
+            assert content(path) == before and sorted(os.listdir(d)) == names and not os.listdir(f"{d}/temporary"), (done, os.listdir(d))
             return done.stderr
-        assert "install gcc" in build(env=dict(os.environ, CC="/no/such/cc"))
+        assert "install gcc" in build(env={"CC": "/no/such/cc"})
         os.mkdir(f"{d}/folder")
         names.append("folder")
         names.sort()
         assert "folder" in build("folder")
         assert "no/such/folder" in build("no/such/folder/p")
         assert "is the source" in build("./small.gan", status=2)
-        assert "not linked; false said: nothing (status 1)" in build(status=3, env=dict(os.environ, CC="false"))
+        assert "not linked; false said: nothing (status 1)" in build(status=3, env={"CC": "false"})
         if not SANITIZED:                                   # its own log would be too large, too
             build(status=3, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
 

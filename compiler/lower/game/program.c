@@ -277,12 +277,14 @@ static void finish_models(Lower *L, LowerResult *r)
 {
     const Ast *main = L->modules.main->ast;                 /* NULL: the library alone */
     AstList    stmts = main ? main->file.stmts : (AstList){0};
-    r->n_models = 0;
+    r->n_models = r->n_nets = 0;
     r->model = arena_array(L->a, const char *, stmts.n + 1);
+    r->net = arena_array(L->a, const char *, stmts.n + 1);
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
         AstDefine  w = s->kind == AST_DEFINE ? s->define.word : AST_DEFINE_DEF;
         if (w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED || w == AST_DEFINE_DISTRIBUTION) r->model[r->n_models++] = s->define.name;
+        if (w == AST_DEFINE_NET) r->net[r->n_nets++] = s->define.name;
     }
 }
 
@@ -466,4 +468,91 @@ int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags
         ok = !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span);
     }
     return finish_more(r, f, ok);
+}
+
+/* An argument that the caller gives: a slot, its rows examples. NULL: its type does not say all. */
+static Value *input_value(Ctx *c, const Player *p, const Ast *param, int axis)
+{
+    Lower  *L = c->L;
+    IrElem  elem;
+    IrInts  dims;
+    int64_t classes;
+    Ctx     own = *c;
+    own.scope = p->closure->scope;
+    const Ast *type = param->param.type;
+    if (!type || type->kind != AST_TYPE || !type_elem(&own, type, &elem, &classes) || elem != L->m->real || !type_dims(&own, type, &dims)) return NULL;
+    if (dims.n >= GAN_MAX_RANK) return NULL;
+    memmove(dims.v + 1, dims.v, sizeof *dims.v * dims.n++);
+    dims.v[0] = ir_extent(L->m, axis);
+    int slot = slot_new(L, strf(L, "<input>.%s.%s", p->name, param->param.name), ir_type(elem, (IrAxes){0}, dims), IR_SLOT_SCRATCH, NULL);
+    return sample_rows(c, val_tensor(L, fn_read(L, slot)), axis, param->span);
+}
+
+static bool net_inputs(Ctx *c, const Player *p, int axis, Args *args)
+{
+    AstList params = p->closure->bound ? p->closure->def->define.params2 : p->closure->def->define.params;
+    for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
+        const Ast *q = params.v[i];
+        if (q->param.draw || q->param.value) continue;
+        Value *v = input_value(c, p, q, axis);
+        if (!v || val_bad(v)) return false;
+        args->v[args->n] = v;
+        args->name[args->n] = q->param.name;
+        args->at[args->n++] = q->span;
+    }
+    return args->n > 0;
+}
+
+static bool mixes(const IrNode *n, int axis)                /* does it, or what it holds, make one value of many examples? */
+{
+    bool has = false, keeps = n->n_results > 0;
+    for (int i = 0; i < n->n_args; i++) has = has || ir_axes_has(n->arg[i]->type.axes, axis);
+    for (int i = 0; i < n->n_results; i++) keeps = keeps && ir_axes_has(n->result[i].type.axes, axis);
+    if (has && !keeps) return true;
+    for (int i = 0; i < n->n_bodies; i++)
+        for (const IrNode *k = n->body[i]->first; k; k = ir_next(k))
+            if (mixes(k, axis)) return true;
+    return false;
+}
+
+static bool reports(const Part *p, const IrNode *n)
+{
+    for (int i = 0; i < p->reports.n; i++)
+        if (p->reports.v[i].val->def == n) return true;
+    return false;
+}
+
+static bool mixes_from(const Part *p, const IrNode *first, int axis)
+{
+    for (const IrNode *n = first; n; n = ir_next(n))
+        if (mixes(n, axis) && !(n->op == IR_as_feature && reports(p, n))) return true;
+    return false;
+}
+
+static bool net_value(Ctx *c, Part *f, const Ast *e, int64_t n)
+{
+    Lower  *L = c->L;
+    Value  *net = eval_raw(c, e);
+    Player *p = net->kind == V_PLAYER ? net->player : NULL;
+    if (!p || p->word != AST_DEFINE_NET) return false;
+    const IrNode *before = L->graph->ir->body.last;
+    int           axis = ir_axis(L->m, "example", n);
+    Ctx           inner = *c;
+    Args          args = {0};
+    inner.axes = ir_one_axis(axis);
+    if (!axes_fit(c, inner.axes, e->span) || !net_inputs(&inner, p, axis, &args)) return false;
+    Value *v = as_settled(&inner, player_apply(&inner, p, &args, e, e->span), e->span);
+    if (!val_bad(v)) v = sample_stack(c, v, inner.axes, e->span);
+    if (val_bad(v) || !report_value(c, v, "", e->span) || !fn_fits(c, e->span)) return false;
+    return !mixes_from(f, before ? ir_next(before) : L->graph->ir->body.first, axis);
+}
+
+int lower_net(LowerResult *r, const SourceFile *net, int64_t n, Diags *diags)
+{
+    r->lower->diags = diags;
+    const Ast *e = parse_more(r, net, diags);
+    if (!e) return -1;
+    Ctx   c = top_ctx(r->lower);
+    Part *f = part_begin(r->lower, strf(r->lower, "net.%s", net->text), IR_FN_SAMPLE, e->span);
+    return finish_more(r, f, net_value(&c, f, e, n));
 }
