@@ -17,7 +17,7 @@
 #include "compiler/grad/grad.h"
 #include "compiler/interp/wide.h"
 #include "compiler/ir/random_fn.h"
-#include "compiler/llvm/jit.h"
+#include "compiler/jit/jit.h"
 #include "compiler/opt/pass.h"
 
 #include <criterion/criterion.h>

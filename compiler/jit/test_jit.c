@@ -2,7 +2,7 @@
 #include "compiler/grad/grad.h"
 #include "compiler/interp/interp.h"
 #include "compiler/ir/random_fn.h"
-#include "compiler/llvm/jit.h"
+#include "compiler/jit/jit.h"
 #include "compiler/loop/loop.h"
 #include "compiler/nest/steps.h"
 #include "compiler/opt/pass.h"
