@@ -17,6 +17,7 @@ typedef struct {
     const char    **name;                                   /* by value id; NULL: not named yet, or an inline constant */
     bool           *own_row;                                /* by value id, for constants */
     const char    **taken;  int n_taken;                    /* open addressing, a power of two */
+    int            *last;                                   /* by place in it: the last number that a value of this hint got */
 } Printer;
 
 /* ---- names and strings ------------------------------------------------------------------------------------------ */
@@ -45,15 +46,15 @@ static unsigned hash_of(const char *s)
     return h;
 }
 
-/* True if s was free and is taken now. */
-static bool take_name(Printer *p, const char *s)
+/* Its place; *was_free: it is taken now. */
+static int take_name(Printer *p, const char *s, bool *was_free)
 {
     for (unsigned at = hash_of(s);; at++) {
-        const char **place = &p->taken[at & (unsigned)(p->n_taken - 1)];
-        if (*place && !strcmp(*place, s)) return false;
-        if (*place) continue;
-        *place = s;
-        return true;
+        int place = (int)(at & (unsigned)(p->n_taken - 1));
+        *was_free = !p->taken[place];
+        if (!*was_free && strcmp(p->taken[place], s)) continue;
+        p->taken[place] = s;
+        return place;
     }
 }
 
@@ -73,7 +74,12 @@ static void name_value(Printer *p, const IrVal *v, int *next)
     const char *name = is_hint(v->hint) ? v->hint : NULL;
     if (!name) name = arena_printf(p->scratch, "%d", (*next)++);
     const char *stem = name;
-    for (int i = 1; !take_name(p, name); i++) name = arena_printf(p->scratch, "%s.%d", stem, i);
+    bool        is_free;
+    int         place = take_name(p, name, &is_free);
+    while (!is_free) {
+        name = arena_printf(p->scratch, "%s.%d", stem, ++p->last[place]);
+        take_name(p, name, &is_free);
+    }
     p->name[v->id] = name;
 }
 
@@ -129,6 +135,7 @@ static void prepare(Printer *p, const IrFn *f)
     p->n_taken = 64;
     while ((size_t)p->n_taken < 2 * ids) p->n_taken *= 2;
     p->taken = arena_array(p->scratch, const char *, p->n_taken);
+    p->last = arena_array(p->scratch, int, p->n_taken);
     int next = 0;
     find_rows(p, f);
     name_block(p, &f->body, &next);
