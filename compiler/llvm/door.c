@@ -1,5 +1,6 @@
 /* door.c - the functions of object.h for programs that open LLVM when they need it, and not before. */
 #include "compiler/llvm/object.h"
+#include "base/installed.h"
 #include "llvm_id.h"
 
 #include <dlfcn.h>
@@ -9,20 +10,24 @@
 static const LlvmDoor *door;
 static char            why[256];                            /* there is none */
 
-/* It lies where the executable's path of libraries says, and is not closed again. The name of this build's is compiled in, so that what it
- * is counts in this executable's own build id. */
+/* It is not closed again. Which one is this build's is compiled in, so that it counts in the executable's own build id. */
 static void open_door(void)
 {
-    void *library = dlopen("libgan_llvm.so", RTLD_NOW | RTLD_LOCAL);
+    static const char name[] = "libgan_llvm.so";
+    Arena      *a = arena_new();
+    const char *path = installed_file(a, "compiler/llvm", name);
+    void       *library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (library) door = dlsym(library, LLVM_DOOR);
-    if (!door) snprintf(why, sizeof why, "%s", dlerror());
+    if (!path) snprintf(why, sizeof why, "there is no %s beside it", name);
+    else if (!door) snprintf(why, sizeof why, "%s", dlerror());
+    arena_free(a);
 }
 
 static GanStatus through(GanError *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, open_door);
-    return door ? GAN_OK : gan_error(err, GAN_WORLD, "the compiler's library of this gan (" GAN_LLVM_ID ") is not there: %s", why);
+    return door ? GAN_OK : gan_error(err, GAN_WORLD, "the compiler's library of this gan (" GAN_LLVM_ID ") cannot be opened: %s", why);
 }
 
 GanStatus llvm_objects(Arena *a, const IrModule *m, const GanProgram *p, const LlvmWanted *w, NestProgram *nests, LlvmObjects *out, GanError *err)

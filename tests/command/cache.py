@@ -30,13 +30,13 @@ def kept(d):
 
 
 def beside(d, name):
-    """gan and its library in a folder of their own, as they lie in the build: the library can be taken away."""
-    os.makedirs(f"{d}/{name}/driver")
-    os.makedirs(f"{d}/{name}/llvm")
-    shutil.copy(GAN, f"{d}/{name}/driver/gan")
-    library = f"{d}/{name}/llvm/libgan_llvm.so"
+    """gan and its library in a folder of their own, as they are installed: the library can be taken away."""
+    os.makedirs(f"{d}/{name}/bin")
+    os.makedirs(f"{d}/{name}/lib/gan")
+    shutil.copy(GAN, f"{d}/{name}/bin/gan")
+    library = f"{d}/{name}/lib/gan/libgan_llvm.so"
     shutil.copy(os.path.join(os.path.dirname(GAN), "..", "llvm", "libgan_llvm.so"), library)
-    return f"{d}/{name}/driver/gan", library
+    return f"{d}/{name}/bin/gan", library
 
 
 def test_a_second_run_needs_no_compiler():
