@@ -101,8 +101,8 @@ static int only_run_fills(const Session *s, int fn, int given)
 {
     const IrModule *m = s->lowered.ir;
     for (const IrNode *n = m->fns.v[fn]->body.first; n; n = ir_next(n)) {
-        bool kept = n->op == IR_read && (m->slots.v[n->attr.slot].kind == IR_SLOT_STATE || m->slots.v[n->attr.slot].kind == IR_SLOT_SCRATCH);
-        if (kept && n->attr.slot < given && !starts_with_a_value(m->fns.v[s->lowered.program->init_fn], n->attr.slot)) return n->attr.slot;
+        bool kept = n->op == IR_read && (m->slots.v[n->attr->slot].kind == IR_SLOT_STATE || m->slots.v[n->attr->slot].kind == IR_SLOT_SCRATCH);
+        if (kept && n->attr->slot < given && !starts_with_a_value(m->fns.v[s->lowered.program->init_fn], n->attr->slot)) return n->attr->slot;
     }
     return -1;
 }

@@ -180,9 +180,9 @@ void ir_print_type(const IrModule *m, const IrType *t, Text *out)
 static void put_number(Text *out, const IrNode *n)
 {
     IrElem elem = n->n_results ? n->result->type.elem : IR_F64;
-    if (n->op != IR_const || ir_is_real(elem)) text_f64(out, n->attr.value);
-    else if (elem == IR_BOOL) text_add(out, n->attr.n ? "true" : "false");
-    else text_printf(out, "%" PRId64, n->attr.n);
+    if (n->op != IR_const || ir_is_real(elem)) text_f64(out, n->attr->value);
+    else if (elem == IR_BOOL) text_add(out, n->attr->n ? "true" : "false");
+    else text_printf(out, "%" PRId64, n->attr->n);
 }
 
 static void put_pairs(Text *out, const IrPairs *p)
@@ -203,22 +203,22 @@ static void put_pair_axes(Printer *p, const IrNode *n)
 {
     for (int i = 0; i < n->n_args / 2; i++) {
         if (i) text_add(p->out, " ; ");
-        put_axes(p->m, n->attr.pair_over[i], p->out);
+        put_axes(p->m, n->attr->pair_over[i], p->out);
     }
 }
 
 static bool is_present(const IrNode *n, IrAttrKey key)
 {
-    const void *field = (const char *)&n->attr + ir_attr_info[key].at;
+    const void *field = (const char *)n->attr + ir_attr_info[key].at;
     switch (ir_attr_info[key].kind) {
     case ATTR_INT:
     case ATTR_AXIS: return *(const int *)field >= 0;
-    case ATTR_BATCH: return n->op == IR_gather || n->op == IR_scatter_add || n->attr.batch.n;
+    case ATTR_BATCH: return n->op == IR_gather || n->op == IR_scatter_add || n->attr->batch.n;
     case ATTR_PAIRS: return ((const IrPairs *)field)->n > 0;
-    case ATTR_WINDOWS: return n->attr.n_windows > 0;
+    case ATTR_WINDOWS: return n->attr->n_windows > 0;
     case ATTR_AXES: return ((const IrAxes *)field)->n > 0;
-    case ATTR_PAIR_AXES: return n->attr.pair_over != NULL;
-    case ATTR_FORM: return n->attr.pair_over || n->attr.form != IR_FORM_CHAIN;
+    case ATTR_PAIR_AXES: return n->attr->pair_over != NULL;
+    case ATTR_FORM: return n->attr->pair_over || n->attr->form != IR_FORM_CHAIN;
     case ATTR_INTS: return ((const IrInts *)field)->n > 0;
     case ATTR_FLAG: return *(const bool *)field;
     case ATTR_SLOT:
@@ -237,27 +237,27 @@ static void put_key(Text *out, IrAttrKey key)
 
 static void put_attr(Printer *p, const IrNode *n, IrAttrKey key)
 {
-    const void *field = (const char *)&n->attr + ir_attr_info[key].at;
+    const void *field = (const char *)n->attr + ir_attr_info[key].at;
     put_key(p->out, key);
     switch (ir_attr_info[key].kind) {
     case ATTR_NUMBER: put_number(p->out, n); break;
-    case ATTR_ELEM: text_add(p->out, ir_elem_name(n->attr.elem)); break;
-    case ATTR_COMPARE: text_add(p->out, ir_compare_words[n->attr.compare]); break;
-    case ATTR_FORM: text_add(p->out, ir_form_words[n->attr.form]); break;
+    case ATTR_ELEM: text_add(p->out, ir_elem_name(n->attr->elem)); break;
+    case ATTR_COMPARE: text_add(p->out, ir_compare_words[n->attr->compare]); break;
+    case ATTR_FORM: text_add(p->out, ir_form_words[n->attr->form]); break;
     case ATTR_INT: text_printf(p->out, "%d", *(const int *)field); break;
     case ATTR_AXIS: put_axis(p->m, *(const int *)field, p->out); break;
     case ATTR_INT64: text_printf(p->out, "%" PRId64, *(const int64_t *)field); break;
     case ATTR_BATCH:
-        if (n->attr.batch.n) put_pairs(p->out, &n->attr.batch);
-        else text_printf(p->out, "%d", n->attr.n_batch);
+        if (n->attr->batch.n) put_pairs(p->out, &n->attr->batch);
+        else text_printf(p->out, "%d", n->attr->n_batch);
         break;
     case ATTR_PAIRS: put_pairs(p->out, field); break;
-    case ATTR_WINDOWS: put_windows(p->out, &n->attr); break;
+    case ATTR_WINDOWS: put_windows(p->out, n->attr); break;
     case ATTR_AXES: put_axes(p->m, *(const IrAxes *)field, p->out); break;
     case ATTR_PAIR_AXES: put_pair_axes(p, n); break;
     case ATTR_INTS: put_ints(p->out, ((const IrInts *)field)->n, ((const IrInts *)field)->v); break;
-    case ATTR_STREAM: put_string(p->out, n->attr.stream >= 0 && n->attr.stream < p->m->streams.n ? p->m->streams.v[n->attr.stream] : "?"); break;
-    case ATTR_STRING: put_string(p->out, n->attr.symbol ? n->attr.symbol : ""); break;
+    case ATTR_STREAM: put_string(p->out, n->attr->stream >= 0 && n->attr->stream < p->m->streams.n ? p->m->streams.v[n->attr->stream] : "?"); break;
+    case ATTR_STRING: put_string(p->out, n->attr->symbol ? n->attr->symbol : ""); break;
     case ATTR_FLAG:
     case ATTR_SLOT:
     case ATTR_GROUP: break;
@@ -296,7 +296,7 @@ static const char *separator(const IrNode *n, int i)
 /* Three groups, parted by `;` even where one is empty. */
 static void put_scan_args(Printer *p, const IrNode *n)
 {
-    int from[4] = {0, n->attr.carried, n->attr.carried + n->attr.stacked, n->n_args};
+    int from[4] = {0, n->attr->carried, n->attr->carried + n->attr->stacked, n->n_args};
     for (int group = 0; group < 3; group++) {
         if (group) text_add(p->out, " ;");
         for (int i = from[group]; i < from[group + 1] && i < n->n_args; i++) {
@@ -314,7 +314,7 @@ static void put_args(Printer *p, const IrNode *n)
     }
     if (n->op == IR_read) {
         text_add(p->out, " ");
-        put_string(p->out, n->attr.slot >= 0 && n->attr.slot < p->m->slots.n ? p->m->slots.v[n->attr.slot].path : "?");
+        put_string(p->out, n->attr->slot >= 0 && n->attr->slot < p->m->slots.n ? p->m->slots.v[n->attr->slot].path : "?");
     }
     for (int i = 0; i < n->n_args; i++) {
         text_add(p->out, separator(n, i));
