@@ -3,6 +3,7 @@
 
 int cmd_run(const Options *o)
 {
+    if (!game_can_run(&o->run)) return EXIT_WRONG_USAGE;
     Session s;
     int     status = session_open(&s, o, o->run.operands[0]);
     if (status == EXIT_DONE) {

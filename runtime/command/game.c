@@ -5,6 +5,7 @@
 #include "runtime/command/outputs.h"
 #include "runtime/command/runfolder.h"
 #include "runtime/file.h"
+#include "runtime/interrupt.h"
 #include "runtime/safetensors.h"
 #include "runtime/state.h"
 #include "runtime/trainer.h"
@@ -76,7 +77,9 @@ static int train(Game *g, const char *folder, TrainerResult *r)
 {
     bool           log_to_stdout = g->o->log && !strcmp(g->o->log, "-");
     int            fd = log_to_stdout ? STDERR_FILENO : STDOUT_FILENO;
+    uint64_t       seed = g->state.seed;
     TrainerOptions t = {.steps = g->o->steps, .out = folder, .log = g->o->log, .checkpoint = g->o->checkpoint, .resume = g->o->resume,
+                        .seed = g->o->seed_given || g->o->seeds > 1 ? &seed : NULL,
                         .save_seconds = SAVE_SECONDS, .watch_signals = true, .progress_fd = g->o->quiet ? -1 : fd,
                         .progress_terminal = isatty(fd), .progress_colour = g->o->color && isatty(fd), .hooks = {.user = (void *)g->o, .say = say_line}};
     GanError  err;
@@ -130,12 +133,23 @@ static int train_seeds(Game *g, const char *folder)
     return status;
 }
 
+bool game_can_run(const RunOptions *o)
+{
+    bool two_starts = o->resume && o->checkpoint;
+    if (two_starts)
+        fprintf(stderr, "%s: --resume goes on from the newest checkpoint of the run's folder, and --checkpoint begins a new run from a file: one of them\n", o->program);
+    return !two_starts;
+}
+
 int game_run(Game *g)
 {
     const char   *folder = g->o->out ? g->o->out : game_folder(g);
     TrainerResult r = {0};
+    Interrupt     signals;
     int           status = g->o->resume ? EXIT_DONE : runfolder_make_room(g, folder);
+    interrupt_begin(&signals, say_later(g->o, g->arena, "the step under way is ended and saved first; a second signal ends the run at once, and --resume goes on from its newest checkpoint"));
     if (status == EXIT_DONE) status = g->o->seeds > 1 ? train_seeds(g, folder) : train(g, folder, &r);
+    interrupt_end(&signals);
     trainer_result_free(&r);
     return status;
 }
@@ -159,6 +173,7 @@ int game_load(Game *g, bool trained, bool *found)
     }
     *found = f != NULL;
     if (!st && f) st = state_load(g->program, &g->state, f, path, true, &err);
+    if (!st && f && !f->checked) say_line((void *)g->o, arena_printf(g->arena, STATE_UNCHECKED, path));
     safetensors_free(f);
     return st ? say_error(g->o, &err) : EXIT_DONE;
 }

@@ -20,6 +20,9 @@ typedef struct Game {
 
 const char *game_folder(const Game *g);                     /* the default one for runs: "runs/NAME" */
 
+/* False, after saying so, for flags that contradict one another: EXIT_WRONG_USAGE. */
+bool game_can_run(const RunOptions *o);
+
 /* Trains into --out or the default folder, once for each of --seeds, and prints the summary. */
 int game_run(Game *g);
 
