@@ -25,7 +25,7 @@ bool emit_possible(const Options *o)
     }
     GanStatus s = is_c(o) ? GAN_OK : llvm_machine_open(&m, &t, &err);
     if (!is_c(o)) llvm_machine_close(&m);
-    if (s != GAN_OK) fprintf(stderr, "gan: %s\n", err.message);
+    if (s != GAN_OK) fprintf(stderr, "gan: %s\n", GAN_SHOWN(err.message));
     return s == GAN_OK;
 }
 
