@@ -2,18 +2,19 @@
 #include "runtime/interrupt.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { PATIENCE_SECONDS = 1 };
 
-static volatile sig_atomic_t asked;                         /* the signal that asked; 0: none */
-static const char           *words;                         /* for who waits; NULL: none. Set while no signal is taken */
+static _Atomic int  asked;                                  /* the signal that asked; 0: none. Several threads look at it */
+static const char  *words;                                  /* for who waits; NULL: none. Set while no signal is taken */
 
 static void ask(int signal)
 {
-    if (asked) _exit(128 + signal);
-    asked = signal;
+    int none = 0;
+    if (!atomic_compare_exchange_strong(&asked, &none, signal)) _exit(128 + signal);
     if (words) alarm(PATIENCE_SECONDS);
 }
 
@@ -56,4 +57,8 @@ void interrupt_end(Interrupt *in)
 
 bool interrupt_asked(void) { return asked != 0; }
 
-int interrupt_status(void) { return asked ? 128 + (int)asked : 0; }
+int interrupt_status(void)
+{
+    int signal = asked;
+    return signal ? 128 + signal : 0;
+}

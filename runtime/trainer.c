@@ -326,7 +326,8 @@ static GanStatus check_seed(const Trainer *t, const SafeFile *f)
     uint64_t    seed = text ? strtoull(text, NULL, 10) : 0;
     if (!text || !t->o->seed || *t->o->seed == seed) return GAN_OK;
     return gan_error_in(t->err, GAN_WRONG, t->o->out,
-                        "this run was made with --seed %" PRIu64 ", and one with --seed %" PRIu64 " is another: without --seed it goes on; without --resume a new run starts",
+                        "this run was made with --seed %" PRIu64 ", and one with --seed %" PRIu64 " is another: without --seed it goes on; without "
+                        "--resume a new run starts",
                         seed, *t->o->seed);
 }
 
@@ -376,8 +377,9 @@ static GanStatus refuse_steps(Trainer *t)
 /* A start from the beginning would write over what there is of the run. */
 static GanStatus refuse_bad_files(Trainer *t, const char *folder)
 {
-    return gan_error_in(t->err, GAN_WRONG, folder, "none of the checkpoints here is good, so there is nothing to go on from. Without --resume a new run starts and this one "
-                        "moves aside; --checkpoint FILE starts it from a file's tensors");
+    return gan_error_in(t->err, GAN_WRONG, folder,
+                        "none of the checkpoints here is good, so there is nothing to go on from. Without --resume a new run starts and this one moves "
+                        "aside; --checkpoint FILE starts it from a file's tensors");
 }
 
 /* Where the run was that wrote the file, and with which seed. */
@@ -824,13 +826,15 @@ static void list_nodes(Trainer *t, const GanSchedule *n)
     for (int i = 0; i < n->n_kids; i++) list_nodes(t, n->kid[i]);
 }
 
-static int64_t count_rounds(const Trainer *t, const GanSchedule *n)     /* of the whole program, for the progress line */
+static int64_t count_rounds(const GanSchedule *n, int64_t steps)
 {
-    if (n->kind == GAN_ALTERNATE) return rounds_of(n, t->o->steps);
+    if (n->kind == GAN_ALTERNATE) return rounds_of(n, steps);
     int64_t rounds = 0, times = n->kind == GAN_REPEAT && n->count > 0 ? n->count : 1;
-    for (int i = 0; i < n->n_kids; i++) rounds += count_rounds(t, n->kid[i]);
+    for (int i = 0; i < n->n_kids; i++) rounds += count_rounds(n->kid[i], steps);
     return rounds * times;
 }
+
+int64_t trainer_rounds(const GanProgram *p, int64_t steps) { return count_rounds(p->schedule, steps); }
 
 static GanStatus begin_result(Trainer *t)
 {
@@ -906,7 +910,8 @@ static GanStatus begin(Trainer *t)
     if (!st) st = begin_log(t, resumed, lines);
     if (!st && resumed) reports_from_state(t);
     if (!st && t->o->progress_fd >= 0)
-        t->progress = progress_new(t->o->progress_fd, t->o->progress_terminal, t->o->progress_colour, t->rounds, count_rounds(t, t->program->schedule));
+        t->progress = progress_new(t->o->progress_fd, t->o->progress_terminal, t->o->progress_colour, t->rounds,
+                                   trainer_rounds(t->program, t->o->steps));
     return st;
 }
 

@@ -65,6 +65,8 @@ typedef struct TrainerOptions {
 GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, const TrainerOptions *o, TrainerResult *result, GanError *err);
 void      trainer_result_free(TrainerResult *r);
 
+int64_t   trainer_rounds(const GanProgram *p, int64_t steps);       /* of the whole program, as far as is known before it runs: for progress */
+
 /* Of a run that lives in memory. What it is before it has begun: no rounds, no reports, expectations not judged. Free it in any case. */
 GanStatus trainer_result_new(const GanProgram *p, TrainerResult *r, GanError *err);
 

@@ -1,4 +1,4 @@
-/* cmd_run.c - `gan run`: compiles in memory and trains; several seeds in turn with --seeds. */
+/* cmd_run.c - `gan run`: compiles in memory and trains; several games at a time with --seeds. */
 #include "compiler/driver/session.h"
 
 int cmd_run(const Options *o)

@@ -38,7 +38,7 @@ static int run_one(Session *s, const char *file, Tally *t)
     interrupt_end(&signals);
     if (st) {
         status = say_error(&s->o->run, &err);
-        if (r.failed_fn >= 0) nonfinite_explain(s, r.failed_fn);
+        if (r.failed_fn >= 0) nonfinite_explain(s, r.failed_fn, &s->game.state);
     } else if (r.end == TRAINER_INTERRUPTED) status = r.interrupt;
     else {
         count_expects(file, &r, t);

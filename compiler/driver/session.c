@@ -61,7 +61,7 @@ void session_optimise(Session *s)
     opt_run_module(s->lowered.ir, &p);
 }
 
-static void explain_failed(void *session, int fn) { nonfinite_explain(session, fn); }
+static void explain_failed(void *session, int fn, const GanState *state) { nonfinite_explain(session, fn, state); }
 
 int session_start(Session *s)
 {

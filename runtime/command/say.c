@@ -91,7 +91,8 @@ const char *say_later(const RunOptions *o, Arena *a, const char *line)
     GanError note;
     gan_error(&note, GAN_OK, "%s", line);
     char       *json = o->json_diagnostics ? json_of(&note, "note") : NULL;
-    const char *text = json ? arena_printf(a, "%s\n", json) : arena_printf(a, "%s%s: %s\n", isatty(STDERR_FILENO) ? "\r\x1b[K" : "", o->program, GAN_SHOWN(line));
+    const char *clear = isatty(STDERR_FILENO) ? "\r\x1b[K" : "";
+    const char *text = json ? arena_printf(a, "%s\n", json) : arena_printf(a, "%s%s: %s\n", clear, o->program, GAN_SHOWN(line));
     free(json);
     return text;
 }

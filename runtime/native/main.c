@@ -43,7 +43,11 @@ static const OptionRow flags[] = {
 /* Flags of `gan` that are no question any more here. */
 #define BUILT(flag) "was fixed when this program was built: `gan build --" flag "` makes another one"
 static const OptionFixed fixed[] = {
-    {"f64", BUILT("f64")}, {"set", BUILT("set NAME=VALUE")}, {"plan", BUILT("plan no-NAME")}, {"portable", BUILT("portable")}, {"target-cpu", BUILT("target-cpu NAME")},
+    {"f64", BUILT("f64")},
+    {"set", BUILT("set NAME=VALUE")},
+    {"plan", BUILT("plan no-NAME")},
+    {"portable", BUILT("portable")},
+    {"target-cpu", BUILT("target-cpu NAME")},
     {"backend", "is for `gan run`, which has an interpreter: this program is compiled"},
 };
 #undef BUILT

@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 """What the commands do when nothing is wrong: files, formats, statuses."""
-import fcntl
 import json
 import os
-import pty
 import re
 import resource
 import struct
 import subprocess
-import termios
 
-from harness import GAN, folder, gan, run_tests
+from harness import folder, gan, on_a_terminal, run_tests
 
 PROGRAM = """
 import nn, optim, compare, toy, metrics
@@ -240,26 +237,6 @@ def test_test_holds_programs_to_their_expectations():
             f.write("expect modes > 8\n")
         r = gan("test", path, "--backend", "interp")
         assert r.status == 1 and r.out.endswith("1 passed, 1 failed\n") and "NOT held" in r.out, r
-
-
-def on_a_terminal(args, columns, **environment):
-    """Exit status and what a terminal of that width is sent."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.environ.update(environment)
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        os.execv(GAN, [GAN, *args])
-    sent = b""
-    while True:
-        try:
-            part = os.read(fd, 4096)
-        except OSError:                                     # the other side is closed
-            part = b""
-        if not part:
-            break
-        sent += part
-    os.close(fd)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sent.decode()
 
 
 def test_progress_on_a_terminal():
