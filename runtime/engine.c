@@ -25,6 +25,12 @@ static void engine_free(void *self)
     free(e);
 }
 
+static GanStatus another(void *self, int threads, GanEngine *out, GanError *err)
+{
+    const Engine *e = self;
+    return engine_new(e->code, e->n_data, team_new(threads, false), out, err);
+}
+
 GanStatus engine_new(const Code *code, int n_data, Team *team, GanEngine *out, GanError *err)
 {
     Engine *e = calloc(1, sizeof *e);
@@ -36,6 +42,6 @@ GanStatus engine_new(const Code *code, int n_data, Team *team, GanEngine *out, G
     GanStatus s = code_open(&e->run, code, n_data, team, err);
     if (!s && code->blas) s = blas_open(team_threads(team), err);
     if (s) engine_free(e);
-    else *out = (GanEngine){e, "compiled", run, engine_free};
+    else *out = (GanEngine){e, "compiled", run, engine_free, another};
     return s;
 }

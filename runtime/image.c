@@ -443,11 +443,11 @@ GanStatus image_open(const void *bytes, size_t n, Image *out, GanError *err)
     return GAN_WRONG;
 }
 
-GanStatus image_read_data(Image *image, const DataChoice *choice, int n_choices, GanError *err)
+GanStatus image_read_data(Image *image, const DataChoice *choice, int n_choices, int *own, GanError *err)
 {
     GanProgram *p = &image->program;
     image->file = arena_array(image->arena, GanTensor *, p->n_data + 1);
-    GanStatus s = data_follow_all(p->recipe, p->n_data, p->folder, choice, n_choices, image->file, err);
+    GanStatus s = data_follow_all(p->recipe, p->n_data, p->folder, choice, n_choices, image->file, own, err);
     for (int i = 0; i < p->n_data && !s; i++)
         if (image->file[i]) *p->data[i] = *image->file[i];
     return s;

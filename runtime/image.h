@@ -108,6 +108,6 @@ typedef struct Image {                                      /* close with image_
 /* `bytes`, aligned to IMAGE_ALIGN, must stay as long as *out is used. GAN_WRONG: no image, of another format, or spoilt; the message says how. */
 GanStatus image_open(const void *bytes, size_t n, Image *out, GanError *err);
 
-/* Reads the data that the program takes from files, each from its own or from what --data says. GAN_WRONG: see data_follow_all. Before it runs. */
-GanStatus image_read_data(Image *image, const DataChoice *choice, int n_choices, GanError *err);
+/* Reads the data that the program takes from files, each from its own or from what --data says. GAN_WRONG, *own: see data_follow_all. Before it runs. */
+GanStatus image_read_data(Image *image, const DataChoice *choice, int n_choices, int *own, GanError *err);
 void      image_close(Image *image);                        /* of zeros is fine */

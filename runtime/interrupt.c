@@ -1,42 +1,64 @@
 /* interrupt.c - see interrupt.h. */
 #include "runtime/interrupt.h"
 
+#include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t asked;                         /* the signal that asked; 0: none */
+enum { PATIENCE_SECONDS = 1 };
+
+static _Atomic int  asked;                                  /* the signal that asked; 0: none. Several threads look at it */
+static const char  *words;                                  /* for who waits; NULL: none. Set while no signal is taken */
 
 static void ask(int signal)
 {
-    if (asked) _exit(128 + signal);
-    asked = signal;
+    int none = 0;
+    if (!atomic_compare_exchange_strong(&asked, &none, signal)) _exit(128 + signal);
+    if (words) alarm(PATIENCE_SECONDS);
 }
 
-static bool take(int signal, struct sigaction *old)
+static void tell(int signal)
+{
+    (void)signal;
+    int     was = errno;
+    ssize_t n = write(STDERR_FILENO, words, strlen(words));
+    (void)n;                                                /* nobody reads it */
+    errno = was;
+}
+
+static bool take(int signal, void (*handler)(int), struct sigaction *old)
 {
     struct sigaction ours;
     memset(&ours, 0, sizeof ours);
-    ours.sa_handler = ask;
+    ours.sa_handler = handler;
     ours.sa_flags = SA_RESTART;                             /* a write that is under way goes on */
     sigemptyset(&ours.sa_mask);
     if (sigaction(signal, NULL, old) || old->sa_handler == SIG_IGN) return false;
     return !sigaction(signal, &ours, NULL);
 }
 
-void interrupt_begin(Interrupt *in)
+void interrupt_begin(Interrupt *in, const char *patience)
 {
     asked = 0;
-    in->took_int = take(SIGINT, &in->old_int);
-    in->took_term = take(SIGTERM, &in->old_term);
+    in->took_alarm = patience && take(SIGALRM, tell, &in->old_alarm);
+    words = in->took_alarm ? patience : NULL;
+    in->took_int = take(SIGINT, ask, &in->old_int);
+    in->took_term = take(SIGTERM, ask, &in->old_term);
 }
 
 void interrupt_end(Interrupt *in)
 {
     if (in->took_int) sigaction(SIGINT, &in->old_int, NULL);
     if (in->took_term) sigaction(SIGTERM, &in->old_term, NULL);
-    in->took_int = in->took_term = false;
+    if (in->took_alarm) alarm(0), sigaction(SIGALRM, &in->old_alarm, NULL);
+    *in = (Interrupt){0};
 }
 
 bool interrupt_asked(void) { return asked != 0; }
 
-int interrupt_status(void) { return asked ? 128 + (int)asked : 0; }
+int interrupt_status(void)
+{
+    int signal = asked;
+    return signal ? 128 + signal : 0;
+}

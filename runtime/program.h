@@ -56,6 +56,8 @@ typedef struct GanEngine {
     const char *name;
     GanStatus (*run)(void *self, int function, GanState *state, void *const *out, GanError *err);
     void      (*free)(void *self);
+    /* Another instance of the same code, on so many threads of its own (< 1: one a CPU); both may run at the same time. This one is freed last. */
+    GanStatus (*another)(void *self, int threads, struct GanEngine *out, GanError *err);
 } GanEngine;
 
 /* ---- the schedule ----------------------------------------------------------------------------------------------- */

@@ -8,6 +8,9 @@
 GanStatus state_new(const GanProgram *p, uint64_t seed, GanState *out, GanError *err);
 void      state_free(GanState *s);
 
+/* What is said of a file whose tensors are taken on trust: its path goes in. */
+#define STATE_UNCHECKED "%s has not the checksums of a checkpoint: its tensors are taken as they are"
+
 int   state_find(const GanProgram *p, const char *path);    /* a slot's index, or -1 */
 void *state_slot(const GanProgram *p, const GanState *s, int slot);     /* its memory (DATA too: read-only then) */
 

@@ -233,7 +233,7 @@ static int child_status(int first, int second)
     pid_t child = fork();
     if (!child) {
         Interrupt in;
-        interrupt_begin(&in);
+        interrupt_begin(&in, NULL);
         if (interrupt_asked() || interrupt_status()) _exit(1);
         raise(first);
         if (!interrupt_asked()) _exit(2);
@@ -255,13 +255,44 @@ Test(interrupt, once_and_twice)
     cr_expect(child_status(SIGINT, SIGTERM) == 143);
 }
 
+/* What a child has on stderr that is asked to end, and takes so long to do so. */
+static size_t said_after(int milliseconds, bool second)
+{
+    int  end[2];
+    char text[100];
+    cr_assert(!pipe(end));
+    pid_t child = fork();
+    if (!child) {
+        Interrupt in;
+        dup2(end[1], STDERR_FILENO);
+        interrupt_begin(&in, "patience\n");
+        raise(SIGTERM);
+        struct timespec left = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+        while (nanosleep(&left, &left)) continue;           /* the alarm wakes it */
+        interrupt_end(&in);
+        if (second) sleep(2);
+        _exit(0);
+    }
+    close(end[1]);
+    waitpid(child, NULL, 0);
+    ssize_t n = read(end[0], text, sizeof text);
+    close(end[0]);
+    return n < 0 ? 0 : (size_t)n;
+}
+
+Test(interrupt, who_waits_is_told)
+{
+    cr_expect(said_after(2000, false) == strlen("patience\n"), "once, after a second");
+    cr_expect(said_after(1, true) == 0, "what has ended says nothing, nor does the alarm end the process");
+}
+
 Test(interrupt, restored_and_ignored)
 {
     Interrupt        in;
     struct sigaction now;
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_DFL);
-    interrupt_begin(&in);
+    interrupt_begin(&in, NULL);
     raise(SIGINT);
     cr_expect(!interrupt_asked(), "what was ignored stays so");
     raise(SIGTERM);
@@ -271,7 +302,7 @@ Test(interrupt, restored_and_ignored)
     cr_expect(now.sa_handler == SIG_IGN);
     sigaction(SIGTERM, NULL, &now);
     cr_expect(now.sa_handler == SIG_DFL);
-    interrupt_begin(&in);
+    interrupt_begin(&in, NULL);
     cr_expect(!interrupt_asked(), "the flag is cleared");
     interrupt_end(&in);
 }

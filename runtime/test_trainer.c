@@ -1,4 +1,5 @@
 /* test_trainer.c - the walk of the schedule, resume, and rewinding to a loss that is not finite, over an engine of a few lines. */
+#include "runtime/interrupt.h"
 #include "runtime/state.h"
 #include "runtime/testing.h"
 #include "runtime/trainer.h"
@@ -58,8 +59,11 @@ static void go(Run *run, GanSchedule *root, const char *out, bool resume, bool (
                     .n_functions = N_FUNCTIONS, .schedule = root, .init_fn = INIT};
     GanEngine      e = {.self = &run->toy, .name = "toy", .run = toy_run};
     TrainerOptions o = {.steps = -1, .out = out, .resume = resume, .watch_signals = true, .progress_fd = -1, .hooks = {.round = round, .user = &run->toy}};
+    Interrupt      signals;
     cr_assert_eq(state_new(&p, 7, &run->s, &run->err), GAN_OK);
+    interrupt_begin(&signals, NULL);
     run->st = trainer_run(&p, &e, &run->s, &o, &run->r, &run->err);
+    interrupt_end(&signals);
 }
 
 static double x_of(const Run *run) { return *(double *)(void *)(run->s.base + 64); }

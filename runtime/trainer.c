@@ -62,7 +62,8 @@ typedef struct Trainer {
     Flow                  lost;                             /* GO_ON, or how a log that can no longer be written ends the run */
     int                   blocks;                           /* how many alternate blocks the walk is inside of */
     bool                  left;                             /* the last one was left before its rounds were over */
-    int                   passed_over;                      /* checkpoints that a run with these steps would not have made */
+    int                   bad_files;                        /* checkpoints that do not verify */
+    int                   passed_over;                      /* those that a run with these steps would not have made */
     int64_t               past_steps;                       /* of the newest of them: TrainerOptions.steps of the run that made it, */
     int64_t               past_rounds;                      /* and how far it had come */
     double                start, seconds_before, last_save;
@@ -318,6 +319,18 @@ static void save_between_rounds(Trainer *t, const Path *path)
     t->n_named = 0;
 }
 
+/* A run has the seed that it was begun with. */
+static GanStatus check_seed(const Trainer *t, const SafeFile *f)
+{
+    const char *text = safetensors_meta(f, "seed");
+    uint64_t    seed = text ? strtoull(text, NULL, 10) : 0;
+    if (!text || !t->o->seed || *t->o->seed == seed) return GAN_OK;
+    return gan_error_in(t->err, GAN_WRONG, t->o->out,
+                        "this run was made with --seed %" PRIu64 ", and one with --seed %" PRIu64 " is another: without --seed it goes on; without "
+                        "--resume a new run starts",
+                        seed, *t->o->seed);
+}
+
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
 {
     const char *source = safetensors_meta(f, "source");
@@ -329,8 +342,10 @@ static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
 
 static void warn_bad_checkpoint(void *arg, const GanError *bad)
 {
-    char text[GAN_ERROR_TEXT];
-    say(arg, "warning: %s; this checkpoint is passed over", gan_error_text(bad, text));
+    Trainer *t = arg;
+    char     text[GAN_ERROR_TEXT];
+    t->bad_files++;
+    say(t, "warning: %s; this checkpoint is passed over", gan_error_text(bad, text));
 }
 
 /* Not one of other steps that this run would not have come by; what is wrong with a file in other ways is said when it is loaded. */
@@ -359,6 +374,14 @@ static GanStatus refuse_steps(Trainer *t)
                         then, t->past_rounds, now);
 }
 
+/* A start from the beginning would write over what there is of the run. */
+static GanStatus refuse_bad_files(Trainer *t, const char *folder)
+{
+    return gan_error_in(t->err, GAN_WRONG, folder,
+                        "none of the checkpoints here is good, so there is nothing to go on from. Without --resume a new run starts and this one moves "
+                        "aside; --checkpoint FILE starts it from a file's tensors");
+}
+
 /* Where the run was that wrote the file, and with which seed. */
 static GanStatus take_place(Trainer *t, const SafeFile *f, const char *path)
 {
@@ -381,9 +404,11 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
     GanStatus st = checkpoint_newest(folder, &search, &f, path, t->err);
     *found = f != NULL;
     if (!st && !f && t->passed_over) return refuse_steps(t);
-    if (!st && !f) say(t, "no good checkpoint in %s: the run starts from the beginning", folder);
+    if (!st && !f && t->bad_files) return refuse_bad_files(t, folder);
+    if (!st && !f) say(t, "no checkpoint in %s: the run starts from the beginning", folder);
     if (st || !f) return st;
     st = load_into(t, f, path);
+    if (!st) st = check_seed(t, f);
     if (!st) st = take_place(t, f, path);
     if (!st) {
         *lines = strtoll(safetensors_meta(f, "log"), NULL, 10);
@@ -401,6 +426,7 @@ static GanStatus load_named(Trainer *t)
     SafeFile *f = NULL;
     GanStatus st = safetensors_read(t->o->checkpoint, false, &f, t->err);
     if (!st) st = load_into(t, f, t->o->checkpoint);
+    if (!st && !f->checked) say(t, STATE_UNCHECKED, t->o->checkpoint);
     safetensors_free(f);
     return st;
 }
@@ -800,13 +826,15 @@ static void list_nodes(Trainer *t, const GanSchedule *n)
     for (int i = 0; i < n->n_kids; i++) list_nodes(t, n->kid[i]);
 }
 
-static int64_t count_rounds(const Trainer *t, const GanSchedule *n)     /* of the whole program, for the progress line */
+static int64_t count_rounds(const GanSchedule *n, int64_t steps)
 {
-    if (n->kind == GAN_ALTERNATE) return rounds_of(n, t->o->steps);
+    if (n->kind == GAN_ALTERNATE) return rounds_of(n, steps);
     int64_t rounds = 0, times = n->kind == GAN_REPEAT && n->count > 0 ? n->count : 1;
-    for (int i = 0; i < n->n_kids; i++) rounds += count_rounds(t, n->kid[i]);
+    for (int i = 0; i < n->n_kids; i++) rounds += count_rounds(n->kid[i], steps);
     return rounds * times;
 }
+
+int64_t trainer_rounds(const GanProgram *p, int64_t steps) { return count_rounds(p->schedule, steps); }
 
 static GanStatus begin_result(Trainer *t)
 {
@@ -882,7 +910,8 @@ static GanStatus begin(Trainer *t)
     if (!st) st = begin_log(t, resumed, lines);
     if (!st && resumed) reports_from_state(t);
     if (!st && t->o->progress_fd >= 0)
-        t->progress = progress_new(t->o->progress_fd, t->o->progress_terminal, t->o->progress_colour, t->rounds, count_rounds(t, t->program->schedule));
+        t->progress = progress_new(t->o->progress_fd, t->o->progress_terminal, t->o->progress_colour, t->rounds,
+                                   trainer_rounds(t->program, t->o->steps));
     return st;
 }
 
@@ -946,8 +975,6 @@ GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, c
     *result = (TrainerResult){.failed_fn = -1};
     Trainer   t = {.program = p, .engine = engine, .state = state, .o = o, .result = result, .err = err ? err : &unread,
                    .step_slot = state_find(p, "step"), .replay_to = -1, .failed_round = -1};
-    Interrupt signals;
-    if (o->watch_signals) interrupt_begin(&signals);
     t.start = t.last_save = now();
     GanStatus st = begin(&t);
     if (!st) {
@@ -964,7 +991,6 @@ GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, c
         progress_end(t.progress);
         result->end = TRAINER_FAILED;
     }
-    if (o->watch_signals) interrupt_end(&signals);
     free_trainer(&t);
     return st;
 }

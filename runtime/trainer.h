@@ -49,11 +49,12 @@ typedef struct TrainerOptions {
     const char  *out;                                       /* the run's folder; NULL: no files (no log unless named, no pictures, no checkpoints) */
     const char  *log;                                       /* a path, "-" for stdout; NULL: OUT/log.jsonl */
     const char  *checkpoint;                                /* start from this file's state (not its position), or NULL */
+    const uint64_t *seed;                                   /* a run that goes on must have been begun with this one (GAN_WRONG: it was not); NULL: with any */
     const TrainerResult *from;                              /* go on in the state as it is where this run has ended, or trainer_load has said; NULL: a new run */
     bool         resume;                                    /* go on from the newest good checkpoint in OUT that a run with these steps comes by too (GAN_WRONG: there
-                                                               are only others); none there: from the start */
+                                                               are only others, or none that is good); none there: from the start */
     double       save_seconds;                              /* a checkpoint about this often; 0: only at the end and where the program says */
-    bool         watch_signals;                             /* Ctrl-C and SIGTERM: finish the round, save, return */
+    bool         watch_signals;                             /* that interrupt_begin, before, has taken: finish the round, save, return */
     int          progress_fd;                               /* where progress is drawn; -1: nowhere */
     bool         progress_terminal, progress_colour;
     TrainerHooks hooks;
@@ -63,6 +64,8 @@ typedef struct TrainerOptions {
  * err says what went wrong and whether the program, its data or the world is to blame, and the last good state was saved. */
 GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, const TrainerOptions *o, TrainerResult *result, GanError *err);
 void      trainer_result_free(TrainerResult *r);
+
+int64_t   trainer_rounds(const GanProgram *p, int64_t steps);       /* of the whole program, as far as is known before it runs: for progress */
 
 /* Of a run that lives in memory. What it is before it has begun: no rounds, no reports, expectations not judged. Free it in any case. */
 GanStatus trainer_result_new(const GanProgram *p, TrainerResult *r, GanError *err);

@@ -4,6 +4,7 @@
 #include "compiler/driver/firstdiff.h"
 #include "compiler/interp/interp.h"
 #include "compiler/jit/jit.h"
+#include "runtime/interrupt.h"
 #include "runtime/state.h"
 #include "runtime/trainer.h"
 
@@ -84,11 +85,14 @@ static int compare(Session *s)
     GanEngine         both = {.self = &pair, .name = "both", .run = run_both};
     TrainerOptions    t = {.steps = s->o->run.steps >= 0 ? s->o->run.steps : 100, .watch_signals = true, .progress_fd = -1, .hooks = {.user = (void *)&s->o->run, .say = say_line}};
     TrainerResult     r = {0};
+    Interrupt         signals;
     GanError          err;
     GanStatus         st = interp_engine_new(s->lowered.ir, p, &pair.interp, &err);
     if (!st) st = state_new(p, s->o->run.seed, &pair.shadow, &err);
     if (!st) st = state_new(p, s->o->run.seed, &pair.before, &err);
+    interrupt_begin(&signals, NULL);
     if (!st) st = trainer_run(p, &both, &s->game.state, &t, &r, &err);
+    interrupt_end(&signals);
     if (!st && r.end == TRAINER_DONE) printf("same bits: %lld steps, %lld calls of %d functions\n", (long long)r.rounds, (long long)pair.calls, p->n_functions);
     int status = st ? say_error(&s->o->run, &err) : r.end == TRAINER_INTERRUPTED ? r.interrupt : EXIT_DONE;
     trainer_result_free(&r);

@@ -1,8 +1,9 @@
-/* cmd_run.c - `gan run`: compiles in memory and trains; several seeds in turn with --seeds. */
+/* cmd_run.c - `gan run`: compiles in memory and trains; several games at a time with --seeds. */
 #include "compiler/driver/session.h"
 
 int cmd_run(const Options *o)
 {
+    if (!game_can_run(&o->run)) return EXIT_WRONG_USAGE;
     Session s;
     int     status = session_open(&s, o, o->run.operands[0]);
     if (status == EXIT_DONE) {

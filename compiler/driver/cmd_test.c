@@ -2,6 +2,7 @@
  * does a program that cannot run, or that promises nothing. The last line is "N passed, N failed". */
 #include "compiler/driver/nonfinite.h"
 #include "compiler/driver/session.h"
+#include "runtime/interrupt.h"
 #include "runtime/trainer.h"
 
 #include <unistd.h>
@@ -29,11 +30,15 @@ static int run_one(Session *s, const char *file, Tally *t)
     TrainerOptions options = {.steps = s->o->run.steps, .watch_signals = true, .progress_fd = s->o->run.quiet || !isatty(STDERR_FILENO) ? -1 : STDERR_FILENO,
                               .progress_terminal = true, .progress_colour = s->o->run.color, .hooks = {.user = (void *)&s->o->run, .say = say_line}};
     TrainerResult  r;
+    Interrupt      signals;
     GanError       err;
     int            status = EXIT_DONE;
-    if (trainer_run(s->lowered.program, &s->game.engine, &s->game.state, &options, &r, &err)) {
+    interrupt_begin(&signals, NULL);
+    GanStatus st = trainer_run(s->lowered.program, &s->game.engine, &s->game.state, &options, &r, &err);
+    interrupt_end(&signals);
+    if (st) {
         status = say_error(&s->o->run, &err);
-        if (r.failed_fn >= 0) nonfinite_explain(s, r.failed_fn);
+        if (r.failed_fn >= 0) nonfinite_explain(s, r.failed_fn, &s->game.state);
     } else if (r.end == TRAINER_INTERRUPTED) status = r.interrupt;
     else {
         count_expects(file, &r, t);

@@ -24,7 +24,7 @@ bool emit_possible(const Options *o)
         return false;
     }
     GanStatus s = is_c(o) ? GAN_OK : llvm_choose(&c, &t, &err);
-    if (s != GAN_OK) fprintf(stderr, "gan: %s\n", err.message);
+    if (s != GAN_OK) fprintf(stderr, "gan: %s\n", GAN_SHOWN(err.message));
     return s == GAN_OK;
 }
 

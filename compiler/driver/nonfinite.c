@@ -63,7 +63,7 @@ static void print_found(const Session *session, const Search *s)
     say_note_at(&session->o->run, placed ? s->m->files.v[n->span.file] : "?", n->span.line, n->span.col, text_str(&text));
 }
 
-void nonfinite_explain(Session *session, int fn)
+void nonfinite_explain(Session *session, int fn, const GanState *state)
 {
     const IrModule   *m = session->lowered.ir;
     const GanProgram *p = session->lowered.program;
@@ -71,10 +71,10 @@ void nonfinite_explain(Session *session, int fn)
     Search            s = {.m = m};
     InterpWatch       watch = {.see = see, .self = &s};
     GanError          err;
-    InterpMemory      memory = {.slot = calloc((size_t)p->n_slots + 1, sizeof(void *)), .seed = session->game.state.seed};
+    InterpMemory      memory = {.slot = calloc((size_t)p->n_slots + 1, sizeof(void *)), .seed = state->seed};
     void            **reports = calloc((size_t)f->reports.n + 1, sizeof *reports), **commits = calloc((size_t)f->commits.n + 1, sizeof *commits);
     if (memory.slot && reports && commits) {
-        for (int i = 0; i < p->n_slots; i++) memory.slot[i] = state_slot(p, &session->game.state, i);
+        for (int i = 0; i < p->n_slots; i++) memory.slot[i] = state_slot(p, state, i);
         if (!interp_fn(m, f, &memory, reports, commits, &watch, &err) && s.found) print_found(session, &s);
     }
     free(memory.slot);

@@ -54,4 +54,4 @@ static void print_version(bool verbose)
     printf("%s\n%s\n", llvm_about(llvm, sizeof llvm, &err) ? err.message : llvm, blas);
 }
 
-const OptionTable gan_options = {"gan", "train models that learn by comparison", commands, N_COMMANDS, flags, sizeof flags / sizeof flags[0], print_version};
+const OptionTable gan_options = {"gan", "train models that learn by comparison", commands, N_COMMANDS, flags, sizeof flags / sizeof flags[0], NULL, 0, print_version};

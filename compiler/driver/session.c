@@ -68,7 +68,7 @@ static void code_not_kept(void *session, const GanError *why)
     if (!s->o->run.quiet) say_line((void *)&s->o->run, arena_printf(s->arena, "compiled code is not kept: %s (--no-cache says so on purpose)", gan_error_text(why, text)));
 }
 
-static void explain_failed(void *session, int fn) { nonfinite_explain(session, fn); }
+static void explain_failed(void *session, int fn, const GanState *state) { nonfinite_explain(session, fn, state); }
 
 int session_start(Session *s)
 {

@@ -309,6 +309,13 @@ static void engine_free(void *self)
     free(e);
 }
 
+static GanStatus engine_another(void *self, int threads, GanEngine *out, GanError *err)
+{
+    const Engine *e = self;
+    (void)threads;                                          /* it has one */
+    return interp_engine_new(e->m, e->p, out, err);
+}
+
 GanStatus interp_engine_new(const IrModule *m, const GanProgram *p, GanEngine *out, GanError *err)
 {
     if (m->fns.n != p->n_functions || m->slots.n != p->n_slots) BUG("interp: the program is not the module's");
@@ -321,6 +328,6 @@ GanStatus interp_engine_new(const IrModule *m, const GanProgram *p, GanEngine *o
         return gan_error(err, GAN_WORLD, "no memory for the interpreter");
     }
     *e = (Engine){m, p, slot};
-    *out = (GanEngine){e, "interp", engine_run, engine_free};
+    *out = (GanEngine){e, "interp", engine_run, engine_free, engine_another};
     return GAN_OK;
 }

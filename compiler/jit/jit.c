@@ -140,6 +140,12 @@ static GanStatus jit_run(void *self, int function, GanState *state, void *const 
     return j->engine.run(j->engine.self, function, state, out, err);
 }
 
+static GanStatus jit_another(void *self, int threads, GanEngine *out, GanError *err)
+{
+    Jit *j = self;
+    return j->engine.another(j->engine.self, threads, out, err);
+}
+
 static void jit_free(void *self)
 {
     Jit *j = self;
@@ -170,6 +176,6 @@ GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOption
         jit_free(j);
         return s;
     }
-    *out = (GanEngine){j, "jit", jit_run, jit_free};
+    *out = (GanEngine){j, "jit", jit_run, jit_free, jit_another};
     return GAN_OK;
 }

@@ -733,7 +733,7 @@ static GanEngine linked_engine(Linked *l, Arena *a, const IrModule *m, const Gan
     l->code = steps_of(a, &nests, m, p, link_here(l, &o, w->prefix));
     llvm_objects_free(&o);
     cr_assert_eq(code_open(&l->run, &l->code, p->n_data, team_new(2, true), &err), GAN_OK);
-    return (GanEngine){l, "linked", linked_run, linked_free};
+    return (GanEngine){l, "linked", linked_run, linked_free, NULL};
 }
 
 Test(jit, objects_are_linked_by_anyone)

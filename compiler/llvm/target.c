@@ -1,6 +1,7 @@
 /* target.c - see target.h. */
 #include "compiler/llvm/target.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef enum {
@@ -23,11 +24,6 @@ static const CpuRow cpus[] = {
 
 const char *const llvm_machine_names[] = {"native",
 #define MACHINE(id, name, triple, cpu) name,
-#include "compiler/llvm/targets.def"
-    NULL};
-
-const char *const llvm_cpu_names[] = {"native",
-#define CPU(name, machine, rows, fma) name,
 #include "compiler/llvm/targets.def"
     NULL};
 
@@ -62,12 +58,22 @@ static int machine_named(const char *name)                  /* -1: none */
     return -1;
 }
 
+/* The CPUs that can be named for a machine. */
+static const char *cpus_of(int machine, char text[400])
+{
+    size_t used = machine == here ? (size_t)snprintf(text, 400, "native") : 0;
+    for (size_t i = 0; i < sizeof cpus / sizeof *cpus && used < 400; i++)
+        if ((int)cpus[i].machine == machine) used += (size_t)snprintf(text + used, 400 - used, "%s%s", used ? ", " : "", cpus[i].name);
+    return text;
+}
+
 static GanStatus choose_named(LlvmChoice *c, const LlvmTarget *t, int machine, GanError *err)
 {
     const char   *name = t->cpu ? t->cpu : machines[machine].cpu;
     const CpuRow *cpu = cpu_row(name);
-    if (is_native(name)) return gan_error(err, GAN_WRONG, "the CPU here is none of %s: name one", machines[machine].name);
-    if (!cpu) return gan_error(err, GAN_WRONG, "code can be made for no CPU %s", name);
+    char          all[400];
+    if (is_native(name)) return gan_error(err, GAN_WRONG, "the CPU here is none of %s: name one, %s", machines[machine].name, cpus_of(machine, all));
+    if (!cpu) return gan_error(err, GAN_WRONG, "for %s --target-cpu wants %s; not '%.40s'", machines[machine].name, cpus_of(machine, all), name);
     if ((int)cpu->machine != machine)
         return gan_error(err, GAN_WRONG, "%s is a CPU of %s: name that machine, too", name, machines[cpu->machine].name);
     *c = (LlvmChoice){machines[machine].triple, name, cpu->rows, !cpu->fma};

@@ -6,7 +6,7 @@
 
 typedef struct LlvmTarget { const char *machine, *cpu; } LlvmTarget;   /* NULL or "native": this one, with all that it has */
 
-extern const char *const llvm_machine_names[], *const llvm_cpu_names[];    /* "native" first; NULL behind the last */
+extern const char *const llvm_machine_names[];             /* "native" first; NULL behind the last */
 
 /* The N of x86-64-vN that code for a CPU of targets.def wants of the CPU it runs on; 0 for other machines. */
 int llvm_cpu_level(const char *cpu);
@@ -17,5 +17,5 @@ typedef struct LlvmChoice {
     bool        no_fma;                                     /* it has no such instruction */
 } LlvmChoice;
 
-/* GAN_WRONG for a name that is not in targets.def, and for a CPU of another machine. */
+/* GAN_WRONG for a name that is not in targets.def (the message lists the machine's), and for a CPU of another machine. */
 GanStatus llvm_choose(LlvmChoice *c, const LlvmTarget *t, GanError *err);

@@ -4,12 +4,12 @@
 #include "runtime/checkpoint.h"
 #include "runtime/command/outputs.h"
 #include "runtime/command/runfolder.h"
+#include "runtime/command/seeds.h"
 #include "runtime/file.h"
+#include "runtime/interrupt.h"
 #include "runtime/safetensors.h"
 #include "runtime/state.h"
-#include "runtime/trainer.h"
 
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,25 +18,82 @@
 
 const char *game_folder(const Game *g) { return arena_printf(g->arena, "runs/%s", g->program->name); }
 
-/* ---- training --------------------------------------------------------------------------------------------------- */
+/* ---- what a game says ------------------------------------------------------------------------------------------- */
 
-static const double SAVE_SECONDS = 10;
-
-static void print_summary(FILE *to, const TrainerResult *r, const char *folder)
+static void take_turn(const Game *g)
 {
-    if (r->was_over) fprintf(to, "finished before, at step %lld", (long long)r->rounds);
-    else fprintf(to, "%lld steps in %.1f s", (long long)r->rounds_here, r->seconds);
-    if (r->seconds > 0 && !r->was_over) fprintf(to, " (%.0f steps/s)", (double)r->rounds_here / r->seconds);
+    if (!g->chorus) return;
+    pthread_mutex_lock(&g->chorus->turn);
+    progress_clear(g->chorus->progress);
+}
+
+static void end_turn(const Game *g)
+{
+    if (g->chorus) pthread_mutex_unlock(&g->chorus->turn);
+}
+
+static const char *name_of(const Game *g) { return g->chorus ? g->name : ""; }
+
+static void say(void *game, const char *line)
+{
+    const Game *g = game;
+    size_t      n = strncmp(line, "warning: ", 9) ? 0 : 9;
+    take_turn(g);
+    say_line((void *)g->o, arena_printf(g->arena, "%.*s%s%s", (int)n, line, name_of(g), line + n));
+    end_turn(g);
+}
+
+static int complain(const Game *g, const GanError *err)
+{
+    GanError named = *err;
+    snprintf(named.message, sizeof named.message, "%s%s", name_of(g), err->message);
+    return say_error(g->o, &named);
+}
+
+int game_complain(Game *g, const GanError *err)
+{
+    take_turn(g);
+    int status = complain(g, err);
+    end_turn(g);
+    return status;
+}
+
+static int say_failed(Game *g, const GanError *err, const TrainerResult *r)
+{
+    take_turn(g);
+    int status = complain(g, err);
+    if (r->failed_fn >= 0 && g->failed) g->failed(g->self, r->failed_fn, &g->state);
+    end_turn(g);
+    if (r->checkpoint[0]) say(g, arena_printf(g->arena, "the last good state is in %s", r->checkpoint));
+    return status;
+}
+
+static void add_summary(Text *t, const char *name, const TrainerResult *r, const char *folder)
+{
+    if (r->was_over) text_printf(t, "%sfinished before, at step %lld", name, (long long)r->rounds);
+    else text_printf(t, "%s%lld steps in %.1f s", name, (long long)r->rounds_here, r->seconds);
+    if (r->seconds > 0 && !r->was_over) text_printf(t, " (%.0f steps/s)", (double)r->rounds_here / r->seconds);
     const char *before = ";";
     for (int i = 0; i < r->n_reports; i++) {
         if (!r->report[i].made) continue;
-        fprintf(to, "%s %s %.6g", before, r->report[i].name, r->report[i].value);
+        text_printf(t, "%s %s %.6g", before, r->report[i].name, r->report[i].value);
         before = ",";
     }
-    fprintf(to, "\n");
+    text_add(t, "\n");
     for (int i = 0; i < r->n_expects; i++)
-        if (r->expect[i].judged) fprintf(to, "expect %s: %s\n", r->expect[i].node->name, r->expect[i].held ? "held" : "NOT held");
-    fprintf(to, "files in %s\n", GAN_SHOWN(folder));
+        if (r->expect[i].judged)
+            text_printf(t, "%sexpect %s: %s\n", name, r->expect[i].node->name, r->expect[i].held ? "held" : "NOT held");
+    text_printf(t, "%sfiles in %s\n", name, GAN_SHOWN(folder));
+}
+
+static void print_summary(const Game *g, FILE *to, const TrainerResult *r, const char *folder)
+{
+    Text t = text_in(g->arena);
+    add_summary(&t, name_of(g), r, folder);
+    take_turn(g);
+    fputs(text_str(&t), to);
+    if (g->chorus) fflush(to);
+    end_turn(g);
 }
 
 /* A word that a person cannot read is written in escapes, so that it can be copied all the same. */
@@ -63,80 +120,79 @@ static void add_word(Text *t, const char *word)               /* as a shell take
     text_add(t, "'");
 }
 
-static const char *how_to_go_on(const Game *g, int64_t rounds)
+const char *game_way_on(const Game *g)
 {
     Text t = text_in(g->arena);
-    text_printf(&t, "interrupted at step %lld; `%s", (long long)rounds, g->o->program);
+    text_printf(&t, "; `%s", g->o->program);
     for (int i = 1; i < g->o->n_words; i++) add_word(&t, g->o->word[i]);
     text_add(&t, g->o->resume ? "` goes on" : " --resume` goes on");
     return text_str(&t);
 }
 
-static int train(Game *g, const char *folder, TrainerResult *r)
+/* ---- training --------------------------------------------------------------------------------------------------- */
+
+static const double SAVE_SECONDS = 10;
+
+/* What one of several has done counts for all. A line that another is drawing need not be drawn. */
+static bool count_round(void *game)
+{
+    GameChorus *c = ((const Game *)game)->chorus;
+    atomic_fetch_add(&c->rounds, 1);
+    if (pthread_mutex_trylock(&c->turn)) return true;
+    progress_step(c->progress, atomic_load(&c->rounds));
+    pthread_mutex_unlock(&c->turn);
+    return true;
+}
+
+int game_train(Game *g, const char *folder, TrainerResult *r)
 {
     bool           log_to_stdout = g->o->log && !strcmp(g->o->log, "-");
     int            fd = log_to_stdout ? STDERR_FILENO : STDOUT_FILENO;
+    uint64_t       seed = g->state.seed;
     TrainerOptions t = {.steps = g->o->steps, .out = folder, .log = g->o->log, .checkpoint = g->o->checkpoint, .resume = g->o->resume,
-                        .save_seconds = SAVE_SECONDS, .watch_signals = true, .progress_fd = g->o->quiet ? -1 : fd,
-                        .progress_terminal = isatty(fd), .progress_colour = g->o->color && isatty(fd), .hooks = {.user = (void *)g->o, .say = say_line}};
+                        .seed = g->o->seed_given || g->chorus ? &seed : NULL,
+                        .save_seconds = SAVE_SECONDS, .watch_signals = true, .progress_fd = g->o->quiet || g->chorus ? -1 : fd,
+                        .progress_terminal = isatty(fd), .progress_colour = g->o->color && isatty(fd),
+                        .hooks = {.user = g, .say = say, .round = g->chorus && g->chorus->progress ? count_round : NULL}};
     GanError  err;
-    GanStatus st = trainer_run(g->program, &g->engine, &g->state, &t, r, &err);
-    if (st) {
-        int status = say_error(g->o, &err);
-        if (r->failed_fn >= 0 && g->failed) g->failed(g->self, r->failed_fn);
-        if (r->checkpoint[0]) say_line((void *)g->o, arena_printf(g->arena, "the last good state is in %s", r->checkpoint));
-        return status;
-    }
-    if (r->end == TRAINER_INTERRUPTED) {
-        if (r->interrupt != 128 + SIGPIPE) say_line((void *)g->o, how_to_go_on(g, r->rounds));
-        return r->interrupt;
-    }
-    if (!g->o->quiet) print_summary(log_to_stdout ? stderr : stdout, r, folder);
+    if (trainer_run(g->program, &g->engine, &g->state, &t, r, &err)) return say_failed(g, &err, r);
+    if (r->end == TRAINER_INTERRUPTED) return r->interrupt;
+    if (!g->o->quiet) print_summary(g, log_to_stdout ? stderr : stdout, r, folder);
     return EXIT_DONE;
 }
 
-static int by_value(const void *a, const void *b)
+static int train(Game *g, const char *folder)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return isnan(x) ? !isnan(y) : x > y ? 1 : -(x < y);
-}
-
-static void print_spread(const TrainerResult *r, int n)      /* median and range of each report over n games */
-{
-    double *v = calloc((size_t)n, sizeof *v);
-    for (int i = 0; v && i < r[0].n_reports; i++) {
-        for (int k = 0; k < n; k++) v[k] = r[k].report[i].value;
-        qsort(v, (size_t)n, sizeof *v, by_value);
-        double median = n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
-        printf("%s: median %.6g, from %.6g to %.6g over %d seeds\n", r[0].report[i].name, median, v[0], v[n - 1], n);
-    }
-    free(v);
-}
-
-static int train_seeds(Game *g, const char *folder)
-{
-    int            n = (int)g->o->seeds, status = EXIT_DONE;
-    TrainerResult *r = calloc((size_t)n, sizeof *r);
-    for (int k = 0; k < n && status == EXIT_DONE; k++) {
-        const char *sub = arena_printf(g->arena, "%s/seed-%llu", folder, (unsigned long long)(g->o->seed + (uint64_t)k));
-        state_free(&g->state);
-        GanError err;
-        if (state_new(g->program, g->o->seed + (uint64_t)k, &g->state, &err)) status = say_error(g->o, &err);
-        else status = train(g, sub, &r[k]);
-    }
-    if (status == EXIT_DONE && !g->o->quiet) print_spread(r, n);
-    for (int k = 0; k < n; k++) trainer_result_free(&r[k]);
-    free(r);
+    TrainerResult r;
+    int           status = game_train(g, folder, &r);
+    if (r.end == TRAINER_INTERRUPTED && status != 128 + SIGPIPE)
+        say(g, arena_printf(g->arena, "interrupted at step %lld%s", (long long)r.rounds, game_way_on(g)));
+    trainer_result_free(&r);
     return status;
 }
 
+bool game_can_run(const RunOptions *o)
+{
+    const char *why = NULL;
+    if (o->resume && o->checkpoint)
+        why = "--resume goes on from the newest checkpoint of the run's folder, and --checkpoint begins a new run from a file: one of them";
+    if (o->seeds > 1 && o->log) why = "each of several games has a log of its own, OUT/seed-S/log.jsonl: --log goes with a single one";
+    if (why) fprintf(stderr, "%s: %s\n", o->program, why);
+    return !why;
+}
+
+static const char patience[] = "the step under way is ended and saved first; a second signal ends the run at once, and --resume goes on from its "
+                               "newest checkpoint";
+
 int game_run(Game *g)
 {
-    const char   *folder = g->o->out ? g->o->out : game_folder(g);
-    TrainerResult r = {0};
-    int           status = g->o->resume ? EXIT_DONE : runfolder_make_room(g, folder);
-    if (status == EXIT_DONE) status = g->o->seeds > 1 ? train_seeds(g, folder) : train(g, folder, &r);
-    trainer_result_free(&r);
+    const char *folder = g->o->out ? g->o->out : game_folder(g);
+    Interrupt   signals;
+    int         status = g->o->resume ? runfolder_can_resume(g, folder) : runfolder_make_room(g, folder);
+    if (status != EXIT_DONE) return status;
+    interrupt_begin(&signals, say_later(g->o, g->arena, patience));
+    status = g->o->seeds > 1 ? seeds_run(g, folder) : train(g, folder);
+    interrupt_end(&signals);
     return status;
 }
 
@@ -159,6 +215,7 @@ int game_load(Game *g, bool trained, bool *found)
     }
     *found = f != NULL;
     if (!st && f) st = state_load(g->program, &g->state, f, path, true, &err);
+    if (!st && f && !f->checked) say_line((void *)g->o, arena_printf(g->arena, STATE_UNCHECKED, path));
     safetensors_free(f);
     return st ? say_error(g->o, &err) : EXIT_DONE;
 }

@@ -7,6 +7,16 @@
 #include "runtime/command/say.h"
 #include "runtime/program.h"
 #include "runtime/tensor.h"
+#include "runtime/trainer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct GameChorus {                                 /* games that run at the same time, and speak in turn */
+    pthread_mutex_t turn;                                   /* held while one of them prints */
+    Progress       *progress;                               /* of all of them, on a terminal; NULL: none */
+    _Atomic int64_t rounds;                                 /* that they have done */
+} GameChorus;
 
 typedef struct Game {
     const RunOptions *o;
@@ -15,13 +25,26 @@ typedef struct Game {
     GanEngine         engine;
     GanState          state;                                /* of state_new; game_run makes others for more seeds */
     void             *self;                                 /* for failed() */
-    void            (*failed)(void *self, int fn);          /* more words on an update that left numbers that are not finite; NULL */
+    void            (*failed)(void *self, int fn, const GanState *state);      /* more words on an update with numbers that are not finite; NULL */
+    GameChorus       *chorus;                               /* NULL: it is the only game; else what it prints are whole lines that begin with */
+    const char       *name;                                 /* "seed 3: " */
 } Game;
 
 const char *game_folder(const Game *g);                     /* the default one for runs: "runs/NAME" */
 
-/* Trains into --out or the default folder, once for each of --seeds, and prints the summary. */
+/* False, after saying so, for flags that contradict one another: EXIT_WRONG_USAGE. */
+bool game_can_run(const RunOptions *o);
+
+/* Trains into --out or the default folder, once for each of --seeds (seeds.h), and prints the summary. */
 int game_run(Game *g);
+
+/* One game, from a fresh state, into `folder`: says what there is to say and gives its exit status. *r is to be freed. Between
+ * interrupt_begin and interrupt_end. */
+int game_train(Game *g, const char *folder, TrainerResult *r);
+int game_complain(Game *g, const GanError *err);            /* say_error, in its turn */
+
+/* "; `gan run ring.gan --resume` goes on", with the words of this command line. */
+const char *game_way_on(const Game *g);
 
 /* Fills the state from --checkpoint, else from the newest checkpoint of the default folder if `trained`: *found says whether there was one. */
 int game_load(Game *g, bool trained, bool *found);

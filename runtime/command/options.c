@@ -145,8 +145,8 @@ static bool color_wanted(const char *when)
 static bool add_pair(const OptionTable *t, const OptionRow *f, OptionPairs *pairs, const char *text)
 {
     const char *eq = strchr(text, '=');
-    if (!eq || eq == text) {
-        fprintf(stderr, "%s: --%s wants %s, not '%s'\n", t->program, f->name, f->arg, GAN_SHOWN(text));
+    if (!eq || eq == text || !eq[1]) {
+        fprintf(stderr, "%s: --%s wants %s, not '%s'%s\n", t->program, f->name, f->arg, GAN_SHOWN(text), eq && !eq[1] ? ", which ends at the =" : "");
         return false;
     }
     pairs->v[pairs->n++] = (OptionPair){strndup(text, (size_t)(eq - text)), eq + 1};
@@ -188,35 +188,65 @@ static const char *long_name(const char *word)              /* the flag a word n
     return word[0] == '-' && word[1] ? word + 1 : NULL;
 }
 
-static bool read_flag(const OptionTable *t, const OptionCommand *c, RunOptions *o, int argc, char **argv, int *i)
+static const OptionRow *find_flag(const OptionTable *t, const OptionCommand *c, const char *word, size_t n, const char **best)
 {
-    const char *word = long_name(argv[*i]), *eq = strchr(word, '=');
-    size_t      len = eq ? (size_t)(eq - word) : strlen(word);
-    const char *best = NULL;
-    int         least = 4;
+    int least = 4;
+    *best = NULL;
     for (const OptionRow *f = t->flag; f < t->flag + t->n_flags; f++) {
         if (!(f->commands & c->bit)) continue;
-        if (strlen(f->name) != len || strncmp(f->name, word, len)) {
-            best = nearest(word, best, &least, f->name);
-            continue;
-        }
-        if (!f->arg[0]) {
-            if (!eq) return set_flag(t, f, o, NULL);
-            fprintf(stderr, "%s: --%s takes no value\n", t->program, f->name);
-            return false;
-        }
-        if (!eq && *i + 1 >= argc) {
-            fprintf(stderr, "%s: --%s wants a value: --%s %s\n", t->program, f->name, f->name, f->arg);
-            return false;
-        }
-        const char *arg = eq ? eq + 1 : argv[++*i];
-        if (*arg) return set_flag(t, f, o, arg);
-        fprintf(stderr, "%s: --%s wants a value, not nothing: --%s %s\n", t->program, f->name, f->name, f->arg);
+        if (strlen(f->name) == n && !strncmp(f->name, word, n)) return f;
+        *best = nearest(word, *best, &least, f->name);
+    }
+    return NULL;
+}
+
+static bool unknown_flag(const OptionTable *t, const OptionCommand *c, const char *word, size_t n, const char *best)
+{
+    for (const OptionFixed *f = t->fixed; f < t->fixed + t->n_fixed; f++) {
+        if (strlen(f->name) != n || strncmp(f->name, word, n)) continue;
+        fprintf(stderr, "%s: --%s %s\n", t->program, f->name, f->why);
         return false;
     }
     unknown(t, "flag", "--", word, best);
     fprintf(stderr, "`%s %s --help` lists the flags\n", t->program, c->name);
     return false;
+}
+
+/* `eq` is the = of --NAME=VALUE, or NULL: then the value is the next word. */
+static bool read_value(const OptionTable *t, const OptionRow *f, RunOptions *o, const char *eq, const char *next, int *i)
+{
+    if (!f->arg[0]) {
+        if (!eq) return set_flag(t, f, o, NULL);
+        fprintf(stderr, "%s: --%s takes no value\n", t->program, f->name);
+        return false;
+    }
+    if (!eq && !next) {
+        fprintf(stderr, "%s: --%s wants a value: --%s %s\n", t->program, f->name, f->name, f->arg);
+        return false;
+    }
+    const char *arg = eq ? eq + 1 : next;
+    *i += !eq;
+    if (*arg) return set_flag(t, f, o, arg);
+    fprintf(stderr, "%s: --%s wants a value, not nothing: --%s %s\n", t->program, f->name, f->name, f->arg);
+    return false;
+}
+
+static void keep_words(RunOptions *o, char **argv, int from, int to)
+{
+    for (int i = from; i <= to; i++) o->word[o->n_words++] = argv[i];
+}
+
+static bool read_flag(const OptionTable *t, const OptionCommand *c, RunOptions *o, int argc, char **argv, int *i)
+{
+    const char *word = long_name(argv[*i]), *eq = strchr(word, '='), *best;
+    size_t      n = eq ? (size_t)(eq - word) : strlen(word);
+    int         first = *i;
+    const OptionRow *f = find_flag(t, c, word, n, &best);
+    if (!f) return unknown_flag(t, c, word, n, best);
+    if (!read_value(t, f, o, eq, *i + 1 < argc ? argv[*i + 1] : NULL, i)) return false;
+    if (f->given) *(bool *)((char *)o + f->given) = true;
+    if (!f->begins) keep_words(o, argv, first, *i);
+    return true;
 }
 
 static const OptionCommand *find_command(const OptionTable *t, const char *word, int *status)
@@ -237,12 +267,11 @@ static bool asks(const char *word, const char *flag, char letter)
     return !strcmp(word, flag) || (word[0] == '-' && word[1] == letter && !word[2]);
 }
 
-/* Memory for as many operands and pairs as there are words. */
-static void start(const OptionTable *t, int argc, char **argv, RunOptions *o)
+/* Memory for as many words, operands and pairs as there are words. */
+static void start(const OptionTable *t, int argc, RunOptions *o)
 {
     o->program = t->program;
-    o->word = (const char **)argv;
-    o->n_words = argc;
+    o->word = calloc((size_t)argc + 1, sizeof *o->word);
     o->steps = -1;
     o->seeds = 1;
     o->number = 64;
@@ -254,7 +283,7 @@ static void start(const OptionTable *t, int argc, char **argv, RunOptions *o)
 
 int options_read(const OptionTable *t, int argc, char **argv, RunOptions *o, int *status)
 {
-    start(t, argc, argv, o);
+    start(t, argc, o);
     *status = EXIT_DONE;
     if (argc < 2 || asks(argv[1], "--help", 'h') || (!strcmp(argv[1], "help") && argc < 3)) {
         print_help(t);
@@ -273,9 +302,14 @@ int options_read(const OptionTable *t, int argc, char **argv, RunOptions *o, int
         return -1;
     }
     *status = EXIT_WRONG_USAGE;
+    keep_words(o, argv, 0, 1);
     for (int i = 2; i < argc; i++) {
-        if (!long_name(argv[i])) o->operands[o->n_operands++] = argv[i];
-        else if (!read_flag(t, c, o, argc, argv, &i)) return -1;
+        if (long_name(argv[i])) {
+            if (!read_flag(t, c, o, argc, argv, &i)) return -1;
+            continue;
+        }
+        o->operands[o->n_operands++] = argv[i];
+        keep_words(o, argv, i, i);
     }
     if (o->n_operands < c->fewest || (c->most >= 0 && o->n_operands > c->most)) {
         fprintf(stderr, "usage: %s %s [FLAGS]%s%s\n", t->program, c->name, *c->operands ? " " : "", c->operands);
@@ -294,4 +328,5 @@ void options_free(const OptionTable *t, RunOptions *o)
         free(p->v);
     }
     free(o->operands);
+    free(o->word);
 }

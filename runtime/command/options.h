@@ -13,10 +13,11 @@ typedef struct OptionPairs { OptionPair *v; int n; } OptionPairs;           /* N
 
 typedef struct RunOptions {                                 /* what every way to run a program takes */
     const char  *program;                                   /* "gan": the name that messages begin with */
-    const char **word;      int n_words;                    /* the command line as it was given */
+    const char **word;      int n_words;                    /* the command line as it was given, but for flags that say where a new run begins */
     const char **operands;  int n_operands;
     int64_t      steps;                                     /* -1: the file's */
     uint64_t     seed;
+    bool         seed_given;                                /* was there a --seed? */
     int64_t      threads;                                   /* 0: the CPUs allowed */
     bool         resume, quiet, json_diagnostics, color;
     int64_t      seeds, number;
@@ -43,7 +44,11 @@ typedef struct OptionRow {
     size_t             at;                                  /* of its field in the struct */
     uint64_t           least, most;
     const char *const *words;                               /* NULL-terminated */
+    size_t             given;                               /* of a bool in the struct that becomes true with the flag; 0: none */
+    bool               begins;                              /* it says where a new run begins: one that goes on has no use for it */
 } OptionRow;
+
+typedef struct OptionFixed { const char *name, *why; } OptionFixed;         /* a flag that there is elsewhere; what is said of it here */
 
 typedef struct OptionCommand {
     const char *name, *operands, *summary, *example;
@@ -55,6 +60,7 @@ typedef struct OptionTable {
     const char          *program, *about;                   /* what messages begin with; the first line of its help */
     const OptionCommand *command;  int n_commands;
     const OptionRow     *flag;     int n_flags;
+    const OptionFixed   *fixed;    int n_fixed;
     void               (*version)(bool verbose);
 } OptionTable;
 

@@ -5,7 +5,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,12 +20,14 @@ static bool exists(const char *path)
     return !lstat(path, &seen);
 }
 
+static bool has_lock(const Game *g, const char *folder) { return exists(arena_printf(g->arena, "%s/checkpoints/.lock", folder)); }
+
 /* Whether `folder` itself has been a run's, now perhaps `busy` with one. */
 static bool is_run(const Game *g, const char *folder, bool *busy, GanError *err)
 {
     const char       *checkpoints = arena_printf(g->arena, "%s/checkpoints", folder);
     CheckpointFolder *c;
-    if (!exists(arena_printf(g->arena, "%s/.lock", checkpoints))) return false;
+    if (!has_lock(g, folder)) return false;
     *busy |= checkpoint_open(checkpoints, &c, err) != GAN_OK;
     checkpoint_close(c);
     return true;
@@ -72,4 +77,52 @@ int runfolder_make_room(const Game *g, const char *folder)
     else if (kind == SOMETHING_ELSE) gan_error_in(&err, GAN_WRONG, folder, "this folder holds other files than a run's; name another one with --out");
     else if (!busy) return kind == A_RUN ? move_aside(g, folder) : EXIT_DONE;
     return say_error(g->o, &err);
+}
+
+/* A game of several in the folder, the one of the least seed; NULL: there is none. */
+static const char *first_seed(const Game *g, const char *folder, uint64_t *seed)
+{
+    const char *first = NULL;
+    DIR        *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char    *end;
+        uint64_t of = strncmp(e->d_name, "seed-", 5) ? 0 : strtoull(e->d_name + 5, &end, 10);
+        if (strncmp(e->d_name, "seed-", 5) || *end || (first && of >= *seed)) continue;
+        if (!has_lock(g, arena_printf(g->arena, "%s/%s", folder, e->d_name))) continue;
+        first = arena_str(g->arena, e->d_name);
+        *seed = of;
+    }
+    if (d) closedir(d);
+    return first;
+}
+
+static bool has_a_wanted_seed(const Game *g, const char *folder)
+{
+    for (int64_t k = 0; k < g->o->seeds; k++)
+        if (has_lock(g, arena_printf(g->arena, "%s/seed-%llu", folder, (unsigned long long)(g->o->seed + (uint64_t)k)))) return true;
+    return false;
+}
+
+static int refuse(const Game *g, const char *folder, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int refuse(const Game *g, const char *folder, const char *fmt, ...)
+{
+    char     what[200];
+    va_list  args;
+    GanError err;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    gan_error_in(&err, GAN_WRONG, folder, "this folder is of %s", what);
+    return say_error(g->o, &err);
+}
+
+int runfolder_can_resume(const Game *g, const char *folder)
+{
+    uint64_t seed = 0;
+    bool     one = has_lock(g, folder), many = first_seed(g, folder, &seed) != NULL, several = g->o->seeds > 1;
+    if (!several && many && !one) return refuse(g, folder, "several games, the first of seed %" PRIu64 ": --resume and their --seeds go on with them", seed);
+    if (several && one && !many) return refuse(g, folder, "a single game: --resume without --seeds goes on with it");
+    if (several && many && !g->o->seed_given && !has_a_wanted_seed(g, folder))
+        return refuse(g, folder, "games with other seeds, the first %" PRIu64 ": --seed with that one goes on with them", seed);
+    return EXIT_DONE;
 }

@@ -19,7 +19,8 @@ static json_t *json_text(const char *s)
     return j ? j : json_string(GAN_SHOWN(s));
 }
 
-static void print_json(const GanError *err, const char *severity)
+/* malloc'd; NULL when memory is out. */
+static char *json_of(const GanError *err, const char *severity)
 {
     json_t *o = json_pack("{s:o, s:n, s:n, s:s, s:o}", "file", *err->path ? json_text(err->path) : json_null(), "range", "code", "severity", severity,
                           "message", json_text(GAN_SHOWN(err->message)));
@@ -28,9 +29,15 @@ static void print_json(const GanError *err, const char *severity)
         json_object_set_new(o, "range", json_pack("{s:O, s:o}", "start", at, "end", at));
     }
     char *text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    json_decref(o);
+    return text;
+}
+
+static void print_json(const GanError *err, const char *severity)
+{
+    char *text = json_of(err, severity);
     fprintf(stderr, "%s\n", text ? text : "{}");
     free(text);
-    json_decref(o);
 }
 
 static void print_error(const RunOptions *o, const GanError *err, const char *severity)
@@ -77,6 +84,17 @@ void say_line(void *options, const char *line)
     snprintf(note.message, sizeof note.message, "%s", line + (warning ? 9 : 0));
     if (o->json_diagnostics) print_json(&note, warning ? "warning" : "note");
     else fprintf(stderr, "%s: %s\n", o->program, GAN_SHOWN(line));
+}
+
+const char *say_later(const RunOptions *o, Arena *a, const char *line)
+{
+    GanError note;
+    gan_error(&note, GAN_OK, "%s", line);
+    char       *json = o->json_diagnostics ? json_of(&note, "note") : NULL;
+    const char *clear = isatty(STDERR_FILENO) ? "\r\x1b[K" : "";
+    const char *text = json ? arena_printf(a, "%s\n", json) : arena_printf(a, "%s%s: %s\n", clear, o->program, GAN_SHOWN(line));
+    free(json);
+    return text;
 }
 
 int say_finish(const char *program, int status)

@@ -322,12 +322,15 @@ static GanStatus choose(const DataRecipe *r, int n, const DataChoice *c, const c
     return gan_error(err, GAN_WRONG, "--data %.60s: the program reads no data called so%s%s", c->name, *text ? "; it reads " : "", text);
 }
 
-static GanStatus follow_each(const DataRecipe *r, int n, const char *folder, const char *const *instead, GanTensor **out, GanError *err)
+static GanStatus follow_each(const DataRecipe *r, int n, const char *folder, const char *const *instead, GanTensor **out, int *own, GanError *err)
 {
-    GanStatus s = GAN_OK;
-    for (int i = 0; i < n && !s; i++)
-        if (r[i].format != DATA_NONE && !out[i]) s = follow_file(&r[i], n - i, folder, &instead[i], &out[i], err);
-    return s;
+    for (int i = 0; i < n; i++) {
+        GanStatus s = r[i].format == DATA_NONE || out[i] ? GAN_OK : follow_file(&r[i], n - i, folder, &instead[i], &out[i], err);
+        if (!s) continue;
+        if (!instead[i]) *own = i;
+        return s;
+    }
+    return GAN_OK;
 }
 
 static void forget(const DataRecipe *r, int n, GanTensor **out)
@@ -339,15 +342,16 @@ static void forget(const DataRecipe *r, int n, GanTensor **out)
     }
 }
 
-GanStatus data_follow_all(const DataRecipe *r, int n, const char *folder, const DataChoice *choice, int n_choices, GanTensor **out, GanError *err)
+GanStatus data_follow_all(const DataRecipe *r, int n, const char *folder, const DataChoice *choice, int n_choices, GanTensor **out, int *own, GanError *err)
 {
     const char **instead = calloc((size_t)n + 1, sizeof *instead);
+    *own = -1;
     if (!instead) return gan_error(err, GAN_WORLD, "not enough memory for the names of %d files", n);
     GanStatus s = GAN_OK;
     for (int i = 0; i < n; i++)
         if (r[i].format != DATA_NONE) out[i] = NULL;
     for (int i = 0; i < n_choices && !s; i++) s = choose(r, n, &choice[i], instead, err);
-    if (!s) s = follow_each(r, n, folder, instead, out, err);
+    if (!s) s = follow_each(r, n, folder, instead, out, own, err);
     if (s) forget(r, n, out);
     free(instead);
     return s;

@@ -64,5 +64,6 @@ bool      data_makes(const DataRecipe *r, GanElem elem, int rank, const int64_t 
 GanStatus data_follow(const DataRecipe *r, const char *folder, const char *instead, GanTensor **out, GanError *err);
 
 /* All tensors of a program whose recipes have a file, each file read once; the others' out[i] stay. Names that are chosen and stand for no
- * data, or for several files, are GAN_WRONG. After an error no tensor is left. */
-GanStatus data_follow_all(const DataRecipe *r, int n, const char *folder, const DataChoice *choice, int n_choices, GanTensor **out, GanError *err);
+ * data, or for several files, are GAN_WRONG. After an error no tensor is left, and *own is the recipe whose own file it is about, where nothing else
+ * was chosen for it, or -1. */
+GanStatus data_follow_all(const DataRecipe *r, int n, const char *folder, const DataChoice *choice, int n_choices, GanTensor **out, int *own, GanError *err);

@@ -581,6 +581,7 @@ Test(data, recipes_of_a_program)
     char folder[256], *other;
     GanTensor mine = {.elem = GAN_I32, .rank = 1, .dim = {0}}, *t[5] = {0};
     GanError err;
+    int own;
     make_folder(folder);
     put_text(folder, "a.csv", "1\n2\n");
     put_text(folder, "b.csv", "3\n4\n");
@@ -603,8 +604,9 @@ Test(data, recipes_of_a_program)
     };
     t[1] = &mine;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        GanStatus s = data_follow_all(r, 5, folder, cases[i].choice, cases[i].n, t, &err);
+        GanStatus s = data_follow_all(r, 5, folder, cases[i].choice, cases[i].n, t, &own, &err);
         expect_error("a choice", s, cases[i].error ? GAN_WRONG : GAN_OK, &err, cases[i].error);
+        cr_expect(own == -1, "the choice is to blame");
         cr_expect(t[1] == &mine);
         for (int k = 0, j = 0; k < 5; k++) {
             if (k == 1) continue;
@@ -613,7 +615,10 @@ Test(data, recipes_of_a_program)
             j++;
         }
     }
-    expect_error("none", data_follow_all(&r[1], 1, NULL, cases[1].choice, 1, &t[1], &err), GAN_WRONG, &err, "--data pair.x: the program reads no data called so");
+    expect_error("none", data_follow_all(&r[1], 1, NULL, cases[1].choice, 1, &t[1], &own, &err), GAN_WRONG, &err, "--data pair.x: the program reads no data called so");
+    put_text(folder, "b.csv", "3\n");
+    expect_error("its own", data_follow_all(r, 5, folder, cases[1].choice, 1, t, &own, &err), GAN_WRONG, &err, "it has 1 rows");
+    cr_expect(own == 2);
     free(other);
     drop_folder(folder);
 }

@@ -65,8 +65,9 @@ static GanStatus read_data(GanInstance *it, const LibraryOptions *o, GanError *e
         choice[i] = (DataChoice){o->data[i].name, o->data[i].path};
         if (!choice[i].name || !choice[i].path) return gan_error(e, GAN_WRONG, "data[%d] lacks its name or its path", i);
     }
+    int own;
     it->image.program.folder = folder_given(&it->image, o->folder);
-    return image_read_data(&it->image, choice, o->n_data, e);
+    return image_read_data(&it->image, choice, o->n_data, &own, e);
 }
 
 static GanStatus start(GanInstance *it, const LibraryOptions *o, GanError *e)

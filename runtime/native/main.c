@@ -40,6 +40,18 @@ static const OptionRow flags[] = {
 #undef FLAG
 };
 
+/* Flags of `gan` that are no question any more here. */
+#define BUILT(flag) "was fixed when this program was built: `gan build --" flag "` makes another one"
+static const OptionFixed fixed[] = {
+    {"f64", BUILT("f64")},
+    {"set", BUILT("set NAME=VALUE")},
+    {"plan", BUILT("plan no-NAME")},
+    {"portable", BUILT("portable")},
+    {"target-cpu", BUILT("target-cpu NAME")},
+    {"backend", "is for `gan run`, which has an interpreter: this program is compiled"},
+};
+#undef BUILT
+
 static void print_version(bool verbose)
 {
     Image    image;
@@ -52,20 +64,34 @@ static void print_version(bool verbose)
 
 /* ---- the commands ----------------------------------------------------------------------------------------------- */
 
-static GanStatus read_data(Game *g, Image *image, GanError *err)
+static const char *data_name(Arena *a, const DataRecipe *r)
+{
+    return r->name && r->field ? arena_printf(a, "%s.%s", r->name, r->field) : r->name ? r->name : r->path;
+}
+
+static int read_data(Game *g, Image *image)
 {
     const OptionPairs *given = &g->o->data;
     DataChoice        *choice = arena_array(g->arena, DataChoice, given->n + 1);
+    GanError           err;
+    int                own;
     for (int i = 0; i < given->n; i++) choice[i] = (DataChoice){given->v[i].name, given->v[i].value};
-    return image_read_data(image, choice, given->n, err);
+    if (!image_read_data(image, choice, given->n, &own, &err)) return EXIT_DONE;
+    int status = say_error(g->o, &err);
+    if (own >= 0) say_line((void *)g->o, arena_printf(g->arena, "--data %s=PATH takes another file", data_name(g->arena, &g->program->recipe[own])));
+    return status;
 }
 
-static GanStatus start(Game *g, Image *image, GanError *err)
+static int start(Game *g, Image *image)
 {
-    if (native_choose(gan_variants, &image->code, err) || read_data(g, image, err)) return err->status;
-    Team *team = team_new((int)g->o->threads, false);
-    GanStatus s = team ? engine_new(&image->code, image->program.n_data, team, &g->engine, err) : gan_error(err, GAN_WORLD, "no threads");
-    return s ? s : state_new(g->program, g->o->seed, &g->state, err);
+    GanError err;
+    if (native_choose(gan_variants, &image->code, &err)) return say_error(g->o, &err);
+    int status = read_data(g, image);
+    if (status != EXIT_DONE) return status;
+    Team     *team = team_new((int)g->o->threads, false);
+    GanStatus s = team ? engine_new(&image->code, image->program.n_data, team, &g->engine, &err) : gan_error(&err, GAN_WORLD, "no threads");
+    if (!s) s = state_new(g->program, g->o->seed, &g->state, &err);
+    return s ? say_error(g->o, &err) : EXIT_DONE;
 }
 
 static const GanModel *find_model(const Game *g, const char *name)
@@ -114,26 +140,33 @@ static int info(const Game *g)
     }
     for (int i = 0; i < p->n_data; i++) {
         const DataRecipe *r = &p->recipe[i];
-        if (r->format != DATA_NONE) printf("data %s%s%s: %s\n", r->name ? r->name : r->path, r->field ? "." : "", r->field ? r->field : "", GAN_SHOWN(data_path(g->arena, r, p->folder)));
+        if (r->format != DATA_NONE) printf("data %s: %s\n", GAN_SHOWN(data_name(g->arena, r)), GAN_SHOWN(data_path(g->arena, r, p->folder)));
     }
     for (int i = 0; i < p->n_files; i++) printf("source %s\n", GAN_SHOWN(p->file[i]));
     printf("sources %s\n", p->source_hash);
     return EXIT_DONE;
 }
 
+static int can_run(const RunOptions *o, int command)        /* an exit status: do the flags make sense together? */
+{
+    if (command == TRAIN_SHIFT) return game_can_run(o) ? EXIT_DONE : EXIT_WRONG_USAGE;
+    if (command != SAMPLE_SHIFT || (o->output && outputs_can_write(o, o->output))) return EXIT_DONE;
+    if (!o->output) fprintf(stderr, "%s: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", o->program);
+    return EXIT_WRONG_USAGE;
+}
+
 static int run(const RunOptions *o, int command)
 {
     Image    image;
     GanError err;
+    int      status = can_run(o, command);
+    if (status != EXIT_DONE) return status;
     if (image_open(gan_image, (size_t)(gan_image_end - gan_image), &image, &err)) return say_error(o, &err);
     Game g = {.o = o, .arena = arena_new(), .program = &image.program};
-    int  status = EXIT_DONE;
     if (command == INFO_SHIFT) status = info(&g);
-    else if (command == SAMPLE_SHIFT && (!o->output || !outputs_can_write(o, o->output))) {
-        if (!o->output) fprintf(stderr, "%s: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", o->program);
-        status = EXIT_WRONG_USAGE;
-    } else if (start(&g, &image, &err)) status = say_error(o, &err);
-    else status = command == TRAIN_SHIFT ? game_run(&g) : sample(&g);
+    else status = start(&g, &image);
+    if (status == EXIT_DONE && command == TRAIN_SHIFT) status = game_run(&g);
+    if (status == EXIT_DONE && command == SAMPLE_SHIFT) status = sample(&g);
     game_close(&g);
     arena_free(g.arena);
     image_close(&image);
@@ -144,7 +177,8 @@ int main(int argc, char **argv)
 {
     int         status;
     RunOptions  o = {0};
-    OptionTable table = {argc ? argv[0] : "program", "a program compiled by gan", commands, N_COMMANDS, flags, sizeof flags / sizeof flags[0], print_version};
+    OptionTable table = {argc ? argv[0] : "program", "a program compiled by gan", commands, N_COMMANDS, flags, sizeof flags / sizeof flags[0],
+                         fixed, sizeof fixed / sizeof fixed[0], print_version};
     say_begin();
     int command = options_read(&table, argc, argv, &o, &status);
     if (command >= 0) status = run(&o, command);

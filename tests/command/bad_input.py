@@ -181,7 +181,7 @@ def test_checkpoint_of_another_program():
 def test_wrong_usage():
     for args in ([], ["run"], ["run", "a", "b"], ["rum", "x"], ["run", "x", "--stepz", "3"], ["run", "x", "--steps", "three"], ["run", "x", "--steps"],
                  ["run", "x", "--steps", "-1"], ["run", "x", "--steps=99999999999999999999"], ["run", "x", "--seeds", "99999999999"], ["run", "x", "--seed", "-1"],
-                 ["run", "x", "--threads", "0"], ["run", "x", "--quiet=1"], ["run", "x", "--out", ""], ["run", "x", "--set", "=3"], ["run", "x", "--set", "a"],
+                 ["run", "x", "--threads", "0"], ["run", "x", "--quiet=1"], ["run", "x", "--out", ""], ["run", "x", "--set", "=3"], ["run", "x", "--set", "a"], ["run", "x", "--set", "a="],
                  ["run", "x", "--number", "3"], ["check"], ["sample", "x", "G", "-o", "x.gif"], ["eval", "-e", "1", "-o", "x.txt"], ["-"], ["--"],
                  ["explain", "x", "--stage", "tree"], ["eval"], ["sample", "x", "G"]):
         r = gan(*args)

@@ -1,10 +1,14 @@
 """Runs the `gan` command as a person would; shared by the tests beside it. Each test program prints "N passed, N failed" last."""
+import fcntl
 import glob
 import os
+import pty
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import traceback
 
 GAN = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/compiler/driver/gan")
@@ -41,6 +45,26 @@ def gan(*args, cwd=None, stdin=b"", timeout=60, env=None, **more):
     assert done.returncode >= 0, f"died by signal {-done.returncode}: {result}"
     assert "internal error" not in result.err, result
     return result
+
+
+def on_a_terminal(args, columns, **environment):
+    """Exit status and what a terminal of that width is sent."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(environment)
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        os.execv(GAN, [GAN, *args])
+    sent = b""
+    while True:
+        try:
+            part = os.read(fd, 4096)
+        except OSError:                                     # the other side is closed
+            part = b""
+        if not part:
+            break
+        sent += part
+    os.close(fd)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sent.decode()
 
 
 def folder():

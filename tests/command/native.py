@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Native programs: the bits of `gan run`, on their own, and what goes wrong with them."""
 import glob
+import json
 import os
 import re
 import resource
@@ -111,13 +112,20 @@ def test_data_are_read_when_it_runs():
         assert "total 55" in total("--data", "d=../other.csv").stdout
         table("longer.csv", "1,2", "3,4", "5,6")
         said = total("--data", "d=../longer.csv", status=1).stderr
-        assert "longer.csv" in said and "compiled" in said, said
+        assert "longer.csv" in said and "compiled" in said and "takes another file" not in said, said
         table("words.csv", "1,2", "3,x")
         assert "words.csv:2:2" in total("--data", "d=../words.csv", status=1).stderr
         assert "no data called" in total("--data", "e=../words.csv", status=1).stderr
+        table("d.csv", "1,2", "3,4", "5,6")
+        said = total(status=1).stderr
+        assert "d.csv: it has 3 rows" in said and "p: --data d=PATH takes another file" in said, said
         os.remove(f"{d}/d.csv")
         said = total(status=1).stderr
-        assert "d.csv" in said, said
+        assert "d.csv" in said and "p: --data d=PATH takes another file" in said, said
+        said = [json.loads(line) for line in total("--diagnostics", "json", status=1).stderr.splitlines()]
+        assert [line["severity"] for line in said] == ["error", "note"] and "--data d=PATH" in said[1]["message"], said
+        said = total("--data", "d=", status=2).stderr
+        assert "--data wants NAME=PATH, not 'd=', which ends at the =" in said, said
 
 
 def test_models():
@@ -143,7 +151,14 @@ def test_wrong_uses():
         assert "-o OUT.npy" in program("./small", "sample", "G", cwd=d, status=2).stderr
         assert ".npy, .csv or .png" in program("./small", "sample", "G", "-o", "x.txt", cwd=d, status=2).stderr
         assert "whole number" in program("./small", "train", "--steps", "-1", cwd=d, status=2).stderr
+        for flag, way in (("--f64", "`gan build --f64`"), ("--set=x=1", "`gan build --set NAME=VALUE`"), ("--plan", "`gan build --plan no-NAME`"), ("--portable", "`gan build --portable`"),
+                          ("--target-cpu", "`gan build --target-cpu NAME`"), ("--backend", "`gan run`")):
+            said = program("./small", "train", flag, cwd=d, status=2).stderr
+            assert flag.split("=")[0] in said and way in said and "unknown" not in said, said
+        assert "unknown flag --sed; did you mean --seed?" in program("./small", "train", "--sed", "3", cwd=d, status=2).stderr
         program("./small", "train", "--steps", 2, "--out", "out", "--quiet", cwd=d)
+        assert "one of them" in program("./small", "train", "--resume", "--checkpoint", "x", cwd=d, status=2).stderr
+        assert "was made with --seed 0" in program("./small", "train", "--resume", "--seed", 3, "--out", "out", cwd=d, status=1).stderr
         newest = sorted(glob.glob(f"{d}/out/checkpoints/*.safetensors"))[-1]
         other = built(d, SMALL.replace("Dense(8)", "Dense(9)"), "other")
         said = program(other, "train", "--checkpoint", newest, cwd=d, status=1).stderr

@@ -316,4 +316,112 @@ def test_another_program_is_refused():
         assert r.status == 1 and "another version" in r.err, r
 
 
+def test_no_other_seed():
+    """A run has the seed that it was begun with: the same again is fine, none takes it, another is no part of this run."""
+    with folder() as d:
+        path = program(d, 60)
+        out, _ = uncut(d, path, "--seed", "5")
+        before = newest_state(out)
+        r = gan("run", path, "--out", out, "--resume", "--seed", "6")
+        assert r.status == 1 and "was made with --seed 5" in r.err and "without --seed it goes on" in r.err, r
+        r = gan("run", path, "--out", out, "--resume", "--seed", "0")
+        assert r.status == 1 and "with --seed 0 is another" in r.err and newest_state(out) == before, r
+        for flags in ((), ("--seed", "5")):
+            r = gan("run", path, "--out", out, "--resume", "--steps", "80", *flags)
+            assert r.status == 0 and "80" in r.out, r
+
+
+def test_one_start():
+    with folder() as d:
+        path = program(d, 60)
+        out, _ = uncut(d, path)
+        first = os.path.join(out, "checkpoints", "000000060.safetensors")
+        r = gan("run", path, "--out", out, "--resume", "--checkpoint", first)
+        assert r.status == 2 and "one of them" in r.err, r
+
+
+def test_how_a_run_with_a_start_goes_on():
+    """The words that are shown leave out --checkpoint, which would begin anew."""
+    with folder() as d:
+        path = program(d, 100_000_000)
+        first = os.path.join(uncut(d, path, "--steps", "40")[0], "checkpoints", "000000040.safetensors")
+        for flags in (("--checkpoint", first), ("--checkpoint=" + first,), ("-checkpoint", "none", "--checkpoint", first)):
+            out = os.path.join(d, f"cut{len(os.listdir(d))}")
+            p = subprocess.Popen([GAN, "run", path, *flags, "--out", out, "--quiet"], stderr=subprocess.PIPE, text=True)
+            while not os.path.exists(os.path.join(out, "log.jsonl")) or not os.path.getsize(os.path.join(out, "log.jsonl")):
+                assert p.poll() is None
+                time.sleep(0.01)
+            p.send_signal(signal.SIGTERM)
+            said = p.communicate(timeout=60)[1]
+            assert p.returncode == 143 and f"`{GAN} run {path} --out {out} --quiet --resume` goes on".replace(GAN, "gan") in said, said
+
+
+def without_metadata(path):
+    """As a tool leaves a file that keeps the tensors alone."""
+    with open(path, "rb") as f:
+        data = f.read()
+    n = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + n])
+    header.pop("__metadata__")
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(len(text).to_bytes(8, "little") + text + data[8 + n:])
+
+
+def test_tensors_without_metadata_are_no_checkpoint():
+    with folder() as d:
+        path = program(d, 100)
+        out, _ = uncut(d, path)
+        checkpoints = os.path.join(out, "checkpoints")
+        newest = os.path.join(checkpoints, newest_state(out)[0])
+        without_metadata(newest)
+        r = gan("run", path, "--out", out, "--resume", "--quiet")
+        assert r.status == 0 and "passed over" in r.err and "resuming at step" in r.err, r       # an older one is good
+        for name in os.listdir(checkpoints):
+            if name.endswith(".safetensors"):
+                file = os.path.join(checkpoints, name)
+                with open(file, "rb") as f:
+                    if b"__metadata__" in f.read():
+                        without_metadata(file)
+        names, log = sorted(os.listdir(checkpoints)), reports(out)
+        r = gan("run", path, "--out", out, "--resume", "--quiet")
+        assert r.status == 1 and "none of the checkpoints here is good" in r.err and "Without --resume" in r.err, r
+        assert sorted(os.listdir(checkpoints)) == names and reports(out) == log, "nothing is written over"
+        for args in (("run", path, "--out", os.path.join(d, "new"), "--quiet", "--checkpoint", newest), ("sample", path, "G", "-o", os.path.join(d, "x.npy"), "--checkpoint", newest)):
+            r = gan(*args)
+            assert r.status == 0 and "has not the checksums of a checkpoint: its tensors are taken as they are" in r.err, r
+
+
+LONG = """
+state s: real = 0.5
+alternate 1000 steps { s := fold(s, 60_000_000, fn(s, i) s + sin(s)) }
+"""
+
+
+def test_a_signal_in_a_long_call():
+    """The first lets the call end; who waits is told; the second ends the process at once, with its own status."""
+    with folder() as d:
+        path = os.path.join(d, "long.gan")
+        with open(path, "w") as f:
+            f.write(LONG)
+        for form, begins in ((), "gan: the step under way"), (("--diagnostics=json",), '{"file":null'):
+            out = os.path.join(d, "out" + "".join(form))
+            p = subprocess.Popen([GAN, "run", path, "--out", out, "--quiet", "--threads", "1", *form], stderr=subprocess.PIPE, text=True)
+            while not os.path.exists(os.path.join(out, "log.jsonl")):
+                assert p.poll() is None
+                time.sleep(0.01)
+            time.sleep(0.2)
+            start = time.time()
+            p.send_signal(signal.SIGINT)
+            line = p.stderr.readline()
+            assert line.startswith(begins) and "a second signal ends the run at once" in line, line
+            p.send_signal(signal.SIGTERM)
+            said = p.communicate(timeout=60)[1]
+            assert p.returncode in (143, 130), (p.returncode, said)
+            assert p.returncode == 143 or "goes on" in said, said       # the call was over in time
+            if p.returncode == 143:
+                assert said == "" and time.time() - start < 30, said
+
+
 run_tests(globals())

@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 """What the commands do when nothing is wrong: files, formats, statuses."""
-import fcntl
 import json
 import os
-import pty
 import re
 import resource
 import struct
 import subprocess
-import termios
 
-from harness import GAN, folder, gan, run_tests
+from harness import folder, gan, on_a_terminal, run_tests
 
 PROGRAM = """
 import nn, optim, compare, toy, metrics
@@ -177,13 +174,16 @@ def test_build_objects():
         assert "fmaf" not in wide and "%ymm" in wide and "vfmadd" in wide and "%zmm" not in wide
         text = gan("build", path, "--emit", "llvm", "--target", "aarch64-linux-gnu", "-o", "-").out
         assert 'target triple = "aarch64-' in text and "@my_net_nests = hidden constant" in text
-        refused = {("--target-cpu", "i486"): "wants native, x86-64-v2, x86-64-v3", ("--target", "vax"): "wants native, x86_64-linux-gnu or aarch64-linux-gnu",
+        refused = {("--target-cpu", "i486"): "for x86_64-linux-gnu --target-cpu wants native, x86-64-v2, x86-64-v3", ("--target", "vax"): "wants native, x86_64-linux-gnu or aarch64-linux-gnu",
                    ("--target-cpu", "apple-m1", "--target", "x86_64-linux-gnu"): "apple-m1 is a CPU of aarch64-linux-gnu",
                    ("--target-cpu", "x86-64-v3", "--target", "aarch64-linux-gnu"): "x86-64-v3 is a CPU of x86_64-linux-gnu",
-                   ("--target-cpu", "native", "--target", "aarch64-linux-gnu"): "none of aarch64-linux-gnu"}
+                   ("--target-cpu", "i486", "--target", "aarch64-linux-gnu"): "for aarch64-linux-gnu --target-cpu wants generic, cortex-a72",
+                   ("--target-cpu", "native", "--target", "aarch64-linux-gnu"): "none of aarch64-linux-gnu: name one, generic, cortex-a72"}
         for flags, why in refused.items():
             r = gan("build", path, "--emit", "obj", "-o", out, *flags)
             assert r.status == 2 and why in r.err, r
+            other = "x86-64" if "aarch64-linux-gnu" in flags else "cortex"      # CPUs of another machine are no way out
+            assert "wants" not in r.err or other not in r.err, r
         for flags, why in {("--emit", "c", "--target-cpu", "native"): "--target-cpu goes with", ("--target", "native"): "goes with --emit"}.items():
             r = gan("build", path, "-o", out, *flags)
             assert r.status == 2 and why in r.err, r
@@ -237,26 +237,6 @@ def test_test_holds_programs_to_their_expectations():
             f.write("expect modes > 8\n")
         r = gan("test", path, "--backend", "interp")
         assert r.status == 1 and r.out.endswith("1 passed, 1 failed\n") and "NOT held" in r.out, r
-
-
-def on_a_terminal(args, columns, **environment):
-    """Exit status and what a terminal of that width is sent."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.environ.update(environment)
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        os.execv(GAN, [GAN, *args])
-    sent = b""
-    while True:
-        try:
-            part = os.read(fd, 4096)
-        except OSError:                                     # the other side is closed
-            part = b""
-        if not part:
-            break
-        sent += part
-    os.close(fd)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sent.decode()
 
 
 def test_progress_on_a_terminal():
