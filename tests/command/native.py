@@ -191,7 +191,7 @@ def test_a_spoilt_program():
     with folder() as d:
         path = built(d, SMALL)
         data = bytearray(content(path))
-        at = data.find(b"GANIMAGE\x01")
+        at = re.search(rb"GANIMAGE[^\0]\0\0\0", data).start()      # the image's head, with its format
         data[at + 3000] ^= 1
         with open(path, "wb") as f:
             f.write(data)
