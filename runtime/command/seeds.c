@@ -65,7 +65,7 @@ static void play_some(void *arg, int member, int members)
 
 /* ---- before ----------------------------------------------------------------------------------------------------- */
 
-/* As many games at once as threads, which they share out; one of them has no more than its games can use. */
+/* As many games at once as there are threads, which they share out. */
 static GanStatus open_engines(Seeds *s, GanError *err)
 {
     int cpus = parallel_cpus(), threads = s->g->o->threads > 0 && s->g->o->threads < cpus ? (int)s->g->o->threads : cpus;

@@ -489,7 +489,7 @@ def test_resume_passes_bad_checkpoints_over():
             with open(c, "wb") as f:
                 f.write(b"junk")
         r = gan("run", path, "--out", os.path.join(d, "out"), "--quiet", "--resume")
-        assert r.status == 0 and "from the beginning" in r.err, r
+        assert r.status == 1 and "none of the checkpoints here is good" in r.err, r     # a new run would write over this one's log
 
 
 def test_errors_of_a_run_as_json():
