@@ -17,7 +17,7 @@ const char *installed_file(Arena *a, const char *folder, const char *name)
 {
     const char *here = folder_of_executable(a);
     if (!here) return NULL;
-    const char *place[] = {arena_printf(a, "%s/../../%s/%s", here, folder, name), arena_printf(a, "%s/../lib/gan/%s", here, name),
+    const char *place[] = {arena_printf(a, "%s/../../%s/%s", here, folder, name), arena_printf(a, "%s/../%s/%s", here, folder, name), arena_printf(a, "%s/../lib/gan/%s", here, name),
                            arena_printf(a, "%s/../" GAN_LIBDIR "/gan/%s", here, name)};
     for (size_t i = 0; i < sizeof place / sizeof *place; i++)
         if (!access(place[i], R_OK)) return place[i];
