@@ -49,10 +49,11 @@ static void collect(Updates *u, const GanSchedule *n)        /* calls in order, 
 static bool run_rounds(Updates *u, int64_t rounds)
 {
     GanError err;
+    Game    *g = &u->s->game;
     for (int64_t r = 0; r < rounds; r++, u->round++) {
-        if (u->step_slot >= 0) memcpy(state_slot(u->s->lowered.program, &u->s->state, u->step_slot), &u->round, sizeof u->round);
+        if (u->step_slot >= 0) memcpy(state_slot(g->program, &g->state, u->step_slot), &u->round, sizeof u->round);
         for (int i = 0; i < u->n; i++)
-            if (u->s->engine.run(u->s->engine.self, u->fn[i], &u->s->state, u->out, &err)) return driver_error(u->s->o, &err), false;
+            if (g->engine.run(g->engine.self, u->fn[i], &g->state, u->out, &err)) return say_error(g->o, &err), false;
     }
     return true;
 }
@@ -65,7 +66,7 @@ static int serve(Session *s, double compiled)
     if (block) collect(&u, block);
     for (int i = 0; i < 64; i++) u.out[i] = &loss[i];
     double t = clock_seconds(CLOCK_MONOTONIC);
-    if (!u.n || session_fill(s, false) || !run_rounds(&u, 1)) return EXIT_RUN_FAILED;
+    if (!u.n || game_begin(&s->game, NULL) || !run_rounds(&u, 1)) return EXIT_RUN_FAILED;
     printf("ready %.3f %.3f\n", compiled, clock_seconds(CLOCK_MONOTONIC) - t);
     fflush(stdout);
     int64_t rounds;
@@ -80,9 +81,9 @@ static int serve(Session *s, double compiled)
 
 int main(int argc, char **argv)
 {
-    Options o = {.steps = -1, .threads = 1};
+    Options o = {.run = {.program = "serve", .steps = -1, .threads = 1}};
     for (int i = 2; i + 1 < argc; i += 2) {
-        if (!strcmp(argv[i], "--threads")) o.threads = atoi(argv[i + 1]);
+        if (!strcmp(argv[i], "--threads")) o.run.threads = atoi(argv[i + 1]);
         if (!strcmp(argv[i], "--backend")) o.interp = !strcmp(argv[i + 1], "interp");
     }
     if (argc < 2) return fprintf(stderr, "usage: serve FILE.gan [--threads T] [--backend jit|interp]\n"), EXIT_WRONG_USAGE;
