@@ -103,6 +103,12 @@ static void find_dots(KPlan *p)
     }
 }
 
+static void find_matrices(KPlan *p)
+{
+    for (int i = 0; i < p->kernels.n; i++)
+        if (plan_takes(p, PLAN_matrices)) plan_did(p, PLAN_matrices, kernel_matrices(p, p->kernels.v[i]));
+}
+
 /* Rows whose innermost components are theirs to walk: the kernel's loops see them as 1. Their own memory is counted here. */
 static void rows_of_lines(KPlan *p)
 {
@@ -183,6 +189,7 @@ static void finish_kernels(KPlan *p)
         plan_did(p, PLAN_cap, kernel_is_long(k));
         k->flat = plan_did(p, PLAN_flat, k->flat);
         if (k->lane_axis >= 0) continue;
+        if (k->kind == K_MATRICES) { k->split = plan_did(p, PLAN_split, k->units >= 2); continue; }
         int64_t all = 1;
         for (int c = 0; c < k->space.n; c++) all *= k->space.comp[c].extent;
         int64_t last = k->space.n ? k->space.comp[k->space.n - 1].extent : 1;
@@ -197,6 +204,7 @@ void kernel_finish(KPlan *p)
 {
     give_memory(p);
     find_dots(p);
+    find_matrices(p);
     if (plan_takes(p, PLAN_packs)) pack_matrices(p, &p->top);
     rows_of_lines(p);
     finish_kernels(p);

@@ -93,6 +93,7 @@ void nest_map(Nest *n);
 void nest_random(Nest *n);
 void nest_dot(Nest *n);
 void nest_pack(Nest *n);
+void nest_matrices(Nest *n);
 void nest_contract(Nest *n);
 void nest_reduce(Nest *n);
 void nest_cumsum(Nest *n);
