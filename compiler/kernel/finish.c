@@ -98,15 +98,17 @@ static void find_dots(KPlan *p)
         KView a, c;
         bool ta = ir_axes_has(n->arg[0]->type.axes, k->lane_axis), tc = ir_axes_has(n->arg[1]->type.axes, k->lane_axis);
         if (ta == tc || !kernel_view(p, n->arg[0], &a) || !kernel_view(p, n->arg[1], &c)) continue;
-        const KMem *x = ta ? a.mem : c.mem, *w = ta ? c.mem : a.mem;
+        const KView *x = ta ? &a : &c, *w = ta ? &c : &a;
         if (plan_did(p, PLAN_tiles, x->tile == k->lane_axis && w->tile < 0)) k->kind = K_DOT;
     }
 }
 
 static void find_matrices(KPlan *p)
 {
-    for (int i = 0; i < p->kernels.n; i++)
+    for (int i = 0; i < p->kernels.n; i++) {
         if (plan_takes(p, PLAN_matrices)) plan_did(p, PLAN_matrices, kernel_matrices(p, p->kernels.v[i]));
+        if (plan_takes(p, PLAN_pairs)) plan_did(p, PLAN_pairs, kernel_pairs(p, p->kernels.v[i]));
+    }
 }
 
 /* Rows whose innermost components are theirs to walk: the kernel's loops see them as 1. Their own memory is counted here. */

@@ -1,10 +1,10 @@
-/* matrices.c - which products without samples are register tiles, and along which operand the lanes lie.
+/* matrices.c - which products without samples, and of samples with samples, are register tiles, and along which operand the lanes lie.
  *
  * A chain acc = fma(a, b, acc) from +0 over the contract dims is the exact meaning of each element, so which elements are made together
  * changes no bit. The result's lanes are a free dim of one side; what would cost fewer vector instructions is taken. Where the lanes
  * do not lie along memory, panels of 16 of them are made first: by loads of 16 k and turns where the chain does, number by number where
  * nothing does. Panels that one or two rows read are not worth it, nor are vectors of less than 16: several chains of numbers at once are.
- * Start at kernel_matrices(). */
+ * Start at kernel_matrices() and kernel_pairs(). */
 #include "compiler/kernel/internal.h"
 
 enum { MOST_PANEL = 8 << 20, TILE = 6 };                    /* bytes; rows of a tile, about, whatever the target */
@@ -118,14 +118,21 @@ static void give_panel(KPlan *p, KKernel *k, IrElem t)
                      .first = INT32_MAX, .last = -1};
 }
 
+/* A product of two values, and of none of their samples. */
+static bool is_plain(const KKernel *k)
+{
+    const IrNode *n = k->nodes.v[0];
+    if (k->kind != K_CONTRACT || k->stores.n != 1 || n->op != IR_dot || n->n_args != 2 || n->attr.form == IR_FORM_BLAS) return false;
+    return !n->attr.pair_over || !n->attr.pair_over[0].n;
+}
+
 bool kernel_matrices(KPlan *p, KKernel *k)
 {
-    if (k->kind != K_CONTRACT || k->lane_axis >= 0 || k->stores.n != 1) return false;
+    if (k->kind != K_CONTRACT || k->lane_axis >= 0 || !is_plain(k)) return false;
     const IrNode *n = k->nodes.v[0];
     KView v[2];
     KMatrices best = {.side = -1};
     IrElem t = n->result[0].type.elem;
-    if (n->op != IR_dot || n->n_args != 2 || n->attr.form == IR_FORM_BLAS || (n->attr.pair_over && n->attr.pair_over[0].n)) return false;
     if (!kernel_view(p, n->arg[0], &v[0]) || !kernel_view(p, n->arg[1], &v[1])) return false;
     for (int side = 1; side >= 0; side--) {
         KMatrices m = loops_of(n, side, v, k->stores.v[0].mem);
@@ -142,5 +149,64 @@ bool kernel_matrices(KPlan *p, KKernel *k)
     k->matrices = arena_copy(p->arena, &best, sizeof best);
     k->units = best.lane_units * best.row_units * turns_of(&best.outer);
     if (best.how == K_COPIED || best.how == K_TURNED) give_panel(p, k, t);
+    return true;
+}
+
+/* ---- samples with samples --------------------------------------------------------------------------------------- */
+
+static int64_t axis_stride(const IrType *t, const KView *v, int axis)
+{
+    for (int i = 0; i < t->axes.n; i++)
+        if (t->axes.id[i] == axis) return v->axis[i];
+    return 0;
+}
+
+/* x has the lanes; w lies in panels along another axis, which x does not know, and knows nothing of the lanes. */
+static bool are_pairs(const IrNode *n, int side, const KView *v, int lane_axis)
+{
+    const KView *x = &v[side], *w = &v[1 - side];
+    if (x->tile != lane_axis || w->tile < 0 || w->tile == lane_axis || w->mem->place != K_FRAME) return false;
+    return !axis_stride(&n->arg[side]->type, x, w->tile) && !axis_stride(&n->arg[1 - side]->type, w, lane_axis);
+}
+
+/* The other axes are loops around the tiles, and so are w's panels, whose 16 samples are the rows. */
+static KMatrices loops_of_pairs(const KPlan *p, const IrNode *n, int side, const KView *v, const KMem *out, int lane_axis)
+{
+    const IrType *t = &n->result[0].type;
+    int other = v[1 - side].tile;
+    KMatrices m = loops_of(n, side, v, out);
+    KLoops around = m.outer;
+    if (m.lanes.extent != 1) around.v[around.n++] = m.lanes;
+    for (int i = 0; i < m.rows.n; i++) around.v[around.n++] = m.rows.v[i];
+    if (m.row.extent != 1) around.v[around.n++] = m.row;
+    for (int i = 0; i < t->axes.n; i++) {
+        int a = t->axes.id[i];
+        if (a == lane_axis || a == other) continue;
+        int64_t x = axis_stride(&n->arg[side]->type, &v[side], a), w = axis_stride(&n->arg[1 - side]->type, &v[1 - side], a);
+        around.v[around.n++] = (KLoop){ir_extent(p->m, a), x, w, out->axis[i]};
+    }
+    m.outer = (KLoops){0};
+    m.rows = around;
+    m.lanes = (KLoop){K_LANES, 1, 0, 1};
+    for (int i = 0; i < t->axes.n; i++)
+        if (t->axes.id[i] == other) m.row = (KLoop){ir_extent(p->m, other), 0, 1, out->axis[i]};
+    m.how = K_AS_IT_LIES;
+    m.group = 1;
+    m.lane_units = m.row_units = 1;
+    return m;
+}
+
+bool kernel_pairs(KPlan *p, KKernel *k)
+{
+    if (k->kind != K_CONTRACT || k->lane_axis < 0 || !is_plain(k) || k->stores.v[0].mem->tile != k->lane_axis) return false;
+    const IrNode *n = k->nodes.v[0];
+    KView v[2];
+    if (!kernel_view(p, n->arg[0], &v[0]) || !kernel_view(p, n->arg[1], &v[1])) return false;
+    int side = are_pairs(n, 0, v, k->lane_axis) ? 0 : are_pairs(n, 1, v, k->lane_axis) ? 1 : -1;
+    if (side < 0) return false;
+    KMatrices m = loops_of_pairs(p, n, side, v, k->stores.v[0].mem, k->lane_axis);
+    if (!turns_of(&m.chain) || !turns_of(&m.rows) || !m.row.extent) return false;
+    k->kind = K_PAIRS;
+    k->matrices = arena_copy(p->arena, &m, sizeof m);
     return true;
 }

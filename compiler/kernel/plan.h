@@ -59,7 +59,8 @@ typedef enum {
     K_RANDOM,                                               /* uniform, normal, randint: four elements at a time */
     K_DOT,                                                  /* tiled value times a matrix without axes: register tile */
     K_PACK,                                                 /* once a thread: such a matrix, in the order in which DOT's tiles walk it */
-    K_MATRICES,                                             /* matrices without axes: register tile, lanes along a free dim of one of them */
+    K_MATRICES,                                             /* matrices without axes: register tile, lanes along a free dim of one */
+    K_PAIRS,                                                /* tiled value times one tiled along another axis: register tile, its samples are rows */
     K_CONTRACT,                                             /* any other dot or conv, element by element */
     K_REDUCE,                                               /* sum, norm, reduce_max, argmax along dims or axes other than the lane's */
     K_CUMSUM,
@@ -222,7 +223,11 @@ bool    kernel_inline(const IrNode *n);                     /* a row that only m
 const IrVal *kernel_remade(const KPlan *p, const IrVal *v); /* what v is made of, beside numbers, if its readers make it again; or NULL */
 int     kernel_tile_axis(const IrModule *m, IrAxes s);      /* -1 for none */
 /* A value as strides over plain memory, through inline rows; false when it is none (offset: elements). */
-typedef struct KView { KMem *mem; int64_t offset; int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK]; } KView;
+typedef struct KView {
+    KMem   *mem;
+    int     tile;                                           /* which axis has panels; -1 */
+    int64_t offset, axis[IR_MAX_AXES], dim[IR_MAX_RANK];
+} KView;
 bool    kernel_view(const KPlan *p, const IrVal *v, KView *out);
 KSpace  kernel_space(const IrModule *m, const IrType *t, int lane_axis);
 

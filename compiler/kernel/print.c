@@ -9,6 +9,7 @@ static const char *const kind_name[] = {
     [K_DOT] = "dot",
     [K_PACK] = "pack",
     [K_MATRICES] = "matrices",
+    [K_PAIRS] = "pairs",
     [K_CONTRACT] = "contract",
     [K_REDUCE] = "reduce",
     [K_CUMSUM] = "cumsum",

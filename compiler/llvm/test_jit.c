@@ -341,15 +341,9 @@ static void keep_text(void *self, const char *fn, const char *text)
     text_add(self, text);
 }
 
-/* a [a0, a1] with b [b0, b1] (b1 0: a vector), dim ka with kb: the kernel of the plan. */
-static const char *kernel_of_product(Arena *a, const int64_t *da, const int64_t *db, int ka, int kb, PlanOptions plan)
+/* The plan of m's functions. */
+static const char *plan_of(Arena *a, IrModule *m, PlanOptions plan)
 {
-    IrModule  *m = ir_module(a, IR_F32);
-    IrFn      *f = ir_fn(m, "f", IR_FN_REPORT);
-    IrBuilder  build = {.m = m, .block = &f->body};
-    IrVal     *x = ir_read(&build, ir_slot(m, "a", dims_type(IR_F32, 2, (int)da[0], (int)da[1]), IR_SLOT_PARAM, NULL));
-    IrVal     *y = ir_read(&build, ir_slot(m, "b", dims_type(IR_F32, db[1] ? 2 : 1, (int)db[0], (int)db[1]), IR_SLOT_PARAM, NULL));
-    ir_report(m, f, "y", ir_dot(&build, x, y, ir_no_pairs(), ir_pairs(1, (int[]){ka}, (int[]){kb}), ir_no_axes()));
     Bench      b = bench_of(a, m);
     GanEngine  jit;
     GanError   err = {0};
@@ -359,6 +353,18 @@ static const char *kernel_of_product(Arena *a, const int64_t *da, const int64_t 
     jit.free(jit.self);
     bench_free(&b);
     return text_str(&text);
+}
+
+/* a [a0, a1] with b [b0, b1] (b1 0: a vector), dim ka with kb: the kernel of the plan. */
+static const char *kernel_of_product(Arena *a, const int64_t *da, const int64_t *db, int ka, int kb, PlanOptions plan)
+{
+    IrModule  *m = ir_module(a, IR_F32);
+    IrFn      *f = ir_fn(m, "f", IR_FN_REPORT);
+    IrBuilder  build = {.m = m, .block = &f->body};
+    IrVal     *x = ir_read(&build, ir_slot(m, "a", dims_type(IR_F32, 2, (int)da[0], (int)da[1]), IR_SLOT_PARAM, NULL));
+    IrVal     *y = ir_read(&build, ir_slot(m, "b", dims_type(IR_F32, db[1] ? 2 : 1, (int)db[0], (int)db[1]), IR_SLOT_PARAM, NULL));
+    ir_report(m, f, "y", ir_dot(&build, x, y, ir_no_pairs(), ir_pairs(1, (int[]){ka}, (int[]){kb}), ir_no_axes()));
+    return plan_of(a, m, plan);
 }
 
 Test(jit, lanes_of_products)
@@ -381,6 +387,29 @@ Test(jit, lanes_of_products)
     }
     const char *text = kernel_of_product(a, of[0].a, of[0].b, 1, 0, (PlanOptions){1u << PLAN_matrices});
     cr_expect(strstr(text, "contract  [20, 40]") && strstr(text, "no-matrices"), "%s", text);
+    arena_free(a);
+}
+
+/* Samples with samples of another axis: with others, and with the same ones by another name. Products that both sides know all axes of are none. */
+Test(jit, pairs_of_samples)
+{
+    Arena    *a = arena_new();
+    IrModule *m = ir_module(a, IR_F32);
+    int       p = ir_axis(m, "p", 70), q = ir_axis(m, "q", 33), r = ir_axis(m, "r", 70);
+    IrFn     *f = ir_fn(m, "f", IR_FN_REPORT);
+    IrBuilder b = {.m = m, .block = &f->body};
+    IrType    on_p = dims_type(IR_F32, 1, 5, 0), on_q = on_p;
+    IrPairs   last = ir_pairs(1, (int[]){0}, (int[]){0});
+    on_p.axes = ir_one_axis(p);
+    on_q.axes = ir_one_axis(q);
+    IrVal *x = ir_normal(&b, ir_stream(m, "x"), on_p), *y = ir_normal(&b, ir_stream(m, "y"), on_q);
+    IrVal *z = ir_as_sample(&b, ir_as_feature(&b, x, p), r), *d = ir_sub(&b, ir_spread(&b, x, ir_one_axis(q)), ir_spread(&b, y, ir_one_axis(p)));
+    ir_report(m, f, "xy", ir_dot(&b, x, y, ir_no_pairs(), last, ir_no_axes()));
+    ir_report(m, f, "xz", ir_dot(&b, x, z, ir_no_pairs(), last, ir_no_axes()));
+    ir_report(m, f, "dd", ir_dot(&b, d, d, ir_no_pairs(), last, ir_no_axes()));
+    const char *text = plan_of(a, m, (PlanOptions){0});
+    cr_expect(strstr(text, "pairs     [p, q]") && strstr(text, "pairs     [p, r]") && strstr(text, "contract  [p, q]"), "%s", text);
+    cr_expect(!strstr(plan_of(a, m, (PlanOptions){1u << PLAN_pairs}), "pairs     ["));
     arena_free(a);
 }
 

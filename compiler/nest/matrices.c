@@ -1,8 +1,8 @@
-/* matrices.c - a product without samples as register tiles: rows x blocks of 16 lanes, walked along the chain.
+/* matrices.c - a product without samples, or of samples with samples, as register tiles: rows x blocks of 16 lanes, walked along the chain.
  *
  * In:  what compiler/kernel/matrices.c chose.   Out: a nest over units, a unit some blocks of lanes by some rows.
  * A block of 16 that would pass the end begins earlier instead, and so do the rows of a tile: what two of them have in common is
- * made twice, with the same bits, and by the same thread. So there is one tile, without a remainder. Start at nest_matrices(). */
+ * made twice, with the same bits, and by the same thread. So there is one tile, without a remainder. Start at nest_matrices() and nest_pairs(). */
 #include "compiler/nest/nest.h"
 
 typedef struct At { LoopIndex lane, row, out; } At;         /* in the operands and the result */
@@ -13,6 +13,7 @@ typedef struct Code {
     int     x, w, out, panel;                               /* buffers: lanes, rows, result, panels */
     int     width, rows, flight;                            /* of a tile: 16 lanes or a number; rows; how many of those beside one another */
     bool    has_panel;
+    unsigned align;                                         /* of what is read as it lies, and of the result */
     int64_t held;                                           /* k of a panel */
 } Code;
 
@@ -100,7 +101,7 @@ static LoopReg *step(Nest *n, const Code *c, const Dims *d, LoopIndex row, LoopI
     LoopIndex x = plus(n, plus(n, lane, nest_lanes(n)), loop_times(d->block, lies ? c->width * c->m->lanes.lane : K_LANES * c->held));
     LoopIndex w = plus(n, row, loop_times(d->row, c->m->row.row));
     LoopReg *rows = loop_load(&n->b, c->w, &w, cell);
-    return loop_fma(&n->b, rows, loop_load(&n->b, lies ? c->x : c->panel, &x, lies ? cell : 4 * cell), acc);
+    return loop_fma(&n->b, rows, loop_load(&n->b, lies ? c->x : c->panel, &x, lies ? c->align : 4 * cell), acc);
 }
 
 /* All of the chain; lane: in the operand, or in the panel. */
@@ -141,7 +142,7 @@ static void tile(Nest *n, const Code *c, At at)
     else acc = chain(n, c, &d, 0, at.row, c->has_panel ? loop_at(0) : at.lane, acc);
     LoopIndex lane = plus(n, nest_lanes(n), loop_times(d.block, c->width));
     LoopIndex to = plus(n, plus(n, at.out, loop_times(lane, m->lanes.out)), loop_times(d.row, m->row.out));
-    loop_store(&n->b, c->out, &to, acc, (unsigned)ir_elem_bytes(c->elem));
+    loop_store(&n->b, c->out, &to, acc, c->align);
     loop_close(&n->b, blocks);
     loop_close(&n->b, rows);
 }
@@ -226,6 +227,7 @@ void nest_matrices(Nest *n)
     const KMatrices *m = n->k->matrices;
     Code c = {.m = m, .elem = n->k->nodes.v[0]->result[0].type.elem};
     choose_tile(n, &c);
+    c.align = (unsigned)ir_elem_bytes(c.elem);
     n->lanes = c.width;
     c.x = nest_base(n, m->from[0]);
     c.w = nest_base(n, m->from[1]);
@@ -235,4 +237,33 @@ void nest_matrices(Nest *n)
     LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0);
     unit(n, &c, nest_counter(l));
     nest_end(n, l);
+}
+
+/* ---- samples with samples: the other axis' panels, 16 rows each, and what is left of the last -------------------- */
+
+void nest_pairs(Nest *n)
+{
+    KMatrices m = *n->k->matrices;
+    Code c = {.m = &m, .elem = n->k->nodes.v[0]->result[0].type.elem, .align = 64};
+    KLoop samples = m.row;
+    int64_t panels = samples.extent / K_LANES, rest = samples.extent % K_LANES;
+    At at = {.row = loop_at(m.at[1])};
+    LoopIndex from;
+    nest_at_panel(n);
+    c.x = nest_panel(n, m.from[0], &from);
+    at.lane = plus(n, from, loop_at(m.at[0]));
+    c.out = nest_panel(n, n->k->stores.v[0].mem, &at.out);
+    c.w = nest_base(n, m.from[1]);
+    KLoop panel = {panels, 0, m.from[1]->panel, K_LANES * samples.out};
+    m.row.extent = rest;
+    if (rest) {
+        choose_tile(n, &c);
+        all_rows(n, &c, 0, moved(n, at, &panel, loop_at(panels)), (Span){loop_at(0), loop_at(rest)});
+    }
+    m.row.extent = K_LANES;
+    m.rows.v[m.rows.n++] = panel;
+    if (panels) {
+        choose_tile(n, &c);
+        all_rows(n, &c, 0, at, (Span){loop_at(0), loop_at(K_LANES)});
+    }
 }

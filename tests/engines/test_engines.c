@@ -314,6 +314,54 @@ static void random_products(Case *c, uint64_t seed)
     for (int i = 0; i < 6; i++) random_product(c, &b, &state, i);
 }
 
+/* Samples that a draw or a row on it made, of one axis and now and then another. */
+static IrVal *samples(Case *c, IrBuilder *b, uint64_t *state, IrElem t, int axis, int other, const Operand *o, int number)
+{
+    IrAxes axes = PICK(state, 0, 0, 1) ? ir_axes_add(ir_one_axis(axis), other) : ir_one_axis(axis);
+    IrVal *x = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "s%d", number)), ir_type(t, axes, o->dims));
+    return PICK(state, 0, 1) ? ir_tanh(b, x) : x;
+}
+
+/* A product of samples with samples of another axis, which now and then are the same ones. */
+static void random_pair(Case *c, IrBuilder *b, uint64_t *state, const int *axis, int number)
+{
+    IrElem  t = PICK(state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
+    Operand x = {0}, y = {0};
+    int     contract = (int)PICK(state, 0, 1, 1, 1, 2);
+    for (int i = 0; i < contract; i++) {
+        int64_t k = i ? 3 : PICK(state, 0, 1, 2, 5, 16, 33);
+        put_dim(&x, state, k, &x.contract[i]);
+        put_dim(&y, state, k, &y.contract[i]);
+    }
+    if (PICK(state, 0, 0, 0, 1)) put_dim(&x, state, PICK(state, 1, 2, 3, 7), &x.free[0]);
+    if (PICK(state, 0, 0, 0, 1)) put_dim(&y, state, PICK(state, 1, 2, 3, 7), &y.free[0]);
+    IrVal *p = samples(c, b, state, t, axis[0], axis[2], &x, 2 * number), *q;
+    if (PICK(state, 0, 1)) {                                /* axis 3 has the extent of axis 0 */
+        y = x;
+        q = ir_as_sample(b, ir_as_feature(b, p, axis[0]), axis[3]);
+    } else q = samples(c, b, state, t, axis[1], axis[2], &y, 2 * number + 1);
+    int     px[] = {x.contract[0], x.contract[1]}, py[] = {y.contract[0], y.contract[1]};
+    IrVal  *s = PICK(state, 0, 1) ? ir_dot(b, p, q, ir_no_pairs(), ir_pairs(contract, px, py), ir_no_axes())
+                                  : ir_dot(b, q, p, ir_no_pairs(), ir_pairs(contract, py, px), ir_no_axes());
+    ir_report(c->m, c->f, arena_printf(c->arena, "y%d", number), s);
+    ir_report(c->m, c->f, arena_printf(c->arena, "z%d", number), ir_sum_over(b, ir_tanh(b, s), s->type.axes));
+}
+
+static void random_pairs(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    int64_t  first = tile_edge(&state), extent[] = {first, tile_edge(&state), PICK(&state, 1, 2, 3, 17), first};
+    int      axis[4], place = (int)PICK(&state, 0, 1, 2, 3);
+    c->m = ir_module(c->arena, IR_F32);
+    for (int i = 0; i < 4; i++) {                           /* the first axis declared that is wide enough has the lanes */
+        int which = (i + place) % 4;
+        axis[which] = ir_axis(c->m, arena_printf(c->arena, "a%d", which), extent[which]);
+    }
+    c->f = ir_fn(c->m, "pairs", IR_FN_INIT);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    for (int i = 0; i < 4; i++) random_pair(c, &b, &state, axis, i);
+}
+
 /* ---- cases ------------------------------------------------------------------------------------------------------ */
 
 typedef void Make(Case *c, uint64_t seed);
@@ -576,7 +624,9 @@ Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RAND
 
 /* At the edges of tiles, of every layout, as tiles and one element at a time. */
 Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 100) / 2, every_decision); }
+Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 100) / 2, every_decision); }
 Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 100) / 8 + 1, without_several); }
+Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 100) / 8 + 1, without_several); }
 
 /* The same bits without any one decision of the plan, and without several. */
 Test(engines, plans_without_one) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 100) * 3 / 20, without_one); }
