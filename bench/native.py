@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""native.py - what a native program costs before its first step: its size, and a run of one step (with its checkpoints) beside `gan run`.
+"""native.py - what a native program costs before its first step: its size, and a run of one step (with its checkpoints) beside `gan run`
+that compiles, and that finds its code kept.
 
     python3 bench/native.py build/compiler/driver/gan examples/ring.gan
 """
@@ -29,7 +30,8 @@ def main():
         print(f"size {os.path.getsize(os.path.join(folder, 'program')) / 1024:.0f} KB")
         print("| one step | wall, s | processor, s | MB |\n| --- | --- | --- | --- |")
         step = ["--steps", "1", "--quiet", "--threads", "1", "--out", "out"]
-        for name, command in (("native", ["./program", "train", *step]), ("gan run", [gan, "run", source, *step])):
+        run = [gan, "run", source, *step]
+        for name, command in (("native", ["./program", "train", *step]), ("gan run that compiles", [*run, "--no-cache"]), ("gan run", run)):
             print("| {} | {:.3f} | {:.3f} | {:.0f} |".format(name, *measured(command, folder)))
 
 

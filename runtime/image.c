@@ -408,6 +408,25 @@ static void open_code(Open *o)
     if (!o->bad) check_blocks(o);
 }
 
+static bool machine_fits(const Open *o, const MachineCode *m)
+{
+    const Code *c = &o->image->code;
+    if (m->n_entries != c->n_nests || m->slots < m->n || m->slots % IMAGE_CODE_PAGE || m->slots > INT32_MAX) return false;
+    for (int i = 0; i < m->n_entries; i++)
+        if (!within(m->entry[i], 1, m->n)) return false;
+    return true;
+}
+
+static void open_machine(Open *o)
+{
+    MachineCode *m = &o->image->machine;
+    int          n = count(o, IMAGE_MACH);
+    if (!n) return;
+    *m = (MachineCode){.bytes = rows(o, IMAGE_CODE), .n = count(o, IMAGE_CODE), .slots = ((const ImageMachine *)rows(o, IMAGE_MACH))->slots, .entry = rows(o, IMAGE_ENTR),
+                       .n_entries = count(o, IMAGE_ENTR), .import = open_texts(o, IMAGE_IMPT), .n_imports = count(o, IMAGE_IMPT)};
+    WANT(o, n == 1 && machine_fits(o, m), "its machine code makes no sense");
+}
+
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 GanStatus image_open(const void *bytes, size_t n, Image *out, GanError *err)
@@ -418,6 +437,7 @@ GanStatus image_open(const void *bytes, size_t n, Image *out, GanError *err)
     out->arena = arena_new();
     open_program(&o);
     if (!o.bad) open_code(&o);
+    if (!o.bad) open_machine(&o);
     if (!o.bad) return GAN_OK;
     image_close(out);
     return GAN_WRONG;

@@ -1,15 +1,15 @@
 /* image.h - a compiled program as bytes: all that a run needs beside machine code and files of data.
  *
  * A header, a table of sections, sections of fixed rows, little-endian: image.def lists them. Rows refer to rows by number and to memory
- * by offset; there are no pointers, so an image lies anywhere. It says nothing of a machine: the code of its nests, by number, comes
- * beside it. image_open() takes nothing on trust: every sum and then every number is checked, so that a spoilt image is an error and
+ * by offset; there are no pointers, so an image lies anywhere. The code of its nests, by number, comes beside it, or for one kind of CPU
+ * in it; all else says nothing of a machine. image_open() takes nothing on trust: every sum and then every number is checked, so that a spoilt image is an error and
  * never a wild address. compiler/image writes them. */
 #pragma once
 #include "base/arena.h"
 #include "runtime/code.h"
 #include "runtime/program.h"
 
-enum { IMAGE_FORMAT = 1, IMAGE_ALIGN = 64 };
+enum { IMAGE_FORMAT = 2, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
 #define IMAGE_MAGIC "GANIMAGE"
 
 typedef enum ImageTag {
@@ -86,10 +86,22 @@ typedef struct ImageModel {
     int64_t batch, fn;
 } ImageModel;
 
+typedef struct ImageMachine { int64_t slots; } ImageMachine;
+
+/* Machine code that lies anywhere: bytes, and from `slots` on (beyond them, a multiple of IMAGE_CODE_PAGE, the largest page) the addresses of what it
+ * calls, which whoever loads it writes there. */
+typedef struct MachineCode {
+    const char        *bytes;
+    int64_t            n, slots;
+    const int64_t     *entry;   int n_entries;              /* where nests begin, by number */
+    const char *const *import;  int n_imports;              /* names: of runtime/symbols.def, and a few of the C library's */
+} MachineCode;
+
 typedef struct Image {                                      /* close with image_close */
     Arena     *arena;                                       /* of the program's tables */
     GanProgram program;
     Code       code;                                        /* its tables lie in the image; `nest` is the opener's to set */
+    MachineCode machine;                                    /* of its nests; no entries: it comes beside it */
     GanTensor **file;                                       /* the data that were read, by number */
 } Image;
 

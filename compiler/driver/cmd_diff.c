@@ -3,7 +3,7 @@
 #include "compiler/driver/session.h"
 #include "compiler/driver/firstdiff.h"
 #include "compiler/interp/interp.h"
-#include "compiler/llvm/jit.h"
+#include "compiler/jit/jit.h"
 #include "runtime/state.h"
 #include "runtime/trainer.h"
 

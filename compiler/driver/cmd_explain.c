@@ -1,6 +1,6 @@
 /* cmd_explain.c - `gan explain`: what the compiler made of a program, at the stage asked for. */
 #include "compiler/driver/session.h"
-#include "compiler/llvm/jit.h"
+#include "compiler/jit/jit.h"
 #include "lang/syntax/parse.h"
 
 #include <string.h>

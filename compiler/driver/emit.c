@@ -12,7 +12,7 @@ static LlvmTarget target_of(const Options *o) { return (LlvmTarget){o->target, o
 
 bool emit_possible(const Options *o)
 {
-    LlvmMachine m;
+    LlvmChoice  c;
     LlvmTarget  t = target_of(o);
     GanError    err = {0};
     if (!o->emit && o->target) {
@@ -23,8 +23,7 @@ bool emit_possible(const Options *o)
         fprintf(stderr, "gan: C text is for every machine: --target%s goes with --emit obj, asm or llvm\n", o->target ? "" : "-cpu");
         return false;
     }
-    GanStatus s = is_c(o) ? GAN_OK : llvm_machine_open(&m, &t, &err);
-    if (!is_c(o)) llvm_machine_close(&m);
+    GanStatus s = is_c(o) ? GAN_OK : llvm_choose(&c, &t, &err);
     if (s != GAN_OK) fprintf(stderr, "gan: %s\n", err.message);
     return s == GAN_OK;
 }

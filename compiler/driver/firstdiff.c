@@ -2,7 +2,7 @@
 #include "compiler/driver/firstdiff.h"
 
 #include "compiler/interp/interp.h"
-#include "compiler/llvm/jit.h"
+#include "compiler/jit/jit.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -112,7 +112,7 @@ static GanStatus link_variants(Session *s, const NativeVariant *v, int n, const 
 {
     Text          image = text_in(s->arena), header = image, source = image, python = image;
     NativeLibrary lib = {.prefix = prefix_of(s)};
-    image_write(&image, s->lowered.program, code);
+    image_write(&image, s->lowered.program, code, NULL);
     if (!s->o->lib) return native_link(v, n, image.s, image.n, s->o->run.output, err);
     GanStatus st = native_header(&header, &source, s->lowered.program, lib.prefix, arena_printf(s->arena, "%s.h", s->o->run.output), err);
     lib.header = text_str(&header);

@@ -1,10 +1,7 @@
 /* options.c - the tables of the command line: commands.def and flags.def. */
 #include "compiler/driver/options.h"
-#include "compiler/llvm/target.h"
+#include "compiler/llvm/object.h"
 #include "runtime/blas.h"
-
-#include <llvm-c/Core.h>
-#include <llvm-c/TargetMachine.h>
 
 enum { MOST_STEPS = 1000000000000000, MOST_DRAWS = 1000000000 };
 
@@ -51,12 +48,10 @@ static void print_version(bool verbose)
 {
     puts("gan " GAN_VERSION);
     if (!verbose) return;
-    unsigned major, minor, patch;
-    LLVMGetVersion(&major, &minor, &patch);
-    char *cpu = LLVMGetHostCPUName(), blas[400];
+    char     llvm[200], blas[400];
+    GanError err;
     blas_about(blas, sizeof blas);
-    printf("LLVM %u.%u.%u, CPU %s\n%s\n", major, minor, patch, cpu, blas);
-    LLVMDisposeMessage(cpu);
+    printf("%s\n%s\n", llvm_about(llvm, sizeof llvm, &err) ? err.message : llvm, blas);
 }
 
 const OptionTable gan_options = {"gan", "train models that learn by comparison", commands, N_COMMANDS, flags, sizeof flags / sizeof flags[0], print_version};

@@ -3,7 +3,7 @@
 #include "compiler/driver/nonfinite.h"
 
 #include "compiler/interp/interp.h"
-#include "compiler/llvm/jit.h"
+#include "compiler/jit/jit.h"
 #include "compiler/opt/pass.h"
 #include "runtime/state.h"
 
@@ -61,6 +61,13 @@ void session_optimise(Session *s)
     opt_run_module(s->lowered.ir, &p);
 }
 
+static void code_not_kept(void *session, const GanError *why)
+{
+    const Session *s = session;
+    char           text[GAN_ERROR_TEXT];
+    if (!s->o->run.quiet) say_line((void *)&s->o->run, arena_printf(s->arena, "compiled code is not kept: %s (--no-cache says so on purpose)", gan_error_text(why, text)));
+}
+
 static void explain_failed(void *session, int fn) { nonfinite_explain(session, fn); }
 
 int session_start(Session *s)
@@ -68,7 +75,7 @@ int session_start(Session *s)
     GanError        err;
     const IrModule *m = s->lowered.ir;
     Game           *g = &s->game;
-    JitOptions      j = {.threads = (int)s->o->run.threads, .plan = s->o->plan};
+    JitOptions      j = {.threads = (int)s->o->run.threads, .plan = s->o->plan, .cached = !s->o->no_cache, .say = code_not_kept, .self = s};
     *g = (Game){.o = &s->o->run, .arena = s->arena, .program = s->lowered.program, .self = s, .failed = explain_failed};
     GanStatus st = s->o->interp ? interp_engine_new(m, g->program, &g->engine, &err) : jit_engine_new(m, g->program, &j, &g->engine, &err);
     if (!st) st = state_new(g->program, s->o->run.seed, &g->state, &err);
@@ -94,8 +101,8 @@ static int only_run_fills(const Session *s, int fn, int given)
 {
     const IrModule *m = s->lowered.ir;
     for (const IrNode *n = m->fns.v[fn]->body.first; n; n = ir_next(n)) {
-        bool kept = n->op == IR_read && (m->slots.v[n->attr.slot].kind == IR_SLOT_STATE || m->slots.v[n->attr.slot].kind == IR_SLOT_SCRATCH);
-        if (kept && n->attr.slot < given && !starts_with_a_value(m->fns.v[s->lowered.program->init_fn], n->attr.slot)) return n->attr.slot;
+        bool kept = n->op == IR_read && (m->slots.v[n->attr->slot].kind == IR_SLOT_STATE || m->slots.v[n->attr->slot].kind == IR_SLOT_SCRATCH);
+        if (kept && n->attr->slot < given && !starts_with_a_value(m->fns.v[s->lowered.program->init_fn], n->attr->slot)) return n->attr->slot;
     }
     return -1;
 }

@@ -156,7 +156,7 @@ typedef struct Back {
 static Back begin_back(ControlGrad *c, const IrNode *scan, IrVal *const *gs, const bool *live_args)
 {
     const IrBlock *body = scan->body[0];
-    Back k = {.scan = scan, .carried = scan->attr.carried, .stacked = scan->attr.stacked, .outs = body->n_yields - scan->attr.carried, .body = ir_block(c->b->m)};
+    Back k = {.scan = scan, .carried = scan->attr->carried, .stacked = scan->attr->stacked, .outs = body->n_yields - scan->attr->carried, .body = ir_block(c->b->m)};
     k.closed = scan->n_args - k.carried - k.stacked;
     k.in = inside(c, k.body);
     k.live = ALLOC(c, bool, body->n_params);
@@ -218,7 +218,7 @@ static void rerun(ControlGrad *c, const Back *k, const bool *used, IrVal **saved
     for (int p = 0; p < k->carried; p++)
         if (used[p]) yields[n++] = body->param[p];
     ir_block_yield(c->b->m, body, yields, n);
-    IrNode *again = ir_scan_node(c->b, k->scan->attr.n, k->carried, k->stacked, -1, k->scan->arg, k->scan->n_args, body);
+    IrNode *again = ir_scan_node(c->b, k->scan->attr->n, k->carried, k->stacked, -1, k->scan->arg, k->scan->n_args, body);
     for (int p = 0, r = n - n_saved; p < k->carried; p++)
         if (used[p]) saved[p] = &again->result[r++];
 }
@@ -272,7 +272,7 @@ static void set_params(IrBlock *body, const Order *o)
 static bool scan_reverse(ControlGrad *c, const IrNode *n, IrVal *const *gs, const bool *live_args, IrVal **out)
 {
     const IrNode *scan = plain_scan(c->b, c->scratch, n);
-    int drawn = scan->n_args - n->n_args, old_first = n->attr.carried + n->attr.stacked;
+    int drawn = scan->n_args - n->n_args, old_first = n->attr->carried + n->attr->stacked;
     bool *live = ALLOC(c, bool, scan->n_args);
     for (int i = 0; i < n->n_args; i++) live[i < old_first ? i : i + drawn] = live_args[i];
 
@@ -283,7 +283,7 @@ static bool scan_reverse(ControlGrad *c, const IrNode *n, IrVal *const *gs, cons
     Order o = order_back(c, &k, gs, sum);
     if (!k.body->n_yields) return true;
     set_params(k.body, &o);
-    IrNode *back = ir_scan_node(c->b, scan->attr.n, o.carried, o.stacked, -1, o.arg, o.n, k.body);
+    IrNode *back = ir_scan_node(c->b, scan->attr->n, o.carried, o.stacked, -1, o.arg, o.n, k.body);
 
     int r = 0, first = k.carried + k.stacked;
     for (int p = 0; p < k.carried; p++)
@@ -329,7 +329,7 @@ static int add_group(ControlGrad *c, Ahead *k, IrVal *const *ts, int from, int t
 static bool fill_ahead(ControlGrad *c, Ahead *k, IrVal **moved)
 {
     const IrBlock *old = k->scan->body[0];
-    int carried = k->scan->attr.carried, n = 0;
+    int carried = k->scan->attr->carried, n = 0;
     IrVal **yields = ALLOC(c, IrVal *, old->n_yields), **all = ALLOC(c, IrVal *, 2 * old->n_yields);
     ir_inline_block(&k->in, old, k->value, yields);
     if (!grad_forward_by(c->rules, &k->in, yields, old->n_yields, k->value, k->tangent, k->scan->n_args, moved, &c->opaque)) return false;
@@ -344,7 +344,7 @@ static bool fill_ahead(ControlGrad *c, Ahead *k, IrVal **moved)
 
 static bool scan_forward(ControlGrad *c, const IrNode *n, IrVal *const *ts, IrVal **out)
 {
-    int carried = n->attr.carried, first = carried + n->attr.stacked, n_yields = n->body[0]->n_yields;
+    int carried = n->attr->carried, first = carried + n->attr->stacked, n_yields = n->body[0]->n_yields;
     Ahead k = {.scan = n, .body = ir_block(c->b->m), .live = ALLOC(c, bool, n->n_args), .value = ALLOC(c, IrVal *, n->n_args),
                .tangent = ALLOC(c, IrVal *, n->n_args), .arg = ALLOC(c, IrVal *, 2 * n->n_args)};
     k.in = inside(c, k.body);
@@ -355,7 +355,7 @@ static bool scan_forward(ControlGrad *c, const IrNode *n, IrVal *const *ts, IrVa
     int all_carried = add_group(c, &k, ts, 0, carried), all_stacked = add_group(c, &k, ts, carried, first);
     add_group(c, &k, ts, first, n->n_args);
     if (!fill_ahead(c, &k, moved)) return false;
-    IrNode *scan = ir_scan_node(c->b, n->attr.n, all_carried, all_stacked, n->attr.until, k.arg, k.n_args, k.body);
+    IrNode *scan = ir_scan_node(c->b, n->attr->n, all_carried, all_stacked, n->attr->until, k.arg, k.n_args, k.body);
     for (int y = 0, r = carried; y < n_yields; y++)
         if (y < carried ? k.live[y] : moved[y] != NULL) out[y] = &scan->result[r++];
     return true;

@@ -5,7 +5,7 @@
 
 /* ---- masks ------------------------------------------------------------------------------------------------------ */
 
-static bool is_zero(const IrVal *v) { return v->def && v->def->op == IR_const && ir_is_real(v->type.elem) && v->def->attr.value == 0; }
+static bool is_zero(const IrVal *v) { return v->def && v->def->op == IR_const && ir_is_real(v->type.elem) && v->def->attr->value == 0; }
 
 /* The mask v carries outermost, and what is under it. */
 static bool masked(const IrVal *v, Mask *m, IrVal **inner)
@@ -30,7 +30,7 @@ static bool same_condition(const IrVal *x, const IrVal *y)
 {
     if (x == y) return true;
     if (!x->def || !y->def || x->def->op != IR_compare || y->def->op != IR_compare) return false;
-    return x->def->attr.compare == y->def->attr.compare && same_operand(x->def->arg[0], y->def->arg[0]) && same_operand(x->def->arg[1], y->def->arg[1]);
+    return x->def->attr->compare == y->def->attr->compare && same_operand(x->def->arg[0], y->def->arg[0]) && same_operand(x->def->arg[1], y->def->arg[1]);
 }
 
 static int find_mask(const Cot *c, const IrVal *condition, bool drop)

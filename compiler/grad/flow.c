@@ -11,7 +11,7 @@ static int  first_passed(const IrNode *n) { return n->op == IR_cond; }        /*
 typedef struct { const IrNode *node; int next; } Frame;
 
 /* A stop that is the value of a slot: what made the value lies in another time, and no path leads there. */
-static int operands_before(const IrNode *n) { return n->op == IR_stop && n->attr.slot >= 0 ? 0 : n->n_args; }
+static int operands_before(const IrNode *n) { return n->op == IR_stop && n->attr->slot >= 0 ? 0 : n->n_args; }
 
 Flow flow_order(const GradRule *rules, Arena *arena, uint32_t n_ids, IrVal *const *outputs, int n_out)
 {
@@ -75,14 +75,14 @@ static void guess_carried(const Flow *f, const IrNode *scan, bool *live_params)
 {
     bool any = false;
     for (int p = 0; p < scan->n_args; p++) any |= live_params[p];
-    for (int c = 0; c < scan->attr.carried && any && f->depth >= FLOW_EXACT_DEPTH; c++)
+    for (int c = 0; c < scan->attr->carried && any && f->depth >= FLOW_EXACT_DEPTH; c++)
         live_params[c] = ir_is_real(scan->body[0]->param[c]->type.elem);
 }
 
 static bool carries_more(const Flow *in, const IrNode *scan, bool *live_params)
 {
     bool more = false;
-    for (int c = 0; c < scan->attr.carried; c++)
+    for (int c = 0; c < scan->attr->carried; c++)
         if (!live_params[c] && flow_live(in, scan->body[0]->yield[c])) more = live_params[c] = true;
     return more;
 }
@@ -112,7 +112,7 @@ static void mark_control(Flow *f, const IrNode *n)
         Flow in = flow_of_body(f, n, k, &params);
         for (int r = 0; r < n->n_results; r++)
             if (flow_live(&in, n->body[k]->yield[r])) mark_result(f, n, r);
-        for (int c = 0; n->op == IR_scan && c < n->attr.carried; c++)
+        for (int c = 0; n->op == IR_scan && c < n->attr->carried; c++)
             if (params[c]) mark_result(f, n, c);
     }
 }
@@ -162,7 +162,7 @@ void flow_scan_needs(const GradRule *rules, Arena *arena, uint32_t n_ids, const 
     for (bool changed = true; changed;) {
         changed = false;
         const uint8_t *need = flow_need(&in, body->yield, needed, body->n_yields);
-        for (int c = 0; c < scan->attr.carried; c++)
+        for (int c = 0; c < scan->attr->carried; c++)
             if (!needed[c] && need[body->param[c]->id]) changed = needed[c] = true;
     }
 }

@@ -84,14 +84,14 @@ IrVal *cholesky_tangent(IrBuilder *B, const IrNode *n, IrVal *t)
 IrVal *trisolve_back(IrBuilder *B, const IrNode *n, IrVal *g)
 {
     IrVal *l = n->arg[0], *y = &n->result[0];
-    IrVal *x = ir_trisolve(B, l, g, !n->attr.transpose);
-    IrVal *outer = n->attr.transpose ? product(B, y, x, true, beyond(y, x, l)) : product(B, x, y, true, beyond(x, y, l));
+    IrVal *x = ir_trisolve(B, l, g, !n->attr->transpose);
+    IrVal *outer = n->attr->transpose ? product(B, y, x, true, beyond(y, x, l)) : product(B, x, y, true, beyond(x, y, l));
     return ir_neg(B, tril(B, outer));
 }
 
 IrVal *trisolve_tangent(IrBuilder *B, const IrNode *n, int i, IrVal *t)
 {
-    bool transpose = n->attr.transpose;
+    bool transpose = n->attr->transpose;
     if (i == 1) return ir_trisolve(B, n->arg[0], t, transpose);
     IrVal *lower = tril(B, t);
     IrVal *moved = matmul(B, transpose ? flip(B, lower) : lower, &n->result[0]);

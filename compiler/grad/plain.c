@@ -79,7 +79,7 @@ static void draw_only(IrBuilder *b, Arena *scratch, const IrBlock *body, Vals *o
 {
     for (const IrNode *n = body->first; n; n = n->next) {
         if (is_draw(n)) array_push(scratch, out, &ir_like(b, n, NULL)->result[0]);
-        else if (n->op == IR_scan && draws_in(n)) draw_scan(b, scratch, n->attr.n, n->body[0], out);
+        else if (n->op == IR_scan && draws_in(n)) draw_scan(b, scratch, n->attr->n, n->body[0], out);
         else
             for (int k = 0; k < n->n_bodies; k++) draw_only(b, scratch, n->body[k], out);
     }
@@ -121,14 +121,14 @@ static IrBlock *body_given(Copy *c, IrBuilder *b, const IrBlock *body, int at, c
 
 static IrNode *scan_given(Copy *c, IrBuilder *b, const IrNode *n, IrVal *const *args, IrVal *const *draws, int k)
 {
-    int at = n->attr.carried + n->attr.stacked, m = 0;
+    int at = n->attr->carried + n->attr->stacked, m = 0;
     IrVal **all = arena_array(c->scratch, IrVal *, n->n_args + k + 1);
     IrType *types = arena_array(c->scratch, IrType, k + 1);
     for (int i = 0; i < at; i++) all[m++] = args[i];
     for (int i = 0; i < k; i++) all[m++] = draws[i], types[i] = without_lead(draws[i]->type);
     for (int i = at; i < n->n_args; i++) all[m++] = args[i];
     IrBlock *body = body_given(c, b, n->body[0], at, types, k, 0);
-    return ir_scan_node(b, n->attr.n, n->attr.carried, n->attr.stacked + k, n->attr.until, all, m, body);
+    return ir_scan_node(b, n->attr->n, n->attr->carried, n->attr->stacked + k, n->attr->until, all, m, body);
 }
 
 static IrNode *cond_given(Copy *c, IrBuilder *b, const IrNode *n, IrVal *const *args, IrVal *const *draws, int k)
@@ -187,15 +187,17 @@ static void freeze(IrBuilder *b, int carried, int until, IrBlock *body)
 const IrNode *plain_scan(IrBuilder *b, Arena *scratch, const IrNode *scan)
 {
     bool draws = draws_in(scan) > 0;
-    if (!draws && scan->attr.until < 0) return scan;
+    if (!draws && scan->attr->until < 0) return scan;
     Copy c = {scratch, arena_array(scratch, IrVal *, b->m->next_id), NULL, 0};
     Vals drawn = {0};
-    if (draws) draw_scan(b, scratch, scan->attr.n, scan->body[0], &drawn);
+    if (draws) draw_scan(b, scratch, scan->attr->n, scan->body[0], &drawn);
     IrNode *plain = scan_given(&c, b, scan, scan->arg, drawn.v, drawn.n);
-    if (scan->attr.until >= 0) {
+    if (scan->attr->until >= 0) {
         IrBuilder in = {.m = b->m, .block = plain->body[0], .span = b->span, .why = b->why};
-        freeze(&in, plain->attr.carried, plain->attr.until, plain->body[0]);
-        plain->attr.until = -1;
+        freeze(&in, plain->attr->carried, plain->attr->until, plain->body[0]);
+        IrAttrs at = *plain->attr;
+        at.until = -1;
+        ir_set_attrs(b->m, plain, &at);
     }
     return plain;
 }

@@ -33,8 +33,8 @@ static IrVal *pow_by_exponent(IrBuilder *B, IrVal *g, IrVal *a, IrVal *b)
 
 static IrInts reduced_dims(const IrNode *n)
 {
-    if (n->op != IR_reduce_max) return n->attr.dims;
-    return n->attr.dim < 0 ? (IrInts){0} : ir_ints(1, &(int64_t){n->attr.dim});
+    if (n->op != IR_reduce_max) return n->attr->dims;
+    return n->attr->dim < 0 ? (IrInts){0} : ir_ints(1, &(int64_t){n->attr->dim});
 }
 
 static bool holds(const IrInts *s, int64_t x)
@@ -56,28 +56,28 @@ static IrVal *up(IrBuilder *B, const IrNode *n, IrVal *v)
 
 static IrVal *sum_like(IrBuilder *B, const IrNode *n, IrVal *v)
 {
-    if (n->op == IR_reduce_max && n->attr.axis >= 0) return ir_sum_over(B, v, ir_one_axis(n->attr.axis));
+    if (n->op == IR_reduce_max && n->attr->axis >= 0) return ir_sum_over(B, v, ir_one_axis(n->attr->axis));
     IrInts reduced = reduced_dims(n);
     return reduced.n ? ir_sum(B, v, reduced) : v;
 }
 
 static IrVal *sum_back(IrBuilder *B, const IrNode *n, IrVal *g)
 {
-    return n->attr.over.n ? ir_spread(B, g, n->attr.over) : up(B, n, g);
+    return n->attr->over.n ? ir_spread(B, g, n->attr->over) : up(B, n, g);
 }
 
 /* True at the first greatest element. */
 static IrVal *at_argmax(IrBuilder *B, const IrNode *n)
 {
     IrVal *a = n->arg[0];
-    if (n->attr.axis >= 0) return ir_compare(B, IR_EQ, ir_index_axis(B, n->attr.axis), ir_argmax_over(B, a, n->attr.axis));
-    IrVal *where = up(B, n, ir_argmax(B, a, n->attr.dim));
-    return ir_compare(B, IR_EQ, ir_index_dim(B, ir_dims_of(&a->type), n->attr.dim), where);
+    if (n->attr->axis >= 0) return ir_compare(B, IR_EQ, ir_index_axis(B, n->attr->axis), ir_argmax_over(B, a, n->attr->axis));
+    IrVal *where = up(B, n, ir_argmax(B, a, n->attr->dim));
+    return ir_compare(B, IR_EQ, ir_index_dim(B, ir_dims_of(&a->type), n->attr->dim), where);
 }
 
 static bool reduces_nothing(const IrBuilder *B, const IrNode *n)
 {
-    return n->attr.axis >= 0 ? ir_extent(B->m, n->attr.axis) == 0 : n->arg[0]->type.dim[n->attr.dim] == 0;
+    return n->attr->axis >= 0 ? ir_extent(B->m, n->attr->axis) == 0 : n->arg[0]->type.dim[n->attr->dim] == 0;
 }
 
 static IrVal *max_back(IrBuilder *B, const IrNode *n, IrVal *g)
@@ -181,29 +181,29 @@ static IrVal *put_back(IrBuilder *B, const IrAttrs *at, bool second, IrVal *v, c
 static IrVal *dot_back(IrBuilder *B, const IrNode *n, int i, IrVal *g)
 {
     IrVal *a = n->arg[i & ~1], *b = n->arg[i | 1];
-    Side sa = side_of(&n->attr, a, false), sb = side_of(&n->attr, b, true);
-    int free_a = before_free(&n->attr), free_b = free_a + sa.n_free;
+    Side sa = side_of(n->attr, a, false), sb = side_of(n->attr, b, true);
+    int free_a = before_free(n->attr), free_b = free_a + sa.n_free;
     if (i & 1) {
-        IrVal *v = ir_dot(B, a, g, batch_with_g(&n->attr, false), pairs_from(sa.free, free_a, sa.n_free, false), beyond(a, g, b));
-        return put_back(B, &n->attr, true, v, sa.meets, sa.n_contract, sb.free, sb.n_free);
+        IrVal *v = ir_dot(B, a, g, batch_with_g(n->attr, false), pairs_from(sa.free, free_a, sa.n_free, false), beyond(a, g, b));
+        return put_back(B, n->attr, true, v, sa.meets, sa.n_contract, sb.free, sb.n_free);
     }
-    IrVal *v = ir_dot(B, g, b, batch_with_g(&n->attr, true), pairs_from(sb.free, free_b, sb.n_free, true), beyond(g, b, a));
-    return put_back(B, &n->attr, false, v, sa.free, sa.n_free, sb.meets, sb.n_contract);
+    IrVal *v = ir_dot(B, g, b, batch_with_g(n->attr, true), pairs_from(sb.free, free_b, sb.n_free, true), beyond(g, b, a));
+    return put_back(B, n->attr, false, v, sa.free, sa.n_free, sb.meets, sb.n_contract);
 }
 
-static IrAxes over_of_pair(const IrNode *dot, int pair) { return dot->attr.pair_over ? dot->attr.pair_over[pair] : ir_no_axes(); }
+static IrAxes over_of_pair(const IrNode *dot, int pair) { return dot->attr->pair_over ? dot->attr->pair_over[pair] : ir_no_axes(); }
 
 /* The pair of operand i alone, with t in its place. */
 static IrVal *dot_tangent(IrBuilder *B, const IrNode *n, int i, IrVal *t)
 {
     IrVal *a = i & 1 ? n->arg[i - 1] : t, *b = i & 1 ? t : n->arg[i + 1];
-    return ir_dot(B, a, b, n->attr.batch, n->attr.contract, over_of_pair(n, i / 2));
+    return ir_dot(B, a, b, n->attr->batch, n->attr->contract, over_of_pair(n, i / 2));
 }
 
 /* Terms of y have o*stride + k*dil_b - lo = i*dil_a. For a, the kernel runs backwards and o and i change places. */
 static IrVal *conv_back_operand(IrBuilder *B, const IrNode *n, IrVal *g)
 {
-    const IrAttrs *at = &n->attr;
+    const IrAttrs *at = n->attr;
     IrVal *a = n->arg[0], *b = n->arg[1];
     Side sa = side_of(at, a, false), sb = side_of(at, b, true);
     IrWindow windows[4];
@@ -223,7 +223,7 @@ static IrVal *conv_back_operand(IrBuilder *B, const IrNode *n, IrVal *g)
 /* For the kernel, o and k change places. */
 static IrVal *conv_back_kernel(IrBuilder *B, const IrNode *n, IrVal *g)
 {
-    const IrAttrs *at = &n->attr;
+    const IrAttrs *at = n->attr;
     IrVal *a = n->arg[0], *b = n->arg[1];
     Side sa = side_of(at, a, false), sb = side_of(at, b, true);
     IrWindow windows[4];
@@ -251,15 +251,15 @@ static IrVal *broadcast_back(IrBuilder *B, const IrNode *n, IrVal *g)
 {
     IrInts gone = {0};
     for (int d = 0; d < g->type.rank; d++)
-        if (!holds(&n->attr.kept, d)) gone.v[gone.n++] = d;
+        if (!holds(&n->attr->kept, d)) gone.v[gone.n++] = d;
     return gone.n ? ir_sum(B, g, gone) : g;
 }
 
 static IrVal *slice_back(IrBuilder *B, const IrNode *n, IrVal *g)
 {
-    IrInts lo = n->attr.lo, hi = {.n = lo.n}, interior = {.n = lo.n};
+    IrInts lo = n->attr->lo, hi = {.n = lo.n}, interior = {.n = lo.n};
     for (int d = 0; d < lo.n; d++) {
-        int64_t step = n->attr.step.v[d], m = g->type.dim[d];
+        int64_t step = n->attr->step.v[d], m = g->type.dim[d];
         interior.v[d] = step - 1;
         hi.v[d] = n->arg[0]->type.dim[d] - lo.v[d] - (m ? (m - 1) * step + 1 : 0);
     }
@@ -268,10 +268,10 @@ static IrVal *slice_back(IrBuilder *B, const IrNode *n, IrVal *g)
 
 static IrVal *pad_back(IrBuilder *B, const IrNode *n, IrVal *g)
 {
-    IrInts lo = n->attr.lo, hi = lo, step = lo;
+    IrInts lo = n->attr->lo, hi = lo, step = lo;
     for (int d = 0; d < lo.n; d++) {
         int64_t m = n->arg[0]->type.dim[d];
-        step.v[d] = n->attr.interior.v[d] + 1;
+        step.v[d] = n->attr->interior.v[d] + 1;
         hi.v[d] = lo.v[d] + (m ? (m - 1) * step.v[d] + 1 : 0);
     }
     return ir_slice(B, g, lo, hi, step);
@@ -281,7 +281,7 @@ static IrVal *pad_back(IrBuilder *B, const IrNode *n, IrVal *g)
 static int64_t offset_of(const IrNode *concat, int i)
 {
     int64_t at = 0;
-    for (int k = 0; k < i; k++) at += concat->arg[k]->type.dim[concat->attr.dim];
+    for (int k = 0; k < i; k++) at += concat->arg[k]->type.dim[concat->attr->dim];
     return at;
 }
 
@@ -289,14 +289,14 @@ static IrVal *concat_back(IrBuilder *B, const IrNode *n, int i, IrVal *g)
 {
     IrInts lo = {.n = g->type.rank}, hi = ir_dims_of(&g->type), step = hi;
     for (int d = 0; d < step.n; d++) step.v[d] = 1;
-    lo.v[n->attr.dim] = offset_of(n, i);
-    hi.v[n->attr.dim] = lo.v[n->attr.dim] + n->arg[i]->type.dim[n->attr.dim];
+    lo.v[n->attr->dim] = offset_of(n, i);
+    hi.v[n->attr->dim] = lo.v[n->attr->dim] + n->arg[i]->type.dim[n->attr->dim];
     return ir_slice(B, g, lo, hi, step);
 }
 
 static IrVal *concat_tangent(IrBuilder *B, const IrNode *n, int i, IrVal *t)
 {
-    int d = n->attr.dim;
+    int d = n->attr->dim;
     IrInts lo = {.n = t->type.rank}, hi = lo, interior = lo;
     lo.v[d] = offset_of(n, i);
     hi.v[d] = n->result[0].type.dim[d] - lo.v[d] - t->type.dim[d];
@@ -306,7 +306,7 @@ static IrVal *concat_tangent(IrBuilder *B, const IrNode *n, int i, IrVal *t)
 static IrVal *gather_back(IrBuilder *B, const IrNode *n, IrVal *g)
 {
     const IrVal *a = n->arg[0];
-    int batch = n->attr.n_batch;
+    int batch = n->attr->n_batch;
     return ir_scatter_add(B, n->arg[1], g, a->type.dim[batch], batch, ir_axes_minus(g->type.axes, a->type.axes));
 }
 
@@ -315,11 +315,11 @@ static IrVal *scatter_back(IrBuilder *B, const IrNode *n, IrVal *g)
 {
     IrVal *index = n->arg[0], *u = n->arg[1];
     IrVal *low = ir_compare(B, IR_GE, index, ir_const(B, IR_I32, 0));
-    IrVal *inside = ir_and(B, low, ir_compare(B, IR_LT, index, ir_const(B, IR_I32, (double)n->attr.n)));
+    IrVal *inside = ir_and(B, low, ir_compare(B, IR_LT, index, ir_const(B, IR_I32, (double)n->attr->n)));
     IrInts kept = {.n = index->type.rank};
     for (int d = 0; d < kept.n; d++) kept.v[d] = d;
     if (u->type.rank > index->type.rank) inside = ir_broadcast(B, inside, ir_dims_of(&u->type), kept);
-    return ir_select(B, inside, ir_gather(B, g, index, n->attr.n_batch), ir_const_like(B, g, 0));
+    return ir_select(B, inside, ir_gather(B, g, index, n->attr->n_batch), ir_const_like(B, g, 0));
 }
 
 /* ---- the words of the formulas ---------------------------------------------------------------------------------- */

@@ -314,7 +314,7 @@ Test(grad, penalty_of_a_small_net)
 
 static bool same_node(const IrNode *x, const IrNode *y)
 {
-    return x->op == y->op && x->n_args == 2 && x->arg[0] == y->arg[0] && x->arg[1] == y->arg[1] && !memcmp(&x->attr.contract, &y->attr.contract, sizeof x->attr.contract);
+    return x->op == y->op && x->n_args == 2 && x->arg[0] == y->arg[0] && x->arg[1] == y->arg[1] && !memcmp(&x->attr->contract, &y->attr->contract, sizeof x->attr->contract);
 }
 
 /* Different dots that the reports need. */

@@ -452,18 +452,18 @@ static IrNode *with_attrs(IrBuilder *b, const IrNode *n, const IrAttrs *at) { re
 
 static IrVal *shifted(IrBuilder *b, IrVal *index) { return ir_add(b, index, ir_const(b, IR_I32, 1)); }
 
-static IrVal *cumsum_kept(IrBuilder *b, const IrNode *n, IrVal *g, bool reverse, bool exclusive) { return ir_cumsum(b, g, n->attr.dim, reverse, exclusive); }
+static IrVal *cumsum_kept(IrBuilder *b, const IrNode *n, IrVal *g, bool reverse, bool exclusive) { return ir_cumsum(b, g, n->attr->dim, reverse, exclusive); }
 
 static IrVal *other_order(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)
 {
-    IrAttrs at = n->attr;
+    IrAttrs at = *n->attr;
     at.n++;
     return grad_rules[n->op].vjp(b, with_attrs(b, n, &at), i, r, gs);
 }
 
 static IrVal *other_transpose(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)
 {
-    IrAttrs at = n->attr;
+    IrAttrs at = *n->attr;
     at.transpose = !at.transpose;
     return grad_rules[n->op].vjp(b, with_attrs(b, n, &at), i, r, gs);
 }
@@ -471,10 +471,11 @@ static IrVal *other_transpose(IrBuilder *b, const IrNode *n, int i, int r, IrVal
 static IrVal *first_part(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)
 {
     IrVal *v = RULE(vjp);
-    IrNode *slice = v->def;
-    int64_t *lo = &slice->attr.lo.v[n->attr.dim], *hi = &slice->attr.hi.v[n->attr.dim];
+    IrAttrs at = *v->def->attr;
+    int64_t *lo = &at.lo.v[n->attr->dim], *hi = &at.hi.v[n->attr->dim];
     *hi -= *lo;
     *lo = 0;
+    ir_set_attrs(b->m, v->def, &at);
     return v;
 }
 
@@ -489,9 +490,10 @@ static IrVal *kernel_not_turned(IrBuilder *b, const IrNode *n, int i, int r, IrV
 static IrVal *one_too_far(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs)
 {
     IrVal *v = RULE(vjp);
-    IrAttrs *at = &v->def->attr;
-    if (v->def->op == IR_pad && at->lo.v[0] > 0) at->lo.v[0]--, at->hi.v[0]++;
-    if (v->def->op == IR_slice && at->lo.v[0] > 0) at->lo.v[0]--, at->hi.v[0]--;
+    IrAttrs at = *v->def->attr;
+    if (v->def->op == IR_pad && at.lo.v[0] > 0) at.lo.v[0]--, at.hi.v[0]++;
+    if (v->def->op == IR_slice && at.lo.v[0] > 0) at.lo.v[0]--, at.hi.v[0]--;
+    ir_set_attrs(b->m, v->def, &at);
     return v;
 }
 
@@ -513,16 +515,16 @@ WRONG(swapped, grad_rules[n->op].vjp(b, n, 1 - i, r, gs))
 WRONG(no_mask, i == 0 ? NULL : g)
 WRONG(fma_c, i == 2 ? ir_mul(b, g, x) : RULE(vjp))
 WRONG(norm_unscaled, ir_mul(b, x, ir_sum_all(b, g)))
-WRONG(cumsum_same_way, cumsum_kept(b, n, g, n->attr.reverse, n->attr.exclusive))
-WRONG(cumsum_inclusive, cumsum_kept(b, n, g, !n->attr.reverse, false))
+WRONG(cumsum_same_way, cumsum_kept(b, n, g, n->attr->reverse, n->attr->exclusive))
+WRONG(cumsum_inclusive, cumsum_kept(b, n, g, !n->attr->reverse, false))
 WRONG(spread_mean, ir_mul(b, RULE(vjp), ir_const(b, IR_F64, 0.5)))
-WRONG(gather_shifted, i ? NULL : ir_scatter_add(b, shifted(b, z), g, x->type.dim[n->attr.n_batch], n->attr.n_batch, ir_axes_minus(g->type.axes, x->type.axes)))
-WRONG(scatter_shifted, i == 0 ? NULL : ir_gather(b, g, shifted(b, x), n->attr.n_batch))
+WRONG(gather_shifted, i ? NULL : ir_scatter_add(b, shifted(b, z), g, x->type.dim[n->attr->n_batch], n->attr->n_batch, ir_axes_minus(g->type.axes, x->type.axes)))
+WRONG(scatter_shifted, i == 0 ? NULL : ir_gather(b, g, shifted(b, x), n->attr->n_batch))
 WRONG(solve_not_flipped, i == 1 ? ir_solve(b, x, g) : RULE(vjp))
 WRONG(half_tangent, ir_mul(b, RULE(jvp), ir_const(b, IR_F64, 0.5)))
-WRONG(pads_value, ir_pad(b, g, n->attr.lo, n->attr.hi, n->attr.interior, n->attr.value))
-WRONG(max_of_tangent, n->attr.axis >= 0 ? ir_reduce_max_over(b, g, n->attr.axis) : ir_reduce_max(b, g, n->attr.dim))
-WRONG(norm_of_tangent, ir_norm(b, g, n->attr.dims))
+WRONG(pads_value, ir_pad(b, g, n->attr->lo, n->attr->hi, n->attr->interior, n->attr->value))
+WRONG(max_of_tangent, n->attr->axis >= 0 ? ir_reduce_max_over(b, g, n->attr->axis) : ir_reduce_max(b, g, n->attr->dim))
+WRONG(norm_of_tangent, ir_norm(b, g, n->attr->dims))
 WRONG(convert_cut, ir_stop(b, RULE(vjp)))
 
 typedef struct { IrOp op; GradFormula vjp, jvp; const char *what; } WrongRule;

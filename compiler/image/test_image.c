@@ -34,7 +34,17 @@ static char *in_its_place(Arena *a, const Text *t)
     return memcpy(to, t->s, t->n);
 }
 
-static Made make(void)
+/* It is never run. */
+static const MachineCode *machine_of(Arena *a, const Code *c)
+{
+    static const char *const import[] = {"memcpy", "sort_order"};
+    int64_t    *entry = arena_array(a, int64_t, c->n_nests + 1);
+    MachineCode m = {arena_alloc(a, 64), 64, IMAGE_CODE_PAGE, entry, c->n_nests, import, 2};
+    for (int i = 0; i < c->n_nests; i++) entry[i] = i % 64;
+    return arena_copy(a, &m, sizeof m);
+}
+
+static Made make(bool with_code)
 {
     Made    m = {.a = arena_new()};
     Sources *sources = sources_new(m.a);
@@ -49,7 +59,7 @@ static Made make(void)
     NestProgram nests;
     cr_assert(nest_program(&nests, m.a, m.r.ir, m.r.program, (PlanOptions){0}, 6, &(NestUser){0}, why), "%s", why);
     Code code = steps_of(m.a, &nests, m.r.ir, m.r.program, NULL);
-    image_write(&out, m.r.program, &code);
+    image_write(&out, m.r.program, &code, with_code ? machine_of(m.a, &code) : NULL);
     m.bytes = in_its_place(m.a, &out);
     m.n = out.n;
     return m;
@@ -61,20 +71,27 @@ static void unmake(Made *m)
     arena_free(m->a);
 }
 
-Test(image, written_again_it_is_the_same)
+static void check_written_again(bool with_code)
 {
-    Made  m = make();
+    Made  m = make(with_code);
     Image i;
     GanError err;
     cr_assert(!image_open(m.bytes, m.n, &i, &err), "%s", err.message);
     Text again = text_in(m.a);
-    image_write(&again, &i.program, &i.code);
+    image_write(&again, &i.program, &i.code, with_code ? &i.machine : NULL);
     cr_expect(again.n == m.n && !memcmp(again.s, m.bytes, m.n));
     const GanProgram *p = m.r.program;
     cr_expect(i.program.n_slots == p->n_slots && i.program.n_functions == p->n_functions && i.program.state_bytes == p->state_bytes);
     for (int k = 0; k < p->n_slots; k++) cr_expect(!strcmp(i.program.slot[k].path, p->slot[k].path));
+    cr_expect_eq(i.machine.n_entries, with_code ? i.code.n_nests : 0);
     image_close(&i);
     unmake(&m);
+}
+
+Test(image, written_again_it_is_the_same)
+{
+    check_written_again(false);
+    check_written_again(true);
 }
 
 static void mend_sums(char *bytes)
@@ -88,7 +105,7 @@ static void mend_sums(char *bytes)
 
 Test(image, a_byte_that_is_wrong_is_found)
 {
-    Made m = make();
+    Made m = make(true);
     for (size_t at = 0; at < m.n; at++) {
         Image    i;
         GanError err;
@@ -107,7 +124,7 @@ Test(image, a_byte_that_is_wrong_is_found)
 Test(image, sums_are_not_trusted)
 {
     static const unsigned char flip[] = {0x01, 0x80, 0xff};
-    Made     m = make();
+    Made     m = make(true);
     unsigned refused = 0, tried = 0;
     size_t   head = sizeof(ImageHeader) + IMAGE_TAGS * sizeof(ImageSection);
     char    *copy = arena_alloc(m.a, m.n + IMAGE_ALIGN);
@@ -129,7 +146,7 @@ Test(image, sums_are_not_trusted)
 
 Test(image, another_format_and_another_length)
 {
-    Made     m = make();
+    Made     m = make(true);
     Image    i;
     GanError err;
     ((ImageHeader *)(void *)m.bytes)->format++;

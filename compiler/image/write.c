@@ -117,6 +117,14 @@ static void add_code(Writer *w, const Code *c)
     for (int i = 0; i < c->n_streams; i++) ADD(w, STRM, (int64_t){text_at(w, c->stream[i])});
 }
 
+static void add_machine(Writer *w, const MachineCode *m)
+{
+    ADD(w, MACH, (ImageMachine){m->slots});
+    add_rows(w, IMAGE_CODE, m->bytes, (int)m->n);
+    add_rows(w, IMAGE_ENTR, m->entry, m->n_entries);
+    for (int i = 0; i < m->n_imports; i++) ADD(w, IMPT, (int64_t){text_at(w, m->import[i])});
+}
+
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 static uint64_t aligned(uint64_t n) { return (n + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN; }
@@ -147,12 +155,13 @@ static void lay(const Writer *w, Text *out)
     pad_to(out, at);
 }
 
-void image_write(Text *out, const GanProgram *p, const Code *c)
+void image_write(Text *out, const GanProgram *p, const Code *c, const MachineCode *machine)
 {
     Writer w = {.a = arena_new()};
     for (int t = 0; t < IMAGE_TAGS; t++) w.section[t] = text_in(w.a);
     add_program(&w, p, c);
     add_code(&w, c);
+    if (machine) add_machine(&w, machine);
     lay(&w, out);
     arena_free(w.a);
 }

@@ -84,7 +84,7 @@ static bool named(const uint8_t *dims, int n, int dim)
 
 static bool is_free(const IrNode *n, int dim, bool of_first)
 {
-    const IrAttrs *at = &n->attr;
+    const IrAttrs *at = n->attr;
     if (named(of_first ? at->batch.a : at->batch.b, at->batch.n, dim)) return false;
     if (named(of_first ? at->contract.a : at->contract.b, at->contract.n, dim)) return false;
     for (int i = 0; i < at->n_windows; i++)
@@ -131,7 +131,7 @@ static int64_t stride_of_axis(const IrType *t, const int64_t *stride, int axis)
 static bool pair_of(InterpRun *r, const IrNode *n, int i, IrAxes over, bool swap, Pair *p)
 {
     const IrModule *m = eval_module(r);
-    const IrAttrs  *at = &n->attr;
+    const IrAttrs  *at = n->attr;
     int             arg_a = 2 * i + swap, arg_b = 2 * i + !swap;
     const IrType   *a = eval_arg_type(n, arg_a), *b = eval_arg_type(n, arg_b);
     const uint8_t  *batch_a = swap ? at->batch.b : at->batch.a, *batch_b = swap ? at->batch.a : at->batch.b;
@@ -187,8 +187,8 @@ static int64_t fold_rows(Contract *c)
 
 static IrAxes over_of_pair(const IrNode *n, int i)
 {
-    if (n->op == IR_conv) return n->attr.over;
-    return n->attr.pair_over ? n->attr.pair_over[i] : ir_no_axes();
+    if (n->op == IR_conv) return n->attr->over;
+    return n->attr->pair_over ? n->attr->pair_over[i] : ir_no_axes();
 }
 
 static bool set_up(InterpRun *r, const IrNode *n, Contract *c)
@@ -209,10 +209,10 @@ static bool set_up(InterpRun *r, const IrNode *n, Contract *c)
     c->shards = c->over ? reduce_shards(c->pair[0].first) : (ReduceShards){1, 1};
     c->rows = nest_size(&c->pair[0].free_a);
     c->columns = nest_size(&c->pair[0].free_b);
-    c->n_windows = n->attr.n_windows;
+    c->n_windows = n->attr->n_windows;
     for (int k = 0; k < c->n_windows; k++) {
-        c->kernel[k] = eval_arg_type(n, 1)->dim[n->attr.windows[k].b];
-        c->window[k] = n->result[0].type.dim[n->attr.batch.n + k];
+        c->kernel[k] = eval_arg_type(n, 1)->dim[n->attr->windows[k].b];
+        c->window[k] = n->result[0].type.dim[n->attr->batch.n + k];
         taps *= c->kernel[k];
     }
     c->term = eval_scratch(r, terms * taps * (int64_t)sizeof *c->term);
@@ -232,7 +232,7 @@ static bool set_up(InterpRun *r, const IrNode *n, Contract *c)
 /* Where tap k of window w stands on the operand when the result is at o; -1: beside it or between its dilated elements. */
 static int64_t tap(const Contract *c, int w, int64_t o, int64_t k)
 {
-    const IrWindow *win = &c->n->attr.windows[w];
+    const IrWindow *win = &c->n->attr->windows[w];
     int64_t         x = o * win->stride + k * win->dil_b - win->lo;
     if (x < 0 || x % win->dil_a || x / win->dil_a >= eval_arg_type(c->n, 0)->dim[win->a]) return -1;
     return x / win->dil_a;
@@ -435,8 +435,8 @@ static bool blas_forward(InterpRun *r, const IrNode *n)
 {
     const IrType *a = eval_arg_type(n, 0), *b = eval_arg_type(n, 1), *t = &n->result[0].type;
     int64_t       k = 1, columns = free_size(n, false), elem = (int64_t)ir_elem_bytes(t->elem);
-    for (int i = 0; i < n->attr.contract.n; i++) k *= a->dim[n->attr.contract.a[i]];
-    bool    transposed = n->attr.contract.n > 0 && b->rank > n->attr.contract.n && n->attr.contract.b[0] != 0;
+    for (int i = 0; i < n->attr->contract.n; i++) k *= a->dim[n->attr->contract.a[i]];
+    bool    transposed = n->attr->contract.n > 0 && b->rank > n->attr->contract.n && n->attr->contract.b[0] != 0;
     int64_t samples = t->axes.n ? ir_extent(eval_module(r), t->axes.id[0]) : 1, rows = ir_dims_size(t) / (columns ? columns : 1);
     for (int i = 1; i < t->axes.n; i++) rows *= ir_extent(eval_module(r), t->axes.id[i]);
     const char *x = eval_arg(r, n, 0), *w = eval_arg(r, n, 1);
@@ -456,12 +456,12 @@ static bool blas_over(InterpRun *r, const IrNode *n)
     const IrModule *m = eval_module(r);
     const IrType   *t = &n->result[0].type;
     int64_t         elem = (int64_t)ir_elem_bytes(t->elem), rows = ir_dims_size(eval_arg_type(n, 0)), columns = ir_dims_size(eval_arg_type(n, 1));
-    int64_t         shards = reduce_shards(ir_extent(m, n->attr.pair_over[0].id[0])).count;
+    int64_t         shards = reduce_shards(ir_extent(m, n->attr->pair_over[0].id[0])).count;
     char           *part = eval_scratch(r, (shards + 1) * rows * columns * elem), *y = part ? eval_result(r, n, 0) : NULL;
     if (!y) return false;
     for (int64_t i = 0; i < shards; i++)
         for (int p = 0; p < n->n_args / 2; p++) {
-            IrAxes  over = n->attr.pair_over[p];
+            IrAxes  over = n->attr->pair_over[p];
             int64_t extent = ir_extent(m, over.id[0]), others = ir_axes_size(m, over) / extent;
             int64_t size = reduce_shards(extent).size, from = i * size, len = from + size < extent ? size : extent - from;
             gemm(t->elem, true, false, rows, columns, len * others, (const char *)eval_arg(r, n, 2 * p) + from * others * rows * elem,
@@ -484,7 +484,7 @@ static bool contract(InterpRun *r, const IrNode *n)
 
 bool eval_dot(InterpRun *r, const IrNode *n)
 {
-    if (n->attr.form != IR_FORM_BLAS) return contract(r, n);
+    if (n->attr->form != IR_FORM_BLAS) return contract(r, n);
     return over_of_pair(n, 0).n ? blas_over(r, n) : blas_forward(r, n);
 }
 

@@ -6,7 +6,7 @@
 bool eval_read(InterpRun *r, const IrNode *n)
 {
     static const char nothing[1];
-    const void *slot = eval_slot(r, n->attr.slot);
+    const void *slot = eval_slot(r, n->attr->slot);
     bool        empty = interp_type_bytes(eval_module(r), &n->result[0].type) == 0;
     if (!slot && !empty) return eval_fail(r, GAN_WRONG, n, "a slot without memory is read");
     eval_borrow(r, &n->result[0], slot ? slot : nothing);
@@ -36,11 +36,11 @@ static bool bind(InterpRun *r, const IrNode *n, int64_t i)
     const IrBlock *body = n->body[0];
     for (int k = 0; k < n->n_args; k++) {
         IrVal *param = body->param[k];
-        if (k < n->attr.carried) {
+        if (k < n->attr->carried) {
             eval_alias(r, param, &n->result[k]);
             continue;
         }
-        if (k >= n->attr.carried + n->attr.stacked) {
+        if (k >= n->attr->carried + n->attr->stacked) {
             eval_alias(r, param, n->arg[k]);
             continue;
         }
@@ -49,7 +49,7 @@ static bool bind(InterpRun *r, const IrNode *n, int64_t i)
         int64_t samples = ir_axes_size(eval_module(r), param->type.axes);
         if (!eval_own(r, param, &slice)) return false;
         for (int64_t s = 0; s < samples; s++)
-            memcpy((char *)slice + (size_t)s * bytes, (const char *)eval_arg(r, n, k) + (size_t)(s * n->attr.n + i) * bytes, bytes);
+            memcpy((char *)slice + (size_t)s * bytes, (const char *)eval_arg(r, n, k) + (size_t)(s * n->attr->n + i) * bytes, bytes);
     }
     return true;
 }
@@ -58,8 +58,8 @@ static bool bind(InterpRun *r, const IrNode *n, int64_t i)
 static const bool *frozen(InterpRun *r, const IrNode *n, const IrType *t, bool *ok)
 {
     *ok = true;
-    if (n->attr.until < 0) return NULL;
-    const IrVal *u = n->body[0]->param[n->attr.until];
+    if (n->attr->until < 0) return NULL;
+    const IrVal *u = n->body[0]->param[n->attr->until];
     IrType       samples = {.elem = IR_BOOL, .axes = t->axes};
     int64_t      to[EVAL_MAX_RANK], to_stride[EVAL_MAX_RANK], from[EVAL_MAX_RANK], from_stride[EVAL_MAX_RANK], stride[EVAL_MAX_RANK];
     int          rank = eval_extents(eval_module(r), &samples, to);
@@ -106,7 +106,7 @@ static bool stack(InterpRun *r, const IrNode *n, int k, int64_t i)
     int64_t samples = ir_axes_size(eval_module(r), out->type.axes);
     char   *y = (char *)eval_value(r, &n->result[k]);
     for (int64_t s = 0; s < samples; s++) {
-        char *to = y + (size_t)(s * n->attr.n + i) * bytes;
+        char *to = y + (size_t)(s * n->attr->n + i) * bytes;
         if (is_zero && is_zero[s]) memset(to, 0, bytes);
         else memcpy(to, (const char *)eval_value(r, out) + (size_t)s * bytes, bytes);
     }
@@ -117,9 +117,9 @@ static bool step(InterpRun *r, const IrNode *n, int64_t i)
 {
     const IrBlock *body = n->body[0];
     if (!bind(r, n, i) || !eval_body(r, body)) return false;
-    for (int k = n->attr.carried; k < body->n_yields; k++)
+    for (int k = n->attr->carried; k < body->n_yields; k++)
         if (!stack(r, n, k, i)) return false;
-    for (int k = 0; k < n->attr.carried; k++)
+    for (int k = 0; k < n->attr->carried; k++)
         if (!carry(r, n, k)) return false;
     eval_leave(r, body);
     return true;
@@ -128,20 +128,20 @@ static bool step(InterpRun *r, const IrNode *n, int64_t i)
 /* With `until`: no sample is left for which a turn would change anything. */
 static bool have_all_ended(InterpRun *r, const IrNode *n)
 {
-    if (n->attr.until < 0) return false;
-    const IrVal *flags = &n->result[n->attr.until];
+    if (n->attr->until < 0) return false;
+    const IrVal *flags = &n->result[n->attr->until];
     return !memchr(eval_value(r, flags), 0, (size_t)eval_size(eval_module(r), &flags->type));
 }
 
 /* Outputs are 0 from turn i on. */
 static void clear_outputs(InterpRun *r, const IrNode *n, int64_t i)
 {
-    for (int k = n->attr.carried; k < n->n_results; k++) {
+    for (int k = n->attr->carried; k < n->n_results; k++) {
         const IrVal *out = n->body[0]->yield[k];
         size_t  bytes = (size_t)ir_dims_size(&out->type) * ir_elem_bytes(out->type.elem);
         int64_t samples = ir_axes_size(eval_module(r), out->type.axes);
         char   *y = (char *)eval_value(r, &n->result[k]);
-        for (int64_t s = 0; s < samples; s++) memset(y + (size_t)(s * n->attr.n + i) * bytes, 0, (size_t)(n->attr.n - i) * bytes);
+        for (int64_t s = 0; s < samples; s++) memset(y + (size_t)(s * n->attr->n + i) * bytes, 0, (size_t)(n->attr->n - i) * bytes);
     }
 }
 
@@ -150,16 +150,16 @@ bool eval_scan(InterpRun *r, const IrNode *n)
     uint32_t    outside = eval_iteration(r);
     const void *scratch = eval_scratch_top(r);
     void       *fresh;
-    for (int k = 0; k < n->attr.carried; k++) eval_alias(r, &n->result[k], n->arg[k]);
-    for (int k = n->attr.carried; k < n->n_results; k++)
+    for (int k = 0; k < n->attr->carried; k++) eval_alias(r, &n->result[k], n->arg[k]);
+    for (int k = n->attr->carried; k < n->n_results; k++)
         if (!eval_own(r, &n->result[k], &fresh)) return false;
     bool ok = true;
-    for (int64_t i = 0; ok && i < n->attr.n; i++) {
+    for (int64_t i = 0; ok && i < n->attr->n; i++) {
         if (have_all_ended(r, n)) {
             clear_outputs(r, n, i);
             break;
         }
-        eval_set_iteration(r, outside * (uint32_t)n->attr.n + (uint32_t)i);
+        eval_set_iteration(r, outside * (uint32_t)n->attr->n + (uint32_t)i);
         ok = step(r, n, i);
         eval_scratch_drop(r, scratch);
     }

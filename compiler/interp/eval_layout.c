@@ -47,7 +47,7 @@ bool eval_transpose(InterpRun *r, const IrNode *n)
     Box     from = box_of(r, eval_arg_type(n, 0));
     int     axes = eval_arg_type(n, 0)->axes.n;
     int64_t stride[EVAL_MAX_RANK];
-    for (int i = 0; i < from.rank; i++) stride[i] = from.stride[i < axes ? i : axes + n->attr.dims.v[i - axes]];
+    for (int i = 0; i < from.rank; i++) stride[i] = from.stride[i < axes ? i : axes + n->attr->dims.v[i - axes]];
     return view(r, n, 0, stride);
 }
 
@@ -57,7 +57,7 @@ bool eval_broadcast(InterpRun *r, const IrNode *n)
     Box           from = box_of(r, t);
     int64_t       stride[EVAL_MAX_RANK] = {0};
     for (int i = 0; i < t->axes.n; i++) stride[i] = from.stride[i];
-    for (int i = 0; i < t->rank; i++) stride[t->axes.n + n->attr.kept.v[i]] = from.stride[t->axes.n + i];
+    for (int i = 0; i < t->rank; i++) stride[t->axes.n + n->attr->kept.v[i]] = from.stride[t->axes.n + i];
     return view(r, n, 0, stride);
 }
 
@@ -67,8 +67,8 @@ bool eval_slice(InterpRun *r, const IrNode *n)
     Box           from = box_of(r, t);
     int64_t       start = 0;
     for (int i = 0; i < t->rank; i++) {
-        start += n->attr.lo.v[i] * from.stride[t->axes.n + i];
-        from.stride[t->axes.n + i] *= n->attr.step.v[i];
+        start += n->attr->lo.v[i] * from.stride[t->axes.n + i];
+        from.stride[t->axes.n + i] *= n->attr->step.v[i];
     }
     return view(r, n, start, from.stride);
 }
@@ -78,8 +78,8 @@ bool eval_reverse(InterpRun *r, const IrNode *n)
     const IrType *t = eval_arg_type(n, 0);
     Box           from = box_of(r, t);
     int64_t       start = 0;
-    for (int i = 0; i < n->attr.dims.n; i++) {
-        int k = t->axes.n + (int)n->attr.dims.v[i];
+    for (int i = 0; i < n->attr->dims.n; i++) {
+        int k = t->axes.n + (int)n->attr->dims.v[i];
         start += (from.extent[k] - 1) * from.stride[k];
         from.stride[k] = -from.stride[k];
     }
@@ -103,7 +103,7 @@ bool eval_spread(InterpRun *r, const IrNode *n)
 static bool trade(InterpRun *r, const IrNode *n, const IrType *with_axis, const IrType *with_dim, bool to_dim)
 {
     Box     axis_side = box_of(r, with_axis), dim_side = box_of(r, with_dim);
-    int     place = eval_place_of_axis(with_axis, n->attr.axis), dim0 = with_dim->axes.n;
+    int     place = eval_place_of_axis(with_axis, n->attr->axis), dim0 = with_dim->axes.n;
     int64_t stride[EVAL_MAX_RANK];
     const int64_t *from = (to_dim ? &axis_side : &dim_side)->stride;
     for (int i = 0; i < dim_side.rank; i++) {               /* place i of the dim side, place p of the axis side */
@@ -123,11 +123,11 @@ static void fill(const IrNode *n, void *y, int64_t size)
 {
     for (int64_t i = 0; i < size; i++)
         switch (n->result[0].type.elem) {
-        case IR_BOOL: ((uint8_t *)y)[i] = n->attr.n != 0; break;
-        case IR_I32: ((int32_t *)y)[i] = (int32_t)n->attr.n; break;
-        case IR_I64: ((int64_t *)y)[i] = n->attr.n; break;
-        case IR_F32: ((float *)y)[i] = (float)n->attr.value; break;
-        case IR_F64: ((double *)y)[i] = n->attr.value; break;
+        case IR_BOOL: ((uint8_t *)y)[i] = n->attr->n != 0; break;
+        case IR_I32: ((int32_t *)y)[i] = (int32_t)n->attr->n; break;
+        case IR_I64: ((int64_t *)y)[i] = n->attr->n; break;
+        case IR_F32: ((float *)y)[i] = (float)n->attr->value; break;
+        case IR_F64: ((double *)y)[i] = n->attr->value; break;
         }
 }
 
@@ -143,8 +143,8 @@ bool eval_pad(InterpRun *r, const IrNode *n)
     int64_t start = 0;
     for (int i = 0; i < t->rank; i++) {
         int k = t->axes.n + i;
-        start += n->attr.lo.v[i] * to.stride[k];
-        to.stride[k] *= 1 + n->attr.interior.v[i];
+        start += n->attr->lo.v[i] * to.stride[k];
+        to.stride[k] *= 1 + n->attr->interior.v[i];
     }
     eval_copy_box(elem_of(n), from.rank, from.extent, y + (int64_t)elem_of(n) * start, to.stride, x, from.stride);
     return true;
@@ -159,8 +159,8 @@ bool eval_concat(InterpRun *r, const IrNode *n)
     for (int i = 0; i < n->n_args; i++) {
         const IrType *t = eval_arg_type(n, i);
         IrType        spread = n->result[0].type;           /* the part's dims on the union of the axes */
-        int           place = spread.axes.n + n->attr.dim;
-        spread.dim[n->attr.dim] = t->dim[n->attr.dim];
+        int           place = spread.axes.n + n->attr->dim;
+        spread.dim[n->attr->dim] = t->dim[n->attr->dim];
         Box         from = box_of(r, &spread);
         const void *x = eval_aligned(r, n, i, &spread);
         if (!x) return false;
@@ -231,7 +231,7 @@ bool eval_gather(InterpRun *r, const IrNode *n)
 {
     const IrType  *t = &n->result[0].type, *a_type = eval_arg_type(n, 0), *index_type = eval_arg_type(n, 1);
     int64_t        elem = (int64_t)elem_of(n), a_stride[EVAL_MAX_RANK], index_stride[EVAL_MAX_RANK], here[EVAL_MAX_RANK] = {0};
-    Picks          p = picks_of(r, t, index_type, n->attr.n_batch, a_type->dim[n->attr.n_batch]);
+    Picks          p = picks_of(r, t, index_type, n->attr->n_batch, a_type->dim[n->attr->n_batch]);
     Box            samples = box_of(r, &(IrType){.axes = t->axes});
     const char    *a = eval_arg(r, n, 0);
     const int32_t *index = eval_arg(r, n, 1);
@@ -294,7 +294,7 @@ bool eval_scatter_add(InterpRun *r, const IrNode *n)
     const IrType   *t = &n->result[0].type, *given = eval_arg_type(n, 1);
     IrType          u_type = *given;
     u_type.axes = ir_axes_union(given->axes, eval_arg_type(n, 0)->axes);
-    Picks          p = picks_of(r, &u_type, eval_arg_type(n, 0), n->attr.n_batch, n->attr.n);
+    Picks          p = picks_of(r, &u_type, eval_arg_type(n, 0), n->attr->n_batch, n->attr->n);
     const int32_t *index = on_axes_of(r, n, 0, &u_type);
     const char    *u = index ? on_axes_of(r, n, 1, &u_type) : NULL;
     char          *y = u ? eval_result(r, n, 0) : NULL;
@@ -302,8 +302,8 @@ bool eval_scatter_add(InterpRun *r, const IrNode *n)
 
     int64_t      elem = (int64_t)elem_of(n), table = p.batch * p.extent * p.rest, tables = ir_axes_size(m, t->axes);
     int64_t      list = p.batch * p.picks * p.rest;
-    bool         sharded = n->attr.over.n > 0;
-    ReduceShards shards = sharded ? reduce_shards(ir_extent(m, n->attr.over.id[0])) : (ReduceShards){1, 1};
+    bool         sharded = n->attr->over.n > 0;
+    ReduceShards shards = sharded ? reduce_shards(ir_extent(m, n->attr->over.id[0])) : (ReduceShards){1, 1};
     char        *part = eval_scratch(r, (shards.count + 1) * tables * table * elem);
     if (!part) return false;
 
@@ -314,7 +314,7 @@ bool eval_scatter_add(InterpRun *r, const IrNode *n)
         for (int i = 0; i < u_type.axes.n; i++) {
             int place = eval_place_of_axis(t, u_type.axes.id[i]);
             if (place >= 0) to += here[i] * kept.stride[place];
-            else if (u_type.axes.id[i] == n->attr.over.id[0]) shard = here[i] / shards.size;
+            else if (u_type.axes.id[i] == n->attr->over.id[0]) shard = here[i] / shards.size;
         }
         scatter(t->elem, &p, index + s * p.batch * p.picks, u + s * list * elem, part + (shard * tables + to) * table * elem);
     }

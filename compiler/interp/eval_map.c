@@ -10,11 +10,11 @@ bool eval_const(InterpRun *r, const IrNode *n)
     void *y = eval_result(r, n, 0);
     if (!y) return false;
     switch (n->result[0].type.elem) {
-    case IR_BOOL: *(uint8_t *)y = n->attr.n != 0; break;
-    case IR_I32: *(int32_t *)y = (int32_t)n->attr.n; break;
-    case IR_I64: *(int64_t *)y = n->attr.n; break;
-    case IR_F32: *(float *)y = (float)n->attr.value; break;
-    case IR_F64: *(double *)y = n->attr.value; break;
+    case IR_BOOL: *(uint8_t *)y = n->attr->n != 0; break;
+    case IR_I32: *(int32_t *)y = (int32_t)n->attr->n; break;
+    case IR_I64: *(int64_t *)y = n->attr->n; break;
+    case IR_F32: *(float *)y = (float)n->attr->value; break;
+    case IR_F64: *(double *)y = n->attr->value; break;
     }
     return true;
 }
@@ -24,7 +24,7 @@ bool eval_index(InterpRun *r, const IrNode *n)
     const IrType *t = &n->result[0].type;
     int64_t       extent[EVAL_MAX_RANK], at[EVAL_MAX_RANK] = {0};
     int           rank = eval_extents(eval_module(r), t, extent);
-    int           place = n->attr.axis >= 0 ? eval_place_of_axis(t, n->attr.axis) : t->axes.n + n->attr.dim;
+    int           place = n->attr->axis >= 0 ? eval_place_of_axis(t, n->attr->axis) : t->axes.n + n->attr->dim;
     int32_t      *y = eval_result(r, n, 0);
     if (!y) return false;
     int64_t size = eval_size(eval_module(r), t);
@@ -42,7 +42,7 @@ static bool each(InterpRun *r, const IrNode *n)
         if (!(arg[i] = eval_aligned(r, n, i, t))) return false;
     void *y = eval_result(r, n, 0);
     if (!y) return false;
-    Row row = {n->op, eval_arg_type(n, n->op == IR_select)->elem, t->elem, n->attr.compare, n->attr.n};
+    Row row = {n->op, eval_arg_type(n, n->op == IR_select)->elem, t->elem, n->attr->compare, n->attr->n};
     row_apply(&row, arg, y, (size_t)eval_size(eval_module(r), t));
     return true;
 }

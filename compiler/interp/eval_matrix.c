@@ -82,7 +82,7 @@ static bool solve_all(InterpRun *r, const IrNode *n, bool triangular)
     for (int64_t i = 0; i < mb.count; i++) {
         widen(ma.elem, a, i * ma.size, ma.size, wide);
         widen(mb.elem, b, i * mb.size, mb.size, rhs);
-        if (triangular) linalg_trisolve(mb.rows, mb.columns, n->attr.transpose, wide, rhs, x);
+        if (triangular) linalg_trisolve(mb.rows, mb.columns, n->attr->transpose, wide, rhs, x);
         else linalg_solve(mb.rows, mb.columns, wide, rhs, x, work);
         narrow(mb.elem, x, mb.size, y, i * mb.size);
     }

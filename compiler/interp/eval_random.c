@@ -4,7 +4,7 @@
 
 static RandomAt place_of(const InterpRun *r, const IrNode *n)
 {
-    return (RandomAt){random_key(eval_seed(r), eval_module(r)->streams.v[n->attr.stream]), eval_tick(r), eval_iteration(r)};
+    return (RandomAt){random_key(eval_seed(r), eval_module(r)->streams.v[n->attr->stream]), eval_tick(r), eval_iteration(r)};
 }
 
 static size_t count_of(const InterpRun *r, const IrNode *n) { return (size_t)eval_size(eval_module(r), &n->result[0].type); }
@@ -31,7 +31,7 @@ bool eval_randint(InterpRun *r, const IrNode *n)
 {
     void *y = eval_result(r, n, 0);
     if (!y) return false;
-    random_randint_n(place_of(r, n), count_of(r, n), (uint32_t)n->attr.n, y);
+    random_randint_n(place_of(r, n), count_of(r, n), (uint32_t)n->attr->n, y);
     return true;
 }
 
@@ -42,6 +42,6 @@ bool eval_permute(InterpRun *r, const IrNode *n)
     int32_t       *y = eval_result(r, n, 0);
     if (!y) return false;
     int64_t size = eval_size(eval_module(r), &n->result[0].type);
-    for (int64_t i = 0; i < size; i++) y[i] = (int32_t)random_permute(place_of(r, n).key, n->attr.n, position[i]);
+    for (int64_t i = 0; i < size; i++) y[i] = (int32_t)random_permute(place_of(r, n).key, n->attr->n, position[i]);
     return true;
 }

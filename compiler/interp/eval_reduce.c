@@ -42,7 +42,7 @@ static bool split_dims(InterpRun *r, const IrNode *n, Split *out)
 {
     const IrType *t = eval_arg_type(n, 0);
     bool          gone[EVAL_MAX_RANK] = {0};
-    for (int i = 0; i < n->attr.dims.n; i++) gone[t->axes.n + n->attr.dims.v[i]] = true;
+    for (int i = 0; i < n->attr->dims.n; i++) gone[t->axes.n + n->attr->dims.v[i]] = true;
     return split(r, t, gone, out);
 }
 
@@ -121,13 +121,13 @@ static bool over_of(InterpRun *r, const IrNode *n, Over *o)
     IrType        samples = *t;                             /* the axes, and a row as one dim */
     int64_t       extent[EVAL_MAX_RANK], stride[EVAL_MAX_RANK];
     bool          keep[EVAL_MAX_RANK] = {0}, other[EVAL_MAX_RANK] = {0};
-    int           first = eval_place_of_axis(t, n->attr.over.id[0]);
+    int           first = eval_place_of_axis(t, n->attr->over.id[0]);
     o->row = ir_dims_size(t);
     samples.rank = 1;
     samples.dim[0] = o->row;
     eval_strides(eval_extents(eval_module(r), &samples, extent), extent, stride);
     for (int i = 0; i < t->axes.n; i++) {
-        keep[i] = !ir_axes_has(n->attr.over, t->axes.id[i]);
+        keep[i] = !ir_axes_has(n->attr->over, t->axes.id[i]);
         other[i] = !keep[i] && i != first;
     }
     o->first_extent = extent[first];
@@ -192,7 +192,7 @@ static bool sum_over(InterpRun *r, const IrNode *n)
     return true;
 }
 
-bool eval_sum(InterpRun *r, const IrNode *n) { return n->attr.over.n ? sum_over(r, n) : sum_dims(r, n); }
+bool eval_sum(InterpRun *r, const IrNode *n) { return n->attr->over.n ? sum_over(r, n) : sum_dims(r, n); }
 
 /* ---- along one dim or axis -------------------------------------------------------------------------------------- */
 
@@ -207,7 +207,7 @@ static bool lines_of(InterpRun *r, const IrNode *n, Lines *out)
     const IrType *t = eval_arg_type(n, 0);
     int64_t       extent[EVAL_MAX_RANK], stride[EVAL_MAX_RANK];
     bool          gone[EVAL_MAX_RANK] = {0};
-    int           place = n->attr.axis >= 0 ? eval_place_of_axis(t, n->attr.axis) : t->axes.n + n->attr.dim;
+    int           place = n->attr->axis >= 0 ? eval_place_of_axis(t, n->attr->axis) : t->axes.n + n->attr->dim;
     eval_strides(eval_extents(eval_module(r), t, extent), extent, stride);
     gone[place] = true;
     out->n = extent[place];
@@ -300,10 +300,10 @@ bool eval_cumsum(InterpRun *r, const IrNode *n)
     void       *y = lines_of(r, n, &l) ? eval_result(r, n, 0) : NULL;
     if (!y) return false;
     switch (n->result[0].type.elem) {
-    case IR_F32: cumsum_f32(x, y, &l, n->attr.reverse, n->attr.exclusive); break;
-    case IR_F64: cumsum_f64(x, y, &l, n->attr.reverse, n->attr.exclusive); break;
-    case IR_I32: cumsum_i32(x, y, &l, n->attr.reverse, n->attr.exclusive); break;
-    case IR_I64: cumsum_i64(x, y, &l, n->attr.reverse, n->attr.exclusive); break;
+    case IR_F32: cumsum_f32(x, y, &l, n->attr->reverse, n->attr->exclusive); break;
+    case IR_F64: cumsum_f64(x, y, &l, n->attr->reverse, n->attr->exclusive); break;
+    case IR_I32: cumsum_i32(x, y, &l, n->attr->reverse, n->attr->exclusive); break;
+    case IR_I64: cumsum_i64(x, y, &l, n->attr->reverse, n->attr->exclusive); break;
     default: BUG("interp: cumsum of bools");
     }
     return true;

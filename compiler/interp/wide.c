@@ -54,7 +54,7 @@ static IrNode *copy_control(Copy *c, IrBuilder *b, const IrNode *n, IrVal **args
 {
     IrBlock *body[2];
     for (int i = 0; i < n->n_bodies; i++) body[i] = copy_body(c, n->body[i]);
-    const IrAttrs *at = &n->attr;
+    const IrAttrs *at = n->attr;
     return n->op == IR_scan ? ir_scan_node(b, at->n, at->carried, at->stacked, at->until, args, n->n_args, body[0])
                             : ir_cond_node(b, args, n->n_args, body[0], body[1]);
 }
@@ -62,7 +62,7 @@ static IrNode *copy_control(Copy *c, IrBuilder *b, const IrNode *n, IrVal **args
 static void copy_node(Copy *c, IrBuilder *b, const IrNode *n)
 {
     IrVal **args = arena_array(c->scratch, IrVal *, n->n_args + 1);
-    IrAttrs at = n->attr;
+    IrAttrs at = *n->attr;
     bool    narrow = n->n_results && n->result[0].type.elem == IR_F32;
     for (int i = 0; i < n->n_args; i++) args[i] = c->to[n->arg[i]->id];
     if (n->op == IR_extern) c->failed = true;

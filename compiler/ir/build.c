@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------ */
 
@@ -28,17 +29,49 @@ static void give_results(IrModule *m, IrNode *n, const IrType *types, int count)
     for (int i = 0; i < count; i++) n->result[i] = (IrVal){.type = types[i], .def = n, .index = i, .id = m->next_id++};
 }
 
-/* The pairs' sets in the module's arena, NULL if all are empty; integers show in `value` too. */
-static void settle_attrs(IrModule *m, IrNode *n)
+/* ---- attributes: equal ones once ----------------------------------------------------------------------------------- */
+
+static const IrAttrs **place_of_attrs(const IrModule *m, const IrAttrs *at)
 {
-    IrAttrs *at = &n->attr;
+    unsigned place = (unsigned)XXH3_64bits(at, sizeof *at);
+    while (m->attrs.at[place & (m->attrs.room - 1)] && memcmp(m->attrs.at[place & (m->attrs.room - 1)], at, sizeof *at)) place++;
+    return &m->attrs.at[place & (m->attrs.room - 1)];
+}
+
+static void grow_attrs(IrModule *m)
+{
+    const IrAttrs **old = m->attrs.at;
+    unsigned        room = m->attrs.room;
+    m->attrs.room = room ? 2 * room : 64;
+    m->attrs.at = arena_array(m->arena, const IrAttrs *, m->attrs.room);
+    for (unsigned i = 0; i < room; i++)
+        if (old[i]) *place_of_attrs(m, old[i]) = old[i];
+}
+
+/* Bytes between the fields count, too: where they differ there are two of what could be one. */
+static const IrAttrs *shared_attrs(IrModule *m, const IrAttrs *at)
+{
+    if (2 * m->attrs.n >= m->attrs.room) grow_attrs(m);
+    const IrAttrs **place = place_of_attrs(m, at);
+    if (*place) return *place;
+    m->attrs.n++;
+    return *place = arena_copy(m->arena, at, sizeof *at);
+}
+
+/* The pairs' sets in the module's arena, NULL if all are empty; integers show in `value` too. */
+static void settle_attrs(IrModule *m, IrNode *n, IrAttrs *at)
+{
     bool any = false;
+    n->attr = at;
     for (int i = 0; at->pair_over && i < n->n_args / 2; i++) any |= at->pair_over[i].n > 0;
     at->pair_over = any ? arena_copy(m->arena, at->pair_over, sizeof *at->pair_over * (size_t)(n->n_args / 2)) : NULL;
     if (n->op == IR_dot && at->form != IR_FORM_BLAS) at->form = ir_dot_form(n);
     if (n->op == IR_pad) at->n = ir_is_real(n->result->type.elem) ? 0 : (int64_t)at->value;
     if (at->symbol) at->symbol = arena_str(m->arena, at->symbol);
+    n->attr = shared_attrs(m, at);
 }
+
+void ir_set_attrs(IrModule *m, IrNode *n, const IrAttrs *attrs) { n->attr = shared_attrs(m, attrs); }
 
 static IrNode *make(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrAttrs *attrs, const IrType *types, int n_types)
 {
@@ -46,11 +79,11 @@ static IrNode *make(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const
     n->op = op;
     n->n_args = n_args;
     n->arg = arena_copy(b->m->arena, args, sizeof *args * (size_t)n_args);
-    n->attr = attrs ? *attrs : ir_attrs();
+    IrAttrs at = attrs ? *attrs : ir_attrs();
     n->span = b->span;
     n->why = b->why;
     give_results(b->m, n, types, n_types);
-    settle_attrs(b->m, n);
+    settle_attrs(b->m, n, &at);
     link_before(b->block, n, b->before);
     return n;
 }
@@ -86,10 +119,10 @@ IrNode *ir_leaf(IrBuilder *b, IrOp op, IrVal *const *args, int n_args, const IrA
 IrNode *ir_like(IrBuilder *b, const IrNode *n, IrVal *const *args)
 {
     if (n->n_bodies) BUG("%s has bodies", ir_op_info[n->op].name);
-    if (!(ir_op_info[n->op].flags & IR_LEAF)) return ir_node(b, n->op, args, n->n_args, &n->attr);
+    if (!(ir_op_info[n->op].flags & IR_LEAF)) return ir_node(b, n->op, args, n->n_args, n->attr);
     IrType *types = arena_array(b->m->arena, IrType, n->n_results);
     for (int i = 0; i < n->n_results; i++) types[i] = n->result[i].type;
-    return ir_leaf(b, n->op, args, n->n_args, &n->attr, types, n->n_results);
+    return ir_leaf(b, n->op, args, n->n_args, n->attr, types, n->n_results);
 }
 
 /* ---- bodies ----------------------------------------------------------------------------------------------------- */
@@ -117,7 +150,7 @@ void ir_block_yield(IrModule *m, IrBlock *b, IrVal *const *vals, int n)
 
 static IrNode *with_bodies(IrBuilder *b, IrOp op, const IrAttrs *at, const Operands *args, IrBlock *const *bodies, int n_bodies)
 {
-    IrNode shell = {.op = op, .n_args = args->n, .arg = args->v, .attr = *at, .n_bodies = n_bodies, .body = (IrBlock **)bodies};
+    IrNode shell = {.op = op, .n_args = args->n, .arg = args->v, .attr = at, .n_bodies = n_bodies, .body = (IrBlock **)bodies};
     char why[256];
     int n_types;
     IrType *types = ir_body_results(b->m, &shell, &n_types, why);

@@ -121,7 +121,7 @@ static IrNode *copy_with_bodies(IrBuilder *b, Map *map, const IrNode *n, IrVal *
     IrBlock *body[2];
     for (int i = 0; i < n->n_bodies; i++) body[i] = copy_block(b->m, map, n->body[i]);
     if (n->op == IR_cond) return ir_cond_node(b, args, n->n_args, body[0], body[1]);
-    return ir_scan_node(b, n->attr.n, n->attr.carried, n->attr.stacked, n->attr.until, args, n->n_args, body[0]);
+    return ir_scan_node(b, n->attr->n, n->attr->carried, n->attr->stacked, n->attr->until, args, n->n_args, body[0]);
 }
 
 static IrNode *copy_node(IrBuilder *b, Map *map, const IrNode *n)

@@ -100,7 +100,9 @@ IrType ir_type(IrElem e, IrAxes axes, IrInts dims)
 
 /* ---- attributes ------------------------------------------------------------------------------------------------- */
 
-IrAttrs ir_attrs(void) { return (IrAttrs){.dim = -1, .axis = -1, .slot = -1, .stream = -1, .until = -1}; }
+static const IrAttrs no_attrs = {.dim = -1, .axis = -1, .slot = -1, .stream = -1, .until = -1};
+IrAttrs        ir_attrs(void) { return no_attrs; }
+const IrAttrs *ir_no_attrs(void) { return &no_attrs; }
 
 IrInts ir_ints(int n, const int64_t *v)
 {
@@ -261,7 +263,7 @@ bool ir_has_form(const IrModule *m, IrForm form)
 {
     for (int i = 0; i < m->fns.n; i++)
         for (const IrNode *n = m->fns.v[i]->body.first; n; n = ir_next(n))
-            if (n->op == IR_dot && n->attr.form == form) return true;
+            if (n->op == IR_dot && n->attr->form == form) return true;
     return false;
 }
 
@@ -339,6 +341,6 @@ bool ir_depends(IrVal *const *v, int n, IrVal *const *on, int n_on)
 bool ir_is_const(const IrVal *v, double *value)
 {
     if (!v->def || v->def->op != IR_const) return false;
-    if (value) *value = v->def->attr.value;
+    if (value) *value = v->def->attr->value;
     return true;
 }

@@ -85,6 +85,7 @@ typedef struct IrAttrs {
 } IrAttrs;
 
 IrAttrs ir_attrs(void);                                     /* all absent */
+const IrAttrs *ir_no_attrs(void);                           /* the same, for a node of no module */
 IrType  ir_type(IrElem e, IrAxes axes, IrInts dims);
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------ */
@@ -129,7 +130,7 @@ struct IrNode {
     int       n_args, n_results, n_bodies;
     IrVal   **arg;
     IrVal    *result;                                       /* n_results of them */
-    IrAttrs   attr;
+    const IrAttrs *attr;                                    /* equal ones of a module are one: most nodes have the same few */
     IrBlock **body;                                         /* scan: 1, cond: 2 */
     IrSpan    span;
     IrWhy     why;
@@ -182,6 +183,7 @@ typedef struct IrModule {
     ARRAY(const char *) streams;
     ARRAY(const char *) files;                              /* names for IrSpan.file */
     ARRAY(IrFn *)       fns;
+    struct { const IrAttrs **at; unsigned n, room; } attrs; /* all that its nodes have, a table by content */
     NameTable axis_at, axis_last, slot_at, stream_at, fn_at;        /* from names to their numbers; axis_last: the last number given to a taken name */
     uint32_t next_id;
     bool     forgives;                                      /* a result that is too large is noted below and no defect: set while a program is made */
@@ -242,6 +244,9 @@ IrNode *ir_cond_node(IrBuilder *b, IrVal *const *args, int n_args, IrBlock *yes,
 IrBlock *ir_block(IrModule *m);                             /* an empty body */
 IrVal   *ir_block_param(IrModule *m, IrBlock *b, IrType t);
 void     ir_block_yield(IrModule *m, IrBlock *b, IrVal *const *vals, int n);
+
+/* Other attributes, with which its operands and results still fit. */
+void ir_set_attrs(IrModule *m, IrNode *n, const IrAttrs *attrs);
 
 /* The type of the (first) result of `op` on operand types, or false with a sentence in `why` (may be NULL). LEAF rows and rows
  * with bodies have no answer here: their types are declared, or come from the bodies; the verifier checks them. */

@@ -17,6 +17,7 @@ typedef struct {
     const char    **name;                                   /* by value id; NULL: not named yet, or an inline constant */
     bool           *own_row;                                /* by value id, for constants */
     const char    **taken;  int n_taken;                    /* open addressing, a power of two */
+    int            *last;                                   /* by place in it: the last number that a value of this hint got */
 } Printer;
 
 /* ---- names and strings ------------------------------------------------------------------------------------------ */
@@ -45,15 +46,15 @@ static unsigned hash_of(const char *s)
     return h;
 }
 
-/* True if s was free and is taken now. */
-static bool take_name(Printer *p, const char *s)
+/* Its place; *was_free: it is taken now. */
+static int take_name(Printer *p, const char *s, bool *was_free)
 {
     for (unsigned at = hash_of(s);; at++) {
-        const char **place = &p->taken[at & (unsigned)(p->n_taken - 1)];
-        if (*place && !strcmp(*place, s)) return false;
-        if (*place) continue;
-        *place = s;
-        return true;
+        int place = (int)(at & (unsigned)(p->n_taken - 1));
+        *was_free = !p->taken[place];
+        if (!*was_free && strcmp(p->taken[place], s)) continue;
+        p->taken[place] = s;
+        return place;
     }
 }
 
@@ -73,7 +74,12 @@ static void name_value(Printer *p, const IrVal *v, int *next)
     const char *name = is_hint(v->hint) ? v->hint : NULL;
     if (!name) name = arena_printf(p->scratch, "%d", (*next)++);
     const char *stem = name;
-    for (int i = 1; !take_name(p, name); i++) name = arena_printf(p->scratch, "%s.%d", stem, i);
+    bool        is_free;
+    int         place = take_name(p, name, &is_free);
+    while (!is_free) {
+        name = arena_printf(p->scratch, "%s.%d", stem, ++p->last[place]);
+        take_name(p, name, &is_free);
+    }
     p->name[v->id] = name;
 }
 
@@ -129,6 +135,7 @@ static void prepare(Printer *p, const IrFn *f)
     p->n_taken = 64;
     while ((size_t)p->n_taken < 2 * ids) p->n_taken *= 2;
     p->taken = arena_array(p->scratch, const char *, p->n_taken);
+    p->last = arena_array(p->scratch, int, p->n_taken);
     int next = 0;
     find_rows(p, f);
     name_block(p, &f->body, &next);
@@ -173,9 +180,9 @@ void ir_print_type(const IrModule *m, const IrType *t, Text *out)
 static void put_number(Text *out, const IrNode *n)
 {
     IrElem elem = n->n_results ? n->result->type.elem : IR_F64;
-    if (n->op != IR_const || ir_is_real(elem)) text_f64(out, n->attr.value);
-    else if (elem == IR_BOOL) text_add(out, n->attr.n ? "true" : "false");
-    else text_printf(out, "%" PRId64, n->attr.n);
+    if (n->op != IR_const || ir_is_real(elem)) text_f64(out, n->attr->value);
+    else if (elem == IR_BOOL) text_add(out, n->attr->n ? "true" : "false");
+    else text_printf(out, "%" PRId64, n->attr->n);
 }
 
 static void put_pairs(Text *out, const IrPairs *p)
@@ -196,22 +203,22 @@ static void put_pair_axes(Printer *p, const IrNode *n)
 {
     for (int i = 0; i < n->n_args / 2; i++) {
         if (i) text_add(p->out, " ; ");
-        put_axes(p->m, n->attr.pair_over[i], p->out);
+        put_axes(p->m, n->attr->pair_over[i], p->out);
     }
 }
 
 static bool is_present(const IrNode *n, IrAttrKey key)
 {
-    const void *field = (const char *)&n->attr + ir_attr_info[key].at;
+    const void *field = (const char *)n->attr + ir_attr_info[key].at;
     switch (ir_attr_info[key].kind) {
     case ATTR_INT:
     case ATTR_AXIS: return *(const int *)field >= 0;
-    case ATTR_BATCH: return n->op == IR_gather || n->op == IR_scatter_add || n->attr.batch.n;
+    case ATTR_BATCH: return n->op == IR_gather || n->op == IR_scatter_add || n->attr->batch.n;
     case ATTR_PAIRS: return ((const IrPairs *)field)->n > 0;
-    case ATTR_WINDOWS: return n->attr.n_windows > 0;
+    case ATTR_WINDOWS: return n->attr->n_windows > 0;
     case ATTR_AXES: return ((const IrAxes *)field)->n > 0;
-    case ATTR_PAIR_AXES: return n->attr.pair_over != NULL;
-    case ATTR_FORM: return n->attr.pair_over || n->attr.form != IR_FORM_CHAIN;
+    case ATTR_PAIR_AXES: return n->attr->pair_over != NULL;
+    case ATTR_FORM: return n->attr->pair_over || n->attr->form != IR_FORM_CHAIN;
     case ATTR_INTS: return ((const IrInts *)field)->n > 0;
     case ATTR_FLAG: return *(const bool *)field;
     case ATTR_SLOT:
@@ -230,27 +237,27 @@ static void put_key(Text *out, IrAttrKey key)
 
 static void put_attr(Printer *p, const IrNode *n, IrAttrKey key)
 {
-    const void *field = (const char *)&n->attr + ir_attr_info[key].at;
+    const void *field = (const char *)n->attr + ir_attr_info[key].at;
     put_key(p->out, key);
     switch (ir_attr_info[key].kind) {
     case ATTR_NUMBER: put_number(p->out, n); break;
-    case ATTR_ELEM: text_add(p->out, ir_elem_name(n->attr.elem)); break;
-    case ATTR_COMPARE: text_add(p->out, ir_compare_words[n->attr.compare]); break;
-    case ATTR_FORM: text_add(p->out, ir_form_words[n->attr.form]); break;
+    case ATTR_ELEM: text_add(p->out, ir_elem_name(n->attr->elem)); break;
+    case ATTR_COMPARE: text_add(p->out, ir_compare_words[n->attr->compare]); break;
+    case ATTR_FORM: text_add(p->out, ir_form_words[n->attr->form]); break;
     case ATTR_INT: text_printf(p->out, "%d", *(const int *)field); break;
     case ATTR_AXIS: put_axis(p->m, *(const int *)field, p->out); break;
     case ATTR_INT64: text_printf(p->out, "%" PRId64, *(const int64_t *)field); break;
     case ATTR_BATCH:
-        if (n->attr.batch.n) put_pairs(p->out, &n->attr.batch);
-        else text_printf(p->out, "%d", n->attr.n_batch);
+        if (n->attr->batch.n) put_pairs(p->out, &n->attr->batch);
+        else text_printf(p->out, "%d", n->attr->n_batch);
         break;
     case ATTR_PAIRS: put_pairs(p->out, field); break;
-    case ATTR_WINDOWS: put_windows(p->out, &n->attr); break;
+    case ATTR_WINDOWS: put_windows(p->out, n->attr); break;
     case ATTR_AXES: put_axes(p->m, *(const IrAxes *)field, p->out); break;
     case ATTR_PAIR_AXES: put_pair_axes(p, n); break;
     case ATTR_INTS: put_ints(p->out, ((const IrInts *)field)->n, ((const IrInts *)field)->v); break;
-    case ATTR_STREAM: put_string(p->out, n->attr.stream >= 0 && n->attr.stream < p->m->streams.n ? p->m->streams.v[n->attr.stream] : "?"); break;
-    case ATTR_STRING: put_string(p->out, n->attr.symbol ? n->attr.symbol : ""); break;
+    case ATTR_STREAM: put_string(p->out, n->attr->stream >= 0 && n->attr->stream < p->m->streams.n ? p->m->streams.v[n->attr->stream] : "?"); break;
+    case ATTR_STRING: put_string(p->out, n->attr->symbol ? n->attr->symbol : ""); break;
     case ATTR_FLAG:
     case ATTR_SLOT:
     case ATTR_GROUP: break;
@@ -289,7 +296,7 @@ static const char *separator(const IrNode *n, int i)
 /* Three groups, parted by `;` even where one is empty. */
 static void put_scan_args(Printer *p, const IrNode *n)
 {
-    int from[4] = {0, n->attr.carried, n->attr.carried + n->attr.stacked, n->n_args};
+    int from[4] = {0, n->attr->carried, n->attr->carried + n->attr->stacked, n->n_args};
     for (int group = 0; group < 3; group++) {
         if (group) text_add(p->out, " ;");
         for (int i = from[group]; i < from[group + 1] && i < n->n_args; i++) {
@@ -307,7 +314,7 @@ static void put_args(Printer *p, const IrNode *n)
     }
     if (n->op == IR_read) {
         text_add(p->out, " ");
-        put_string(p->out, n->attr.slot >= 0 && n->attr.slot < p->m->slots.n ? p->m->slots.v[n->attr.slot].path : "?");
+        put_string(p->out, n->attr->slot >= 0 && n->attr->slot < p->m->slots.n ? p->m->slots.v[n->attr->slot].path : "?");
     }
     for (int i = 0; i < n->n_args; i++) {
         text_add(p->out, separator(n, i));

@@ -604,7 +604,7 @@ static IrNode *make_inferred(Reader *r, IrBuilder *b, Row *row, IrVal **args)
         return NULL;
     }
     IrNode *n = ir_node(b, row->op, args, row->arg.n, &row->attr);
-    if (row->has_form && n->attr.form != form) fail_from(r, row->at, "dot: its shape says form %s", ir_form_words[n->attr.form]);
+    if (row->has_form && n->attr->form != form) fail_from(r, row->at, "dot: its shape says form %s", ir_form_words[n->attr->form]);
     return n;
 }
 
@@ -619,7 +619,7 @@ static IrNode *make_with_bodies(Reader *r, IrBuilder *b, Row *row, IrVal **args)
         at->stacked = row->group[1] - row->group[0];
     }
     if (r->failed) return NULL;
-    IrNode shell = {.op = row->op, .n_args = row->arg.n, .arg = args, .attr = *at, .n_bodies = row->body.n, .body = row->body.v};
+    IrNode shell = {.op = row->op, .n_args = row->arg.n, .arg = args, .attr = at, .n_bodies = row->body.n, .body = row->body.v};
     int n_results;
     if (!ir_body_results(r->m, &shell, &n_results, why)) {
         fail_from(r, row->at, "%s", why);

@@ -706,8 +706,8 @@ static bool same_type(Shape *s, const char *what, int i, const IrType *a, const 
 static bool scan_param(Shape *s, const IrNode *n, int i, IrType *t)
 {
     *t = n->arg[i]->type;
-    if (i < n->attr.carried || i >= n->attr.carried + n->attr.stacked) return true;
-    if (t->rank == 0 || t->dim[0] != n->attr.n) return fail(s, "stacked operand %d, %s, does not have %lld slices", i, NAME(t), (long long)n->attr.n);
+    if (i < n->attr->carried || i >= n->attr->carried + n->attr->stacked) return true;
+    if (t->rank == 0 || t->dim[0] != n->attr->n) return fail(s, "stacked operand %d, %s, does not have %lld slices", i, NAME(t), (long long)n->attr->n);
     t->rank--;
     memmove(t->dim, t->dim + 1, sizeof t->dim[0] * t->rank);
     t->dim[t->rank] = 0;
@@ -716,12 +716,12 @@ static bool scan_param(Shape *s, const IrNode *n, int i, IrType *t)
 
 static bool scan_params(Shape *s, const IrNode *n, const IrBlock *body)
 {
-    int carried = n->attr.carried, stacked = n->attr.stacked;
+    int carried = n->attr->carried, stacked = n->attr->stacked;
     if (carried < 0 || stacked < 0 || carried > n->n_args || stacked > n->n_args - carried)
         return fail(s, "%d carried and %d stacked of %d operands", carried, stacked, n->n_args);
     if (body->n_params != n->n_args) return fail(s, "%d operands meet %d parameters", n->n_args, body->n_params);
     if (body->n_yields < carried) return fail(s, "%d carried values, but %d yields", carried, body->n_yields);
-    if (n->attr.n < 0) return fail(s, "n = %lld iterations", (long long)n->attr.n);
+    if (n->attr->n < 0) return fail(s, "n = %lld iterations", (long long)n->attr->n);
     for (int i = 0; i < n->n_args; i++) {
         IrType t;
         if (!scan_param(s, n, i, &t) || !same_type(s, "parameter", i, &t, &body->param[i]->type)) return false;
@@ -734,9 +734,9 @@ static bool scan_params(Shape *s, const IrNode *n, const IrBlock *body)
 /* The carried bool freezes sample by sample, so what it freezes has its axes. */
 static bool scan_until(Shape *s, const IrNode *n, const IrBlock *body)
 {
-    int u = n->attr.until;
+    int u = n->attr->until;
     if (u == -1) return true;
-    if (u < 0 || u >= n->attr.carried) return fail(s, "until %d is no carried value", u);
+    if (u < 0 || u >= n->attr->carried) return fail(s, "until %d is no carried value", u);
     const IrType *stop = &n->arg[u]->type;
     if (stop->elem != IR_BOOL || stop->rank) return fail(s, "until %d, %s, is not one bool per sample", u, NAME(stop));
     for (int i = 0; i < body->n_yields; i++)
@@ -752,10 +752,10 @@ static bool scan_results(Shape *s, const IrNode *n)
     IrType *types = arena_array(s->m->arena, IrType, body->n_yields);
     for (int i = 0; i < body->n_yields; i++) {
         types[i] = body->yield[i]->type;
-        if (i < n->attr.carried) continue;
+        if (i < n->attr->carried) continue;
         if (types[i].rank == IR_MAX_RANK) return fail(s, "output %d, %s, cannot be stacked", i, NAME(&types[i]));
         memmove(types[i].dim + 1, types[i].dim, sizeof types[i].dim[0] * types[i].rank++);
-        types[i].dim[0] = n->attr.n;
+        types[i].dim[0] = n->attr->n;
     }
     s->out = types;
     s->n_out = body->n_yields;
@@ -789,7 +789,7 @@ static bool cond_results(Shape *s, const IrNode *n)
 
 IrType *ir_body_results(const IrModule *m, const IrNode *n, int *n_results, char why[256])
 {
-    Shape s = {.m = m, .op = n->op, .at = &n->attr, .why = why};
+    Shape s = {.m = m, .op = n->op, .at = n->attr, .why = why};
     *n_results = 0;
     if (!(n->op == IR_scan ? scan_results(&s, n) : cond_results(&s, n))) return NULL;
     *n_results = IR_TOO_LARGE;
@@ -831,7 +831,7 @@ static int64_t free_size(const IrType *t, const IrPairs *batch, const IrPairs *c
 
 IrForm ir_dot_form(const IrNode *dot)
 {
-    const IrAttrs *at = &dot->attr;
+    const IrAttrs *at = dot->attr;
     if (dot->op != IR_dot) BUG("the form of a %s", ir_op_info[dot->op].name);
     if (!at->pair_over || !at->pair_over[0].n) return IR_FORM_CHAIN;
     bool narrow = free_size(&dot->arg[0]->type, &at->batch, &at->contract, true) < 16 ||

@@ -122,24 +122,24 @@ static bool rule_const(const IrNode *n, char *why)
 {
     const IrType *t = &n->result->type;
     if (t->rank || t->axes.n) return snprintf(why, WHY, "const: is not a single number"), false;
-    bool fits = t->elem == IR_I32 ? n->attr.n == (int32_t)n->attr.n : t->elem != IR_BOOL || n->attr.n == 0 || n->attr.n == 1;
-    if (!fits) snprintf(why, WHY, "const: %lld is no %s", (long long)n->attr.n, ir_elem_name(t->elem));
+    bool fits = t->elem == IR_I32 ? n->attr->n == (int32_t)n->attr->n : t->elem != IR_BOOL || n->attr->n == 0 || n->attr->n == 1;
+    if (!fits) snprintf(why, WHY, "const: %lld is no %s", (long long)n->attr->n, ir_elem_name(t->elem));
     return fits;
 }
 
 static bool rule_index(const IrNode *n, char *why)
 {
     const IrType *t = &n->result->type;
-    bool along_dim = n->attr.dim >= 0 && n->attr.axis < 0 && n->attr.dim < t->rank && t->axes.n == 0;
-    bool along_axis = n->attr.axis >= 0 && n->attr.dim < 0 && t->rank == 0 && t->axes.n == 1 && t->axes.id[0] == n->attr.axis;
+    bool along_dim = n->attr->dim >= 0 && n->attr->axis < 0 && n->attr->dim < t->rank && t->axes.n == 0;
+    bool along_axis = n->attr->axis >= 0 && n->attr->dim < 0 && t->rank == 0 && t->axes.n == 1 && t->axes.id[0] == n->attr->axis;
     if (t->elem == IR_I32 && (along_dim || along_axis)) return true;
     return snprintf(why, WHY, "index: wants i32, a dim of the declared dims, or an axis alone"), false;
 }
 
 static bool rule_read(const Verifier *v, const IrNode *n, char *why)
 {
-    if (n->attr.slot < 0 || n->attr.slot >= v->m->slots.n) return snprintf(why, WHY, "read: no such slot"), false;
-    const IrSlot *s = &v->m->slots.v[n->attr.slot];
+    if (n->attr->slot < 0 || n->attr->slot >= v->m->slots.n) return snprintf(why, WHY, "read: no such slot"), false;
+    const IrSlot *s = &v->m->slots.v[n->attr->slot];
     if (ir_type_equal(&s->type, &n->result->type)) return true;
     return snprintf(why, WHY, "read: the slot %.200s is of another type", s->path), false;
 }
@@ -151,13 +151,13 @@ static bool rule_draw(const IrNode *n, char *why)
         if (!ir_is_real(elem)) return snprintf(why, WHY, "%s: is not of real numbers", ir_op_info[n->op].name), false;
         return true;
     }
-    if (elem == IR_I32 && n->attr.n >= 1 && n->attr.n <= INT32_MAX) return true;
+    if (elem == IR_I32 && n->attr->n >= 1 && n->attr->n <= INT32_MAX) return true;
     return snprintf(why, WHY, "randint: wants i32 and n in 1..2^31-1"), false;
 }
 
 static bool leaf_rule(const Verifier *v, const IrNode *n, char *why)
 {
-    if (n->op == IR_extern) return n->attr.symbol || (snprintf(why, WHY, "extern: has no symbol"), false);
+    if (n->op == IR_extern) return n->attr->symbol || (snprintf(why, WHY, "extern: has no symbol"), false);
     if (n->n_results != 1) return snprintf(why, WHY, "%s: has %d results", ir_op_info[n->op].name, n->n_results), false;
     switch (n->op) {
     case IR_const: return rule_const(n, why);
@@ -175,7 +175,7 @@ static bool type_rule(const Verifier *v, const IrNode *n, char *why)
     int n_types = 0;
     for (int i = 0; i < n->n_args; i++) args[i] = &n->arg[i]->type;
     if (n->n_bodies) types = ir_body_results(v->m, n, &n_types, why);
-    else n_types = ir_infer_results(v->m, n->op, args, n->n_args, &n->attr, room, why);
+    else n_types = ir_infer_results(v->m, n->op, args, n->n_args, n->attr, room, why);
     if (!types || (n_types <= 0 && !n->n_bodies)) return false;
     if (n_types != n->n_results) return snprintf(why, WHY, "%s: has %d results, not %d", ir_op_info[n->op].name, n_types, n->n_results), false;
     for (int i = 0; i < n_types; i++) {
@@ -190,8 +190,8 @@ static bool type_rule(const Verifier *v, const IrNode *n, char *why)
 
 static bool form_rule(const IrNode *n, char *why)
 {
-    if (n->op != IR_dot || n->attr.form == IR_FORM_BLAS || n->attr.form == ir_dot_form(n)) return true;
-    return snprintf(why, WHY, "dot: is marked %s, but its shape says %s", ir_form_words[n->attr.form], ir_form_words[ir_dot_form(n)]), false;
+    if (n->op != IR_dot || n->attr->form == IR_FORM_BLAS || n->attr->form == ir_dot_form(n)) return true;
+    return snprintf(why, WHY, "dot: is marked %s, but its shape says %s", ir_form_words[n->attr->form], ir_form_words[ir_dot_form(n)]), false;
 }
 
 static const IrNode *enclosing_scan(const IrNode *n)
@@ -214,9 +214,9 @@ static bool drawn_alike(const IrModule *m, const IrType *a, const IrType *b)
 /* The same numbers, on purpose: derivatives copy bodies, and a draw keeps its row, its extents and its place among iterations. */
 static bool copied_draw(const IrModule *m, const IrNode *a, const IrNode *b)
 {
-    if (a->op != b->op || a->attr.n != b->attr.n || !drawn_alike(m, &a->result[0].type, &b->result[0].type)) return false;
+    if (a->op != b->op || a->attr->n != b->attr->n || !drawn_alike(m, &a->result[0].type, &b->result[0].type)) return false;
     if (!a->block->owner || !b->block->owner) return false;
-    for (a = enclosing_scan(a), b = enclosing_scan(b); a && b && a->attr.n == b->attr.n;) a = enclosing_scan(a), b = enclosing_scan(b);
+    for (a = enclosing_scan(a), b = enclosing_scan(b); a && b && a->attr->n == b->attr->n;) a = enclosing_scan(a), b = enclosing_scan(b);
     return !a && !b;
 }
 
@@ -234,12 +234,12 @@ static bool stream_rule(Verifier *v, const IrNode *n, char *why)
 {
     if (!has_key(n->op, IR_ATTR_stream)) return true;
     const char *name = ir_op_info[n->op].name;
-    if (n->attr.stream < 0 || n->attr.stream >= v->m->streams.n) return snprintf(why, WHY, "%s: has no stream", name), false;
-    const IrNode **first = &v->drawn[n->attr.stream];
+    if (n->attr->stream < 0 || n->attr->stream >= v->m->streams.n) return snprintf(why, WHY, "%s: has no stream", name), false;
+    const IrNode **first = &v->drawn[n->attr->stream];
     if (!*first) *first = n;
-    bool same = n == *first || (n->op == IR_permute && (*first)->op == IR_permute && n->attr.n == (*first)->attr.n);
+    bool same = n == *first || (n->op == IR_permute && (*first)->op == IR_permute && n->attr->n == (*first)->attr->n);
     if (same || copied_draw(v->m, *first, n)) return true;
-    return snprintf(why, WHY, "%s: the stream \"%.200s\" is drawn from twice", name, v->m->streams.v[n->attr.stream]), false;
+    return snprintf(why, WHY, "%s: the stream \"%.200s\" is drawn from twice", name, v->m->streams.v[n->attr->stream]), false;
 }
 
 static bool operands_rule(Verifier *v, const IrNode *n, char *why)

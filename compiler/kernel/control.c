@@ -119,7 +119,7 @@ static IrVal *unless(Planner *b, IrVal *u, IrVal *held, IrVal *v)
 void place_scan(Planner *b, IrNode *n)
 {
     const IrBlock *body = n->body[0];
-    int carried = n->attr.carried, stacked = n->attr.stacked, level = 0;
+    int carried = n->attr->carried, stacked = n->attr->stacked, level = 0;
     if (b->depth + 1 >= FRAME_MAX_DEPTH) { place_fail(b, "scans are nested too deeply"); return; }
     if (b->depth + 1 > b->p->depth) b->p->depth = b->depth + 1;
     KStep *s = arena_new_of(b->p->arena, KStep);
@@ -144,7 +144,7 @@ void place_scan(Planner *b, IrNode *n)
     Planner in = inside(b, s->body[0], n);
     in.depth = b->depth + 1;
     place_block(&in, body);
-    IrVal *u = n->attr.until >= 0 ? body->param[n->attr.until] : NULL;
+    IrVal *u = n->attr->until >= 0 ? body->param[n->attr->until] : NULL;
     if (u && plan_did(b->p, PLAN_until, true)) s->ended = kernel_value(b->p, u)->mem;
     for (int i = 0; i < body->n_yields; i++) {
         IrVal *v = body->yield[i];

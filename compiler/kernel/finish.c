@@ -34,7 +34,7 @@ static void give_memory(KPlan *p)
  * block of rows fall into a few sets. Worth a copy when enough panels follow. */
 static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t extent)
 {
-    const IrAttrs *a = &n->attr;
+    const IrAttrs *a = n->attr;
     const IrType *t = &n->arg[side]->type;
     if (a->contract.n != 1 || a->batch.n || t->rank != 2 || extent < 2 * K_TILE) return false;
     int k = side ? a->contract.b[0] : a->contract.a[0], row = 1 - k;
@@ -44,8 +44,8 @@ static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t ext
 static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)
 {
     const IrNode *x = a->nodes.v[0], *y = b->nodes.v[0];
-    int ka = sa ? x->attr.contract.b[0] : x->attr.contract.a[0],
-        kb = sb ? y->attr.contract.b[0] : y->attr.contract.a[0];
+    int ka = sa ? x->attr->contract.b[0] : x->attr->contract.a[0],
+        kb = sb ? y->attr->contract.b[0] : y->attr->contract.a[0];
     return ka == kb && kernel_resolve(p, x->arg[sa]) == kernel_resolve(p, y->arg[sb]);
 }
 
@@ -92,8 +92,8 @@ static void find_dots(KPlan *p)
         KKernel *k = p->kernels.v[i];
         if (k->kind != K_CONTRACT || k->lane_axis < 0) continue;
         IrNode *n = k->nodes.v[0];
-        if (n->op != IR_dot || n->n_args != 2 || n->attr.form == IR_FORM_BLAS ||
-            (n->attr.pair_over && n->attr.pair_over[0].n))
+        if (n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS ||
+            (n->attr->pair_over && n->attr->pair_over[0].n))
             continue;
         KView a, c;
         bool ta = ir_axes_has(n->arg[0]->type.axes, k->lane_axis), tc = ir_axes_has(n->arg[1]->type.axes, k->lane_axis);
@@ -122,7 +122,7 @@ static void rows_of_lines(KPlan *p)
         int64_t bytes = 0, cell = (int64_t)ir_elem_bytes(t->elem);
         int inner = 0;
         if (k->kind == K_CUMSUM) {
-            k->space.comp[t->axes.n + n->attr.dim].extent = 1;
+            k->space.comp[t->axes.n + n->attr->dim].extent = 1;
         } else if (k->kind == K_SORT) {
             inner = 1;
             bytes =
@@ -134,7 +134,7 @@ static void rows_of_lines(KPlan *p)
             bytes = 8 * (3 * rows * rows + rows + 2 * rows * cols) + 64;
         } else if (k->kind == K_SCATTER) {
             inner = t->rank;
-            if (n->attr.over.n) bytes = 8 * ir_dims_size(t) * cell + 64;
+            if (n->attr->over.n) bytes = 8 * ir_dims_size(t) * cell + 64;
         }
         for (int c = 0; c < inner; c++) k->space.comp[k->space.n - 1 - c].extent = 1;
         if (!bytes) continue;
@@ -158,8 +158,8 @@ static double node_flops(const IrModule *m, const IrNode *n)
     double sum = 0;
     for (int i = 0; i < n->n_args / 2; i++) {
         double k = 1;
-        for (int j = 0; j < n->attr.contract.n; j++) k *= (double)n->arg[2 * i]->type.dim[n->attr.contract.a[j]];
-        if (n->attr.pair_over) k *= (double)ir_axes_size(m, n->attr.pair_over[i]);
+        for (int j = 0; j < n->attr->contract.n; j++) k *= (double)n->arg[2 * i]->type.dim[n->attr->contract.a[j]];
+        if (n->attr->pair_over) k *= (double)ir_axes_size(m, n->attr->pair_over[i]);
         sum += 2 * k * size;
     }
     return sum;
@@ -187,7 +187,7 @@ static void finish_kernels(KPlan *p)
             k->flat &= k->stores.v[j].mem->dense && kernel_flat_access(p, k->stores.v[j].val, k) &&
                        (k->lane_axis < 0 ? k->stores.v[j].mem->tile < 0 : k->stores.v[j].mem->tile == k->lane_axis);
         for (int j = 0; j < k->sinks.n && k->kind == K_MAP; j++)
-            k->flat &= k->sinks.v[j]->node->attr.over.n == 1 && kernel_flat_access(p, k->sinks.v[j]->node->arg[0], k);
+            k->flat &= k->sinks.v[j]->node->attr->over.n == 1 && kernel_flat_access(p, k->sinks.v[j]->node->arg[0], k);
         plan_did(p, PLAN_cap, kernel_is_long(k));
         k->flat = plan_did(p, PLAN_flat, k->flat);
         if (k->lane_axis >= 0) continue;

@@ -45,14 +45,14 @@ static KLoops free_dims(const IrNode *n, int side, bool lanes, const KView *v, c
     KLoops l = {0};
     const IrType *t = &n->arg[side]->type;
     for (int i = 0; i < t->rank; i++)
-        if (!taken(&n->attr, side, i)) { add_loop(&l, t->dim[i], lanes ? v->dim[i] : 0, lanes ? 0 : v->dim[i], out->dim[first]); first++; }
+        if (!taken(n->attr, side, i)) { add_loop(&l, t->dim[i], lanes ? v->dim[i] : 0, lanes ? 0 : v->dim[i], out->dim[first]); first++; }
     return l;
 }
 
 /* The loops when operand `side` has the lanes. */
 static KMatrices loops_of(const IrNode *n, int side, const KView *v, const KMem *out)
 {
-    const IrAttrs *a = &n->attr;
+    const IrAttrs *a = n->attr;
     const KView *x = &v[side], *w = &v[1 - side];
     int free_a = n->arg[0]->type.rank - a->batch.n - a->contract.n;
     int first[2] = {a->batch.n, a->batch.n + free_a};
@@ -122,8 +122,8 @@ static void give_panel(KPlan *p, KKernel *k, IrElem t)
 static bool is_plain(const KKernel *k)
 {
     const IrNode *n = k->nodes.v[0];
-    if (k->kind != K_CONTRACT || k->stores.n != 1 || n->op != IR_dot || n->n_args != 2 || n->attr.form == IR_FORM_BLAS) return false;
-    return !n->attr.pair_over || !n->attr.pair_over[0].n;
+    if (k->kind != K_CONTRACT || k->stores.n != 1 || n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS) return false;
+    return !n->attr->pair_over || !n->attr->pair_over[0].n;
 }
 
 bool kernel_matrices(KPlan *p, KKernel *k)

@@ -8,15 +8,15 @@
 
 int place_first_axis(const IrNode *n, int pair)
 {
-    if (n->op != IR_dot) return n->attr.over.n ? n->attr.over.id[0] : -1;
-    return n->attr.pair_over && n->attr.pair_over[pair].n ? n->attr.pair_over[pair].id[0] : -1;
+    if (n->op != IR_dot) return n->attr->over.n ? n->attr->over.id[0] : -1;
+    return n->attr->pair_over && n->attr->pair_over[pair].n ? n->attr->pair_over[pair].id[0] : -1;
 }
 
 /* Can the accumulators of n be filled tile by tile? Each operand must lie along the first axis it is reduced over. */
 bool place_by_tiles(Planner *b, const IrNode *n)
 {
     int pairs = n->op == IR_dot ? n->n_args / 2 : 1, per = n->op == IR_dot ? 2 : n->n_args;
-    if (n->op == IR_conv || n->attr.form == IR_FORM_BLAS || !plan_takes(b->p, PLAN_sums)) return false;
+    if (n->op == IR_conv || n->attr->form == IR_FORM_BLAS || !plan_takes(b->p, PLAN_sums)) return false;
     for (int i = 0; i < pairs; i++) {
         int t = place_first_axis(n, i);
         if (t < 0 || ir_extent(b->m, t) != ir_extent(b->m, place_first_axis(n, 0))) return false;
@@ -56,7 +56,7 @@ static void pad_columns(Planner *b, KAccum *a)
 {
     const IrNode *n = a->node;
     const IrType *t = &n->result[0].type, *tb = &n->arg[1]->type;
-    int tail = tb->rank - n->attr.batch.n - n->attr.contract.n;
+    int tail = tb->rank - n->attr->batch.n - n->attr->contract.n;
     int64_t cols = 1;
     for (int i = 0; i < tail; i++) cols *= t->dim[t->rank - 1 - i];
     a->pad = (cols + K_LANES - 1) / K_LANES * K_LANES;
@@ -94,8 +94,8 @@ static bool one_stride(const IrNode *n, int side, int pair)
 {
     const IrType *t = &n->arg[2 * pair + side]->type;
     bool taken[IR_MAX_RANK] = {0};
-    for (int i = 0; i < n->attr.batch.n; i++) taken[side ? n->attr.batch.b[i] : n->attr.batch.a[i]] = true;
-    for (int i = 0; i < n->attr.contract.n; i++) taken[side ? n->attr.contract.b[i] : n->attr.contract.a[i]] = true;
+    for (int i = 0; i < n->attr->batch.n; i++) taken[side ? n->attr->batch.b[i] : n->attr->batch.a[i]] = true;
+    for (int i = 0; i < n->attr->contract.n; i++) taken[side ? n->attr->contract.b[i] : n->attr->contract.a[i]] = true;
     int last = -1;
     for (int i = 0; i < t->rank; i++) {
         if (taken[i]) continue;
@@ -127,7 +127,7 @@ static void place_combine(Planner *b, IrNode *n, KAccum *a, int after)
 
 void place_sum_over(Planner *b, IrNode *n)
 {
-    int t = n->attr.over.id[0];
+    int t = n->attr->over.id[0];
     plan_did(b->p, PLAN_sums, true);
     const IrType *space = &n->arg[0]->type;
     Need need = {.lane_axis = t};
@@ -153,8 +153,8 @@ static KMem *transposed_mem(Planner *b, const IrNode *n, IrVal *v)
     const IrType *t = &v->type;
     int64_t cols = 1, rest = kernel_rest(b->m, t, kernel_tile_axis(b->m, t->axes));
     bool taken[IR_MAX_RANK] = {0};
-    for (int i = 0; i < n->attr.batch.n; i++) taken[n->attr.batch.b[i]] = true;
-    for (int i = 0; i < n->attr.contract.n; i++) taken[n->attr.contract.b[i]] = true;
+    for (int i = 0; i < n->attr->batch.n; i++) taken[n->attr->batch.b[i]] = true;
+    for (int i = 0; i < n->attr->contract.n; i++) taken[n->attr->contract.b[i]] = true;
     for (int i = 0; i < t->rank; i++) cols *= taken[i] ? 1 : t->dim[i];
     KMem *m = kernel_mem(b->p, K_SCRATCH, t, true);
     m->bytes = (cols ? rest / cols : 0) * ((cols + K_LANES - 1) / K_LANES) * K_TILE * K_LANES *
@@ -164,7 +164,7 @@ static KMem *transposed_mem(Planner *b, const IrNode *n, IrVal *v)
 
 static bool same_roles(const IrNode *a, const IrNode *b)
 {
-    const IrAttrs *x = &a->attr, *y = &b->attr;
+    const IrAttrs *x = a->attr, *y = b->attr;
     if (x->batch.n != y->batch.n || x->contract.n != y->contract.n) return false;
     for (int i = 0; i < x->batch.n; i++)
         if (x->batch.b[i] != y->batch.b[i]) return false;
@@ -192,7 +192,7 @@ void place_tile_row(Planner *b, IrNode *n)
 {
     int t = place_first_axis(n, 0), per = n->op == IR_dot ? 2 : n->n_args, level = 0;
     KKind kind = n->op == IR_scatter_add                                            ? K_SCATTER_OVER
-                 : n->attr.form == IR_FORM_LANES || ir_dot_form(n) == IR_FORM_LANES ? K_INNER
+                 : n->attr->form == IR_FORM_LANES || ir_dot_form(n) == IR_FORM_LANES ? K_INNER
                                                                                     : K_OUTER;
     plan_did(b->p, PLAN_sums, true);
     IrNode *own = arena_copy(b->p->arena, n, sizeof *n);    /* with operands that have memory in this step */

@@ -231,7 +231,7 @@ IrVal *place_new_node(Planner *b, IrOp op, IrVal *const *args, int n_args, const
     n->n_results = 1;
     n->arg = arena_array(a, IrVal *, n_args + 1);
     for (int i = 0; i < n_args; i++) n->arg[i] = args[i];
-    n->attr = ir_attrs();
+    n->attr = ir_no_attrs();
     n->result = arena_new_of(a, IrVal);
     n->result[0] = (IrVal){.type = *t, .def = n, .id = b->p->values->next_id++};
     kernel_value(b->p, &n->result[0])->live = true;

@@ -14,8 +14,8 @@
 
 static void place_contraction(Planner *b, IrNode *n)
 {
-    if (n->op == IR_dot && n->attr.form == IR_FORM_BLAS) { place_blas(b, n); return; }
-    bool over = n->op == IR_dot ? place_first_axis(n, 0) >= 0 : n->attr.over.n > 0;
+    if (n->op == IR_dot && n->attr->form == IR_FORM_BLAS) { place_blas(b, n); return; }
+    bool over = n->op == IR_dot ? place_first_axis(n, 0) >= 0 : n->attr->over.n > 0;
     if (over && n->op == IR_dot && place_by_tiles(b, n) && (ir_dot_form(n) == IR_FORM_LANES || place_outer_fits(n)))
         place_tile_row(b, n);
     else place_alone(b, n, K_CONTRACT);
@@ -31,7 +31,7 @@ void place_node(Planner *b, IrNode *n)
         place_alone(b, n, K_RANDOM);
         return;
     case IR_sum:
-        if (n->attr.over.n && place_by_tiles(b, n)) place_sum_over(b, n);
+        if (n->attr->over.n && place_by_tiles(b, n)) place_sum_over(b, n);
         else place_alone(b, n, K_REDUCE);
         return;
     case IR_norm: case IR_reduce_max: case IR_argmax: place_alone(b, n, K_REDUCE); return;
@@ -40,7 +40,7 @@ void place_node(Planner *b, IrNode *n)
     case IR_concat:  place_alone(b, n, K_CONCAT); return;
     case IR_argsort: place_alone(b, n, K_SORT); return;
     case IR_scatter_add:
-        if (n->attr.over.n && place_by_tiles(b, n)) place_tile_row(b, n);
+        if (n->attr->over.n && place_by_tiles(b, n)) place_tile_row(b, n);
         else place_alone(b, n, K_SCATTER);
         return;
     case IR_cholesky: case IR_trisolve: case IR_solve: case IR_eigh: place_alone(b, n, K_OPAQUE); return;

@@ -151,7 +151,7 @@ static void print_step(const Names *p, const KStep *s, int depth, Text *out)
         for (int i = 0; i < s->kernels.n; i++) print_kernel(p, s->kernels.v[i], depth + 1, out);
         break;
     case K_SCAN:
-        text_printf(out, "scan %" PRId64 " times%s\n", s->node->attr.n, s->ended ? ", or until all have ended" : "");
+        text_printf(out, "scan %" PRId64 " times%s\n", s->node->attr->n, s->ended ? ", or until all have ended" : "");
         print_block(p, s->body[0], depth + 1, out);
         break;
     case K_COND:

@@ -131,9 +131,9 @@ KSource kernel_source(const KPlan *p, const IrVal *v, int lane_axis)
         }
         if (!v->def || !kernel_inline(v->def)) { s.root = (IrVal *)v; return s; }
         const IrNode *n = v->def;
-        if (n->op == IR_read) { s.slot = n->attr.slot; return s; }
+        if (n->op == IR_read) { s.slot = n->attr->slot; return s; }
         if (n->op == IR_const || n->op == IR_index) return s;
-        if (n->op == IR_as_feature && n->attr.axis == lane_axis) s.broken = true;
+        if (n->op == IR_as_feature && n->attr->axis == lane_axis) s.broken = true;
         s.direct = false;
         v = n->arg[0];
     }
@@ -162,7 +162,7 @@ bool kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k)
             int tile = kernel_tile_axis(p->m, v->type.axes);
             return (tile < 0 || tile == k->lane_axis) && (!m || m->dense);
         }
-        if (n->op != IR_reshape && !(n->op == IR_spread && n->attr.over.n == 1 && n->attr.over.id[0] == k->lane_axis))
+        if (n->op != IR_reshape && !(n->op == IR_spread && n->attr->over.n == 1 && n->attr->over.id[0] == k->lane_axis))
             return false;
         v = n->arg[0];
     }
@@ -244,32 +244,32 @@ static bool view_step(const KPlan *p, const IrNode *n, const IrNode *before, KVi
     case IR_reshape:
         return view_reshape(w, from, to);
     case IR_transpose:
-        for (int i = 0; i < to->rank; i++) w->dim[i] = old.dim[n->attr.dims.v[i]];
+        for (int i = 0; i < to->rank; i++) w->dim[i] = old.dim[n->attr->dims.v[i]];
         return true;
     case IR_broadcast:
         for (int i = 0; i < to->rank; i++) w->dim[i] = 0;
-        for (int i = 0; i < from->rank; i++) w->dim[n->attr.kept.v[i]] = old.dim[i];
+        for (int i = 0; i < from->rank; i++) w->dim[n->attr->kept.v[i]] = old.dim[i];
         return true;
     case IR_slice:
         for (int i = 0; i < from->rank; i++) {
-            w->offset += n->attr.lo.v[i] * old.dim[i];
-            w->dim[i] = old.dim[i] * n->attr.step.v[i];
+            w->offset += n->attr->lo.v[i] * old.dim[i];
+            w->dim[i] = old.dim[i] * n->attr->step.v[i];
         }
         return true;
     case IR_reverse:
-        for (int k = 0; k < n->attr.dims.n; k++) {
-            int d = (int)n->attr.dims.v[k];
+        for (int k = 0; k < n->attr->dims.n; k++) {
+            int d = (int)n->attr->dims.v[k];
             w->offset += (from->dim[d] - 1) * old.dim[d];
             w->dim[d] = -old.dim[d];
         }
         return true;
     case IR_as_sample:                                      /* of an axis that became a dim just before: it has another name */
-        if (ir_extent(p->m, n->attr.axis) != ir_extent(p->m, before->attr.axis)) return false;
+        if (ir_extent(p->m, n->attr->axis) != ir_extent(p->m, before->attr->axis)) return false;
         from = &before->arg[0]->type;
         for (int i = 0; i < to->axes.n; i++)
             for (int j = 0; j < from->axes.n; j++)
-                if (from->axes.id[j] == (to->axes.id[i] == n->attr.axis ? before->attr.axis : to->axes.id[i])) w->axis[i] = old.axis[j];
-        if (w->tile == before->attr.axis) w->tile = n->attr.axis;
+                if (from->axes.id[j] == (to->axes.id[i] == n->attr->axis ? before->attr->axis : to->axes.id[i])) w->axis[i] = old.axis[j];
+        if (w->tile == before->attr->axis) w->tile = n->attr->axis;
         return true;
     case IR_spread:
         for (int i = 0; i < to->axes.n; i++) {
@@ -297,7 +297,7 @@ bool kernel_view(const KPlan *p, const IrVal *v, KView *out)
     *out = (KView){0};
     if (v->def && v->def->op == IR_read) {
         KMem *m = kernel_mem((KPlan *)p, K_SLOT, &v->type, true);
-        m->slot = v->def->attr.slot;
+        m->slot = v->def->attr->slot;
         out->mem = m;
     } else {
         out->mem = kernel_value(p, v)->mem;

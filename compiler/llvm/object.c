@@ -3,9 +3,11 @@
  * Nests go in turn into LLVM modules of bounded size, the units; the team makes these into objects. The first unit also gets the table. */
 #include "compiler/llvm/object.h"
 #include "base/bug.h"
+#include "compiler/llvm/machine.h"
 #include "compiler/llvm/walk.h"
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -79,7 +81,7 @@ static void add_table(Maker *k)
     LLVMValueRef table = LLVMAddGlobal(u->module, LLVMArrayType2(u->ptr, n), arena_printf(k->a, "%s_nests", k->w->prefix));
     LLVMSetInitializer(table, LLVMConstArray2(u->ptr, nest, n));
     LLVMSetGlobalConstant(table, true);
-    if (!k->w->exported) LLVMSetVisibility(table, LLVMHiddenVisibility);
+    LLVMSetVisibility(table, LLVMHiddenVisibility);
 }
 
 /* ---- nests by turns, so that units are done at about the same time; a full one makes room for another ---------- */
@@ -205,7 +207,7 @@ static GanStatus make_objects(Maker *k, LlvmObjects *out, GanError *err)
 {
     GanStatus s = GAN_OK;
     Generate g = {.k = k};
-    add_table(k);
+    if (!k->w->bare) add_table(k);
     for (int i = 0; i < k->units.n; i++) check_module(k->units.v[i]->llvm.module);
     if (k->w->team) team_run(k->w->team, generate, &g);
     else generate(&g, 0, 1);
@@ -256,4 +258,15 @@ void llvm_objects_free(LlvmObjects *o)
     for (int i = 0; i < o->n; i++)
         if (o->object[i].buffer) LLVMDisposeMemoryBuffer(o->object[i].buffer);
     *o = (LlvmObjects){0};
+}
+
+GanStatus llvm_about(char *out, size_t room, GanError *err)
+{
+    unsigned major, minor, patch;
+    char    *cpu = LLVMGetHostCPUName();
+    (void)err;
+    LLVMGetVersion(&major, &minor, &patch);
+    snprintf(out, room, "LLVM %u.%u.%u, CPU %s", major, minor, patch, cpu);
+    LLVMDisposeMessage(cpu);
+    return GAN_OK;
 }

@@ -1,8 +1,6 @@
 /* target.c - see target.h. */
 #include "compiler/llvm/target.h"
 
-#include <llvm-c/Core.h>
-#include <llvm-c/Target.h>
 #include <string.h>
 
 typedef enum {
@@ -64,71 +62,23 @@ static int machine_named(const char *name)                  /* -1: none */
     return -1;
 }
 
-/* LLVM's back ends, made known to it. */
-static void know_machines(void)
-{
-    LLVMInitializeNativeTarget();
-    LLVMInitializeNativeAsmPrinter();
-    LLVMInitializeX86TargetInfo();
-    LLVMInitializeX86Target();
-    LLVMInitializeX86TargetMC();
-    LLVMInitializeX86AsmPrinter();
-    LLVMInitializeAArch64TargetInfo();
-    LLVMInitializeAArch64Target();
-    LLVMInitializeAArch64TargetMC();
-    LLVMInitializeAArch64AsmPrinter();
-}
-
-static void take_native(LlvmMachine *m)
-{
-    m->triple = LLVMGetDefaultTargetTriple();
-    m->cpu = LLVMGetHostCPUName();
-    m->features = LLVMGetHostCPUFeatures();
-    m->no_fma = !strstr(m->features, "+fma") && !strstr(m->features, "+neon");
-    m->rows = strstr(m->features, "+avx512f") ? 12 : strstr(m->features, "+avx2") || strstr(m->features, "+neon") ? 6 : 2;
-}
-
-static GanStatus take_named(LlvmMachine *m, const LlvmTarget *t, int machine, GanError *err)
+static GanStatus choose_named(LlvmChoice *c, const LlvmTarget *t, int machine, GanError *err)
 {
     const char   *name = t->cpu ? t->cpu : machines[machine].cpu;
-    const CpuRow *c = cpu_row(name);
+    const CpuRow *cpu = cpu_row(name);
     if (is_native(name)) return gan_error(err, GAN_WRONG, "the CPU here is none of %s: name one", machines[machine].name);
-    if (!c) return gan_error(err, GAN_WRONG, "code can be made for no CPU %s", name);
-    if ((int)c->machine != machine)
-        return gan_error(err, GAN_WRONG, "%s is a CPU of %s: name that machine, too", name, machines[c->machine].name);
-    m->triple = LLVMCreateMessage(machines[machine].triple);
-    m->cpu = LLVMCreateMessage(name);
-    m->features = LLVMCreateMessage("");
-    m->rows = c->rows;
-    m->no_fma = !c->fma;
+    if (!cpu) return gan_error(err, GAN_WRONG, "code can be made for no CPU %s", name);
+    if ((int)cpu->machine != machine)
+        return gan_error(err, GAN_WRONG, "%s is a CPU of %s: name that machine, too", name, machines[cpu->machine].name);
+    *c = (LlvmChoice){machines[machine].triple, name, cpu->rows, !cpu->fma};
     return GAN_OK;
 }
 
-GanStatus llvm_machine_open(LlvmMachine *m, const LlvmTarget *t, GanError *err)
+GanStatus llvm_choose(LlvmChoice *c, const LlvmTarget *t, GanError *err)
 {
-    *m = (LlvmMachine){0};
-    int       machine = machine_named(t->machine);
-    bool      native = t->cpu ? is_native(t->cpu) && machine == here : is_native(t->machine);
-    char     *why = NULL;
-    GanStatus s = GAN_OK;
+    int  machine = machine_named(t->machine);
+    bool native = t->cpu ? is_native(t->cpu) && machine == here : is_native(t->machine);
+    *c = (LlvmChoice){0};
     if (machine < 0) return gan_error(err, GAN_WRONG, "code can be made for no machine %s", t->machine);
-    know_machines();
-    if (native) take_native(m);
-    else s = take_named(m, t, machine, err);
-    if (s == GAN_OK && LLVMGetTargetFromTriple(m->triple, &m->target, &why))
-        s = gan_error(err, GAN_WORLD, "no code can be made for %s: %s", m->triple, why);
-    LLVMDisposeMessage(why);
-    return s;
-}
-
-void llvm_machine_close(LlvmMachine *m)
-{
-    LLVMDisposeMessage(m->triple);
-    LLVMDisposeMessage(m->cpu);
-    LLVMDisposeMessage(m->features);
-}
-
-LLVMTargetMachineRef llvm_machine_generator(const LlvmMachine *m)
-{
-    return LLVMCreateTargetMachine(m->target, m->triple, m->cpu, m->features, LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+    return native ? GAN_OK : choose_named(c, t, machine, err);
 }

@@ -1,12 +1,12 @@
 /* link.c - see link.h. Everything is laid into a folder of its own, which goes in any case; the result is linked beside its place and renamed. */
 #include "compiler/native/link.h"
+#include "base/installed.h"
 #include "base/array.h"
 #include "base/text.h"
 #include "runtime/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,28 +36,6 @@ typedef struct Link {
 static const char *in_folder(const Link *l, const char *name) { return arena_printf(l->a, "%s/%s", l->folder, name); }
 
 /* ---- what is linked ---------------------------------------------------------------------------------------------- */
-
-static const char *beside_us(Arena *a, const char *name)
-{
-    char    self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) return NULL;
-    self[n] = 0;
-    char *slash = strrchr(self, '/');
-    if (slash) *slash = 0;
-    const char *path = arena_printf(a, "%s/%s", self, name);
-    return access(path, R_OK) ? NULL : path;
-}
-
-static const char *runtime_archive(Arena *a)
-{
-    static const char *const places[] = {"../../runtime/native/libganrt.a", "../lib/gan/libganrt.a", "../" GAN_LIBDIR "/gan/libganrt.a"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        const char *path = beside_us(a, places[i]);
-        if (path) return path;
-    }
-    return NULL;
-}
 
 static const char *object_name(const Link *l, int variant, int i) { return in_folder(l, arena_printf(l->a, "%d-%d.o", variant, i)); }
 
@@ -281,7 +259,7 @@ static GanStatus link_in_folder(Link *l, const char *image, size_t bytes, const 
 {
     const char *tmp = getenv("TMPDIR");
     char       *folder = arena_printf(l->a, "%s/gan-build-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    l->runtime = runtime_archive(l->a);
+    l->runtime = installed_file(l->a, "runtime/native", "libganrt.a");
     if (!l->runtime) return gan_error(l->err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
     if (!can_write_at(l, path)) return gan_error_in(l->err, GAN_WRONG, path, "cannot be written: %s", strerror(errno));
     if (!mkdtemp(folder)) return gan_error_in(l->err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));

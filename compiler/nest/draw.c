@@ -19,7 +19,7 @@ static void draw_elements(Nest *n, const Draw *d, LoopIndex sample, LoopIndex fi
     const IrType *t = &d->node->result[0].type;
     LoopIndex element = loop_plus(&n->b, sample, first);
     LoopReg *out[4];
-    loop_draw(&n->b, d->node->op, t->elem, d->node->attr.n, d->unit, d->key, loop_index(&n->b, &element), d->tick, d->iteration, out);
+    loop_draw(&n->b, d->node->op, t->elem, d->node->attr->n, d->unit, d->key, loop_index(&n->b, &element), d->tick, d->iteration, out);
     for (int i = 0; i < d->unit; i++) {
         LoopIndex x = loop_plus(&n->b, first, loop_at(i));
         for (int k = t->rank - 1; k >= 0; k--) {
@@ -67,7 +67,7 @@ void nest_random(Nest *n)
     } else {
         n->lanes = 1;
     }
-    d.key = nest_key(n, d.node->attr.stream);
+    d.key = nest_key(n, d.node->attr->stream);
     d.tick = frame_number(n, FRAME_TICK);
     d.iteration = frame_number(n, FRAME_ITERATION);
     draw_axes(n, &d, 0);

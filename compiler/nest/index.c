@@ -253,7 +253,7 @@ static Index through(Nest *n, const IrNode *node, const Index *at)
     const IrType *from = &node->arg[0]->type, *to = &node->result[0].type;
     Index r = nest_sub_index(to, at, from);
     r.own = false;
-    const IrAttrs *a = &node->attr;
+    const IrAttrs *a = node->attr;
     switch (node->op) {
     case IR_reshape:
         if (!at->is_flat) through_reshape(n, from, to, at, &r);
@@ -289,12 +289,12 @@ static Index through(Nest *n, const IrNode *node, const Index *at)
 static LoopReg *index_row(Nest *n, const IrNode *node, const Index *at)
 {
     Ix x;
-    if (node->attr.axis >= 0) {
+    if (node->attr->axis >= 0) {
         int i = 0;
-        while (node->result[0].type.axes.id[i] != node->attr.axis) i++;
+        while (node->result[0].type.axes.id[i] != node->attr->axis) i++;
         x = at->axis[i];
     } else {
-        x = at->dim[node->attr.dim];
+        x = at->dim[node->attr->dim];
     }
     return loop_convert(&n->b, node->result[0].type.elem, loop_index(&n->b, &x.at));
 }
@@ -307,7 +307,7 @@ static LoopReg *constant(Nest *n, IrElem t, const IrAttrs *a)
 static LoopReg *read_slot(Nest *n, const IrNode *node, const Index *at)
 {
     const IrType *t = &node->result[0].type;
-    KMem m = {.place = K_SLOT, .elem = t->elem, .slot = node->attr.slot, .tile = -1, .dense = true};
+    KMem m = {.place = K_SLOT, .elem = t->elem, .slot = node->attr->slot, .tile = -1, .dense = true};
     int64_t stride = 1;
     for (int i = t->rank - 1; i >= 0; i--) { m.dim[i] = stride; stride *= t->dim[i]; }
     return nest_load(n, &m, t, at);
@@ -326,7 +326,7 @@ LoopReg *nest_value(Nest *n, const IrVal *v, const Index *start)
             if (!m) BUG("nest: %%%u has no memory", v->id);
             return nest_load(n, m, &v->type, &at);
         }
-        if (node->op == IR_const) return constant(n, v->type.elem, &node->attr);
+        if (node->op == IR_const) return constant(n, v->type.elem, node->attr);
         if (node->op == IR_index) return index_row(n, node, &at);
         if (node->op == IR_read) return read_slot(n, node, &at);
         at = through(n, node, &at);

@@ -12,9 +12,9 @@ static LoopReg *plain_row(Nest *n, const IrNode *node, LoopReg *const *arg)
     switch (node->op) {
     case IR_stop:      return arg[0];
     case IR_convert:   return loop_convert(&n->b, t, arg[0]);
-    case IR_compare:   return loop_compare(&n->b, node->attr.compare, arg[0], arg[1]);
-    case IR_polygamma: return loop_polygamma(&n->b, node->attr.n, arg[0]);
-    case IR_permute:   return loop_convert(&n->b, t, loop_permute(&n->b, nest_key(n, node->attr.stream), node->attr.n, arg[0]));
+    case IR_compare:   return loop_compare(&n->b, node->attr->compare, arg[0], arg[1]);
+    case IR_polygamma: return loop_polygamma(&n->b, node->attr->n, arg[0]);
+    case IR_permute:   return loop_convert(&n->b, t, loop_permute(&n->b, nest_key(n, node->attr->stream), node->attr->n, arg[0]));
     default:           return loop_row(&n->b, node->op, t, arg, node->n_args);
     }
 }
@@ -35,7 +35,7 @@ static LoopReg *missing(Nest *n, IrElem t) { return loop_const(&n->b, t, ir_is_r
 static LoopReg *gather_row(Nest *n, const IrNode *node)
 {
     const IrType *to = &node->result[0].type, *from = &node->arg[0]->type, *ti = &node->arg[1]->type;
-    int batch = node->attr.n_batch, more = ti->rank - batch;
+    int batch = node->attr->n_batch, more = ti->rank - batch;
     Index own = nest_own_index(n, &node->result[0]);
     Index at_i = nest_sub_index(to, &own, ti), at = nest_sub_index(to, &own, from);
     at_i.own = at.own = at_i.is_flat = at.is_flat = false;
@@ -52,13 +52,13 @@ static LoopReg *pad_row(Nest *n, const IrNode *node)
 {
     const IrType *to = &node->result[0].type, *from = &node->arg[0]->type;
     Index own = nest_own_index(n, &node->result[0]), at = nest_sub_index(to, &own, from);
-    LoopReg *fill = ir_is_real(to->elem) ? loop_const(&n->b, to->elem, node->attr.value) : loop_int(&n->b, to->elem, node->attr.n);
+    LoopReg *fill = ir_is_real(to->elem) ? loop_const(&n->b, to->elem, node->attr->value) : loop_int(&n->b, to->elem, node->attr->n);
     at.own = at.is_flat = false;
     if (ir_dims_size(from) == 0) return fill;
     LoopReg *in = NULL, *zero = loop_int(&n->b, IR_I64, 0);
     for (int d = 0; d < from->rank; d++) {
-        Ix x = ix_add(n, own.dim[d], -node->attr.lo.v[d]);
-        int64_t gap = node->attr.interior.v[d] + 1;
+        Ix x = ix_add(n, own.dim[d], -node->attr->lo.v[d]);
+        int64_t gap = node->attr->interior.v[d] + 1;
         LoopReg *v = loop_index(&n->b, &x.at);
         LoopReg *ok = loop_op2(&n->b, LOOP_inside, v, loop_int(&n->b, IR_I64, (from->dim[d] - 1) * gap + 1));
         LoopIndex inside = loop_of(loop_select(&n->b, ok, v, zero));

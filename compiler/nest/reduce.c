@@ -92,7 +92,7 @@ static Along along_dims(const IrNode *node)
     const IrType *t = &node->arg[0]->type;
     bool gone[IR_MAX_RANK] = {0};
     Along a = {.size = 1};
-    for (int i = 0; i < node->attr.dims.n; i++) gone[node->attr.dims.v[i]] = true;
+    for (int i = 0; i < node->attr->dims.n; i++) gone[node->attr->dims.v[i]] = true;
     for (int i = 0; i < t->rank; i++)
         if (gone[i]) { a.dim[a.n++] = i; a.size *= t->dim[i]; }
     return a;
@@ -241,7 +241,7 @@ static LoopReg *other_axes(Nest *n, const IrNode *node, int pair, Samples *s, in
 
 static IrAxes over_of(const IrNode *node, int pair)
 {
-    return node->op == IR_dot ? node->attr.pair_over ? node->attr.pair_over[pair] : ir_no_axes() : node->attr.over;
+    return node->op == IR_dot ? node->attr->pair_over ? node->attr->pair_over[pair] : ir_no_axes() : node->attr->over;
 }
 
 /* One chain of a shard: samples offset, offset + step, ... of each block of 64, pair after pair. */
@@ -310,8 +310,8 @@ typedef struct Line { int axis, dim; int64_t n; } Line;     /* positions in the 
 static Line line_of(Nest *n, const IrNode *node)
 {
     const IrType *t = &node->arg[0]->type;
-    if (node->attr.axis >= 0) return (Line){axis_at(t, node->attr.axis), -1, ir_extent(n->m, node->attr.axis)};
-    return (Line){-1, node->attr.dim, t->dim[node->attr.dim]};
+    if (node->attr->axis >= 0) return (Line){axis_at(t, node->attr->axis), -1, ir_extent(n->m, node->attr->axis)};
+    return (Line){-1, node->attr->dim, t->dim[node->attr->dim]};
 }
 
 static LoopReg *on_line(Nest *n, const IrNode *node, const Line *l, LoopIndex i)
@@ -364,7 +364,7 @@ static void reduce_body(Nest *n)
     const IrNode *node = n->k->nodes.v[0];
     LoopReg *v;
     if (node->op == IR_reduce_max || node->op == IR_argmax) v = maximum(n, node);
-    else if (node->op == IR_sum && node->attr.over.n)
+    else if (node->op == IR_sum && node->attr->over.n)
         v = loop_convert(&n->b, node->result[0].type.elem, over_samples(n, node, 1, sum_elem(node), true, sum_term));
     else v = sum_dims(n, node);
     nest_results(n, 0, v);
@@ -376,14 +376,14 @@ static void cumsum_body(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
     const IrType *t = &node->result[0].type;
-    int d = node->attr.dim, c = t->axes.n + d;
+    int d = node->attr->dim, c = t->axes.n + d;
     LoopIns *l = nest_fold(n, loop_at(0), loop_at(t->dim[d]), 1, nest_zero(n, t->elem));
     LoopIndex i = nest_counter(l);
-    n->comp[c] = ix(node->attr.reverse ? loop_plus(&n->b, loop_at(t->dim[d] - 1), loop_times(i, -1)) : i);
+    n->comp[c] = ix(node->attr->reverse ? loop_plus(&n->b, loop_at(t->dim[d] - 1), loop_times(i, -1)) : i);
     Index at = nest_own_index(n, node->arg[0]);
     at.own = false;
     LoopReg *sum = &l->body->carry[0], *next = nest_add(n, sum, nest_value(n, node->arg[0], &at));
-    nest_results(n, 0, node->attr.exclusive ? sum : next);
+    nest_results(n, 0, node->attr->exclusive ? sum : next);
     nest_end_fold(n, l, next);
 }
 
@@ -410,7 +410,7 @@ static bool windowed(const IrAttrs *a, int side, int d)
 /* Batch and free dims stand where the result does; samples where the loops do. */
 static Roles roles_of(Nest *n, const IrNode *node, int pair, const Samples *s)
 {
-    const IrAttrs *at = &node->attr;
+    const IrAttrs *at = node->attr;
     const IrType *ta = &node->arg[2 * pair]->type, *tb = &node->arg[2 * pair + 1]->type;
     Index own = nest_own_index(n, &node->result[0]);
     Roles r = {shared_axes(n, node, ta), shared_axes(n, node, tb)};
@@ -432,7 +432,7 @@ static Roles roles_of(Nest *n, const IrNode *node, int pair, const Samples *s)
 /* Contract dims i.. inside; `valid` limits the outermost loop: nothing is added when a tap falls beside the operand. */
 static LoopReg *contract_dims(Nest *n, const IrNode *node, int pair, Roles *r, int i, LoopReg *valid, LoopReg *acc)
 {
-    const IrAttrs *at = &node->attr;
+    const IrAttrs *at = node->attr;
     if (i == at->contract.n && !valid)
         return loop_fma(&n->b, nest_value(n, node->arg[2 * pair], &r->a), nest_value(n, node->arg[2 * pair + 1], &r->b), acc);
     int64_t extent = i == at->contract.n ? 1 : node->arg[2 * pair]->type.dim[at->contract.a[i]];    /* no dims: one turn or none */
@@ -445,12 +445,12 @@ static LoopReg *contract_dims(Nest *n, const IrNode *node, int pair, Roles *r, i
 
 static LoopReg *taps(Nest *n, const IrNode *node, Roles *r, int i, LoopReg *valid, LoopReg *acc)
 {
-    if (i == node->attr.n_windows) return contract_dims(n, node, 0, r, 0, valid, acc);
-    const IrWindow *w = &node->attr.windows[i];
+    if (i == node->attr->n_windows) return contract_dims(n, node, 0, r, 0, valid, acc);
+    const IrWindow *w = &node->attr->windows[i];
     int64_t na = node->arg[0]->type.dim[w->a];
     Index own = nest_own_index(n, &node->result[0]);
     LoopIns *l = nest_fold(n, loop_at(0), loop_at(node->arg[1]->type.dim[w->b]), 1, acc);
-    LoopIndex first = ix_add(n, ix_mul(own.dim[node->attr.batch.n + i], w->stride), -w->lo).at;
+    LoopIndex first = ix_add(n, ix_mul(own.dim[node->attr->batch.n + i], w->stride), -w->lo).at;
     LoopReg *t = reg_of(n, loop_plus(&n->b, first, loop_times(nest_counter(l), w->dil_b)));
     LoopReg *in = loop_op2(&n->b, LOOP_inside, t, int_reg(n, na ? (na - 1) * w->dil_a + 1 : 0));
     LoopIndex inside = loop_of(loop_select(&n->b, in, t, int_reg(n, 0)));
@@ -481,7 +481,7 @@ void nest_contract(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
     const IrType *t = &node->result[0].type;
-    bool window_last = node->op == IR_conv && t->rank == node->attr.batch.n + node->attr.n_windows;
+    bool window_last = node->op == IR_conv && t->rank == node->attr->batch.n + node->attr->n_windows;
     if (n->k->lane_axis < 0 && window_last) nest_over_space_scalar(n, contract_body);
     else nest_over_space(n, contract_body);
 }

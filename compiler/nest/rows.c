@@ -14,12 +14,12 @@ static void concat_body(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
     int64_t before = 0;
-    for (int i = 0; i < n->part; i++) before += node->arg[i]->type.dim[node->attr.dim];
+    for (int i = 0; i < n->part; i++) before += node->arg[i]->type.dim[node->attr->dim];
     const IrVal *v = node->arg[n->part];
     Index at = nest_own_index(n, v);
     at.own = false;
     LoopReg *x = nest_value(n, v, &at);
-    int c = node->result[0].type.axes.n + node->attr.dim;
+    int c = node->result[0].type.axes.n + node->attr->dim;
     Ix keep = n->comp[c];
     n->comp[c] = ix_add(n, keep, before);
     nest_results(n, 0, x);
@@ -30,11 +30,11 @@ void nest_concat(Nest *n)
 {
     KKernel *k = n->k, saved = *k;
     const IrNode *node = k->nodes.v[0];
-    int c = node->result[0].type.axes.n + node->attr.dim;
+    int c = node->result[0].type.axes.n + node->attr->dim;
     bool uniform = k->lane_axis < 0;
     LoopIns *w = uniform ? loop_when(&n->b, loop_compare(&n->b, IR_LT, n->lo, n->hi)) : NULL;
     for (int i = 0; i < node->n_args; i++) {
-        k->space.comp[c].extent = node->arg[i]->type.dim[node->attr.dim];
+        k->space.comp[c].extent = node->arg[i]->type.dim[node->attr->dim];
         if (!k->space.comp[c].extent) continue;
         n->part = i;
         if (uniform) {
@@ -158,7 +158,7 @@ static void solve(Nest *n, const IrNode *node, LoopReg *size, int64_t rows, cons
     each_cell(n, tb, 2, cell_in, &(Copy){.val = node->arg[1], .cells = rhs});
     if (node->op == IR_trisolve)
         loop_call(&n->b, SYMBOL_linalg_trisolve,
-                  (LoopArg[]){pass_reg(size), pass_reg(k), pass_reg(loop_int(&n->b, IR_BOOL, node->attr.transpose)), pass_cells(a),
+                  (LoopArg[]){pass_reg(size), pass_reg(k), pass_reg(loop_int(&n->b, IR_BOOL, node->attr->transpose)), pass_cells(a),
                               pass_cells(&rhs), pass_cells(&x)}, 6);
     else
         loop_call(&n->b, SYMBOL_linalg_solve,
@@ -210,8 +210,8 @@ static void blas_forward(Nest *n, const IrNode *node, LoopIndex shard)
 {
     const IrType *a = &node->arg[0]->type, *b = &node->arg[1]->type, *t = &node->result[0].type;
     int64_t k = 1, all_b = ir_dims_size(b);
-    for (int i = 0; i < node->attr.contract.n; i++) k *= a->dim[node->attr.contract.a[i]];
-    bool turned = node->attr.contract.n > 0 && b->rank > node->attr.contract.n && node->attr.contract.b[0] != 0;
+    for (int i = 0; i < node->attr->contract.n; i++) k *= a->dim[node->attr->contract.a[i]];
+    bool turned = node->attr->contract.n > 0 && b->rank > node->attr->contract.n && node->attr->contract.b[0] != 0;
     Gemm g = {t->elem, false, turned, k ? all_b / k : 0};
     int64_t samples = t->axes.n ? ir_extent(n->m, t->axes.id[0]) : 1, rows = g.n ? ir_dims_size(t) / g.n : 0;
     for (int i = 1; i < t->axes.n; i++) rows *= ir_extent(n->m, t->axes.id[i]);
@@ -228,7 +228,7 @@ static void blas_gradient(Nest *n, const IrNode *node, LoopIndex shard)
     Gemm g = {acc->elem, true, false, ir_dims_size(&node->arg[1]->type)};
     Block c = {nest_base(n, acc->partial), loop_times(shard, acc->shard_stride)};
     for (int i = 0; i < node->n_args / 2; i++) {
-        IrAxes over = node->attr.pair_over[i];
+        IrAxes over = node->attr->pair_over[i];
         int64_t extent = ir_extent(n->m, over.id[0]), others = ir_axes_size(n->m, over) / extent;
         LoopIndex from, len = shard_range(n, shard, extent, &from);
         gemm(n, &g, loop_at(rows), loop_times(len, others), (Block){nest_base(n, n->k->columns.v[2 * i]), loop_times(from, others * rows)},
@@ -241,7 +241,7 @@ void nest_blas(Nest *n)
     const IrNode *node = n->k->nodes.v[0];
     LoopIndex from = loop_of(n->lo), to = loop_of(n->hi);
     LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0);
-    if (node->attr.pair_over && node->attr.pair_over[0].n) blas_gradient(n, node, nest_counter(l));
+    if (node->attr->pair_over && node->attr->pair_over[0].n) blas_gradient(n, node, nest_counter(l));
     else blas_forward(n, node, nest_counter(l));
     nest_end(n, l);
 }
@@ -281,7 +281,7 @@ static void add_to(Nest *n, Scatter *s, LoopReg *u)
 static void scatter_dims(Nest *n, Scatter *s, int d)
 {
     const IrType *ti = &s->node->arg[0]->type, *tu = &s->node->arg[1]->type, *tr = &s->node->result[0].type;
-    int batch = s->node->attr.n_batch;
+    int batch = s->node->attr->n_batch;
     if (d < tu->rank) {
         LoopIns *l = nest_loop(n, tu->dim[d]);
         Ix i = ix(nest_counter(l));
@@ -396,10 +396,10 @@ static void scatter_body(Nest *n)
     const IrNode *node = n->k->nodes.v[0];
     const IrType *t = &node->result[0].type;
     Scatter s = scatter_at(n, node);
-    if (!node->attr.over.n) { scatter_plain(n, &s); return; }
+    if (!node->attr->over.n) { scatter_plain(n, &s); return; }
     /* a table a shard, for the kept axes at hand; then the tree */
     Index at = s.at_r;
-    int64_t extent = ir_extent(n->m, node->attr.over.id[0]), stride;
+    int64_t extent = ir_extent(n->m, node->attr->over.id[0]), stride;
     IrShards shards = ir_shards(extent);
     KMem part = table_of(n, t, &stride);
     for (int64_t k = 0; k < shards.count; k++) {
@@ -407,7 +407,7 @@ static void scatter_body(Nest *n)
         s.to = part;
         s.to.offset += k * stride * (int64_t)ir_elem_bytes(t->elem);
         each_result_dim(n, t, 0, &at, put_zero, &s);
-        scatter_samples(n, &s, node->attr.over, 0, lo, hi < extent ? hi : extent);
+        scatter_samples(n, &s, node->attr->over, 0, lo, hi < extent ? hi : extent);
     }
     each_result_dim(n, t, 0, &at, put_tree, &(Parts){&s, stride, (int)shards.count, &part});
 }
@@ -418,7 +418,7 @@ void nest_scatter(Nest *n) { nest_over_space_scalar(n, scatter_body); }
 static void over_axes(Nest *n, Scatter *s, const IrType *t, int i)
 {
     if (i == t->axes.n) {
-        IrAxes rest = ir_axes_minus(s->node->attr.over, ir_one_axis(n->k->lane_axis));
+        IrAxes rest = ir_axes_minus(s->node->attr->over, ir_one_axis(n->k->lane_axis));
         scatter_samples(n, s, rest, 0, 0, rest.n ? ir_extent(n->m, rest.id[0]) : 0);
         return;
     }

@@ -77,7 +77,7 @@ static CodeStep step_of(Tables *t, const KStep *s)
         break;
     case K_SCAN:
         c.kind = CODE_SCAN;
-        c.turns = s->node->attr.n;
+        c.turns = s->node->attr->n;
         if (s->ended) {
             c.predicate = place_of(s->ended);
             c.extent = s->ended->tile >= 0 ? ir_extent(t->fn->plan->m, s->ended->tile) : 0;

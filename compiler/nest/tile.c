@@ -38,7 +38,7 @@ static Free free_dims(const IrNode *node, int side, int rank)
 {
     Free f = {0};
     bool taken[IR_MAX_RANK] = {0};
-    const IrAttrs *a = &node->attr;
+    const IrAttrs *a = node->attr;
     for (int i = 0; i < a->batch.n; i++) taken[side ? a->batch.b[i] : a->batch.a[i]] = true;
     for (int i = 0; i < a->contract.n; i++) taken[side ? a->contract.b[i] : a->contract.a[i]] = true;
     for (int i = 0; i < rank; i++)
@@ -177,7 +177,7 @@ static void dot_outer(Nest *n, const DotCode *c, int depth, Offsets o)
 /* The loops around a tile: the result's other axes, batch dims, x's free dims, all but the last of w's. */
 static void dot_loops(Nest *n, const IrNode *node, int xs, const KView *x, const KView *w, const KMem *out, DotCode *c)
 {
-    const IrAttrs *a = &node->attr;
+    const IrAttrs *a = node->attr;
     int ws = 1 - xs;
     const IrType *tx = &node->arg[xs]->type, *tw = &node->arg[ws]->type, *to = &node->result[0].type;
     for (int i = 0; i < to->axes.n; i++) {
@@ -242,7 +242,7 @@ static void pack_tile(Nest *n, const void *code, Offsets o, int rows)
 void nest_pack(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
-    int side = (int)n->k->units, k = side ? node->attr.contract.b[0] : node->attr.contract.a[0];
+    int side = (int)n->k->units, k = side ? node->attr->contract.b[0] : node->attr->contract.a[0];
     const IrType *t = &node->arg[side]->type;
     KView w;
     if (!kernel_view(n->p, node->arg[side], &w)) BUG("nest: pack without a view");
@@ -436,7 +436,7 @@ static void plain_dim(Dims *l, int64_t extent, int64_t s0, int64_t s1, int64_t s
 
 static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, OuterCode *c)
 {
-    const IrAttrs *at = &node->attr;
+    const IrAttrs *at = node->attr;
     const IrType *to = &node->result[0].type;
     const IrVal *va = kernel_resolve(n->p, node->arg[2 * i]), *vb = kernel_resolve(n->p, node->arg[2 * i + 1]);
     const IrType *ta = &va->type, *tb = &vb->type;
@@ -560,7 +560,7 @@ static void inner_outer(Nest *n, const InnerCode *c, int depth, const InnerAt *o
 
 static void inner_operands(Nest *n, const IrNode *node, int i, InnerPair *p)
 {
-    const IrAttrs *at = &node->attr;
+    const IrAttrs *at = node->attr;
     const IrType *to = &node->result[0].type;
     const KMem *mem[2];
     for (int s = 0; s < 2; s++) {

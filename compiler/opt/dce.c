@@ -31,8 +31,8 @@ static void need_yields(Dce *d, const IrNode *n, int result)
     for (int i = 0; i < n->n_bodies; i++) need(d, n->body[i]->yield[result]);
     if (n->op == IR_cond) need(d, n->arg[0]);
     if (n->op != IR_scan) return;
-    if (result < n->attr.carried) need(d, n->body[0]->param[result]);
-    if (n->attr.until >= 0) need(d, n->body[0]->param[n->attr.until]);
+    if (result < n->attr->carried) need(d, n->body[0]->param[result]);
+    if (n->attr->until >= 0) need(d, n->body[0]->param[n->attr->until]);
 }
 
 static void need_param(Dce *d, const IrVal *p)
@@ -40,7 +40,7 @@ static void need_param(Dce *d, const IrVal *p)
     const IrNode *owner = p->param_of->owner;
     need(d, owner->arg[p->index + (owner->op == IR_cond)]);
     for (int i = 0; owner->op == IR_cond && i < 2; i++) need(d, owner->body[i]->param[p->index]);
-    if (owner->op == IR_scan && p->index < owner->attr.carried) need(d, &owner->result[p->index]);
+    if (owner->op == IR_scan && p->index < owner->attr->carried) need(d, &owner->result[p->index]);
 }
 
 static void drain(Dce *d)
@@ -104,10 +104,12 @@ static void trim_params(const Dce *d, IrNode *n)
 {
     int first = n->op == IR_cond, n_params = n->body[0]->n_params;
     if (n->op == IR_scan) {
-        int carried = n->attr.carried, stacked = n->attr.stacked, until = n->attr.until;
-        n->attr.carried = live_among(d, n->body[0]->param, 0, carried);
-        n->attr.stacked = live_among(d, n->body[0]->param, carried, carried + stacked);
-        if (until >= 0) n->attr.until = live_among(d, n->body[0]->param, 0, until);
+        const IrAttrs *old = n->attr;
+        IrAttrs        at = *old;
+        at.carried = live_among(d, n->body[0]->param, 0, old->carried);
+        at.stacked = live_among(d, n->body[0]->param, old->carried, old->carried + old->stacked);
+        if (old->until >= 0) at.until = live_among(d, n->body[0]->param, 0, old->until);
+        ir_set_attrs(d->m, n, &at);
     }
     n->n_args = first + keep_live(d, n->arg + first, n->body[0]->param, n_params);
     for (int i = n->n_bodies - 1; i >= 0; i--) {

@@ -53,13 +53,13 @@ static bool is_last(const Walk *w, const IrType *t) { return t->axes.id[t->axes.
 /* Rows that work on each sample of the axis alone, and whose dims can be counted one on. */
 static bool row_fits(const Walk *w, const IrNode *n)
 {
-    if (ir_op_info[n->op].klass == IR_CLASS_MAP) return n->op != IR_index || n->attr.axis == w->axis;
+    if (ir_op_info[n->op].klass == IR_CLASS_MAP) return n->op != IR_index || n->attr->axis == w->axis;
     switch (n->op) {
     case IR_normal: case IR_uniform: case IR_randint: return !w->sum && is_last(w, &n->result->type);
-    case IR_as_sample: return n->attr.axis == w->axis;
+    case IR_as_sample: return n->attr->axis == w->axis;
     case IR_spread: case IR_reshape: case IR_broadcast: case IR_cumsum: return true;
-    case IR_sum: case IR_norm: return !n->attr.over.n;
-    case IR_gather: return n->attr.n_batch == 0 && !has(w, n->arg[0]);
+    case IR_sum: case IR_norm: return !n->attr->over.n;
+    case IR_gather: return n->attr->n_batch == 0 && !has(w, n->arg[0]);
     default: return false;
     }
 }
@@ -122,7 +122,7 @@ static IrVal *draw_with_dim(Walk *w, IrVal *v)
     IrBuilder b = {.m = w->m, .block = n->block, .before = n, .span = n->span, .why = n->why};
     IrInts dims = ir_dims_of(&v->type);
     IrType t = ir_type(v->type.elem, ir_axes_minus(v->type.axes, ir_one_axis(w->axis)), dims_after(w, &dims));
-    IrVal *draw = &ir_leaf(&b, n->op, NULL, 0, &n->attr, &t, 1)->result[0];
+    IrVal *draw = &ir_leaf(&b, n->op, NULL, 0, n->attr, &t, 1)->result[0];
     draw->hint = v->hint;
     n->mark = ir_as_sample(&b, draw, w->axis);
     return draw;
@@ -150,15 +150,15 @@ static IrVal *map_with_dim(Walk *w, IrBuilder *b, const IrNode *n)
 static IrVal *spread_with_dim(Walk *w, IrBuilder *b, const IrNode *n)
 {
     IrVal *x = current(n->arg[0]);
-    if (has(w, x)) return ir_spread(b, with_dim(w, b, x), n->attr.over);
-    return repeated(w, b, ir_spread(b, x, ir_axes_minus(n->attr.over, ir_one_axis(w->axis))));
+    if (has(w, x)) return ir_spread(b, with_dim(w, b, x), n->attr->over);
+    return repeated(w, b, ir_spread(b, x, ir_axes_minus(n->attr->over, ir_one_axis(w->axis))));
 }
 
 static IrVal *broadcast_with_dim(Walk *w, IrBuilder *b, const IrNode *n)
 {
-    IrInts kept = ir_ints(1, (int64_t[]){0}), after = one_on(&n->attr.kept);
+    IrInts kept = ir_ints(1, (int64_t[]){0}), after = one_on(&n->attr->kept);
     for (int i = 0; i < after.n; i++) kept.v[kept.n++] = after.v[i];
-    return ir_broadcast(b, with_dim(w, b, n->arg[0]), dims_after(w, &n->attr.dims), kept);
+    return ir_broadcast(b, with_dim(w, b, n->arg[0]), dims_after(w, &n->attr->dims), kept);
 }
 
 static IrVal *row_with_dim(Walk *w, IrBuilder *b, IrVal *v)
@@ -168,11 +168,11 @@ static IrVal *row_with_dim(Walk *w, IrBuilder *b, IrVal *v)
     switch (n->op) {
     case IR_as_sample: return current(n->arg[0]);
     case IR_spread: return spread_with_dim(w, b, n);
-    case IR_reshape: return ir_reshape(b, with_dim(w, b, n->arg[0]), dims_after(w, &n->attr.dims));
+    case IR_reshape: return ir_reshape(b, with_dim(w, b, n->arg[0]), dims_after(w, &n->attr->dims));
     case IR_broadcast: return broadcast_with_dim(w, b, n);
-    case IR_cumsum: return ir_cumsum(b, with_dim(w, b, n->arg[0]), n->attr.dim + 1, n->attr.reverse, n->attr.exclusive);
-    case IR_sum: return ir_sum(b, with_dim(w, b, n->arg[0]), one_on(&n->attr.dims));
-    case IR_norm: return ir_norm(b, with_dim(w, b, n->arg[0]), one_on(&n->attr.dims));
+    case IR_cumsum: return ir_cumsum(b, with_dim(w, b, n->arg[0]), n->attr->dim + 1, n->attr->reverse, n->attr->exclusive);
+    case IR_sum: return ir_sum(b, with_dim(w, b, n->arg[0]), one_on(&n->attr->dims));
+    case IR_norm: return ir_norm(b, with_dim(w, b, n->arg[0]), one_on(&n->attr->dims));
     case IR_gather: return ir_gather(b, current(n->arg[0]), with_dim(w, b, n->arg[1]), 0);
     default: return map_with_dim(w, b, n);
     }
@@ -205,8 +205,8 @@ static IrVal *replaced(Walk *w, IrNode *n, int axis)
 static void look_at(Walk *w, IrNode *n)
 {
     IrVal *v = NULL;
-    const IrAxes *over = &n->attr.over;
-    if (n->op == IR_as_feature) v = replaced(w, n, n->attr.axis);
+    const IrAxes *over = &n->attr->over;
+    if (n->op == IR_as_feature) v = replaced(w, n, n->attr->axis);
     if (n->op == IR_sum && over->n == 1 && n->arg[0]->type.axes.n > 1) v = replaced(w, n, over->id[0]);
     if (!v) return;
     w->changed = true;

@@ -27,35 +27,35 @@ static bool windows_equal(const IrAttrs *a, const IrAttrs *b)
 
 static bool pair_axes_equal(const IrNode *a, const IrNode *b)
 {
-    if (!a->attr.pair_over || !b->attr.pair_over) return a->attr.pair_over == b->attr.pair_over;
+    if (!a->attr->pair_over || !b->attr->pair_over) return a->attr->pair_over == b->attr->pair_over;
     for (int i = 0; i < a->n_args / 2; i++)
-        if (!ir_axes_equal(a->attr.pair_over[i], b->attr.pair_over[i])) return false;
+        if (!ir_axes_equal(a->attr->pair_over[i], b->attr->pair_over[i])) return false;
     return true;
 }
 
 static bool attr_equal(const IrNode *a, const IrNode *b, IrAttrKey key)
 {
     const IrAttrInfo *info = &ir_attr_info[key];
-    const void *x = (const char *)&a->attr + info->at, *y = (const char *)&b->attr + info->at;
+    const void *x = (const char *)a->attr + info->at, *y = (const char *)b->attr + info->at;
     switch (info->kind) {
-    case ATTR_NUMBER: return !memcmp(x, y, sizeof(double)) && a->attr.n == b->attr.n;
-    case ATTR_ELEM: return a->attr.elem == b->attr.elem;
-    case ATTR_COMPARE: return a->attr.compare == b->attr.compare;
-    case ATTR_FORM: return a->attr.form == b->attr.form;
+    case ATTR_NUMBER: return !memcmp(x, y, sizeof(double)) && a->attr->n == b->attr->n;
+    case ATTR_ELEM: return a->attr->elem == b->attr->elem;
+    case ATTR_COMPARE: return a->attr->compare == b->attr->compare;
+    case ATTR_FORM: return a->attr->form == b->attr->form;
     case ATTR_INT:
     case ATTR_GROUP:
     case ATTR_AXIS:
     case ATTR_SLOT:
     case ATTR_STREAM: return *(const int *)x == *(const int *)y;
     case ATTR_INT64: return *(const int64_t *)x == *(const int64_t *)y;
-    case ATTR_BATCH: return a->attr.n_batch == b->attr.n_batch && pairs_equal(&a->attr.batch, &b->attr.batch);
+    case ATTR_BATCH: return a->attr->n_batch == b->attr->n_batch && pairs_equal(&a->attr->batch, &b->attr->batch);
     case ATTR_PAIRS: return pairs_equal(x, y);
-    case ATTR_WINDOWS: return windows_equal(&a->attr, &b->attr);
+    case ATTR_WINDOWS: return windows_equal(a->attr, b->attr);
     case ATTR_AXES: return ir_axes_equal(*(const IrAxes *)x, *(const IrAxes *)y);
     case ATTR_PAIR_AXES: return pair_axes_equal(a, b);
     case ATTR_INTS: return ints_equal(x, y);
     case ATTR_FLAG: return *(const bool *)x == *(const bool *)y;
-    case ATTR_STRING: return !strcmp(a->attr.symbol ? a->attr.symbol : "", b->attr.symbol ? b->attr.symbol : "");
+    case ATTR_STRING: return !strcmp(a->attr->symbol ? a->attr->symbol : "", b->attr->symbol ? b->attr->symbol : "");
     }
     return false;
 }
@@ -95,7 +95,7 @@ static uint32_t mix_pairs(uint32_t h, const IrPairs *x)
 
 static uint32_t mix_attr(uint32_t h, const IrNode *n, IrAttrKey key)
 {
-    const IrAttrs *a = &n->attr;
+    const IrAttrs *a = n->attr;
     const void *x = (const char *)a + ir_attr_info[key].at;
     uint64_t bits;
     switch (ir_attr_info[key].kind) {

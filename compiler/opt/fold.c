@@ -13,7 +13,7 @@ typedef union Number {                                      /* of the element ty
 
 static Number number_of(const IrVal *v)
 {
-    const IrAttrs *at = &v->def->attr;
+    const IrAttrs *at = v->def->attr;
     switch (v->type.elem) {
     case IR_F32: return (Number){.f32 = (float)at->value};
     case IR_F64: return (Number){.f64 = at->value};
@@ -45,7 +45,7 @@ static bool fold_f32(const IrNode *n, const Number *x, Number *y)
     switch (n->op) {
     case IR_neg: y->f32 = -a; return true;
     case IR_abs: y->f32 = fabsf(a); return true;
-    case IR_polygamma: y->f32 = math_polygamma_f32((int32_t)n->attr.n, a); return true;
+    case IR_polygamma: y->f32 = math_polygamma_f32((int32_t)n->attr->n, a); return true;
     case IR_add: y->f32 = a + b; return true;
     case IR_sub: y->f32 = a - b; return true;
     case IR_mul: y->f32 = a * b; return true;
@@ -65,7 +65,7 @@ static bool fold_f64(const IrNode *n, const Number *x, Number *y)
     switch (n->op) {
     case IR_neg: y->f64 = -a; return true;
     case IR_abs: y->f64 = fabs(a); return true;
-    case IR_polygamma: y->f64 = math_polygamma_f64((int32_t)n->attr.n, a); return true;
+    case IR_polygamma: y->f64 = math_polygamma_f64((int32_t)n->attr->n, a); return true;
     case IR_add: y->f64 = a + b; return true;
     case IR_sub: y->f64 = a - b; return true;
     case IR_mul: y->f64 = a * b; return true;
@@ -141,9 +141,9 @@ IrVal *opt_fold(IrBuilder *b, const IrNode *n)
         x[i] = number_of(n->arg[i]);
     }
     IrElem elem = n->arg[0]->type.elem;
-    if (n->op == IR_compare) return ir_const(b, IR_BOOL, holds(n->attr.compare, elem, x));
+    if (n->op == IR_compare) return ir_const(b, IR_BOOL, holds(n->attr->compare, elem, x));
     if (n->op == IR_convert)
-        return constant(b, n->attr.elem, ir_is_real(elem) ? real_to(elem, n->attr.elem, x[0]) : whole_to(n->attr.elem, x[0]));
+        return constant(b, n->attr->elem, ir_is_real(elem) ? real_to(elem, n->attr->elem, x[0]) : whole_to(n->attr->elem, x[0]));
     bool folds = elem == IR_F32 ? fold_f32(n, x, &y) : elem == IR_F64 ? fold_f64(n, x, &y) : fold_whole(n, x, &y);
     return folds ? constant(b, elem, y) : NULL;
 }

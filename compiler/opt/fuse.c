@@ -69,11 +69,11 @@ static IrVal *fused_transpose(IrBuilder *b, Uses uses, const IrNode *n)
 {
     if (!is_only_use(uses, n->arg[0], IR_dot, n->block)) return NULL;
     const IrNode *dot = n->arg[0]->def;
-    int taken = dot->attr.contract.n, n_a = dot->arg[0]->type.rank - taken, n_b = dot->arg[1]->type.rank - taken;
-    if (dot->attr.batch.n || !swaps_sides(&n->attr.dims, n_a, n_b)) return NULL;
+    int taken = dot->attr->contract.n, n_a = dot->arg[0]->type.rank - taken, n_b = dot->arg[1]->type.rank - taken;
+    if (dot->attr->batch.n || !swaps_sides(&n->attr->dims, n_a, n_b)) return NULL;
     IrVal **args = arena_array(b->m->arena, IrVal *, dot->n_args);
     for (int i = 0; i < dot->n_args; i++) args[i] = dot->arg[i ^ 1];
-    IrAttrs at = dot->attr;
+    IrAttrs at = *dot->attr;
     at.contract = swapped(at.contract);
     return &ir_node(b, IR_dot, args, dot->n_args, &at)->result[0];
 }

@@ -22,10 +22,10 @@ static bool is_used_once(const Joiner *j, const IrVal *v) { return v->id < j->n_
 
 static bool is_joinable(const Joiner *j, const IrVal *v)
 {
-    if (!v->def || v->def->op != IR_dot || !v->def->attr.pair_over || !is_used_once(j, v)) return false;
+    if (!v->def || v->def->op != IR_dot || !v->def->attr->pair_over || !is_used_once(j, v)) return false;
     for (int i = 0; i < v->def->n_args / 2; i++)
-        if (!v->def->attr.pair_over[i].n) return false;
-    return v->def->attr.form != IR_FORM_BLAS;
+        if (!v->def->attr->pair_over[i].n) return false;
+    return v->def->attr->form != IR_FORM_BLAS;
 }
 
 static bool same_pairs(const IrPairs *a, const IrPairs *b)
@@ -33,12 +33,12 @@ static bool same_pairs(const IrPairs *a, const IrPairs *b)
     return a->n == b->n && !memcmp(a->a, b->a, a->n) && !memcmp(a->b, b->b, a->n);
 }
 
-static int64_t shards_of(const Joiner *j, const IrNode *dot) { return ir_shards(ir_extent(j->m, dot->attr.pair_over[0].id[0])).count; }
+static int64_t shards_of(const Joiner *j, const IrNode *dot) { return ir_shards(ir_extent(j->m, dot->attr->pair_over[0].id[0])).count; }
 
 static bool may_share(const Joiner *j, const IrNode *a, const IrNode *b)
 {
-    return same_pairs(&a->attr.batch, &b->attr.batch) && same_pairs(&a->attr.contract, &b->attr.contract) &&
-           a->arg[0]->type.rank == b->arg[0]->type.rank && a->attr.form == b->attr.form && shards_of(j, a) == shards_of(j, b) &&
+    return same_pairs(&a->attr->batch, &b->attr->batch) && same_pairs(&a->attr->contract, &b->attr->contract) &&
+           a->arg[0]->type.rank == b->arg[0]->type.rank && a->attr->form == b->attr->form && shards_of(j, a) == shards_of(j, b) &&
            ir_type_equal(&a->result->type, &b->result->type);
 }
 
@@ -90,12 +90,12 @@ static IrVal *gather_pairs(const Joiner *j, IrBuilder *b, Leaves *leaves, int fi
         for (int p = 0; p < v->def->n_args / 2; p++, pairs++) {
             args[2 * pairs] = v->def->arg[2 * p];
             args[2 * pairs + 1] = v->def->arg[2 * p + 1];
-            over[pairs] = v->def->attr.pair_over[p];
+            over[pairs] = v->def->attr->pair_over[p];
         }
         dots++;
     }
     leaves->n = left;
-    return dots > 1 ? ir_dot_pairs(b, args, pairs, like->attr.batch, like->attr.contract, over) : NULL;
+    return dots > 1 ? ir_dot_pairs(b, args, pairs, like->attr->batch, like->attr->contract, over) : NULL;
 }
 
 static IrVal *added(IrBuilder *b, const Leaves *leaves)

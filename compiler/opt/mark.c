@@ -36,10 +36,10 @@ static int64_t shard_samples(const IrModule *m, IrAxes axes)
 static bool forward_block(const IrModule *m, const IrNode *n, Block *block)
 {
     const IrType *a = &n->arg[0]->type, *b = &n->arg[1]->type;
-    int k = n->attr.contract.n, free_a = a->rank - k, free_b = b->rank - k;
-    if (n->n_args != 2 || n->attr.batch.n || b->axes.n || !in_a_row(n->attr.contract.a, k, free_a)) return false;
-    if (!in_a_row(n->attr.contract.b, k, 0) && !in_a_row(n->attr.contract.b, k, free_b)) return false;
-    bool b_first = in_a_row(n->attr.contract.b, k, 0);
+    int k = n->attr->contract.n, free_a = a->rank - k, free_b = b->rank - k;
+    if (n->n_args != 2 || n->attr->batch.n || b->axes.n || !in_a_row(n->attr->contract.a, k, free_a)) return false;
+    if (!in_a_row(n->attr->contract.b, k, 0) && !in_a_row(n->attr->contract.b, k, free_b)) return false;
+    bool b_first = in_a_row(n->attr->contract.b, k, 0);
     *block = (Block){.m = shard_samples(m, a->axes) * product(a, 0, free_a), .k = product(a, free_a, a->rank),
                      .n = b_first ? product(b, k, b->rank) : product(b, 0, free_b)};
     return true;
@@ -48,10 +48,10 @@ static bool forward_block(const IrModule *m, const IrNode *n, Block *block)
 /* With `over`: the samples are what is contracted. */
 static bool gradient_block(const IrModule *m, const IrNode *n, Block *block)
 {
-    if (n->attr.batch.n || n->attr.contract.n) return false;
+    if (n->attr->batch.n || n->attr->contract.n) return false;
     *block = (Block){.m = ir_dims_size(&n->arg[0]->type), .n = ir_dims_size(&n->arg[1]->type), .k = INT64_MAX};
     for (int i = 0; i < n->n_args / 2; i++) {
-        IrAxes over = n->attr.pair_over[i];
+        IrAxes over = n->attr->pair_over[i];
         if (!ir_axes_equal(n->arg[2 * i]->type.axes, over) || !ir_axes_equal(n->arg[2 * i + 1]->type.axes, over)) return false;
         int64_t samples = shard_samples(m, over);
         if (samples < block->k) block->k = samples;
@@ -62,12 +62,16 @@ static bool gradient_block(const IrModule *m, const IrNode *n, Block *block)
 static bool is_large(const IrModule *m, const IrNode *n)
 {
     Block b;
-    bool plain = n->attr.pair_over ? gradient_block(m, n, &b) : forward_block(m, n, &b);
+    bool plain = n->attr->pair_over ? gradient_block(m, n, &b) : forward_block(m, n, &b);
     return plain && b.m >= LEAST && b.n >= LEAST && b.k >= LEAST && b.m <= INT32_MAX && b.n <= INT32_MAX && b.k <= INT32_MAX;
 }
 
 void opt_mark(IrModule *m, IrFn *f)
 {
-    for (IrNode *n = f->body.first; n; n = ir_next(n))
-        if (n->op == IR_dot && is_large(m, n)) n->attr.form = IR_FORM_BLAS;
+    for (IrNode *n = f->body.first; n; n = ir_next(n)) {
+        if (n->op != IR_dot || !is_large(m, n)) continue;
+        IrAttrs at = *n->attr;
+        at.form = IR_FORM_BLAS;
+        ir_set_attrs(m, n, &at);
+    }
 }

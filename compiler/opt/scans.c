@@ -20,7 +20,7 @@ typedef struct {
 
 static bool same_loop(const IrNode *a, const IrNode *b)
 {
-    const IrAttrs *x = &a->attr, *y = &b->attr;
+    const IrAttrs *x = a->attr, *y = b->attr;
     return x->n == y->n && x->carried == y->carried && x->stacked == y->stacked && x->until == y->until && a->n_args == b->n_args &&
            (a->n_args == 0 || !memcmp(a->arg, b->arg, sizeof *a->arg * (size_t)a->n_args));
 }
@@ -79,7 +79,7 @@ static void give_results(Scans *s, IrNode *a, const IrNode *b, const int *index_
 static bool merge(Scans *s, IrNode *a, IrNode *b)
 {
     IrBlock *body = a->body[0];
-    int carried = a->attr.carried, n = body->n_yields;
+    int carried = a->attr->carried, n = body->n_yields;
     if (!same_loop(a, b) || !is_contained(s, body, b->body[0])) return false;
     if (!equal_places(s->number, body->yield, b->body[0]->yield, carried)) return false;
     IrVal **yields = arena_array(s->m->arena, IrVal *, n + b->n_results);

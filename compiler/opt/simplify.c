@@ -125,7 +125,7 @@ bool simplify_gives(const IrBuilder *b, const IrNode *n, IrVal *const *args, con
     IrType result;
     if (n->n_args > 8) return false;
     for (int i = 0; i < n->n_args; i++) types[i] = &args[i]->type;
-    return ir_infer(b->m, n->op, types, n->n_args, &n->attr, &result, NULL) && ir_type_equal(&result, t);
+    return ir_infer(b->m, n->op, types, n->n_args, n->attr, &result, NULL) && ir_type_equal(&result, t);
 }
 
 IrVal *simplify_like(IrBuilder *b, const IrNode *n, IrVal *const *args) { return &ir_like(b, n, args)->result[0]; }

@@ -28,18 +28,18 @@ IrVal *simplify_reshape(IrBuilder *b, const IrNode *n)
 {
     if (unchanged(n)) return n->arg[0];
     IrVal *x = made_by(n->arg[0], IR_reshape);
-    return x ? ir_reshape(b, x, n->attr.dims) : NULL;
+    return x ? ir_reshape(b, x, n->attr->dims) : NULL;
 }
 
 IrVal *simplify_transpose(IrBuilder *b, const IrNode *n)
 {
     bool same = true;
-    for (int i = 0; i < n->attr.dims.n; i++) same &= n->attr.dims.v[i] == i;
+    for (int i = 0; i < n->attr->dims.n; i++) same &= n->attr->dims.v[i] == i;
     if (same) return n->arg[0];
     IrVal *x = made_by(n->arg[0], IR_transpose);
     if (!x) return NULL;
-    IrInts perm = n->attr.dims;
-    for (int i = 0; i < perm.n; i++) perm.v[i] = n->arg[0]->def->attr.dims.v[perm.v[i]];
+    IrInts perm = n->attr->dims;
+    for (int i = 0; i < perm.n; i++) perm.v[i] = n->arg[0]->def->attr->dims.v[perm.v[i]];
     return ir_transpose(b, x, perm);
 }
 
@@ -48,9 +48,9 @@ IrVal *simplify_broadcast(IrBuilder *b, const IrNode *n)
     if (unchanged(n)) return n->arg[0];
     IrVal *x = made_by(n->arg[0], IR_broadcast);
     if (!x) return NULL;
-    IrInts kept = n->arg[0]->def->attr.kept;
-    for (int i = 0; i < kept.n; i++) kept.v[i] = n->attr.kept.v[kept.v[i]];
-    return ir_broadcast(b, x, n->attr.dims, kept);
+    IrInts kept = n->arg[0]->def->attr->kept;
+    for (int i = 0; i < kept.n; i++) kept.v[i] = n->attr->kept.v[kept.v[i]];
+    return ir_broadcast(b, x, n->attr->dims, kept);
 }
 
 IrVal *simplify_slice(IrBuilder *b, const IrNode *n)
@@ -63,7 +63,7 @@ IrVal *simplify_pad(IrBuilder *b, const IrNode *n)
 {
     double c;
     if (unchanged(n)) return n->arg[0];
-    bool number = simplify_number(n->arg[0], &c) && c == n->attr.value;
+    bool number = simplify_number(n->arg[0], &c) && c == n->attr->value;
     return number ? simplify_stretch(b, simplify_splat(n->arg[0]), &n->result->type) : NULL;
 }
 
@@ -79,13 +79,13 @@ IrVal *simplify_concat(IrBuilder *b, const IrNode *n)
 IrVal *simplify_spread(IrBuilder *b, const IrNode *n)
 {
     IrVal *x = made_by(n->arg[0], IR_spread);
-    return x ? ir_spread(b, x, ir_axes_union(n->attr.over, n->arg[0]->def->attr.over)) : NULL;
+    return x ? ir_spread(b, x, ir_axes_union(n->attr->over, n->arg[0]->def->attr->over)) : NULL;
 }
 
 static IrVal *undone_by(const IrNode *n, IrOp op)
 {
     IrVal *x = made_by(n->arg[0], op);
-    return x && n->arg[0]->def->attr.axis == n->attr.axis ? x : NULL;
+    return x && n->arg[0]->def->attr->axis == n->attr->axis ? x : NULL;
 }
 
 IrVal *simplify_as_feature(IrBuilder *b, const IrNode *n)

@@ -24,7 +24,7 @@ static IrVal *unrepeated(IrVal *v)
 {
     IrVal *s = simplify_splat(v);
     if (s) return s;
-    while (v->def && (v->def->op == IR_spread || (v->def->op == IR_broadcast && v->def->attr.kept.n == 0))) v = v->def->arg[0];
+    while (v->def && (v->def->op == IR_spread || (v->def->op == IR_broadcast && v->def->attr->kept.n == 0))) v = v->def->arg[0];
     return v;
 }
 
@@ -238,6 +238,6 @@ static bool holds_all(IrElem to, IrElem from)
 IrVal *simplify_convert(IrBuilder *b, const IrNode *n)
 {
     IrVal *inner = n->arg[0], *x = made_by(inner, IR_convert);
-    if (x && holds_all(inner->type.elem, x->type.elem)) return as_result(b, n, ir_convert(b, x, n->attr.elem));
-    return n->arg[0]->type.elem == n->attr.elem ? n->arg[0] : NULL;
+    if (x && holds_all(inner->type.elem, x->type.elem)) return as_result(b, n, ir_convert(b, x, n->attr->elem));
+    return n->arg[0]->type.elem == n->attr->elem ? n->arg[0] : NULL;
 }

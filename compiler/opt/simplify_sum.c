@@ -25,9 +25,9 @@ static IrVal *sum_of_spread(IrBuilder *b, const IrNode *n)
 {
     IrVal *x = made_by(n->arg[0], IR_spread);
     if (!x) return NULL;
-    IrAxes along = n->arg[0]->def->attr.over, other = ir_axes_minus(along, n->attr.over), both = ir_axes_minus(along, other);
-    if (!both.n) return ir_spread(b, ir_sum_over(b, x, n->attr.over), along);
-    IrVal *rest = ir_sum_over(b, x, ir_axes_minus(n->attr.over, both));
+    IrAxes along = n->arg[0]->def->attr->over, other = ir_axes_minus(along, n->attr->over), both = ir_axes_minus(along, other);
+    if (!both.n) return ir_spread(b, ir_sum_over(b, x, n->attr->over), along);
+    IrVal *rest = ir_sum_over(b, x, ir_axes_minus(n->attr->over, both));
     return simplify_stretch(b, repeated(b, rest, ir_axes_size(b->m, both), &rest->type), &n->result->type);
 }
 
@@ -42,10 +42,10 @@ static Unbroadcast split_dims(const IrNode *sum, const IrNode *broadcast)
 {
     Unbroadcast u = {.times = 1};
     int out = 0, in = 0;
-    for (int i = 0; i < broadcast->attr.dims.n; i++) {
-        bool summed = contains(&sum->attr.dims, i), was = contains(&broadcast->attr.kept, i);
+    for (int i = 0; i < broadcast->attr->dims.n; i++) {
+        bool summed = contains(&sum->attr->dims, i), was = contains(&broadcast->attr->kept, i);
         if (summed && was) u.inner.v[u.inner.n++] = in;
-        if (summed && !was) u.times *= broadcast->attr.dims.v[i], u.any = true;
+        if (summed && !was) u.times *= broadcast->attr->dims.v[i], u.any = true;
         if (!summed && was) u.kept.v[u.kept.n++] = out;
         in += was;
         out += !summed;
@@ -67,19 +67,19 @@ static IrVal *sum_of_broadcast(IrBuilder *b, const IrNode *n)
 /* Over dims of extent 1 there is nothing to add. */
 static IrVal *sum_of_one(IrBuilder *b, const IrNode *n)
 {
-    if (!n->attr.dims.n) return NULL;
-    for (int i = 0; i < n->attr.dims.n; i++)
-        if (n->arg[0]->type.dim[n->attr.dims.v[i]] != 1) return NULL;
+    if (!n->attr->dims.n) return NULL;
+    for (int i = 0; i < n->attr->dims.n; i++)
+        if (n->arg[0]->type.dim[n->attr->dims.v[i]] != 1) return NULL;
     return ir_reshape(b, n->arg[0], ir_dims_of(&n->result->type));
 }
 
 IrVal *simplify_sum(IrBuilder *b, const IrNode *n)
 {
-    if (n->attr.over.n) return sum_of_spread(b, n);
+    if (n->attr->over.n) return sum_of_spread(b, n);
     IrVal *v = sum_of_one(b, n);
     if (!v) v = sum_of_broadcast(b, n);
     IrVal *x = v ? NULL : made_by(n->arg[0], IR_spread);    /* fewer samples to sum for */
-    return x ? ir_spread(b, ir_sum(b, x, n->attr.dims), n->arg[0]->def->attr.over) : v;
+    return x ? ir_spread(b, ir_sum(b, x, n->attr->dims), n->arg[0]->def->attr->over) : v;
 }
 
 /* ---- contractions ----------------------------------------------------------------------------------------------- */
@@ -113,8 +113,8 @@ static IrVal *dot_of_transpose(IrBuilder *b, const IrNode *n)
 {
     for (int i = 0; i < 2 && n->n_args == 2; i++) {
         IrVal *x = made_by(n->arg[i], IR_transpose);
-        IrAttrs at = n->attr;
-        if (!x || !rename_dims(&at, i == 0, &n->arg[i]->def->attr.dims)) continue;
+        IrAttrs at = *n->attr;
+        if (!x || !rename_dims(&at, i == 0, &n->arg[i]->def->attr->dims)) continue;
         IrVal *args[2] = {n->arg[0], n->arg[1]};
         args[i] = x;
         return &ir_node(b, IR_dot, args, 2, &at)->result[0];
@@ -130,7 +130,7 @@ static IrVal *dot_of_spread(IrBuilder *b, const IrNode *n)
         if (!x) continue;
         args[i] = x;
         bool same = simplify_gives(b, n, args, &n->result->type);
-        if (same || !n->attr.pair_over) return simplify_stretch(b, simplify_like(b, n, args), &n->result->type);
+        if (same || !n->attr->pair_over) return simplify_stretch(b, simplify_like(b, n, args), &n->result->type);
     }
     return NULL;
 }
@@ -154,9 +154,9 @@ static IrVal *free_part(IrBuilder *b, IrVal *v, const uint8_t *contract, int n)
 /* One term for each result, and one side a number per sample: a product of elements. */
 static IrVal *dot_of_one(IrBuilder *b, const IrNode *n)
 {
-    const IrPairs *c = &n->attr.contract;
+    const IrPairs *c = &n->attr->contract;
     bool number = n->arg[0]->type.rank == c->n || (n->n_args == 2 && n->arg[1]->type.rank == c->n);
-    if (n->n_args != 2 || n->attr.pair_over || n->attr.batch.n || !number || extent_of(&n->arg[0]->type, c->a, c->n) != 1) return NULL;
+    if (n->n_args != 2 || n->attr->pair_over || n->attr->batch.n || !number || extent_of(&n->arg[0]->type, c->a, c->n) != 1) return NULL;
     return ir_mul(b, free_part(b, n->arg[0], c->a, c->n), free_part(b, n->arg[1], c->b, c->n));
 }
 

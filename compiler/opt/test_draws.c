@@ -79,7 +79,7 @@ Test(draws, sums)
         cr_assert(m && ir_verify_module(m, why), "%s\n%s", why, sums[i].text);
         opt_draws(m, m->fns.v[0]);
         cr_expect(ir_verify_module(m, why), "%s", why);
-        cr_expect((m->fns.v[0]->reports.v[0].val->def->attr.dims.n > 0) == sums[i].dims, "%s", sums[i].text);
+        cr_expect((m->fns.v[0]->reports.v[0].val->def->attr->dims.n > 0) == sums[i].dims, "%s", sums[i].text);
         arena_free(a);
     }
 }

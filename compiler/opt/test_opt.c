@@ -204,7 +204,7 @@ Test(opt, list_runs_in_order)
 static bool has_form(const IrModule *m, IrForm form)
 {
     for (IrNode *n = m->fns.v[0]->body.first; n; n = ir_next(n))
-        if (n->op == IR_dot && n->attr.form == form) return true;
+        if (n->op == IR_dot && n->attr->form == form) return true;
     return false;
 }
 

@@ -894,7 +894,7 @@ static __float128 exact(const Fixture *f, const IrVal *v, __float128 T)
     for (int i = 0; i < n->n_args; i++) x[i] = exact(f, n->arg[i], T);
     switch (n->op) {
     case IR_const:
-        return n->attr.value;
+        return n->attr->value;
     case IR_spread:
     case IR_broadcast:
         return x[0];

@@ -68,7 +68,7 @@ static void put(Table *t, unsigned hash, Entry e)
 static unsigned hash_row(const IrNode *n, IrVal *const *args)
 {
     uint64_t bits;
-    memcpy(&bits, &n->attr.value, sizeof bits);
+    memcpy(&bits, &n->attr->value, sizeof bits);
     unsigned h = mix(n->op, bits);
     for (int i = 0; i < n->n_args; i++) h = mix(h, args[i]->id);
     return mix(h, n->result->type.elem);
@@ -128,7 +128,7 @@ struct Apart {
 /* A value that other derivatives may be taken by: a slot's, or one that was made a node of its own for that. */
 static bool is_leaf(const Apart *a, const IrNode *n)
 {
-    if (n->op == IR_stop && n->attr.slot >= 0) return true;
+    if (n->op == IR_stop && n->attr->slot >= 0) return true;
     return !a->last && n->op == IR_reshape && ir_dims_equal(&n->arg[0]->type, &n->result->type);
 }
 
@@ -226,6 +226,7 @@ Apart *apart_take(IrBuilder *out, Arena *scratch, IrVal **v, IrVal *const *wrt, 
 {
     Apart *a = arena_new_of(scratch, Apart);
     *a = (Apart){.m = *out->m, .out = out, .scratch = scratch, .last = last};
+    a->m.attrs = (__typeof__(a->m.attrs)){0};               /* the module's own stay in its arena */
     a->m.arena = a->stays.arena = a->copies.arena = a->inside.arena = a->outside.arena = scratch;
     for (int i = 0; i < n_wrt; i++) put_address(&a->stays, wrt[i], NULL);
     Nodes all = in_order(a, *v, to_copy);
@@ -282,7 +283,7 @@ static IrNode *make_outside(const Apart *a, const IrNode *n, IrVal *const *args)
     b.why = n->why;
     IrBlock *body[2] = {0};
     for (int i = 0; i < n->n_bodies; i++) body[i] = ir_copy_block(b.m, n->body[i]);
-    const IrAttrs *at = &n->attr;
+    const IrAttrs *at = n->attr;
     IrNode *made;
     if (n->op == IR_scan)
         made = ir_scan_node(&b, at->n, at->carried, at->stacked, at->until, args, n->n_args, body[0]);

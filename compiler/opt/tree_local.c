@@ -36,7 +36,7 @@ static bool same_rows(const IrVal *a, const IrVal *b, int depth)
 {
     if (a == b) return true;
     const IrNode *n = a->def, *m = b->def;
-    bool same = n && m && depth && n->n_results == 1 && n->attr.stream < 0 && !(ir_op_info[n->op].flags & IR_EFFECT) && equal_heads(n, m);
+    bool same = n && m && depth && n->n_results == 1 && n->attr->stream < 0 && !(ir_op_info[n->op].flags & IR_EFFECT) && equal_heads(n, m);
     for (int i = 0; same && i < n->n_args; i++) same = same_rows(n->arg[i], m->arg[i], depth - 1);
     return same;
 }
@@ -49,9 +49,9 @@ static bool same_in(const Place *in, const IrVal *a, const IrVal *b)
 /* Every element with itself: no free dims. */
 static bool is_own_product(const Place *in, const IrNode *n)
 {
-    bool own = n->n_args == 2 && same_in(in, n->arg[0], n->arg[1]) && n->attr.contract.n + n->attr.batch.n == n->arg[0]->type.rank;
-    for (int i = 0; i < n->attr.contract.n && own; i++) own = n->attr.contract.a[i] == n->attr.contract.b[i];
-    for (int i = 0; i < n->attr.batch.n && own; i++) own = n->attr.batch.a[i] == n->attr.batch.b[i];
+    bool own = n->n_args == 2 && same_in(in, n->arg[0], n->arg[1]) && n->attr->contract.n + n->attr->batch.n == n->arg[0]->type.rank;
+    for (int i = 0; i < n->attr->contract.n && own; i++) own = n->attr->contract.a[i] == n->attr->contract.b[i];
+    for (int i = 0; i < n->attr->batch.n && own; i++) own = n->attr->batch.a[i] == n->attr->batch.b[i];
     return own;
 }
 
@@ -116,7 +116,7 @@ static bool is_squares(Place *in, const IrVal *v);
 static bool is_loop_of_squares(Place *in, const IrVal *v)
 {
     const IrNode *n = v->def;
-    int carried = (int)n->attr.carried;
+    int carried = (int)n->attr->carried;
     Place body = {.w = in->w, .block = n->body[0], .nodes = in->nodes};
     for (int i = 0; i < carried && i < 32; i++)
         if (is_squares(in, n->arg[i])) body.carried |= 1u << i;
@@ -139,7 +139,7 @@ static bool is_squares_row(Place *in, const IrVal *v)
     bool all = true;
     switch (n->op) {
     case IR_const:
-        return n->attr.value == 0;
+        return n->attr->value == 0;
     case IR_mul:
         return same_in(in, arg[0], arg[1]) || (is_weight(in, arg[0]) && is_squares(in, arg[1])) ||
                (is_weight(in, arg[1]) && is_squares(in, arg[0]));
@@ -202,12 +202,12 @@ static IrVal *under_root(Walk *w, const IrVal *v, IrInts *dims)
     const IrNode *n = v->def;
     dims->n = 0;
     Place in = in_block(w);
-    if (n->op == IR_dot && is_own_product(&in, n) && !n->attr.batch.n && !(n->attr.pair_over && n->attr.pair_over[0].n)) {
+    if (n->op == IR_dot && is_own_product(&in, n) && !n->attr->batch.n && !(n->attr->pair_over && n->attr->pair_over[0].n)) {
         for (int i = 0; i < n->arg[0]->type.rank; i++) dims->v[dims->n++] = i;
         return n->arg[0];
     }
-    if (n->op == IR_sum && !n->attr.over.n) {
-        *dims = n->attr.dims;
+    if (n->op == IR_sum && !n->attr->over.n) {
+        *dims = n->attr->dims;
         v = n->arg[0];
     }
     bool square = is_ours(w, v) && v->def->op == IR_mul && tree_same_value(w, v->def->arg[0], v->def->arg[1]);
@@ -243,9 +243,9 @@ static IrVal *unweighted(Place *in, IrBuilder *b, IrVal *v)
         a = unweighted(in, b, n->arg[0]), c = a ? unweighted(in, b, n->arg[1]) : NULL;
         return c ? ir_add(b, a, c) : NULL;
     case IR_dot:
-        if (n->n_args != 2 || n->attr.batch.n || (n->attr.pair_over && n->attr.pair_over[0].n)) return NULL;
+        if (n->n_args != 2 || n->attr->batch.n || (n->attr->pair_over && n->attr->pair_over[0].n)) return NULL;
         for (int i = 0; i < 2 && !a; i++)
-            if (n->attr.contract.n == n->arg[i]->type.rank) a = unweighted(in, b, n->arg[i]);
+            if (n->attr->contract.n == n->arg[i]->type.rank) a = unweighted(in, b, n->arg[i]);
         return a && a->type.rank ? ir_sum(b, a, all_dims(a)) : a;
     case IR_sum:
     case IR_convert:
@@ -353,7 +353,7 @@ static bool root_of(Walk *w, IrVal *v, Root *r)
     *r = (Root){.k = 1};
     if (n && (n->op == IR_abs || n->op == IR_norm)) {
         r->x = n->arg[0];
-        r->dims = n->attr.dims;
+        r->dims = n->attr->dims;
         if (n->op == IR_abs) r->dims.n = 0;
     } else if (n && is_root(n) && (n->op == IR_sqrt || is_half(n->arg[1])) && is_squares(&in, n->arg[0])) {
         r->s = unscaled(w, n->arg[0], &r->k);

@@ -78,7 +78,7 @@ static bool is_shifted(const LogReader *r, const IrVal *x, IrInts dims, IrAxes a
     int reduced = 0;
     const IrVal *of = most->result;
     for (bool same = true; same && of->def && of->def->op == IR_reduce_max; of = of->def->arg[0], reduced++) {
-        int axis = of->def->attr.axis, dim = of->def->attr.dim;
+        int axis = of->def->attr->axis, dim = of->def->attr->dim;
         same = axis >= 0 ? axes.n == 1 && axes.id[0] == axis : dims.n == x->type.rank || (dims.n == 1 && dims.v[0] == dim);
         if (!same) return false;
     }
@@ -168,7 +168,7 @@ static bool scale_sum(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled t;
     if (!scaled_inside(r, n->arg[0], &t) || !t.log) return false;
-    scaled_sum(r, &t, &n->arg[0]->type, n->attr.dims, n->attr.over, s);
+    scaled_sum(r, &t, &n->arg[0]->type, n->attr->dims, n->attr->over, s);
     return true;
 }
 
@@ -187,12 +187,12 @@ static IrVal *with_dim(LogReader *r, IrVal *v, const IrType *of, const IrType *w
 static IrVal *counts(LogReader *r, const IrNode *n, const IrType *wide)
 {
     IrBuilder *b = &r->b;
-    int dim = (int)n->attr.dim;
+    int dim = (int)n->attr->dim;
     IrInts one = ir_ints(1, (int64_t[]){wide->dim[dim]});
     IrVal *place = ir_cumsum(b, ir_fill(b, ir_const(b, r->elem, 1), one), 0, false, false);
     IrVal *i = ir_broadcast(b, place, ir_dims_of(wide), ir_ints(1, (int64_t[]){dim}));
     IrVal *j = ir_broadcast(b, place, ir_dims_of(wide), ir_ints(1, (int64_t[]){dim + 1}));
-    return ir_compare(b, n->attr.exclusive ? IR_LT : IR_LE, n->attr.reverse ? i : j, n->attr.reverse ? j : i);
+    return ir_compare(b, n->attr->exclusive ? IR_LT : IR_LE, n->attr->reverse ? i : j, n->attr->reverse ? j : i);
 }
 
 /* Each element of a running sum takes its own largest out: all pairs of elements, while they are few. */
@@ -201,7 +201,7 @@ static bool scale_running_sum(LogReader *r, const IrNode *n, Scaled *s)
     Scaled t;
     const IrType *of = &n->arg[0]->type;
     IrType wide = *of;
-    int dim = (int)n->attr.dim;
+    int dim = (int)n->attr->dim;
     if (of->rank == IR_MAX_RANK || ir_dims_size(of) * of->dim[dim] > FEW_PRODUCTS) return false;
     if (!scaled_inside(r, n->arg[0], &t) || !t.log) return false;
     wide.elem = r->elem;
@@ -248,7 +248,7 @@ static void place_dim(Products *p, const IrNode *n, int side, int dim, int at)
 static int place_free(Products *p, const IrNode *n, int side, int at)
 {
     bool met[IR_MAX_RANK] = {false};
-    const IrAttrs *a = &n->attr;
+    const IrAttrs *a = n->attr;
     for (int i = 0; i < a->batch.n; i++) met[side ? a->batch.b[i] : a->batch.a[i]] = true;
     for (int i = 0; i < a->contract.n; i++) met[side ? a->contract.b[i] : a->contract.a[i]] = true;
     for (int i = 0; i < n->arg[side]->type.rank; i++)
@@ -259,7 +259,7 @@ static int place_free(Products *p, const IrNode *n, int side, int at)
 /* False: of another kind, or so many that they are not to be written out. */
 static bool products_of(const IrNode *n, Products *p)
 {
-    const IrAttrs *a = &n->attr;
+    const IrAttrs *a = n->attr;
     if (n->n_args != 2 || (a->pair_over && a->pair_over[0].n)) return false;
     int rank[2] = {n->arg[0]->type.rank, n->arg[1]->type.rank}, at = a->batch.n;
     int all = rank[0] + rank[1] - a->batch.n - a->contract.n;
@@ -438,7 +438,7 @@ static bool scale_add(LogReader *r, const IrNode *n, Scaled *s)
 /* One value that goes round. */
 static bool is_accumulated(const IrNode *n)
 {
-    return n->op == IR_scan && n->attr.carried == 1 && n->n_results == 1 && n->attr.until < 0 &&
+    return n->op == IR_scan && n->attr->carried == 1 && n->n_results == 1 && n->attr->until < 0 &&
            ir_is_real(n->result->type.elem);
 }
 
@@ -479,7 +479,7 @@ static bool scale_scan(LogReader *r, const IrNode *n, Scaled *s)
     args[0] = log_full(r, if_counted(r, or_number(r, init.log, 0), u), &t);
     args[1] = log_full(r, or_number(r, u, 1), &t);
     for (int i = 1; i < n->n_args; i++) args[i + 1] = tree_best(r->w, n->arg[i]);
-    IrNode *loop = ir_scan_node(&r->b, n->attr.n, 2, n->attr.stacked, -1, args, n->n_args + 1, body);
+    IrNode *loop = ir_scan_node(&r->b, n->attr->n, 2, n->attr->stacked, -1, args, n->n_args + 1, body);
     r->summed = r->shifted = true;
     *s = (Scaled){.log = if_finite(r, &loop->result[0]), .up = &loop->result[1]};
     return true;
@@ -573,7 +573,7 @@ static IrVal *beside_each_other(LogReader *r, const IrNode *n, IrVal *const *par
         any |= part[i] != NULL;
         all[i] = log_full(r, or_number(r, part[i], none), &n->arg[i]->type);
     }
-    return any ? ir_concat(&r->b, all, n->n_args, n->attr.dim) : NULL;
+    return any ? ir_concat(&r->b, all, n->n_args, n->attr->dim) : NULL;
 }
 
 static bool scale_concat(LogReader *r, const IrNode *n, Scaled *s)
@@ -683,7 +683,7 @@ static bool scale_norm(LogReader *r, const IrNode *n, Scaled *s)
     if (!scaled_inside(r, n->arg[0], &a) || !a.log) return false;
     Scaled square = product_of(r, &a, &a);
     square.positive = a.positive;
-    scaled_sum(r, &square, &n->arg[0]->type, n->attr.dims, ir_no_axes(), s);
+    scaled_sum(r, &square, &n->arg[0]->type, n->attr->dims, ir_no_axes(), s);
     s->log = s->log ? ir_mul(&r->b, s->log, ir_const(&r->b, r->elem, 0.5)) : NULL;
     s->up = s->up ? ir_sqrt(&r->b, s->up) : NULL;
     s->positive = true;
@@ -705,7 +705,7 @@ static IrVal *stopped(LogReader *r, IrVal *v) { return v ? ir_stop(&r->b, v) : N
 static bool scale_stop(LogReader *r, const IrNode *n, Scaled *s)
 {
     Scaled a;
-    if (n->attr.slot >= 0 || !scaled_of(r, n->arg[0], &a) || (!a.log && !a.less && !r->summed)) return false;
+    if (n->attr->slot >= 0 || !scaled_of(r, n->arg[0], &a) || (!a.log && !a.less && !r->summed)) return false;
     *s = (Scaled){stopped(r, a.log), stopped(r, a.up),   stopped(r, a.down), a.positive,
                   a.negative,        stopped(r, a.less), stopped(r, a.more)};
     r->summed = true;
@@ -760,7 +760,7 @@ static bool scale_minus(LogReader *r, const IrNode *n, Scaled *s)
 /* What f32 does not hold as such. */
 static bool scale_number(LogReader *r, const IrNode *n, Scaled *s)
 {
-    double c = n->attr.value;
+    double c = n->attr->value;
     if (!isfinite(c) || c <= 0 || (c > 1e-30 && c < 1e30)) return false;
     *s = (Scaled){.log = ir_const(&r->b, r->elem, math_log_f64(c)), .positive = true};
     return true;

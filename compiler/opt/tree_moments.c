@@ -129,9 +129,9 @@ static IrVal *own_dot(const Walk *w, const IrVal *v)
 {
     const IrNode *n = v->def;
     if (!is_ours(w, v) || n->op != IR_dot || n->n_args != 2 || !tree_same_value(w, n->arg[0], n->arg[1])) return NULL;
-    bool whole = !n->attr.batch.n && n->attr.contract.n == n->arg[0]->type.rank &&
-                 !(n->attr.pair_over && n->attr.pair_over[0].n);
-    for (int i = 0; i < n->attr.contract.n; i++) whole &= n->attr.contract.a[i] == n->attr.contract.b[i];
+    bool whole = !n->attr->batch.n && n->attr->contract.n == n->arg[0]->type.rank &&
+                 !(n->attr->pair_over && n->attr->pair_over[0].n);
+    for (int i = 0; i < n->attr->contract.n; i++) whole &= n->attr->contract.a[i] == n->attr->contract.b[i];
     return whole ? n->arg[0] : NULL;
 }
 
@@ -141,7 +141,7 @@ static Extent extent_of(const Sums *s, const IrVal *x, bool dot)
     Extent e = {.axes = ir_no_axes()};
     for (int i = 0; i < x->type.rank; i++) e.dim[i] = dot;
     for (int k = s->n - 1; k >= 0; k--) {
-        const IrAttrs *at = &s->step[k]->attr;
+        const IrAttrs *at = s->step[k]->attr;
         bool was[IR_MAX_RANK];
         e.axes = ir_axes_union(e.axes, at->over);
         for (int i = 0; i < x->type.rank; i++) was[i] = e.dim[i];
@@ -260,9 +260,9 @@ typedef struct Weighted {
 static bool is_whole_dot(const Walk *w, const IrVal *v)
 {
     const IrNode *n = v->def;
-    if (!is_ours(w, v) || n->op != IR_dot || n->n_args != 2 || n->attr.batch.n || (n->attr.pair_over && n->attr.pair_over[0].n)) return false;
-    bool whole = n->attr.contract.n == n->arg[0]->type.rank && n->attr.contract.n == n->arg[1]->type.rank;
-    for (int i = 0; i < n->attr.contract.n; i++) whole &= n->attr.contract.a[i] == n->attr.contract.b[i];
+    if (!is_ours(w, v) || n->op != IR_dot || n->n_args != 2 || n->attr->batch.n || (n->attr->pair_over && n->attr->pair_over[0].n)) return false;
+    bool whole = n->attr->contract.n == n->arg[0]->type.rank && n->attr->contract.n == n->arg[1]->type.rank;
+    for (int i = 0; i < n->attr->contract.n; i++) whole &= n->attr->contract.a[i] == n->attr->contract.b[i];
     return whole;
 }
 

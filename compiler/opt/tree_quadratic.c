@@ -80,7 +80,7 @@ static void undo(Quadratic *q, const Quadratic *before)
 static bool has_few_elements(const IrNode *sum)
 {
     const IrType *t = &sum->arg[0]->type;
-    return t->rank == 1 && t->dim[0] <= ATOMS && !sum->attr.over.n;
+    return t->rank == 1 && t->dim[0] <= ATOMS && !sum->attr->over.n;
 }
 
 /* The elements of a sum, one by one. */
@@ -149,9 +149,9 @@ static bool add_value(Quadratic *q, IrVal *v, int i, Q scale);
 
 static bool is_whole(const IrNode *n) /* of two vectors or more, element by element */
 {
-    bool whole = n->n_args == 2 && !n->attr.batch.n && n->attr.contract.n == n->arg[0]->type.rank &&
-                 n->arg[1]->type.rank == n->arg[0]->type.rank && !(n->attr.pair_over && n->attr.pair_over[0].n);
-    for (int i = 0; i < n->attr.contract.n; i++) whole &= n->attr.contract.a[i] == i && n->attr.contract.b[i] == i;
+    bool whole = n->n_args == 2 && !n->attr->batch.n && n->attr->contract.n == n->arg[0]->type.rank &&
+                 n->arg[1]->type.rank == n->arg[0]->type.rank && !(n->attr->pair_over && n->attr->pair_over[0].n);
+    for (int i = 0; i < n->attr->contract.n; i++) whole &= n->attr->contract.a[i] == i && n->attr->contract.b[i] == i;
     return whole;
 }
 
@@ -162,12 +162,12 @@ static IrInts all_dims(const IrVal *v)
     return dims;
 }
 
-static IrInts dims_of(const IrNode *sum) { return sum->op == IR_dot ? all_dims(sum->arg[0]) : sum->attr.dims; }
+static IrInts dims_of(const IrNode *sum) { return sum->op == IR_dot ? all_dims(sum->arg[0]) : sum->attr->dims; }
 
 static bool same_sum(const IrNode *a, const IrNode *b)
 {
     IrInts x = dims_of(a), y = dims_of(b);
-    bool same = x.n == y.n && ir_axes_equal(a->attr.over, b->attr.over) && ir_dims_equal(&a->arg[0]->type, &b->arg[0]->type);
+    bool same = x.n == y.n && ir_axes_equal(a->attr->over, b->attr->over) && ir_dims_equal(&a->arg[0]->type, &b->arg[0]->type);
     for (int i = 0; i < x.n; i++) same = same && x.v[i] == y.v[i];
     return same;
 }
@@ -273,7 +273,7 @@ static IrVal *write_squares(const Quadratic *q, IrBuilder *b, const Q *d, const 
         if (!q_is(d[k], 1)) square = ir_mul(b, ir_const(b, elem, q_f64(d[k])), square);
         all = all ? ir_add(b, all, square) : square;
     }
-    if (q->under && q->under->attr.over.n) all = ir_sum_over(b, all, q->under->attr.over);
+    if (q->under && q->under->attr->over.n) all = ir_sum_over(b, all, q->under->attr->over);
     IrInts dims = q->under ? dims_of(q->under) : (IrInts){0};
     return dims.n ? ir_sum(b, all, dims) : all;
 }

@@ -146,8 +146,8 @@ static Form *read_leaf(Reader *r, IrVal *v)
 static Form *read_number(Reader *r, IrVal *v)
 {
     Q c;
-    if (q_from_f64(v->def->attr.value, &c)) return form_number(&r->space, c);
-    if (form_from_log(v->def->attr.value, &c)) return form_log_number(&r->space, c);
+    if (q_from_f64(v->def->attr->value, &c)) return form_number(&r->space, c);
+    if (form_from_log(v->def->attr->value, &c)) return form_log_number(&r->space, c);
     return read_leaf(r, v);
 }
 
@@ -183,8 +183,8 @@ static bool add_linear(Reader *r, IrVal *v, Q scale, Linear *l)
     IrNode *n = v->def;
     Reading how = tree_reading(r->w, v);
     Q c;
-    if (how == READ_NUMBER && q_from_f64(n->attr.value, &c)) return q_mul(c, scale, &c) && q_add(l->add, c, &l->add);
-    if (how == READ_NUMBER) return !form_from_log(n->attr.value, &c) && add_base(r->w, l, v, scale);
+    if (how == READ_NUMBER && q_from_f64(n->attr->value, &c)) return q_mul(c, scale, &c) && q_add(l->add, c, &l->add);
+    if (how == READ_NUMBER) return !form_from_log(n->attr->value, &c) && add_base(r->w, l, v, scale);
     if (how == READ_SAME) return add_linear(r, n->arg[0], scale, l);
     if (how != READ_ALGEBRA || n->op == IR_fma) return add_base(r->w, l, v, scale);
     r->wide |= v->type.elem == IR_F64;
@@ -222,7 +222,7 @@ static Condition condition_of(Reader *r, IrVal *v)
                add_linear(r, n->arg[1], (Q){-1, 1}, &c.difference);
     if (!compares) return (Condition){.v = v, .difference.add = Q_ZERO};
     drop_zeros(&c.difference);
-    c.how = n->attr.compare;
+    c.how = n->attr->compare;
     return c;
 }
 

@@ -34,7 +34,7 @@ static bool is_unique(const Walk *w, const IrNode *n)
 {
     bool wrt = n->op == IR_reshape && ir_dims_equal(&n->arg[0]->type, &n->result->type) && !w->last;
     return wrt || n->n_results != 1 || n->n_bodies || (ir_op_info[n->op].flags & IR_EFFECT) || n->op == IR_read ||
-           n->attr.stream >= 0 || (n->op == IR_stop && n->attr.slot >= 0);
+           n->attr->stream >= 0 || (n->op == IR_stop && n->attr->slot >= 0);
 }
 
 /* ---- numbers ---------------------------------------------------------------------------------------------------- */

@@ -63,9 +63,9 @@ static bool is_elementwise(const IrNode *n)
 static bool is_same_move(const IrNode *n, const IrNode *m)
 {
     bool equal = ir_dims_equal(&n->result->type, &m->result->type) && ir_dims_equal(&n->arg[0]->type, &m->arg[0]->type);
-    if (n->op == IR_concat) return equal && n->attr.dim == m->attr.dim;
-    for (int i = 0; n->op == IR_slice && i < n->attr.lo.n; i++)
-        equal = equal && n->attr.lo.v[i] == m->attr.lo.v[i] && n->attr.step.v[i] == m->attr.step.v[i];
+    if (n->op == IR_concat) return equal && n->attr->dim == m->attr->dim;
+    for (int i = 0; n->op == IR_slice && i < n->attr->lo.n; i++)
+        equal = equal && n->attr->lo.v[i] == m->attr->lo.v[i] && n->attr->step.v[i] == m->attr->step.v[i];
     return equal && (n->op == IR_reshape || n->op == IR_slice);
 }
 
@@ -137,8 +137,8 @@ static bool same_rows(const LogReader *r, const Chosen *a, const Chosen *c)
         const IrNode *n = x->def, *m = y->def;
         equal = n->op == m->op && ir_dims_equal(&n->result->type, &m->result->type) && n->n_args == m->n_args;
         if (equal && n->op == IR_slice)
-            for (int d = 0; d < n->attr.lo.n; d++) equal = equal && n->attr.lo.v[d] == m->attr.lo.v[d] && n->attr.step.v[d] == m->attr.step.v[d];
-        if (equal && n->op == IR_gather) equal = n->attr.n_batch == m->attr.n_batch && same(r, n->arg[1], m->arg[1]);
+            for (int d = 0; d < n->attr->lo.n; d++) equal = equal && n->attr->lo.v[d] == m->attr->lo.v[d] && n->attr->step.v[d] == m->attr->step.v[d];
+        if (equal && n->op == IR_gather) equal = n->attr->n_batch == m->attr->n_batch && same(r, n->arg[1], m->arg[1]);
         if (n->op == IR_transpose || n->op == IR_reverse) equal = false;
         x = plain(r, n->arg[0]), y = plain(r, m->arg[0]);
     }
@@ -221,8 +221,8 @@ static IrVal *apply(LogReader *r, const Chosen *c, IrVal *v)
 
 static bool is_summed(const IrNode *sum, int dim)
 {
-    for (int i = 0; i < sum->attr.dims.n; i++)
-        if (sum->attr.dims.v[i] == dim) return true;
+    for (int i = 0; i < sum->attr->dims.n; i++)
+        if (sum->attr->dims.v[i] == dim) return true;
     return false;
 }
 
@@ -230,10 +230,10 @@ static bool is_summed(const IrNode *sum, int dim)
 static bool repeats_along(const IrNode *sum, const IrNode *repeats)
 {
     int rank = sum->arg[0]->type.rank;
-    if (!repeats) return sum->attr.dims.n == rank;
+    if (!repeats) return sum->attr->dims.n == rank;
     for (int i = 0, at = 0; i < rank; i++) {
         if (is_summed(sum, i)) continue;
-        if (at >= repeats->attr.kept.n || repeats->attr.kept.v[at++] != i) return false;
+        if (at >= repeats->attr->kept.n || repeats->attr->kept.v[at++] != i) return false;
     }
     return ir_dims_equal(&repeats->result->type, &sum->arg[0]->type);
 }
@@ -242,12 +242,12 @@ static bool repeats_along(const IrNode *sum, const IrNode *repeats)
 static bool is_beside_its_sum(const LogReader *r, const IrNode *sum, const IrNode *repeats, const Chosen *c)
 {
     const IrType *t = &sum->arg[0]->type;
-    if (sum->attr.dims.n == t->rank) return true;
+    if (sum->attr->dims.n == t->rank) return true;
     if (!c->from) return c->at < 0 && repeats && repeats_along(sum, repeats);
     const IrNode *n = plain(r, c->from)->def;
     if (repeats) return false;
     if (n->op == IR_gather)
-        return plain(r, n->arg[0]) == c->to && n->attr.n_batch == t->rank - 1 && sum->attr.dims.n == 1 && is_summed(sum, t->rank - 1);
+        return plain(r, n->arg[0]) == c->to && n->attr->n_batch == t->rank - 1 && sum->attr->dims.n == 1 && is_summed(sum, t->rank - 1);
     if (n->op != IR_reshape || !ir_dims_equal(&n->result->type, &sum->result->type)) return false;
     const IrVal *part = plain(r, n->arg[0]);
     if (!ours(r, part) || part->def->op != IR_slice || plain(r, part->def->arg[0]) != c->to) return false;
@@ -274,7 +274,7 @@ static bool add_items(const LogReader *r, IrVal *v, Items *to)
     IrNode *n = ours(r, v);
     if (n && n->op == IR_add) return add_items(r, n->arg[0], to) && add_items(r, n->arg[1], to);
     if (to->n == MOST_ITEMS) return false;
-    bool sum = n && n->op == IR_sum && n->attr.dims.n && !n->attr.over.n;
+    bool sum = n && n->op == IR_sum && n->attr->dims.n && !n->attr->over.n;
     to->item[to->n++] = (Item){v, sum ? n : NULL};
     to->sums += sum;
     return true;
@@ -342,15 +342,15 @@ static bool share_of_each(LogReader *r, const Items *all, int at, IrVal *bare, S
     if (!scaled_inside(r, sum->arg[0], &part)) return false;
     if (bare) part = (Scaled){.log = bare, .positive = true};
     if (!part.log || !part.positive || !add_others(r, all, at, &rest, &any)) return false;
-    scaled_sum(r, &part, t, sum->attr.dims, ir_no_axes(), &total);
+    scaled_sum(r, &part, t, sum->attr->dims, ir_no_axes(), &total);
     if (!plus_rest(r, &rest, any, &total)) return false;
-    IrVal *given = log_full(r, scaled_log(r, &part), t), *of_all = log_beside(r, scaled_log(r, &total), sum->arg[0], sum->attr.dims);
+    IrVal *given = log_full(r, scaled_log(r, &part), t), *of_all = log_beside(r, scaled_log(r, &total), sum->arg[0], sum->attr->dims);
     IrVal *log = log_full(r, ir_sub(b, given, of_all), t), *nothing = log_infinity(r, -1);
     IrVal *most = ir_compare(b, IR_GT, log, ir_const(b, r->elem, math_log_f64(NEAR_ONE_IN_TENTHS / 10.0)));
     Scaled others = {.log = ir_select(b, most, nothing, log_full(r, part.log, t)), .up = part.up, .down = part.down, .positive = true};
-    scaled_sum(r, &others, t, sum->attr.dims, ir_no_axes(), &left);
+    scaled_sum(r, &others, t, sum->attr->dims, ir_no_axes(), &left);
     if (!plus_rest(r, &rest, any, &left)) return false;
-    IrVal *odds = ir_sub(b, log_full(r, log_beside(r, scaled_log(r, &left), sum->arg[0], sum->attr.dims), t), given);
+    IrVal *odds = ir_sub(b, log_full(r, log_beside(r, scaled_log(r, &left), sum->arg[0], sum->attr->dims), t), given);
     Share near = share_of_odds(r, ir_select(b, most, odds, ir_const(b, r->elem, 0)));
     IrVal *p = ir_exp(b, ir_select(b, most, nothing, log));
     *out = (Share){ir_select(b, most, near.log, log), ir_select(b, most, near.less, ir_log1p(b, ir_neg(b, p)))};
@@ -476,8 +476,8 @@ static IrVal *guarded(const LogReader *r, const IrNode *n, IrVal **largest)
 {
     double c;
     const IrNode *is = ours(r, n->arg[0]);
-    if (!is || is->op != IR_compare || (is->attr.compare != IR_EQ && is->attr.compare != IR_NE)) return NULL;
-    bool equal = is->attr.compare == IR_EQ;
+    if (!is || is->op != IR_compare || (is->attr->compare != IR_EQ && is->attr->compare != IR_NE)) return NULL;
+    bool equal = is->attr->compare == IR_EQ;
     IrVal *m = plain(r, is->arg[0]), *arm = n->arg[equal ? 1 : 2];
     if (!ir_is_const(plain(r, is->arg[1]), &c) || c != -HUGE_VAL) return NULL;
     bool same_arm = same(r, plain(r, arm), m) || (ir_is_const(plain(r, arm), &c) && c == -HUGE_VAL);

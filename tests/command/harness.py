@@ -1,5 +1,7 @@
 """Runs the `gan` command as a person would; shared by the tests beside it. Each test program prints "N passed, N failed" last."""
+import glob
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -31,10 +33,10 @@ class Result:
         return f"status {self.status}\n--- stdout\n{self.out[-2000:]}\n--- stderr\n{self.err[-3000:]}"
 
 
-def gan(*args, cwd=None, stdin=b"", timeout=60):
+def gan(*args, cwd=None, stdin=b"", timeout=60, env=None, **more):
     """Exit status and texts; a hang is an error, and so is a death by signal."""
-    env = dict(os.environ, NO_COLOR="1")
-    done = subprocess.run([GAN, *map(str, args)], cwd=cwd, input=stdin, capture_output=True, timeout=timeout, env=env, check=False)
+    env = {**os.environ, "NO_COLOR": "1", **(env or {})}
+    done = subprocess.run([GAN, *map(str, args)], cwd=cwd, input=stdin, capture_output=True, timeout=timeout, env=env, check=False, **more)
     result = Result(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
     assert done.returncode >= 0, f"died by signal {-done.returncode}: {result}"
     assert "internal error" not in result.err, result
@@ -43,6 +45,35 @@ def gan(*args, cwd=None, stdin=b"", timeout=60):
 
 def folder():
     return tempfile.TemporaryDirectory(prefix="gan-test-")
+
+
+def without_time(path):
+    with open(path) as f:
+        return re.sub(r'"seconds": ?[0-9.e+-]+', "", f.read())
+
+
+def content(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def same_run(a, b):
+    """Two runs' folders: log, pictures and checkpoints, but for the time."""
+    assert without_time(f"{a}/log.jsonl") == without_time(f"{b}/log.jsonl")
+    names = sorted(os.path.relpath(p, a) for p in glob.glob(f"{a}/checkpoints/*.safetensors") + glob.glob(f"{a}/pictures/*"))
+    assert any(n.startswith("checkpoints") for n in names), names
+    assert names == sorted(os.path.relpath(p, b) for p in glob.glob(f"{b}/checkpoints/*.safetensors") + glob.glob(f"{b}/pictures/*"))
+    for name in names:
+        if name.endswith(".png"):
+            assert content(f"{a}/{name}") == content(f"{b}/{name}"), name
+        else:
+            assert tensors(f"{a}/{name}") == tensors(f"{b}/{name}"), name
+
+
+def tensors(path):
+    """The elements of a checkpoint: what follows its header."""
+    data = content(path)
+    return data[8 + int.from_bytes(data[:8], "little"):]
 
 
 def run_tests(tests):

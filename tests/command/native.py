@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from harness import GAN, SANITIZED, SMALL, folder, gan, run_tests
+from harness import GAN, SANITIZED, SMALL, content, folder, gan, run_tests, same_run, tensors
 
 ROOT = os.environ.get("GAN_ROOT") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 EXAMPLES = {"ring": 40, "ring_wgan_gp": 6, "gaussian_f_gan": 4, "ring_mmd": 10, "fashion_mlp": 4}
@@ -20,35 +20,6 @@ def program(*args, cwd, timeout=120, status=0, env=None):
     assert done.returncode == status, (args, done)
     assert "internal error" not in done.stderr, done
     return done
-
-
-def without_time(path):
-    with open(path) as f:
-        return re.sub(r'"seconds": ?[0-9.e+-]+', "", f.read())
-
-
-def content(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def same_run(a, b):
-    """Two runs' folders: log, pictures and checkpoints, but for the time."""
-    assert without_time(f"{a}/log.jsonl") == without_time(f"{b}/log.jsonl")
-    names = sorted(os.path.relpath(p, a) for p in glob.glob(f"{a}/checkpoints/*.safetensors") + glob.glob(f"{a}/pictures/*"))
-    assert any(n.startswith("checkpoints") for n in names), names
-    assert names == sorted(os.path.relpath(p, b) for p in glob.glob(f"{b}/checkpoints/*.safetensors") + glob.glob(f"{b}/pictures/*"))
-    for name in names:
-        if name.endswith(".png"):
-            assert content(f"{a}/{name}") == content(f"{b}/{name}"), name
-        else:
-            assert tensors(f"{a}/{name}") == tensors(f"{b}/{name}"), name
-
-
-def tensors(path):
-    """The elements of a checkpoint: what follows its header."""
-    data = content(path)
-    return data[8 + int.from_bytes(data[:8], "little"):]
 
 
 def built(d, text, name="small"):

@@ -1,6 +1,8 @@
-/* host.c - usage: host CASES.bin THREADS. Runs what make_cases.c made, linked with it, and says what differs from what is expected.
+/* host.c - usage: host CASES.bin THREADS. Runs what make_cases.c made and says what differs from what is expected: every case twice, with
+ * the objects that it is linked with, and with the same laid flat into the file.
  *
  * Of the runtime only what walks code is linked, too. Any C compiler for the machine makes it. */
+#include "compiler/jit/machine.h"
 #include "runtime/blas.h"
 #include "tests/cross/cases.h"
 
@@ -68,7 +70,19 @@ static void *take(char **at, int64_t *bytes)
     return block;
 }
 
-static Code take_code(char **at, const KernelFn *nest)
+static MachineCode take_machine(char **at)
+{
+    MachineCode m;
+    memcpy(&m, take(at, NULL), sizeof m);
+    m.bytes = take(at, NULL);
+    m.entry = take(at, NULL);
+    const char **import = calloc((size_t)m.n_imports + 1, sizeof *import);
+    for (int i = 0; i < m.n_imports; i++) import[i] = take(at, NULL);
+    m.import = import;
+    return m;
+}
+
+static Code take_code(char **at)
 {
     Code c;
     memcpy(&c, take(at, NULL), sizeof c);
@@ -82,7 +96,6 @@ static Code take_code(char **at, const KernelFn *nest)
     c.commit = take(at, NULL);
     c.words = take(at, NULL);
     c.wants = take(at, NULL);
-    c.nest = nest;
     const char **stream = calloc((size_t)c.n_streams + 1, sizeof *stream);
     for (int i = 0; i < c.n_streams; i++) stream[i] = take(at, NULL);
     c.stream = stream;
@@ -131,27 +144,54 @@ static bool run_function(const Code *c, CodeInstance *in, int f, GanState *state
     return ok;
 }
 
-static bool run_case(char **at, int number, int threads)
+typedef struct Start { const CaseHead *head; const CaseValue *slot; int64_t n_slots; const char *state; int64_t bytes; void **data; } Start;
+
+static Start take_start(char **at)
 {
-    Code             c = take_code(at, nests[number]);
-    const CaseHead  *head = take(at, NULL);
-    int64_t          bytes, slots;
-    const CaseValue *slot = take(at, &slots);
-    const char      *before = take(at, &bytes);
-    GanState         state = {aligned((size_t)bytes), (size_t)bytes, calloc((size_t)head->n_data + 1, sizeof(void *)), (uint64_t)head->seed};
-    CodeInstance     in;
-    GanError         err = {0};
-    memcpy(state.base, before, (size_t)bytes);
-    for (int i = 0; i < head->n_data; i++) state.data[i] = take(at, NULL);
-    if (code_open(&in, &c, (int)head->n_data, team_new(threads, true), &err)) fail(err.message);
-    bool ok = true;
-    for (int f = 0; f < c.n_fns; f++) ok = run_function(&c, &in, f, &state, (int)head->n_data, at, number) && ok;
+    Start s = {.head = take(at, NULL)};
+    s.slot = take(at, &s.n_slots);
+    s.n_slots /= (int64_t)sizeof *s.slot;
+    s.state = take(at, &s.bytes);
+    s.data = calloc((size_t)s.head->n_data + 1, sizeof *s.data);
+    for (int i = 0; i < s.head->n_data; i++) s.data[i] = take(at, NULL);
+    return s;
+}
+
+/* Leaves *at behind the results. */
+static bool run_on(const Code *c, const Start *s, char **at, int number, int threads)
+{
+    CodeInstance in;
+    GanError     err = {0};
+    GanState     state = {aligned((size_t)s->bytes), (size_t)s->bytes, (const void **)s->data, (uint64_t)s->head->seed};
+    int          n_data = (int)s->head->n_data;
+    bool         ok = true;
+    memcpy(state.base, s->state, (size_t)s->bytes);
+    if (code_open(&in, c, n_data, team_new(threads, true), &err)) fail(err.message);
+    for (int f = 0; f < c->n_fns; f++) ok = run_function(c, &in, f, &state, n_data, at, number) && ok;
     const char *after = take(at, NULL);
-    for (int64_t i = 0; i < slots / (int64_t)sizeof *slot; i++)
-        ok = same(&slot[i], state.base + slot[i].offset, after + slot[i].offset, number, "slot", i) && ok;
+    for (int64_t i = 0; i < s->n_slots; i++)
+        ok = same(&s->slot[i], state.base + s->slot[i].offset, after + s->slot[i].offset, number, "slot", i) && ok;
     code_close(&in);
     free(state.base);
-    free(state.data);
+    return ok;
+}
+
+static bool run_case(char **at, int number, int threads)
+{
+    Code        c = take_code(at);
+    MachineCode flat = take_machine(at);
+    Start       s = take_start(at);
+    Machine     machine;
+    GanError    err = {0};
+    char       *results = *at;
+    c.nest = nests[number];
+    bool ok = run_on(&c, &s, at, number, threads);
+    if (machine_open(&machine, &flat, &err)) fail(err.message);
+    c.nest = machine.nest;
+    ok = run_on(&c, &s, &results, number, threads) && ok;
+    machine_close(&machine);
+    free(s.data);
+    free((void *)flat.import);
     free((void *)c.stream);
     return ok;
 }

@@ -4,6 +4,7 @@
  * (cases.h) with the interpreter's results; cases.c names the tables of the objects. */
 #include "compiler/interp/interp.h"
 #include "compiler/ir/random_fn.h"
+#include "compiler/jit/flat.h"
 #include "compiler/llvm/object.h"
 #include "compiler/nest/steps.h"
 #include "compiler/opt/pass.h"
@@ -77,7 +78,8 @@ static void add_slots(Case *c, uint64_t seed)
 
 /* ---- a case ------------------------------------------------------------------------------------------------------ */
 
-#define PUT(table, count) put(k, c->table, sizeof *c->table * (size_t)(count))
+#define PUT_OF(of, table, count) put(k, (of)->table, sizeof *(of)->table * (size_t)(count))
+#define PUT(table, count) PUT_OF(c, table, count)
 
 static void put_code(const Maker *k, const Code *c)
 {
@@ -93,6 +95,14 @@ static void put_code(const Maker *k, const Code *c)
     PUT(words, c->n_words);
     PUT(wants, c->n_nests);
     for (int i = 0; i < c->n_streams; i++) put(k, c->stream[i], strlen(c->stream[i]) + 1);
+}
+
+static void put_machine(const Maker *k, const MachineCode *m)
+{
+    put(k, m, sizeof *m);
+    put(k, m->bytes, (size_t)m->n);
+    PUT_OF(m, entry, m->n_entries);
+    for (int i = 0; i < m->n_imports; i++) put(k, m->import[i], strlen(m->import[i]) + 1);
 }
 
 static void put_state(const Maker *k, const Case *c, uint64_t seed)
@@ -129,6 +139,7 @@ static void make(Maker *k, Arena *a, IrModule *m, uint64_t seed)
     Case        c = {.a = a, .m = m};
     NestProgram nests;
     LlvmObjects made;
+    MachineCode flat;
     GanError    err = {0};
     char       *prefix = arena_printf(a, "case_%d", k->n++);
     LlvmWanted  w = {.target.machine = k->machine, .prefix = prefix};
@@ -137,10 +148,12 @@ static void make(Maker *k, Arena *a, IrModule *m, uint64_t seed)
     FILE *object = open_file(k, arena_printf(a, "%s.o", prefix));
     fwrite(made.object[0].bytes, 1, made.object[0].size, object);
     if (fclose(object)) fail("an object cannot be written");
+    if (flat_lay(a, &made, prefix, &flat, &err)) fail(err.message);
     llvm_objects_free(&made);
     fprintf(k->tables, "CASE(%s)\n", prefix);
     Code code = steps_of(a, &nests, m, &c.p, NULL);
     put_code(k, &code);
+    put_machine(k, &flat);
     put_state(k, &c, seed);
     for (int i = 0; i < m->fns.n; i++) put_results(k, &c, m->fns.v[i], seed);
     put(k, c.state, c.p.state_bytes);

@@ -17,7 +17,7 @@
 #include "compiler/grad/grad.h"
 #include "compiler/interp/wide.h"
 #include "compiler/ir/random_fn.h"
-#include "compiler/llvm/jit.h"
+#include "compiler/jit/jit.h"
 #include "compiler/opt/pass.h"
 
 #include <criterion/criterion.h>
@@ -219,7 +219,7 @@ static void descend(Case *c, IrBuilder *b, const Net *n, IrVal *loss, const char
         int    slot = ir_slot(c->m, arena_printf(c->arena, "%s.m%d", name, i), wrt[i]->type, IR_SLOT_OPTIMIZER, NULL);
         IrVal *old = ir_read(b, slot), *m = ir_fma(b, ir_sub(b, g[i], old), ir_const(b, IR_F32, 0.1), old);
         ir_commit(c->m, c->f, slot, m);
-        ir_commit(c->m, c->f, wrt[i]->def->attr.slot, ir_sub(b, wrt[i], ir_mul(b, m, ir_const(b, IR_F32, 0.01))));
+        ir_commit(c->m, c->f, wrt[i]->def->attr->slot, ir_sub(b, wrt[i], ir_mul(b, m, ir_const(b, IR_F32, 0.01))));
     }
 }
 

@@ -159,7 +159,7 @@ static bool known_false(const IrVal *cond)
     Bounds a, b;
     if (!n || n->op != IR_compare || !known_bounds(n->arg[0], &a) || !known_bounds(n->arg[1], &b)) return false;
     if (a.least != a.most && b.least != b.most) return false;
-    switch (n->attr.compare) {
+    switch (n->attr->compare) {
     case IR_LT: return !(a.most < b.least);
     case IR_LE: return !(a.most <= b.least);
     case IR_GT: return !(a.least > b.most);

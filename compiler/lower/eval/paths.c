@@ -16,7 +16,7 @@ typedef struct Behind {
 typedef struct { const IrNode *node; int next; } Frame;
 
 /* A slot's value ends every path: what made it lies in another time. */
-static int operands(const IrNode *n) { return n->op == IR_stop && n->attr.slot >= 0 ? 0 : n->n_args; }
+static int operands(const IrNode *n) { return n->op == IR_stop && n->attr->slot >= 0 ? 0 : n->n_args; }
 
 /* What stands for v: of a value that a loop carries, the one it begins with. */
 static const IrVal *behind(const Behind *g, const IrVal *v)
@@ -283,9 +283,9 @@ static bool mixes(const IrNode *n, IrAxes axes)
 {
     for (int k = 0; k < axes.n; k++) {
         int id = axes.id[k];
-        if ((n->attr.axis == id && n->op != IR_as_sample) || (n->op != IR_spread && ir_axes_has(n->attr.over, id))) return true;
-        for (int i = 0; n->attr.pair_over && i < n->n_args / 2; i++)
-            if (ir_axes_has(n->attr.pair_over[i], id)) return true;
+        if ((n->attr->axis == id && n->op != IR_as_sample) || (n->op != IR_spread && ir_axes_has(n->attr->over, id))) return true;
+        for (int i = 0; n->attr->pair_over && i < n->n_args / 2; i++)
+            if (ir_axes_has(n->attr->pair_over[i], id)) return true;
     }
     return false;
 }
@@ -295,13 +295,13 @@ static IrNode *own_row(IrBuilder *b, IrVal *t, int axis) { return ir_gather(b, t
 
 static IrNode *made_again(Ctx *c, const IrNode *n, IrVal **arg)
 {
-    IrAttrs at = n->attr;
+    IrAttrs at = *n->attr;
     IrBuilder *b = fn_builder(c);
     if (n->op == IR_spread) at.over = ir_axes_minus(at.over, arg[0]->type.axes);
     IrSpan before = b->span;
     b->span = n->span;
-    bool rows = n->op == IR_as_sample && ir_axes_has(arg[0]->type.axes, n->attr.axis);
-    IrNode *made = rows ? own_row(b, arg[0], n->attr.axis) : ir_node(b, n->op, arg, n->n_args, &at);
+    bool rows = n->op == IR_as_sample && ir_axes_has(arg[0]->type.axes, n->attr->axis);
+    IrNode *made = rows ? own_row(b, arg[0], n->attr->axis) : ir_node(b, n->op, arg, n->n_args, &at);
     b->span = before;
     return made;
 }
@@ -316,7 +316,7 @@ static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, Ir
     if (n->n_bodies) return unsupported(c, at, "a derivative for each sample through a loop that does not vary over them"), false;
     IrVal **arg = arena_array(g->a, IrVal *, n->n_args + 1);
     for (int i = 0; i < n->n_args; i++) arg[i] = now[n->arg[i]->id] ? now[n->arg[i]->id] : n->arg[i];
-    bool none = n->op == IR_spread && ir_axes_within(n->attr.over, arg[0]->type.axes);
+    bool none = n->op == IR_spread && ir_axes_within(n->attr->over, arg[0]->type.axes);
     IrNode *made = none ? NULL : made_again(c, n, arg);
     for (int r = 0; r < n->n_results; r++) {
         now[n->result[r].id] = none ? arg[0] : &made->result[r];

@@ -99,7 +99,7 @@ static int source(Cut *k, IrVal *v)
     if (by == k->p) return w && w->tick ? w->slot : -1;
     if (w && !w->tick) return source_version(k, v, w);
     if (k->kept[v->id] && by) return k->kept[v->id] - 1;
-    if (!w && v->def->op == IR_read) return v->def->attr.slot;      /* of data */
+    if (!w && v->def->op == IR_read) return v->def->attr->slot;      /* of data */
     if (!w && is_free(k, v->def)) return -1;
     if (!k->late) return keep(k, by, v);
     if (w || draws(v->def)) out_of_reach(k, v);
@@ -112,7 +112,7 @@ static void foreign_draws(Cut *k, const IrNode *n)
     if (!n->n_bodies || !draws(n) || !k->ok) return;
     for (int b = 0; b < n->n_bodies; b++)
         for (const IrNode *i = n->body[b]->first; i; i = i->next)
-            if (i->attr.stream >= 0 && k->L->g->stream_part.v[i->attr.stream] != k->p) {
+            if (i->attr->stream >= 0 && k->L->g->stream_part.v[i->attr->stream] != k->p) {
                 Diag *d = diag_error(k->L->diags, k->p->at, E600, "not supported yet: a gradient through the draws of a loop that another statement ran");
                 diag_note(d, span_of_node(k->L, i), "drawn here");
                 k->ok = false;
@@ -177,7 +177,7 @@ static IrNode *copy_node(Cut *k, IrBuilder *b, const IrNode *n)
     b->why = n->why;
     if (!n->n_bodies) return ir_like(b, n, arg);
     IrBlock *yes = ir_copy_block(b->m, n->body[0]);
-    if (n->op == IR_scan) return ir_scan_node(b, n->attr.n, n->attr.carried, n->attr.stacked, n->attr.until, arg, n->n_args, yes);
+    if (n->op == IR_scan) return ir_scan_node(b, n->attr->n, n->attr->carried, n->attr->stacked, n->attr->until, arg, n->n_args, yes);
     return ir_cond_node(b, arg, n->n_args, yes, ir_copy_block(b->m, n->body[1]));
 }
 

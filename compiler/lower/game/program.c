@@ -144,7 +144,7 @@ static const bool *slots_read(Lower *L)
     bool *read = arena_array(L->a, bool, L->m->slots.n + 1);
     for (int i = 0; i < L->m->fns.n; i++)
         for (IrNode *n = L->m->fns.v[i]->body.first; n; n = ir_next(n))
-            if (n->op == IR_read) read[n->attr.slot] = true;
+            if (n->op == IR_read) read[n->attr->slot] = true;
     return read;
 }
 

@@ -56,7 +56,7 @@ static void take_place(Lower *L)
 /* Is v the same in every part: made of constants alone, or data? */
 static bool is_anywhere(const Lower *L, const IrVal *v)
 {
-    return !v->def->n_args && (v->def->op != IR_read || L->m->slots.v[v->def->attr.slot].kind == IR_SLOT_DATA) && ir_op_info[v->def->op].klass != IR_CLASS_RAND;
+    return !v->def->n_args && (v->def->op != IR_read || L->m->slots.v[v->def->attr->slot].kind == IR_SLOT_DATA) && ir_op_info[v->def->op].klass != IR_CLASS_RAND;
 }
 
 /* The latest part that an operand is made by; NULL: one of them is a slot's value, as it is where n stands. */

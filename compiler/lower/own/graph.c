@@ -407,7 +407,7 @@ void fn_initialise(Lower *L, int slot, IrVal *v)
 {
     Fn *before = fn_enter_init(L);
     IrType want = L->m->slots.v[slot].type;
-    v = ir_is_const(v, NULL) && ir_is_real(want.elem) ? ir_const(&L->fn->b, want.elem, v->def->attr.value) : ir_convert(&L->fn->b, v, want.elem);
+    v = ir_is_const(v, NULL) && ir_is_real(want.elem) ? ir_const(&L->fn->b, want.elem, v->def->attr->value) : ir_convert(&L->fn->b, v, want.elem);
     if (want.rank && !v->type.rank) v = ir_fill(&L->fn->b, v, ir_dims_of(&want));
     ir_commit(L->m, L->init->ir, slot, v);
     *env_at(L, L->init, slot) = v;

@@ -94,7 +94,7 @@ static Value *fold_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem)
 {
     bool number = v->def && v->def->op == IR_const && v->type.elem != IR_BOOL && elem != IR_BOOL && ir_is_real(elem);
-    return number ? ir_const(fn_builder(c), elem, v->def->attr.value) : ir_convert(fn_builder(c), v, elem);
+    return number ? ir_const(fn_builder(c), elem, v->def->attr->value) : ir_convert(fn_builder(c), v, elem);
 }
 
 /* The element type of a result of two. */

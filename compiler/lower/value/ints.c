@@ -140,8 +140,8 @@ static Bounds of_sum(const Known *k, const IrNode *n, int depth)
 {
     const IrType *t = &n->arg[0]->type;
     Bounds count = between(1, 1);
-    for (int i = 0; i < n->attr.dims.n; i++) count = bounds_product(count, between(t->dim[n->attr.dims.v[i]], t->dim[n->attr.dims.v[i]]));
-    for (int i = 0; i < n->attr.over.n; i++) count = bounds_product(count, between(ir_extent(k->L->m, n->attr.over.id[i]), ir_extent(k->L->m, n->attr.over.id[i])));
+    for (int i = 0; i < n->attr->dims.n; i++) count = bounds_product(count, between(t->dim[n->attr->dims.v[i]], t->dim[n->attr->dims.v[i]]));
+    for (int i = 0; i < n->attr->over.n; i++) count = bounds_product(count, between(ir_extent(k->L->m, n->attr->over.id[i]), ir_extent(k->L->m, n->attr->over.id[i])));
     return within(bounds_product(bounds_of(k, n->arg[0], depth), count), n->result->type.elem);
 }
 
@@ -192,7 +192,7 @@ static const Known *condition_says(const Known *k, const IrVal *cond, bool holds
         return condition_says(k, n->arg[3 - arm], holds, room, left);
     }
     if (n->op != IR_compare || ir_is_real(n->arg[0]->type.elem)) return k;
-    IrCompare how = holds ? n->attr.compare : compare_not(n->attr.compare);
+    IrCompare how = holds ? n->attr->compare : compare_not(n->attr->compare);
     const IrVal *a = unwidened(n->arg[0]), *b = unwidened(n->arg[1]);
     Bounds x = bounds_of(k, a, HOW_DEEP_SIDES), y = bounds_of(k, b, HOW_DEEP_SIDES);
     Known *of_a = &room[--*left], *of_b = &room[--*left];
@@ -216,12 +216,12 @@ static Bounds of_node(const Known *k, const IrVal *v, int depth)
     IrElem e = v->type.elem;
     Known all = {.L = k->L};
     switch (n->op) {
-    case IR_const: return between(n->attr.n, n->attr.n);
+    case IR_const: return between(n->attr->n, n->attr->n);
     case IR_index: {
-        int64_t extent = n->attr.axis >= 0 ? ir_extent(k->L->m, n->attr.axis) : v->type.dim[n->attr.dim];
+        int64_t extent = n->attr->axis >= 0 ? ir_extent(k->L->m, n->attr->axis) : v->type.dim[n->attr->dim];
         return between(0, extent > 0 ? extent - 1 : 0);
     }
-    case IR_randint: return between(0, n->attr.n - 1);
+    case IR_randint: return between(0, n->attr->n - 1);
     case IR_div: return within(bounds_quotient(bounds_of(k, n->arg[0], depth), bounds_of(k, n->arg[1], depth), e), e);
     case IR_add: case IR_sub: case IR_mul: case IR_max: case IR_min: case IR_rem:
         return within(bounds_result(n->op, bounds_of(k, n->arg[0], depth), bounds_of(k, n->arg[1], depth)), e);
@@ -230,11 +230,11 @@ static Bounds of_node(const Known *k, const IrVal *v, int depth)
     case IR_select: return bounds_join(of_arm(k, n, true, depth), of_arm(k, n, false, depth));
     case IR_convert: return ir_is_real(n->arg[0]->type.elem) ? all_of(e) : within(bounds_of(k, n->arg[0], depth), e);
     case IR_sum: return of_sum(&all, n, depth);
-    case IR_cumsum: return within(bounds_product(bounds_of(&all, n->arg[0], depth), between(1, v->type.dim[n->attr.dim])), e);
-    case IR_read: return of_data(k->L, n->attr.slot, e);
+    case IR_cumsum: return within(bounds_product(bounds_of(&all, n->arg[0], depth), between(1, v->type.dim[n->attr->dim])), e);
+    case IR_read: return of_data(k->L, n->attr->slot, e);
     case IR_concat: return n->n_args > 64 || !depth ? all_of(e) : of_parts(&all, n, depth - 1);       /* many: it counts twice */
     case IR_argsort: return between(0, v->type.dim[v->type.rank - 1] - 1);
-    case IR_argmax: return between(0, (n->attr.axis >= 0 ? ir_extent(k->L->m, n->attr.axis) : n->arg[0]->type.dim[n->attr.dim]) - 1);
+    case IR_argmax: return between(0, (n->attr->axis >= 0 ? ir_extent(k->L->m, n->attr->axis) : n->arg[0]->type.dim[n->attr->dim]) - 1);
     default: return all_of(e);
     }
 }

@@ -1,6 +1,7 @@
 /* jit.h - the compiling engine: an IR module becomes native code over the state arena.
  *
- * Its kernels are compiled for the host (object.h), linked into the process and called from plain tables (runtime/code.h).
+ * Its kernels are compiled for the host (object.h), laid into memory (flat.h, machine.h) and called from plain tables (runtime/code.h), or
+ * taken from the cache (cache.h), where an earlier run has left them.
  * Its bits are the interpreter's, for every number of threads. A step allocates nothing. */
 #pragma once
 #include "compiler/llvm/object.h"
@@ -11,6 +12,9 @@ typedef struct JitOptions {
     const char *cpu;                                        /* of target.h, x86-64-vN: code for that, which this machine must have; NULL: for all that it has */
     bool more_than_cpus;                                    /* take as many as are asked for */
     PlanOptions plan;
+    bool cached;                                            /* code is kept for the next run, and taken from there; not with c_text, nor with texts */
+    void (*say)(void *self, const GanError *why);           /* code could not be kept, or what is kept may not be used: the run goes on. NULL: to nobody */
+    void *self;                                             /* of say */
     LlvmTexts texts;                                        /* for `gan explain` */
 } JitOptions;
 

@@ -2,7 +2,7 @@
 #include "compiler/grad/grad.h"
 #include "compiler/interp/interp.h"
 #include "compiler/ir/random_fn.h"
-#include "compiler/llvm/jit.h"
+#include "compiler/jit/jit.h"
 #include "compiler/loop/loop.h"
 #include "compiler/nest/steps.h"
 #include "compiler/opt/pass.h"
@@ -640,12 +640,16 @@ static int mark_all(IrModule *m)
     int marked = 0;
     for (int f = 0; f < m->fns.n; f++)
         for (IrNode *n = m->fns.v[f]->body.first; n; n = n->next) {
-            if (n->op != IR_dot || ir_dot_form(n) == IR_FORM_LANES || n->attr.batch.n) continue;
+            if (n->op != IR_dot || ir_dot_form(n) == IR_FORM_LANES || n->attr->batch.n) continue;
             const IrType *a = &n->arg[0]->type, *b = &n->arg[1]->type;
             bool forward =
-                !n->attr.pair_over && !b->axes.n && n->attr.contract.n == 1 && n->attr.contract.a[0] == a->rank - 1;
-            bool gradient = n->attr.pair_over && !n->attr.contract.n;
-            if (forward || gradient) { n->attr.form = IR_FORM_BLAS; marked++; }
+                !n->attr->pair_over && !b->axes.n && n->attr->contract.n == 1 && n->attr->contract.a[0] == a->rank - 1;
+            bool gradient = n->attr->pair_over && !n->attr->contract.n;
+            if (!forward && !gradient) continue;
+            IrAttrs at = *n->attr;
+            at.form = IR_FORM_BLAS;
+            ir_set_attrs(m, n, &at);
+            marked++;
         }
     return marked;
 }
