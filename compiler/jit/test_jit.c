@@ -333,6 +333,86 @@ static int longest_kernel(IrModule *m)
     return most;
 }
 
+/* ---- products without samples: where their lanes lie ------------------------------------------------------------- */
+
+static void keep_text(void *self, const char *fn, const char *text)
+{
+    (void)fn;
+    text_add(self, text);
+}
+
+/* The plan of m's functions. */
+static const char *plan_of(Arena *a, IrModule *m, PlanOptions plan)
+{
+    Bench      b = bench_of(a, m);
+    GanEngine  jit;
+    GanError   err = {0};
+    Text       text = text_in(a);
+    JitOptions o = {.threads = 1, .plan = plan, .texts = {.on_plan = keep_text, .self = &text}};
+    cr_assert_eq(jit_engine_new(m, &b.p, &o, &jit, &err), GAN_OK, "%s", err.message);
+    jit.free(jit.self);
+    bench_free(&b);
+    return text_str(&text);
+}
+
+/* a [a0, a1] with b [b0, b1] (b1 0: a vector), dim ka with kb: the kernel of the plan. */
+static const char *kernel_of_product(Arena *a, const int64_t *da, const int64_t *db, int ka, int kb, PlanOptions plan)
+{
+    IrModule  *m = ir_module(a, IR_F32);
+    IrFn      *f = ir_fn(m, "f", IR_FN_REPORT);
+    IrBuilder  build = {.m = m, .block = &f->body};
+    IrVal     *x = ir_read(&build, ir_slot(m, "a", dims_type(IR_F32, 2, (int)da[0], (int)da[1]), IR_SLOT_PARAM, NULL));
+    IrVal     *y = ir_read(&build, ir_slot(m, "b", dims_type(IR_F32, db[1] ? 2 : 1, (int)db[0], (int)db[1]), IR_SLOT_PARAM, NULL));
+    ir_report(m, f, "y", ir_dot(&build, x, y, ir_no_pairs(), ir_pairs(1, (int[]){ka}, (int[]){kb}), ir_no_axes()));
+    return plan_of(a, m, plan);
+}
+
+Test(jit, lanes_of_products)
+{
+    static const struct { int64_t a[2], b[2]; int ka, kb; const char *kernel; } of[] = {
+        {{20, 30}, {30, 40}, 1, 0, "matrices  [20, 40] along b, as it lies"},
+        {{30, 20}, {30, 40}, 0, 0, "matrices  [20, 40] along b, as it lies"},
+        {{200, 64}, {64, 256}, 1, 0, "matrices  [200, 256] along b, copied to panels"},
+        {{20, 30}, {40, 30}, 1, 1, "matrices  [20, 40] along b, turned into panels"},
+        {{200, 30}, {30, 4}, 1, 0, "matrices  [200, 4] along a, turned into panels"},
+        {{20, 8}, {40, 8}, 1, 1, "matrices  [20, 40] along b, copied to panels"},
+        {{30, 40}, {30, 0}, 0, 0, "matrices  [40] along a, as it lies"},
+        {{40, 30}, {30, 0}, 1, 0, "matrices  [40] along a, number by number"},
+        {{300, 8}, {300, 8}, 0, 0, "matrices  [8, 8] along b, number by number"},
+    };
+    Arena *a = arena_new();
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        const char *text = kernel_of_product(a, of[i].a, of[i].b, of[i].ka, of[i].kb, (PlanOptions){0});
+        cr_expect(strstr(text, of[i].kernel), "%s\nin\n%s", of[i].kernel, text);
+    }
+    const char *text = kernel_of_product(a, of[0].a, of[0].b, 1, 0, (PlanOptions){1u << PLAN_matrices});
+    cr_expect(strstr(text, "contract  [20, 40]") && strstr(text, "no-matrices"), "%s", text);
+    arena_free(a);
+}
+
+/* Samples with samples of another axis: with others, and with the same ones by another name. Products that both sides know all axes of are none. */
+Test(jit, pairs_of_samples)
+{
+    Arena    *a = arena_new();
+    IrModule *m = ir_module(a, IR_F32);
+    int       p = ir_axis(m, "p", 70), q = ir_axis(m, "q", 33), r = ir_axis(m, "r", 70);
+    IrFn     *f = ir_fn(m, "f", IR_FN_REPORT);
+    IrBuilder b = {.m = m, .block = &f->body};
+    IrType    on_p = dims_type(IR_F32, 1, 5, 0), on_q = on_p;
+    IrPairs   last = ir_pairs(1, (int[]){0}, (int[]){0});
+    on_p.axes = ir_one_axis(p);
+    on_q.axes = ir_one_axis(q);
+    IrVal *x = ir_normal(&b, ir_stream(m, "x"), on_p), *y = ir_normal(&b, ir_stream(m, "y"), on_q);
+    IrVal *z = ir_as_sample(&b, ir_as_feature(&b, x, p), r), *d = ir_sub(&b, ir_spread(&b, x, ir_one_axis(q)), ir_spread(&b, y, ir_one_axis(p)));
+    ir_report(m, f, "xy", ir_dot(&b, x, y, ir_no_pairs(), last, ir_no_axes()));
+    ir_report(m, f, "xz", ir_dot(&b, x, z, ir_no_pairs(), last, ir_no_axes()));
+    ir_report(m, f, "dd", ir_dot(&b, d, d, ir_no_pairs(), last, ir_no_axes()));
+    const char *text = plan_of(a, m, (PlanOptions){0});
+    cr_expect(strstr(text, "pairs     [p, q]") && strstr(text, "pairs     [p, r]") && strstr(text, "contract  [p, q]"), "%s", text);
+    cr_expect(!strstr(plan_of(a, m, (PlanOptions){1u << PLAN_pairs}), "pairs     ["));
+    arena_free(a);
+}
+
 Test(jit, long_functions)
 {
     Arena    *a = arena_new();

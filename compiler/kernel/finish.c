@@ -98,8 +98,16 @@ static void find_dots(KPlan *p)
         KView a, c;
         bool ta = ir_axes_has(n->arg[0]->type.axes, k->lane_axis), tc = ir_axes_has(n->arg[1]->type.axes, k->lane_axis);
         if (ta == tc || !kernel_view(p, n->arg[0], &a) || !kernel_view(p, n->arg[1], &c)) continue;
-        const KMem *x = ta ? a.mem : c.mem, *w = ta ? c.mem : a.mem;
+        const KView *x = ta ? &a : &c, *w = ta ? &c : &a;
         if (plan_did(p, PLAN_tiles, x->tile == k->lane_axis && w->tile < 0)) k->kind = K_DOT;
+    }
+}
+
+static void find_matrices(KPlan *p)
+{
+    for (int i = 0; i < p->kernels.n; i++) {
+        if (plan_takes(p, PLAN_matrices)) plan_did(p, PLAN_matrices, kernel_matrices(p, p->kernels.v[i]));
+        if (plan_takes(p, PLAN_pairs)) plan_did(p, PLAN_pairs, kernel_pairs(p, p->kernels.v[i]));
     }
 }
 
@@ -183,6 +191,7 @@ static void finish_kernels(KPlan *p)
         plan_did(p, PLAN_cap, kernel_is_long(k));
         k->flat = plan_did(p, PLAN_flat, k->flat);
         if (k->lane_axis >= 0) continue;
+        if (k->kind == K_MATRICES) { k->split = plan_did(p, PLAN_split, k->units >= 2); continue; }
         int64_t all = 1;
         for (int c = 0; c < k->space.n; c++) all *= k->space.comp[c].extent;
         int64_t last = k->space.n ? k->space.comp[k->space.n - 1].extent : 1;
@@ -197,6 +206,7 @@ void kernel_finish(KPlan *p)
 {
     give_memory(p);
     find_dots(p);
+    find_matrices(p);
     if (plan_takes(p, PLAN_packs)) pack_matrices(p, &p->top);
     rows_of_lines(p);
     finish_kernels(p);

@@ -20,4 +20,6 @@ int64_t kernel_rest(const IrModule *m, const IrType *t, int tile);      /* eleme
 
 void    kernel_remake(KPlan *p, const IrFn *f);             /* remake.c: values that their readers make again */
 void    kernel_finish(KPlan *p);                            /* finish.c: memory, register tiles, cuts */
+bool    kernel_matrices(KPlan *p, KKernel *k);              /* matrices.c: turns a K_CONTRACT into a K_MATRICES, if that is what it is */
+bool    kernel_pairs(KPlan *p, KKernel *k);                 /* ... into a K_PAIRS */
 void    kernel_layout(KPlan *p);                            /* memory.c: live ranges and offsets */

@@ -59,6 +59,8 @@ typedef enum {
     K_RANDOM,                                               /* uniform, normal, randint: four elements at a time */
     K_DOT,                                                  /* tiled value times a matrix without axes: register tile */
     K_PACK,                                                 /* once a thread: such a matrix, in the order in which DOT's tiles walk it */
+    K_MATRICES,                                             /* matrices without axes: register tile, lanes along a free dim of one */
+    K_PAIRS,                                                /* tiled value times one tiled along another axis: register tile, its samples are rows */
     K_CONTRACT,                                             /* any other dot or conv, element by element */
     K_REDUCE,                                               /* sum, norm, reduce_max, argmax along dims or axes other than the lane's */
     K_CUMSUM,
@@ -92,6 +94,25 @@ typedef struct KAccum {                                     /* of a reduction ov
     IrShards shards;
 } KAccum;
 
+typedef struct KLoop { int64_t extent, lane, row, out; } KLoop;     /* strides in the lanes' side, in the rows' side, in the result */
+typedef struct KLoops { int n; KLoop v[K_MAX_COMP + IR_MAX_RANK]; } KLoops;
+
+enum { K_CHUNK = 64, K_ROW_UNIT = 96 };                    /* of a chain in a panel; rows of a unit where rows are split */
+
+/* A product without axes: one side's last free dims are the lanes of a tile, the other's last are its rows. The lanes' side is read as it
+ * lies, or in panels of 16 lanes, [k][16], that are made first in KKernel.mem; or there are no vectors, only several chains at once. */
+typedef struct KMatrices {
+    int     side;                                           /* which operand has the lanes */
+    int64_t at[2];                                          /* where the operands begin, in elements of their memory: lanes, rows */
+    KMem   *from[2];
+    KLoops  outer, rows, chain;                             /* batch and other free dims of the lanes; of the rows; contract dims */
+    KLoop   lanes, row;
+    enum { K_AS_IT_LIES, K_COPIED, K_TURNED, K_NUMBERS } how;       /* turned: lanes lie across memory, k along it */
+    bool    whole;                                          /* a panel holds all of the chain: it serves several tiles. Else K_CHUNK of it */
+    int     group;                                          /* blocks of 16 lanes that are one unit */
+    int64_t lane_units, row_units;                          /* the cut for threads; times what `outer` has */
+} KMatrices;
+
 typedef struct KKernel {
     KKind   kind;
     int     id;                                             /* its place in the table of compiled functions */
@@ -103,8 +124,9 @@ typedef struct KKernel {
     struct KKernel *merged;                                 /* where its members are now, or NULL */
     IrVal  *val;                                            /* TRANSPOSE: of what */
     KMem   *packed;                                         /* DOT: the matrix in K_PACK's order, or NULL */
+    KMatrices *matrices;
     ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair; BLAS: the operands */
-    KMem   *mem;                                            /* TRANSPOSE: to where; others: f64 or row scratch, or NULL */
+    KMem   *mem;                                            /* TRANSPOSE: to where; MATRICES: panels; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
     bool    split;                                          /* UNIFORM: may be cut by elements */
     int64_t units;                                          /* UNIFORM: of the cut */
@@ -201,7 +223,11 @@ bool    kernel_inline(const IrNode *n);                     /* a row that only m
 const IrVal *kernel_remade(const KPlan *p, const IrVal *v); /* what v is made of, beside numbers, if its readers make it again; or NULL */
 int     kernel_tile_axis(const IrModule *m, IrAxes s);      /* -1 for none */
 /* A value as strides over plain memory, through inline rows; false when it is none (offset: elements). */
-typedef struct KView { KMem *mem; int64_t offset; int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK]; } KView;
+typedef struct KView {
+    KMem   *mem;
+    int     tile;                                           /* which axis has panels; -1 */
+    int64_t offset, axis[IR_MAX_AXES], dim[IR_MAX_RANK];
+} KView;
 bool    kernel_view(const KPlan *p, const IrVal *v, KView *out);
 KSpace  kernel_space(const IrModule *m, const IrType *t, int lane_axis);
 

@@ -8,6 +8,8 @@ static const char *const kind_name[] = {
     [K_RANDOM] = "random",
     [K_DOT] = "dot",
     [K_PACK] = "pack",
+    [K_MATRICES] = "matrices",
+    [K_PAIRS] = "pairs",
     [K_CONTRACT] = "contract",
     [K_REDUCE] = "reduce",
     [K_CUMSUM] = "cumsum",
@@ -68,6 +70,13 @@ static void print_mem(const Names *p, const KMem *m, Text *out)
                     root->bytes);
 }
 
+/* Along which operand the lanes lie, and how they get into registers. */
+static void print_matrices(const KMatrices *m, Text *out)
+{
+    static const char *const how[] = {"as it lies", "copied to panels", "turned into panels", "number by number"};
+    text_printf(out, " along %c, %s", m->side ? 'b' : 'a', how[m->how]);
+}
+
 static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
 {
     indent(out, depth);
@@ -81,6 +90,7 @@ static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
     }
     print_space(p, k, out);
     if (k->kind == K_MAP && k->flat) text_add(out, " flat");
+    if (k->kind == K_MATRICES) print_matrices(k->matrices, out);
     if (k->flops > 0 && k->kind != K_FINISH) text_printf(out, "  %.3g Mflop", k->flops * 1e-6);
     for (int i = 0; i < k->nodes.n && k->kind != K_TRANSPOSE; i++) {
         const IrNode *n = k->nodes.v[i];

@@ -235,7 +235,8 @@ static bool view_reshape(KView *w, const IrType *from, const IrType *to)
     return true;
 }
 
-static bool view_step(const KPlan *p, const IrNode *n, KView *w)
+/* before: the row that `n` follows, if that was not taken on its own. */
+static bool view_step(const KPlan *p, const IrNode *n, const IrNode *before, KView *w)
 {
     const IrType *from = &n->arg[0]->type, *to = &n->result[0].type;
     KView old = *w;
@@ -262,6 +263,14 @@ static bool view_step(const KPlan *p, const IrNode *n, KView *w)
             w->dim[d] = -old.dim[d];
         }
         return true;
+    case IR_as_sample:                                      /* of an axis that became a dim just before: it has another name */
+        if (ir_extent(p->m, n->attr->axis) != ir_extent(p->m, before->attr->axis)) return false;
+        from = &before->arg[0]->type;
+        for (int i = 0; i < to->axes.n; i++)
+            for (int j = 0; j < from->axes.n; j++)
+                if (from->axes.id[j] == (to->axes.id[i] == n->attr->axis ? before->attr->axis : to->axes.id[i])) w->axis[i] = old.axis[j];
+        if (w->tile == before->attr->axis) w->tile = n->attr->axis;
+        return true;
     case IR_spread:
         for (int i = 0; i < to->axes.n; i++) {
             w->axis[i] = 0;
@@ -270,7 +279,6 @@ static bool view_step(const KPlan *p, const IrNode *n, KView *w)
         }
         return true;
     default:
-        (void)p;
         return false;
     }
 }
@@ -297,7 +305,12 @@ bool kernel_view(const KPlan *p, const IrVal *v, KView *out)
     if (!out->mem) return false;
     for (int i = 0; i < v->type.axes.n; i++) out->axis[i] = out->mem->axis[i];
     for (int i = 0; i < v->type.rank; i++) out->dim[i] = out->mem->dim[i];
-    for (int i = n - 1; i >= 0; i--)
-        if (!view_step(p, chain[i], out)) return false;
+    out->tile = out->mem->tile;
+    for (int i = n - 1; i >= 0; i--) {
+        bool renames = i > 0 && chain[i]->op == IR_as_feature && chain[i - 1]->op == IR_as_sample;
+        i -= renames;
+        if (!renames && chain[i]->op == IR_as_sample) return false;
+        if (!view_step(p, chain[i], renames ? chain[i + 1] : NULL, out)) return false;
+    }
     return true;
 }

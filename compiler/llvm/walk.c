@@ -439,25 +439,43 @@ static LLVMValueRef lanes16(Walk *w, const LoopIns *i)
     return v;
 }
 
-/* 16 vectors of 16: one bit of the row's number and of the lane's change places in each of four rounds. */
+/* Of two rows, by the lanes of `low` and `high`. */
+static void exchange(Walk *w, LLVMValueRef *a, LLVMValueRef *b, const int *low, const int *high)
+{
+    LLVMValueRef x = shuffle(w, *a, *b, low, LOOP_LANES), y = shuffle(w, *a, *b, high, LOOP_LANES);
+    *a = x;
+    *b = y;
+}
+
+/* 16 vectors of 16. One bit of the row's number and of the lane's change places in each of two rounds, which leaves squares of 4 x 4, four beside
+ * one another: of those, neighbouring numbers are interleaved, then pairs of them, which is an instruction each on most machines. */
 static void turn(Walk *w, const LoopIns *i)
 {
     LLVMValueRef v[LOOP_LANES];
+    int low[LOOP_LANES], high[LOOP_LANES];
     for (int r = 0; r < LOOP_LANES; r++) { w->at[i->n] = r; v[r] = value_of(w, i->arg[0], true); }
-    for (int bit = LOOP_LANES / 2; bit; bit /= 2) {
-        int low[LOOP_LANES], high[LOOP_LANES];
+    for (int bit = LOOP_LANES / 2; bit >= 4; bit /= 2) {
         for (int k = 0; k < LOOP_LANES; k++) {
             low[k] = k & bit ? LOOP_LANES + k - bit : k;
             high[k] = k & bit ? LOOP_LANES + k : k + bit;
         }
-        for (int r = 0; r < LOOP_LANES; r++) {
-            if (r & bit) continue;
-            LLVMValueRef a = v[r], b = v[r + bit];
-            v[r] = shuffle(w, a, b, low, LOOP_LANES);
-            v[r + bit] = shuffle(w, a, b, high, LOOP_LANES);
-        }
+        for (int r = 0; r < LOOP_LANES; r++)
+            if (!(r & bit)) exchange(w, &v[r], &v[r + bit], low, high);
     }
-    for (int r = 0; r < LOOP_LANES; r++) { w->at[i->n] = r; set_value(w, i->result, v[r]); }
+    for (int round = 0; round < 2; round++) {
+        int unit = 1 << round;                              /* numbers that stay together */
+        for (int k = 0; k < LOOP_LANES; k++) {
+            int in = k % 4, of = in / unit % 2, at = k - in + (round ? in % 2 : in / 2);
+            low[k] = of * LOOP_LANES + at;
+            high[k] = low[k] + 2;
+        }
+        for (int r = 0; r < LOOP_LANES; r += round ? 1 : 2)
+            if (!round || r % 4 < 2) exchange(w, &v[r], &v[r + unit], low, high);
+    }
+    for (int r = 0; r < LOOP_LANES; r++) {                  /* the first half of each square came of its even rows */
+        w->at[i->n] = r - r % 4 + (r % 4 == 1 ? 2 : r % 4 == 2 ? 1 : r % 4);
+        set_value(w, i->result, v[r]);
+    }
 }
 
 /* ---- draws ------------------------------------------------------------------------------------------------------ */

@@ -9,6 +9,8 @@ void nest_kernel(Nest *n, KKernel *k)
         [K_RANDOM] = {"random", nest_random},
         [K_DOT] = {"dot", nest_dot},
         [K_PACK] = {"pack", nest_pack},
+        [K_MATRICES] = {"matrices", nest_matrices},
+        [K_PAIRS] = {"pairs", nest_pairs},
         [K_CONTRACT] = {"contract", nest_contract},
         [K_REDUCE] = {"reduce", nest_reduce},
         [K_CUMSUM] = {"cumsum", nest_cumsum},

@@ -93,6 +93,8 @@ void nest_map(Nest *n);
 void nest_random(Nest *n);
 void nest_dot(Nest *n);
 void nest_pack(Nest *n);
+void nest_matrices(Nest *n);
+void nest_pairs(Nest *n);
 void nest_contract(Nest *n);
 void nest_reduce(Nest *n);
 void nest_cumsum(Nest *n);

@@ -248,6 +248,120 @@ static void random_network(Case *c, uint64_t seed)
     optimise(c);
 }
 
+/* ---- products --------------------------------------------------------------------------------------------------- */
+
+enum { MOST_DIMS = 4 };
+
+typedef struct Operand { IrInts dims; uint8_t batch[1], contract[2], free[2]; } Operand;       /* which dim is what */
+
+/* A dim of a role in any place: dims already there that stand behind it move up. */
+static void put_dim(Operand *o, uint64_t *state, int64_t extent, uint8_t *role)
+{
+    uint8_t at = (uint8_t)(PICK(state, 0, 1, 2, 3) % (o->dims.n + 1)), *all[] = {o->batch, o->contract, o->contract + 1, o->free, o->free + 1};
+    for (int i = o->dims.n++; i > at; i--) o->dims.v[i] = o->dims.v[i - 1];
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) *all[i] += *all[i] >= at;
+    o->dims.v[at] = extent;
+    *role = at;
+}
+
+static int64_t tile_edge(uint64_t *state) { return PICK(state, 0, 1, 1, 2, 3, 5, 15, 16, 17, 31, 33, 63, 65); }
+
+static IrVal *matrix(Case *c, IrBuilder *b, const Operand *o, IrElem t, int number)
+{
+    return ir_read(b, ir_slot(c->m, arena_printf(c->arena, "m%d", number), ir_type(t, ir_no_axes(), o->dims), IR_SLOT_PARAM, NULL));
+}
+
+/* A product of matrices, of any layout; one of its operands now and then is what a row made, or the other one. */
+static void random_product(Case *c, IrBuilder *b, uint64_t *state, int number)
+{
+    IrElem  t = PICK(state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
+    Operand x = {0}, y = {0};
+    int     batch = PICK(state, 0, 0, 0, 1) != 0, contract = (int)PICK(state, 1, 1, 1, 2);
+    bool    large = PICK(state, 0, 0, 0, 1) != 0;
+    for (int i = 0; i < contract; i++) {
+        int64_t k = i ? PICK(state, 2, 3, 17) : large ? PICK(state, 3, 16, 33) : PICK(state, 0, 1, 2, 15, 16, 17, 33, 64, 65, 200);
+        put_dim(&x, state, k, &x.contract[i]);
+        put_dim(&y, state, k, &y.contract[i]);
+    }
+    for (int i = (int)PICK(state, 0, 1, 1, 1, 2); i > 0 && x.dims.n < MOST_DIMS - batch; i--)
+        put_dim(&x, state, large && i == 1 ? PICK(state, 191, 200, 300) : tile_edge(state), &x.free[i - 1]);
+    for (int i = (int)PICK(state, 0, 1, 1, 1, 2); i > 0 && y.dims.n < MOST_DIMS - batch; i--) put_dim(&y, state, tile_edge(state), &y.free[i - 1]);
+    if (batch) {
+        int64_t n = PICK(state, 1, 2, 3);
+        put_dim(&x, state, n, x.batch);
+        put_dim(&y, state, n, y.batch);
+    }
+    bool same = PICK(state, 0, 0, 0, 1) != 0;
+    if (same) y = x;
+    int64_t work = 1;
+    for (int i = 0; i < x.dims.n; i++) work *= x.dims.v[i];
+    for (int i = 0; i < y.dims.n; i++) work *= i == y.contract[0] ? 1 : y.dims.v[i];
+    if (work > 4000000) return;
+    IrVal *p = matrix(c, b, &x, t, 2 * number), *q = same ? p : matrix(c, b, &y, t, 2 * number + 1);
+    if (PICK(state, 0, 0, 1)) p = ir_add(b, p, ir_const(b, t, 1));
+    IrPairs with = ir_pairs(batch, (int[]){x.batch[0]}, (int[]){y.batch[0]});
+    IrPairs over = ir_pairs(contract, (int[]){x.contract[0], x.contract[1]}, (int[]){y.contract[0], y.contract[1]});
+    if (q == p && batch) with = ir_pairs(1, (int[]){x.batch[0]}, (int[]){x.batch[0]});
+    ir_report(c->m, c->f, arena_printf(c->arena, "y%d", number), ir_dot(b, p, q, with, over, ir_no_axes()));
+}
+
+static void random_products(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    c->m = ir_module(c->arena, IR_F32);
+    c->f = ir_fn(c->m, "products", IR_FN_INIT);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    for (int i = 0; i < 6; i++) random_product(c, &b, &state, i);
+}
+
+/* Samples that a draw or a row on it made, of one axis and now and then another. */
+static IrVal *samples(Case *c, IrBuilder *b, uint64_t *state, IrElem t, int axis, int other, const Operand *o, int number)
+{
+    IrAxes axes = PICK(state, 0, 0, 1) ? ir_axes_add(ir_one_axis(axis), other) : ir_one_axis(axis);
+    IrVal *x = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "s%d", number)), ir_type(t, axes, o->dims));
+    return PICK(state, 0, 1) ? ir_tanh(b, x) : x;
+}
+
+/* A product of samples with samples of another axis, which now and then are the same ones. */
+static void random_pair(Case *c, IrBuilder *b, uint64_t *state, const int *axis, int number)
+{
+    IrElem  t = PICK(state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
+    Operand x = {0}, y = {0};
+    int     contract = (int)PICK(state, 0, 1, 1, 1, 2);
+    for (int i = 0; i < contract; i++) {
+        int64_t k = i ? 3 : PICK(state, 0, 1, 2, 5, 16, 33);
+        put_dim(&x, state, k, &x.contract[i]);
+        put_dim(&y, state, k, &y.contract[i]);
+    }
+    if (PICK(state, 0, 0, 0, 1)) put_dim(&x, state, PICK(state, 1, 2, 3, 7), &x.free[0]);
+    if (PICK(state, 0, 0, 0, 1)) put_dim(&y, state, PICK(state, 1, 2, 3, 7), &y.free[0]);
+    IrVal *p = samples(c, b, state, t, axis[0], axis[2], &x, 2 * number), *q;
+    if (PICK(state, 0, 1)) {                                /* axis 3 has the extent of axis 0 */
+        y = x;
+        q = ir_as_sample(b, ir_as_feature(b, p, axis[0]), axis[3]);
+    } else q = samples(c, b, state, t, axis[1], axis[2], &y, 2 * number + 1);
+    int     px[] = {x.contract[0], x.contract[1]}, py[] = {y.contract[0], y.contract[1]};
+    IrVal  *s = PICK(state, 0, 1) ? ir_dot(b, p, q, ir_no_pairs(), ir_pairs(contract, px, py), ir_no_axes())
+                                  : ir_dot(b, q, p, ir_no_pairs(), ir_pairs(contract, py, px), ir_no_axes());
+    ir_report(c->m, c->f, arena_printf(c->arena, "y%d", number), s);
+    ir_report(c->m, c->f, arena_printf(c->arena, "z%d", number), ir_sum_over(b, ir_tanh(b, s), s->type.axes));
+}
+
+static void random_pairs(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    int64_t  first = tile_edge(&state), extent[] = {first, tile_edge(&state), PICK(&state, 1, 2, 3, 17), first};
+    int      axis[4], place = (int)PICK(&state, 0, 1, 2, 3);
+    c->m = ir_module(c->arena, IR_F32);
+    for (int i = 0; i < 4; i++) {                           /* the first axis declared that is wide enough has the lanes */
+        int which = (i + place) % 4;
+        axis[which] = ir_axis(c->m, arena_printf(c->arena, "a%d", which), extent[which]);
+    }
+    c->f = ir_fn(c->m, "pairs", IR_FN_INIT);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    for (int i = 0; i < 4; i++) random_pair(c, &b, &state, axis, i);
+}
+
 /* ---- cases ------------------------------------------------------------------------------------------------------ */
 
 typedef void Make(Case *c, uint64_t seed);
@@ -507,6 +621,12 @@ static void compare_many(Make *make, uint64_t n, PlanOf *plan_of)
 
 Test(engines, random_programs) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 100), every_decision); }
 Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 100) + 9) / 10, every_decision); }
+
+/* At the edges of tiles, of every layout, as tiles and one element at a time. */
+Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 100) / 2, every_decision); }
+Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 100) / 2, every_decision); }
+Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 100) / 8 + 1, without_several); }
+Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 100) / 8 + 1, without_several); }
 
 /* The same bits without any one decision of the plan, and without several. */
 Test(engines, plans_without_one) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 100) * 3 / 20, without_one); }

@@ -1,0 +1,212 @@
+/* matrices.c - which products without samples, and of samples with samples, are register tiles, and along which operand the lanes lie.
+ *
+ * A chain acc = fma(a, b, acc) from +0 over the contract dims is the exact meaning of each element, so which elements are made together
+ * changes no bit. The result's lanes are a free dim of one side; what would cost fewer vector instructions is taken. Where the lanes
+ * do not lie along memory, panels of 16 of them are made first: by loads of 16 k and turns where the chain does, number by number where
+ * nothing does. Panels that one or two rows read are not worth it, nor are vectors of less than 16: several chains of numbers at once are.
+ * Start at kernel_matrices() and kernel_pairs(). */
+#include "compiler/kernel/internal.h"
+
+enum { MOST_PANEL = 8 << 20, TILE = 6 };                    /* bytes; rows of a tile, about, whatever the target */
+
+static void add_loop(KLoops *l, int64_t extent, int64_t lane, int64_t row, int64_t out)
+{
+    if (extent == 1) return;
+    KLoop d = {extent, lane, row, out}, *p = l->n ? &l->v[l->n - 1] : NULL;
+    if (p && p->lane == lane * extent && p->row == row * extent && p->out == out * extent) {
+        d.extent *= p->extent;                              /* one stride walks both */
+        *p = d;
+    } else {
+        l->v[l->n++] = d;
+    }
+}
+
+static int64_t turns_of(const KLoops *l)
+{
+    int64_t n = 1;
+    for (int i = 0; i < l->n; i++) n *= l->v[i].extent;
+    return n;
+}
+
+static KLoop take_last(KLoops *l) { return l->n ? l->v[--l->n] : (KLoop){.extent = 1}; }
+
+static bool taken(const IrAttrs *a, int side, int d)
+{
+    for (int i = 0; i < a->batch.n; i++)
+        if ((side ? a->batch.b[i] : a->batch.a[i]) == d) return true;
+    for (int i = 0; i < a->contract.n; i++)
+        if ((side ? a->contract.b[i] : a->contract.a[i]) == d) return true;
+    return false;
+}
+
+/* Free dims of a side, whose first is dim `first` of the result. */
+static KLoops free_dims(const IrNode *n, int side, bool lanes, const KView *v, const KMem *out, int first)
+{
+    KLoops l = {0};
+    const IrType *t = &n->arg[side]->type;
+    for (int i = 0; i < t->rank; i++)
+        if (!taken(n->attr, side, i)) { add_loop(&l, t->dim[i], lanes ? v->dim[i] : 0, lanes ? 0 : v->dim[i], out->dim[first]); first++; }
+    return l;
+}
+
+/* The loops when operand `side` has the lanes. */
+static KMatrices loops_of(const IrNode *n, int side, const KView *v, const KMem *out)
+{
+    const IrAttrs *a = n->attr;
+    const KView *x = &v[side], *w = &v[1 - side];
+    int free_a = n->arg[0]->type.rank - a->batch.n - a->contract.n;
+    int first[2] = {a->batch.n, a->batch.n + free_a};
+    KMatrices m = {.side = side, .at = {x->offset, w->offset}, .from = {x->mem, w->mem}};
+    for (int i = 0; i < a->batch.n; i++) {
+        int dx = side ? a->batch.b[i] : a->batch.a[i], dw = side ? a->batch.a[i] : a->batch.b[i];
+        add_loop(&m.outer, n->result[0].type.dim[i], x->dim[dx], w->dim[dw], out->dim[i]);
+    }
+    for (int i = 0; i < a->contract.n; i++) {
+        int dx = side ? a->contract.b[i] : a->contract.a[i], dw = side ? a->contract.a[i] : a->contract.b[i];
+        add_loop(&m.chain, n->arg[side]->type.dim[dx], x->dim[dx], w->dim[dw], 0);
+    }
+    KLoops lanes = free_dims(n, side, true, x, out, first[side]);
+    m.rows = free_dims(n, 1 - side, false, w, out, first[1 - side]);
+    m.lanes = take_last(&lanes);
+    m.row = take_last(&m.rows);
+    for (int i = 0; i < lanes.n; i++) m.outer.v[m.outer.n++] = lanes.v[i];
+    return m;
+}
+
+/* A panel whose lines of the cache fall into a few sets is worth a copy when enough tiles read it. */
+static void choose_panel(const KPlan *p, KMatrices *m)
+{
+    const KLoop *k = &m->chain.v[m->chain.n - 1];
+    bool far = k->lane >= 4 * K_LANES || k->lane <= -4 * K_LANES, often = m->row.extent * turns_of(&m->rows) >= 8 * TILE;
+    m->whole = m->row.extent > 4 || m->rows.n || m->chain.n > 1;
+    if (m->lanes.lane == 1)
+        m->how = plan_takes(p, PLAN_packs) && far && often && k->extent >= 2 * K_LANES ? K_COPIED : K_AS_IT_LIES;
+    else
+        m->how = k->lane == 1 && k->extent >= K_LANES ? K_TURNED : K_COPIED;
+}
+
+static void choose_units(KMatrices *m)
+{
+    int64_t blocks = m->lanes.extent / K_LANES;             /* whole ones: the last unit has the rest, too */
+    m->group = m->row.extent == 1 ? 4 : m->row.extent == 2 ? 2 : 1;
+    m->lane_units = blocks / m->group > 1 ? blocks / m->group : 1;
+    m->row_units = m->lane_units * turns_of(&m->outer) < 16 && m->row.extent >= 2 * K_ROW_UNIT ? m->row.extent / K_ROW_UNIT : 1;
+}
+
+/* Instructions of a vector, about; two numbers take as long as one vector, and few at once wait for one another. Measured with AVX2. */
+static double cost(const KMatrices *m)
+{
+    enum { COPY = 2, TURN = 20, GATHER = 24, WAIT = 4 };
+    double k = (double)turns_of(&m->chain), outer = (double)turns_of(&m->outer), rows = (double)turns_of(&m->rows);
+    double blocks = (double)((m->lanes.extent + K_LANES - 1) / K_LANES), row = (double)m->row.extent;
+    double tiles = (double)((m->row.extent + TILE - 1) / TILE);
+    if (m->how == K_NUMBERS) return outer * rows * row * k * ((double)m->lanes.extent + WAIT) / 2;
+    double panel = m->how == K_AS_IT_LIES ? 0 : m->how == K_TURNED ? TURN : m->lanes.lane == 1 ? COPY : GATHER;
+    return outer * blocks * (k * (rows * (row + tiles) + panel) + rows * row * (m->lanes.out == 1 ? 1 : GATHER));
+}
+
+static int64_t panel_bytes(const KMatrices *m, IrElem t)
+{
+    int64_t k = m->whole ? turns_of(&m->chain) : K_CHUNK + K_LANES;
+    return m->group * k * K_LANES * (int64_t)ir_elem_bytes(t);
+}
+
+static void give_panel(KPlan *p, KKernel *k, IrElem t)
+{
+    k->mem = arena_new_of(p->arena, KMem);
+    *k->mem = (KMem){.place = K_SCRATCH, .elem = t, .slot = -1, .bytes = panel_bytes(k->matrices, t), .tile = -1, .made = p->n_mems++,
+                     .first = INT32_MAX, .last = -1};
+}
+
+/* A product of two values, and of none of their samples. */
+static bool is_plain(const KKernel *k)
+{
+    const IrNode *n = k->nodes.v[0];
+    if (k->kind != K_CONTRACT || k->stores.n != 1 || n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS) return false;
+    return !n->attr->pair_over || !n->attr->pair_over[0].n;
+}
+
+bool kernel_matrices(KPlan *p, KKernel *k)
+{
+    if (k->kind != K_CONTRACT || k->lane_axis >= 0 || !is_plain(k)) return false;
+    const IrNode *n = k->nodes.v[0];
+    KView v[2];
+    KMatrices best = {.side = -1};
+    IrElem t = n->result[0].type.elem;
+    if (!kernel_view(p, n->arg[0], &v[0]) || !kernel_view(p, n->arg[1], &v[1])) return false;
+    for (int side = 1; side >= 0; side--) {
+        KMatrices m = loops_of(n, side, v, k->stores.v[0].mem);
+        if (!m.lanes.extent || !m.chain.n || !turns_of(&m.chain) || !turns_of(&m.outer) || !turns_of(&m.rows) || !m.row.extent) continue;
+        choose_panel(p, &m);
+        choose_units(&m);
+        KMatrices numbers = m;
+        numbers.how = K_NUMBERS;
+        if (m.lanes.extent < K_LANES || (m.how != K_AS_IT_LIES && panel_bytes(&m, t) > MOST_PANEL) || cost(&numbers) < cost(&m)) m = numbers;
+        if (best.side < 0 || cost(&m) < cost(&best)) best = m;
+    }
+    if (best.side < 0) return false;
+    k->kind = K_MATRICES;
+    k->matrices = arena_copy(p->arena, &best, sizeof best);
+    k->units = best.lane_units * best.row_units * turns_of(&best.outer);
+    if (best.how == K_COPIED || best.how == K_TURNED) give_panel(p, k, t);
+    return true;
+}
+
+/* ---- samples with samples --------------------------------------------------------------------------------------- */
+
+static int64_t axis_stride(const IrType *t, const KView *v, int axis)
+{
+    for (int i = 0; i < t->axes.n; i++)
+        if (t->axes.id[i] == axis) return v->axis[i];
+    return 0;
+}
+
+/* x has the lanes; w lies in panels along another axis, which x does not know, and knows nothing of the lanes. */
+static bool are_pairs(const IrNode *n, int side, const KView *v, int lane_axis)
+{
+    const KView *x = &v[side], *w = &v[1 - side];
+    if (x->tile != lane_axis || w->tile < 0 || w->tile == lane_axis || w->mem->place != K_FRAME) return false;
+    return !axis_stride(&n->arg[side]->type, x, w->tile) && !axis_stride(&n->arg[1 - side]->type, w, lane_axis);
+}
+
+/* The other axes are loops around the tiles, and so are w's panels, whose 16 samples are the rows. */
+static KMatrices loops_of_pairs(const KPlan *p, const IrNode *n, int side, const KView *v, const KMem *out, int lane_axis)
+{
+    const IrType *t = &n->result[0].type;
+    int other = v[1 - side].tile;
+    KMatrices m = loops_of(n, side, v, out);
+    KLoops around = m.outer;
+    if (m.lanes.extent != 1) around.v[around.n++] = m.lanes;
+    for (int i = 0; i < m.rows.n; i++) around.v[around.n++] = m.rows.v[i];
+    if (m.row.extent != 1) around.v[around.n++] = m.row;
+    for (int i = 0; i < t->axes.n; i++) {
+        int a = t->axes.id[i];
+        if (a == lane_axis || a == other) continue;
+        int64_t x = axis_stride(&n->arg[side]->type, &v[side], a), w = axis_stride(&n->arg[1 - side]->type, &v[1 - side], a);
+        around.v[around.n++] = (KLoop){ir_extent(p->m, a), x, w, out->axis[i]};
+    }
+    m.outer = (KLoops){0};
+    m.rows = around;
+    m.lanes = (KLoop){K_LANES, 1, 0, 1};
+    for (int i = 0; i < t->axes.n; i++)
+        if (t->axes.id[i] == other) m.row = (KLoop){ir_extent(p->m, other), 0, 1, out->axis[i]};
+    m.how = K_AS_IT_LIES;
+    m.group = 1;
+    m.lane_units = m.row_units = 1;
+    return m;
+}
+
+bool kernel_pairs(KPlan *p, KKernel *k)
+{
+    if (k->kind != K_CONTRACT || k->lane_axis < 0 || !is_plain(k) || k->stores.v[0].mem->tile != k->lane_axis) return false;
+    const IrNode *n = k->nodes.v[0];
+    KView v[2];
+    if (!kernel_view(p, n->arg[0], &v[0]) || !kernel_view(p, n->arg[1], &v[1])) return false;
+    int side = are_pairs(n, 0, v, k->lane_axis) ? 0 : are_pairs(n, 1, v, k->lane_axis) ? 1 : -1;
+    if (side < 0) return false;
+    KMatrices m = loops_of_pairs(p, n, side, v, k->stores.v[0].mem, k->lane_axis);
+    if (!turns_of(&m.chain) || !turns_of(&m.rows) || !m.row.extent) return false;
+    k->kind = K_PAIRS;
+    k->matrices = arena_copy(p->arena, &m, sizeof m);
+    return true;
+}

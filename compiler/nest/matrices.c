@@ -1,0 +1,269 @@
+/* matrices.c - a product without samples, or of samples with samples, as register tiles: rows x blocks of 16 lanes, walked along the chain.
+ *
+ * In:  what compiler/kernel/matrices.c chose.   Out: a nest over units, a unit some blocks of lanes by some rows.
+ * A block of 16 that would pass the end begins earlier instead, and so do the rows of a tile: what two of them have in common is
+ * made twice, with the same bits, and by the same thread. So there is one tile, without a remainder. Start at nest_matrices() and nest_pairs(). */
+#include "compiler/nest/nest.h"
+
+typedef struct At { LoopIndex lane, row, out; } At;         /* in the operands and the result */
+
+typedef struct Code {
+    const KMatrices *m;
+    IrElem  elem;
+    int     x, w, out, panel;                               /* buffers: lanes, rows, result, panels */
+    int     width, rows, flight;                            /* of a tile: 16 lanes or a number; rows; how many of those beside one another */
+    bool    has_panel;
+    unsigned align;                                         /* of what is read as it lies, and of the result */
+    int64_t held;                                           /* k of a panel */
+} Code;
+
+static LoopIndex plus(Nest *n, LoopIndex x, LoopIndex y) { return loop_plus(&n->b, x, y); }
+static LoopReg *reg_of(Nest *n, LoopIndex x) { return loop_index(&n->b, &x); }
+static LoopIndex least(Nest *n, LoopIndex x, int64_t most) { return loop_of(nest_min(n, reg_of(n, x), loop_int(&n->b, IR_I64, most))); }
+
+static At moved(Nest *n, At at, const KLoop *l, LoopIndex by)
+{
+    return (At){plus(n, at.lane, loop_times(by, l->lane)), plus(n, at.row, loop_times(by, l->row)), plus(n, at.out, loop_times(by, l->out))};
+}
+
+static LoopIns *open(Nest *n, int64_t size, LoopIndex *at)
+{
+    LoopIns *block = loop_block(&n->b, size);
+    *at = loop_of(loop_dim(&n->b, (int)block->n));
+    return block;
+}
+
+/* ---- panels: [block of lanes][k][16] ---------------------------------------------------------------------------- */
+
+/* One k: 16 numbers, wherever they lie. */
+static void copy_one(Nest *n, const Code *c, LoopIndex from, LoopIndex to)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIndex l = nest_lanes(n), at = plus(n, from, loop_times(l, c->m->lanes.lane)), into = plus(n, to, l);
+    loop_store(&n->b, c->panel, &into, loop_load(&n->b, c->x, &at, cell), 4 * cell);
+}
+
+/* 16 k of 16 lanes: a line of memory a lane, turned. */
+static void turn_block(Nest *n, const Code *c, LoopIndex from, LoopIndex to)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIndex d;
+    LoopIns *block = open(n, K_LANES, &d);
+    LoopIndex at = plus(n, plus(n, from, loop_times(d, c->m->lanes.lane)), nest_lanes(n));
+    LoopReg *v = loop_turn(&n->b, loop_load(&n->b, c->x, &at, cell), (int)block->n);
+    LoopIndex into = plus(n, plus(n, to, loop_times(d, K_LANES)), nest_lanes(n));
+    loop_store(&n->b, c->panel, &into, v, 4 * cell);
+    loop_close(&n->b, block);
+}
+
+/* k from..to of the innermost loop of the chain. Sixteens that would pass its end begin earlier, perhaps before `from`. */
+static void fill_line(Nest *n, const Code *c, LoopIndex lane, LoopIndex into, LoopIndex from, LoopIndex to)
+{
+    const KLoop *k = &c->m->chain.v[c->m->chain.n - 1];
+    bool turned = c->m->how == K_TURNED;
+    LoopIns *l = loop_for(&n->b, &from, &to, turned ? K_LANES : 1, true, NULL, 0);
+    LoopIndex at = nest_counter(l);
+    if (turned && k->extent % K_LANES) at = least(n, at, k->extent - K_LANES);
+    LoopIndex off = plus(n, into, loop_times(plus(n, at, loop_times(from, -1)), K_LANES));
+    (turned ? turn_block : copy_one)(n, c, plus(n, lane, loop_times(at, k->lane)), off);
+    nest_end(n, l);
+}
+
+static void fill_lines(Nest *n, const Code *c, int depth, LoopIndex lane, LoopIndex into)
+{
+    const KLoops *chain = &c->m->chain;
+    int64_t below = K_LANES;
+    if (depth == chain->n - 1) { fill_line(n, c, lane, into, loop_at(0), loop_at(chain->v[depth].extent)); return; }
+    for (int i = depth + 1; i < chain->n; i++) below *= chain->v[i].extent;
+    LoopIns *l = nest_loop(n, chain->v[depth].extent);
+    fill_lines(n, c, depth + 1, plus(n, lane, loop_times(nest_counter(l), chain->v[depth].lane)), plus(n, into, loop_times(nest_counter(l), below)));
+    nest_end(n, l);
+}
+
+/* The lanes of a tile, all of the chain or k from..to of it. */
+static void fill(Nest *n, const Code *c, LoopIndex lane, const LoopIndex *from, const LoopIndex *to)
+{
+    LoopIns *l = nest_loop(n, c->flight);
+    LoopIndex block = nest_counter(l), at = plus(n, lane, loop_times(block, K_LANES * c->m->lanes.lane)), into = loop_times(block, K_LANES * c->held);
+    if (from) fill_line(n, c, at, plus(n, into, loop_at(K_LANES * K_LANES)), *from, *to);
+    else fill_lines(n, c, 0, at, into);
+    nest_end(n, l);
+}
+
+/* ---- a tile ----------------------------------------------------------------------------------------------------- */
+
+typedef struct Dims { LoopIndex row, block; } Dims;
+
+static LoopReg *step(Nest *n, const Code *c, const Dims *d, LoopIndex row, LoopIndex lane, LoopReg *acc)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    bool lies = !c->has_panel;
+    LoopIndex x = plus(n, plus(n, lane, nest_lanes(n)), loop_times(d->block, lies ? c->width * c->m->lanes.lane : K_LANES * c->held));
+    LoopIndex w = plus(n, row, loop_times(d->row, c->m->row.row));
+    LoopReg *rows = loop_load(&n->b, c->w, &w, cell);
+    return loop_fma(&n->b, rows, loop_load(&n->b, lies ? c->x : c->panel, &x, lies ? c->align : 4 * cell), acc);
+}
+
+/* All of the chain; lane: in the operand, or in the panel. */
+static LoopReg *chain(Nest *n, const Code *c, const Dims *d, int depth, LoopIndex row, LoopIndex lane, LoopReg *acc)
+{
+    const KLoops *k = &c->m->chain;
+    if (depth == k->n) return step(n, c, d, row, lane, acc);
+    int64_t by = K_LANES;
+    for (int i = depth + 1; i < k->n; i++) by *= k->v[i].extent;
+    if (!c->has_panel) by = k->v[depth].lane;
+    LoopIndex from = loop_at(0), to = depth == k->n - 1 ? loop_of(loop_word(&n->b, k->v[depth].extent)) : loop_at(k->v[depth].extent);
+    LoopIns *l = loop_for(&n->b, &from, &to, 1, true, &acc, 1);
+    LoopIndex i = nest_counter(l), along = plus(n, row, loop_times(i, k->v[depth].row));
+    return nest_end_fold(n, l, chain(n, c, d, depth + 1, along, plus(n, lane, loop_times(i, by)), &l->body->carry[0]));
+}
+
+/* Chunk by chunk, each as a panel of its own; 16 numbers of a lane before it are room for what begins earlier. */
+static LoopReg *chunks(Nest *n, const Code *c, const Dims *d, At at, LoopReg *acc)
+{
+    const KLoop *k = &c->m->chain.v[0];
+    LoopIns *l = nest_fold(n, loop_at(0), loop_at(k->extent), K_CHUNK, acc);
+    LoopIndex from = nest_counter(l), to = least(n, plus(n, from, loop_at(K_CHUNK)), k->extent);
+    fill(n, c, at.lane, &from, &to);
+    LoopReg *sum = &l->body->carry[0];
+    LoopIns *in = loop_for(&n->b, &from, &to, 1, true, &sum, 1);
+    LoopIndex i = nest_counter(in), held = plus(n, plus(n, i, loop_times(from, -1)), loop_at(K_LANES));
+    LoopReg *next = step(n, c, d, plus(n, at.row, loop_times(i, k->row)), loop_times(held, K_LANES), &in->body->carry[0]);
+    return nest_end_fold(n, l, nest_end_fold(n, in, next));
+}
+
+static void tile(Nest *n, const Code *c, At at)
+{
+    const KMatrices *m = c->m;
+    Dims d;
+    LoopIns *rows = open(n, c->rows, &d.row), *blocks = open(n, c->flight, &d.block);
+    LoopReg *acc = loop_over(&n->b, nest_zero(n, c->elem), 1u << rows->n | 1u << blocks->n);
+    if (c->has_panel && !m->whole) acc = chunks(n, c, &d, at, acc);
+    else acc = chain(n, c, &d, 0, at.row, c->has_panel ? loop_at(0) : at.lane, acc);
+    LoopIndex lane = plus(n, nest_lanes(n), loop_times(d.block, c->width));
+    LoopIndex to = plus(n, plus(n, at.out, loop_times(lane, m->lanes.out)), loop_times(d.row, m->row.out));
+    loop_store(&n->b, c->out, &to, acc, c->align);
+    loop_close(&n->b, blocks);
+    loop_close(&n->b, rows);
+}
+
+/* ---- the loops around it ---------------------------------------------------------------------------------------- */
+
+typedef struct { LoopIndex from, to; } Span;
+
+/* Part `which` of `parts`, each `size` of `all`, the last with what is left. */
+static Span part_of(Nest *n, LoopIndex which, int64_t parts, int64_t size, int64_t all)
+{
+    if (parts == 1) return (Span){loop_at(0), loop_at(all)};
+    LoopIndex from = loop_times(which, size);
+    LoopReg *last = loop_compare(&n->b, IR_EQ, reg_of(n, which), loop_int(&n->b, IR_I64, parts - 1));
+    LoopReg *to = loop_select(&n->b, last, loop_int(&n->b, IR_I64, all), reg_of(n, plus(n, from, loop_at(size))));
+    return (Span){from, loop_of(to)};
+}
+
+/* Where `size` from x on would pass the end, the last of them. */
+static LoopIndex before(Nest *n, LoopIndex x, LoopIndex end, int64_t size)
+{
+    return loop_of(nest_min(n, reg_of(n, x), reg_of(n, plus(n, end, loop_at(-size)))));
+}
+
+static void all_rows(Nest *n, const Code *c, int depth, At at, Span rows)
+{
+    const KMatrices *m = c->m;
+    if (depth < m->rows.n) {
+        LoopIns *l = nest_loop(n, m->rows.v[depth].extent);
+        all_rows(n, c, depth + 1, moved(n, at, &m->rows.v[depth], nest_counter(l)), rows);
+        nest_end(n, l);
+        return;
+    }
+    LoopIns *l = loop_for(&n->b, &rows.from, &rows.to, c->rows, true, NULL, 0);
+    LoopIndex first = nest_counter(l);
+    if (m->row.extent % c->rows || m->row_units > 1) first = before(n, first, rows.to, c->rows);
+    tile(n, c, moved(n, at, &m->row, first));
+    nest_end(n, l);
+}
+
+static void unit(Nest *n, const Code *c, LoopIndex which)
+{
+    const KMatrices *m = c->m;
+    At at = {loop_at(m->at[0]), loop_at(m->at[1]), loop_at(0)};
+    Span rows = part_of(n, nest_rest(n, which, m->row_units), m->row_units, K_ROW_UNIT, m->row.extent);
+    which = nest_quot(n, which, m->row_units);
+    Span lanes = part_of(n, nest_rest(n, which, m->lane_units), m->lane_units, K_LANES * m->group, m->lanes.extent);
+    which = nest_quot(n, which, m->lane_units);
+    for (int i = m->outer.n - 1; i >= 0; i--) {
+        at = moved(n, at, &m->outer.v[i], i ? nest_rest(n, which, m->outer.v[i].extent) : which);
+        if (i) which = nest_quot(n, which, m->outer.v[i].extent);
+    }
+    int64_t each = c->width * c->flight;
+    LoopIns *l = loop_for(&n->b, &lanes.from, &lanes.to, each, true, NULL, 0);
+    LoopIndex first = nest_counter(l);
+    if (m->lanes.extent % each || K_LANES * m->group % each) first = before(n, first, lanes.to, each);
+    at = moved(n, at, &m->lanes, first);
+    if (c->has_panel && m->whole) fill(n, c, at.lane, NULL, NULL);
+    all_rows(n, c, 0, at, rows);
+    nest_end(n, l);
+}
+
+/* As many rows as the target accumulates, all tiles alike; then more beside one another, as long as there is room. */
+static void choose_tile(const Nest *n, Code *c)
+{
+    enum { NUMBERS = 12, ROWS = 3 };                        /* chains of numbers, and their rows */
+    const KMatrices *m = c->m;
+    bool numbers = m->how == K_NUMBERS;
+    int64_t room = numbers ? NUMBERS : c->elem == IR_F64 && n->rows > 1 ? n->rows / 2 : n->rows, most = numbers ? ROWS : room;
+    int64_t tiles = (m->row.extent + most - 1) / most, beside = numbers ? NUMBERS : m->group;
+    c->width = numbers ? 1 : K_LANES;
+    c->rows = (int)(m->row_units > 1 ? most : (m->row.extent + tiles - 1) / tiles);
+    while (beside > 1 && (beside * c->rows > room || beside * c->width > m->lanes.extent)) beside = numbers ? beside - 1 : beside / 2;
+    c->flight = (int)beside;
+    c->has_panel = m->how == K_COPIED || m->how == K_TURNED;
+    c->held = m->whole ? 1 : K_CHUNK + K_LANES;
+    for (int i = 0; i < m->chain.n && m->whole; i++) c->held *= m->chain.v[i].extent;
+}
+
+void nest_matrices(Nest *n)
+{
+    const KMatrices *m = n->k->matrices;
+    Code c = {.m = m, .elem = n->k->nodes.v[0]->result[0].type.elem};
+    choose_tile(n, &c);
+    c.align = (unsigned)ir_elem_bytes(c.elem);
+    n->lanes = c.width;
+    c.x = nest_base(n, m->from[0]);
+    c.w = nest_base(n, m->from[1]);
+    c.out = nest_base(n, n->k->stores.v[0].mem);
+    if (c.has_panel) c.panel = nest_base(n, n->k->mem);
+    LoopIndex from = loop_of(n->lo), to = loop_of(n->hi);
+    LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0);
+    unit(n, &c, nest_counter(l));
+    nest_end(n, l);
+}
+
+/* ---- samples with samples: the other axis' panels, 16 rows each, and what is left of the last -------------------- */
+
+void nest_pairs(Nest *n)
+{
+    KMatrices m = *n->k->matrices;
+    Code c = {.m = &m, .elem = n->k->nodes.v[0]->result[0].type.elem, .align = 64};
+    KLoop samples = m.row;
+    int64_t panels = samples.extent / K_LANES, rest = samples.extent % K_LANES;
+    At at = {.row = loop_at(m.at[1])};
+    LoopIndex from;
+    nest_at_panel(n);
+    c.x = nest_panel(n, m.from[0], &from);
+    at.lane = plus(n, from, loop_at(m.at[0]));
+    c.out = nest_panel(n, n->k->stores.v[0].mem, &at.out);
+    c.w = nest_base(n, m.from[1]);
+    KLoop panel = {panels, 0, m.from[1]->panel, K_LANES * samples.out};
+    m.row.extent = rest;
+    if (rest) {
+        choose_tile(n, &c);
+        all_rows(n, &c, 0, moved(n, at, &panel, loop_at(panels)), (Span){loop_at(0), loop_at(rest)});
+    }
+    m.row.extent = K_LANES;
+    m.rows.v[m.rows.n++] = panel;
+    if (panels) {
+        choose_tile(n, &c);
+        all_rows(n, &c, 0, at, (Span){loop_at(0), loop_at(K_LANES)});
+    }
+}
