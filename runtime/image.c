@@ -268,14 +268,14 @@ typedef struct Loops { int64_t turns[FRAME_MAX_DEPTH]; int n; bool entered; } Lo
 
 static bool place_in(const Open *o, const CodePlace *p, const Loops *l)
 {
-    int64_t last = p->offset;
-    if (p->bytes < 0 || last < 0 || p->n_iter < 0 || p->n_iter > FRAME_MAX_DEPTH) return false;
+    int64_t first = p->offset, last = p->offset;
+    if (p->bytes < 0 || p->n_iter < 0 || p->n_iter > FRAME_MAX_DEPTH) return false;
     for (int i = 0; i < p->n_iter; i++) {
         int64_t d = p->iter[i].depth, more;
-        if (!l || d < 0 || d >= l->n || p->iter[i].bytes < 0) return false;
-        if (__builtin_mul_overflow(p->iter[i].bytes, l->turns[d] - 1, &more) || __builtin_add_overflow(last, more, &last)) return false;
+        if (!l || d < 0 || d >= l->n || __builtin_mul_overflow(p->iter[i].bytes, l->turns[d] - 1, &more)) return false;
+        if (__builtin_add_overflow(more < 0 ? first : last, more, more < 0 ? &first : &last)) return false;
     }
-    return within(last, p->bytes, o->image->code.frame_bytes);
+    return first >= 0 && within(last, p->bytes, o->image->code.frame_bytes);
 }
 
 static bool calls_fit(const Open *o, CodeRange r)

@@ -46,7 +46,8 @@ typedef struct KMem {
     int     rank;
     int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK];            /* strides in elements, by position; the tile axis' is unused */
     bool    dense;                                          /* the strides are row-major over other axes, then dims */
-    int     n_iter;                                         /* slices of stacked values: elements to add per iteration of a scan */
+    int64_t at;                                             /* slices of stacked values: the element where iteration 0 begins, */
+    int     n_iter;                                         /* and elements to add per iteration of a scan; below 0: backwards */
     struct { int depth; int64_t stride; } iter[FRAME_MAX_DEPTH];
     int     first, last;                                    /* live, in steps (FRAME) or kernels of the step (SCRATCH) */
     int     made;                                           /* which of the plan's buffers, in the order they were made */

@@ -25,8 +25,9 @@ static CodePlace place_of(const KMem *m)
         p.iter[i].depth = m->iter[i].depth;
         p.iter[i].bytes = m->iter[i].stride * (int64_t)ir_elem_bytes(m->elem);
     }
+    p.offset = m->at * (int64_t)ir_elem_bytes(m->elem);
     while (m->of) m = m->of;
-    p.offset = m->offset;
+    p.offset += m->offset;
     return p;
 }
 

@@ -571,6 +571,45 @@ Test(engines, loops_that_end)
         }
 }
 
+/* A text, its extent to be written in, through both engines: for several extents, on several threads, with every decision of the plan and without one. */
+static void compare_loops(const char *text, PlanDecision without)
+{
+    static const int extents[] = {0, 1, 15, 17, 33, 130, 257, 600}, threads[] = {1, 2, 3, 8};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i++)
+        for (int off = 0; off < 2; off++) {
+            char        written[8192];
+            snprintf(written, sizeof written, text, extents[i]);
+            Case       *c = case_of_text(written);
+            PlanOptions plan = {off ? 1u << without : 0};
+            Difference  d = compare(c, 1, threads[i % 4], plan);
+            if (d.found) print_difference(c, &d);
+            cr_assert(!d.found, "%d samples%s", extents[i], off ? ", without" : "");
+            arena_free(c->arena);
+        }
+}
+
+/* What a loop takes turn by turn, from the end and from the start: without samples, of one axis, of two, with dims in another order, of an outer turn,
+ * and as what a cond asks. */
+Test(engines, loops_over_what_is_reversed)
+{
+    static const char *text =
+        "axis p = %d\naxis q = 3\nslot \"d\" param : f32[5,4]\nfn f {report} {\n"
+        "%%d = read \"d\" : f32[5,4]\n%%dr = reverse %%d {dims [0]} : f32[5,4]\n%%d1 = tanh %%d : f32[5,4]\n%%d2 = reverse %%d1 {dims [0,1]} : f32[5,4]\n"
+        "%%x = normal {stream \"x\"} : f32<p>[5,4]\n%%xr = reverse %%x {dims [0]} : f32<p>[5,4]\n%%y = normal {stream \"y\"} : f32<p,q>[5,2]\n%%yr = reverse %%y {dims [0,1]} : f32<p,q>[5,2]\n"
+        "%%z = normal {stream \"z\"} : f32<p>[5,6,4]\n%%zr = reverse %%z {dims [0]} : f32<p>[5,6,4]\n%%o = const {value 0} : f32[]\n%%o4 = broadcast %%o {dims [4]} : f32[4]\n%%op = spread %%o4 {over p} : f32<p>[4]\n"
+        "%%ob = broadcast %%o {dims [2]} : f32[2]\n%%oq = spread %%ob {over p,q} : f32<p,q>[2]\n%%b1 = slice %%d1 {lo [0,0] hi [5,1] step [1,1]} : f32[5,1]\n"
+        "%%b2 = reshape %%b1 {dims [5]} : f32[5]\n%%b3 = compare %%b2, 0 {gt} : bool[5]\n%%br = reverse %%b3 {dims [0]} : bool[5]\n"
+        "%%u, %%us = scan %%o4 ; %%dr, %%d2 ; {n 5} (%%h: f32[4], %%s: f32[4], %%t: f32[4]) {\n%%h1 = fma %%h, %%s, %%t : f32[4]\nyield %%h1, %%h1\n} : f32[4], f32[5,4]\n"
+        "%%v, %%vs = scan %%op ; %%xr, %%x, %%br ; {n 5} (%%g: f32<p>[4], %%s1: f32<p>[4], %%t1: f32<p>[4], %%b4: bool[]) {\n%%g1 = fma %%g, %%s1, %%t1 : f32<p>[4]\n"
+        "%%g2 = cond %%b4, %%g1, %%s1 (%%a1: f32<p>[4], %%a2: f32<p>[4]) {\n%%g3 = add %%a1, %%a2 : f32<p>[4]\nyield %%g3\n} (%%a3: f32<p>[4], %%a4: f32<p>[4]) {\n%%g4 = mul %%a3, %%a4 : f32<p>[4]\nyield %%g4\n} : f32<p>[4]\n"
+        "yield %%g2, %%g2\n} : f32<p>[4], f32<p>[5,4]\n"
+        "%%w = scan %%oq ; %%yr, %%y ; {n 5} (%%k: f32<p,q>[2], %%s2: f32<p,q>[2], %%t2: f32<p,q>[2]) {\n%%k1 = fma %%k, %%s2, %%t2 : f32<p,q>[2]\nyield %%k1\n} : f32<p,q>[2]\n"
+        "%%r = scan %%op ; %%zr ; {n 5} (%%l: f32<p>[4], %%s3: f32<p>[6,4]) {\n%%sr = reverse %%s3 {dims [0]} : f32<p>[6,4]\n"
+        "%%l1 = scan %%l ; %%sr, %%s3 ; {n 6} (%%m: f32<p>[4], %%s4: f32<p>[4], %%s5: f32<p>[4]) {\n%%m1 = mul %%m, 0.5 : f32<p>[4]\n%%m2 = fma %%s4, %%m1, %%s5 : f32<p>[4]\nyield %%m2\n} : f32<p>[4]\nyield %%l1\n} : f32<p>[4]\n"
+        "report \"u\", %%u\nreport \"us\", %%us\nreport \"v\", %%v\nreport \"vs\", %%vs\nreport \"w\", %%w\nreport \"r\", %%r\n}\n";
+    compare_loops(text, PLAN_views);
+}
+
 /* Two thousand million rounds of which two are needed. */
 Test(engines, rounds_that_nobody_needs_are_not_run)
 {
