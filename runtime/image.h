@@ -9,7 +9,7 @@
 #include "runtime/code.h"
 #include "runtime/program.h"
 
-enum { IMAGE_FORMAT = 1, IMAGE_ALIGN = 64 };
+enum { IMAGE_FORMAT = 2, IMAGE_ALIGN = 64 };
 #define IMAGE_MAGIC "GANIMAGE"
 
 typedef enum ImageTag {

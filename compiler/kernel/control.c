@@ -195,7 +195,7 @@ void place_scan(Planner *b, IrNode *n)
         if (i < carried) {
             KMem *next = own_frame(b, &v->type);
             place_write_to(&in, v, next);
-            array_push(b->p->arena, &s->after, ((KCopy){next, kernel_value(b->p, &n->result[i])->mem}));
+            array_push(b->p->arena, &s->after, ((KCopy){.from = next, .to = kernel_value(b->p, &n->result[i])->mem}));
         } else {
             KMem *whole = own_frame(b, &n->result[i].type);
             result_of(b, &n->result[i], s, whole);

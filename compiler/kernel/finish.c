@@ -63,7 +63,7 @@ static void pack_matrices(KPlan *p, KBlock *block)
             KView w;
             if (!kernel_view(p, n->arg[side], &w) || !worth_packing(n, side, &w, s->extent)) continue;
             for (int o = 0; o < s->once.n && !k->packed; o++)
-                if (same_matrix(p, k, s->once.v[o], side, s->once.v[o]->units ? 1 : 0)) k->packed = s->once.v[o]->mem;
+                if (same_matrix(p, k, s->once.v[o], side, s->once.v[o]->side)) k->packed = s->once.v[o]->mem;
             if (k->packed) continue;
             plan_did(p, PLAN_packs, true);
             k->packed = arena_new_of(p->arena, KMem);
@@ -77,7 +77,7 @@ static void pack_matrices(KPlan *p, KBlock *block)
                                 .last = -1};
             k->packed->bytes = ir_dims_size(&n->arg[side]->type) * (int64_t)ir_elem_bytes(k->packed->elem);
             KKernel *pack = arena_new_of(p->arena, KKernel);
-            *pack = (KKernel){.kind = K_PACK, .id = p->kernels.n, .lane_axis = -1, .mem = k->packed, .units = side};
+            *pack = (KKernel){.kind = K_PACK, .id = p->kernels.n, .lane_axis = -1, .mem = k->packed, .units = 1, .side = side};
             array_push(p->arena, &pack->nodes, n);
             array_push(p->arena, &p->kernels, pack);
             array_push(p->arena, &s->once, pack);

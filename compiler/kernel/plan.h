@@ -4,7 +4,7 @@
  * [panel][other axes, dims][16], so every loop is over features with the samples in a vector. A value without axes is
  * row-major, and loops over it go along its last dim.
  *
- *   block    the steps of a function or of the body of a scan or cond, in order, a barrier after each
+ *   block    the steps of a function or of the body of a scan or cond, in order; threads wait for one another where they must (wait.c)
  *   step     TILED: kernels over the shards of all axes of one extent. A shard is cut into tiles of 64 samples; a tile runs
  *            its panel kernels for each panel of 16, then its tile kernels once (contractions over samples), and a shard
  *            ends with its finish kernels (lanes to numbers). Kernels to be run once come first, on every thread. Samples do not meet except in those accumulators.
@@ -49,7 +49,8 @@ typedef struct KMem {
     int64_t at;                                             /* slices of stacked values: the element where iteration 0 begins, */
     int     n_iter;                                         /* and elements to add per iteration of a scan; below 0: backwards */
     struct { int depth; int64_t stride; } iter[FRAME_MAX_DEPTH];
-    int     first, last;                                    /* live, in steps (FRAME) or kernels of the step (SCRATCH) */
+    int     first, last;                                    /* live, in waits (FRAME) or kernels of the step (SCRATCH) */
+    int     depth;                                          /* FRAME: of the scans round its first use */
     int     made;                                           /* which of the plan's buffers, in the order they were made */
 } KMem;
 
@@ -107,6 +108,7 @@ typedef struct KKernel {
     ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair; BLAS: the operands */
     KMem   *mem;                                            /* TRANSPOSE: to where; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
+    int     side;                                           /* PACK: which operand of the row is the matrix */
     bool    split;                                          /* UNIFORM: may be cut by elements */
     int64_t units;                                          /* UNIFORM: of the cut */
     double  flops;                                          /* per run */
@@ -119,7 +121,7 @@ typedef enum { K_TILED, K_UNIFORM, K_SCAN, K_COND } KStepKind;
 typedef struct KStep  KStep;
 typedef struct KBlock { ARRAY(KStep *) steps; } KBlock;
 
-typedef struct { KMem *from, *to; } KCopy;
+typedef struct { KMem *from, *to; int64_t doer; } KCopy;    /* doer: see wait.c */
 typedef struct { KMem *from; int slot; } KCommit;
 
 struct KStep {
@@ -137,6 +139,8 @@ struct KStep {
     KMem     *ended;                                        /* SCAN with `until`: its flags, a carried value; NULL: it runs all its iterations */
     ARRAY(KMem *) stacks;                                   /* SCAN: what its outputs are stacked in */
     KMem     *predicate;                                    /* COND */
+    bool      wait_first, wait_last;                        /* all threads wait for one another before the step; after it */
+    bool      wait_copies, wait_turn;                       /* SCAN: before the copies `after` a turn; at its end */
 };
 
 /* What the plans of a module know of its values. A value is of one function, so one table serves all: a table a function, as long as the

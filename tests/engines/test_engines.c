@@ -578,7 +578,7 @@ static void compare_loops(const char *text, PlanDecision without)
     for (size_t i = 0; i < sizeof extents / sizeof *extents; i++)
         for (int off = 0; off < 2; off++) {
             char        written[8192];
-            snprintf(written, sizeof written, text, extents[i]);
+            snprintf(written, sizeof written, text, extents[i], extents[i], extents[i], extents[i], extents[i]);
             Case       *c = case_of_text(written);
             PlanOptions plan = {off ? 1u << without : 0};
             Difference  d = compare(c, 1, threads[i % 4], plan);
@@ -608,6 +608,28 @@ Test(engines, loops_over_what_is_reversed)
         "%%l1 = scan %%l ; %%sr, %%s3 ; {n 6} (%%m: f32<p>[4], %%s4: f32<p>[4], %%s5: f32<p>[4]) {\n%%m1 = mul %%m, 0.5 : f32<p>[4]\n%%m2 = fma %%s4, %%m1, %%s5 : f32<p>[4]\nyield %%m2\n} : f32<p>[4]\nyield %%l1\n} : f32<p>[4]\n"
         "report \"u\", %%u\nreport \"us\", %%us\nreport \"v\", %%v\nreport \"vs\", %%vs\nreport \"w\", %%w\nreport \"r\", %%r\n}\n";
     compare_loops(text, PLAN_views);
+}
+
+/* Turns that hand values from thread to thread, some hundred times: samples read those of others (the other way round, of the same turn and of the
+ * last), sums over samples come back to them, a matrix that all threads make is multiplied by itself, small values go from kernel to kernel, a
+ * loop inside begins with what the others made, a cond asks it, and flags of all samples end the loop. */
+Test(engines, turns_that_meet)
+{
+    static const char *text =
+        "axis p = %d\nfn f {report} {\n%%x = normal {stream \"x\"} : f32<p>[3]\n%%m = normal {stream \"m\"} : f32[70,70]\n%%s = normal {stream \"s\"} : f32[5]\n"
+        "%%no = const {value 0} : bool[]\n%%nop = spread %%no {over p} : bool<p>[]\n%%c0 = const {value 0} : i32[]\n"
+        "%%h, %%hs = scan %%x ; ; {n 300} (%%a: f32<p>[3]) {\n%%f = as_feature %%a {axis p} : f32[%d,3]\n%%r = reverse %%f {dims [0]} : f32[%d,3]\n%%b = as_sample %%r {axis p} : f32<p>[3]\n"
+        "%%a1 = mul %%a, 0.5 : f32<p>[3]\n%%a2 = fma %%b, 0.25, %%a1 : f32<p>[3]\n%%a3 = add %%a2, 0.1 : f32<p>[3]\nyield %%a3, %%b\n} : f32<p>[3], f32<p>[300,3]\n"
+        "%%g = scan %%x ; ; {n 300} (%%d: f32<p>[3]) {\n%%d1 = tanh %%d : f32<p>[3]\n%%f1 = as_feature %%d1 {axis p} : f32[%d,3]\n%%r1 = reverse %%f1 {dims [0]} : f32[%d,3]\n%%b1 = as_sample %%r1 {axis p} : f32<p>[3]\n"
+        "%%t = sum %%d1 {over p} : f32[3]\n%%t1 = mul %%t, 0.01 : f32[3]\n%%t2 = spread %%t1 {over p} : f32<p>[3]\n%%d2 = sub %%b1, %%t2 : f32<p>[3]\n%%d3 = fma %%d, 0.5, %%d2 : f32<p>[3]\nyield %%d3\n} : f32<p>[3]\n"
+        "%%k = scan %%m ; ; {n 60} (%%l: f32[70,70]) {\n%%l1 = dot %%l, %%l {contract 1:0} : f32[70,70]\n%%l2 = mul %%l1, 0.2 : f32[70,70]\n%%l3 = tanh %%l2 : f32[70,70]\nyield %%l3\n} : f32[70,70]\n"
+        "%%q, %%n = scan %%s, %%c0 ; ; {n 300} (%%u: f32[5], %%j: i32[]) {\n%%u1 = cumsum %%u {dim 0} : f32[5]\n%%u2 = mul %%u1, 0.3 : f32[5]\n%%j1 = add %%j, 1 : i32[]\n%%j2 = rem %%j1, 3 : i32[]\n%%o = compare %%j2, 1 {eq} : bool[]\n"
+        "%%u3 = cond %%o, %%u2 (%%v: f32[5]) {\n%%v1 = reverse %%v {dims [0]} : f32[5]\n%%v2 = tanh %%v1 : f32[5]\n%%v3 = cumsum %%v2 {dim 0} : f32[5]\nyield %%v3\n} (%%v4: f32[5]) {\n%%v5 = add %%v4, 0.1 : f32[5]\nyield %%v5\n} : f32[5]\n"
+        "%%u4 = scan %%u3 ; ; %%u2 {n 3} (%%w: f32[5], %%w0: f32[5]) {\n%%w1 = reverse %%w {dims [0]} : f32[5]\n%%w2 = fma %%w1, 0.5, %%w0 : f32[5]\n%%w3 = sin %%w2 : f32[5]\nyield %%w3\n} : f32[5]\nyield %%u4, %%j2\n} : f32[5], i32[]\n"
+        "%%e, %%y, %%z = scan %%x, %%nop ; ; {n 300 until 1} (%%i: f32<p>[3], %%i0: bool<p>[]) {\n%%i1 = abs %%i : f32<p>[3]\n%%i2 = add %%i1, 0.03 : f32<p>[3]\n%%i3 = sum %%i2 {dims [0]} : f32<p>[]\n%%i4 = compare %%i3, 9 {gt} : bool<p>[]\n"
+        "yield %%i2, %%i4, %%i3\n} : f32<p>[3], bool<p>[], f32<p>[300]\n"
+        "report \"h\", %%h\nreport \"hs\", %%hs\nreport \"g\", %%g\nreport \"k\", %%k\nreport \"q\", %%q\nreport \"n\", %%n\nreport \"e\", %%e\nreport \"y\", %%y\nreport \"z\", %%z\n}\n";
+    compare_loops(text, PLAN_waits);
 }
 
 /* Two thousand million rounds of which two are needed. */
