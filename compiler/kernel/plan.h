@@ -60,7 +60,7 @@ typedef enum {
     K_MAP,                                                  /* members in registers */
     K_RANDOM,                                               /* uniform, normal, randint: four elements at a time */
     K_DOT,                                                  /* tiled value times a matrix without axes: register tile */
-    K_PACK,                                                 /* once a thread: such a matrix, in the order in which DOT's tiles walk it */
+    K_PACK,                                                 /* such a matrix, in the order in which DOT's tiles walk it: once a thread and step, or in front of a loop */
     K_CONTRACT,                                             /* any other dot or conv, element by element */
     K_REDUCE,                                               /* sum, norm, reduce_max, argmax along dims or axes other than the lane's */
     K_CUMSUM,

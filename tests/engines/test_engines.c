@@ -632,6 +632,25 @@ Test(engines, turns_that_meet)
     compare_loops(text, PLAN_waits);
 }
 
+/* Matrices that loops read in the order of their tiles: a slot, one made before the loop, one that the loop carries, one of each turn, the latter two in
+ * a loop inside, where they stay the same, and one under a cond. */
+Test(engines, matrices_in_loops)
+{
+    static const char *text =
+        "axis p = %d\nslot \"w\" param : f32[40,40]\nfn f {report} {\n%%x = normal {stream \"x\"} : f32<p>[40]\n%%w = read \"w\" : f32[40,40]\n%%w1 = tanh %%w : f32[40,40]\n"
+        "%%s = normal {stream \"s\"} : f32[4,40,40]\n%%sr = reverse %%s {dims [0]} : f32[4,40,40]\n"
+        "%%h, %%m = scan %%x, %%w1 ; %%sr ; %%w, %%w1 {n 4} (%%a: f32<p>[40], %%b: f32[40,40], %%c: f32[40,40], %%d: f32[40,40], %%e: f32[40,40]) {\n"
+        "%%a1 = dot %%a, %%d {contract 0:0} : f32<p>[40]\n%%a2 = tanh %%a1 : f32<p>[40]\n%%a3 = dot %%a2, %%b {contract 0:0} : f32<p>[40]\n%%a4 = tanh %%a3 : f32<p>[40]\n"
+        "%%a5 = scan %%a4 ; ; %%b, %%c, %%d, %%e {n 3} (%%i: f32<p>[40], %%j: f32[40,40], %%k: f32[40,40], %%l: f32[40,40], %%o: f32[40,40]) {\n"
+        "%%i1 = dot %%i, %%j {contract 0:0} : f32<p>[40]\n%%i2 = tanh %%i1 : f32<p>[40]\n%%i3 = dot %%i2, %%k {contract 0:0} : f32<p>[40]\n%%i4 = tanh %%i3 : f32<p>[40]\n"
+        "%%i5 = dot %%i4, %%l {contract 0:0} : f32<p>[40]\n%%i6 = tanh %%i5 : f32<p>[40]\n%%i7 = dot %%i6, %%o {contract 0:0} : f32<p>[40]\n%%i8 = tanh %%i7 : f32<p>[40]\nyield %%i8\n} : f32<p>[40]\n"
+        "%%b1 = mul %%b, 0.5 : f32[40,40]\n%%b2 = fma %%c, 0.5, %%b1 : f32[40,40]\n%%b3 = slice %%b2 {lo [0,0] hi [1,1] step [1,1]} : f32[1,1]\n%%b4 = reshape %%b3 {dims []} : f32[]\n%%b5 = compare %%b4, 0 {gt} : bool[]\n"
+        "%%a6 = cond %%b5, %%a5, %%b2, %%e (%%q: f32<p>[40], %%q1: f32[40,40], %%q2: f32[40,40]) {\n%%q3 = dot %%q, %%q1 {contract 0:0} : f32<p>[40]\nyield %%q3\n"
+        "} (%%r: f32<p>[40], %%r1: f32[40,40], %%r2: f32[40,40]) {\n%%r3 = dot %%r, %%r2 {contract 0:0} : f32<p>[40]\nyield %%r3\n} : f32<p>[40]\nyield %%a6, %%b2\n} : f32<p>[40], f32[40,40]\n"
+        "report \"h\", %%h\nreport \"m\", %%m\n}\n";
+    compare_loops(text, PLAN_packs);
+}
+
 /* Two thousand million rounds of which two are needed. */
 Test(engines, rounds_that_nobody_needs_are_not_run)
 {
