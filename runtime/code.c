@@ -10,7 +10,6 @@ typedef struct Run {
     const Code         *code;
     const CodeFunction *fn;
     CodeInstance       *in;
-    char               *frame;
 } Run;
 
 typedef struct Walk {                                       /* one thread's */
@@ -21,9 +20,9 @@ typedef struct Walk {                                       /* one thread's */
     uint64_t    iteration;
 } Walk;
 
-static void wait_for_all(const Walk *w)
+static void wait_at(const Walk *w, const CodeStep *s, CodeWait where)
 {
-    if (w->threads > 1) team_barrier(w->r->in->team);
+    if (w->threads > 1 && s->waits & where) team_barrier(w->r->in->team);
 }
 
 static void call(const Walk *w, const CodeCall *k, int64_t u0, int64_t u1, int64_t u2, int64_t u3)
@@ -50,52 +49,51 @@ static void run_shard(const Walk *w, const CodeStep *s, int64_t shard)
     calls(w, s->finish, shard, 0, 0, 0);
 }
 
+typedef struct Part { int64_t lo, hi; } Part;
+
+/* Of n shards or units; the same each time, so what a thread has written there it reads without waiting. */
+static Part part_of(const Walk *w, int64_t n) { return (Part){n * w->thread / w->threads, n * (w->thread + 1) / w->threads}; }
+
 static void run_tiled(const Walk *w, const CodeStep *s)
 {
-    int64_t lo = s->shards * w->thread / w->threads, hi = s->shards * (w->thread + 1) / w->threads;
-    if (lo < hi) calls(w, s->once, 0, 0, 0, 0);
-    for (int64_t i = lo; i < hi; i++) run_shard(w, s, i);
+    Part p = part_of(w, s->shards);
+    if (p.lo < p.hi) calls(w, s->once, 0, 0, 0, 0);
+    for (int64_t i = p.lo; i < p.hi; i++) run_shard(w, s, i);
 }
 
 static void run_uniform(const Walk *w, const CodeStep *s)
 {
     for (int i = 0; i < s->panel.n; i++) {
         const CodeCall *k = &w->code->call[s->panel.first + i];
-        int64_t lo = 0, hi = k->units;
-        if (k->split) {
-            lo = k->units * w->thread / w->threads;
-            hi = k->units * (w->thread + 1) / w->threads;
-        } else if (i % w->threads != w->thread) {
-            continue;
-        }
-        if (lo < hi) call(w, k, lo, hi, 0, 0);
+        if (!k->split && i % w->threads != w->thread) continue;
+        Part p = k->split ? part_of(w, k->units) : (Part){0, k->units};
+        if (p.lo < p.hi) call(w, k, p.lo, p.hi, 0, 0);
     }
 }
 
 static void run_block(Walk *w, int block);
 
-static char *at_place(const Run *r, const CodePlace *p)
+static char *at_place(const Walk *w, const CodePlace *p)
 {
     int64_t at = p->offset;
     for (int i = 0; i < p->n_iter; i++) {
         int64_t n;
-        memcpy(&n, r->frame + FRAME_COUNTER + 8 * p->iter[i].depth, 8);
+        memcpy(&n, w->bases[BASE_NUMBERS] + FRAME_COUNTER + 8 * p->iter[i].depth, 8);
         at += n * p->iter[i].bytes;
     }
-    return r->frame + at;
+    return w->bases[BASE_FRAME] + at;
 }
 
 static void set_counters(const Walk *w, const CodeStep *s, int64_t i, uint64_t iteration)
 {
-    if (w->thread) return;
-    memcpy(w->r->frame + FRAME_COUNTER + 8 * s->depth, &i, 8);
-    memcpy(w->r->frame + FRAME_ITERATION, &iteration, 8);
+    memcpy(w->bases[BASE_NUMBERS] + FRAME_COUNTER + 8 * s->depth, &i, 8);
+    memcpy(w->bases[BASE_NUMBERS] + FRAME_ITERATION, &iteration, 8);
 }
 
-/* Every thread looks for itself: the flags were written before the last barrier, and are not before the next. */
-static bool have_all_ended(const Run *r, const CodeStep *s)
+/* Every thread looks for itself: the flags are written by the copies, with a wait on either side. */
+static bool have_all_ended(const Walk *w, const CodeStep *s)
 {
-    const char *flag = at_place(r, &s->predicate);
+    const char *flag = at_place(w, &s->predicate);
     if (!s->predicate.bytes) return false;
     if (!s->extent) return *flag;
     int64_t panels = (s->extent + FRAME_PANEL - 1) / FRAME_PANEL, rest = s->predicate.bytes / (FRAME_PANEL * panels);
@@ -114,7 +112,20 @@ static void clear_stacks(const Walk *w, const CodeStep *s, int64_t from)
         const CodeStack *k = &w->code->stack[s->stacks.first + i];
         int64_t each = s->turns * k->turn, n = each ? k->bytes / each : 0;
         for (int64_t j = w->thread; j < n; j += w->threads)
-            memset(w->r->frame + k->offset + j * each + from * k->turn, 0, (size_t)(each - from * k->turn));
+            memset(w->bases[BASE_FRAME] + k->offset + j * each + from * k->turn, 0, (size_t)(each - from * k->turn));
+    }
+}
+
+static void copy_after(const Walk *w, const CodeCopy *c)
+{
+    char    *to = at_place(w, &c->to), *from = at_place(w, &c->from);
+    int64_t  bytes = c->to.bytes;
+    Part     p = part_of(w, c->shards);
+    if (c->shards) {
+        p = (Part){p.lo * c->shard, p.hi * c->shard < bytes ? p.hi * c->shard : bytes};
+        if (p.lo < p.hi) memcpy(to + p.lo, from + p.lo, (size_t)(p.hi - p.lo));
+    } else if (c->thread % w->threads == w->thread) {
+        memcpy(to, from, (size_t)bytes);
     }
 }
 
@@ -122,19 +133,16 @@ static void run_scan(Walk *w, const CodeStep *s)
 {
     uint64_t outside = w->iteration;
     for (int64_t i = 0; i < s->turns; i++) {
-        if (have_all_ended(w->r, s)) {
+        if (have_all_ended(w, s)) {
             clear_stacks(w, s, i);
             break;
         }
         w->iteration = outside * (uint64_t)s->turns + (uint64_t)i;
         set_counters(w, s, i, w->iteration);
-        wait_for_all(w);
         run_block(w, s->body[0]);
-        for (int k = 0; k < s->after.n; k++) {
-            const CodeCopy *c = &w->code->copy[s->after.first + k];
-            if (k % w->threads == w->thread) memcpy(at_place(w->r, &c->to), at_place(w->r, &c->from), (size_t)c->to.bytes);
-        }
-        wait_for_all(w);
+        wait_at(w, s, CODE_WAIT_COPIES);
+        for (int k = 0; k < s->after.n; k++) copy_after(w, &w->code->copy[s->after.first + k]);
+        wait_at(w, s, CODE_WAIT_TURN);
     }
     w->iteration = outside;
     set_counters(w, s, 0, outside);
@@ -146,7 +154,7 @@ static void run_step(Walk *w, const CodeStep *s)
     case CODE_TILED:   run_tiled(w, s); break;
     case CODE_UNIFORM: run_uniform(w, s); break;
     case CODE_SCAN:    run_scan(w, s); break;
-    case CODE_COND:    run_block(w, s->body[*at_place(w->r, &s->predicate) ? 0 : 1]); break;
+    case CODE_COND:    run_block(w, s->body[*at_place(w, &s->predicate) ? 0 : 1]); break;
     }
 }
 
@@ -154,8 +162,10 @@ static void run_block(Walk *w, int block)
 {
     CodeRange steps = w->code->block[block];
     for (int i = 0; i < steps.n; i++) {
-        run_step(w, &w->code->step[steps.first + i]);
-        wait_for_all(w);
+        const CodeStep *s = &w->code->step[steps.first + i];
+        wait_at(w, s, CODE_WAIT_FIRST);
+        run_step(w, s);
+        wait_at(w, s, CODE_WAIT_LAST);
     }
 }
 
@@ -168,33 +178,38 @@ static void member(void *arg, int thread, int threads)
     run_block(&w, r->fn->top);
 }
 
-static void fill_header(const Run *r, const GanState *state)
+static size_t numbers_bytes(const Code *c) { return FRAME_KEYS + 8 * (size_t)c->n_streams; }
+
+static void fill_numbers(const Run *r, const GanState *state)
 {
-    memset(r->frame, 0, FRAME_KEYS);
-    if (r->fn->tick >= 0) memcpy(r->frame + FRAME_TICK, state->base + r->fn->tick, 8);
+    char *first = r->in->bases[0][BASE_NUMBERS];
+    memset(first, 0, FRAME_KEYS);
+    if (r->fn->tick >= 0) memcpy(first + FRAME_TICK, state->base + r->fn->tick, 8);
     for (int i = 0; i < r->code->n_streams; i++) {
         uint64_t key = random_key(state->seed, r->code->stream[i]);
-        memcpy(r->frame + FRAME_KEYS + 8 * i, &key, 8);
+        memcpy(first + FRAME_KEYS + 8 * i, &key, 8);
     }
+    for (int t = 1; t < team_threads(r->in->team); t++) memcpy(r->in->bases[t][BASE_NUMBERS], first, numbers_bytes(r->code));
 }
 
 void code_run(const Code *c, CodeInstance *in, int function, GanState *state, int n_data, void *const *out)
 {
-    Run r = {c, &c->fn[function], in, in->bases[0][BASE_FRAME]};
+    Run   r = {c, &c->fn[function], in};
+    char *frame = in->bases[0][BASE_FRAME];
     uint64_t theirs = fpenv_enter();
     for (int t = 0; t < team_threads(in->team); t++) {
         in->bases[t][BASE_STATE] = state->base;
         for (int i = 0; i < n_data; i++) in->bases[t][BASE_DATA + i] = (char *)state->data[i];
     }
-    fill_header(&r, state);
+    fill_numbers(&r, state);
     team_run(in->team, member, &r);
     for (int i = 0; out && i < r.fn->outs.n; i++) {
         const CodePlace *p = &c->out[r.fn->outs.first + i];
-        if (out[i]) memcpy(out[i], r.frame + p->offset, (size_t)p->bytes);
+        if (out[i]) memcpy(out[i], frame + p->offset, (size_t)p->bytes);
     }
     for (int i = 0; i < r.fn->commits.n; i++) {
         const CodeCommit *k = &c->commit[r.fn->commits.first + i];
-        memcpy(state->base + k->state, r.frame + k->frame, (size_t)k->bytes);
+        memcpy(state->base + k->state, frame + k->frame, (size_t)k->bytes);
     }
     fpenv_leave(theirs);
 }
@@ -212,7 +227,7 @@ static char *block_new(CodeInstance *in, int64_t bytes)
 
 static bool open_bases(CodeInstance *in, const Code *c, int n_data, int threads)
 {
-    in->blocks = calloc((size_t)threads + 1, sizeof *in->blocks);
+    in->blocks = calloc(2 * (size_t)threads + 1, sizeof *in->blocks);
     in->bases = calloc((size_t)threads, sizeof *in->bases);
     if (!in->blocks || !in->bases) return false;
     char *frame = block_new(in, c->frame_bytes);
@@ -221,9 +236,10 @@ static bool open_bases(CodeInstance *in, const Code *c, int n_data, int threads)
         in->bases[i] = calloc((size_t)(BASE_DATA + n_data), sizeof **in->bases);
         ok = in->bases[i] != NULL;
         if (!ok) break;
+        in->bases[i][BASE_NUMBERS] = block_new(in, (int64_t)numbers_bytes(c));
         in->bases[i][BASE_FRAME] = frame;
         in->bases[i][BASE_SCRATCH] = block_new(in, c->scratch_bytes);
-        ok = in->bases[i][BASE_SCRATCH] != NULL;
+        ok = in->bases[i][BASE_NUMBERS] && in->bases[i][BASE_SCRATCH];
     }
     return ok;
 }

@@ -2,8 +2,9 @@
  *
  * Rows refer to one another by number and to memory by offset, so nothing here points into a compiler, and have no padding: an image holds
  * them as they are. A block's number is above those of the blocks inside it. Code is made once and never changes; what a run changes
- * (frame, scratch, state) is an instance's. Every thread of a team walks the same steps and does its part of each; a barrier after a step
- * is all there is between them. Shards and ranges depend on the code, never on the threads, so results do not either. */
+ * (frame, scratch, state) is an instance's. Every thread of a team walks the same steps, at its own pace, and does its part of each; it waits
+ * for the others where the code says so (compiler/kernel/wait.c has the rule), which is all there is between them. Shards and ranges depend
+ * on the code, never on the threads, so results do not either. */
 #pragma once
 #include "runtime/frame.h"
 #include "runtime/parallel.h"
@@ -22,7 +23,11 @@ typedef struct CodePlace {                                  /* bytes of the fram
     struct { int64_t depth, bytes; } iter[FRAME_MAX_DEPTH];
 } CodePlace;
 
-typedef struct CodeCopy { CodePlace to, from; } CodeCopy;
+typedef struct CodeCopy {
+    CodePlace to, from;
+    int64_t   shards, shard;                                /* samples: each thread copies its shards, of so many bytes; shards 0: one copies all, */
+    int64_t   thread;                                       /* this one, modulo the threads */
+} CodeCopy;
 typedef struct CodeStack { int64_t offset, bytes, turn; } CodeStack;    /* what a scan stacks up: [bytes / (turns * turn)][turns][turn] bytes of the frame */
 typedef struct CodeCommit { int64_t state, frame, bytes; } CodeCommit;  /* of the frame to the state's arena, when all steps are done */
 
@@ -33,12 +38,21 @@ typedef enum {
     CODE_COND                                               /* body[0] if the byte at `predicate` is not 0, else body[1] */
 } CodeStepKind;
 
+typedef enum {                                              /* where a step waits for all threads: bits */
+    CODE_WAIT_FIRST = 1,                                    /* before it */
+    CODE_WAIT_COPIES = 2,                                   /* SCAN: before the copies after each turn */
+    CODE_WAIT_TURN = 4,                                     /* SCAN: after them */
+    CODE_WAIT_LAST = 8,                                     /* after it */
+    CODE_WAITS = 15
+} CodeWait;
+
 typedef struct CodeStep {
     CodeStepKind kind;
     int          depth;                                     /* SCAN: how many enclose it */
     int64_t      extent, shards, shard;                     /* TILED: samples; how many shards of how many samples. SCAN: extent, samples that have flags */
     CodeRange    once, panel, tile, finish;                 /* calls. TILED: on every thread that has shards; for each panel; tile; shard. UNIFORM: panel */
     int64_t      zero_from, zero_bytes;                     /* TILED: of scratch, cleared for each shard */
+    int64_t      waits;                                     /* bits of CodeWait */
     int          body[2];                                   /* SCAN, COND: blocks */
     int64_t      turns;                                     /* SCAN */
     CodeRange    after;                                     /* SCAN: copies after each turn */
@@ -71,7 +85,7 @@ typedef struct Code {
 
 typedef struct CodeInstance {                               /* work space of one run at a time */
     Team   *team;
-    char ***bases;                                          /* of each thread: frame, scratch, room for the state's arena and for each DATA slot */
+    char ***bases;                                          /* of each thread, as frame.h says, with room for the state's arena and for each DATA slot */
     void  **blocks;                                         /* what is freed */
     int     n_blocks;
 } CodeInstance;

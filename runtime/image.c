@@ -268,14 +268,14 @@ typedef struct Loops { int64_t turns[FRAME_MAX_DEPTH]; int n; bool entered; } Lo
 
 static bool place_in(const Open *o, const CodePlace *p, const Loops *l)
 {
-    int64_t last = p->offset;
-    if (p->bytes < 0 || last < 0 || p->n_iter < 0 || p->n_iter > FRAME_MAX_DEPTH) return false;
+    int64_t first = p->offset, last = p->offset;
+    if (p->bytes < 0 || p->n_iter < 0 || p->n_iter > FRAME_MAX_DEPTH) return false;
     for (int i = 0; i < p->n_iter; i++) {
         int64_t d = p->iter[i].depth, more;
-        if (!l || d < 0 || d >= l->n || p->iter[i].bytes < 0) return false;
-        if (__builtin_mul_overflow(p->iter[i].bytes, l->turns[d] - 1, &more) || __builtin_add_overflow(last, more, &last)) return false;
+        if (!l || d < 0 || d >= l->n || __builtin_mul_overflow(p->iter[i].bytes, l->turns[d] - 1, &more)) return false;
+        if (__builtin_add_overflow(more < 0 ? first : last, more, more < 0 ? &first : &last)) return false;
     }
-    return within(last, p->bytes, o->image->code.frame_bytes);
+    return first >= 0 && within(last, p->bytes, o->image->code.frame_bytes);
 }
 
 static bool calls_fit(const Open *o, CodeRange r)
@@ -323,6 +323,14 @@ static bool flags_fit(const Open *o, const CodeStep *s, const Loops *l)
     return panels ? p->bytes % (panels * FRAME_PANEL) == 0 : p->bytes <= 1;
 }
 
+/* One thread copies all, or the last shard begins within the bytes and ends them. */
+static bool cut_fits(const CodeCopy *c)
+{
+    int64_t all;
+    if (!c->shards) return c->thread >= 0;
+    return c->shards > 0 && c->shard > 0 && !__builtin_mul_overflow(c->shards, c->shard, &all) && all >= c->to.bytes && all - c->shard < c->to.bytes;
+}
+
 static bool scan_fits(const Open *o, Loops *loops, int block, const CodeStep *s)
 {
     Loops l = loops[block];
@@ -333,13 +341,14 @@ static bool scan_fits(const Open *o, Loops *loops, int block, const CodeStep *s)
     l.turns[l.n++] = s->turns > 0 ? s->turns : 1;
     for (int i = 0; i < s->after.n; i++) {
         const CodeCopy *c = &o->image->code.copy[s->after.first + i];
-        if (!place_in(o, &c->to, &l) || !place_in(o, &c->from, &l) || c->from.bytes < c->to.bytes) return false;
+        if (!place_in(o, &c->to, &l) || !place_in(o, &c->from, &l) || c->from.bytes < c->to.bytes || !cut_fits(c)) return false;
     }
     return enter(loops, block, s->body[0], &l);
 }
 
 static bool step_fits(const Open *o, Loops *loops, int block, const CodeStep *s)
 {
+    if (s->waits & ~(int64_t)CODE_WAITS) return false;
     switch (s->kind) {
     case CODE_TILED:   return tiled_fits(o, s);
     case CODE_UNIFORM: return calls_fit(o, s->panel);
@@ -400,9 +409,8 @@ static void open_code(Open *o)
         .wants = rows(o, IMAGE_WANT), .n_nests = count(o, IMAGE_WANT), .stream = open_texts(o, IMAGE_STRM), .n_streams = count(o, IMAGE_STRM),
         .frame_bytes = r->frame_bytes, .scratch_bytes = r->scratch_bytes, .blas = r->blas != 0};
     const Code *c = &o->image->code;
-    int64_t     head = FRAME_KEYS + 8 * (int64_t)c->n_streams;
     WANT(o, c->n_fns == o->image->program.n_functions, "it has code for %d of %d functions", c->n_fns, o->image->program.n_functions);
-    WANT(o, c->frame_bytes >= head && c->frame_bytes < (int64_t)1 << 46 && c->scratch_bytes > 0 && c->scratch_bytes < (int64_t)1 << 46, "its work space has no size");
+    WANT(o, c->frame_bytes > 0 && c->frame_bytes < (int64_t)1 << 46 && c->scratch_bytes > 0 && c->scratch_bytes < (int64_t)1 << 46, "its work space has no size");
     for (int i = 0; i < c->n_nests; i++) WANT(o, c->wants[i] >= 0, "nest %d makes no sense", i);
     for (int i = 0; i < c->n_fns && !o->bad; i++) check_function(o, i);
     if (!o->bad) check_blocks(o);

@@ -18,6 +18,7 @@ static const char GAME[] =
     "compare gan = class_probability(ring, G, D)\n"
     "net W { param v: real[3] = 0.1; v }\n"
     "report drift = sum(scan(W(), 12, fn(s, i) s + 0.1 * s * i))\n"
+    "report walk = E[x ~ ring : 200] sum(fold(x, 12, fn(s, i) 0.9 * s + 0.01 * i))\n"
     "alternate 20 steps, batch 32 {\n"
     "  update D minimize gan.critic with adam(1e-3)\n"
     "  update G minimize nonsaturating(gan) with adam(1e-3)\n"
@@ -141,6 +142,39 @@ Test(image, sums_are_not_trusted)
         copy[at] = m.bytes[at];
     }
     cr_expect(refused > tried / 10, "%u of %u", refused, tried);
+    unmake(&m);
+}
+
+/* What a loop copies by shards ends where its bytes do; waits are those there are. */
+Test(image, parts_of_copies_and_waits)
+{
+    Made          m = make(true);
+    Image         i;
+    GanError      err;
+    ImageSection *s = (ImageSection *)(void *)(m.bytes + sizeof(ImageHeader));
+    CodeCopy     *copy = (CodeCopy *)(void *)(m.bytes + s[IMAGE_COPY].offset);
+    CodeStep     *step = (CodeStep *)(void *)(m.bytes + s[IMAGE_STEP].offset);
+    size_t        n = s[IMAGE_COPY].bytes / sizeof *copy, cut = 0;
+    while (cut < n && copy[cut].shards < 2) cut++;
+    cr_assert(cut < n, "nothing is copied by shards");
+    CodeCopy good = copy[cut];
+    struct { int64_t shards, shard, thread; } bad[] = {{-1, good.shard, 0}, {good.shards + 1, good.shard, 0}, {good.shards - 1, good.shard, 0}, {good.shards, 0, 0},
+                                                       {good.shards, -good.shard, 0}, {good.shards, INT64_MAX, 0}, {INT64_MAX, good.shard, 0}, {0, good.shard, -1}};
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+        copy[cut].shards = bad[k].shards, copy[cut].shard = bad[k].shard, copy[cut].thread = bad[k].thread;
+        mend_sums(m.bytes);
+        cr_expect(image_open(m.bytes, m.n, &i, &err) == GAN_WRONG, "%zu", k);
+    }
+    copy[cut] = good;
+    for (int bit = 4; bit < 63; bit++) {
+        step[0].waits ^= (int64_t)1 << bit;
+        mend_sums(m.bytes);
+        cr_expect(image_open(m.bytes, m.n, &i, &err) == GAN_WRONG, "bit %d", bit);
+        step[0].waits ^= (int64_t)1 << bit;
+    }
+    mend_sums(m.bytes);
+    cr_assert(!image_open(m.bytes, m.n, &i, &err), "%s", err.message);
+    image_close(&i);
     unmake(&m);
 }
 

@@ -1,5 +1,6 @@
 /* control.c - scan and cond: blocks of their own, and the memory that passes between them and what encloses them. */
 #include "compiler/kernel/place.h"
+#include "base/bug.h"
 
 /* ---- control ---------------------------------------------------------------------------------------------------- */
 
@@ -52,18 +53,38 @@ static void leave(Planner *b, Planner *in, int level)
     }
 }
 
-static KMem *slice_mem(Planner *b, KMem *whole, int depth)
+/* Do the dims of a slice follow one another, and has it no axis beside the tile's? Its other axes are apart by all iterations. */
+static bool is_dense(const Planner *b, const KMem *m, const IrType *t)
 {
-    KMem *m = arena_copy(b->p->arena, whole, sizeof *whole);
-    if (whole->n_iter == FRAME_MAX_DEPTH) { place_fail(b, "scans are nested too deeply"); return m; }
-    m->of = whole;
-    m->iter[m->n_iter].depth = depth;
-    m->iter[m->n_iter++].stride = whole->dim[0];
-    m->rank = whole->rank - 1;
-    for (int i = 0; i < m->rank; i++) m->dim[i] = whole->dim[i + 1];
+    int64_t stride = m->tile >= 0 ? K_LANES : 1;
+    for (int i = m->rank - 1; i >= 0; stride *= t->dim[i--])
+        if (m->dim[i] != stride && t->dim[i] != 1) return false;
     for (int i = 0; i < m->axes.n; i++)
-        if (m->axes.id[i] != m->tile && ir_extent(b->m, m->axes.id[i]) != 1) m->dense = false;
+        if (m->axes.id[i] != m->tile && ir_extent(b->m, m->axes.id[i]) != 1) return false;
+    return true;
+}
+
+/* Of a value that lies as `v` says, iteration by iteration: one is a value of type t. */
+static KMem *slice_mem(Planner *b, const KView *v, const IrType *t, int depth)
+{
+    KMem *m = arena_copy(b->p->arena, v->mem, sizeof *v->mem);
+    if (m->n_iter == FRAME_MAX_DEPTH) { place_fail(b, "scans are nested too deeply"); return m; }
+    m->of = v->mem;
+    m->at += v->offset;
+    m->iter[m->n_iter].depth = depth;
+    m->iter[m->n_iter++].stride = v->dim[0];
+    m->rank = t->rank;
+    for (int i = 0; i < m->rank; i++) m->dim[i] = v->dim[i + 1];
+    m->dense = is_dense(b, m, t);
     return m;
+}
+
+static KView whole_view(KMem *m)
+{
+    KView v = {.mem = m};
+    for (int i = 0; i < m->axes.n; i++) v.axis[i] = m->axis[i];
+    for (int i = 0; i < m->rank; i++) v.dim[i] = m->dim[i];
+    return v;
 }
 
 static KMem *own_frame(Planner *b, const IrType *t) { return kernel_mem(b->p, K_FRAME, t, true); }
@@ -86,6 +107,26 @@ static void close_over(Planner *b, IrVal *param, IrVal *v, int *level)
     KSource s = kernel_source(b->p, v, -1);
     if (s.root) place_operand_memory(b, s.root, level);
     kernel_value(b->p, param)->alias = v;
+}
+
+/* Is v its rows in another order (a gradient takes a trajectory from its end) of a value that has memory of its own, or can have it? */
+static IrVal *reordered(Planner *b, IrVal *v)
+{
+    IrVal *root = kernel_resolve(b->p, v);
+    if (!v->type.dim[0]) return NULL;
+    while (root->def && root->def->op == IR_reverse) root = kernel_resolve(b->p, root->def->arg[0]);
+    return root == kernel_resolve(b->p, v) || (root->def && kernel_inline(root->def)) || kernel_remade(b->p, root) ? NULL : root;
+}
+
+/* What a scan takes in turn, as it lies. Raises *level past the step that writes it. */
+static KView stacked_view(Planner *b, IrVal *v, int *level)
+{
+    KView at;
+    IrVal *root = reordered(b, v);
+    if (!root || !plan_did(b->p, PLAN_views, true)) return whole_view(place_operand_memory(b, v, level));
+    place_operand_memory(b, root, level);
+    if (!kernel_view(b->p, v, &at)) BUG("plan: a value that lies nowhere");
+    return at;
 }
 
 static void result_of(Planner *b, IrVal *v, KStep *s, KMem *m)
@@ -134,8 +175,10 @@ void place_scan(Planner *b, IrNode *n)
         parameter(b, body->param[i], m);
         result_of(b, &n->result[i], s, m);
     }
-    for (int i = carried; i < carried + stacked; i++)
-        parameter(b, body->param[i], slice_mem(b, place_operand_memory(b, n->arg[i], &level), b->depth));
+    for (int i = carried; i < carried + stacked; i++) {
+        KView v = stacked_view(b, n->arg[i], &level);
+        parameter(b, body->param[i], slice_mem(b, &v, &body->param[i]->type, b->depth));
+    }
     for (int i = carried + stacked; i < n->n_args; i++) close_over(b, body->param[i], n->arg[i], &level);
     s->level = level;
     array_push(b->p->arena, &b->block->steps, s);
@@ -152,12 +195,13 @@ void place_scan(Planner *b, IrNode *n)
         if (i < carried) {
             KMem *next = own_frame(b, &v->type);
             place_write_to(&in, v, next);
-            array_push(b->p->arena, &s->after, ((KCopy){next, kernel_value(b->p, &n->result[i])->mem}));
+            array_push(b->p->arena, &s->after, ((KCopy){.from = next, .to = kernel_value(b->p, &n->result[i])->mem}));
         } else {
             KMem *whole = own_frame(b, &n->result[i].type);
             result_of(b, &n->result[i], s, whole);
             array_push(b->p->arena, &s->stacks, whole);
-            place_write_to(&in, v, slice_mem(b, whole, b->depth));
+            KView at = whole_view(whole);
+            place_write_to(&in, v, slice_mem(b, &at, &v->type, b->depth));
         }
     }
     leave(b, &in, level);

@@ -2,6 +2,7 @@
 #include "compiler/kernel/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- after placing ---------------------------------------------------------------------------------------------- */
 
@@ -49,38 +50,81 @@ static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int 
     return ka == kb && kernel_resolve(p, x->arg[sa]) == kernel_resolve(p, y->arg[sb]);
 }
 
-static void pack_matrices(KPlan *p, KBlock *block)
+/* A body's surroundings: the scan or cond it belongs to, in which block, and what is around that. */
+typedef struct Around { KBlock *block; KStep *step; const struct Around *out; } Around;
+
+static bool changes_in(const KPlan *p, const IrVal *root, const KBlock *body, const KStep *owner)
+{
+    if (!root) return false;                                /* a slot */
+    if (kernel_value(p, root)->block == body) return true;
+    for (int k = 0; k < owner->node->n_bodies; k++)
+        for (int i = 0; i < owner->node->body[k]->n_params; i++)
+            if (owner->node->body[k]->param[i] == root) return true;
+    return false;
+}
+
+/* The outermost loop in which a matrix stays the same, of those round its reader's block; NULL: it changes in each. */
+static const Around *outermost_loop(const KPlan *p, const IrVal *matrix, const KBlock *body, const Around *around)
+{
+    const IrVal *root = kernel_source(p, matrix, -1).root;
+    const Around *loop = NULL;
+    for (const Around *a = around; a && !changes_in(p, root, body, a->step); body = a->block, a = a->out)
+        if (a->step->kind == K_SCAN) loop = a;
+    return loop;
+}
+
+/* The step of packs in front of a loop, found or made. */
+static KStep *step_before(KPlan *p, const Around *loop)
+{
+    int i = 0;
+    while (loop->block->steps.v[i] != loop->step) i++;
+    KStep *before = i ? loop->block->steps.v[i - 1] : NULL;
+    if (before && before->kind == K_UNIFORM && before->kernels.n && before->kernels.v[0]->kind == K_PACK) return before;
+    KStep *s = arena_new_of(p->arena, KStep);
+    s->kind = K_UNIFORM;
+    s->level = loop->step->level;
+    array_push(p->arena, &loop->block->steps, NULL);
+    KStep **v = loop->block->steps.v;
+    memmove(v + i + 1, v + i, sizeof *v * (size_t)(loop->block->steps.n - 1 - i));
+    return v[i] = s;
+}
+
+static KMem *pack(KPlan *p, KKernel *dot, int side, KPlace place, KStep *to)
+{
+    IrNode *n = dot->nodes.v[0];
+    KKernel *const *made = place == K_FRAME ? to->kernels.v : to->once.v;
+    int n_made = place == K_FRAME ? to->kernels.n : to->once.n;
+    for (int i = 0; i < n_made; i++)
+        if (same_matrix(p, dot, made[i], side, made[i]->side)) return made[i]->mem;
+    plan_did(p, PLAN_packs, true);
+    KMem *m = arena_new_of(p->arena, KMem);
+    *m = (KMem){.place = place, .elem = n->arg[side]->type.elem, .slot = -1, .tile = -1, .panel = 1, .made = p->n_mems++, .first = INT32_MAX, .last = -1};
+    m->bytes = ir_dims_size(&n->arg[side]->type) * (int64_t)ir_elem_bytes(m->elem);
+    KKernel *k = arena_new_of(p->arena, KKernel);
+    *k = (KKernel){.kind = K_PACK, .id = p->kernels.n, .lane_axis = -1, .mem = m, .units = 1, .side = side};
+    array_push(p->arena, &k->nodes, n);
+    array_push(p->arena, &p->kernels, k);
+    if (place == K_FRAME) array_push(p->arena, &to->kernels, k);
+    else array_push(p->arena, &to->once, k);
+    return m;
+}
+
+/* By each thread at the start of the step; once for all turns where the matrix is none of the loop's. */
+static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
 {
     for (int i = 0; i < block->steps.n; i++) {
         KStep *s = block->steps.v[i];
         for (int k = 0; k < 2; k++)
-            if (s->body[k]) pack_matrices(p, s->body[k]);
+            if (s->body[k]) pack_matrices(p, s->body[k], &(Around){block, s, around});
         for (int j = 0; j < s->panel.n; j++) {
             KKernel *k = s->panel.v[j];
-            if (k->kind != K_DOT) continue;
+            if (k->kind != K_DOT || k->packed) continue;
             IrNode *n = k->nodes.v[0];
             int side = ir_axes_has(n->arg[0]->type.axes, k->lane_axis);
             KView w;
             if (!kernel_view(p, n->arg[side], &w) || !worth_packing(n, side, &w, s->extent)) continue;
-            for (int o = 0; o < s->once.n && !k->packed; o++)
-                if (same_matrix(p, k, s->once.v[o], side, s->once.v[o]->units ? 1 : 0)) k->packed = s->once.v[o]->mem;
-            if (k->packed) continue;
-            plan_did(p, PLAN_packs, true);
-            k->packed = arena_new_of(p->arena, KMem);
-            *k->packed = (KMem){.place = K_SCRATCH,
-                                .elem = n->arg[side]->type.elem,
-                                .slot = -1,
-                                .tile = -1,
-                                .panel = 1,
-                                .made = p->n_mems++,
-                                .first = INT32_MAX,
-                                .last = -1};
-            k->packed->bytes = ir_dims_size(&n->arg[side]->type) * (int64_t)ir_elem_bytes(k->packed->elem);
-            KKernel *pack = arena_new_of(p->arena, KKernel);
-            *pack = (KKernel){.kind = K_PACK, .id = p->kernels.n, .lane_axis = -1, .mem = k->packed, .units = side};
-            array_push(p->arena, &pack->nodes, n);
-            array_push(p->arena, &p->kernels, pack);
-            array_push(p->arena, &s->once, pack);
+            const Around *loop = outermost_loop(p, n->arg[side], block, around);
+            k->packed = loop ? pack(p, k, side, K_FRAME, step_before(p, loop)) : pack(p, k, side, K_SCRATCH, s);
         }
     }
 }
@@ -207,7 +251,7 @@ void kernel_finish(KPlan *p)
     give_memory(p);
     find_dots(p);
     find_matrices(p);
-    if (plan_takes(p, PLAN_packs)) pack_matrices(p, &p->top);
+    if (plan_takes(p, PLAN_packs)) pack_matrices(p, &p->top, NULL);
     rows_of_lines(p);
     finish_kernels(p);
 }

@@ -18,8 +18,17 @@ bool    kernel_is_long(const KKernel *k);                  /* has as many member
 bool    kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k);
 int64_t kernel_rest(const IrModule *m, const IrType *t, int tile);      /* elements per sample of the tile axis */
 
+typedef struct KTouch {                                     /* a kernel's access */
+    KMem *mem;                                              /* not a slice; NULL: a slot is read */
+    int   slot;
+    bool  writes, own;                                      /* own: at the kernel's own panel or shard alone */
+} KTouch;
+typedef void KTouchFn(void *self, const KTouch *t);
+void    kernel_touches(const KPlan *p, const KKernel *k, KTouchFn *fn, void *self);    /* touch.c: all of them, some more than once */
+
 void    kernel_remake(KPlan *p, const IrFn *f);             /* remake.c: values that their readers make again */
 void    kernel_finish(KPlan *p);                            /* finish.c: memory, register tiles, cuts */
 bool    kernel_matrices(KPlan *p, KKernel *k);              /* matrices.c: turns a K_CONTRACT into a K_MATRICES, if that is what it is */
 bool    kernel_pairs(KPlan *p, KKernel *k);                 /* ... into a K_PAIRS */
+void    kernel_waits(KPlan *p);                             /* wait.c: where threads wait for one another */
 void    kernel_layout(KPlan *p);                            /* memory.c: live ranges and offsets */

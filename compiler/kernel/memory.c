@@ -6,68 +6,94 @@
 
 enum { ALIGN = 64 };
 
+typedef struct Mems { KMem **v; int n, cap; } Mems;
+
 typedef struct Layout {                                     /* of one place */
     KPlan  *p;
     KPlace  place;
-    ARRAY(KMem *) met;                                      /* its buffers, once each */
+    Mems    met;                                            /* its buffers, once each */
+    int     at;                                             /* the time: waits so far (FRAME), or the kernel's number */
+    int     depth;                                          /* scans that enclose it */
+    Mems    outer[FRAME_MAX_DEPTH];                         /* of each of these: buffers from outside that its turns use */
 } Layout;
 
-static void touch(Layout *l, KMem *m, int at)
+static void touch(Layout *l, KMem *m)
 {
     while (m->of) m = m->of;
-    if (m->last < 0) array_push(l->p->arena, &l->met, m);
-    if (at < m->first) m->first = at;
-    if (at > m->last) m->last = at;
+    if (m->last < 0) {
+        array_push(l->p->arena, &l->met, m);
+        m->depth = l->depth;
+    }
+    if (l->at < m->first) m->first = l->at;
+    if (l->at > m->last) m->last = l->at;
+    if (m->depth < l->depth) array_push(l->p->arena, &l->outer[m->depth], m);
 }
 
-static void touch_value(Layout *l, const IrVal *v, int lane_axis, int at)
+static void touch_by_kernel(void *self, const KTouch *t)
 {
-    KSource s = kernel_source(l->p, v, lane_axis);
+    Layout *l = self;
+    if (t->mem && t->mem->place == l->place) touch(l, t->mem);
+}
+
+static void touch_kernels(Layout *l, KKernel *const *k, int n)
+{
+    for (int i = 0; i < n; i++) kernel_touches(l->p, k[i], touch_by_kernel, l);
+}
+
+static void touch_value(Layout *l, const IrVal *v)
+{
+    KSource s = kernel_source(l->p, v, -1);
     KMem *m = s.root ? kernel_value(l->p, s.root)->mem : NULL;
-    if (m && m->place == l->place) touch(l, m, at);
+    if (m && m->place == l->place) touch(l, m);
 }
 
-static void touch_kernel(Layout *l, KKernel *k, int at)
+/* ---- the frame: time is counted in waits, since without one a thread may still be at what lies before ------------ */
+
+/* What a scan or cond takes and gives is there from its beginning to its end. */
+static void touch_ends(Layout *l, const KStep *s)
 {
-    for (int i = 0; i < k->nodes.n; i++) {
-        const IrNode *n = k->nodes.v[i];
-        KValue *v = kernel_value(l->p, &n->result[0]);
-        if (v->accum && l->place == K_FRAME) touch(l, v->accum->partial, at);
-        if (v->accum && k->kind == K_MAP) continue;         /* its operands were read by the accumulator */
-        for (int a = 0; a < n->n_args; a++) touch_value(l, n->arg[a], k->lane_axis, at);
-    }
-    for (int i = 0; i < k->stores.n; i++) {
-        if (k->stores.v[i].mem->place == l->place) touch(l, k->stores.v[i].mem, at);
-        touch_value(l, k->stores.v[i].val, k->lane_axis, at);
-    }
-    for (int i = 0; i < k->sinks.n; i++) {
-        if (k->kind == K_MAP) touch_value(l, k->sinks.v[i]->node->arg[0], k->lane_axis, at);
-        if (l->place == K_FRAME) touch(l, k->sinks.v[i]->partial, at);
-    }
-    for (int i = 0; i < k->columns.n; i++)
-        if (k->columns.v[i]->place == l->place) touch(l, k->columns.v[i], at);
-    if (k->val) touch_value(l, k->val, k->lane_axis, at);
-    if (k->mem && k->mem->place == l->place) touch(l, k->mem, at);
+    for (int i = 0; i < s->after.n; i++) touch(l, s->after.v[i].to);
+    for (int i = 0; i < s->stacks.n; i++) touch(l, s->stacks.v[i]);
+    if (s->predicate) touch(l, s->predicate);
+    for (int k = 0; k < s->node->n_bodies; k++)
+        for (int i = 0; i < s->node->body[k]->n_params; i++) touch_value(l, s->node->body[k]->param[i]);
+    for (int i = 0; i < s->node->n_results; i++) touch_value(l, &s->node->result[i]);
 }
 
-static void touch_block(Layout *l, KBlock *b, int outer)
+static void touch_block(Layout *l, const KBlock *b);
+
+/* A turn's own buffers share memory within the turn; what comes from outside stays for all turns. Without a wait at its end a turn's last
+ * stretch is one with the next turn's first. */
+static void touch_turn(Layout *l, const KStep *s)
+{
+    int begin = l->at, met = l->met.n;
+    Mems *outer = &l->outer[l->depth++];
+    outer->n = 0;
+    touch_block(l, s->body[0]);
+    l->at += s->wait_copies;
+    for (int i = 0; i < s->after.n; i++) { touch(l, s->after.v[i].from); touch(l, s->after.v[i].to); }
+    for (int i = met; i < l->met.n && !s->wait_turn; i++)
+        if (l->met.v[i]->last == l->at) l->met.v[i]->first = begin;
+    l->at += s->wait_turn;
+    l->depth--;
+    for (int i = 0; i < outer->n; i++) touch(l, outer->v[i]);
+}
+
+static void touch_block(Layout *l, const KBlock *b)
 {
     for (int i = 0; i < b->steps.n; i++) {
-        KStep *s = b->steps.v[i];
-        int at = outer >= 0 ? outer : i;
-        for (int j = 0; j < s->once.n; j++) touch_kernel(l, s->once.v[j], at);
-        for (int j = 0; j < s->panel.n; j++) touch_kernel(l, s->panel.v[j], at);
-        for (int j = 0; j < s->tile.n; j++) touch_kernel(l, s->tile.v[j], at);
-        for (int j = 0; j < s->finish.n; j++) touch_kernel(l, s->finish.v[j], at);
-        for (int j = 0; j < s->kernels.n; j++) touch_kernel(l, s->kernels.v[j], at);
-        for (int j = 0; j < s->after.n; j++) { touch(l, s->after.v[j].from, at); touch(l, s->after.v[j].to, at); }
-        if (s->predicate) touch(l, s->predicate, at);
-        for (int k = 0; s->node && k < s->node->n_bodies; k++) {
-            for (int j = 0; j < s->node->body[k]->n_params; j++)
-                touch_value(l, s->node->body[k]->param[j], -1, at);
-            if (s->body[k]) touch_block(l, s->body[k], at);
-        }
-        for (int r = 0; s->node && r < s->node->n_results; r++) touch_value(l, &s->node->result[r], -1, at);
+        const KStep *s = b->steps.v[i];
+        l->at += s->wait_first;
+        touch_kernels(l, s->once.v, s->once.n);
+        touch_kernels(l, s->panel.v, s->panel.n);
+        touch_kernels(l, s->tile.v, s->tile.n);
+        touch_kernels(l, s->finish.v, s->finish.n);
+        touch_kernels(l, s->kernels.v, s->kernels.n);
+        if (s->node) touch_ends(l, s);
+        if (s->kind == K_SCAN) touch_turn(l, s);
+        for (int k = 0; s->kind == K_COND && k < 2; k++, l->at++) touch_block(l, s->body[k]);
+        if (s->node) touch_ends(l, s);
+        l->at += s->wait_last;
     }
 }
 
@@ -170,12 +196,12 @@ static void layout_scratch(KPlan *p, KBlock *b)
         for (int k = 0; k < 2; k++)
             if (s->body[k]) layout_scratch(p, s->body[k]);
         int end = s->panel.n;
-        for (int j = 0; j < s->once.n; j++) touch(&l, s->once.v[j]->mem, 0);
-        for (int j = 0; j < s->panel.n; j++) touch_kernel(&l, s->panel.v[j], j);
-        for (int j = 0; j < s->tile.n; j++) touch_kernel(&l, s->tile.v[j], end);
-        for (int j = 0; j < s->kernels.n; j++) touch_kernel(&l, s->kernels.v[j], j);
+        touch_kernels(&l, s->once.v, s->once.n);
+        for (; l.at < end; l.at++) touch_kernels(&l, &s->panel.v[l.at], 1);
+        touch_kernels(&l, s->tile.v, s->tile.n);
+        for (l.at = 0; l.at < s->kernels.n; l.at++) touch_kernels(&l, &s->kernels.v[l.at], 1);
         int64_t zero = layout_accumulators(p, s);
-        ARRAY(KMem *) here = {0};
+        Mems here = {0};
         for (int j = 0; j < l.met.n; j++) {
             KMem *m = l.met.v[j];
             if (m->first == INT32_MAX) continue;
@@ -190,10 +216,10 @@ static void layout_scratch(KPlan *p, KBlock *b)
 void kernel_layout(KPlan *p)
 {
     Layout l = {.p = p, .place = K_FRAME};
-    touch_block(&l, &p->top, -1);
-    for (int i = 0; i < p->outs.n; i++) touch(&l, p->outs.v[i].mem, p->top.steps.n);
-    for (int i = 0; i < p->commits.n; i++) touch(&l, p->commits.v[i].from, p->top.steps.n);
-    int64_t header = FRAME_KEYS + 8 * (int64_t)p->m->streams.n;
-    p->frame_bytes = assign(p, l.met.v, l.met.n, (header + ALIGN - 1) / ALIGN * ALIGN);
+    touch_block(&l, &p->top);
+    l.at++;                                                 /* all threads are done */
+    for (int i = 0; i < p->outs.n; i++) touch(&l, p->outs.v[i].mem);
+    for (int i = 0; i < p->commits.n; i++) touch(&l, p->commits.v[i].from);
+    p->frame_bytes = assign(p, l.met.v, l.met.n, 0);
     layout_scratch(p, &p->top);
 }

@@ -163,6 +163,7 @@ KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, PlanOptions o
     if (b.failed) return NULL;
     place_sort_steps(&p->top);
     kernel_finish(p);
+    kernel_waits(p);
     kernel_layout(p);
     return p;
 }

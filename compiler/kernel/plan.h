@@ -4,7 +4,7 @@
  * [panel][other axes, dims][16], so every loop is over features with the samples in a vector. A value without axes is
  * row-major, and loops over it go along its last dim.
  *
- *   block    the steps of a function or of the body of a scan or cond, in order, a barrier after each
+ *   block    the steps of a function or of the body of a scan or cond, in order; threads wait for one another where they must (wait.c)
  *   step     TILED: kernels over the shards of all axes of one extent. A shard is cut into tiles of 64 samples; a tile runs
  *            its panel kernels for each panel of 16, then its tile kernels once (contractions over samples), and a shard
  *            ends with its finish kernels (lanes to numbers). Kernels to be run once come first, on every thread. Samples do not meet except in those accumulators.
@@ -46,9 +46,11 @@ typedef struct KMem {
     int     rank;
     int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK];            /* strides in elements, by position; the tile axis' is unused */
     bool    dense;                                          /* the strides are row-major over other axes, then dims */
-    int     n_iter;                                         /* slices of stacked values: elements to add per iteration of a scan */
+    int64_t at;                                             /* slices of stacked values: the element where iteration 0 begins, */
+    int     n_iter;                                         /* and elements to add per iteration of a scan; below 0: backwards */
     struct { int depth; int64_t stride; } iter[FRAME_MAX_DEPTH];
-    int     first, last;                                    /* live, in steps (FRAME) or kernels of the step (SCRATCH) */
+    int     first, last;                                    /* live, in waits (FRAME) or kernels of the step (SCRATCH) */
+    int     depth;                                          /* FRAME: of the scans round its first use */
     int     made;                                           /* which of the plan's buffers, in the order they were made */
 } KMem;
 
@@ -58,7 +60,7 @@ typedef enum {
     K_MAP,                                                  /* members in registers */
     K_RANDOM,                                               /* uniform, normal, randint: four elements at a time */
     K_DOT,                                                  /* tiled value times a matrix without axes: register tile */
-    K_PACK,                                                 /* once a thread: such a matrix, in the order in which DOT's tiles walk it */
+    K_PACK,                                                 /* such a matrix, in the order in which DOT's tiles walk it: once a thread and step, or in front of a loop */
     K_MATRICES,                                             /* matrices without axes: register tile, lanes along a free dim of one */
     K_PAIRS,                                                /* tiled value times one tiled along another axis: register tile, its samples are rows */
     K_CONTRACT,                                             /* any other dot or conv, element by element */
@@ -128,6 +130,7 @@ typedef struct KKernel {
     ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair; BLAS: the operands */
     KMem   *mem;                                            /* TRANSPOSE: to where; MATRICES: panels; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
+    int     side;                                           /* PACK: which operand of the row is the matrix */
     bool    split;                                          /* UNIFORM: may be cut by elements */
     int64_t units;                                          /* UNIFORM: of the cut */
     double  flops;                                          /* per run */
@@ -140,7 +143,7 @@ typedef enum { K_TILED, K_UNIFORM, K_SCAN, K_COND } KStepKind;
 typedef struct KStep  KStep;
 typedef struct KBlock { ARRAY(KStep *) steps; } KBlock;
 
-typedef struct { KMem *from, *to; } KCopy;
+typedef struct { KMem *from, *to; int64_t doer; } KCopy;    /* doer: see wait.c */
 typedef struct { KMem *from; int slot; } KCommit;
 
 struct KStep {
@@ -158,6 +161,8 @@ struct KStep {
     KMem     *ended;                                        /* SCAN with `until`: its flags, a carried value; NULL: it runs all its iterations */
     ARRAY(KMem *) stacks;                                   /* SCAN: what its outputs are stacked in */
     KMem     *predicate;                                    /* COND */
+    bool      wait_first, wait_last;                        /* all threads wait for one another before the step; after it */
+    bool      wait_copies, wait_turn;                       /* SCAN: before the copies `after` a turn; at its end */
 };
 
 /* What the plans of a module know of its values. A value is of one function, so one table serves all: a table a function, as long as the

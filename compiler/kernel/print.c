@@ -82,7 +82,7 @@ static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
     indent(out, depth);
     text_printf(out, "%-9s ", kind_name[k->kind]);
     if (k->kind == K_PACK) {
-        print_name(p, k->nodes.v[0]->arg[k->units], out);
+        print_name(p, k->nodes.v[0]->arg[k->side], out);
         text_add(out, " -> ");
         print_mem(p, k->mem, out);
         text_add(out, "\n");
@@ -123,6 +123,13 @@ static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
 
 static void print_block(const Names *p, const KBlock *b, int depth, Text *out);
 
+static void print_wait(bool is, const char *where, int depth, Text *out)
+{
+    if (!is) return;
+    indent(out, depth);
+    text_printf(out, "all wait%s\n", where);
+}
+
 static void print_tiled(const Names *p, const KStep *s, int depth, Text *out)
 {
     text_printf(out, "tiled over %" PRId64 " samples: %" PRId64 " shards of %" PRId64 "\n", s->extent, s->shards.count,
@@ -153,6 +160,8 @@ static void print_step(const Names *p, const KStep *s, int depth, Text *out)
     case K_SCAN:
         text_printf(out, "scan %" PRId64 " times%s\n", s->node->attr->n, s->ended ? ", or until all have ended" : "");
         print_block(p, s->body[0], depth + 1, out);
+        print_wait(s->wait_copies, " before what is carried on is copied", depth + 1, out);
+        print_wait(s->wait_turn, " at the end of a turn", depth + 1, out);
         break;
     case K_COND:
         text_add(out, "if\n");
@@ -166,7 +175,12 @@ static void print_step(const Names *p, const KStep *s, int depth, Text *out)
 
 static void print_block(const Names *p, const KBlock *b, int depth, Text *out)
 {
-    for (int i = 0; i < b->steps.n; i++) print_step(p, b->steps.v[i], depth, out);
+    for (int i = 0; i < b->steps.n; i++) {
+        const KStep *s = b->steps.v[i];
+        print_wait(s->wait_first, "", depth, out);
+        print_step(p, s, depth, out);
+        print_wait(s->wait_last, "", depth, out);
+    }
 }
 
 static void print_remade(const Names *p, Text *out)

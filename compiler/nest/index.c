@@ -66,7 +66,7 @@ static const KMem *root_of(const KMem *m)
 
 static bool same_slice(const KMem *a, const KMem *b)
 {
-    bool same = a->n_iter == b->n_iter && a->elem == b->elem;
+    bool same = a->n_iter == b->n_iter && a->elem == b->elem && a->at == b->at;
     for (int i = 0; same && i < a->n_iter; i++)
         same = a->iter[i].depth == b->iter[i].depth && a->iter[i].stride == b->iter[i].stride;
     return same;
@@ -97,6 +97,7 @@ static LoopBuffer in_place(Nest *n, const KMem *m)
         base = data ? BASE_DATA + (int64_t)s->offset : BASE_STATE;
         offset = data ? 0 : (int64_t)s->offset;
     }
+    offset += m->at * (int64_t)ir_elem_bytes(m->elem);
     LoopBuffer b = {.elem = m->elem, .panel = -1, .slot = -1, .n_iter = m->n_iter};
     b.base = (int)loop_word(&n->b, base)->n;
     b.offset = (int)loop_word(&n->b, offset)->n;

@@ -25,8 +25,9 @@ static CodePlace place_of(const KMem *m)
         p.iter[i].depth = m->iter[i].depth;
         p.iter[i].bytes = m->iter[i].stride * (int64_t)ir_elem_bytes(m->elem);
     }
+    p.offset = m->at * (int64_t)ir_elem_bytes(m->elem);
     while (m->of) m = m->of;
-    p.offset = m->offset;
+    p.offset += m->offset;
     return p;
 }
 
@@ -57,11 +58,31 @@ static CodeRange calls_of(Tables *t, KKernel *const *k, int n)
     return r;
 }
 
+/* Samples' panels lie one behind the other, shard by shard. */
+static CodeCopy copy_of(const KCopy *k)
+{
+    CodeCopy c = {.to = place_of(k->to), .from = place_of(k->from)};
+    if (k->doer < 0) {
+        c.thread = -1 - k->doer;
+    } else if (c.to.bytes) {
+        IrShards shards = ir_shards(k->doer);
+        c.shards = shards.count;
+        c.shard = shards.size / K_LANES * k->to->panel * (int64_t)ir_elem_bytes(k->to->elem);
+    }
+    return c;
+}
+
+static int64_t waits_of(const KStep *s)
+{
+    return (s->wait_first ? CODE_WAIT_FIRST : 0) | (s->wait_copies ? CODE_WAIT_COPIES : 0) | (s->wait_turn ? CODE_WAIT_TURN : 0) |
+           (s->wait_last ? CODE_WAIT_LAST : 0);
+}
+
 static int block_of(Tables *t, const KBlock *b);
 
 static CodeStep step_of(Tables *t, const KStep *s)
 {
-    CodeStep c = {.extent = s->extent, .shards = s->shards.count, .shard = s->shards.size, .depth = s->depth};
+    CodeStep c = {.extent = s->extent, .shards = s->shards.count, .shard = s->shards.size, .depth = s->depth, .waits = waits_of(s)};
     switch (s->kind) {
     case K_TILED:
         c.kind = CODE_TILED;
@@ -85,8 +106,7 @@ static CodeStep step_of(Tables *t, const KStep *s)
         }
         c.body[0] = block_of(t, s->body[0]);
         c.after = (CodeRange){t->copies.n, s->after.n};
-        for (int i = 0; i < s->after.n; i++)
-            array_push(t->a, &t->copies, ((CodeCopy){place_of(s->after.v[i].to), place_of(s->after.v[i].from)}));
+        for (int i = 0; i < s->after.n; i++) array_push(t->a, &t->copies, copy_of(&s->after.v[i]));
         break;
     case K_COND:
         c.kind = CODE_COND;

@@ -242,7 +242,7 @@ static void pack_tile(Nest *n, const void *code, Offsets o, int rows)
 void nest_pack(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
-    int side = (int)n->k->units, k = side ? node->attr->contract.b[0] : node->attr->contract.a[0];
+    int side = n->k->side, k = side ? node->attr->contract.b[0] : node->attr->contract.a[0];
     const IrType *t = &node->arg[side]->type;
     KView w;
     if (!kernel_view(n->p, node->arg[side], &w)) BUG("nest: pack without a view");

@@ -691,6 +691,86 @@ Test(engines, loops_that_end)
         }
 }
 
+/* A text, its extent to be written in, through both engines: for several extents, on several threads, with every decision of the plan and without one. */
+static void compare_loops(const char *text, PlanDecision without)
+{
+    static const int extents[] = {0, 1, 15, 17, 33, 130, 257, 600}, threads[] = {1, 2, 3, 8};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i++)
+        for (int off = 0; off < 2; off++) {
+            char        written[8192];
+            snprintf(written, sizeof written, text, extents[i], extents[i], extents[i], extents[i], extents[i]);
+            Case       *c = case_of_text(written);
+            PlanOptions plan = {off ? 1u << without : 0};
+            Difference  d = compare(c, 1, threads[i % 4], plan);
+            if (d.found) print_difference(c, &d);
+            cr_assert(!d.found, "%d samples%s", extents[i], off ? ", without" : "");
+            arena_free(c->arena);
+        }
+}
+
+/* What a loop takes turn by turn, from the end and from the start: without samples, of one axis, of two, with dims in another order, of an outer turn,
+ * and as what a cond asks. */
+Test(engines, loops_over_what_is_reversed)
+{
+    static const char *text =
+        "axis p = %d\naxis q = 3\nslot \"d\" param : f32[5,4]\nfn f {report} {\n"
+        "%%d = read \"d\" : f32[5,4]\n%%dr = reverse %%d {dims [0]} : f32[5,4]\n%%d1 = tanh %%d : f32[5,4]\n%%d2 = reverse %%d1 {dims [0,1]} : f32[5,4]\n"
+        "%%x = normal {stream \"x\"} : f32<p>[5,4]\n%%xr = reverse %%x {dims [0]} : f32<p>[5,4]\n%%y = normal {stream \"y\"} : f32<p,q>[5,2]\n%%yr = reverse %%y {dims [0,1]} : f32<p,q>[5,2]\n"
+        "%%z = normal {stream \"z\"} : f32<p>[5,6,4]\n%%zr = reverse %%z {dims [0]} : f32<p>[5,6,4]\n%%o = const {value 0} : f32[]\n%%o4 = broadcast %%o {dims [4]} : f32[4]\n%%op = spread %%o4 {over p} : f32<p>[4]\n"
+        "%%ob = broadcast %%o {dims [2]} : f32[2]\n%%oq = spread %%ob {over p,q} : f32<p,q>[2]\n%%b1 = slice %%d1 {lo [0,0] hi [5,1] step [1,1]} : f32[5,1]\n"
+        "%%b2 = reshape %%b1 {dims [5]} : f32[5]\n%%b3 = compare %%b2, 0 {gt} : bool[5]\n%%br = reverse %%b3 {dims [0]} : bool[5]\n"
+        "%%u, %%us = scan %%o4 ; %%dr, %%d2 ; {n 5} (%%h: f32[4], %%s: f32[4], %%t: f32[4]) {\n%%h1 = fma %%h, %%s, %%t : f32[4]\nyield %%h1, %%h1\n} : f32[4], f32[5,4]\n"
+        "%%v, %%vs = scan %%op ; %%xr, %%x, %%br ; {n 5} (%%g: f32<p>[4], %%s1: f32<p>[4], %%t1: f32<p>[4], %%b4: bool[]) {\n%%g1 = fma %%g, %%s1, %%t1 : f32<p>[4]\n"
+        "%%g2 = cond %%b4, %%g1, %%s1 (%%a1: f32<p>[4], %%a2: f32<p>[4]) {\n%%g3 = add %%a1, %%a2 : f32<p>[4]\nyield %%g3\n} (%%a3: f32<p>[4], %%a4: f32<p>[4]) {\n%%g4 = mul %%a3, %%a4 : f32<p>[4]\nyield %%g4\n} : f32<p>[4]\n"
+        "yield %%g2, %%g2\n} : f32<p>[4], f32<p>[5,4]\n"
+        "%%w = scan %%oq ; %%yr, %%y ; {n 5} (%%k: f32<p,q>[2], %%s2: f32<p,q>[2], %%t2: f32<p,q>[2]) {\n%%k1 = fma %%k, %%s2, %%t2 : f32<p,q>[2]\nyield %%k1\n} : f32<p,q>[2]\n"
+        "%%r = scan %%op ; %%zr ; {n 5} (%%l: f32<p>[4], %%s3: f32<p>[6,4]) {\n%%sr = reverse %%s3 {dims [0]} : f32<p>[6,4]\n"
+        "%%l1 = scan %%l ; %%sr, %%s3 ; {n 6} (%%m: f32<p>[4], %%s4: f32<p>[4], %%s5: f32<p>[4]) {\n%%m1 = mul %%m, 0.5 : f32<p>[4]\n%%m2 = fma %%s4, %%m1, %%s5 : f32<p>[4]\nyield %%m2\n} : f32<p>[4]\nyield %%l1\n} : f32<p>[4]\n"
+        "report \"u\", %%u\nreport \"us\", %%us\nreport \"v\", %%v\nreport \"vs\", %%vs\nreport \"w\", %%w\nreport \"r\", %%r\n}\n";
+    compare_loops(text, PLAN_views);
+}
+
+/* Turns that hand values from thread to thread, some hundred times: samples read those of others (the other way round, of the same turn and of the
+ * last), sums over samples come back to them, a matrix that all threads make is multiplied by itself, small values go from kernel to kernel, a
+ * loop inside begins with what the others made, a cond asks it, and flags of all samples end the loop. */
+Test(engines, turns_that_meet)
+{
+    static const char *text =
+        "axis p = %d\nfn f {report} {\n%%x = normal {stream \"x\"} : f32<p>[3]\n%%m = normal {stream \"m\"} : f32[70,70]\n%%s = normal {stream \"s\"} : f32[5]\n"
+        "%%no = const {value 0} : bool[]\n%%nop = spread %%no {over p} : bool<p>[]\n%%c0 = const {value 0} : i32[]\n"
+        "%%h, %%hs = scan %%x ; ; {n 300} (%%a: f32<p>[3]) {\n%%f = as_feature %%a {axis p} : f32[%d,3]\n%%r = reverse %%f {dims [0]} : f32[%d,3]\n%%b = as_sample %%r {axis p} : f32<p>[3]\n"
+        "%%a1 = mul %%a, 0.5 : f32<p>[3]\n%%a2 = fma %%b, 0.25, %%a1 : f32<p>[3]\n%%a3 = add %%a2, 0.1 : f32<p>[3]\nyield %%a3, %%b\n} : f32<p>[3], f32<p>[300,3]\n"
+        "%%g = scan %%x ; ; {n 300} (%%d: f32<p>[3]) {\n%%d1 = tanh %%d : f32<p>[3]\n%%f1 = as_feature %%d1 {axis p} : f32[%d,3]\n%%r1 = reverse %%f1 {dims [0]} : f32[%d,3]\n%%b1 = as_sample %%r1 {axis p} : f32<p>[3]\n"
+        "%%t = sum %%d1 {over p} : f32[3]\n%%t1 = mul %%t, 0.01 : f32[3]\n%%t2 = spread %%t1 {over p} : f32<p>[3]\n%%d2 = sub %%b1, %%t2 : f32<p>[3]\n%%d3 = fma %%d, 0.5, %%d2 : f32<p>[3]\nyield %%d3\n} : f32<p>[3]\n"
+        "%%k = scan %%m ; ; {n 60} (%%l: f32[70,70]) {\n%%l1 = dot %%l, %%l {contract 1:0} : f32[70,70]\n%%l2 = mul %%l1, 0.2 : f32[70,70]\n%%l3 = tanh %%l2 : f32[70,70]\nyield %%l3\n} : f32[70,70]\n"
+        "%%q, %%n = scan %%s, %%c0 ; ; {n 300} (%%u: f32[5], %%j: i32[]) {\n%%u1 = cumsum %%u {dim 0} : f32[5]\n%%u2 = mul %%u1, 0.3 : f32[5]\n%%j1 = add %%j, 1 : i32[]\n%%j2 = rem %%j1, 3 : i32[]\n%%o = compare %%j2, 1 {eq} : bool[]\n"
+        "%%u3 = cond %%o, %%u2 (%%v: f32[5]) {\n%%v1 = reverse %%v {dims [0]} : f32[5]\n%%v2 = tanh %%v1 : f32[5]\n%%v3 = cumsum %%v2 {dim 0} : f32[5]\nyield %%v3\n} (%%v4: f32[5]) {\n%%v5 = add %%v4, 0.1 : f32[5]\nyield %%v5\n} : f32[5]\n"
+        "%%u4 = scan %%u3 ; ; %%u2 {n 3} (%%w: f32[5], %%w0: f32[5]) {\n%%w1 = reverse %%w {dims [0]} : f32[5]\n%%w2 = fma %%w1, 0.5, %%w0 : f32[5]\n%%w3 = sin %%w2 : f32[5]\nyield %%w3\n} : f32[5]\nyield %%u4, %%j2\n} : f32[5], i32[]\n"
+        "%%e, %%y, %%z = scan %%x, %%nop ; ; {n 300 until 1} (%%i: f32<p>[3], %%i0: bool<p>[]) {\n%%i1 = abs %%i : f32<p>[3]\n%%i2 = add %%i1, 0.03 : f32<p>[3]\n%%i3 = sum %%i2 {dims [0]} : f32<p>[]\n%%i4 = compare %%i3, 9 {gt} : bool<p>[]\n"
+        "yield %%i2, %%i4, %%i3\n} : f32<p>[3], bool<p>[], f32<p>[300]\n"
+        "report \"h\", %%h\nreport \"hs\", %%hs\nreport \"g\", %%g\nreport \"k\", %%k\nreport \"q\", %%q\nreport \"n\", %%n\nreport \"e\", %%e\nreport \"y\", %%y\nreport \"z\", %%z\n}\n";
+    compare_loops(text, PLAN_waits);
+}
+
+/* Matrices that loops read in the order of their tiles: a slot, one made before the loop, one that the loop carries, one of each turn, the latter two in
+ * a loop inside, where they stay the same, and one under a cond. */
+Test(engines, matrices_in_loops)
+{
+    static const char *text =
+        "axis p = %d\nslot \"w\" param : f32[40,40]\nfn f {report} {\n%%x = normal {stream \"x\"} : f32<p>[40]\n%%w = read \"w\" : f32[40,40]\n%%w1 = tanh %%w : f32[40,40]\n"
+        "%%s = normal {stream \"s\"} : f32[4,40,40]\n%%sr = reverse %%s {dims [0]} : f32[4,40,40]\n"
+        "%%h, %%m = scan %%x, %%w1 ; %%sr ; %%w, %%w1 {n 4} (%%a: f32<p>[40], %%b: f32[40,40], %%c: f32[40,40], %%d: f32[40,40], %%e: f32[40,40]) {\n"
+        "%%a1 = dot %%a, %%d {contract 0:0} : f32<p>[40]\n%%a2 = tanh %%a1 : f32<p>[40]\n%%a3 = dot %%a2, %%b {contract 0:0} : f32<p>[40]\n%%a4 = tanh %%a3 : f32<p>[40]\n"
+        "%%a5 = scan %%a4 ; ; %%b, %%c, %%d, %%e {n 3} (%%i: f32<p>[40], %%j: f32[40,40], %%k: f32[40,40], %%l: f32[40,40], %%o: f32[40,40]) {\n"
+        "%%i1 = dot %%i, %%j {contract 0:0} : f32<p>[40]\n%%i2 = tanh %%i1 : f32<p>[40]\n%%i3 = dot %%i2, %%k {contract 0:0} : f32<p>[40]\n%%i4 = tanh %%i3 : f32<p>[40]\n"
+        "%%i5 = dot %%i4, %%l {contract 0:0} : f32<p>[40]\n%%i6 = tanh %%i5 : f32<p>[40]\n%%i7 = dot %%i6, %%o {contract 0:0} : f32<p>[40]\n%%i8 = tanh %%i7 : f32<p>[40]\nyield %%i8\n} : f32<p>[40]\n"
+        "%%b1 = mul %%b, 0.5 : f32[40,40]\n%%b2 = fma %%c, 0.5, %%b1 : f32[40,40]\n%%b3 = slice %%b2 {lo [0,0] hi [1,1] step [1,1]} : f32[1,1]\n%%b4 = reshape %%b3 {dims []} : f32[]\n%%b5 = compare %%b4, 0 {gt} : bool[]\n"
+        "%%a6 = cond %%b5, %%a5, %%b2, %%e (%%q: f32<p>[40], %%q1: f32[40,40], %%q2: f32[40,40]) {\n%%q3 = dot %%q, %%q1 {contract 0:0} : f32<p>[40]\nyield %%q3\n"
+        "} (%%r: f32<p>[40], %%r1: f32[40,40], %%r2: f32[40,40]) {\n%%r3 = dot %%r, %%r2 {contract 0:0} : f32<p>[40]\nyield %%r3\n} : f32<p>[40]\nyield %%a6, %%b2\n} : f32<p>[40], f32[40,40]\n"
+        "report \"h\", %%h\nreport \"m\", %%m\n}\n";
+    compare_loops(text, PLAN_packs);
+}
+
 /* Two thousand million rounds of which two are needed. */
 Test(engines, rounds_that_nobody_needs_are_not_run)
 {
