@@ -14,10 +14,16 @@ KMem   *kernel_mem(KPlan *p, KPlace place, const IrType *t, bool full);
 KMem   *kernel_frame(KPlan *p, IrVal *v);                   /* the value's shared memory, made at the first call */
 bool    kernel_same_space(const IrType *a, const IrType *b);
 bool    kernel_member(const IrNode *n);                     /* may stand in a MAP kernel */
+bool    kernel_at_own_index(const IrNode *n);               /* ... and meets its operands at its own index there */
 bool    kernel_is_long(const KKernel *k);                  /* has as many members as a MAP kernel should have */
 bool    kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k);
 int64_t kernel_rest(const IrModule *m, const IrType *t, int tile);      /* elements per sample of the tile axis */
 
+/* Every value that k asks for, as its rows write it, and what it stores. own: at the kernel's own index, unless an inline row is on the way. */
+typedef void KVisit(void *self, const IrVal *v, bool own);
+void    kernel_each_value(const KPlan *p, const KKernel *k, KVisit *visit, void *self);
+
 void    kernel_remake(KPlan *p, const IrFn *f);             /* remake.c: values that their readers make again */
 void    kernel_finish(KPlan *p);                            /* finish.c: memory, register tiles, cuts */
+void    kernel_epilogues(KPlan *p, KBlock *b);              /* epilogue.c: rows behind register tiles */
 void    kernel_layout(KPlan *p);                            /* memory.c: live ranges and offsets */

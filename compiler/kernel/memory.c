@@ -27,27 +27,30 @@ static void touch_value(Layout *l, const IrVal *v, int lane_axis, int at)
     if (m && m->place == l->place) touch(l, m, at);
 }
 
+typedef struct { Layout *l; int lane_axis, at; } Touch;
+
+static void touch_asked(void *self, const IrVal *v, bool own)
+{
+    const Touch *t = self;
+    (void)own;
+    touch_value(t->l, v, t->lane_axis, t->at);
+}
+
 static void touch_kernel(Layout *l, KKernel *k, int at)
 {
+    kernel_each_value(l->p, k, touch_asked, &(Touch){l, k->lane_axis, at});
     for (int i = 0; i < k->nodes.n; i++) {
-        const IrNode *n = k->nodes.v[i];
-        KValue *v = kernel_value(l->p, &n->result[0]);
+        KValue *v = kernel_value(l->p, &k->nodes.v[i]->result[0]);
         if (v->accum && l->place == K_FRAME) touch(l, v->accum->partial, at);
-        if (v->accum && k->kind == K_MAP) continue;         /* its operands were read by the accumulator */
-        for (int a = 0; a < n->n_args; a++) touch_value(l, n->arg[a], k->lane_axis, at);
     }
-    for (int i = 0; i < k->stores.n; i++) {
+    for (int i = 0; i < k->stores.n; i++)
         if (k->stores.v[i].mem->place == l->place) touch(l, k->stores.v[i].mem, at);
-        touch_value(l, k->stores.v[i].val, k->lane_axis, at);
-    }
-    for (int i = 0; i < k->sinks.n; i++) {
-        if (k->kind == K_MAP) touch_value(l, k->sinks.v[i]->node->arg[0], k->lane_axis, at);
+    for (int i = 0; i < k->sinks.n; i++)
         if (l->place == K_FRAME) touch(l, k->sinks.v[i]->partial, at);
-    }
     for (int i = 0; i < k->columns.n; i++)
         if (k->columns.v[i]->place == l->place) touch(l, k->columns.v[i], at);
-    if (k->val) touch_value(l, k->val, k->lane_axis, at);
     if (k->mem && k->mem->place == l->place) touch(l, k->mem, at);
+    if (k->epilogue) touch_kernel(l, k->epilogue, at);
 }
 
 static void touch_block(Layout *l, KBlock *b, int outer)
