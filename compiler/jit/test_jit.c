@@ -516,6 +516,41 @@ Test(jit, many_pairs)
     }
 }
 
+/* ---- epilogues -------------------------------------------------------------------------------------------------- */
+
+/* Few rows are unrolled on the tile in registers; a function's are a loop. A product that is asked for is stored, too. */
+Test(jit, a_product_with_its_epilogue)
+{
+    static const char *text =
+        "axis p = 40\nslot \"w\" param : f32[3,4]\nslot \"v\" param : f32[3,5]\nslot \"b\" param : f32[4]\nfn f {report} {\n%x = normal {stream \"x\"} : f32<p>[3]\n"
+        "%w = read \"w\" : f32[3,4]\n%v = read \"v\" : f32[3,5]\n%b = read \"b\" : f32[4]\n%bs = spread %b {over p} : f32<p>[4]\n%y = dot %x, %w {contract 0:0} : f32<p>[4]\n"
+        "%a = add %y, %bs : f32<p>[4]\n%m = max %a, 0 : f32<p>[4]\n%z = dot %x, %v {contract 0:0} : f32<p>[5]\n%t = tanh %z : f32<p>[5]\n"
+        "report \"m\", %m\nreport \"z\", %z\nreport \"t\", %t\n}\n";
+    static const char *unrolled =
+        "nest dot {\n  buffer b0 f32 at w0 + w1 panel w2 slot w3\n  buffer b1 f32 at w4 + w5\n  buffer b2 f32 at w7 + w8\n  buffer b3 f32 at w9 + w10 panel w11 slot w12\n"
+        "  do i0 = 0..4 by 2 {\n    block d1:2 {\n      do i1 = 0..w6 with %0 = 0:f32<l,d1> {\n        %1 = ld b0[16*i1 + l] align 64\n        %2 = ld b1[i0 + 4*i1 + d1]\n"
+        "        %3 = fma %2, %1, %0\n        next %3\n      } -> %4\n      %5 = ld b2[i0 + d1]\n      %6 = add %4, %5\n      %7 = max %6, 0:f32\n"
+        "      st b3[16*i0 + 16*d1 + l], %7 align 64\n    }\n  }\n}\n";
+    static const char *rolled =
+        "      st b3[16*i0 + 16*d1 + l], %4 align 64\n      st b2[16*d1 + l], %4 align 64\n    }\n    do i2 = 0..2 {\n      %5 = ld b2[16*i2 + l] align 64\n      %6 = tanh %5\n"
+        "      st b4[16*i0 + 16*i2 + l], %6 align 64\n    }\n  }\n";
+    Arena *a = arena_new();
+    char why[512];
+    IrModule *m = ir_read_text(a, text, strlen(text), why);
+    cr_assert(m, "%s", why);
+    Bench b = bench_of(a, m);
+    Text loops = text_in(a);
+    GanEngine jit;
+    GanError err = {0};
+    JitOptions o = {.threads = 1, .cpu = "x86-64-v2", .texts = {.on_loops = keep_text, .self = &loops}};     /* tiles of 2 rows */
+    cr_assert_eq(jit_engine_new(m, &b.p, &o, &jit, &err), GAN_OK, "%s", err.message);
+    cr_expect(agree(&b, &jit, 0, 2, why), "%s", why);
+    cr_expect(strstr(text_str(&loops), unrolled) && strstr(text_str(&loops), rolled), "%s", text_str(&loops));
+    jit.free(jit.self);
+    bench_free(&b);
+    arena_free(a);
+}
+
 /* ---- training: a GAN of two perceptrons with Adam --------------------------------------------------------------- */
 
 typedef struct Net { int n; int64_t width[5]; int slot[2][4][3]; } Net;     /* weights and biases: value, m, v */

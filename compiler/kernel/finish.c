@@ -254,4 +254,5 @@ void kernel_finish(KPlan *p)
     if (plan_takes(p, PLAN_packs)) pack_matrices(p, &p->top, NULL);
     rows_of_lines(p);
     finish_kernels(p);
+    kernel_epilogues(p, &p->top);
 }

@@ -14,9 +14,14 @@ KMem   *kernel_mem(KPlan *p, KPlace place, const IrType *t, bool full);
 KMem   *kernel_frame(KPlan *p, IrVal *v);                   /* the value's shared memory, made at the first call */
 bool    kernel_same_space(const IrType *a, const IrType *b);
 bool    kernel_member(const IrNode *n);                     /* may stand in a MAP kernel */
+bool    kernel_at_own_index(const IrNode *n);               /* ... and meets its operands at its own index there */
 bool    kernel_is_long(const KKernel *k);                  /* has as many members as a MAP kernel should have */
 bool    kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k);
 int64_t kernel_rest(const IrModule *m, const IrType *t, int tile);      /* elements per sample of the tile axis */
+
+/* Every value that k asks for, as its rows write it, and what it stores. own: at the kernel's own index, unless an inline row is on the way. */
+typedef void KVisit(void *self, const IrVal *v, bool own);
+void    kernel_each_value(const KPlan *p, const KKernel *k, KVisit *visit, void *self);
 
 typedef struct KTouch {                                     /* a kernel's access */
     KMem *mem;                                              /* not a slice; NULL: a slot is read */
@@ -30,5 +35,6 @@ void    kernel_remake(KPlan *p, const IrFn *f);             /* remake.c: values 
 void    kernel_finish(KPlan *p);                            /* finish.c: memory, register tiles, cuts */
 bool    kernel_matrices(KPlan *p, KKernel *k);              /* matrices.c: turns a K_CONTRACT into a K_MATRICES, if that is what it is */
 bool    kernel_pairs(KPlan *p, KKernel *k);                 /* ... into a K_PAIRS */
+void    kernel_epilogues(KPlan *p, KBlock *b);              /* epilogue.c: rows behind register tiles */
 void    kernel_waits(KPlan *p);                             /* wait.c: where threads wait for one another */
 void    kernel_layout(KPlan *p);                            /* memory.c: live ranges and offsets */

@@ -196,15 +196,12 @@ KKernel *place_map_kernel(Planner *b, const Need *need, KStep *step, const IrTyp
 
 /* ---- rows in MAP kernels ---------------------------------------------------------------------------------------- */
 
-/* Only element-wise rows meet their operands at their own index. */
-static bool at_own_index(const IrNode *n) { return n->op != IR_gather && n->op != IR_pad; }
-
 void place_member(Planner *b, IrNode *n)
 {
     const IrType *space = &n->result[0].type;
     Need need = {.lane_axis = kernel_tile_axis(b->m, space->axes)};
-    for (int i = 0; i < n->n_args; i++) place_need_level(b, &need, n->arg[i], space, at_own_index(n), true);
-    for (int i = 0; i < n->n_args; i++) place_need_position(b, &need, n->arg[i], space, at_own_index(n), true);
+    for (int i = 0; i < n->n_args; i++) place_need_level(b, &need, n->arg[i], space, kernel_at_own_index(n), true);
+    for (int i = 0; i < n->n_args; i++) place_need_position(b, &need, n->arg[i], space, kernel_at_own_index(n), true);
     KStep *step = place_step_for(b, need.lane_axis, need.level);
     int pos;
     KKernel *k = place_map_kernel(b, &need, step, space, &pos);
@@ -213,7 +210,7 @@ void place_member(Planner *b, IrNode *n)
             KSource s = kernel_source(b->p, n->arg[i], -1);
             KValue *v = s.root ? kernel_value(b->p, s.root) : NULL;
             if (v && place_here(b, v) && v->step == step && v->kernel != k &&
-                in_register(b, &s, space, at_own_index(n), -1))
+                in_register(b, &s, space, kernel_at_own_index(n), -1))
                 merge(b, step, k, v->kernel);
         }
     array_push(b->p->arena, &k->nodes, n);

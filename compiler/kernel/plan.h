@@ -127,6 +127,8 @@ typedef struct KKernel {
     IrVal  *val;                                            /* TRANSPOSE: of what */
     KMem   *packed;                                         /* DOT: the matrix in K_PACK's order, or NULL */
     KMatrices *matrices;
+    struct KKernel *epilogue;                               /* DOT: the MAP kernel, merged into this one, that runs behind its tiles; or NULL */
+    bool    roll;                                           /* DOT: the epilogue is a loop over a tile's rows, not unrolled */
     ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair; BLAS: the operands */
     KMem   *mem;                                            /* TRANSPOSE: to where; MATRICES: panels; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
@@ -212,6 +214,8 @@ typedef struct KValue {
     int      pos;                                           /* the kernel's position in the step */
     KMem    *mem, *transposed;
     KAccum  *accum;                                         /* a reduction over samples: this value is its combining tree */
+    KKernel *reader;                                        /* the first of its step that reads it; see epilogue.c */
+    bool     moved, others;                                 /* ... not at its own index; others of the step read it, too */
 } KValue;
 
 const char *plan_decision_name(int i);                      /* of decision i; NULL from the end on */

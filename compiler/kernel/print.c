@@ -77,33 +77,20 @@ static void print_matrices(const KMatrices *m, Text *out)
     text_printf(out, " along %c, %s", m->side ? 'b' : 'a', how[m->how]);
 }
 
-static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
+static void print_rows(const Names *p, const KKernel *k, Text *out)
 {
-    indent(out, depth);
-    text_printf(out, "%-9s ", kind_name[k->kind]);
-    if (k->kind == K_PACK) {
-        print_name(p, k->nodes.v[0]->arg[k->side], out);
-        text_add(out, " -> ");
-        print_mem(p, k->mem, out);
-        text_add(out, "\n");
-        return;
-    }
-    print_space(p, k, out);
-    if (k->kind == K_MAP && k->flat) text_add(out, " flat");
-    if (k->kind == K_MATRICES) print_matrices(k->matrices, out);
-    if (k->flops > 0 && k->kind != K_FINISH) text_printf(out, "  %.3g Mflop", k->flops * 1e-6);
+    const char *before = "  ";
     for (int i = 0; i < k->nodes.n && k->kind != K_TRANSPOSE; i++) {
         const IrNode *n = k->nodes.v[i];
-        text_add(out, i ? ", " : "  ");
+        text_add(out, before);
         print_name(p, &n->result[0], out);
-        text_printf(out, " %s",
-                    kernel_value(p->p, &n->result[0])->accum && k->kind == K_MAP ? "tree" : ir_op_info[n->op].name);
+        text_printf(out, " %s", kernel_value(p->p, &n->result[0])->accum && k->kind == K_MAP ? "tree" : ir_op_info[n->op].name);
+        before = ", ";
     }
-    if (k->val) {
-        text_add(out, "  ");
-        print_name(p, k->val, out);
-    }
-    text_add(out, "\n");
+}
+
+static void print_written(const Names *p, const KKernel *k, int depth, Text *out)
+{
     for (int i = 0; i < k->stores.n; i++) {
         indent(out, depth + 2);
         print_name(p, k->stores.v[i].val, out);
@@ -119,6 +106,35 @@ static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
         print_mem(p, k->sinks.v[i]->lanes ? k->sinks.v[i]->lanes : k->sinks.v[i]->partial, out);
         text_add(out, "\n");
     }
+}
+
+static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
+{
+    indent(out, depth);
+    text_printf(out, "%-9s ", kind_name[k->kind]);
+    if (k->kind == K_PACK) {
+        print_name(p, k->nodes.v[0]->arg[k->side], out);
+        text_add(out, " -> ");
+        print_mem(p, k->mem, out);
+        text_add(out, "\n");
+        return;
+    }
+    print_space(p, k, out);
+    if (k->kind == K_MAP && k->flat) text_add(out, " flat");
+    if (k->kind == K_MATRICES) print_matrices(k->matrices, out);
+    if (k->flops > 0 && k->kind != K_FINISH) text_printf(out, "  %.3g Mflop", k->flops * 1e-6);
+    print_rows(p, k, out);
+    if (k->val) {
+        text_add(out, "  ");
+        print_name(p, k->val, out);
+    }
+    if (k->epilogue) {
+        text_add(out, k->roll ? "; then, rolled" : "; then");
+        print_rows(p, k->epilogue, out);
+    }
+    text_add(out, "\n");
+    print_written(p, k, depth, out);
+    if (k->epilogue) print_written(p, k->epilogue, depth, out);
 }
 
 static void print_block(const Names *p, const KBlock *b, int depth, Text *out);

@@ -60,4 +60,5 @@ void kernel_touches(const KPlan *p, const KKernel *k, KTouchFn *fn, void *self)
     if (k->val) value(&e, k->val, k->lane_axis);
     mem(&e, k->packed, false, false);
     mem(&e, k->mem, true, false);
+    if (k->epilogue) kernel_touches(p, k->epilogue, fn, self);
 }

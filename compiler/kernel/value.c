@@ -168,6 +168,22 @@ bool kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k)
     }
 }
 
+/* Only element-wise rows meet their operands at their own index. */
+bool kernel_at_own_index(const IrNode *n) { return kernel_member(n) && n->op != IR_gather && n->op != IR_pad; }
+
+void kernel_each_value(const KPlan *p, const KKernel *k, KVisit *visit, void *self)
+{
+    bool map = k->kind == K_MAP;
+    for (int i = 0; i < k->nodes.n; i++) {
+        const IrNode *n = k->nodes.v[i];
+        if (map && kernel_value(p, &n->result[0])->accum) continue;     /* its operands were read by the accumulator */
+        for (int a = 0; a < n->n_args; a++) visit(self, n->arg[a], map && kernel_at_own_index(n));
+    }
+    for (int i = 0; i < k->stores.n; i++) visit(self, k->stores.v[i].val, map);
+    for (int i = 0; i < k->sinks.n && map; i++) visit(self, k->sinks.v[i]->node->arg[0], map);
+    if (k->val) visit(self, k->val, false);
+}
+
 static void row_major(KMem *m, const IrModule *ir, const IrType *t, int64_t unit)
 {
     int64_t stride = unit;

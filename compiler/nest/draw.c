@@ -61,12 +61,8 @@ static void draw_axes(Nest *n, Draw *d, int i)
 void nest_random(Nest *n)
 {
     Draw d = {.node = n->k->nodes.v[0]};
-    if (n->k->lane_axis >= 0) {
-        nest_at_panel(n);
-        n->comp[n->k->space.lane] = (Ix){.at = loop_plus(&n->b, loop_times(n->panel, K_LANES), nest_lanes(n)), .lane = true};
-    } else {
-        n->lanes = 1;
-    }
+    if (n->k->lane_axis >= 0) nest_at_panel(n);
+    else n->lanes = 1;
     d.key = nest_key(n, d.node->attr->stream);
     d.tick = frame_number(n, FRAME_TICK);
     d.iteration = frame_number(n, FRAME_ITERATION);

@@ -149,4 +149,16 @@ static void map_body(Nest *n)
     for (int i = 0; i < k->nodes.n; i++) n->reg[k->nodes.v[i]->result[0].id] = NULL;
 }
 
+void nest_map_on(Nest *n, KKernel *map, const IrVal *v, LoopReg *value)
+{
+    KKernel *own = n->k;
+    n->k = map;
+    n->is_flat = map->flat;
+    n->reg[v->id] = value;
+    map_body(n);
+    n->reg[v->id] = NULL;
+    n->is_flat = false;
+    n->k = own;
+}
+
 void nest_map(Nest *n) { nest_over_space(n, map_body); }

@@ -86,10 +86,11 @@ LoopReg  *nest_row(Nest *n, const IrNode *node, const Index *at);   /* an elemen
 void nest_over_space(Nest *n, void (*body)(Nest *n));
 void nest_over_space_scalar(Nest *n, void (*body)(Nest *n));    /* one number at a time */
 void nest_results(Nest *n, int result, LoopReg *v);         /* stores a result of the kernel's row at its own index */
-void nest_at_panel(Nest *n);                                /* a tiled kernel stands at u0, u1 */
+void nest_at_panel(Nest *n);                                /* a tiled kernel stands at u0, u1: the lane's component is known */
 
 /* ---- builders: one a kind of kernel */
 void nest_map(Nest *n);
+void nest_map_on(Nest *n, KKernel *map, const IrVal *v, LoopReg *value);    /* its rows where the loops of another kernel stand, v in a register */
 void nest_random(Nest *n);
 void nest_dot(Nest *n);
 void nest_pack(Nest *n);

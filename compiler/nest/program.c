@@ -54,8 +54,6 @@ static void check(const LoopNest *n)
 #endif
 }
 
-static bool is_merged(const KKernel *k) { return k->kind == K_MAP && !k->nodes.n && !k->stores.n && !k->sinks.n; }
-
 static NestKernel build_kernel(Build *b, KPlan *p, KKernel *k)
 {
     Arena *scratch = arena_new();
@@ -81,7 +79,7 @@ static void build_function(Build *b, NestFunction *f)
     f->kernel = arena_array(b->a, NestKernel, f->plan->kernels.n + 1);
     for (int i = 0; i < f->plan->kernels.n; i++) {
         KKernel *k = f->plan->kernels.v[i];
-        f->kernel[i] = is_merged(k) ? (NestKernel){.code = -1} : build_kernel(b, f->plan, k);
+        f->kernel[i] = k->merged ? (NestKernel){.code = -1} : build_kernel(b, f->plan, k);
     }
     if (u->close) u->close(u->self, f->plan);
 }

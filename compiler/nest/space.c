@@ -33,14 +33,14 @@ void nest_at_panel(Nest *n)
     n->tiled = true;
     n->panel = loop_of(loop_arg(&n->b, 0));
     n->slot = loop_of(loop_arg(&n->b, 1));
+    LoopIndex lane = n->is_sub ? n->sub : nest_lanes(n);
+    n->comp[n->k->space.lane] = (Ix){.at = loop_plus(&n->b, loop_times(n->panel, K_LANES), lane), .lane = true};
 }
 
 static void tiled(Nest *n, Body body)
 {
     const KSpace *s = &n->k->space;
     nest_at_panel(n);
-    LoopIndex lane = n->is_sub ? n->sub : nest_lanes(n);
-    n->comp[s->lane] = (Ix){.at = loop_plus(&n->b, loop_times(n->panel, K_LANES), lane), .lane = true};
     if (!n->k->flat || n->is_sub) { components(n, 0, body); return; }
     int64_t rest = 1;
     for (int i = 0; i < s->n; i++)

@@ -2,18 +2,25 @@
  *
  * A chain acc = fma(a, b, acc) in order of k is the exact meaning of a product, so tiling its rows and columns changes no
  * bit. DOT holds a block of rows by 16 samples, a row a feature of the result, and walks k: one load, `rows` broadcasts, `rows`
- * fmas a turn. OUTER does the same over the samples of a tile, with 16 columns of b (transposed before) in the vector.
+ * fmas a turn; then an epilogue finds the tile in registers. OUTER does the same over the samples of a tile, with 16 columns of
+ * b (transposed before) in the vector.
  * The loops around are lists of dims with a stride in each memory; neighbours that one stride walks become one loop. */
 #include "compiler/nest/nest.h"
 #include "base/bug.h"
 
-typedef struct { int64_t extent, s[3]; } Dim;               /* strides in up to three memories */
+typedef struct { int64_t extent, s[3]; int comp; } Dim;     /* strides in up to three memories; DOT: the component of the space it walks */
 typedef struct { int n; Dim d[K_MAX_COMP + IR_MAX_RANK]; } Dims;
+
+/* Kept apart from its neighbours. */
+static void plain_dim(Dims *l, int64_t extent, int64_t s0, int64_t s1, int64_t s2)
+{
+    l->d[l->n++] = (Dim){extent, {s0, s1, s2}, 0};
+}
 
 static void add_dim(Dims *l, int64_t extent, int64_t s0, int64_t s1, int64_t s2)
 {
     if (extent == 1) return;
-    Dim d = {extent, {s0, s1, s2}};
+    Dim d = {extent, {s0, s1, s2}, 0};
     if (l->n) {                                             /* does the last one continue in this one? */
         Dim *p = &l->d[l->n - 1];
         bool joined = extent > 0;
@@ -24,11 +31,11 @@ static void add_dim(Dims *l, int64_t extent, int64_t s0, int64_t s1, int64_t s2)
             return;
         }
     }
-    l->d[l->n++] = d;
+    plain_dim(l, extent, s0, s1, s2);
 }
 
 /* The innermost loop of a list, taken out of it; extent 1 if there is none. */
-static Dim take_last(Dims *l) { return l->n ? l->d[--l->n] : (Dim){1, {0, 0, 0}}; }
+static Dim take_last(Dims *l) { return l->n ? l->d[--l->n] : (Dim){1, {0, 0, 0}, 0}; }
 
 /* ---- which dim is what ------------------------------------------------------------------------------------------ */
 
@@ -126,11 +133,12 @@ static LoopIndex row_index(Nest *n, const LoopIns *block) { return loop_of(loop_
 
 typedef struct DotCode {
     IrElem   elem;
-    Dims     outer, inner;                                  /* strides in x, w, out; inner: x and w */
+    Dims     outer, inner;                                  /* strides in x, w and the result's running index; inner: x and w */
     Dim      row;                                           /* over the matrix' last free dims */
-    bool     packed;
-    Memory   x, w, out;
+    bool     packed, apart;                                 /* apart: an epilogue needs every component of the space */
+    Memory   x, w;
     LoopReg *steps;                                         /* of the innermost loop */
+    int      local;                                         /* where a rolled epilogue finds the tile */
 } DotCode;
 
 static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopIndex row, LoopReg *acc)
@@ -147,35 +155,91 @@ static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopI
     return nest_end_fold(n, l, dot_chain(n, c, depth + 1, advance(n, o, nest_counter(l), d), row, &l->body->carry[0]));
 }
 
+typedef struct { const DotCode *code; Offsets at; } DotTile;
+
+/* Row `row` of the rows that begin at t->at. */
+static void stand_at(Nest *n, const DotTile *t, LoopIndex row)
+{
+    const Dim *d = &t->code->row;
+    n->flat = stepped(n, t->at.off[2], row, d->s[2]);
+    if (d->extent > 1) n->comp[d->comp] = ix(row);
+}
+
+static void epilogue(Nest *n, LoopReg *tile) { nest_map_on(n, n->k->epilogue, kernel_resolve(n->p, &n->k->nodes.v[0]->result[0]), tile); }
+
+/* The rows of a tile one by one: from memory, as registers have no numbers. */
+static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
+{
+    LoopIns *l = nest_loop(n, rows);
+    LoopIndex row = nest_counter(l), at = plus_lanes(n, loop_times(row, K_LANES));
+    stand_at(n, t, loop_plus(&n->b, from, row));
+    epilogue(n, loop_load(&n->b, t->code->local, &at, 64));
+    nest_end(n, l);
+}
+
 /* In a packed matrix the rows of a tile lie together, k by k, block behind block. */
 static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
 {
-    DotCode c = *(const DotCode *)code;
+    const DotTile *t = code;
+    DotCode c = *t->code;
+    LoopIndex from = o.off[0];
+    Offsets at = advance(n, t->at, from, &c.row);
     if (c.packed) {
         c.inner.d[0].s[1] = rows;
         c.row.s[1] = 1;
     }
     LoopIns *block = loop_block(&n->b, rows);
-    LoopIndex row = row_index(n, block);
-    LoopReg *acc = dot_chain(n, &c, 0, o, row, tile_zero(n, c.elem, block));
-    LoopIndex at = loop_plus(&n->b, c.out.from, plus_lanes(n, stepped(n, o.off[2], row, c.row.s[2])));
-    loop_store(&n->b, c.out.buffer, &at, acc, 64);
+    LoopIndex row = row_index(n, block), cell = plus_lanes(n, loop_times(row, K_LANES));
+    LoopReg *acc = dot_chain(n, &c, 0, at, row, tile_zero(n, c.elem, block));
+    stand_at(n, t, loop_plus(&n->b, from, row));
+    n->is_flat = true;
+    nest_results(n, 0, acc);
+    n->is_flat = false;
+    if (n->k->roll) loop_store(&n->b, c.local, &cell, acc, 64);
+    else if (n->k->epilogue) epilogue(n, acc);
     loop_close(&n->b, block);
+    if (n->k->roll) rolled_epilogue(n, t, from, rows);
+}
+
+/* An epilogue is written once for each height of a tile: one height, if one of half the registers or more will do. */
+static int dot_rows(const Nest *n, const DotCode *c)
+{
+    int most = most_rows(n, c->elem), rows = most;
+    if (!n->k->epilogue || c->packed) return most;
+    while (2 * rows > most && c->row.extent % rows) rows--;
+    return 2 * rows > most ? rows : most;
 }
 
 static void dot_outer(Nest *n, const DotCode *c, int depth, Offsets o)
 {
     if (depth == c->outer.n) {
-        row_blocks(n, c, &c->row, o, most_rows(n, c->elem), dot_tile);
+        DotTile t = {c, o};
+        Dim row = {c->row.extent, {1, 0, 0}, 0};
+        row_blocks(n, &t, &row, (Offsets){0}, dot_rows(n, c), dot_tile);
         return;
     }
-    LoopIns *l = nest_loop(n, c->outer.d[depth].extent);
-    dot_outer(n, c, depth + 1, advance(n, o, nest_counter(l), &c->outer.d[depth]));
+    const Dim *d = &c->outer.d[depth];
+    LoopIns *l = nest_loop(n, d->extent);
+    n->comp[d->comp] = ix(nest_counter(l));
+    dot_outer(n, c, depth + 1, advance(n, o, nest_counter(l), d));
     nest_end(n, l);
 }
 
+/* A loop over component `comp` of the result, or over several that one stride walks. */
+static void dot_dim(Nest *n, const DotCode *c, Dims *l, int comp, int64_t sx, int64_t sw)
+{
+    const KSpace *s = &n->k->space;
+    int64_t flat = 1, extent = s->comp[comp].extent;
+    for (int i = comp + 1; i < s->n; i++)
+        if (i != s->lane) flat *= s->comp[i].extent;
+    if (extent == 1) return;
+    if (c->apart) plain_dim(l, extent, sx, sw, flat);
+    else add_dim(l, extent, sx, sw, flat);
+    l->d[l->n - 1].comp = comp;
+}
+
 /* The loops around a tile: the result's other axes, batch dims, x's free dims, all but the last of w's. */
-static void dot_loops(Nest *n, const IrNode *node, int xs, const KView *x, const KView *w, const KMem *out, DotCode *c)
+static void dot_loops(Nest *n, const IrNode *node, int xs, const KView *x, const KView *w, DotCode *c)
 {
     const IrAttrs *a = node->attr;
     int ws = 1 - xs;
@@ -183,17 +247,18 @@ static void dot_loops(Nest *n, const IrNode *node, int xs, const KView *x, const
     for (int i = 0; i < to->axes.n; i++) {
         if (to->axes.id[i] == n->k->lane_axis) continue;
         int jx = axis_at(tx, to->axes.id[i]), jw = axis_at(tw, to->axes.id[i]);
-        add_dim(&c->outer, ir_extent(n->m, to->axes.id[i]), jx < 0 ? 0 : x->axis[jx], jw < 0 ? 0 : w->axis[jw], out->axis[i]);
+        dot_dim(n, c, &c->outer, i, jx < 0 ? 0 : x->axis[jx], jw < 0 ? 0 : w->axis[jw]);
     }
+    int dims = to->axes.n;
     for (int i = 0; i < a->batch.n; i++) {
         int dx = xs ? a->batch.b[i] : a->batch.a[i], dw = xs ? a->batch.a[i] : a->batch.b[i];
-        add_dim(&c->outer, to->dim[i], x->dim[dx], w->dim[dw], out->dim[i]);
+        dot_dim(n, c, &c->outer, dims + i, x->dim[dx], w->dim[dw]);
     }
     Free fx = free_dims(node, xs, tx->rank), fw = free_dims(node, ws, tw->rank);
-    int ox = a->batch.n + (xs ? fw.n : 0), ow = a->batch.n + (xs ? 0 : fx.n);
+    int ox = dims + a->batch.n + (xs ? fw.n : 0), ow = dims + a->batch.n + (xs ? 0 : fx.n);
     Dims rows = {0};
-    for (int i = 0; i < fx.n; i++) add_dim(&c->outer, tx->dim[fx.dim[i]], x->dim[fx.dim[i]], 0, out->dim[ox + i]);
-    for (int i = 0; i < fw.n; i++) add_dim(&rows, tw->dim[fw.dim[i]], 0, w->dim[fw.dim[i]], out->dim[ow + i]);
+    for (int i = 0; i < fx.n; i++) dot_dim(n, c, &c->outer, ox + i, x->dim[fx.dim[i]], 0);
+    for (int i = 0; i < fw.n; i++) dot_dim(n, c, &rows, ow + i, 0, w->dim[fw.dim[i]]);
     c->row = take_last(&rows);
     for (int i = 0; i < rows.n; i++) c->outer.d[c->outer.n++] = rows.d[i];
     for (int i = 0; i < a->contract.n; i++) {
@@ -205,17 +270,19 @@ static void dot_loops(Nest *n, const IrNode *node, int xs, const KView *x, const
 void nest_dot(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
-    if (!n->k->stores.n) return;
-    const KMem *out = n->k->stores.v[0].mem;
+    const KKernel *then = n->k->epilogue;
+    if (!n->k->stores.n && !then) return;
     int xs = axis_at(&node->arg[0]->type, n->k->lane_axis) >= 0 ? 0 : 1;
     KView x, w;
     if (!kernel_view(n->p, node->arg[xs], &x) || !kernel_view(n->p, node->arg[1 - xs], &w)) BUG("nest: dot without views");
     nest_at_panel(n);
-    DotCode c = {.elem = node->result[0].type.elem, .packed = n->k->packed};
+    for (int i = 0; i < n->k->space.n; i++)
+        if (i != n->k->space.lane) n->comp[i] = ix_int(0);
+    DotCode c = {.elem = node->result[0].type.elem, .packed = n->k->packed, .apart = then && !then->flat};
     c.x = panel_of(n, x.mem, x.offset);
     c.w = memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
-    c.out = panel_of(n, out, 0);
-    dot_loops(n, node, xs, &x, &w, out, &c);
+    dot_loops(n, node, xs, &x, &w, &c);
+    if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * most_rows(n, c.elem));
     if (c.packed) c.row.s[1] = c.inner.d[0].extent;
     if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
     dot_outer(n, &c, 0, (Offsets){0});
@@ -423,17 +490,12 @@ static void outer_outer(Nest *n, OuterCode *c, int depth, const Offsets *at)
     LoopIns *l = nest_loop(n, c->blocks);
     c->block = nest_counter(l);
     OuterTile t = {c, at};
-    Dim row = {c->row.extent, {1, 0, 0}};
+    Dim row = {c->row.extent, {1, 0, 0}, 0};
     row_blocks(n, &t, &row, (Offsets){0}, most_rows(n, c->elem), outer_tile);
     nest_end(n, l);
 }
 
-/* Outer loops are kept apart (not joined), so that every pair has the same ones. */
-static void plain_dim(Dims *l, int64_t extent, int64_t s0, int64_t s1, int64_t s2)
-{
-    l->d[l->n++] = (Dim){extent, {s0, s1, s2}};
-}
-
+/* The outer loops are kept apart, so that every pair has the same ones. */
 static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, OuterCode *c)
 {
     const IrAttrs *at = node->attr;
@@ -463,7 +525,7 @@ static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, 
     int64_t rows = 1;
     for (int j = 0; j < f.n; j++) rows *= ta->dim[f.dim[j]];
     p->row = f.n ? ma->dim[f.dim[f.n - 1]] : 0;
-    c->row = (Dim){rows, {0, 0, f.n ? out->dim[at->batch.n + f.n - 1] : 0}};
+    c->row = (Dim){rows, {0, 0, f.n ? out->dim[at->batch.n + f.n - 1] : 0}, 0};
 }
 
 /* A kernel of a tile stands at its first panel. */

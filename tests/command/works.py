@@ -123,6 +123,13 @@ def test_cheap_values_are_made_again():
         assert not any(f"{name} ->" in update for name in names), "they have no memory"
 
 
+def test_products_have_epilogues():
+    with folder() as d:
+        dots = lambda *flags: re.findall(r"^ +dot .*", gan("explain", program(d), "--stage", "kernels", *flags).out, re.M)
+        assert any(re.search(r"dot; then  %\S+ add, ", k) for k in dots()), dots()
+        assert not any("then" in k for k in dots("--plan", "no-epilogue"))
+
+
 def test_decisions_of_the_plan_can_be_left_out():
     with folder() as d:
         path = program(d)

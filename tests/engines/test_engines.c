@@ -658,6 +658,59 @@ Test(engines, marked_products)
     }
 }
 
+/* Products whose first reader computes on their tiles: rows that meet a register, a bias, a mask, sums over samples; functions, in a loop over a
+ * tile's rows; a product that others read, too, or are shown; dims that no one index walks, with a gather, an index; two axes; a matrix before
+ * the samples; two products in one row; f64. What is added up over two axes, and a row that reads backwards, wait until a product is complete. */
+static int epilogues_of(const Case *c, PlanOptions plan)
+{
+    KValues values = {0};
+    char    why[512];
+    KPlan  *p = kernel_plan(c->arena, c->m, c->f, plan, &values, why);
+    cr_assert(p, "%s", why);
+    return p->did[PLAN_epilogue];
+}
+
+Test(engines, products_with_epilogues)
+{
+    static const char *text =
+        "axis p = %1$d\naxis q = 3\nslot \"w1\" param : f32[7,%2$d]\nslot \"b1\" param : f32[%2$d]\nslot \"w2\" param : f32[7,%3$d]\nslot \"w3\" param : f32[7,%4$d]\n"
+        "slot \"b3\" param : f32[%4$d]\nslot \"w4\" param : f32[7,%5$d]\nslot \"w5\" param : f64[7,%6$d]\nslot \"w6\" param : f32[7,2]\nslot \"t\" counter : i64[]\n"
+        "fn f {update tick \"t\"} {\n%%x = normal {stream \"x\"} : f32<p>[7]\n%%x3 = normal {stream \"x3\"} : f32<p>[2,7]\n%%x4 = normal {stream \"x4\"} : f32<p,q>[7]\n"
+        "%%w1 = read \"w1\" : f32[7,%2$d]\n%%b = read \"b1\" : f32[%2$d]\n%%w2 = read \"w2\" : f32[7,%3$d]\n%%w3 = read \"w3\" : f32[7,%4$d]\n%%b3 = read \"b3\" : f32[%4$d]\n"
+        "%%w4 = read \"w4\" : f32[7,%5$d]\n%%w5 = read \"w5\" : f64[7,%6$d]\n%%w6 = read \"w6\" : f32[7,2]\n"
+        "%%y = dot %%x, %%w1 {contract 0:0} : f32<p>[%2$d]\n%%bs = spread %%b {over p} : f32<p>[%2$d]\n%%a = add %%y, %%bs : f32<p>[%2$d]\n%%h = max %%a, 0 : f32<p>[%2$d]\n"
+        "%%c = compare %%a, 0.5 {gt} : bool<p>[%2$d]\n%%s = sum %%h {over p} : f32[%2$d]\n"
+        "%%z = dot %%x, %%w2 {contract 0:0} : f32<p>[%3$d]\n%%zt = tanh %%z : f32<p>[%3$d]\n%%zz = mul %%zt, %%z : f32<p>[%3$d]\n"
+        "%%y3 = dot %%x3, %%w3 {contract 1:0} : f32<p>[2,%4$d]\n%%b2 = broadcast %%b3 {dims [2,%4$d] kept [1]} : f32[2,%4$d]\n%%bp = spread %%b2 {over p} : f32<p>[2,%4$d]\n"
+        "%%a3 = add %%y3, %%bp : f32<p>[2,%4$d]\n%%i3 = index {dim 1} : i32[2,%4$d]\n%%n3 = spread %%i3 {over p} : i32<p>[2,%4$d]\n%%g3 = gather %%b3, %%n3 {batch 0} : f32<p>[2,%4$d]\n"
+        "%%r3 = convert %%n3 {f32} : f32<p>[2,%4$d]\n%%e3 = mul %%a3, %%r3 : f32<p>[2,%4$d]\n%%f3 = sub %%e3, %%g3 : f32<p>[2,%4$d]\n"
+        "%%y4 = dot %%x4, %%w4 {contract 0:0} : f32<p,q>[%5$d]\n%%e4 = mul %%y4, 0.5 : f32<p,q>[%5$d]\n%%m4 = neg %%e4 : f32<p,q>[%5$d]\n%%s4 = sum %%m4 {over p} : f32<q>[%5$d]\n"
+        "%%y5 = dot %%w4, %%x3 {contract 0:1} : f32<p>[%5$d,2]\n%%e5 = abs %%y5 : f32<p>[%5$d,2]\n"
+        "%%xd = convert %%x {f64} : f64<p>[7]\n%%yd = dot %%xd, %%w5 {contract 0:0} : f64<p>[%6$d]\n%%xe = mul %%xd, 2 : f64<p>[7]\n%%ye = dot %%xe, %%w5 {contract 0:0} : f64<p>[%6$d]\n"
+        "%%ad = add %%yd, %%ye : f64<p>[%6$d]\n%%ed = exp %%ad : f64<p>[%6$d]\n"
+        "%%y6 = dot %%x4, %%w6 {contract 0:0} : f32<p,q>[2]\n%%e6 = mul %%y6, %%y6 : f32<p,q>[2]\n%%s6 = sum %%e6 {over p,q} : f32[2]\n"
+        "%%y7 = dot %%x, %%w6 {contract 0:0} : f32<p>[2]\n%%v7 = reverse %%y7 {dims [0]} : f32<p>[2]\n%%e7 = sub %%y7, %%v7 : f32<p>[2]\n"
+        "%%t = read \"t\" : i64[]\n%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\n"
+        "report \"h\", %%h\nreport \"c\", %%c\nreport \"s\", %%s\nreport \"z\", %%z\nreport \"zz\", %%zz\nreport \"f3\", %%f3\nreport \"m4\", %%m4\nreport \"s4\", %%s4\n"
+        "report \"e5\", %%e5\nreport \"ed\", %%ed\nreport \"s6\", %%s6\nreport \"e7\", %%e7\n}\n";
+    static const int extents[] = {0, 1, 16, 17, 33, 64, 130}, columns[] = {1, 5, 6, 7, 11, 16, 25};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i++) {
+        char written[8192];
+        int  m = columns[i], length = snprintf(written, sizeof written, text, extents[i], m, m + 2, m + 3, m + 4, m + 5);
+        cr_assert_lt(length, (int)sizeof written);
+        Case *c = case_of_text(written);
+        for (int on = 0; on < 2; on++) {
+            PlanOptions plan = {on ? 0 : 1u << PLAN_epilogue};
+            Difference  d = compare(c, 1, 1 + (int)i % 4, plan);
+            if (d.found) print_difference(c, &d);
+            cr_assert(!d.found, "%d samples, %d columns, %d", extents[i], m, on);
+            int taken = epilogues_of(c, plan), few = extents[i] < 16;       /* of few samples, axis q is the tiles', and no loop adds up both */
+            cr_assert_eq(taken, on ? 6 + few : 0, "%d samples: %d", extents[i], taken);
+        }
+        arena_free(c->arena);
+    }
+}
+
 /* Loops that end long before their last round: left by both engines, with the bits of a plan that runs on. By one flag, by samples of one axis
  * and of two, of any number; with outputs, draws, and a loop within the loop. */
 Test(engines, loops_that_end)
