@@ -624,7 +624,7 @@ Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RAND
 
 /* At the edges of tiles, of every layout, as tiles and one element at a time. */
 Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 100) / 2, every_decision); }
-Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 100) / 2, every_decision); }
+Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 100) / 3, every_decision); }
 Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 100) / 8 + 1, without_several); }
 Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 100) / 8 + 1, without_several); }
 
