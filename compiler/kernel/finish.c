@@ -98,7 +98,8 @@ static KMem *pack(KPlan *p, KKernel *dot, int side, KPlace place, KStep *to)
         if (same_matrix(p, dot, made[i], side, made[i]->side)) return made[i]->mem;
     plan_did(p, PLAN_packs, true);
     KMem *m = arena_new_of(p->arena, KMem);
-    *m = (KMem){.place = place, .elem = n->arg[side]->type.elem, .slot = -1, .tile = -1, .panel = 1, .made = p->n_mems++, .first = INT32_MAX, .last = -1};
+    *m = (KMem){.place = place, .elem = n->arg[side]->type.elem, .slot = -1, .tile = -1, .panel = 1, .made = p->n_mems++,
+                .first = INT32_MAX, .last = -1};
     m->bytes = ir_dims_size(&n->arg[side]->type) * (int64_t)ir_elem_bytes(m->elem);
     KKernel *k = arena_new_of(p->arena, KKernel);
     *k = (KKernel){.kind = K_PACK, .id = p->kernels.n, .lane_axis = -1, .mem = m, .units = 1, .side = side};
