@@ -60,15 +60,18 @@ static const char *file_name(Arena *a, const char *folder, const CacheKey *key) 
 
 static bool is_ours_alone(const struct stat *s) { return s->st_uid == geteuid() && !(s->st_mode & (S_IWGRP | S_IWOTH)); }
 
+static const char *why_not_ours(const struct stat *s)
+{
+    if (!S_ISDIR(s->st_mode)) return "it is no folder";
+    return s->st_uid != geteuid() ? "it is another user's" : "others can write there";
+}
+
 static bool folder_is_ours(const char *folder, GanError *err)
 {
     struct stat s;
-    if (stat(folder, &s)) {
-        gan_error_in(err, GAN_WORLD, folder, "%s", strerror(errno));
-        return false;
-    }
-    if (S_ISDIR(s.st_mode) && is_ours_alone(&s)) return true;
-    gan_error_in(err, GAN_WORLD, folder, S_ISDIR(s.st_mode) ? "others can write there" : "it is no folder");
+    if (stat(folder, &s)) gan_error_in(err, GAN_WORLD, folder, "%s", strerror(errno));
+    else if (S_ISDIR(s.st_mode) && is_ours_alone(&s)) return true;
+    else gan_error_in(err, GAN_WORLD, folder, "%s", why_not_ours(&s));
     return false;
 }
 

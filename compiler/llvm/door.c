@@ -18,7 +18,7 @@ static void open_door(void)
     const char *path = installed_file(a, "compiler/llvm", name);
     void       *library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (library) door = dlsym(library, LLVM_DOOR);
-    if (!path) snprintf(why, sizeof why, "there is no %s beside it", name);
+    if (!path) snprintf(why, sizeof why, "there is no %s in ../lib/gan beside it", name);
     else if (!door) snprintf(why, sizeof why, "%s", dlerror());
     arena_free(a);
 }

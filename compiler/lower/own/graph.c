@@ -584,6 +584,21 @@ int versions_players(const Lower *L, IrVal *const *v, int n, Player **out, int n
     return n_out;
 }
 
+static void push_real(Walk *w, IrVal *v)
+{
+    if (ir_is_real(v->type.elem)) array_push(w->scratch, &w->todo, v);
+}
+
+/* Into the bodies of loops and branches, and out of them: what stops there inside is not behind the whole. */
+static void push_bodies(Walk *w, const IrVal *x)
+{
+    const IrNode *owner = x->param_of ? x->param_of->owner : NULL, *d = x->def;
+    if (owner) push_real(w, owner->arg[x->index + (owner->op == IR_cond)]);
+    for (int k = 0; d && k < d->n_bodies; k++)
+        for (int i = 0; i < d->body[k]->n_yields; i++) push_real(w, d->body[k]->yield[i]);
+    for (int i = 0; d && d->op == IR_scan && i < d->attr->carried; i++) push_real(w, d->arg[i]);      /* of no turns */
+}
+
 bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_players, Span at)
 {
     Lower *L = c->L;
@@ -596,10 +611,11 @@ bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_pl
         if (carried) array_push(scratch, &w.todo, carried->init);
         const Player *p = outdated(L, x, players, n_players);
         if (p) too_old(c, version_of(L, x), d, p, at), ok = false;
-        if (!d || version_of(L, x) || (ir_op_info[d->op].flags & IR_NOGRAD)) continue;
-        for (int i = 0; i < d->n_args && ok; i++) {
+        if (version_of(L, x) || (d && (ir_op_info[d->op].flags & IR_NOGRAD))) continue;
+        push_bodies(&w, x);
+        for (int i = 0; d && !d->n_bodies && i < d->n_args && ok; i++) {
             if ((p = outdated(L, d->arg[i], players, n_players))) too_old(c, version_of(L, d->arg[i]), d, p, at), ok = false;
-            if (ir_is_real(d->arg[i]->type.elem)) array_push(scratch, &w.todo, d->arg[i]);
+            push_real(&w, d->arg[i]);
         }
     }
     arena_free(scratch);
