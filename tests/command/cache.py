@@ -79,12 +79,12 @@ def test_no_cache():
 
 
 def spoilt(data):
-    """One byte of the head and of each section of the image (runtime/image.h), and cuts."""
+    """One byte of the head and of every third section of the image (runtime/image.h; its own test goes through all bytes), and cuts."""
     yield b""
     yield data[:-64]
     head, n_sections = 64, int.from_bytes(data[12:16], "little")
-    at = [0, 8, 12, 16, 24] + [head + 32 * i + 9 for i in range(n_sections)]
-    for i in range(n_sections):
+    at = [0, 8, 24, head + 9]
+    for i in range(0, n_sections, 3):
         offset, size = struct.unpack_from("<QQ", data, head + 32 * i + 8)
         if size:
             at.append(offset + size // 2)

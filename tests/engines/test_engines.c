@@ -592,6 +592,10 @@ static uint64_t setting(const char *name, uint64_t otherwise)
     return s && *s ? strtoull(s, NULL, 10) : otherwise;
 }
 
+/* Of the extents that a test goes through: each, or where few programs are asked for every third. A plan without a decision: every other time. */
+static size_t stride(void) { return setting("GAN_RANDOM_PROGRAMS", 80) < 50 ? 3 : 1; }
+static int    plans(size_t i) { return 1 + (int)(i % 2); }
+
 typedef PlanOptions PlanOf(uint64_t seed);
 
 static PlanOptions every_decision(uint64_t seed) { return (void)seed, (PlanOptions){0}; }
@@ -619,20 +623,20 @@ static void compare_many(Make *make, uint64_t n, PlanOf *plan_of)
     cr_assert_eq(wrong, 0, "%d of %lu differ", wrong, (unsigned long)n);
 }
 
-Test(engines, random_programs) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 100), every_decision); }
-Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 100) + 9) / 10, every_decision); }
+Test(engines, random_programs) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 80), every_decision); }
+Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 80) + 9) / 10, every_decision); }
 
 /* At the edges of tiles, of every layout, as tiles and one element at a time. */
-Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 100) / 2, every_decision); }
-Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 100) / 3, every_decision); }
-Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 100) / 8 + 1, without_several); }
-Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 100) / 8 + 1, without_several); }
+Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
+Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 5, every_decision); }
+Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
+Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
 
 /* The same bits without any one decision of the plan, and without several. */
-Test(engines, plans_without_one) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 100) * 3 / 20, without_one); }
-Test(engines, plans_without_several) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 100) * 3 / 20, without_several); }
-Test(engines, networks_without_one) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 100) + 17) / 18, without_one); }
-Test(engines, networks_without_several) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 100) + 17) / 18, without_several); }
+Test(engines, plans_without_one) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 80) * 3 / 20, without_one); }
+Test(engines, plans_without_several) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 80) * 3 / 20, without_several); }
+Test(engines, networks_without_one) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 80) + 17) / 18, without_one); }
+Test(engines, networks_without_several) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 80) + 17) / 18, without_several); }
 
 /* Products that a pass marked, of any size: both engines call OpenBLAS on the same blocks. As they are, transposed, without
  * samples, over samples of two axes, of two pairs, inside what else a function does. */
@@ -694,12 +698,12 @@ Test(engines, products_with_epilogues)
         "report \"h\", %%h\nreport \"c\", %%c\nreport \"s\", %%s\nreport \"z\", %%z\nreport \"zz\", %%zz\nreport \"f3\", %%f3\nreport \"m4\", %%m4\nreport \"s4\", %%s4\n"
         "report \"e5\", %%e5\nreport \"ed\", %%ed\nreport \"s6\", %%s6\nreport \"e7\", %%e7\n}\n";
     static const int extents[] = {0, 1, 16, 17, 33, 64, 130}, columns[] = {1, 5, 6, 7, 11, 16, 25};
-    for (size_t i = 0; i < sizeof extents / sizeof *extents; i++) {
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride()) {
         char written[8192];
         int  m = columns[i], length = snprintf(written, sizeof written, text, extents[i], m, m + 2, m + 3, m + 4, m + 5);
         cr_assert_lt(length, (int)sizeof written);
         Case *c = case_of_text(written);
-        for (int on = 0; on < 2; on++) {
+        for (int on = 1; on > 1 - plans(i); on--) {
             PlanOptions plan = {on ? 0 : 1u << PLAN_epilogue};
             Difference  d = compare(c, 1, 1 + (int)i % 4, plan);
             if (d.found) print_difference(c, &d);
@@ -731,8 +735,8 @@ Test(engines, loops_that_end)
         "%%t = read \"t\" : i64[]\n%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\n"
         "report \"a\", %%a\nreport \"oa\", %%oa\nreport \"b\", %%b\nreport \"ob\", %%ob\nreport \"c\", %%c\nreport \"d\", %%d\nreport \"ec\", %%ec\nreport \"oc\", %%oc\n}\n";
     static const int extents[] = {0, 1, 15, 16, 17, 33, 130};
-    for (size_t i = 0; i < sizeof extents / sizeof *extents; i++)
-        for (int on = 0; on < 2; on++) {
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride())
+        for (int on = 0; on < plans(i); on++) {
             char        written[4096];
             snprintf(written, sizeof written, text, extents[i]);
             Case       *c = case_of_text(written);
@@ -747,9 +751,9 @@ Test(engines, loops_that_end)
 /* A text, its extent to be written in, through both engines: for several extents, on several threads, with every decision of the plan and without one. */
 static void compare_loops(const char *text, PlanDecision without)
 {
-    static const int extents[] = {0, 1, 15, 17, 33, 130, 257, 600}, threads[] = {1, 2, 3, 8};
-    for (size_t i = 0; i < sizeof extents / sizeof *extents; i++)
-        for (int off = 0; off < 2; off++) {
+    static const int extents[] = {0, 1, 17, 600, 33, 130}, threads[] = {1, 2, 3, 8};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride())
+        for (int off = 0; off < plans(i); off++) {
             char        written[8192];
             snprintf(written, sizeof written, text, extents[i], extents[i], extents[i], extents[i], extents[i]);
             Case       *c = case_of_text(written);
