@@ -340,14 +340,17 @@ static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
     if (cond->type.elem != IR_BOOL || cond->type.rank || cond->type.axes.n)
         return diag_error(L->diags, s->if_.cond->span, E201, "a condition is true or false, and this is %s", val_text(L, v)), false;
     bool ok = true;
-    int moved = t->n_moved, most = moved;
+    int moved = t->n_moved, most = moved, control = control_new(L);
     for (int k = 0; k < 2 && side[k]; k++) {
         Changes mine = {0};
+        Slots set = {0};
+        Arm arm = arm_begin(L, control);                    /* what one side takes up the other may, too */
         IrBuilder *b = fn_builder(c);
         IrVal *here = k ? ir_not(b, cond) : cond;
         t->taken = outer ? ir_and(b, outer, here) : here;
         t->n_moved = moved;                                 /* one player may be moved on both sides */
         ok = update_list(c, side[k], t, &mine) && ok;
+        arm_end(L, &arm, &set);
         if (t->n_moved > most) most = t->n_moved;
         if (ok) merge_side(c, cond, !k, &mine, out);
     }
