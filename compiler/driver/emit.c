@@ -4,7 +4,6 @@
 #include "compiler/llvm/object.h"
 #include "runtime/file.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static bool is_c(const Options *o) { return o->emit && !strcmp(o->emit, "c"); }
@@ -43,21 +42,11 @@ static int emit_c(Session *s)
     return write_out(s->o, text_str(&out), out.n);
 }
 
-/* The program's name as an identifier of C. */
-static const char *prefix_of(const Session *s)
-{
-    const char *name = s->lowered.program->name;
-    char       *id = arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name);
-    for (char *c = id; *c; c++)
-        if ((unsigned char)*c > 127 || !isalnum((unsigned char)*c)) *c = '_';
-    return id;
-}
-
 static int emit_llvm(Session *s)
 {
     const Options *o = s->o;
     LlvmForm    form = !strcmp(o->emit, "asm") ? LLVM_ASM : !strcmp(o->emit, "llvm") ? LLVM_TEXT : LLVM_OBJECT;
-    LlvmWanted  w = {.target = target_of(o), .form = form, .plan = o->plan, .prefix = prefix_of(s)};
+    LlvmWanted  w = {.target = target_of(o), .form = form, .plan = o->plan, .prefix = session_identifier(s, s->lowered.program->name)};
     NestProgram nests;
     LlvmObjects made;
     GanError    err = {0};

@@ -10,7 +10,6 @@
 #include "compiler/nest/steps.h"
 #include "runtime/cpu.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,20 +97,10 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* What its functions begin with: the output's name as an identifier of C. */
-static const char *prefix_of(Session *s)
-{
-    const char *name = base_name(s->o->run.output);
-    char       *id = arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name);
-    for (char *c = id; *c; c++)
-        if ((unsigned char)*c > 127 || !isalnum((unsigned char)*c)) *c = '_';
-    return id;
-}
-
 static GanStatus link_variants(Session *s, const NativeVariant *v, int n, const Code *code, GanError *err)
 {
     Text          image = text_in(s->arena), header = image, source = image, python = image;
-    NativeLibrary lib = {.prefix = prefix_of(s)};
+    NativeLibrary lib = {.prefix = session_identifier(s, base_name(s->o->run.output))};
     image_write(&image, s->lowered.program, code, NULL);
     if (!s->o->lib) return native_link(v, n, image.s, image.n, s->o->run.output, err);
     GanStatus st = native_header(&header, &source, s->lowered.program, lib.prefix, arena_printf(s->arena, "%s.h", s->o->run.output), err);

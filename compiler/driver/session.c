@@ -7,6 +7,7 @@
 #include "compiler/opt/pass.h"
 #include "runtime/state.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ static void code_not_kept(void *session, const GanError *why)
 {
     const Session *s = session;
     char           text[GAN_ERROR_TEXT];
-    if (!s->o->run.quiet) say_line((void *)&s->o->run, arena_printf(s->arena, "compiled code is not kept: %s (--no-cache says so on purpose)", gan_error_text(why, text)));
+    if (!s->o->run.quiet) say_line((void *)&s->o->run, arena_printf(s->arena, "compiled code is not kept: %s; with --no-cache nothing is to be", gan_error_text(why, text)));
 }
 
 static void explain_failed(void *session, int fn, const GanState *state) { nonfinite_explain(session, fn, state); }
@@ -87,6 +88,14 @@ void session_close(Session *s)
     game_close(&s->game);
     lower_free(&s->lowered);
     arena_free(s->arena);
+}
+
+const char *session_identifier(const Session *s, const char *name)
+{
+    char *id = arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name);
+    for (char *c = id; *c; c++)
+        if ((unsigned char)*c > 127 || !isalnum((unsigned char)*c)) *c = '_';
+    return id;
 }
 
 static bool starts_with_a_value(const IrFn *init, int slot)

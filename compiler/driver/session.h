@@ -27,6 +27,9 @@ void session_optimise(Session *s);
 int  session_start(Session *s);
 void session_close(Session *s);
 
+/* A name as an identifier of C: what compiled functions begin with. */
+const char *session_identifier(const Session *s, const char *name);
+
 /* The path of a slot that `fn` reads and that only a run fills, or NULL. Slots from `given` on are filled by who calls it. */
 const char *session_needs(const Session *s, int fn, int given);
 

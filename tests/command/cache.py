@@ -19,7 +19,7 @@ def place():
 
         def run(name, *flags, status=0, cache=f"{d}/cache", binary=GAN, **more):
             done = subprocess.run([binary, "run", "small.gan", "--out", name, *map(str, flags)], cwd=d, capture_output=True, timeout=120, check=False, text=True,
-                                  env={**os.environ, "NO_COLOR": "1", "XDG_CACHE_HOME": cache}, **more)
+                                  env={**os.environ, "NO_COLOR": "1", "XDG_CACHE_HOME": cache, "HOME": d}, **more)
             assert done.returncode == status and "internal error" not in done.stderr, done
             return done.stderr
         yield d, run
@@ -153,7 +153,7 @@ def test_where_nothing_can_be_kept():
             assert "compiled code is not kept" in said and cache in said and "--no-cache" in said, said
             assert not run("a", "--quiet", cache=cache)
             same_run(f"{d}/good", f"{d}/a")
-        assert not run("a", "--quiet", cache="relative")
+        assert not run("a", "--quiet", cache="relative") and len(os.listdir(f"{d}/.cache/gan")) == 1      # HOME is the test's
 
 
 def test_a_full_disk():
