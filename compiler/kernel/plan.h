@@ -207,6 +207,7 @@ typedef struct KValue {
     bool     live, frame, stored, full;                     /* needs memory: beyond its step; beyond its kernel; for all panels of a tile */
     bool     placed;
     int      remade;                                        /* its readers make it again: of how many rows; see remake.c */
+    bool     reduced;                                       /* a reduction reads it, if through others that are made again */
     int      level, tile;                                   /* of its step; the lane axis it is computed along, -1 */
     KBlock  *block;                                         /* where it is computed; NULL: a parameter */
     KStep   *step;
@@ -229,7 +230,8 @@ KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, PlanOptions o
 IrVal  *kernel_resolve(const KPlan *p, const IrVal *v);     /* through aliases */
 KValue *kernel_value(const KPlan *p, const IrVal *v);       /* of the resolved value */
 bool    kernel_inline(const IrNode *n);                     /* a row that only moves indices */
-const IrVal *kernel_remade(const KPlan *p, const IrVal *v); /* what v is made of, beside numbers, if its readers make it again; or NULL */
+bool    kernel_remade(const KPlan *p, const IrVal *v);      /* Do its readers make it again? */
+bool    kernel_met(const IrNode *n, int i);                 /* Is operand i the one before it, as in v + v? It is made again once. */
 int     kernel_tile_axis(const IrModule *m, IrAxes s);      /* -1 for none */
 /* A value as strides over plain memory, through inline rows; false when it is none (offset: elements). */
 typedef struct KView {

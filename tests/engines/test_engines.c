@@ -362,6 +362,64 @@ static void random_pairs(Case *c, uint64_t seed)
     for (int i = 0; i < 4; i++) random_pair(c, &b, &state, axis, i);
 }
 
+/* Rows over all pairs of what two axes have, up to more than are made again at once, and who reads them: reductions along dims and along the
+ * other axis, a product with itself or another, sums over samples, rows, and now and then one that wants them in memory. */
+static IrVal *pair_row(IrBuilder *b, uint64_t *state, IrVal *v, IrVal *x, IrVal *y)
+{
+    switch (PICK(state, 0, 1, 2, 3, 4, 5)) {
+    case 0: return ir_sub(b, v, y);
+    case 1: return ir_mul(b, v, x);
+    case 2: return ir_add(b, v, v);
+    case 3: return ir_neg(b, v);
+    case 4: return ir_mul(b, v, v);
+    default: return ir_abs(b, v);
+    }
+}
+
+static IrVal *read_pairs(IrBuilder *b, uint64_t *state, IrVal *v, IrVal *other, int axis)
+{
+    IrPairs first = ir_pairs(1, (int[]){0}, (int[]){0});
+    IrInts  dim = ir_ints(1, (int64_t[]){0});
+    switch (PICK(state, 0, 1, 2, 3, 4, 5, 6, 7, 8)) {
+    case 0: return ir_dot(b, v, v, ir_no_pairs(), first, ir_no_axes());
+    case 1: return ir_dot(b, v, other, ir_no_pairs(), first, ir_no_axes());
+    case 2: return ir_sum(b, v, dim);
+    case 3: return ir_norm(b, v, dim);
+    case 4: return ir_reduce_max(b, v, 0);
+    case 5: return ir_sum_over(b, v, ir_one_axis(axis));
+    case 6: return ir_sum_over(b, ir_mul(b, v, other), v->type.axes);
+    case 7: return ir_cumsum(b, v, 0, false, false);
+    default: return ir_tanh(b, v);
+    }
+}
+
+static void random_streams(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    int64_t  first = PICK(&state, 1, 15, 16, 17, 33, 48, 65), extent[] = {first, PICK(&state, 3, 16, 17, 40, 64), first};
+    int64_t  dims[] = {PICK(&state, 5, 8, 16, 33, 100)};
+    IrElem   t = PICK(&state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
+    int      axis[3], place = (int)PICK(&state, 0, 1, 2);
+    c->m = ir_module(c->arena, IR_F32);
+    for (int i = 0; i < 3; i++) {
+        int which = (i + place) % 3;
+        axis[which] = ir_axis(c->m, arena_printf(c->arena, "a%d", which), extent[which]);
+    }
+    c->f = ir_fn(c->m, "streams", IR_FN_INIT);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    IrVal *x = ir_tanh(&b, ir_normal(&b, ir_stream(c->m, "x"), ir_type(t, ir_one_axis(axis[0]), ir_ints(1, dims))));
+    IrVal *y = PICK(&state, 0, 1) ? ir_as_sample(&b, ir_as_feature(&b, x, axis[0]), axis[2])
+                                  : ir_normal(&b, ir_stream(c->m, "y"), ir_type(t, ir_one_axis(axis[1]), ir_ints(1, dims)));
+    IrVal *v = ir_sub(&b, x, y), *before = v;
+    for (int i = (int)PICK(&state, 0, 0, 1, 2, 3); i > 0; i--) {
+        before = v;
+        v = pair_row(&b, &state, v, x, y);
+    }
+    for (int i = 0, n = (int)PICK(&state, 1, 2, 3); i < n; i++)
+        ir_report(c->m, c->f, arena_printf(c->arena, "r%d", i), read_pairs(&b, &state, v, before, v->type.axes.id[PICK(&state, 0, 1)]));
+    if (PICK(&state, 0, 0, 0, 1)) ir_report(c->m, c->f, "v", v);
+}
+
 /* ---- cases ------------------------------------------------------------------------------------------------------ */
 
 typedef void Make(Case *c, uint64_t seed);
@@ -632,6 +690,29 @@ Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PRO
 Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
 Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
 
+static int times_taken(const Case *c, PlanOptions plan, PlanDecision d)
+{
+    KValues values = {0};
+    char    why[512];
+    KPlan  *p = kernel_plan(c->arena, c->m, c->f, plan, &values, why);
+    cr_assert(p, "%s", why);
+    return p->did[d];
+}
+
+Test(engines, random_streams) { compare_many(random_streams, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
+Test(engines, streams_without_several) { compare_many(random_streams, setting("GAN_RANDOM_PROGRAMS", 80) / 8 + 1, without_several); }
+
+Test(engines, pairs_stream)
+{
+    int taken = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        Case *c = new_case(random_streams, seed, AS_IT_IS);
+        taken += times_taken(c, (PlanOptions){0}, PLAN_stream) > 0;
+        arena_free(c->arena);
+    }
+    cr_assert_geq(taken, 10, "only %d of 40 move rows into a reduction", taken);
+}
+
 /* The same bits without any one decision of the plan, and without several. */
 Test(engines, plans_without_one) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 80) * 3 / 20, without_one); }
 Test(engines, plans_without_several) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 80) * 3 / 20, without_several); }
@@ -665,15 +746,6 @@ Test(engines, marked_products)
 /* Products whose first reader computes on their tiles: rows that meet a register, a bias, a mask, sums over samples; functions, in a loop over a
  * tile's rows; a product that others read, too, or are shown; dims that no one index walks, with a gather, an index; two axes; a matrix before
  * the samples; two products in one row; f64. What is added up over two axes, and a row that reads backwards, wait until a product is complete. */
-static int epilogues_of(const Case *c, PlanOptions plan)
-{
-    KValues values = {0};
-    char    why[512];
-    KPlan  *p = kernel_plan(c->arena, c->m, c->f, plan, &values, why);
-    cr_assert(p, "%s", why);
-    return p->did[PLAN_epilogue];
-}
-
 Test(engines, products_with_epilogues)
 {
     static const char *text =
@@ -708,7 +780,7 @@ Test(engines, products_with_epilogues)
             Difference  d = compare(c, 1, 1 + (int)i % 4, plan);
             if (d.found) print_difference(c, &d);
             cr_assert(!d.found, "%d samples, %d columns, %d", extents[i], m, on);
-            int taken = epilogues_of(c, plan), few = extents[i] < 16;       /* of few samples, axis q is the tiles', and no loop adds up both */
+            int taken = times_taken(c, plan, PLAN_epilogue), few = extents[i] < 16;       /* of few samples, axis q is the tiles', and no loop adds up both */
             cr_assert_eq(taken, on ? 6 + few : 0, "%d samples: %d", extents[i], taken);
         }
         arena_free(c->arena);
