@@ -151,7 +151,7 @@ typedef struct { KMem *from; int slot; } KCommit;
 struct KStep {
     KStepKind kind;
     int       level;
-    int64_t   extent;                                       /* TILED */
+    int64_t   extent;                                       /* TILED; SCAN: by_tiles */
     IrShards  shards;
     ARRAY(KKernel *) once, panel, tile, finish;             /* TILED */
     ARRAY(KKernel *) kernels;                               /* UNIFORM */
@@ -162,6 +162,7 @@ struct KStep {
     ARRAY(KCopy) after;                                     /* SCAN: next to carried values, after an iteration */
     KMem     *ended;                                        /* SCAN with `until`: its flags, a carried value; NULL: it runs all its iterations */
     ARRAY(KMem *) stacks;                                   /* SCAN: what its outputs are stacked in */
+    bool      by_tiles;                                     /* SCAN: all turns are run on a tile of `extent` samples before the next; see wait.c */
     KMem     *predicate;                                    /* COND */
     bool      wait_first, wait_last;                        /* all threads wait for one another before the step; after it */
     bool      wait_copies, wait_turn;                       /* SCAN: before the copies `after` a turn; at its end */

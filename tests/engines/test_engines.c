@@ -881,6 +881,37 @@ Test(engines, turns_that_meet)
     compare_loops(text, PLAN_waits);
 }
 
+/* Loops whose samples do not meet, all turns of a tile before the next tile's: that end at another turn on each tile, with draws and outputs; of two
+ * axes, with an output that is taken from its end; with a matrix, a loop inside, and what other samples had before the loop. Not so: what takes
+ * others' values of the turn, a sum over samples, a count that no sample has. */
+Test(engines, loops_by_tiles)
+{
+    static const char *text =
+        "axis p = %d\naxis q = 3\nslot \"w\" param : f32[4,4]\nfn f {report} {\n%%x = normal {stream \"x\"} : f32<p>[4]\n%%y = normal {stream \"y\"} : f32<p,q>[2]\n%%w = read \"w\" : f32[4,4]\n"
+        "%%no = const {value 0} : bool[]\n%%nop = spread %%no {over p} : bool<p>[]\n%%nopq = spread %%no {over p,q} : bool<p,q>[]\n%%c = const {value 0} : i32[]\n"
+        "%%f = as_feature %%x {axis p} : f32[%d,4]\n%%r = reverse %%f {dims [0]} : f32[%d,4]\n%%z = as_sample %%r {axis p} : f32<p>[4]\n"
+        "%%a, %%ea, %%oa = scan %%x, %%nop ; ; {n 90 until 1} (%%a1: f32<p>[4], %%a2: bool<p>[]) {\n%%v = uniform {stream \"v\"} : f32<p>[4]\n%%a3 = fma %%v, 0.2, %%a1 : f32<p>[4]\n"
+        "%%a4 = sum %%a3 {dims [0]} : f32<p>[]\n%%a5 = compare %%a4, 9 {gt} : bool<p>[]\nyield %%a3, %%a5, %%a4\n} : f32<p>[4], bool<p>[], f32<p>[90]\n"
+        "%%b, %%eb, %%ob = scan %%y, %%nopq ; ; {n 40 until 1} (%%b1: f32<p,q>[2], %%b2: bool<p,q>[]) {\n%%b3 = abs %%b1 : f32<p,q>[2]\n%%b4 = add %%b3, 0.06 : f32<p,q>[2]\n"
+        "%%b5 = norm %%b4 {dims [0]} : f32<p,q>[]\n%%b6 = compare %%b5, 2 {gt} : bool<p,q>[]\nyield %%b4, %%b6, %%b4\n} : f32<p,q>[2], bool<p,q>[], f32<p,q>[40,2]\n"
+        "%%or = reverse %%ob {dims [0]} : f32<p,q>[40,2]\n%%g = scan %%y ; %%or, %%ob ; {n 40} (%%g1: f32<p,q>[2], %%g2: f32<p,q>[2], %%g3: f32<p,q>[2]) {\n%%g4 = fma %%g1, 0.5, %%g2 : f32<p,q>[2]\n"
+        "%%g5 = sub %%g4, %%g3 : f32<p,q>[2]\nyield %%g5\n} : f32<p,q>[2]\n"
+        "%%h = scan %%x ; ; %%w, %%z {n 20} (%%h1: f32<p>[4], %%h2: f32[4,4], %%h3: f32<p>[4]) {\n%%h4 = dot %%h1, %%h2 {contract 0:0} : f32<p>[4]\n%%h5 = sub %%h4, %%h3 : f32<p>[4]\n"
+        "%%h6 = scan %%h5 ; ; {n 3} (%%h7: f32<p>[4]) {\n%%h8 = sin %%h7 : f32<p>[4]\nyield %%h8\n} : f32<p>[4]\nyield %%h6\n} : f32<p>[4]\n"
+        "%%k = scan %%x ; ; %%z {n 20} (%%k1: f32<p>[4], %%k3: f32<p>[4]) {\n%%k4 = mul %%k1, 0.5 : f32<p>[4]\n%%k5 = sub %%k4, %%k3 : f32<p>[4]\nyield %%k5\n} : f32<p>[4]\n"
+        "%%m, %%mc = scan %%x, %%c ; ; {n 20} (%%m1: f32<p>[4], %%m2: i32[]) {\n%%m3 = mul %%m1, 0.9 : f32<p>[4]\n%%m4 = add %%m2, 1 : i32[]\n%%m5 = convert %%m4 {f32} : f32[]\n"
+        "%%m6 = broadcast %%m5 {dims [4] kept []} : f32[4]\n%%m7 = spread %%m6 {over p} : f32<p>[4]\n%%m8 = add %%m3, %%m7 : f32<p>[4]\nyield %%m8, %%m4\n} : f32<p>[4], i32[]\n"
+        "%%s = scan %%x ; ; {n 20} (%%s1: f32<p>[4]) {\n%%s2 = sum %%s1 {over p} : f32[4]\n%%s3 = spread %%s2 {over p} : f32<p>[4]\n%%s4 = mul %%s3, 0.001 : f32<p>[4]\n%%s5 = sub %%s1, %%s4 : f32<p>[4]\nyield %%s5\n} : f32<p>[4]\n"
+        "report \"a\", %%a\nreport \"ea\", %%ea\nreport \"oa\", %%oa\nreport \"b\", %%b\nreport \"ob\", %%ob\nreport \"g\", %%g\nreport \"h\", %%h\nreport \"k\", %%k\nreport \"m\", %%m\nreport \"mc\", %%mc\nreport \"s\", %%s\n}\n";
+    char written[8192];
+    snprintf(written, sizeof written, text, 600, 600, 600);
+    Case *c = case_of_text(written);
+    int   taken = times_taken(c, (PlanOptions){0}, PLAN_turns);
+    cr_assert_eq(taken, 5, "a, b, g, the one inside of h, and k: %d", taken);
+    arena_free(c->arena);
+    compare_loops(text, PLAN_turns);
+}
+
 /* Matrices that loops read in the order of their tiles: a slot, one made before the loop, one that the loop carries, one of each turn, the latter two in
  * a loop inside, where they stay the same, and one under a cond. */
 Test(engines, matrices_in_loops)
