@@ -322,10 +322,10 @@ int arm_now(const Lower *L) { return L->g->arms.n ? L->g->arms.v[L->g->arms.n - 
 
 int control_new(Lower *L) { return ++L->g->n_controls; }
 
-Arm arm_begin(Lower *L, int control)
+Arm arm_begin(Lower *L, int control, bool repeats)
 {
     Graph *g = L->g;
-    array_push(L->a, &g->all_arms, ((__typeof__(*g->all_arms.v)){arm_now(L), control}));
+    array_push(L->a, &g->all_arms, ((__typeof__(*g->all_arms.v)){arm_now(L), control, repeats}));
     Arm a = {.hidden = g->hiding.n, .sets = g->sets.n, .id = g->all_arms.n};
     a.entry = (Env){arena_array(L->a, IrVal *, L->graph->env.n + 1), L->graph->env.n};
     if (a.entry.n) memcpy(a.entry.v, L->graph->env.v, sizeof *a.entry.v * (size_t)a.entry.n);
@@ -362,6 +362,15 @@ bool arm_holds(const Lower *L, int arm)
     for (int i = 0; i < L->g->arms.n; i++)
         if (L->g->arms.v[i] == arm) return true;
     return !arm;
+}
+
+bool arm_repeats(const Lower *L, int arm)
+{
+    const Graph *g = L->g;
+    while (!arm_holds(L, arm)) arm = g->all_arms.v[arm - 1].outer;
+    for (int i = g->arms.n - 1; i >= 0 && g->arms.v[i] != arm; i--)
+        if (g->all_arms.v[g->arms.v[i] - 1].repeats) return true;
+    return false;
 }
 
 bool arm_excludes(const Lower *L, int arm)
@@ -547,41 +556,53 @@ const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch)
 
 /* ---- time ------------------------------------------------------------------------------------------------------- */
 
-static const Player *is_of(const Lower *L, int slot, Player *const *players, int n)
+/* The name of what has the slot; NULL: none of these. */
+static const char *is_of(const Lower *L, int slot, const By *by)
 {
-    const Player *owner = L->m->slots.v[slot].kind == IR_SLOT_PARAM ? slot_owner(L, slot) : NULL;
-    for (int i = 0; i < n; i++)
-        if (players[i] == owner) return owner;
+    const IrSlot *s = &L->m->slots.v[slot];
+    for (int i = 0; s->kind == IR_SLOT_PARAM && i < by->n_players; i++)
+        if (by->player[i] == slot_owner(L, slot)) return by->player[i]->name;
+    for (int i = 0; i < by->n_states; i++)
+        if (by->state[i] == slot) return s->path;
     return NULL;
 }
 
-static void too_old(Ctx *c, const Version *old, const IrNode *user, const Player *p, Span at)
+static void too_old(Ctx *c, const Version *old, const IrNode *user, const char *name, Span at)
 {
     const Hidden *h = version_hidden(old, c->L->part->number);
-    Diag *d = diag_error(c->L->diags, at, E308, "this depends on %s as it was before it was updated, so it has no gradient by what %s is now", p->name, p->name);
+    Diag *d = diag_error(c->L->diags, at, E308, "this depends on %s as it was before it was updated, so it has no gradient by what %s is now", name, name);
     const Part *by = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
-    diag_note(d, by && by != c->L->part ? by->at : span_of_node(c->L, user), "computed here, with %s as it was then", p->name);
-    if (h) diag_note(d, h->at, "%s is updated here", p->name);
-    diag_hint(d, "put the updates into simultaneous { }, move the line, or write stop(..) around the older value");
+    diag_note(d, by && by != c->L->part ? by->at : span_of_node(c->L, user), "computed here, with %s as it was then", name);
+    if (h) diag_note(d, h->at, "%s is updated here", name);
+    bool state = c->L->m->slots.v[old->slot].kind == IR_SLOT_STATE;
+    diag_hint(d, "%smove the line, or write stop(..) around the older value", state ? "" : "put the updates into simultaneous { }, ");
 }
 
 /* Whose older value v is; NULL: nobody's of these. */
-static const Player *outdated(Lower *L, const IrVal *v, Player *const *players, int n)
+static const char *outdated(Lower *L, const IrVal *v, const By *by)
 {
     const Version *old = version_of(L, v);
-    return old && fn_read(L, old->slot) != old->v ? is_of(L, old->slot, players, n) : NULL;
+    return old && fn_read(L, old->slot) != old->v ? is_of(L, old->slot, by) : NULL;
 }
 
-int versions_players(const Lower *L, IrVal *const *v, int n, Player **out, int n_out)
+static void add_player(By *to, Player *p)
 {
+    for (int i = 0; i < to->n_players; i++)
+        if (to->player[i] == p) return;
+    to->player[to->n_players++] = p;
+}
+
+By by_values(Lower *L, IrVal *const *v, int n, Player *const *players, int n_players)
+{
+    By by = {arena_array(L->a, Player *, n + n_players + 1), 0, arena_array(L->a, int, n + 1), 0};
+    for (int i = 0; i < n_players; i++) add_player(&by, players[i]);
     for (int i = 0; i < n; i++) {
         const Version *of = version_of(L, v[i]);
-        Player *p = of && L->m->slots.v[of->slot].kind == IR_SLOT_PARAM ? slot_owner(L, of->slot) : NULL;
-        bool known = !p;
-        for (int k = 0; k < n_out && !known; k++) known = out[k] == p;
-        if (!known) out[n_out++] = p;
+        IrSlotKind kind = of ? L->m->slots.v[of->slot].kind : IR_SLOT_DATA;
+        if (kind == IR_SLOT_PARAM && slot_owner(L, of->slot)) add_player(&by, slot_owner(L, of->slot));
+        if (kind == IR_SLOT_STATE) by.state[by.n_states++] = of->slot;
     }
-    return n_out;
+    return by;
 }
 
 static void push_real(Walk *w, IrVal *v)
@@ -599,9 +620,10 @@ static void push_bodies(Walk *w, const IrVal *x)
     for (int i = 0; d && d->op == IR_scan && i < d->attr->carried; i++) push_real(w, d->arg[i]);      /* of no turns */
 }
 
-bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_players, Span at)
+bool time_check(Ctx *c, IrVal *const *v, int n, const By *by, Span at)
 {
     Lower *L = c->L;
+    if (!by->n_players && !by->n_states) return true;
     Arena *scratch = arena_new();
     Walk w = walk_begin(L, v, n, scratch);
     bool ok = true;
@@ -609,12 +631,12 @@ bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_pl
         const IrNode *d = x->def;
         const Carried *carried = fn_carried(L->fn, x);
         if (carried) array_push(scratch, &w.todo, carried->init);
-        const Player *p = outdated(L, x, players, n_players);
+        const char *p = outdated(L, x, by);
         if (p) too_old(c, version_of(L, x), d, p, at), ok = false;
         if (version_of(L, x) || (d && (ir_op_info[d->op].flags & IR_NOGRAD))) continue;
         push_bodies(&w, x);
         for (int i = 0; d && !d->n_bodies && i < d->n_args && ok; i++) {
-            if ((p = outdated(L, d->arg[i], players, n_players))) too_old(c, version_of(L, d->arg[i]), d, p, at), ok = false;
+            if ((p = outdated(L, d->arg[i], by))) too_old(c, version_of(L, d->arg[i]), d, p, at), ok = false;
             push_real(&w, d->arg[i]);
         }
     }
