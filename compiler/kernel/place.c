@@ -133,7 +133,7 @@ void place_need_memory(Planner *b, KKernel *k, KStep *step, const IrVal *arg)
     KSource s = kernel_source(b->p, arg, k->lane_axis);
     if (s.slot >= 0) {
         Access a = {s.slot, step->level, k, kernel_flat_access(b->p, arg, k) && s.direct, b->in != NULL};
-        array_push(b->p->arena, &b->reads, a);
+        array_push(b->scratch, &b->reads, a);
     }
     if (!s.root) return;
     KValue *v = kernel_value(b->p, s.root);
