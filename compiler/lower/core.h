@@ -259,7 +259,9 @@ struct Compare {
 
 struct Lower {
     Arena        *a;
-    IrModule     *m;
+    Arena        *work;                                     /* the graph's nodes, values and scopes: nothing of the result is in it (lower_close) */
+    IrModule     *m;                                        /* of the graph */
+    IrModule     *out;                                      /* of the functions that are cut from it: the result */
     Sources      *sources;
     Diags        *diags;
     LowerOptions  o;

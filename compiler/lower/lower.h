@@ -55,9 +55,12 @@ typedef struct LowerResult {
 } LowerResult;
 
 /* `file` may be NULL: an empty program that imports the whole library (gan eval without FILE). Everything lives in the arena,
- * but the data tensors: lower_free. False after an error; *out may be handed to lower_free all the same. */
+ * but the data tensors and what only lowering needs: lower_free. False after an error; *out may be handed to lower_free all the same. */
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out);
 void lower_free(LowerResult *r);
+
+/* Nothing more will be lowered: frees what only that needs, most of what the program took until here. *r stays as it is. */
+void lower_close(LowerResult *r);
 
 /* Adds a function whose outputs are the value of an expression in the scope of the program: one output, or one a field. -1 after an
  * error. Pointers into *r (program, its tables) are renewed. */

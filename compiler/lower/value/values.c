@@ -19,7 +19,7 @@ const char *strf(Lower *L, const char *fmt, ...)
 
 Value *val_new(Lower *L, ValueKind k)
 {
-    Value *v = arena_new_of(L->a, Value);
+    Value *v = arena_new_of(L->work, Value);
     v->kind = k;
     return v;
 }
