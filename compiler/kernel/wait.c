@@ -19,6 +19,7 @@ typedef struct Mark { int since; int64_t reader, writer; } Mark;
 
 typedef struct Waits {
     KPlan *p;
+    Arena *scratch;
     Mark  *mark;                                            /* of each buffer and slot: in the stretch `since`, by whom */
     int    stretches;
 } Waits;
@@ -31,7 +32,7 @@ typedef struct Stretch {
     bool     waited;
 } Stretch;
 
-static void push(Waits *w, Accesses *a, Access x) { array_push(w->p->arena, a, x); }
+static void push(Waits *w, Accesses *a, Access x) { array_push(w->scratch, a, x); }
 
 static Stretch stretch(Waits *w) { return (Stretch){.w = w, .since = ++w->stretches}; }
 
@@ -163,7 +164,7 @@ static bool of_panels(const KStep *s, int64_t extent)
  * others do in any turn. */
 static bool samples_are_apart(const Waits *w, const Accesses *a, int64_t extent)
 {
-    bool *written = arena_array(w->p->arena, bool, w->p->n_mems + w->p->m->slots.n + 1), apart = true;
+    bool *written = arena_array(w->scratch, bool, w->p->n_mems + w->p->m->slots.n + 1), apart = true;
     for (int i = 0; i < a->n; i++) written[a->v[i].what] |= a->v[i].writes;
     for (int i = 0; i < a->n; i++) apart &= !written[a->v[i].what] || a->v[i].doer == extent;
     return apart;
@@ -278,9 +279,11 @@ static void count(KPlan *p, const KBlock *b)
 
 void kernel_waits(KPlan *p)
 {
-    Waits   w = {.p = p, .mark = arena_array(p->arena, Mark, p->n_mems + p->m->slots.n + 1)};
+    Waits w = {.p = p, .scratch = arena_new()};
+    w.mark = arena_array(w.scratch, Mark, p->n_mems + p->m->slots.n + 1);
     Stretch all = stretch(&w);
     of_block(&all, &p->top);
+    arena_free(w.scratch);
     if (!plan_takes(p, PLAN_waits)) wait_always(&p->top);
     count(p, &p->top);
 }
