@@ -16,7 +16,7 @@ Scope *scope_new(Lower *L, Scope *parent)
     return s;
 }
 
-enum { INDEX_FROM = 16 };                                  /* small scopes are searched, larger ones have a table */
+enum { FEW = 2, INDEX_FROM = 16 };                         /* most scopes have one name or two; small ones are searched, larger ones have a table */
 
 static uint32_t *place_in(const Scope *s, const char *name)
 {
@@ -40,6 +40,7 @@ static Binding *find_in(Scope *s, const char *name)
 
 static void push(Lower *L, Scope *s, Binding b)
 {
+    if (!s->names.cap) s->names.v = arena_array(L->work, Binding, s->names.cap = FEW);
     array_push(L->work, &s->names, b);
     if (s->names.n < INDEX_FROM) return;
     if (2 * (uint32_t)s->names.n < s->table_n) {
