@@ -55,7 +55,7 @@ typedef struct LowerResult {
 } LowerResult;
 
 /* `file` may be NULL: an empty program that imports the whole library (gan eval without FILE). Everything lives in the arena,
- * but the data tensors: lower_free. False after an error; *out may be handed to lower_free all the same. */
+ * but the data tensors and what only lowering needs: lower_free. False after an error; *out may be handed to lower_free all the same. */
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out);
 void lower_free(LowerResult *r);
 

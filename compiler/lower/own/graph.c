@@ -594,7 +594,7 @@ static void add_player(By *to, Player *p)
 
 By by_values(Lower *L, IrVal *const *v, int n, Player *const *players, int n_players)
 {
-    By by = {arena_array(L->a, Player *, n + n_players + 1), 0, arena_array(L->a, int, n + 1), 0};
+    By by = {arena_array(L->work, Player *, n + n_players + 1), 0, arena_array(L->work, int, n + 1), 0};
     for (int i = 0; i < n_players; i++) add_player(&by, players[i]);
     for (int i = 0; i < n; i++) {
         const Version *of = version_of(L, v[i]);
