@@ -196,7 +196,8 @@ void     loop_call(LoopBuilder *b, int symbol, const LoopArg *pass, int n);
 LoopIns *loop_for(LoopBuilder *b, const LoopIndex *from, const LoopIndex *to, int64_t step, bool sure, LoopReg *const *init, int n);
 void     loop_end_for(LoopBuilder *b, LoopIns *loop, LoopReg *const *next);     /* results: loop->result */
 /* The same with turns in any order, by anyone: it carries nothing, and no turn writes a byte that another touches. A local is each turn's own: a
- * turn finds in it what it has written itself, or what was there before the loop in cells that no turn writes; behind the loop, nothing of a turn's. */
+ * turn finds in it what it has written itself, or what was there before the loop in cells that no turn writes; behind the loop there is nothing of
+ * a turn's. */
 LoopIns *loop_par(LoopBuilder *b, const LoopIndex *from, const LoopIndex *to, int64_t step, bool sure);
 LoopIns *loop_when(LoopBuilder *b, LoopReg *c);
 LoopIns *loop_block(LoopBuilder *b, int64_t size);          /* its dim is ->n */
