@@ -30,7 +30,7 @@ static GanStatus run(void *self, int function, GanState *state, void *const *out
     Checked *c = self;
     char why[512];
     CheckFunction f = {&c->code, c->nest.v, c->program, c->options.threads, c->options.seed++};
-    if (check_function(&f, function, state, out, why)) return GAN_OK;
+    if (loop_check_function(&f, function, state, out, why)) return GAN_OK;
     return gan_error(err, GAN_WORLD, "%s", why);
 }
 

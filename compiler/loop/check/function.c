@@ -1,7 +1,7 @@
 /* function.c - see function.h.
  *
  * A thread is one of the system's, so that it may wait anywhere, but only the one that holds the baton runs. From a wait to the next it is a turn of
- * touch.h: beside those of the other threads, before whatever comes after the wait. Start at check_function(), at the end. */
+ * touch.h: beside those of the other threads, before whatever comes after the wait. Start at loop_check_function(), at the end. */
 #include "compiler/loop/check/function.h"
 #include "base/bug.h"
 #include "runtime/math/random.h"
@@ -378,7 +378,7 @@ static void take_results(Run *r, GanState *state, void *const *out, char *frame)
     must_be_written(r, "the state", state->base, (int64_t)state->bytes);
 }
 
-bool check_function(const CheckFunction *f, int function, GanState *state, void *const *out, char why[512])
+bool loop_check_function(const CheckFunction *f, int function, GanState *state, void *const *out, char why[512])
 {
     Run r = {.f = f, .fn = &f->code->fn[function], .arena = arena_new(), .random = f->seed, .why = why};
     pthread_mutex_init(&r.lock, NULL);

@@ -18,4 +18,4 @@ typedef struct CheckFunction {
  *   - byte that two threads touch without a wait in between, and one of them writes;
  *   - wait that threads reach at different places;
  *   - flag of a loop or cond, report or byte of the state that is made of what nobody wrote. */
-bool check_function(const CheckFunction *f, int function, GanState *state, void *const *out, char why[512]);
+bool loop_check_function(const CheckFunction *f, int function, GanState *state, void *const *out, char why[512]);
