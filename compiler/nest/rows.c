@@ -73,7 +73,7 @@ static void each_cell(Nest *n, const IrType *t, int dims, EachCell body, void *s
 {
     int64_t size = 1;
     for (int i = t->rank - dims; i < t->rank; i++) size *= t->dim[i];
-    LoopIns *l = nest_loop(n, size);
+    LoopIns *l = nest_par(n, size);
     LoopIndex x = nest_counter(l);
     for (int i = t->rank - 1; i >= t->rank - dims; i--) {
         bool first = i == t->rank - dims;
@@ -143,7 +143,7 @@ static void eigh(Nest *n, const IrNode *node, LoopReg *size, int64_t rows, const
     LoopArg pass[] = {pass_reg(size), pass_cells(a), pass_cells(&values), pass_cells(vectors), pass_cells(&work)};
     loop_call(&n->b, SYMBOL_linalg_eigh, pass, 5);
     each_cell(n, &node->result[1].type, 2, cell_out, &(Copy){.val = &node->result[1], .result = 1, .cells = *vectors});
-    LoopIns *l = nest_loop(n, rows);                        /* the values lie one component earlier: place them by hand */
+    LoopIns *l = nest_par(n, rows);                         /* the values lie one component earlier: place them by hand */
     n->comp[n->k->space.n - 2] = ix(nest_counter(l));
     nest_results(n, 0, cell_value(n, &(Copy){.val = &node->result[0], .cells = values}, nest_counter(l)));
     nest_end(n, l);
@@ -239,8 +239,7 @@ static void blas_gradient(Nest *n, const IrNode *node, LoopIndex shard)
 void nest_blas(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
-    LoopIndex from = loop_of(n->lo), to = loop_of(n->hi);
-    LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0);
+    LoopIns *l = nest_par_from(n, loop_of(n->lo), loop_of(n->hi), 1);
     if (node->attr->pair_over && node->attr->pair_over[0].n) blas_gradient(n, node, nest_counter(l));
     else blas_forward(n, node, nest_counter(l));
     nest_end(n, l);
@@ -304,7 +303,7 @@ static void each_result_dim(Nest *n, const IrType *t, int d, Index *at, void (*b
 {
     if (d == t->rank) { body(n, self, at); return; }
     if (d >= IR_MAX_RANK) BUG("rank beyond %d", IR_MAX_RANK);
-    LoopIns *l = nest_loop(n, t->dim[d]);
+    LoopIns *l = nest_par(n, t->dim[d]);
     at->dim[d] = ix(nest_counter(l));
     each_result_dim(n, t, d + 1, at, body, self);
     nest_end(n, l);
@@ -422,7 +421,7 @@ static void over_axes(Nest *n, Scatter *s, const IrType *t, int i)
         scatter_samples(n, s, rest, 0, 0, rest.n ? ir_extent(n->m, rest.id[0]) : 0);
         return;
     }
-    LoopIns *l = nest_loop(n, ir_extent(n->m, t->axes.id[i]));
+    LoopIns *l = nest_par(n, ir_extent(n->m, t->axes.id[i]));
     Ix where = ix(nest_counter(l));
     at_sample(s, t->axes.id[i], where);
     s->at_r.axis[i] = where;
@@ -433,7 +432,7 @@ static void over_axes(Nest *n, Scatter *s, const IrType *t, int i)
 static void clear_table(Nest *n, const KAccum *a, int buffer, LoopIndex table)
 {
     LoopIns *first = loop_when(&n->b, loop_compare(&n->b, IR_NE, loop_arg(&n->b, 2), int_reg(n, 0)));
-    LoopIns *l = nest_loop(n, a->shard_stride);
+    LoopIns *l = nest_par(n, a->shard_stride);
     LoopIndex at = plus(n, table, nest_counter(l));
     loop_store(&n->b, buffer, &at, loop_zero(&n->b, a->elem), (unsigned)ir_elem_bytes(a->elem));
     nest_end(n, l);

@@ -10,10 +10,12 @@
  * gradient penalty, and an update; their contractions are wide and become pairs. Both are made again without decisions of the plan
  * (compiler/kernel/plan.def).
  *
+ * GAN_CHECKER          when set, the compiled side is no compiled code: the nests are run by the plain checker, which finds threads and turns that meet
  * GAN_RANDOM_PROGRAMS  how many (100); a tenth of it networks
  * GAN_C_TEXT           when set, kernels are C text and not LLVM's
  * GAN_CPU              x86-64-v2, v3 or v4: kernels are made for that instead of this machine, if it runs them here
  * GAN_RANDOM_SEED      the first seed (1); when given, each seed is printed before it runs, so that a crash has a name */
+#include "checked.h"
 #include "compiler/grad/grad.h"
 #include "compiler/interp/wide.h"
 #include "compiler/ir/random_fn.h"
@@ -61,6 +63,7 @@ static void add_slots(Case *c, uint64_t seed)
         } else p->state_bytes += (bytes + ALIGN - 1) / ALIGN * ALIGN;
         p->slot[i] = slot;
     }
+    p->n_data = (int)n_data;
 }
 
 static GanOutput output_of(const IrModule *m, const IrReport *r)
@@ -546,15 +549,22 @@ static Difference against_lowered(Case *c, const Side *after, uint64_t seed)
     return failure(c, &err);
 }
 
-/* Both engines RUNS times from the same state. GAN_C_TEXT, GAN_CPU: see the top. */
+static GanStatus compiled_engine(const Case *c, uint64_t seed, int threads, PlanOptions plan, GanEngine *out, GanError *err)
+{
+    static const int rows[] = {2, 6, 12};
+    JitOptions     options = {.threads = threads, .plan = plan, .c_text = getenv("GAN_C_TEXT") != NULL, .cpu = getenv("GAN_CPU")};
+    CheckedOptions checked = {threads, plan, rows[seed % 3], seed, NULL};
+    return getenv("GAN_CHECKER") ? checked_engine_new(c->m, &c->program, &checked, out, err) : jit_engine_new(c->m, &c->program, &options, out, err);
+}
+
+/* Both engines RUNS times from the same state. GAN_C_TEXT, GAN_CPU, GAN_CHECKER: see the top. */
 static Difference compare(Case *c, uint64_t seed, int threads, PlanOptions plan)
 {
     GanEngine  interp, jit;
     GanError   err = {0};
-    JitOptions options = {.threads = threads, .plan = plan, .c_text = getenv("GAN_C_TEXT") != NULL, .cpu = getenv("GAN_CPU")};
     Difference d = {0};
     cr_assert_eq(interp_engine_new(c->m, &c->program, &interp, &err), GAN_OK, "seed %lu: %s", (unsigned long)seed, err.message);
-    if (jit_engine_new(c->m, &c->program, &options, &jit, &err) != GAN_OK) {
+    if (compiled_engine(c, seed, threads, plan, &jit, &err) != GAN_OK) {
         interp.free(interp.self);
         return failure(c, &err);
     }
@@ -827,7 +837,8 @@ static void compare_loops(const char *text, PlanDecision without)
     for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride())
         for (int off = 0; off < plans(i); off++) {
             char        written[8192];
-            snprintf(written, sizeof written, text, extents[i], extents[i], extents[i], extents[i], extents[i]);
+            int         extent = extents[i] > 200 && getenv("GAN_CHECKER") ? 130 : extents[i];      /* it is slow */
+            snprintf(written, sizeof written, text, extent, extent, extent, extent, extent);
             Case       *c = case_of_text(written);
             PlanOptions plan = {off ? 1u << without : 0};
             Difference  d = compare(c, 1, threads[i % 4], plan);
@@ -943,4 +954,78 @@ Test(engines, rounds_that_nobody_needs_are_not_run)
     if (d.found) print_difference(c, &d);
     cr_assert(!d.found);
     arena_free(c->arena);
+}
+
+/* Data lie outside of the state. */
+Test(engines, data_are_read)
+{
+    static const char *text =
+        "axis p = 70\nslot \"i\" data : i32[5]\nslot \"w\" param : f32[3]\nslot \"d\" data : f32[40,3]\nfn f {report} {\n%i = read \"i\" : i32[5]\n%d = read \"d\" : f32[40,3]\n"
+        "%w = read \"w\" : f32[3]\n%g = gather %d, %i : f32[5,3]\n%k = randint {stream \"k\" n 40} : i32<p>[]\n%ds = spread %d {over p} : f32<p>[40,3]\n%x = gather %ds, %k : f32<p>[3]\n"
+        "%ws = spread %w {over p} : f32<p>[3]\n%y = mul %x, %ws : f32<p>[3]\n%s = sum %y {over p} : f32[3]\nreport \"g\", %g\nreport \"y\", %y\nreport \"s\", %s\n}\n";
+    Case      *c = case_of_text(text);
+    Difference d = compare(c, 1, 2, (PlanOptions){0});
+    if (d.found) print_difference(c, &d);
+    cr_assert(!d.found);
+    arena_free(c->arena);
+}
+
+/* ---- faults planted in the tables of a function: the checker names each ------------------------------------------ */
+
+static CodeStep *steps(Code *c) { return (CodeStep *)c->step; }
+
+static void drop_waits(Code *c)
+{
+    for (int i = 0; i < c->n_steps; i++) steps(c)[i].waits = 0;
+}
+static void overlap_shards(Code *c)
+{
+    for (int i = 0; i < c->n_steps; i++)
+        if (steps(c)[i].shards > 1) steps(c)[i].shard -= FRAME_PANEL / 2;
+}
+static void drop_samples(Code *c)                           /* the last shard is done by nobody */
+{
+    for (int i = 0; i < c->n_steps; i++)
+        if (steps(c)[i].shards > 1) steps(c)[i].shards--;
+}
+static void do_twice(Code *c)                               /* more units than there are */
+{
+    for (int i = 0; i < c->n_steps; i++)
+        if (steps(c)[i].kind == CODE_UNIFORM) ((CodeCall *)c->call)[steps(c)[i].panel.first].units *= 2;
+}
+static void move_a_buffer(Code *c)                          /* of the draw, behind the end of the frame */
+{
+    ((int64_t *)c->words)[c->call[steps(c)[0].panel.first].words + 2] += c->frame_bytes;
+}
+
+Test(checker, faults_are_named)
+{
+    static const char *text =
+        "axis p = 200\nslot \"w\" param : f32[3]\nslot \"v\" param : f32[100,100]\nfn f {report} {\n%x = normal {stream \"x\"} : f32<p>[3]\n%s = sum %x {over p} : f32[3]\n%t = spread %s {over p} : f32<p>[3]\n"
+        "%y = sub %x, %t : f32<p>[3]\n%v = read \"v\" : f32[100,100]\n%v1 = tanh %v : f32[100,100]\n%v2 = transpose %v1 {dims [1,0]} : f32[100,100]\n%v3 = cumsum %v2 {dim 0} : f32[100,100]\n"
+        "%w = read \"w\" : f32[3]\n%w1 = add %w, %s : f32[3]\ncommit \"w\", %w1\nreport \"y\", %y\nreport \"v\", %v3\n}\n";
+    static const struct { void (*spoil)(Code *c); int threads; const char *says[2]; } faults[] = {
+        {NULL, 3, {NULL}},
+        {drop_waits, 1, {NULL}},
+        {drop_waits, 3, {" it, thread ", "of base 1: thread "}},
+        {overlap_shards, 3, {" it, thread ", "of base 1: thread "}},
+        {drop_samples, 3, {"a report is made of what nobody wrote: map: ld "}},
+        {do_twice, 1, {" it, turn ", "of base 1: turn "}},
+        {move_a_buffer, 2, {"of base 1, which has"}},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        for (uint64_t seed = 0; seed < 4; seed++) {
+            Case     *c = case_of_text(text);
+            GanEngine e;
+            GanError  err = {0};
+            CheckedOptions options = {faults[i].threads, {0}, 6, seed, faults[i].spoil};
+            cr_assert_eq(checked_engine_new(c->m, &c->program, &options, &e, &err), GAN_OK, "%s", err.message);
+            Side s = new_side(c, 1);
+            run_one(&e, &s);
+            const char *const *says = faults[i].says, *said = s.error.message;
+            cr_expect(!s.status == !says[0], "%d: %s", (int)i, said);
+            for (int k = 0; k < 2 && says[k]; k++) cr_expect(strstr(said, says[k]), "%d: %s", (int)i, said);
+            e.free(e.self);
+            arena_free(c->arena);
+        }
 }

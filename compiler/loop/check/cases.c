@@ -112,6 +112,7 @@ bool loop_case_check(const LoopCase *c, const LoopMemory *m, char why[256])
 {
     LoopRun run = {.bases = m->base, .bytes = m->bytes, .n_bases = CASE_BASES, .words = c->words};
     memcpy(run.u, c->u, sizeof run.u);
+    run.seed = 1;
     return loop_check(c->nest, &run, why);
 }
 
@@ -533,6 +534,7 @@ typedef struct Random {
     ARRAY(int64_t)   most;                                  /* .. this */
     ARRAY(int)       dims;                                  /* that are open, but l */
     int      depth, left;                                   /* instructions to make */
+    int      pars;                                          /* open loops in any order: what they store is theirs */
     LoopReg *key;
 } Random;
 
@@ -592,6 +594,7 @@ static void random_store(Random *r, LoopReg *v)
 {
     int64_t stride = 1 + some(r, 2), from = some(r, r->dims.n + 1);
     LoopIndex at = loop_at(0);
+    if (r->pars) return;
     for (int k = 0; k <= r->dims.n; k++) {
         int64_t which = (from + k) % (r->dims.n + 1);
         int d = which == r->dims.n ? LOOP_L : r->dims.v[which];
@@ -716,6 +719,28 @@ static void random_loop(Random *r)
     for (int k = 0; k < n; k++) give(r, &loop->result[k]);
 }
 
+/* Each turn stores at a place of its own. */
+static void random_par(Random *r)
+{
+    int       pool = r->pool.n, var = r->var.n;
+    int64_t   turns = some(r, 5), step = 1 + some(r, 2), size = 1;
+    LoopIndex from = loop_at(0), to = some(r, 2) ? loop_at(turns) : loop_of(loop_word(&r->b, turns)), at = loop_at(some(r, 9));
+    LoopIns  *loop = loop_par(&r->b, &from, &to, step, false);
+    see(r, loop->body->counter, turns ? turns - 1 : 0);
+    r->pars++;
+    random_body(r);
+    LoopReg *v = any(r);
+    for (int d = 0; d < r->b.nest->n_dims; d++) {
+        if (!(v->dims >> d & 1)) continue;
+        at = sum(&r->b, at, loop_dim(&r->b, d), size);
+        size *= r->b.nest->dim_size[d];
+    }
+    if (--r->pars == 0 && turns * size + 9 <= CASE_ELEMENTS) store(&r->b, out(&r->b, v->elem, 0), sum(&r->b, at, loop->body->counter, size), v);
+    loop_end_for(&r->b, loop, NULL);
+    r->pool.n = pool;
+    r->var.n = r->most.n = var;
+}
+
 static void random_block(Random *r)
 {
     static const int64_t size[] = {1, 2, 3, 16};
@@ -745,7 +770,7 @@ static void random_when(Random *r)
 
 static void random_instruction(Random *r)
 {
-    int64_t what = some(r, r->depth < MOST_DEPTH ? 20 : 16);
+    int64_t what = some(r, r->depth < MOST_DEPTH ? 22 : 16);
     if (what < 6) random_row(r);
     else if (what < 9) random_load(r);
     else if (what < 11) random_store(r, any(r));
@@ -755,7 +780,8 @@ static void random_instruction(Random *r)
     else if (what < 16) random_draw(r);
     else if (what < 18) random_loop(r);
     else if (what < 19) random_block(r);
-    else random_when(r);
+    else if (what < 20) random_when(r);
+    else random_par(r);
 }
 
 static void random_body(Random *r)
