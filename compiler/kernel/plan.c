@@ -46,7 +46,7 @@ void place_node(Planner *b, IrNode *n)
     case IR_cholesky: case IR_trisolve: case IR_solve: case IR_eigh: place_alone(b, n, K_OPAQUE); return;
     case IR_scan:    place_scan(b, n); return;
     case IR_cond:    place_cond(b, n); return;
-    case IR_extern:  place_fail(b, "externs are not compiled"); return;
+    case IR_extern:  place_alone(b, n, K_EXTERN); return;
     default:
         if (!kernel_member(n)) BUG("plan: no place for %s", ir_op_info[n->op].name);
         place_member(b, n);
@@ -67,6 +67,8 @@ void place_block(Planner *b, const IrBlock *from)
 static void mark_live(KPlan *p, const IrFn *f)
 {
     ARRAY(IrVal *) work = {0};
+    for (IrNode *n = f->body.first; n; n = ir_next(n))
+        if (ir_op_info[n->op].flags & IR_EFFECT) array_push(p->arena, &work, &n->result[0]);
     for (int i = 0; i < f->commits.n; i++) array_push(p->arena, &work, f->commits.v[i].val);
     for (int i = 0; i < f->reports.n; i++) array_push(p->arena, &work, f->reports.v[i].val);
     while (work.n) {

@@ -481,7 +481,7 @@ static Difference against_lowered(Case *c, const Side *after, uint64_t seed)
     GanError     err = {0};
     for (int i = 0; i < c->program.n_slots; i++) slot[i] = slot_of(c, &before, i);
     for (int i = 0; i < c->f->commits.n; i++) commit[i] = slot_of(c, after, c->f->commits.v[i].slot);
-    cr_assert_eq(interp_beyond_rounding(c->lowered, &(InterpMemory){slot, seed}, after->out, commit, false, &d, &err), GAN_OK, "%s", err.message);
+    cr_assert_eq(interp_beyond_rounding(c->lowered, &(InterpMemory){.slot = slot, .seed = seed}, after->out, commit, false, &d, &err), GAN_OK, "%s", err.message);
     if (!d.found) return (Difference){0};
     const char *name = d.report >= 0 ? c->f->reports.v[d.report].name : c->program.slot[c->f->commits.v[d.commit].slot].path;
     gan_error(&err, GAN_WORLD, "the passes change \"%s\", element %ld: %.17g, not %.17g within %.3g", name, (long)d.element, d.other, d.lowered, d.allowed);
