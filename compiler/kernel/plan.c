@@ -64,22 +64,31 @@ void place_block(Planner *b, const IrBlock *from)
     }
 }
 
+typedef struct Work { ARRAY(IrVal *) v; } Work;
+
+/* Rows with an effect, and those around them. */
+static void add_effects(const KPlan *p, const IrFn *f, Work *work)
+{
+    for (IrNode *n = f->body.first; n; n = ir_next(n))
+        for (IrNode *o = n; o && ir_op_info[n->op].flags & IR_EFFECT; o = o->block->owner)
+            for (int i = 0; i < o->n_results; i++) array_push(p->arena, &work->v, &o->result[i]);
+}
+
 static void mark_live(KPlan *p, const IrFn *f)
 {
-    ARRAY(IrVal *) work = {0};
-    for (IrNode *n = f->body.first; n; n = ir_next(n))
-        if (ir_op_info[n->op].flags & IR_EFFECT) array_push(p->arena, &work, &n->result[0]);
-    for (int i = 0; i < f->commits.n; i++) array_push(p->arena, &work, f->commits.v[i].val);
-    for (int i = 0; i < f->reports.n; i++) array_push(p->arena, &work, f->reports.v[i].val);
-    while (work.n) {
-        IrVal *v = work.v[--work.n];
+    Work work = {0};
+    add_effects(p, f, &work);
+    for (int i = 0; i < f->commits.n; i++) array_push(p->arena, &work.v, f->commits.v[i].val);
+    for (int i = 0; i < f->reports.n; i++) array_push(p->arena, &work.v, f->reports.v[i].val);
+    while (work.v.n) {
+        IrVal *v = work.v.v[--work.v.n];
         KValue *kv = kernel_value(p, v);
         if (kv->live) continue;
         kv->live = true;
         if (!v->def) continue;
-        for (int i = 0; i < v->def->n_args; i++) array_push(p->arena, &work, v->def->arg[i]);
+        for (int i = 0; i < v->def->n_args; i++) array_push(p->arena, &work.v, v->def->arg[i]);
         for (int k = 0; k < v->def->n_bodies; k++)
-            for (int i = 0; i < v->def->body[k]->n_yields; i++) array_push(p->arena, &work, v->def->body[k]->yield[i]);
+            for (int i = 0; i < v->def->body[k]->n_yields; i++) array_push(p->arena, &work.v, v->def->body[k]->yield[i]);
     }
 }
 

@@ -204,8 +204,11 @@ def test_a_native_program():
 def test_what_is_refused():
     with folder() as d:
         write(d, NOISY + "report m = E[x ~ noisy(3) : 10] x\n")
-        for command in (("check",), ("explain", "--stage", "ir"), ("explain", "--stage", "kernels"), ("explain", "--stage", "loops"), ("explain", "--stage", "asm")):
-            r = gan(command[0], "p.gan", *command[1:], cwd=d)
+        shown = {"game": "draws from noisy", "ir": 'extern %', "kernels": "extern", "loops": "call extern_call("}
+        for stage, text in shown.items():
+            assert text in gan("explain", "p.gan", "--stage", stage, cwd=d).out, stage
+        for command in (("check", "p.gan"), ("explain", "p.gan", "--stage", "asm")):
+            r = gan(*command, cwd=d)
             assert r.status == 0, r
         r = gan("build", "p.gan", "--emit", "c", "-o", "p.c", cwd=d)
         assert r.status == 0, r
@@ -221,6 +224,12 @@ def test_what_is_refused():
             r = gan("run", "p.gan", "--allow-extern", cwd=d)
             assert r.status == 1 and text in r.err and "E511" in r.err and "p.gan:1:18" in r.err, (text, r)
             assert not os.path.exists(f"{d}/runs"), text
+
+
+def test_what_nothing_draws_from_is_not_opened():
+    with folder() as d:
+        write(d, NOISY + "report m = 1 + 1\n")
+        assert gan("run", "p.gan", "--quiet", cwd=d).status == 0
 
 
 def test_where_it_is_looked_for():

@@ -705,10 +705,14 @@ Test(engines, simulators)
         "%%late = compare %%t, 0 {gt} : bool[]\n%%g = cond %%late, %%k, %%a, %%v (%%k1: i64<p>[], %%a1: f32<p>[5], %%v1: f64[5]) {\n"
         "%%g1 = extern %%k1, %%a1 {symbol \"again\"} : f32<p>[4]\nyield %%g1\n} (%%k2: i64<p>[], %%a2: f32<p>[5], %%v2: f64[5]) {\n"
         "%%g2 = extern %%k2, %%v2 {symbol \"again\"} : f32<p>[4]\nyield %%g2\n} : f32<p>[4]\n"
+        "%%lost, %%kept = scan %%x, %%y ; ; %%k, %%wt {n 2} (%%xx1: f32<p>[3], %%yy1: f64<p,q>[], %%kk1: i64<p>[], %%ww1: f32[3,2]) {\n%%p1 = slice %%xx1 {lo [0] hi [2] step [1]} : f32<p>[2]\n"
+        "%%e1 = extern %%kk1, %%p1, %%ww1 {symbol \"mix\"} : f32<p>[5]\n%%n1 = exp %%xx1 : f32<p>[3]\n%%y1 = mul %%yy1, 2 : f64<p,q>[]\nyield %%n1, %%y1\n} : f32<p>[3], f64<p,q>[]\n"
+        "%%gone = scan %%x ; ; %%k {n 2} (%%xx2: f32<p>[3], %%kk2: i64<p>[]) {\n%%n2 = tanh %%xx2 : f32<p>[3]\n%%p2 = pad %%n2 {lo [1] hi [1] interior [0] value 0} : f32<p>[5]\n"
+        "%%e2 = extern %%kk2, %%p2 {symbol \"again\"} : f32<p>[4]\nyield %%n2\n} : f32<p>[3]\n"
         "%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\nreport \"a\", %%a\nreport \"b2\", %%b2\nreport \"c\", %%c\nreport \"c2\", %%c2\nreport \"d2\", %%d2\n"
-        "report \"s\", %%s\nreport \"s2\", %%s2\nreport \"last\", %%last\nreport \"all\", %%all\nreport \"g\", %%g\n}\n";
+        "report \"s\", %%s\nreport \"s2\", %%s2\nreport \"last\", %%last\nreport \"all\", %%all\nreport \"g\", %%g\nreport \"kept\", %%kept\n}\n";
     static const int extents[] = {0, 1, 15, 16, 17, 31, 33, 63, 64, 65, 97, 513}, threads[] = {1, 2, 3, 8};
-    char written[4000];
+    char written[6000];
     for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride()) {
         snprintf(written, sizeof written, text, extents[i]);
         for (int plan = 0; plan < plans(i); plan++) {
