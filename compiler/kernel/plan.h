@@ -152,7 +152,7 @@ typedef struct { KMem *from; int slot; } KCommit;
 struct KStep {
     KStepKind kind;
     int       level;
-    int64_t   extent;                                       /* TILED */
+    int64_t   extent;                                       /* TILED; SCAN: by_tiles */
     IrShards  shards;
     ARRAY(KKernel *) once, panel, tile, finish;             /* TILED */
     ARRAY(KKernel *) kernels;                               /* UNIFORM */
@@ -163,6 +163,7 @@ struct KStep {
     ARRAY(KCopy) after;                                     /* SCAN: next to carried values, after an iteration */
     KMem     *ended;                                        /* SCAN with `until`: its flags, a carried value; NULL: it runs all its iterations */
     ARRAY(KMem *) stacks;                                   /* SCAN: what its outputs are stacked in */
+    bool      by_tiles;                                     /* SCAN: all turns are run on a tile of `extent` samples before the next; see wait.c */
     KMem     *predicate;                                    /* COND */
     bool      wait_first, wait_last;                        /* all threads wait for one another before the step; after it */
     bool      wait_copies, wait_turn;                       /* SCAN: before the copies `after` a turn; at its end */
@@ -208,6 +209,7 @@ typedef struct KValue {
     bool     live, frame, stored, full;                     /* needs memory: beyond its step; beyond its kernel; for all panels of a tile */
     bool     placed;
     int      remade;                                        /* its readers make it again: of how many rows; see remake.c */
+    bool     reduced;                                       /* a reduction reads it, if through others that are made again */
     int      level, tile;                                   /* of its step; the lane axis it is computed along, -1 */
     KBlock  *block;                                         /* where it is computed; NULL: a parameter */
     KStep   *step;
@@ -230,7 +232,8 @@ KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, PlanOptions o
 IrVal  *kernel_resolve(const KPlan *p, const IrVal *v);     /* through aliases */
 KValue *kernel_value(const KPlan *p, const IrVal *v);       /* of the resolved value */
 bool    kernel_inline(const IrNode *n);                     /* a row that only moves indices */
-const IrVal *kernel_remade(const KPlan *p, const IrVal *v); /* what v is made of, beside numbers, if its readers make it again; or NULL */
+bool    kernel_remade(const KPlan *p, const IrVal *v);      /* Do its readers make it again? */
+bool    kernel_met(const IrNode *n, int i);                 /* Is operand i the one before it, as in v + v? It is made again once. */
 int     kernel_tile_axis(const IrModule *m, IrAxes s);      /* -1 for none */
 /* A value as strides over plain memory, through inline rows; false when it is none (offset: elements). */
 typedef struct KView {

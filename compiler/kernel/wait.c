@@ -124,7 +124,7 @@ static Access whole(const Waits *w, KMem *m, bool writes, int64_t doer)
     return (Access){number_of(w, m, m->slot), doer, writes};
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------------ */
+/* ---- what is copied after a turn -------------------------------------------------------------------------------- */
 
 /* Who writes what is copied after a turn: a kernel that one thread does, or all. */
 static int64_t writer_of(const KBlock *body, const KMem *m)
@@ -152,6 +152,48 @@ static Accesses copies_of(Waits *w, KStep *s)
     return a;
 }
 
+/* ---- loops, tile by tile ------------------------------------------------------------------------------------------ */
+
+static bool of_panels(const KStep *s, int64_t extent)
+{
+    return s->kind == K_TILED && s->extent == extent && !s->once.n && !s->tile.n && !s->finish.n;
+}
+
+/* Is all that is written in a turn read and written by the one who has the samples, at their own place? Then no turn of theirs depends on what
+ * others do in any turn. */
+static bool samples_are_apart(const Waits *w, const Accesses *a, int64_t extent)
+{
+    bool *written = arena_array(w->p->arena, bool, w->p->n_mems + w->p->m->slots.n + 1), apart = true;
+    for (int i = 0; i < a->n; i++) written[a->v[i].what] |= a->v[i].writes;
+    for (int i = 0; i < a->n; i++) apart &= !written[a->v[i].what] || a->v[i].doer == extent;
+    return apart;
+}
+
+static bool by_tiles(Waits *w, KStep *s)
+{
+    const KBlock *body = s->body[0];
+    int64_t extent = body->steps.n ? body->steps.v[0]->extent : 0;
+    Accesses all = copies_of(w, s);
+    bool panels = extent && plan_takes(w->p, PLAN_waits);
+    for (int i = 0; i < body->steps.n; i++) panels &= of_panels(body->steps.v[i], extent);
+    for (int i = 0; i < body->steps.n && panels; i++) {
+        Accesses of = of_step(w, body->steps.v[i]);
+        for (int k = 0; k < of.n; k++) push(w, &all, of.v[k]);
+    }
+    if (s->ended) panels &= s->ended->tile >= 0 && ir_extent(w->p->m, s->ended->tile) == extent;
+    return panels && samples_are_apart(w, &all, extent);
+}
+
+static void choose_turns(Waits *w, KStep *s)
+{
+    if (!plan_did(w->p, PLAN_turns, by_tiles(w, s))) return;
+    s->by_tiles = true;
+    s->extent = s->body[0]->steps.v[0]->extent;
+    s->shards = ir_shards(s->extent);
+}
+
+/* ---- loops ------------------------------------------------------------------------------------------------------ */
+
 static void of_block(Stretch *s, KBlock *b);
 
 static bool surely_runs(const KStep *s) { return s->node->attr->n > 0 && !s->ended; }
@@ -160,16 +202,18 @@ static bool surely_runs(const KStep *s) { return s->node->attr->n > 0 && !s->end
 static void of_scan(Stretch *out, KStep *s, bool *before)
 {
     Waits  *w = out->w;
+    choose_turns(w, s);
     Stretch in = stretch(w);
-    if (s->ended) add(&in, whole(w, s->ended, false, ANYBODY));
+    int64_t looks = s->by_tiles ? s->extent : ANYBODY;      /* at the flags */
+    if (s->ended) add(&in, whole(w, s->ended, false, looks));
     of_block(&in, s->body[0]);
     Accesses copies = copies_of(w, s);
     if (meets(&in, &copies)) wait_here(&in, &s->wait_copies);
     add_all(&in, &copies);
     if (meets(&in, &in.head)) wait_here(&in, &s->wait_turn);
     if (s->ended) {                                         /* the last look, and what is cleared after it */
-        add(&in, whole(w, s->ended, false, ANYBODY));
-        for (int i = 0; i < s->stacks.n; i++) add(&in, whole(w, s->stacks.v[i], true, ANYBODY));
+        add(&in, whole(w, s->ended, false, looks));
+        for (int i = 0; i < s->stacks.n; i++) add(&in, whole(w, s->stacks.v[i], true, looks));
     }
     mark_again(out);
     if (meets(out, &in.head)) wait_here(out, before);
