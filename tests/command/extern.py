@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from harness import SANITIZED, folder, gan, run_tests, same_run
+from harness import SANITIZED, content, folder, gan, run_tests, same_run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CPUS = len(os.sched_getaffinity(0))
@@ -185,7 +185,7 @@ def test_a_native_program():
     with folder() as d:
         os.mkdir(f"{d}/away")
         shared_object(d)
-        write(d, VALUES + "alternate 1 steps { every 1 { report ended = 1 } }\n")
+        write(d, VALUES + 'alternate 1 steps { every 1 { report ended = 1 } }\nextern simulator halves() -> int[2] from "libsim.so"\n')
         r = gan("build", "p.gan", "-o", "p", cwd=d)
         assert r.status == 1 and "E510" in r.err and not os.path.exists(f"{d}/p"), r
         r = gan("build", "p.gan", "--allow-extern", "-o", "p", cwd=d)
@@ -196,6 +196,9 @@ def test_a_native_program():
             logged.update(json.loads(line))
         want = reports("p.gan", cwd=d)
         assert {k: logged[k] for k in want} == want
+        program("./p", "sample", "halves", "-n", 1100, "-o", "a.csv", "--seed", 5, cwd=d)
+        r = gan("sample", "p.gan", "halves", "-n", 1100, "-o", "b.csv", "--seed", 5, "--allow-extern", cwd=d)
+        assert r.status == 0 and content(f"{d}/a.csv") == content(f"{d}/b.csv"), r
         os.rename(f"{d}/libsim.so", f"{d}/away/libsim.so")
         r = program("./p", "train", "--quiet", cwd=d, status=1)
         assert "libsim.so: there is no such file" in r.stderr and "p.gan:4:18: note: the simulator line is declared here" in r.stderr, r
