@@ -101,6 +101,7 @@ static GanStatus take_kept(Jit *j, GanError *err)
     GanStatus s = machine_open(&j->machine, &j->kept.image.machine, err);
     j->code = j->kept.image.code;
     j->code.nest = j->machine.nest;
+    j->code.external = j->program->external;
     return s;
 }
 

@@ -121,7 +121,7 @@ static bool agree(Bench *b, GanEngine *jit, int f, int times, char *why)
     for (int i = 0; i < b->m->slots.n; i++)
         slot[i] = b->m->slots.v[i].kind == IR_SLOT_DATA ? b->data[b->p.slot[i].offset] : b->arena + b->p.slot[i].offset;
     for (int t = 0; t < times; t++) {
-        InterpMemory mem = {slot, 42};
+        InterpMemory mem = {.slot = slot, .seed = 42};
         if (interp_fn(b->m, fn, &mem, theirs, NULL, NULL, &err) != GAN_OK) {
             sprintf(why, "interp: %s", err.message);
             return false;

@@ -46,7 +46,7 @@ void place_node(Planner *b, IrNode *n)
     case IR_cholesky: case IR_trisolve: case IR_solve: case IR_eigh: place_alone(b, n, K_OPAQUE); return;
     case IR_scan:    place_scan(b, n); return;
     case IR_cond:    place_cond(b, n); return;
-    case IR_extern:  place_fail(b, "externs are not compiled"); return;
+    case IR_extern:  place_alone(b, n, K_EXTERN); return;
     default:
         if (!kernel_member(n)) BUG("plan: no place for %s", ir_op_info[n->op].name);
         place_member(b, n);
@@ -64,20 +64,31 @@ void place_block(Planner *b, const IrBlock *from)
     }
 }
 
+typedef struct Work { ARRAY(IrVal *) v; } Work;
+
+/* Rows with an effect, and those around them. */
+static void add_effects(const IrFn *f, Work *work, Arena *scratch)
+{
+    for (IrNode *n = f->body.first; n; n = ir_next(n))
+        for (IrNode *o = n; o && ir_op_info[n->op].flags & IR_EFFECT; o = o->block->owner)
+            for (int i = 0; i < o->n_results; i++) array_push(scratch, &work->v, &o->result[i]);
+}
+
 static void mark_live(KPlan *p, const IrFn *f, Arena *scratch)
 {
-    ARRAY(IrVal *) work = {0};
-    for (int i = 0; i < f->commits.n; i++) array_push(scratch, &work, f->commits.v[i].val);
-    for (int i = 0; i < f->reports.n; i++) array_push(scratch, &work, f->reports.v[i].val);
-    while (work.n) {
-        IrVal *v = work.v[--work.n];
+    Work work = {0};
+    add_effects(f, &work, scratch);
+    for (int i = 0; i < f->commits.n; i++) array_push(scratch, &work.v, f->commits.v[i].val);
+    for (int i = 0; i < f->reports.n; i++) array_push(scratch, &work.v, f->reports.v[i].val);
+    while (work.v.n) {
+        IrVal *v = work.v.v[--work.v.n];
         KValue *kv = kernel_value(p, v);
         if (kv->live) continue;
         kv->live = true;
         if (!v->def) continue;
-        for (int i = 0; i < v->def->n_args; i++) array_push(scratch, &work, v->def->arg[i]);
+        for (int i = 0; i < v->def->n_args; i++) array_push(scratch, &work.v, v->def->arg[i]);
         for (int k = 0; k < v->def->n_bodies; k++)
-            for (int i = 0; i < v->def->body[k]->n_yields; i++) array_push(scratch, &work, v->def->body[k]->yield[i]);
+            for (int i = 0; i < v->def->body[k]->n_yields; i++) array_push(scratch, &work.v, v->def->body[k]->yield[i]);
     }
 }
 

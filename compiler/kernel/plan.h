@@ -73,6 +73,7 @@ typedef enum {
     K_SCATTER,
     K_BLAS,                                                 /* a marked product on row-major copies, a call a shard */
     K_OPAQUE,                                               /* cholesky, trisolve, solve, eigh */
+    K_EXTERN,                                               /* a call of a simulator for each sample */
     K_TRANSPOSE,                                            /* a tile's value to [block of 16 features][sample][16], for OUTER */
     K_OUTER,                                                /* tile: dot over samples, form chain */
     K_INNER,                                                /* tile: dot over samples, form lanes */

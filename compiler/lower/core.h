@@ -212,6 +212,12 @@ struct Player {
     bool        ahead;                                      /* made in a quiet trial: who declares it then says what it takes along */
 };
 
+/* By the word: what is drawn from once it has its arguments. */
+static inline bool define_is_distribution(const Ast *d)
+{
+    return d->define.word == AST_DEFINE_DISTRIBUTION || d->define.word == AST_DEFINE_SIMULATOR;
+}
+
 typedef struct DistKind DistKind;                           /* what a kind can do: a row of functions (dist/dist.h) */
 
 struct Dist {                                               /* kind says which member of the union holds */
@@ -221,7 +227,7 @@ struct Dist {                                               /* kind says which m
     bool            named;                                  /* by a data declaration of the program: it stands in the game's table */
     union {
         int64_t  classes;                                   /* int: 0 .. classes - 1 */
-        Closure *closure;                                   /* declared: members are looked up in its scope, beside the arguments */
+        Closure *closure;                                   /* declared: its scope has its members and arguments; simulator: arguments alone */
         struct { Closure *closure; Args *args; const void *site; Scope *scope; Instance *inst; IrInts dims; uint32_t which; } lifted;   /* site, scope, inst: where it was made; which: a bit for each argument with these dims */
         struct { Player *player; Args *args; } model;       /* the arguments given so far */
         struct { Dist *base; const Ast *type; Scope *scope; IrInts dims; bool known; } typed;   /* the tail of a prescribed model */
@@ -281,11 +287,13 @@ struct Lower {
     ARRAY(Player *)    players;
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
     ARRAY(struct { int slot; GanTensor *t; const DataRecipe *recipe; bool looked; }) data;      /* tensors of DATA slots; looked: what is in it decided something */
+    ARRAY(struct { const Ast *decl; GanExtern is; }) externs;       /* simulators that were drawn from, each with every sizes it had */
     ARRAY(const char *) reports;
     ARRAY(struct { const char *name; Value **index; int n; }) indexed;      /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
     ARRAY(GameLine)    lines;
-    ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; }) draw_cuts;    /* draws, and what they depend on without a derivative */
-    NameTable     fn_names, root_names, stream_names;       /* root_names: what the paths of slots begin with */
+    /* draws, and what they depend on without a derivative; black_box: of a simulator */
+    ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
+    NameTable     fn_names, root_names, stream_names, extern_names;       /* root_names: what the paths of slots begin with */
     Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, or of a model with all its arguments; set by evaluation */
     const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */
     GanSchedule  *root;

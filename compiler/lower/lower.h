@@ -51,6 +51,7 @@ typedef struct LowerResult {
     GamePlayer *player;  int n_players;
     const char **net;    int n_nets;                        /* nets that it declares there */
     const char **model;  int n_models;                      /* implicit and prescribed models and distributions that the program declares at its top */
+    Span       *external_at;                                /* where each of program->external is declared */
     Lower      *lower;                                      /* for the calls below */
 } LowerResult;
 

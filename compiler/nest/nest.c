@@ -18,6 +18,7 @@ void nest_kernel(Nest *n, KKernel *k)
         [K_SORT] = {"sort", nest_sort},
         [K_SCATTER] = {"scatter", nest_scatter},
         [K_OPAQUE] = {"opaque", nest_opaque},
+        [K_EXTERN] = {"extern", nest_extern},
         [K_BLAS] = {"blas", nest_blas},
         [K_TRANSPOSE] = {"transpose", nest_transpose},
         [K_OUTER] = {"outer", nest_outer},

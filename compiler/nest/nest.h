@@ -109,6 +109,7 @@ void nest_concat(Nest *n);
 void nest_sort(Nest *n);
 void nest_scatter(Nest *n);
 void nest_opaque(Nest *n);
+void nest_extern(Nest *n);
 void nest_blas(Nest *n);
 void nest_transpose(Nest *n);
 void nest_outer(Nest *n);

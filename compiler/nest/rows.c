@@ -4,6 +4,8 @@
 #include "base/bug.h"
 #include "runtime/symbols.h"
 
+#include <string.h>
+
 static LoopReg *int_reg(Nest *n, int64_t v) { return loop_int(&n->b, IR_I64, v); }
 static LoopReg *reg_of(Nest *n, LoopIndex x) { return loop_index(&n->b, &x); }
 static LoopIndex plus(Nest *n, LoopIndex x, LoopIndex y) { return loop_plus(&n->b, x, y); }
@@ -181,6 +183,56 @@ static void opaque_body(Nest *n)
 }
 
 void nest_opaque(Nest *n) { nest_over_space_scalar(n, opaque_body); }
+
+/* ---- EXTERN: a call for each sample ------------------------------------------------------------------------------- */
+
+static IrElem cell_elem(IrElem t) { return ir_is_real(t) ? IR_F64 : IR_I64; }
+
+static void numbers_in(Nest *n, const IrVal *v, const Cells *to)
+{
+    const IrType *t = &v->type;
+    LoopIns *l = nest_loop(n, ir_dims_size(t));
+    LoopIndex x = nest_counter(l), cell = plus(n, x, loop_at(to->from));
+    Index at = nest_own_index(n, v);
+    at.own = false;
+    for (int i = t->rank - 1; i >= 0; i--) {
+        at.dim[i] = ix(i ? nest_rest(n, x, t->dim[i]) : x);
+        if (i) x = nest_quot(n, x, t->dim[i]);
+    }
+    loop_store(&n->b, to->buffer, &cell, loop_convert(&n->b, to->elem, nest_value(n, v, &at)), 8);
+    nest_end(n, l);
+}
+
+static int64_t number_of_extern(const Nest *n, const char *name)
+{
+    for (int i = 0; i < n->program->n_externs; i++)
+        if (!strcmp(n->program->external[i].name, name)) return i;
+    BUG("nest: the program has no extern %s", name);
+}
+
+/* Arguments and result in cells of 8 bytes, one behind the other in the kernel's memory. */
+static void extern_body(Nest *n)
+{
+    const IrNode *node = n->k->nodes.v[0];
+    const IrType *t = &node->result[0].type;
+    int64_t byte = 0;
+    Index own = nest_own_index(n, node->arg[0]);
+    own.own = false;
+    LoopReg *seed = nest_value(n, node->arg[0], &own);
+    for (int i = 1; i < node->n_args; i++) {
+        Cells c = cells_at(n, cell_elem(node->arg[i]->type.elem), byte);
+        numbers_in(n, node->arg[i], &c);
+        byte += 8 * ir_dims_size(&node->arg[i]->type);
+    }
+    Cells in = cells_at(n, IR_I64, 0), out = cells_at(n, cell_elem(t->elem), byte);
+    LoopIndex table = loop_at(FRAME_EXTERNS);
+    LoopReg *which = loop_word(&n->b, number_of_extern(n, node->attr->symbol));
+    LoopArg pass[] = {pass_reg(loop_frame(&n->b, &table)), pass_reg(which), pass_reg(seed), pass_cells(&in), pass_cells(&out)};
+    loop_call(&n->b, SYMBOL_extern_call, pass, 5);
+    each_cell(n, t, t->rank, cell_out, &(Copy){.val = &node->result[0], .cells = out});
+}
+
+void nest_extern(Nest *n) { nest_over_space_scalar(n, extern_body); }
 
 /* ---- BLAS: see runtime/blas.h for the blocks --------------------------------------------------------------------- */
 

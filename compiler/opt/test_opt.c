@@ -93,8 +93,8 @@ static const Row rows[] = {
     {opt_cse, "%a = scan %v ; ; {n 3} (%t: f32[3]) {\n%u = exp %t : f32[3]\n%q = exp %t : f32[3]\n%g = add %u, %q : f32[3]\nyield %g\n} : f32[3]\n"
               "%b = scan %v ; ; {n 3} (%t2: f32[3]) {\n%u2 = exp %t2 : f32[3]\n%g2 = add %u2, %u2 : f32[3]\nyield %g2\n} : f32[3]\n%r = sub %a, %b : f32[3]",
      "%a = scan %v ; ; {n 3} (%t: f32[3]) {\n%u = exp %t : f32[3]\n%g = add %u, %u : f32[3]\nyield %g\n} : f32[3]\n%r = sub %a, %a : f32[3]"},
-    {opt_cse, "%a = extern %s {symbol \"f\"} : f32[]\n%b = extern %s {symbol \"f\"} : f32[]\n%r = add %a, %b : f32[]",
-     "%a = extern %s {symbol \"f\"} : f32[]\n%b = extern %s {symbol \"f\"} : f32[]\n%r = add %a, %b : f32[]"},
+    {opt_cse, "%n = const {value 7} : i64[]\n%a = extern %n, %s {symbol \"f\"} : f32[]\n%b = extern %n, %s {symbol \"f\"} : f32[]\n%r = add %a, %b : f32[]",
+     "%n = const {value 7} : i64[]\n%a = extern %n, %s {symbol \"f\"} : f32[]\n%b = extern %n, %s {symbol \"f\"} : f32[]\n%r = add %a, %b : f32[]"},
     /* what nothing uses */
     {opt_dce, "%a, %b, %c, %o, %q = scan %s, %v, %d ; %w ; %k, %p {n 3} (%t: f32[], %u: f32[3], %e: f64[3], %row: f32[4], %kk: i64[3], %pp: bool[3]) {\n"
               "%t1 = exp %t : f32[]\n%u1 = select %pp, %u, %t : f32[3]\n%e1 = mul %e, 2 : f64[3]\n%k1 = add %kk, 1 : i64[3]\n%q1 = mul %row, 2 : f32[4]\nyield %t1, %u1, %e1, %k1, %q1\n"
@@ -102,7 +102,7 @@ static const Row rows[] = {
      "%a, %b = scan %s, %v ; ; %p {n 3} (%t: f32[], %u: f32[3], %pp: bool[3]) {\n%t1 = exp %t : f32[]\n%u1 = select %pp, %u, %t : f32[3]\nyield %t1, %u1\n} : f32[], f32[3]\n%r = exp %b : f32[3]"},
     {opt_dce, "%c = compare %s, 0 {gt} : bool[]\n%a, %r = cond %c, %v, %d (%t: f32[3], %e: f64[3]) {\n%g = exp %t : f32[3]\nyield %e, %g\n} (%u: f32[3], %q: f64[3]) {\nyield %q, %u\n} : f64[3], f32[3]",
      "%c = compare %s, 0 {gt} : bool[]\n%r = cond %c, %v (%t: f32[3]) {\n%g = exp %t : f32[3]\nyield %g\n} (%u: f32[3]) {\nyield %u\n} : f32[3]"},
-    {opt_dce, "%a = extern %s {symbol \"f\"} : f32[]\n%b = exp %a : f32[]\n%r = exp %s : f32[]", "%a = extern %s {symbol \"f\"} : f32[]\n%r = exp %s : f32[]"},
+    {opt_dce, "%n = const {value 7} : i64[]\n%a = extern %n, %s {symbol \"f\"} : f32[]\n%b = exp %a : f32[]\n%r = exp %s : f32[]", "%n = const {value 7} : i64[]\n%a = extern %n, %s {symbol \"f\"} : f32[]\n%r = exp %s : f32[]"},
     /* the same iterations twice */
     {opt_scans, "%a, %o = scan %v ; %w ; %s {n 3} (%t: f32[3], %u: f32[4], %q: f32[]) {\n%t1 = exp %t : f32[3]\n%o1 = mul %u, %q : f32[4]\n%t2 = mul %t1, %q : f32[3]\nyield %t2, %o1\n} : f32[3], f32[3,4]\n"
                 "%b, %in, %mid = scan %v ; %w ; %s {n 3} (%T: f32[3], %U: f32[4], %Q: f32[]) {\n%T1 = exp %T : f32[3]\n%T2 = mul %T1, %Q : f32[3]\nyield %T2, %T, %T1\n} : f32[3], f32[3,3], f32[3,3]\n"

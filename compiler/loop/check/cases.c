@@ -1,10 +1,14 @@
 /* cases.c - see cases.h. Start at loop_cases() or, for random nests, at loop_case_random(). */
 #include "compiler/loop/check/cases.h"
 #include "compiler/ir/shape.h"
+#include "runtime/program.h"
 #include "runtime/symbols.h"
 
 #include <math.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 
@@ -455,6 +459,26 @@ static void tame(Nest *b, IrElem t, int to, int64_t n)
     loop_end_for(b, i, NULL);
 }
 
+/* y = a sum of b, reals, with a bit of the seed, and then as it found the floating-point environment: with one that flushes to zero. */
+static void simulate(uint64_t seed, const double *a, const double *b, double *y)
+{
+    for (int i = 0; i < 3; i++) y[i] = *a * (b[0] + b[1]) + (double)(seed >> i & 1);
+#if defined(__x86_64__)
+    _mm_setcsr(_mm_getcsr() | 0x8040);
+#endif
+}
+
+static void externs(Nest *b)
+{
+    static const GanExtern table = {.symbol = "simulate", .n_params = 2, .size = {1, 2}, .n_out = 3, .is_real = true,
+                                    .function = (void (*)(void))simulate};
+    LoopReg *address = loop_int(b, IR_I64, (int64_t)(uintptr_t)&table);
+    int x = loop_local(b, IR_F64, 8), y = out(b, IR_F64, 0);
+    tame(b, IR_F64, x, 8);
+    loop_call(b, SYMBOL_extern_call, (LoopArg[]){pass_reg(address), pass_i64(b, 0), pass_i64(b, 5), pass_at(x, 0), pass_at(y, 8)}, 5);
+    store(b, y, loop_at(0), loop_binary(b, IR_mul, loop_const(b, IR_F64, 0x1p-1060), load(b, y, loop_at(8))));
+}
+
 static void calls(Nest *b)
 {
     int a = loop_local(b, IR_F64, 32), y = out(b, IR_F64, 0), work = loop_local(b, IR_F64, 16), order = out(b, IR_I32, 0), spare = loop_local(b, IR_I32, 32);
@@ -504,7 +528,8 @@ static void add_nests(Cases *cs)
 {
     static const struct { const char *name; void (*build)(Nest *b); } nests[] = {
         {"tile_f32", tile_f32}, {"tile_f64", tile_f64}, {"carried", carried}, {"nested", nested}, {"when", when}, {"gather", gather}, {"local", local},
-        {"lanes16", lanes16}, {"turn", turn}, {"draws", draws}, {"normals", normals}, {"calls", calls}, {"moving", moving}, {"constants", constants}};
+        {"lanes16", lanes16}, {"turn", turn}, {"draws", draws}, {"normals", normals}, {"calls", calls}, {"externs", externs},
+        {"moving", moving}, {"constants", constants}};
     for (size_t i = 0; i < sizeof nests / sizeof *nests; i++) {
         Nest b = loop_begin(cs->arena, nests[i].name);
         nests[i].build(&b);

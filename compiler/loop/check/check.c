@@ -6,6 +6,7 @@
 #include "compiler/loop/check/check.h"
 #include "compiler/interp/row.h"
 #include "runtime/blas.h"
+#include "runtime/extern.h"
 #include "runtime/linalg.h"
 #include "runtime/math/random.h"
 #include "runtime/sort.h"
@@ -549,6 +550,7 @@ static void call(Check *c, const LoopIns *i)
     case SYMBOL_linalg_eigh: linalg_eigh(a[0].n, a[1].p, a[2].p, a[3].p, a[4].p); break;
     case SYMBOL_blas_f32: blas_f32(a[0].n, a[1].n, a[2].n, a[3].n, a[4].n, a[5].p, a[6].p, a[7].p, a[8].n); break;
     case SYMBOL_blas_f64: blas_f64(a[0].n, a[1].n, a[2].n, a[3].n, a[4].n, a[5].p, a[6].p, a[7].p, a[8].n); break;
+    case SYMBOL_extern_call: extern_call(a[0].n, a[1].n, a[2].n, a[3].p, a[4].p); break;
     default: wrong(c, "%s has a result: it is a row", runtime_symbol[i->symbol].name);
     }
 }

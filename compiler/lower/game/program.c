@@ -283,7 +283,8 @@ static void finish_models(Lower *L, LowerResult *r)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
         AstDefine  w = s->kind == AST_DEFINE ? s->define.word : AST_DEFINE_DEF;
-        if (w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED || w == AST_DEFINE_DISTRIBUTION) r->model[r->n_models++] = s->define.name;
+        bool model = w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED || (s->kind == AST_DEFINE && define_is_distribution(s));
+        if (model) r->model[r->n_models++] = s->define.name;
         if (w == AST_DEFINE_NET) r->net[r->n_nets++] = s->define.name;
     }
 }
@@ -320,6 +321,28 @@ static void finish_lines(Lower *L)
     }
 }
 
+static void add_extern(Lower *L, LowerResult *r, const char *name)
+{
+    GanProgram *p = r->program;
+    int i = 0;
+    for (int k = 0; k < p->n_externs; k++)
+        if (!strcmp(p->external[k].name, name)) return;
+    while (strcmp(L->externs.v[i].is.name, name)) i++;
+    r->external_at[p->n_externs] = L->externs.v[i].decl->define.name_span;
+    p->external[p->n_externs++] = L->externs.v[i].is;
+}
+
+/* Those that some function calls. */
+static void finish_externs(Lower *L, LowerResult *r)
+{
+    r->program->external = arena_array(L->a, GanExtern, L->externs.n + 1);
+    r->external_at = arena_array(L->a, Span, L->externs.n + 1);
+    r->program->n_externs = 0;
+    for (int i = 0; i < L->out->fns.n; i++)
+        for (const IrNode *n = L->out->fns.v[i]->body.first; n; n = ir_next(n))
+            if (n->op == IR_extern) add_extern(L, r, n->attr->symbol);
+}
+
 static void finish(Lower *L, LowerResult *r)
 {
     GanProgram *p = r->program;
@@ -331,6 +354,7 @@ static void finish(Lower *L, LowerResult *r)
     p->n_files = L->out->files.n;
     finish_slots(L, p);
     finish_functions(L, p);
+    finish_externs(L, r);
     finish_lines(L);
     p->schedule = L->root;
     p->init_fn = 0;
@@ -355,7 +379,7 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->out = ir_module(a, o->real);
     IrType t = ir_scalar(IR_I64);
     L->step_slot = slot_new(L, "step", t, IR_SLOT_COUNTER, NULL);
-    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = a;
+    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = L->extern_names.arena = a;
     static const char *const reserved[] = {"step", "fn", "data", "report", "kept"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) names_unique(&L->root_names, reserved[i]);
     L->program = arena_new_of(a, Instance);
