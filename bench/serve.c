@@ -2,8 +2,9 @@
  *
  * usage: serve FILE.gan [--threads T] [--backend jit|interp]
  *
- * Prints "ready COMPILE_SECONDS FIRST_ROUND_SECONDS", then for each line N of standard input runs N rounds and answers
- * "WALL CPU LOSS": seconds for all of them, and the last loss of the first update. */
+ * Runs the calls that stand before the block (what a `let` keeps of a state is one), prints "ready COMPILE_SECONDS
+ * FIRST_ROUND_SECONDS", then for each line N of standard input runs N rounds and answers "WALL CPU LOSS": seconds for all of
+ * them, and the last loss of the first update. */
 #include "compiler/driver/session.h"
 #include "runtime/state.h"
 
@@ -46,34 +47,55 @@ static void collect(Updates *u, const GanSchedule *n)        /* calls in order, 
         for (int i = 0; i < n->n_kids; i++) collect(u, n->kid[i]);
 }
 
-static bool run_rounds(Updates *u, int64_t rounds)
+static bool run_one(Updates *u, int fn)
 {
     GanError err;
     Game    *g = &u->s->game;
+    if (g->engine.run(g->engine.self, fn, &g->state, u->out, &err)) return say_error(g->o, &err), false;
+    return true;
+}
+
+static bool run_before(Updates *u, const GanSchedule *n, const GanSchedule *block, bool *reached)
+{
+    *reached |= n == block;
+    if (*reached) return true;
+    if (n->kind == GAN_CALL) return run_one(u, n->fn);
+    for (int i = 0; n->kind == GAN_SEQUENCE && i < n->n_kids; i++)
+        if (!run_before(u, n->kid[i], block, reached)) return false;
+    return true;
+}
+
+static bool run_rounds(Updates *u, int64_t rounds)
+{
+    Game *g = &u->s->game;
     for (int64_t r = 0; r < rounds; r++, u->round++) {
         if (u->step_slot >= 0) memcpy(state_slot(g->program, &g->state, u->step_slot), &u->round, sizeof u->round);
-        for (int i = 0; i < u->n; i++)
-            if (g->engine.run(g->engine.self, u->fn[i], &g->state, u->out, &err)) return say_error(g->o, &err), false;
+        for (int i = 0; i < u->n; i++) {
+            if (!run_one(u, u->fn[i])) return false;
+            if (!i) u->loss = *(double *)u->out[0];
+        }
     }
     return true;
 }
 
 static int serve(Session *s, double compiled)
 {
-    static double loss[64];                                  /* every update's outputs are numbers */
+    static double out[64];                                   /* every call's outputs are numbers; of an update the loss is the first */
     Updates u = {.s = s, .step_slot = state_find(s->lowered.program, "step")};
     const GanSchedule *block = first_block(s->lowered.program->schedule);
     if (block) collect(&u, block);
-    for (int i = 0; i < 64; i++) u.out[i] = &loss[i];
+    for (int i = 0; i < 64; i++) u.out[i] = &out[i];
     double t = clock_seconds(CLOCK_MONOTONIC);
-    if (!u.n || game_begin(&s->game, NULL) || !run_rounds(&u, 1)) return EXIT_RUN_FAILED;
+    bool   reached = false;
+    if (!u.n || game_begin(&s->game, NULL) || !run_before(&u, s->lowered.program->schedule, block, &reached)) return EXIT_RUN_FAILED;
+    if (!run_rounds(&u, 1)) return EXIT_RUN_FAILED;
     printf("ready %.3f %.3f\n", compiled, clock_seconds(CLOCK_MONOTONIC) - t);
     fflush(stdout);
     int64_t rounds;
     while (scanf("%" SCNd64, &rounds) == 1) {
         double wall = clock_seconds(CLOCK_MONOTONIC), cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
         if (!run_rounds(&u, rounds)) return EXIT_RUN_FAILED;
-        printf("%.9f %.9f %.6g\n", clock_seconds(CLOCK_MONOTONIC) - wall, clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu, loss[0]);
+        printf("%.9f %.9f %.6g\n", clock_seconds(CLOCK_MONOTONIC) - wall, clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu, u.loss);
         fflush(stdout);
     }
     return EXIT_DONE;

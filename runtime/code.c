@@ -37,19 +37,34 @@ static void calls(const Walk *w, CodeRange r, int64_t u0, int64_t u1, int64_t u2
     for (int i = 0; i < r.n; i++) call(w, &w->code->call[r.first + i], u0, u1, u2, u3);
 }
 
+typedef struct Part { int64_t lo, hi; } Part;
+
+static Part shard_of(const CodeStep *s, int64_t shard)
+{
+    int64_t from = shard * s->shard;
+    return (Part){from, from + s->shard < s->extent ? from + s->shard : s->extent};
+}
+
+static Part tile_of(Part shard, int64_t at) { return (Part){at, at + FRAME_TILE < shard.hi ? at + FRAME_TILE : shard.hi}; }
+
+static int64_t panels_to(int64_t samples) { return (samples + FRAME_PANEL - 1) / FRAME_PANEL; }
+
+static void run_panels(const Walk *w, const CodeStep *s, Part tile)
+{
+    for (int64_t p = tile.lo / FRAME_PANEL, q = 0; p < panels_to(tile.hi); p++, q++) calls(w, s->panel, p, q, 0, 0);
+}
+
 static void run_shard(const Walk *w, const CodeStep *s, int64_t shard)
 {
-    int64_t from = shard * s->shard, to = from + s->shard < s->extent ? from + s->shard : s->extent;
+    Part own = shard_of(s, shard);
     if (s->zero_bytes) memset(w->bases[BASE_SCRATCH] + s->zero_from, 0, (size_t)s->zero_bytes);
-    for (int64_t at = from; at < to; at += FRAME_TILE) {
-        int64_t valid = to - at < FRAME_TILE ? to - at : FRAME_TILE;
-        for (int64_t q = 0; q * FRAME_PANEL < valid; q++) calls(w, s->panel, at / FRAME_PANEL + q, q, 0, 0);
-        calls(w, s->tile, at / FRAME_PANEL, valid, at == from, shard);
+    for (int64_t at = own.lo; at < own.hi; at += FRAME_TILE) {
+        Part tile = tile_of(own, at);
+        run_panels(w, s, tile);
+        calls(w, s->tile, at / FRAME_PANEL, tile.hi - at, at == own.lo, shard);
     }
     calls(w, s->finish, shard, 0, 0, 0);
 }
-
-typedef struct Part { int64_t lo, hi; } Part;
 
 /* Of n shards or units; the same each time, so what a thread has written there it reads without waiting. */
 static Part part_of(const Walk *w, int64_t n) { return (Part){n * w->thread / w->threads, n * (w->thread + 1) / w->threads}; }
@@ -90,29 +105,45 @@ static void set_counters(const Walk *w, const CodeStep *s, int64_t i, uint64_t i
     memcpy(w->bases[BASE_NUMBERS] + FRAME_ITERATION, &iteration, 8);
 }
 
-/* Every thread looks for itself: the flags are written by the copies, with a wait on either side. */
-static bool have_all_ended(const Walk *w, const CodeStep *s)
+/* Have these samples ended? */
+static bool have_ended(const Walk *w, const CodeStep *s, Part samples)
 {
     const char *flag = at_place(w, &s->predicate);
-    if (!s->predicate.bytes) return false;
-    if (!s->extent) return *flag;
-    int64_t panels = (s->extent + FRAME_PANEL - 1) / FRAME_PANEL, rest = s->predicate.bytes / (FRAME_PANEL * panels);
-    for (int64_t p = 0; p < panels; p++) {
+    int64_t from = samples.lo / FRAME_PANEL, to = panels_to(samples.hi), row = s->predicate.bytes / panels_to(s->extent);
+    for (int64_t p = from; p < to; p++) {
         int64_t left = s->extent - p * FRAME_PANEL, lanes = left < FRAME_PANEL ? left : FRAME_PANEL;
-        for (int64_t k = 0; k < rest; k++, flag += FRAME_PANEL)
-            if (memchr(flag, 0, (size_t)lanes)) return false;
+        for (int64_t k = 0; k < row; k += FRAME_PANEL)
+            if (memchr(flag + p * row + k, 0, (size_t)lanes)) return false;
     }
     return true;
 }
 
-/* What the turns that are not run would have put out. */
+/* Every thread looks for itself: the flags are written by the copies, with a wait on either side. */
+static bool have_all_ended(const Walk *w, const CodeStep *s)
+{
+    if (!s->predicate.bytes) return false;
+    return s->extent ? have_ended(w, s, (Part){0, s->extent}) : *at_place(w, &s->predicate);
+}
+
+/* Rows lo..hi of a stack, from turn `from` on: what the turns that are not run would have put out. */
+static void clear_rows(const Walk *w, const CodeStep *s, const CodeStack *k, Part rows, int64_t from)
+{
+    int64_t each = s->turns * k->turn;
+    for (int64_t j = rows.lo; j < rows.hi; j++)
+        memset(w->bases[BASE_FRAME] + k->offset + j * each + from * k->turn, 0, (size_t)(each - from * k->turn));
+}
+
+static int64_t rows_of(const CodeStep *s, const CodeStack *k)
+{
+    int64_t each = s->turns * k->turn;
+    return each ? k->bytes / each : 0;
+}
+
 static void clear_stacks(const Walk *w, const CodeStep *s, int64_t from)
 {
     for (int i = 0; i < s->stacks.n; i++) {
         const CodeStack *k = &w->code->stack[s->stacks.first + i];
-        int64_t each = s->turns * k->turn, n = each ? k->bytes / each : 0;
-        for (int64_t j = w->thread; j < n; j += w->threads)
-            memset(w->bases[BASE_FRAME] + k->offset + j * each + from * k->turn, 0, (size_t)(each - from * k->turn));
+        clear_rows(w, s, k, part_of(w, rows_of(s, k)), from);
     }
 }
 
@@ -129,21 +160,71 @@ static void copy_after(const Walk *w, const CodeCopy *c)
     }
 }
 
-static void run_scan(Walk *w, const CodeStep *s)
+static void begin_turn(Walk *w, const CodeStep *s, int64_t i, uint64_t outside)
 {
-    uint64_t outside = w->iteration;
+    w->iteration = outside * (uint64_t)s->turns + (uint64_t)i;
+    set_counters(w, s, i, w->iteration);
+}
+
+/* ---- all turns of a tile, then of the next: nobody waits, and what is carried stays in cache --------------------- */
+
+static void clear_tile(const Walk *w, const CodeStep *s, Part tile, int64_t from)
+{
+    for (int i = 0; i < s->stacks.n; i++) {
+        const CodeStack *k = &w->code->stack[s->stacks.first + i];
+        int64_t panel = rows_of(s, k) / panels_to(s->extent);
+        clear_rows(w, s, k, (Part){tile.lo / FRAME_PANEL * panel, panels_to(tile.hi) * panel}, from);
+    }
+}
+
+static void copy_tile(const Walk *w, const CodeStep *s, const CodeCopy *c, Part tile)
+{
+    int64_t panel = c->shard / (s->shard / FRAME_PANEL), lo = tile.lo / FRAME_PANEL * panel, hi = panels_to(tile.hi) * panel;
+    memcpy(at_place(w, &c->to) + lo, at_place(w, &c->from) + lo, (size_t)(hi - lo));
+}
+
+static void run_turns(Walk *w, const CodeStep *s, Part tile, uint64_t outside)
+{
+    CodeRange body = w->code->block[s->body[0]];
+    for (int64_t i = 0; i < s->turns; i++) {
+        if (s->predicate.bytes && have_ended(w, s, tile)) {
+            clear_tile(w, s, tile, i);
+            break;
+        }
+        begin_turn(w, s, i, outside);
+        for (int k = 0; k < body.n; k++) run_panels(w, &w->code->step[body.first + k], tile);
+        for (int k = 0; k < s->after.n; k++) copy_tile(w, s, &w->code->copy[s->after.first + k], tile);
+    }
+}
+
+static void run_by_tiles(Walk *w, const CodeStep *s, uint64_t outside)
+{
+    Part shards = part_of(w, s->shards);
+    for (int64_t k = shards.lo; k < shards.hi; k++) {
+        Part own = shard_of(s, k);
+        for (int64_t at = own.lo; at < own.hi; at += FRAME_TILE) run_turns(w, s, tile_of(own, at), outside);
+    }
+}
+
+static void run_together(Walk *w, const CodeStep *s, uint64_t outside)
+{
     for (int64_t i = 0; i < s->turns; i++) {
         if (have_all_ended(w, s)) {
             clear_stacks(w, s, i);
             break;
         }
-        w->iteration = outside * (uint64_t)s->turns + (uint64_t)i;
-        set_counters(w, s, i, w->iteration);
+        begin_turn(w, s, i, outside);
         run_block(w, s->body[0]);
         wait_at(w, s, CODE_WAIT_COPIES);
         for (int k = 0; k < s->after.n; k++) copy_after(w, &w->code->copy[s->after.first + k]);
         wait_at(w, s, CODE_WAIT_TURN);
     }
+}
+
+static void run_scan(Walk *w, const CodeStep *s)
+{
+    uint64_t outside = w->iteration;
+    (s->shards ? run_by_tiles : run_together)(w, s, outside);
     w->iteration = outside;
     set_counters(w, s, 0, outside);
 }

@@ -34,7 +34,7 @@ typedef struct CodeCommit { int64_t state, frame, bytes; } CodeCommit;  /* of th
 typedef enum {
     CODE_TILED,                                             /* a loop over shards, tiles of 64 samples, panels of 16: the kernels of each */
     CODE_UNIFORM,                                           /* kernels that do not depend on one another, cut by units */
-    CODE_SCAN,                                              /* body[0], `turns` times, or until all flags at `predicate` are set before a turn */
+    CODE_SCAN,                                              /* body[0], `turns` times, or until all flags at `predicate` (tile by tile: the tile's) are set before a turn */
     CODE_COND                                               /* body[0] if the byte at `predicate` is not 0, else body[1] */
 } CodeStepKind;
 
@@ -49,7 +49,8 @@ typedef enum {                                              /* where a step wait
 typedef struct CodeStep {
     CodeStepKind kind;
     int          depth;                                     /* SCAN: how many enclose it */
-    int64_t      extent, shards, shard;                     /* TILED: samples; how many shards of how many samples. SCAN: extent, samples that have flags */
+    int64_t      extent, shards, shard;                     /* TILED: samples; how many shards of how many samples. SCAN: extent, samples that have flags; and */
+                                                            /* if it has shards, all turns are run on a tile before the next: the body's steps are panels of these */
     CodeRange    once, panel, tile, finish;                 /* calls. TILED: on every thread that has shards; for each panel; tile; shard. UNIFORM: panel */
     int64_t      zero_from, zero_bytes;                     /* TILED: of scratch, cleared for each shard */
     int64_t      waits;                                     /* bits of CodeWait */

@@ -290,11 +290,15 @@ static bool calls_fit(const Open *o, CodeRange r)
     return true;
 }
 
-static bool tiled_fits(const Open *o, const CodeStep *s)
+static bool shards_fit(const CodeStep *s)
 {
     int64_t all;
-    bool shards = s->shard > 0 && s->shards >= 0 && s->extent >= 0 && !__builtin_mul_overflow(s->shard, s->shards, &all) && all >= s->extent && all - s->shard < s->extent + !s->extent;
-    return shards && calls_fit(o, s->once) && calls_fit(o, s->panel) && calls_fit(o, s->tile) && calls_fit(o, s->finish) &&
+    return s->shard > 0 && s->shards >= 0 && s->extent >= 0 && !__builtin_mul_overflow(s->shard, s->shards, &all) && all >= s->extent && all - s->shard < s->extent + !s->extent;
+}
+
+static bool tiled_fits(const Open *o, const CodeStep *s)
+{
+    return shards_fit(s) && calls_fit(o, s->once) && calls_fit(o, s->panel) && calls_fit(o, s->tile) && calls_fit(o, s->finish) &&
            within(s->zero_from, s->zero_bytes, o->image->code.scratch_bytes);
 }
 
@@ -331,6 +335,35 @@ static bool cut_fits(const CodeCopy *c)
     return c->shards > 0 && c->shard > 0 && !__builtin_mul_overflow(c->shards, c->shard, &all) && all >= c->to.bytes && all - c->shard < c->to.bytes;
 }
 
+static bool is_panels_of(const CodeStep *in, const CodeStep *scan)
+{
+    return in->kind == CODE_TILED && in->extent == scan->extent && in->shards == scan->shards && in->shard == scan->shard && !in->once.n && !in->tile.n && !in->finish.n &&
+           !in->zero_bytes && !in->waits;
+}
+
+/* Tile by tile, everything a turn touches has panels of the same samples. */
+static bool tiles_fit(const Open *o, const CodeStep *s)
+{
+    const Code *c = &o->image->code;
+    int64_t panels = (s->extent + FRAME_PANEL - 1) / FRAME_PANEL;
+    if (!s->shards) return true;
+    if (!shards_fit(s) || !panels || s->shard % FRAME_PANEL || s->waits & (CODE_WAIT_COPIES | CODE_WAIT_TURN)) return false;
+    if (!within(s->body[0], 1, c->n_blocks) || !range_in(o, c->block[s->body[0]], IMAGE_STEP)) return false;
+    for (int i = 0; i < c->block[s->body[0]].n; i++)
+        if (!is_panels_of(&c->step[c->block[s->body[0]].first + i], s)) return false;
+    for (int i = 0; i < s->after.n; i++) {
+        const CodeCopy *k = &c->copy[s->after.first + i];
+        if (k->to.bytes && (k->shard % (s->shard / FRAME_PANEL) || k->to.bytes != panels * (k->shard / (s->shard / FRAME_PANEL)))) return false;
+        if (!k->to.bytes && k->shard) return false;
+    }
+    for (int i = 0; i < s->stacks.n; i++) {
+        const CodeStack *k = &c->stack[s->stacks.first + i];
+        int64_t each = s->turns * k->turn;
+        if (each && k->bytes / each % panels) return false;
+    }
+    return true;
+}
+
 static bool scan_fits(const Open *o, Loops *loops, int block, const CodeStep *s)
 {
     Loops l = loops[block];
@@ -343,7 +376,7 @@ static bool scan_fits(const Open *o, Loops *loops, int block, const CodeStep *s)
         const CodeCopy *c = &o->image->code.copy[s->after.first + i];
         if (!place_in(o, &c->to, &l) || !place_in(o, &c->from, &l) || c->from.bytes < c->to.bytes || !cut_fits(c)) return false;
     }
-    return enter(loops, block, s->body[0], &l);
+    return tiles_fit(o, s) && enter(loops, block, s->body[0], &l);
 }
 
 static bool step_fits(const Open *o, Loops *loops, int block, const CodeStep *s)

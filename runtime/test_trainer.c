@@ -208,3 +208,43 @@ Test(trainer, rewinds_to_the_loss_that_is_not_finite)
     drop(&run);
     drop_folder(folder);
 }
+
+/* An engine whose first update leaves infinity in one of 37 numbers. */
+typedef struct Spoiler { bool wide; int at; } Spoiler;
+
+static GanStatus spoiler_run(void *self, int fn, GanState *s, void *const *out, GanError *err)
+{
+    const Spoiler *p = self;
+    void          *x = s->base + 64;
+    (void)err;
+    if (fn != UPDATE) return GAN_OK;
+    *(double *)out[0] = 0;
+    if (p->wide) ((double *)x)[p->at] = INFINITY;
+    else ((float *)x)[p->at] = INFINITY;
+    return GAN_OK;
+}
+
+Test(trainer, sees_a_parameter_that_is_not_finite_wherever_it_is)
+{
+    int written[] = {1};
+    for (int k = 0; k < 2 * 37; k++) {
+        Spoiler     p = {.wide = k % 2, .at = k / 2};
+        GanSlot     both[2], w = {.path = "w", .kind = GAN_PARAM, .elem = p.wide ? GAN_F64 : GAN_F32, .offset = 64, .rank = 1, .dim = {37}};
+        GanFunction two[2];
+        GanSchedule *block = NODE(GAN_ALTERNATE, -1, 5, KIDS(NODE(GAN_CALL, UPDATE, -1, .name = "")));
+        GanProgram   program = {.name = "toy", .source_hash = "1", .slot = both, .n_slots = 2, .state_bytes = 384, .function = two, .n_functions = 2,
+                                .schedule = NODE(GAN_SEQUENCE, -1, -1, KIDS(block)), .init_fn = INIT};
+        GanEngine      e = {.self = &p, .name = "toy", .run = spoiler_run};
+        TrainerOptions o = {.steps = -1, .progress_fd = -1};
+        Run            run = {.toy = {.nan_at = 0}};
+        w.bytes = 37 * (p.wide ? sizeof(double) : sizeof(float));
+        both[0] = slots[STEP], both[1] = w;
+        two[INIT] = functions[INIT], two[UPDATE] = functions[UPDATE];
+        two[UPDATE].written = written;
+        two[UPDATE].n_written = 1;
+        cr_assert_eq(state_new(&program, 7, &run.s, &run.err), GAN_OK);
+        cr_expect_eq(trainer_run(&program, &e, &run.s, &o, &run.r, &run.err), GAN_WORLD, "element %d", p.at);
+        cr_expect(strstr(run.err.message, "is not finite any more"), "%s", run.err.message);
+        drop(&run);
+    }
+}

@@ -723,19 +723,24 @@ static Flow check_results(Trainer *t, const GanSchedule *n)
     return GO_ON;
 }
 
-static bool all_finite_f32(const float *x, size_t n)
-{
-    float sum = 0;                                          /* 0 * x is NaN for what is not finite, and a NaN stays */
-    for (size_t i = 0; i < n; i++) sum += 0 * x[i];
-    return sum == 0;
-}
+/* 0 * x is NaN for what is not finite, and a NaN stays. One sum for each of LANES numbers, as additions keep their order: a single one
+ * would be a millisecond for a million numbers. */
+enum { LANES = 16 };
 
-static bool all_finite_f64(const double *x, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += 0 * x[i];
-    return sum == 0;
-}
+#define ALL_FINITE(name, real)                                                          \
+    static bool name(const real *x, size_t n)                                           \
+    {                                                                                   \
+        real   sum[LANES] = {0}, all = 0;                                               \
+        size_t whole = n / LANES * LANES;                                               \
+        for (size_t i = 0; i < whole; i += LANES)                                       \
+            for (size_t j = 0; j < LANES; j++) sum[j] += 0 * x[i + j];                  \
+        for (size_t i = whole; i < n; i++) all += 0 * x[i];                             \
+        for (size_t j = 0; j < LANES; j++) all += sum[j];                               \
+        return all == 0;                                                                \
+    }
+
+ALL_FINITE(all_finite_f32, float)
+ALL_FINITE(all_finite_f64, double)
 
 /* So must parameters and layers' states, also at the last step and where no loss is minimised. */
 static Flow check_state(Trainer *t, const GanSchedule *n)

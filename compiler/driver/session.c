@@ -59,6 +59,7 @@ int session_add(Session *s, const char *text, int64_t n)
 void session_optimise(Session *s)
 {
     PassOptions p = {.portable = s->o->portable};
+    lower_close(&s->lowered);
     opt_run_module(s->lowered.ir, &p);
 }
 

@@ -19,6 +19,7 @@ static const char GAME[] =
     "net W { param v: real[3] = 0.1; v }\n"
     "report drift = sum(scan(W(), 12, fn(s, i) s + 0.1 * s * i))\n"
     "report walk = E[x ~ ring : 200] sum(fold(x, 12, fn(s, i) 0.9 * s + 0.01 * i))\n"
+    "report orbit = E[x ~ ring : 200] sum(scan(x, 12, fn(s, i) 0.9 * s, until: fn(s) sum(s) < 0))\n"
     "alternate 20 steps, batch 32 {\n"
     "  update D minimize gan.critic with adam(1e-3)\n"
     "  update G minimize nonsaturating(gan) with adam(1e-3)\n"
@@ -142,6 +143,43 @@ Test(image, sums_are_not_trusted)
         copy[at] = m.bytes[at];
     }
     cr_expect(refused > tried / 10, "%u of %u", refused, tried);
+    unmake(&m);
+}
+
+/* A loop that goes tile by tile copies, clears and runs panels of the samples it says, and nothing else. */
+Test(image, loops_by_tiles)
+{
+    Made          m = make(true);
+    Image         i;
+    GanError      err;
+    ImageSection *s = (ImageSection *)(void *)(m.bytes + sizeof(ImageHeader));
+    CodeStep     *step = (CodeStep *)(void *)(m.bytes + s[IMAGE_STEP].offset);
+    CodeRange    *block = (CodeRange *)(void *)(m.bytes + s[IMAGE_BLCK].offset);
+    CodeCopy     *copy = (CodeCopy *)(void *)(m.bytes + s[IMAGE_COPY].offset);
+    size_t        n = s[IMAGE_STEP].bytes / sizeof *step, at = 0;
+    while (at < n && !(step[at].kind == CODE_SCAN && step[at].shards && step[at].stacks.n && step[at].after.n)) at++;
+    cr_assert(at < n, "no loop goes tile by tile");
+    CodeStep *in = &step[block[step[at].body[0]].first], good = step[at], body = *in;
+    CodeCopy *first = &copy[good.after.first], whole = *first;
+    for (int k = 0; k < 9; k++) {
+        switch (k) {
+        case 0: step[at].shards++; break;
+        case 1: step[at].shard = INT64_MAX; break;
+        case 2: step[at].extent = 0; break;
+        case 3: step[at].extent += FRAME_TILE; break;
+        case 4: step[at].waits |= CODE_WAIT_TURN; break;
+        case 5: in->tile.n = in->panel.n, in->tile.first = in->panel.first; break;
+        case 6: in->extent--; break;
+        case 7: first->shard *= 2, first->shards = (first->shards + 1) / 2; break;
+        case 8: first->shards = 0, first->shard = 0; break;
+        }
+        mend_sums(m.bytes);
+        cr_expect(image_open(m.bytes, m.n, &i, &err) == GAN_WRONG, "%d", k);
+        step[at] = good, *in = body, *first = whole;
+    }
+    mend_sums(m.bytes);
+    cr_assert(!image_open(m.bytes, m.n, &i, &err), "%s", err.message);
+    image_close(&i);
     unmake(&m);
 }
 

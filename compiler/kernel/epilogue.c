@@ -9,15 +9,20 @@
 
 typedef struct { KPlan *p; KStep *step; KKernel *k; } Reading;
 
+static void note_source(const Reading *r, const KSource *s, bool own)
+{
+    KValue *kv = s->root ? kernel_value(r->p, s->root) : NULL;
+    if (!kv || kv->step != r->step || kv->kernel == r->k) return;
+    if (!kv->reader) kv->reader = r->k;
+    if (kv->reader == r->k) kv->moved |= !own || !s->direct;
+    else kv->others = true;
+}
+
 static void note(void *self, const IrVal *v, bool own)
 {
     const Reading *r = self;
-    KSource s = kernel_source(r->p, v, r->k->lane_axis);
-    KValue *kv = s.root ? kernel_value(r->p, s.root) : NULL;
-    if (!kv || kv->step != r->step || kv->kernel == r->k) return;
-    if (!kv->reader) kv->reader = r->k;
-    if (kv->reader == r->k) kv->moved |= !own || !s.direct;
-    else kv->others = true;
+    KSources s = kernel_sources(r->p, v, r->k->lane_axis);
+    for (int i = 0; i < s.n; i++) note_source(r, &s.v[i], own);
 }
 
 static void note_all(KPlan *p, KStep *s, KKernel *const *k, int n)

@@ -9,7 +9,11 @@ typedef struct KSource {                                    /* where a value com
     bool   broken;                                          /* the lane axis became a dim on the way */
 } KSource;
 
-KSource kernel_source(const KPlan *p, const IrVal *v, int lane_axis);
+enum { K_MOST_REMADE = 4, K_MOST_SOURCES = K_MOST_REMADE + 1 };     /* rows that are made again, one on another; what they come from */
+typedef struct KSources { int n; KSource v[K_MOST_SOURCES]; } KSources;     /* all but constants and indices */
+
+KSources kernel_sources(const KPlan *p, const IrVal *v, int lane_axis);     /* of what a kernel asks for: through rows that are made again, too */
+KSource  kernel_source(const KPlan *p, const IrVal *v, int lane_axis);      /* of a value that is not made again */
 KMem   *kernel_mem(KPlan *p, KPlace place, const IrType *t, bool full);
 KMem   *kernel_frame(KPlan *p, IrVal *v);                   /* the value's shared memory, made at the first call */
 bool    kernel_same_space(const IrType *a, const IrType *b);

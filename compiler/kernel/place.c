@@ -93,55 +93,69 @@ static bool in_register(Planner *b, const KSource *s, const IrType *space, bool 
            space_is(b, v->kernel, space, lane_axis) && kernel_same_space(&s->root->type, space);
 }
 
+static void level_of(Planner *b, Need *need, const KSource *s, const IrType *space, bool identity, bool member)
+{
+    KValue *v = kernel_value(b->p, s->root);
+    if (place_waits(b, v)) {
+        if (need->lane_axis >= 0 && kernel_tile_axis(b->m, s->root->type.axes) == need->lane_axis && !s->broken) return;
+        place_node(b, s->root->def);
+    }
+    if (!place_here(b, v)) return;
+    bool same = need->lane_axis >= 0 ? v->tile == need->lane_axis && !s->broken
+                                     : member && v->tile == -1 && in_register(b, s, space, identity, -1);
+    int level = v->level + (same ? 0 : 1);
+    if (level > need->level) need->level = level;
+}
+
 /* Raises the level for one operand. */
 void place_need_level(Planner *b, Need *need, const IrVal *arg, const IrType *space, bool identity, bool member)
 {
-    KSource s = kernel_source(b->p, arg, need->lane_axis);
-    if (!s.root) return;
-    KValue *v = kernel_value(b->p, s.root);
-    if (place_waits(b, v)) {
-        if (need->lane_axis >= 0 && kernel_tile_axis(b->m, s.root->type.axes) == need->lane_axis && !s.broken) return;
-        place_node(b, s.root->def);
+    KSources s = kernel_sources(b->p, arg, need->lane_axis);
+    for (int i = 0; i < s.n; i++)
+        if (s.v[i].root) level_of(b, need, &s.v[i], space, identity, member);
+}
+
+static void position_of(Planner *b, Need *need, const KSource *s, const IrType *space, bool identity, bool member)
+{
+    KValue *v = kernel_value(b->p, s->root);
+    if (place_waits(b, v)) {                                         /* drawn where it is read: level first, then its kernel */
+        v->level = need->level;
+        place_node(b, s->root->def);
     }
-    if (!place_here(b, v)) return;
-    bool same = need->lane_axis >= 0 ? v->tile == need->lane_axis && !s.broken
-                                     : member && v->tile == -1 && in_register(b, &s, space, identity, -1);
-    int level = v->level + (same ? 0 : 1);
-    if (level > need->level) need->level = level;
+    bool same_step = place_here(b, v) && v->level == need->level && v->tile == need->lane_axis && !s->broken;
+    if (!same_step) return;
+    bool reg = member && in_register(b, s, space, identity, need->lane_axis);
+    if (need->lane_axis < 0) need->join = reg && !need->join ? v->kernel : need->join;
+    else if (v->pos + (reg ? 0 : 1) > need->pos) need->pos = v->pos + (reg ? 0 : 1);
 }
 
 /* With the level known: the position, and memory where the operand is not met in a register. */
 void place_need_position(Planner *b, Need *need, const IrVal *arg, const IrType *space, bool identity, bool member)
 {
-    KSource s = kernel_source(b->p, arg, need->lane_axis);
-    if (!s.root) return;
-    KValue *v = kernel_value(b->p, s.root);
-    if (place_waits(b, v)) {                                         /* drawn where it is read: level first, then its kernel */
-        v->level = need->level;
-        place_node(b, s.root->def);
+    KSources s = kernel_sources(b->p, arg, need->lane_axis);
+    for (int i = 0; i < s.n; i++)
+        if (s.v[i].root) position_of(b, need, &s.v[i], space, identity, member);
+}
+
+static void memory_of(Planner *b, const KKernel *k, const KStep *step, const KSource *s)
+{
+    KValue *v = kernel_value(b->p, s->root);
+    if (!place_here(b, v) || v->step != step || s->broken) {
+        if (v->block || !v->mem) kernel_frame(b->p, s->root);
+        return;
     }
-    bool same_step = place_here(b, v) && v->level == need->level && v->tile == need->lane_axis && !s.broken;
-    if (!same_step) return;
-    bool reg = member && in_register(b, &s, space, identity, need->lane_axis);
-    if (need->lane_axis < 0) need->join = reg && !need->join ? v->kernel : need->join;
-    else if (v->pos + (reg ? 0 : 1) > need->pos) need->pos = v->pos + (reg ? 0 : 1);
+    if (v->kernel != k || !s->direct) v->stored = true;
 }
 
 /* With the kernel known: what it reads gets memory. */
 void place_need_memory(Planner *b, KKernel *k, KStep *step, const IrVal *arg)
 {
-    KSource s = kernel_source(b->p, arg, k->lane_axis);
-    if (s.slot >= 0) {
-        Access a = {s.slot, step->level, k, kernel_flat_access(b->p, arg, k) && s.direct, b->in != NULL};
-        array_push(b->p->arena, &b->reads, a);
+    KSources s = kernel_sources(b->p, arg, k->lane_axis);
+    for (int i = 0; i < s.n; i++) {
+        Access a = {s.v[i].slot, step->level, k, kernel_flat_access(b->p, arg, k) && s.v[i].direct, b->in != NULL};
+        if (s.v[i].slot >= 0) array_push(b->scratch, &b->reads, a);
+        else memory_of(b, k, step, &s.v[i]);
     }
-    if (!s.root) return;
-    KValue *v = kernel_value(b->p, s.root);
-    if (!place_here(b, v) || v->step != step || s.broken) {
-        if (v->block || !v->mem) kernel_frame(b->p, s.root);
-        return;
-    }
-    if (v->kernel != k || !s.direct) v->stored = true;
 }
 
 void place_set_value(Planner *b, IrVal *v, KStep *s, KKernel *k, int pos, int tile)
@@ -196,6 +210,17 @@ KKernel *place_map_kernel(Planner *b, const Need *need, KStep *step, const IrTyp
 
 /* ---- rows in MAP kernels ---------------------------------------------------------------------------------------- */
 
+static void merge_operand(Planner *b, const IrNode *n, const IrVal *arg, KStep *step, KKernel *k)
+{
+    KSources s = kernel_sources(b->p, arg, -1);
+    for (int i = 0; i < s.n; i++) {
+        KValue *v = s.v[i].root ? kernel_value(b->p, s.v[i].root) : NULL;
+        if (v && place_here(b, v) && v->step == step && v->kernel != k &&
+            in_register(b, &s.v[i], &n->result[0].type, kernel_at_own_index(n), -1))
+            merge(b, step, k, v->kernel);
+    }
+}
+
 void place_member(Planner *b, IrNode *n)
 {
     const IrType *space = &n->result[0].type;
@@ -206,13 +231,7 @@ void place_member(Planner *b, IrNode *n)
     int pos;
     KKernel *k = place_map_kernel(b, &need, step, space, &pos);
     if (need.lane_axis < 0)                                 /* operands in other kernels of the same step: become one */
-        for (int i = 0; i < n->n_args; i++) {
-            KSource s = kernel_source(b->p, n->arg[i], -1);
-            KValue *v = s.root ? kernel_value(b->p, s.root) : NULL;
-            if (v && place_here(b, v) && v->step == step && v->kernel != k &&
-                in_register(b, &s, space, kernel_at_own_index(n), -1))
-                merge(b, step, k, v->kernel);
-        }
+        for (int i = 0; i < n->n_args; i++) merge_operand(b, n, n->arg[i], step, k);
     array_push(b->p->arena, &k->nodes, n);
     place_set_value(b, &n->result[0], step, k, pos, need.lane_axis);
     for (int i = 0; i < n->n_args; i++) place_need_memory(b, k, step, n->arg[i]);

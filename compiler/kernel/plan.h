@@ -34,6 +34,8 @@ enum {
 
 typedef enum { K_SLOT, K_FRAME, K_SCRATCH } KPlace;
 
+typedef struct KIter { int depth; int64_t stride; } KIter;
+
 typedef struct KMem {
     KPlace  place;
     IrElem  elem;
@@ -48,7 +50,7 @@ typedef struct KMem {
     bool    dense;                                          /* the strides are row-major over other axes, then dims */
     int64_t at;                                             /* slices of stacked values: the element where iteration 0 begins, */
     int     n_iter;                                         /* and elements to add per iteration of a scan; below 0: backwards */
-    struct { int depth; int64_t stride; } iter[FRAME_MAX_DEPTH];
+    const KIter *iter;                                      /* n_iter of them */
     int     first, last;                                    /* live, in waits (FRAME) or kernels of the step (SCRATCH) */
     int     depth;                                          /* FRAME: of the scans round its first use */
     int     made;                                           /* which of the plan's buffers, in the order they were made */
@@ -151,7 +153,7 @@ typedef struct { KMem *from; int slot; } KCommit;
 struct KStep {
     KStepKind kind;
     int       level;
-    int64_t   extent;                                       /* TILED */
+    int64_t   extent;                                       /* TILED; SCAN: by_tiles */
     IrShards  shards;
     ARRAY(KKernel *) once, panel, tile, finish;             /* TILED */
     ARRAY(KKernel *) kernels;                               /* UNIFORM */
@@ -162,6 +164,7 @@ struct KStep {
     ARRAY(KCopy) after;                                     /* SCAN: next to carried values, after an iteration */
     KMem     *ended;                                        /* SCAN with `until`: its flags, a carried value; NULL: it runs all its iterations */
     ARRAY(KMem *) stacks;                                   /* SCAN: what its outputs are stacked in */
+    bool      by_tiles;                                     /* SCAN: all turns are run on a tile of `extent` samples before the next; see wait.c */
     KMem     *predicate;                                    /* COND */
     bool      wait_first, wait_last;                        /* all threads wait for one another before the step; after it */
     bool      wait_copies, wait_turn;                       /* SCAN: before the copies `after` a turn; at its end */
@@ -192,6 +195,7 @@ typedef struct KPlan {
     KBlock          top;
     ARRAY(KKernel *) kernels;                               /* all, by id */
     int              n_mems;                                /* made so far */
+    KMem           **slot;                                  /* by slot: as it is read; NULL: not asked for yet (kernel_view) */
     ARRAY(KStore)    outs;                                  /* a report's row-major copy, by report */
     KValues         *values;                                /* of the module */
     ARRAY(struct KValue *) own;                             /* of this function, in the order they were met */
@@ -207,6 +211,7 @@ typedef struct KValue {
     bool     live, frame, stored, full;                     /* needs memory: beyond its step; beyond its kernel; for all panels of a tile */
     bool     placed;
     int      remade;                                        /* its readers make it again: of how many rows; see remake.c */
+    bool     reduced;                                       /* a reduction reads it, if through others that are made again */
     int      level, tile;                                   /* of its step; the lane axis it is computed along, -1 */
     KBlock  *block;                                         /* where it is computed; NULL: a parameter */
     KStep   *step;
@@ -229,7 +234,8 @@ KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, PlanOptions o
 IrVal  *kernel_resolve(const KPlan *p, const IrVal *v);     /* through aliases */
 KValue *kernel_value(const KPlan *p, const IrVal *v);       /* of the resolved value */
 bool    kernel_inline(const IrNode *n);                     /* a row that only moves indices */
-const IrVal *kernel_remade(const KPlan *p, const IrVal *v); /* what v is made of, beside numbers, if its readers make it again; or NULL */
+bool    kernel_remade(const KPlan *p, const IrVal *v);      /* Do its readers make it again? */
+bool    kernel_met(const IrNode *n, int i);                 /* Is operand i the one before it, as in v + v? It is made again once. */
 int     kernel_tile_axis(const IrModule *m, IrAxes s);      /* -1 for none */
 /* A value as strides over plain memory, through inline rows; false when it is none (offset: elements). */
 typedef struct KView {

@@ -175,6 +175,7 @@ static void print_step(const Names *p, const KStep *s, int depth, Text *out)
         break;
     case K_SCAN:
         text_printf(out, "scan %" PRId64 " times%s\n", s->node->attr->n, s->ended ? ", or until all have ended" : "");
+        if (s->by_tiles) { indent(out, depth + 1); text_printf(out, "all turns of a tile of %d, then of the next\n", K_TILE); }
         print_block(p, s->body[0], depth + 1, out);
         print_wait(s->wait_copies, " before what is carried on is copied", depth + 1, out);
         print_wait(s->wait_turn, " at the end of a turn", depth + 1, out);

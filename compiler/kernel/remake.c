@@ -1,12 +1,17 @@
-/* remake.c - values that cost less to make again than to keep: element-wise rows over a slot and numbers, without samples.
+/* remake.c - values that cost less to make again than to keep, by whoever reads them.
  *
- * Kept, such a value has a kernel and memory of its own, and a step: what reads it waits for the next one. (A position in an epoch, scaled,
- * would split the real and the fake half of a game into two steps; `-v` of an optimiser would be written and read for each parameter.)
- * Made again, it is a few instructions on what its readers load, like a row that moves an index. Only rows of MAP kernels make values again;
- * for all others it stays a value in memory. */
+ * remake: element-wise rows over a slot and numbers, without samples. Kept, such a value has a kernel and memory of its own, and a step: what
+ * reads it waits for the next one. (A position in an epoch, scaled, would split the real and the fake half of a game into two steps; `-v` of
+ * an optimiser would be written and read for each parameter.) Only rows of MAP kernels make these again.
+ *
+ * stream: rows over all pairs of what two axes have (x - y, of which norm2 wants the sum of squares), where a reduction reads them: they move
+ * into its loop. Kept, they are pairs times features, which no cache holds. Rows of MAP kernels make these again, too: the gradient's.
+ *
+ * Made again, a value is a few instructions on what its readers load, like a row that moves an index. For all other readers it is a value
+ * in memory. */
 #include "compiler/kernel/place.h"
 
-enum { MOST_ROWS = 4 };                                     /* one on another */
+enum { FIRST_CACHE = 32 * 1024, LESS = 4 };                 /* bytes; how much less is read than would be written */
 
 static bool cheap(IrOp op)
 {
@@ -27,51 +32,128 @@ static const IrVal *behind(const KPlan *p, const IrVal *v)
     }
 }
 
-/* How many rows v would be made of, from a slot or numbers; beyond MOST_ROWS: too many, or of something else. */
-static int rows_of(const KPlan *p, const IrVal *v)
-{
-    const IrVal *root = behind(p, v);
-    if (root->def && (root->def->op == IR_read || root->def->op == IR_const)) return 0;
-    return kernel_value(p, root)->remade ? kernel_value(p, root)->remade : MOST_ROWS + 1;
-}
-
 static bool is_number(const KPlan *p, const IrVal *v)
 {
     const IrVal *root = behind(p, v);
     return root->def && root->def->op == IR_const;
 }
 
-static void consider(KPlan *p, const IrNode *n)
+/* ---- remake: of a slot and numbers ------------------------------------------------------------------------------ */
+
+/* How many rows v would be made of, from a slot or numbers; beyond K_MOST_REMADE: too many, or of something else. */
+static int rows_of(const KPlan *p, const IrVal *v)
+{
+    const IrVal *root = behind(p, v);
+    if (root->def && (root->def->op == IR_read || root->def->op == IR_const)) return 0;
+    return kernel_value(p, root)->remade ? kernel_value(p, root)->remade : K_MOST_REMADE + 1;
+}
+
+static int remade_rows(const KPlan *p, const IrNode *n)
 {
     int others = 0, rows = 1;
-    if (!cheap(n->op) || n->result[0].type.axes.n) return;
     for (int i = 0; i < n->n_args; i++) {
         rows += rows_of(p, n->arg[i]);
         others += !is_number(p, n->arg[i]);
     }
-    if (others == 1 && rows <= MOST_ROWS) kernel_value(p, &n->result[0])->remade = rows;
+    return others == 1 && rows <= K_MOST_REMADE ? rows : 0;
 }
 
-/* v is asked for in memory: nothing that it is made of is made again. */
-static void keep(KPlan *p, const IrVal *v)
+/* ---- stream: of pairs ------------------------------------------------------------------------------------------- */
+
+static int64_t elements(const KPlan *p, const IrType *t) { return ir_axes_size(p->m, t->axes) * ir_dims_size(t); }
+
+/* What v would be read from, in elements. */
+static int64_t read_from(const KPlan *p, const IrVal *v)
 {
     const IrVal *root = behind(p, v);
-    KValue *kv = kernel_value(p, root);
-    if (!kv->remade) return;
-    kv->remade = 0;
-    for (int i = 0; i < root->def->n_args; i++) keep(p, root->def->arg[i]);
+    if (!kernel_value(p, root)->remade) return elements(p, &root->type);
+    int64_t sum = 0;
+    for (int i = 0; i < root->def->n_args; i++) sum += read_from(p, root->def->arg[i]);
+    return sum;
+}
+
+static int streamed_rows(const KPlan *p, const IrNode *n)
+{
+    const IrType *t = &n->result[0].type;
+    int rows = 1;
+    int64_t from = 0, panel = kernel_rest(p->m, t, kernel_tile_axis(p->m, t->axes)) * K_LANES * (int64_t)ir_elem_bytes(t->elem);
+    for (int i = 0; i < n->n_args; i++) {
+        if (kernel_met(n, i)) continue;
+        rows += kernel_value(p, behind(p, n->arg[i]))->remade;
+        from += read_from(p, n->arg[i]);
+    }
+    return rows <= K_MOST_REMADE && panel >= FIRST_CACHE / 2 && from * LESS <= elements(p, t) ? rows : 0;
+}
+
+/* Sums and products of what one sample has, element by element: no register tile reads them as strides over memory. */
+static bool reduces(const KPlan *p, const IrNode *n)
+{
+    if (n->op == IR_sum || n->op == IR_norm || n->op == IR_reduce_max || n->op == IR_argmax) return true;
+    if (n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS || place_first_axis(n, 0) >= 0) return false;
+    return kernel_tile_axis(p->m, n->arg[0]->type.axes) == kernel_tile_axis(p->m, n->arg[1]->type.axes);
+}
+
+/* ---- who is kept ------------------------------------------------------------------------------------------------ */
+
+static void keep(KPlan *p, const IrVal *v) { kernel_value(p, behind(p, v))->remade = 0; }       /* it is asked for in memory */
+
+static void consider(KPlan *p, const IrNode *n)
+{
+    if (n->n_results != 1 || !cheap(n->op) || !kernel_value(p, &n->result[0])->live) return;
+    bool pairs = n->result[0].type.axes.n;
+    if (!plan_takes(p, pairs ? PLAN_stream : PLAN_remake)) return;
+    kernel_value(p, &n->result[0])->remade = pairs ? streamed_rows(p, n) : remade_rows(p, n);
+}
+
+static void is_reduced(KPlan *p, const IrVal *v)
+{
+    const IrVal *root = behind(p, v);
+    kernel_value(p, root)->reduced = true;
+    for (int i = 0; kernel_value(p, root)->remade && i < root->def->n_args; i++) is_reduced(p, root->def->arg[i]);
+}
+
+static void read_by(KPlan *p, const IrNode *n)
+{
+    if (kernel_inline(n) || kernel_member(n)) return;
+    for (int i = 0; i < n->n_args; i++) {
+        if (n->arg[i]->type.axes.n && reduces(p, n)) is_reduced(p, n->arg[i]);
+        else keep(p, n->arg[i]);
+    }
+}
+
+static KValue *remade_by(KPlan *p, const IrNode *n)
+{
+    KValue *v = n->n_results == 1 ? kernel_value(p, &n->result[0]) : NULL;
+    return v && v->remade ? v : NULL;
+}
+
+static void decide(KPlan *p, const IrBlock *b)
+{
+    for (const IrNode *n = b->first; n; n = n->next) {
+        consider(p, n);
+        for (int i = 0; i < n->n_bodies; i++) decide(p, n->body[i]);
+    }
+    for (const IrNode *n = b->first; n; n = n->next) read_by(p, n);
+    for (int i = 0; i < b->n_yields; i++) keep(p, b->yield[i]);
+}
+
+static void settle(KPlan *p, const IrBlock *b)
+{
+    for (const IrNode *n = b->first; n; n = n->next) {
+        const KValue *v = remade_by(p, n);
+        if (v && v->val->type.axes.n && !v->reduced) keep(p, v->val);
+        for (int i = 0; i < n->n_bodies; i++) settle(p, n->body[i]);
+    }
+    for (const IrNode *n = b->first; n; n = n->next) {
+        const KValue *v = remade_by(p, n);
+        if (v) plan_did(p, v->val->type.axes.n ? PLAN_stream : PLAN_remake, true);
+    }
 }
 
 void kernel_remake(KPlan *p, const IrFn *f)
 {
-    if (!plan_takes(p, PLAN_remake)) return;
-    for (const IrNode *n = f->body.first; n; n = n->next) consider(p, n);
-    for (const IrNode *n = f->body.first; n; n = n->next)
-        for (int i = 0; !kernel_inline(n) && !kernel_member(n) && i < n->n_args; i++) keep(p, n->arg[i]);
+    decide(p, &f->body);
     for (int i = 0; i < f->commits.n; i++) keep(p, f->commits.v[i].val);
     for (int i = 0; i < f->reports.n; i++) keep(p, f->reports.v[i].val);
-    for (const IrNode *n = f->body.first; n; n = n->next) {
-        const KValue *v = n->n_results == 1 ? kernel_value(p, &n->result[0]) : NULL;
-        if (v && v->live) plan_did(p, PLAN_remake, v->remade);
-    }
+    settle(p, &f->body);
 }

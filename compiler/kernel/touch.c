@@ -18,10 +18,12 @@ static void mem(const Each *e, KMem *m, bool writes, bool own)
 /* A value along `lane`: at the kernel's own panel where that is the axis its memory is cut along, all the way. */
 static void value(const Each *e, const IrVal *v, int lane)
 {
-    KSource s = kernel_source(e->p, v, lane);
-    if (s.slot >= 0) e->fn(e->self, &(KTouch){.slot = s.slot});
-    KMem *m = s.root ? kernel_value(e->p, s.root)->mem : NULL;
-    if (m) mem(e, m, false, lane >= 0 && m->tile == lane && !s.broken);
+    KSources s = kernel_sources(e->p, v, lane);
+    for (int i = 0; i < s.n; i++) {
+        if (s.v[i].slot >= 0) e->fn(e->self, &(KTouch){.slot = s.v[i].slot});
+        KMem *m = s.v[i].root ? kernel_value(e->p, s.v[i].root)->mem : NULL;
+        if (m) mem(e, m, false, lane >= 0 && m->tile == lane && !s.v[i].broken);
+    }
 }
 
 static void operands(const Each *e, const IrNode *n)

@@ -106,29 +106,15 @@ KSpace kernel_space(const IrModule *m, const IrType *t, int lane_axis)
     return s;
 }
 
-const IrVal *kernel_remade(const KPlan *p, const IrVal *v)
-{
-    if (!kernel_value(p, v)->remade) return NULL;
-    const IrNode *n = kernel_resolve(p, v)->def;
-    for (int i = 0; i < n->n_args; i++) {
-        const IrVal *root = n->arg[i];
-        while (root->def && kernel_inline(root->def) && root->def->n_args) root = root->def->arg[0];
-        if (!root->def || root->def->op != IR_const) return n->arg[i];
-    }
-    return NULL;
-}
+bool kernel_met(const IrNode *n, int i) { return i > 0 && n->arg[i] == n->arg[i - 1]; }
 
-KSource kernel_source(const KPlan *p, const IrVal *v, int lane_axis)
+bool kernel_remade(const KPlan *p, const IrVal *v) { return kernel_value(p, v)->remade; }
+
+/* Follows v through inline rows until it is computed, made again, a slot or a leaf. */
+static KSource followed(const KPlan *p, const IrVal *v, int lane_axis, KSource s)
 {
-    KSource s = {.slot = -1, .direct = true};
     for (;;) {
         v = kernel_resolve(p, v);
-        const IrVal *from = kernel_remade(p, v);
-        if (from) {
-            s.direct &= kernel_same_space(&from->type, &v->type);
-            v = from;
-            continue;
-        }
         if (!v->def || !kernel_inline(v->def)) { s.root = (IrVal *)v; return s; }
         const IrNode *n = v->def;
         if (n->op == IR_read) { s.slot = n->attr->slot; return s; }
@@ -137,6 +123,48 @@ KSource kernel_source(const KPlan *p, const IrVal *v, int lane_axis)
         s.direct = false;
         v = n->arg[0];
     }
+}
+
+KSource kernel_source(const KPlan *p, const IrVal *v, int lane_axis)
+{
+    KSource s = followed(p, v, lane_axis, (KSource){.slot = -1, .direct = true});
+    if (s.root && kernel_remade(p, s.root)) BUG("plan: one source asked of %%%u, which is made again", s.root->id);
+    return s;
+}
+
+static void add_sources(const KPlan *p, const IrVal *v, int lane_axis, KSource before, KSources *out)
+{
+    KSource s = followed(p, v, lane_axis, before);
+    if (!s.root && s.slot < 0) return;
+    if (!s.root || !kernel_remade(p, s.root)) { out->v[out->n++] = s; return; }
+    const IrNode *n = s.root->def;
+    before = (KSource){.slot = -1, .direct = s.direct, .broken = s.broken};
+    for (int i = 0; i < n->n_args; i++) {
+        KSource arg = before;
+        if (kernel_met(n, i)) continue;
+        arg.direct &= kernel_same_space(&n->arg[i]->type, &s.root->type);
+        add_sources(p, n->arg[i], lane_axis, arg, out);
+    }
+}
+
+KSources kernel_sources(const KPlan *p, const IrVal *v, int lane_axis)
+{
+    KSources out = {0};
+    add_sources(p, v, lane_axis, (KSource){.slot = -1, .direct = true}, &out);
+    return out;
+}
+
+static bool is_number(const IrVal *v)
+{
+    while (v->def && kernel_inline(v->def) && v->def->n_args) v = v->def->arg[0];
+    return v->def && v->def->op == IR_const;
+}
+
+static bool flat_operands(const KPlan *p, const IrNode *n, const KKernel *k)
+{
+    for (int i = 0; i < n->n_args; i++)
+        if (!is_number(n->arg[i]) && !kernel_flat_access(p, n->arg[i], k)) return false;
+    return true;
 }
 
 /* One running index over everything but the lane reaches v: inline rows on the way keep the row-major order. */
@@ -155,8 +183,7 @@ bool kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k)
         if (own == 1 && rest != 1)                          /* a number: any way there will do as long as it stays one */
             for (int i = 0; i < v->type.axes.n; i++)
                 if (v->type.axes.id[i] != k->lane_axis) return false;
-        const IrVal *from = kernel_remade(p, v);
-        if (from) { v = from; continue; }
+        if (kernel_remade(p, v)) return flat_operands(p, v->def, k);
         if (!n || n->op == IR_read) {
             const KMem *m = n ? NULL : kernel_value(p, v)->mem;
             int tile = kernel_tile_axis(p->m, v->type.axes);
@@ -299,6 +326,15 @@ static bool view_step(const KPlan *p, const IrNode *n, const IrNode *before, KVi
     }
 }
 
+static KMem *slot_read(KPlan *p, const IrVal *v)
+{
+    KMem **m = &p->slot[v->def->attr->slot];
+    if (*m) return *m;
+    *m = kernel_mem(p, K_SLOT, &v->type, true);
+    (*m)->slot = v->def->attr->slot;
+    return *m;
+}
+
 bool kernel_view(const KPlan *p, const IrVal *v, KView *out)
 {
     const IrNode *chain[64];
@@ -311,13 +347,7 @@ bool kernel_view(const KPlan *p, const IrVal *v, KView *out)
         v = v->def->arg[0];
     }
     *out = (KView){0};
-    if (v->def && v->def->op == IR_read) {
-        KMem *m = kernel_mem((KPlan *)p, K_SLOT, &v->type, true);
-        m->slot = v->def->attr->slot;
-        out->mem = m;
-    } else {
-        out->mem = kernel_value(p, v)->mem;
-    }
+    out->mem = v->def && v->def->op == IR_read ? slot_read((KPlan *)p, v) : kernel_value(p, v)->mem;
     if (!out->mem) return false;
     for (int i = 0; i < v->type.axes.n; i++) out->axis[i] = out->mem->axis[i];
     for (int i = 0; i < v->type.rank; i++) out->dim[i] = out->mem->dim[i];

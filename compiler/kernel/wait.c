@@ -19,8 +19,11 @@ typedef struct Mark { int since; int64_t reader, writer; } Mark;
 
 typedef struct Waits {
     KPlan *p;
+    Arena *scratch;
     Mark  *mark;                                            /* of each buffer and slot: in the stretch `since`, by whom */
     int    stretches;
+    int   *written;                                         /* of each buffer and slot: the last loop, by number, that was seen to write it */
+    int    loops;
 } Waits;
 
 /* A stretch of steps: a block, or a turn of a loop. */
@@ -31,7 +34,7 @@ typedef struct Stretch {
     bool     waited;
 } Stretch;
 
-static void push(Waits *w, Accesses *a, Access x) { array_push(w->p->arena, a, x); }
+static void push(Waits *w, Accesses *a, Access x) { array_push(w->scratch, a, x); }
 
 static Stretch stretch(Waits *w) { return (Stretch){.w = w, .since = ++w->stretches}; }
 
@@ -124,7 +127,7 @@ static Access whole(const Waits *w, KMem *m, bool writes, int64_t doer)
     return (Access){number_of(w, m, m->slot), doer, writes};
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------------ */
+/* ---- what is copied after a turn -------------------------------------------------------------------------------- */
 
 /* Who writes what is copied after a turn: a kernel that one thread does, or all. */
 static int64_t writer_of(const KBlock *body, const KMem *m)
@@ -152,6 +155,50 @@ static Accesses copies_of(Waits *w, KStep *s)
     return a;
 }
 
+/* ---- loops, tile by tile ------------------------------------------------------------------------------------------ */
+
+static bool of_panels(const KStep *s, int64_t extent)
+{
+    return s->kind == K_TILED && s->extent == extent && !s->once.n && !s->tile.n && !s->finish.n;
+}
+
+/* Is all that is written in a turn read and written by the one who has the samples, at their own place? Then no turn of theirs depends on what
+ * others do in any turn. */
+static bool samples_are_apart(Waits *w, const Accesses *a, int64_t extent)
+{
+    int  loop = ++w->loops;
+    bool apart = true;
+    for (int i = 0; i < a->n; i++)
+        if (a->v[i].writes) w->written[a->v[i].what] = loop;
+    for (int i = 0; i < a->n; i++) apart &= w->written[a->v[i].what] != loop || a->v[i].doer == extent;
+    return apart;
+}
+
+static bool by_tiles(Waits *w, KStep *s)
+{
+    const KBlock *body = s->body[0];
+    int64_t extent = body->steps.n ? body->steps.v[0]->extent : 0;
+    Accesses all = copies_of(w, s);
+    bool panels = extent && plan_takes(w->p, PLAN_waits);
+    for (int i = 0; i < body->steps.n; i++) panels &= of_panels(body->steps.v[i], extent);
+    for (int i = 0; i < body->steps.n && panels; i++) {
+        Accesses of = of_step(w, body->steps.v[i]);
+        for (int k = 0; k < of.n; k++) push(w, &all, of.v[k]);
+    }
+    if (s->ended) panels &= s->ended->tile >= 0 && ir_extent(w->p->m, s->ended->tile) == extent;
+    return panels && samples_are_apart(w, &all, extent);
+}
+
+static void choose_turns(Waits *w, KStep *s)
+{
+    if (!plan_did(w->p, PLAN_turns, by_tiles(w, s))) return;
+    s->by_tiles = true;
+    s->extent = s->body[0]->steps.v[0]->extent;
+    s->shards = ir_shards(s->extent);
+}
+
+/* ---- loops ------------------------------------------------------------------------------------------------------ */
+
 static void of_block(Stretch *s, KBlock *b);
 
 static bool surely_runs(const KStep *s) { return s->node->attr->n > 0 && !s->ended; }
@@ -160,16 +207,18 @@ static bool surely_runs(const KStep *s) { return s->node->attr->n > 0 && !s->end
 static void of_scan(Stretch *out, KStep *s, bool *before)
 {
     Waits  *w = out->w;
+    choose_turns(w, s);
     Stretch in = stretch(w);
-    if (s->ended) add(&in, whole(w, s->ended, false, ANYBODY));
+    int64_t looks = s->by_tiles ? s->extent : ANYBODY;      /* at the flags */
+    if (s->ended) add(&in, whole(w, s->ended, false, looks));
     of_block(&in, s->body[0]);
     Accesses copies = copies_of(w, s);
     if (meets(&in, &copies)) wait_here(&in, &s->wait_copies);
     add_all(&in, &copies);
     if (meets(&in, &in.head)) wait_here(&in, &s->wait_turn);
     if (s->ended) {                                         /* the last look, and what is cleared after it */
-        add(&in, whole(w, s->ended, false, ANYBODY));
-        for (int i = 0; i < s->stacks.n; i++) add(&in, whole(w, s->stacks.v[i], true, ANYBODY));
+        add(&in, whole(w, s->ended, false, looks));
+        for (int i = 0; i < s->stacks.n; i++) add(&in, whole(w, s->stacks.v[i], true, looks));
     }
     mark_again(out);
     if (meets(out, &in.head)) wait_here(out, before);
@@ -234,9 +283,12 @@ static void count(KPlan *p, const KBlock *b)
 
 void kernel_waits(KPlan *p)
 {
-    Waits   w = {.p = p, .mark = arena_array(p->arena, Mark, p->n_mems + p->m->slots.n + 1)};
+    Waits w = {.p = p, .scratch = arena_new()};
+    w.mark = arena_array(w.scratch, Mark, p->n_mems + p->m->slots.n + 1);
+    w.written = arena_array(w.scratch, int, p->n_mems + p->m->slots.n + 1);
     Stretch all = stretch(&w);
     of_block(&all, &p->top);
+    arena_free(w.scratch);
     if (!plan_takes(p, PLAN_waits)) wait_always(&p->top);
     count(p, &p->top);
 }

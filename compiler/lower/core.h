@@ -160,6 +160,9 @@ struct Ctx {
 
 /* ---- graphs being built (graph.h has the rest) ------------------------------------------------------------------- */
 
+/* Who changes a state that no player owns: statements alone, :=; updates too, whose losses contain an assignment to it; reports, whose value it is. */
+typedef enum { STATE_OF_PLAYER, STATE_OF_STATEMENTS, STATE_OF_UPDATES, STATE_OF_REPORTS } StateOf;
+
 typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
 typedef struct Carried { IrVal *param; IrVal *init; Span at; } Carried;     /* what a scan carries: in its body, and before its first round */
@@ -259,7 +262,9 @@ struct Compare {
 
 struct Lower {
     Arena        *a;
-    IrModule     *m;
+    Arena        *work;                                     /* the graph's nodes, values and scopes: nothing of the result is in it (lower_close) */
+    IrModule     *m;                                        /* of the graph */
+    IrModule     *out;                                      /* of the functions that are cut from it: the result */
     Sources      *sources;
     Diags        *diags;
     LowerOptions  o;
@@ -298,7 +303,7 @@ struct Lower {
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
     ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
-    ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison, or a report */
+    ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
     int           depth, n_evals;

@@ -59,6 +59,9 @@ typedef struct LowerResult {
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out);
 void lower_free(LowerResult *r);
 
+/* Nothing more will be lowered: frees what only that needs, most of what the program took until here. *r stays as it is. */
+void lower_close(LowerResult *r);
+
 /* Adds a function whose outputs are the value of an expression in the scope of the program: one output, or one a field. -1 after an
  * error. Pointers into *r (program, its tables) are renewed. */
 int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags);

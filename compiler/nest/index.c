@@ -22,9 +22,53 @@ static LoopIndex divided(Nest *n, LoopOp op, LoopIndex x, int64_t by)
     return loop_of(loop_op2(&n->b, op, loop_index(&n->b, &x), loop_int(&n->b, IR_I64, by)));
 }
 
+/* The largest value of a register that is never negative; -1: not known. */
+static int64_t largest(const Nest *n, const LoopReg *r)
+{
+    int64_t from, to;
+    if (r->kind == LOOP_REG_DIM) return n->b.nest->dim_size[r->n] - 1;
+    if (r->kind != LOOP_REG_COUNTER || !loop_index_const(&r->def->from, &from) || !loop_index_const(&r->def->to, &to)) return -1;
+    return from < 0 || to <= from ? -1 : from + (to - 1 - from) / r->def->step * r->def->step;
+}
+
+static void add_term(LoopIndex *x, LoopReg *r, int64_t by)
+{
+    x->term[x->n].reg = r;
+    x->term[x->n++].by = by;
+}
+
+/* x as by * quot + rest, where its terms say that rest is within 0 .. by - 1. */
+static bool divides(const Nest *n, const LoopIndex *x, int64_t by, LoopIndex *quot, LoopIndex *rest)
+{
+    if (x->c < 0) return false;
+    *quot = loop_at(x->c / by);
+    *rest = loop_at(x->c % by);
+    int64_t most = rest->c;
+    for (int i = 0; i < x->n && most < by; i++) {
+        LoopReg *r = x->term[i].reg;
+        int64_t each = x->term[i].by;
+        if (each % by == 0) { add_term(quot, r, each / by); continue; }
+        if (each < 0 || largest(n, r) < 0 || largest(n, r) >= by) return false;
+        most += each * largest(n, r);
+        add_term(rest, r, each);
+    }
+    return most < by;
+}
+
 /* An extent of 0: nobody stands there. */
-LoopIndex nest_quot(Nest *n, LoopIndex x, int64_t by) { return by <= 1 ? x : divided(n, LOOP_quot, x, by); }
-LoopIndex nest_rest(Nest *n, LoopIndex x, int64_t by) { return by <= 1 ? loop_at(0) : divided(n, LOOP_rest, x, by); }
+LoopIndex nest_quot(Nest *n, LoopIndex x, int64_t by)
+{
+    LoopIndex quot, rest;
+    if (by <= 1) return x;
+    return divides(n, &x, by, &quot, &rest) ? quot : divided(n, LOOP_quot, x, by);
+}
+
+LoopIndex nest_rest(Nest *n, LoopIndex x, int64_t by)
+{
+    LoopIndex quot, rest;
+    if (by <= 1) return loop_at(0);
+    return divides(n, &x, by, &quot, &rest) ? rest : divided(n, LOOP_rest, x, by);
+}
 
 LoopIndex nest_lanes(Nest *n) { return n->lanes > 1 ? loop_of(loop_dim(&n->b, LOOP_L)) : loop_at(0); }
 
@@ -242,11 +286,12 @@ static void through_reshape(Nest *n, const IrType *from, const IrType *to, const
     }
 }
 
-/* Samples of the last panel beyond the extent read the last one: what comes of them is never used. */
+/* Samples of the last panel beyond the extent read the last one, or, where a panel is read as a vector, what lies behind it: what comes of
+ * them is never used. */
 static Ix within(Nest *n, Ix x, int64_t extent)
 {
-    if (!x.lane || extent % K_LANES == 0) return ix(x.at);
-    return ix(loop_of(nest_min(n, loop_index(&n->b, &x.at), loop_int(&n->b, IR_I64, extent - 1))));
+    if (!x.lane || extent % K_LANES == 0) return x;
+    return (Ix){.at = loop_of(nest_min(n, loop_index(&n->b, &x.at), loop_int(&n->b, IR_I64, extent - 1))), .lane = true};
 }
 
 static Index through(Nest *n, const IrNode *node, const Index *at)

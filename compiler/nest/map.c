@@ -24,7 +24,7 @@ LoopReg *nest_row(Nest *n, const IrNode *node, const Index *at)
     LoopReg *arg[3];
     for (int i = 0; i < node->n_args; i++) {
         Index there = nest_sub_index(&node->result[0].type, at, &node->arg[i]->type);
-        arg[i] = nest_value(n, node->arg[i], &there);
+        arg[i] = kernel_met(node, i) ? arg[i - 1] : nest_value(n, node->arg[i], &there);
     }
     return plain_row(n, node, arg);
 }

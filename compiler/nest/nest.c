@@ -30,6 +30,7 @@ void nest_kernel(Nest *n, KKernel *k)
     n->known.n = 0;
     n->lanes = K_LANES;
     n->tiled = n->is_sub = n->is_flat = false;
+    n->block = 0;
     n->lo = loop_arg(&n->b, 0);
     n->hi = loop_arg(&n->b, 1);
     kind[k->kind].build(n);
@@ -39,7 +40,7 @@ void nest_kernel(Nest *n, KKernel *k)
 
 LoopReg *nest_spread(Nest *n, const LoopReg *constant)
 {
-    return loop_over(&n->b, constant, n->lanes > 1 ? 1u << LOOP_L : 0);
+    return loop_over(&n->b, constant, n->block | (n->lanes > 1 ? 1u << LOOP_L : 0));
 }
 
 LoopReg *nest_zero(Nest *n, IrElem t) { return nest_spread(n, loop_zero(&n->b, t)); }

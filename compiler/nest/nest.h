@@ -40,6 +40,7 @@ typedef struct Nest {
     Ix             comp[K_MAX_COMP];                        /* where the kernel's loops stand */
     bool           is_flat;
     LoopIndex      flat;
+    uint32_t       block;                                   /* the dims of blocks that the kernel stands in */
     LoopReg      **reg;                                     /* by IrVal.id: values of this turn of the loop */
     uint32_t       n_reg;
 } Nest;
@@ -89,6 +90,7 @@ LoopReg  *nest_row(Nest *n, const IrNode *node, const Index *at);   /* an elemen
 void nest_over_space(Nest *n, void (*body)(Nest *n));
 LoopIns *nest_component(Nest *n, int comp, int64_t extent); /* its loop: in order where a sum over samples adds it up, or each turn uses the kernel's memory */
 void nest_over_space_scalar(Nest *n, void (*body)(Nest *n));    /* one number at a time */
+void nest_over_blocks(Nest *n, int rows, void (*body)(Nest *n));    /* tiled: up to so many of the last component side by side, in n->block */
 void nest_results(Nest *n, int result, LoopReg *v);         /* stores a result of the kernel's row at its own index */
 void nest_at_panel(Nest *n);                                /* a tiled kernel stands at u0, u1: the lane's component is known */
 

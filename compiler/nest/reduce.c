@@ -482,6 +482,8 @@ void nest_contract(Nest *n)
     const IrNode *node = n->k->nodes.v[0];
     const IrType *t = &node->result[0].type;
     bool window_last = node->op == IR_conv && t->rank == node->attr->batch.n + node->attr->n_windows;
-    if (n->k->lane_axis < 0 && window_last) nest_over_space_scalar(n, contract_body);
+    bool chains = node->op == IR_dot && !over_of(node, 0).n;
+    if (n->k->lane_axis >= 0 && chains) nest_over_blocks(n, t->elem == IR_F64 ? n->rows / 2 : n->rows, contract_body);
+    else if (n->k->lane_axis < 0 && window_last) nest_over_space_scalar(n, contract_body);
     else nest_over_space(n, contract_body);
 }

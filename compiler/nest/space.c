@@ -72,6 +72,67 @@ static void tiled(Nest *n, Body body)
     }
 }
 
+/* ---- several of the last component side by side ------------------------------------------------------------------ */
+
+typedef struct Blocks { int comp, rows; Body body; } Blocks;
+
+/* All blocks alike: one that would pass the end begins earlier. */
+static void in_blocks(Nest *n, const Blocks *b, LoopIndex start, int64_t extent, int64_t rows)
+{
+    LoopIndex from = loop_at(0), to = loop_at(extent);
+    LoopIns *l = loop_for(&n->b, &from, &to, rows, true, NULL, 0);
+    LoopIndex first = nest_counter(l);
+    if (extent % rows) first = loop_of(nest_min(n, loop_index(&n->b, &first), loop_int(&n->b, IR_I64, extent - rows)));
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = loop_of(loop_dim(&n->b, (int)block->n));
+    n->block = 1u << block->n;
+    n->comp[b->comp] = ix(loop_plus(&n->b, start, loop_plus(&n->b, first, row)));
+    b->body(n);
+    n->block = 0;
+    loop_close(&n->b, block);
+    nest_end(n, l);
+}
+
+static int64_t balanced(int64_t extent, int64_t most)
+{
+    int64_t blocks = (extent + most - 1) / most;
+    return (extent + blocks - 1) / blocks;
+}
+
+/* Blocks of samples do not straddle panels. */
+static void all_blocks(Nest *n, const Blocks *b)
+{
+    int64_t extent = n->k->space.comp[b->comp].extent, panels = n->k->space.comp[b->comp].axis < 0 ? 0 : extent / K_LANES, rest = extent - panels * K_LANES;
+    int64_t part = K_LANES;
+    while (part > b->rows) part /= 2;
+    if (panels) {
+        LoopIns *l = nest_loop(n, panels);
+        in_blocks(n, b, loop_times(nest_counter(l), K_LANES), K_LANES, part);
+        nest_end(n, l);
+    }
+    if (rest) in_blocks(n, b, loop_at(panels * K_LANES), rest, balanced(rest, b->rows));
+}
+
+static void outside_of_blocks(Nest *n, int i, const Blocks *b)
+{
+    if (i == b->comp) { all_blocks(n, b); return; }
+    if (i == n->k->space.lane) { outside_of_blocks(n, i + 1, b); return; }
+    LoopIns *l = nest_loop(n, n->k->space.comp[i].extent);
+    n->comp[i] = ix(nest_counter(l));
+    outside_of_blocks(n, i + 1, b);
+    nest_end(n, l);
+}
+
+void nest_over_blocks(Nest *n, int rows, Body body)
+{
+    const KSpace *s = &n->k->space;
+    int last = s->n - 1;
+    if (last == s->lane) last--;
+    if (last < 0 || rows < 2 || s->comp[last].extent < 2) { tiled(n, body); return; }
+    nest_at_panel(n);
+    outside_of_blocks(n, 0, &(Blocks){last, rows, body});
+}
+
 static void flat_loop(Nest *n, LoopIndex from, LoopIndex to, int lanes, Body body)
 {
     n->lanes = lanes;

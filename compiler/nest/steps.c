@@ -101,7 +101,7 @@ static CodeStep step_of(Tables *t, const KStep *s)
         c.turns = s->node->attr->n;
         if (s->ended) {
             c.predicate = place_of(s->ended);
-            c.extent = s->ended->tile >= 0 ? ir_extent(t->fn->plan->m, s->ended->tile) : 0;
+            if (s->ended->tile >= 0) c.extent = ir_extent(t->fn->plan->m, s->ended->tile);
             c.stacks = stacks_of(t, s);
         }
         c.body[0] = block_of(t, s->body[0]);

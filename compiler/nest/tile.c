@@ -424,7 +424,8 @@ typedef struct OuterCode {
     Dim        row;
     int64_t    blocks;                                      /* of 16 columns */
     Memory     out;
-    LoopReg   *valid, *first;
+    LoopReg   *valid;
+    LoopReg   *sums;                                        /* how many sums there are already: 0 at a shard's first tile, then 1 */
     LoopIndex  block;
 } OuterCode;
 
@@ -455,6 +456,13 @@ static LoopReg *outer_pair(Nest *n, const OuterCode *c, const OuterPair *p, Loop
     return nest_end_fold(n, q, nest_end_fold(n, s, sum));
 }
 
+/* What the shard's tiles before this one gave. At the first nothing is read, as what is there is in no cache. */
+static LoopReg *outer_so_far(Nest *n, const OuterCode *c, const LoopIns *block, LoopIndex out)
+{
+    LoopIns *l = nest_fold(n, loop_at(0), loop_of(c->sums), 1, tile_zero(n, c->elem, block));
+    return nest_end_fold(n, l, loop_load(&n->b, c->out.buffer, &out, 64));
+}
+
 typedef struct { const OuterCode *code; const Offsets *at; } OuterTile;       /* at: in a, b, out, of each pair */
 
 static void outer_tile(Nest *n, const void *code, Offsets o, int rows)
@@ -465,8 +473,7 @@ static void outer_tile(Nest *n, const void *code, Offsets o, int rows)
     LoopIndex row = row_index(n, block), from = o.off[0];
     LoopIndex out = loop_plus(&n->b, stepped(n, t->at[0].off[2], from, c->row.s[2]), loop_times(c->block, K_LANES));
     out = loop_plus(&n->b, c->out.from, plus_lanes(n, stepped(n, out, row, c->row.s[2])));
-    LoopReg *old = loop_load(&n->b, c->out.buffer, &out, 64);
-    LoopReg *acc = loop_select(&n->b, c->first, tile_zero(n, c->elem, block), old);
+    LoopReg *acc = outer_so_far(n, c, block, out);
     for (int i = 0; i < c->pairs; i++) {
         LoopIndex a = stepped(n, t->at[i].off[0], from, c->pair[i].row);
         LoopIndex b = stepped(n, t->at[i].off[1], c->block, K_TILE * K_LANES);
@@ -550,7 +557,8 @@ void nest_outer(Nest *n)
     c.outer = arena_array(n->arena, Dims, c.pairs);
     at_tile(n);
     c.valid = loop_arg(&n->b, 1);
-    c.first = loop_compare(&n->b, IR_NE, loop_arg(&n->b, 2), loop_int(&n->b, IR_I64, 0));
+    LoopReg *first = loop_compare(&n->b, IR_NE, loop_arg(&n->b, 2), loop_int(&n->b, IR_I64, 0));
+    c.sums = loop_select(&n->b, first, loop_int(&n->b, IR_I64, 0), loop_int(&n->b, IR_I64, 1));
     c.out = partial_of(n, acc, 3);
     c.blocks = acc->pad / K_LANES;
     for (int i = 0; i < c.pairs; i++) outer_operands(n, node, i, acc->partial, &c);

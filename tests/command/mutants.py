@@ -10,6 +10,7 @@ import glob
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -175,6 +176,7 @@ def main():
     programs, tally, accepted = sources(), Tally(), []
     start = time.time()
     with folder() as d:
+        shutil.copy(os.path.join(ROOT, "bench", "peers.gan"), d)        # a module that programs import
         for first in range(0, MUTANTS, BATCH):
             batch = []
             for i in range(first, min(first + BATCH, MUTANTS)):

@@ -365,6 +365,64 @@ static void random_pairs(Case *c, uint64_t seed)
     for (int i = 0; i < 4; i++) random_pair(c, &b, &state, axis, i);
 }
 
+/* Rows over all pairs of what two axes have, up to more than are made again at once, and who reads them: reductions along dims and along the
+ * other axis, a product with itself or another, sums over samples, rows, and now and then one that wants them in memory. */
+static IrVal *pair_row(IrBuilder *b, uint64_t *state, IrVal *v, IrVal *x, IrVal *y)
+{
+    switch (PICK(state, 0, 1, 2, 3, 4, 5)) {
+    case 0: return ir_sub(b, v, y);
+    case 1: return ir_mul(b, v, x);
+    case 2: return ir_add(b, v, v);
+    case 3: return ir_neg(b, v);
+    case 4: return ir_mul(b, v, v);
+    default: return ir_abs(b, v);
+    }
+}
+
+static IrVal *read_pairs(IrBuilder *b, uint64_t *state, IrVal *v, IrVal *other, int axis)
+{
+    IrPairs first = ir_pairs(1, (int[]){0}, (int[]){0});
+    IrInts  dim = ir_ints(1, (int64_t[]){0});
+    switch (PICK(state, 0, 1, 2, 3, 4, 5, 6, 7, 8)) {
+    case 0: return ir_dot(b, v, v, ir_no_pairs(), first, ir_no_axes());
+    case 1: return ir_dot(b, v, other, ir_no_pairs(), first, ir_no_axes());
+    case 2: return ir_sum(b, v, dim);
+    case 3: return ir_norm(b, v, dim);
+    case 4: return ir_reduce_max(b, v, 0);
+    case 5: return ir_sum_over(b, v, ir_one_axis(axis));
+    case 6: return ir_sum_over(b, ir_mul(b, v, other), v->type.axes);
+    case 7: return ir_cumsum(b, v, 0, false, false);
+    default: return ir_tanh(b, v);
+    }
+}
+
+static void random_streams(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    int64_t  first = PICK(&state, 1, 15, 16, 17, 33, 48, 65), extent[] = {first, PICK(&state, 3, 16, 17, 40, 64), first};
+    int64_t  dims[] = {PICK(&state, 5, 8, 16, 33, 100)};
+    IrElem   t = PICK(&state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
+    int      axis[3], place = (int)PICK(&state, 0, 1, 2);
+    c->m = ir_module(c->arena, IR_F32);
+    for (int i = 0; i < 3; i++) {
+        int which = (i + place) % 3;
+        axis[which] = ir_axis(c->m, arena_printf(c->arena, "a%d", which), extent[which]);
+    }
+    c->f = ir_fn(c->m, "streams", IR_FN_INIT);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    IrVal *x = ir_tanh(&b, ir_normal(&b, ir_stream(c->m, "x"), ir_type(t, ir_one_axis(axis[0]), ir_ints(1, dims))));
+    IrVal *y = PICK(&state, 0, 1) ? ir_as_sample(&b, ir_as_feature(&b, x, axis[0]), axis[2])
+                                  : ir_normal(&b, ir_stream(c->m, "y"), ir_type(t, ir_one_axis(axis[1]), ir_ints(1, dims)));
+    IrVal *v = ir_sub(&b, x, y), *before = v;
+    for (int i = (int)PICK(&state, 0, 0, 1, 2, 3); i > 0; i--) {
+        before = v;
+        v = pair_row(&b, &state, v, x, y);
+    }
+    for (int i = 0, n = (int)PICK(&state, 1, 2, 3); i < n; i++)
+        ir_report(c->m, c->f, arena_printf(c->arena, "r%d", i), read_pairs(&b, &state, v, before, v->type.axes.id[PICK(&state, 0, 1)]));
+    if (PICK(&state, 0, 0, 0, 1)) ir_report(c->m, c->f, "v", v);
+}
+
 /* ---- cases ------------------------------------------------------------------------------------------------------ */
 
 typedef void Make(Case *c, uint64_t seed);
@@ -642,6 +700,29 @@ Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PRO
 Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
 Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
 
+static int times_taken(const Case *c, PlanOptions plan, PlanDecision d)
+{
+    KValues values = {0};
+    char    why[512];
+    KPlan  *p = kernel_plan(c->arena, c->m, c->f, plan, &values, why);
+    cr_assert(p, "%s", why);
+    return p->did[d];
+}
+
+Test(engines, random_streams) { compare_many(random_streams, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
+Test(engines, streams_without_several) { compare_many(random_streams, setting("GAN_RANDOM_PROGRAMS", 80) / 8 + 1, without_several); }
+
+Test(engines, pairs_stream)
+{
+    int taken = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        Case *c = new_case(random_streams, seed, AS_IT_IS);
+        taken += times_taken(c, (PlanOptions){0}, PLAN_stream) > 0;
+        arena_free(c->arena);
+    }
+    cr_assert_geq(taken, 10, "only %d of 40 move rows into a reduction", taken);
+}
+
 /* The same bits without any one decision of the plan, and without several. */
 Test(engines, plans_without_one) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 80) * 3 / 20, without_one); }
 Test(engines, plans_without_several) { compare_many(random_function, setting("GAN_RANDOM_PROGRAMS", 80) * 3 / 20, without_several); }
@@ -675,15 +756,6 @@ Test(engines, marked_products)
 /* Products whose first reader computes on their tiles: rows that meet a register, a bias, a mask, sums over samples; functions, in a loop over a
  * tile's rows; a product that others read, too, or are shown; dims that no one index walks, with a gather, an index; two axes; a matrix before
  * the samples; two products in one row; f64. What is added up over two axes, and a row that reads backwards, wait until a product is complete. */
-static int epilogues_of(const Case *c, PlanOptions plan)
-{
-    KValues values = {0};
-    char    why[512];
-    KPlan  *p = kernel_plan(c->arena, c->m, c->f, plan, &values, why);
-    cr_assert(p, "%s", why);
-    return p->did[PLAN_epilogue];
-}
-
 Test(engines, products_with_epilogues)
 {
     static const char *text =
@@ -718,7 +790,7 @@ Test(engines, products_with_epilogues)
             Difference  d = compare(c, 1, 1 + (int)i % 4, plan);
             if (d.found) print_difference(c, &d);
             cr_assert(!d.found, "%d samples, %d columns, %d", extents[i], m, on);
-            int taken = epilogues_of(c, plan), few = extents[i] < 16;       /* of few samples, axis q is the tiles', and no loop adds up both */
+            int taken = times_taken(c, plan, PLAN_epilogue), few = extents[i] < 16;       /* of few samples, axis q is the tiles', and no loop adds up both */
             cr_assert_eq(taken, on ? 6 + few : 0, "%d samples: %d", extents[i], taken);
         }
         arena_free(c->arena);
@@ -818,6 +890,37 @@ Test(engines, turns_that_meet)
         "yield %%i2, %%i4, %%i3\n} : f32<p>[3], bool<p>[], f32<p>[300]\n"
         "report \"h\", %%h\nreport \"hs\", %%hs\nreport \"g\", %%g\nreport \"k\", %%k\nreport \"q\", %%q\nreport \"n\", %%n\nreport \"e\", %%e\nreport \"y\", %%y\nreport \"z\", %%z\n}\n";
     compare_loops(text, PLAN_waits);
+}
+
+/* Loops whose samples do not meet, all turns of a tile before the next tile's: that end at another turn on each tile, with draws and outputs; of two
+ * axes, with an output that is taken from its end; with a matrix, a loop inside, and what other samples had before the loop. Not so: what takes
+ * others' values of the turn, a sum over samples, a count that no sample has. */
+Test(engines, loops_by_tiles)
+{
+    static const char *text =
+        "axis p = %d\naxis q = 3\nslot \"w\" param : f32[4,4]\nfn f {report} {\n%%x = normal {stream \"x\"} : f32<p>[4]\n%%y = normal {stream \"y\"} : f32<p,q>[2]\n%%w = read \"w\" : f32[4,4]\n"
+        "%%no = const {value 0} : bool[]\n%%nop = spread %%no {over p} : bool<p>[]\n%%nopq = spread %%no {over p,q} : bool<p,q>[]\n%%c = const {value 0} : i32[]\n"
+        "%%f = as_feature %%x {axis p} : f32[%d,4]\n%%r = reverse %%f {dims [0]} : f32[%d,4]\n%%z = as_sample %%r {axis p} : f32<p>[4]\n"
+        "%%a, %%ea, %%oa = scan %%x, %%nop ; ; {n 90 until 1} (%%a1: f32<p>[4], %%a2: bool<p>[]) {\n%%v = uniform {stream \"v\"} : f32<p>[4]\n%%a3 = fma %%v, 0.2, %%a1 : f32<p>[4]\n"
+        "%%a4 = sum %%a3 {dims [0]} : f32<p>[]\n%%a5 = compare %%a4, 9 {gt} : bool<p>[]\nyield %%a3, %%a5, %%a4\n} : f32<p>[4], bool<p>[], f32<p>[90]\n"
+        "%%b, %%eb, %%ob = scan %%y, %%nopq ; ; {n 40 until 1} (%%b1: f32<p,q>[2], %%b2: bool<p,q>[]) {\n%%b3 = abs %%b1 : f32<p,q>[2]\n%%b4 = add %%b3, 0.06 : f32<p,q>[2]\n"
+        "%%b5 = norm %%b4 {dims [0]} : f32<p,q>[]\n%%b6 = compare %%b5, 2 {gt} : bool<p,q>[]\nyield %%b4, %%b6, %%b4\n} : f32<p,q>[2], bool<p,q>[], f32<p,q>[40,2]\n"
+        "%%or = reverse %%ob {dims [0]} : f32<p,q>[40,2]\n%%g = scan %%y ; %%or, %%ob ; {n 40} (%%g1: f32<p,q>[2], %%g2: f32<p,q>[2], %%g3: f32<p,q>[2]) {\n%%g4 = fma %%g1, 0.5, %%g2 : f32<p,q>[2]\n"
+        "%%g5 = sub %%g4, %%g3 : f32<p,q>[2]\nyield %%g5\n} : f32<p,q>[2]\n"
+        "%%h = scan %%x ; ; %%w, %%z {n 20} (%%h1: f32<p>[4], %%h2: f32[4,4], %%h3: f32<p>[4]) {\n%%h4 = dot %%h1, %%h2 {contract 0:0} : f32<p>[4]\n%%h5 = sub %%h4, %%h3 : f32<p>[4]\n"
+        "%%h6 = scan %%h5 ; ; {n 3} (%%h7: f32<p>[4]) {\n%%h8 = sin %%h7 : f32<p>[4]\nyield %%h8\n} : f32<p>[4]\nyield %%h6\n} : f32<p>[4]\n"
+        "%%k = scan %%x ; ; %%z {n 20} (%%k1: f32<p>[4], %%k3: f32<p>[4]) {\n%%k4 = mul %%k1, 0.5 : f32<p>[4]\n%%k5 = sub %%k4, %%k3 : f32<p>[4]\nyield %%k5\n} : f32<p>[4]\n"
+        "%%m, %%mc = scan %%x, %%c ; ; {n 20} (%%m1: f32<p>[4], %%m2: i32[]) {\n%%m3 = mul %%m1, 0.9 : f32<p>[4]\n%%m4 = add %%m2, 1 : i32[]\n%%m5 = convert %%m4 {f32} : f32[]\n"
+        "%%m6 = broadcast %%m5 {dims [4] kept []} : f32[4]\n%%m7 = spread %%m6 {over p} : f32<p>[4]\n%%m8 = add %%m3, %%m7 : f32<p>[4]\nyield %%m8, %%m4\n} : f32<p>[4], i32[]\n"
+        "%%s = scan %%x ; ; {n 20} (%%s1: f32<p>[4]) {\n%%s2 = sum %%s1 {over p} : f32[4]\n%%s3 = spread %%s2 {over p} : f32<p>[4]\n%%s4 = mul %%s3, 0.001 : f32<p>[4]\n%%s5 = sub %%s1, %%s4 : f32<p>[4]\nyield %%s5\n} : f32<p>[4]\n"
+        "report \"a\", %%a\nreport \"ea\", %%ea\nreport \"oa\", %%oa\nreport \"b\", %%b\nreport \"ob\", %%ob\nreport \"g\", %%g\nreport \"h\", %%h\nreport \"k\", %%k\nreport \"m\", %%m\nreport \"mc\", %%mc\nreport \"s\", %%s\n}\n";
+    char written[8192];
+    snprintf(written, sizeof written, text, 600, 600, 600);
+    Case *c = case_of_text(written);
+    int   taken = times_taken(c, (PlanOptions){0}, PLAN_turns);
+    cr_assert_eq(taken, 5, "a, b, g, the one inside of h, and k: %d", taken);
+    arena_free(c->arena);
+    compare_loops(text, PLAN_turns);
 }
 
 /* Matrices that loops read in the order of their tiles: a slot, one made before the loop, one that the loop carries, one of each turn, the latter two in

@@ -675,7 +675,7 @@ def used_only(lines):
     while True:
         out = []
         for i, l in enumerate(lines):
-            m = re.match(r"(?:layer|optimizer|def) (\w+)", l)
+            m = re.match(r"(?:layer|optimizer|def|loss) (\w+)", l)
             if not m or any(re.search(rf"\b{m.group(1)}\b", o) for j, o in enumerate(lines) if j != i):
                 out.append(l)
         if len(out) == len(lines):

@@ -229,9 +229,8 @@ static bool carried_fine(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, i
 static bool round_fine(Ctx *c, const CarriedAsk *ask, IrVal *next, const Carried *k)
 {
     Lower *L = c->L;
-    Player **players = arena_array(L->a, Player *, ask->n + 1);
-    int n_players = versions_players(L, ask->wrt, ask->n, players, 0);
-    if (n_players && !time_check(c, &next, 1, players, n_players, ask->at)) return false;
+    By by = by_values(L, ask->wrt, ask->n, NULL, 0);
+    if (!time_check(c, &next, 1, &by, ask->at)) return false;
     Behind g = graph_of(c, next, true);
     mark(&g, ask->wrt, ask->n);
     bool open = g.is[behind(&g, next)->id] & OPEN;

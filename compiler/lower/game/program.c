@@ -141,9 +141,9 @@ static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *
 /* By slot: some function reads it. */
 static const bool *slots_read(Lower *L)
 {
-    bool *read = arena_array(L->a, bool, L->m->slots.n + 1);
-    for (int i = 0; i < L->m->fns.n; i++)
-        for (IrNode *n = L->m->fns.v[i]->body.first; n; n = ir_next(n))
+    bool *read = arena_array(L->a, bool, L->out->slots.n + 1);
+    for (int i = 0; i < L->out->fns.n; i++)
+        for (IrNode *n = L->out->fns.v[i]->body.first; n; n = ir_next(n))
             if (n->op == IR_read) read[n->attr->slot] = true;
     return read;
 }
@@ -168,12 +168,12 @@ static void finish_slots(Lower *L, GanProgram *p)
     size_t at = 0;
     int n_data = 0;
     const bool *read = slots_read(L);
-    p->n_slots = L->m->slots.n;
+    p->n_slots = L->out->slots.n;
     p->slot = arena_array(L->a, GanSlot, p->n_slots + 1);
     p->data = arena_array(L->a, GanTensor *, L->data.n + 1);
     DataRecipe *recipe = arena_array(L->a, DataRecipe, L->data.n + 1);
     for (int i = 0; i < p->n_slots; i++) {
-        const IrSlot *s = &L->m->slots.v[i];
+        const IrSlot *s = &L->out->slots.v[i];
         GanSlot *g = &p->slot[i];
         *g = (GanSlot){.path = s->path,
                        .kind = (GanSlotKind)s->kind,
@@ -226,10 +226,10 @@ static void list_written(Lower *L, const IrFn *f, const bool *kept, GanFunction 
 static void finish_functions(Lower *L, GanProgram *p)
 {
     const bool *kept = kept_slots(L);
-    p->n_functions = L->m->fns.n;
+    p->n_functions = L->out->fns.n;
     p->function = arena_array(L->a, GanFunction, p->n_functions + 1);
     for (int i = 0; i < p->n_functions; i++) {
-        const IrFn *f = L->m->fns.v[i];
+        const IrFn *f = L->out->fns.v[i];
         GanFunction *g = &p->function[i];
         g->name = f->name;
         g->player = f->players.n ? f->players.v[0] : NULL;
@@ -327,8 +327,8 @@ static void finish(Lower *L, LowerResult *r)
     name_files(L);
     p->name = main ? base_name(L, main->name) : "gan";
     p->source_hash = source_hash(L);
-    p->file = L->m->files.v;
-    p->n_files = L->m->files.n;
+    p->file = L->out->files.v;
+    p->n_files = L->out->files.n;
     finish_slots(L, p);
     finish_functions(L, p);
     finish_lines(L);
@@ -346,11 +346,13 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
 {
     Lower *L = arena_new_of(a, Lower);
     L->a = a;
+    L->work = arena_new();
     L->sources = diags_sources(diags);
     L->diags = diags;
     L->o = *o;
-    L->m = ir_module(a, o->real);
+    L->m = ir_module(L->work, o->real);
     L->m->forgives = true;
+    L->out = ir_module(a, o->real);
     IrType t = ir_scalar(IR_I64);
     L->step_slot = slot_new(L, "step", t, IR_SLOT_COUNTER, NULL);
     L->fn_names.arena = L->root_names.arena = L->stream_names.arena = a;
@@ -361,7 +363,8 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->settle = eval_settled;
     L->dist_text = dist_text;
     L->g = arena_new_of(a, Graph);
-    L->init = graph_new(L, ir_fn(L->m, names_unique(&L->fn_names, "init"), IR_FN_INIT));
+    L->init = graph_new(L, arena_new_of(a, IrFn));
+    L->init->ir->name = ir_fn(L->out, names_unique(&L->fn_names, "init"), IR_FN_INIT)->name;
     L->graph = graph_new(L, arena_new_of(a, IrFn));
     L->graph->ir->name = "schedule";
     return L;
@@ -372,7 +375,7 @@ static Ctx top_ctx(Lower *L) { return (Ctx){.L = L, .scope = L->file, .batch = -
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out)
 {
     Lower *L = lower_new(a, o, diags);
-    *out = (LowerResult){.ir = L->m, .program = arena_new_of(a, GanProgram), .lower = L};
+    *out = (LowerResult){.ir = L->out, .program = arena_new_of(a, GanProgram), .lower = L};
     if (!modules_load(L->sources, file, o->folder, stdlib_find, stdlib_names, diags, &L->modules)) return false;
     name_files(L);
     L->names = names_check(a, &L->modules, builtin_names(L), stdlib_find, stdlib_names, diags);
@@ -391,9 +394,17 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     return true;
 }
 
+void lower_close(LowerResult *r)
+{
+    arena_free(r->lower->work);
+    r->lower->work = NULL;
+    r->lower->m = NULL;
+}
+
 void lower_free(LowerResult *r)
 {
     if (!r->lower) return;
+    lower_close(r);
     for (int i = 0; i < r->lower->owned.n; i++) gan_tensor_free(r->lower->owned.v[i]);
     r->lower->owned.n = 0;
 }
