@@ -221,28 +221,45 @@ static bool flag_at(Thread *t, const CodeStep *s, const char *p)
     return *p;
 }
 
-static bool have_all_ended(Thread *t, const CodeStep *s)
+static int64_t panels_to(int64_t samples) { return (samples + FRAME_PANEL - 1) / FRAME_PANEL; }
+
+static bool have_ended(Thread *t, const CodeStep *s, Part samples)
 {
     const char *flag = at_place(t, &s->predicate);
-    if (!s->predicate.bytes) return false;
-    if (!s->extent) return flag_at(t, s, flag);
-    int64_t panels = (s->extent + FRAME_PANEL - 1) / FRAME_PANEL, rest = s->predicate.bytes / (FRAME_PANEL * panels);
-    for (int64_t p = 0; p < panels; p++) {
+    int64_t row = s->predicate.bytes / panels_to(s->extent);
+    for (int64_t p = samples.lo / FRAME_PANEL; p < panels_to(samples.hi); p++) {
         int64_t left = s->extent - p * FRAME_PANEL, lanes = left < FRAME_PANEL ? left : FRAME_PANEL;
-        for (int64_t k = 0; k < rest; k++, flag += FRAME_PANEL)
+        for (int64_t k = 0; k < row; k += FRAME_PANEL)
             for (int64_t l = 0; l < lanes; l++)
-                if (!flag_at(t, s, flag + l)) return false;
+                if (!flag_at(t, s, flag + p * row + k + l)) return false;
     }
     return true;
+}
+
+static bool have_all_ended(Thread *t, const CodeStep *s)
+{
+    if (!s->predicate.bytes) return false;
+    return s->extent ? have_ended(t, s, (Part){0, s->extent}) : flag_at(t, s, at_place(t, &s->predicate));
+}
+
+static void clear_rows(Thread *t, const CodeStep *s, const CodeStack *k, Part rows, int64_t from)
+{
+    int64_t each = s->turns * k->turn;
+    for (int64_t j = rows.lo; j < rows.hi; j++)
+        clear(t, s, t->bases[BASE_FRAME] + k->offset + j * each + from * k->turn, each - from * k->turn);
+}
+
+static int64_t rows_of(const CodeStep *s, const CodeStack *k)
+{
+    int64_t each = s->turns * k->turn;
+    return each ? k->bytes / each : 0;
 }
 
 static void clear_stacks(Thread *t, const CodeStep *s, int64_t from)
 {
     for (int i = 0; i < s->stacks.n; i++) {
         const CodeStack *k = &t->r->f->code->stack[s->stacks.first + i];
-        int64_t each = s->turns * k->turn, n = each ? k->bytes / each : 0;
-        for (int64_t j = t->number; j < n; j += t->r->f->threads)
-            clear(t, s, t->bases[BASE_FRAME] + k->offset + j * each + from * k->turn, each - from * k->turn);
+        clear_rows(t, s, k, part_of(t, rows_of(s, k)), from);
     }
 }
 
@@ -259,10 +276,44 @@ static void copy_after(Thread *t, const CodeStep *s, const CodeCopy *c)
     }
 }
 
+/* All turns of a tile, then of the next. */
+static void run_turns(Thread *t, const CodeStep *s, Part tile, uint64_t outside)
+{
+    const Code *c = t->r->f->code;
+    CodeRange body = c->block[s->body[0]];
+    int64_t first = tile.lo / FRAME_PANEL, last = panels_to(tile.hi), i = 0;
+    for (; i < s->turns && !t->r->failed && !(s->predicate.bytes && have_ended(t, s, tile)); i++) {
+        t->iteration = outside * (uint64_t)s->turns + (uint64_t)i;
+        set_counters(t, s, i, t->iteration);
+        for (int k = 0; k < body.n; k++)
+            for (int64_t p = first; p < last; p++) calls(t, s, c->step[body.first + k].panel, p, p - first, 0, 0);
+        for (int k = 0; k < s->after.n && !t->r->failed; k++) {
+            const CodeCopy *x = &c->copy[s->after.first + k];
+            int64_t panel = x->shard / (s->shard / FRAME_PANEL);
+            copy(t, s, at_place(t, &x->to) + first * panel, at_place(t, &x->from) + first * panel, (last - first) * panel);
+        }
+    }
+    for (int k = 0; k < s->stacks.n && i < s->turns; k++) {
+        const CodeStack *x = &c->stack[s->stacks.first + k];
+        int64_t panel = rows_of(s, x) / panels_to(s->extent);
+        clear_rows(t, s, x, (Part){first * panel, last * panel}, i);
+    }
+}
+
+static void run_by_tiles(Thread *t, const CodeStep *s, uint64_t outside)
+{
+    Part shards = part_of(t, s->shards);
+    for (int64_t k = shards.lo; k < shards.hi; k++) {
+        int64_t from = k * s->shard, to = from + s->shard < s->extent ? from + s->shard : s->extent;
+        for (int64_t at = from; at < to; at += FRAME_TILE) run_turns(t, s, (Part){at, at + FRAME_TILE < to ? at + FRAME_TILE : to}, outside);
+    }
+}
+
 static void run_scan(Thread *t, const CodeStep *s)
 {
     uint64_t outside = t->iteration;
-    for (int64_t i = 0; i < s->turns && !t->r->failed; i++) {
+    if (s->shards) run_by_tiles(t, s, outside);
+    for (int64_t i = 0; i < s->turns && !s->shards && !t->r->failed; i++) {
         if (have_all_ended(t, s)) {
             clear_stacks(t, s, i);
             break;
