@@ -488,6 +488,13 @@ static Passed pass(Check *c, const LoopArg *a)
     return (Passed){.p = p, .buffer = a->buffer, .element = e};
 }
 
+static int64_t numbers_of_draw(const GanExtern *x, bool in)
+{
+    int64_t n = 0;
+    for (int i = 0; i < x->n_params; i++) n += x->size[i];
+    return in ? n : x->n_out;
+}
+
 /* Numbers that a routine reads or writes from its argument `k` on: what the headers of the runtime say. */
 static int64_t numbers_of(int symbol, int k, const Passed *a)
 {
@@ -498,6 +505,7 @@ static int64_t numbers_of(int symbol, int k, const Passed *a)
     case SYMBOL_linalg_trisolve: return k == 3 ? square : n * a[1].n;
     case SYMBOL_linalg_solve: return k == 2 || k == 5 ? square : n * a[1].n;
     case SYMBOL_linalg_eigh: return k == 2 ? n : square;
+    case SYMBOL_extern_call: return numbers_of_draw((const GanExtern *)(uintptr_t)a[0].n + a[1].n, k == 3);
     default: return k == 5 ? a[2].n * a[4].n : k == 6 ? a[4].n * a[3].n : a[2].n * a[3].n;
     }
 }
