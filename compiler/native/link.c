@@ -105,6 +105,7 @@ static GanStatus run_tool(Link *l)
     posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
     failed = posix_spawnp(&child, l->word.v[0], &files, NULL, (char **)(uintptr_t)l->word.v, environ);
     posix_spawn_file_actions_destroy(&files);
+    if (failed && failed != ENOENT && failed != EACCES) return gan_error(l->err, GAN_WORLD, "%s cannot be run: %s", l->word.v[0], strerror(failed));
     if (failed) return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC, OBJCOPY or AR", l->word.v[0], strerror(failed));
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return GAN_OK;

@@ -99,8 +99,7 @@ static int start(Game *g, Image *image)
     if (status != EXIT_DONE) return status;
     int which;
     if (extern_open(&image->program, image->program.folder, &which, &err)) return say_extern(g, &image->program.external[which], &err);
-    Team     *team = team_new((int)g->o->threads, false);
-    GanStatus s = team ? engine_new(&image->code, image->program.n_data, team, &g->engine, &err) : gan_error(&err, GAN_WORLD, "no threads");
+    GanStatus s = engine_new(&image->code, image->program.n_data, team_new((int)g->o->threads, false), &g->engine, &err);
     if (!s) s = state_new(g->program, g->o->seed, &g->state, &err);
     return s ? say_error(g->o, &err) : EXIT_DONE;
 }
