@@ -161,8 +161,9 @@ static int info(const Game *g)
 static int can_run(const RunOptions *o, int command)        /* an exit status: do the flags make sense together? */
 {
     if (command == TRAIN_SHIFT) return game_can_run(o) ? EXIT_DONE : EXIT_WRONG_USAGE;
-    if (command != SAMPLE_SHIFT || (o->output && outputs_can_write(o, o->output))) return EXIT_DONE;
-    if (!o->output) fprintf(stderr, "%s: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", o->program);
+    if (command != SAMPLE_SHIFT) return EXIT_DONE;
+    if (o->output) return outputs_can_write(o, o->output);
+    fprintf(stderr, "%s: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", o->program);
     return EXIT_WRONG_USAGE;
 }
 

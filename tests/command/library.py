@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import resource
+import stat
 import subprocess
 import sys
 
@@ -139,6 +140,9 @@ def test_wrong_uses():
         for commands, words in cases.items():
             status, _, message = list(host(d, commands).values())[-1]
             assert status in (1, 3) and words in message, (commands, status, message)
+        os.mkfifo(f"{d}/pipe")
+        status, _, message = host(d, "open:0:1 save:pipe")[0, "save:pipe"]
+        assert status == 1 and "there is a pipe" in message and stat.S_ISFIFO(os.stat(f"{d}/pipe").st_mode), message
         data = content(f"{d}/five")
         for name, spoilt in (("cut", data[:-100]), ("bit", data[:-100] + bytes([data[-100] ^ 1]) + data[-99:])):
             with open(f"{d}/{name}", "wb") as f:
