@@ -68,6 +68,7 @@ typedef struct Trainer {
     int64_t               past_rounds;                      /* and how far it had come */
     double                start, seconds_before, last_save;
     Snapshot              snapshot;
+    int64_t               lines;                            /* of the log, where the round, or the statement outside of rounds, began that is under way */
     int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
     int64_t               failed_round;
     Path                  failed_at;                        /* outside of blocks: the statement that failed; of no length: inside of one */
@@ -284,7 +285,7 @@ static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanE
     path_text(path, c->position, sizeof c->position);
     snprintf(c->seed, sizeof c->seed, "%" PRIu64, t->state->seed);
     snprintf(c->rounds, sizeof c->rounds, "%" PRId64, t->rounds);
-    snprintf(c->lines, sizeof c->lines, "%" PRId64, t->log ? log_lines(t->log) : 0);
+    snprintf(c->lines, sizeof c->lines, "%" PRId64, !t->log ? 0 : replaying(t) ? t->lines : log_lines(t->log));
     snprintf(c->steps, sizeof c->steps, "%" PRId64, t->o->steps);
     const SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
                              {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}};
@@ -450,7 +451,7 @@ static void open_line(Trainer *t)
     if (t->log) log_begin(t->log, shown_step(t), seconds(t));
 }
 
-/* What became of this line and those before: a log that was lost ends the run, once the round is over. */
+/* What became of this line and those before: a log that was lost ends the run, once the round is over, and the round is undone. */
 static Flow close_line(Trainer *t)
 {
     if (!t->line_open) return t->lost;
@@ -458,6 +459,14 @@ static Flow close_line(Trainer *t)
     progress_block(t->progress, shown_step(t));
     if (t->log && t->lost == GO_ON && log_end(t->log, t->err)) t->lost = log_reader_left(t->log) ? INTERRUPTED : FAILED;
     return t->lost;
+}
+
+/* A line was lost to a full disk, say: what wrote it, a round or a statement outside of rounds, is to be done again by a run that goes on. */
+static Flow undo_line(Trainer *t)
+{
+    t->failed_round = t->rounds;
+    if (!t->blocks) t->failed_at = t->here;
+    return FAILED;
 }
 
 static Flow walk_report(Trainer *t, const GanSchedule *n)
@@ -551,11 +560,17 @@ static void keep_snapshot(Trainer *t)
     t->calls = 0;
 }
 
+static void note_lines(Trainer *t)
+{
+    if (!replaying(t)) t->lines = t->log ? log_lines(t->log) : 0;
+}
+
 static Flow walk_sequence(Trainer *t, const GanSchedule *n)
 {
     Flow flow = GO_ON;
     for (int64_t i = take(t); i < n->n_kids && flow == GO_ON; i++) {
         push(t, i);
+        if (!t->blocks) note_lines(t);
         if (!t->blocks && !resuming(t)) keep_snapshot(t);
         flow = walk(t, n->kid[i]);
         pop(t);
@@ -583,7 +598,7 @@ static Flow cut(Trainer *t, const Path *next)
     return INTERRUPTED;
 }
 
-/* Where a run can be cut: saves when the program, the clock, a signal or a log that cannot be written (`flow`) asks for it. */
+/* Where a run can be cut: saves when the program, the clock, a signal or a log that nobody reads any more (`flow`) asks for it. */
 static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
 {
     bool due = t->o->save_seconds > 0 && now() - t->last_save > t->o->save_seconds;
@@ -620,11 +635,14 @@ static Flow end_round(Trainer *t, const GanSchedule *block, bool left, Flow line
 static Flow one_round(Trainer *t, const GanSchedule *n)
 {
     set_step(t, t->round);
+    note_lines(t);
     if (!replaying(t)) keep_snapshot(t);
     else if (t->rounds == t->failed_round) save_between_rounds(t, &t->here);
     Flow flow = walk_kids(t, n);
     if (flow != LEAVE_BLOCK && flow != GO_ON) return flow;
-    Flow end = end_round(t, n, flow == LEAVE_BLOCK, close_line(t));
+    Flow line = close_line(t);
+    if (line == FAILED) return undo_line(t);
+    Flow end = end_round(t, n, flow == LEAVE_BLOCK, line);
     return end == GO_ON ? flow : end;
 }
 
@@ -791,6 +809,7 @@ static Flow end_statement(Trainer *t, const GanSchedule *n, Flow flow)
     if (flow == FAILED && !composed && !replaying(t) && t->failed_round < 0) save_between_rounds(t, &t->here);
     if (flow != GO_ON) return flow;
     flow = close_line(t);
+    if (flow == FAILED) return undo_line(t);
     Path next = t->here;
     next.at[next.n - 1]++;
     return replaying(t) ? flow : save_if_due(t, &next, flow);
@@ -920,7 +939,7 @@ static GanStatus begin(Trainer *t)
     return st;
 }
 
-/* The state just before the call that failed, by replaying from the last snapshot; its round's start is saved. */
+/* The state just before the call that failed, or whose line was lost, by replaying from the last snapshot; its round's start is saved. */
 static void rewind_to_failure(Trainer *t)
 {
     GanError keep = *t->err;
@@ -933,6 +952,7 @@ static void rewind_to_failure(Trainer *t)
     t->resumed = 0;
     t->here.n = 0;
     t->line_open = false;
+    t->lost = GO_ON;
     t->blocks = t->n_named = 0;
     walk(t, t->program->schedule);
     if (t->failed_at.n) save_between_rounds(t, &t->failed_at);

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from harness import GAN, folder, gan, run_tests
+from harness import GAN, SANITIZED, folder, gan, run_tests
 
 PROGRAM = """
 import nn, optim, compare, toy, metrics
@@ -422,6 +422,61 @@ def test_a_signal_in_a_long_call():
             assert p.returncode == 143 or "goes on" in said, said       # the call was over in time
             if p.returncode == 143:
                 assert said == "" and time.time() - start < 30, said
+
+
+ROWS = """
+import optim
+net W { param v: real = 0; v }
+report first = W.v
+report begin = E[x ~ Normal(0, 1) : 5] x
+alternate 40 steps {
+  update W minimize (W() - 1)^2 + 0 * (E[x ~ Normal(0, 1) : 3] x) with sgd(0.01)
+  report v = W.v + (E[x ~ Normal(0, 1) : 5] x)
+  report v = W.v
+}
+report end = E[x ~ Normal(0, 1) : 5] x
+report last = W.v
+"""
+
+
+FULL = r"""
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+ssize_t write(int fd, const void *data, size_t n)           /* the disk is full at the log's row FULL_AT */
+{
+    static int rows;
+    if (n > 7 && !memcmp(data, "{\"step\"", 7) && ++rows == atoi(getenv("FULL_AT"))) return errno = ENOSPC, -1;
+    return syscall(SYS_write, fd, data, n);
+}
+"""
+
+
+def test_a_row_that_could_not_be_written_comes_again():
+    """Whatever row it is, in a round or outside: the checkpoint that is left is of before it."""
+    if SANITIZED:
+        return
+    with folder() as d:
+        path, library = os.path.join(d, "rows.gan"), os.path.join(d, "full.so")
+        with open(path, "w") as f:
+            f.write(ROWS)
+        with open(os.path.join(d, "full.c"), "w") as f:
+            f.write(FULL)
+        subprocess.run(["cc", "-shared", "-fPIC", os.path.join(d, "full.c"), "-o", library], check=True)
+        whole, _ = uncut(d, path, "--backend", "interp")
+        rows = reports(whole)
+        assert len(rows) == 84, rows
+        for at in (1, 2, 3, 4, 5, 34, 35, 81, 82, 83, 84):
+            out = os.path.join(d, str(at))
+            r = gan("run", path, "--out", out, "--quiet", "--backend", "interp", env={"LD_PRELOAD": library, "FULL_AT": str(at)})
+            assert r.status == 3 and "the log cannot be written" in r.err, (at, r)
+            r = gan("run", path, "--out", out, "--quiet", "--backend", "interp", "--resume")
+            begin = {1: 0, 2: 0, 83: 40, 84: 40}.get(at, (at - 3) // 2)
+            assert r.status == 0 and f"resuming at step {begin} " in r.err, (at, r)
+            assert reports(out) == rows, (at, reports(out))
+            assert last_state(out) == last_state(whole), at
 
 
 run_tests(globals())
