@@ -11,6 +11,7 @@
 #include "runtime/trainer.h"
 
 #include "runtime/checkpoint.h"
+#include "runtime/data/sum.h"
 #include "runtime/file.h"
 #include "runtime/interrupt.h"
 #include "runtime/log.h"
@@ -51,6 +52,7 @@ typedef struct Trainer {
     Log                  *log;
     Progress             *progress;
     CheckpointFolder     *folder;
+    DataSums              data;
     Path                  here, resume;
     int                   resumed;                          /* how much of `resume` has been used */
     int64_t               round, rounds, rounds_here;       /* in the innermost block; over all of them; by this call */
@@ -262,7 +264,7 @@ static void expects_read(TrainerResult *r, const char *text)
 typedef struct Content {                                    /* of a checkpoint */
     SafeTensor *view;
     char       *expects, name[GAN_ERROR_TEXT], position[DEEPEST * 2 * 21], seed[32], rounds[32], lines[32], steps[32];
-    SafeMeta    meta[9];
+    SafeMeta   *meta;
     int         n_views, n_meta;
 } Content;
 
@@ -270,14 +272,17 @@ static void content_free(Content *c)
 {
     free(c->view);
     free(c->expects);
+    free(c->meta);
 }
 
 static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanError *err)
 {
+    enum { WORDS = 9 };
     const GanProgram *p = t->program;
     c->view = calloc((size_t)p->n_slots + 1, sizeof *c->view);
     c->expects = calloc((size_t)t->result->n_expects + 1, 1);
-    if (!c->view || !c->expects) {
+    c->meta = calloc(WORDS + (size_t)t->data.n, sizeof *c->meta);
+    if (!c->view || !c->expects || !c->meta) {
         content_free(c);
         return gan_error(err, GAN_WORLD, "no memory for a checkpoint");
     }
@@ -287,10 +292,11 @@ static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanE
     snprintf(c->rounds, sizeof c->rounds, "%" PRId64, t->rounds);
     snprintf(c->lines, sizeof c->lines, "%" PRId64, !t->log ? 0 : replaying(t) ? t->lines : log_lines(t->log));
     snprintf(c->steps, sizeof c->steps, "%" PRId64, t->o->steps);
-    const SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
+    const SafeMeta meta[WORDS] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
                              {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}};
     memcpy(c->meta, meta, sizeof meta);
-    c->n_meta = sizeof meta / sizeof meta[0];
+    c->n_meta = WORDS + t->data.n;
+    for (int i = 0; i < t->data.n; i++) c->meta[WORDS + i] = (SafeMeta){t->data.v[i].key, t->data.v[i].sum};
     c->n_views = state_views(p, t->state, c->view);
     return GAN_OK;
 }
@@ -330,6 +336,26 @@ static GanStatus check_seed(const Trainer *t, const SafeFile *f)
                         "this run was made with --seed %" PRIu64 ", and one with --seed %" PRIu64 " is another: without --seed it goes on; without "
                         "--resume a new run starts",
                         seed, *t->o->seed);
+}
+
+/* Which data are others than the run of that file had; NULL: none, also where the file, an old one, says nothing of them. */
+static const char *other_data(const Trainer *t, const SafeFile *f)
+{
+    for (int i = 0; i < t->data.n; i++) {
+        const char *sum = safetensors_meta(f, t->data.v[i].key);
+        if (sum && strcmp(sum, t->data.v[i].sum)) return t->data.v[i].name;
+    }
+    return NULL;
+}
+
+static GanStatus check_data(const Trainer *t, const SafeFile *f)
+{
+    const char *other = other_data(t, f);
+    if (!other) return GAN_OK;
+    return gan_error_in(t->err, GAN_WRONG, t->o->out,
+                        "the data %s are not those that this run was made with: with those it goes on; without --resume a new run starts, and with "
+                        "--checkpoint FILE it starts from a state in checkpoints/",
+                        other);
 }
 
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
@@ -410,6 +436,7 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
     if (st || !f) return st;
     st = load_into(t, f, path);
     if (!st) st = check_seed(t, f);
+    if (!st) st = check_data(t, f);
     if (!st) st = take_place(t, f, path);
     if (!st) {
         *lines = strtoll(safetensors_meta(f, "log"), NULL, 10);
@@ -927,6 +954,7 @@ static GanStatus begin(Trainer *t)
     int64_t   lines = 0;
     GanStatus st = begin_result(t);
     if (!st) st = begin_files(t);
+    if (!st && t->folder) st = data_sums(t->program, &t->data, t->err);
     if (!st && resumed) go_on(t);
     if (!st && t->o->resume && t->o->out) st = load_newest(t, &lines, &resumed);
     if (!st && !resumed && t->program->init_fn >= 0) st = run_fn(t, t->program->init_fn) == FAILED ? t->err->status : GAN_OK;
@@ -985,6 +1013,7 @@ static GanStatus finish(Trainer *t, Flow flow)
 static void free_trainer(Trainer *t)
 {
     checkpoint_close(t->folder);
+    data_sums_free(&t->data);
     for (int f = 0; t->out && f < t->program->n_functions; f++) {
         for (int i = 0; t->out[f] && i < t->program->function[f].n_outputs; i++) free(t->out[f][i]);
         free(t->out[f]);
@@ -1059,10 +1088,14 @@ GanStatus trainer_save(const GanProgram *p, const GanState *state, int64_t steps
     GanState       borrowed = *state;
     TrainerOptions o = {.steps = steps};
     Trainer        t = {.program = p, .state = &borrowed, .o = &o, .result = &judged, .rounds = r->rounds, .err = err};
-    GanStatus      st = content_of(&t, &r->path, &c, err);
+    GanStatus      st = data_sums(p, &t.data, err);
     if (st) return st;
-    st = write_file(&c, path, err);
-    content_free(&c);
+    st = content_of(&t, &r->path, &c, err);
+    if (!st) {
+        st = write_file(&c, path, err);
+        content_free(&c);
+    }
+    data_sums_free(&t.data);
     return st;
 }
 
@@ -1074,8 +1107,10 @@ static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
     if (!source || !safetensors_meta(f, "seed") || !safetensors_meta(f, "step") || !path_read(safetensors_meta(f, "position"), &where))
         return gan_error_in(t->err, GAN_WRONG, path, "is a file of tensors but not a checkpoint of a run");
     if (strcmp(source, t->program->source_hash)) return gan_error_in(t->err, GAN_WRONG, path, "was made by another version of the program");
-    if (comes_by(t->program->schedule, &where, steps ? strtoll(steps, NULL, 10) : -1, t->o->steps)) return GAN_OK;
-    return gan_error_in(t->err, GAN_WRONG, path, "is of a run with other numbers of steps, and one with these does not come by there");
+    if (!comes_by(t->program->schedule, &where, steps ? strtoll(steps, NULL, 10) : -1, t->o->steps))
+        return gan_error_in(t->err, GAN_WRONG, path, "is of a run with other numbers of steps, and one with these does not come by there");
+    const char *other = other_data(t, f);
+    return other ? gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others; its state alone can be taken", other) : GAN_OK;
 }
 
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)
@@ -1084,6 +1119,7 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
     TrainerOptions o = {.steps = steps};
     Trainer        t = {.program = p, .state = state, .o = &o, .result = r, .err = err};
     GanStatus      st = safetensors_read(path, true, &f, err);
+    if (!st) st = data_sums(p, &t.data, err);
     if (!st) st = check_place(&t, f, path);
     if (!st) st = state_load(p, state, f, path, false, err);
     if (!st) st = take_place(&t, f, path);
@@ -1093,6 +1129,7 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
         r->rounds = t.rounds;
         r->was_over = is_over(&t, &t.resume);
     }
+    data_sums_free(&t.data);
     safetensors_free(f);
     return st;
 }

@@ -65,11 +65,6 @@ static void print_version(bool verbose)
 
 /* ---- the commands ----------------------------------------------------------------------------------------------- */
 
-static const char *data_name(Arena *a, const DataRecipe *r)
-{
-    return r->name && r->field ? arena_printf(a, "%s.%s", r->name, r->field) : r->name ? r->name : r->path;
-}
-
 static int read_data(Game *g, Image *image)
 {
     const OptionPairs *given = &g->o->data;
@@ -78,8 +73,9 @@ static int read_data(Game *g, Image *image)
     int                own;
     for (int i = 0; i < given->n; i++) choice[i] = (DataChoice){given->v[i].name, given->v[i].value};
     if (!image_read_data(image, choice, given->n, &own, &err)) return EXIT_DONE;
-    int status = say_error(g->o, &err);
-    if (own >= 0) say_line((void *)g->o, arena_printf(g->arena, "--data %s=PATH takes another file", data_name(g->arena, &g->program->recipe[own])));
+    int  status = say_error(g->o, &err);
+    char name[GAN_ERROR_TEXT];
+    if (own >= 0) say_line((void *)g->o, arena_printf(g->arena, "--data %s=PATH takes another file", data_called(&g->program->recipe[own], name)));
     return status;
 }
 
@@ -150,7 +146,8 @@ static int info(const Game *g)
     }
     for (int i = 0; i < p->n_data; i++) {
         const DataRecipe *r = &p->recipe[i];
-        if (r->format != DATA_NONE) printf("data %s: %s\n", GAN_SHOWN(data_name(g->arena, r)), GAN_SHOWN(data_path(g->arena, r, p->folder)));
+        char              name[GAN_ERROR_TEXT];
+        if (r->format != DATA_NONE) printf("data %s: %s\n", data_called(r, name), GAN_SHOWN(data_path(g->arena, r, p->folder)));
     }
     for (int i = 0; i < p->n_externs; i++) printf("simulator %s: %s\n", p->external[i].symbol, GAN_SHOWN(p->external[i].path));
     for (int i = 0; i < p->n_files; i++) printf("source %s\n", GAN_SHOWN(p->file[i]));

@@ -236,6 +236,11 @@ def test_data():
         compiled(d)
         r = works(d, "open:0:1 train:0 report:total", "data:ring:other.csv open:0:1 train:0 report:total")
         assert r[0, "report:total"][1] == 4 and r[1, "report:total"][1] == 10, r
+        r = host(d, "data:ring:other.csv open:0:1 train:1 save:five")
+        assert r[0, "save:five"][0] == 0, r
+        r = host(d, "open:0:1 train:2 load:five rounds state:five train:-1")
+        assert r[0, "load:five"][0] == 1 and "whose data ring were others" in r[0, "load:five"][2], r
+        assert r[0, "rounds"][1] == 2 and r[0, "state:five"][0] == 0 and r[0, "train:-1"][1] == 20, r
         with open(f"{d}/half.csv", "w") as f:
             f.write("0.5,0.75\n" * 8)
         for words in ("", "locale:de_DE.UTF-8 ") if german(d) else ("",):

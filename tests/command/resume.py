@@ -479,4 +479,46 @@ def test_a_row_that_could_not_be_written_comes_again():
             assert last_state(out) == last_state(whole), at
 
 
+DATA = """
+import optim
+data e: real[2] = csv("e.csv")
+net W { param v: real[2] = 0; v }
+alternate 10 steps, batch 2 { update W minimize E[x ~ e] norm2(W() - x) with sgd(0.1) }
+report w = W.v[0]
+"""
+
+
+def test_a_run_goes_on_with_its_own_data_alone():
+    with folder() as d:
+        path = os.path.join(d, "data.gan")
+        with open(path, "w") as f:
+            f.write(DATA)
+        own, other = os.path.join(d, "e.csv"), os.path.join(d, "other.csv")
+        for name, rows in ((own, "1,2\n3,4\n5,6\n"), (other, "1,2\n3,4\n5,7\n")):
+            with open(name, "w") as f:
+                f.write(rows)
+        native = os.path.join(d, "native")
+        assert gan("build", path, "-o", native).status == 0
+
+        def train(out, *flags):
+            return subprocess.run([native, "train", "--out", out, "--quiet", *flags], capture_output=True, text=True, timeout=60, check=False)
+
+        whole, out = os.path.join(d, "whole"), os.path.join(d, "cut")
+        assert train(whole, "--data", f"e={other}").returncode == 0
+        assert train(out, "--steps", "5", "--data", f"e={other}").returncode == 0
+        before = last_state(out)
+        r = train(out, "--steps", "10", "--resume")
+        assert r.returncode == 1 and "the data e are not those that this run was made with" in r.stderr, r
+        assert last_state(out) == before
+        r = gan("run", path, "--out", out, "--quiet", "--steps", 10, "--resume")
+        assert r.status == 1 and "the data e are not" in r.err, r
+        with open(own, "a") as f:
+            f.write("7,8\n")
+        r = gan("run", path, "--out", out, "--quiet", "--steps", 10, "--resume")
+        assert r.status == 1 and "the data e are not" in r.err, r   # nor a file that has grown
+        os.replace(other, own)
+        r = gan("run", path, "--out", out, "--quiet", "--steps", 10, "--resume")
+        assert r.status == 0 and reports(out) == reports(whole), r  # by their content, wherever they lie
+
+
 run_tests(globals())
