@@ -45,8 +45,9 @@ static GanStatus open_log(const char *path, int flags, Log **out, GanError *err)
     strcpy(l->path, path);
     l->standard = !strcmp(path, "-");
     l->fd = l->standard ? STDOUT_FILENO : open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND | O_NOCTTY | flags, 0644);
-    if (l->fd < 0) {
-        GanStatus s = failed(l, "opened", err);
+    bool closed = l->standard && write(l->fd, "", 0) < 0;
+    if (l->fd < 0 || closed) {
+        GanStatus s = failed(l, closed ? "written" : "opened", err);
         free(l);
         return s;
     }

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import re
 import resource
 import stat
 import struct
@@ -556,6 +557,37 @@ def test_an_output_that_is_a_link_stays_one():
         assert r.returncode == 1 and "a file that is open" in r.stderr and os.readlink(link) == "/proc/self/fd/1", r
         with open(real, "rb") as f:
             assert f.read() == b"before"
+
+
+LOGGED = """import optim
+net W { param v: real = 0; v }
+alternate 4 steps { update W minimize (W() - 1)^2 with sgd(0.1)
+  report v = W.v }
+"""
+
+
+def closed(*descriptors):
+    def close():
+        for fd in descriptors:
+            os.close(fd)
+    return close
+
+
+def test_standard_descriptors_that_are_closed():
+    """No file of ours gets their numbers; what was to be printed is missed."""
+    with folder() as d:
+        path, native = os.path.join(d, "p.gan"), os.path.join(d, "p")
+        with open(path, "w") as f:
+            f.write(LOGGED)
+        assert gan("build", path, "-o", native).status == 0
+        for begin in ([GAN, "run", path], [native, "train"]):
+            for n, (flags, fds, status) in enumerate(((["--log", "-"], (1,), 3), (["--log", "-"], (0, 1, 2), 3), ([], (1,), 3), (["--quiet"], (0, 1, 2), 0), ([], (2,), 0))):
+                out = os.path.join(d, f"{os.path.basename(begin[0])}-{n}")
+                r = subprocess.run([*begin, "--out", out, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=closed(*fds), timeout=60, check=False)
+                assert r.returncode == status, (begin, flags, fds, r)
+                assert status == 0 or 2 in fds or "cannot be written" in r.stderr, r
+                with open(os.path.join(out, "checkpoints", ".lock")) as f:
+                    assert re.fullmatch(r"\d+\n", f.read()), (begin, flags, fds)
 
 
 run_tests(globals())
