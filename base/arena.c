@@ -23,7 +23,7 @@ struct Arena {
 Arena *arena_new(void)
 {
     Arena *a = calloc(1, sizeof *a);
-    if (!a) BUG("out of memory");
+    if (!a) no_memory_left();
     return a;
 }
 
@@ -37,16 +37,28 @@ void arena_free(Arena *a)
     free(a);
 }
 
-static Block *grow(Arena *a, size_t bytes)
+static Block *grow(Arena *a, size_t bytes)                  /* NULL: no memory */
 {
     size_t size = a->newest ? a->newest->size * 2 : FIRST_BLOCK;
     if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
     if (size < bytes) size = bytes;
     Block *b = calloc(1, sizeof *b + size);
-    if (!b) BUG("out of memory (%zu bytes)", size);
+    if (!b) return NULL;
     b->older = a->newest;
     b->size = size;
     return a->newest = b;
+}
+
+static bool has_room(const Block *b, size_t bytes) { return b && b->size - b->used >= bytes; }
+
+bool arena_reserve(Arena *a, size_t bytes) { return has_room(a->newest, bytes) || grow(a, bytes); }
+
+Arena *arena_holding(size_t bytes)
+{
+    Arena *a = calloc(1, sizeof *a);
+    if (a && arena_reserve(a, bytes)) return a;
+    free(a);
+    return NULL;
 }
 
 void *arena_alloc(Arena *a, size_t bytes)
@@ -54,7 +66,8 @@ void *arena_alloc(Arena *a, size_t bytes)
     if (bytes > SIZE_MAX / 2) BUG("allocation of %zu bytes", bytes);
     bytes = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     Block *b = a->newest;
-    if (!b || b->size - b->used < bytes) b = grow(a, bytes);
+    if (!has_room(b, bytes)) b = grow(a, bytes);
+    if (!b) no_memory_left();
     void *p = b->data + b->used;
     b->used += bytes;
     return p;

@@ -1,16 +1,22 @@
 /* arena.h - memory that is freed all at once.
  *
  * The compiler allocates one arena a phase and never frees a node; freeing the arena frees them all.
- * Allocation never fails: running out of memory ends the process through BUG, as nothing sensible is left to do.
+ * Allocation never fails: running out of memory ends the process, as nothing sensible is left to do. Who must give an error instead, as
+ * what a library calls must, takes an arena that holds all that will be wanted of it.
  * Blocks come zeroed and aligned to 16 bytes. */
 #pragma once
-#include <stddef.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 typedef struct Arena Arena;
 
 Arena *arena_new(void);
 void   arena_free(Arena *a);                                    /* NULL is fine */
+
+/* Memory for what is allocated next, up to so many bytes with each piece rounded up to 16, which then does not fail. NULL, false: there is none. */
+Arena *arena_holding(size_t bytes);
+bool   arena_reserve(Arena *a, size_t bytes);
 
 void  *arena_alloc(Arena *a, size_t bytes);                     /* zeroed */
 void  *arena_copy(Arena *a, const void *from, size_t bytes);

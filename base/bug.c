@@ -1,9 +1,13 @@
 /* bug.c - see bug.h. */
 #include "base/bug.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+enum { RUN_FAILED = 3 };
 
 void bug_at(const char *file, int line, const char *fmt, ...)
 {
@@ -14,4 +18,10 @@ void bug_at(const char *file, int line, const char *fmt, ...)
     fputs("\nThis is a defect of gan itself; please report it with the program that shows it.\n", stderr);
     va_end(args);
     abort();
+}
+
+void no_memory_left(void)
+{
+    dprintf(STDERR_FILENO, "%s: error: out of memory\n", program_invocation_short_name);
+    _exit(RUN_FAILED);
 }

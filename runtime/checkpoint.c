@@ -73,9 +73,12 @@ static GanStatus list(const char *folder, Arena *a, Names *names, GanError *err)
     DIR *d = opendir(folder);
     if (!d && errno == ENOENT) return GAN_OK;
     if (!d) return gan_error_in(err, errno == ENOTDIR ? GAN_WRONG : GAN_WORLD, folder, "cannot be listed: %s", strerror(errno));
+    errno = 0;
     for (struct dirent *e; (e = readdir(d));)
         if (parse_name(e->d_name, &name)) array_push(a, names, name);
+    int why = errno;
     closedir(d);
+    if (why) return gan_error_in(err, GAN_WORLD, folder, "cannot be listed: %s", strerror(why));
     if (names->n) qsort(names->v, (size_t)names->n, sizeof *names->v, newest_first);
     return GAN_OK;
 }
@@ -147,12 +150,13 @@ void checkpoint_close(CheckpointFolder *c)
 static GanStatus settle(CheckpointFolder *c, FileNew *f, Name *name, const SafeImage *image, GanError *err)
 {
     for (;; name->turn++) {
-        bool      taken;
+        bool      taken, same;
         GanStatus s = file_new_end_unless_there(f, &taken, err);
         if (s || !taken) return s;
-        if (safetensors_holds(image, f->path)) {
+        s = safetensors_holds(image, f->path, &same, err);
+        if (s || same) {
             file_new_abort(f);
-            return GAN_OK;
+            return s;
         }
         char next[FILE_PATH_MAX];
         Name more = {name->step, name->turn + 1};
@@ -254,6 +258,13 @@ static GanStatus retain(CheckpointFolder *c, Name new, int keep, GanError *err)
     return s;
 }
 
+static GanStatus read_back(const SafeImage *image, const char *path, GanError *err)
+{
+    bool      same;
+    GanStatus s = safetensors_holds(image, path, &same, err);
+    return s || same ? s : gan_error_in(err, GAN_WORLD, path, "what was read back is not what was written");
+}
+
 GanStatus checkpoint_save(CheckpointFolder *c, const CheckpointSave *save, char *path, GanError *err)
 {
     SafeImage image;
@@ -262,7 +273,7 @@ GanStatus checkpoint_save(CheckpointFolder *c, const CheckpointSave *save, char 
     if (save->step < 0 || save->step > INT64_C(999999999999999999)) return gan_error(err, GAN_WRONG, "step %" PRId64 " cannot name a checkpoint", save->step);
     GanStatus s = safetensors_image(save->tensor, save->n_tensors, save->meta, save->n_meta, &image, err);
     if (!s) s = write_file(c, &name, save, &image, place, err);
-    if (!s && save->keep > 0 && !safetensors_holds(&image, place)) s = gan_error_in(err, GAN_WORLD, place, "what was read back is not what was written");
+    if (!s && save->keep > 0) s = read_back(&image, place, err);
     safetensors_image_free(&image);
     if (!s) remember(c, place);
     if (!s && save->keep > 0) s = retain(c, name, save->keep, err);
@@ -285,7 +296,11 @@ GanStatus checkpoint_newest(const char *folder, const CheckpointSearch *search, 
         GanError bad;
         s = file_path(folder, names.v[i], place, err);
         if (s) break;
-        if (safetensors_read(place, true, out, &bad)) {
+        GanStatus read = safetensors_read(place, true, out, &bad);
+        if (read == GAN_WORLD) {                            /* nothing was learnt about the file: an older one would be another run */
+            s = read;
+            if (err) *err = bad;
+        } else if (read) {
             if (search->warn) search->warn(search->arg, &bad);
         } else if (!takes(search, *out)) {
             safetensors_free(*out);

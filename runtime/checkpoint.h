@@ -37,6 +37,7 @@ typedef struct CheckpointSearch {
     void  *arg;
 } CheckpointSearch;
 
-/* The newest file that verifies and is taken, read; *out is NULL (and the status GAN_OK) when there is none, or no folder. Needs no lock. */
+/* The newest file that verifies and is taken, read; *out is NULL (and the status GAN_OK) when there is none, or no folder. GAN_WORLD where one
+ * cannot be read: that is not said of the file, so no older one is taken in its place. Needs no lock. */
 GanStatus checkpoint_newest(const char *folder, const CheckpointSearch *search, SafeFile **out, char *path, GanError *err);
 /* One file by its path: safetensors_read(path, true, ...). Its step is in its metadata, as the writer put it. */

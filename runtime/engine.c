@@ -33,7 +33,7 @@ static GanStatus another(void *self, int threads, GanEngine *out, GanError *err)
 
 GanStatus engine_new(const Code *code, int n_data, Team *team, GanEngine *out, GanError *err)
 {
-    Engine *e = calloc(1, sizeof *e);
+    Engine *e = team ? calloc(1, sizeof *e) : NULL;
     if (!e) {
         team_free(team);
         return gan_error(err, GAN_WORLD, "out of memory");

@@ -2,6 +2,6 @@
 #pragma once
 #include "runtime/code.h"
 
-/* An instance of `code`, which must outlive it, on a team that it takes in any case; opens OpenBLAS if the code calls it. GAN_WORLD when
- * memory runs out or OpenBLAS cannot be opened. */
+/* An instance of `code`, which must outlive it, on a team that it takes in any case (NULL: there was no memory for one); opens OpenBLAS if the
+ * code calls it. GAN_WORLD when memory runs out or OpenBLAS cannot be opened. */
 GanStatus engine_new(const Code *code, int n_data, Team *team, GanEngine *out, GanError *err);

@@ -151,6 +151,45 @@ static int folder_length(const char *path)
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
+/* What is there, and is no file that another may take the place of; NULL: nothing. */
+static const char *in_the_way(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) || S_ISREG(st.st_mode)) return NULL;
+    return S_ISDIR(st.st_mode) ? "a folder" : S_ISFIFO(st.st_mode) ? "a pipe" : S_ISSOCK(st.st_mode) ? "a socket" : "a device";
+}
+
+/* One link further, if it is one; false: it cannot be followed. */
+static bool follow_link(char place[FILE_PATH_MAX], bool *is_link)
+{
+    char        to[FILE_PATH_MAX], next[FILE_PATH_MAX];
+    struct stat st;
+    *is_link = !lstat(place, &st) && S_ISLNK(st.st_mode);
+    if (!*is_link) return true;
+    ssize_t n = readlink(place, to, sizeof to - 1);
+    if (n < 0) return false;
+    to[n] = 0;
+    int folder = *to == '/' ? 0 : folder_length(place);
+    if (snprintf(next, sizeof next, "%.*s%s", folder, place, to) >= (int)sizeof next) return false;
+    strcpy(place, next);
+    return true;
+}
+
+GanStatus file_place(const char *path, char place[FILE_PATH_MAX], GanError *err)
+{
+    enum { MOST_LINKS = 40 };                               /* as the kernel has it */
+    const char *there = in_the_way(path);
+    bool        more = true;
+    if (strlen(path) >= FILE_PATH_MAX) return gan_error_in(err, GAN_WRONG, path, "the path is too long");
+    if (there) return gan_error_in(err, GAN_WRONG, path, "cannot be put in its place: there is %s, and only a regular file is replaced", there);
+    strcpy(place, path);
+    for (int i = 0; more; i++) {
+        if (!strncmp(place, "/proc/", 6)) return gan_error_in(err, GAN_WRONG, path, "stands for a file that is open, and the name of one is wanted");
+        if (i > MOST_LINKS || !follow_link(place, &more)) return gan_error_in(err, GAN_WRONG, path, "the links of this name lead nowhere");
+    }
+    return GAN_OK;
+}
+
 /* Who writes: a process number is one only together with the machine (its name, its id and, as containers count for themselves, whose
  * numbers they are) and with its start. A machine without an id is known for as long as it is up. */
 typedef struct Writer {
@@ -226,8 +265,8 @@ GanStatus file_new_begin(FileNew *f, const char *path, int64_t expected, bool la
     f->fd = -1;
     f->lasting = lasting;
     f->path[0] = f->temp[0] = 0;
-    if (strlen(path) >= sizeof f->path) return gan_error_in(err, GAN_WRONG, path, "the path is too long");
-    strcpy(f->path, path);
+    GanStatus there = file_place(path, f->path, err);
+    if (there) return there;
     if (!path[folder_length(path)]) return gan_error_in(err, GAN_WRONG, path, "a file's name is wanted");
     for (int tries = 0; tries < 16; tries++) {
         GanStatus s = temp_name(f, err);
@@ -331,12 +370,11 @@ void file_new_rename(FileNew *f, const char *path) { snprintf(f->path, sizeof f-
 GanStatus file_new_also(FileNew *f, const char *path, GanError *err)
 {
     FileNew also = {.fd = -1};
-    if (strlen(path) >= sizeof also.path) return gan_error_in(err, GAN_WRONG, path, "the path is too long");
-    strcpy(also.path, path);
-    GanStatus s = finish_content(f, err);
+    GanStatus s = file_place(path, also.path, err);
+    if (!s) s = finish_content(f, err);
     if (!s) s = temp_name(&also, err);
     if (s) return s;
-    if (!link(f->temp, also.temp) && !rename(also.temp, path)) return GAN_OK;
+    if (!link(f->temp, also.temp) && !rename(also.temp, also.path)) return GAN_OK;
     s = gan_error_in(err, GAN_WORLD, path, "cannot be put in its place: %s", strerror(errno));
     unlink(also.temp);
     return s;

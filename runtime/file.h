@@ -21,6 +21,10 @@ GanStatus file_read_all(const char *path, int64_t most, char **data, size_t *n, 
 /* The folder and those above it; fine when it exists. */
 GanStatus file_make_folder(const char *path, GanError *err);
 
+/* Where a new file of this name goes: there, or where a symbolic link leads, which stays a link. A new file takes the place of a regular one only:
+ * a device, a pipe or a folder of the name is GAN_WRONG. Who works long before he writes asks this first. */
+GanStatus file_place(const char *path, char place[FILE_PATH_MAX], GanError *err);
+
 /* A file in the making. Begin, write, then end; abort instead of end (or after any failure) removes it. */
 typedef struct FileNew {
     int  fd;                                                /* -1: not open */

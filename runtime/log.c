@@ -21,7 +21,7 @@ struct Log {
     char    path[FILE_PATH_MAX];
     int     fd;
     bool    standard;                                       /* output, which is not ours to close */
-    bool    reader_left;
+    bool    reader_left, no_memory;                         /* for all of the line */
     int64_t lines;
     double  seconds;                                        /* of the last line that was kept of an earlier run */
     Arena  *arena;                                          /* of the line; its room is used again for the next */
@@ -45,8 +45,9 @@ static GanStatus open_log(const char *path, int flags, Log **out, GanError *err)
     strcpy(l->path, path);
     l->standard = !strcmp(path, "-");
     l->fd = l->standard ? STDOUT_FILENO : open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND | O_NOCTTY | flags, 0644);
-    if (l->fd < 0) {
-        GanStatus s = failed(l, "opened", err);
+    bool closed = l->standard && write(l->fd, "", 0) < 0;
+    if (l->fd < 0 || closed) {
+        GanStatus s = failed(l, closed ? "written" : "opened", err);
         free(l);
         return s;
     }
@@ -59,13 +60,15 @@ static GanStatus open_log(const char *path, int flags, Log **out, GanError *err)
 
 GanStatus log_new(const char *path, Log **out, GanError *err) { return open_log(path, O_TRUNC, out, err); }
 
-/* What a line of ours says of its time; 0: nothing. */
-static double seconds_of(const char *line, const char *stop)
+/* What a line says of its time. */
+static GanStatus read_seconds(Log *l, const char *line, const char *stop, GanError *err)
 {
+    errno = 0;
     json_t *j = json_loadb(line, (size_t)(stop - line), 0, NULL);
-    double  seconds = json_number_value(json_object_get(j, "seconds"));
+    bool    no_memory = errno == ENOMEM;                    /* jansson does not say so */
+    l->seconds = json_number_value(json_object_get(j, "seconds"));
     json_decref(j);
-    return seconds;
+    return no_memory ? gan_error_in(err, GAN_WORLD, l->path, "not enough memory to read the log") : GAN_OK;
 }
 
 /* Where the first `lines` lines end, or all whole ones if there are fewer; *lines becomes how many that are. */
@@ -81,10 +84,10 @@ static GanStatus find_end(Log *l, int64_t *lines, int64_t *end, GanError *err)
         last = line - text;
         *end = stop + 1 - text;
     }
-    l->seconds = seconds_of(text + last, text + *end);
+    s = read_seconds(l, text + last, text + *end, err);
     free(text);
     *lines = kept;
-    return GAN_OK;
+    return s;
 }
 
 static GanStatus cut(Log *l, int64_t lines, GanError *err)
@@ -120,35 +123,35 @@ bool    log_reader_left(const Log *l) { return l->reader_left; }
 /* ---- a line ----------------------------------------------------------------------------------------------------- */
 
 /* UTF-8 that jansson takes, or with '?' for every byte beyond ASCII. */
-static void add_string(Text *line, const char *s)
+static void add_string(Log *l, Text *line, const char *s)
 {
     json_t *j = json_string(s);
     if (!j) {
-        char *plain = arena_str(line->arena, s);
+        char *plain = arena_str(l->arena, s);
         for (char *c = plain; *c; c++)
             if ((unsigned char)*c >= 0x80) *c = '?';
         j = json_string(plain);
     }
     char *text = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
     json_decref(j);
-    if (!text) BUG("out of memory");
-    text_add(line, text);
+    if (text) text_add(line, text);
+    else l->no_memory = true;
     free(text);
 }
 
 bool log_has(Log *l, const char *name)
 {
     l->key.n = 0;
-    add_string(&l->key, name);
+    add_string(l, &l->key, name);
     text_add(&l->key, ": ");
     return l->line.n && strstr(text_str(&l->line), text_str(&l->key));
 }
 
-static void add_name(Text *line, const char *name)
+static void add_name(Log *l, const char *name)
 {
-    text_add(line, line->n ? ", " : "{");
-    add_string(line, name);
-    text_add(line, ": ");
+    text_add(&l->line, l->line.n ? ", " : "{");
+    add_string(l, &l->line, name);
+    text_add(&l->line, ": ");
 }
 
 static void add_real(Text *line, double x, bool f32)
@@ -176,13 +179,14 @@ void log_begin(Log *l, int64_t step, double seconds)
 {
     seconds = round(seconds * 1000) / 1000;
     l->line.n = 0;
+    l->no_memory = false;
     log_value(l, "step", GAN_I64, &step);
     log_value(l, "seconds", GAN_F64, &seconds);
 }
 
 void log_value(Log *l, const char *name, GanElem elem, const void *value)
 {
-    add_name(&l->line, name);
+    add_name(l, name);
     add_value(&l->line, elem, value);
 }
 
@@ -198,6 +202,7 @@ static GanStatus lost_line(const Log *l, size_t written, GanError *err)
 
 GanStatus log_end(Log *l, GanError *err)
 {
+    if (l->no_memory) return gan_error_in(err, GAN_WORLD, l->path, "not enough memory for a line of the log");
     text_add(&l->line, "}\n");
     for (size_t at = 0; at < l->line.n;) {
         ssize_t n = write(l->fd, l->line.s + at, l->line.n - at);

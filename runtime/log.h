@@ -25,6 +25,6 @@ double    log_seconds(const Log *l);                        /* of the last line 
 void      log_begin(Log *l, int64_t step, double seconds);  /* a line; seconds keep three decimals */
 void      log_value(Log *l, const char *name, GanElem elem, const void *value);   /* what is not UTF-8 in the name becomes '?' */
 bool      log_has(Log *l, const char *name);                /* the line that was begun has a value of this name */
-GanStatus log_end(Log *l, GanError *err);                   /* writes the line; GAN_WORLD when that fails */
+GanStatus log_end(Log *l, GanError *err);                   /* writes the line; GAN_WORLD when that fails, or no memory was there for its names */
 bool      log_reader_left(const Log *l);                    /* the write that failed met a pipe that nobody reads any more */
 GanStatus log_close(Log *l, GanError *err);                 /* NULL is fine */

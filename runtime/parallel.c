@@ -130,10 +130,13 @@ Team *team_new(int threads, bool more_than_cpus)
     int cpus = parallel_cpus();
     if (threads < 1 || (threads > cpus && !more_than_cpus)) threads = cpus;
     Team *t = aligned_alloc(LINE, sizeof *t);
-    if (!t) BUG("out of memory");
-    *t = (Team){.threads = 1, .spin_ns = threads > cpus ? 0 : SPIN_NS};
-    t->member = calloc((size_t)threads, sizeof *t->member);
-    if (!t->member) BUG("out of memory");
+    Member *member = calloc((size_t)threads, sizeof *member);
+    if (!t || !member) {
+        free(t);
+        free(member);
+        return NULL;
+    }
+    *t = (Team){.threads = 1, .spin_ns = threads > cpus ? 0 : SPIN_NS, .member = member};
     start_members(t, threads);
     return t;
 }

@@ -42,7 +42,7 @@ static double now(void)
 Progress *progress_new(int fd, bool terminal, bool colour, int64_t step, int64_t total)
 {
     Progress *p = calloc(1, sizeof *p);
-    if (!p) BUG("out of memory");
+    if (!p) no_memory_left();
     *p = (Progress){.fd = fd, .terminal = terminal, .colour = colour, .step = step, .total = total, .last_step = step, .last_time = now()};
     return p;
 }
@@ -68,7 +68,7 @@ static Value *find(Progress *p, const char *name)
     for (int i = 0; i < p->n_values; i++)
         if (!strncmp(p->value[i].name, name, sizeof p->value[i].name - 1)) return &p->value[i];
     Value *more = realloc(p->value, sizeof *more * (size_t)(p->n_values + 1));
-    if (!more) BUG("out of memory");
+    if (!more) no_memory_left();
     p->value = more;
     Value *v = &more[p->n_values++];
     snprintf(v->name, sizeof v->name, "%s", name);

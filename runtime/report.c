@@ -8,6 +8,7 @@
 #include "runtime/file.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -88,10 +89,12 @@ static GanStatus read_log(Arena *a, const char *folder, Curves *curves, GanError
     char  *path = arena_printf(a, "%s/log.jsonl", folder);
     GanStatus s = file_read_all(path, most_log, &text, &n, err);
     if (s) return s == GAN_WRONG ? GAN_OK : s;              /* a run with its log elsewhere has pictures still */
+    errno = 0;
     for (char *line = text, *stop; (stop = memchr(line, '\n', n - (size_t)(line - text))); line = stop + 1)
         read_line(a, curves, line, (size_t)(stop - line));
+    bool no_memory = errno == ENOMEM;                       /* jansson does not say so */
     free(text);
-    return GAN_OK;
+    return no_memory ? gan_error_in(err, GAN_WORLD, path, "not enough memory to read the log") : GAN_OK;
 }
 
 /* ---- curves: drawing -------------------------------------------------------------------------------------------- */

@@ -30,7 +30,15 @@ static void hash_text(XXH128_hash_t h, char hex[HASH + 1])
 
 static void checksum(const void *data, size_t n, char hex[HASH + 1]) { hash_text(XXH3_128bits(data, n), hex); }
 
-static char *tensor_hash_key(Arena *a, const char *name) { return arena_printf(a, "%s:%s", own_hash, name); }
+/* The caller's to free; NULL: no memory. */
+static char *tensor_hash_key(const char *name)
+{
+    char *key;
+    return asprintf(&key, "%s:%s", own_hash, name) < 0 ? NULL : key;
+}
+
+/* jansson does not say why it fails, and drops what it has no memory for; malloc does say so. Needs an errno that was cleared before. */
+static bool memory_ran_out(void) { return errno == ENOMEM; }
 
 static size_t padded(size_t header) { return (header + 7) & ~(size_t)7; }
 
@@ -53,7 +61,7 @@ static bool set_string(json_t *object, const char *key, const char *value)
 static GanStatus add_metadata(json_t *root, const SafeMeta *meta, int n, GanError *err)
 {
     json_t *m = json_object();
-    json_object_set_new(root, metadata, m);
+    if (json_object_set_new(root, metadata, m)) return gan_error(err, GAN_WORLD, "not enough memory");
     for (int i = 0; i < n; i++) {
         if (!strncmp(meta[i].key, own_hash, strlen(own_hash)))
             return gan_error(err, GAN_WRONG, "the metadata key '%s' is taken by checksums", meta[i].key);
@@ -61,6 +69,15 @@ static GanStatus add_metadata(json_t *root, const SafeMeta *meta, int n, GanErro
             return gan_error(err, GAN_WRONG, "the metadata '%s' stands twice, or is not UTF-8", meta[i].key);
     }
     return set_string(m, own_hash, no_hash) ? GAN_OK : gan_error(err, GAN_WORLD, "not enough memory");
+}
+
+static bool add_tensor_hash(json_t *meta, const SafeTensor *t, size_t bytes)
+{
+    char hash[HASH + 1], *key = tensor_hash_key(t->name);
+    checksum(t->data, bytes, hash);
+    bool ok = key && set_string(meta, key, hash);
+    free(key);
+    return ok;
 }
 
 static json_t *entry(const SafeTensor *t, int64_t from, int64_t to)
@@ -73,17 +90,15 @@ static json_t *entry(const SafeTensor *t, int64_t from, int64_t to)
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type, "shape", shape, "data_offsets", (json_int_t)from, (json_int_t)to);
 }
 
-static GanStatus add_tensor(json_t *root, const SafeTensor *t, Arena *a, int64_t *end, GanError *err)
+static GanStatus add_tensor(json_t *root, const SafeTensor *t, int64_t *end, GanError *err)
 {
     int64_t   count;
     size_t    bytes;
     GanError  why;
-    char      hash[HASH + 1];
     GanStatus s = gan_tensor_size(t->elem, t->rank, t->dim, &count, &bytes, &why);
     if (s) return gan_error(err, s, "the tensor '%s' has %s", t->name, why.message);
-    checksum(t->data, bytes, hash);
     if (json_object_get(root, t->name) || json_object_set_new(root, t->name, entry(t, *end, *end + (int64_t)bytes)) ||
-        !set_string(json_object_get(root, metadata), tensor_hash_key(a, t->name), hash))
+        !add_tensor_hash(json_object_get(root, metadata), t, bytes))
         return gan_error(err, GAN_WRONG, "the tensor name '%s' stands twice, is not UTF-8, or is reserved", t->name);
     *end += (int64_t)bytes;
     return *end > file_most ? gan_error(err, GAN_WRONG, "more than 2^40 bytes of tensors") : GAN_OK;
@@ -112,21 +127,24 @@ static GanStatus header_text(json_t *root, char **text, size_t *n, GanError *err
 static GanStatus describe(json_t *root, const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta,
                           int64_t *end, GanError *err)
 {
-    Arena    *a = arena_new();
     GanStatus s = add_metadata(root, meta, n_meta, err);
     *end = 0;
-    for (int i = 0; i < n_tensors && !s; i++) s = add_tensor(root, &tensor[i], a, end, err);
-    arena_free(a);
+    for (int i = 0; i < n_tensors && !s; i++) s = add_tensor(root, &tensor[i], end, err);
     return s;
 }
 
 GanStatus safetensors_image(const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta, SafeImage *out, GanError *err)
 {
+    int64_t end;
+    errno = 0;
     json_t   *root = json_object();
-    int64_t   end;
     GanStatus s = describe(root, tensor, n_tensors, meta, n_meta, &end, err);
     *out = (SafeImage){.tensor = tensor, .n_tensors = n_tensors};
     if (!s) s = header_text(root, &out->header, &out->n_header, err);
+    if (memory_ran_out()) {
+        s = gan_error(err, GAN_WORLD, "not enough memory for the header of a checkpoint");
+        safetensors_image_free(out);
+    }
     json_decref(root);
     out->bytes = out->n_header + (size_t)end;
     return s;
@@ -153,12 +171,13 @@ GanStatus safetensors_write(const SafeImage *image, FileNew *f, GanError *err)
     return s;
 }
 
-/* Exactly n bytes from a place in the file. */
+/* Exactly n bytes from a place in the file. False: errno says why, or is 0 where the file ends. */
 static bool read_at(int fd, int64_t at, void *to, size_t n)
 {
     for (char *p = to; n;) {
         ssize_t got = pread(fd, p, n, at);
         if (got < 0 && errno == EINTR) continue;
+        if (!got) errno = 0;
         if (got <= 0) return false;
         p += got;
         at += got;
@@ -167,37 +186,55 @@ static bool read_at(int fd, int64_t at, void *to, size_t n)
     return true;
 }
 
-static bool same_at(int fd, int64_t at, const char *want, size_t n, char *piece)
+static GanStatus cannot_read(const char *path, GanError *err)
 {
-    for (size_t now; n; n -= now, want += now, at += (int64_t)now) {
-        now = n < PIECE ? n : PIECE;
-        if (!read_at(fd, at, piece, now) || memcmp(piece, want, now)) return false;
-    }
-    return true;
+    return gan_error_in(err, GAN_WORLD, path, "cannot be read: %s", errno ? strerror(errno) : "it is being made shorter");
 }
 
-static bool all_same(const SafeImage *image, int fd)
+/* A file under comparison: *same until other bytes are met. */
+typedef struct Compared {
+    const char *path;
+    int         fd;
+    char       *piece;
+    bool        same;
+} Compared;
+
+static GanStatus compare_at(Compared *c, int64_t at, const char *want, size_t n, GanError *err)
 {
-    char   *piece = malloc(PIECE);
-    bool    same = piece && same_at(fd, 0, image->header, image->n_header, piece);
-    int64_t at = (int64_t)image->n_header;
-    for (int i = 0; i < image->n_tensors && same; i++) {
+    for (size_t now; n && c->same; n -= now, want += now, at += (int64_t)now) {
+        now = n < PIECE ? n : PIECE;
+        if (!read_at(c->fd, at, c->piece, now)) return cannot_read(c->path, err);
+        c->same = !memcmp(c->piece, want, now);
+    }
+    return GAN_OK;
+}
+
+static GanStatus compare_all(Compared *c, const SafeImage *image, GanError *err)
+{
+    GanStatus s = compare_at(c, 0, image->header, image->n_header, err);
+    int64_t   at = (int64_t)image->n_header;
+    for (int i = 0; i < image->n_tensors && !s; i++) {
         size_t n = tensor_bytes(&image->tensor[i]);
-        same = same_at(fd, at, image->tensor[i].data, n, piece);
+        s = compare_at(c, at, image->tensor[i].data, n, err);
         at += (int64_t)n;
     }
-    free(piece);
-    return same;
+    return s;
 }
 
-bool safetensors_holds(const SafeImage *image, const char *path)
+GanStatus safetensors_holds(const SafeImage *image, const char *path, bool *same, GanError *err)
 {
-    int     fd;
-    int64_t bytes;
-    if (file_open(path, &fd, &bytes, NULL)) return false;
-    bool same = bytes == (int64_t)image->bytes && all_same(image, fd);
-    close(fd);
-    return same;
+    Compared c = {.path = path};
+    int64_t  bytes;
+    *same = false;
+    GanStatus s = file_open(path, &c.fd, &bytes, err);
+    if (s) return s == GAN_WRONG ? GAN_OK : s;              /* what cannot be opened by its name is another file */
+    c.piece = malloc(PIECE);
+    c.same = bytes == (int64_t)image->bytes;
+    s = c.piece ? compare_all(&c, image, err) : gan_error_in(err, GAN_WORLD, path, "not enough memory to read it back");
+    *same = c.same;
+    free(c.piece);
+    close(c.fd);
+    return s;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
@@ -212,6 +249,8 @@ typedef struct Reader {
 } Reader;
 
 #define WRONG(r, ...) gan_error_in((r)->err, GAN_WRONG, (r)->path, __VA_ARGS__)
+
+static GanStatus no_memory(const Reader *r) { return gan_error_in(r->err, GAN_WORLD, r->path, "not enough memory to read it"); }
 
 static uintptr_t elements(const Reader *r) { return (uintptr_t)r->file->bytes + LENGTH + r->header; }
 static size_t    elements_size(const Reader *r) { return r->bytes - LENGTH - r->header; }
@@ -361,7 +400,7 @@ static GanStatus check_tensor(Reader *r, const SafeTensor *t, const char *want)
 {
     char hash[HASH + 1];
     if (r->fd < 0) checksum(t->data, t->bytes, hash);
-    else if (!read_checksum(r, t, hash)) return gan_error_in(r->err, GAN_WORLD, r->path, "cannot be read");
+    else if (!read_checksum(r, t, hash)) return cannot_read(r->path, r->err);
     return strcmp(hash, want) ? WRONG(r, "the tensor '%s' is damaged: its checksum is another", t->name) : GAN_OK;
 }
 
@@ -374,7 +413,10 @@ static GanStatus check_sums(Reader *r, const json_t *meta, bool wanted)
     f->checked = own;
     for (int i = 0; i < f->n_tensors && !s; i++) {
         const SafeTensor *t = &f->tensor[i];
-        const char       *want = json_string_value(json_object_get(meta, tensor_hash_key(f->arena, t->name)));
+        char             *key = tensor_hash_key(t->name);
+        const char       *want = key ? json_string_value(json_object_get(meta, key)) : NULL;
+        free(key);
+        if (!key) return no_memory(r);
         if (!want) f->checked = false;
         if (!want && wanted) return WRONG(r, "the tensor '%s' has no checksum", t->name);
         if (want) s = check_tensor(r, t, want);
@@ -382,17 +424,36 @@ static GanStatus check_sums(Reader *r, const json_t *meta, bool wanted)
     return s;
 }
 
-static GanStatus read_header(Reader *r, bool wanted)
+/* What the names, keys and values of a header, and the tables of them, take at most. */
+static size_t room_for(json_t *root)
+{
+    enum { ROUNDED = 32 };                                  /* more than the zero of a text and what its end is rounded up by */
+    size_t      room = 4 * ROUNDED;
+    const char *key;
+    json_t     *value;
+    json_object_foreach(root, key, value) room += sizeof(SafeTensor) + sizeof(SafeTensor *) + strlen(key) + ROUNDED;
+    json_object_foreach(json_object_get(root, metadata), key, value)
+        room += sizeof(SafeMeta) + strlen(key) + json_string_length(value) + 2 * ROUNDED;
+    return room;
+}
+
+static GanStatus read_json(Reader *r, json_t **root)
 {
     json_error_t why;
-    json_t      *root = json_loadb(r->file->bytes + LENGTH, r->header, JSON_REJECT_DUPLICATES, &why);
-    if (!root) return WRONG(r, "the header is no JSON (%s); the file is damaged, or no safetensors file", why.text);
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return WRONG(r, "the header is no JSON object");
-    }
+    errno = 0;
+    *root = json_loadb(r->file->bytes + LENGTH, r->header, JSON_REJECT_DUPLICATES, &why);
+    if (memory_ran_out()) return no_memory(r);
+    if (!*root) return WRONG(r, "the header is no JSON (%s); the file is damaged, or no safetensors file", why.text);
+    if (!json_is_object(*root)) return WRONG(r, "the header is no JSON object");
+    return arena_reserve(r->file->arena, room_for(*root)) ? GAN_OK : no_memory(r);
+}
+
+static GanStatus read_header(Reader *r, bool wanted)
+{
+    json_t   *root;
+    GanStatus s = read_json(r, &root);
     json_t   *meta = json_object_get(root, metadata);
-    GanStatus s = read_metadata(r, meta);
+    if (!s) s = read_metadata(r, meta);
     if (!s) s = read_tensors(r, root);
     if (!s) s = check_cover(r);
     if (!s) s = check_sums(r, meta, wanted);
@@ -400,11 +461,13 @@ static GanStatus read_header(Reader *r, bool wanted)
     return s;
 }
 
+/* NULL: no memory. Takes the bytes in any case. */
 static SafeFile *new_file(char *bytes)
 {
-    Arena    *a = arena_new();
-    SafeFile *f = arena_new_of(a, SafeFile);
-    *f = (SafeFile){.arena = a, .bytes = bytes};
+    Arena    *a = arena_holding(sizeof(SafeFile));
+    SafeFile *f = a ? arena_new_of(a, SafeFile) : NULL;
+    if (f) *f = (SafeFile){.arena = a, .bytes = bytes};
+    else free(bytes);
     return f;
 }
 
@@ -416,7 +479,7 @@ GanStatus safetensors_read(const char *path, bool want_checksums, SafeFile **out
     GanStatus s = file_read_all(path, file_most, &bytes, &n, err);
     if (s) return s;
     Reader r = {path, new_file(bytes), -1, n, 0, err};
-    s = read_length(&r);
+    s = r.file ? read_length(&r) : no_memory(&r);
     if (!s) s = read_header(&r, want_checksums);
     if (s) safetensors_free(r.file);
     else *out = r.file;
@@ -428,8 +491,8 @@ static GanStatus read_start(Reader *r, size_t n)
 {
     free(r->file->bytes);
     r->file->bytes = malloc(n + 1);
-    if (!r->file->bytes) return gan_error_in(r->err, GAN_WORLD, r->path, "not enough memory for its header");
-    return read_at(r->fd, 0, r->file->bytes, n) ? GAN_OK : gan_error_in(r->err, GAN_WORLD, r->path, "cannot be read");
+    if (!r->file->bytes) return no_memory(r);
+    return read_at(r->fd, 0, r->file->bytes, n) ? GAN_OK : cannot_read(r->path, r->err);
 }
 
 GanStatus safetensors_verify(const char *path, GanError *err)
@@ -439,7 +502,7 @@ GanStatus safetensors_verify(const char *path, GanError *err)
     GanStatus s = file_open(path, &fd, &bytes, err);
     if (s) return s;
     Reader r = {path, new_file(NULL), fd, (size_t)bytes, 0, err};
-    s = read_start(&r, bytes < LENGTH ? (size_t)bytes : LENGTH);
+    s = r.file ? read_start(&r, bytes < LENGTH ? (size_t)bytes : LENGTH) : no_memory(&r);
     if (!s) s = read_length(&r);
     if (!s) s = read_start(&r, LENGTH + r.header);
     if (!s) s = read_header(&r, true);

@@ -37,7 +37,8 @@ typedef struct SafeImage {
 GanStatus safetensors_image(const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta, SafeImage *out, GanError *err);
 void      safetensors_image_free(SafeImage *image);
 GanStatus safetensors_write(const SafeImage *image, FileNew *f, GanError *err);    /* all of it, at the end of a file that was begun */
-bool      safetensors_holds(const SafeImage *image, const char *path);              /* the file there has these bytes and no others */
+/* *same: the file there has these bytes and no others. GAN_WORLD: it cannot be read. */
+GanStatus safetensors_holds(const SafeImage *image, const char *path, bool *same, GanError *err);
 
 typedef struct SafeFile {
     SafeTensor *tensor;
@@ -50,7 +51,8 @@ typedef struct SafeFile {
 } SafeFile;
 
 /* Header length, JSON, names, types, shapes, ranges, gaps, overlaps and whatever checksums are there are all checked;
- * GAN_WRONG says which tensor failed. `want_checksums`: a file without them is GAN_WRONG too. */
+ * GAN_WRONG says which tensor failed. `want_checksums`: a file without them is GAN_WRONG too. GAN_WORLD, memory that ran out or a device
+ * that failed, says nothing about the file. */
 GanStatus         safetensors_read(const char *path, bool want_checksums, SafeFile **out, GanError *err);
 /* As safetensors_read with checksums, without keeping the elements: a large file takes the memory of its header. */
 GanStatus         safetensors_verify(const char *path, GanError *err);

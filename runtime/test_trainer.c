@@ -53,10 +53,14 @@ static GanStatus toy_run(void *self, int fn, GanState *s, void *const *out, GanE
 
 typedef struct Run { Toy toy; TrainerResult r; GanState s; GanError err; GanStatus st; } Run;
 
-static void go(Run *run, GanSchedule *root, const char *out, bool resume, bool (*round)(void *))
+static GanProgram toy_of(GanSchedule *root)
 {
-    GanProgram p = {.name = "toy", .source_hash = "1", .slot = slots, .n_slots = N_SLOTS, .state_bytes = 192, .function = functions,
-                    .n_functions = N_FUNCTIONS, .schedule = root, .init_fn = INIT};
+    return (GanProgram){.name = "toy", .source_hash = "1", .slot = slots, .n_slots = N_SLOTS, .state_bytes = 192, .function = functions,
+                        .n_functions = N_FUNCTIONS, .schedule = root, .init_fn = INIT};
+}
+
+static void go_on_data(Run *run, GanProgram p, const char *out, bool resume, bool (*round)(void *))
+{
     GanEngine      e = {.self = &run->toy, .name = "toy", .run = toy_run};
     TrainerOptions o = {.steps = -1, .out = out, .resume = resume, .watch_signals = true, .progress_fd = -1, .hooks = {.round = round, .user = &run->toy}};
     Interrupt      signals;
@@ -65,6 +69,8 @@ static void go(Run *run, GanSchedule *root, const char *out, bool resume, bool (
     run->st = trainer_run(&p, &e, &run->s, &o, &run->r, &run->err);
     interrupt_end(&signals);
 }
+
+static void go(Run *run, GanSchedule *root, const char *out, bool resume, bool (*round)(void *)) { go_on_data(run, toy_of(root), out, resume, round); }
 
 static double x_of(const Run *run) { return *(double *)(void *)(run->s.base + 64); }
 
@@ -125,6 +131,38 @@ Test(trainer, goes_on_where_it_was_cut)
     drop(&rest);
     drop(&whole);
     drop_folder(folder);
+}
+
+/* A run with other data is another; nothing is known of one that an older gan has begun. */
+Test(trainer, goes_on_with_its_own_data)
+{
+    double       number = 5;
+    GanTensor    one = {.elem = GAN_F64, .rank = 1, .dim = {1}, .bytes = sizeof number, .data = &number}, *data[] = {&one, &one};
+    DataRecipe   recipe[] = {{.format = DATA_CSV, .path = "d.csv", .name = "d", .field = "x"}, {.format = DATA_CSV, .path = "d.csv", .name = "d", .field = "x"}};
+    GanSchedule *block = NODE(GAN_ALTERNATE, -1, 10, KIDS(NODE(GAN_CALL, UPDATE, -1, .name = ""), NODE(GAN_SAVE, -1, -1, .name = "")));
+    GanProgram   p = toy_of(NODE(GAN_SEQUENCE, -1, -1, KIDS(block)));
+    char         folder[256];
+    for (int known = 0; known < 2; known++) {
+        Run cut = {.toy = {.nan_at = -1}}, rest[2] = {cut, cut};
+        make_folder(folder);
+        p.data = data;
+        p.n_data = 2;
+        p.recipe = known ? recipe : NULL;
+        number = 5;
+        go_on_data(&cut, p, folder, false, until_round_7);
+        cr_assert_eq(cut.st, GAN_OK);
+        p.recipe = recipe;
+        for (int i = 0; i < 2; i++) {
+            number = i ? 5 : 6;
+            go_on_data(&rest[i], p, folder, true, i ? NULL : until_round_7);
+            if (known && !i) expect_error("others", rest[i].st, GAN_WRONG, &rest[i].err, "the data d.x are not those");
+            else cr_expect_eq(rest[i].st, GAN_OK, "%s", rest[i].err.message);
+            drop(&rest[i]);
+            if (!known) break;
+        }
+        drop(&cut);
+        drop_folder(folder);
+    }
 }
 
 static bool at_most(void *left) { return (*(int *)left)-- > 0; }

@@ -11,6 +11,7 @@
 #include "runtime/trainer.h"
 
 #include "runtime/checkpoint.h"
+#include "runtime/data/sum.h"
 #include "runtime/file.h"
 #include "runtime/interrupt.h"
 #include "runtime/log.h"
@@ -51,6 +52,7 @@ typedef struct Trainer {
     Log                  *log;
     Progress             *progress;
     CheckpointFolder     *folder;
+    DataSums              data;
     Path                  here, resume;
     int                   resumed;                          /* how much of `resume` has been used */
     int64_t               round, rounds, rounds_here;       /* in the innermost block; over all of them; by this call */
@@ -68,6 +70,7 @@ typedef struct Trainer {
     int64_t               past_rounds;                      /* and how far it had come */
     double                start, seconds_before, last_save;
     Snapshot              snapshot;
+    int64_t               lines;                            /* of the log, where the round, or the statement outside of rounds, began that is under way */
     int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
     int64_t               failed_round;
     Path                  failed_at;                        /* outside of blocks: the statement that failed; of no length: inside of one */
@@ -261,7 +264,7 @@ static void expects_read(TrainerResult *r, const char *text)
 typedef struct Content {                                    /* of a checkpoint */
     SafeTensor *view;
     char       *expects, name[GAN_ERROR_TEXT], position[DEEPEST * 2 * 21], seed[32], rounds[32], lines[32], steps[32];
-    SafeMeta    meta[9];
+    SafeMeta   *meta;
     int         n_views, n_meta;
 } Content;
 
@@ -269,14 +272,17 @@ static void content_free(Content *c)
 {
     free(c->view);
     free(c->expects);
+    free(c->meta);
 }
 
 static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanError *err)
 {
+    enum { WORDS = 9 };
     const GanProgram *p = t->program;
     c->view = calloc((size_t)p->n_slots + 1, sizeof *c->view);
     c->expects = calloc((size_t)t->result->n_expects + 1, 1);
-    if (!c->view || !c->expects) {
+    c->meta = calloc(WORDS + (size_t)t->data.n, sizeof *c->meta);
+    if (!c->view || !c->expects || !c->meta) {
         content_free(c);
         return gan_error(err, GAN_WORLD, "no memory for a checkpoint");
     }
@@ -284,12 +290,13 @@ static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanE
     path_text(path, c->position, sizeof c->position);
     snprintf(c->seed, sizeof c->seed, "%" PRIu64, t->state->seed);
     snprintf(c->rounds, sizeof c->rounds, "%" PRId64, t->rounds);
-    snprintf(c->lines, sizeof c->lines, "%" PRId64, t->log ? log_lines(t->log) : 0);
+    snprintf(c->lines, sizeof c->lines, "%" PRId64, !t->log ? 0 : replaying(t) ? t->lines : log_lines(t->log));
     snprintf(c->steps, sizeof c->steps, "%" PRId64, t->o->steps);
-    const SafeMeta meta[] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
+    const SafeMeta meta[WORDS] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
                              {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}};
     memcpy(c->meta, meta, sizeof meta);
-    c->n_meta = sizeof meta / sizeof meta[0];
+    c->n_meta = WORDS + t->data.n;
+    for (int i = 0; i < t->data.n; i++) c->meta[WORDS + i] = (SafeMeta){t->data.v[i].key, t->data.v[i].sum};
     c->n_views = state_views(p, t->state, c->view);
     return GAN_OK;
 }
@@ -329,6 +336,26 @@ static GanStatus check_seed(const Trainer *t, const SafeFile *f)
                         "this run was made with --seed %" PRIu64 ", and one with --seed %" PRIu64 " is another: without --seed it goes on; without "
                         "--resume a new run starts",
                         seed, *t->o->seed);
+}
+
+/* Which data are others than the run of that file had; NULL: none, also where the file, an old one, says nothing of them. */
+static const char *other_data(const Trainer *t, const SafeFile *f)
+{
+    for (int i = 0; i < t->data.n; i++) {
+        const char *sum = safetensors_meta(f, t->data.v[i].key);
+        if (sum && strcmp(sum, t->data.v[i].sum)) return t->data.v[i].name;
+    }
+    return NULL;
+}
+
+static GanStatus check_data(const Trainer *t, const SafeFile *f)
+{
+    const char *other = other_data(t, f);
+    if (!other) return GAN_OK;
+    return gan_error_in(t->err, GAN_WRONG, t->o->out,
+                        "the data %s are not those that this run was made with: with those it goes on; without --resume a new run starts, and with "
+                        "--checkpoint FILE it starts from a state in checkpoints/",
+                        other);
 }
 
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
@@ -409,6 +436,7 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
     if (st || !f) return st;
     st = load_into(t, f, path);
     if (!st) st = check_seed(t, f);
+    if (!st) st = check_data(t, f);
     if (!st) st = take_place(t, f, path);
     if (!st) {
         *lines = strtoll(safetensors_meta(f, "log"), NULL, 10);
@@ -450,7 +478,7 @@ static void open_line(Trainer *t)
     if (t->log) log_begin(t->log, shown_step(t), seconds(t));
 }
 
-/* What became of this line and those before: a log that was lost ends the run, once the round is over. */
+/* What became of this line and those before: a log that was lost ends the run, once the round is over, and the round is undone. */
 static Flow close_line(Trainer *t)
 {
     if (!t->line_open) return t->lost;
@@ -458,6 +486,14 @@ static Flow close_line(Trainer *t)
     progress_block(t->progress, shown_step(t));
     if (t->log && t->lost == GO_ON && log_end(t->log, t->err)) t->lost = log_reader_left(t->log) ? INTERRUPTED : FAILED;
     return t->lost;
+}
+
+/* A line was lost to a full disk, say: what wrote it, a round or a statement outside of rounds, is to be done again by a run that goes on. */
+static Flow undo_line(Trainer *t)
+{
+    t->failed_round = t->rounds;
+    if (!t->blocks) t->failed_at = t->here;
+    return FAILED;
 }
 
 static Flow walk_report(Trainer *t, const GanSchedule *n)
@@ -551,11 +587,17 @@ static void keep_snapshot(Trainer *t)
     t->calls = 0;
 }
 
+static void note_lines(Trainer *t)
+{
+    if (!replaying(t)) t->lines = t->log ? log_lines(t->log) : 0;
+}
+
 static Flow walk_sequence(Trainer *t, const GanSchedule *n)
 {
     Flow flow = GO_ON;
     for (int64_t i = take(t); i < n->n_kids && flow == GO_ON; i++) {
         push(t, i);
+        if (!t->blocks) note_lines(t);
         if (!t->blocks && !resuming(t)) keep_snapshot(t);
         flow = walk(t, n->kid[i]);
         pop(t);
@@ -583,7 +625,7 @@ static Flow cut(Trainer *t, const Path *next)
     return INTERRUPTED;
 }
 
-/* Where a run can be cut: saves when the program, the clock, a signal or a log that cannot be written (`flow`) asks for it. */
+/* Where a run can be cut: saves when the program, the clock, a signal or a log that nobody reads any more (`flow`) asks for it. */
 static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
 {
     bool due = t->o->save_seconds > 0 && now() - t->last_save > t->o->save_seconds;
@@ -620,11 +662,14 @@ static Flow end_round(Trainer *t, const GanSchedule *block, bool left, Flow line
 static Flow one_round(Trainer *t, const GanSchedule *n)
 {
     set_step(t, t->round);
+    note_lines(t);
     if (!replaying(t)) keep_snapshot(t);
     else if (t->rounds == t->failed_round) save_between_rounds(t, &t->here);
     Flow flow = walk_kids(t, n);
     if (flow != LEAVE_BLOCK && flow != GO_ON) return flow;
-    Flow end = end_round(t, n, flow == LEAVE_BLOCK, close_line(t));
+    Flow line = close_line(t);
+    if (line == FAILED) return undo_line(t);
+    Flow end = end_round(t, n, flow == LEAVE_BLOCK, line);
     return end == GO_ON ? flow : end;
 }
 
@@ -791,6 +836,7 @@ static Flow end_statement(Trainer *t, const GanSchedule *n, Flow flow)
     if (flow == FAILED && !composed && !replaying(t) && t->failed_round < 0) save_between_rounds(t, &t->here);
     if (flow != GO_ON) return flow;
     flow = close_line(t);
+    if (flow == FAILED) return undo_line(t);
     Path next = t->here;
     next.at[next.n - 1]++;
     return replaying(t) ? flow : save_if_due(t, &next, flow);
@@ -908,6 +954,7 @@ static GanStatus begin(Trainer *t)
     int64_t   lines = 0;
     GanStatus st = begin_result(t);
     if (!st) st = begin_files(t);
+    if (!st && t->folder) st = data_sums(t->program, &t->data, t->err);
     if (!st && resumed) go_on(t);
     if (!st && t->o->resume && t->o->out) st = load_newest(t, &lines, &resumed);
     if (!st && !resumed && t->program->init_fn >= 0) st = run_fn(t, t->program->init_fn) == FAILED ? t->err->status : GAN_OK;
@@ -920,7 +967,7 @@ static GanStatus begin(Trainer *t)
     return st;
 }
 
-/* The state just before the call that failed, by replaying from the last snapshot; its round's start is saved. */
+/* The state just before the call that failed, or whose line was lost, by replaying from the last snapshot; its round's start is saved. */
 static void rewind_to_failure(Trainer *t)
 {
     GanError keep = *t->err;
@@ -933,6 +980,7 @@ static void rewind_to_failure(Trainer *t)
     t->resumed = 0;
     t->here.n = 0;
     t->line_open = false;
+    t->lost = GO_ON;
     t->blocks = t->n_named = 0;
     walk(t, t->program->schedule);
     if (t->failed_at.n) save_between_rounds(t, &t->failed_at);
@@ -965,6 +1013,7 @@ static GanStatus finish(Trainer *t, Flow flow)
 static void free_trainer(Trainer *t)
 {
     checkpoint_close(t->folder);
+    data_sums_free(&t->data);
     for (int f = 0; t->out && f < t->program->n_functions; f++) {
         for (int i = 0; t->out[f] && i < t->program->function[f].n_outputs; i++) free(t->out[f][i]);
         free(t->out[f]);
@@ -1039,10 +1088,14 @@ GanStatus trainer_save(const GanProgram *p, const GanState *state, int64_t steps
     GanState       borrowed = *state;
     TrainerOptions o = {.steps = steps};
     Trainer        t = {.program = p, .state = &borrowed, .o = &o, .result = &judged, .rounds = r->rounds, .err = err};
-    GanStatus      st = content_of(&t, &r->path, &c, err);
+    GanStatus      st = data_sums(p, &t.data, err);
     if (st) return st;
-    st = write_file(&c, path, err);
-    content_free(&c);
+    st = content_of(&t, &r->path, &c, err);
+    if (!st) {
+        st = write_file(&c, path, err);
+        content_free(&c);
+    }
+    data_sums_free(&t.data);
     return st;
 }
 
@@ -1054,8 +1107,10 @@ static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
     if (!source || !safetensors_meta(f, "seed") || !safetensors_meta(f, "step") || !path_read(safetensors_meta(f, "position"), &where))
         return gan_error_in(t->err, GAN_WRONG, path, "is a file of tensors but not a checkpoint of a run");
     if (strcmp(source, t->program->source_hash)) return gan_error_in(t->err, GAN_WRONG, path, "was made by another version of the program");
-    if (comes_by(t->program->schedule, &where, steps ? strtoll(steps, NULL, 10) : -1, t->o->steps)) return GAN_OK;
-    return gan_error_in(t->err, GAN_WRONG, path, "is of a run with other numbers of steps, and one with these does not come by there");
+    if (!comes_by(t->program->schedule, &where, steps ? strtoll(steps, NULL, 10) : -1, t->o->steps))
+        return gan_error_in(t->err, GAN_WRONG, path, "is of a run with other numbers of steps, and one with these does not come by there");
+    const char *other = other_data(t, f);
+    return other ? gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others; its state alone can be taken", other) : GAN_OK;
 }
 
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)
@@ -1064,6 +1119,7 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
     TrainerOptions o = {.steps = steps};
     Trainer        t = {.program = p, .state = state, .o = &o, .result = r, .err = err};
     GanStatus      st = safetensors_read(path, true, &f, err);
+    if (!st) st = data_sums(p, &t.data, err);
     if (!st) st = check_place(&t, f, path);
     if (!st) st = state_load(p, state, f, path, false, err);
     if (!st) st = take_place(&t, f, path);
@@ -1073,6 +1129,7 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
         r->rounds = t.rounds;
         r->was_over = is_over(&t, &t.resume);
     }
+    data_sums_free(&t.data);
     safetensors_free(f);
     return st;
 }

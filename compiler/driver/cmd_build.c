@@ -38,8 +38,11 @@ int cmd_build(const Options *o)
         fputs("gan: --lib makes a library and --emit the kernels alone: one of them\n", stderr);
         return EXIT_WRONG_USAGE;
     }
+    bool to_stdout = !strcmp(o->run.output, "-");           /* of what is emitted: others were refused above */
+    int  status = to_stdout ? EXIT_DONE : native_can_write(o);
+    if (status != EXIT_DONE) return status;
     Session s;
-    int     status = session_open(&s, o, o->run.operands[0]);
+    status = session_open(&s, o, o->run.operands[0]);
     if (status == EXIT_DONE && !o->emit) status = native_build(&s);
     else if (status == EXIT_DONE) {
         session_optimise(&s);

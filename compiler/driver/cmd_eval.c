@@ -22,9 +22,10 @@ int cmd_eval(const Options *o)
         fputs("gan: eval wants an expression: gan eval [FILE] -e EXPR\n", stderr);
         return EXIT_WRONG_USAGE;
     }
-    if (o->run.output && !outputs_can_write(&o->run, o->run.output)) return EXIT_WRONG_USAGE;
+    int status = o->run.output ? outputs_can_write(&o->run, o->run.output) : EXIT_DONE, fn = -1;
+    if (status != EXIT_DONE) return status;
     Session s;
-    int     status = session_open(&s, o, o->run.n_operands ? o->run.operands[0] : NULL), fn = -1;
+    status = session_open(&s, o, o->run.n_operands ? o->run.operands[0] : NULL);
     if (status == EXIT_DONE && (fn = session_add(&s, o->expression, 0)) < 0) status = EXIT_WRONG_PROGRAM;
     if (status == EXIT_DONE) {
         session_optimise(&s);

@@ -8,10 +8,11 @@ int cmd_sample(const Options *o)
         fputs("gan: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", stderr);
         return EXIT_WRONG_USAGE;
     }
-    if (!outputs_can_write(&o->run, o->run.output)) return EXIT_WRONG_USAGE;
+    int status = outputs_can_write(&o->run, o->run.output);
+    if (status != EXIT_DONE) return status;
     Session  s;
     GanModel m = {.name = o->run.operands[1], .fn = -1, .batch = o->run.number < SESSION_SAMPLES ? o->run.number : SESSION_SAMPLES};
-    int      status = session_open(&s, o, o->run.operands[0]);
+    status = session_open(&s, o, o->run.operands[0]);
     if (status == EXIT_DONE && (m.fn = session_add(&s, m.name, m.batch)) < 0) status = EXIT_WRONG_PROGRAM;
     if (status == EXIT_DONE) {
         session_optimise(&s);

@@ -111,6 +111,12 @@ static GanStatus link_variants(Session *s, const NativeVariant *v, int n, const 
     return st ? st : native_link_library(&lib, v, n, image.s, image.n, s->o->run.output, err);
 }
 
+int native_can_write(const Options *o)
+{
+    GanError err;
+    return native_places(o->run.output, o->lib, o->python, &err) ? say_error(&o->run, &err) : EXIT_DONE;
+}
+
 int native_build(Session *s)
 {
     const char   *cpu[3];

@@ -2,5 +2,8 @@
 #pragma once
 #include "compiler/driver/session.h"
 
+/* Can what is to be written be put there? An exit status. */
+int native_can_write(const Options *o);
+
 /* Adds samplers of the program's models, then compiles, links and writes --output. The session is open and not yet optimised. An exit status. */
 int native_build(Session *s);

@@ -205,6 +205,14 @@ static GanProgram shell_of(Arena *a, const CacheKey *key, const GanProgram *p)
                         .schedule = arena_copy(a, &nothing, sizeof nothing)};
 }
 
+/* A link of our name is somebody else's, and what it leads to is not to be written. */
+static const char *without_link(const char *path)
+{
+    struct stat st;
+    if (!lstat(path, &st) && S_ISLNK(st.st_mode)) unlink(path);
+    return path;
+}
+
 GanStatus cache_keep(const CacheKey *key, const GanProgram *p, const Code *code, const MachineCode *machine, GanError *err)
 {
     Arena    *a = arena_new();
@@ -214,7 +222,7 @@ GanStatus cache_keep(const CacheKey *key, const GanProgram *p, const Code *code,
         GanProgram shell = shell_of(a, key, p);
         Text       image = text_in(a);
         image_write(&image, &shell, code, machine);
-        s = make_folder(a, folder, err) ? file_write(file_name(a, folder, key), image.s, image.n, false, err) : GAN_WORLD;
+        s = make_folder(a, folder, err) ? file_write(without_link(file_name(a, folder, key)), image.s, image.n, false, err) : GAN_WORLD;
         if (!s) make_room(a, folder);
     }
     arena_free(a);

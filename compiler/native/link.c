@@ -105,6 +105,7 @@ static GanStatus run_tool(Link *l)
     posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
     failed = posix_spawnp(&child, l->word.v[0], &files, NULL, (char **)(uintptr_t)l->word.v, environ);
     posix_spawn_file_actions_destroy(&files);
+    if (failed && failed != ENOENT && failed != EACCES) return gan_error(l->err, GAN_WORLD, "%s cannot be run: %s", l->word.v[0], strerror(failed));
     if (failed) return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC, OBJCOPY or AR", l->word.v[0], strerror(failed));
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return GAN_OK;
@@ -152,9 +153,12 @@ static GanStatus link_to(Link *l, const char *file)
 
 static GanStatus link_program(Link *l, const char *path)
 {
-    const char *temp = temp_name(l, path);
+    char      place[FILE_PATH_MAX];
+    GanStatus s = file_place(path, place, l->err);
+    if (s) return s;
+    const char *temp = temp_name(l, place);
     begin_cc(l);
-    return put_in_place(l, link_to(l, temp), temp, path);
+    return put_in_place(l, link_to(l, temp), temp, place);
 }
 
 /* ---- a library ------------------------------------------------------------------------------------------------------ */
@@ -237,12 +241,26 @@ static GanStatus link_library(Link *l, const char *path)
     const char *file[N_FILES], *temp[N_FILES];
     GanStatus   s = GAN_OK;
     for (int i = 0; i < N_FILES; i++) {
-        file[i] = arena_printf(l->a, "%s%s", path, ending[i]);
+        char place[FILE_PATH_MAX] = "";
+        if (!s) s = file_place(arena_printf(l->a, "%s%s", path, ending[i]), place, l->err);
+        file[i] = arena_str(l->a, place);
         temp[i] = temp_name(l, file[i]);
         if (!s && is_made(l, i)) s = make(l, i, path, temp[i]);
     }
     for (int i = 0; i < N_FILES; i++)
         if (is_made(l, i)) s = put_in_place(l, s, temp[i], file[i]);
+    return s;
+}
+
+GanStatus native_places(const char *path, bool library, bool python, GanError *err)
+{
+    char      place[FILE_PATH_MAX], file[FILE_PATH_MAX];
+    GanStatus s = library ? GAN_OK : file_place(path, place, err);
+    for (int i = 0; library && i < N_FILES && !s; i++) {
+        if (i == PYTHON && !python) continue;
+        if (snprintf(file, sizeof file, "%s%s", path, ending[i]) >= (int)sizeof file) return gan_error_in(err, GAN_WRONG, path, "the path is too long");
+        s = file_place(file, place, err);
+    }
     return s;
 }
 

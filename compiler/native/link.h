@@ -3,6 +3,8 @@
 #include "compiler/llvm/object.h"
 #include "runtime/error.h"
 
+#include <stdbool.h>
+
 typedef struct NativeVariant {                              /* the program's kernels for some CPUs */
     const char *prefix;                                     /* of its symbols */
     int         level;                                      /* what they want: x86-64-vN; 0: any of this machine */
@@ -12,6 +14,9 @@ typedef struct NativeVariant {                              /* the program's ker
 /* Writes the executable `path`, in place of an older file of that name; on an error that stays, and nothing else is left over. The runtime's
  * archive is found beside this program. The program takes the last variant that its CPU can run. GAN_WRONG: no C compiler, no archive; GAN_WORLD: a full disk. */
 GanStatus native_link(const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path, GanError *err);
+
+/* Whether the files of a program, or of a library, can be put where they are to be (file_place): asked before they are made. */
+GanStatus native_places(const char *path, bool library, bool python, GanError *err);
 
 typedef struct NativeLibrary {
     const char *prefix;                                     /* of the symbols that it has for others; it hides all else */

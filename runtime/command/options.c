@@ -1,6 +1,7 @@
 /* options.c - see options.h. One loop over argv; help is printed from the same rows. */
 #include "runtime/command/options.h"
 
+#include "base/bug.h"
 #include "runtime/error.h"
 
 #include <errno.h>
@@ -149,7 +150,9 @@ static bool add_pair(const OptionTable *t, const OptionRow *f, OptionPairs *pair
         fprintf(stderr, "%s: --%s wants %s, not '%s'%s\n", t->program, f->name, f->arg, GAN_SHOWN(text), eq && !eq[1] ? ", which ends at the =" : "");
         return false;
     }
-    pairs->v[pairs->n++] = (OptionPair){strndup(text, (size_t)(eq - text)), eq + 1};
+    char *name = strndup(text, (size_t)(eq - text));
+    if (!name) no_memory_left();
+    pairs->v[pairs->n++] = (OptionPair){name, eq + 1};
     return true;
 }
 
@@ -267,18 +270,25 @@ static bool asks(const char *word, const char *flag, char letter)
     return !strcmp(word, flag) || (word[0] == '-' && word[1] == letter && !word[2]);
 }
 
-/* Memory for as many words, operands and pairs as there are words. */
+/* Memory for as many of something as there are words. */
+static void *for_each_word(int argc, size_t bytes)
+{
+    void *p = calloc((size_t)argc + 1, bytes);
+    if (!p) no_memory_left();
+    return p;
+}
+
 static void start(const OptionTable *t, int argc, RunOptions *o)
 {
     o->program = t->program;
-    o->word = calloc((size_t)argc + 1, sizeof *o->word);
+    o->word = for_each_word(argc, sizeof *o->word);
     o->steps = -1;
     o->seeds = 1;
     o->number = 64;
     o->color = color_wanted("auto");
-    o->operands = calloc((size_t)argc + 1, sizeof *o->operands);
+    o->operands = for_each_word(argc, sizeof *o->operands);
     for (int i = 0; i < t->n_flags; i++)
-        if (t->flag[i].kind == OPTION_PAIRS) ((OptionPairs *)(void *)((char *)o + t->flag[i].at))->v = calloc((size_t)argc + 1, sizeof(OptionPair));
+        if (t->flag[i].kind == OPTION_PAIRS) ((OptionPairs *)(void *)((char *)o + t->flag[i].at))->v = for_each_word(argc, sizeof(OptionPair));
 }
 
 int options_read(const OptionTable *t, int argc, char **argv, RunOptions *o, int *status)

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "runtime/data/data.h"
+#include "runtime/file.h"
 #include "runtime/picture.h"
 
 #include <math.h>
@@ -85,11 +86,14 @@ static GanStatus write_png(const char *path, const GanTensor *t, GanError *err)
     return picture_grid(path, t, least < 0 ? -1 : 0, fmax(1, most), err);
 }
 
-bool outputs_can_write(const RunOptions *o, const char *path)
+int outputs_can_write(const RunOptions *o, const char *path)
 {
-    if (ends_in(path, ".npy") || ends_in(path, ".csv") || ends_in(path, ".png")) return true;
+    char     place[FILE_PATH_MAX];
+    GanError err;
+    bool     known = ends_in(path, ".npy") || ends_in(path, ".csv") || ends_in(path, ".png");
+    if (known) return file_place(path, place, &err) ? say_error(o, &err) : EXIT_DONE;
     fprintf(stderr, "%s: --output wants a name that ends in .npy, .csv or .png, not '%s'\n", o->program, GAN_SHOWN(path));
-    return false;
+    return EXIT_WRONG_USAGE;
 }
 
 int outputs_write(const RunOptions *o, const char *path, const GanTensor *t)

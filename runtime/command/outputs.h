@@ -8,5 +8,5 @@ void outputs_print(const char *name, const GanTensor *t);
 
 /* By the ending of `path`: .npy, .csv, or .png (points in the plane as a scatter, images as a grid). False, after saying so, for
  * any other ending; an exit status. */
-bool outputs_can_write(const RunOptions *o, const char *path);
+int outputs_can_write(const RunOptions *o, const char *path);
 int  outputs_write(const RunOptions *o, const char *path, const GanTensor *t);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-typedef enum { ABSENT, A_FILE, EMPTY, A_RUN, SOMETHING_ELSE } Kind;
+typedef enum { ABSENT, UNKNOWN, A_FILE, EMPTY, A_RUN, SOMETHING_ELSE } Kind;
 
 static bool exists(const char *path)
 {
@@ -33,10 +33,18 @@ static bool is_run(const Game *g, const char *folder, bool *busy, GanError *err)
     return true;
 }
 
+static Kind unknown(const char *folder, int why, GanError *err)
+{
+    bool world = why == ENOMEM || why == EMFILE || why == ENFILE || why == EIO;
+    gan_error_in(err, world ? GAN_WORLD : GAN_WRONG, folder, "cannot be listed: %s", strerror(why));
+    return UNKNOWN;
+}
+
 static Kind look(const Game *g, const char *folder, bool *busy, GanError *err)
 {
     DIR *d = opendir(folder);
-    if (!d) return exists(folder) ? A_FILE : ABSENT;
+    if (!d && errno == ENOTDIR) return A_FILE;
+    if (!d) return errno == ENOENT && !exists(folder) ? ABSENT : errno == ENOENT ? A_FILE : unknown(folder, errno, err);
     Kind kind = EMPTY;
     for (struct dirent *e; (e = readdir(d));) {
         if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
@@ -75,25 +83,26 @@ int runfolder_make_room(const Game *g, const char *folder)
     Kind     kind = look(g, folder, &busy, &err);
     if (kind == A_FILE) gan_error_in(&err, GAN_WRONG, folder, "a folder for the run's files is wanted, and this is something else");
     else if (kind == SOMETHING_ELSE) gan_error_in(&err, GAN_WRONG, folder, "this folder holds other files than a run's; name another one with --out");
-    else if (!busy) return kind == A_RUN ? move_aside(g, folder) : EXIT_DONE;
+    else if (!busy && kind != UNKNOWN) return kind == A_RUN ? move_aside(g, folder) : EXIT_DONE;
     return say_error(g->o, &err);
 }
 
-/* A game of several in the folder, the one of the least seed; NULL: there is none. */
-static const char *first_seed(const Game *g, const char *folder, uint64_t *seed)
+/* Whether a game of several is in the folder, and the least seed of them. */
+static bool find_seeds(const Game *g, const char *folder, bool *found, uint64_t *seed, GanError *err)
 {
-    const char *first = NULL;
-    DIR        *d = opendir(folder);
+    DIR *d = opendir(folder);
+    *found = false;
+    if (!d && errno != ENOENT && errno != ENOTDIR) return unknown(folder, errno, err), false;
     for (struct dirent *e; d && (e = readdir(d));) {
         char    *end;
         uint64_t of = strncmp(e->d_name, "seed-", 5) ? 0 : strtoull(e->d_name + 5, &end, 10);
-        if (strncmp(e->d_name, "seed-", 5) || *end || (first && of >= *seed)) continue;
+        if (strncmp(e->d_name, "seed-", 5) || *end || (*found && of >= *seed)) continue;
         if (!has_lock(g, arena_printf(g->arena, "%s/%s", folder, e->d_name))) continue;
-        first = arena_str(g->arena, e->d_name);
+        *found = true;
         *seed = of;
     }
     if (d) closedir(d);
-    return first;
+    return true;
 }
 
 static bool has_a_wanted_seed(const Game *g, const char *folder)
@@ -119,7 +128,9 @@ static int refuse(const Game *g, const char *folder, const char *fmt, ...)
 int runfolder_can_resume(const Game *g, const char *folder)
 {
     uint64_t seed = 0;
-    bool     one = has_lock(g, folder), many = first_seed(g, folder, &seed) != NULL, several = g->o->seeds > 1;
+    GanError err;
+    bool     one = has_lock(g, folder), many, several = g->o->seeds > 1;
+    if (!find_seeds(g, folder, &many, &seed, &err)) return say_error(g->o, &err);
     if (!several && many && !one) return refuse(g, folder, "several games, the first of seed %" PRIu64 ": --resume and their --seeds go on with them", seed);
     if (several && one && !many) return refuse(g, folder, "a single game: --resume without --seeds goes on with it");
     if (several && many && !g->o->seed_given && !has_a_wanted_seed(g, folder))

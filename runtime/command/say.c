@@ -2,6 +2,7 @@
 #include "runtime/command/say.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <locale.h>
 #include <poll.h>
@@ -108,8 +109,17 @@ int say_finish(const char *program, int status)
     return status ? status : EXIT_RUN_FAILED;
 }
 
+/* A standard descriptor that whoever started us has closed would be the number of the next file, which then got what we print. These can be
+ * neither read nor written, so that what is printed is missed. */
+static void hold_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/", O_PATH) != fd) _exit(EXIT_RUN_FAILED);
+}
+
 void say_begin(void)
 {
+    hold_descriptors();
     setlocale(LC_CTYPE, "");                                /* numbers stay in the C locale's form */
     signal(SIGPIPE, SIG_IGN);                               /* a reader that left shows as a failed write */
     signal(SIGXFSZ, SIG_IGN);                               /* and a file that may not grow as a full disk */

@@ -14,4 +14,4 @@ const char *say_later(const RunOptions *o, Arena *a, const char *line);     /* t
 
 /* For main(): what was printed on stdout must have arrived. A pipe whose reader left is no mistake: it ends quietly. An exit status. */
 int  say_finish(const char *program, int status);
-void say_begin(void);                                       /* locale; signals that show as failed writes instead */
+void say_begin(void);                                       /* locale; signals that show as failed writes; no file gets a standard descriptor */

@@ -151,13 +151,15 @@ int seeds_run(Game *g, const char *folder)
     GanError err;
     int      status;
     state_free(&g->state);                                  /* each game has its own */
-    if (begin(&s, &err)) status = say_error(g->o, &err);
+    GanStatus st = begin(&s, &err);
+    Team     *team = st ? NULL : team_new(s.n_engines, false);
+    if (!st && !team) st = gan_error(&err, GAN_WORLD, "not enough memory for threads");
+    if (st) status = say_error(g->o, &err);
     else {
-        Team *team = team_new(s.n_engines, false);
         team_run(team, play_some, &s);
-        team_free(team);
         status = finish(&s);
     }
+    team_free(team);
     seeds_free(&s);
     return status;
 }

@@ -136,6 +136,14 @@ bool data_same_recipe(const DataRecipe *a, const DataRecipe *b)
     return same;
 }
 
+char *data_called(const DataRecipe *r, char text[GAN_ERROR_TEXT])
+{
+    char raw[GAN_ERROR_TEXT];
+    bool field = r->name && r->field;
+    snprintf(raw, sizeof raw, "%s%s%s", r->name ? r->name : r->path, field ? "." : "", field ? r->field : "");
+    return gan_shown(raw, text);
+}
+
 static bool is_elem(GanElem e) { return (unsigned)e <= GAN_U8; }
 
 /* Of elements of type *e, which become what the step makes of them. */

@@ -53,6 +53,9 @@ int64_t   data_not_finite(const GanTensor *t, int64_t *first);
 /* The least and the greatest of integers; there is one at least. */
 void      data_range(const GanTensor *t, int64_t *lo, int64_t *hi);
 
+/* What the data are called, for people: digits.x, digits, or their file. Returns `text`. */
+char     *data_called(const DataRecipe *r, char text[GAN_ERROR_TEXT]);
+
 /* ---- recipes -------------------------------------------------------------------------------------------------------- */
 
 bool      data_same_recipe(const DataRecipe *a, const DataRecipe *b);

@@ -74,8 +74,7 @@ static GanStatus read_data(GanInstance *it, const LibraryOptions *o, GanError *e
 static GanStatus start(GanInstance *it, const LibraryOptions *o, GanError *e)
 {
     const GanProgram *p = &it->image.program;
-    Team             *team = team_new(o->threads, false);
-    GanStatus         st = team ? engine_new(&it->image.code, p->n_data, team, &it->engine, e) : gan_error(e, GAN_WORLD, "no threads");
+    GanStatus         st = engine_new(&it->image.code, p->n_data, team_new(o->threads, false), &it->engine, e);
     if (!st) st = state_new(p, o->seed, &it->state, e);
     if (!st) st = trainer_result_new(p, &it->run, e);
     if (!st && p->init_fn >= 0) st = it->engine.run(it->engine.self, p->init_fn, &it->state, NULL, e);

@@ -65,11 +65,6 @@ static void print_version(bool verbose)
 
 /* ---- the commands ----------------------------------------------------------------------------------------------- */
 
-static const char *data_name(Arena *a, const DataRecipe *r)
-{
-    return r->name && r->field ? arena_printf(a, "%s.%s", r->name, r->field) : r->name ? r->name : r->path;
-}
-
 static int read_data(Game *g, Image *image)
 {
     const OptionPairs *given = &g->o->data;
@@ -78,8 +73,9 @@ static int read_data(Game *g, Image *image)
     int                own;
     for (int i = 0; i < given->n; i++) choice[i] = (DataChoice){given->v[i].name, given->v[i].value};
     if (!image_read_data(image, choice, given->n, &own, &err)) return EXIT_DONE;
-    int status = say_error(g->o, &err);
-    if (own >= 0) say_line((void *)g->o, arena_printf(g->arena, "--data %s=PATH takes another file", data_name(g->arena, &g->program->recipe[own])));
+    int  status = say_error(g->o, &err);
+    char name[GAN_ERROR_TEXT];
+    if (own >= 0) say_line((void *)g->o, arena_printf(g->arena, "--data %s=PATH takes another file", data_called(&g->program->recipe[own], name)));
     return status;
 }
 
@@ -99,8 +95,7 @@ static int start(Game *g, Image *image)
     if (status != EXIT_DONE) return status;
     int which;
     if (extern_open(&image->program, image->program.folder, &which, &err)) return say_extern(g, &image->program.external[which], &err);
-    Team     *team = team_new((int)g->o->threads, false);
-    GanStatus s = team ? engine_new(&image->code, image->program.n_data, team, &g->engine, &err) : gan_error(&err, GAN_WORLD, "no threads");
+    GanStatus s = engine_new(&image->code, image->program.n_data, team_new((int)g->o->threads, false), &g->engine, &err);
     if (!s) s = state_new(g->program, g->o->seed, &g->state, &err);
     return s ? say_error(g->o, &err) : EXIT_DONE;
 }
@@ -151,7 +146,8 @@ static int info(const Game *g)
     }
     for (int i = 0; i < p->n_data; i++) {
         const DataRecipe *r = &p->recipe[i];
-        if (r->format != DATA_NONE) printf("data %s: %s\n", GAN_SHOWN(data_name(g->arena, r)), GAN_SHOWN(data_path(g->arena, r, p->folder)));
+        char              name[GAN_ERROR_TEXT];
+        if (r->format != DATA_NONE) printf("data %s: %s\n", data_called(r, name), GAN_SHOWN(data_path(g->arena, r, p->folder)));
     }
     for (int i = 0; i < p->n_externs; i++) printf("simulator %s: %s\n", p->external[i].symbol, GAN_SHOWN(p->external[i].path));
     for (int i = 0; i < p->n_files; i++) printf("source %s\n", GAN_SHOWN(p->file[i]));
@@ -162,8 +158,9 @@ static int info(const Game *g)
 static int can_run(const RunOptions *o, int command)        /* an exit status: do the flags make sense together? */
 {
     if (command == TRAIN_SHIFT) return game_can_run(o) ? EXIT_DONE : EXIT_WRONG_USAGE;
-    if (command != SAMPLE_SHIFT || (o->output && outputs_can_write(o, o->output))) return EXIT_DONE;
-    if (!o->output) fprintf(stderr, "%s: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", o->program);
+    if (command != SAMPLE_SHIFT) return EXIT_DONE;
+    if (o->output) return outputs_can_write(o, o->output);
+    fprintf(stderr, "%s: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", o->program);
     return EXIT_WRONG_USAGE;
 }
 

@@ -4,7 +4,9 @@ import gzip
 import json
 import os
 import random
+import re
 import resource
+import stat
 import struct
 import subprocess
 import time
@@ -358,7 +360,7 @@ def test_a_full_disk():
         path, out = write_small(d), os.path.join(d, "out")
         r = gan("run", path, "--out", out, "--log", "/dev/full", "--quiet")
         assert r.status == 3 and "/dev/full" in r.err and "No space left" in r.err, r
-        assert os.path.exists(os.path.join(out, "checkpoints", "000000010.safetensors")), "the state is saved first"
+        assert os.path.exists(os.path.join(out, "checkpoints", "000000009.safetensors")), "the state before the row is saved"
         with open("/dev/full", "w") as full:
             done = subprocess.run([GAN, "eval", "-e", "1 + 1"], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
         assert done.returncode == 3 and b"No space left" in done.stderr, done
@@ -500,6 +502,92 @@ def test_errors_of_a_run_as_json():
         r = gan("run", path, "--out", os.path.join(d, "out"), "--quiet", "--diagnostics=json")
         said = [json.loads(line) for line in r.err.splitlines()]
         assert r.status == 3 and said[0]["severity"] == "error" and said[0]["file"] == path and said[0]["range"]["start"]["line"] == 4, r
+
+
+WRITES = """implicit G(z: real[2] ~ Normal(0, 1)) -> real { param w: real = 1; w * sum(z) }
+report u = E[x ~ G : 3] x
+"""
+
+
+def test_what_is_no_regular_file_is_not_written_over():
+    """A pipe or a device of the output's name stays, and is refused before the program is looked at."""
+    with folder() as d:
+        cases = ([["build", "--emit", "c", "-o"], "out.c"], [["build", "--emit", "obj", "-o"], "out.o"], [["build", "-o"], "out"], [["build", "--lib", "-o"], "out.so"],
+                 [["build", "--lib", "--python", "-o"], "out_game.py"], [["sample", "-o"], "out.csv"], [["sample", "-o"], "out.npy"], [["sample", "-o"], "out.png"],
+                 [["eval", "-e", "1", "-o"], "out.csv"])
+        kinds = [("a pipe", os.mkfifo, stat.S_ISFIFO)]
+        if os.geteuid() == 0:                               # /dev/null's twin, in a folder of its own
+            kinds.append(("a device", lambda path: os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3)), stat.S_ISCHR))
+        for what, make, still in kinds:
+            for (command, *flags), name in cases:
+                path = os.path.join(d, name)
+                make(path)
+                output = os.path.join(d, "out") if "--lib" in flags else path
+                r = gan(command, os.path.join(d, "missing.gan"), *(["G"] if command == "sample" else []), *flags, output)
+                assert r.status == 1 and f"there is {what}" in r.err and "missing.gan" not in r.err, (name, r)
+                assert still(os.stat(path).st_mode) and os.listdir(d) == [name], (name, os.listdir(d))
+                os.remove(path)
+
+
+def test_an_output_that_is_a_link_stays_one():
+    with folder() as d:
+        program, real, link = os.path.join(d, "p.gan"), os.path.join(d, "below", "real"), os.path.join(d, "link")
+        os.mkdir(os.path.dirname(real))
+        with open(program, "w") as f:
+            f.write(WRITES)
+        for flags in (["--emit", "c"], []):
+            for old in (b"old", None):                      # what the link leads to is there, or is made
+                if old is not None:
+                    with open(real, "wb") as f:
+                        f.write(old)
+                os.symlink("below/real", link)
+                r = gan("build", program, *flags, "-o", link)
+                assert r.status == 0 and os.readlink(link) == "below/real" and os.path.getsize(real) > 1000, r
+                os.remove(link)
+                os.remove(real)
+        os.symlink("link", link)
+        r = gan("build", program, "--emit", "c", "-o", link)
+        assert r.status == 1 and "lead nowhere" in r.err, r
+        os.remove(link)
+        os.symlink("/proc/self/fd/1", link)                 # as /dev/stdout is, with >> into a file
+        with open(real, "w+b") as f:
+            f.write(b"before")
+            f.flush()
+            r = subprocess.run([GAN, "build", program, "--emit", "c", "-o", link], stdout=f, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        assert r.returncode == 1 and "a file that is open" in r.stderr and os.readlink(link) == "/proc/self/fd/1", r
+        with open(real, "rb") as f:
+            assert f.read() == b"before"
+
+
+LOGGED = """import optim
+net W { param v: real = 0; v }
+alternate 4 steps { update W minimize (W() - 1)^2 with sgd(0.1)
+  report v = W.v }
+"""
+
+
+def closed(*descriptors):
+    def close():
+        for fd in descriptors:
+            os.close(fd)
+    return close
+
+
+def test_standard_descriptors_that_are_closed():
+    """No file of ours gets their numbers; what was to be printed is missed."""
+    with folder() as d:
+        path, native = os.path.join(d, "p.gan"), os.path.join(d, "p")
+        with open(path, "w") as f:
+            f.write(LOGGED)
+        assert gan("build", path, "-o", native).status == 0
+        for begin in ([GAN, "run", path], [native, "train"]):
+            for n, (flags, fds, status) in enumerate(((["--log", "-"], (1,), 3), (["--log", "-"], (0, 1, 2), 3), ([], (1,), 3), (["--quiet"], (0, 1, 2), 0), ([], (2,), 0))):
+                out = os.path.join(d, f"{os.path.basename(begin[0])}-{n}")
+                r = subprocess.run([*begin, "--out", out, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=closed(*fds), timeout=60, check=False)
+                assert r.returncode == status, (begin, flags, fds, r)
+                assert status == 0 or 2 in fds or "cannot be written" in r.stderr, r
+                with open(os.path.join(out, "checkpoints", ".lock")) as f:
+                    assert re.fullmatch(r"\d+\n", f.read()), (begin, flags, fds)
 
 
 run_tests(globals())

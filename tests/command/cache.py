@@ -139,8 +139,11 @@ def test_what_others_can_write_is_not_run():
         os.chmod(f"{d}/cache/gan", 0o700)
         os.rename(name, f"{d}/elsewhere")
         os.symlink(f"{d}/elsewhere", name)
+        elsewhere = content(f"{d}/elsewhere")
+        with open(f"{d}/elsewhere", "ab") as f:
+            f.write(b"x")
         run("a")
-        assert not os.path.islink(name)
+        assert not os.path.islink(name) and content(f"{d}/elsewhere") == elsewhere + b"x"
 
 
 def test_where_nothing_can_be_kept():

@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import resource
+import stat
 import subprocess
 import sys
 
@@ -139,6 +140,9 @@ def test_wrong_uses():
         for commands, words in cases.items():
             status, _, message = list(host(d, commands).values())[-1]
             assert status in (1, 3) and words in message, (commands, status, message)
+        os.mkfifo(f"{d}/pipe")
+        status, _, message = host(d, "open:0:1 save:pipe")[0, "save:pipe"]
+        assert status == 1 and "there is a pipe" in message and stat.S_ISFIFO(os.stat(f"{d}/pipe").st_mode), message
         data = content(f"{d}/five")
         for name, spoilt in (("cut", data[:-100]), ("bit", data[:-100] + bytes([data[-100] ^ 1]) + data[-99:])):
             with open(f"{d}/{name}", "wb") as f:
@@ -174,6 +178,54 @@ def german(d):
         return False
 
 
+FAILS = """
+#include <errno.h>
+#include <stdlib.h>
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+static long left;
+void fail_in(long n) { left = n; }
+static int fails(void) { return left > 0 && !--left; }
+void *malloc(size_t s) { return fails() ? errno = ENOMEM, (void *)0 : __libc_malloc(s); }
+void *calloc(size_t a, size_t s) { return fails() ? errno = ENOMEM, (void *)0 : __libc_calloc(a, s); }
+void *realloc(void *p, size_t s) { return fails() ? errno = ENOMEM, (void *)0 : __libc_realloc(p, s); }
+"""
+
+
+def test_memory_fails_once():
+    """Saving and loading say so, in the host's process, and have changed nothing; the same again goes well."""
+    if SANITIZED:
+        return
+    with folder() as d:
+        built(d)
+        compiled(d)
+        with open(f"{d}/fails.c", "w") as f:
+            f.write(FAILS)
+        subprocess.run(["cc", "-shared", "-fPIC", "fails.c", "-o", "fails.so"], cwd=d, check=True)
+        works(d, "open:1:1:0 train:3 save:three train:2 save:five")
+        for what, begin, again in (("save:a", "open:1:1:0 train:5", "save:b"), ("load:three", "open:1:1:0 train:5", "load:five"),
+                                   ("state:three", "open:1:1:0 train:5", "save:b")):
+            failed = 0
+            for n in range(1, 400):
+                for name in "ab":
+                    if os.path.exists(f"{d}/{name}"):
+                        os.remove(f"{d}/{name}")
+                done = subprocess.run(["./host", *f"{begin} fail:{n} {what} fail:0 rounds {again}".split()], cwd=d, capture_output=True, timeout=60, check=False, text=True,
+                                      env={**os.environ, "LD_PRELOAD": f"{d}/fails.so"})
+                assert done.returncode == 0 and done.stderr == "", (what, n, done)
+                lines = done.stdout.splitlines()
+                status, _, *message = lines[3].split(" ", 4)[2:]
+                rounds = float(lines[5].split()[3])
+                assert lines[6].split()[2] == "0", (what, n, done)
+                if status == "0":
+                    break
+                failed += 1
+                assert status == "3" and "memory" in " ".join(message), (what, n, lines[3])
+                assert rounds == 5 and not os.path.exists(f"{d}/a"), (what, n, done)
+                if again == "save:b":
+                    assert content(f"{d}/b") == content(f"{d}/five"), (what, n)
+            assert failed > 10, (what, failed)
+
+
 def test_data():
     with folder() as d:
         for name, value in (("d", 2), ("other", 5)):
@@ -184,6 +236,11 @@ def test_data():
         compiled(d)
         r = works(d, "open:0:1 train:0 report:total", "data:ring:other.csv open:0:1 train:0 report:total")
         assert r[0, "report:total"][1] == 4 and r[1, "report:total"][1] == 10, r
+        r = host(d, "data:ring:other.csv open:0:1 train:1 save:five")
+        assert r[0, "save:five"][0] == 0, r
+        r = host(d, "open:0:1 train:2 load:five rounds state:five train:-1")
+        assert r[0, "load:five"][0] == 1 and "whose data ring were others" in r[0, "load:five"][2], r
+        assert r[0, "rounds"][1] == 2 and r[0, "state:five"][0] == 0 and r[0, "train:-1"][1] == 20, r
         with open(f"{d}/half.csv", "w") as f:
             f.write("0.5,0.75\n" * 8)
         for words in ("", "locale:de_DE.UTF-8 ") if german(d) else ("",):

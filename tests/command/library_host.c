@@ -3,6 +3,7 @@
  * WORD:WORD:... is a command. What each gave is printed as "LIST COMMAND STATUS RESULT MESSAGE". Compiled with -DP=PREFIX -DHEADER="PREFIX.h". */
 #include HEADER
 
+#include <dlfcn.h>
 #include <locale.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -44,6 +45,11 @@ static double run(List *l, char *word[4], F(_error) *e)
         l->data.name = l->names;
         l->data.path = l->names + strlen(l->names) + 1;
         snprintf(l->names + strlen(l->names) + 1, sizeof l->names - strlen(l->names) - 1, "%s", word[2]);
+    }
+    if (!strcmp(c, "fail")) {                               /* the n-th allocation from here on, by a library that is preloaded */
+        void (*fail_in)(long);
+        *(void **)&fail_in = dlsym(RTLD_DEFAULT, "fail_in");
+        fail_in(atol(word[1]));
     }
     if (!strcmp(c, "locale")) value = setlocale(LC_ALL, word[1]) != NULL && *localeconv()->decimal_point == ',';
     if (!strcmp(c, "open")) {

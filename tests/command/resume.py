@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from harness import GAN, folder, gan, run_tests
+from harness import GAN, SANITIZED, folder, gan, run_tests
 
 PROGRAM = """
 import nn, optim, compare, toy, metrics
@@ -422,6 +422,103 @@ def test_a_signal_in_a_long_call():
             assert p.returncode == 143 or "goes on" in said, said       # the call was over in time
             if p.returncode == 143:
                 assert said == "" and time.time() - start < 30, said
+
+
+ROWS = """
+import optim
+net W { param v: real = 0; v }
+report first = W.v
+report begin = E[x ~ Normal(0, 1) : 5] x
+alternate 40 steps {
+  update W minimize (W() - 1)^2 + 0 * (E[x ~ Normal(0, 1) : 3] x) with sgd(0.01)
+  report v = W.v + (E[x ~ Normal(0, 1) : 5] x)
+  report v = W.v
+}
+report end = E[x ~ Normal(0, 1) : 5] x
+report last = W.v
+"""
+
+
+FULL = r"""
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+ssize_t write(int fd, const void *data, size_t n)           /* the disk is full at the log's row FULL_AT */
+{
+    static int rows;
+    if (n > 7 && !memcmp(data, "{\"step\"", 7) && ++rows == atoi(getenv("FULL_AT"))) return errno = ENOSPC, -1;
+    return syscall(SYS_write, fd, data, n);
+}
+"""
+
+
+def test_a_row_that_could_not_be_written_comes_again():
+    """Whatever row it is, in a round or outside: the checkpoint that is left is of before it."""
+    if SANITIZED:
+        return
+    with folder() as d:
+        path, library = os.path.join(d, "rows.gan"), os.path.join(d, "full.so")
+        with open(path, "w") as f:
+            f.write(ROWS)
+        with open(os.path.join(d, "full.c"), "w") as f:
+            f.write(FULL)
+        subprocess.run(["cc", "-shared", "-fPIC", os.path.join(d, "full.c"), "-o", library], check=True)
+        whole, _ = uncut(d, path, "--backend", "interp")
+        rows = reports(whole)
+        assert len(rows) == 84, rows
+        for at in (1, 2, 3, 4, 5, 34, 35, 81, 82, 83, 84):
+            out = os.path.join(d, str(at))
+            r = gan("run", path, "--out", out, "--quiet", "--backend", "interp", env={"LD_PRELOAD": library, "FULL_AT": str(at)})
+            assert r.status == 3 and "the log cannot be written" in r.err, (at, r)
+            r = gan("run", path, "--out", out, "--quiet", "--backend", "interp", "--resume")
+            begin = {1: 0, 2: 0, 83: 40, 84: 40}.get(at, (at - 3) // 2)
+            assert r.status == 0 and f"resuming at step {begin} " in r.err, (at, r)
+            assert reports(out) == rows, (at, reports(out))
+            assert last_state(out) == last_state(whole), at
+
+
+DATA = """
+import optim
+data e: real[2] = csv("e.csv")
+net W { param v: real[2] = 0; v }
+alternate 10 steps, batch 2 { update W minimize E[x ~ e] norm2(W() - x) with sgd(0.1) }
+report w = W.v[0]
+"""
+
+
+def test_a_run_goes_on_with_its_own_data_alone():
+    with folder() as d:
+        path = os.path.join(d, "data.gan")
+        with open(path, "w") as f:
+            f.write(DATA)
+        own, other = os.path.join(d, "e.csv"), os.path.join(d, "other.csv")
+        for name, rows in ((own, "1,2\n3,4\n5,6\n"), (other, "1,2\n3,4\n5,7\n")):
+            with open(name, "w") as f:
+                f.write(rows)
+        native = os.path.join(d, "native")
+        assert gan("build", path, "-o", native).status == 0
+
+        def train(out, *flags):
+            return subprocess.run([native, "train", "--out", out, "--quiet", *flags], capture_output=True, text=True, timeout=60, check=False)
+
+        whole, out = os.path.join(d, "whole"), os.path.join(d, "cut")
+        assert train(whole, "--data", f"e={other}").returncode == 0
+        assert train(out, "--steps", "5", "--data", f"e={other}").returncode == 0
+        before = last_state(out)
+        r = train(out, "--steps", "10", "--resume")
+        assert r.returncode == 1 and "the data e are not those that this run was made with" in r.stderr, r
+        assert last_state(out) == before
+        r = gan("run", path, "--out", out, "--quiet", "--steps", 10, "--resume")
+        assert r.status == 1 and "the data e are not" in r.err, r
+        with open(own, "a") as f:
+            f.write("7,8\n")
+        r = gan("run", path, "--out", out, "--quiet", "--steps", 10, "--resume")
+        assert r.status == 1 and "the data e are not" in r.err, r   # nor a file that has grown
+        os.replace(other, own)
+        r = gan("run", path, "--out", out, "--quiet", "--steps", 10, "--resume")
+        assert r.status == 0 and reports(out) == reports(whole), r  # by their content, wherever they lie
 
 
 run_tests(globals())

@@ -1,0 +1,50 @@
+/* sum.c - see sum.h. */
+#include "runtime/data/sum.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static bool is_of_a_file(const GanProgram *p, int i) { return p->recipe && p->recipe[i].format != DATA_NONE; }
+
+static void sum_of(const GanTensor *t, char text[DATA_SUM])
+{
+    int64_t type[2 + GAN_MAX_RANK] = {t->elem, t->rank};
+    memcpy(type + 2, t->dim, sizeof *t->dim * (size_t)t->rank);
+    XXH128_hash_t h = XXH3_128bits_withSeed(t->data, t->bytes, XXH3_64bits(type, sizeof type));
+    snprintf(text, DATA_SUM, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64, (uint64_t)h.low64);
+}
+
+/* A name may stand for several tensors, of other rows, say. */
+static void set_key(const DataSums *s, DataSum *new)
+{
+    int earlier = 0;
+    for (int i = 0; i < s->n; i++) earlier += !strcmp(s->v[i].name, new->name);
+    if (earlier) snprintf(new->key, sizeof new->key, "data %s %d", new->name, earlier + 1);
+    else snprintf(new->key, sizeof new->key, "data %s", new->name);
+}
+
+GanStatus data_sums(const GanProgram *p, DataSums *out, GanError *err)
+{
+    int n = 0;
+    for (int i = 0; i < p->n_data; i++) n += is_of_a_file(p, i);
+    *out = (DataSums){.v = calloc((size_t)n + 1, sizeof *out->v)};
+    if (!out->v) return gan_error(err, GAN_WORLD, "no memory for the sums of the data");
+    for (int i = 0; i < p->n_data; i++) {
+        if (!is_of_a_file(p, i)) continue;
+        DataSum *new = &out->v[out->n];
+        data_called(&p->recipe[i], new->name);
+        set_key(out, new);
+        sum_of(p->data[i], new->sum);
+        out->n++;
+    }
+    return GAN_OK;
+}
+
+void data_sums_free(DataSums *s)
+{
+    free(s->v);
+    *s = (DataSums){0};
+}
