@@ -44,9 +44,15 @@ static GanStatus lay_out_text(const Link *l, const char *name, const char *text)
 
 static GanStatus lay_out_library(const Link *l)
 {
+    Text script = text_in(l->a), list = text_in(l->a);
+    for (int i = 0; i < l->lib->symbols->n; i++) {
+        text_printf(&script, " %s;", l->lib->symbols->v[i]);
+        text_printf(&list, "%s\n", l->lib->symbols->v[i]);
+    }
     GanStatus s = lay_out_text(l, "library.h", l->lib->header);
     if (!s) s = lay_out_text(l, "library.c", l->lib->source);
-    return s ? s : lay_out_text(l, "exports", arena_printf(l->a, "{ global: %s_*; local: *; };\n", l->lib->prefix));
+    if (!s) s = lay_out_text(l, "symbols", text_str(&list));
+    return s ? s : lay_out_text(l, "exports", arena_printf(l->a, "{ global:%s local: *; };\n", text_str(&script)));
 }
 
 static GanStatus lay_out(const Link *l, const char *image, size_t bytes)
@@ -67,7 +73,7 @@ static GanStatus lay_out(const Link *l, const char *image, size_t bytes)
 
 static void clear_folder(const Link *l)
 {
-    static const char *const name[] = {"image", "image.s", "library.h", "library.c", "exports", "all.o", "said"};
+    static const char *const name[] = {"image", "image.s", "library.h", "library.c", "exports", "symbols", "all.o", "said"};
     for (int k = 0; k < l->n_variants; k++)
         for (int i = 0; i < l->variant[k].objects.n; i++) unlink(object_name(l, k, i));
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) unlink(in_folder(l, name[i]));
@@ -194,8 +200,8 @@ static GanStatus link_object(Link *l)
     GanStatus s = run_tool(l);
     if (s) return s;
     begin_tool(l, "OBJCOPY", "objcopy");
-    add_words(l, "--strip-unneeded --wildcard --keep-global-symbol");
-    array_push(l->a, &l->word, (const char *)arena_printf(l->a, "%s_*", l->lib->prefix));
+    add_words(l, "--strip-unneeded");
+    array_push(l->a, &l->word, (const char *)arena_printf(l->a, "--keep-global-symbols=%s", in_folder(l, "symbols")));
     array_push(l->a, &l->word, all);
     return run_tool(l);
 }
@@ -246,7 +252,40 @@ static GanStatus link_library(Link *l, const char *path)
     return s;
 }
 
-/* Said here, before a linker says it in its own words. */
+/* ---- what a linker would say in its own words ------------------------------------------------------------------------ */
+
+/* The names that an archive has, one after the other: its first member, "/", is how many there are, an offset for each, and they. */
+static const char *archive_index(const char *archive, size_t n, uint32_t *names)
+{
+    enum { MAGIC = 8, HEAD = 60 };
+    if (n < MAGIC + HEAD + 4 || memcmp(archive + MAGIC, "/ ", 2)) return NULL;
+    const unsigned char *c = (const unsigned char *)archive + MAGIC + HEAD;
+    *names = (uint32_t)c[0] << 24 | (uint32_t)c[1] << 16 | (uint32_t)c[2] << 8 | c[3];
+    return (size_t)*names < (n - MAGIC - HEAD) / 5 ? (const char *)c + 4 + 4 * (size_t)*names : NULL;
+}
+
+static const char *first_shared(const NativeSymbols *symbols, const char *name, uint32_t names, const char *end)
+{
+    for (; names && name < end; names--, name += strnlen(name, (size_t)(end - name)) + 1)
+        for (int i = 0; i < symbols->n; i++)
+            if (!strncmp(symbols->v[i], name, (size_t)(end - name))) return symbols->v[i];
+    return NULL;
+}
+
+/* The runtime is linked into the library, so that one cannot be called as the other's functions are. */
+static GanStatus no_name_of_the_runtime(const Link *l)
+{
+    char    *archive;
+    size_t   n;
+    uint32_t names;
+    GanStatus s = file_read_all(l->runtime, INT64_MAX, &archive, &n, l->err);
+    if (s) return s;
+    const char *index = archive_index(archive, n, &names), *shared = index ? first_shared(l->lib->symbols, index, names, archive + n) : NULL;
+    if (shared) s = gan_error(l->err, GAN_WRONG, "the library's function %s would have the name of one of gan's own; name another file with -o", shared);
+    free(archive);
+    return s;
+}
+
 static bool can_write_at(const Link *l, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -262,6 +301,7 @@ static GanStatus link_in_folder(Link *l, const char *image, size_t bytes, const 
     l->runtime = installed_file(l->a, "runtime/native", "libganrt.a");
     if (!l->runtime) return gan_error(l->err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
     if (!can_write_at(l, path)) return gan_error_in(l->err, GAN_WRONG, path, "cannot be written: %s", strerror(errno));
+    if (l->lib && no_name_of_the_runtime(l)) return GAN_WRONG;
     if (!mkdtemp(folder)) return gan_error_in(l->err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
     l->folder = folder;
     GanStatus s = lay_out(l, image, bytes);

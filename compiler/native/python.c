@@ -1,7 +1,7 @@
 /* python.c - see python.h. What is the same for every program stands in the text below, `$` for the prefix; its models follow as methods. */
 #include "compiler/native/python.h"
+#include "compiler/native/names.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const char top[] =
@@ -163,14 +163,6 @@ static void put(Text *t, const char *text, const char *prefix)
     }
 }
 
-static const char *identifier(Arena *a, const char *name)
-{
-    char *id = arena_str(a, name);
-    for (char *c = id; *c; c++)
-        if ((unsigned char)*c > 127 || !isalnum((unsigned char)*c)) *c = '_';
-    return id;
-}
-
 static char kind_of(GanElem e)
 {
     static const char kind[] = {[GAN_BOOL] = 'B', [GAN_I32] = 'i', [GAN_I64] = 'q', [GAN_F32] = 'f', [GAN_F64] = 'd', [GAN_U8] = 'B'};
@@ -197,14 +189,15 @@ static void add_fields(Text *t, const GanFunction *f)
 
 static void add_net(Text *t, const GanProgram *p, const GanModel *m, const int *slot, int n)
 {
-    const char *name = identifier(t->arena, m->name);
+    const char *name = names_word(t->arena, m->name);
     Text        rows = text_in(t->arena);
+    NativeNames locals = {.a = t->arena};
     text_printf(t, "\n    def evaluate_%s(self", name);
     for (int i = 0; i < n; i++) {
         const GanSlot *s = &p->slot[slot[i]];
-        const char    *argument = identifier(t->arena, strrchr(s->path, '.') + 1);
-        text_printf(t, ", %s_in", argument);
-        text_printf(&rows, "%s(%s_in, \"%s\", ", i ? ", " : "", argument, argument);
+        const char    *argument = names_argument(&locals, s->path);
+        text_printf(t, ", %s", argument);
+        text_printf(&rows, "%s(%s, \"%s\", ", i ? ", " : "", argument, strrchr(s->path, '.') + 1);
         add_type(&rows, s->elem, s->dim, s->rank);
         text_add(&rows, ")");
     }
@@ -216,7 +209,7 @@ static void add_net(Text *t, const GanProgram *p, const GanModel *m, const int *
 
 static void add_sampler(Text *t, const GanProgram *p, const GanModel *m)
 {
-    const char *name = identifier(t->arena, m->name);
+    const char *name = names_word(t->arena, m->name);
     text_printf(t, "\n    def sample_%s(self, n):\n        \"\"\"n samples; each call draws others.\"\"\"\n        return self._rows(\"sample_%s\", n, [], ", name, name);
     add_fields(t, &p->function[m->fn]);
     text_add(t, ")\n");

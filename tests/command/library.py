@@ -274,6 +274,40 @@ def test_nets():
         assert tensors(newest(f"{d}/run")) == tensors(f"{d}/after")
 
 
+def refused(d, text, name="p"):
+    with open(f"{d}/p.gan", "w") as f:
+        f.write(text)
+    r = gan("build", "p.gan", "--lib", "-o", name, cwd=d)
+    assert r.status == 1 and not r.out and os.listdir(d) == ["p.gan"], r
+    return r.err
+
+
+def test_names_in_c():
+    """Each is one thing's: an error names both, before a compiler does; words that only a function's own text knows are numbered."""
+    model, net = "implicit {}(z: real ~ Normal(0, 1)) -> real {{ param a: real = 1; a * z }}\n", "net {}(x: real[2]) -> {} {{ param b: real = 1; {} }}\n"
+    for a, b, word in (("evaluate", None, "p_evaluate_SIZE"), ("sample_G", "G_SIZE", "p_sample_G_SIZE"), ("é", "ê", "p_sample___")):
+        with folder() as d:
+            said = refused(d, model.format(a) + (model.format(b) if b else net.format("SIZE", "real", "b * sum(x)") + "report u = SIZE([1, 2])\n"))
+            assert f"the model {a} and the {'model ' + b if b else 'net SIZE'} would both have the name {word} in C; call one of them otherwise" in said, said
+    with folder() as d:
+        said = refused(d, net.format("D", "(φ: real, ψ: real)", "(φ: b, ψ: sum(x))") + "report u = D([1, 2]).φ\n")
+        assert "the field φ of the net D and the field ψ of the net D would both have the name p_D____SIZE in C" in said, said
+        for name, function in (("image", "image_close"), ("state", "state_load"), ("trainer", "trainer_"), ("library", "library_close")):
+            said = refused(d, SMALL, name)
+            assert f"the library's function {function}" in said and "gan's own; name another file with -o" in said, said
+        built(d, SMALL, "gan")                              # as the runtime's own names begin
+        names = subprocess.run(["nm", "-D", "--defined-only", "gan.so"], cwd=d, capture_output=True, check=True, text=True).stdout
+        assert {line.split()[2] for line in names.splitlines() if "asan" not in line} == set(re.findall(r"^\w+ (gan_\w+)\(", content(f"{d}/gan.h").decode(), re.M)), names
+    with folder() as d:
+        built(d, "net D(φ: real[2], ψ: real[2], __x: real[2]) -> real { param w: real = 1; w * sum(φ + 10 * ψ + 100 * __x) }\nreport u = D([1, 2], [3, 4], [5, 6])\n",
+              "p", "--python")
+        assert re.search(r"p_evaluate_D\(.* n, const float \*arg___in, const float \*arg___in_2, const float \*arg__x_in, float \*out,", content(f"{d}/p.h").decode())
+        if not SANITIZED:
+            used = "import p_game; print(p_game.Instance().evaluate_D(arg__x_in=[[5, 6]], arg___in=[[1, 2]], arg___in_2=[[3, 4]]).tolist())"
+            done = subprocess.run([sys.executable, "-c", used], cwd=d, capture_output=True, timeout=60, check=False, text=True)
+            assert done.stdout == "[1173.0]\n", done
+
+
 PYTHON_HOST = """
 import sys, threading
 if sys.argv[1] == "plain":
