@@ -365,6 +365,25 @@ def test_python():
         assert "goes with --lib" in gan("build", "nets.gan", "--python", "-o", "x", cwd=d).err
 
 
+def test_names_in_python():
+    """A module's name is one that `import` takes, or refused; none of its text's names is one that Python changes in a class."""
+    text = "implicit G(z: real[2] ~ Normal(0, 1)) -> real { param w: real = 1; w * sum(z) }\n"
+    with folder() as d:
+        for name in ("my-ring", "a.b", "a b", "été", b"b\xff", "9x"):
+            with open(f"{d}/p.gan", "w") as f:
+                f.write(text)
+            done = subprocess.run([GAN, "build", "p.gan", "--lib", "--python", "-o", name], cwd=d, capture_output=True, check=False)
+            assert done.returncode == 2 and b"Python cannot import " in done.stderr and b"letters, digits and _" in done.stderr, (name, done)
+            assert os.listdir(d) == ["p.gan"], os.listdir(d)
+        for name in ("__x", "_9"):
+            built(d, text, name, "--python")
+            if SANITIZED:
+                continue
+            used = f"import {name}_game as m\nwith m.Instance() as it: print(len(it.sample_G(3)), it.rounds, it.over)"
+            done = subprocess.run([sys.executable, "-c", used], cwd=d, capture_output=True, timeout=60, check=False, text=True)
+            assert done.stdout == "3 0 False\n" and not done.stderr, done
+
+
 TWO = '''
 #include "one.h"
 #include "two.h"
@@ -417,6 +436,7 @@ def test_building_fails():
         with open(f"{d}/small.gan", "w") as f:
             f.write(SMALL)
         assert "one of them" in gan("build", "small.gan", "--lib", "--emit", "obj", "-o", "x", cwd=d).err
+        assert "names no file" in gan("build", "small.gan", "--lib", "-o", "./", cwd=d).err
         r = gan("build", "small.gan", "--lib", "-o", "no/such/x", cwd=d)
         assert r.status == 1 and "no/such/x" in r.err, r
         assert os.listdir(d) == ["small.gan"], os.listdir(d)
