@@ -1,20 +1,18 @@
 /* link.c - see link.h. Everything is laid into a folder of its own, which goes in any case; the result is linked beside its place and renamed. */
 #include "compiler/native/link.h"
+#include "compiler/native/tools.h"
 #include "base/installed.h"
 #include "base/array.h"
 #include "base/text.h"
 #include "runtime/file.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* What runtime/native/main.c asks for. */
 static const char image_source[] =
@@ -29,6 +27,7 @@ typedef struct Link {
     const NativeLibrary *lib;                               /* NULL: a program */
     const NativeVariant *variant;
     int                  n_variants;
+    Tools                tools;
     ARRAY(const char *)  word;                              /* of cc */
     GanError            *err;
 } Link;
@@ -71,12 +70,12 @@ static GanStatus lay_out(const Link *l, const char *image, size_t bytes)
     return s ? s : file_write(in_folder(l, "image.s"), source.s, source.n, false, l->err);
 }
 
+/* Tools that were stopped may have left files of theirs. */
 static void clear_folder(const Link *l)
 {
-    static const char *const name[] = {"image", "image.s", "library.h", "library.c", "exports", "symbols", "all.o", "said"};
-    for (int k = 0; k < l->n_variants; k++)
-        for (int i = 0; i < l->variant[k].objects.n; i++) unlink(object_name(l, k, i));
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++) unlink(in_folder(l, name[i]));
+    DIR *folder = opendir(l->folder);
+    for (const struct dirent *e; folder && (e = readdir(folder));) unlink(in_folder(l, e->d_name));
+    if (folder) closedir(folder);
     rmdir(l->folder);
 }
 
@@ -100,19 +99,22 @@ static const char *first_line(Link *l)                      /* of what cc said: 
     return line;
 }
 
+/* What else than a want of memory or processes keeps a program from being run is that there is none. */
+static GanStatus not_run(const Link *l, int why)
+{
+    const char *tool = l->word.v[0];
+    if (why == EINTR) return gan_error(l->err, GAN_WORLD, "%s was stopped by a signal", tool);
+    if (why == EAGAIN || why == ENOMEM || why == EMFILE || why == ENFILE) return gan_error(l->err, GAN_WORLD, "%s cannot be run now: %s", tool, strerror(why));
+    return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC, OBJCOPY or AR",
+                     tool, strerror(why));
+}
+
 static GanStatus run_tool(Link *l)
 {
-    posix_spawn_file_actions_t files;
-    pid_t child;
-    int   status = -1, failed;
+    int status;
     array_push(l->a, &l->word, (const char *)NULL);
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, in_folder(l, "said"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-    failed = posix_spawnp(&child, l->word.v[0], &files, NULL, (char **)(uintptr_t)l->word.v, environ);
-    posix_spawn_file_actions_destroy(&files);
-    if (failed) return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC, OBJCOPY or AR", l->word.v[0], strerror(failed));
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    int failed = tools_run(&l->tools, l->word.v, in_folder(l, "said"), &status);
+    if (failed) return not_run(l, failed);
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return GAN_OK;
     const char *said = first_line(l);
     if (!*said) said = arena_printf(l->a, "nothing (status %d)", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
@@ -206,15 +208,29 @@ static GanStatus link_object(Link *l)
     return run_tool(l);
 }
 
+static GanStatus copy(const Link *l, const char *from, const char *to)
+{
+    char     *bytes;
+    size_t    n;
+    GanStatus s = file_read_all(from, INT64_MAX, &bytes, &n, l->err);
+    if (s) return s;
+    s = file_write(to, bytes, n, false, l->err);
+    free(bytes);
+    return s;
+}
+
+/* ar writes beside its file first, and what it leaves there when it is stopped has a name that only it knows: so not beside the library. */
 static GanStatus link_archive(Link *l, const char *file)
 {
-    GanStatus s = link_object(l);
+    const char *archive = in_folder(l, "all.a");
+    GanStatus   s = link_object(l);
     if (s) return s;
     begin_tool(l, "AR", "ar");
     add_words(l, "rcsD");
-    array_push(l->a, &l->word, file);
+    array_push(l->a, &l->word, archive);
     array_push(l->a, &l->word, in_folder(l, "all.o"));
-    return run_tool(l);
+    s = run_tool(l);
+    return s ? s : copy(l, archive, file);
 }
 
 /* Its folder is where it lies, so the four files are moved together. */
@@ -294,26 +310,41 @@ static bool can_write_at(const Link *l, const char *path)
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------ */
 
-static GanStatus link_in_folder(Link *l, const char *image, size_t bytes, const char *path)
+static GanStatus make_folder(Link *l)
 {
     const char *tmp = getenv("TMPDIR");
     char       *folder = arena_printf(l->a, "%s/gan-build-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    l->folder = folder;
+    return mkdtemp(folder) ? GAN_OK : gan_error_in(l->err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
+}
+
+static GanStatus link_in_folder(Link *l, const char *image, size_t bytes, const char *path)
+{
+    GanStatus s = make_folder(l);
+    if (s) return s;
+    s = lay_out(l, image, bytes);
+    if (!s) s = l->lib ? link_library(l, path) : link_program(l, path);
+    clear_folder(l);
+    return s;
+}
+
+static GanStatus link_all(Link *l, const char *image, size_t bytes, const char *path)
+{
     l->runtime = installed_file(l->a, "runtime/native", "libganrt.a");
     if (!l->runtime) return gan_error(l->err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
     if (!can_write_at(l, path)) return gan_error_in(l->err, GAN_WRONG, path, "cannot be written: %s", strerror(errno));
-    if (l->lib && no_name_of_the_runtime(l)) return GAN_WRONG;
-    if (!mkdtemp(folder)) return gan_error_in(l->err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
-    l->folder = folder;
-    GanStatus s = lay_out(l, image, bytes);
-    if (!s) s = l->lib ? link_library(l, path) : link_program(l, path);
-    clear_folder(l);
+    GanStatus s = l->lib ? no_name_of_the_runtime(l) : GAN_OK;
+    if (s) return s;
+    tools_begin(&l->tools);
+    s = link_in_folder(l, image, bytes, path);
+    tools_end(&l->tools);
     return s;
 }
 
 GanStatus native_link(const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path, GanError *err)
 {
     Link      l = {.a = arena_new(), .variant = variant, .n_variants = n_variants, .err = err};
-    GanStatus s = link_in_folder(&l, image, image_bytes, path);
+    GanStatus s = link_all(&l, image, image_bytes, path);
     arena_free(l.a);
     return s;
 }
@@ -322,7 +353,7 @@ GanStatus native_link_library(const NativeLibrary *lib, const NativeVariant *var
                               GanError *err)
 {
     Link      l = {.a = arena_new(), .lib = lib, .variant = variant, .n_variants = n_variants, .err = err};
-    GanStatus s = link_in_folder(&l, image, image_bytes, path);
+    GanStatus s = link_all(&l, image, image_bytes, path);
     arena_free(l.a);
     return s;
 }

@@ -224,4 +224,56 @@ def test_building_fails():
             build(status=3, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
 
 
+def lives(group):
+    """Is there a process of the group that is more than a name in the table?"""
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path) as f:
+                state, _, its = f.read().rpartition(")")[2].split()[:3]
+        except OSError:                                     # it has just ended
+            continue
+        if int(its) == group and state != "Z":
+            return True
+    return False
+
+
+def test_building_is_stopped():
+    """By a signal while a tool runs: that ends too, nothing is left over, and the status says which signal; one that is ignored stops nothing."""
+    with folder() as d:
+        built(d, "report u = 3\n", "p")
+        os.mkdir(f"{d}/temporary")
+        names = sorted([*os.listdir(d), "at", "slow"])
+        before = content(f"{d}/p")
+
+        def begin(tool, *more, **how):
+            with open(f"{d}/slow", "w") as f:                # it has a child, as cc has
+                f.write(f"#!/bin/sh\necho $$ > {d}/at; sleep {how.pop('seconds', 60)}; exec {tool.lower()} \"$@\"\n")
+            os.chmod(f"{d}/slow", 0o755)
+            open(f"{d}/at", "w").close()
+            environment = {**os.environ, tool: f"{d}/slow", "TMPDIR": f"{d}/temporary"}
+            build = subprocess.Popen([GAN, "build", "p.gan", "-o", "p", *more], cwd=d, env=environment, stderr=subprocess.PIPE, **how)
+            for _ in range(3000):
+                if content(f"{d}/at"):
+                    break
+                time.sleep(0.01)
+            assert os.listdir(f"{d}/temporary")
+            return build, int(content(f"{d}/at"))
+
+        for number, tool, *more in ((signal.SIGTERM, "CC"), (signal.SIGINT, "CC"), (signal.SIGHUP, "CC"), (signal.SIGTERM, "OBJCOPY", "--lib"), (signal.SIGTERM, "AR", "--lib")):
+            build, group = begin(tool, *more)
+            build.send_signal(number)
+            said = build.communicate(timeout=30)[1]
+            assert build.returncode == -number and not said, (number, tool, build.returncode, said)
+            for _ in range(1000):
+                if not lives(group):
+                    break
+                time.sleep(0.01)
+            else:
+                raise AssertionError("the tool's child goes on")
+            assert sorted(os.listdir(d)) == names and not os.listdir(f"{d}/temporary") and content(f"{d}/p") == before, (os.listdir(d), os.listdir(f"{d}/temporary"))
+        build, _ = begin("CC", seconds=1, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        build.send_signal(signal.SIGHUP)
+        assert build.communicate(timeout=60)[1] == b"" and build.returncode == 0 and not os.listdir(f"{d}/temporary")
+
+
 run_tests(globals())
