@@ -128,6 +128,31 @@ def test_data_are_read_when_it_runs():
         assert "--data wants NAME=PATH, not 'd=', which ends at the =" in said, said
 
 
+def test_fields_of_data():
+    """A file in a field of a record has the field's name, also where rows() makes the record data."""
+    with folder() as d:
+        for name, *numbers in (("x", 1, 2), ("y", 10, 20), ("other", 100, 200)):
+            with open(f"{d}/{name}.csv", "w") as f:
+                f.writelines(f"{n}\n" for n in numbers)
+        built(d, 'data e = rows((x: csv("x.csv"), y: csv("y.csv")))\nlet t = (left: (a: csv("x.csv"), b: 1), pair: (a: csv("x.csv"), b: csv("y.csv")))\n'
+              "report v = E[u ~ e : all] sum(u.x + u.y)\nreport w = sum(t.left.a) + sum(t.pair.a) + sum(t.pair.b)\n", "p")
+
+        def numbers(out):
+            with open(f"{out}/log.jsonl") as f:
+                return re.findall(r'"[vw]": ?([0-9.]+)', f.read())
+
+        def values(*choices, status=0):
+            shutil.rmtree(f"{d}/out", ignore_errors=True)
+            done = program("./p", "train", "--out", "out", "--quiet", *(w for c in choices for w in ("--data", c)), cwd=d, status=status)
+            return done.stderr if status else tuple(numbers(f"{d}/out"))
+        assert re.findall("^data (.*): ", program("./p", "info", cwd=d).stdout, re.M) == ["e.x", "e.y", "t.left", "t.pair", "t.pair"]
+        assert values() == ("16.5", "36") and values("e.x=other.csv") == ("165", "36") and values("e.y=other.csv") == ("151.5", "36")
+        assert values("t.left=other.csv") == ("16.5", "333") and values("y.csv=other.csv") == ("151.5", "306")
+        said = values("e=other.csv", status=1)
+        assert "--data e stands for several files: e.x (x.csv), e.y (y.csv); name a field or a file" in said, said
+        assert "t.pair (x.csv), t.pair (y.csv); name a field or a file" in values("t.pair=other.csv", status=1)
+
+
 def test_models():
     """What has no arguments can be drawn from: implicit and prescribed, trained or not, with gan sample's bits."""
     with folder() as d:
@@ -220,6 +245,11 @@ def test_building_fails():
         assert "no/such/folder" in build("no/such/folder/p")
         assert "is the source" in build("./small.gan", status=2)
         assert "not linked; false said: nothing (status 1)" in build(status=3, env={"CC": "false"})
+        os.chmod(d, 0o777)
+        os.chmod(f"{d}/temporary", 0o777)
+        alone = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1, 1)), **({} if os.getuid() else {"user": 65534})}      # root has no limit
+        said = build(status=3, **alone)
+        assert "cc cannot be run now: " in said and "gcc" not in said, said
         if not SANITIZED:                                   # its own log would be too large, too
             build(status=3, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
 
