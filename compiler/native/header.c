@@ -226,8 +226,9 @@ static void put_about(const Writer *w, const char *header_name)
     const GanProgram *p = w->p;
     text_printf(w->header, "/* %s - the game %s as a library, made by `gan build --lib`.\n *\n"
                 " * Open an instance, train, sample, close it. Instances share nothing, and each may be on a thread of its own; one is used by one thread at a\n"
-                " * time. Nothing is printed, and nothing ends the process but a defect of gan itself or the last of its memory. Numbers are as in the\n"
-                " * program, in its own units; arrays are dense, the last index runs fastest. Files are named as the C library takes them.\n", shown(w, header_name), shown(w, p->name));
+                " * time. A forked process has a copy of each, with threads of its own. Nothing is printed, and nothing ends the process\n"
+                " * but a defect of gan itself or the last of its memory. Numbers are as in the program, in its own units; arrays are dense, the last index runs\n"
+                " * fastest. Files are named as the C library takes them.\n", shown(w, header_name), shown(w, p->name));
     for (int i = 0, any = 0; i < p->n_data; i++) {
         const DataRecipe *r = &p->recipe[i];
         if (r->format == DATA_NONE) continue;

@@ -418,6 +418,36 @@ def test_two_in_one_process():
                 os.remove(f"{d}/{name}.both")
 
 
+FORK = '''
+#include "small.h"
+#include <stddef.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    small_instance *it;
+    int             status;
+    if (small_open(&(small_options){.seed = 3, .threads = 2}, &it, NULL) || small_train(it, 7, NULL, NULL)) return 1;
+    pid_t child = fork();
+    int   failed = small_train(it, -1, NULL, NULL) || small_save(it, child ? "parent" : "child", NULL);
+    small_close(it);
+    return failed || (child && (waitpid(child, &status, 0) != child || status));
+}
+'''
+
+
+def test_after_fork():
+    """The child's instance is the parent's at that time, with threads of its own, and each goes on alone."""
+    with folder() as d:
+        built(d)
+        with open(f"{d}/fork.c", "w") as f:
+            f.write(FORK)
+        compile_host(d, "fork.c", C, "./small.so")
+        assert subprocess.run(["./host"], cwd=d, timeout=60, check=False).returncode == 0
+        gan("run", "small.gan", "--seed", 3, "--out", "run", "--quiet", cwd=d)
+        assert tensors(f"{d}/child") == tensors(f"{d}/parent") == tensors(newest(f"{d}/run"))
+
+
 def test_the_host_of_the_examples():
     with folder() as d:
         assert gan("build", f"{ROOT}/examples/ring.gan", "--lib", "-o", "ring", cwd=d).status == 0
