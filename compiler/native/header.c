@@ -127,12 +127,12 @@ static const char *c_type(GanElem e)
     return name[e];
 }
 
-/* In a comment: what would end it, or is not printed, is '?'. */
+/* In a comment: what would end it, looks like the beginning of another one, or is not printed, is '?'. */
 static const char *shown(const Writer *w, const char *text)
 {
     char *copy = arena_str(w->a, GAN_SHOWN(text));
     for (char *c = copy; *c; c++)
-        if (*c == '*' && c[1] == '/') *c = '?';
+        if ((*c == '*' && c[1] == '/') || (*c == '/' && c[1] == '*')) *c = '?';
     return copy;
 }
 

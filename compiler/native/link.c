@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -139,8 +140,17 @@ static void begin_cc(Link *l)
     add_words(l, cc && *cc ? cc : "cc");
 }
 
-/* The linker takes files by name: `@` and `-` mean something else to it at a name's start. */
-static const char *temp_name(const Link *l, const char *path) { return arena_printf(l->a, "%s%s.gan-%ld", *path == '/' ? "" : "./", path, (long)getpid()); }
+static int folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (int)(slash - path) + 1 : 0;
+}
+
+/* Beside `path`, but not longer: that may have the longest name there is. The linker takes files by name: `@` and `-` mean something else to it at a name's start. */
+static const char *temp_name(const Link *l, const char *path, const char *ending)
+{
+    return arena_printf(l->a, "%s%.*s.gan-%ld%s", *path == '/' ? "" : "./", folder_length(path), path, (long)getpid(), ending);
+}
 
 static GanStatus put_in_place(const Link *l, GanStatus s, const char *temp, const char *path)
 {
@@ -160,7 +170,7 @@ static GanStatus link_to(Link *l, const char *file)
 
 static GanStatus link_program(Link *l, const char *path)
 {
-    const char *temp = temp_name(l, path);
+    const char *temp = temp_name(l, path, "");
     begin_cc(l);
     return put_in_place(l, link_to(l, temp), temp, path);
 }
@@ -260,7 +270,7 @@ static GanStatus link_library(Link *l, const char *path)
     GanStatus   s = GAN_OK;
     for (int i = 0; i < N_FILES; i++) {
         file[i] = arena_printf(l->a, "%s%s", path, ending[i]);
-        temp[i] = temp_name(l, file[i]);
+        temp[i] = temp_name(l, path, ending[i]);
         if (!s && is_made(l, i)) s = make(l, i, path, temp[i]);
     }
     for (int i = 0; i < N_FILES; i++)
@@ -302,10 +312,20 @@ static GanStatus no_name_of_the_runtime(const Link *l)
     return s;
 }
 
-static bool can_write_at(const Link *l, const char *path)
+static GanStatus can_write(const Link *l, const char *file)
 {
-    const char *slash = strrchr(path, '/');
-    return !access(slash ? arena_strn(l->a, path, slash == path ? 1 : (size_t)(slash - path)) : ".", W_OK | X_OK);
+    struct stat is;
+    const char *folder = folder_length(file) ? arena_strn(l->a, file, (size_t)folder_length(file)) : ".";
+    if (!access(folder, W_OK | X_OK) && (!lstat(file, &is) || errno != ENAMETOOLONG)) return GAN_OK;
+    return gan_error_in(l->err, GAN_WRONG, file, "cannot be written: %s", strerror(errno));
+}
+
+static GanStatus can_write_all(const Link *l, const char *path)
+{
+    GanStatus s = l->lib ? GAN_OK : can_write(l, path);
+    for (int i = 0; i < N_FILES && l->lib && !s; i++)
+        if (is_made(l, i)) s = can_write(l, arena_printf(l->a, "%s%s", path, ending[i]));
+    return s;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------ */
@@ -332,8 +352,8 @@ static GanStatus link_all(Link *l, const char *image, size_t bytes, const char *
 {
     l->runtime = installed_file(l->a, "runtime/native", "libganrt.a");
     if (!l->runtime) return gan_error(l->err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
-    if (!can_write_at(l, path)) return gan_error_in(l->err, GAN_WRONG, path, "cannot be written: %s", strerror(errno));
-    GanStatus s = l->lib ? no_name_of_the_runtime(l) : GAN_OK;
+    GanStatus s = can_write_all(l, path);
+    if (!s && l->lib) s = no_name_of_the_runtime(l);
     if (s) return s;
     tools_begin(&l->tools);
     s = link_in_folder(l, image, bytes, path);

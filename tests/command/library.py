@@ -119,6 +119,16 @@ def test_reports():
         assert before != before, "nan before there was one"
 
 
+def test_reports_in_a_comment():
+    """A header's comment ends where it ends, and begins none."""
+    with folder() as d:
+        built(d, 'for a in ["*/ int x;", "/* b", "/*/"] { report r[a] = 3 }\n', "p")
+        with open(f"{d}/use.c", "w") as f:
+            f.write('#include "p.h"\nint main(void) { return p_OK; }\n')
+        compile_host(d, "use.c", C)
+        assert all(text in content(f"{d}/p.h").decode() for text in ("?/ int x;", "?* b")), content(f"{d}/p.h")
+
+
 def test_wrong_uses():
     with folder() as d:
         built(d)
@@ -467,6 +477,8 @@ def test_building_fails():
             f.write(SMALL)
         assert "one of them" in gan("build", "small.gan", "--lib", "--emit", "obj", "-o", "x", cwd=d).err
         assert "names no file" in gan("build", "small.gan", "--lib", "-o", "./", cwd=d).err
+        r = gan("build", "small.gan", "--lib", "--python", "-o", "x" * 248, cwd=d)
+        assert r.status == 1 and "xxx_game.py: cannot be written: File name too long" in r.err, r
         r = gan("build", "small.gan", "--lib", "-o", "no/such/x", cwd=d)
         assert r.status == 1 and "no/such/x" in r.err, r
         assert os.listdir(d) == ["small.gan"], os.listdir(d)

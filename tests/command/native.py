@@ -243,6 +243,7 @@ def test_building_fails():
         names.sort()
         assert "folder" in build("folder")
         assert "no/such/folder" in build("no/such/folder/p")
+        assert "xxx: cannot be written: File name too long" in build("x" * 256)
         assert "is the source" in build("./small.gan", status=2)
         assert "not linked; false said: nothing (status 1)" in build(status=3, env={"CC": "false"})
         os.chmod(d, 0o777)
@@ -265,6 +266,20 @@ def lives(group):
         if int(its) == group and state != "Z":
             return True
     return False
+
+
+def test_names_of_programs():
+    """The longest there is; its help has the program's own name."""
+    with folder() as d:
+        long = "x" * 255
+        with open(f"{d}/p.gan", "w") as f:
+            f.write("report u = 3\n")
+        assert gan("build", "p.gan", "-o", long, cwd=d).status == 0
+        assert sorted(os.listdir(d)) == ["p.gan", long], os.listdir(d)
+        os.rename(f"{d}/{long}", f"{d}/p")
+        for command, example in (("train", "train --steps"), ("sample", "sample G"), ("info", "info")):
+            assert f"\nexample: ./p {example}" in program("./p", command, "--help", cwd=d).stdout
+        assert "\nexample: ./p train" in program("./p", "--help", cwd=d).stdout
 
 
 def test_building_is_stopped():
