@@ -38,7 +38,8 @@ static const char *declare(Writer *w, const char *what, const char *word)
 {
     const char       *full = arena_printf(w->a, "%s_%s", w->prefix, word);
     const NativeName *has = names_take(&w->names, full, what);
-    if (has && !w->st) w->st = gan_error(w->err, GAN_WRONG, "%s and %s would both have the name %s in C; call one of them otherwise", has->what, what, full);
+    if (has && !w->st)
+        w->st = gan_error(w->err, GAN_WRONG, "%s and %s would both have the name %s in C; call one of them otherwise", has->what, what, full);
     return full;
 }
 
@@ -202,7 +203,8 @@ static void put_model(Writer *w, int number)
     NativeNames        locals = {.a = w->a};
     Text declared = text_in(w->a), body = text_in(w->a);
     text_printf(w->header, n_in ? "/* The net %s of n examples:" : "/* n samples of %s:", shown(w, m->name));
-    text_printf(&declared, "int %s($_instance *it, int64_t n", declare_function(w, what, arena_printf(w->a, "%s_%s", n_in ? "evaluate" : "sample", name)));
+    const char *function = declare_function(w, what, arena_printf(w->a, "%s_%s", n_in ? "evaluate" : "sample", name));
+    text_printf(&declared, "int %s($_instance *it, int64_t n", function);
     if (n_in) put_inputs(w, slot, n_in, &locals, &declared, &body);
     text_printf(&body, "void *const place[] = {");
     for (int i = 0; i < f->n_outputs; i++) {

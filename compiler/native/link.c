@@ -105,9 +105,10 @@ static GanStatus not_run(const Link *l, int why)
 {
     const char *tool = l->word.v[0];
     if (why == EINTR) return gan_error(l->err, GAN_WORLD, "%s was stopped by a signal", tool);
-    if (why == EAGAIN || why == ENOMEM || why == EMFILE || why == ENFILE) return gan_error(l->err, GAN_WORLD, "%s cannot be run now: %s", tool, strerror(why));
-    return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC, OBJCOPY or AR",
-                     tool, strerror(why));
+    if (why == EAGAIN || why == ENOMEM || why == EMFILE || why == ENFILE)
+        return gan_error(l->err, GAN_WORLD, "%s cannot be run now: %s", tool, strerror(why));
+    return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC, "
+                                        "OBJCOPY or AR", tool, strerror(why));
 }
 
 static GanStatus run_tool(Link *l)
@@ -146,7 +147,8 @@ static int folder_length(const char *path)
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* Beside `path`, but not longer: that may have the longest name there is. The linker takes files by name: `@` and `-` mean something else to it at a name's start. */
+/* Beside `path`, but not longer: that may have the longest name there is. The linker takes files by name: `@` and `-` mean something else to it at a
+ * name's start. */
 static const char *temp_name(const Link *l, const char *path, const char *ending)
 {
     return arena_printf(l->a, "%s%.*s.gan-%ld%s", *path == '/' ? "" : "./", folder_length(path), path, (long)getpid(), ending);
@@ -307,7 +309,8 @@ static GanStatus no_name_of_the_runtime(const Link *l)
     GanStatus s = file_read_all(l->runtime, INT64_MAX, &archive, &n, l->err);
     if (s) return s;
     const char *index = archive_index(archive, n, &names), *shared = index ? first_shared(l->lib->symbols, index, names, archive + n) : NULL;
-    if (shared) s = gan_error(l->err, GAN_WRONG, "the library's function %s would have the name of one of gan's own; name another file with -o", shared);
+    if (shared)
+        s = gan_error(l->err, GAN_WRONG, "the library's function %s would have the name of one of gan's own; name another file with -o", shared);
     free(archive);
     return s;
 }
