@@ -265,6 +265,7 @@ static void fill_numbers(const Run *r, const GanState *state)
 {
     char *first = r->in->bases[0][BASE_NUMBERS];
     memset(first, 0, FRAME_KEYS);
+    memcpy(first + FRAME_EXTERNS, &r->code->external, sizeof r->code->external);
     if (r->fn->tick >= 0) memcpy(first + FRAME_TICK, state->base + r->fn->tick, 8);
     for (int i = 0; i < r->code->n_streams; i++) {
         uint64_t key = random_key(state->seed, r->code->stream[i]);

@@ -20,7 +20,8 @@ enum {                                                      /* bases, each 64-by
 enum {                                                      /* where a thread's numbers are, of 8 bytes each */
     FRAME_TICK = 0,                                         /* how often the function ran before */
     FRAME_ITERATION = 8,                                    /* of the enclosing scans, row-major */
-    FRAME_COUNTER = 16,                                     /* of the scan at each depth */
+    FRAME_EXTERNS = 16,                                     /* the address of the program's table of GanExtern */
+    FRAME_COUNTER = 24,                                     /* of the scan at each depth */
     FRAME_MAX_DEPTH = 8,
     FRAME_KEYS = FRAME_COUNTER + 8 * FRAME_MAX_DEPTH        /* of the streams */
 };

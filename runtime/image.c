@@ -219,6 +219,30 @@ static void open_models(Open *o)
     }
 }
 
+static bool numbers_fit(const ImageExtern *r)
+{
+    const int64_t most = (int64_t)1 << 40;
+    if (r->n_params < 0 || r->n_params > GAN_MOST_PARAMS || !within(r->n_out, 0, most)) return false;
+    for (int i = 0; i < r->n_params; i++)
+        if (!within(r->size[i], 0, most)) return false;
+    return true;
+}
+
+static void open_externs(Open *o)
+{
+    GanProgram        *p = &o->image->program;
+    const ImageExtern *r = rows(o, IMAGE_EXTN);
+    p->n_externs = count(o, IMAGE_EXTN);
+    p->external = arena_array(o->image->arena, GanExtern, p->n_externs + 1);
+    for (int i = 0; i < p->n_externs && !o->bad; i++) {
+        GanExtern *x = &p->external[i];
+        *x = (GanExtern){.name = text_of(o, r[i].name, false), .symbol = text_of(o, r[i].symbol, false), .path = text_of(o, r[i].path, false),
+                         .n_out = r[i].n_out, .n_params = r[i].n_params, .is_real = r[i].is_real != 0, .file = r[i].file, .line = r[i].line, .col = r[i].col};
+        memcpy(x->size, r[i].size, sizeof x->size);
+        WANT(o, numbers_fit(&r[i]) && (r[i].file < (uint32_t)p->n_files || !r[i].file), "simulator %s makes no sense", x->symbol);
+    }
+}
+
 static const char **open_texts(Open *o, ImageTag t)
 {
     const int64_t *r = rows(o, t);
@@ -260,6 +284,7 @@ static void open_program(Open *o)
     open_tables(o);
     if (!o->bad) open_schedule(o);
     if (!o->bad) open_models(o);
+    if (!o->bad) open_externs(o);
 }
 
 /* ---- the code --------------------------------------------------------------------------------------------------- */
@@ -440,7 +465,7 @@ static void open_code(Open *o)
         .copy = rows(o, IMAGE_COPY), .n_copies = count(o, IMAGE_COPY), .stack = rows(o, IMAGE_STCK), .n_stacks = count(o, IMAGE_STCK), .out = rows(o, IMAGE_OUTS), .n_outs = count(o, IMAGE_OUTS),
         .commit = rows(o, IMAGE_COMM), .n_commits = count(o, IMAGE_COMM), .words = rows(o, IMAGE_WORD), .n_words = count(o, IMAGE_WORD),
         .wants = rows(o, IMAGE_WANT), .n_nests = count(o, IMAGE_WANT), .stream = open_texts(o, IMAGE_STRM), .n_streams = count(o, IMAGE_STRM),
-        .frame_bytes = r->frame_bytes, .scratch_bytes = r->scratch_bytes, .blas = r->blas != 0};
+        .external = o->image->program.external, .frame_bytes = r->frame_bytes, .scratch_bytes = r->scratch_bytes, .blas = r->blas != 0};
     const Code *c = &o->image->code;
     WANT(o, c->n_fns == o->image->program.n_functions, "it has code for %d of %d functions", c->n_fns, o->image->program.n_functions);
     WANT(o, c->frame_bytes > 0 && c->frame_bytes < (int64_t)1 << 46 && c->scratch_bytes > 0 && c->scratch_bytes < (int64_t)1 << 46, "its work space has no size");

@@ -9,7 +9,7 @@
 #include "runtime/code.h"
 #include "runtime/program.h"
 
-enum { IMAGE_FORMAT = 3, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
+enum { IMAGE_FORMAT = 4, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
 #define IMAGE_MAGIC "GANIMAGE"
 
 typedef enum ImageTag {
@@ -85,6 +85,13 @@ typedef struct ImageModel {
     int64_t name, needs;                                    /* texts */
     int64_t batch, fn;
 } ImageModel;
+
+typedef struct ImageExtern {
+    int64_t  name, symbol, path;                            /* texts */
+    int64_t  size[GAN_MOST_PARAMS], n_out;
+    int32_t  n_params, is_real;
+    uint32_t file, line, col, unused;
+} ImageExtern;
 
 typedef struct ImageMachine { int64_t slots; } ImageMachine;
 

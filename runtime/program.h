@@ -98,6 +98,21 @@ typedef struct GanModel {
     const char *needs;                                      /* a slot that it reads and only a run fills; or NULL */
 } GanModel;
 
+enum { GAN_MOST_PARAMS = 8 };
+
+/* A function of C in a shared object that draws call (runtime/extern.h). */
+typedef struct GanExtern {
+    const char *name;                                       /* what the IR calls it: each has its own */
+    const char *symbol, *path;                              /* the function's name; the file as the source writes it */
+    uint32_t    file, line, col;                            /* of the declaration; file indexes GanProgram.file */
+    int         n_params;
+    int64_t     size[GAN_MOST_PARAMS];                      /* numbers of each parameter */
+    int64_t     n_out;                                      /* numbers of a draw */
+    bool        is_real;                                    /* of doubles; else of int64_t */
+    bool        is_thread_safe;                             /* this and the next: when its shared object has been opened */
+    void      (*function)(void);
+} GanExtern;
+
 typedef struct GanProgram {
     const char  *name;                                      /* the file's base name: names the run's folder */
     const char  *source_hash;                               /* of the source and every module it imports */
@@ -110,6 +125,7 @@ typedef struct GanProgram {
     GanFunction *function;  int n_functions;
     GanSchedule *schedule;
     GanModel    *model;     int n_models;                   /* of native programs; 0 otherwise */
+    GanExtern   *external;  int n_externs;
     int          init_fn;                                   /* fills parameters and states of a new run; run once at tick 0 */
 } GanProgram;
 

@@ -1,6 +1,7 @@
 /* symbols.c - the table of symbols.def. */
 #include "runtime/symbols.h"
 #include "runtime/blas.h"
+#include "runtime/extern.h"
 #include "runtime/linalg.h"
 #include "runtime/math/random.h"
 #include "runtime/math/scalar.h"

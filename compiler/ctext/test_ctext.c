@@ -267,7 +267,7 @@ static void expect(const Mistake *m, const char *what)
     char       why[256] = "nothing";
     bool       right = loop_case_check(&c, &memory, why);
     cr_expect(right == !what);
-    if (what) cr_expect_str_eq(why, what);
+    if (what) cr_expect_str_eq(why, arena_printf(a, "%s: %s", m->b.nest->name, what));
     arena_free(a);
 }
 

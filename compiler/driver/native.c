@@ -122,6 +122,7 @@ int native_build(Session *s)
     GanError      err;
     GanStatus     st = GAN_OK;
     add_models(s);
+    if (!session_allows_externs(s)) return EXIT_WRONG_PROGRAM;
     session_optimise(s);
     s->lowered.program->folder = source_folder(s);
     while (made < n && !st)

@@ -71,7 +71,8 @@ void nonfinite_explain(Session *session, int fn, const GanState *state)
     Search            s = {.m = m};
     InterpWatch       watch = {.see = see, .self = &s};
     GanError          err;
-    InterpMemory      memory = {.slot = calloc((size_t)p->n_slots + 1, sizeof(void *)), .seed = state->seed};
+    void            **slot = calloc((size_t)p->n_slots + 1, sizeof(void *));
+    InterpMemory      memory = {.slot = slot, .seed = state->seed, .external = p->external, .n_externs = p->n_externs};
     void            **reports = calloc((size_t)f->reports.n + 1, sizeof *reports), **commits = calloc((size_t)f->commits.n + 1, sizeof *commits);
     if (memory.slot && reports && commits) {
         for (int i = 0; i < p->n_slots; i++) memory.slot[i] = state_slot(p, state, i);

@@ -6,6 +6,7 @@
 #include "compiler/jit/jit.h"
 #include "compiler/native/names.h"
 #include "compiler/opt/pass.h"
+#include "runtime/extern.h"
 #include "runtime/state.h"
 
 #include <ctype.h>
@@ -19,12 +20,12 @@ static const char *folder_of(Arena *a, const char *file)
     return slash ? arena_strn(a, file, slash == file ? 1 : (size_t)(slash - file)) : NULL;
 }
 
-static LowerOptions lower_options(const Session *s, const char *file)
+static LowerOptions lower_options(const Session *s)
 {
     const OptionPairs *given = &s->o->settings;
     LowerSetting      *set = arena_array(s->arena, LowerSetting, given->n + 1);
     for (int i = 0; i < given->n; i++) set[i] = (LowerSetting){given->v[i].name, given->v[i].value};
-    return (LowerOptions){.real = s->o->f64 ? IR_F64 : IR_F32, .folder = folder_of(s->arena, file), .setting = set, .n_settings = given->n};
+    return (LowerOptions){.real = s->o->f64 ? IR_F64 : IR_F32, .folder = s->folder, .setting = set, .n_settings = given->n};
 }
 
 /* Prints the diagnostics found so far; EXIT_WRONG_PROGRAM if there was an error. */
@@ -42,7 +43,8 @@ int session_open(Session *s, const Options *o, const char *file)
     *s = (Session){.o = o, .arena = arena_new()};
     s->sources = sources_new(s->arena);
     s->diags = diags_new(s->sources);
-    LowerOptions      l = lower_options(s, file);
+    s->folder = folder_of(s->arena, file);
+    LowerOptions      l = lower_options(s);
     const SourceFile *source = file ? source_read(s->sources, file, SPAN_NONE, s->diags) : NULL;
     if (source || !file) lower_program(s->arena, source, &l, s->diags, &s->lowered);
     return print_diagnostics(s);
@@ -60,7 +62,37 @@ int session_add(Session *s, const char *text, int64_t n)
 void session_optimise(Session *s)
 {
     PassOptions p = {.portable = s->o->portable};
+    lower_close(&s->lowered);
     opt_run_module(s->lowered.ir, &p);
+}
+
+bool session_allows_externs(const Session *s)
+{
+    const GanProgram *p = s->lowered.program;
+    if (!p->n_externs || s->o->allow_extern) return true;
+    for (int i = 0; i < p->n_externs; i++) {
+        const GanExtern *x = &p->external[i];
+        Diag            *d = diag_error(s->diags, s->lowered.external_at[i], E510, "%s is code in a shared object, %s, and is not allowed to run",
+                                        x->symbol, GAN_SHOWN(x->path));
+        diag_hint(d, "--allow-extern allows it");
+    }
+    print_diagnostics(s);
+    return false;
+}
+
+/* False, printed: a simulator is not allowed, or cannot be opened. */
+static bool open_externs(const Session *s)
+{
+    GanError    err;
+    GanProgram *p = s->lowered.program;
+    const Span *at = s->lowered.external_at;
+    int         which = 0;
+    if (!session_allows_externs(s)) return false;
+    if (!extern_open(p, s->folder, &which, &err)) return true;
+    char text[GAN_ERROR_TEXT];
+    diag_error(s->diags, at[which], E511, "%s cannot be called: %s", p->external[which].symbol, gan_error_text(&err, text));
+    print_diagnostics(s);
+    return false;
 }
 
 static void code_not_kept(void *session, const GanError *why)
@@ -78,6 +110,7 @@ int session_start(Session *s)
     const IrModule *m = s->lowered.ir;
     Game           *g = &s->game;
     JitOptions      j = {.threads = (int)s->o->run.threads, .plan = s->o->plan, .cached = !s->o->no_cache, .say = code_not_kept, .self = s};
+    if (!open_externs(s)) return EXIT_WRONG_PROGRAM;
     *g = (Game){.o = &s->o->run, .arena = s->arena, .program = s->lowered.program, .self = s, .failed = explain_failed};
     GanStatus st = s->o->interp ? interp_engine_new(m, g->program, &g->engine, &err) : jit_engine_new(m, g->program, &j, &g->engine, &err);
     if (!st) st = state_new(g->program, s->o->run.seed, &g->state, &err);

@@ -11,6 +11,7 @@ typedef struct Session {
     Arena         *arena;
     Sources       *sources;
     Diags         *diags;
+    const char    *folder;                                  /* of the program's file; NULL: here */
     LowerResult    lowered;                                 /* .ir, .program */
     Game           game;                                    /* after session_start: the program, an engine, a state */
 } Session;
@@ -23,6 +24,8 @@ enum { SESSION_SAMPLES = 1024 };                            /* the most that a c
 int  session_add(Session *s, const char *text, int64_t n);
 /* Runs the passes over every function. After the last function was added. */
 void session_optimise(Session *s);
+/* False, printed, with the exit status EXIT_WRONG_PROGRAM to follow: the program calls simulators, and --allow-extern is not given. */
+bool session_allows_externs(const Session *s);
 /* The engine the options ask for, and a fresh state (not initialised). */
 int  session_start(Session *s);
 void session_close(Session *s);

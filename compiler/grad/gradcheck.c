@@ -183,7 +183,7 @@ double *check_run(Arena *a, const IrModule *m, const IrFn *f, void *const *slots
         at += interp_type_bytes(m, &f->reports.v[i].val->type);
     }
     GanError err = {0};
-    InterpMemory memory = {(void **)slots, 7};
+    InterpMemory memory = {.slot = (void **)slots, .seed = 7};
     if (interp_fn(m, f, &memory, out, NULL, NULL, &err) != GAN_OK) BUG("gradcheck: the interpreter fails");
     *n = (int)(total / (int64_t)sizeof(double));
     return (double *)all;

@@ -501,7 +501,7 @@ static IrVal *outside(IrBuilder *b, IrVal *x)
 {
     IrAttrs at = ir_attrs();
     at.symbol = "simulate";
-    return &ir_leaf(b, IR_extern, &x, 1, &at, &x->type, 1)->result[0];
+    return &ir_leaf(b, IR_extern, (IrVal *[]){ir_const_int(b, IR_I64, 1), x}, 2, &at, &x->type, 1)->result[0];
 }
 
 Test(grad, a_path_through_an_extern_is_refused)

@@ -16,6 +16,8 @@ static const char GAME[] =
     "implicit G(z: real[4] ~ Normal(0, 1)) -> real[2] { z |> Dense(8) |> relu |> Dense(2) }\n"
     "net D(x: real[2]) -> real { x |> Dense(8) |> relu |> Dense(1) |> scalar }\n"
     "compare gan = class_probability(ring, G, D)\n"
+    "extern simulator wave(theta: real[3], k: int) -> real[2] from \"libwave.so\"\n"
+    "report tide = E[x ~ wave([1, 2, 3], 4) : 20] x[1]\n"
     "net W { param v: real[3] = 0.1; v }\n"
     "report drift = sum(scan(W(), 12, fn(s, i) s + 0.1 * s * i))\n"
     "report walk = E[x ~ ring : 200] sum(fold(x, 12, fn(s, i) 0.9 * s + 0.01 * i))\n"

@@ -89,6 +89,14 @@ static void add_schedule(Writer *w, const GanSchedule *root)
     }
 }
 
+static void add_extern(Writer *w, const GanExtern *x)
+{
+    ImageExtern r = {.name = text_at(w, x->name), .symbol = text_at(w, x->symbol), .path = text_at(w, x->path),
+                     .n_out = x->n_out, .n_params = x->n_params, .is_real = x->is_real, .file = x->file, .line = x->line, .col = x->col};
+    memcpy(r.size, x->size, sizeof r.size);
+    ADD(w, EXTN, r);
+}
+
 static void add_program(Writer *w, const GanProgram *p, const Code *c)
 {
     ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .folder = text_at(w, p->folder), .state_bytes = (int64_t)p->state_bytes,
@@ -99,6 +107,7 @@ static void add_program(Writer *w, const GanProgram *p, const Code *c)
     for (int i = 0; i < p->n_files; i++) ADD(w, SRCS, (int64_t){text_at(w, p->file[i])});
     for (int i = 0; i < p->n_models; i++)
         ADD(w, MODL, (ImageModel){.name = text_at(w, p->model[i].name), .needs = text_at(w, p->model[i].needs), .batch = p->model[i].batch, .fn = p->model[i].fn});
+    for (int i = 0; i < p->n_externs; i++) add_extern(w, &p->external[i]);
     add_schedule(w, p->schedule);
 }
 

@@ -32,6 +32,7 @@ void        eval_scratch_drop(InterpRun *r, const void *top);                   
 /* ---- the run ---------------------------------------------------------------------------------------------------- */
 
 uint64_t    eval_seed(const InterpRun *r);
+const InterpMemory *eval_memory(const InterpRun *r);
 uint32_t    eval_tick(const InterpRun *r);
 uint32_t    eval_iteration(const InterpRun *r);
 void        eval_set_iteration(InterpRun *r, uint32_t iteration);

@@ -1,4 +1,4 @@
-/* eval_control.c - state and control: read, cond, scan; extern is refused. */
+/* eval_control.c - state and control: read, cond, scan. */
 #include "compiler/interp/eval.h"
 
 #include <string.h>
@@ -11,11 +11,6 @@ bool eval_read(InterpRun *r, const IrNode *n)
     if (!slot && !empty) return eval_fail(r, GAN_WRONG, n, "a slot without memory is read");
     eval_borrow(r, &n->result[0], slot ? slot : nothing);
     return true;
-}
-
-bool eval_extern(InterpRun *r, const IrNode *n)
-{
-    return eval_fail(r, GAN_WRONG, n, "extern is not allowed");
 }
 
 bool eval_cond(InterpRun *r, const IrNode *n)

@@ -121,6 +121,7 @@ const IrModule *eval_module(const InterpRun *r) { return r->m; }
 /* ---- the run's facts -------------------------------------------------------------------------------------------- */
 
 uint64_t    eval_seed(const InterpRun *r) { return r->memory->seed; }
+const InterpMemory *eval_memory(const InterpRun *r) { return r->memory; }
 uint32_t    eval_tick(const InterpRun *r) { return r->tick; }
 uint32_t    eval_iteration(const InterpRun *r) { return r->iteration; }
 void        eval_set_iteration(InterpRun *r, uint32_t iteration) { r->iteration = iteration; }
@@ -298,7 +299,7 @@ static GanStatus engine_run(void *self, int function, GanState *state, void *con
         const GanSlot *s = &e->p->slot[i];
         e->slot[i] = s->kind == GAN_DATA ? (void *)state->data[s->offset] : state->base + s->offset;
     }
-    InterpMemory memory = {e->slot, state->seed};
+    InterpMemory memory = {.slot = e->slot, .seed = state->seed, .external = e->p->external, .n_externs = e->p->n_externs};
     return interp_fn(e->m, e->m->fns.v[function], &memory, out, NULL, NULL, err);
 }
 

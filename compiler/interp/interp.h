@@ -11,6 +11,8 @@
 typedef struct InterpMemory {
     void   **slot;
     uint64_t seed;
+    const GanExtern *external;                              /* opened; what extern rows call, found by their symbols */
+    int      n_externs;
 } InterpMemory;
 
 /* ---- watching --------------------------------------------------------------------------------------------------- */
@@ -31,7 +33,7 @@ const void *interp_value(const InterpRun *run, const IrVal *v);
 
 /* Runs f on `memory`. reports[i] (or `reports`) may be NULL: not wanted. With `commits`, commit i is written there (NULL
  * entries: dropped) and the slots stay as they are; without, the slots are written, all at once, at the end.
- * GAN_WRONG for an extern, GAN_WORLD when a value does not fit in memory; then nothing was written. */
+ * GAN_WRONG for an extern that memory has not, GAN_WORLD when a value does not fit in memory; then nothing was written. */
 GanStatus interp_fn(const IrModule *m, const IrFn *f, const InterpMemory *memory, void *const *reports, void *const *commits,
                     const InterpWatch *watch, GanError *err);
 

@@ -120,7 +120,7 @@ IrNode *ir_like(IrBuilder *b, const IrNode *n, IrVal *const *args)
 {
     if (n->n_bodies) BUG("%s has bodies", ir_op_info[n->op].name);
     if (!(ir_op_info[n->op].flags & IR_LEAF)) return ir_node(b, n->op, args, n->n_args, n->attr);
-    IrType *types = arena_array(b->m->arena, IrType, n->n_results);
+    IrType one, *types = n->n_results == 1 ? &one : arena_array(b->m->arena, IrType, n->n_results);
     for (int i = 0; i < n->n_results; i++) types[i] = n->result[i].type;
     return ir_leaf(b, n->op, args, n->n_args, n->attr, types, n->n_results);
 }

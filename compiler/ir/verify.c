@@ -155,9 +155,27 @@ static bool rule_draw(const IrNode *n, char *why)
     return snprintf(why, WHY, "randint: wants i32 and n in 1..2^31-1"), false;
 }
 
+static bool is_number(IrElem e) { return e != IR_BOOL; }
+
+/* A seed, then numbers of any shape; one result, that varies over all that they vary over. */
+static bool rule_extern(const IrNode *n, char *why)
+{
+    if (!n->attr->symbol) return snprintf(why, WHY, "extern: has no symbol"), false;
+    if (n->n_results != 1 || !is_number(n->result[0].type.elem)) return snprintf(why, WHY, "extern: wants one result, of numbers"), false;
+    const IrType *seed = n->n_args ? &n->arg[0]->type : NULL;
+    if (!seed || seed->elem != IR_I64 || seed->rank) return snprintf(why, WHY, "extern: its first operand is a seed, i64[]"), false;
+    for (int i = 0; i < n->n_args; i++) {
+        const IrType *t = &n->arg[i]->type;
+        if (!is_number(t->elem)) return snprintf(why, WHY, "extern: operand %d is not of numbers", i), false;
+        if (ir_axes_within(t->axes, n->result[0].type.axes)) continue;
+        return snprintf(why, WHY, "extern: operand %d varies over an axis that the result lacks", i), false;
+    }
+    return true;
+}
+
 static bool leaf_rule(const Verifier *v, const IrNode *n, char *why)
 {
-    if (n->op == IR_extern) return n->attr->symbol || (snprintf(why, WHY, "extern: has no symbol"), false);
+    if (n->op == IR_extern) return rule_extern(n, why);
     if (n->n_results != 1) return snprintf(why, WHY, "%s: has %d results", ir_op_info[n->op].name, n->n_results), false;
     switch (n->op) {
     case IR_const: return rule_const(n, why);

@@ -28,6 +28,7 @@ static void add_layout(Text *t, const GanProgram *p)
         int64_t row[] = {p->slot[i].kind, (int64_t)p->slot[i].offset};
         text_addn(t, (const char *)row, sizeof row);
     }
+    for (int i = 0; i < p->n_externs; i++) text_printf(t, "%s\n", p->external[i].name);    /* code knows them by number */
 }
 
 CacheKey cache_key(const IrModule *m, const GanProgram *p, PlanOptions plan, const char *cpu)

@@ -22,9 +22,10 @@ typedef struct Jit {
     Team             *team;                                 /* while code is made; then the engine's */
 } Jit;
 
-/* What the module becomes, in an arena of its own, until it is in place. */
+/* What the module becomes, until it is in place. */
 typedef struct Compiled {
-    Arena          *a;
+    Arena          *a;                                      /* of the machine's code */
+    Arena          *plans;                                  /* of the nests: until the code's steps are made of them */
     NestProgram     nests;
     MachineCode     machine;
     const KernelFn *nest;                                   /* of C text, which the system has put in place */
@@ -45,7 +46,7 @@ static GanStatus compile_llvm(Jit *j, const IrModule *m, const JitOptions *o, Co
     LlvmWanted  w = {.target.cpu = o->cpu, .plan = o->plan, .texts = o->texts, .prefix = "gan", .bare = true, .open = OBJECTS, .team = j->team};
     LlvmObjects objects;
     if (w.target.cpu && !runs_here(w.target.cpu)) return gan_error(err, GAN_WRONG, "code for the CPU %s does not run here", w.target.cpu);
-    GanStatus s = llvm_objects(made->a, m, j->program, &w, &made->nests, &objects, err);
+    GanStatus s = llvm_objects(made->plans, m, j->program, &w, &made->nests, &objects, err);
     if (s) return s;
     s = flat_lay(made->a, &objects, w.prefix, &made->machine, err);
     llvm_objects_free(&objects);
@@ -70,11 +71,11 @@ static void c_fresh(void *self, int code, const LoopNest *n, const char *text, A
 
 static GanStatus compile_c(Jit *j, const IrModule *m, const JitOptions *o, Compiled *made, GanError *err)
 {
-    Writer   w = {.a = made->a, .source = text_in(made->a)};
+    Writer   w = {.a = made->plans, .source = text_in(made->plans)};
     NestUser user = {.self = &w, .fresh = c_fresh};
     char     why[512];
     ctext_prelude(&w.source);
-    if (!nest_program(&made->nests, made->a, m, j->program, o->plan, C_ROWS, &user, why)) return gan_error(err, GAN_WRONG, "%s", why);
+    if (!nest_program(&made->nests, made->plans, m, j->program, o->plan, C_ROWS, &user, why)) return gan_error(err, GAN_WRONG, "%s", why);
     if (!w.names.n) return GAN_OK;
     ctext_table(w.names.v, w.names.n, &w.source);
     if (!ctext_open(&j->c, text_str(&w.source), why)) return gan_error(err, GAN_WORLD, "%s", why);
@@ -100,6 +101,7 @@ static GanStatus take_kept(Jit *j, GanError *err)
     GanStatus s = machine_open(&j->machine, &j->kept.image.machine, err);
     j->code = j->kept.image.code;
     j->code.nest = j->machine.nest;
+    j->code.external = j->program->external;
     return s;
 }
 
@@ -112,10 +114,11 @@ static GanStatus take_made(Jit *j, const IrModule *m, const Compiled *made, GanE
 
 static GanStatus compile(Jit *j, const IrModule *m, const JitOptions *o, const CacheKey *key, GanError *err)
 {
-    Compiled  made = {.a = arena_new()};
+    Compiled  made = {.a = arena_new(), .plans = arena_new()};
     GanError  why = {0};
     GanStatus s = o->c_text ? compile_c(j, m, o, &made, err) : compile_llvm(j, m, o, &made, err);
     if (!s) s = take_made(j, m, &made, err);
+    arena_free(made.plans);
     if (!s && *key->text && cache_keep(key, j->program, &j->code, &made.machine, &why)) say(o, &why);
     arena_free(made.a);
     return s;

@@ -20,6 +20,7 @@ typedef struct JitOptions {
 
 /* Compiles every function of `m`. The module's functions and slots are the program's, by index; both must outlive the
  * call, the program the engine too. A run wants p's state layout. Options may be NULL.
- * GAN_WRONG for what cannot run here (an extern's symbol that is not found, another CPU), GAN_WORLD when memory runs out. */
+ * Externs of p are opened before a run (runtime/extern.h).
+ * GAN_WRONG for what cannot run here (code for another CPU), GAN_WORLD when memory runs out. */
 GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOptions *options, GanEngine *out,
                          GanError *err);

@@ -121,7 +121,7 @@ static bool agree(Bench *b, GanEngine *jit, int f, int times, char *why)
     for (int i = 0; i < b->m->slots.n; i++)
         slot[i] = b->m->slots.v[i].kind == IR_SLOT_DATA ? b->data[b->p.slot[i].offset] : b->arena + b->p.slot[i].offset;
     for (int t = 0; t < times; t++) {
-        InterpMemory mem = {slot, 42};
+        InterpMemory mem = {.slot = slot, .seed = 42};
         if (interp_fn(b->m, fn, &mem, theirs, NULL, NULL, &err) != GAN_OK) {
             sprintf(why, "interp: %s", err.message);
             return false;
@@ -528,11 +528,11 @@ Test(jit, a_product_with_its_epilogue)
         "report \"m\", %m\nreport \"z\", %z\nreport \"t\", %t\n}\n";
     static const char *unrolled =
         "nest dot {\n  buffer b0 f32 at w0 + w1 panel w2 slot w3\n  buffer b1 f32 at w4 + w5\n  buffer b2 f32 at w7 + w8\n  buffer b3 f32 at w9 + w10 panel w11 slot w12\n"
-        "  do i0 = 0..4 by 2 {\n    block d1:2 {\n      do i1 = 0..w6 with %0 = 0:f32<l,d1> {\n        %1 = ld b0[16*i1 + l] align 64\n        %2 = ld b1[i0 + 4*i1 + d1]\n"
+        "  par do i0 = 0..4 by 2 {\n    block d1:2 {\n      do i1 = 0..w6 with %0 = 0:f32<l,d1> {\n        %1 = ld b0[16*i1 + l] align 64\n        %2 = ld b1[i0 + 4*i1 + d1]\n"
         "        %3 = fma %2, %1, %0\n        next %3\n      } -> %4\n      %5 = ld b2[i0 + d1]\n      %6 = add %4, %5\n      %7 = max %6, 0:f32\n"
         "      st b3[16*i0 + 16*d1 + l], %7 align 64\n    }\n  }\n}\n";
     static const char *rolled =
-        "      st b3[16*i0 + 16*d1 + l], %4 align 64\n      st b2[16*d1 + l], %4 align 64\n    }\n    do i2 = 0..2 {\n      %5 = ld b2[16*i2 + l] align 64\n      %6 = tanh %5\n"
+        "      st b3[16*i0 + 16*d1 + l], %4 align 64\n      st b2[16*d1 + l], %4 align 64\n    }\n    par do i2 = 0..2 {\n      %5 = ld b2[16*i2 + l] align 64\n      %6 = tanh %5\n"
         "      st b4[16*i0 + 16*i2 + l], %6 align 64\n    }\n  }\n";
     Arena *a = arena_new();
     char why[512];

@@ -49,7 +49,7 @@ static void leave(Planner *b, Planner *in, int level)
         Access a = in->reads.v[i];
         a.level = level;
         a.inner = true;
-        array_push(b->p->arena, &b->reads, a);
+        array_push(b->scratch, &b->reads, a);
     }
 }
 
@@ -71,8 +71,10 @@ static KMem *slice_mem(Planner *b, const KView *v, const IrType *t, int depth)
     if (m->n_iter == FRAME_MAX_DEPTH) { place_fail(b, "scans are nested too deeply"); return m; }
     m->of = v->mem;
     m->at += v->offset;
-    m->iter[m->n_iter].depth = depth;
-    m->iter[m->n_iter++].stride = v->dim[0];
+    KIter *iter = arena_array(b->p->arena, KIter, m->n_iter + 1);
+    for (int i = 0; i < m->n_iter; i++) iter[i] = m->iter[i];
+    iter[m->n_iter++] = (KIter){depth, v->dim[0]};
+    m->iter = iter;
     m->rank = t->rank;
     for (int i = 0; i < m->rank; i++) m->dim[i] = v->dim[i + 1];
     m->dense = is_dense(b, m, t);

@@ -177,6 +177,10 @@ static void rows_of_lines(KPlan *p)
             if (n->op == IR_eigh) k->space = kernel_space(p->m, &n->result[1].type, k->lane_axis);
             inner = 2;
             bytes = 8 * (3 * rows * rows + rows + 2 * rows * cols) + 64;
+        } else if (k->kind == K_EXTERN) {
+            inner = t->rank;
+            bytes = 8 * ir_dims_size(t) + 64;
+            for (int j = 1; j < n->n_args; j++) bytes += 8 * ir_dims_size(&n->arg[j]->type);
         } else if (k->kind == K_SCATTER) {
             inner = t->rank;
             if (n->attr->over.n) bytes = 8 * ir_dims_size(t) * cell + 64;
@@ -242,7 +246,7 @@ static void finish_kernels(KPlan *p)
         int64_t last = k->space.n ? k->space.comp[k->space.n - 1].extent : 1;
         k->units = k->flat ? (all + K_LANES - 1) / K_LANES : last ? all / last : 0;
         bool rows = k->kind == K_CONTRACT || k->kind == K_REDUCE || k->kind == K_CUMSUM || k->kind == K_SORT ||
-                    k->kind == K_OPAQUE || k->kind == K_SCATTER;
+                    k->kind == K_OPAQUE || k->kind == K_EXTERN || k->kind == K_SCATTER;
         k->split = plan_did(p, PLAN_split, k->kind == K_MAP ? all >= 4096 : rows && k->units >= 2);
     }
 }

@@ -10,6 +10,7 @@ typedef struct Mems { KMem **v; int n, cap; } Mems;
 
 typedef struct Layout {                                     /* of one place */
     KPlan  *p;
+    Arena  *scratch;
     KPlace  place;
     Mems    met;                                            /* its buffers, once each */
     int     at;                                             /* the time: waits so far (FRAME), or the kernel's number */
@@ -21,12 +22,12 @@ static void touch(Layout *l, KMem *m)
 {
     while (m->of) m = m->of;
     if (m->last < 0) {
-        array_push(l->p->arena, &l->met, m);
+        array_push(l->scratch, &l->met, m);
         m->depth = l->depth;
     }
     if (l->at < m->first) m->first = l->at;
     if (l->at > m->last) m->last = l->at;
-    if (m->depth < l->depth) array_push(l->p->arena, &l->outer[m->depth], m);
+    if (m->depth < l->depth) array_push(l->scratch, &l->outer[m->depth], m);
 }
 
 static void touch_by_kernel(void *self, const KTouch *t)
@@ -153,11 +154,11 @@ static int by_last(const void *a, const void *b)
 }
 
 /* Offsets from `base` on for buffers, in the order in which they are needed; who is not needed any more makes room. Returns the end. */
-static int64_t assign(KPlan *p, KMem **m, int n, int64_t base)
+static int64_t assign(KPlan *p, Arena *scratch, KMem **m, int n, int64_t base)
 {
     if (!n) return base;
-    KMem **ending = arena_copy(p->arena, m, sizeof *m * (size_t)n);
-    Holes  holes = {arena_array(p->arena, Hole, n + 1), 1};
+    KMem **ending = arena_copy(scratch, m, sizeof *m * (size_t)n);
+    Holes  holes = {arena_array(scratch, Hole, n + 1), 1};
     int64_t end = base;
     holes.v[0] = (Hole){base, INT64_MAX};
     qsort(m, (size_t)n, sizeof *m, by_first);
@@ -188,13 +189,13 @@ static int64_t layout_accumulators(KPlan *p, KStep *s)
     return zero;
 }
 
-static void layout_scratch(KPlan *p, KBlock *b)
+static void layout_scratch(KPlan *p, Arena *scratch, KBlock *b)
 {
     for (int i = 0; i < b->steps.n; i++) {
         KStep *s = b->steps.v[i];
-        Layout l = {.p = p, .place = K_SCRATCH};
+        Layout l = {.p = p, .scratch = scratch, .place = K_SCRATCH};
         for (int k = 0; k < 2; k++)
-            if (s->body[k]) layout_scratch(p, s->body[k]);
+            if (s->body[k]) layout_scratch(p, scratch, s->body[k]);
         int end = s->panel.n;
         touch_kernels(&l, s->once.v, s->once.n);
         for (; l.at < end; l.at++) touch_kernels(&l, &s->panel.v[l.at], 1);
@@ -206,20 +207,21 @@ static void layout_scratch(KPlan *p, KBlock *b)
             KMem *m = l.met.v[j];
             if (m->first == INT32_MAX) continue;
             if (m->panel) { m->first = 0; m->last = end; }  /* all panels of a tile: the whole step */
-            array_push(p->arena, &here, m);
+            array_push(scratch, &here, m);
         }
-        int64_t bytes = assign(p, here.v, here.n, zero);
+        int64_t bytes = assign(p, scratch, here.v, here.n, zero);
         if (bytes > p->scratch_bytes) p->scratch_bytes = bytes;
     }
 }
 
 void kernel_layout(KPlan *p)
 {
-    Layout l = {.p = p, .place = K_FRAME};
+    Layout l = {.p = p, .scratch = arena_new(), .place = K_FRAME};
     touch_block(&l, &p->top);
     l.at++;                                                 /* all threads are done */
     for (int i = 0; i < p->outs.n; i++) touch(&l, p->outs.v[i].mem);
     for (int i = 0; i < p->commits.n; i++) touch(&l, p->commits.v[i].from);
-    p->frame_bytes = assign(p, l.met.v, l.met.n, 0);
-    layout_scratch(p, &p->top);
+    p->frame_bytes = assign(p, l.scratch, l.met.v, l.met.n, 0);
+    layout_scratch(p, l.scratch, &p->top);
+    arena_free(l.scratch);
 }

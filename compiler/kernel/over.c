@@ -73,12 +73,24 @@ static void pad_columns(Planner *b, KAccum *a)
     m->bytes = stride * (int64_t)ir_elem_bytes(a->elem);
 }
 
+/* Its readers stand at panels of 16 samples: those beyond the axis are read, and never used, so memory must be there. */
+static int64_t beyond(const Planner *b, const KAccum *a)
+{
+    const IrType *t = &a->node->result[0].type;
+    int axis = kernel_tile_axis(b->m, t->axes);
+    for (int i = 0; i < t->axes.n; i++) {
+        int64_t rest = ir_extent(b->m, axis) % K_LANES;
+        if (t->axes.id[i] == axis && rest) return (K_LANES - rest) * a->partial->axis[i];
+    }
+    return 0;
+}
+
 /* Shards lie behind each other: the partial's bytes grow by their number. */
-static void shard_partial(KAccum *a)
+static void shard_partial(const Planner *b, KAccum *a)
 {
     int64_t e = (int64_t)ir_elem_bytes(a->elem);
     a->shard_stride = (a->partial->bytes / e + 15) / 16 * 16;
-    a->partial->bytes = a->shard_stride * e * (a->shards.count ? a->shards.count : 1);
+    a->partial->bytes = (a->shard_stride * (a->shards.count ? a->shards.count : 1) + beyond(b, a)) * e;
 }
 
 static void add_finish(Planner *b, KStep *step, KAccum *a, int lane_axis)
@@ -139,7 +151,7 @@ void place_sum_over(Planner *b, IrNode *n)
     KAccum *a = accum_new(b, n, t);
     a->lanes = partial_new(b, a, K_LANES, K_SCRATCH);
     a->partial = partial_new(b, a, 1, K_FRAME);
-    shard_partial(a);
+    shard_partial(b, a);
     array_push(b->p->arena, &k->sinks, a);
     place_need_memory(b, k, step, n->arg[0]);
     add_finish(b, step, a, t);
@@ -215,7 +227,7 @@ void place_tile_row(Planner *b, IrNode *n)
     a->partial = partial_new(b, a, 1, K_FRAME);
     if (kind == K_OUTER) pad_columns(b, a);
     if (kind == K_INNER) a->lanes = partial_new(b, a, K_LANES, K_SCRATCH);
-    shard_partial(a);
+    shard_partial(b, a);
     array_push(b->p->arena, &k->nodes, own);
     array_push(b->p->arena, &k->sinks, a);
     array_push(b->p->arena, &step->tile, k);
@@ -273,7 +285,7 @@ void place_blas(Planner *b, IrNode *n)
     for (int i = 0; i < n->n_args; i++) array_push(b->p->arena, &k->columns, place_row_major(b, n->arg[i], &level));
     a->partial = partial_new(b, a, 1, K_FRAME);
     if (first >= 0) a->shards = ir_shards(ir_extent(b->m, first));
-    shard_partial(a);
+    shard_partial(b, a);
     k->units = first >= 0 ? a->shards.count : t->axes.n ? ir_shards(ir_extent(b->m, t->axes.id[0])).count : 1;
     array_push(b->p->arena, &k->nodes, n);
     array_push(b->p->arena, &k->sinks, a);

@@ -153,7 +153,7 @@ void place_need_memory(Planner *b, KKernel *k, KStep *step, const IrVal *arg)
     KSources s = kernel_sources(b->p, arg, k->lane_axis);
     for (int i = 0; i < s.n; i++) {
         Access a = {s.v[i].slot, step->level, k, kernel_flat_access(b->p, arg, k) && s.v[i].direct, b->in != NULL};
-        if (s.v[i].slot >= 0) array_push(b->p->arena, &b->reads, a);
+        if (s.v[i].slot >= 0) array_push(b->scratch, &b->reads, a);
         else memory_of(b, k, step, &s.v[i]);
     }
 }

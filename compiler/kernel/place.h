@@ -10,6 +10,7 @@ typedef struct Access {                                     /* a slot is read */
 
 typedef struct Planner {
     KPlan      *p;
+    Arena      *scratch;                                    /* of the placing */
     const IrModule *m;
     KBlock     *block;                                      /* being planned */
     IrNode     *in;                                         /* its owner, NULL at the top */

@@ -46,7 +46,7 @@ void place_node(Planner *b, IrNode *n)
     case IR_cholesky: case IR_trisolve: case IR_solve: case IR_eigh: place_alone(b, n, K_OPAQUE); return;
     case IR_scan:    place_scan(b, n); return;
     case IR_cond:    place_cond(b, n); return;
-    case IR_extern:  place_fail(b, "externs are not compiled"); return;
+    case IR_extern:  place_alone(b, n, K_EXTERN); return;
     default:
         if (!kernel_member(n)) BUG("plan: no place for %s", ir_op_info[n->op].name);
         place_member(b, n);
@@ -64,20 +64,31 @@ void place_block(Planner *b, const IrBlock *from)
     }
 }
 
-static void mark_live(KPlan *p, const IrFn *f)
+typedef struct Work { ARRAY(IrVal *) v; } Work;
+
+/* Rows with an effect, and those around them. */
+static void add_effects(const IrFn *f, Work *work, Arena *scratch)
 {
-    ARRAY(IrVal *) work = {0};
-    for (int i = 0; i < f->commits.n; i++) array_push(p->arena, &work, f->commits.v[i].val);
-    for (int i = 0; i < f->reports.n; i++) array_push(p->arena, &work, f->reports.v[i].val);
-    while (work.n) {
-        IrVal *v = work.v[--work.n];
+    for (IrNode *n = f->body.first; n; n = ir_next(n))
+        for (IrNode *o = n; o && ir_op_info[n->op].flags & IR_EFFECT; o = o->block->owner)
+            for (int i = 0; i < o->n_results; i++) array_push(scratch, &work->v, &o->result[i]);
+}
+
+static void mark_live(KPlan *p, const IrFn *f, Arena *scratch)
+{
+    Work work = {0};
+    add_effects(f, &work, scratch);
+    for (int i = 0; i < f->commits.n; i++) array_push(scratch, &work.v, f->commits.v[i].val);
+    for (int i = 0; i < f->reports.n; i++) array_push(scratch, &work.v, f->reports.v[i].val);
+    while (work.v.n) {
+        IrVal *v = work.v.v[--work.v.n];
         KValue *kv = kernel_value(p, v);
         if (kv->live) continue;
         kv->live = true;
         if (!v->def) continue;
-        for (int i = 0; i < v->def->n_args; i++) array_push(p->arena, &work, v->def->arg[i]);
+        for (int i = 0; i < v->def->n_args; i++) array_push(scratch, &work.v, v->def->arg[i]);
         for (int k = 0; k < v->def->n_bodies; k++)
-            for (int i = 0; i < v->def->body[k]->n_yields; i++) array_push(p->arena, &work, v->def->body[k]->yield[i]);
+            for (int i = 0; i < v->def->body[k]->n_yields; i++) array_push(scratch, &work.v, v->def->body[k]->yield[i]);
     }
 }
 
@@ -116,7 +127,7 @@ static bool may_overwrite(Planner *b, int slot, const KValue *v)
 
 static void place_commits(Planner *b, const IrFn *f)
 {
-    IrVal **from = arena_array(b->p->arena, IrVal *, f->commits.n + 1);
+    IrVal **from = arena_array(b->scratch, IrVal *, f->commits.n + 1);
     for (int i = 0; i < f->commits.n; i++) {                /* every copy first: they read slots too */
         IrVal *v = kernel_resolve(b->p, f->commits.v[i].val);
         KValue *kv = kernel_value(b->p, v);
@@ -153,13 +164,14 @@ KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, PlanOptions o
 {
     KPlan *p = arena_new_of(arena, KPlan);
     if (values->next_id < m->next_id) values->next_id = m->next_id;
-    *p = (KPlan){.m = m, .options = options, .fn = f, .arena = arena, .values = values};
-    Planner b = {.p = p, .m = m, .block = &p->top, .why = why};
-    mark_live(p, f);
+    *p = (KPlan){.m = m, .options = options, .fn = f, .arena = arena, .slot = arena_array(arena, KMem *, m->slots.n + 1), .values = values};
+    Planner b = {.p = p, .scratch = arena_new(), .m = m, .block = &p->top, .why = why};
+    mark_live(p, f, b.scratch);
     kernel_remake(p, f);
     place_block(&b, &f->body);
     if (!b.failed) place_reports(&b, f);
     if (!b.failed) place_commits(&b, f);
+    arena_free(b.scratch);
     if (b.failed) return NULL;
     place_sort_steps(&p->top);
     kernel_finish(p);

@@ -34,6 +34,8 @@ enum {
 
 typedef enum { K_SLOT, K_FRAME, K_SCRATCH } KPlace;
 
+typedef struct KIter { int depth; int64_t stride; } KIter;
+
 typedef struct KMem {
     KPlace  place;
     IrElem  elem;
@@ -48,7 +50,7 @@ typedef struct KMem {
     bool    dense;                                          /* the strides are row-major over other axes, then dims */
     int64_t at;                                             /* slices of stacked values: the element where iteration 0 begins, */
     int     n_iter;                                         /* and elements to add per iteration of a scan; below 0: backwards */
-    struct { int depth; int64_t stride; } iter[FRAME_MAX_DEPTH];
+    const KIter *iter;                                      /* n_iter of them */
     int     first, last;                                    /* live, in waits (FRAME) or kernels of the step (SCRATCH) */
     int     depth;                                          /* FRAME: of the scans round its first use */
     int     made;                                           /* which of the plan's buffers, in the order they were made */
@@ -71,6 +73,7 @@ typedef enum {
     K_SCATTER,
     K_BLAS,                                                 /* a marked product on row-major copies, a call a shard */
     K_OPAQUE,                                               /* cholesky, trisolve, solve, eigh */
+    K_EXTERN,                                               /* a call of a simulator for each sample */
     K_TRANSPOSE,                                            /* a tile's value to [block of 16 features][sample][16], for OUTER */
     K_OUTER,                                                /* tile: dot over samples, form chain */
     K_INNER,                                                /* tile: dot over samples, form lanes */
@@ -193,6 +196,7 @@ typedef struct KPlan {
     KBlock          top;
     ARRAY(KKernel *) kernels;                               /* all, by id */
     int              n_mems;                                /* made so far */
+    KMem           **slot;                                  /* by slot: as it is read; NULL: not asked for yet (kernel_view) */
     ARRAY(KStore)    outs;                                  /* a report's row-major copy, by report */
     KValues         *values;                                /* of the module */
     ARRAY(struct KValue *) own;                             /* of this function, in the order they were met */

@@ -17,6 +17,7 @@ static const char *const kind_name[] = {
     [K_SORT] = "sort",
     [K_SCATTER] = "scatter",
     [K_OPAQUE] = "matrix",
+    [K_EXTERN] = "extern",
     [K_BLAS] = "blas",
     [K_TRANSPOSE] = "transpose",
     [K_OUTER] = "outer",

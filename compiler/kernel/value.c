@@ -326,6 +326,15 @@ static bool view_step(const KPlan *p, const IrNode *n, const IrNode *before, KVi
     }
 }
 
+static KMem *slot_read(KPlan *p, const IrVal *v)
+{
+    KMem **m = &p->slot[v->def->attr->slot];
+    if (*m) return *m;
+    *m = kernel_mem(p, K_SLOT, &v->type, true);
+    (*m)->slot = v->def->attr->slot;
+    return *m;
+}
+
 bool kernel_view(const KPlan *p, const IrVal *v, KView *out)
 {
     const IrNode *chain[64];
@@ -338,13 +347,7 @@ bool kernel_view(const KPlan *p, const IrVal *v, KView *out)
         v = v->def->arg[0];
     }
     *out = (KView){0};
-    if (v->def && v->def->op == IR_read) {
-        KMem *m = kernel_mem((KPlan *)p, K_SLOT, &v->type, true);
-        m->slot = v->def->attr->slot;
-        out->mem = m;
-    } else {
-        out->mem = kernel_value(p, v)->mem;
-    }
+    out->mem = v->def && v->def->op == IR_read ? slot_read((KPlan *)p, v) : kernel_value(p, v)->mem;
     if (!out->mem) return false;
     for (int i = 0; i < v->type.axes.n; i++) out->axis[i] = out->mem->axis[i];
     for (int i = 0; i < v->type.rank; i++) out->dim[i] = out->mem->dim[i];

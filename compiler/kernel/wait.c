@@ -19,8 +19,11 @@ typedef struct Mark { int since; int64_t reader, writer; } Mark;
 
 typedef struct Waits {
     KPlan *p;
+    Arena *scratch;
     Mark  *mark;                                            /* of each buffer and slot: in the stretch `since`, by whom */
     int    stretches;
+    int   *written;                                         /* of each buffer and slot: the last loop, by number, that was seen to write it */
+    int    loops;
 } Waits;
 
 /* A stretch of steps: a block, or a turn of a loop. */
@@ -31,7 +34,7 @@ typedef struct Stretch {
     bool     waited;
 } Stretch;
 
-static void push(Waits *w, Accesses *a, Access x) { array_push(w->p->arena, a, x); }
+static void push(Waits *w, Accesses *a, Access x) { array_push(w->scratch, a, x); }
 
 static Stretch stretch(Waits *w) { return (Stretch){.w = w, .since = ++w->stretches}; }
 
@@ -161,11 +164,13 @@ static bool of_panels(const KStep *s, int64_t extent)
 
 /* Is all that is written in a turn read and written by the one who has the samples, at their own place? Then no turn of theirs depends on what
  * others do in any turn. */
-static bool samples_are_apart(const Waits *w, const Accesses *a, int64_t extent)
+static bool samples_are_apart(Waits *w, const Accesses *a, int64_t extent)
 {
-    bool *written = arena_array(w->p->arena, bool, w->p->n_mems + w->p->m->slots.n + 1), apart = true;
-    for (int i = 0; i < a->n; i++) written[a->v[i].what] |= a->v[i].writes;
-    for (int i = 0; i < a->n; i++) apart &= !written[a->v[i].what] || a->v[i].doer == extent;
+    int  loop = ++w->loops;
+    bool apart = true;
+    for (int i = 0; i < a->n; i++)
+        if (a->v[i].writes) w->written[a->v[i].what] = loop;
+    for (int i = 0; i < a->n; i++) apart &= w->written[a->v[i].what] != loop || a->v[i].doer == extent;
     return apart;
 }
 
@@ -278,9 +283,12 @@ static void count(KPlan *p, const KBlock *b)
 
 void kernel_waits(KPlan *p)
 {
-    Waits   w = {.p = p, .mark = arena_array(p->arena, Mark, p->n_mems + p->m->slots.n + 1)};
+    Waits w = {.p = p, .scratch = arena_new()};
+    w.mark = arena_array(w.scratch, Mark, p->n_mems + p->m->slots.n + 1);
+    w.written = arena_array(w.scratch, int, p->n_mems + p->m->slots.n + 1);
     Stretch all = stretch(&w);
     of_block(&all, &p->top);
+    arena_free(w.scratch);
     if (!plan_takes(p, PLAN_waits)) wait_always(&p->top);
     count(p, &p->top);
 }

@@ -263,6 +263,13 @@ LoopIns *loop_for(LoopBuilder *b, const LoopIndex *from, const LoopIndex *to, in
     return i;
 }
 
+LoopIns *loop_par(LoopBuilder *b, const LoopIndex *from, const LoopIndex *to, int64_t step, bool sure)
+{
+    LoopIns *i = loop_for(b, from, to, step, sure, NULL, 0);
+    i->par = true;
+    return i;
+}
+
 void loop_end_for(LoopBuilder *b, LoopIns *loop, LoopReg *const *next)
 {
     if (b->at != loop->body) BUG("loop: another body is open");

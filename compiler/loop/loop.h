@@ -15,7 +15,7 @@
  *     nest dot {
  *       buffer b0 f32 at w0 + w1 panel w2 slot w3       # base w0, byte w1; in tiled kernels: + u0 * w2 + u1 * w3 elements
  *       buffer b1 f32 at w4 + w5
- *       do i0 = 0..w6 {                                 # at least one turn
+ *       par do i0 = 0..w6 {                             # turns in any order, at least one
  *         block d1:2 {
  *           do i1 = 0..8 with %0 = 0:f32<l,d1> {
  *             %1 = ld b1[i1 + 8*d1 + 16*i0]             # f32<d1>
@@ -108,6 +108,7 @@ struct LoopIns {
     int64_t   size;                                         /* block: of its dim */
     LoopIndex from, to;                                     /* for, do */
     int64_t   step;
+    bool      par;                                          /* for, do: the turns in any order, by anyone; see loop_par() */
     LoopBody *body;                                         /* for, do, when, block */
     int       symbol;                                       /* call: a row of symbols.def */
     LoopArg  *pass;                                         /* call */
@@ -194,6 +195,10 @@ void     loop_call(LoopBuilder *b, int symbol, const LoopArg *pass, int n);
  * of `init`; `next` may have fewer dims, not more. */
 LoopIns *loop_for(LoopBuilder *b, const LoopIndex *from, const LoopIndex *to, int64_t step, bool sure, LoopReg *const *init, int n);
 void     loop_end_for(LoopBuilder *b, LoopIns *loop, LoopReg *const *next);     /* results: loop->result */
+/* The same with turns in any order, by anyone: it carries nothing, and no turn writes a byte that another touches. A local is each turn's own: a
+ * turn finds in it what it has written itself, or what was there before the loop in cells that no turn writes; behind the loop there is nothing of
+ * a turn's. */
+LoopIns *loop_par(LoopBuilder *b, const LoopIndex *from, const LoopIndex *to, int64_t step, bool sure);
 LoopIns *loop_when(LoopBuilder *b, LoopReg *c);
 LoopIns *loop_block(LoopBuilder *b, int64_t size);          /* its dim is ->n */
 void     loop_close(LoopBuilder *b, LoopIns *when_or_block);
@@ -219,5 +224,6 @@ bool      loop_index_stride(const LoopIndex *x, int d, int64_t *stride);
 void      loop_print(const LoopNest *n, Text *out);
 /* NULL with a message that says the line in `why`. */
 LoopNest *loop_read(Arena *a, const char *text, char why[256]);
-/* Types, dims, scopes, alignment and stores that are one to one along dims; false with the reason in `why`. */
+/* Types, dims, scopes, alignment and stores that are one to one along dims and along the turns of `par`, as far as the text says; false with the
+ * reason in `why`. */
 bool      loop_verify(const LoopNest *n, char why[256]);

@@ -287,6 +287,7 @@ static void put_ins(Printer *p, const LoopIns *i)
         put(p, " = ");
     }
     if (i->op != LOOP_row) {
+        if (i->par) put(p, "par ");
         put(p, loop_op_info[i->op].name);
         put(p, " ");
     }

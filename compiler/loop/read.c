@@ -681,6 +681,7 @@ static bool has_names(LoopOp op) { return loop_op_info[op].results && op != LOOP
 
 static void expect_op(Reader *r, Line *l)
 {
+    l->what.par = accept_word(r, "par");
     l->at = r->tok;
     int op = r->tok.kind == T_WORD ? loop_find_op(r->tok.s) : -1;
     int row = r->tok.kind == T_WORD && op < 0 ? ir_find_op(r->tok.s, strlen(r->tok.s)) : -1;
@@ -688,6 +689,7 @@ static void expect_op(Reader *r, Line *l)
     if (r->failed) return;
     l->what.op = op < 0 ? LOOP_row : (LoopOp)op;
     l->what.row = row < 0 ? 0 : (IrOp)row;
+    if (l->what.par && op != LOOP_for && op != LOOP_do) FAIL(r, "expected a loop");
     next(r);
 }
 

@@ -50,13 +50,14 @@ static void holds(const LoopBuilder *b, Arena *a)
 
 /* ---- text ------------------------------------------------------------------------------------------------------- */
 
-typedef struct { bool op[64], row[IR_OP_COUNT], symbol[SYMBOL_COUNT], compare[6], elem[IR_F64 + 1]; } Met;
+typedef struct { bool par, op[64], row[IR_OP_COUNT], symbol[SYMBOL_COUNT], compare[6], elem[IR_F64 + 1]; } Met;
 
 static void meet(Met *met, const LoopBody *body)
 {
     for (int k = 0; k < body->ins.n; k++) {
         const LoopIns *i = body->ins.v[k];
         met->op[i->op] = true;
+        met->par |= i->par;
         if (i->op == LOOP_row || i->op == LOOP_draw) met->row[i->row] = true;
         if (i->op == LOOP_row && i->row == IR_compare) met->compare[i->compare] = true;
         if (i->op == LOOP_row && i->row == IR_convert) met->elem[i->result->elem] = true;
@@ -69,7 +70,7 @@ Test(loop, every_row_is_read_and_printed)
 {
     Arena *a = arena_new();
     char *text = file_text(a, "test_rows.loop");
-    Met met = {.op = {0}};
+    Met met = {.par = false};
     cr_assert_str_eq(again(text, a), text);
     meet(&met, &sound(text, a)->body);
     for (int i = 0; i < loop_op_n; i++) cr_expect(met.op[i], "test_rows.loop has no %s", loop_op_info[i].name);
@@ -79,6 +80,7 @@ Test(loop, every_row_is_read_and_printed)
     }
     for (int i = 0; i < SYMBOL_COUNT; i++)
         cr_expect(met.symbol[i] == (loop_symbol[i].signature[0] == 'v'), "test_rows.loop and %s", loop_symbol[i].name);
+    cr_expect(met.par, "test_rows.loop has no par");
     for (int i = 0; i < 6; i++) cr_expect(met.compare[i], "test_rows.loop has no compare.%s", ir_compare_words[i]);
     for (int i = 0; i <= IR_F64; i++) cr_expect(met.elem[i], "test_rows.loop converts to no %s", ir_elem_words[i]);
     arena_free(a);
@@ -356,6 +358,15 @@ static LoopReg *gen_next(Gen *g, LoopReg *carry)
     return carry->elem == IR_BOOL ? r : loop_binary(&g->b, IR_add, carry, r);
 }
 
+static bool writes(const LoopBody *body)
+{
+    for (int k = 0; k < body->ins.n; k++) {
+        const LoopIns *i = body->ins.v[k];
+        if (i->op == LOOP_st || i->op == LOOP_call || (i->body && writes(i->body))) return true;
+    }
+    return false;
+}
+
 static void gen_loop(Gen *g)
 {
     LoopReg *init[3], *next[3];
@@ -374,6 +385,7 @@ static void gen_loop(Gen *g)
     gen_body(g);
     for (int i = 0; i < n; i++) next[i] = gen_next(g, &loop->body->carry[i]);
     loop_end_for(&g->b, loop, next);
+    loop->par = n == 0 && !writes(loop->body);
     g->n_known = outside;
     for (int i = 0; i < n; i++) learn(g, &loop->result[i]);
 }
@@ -435,7 +447,7 @@ static Gen random_nest(Arena *a, unsigned seed)
 
 Test(loop, random_nests_are_sound_and_come_back)
 {
-    Met met = {.op = {0}};
+    Met met = {.par = false};
     for (unsigned seed = 0; seed < 300; seed++) {
         Arena *a = arena_new();
         Gen g = random_nest(a, seed);
@@ -443,6 +455,7 @@ Test(loop, random_nests_are_sound_and_come_back)
         meet(&met, &g.b.nest->body);
         arena_free(a);
     }
+    cr_expect(met.par, "no random nest has a par");
     for (int i = 0; i < loop_op_n; i++) cr_expect(met.op[i], "no random nest has a %s", loop_op_info[i].name);
     for (int i = 0; i < IR_OP_COUNT; i++) cr_expect(met.row[i] || !loop_row_args((IrOp)i), "no random nest has a %s", ir_op_info[i].name);
 }
@@ -641,6 +654,16 @@ static const struct { const char *rows, *why; } broken[] = {
     {"for i0 = 0..4 by 0 { }", "for: steps by 0"},
     {"for i0 = 4..0 by -1 { }", "for: steps by -1"},
     {"do i0 = 4..4 { }", "do: without a turn"},
+    {"par when %5 { }", "expected a loop"},
+    {"par add %0, %1", "expected a loop"},
+    {"par for i0 = 0..4 with %8 = %0 { next %8 } -> %9", "for: in any order, but it carries from turn to turn"},
+    {"par for i0 = 0..4 { st b0[0], %0 }", "st: all turns of a par write the same cells"},
+    {"par do i0 = 0..9 { for i1 = 0..w0 { st b0[16*i1 + l], %1 } }", "st: all turns of a par write the same cells"},
+    {"par for i0 = 0..4 { par for i1 = 0..w0 { when %5 { } st b0[16*i1 + l], %1 } }", "st: all turns of a par write the same cells"},
+    {"par for i0 = 0..4 { call linalg_cholesky(4, b0[16*i0], b0[0]) }", "call: all turns of a par write the same cells"},
+    {"par for i0 = 0..4 { st b0[8*i0 + l], %1 }", "two of its elements meet"},
+    {"par for i0 = 0..12 by 3 { block d1:4 { st b0[16*i0 + 16*d1 + l], %1 } }", "two of its elements meet"},
+    {"par for i0 = 0..4 { par for i1 = 0..3 { st b0[16*i0 + 32*i1 + l], %1 } }", "two of its elements meet"},
     {"for i0 = 0..4 with %8 = %0 { next %2 } -> %9", "next: i64 of a loop that began with f32"},
     {"for i0 = 0..4 with %8 = %0 { %9 = add %8, %1 next %9 } -> %10", "next: has a dim that the loop did not begin with"},
     {"for i0 = 0..4 with %8 = 0:f32<d1> { next %8 } -> %9", "over a dim that no block around it opens"},
@@ -681,6 +704,30 @@ Test(loop, mistakes_have_their_place)
         LoopNest *n = loop_read(a, broken_nests[i].text, why);
         bool ok = n && loop_verify(n, why);
         cr_expect(!ok && strstr(why, broken_nests[i].why), "%s\n  says: %s\n  not:  %s", broken_nests[i].text, why, broken_nests[i].why);
+        arena_free(a);
+    }
+}
+
+/* Turns that write apart, as far as anyone can tell: one turn, perhaps one turn, none, a turn that a `when` chooses, a place that a register says,
+ * strides that step over what lies between, a local. */
+Test(loop, turns_in_any_order_write_apart)
+{
+    static const char *const rows[] = {
+        "par for i0 = 0..1 { st b0[0], %0 }",
+        "par do i0 = 0..w1 { st b0[0], %0 }",
+        "for i0 = 0..0 { par for i1 = 0..9 { st b0[0], %0 } }",
+        "par for i0 = 0..4 { when %5 { st b0[0], %0 } }",
+        "par for i0 = 0..4 { %8 = and i0, 2 st b0[%8], %0 }",
+        "par for i0 = 0..4 { %8 = and i0, 3 st b0[8*i0 + l + 8*%8], %1 }",
+        "par for i0 = 0..4 { st b0[16*i0 + l], %1 }",
+        "par for i0 = 0..8 by 2 { st b0[8*i0 + l], %1 }",
+        "par for i0 = 0..4 { for i1 = i0..w1 { st b0[i1], %0 } }",
+        "par for i0 = 0..4 { for i1 = 0..4 { st b0[16*i0 + 2*i1 + l], %1 } }",
+        "par for i0 = 0..4 { st b2[l], %4 }",
+        "par for i0 = 0..w1 { st b0[16*i0 + l], %1 }"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Arena *a = arena_new();
+        again(arena_printf(a, "%s%s\n}\n", preamble, rows[i]), a);
         arena_free(a);
     }
 }
@@ -731,6 +778,7 @@ static void break_iters(LoopNest *n) { n->buffers.v[0].n_iter = 9; }
 static void break_iter(LoopNest *n) { n->buffers.v[0].n_iter = 1, n->buffers.v[0].iter[0].depth = -1; }
 static void break_cell(LoopNest *n) { n->buffers.v[0].elem = (IrElem)99; }
 static void break_nest(LoopNest *n) { n->body.depth = 1; }
+static void break_par(LoopNest *n) { n->body.ins.v[1]->par = true; }
 static void break_local(LoopNest *n) { n->buffers.v[0].local = true, n->buffers.v[0].cells = 64, n->buffers.v[0].panel = 0; }
 
 Test(loop, broken_structure_is_refused)
@@ -750,7 +798,7 @@ Test(loop, broken_structure_is_refused)
         {break_no_results, "has 1 results"},      {break_no_room, "results are missing"},  {break_no_counter, "without a counter"},
         {break_a_counter, "has a counter"},       {break_no_dim, "no such dim: 2"},        {break_offset, "line 2: no such word: 7"},
         {break_iters, "with 9 counters"},         {break_iter, "counter of depth -1"},     {break_cell, "without an element type"},
-        {break_nest, "not a nest's"},
+        {break_nest, "not a nest's"},             {break_par, "no turns to be in any order"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         Arena *a = arena_new();

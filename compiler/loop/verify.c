@@ -234,10 +234,66 @@ static void put_in_order(Radix *list, int n, Radix x)
     list[n] = x;
 }
 
-/* The dims whose stride is a constant, smallest stride first. What varies in another way cannot be said here. */
-static int known_strides(const Verifier *v, const LoopIndex *x, Radix list[LOOP_MAX_DIMS])
+/* How many turns a loop has; -1: not known. */
+static int64_t turns_of(const LoopIns *loop)
+{
+    int64_t from, to;
+    if (!loop_index_const(&loop->from, &from) || !loop_index_const(&loop->to, &to)) return -1;
+    return from < to ? (int64_t)(((uint64_t)to - (uint64_t)from - 1) / (uint64_t)loop->step) + 1 : 0;
+}
+
+static bool is_when(const LoopBody *b) { return b->owner && b->owner->op == LOOP_when; }
+static bool is_par(const LoopBody *b) { return b->owner && b->owner->par; }
+
+static bool never_runs(const Verifier *v)
+{
+    for (const LoopBody *b = v->body; b; b = b->up)
+        if (b->counter && turns_of(b->owner) == 0) return true;
+    return false;
+}
+
+/* The loops in any order around, as far as each of their turns comes here: a `when` may let only one through. */
+static int pars_around(const Verifier *v, const LoopIns **list, int most)
 {
     int n = 0;
+    if (never_runs(v)) return 0;
+    for (const LoopBody *b = v->body; b && !is_when(b) && n < most; b = b->up)
+        if (is_par(b)) list[n++] = b->owner;
+    return n;
+}
+
+/* Made in a way that nobody looks into here. */
+static bool is_made(const LoopReg *r) { return r->kind == LOOP_REG_INS || r->kind == LOOP_REG_CARRY; }
+
+/* May the index differ from one turn of `loop` to the next? */
+static bool follows(const LoopIndex *x, const LoopIns *loop)
+{
+    for (int i = 0; i < x->n; i++) {
+        const LoopReg *r = x->term[i].reg;
+        if (!r->body || r->body->depth < loop->body->depth) continue;
+        if (is_made(r) || r->def == loop || follows(&r->def->from, loop) || follows(&r->def->to, loop)) return true;
+    }
+    return false;
+}
+
+/* Strides from turn to turn of the loops in any order around; none where what else is in the index may make up for them. */
+static int turn_strides(const Verifier *v, const LoopIndex *x, Radix list[LOOP_MAX_TERMS])
+{
+    const LoopIns *par[LOOP_MAX_TERMS];
+    int n = 0, pars = pars_around(v, par, LOOP_MAX_TERMS);
+    for (int i = 0; i < x->n; i++)
+        if (is_made(x->term[i].reg)) return 0;
+    for (int i = 0; i < x->n; i++)
+        for (int k = 0; k < pars; k++)
+            if (x->term[i].reg->def == par[k] && turns_of(par[k]) > 1)
+                put_in_order(list, n++, (Radix){magnitude(x->term[i].by) * (uint64_t)par[k]->step, turns_of(par[k])});
+    return n;
+}
+
+/* The dims whose stride is a constant, smallest stride first. What varies in another way cannot be said here. */
+static int known_strides(const Verifier *v, const LoopIndex *x, Radix list[LOOP_MAX_DIMS + LOOP_MAX_TERMS], bool local)
+{
+    int n = local ? 0 : turn_strides(v, x, list);
     uint32_t dims = loop_index_dims(x);
     for (int d = 0; d < v->nest->n_dims; d++) {
         int64_t stride, size = v->nest->dim_size[d];
@@ -247,15 +303,26 @@ static int known_strides(const Verifier *v, const LoopIndex *x, Radix list[LOOP_
 }
 
 /* A mixed radix: each stride steps over all that the smaller ones reach. */
-static bool one_to_one(Verifier *v, const LoopIndex *x)
+static bool one_to_one(Verifier *v, const LoopIndex *x, bool local)
 {
-    Radix list[LOOP_MAX_DIMS];
+    Radix list[LOOP_MAX_DIMS + LOOP_MAX_TERMS];
     uint64_t reach = 0;
-    for (int i = 0, n = known_strides(v, x, list); i < n; i++) {
+    for (int i = 0, n = known_strides(v, x, list, local); i < n; i++) {
         uint64_t more;
         if (list[i].stride <= reach) return fail(v, "st: two of its elements meet");
         if (__builtin_mul_overflow(list[i].stride, (uint64_t)list[i].size - 1, &more) || __builtin_add_overflow(reach, more, &reach))
             return fail(v, "an index that does not fit");
+    }
+    return true;
+}
+
+/* What is written at x: other cells in each turn of a loop in any order, where the text says that it has several. A local is each turn's own. */
+static bool turns_apart(Verifier *v, const LoopIns *i, int buffer, const LoopIndex *x)
+{
+    const LoopIns *par[64];
+    if (v->nest->buffers.v[buffer].local) return true;
+    for (int k = 0, n = pars_around(v, par, 64); k < n; k++) {
+        if (turns_of(par[k]) > 1 && !follows(x, par[k])) return fail(v, "%s: all turns of a par write the same cells", name_of(i));
     }
     return true;
 }
@@ -319,7 +386,7 @@ static bool rule_store(Verifier *v, const LoopIns *i)
 {
     if (!access_rule(v, i) || !args_are(v, i, v->nest->buffers.v[i->buffer].elem)) return false;
     if (long_dims(v, i->arg[0]->dims) & ~loop_index_dims(&i->at)) return fail(v, "st: the index lacks a dim of the value");
-    return one_to_one(v, &i->at);
+    return turns_apart(v, i, i->buffer, &i->at) && one_to_one(v, &i->at, v->nest->buffers.v[i->buffer].local);
 }
 
 static bool rule_lanes(Verifier *v, const LoopIns *i)
@@ -371,6 +438,8 @@ static bool rule_call(Verifier *v, const LoopIns *i)
     if (i->n_pass != want) return fail(v, "call: %s takes %d arguments, not %d", s->name, want, i->n_pass);
     for (int k = 0; k < want; k++)
         if (!pass_rule(v, &i->pass[k], s->signature[k + 1])) return false;
+    for (int k = 0; k < want; k++)
+        if (strchr("wx", s->signature[k + 1]) && !turns_apart(v, i, i->pass[k].buffer, &i->pass[k].at)) return false;
     return true;
 }
 
@@ -410,6 +479,7 @@ static bool rule_loop(Verifier *v, const LoopIns *i)
     int64_t from, to;
     if (!scalar_index(v, &i->from, "a loop's bound") || !scalar_index(v, &i->to, "a loop's bound")) return false;
     if (i->step < 1) return fail(v, "%s: steps by %lld", name_of(i), (long long)i->step);
+    if (i->par && i->n_args) return fail(v, "%s: in any order, but it carries from turn to turn", name_of(i));
     bool known = loop_index_const(&i->from, &from) & loop_index_const(&i->to, &to);
     if (i->op == LOOP_do && known && from >= to) return fail(v, "do: without a turn");
     if (!i->body || !i->body->counter) return fail(v, "%s: without a counter", name_of(i));
@@ -472,6 +542,7 @@ static bool counts_rule(Verifier *v, const LoopIns *i)
     if (info->results >= 0 && info->results != i->n_results) return fail(v, "%s: has %d results, not %d", info->name, info->results, i->n_results);
     if ((i->n_args && !i->arg) || (i->n_results && !i->result)) return fail(v, "%s: its operands or results are missing", info->name);
     bool has_body = i->op == LOOP_for || i->op == LOOP_do || i->op == LOOP_when || i->op == LOOP_block;
+    if (i->par && i->op != LOOP_for && i->op != LOOP_do) return fail(v, "%s: it has no turns to be in any order", info->name);
     return has_body == (i->body != NULL) || fail(v, "%s: its body is %s", info->name, has_body ? "missing" : "one too many");
 }
 

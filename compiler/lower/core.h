@@ -161,6 +161,9 @@ struct Ctx {
 
 /* ---- graphs being built (graph.h has the rest) ------------------------------------------------------------------- */
 
+/* Who changes a state that no player owns: statements alone, :=; updates too, whose losses contain an assignment to it; reports, whose value it is. */
+typedef enum { STATE_OF_PLAYER, STATE_OF_STATEMENTS, STATE_OF_UPDATES, STATE_OF_REPORTS } StateOf;
+
 typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
 typedef struct Carried { IrVal *param; IrVal *init; Span at; } Carried;     /* what a scan carries: in its body, and before its first round */
@@ -210,6 +213,12 @@ struct Player {
     bool        ahead;                                      /* made in a quiet trial: who declares it then says what it takes along */
 };
 
+/* By the word: what is drawn from once it has its arguments. */
+static inline bool define_is_distribution(const Ast *d)
+{
+    return d->define.word == AST_DEFINE_DISTRIBUTION || d->define.word == AST_DEFINE_SIMULATOR;
+}
+
 typedef struct DistKind DistKind;                           /* what a kind can do: a row of functions (dist/dist.h) */
 
 struct Dist {                                               /* kind says which member of the union holds */
@@ -219,7 +228,7 @@ struct Dist {                                               /* kind says which m
     bool            named;                                  /* by a data declaration of the program: it stands in the game's table */
     union {
         int64_t  classes;                                   /* int: 0 .. classes - 1 */
-        Closure *closure;                                   /* declared: members are looked up in its scope, beside the arguments */
+        Closure *closure;                                   /* declared: its scope has its members and arguments; simulator: arguments alone */
         struct { Closure *closure; Args *args; const void *site; Scope *scope; Instance *inst; IrInts dims; uint32_t which; } lifted;   /* site, scope, inst: where it was made; which: a bit for each argument with these dims */
         struct { Player *player; Args *args; } model;       /* the arguments given so far */
         struct { Dist *base; const Ast *type; Scope *scope; IrInts dims; bool known; } typed;   /* the tail of a prescribed model */
@@ -260,7 +269,9 @@ struct Compare {
 
 struct Lower {
     Arena        *a;
-    IrModule     *m;
+    Arena        *work;                                     /* the graph's nodes, values and scopes: nothing of the result is in it (lower_close) */
+    IrModule     *m;                                        /* of the graph */
+    IrModule     *out;                                      /* of the functions that are cut from it: the result */
     Sources      *sources;
     Diags        *diags;
     LowerOptions  o;
@@ -277,11 +288,13 @@ struct Lower {
     ARRAY(Player *)    players;
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
     ARRAY(struct { int slot; GanTensor *t; const DataRecipe *recipe; bool looked; }) data;      /* tensors of DATA slots; looked: what is in it decided something */
+    ARRAY(struct { const Ast *decl; GanExtern is; }) externs;       /* simulators that were drawn from, each with every sizes it had */
     ARRAY(const char *) reports;
     ARRAY(struct { const char *name; Value **index; int n; }) indexed;      /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
     ARRAY(GameLine)    lines;
-    ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; }) draw_cuts;    /* draws, and what they depend on without a derivative */
-    NameTable     fn_names, root_names, stream_names;       /* root_names: what the paths of slots begin with */
+    /* draws, and what they depend on without a derivative; black_box: of a simulator */
+    ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
+    NameTable     fn_names, root_names, stream_names, extern_names;       /* root_names: what the paths of slots begin with */
     Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, or of a model with all its arguments; set by evaluation */
     const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */
     GanSchedule  *root;
@@ -299,7 +312,7 @@ struct Lower {
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
     ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
-    ARRAY(bool)   program_state;                            /* by slot: a state of the program or a comparison, or a report */
+    ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
     int           depth, n_evals;

@@ -51,13 +51,17 @@ typedef struct LowerResult {
     GamePlayer *player;  int n_players;
     const char **net;    int n_nets;                        /* nets that it declares there */
     const char **model;  int n_models;                      /* implicit and prescribed models and distributions that the program declares at its top */
+    Span       *external_at;                                /* where each of program->external is declared */
     Lower      *lower;                                      /* for the calls below */
 } LowerResult;
 
 /* `file` may be NULL: an empty program that imports the whole library (gan eval without FILE). Everything lives in the arena,
- * but the data tensors: lower_free. False after an error; *out may be handed to lower_free all the same. */
+ * but the data tensors and what only lowering needs: lower_free. False after an error; *out may be handed to lower_free all the same. */
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out);
 void lower_free(LowerResult *r);
+
+/* Nothing more will be lowered: frees what only that needs, most of what the program took until here. *r stays as it is. */
+void lower_close(LowerResult *r);
 
 /* Adds a function whose outputs are the value of an expression in the scope of the program: one output, or one a field. -1 after an
  * error. Pointers into *r (program, its tables) are renewed. */

@@ -15,6 +15,7 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,6 +268,7 @@ static void run_file(const char *folder, const char *file)
         return;
     }
     verified(&c);
+    lower_close(&c.r);
     cr_assert(!state_new(c.r.program, 1, &state, &err) && !interp_engine_new(c.r.ir, c.r.program, &engine, &err),
               "%s: %s", c.path, err.message);
     GanStatus s = trainer_run(c.r.program, &engine, &state, &o, &result, &err);
@@ -327,6 +329,67 @@ static void lower_text_in(Case *c, const char *folder, const char *text)
 }
 
 static void lower_text(Case *c, const char *text) { lower_text_in(c, NULL, text); }
+
+static void put_schedule(const GanSchedule *n, Text *out)
+{
+    text_printf(out, " %s", n->name ? n->name : "-");
+    for (int i = 0; i < n->n_kids; i++) put_schedule(n->kid[i], out);
+}
+
+/* All that a program is, as text. */
+static const char *whole(const Case *c)
+{
+    Text t = text_in(c->a);
+    const GanProgram *p = c->r.program;
+    ir_print_spans(c->r.ir, &t);
+    text_printf(&t, "%s %s", p->name, p->source_hash);
+    for (int i = 0; i < p->n_files; i++) text_printf(&t, " %s", p->file[i]);
+    for (int i = 0; i < p->n_slots; i++) text_printf(&t, " %s %s", p->slot[i].path, p->slot[i].player ? p->slot[i].player : "-");
+    for (int i = 0; i < p->n_functions; i++) {
+        text_printf(&t, " %s", p->function[i].name);
+        for (int k = 0; k < p->function[i].n_outputs; k++) text_printf(&t, " %s", p->function[i].output[k].name);
+    }
+    put_schedule(p->schedule, &t);
+    for (int i = 0; i < c->r.n_lines; i++) text_printf(&t, " %s %s", c->r.line[i].what, c->r.line[i].name);
+    for (int i = 0; i < c->r.n_players; i++) text_printf(&t, " %s", c->r.player[i].name);
+    return text_str(&t);
+}
+
+static void add_expression(Case *c, const char *text)
+{
+    cr_assert_geq(lower_expression(&c->r, source_add(c->sources, "expression", text, strlen(text)), c->diags), 0, "%s", text);
+}
+
+/* What is freed is written over first. S and T are met by the expressions alone: the first function grows twice. */
+Test(lower, result_outlives_lowering)
+{
+    Case c;
+    lower_text(&c, "import nn, optim, compare, toy\n"
+                   "data ring = toy.ring(modes: 8, radius: 2, std: 0.02)\n"
+                   "implicit G(z: real[2] ~ Normal(0, 1)) -> real[2] { z |> Dense(2) }\n"
+                   "net D(x: real[2]) -> real { x |> Dense(1) |> scalar }\n"
+                   "net S(x: real[2]) -> real { x |> Dense(1) |> scalar }\n"
+                   "net T(x: real[2]) -> real { x |> Dense(1) |> scalar }\n"
+                   "compare gan = class_probability(ring, G, D, score: log_score)\n"
+                   "state calls: real = 0\n"
+                   "let wide = 2 * sum(D.Dense_1.w)\n"
+                   "alternate 2 steps, batch 4 {\n"
+                   "  update D minimize gan.critic + stop(wide) with adam(1e-3)\n"
+                   "  update G minimize nonsaturating(gan) with adam(1e-3)\n"
+                   "  calls := calls + 1\n"
+                   "  report loss = gan.critic\n"
+                   "}\n");
+    int first = c.r.ir->fns.v[0]->commits.n;
+    add_expression(&c, "S([1.0, 2])");
+    add_expression(&c, "T([1.0, 2]) + S([1.0, 2])");
+    cr_expect_eq(c.r.ir->fns.v[0]->commits.n, first + 4);
+    const char *before = whole(&c);
+    mallopt(M_PERTURB, 0x5a);
+    lower_close(&c.r);
+    cr_expect_str_eq(whole(&c), before);
+    verified(&c);
+    end(&c);
+}
 
 /* What is only checked leaves no place in the state, no player, axis or stream behind. */
 Test(lower, unused_is_dropped)

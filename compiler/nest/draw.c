@@ -41,7 +41,7 @@ static void draw_sample(Nest *n, Draw *d)
     }
     d->unit = t->axes.n == 0 || size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
     int rest = (int)(size % d->unit);
-    LoopIns *l = nest_loop(n, size / d->unit);
+    LoopIns *l = nest_par(n, size / d->unit);
     draw_elements(n, d, sample, loop_times(nest_counter(l), d->unit));
     nest_end(n, l);
     d->unit = 1;                                            /* the last elements of a value without axes */
@@ -52,7 +52,7 @@ static void draw_axes(Nest *n, Draw *d, int i)
 {
     if (i == d->node->result[0].type.axes.n) { draw_sample(n, d); return; }
     if (i == n->k->space.lane && n->k->lane_axis >= 0) { draw_axes(n, d, i + 1); return; }
-    LoopIns *l = nest_loop(n, n->k->space.comp[i].extent);
+    LoopIns *l = nest_par(n, n->k->space.comp[i].extent);
     n->comp[i] = ix(nest_counter(l));
     draw_axes(n, d, i + 1);
     nest_end(n, l);

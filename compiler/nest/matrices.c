@@ -60,10 +60,10 @@ static void turn_block(Nest *n, const Code *c, LoopIndex from, LoopIndex to)
 static void fill_line(Nest *n, const Code *c, LoopIndex lane, LoopIndex into, LoopIndex from, LoopIndex to)
 {
     const KLoop *k = &c->m->chain.v[c->m->chain.n - 1];
-    bool turned = c->m->how == K_TURNED;
-    LoopIns *l = loop_for(&n->b, &from, &to, turned ? K_LANES : 1, true, NULL, 0);
+    bool turned = c->m->how == K_TURNED, earlier = turned && k->extent % K_LANES;
+    LoopIns *l = nest_turns(n, !earlier, from, to, turned ? K_LANES : 1, true);
     LoopIndex at = nest_counter(l);
-    if (turned && k->extent % K_LANES) at = least(n, at, k->extent - K_LANES);
+    if (earlier) at = least(n, at, k->extent - K_LANES);
     LoopIndex off = plus(n, into, loop_times(plus(n, at, loop_times(from, -1)), K_LANES));
     (turned ? turn_block : copy_one)(n, c, plus(n, lane, loop_times(at, k->lane)), off);
     nest_end(n, l);
@@ -75,7 +75,7 @@ static void fill_lines(Nest *n, const Code *c, int depth, LoopIndex lane, LoopIn
     int64_t below = K_LANES;
     if (depth == chain->n - 1) { fill_line(n, c, lane, into, loop_at(0), loop_at(chain->v[depth].extent)); return; }
     for (int i = depth + 1; i < chain->n; i++) below *= chain->v[i].extent;
-    LoopIns *l = nest_loop(n, chain->v[depth].extent);
+    LoopIns *l = nest_par(n, chain->v[depth].extent);
     fill_lines(n, c, depth + 1, plus(n, lane, loop_times(nest_counter(l), chain->v[depth].lane)), plus(n, into, loop_times(nest_counter(l), below)));
     nest_end(n, l);
 }
@@ -83,7 +83,7 @@ static void fill_lines(Nest *n, const Code *c, int depth, LoopIndex lane, LoopIn
 /* The lanes of a tile, all of the chain or k from..to of it. */
 static void fill(Nest *n, const Code *c, LoopIndex lane, const LoopIndex *from, const LoopIndex *to)
 {
-    LoopIns *l = nest_loop(n, c->flight);
+    LoopIns *l = nest_par(n, c->flight);
     LoopIndex block = nest_counter(l), at = plus(n, lane, loop_times(block, K_LANES * c->m->lanes.lane)), into = loop_times(block, K_LANES * c->held);
     if (from) fill_line(n, c, at, plus(n, into, loop_at(K_LANES * K_LANES)), *from, *to);
     else fill_lines(n, c, 0, at, into);
@@ -167,18 +167,22 @@ static LoopIndex before(Nest *n, LoopIndex x, LoopIndex end, int64_t size)
     return loop_of(nest_min(n, reg_of(n, x), reg_of(n, plus(n, end, loop_at(-size)))));
 }
 
+/* No panel is filled by each tile. */
+static bool is_apart(const Code *c) { return !c->has_panel || c->m->whole; }
+
 static void all_rows(Nest *n, const Code *c, int depth, At at, Span rows)
 {
     const KMatrices *m = c->m;
     if (depth < m->rows.n) {
-        LoopIns *l = nest_loop(n, m->rows.v[depth].extent);
+        LoopIns *l = nest_turns(n, is_apart(c), loop_at(0), loop_at(m->rows.v[depth].extent), 1, false);
         all_rows(n, c, depth + 1, moved(n, at, &m->rows.v[depth], nest_counter(l)), rows);
         nest_end(n, l);
         return;
     }
-    LoopIns *l = loop_for(&n->b, &rows.from, &rows.to, c->rows, true, NULL, 0);
+    bool earlier = m->row.extent % c->rows || m->row_units > 1;
+    LoopIns *l = nest_turns(n, is_apart(c) && !earlier, rows.from, rows.to, c->rows, true);
     LoopIndex first = nest_counter(l);
-    if (m->row.extent % c->rows || m->row_units > 1) first = before(n, first, rows.to, c->rows);
+    if (earlier) first = before(n, first, rows.to, c->rows);
     tile(n, c, moved(n, at, &m->row, first));
     nest_end(n, l);
 }
@@ -196,9 +200,10 @@ static void unit(Nest *n, const Code *c, LoopIndex which)
         if (i) which = nest_quot(n, which, m->outer.v[i].extent);
     }
     int64_t each = c->width * c->flight;
-    LoopIns *l = loop_for(&n->b, &lanes.from, &lanes.to, each, true, NULL, 0);
+    bool earlier = m->lanes.extent % each || K_LANES * m->group % each;
+    LoopIns *l = nest_turns(n, !c->has_panel && !earlier, lanes.from, lanes.to, each, true);
     LoopIndex first = nest_counter(l);
-    if (m->lanes.extent % each || K_LANES * m->group % each) first = before(n, first, lanes.to, each);
+    if (earlier) first = before(n, first, lanes.to, each);
     at = moved(n, at, &m->lanes, first);
     if (c->has_panel && m->whole) fill(n, c, at.lane, NULL, NULL);
     all_rows(n, c, 0, at, rows);
@@ -233,8 +238,7 @@ void nest_matrices(Nest *n)
     c.w = nest_base(n, m->from[1]);
     c.out = nest_base(n, n->k->stores.v[0].mem);
     if (c.has_panel) c.panel = nest_base(n, n->k->mem);
-    LoopIndex from = loop_of(n->lo), to = loop_of(n->hi);
-    LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0);
+    LoopIns *l = nest_turns(n, !c.has_panel, loop_of(n->lo), loop_of(n->hi), 1, false);
     unit(n, &c, nest_counter(l));
     nest_end(n, l);
 }

@@ -18,6 +18,7 @@ void nest_kernel(Nest *n, KKernel *k)
         [K_SORT] = {"sort", nest_sort},
         [K_SCATTER] = {"scatter", nest_scatter},
         [K_OPAQUE] = {"opaque", nest_opaque},
+        [K_EXTERN] = {"extern", nest_extern},
         [K_BLAS] = {"blas", nest_blas},
         [K_TRANSPOSE] = {"transpose", nest_transpose},
         [K_OUTER] = {"outer", nest_outer},
@@ -55,11 +56,14 @@ LoopIns *nest_loop(Nest *n, int64_t extent)
     return loop_for(&n->b, &from, &to, 1, false, NULL, 0);
 }
 
-LoopIns *nest_loop_to(Nest *n, LoopReg *extent)
+LoopIns *nest_turns(Nest *n, bool par, LoopIndex from, LoopIndex to, int64_t step, bool sure)
 {
-    LoopIndex from = loop_at(0), to = loop_of(extent);
-    return loop_for(&n->b, &from, &to, 1, true, NULL, 0);
+    return par ? loop_par(&n->b, &from, &to, step, sure) : loop_for(&n->b, &from, &to, step, sure, NULL, 0);
 }
+
+LoopIns *nest_par(Nest *n, int64_t extent) { return nest_turns(n, true, loop_at(0), loop_at(extent), 1, false); }
+LoopIns *nest_par_to(Nest *n, LoopReg *extent) { return nest_turns(n, true, loop_at(0), loop_of(extent), 1, true); }
+LoopIns *nest_par_from(Nest *n, LoopIndex from, LoopIndex to, int64_t step) { return nest_turns(n, true, from, to, step, false); }
 
 LoopIns *nest_fold(Nest *n, LoopIndex from, LoopIndex to, int64_t step, LoopReg *init)
 {

@@ -55,8 +55,11 @@ LoopReg *nest_add(Nest *n, LoopReg *a, LoopReg *b);
 LoopReg *nest_min(Nest *n, LoopReg *a, LoopReg *b);
 
 /* ---- loops */
-LoopIns *nest_loop(Nest *n, int64_t extent);                /* 0 .. extent - 1 */
-LoopIns *nest_loop_to(Nest *n, LoopReg *extent);            /* known to be positive */
+LoopIns *nest_loop(Nest *n, int64_t extent);                /* 0 .. extent - 1, in order */
+LoopIns *nest_par(Nest *n, int64_t extent);                 /* the same in any order: no turn touches what another writes */
+LoopIns *nest_par_to(Nest *n, LoopReg *extent);             /* known to be positive */
+LoopIns *nest_par_from(Nest *n, LoopIndex from, LoopIndex to, int64_t step);
+LoopIns *nest_turns(Nest *n, bool par, LoopIndex from, LoopIndex to, int64_t step, bool sure);     /* in order or not */
 LoopIns *nest_fold(Nest *n, LoopIndex from, LoopIndex to, int64_t step, LoopReg *init);    /* carries one register */
 LoopReg *nest_end_fold(Nest *n, LoopIns *l, LoopReg *next); /* what it ends with */
 void     nest_end(Nest *n, LoopIns *l);                     /* of a loop that carries nothing */
@@ -85,6 +88,7 @@ LoopReg  *nest_row(Nest *n, const IrNode *node, const Index *at);   /* an elemen
 
 /* ---- the kernel's space: lanes of samples in tiled steps, along the last component in uniform ones */
 void nest_over_space(Nest *n, void (*body)(Nest *n));
+LoopIns *nest_component(Nest *n, int comp, int64_t extent); /* its loop: in order where a sum over samples adds it up, or each turn uses the kernel's memory */
 void nest_over_space_scalar(Nest *n, void (*body)(Nest *n));    /* one number at a time */
 void nest_over_blocks(Nest *n, int rows, void (*body)(Nest *n));    /* tiled: up to so many of the last component side by side, in n->block */
 void nest_results(Nest *n, int result, LoopReg *v);         /* stores a result of the kernel's row at its own index */
@@ -105,6 +109,7 @@ void nest_concat(Nest *n);
 void nest_sort(Nest *n);
 void nest_scatter(Nest *n);
 void nest_opaque(Nest *n);
+void nest_extern(Nest *n);
 void nest_blas(Nest *n);
 void nest_transpose(Nest *n);
 void nest_outer(Nest *n);

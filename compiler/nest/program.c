@@ -89,6 +89,7 @@ bool nest_program(NestProgram *out, Arena *a, const IrModule *m, const GanProgra
     KValues values = {0};
     *out = (NestProgram){arena_array(a, NestFunction, m->fns.n + 1), m->fns.n, 0};
     KValues *kept = arena_copy(a, &values, sizeof values);
+    kept->by_id.v = arena_array(a, KValue *, kept->by_id.cap = (int)(m->next_id + m->next_id / 4 + 1));
     for (int i = 0; i < m->fns.n; i++)
         if (!(out->fn[i].plan = kernel_plan(a, m, m->fns.v[i], plan, kept, why))) return false;
     Build *b = arena_new_of(a, Build);

@@ -4,6 +4,8 @@
 #include "base/bug.h"
 #include "runtime/symbols.h"
 
+#include <string.h>
+
 static LoopReg *int_reg(Nest *n, int64_t v) { return loop_int(&n->b, IR_I64, v); }
 static LoopReg *reg_of(Nest *n, LoopIndex x) { return loop_index(&n->b, &x); }
 static LoopIndex plus(Nest *n, LoopIndex x, LoopIndex y) { return loop_plus(&n->b, x, y); }
@@ -73,7 +75,7 @@ static void each_cell(Nest *n, const IrType *t, int dims, EachCell body, void *s
 {
     int64_t size = 1;
     for (int i = t->rank - dims; i < t->rank; i++) size *= t->dim[i];
-    LoopIns *l = nest_loop(n, size);
+    LoopIns *l = nest_par(n, size);
     LoopIndex x = nest_counter(l);
     for (int i = t->rank - 1; i >= t->rank - dims; i--) {
         bool first = i == t->rank - dims;
@@ -143,7 +145,7 @@ static void eigh(Nest *n, const IrNode *node, LoopReg *size, int64_t rows, const
     LoopArg pass[] = {pass_reg(size), pass_cells(a), pass_cells(&values), pass_cells(vectors), pass_cells(&work)};
     loop_call(&n->b, SYMBOL_linalg_eigh, pass, 5);
     each_cell(n, &node->result[1].type, 2, cell_out, &(Copy){.val = &node->result[1], .result = 1, .cells = *vectors});
-    LoopIns *l = nest_loop(n, rows);                        /* the values lie one component earlier: place them by hand */
+    LoopIns *l = nest_par(n, rows);                         /* the values lie one component earlier: place them by hand */
     n->comp[n->k->space.n - 2] = ix(nest_counter(l));
     nest_results(n, 0, cell_value(n, &(Copy){.val = &node->result[0], .cells = values}, nest_counter(l)));
     nest_end(n, l);
@@ -181,6 +183,56 @@ static void opaque_body(Nest *n)
 }
 
 void nest_opaque(Nest *n) { nest_over_space_scalar(n, opaque_body); }
+
+/* ---- EXTERN: a call for each sample ------------------------------------------------------------------------------- */
+
+static IrElem cell_elem(IrElem t) { return ir_is_real(t) ? IR_F64 : IR_I64; }
+
+static void numbers_in(Nest *n, const IrVal *v, const Cells *to)
+{
+    const IrType *t = &v->type;
+    LoopIns *l = nest_loop(n, ir_dims_size(t));
+    LoopIndex x = nest_counter(l), cell = plus(n, x, loop_at(to->from));
+    Index at = nest_own_index(n, v);
+    at.own = false;
+    for (int i = t->rank - 1; i >= 0; i--) {
+        at.dim[i] = ix(i ? nest_rest(n, x, t->dim[i]) : x);
+        if (i) x = nest_quot(n, x, t->dim[i]);
+    }
+    loop_store(&n->b, to->buffer, &cell, loop_convert(&n->b, to->elem, nest_value(n, v, &at)), 8);
+    nest_end(n, l);
+}
+
+static int64_t number_of_extern(const Nest *n, const char *name)
+{
+    for (int i = 0; i < n->program->n_externs; i++)
+        if (!strcmp(n->program->external[i].name, name)) return i;
+    BUG("nest: the program has no extern %s", name);
+}
+
+/* Arguments and result in cells of 8 bytes, one behind the other in the kernel's memory. */
+static void extern_body(Nest *n)
+{
+    const IrNode *node = n->k->nodes.v[0];
+    const IrType *t = &node->result[0].type;
+    int64_t byte = 0;
+    Index own = nest_own_index(n, node->arg[0]);
+    own.own = false;
+    LoopReg *seed = nest_value(n, node->arg[0], &own);
+    for (int i = 1; i < node->n_args; i++) {
+        Cells c = cells_at(n, cell_elem(node->arg[i]->type.elem), byte);
+        numbers_in(n, node->arg[i], &c);
+        byte += 8 * ir_dims_size(&node->arg[i]->type);
+    }
+    Cells in = cells_at(n, IR_I64, 0), out = cells_at(n, cell_elem(t->elem), byte);
+    LoopIndex table = loop_at(FRAME_EXTERNS);
+    LoopReg *which = loop_word(&n->b, number_of_extern(n, node->attr->symbol));
+    LoopArg pass[] = {pass_reg(loop_frame(&n->b, &table)), pass_reg(which), pass_reg(seed), pass_cells(&in), pass_cells(&out)};
+    loop_call(&n->b, SYMBOL_extern_call, pass, 5);
+    each_cell(n, t, t->rank, cell_out, &(Copy){.val = &node->result[0], .cells = out});
+}
+
+void nest_extern(Nest *n) { nest_over_space_scalar(n, extern_body); }
 
 /* ---- BLAS: see runtime/blas.h for the blocks --------------------------------------------------------------------- */
 
@@ -239,8 +291,7 @@ static void blas_gradient(Nest *n, const IrNode *node, LoopIndex shard)
 void nest_blas(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
-    LoopIndex from = loop_of(n->lo), to = loop_of(n->hi);
-    LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0);
+    LoopIns *l = nest_par_from(n, loop_of(n->lo), loop_of(n->hi), 1);
     if (node->attr->pair_over && node->attr->pair_over[0].n) blas_gradient(n, node, nest_counter(l));
     else blas_forward(n, node, nest_counter(l));
     nest_end(n, l);
@@ -304,7 +355,7 @@ static void each_result_dim(Nest *n, const IrType *t, int d, Index *at, void (*b
 {
     if (d == t->rank) { body(n, self, at); return; }
     if (d >= IR_MAX_RANK) BUG("rank beyond %d", IR_MAX_RANK);
-    LoopIns *l = nest_loop(n, t->dim[d]);
+    LoopIns *l = nest_par(n, t->dim[d]);
     at->dim[d] = ix(nest_counter(l));
     each_result_dim(n, t, d + 1, at, body, self);
     nest_end(n, l);
@@ -422,7 +473,7 @@ static void over_axes(Nest *n, Scatter *s, const IrType *t, int i)
         scatter_samples(n, s, rest, 0, 0, rest.n ? ir_extent(n->m, rest.id[0]) : 0);
         return;
     }
-    LoopIns *l = nest_loop(n, ir_extent(n->m, t->axes.id[i]));
+    LoopIns *l = nest_par(n, ir_extent(n->m, t->axes.id[i]));
     Ix where = ix(nest_counter(l));
     at_sample(s, t->axes.id[i], where);
     s->at_r.axis[i] = where;
@@ -433,7 +484,7 @@ static void over_axes(Nest *n, Scatter *s, const IrType *t, int i)
 static void clear_table(Nest *n, const KAccum *a, int buffer, LoopIndex table)
 {
     LoopIns *first = loop_when(&n->b, loop_compare(&n->b, IR_NE, loop_arg(&n->b, 2), int_reg(n, 0)));
-    LoopIns *l = nest_loop(n, a->shard_stride);
+    LoopIns *l = nest_par(n, a->shard_stride);
     LoopIndex at = plus(n, table, nest_counter(l));
     loop_store(&n->b, buffer, &at, loop_zero(&n->b, a->elem), (unsigned)ir_elem_bytes(a->elem));
     nest_end(n, l);

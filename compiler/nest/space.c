@@ -3,6 +3,24 @@
 
 typedef void (*Body)(Nest *n);
 
+/* Memory of the kernel's own is used again by each element. */
+static bool in_any_order(const Nest *n) { return !n->k->mem; }
+
+/* Is component `comp` added up by a sum over samples in the kernel at hand? */
+static bool is_summed(const KKernel *k, int comp)
+{
+    int axis = k->space.comp[comp].axis;
+    for (int i = 0; i < k->sinks.n && axis >= 0; i++)
+        if (ir_axes_has(k->sinks.v[i]->node->attr->over, axis)) return true;
+    return false;
+}
+
+LoopIns *nest_component(Nest *n, int comp, int64_t extent)
+{
+    bool par = in_any_order(n) && !is_summed(n->k, comp) && !(n->k->epilogue && is_summed(n->k->epilogue, comp));
+    return nest_turns(n, par, loop_at(0), loop_at(extent), 1, false);
+}
+
 /* Components i.. but the lane's, innermost the body. */
 static void components(Nest *n, int i, Body body)
 {
@@ -14,7 +32,7 @@ static void components(Nest *n, int i, Body body)
         components(n, i + 1, body);
         return;
     }
-    LoopIns *l = nest_loop(n, s->comp[i].extent);
+    LoopIns *l = nest_component(n, i, s->comp[i].extent);
     n->comp[i] = ix(nest_counter(l));
     components(n, i + 1, body);
     nest_end(n, l);
@@ -48,7 +66,7 @@ static void tiled(Nest *n, Body body)
     if (rest == 1) {
         at_flat(n, loop_at(0), body);
     } else if (rest) {
-        LoopIns *l = nest_loop_to(n, loop_word(&n->b, rest));
+        LoopIns *l = nest_par_to(n, loop_word(&n->b, rest));
         at_flat(n, nest_counter(l), body);
         nest_end(n, l);
     }
@@ -62,7 +80,7 @@ typedef struct Blocks { int comp, rows; Body body; } Blocks;
 static void in_blocks(Nest *n, const Blocks *b, LoopIndex start, int64_t extent, int64_t rows)
 {
     LoopIndex from = loop_at(0), to = loop_at(extent);
-    LoopIns *l = loop_for(&n->b, &from, &to, rows, true, NULL, 0);
+    LoopIns *l = extent % rows ? loop_for(&n->b, &from, &to, rows, true, NULL, 0) : nest_par_from(n, from, to, rows);
     LoopIndex first = nest_counter(l);
     if (extent % rows) first = loop_of(nest_min(n, loop_index(&n->b, &first), loop_int(&n->b, IR_I64, extent - rows)));
     LoopIns *block = loop_block(&n->b, rows);
@@ -88,7 +106,7 @@ static void all_blocks(Nest *n, const Blocks *b)
     int64_t part = K_LANES;
     while (part > b->rows) part /= 2;
     if (panels) {
-        LoopIns *l = nest_loop(n, panels);
+        LoopIns *l = nest_par(n, panels);
         in_blocks(n, b, loop_times(nest_counter(l), K_LANES), K_LANES, part);
         nest_end(n, l);
     }
@@ -99,7 +117,7 @@ static void outside_of_blocks(Nest *n, int i, const Blocks *b)
 {
     if (i == b->comp) { all_blocks(n, b); return; }
     if (i == n->k->space.lane) { outside_of_blocks(n, i + 1, b); return; }
-    LoopIns *l = nest_loop(n, n->k->space.comp[i].extent);
+    LoopIns *l = nest_par(n, n->k->space.comp[i].extent);
     n->comp[i] = ix(nest_counter(l));
     outside_of_blocks(n, i + 1, b);
     nest_end(n, l);
@@ -118,7 +136,7 @@ void nest_over_blocks(Nest *n, int rows, Body body)
 static void flat_loop(Nest *n, LoopIndex from, LoopIndex to, int lanes, Body body)
 {
     n->lanes = lanes;
-    LoopIns *l = loop_for(&n->b, &from, &to, lanes, false, NULL, 0);
+    LoopIns *l = nest_par_from(n, from, to, lanes);
     at_flat(n, nest_counter(l), body);
     nest_end(n, l);
     n->lanes = K_LANES;
@@ -142,9 +160,8 @@ static void along_last(Nest *n, int64_t lo, int64_t hi, int lanes, Body body)
 {
     if (lo >= hi) return;
     int before = n->lanes;
-    LoopIndex from = loop_at(lo), to = loop_at(hi);
     n->lanes = lanes;
-    LoopIns *l = loop_for(&n->b, &from, &to, lanes, false, NULL, 0);
+    LoopIns *l = nest_turns(n, in_any_order(n), loop_at(lo), loop_at(hi), lanes, false);
     n->comp[n->k->space.n - 1] = ix(loop_plus(&n->b, nest_counter(l), nest_lanes(n)));
     body(n);
     nest_end(n, l);
@@ -154,8 +171,7 @@ static void along_last(Nest *n, int64_t lo, int64_t hi, int lanes, Body body)
 static void uniform_rows(Nest *n, int lanes, Body body)
 {
     const KSpace *s = &n->k->space;
-    LoopIndex from = loop_of(n->lo), to = loop_of(n->hi);
-    LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0);
+    LoopIns *l = nest_turns(n, in_any_order(n), loop_of(n->lo), loop_of(n->hi), 1, false);
     if (s->n == 0) {
         int before = n->lanes;
         n->lanes = 1;
@@ -186,8 +202,8 @@ void nest_over_space_scalar(Nest *n, Body body)
     if (n->k->lane_axis < 0) { uniform_rows(n, 1, body); return; }
     LoopReg *first = loop_binary(&n->b, IR_mul, loop_arg(&n->b, 0), loop_int(&n->b, IR_I64, K_LANES));
     LoopReg *left = loop_binary(&n->b, IR_sub, loop_int(&n->b, IR_I64, ir_extent(n->m, n->k->lane_axis)), first);
-    LoopIndex from = loop_at(0), to = loop_of(nest_min(n, left, loop_int(&n->b, IR_I64, K_LANES)));
-    LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0);
+    LoopIndex to = loop_of(nest_min(n, left, loop_int(&n->b, IR_I64, K_LANES)));
+    LoopIns *l = nest_turns(n, in_any_order(n), loop_at(0), to, 1, false);
     n->is_sub = true;
     n->sub = nest_counter(l);
     n->lanes = 1;

@@ -110,8 +110,7 @@ static void row_blocks(Nest *n, const void *code, const Dim *row, Offsets o, int
         if (part[i].count == 1) {
             tile(n, code, advance(n, o, loop_at(at), row), part[i].rows);
         } else {
-            LoopIndex from = loop_at(at), to = loop_at(end);
-            LoopIns *l = loop_for(&n->b, &from, &to, part[i].rows, false, NULL, 0);
+            LoopIns *l = nest_par_from(n, loop_at(at), loop_at(end), part[i].rows);
             tile(n, code, advance(n, o, nest_counter(l), row), part[i].rows);
             nest_end(n, l);
         }
@@ -170,7 +169,7 @@ static void epilogue(Nest *n, LoopReg *tile) { nest_map_on(n, n->k->epilogue, ke
 /* The rows of a tile one by one: from memory, as registers have no numbers. */
 static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
 {
-    LoopIns *l = nest_loop(n, rows);
+    LoopIns *l = nest_par(n, rows);
     LoopIndex row = nest_counter(l), at = plus_lanes(n, loop_times(row, K_LANES));
     stand_at(n, t, loop_plus(&n->b, from, row));
     epilogue(n, loop_load(&n->b, t->code->local, &at, 64));
@@ -219,7 +218,7 @@ static void dot_outer(Nest *n, const DotCode *c, int depth, Offsets o)
         return;
     }
     const Dim *d = &c->outer.d[depth];
-    LoopIns *l = nest_loop(n, d->extent);
+    LoopIns *l = nest_component(n, d->comp, d->extent);
     n->comp[d->comp] = ix(nest_counter(l));
     dot_outer(n, c, depth + 1, advance(n, o, nest_counter(l), d));
     nest_end(n, l);
@@ -297,7 +296,7 @@ static void pack_tile(Nest *n, const void *code, Offsets o, int rows)
 {
     const PackCode *c = code;
     unsigned cell = (unsigned)ir_elem_bytes(c->elem);
-    LoopIns *l = nest_loop(n, c->step.extent);
+    LoopIns *l = nest_par(n, c->step.extent);
     LoopIndex from = stepped(n, o.off[0], nest_counter(l), c->step.s[0]), to = stepped(n, o.off[1], nest_counter(l), rows);
     LoopIns *block = loop_block(&n->b, rows);
     LoopIndex row = row_index(n, block), at = loop_plus(&n->b, to, row);
@@ -348,14 +347,14 @@ static void transpose_block(Nest *n, const TransposeCode *c, LoopIndex in, LoopI
 static void transpose_outer(Nest *n, const TransposeCode *c, int depth, Offsets o)
 {
     if (depth < c->outer.n) {
-        LoopIns *l = nest_loop(n, c->outer.d[depth].extent);
+        LoopIns *l = nest_par(n, c->outer.d[depth].extent);
         transpose_outer(n, c, depth + 1, advance(n, o, nest_counter(l), &c->outer.d[depth]));
         nest_end(n, l);
         return;
     }
     int64_t blocks = c->col.extent / K_LANES, rest = c->col.extent % K_LANES;
     if (blocks) {
-        LoopIns *l = nest_loop_to(n, loop_word(&n->b, blocks));
+        LoopIns *l = nest_par_to(n, loop_word(&n->b, blocks));
         transpose_block(n, c, stepped(n, o.off[0], nest_counter(l), K_LANES * c->col.s[0]),
                         stepped(n, o.off[1], nest_counter(l), K_LANES * K_TILE), K_LANES);
         nest_end(n, l);
@@ -487,14 +486,14 @@ static void outer_tile(Nest *n, const void *code, Offsets o, int rows)
 static void outer_outer(Nest *n, OuterCode *c, int depth, const Offsets *at)
 {
     if (depth < c->outer[0].n) {
-        LoopIns *l = nest_loop(n, c->outer[0].d[depth].extent);
+        LoopIns *l = nest_par(n, c->outer[0].d[depth].extent);
         Offsets *next = arena_array(n->arena, Offsets, c->pairs);
         for (int i = 0; i < c->pairs; i++) next[i] = advance(n, at[i], nest_counter(l), &c->outer[i].d[depth]);
         outer_outer(n, c, depth + 1, next);
         nest_end(n, l);
         return;
     }
-    LoopIns *l = nest_loop(n, c->blocks);
+    LoopIns *l = nest_par(n, c->blocks);
     c->block = nest_counter(l);
     OuterTile t = {c, at};
     Dim row = {c->row.extent, {1, 0, 0}, 0};
@@ -620,7 +619,7 @@ static void inner_outer(Nest *n, const InnerCode *c, int depth, const InnerAt *o
         loop_store(&n->b, c->lanes, &at, acc, 64);
         return;
     }
-    LoopIns *l = nest_loop(n, c->extent[depth]);
+    LoopIns *l = nest_par(n, c->extent[depth]);
     InnerAt *next = arena_array(n->arena, InnerAt, c->pairs);
     for (int i = 0; i < c->pairs; i++)
         for (int s = 0; s < 2; s++) next[i].side[s] = stepped(n, off[i].side[s], nest_counter(l), c->pair[i].stride[s][depth]);
@@ -686,8 +685,7 @@ void nest_finish(Nest *n)
     const KAccum *a = n->k->sinks.v[0];
     int64_t size = a->lanes->bytes / (int64_t)ir_elem_bytes(a->elem) / K_LANES;
     Memory to = partial_of(n, a, 0), from = memory_at(n, nest_base(n, a->lanes), loop_at(0), 0);
-    LoopIndex first = loop_at(0), last = loop_of(loop_word(&n->b, size));
-    LoopIns *l = loop_for(&n->b, &first, &last, 1, false, NULL, 0);
+    LoopIns *l = nest_par_from(n, loop_at(0), loop_of(loop_word(&n->b, size)), 1);
     LoopReg *v = load_from(n, from, plus_lanes(n, loop_times(nest_counter(l), K_LANES)), 64);
     LoopIndex at = loop_plus(&n->b, to.from, nest_counter(l));
     loop_store(&n->b, to.buffer, &at, loop_lanes16(&n->b, v), (unsigned)ir_elem_bytes(a->elem));

@@ -29,18 +29,16 @@ static bool node_equal(Cse *c, const IrNode *a, const IrNode *b)
     return equal_heads(a, b) && operands_equal(a, b) && equal_bodies(c->number, a, b);
 }
 
-static unsigned hash_node(const IrNode *n)
+static uint32_t id_of(const void *self, const IrVal *v)
 {
-    uint64_t operands = 0;
-    for (int i = 0; i < n->n_args; i++)                     /* a sum where they commute */
-        operands = ir_op_info[n->op].flags & IR_COMMUTES ? operands + n->arg[i]->id * 0x9e3779b1u : equal_mix((unsigned)operands, n->arg[i]->id);
-    return equal_mix(equal_hash(n), operands);
+    (void)self;
+    return v->id;
 }
 
 /* The equal node met before, or NULL; then n is in the table. */
 static IrNode *earlier(Cse *c, IrNode *n)
 {
-    for (unsigned at = hash_node(n);; at++) {
+    for (unsigned at = equal_hash_with(n, id_of, NULL);; at++) {
         IrNode **place = &c->table[at & c->mask];
         if (!*place) {
             *place = n;

@@ -17,7 +17,8 @@ typedef struct Walk {
     int       axis;
     bool      sum;                                          /* the axis is summed: it must come from a dim, and draws keep it */
     bool      examples;                                     /* set by `can`: some of it comes from a dim of each example */
-    ARRAY(Memo) memo;                                       /* by value id; of the last axis asked about */
+    Arena    *scratch;
+    ARRAY(Memo *) memo;                                     /* by value id; of the last axis asked about. NULL: never asked */
     bool      changed;
 } Walk;
 
@@ -36,10 +37,11 @@ static void renew(IrNode *n)
 
 static Memo *memo_of(Walk *w, const IrVal *v)
 {
-    while (w->memo.n <= (int)v->id) array_push(w->m->arena, &w->memo, ((Memo){.axis = -1}));
-    Memo *k = &w->memo.v[v->id];
-    if (k->axis != w->axis || k->sum != w->sum) *k = (Memo){.axis = w->axis, .sum = w->sum};
-    return k;
+    while (w->memo.n <= (int)v->id) array_push(w->scratch, &w->memo, NULL);
+    Memo **k = &w->memo.v[v->id];
+    if (!*k) *k = arena_new_of(w->scratch, Memo);
+    if ((*k)->axis != w->axis || (*k)->sum != w->sum) **k = (Memo){.axis = w->axis, .sum = w->sum};
+    return *k;
 }
 
 /* ---- may the axis be a dim? */
@@ -236,9 +238,10 @@ static void use_new(IrFn *f)
 
 void opt_draws(IrModule *m, IrFn *f)
 {
-    Walk w = {.m = m, .axis = -1};
+    Walk w = {.m = m, .scratch = arena_new(), .axis = -1};
     for (IrNode *n = f->body.first; n; n = ir_next(n)) n->mark = NULL;
     walk_block(&w, &f->body);
+    arena_free(w.scratch);
     if (!w.changed) return;
     use_new(f);
     for (IrNode *n = f->body.first, *next; n; n = next) {

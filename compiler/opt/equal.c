@@ -73,7 +73,7 @@ bool equal_heads(const IrNode *a, const IrNode *b)
 
 /* ---- a number for them ------------------------------------------------------------------------------------------ */
 
-uint32_t equal_mix(uint32_t hash, uint64_t word) { return (uint32_t)((hash ^ word) * 0x9e3779b97f4a7c15u >> 29); }
+static uint32_t equal_mix(uint32_t hash, uint64_t word) { return (uint32_t)((hash ^ word) * 0x9e3779b97f4a7c15u >> 29); }
 
 static uint32_t mix_ints(uint32_t h, const IrInts *x)
 {
@@ -132,6 +132,18 @@ uint32_t equal_hash(const IrNode *n)
     for (int i = ir_attr_keys(n->op, keys); i > 0; i--) h = mix_attr(h, n, keys[i - 1]);
     for (int i = 0; i < n->n_results; i++) h = equal_mix(h, (uint64_t)n->result[i].type.elem * 64 + n->result[i].type.rank);
     return h;
+}
+
+/* Squares, where the order is of no interest: a chain and its gradient combine values whose numbers have the same sum all along. */
+uint32_t equal_hash_with(const IrNode *n, uint32_t (*number_of)(const void *self, const IrVal *v), const void *self)
+{
+    bool     commutes = ir_op_info[n->op].flags & IR_COMMUTES;
+    uint64_t operands = 0;
+    for (int i = 0; i < n->n_args; i++) {
+        uint64_t x = number_of(self, n->arg[i]);
+        operands = commutes ? operands + x * x : equal_mix((uint32_t)operands, x);
+    }
+    return equal_mix(equal_hash(n), operands);
 }
 
 /* ---- equal bodies ----------------------------------------------------------------------------------------------- */

@@ -8,8 +8,8 @@
 /* All that makes a node but its operands and bodies: operation, attributes, types. */
 /* Equal for equal heads; it looks at all that may make them differ. */
 uint32_t equal_hash(const IrNode *n);
-/* One more word into such a number. */
-uint32_t equal_mix(uint32_t hash, uint64_t word);
+/* The same with its operands, known by numbers: number_of(self, operand), the same for equal ones. */
+uint32_t equal_hash_with(const IrNode *n, uint32_t (*number_of)(const void *self, const IrVal *v), const void *self);
 bool equal_heads(const IrNode *a, const IrNode *b);
 bool equal_places(const uint32_t *number, IrVal *const *a, IrVal *const *b, int n);
 /* Two nodes of two bodies: no effect, operands at the same places, and equal bodies. */

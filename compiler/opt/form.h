@@ -32,8 +32,8 @@ typedef struct FormSpace {                                  /* what the terms' i
     int    direction;                                       /* T is this leaf; -1: not yet known */
     Q      number;                                          /* T's value where T is a number, as in exp(1000); else 0 */
     int    n_leaves, n_sums;
-    Sum    sum[FORM_SUMS];
     int8_t log_of[FORM_LEAVES];                             /* the leaf that is the logarithm of this one; -1: none, it may be negative */
+    Sum    sum[FORM_SUMS];                                  /* the last: see Reader of tree.h */
 } FormSpace;
 
 /* P(E) * prod S^k: the coefficient of a product of leaves and logarithms. P's terms have different powers, ascending. */

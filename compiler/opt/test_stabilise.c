@@ -185,7 +185,7 @@ static void run(Fixture *f, const void *t, void *const *out)
     char why[512];
     GanError err = {0};
     cr_assert(ir_verify(f->m, f->fn, why), "%s", why);
-    InterpMemory memory = {(void *[]){(void *)t}, 1};
+    InterpMemory memory = {.slot = (void *[]){(void *)t}, .seed = 1};
     cr_assert_eq(interp_fn(f->m, f->fn, &memory, out, NULL, NULL, &err), GAN_OK, "%s", err.message);
 }
 
@@ -580,7 +580,7 @@ static void check_pair(const TwoInputs *p, bool per_sample)
     float t[REFERENCE_POINTS] = {p->t}, q[REFERENCE_POINTS] = {p->q}, y[REFERENCE_POINTS];
     char why[512];
     GanError err = {0};
-    InterpMemory memory = {(void *[]){t, q}, 1};
+    InterpMemory memory = {.slot = (void *[]){t, q}, .seed = 1};
     cr_assert(ir_verify(f.m, f.fn, why), "%s", why);
     cr_assert_eq(interp_fn(f.m, f.fn, &memory, (void *[]){y}, NULL, NULL, &err), GAN_OK);
     cr_expect(ulps(y[0], p->want) < 400 && (!strchr(p->text, '*') || ulps(y[0], p->want) < 3e3),
@@ -824,7 +824,7 @@ Test(stabilise, local_rules)
             if (c[-1] == ']' && strchr(c, '=')) *c = '\n';
         Loaded l = load(text);
         GanError err = {0};
-        InterpMemory memory = {(void *[]){(void *)locals[i].x}, 1};
+        InterpMemory memory = {.slot = (void *[]){(void *)locals[i].x}, .seed = 1};
         cr_assert_eq(interp_fn(l.m, l.m->fns.v[0], &memory, (void *[]){y}, NULL, NULL, &err), GAN_OK);
         cr_expect(y[0] == (float)locals[i].want || ulps(y[0], locals[i].want) < 2, "%s: %.9g", locals[i].body,
                   (double)y[0]);

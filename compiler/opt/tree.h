@@ -93,8 +93,6 @@ typedef struct Reader {
     Walk     *w;
     IrVal    *root;
     int       tree;                                         /* its number */
-    FormSpace space;
-    Linear    leaf[FORM_LEAVES];                            /* what the leaves of the form are */
     Linear    exponent;                                     /* x + a of the first exp(k (x + a)): T */
     bool      other_exponents;                              /* something else stands in one */
     bool      opaque[FORM_LEAVES];                          /* a function that the form does not hold is in it */
@@ -102,8 +100,10 @@ typedef struct Reader {
     bool      wide;                                         /* there is f64 in the tree */
     bool      through_selects;                              /* else a select is a leaf */
     int       n_conditions;
-    Condition condition[TREE_CONDITIONS];
     IrVal    *carrier;                                      /* this is E; NULL: an exponential */
+    FormSpace space;                                        /* from its sums on there are lists that only grow while a tree is read */
+    Linear    leaf[FORM_LEAVES];                            /* what the leaves of the form are */
+    Condition condition[TREE_CONDITIONS];
 } Reader;
 
 /* Is v known to be positive, by the rows that it is made of? */

@@ -7,6 +7,7 @@
 #include "compiler/opt/tree.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 /* ---- which rows the form reads ---------------------------------------------------------------------------------- */
@@ -70,8 +71,11 @@ static int functions_in(const Reader *r, const IrVal *v)
     return i ? i->functions : 0;
 }
 
-/* A failed try undoes what it did to the space. */
-static Reader *keep(const Reader *r) { return arena_copy(r->space.arena, r, sizeof *r); }
+/* A failed try undoes what it did to the reader. What only grows at its end comes back with its length. */
+static void *keep(const Reader *r) { return arena_copy(r->space.arena, r, offsetof(Reader, space.sum)); }
+static void back_to(Reader *r, const void *before) { memcpy(r, before, offsetof(Reader, space.sum)); }
+
+static Reader *another(const Reader *r) { return arena_copy(r->space.arena, r, sizeof *r); }
 
 /* ---- leaves ----------------------------------------------------------------------------------------------------- */
 
@@ -355,31 +359,31 @@ static bool has_opaque(const Reader *r, const Form *f)
 /* exp(q) - 1 beside functions of p stays together: it becomes a leaf, and expm1(q) when its turn comes. */
 static Form *read_addend(Reader *r, IrVal *v)
 {
-    Reader *before = keep(r);
+    void *before = keep(r);
     Form *f = read(r, v);
     if (!f || f->n < 2 || !form_is_inert(f) || !has_opaque(r, f)) return f;
-    *r = *before;
+    back_to(r, before);
     return read_leaf(r, v);
 }
 
 /* So does 1 - y as a factor: multiplied out, a sum near zero would become the difference of two terms. */
 static Form *read_factor(Reader *r, IrVal *v)
 {
-    Reader *before = keep(r);
+    void *before = keep(r);
     Form *f = read_addend(r, v);
     if (!f || f->n < 2) return f;
     if (functions_in(r, local(r, v)) && (form_spread(f) < 2 || !has_opaque(r, f))) return f;
-    *r = *before;
+    back_to(r, before);
     return read_leaf(r, v);
 }
 
 static Form *read_product(Reader *r, IrVal *a, IrVal *b)
 {
-    Reader *before = keep(r);
+    void *before = keep(r);
     Form *x = read_factor(r, a), *y = read_factor(r, b);
     if (!x || !y) return NULL;
     if (form_spread(x) < 2 || form_spread(y) < 2) return form_mul(&r->space, x, y);
-    *r = *before;
+    back_to(r, before);
     x = read_leaf(r, a);
     return form_mul(&r->space, x, read_leaf(r, b));
 }
@@ -387,10 +391,10 @@ static Form *read_product(Reader *r, IrVal *a, IrVal *b)
 static Form *read_quotient(Reader *r, IrVal *a, IrVal *b)
 {
     Form *x = read_factor(r, a);
-    Reader *before = keep(r);
+    void *before = keep(r);
     Form *q = form_div(&r->space, x, read_factor(r, b));
     if (q) return q;
-    *r = *before;
+    back_to(r, before);
     return form_div(&r->space, x, read_leaf(r, b));
 }
 
@@ -556,10 +560,10 @@ static Form *function_of(Reader *r, const IrNode *n, const Form *a)
     }
 }
 
-static bool made_long_sum(const FormSpace *s, const FormSpace *before)
+static bool made_long_sum(const FormSpace *s, int from)
 {
     bool made = false;
-    for (int i = before->n_sums; i < s->n_sums; i++) made |= s->sum[i].n > 1;
+    for (int i = from; i < s->n_sums; i++) made |= s->sum[i].n > 1;
     return made;
 }
 
@@ -567,20 +571,20 @@ static bool made_long_sum(const FormSpace *s, const FormSpace *before)
 static Form *read_argument_and_apply(Reader *r, const IrNode *n)
 {
     Form *a = read(r, n->arg[0]);
-    Reader *before = keep(r);
+    int n_sums = r->space.n_sums;
     Form *f = function_of(r, n, a);
     bool closed = is_exponential(n) && n->op != IR_exp && n->op != IR_expm1;
-    return closed && made_long_sum(&r->space, &before->space) ? NULL : f;
+    return closed && made_long_sum(&r->space, n_sums) ? NULL : f;
 }
 
 /* An exponent that is nothing the form knows may still be a direction by itself. */
 static Form *read_function(Reader *r, const IrNode *n)
 {
     Q number;
-    Reader *before = keep(r);
+    void *before = keep(r);
     Form *f = read_argument_and_apply(r, n);
     if (!f && is_exponential(n) && !number_of(r, n->arg[0], &number)) {
-        *r = *before;
+        back_to(r, before);
         f = function_of(r, n, read_leaf(r, n->arg[0]));
     }
     NodeInfo *i = f ? tree_info(r->w, n->result) : NULL;
@@ -624,13 +628,13 @@ static Form *read_as_written(Reader *r, IrVal *v)
 
 static Form *read(Reader *r, IrVal *v)
 {
-    Reader *before = keep(r);
+    void *before = keep(r);
     IrVal *behind = seen(r, v);
     if (r->carrier && behind && tree_same_value(r->w, behind, r->carrier))
         return form_exp(&r->space, form_leaf(&r->space, r->space.direction));
     Form *f = behind ? read_as_written(r, behind) : NULL;
     if (f) return f;
-    *r = *before;
+    back_to(r, before);
     return read_leaf(r, v);
 }
 
@@ -723,7 +727,7 @@ static bool can_be_written(const Reader *r, const Form *f)
 /* Does the form hold n, a function that wants u, without that? */
 static bool is_held(const Reader *of, const IrNode *n, IrVal *u)
 {
-    Reader *r = keep(of);
+    Reader *r = another(of);
     Form *f = read(r, u);
     if (f && has_opaque(r, f)) return false;
     if (n->op == IR_log && u != without_repeats(r, n->arg[0])) f = one_plus(&r->space, f);
@@ -756,7 +760,7 @@ static void choose_exponent(Reader *r)
 
 IrVal *tree_carrier(const Reader *of)
 {
-    Reader *r = keep(of);
+    Reader *r = another(of);
     begin(r);
     choose_exponent(r);
     return find_carrier(r, r->root);
@@ -780,10 +784,10 @@ Form *tree_read(Reader *r)
         take_carrier(r);
     else
         choose_exponent(r);
-    Reader *before = keep(r);
+    void *before = keep(r);
     r->through_selects = true;
     Form *f = read_all_sides(r);
     if (f || r->n_conditions == 0) return f;
-    *r = *before;
+    back_to(r, before);
     return read_root(r);
 }

@@ -39,15 +39,7 @@ static bool is_unique(const Walk *w, const IrNode *n)
 
 /* ---- numbers ---------------------------------------------------------------------------------------------------- */
 
-static unsigned hash_node(const Walk *w, const IrNode *n)
-{
-    uint64_t operands = 0;
-    for (int i = 0; i < n->n_args; i++) { /* a sum where they commute */
-        uint64_t x = number_of(w, n->arg[i]);
-        operands = ir_op_info[n->op].flags & IR_COMMUTES ? operands + x * x : equal_mix((unsigned)operands, x);
-    }
-    return equal_mix(equal_hash(n), operands);
-}
+static uint32_t number_in(const void *walk, const IrVal *v) { return number_of(walk, v); }
 
 static bool same_operands(const Walk *w, const IrNode *a, const IrNode *b)
 {
@@ -60,7 +52,7 @@ static bool same_operands(const Walk *w, const IrNode *a, const IrNode *b)
 /* The first node that is equal to n. */
 static const IrNode *first_equal(Numbers *t, IrNode *n)
 {
-    for (unsigned at = hash_node(t->w, n);; at++) {
+    for (unsigned at = equal_hash_with(n, number_in, t->w);; at++) {
         IrNode **place = &t->at[at & t->mask];
         if (!*place) *place = n;
         if (*place == n || (equal_heads(*place, n) && same_operands(t->w, *place, n))) return *place;

@@ -760,7 +760,9 @@ static void check_assign(Check *c, const Ast *n)
     visit(c, n->assign.target);
     visit(c, n->assign.value);
     Bound *b = bound_of(c, root_of(n->assign.target));
-    if (b) b->assigned = true;
+    if (!b) return;
+    b->assigned = true;
+    b->assigned_by_code |= c->body != NULL;
 }
 
 static void check_dim(Check *c, const Ast *dim)

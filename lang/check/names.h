@@ -26,6 +26,7 @@ typedef struct Bound {
     const Module   *module;
     bool            differentiated;                         /* some grad[x], grad[x.f], grad[x[0]] is by it or a part of it */
     bool            assigned;                               /* by := */
+    bool            assigned_by_code;                       /* ... in a function, member or comparison: when an update takes it up */
     bool            used;
     bool            drawn;                                  /* a sample by a name of its own: unused ones are reported */
 } Bound;

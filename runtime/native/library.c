@@ -3,6 +3,7 @@
 #include "runtime/native/library.h"
 
 #include "runtime/engine.h"
+#include "runtime/extern.h"
 #include "runtime/file.h"
 #include "runtime/image.h"
 #include "runtime/state.h"
@@ -86,9 +87,11 @@ static GanStatus open_all(GanInstance *it, const LibraryProgram *program, const 
     if (o->threads < 0 || o->threads > MOST_THREADS) return gan_error(e, GAN_WRONG, "threads are 0, for the CPUs allowed, to %d", MOST_THREADS);
     if (o->steps < 0) return gan_error(e, GAN_WRONG, "steps are 0, for the program's, or more");
     it->steps = o->steps ? o->steps : -1;
+    int which;
     GanStatus st = image_open(program->image, (size_t)(program->image_end - program->image), &it->image, e);
     if (!st) st = native_choose(program->variants, &it->image.code, e);
     if (!st) st = read_data(it, o, e);
+    if (!st) st = extern_open(&it->image.program, it->image.program.folder, &which, e);
     return st ? st : start(it, o, e);
 }
 

@@ -2,6 +2,7 @@
 #include "runtime/command/game.h"
 #include "runtime/command/outputs.h"
 #include "runtime/engine.h"
+#include "runtime/extern.h"
 #include "runtime/image.h"
 #include "runtime/native/variants.h"
 #include "runtime/state.h"
@@ -82,12 +83,22 @@ static int read_data(Game *g, Image *image)
     return status;
 }
 
+static int say_extern(const Game *g, const GanExtern *x, const GanError *err)
+{
+    int         status = say_error(g->o, err);
+    const char *file = x->file < (uint32_t)g->program->n_files ? g->program->file[x->file] : "?";
+    say_note_at(g->o, file, x->line, x->col, arena_printf(g->arena, "the simulator %s is declared here", x->symbol));
+    return status;
+}
+
 static int start(Game *g, Image *image)
 {
     GanError err;
     if (native_choose(gan_variants, &image->code, &err)) return say_error(g->o, &err);
     int status = read_data(g, image);
     if (status != EXIT_DONE) return status;
+    int which;
+    if (extern_open(&image->program, image->program.folder, &which, &err)) return say_extern(g, &image->program.external[which], &err);
     Team     *team = team_new((int)g->o->threads, false);
     GanStatus s = team ? engine_new(&image->code, image->program.n_data, team, &g->engine, &err) : gan_error(&err, GAN_WORLD, "no threads");
     if (!s) s = state_new(g->program, g->o->seed, &g->state, &err);
@@ -142,6 +153,7 @@ static int info(const Game *g)
         const DataRecipe *r = &p->recipe[i];
         if (r->format != DATA_NONE) printf("data %s: %s\n", GAN_SHOWN(data_name(g->arena, r)), GAN_SHOWN(data_path(g->arena, r, p->folder)));
     }
+    for (int i = 0; i < p->n_externs; i++) printf("simulator %s: %s\n", p->external[i].symbol, GAN_SHOWN(p->external[i].path));
     for (int i = 0; i < p->n_files; i++) printf("source %s\n", GAN_SHOWN(p->file[i]));
     printf("sources %s\n", p->source_hash);
     return EXIT_DONE;

@@ -4,6 +4,7 @@
  * Of the runtime only what walks code is linked, too. Any C compiler for the machine makes it. */
 #include "compiler/jit/machine.h"
 #include "runtime/blas.h"
+#include "runtime/extern.h"
 #include "tests/cross/cases.h"
 
 #include <math.h>
@@ -32,6 +33,12 @@ void blas_f32(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a,
 {
     (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)a, (void)b, (void)c, (void)add;
     fail("a product of OpenBLAS");
+}
+
+void extern_call(int64_t table, int64_t which, int64_t seed, const void *in, void *out)
+{
+    (void)table, (void)which, (void)seed, (void)in, (void)out;
+    fail("a simulator");
 }
 
 void blas_f64(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const double *a, const double *b, double *c, bool add)

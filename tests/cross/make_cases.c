@@ -129,7 +129,7 @@ static void put_results(const Maker *k, const Case *c, const IrFn *f, uint64_t s
         value[i] = (CaseValue){(int64_t)t->elem, 0, interp_type_bytes(c->m, t)};
         out[i] = arena_alloc(c->a, (size_t)value[i].bytes + 1);
     }
-    if (interp_fn(c->m, f, &(InterpMemory){c->slot, seed}, out, NULL, NULL, &err) != GAN_OK) fail(err.message);
+    if (interp_fn(c->m, f, &(InterpMemory){.slot = c->slot, .seed = seed}, out, NULL, NULL, &err) != GAN_OK) fail(err.message);
     put(k, value, sizeof *value * (size_t)f->reports.n);
     for (int i = 0; i < f->reports.n; i++) put(k, out[i], (size_t)value[i].bytes);
 }

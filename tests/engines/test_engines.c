@@ -10,10 +10,12 @@
  * gradient penalty, and an update; their contractions are wide and become pairs. Both are made again without decisions of the plan
  * (compiler/kernel/plan.def).
  *
+ * GAN_CHECKER          when set, the compiled side is no compiled code: the nests are run by the plain checker, which finds threads and turns that meet
  * GAN_RANDOM_PROGRAMS  how many (100); a tenth of it networks
  * GAN_C_TEXT           when set, kernels are C text and not LLVM's
  * GAN_CPU              x86-64-v2, v3 or v4: kernels are made for that instead of this machine, if it runs them here
  * GAN_RANDOM_SEED      the first seed (1); when given, each seed is printed before it runs, so that a crash has a name */
+#include "checked.h"
 #include "compiler/grad/grad.h"
 #include "compiler/interp/wide.h"
 #include "compiler/ir/random_fn.h"
@@ -61,6 +63,7 @@ static void add_slots(Case *c, uint64_t seed)
         } else p->state_bytes += (bytes + ALIGN - 1) / ALIGN * ALIGN;
         p->slot[i] = slot;
     }
+    p->n_data = (int)n_data;
 }
 
 static GanOutput output_of(const IrModule *m, const IrReport *r)
@@ -539,22 +542,29 @@ static Difference against_lowered(Case *c, const Side *after, uint64_t seed)
     GanError     err = {0};
     for (int i = 0; i < c->program.n_slots; i++) slot[i] = slot_of(c, &before, i);
     for (int i = 0; i < c->f->commits.n; i++) commit[i] = slot_of(c, after, c->f->commits.v[i].slot);
-    cr_assert_eq(interp_beyond_rounding(c->lowered, &(InterpMemory){slot, seed}, after->out, commit, false, &d, &err), GAN_OK, "%s", err.message);
+    cr_assert_eq(interp_beyond_rounding(c->lowered, &(InterpMemory){.slot = slot, .seed = seed}, after->out, commit, false, &d, &err), GAN_OK, "%s", err.message);
     if (!d.found) return (Difference){0};
     const char *name = d.report >= 0 ? c->f->reports.v[d.report].name : c->program.slot[c->f->commits.v[d.commit].slot].path;
     gan_error(&err, GAN_WORLD, "the passes change \"%s\", element %ld: %.17g, not %.17g within %.3g", name, (long)d.element, d.other, d.lowered, d.allowed);
     return failure(c, &err);
 }
 
-/* Both engines RUNS times from the same state. GAN_C_TEXT, GAN_CPU: see the top. */
+static GanStatus compiled_engine(const Case *c, uint64_t seed, int threads, PlanOptions plan, GanEngine *out, GanError *err)
+{
+    static const int rows[] = {2, 6, 12};
+    JitOptions     options = {.threads = threads, .plan = plan, .c_text = getenv("GAN_C_TEXT") != NULL, .cpu = getenv("GAN_CPU")};
+    CheckedOptions checked = {threads, plan, rows[seed % 3], seed, NULL};
+    return getenv("GAN_CHECKER") ? checked_engine_new(c->m, &c->program, &checked, out, err) : jit_engine_new(c->m, &c->program, &options, out, err);
+}
+
+/* Both engines RUNS times from the same state. GAN_C_TEXT, GAN_CPU, GAN_CHECKER: see the top. */
 static Difference compare(Case *c, uint64_t seed, int threads, PlanOptions plan)
 {
     GanEngine  interp, jit;
     GanError   err = {0};
-    JitOptions options = {.threads = threads, .plan = plan, .c_text = getenv("GAN_C_TEXT") != NULL, .cpu = getenv("GAN_CPU")};
     Difference d = {0};
     cr_assert_eq(interp_engine_new(c->m, &c->program, &interp, &err), GAN_OK, "seed %lu: %s", (unsigned long)seed, err.message);
-    if (jit_engine_new(c->m, &c->program, &options, &jit, &err) != GAN_OK) {
+    if (compiled_engine(c, seed, threads, plan, &jit, &err) != GAN_OK) {
         interp.free(interp.self);
         return failure(c, &err);
     }
@@ -743,6 +753,72 @@ Test(engines, marked_products)
     }
 }
 
+/* Simulators at the edges of tiles: of operands that lack axes of the result, are parts of others, turned, drawn, or of another simulator; of every
+ * type; without samples; in a loop and on the sides of a condition; and of one that nobody reads. */
+static double bits(uint64_t seed, int i) { return (double)(seed >> i & 255) - 128; }
+
+static void mix(uint64_t seed, const double *a, const double *b, double *out)      /* of 2 and 6 numbers 5 */
+{
+    for (int i = 0; i < 5; i++) out[i] = a[i % 2] * b[i] + b[5] * bits(seed, 8 * i);
+}
+
+static void again(uint64_t seed, const double *a, double *out)                     /* of 5 numbers 4 */
+{
+    for (int i = 0; i < 4; i++) out[i] = a[i] - a[i + 1] / 3 + bits(seed, i);
+}
+
+static void whole(uint64_t seed, const int64_t *a, const double *b, int64_t *out)  /* of 4 and a number 1 */
+{
+    *out = (a[0] + 10 * a[1] + 100 * a[2] + 1000 * a[3] + (int64_t)(seed >> 20)) * (*b > 0 ? 1 : -1);
+}
+
+static const GanExtern simulators[] = {
+    {.name = "mix", .symbol = "mix", .n_params = 2, .size = {2, 6}, .n_out = 5, .is_real = true, .function = (void (*)(void))mix},
+    {.name = "again", .symbol = "again", .n_params = 1, .size = {5}, .n_out = 4, .is_real = true, .is_thread_safe = true, .function = (void (*)(void))again},
+    {.name = "whole", .symbol = "whole", .n_params = 2, .size = {4, 1}, .n_out = 1, .is_thread_safe = true, .function = (void (*)(void))whole},
+};
+
+Test(engines, simulators)
+{
+    static const char *text =
+        "axis p = %d\naxis q = 3\nslot \"w\" param : f32[2,3]\nslot \"v\" param : f64[5]\nslot \"t\" counter : i64[]\n"
+        "fn f {update tick \"t\"} {\n%%w = read \"w\" : f32[2,3]\n%%v = read \"v\" : f64[5]\n%%t = read \"t\" : i64[]\n%%one = const {value 1} : i64[]\n"
+        "%%h = randint {stream \"h\" n 2147483647} : i32<p>[]\n%%k = convert %%h {i64} : i64<p>[]\n%%x = normal {stream \"x\"} : f32<p>[3]\n"
+        "%%y = normal {stream \"y\"} : f64<p,q>[]\n%%n = randint {stream \"n\" n 7} : i32<p>[2,2]\n%%m = randint {stream \"m\" n 7} : i32<q>[2,2]\n"
+        "%%xs = slice %%x {lo [1] hi [3] step [1]} : f32<p>[2]\n%%wt = transpose %%w {dims [1,0]} : f32[3,2]\n"
+        "%%a = extern %%k, %%xs, %%wt {symbol \"mix\"} : f32<p>[5]\n%%unread = extern %%k, %%xs, %%wt {symbol \"mix\"} : f32<p>[5]\n"
+        "%%b = extern %%k, %%a {symbol \"again\"} : f64<p,q>[2,2]\n%%b2 = mul %%b, %%y : f64<p,q>[2,2]\n"
+        "%%c = extern %%k, %%n, %%y {symbol \"whole\"} : i32<p,q>[]\n%%c2 = extern %%one, %%m, %%y {symbol \"whole\"} : i64<p,q>[1,1]\n"
+        "%%d = extern %%t, %%v {symbol \"again\"} : f32[4]\n%%d2 = add %%d, 1 : f32[4]\n%%s = sum %%a {over p} : f32[5]\n%%s2 = sum %%b {over p,q} : f64[2,2]\n"
+        "%%last, %%all = scan %%x ; ; %%k, %%wt {n 3} (%%xx: f32<p>[3], %%kk: i64<p>[], %%ww: f32[3,2]) {\n%%part = slice %%xx {lo [0] hi [2] step [1]} : f32<p>[2]\n"
+        "%%e = extern %%kk, %%part, %%ww {symbol \"mix\"} : f32<p>[5]\n%%next = slice %%e {lo [0] hi [5] step [2]} : f32<p>[3]\n%%tame = tanh %%next : f32<p>[3]\nyield %%tame, %%e\n"
+        "} : f32<p>[3], f32<p>[3,5]\n"
+        "%%late = compare %%t, 0 {gt} : bool[]\n%%g = cond %%late, %%k, %%a, %%v (%%k1: i64<p>[], %%a1: f32<p>[5], %%v1: f64[5]) {\n"
+        "%%g1 = extern %%k1, %%a1 {symbol \"again\"} : f32<p>[4]\nyield %%g1\n} (%%k2: i64<p>[], %%a2: f32<p>[5], %%v2: f64[5]) {\n"
+        "%%g2 = extern %%k2, %%v2 {symbol \"again\"} : f32<p>[4]\nyield %%g2\n} : f32<p>[4]\n"
+        "%%lost, %%kept = scan %%x, %%y ; ; %%k, %%wt {n 2} (%%xx1: f32<p>[3], %%yy1: f64<p,q>[], %%kk1: i64<p>[], %%ww1: f32[3,2]) {\n%%p1 = slice %%xx1 {lo [0] hi [2] step [1]} : f32<p>[2]\n"
+        "%%e1 = extern %%kk1, %%p1, %%ww1 {symbol \"mix\"} : f32<p>[5]\n%%n1 = exp %%xx1 : f32<p>[3]\n%%y1 = mul %%yy1, 2 : f64<p,q>[]\nyield %%n1, %%y1\n} : f32<p>[3], f64<p,q>[]\n"
+        "%%gone = scan %%x ; ; %%k {n 2} (%%xx2: f32<p>[3], %%kk2: i64<p>[]) {\n%%n2 = tanh %%xx2 : f32<p>[3]\n%%p2 = pad %%n2 {lo [1] hi [1] interior [0] value 0} : f32<p>[5]\n"
+        "%%e2 = extern %%kk2, %%p2 {symbol \"again\"} : f32<p>[4]\nyield %%n2\n} : f32<p>[3]\n"
+        "%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\nreport \"a\", %%a\nreport \"b2\", %%b2\nreport \"c\", %%c\nreport \"c2\", %%c2\nreport \"d2\", %%d2\n"
+        "report \"s\", %%s\nreport \"s2\", %%s2\nreport \"last\", %%last\nreport \"all\", %%all\nreport \"g\", %%g\nreport \"kept\", %%kept\n}\n";
+    static const int extents[] = {0, 1, 15, 16, 17, 31, 33, 63, 64, 65, 97, 513}, threads[] = {1, 2, 3, 8};
+    char written[6000];
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride()) {
+        snprintf(written, sizeof written, text, extents[i]);
+        for (int plan = 0; plan < plans(i); plan++) {
+            Case *c = case_of_text(written);
+            if (i % 3 == 1) optimise(c);
+            c->program.external = (GanExtern *)(uintptr_t)simulators;
+            c->program.n_externs = 3;
+            Difference d = compare(c, i + 1, threads[i % 4], plan ? without_several(i + 7) : (PlanOptions){0});
+            if (d.found) print_difference(c, &d);
+            cr_assert(!d.found, "%d samples, %d threads", extents[i], threads[i % 4]);
+            arena_free(c->arena);
+        }
+    }
+}
+
 /* Products whose first reader computes on their tiles: rows that meet a register, a bias, a mask, sums over samples; functions, in a loop over a
  * tile's rows; a product that others read, too, or are shown; dims that no one index walks, with a gather, an index; two axes; a matrix before
  * the samples; two products in one row; f64. What is added up over two axes, and a row that reads backwards, wait until a product is complete. */
@@ -827,7 +903,8 @@ static void compare_loops(const char *text, PlanDecision without)
     for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride())
         for (int off = 0; off < plans(i); off++) {
             char        written[8192];
-            snprintf(written, sizeof written, text, extents[i], extents[i], extents[i], extents[i], extents[i]);
+            int         extent = extents[i] > 200 && getenv("GAN_CHECKER") ? 130 : extents[i];      /* it is slow */
+            snprintf(written, sizeof written, text, extent, extent, extent, extent, extent);
             Case       *c = case_of_text(written);
             PlanOptions plan = {off ? 1u << without : 0};
             Difference  d = compare(c, 1, threads[i % 4], plan);
@@ -943,4 +1020,78 @@ Test(engines, rounds_that_nobody_needs_are_not_run)
     if (d.found) print_difference(c, &d);
     cr_assert(!d.found);
     arena_free(c->arena);
+}
+
+/* Data lie outside of the state. */
+Test(engines, data_are_read)
+{
+    static const char *text =
+        "axis p = 70\nslot \"i\" data : i32[5]\nslot \"w\" param : f32[3]\nslot \"d\" data : f32[40,3]\nfn f {report} {\n%i = read \"i\" : i32[5]\n%d = read \"d\" : f32[40,3]\n"
+        "%w = read \"w\" : f32[3]\n%g = gather %d, %i : f32[5,3]\n%k = randint {stream \"k\" n 40} : i32<p>[]\n%ds = spread %d {over p} : f32<p>[40,3]\n%x = gather %ds, %k : f32<p>[3]\n"
+        "%ws = spread %w {over p} : f32<p>[3]\n%y = mul %x, %ws : f32<p>[3]\n%s = sum %y {over p} : f32[3]\nreport \"g\", %g\nreport \"y\", %y\nreport \"s\", %s\n}\n";
+    Case      *c = case_of_text(text);
+    Difference d = compare(c, 1, 2, (PlanOptions){0});
+    if (d.found) print_difference(c, &d);
+    cr_assert(!d.found);
+    arena_free(c->arena);
+}
+
+/* ---- faults planted in the tables of a function: the checker names each ------------------------------------------ */
+
+static CodeStep *steps(Code *c) { return (CodeStep *)c->step; }
+
+static void drop_waits(Code *c)
+{
+    for (int i = 0; i < c->n_steps; i++) steps(c)[i].waits = 0;
+}
+static void overlap_shards(Code *c)
+{
+    for (int i = 0; i < c->n_steps; i++)
+        if (steps(c)[i].shards > 1) steps(c)[i].shard -= FRAME_PANEL / 2;
+}
+static void drop_samples(Code *c)                           /* the last shard is done by nobody */
+{
+    for (int i = 0; i < c->n_steps; i++)
+        if (steps(c)[i].shards > 1) steps(c)[i].shards--;
+}
+static void do_twice(Code *c)                               /* more units than there are */
+{
+    for (int i = 0; i < c->n_steps; i++)
+        if (steps(c)[i].kind == CODE_UNIFORM) ((CodeCall *)c->call)[steps(c)[i].panel.first].units *= 2;
+}
+static void move_a_buffer(Code *c)                          /* of the draw, behind the end of the frame */
+{
+    ((int64_t *)c->words)[c->call[steps(c)[0].panel.first].words + 2] += c->frame_bytes;
+}
+
+Test(checker, faults_are_named)
+{
+    static const char *text =
+        "axis p = 200\nslot \"w\" param : f32[3]\nslot \"v\" param : f32[100,100]\nfn f {report} {\n%x = normal {stream \"x\"} : f32<p>[3]\n%s = sum %x {over p} : f32[3]\n%t = spread %s {over p} : f32<p>[3]\n"
+        "%y = sub %x, %t : f32<p>[3]\n%v = read \"v\" : f32[100,100]\n%v1 = tanh %v : f32[100,100]\n%v2 = transpose %v1 {dims [1,0]} : f32[100,100]\n%v3 = cumsum %v2 {dim 0} : f32[100,100]\n"
+        "%w = read \"w\" : f32[3]\n%w1 = add %w, %s : f32[3]\ncommit \"w\", %w1\nreport \"y\", %y\nreport \"v\", %v3\n}\n";
+    static const struct { void (*spoil)(Code *c); int threads; const char *says[2]; } faults[] = {
+        {NULL, 3, {NULL}},
+        {drop_waits, 1, {NULL}},
+        {drop_waits, 3, {" it, thread ", "of base 1: thread "}},
+        {overlap_shards, 3, {" it, thread ", "of base 1: thread "}},
+        {drop_samples, 3, {"a report is made of what nobody wrote: map: ld "}},
+        {do_twice, 1, {" it, turn ", "of base 1: turn "}},
+        {move_a_buffer, 2, {"of base 1, which has"}},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        for (uint64_t seed = 0; seed < 4; seed++) {
+            Case     *c = case_of_text(text);
+            GanEngine e;
+            GanError  err = {0};
+            CheckedOptions options = {faults[i].threads, {0}, 6, seed, faults[i].spoil};
+            cr_assert_eq(checked_engine_new(c->m, &c->program, &options, &e, &err), GAN_OK, "%s", err.message);
+            Side s = new_side(c, 1);
+            run_one(&e, &s);
+            const char *const *says = faults[i].says, *said = s.error.message;
+            cr_expect(!s.status == !says[0], "%d: %s", (int)i, said);
+            for (int k = 0; k < 2 && says[k]; k++) cr_expect(strstr(said, says[k]), "%d: %s", (int)i, said);
+            e.free(e.self);
+            arena_free(c->arena);
+        }
 }

@@ -48,7 +48,7 @@ static Case new_case(uint64_t seed)
     Case   c = {.a = a, .m = ir_random_module(a, (IrRandomOptions){.seed = seed, .n_nodes = seed % 3 ? 25 : 12, .max_elements = 2000})};
     c.f = c.m->fns.v[0];
     if (seed % 3 == 0) differentiate(&c);
-    c.memory = (InterpMemory){arena_array(a, void *, c.m->slots.n + 1), 7};
+    c.memory = (InterpMemory){.slot = arena_array(a, void *, c.m->slots.n + 1), .seed = 7};
     for (int i = 0; i < c.m->slots.n; i++) {
         c.memory.slot[i] = arena_alloc(a, (size_t)interp_type_bytes(c.m, &c.m->slots.v[i].type) + 1);
         ir_random_fill(&c.m->slots.v[i], seed, c.memory.slot[i]);

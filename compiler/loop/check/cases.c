@@ -1,10 +1,14 @@
 /* cases.c - see cases.h. Start at loop_cases() or, for random nests, at loop_case_random(). */
 #include "compiler/loop/check/cases.h"
 #include "compiler/ir/shape.h"
+#include "runtime/program.h"
 #include "runtime/symbols.h"
 
 #include <math.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 
@@ -112,6 +116,7 @@ bool loop_case_check(const LoopCase *c, const LoopMemory *m, char why[256])
 {
     LoopRun run = {.bases = m->base, .bytes = m->bytes, .n_bases = CASE_BASES, .words = c->words};
     memcpy(run.u, c->u, sizeof run.u);
+    run.seed = 1;
     return loop_check(c->nest, &run, why);
 }
 
@@ -454,6 +459,26 @@ static void tame(Nest *b, IrElem t, int to, int64_t n)
     loop_end_for(b, i, NULL);
 }
 
+/* y = a sum of b, reals, with a bit of the seed, and then as it found the floating-point environment: with one that flushes to zero. */
+static void simulate(uint64_t seed, const double *a, const double *b, double *y)
+{
+    for (int i = 0; i < 3; i++) y[i] = *a * (b[0] + b[1]) + (double)(seed >> i & 1);
+#if defined(__x86_64__)
+    _mm_setcsr(_mm_getcsr() | 0x8040);
+#endif
+}
+
+static void externs(Nest *b)
+{
+    static const GanExtern table = {.symbol = "simulate", .n_params = 2, .size = {1, 2}, .n_out = 3, .is_real = true,
+                                    .function = (void (*)(void))simulate};
+    LoopReg *address = loop_int(b, IR_I64, (int64_t)(uintptr_t)&table);
+    int x = loop_local(b, IR_F64, 8), y = out(b, IR_F64, 0);
+    tame(b, IR_F64, x, 8);
+    loop_call(b, SYMBOL_extern_call, (LoopArg[]){pass_reg(address), pass_i64(b, 0), pass_i64(b, 5), pass_at(x, 0), pass_at(y, 8)}, 5);
+    store(b, y, loop_at(0), loop_binary(b, IR_mul, loop_const(b, IR_F64, 0x1p-1060), load(b, y, loop_at(8))));
+}
+
 static void calls(Nest *b)
 {
     int a = loop_local(b, IR_F64, 32), y = out(b, IR_F64, 0), work = loop_local(b, IR_F64, 16), order = out(b, IR_I32, 0), spare = loop_local(b, IR_I32, 32);
@@ -503,7 +528,8 @@ static void add_nests(Cases *cs)
 {
     static const struct { const char *name; void (*build)(Nest *b); } nests[] = {
         {"tile_f32", tile_f32}, {"tile_f64", tile_f64}, {"carried", carried}, {"nested", nested}, {"when", when}, {"gather", gather}, {"local", local},
-        {"lanes16", lanes16}, {"turn", turn}, {"draws", draws}, {"normals", normals}, {"calls", calls}, {"moving", moving}, {"constants", constants}};
+        {"lanes16", lanes16}, {"turn", turn}, {"draws", draws}, {"normals", normals}, {"calls", calls}, {"externs", externs},
+        {"moving", moving}, {"constants", constants}};
     for (size_t i = 0; i < sizeof nests / sizeof *nests; i++) {
         Nest b = loop_begin(cs->arena, nests[i].name);
         nests[i].build(&b);
@@ -533,6 +559,7 @@ typedef struct Random {
     ARRAY(int64_t)   most;                                  /* .. this */
     ARRAY(int)       dims;                                  /* that are open, but l */
     int      depth, left;                                   /* instructions to make */
+    int      pars;                                          /* open loops in any order: what they store is theirs */
     LoopReg *key;
 } Random;
 
@@ -592,6 +619,7 @@ static void random_store(Random *r, LoopReg *v)
 {
     int64_t stride = 1 + some(r, 2), from = some(r, r->dims.n + 1);
     LoopIndex at = loop_at(0);
+    if (r->pars) return;
     for (int k = 0; k <= r->dims.n; k++) {
         int64_t which = (from + k) % (r->dims.n + 1);
         int d = which == r->dims.n ? LOOP_L : r->dims.v[which];
@@ -716,6 +744,28 @@ static void random_loop(Random *r)
     for (int k = 0; k < n; k++) give(r, &loop->result[k]);
 }
 
+/* Each turn stores at a place of its own. */
+static void random_par(Random *r)
+{
+    int       pool = r->pool.n, var = r->var.n;
+    int64_t   turns = some(r, 5), step = 1 + some(r, 2), size = 1;
+    LoopIndex from = loop_at(0), to = some(r, 2) ? loop_at(turns) : loop_of(loop_word(&r->b, turns)), at = loop_at(some(r, 9));
+    LoopIns  *loop = loop_par(&r->b, &from, &to, step, false);
+    see(r, loop->body->counter, turns ? turns - 1 : 0);
+    r->pars++;
+    random_body(r);
+    LoopReg *v = any(r);
+    for (int d = 0; d < r->b.nest->n_dims; d++) {
+        if (!(v->dims >> d & 1)) continue;
+        at = sum(&r->b, at, loop_dim(&r->b, d), size);
+        size *= r->b.nest->dim_size[d];
+    }
+    if (--r->pars == 0 && turns * size + 9 <= CASE_ELEMENTS) store(&r->b, out(&r->b, v->elem, 0), sum(&r->b, at, loop->body->counter, size), v);
+    loop_end_for(&r->b, loop, NULL);
+    r->pool.n = pool;
+    r->var.n = r->most.n = var;
+}
+
 static void random_block(Random *r)
 {
     static const int64_t size[] = {1, 2, 3, 16};
@@ -745,7 +795,7 @@ static void random_when(Random *r)
 
 static void random_instruction(Random *r)
 {
-    int64_t what = some(r, r->depth < MOST_DEPTH ? 20 : 16);
+    int64_t what = some(r, r->depth < MOST_DEPTH ? 22 : 16);
     if (what < 6) random_row(r);
     else if (what < 9) random_load(r);
     else if (what < 11) random_store(r, any(r));
@@ -755,7 +805,8 @@ static void random_instruction(Random *r)
     else if (what < 16) random_draw(r);
     else if (what < 18) random_loop(r);
     else if (what < 19) random_block(r);
-    else random_when(r);
+    else if (what < 20) random_when(r);
+    else random_par(r);
 }
 
 static void random_body(Random *r)

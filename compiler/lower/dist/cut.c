@@ -2,6 +2,7 @@
  * class on its weights, a coin on its logits. Who reports a lost gradient asks here whether it was lost at a draw, and at which.
  *
  * The nodes that the draw has made are those with ids from `first` on; what they use from before are its inputs. */
+#include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
 
 typedef struct Reach {
@@ -52,7 +53,7 @@ static void note(Lower *L, const Dist *d, IrVal *result, const Reach *all, const
     for (int i = 0; i < all->list.n; i++) {
         IrVal *v = all->list.v[i];
         if (is_input(L->fn, all, v) && ir_is_real(v->type.elem) && !ir_is_const(v, NULL) && !reached(open, v))
-            array_push(L->a, &L->draw_cuts, ((__typeof__(*L->draw_cuts.v)){result, v, d->name, at}));
+            array_push(L->a, &L->draw_cuts, ((__typeof__(*L->draw_cuts.v)){result, v, d->name, at, d->kind == &dist_simulator}));
     }
 }
 

@@ -95,7 +95,7 @@ Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 {
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, params_of(k), args, k->name, at, NULL)) return NULL;
-    Dist *d = dist_new(c->L, &dist_declared, k->name);
+    Dist *d = dist_new(c->L, k->def->define.word == AST_DEFINE_SIMULATOR ? &dist_simulator : &dist_declared, k->name);
     d->closure = closure_copy(c->L, k, scope);
     d->closure->bound = true;
     scope->inst = members_instance(c, d->closure, site);

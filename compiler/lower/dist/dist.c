@@ -40,7 +40,7 @@ Dist *dist_renamed(Lower *L, const Dist *d, const char *name)
     Dist *r = arena_copy(L->a, d, sizeof *d);
     if (d->kind == &dist_model) return r;
     r->name = name;
-    r->named = d->kind == &dist_declared || d->kind == &dist_lifted;
+    r->named = d->kind == &dist_declared || d->kind == &dist_simulator || d->kind == &dist_lifted;
     return r;
 }
 
@@ -59,7 +59,7 @@ static Dist *whole_model(Ctx *c, Player *p, Span at)
 static bool is_distribution(const Value *v)
 {
     return v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
-           v->fn.closure->def->define.word == AST_DEFINE_DISTRIBUTION;
+           define_is_distribution(v->fn.closure->def);
 }
 
 bool dist_is_joint(const Value *v)
@@ -155,7 +155,8 @@ Value *dist_no_density(Ctx *c, const Dist *d, Span at)
 {
     Diag *e = diag_error(c->L->diags, at, E301,
                          "%s can be drawn from but has no density, so there is no log_prob of it", dist_text(c->L, d));
-    diag_hint(
+    if (d->kind == &dist_simulator) diag_hint(e, "a classifier that tells its draws from others learns the ratio of their densities");
+    else diag_hint(
         e, "compare it with data by its samples (class_probability, f_divergence, mmd), or make the model prescribed");
     return val_error(c->L);
 }

@@ -22,7 +22,7 @@ struct DistKind {
     bool        in_table;                                   /* the game's table lists it among what a function draws from */
 };
 
-extern const DistKind dist_normal, dist_uniform, dist_int, dist_declared, dist_lifted, dist_model, dist_typed, dist_power,
+extern const DistKind dist_normal, dist_uniform, dist_int, dist_declared, dist_simulator, dist_lifted, dist_model, dist_typed, dist_power,
     dist_field, dist_map, dist_rows, dist_batch, dist_stop, dist_data, dist_replace, dist_joint;
 
 Dist *dist_new(Lower *L, const DistKind *k, const char *name);

@@ -27,6 +27,7 @@ Value *dist_of_normal(Lower *L);
 Value *dist_of_uniform(Lower *L);
 Value *dist_of_int(Lower *L, int64_t n);
 Value *dist_of_declared(Ctx *c, Closure *k, Args *args, const void *site, Span at);
+Value *simulator_declare(Ctx *c, const Ast *d, const char *name);               /* a closure, as that of any distribution */
 Dist  *dist_of_model(Lower *L, Player *p, const Args *args);
 Dist  *dist_of_power(Lower *L, Dist *base, const IrInts *dims);
 Value *dist_to_power(Ctx *c, Dist *base, Value *n, Span at);

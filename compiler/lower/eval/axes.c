@@ -67,7 +67,7 @@ static void add_args(Union *u, const Args *a)
 static void add_dist(Union *u, const Dist *d)
 {
     const DistKind *k = d->kind;
-    if (k == &dist_declared) add_closure(u, d->closure);
+    if (k == &dist_declared || k == &dist_simulator) add_closure(u, d->closure);
     if (k == &dist_lifted) add_closure(u, d->lifted.closure), add_args(u, d->lifted.args);
     if (k == &dist_model) add_closure(u, d->model.player->closure), add_args(u, d->model.args);
     if (k == &dist_map) add_value(u, d->map.f);

@@ -285,7 +285,7 @@ static Value *apply_define(Ctx *c, Closure *k, Args *args, const void *site, Spa
         Value *l = layer_bind(c, k, &(Args){0}, site, at);  /* a layer with one list is applied at once */
         return val_bad(l) ? l : layer_apply(c, l, args, site, at);
     }
-    case AST_DEFINE_DISTRIBUTION: return dist_of_declared(c, k, args, site, at);
+    case AST_DEFINE_DISTRIBUTION: case AST_DEFINE_SIMULATOR: return dist_of_declared(c, k, args, site, at);
     case AST_DEFINE_COMPARISON: return compare_bind(c, k, args, site, at);
     case AST_DEFINE_NET:
         diag_error(c->L->diags, at, E120, "%s is a net to be given a name first: net D = %s(...)", k->name, k->name);

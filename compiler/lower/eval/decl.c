@@ -42,8 +42,8 @@ static Value *declare_alias(Ctx *c, const Ast *d, const char *name)
 static Value *declare_define(Ctx *c, const Ast *d, const char *name)
 {
     AstDefine w = d->define.word;
-    if (w == AST_DEFINE_BIJECTOR || w == AST_DEFINE_SIMULATOR)
-        return unsupported(c, d->define.name_span, strf(c->L, "%s", AstDefine_name(w)));
+    if (w == AST_DEFINE_BIJECTOR) return unsupported(c, d->define.name_span, strf(c->L, "%s", AstDefine_name(w)));
+    if (w == AST_DEFINE_SIMULATOR) return simulator_declare(c, d, name);
     if (is_model(w) && d->define.n_lists < 2) return player_declare(c, d, name, c->inst != NULL);
     if (d->define.is_alias) return declare_alias(c, d, name);
     if (w == AST_DEFINE_DEF && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);

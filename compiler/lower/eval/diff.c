@@ -177,7 +177,7 @@ static void opaque_path(Ctx *c, Span at, const IrNode *n)
 {
     Diag *d = diag_error(c->L->diags, at, E306, "the gradient's path runs through a black box, which has none");
     diag_note(d, span_of_node(c->L, n), "here");
-    diag_hint(d, "score_function, evolution, or a surrogate net");
+    diag_hint(d, "a net that is trained on what comes out of it can stand for it; or stop(...) around it says that this is meant");
 }
 
 static bool grad_target(Ctx *c, const Ast *body, IrVal *y)
@@ -316,7 +316,7 @@ static Value *differentiated(Ctx *c, const Ast *e)
     IrVal *y = as_real(c, eval(c, e->grad.body), e->grad.body->span);
     if (!y || !grad_target(c, e->grad.body, y)) return val_error(L);
     Wrt *w = arena_new_of(L->a, Wrt);
-    Player *moved[MAX_ARGS + MAX_WRT];
+    Player *moved[MAX_ARGS];
     int n_moved = 0;
     for (int i = 0; i < by.n; i++) {
         target[i] = target_of(c, by.v[i]);
@@ -326,8 +326,8 @@ static Value *differentiated(Ctx *c, const Ast *e)
         if (target[i].v->kind == V_PLAYER) target[i].v = player_record(c, player_self(target[i].v->player));
         if (val_bad(target[i].v) || !collect(c, target[i].v, by.v[i]->span, w)) return val_error(L);
     }
-    n_moved = versions_players(L, w->v, w->n, moved, n_moved);
-    if (n_moved && !time_check(c, &y, 1, moved, n_moved, e->span)) return val_error(L);
+    By moving = by_values(L, w->v, w->n, moved, n_moved);
+    if (!time_check(c, &y, 1, &moving, e->span)) return val_error(L);
     IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
     if (!depends(c, e, y, w) || !differentiate(c, e, y, w, g)) return val_error(L);
     for (int i = 0; i < w->n; i++)

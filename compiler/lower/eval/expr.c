@@ -92,7 +92,7 @@ static Value *field_of(Ctx *c, const Ast *e, Value *v)
     case V_DIST: return field_of_dist(c, e, v->dist);
     case V_FUNCTION:
         if (v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
-            v->fn.closure->def->define.word == AST_DEFINE_DISTRIBUTION) {
+            define_is_distribution(v->fn.closure->def)) {
             Dist *d = as_dist(c, v, e->span);
             return d ? field_of_dist(c, e, d) : val_error(c->L);
         }
@@ -469,7 +469,7 @@ static Value *operand(Ctx *c, const Ast *e)
 {
     Value *v = eval(c, e), *report = NULL;
     const Ast *def = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE ? v->fn.closure->def : NULL;
-    bool dist = def && def->kind == AST_DEFINE && def->define.word == AST_DEFINE_DISTRIBUTION;
+    bool dist = def && def->kind == AST_DEFINE && define_is_distribution(def);
     if (e->kind == AST_NAME && v->kind == V_FUNCTION && !dist) report = scope_report(c, e);
     return report ? report : v;
 }

@@ -120,7 +120,7 @@ static bool same_dist(Pair *p, const Dist *a, const Dist *b)
     if (k != b->kind) return false;
     const Dist *x = dist_base(a), *y = dist_base(b);
     if (x && y && !same_dist(p, x, y)) return false;
-    if (k == &dist_declared) return same_closure(p, a->closure, b->closure);
+    if (k == &dist_declared || k == &dist_simulator) return same_closure(p, a->closure, b->closure);
     if (k == &dist_lifted) return same_closure(p, a->lifted.closure, b->lifted.closure) && same_args(p, a->lifted.args, b->lifted.args);
     if (k == &dist_model) return player_self(a->model.player) == player_self(b->model.player) && same_args(p, a->model.args, b->model.args);
     if (k == &dist_power) return same_dims(&a->power.dims, &b->power.dims);

@@ -252,7 +252,7 @@ Value *eval_state(Ctx *c, const Ast *s)
     Player *owner = inst_here(c)->owner;
     if (is_counter(c, s->state.name, "state", s->state.name_span)) return val_error(c->L);
     Value *v = layer_slot(c, inst_member(c, s->state.name, s), s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, owner, s->span);
-    if (v->kind == V_SLOT && !owner) state_of_program(c->L, v->slot.slot);
+    if (v->kind == V_SLOT && !owner) state_of_program(c->L, v->slot.slot, STATE_OF_UPDATES);
     return v;
 }
 

@@ -110,9 +110,11 @@ static bool cut_by_draw(Ctx *c, const Behind *g, const char *what, Span at)
     for (int i = 0; i < c->L->draw_cuts.n; i++) {
         const __typeof__(*c->L->draw_cuts.v) *k = &c->L->draw_cuts.v[i];
         if (k->draw->id >= g->n_ids || !(g->is[k->draw->id] & NEEDED) || !(g->is[behind(g, k->input)->id] & DEPENDS)) continue;
-        Diag *d = diag_error(c->L->diags, at, E306, "a part of this depends on %s only through a draw of %s, which has no derivative", what, k->name);
+        Diag *d = diag_error(c->L->diags, at, E306, "a part of this depends on %s only through a draw of %s, which has no derivative%s",
+                             what, k->name, k->black_box ? ": it is a black box" : "");
         diag_note(d, k->at, "drawn here");
-        diag_hint(d, "score_function(...), a relaxation that can be differentiated, or stop(...) around the draw to say that this is meant");
+        if (k->black_box) diag_hint(d, "a net that is trained on its draws can stand for it; or stop(...) around the draw says that this is meant");
+        else diag_hint(d, "score_function(...), a relaxation that can be differentiated, or stop(...) around the draw to say that this is meant");
         return true;
     }
     return false;
@@ -229,9 +231,8 @@ static bool carried_fine(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, i
 static bool round_fine(Ctx *c, const CarriedAsk *ask, IrVal *next, const Carried *k)
 {
     Lower *L = c->L;
-    Player **players = arena_array(L->a, Player *, ask->n + 1);
-    int n_players = versions_players(L, ask->wrt, ask->n, players, 0);
-    if (n_players && !time_check(c, &next, 1, players, n_players, ask->at)) return false;
+    By by = by_values(L, ask->wrt, ask->n, NULL, 0);
+    if (!time_check(c, &next, 1, &by, ask->at)) return false;
     Behind g = graph_of(c, next, true);
     mark(&g, ask->wrt, ask->n);
     bool open = g.is[behind(&g, next)->id] & OPEN;

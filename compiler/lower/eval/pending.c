@@ -48,7 +48,7 @@ void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign)
         return;
     }
     Pending *p = arena_new_of(L->a, Pending);
-    *p = (Pending){.slot = slot, .v = v, .owner = owner, .assign = assign, .of_block = c->block != NULL};
+    *p = (Pending){.slot = slot, .v = v, .owner = owner, .assign = assign, .arm = arm_now(L), .of_block = c->block != NULL};
     array_push(L->a, &L->pendings, p);
 }
 
@@ -111,38 +111,52 @@ static bool is_done(Ctx *c, const Pending *p, Span at)
     return false;
 }
 
-typedef struct Mean { int slot, n; IrVal *sum; } Mean;
-typedef ARRAY(Mean) Means;
-
-static void add(Lower *L, Means *m, const Pending *p)
+/* Each round of a loop would commit it again. */
+static bool is_from_before(Ctx *c, const Pending *p, Span at)
 {
+    if (!arm_repeats(c->L, p->arm)) return false;
+    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state whose new value was computed before a loop, and is committed in it");
+    diag_note(d, p->assign->span, "assigned here");
+    diag_hint(d, "compute in the loop what contains the assignment");
+    return true;
+}
+
+void pending_twice(Ctx *c, int slot, Span at)
+{
+    diag_error(c->L->diags, at, E600, "not supported yet: %s is assigned in two updates that read one starting point, in one of them under a condition", c->L->m->slots.v[slot].path);
+}
+
+/* With those of other updates that read the same starting point. */
+static void add(Ctx *c, const Pending *p, Span at, Changes *out)
+{
+    Lower *L = c->L;
     IrBuilder *b = &L->fn->b;
-    for (int i = 0; i < m->n; i++)
-        if (m->v[i].slot == p->slot) {
-            m->v[i].sum = ir_add(b, m->v[i].sum, p->v);
-            m->v[i].n++;
+    for (int i = 0; i < out->means.n; i++)
+        if (out->means.v[i].slot == p->slot) {
+            out->means.v[i].sum = ir_add(b, out->means.v[i].sum, p->v);
+            out->means.v[i].n++;
             return;
         }
-    array_push(L->a, m, ((Mean){p->slot, 1, p->v}));
+    if (changes_get(out, p->slot)) pending_twice(c, p->slot, at);
+    else array_push(L->a, &out->means, ((Mean){p->slot, 1, p->v}));
 }
 
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out)
 {
     Lower *L = c->L;
-    Means means = {0};
     if (!L->pendings.n) return;
     Arena *scratch = arena_new();
     const bool *reached = graph_behind(L, value, n, scratch);
     for (int i = 0; i < L->pendings.n; i++) {
         Pending *p = L->pendings.v[i];
         bool wanted = is_moved(p, players, n_players) && (i >= from || depends(p, reached));
-        if (!wanted || is_done(c, p, at)) continue;
-        add(L, &means, p);
+        if (!wanted || is_done(c, p, at) || is_from_before(c, p, at)) continue;
+        add(c, p, at, out);
         array_push(L->a, &p->done, arm_now(L));
         if (!p->owner) note_unowned(L, p->assign, true);
     }
-    for (int i = 0; i < means.n; i++) {
-        Mean *m = &means.v[i];
+    for (int i = 0; i < out->means.n; i++) {
+        const Mean *m = &out->means.v[i];
         IrVal *v = m->n == 1 ? m->sum : ir_div(&L->fn->b, m->sum, ir_const_like(&L->fn->b, m->sum, m->n));
         changes_put(L, out, m->slot, v);
     }

@@ -8,6 +8,7 @@ struct Pending {
     Player     *owner;                                      /* NULL: of the program or a comparison */
     IrVal     **witness;  int n_witness;                    /* the results of the application it was made in: what depends on it depends on these */
     const Ast  *assign;
+    int         arm;                                        /* the side of a control statement, or the loop, that it was made in */
     bool        of_block;                                   /* made in a block of updates, and over with it */
     ARRAY(int)  done;                                       /* sides of control statements on which an update has committed it; 0: outside of any */
 };
@@ -17,6 +18,7 @@ void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign);
 void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */
 /* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);
+void pending_twice(Ctx *c, int slot, Span at);                                  /* reports a state that two updates of one starting point commit, one under a condition */
 void pending_check(Lower *L);                                                   /* an assignment that nothing commits is an error */
 
 /* The rule applied to a player's parameters and a gradient: new parameters and states. */

@@ -8,7 +8,7 @@
 
 Scope *scope_new(Lower *L, Scope *parent)
 {
-    Scope *s = arena_new_of(L->a, Scope);
+    Scope *s = arena_new_of(L->work, Scope);
     s->parent = parent;
     s->round = parent ? parent->round : 0;
     s->call = parent ? parent->call : 0;
@@ -16,7 +16,7 @@ Scope *scope_new(Lower *L, Scope *parent)
     return s;
 }
 
-enum { INDEX_FROM = 16 };                                  /* small scopes are searched, larger ones have a table */
+enum { FEW = 2, INDEX_FROM = 16 };                         /* most scopes have one name or two; small ones are searched, larger ones have a table */
 
 static uint32_t *place_in(const Scope *s, const char *name)
 {
@@ -40,7 +40,8 @@ static Binding *find_in(Scope *s, const char *name)
 
 static void push(Lower *L, Scope *s, Binding b)
 {
-    array_push(L->a, &s->names, b);
+    if (!s->names.cap) s->names.v = arena_array(L->work, Binding, s->names.cap = FEW);
+    array_push(L->work, &s->names, b);
     if (s->names.n < INDEX_FROM) return;
     if (2 * (uint32_t)s->names.n < s->table_n) {
         *place_in(s, b.name) = (uint32_t)s->names.n;
@@ -48,7 +49,7 @@ static void push(Lower *L, Scope *s, Binding b)
     }
     s->table_n = 8 * (uint32_t)INDEX_FROM;
     while (s->table_n < 4 * (uint32_t)s->names.n) s->table_n *= 2;
-    s->table = arena_array(L->a, uint32_t, s->table_n);
+    s->table = arena_array(L->work, uint32_t, s->table_n);
     for (int i = 0; i < s->names.n; i++) *place_in(s, s->names.v[i].name) = (uint32_t)i + 1;
 }
 

@@ -13,6 +13,8 @@ typedef struct Search {
     Ctx   *c;
     Block *b;                                               /* players whose training this is; NULL: not asked for */
     ARRAY(Player *) changed;                                /* players that updates, copies and averages change */
+    ARRAY(int) assigned;                                    /* slots of states that := changes */
+    bool       updates, reports;                            /* are there any? */
 } Search;
 
 static void search(Search *s, const Ast *n);
@@ -29,6 +31,19 @@ static void add_named(Search *s, const Ast *e, bool trains)
 {
     Value *v = eval(s->c, e);
     if (v->kind == V_PLAYER) add_once(s->c->L->a, s, player_self(v->player), trains);
+}
+
+static void add_slots(Search *s, const Value *v)
+{
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) add_slots(s, v->record.v[i]);
+    if (v->kind == V_SLOT) array_push(s->c->L->a, &s->assigned, v->slot.slot);
+}
+
+static void add_assigned(Search *s, const Ast *target)
+{
+    const Ast *name = target->kind == AST_INDEX ? target->index.object : target;
+    const Value *state = name->kind == AST_NAME ? scope_find(s->c, name, true) : NULL;
+    if (state) add_slots(s, state);
 }
 
 static void search_list(Search *s, AstList stmts)
@@ -106,7 +121,10 @@ static void search(Search *s, const Ast *n)
         if ((known->kind != V_BOOL || !known->b) && n->if_.otherwise) search_block(s, n->if_.otherwise);
         return;
     }
+    case AST_ASSIGN: add_assigned(s, n->assign.target); return;
+    case AST_REPORT: s->reports = true; return;
     case AST_UPDATE:
+        s->updates = true;
         for (int i = 0; i < n->update.players.n; i++) add_named(s, n->update.players.v[i], true);
         return;
     case AST_COPY: add_named(s, n->copy.target, false); return;
@@ -130,14 +148,23 @@ static Search search_quietly(Ctx *c, const Ast *n, Block *b)
 
 void block_find_players(Ctx *c, const Ast *n, Block *b) { search_quietly(c, n, b); }
 
+/* An update may take up whatever code assigns. */
+static bool changes(const Lower *L, const Search *s, int slot)
+{
+    const Player *owner = slot_owner(L, slot);
+    StateOf by = slot < L->program_state.n ? L->program_state.v[slot] : STATE_OF_PLAYER;
+    if ((by == STATE_OF_UPDATES && s->updates) || (by == STATE_OF_REPORTS && s->reports)) return true;
+    for (int i = 0; i < s->assigned.n; i++)
+        if (s->assigned.v[i] == slot) return true;
+    for (int i = 0; owner && i < s->changed.n; i++)
+        if (s->changed.v[i] == owner) return true;
+    return false;
+}
+
 void block_changes(Ctx *c, const Ast *n, Slots *out)
 {
     Lower *L = c->L;
     Search s = search_quietly(c, n, NULL);
-    for (int slot = 0; slot < L->m->slots.n; slot++) {
-        const Player *owner = slot_owner(L, slot);
-        bool changes = slot < L->program_state.n && L->program_state.v[slot];
-        for (int i = 0; owner && i < s.changed.n; i++) changes = changes || owner == s.changed.v[i];
-        if (changes) array_push(L->a, &out->v, slot);
-    }
+    for (int slot = 0; slot < L->m->slots.n; slot++)
+        if (changes(L, &s, slot)) array_push(L->a, &out->v, slot);
 }

@@ -163,6 +163,18 @@ static void mark_part(Cut *k)
 
 /* ---- the function ----------------------------------------------------------------------------------------------- */
 
+/* The functions' module has the axes, slots, streams and files of the graph's, under the same numbers. */
+static void follow(IrModule *to, const IrModule *m)
+{
+    for (int i = to->axes.n; i < m->axes.n; i++) ir_axis(to, m->axes.v[i].name, m->axes.v[i].extent);
+    for (int i = to->streams.n; i < m->streams.n; i++) ir_stream(to, m->streams.v[i]);
+    for (int i = to->files.n; i < m->files.n; i++) array_push(to->arena, &to->files, m->files.v[i]);
+    for (int i = to->slots.n; i < m->slots.n; i++) {
+        const IrSlot *s = &m->slots.v[i];
+        ir_slot(to, s->path, s->type, s->kind, s->player);
+    }
+}
+
 static int by_place(const void *a, const void *b, void *cut)
 {
     const int *place = ((const Cut *)cut)->place;
@@ -224,14 +236,31 @@ static void make_part(Cut *k)
 {
     Lower *L = k->L;
     Part *p = k->p;
-    IrFn *f = ir_fn(L->m, p->name, p->kind);
-    p->fn = L->m->fns.n - 1;
-    IrBuilder b = {.m = L->m, .block = &f->body};
+    follow(L->out, L->m);
+    IrFn *f = ir_fn(L->out, p->name, p->kind);
+    p->fn = L->out->fns.n - 1;
+    IrBuilder b = {.m = L->out, .block = &f->body};
     if (k->nodes.n) qsort_r(k->nodes.v, (size_t)k->nodes.n, sizeof *k->nodes.v, by_place, k);
     copy_reads(k, &b);
     for (int i = 0; i < k->nodes.n; i++) copy_results(k, k->nodes.v[i], copy_node(k, &b, k->nodes.v[i]));
     b.span = (IrSpan){0};
     finish_part(k, f, &b);
+}
+
+/* The first function of all, again when something that was added has initial values, too. */
+static void make_init(Cut *k)
+{
+    Lower *L = k->L;
+    const IrFn *from = L->init->ir;
+    IrFn *f = L->out->fns.v[0];
+    IrBuilder b = {.m = L->out, .block = &f->body};
+    if (f->commits.n && f->commits.n == from->commits.n) return;
+    follow(L->out, L->m);
+    for (int i = 0; i < f->commits.n; i++) L->out->slots.v[f->commits.v[i].slot].committed = NULL;
+    f->body = (IrBlock){0};
+    f->commits.n = 0;
+    for (const IrNode *n = from->body.first; n; n = n->next) copy_results(k, n, copy_node(k, &b, n));
+    for (int i = 0; i < from->commits.n; i++) ir_commit(L->out, f, from->commits.v[i].slot, k->now[from->commits.v[i].val->id]);
 }
 
 /* ---- the program ------------------------------------------------------------------------------------------------ */
@@ -283,6 +312,7 @@ bool cut_program(Lower *L)
         make_part(&k);
         for (int j = 0; j < k.p->nodes.n; j++) k.p->nodes.v[j]->fn = k.p->fn;
     }
+    if (k.ok) make_init(&k);
     if (k.ok) prune(L->root);
     arena_free(k.scratch);
     return k.ok;
@@ -293,8 +323,9 @@ bool cut_part(Lower *L, Part *p)
     Cut k = cut_begin(L, true);
     k.p = p;
     mark_part(&k);
+    if (k.ok) make_init(&k);
     if (k.ok) make_part(&k);
-    if (k.ok) opt_stabilise(L->m, L->m->fns.v[p->fn]);
+    if (k.ok) opt_stabilise(L->out, L->out->fns.v[p->fn]);
     arena_free(k.scratch);
     return k.ok;
 }

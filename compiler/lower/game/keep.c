@@ -150,27 +150,27 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to)
 /* ---- states */
 
 /* A slot for each tensor of a value of INIT, which is its first one. */
-static Value *state_of(Ctx *c, Value *v, const char *path, Span at)
+static Value *state_of(Ctx *c, Value *v, const char *path, StateOf by, Span at)
 {
     Lower *L = c->L;
     if (v->kind == V_RECORD) {
         Value **f = arena_array(L->a, Value *, v->record.n + 1);
         for (int i = 0; i < v->record.n; i++)
-            f[i] = state_of(c, v->record.v[i], path_join(L, path, v->record.name ? v->record.name[i] : strf(L, "%d", i)), at);
+            f[i] = state_of(c, v->record.v[i], path_join(L, path, v->record.name ? v->record.name[i] : strf(L, "%d", i)), by, at);
         return val_record_like(L, v, f);
     }
     IrVal *t = val_bad(v) ? NULL : v->kind == V_INT ? as_real(c, v, at) : as_tensor(c, v, at);
     if (!t) return val_error(L);
     int slot = slot_new(L, path, t->type, IR_SLOT_STATE, NULL);
     fn_initialise(L, slot, t);
-    state_of_program(L, slot);
+    state_of_program(L, slot, by);
     Value *s = val_slot(L, slot);
     s->slot.classes = v->kind == V_TENSOR ? v->tensor.classes : 0;
     return s;
 }
 
 /* state pool ~ A^512, without a type: that of the draw or value. */
-static Value *untyped_state(Ctx *c, const Ast *s, const char *path)
+static Value *untyped_state(Ctx *c, const Ast *s, const char *path, StateOf by)
 {
     Lower *L = c->L;
     Ctx inner = *c;
@@ -182,7 +182,7 @@ static Value *untyped_state(Ctx *c, const Ast *s, const char *path)
     Dist *d = s->state.draw ? as_dist(&inner, eval_raw(&inner, s->state.draw), s->state.draw->span) : NULL;
     if (d) v = dist_sample(&inner, d, NULL, s->span);
     else if (s->state.value) v = eval(&inner, s->state.value);
-    v = state_of(&inner, v, path, s->span);
+    v = state_of(&inner, v, path, by, s->span);
     fn_leave_init(L, before);
     return v;
 }
@@ -191,9 +191,11 @@ void sched_state(Ctx *c, const Ast *s)
 {
     Lower *L = c->L;
     const char *path = names_unique(&L->root_names, sched_indexed(c, s->state.name));
+    const Bound *b = names_bound(L->names, s);
+    StateOf by = b && b->assigned_by_code ? STATE_OF_UPDATES : STATE_OF_STATEMENTS;
     Value *v = s->state.type ? layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, NULL, s->span)
-                             : untyped_state(c, s, path);
-    if (v->kind == V_SLOT) state_of_program(L, v->slot.slot);
+                             : untyped_state(c, s, path, by);
+    if (v->kind == V_SLOT) state_of_program(L, v->slot.slot, by);
     scope_bind(L, c->scope, s, v);
 }
 

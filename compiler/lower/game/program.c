@@ -141,9 +141,9 @@ static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *
 /* By slot: some function reads it. */
 static const bool *slots_read(Lower *L)
 {
-    bool *read = arena_array(L->a, bool, L->m->slots.n + 1);
-    for (int i = 0; i < L->m->fns.n; i++)
-        for (IrNode *n = L->m->fns.v[i]->body.first; n; n = ir_next(n))
+    bool *read = arena_array(L->a, bool, L->out->slots.n + 1);
+    for (int i = 0; i < L->out->fns.n; i++)
+        for (IrNode *n = L->out->fns.v[i]->body.first; n; n = ir_next(n))
             if (n->op == IR_read) read[n->attr->slot] = true;
     return read;
 }
@@ -168,12 +168,12 @@ static void finish_slots(Lower *L, GanProgram *p)
     size_t at = 0;
     int n_data = 0;
     const bool *read = slots_read(L);
-    p->n_slots = L->m->slots.n;
+    p->n_slots = L->out->slots.n;
     p->slot = arena_array(L->a, GanSlot, p->n_slots + 1);
     p->data = arena_array(L->a, GanTensor *, L->data.n + 1);
     DataRecipe *recipe = arena_array(L->a, DataRecipe, L->data.n + 1);
     for (int i = 0; i < p->n_slots; i++) {
-        const IrSlot *s = &L->m->slots.v[i];
+        const IrSlot *s = &L->out->slots.v[i];
         GanSlot *g = &p->slot[i];
         *g = (GanSlot){.path = s->path,
                        .kind = (GanSlotKind)s->kind,
@@ -226,10 +226,10 @@ static void list_written(Lower *L, const IrFn *f, const bool *kept, GanFunction 
 static void finish_functions(Lower *L, GanProgram *p)
 {
     const bool *kept = kept_slots(L);
-    p->n_functions = L->m->fns.n;
+    p->n_functions = L->out->fns.n;
     p->function = arena_array(L->a, GanFunction, p->n_functions + 1);
     for (int i = 0; i < p->n_functions; i++) {
-        const IrFn *f = L->m->fns.v[i];
+        const IrFn *f = L->out->fns.v[i];
         GanFunction *g = &p->function[i];
         g->name = f->name;
         g->player = f->players.n ? f->players.v[0] : NULL;
@@ -283,7 +283,8 @@ static void finish_models(Lower *L, LowerResult *r)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
         AstDefine  w = s->kind == AST_DEFINE ? s->define.word : AST_DEFINE_DEF;
-        if (w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED || w == AST_DEFINE_DISTRIBUTION) r->model[r->n_models++] = s->define.name;
+        bool model = w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED || (s->kind == AST_DEFINE && define_is_distribution(s));
+        if (model) r->model[r->n_models++] = s->define.name;
         if (w == AST_DEFINE_NET) r->net[r->n_nets++] = s->define.name;
     }
 }
@@ -320,6 +321,28 @@ static void finish_lines(Lower *L)
     }
 }
 
+static void add_extern(Lower *L, LowerResult *r, const char *name)
+{
+    GanProgram *p = r->program;
+    int i = 0;
+    for (int k = 0; k < p->n_externs; k++)
+        if (!strcmp(p->external[k].name, name)) return;
+    while (strcmp(L->externs.v[i].is.name, name)) i++;
+    r->external_at[p->n_externs] = L->externs.v[i].decl->define.name_span;
+    p->external[p->n_externs++] = L->externs.v[i].is;
+}
+
+/* Those that some function calls. */
+static void finish_externs(Lower *L, LowerResult *r)
+{
+    r->program->external = arena_array(L->a, GanExtern, L->externs.n + 1);
+    r->external_at = arena_array(L->a, Span, L->externs.n + 1);
+    r->program->n_externs = 0;
+    for (int i = 0; i < L->out->fns.n; i++)
+        for (const IrNode *n = L->out->fns.v[i]->body.first; n; n = ir_next(n))
+            if (n->op == IR_extern) add_extern(L, r, n->attr->symbol);
+}
+
 static void finish(Lower *L, LowerResult *r)
 {
     GanProgram *p = r->program;
@@ -327,10 +350,11 @@ static void finish(Lower *L, LowerResult *r)
     name_files(L);
     p->name = main ? base_name(L, main->name) : "gan";
     p->source_hash = source_hash(L);
-    p->file = L->m->files.v;
-    p->n_files = L->m->files.n;
+    p->file = L->out->files.v;
+    p->n_files = L->out->files.n;
     finish_slots(L, p);
     finish_functions(L, p);
+    finish_externs(L, r);
     finish_lines(L);
     p->schedule = L->root;
     p->init_fn = 0;
@@ -346,14 +370,16 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
 {
     Lower *L = arena_new_of(a, Lower);
     L->a = a;
+    L->work = arena_new();
     L->sources = diags_sources(diags);
     L->diags = diags;
     L->o = *o;
-    L->m = ir_module(a, o->real);
+    L->m = ir_module(L->work, o->real);
     L->m->forgives = true;
+    L->out = ir_module(a, o->real);
     IrType t = ir_scalar(IR_I64);
     L->step_slot = slot_new(L, "step", t, IR_SLOT_COUNTER, NULL);
-    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = a;
+    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = L->extern_names.arena = a;
     static const char *const reserved[] = {"step", "fn", "data", "report", "kept"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) names_unique(&L->root_names, reserved[i]);
     L->program = arena_new_of(a, Instance);
@@ -361,7 +387,8 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->settle = eval_settled;
     L->dist_text = dist_text;
     L->g = arena_new_of(a, Graph);
-    L->init = graph_new(L, ir_fn(L->m, names_unique(&L->fn_names, "init"), IR_FN_INIT));
+    L->init = graph_new(L, arena_new_of(a, IrFn));
+    L->init->ir->name = ir_fn(L->out, names_unique(&L->fn_names, "init"), IR_FN_INIT)->name;
     L->graph = graph_new(L, arena_new_of(a, IrFn));
     L->graph->ir->name = "schedule";
     return L;
@@ -372,7 +399,7 @@ static Ctx top_ctx(Lower *L) { return (Ctx){.L = L, .scope = L->file, .batch = -
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out)
 {
     Lower *L = lower_new(a, o, diags);
-    *out = (LowerResult){.ir = L->m, .program = arena_new_of(a, GanProgram), .lower = L};
+    *out = (LowerResult){.ir = L->out, .program = arena_new_of(a, GanProgram), .lower = L};
     if (!modules_load(L->sources, file, o->folder, stdlib_find, stdlib_names, diags, &L->modules)) return false;
     name_files(L);
     L->names = names_check(a, &L->modules, builtin_names(L), stdlib_find, stdlib_names, diags);
@@ -391,9 +418,17 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     return true;
 }
 
+void lower_close(LowerResult *r)
+{
+    arena_free(r->lower->work);
+    r->lower->work = NULL;
+    r->lower->m = NULL;
+}
+
 void lower_free(LowerResult *r)
 {
     if (!r->lower) return;
+    lower_close(r);
     for (int i = 0; i < r->lower->owned.n; i++) gan_tensor_free(r->lower->owned.v[i]);
     r->lower->owned.n = 0;
 }

@@ -51,7 +51,7 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
         int slot = ir_find_slot(L->m, path);
         if (slot < 0) {
             slot = slot_new(L, path, t, IR_SLOT_STATE, NULL);
-            state_of_program(L, slot);
+            state_of_program(L, slot, STATE_OF_REPORTS);
             Fn *before = fn_enter_init(L);
             fn_initialise(L, slot, ir_const(&L->fn->b, IR_F64, NAN));
             fn_leave_init(L, before);

@@ -114,7 +114,7 @@ static void loop_body(Ctx *c, const Ast *whole, const Ast *body, Part *before, b
     block_changes(c, body, &entry);
     if (whole->kind == AST_ALTERNATE) array_push(L->a, &entry.v, L->step_slot);
     control_changes(L, &entry, before, whole->span);
-    Arm a = arm_begin(L, control_new(L));
+    Arm a = arm_begin(L, control_new(L), true);
     block(c, body, rounds, n);
     arm_end(L, &a, &changed);
     for (int i = 0; i < changed.v.n; i++) {
@@ -233,7 +233,7 @@ static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
 /* One side of a control statement. */
 static void side(Ctx *c, const Ast *body, int control, bool rounds, GanSchedule *n, Slots *changed)
 {
-    Arm a = arm_begin(c->L, control);
+    Arm a = arm_begin(c->L, control, false);
     block(c, body, rounds, n);
     arm_end(c->L, &a, changed);
 }

@@ -203,7 +203,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     int waiting = pending_count(L);
     Span at = s->update.value->span;
     IrVal *y = loss_value(c, s->update.value);
-    if (!y || !time_check(c, &y, 1, who->p, who->n, at)) return;
+    if (!y || !time_check(c, &y, 1, &(By){.player = who->p, .n_players = who->n}, at)) return;
     Slopes d = slopes_of(c, who);
     report_loss(c, t, y);
     for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
@@ -313,12 +313,20 @@ static bool update_list(Ctx *c, const Ast *block, Together *t, Changes *out)
     return ok;
 }
 
-/* What one side changes is the old value where the condition picks the other. */
-static void merge_side(Ctx *c, IrVal *cond, bool when, const Changes *side, Changes *out)
+static bool among(const Changes *c, int n, int slot)
+{
+    for (int i = 0; i < n; i++)
+        if (c->list.v[i].slot == slot) return true;
+    return false;
+}
+
+/* What one side changes is the old value where the condition picks the other. before: how many changes were made in front of both. */
+static void merge_side(Ctx *c, const Ast *s, IrVal *cond, bool when, const Changes *side, int before, Changes *out)
 {
     Lower *L = c->L;
     for (int i = 0; i < side->list.n; i++) {
         const Change *k = &side->list.v[i];
+        if (among(out, before, k->slot)) { pending_twice(c, k->slot, s->span); return; }
         IrVal *other = changes_get(out, k->slot);
         if (!other) other = fn_read(L, k->slot);
         IrVal *mine = arith_convert(c, k->v, other->type.elem);
@@ -340,11 +348,11 @@ static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
     if (cond->type.elem != IR_BOOL || cond->type.rank || cond->type.axes.n)
         return diag_error(L->diags, s->if_.cond->span, E201, "a condition is true or false, and this is %s", val_text(L, v)), false;
     bool ok = true;
-    int moved = t->n_moved, most = moved, control = control_new(L);
+    int moved = t->n_moved, most = moved, control = control_new(L), before = out->list.n;
     for (int k = 0; k < 2 && side[k]; k++) {
         Changes mine = {0};
         Slots set = {0};
-        Arm arm = arm_begin(L, control);                    /* what one side takes up the other may, too */
+        Arm arm = arm_begin(L, control, false);                 /* what one side takes up the other may, too */
         IrBuilder *b = fn_builder(c);
         IrVal *here = k ? ir_not(b, cond) : cond;
         t->taken = outer ? ir_and(b, outer, here) : here;
@@ -352,7 +360,7 @@ static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
         ok = update_list(c, side[k], t, &mine) && ok;
         arm_end(L, &arm, &set);
         if (t->n_moved > most) most = t->n_moved;
-        if (ok) merge_side(c, cond, !k, &mine, out);
+        if (ok) merge_side(c, s, cond, !k, &mine, before, out);
     }
     t->n_moved = most;
     t->taken = outer;

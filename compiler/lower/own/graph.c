@@ -39,7 +39,7 @@ static void places_put(Lower *L, SlotPlaces *t, int slot, int place)
     if (2 * t->n >= t->cap) {
         SlotPlaces old = *t;
         t->cap = old.cap ? 2 * old.cap : 16;
-        t->at = arena_array(L->a, struct SlotPlace, t->cap);
+        t->at = arena_array(L->work, struct SlotPlace, t->cap);
         for (int i = 0; i < old.cap; i++)
             if (old.at[i].place) *slot_place(t, old.at[i].slot) = old.at[i];
     }
@@ -52,19 +52,19 @@ static void places_put(Lower *L, SlotPlaces *t, int slot, int place)
 static void enter(Lower *L, Part *p)
 {
     L->part = p;
-    array_push(L->a, &L->g->spans, ((__typeof__(*L->g->spans.v)){L->m->next_id, p}));
+    array_push(L->work, &L->g->spans, ((__typeof__(*L->g->spans.v)){L->m->next_id, p}));
 }
 
 Part *part_begin(Lower *L, const char *name, IrFnKind kind, Span at)
 {
-    Part *p = arena_new_of(L->a, Part);
+    Part *p = arena_new_of(L->work, Part);
     p->name = names_unique(&L->fn_names, name);
     p->kind = kind;
     p->number = L->g->parts.n;
     p->at = at;
     p->tick_slot = p->fn = -1;
     p->inside = L->inside > 0;
-    array_push(L->a, &L->g->parts, p);
+    array_push(L->work, &L->g->parts, p);
     L->fn = L->graph;
     L->graph->streams.n = 0;
     enter(L, p);
@@ -90,8 +90,8 @@ void part_drop(Lower *L)
     part_end(L);
 }
 
-void part_report(Lower *L, const char *name, IrVal *v) { array_push(L->a, &L->part->reports, ((IrReport){name, v})); }
-void part_run_by(Lower *L, Part *p, GanSchedule *n) { array_push(L->a, &p->nodes, n); }
+void part_report(Lower *L, const char *name, IrVal *v) { array_push(L->work, &L->part->reports, ((IrReport){name, v})); }
+void part_run_by(Lower *L, Part *p, GanSchedule *n) { array_push(L->work, &p->nodes, n); }
 
 Part *part_of(const Lower *L, const IrVal *v)
 {
@@ -117,7 +117,7 @@ static IrType kept_type(const Lower *L, const IrVal *v)
 int part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind)
 {
     int slot = slot_new(L, path, kept_type(L, v), kind, NULL);
-    array_push(L->a, &p->keeps, ((Keep){v, v, slot}));
+    array_push(L->work, &p->keeps, ((Keep){v, v, slot}));
     return slot;
 }
 
@@ -167,7 +167,7 @@ IrBuilder *fn_builder(Ctx *c) { return &c->L->fn->b; }
 
 Fn *graph_new(Lower *L, IrFn *ir)
 {
-    Fn *f = arena_new_of(L->a, Fn);
+    Fn *f = arena_new_of(L->work, Fn);
     f->ir = ir;
     f->b = (IrBuilder){.m = L->m, .block = &ir->body};
     return f;
@@ -176,7 +176,7 @@ Fn *graph_new(Lower *L, IrFn *ir)
 Trial trial_begin(Lower *L, bool quiet)
 {
     Trial t = {L->fn, L->part, L->diags, L->too_deep, L->too_large};
-    IrFn *ir = arena_new_of(L->a, IrFn);
+    IrFn *ir = arena_new_of(L->work, IrFn);
     ir->name = "trial";
     L->fn = graph_new(L, ir);
     L->trials += quiet;
@@ -198,12 +198,12 @@ void trial_end(Lower *L, const Trial *t)
 static void version_new(Lower *L, IrVal *v, int slot, Part *made)
 {
     Graph *g = L->g;
-    Version *n = arena_new_of(L->a, Version);
+    Version *n = arena_new_of(L->work, Version);
     *n = (Version){.v = v, .slot = slot, .made = made};
-    array_push(L->a, &g->versions, n);
+    array_push(L->work, &g->versions, n);
     if (v->id >= g->n_version_at) {
         uint32_t more = 2 * v->id + 64;
-        int *at = arena_array(L->a, int, more);
+        int *at = arena_array(L->work, int, more);
         if (g->n_version_at) memcpy(at, g->version_at, sizeof *at * g->n_version_at);
         g->version_at = at;
         g->n_version_at = more;
@@ -229,8 +229,8 @@ static void hide(Lower *L, IrVal *old, int from, Part *keeper, Span at)
 {
     Version *v = old ? version_of(L, old) : NULL;
     if (!v) return;
-    array_push(L->a, &v->hidden, ((Hidden){from, INT_MAX, keeper, at}));
-    array_push(L->a, &L->g->hiding, ((__typeof__(*L->g->hiding.v)){v, v->hidden.n - 1}));
+    array_push(L->work, &v->hidden, ((Hidden){from, INT_MAX, keeper, at}));
+    array_push(L->work, &L->g->hiding, ((__typeof__(*L->g->hiding.v)){v, v->hidden.n - 1}));
 }
 
 /* ---- the environment -------------------------------------------------------------------------------------------- */
@@ -239,7 +239,7 @@ static IrVal **env_at(Lower *L, Fn *f, int slot)
 {
     if (slot >= f->env.n) {
         int more = 2 * slot + 64;
-        IrVal **v = arena_array(L->a, IrVal *, more);
+        IrVal **v = arena_array(L->work, IrVal *, more);
         if (f->env.n) memcpy(v, f->env.v, sizeof *v * (size_t)f->env.n);
         f->env = (Env){v, more};
     }
@@ -268,9 +268,9 @@ const Carried *fn_carried(const Fn *f, const IrVal *v)
 
 static void mark_changed(Lower *L, int slot)
 {
-    while (L->g->changed.n <= slot) array_push(L->a, &L->g->changed, false);
+    while (L->g->changed.n <= slot) array_push(L->work, &L->g->changed, false);
     L->g->changed.v[slot] = true;
-    array_push(L->a, &L->g->sets, slot);
+    array_push(L->work, &L->g->sets, slot);
 }
 
 bool slots_changed(const Lower *L, int slot) { return slot < L->g->changed.n && L->g->changed.v[slot]; }
@@ -291,7 +291,7 @@ void env_set(Lower *L, int slot, IrVal *v, Span at)
         return;
     }
     places_put(L, &p->commit_at, slot, p->commits.n);
-    array_push(L->a, &p->commits, ((IrCommit){slot, *now}));
+    array_push(L->work, &p->commits, ((IrCommit){slot, *now}));
 }
 
 void changes_put(Lower *L, Changes *to, int slot, IrVal *v)
@@ -302,7 +302,7 @@ void changes_put(Lower *L, Changes *to, int slot, IrVal *v)
         return;
     }
     places_put(L, &to->at, slot, to->list.n);
-    array_push(L->a, &to->list, ((Change){slot, v}));
+    array_push(L->work, &to->list, ((Change){slot, v}));
 }
 
 IrVal *changes_get(const Changes *c, int slot)
@@ -322,14 +322,14 @@ int arm_now(const Lower *L) { return L->g->arms.n ? L->g->arms.v[L->g->arms.n - 
 
 int control_new(Lower *L) { return ++L->g->n_controls; }
 
-Arm arm_begin(Lower *L, int control)
+Arm arm_begin(Lower *L, int control, bool repeats)
 {
     Graph *g = L->g;
-    array_push(L->a, &g->all_arms, ((__typeof__(*g->all_arms.v)){arm_now(L), control}));
+    array_push(L->work, &g->all_arms, ((__typeof__(*g->all_arms.v)){arm_now(L), control, repeats}));
     Arm a = {.hidden = g->hiding.n, .sets = g->sets.n, .id = g->all_arms.n};
-    a.entry = (Env){arena_array(L->a, IrVal *, L->graph->env.n + 1), L->graph->env.n};
+    a.entry = (Env){arena_array(L->work, IrVal *, L->graph->env.n + 1), L->graph->env.n};
     if (a.entry.n) memcpy(a.entry.v, L->graph->env.v, sizeof *a.entry.v * (size_t)a.entry.n);
-    array_push(L->a, &g->arms, a.id);
+    array_push(L->work, &g->arms, a.id);
     return a;
 }
 
@@ -343,11 +343,11 @@ void arm_end(Lower *L, const Arm *a, Slots *changed)
         if (h->until == INT_MAX) h->until = g->parts.n - 1;
     }
     g->hiding.n = a->hidden;
-    bool *set = arena_array(L->a, bool, L->m->slots.n + 1), *listed = arena_array(L->a, bool, L->m->slots.n + 1);
+    bool *set = arena_array(L->work, bool, L->m->slots.n + 1), *listed = arena_array(L->work, bool, L->m->slots.n + 1);
     for (int i = 0; i < changed->v.n; i++) listed[changed->v.v[i]] = true;
     for (int i = a->sets; i < g->sets.n; i++) {
         int slot = g->sets.v[i];
-        if (!set[slot] && !listed[slot]) array_push(L->a, &changed->v, slot);
+        if (!set[slot] && !listed[slot]) array_push(L->work, &changed->v, slot);
         set[slot] = true;
     }
     for (int i = 0; i < f->env.n && i < L->m->slots.n; i++) {
@@ -362,6 +362,15 @@ bool arm_holds(const Lower *L, int arm)
     for (int i = 0; i < L->g->arms.n; i++)
         if (L->g->arms.v[i] == arm) return true;
     return !arm;
+}
+
+bool arm_repeats(const Lower *L, int arm)
+{
+    const Graph *g = L->g;
+    while (!arm_holds(L, arm)) arm = g->all_arms.v[arm - 1].outer;
+    for (int i = g->arms.n - 1; i >= 0 && g->arms.v[i] != arm; i--)
+        if (g->all_arms.v[g->arms.v[i] - 1].repeats) return true;
+    return false;
 }
 
 bool arm_excludes(const Lower *L, int arm)
@@ -439,9 +448,9 @@ int fn_stream(Ctx *c, const char *name)
     Fn *f = L->fn;
     const char *place = f == L->graph ? L->part->name : f->ir->name;
     const char *path = names_unique(&L->stream_names, path_join(L, place, path_join(L, c->path, name)));
-    array_push(L->a, &f->streams, path);
+    array_push(L->work, &f->streams, path);
     int stream = ir_stream(L->m, path);
-    while (L->g->stream_part.n <= stream) array_push(L->a, &L->g->stream_part, (Part *)NULL);
+    while (L->g->stream_part.n <= stream) array_push(L->work, &L->g->stream_part, (Part *)NULL);
     if (f == L->graph) {
         tick_slot(L);
         L->g->stream_part.v[stream] = L->part;
@@ -461,7 +470,7 @@ void fn_draws_from(Lower *L, const char *name)
     if (!p || L->fn != L->graph || !name) return;
     for (int i = 0; i < p->draws.n; i++)
         if (!strcmp(p->draws.v[i], name)) return;
-    array_push(L->a, &p->draws, name);
+    array_push(L->work, &p->draws, name);
 }
 
 IrVal *fn_opaque(Ctx *c, IrType t)
@@ -502,7 +511,7 @@ IrVal *graph_slope(Ctx *c, IrVal *slope, IrVal *of)
     Lower *L = c->L;
     if (!L->pendings.n || L->fn != L->graph) return slope;  /* nobody will ask */
     IrVal *own = diff_leaf(c, slope);
-    array_push(L->a, &L->g->slopes, ((__typeof__(*L->g->slopes.v)){own, of}));
+    array_push(L->work, &L->g->slopes, ((__typeof__(*L->g->slopes.v)){own, of}));
     return own;
 }
 
@@ -547,41 +556,53 @@ const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch)
 
 /* ---- time ------------------------------------------------------------------------------------------------------- */
 
-static const Player *is_of(const Lower *L, int slot, Player *const *players, int n)
+/* The name of what has the slot; NULL: none of these. */
+static const char *is_of(const Lower *L, int slot, const By *by)
 {
-    const Player *owner = L->m->slots.v[slot].kind == IR_SLOT_PARAM ? slot_owner(L, slot) : NULL;
-    for (int i = 0; i < n; i++)
-        if (players[i] == owner) return owner;
+    const IrSlot *s = &L->m->slots.v[slot];
+    for (int i = 0; s->kind == IR_SLOT_PARAM && i < by->n_players; i++)
+        if (by->player[i] == slot_owner(L, slot)) return by->player[i]->name;
+    for (int i = 0; i < by->n_states; i++)
+        if (by->state[i] == slot) return s->path;
     return NULL;
 }
 
-static void too_old(Ctx *c, const Version *old, const IrNode *user, const Player *p, Span at)
+static void too_old(Ctx *c, const Version *old, const IrNode *user, const char *name, Span at)
 {
     const Hidden *h = version_hidden(old, c->L->part->number);
-    Diag *d = diag_error(c->L->diags, at, E308, "this depends on %s as it was before it was updated, so it has no gradient by what %s is now", p->name, p->name);
+    Diag *d = diag_error(c->L->diags, at, E308, "this depends on %s as it was before it was updated, so it has no gradient by what %s is now", name, name);
     const Part *by = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
-    diag_note(d, by && by != c->L->part ? by->at : span_of_node(c->L, user), "computed here, with %s as it was then", p->name);
-    if (h) diag_note(d, h->at, "%s is updated here", p->name);
-    diag_hint(d, "put the updates into simultaneous { }, move the line, or write stop(..) around the older value");
+    diag_note(d, by && by != c->L->part ? by->at : span_of_node(c->L, user), "computed here, with %s as it was then", name);
+    if (h) diag_note(d, h->at, "%s is updated here", name);
+    bool state = c->L->m->slots.v[old->slot].kind == IR_SLOT_STATE;
+    diag_hint(d, "%smove the line, or write stop(..) around the older value", state ? "" : "put the updates into simultaneous { }, ");
 }
 
 /* Whose older value v is; NULL: nobody's of these. */
-static const Player *outdated(Lower *L, const IrVal *v, Player *const *players, int n)
+static const char *outdated(Lower *L, const IrVal *v, const By *by)
 {
     const Version *old = version_of(L, v);
-    return old && fn_read(L, old->slot) != old->v ? is_of(L, old->slot, players, n) : NULL;
+    return old && fn_read(L, old->slot) != old->v ? is_of(L, old->slot, by) : NULL;
 }
 
-int versions_players(const Lower *L, IrVal *const *v, int n, Player **out, int n_out)
+static void add_player(By *to, Player *p)
 {
+    for (int i = 0; i < to->n_players; i++)
+        if (to->player[i] == p) return;
+    to->player[to->n_players++] = p;
+}
+
+By by_values(Lower *L, IrVal *const *v, int n, Player *const *players, int n_players)
+{
+    By by = {arena_array(L->work, Player *, n + n_players + 1), 0, arena_array(L->work, int, n + 1), 0};
+    for (int i = 0; i < n_players; i++) add_player(&by, players[i]);
     for (int i = 0; i < n; i++) {
         const Version *of = version_of(L, v[i]);
-        Player *p = of && L->m->slots.v[of->slot].kind == IR_SLOT_PARAM ? slot_owner(L, of->slot) : NULL;
-        bool known = !p;
-        for (int k = 0; k < n_out && !known; k++) known = out[k] == p;
-        if (!known) out[n_out++] = p;
+        IrSlotKind kind = of ? L->m->slots.v[of->slot].kind : IR_SLOT_DATA;
+        if (kind == IR_SLOT_PARAM && slot_owner(L, of->slot)) add_player(&by, slot_owner(L, of->slot));
+        if (kind == IR_SLOT_STATE) by.state[by.n_states++] = of->slot;
     }
-    return n_out;
+    return by;
 }
 
 static void push_real(Walk *w, IrVal *v)
@@ -599,9 +620,10 @@ static void push_bodies(Walk *w, const IrVal *x)
     for (int i = 0; d && d->op == IR_scan && i < d->attr->carried; i++) push_real(w, d->arg[i]);      /* of no turns */
 }
 
-bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_players, Span at)
+bool time_check(Ctx *c, IrVal *const *v, int n, const By *by, Span at)
 {
     Lower *L = c->L;
+    if (!by->n_players && !by->n_states) return true;
     Arena *scratch = arena_new();
     Walk w = walk_begin(L, v, n, scratch);
     bool ok = true;
@@ -609,12 +631,12 @@ bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_pl
         const IrNode *d = x->def;
         const Carried *carried = fn_carried(L->fn, x);
         if (carried) array_push(scratch, &w.todo, carried->init);
-        const Player *p = outdated(L, x, players, n_players);
+        const char *p = outdated(L, x, by);
         if (p) too_old(c, version_of(L, x), d, p, at), ok = false;
         if (version_of(L, x) || (d && (ir_op_info[d->op].flags & IR_NOGRAD))) continue;
         push_bodies(&w, x);
         for (int i = 0; d && !d->n_bodies && i < d->n_args && ok; i++) {
-            if ((p = outdated(L, d->arg[i], players, n_players))) too_old(c, version_of(L, d->arg[i]), d, p, at), ok = false;
+            if ((p = outdated(L, d->arg[i], by))) too_old(c, version_of(L, d->arg[i]), d, p, at), ok = false;
             push_real(&w, d->arg[i]);
         }
     }

@@ -75,7 +75,12 @@ const Hidden *version_hidden(const Version *v, int part);                       
 void env_set(Lower *L, int slot, IrVal *v, Span at);                            /* v has the slot's type */
 
 typedef struct Change { int slot; IrVal *v; } Change;
-typedef struct Changes { ARRAY(Change) list; SlotPlaces at; } Changes;          /* what an update makes of the environment, before it is set */
+typedef struct Mean { int slot, n; IrVal *sum; } Mean;                          /* over the applications that assign a state */
+typedef struct Changes {                                                        /* what an update makes of the environment, before it is set */
+    ARRAY(Change) list;
+    SlotPlaces    at;
+    ARRAY(Mean)   means;                                                        /* of states among them, so far */
+} Changes;
 
 void    changes_put(Lower *L, Changes *to, int slot, IrVal *v);                 /* a second one of a slot takes the place of the first */
 IrVal  *changes_get(const Changes *c, int slot);                                /* NULL: none */
@@ -89,10 +94,11 @@ typedef struct Slots { ARRAY(int) v; } Slots;
 typedef struct Arm { Env entry; int hidden, sets, id; } Arm;
 
 int  control_new(Lower *L);                                                     /* the number of a control statement, for its sides */
-Arm  arm_begin(Lower *L, int control);
+Arm  arm_begin(Lower *L, int control, bool repeats);                           /* repeats: the body of a loop */
 void arm_end(Lower *L, const Arm *a, Slots *changed);
 int  arm_now(const Lower *L);                                                   /* the innermost one; 0: none */
 bool arm_holds(const Lower *L, int arm);                                        /* is the place inside of that arm? */
+bool arm_repeats(const Lower *L, int arm);                                      /* is the place in a loop that the arm is not in? */
 bool arm_excludes(const Lower *L, int arm);                                     /* is it on another side of the same control, so that one of the two is not done? */
 
 Part *control_begin(Ctx *c, Span at);                                           /* a part before the control, which keeps what will be hidden */
@@ -112,7 +118,7 @@ typedef struct Graph {
     ARRAY(bool)      changed;                               /* by slot */
     ARRAY(Part *)    stream_part;                           /* by stream: the part that draws from it; NULL: INIT */
     ARRAY(int)       arms;                                  /* numbers of those that are open */
-    ARRAY(struct { int outer; int control; }) all_arms;         /* by number - 1 */
+    ARRAY(struct { int outer; int control; bool repeats; }) all_arms; /* by number - 1 */
     int              n_controls;
     ARRAY(struct { IrVal *slope; IrVal *of; }) slopes;      /* gradients, and what they are the gradient of; by number */
 } Graph;
@@ -131,10 +137,12 @@ void  trial_end(Lower *L, const Trial *t);
 IrVal *graph_slope(Ctx *c, IrVal *slope, IrVal *of);
 /* By value id, in `scratch`: everything that the values are made of here, up to the slots' values. */
 const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch);
-/* The players whose parameters the values are, beside those that are in `out`, which has room for n more; how many there are then. */
-int versions_players(const Lower *L, IrVal *const *v, int n, Player **out, int n_out);
-/* False, reported (E308), when a derivative of the values by these players would meet an older value of one of them. */
-bool time_check(Ctx *c, IrVal *const *v, int n, Player *const *players, int n_players, Span at);
+typedef struct By { Player **player; int n_players; int *state; int n_states; } By;     /* what a derivative is by: all that a player is, and states */
+
+/* Of a derivative by these values and these players. */
+By   by_values(Lower *L, IrVal *const *v, int n, Player *const *players, int n_players);
+/* False, reported (E308), when a derivative of the values would meet an older value of what it is by. */
+bool time_check(Ctx *c, IrVal *const *v, int n, const By *by, Span at);
 
 /* ---- stabilise.c, cut.c */
 

@@ -87,10 +87,10 @@ int slot_new(Lower *L, const char *path, IrType t, IrSlotKind kind, Player *owne
 
 Player *slot_owner(const Lower *L, int slot) { return slot < L->slot_owners.n ? L->slot_owners.v[slot] : NULL; }
 
-void state_of_program(Lower *L, int slot)
+void state_of_program(Lower *L, int slot, StateOf changed_by)
 {
-    while (L->program_state.n <= slot) array_push(L->a, &L->program_state, false);
-    L->program_state.v[slot] = true;
+    while (L->program_state.n <= slot) array_push(L->a, &L->program_state, STATE_OF_PLAYER);
+    L->program_state.v[slot] = changed_by;
 }
 
 bool block_trains(const Block *b, const Player *p)

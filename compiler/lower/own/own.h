@@ -14,7 +14,7 @@ const char *inst_member(Ctx *c, const char *name, const Ast *decl);             
 static inline Player *player_self(Player *p) { return p->inst->player ? p->inst->player : p; }
 int    slot_new(Lower *L, const char *path, IrType t, IrSlotKind kind, Player *owner);      /* owner: NULL: nobody */
 Player *slot_owner(const Lower *L, int slot);
-void   state_of_program(Lower *L, int slot);                                    /* no player owns it */
+void   state_of_program(Lower *L, int slot, StateOf changed_by);                /* no player owns it */
 
 /* ---- data_slots.c */
 

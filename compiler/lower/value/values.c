@@ -19,7 +19,7 @@ const char *strf(Lower *L, const char *fmt, ...)
 
 Value *val_new(Lower *L, ValueKind k)
 {
-    Value *v = arena_new_of(L->a, Value);
+    Value *v = arena_new_of(L->work, Value);
     v->kind = k;
     return v;
 }
@@ -112,7 +112,7 @@ static bool any_slots(Value *const *items, int n)
 Value *val_list(Lower *L, Value **items, int n)
 {
     Value *v = val_new(L, V_LIST);
-    v->list.v = arena_copy(L->a, items, sizeof *items * (size_t)n);
+    v->list.v = arena_copy(L->work, items, sizeof *items * (size_t)n);
     v->list.n = n;
     v->list.leaves = count_leaves(L, items, n);
     v->list.depth = count_nesting(L, items, n);
@@ -148,8 +148,8 @@ Value *val_slot(Lower *L, int slot)
 Value *val_record(Lower *L, Value **items, const char **name, int n)
 {
     Value *v = val_new(L, V_RECORD);
-    v->record.v = arena_copy(L->a, items, sizeof *items * (size_t)n);
-    v->record.name = name ? arena_copy(L->a, name, sizeof *name * (size_t)n) : NULL;
+    v->record.v = arena_copy(L->work, items, sizeof *items * (size_t)n);
+    v->record.name = name ? arena_copy(L->work, name, sizeof *name * (size_t)n) : NULL;
     v->record.n = n;
     v->record.leaves = count_leaves(L, items, n);
     v->record.depth = count_nesting(L, items, n);
