@@ -328,8 +328,8 @@ static bool open_bases(CodeInstance *in, const Code *c, int n_data, int threads)
 
 GanStatus code_open(CodeInstance *in, const Code *c, int n_data, Team *team, GanError *err)
 {
-    *in = (CodeInstance){.team = team};
     int threads = team_threads(team);
+    *in = (CodeInstance){.team = team, .threads = threads};
     if (open_bases(in, c, n_data, threads)) return GAN_OK;
     return gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space", (long long)(c->frame_bytes + threads * c->scratch_bytes));
 }
@@ -337,7 +337,7 @@ GanStatus code_open(CodeInstance *in, const Code *c, int n_data, Team *team, Gan
 void code_close(CodeInstance *in)
 {
     for (int i = 0; i < in->n_blocks; i++) free(in->blocks[i]);
-    for (int i = 0; in->bases && i < team_threads(in->team); i++) free(in->bases[i]);
+    for (int i = 0; in->bases && i < in->threads; i++) free(in->bases[i]);
     free(in->bases);
     free(in->blocks);
     team_free(in->team);

@@ -88,6 +88,7 @@ typedef struct Code {
 typedef struct CodeInstance {                               /* work space of one run at a time */
     Team   *team;
     char ***bases;                                          /* of each thread, as frame.h says, with room for the state's arena and for each DATA slot */
+    int     threads;                                        /* that it is for: the team has no more */
     void  **blocks;                                         /* what is freed */
     int     n_blocks;
 } CodeInstance;

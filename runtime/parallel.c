@@ -42,6 +42,7 @@ struct Team {
     int     threads;
     int64_t spin_ns;
     bool    running;
+    pid_t   process;                                        /* whose threads the members are */
     Member *member;
 };
 
@@ -138,10 +139,22 @@ Team *team_new(int threads, bool more_than_cpus)
     }
     *t = (Team){.threads = 1, .spin_ns = threads > cpus ? 0 : SPIN_NS, .member = member};
     start_members(t, threads);
+    t->process = getpid();
     return t;
 }
 
 int team_threads(const Team *t) { return t->threads; }
+
+/* A forked process has the team's memory and none of its threads, which wait in the other one: others take their places. */
+static void begin_again(Team *t)
+{
+    int wanted = t->threads;
+    t->threads = 1;
+    t->work = t->left = t->phase = (Word){0};
+    t->arrived = 0;
+    start_members(t, wanted);
+    t->process = getpid();
+}
 
 /* ---- work ------------------------------------------------------------------------------------------------------- */
 
@@ -164,6 +177,7 @@ void team_run(Team *t, TeamFn fn, void *arg)
 {
     if (t->running) BUG("team_run inside a run");
     t->running = true;
+    if (t->threads > 1 && t->process != getpid()) begin_again(t);
     uint64_t theirs = fpenv_enter();
     if (t->threads == 1) {
         fn(arg, 0, 1);
@@ -192,8 +206,9 @@ void team_barrier(Team *t)
 void team_free(Team *t)
 {
     if (!t) return;
-    if (t->threads > 1) start_run(t, NULL, NULL);
-    for (int i = 1; i < t->threads; i++) pthread_join(t->member[i].thread, NULL);
+    bool here = t->process == getpid();
+    if (here && t->threads > 1) start_run(t, NULL, NULL);
+    for (int i = 1; here && i < t->threads; i++) pthread_join(t->member[i].thread, NULL);
     free(t->member);
     free(t);
 }

@@ -1,8 +1,8 @@
 /* parallel.h - a team of threads that stays: the caller is member 0, the others wait for work.
  *
  * Waiting spins for some 30 us and then sleeps in the kernel, so a team that is not asked costs nothing. Which thread does
- * what is the work's business; results of ours never depend on it. A team is used by one thread at a time, does not
- * survive fork, and its members take no signals. */
+ * what is the work's business; results of ours never depend on it. A team is used by one thread at a time, and
+ * its members take no signals. In a forked process it gets others when it runs; fork is not called while it runs. */
 #pragma once
 #include <stdbool.h>
 

@@ -188,6 +188,33 @@ Test(parallel, runs_and_barriers)
     team_free(NULL);
 }
 
+/* A forked process has none of the threads: it gets others, and so do its own children; one that does not use the team waits for nobody. */
+Test(parallel, after_fork, .timeout = 60)
+{
+    Shared s = {.team = team_new(3, true)};
+    int    status;
+    team_run(s.team, meet, &s);
+    pid_t child = fork();
+    if (!child) {
+        for (int generation = 0; generation < 2; generation++) {
+            for (int k = 0; k < 20; k++) team_run(s.team, count, &s);
+            team_run(s.team, meet, &s);
+            pid_t own = generation ? 1 : fork();
+            if (own > 0) _exit(s.wrong || s.runs[0] != s.runs[2] || s.runs[2] != 20 * (generation + 1) || (own > 1 && (waitpid(own, &status, 0) != own || status)));
+        }
+    }
+    cr_expect(waitpid(child, &status, 0) == child && !status);
+    child = fork();
+    if (!child) {
+        team_free(s.team);
+        _exit(0);
+    }
+    cr_expect(waitpid(child, &status, 0) == child && !status);
+    team_run(s.team, meet, &s);
+    cr_expect(s.wrong == 0);
+    team_free(s.team);
+}
+
 Test(parallel, not_more_than_cpus)
 {
     cpu_set_t one, all;

@@ -11,6 +11,16 @@ static bool is_same_file(const char *a, const char *b)
     return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* Of NAME_game.py: what follows `import`. */
+static bool python_can_import(const char *output)
+{
+    static const char letters[] = "_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const char *slash = strrchr(output, '/'), *name = slash ? slash + 1 : output;
+    for (const char *c = name; *c; c++)
+        if (!strchr(letters, *c) && (c == name || *c < '0' || *c > '9')) return false;
+    return *name;
+}
+
 int cmd_build(const Options *o)
 {
     if (!o->run.output) {
@@ -19,6 +29,10 @@ int cmd_build(const Options *o)
     }
     if (!o->emit && !strcmp(o->run.output, "-")) {
         fputs("gan: a program is a file: gan build FILE -o NAME\n", stderr);
+        return EXIT_WRONG_USAGE;
+    }
+    if (!*o->run.output || o->run.output[strlen(o->run.output) - 1] == '/') {
+        fprintf(stderr, "gan: -o '%s' names no file\n", GAN_SHOWN(o->run.output));
         return EXIT_WRONG_USAGE;
     }
     if (is_same_file(o->run.operands[0], o->run.output)) {
@@ -32,6 +46,11 @@ int cmd_build(const Options *o)
     if (!emit_possible(o)) return EXIT_WRONG_USAGE;
     if (o->python && !o->lib) {
         fputs("gan: --python writes a module around a library: it goes with --lib\n", stderr);
+        return EXIT_WRONG_USAGE;
+    }
+    if (o->python && !python_can_import(o->run.output)) {
+        fprintf(stderr, "gan: Python cannot import %s_game: the name after -o is of ASCII letters, digits and _ for --python, and begins with no digit\n",
+                GAN_SHOWN(o->run.output));
         return EXIT_WRONG_USAGE;
     }
     if (o->lib && o->emit) {

@@ -100,13 +100,15 @@ static const char *base_name(const char *path)
 static GanStatus link_variants(Session *s, const NativeVariant *v, int n, const Code *code, GanError *err)
 {
     Text          image = text_in(s->arena), header = image, source = image, python = image;
-    NativeLibrary lib = {.prefix = session_identifier(s, base_name(s->o->run.output))};
+    NativeSymbols symbols = {0};
+    NativeLibrary lib = {.symbols = &symbols};
+    const char   *prefix = session_identifier(s, base_name(s->o->run.output));
     image_write(&image, s->lowered.program, code, NULL);
     if (!s->o->lib) return native_link(v, n, image.s, image.n, s->o->run.output, err);
-    GanStatus st = native_header(&header, &source, s->lowered.program, lib.prefix, arena_printf(s->arena, "%s.h", s->o->run.output), err);
+    GanStatus st = native_header(&header, &source, &symbols, s->lowered.program, prefix, arena_printf(s->arena, "%s.h", s->o->run.output), err);
     lib.header = text_str(&header);
     lib.source = text_str(&source);
-    if (s->o->python) native_python(&python, s->lowered.program, lib.prefix, arena_printf(s->arena, "%s.so", base_name(s->o->run.output)));
+    if (s->o->python) native_python(&python, s->lowered.program, prefix, arena_printf(s->arena, "%s.so", base_name(s->o->run.output)));
     lib.python = s->o->python ? text_str(&python) : NULL;
     return st ? st : native_link_library(&lib, v, n, image.s, image.n, s->o->run.output, err);
 }

@@ -4,6 +4,7 @@
 
 #include "compiler/interp/interp.h"
 #include "compiler/jit/jit.h"
+#include "compiler/native/names.h"
 #include "compiler/opt/pass.h"
 #include "runtime/extern.h"
 #include "runtime/state.h"
@@ -125,10 +126,7 @@ void session_close(Session *s)
 
 const char *session_identifier(const Session *s, const char *name)
 {
-    char *id = arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name);
-    for (char *c = id; *c; c++)
-        if ((unsigned char)*c > 127 || !isalnum((unsigned char)*c)) *c = '_';
-    return id;
+    return names_word(s->arena, arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name));
 }
 
 static bool starts_with_a_value(const IrFn *init, int slot)

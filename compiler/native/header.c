@@ -1,8 +1,6 @@
 /* header.c - see header.h. `$` in the texts below stands for the prefix. */
 #include "compiler/native/header.h"
 
-#include <ctype.h>
-#include <stdarg.h>
 #include <string.h>
 
 typedef struct Writer {
@@ -10,6 +8,10 @@ typedef struct Writer {
     const GanProgram *p;
     const char       *prefix;
     Text             *header, *source;
+    NativeNames       names;                                /* all that the header declares */
+    NativeSymbols    *functions;
+    GanStatus         st;                                   /* of the first word that two things would have */
+    GanError         *err;
 } Writer;
 
 static void put(const Writer *w, Text *t, const char *text)
@@ -29,6 +31,23 @@ static void both(const Writer *w, const char *declared, const char *body)
     put(w, w->source, "\n{\n    ");
     put(w, w->source, body);
     put(w, w->source, "\n}\n\n");
+}
+
+/* A word after the prefix that the header declares for `what`. */
+static const char *declare(Writer *w, const char *what, const char *word)
+{
+    const char       *full = arena_printf(w->a, "%s_%s", w->prefix, word);
+    const NativeName *has = names_take(&w->names, full, what);
+    if (has && !w->st)
+        w->st = gan_error(w->err, GAN_WRONG, "%s and %s would both have the name %s in C; call one of them otherwise", has->what, what, full);
+    return full;
+}
+
+static const char *declare_function(Writer *w, const char *what, const char *word)
+{
+    const char *full = declare(w, what, word);
+    array_push(w->a, w->functions, full);
+    return full;
 }
 
 /* ---- what is the same for every program -------------------------------------------------------------------------------- */
@@ -75,6 +94,9 @@ static const char source_top[] =
     "int     library_evaluate($_instance *it, int net, int64_t n, const void *const *in, void *const *out, $_error *error);\n"
     "int     library_report($_instance *it, const char *name, double *value, $_error *error);\n\n";
 
+static const char every[] = "every library";
+static const char *const type_words[] = {"instance", "OK", "WRONG", "WORLD", "error", "data", "options"};
+
 typedef struct Function { const char *comment, *declared, *body; } Function;
 
 static const Function functions[] = {
@@ -106,21 +128,13 @@ static const char *c_type(GanElem e)
     return name[e];
 }
 
-/* In a comment: what would end it, or is not printed, is '?'. */
+/* In a comment: what would end it, looks like the beginning of another one, or is not printed, is '?'. */
 static const char *shown(const Writer *w, const char *text)
 {
     char *copy = arena_str(w->a, GAN_SHOWN(text));
     for (char *c = copy; *c; c++)
-        if (*c == '*' && c[1] == '/') *c = '?';
+        if ((*c == '*' && c[1] == '/') || (*c == '/' && c[1] == '*')) *c = '?';
     return copy;
-}
-
-static const char *identifier(const Writer *w, const char *name)
-{
-    char *id = arena_str(w->a, name);
-    for (char *c = id; *c; c++)
-        if ((unsigned char)*c > 127 || !isalnum((unsigned char)*c)) *c = '_';
-    return id;
 }
 
 static void add_reports(const Writer *w, const GanSchedule *n, int *count)
@@ -155,31 +169,46 @@ static void add_input(const Writer *w, const GanSlot *s, const char *name, Text 
 }
 
 /* The array of its arguments, and what is declared of them. */
-static void put_inputs(const Writer *w, const int *slot, int n, Text *declared, Text *body)
+static void put_inputs(const Writer *w, const int *slot, int n, NativeNames *locals, Text *declared, Text *body)
 {
     text_add(body, "const void *const given[] = {");
     for (int i = 0; i < n; i++) {
         const GanSlot *s = &w->p->slot[slot[i]];
-        const char    *name = arena_printf(w->a, "%s_in", identifier(w, strrchr(s->path, '.') + 1));
+        const char    *name = names_argument(locals, s->path);
         add_input(w, s, name, declared);
         text_printf(body, "%s%s", i ? ", " : "", name);
     }
     text_add(body, "};\n    ");
 }
 
-static void put_model(const Writer *w, int number)
+/* How many numbers a row of each output has. */
+static void put_sizes(Writer *w, const GanModel *m, const char *what, const char *name)
+{
+    const GanFunction *f = &w->p->function[m->fn];
+    for (int i = 0; i < f->n_outputs; i++) {
+        const GanOutput *o = &f->output[i];
+        bool             one = f->n_outputs == 1;
+        const char      *its = one ? what : arena_printf(w->a, "the field %s of %s", o->name, what);
+        const char      *word = one ? arena_printf(w->a, "%s_SIZE", name) : arena_printf(w->a, "%s_%s_SIZE", name, names_word(w->a, o->name));
+        text_printf(w->header, "enum { %s = %lld };\n", declare(w, its, word), (long long)numbers_of(o));
+    }
+}
+
+static void put_model(Writer *w, int number)
 {
     int slot[MOST_ARGUMENTS], n_in = gan_model_inputs(w->p, &w->p->model[number], slot, MOST_ARGUMENTS);
     const GanModel    *m = &w->p->model[number];
     const GanFunction *f = &w->p->function[m->fn];
-    const char        *name = identifier(w, m->name);
+    const char        *name = names_word(w->a, m->name), *what = arena_printf(w->a, "the %s %s", n_in ? "net" : "model", m->name);
+    NativeNames        locals = {.a = w->a};
     Text declared = text_in(w->a), body = text_in(w->a);
     text_printf(w->header, n_in ? "/* The net %s of n examples:" : "/* n samples of %s:", shown(w, m->name));
-    text_printf(&declared, "int $_%s_%s($_instance *it, int64_t n", n_in ? "evaluate" : "sample", name);
-    if (n_in) put_inputs(w, slot, n_in, &declared, &body);
+    const char *function = declare_function(w, what, arena_printf(w->a, "%s_%s", n_in ? "evaluate" : "sample", name));
+    text_printf(&declared, "int %s($_instance *it, int64_t n", function);
+    if (n_in) put_inputs(w, slot, n_in, &locals, &declared, &body);
     text_printf(&body, "void *const place[] = {");
     for (int i = 0; i < f->n_outputs; i++) {
-        const char *field = f->n_outputs > 1 ? arena_printf(w->a, "of_%s", identifier(w, f->output[i].name)) : "out";
+        const char *field = f->n_outputs > 1 ? names_local(&locals, arena_printf(w->a, "of_%s", names_word(w->a, f->output[i].name))) : "out";
         text_printf(w->header, "%s %s ", i ? "," : "", field);
         add_shape(w->header, &f->output[i]);
         text_printf(&declared, ", %s *%s", c_type(f->output[i].elem), field);
@@ -189,20 +218,9 @@ static void put_model(const Writer *w, int number)
     put(w, w->header, n_in ? ", row-major, the caller's memory. Outside of training. */\n"
                            : ", row-major, the caller's memory. Each call draws others; training does not notice. */\n");
     text_add(&declared, ", $_error *error)");
-    for (int i = 0; i < f->n_outputs; i++)
-        text_printf(w->header, "enum { %s_%s%s%s_SIZE = %lld };\n", w->prefix, name, f->n_outputs > 1 ? "_" : "",
-                    f->n_outputs > 1 ? identifier(w, f->output[i].name) : "", (long long)numbers_of(&f->output[i]));
+    put_sizes(w, m, what, name);
     both(w, text_str(&declared), text_str(&body));
     text_add(w->header, "\n");
-}
-
-static GanStatus no_name_twice(const Writer *w, GanError *err)
-{
-    for (int i = 0; i < w->p->n_models; i++)
-        for (int k = 0; k < i; k++)
-            if (!strcmp(identifier(w, w->p->model[i].name), identifier(w, w->p->model[k].name)))
-                return gan_error(err, GAN_WRONG, "%s and %s would be the same name in C; call one of them otherwise", w->p->model[k].name, w->p->model[i].name);
-    return GAN_OK;
 }
 
 static void put_about(const Writer *w, const char *header_name)
@@ -210,8 +228,9 @@ static void put_about(const Writer *w, const char *header_name)
     const GanProgram *p = w->p;
     text_printf(w->header, "/* %s - the game %s as a library, made by `gan build --lib`.\n *\n"
                 " * Open an instance, train, sample, close it. Instances share nothing, and each may be on a thread of its own; one is used by one thread at a\n"
-                " * time. Nothing is printed, and nothing ends the process but a defect of gan itself or the last of its memory. Numbers are as in the\n"
-                " * program, in its own units; arrays are dense, the last index runs fastest. Files are named as the C library takes them.\n", shown(w, header_name), shown(w, p->name));
+                " * time. A forked process has a copy of each, with threads of its own. Nothing is printed, and nothing ends the process\n"
+                " * but a defect of gan itself or the last of its memory. Numbers are as in the program, in its own units; arrays are dense, the last index runs\n"
+                " * fastest. Files are named as the C library takes them.\n", shown(w, header_name), shown(w, p->name));
     for (int i = 0, any = 0; i < p->n_data; i++) {
         const DataRecipe *r = &p->recipe[i];
         if (r->format == DATA_NONE) continue;
@@ -221,26 +240,33 @@ static void put_about(const Writer *w, const char *header_name)
     text_add(w->header, " */\n");
 }
 
-GanStatus native_header(Text *header, Text *source, const GanProgram *p, const char *prefix, const char *header_name, GanError *err)
+static void put_functions(Writer *w)
 {
-    Writer w = {header->arena, p, prefix, header, source};
-    int    reports = 0;
-    if (no_name_twice(&w, err)) return GAN_WRONG;
+    int reports = 0;
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        const char *word = strstr(functions[i].declared, "$_") + 2;
+        declare_function(w, every, arena_strn(w->a, word, strcspn(word, "(")));
+        put(w, w->header, "/* ");
+        put(w, w->header, functions[i].comment);
+        if (i + 1 == sizeof functions / sizeof *functions) add_reports(w, w->p->schedule, &reports);
+        if (i + 1 == sizeof functions / sizeof *functions) text_add(w->header, reports ? "." : "none.");
+        put(w, w->header, " */\n");
+        both(w, functions[i].declared, functions[i].body);
+        text_add(w->header, "\n");
+    }
+}
+
+GanStatus native_header(Text *header, Text *source, NativeSymbols *symbols, const GanProgram *p, const char *prefix, const char *header_name, GanError *err)
+{
+    Writer w = {.a = header->arena, .p = p, .prefix = prefix, .header = header, .source = source, .names.a = header->arena, .functions = symbols, .err = err};
+    for (size_t i = 0; i < sizeof type_words / sizeof *type_words; i++) declare(&w, every, type_words[i]);
     put_about(&w, header_name);
     text_printf(header, "#ifndef GAN_LIBRARY_%s\n#define GAN_LIBRARY_%s\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", prefix, prefix);
     put(&w, header, types);
     put(&w, source, "#include \"library.h\"\n\n");
     put(&w, source, source_top);
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        put(&w, header, "/* ");
-        put(&w, header, functions[i].comment);
-        if (i + 1 == sizeof functions / sizeof *functions) add_reports(&w, p->schedule, &reports);
-        if (i + 1 == sizeof functions / sizeof *functions) text_add(header, reports ? "." : "none.");
-        put(&w, header, " */\n");
-        both(&w, functions[i].declared, functions[i].body);
-        text_add(header, "\n");
-    }
+    put_functions(&w);
     for (int i = 0; i < p->n_models; i++) put_model(&w, i);
     text_add(header, "#ifdef __cplusplus\n}\n#endif\n#endif\n");
-    return GAN_OK;
+    return w.st;
 }

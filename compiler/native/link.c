@@ -1,20 +1,19 @@
 /* link.c - see link.h. Everything is laid into a folder of its own, which goes in any case; the result is linked beside its place and renamed. */
 #include "compiler/native/link.h"
+#include "compiler/native/tools.h"
 #include "base/installed.h"
 #include "base/array.h"
 #include "base/text.h"
 #include "runtime/file.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* What runtime/native/main.c asks for. */
 static const char image_source[] =
@@ -29,6 +28,7 @@ typedef struct Link {
     const NativeLibrary *lib;                               /* NULL: a program */
     const NativeVariant *variant;
     int                  n_variants;
+    Tools                tools;
     ARRAY(const char *)  word;                              /* of cc */
     GanError            *err;
 } Link;
@@ -44,9 +44,15 @@ static GanStatus lay_out_text(const Link *l, const char *name, const char *text)
 
 static GanStatus lay_out_library(const Link *l)
 {
+    Text script = text_in(l->a), list = text_in(l->a);
+    for (int i = 0; i < l->lib->symbols->n; i++) {
+        text_printf(&script, " %s;", l->lib->symbols->v[i]);
+        text_printf(&list, "%s\n", l->lib->symbols->v[i]);
+    }
     GanStatus s = lay_out_text(l, "library.h", l->lib->header);
     if (!s) s = lay_out_text(l, "library.c", l->lib->source);
-    return s ? s : lay_out_text(l, "exports", arena_printf(l->a, "{ global: %s_*; local: *; };\n", l->lib->prefix));
+    if (!s) s = lay_out_text(l, "symbols", text_str(&list));
+    return s ? s : lay_out_text(l, "exports", arena_printf(l->a, "{ global:%s local: *; };\n", text_str(&script)));
 }
 
 static GanStatus lay_out(const Link *l, const char *image, size_t bytes)
@@ -65,12 +71,12 @@ static GanStatus lay_out(const Link *l, const char *image, size_t bytes)
     return s ? s : file_write(in_folder(l, "image.s"), source.s, source.n, false, l->err);
 }
 
+/* Tools that were stopped may have left files of theirs. */
 static void clear_folder(const Link *l)
 {
-    static const char *const name[] = {"image", "image.s", "library.h", "library.c", "exports", "all.o", "said"};
-    for (int k = 0; k < l->n_variants; k++)
-        for (int i = 0; i < l->variant[k].objects.n; i++) unlink(object_name(l, k, i));
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++) unlink(in_folder(l, name[i]));
+    DIR *folder = opendir(l->folder);
+    for (const struct dirent *e; folder && (e = readdir(folder));) unlink(in_folder(l, e->d_name));
+    if (folder) closedir(folder);
     rmdir(l->folder);
 }
 
@@ -94,20 +100,23 @@ static const char *first_line(Link *l)                      /* of what cc said: 
     return line;
 }
 
+/* What else than a want of memory or processes keeps a program from being run is that there is none. */
+static GanStatus not_run(const Link *l, int why)
+{
+    const char *tool = l->word.v[0];
+    if (why == EINTR) return gan_error(l->err, GAN_WORLD, "%s was stopped by a signal", tool);
+    if (why == EAGAIN || why == ENOMEM || why == EMFILE || why == ENFILE)
+        return gan_error(l->err, GAN_WORLD, "%s cannot be run now: %s", tool, strerror(why));
+    return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC, "
+                                        "OBJCOPY or AR", tool, strerror(why));
+}
+
 static GanStatus run_tool(Link *l)
 {
-    posix_spawn_file_actions_t files;
-    pid_t child;
-    int   status = -1, failed;
+    int status;
     array_push(l->a, &l->word, (const char *)NULL);
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, in_folder(l, "said"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-    failed = posix_spawnp(&child, l->word.v[0], &files, NULL, (char **)(uintptr_t)l->word.v, environ);
-    posix_spawn_file_actions_destroy(&files);
-    if (failed && failed != ENOENT && failed != EACCES) return gan_error(l->err, GAN_WORLD, "%s cannot be run: %s", l->word.v[0], strerror(failed));
-    if (failed) return gan_error(l->err, GAN_WRONG, "programs are linked by a C compiler and its tools, and %s cannot be run: %s; install gcc, or name another in CC, OBJCOPY or AR", l->word.v[0], strerror(failed));
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    int failed = tools_run(&l->tools, l->word.v, in_folder(l, "said"), &status);
+    if (failed) return not_run(l, failed);
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return GAN_OK;
     const char *said = first_line(l);
     if (!*said) said = arena_printf(l->a, "nothing (status %d)", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
@@ -132,8 +141,18 @@ static void begin_cc(Link *l)
     add_words(l, cc && *cc ? cc : "cc");
 }
 
-/* The linker takes files by name: `@` and `-` mean something else to it at a name's start. */
-static const char *temp_name(const Link *l, const char *path) { return arena_printf(l->a, "%s%s.gan-%ld", *path == '/' ? "" : "./", path, (long)getpid()); }
+static int folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (int)(slash - path) + 1 : 0;
+}
+
+/* Beside `path`, but not longer: that may have the longest name there is. The linker takes files by name: `@` and `-` mean something else to it at a
+ * name's start. */
+static const char *temp_name(const Link *l, const char *path, const char *ending)
+{
+    return arena_printf(l->a, "%s%.*s.gan-%ld%s", *path == '/' ? "" : "./", folder_length(path), path, (long)getpid(), ending);
+}
 
 static GanStatus put_in_place(const Link *l, GanStatus s, const char *temp, const char *path)
 {
@@ -156,7 +175,7 @@ static GanStatus link_program(Link *l, const char *path)
     char      place[FILE_PATH_MAX];
     GanStatus s = file_place(path, place, l->err);
     if (s) return s;
-    const char *temp = temp_name(l, place);
+    const char *temp = temp_name(l, place, "");
     begin_cc(l);
     return put_in_place(l, link_to(l, temp), temp, place);
 }
@@ -198,21 +217,35 @@ static GanStatus link_object(Link *l)
     GanStatus s = run_tool(l);
     if (s) return s;
     begin_tool(l, "OBJCOPY", "objcopy");
-    add_words(l, "--strip-unneeded --wildcard --keep-global-symbol");
-    array_push(l->a, &l->word, (const char *)arena_printf(l->a, "%s_*", l->lib->prefix));
+    add_words(l, "--strip-unneeded");
+    array_push(l->a, &l->word, (const char *)arena_printf(l->a, "--keep-global-symbols=%s", in_folder(l, "symbols")));
     array_push(l->a, &l->word, all);
     return run_tool(l);
 }
 
+static GanStatus copy(const Link *l, const char *from, const char *to)
+{
+    char     *bytes;
+    size_t    n;
+    GanStatus s = file_read_all(from, INT64_MAX, &bytes, &n, l->err);
+    if (s) return s;
+    s = file_write(to, bytes, n, false, l->err);
+    free(bytes);
+    return s;
+}
+
+/* ar writes beside its file first, and what it leaves there when it is stopped has a name that only it knows: so not beside the library. */
 static GanStatus link_archive(Link *l, const char *file)
 {
-    GanStatus s = link_object(l);
+    const char *archive = in_folder(l, "all.a");
+    GanStatus   s = link_object(l);
     if (s) return s;
     begin_tool(l, "AR", "ar");
     add_words(l, "rcsD");
-    array_push(l->a, &l->word, file);
+    array_push(l->a, &l->word, archive);
     array_push(l->a, &l->word, in_folder(l, "all.o"));
-    return run_tool(l);
+    s = run_tool(l);
+    return s ? s : copy(l, archive, file);
 }
 
 /* Its folder is where it lies, so the four files are moved together. */
@@ -244,7 +277,7 @@ static GanStatus link_library(Link *l, const char *path)
         char place[FILE_PATH_MAX] = "";
         if (!s) s = file_place(arena_printf(l->a, "%s%s", path, ending[i]), place, l->err);
         file[i] = arena_str(l->a, place);
-        temp[i] = temp_name(l, file[i]);
+        temp[i] = temp_name(l, place, ending[i]);
         if (!s && is_made(l, i)) s = make(l, i, path, temp[i]);
     }
     for (int i = 0; i < N_FILES; i++)
@@ -264,34 +297,94 @@ GanStatus native_places(const char *path, bool library, bool python, GanError *e
     return s;
 }
 
-/* Said here, before a linker says it in its own words. */
-static bool can_write_at(const Link *l, const char *path)
+/* ---- what a linker would say in its own words ------------------------------------------------------------------------ */
+
+/* The names that an archive has, one after the other: its first member, "/", is how many there are, an offset for each, and they. */
+static const char *archive_index(const char *archive, size_t n, uint32_t *names)
 {
-    const char *slash = strrchr(path, '/');
-    return !access(slash ? arena_strn(l->a, path, slash == path ? 1 : (size_t)(slash - path)) : ".", W_OK | X_OK);
+    enum { MAGIC = 8, HEAD = 60 };
+    if (n < MAGIC + HEAD + 4 || memcmp(archive + MAGIC, "/ ", 2)) return NULL;
+    const unsigned char *c = (const unsigned char *)archive + MAGIC + HEAD;
+    *names = (uint32_t)c[0] << 24 | (uint32_t)c[1] << 16 | (uint32_t)c[2] << 8 | c[3];
+    return (size_t)*names < (n - MAGIC - HEAD) / 5 ? (const char *)c + 4 + 4 * (size_t)*names : NULL;
+}
+
+static const char *first_shared(const NativeSymbols *symbols, const char *name, uint32_t names, const char *end)
+{
+    for (; names && name < end; names--, name += strnlen(name, (size_t)(end - name)) + 1)
+        for (int i = 0; i < symbols->n; i++)
+            if (!strncmp(symbols->v[i], name, (size_t)(end - name))) return symbols->v[i];
+    return NULL;
+}
+
+/* The runtime is linked into the library, so that one cannot be called as the other's functions are. */
+static GanStatus no_name_of_the_runtime(const Link *l)
+{
+    char    *archive;
+    size_t   n;
+    uint32_t names;
+    GanStatus s = file_read_all(l->runtime, INT64_MAX, &archive, &n, l->err);
+    if (s) return s;
+    const char *index = archive_index(archive, n, &names), *shared = index ? first_shared(l->lib->symbols, index, names, archive + n) : NULL;
+    if (shared)
+        s = gan_error(l->err, GAN_WRONG, "the library's function %s would have the name of one of gan's own; name another file with -o", shared);
+    free(archive);
+    return s;
+}
+
+static GanStatus can_write(const Link *l, const char *file)
+{
+    struct stat is;
+    const char *folder = folder_length(file) ? arena_strn(l->a, file, (size_t)folder_length(file)) : ".";
+    if (!access(folder, W_OK | X_OK) && (!lstat(file, &is) || errno != ENAMETOOLONG)) return GAN_OK;
+    return gan_error_in(l->err, GAN_WRONG, file, "cannot be written: %s", strerror(errno));
+}
+
+static GanStatus can_write_all(const Link *l, const char *path)
+{
+    GanStatus s = l->lib ? GAN_OK : can_write(l, path);
+    for (int i = 0; i < N_FILES && l->lib && !s; i++)
+        if (is_made(l, i)) s = can_write(l, arena_printf(l->a, "%s%s", path, ending[i]));
+    return s;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------ */
 
-static GanStatus link_in_folder(Link *l, const char *image, size_t bytes, const char *path)
+static GanStatus make_folder(Link *l)
 {
     const char *tmp = getenv("TMPDIR");
     char       *folder = arena_printf(l->a, "%s/gan-build-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    l->runtime = installed_file(l->a, "runtime/native", "libganrt.a");
-    if (!l->runtime) return gan_error(l->err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
-    if (!can_write_at(l, path)) return gan_error_in(l->err, GAN_WRONG, path, "cannot be written: %s", strerror(errno));
-    if (!mkdtemp(folder)) return gan_error_in(l->err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
     l->folder = folder;
-    GanStatus s = lay_out(l, image, bytes);
+    return mkdtemp(folder) ? GAN_OK : gan_error_in(l->err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
+}
+
+static GanStatus link_in_folder(Link *l, const char *image, size_t bytes, const char *path)
+{
+    GanStatus s = make_folder(l);
+    if (s) return s;
+    s = lay_out(l, image, bytes);
     if (!s) s = l->lib ? link_library(l, path) : link_program(l, path);
     clear_folder(l);
+    return s;
+}
+
+static GanStatus link_all(Link *l, const char *image, size_t bytes, const char *path)
+{
+    l->runtime = installed_file(l->a, "runtime/native", "libganrt.a");
+    if (!l->runtime) return gan_error(l->err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
+    GanStatus s = can_write_all(l, path);
+    if (!s && l->lib) s = no_name_of_the_runtime(l);
+    if (s) return s;
+    tools_begin(&l->tools);
+    s = link_in_folder(l, image, bytes, path);
+    tools_end(&l->tools);
     return s;
 }
 
 GanStatus native_link(const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path, GanError *err)
 {
     Link      l = {.a = arena_new(), .variant = variant, .n_variants = n_variants, .err = err};
-    GanStatus s = link_in_folder(&l, image, image_bytes, path);
+    GanStatus s = link_all(&l, image, image_bytes, path);
     arena_free(l.a);
     return s;
 }
@@ -300,7 +393,7 @@ GanStatus native_link_library(const NativeLibrary *lib, const NativeVariant *var
                               GanError *err)
 {
     Link      l = {.a = arena_new(), .lib = lib, .variant = variant, .n_variants = n_variants, .err = err};
-    GanStatus s = link_in_folder(&l, image, image_bytes, path);
+    GanStatus s = link_all(&l, image, image_bytes, path);
     arena_free(l.a);
     return s;
 }

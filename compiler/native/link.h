@@ -1,6 +1,7 @@
 /* link.h - a program's objects and its image become a file that runs, or a library, by the system's C compiler. */
 #pragma once
 #include "compiler/llvm/object.h"
+#include "compiler/native/names.h"
 #include "runtime/error.h"
 
 #include <stdbool.h>
@@ -19,7 +20,7 @@ GanStatus native_link(const NativeVariant *variant, int n_variants, const char *
 GanStatus native_places(const char *path, bool library, bool python, GanError *err);
 
 typedef struct NativeLibrary {
-    const char *prefix;                                     /* of the symbols that it has for others; it hides all else */
+    const NativeSymbols *symbols;                           /* that it has for others; it hides all else */
     const char *header, *source;                            /* of native_header, the header's name being "library.h" there */
     const char *python;                                     /* of native_python; NULL: none */
 } NativeLibrary;

@@ -1,7 +1,7 @@
 /* python.c - see python.h. What is the same for every program stands in the text below, `$` for the prefix; its models follow as methods. */
 #include "compiler/native/python.h"
+#include "compiler/native/names.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const char top[] =
@@ -76,7 +76,8 @@ static const char top[] =
     "\n"
     "\n"
     "_library = ctypes.CDLL(os.path.join(os.path.dirname(os.path.abspath(__file__)), LIBRARY))\n"
-    "_library.$_rounds.restype = ctypes.c_int64\n"
+    "_close, _rounds, _over = _library.$_close, _library.$_rounds, _library.$_over\n"         /* not in a class, which would mangle them */
+    "_rounds.restype = ctypes.c_int64\n"
     "\n"
     "\n"
     "class Instance:\n"
@@ -97,7 +98,7 @@ static const char top[] =
     "            raise Error(error.status, error.message.decode(\"utf-8\", \"replace\"))\n"
     "\n"
     "    def close(self):\n"
-    "        _library.$_close(self._it)\n"
+    "        _close(self._it)\n"
     "        self._it = ctypes.c_void_p()\n"
     "\n"
     "    def __enter__(self):\n"
@@ -107,7 +108,7 @@ static const char top[] =
     "        self.close()\n"
     "\n"
     "    def __del__(self):\n"
-    "        if _library is not None:\n"
+    "        if _close is not None:\n"
     "            self.close()\n"
     "\n"
     "    def train(self, rounds=-1):\n"
@@ -118,11 +119,11 @@ static const char top[] =
     "\n"
     "    @property\n"
     "    def rounds(self):\n"
-    "        return _library.$_rounds(self._it)\n"
+    "        return _rounds(self._it)\n"
     "\n"
     "    @property\n"
     "    def over(self):\n"
-    "        return bool(_library.$_over(self._it))\n"
+    "        return bool(_over(self._it))\n"
     "\n"
     "    def save(self, path):\n"
     "        self._do(\"save\", _path(path))\n"
@@ -163,14 +164,6 @@ static void put(Text *t, const char *text, const char *prefix)
     }
 }
 
-static const char *identifier(Arena *a, const char *name)
-{
-    char *id = arena_str(a, name);
-    for (char *c = id; *c; c++)
-        if ((unsigned char)*c > 127 || !isalnum((unsigned char)*c)) *c = '_';
-    return id;
-}
-
 static char kind_of(GanElem e)
 {
     static const char kind[] = {[GAN_BOOL] = 'B', [GAN_I32] = 'i', [GAN_I64] = 'q', [GAN_F32] = 'f', [GAN_F64] = 'd', [GAN_U8] = 'B'};
@@ -197,14 +190,15 @@ static void add_fields(Text *t, const GanFunction *f)
 
 static void add_net(Text *t, const GanProgram *p, const GanModel *m, const int *slot, int n)
 {
-    const char *name = identifier(t->arena, m->name);
+    const char *name = names_word(t->arena, m->name);
     Text        rows = text_in(t->arena);
+    NativeNames locals = {.a = t->arena};
     text_printf(t, "\n    def evaluate_%s(self", name);
     for (int i = 0; i < n; i++) {
         const GanSlot *s = &p->slot[slot[i]];
-        const char    *argument = identifier(t->arena, strrchr(s->path, '.') + 1);
-        text_printf(t, ", %s_in", argument);
-        text_printf(&rows, "%s(%s_in, \"%s\", ", i ? ", " : "", argument, argument);
+        const char    *argument = names_argument(&locals, s->path);
+        text_printf(t, ", %s", argument);
+        text_printf(&rows, "%s(%s, \"%s\", ", i ? ", " : "", argument, strrchr(s->path, '.') + 1);
         add_type(&rows, s->elem, s->dim, s->rank);
         text_add(&rows, ")");
     }
@@ -216,7 +210,7 @@ static void add_net(Text *t, const GanProgram *p, const GanModel *m, const int *
 
 static void add_sampler(Text *t, const GanProgram *p, const GanModel *m)
 {
-    const char *name = identifier(t->arena, m->name);
+    const char *name = names_word(t->arena, m->name);
     text_printf(t, "\n    def sample_%s(self, n):\n        \"\"\"n samples; each call draws others.\"\"\"\n        return self._rows(\"sample_%s\", n, [], ", name, name);
     add_fields(t, &p->function[m->fn]);
     text_add(t, ")\n");

@@ -17,8 +17,8 @@ static void print_help(const OptionTable *t)
 {
     printf("%s - %s\n\nusage: %s COMMAND [FLAGS] ...\n\ncommands:\n", t->program, t->about, t->program);
     for (int i = 0; i < t->n_commands; i++) printf("  %-8s %s\n", t->command[i].name, t->command[i].summary);
-    printf("\n`%s COMMAND --help` tells a command's flags; `%s --version [--verbose]` which\n%s this is.\n\nexample: %s\n", t->program, t->program, t->program,
-           t->command[0].example);
+    printf("\n`%s COMMAND --help` tells a command's flags; `%s --version [--verbose]` which\n%s this is.\n\nexample: %s %s\n", t->program, t->program, t->program,
+           t->program, t->command[0].example);
 }
 
 /* A flag and its help, which goes on below itself beyond column 80. */
@@ -45,7 +45,7 @@ static void print_command_help(const OptionTable *t, const OptionCommand *c)
         snprintf(left, sizeof left, "--%s%s%s", f->name, f->arg[0] ? " " : "", f->arg);
         print_row(left, f->help);
     }
-    printf("\nexample: %s\n", c->example);
+    printf("\nexample: %s %s\n", t->program, c->example);
 }
 
 /* ---- nearest word --------------------------------------------------------------------------------------------------- */

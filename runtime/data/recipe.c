@@ -319,7 +319,7 @@ static GanStatus choose(const DataRecipe *r, int n, const DataChoice *c, const c
     for (int i = 0; i < n; i++) {
         if (!is_called(&r[i], c->name)) continue;
         if (found && !same_file(found, &r[i]))
-            return gan_error(err, GAN_WRONG, "--data %.60s stands for several files: %s", c->name, list_of(r, n, c->name, text));
+            return gan_error(err, GAN_WRONG, "--data %.60s stands for several files: %s; name a field or a file", c->name, list_of(r, n, c->name, text));
         if (instead[i] && strcmp(instead[i], c->path))
             return gan_error(err, GAN_WRONG, "--data %.60s says a second place for %.60s; the first is %.60s", c->name, r[i].path, instead[i]);
         found = &r[i];

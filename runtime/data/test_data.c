@@ -596,7 +596,7 @@ Test(data, recipes_of_a_program)
         {.choice = {{"first", other}, {"pair.y", other}}, .n = 2, .value = {1, 5, 5, 2}},
         {.choice = {{"a.csv", other}}, .n = 1, .value = {5, 3, 5, 6}},
         {.choice = {{"a.csv", other}, {"first", other}}, .n = 2, .value = {5, 3, 5, 6}},
-        {.choice = {{"pair", other}}, .n = 1, .error = "--data pair stands for several files: pair.x (a.csv), pair.y (b.csv)"},
+        {.choice = {{"pair", other}}, .n = 1, .error = "--data pair stands for several files: pair.x (a.csv), pair.y (b.csv); name a field or a file"},
         {.choice = {{"a.csv", other}, {"first", "x"}}, .n = 2, .error = "--data first says a second place for a.csv; the first is "},
         {.choice = {{"pair.z", other}}, .n = 1, .error = "--data pair.z: the program reads no data called so; it reads pair.x (a.csv), pair.y (b.csv), first (a.csv), a.csv"},
         {.choice = {{"", other}}, .n = 1, .error = "the program reads no data called so"},

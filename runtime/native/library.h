@@ -3,6 +3,7 @@
  * Each of them calls one of these; NAME.h, which is written beside the library, declares and explains them to its users, and its structs are
  * these under other names (compiler/native/header.c). An instance is a game with a state of its own: nothing is shared between two, so
  * each may be on a thread of its own. One instance is used by one thread at a time; a second one that calls meanwhile gets an error.
+ * In a forked process, an instance that no thread was using is a copy of the other's, and its team gets threads there (parallel.h).
  * Nothing here prints, exits, or touches the process: no signals, no locale. Functions return the status that is in the error as well. */
 #pragma once
 #include "runtime/native/variants.h"

@@ -120,6 +120,16 @@ def test_reports():
         assert before != before, "nan before there was one"
 
 
+def test_reports_in_a_comment():
+    """A header's comment ends where it ends, and begins none."""
+    with folder() as d:
+        built(d, 'for a in ["*/ int x;", "/* b", "/*/"] { report r[a] = 3 }\n', "p")
+        with open(f"{d}/use.c", "w") as f:
+            f.write('#include "p.h"\nint main(void) { return p_OK; }\n')
+        compile_host(d, "use.c", C)
+        assert all(text in content(f"{d}/p.h").decode() for text in ("?/ int x;", "?* b")), content(f"{d}/p.h")
+
+
 def test_wrong_uses():
     with folder() as d:
         built(d)
@@ -331,6 +341,40 @@ def test_nets():
         assert tensors(newest(f"{d}/run")) == tensors(f"{d}/after")
 
 
+def refused(d, text, name="p"):
+    with open(f"{d}/p.gan", "w") as f:
+        f.write(text)
+    r = gan("build", "p.gan", "--lib", "-o", name, cwd=d)
+    assert r.status == 1 and not r.out and os.listdir(d) == ["p.gan"], r
+    return r.err
+
+
+def test_names_in_c():
+    """Each is one thing's: an error names both, before a compiler does; words that only a function's own text knows are numbered."""
+    model, net = "implicit {}(z: real ~ Normal(0, 1)) -> real {{ param a: real = 1; a * z }}\n", "net {}(x: real[2]) -> {} {{ param b: real = 1; {} }}\n"
+    for a, b, word in (("evaluate", None, "p_evaluate_SIZE"), ("sample_G", "G_SIZE", "p_sample_G_SIZE"), ("é", "ê", "p_sample___")):
+        with folder() as d:
+            said = refused(d, model.format(a) + (model.format(b) if b else net.format("SIZE", "real", "b * sum(x)") + "report u = SIZE([1, 2])\n"))
+            assert f"the model {a} and the {'model ' + b if b else 'net SIZE'} would both have the name {word} in C; call one of them otherwise" in said, said
+    with folder() as d:
+        said = refused(d, net.format("D", "(φ: real, ψ: real)", "(φ: b, ψ: sum(x))") + "report u = D([1, 2]).φ\n")
+        assert "the field φ of the net D and the field ψ of the net D would both have the name p_D____SIZE in C" in said, said
+        for name, function in (("image", "image_close"), ("state", "state_load"), ("trainer", "trainer_"), ("library", "library_close")):
+            said = refused(d, SMALL, name)
+            assert f"the library's function {function}" in said and "gan's own; name another file with -o" in said, said
+        built(d, SMALL, "gan")                              # as the runtime's own names begin
+        names = subprocess.run(["nm", "-D", "--defined-only", "gan.so"], cwd=d, capture_output=True, check=True, text=True).stdout
+        assert {line.split()[2] for line in names.splitlines() if "asan" not in line} == set(re.findall(r"^\w+ (gan_\w+)\(", content(f"{d}/gan.h").decode(), re.M)), names
+    with folder() as d:
+        built(d, "net D(φ: real[2], ψ: real[2], __x: real[2]) -> real { param w: real = 1; w * sum(φ + 10 * ψ + 100 * __x) }\nreport u = D([1, 2], [3, 4], [5, 6])\n",
+              "p", "--python")
+        assert re.search(r"p_evaluate_D\(.* n, const float \*arg___in, const float \*arg___in_2, const float \*arg__x_in, float \*out,", content(f"{d}/p.h").decode())
+        if not SANITIZED:
+            used = "import p_game; print(p_game.Instance().evaluate_D(arg__x_in=[[5, 6]], arg___in=[[1, 2]], arg___in_2=[[3, 4]]).tolist())"
+            done = subprocess.run([sys.executable, "-c", used], cwd=d, capture_output=True, timeout=60, check=False, text=True)
+            assert done.stdout == "[1173.0]\n", done
+
+
 PYTHON_HOST = """
 import sys, threading
 if sys.argv[1] == "plain":
@@ -388,6 +432,25 @@ def test_python():
         assert "goes with --lib" in gan("build", "nets.gan", "--python", "-o", "x", cwd=d).err
 
 
+def test_names_in_python():
+    """A module's name is one that `import` takes, or refused; none of its text's names is one that Python changes in a class."""
+    text = "implicit G(z: real[2] ~ Normal(0, 1)) -> real { param w: real = 1; w * sum(z) }\n"
+    with folder() as d:
+        for name in ("my-ring", "a.b", "a b", "été", b"b\xff", "9x"):
+            with open(f"{d}/p.gan", "w") as f:
+                f.write(text)
+            done = subprocess.run([GAN, "build", "p.gan", "--lib", "--python", "-o", name], cwd=d, capture_output=True, check=False)
+            assert done.returncode == 2 and b"Python cannot import " in done.stderr and b"letters, digits and _" in done.stderr, (name, done)
+            assert os.listdir(d) == ["p.gan"], os.listdir(d)
+        for name in ("__x", "_9"):
+            built(d, text, name, "--python")
+            if SANITIZED:
+                continue
+            used = f"import {name}_game as m\nwith m.Instance() as it: print(len(it.sample_G(3)), it.rounds, it.over)"
+            done = subprocess.run([sys.executable, "-c", used], cwd=d, capture_output=True, timeout=60, check=False, text=True)
+            assert done.stdout == "3 0 False\n" and not done.stderr, done
+
+
 TWO = '''
 #include "one.h"
 #include "two.h"
@@ -422,6 +485,36 @@ def test_two_in_one_process():
                 os.remove(f"{d}/{name}.both")
 
 
+FORK = '''
+#include "small.h"
+#include <stddef.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    small_instance *it;
+    int             status;
+    if (small_open(&(small_options){.seed = 3, .threads = 2}, &it, NULL) || small_train(it, 7, NULL, NULL)) return 1;
+    pid_t child = fork();
+    int   failed = small_train(it, -1, NULL, NULL) || small_save(it, child ? "parent" : "child", NULL);
+    small_close(it);
+    return failed || (child && (waitpid(child, &status, 0) != child || status));
+}
+'''
+
+
+def test_after_fork():
+    """The child's instance is the parent's at that time, with threads of its own, and each goes on alone."""
+    with folder() as d:
+        built(d)
+        with open(f"{d}/fork.c", "w") as f:
+            f.write(FORK)
+        compile_host(d, "fork.c", C, "./small.so")
+        assert subprocess.run(["./host"], cwd=d, timeout=60, check=False).returncode == 0
+        gan("run", "small.gan", "--seed", 3, "--out", "run", "--quiet", cwd=d)
+        assert tensors(f"{d}/child") == tensors(f"{d}/parent") == tensors(newest(f"{d}/run"))
+
+
 def test_the_host_of_the_examples():
     with folder() as d:
         assert gan("build", f"{ROOT}/examples/ring.gan", "--lib", "-o", "ring", cwd=d).status == 0
@@ -440,6 +533,9 @@ def test_building_fails():
         with open(f"{d}/small.gan", "w") as f:
             f.write(SMALL)
         assert "one of them" in gan("build", "small.gan", "--lib", "--emit", "obj", "-o", "x", cwd=d).err
+        assert "names no file" in gan("build", "small.gan", "--lib", "-o", "./", cwd=d).err
+        r = gan("build", "small.gan", "--lib", "--python", "-o", "x" * 248, cwd=d)
+        assert r.status == 1 and "xxx_game.py: cannot be written: File name too long" in r.err, r
         r = gan("build", "small.gan", "--lib", "-o", "no/such/x", cwd=d)
         assert r.status == 1 and "no/such/x" in r.err, r
         assert os.listdir(d) == ["small.gan"], os.listdir(d)

@@ -128,6 +128,31 @@ def test_data_are_read_when_it_runs():
         assert "--data wants NAME=PATH, not 'd=', which ends at the =" in said, said
 
 
+def test_fields_of_data():
+    """A file in a field of a record has the field's name, also where rows() makes the record data."""
+    with folder() as d:
+        for name, *numbers in (("x", 1, 2), ("y", 10, 20), ("other", 100, 200)):
+            with open(f"{d}/{name}.csv", "w") as f:
+                f.writelines(f"{n}\n" for n in numbers)
+        built(d, 'data e = rows((x: csv("x.csv"), y: csv("y.csv")))\nlet t = (left: (a: csv("x.csv"), b: 1), pair: (a: csv("x.csv"), b: csv("y.csv")))\n'
+              "report v = E[u ~ e : all] sum(u.x + u.y)\nreport w = sum(t.left.a) + sum(t.pair.a) + sum(t.pair.b)\n", "p")
+
+        def numbers(out):
+            with open(f"{out}/log.jsonl") as f:
+                return re.findall(r'"[vw]": ?([0-9.]+)', f.read())
+
+        def values(*choices, status=0):
+            shutil.rmtree(f"{d}/out", ignore_errors=True)
+            done = program("./p", "train", "--out", "out", "--quiet", *(w for c in choices for w in ("--data", c)), cwd=d, status=status)
+            return done.stderr if status else tuple(numbers(f"{d}/out"))
+        assert re.findall("^data (.*): ", program("./p", "info", cwd=d).stdout, re.M) == ["e.x", "e.y", "t.left", "t.pair", "t.pair"]
+        assert values() == ("16.5", "36") and values("e.x=other.csv") == ("165", "36") and values("e.y=other.csv") == ("151.5", "36")
+        assert values("t.left=other.csv") == ("16.5", "333") and values("y.csv=other.csv") == ("151.5", "306")
+        said = values("e=other.csv", status=1)
+        assert "--data e stands for several files: e.x (x.csv), e.y (y.csv); name a field or a file" in said, said
+        assert "t.pair (x.csv), t.pair (y.csv); name a field or a file" in values("t.pair=other.csv", status=1)
+
+
 def test_models():
     """What has no arguments can be drawn from: implicit and prescribed, trained or not, with gan sample's bits."""
     with folder() as d:
@@ -218,10 +243,82 @@ def test_building_fails():
         names.sort()
         assert "folder" in build("folder")
         assert "no/such/folder" in build("no/such/folder/p")
+        assert "xxx: cannot be written: File name too long" in build("x" * 256)
         assert "is the source" in build("./small.gan", status=2)
         assert "not linked; false said: nothing (status 1)" in build(status=3, env={"CC": "false"})
+        os.chmod(d, 0o777)
+        os.chmod(f"{d}/temporary", 0o777)
+        alone = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1, 1)), **({} if os.getuid() else {"user": 65534})}      # root has no limit
+        said = build(status=3, **alone)
+        assert "cc cannot be run now: " in said and "gcc" not in said, said
         if not SANITIZED:                                   # its own log would be too large, too
             build(status=3, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
+
+
+def lives(group):
+    """Is there a process of the group that is more than a name in the table?"""
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path) as f:
+                state, _, its = f.read().rpartition(")")[2].split()[:3]
+        except OSError:                                     # it has just ended
+            continue
+        if int(its) == group and state != "Z":
+            return True
+    return False
+
+
+def test_names_of_programs():
+    """The longest there is; its help has the program's own name."""
+    with folder() as d:
+        long = "x" * 255
+        with open(f"{d}/p.gan", "w") as f:
+            f.write("report u = 3\n")
+        assert gan("build", "p.gan", "-o", long, cwd=d).status == 0
+        assert sorted(os.listdir(d)) == ["p.gan", long], os.listdir(d)
+        os.rename(f"{d}/{long}", f"{d}/p")
+        for command, example in (("train", "train --steps"), ("sample", "sample G"), ("info", "info")):
+            assert f"\nexample: ./p {example}" in program("./p", command, "--help", cwd=d).stdout
+        assert "\nexample: ./p train" in program("./p", "--help", cwd=d).stdout
+
+
+def test_building_is_stopped():
+    """By a signal while a tool runs: that ends too, nothing is left over, and the status says which signal; one that is ignored stops nothing."""
+    with folder() as d:
+        built(d, "report u = 3\n", "p")
+        os.mkdir(f"{d}/temporary")
+        names = sorted([*os.listdir(d), "at", "slow"])
+        before = content(f"{d}/p")
+
+        def begin(tool, *more, **how):
+            with open(f"{d}/slow", "w") as f:                # it has a child, as cc has
+                f.write(f"#!/bin/sh\necho $$ > {d}/at; sleep {how.pop('seconds', 60)}; exec {tool.lower()} \"$@\"\n")
+            os.chmod(f"{d}/slow", 0o755)
+            open(f"{d}/at", "w").close()
+            environment = {**os.environ, tool: f"{d}/slow", "TMPDIR": f"{d}/temporary"}
+            build = subprocess.Popen([GAN, "build", "p.gan", "-o", "p", *more], cwd=d, env=environment, stderr=subprocess.PIPE, **how)
+            for _ in range(3000):
+                if content(f"{d}/at"):
+                    break
+                time.sleep(0.01)
+            assert os.listdir(f"{d}/temporary")
+            return build, int(content(f"{d}/at"))
+
+        for number, tool, *more in ((signal.SIGTERM, "CC"), (signal.SIGINT, "CC"), (signal.SIGHUP, "CC"), (signal.SIGTERM, "OBJCOPY", "--lib"), (signal.SIGTERM, "AR", "--lib")):
+            build, group = begin(tool, *more)
+            build.send_signal(number)
+            said = build.communicate(timeout=30)[1]
+            assert build.returncode == -number and not said, (number, tool, build.returncode, said)
+            for _ in range(1000):
+                if not lives(group):
+                    break
+                time.sleep(0.01)
+            else:
+                raise AssertionError("the tool's child goes on")
+            assert sorted(os.listdir(d)) == names and not os.listdir(f"{d}/temporary") and content(f"{d}/p") == before, (os.listdir(d), os.listdir(f"{d}/temporary"))
+        build, _ = begin("CC", seconds=1, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        build.send_signal(signal.SIGHUP)
+        assert build.communicate(timeout=60)[1] == b"" and build.returncode == 0 and not os.listdir(f"{d}/temporary")
 
 
 run_tests(globals())

@@ -59,7 +59,7 @@ static const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path,
                     .relative = is_relative(path),
                     .path = path,
                     .name = c->declared,
-                    .field = field,
+                    .field = field ? field : c->declared ? c->field : NULL,
                     .elem = t->elem,
                     .rank = t->rank,
                     .finite = !data_not_finite(t, &first),
@@ -516,6 +516,7 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
     Span at = decl->data.value->span;
     Ctx named = *c;
     named.name = named.declared = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    named.field = NULL;
     Value *v = eval(&named, decl->data.value);
     if (v->kind == V_LIST || v->kind == V_RANGE) v = table_of(c, v, at);
     bool several = names.n > 1;

@@ -76,6 +76,7 @@ static Value *declare_let(Ctx *c, const Ast *d, const char *name)
     const char *set = d->let.pattern->kind == AST_NAME ? setting_of(c, name) : NULL;
     Ctx inner = *c;
     inner.declared = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    inner.field = NULL;
     Value *v = set ? setting_value(c, set, name) : eval(&inner, d->let.value);
     if (d->let.type) v = type_conform(c, v, d->let.type, d->let.value->span, name);
     return v;

@@ -152,8 +152,10 @@ static Value *eval_record(Ctx *c, const Ast *e)
     Value **v = arena_array(c->L->a, Value *, n);
     const char **name = arena_array(c->L->a, const char *, n);
     for (int i = 0; i < n; i++) {
+        Ctx inner = *c;
         name[i] = e->record.fields.v[i]->arg.name;
-        v[i] = eval(c, e->record.fields.v[i]->arg.value);
+        if (!c->field) inner.field = name[i];
+        v[i] = eval(&inner, e->record.fields.v[i]->arg.value);
         const Bound *b = v[i]->kind == V_RECORD ? names_use(c->L->names, e->record.fields.v[i]) : NULL;
         const Value *called = b ? scope_value(c, b, SPAN_NONE) : NULL;
         if (called && called->kind == V_PLAYER) v[i] = val_record_of(c->L, v[i], player_self(called->player));
