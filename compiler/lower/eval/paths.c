@@ -114,7 +114,7 @@ static bool cut_by_draw(Ctx *c, const Behind *g, const char *what, Span at)
                              what, k->name, k->black_box ? ": it is a black box" : "");
         diag_note(d, k->at, "drawn here");
         if (k->black_box) diag_hint(d, "a net that is trained on its draws can stand for it; or stop(...) around the draw says that this is meant");
-        else diag_hint(d, "score_function(...), a relaxation that can be differentiated, or stop(...) around the draw to say that this is meant");
+        else diag_hint(d, "draw from a relaxation that can be differentiated, or write stop(...) around the draw to say that this is meant");
         return true;
     }
     return false;
