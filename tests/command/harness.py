@@ -4,6 +4,7 @@ import glob
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -102,6 +103,9 @@ def tensors(path):
 
 def run_tests(tests):
     """Every function of the dict whose name starts with test_."""
+    for number in (signal.SIGHUP, signal.SIGTERM):          # of whoever ignores them (nohup)
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     passed = failed = 0
     for name, test in list(tests.items()):
         if not name.startswith("test_"):
