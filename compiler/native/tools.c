@@ -38,16 +38,27 @@ void tools_end(Tools *t)
     pthread_sigmask(SIG_SETMASK, &t->before, NULL);
 }
 
-/* A group of its own has the tools that it runs itself, too; the second signal is one that nobody ignores. */
+/* It stays a zombie, whose number nobody else can get. */
+static bool has_ended(pid_t child)
+{
+    siginfo_t it = {0};
+    return waitid(P_PID, (id_t)child, &it, WEXITED | WNOHANG | WNOWAIT) || it.si_pid;
+}
+
+/* A group of its own has the tools that it runs itself, too. A shell may lose a signal that comes while it starts a child, and the child never
+   sees it: whoever lives a second later, or is left when the tool has ended, is killed, and so is all of it by a second signal. */
 static int wait_for(Tools *t, pid_t child)
 {
-    int status, signal;
-    while (waitpid(child, &status, WNOHANG) != child) {
-        signal = sigwaitinfo(&t->waited, NULL);
-        if (signal < 0 || signal == SIGCHLD) continue;
+    static const struct timespec second = {.tv_sec = 1};
+    int status = 0;
+    while (!has_ended(child)) {
+        int signal = t->stopped ? sigtimedwait(&t->waited, NULL, &second) : sigwaitinfo(&t->waited, NULL);
+        if (signal == SIGCHLD || (signal < 0 && errno != EAGAIN)) continue;
         kill(-child, t->stopped ? SIGKILL : signal);
         t->stopped = t->stopped ? t->stopped : signal;
     }
+    if (t->stopped) kill(-child, SIGKILL);
+    waitpid(child, &status, 0);
     return status;
 }
 
