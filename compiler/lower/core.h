@@ -261,11 +261,17 @@ struct Data {
 struct Compare {
     const char *name;
     Closure    *closure;                                    /* its scope holds parameters and members */
-    const Ast  *change;                                     /* COMPARE, for its changes, or NULL */
-    Scope      *change_scope;
+    const struct Changed *changed;                          /* by `with`, the last time; NULL: never */
 };
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+/* What one `with` has changed. */
+typedef struct Changed {
+    const Ast  *decl;                                       /* COMPARE */
+    Scope      *scope;                                      /* it stands in */
+    const struct Changed *before;                           /* of the comparison that it changes */
+} Changed;
 
 struct Lower {
     Arena        *a;

@@ -333,13 +333,20 @@ static Value *eval_for(Ctx *c, const Ast *e)
 
 /* ---- losses and members: evaluated where they are used */
 
-/* compare c = ... with critic += e: the changes read as if written outside. */
-static Value *apply_changes(Ctx *c, Value *t, Value *v)
+/* compare c = .. with critic += e, generator = g: what is changed last counts, and reads as if written outside. What `=` has replaced is not evaluated,
+ * so that nothing in it is assigned. */
+static Value *changed_member(Ctx *c, const Value *t, const Changed *w)
 {
-    AstList changes = t->thunk.own->change->compare.changes;
+    if (!w) return check_evaluated(c->L, t->thunk.expr), eval(c, t->thunk.expr);
+    AstList changes = w->decl->compare.changes;
     Ctx outside = *c;
-    outside.scope = t->thunk.own->change_scope;
-    for (int i = 0; i < changes.n; i++) {
+    Value *v = NULL;
+    int first = 0;
+    outside.scope = w->scope;
+    for (int i = 0; i < changes.n; i++)
+        if (!strcmp(changes.v[i]->change.name, t->thunk.name) && !changes.v[i]->change.adds) first = i, v = val_none(c->L);
+    if (!v) v = changed_member(c, t, w->before);
+    for (int i = first; i < changes.n; i++) {
         const Ast *k = changes.v[i];
         if (strcmp(k->change.name, t->thunk.name)) continue;
         Value *more = eval(&outside, k->change.value);
@@ -376,9 +383,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     if (n >= 0) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
-    check_evaluated(c->L, t->thunk.expr);
-    Value *v = eval(&inner, t->thunk.expr);
-    if (t->thunk.own) v = apply_changes(&inner, t, v);
+    Value *v = changed_member(&inner, t, t->thunk.own ? t->thunk.own->changed : NULL);
     if (user) diags_used_at(c->L->diags, used_at);
     return v;
 }
