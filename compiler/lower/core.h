@@ -264,8 +264,6 @@ struct Compare {
     const struct Changed *changed;                          /* by `with`, the last time; NULL: never */
 };
 
-/* ---- the whole -------------------------------------------------------------------------------------------------- */
-
 /* What one `with` has changed. */
 typedef struct Changed {
     const Ast  *decl;                                       /* COMPARE */
@@ -275,6 +273,8 @@ typedef struct Changed {
 
 struct Lower {
     Arena        *a;
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
     Arena        *work;                                     /* the graph's nodes, values and scopes: nothing of the result is in it (lower_close) */
     IrModule     *m;                                        /* of the graph */
     IrModule     *out;                                      /* of the functions that are cut from it: the result */

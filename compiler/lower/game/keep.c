@@ -81,6 +81,13 @@ static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
 }
 
 void sched_sample(Ctx *c, const Ast *s, Nodes *to)
+static bool has_size(const Ast *s)
+{
+    bool sized = s->sample.size || s->sample.all;
+    for (int i = 0; i < s->sample.binders.n; i++) sized = sized || s->sample.binders.v[i]->binder.size || s->sample.binders.v[i]->binder.all;
+    return sized;
+}
+
 {
     Lower *L = c->L;
     const Ast *first = s->sample.binders.v[0]->binder.patterns.v[0];
@@ -89,7 +96,7 @@ void sched_sample(Ctx *c, const Ast *s, Nodes *to)
     Part *p = part_begin(L, strf(L, "draw_%s", first->kind == AST_NAME ? first->name.name : "sample"), IR_FN_STATE, s->span);
     p->binds = true;
     eval_sample(&inner, s);
-    for (int i = 0; !s->sample.size && !s->sample.all && i < inner.scope->names.n; i++) warn_single_draw(c, s, inner.scope->names.v[i].value);
+    for (int i = 0; !has_size(s) && i < inner.scope->names.n; i++) warn_single_draw(c, s, inner.scope->names.v[i].value);
     bind_names(c, inner.scope, to);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
