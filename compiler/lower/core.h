@@ -144,6 +144,7 @@ struct Ctx {
     Lower      *L;
     Scope      *scope;
     IrAxes      axes;                                       /* the example at hand: what a draw without a size varies over */
+    IrAxes      each;                                       /* of the draw that is being made: draws are independent, so what an E in it draws varies over these, too */
     int64_t     batch;                                      /* the size of an E without one; -1: it must be given */
     Instance   *inst;                                       /* the net or layer whose body this is; NULL outside */
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */

@@ -164,6 +164,7 @@ static Value *draw_binder(Expect *x, const Ast *b, Dist *d)
     Ctx draw = x->inner;
     if (!open_axis(x, b->binder.patterns.v[0], d)) return val_error(draw.L);
     draw.axes = ir_axes_add(dist_axes(draw.L, d), x->shared);
+    if (!x->all) draw.axes = ir_axes_union(draw.axes, draw.each);
     if (!x->all) return own(&draw, dist_sample(&draw, d, NULL, b->span), x->shared);
     if (x->one_axis && x->sharing > 1) {
         Diag *e = diag_error(draw.L->diags, b->span, E302, "a statement opens one axis, and every element of several "
