@@ -302,7 +302,7 @@ struct Lower {
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
     NameTable     fn_names, root_names, stream_names, extern_names;       /* root_names: what the paths of slots begin with */
-    Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, or of a model with all its arguments; set by evaluation */
+    Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, of a model with all its arguments, of a player its parameters; set by evaluation */
     const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */
     GanSchedule  *root;
     int           trials;                                   /* quiet ones under way */

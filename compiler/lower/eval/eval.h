@@ -139,6 +139,7 @@ bool   rule_assign(Ctx *c, const Ast *name, Value *v);                         /
 Value *player_record(Ctx *c, Player *p);                                        /* its parameters that exist now, by path */
 
 /* ---- first.c: what a parameter or state starts at */
+Value *player_numbers(Ctx *c, Player *p, Span at);                              /* all of them, where the net stands for its numbers; reported when it has none */
 
 bool   first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value);        /* of what a state or parameter starts at, either may be NULL; false, reported, when there is := in it */
 bool   first_equal(Lower *L, const Value *a, const Value *b);                     /* are two values one? Of tensors, are they the same one */

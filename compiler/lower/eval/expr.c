@@ -458,7 +458,11 @@ Value *eval_block(Ctx *c, const Ast *block)
     return eval_stmts(&inner, block->block.stmts);
 }
 
-Value *eval_settled(Ctx *c, Value *v, Span at) { return v->kind == V_THUNK ? eval_thunk(c, v, -1) : v->kind == V_DIST ? dist_settled(c, v, at) : v; }
+Value *eval_settled(Ctx *c, Value *v, Span at)
+{
+    if (v->kind == V_PLAYER) return player_numbers(c, v->player, at);
+    return v->kind == V_THUNK ? eval_thunk(c, v, -1) : v->kind == V_DIST ? dist_settled(c, v, at) : v;
+}
 
 /* ---- the door */
 
