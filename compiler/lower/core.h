@@ -150,6 +150,7 @@ struct Ctx {
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
     uint64_t    site;                                       /* the calls and rounds between the instance's body and here */
     int         calls;
+    int         application;                                /* of a function, layer, net, member: a number of its own; 0: none */
     const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
     const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
     const char *declared;                                   /* the data or let of the program whose value this is; NULL: none. It names files */
@@ -272,10 +273,10 @@ typedef struct Changed {
     const struct Changed *before;                           /* of the comparison that it changes */
 } Changed;
 
-struct Lower {
-    Arena        *a;
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
+struct Lower {
+    Arena        *a;
     Arena        *work;                                     /* the graph's nodes, values and scopes: nothing of the result is in it (lower_close) */
     IrModule     *m;                                        /* of the graph */
     IrModule     *out;                                      /* of the functions that are cut from it: the result */
@@ -326,6 +327,7 @@ struct Lower {
     int64_t       rounds_around;                            /* of the unrolled loops that the place is in, all together; 0: in none */
     unsigned      axes_round;
     bool          too_deep, too_large;
+    int           n_applications;
     int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */
 };
 

@@ -259,7 +259,7 @@ bool for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n)
     return false;
 }
 
-static void bind_carries(Ctx *c, Scope *s, AstList carries, Value **carried)
+void carries_bind(Ctx *c, Scope *s, AstList carries, Value **carried)
 {
     for (int i = 0; i < carries.n; i++) scope_bind_pattern(c, s, carries.v[i]->carry.pattern, carried[i]);
 }
@@ -291,7 +291,7 @@ static Value *carry_on(Ctx *c, const Ast *e, const Ast *pattern, const Value *be
     return val_error(c->L);
 }
 
-static bool next_carries(Ctx *c, const Ast *e, Value *v, Value **carried)
+bool carries_next(Ctx *c, const Ast *e, Value *v, Value **carried)
 {
     int n = e->for_.carries.n;
     Value *next[MAX_ARGS] = {v};
@@ -321,9 +321,9 @@ static Value *eval_for(Ctx *c, const Ast *e)
         round.scope->round = site_mix(site_mix(c->scope->round, e), (const void *)(intptr_t)(i + 1));
         round.site = site_mix(site_mix(c->site, e), (const void *)(intptr_t)(i + 1));
         scope_bind_pattern(&round, round.scope, e->for_.var, items[i]);
-        bind_carries(&round, round.scope, e->for_.carries, carried);
+        carries_bind(&round, round.scope, e->for_.carries, carried);
         out[i] = eval_block(&round, e->for_.body);
-        ok = !val_bad(out[i]) && (!n_carried || next_carries(&round, e, out[i], carried));     /* the other rounds would say the same again */
+        ok = !val_bad(out[i]) && (!n_carried || carries_next(&round, e, out[i], carried));     /* the other rounds would say the same again */
     }
     c->L->rounds_around = outside;
     if (!ok) return val_error(c->L);
@@ -374,6 +374,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     if (!call_enter(c, t->thunk.expr->span)) return val_error(c->L);
     Ctx inner = *c;
     inner.calls++;
+    inner.application = ++c->L->n_applications;
     inner.scope = t->thunk.scope;
     enter_instance(&inner, t);
     inner.path =

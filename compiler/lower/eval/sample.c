@@ -248,8 +248,8 @@ static bool bind_drawn(Expect *x, const Ast *b)
     Dist *d = as_dist(c, eval_raw(c, b->binder.dist), b->binder.dist->span);
     if (!d) return false;
     x->binder++;
-    if (dist_batch_value(d)) return bind_batch_of(x, b, d);
     x->sharing++;
+    if (dist_batch_value(d)) return bind_batch_of(x, b, d);
     Value *v = draw_binder(x, b, d);
     if (b->binder.patterns.n > 1) make_distinct(x, x->shared);
     scope_bind_pattern(c, c->scope, b->binder.patterns.v[0], v);
@@ -366,8 +366,8 @@ Value *eval_expectation(Ctx *c, const Ast *e)
     bool ok = true;
     for (int i = 0; i < e->expectation.binders.n && ok; i++) {
         const Ast *b = e->expectation.binders.v[i];
-        ok = b->binder.dist ? bind_drawn(&x, b) : bind_bound(&x, b);
         share_axis(&x, e->expectation.binders, i);
+        ok = b->binder.dist ? bind_drawn(&x, b) : bind_bound(&x, b);
         if (!ok && c->L->guess) ok = bind_unknown(&x, b);
     }
     if (!ok) return val_error(c->L);
@@ -377,7 +377,6 @@ Value *eval_expectation(Ctx *c, const Ast *e)
 
 /* ---- statements */
 
-bool eval_sample(Ctx *c, const Ast *s)
 /* One draw beside samples: which of the two was meant? */
 static bool no_size_here(Ctx *c, const Ast *b)
 {
@@ -387,17 +386,18 @@ static bool no_size_here(Ctx *c, const Ast *b)
     return false;
 }
 
+bool eval_sample(Ctx *c, const Ast *s)
 {
     bool ok = true, sizes = false;
     Expect x = {.inner = *c, .whole = s->sample.size, .whole_all = s->sample.all, .shared = -1, .one_axis = true,
                 .over = ir_no_axes(), .at = s->span};
     for (int i = 0; i < s->sample.binders.n; i++) {
         const Ast *b = s->sample.binders.v[i];
-        Dist *d = as_dist(&x.inner, eval_raw(&x.inner, b->binder.dist), b->binder.dist->span);
         share_axis(&x, s->sample.binders, i);
         bool sized = x.size || x.all;
         sizes = sizes || sized;
         if (sizes && !sized) return no_size_here(c, b);
+        Dist *d = as_dist(&x.inner, eval_raw(&x.inner, b->binder.dist), b->binder.dist->span);
         Value *v;
         if (!d) {
             int64_t n;
@@ -405,8 +405,8 @@ static bool no_size_here(Ctx *c, const Ast *b)
             v = val_error(c->L);
         } else if (sized) {
             x.binder++;
-            v = draw_binder(&x, b, d);
             x.sharing++;
+            v = draw_binder(&x, b, d);
         } else {
             Ctx draw = *c;
             draw.axes = ir_axes_union(c->axes, dist_axes(c->L, d));
