@@ -156,6 +156,7 @@ struct Ctx {
     const char *declared;                                   /* the data or let of the program whose value this is; NULL: none. It names files */
     const char *field;                                      /* of that, whose value this is; NULL: all of it */
     const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
+    const Block *around;                                    /* the block of updates that the place is in, trained by it or not (a report is not): whose optimisers' states are at hand; NULL: none */
     bool        reports_first;                              /* names mean reports before anything of the file */
     const Guard *guards;                                    /* the arms around this place, from within; NULL: none */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
@@ -305,6 +306,7 @@ struct Lower {
     NameTable     fn_names, root_names, stream_names, extern_names;       /* root_names: what the paths of slots begin with */
     Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, of a model with all its arguments, of a player its parameters; set by evaluation */
     const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */
+    bool       (*look_ahead)(Ctx *c, const Ast *after, int64_t rounds);        /* does the updates of `after` k times, in the environment at hand; set by the game */
     GanSchedule  *root;
     int           trials;                                   /* quiet ones under way */
     const struct Guess *guess;                              /* a body is evaluated for its errors alone (check.c): V_ERROR is any value; NULL: no */

@@ -16,6 +16,12 @@ struct Pending {
     ARRAY(int)  done;                                       /* sides of control statements on which an update has committed it; 0: outside of any */
 };
 
+/* What waits here. Looking ahead, updates take up what they like; pending_back makes it as if they had not, and drops what was assigned since. */
+typedef struct PendingMark { int n, *done; } PendingMark;
+
+PendingMark pending_mark(Lower *L);
+void pending_back(Lower *L, const PendingMark *m);
+
 void pending_begin_block(Lower *L);                                             /* those of other blocks have had their updates */
 void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign);
 void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */

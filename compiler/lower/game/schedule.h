@@ -39,9 +39,15 @@ void sched_assign(Ctx *c, const Ast *s, Nodes *to);
 
 /* ---- update.c */
 
-/* An update, or statements that read the same starting point: what they change. False after an error. */
+/* An update, or statements that read the same starting point, or look ahead from it: what they change. False after an error. */
 bool update_changes(Ctx *c, const Ast *s, Changes *out);
+/* copy, average (decay is not NULL): parameters and layer states of the target, in the environment and the part at hand. False after an error. */
+bool update_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Span at);
 void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at);  /* average; copy: decay NULL */
+
+/* ---- ahead.c: what stands in `after` */
+
+bool look_ahead(Ctx *c, const Ast *after, int64_t rounds);                      /* sets Lower.look_ahead; false after an error */
 
 /* ---- report.c: what leaves the program */
 
