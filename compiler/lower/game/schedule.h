@@ -34,6 +34,7 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to);
 /* What a static loop carries: its first values, or what the last line of the round at hand makes of them; bound in the scope of the next one (NULL: there is
  * none). False after an error. */
 bool sched_carry(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next, Nodes *to);
+bool carry_here(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next);       /* the same in the part at hand */
 void sched_state(Ctx *c, const Ast *s);
 void sched_assign(Ctx *c, const Ast *s, Nodes *to);
 
