@@ -30,6 +30,7 @@ void block_changes(Ctx *c, const Ast *s, Slots *out);                           
 
 void sched_sample(Ctx *c, const Ast *s, Nodes *to);
 void sched_let(Ctx *c, const Ast *s, Nodes *to);
+void sched_data(Ctx *c, const Ast *s, Nodes *to);
 void sched_state(Ctx *c, const Ast *s);
 void sched_assign(Ctx *c, const Ast *s, Nodes *to);
 
