@@ -1,4 +1,5 @@
 /* cmd_check.c - `gan check`: reads, checks and lowers; prints every error found; nothing is executed but what --gradients asks for. */
+#include "compiler/driver/cost.h"
 #include "compiler/driver/gradients.h"
 
 static int check_gradients(Session *s, const char *file)
@@ -13,12 +14,20 @@ static int check_gradients(Session *s, const char *file)
     return status;
 }
 
+static void show_cost(Session *s, const char *file)
+{
+    session_optimise(s);
+    printf("%s:\n", GAN_SHOWN(file));
+    cost_print(s);
+}
+
 static int check_one(const Options *given, const char *file)
 {
     Session s;
     Options o = *given;
     o.interp = true;                                        /* values are watched, which compiled code does not show */
     int status = session_open(&s, &o, file);
+    if (status == EXIT_DONE && o.cost) show_cost(&s, file);
     if (status == EXIT_DONE && o.gradients) status = check_gradients(&s, file);
     if (status == EXIT_DONE) printf("%s: ok\n", GAN_SHOWN(file));
     session_close(&s);
@@ -28,6 +37,10 @@ static int check_one(const Options *given, const char *file)
 int cmd_check(const Options *o)
 {
     int worst = EXIT_DONE;
+    if (o->cost && o->gradients) {                          /* one is of the passes' result, the other of what stands before them */
+        fputs("gan: --cost and --gradients are asked for one at a time\n", stderr);
+        return EXIT_WRONG_USAGE;
+    }
     for (int i = 0; i < o->run.n_operands; i++) {
         int status = check_one(o, o->run.operands[i]);
         if (status > worst) worst = status;

@@ -256,9 +256,8 @@ static bool has_slopes(const GanFunction *f)
 
 static void print_update(const Walk *w, const GameLine *l, const char *what)
 {
-    const SourceFile *f = source_file(w->s->sources, l->at.file);
-    printf("%s:%u: %s %s", f ? GAN_SHOWN(f->name) : "?", f ? source_place(f, l->at.begin).line : 0, l->what, l->name);
-    printf("%s\n", what);
+    session_print_statement(w->s, l);
+    puts(what);
 }
 
 static GanStatus compare_here(Walk *w, int fn, const GanState *state, void *const *out, GanError *err)

@@ -38,6 +38,15 @@ int session_print(const Options *o, const Diags *diags)
     return diags_failed(diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
 }
 
+void session_print_statement(const Session *s, const GameLine *l)
+{
+    const SourceFile *f = source_file(s->sources, l->at.file);
+    printf("%s:%u: %s ", f ? GAN_SHOWN(f->name) : "?", f ? source_place(f, l->at.begin).line : 0, l->what);
+    for (const char *c = l->name; *c; c++)
+        if (!isspace((unsigned char)*c)) putchar(*c);
+        else if (!isspace((unsigned char)c[1])) putchar(' ');
+}
+
 static int print_diagnostics(const Session *s) { return session_print(s->o, s->diags); }
 
 int session_open(Session *s, const Options *o, const char *file)

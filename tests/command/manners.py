@@ -81,6 +81,32 @@ def test_gradients_of_a_game():
     assert r.status == 0 and "no update has a gradient to compare" in r.out, r
 
 
+COST = """
+import optim
+layer Lin(n: int)(x: real[m]) -> real[n] { param w: real[m, n] ~ Normal(0, 1); x @ w }
+net D(x: real[4]) -> real { x |> Lin(3) |> Lin(1) |> scalar }
+alternate 5 steps, batch 32 {
+  update D minimize E[x ~ Normal(0, 1)^4]
+    D(x)^2 with sgd(0.1)
+  every 5 { report m = E[x ~ Normal(0, 1)^4] D(x) }
+}
+"""
+
+
+def test_cost():
+    """Counted by hand: of 32 samples two products (4 by 3, 3 by 1), 4 draws each, their sum; the mean's factor and the count of draws."""
+    r = gan("check", "-", "--cost", stdin=COST.encode())
+    assert r.status == 0 and re.search(r"^  D +15 +60 +8$", r.out, re.M), r
+    report = re.search(r"report m\n +(\d+) +(\d+) +(\d+) +\d+$", r.out, re.M)
+    assert [int(n) for n in report.groups()] == [32 * (2 * 4 * 3 + 2 * 3 + 4 + 1) + 2, 60 + 8, 8 + 8], r
+    update = re.search(r"6: update E\[x ~ Normal\(0, 1\)\^4\] D\(x\)\^2; moves D\n +(\d+) +(\d+) +(\d+) +\d+$", r.out, re.M)
+    products = 32 * (2 * 4 * 3 + 2 * 3 + 4) + 32 * (2 * 3 + 2 * 3 + 2 * 4 * 3)   # there, and back: by both weights, and by what is between
+    assert products < int(update.group(1)) < products + 32 * 4, r
+    double = gan("check", "-", "--cost", "--f64", stdin=COST.encode())
+    assert re.search(r"^  D +15 +120 +8$", double.out, re.M), double
+    assert gan("check", "-", "--cost", "--gradients", stdin=COST.encode()).status == 2
+
+
 def test_doc_of_the_library():
     r = gan("doc")
     assert r.status == 0 and all(w in r.out for w in ("modules", "compare", "optimizer", "one_hot")), r
