@@ -41,6 +41,7 @@ struct Part {
     bool        inside;                                     /* a block: what it keeps lives for a round, and is in no checkpoint */
     bool        dropped;                                    /* it was only tried */
     bool        binds;                                      /* a let or a sample: assignments travel with what it binds */
+    const char *kind_of_report;                             /* of a report: what kind of estimate its value is; NULL: nothing is said */
     int         fn;                                         /* its function, once the graph has been cut; -1: there is nothing to do */
 };
 
