@@ -202,6 +202,9 @@ static void add_name(Text *t, const Curve *c)
 
 static void add_once(Text *t, const Curves *curves)
 {
+    int n = 0;
+    for (int i = 0; i < curves->n; i++) n += curves->v[i].points.n == 1;
+    if (!n) return;
     text_add(t, "<table>\n");
     for (int i = 0; i < curves->n; i++) {
         const Curve *c = &curves->v[i];
