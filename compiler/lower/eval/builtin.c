@@ -840,10 +840,19 @@ static Value *builtin_convex(Ctx *c, const Call *k)
 }
 
 /* What kind of number an estimate is; the number itself is as it was. */
-static Value *builtin_bound(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
-static Value *builtin_unbiased(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
-static Value *builtin_biased(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
-static Value *builtin_plug_in(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
+static Value *marked(Ctx *c, const Call *k, const char *kind)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    if (val_bad(v)) return v;
+    v = arena_copy(c->L->a, v, sizeof *v);
+    v->estimate = kind;
+    return v;
+}
+
+static Value *builtin_bound(Ctx *c, const Call *k) { return marked(c, k, "bound"); }
+static Value *builtin_unbiased(Ctx *c, const Call *k) { return marked(c, k, "unbiased"); }
+static Value *builtin_biased(Ctx *c, const Call *k) { return marked(c, k, "biased"); }
+static Value *builtin_plug_in(Ctx *c, const Call *k) { return marked(c, k, "plug_in"); }
 
 /* ---- the table */
 
