@@ -79,7 +79,7 @@ static void add_dist(Union *u, const Dist *d)
 static void add_compare(Union *u, const Compare *k)
 {
     add_closure(u, k->closure);
-    if (k->change) add_free(u, k->change, k->change_scope);
+    for (const Changed *w = k->changed; w; w = w->before) add_free(u, w->decl, w->scope);
 }
 
 static void add_items(Union *u, Value *const *v, int n)

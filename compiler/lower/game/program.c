@@ -386,6 +386,7 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->program->path = L->program->local = "";
     L->settle = eval_settled;
     L->dist_text = dist_text;
+    L->look_ahead = look_ahead;
     L->g = arena_new_of(a, Graph);
     L->init = graph_new(L, arena_new_of(a, IrFn));
     L->init->ir->name = ir_fn(L->out, names_unique(&L->fn_names, "init"), IR_FN_INIT)->name;

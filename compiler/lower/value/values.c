@@ -643,6 +643,12 @@ Value *as_settled(Ctx *c, Value *v, Span at)
     }
 }
 
+Value *as_numbers(Ctx *c, Value *v, Span at)
+{
+    v = as_settled(c, v, at);
+    return v->kind == V_PLAYER ? c->L->settle(c, v, at) : v;
+}
+
 Value *unsupported(Ctx *c, Span at, const char *what)
 {
     diag_error(c->L->diags, at, E600, "not supported yet: %s", what);
