@@ -51,6 +51,13 @@ static bool joins(Ctx *c, const Call *k, const IrVal *first, const IrVal *t, int
     return false;
 }
 
+static Value *no_tensor(Ctx *c, const Call *k, const Value *part)
+{
+    Diag *d = diag_error(c->L->diags, k->at, E201, "concat takes tensors, and this is %s", val_text(c->L, part));
+    if (part->kind == V_INT) diag_hint(d, "the dimension is given by its name: concat(a, b, dim: 1)");
+    return val_error(c->L);
+}
+
 Value *builtin_concat(Ctx *c, const Call *k)
 {
     int n;
@@ -65,7 +72,7 @@ Value *builtin_concat(Ctx *c, const Call *k)
     }
     for (int i = 0; i < n; i++) {
         if (real && !(t[i] = arith_reals(c, part[i], k->at, "concat"))) return val_error(c->L);
-        if (!t[i]->type.rank) return mistake(c, k, "concat", "tensors", part[i]);
+        if (!t[i]->type.rank) return no_tensor(c, k, part[i]);
         if (!i && k->v[16] && !one_dim(c, k, k->v[16], t[0], &dim)) return val_error(c->L);
         if (!joins(c, k, t[0], t[i], dim)) return val_error(c->L);
         if (__builtin_add_overflow(extent, t[i]->type.dim[dim], &extent)) extent = INT64_MAX;
