@@ -9,6 +9,17 @@ typedef struct Call {                                       /* what a built-in f
     Span        at;
 } Call;
 
+/* require.c: conditions on functions, seen at points */
+Value *builtin_convex(Ctx *c, const Call *k);
+Value *builtin_strictly_convex(Ctx *c, const Call *k);
+Value *builtin_curved(Ctx *c, const Call *k);
+Value *builtin_proper(Ctx *c, const Call *k);
+Value *builtin_same_slope(Ctx *c, const Call *k);
+Value *builtin_positive_semidefinite(Ctx *c, const Call *k);
+Value *builtin_consistent(Ctx *c, const Call *k);
+bool   callable(const Value *v);
+Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got);      /* reports an argument of a built-in function */
+
 /* data.c */
 Value *builtin_idx(Ctx *c, const Call *k);
 Value *builtin_npy(Ctx *c, const Call *k);
