@@ -153,6 +153,7 @@ struct Ctx {
     const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
     const char *declared;                                   /* the data or let of the program whose value this is; NULL: none. It names files */
     const char *field;                                      /* of that, whose value this is; NULL: all of it */
+    const Ast  *unsized;                                    /* the alternate around that says no batch; NULL: none, or it does */
     const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
     bool        reports_first;                              /* names mean reports before anything of the file */
     const Guard *guards;                                    /* the arms around this place, from within; NULL: none */

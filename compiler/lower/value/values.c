@@ -401,7 +401,7 @@ static const char *list_text(Lower *L, const Value *v)
 const char *val_text(Lower *L, const Value *v)
 {
     switch (v->kind) {
-    case V_ERROR: return L->guess ? VAL_UNKNOWN : "nothing";
+    case V_ERROR: return VAL_UNKNOWN;
     case V_NONE: return "nothing";
     case V_INT: return strf(L, "%lld", (long long)v->i);
     case V_REAL: return real_text(L, v->r);
