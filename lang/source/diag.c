@@ -63,6 +63,14 @@ static bool said_by_library(const Diags *d, Span at, DiagCode code)
     return false;
 }
 
+/* Two shapes that do not fit are one mistake, however many lines of the program bring them together in the library. */
+static Diag *same_mismatch(Diags *d, DiagCode code, const char *text)
+{
+    for (int i = 0; code == E200 && i < d->n; i++)
+        if (d->v[i]->code == code && d->v[i]->by_library && !strcmp(d->v[i]->text, text)) return d->v[i];
+    return NULL;
+}
+
 static bool follows(const Diags *d, const char *text) { return d->count[DIAG_ERROR] && strstr(text, DIAG_UNKNOWN); }
 
 static Diag *raise(Diags *d, DiagSeverity severity, Span inside, DiagCode code, const char *fmt, va_list args)
@@ -75,6 +83,11 @@ static Diag *raise(Diags *d, DiagSeverity severity, Span inside, DiagCode code, 
     Span at = library ? d->used_at : inside;
     char *text = message(d->arena, fmt, args);
     if (follows(d, text) || already_there(d, at, code, text) || (library && said_by_library(d, at, code))) return &d->dummy;
+    Diag *same = library ? same_mismatch(d, code, text) : NULL;
+    if (same) {
+        diag_note(same, at, "and here");
+        return &d->dummy;
+    }
     Diag *g = arena_new_of(d->arena, Diag);
     *g = (Diag){.arena = d->arena, .severity = severity, .at = at, .code = code, .text = text, .by_library = library, .order = d->n};
     d->count[severity]++;

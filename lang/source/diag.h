@@ -8,7 +8,8 @@
  * One sentence in the user's terms; no full stop, no capital letter. Every code is a row of codes.def.
  * A Diags keeps a bounded number; what is beyond is counted and dropped (the handle is then a dummy, still valid).
  * The same code with the same text at the same place is kept once, so code that is lowered many times may report freely. So is the same code
- * from the library for one place of the program: what is wrong there is how it is used. */
+ * from the library for one place of the program: what is wrong there is how it is used; and two shapes that do not fit in the library, for
+ * all places, which are notes then. */
 #pragma once
 #include "base/text.h"
 #include "lang/source/source.h"

@@ -626,6 +626,8 @@ static Value *filled(Ctx *c, const Call *k, Value *like, IrVal *value)
     like = as_settled(c, like, k->at);
     if (!value || val_bad(like)) return val_error(c->L);
     bool table = like->kind == V_LIST && like->list.n && like->list.v[0]->kind == V_LIST;
+    bool size = like->kind == V_TENSOR && !like->tensor.v->type.rank && !ir_is_real(like->tensor.v->type.elem);    /* zeros(n) */
+    if (size) return as_dims(c, like, k->at, &d), val_error(c->L);
     if (table || like->kind == V_TENSOR || like->kind == V_SLOT || like->kind == V_RECORD)
         return filled_like(c, k, like, value);
     return as_dims(c, like, k->at, &d) ? val_tensor(c->L, ir_fill(fn_builder(c), value, d)) : val_error(c->L);

@@ -232,14 +232,32 @@ static Value *direction_of(const Player *p, bool alone, Value *v)
     return alone ? v : NULL;
 }
 
+/* The field of a parameter's path, "Dense_1.w": of that name, or w of a record Dense_1. */
+static Value *by_path(Ctx *c, const Value *r, const char *path)
+{
+    Value *f = r->record.name ? val_field(r, path) : NULL;
+    for (const char *dot = strchr(path, '.'); r->record.name && !f && dot; dot = strchr(dot + 1, '.')) {
+        const Value *part = val_field(r, arena_strn(c->L->a, path, (size_t)(dot - path)));
+        f = part && part->kind == V_RECORD ? by_path(c, part, dot + 1) : NULL;
+    }
+    return f;
+}
+
+static int tensors_in(const Value *r)
+{
+    int n = 0;
+    for (int i = 0; i < r->record.n; i++) n += r->record.v[i]->kind == V_RECORD ? tensors_in(r->record.v[i]) : 1;
+    return n;
+}
+
 /* The direction's tensors in the order of the parameters; NULL when they are not those of the player. */
 static Value *in_order(Ctx *c, const Player *p, const Value *like, const Value *g)
 {
-    if (!g || g->record.n != p->params.n || !g->record.name) return NULL;
-    Value **v = arena_array(c->L->a, Value *, g->record.n + 1);
-    for (int i = 0; i < g->record.n; i++)
-        if (!(v[i] = val_field(g, like->record.name[i]))) return NULL;
-    return val_record(c->L, v, like->record.name, g->record.n);
+    if (!g || tensors_in(g) != p->params.n) return NULL;
+    Value **v = arena_array(c->L->a, Value *, p->params.n + 1);
+    for (int i = 0; i < p->params.n; i++)
+        if (!(v[i] = by_path(c, g, like->record.name[i]))) return NULL;
+    return val_record(c->L, v, like->record.name, p->params.n);
 }
 
 static void collect_tensors(Ctx *c, Value *v, Span at, IrVal **out, int *n, int most)
@@ -270,10 +288,10 @@ static Diag *lacks_or_has(Ctx *c, const Player *p, const Value *like, const Valu
 {
     Lower *L = c->L;
     for (int i = 0; i < like->record.n; i++)
-        if (!part->record.name || !val_field(part, like->record.name[i]))
+        if (!by_path(c, part, like->record.name[i]))
             return diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and this has none for %s", p->name, like->record.name[i]);
     for (int i = 0; i < part->record.n; i++)
-        if (!val_field(like, part->record.name[i]))
+        if (!val_part(L, like, part->record.name[i]))
             return diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and it has no parameter %s", p->name, part->record.name[i]);
     return diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and this is %s", p->name, val_text(L, part));
 }
