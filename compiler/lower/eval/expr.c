@@ -34,6 +34,13 @@ static Value *eval_context_word(Ctx *c, const char *name, Span at)
     return strcmp(name, "training") ? NULL : is_training(c, at);
 }
 
+static Value *not_reported(Ctx *c, const Bound *report, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", report->name);
+    diag_note(d, report->at, "it is reported here");
+    return val_error(c->L);
+}
+
 static Value *eval_name(Ctx *c, const Ast *e, bool callee)
 {
     const char *name = e->name.name;
@@ -44,6 +51,7 @@ static Value *eval_name(Ctx *c, const Ast *e, bool callee)
     const Bound *b = names_use(c->L->names, e);
     if (b && b->kind == NAME_BROKEN) return val_error(c->L);
     if (b && b->kind != NAME_REPORT) return scope_too_early(c, name, b->at, e->span);
+    if (b) return not_reported(c, b, e->span);
     scope_unknown(c, name, e->span);
     return val_error(c->L);
 }
