@@ -326,7 +326,7 @@ static void find_broken(void *lacks, const Ast *n)
     Lacks *l = lacks, below = {l->n, l->inside || n->kind == AST_DEFINE};
     if (n->kind == AST_BROKEN) {
         array_push(l->n->a, &l->n->broken, n);
-        l->n->lacks_part |= l->inside;
+        l->n->lacks_part |= l->inside || n->broken.any || n->broken.names.n || n->broken.inside.n;
         return;
     }
     ast_each_child(n, find_broken, &below);
@@ -344,14 +344,25 @@ static void find_lacks(Names *n)
 bool names_lack(const Names *n) { return n->broken.n || n->lacks_module; }
 bool names_lack_parts(const Names *n) { return n->lacks_part || n->lacks_module; }
 
+static bool lists(AstList names, const char *name)
+{
+    for (int i = 0; i < names.n; i++)
+        if (!strcmp(names.v[i]->name.name, name)) return true;
+    return false;
+}
+
+/* Does the name stand where such a statement may declare one? */
+static bool is_lacking(const Names *n, const char *name)
+{
+    for (int i = 0; i < n->broken.n; i++)
+        if (lists(n->broken.v[i]->broken.names, name) || lists(n->broken.v[i]->broken.inside, name)) return true;
+    return false;
+}
+
 bool names_may_lack(const Names *n, const char *name)
 {
-    bool may = n->lacks_module;
-    for (int i = 0; i < n->broken.n && !may; i++) {
-        const Ast *b = n->broken.v[i];
-        may = b->broken.any;
-        for (int k = 0; k < b->broken.names.n && !may; k++) may = !strcmp(b->broken.names.v[k]->name.name, name);
-    }
+    bool may = n->lacks_module || is_lacking(n, name);
+    for (int i = 0; i < n->broken.n && !may; i++) may = n->broken.v[i]->broken.any;
     return may;
 }
 
@@ -422,9 +433,19 @@ static void take(Check *c, const Bound *b)
     }
 }
 
+/* A name that may be a report's, say, whose line is broken, though something of the library is called so, too. */
+static Bound *use_lacking(Check *c, const Ast *name)
+{
+    Bound *b = bound_new(c, name->name.name, NAME_BROKEN, name, name->span);
+    if (b) add_fact(c->n->a, &c->n->uses, name, NULL, b);
+    return b;
+}
+
 static Bound *use(Check *c, const Ast *name)
 {
     const Entry *e = look_up(c, name->name.name, name == c->callee);
+    bool library = !e || (!e->bound->body && e->bound->module != c->n->modules->main);
+    if (library && name != c->callee && is_lacking(c->n, name->name.name)) return use_lacking(c, name);
     if (!e) return NULL;
     check_clear(c, name, e);
     e->bound->used = true;

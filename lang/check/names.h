@@ -52,7 +52,7 @@ const NameBody *names_body(const Names *n, const Ast *node);            /* of a 
 
 /* Is there a statement that could not be read, or a module? */
 bool names_lack(const Names *n);
-bool names_lack_parts(const Names *n);                                  /* of a definition: a member, a parameter, its value; or a module */
+bool names_lack_parts(const Names *n);                                  /* one that may declare something, or part of a definition */
 /* May one of them be what declares this name? Then it is no mistake of its own. */
 bool names_may_lack(const Names *n, const char *name);
 

@@ -362,7 +362,7 @@ static void report_dropped(Parser *p, Ast **s)
     const Habit *h = habit_of_call(*s);
     if (h) habit_hint(d, h);
     else diag_hint(d, "name it with let, or remove it");
-    build_break(p, s);
+    build_drop(p, s);
 }
 
 static void check_dropped(Parser *p, AstList stmts, int i)

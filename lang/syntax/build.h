@@ -43,4 +43,5 @@ typedef enum { IN_VALUE, IN_SCHEDULE, IN_MEMBERS } BlockUse;
 
 void build_check_statements(Parser *p, AstList stmts, BlockUse use);        /* those that may not stand there become BROKEN */
 void build_break(Parser *p, Ast **stmt);                     /* a BROKEN in its place */
+void build_drop(Parser *p, Ast **stmt);                      /* one that declares nothing */
 Ast *build_checked(Parser *p, Ast *block, BlockUse use);     /* the block */

@@ -264,9 +264,25 @@ static bool close_bracket(Layout *l, Token *t)
 
 /* ---- the tokens */
 
+/* What is wrong in front of a statement is the statement's, where it stands on its line, and nobody's elsewhere. */
+static void own_wrong(Layout *l, Token first)
+{
+    Lexer *lx = &l->lx;
+    int    n = 0;
+    for (int i = 0; i < lx->wrong.n; i++) {
+        uint32_t at = lx->wrong.v[i];
+        bool     before = at >= l->prev.end && at < first.begin;
+        if (before && memchr(lx->f->text + at, '\n', first.begin - at)) continue;
+        lx->wrong.v[n++] = before ? first.begin : at;
+    }
+    lx->wrong.n = n;
+}
+
 static Token give(Layout *l, Token t)
 {
-    if (l->ended) l->stmt_begin = t.begin;
+    bool begins = l->ended && t.kind != TK_RBRACE;          /* behind a } the statement around goes on */
+    if (begins && !l->lx.quiet) own_wrong(l, t);
+    if (begins) l->stmt_begin = t.begin;
     l->ended = t.kind == TK_END || t.kind == TK_LBRACE || t.kind == TK_INSIDE;
     if (t.kind == TK_END) l->lx.troubled = false;
     if (t.kind == TK_AFTER) l->after = l->n_open + 1;

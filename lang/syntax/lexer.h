@@ -38,7 +38,9 @@ typedef struct {
 
 static inline void lex_wrong(Lexer *lx, uint32_t byte)
 {
-    if (!lx->quiet) array_push(lx->arena, &lx->wrong, byte);
+    if (lx->quiet) return;
+    if (lx->wrong.n > DIAGS_KEPT) lx->adrift = true;         /* nobody looks at so many */
+    else array_push(lx->arena, &lx->wrong, byte);
 }
 
 bool token_is_name(int kind);                                /* a name, or a word that can be one */

@@ -63,7 +63,7 @@ static void stray(Lexer *lx)
     if (n > 0) lx->cur = lx->tok + n;
     lx->stray_end = offset(lx, lx->cur);
     lx->failed = lx->troubled = true;
-    lex_wrong(lx, offset(lx, lx->tok));
+    if (!continued) lex_wrong(lx, offset(lx, lx->tok));
     if (continued || n <= 0 || cp == 0 || lx->quiet) return;
     if (printable) {
         Diag        *d = diag_error(lx->diags, token_span(lx), E021, "'%c' has no meaning here", (int)cp);

@@ -449,6 +449,7 @@ Test(fits, names)
         {"net D(x real) { x }\n", "D", true, false},
         {"extern simulator s(x) -> real[3] from\n", "s", true, false},
         {"report w = 1 +* c\n", "w", true, false},
+        {"def late(k) = +* if k { 0 } else { k }\n", "late", true, false},
         {"var y = 1\n", "var y", false, false},
         {"x ~ Normal(0 1) : 5\n", "x", false, false},
         {"import nn optim\n", "", false, true},

@@ -36,6 +36,7 @@ static Value *eval_context_word(Ctx *c, const char *name, Span at)
 
 static Value *not_reported(Ctx *c, const Bound *report, Span at)
 {
+    if (names_lack(c->L->names)) return val_error(c->L);    /* what could not be read may have made it, or a loop around it */
     Diag *d = diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", report->name);
     diag_note(d, report->at, "it is reported here");
     return val_error(c->L);

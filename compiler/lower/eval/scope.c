@@ -130,6 +130,7 @@ static Value *cyclic(Ctx *c, const Binding *b, Span at)
 /* A let that is computed while the program runs is computed where it stands. */
 Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at)
 {
+    if (names_may_lack(c->L->names, name)) return val_error(c->L);
     Diag *d = diag_error(c->L->diags, at, E113, "%s is used before the line that computes it", name);
     diag_note(d, computed, "computed here");
     return val_error(c->L);

@@ -639,7 +639,7 @@ static bool report_slot(Ctx *c, Value *v, Span at, int *slot)
     if (*slot >= 0) return true;
     for (int i = 0; i < c->L->reports.n; i++)               /* its own line was wrong, and that was said */
         if (!strcmp(c->L->reports.v[i], v->report)) return false;
-    diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    if (!names_lack(c->L->names)) diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
     return false;
 }
 
