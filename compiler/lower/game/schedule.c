@@ -381,9 +381,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
         diag_hint(diag_error(c->L->diags, s->span, E403, "import stands at the top level, not inside a block"), "a file is read once, whatever the block decides");
         return;
     case AST_DEFINE: check_copy(c, s); return;
-    case AST_DATA:
-        for (int i = 0; i < s->data.names.n; i++) touch(c, s->data.names.v[i]);
-        return;
+    case AST_DATA: sched_data(c, s, to); return;
     case AST_LOSS: touch(c, s); return;
     case AST_COMPARE: touch(c, s); return;
     case AST_LET: sched_let(c, s, to); return;
