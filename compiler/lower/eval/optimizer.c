@@ -5,6 +5,7 @@
  * another rule; the instance owns the states and a count of its own, and begins afresh with a block of updates. */
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/eval/target.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -236,13 +237,15 @@ Value *rule_steps(Ctx *c)
     return val_tensor(L, ir_add(fn_builder(c), fn_read(L, in->steps_slot), ir_const(fn_builder(c), IR_I64, 1)));
 }
 
-bool rule_assign(Ctx *c, const Ast *name, Value *v)
+bool rule_assign(Ctx *c, const Ast *target, Value *v, Span at)
 {
+    const Ast *name = target_root(target);
     const Bound *b = names_use(c->L->names, name);
     bool own = b && (b->kind == NAME_PARAM || b->kind == NAME_STATE);      /* a let or a draw of the body is none */
-    if (!own || !scope_of_place(c, c->rule->scope, name)) return false;
+    Value *now = own ? scope_of_place(c, c->rule->scope, name) : NULL;
+    if (!now) return false;
     if (b->node == c->rule->w) c->rule->moves = true;
-    scope_set(c->L, c->rule->scope, name, v);
+    scope_set(c->L, c->rule->scope, name, target_with(c, target, now, v, at));
     return true;
 }
 

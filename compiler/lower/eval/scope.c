@@ -142,7 +142,7 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
     if (b->state == B_BUSY) return cyclic(c, b, at);
     if (b->state == B_LATER) {
         b->state = B_BUSY;
-        Ctx own = {.L = c->L, .scope = s, .batch = -1, .path = "", .calls = c->calls, .index = c->index, .inst = s->inst};
+        Ctx own = {.L = c->L, .scope = s, .batch = -1, .path = "", .calls = c->calls, .index = c->index, .inst = s->inst, .asked = at};
         const Ast *decl = b->decl;
         const char *name = b->name;
         Ahead *ahead = c->L->g->ahead;

@@ -322,24 +322,36 @@ Ctx sched_round(Ctx *c, const Ast *s, int64_t i, Value *item)
     return round;
 }
 
+AstList sched_body(const Ast *s)
+{
+    AstList stmts = s->for_.body->block.stmts;
+    if (s->for_.carries.n && stmts.n && ast_is_expr(stmts.v[stmts.n - 1])) stmts.n--;
+    return stmts;
+}
+
 /* Each round is a program of its own. */
 static void sched_for(Ctx *c, const Ast *s, Nodes *to)
 {
-    Value **item;
+    Value **item, *carried[MAX_ARGS];
     int64_t n;
-    if (s->for_.carries.n) {
-        unsupported(c, s->span, "a loop that carries values, among statements");
+    bool carries = s->for_.carries.n > 0, ok = true;
+    if (s->for_.carries.n > MAX_ARGS) {
+        unsupported(c, s->span, "a loop that carries so many values");
         return;
     }
     if (!for_items(c, s->for_.source, &item, &n)) return;
     int64_t outside = rounds_enter(c->L, n);
-    for (int64_t i = 0; i < n && !c->L->too_large && !c->L->too_deep; i++) {
-        Ctx round = sched_round(c, s, i, item[i]);
-        AstList stmts = s->for_.body->block.stmts;
+    Ctx round = *c;
+    for (int64_t i = 0; i < n && ok && !c->L->too_large && !c->L->too_deep; i++) {
+        Ctx last = round;
+        round = sched_round(c, s, i, item[i]);
+        AstList stmts = sched_body(s);
         declare_all(&round, stmts);
-        statements(&round, stmts, to);
+        if (carries) ok = sched_carry(&last, s, carried, !i, &round, to);
+        if (ok) statements(&round, stmts, to);
         check_block(&round, stmts);
     }
+    if (carries && ok && n) sched_carry(&round, s, carried, false, NULL, to);       /* nobody has it; what is wrong in it is said */
     c->L->rounds_around = outside;
 }
 
@@ -369,9 +381,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
         diag_hint(diag_error(c->L->diags, s->span, E403, "import stands at the top level, not inside a block"), "a file is read once, whatever the block decides");
         return;
     case AST_DEFINE: check_copy(c, s); return;
-    case AST_DATA:
-        for (int i = 0; i < s->data.names.n; i++) touch(c, s->data.names.v[i]);
-        return;
+    case AST_DATA: sched_data(c, s, to); return;
     case AST_LOSS: touch(c, s); return;
     case AST_COMPARE: touch(c, s); return;
     case AST_LET: sched_let(c, s, to); return;

@@ -270,7 +270,7 @@ static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, V
     Lower *L = c->L;
     int waiting = pending_count(L), n = 0, most = 0;
     Span at = s->update.value->span;
-    Value *v = as_settled(c, eval(c, s->update.value), at);
+    Value *v = as_numbers(c, eval(c, s->update.value), at);
     if (part_bad(v)) return;
     for (int i = 0; i < who->n; i++) {
         if (!who->p[i]->params.n) player_find_params(c, who->p[i], who->at[i]);
