@@ -458,7 +458,7 @@ static void find_use(void *trap, const Ast *n)
 
 static bool warn_behind(Check *c, const Ast *after, const Ast *found, const char *name)
 {
-    Diag *d = diag_warning(c->diags, found->span, W302, "%s is outside of after, which stops at + and -: it is not updated here", name);
+    Diag *d = diag_warning(c->diags, found->span, W302, "%s is outside of after, which stops at + and -: here it is as it was", name);
     diag_note(d, after->span, "it ends before the sign");
     diag_hint(d, "after .. (.. + ..) takes all of it; (after ..) + .. says that this is meant");
     return true;
@@ -477,13 +477,14 @@ static bool warn_trap(Check *c, const Ast *open, const Ast *name, const Ast *rig
     return true;
 }
 
-/* Players that the updates of an `after` move. */
-static bool trapped_player(Check *c, const Ast *after, AstList updates, const Ast *right)
+/* Players and states that the updates of an `after` change. */
+static bool trapped_change(Check *c, const Ast *after, AstList updates, const Ast *right)
 {
     bool found = false;
     for (int i = 0; i < updates.n && !found; i++) {
         const Ast *s = updates.v[i], *block = s->kind == AST_SIMULTANEOUS ? s->simultaneous.body : s->kind == AST_EXTRAGRADIENT ? s->extragradient.body : NULL;
-        if (block) found = trapped_player(c, after, block->block.stmts, right);
+        if (block) found = trapped_change(c, after, block->block.stmts, right);
+        if (s->kind == AST_ASSIGN) found = root_of(s->assign.target) && warn_trap(c, after, root_of(s->assign.target), right);
         for (int k = 0; s->kind == AST_UPDATE && k < s->update.players.n && !found; k++)
             found = root_of(s->update.players.v[k]) && warn_trap(c, after, root_of(s->update.players.v[k]), right);
     }
@@ -492,7 +493,7 @@ static bool trapped_player(Check *c, const Ast *after, AstList updates, const As
 
 static bool check_trap(Check *c, const Ast *open, const Ast *right)
 {
-    if (open->kind == AST_AFTER) return trapped_player(c, open, open->after.updates->block.stmts, right);
+    if (open->kind == AST_AFTER) return trapped_change(c, open, open->after.updates->block.stmts, right);
     if (open->kind == AST_GRAD) {
         for (int i = 0; i < open->grad.wrt.n; i++)
             if (root_of(open->grad.wrt.v[i]) && warn_trap(c, open, root_of(open->grad.wrt.v[i]), right)) return true;

@@ -95,7 +95,7 @@ static bool statement(Ctx *c, const Ast *s)
         eval_stmts(c, (AstList){(Ast *[]){(Ast *)s}, 1});
         return diags_count(L->diags, DIAG_ERROR) == errors;
     }
-    case AST_ASSIGN: return unsupported(c, s->span, ":= among the updates of after"), false;
+    case AST_ASSIGN: return keep_assign(c, s);
     default: break;
     }
     Diag *d = diag_error(L->diags, s->span, E403, "after holds updates, and %s is none", ast_kind_name((AstKind)s->kind));
