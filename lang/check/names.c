@@ -97,7 +97,7 @@ typedef struct Check {
     NameBody          *body;
     Level             *place;
     const Level       *own;                                 /* in the type of a parameter: dimensions are first its own */
-    const Ast         *open;                                /* an E[..] or grad[..] that ended at the sign before what is visited */
+    const Ast         *open;                                /* an E[..], grad[..] or after that ended at the sign before what is visited */
     const Ast         *callee;                              /* is no report */
     bool               names_dims;                          /* what is visited is a type that may name dimensions */
 } Check;
@@ -540,7 +540,7 @@ static void check_name(Check *c, const Ast *n)
     unknown(c, n);
 }
 
-/* ---- E[x] a + x, grad[u] u[0] + u[1]: read as (E[x] a) + x */
+/* ---- E[x] a + x, grad[u] u[0] + u[1], after k { update D .. } a + D(x): read as (E[x] a) + x */
 
 typedef struct Trap { Check *c; const Ast *right; const char *name; const Bound *bound; bool mean; const Ast *found; } Trap;
 
@@ -563,9 +563,17 @@ static bool opens_batch(Check *c, const Ast *n)
 static void find_use(void *trap, const Ast *n)
 {
     Trap *t = trap;
-    if (t->found || (t->mean && t->bound && opens_batch(t->c, n)) || n->kind == AST_GRAD || (n->kind == AST_EXPECTATION && binds(n, t->name))) return;
+    if (t->found || (t->mean && t->bound && opens_batch(t->c, n)) || n->kind == AST_GRAD || n->kind == AST_AFTER || (n->kind == AST_EXPECTATION && binds(n, t->name))) return;
     if (n->kind == AST_NAME && !strcmp(n->name.name, t->name) && is_trapped(t, n)) t->found = n;
     else ast_each_child(n, find_use, t);
+}
+
+static bool warn_behind(Check *c, const Ast *after, const Ast *found, const char *name)
+{
+    Diag *d = diag_warning(c->diags, found->span, W302, "%s is outside of after, which stops at + and -: here it is as it was", name);
+    diag_note(d, after->span, "it ends before the sign");
+    diag_hint(d, "after .. (.. + ..) takes all of it; (after ..) + .. says that this is meant");
+    return true;
 }
 
 static bool warn_trap(Check *c, const Ast *open, const Ast *name, const Ast *right)
@@ -574,14 +582,30 @@ static bool warn_trap(Check *c, const Ast *open, const Ast *name, const Ast *rig
     find_use(&t, right);
     if (!t.found) return false;
     const char *what = open->kind == AST_GRAD ? "grad" : "E";
+    if (open->kind == AST_AFTER) return warn_behind(c, open, t.found, t.name);
     Diag *d = diag_warning(c->diags, t.found->span, W302, "%s is outside of %s[%s], which stops at + and -", t.name, what, t.name);
     diag_note(d, open->span, "it ends before the sign");
     diag_hint(d, "%s[%s] (... + ...) takes all of it; (%s[%s] ...) + ... says that this is meant", what, t.name, what, t.name);
     return true;
 }
 
+/* Players and states that the updates of an `after` change. */
+static bool trapped_change(Check *c, const Ast *after, AstList updates, const Ast *right)
+{
+    bool found = false;
+    for (int i = 0; i < updates.n && !found; i++) {
+        const Ast *s = updates.v[i], *block = s->kind == AST_SIMULTANEOUS ? s->simultaneous.body : s->kind == AST_EXTRAGRADIENT ? s->extragradient.body : NULL;
+        if (block) found = trapped_change(c, after, block->block.stmts, right);
+        if (s->kind == AST_ASSIGN) found = root_of(s->assign.target) && warn_trap(c, after, root_of(s->assign.target), right);
+        for (int k = 0; s->kind == AST_UPDATE && k < s->update.players.n && !found; k++)
+            found = root_of(s->update.players.v[k]) && warn_trap(c, after, root_of(s->update.players.v[k]), right);
+    }
+    return found;
+}
+
 static bool check_trap(Check *c, const Ast *open, const Ast *right)
 {
+    if (open->kind == AST_AFTER) return trapped_change(c, open, open->after.updates->block.stmts, right);
     if (open->kind == AST_GRAD) {
         for (int i = 0; i < open->grad.wrt.n; i++)
             if (root_of(open->grad.wrt.v[i]) && warn_trap(c, open, root_of(open->grad.wrt.v[i]), right)) return true;
@@ -595,11 +619,11 @@ static bool check_trap(Check *c, const Ast *open, const Ast *right)
     return false;
 }
 
-/* The E[..] or grad[..] without parentheses that the sign after `left` ends, or NULL. */
+/* The E[..], grad[..] or after without parentheses that the sign after `left` ends, or NULL. */
 static const Ast *open_at_end(const Ast *left)
 {
     while (!left->parens) {
-        if (left->kind == AST_EXPECTATION || left->kind == AST_GRAD) return left;
+        if (left->kind == AST_EXPECTATION || left->kind == AST_GRAD || left->kind == AST_AFTER) return left;
         if (left->kind == AST_UNARY) left = left->unary.operand;
         else if (left->kind == AST_BINARY && left->binary.op >= AST_OP_ADD && left->binary.op <= AST_OP_MOD) left = left->binary.right;
         else return NULL;
@@ -625,7 +649,7 @@ static void check_binary(Check *c, const Ast *n)
     if (open) c->open = open;
     visit(c, n->binary.right);
     c->open = outer;
-    for (const Ast *o = open; o; o = open_at_end(o->kind == AST_GRAD ? o->grad.body : o->expectation.body))
+    for (const Ast *o = open; o; o = open_at_end(o->kind == AST_GRAD ? o->grad.body : o->kind == AST_AFTER ? o->after.body : o->expectation.body))
         if (check_trap(c, o, n->binary.right)) return;
 }
 
