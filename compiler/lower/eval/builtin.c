@@ -930,14 +930,21 @@ Value *builtin_partial(Lower *L, const char *name, Value *first)
     return v;
 }
 
+static bool any_names(const Builtin *b) { return !strcmp(b->args, "*"); }
+
 static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
 {
+    if (any_names(b)) {
+        memcpy(v, args->v, sizeof *v * (size_t)args->n);
+        *n = args->n;
+        return true;
+    }
     for (int i = 0, position = 0; i < args->n; i++) {
         int k = args->name[i] ? arg_position(b->args, args->name[i]) : position++;
         if (k < 0) {
             Diag *d =
                 diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", b->name, args->name[i]);
-            if (*b->args) diag_hint(d, "its arguments are %s", b->args);
+            if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
             return false;
         }
         if (v[k])
@@ -954,7 +961,7 @@ static Value *wrong_number(Ctx *c, const Builtin *b, int n, Span at)
                                                b->name, b->least, b->least == 1 ? "" : "s", n)
                                   : diag_error(c->L->diags, at, E109, "%s takes %d to %d arguments, and here are %d",
                                                b->name, b->least, b->most, n);
-    if (*b->args) diag_hint(d, "its arguments are %s", b->args);
+    if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
     return val_error(c->L);
 }
 
@@ -991,5 +998,5 @@ Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Spa
     for (int i = 0; i < b->least; i++)
         if (!v[i]) return wrong_number(c, b, args->n, at);
     if (b->op >= 0) return arith_map(c, (IrOp)b->op, v[0], at);
-    return b->run(c, &(Call){v, n, site, at});
+    return b->run(c, &(Call){v, n, args->name, site, at});
 }

@@ -104,6 +104,10 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
 Value *diff_bound(Ctx *c, const Ast *binding, Value *v);                        /* v as the node binds it: differentiated, it has nodes of its own */
 
+/* ---- after.c */
+
+Value *eval_after(Ctx *c, const Ast *e);
+
 /* ---- sample.c, loop.c */
 
 bool   axes_fit(Ctx *c, IrAxes axes, Span at);                                  /* false, reported, when there would be too many samples */

@@ -507,7 +507,7 @@ static Value *eval_kind(Ctx *c, const Ast *e)
     case AST_FOR: return eval_for(c, e);
     case AST_EXPECTATION: return eval_expectation(c, e);
     case AST_GRAD: return eval_grad(c, e);
-    case AST_AFTER: return unsupported(c, e->span, "after (unrolled updates)");
+    case AST_AFTER: return eval_after(c, e);
     default: statement_only_in_schedule(c, e); return val_error(c->L);
     }
 }

@@ -19,6 +19,19 @@ void pending_begin_block(Lower *L)
     L->pendings.n = n;
 }
 
+PendingMark pending_mark(Lower *L)
+{
+    PendingMark m = {L->pendings.n, arena_array(L->work, int, L->pendings.n + 1)};
+    for (int i = 0; i < m.n; i++) m.done[i] = L->pendings.v[i]->done.n;
+    return m;
+}
+
+void pending_back(Lower *L, const PendingMark *m)
+{
+    L->pendings.n = m->n;
+    for (int i = 0; i < m->n; i++) L->pendings.v[i]->done.n = m->done[i];
+}
+
 bool ctx_trains(const Ctx *c, const Player *p) { return block_trains(c->block, p); }
 
 static void note_unowned(Lower *L, const Ast *assign, bool committed)

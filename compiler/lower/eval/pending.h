@@ -17,6 +17,12 @@ struct Pending {
     int         flag;                                       /* 1 + the slot that says, while the program runs, whether it has been committed; 0: that is known */
 };
 
+/* What waits here. Looking ahead, updates take up what they like; pending_back makes it as if they had not, and drops what was assigned since. */
+typedef struct PendingMark { int n, *done; } PendingMark;
+
+PendingMark pending_mark(Lower *L);
+void pending_back(Lower *L, const PendingMark *m);
+
 void pending_begin_block(Lower *L);                                             /* those of other blocks have had their updates */
 void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign);
 void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */

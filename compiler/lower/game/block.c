@@ -57,7 +57,7 @@ static void search_list(Search *s, AstList stmts)
 /* Never known now. */
 static void look_for_samples(void *found, const Ast *n)
 {
-    if (n->kind == AST_EXPECTATION || n->kind == AST_GRAD) *(bool *)found = true;
+    if (n->kind == AST_EXPECTATION || n->kind == AST_GRAD || n->kind == AST_AFTER) *(bool *)found = true;
     if (!*(bool *)found) ast_each_child(n, look_for_samples, found);
 }
 

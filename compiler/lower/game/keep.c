@@ -1,6 +1,7 @@
 /* keep.c - draws, lets and states of the schedule: computed where they stand, and used by later statements as the nodes they are. */
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/table.h"
 #include "compiler/lower/eval/target.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/own/graph.h"
@@ -155,6 +156,39 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to)
     if (any) sched_line(c, p, "let", name, s->span);
 }
 
+/* ---- data */
+
+/* Tables of the top level can be asked for when the program has run, as lets can. */
+static void keep_tables(Ctx *c, const Ast *data)
+{
+    for (int i = 0; i < data->data.names.n; i++) {
+        const Binding *b = scope_own(c->L, c->scope, data->data.names.v[i]);
+        const Data *d = b && b->value && b->value->kind == V_DIST ? dist_drawn_rows(b->value->dist) : NULL;
+        const char *path = d && table_computed(d) ? names_unique(&c->L->root_names, b->name) : NULL;
+        for (int k = 0; path && k < d->n_fields; k++)
+            if (d->field[k].value) keep_named(c, d->field[k].value, path_join(c->L, path, d->n_fields > 1 ? d->field[k].name : ""), b->at);
+    }
+}
+
+/* Data of files and lists are known; a table that is computed is computed here. */
+void sched_data(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    uint32_t before = L->m->next_id;
+    const char *name = s->data.names.v[0]->name.name;
+    Part *p = part_begin(L, strf(L, "data_%s", name), IR_FN_STATE, s->span);
+    L->standing = s;
+    for (int i = 0; i < s->data.names.n; i++) scope_of_place(c, c->scope, s->data.names.v[i]);
+    L->standing = NULL;
+    if (L->m->next_id == before) {
+        part_drop(L);
+        return;
+    }
+    if (to->top && c->scope == L->file) keep_tables(c, s);
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);
+}
+
 /* ---- what a static loop carries from round to round */
 
 /* The value of `e` as it is where it stands, for later statements. */
@@ -172,19 +206,31 @@ static const Ast *last_line(Ctx *c, const Ast *s)
     return NULL;
 }
 
+static bool carry(Ctx *c, const Ast *s, const Ast *last, Value **carried, Ctx *next)
+{
+    AstList carries = s->for_.carries;
+    bool ok = true;
+    for (int i = 0; !last && i < carries.n; i++) carried[i] = carried_value(c, carries.v[i]->carry.value), ok = ok && !val_bad(carried[i]);
+    if (last) ok = carries_next(c, s, carried_value(c, last), carried);
+    if (ok && next) carries_bind(next, next->scope, carries, carried);
+    return ok;
+}
+
+bool carry_here(Ctx *c, const Ast *s, Value **carried, bool first, Ctx *next)
+{
+    const Ast *last = first ? NULL : last_line(c, s);
+    return (first || last) && carry(c, s, last, carried, next);
+}
+
 bool sched_carry(Ctx *c, const Ast *s, Value **carried, bool first, Ctx *next, Nodes *to)
 {
     Lower *L = c->L;
-    AstList carries = s->for_.carries;
     const Ast *last = first ? NULL : last_line(c, s);
-    bool ok = first || last;
     uint32_t before = L->m->next_id;
     Span at = last ? last->span : s->for_.carries.v[0]->span;
     Part *p = part_begin(L, "carry", IR_FN_STATE, at);
     p->binds = true;
-    for (int i = 0; first && i < carries.n; i++) carried[i] = carried_value(c, carries.v[i]->carry.value), ok = ok && !val_bad(carried[i]);
-    if (last) ok = carries_next(c, s, carried_value(c, last), carried);
-    if (ok && next) carries_bind(next, next->scope, carries, carried);
+    bool ok = (first || last) && carry(c, s, last, carried, next);
     if (L->m->next_id == before) return part_drop(L), ok;
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, at);

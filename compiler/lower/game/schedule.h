@@ -31,17 +31,25 @@ void block_changes(Ctx *c, const Ast *s, Slots *out);                           
 
 void sched_sample(Ctx *c, const Ast *s, Nodes *to);
 void sched_let(Ctx *c, const Ast *s, Nodes *to);
+void sched_data(Ctx *c, const Ast *s, Nodes *to);
 /* What a static loop carries: its first values, or what the last line of the round at hand makes of them; bound in the scope of the next one (NULL: there is
  * none). False after an error. */
 bool sched_carry(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next, Nodes *to);
+bool carry_here(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next);       /* the same in the part at hand */
 void sched_state(Ctx *c, const Ast *s);
 void sched_assign(Ctx *c, const Ast *s, Nodes *to);
 
 /* ---- update.c */
 
-/* An update, or statements that read the same starting point: what they change. False after an error. */
+/* An update, or statements that read the same starting point, or look ahead from it: what they change. False after an error. */
 bool update_changes(Ctx *c, const Ast *s, Changes *out);
+/* copy, average (decay is not NULL): parameters and layer states of the target, in the environment and the part at hand. False after an error. */
+bool update_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Span at);
 void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at);  /* average; copy: decay NULL */
+
+/* ---- ahead.c: what stands in `after` */
+
+bool look_ahead(Ctx *c, const Ast *after, int64_t rounds);                      /* sets Lower.look_ahead; false after an error */
 
 /* ---- report.c: what leaves the program */
 
