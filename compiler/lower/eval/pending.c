@@ -173,6 +173,12 @@ static void flag_new(Lower *L, Pending *p)
     for (int i = 0; i < p->done.n; i++) set_flag(L, p->done.v[i].part, slot, true);
 }
 
+/* An update commits it. Of what is only looked ahead at nothing stays. */
+static void taken(Lower *L, const Pending *p)
+{
+    if (p->flag && !L->g->ahead) set_flag(L, L->part, p->flag - 1, true);
+}
+
 /* The same pending where no update has committed it yet. Nobody keeps the flag: each part reads what it is when the part begins. */
 static const Pending *where_waiting(Lower *L, Pending *p)
 {
@@ -181,7 +187,6 @@ static const Pending *where_waiting(Lower *L, Pending *p)
     IrVal *waits = ir_not(b, fn_read(L, p->flag - 1));
     Pending *once = arena_copy(L->a, p, sizeof *p);
     once->picked = p->picked ? ir_and(b, p->picked, waits) : waits;
-    set_flag(L, L->part, p->flag - 1, true);
     return once;
 }
 
@@ -262,7 +267,7 @@ void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const 
         Done done = wanted ? is_done(L, p) : DONE_YES;
         if (done == DONE_YES || (done == DONE_ASK && asks_too_much(c, p, at))) continue;
         add(c, done == DONE_ASK ? where_waiting(L, p) : p, at, out);
-        if (done == DONE_NO && p->flag) set_flag(L, L->part, p->flag - 1, true);
+        taken(L, p);
         array_push(L->a, &p->done, ((__typeof__(*p->done.v)){arm_now(L), L->part}));
         if (!p->owner) note_unowned(L, p->assign, true);
     }
