@@ -161,6 +161,39 @@ def cut_after(out, name):
             os.remove(os.path.join(checkpoints, n))
 
 
+PARTS = """
+import optim
+net G { param v: real = 1; v }
+state s: (n: real, t: real[2, 2]) = (n: 0, t: 0)
+for k in 0..2, rate = 0.5, seen = 0 {
+  alternate 2 steps {
+    update G minimize 0.5 * G()^2 + stop(seen) * G() with sgd(rate)
+    s.t[k, step] := G.v
+    s.n := s.n + 1
+    save
+  }
+  (rate / 2, seen + G.v)
+}
+report all = s.n + 10 * s.t[0, 0] + 100 * s.t[0, 1] + 1000 * s.t[1, 0] + 10_000 * s.t[1, 1]
+"""
+
+
+def test_parts_of_states_and_what_loops_carry_are_in_the_checkpoint():
+    """0.5, 0.25 of the first round; 0.25 - 0.25 * (0.25 + 0.25) = 0.125, 0.125 - 0.25 * (0.125 + 0.25) = 0.03125 of the second, which has seen 0.25."""
+    with folder() as d:
+        path, out = os.path.join(d, "parts.gan"), os.path.join(d, "out")
+        with open(path, "w") as f:
+            f.write(PARTS)
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        whole, names = last_state(out), sorted(n for n in os.listdir(os.path.join(out, "checkpoints")) if n.endswith(".safetensors"))
+        assert abs(reports(out)[-1]["all"] - (4 + 5 + 25 + 125 + 312.5)) < 1e-3, reports(out)
+        for name in reversed(names[:-1]):
+            cut_after(out, name)
+            r = gan("run", path, "--out", out, "--quiet", "--resume", "--backend", "interp")
+            assert r.status == 0 and "resuming" in r.err, r
+            assert last_state(out) == whole, (name, "the resumed run ended in another state")
+
+
 def test_a_block_that_was_left_is_not_entered_again():
     with folder() as d:
         path, out = os.path.join(d, "stopped.gan"), os.path.join(d, "out")

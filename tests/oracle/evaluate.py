@@ -5,11 +5,12 @@ Idea: everything is done as the rules of docs/lowering.md say it, one scalar at 
 of nodes of its own, a read of a slot is the node that is there now, an application of a layer marks its result with the assignments it made.
 A draw must be known: a finite list taken whole, a spread of zero, or a number that the run itself reports.
 Start at Evaluator.eval()."""
+import itertools
 import math
 import scalar
 from scalar import N, const, make, total
-from syntax import Strange
-from values import (T, Axis, Builtin, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, Thunk, Wrong, each, elementwise, fields, fill,
+from syntax import Node, Strange
+from values import (T, Axis, Builtin, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, Thunk, Wrong, each, elementwise, fields, fill,
                     identity, leaves, mean_over, number, over, pick, reduce, rows_of, spread, stack, tensor, union)
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
@@ -61,8 +62,8 @@ class Evaluator:
         s = scope.find(e.name)
         if s:
             v = s.names[e.name]
-            if isinstance(v, Slot):
-                return self.env[v]
+            if isinstance(v, (Slot, SlotRecord)):
+                return self.read(v)
             return self.force(v)
         if e.name == "training":
             return bool(self.instance and self.instance.owner in self.mode)
@@ -77,6 +78,16 @@ class Evaluator:
         if e.name == "pi":
             return math.pi
         raise Strange(f"line {e.line}: {e.name}")
+
+    def read(self, v):
+        return self.env[v] if isinstance(v, Slot) else Record(((k, self.read(x)) for k, x in v.fields.items()), v.named)
+
+    def numbers_of(self, v):
+        """A player beside an operator, or where numbers are taken, is the record of its parameters."""
+        if not isinstance(v, Player):
+            return v
+        self.complete(v)
+        return self.parameters(v.instance)
 
     def step_value(self):
         return T((), (), [const(self.step)])
@@ -132,6 +143,7 @@ class Evaluator:
             return Dist("power", base=a, n=b)
         if e.op in ("and", "or", "==", "!=", "%"):
             return self.static_only(e, a, b)
+        a, b = self.numbers_of(a), self.numbers_of(b)
         if number(a) and number(b):
             return self.numbers(e, a, b)
         if e.op == "@" or e.op not in ARITHMETIC:
@@ -212,7 +224,7 @@ class Evaluator:
                 raise Strange(f"field {name}")
             return v.fields[name]
         if isinstance(v, Comparison):
-            return self.force(self.slot_or(v.scope.names[name]))
+            return self.force(v.changed[name] if name in v.changed else self.slot_or(v.scope.names[name]))
         if isinstance(v, Player):
             self.complete(v)
             return T((), (), [const(leaves(self.env[v.steps])[0].val)]) if name == "steps" else self.part(v.instance, name)
@@ -424,21 +436,44 @@ class Evaluator:
         self.bind(scope, s.pattern, v)
 
     def assign_in_body(self, s, scope):
-        if s.target.kind != "name":
-            raise Strange("an assignment to a part")
+        target, items = (s.target.e, s.target.items) if s.target.kind == "index" else (s.target, None)
+        if target.kind != "name" or items and self.rule:
+            raise Strange("an assignment to such a part")
         v = self.eval(s.value, scope)
         if self.rule:
-            home = scope.find(s.target.name)
-            old = home.names[s.target.name]
-            home.set(s.target.name, shaped_like(v, old))
+            home = scope.find(target.name)
+            old = home.names[target.name]
+            home.set(target.name, shaped_like(v, old))
             return
-        slot = self.instance and self.instance.slots.get(s.target.name)
+        slot = self.instance and self.instance.slots.get(target.name)
         if not slot or slot.kind != "state":
             raise Strange("an assignment to what is no state")
         v = tensor(v)
         if v.axes:
             raise Wrong("E200", s.line, "a state that varies over samples")
-        self.frame.append((slot, fill(v, self.env[slot].shape), slot.owner is None or slot.owner in self.mode))
+        shape = self.env[slot].shape
+        new = self.elements(v, shape, items, scope) if items else dict(enumerate(fill(v, shape).data))
+        self.frame.append((slot, new, slot.owner is None or slot.owner in self.mode))
+
+    def elements(self, v, shape, items, scope):
+        """What an index picks of a tensor of that shape: element -> its new value."""
+        chosen = []
+        for i, n in enumerate(shape):
+            item = items[i] if i < len(items) else Node("range", 0, low=None, high=None)
+            if item.kind == "range":
+                low, high = self.eval(item.low, scope) if item.low else 0, self.eval(item.high, scope) if item.high else n
+                chosen.append(list(range(low, high)))
+                continue
+            k = self.eval(item, scope)
+            if isinstance(k, T) and not k.axes and not k.shape:
+                k = int(k.data[0].val)
+            if not isinstance(k, int) or not 0 <= k < n:
+                raise Strange("an index that is none")
+            chosen.append(k)
+        part = [len(c) for c in chosen if isinstance(c, list)]
+        data = fill(v, part).data
+        places = itertools.product(*[c if isinstance(c, list) else [c] for c in chosen])
+        return {sum(k * math.prod(shape[j + 1:]) for j, k in enumerate(place)): x for place, x in zip(places, data)}
 
     # ---- expectations
 
@@ -649,6 +684,7 @@ class Evaluator:
         return elementwise("div", reduce(x, total), math.prod(x.shape))
 
     def b_dot(self, a, b):
+        a, b = self.numbers_of(a), self.numbers_of(b)
         if isinstance(a, Record):
             parts = [self.b_dot(x, b.fields[k]) for k, x in a.fields.items()]
             out = parts[0]

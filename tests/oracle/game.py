@@ -8,7 +8,7 @@ import scalar
 from evaluate import Evaluator, Scope
 from scalar import const
 from syntax import Node, Strange, parse
-from values import Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, tensor
+from values import Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, tensor
 
 LIBRARY = """
 optimizer sgd(lr)(w, g) { w := w - lr * g }
@@ -125,11 +125,12 @@ class Game(Evaluator):
         c = self.eval(s.value, scope)
         if not isinstance(c, Comparison):
             raise Strange("compare of something else")
-        scope.set(s.name, c)
+        changed = dict(c.changed)
         for name, op, e in s.changes:
-            old = c.scope.names[name]
+            old = changed.get(name, c.scope.names[name])
             new = Thunk(e, scope)
-            c.scope.set(name, new if op == "=" else Thunk(Node("joined", s.line, a=old, b=new), scope))
+            changed[name] = new if op == "=" else Thunk(Node("joined", s.line, a=old, b=new), scope)
+        scope.set(s.name, Comparison(c.scope, s.name, changed))
 
     def e_joined(self, e, scope):
         return fields("add", self.force(e.a), self.force(e.b), e.line)
@@ -210,13 +211,22 @@ class Game(Evaluator):
         return None
 
     def top_for(self, s, scope):
-        place = self.place
+        self.rounds(s, scope, self.top)
+
+    def rounds(self, s, scope, do):
+        """The statements of a static loop; with what is carried the last line of each says what the next one has."""
+        place, carried = self.place, [self.eval(v, scope) for _, v in s.carried]
         for i, x in enumerate(self.eval(s.over, scope)):
             inner = Scope(scope)
             self.place = place + (("round", id(s), i),)
             self.bind(inner, s.pattern, x)
-            for t in s.body:
-                self.top(t, inner)
+            for (p, _), v in zip(s.carried, carried):
+                self.bind(inner, p, v)
+            for t in s.body[:-1] if s.carried else s.body:
+                do(t, inner)
+            if s.carried:
+                v = self.eval(s.body[-1].e, inner)
+                carried = [v] if len(s.carried) == 1 else list(v.fields.values())
         self.place = place
 
     def s_alternate(self, s, scope):
@@ -249,13 +259,7 @@ class Game(Evaluator):
         return self.branch(lambda arm: (arm is arms[0]) == yes, arms, scope)
 
     def s_for(self, s, scope):
-        place = self.place
-        for i, x in enumerate(self.eval(s.over, scope)):
-            inner = Scope(scope)
-            self.place = place + (("round", id(s), i),)
-            self.bind(inner, s.pattern, x)
-            self.statements(s.body, inner)
-        self.place = place
+        self.rounds(s, scope, self.statement)
 
     def s_simultaneous(self, s, scope):
         start, changed = self.env, {}
@@ -293,11 +297,18 @@ class Game(Evaluator):
     def s_state(self, s, scope):
         slot = self.declared.get((id(s), self.place))
         if not slot:
-            slot = self.declared[id(s), self.place] = Slot(s.name, "program", None)
-            slot.first = self.first_value(s, scope)
-        if slot not in self.env:
-            self.put(slot, slot.first)
+            slot = self.declared[id(s), self.place] = self.state_slots(s.name, None if s.type else self.numbers_of(self.eval(s.value, scope)), s, scope)
+        for leaf in leaf_slots(slot):
+            if leaf not in self.env:
+                self.put(leaf, leaf.first)
         scope.set(s.name, slot)
+
+    def state_slots(self, name, v, s, scope):
+        if isinstance(v, Record):
+            return SlotRecord(((k, self.state_slots(f"{name}.{k}", x, s, scope)) for k, x in v.fields.items()), v.named)
+        slot = Slot(name, "program", None)
+        slot.first = self.first_value(s, scope) if v is None else tensor(v)
+        return slot
 
     def s_sample(self, s, scope):
         first = s.binders[0][0][0]
@@ -326,23 +337,31 @@ class Game(Evaluator):
         self.bind(scope, name, T((), (n,) if d.kind == "power" else (), values))
 
     def s_assign(self, s, scope):
-        index = None
-        target = s.target
-        if target.kind == "index":
-            target, index = target.e, self.eval(target.items[0], scope)
-        home = scope.find(target.name)
-        slot = home and home.names[target.name]
-        if not isinstance(slot, Slot):
-            raise Strange("an assignment to something else")
+        target, items = (s.target.e, s.target.items) if s.target.kind == "index" else (s.target, None)
+        slot = self.target(target, scope)
         before, self.mode = self.mode, frozenset()
-        v = tensor(self.eval(s.value, scope))
+        v = self.numbers_of(self.eval(s.value, scope))
+        if items:
+            new = self.elements(tensor(v), self.env[slot].shape, items, scope)
+            v = T((), self.env[slot].shape, [new.get(k, x) for k, x in enumerate(self.env[slot].data)])
         self.mode = before
-        old = self.env[slot]
-        if index is not None:
-            data = list(old.data)
-            data[index] = v.data[0]
-            v = T((), old.shape, data)
-        self.put(slot, fill(v, old.shape))
+        self.put_all(slot, v)
+
+    def target(self, t, scope):
+        if t.kind == "field":
+            return self.target(t.e, scope).fields[t.name]
+        home = scope.find(t.name)
+        slot = home and home.names[t.name]
+        if not isinstance(slot, (Slot, SlotRecord)):
+            raise Strange("an assignment to something else")
+        return slot
+
+    def put_all(self, slot, v):
+        if isinstance(slot, Slot):
+            return self.put(slot, fill(tensor(v), slot.first.shape))
+        for k, x in slot.fields.items():
+            self.put_all(x, v.fields[k])
+        return None
 
     def s_report(self, s, scope):
         before, self.mode = self.mode, frozenset()
@@ -538,13 +557,22 @@ class Game(Evaluator):
                 if mine and not trained and not self.silent:
                     raise Strange("a state of a value that was not computed in training")
                 if mine:
-                    new.setdefault(slot, {})[id(frame)] = v
+                    new.setdefault(slot, {}).setdefault(id(frame), {}).update(v)
         for slot, by_frame in new.items():
-            v = list(by_frame.values())
-            out = v[0]
-            for x in v[1:]:
-                out = elementwise("add", out, x)
-            self.put(slot, elementwise("div", out, len(v)))
+            old = self.env[slot]
+            self.put(slot, T((), old.shape, [self.mean_of([v[k] for v in by_frame.values() if k in v], x) for k, x in enumerate(old.data)]))
+
+    def mean_of(self, assigned, old):
+        if not assigned:
+            return old
+        out = T((), (), [assigned[0]])
+        for x in assigned[1:]:
+            out = elementwise("add", out, T((), (), [x]))
+        return elementwise("div", out, len(assigned)).data[0]
+
+
+def leaf_slots(s):
+    return [s] if isinstance(s, Slot) else [x for f in s.fields.values() for x in leaf_slots(f)]
 
 
 def tensors(v):

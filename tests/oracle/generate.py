@@ -14,9 +14,11 @@ LAYERS = {
     "Tr": "layer Tr()(x: real) -> real { if training { 1.5 * x } else { x } }",
     "Count": "layer Count()(x: real) -> real { state n: real = 0; n := n + 1; x + 0.01 * n }",
     "Mem": "layer Mem(x: real) -> real { param w: real = 0.9; state m: real = 0.2; m := 0.5 * m + 0.5 * x; w * x + 0.3 * m }",
+    "Duo": "layer Duo(x: real) -> real { param w: real = 0.8; state m: real[2] = [0.1, -0.2]; m[0] := 0.5 * m[0] + 0.5 * x; m[1] := m[0]; w * x + 0.3 * m[0] - 0.2 * m[1] }",
+    "Cell": "layer Cell()(x: real, k: int) -> real { state m: real[3] = [0.1, 0.2, 0.3]; m[2] := 0.5; m[1..] := 0.7 * m[1..]; m[k] := tanh(x + m[2]); x + 0.2 * m[k] }",
     "Norm": "layer Norm()(x: real) -> real { state m: real = 0.1; m := 0.5 * m + 0.5 * E[o ~ batch_of(x)] o; if training { x - E[o ~ batch_of(x)] o } else { x - m } }",
 }
-PARTS = {"Lin": (["w", "b"], []), "Gain": (["g"], []), "Tr": ([], []), "Count": ([], ["n"]), "Mem": (["w"], ["m"]), "Norm": ([], ["m"])}
+PARTS = {"Lin": (["w", "b"], []), "Gain": (["g"], []), "Tr": ([], []), "Count": ([], ["n"]), "Mem": (["w"], ["m"]), "Duo": (["w"], ["m[0]", "m[1]"]), "Norm": ([], ["m"])}
 RULES = {
     "decayed": "optimizer decayed(inner)(w, g) { w := 0.9 * w; inner(w, g) }",
     "rooted": "optimizer rooted(lr)(w, g) { state c = zeros(w); c := c + g * g; w := w - lr * g / sqrt(1.0 + c) }",
@@ -91,6 +93,8 @@ class Generator:
             (f"net {n} {{ param v: real = {self.number()}; v |> Gain |> tanh |> Lin({self.positive()}) }}", ["v", "Gain_1.g", "Lin_1.w", "Lin_1.b"], []),
             (f"net {n} {{ param v: real = {self.number()}; v |> Count() |> Tr() }}", ["v"], ["Count_1.n"]),
             (f"net {n} {{ param v: real = {self.number()}; v |> Mem }}", ["v", "Mem_1.w"], ["Mem_1.m"]),
+            (f"net {n} {{ param v: real = {self.number()}; v |> Duo |> Tr() }}", ["v", "Duo_1.w"], ["Duo_1.m[0]", "Duo_1.m[1]"]),
+            (f"net {n} {{ param v: real = {self.number()}; let g = Cell(); g(v, 0) + 0.5 * g(sin(v), {self.r.choice(['0', '1', '2'])}) * g(0.3 * v, 1) }}", ["v"], ["Cell_1.m[0]", "Cell_1.m[1]", "Cell_1.m[2]"]),
             (f"net {n} {{ param v: real = {self.number()}; for k in [0.5, 1.5], h = v {{ h |> Lin(k) |> sin }} }}", ["v", "Lin_1.w", "Lin_2.b"], []),
             (f"net {n} {{ param v: real = {self.number()}; let g = Lin({self.positive()}); g(tanh(g(v))) }}", ["v", "Lin_1.w", "Lin_1.b"], []),
         ]
@@ -101,14 +105,14 @@ class Generator:
     def chain(self, axised):
         """A body x |> .. of layers: its text, its parameters, its states."""
         words, paths, states, counts = ["x"], [], [], {}
-        kinds = ["Lin", "Gain", "Lin", "Tr", "Count"] + (["Norm"] if axised else ["Mem"])
+        kinds = ["Lin", "Gain", "Lin", "Tr", "Count"] + (["Norm"] if axised else ["Mem", "Duo"])
         for i in range(self.r.randint(1, 3)):
             k = "Lin" if i == 0 else self.r.choice(kinds)
             counts[k] = counts.get(k, 0) + 1
             p, s = PARTS[k]
             paths += [f"{k}_{counts[k]}.{q}" for q in p]
             states += [f"{k}_{counts[k]}.{q}" for q in s]
-            words.append({"Lin": f"Lin({self.positive()})", "Gain": "Gain", "Mem": "Mem"}.get(k, k + "()"))
+            words.append({"Lin": f"Lin({self.positive()})", "Gain": "Gain", "Mem": "Mem", "Duo": "Duo"}.get(k, k + "()"))
             if self.chance(0.5):
                 words.append(self.r.choice(SHAPES[:4]))
         return " |> ".join(words), paths, states
@@ -135,7 +139,7 @@ class Generator:
             axised = self.r.choice([True, False])
             text, paths, states = self.chain(axised)
             self.line(f"net {n}(x: real) -> real {{ {text} }}")
-            only = True if any("Norm" in s for s in states) else False if any("Mem" in s for s in states) else None
+            only = True if any("Norm" in s for s in states) else False if any("Mem" in s or "Duo" in s for s in states) else None
             self.players.append(Player(n, "critic", paths, states, only))
 
     def declare_vector(self):
@@ -181,6 +185,21 @@ class Generator:
         self.line(f"  report r{self.reports}[{k}] = {w}.v")
         self.line("}")
 
+    def declare_carried(self):
+        """A static loop that carries a rate, and a number that is computed in each round."""
+        k, rate, sum_, p = self.fresh("k"), self.fresh("e"), self.fresh("e"), self.r.choice(self.of("value"))
+        self.line(f"for {k} in [0.5, -0.4], {rate} = 0.1, {sum_} = {self.r.choice([self.number(), p.name + '.v'])} {{")
+        self.line("  alternate 2 steps {")
+        self.line(f"    update {p.name} {self.r.choice(['minimize', 'maximize'])} {k} * {p.name}() * {self.r.choice(['1.0', f'stop({sum_})', f'tanh(stop({sum_}))', sum_])} with sgd({rate})")
+        if self.states and self.chance(0.5):
+            s = self.r.choice(self.states)
+            self.line(f"    {s} := 0.5 * {s} + 0.3 * {sum_}")
+        self.line("  }")
+        self.reports += 1
+        self.line(f"  report r{self.reports}[{k}] = {sum_} + {p.name}.v")
+        self.line(f"  (0.5 * {rate}, {self.r.choice([f'0.5 * {sum_} + {p.name}.v', f'tanh({p.name}())'])})")
+        self.line("}")
+
     def declare_memory(self):
         """A comparison with a state of its own, which every update that contains it moves."""
         critics = [p for p in self.of("critic") if p.axised is not False]
@@ -211,6 +230,11 @@ class Generator:
         self.line("  generator = -E[x ~ q] h(x)")
         self.line("}")
         self.line(f"compare {name} = {kind}(rows([{self.number()}]), {G.name}, {D.name}){extra}")
+        if self.chance(0.4):
+            again, base = self.fresh("c"), name
+            change = self.r.choice([f"critic += 0.3 * {base}.height", f"critic = {base}.critic - 0.2 * {base}.height, critic += {base}.height", f"generator += {base}.height"])
+            self.line(f"compare {again} = {base} with {change}")
+            self.comparisons.append((again, D, G))
         self.comparisons.append((name, D, G))
 
     # ---- expressions
@@ -262,6 +286,10 @@ class Generator:
         if self.states and not axis and not var:
             n = self.r.choice(self.states)
             forms += [lambda: f"(grad[{n}] ({n}^2 * {self.number()} + tanh({n}) * {self.number()}))"]
+        pairs = [(a, b) for a in self.of("critic") for b in self.of("critic") if a is not b and a.paths == b.paths]
+        if pairs and not axis and not var:
+            a, b = self.r.choice(pairs)
+            forms += [lambda: self.r.choice([f"0.2 * norm2({a.name} - 0.5 * {b.name})", f"0.2 * dot({a.name}, {b.name})"])]
         players = [p for p in self.of("critic") if p.axised is None or p.axised == bool(axis or var)]
         if players:
             forms += [lambda: f"{self.r.choice(players).name}({sub()})"] * 4
@@ -462,8 +490,10 @@ class Generator:
         elif r < 0.88 and self.states:
             s = self.r.choice(self.states)
             self.line(f"{s} := 0.5 * {s} + {self.quiet(here)}")
-            if self.chance(0.3) and s.endswith("]"):
+            if self.chance(0.3) and s.endswith("]") and "," not in s:
                 self.line(f"{s[:-3]} := [{self.quiet(here)}, 0.5 * {s}]")
+            elif self.chance(0.3) and s.endswith("]") and "," in s:
+                self.line(f"{s.split('[')[0]}[{self.r.choice(['1', '.., 0', '0, 1..', '..1, 1..'])}] := {s} * {self.positive()}")
         elif r < 0.92:
             self.follow()
         else:
@@ -676,6 +706,14 @@ class Generator:
             s = self.fresh("mem")
             self.line(f"state {s}: real[2] = [{self.number()}, {self.number()}]")
             self.states += [f"{s}[0]", f"{s}[1]"]
+        if self.chance(0.25):
+            s = self.fresh("mem")
+            self.line(f"state {s} = (p: {self.number()}, q: (r: [{self.number()}, {self.number()}], s: {self.number()}))")
+            self.states += [f"{s}.p", f"{s}.q.r[0]", f"{s}.q.r[1]", f"{s}.q.s"]
+        if self.chance(0.15):
+            s = self.fresh("mem")
+            self.line(f"state {s}: real[2, 3] = [[{self.number()}, 0.1, 0.2], [0.3, {self.number()}, -0.1]]")
+            self.states += [f"{s}[0, 1]", f"{s}[1, 2]", f"{s}[1, 0]"]
         if self.chance(0.4):
             s = self.fresh("mem")
             self.line(f"state {s}: real = {self.number()}")
@@ -687,6 +725,8 @@ class Generator:
             self.alternate(here)
             if self.chance(0.15):
                 self.declare_runs()
+            if self.chance(0.2):
+                self.declare_carried()
             if self.chance(0.3):
                 self.top_statement(here)
         self.final_reports(here)

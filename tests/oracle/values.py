@@ -70,6 +70,13 @@ class Slot:
         self.name, self.kind, self.owner, self.first = name, kind, owner, None
 
 
+class SlotRecord:
+    """A state of several fields: each a Slot or a SlotRecord."""
+
+    def __init__(self, fields, named=True):
+        self.fields, self.named = dict(fields), named
+
+
 class Player:
     def __init__(self, name):
         self.name, self.body, self.model = name, None, False
@@ -83,8 +90,10 @@ class Dist:
 
 
 class Comparison:
-    def __init__(self, scope, name):
-        self.scope, self.name = scope, name
+    """`changed`: what `with` has made of members, which only those see who ask the comparison for them."""
+
+    def __init__(self, scope, name, changed=()):
+        self.scope, self.name, self.changed = scope, name, dict(changed)
 
 
 class Thunk:

@@ -142,18 +142,6 @@ static bool declared_type(Ctx *c, const Ast *type, Span at, IrType *t, int64_t *
     return true;
 }
 
-Value *declared_first(Ctx *c, Value *first, const Ast *type, Span at, const char *name)
-{
-    IrType t = {0};
-    int64_t classes;
-    IrVal *v = declared_type(c, type, at, &t, &classes) ? as_tensor(c, first, at) : NULL;
-    if (!v || !type_class_fits(c, first, v, classes, at, "the first value") || !initial_fits(c, v, &t, at, name)) return val_error(c->L);
-    v = arith_convert(c, v, t.elem);
-    Value *out = val_tensor(c->L, t.rank && !v->type.rank ? ir_fill(fn_builder(c), v, ir_dims_of(&t)) : v);
-    out->tensor.classes = classes;
-    return out;
-}
-
 static bool owns_slot(const Player *p, int slot)
 {
     for (int i = 0; i < p->params.n; i++)
@@ -235,6 +223,33 @@ static Value *first_field(Ctx *c, Value *v, const Ast *type, int i, Span at, con
     if (!f) diag_error(c->L->diags, at, E200, "%s is declared a %s of %d values, and its first value is %s", name,
                        field_name(type, i) ? "record" : "tuple", fields_of(type).n, val_text(c->L, v));
     return f;
+}
+
+static Value *first_tensor(Ctx *c, Value *first, const Ast *type, Span at, const char *name)
+{
+    IrType t = {0};
+    int64_t classes;
+    IrVal *v = declared_type(c, type, at, &t, &classes) ? as_tensor(c, first, at) : NULL;
+    if (!v || !type_class_fits(c, first, v, classes, at, "the first value") || !initial_fits(c, v, &t, at, name)) return val_error(c->L);
+    v = arith_convert(c, v, t.elem);
+    Value *out = val_tensor(c->L, t.rank && !v->type.rank ? ir_fill(fn_builder(c), v, ir_dims_of(&t)) : v);
+    out->tensor.classes = classes;
+    return out;
+}
+
+Value *declared_first(Ctx *c, Value *first, const Ast *type, Span at, const char *name)
+{
+    if (type->kind == AST_TYPE) return first_tensor(c, first, type, at, name);
+    int n = fields_of(type).n;
+    Value **v = arena_array(c->L->a, Value *, n + 1);
+    const char **names = arena_array(c->L->a, const char *, n + 1);
+    for (int i = 0; i < n; i++) {
+        const Ast *field = fields_of(type).v[i];
+        Value *f = first_field(c, first, type, i, at, name);
+        names[i] = field_name(type, i);
+        if (!f || val_bad(v[i] = declared_first(c, f, names[i] ? field->arg.value : field, at, names[i] ? path_join(c->L, name, names[i]) : name))) return val_error(c->L);
+    }
+    return val_record(c->L, v, type->kind == AST_RECORD_TYPE ? names : NULL, n);
 }
 
 static Value *slots_of(Ctx *c, const char *path, const Ast *type, const First *first, IrSlotKind kind, Player *owner, Span at)

@@ -137,26 +137,65 @@ static bool is_moved(const Pending *p, Player *const *players, int n)
     return !p->owner;
 }
 
-/* Has an update committed it by now? On a side of a control statement that may not have been taken, nobody can say. */
-static bool is_done(Ctx *c, const Pending *p, Span at)
+typedef enum { DONE_NO, DONE_YES, DONE_ASK } Done;
+
+/* Has an update committed it by now? On a side of a control statement that may not have been taken, and in a loop that it was made before, only
+ * the running program can say. */
+static Done is_done(const Lower *L, const Pending *p)
 {
+    Done done = arm_repeats(L, p->arm) ? DONE_ASK : DONE_NO;
     for (int i = 0; i < p->done.n; i++) {
-        if (arm_holds(c->L, p->done.v[i])) return true;
-        if (arm_excludes(c->L, p->done.v[i])) continue;
-        Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state whose new value one update commits under a condition, and another one behind it");
-        diag_note(d, p->assign->span, "assigned here");
-        return true;
+        if (arm_holds(L, p->done.v[i].arm)) return DONE_YES;
+        if (!arm_excludes(L, p->done.v[i].arm)) done = DONE_ASK;
     }
-    return false;
+    return done;
 }
 
-/* Each round of a loop would commit it again. */
-static bool is_from_before(Ctx *c, const Pending *p, Span at)
+/* ---- a flag for what only the running program knows: false where the value is made, true with each update that commits it */
+
+static void set_flag(Lower *L, Part *p, int slot, bool to)
 {
-    if (!arm_repeats(c->L, p->arm)) return false;
-    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state whose new value was computed before a loop, and is committed in it");
+    Part *now = L->part;
+    part_back(L, p);
+    array_push(L->work, &p->commits, ((IrCommit){slot, ir_const(&L->fn->b, IR_BOOL, to)}));
+    part_back(L, now);
+}
+
+static void flag_new(Lower *L, Pending *p)
+{
+    int slot = slot_new(L, names_unique(&L->root_names, strf(L, "taken.%s", p->part->name)), ir_scalar(IR_BOOL), IR_SLOT_STATE, NULL);
+    Fn *before = fn_enter_init(L);
+    fn_initialise(L, slot, ir_const(&L->fn->b, IR_BOOL, 0));
+    fn_leave_init(L, before);
+    state_of_program(L, slot, STATE_OF_STATEMENTS);
+    p->flag = 1 + slot;
+    set_flag(L, p->part, slot, false);
+    for (int i = 0; i < p->done.n; i++) set_flag(L, p->done.v[i].part, slot, true);
+}
+
+/* An update commits it. Of what is only looked ahead at nothing stays. */
+static void taken(Lower *L, const Pending *p)
+{
+    if (p->flag && !L->g->ahead) set_flag(L, L->part, p->flag - 1, true);
+}
+
+/* The same pending where no update has committed it yet. Nobody keeps the flag: each part reads what it is when the part begins. */
+static const Pending *where_waiting(Lower *L, Pending *p)
+{
+    IrBuilder *b = &L->fn->b;
+    if (!p->flag) flag_new(L, p);
+    IrVal *waits = ir_not(b, fn_read(L, p->flag - 1));
+    Pending *once = arena_copy(L->a, p, sizeof *p);
+    once->picked = p->picked ? ir_and(b, p->picked, waits) : waits;
+    return once;
+}
+
+/* An update under a condition inside of a simultaneous has no part of its own, whose commits say that it was done. */
+static bool asks_too_much(Ctx *c, const Pending *p, Span at)
+{
+    if (arm_now(c->L) == c->L->part->arm) return false;
+    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state that another update may have committed, committed under a condition in simultaneous");
     diag_note(d, p->assign->span, "assigned here");
-    diag_hint(d, "compute in the loop what contains the assignment");
     return true;
 }
 
@@ -225,9 +264,11 @@ void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const 
     for (int i = 0; i < L->pendings.n; i++) {
         Pending *p = L->pendings.v[i];
         bool wanted = is_moved(p, players, n_players) && (i >= from || depends(p, reached));
-        if (!wanted || is_done(c, p, at) || is_from_before(c, p, at)) continue;
-        add(c, p, at, out);
-        array_push(L->a, &p->done, arm_now(L));
+        Done done = wanted ? is_done(L, p) : DONE_YES;
+        if (done == DONE_YES || (done == DONE_ASK && asks_too_much(c, p, at))) continue;
+        add(c, done == DONE_ASK ? where_waiting(L, p) : p, at, out);
+        taken(L, p);
+        array_push(L->a, &p->done, ((__typeof__(*p->done.v)){arm_now(L), L->part}));
         if (!p->owner) note_unowned(L, p->assign, true);
     }
     for (int i = 0; i < out->means.n; i++) changes_put(L, out, out->means.v[i].slot, mean_of(L, &out->means.v[i]));

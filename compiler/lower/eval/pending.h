@@ -9,11 +9,12 @@ struct Pending {
     Player     *owner;                                      /* NULL: of the program or a comparison */
     IrVal     **witness;  int n_witness;                    /* the results of the application it was made in: what depends on it depends on these */
     const Ast  *assign;
-    const Part *part;                                       /* it was made in, and in which application there */
+    Part       *part;                                       /* it was made in, and in which application there */
     int         application;
     int         arm;                                        /* the side of a control statement, or the loop, that it was made in */
     bool        of_block;                                   /* made in a block of updates, and over with it */
-    ARRAY(int)  done;                                       /* sides of control statements on which an update has committed it; 0: outside of any */
+    ARRAY(struct { int arm; Part *part; }) done;            /* updates that have committed it, and the sides of control statements they are on; 0: outside of any */
+    int         flag;                                       /* 1 + the slot that says, while the program runs, whether it has been committed; 0: that is known */
 };
 
 /* What waits here. Looking ahead, updates take up what they like; pending_back makes it as if they had not, and drops what was assigned since. */

@@ -275,7 +275,23 @@ bool player_find_params(Ctx *c, Player *p, Span at)
     return true;
 }
 
-/* D.steps, D.mu, D.Dense_1.w. NULL: D has none of that name. */
+/* The record of those slots of p whose paths begin with `path`: of a layer its parameters, of a record its fields. NULL: there are none. */
+static Value *part_below(Ctx *c, Player *p, const char *path, IrSlotKind kind)
+{
+    Lower *L = c->L;
+    size_t n = strlen(path);
+    ARRAY(Value *) v = {0};
+    ARRAY(const char *) name = {0};
+    for (int slot = 0; slot < L->m->slots.n; slot++) {
+        const IrSlot *s = &L->m->slots.v[slot];
+        if (s->kind != kind || slot_owner(L, slot) != p || strncmp(s->path, path, n) || s->path[n] != '.') continue;
+        array_push(L->a, &v, val_slot(L, slot));
+        array_push(L->a, &name, s->path + n + 1);
+    }
+    return v.n ? val_record(L, v.v, name.v, v.n) : NULL;
+}
+
+/* D.steps, D.mu, D.Dense_1.w, D.Dense_1. NULL: D has none of that name. */
 Value *player_field(Ctx *c, Player *p, const char *name, Span at)
 {
     Lower *L = c->L;
@@ -292,14 +308,9 @@ Value *player_field(Ctx *c, Player *p, const char *name, Span at)
         slot = ir_find_slot(L->m, path);
     }
     if (slot >= 0) return val_slot(L, slot);
-    size_t n = strlen(path);
-    for (int i = 0; i < p->params.n; i++)                   /* a prefix of a parameter's path: more names follow */
-        if (!strncmp(L->m->slots.v[p->params.v[i]].path, path, n) && L->m->slots.v[p->params.v[i]].path[n] == '.') {
-            if (names_lack_parts(L->names)) return val_error(L);
-            diag_error(L->diags, at, E112, "%s is a layer; name one of its parameters, like %s", path,
-                       L->m->slots.v[p->params.v[i]].path);
-            return val_error(L);
-        }
+    Value *part = part_below(c, p, path, IR_SLOT_PARAM);
+    if (!part) part = part_below(c, p, path, IR_SLOT_STATE);
+    if (part) return part;
     if (names_may_lack(L->names, name)) return val_error(L);            /* its param may stand in a line that could not be read */
     if (p->word != AST_DEFINE_NET && p->closure->def->define.body) {    /* a model's field is the marginal of it */
         return val_dist(L, dist_of_field(L, dist_of_model(L, p, &(Args){0}), name, path));

@@ -245,8 +245,10 @@ static Value *state_of(Ctx *c, Value *v, const char *path, StateOf by, Span at)
     Lower *L = c->L;
     if (v->kind == V_RECORD) {
         Value **f = arena_array(L->a, Value *, v->record.n + 1);
-        for (int i = 0; i < v->record.n; i++)
+        for (int i = 0; i < v->record.n; i++) {
             f[i] = state_of(c, v->record.v[i], path_join(L, path, v->record.name ? v->record.name[i] : strf(L, "%d", i)), by, at);
+            if (val_bad(f[i])) return f[i];
+        }
         return val_record_like(L, v, f);
     }
     IrVal *t = val_bad(v) ? NULL : v->kind == V_INT ? as_real(c, v, at) : as_tensor(c, v, at);

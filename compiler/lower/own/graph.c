@@ -62,6 +62,7 @@ Part *part_begin(Lower *L, const char *name, IrFnKind kind, Span at)
     p->kind = kind;
     p->number = L->g->parts.n;
     p->at = at;
+    p->arm = arm_now(L);
     p->tick_slot = p->fn = -1;
     p->inside = L->inside > 0;
     array_push(L->work, &L->g->parts, p);

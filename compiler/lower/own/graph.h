@@ -37,6 +37,7 @@ struct Part {
     ARRAY(Keep)     keeps;
     ARRAY(const char *) draws;                              /* for the game's table: named distributions drawn from */
     ARRAY(GanSchedule *) nodes;                             /* of the schedule, that run it */
+    int         arm;                                        /* the innermost side of a control statement that it stands on */
     int         tick_slot;                                  /* -1: it never draws */
     bool        inside;                                     /* a block: what it keeps lives for a round, and is in no checkpoint */
     bool        whole;                                      /* it makes again what others have computed; their draws alone it reads */
