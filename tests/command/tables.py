@@ -29,7 +29,7 @@ def test_programs_of_the_page():
     with folder() as d:
         images(d)
         for i, (kind, name, text) in enumerate(blocks):
-            if kind == "csv":
+            if kind in ("csv", "txt"):
                 write(d, name, text)
             if kind != "gan":
                 continue
@@ -137,6 +137,29 @@ def test_the_chooser_is_asked_even_where_nobody_draws_it():
         images(d, (1, 0, 0, 2))
         said = program("./p", "train", "--out", "b", cwd=d, status=1).stderr
         assert "labels.idx: it holds other numbers" in said and "compile it again" in said, said
+
+
+def test_text_is_read_when_a_native_program_runs():
+    with folder() as d:
+        write(d, "names.txt", "ab\n\nbca\r\n")
+        write(d, "words.txt", "night dark is\n")
+        write(d, "p.gan", 'let w = words("words.txt")\ndata names: (x: class[3][4], length: int) = text("names.txt", 4, "abc")\n'
+              'data nights = text("nights.txt", 3, w) |> filter(fn(r) r.length > 1)\nlet dark = w.index("dark")\n'
+              "report places = E[r ~ names : all] sum(r.x) * r.length\nreport darks = E[r ~ nights : all] sum(where(r.x == dark, 1, 0))\n")
+        write(d, "nights.txt", "dark\ndark night\nnight is dark\n")
+        assert gan("run", "p.gan", "--out", "a", "--quiet", cwd=d).status == 0
+        assert gan("build", "p.gan", "-o", "p", cwd=d).status == 0
+        os.remove(f"{d}/words.txt")                         # they are in the program
+        program("./p", "train", "--out", "b", "--quiet", cwd=d)
+        same = reports(f"{d}/a")
+        assert reports(f"{d}/b") == same and same["places"] == (1 * 2 + 3 * 3) / 2 and same["darks"] == 1, same
+        write(d, "other.txt", "c\ncc\n")
+        program("./p", "train", "--out", "c", "--quiet", "--data", "names.txt=other.txt", cwd=d)
+        assert reports(f"{d}/c")["places"] == (2 + 4 * 2) / 2
+        write(d, "other.txt", "c\ncd\n")
+        assert "other.txt:2:2: error: 'd' is not in the alphabet" in program("./p", "train", "--data", "names.txt=other.txt", cwd=d, status=1).stderr
+        write(d, "nights.txt", "dark\ndark night\nnight is is\n")
+        assert "nights.txt: it holds other numbers" in program("./p", "train", cwd=d, status=1).stderr
 
 
 def test_a_place_in_a_file():

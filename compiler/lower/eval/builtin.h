@@ -10,7 +10,7 @@ typedef struct Call {                                       /* what a built-in f
     Span        at;
 } Call;
 
-/* data.c, pick.c */
+/* data.c, pick.c, text.c */
 Value *builtin_idx(Ctx *c, const Call *k);
 Value *builtin_npy(Ctx *c, const Call *k);
 Value *builtin_csv(Ctx *c, const Call *k);
@@ -22,3 +22,7 @@ Value *builtin_with_replacement(Ctx *c, const Call *k);
 Value *builtin_filter(Ctx *c, const Call *k);
 Value *builtin_per_class(Ctx *c, const Call *k);
 Value *builtin_zip(Ctx *c, const Call *k);
+Value *builtin_chars(Ctx *c, const Call *k);
+Value *builtin_index(Ctx *c, const Call *k);
+Value *builtin_words(Ctx *c, const Call *k);
+Value *builtin_text(Ctx *c, const Call *k);

@@ -12,7 +12,7 @@
 
 /* ---- files */
 
-static const char *file_path(Ctx *c, Value *v, Span at)
+const char *table_path(Ctx *c, Value *v, Span at)
 {
     if (v->kind != V_STRING) {
         if (!val_bad(v))
@@ -138,7 +138,7 @@ Value *builtin_idx(Ctx *c, const Call *k)
     for (int i = 0; i < k->n; i++) {
         GanError err;
         GanTensor *t;
-        const char *path = file_path(c, k->v[i], k->at);
+        const char *path = table_path(c, k->v[i], k->at);
         if (!path) return val_error(L);
         if (data_read(DATA_IDX, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
         data_own(L, t);
@@ -161,7 +161,7 @@ static Value *read_table(Ctx *c, const Call *k, DataFormat format)
     Lower *L = c->L;
     GanError err;
     GanTensor *t, *r;
-    const char *path = file_path(c, k->v[0], k->at);
+    const char *path = table_path(c, k->v[0], k->at);
     if (!path) return val_error(L);
     if (data_read(format, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
     warn_not_finite(c, t, path, k->at);

@@ -195,25 +195,31 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
 /* Of numbers side by side, as in a file of text, not cut yet. */
 static bool is_wide(const DataField *f) { return f->tensor && f->tensor->rank == 2 && !(f->recipe && f->recipe->n_columns); }
 
-/* The columns from *column on that a field's type takes, if there are so many; they are counted. False, reported: it does not say how many. */
-static bool cut_field(Ctx *c, const DataField *from, int64_t *column, const Ast *type, DataField *to)
+bool table_cut(Ctx *c, const DataField *from, int64_t column, const IrInts *dims, DataField *to, Span at)
 {
     GanError err;
-    IrInts dims;
     DataRecipe cut = from->recipe ? *from->recipe : (DataRecipe){0};
-    cut.column = *column;
+    cut.column = column;
     cut.n_columns = 1;
-    if (type->kind != AST_TYPE) return unsupported(c, type->span, "a record in a record of columns"), false;
-    if (!type_dims(c, type, &dims)) return false;
-    for (int i = 0; i < dims.n; i++) cut.cut[cut.n_cut++] = dims.v[i], cut.n_columns *= dims.v[i];
-    *column += cut.n_columns;
-    if (*column > from->tensor->dim[1] || !cut.n_columns) return true;
-    if (data_cut(from->tensor, &cut, &to->tensor, &err) != GAN_OK) return data_failed(c, type->span, &err), false;
+    for (int i = 0; i < dims->n; i++) cut.cut[cut.n_cut++] = dims->v[i], cut.n_columns *= dims->v[i];
+    if (data_cut(from->tensor, &cut, &to->tensor, &err) != GAN_OK) return data_failed(c, at, &err), false;
     data_own(c->L, to->tensor);
     to->recipe = from->recipe ? arena_copy(c->L->a, &cut, sizeof cut) : NULL;
     to->by = from->by;
     to->n_by = from->n_by;
     return true;
+}
+
+/* The columns from *column on that a field's type takes, if there are so many; they are counted. False, reported: it does not say how many. */
+static bool cut_field(Ctx *c, const DataField *from, int64_t *column, const Ast *type, DataField *to)
+{
+    IrInts dims;
+    int64_t n = 1, first = *column;
+    if (type->kind != AST_TYPE) return unsupported(c, type->span, "a record in a record of columns"), false;
+    if (!type_dims(c, type, &dims)) return false;
+    for (int i = 0; i < dims.n; i++) n *= dims.v[i];
+    *column += n;
+    return *column > from->tensor->dim[1] || !n || table_cut(c, from, first, &dims, to, type->span);
 }
 
 static Data *not_as_wide(Ctx *c, const Ast *type, int64_t wants, int64_t has)
