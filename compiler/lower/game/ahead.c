@@ -52,16 +52,20 @@ static bool branch(Ctx *c, const Ast *s)
 
 static bool rounds_of(Ctx *c, const Ast *s)
 {
-    Value **item;
+    Value **item, *carried[MAX_ARGS];
     int64_t n;
-    if (s->for_.carries.n) return unsupported(c, s->span, "a loop that carries values, among statements"), false;
+    bool carries = s->for_.carries.n > 0, ok = true;
+    if (s->for_.carries.n > MAX_ARGS) return unsupported(c, s->span, "a loop that carries so many values"), false;
     if (!for_items(c, s->for_.source, &item, &n)) return false;
     int64_t outside = rounds_enter(c->L, n);
-    bool ok = true;
+    Ctx round = *c;
     for (int64_t i = 0; i < n && ok && !c->L->too_large && !c->L->too_deep; i++) {
-        Ctx round = sched_round(c, s, i, item[i]);
-        ok = statements(&round, s->for_.body->block.stmts);
+        Ctx last = round;
+        round = sched_round(c, s, i, item[i]);
+        if (carries) ok = carry_here(&last, s, carried, !i, &round);
+        ok = ok && statements(&round, sched_body(s));
     }
+    if (carries && ok && n) ok = carry_here(&round, s, carried, false, NULL);
     c->L->rounds_around = outside;
     return ok;
 }

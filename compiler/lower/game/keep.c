@@ -206,19 +206,31 @@ static const Ast *last_line(Ctx *c, const Ast *s)
     return NULL;
 }
 
+static bool carry(Ctx *c, const Ast *s, const Ast *last, Value **carried, Ctx *next)
+{
+    AstList carries = s->for_.carries;
+    bool ok = true;
+    for (int i = 0; !last && i < carries.n; i++) carried[i] = carried_value(c, carries.v[i]->carry.value), ok = ok && !val_bad(carried[i]);
+    if (last) ok = carries_next(c, s, carried_value(c, last), carried);
+    if (ok && next) carries_bind(next, next->scope, carries, carried);
+    return ok;
+}
+
+bool carry_here(Ctx *c, const Ast *s, Value **carried, bool first, Ctx *next)
+{
+    const Ast *last = first ? NULL : last_line(c, s);
+    return (first || last) && carry(c, s, last, carried, next);
+}
+
 bool sched_carry(Ctx *c, const Ast *s, Value **carried, bool first, Ctx *next, Nodes *to)
 {
     Lower *L = c->L;
-    AstList carries = s->for_.carries;
     const Ast *last = first ? NULL : last_line(c, s);
-    bool ok = first || last;
     uint32_t before = L->m->next_id;
     Span at = last ? last->span : s->for_.carries.v[0]->span;
     Part *p = part_begin(L, "carry", IR_FN_STATE, at);
     p->binds = true;
-    for (int i = 0; first && i < carries.n; i++) carried[i] = carried_value(c, carries.v[i]->carry.value), ok = ok && !val_bad(carried[i]);
-    if (last) ok = carries_next(c, s, carried_value(c, last), carried);
-    if (ok && next) carries_bind(next, next->scope, carries, carried);
+    bool ok = (first || last) && carry(c, s, last, carried, next);
     if (L->m->next_id == before) return part_drop(L), ok;
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, at);

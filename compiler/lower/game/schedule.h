@@ -35,6 +35,7 @@ void sched_data(Ctx *c, const Ast *s, Nodes *to);
 /* What a static loop carries: its first values, or what the last line of the round at hand makes of them; bound in the scope of the next one (NULL: there is
  * none). False after an error. */
 bool sched_carry(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next, Nodes *to);
+bool carry_here(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next);       /* the same in the part at hand */
 void sched_state(Ctx *c, const Ast *s);
 void sched_assign(Ctx *c, const Ast *s, Nodes *to);
 
@@ -52,8 +53,9 @@ bool look_ahead(Ctx *c, const Ast *after, int64_t rounds);                      
 
 /* ---- report.c: what leaves the program */
 
+const char *sched_report_name(Ctx *c, const Ast *s);                            /* with its indices; NULL after an error */
 void sched_report(Ctx *c, const Ast *s, Nodes *to);
-void sched_picture(Ctx *c, const Ast *s, Nodes *to);
+void sched_picture(Ctx *c, const Ast *s, Nodes *to);                            /* in picture.c */
 void sched_stop(Ctx *c, const Ast *s, Nodes *to);
 void sched_expect(Ctx *c, const Ast *s, Nodes *to);
 void sched_save(Ctx *c, const Ast *s, Nodes *to);
