@@ -92,6 +92,8 @@ def test_rows_that_are_chosen():
             r = gan("run", "p.gan", "--out", f"out{i}", "--quiet", *engine, cwd=d)
             assert r.status == 0 and not r.err, r
         same_run(f"{d}/out0", f"{d}/out1")
+        game = gan("explain", "p.gan", "--stage", "game", cwd=d).out
+        assert "report sums; draws from a, b" in game and "report few_y; draws from few" in game and "; draws from points, mixed; batch 3" in game, game
         got = reports(f"{d}/out0")
         pixel = [51 * i % 256 / 255 for i in range(16)]
         near = lambda a, b: abs(a - b) < 1e-5

@@ -337,6 +337,7 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
     if (!from->rows) return diag_error(c->L->diags, at, E501, "there are no rows here to draw from"), val_error(c->L);
     d = table_part(c, from, 0, from->rows);
     d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    d->cut = false;
     bool record = type && type->kind == AST_RECORD_TYPE;
     int n = record ? type->record_type.fields.n : 1;
     if (type && n != d->n_fields) {
@@ -376,12 +377,24 @@ static bool draws_fit(Ctx *c, Dist *d, const Ast *type, Span at)
     return fits;
 }
 
+/* Parts of data that are drawn through map get the name, too: it is they that are drawn from. */
+static Dist *named_part(Ctx *c, Dist *d, const char *name)
+{
+    Data *rows = dist_drawn_rows(d);
+    if (!rows || !rows->cut) return d;
+    Data *own = arena_copy(c->L->a, rows, sizeof *rows);
+    own->name = name;
+    own->cut = false;
+    return dist_of_part(c->L, d, own)->dist;
+}
+
 /* A name for a distribution, which is then also the name of its draws. */
 static Value *named_dist(Ctx *c, Value *v, const Ast *type, const char *name, Span at)
 {
     Dist *d = as_dist(c, v, at);
     if (!d) return val_error(c->L);
-    d = dist_renamed(c->L, d, *c->index ? strf(c->L, "%s%s", name, c->index) : name);
+    if (*c->index) name = strf(c->L, "%s%s", name, c->index);
+    d = dist_renamed(c->L, named_part(c, d, name), name);
     if (type) d = dist_of_type(c, d, type, d->name);
     return d && (!type || draws_fit(c, d, type, at)) ? val_dist(c->L, d) : val_error(c->L);
 }

@@ -127,6 +127,7 @@ Data *table_part(Ctx *c, const Data *d, int64_t lo, int64_t hi)
     Data *p = table_new(L, d->n_fields);
     p->name = d->name;
     p->rows = hi - lo;
+    p->cut = p->rows != d->rows;
     for (int i = 0; i < d->n_fields; i++) {
         p->field[i] = d->field[i];
         p->field[i].slot = -1;
@@ -177,6 +178,7 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
     GanError err;
     Data *p = table_part(c, d, 0, d->rows);
     p->rows = n;
+    p->cut = true;
     for (int i = 0; i < d->n_fields; i++) {
         const DataField *was = &d->field[i];
         DataField *f = &p->field[i];
