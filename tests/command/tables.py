@@ -4,8 +4,9 @@ import os
 import re
 import struct
 import subprocess
+import sys
 
-from harness import content, folder, gan, run_tests, same_run
+from harness import SANITIZED, folder, gan, run_tests, same_run
 
 ROOT = os.environ.get("GAN_ROOT") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 ENGINES = [["--backend", "jit", "--threads", "2"], ["--backend", "interp"]]
@@ -126,6 +127,36 @@ def test_chosen_rows_in_native_programs():
         assert reports(f"{d}/f")["zeros"] == 0
         write(d, "points.csv", POINTS.replace("6,60", "4,60"))
         assert "points.csv: it holds other numbers" in program("./p", "train", "--out", "g", cwd=d, status=1).stderr
+
+
+LIBRARY = """
+import nets_game
+with nets_game.Instance(seed=0) as it:
+    it.train()
+    print({name: it.report(name) for name in ("zeros", "sums", "few_y", "weighed", "deviation", "left_out", "w")})
+with open("labels.idx", "ab") as f:
+    f.seek(0)
+    f.truncate()
+    f.write(bytes((0, 0, 8, 1, 0, 0, 0, 4, 0, 1, 1, 2)))
+try:
+    nets_game.Instance(seed=0)
+except nets_game.Error as e:
+    print(e)
+"""
+
+
+def test_chosen_rows_in_libraries():
+    if SANITIZED:                                           # Python would have to be, too
+        return
+    with folder() as d:
+        chosen(d)
+        assert gan("run", "p.gan", "--out", "a", "--quiet", cwd=d).status == 0
+        r = gan("build", "p.gan", "--lib", "--python", "-o", "nets", cwd=d)
+        assert r.status == 0, r
+        values, error = program(sys.executable, "-c", LIBRARY, cwd=d).stdout.splitlines()
+        run = {name: x for name, x in reports(f"{d}/a").items() if name != "step"}
+        assert {name: float(x) for name, x in re.findall(r"'(\w+)': ([-0-9.e]+)", values)} == run, (values, run)
+        assert "labels.idx: it holds other numbers" in error, error
 
 
 def test_the_chooser_is_asked_even_where_nobody_draws_it():
