@@ -33,6 +33,7 @@ static void warn_not_finite(Ctx *c, const GanTensor *t, const char *path, Span a
                            isnan(gan_tensor_get(t, first)) ? "nan" : "inf", (long long)(first / columns) + 1,
                            (long long)(first % columns) + 1);
     diag_label(d, "%lld of %lld numbers are not finite", (long long)bad, (long long)n);
+    if (t->rank == 2) diag_hint(d, "filter(fn(r) sum(where(abs(r) < inf, 0, 1)) == 0) leaves such rows out");
 }
 
 static int by_size(const void *a, const void *b)
