@@ -73,8 +73,10 @@ static GanStatus collect(Symbols *s, const char *text, size_t n, GanError *err)
     }
     if (!s->n) return gan_error(err, GAN_WRONG, "there are no symbols in it");
     qsort(s->sorted, (size_t)s->n, sizeof *s->sorted, by_text);
-    for (int64_t i = 1; i < s->n; i++)
-        if (!by_text(&s->sorted[i - 1], &s->sorted[i])) return gan_error(err, GAN_WRONG, "'%.*s' is in it twice", (int)(s->sorted[i].n < 40 ? s->sorted[i].n : 40), s->sorted[i].s);
+    for (int64_t i = 1; i < s->n; i++) {
+        const Symbol *x = &s->sorted[i];
+        if (!by_text(x - 1, x)) return gan_error(err, GAN_WRONG, "'%.*s' is in it twice", (int)(x->n < 40 ? x->n : 40), x->s);
+    }
     return GAN_OK;
 }
 
@@ -137,7 +139,8 @@ GanStatus text_read(const char *path, char **text, size_t *n, GanError *err)
     while (!status && got == PIECE) {
         char *more = *n + PIECE + 1 > cap ? realloc(*text, cap = 2 * cap + 2 * PIECE) : *text;
         if (more) *text = more;
-        status = more ? stream_some(&s, *text + *n, PIECE, &got, err) : gan_error_in(err, GAN_WORLD, path, "not enough memory for its %zu bytes and more", *n);
+        status = more ? stream_some(&s, *text + *n, PIECE, &got, err)
+                      : gan_error_in(err, GAN_WORLD, path, "not enough memory for its %zu bytes and more", *n);
         *n += status ? 0 : got;
     }
     stream_close(&s);

@@ -94,7 +94,8 @@ const DataRecipe *recipe_named(Lower *L, const DataRecipe *r, const char *name, 
 }
 
 /* like: the recipe of the field before, chosen alike, or NULL: fields of the same rows share a list. */
-static const DataRecipe *recipe_chosen(Lower *L, const DataRecipe *r, const int64_t *row, int64_t n, bool itself, const DataRecipe *was, const DataRecipe *like)
+static const DataRecipe *recipe_chosen(Lower *L, const DataRecipe *r, const int64_t *row, int64_t n, bool itself, const DataRecipe *was,
+                                       const DataRecipe *like)
 {
     if (!r) return NULL;
     DataRecipe *all = arena_copy(L->a, r, sizeof *r);
@@ -186,7 +187,8 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
         if (was->value) continue;
         if (data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
         data_own(L, f->tensor);
-        f->recipe = recipe_chosen(L, was->recipe, row, n, was->slot >= 0 && among(by, n_by, was->slot), i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
+        bool itself = was->slot >= 0 && among(by, n_by, was->slot);
+        f->recipe = recipe_chosen(L, was->recipe, row, n, itself, i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
         add_choosers(L, f, by, n_by, was->slot);
     }
     return p;
@@ -304,6 +306,12 @@ static Data *of_tensor(Ctx *c, Value *v, Span at, const char *word)
 
 static Data *of_list(Ctx *c, Value *v, Span at, const char *word);
 
+static Data *rows_differ(Ctx *c, const Value *a, const Value *b, Span at)
+{
+    diag_error(c->L->diags, at, E501, "the rows of data are alike, and these are %s and %s", val_text(c->L, a), val_text(c->L, b));
+    return NULL;
+}
+
 /* A list of records is a table with their fields. */
 static Data *of_records(Ctx *c, const Value *list, Span at, const char *word)
 {
@@ -315,7 +323,7 @@ static Data *of_records(Ctx *c, const Value *list, Span at, const char *word)
         Value **item = arena_array(L->a, Value *, list->list.n);
         for (int k = 0; k < list->list.n; k++) {
             const Value *r = list->list.v[k]->kind == V_RECORD ? val_in_form(L, first, list->list.v[k]) : NULL;
-            if (!r) return diag_error(L->diags, at, E501, "the rows of data are alike, and these are %s and %s", val_text(L, first), val_text(L, list->list.v[k])), NULL;
+            if (!r) return rows_differ(c, first, list->list.v[k], at);
             item[k] = r->record.v[i];
         }
         Data *column = of_list(c, val_list(L, item, list->list.n), at, word);
@@ -343,7 +351,8 @@ static Data *no_table(Ctx *c, const Value *v, Span at, const char *word)
     if (val_bad(v)) return NULL;
     Diag *d = diag_error(c->L->diags, at, E501, "%s takes data, and this is %s", word, val_text(c->L, v));
     if (v->kind == V_RECORD) diag_hint(d, "zip(x: a, y: b) makes one data set of arrays with as many rows");
-    if (v->kind == V_DIST || v->kind == V_PLAYER) diag_hint(d, "rows of its own has what is read from a file or listed; x ~ p^1000 draws a table, which data d = x names");
+    if (v->kind == V_DIST || v->kind == V_PLAYER)
+        diag_hint(d, "rows of its own has what is read from a file or listed; x ~ p^1000 draws a table, which data d = x names");
     return NULL;
 }
 

@@ -125,7 +125,10 @@ Value *builtin_text(Ctx *c, const Call *k)
     TextKind kind = !of ? TEXT_BYTES : of->kind == V_STRING ? TEXT_CHARS : TEXT_WORDS;
     const char *symbols = !of ? NULL : of->kind == V_STRING ? of->s : vocabulary(L, of), *path = table_path(c, k->v[0], k->at);
     if (!path || !as_size(c, k->v[1], k->at, "the number of symbols of a line", &most)) return val_error(L);
-    if (!most || most > MOST) return diag_error(L->diags, k->at, E501, "a line has 1 to %d symbols, and this is %lld", MOST, (long long)most), val_error(L);
+    if (!most || most > MOST) {
+        diag_error(L->diags, k->at, E501, "a line has 1 to %d symbols, and this is %lld", MOST, (long long)most);
+        return val_error(L);
+    }
     if (symbols_new(kind, symbols, &s, &err)) return data_failed(c, k->at, &err);
     int64_t classes = symbols_count(s);
     symbols_free(s);
