@@ -272,6 +272,7 @@ typedef struct DataField {
 struct Data {
     const char *name;
     int64_t     rows;
+    bool        cut;                                        /* rows of others, which have no name of their own yet */
     DataField  *field;  int n_fields;
 };
 

@@ -1,6 +1,7 @@
 /* recipe.c - see recipe.h. Start at data_follow_all, at the bottom. */
 #include "runtime/data/recipe.h"
 #include "runtime/data/data.h"
+#include "runtime/data/text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -20,6 +21,16 @@ GanStatus data_read(DataFormat format, const char *path, GanTensor **out, GanErr
     default: break;
     }
     return format == DATA_NPY ? data_read_npy(path, out, err) : data_read_idx(path, out, err);
+}
+
+static GanStatus read_file(const DataRecipe *r, const char *path, GanTensor **out, GanError *err)
+{
+    switch (r->format) {
+    case DATA_BYTES: return data_read_text(path, TEXT_BYTES, NULL, r->dim[1] - 1, out, err);
+    case DATA_CHARS: return data_read_text(path, TEXT_CHARS, r->symbols, r->dim[1] - 1, out, err);
+    case DATA_WORDS: return data_read_text(path, TEXT_WORDS, r->symbols, r->dim[1] - 1, out, err);
+    default: return data_read(r->format, path, out, err);
+    }
 }
 
 GanTensor data_rows(const GanTensor *t, int64_t from, int64_t to)
@@ -167,6 +178,8 @@ static bool same_step(const DataStep *a, const DataStep *b)
 
 static bool same_file(const DataRecipe *a, const DataRecipe *b)
 {
+    bool text = a->format >= DATA_BYTES;
+    if (text && (!same_text(a->symbols, b->symbols) || a->dim[1] != b->dim[1])) return false;
     return a->format == b->format && a->relative == b->relative && same_text(a->path, b->path);
 }
 
@@ -229,13 +242,20 @@ static bool row_fits(const DataRecipe *r, int rank, const int64_t *dim)
     return r->rank == 2 && n == r->n_columns && r->column >= 0 && r->n_columns > 0 && r->column <= r->dim[1] - r->n_columns;
 }
 
+/* Text has rows of one symbol at least and their number, and a list of symbols where these are not bytes. */
+static bool text_fits(const DataRecipe *r)
+{
+    if (r->format < DATA_BYTES) return true;
+    return r->rank == 2 && r->dim[1] > 1 && r->elem == GAN_I32 && (r->format == DATA_BYTES || r->symbols);
+}
+
 bool data_makes(const DataRecipe *r, GanElem elem, int rank, const int64_t *dim)
 {
     int64_t count;
     size_t bytes;
     GanElem e = r->elem;
     bool known = r->format > DATA_NONE && r->format < DATA_FORMATS && r->path && is_elem(e) && !gan_tensor_size(e, r->rank, r->dim, &count, &bytes, NULL);
-    bool fits = known && r->n_cut >= 0 && r->n_cut < GAN_MAX_RANK && row_fits(r, rank, dim) && (rank ? rows_fit(r, dim[0]) : !r->n_rows);
+    bool fits = known && r->n_cut >= 0 && r->n_cut < GAN_MAX_RANK && text_fits(r) && row_fits(r, rank, dim) && (rank ? rows_fit(r, dim[0]) : !r->n_rows);
     for (int i = 0; fits && i < r->n_steps; i++) fits = step_fits(&r->step[i], rank, &e);
     return fits && e == elem;
 }
@@ -348,7 +368,7 @@ static GanStatus follow_file(const DataRecipe *r, int n, const char *folder, con
     GanTensor *file = NULL;
     char *path = path_of(r, folder, instead[0]);
     if (!path) return gan_error(err, GAN_WORLD, "not enough memory for the name of a file");
-    GanStatus s = data_read(r->format, path, &file, err);
+    GanStatus s = read_file(r, path, &file, err);
     for (int i = 0; i < n && !s; i++)
         if (same_file(&r[i], r) && same_text(instead[i], instead[0])) s = make_of(&r[i], file, path, &out[i], err);
     gan_tensor_free(file);

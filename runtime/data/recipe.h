@@ -11,6 +11,7 @@ typedef enum DataFormat {
     DATA_NONE,                                              /* no file; the tensor is part of the program */
     DATA_IDX, DATA_NPY,
     DATA_CSV, DATA_CSV_NAMED, DATA_CSV_BARE,                /* the first row is a header if it is of words; is one; is none */
+    DATA_BYTES, DATA_CHARS, DATA_WORDS,                     /* lines of text as numbers (text.h) */
     DATA_FORMATS,
 } DataFormat;
 
@@ -32,6 +33,7 @@ typedef struct DataRecipe {
     DataFormat      format;
     bool            relative;                               /* the path begins at the folder of the program's source */
     const char     *path;                                   /* as the program says it */
+    const char     *symbols;                                /* of CHARS and WORDS: the alphabet or vocabulary; else NULL */
     const char     *name, *field;                           /* of the data declared; NULL: none */
     GanElem         elem;                                   /* what the file held: */
     int             rank;
@@ -52,7 +54,7 @@ typedef struct DataChoice { const char *name, *path; } DataChoice;
 
 /* ---- steps; `of` says which rows of the file t's are, for messages; NULL: the same ones ------------------------------ */
 
-GanStatus data_read(DataFormat format, const char *path, GanTensor **out, GanError *err);
+GanStatus data_read(DataFormat format, const char *path, GanTensor **out, GanError *err);     /* of any that is no text */
 GanTensor data_rows(const GanTensor *t, int64_t from, int64_t to);                 /* a view */
 GanStatus data_pick(const GanTensor *t, const int64_t *row, int64_t n, GanTensor **out, GanError *err);     /* rows row[0] to row[n - 1], which t has */
 GanStatus data_cut(const GanTensor *t, const DataRecipe *r, GanTensor **out, GanError *err);     /* r's columns of a table that has them */

@@ -1,6 +1,7 @@
 /* test_data.c - readers and writers: what they read, and that no file, cut, bent or boastful, gets past them. */
 #include "runtime/data/data.h"
 #include "runtime/data/recipe.h"
+#include "runtime/data/text.h"
 #include "runtime/file.h"
 #include "runtime/testing.h"
 
@@ -612,6 +613,41 @@ Test(data, recipes_of_other_files)
     drop_folder(folder);
 }
 
+Test(data, text)
+{
+    static const struct { TextKind kind; const char *symbols, *text, *error, *type; double value[12]; } cases[] = {
+        {TEXT_BYTES, NULL, "ab\n\nc\r\n", NULL, "i32[2, 4]", {97, 98, 0, 2, 99, 0, 0, 1}},
+        {TEXT_BYTES, NULL, "abc", NULL, "i32[1, 4]", {97, 98, 99, 3}},
+        {TEXT_BYTES, NULL, "ab\nabcd\n", "file:2:4: more than 3 symbols in a line", NULL, {0}},
+        {TEXT_BYTES, NULL, "\n\n", "there is no line of text in it", NULL, {0}},
+        {TEXT_BYTES, NULL, "", "there is no line of text in it", NULL, {0}},
+        {TEXT_CHARS, "a\xc3\xa9 ", "\xc3\xa9""a\n \n", NULL, "i32[2, 4]", {1, 0, 0, 2, 2, 0, 0, 1}},
+        {TEXT_CHARS, "ab", "a\nab\xc3\xa9\n", "file:2:3: '\xc3\xa9' is not in the alphabet", NULL, {0}},
+        {TEXT_CHARS, "ab", "a\xff", "file:1:2: a byte that is no UTF-8", NULL, {0}},
+        {TEXT_CHARS, "ab", "a\xc3", "file:1:2: a byte that is no UTF-8", NULL, {0}},
+        {TEXT_CHARS, "aba", "a", "'a' is in it twice", NULL, {0}},
+        {TEXT_CHARS, "", "a", "there are no symbols in it", NULL, {0}},
+        {TEXT_CHARS, "a\xc3", "a", "byte 2 of the symbols is no UTF-8", NULL, {0}},
+        {TEXT_WORDS, "the\nnight dark\n", " night\tthe \ndark\n \n", NULL, "i32[3, 4]", {1, 0, 0, 2, 2, 0, 0, 1, 0, 0, 0, 0}},
+        {TEXT_WORDS, "the\nnight\n", "the nigh", "file:1:5: 'nigh' is not in the vocabulary", NULL, {0}},
+    };
+    char folder[256];
+    GanTensor *t;
+    GanError err;
+    make_folder(folder);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put_text(folder, "file", cases[i].text);
+        GanStatus s = data_read_text(in_folder(folder, "file"), cases[i].kind, cases[i].symbols, 3, &t, &err);
+        expect_error(cases[i].text, s, cases[i].error ? GAN_WRONG : GAN_OK, &err, cases[i].error);
+        cr_expect(!s == !!t);
+        if (!s) expect_values(cases[i].text, t, cases[i].type, cases[i].value);
+    }
+    put_file(in_folder(folder, "file"), "a\0b", 3);
+    expect_error("NUL", data_read_text(in_folder(folder, "file"), TEXT_BYTES, NULL, 3, &t, &err), GAN_WRONG, &err, "a NUL stands in it");
+    expect_error("missing", data_read_text(in_folder(folder, "nowhere"), TEXT_BYTES, NULL, 3, &t, &err), GAN_WRONG, &err, "no such file");
+    drop_folder(folder);
+}
+
 /* Recipes that come from a file of somebody's are looked at before they are followed. */
 Test(data, recipes_of_anybody)
 {
@@ -625,6 +661,12 @@ Test(data, recipes_of_anybody)
     cr_expect(BENT(r.format = DATA_NONE) && BENT(r.format = DATA_FORMATS) && BENT(r.path = NULL) && BENT(r.elem = (GanElem)6) && BENT(r.elem = GAN_I32));
     cr_expect(BENT(r.from = -1, r.to = 2) && BENT(r.from = 3, r.to = 6) && BENT(r.from = 4, r.to = 1) && BENT(r.rank = 9) && BENT(r.rank = -1) && BENT(r.dim[1] = -3));
     cr_expect(BENT(r.n_steps = 0) && BENT(r.step = bent) && BENT(r.step = &label[1]) && BENT(r.step = label, r.n_steps = 2));
+    r = (DataRecipe){.format = DATA_CHARS, .path = "x", .symbols = "ab", .elem = GAN_I32, .rank = 2, .dim = {5, 3}, .to = 3};
+    cr_expect(data_makes(&r, GAN_I32, 2, dim));
+    r.symbols = NULL;
+    cr_expect(!data_makes(&r, GAN_I32, 2, dim));
+    r.symbols = "ab", r.dim[1] = 1;
+    cr_expect(!data_makes(&r, GAN_I32, 2, (int64_t[]){3, 1}));
     const int64_t inside[] = {4, 0, 4}, outside[] = {4, 0, 5};
     r = good, r.from = 0, r.to = 3, r.row = inside, r.n_rows = 3;
     cr_expect(data_makes(&r, GAN_F32, 2, dim));

@@ -4,8 +4,9 @@ import os
 import re
 import struct
 import subprocess
+import sys
 
-from harness import content, folder, gan, run_tests, same_run
+from harness import SANITIZED, folder, gan, run_tests, same_run
 
 ROOT = os.environ.get("GAN_ROOT") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 ENGINES = [["--backend", "jit", "--threads", "2"], ["--backend", "interp"]]
@@ -29,7 +30,7 @@ def test_programs_of_the_page():
     with folder() as d:
         images(d)
         for i, (kind, name, text) in enumerate(blocks):
-            if kind == "csv":
+            if kind in ("csv", "txt"):
                 write(d, name, text)
             if kind != "gan":
                 continue
@@ -92,6 +93,8 @@ def test_rows_that_are_chosen():
             r = gan("run", "p.gan", "--out", f"out{i}", "--quiet", *engine, cwd=d)
             assert r.status == 0 and not r.err, r
         same_run(f"{d}/out0", f"{d}/out1")
+        game = gan("explain", "p.gan", "--stage", "game", cwd=d).out
+        assert "report sums; draws from a, b" in game and "report few_y; draws from few" in game and "; draws from points, mixed; batch 3" in game, game
         got = reports(f"{d}/out0")
         pixel = [51 * i % 256 / 255 for i in range(16)]
         near = lambda a, b: abs(a - b) < 1e-5
@@ -126,6 +129,36 @@ def test_chosen_rows_in_native_programs():
         assert "points.csv: it holds other numbers" in program("./p", "train", "--out", "g", cwd=d, status=1).stderr
 
 
+LIBRARY = """
+import nets_game
+with nets_game.Instance(seed=0) as it:
+    it.train()
+    print({name: it.report(name) for name in ("zeros", "sums", "few_y", "weighed", "deviation", "left_out", "w")})
+with open("labels.idx", "ab") as f:
+    f.seek(0)
+    f.truncate()
+    f.write(bytes((0, 0, 8, 1, 0, 0, 0, 4, 0, 1, 1, 2)))
+try:
+    nets_game.Instance(seed=0)
+except nets_game.Error as e:
+    print(e)
+"""
+
+
+def test_chosen_rows_in_libraries():
+    if SANITIZED:                                           # Python would have to be, too
+        return
+    with folder() as d:
+        chosen(d)
+        assert gan("run", "p.gan", "--out", "a", "--quiet", cwd=d).status == 0
+        r = gan("build", "p.gan", "--lib", "--python", "-o", "nets", cwd=d)
+        assert r.status == 0, r
+        values, error = program(sys.executable, "-c", LIBRARY, cwd=d).stdout.splitlines()
+        run = {name: x for name, x in reports(f"{d}/a").items() if name != "step"}
+        assert {name: float(x) for name, x in re.findall(r"'(\w+)': ([-0-9.e]+)", values)} == run, (values, run)
+        assert "labels.idx: it holds other numbers" in error, error
+
+
 def test_the_chooser_is_asked_even_where_nobody_draws_it():
     with folder() as d:
         images(d)
@@ -137,6 +170,29 @@ def test_the_chooser_is_asked_even_where_nobody_draws_it():
         images(d, (1, 0, 0, 2))
         said = program("./p", "train", "--out", "b", cwd=d, status=1).stderr
         assert "labels.idx: it holds other numbers" in said and "compile it again" in said, said
+
+
+def test_text_is_read_when_a_native_program_runs():
+    with folder() as d:
+        write(d, "names.txt", "ab\n\nbca\r\n")
+        write(d, "words.txt", "night dark is\n")
+        write(d, "p.gan", 'let w = words("words.txt")\ndata names: (x: class[3][4], length: int) = text("names.txt", 4, "abc")\n'
+              'data nights = text("nights.txt", 3, w) |> filter(fn(r) r.length > 1)\nlet dark = w.index("dark")\n'
+              "report places = E[r ~ names : all] sum(r.x) * r.length\nreport darks = E[r ~ nights : all] sum(where(r.x == dark, 1, 0))\n")
+        write(d, "nights.txt", "dark\ndark night\nnight is dark\n")
+        assert gan("run", "p.gan", "--out", "a", "--quiet", cwd=d).status == 0
+        assert gan("build", "p.gan", "-o", "p", cwd=d).status == 0
+        os.remove(f"{d}/words.txt")                         # they are in the program
+        program("./p", "train", "--out", "b", "--quiet", cwd=d)
+        same = reports(f"{d}/a")
+        assert reports(f"{d}/b") == same and same["places"] == (1 * 2 + 3 * 3) / 2 and same["darks"] == 1, same
+        write(d, "other.txt", "c\ncc\n")
+        program("./p", "train", "--out", "c", "--quiet", "--data", "names.txt=other.txt", cwd=d)
+        assert reports(f"{d}/c")["places"] == (2 + 4 * 2) / 2
+        write(d, "other.txt", "c\ncd\n")
+        assert "other.txt:2:2: error: 'd' is not in the alphabet" in program("./p", "train", "--data", "names.txt=other.txt", cwd=d, status=1).stderr
+        write(d, "nights.txt", "dark\ndark night\nnight is is\n")
+        assert "nights.txt: it holds other numbers" in program("./p", "train", cwd=d, status=1).stderr
 
 
 def test_a_place_in_a_file():

@@ -20,7 +20,7 @@ Value *builtin_positive_semidefinite(Ctx *c, const Call *k);
 Value *builtin_consistent(Ctx *c, const Call *k);
 bool   callable(const Value *v);
 
-/* data.c, pick.c */
+/* data.c, pick.c, text.c */
 Value *builtin_idx(Ctx *c, const Call *k);
 Value *builtin_npy(Ctx *c, const Call *k);
 Value *builtin_csv(Ctx *c, const Call *k);
@@ -32,6 +32,10 @@ Value *builtin_with_replacement(Ctx *c, const Call *k);
 Value *builtin_filter(Ctx *c, const Call *k);
 Value *builtin_per_class(Ctx *c, const Call *k);
 Value *builtin_zip(Ctx *c, const Call *k);
+Value *builtin_chars(Ctx *c, const Call *k);
+Value *builtin_index(Ctx *c, const Call *k);
+Value *builtin_words(Ctx *c, const Call *k);
+Value *builtin_text(Ctx *c, const Call *k);
 
 /* builtin.c: an error of that function, which takes what `wants` says; the dimensions that an argument `dim` names: all, ascending, for NULL */
 Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got);

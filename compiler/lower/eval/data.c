@@ -12,7 +12,7 @@
 
 /* ---- files */
 
-static const char *file_path(Ctx *c, Value *v, Span at)
+const char *table_path(Ctx *c, Value *v, Span at)
 {
     if (v->kind != V_STRING) {
         if (!val_bad(v))
@@ -33,6 +33,7 @@ static void warn_not_finite(Ctx *c, const GanTensor *t, const char *path, Span a
                            isnan(gan_tensor_get(t, first)) ? "nan" : "inf", (long long)(first / columns) + 1,
                            (long long)(first % columns) + 1);
     diag_label(d, "%lld of %lld numbers are not finite", (long long)bad, (long long)n);
+    if (t->rank == 2) diag_hint(d, "filter(fn(r) sum(where(abs(r) < inf, 0, 1)) == 0) leaves such rows out");
 }
 
 static int by_size(const void *a, const void *b)
@@ -138,7 +139,7 @@ Value *builtin_idx(Ctx *c, const Call *k)
     for (int i = 0; i < k->n; i++) {
         GanError err;
         GanTensor *t;
-        const char *path = file_path(c, k->v[i], k->at);
+        const char *path = table_path(c, k->v[i], k->at);
         if (!path) return val_error(L);
         if (data_read(DATA_IDX, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
         data_own(L, t);
@@ -161,7 +162,7 @@ static Value *read_table(Ctx *c, const Call *k, DataFormat format)
     Lower *L = c->L;
     GanError err;
     GanTensor *t, *r;
-    const char *path = file_path(c, k->v[0], k->at);
+    const char *path = table_path(c, k->v[0], k->at);
     if (!path) return val_error(L);
     if (data_read(format, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
     warn_not_finite(c, t, path, k->at);
@@ -337,6 +338,7 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
     if (!from->rows) return diag_error(c->L->diags, at, E501, "there are no rows here to draw from"), val_error(c->L);
     d = table_part(c, from, 0, from->rows);
     d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    d->cut = false;
     bool record = type && type->kind == AST_RECORD_TYPE;
     int n = record ? type->record_type.fields.n : 1;
     if (type && n != d->n_fields) {
@@ -376,12 +378,24 @@ static bool draws_fit(Ctx *c, Dist *d, const Ast *type, Span at)
     return fits;
 }
 
+/* Parts of data that are drawn through map get the name, too: it is they that are drawn from. */
+static Dist *named_part(Ctx *c, Dist *d, const char *name)
+{
+    Data *rows = dist_drawn_rows(d);
+    if (!rows || !rows->cut) return d;
+    Data *own = arena_copy(c->L->a, rows, sizeof *rows);
+    own->name = name;
+    own->cut = false;
+    return dist_of_part(c->L, d, own)->dist;
+}
+
 /* A name for a distribution, which is then also the name of its draws. */
 static Value *named_dist(Ctx *c, Value *v, const Ast *type, const char *name, Span at)
 {
     Dist *d = as_dist(c, v, at);
     if (!d) return val_error(c->L);
-    d = dist_renamed(c->L, d, *c->index ? strf(c->L, "%s%s", name, c->index) : name);
+    if (*c->index) name = strf(c->L, "%s%s", name, c->index);
+    d = dist_renamed(c->L, named_part(c, d, name), name);
     if (type) d = dist_of_type(c, d, type, d->name);
     return d && (!type || draws_fit(c, d, type, at)) ? val_dist(c->L, d) : val_error(c->L);
 }

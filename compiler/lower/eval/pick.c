@@ -135,8 +135,8 @@ static const char *not_known(Lower *L, const IrNode *n)
 {
     if (ir_op_info[n->op].klass == IR_CLASS_RAND) return "draws";
     if (ir_op_info[n->op].flags & IR_EFFECT && ir_op_info[n->op].flags & IR_LEAF) return "calls a simulator";
-    if (n->op == IR_read && L->m->slots.v[n->attr->slot].kind != IR_SLOT_DATA) return strf(L, "reads %s, which changes while the program runs", L->m->slots.v[n->attr->slot].path);
-    return NULL;
+    const IrSlot *s = n->op == IR_read ? &L->m->slots.v[n->attr->slot] : NULL;
+    return s && s->kind != IR_SLOT_DATA ? strf(L, "reads %s, which changes while the program runs", s->path) : NULL;
 }
 
 /* Does the graph need data alone? */
@@ -189,7 +189,8 @@ static IrVal *condition_of(Ctx *c, Dist *rows, Value *f, int axis, const Call *k
     Value *row = dist_all(c, rows, axis, k->at), *says = val_bad(row) ? row : apply1(c, f, row, k->site, k->at);
     IrVal *t = val_bad(says) ? NULL : as_tensor(c, says, k->at);
     if (!t || (t->type.elem == IR_BOOL && !t->type.rank)) return t;
-    Diag *d = diag_error(c->L->diags, k->at, E201, "filter takes a function that says true or false of a row, and this one gives %s", type_text(c->L, &t->type));
+    Diag *d = diag_error(c->L->diags, k->at, E201, "filter takes a function that says true or false of a row, and this one gives %s",
+                         type_text(c->L, &t->type));
     diag_hint(d, "filter(fn(r) r.y == 3) keeps the rows of which that holds");
     return NULL;
 }
@@ -283,7 +284,8 @@ static bool first_of_each(Ctx *c, const DataField *f, int64_t rows, int64_t each
         if (have[gan_tensor_whole(f->tensor, i)]++ < each) row[n++] = i;
     for (int64_t y = 0; y < f->classes; y++) {
         if (have[y] >= each) continue;
-        diag_error(c->L->diags, at, E501, "%lld rows of each class are asked for here, and of class %lld there are %lld", (long long)each, (long long)y, (long long)have[y]);
+        diag_error(c->L->diags, at, E501, "%lld rows of each class are asked for here, and of class %lld there are %lld", (long long)each,
+                   (long long)y, (long long)have[y]);
         return false;
     }
     return true;
@@ -297,8 +299,10 @@ Value *builtin_per_class(Ctx *c, const Call *k)
     Data *d = known_now(c, k, table_plain(c, k->v[0], k->at, "per_class"), "per_class");
     DataField *f = d ? class_field(c, k, d) : NULL;
     if (!f || !as_size(c, k->v[1], k->at, "the number of rows", &each)) return val_error(c->L);
-    if (each < 1 || each > d->rows)
-        return diag_error(c->L->diags, k->at, E501, "%lld rows of each class are asked for here, of %lld rows in all", (long long)each, (long long)d->rows), val_error(c->L);
+    if (each < 1 || each > d->rows) {
+        diag_error(c->L->diags, k->at, E501, "%lld rows of each class are asked for here, of %lld rows in all", (long long)each, (long long)d->rows);
+        return val_error(c->L);
+    }
     int64_t *row = arena_array(c->L->a, int64_t, d->rows + each);
     if (!first_of_each(c, f, d->rows, each, row, k->at)) return val_error(c->L);
     int slot = f->recipe ? data_slot(c->L, d, f) : -1;

@@ -94,7 +94,8 @@ const DataRecipe *recipe_named(Lower *L, const DataRecipe *r, const char *name, 
 }
 
 /* like: the recipe of the field before, chosen alike, or NULL: fields of the same rows share a list. */
-static const DataRecipe *recipe_chosen(Lower *L, const DataRecipe *r, const int64_t *row, int64_t n, bool itself, const DataRecipe *was, const DataRecipe *like)
+static const DataRecipe *recipe_chosen(Lower *L, const DataRecipe *r, const int64_t *row, int64_t n, bool itself, const DataRecipe *was,
+                                       const DataRecipe *like)
 {
     if (!r) return NULL;
     DataRecipe *all = arena_copy(L->a, r, sizeof *r);
@@ -127,6 +128,7 @@ Data *table_part(Ctx *c, const Data *d, int64_t lo, int64_t hi)
     Data *p = table_new(L, d->n_fields);
     p->name = d->name;
     p->rows = hi - lo;
+    p->cut = p->rows != d->rows;
     for (int i = 0; i < d->n_fields; i++) {
         p->field[i] = d->field[i];
         p->field[i].slot = -1;
@@ -177,6 +179,7 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
     GanError err;
     Data *p = table_part(c, d, 0, d->rows);
     p->rows = n;
+    p->cut = true;
     for (int i = 0; i < d->n_fields; i++) {
         const DataField *was = &d->field[i];
         DataField *f = &p->field[i];
@@ -184,7 +187,8 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
         if (was->value) continue;
         if (data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
         data_own(L, f->tensor);
-        f->recipe = recipe_chosen(L, was->recipe, row, n, was->slot >= 0 && among(by, n_by, was->slot), i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
+        bool itself = was->slot >= 0 && among(by, n_by, was->slot);
+        f->recipe = recipe_chosen(L, was->recipe, row, n, itself, i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
         add_choosers(L, f, by, n_by, was->slot);
     }
     return p;
@@ -195,25 +199,31 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
 /* Of numbers side by side, as in a file of text, not cut yet. */
 static bool is_wide(const DataField *f) { return f->tensor && f->tensor->rank == 2 && !(f->recipe && f->recipe->n_columns); }
 
-/* The columns from *column on that a field's type takes, if there are so many; they are counted. False, reported: it does not say how many. */
-static bool cut_field(Ctx *c, const DataField *from, int64_t *column, const Ast *type, DataField *to)
+bool table_cut(Ctx *c, const DataField *from, int64_t column, const IrInts *dims, DataField *to, Span at)
 {
     GanError err;
-    IrInts dims;
     DataRecipe cut = from->recipe ? *from->recipe : (DataRecipe){0};
-    cut.column = *column;
+    cut.column = column;
     cut.n_columns = 1;
-    if (type->kind != AST_TYPE) return unsupported(c, type->span, "a record in a record of columns"), false;
-    if (!type_dims(c, type, &dims)) return false;
-    for (int i = 0; i < dims.n; i++) cut.cut[cut.n_cut++] = dims.v[i], cut.n_columns *= dims.v[i];
-    *column += cut.n_columns;
-    if (*column > from->tensor->dim[1] || !cut.n_columns) return true;
-    if (data_cut(from->tensor, &cut, &to->tensor, &err) != GAN_OK) return data_failed(c, type->span, &err), false;
+    for (int i = 0; i < dims->n; i++) cut.cut[cut.n_cut++] = dims->v[i], cut.n_columns *= dims->v[i];
+    if (data_cut(from->tensor, &cut, &to->tensor, &err) != GAN_OK) return data_failed(c, at, &err), false;
     data_own(c->L, to->tensor);
     to->recipe = from->recipe ? arena_copy(c->L->a, &cut, sizeof cut) : NULL;
     to->by = from->by;
     to->n_by = from->n_by;
     return true;
+}
+
+/* The columns from *column on that a field's type takes, if there are so many; they are counted. False, reported: it does not say how many. */
+static bool cut_field(Ctx *c, const DataField *from, int64_t *column, const Ast *type, DataField *to)
+{
+    IrInts dims;
+    int64_t n = 1, first = *column;
+    if (type->kind != AST_TYPE) return unsupported(c, type->span, "a record in a record of columns"), false;
+    if (!type_dims(c, type, &dims)) return false;
+    for (int i = 0; i < dims.n; i++) n *= dims.v[i];
+    *column += n;
+    return *column > from->tensor->dim[1] || !n || table_cut(c, from, first, &dims, to, type->span);
 }
 
 static Data *not_as_wide(Ctx *c, const Ast *type, int64_t wants, int64_t has)
@@ -296,6 +306,12 @@ static Data *of_tensor(Ctx *c, Value *v, Span at, const char *word)
 
 static Data *of_list(Ctx *c, Value *v, Span at, const char *word);
 
+static Data *rows_differ(Ctx *c, const Value *a, const Value *b, Span at)
+{
+    diag_error(c->L->diags, at, E501, "the rows of data are alike, and these are %s and %s", val_text(c->L, a), val_text(c->L, b));
+    return NULL;
+}
+
 /* A list of records is a table with their fields. */
 static Data *of_records(Ctx *c, const Value *list, Span at, const char *word)
 {
@@ -307,7 +323,7 @@ static Data *of_records(Ctx *c, const Value *list, Span at, const char *word)
         Value **item = arena_array(L->a, Value *, list->list.n);
         for (int k = 0; k < list->list.n; k++) {
             const Value *r = list->list.v[k]->kind == V_RECORD ? val_in_form(L, first, list->list.v[k]) : NULL;
-            if (!r) return diag_error(L->diags, at, E501, "the rows of data are alike, and these are %s and %s", val_text(L, first), val_text(L, list->list.v[k])), NULL;
+            if (!r) return rows_differ(c, first, list->list.v[k], at);
             item[k] = r->record.v[i];
         }
         Data *column = of_list(c, val_list(L, item, list->list.n), at, word);
@@ -335,7 +351,8 @@ static Data *no_table(Ctx *c, const Value *v, Span at, const char *word)
     if (val_bad(v)) return NULL;
     Diag *d = diag_error(c->L->diags, at, E501, "%s takes data, and this is %s", word, val_text(c->L, v));
     if (v->kind == V_RECORD) diag_hint(d, "zip(x: a, y: b) makes one data set of arrays with as many rows");
-    if (v->kind == V_DIST || v->kind == V_PLAYER) diag_hint(d, "rows of its own has what is read from a file or listed; x ~ p^1000 draws a table, which data d = x names");
+    if (v->kind == V_DIST || v->kind == V_PLAYER)
+        diag_hint(d, "rows of its own has what is read from a file or listed; x ~ p^1000 draws a table, which data d = x names");
     return NULL;
 }
 
