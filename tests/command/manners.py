@@ -207,6 +207,20 @@ def test_estimates_where_p_is_q():
         assert abs(seen - wanted) < 1e-12, (what, seen)
 
 
+def test_examples_are_programs_and_are_shown():
+    with open(f"{ROOT}/docs/examples.md", encoding="utf-8") as f:
+        blocks = re.findall(r"```gan\n(.*?)```", f.read(), re.S)
+    shown = 0
+    for block in blocks:
+        r = gan("check", "-", stdin=block.encode())
+        assert r.status == 0, (block, r)
+        for code, names in re.findall(r"^ *(\S.*?) +# (.*)$", block, re.M):
+            pages = gan("doc", *names.split(", "))
+            assert pages.status == 0 and pages.out.count(f"\nexample:\n    {code}\n") == len(names.split(", ")), (code, pages)
+            shown += 1
+    assert shown > 40, shown
+
+
 def test_new():
     with folder() as d:
         r = gan("new", "mine", cwd=d)
