@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The grammar of an editor, from the tables of the lexer: lang/syntax/lexer.re has the words and signs, layout.c what must follow a word that opens a statement,
-build.c the names of types, builtins.def the functions.
+build.c the names of types.
 
 usage: generate.py [--check]
 
@@ -59,7 +59,6 @@ def grammar():
     signs = sorted((text for rules in parts.values() for text, _ in rules if not re.match(r"\w", text)), key=lambda s: (-len(s), s))
     softs = followers(read("lang/syntax/layout.c"))
     assert {kind for _, kind in openers} == set(softs), "lexer.re and layout.c differ"
-    builtins = re.findall(r"(?:UNARY|BUILTIN)\((\w+),", read("compiler/lower/eval/builtins.def").split("*/", 1)[1])
     types = re.findall(r'"(\w+)"', re.search(r"type_names\[\] = \{([^}]*)\}", read("lang/syntax/build.c")).group(1))
     constants = [text for text, _ in always if text in ("true", "false")]
     hard = [text for text, _ in always if text not in constants]
@@ -82,7 +81,7 @@ def grammar():
             {"match": rf"(?<=[\p{{L}}\p{{N}}_)\]}}'\"]\s)({words(inner)})(?=[\s,])", "name": "keyword.other.gan"},
             {"match": r"(?<=,\s)batch\b(?=\s+[\p{L}\p{N}_(])", "name": "keyword.other.gan"},
             {"match": rf"(?<![.\p{{L}}\p{{N}}_])({words(types)})(?=\s*[\[=,)~{{]|\s*$)", "name": "storage.type.gan"},
-            {"match": rf"(?<![.\p{{L}}\p{{N}}_])({words(builtins)})(?=\s*\()", "name": "support.function.gan"},
+            {"match": rf"(?<![\p{{L}}\p{{N}}_]){NAME}(?=\s*\()", "name": "entity.name.function.gan"},
             {"match": words(s for s in signs if s not in "()[]{}"), "name": "keyword.operator.gan"},
         ],
     }

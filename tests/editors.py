@@ -34,11 +34,11 @@ def scopes(line, rules):
 
 
 STATEMENT, WORD, INNER, NAME, OP, NUMBER, TYPE, CALL = ("keyword.control.statement", "keyword.control", "keyword.other", "entity.name", "keyword.operator", "constant.numeric",
-                                                        "storage.type", "support.function")
+                                                        "storage.type", "entity.name.function")
 LINES = {
     "net D(x: real[2]) -> real { x }": [("net", STATEMENT), ("D", NAME), (":", OP), ("real", TYPE), ("2", NUMBER), ("->", OP), ("real", TYPE)],
     "  update G, D minimize E[x ~ p] f(x) with adam(1e-3)  # down": [("update", STATEMENT), ("G", NAME), (",", OP), ("minimize", INNER), ("E", "keyword.operator.expectation"),
-                                                                ("~", OP), ("with", WORD), ("1e-3", NUMBER), ("# down", "comment.line.number-sign")],
+                                                                ("~", OP), ("f", CALL), ("with", WORD), ("adam", CALL), ("1e-3", NUMBER), ("# down", "comment.line.number-sign")],
     "alternate 25_000 steps, batch 512 { repeat 3 { stop when w < 1 } }": [("alternate", STATEMENT), ("25_000", NUMBER), ("steps", INNER), (",", OP), ("batch", INNER),
                                                                       ("512", NUMBER), ("repeat", STATEMENT), ("3", NUMBER), ("stop", STATEMENT), ("when", INNER),
                                                                       ("<", OP), ("1", NUMBER)],

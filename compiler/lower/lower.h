@@ -62,6 +62,9 @@ typedef struct LowerResult {
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out);
 void lower_free(LowerResult *r);
 
+/* The value of a report: until a run makes it there is none. Also after lower_close. */
+bool lower_is_report(const LowerResult *r, int slot);
+
 /* Nothing more will be lowered: frees what only that needs, most of what the program took until here. *r stays as it is. */
 void lower_close(LowerResult *r);
 

@@ -261,6 +261,10 @@ static void finish_functions(Lower *L, GanProgram *p)
         g->output = arena_array(L->a, GanOutput, f->reports.n + 1);
         for (int k = 0; k < f->reports.n; k++) g->output[k] = output_of(L, &f->reports.v[k]);
     }
+    for (int i = 0; i < L->g->parts.n; i++) {
+        const Part *part = L->g->parts.v[i];
+        if (part->kind_of_report && part->fn >= 0) p->function[part->fn].output[0].kind = part->kind_of_report;
+    }
 }
 
 static const char *base_name(Lower *L, const char *path)
@@ -441,6 +445,11 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     unmoved_players(L);
     if (o->advice) advice_program(a, L->names, &L->modules, diags);
     return true;
+}
+
+bool lower_is_report(const LowerResult *r, int slot)
+{
+    return slot < r->lower->program_state.n && r->lower->program_state.v[slot] == STATE_OF_REPORTS;
 }
 
 void lower_close(LowerResult *r)
