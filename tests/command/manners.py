@@ -153,7 +153,7 @@ def test_doc_of_the_library():
     r = gan("doc", "compare")
     assert r.status == 0 and "comparison f_divergence(p, q, T, f, ratio = exp" in r.out and "(Good 1952)." in r.out, r
     r = gan("doc", "nn.Dense", "adam", "E301")
-    assert r.status == 0 and "layer Dense(n: int, bias: bool = true, init = glorot_uniform)(x: real[m]) -> real[n]\n" in r.out, r
+    assert r.status == 0 and re.search(r"^layer Dense\(n: int, bias: bool = true.*\)\(x: real\[.*m\]\) -> real\[.*n\]$", r.out, re.M), r
     assert "(Kingma and Ba 2015)" in r.out and "definition (stdlib/optim.gan:" in r.out and "E301: no density" in r.out, r
     assert "members: r(x), critic, generator, estimate\n" in gan("doc", "f_divergence").out
     assert gan("doc", "toy.adam").status == 1 and gan("doc", "no_such_thing").status == 1 and "no_such_thing" in gan("doc", "no_such_thing").err
@@ -235,7 +235,9 @@ def test_new():
         assert gan("new", "a b", cwd=d).status == 1 and gan("new", cwd=d).status == 2
         for example in (f[:-4] for f in os.listdir(f"{ROOT}/examples") if f.endswith(".gan")):
             assert gan("new", f"of_{example}", "--from", example, cwd=d).status == 0, example
-            assert gan("fmt", "--check", f"{d}/of_{example}/of_{example}.gan").status in (0, 1)
+            if example != "fashion_mlp":                    # whose pictures are a package of the system's
+                r = gan("check", f"{d}/of_{example}/of_{example}.gan")
+                assert r.status == 0, (example, r)
 
 
 run_tests(globals())
