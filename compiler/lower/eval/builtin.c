@@ -724,7 +724,7 @@ static Value *builtin_trisolve(Ctx *c, const Call *k)
 
 /* ---- loops */
 
-static bool callable(const Value *v) { return v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER; }
+bool callable(const Value *v) { return v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER || v->kind == V_BIJECTOR; }
 
 static Value *map_dist(Ctx *c, Value *f, Value *v, const void *site, Span at)
 {
@@ -788,58 +788,10 @@ static Value *builtin_log_prob(Ctx *c, const Call *k)
     return d ? dist_log_prob(c, d, k->v[1], k->at) : val_error(c->L);
 }
 
-/* convex(f) is f, a function of one number, once the chord between two points has been seen to lie above it: of neighbours and of
- * far ones, over the ratios 1e-4 to 1e4. A function that is not evaluated at numbers known now is taken at its word. */
-enum { CONVEX_POINTS = 49 };
-
-static bool at_number(Ctx *c, Value *f, double x, const Call *k, double *y)
+static Value *builtin_log_det_inverse(Ctx *c, const Call *k)
 {
-    Trial t = trial_begin(c->L, true);                      /* what f computes while the program runs is dropped, and not judged here */
-    Value *v = apply1(c, f, val_real(c->L, x), k->site, k->at);
-    v = val_bad(v) ? v : as_settled(c, v, k->at);
-    trial_end(c->L, &t);
-    if (!val_is_number(v)) return false;
-    *y = val_number(v);
-    return isfinite(*y);
-}
-
-/* f((a + b) / 2) above the chord by more than rounding. */
-static bool above_chord(double fa, double fm, double fb)
-{
-    double scale = fabs(fa) + fabs(fm) + fabs(fb);
-    return fm - (fa + fb) / 2 > 1e-9 * scale;
-}
-
-static bool convex_between(Ctx *c, const Call *k, double a, double b, double fa, double fb)
-{
-    double fm;
-    if (!at_number(c, k->v[0], (a + b) / 2, k, &fm) || !above_chord(fa, fm, fb)) return true;
-    Lower *L = c->L;
-    Diag *d = diag_error(L->diags, k->at, E309, "%s is not convex: at %s it is %s, above the chord from %s to %s",
-                         val_text(L, k->v[0]), val_text(L, val_real(L, (a + b) / 2)), val_text(L, val_real(L, fm)),
-                         val_text(L, val_real(L, a)), val_text(L, val_real(L, b)));
-    diag_hint(d, "an f-divergence takes a convex f with f(1) = 0, as kl(u) = u * log(u)");
-    return false;
-}
-
-static bool seen_convex(Ctx *c, const Call *k)
-{
-    double x[CONVEX_POINTS], y[CONVEX_POINTS];
-    for (int i = 0; i < CONVEX_POINTS; i++) {
-        x[i] = pow(10, -4 + 8.0 * i / (CONVEX_POINTS - 1));
-        if (!at_number(c, k->v[0], x[i], k, &y[i])) return true;
-    }
-    for (int step = 1; step < CONVEX_POINTS; step *= 2)
-        for (int i = 0; i + step < CONVEX_POINTS; i++)
-            if (!convex_between(c, k, x[i], x[i + step], y[i], y[i + step])) return false;
-    return true;
-}
-
-static Value *builtin_convex(Ctx *c, const Call *k)
-{
-    Value *f = k->v[0];
-    if (!callable(f)) return mistake(c, k, "convex", "a function of one number", f);
-    return seen_convex(c, k) ? f : val_error(c->L);
+    Value *b = bijector_of(k->v[0]);
+    return b ? bijector_log_det_inverse(c, b, k->v[1], k->site, k->at) : mistake(c, k, "log_det_inverse", "a bijector first", k->v[0]);
 }
 
 /* What kind of number an estimate is; the number itself is as it was. */
