@@ -111,6 +111,20 @@ static const DocModule *module_named(const Docs *d, const char *name, size_t n)
     return NULL;
 }
 
+/* Lines of docs/examples.md whose comment names it. */
+static void add_examples(const char *name, Text *out)
+{
+    bool any = false;
+    for (const char *s = texts_find("examples.md"), *end; *s; s = end + 1) {
+        end = s + strcspn(s, "\n");
+        const char *sign = memchr(s, '#', (size_t)(end - s)), *code = s + strspn(s, " ");
+        if (!sign || sign == s || !mentions(sign, (size_t)(end - sign), name)) continue;
+        while (sign > code && sign[-1] == ' ') sign--;
+        text_printf(out, "%s    %.*s\n", any ? "" : "\nexample:\n", (int)(sign - code), code);
+        any = true;
+    }
+}
+
 /* Definitions of that name, of one module or of all. How many. */
 static int add_definitions(const Docs *d, const DocModule *only, const char *name, Text *out)
 {
@@ -122,6 +136,7 @@ static int add_definitions(const Docs *d, const DocModule *only, const char *nam
             if (!called || strcmp(called, name)) continue;
             if (found++) text_add(out, "\n");
             doc_definition(m, m->ast->file.stmts.v[k], out);
+            if (m->library) add_examples(name, out);
         }
     }
     return found;

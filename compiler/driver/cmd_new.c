@@ -7,11 +7,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool is_program(const char *text_name)
+static bool ends_in(const char *name, const char *ending)
 {
-    size_t n = strlen(text_name);
-    return n > 4 && !strcmp(text_name + n - 4, ".gan");
+    size_t n = strlen(name), k = strlen(ending);
+    return n > k && !strcmp(name + n - k, ending);
 }
+
+static bool is_program(const char *name) { return ends_in(name, ".gan"); }
 
 static int no_example(const Options *o, Arena *a, const char *name)
 {
@@ -35,6 +37,15 @@ static GanStatus put(Arena *a, const char *folder, const char *name, const char 
     return file_write(arena_printf(a, "%s/%s", folder, name), text, strlen(text), false, err);
 }
 
+/* The tables that the program names. */
+static GanStatus put_tables(Arena *a, const char *folder, const char *program, GanError *err)
+{
+    GanStatus st = GAN_OK;
+    for (int i = 0; texts_name(i) && !st; i++)
+        if (ends_in(texts_name(i), ".csv") && strstr(program, texts_name(i))) st = put(a, folder, texts_name(i), texts_find(texts_name(i)), err);
+    return st;
+}
+
 static const char *about(Arena *a, const char *name)
 {
     return arena_printf(a, "# %s\n\n    gan check %s.gan              # is it right?\n    gan run %s.gan                # train; curves and pictures: runs/%s/report.html\n"
@@ -46,6 +57,7 @@ static int make(const Options *o, Arena *a, const char *path, const char *name, 
     GanError  err;
     GanStatus st = file_make_folder(path, &err);
     if (!st) st = put(a, path, arena_printf(a, "%s.gan", name), program, &err);
+    if (!st) st = put_tables(a, path, program, &err);
     if (!st) st = put(a, path, "README.md", about(a, name), &err);
     if (!st) st = put(a, path, ".gitignore", "runs/\n", &err);
     if (st) return say_error(&o->run, &err);

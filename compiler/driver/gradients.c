@@ -6,6 +6,7 @@
 #include "runtime/state.h"
 #include "runtime/trainer.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,19 +48,23 @@ static bool at_a_kink(GradientsLoss *loss, void *self, double claimed, double fl
     return steady && hi - lo > 2 * slack && claimed >= lo - slack && claimed <= hi + slack;
 }
 
-double gradients_compare(GradientsLoss *loss, void *self, double claimed, double floor, bool *kink)
+/* Where many units have kinks (a wide net of relu) a long step meets some of them and a short one none; what a short one has more of is rounding, which is allowed for. */
+bool gradients_compare(GradientsLoss *loss, void *self, double claimed, double floor, GradientsFound *found)
 {
-    static const double steps[] = {3e-4, 3e-5, 3e-6};       /* smaller ones meet fewer kinks, and more rounding */
-    double              least = INFINITY;
-    *kink = false;
-    for (size_t i = 0; i < sizeof steps / sizeof *steps && !(least <= GRADIENTS_TOLERANCE); i++) {
-        double d;
-        if (!difference(loss, self, steps[i], &d)) return -1;
-        least = fmin(least, isfinite(d) && isfinite(claimed) ? relative(claimed, d, floor) : INFINITY);
+    static const double steps[] = {3e-4, 3e-5, 3e-6, 3e-7, 3e-8};
+    double              here, d;
+    *found = (GradientsFound){.error = INFINITY};
+    if (!loss(self, 0, &here)) return false;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && !found->right; i++) {
+        if (!difference(loss, self, steps[i], &d)) return false;
+        if (!isfinite(d) || !isfinite(claimed)) continue;
+        double error = relative(claimed, d, floor), size = fmax(fabs(claimed), fabs(d)) + floor;
+        found->right = error <= GRADIENTS_TOLERANCE + 8 * DBL_EPSILON * fabs(here) / (steps[i] * size);
+        if (found->right || error < found->error) found->error = error;
     }
-    if (least <= GRADIENTS_TOLERANCE) return least;
-    *kink = at_a_kink(loss, self, claimed, floor);
-    return *kink ? 0 : least;
+    found->kink = !found->right && at_a_kink(loss, self, claimed, floor);
+    if (found->kink) *found = (GradientsFound){.right = true, .kink = true};
+    return true;
 }
 
 /* ---- the loss at a place ----------------------------------------------------------------------------------------------- */
@@ -139,21 +144,18 @@ static bool loss_at(void *self, double h, double *loss)
 
 /* ---- a parameter ------------------------------------------------------------------------------------------------------- */
 
-typedef struct Found {                                      /* of one parameter */
-    double error, claimed;                                  /* of the worst direction */
-    bool   kink;
-} Found;
-
-static bool compare_along(Update *u, const double *g, const double *direction, int64_t n, double floor, Found *f)
+/* Along one direction; *worst is what was found to be furthest off so far. */
+static bool compare_along(Update *u, const double *g, const double *direction, int64_t n, double floor, GradientsFound *worst)
 {
-    double claimed = 0;
-    bool   kink;
+    GradientsFound f;
+    double         claimed = 0;
     for (int64_t i = 0; i < n; i++) claimed += direction[i] != 0 ? g[i] * direction[i] : 0;
     u->direction = direction;
-    double e = gradients_compare(loss_at, u, claimed, floor, &kink);
-    f->kink |= kink;
-    if (e >= f->error) f->error = e, f->claimed = claimed;
-    return e >= 0;
+    if (!gradients_compare(loss_at, u, claimed, floor, &f)) return false;
+    f.kink |= worst->kink;
+    if (worst->right && (!f.right || f.error >= worst->error)) *worst = f;
+    worst->kink |= f.kink;
+    return true;
 }
 
 /* Signs that follow no pattern that a gradient could have. */
@@ -165,20 +167,20 @@ static double sign_of(uint64_t i)
     return i >> 63 ? 1 : -1;
 }
 
-static bool compare_parameter(Update *u, int output, double floor, Found *f)
+static bool compare_parameter(Update *u, int output, double floor, GradientsFound *f)
 {
     const GanProgram *p = u->s->lowered.program;
     int64_t           n = elements(&p->slot[u->slot]), every = n / GRADIENTS_ELEMENTS + 1;
     const double     *g = u->out[output];
     double           *v = arena_array(u->a, double, n + 1);
-    *f = (Found){0};
+    *f = (GradientsFound){.right = true};
     for (int64_t i = n / 7 % every; i < n; i += every) {
         v[i] = 1;
         if (!compare_along(u, g, v, n, floor, f)) return false;
         v[i] = 0;
     }
-    for (int64_t i = 0; i < n; i++) v[i] = sign_of((uint64_t)i);
-    return n < 2 || compare_along(u, g, v, n, floor * sqrt((double)n), f);
+    for (int64_t i = 0; i < n; i++) v[i] = sign_of((uint64_t)i) / sqrt((double)n);       /* of length 1: no unit is moved far */
+    return n < 2 || compare_along(u, g, v, n, floor, f);
 }
 
 /* ---- an update --------------------------------------------------------------------------------------------------------- */
@@ -197,9 +199,9 @@ static double largest(const Update *u, int first)
     return most;
 }
 
-static void print_found(const Found *f, const char *path, GradientsWorst *worst)
+static void print_found(const GradientsFound *f, const char *path, GradientsWorst *worst)
 {
-    bool failed = !(f->error <= GRADIENTS_TOLERANCE);
+    bool failed = !f->right;
     printf("  %-32s %.1e%s\n", path, f->error, failed ? "  WRONG" : f->kink ? "  (a kink: between the slopes of both sides)" : "");
     worst->n_compared++;
     worst->n_failed += failed;
@@ -216,7 +218,7 @@ static GanStatus compare_update(Update *u, GradientsWorst *worst)
     if (run(u, u->at, u->out)) return u->err->status;
     u->held.replay = true;
     for (int i = 0; i < f->n_outputs; i++) {
-        Found found;
+        GradientsFound found;
         if (strncmp(f->output[i].name, slope, strlen(slope))) {
             u->loss = i;
             most = largest(u, i + 1);

@@ -18,6 +18,10 @@ enum { GRADIENTS_ELEMENTS = 2 };                            /* compared of each 
 #define GRADIENTS_TOLERANCE 1e-5
 
 /* One comparison: the derivative that is claimed beside those by differences. loss(self, h, ..): at so far from the place; false: it cannot be computed.
- * Returns the relative error, 0 at a kink between whose slopes it lies (*kink), -1 when the loss cannot be computed. `floor`: what is added to the size. */
+ * `floor`: what is added to the size that an error is relative to. False: the loss cannot be computed. */
 typedef bool GradientsLoss(void *self, double h, double *loss);
-double gradients_compare(GradientsLoss *loss, void *self, double claimed, double floor, bool *kink);
+typedef struct GradientsFound {
+    double error;                                           /* relative; 0 at a kink between whose slopes it lies */
+    bool   right, kink;
+} GradientsFound;
+bool gradients_compare(GradientsLoss *loss, void *self, double claimed, double floor, GradientsFound *found);

@@ -139,7 +139,7 @@ void doc_definition(const DocModule *m, const Ast *n, Text *out)
     text_printf(out, "%s\n\n", "");
     add_lines(out, doc, false, "  ");
     add_members(m, n, out);
+    add_source(m, n, out);
     if (has_code(doc)) text_add(out, "\nexample:\n");
     add_lines(out, doc, true, "    ");
-    add_source(m, n, out);
 }

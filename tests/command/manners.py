@@ -177,7 +177,7 @@ def test_doc_of_the_library():
     r = gan("doc", "compare")
     assert r.status == 0 and "comparison f_divergence(p, q, T, f, ratio = exp" in r.out and "(Good 1952)." in r.out, r
     r = gan("doc", "nn.Dense", "adam", "E301")
-    assert r.status == 0 and "layer Dense(n: int, bias: bool = true, init = glorot_uniform, parametrization = identity)(x: real[m]) -> real[n]\n" in r.out, r
+    assert r.status == 0 and re.search(r"^layer Dense\(n: int, bias: bool = true.*\)\(x: real\[.*m\]\) -> real\[.*n\]$", r.out, re.M), r
     assert "(Kingma and Ba 2015)" in r.out and "definition (stdlib/optim.gan:" in r.out and "E301: no density" in r.out, r
     assert "members: r(x), critic, generator, estimate\n" in gan("doc", "f_divergence").out
     assert gan("doc", "toy.adam").status == 1 and gan("doc", "no_such_thing").status == 1 and "no_such_thing" in gan("doc", "no_such_thing").err
@@ -226,9 +226,23 @@ def test_estimates_where_p_is_q():
     """What the contracts say of p = q, with the critic that is the best one there: constant."""
     start = "import compare\nnet D(x: real) -> real { param b: real = 0; b }\n"
     for what, wanted in (("class_probability(p, p, D)", -1.3862943611198906), ("class_probability(p, p, D, score: brier_score)", -0.5),
-                         ("f_divergence(p, p, D, f: kl)", 0), ("f_divergence(p, p, D, f: gan)", -1.3862943611198906), ("wasserstein(p, p, D)", 0)):
+                         ("f_divergence(p, p, D, f: kl)", 0), ("f_divergence(p, p, D, f: gan)", 0), ("wasserstein(p, p, D)", 0)):
         seen = value(start + f"let p = Normal(0, 1)\ncompare c = {what}\n", "c.estimate(n: 8)")
         assert abs(seen - wanted) < 1e-12, (what, seen)
+
+
+def test_examples_are_programs_and_are_shown():
+    with open(f"{ROOT}/docs/examples.md", encoding="utf-8") as f:
+        blocks = re.findall(r"```gan\n(.*?)```", f.read(), re.S)
+    shown = 0
+    for block in blocks:
+        r = gan("check", "-", stdin=block.encode())
+        assert r.status == 0, (block, r)
+        for code, names in re.findall(r"^ *(\S.*?) +# (.*)$", block, re.M):
+            pages = gan("doc", *names.split(", "))
+            assert pages.status == 0 and pages.out.count(f"\nexample:\n    {code}\n") == len(names.split(", ")), (code, pages)
+            shown += 1
+    assert shown > 40, shown
 
 
 def test_new():
@@ -245,7 +259,9 @@ def test_new():
         assert gan("new", "a b", cwd=d).status == 1 and gan("new", cwd=d).status == 2
         for example in (f[:-4] for f in os.listdir(f"{ROOT}/examples") if f.endswith(".gan")):
             assert gan("new", f"of_{example}", "--from", example, cwd=d).status == 0, example
-            assert gan("fmt", "--check", f"{d}/of_{example}/of_{example}.gan").status in (0, 1)
+            if example != "fashion_mlp":                    # whose pictures are a package of the system's
+                r = gan("check", f"{d}/of_{example}/of_{example}.gan")
+                assert r.status == 0, (example, r)
 
 
 run_tests(globals())
