@@ -149,6 +149,7 @@ static const struct {
     {"plot", "plot p = scatter(d, G)"},
     {"image", "image p = grid(G)"},
     {"stop", "stop when w < 0.01"},
+    {"precision", "precision f64"},
 };
 
 static const char *hint_of_first_word(const Parser *p)
