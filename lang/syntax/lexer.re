@@ -197,6 +197,7 @@ static int scan(Lexer *lx)
             "stop"                   { return TK_STOP; }
             "expect"                 { return TK_EXPECT; }
             "precision"              { return TK_PRECISION; }
+            "require"                { return TK_REQUIRE; }
 
             // words inside a statement, elsewhere names (%fallback in the grammar)
             "simulator"              { return TK_SIMULATOR; }

@@ -300,6 +300,7 @@ static Value *apply_define(Ctx *c, Closure *k, Args *args, const void *site, Spa
     }
     case AST_DEFINE_DISTRIBUTION: case AST_DEFINE_SIMULATOR: return dist_of_declared(c, k, args, site, at);
     case AST_DEFINE_COMPARISON: return compare_bind(c, k, args, site, at);
+    case AST_DEFINE_BIJECTOR: return bijector_bind(c, k, args, site, at);
     case AST_DEFINE_NET:
         diag_error(c->L->diags, at, E120, "%s is a net to be given a name first: net D = %s(...)", k->name, k->name);
         return val_error(c->L);
@@ -364,6 +365,7 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at)
         return not_callable(c, f, at);
     case V_LAYER: return layer_apply(c, f, args, site, at);
     case V_PLAYER: return player_apply(c, f->player, args, site, at);
+    case V_BIJECTOR: return bijector_apply(c, f, "forward", args, site, at);
     case V_OPTIMIZER: return optimizer_apply(c, f, args, site, at);
     case V_THUNK: return apply_thunk(c, f, args, site, at);
     default: return not_callable(c, f, at);
@@ -403,7 +405,7 @@ Value *eval_pipe(Ctx *c, const Ast *e)
     Value *f = right->kind == AST_NAME ? eval_callee(c, right) : eval_raw(c, right);
     if ((val_bad(x) && !c->L->guess) || val_bad(f)) return val_error(c->L);
     Args args = {.n = 1, .v = {x}, .at = {e->pipe.left->span}};
-    if (f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_OPTIMIZER)
+    if (f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_BIJECTOR || f->kind == V_OPTIMIZER)
         return apply(c, f, &args, e, e->span);
     return not_callable(c, f, right->span);
 }

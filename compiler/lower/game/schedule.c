@@ -381,6 +381,16 @@ static void check_precision(Ctx *c, const Ast *s)
         diag_hint(diag_error(c->L->diags, s->span, E201, "precision takes f64, and this is %s", s->precision.name), "a file without it computes in f32");
 }
 
+/* What is required is found out now, and leaves nothing behind. */
+static void sched_require(Ctx *c, const Ast *s)
+{
+    Ctx inner = *c;
+    inner.block = NULL;
+    part_begin(c->L, "require", IR_FN_REPORT, s->span);
+    eval_require(&inner, s);
+    part_drop(c->L);
+}
+
 static void statement(Ctx *c, const Ast *s, Nodes *to)
 {
     switch (s->kind) {
@@ -410,6 +420,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
     case AST_PRECISION: check_precision(c, s); return;
     case AST_STOP: sched_stop(c, s, to); return;
     case AST_EXPECT: sched_expect(c, s, to); return;
+    case AST_REQUIRE: sched_require(c, s); return;
     case AST_IF: sched_if(c, s, to); return;
     case AST_FOR: sched_for(c, s, to); return;
     case AST_BLOCK: {

@@ -169,6 +169,21 @@ static void report_loss(Ctx *c, Together *t, IrVal *y)
     part_report(c->L, t->n_losses++ ? strf(c->L, "loss_%d", t->n_losses) : "loss", loss);
 }
 
+/* For who holds gradients against differences of the loss: all that the loss depends on is computed here then. */
+static void report_slopes(Ctx *c, const Together *t, const Wanted *who, const Slopes *d)
+{
+    IrBuilder *b = fn_builder(c);
+    if (!c->L->o.slopes || !t->reports) return;
+    c->L->part->whole = true;
+    for (int i = 0, k = 0; i < who->n; i++)
+        for (int j = 0; j < who->p[i]->params.n; j++, k++) {
+            IrVal *zero = grad_zeros(b, &d->w[k]->type), *g = d->g[k] ? d->g[k] : zero;
+            if (!ir_is_real(g->type.elem)) continue;
+            if (t->taken) g = ir_select(b, t->taken, g, zero);
+            part_report(c->L, strf(c->L, "slope %s", c->L->m->slots.v[who->p[i]->params.v[j]].path), g);
+        }
+}
+
 /* Those the loss does not reach have gradient zero. */
 static Value *gradient_record(Ctx *c, Player *p, IrVal *const *g, IrVal *const *w)
 {
@@ -224,6 +239,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
         diag_error(L->diags, at, E306, "the gradient's path runs through a black box, which has none");
         return;
     }
+    report_slopes(c, t, who, &d);
     move_by_slopes(c, s, t, who, opt, &d, out);
     pending_commit(c, waiting, &y, 1, who->p, who->n, at, out);
 }

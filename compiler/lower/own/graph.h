@@ -39,6 +39,7 @@ struct Part {
     ARRAY(GanSchedule *) nodes;                             /* of the schedule, that run it */
     int         tick_slot;                                  /* -1: it never draws */
     bool        inside;                                     /* a block: what it keeps lives for a round, and is in no checkpoint */
+    bool        whole;                                      /* it makes again what others have computed; their draws alone it reads */
     bool        dropped;                                    /* it was only tried */
     bool        binds;                                      /* a let or a sample: assignments travel with what it binds */
     const char *kind_of_report;                             /* of a report: what kind of estimate its value is; NULL: nothing is said */
