@@ -76,7 +76,7 @@ static void describe(Session *s)
 {
     Text t = text_in(s->arena);
     for (int i = 0; i < s->o->settings.n; i++) text_printf(&t, " --set %s=%s", s->o->settings.v[i].name, s->o->settings.v[i].value);
-    if (s->o->f64) text_add(&t, " --f64");
+    if (s->o->f64) text_add(&t, " --f64");                  /* one that its file asks for is said there */
     if (s->o->portable) text_add(&t, " --portable");
     s->lowered.program->text = s->text;
     s->lowered.program->made_with = t.n ? text_str(&t) + 1 : NULL;

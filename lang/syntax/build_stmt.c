@@ -303,6 +303,15 @@ Ast *build_save(Parser *p, Token t, Ast *name)
     return build_done(p, n);
 }
 
+Ast *build_precision(Parser *p, Token t, Token name)
+{
+    Span at = token_span(p, t);
+    at.end = name.end;
+    Ast *n = build_node(p, AST_PRECISION, at);
+    n->precision.name = build_name_text(p, name);
+    return build_done(p, n);
+}
+
 Ast *build_stop(Parser *p, Token t, Ast *cond)
 {
     Ast *n = build_node(p, AST_STOP, from_token(p, t, cond));

@@ -213,6 +213,9 @@ indices(L) ::= LBRACK list(M) RBRACK.                    { L = M; }
 stmt(S) ::= SAVE(T).                                     { S = build_save(p, T, NULL); }
 stmt(S) ::= SAVE(T) expr(E).                             { S = build_save(p, T, E); }
 
+/* precision f64 */
+stmt(S) ::= PRECISION(T) ID(N).                          { S = build_precision(p, T, N); }
+
 /* stop when w < 0.01        expect modes >= 7 by step 20_000 */
 stmt(S) ::= STOP(T) WHEN expr(E).                        { S = build_stop(p, T, E); }
 stmt(S) ::= EXPECT(T) expr(E).                           { S = build_expect(p, T, E, NO_TOKEN, NULL); }

@@ -95,6 +95,7 @@ static Soft soft_kind(int kind)
     case TK_IMPORT: case TK_DATA: case TK_LAYER: case TK_NET: case TK_IMPLICIT: case TK_PRESCRIBED: case TK_DISTRIBUTION:
     case TK_BIJECTOR: case TK_COMPARISON: case TK_OPTIMIZER: case TK_METRIC: case TK_EXTERN: case TK_COMPARE: case TK_LOSS:
     case TK_PARAM: case TK_STATE: case TK_UPDATE: case TK_AVERAGE: case TK_COPY: case TK_REPORT: case TK_PLOT: case TK_IMAGE:
+    case TK_PRECISION:
         return SOFT_NAME;
     case TK_SIMULTANEOUS: case TK_EXTRAGRADIENT: return SOFT_BLOCK;
     case TK_ALTERNATE: case TK_REPEAT: case TK_EVERY: return SOFT_COUNT;

@@ -132,6 +132,7 @@ static const struct {
     {"plot", "plot p = scatter(d, G)"},
     {"image", "image p = grid(G)"},
     {"stop", "stop when w < 0.01"},
+    {"precision", "precision f64"},
 };
 
 /* The name or word at a place, or "". */

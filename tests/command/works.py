@@ -4,11 +4,13 @@ import json
 import os
 import re
 import resource
+import signal
 import struct
 import subprocess
+import time
 import zipfile
 
-from harness import folder, gan, on_a_terminal, run_tests
+from harness import GAN, folder, gan, on_a_terminal, run_tests
 
 PROGRAM = """
 import nn, optim, compare, toy, metrics
@@ -61,6 +63,24 @@ def test_run_leaves_a_folder():
         assert sorted(os.listdir(os.path.join(out, "pictures"))) == ["samples-000000010.png", "samples-000000020.png"]
         assert gan("run", path, "--out", out, "--quiet").status == 0
         assert sorted(os.listdir(d)) == ["out", "out.1", "small.gan"], "an earlier run moves aside"
+
+
+def test_the_page_is_there_while_a_run_goes_on():
+    """With a checkpoint, here one a round, and again at Ctrl-C."""
+    with folder() as d:
+        path, page = os.path.join(d, "p.gan"), os.path.join(d, "out", "report.html")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("let K = 3\nstate s: real = 0\nalternate 100_000_000 steps { s := s + 1\n every 100 { report now = s\n save } }\nexpect now > 1\n")
+        p = subprocess.Popen([GAN, "run", path, "--out", "out", "--backend", "interp", "--set", "K=4"], cwd=d, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        until = time.monotonic() + 60
+        while not os.path.exists(page) and time.monotonic() < until:
+            time.sleep(0.02)
+        text = open(page, encoding="utf-8").read()
+        assert "<th>run<td>running at step " in text and "--set K=4" in text and "not judged yet" in text, text[:3000]
+        p.send_signal(signal.SIGINT)
+        said = p.communicate(timeout=60)[1].decode()
+        assert p.returncode == 130 and "report in out/report.html" in said, said
+        assert "<th>run<td>interrupted at step " in open(page, encoding="utf-8").read()
 
 
 def test_sample_in_every_form():

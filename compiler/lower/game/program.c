@@ -422,6 +422,15 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     return L;
 }
 
+/* Does the file say that it is to be computed in double precision? */
+static bool states_f64(const Module *main)
+{
+    AstList stmts = main->ast ? main->ast->file.stmts : (AstList){0};
+    for (int i = 0; i < stmts.n; i++)
+        if (stmts.v[i]->kind == AST_PRECISION && !strcmp(stmts.v[i]->precision.name, "f64")) return true;
+    return false;
+}
+
 static Ctx top_ctx(Lower *L) { return (Ctx){.L = L, .scope = L->file, .batch = -1, .path = "", .index = ""}; }
 
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out)
@@ -429,6 +438,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     Lower *L = lower_new(a, o, diags);
     *out = (LowerResult){.ir = L->out, .program = arena_new_of(a, GanProgram), .lower = L};
     if (!modules_load(L->sources, file, o->folder, stdlib_find, stdlib_names, diags, &L->modules)) return false;
+    if (states_f64(L->modules.main)) L->m->real = L->out->real = IR_F64;
     name_files(L);
     L->names = names_check(a, &L->modules, builtin_names(L), stdlib_find, stdlib_names, diags);
     open_scopes(L);

@@ -376,6 +376,14 @@ static void check_copy(Ctx *c, const Ast *s)
     }
 }
 
+/* It was heeded before all statements (program.c). */
+static void check_precision(Ctx *c, const Ast *s)
+{
+    if (c->scope != c->L->file) diag_error(c->L->diags, s->span, E403, "precision is the whole file's, and stands at its top level");
+    else if (strcmp(s->precision.name, "f64"))
+        diag_hint(diag_error(c->L->diags, s->span, E201, "precision takes f64, and this is %s", s->precision.name), "a file without it computes in f32");
+}
+
 /* What is required is found out now, and leaves nothing behind. */
 static void sched_require(Ctx *c, const Ast *s)
 {
@@ -412,6 +420,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
         else sched_picture(c, s, to);
         return;
     case AST_SAVE: sched_save(c, s, to); return;
+    case AST_PRECISION: check_precision(c, s); return;
     case AST_STOP: sched_stop(c, s, to); return;
     case AST_EXPECT: sched_expect(c, s, to); return;
     case AST_REQUIRE: sched_require(c, s); return;
