@@ -197,6 +197,7 @@ static int scan(Lexer *lx)
             "stop"                   { return TK_STOP; }
             "expect"                 { return TK_EXPECT; }
             "require"                { return TK_REQUIRE; }
+            "prefer"                 { return TK_PREFER; }
 
             // words inside a statement, elsewhere names (%fallback in the grammar)
             "simulator"              { return TK_SIMULATOR; }
