@@ -121,13 +121,17 @@ static void open_data(Open *o, const ImageData *r, GanTensor *t)
 static void open_recipe(Open *o, const ImageRecipe *r, bool has_file, const GanTensor *t, DataRecipe *d)
 {
     *d = (DataRecipe){.format = (DataFormat)r->format, .relative = r->relative != 0, .path = text_of(o, r->path, !has_file), .name = text_of(o, r->name, true),
-                      .field = text_of(o, r->field, true), .elem = (GanElem)r->elem, .rank = r->rank, .finite = r->finite != 0, .from = r->from, .to = r->to};
-    bool fits = r->format >= DATA_NONE && r->format <= DATA_CSV && (r->format != DATA_NONE) == has_file && range_in(o, r->step, IMAGE_DSTP) &&
+                      .field = text_of(o, r->field, true), .elem = (GanElem)r->elem, .rank = r->rank, .finite = r->finite != 0, .from = r->from, .to = r->to,
+                      .chosen = r->chosen != 0, .column = r->column, .n_columns = r->n_columns, .n_cut = r->n_cut, .sum = {r->sum[0], r->sum[1]}};
+    bool fits = r->format >= DATA_NONE && r->format < DATA_FORMATS && (r->format != DATA_NONE) == has_file && range_in(o, r->step, IMAGE_DSTP) && range_in(o, r->row, IMAGE_DROW) &&
                 r->elem >= 0 && r->elem <= GAN_U8 && r->rank >= 0 && r->rank <= GAN_MAX_RANK;
     if (!WANT(o, fits, "a recipe of data makes no sense")) return;
     memcpy(d->dim, r->dim, sizeof d->dim);
+    memcpy(d->cut, r->cut, sizeof d->cut);
     d->step = (const DataStep *)rows(o, IMAGE_DSTP) + r->step.first;
     d->n_steps = r->step.n;
+    d->row = (const int64_t *)rows(o, IMAGE_DROW) + r->row.first;
+    d->n_rows = r->row.n;
     WANT(o, !has_file || data_makes(d, t->elem, t->rank, t->dim), "a recipe of data makes no sense");
 }
 

@@ -9,7 +9,7 @@
 #include "runtime/code.h"
 #include "runtime/program.h"
 
-enum { IMAGE_FORMAT = 4, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
+enum { IMAGE_FORMAT = 5, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
 #define IMAGE_MAGIC "GANIMAGE"
 
 typedef enum ImageTag {
@@ -58,8 +58,10 @@ typedef struct ImageData {
 typedef struct ImageRecipe {                                /* of a DataRecipe */
     int64_t   path, name, field;                            /* texts */
     int64_t   dim[GAN_MAX_RANK], from, to;
-    int32_t   format, relative, elem, rank, finite, unused;
-    CodeRange step;                                         /* of DSTP */
+    uint64_t  sum[2];
+    int64_t   column, n_columns, cut[GAN_MAX_RANK];
+    int32_t   format, relative, elem, rank, finite, chosen, n_cut, unused;
+    CodeRange step, row;                                    /* of DSTP, of DROW */
 } ImageRecipe;
 
 typedef struct ImageFunction {

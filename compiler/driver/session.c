@@ -25,18 +25,29 @@ static LowerOptions lower_options(const Session *s)
     const OptionPairs *given = &s->o->settings;
     LowerSetting      *set = arena_array(s->arena, LowerSetting, given->n + 1);
     for (int i = 0; i < given->n; i++) set[i] = (LowerSetting){given->v[i].name, given->v[i].value};
-    return (LowerOptions){.real = s->o->f64 ? IR_F64 : IR_F32, .folder = s->folder, .setting = set, .n_settings = given->n};
+    return (LowerOptions){.real = s->o->f64 || s->o->gradients ? IR_F64 : IR_F32, .folder = s->folder, .setting = set, .n_settings = given->n,
+                          .slopes = s->o->gradients};
 }
 
-/* Prints the diagnostics found so far; EXIT_WRONG_PROGRAM if there was an error. */
-static int print_diagnostics(const Session *s)
+int session_print(const Options *o, const Diags *diags)
 {
-    Text out = text_in(s->arena);
-    if (s->o->run.json_diagnostics) diags_print_json(s->diags, &out);
-    else diags_print_text(s->diags, &out, s->o->run.color);
+    Text out = text_in(sources_arena(diags_sources(diags)));
+    if (o->run.json_diagnostics) diags_print_json(diags, &out);
+    else diags_print_text(diags, &out, o->run.color);
     fputs(text_str(&out), stderr);
-    return diags_failed(s->diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
+    return diags_failed(diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
 }
+
+void session_print_statement(const Session *s, const GameLine *l)
+{
+    const SourceFile *f = source_file(s->sources, l->at.file);
+    printf("%s:%u: %s ", f ? GAN_SHOWN(f->name) : "?", f ? source_place(f, l->at.begin).line : 0, l->what);
+    for (const char *c = l->name; *c; c++)
+        if (!isspace((unsigned char)*c)) putchar(*c);
+        else if (!isspace((unsigned char)c[1])) putchar(' ');
+}
+
+static int print_diagnostics(const Session *s) { return session_print(s->o, s->diags); }
 
 int session_open(Session *s, const Options *o, const char *file)
 {

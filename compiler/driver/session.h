@@ -16,6 +16,12 @@ typedef struct Session {
     Game           game;                                    /* after session_start: the program, an engine, a state */
 } Session;
 
+/* Prints "FILE:LINE: update LOSS" on one line, whatever lines the loss is written on. */
+void session_print_statement(const Session *s, const GameLine *l);
+
+/* Prints diagnostics as the options ask for; EXIT_WRONG_PROGRAM if there was an error. */
+int  session_print(const Options *o, const Diags *diags);
+
 /* Reads and lowers `file` ("-": stdin; NULL: the library alone). On an error everything found is printed. Close the session in every case. */
 int  session_open(Session *s, const Options *o, const char *file);
 enum { SESSION_SAMPLES = 1024 };                            /* the most that a call of a sampler draws: more are drawn by more calls */

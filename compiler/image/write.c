@@ -8,6 +8,7 @@
 typedef struct Writer {
     Arena *a;
     Text   section[IMAGE_TAGS];
+    const int64_t *row;  CodeRange rows;                    /* the rows of files that were added last: fields of one table share them */
 } Writer;
 
 static int rows_of(const Writer *w, ImageTag t) { return (int)(w->section[t].n / image_layout[t].row); }
@@ -47,15 +48,25 @@ static int64_t add_elements(Writer *w, const GanTensor *t)
     return at;
 }
 
+static CodeRange chosen_rows(Writer *w, const DataRecipe *r)
+{
+    if (!r->n_rows || (r->row == w->row && r->n_rows == w->rows.n)) return r->n_rows ? w->rows : (CodeRange){0};
+    w->row = r->row;
+    w->rows = (CodeRange){rows_of(w, IMAGE_DROW), (int)r->n_rows};
+    add_rows(w, IMAGE_DROW, r->row, w->rows.n);
+    return w->rows;
+}
+
 static void add_data(Writer *w, const GanTensor *t, const DataRecipe *from)
 {
     ImageData   r = {.bytes = (int64_t)t->bytes, .elem = (int32_t)t->elem, .rank = t->rank};
     ImageRecipe how = {.path = text_at(w, from->path), .name = text_at(w, from->name), .field = text_at(w, from->field), .from = from->from, .to = from->to,
                        .format = (int32_t)from->format, .relative = from->relative, .elem = (int32_t)from->elem, .rank = from->rank, .finite = from->finite,
-                       .step = {rows_of(w, IMAGE_DSTP), from->n_steps}};
+                       .chosen = from->chosen, .column = from->column, .n_columns = from->n_columns, .n_cut = from->n_cut, .sum = {from->sum[0], from->sum[1]}, .step = {rows_of(w, IMAGE_DSTP), from->n_steps}, .row = chosen_rows(w, from)};
     r.blob = from->format == DATA_NONE ? add_elements(w, t) : -1;
     memcpy(r.dim, t->dim, sizeof r.dim);
     memcpy(how.dim, from->dim, sizeof how.dim);
+    memcpy(how.cut, from->cut, sizeof how.cut);
     add_rows(w, IMAGE_DSTP, from->step, from->n_steps);
     ADD(w, DATA, r);
     ADD(w, RCPE, how);

@@ -22,6 +22,7 @@ typedef struct LowerOptions {
     const char          *folder;                            /* of the program's file: imports and data files are relative to it; NULL: here */
     const LowerSetting  *setting;
     int                  n_settings;
+    bool                 slopes;                            /* updates report their gradients, too: behind each loss, "slope PATH" for each parameter */
 } LowerOptions;
 
 /* What an update or another statement does, in the words of the game: `gan explain --stage game`. */

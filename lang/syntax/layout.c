@@ -21,12 +21,12 @@ void layout_init(Layout *l, Arena *a, const SourceFile *f, Diags *diags)
 
 static Span span_at(const Layout *l, Token t) { return span_of(l->lx.f, t.begin, t.end); }
 
-static bool is_opening(int kind)
+bool token_is_opening(int kind)
 {
     return kind == TK_LPAREN || kind == TK_LBRACK || kind == TK_LBRACE || kind == TK_E_OPEN || kind == TK_GRAD_OPEN;
 }
 
-static bool is_closing(int kind) { return kind == TK_RPAREN || kind == TK_RBRACK || kind == TK_RBRACE; }
+bool token_is_closing(int kind) { return kind == TK_RPAREN || kind == TK_RBRACK || kind == TK_RBRACE; }
 
 static int closing_of(int opening)
 {
@@ -106,7 +106,7 @@ static Soft soft_kind(int kind)
     }
 }
 
-static bool is_inner_word(int kind)
+bool token_is_inner_word(int kind)
 {
     switch (kind) {
     case TK_SIMULATOR: case TK_MINIMIZE: case TK_MAXIMIZE: case TK_ALONG: case TK_PROJECT: case TK_INTO: case TK_DECAY:
@@ -117,7 +117,7 @@ static bool is_inner_word(int kind)
     }
 }
 
-static bool is_name(int kind) { return kind == TK_ID || soft_kind(kind) != SOFT_NOT || is_inner_word(kind); }
+static bool is_name(int kind) { return kind == TK_ID || soft_kind(kind) != SOFT_NOT || token_is_inner_word(kind); }
 
 static bool starts_expr(int kind)
 {
@@ -145,8 +145,8 @@ static bool block_ahead(Lexer ahead)
         int kind = lex_next(&ahead).kind;
         if (kind == TK_LBRACE && depth == 0) return true;
         if (kind == 0 || (depth == 0 && (kind == LEX_NEWLINE || kind == TK_END))) return false;
-        if (is_opening(kind)) depth++;
-        if (is_closing(kind) && depth-- == 0) return false;
+        if (token_is_opening(kind)) depth++;
+        if (token_is_closing(kind) && depth-- == 0) return false;
     }
     return false;
 }
@@ -312,9 +312,9 @@ Token layout_next(Layout *l)
         if (t.kind == TK_END && !in_statements(l)) t.kind = TK_BROKEN;   /* f(a; b) */
         decide_word(l, &t);
         l->continues = is_operator(t.kind);
-        if (is_opening(t.kind)) push(l, t);
+        if (token_is_opening(t.kind)) push(l, t);
         if (l->too_deep) return (Token){0, t.begin, t.end};
-        if (is_closing(t.kind) && !close_bracket(l, &t)) continue;
+        if (token_is_closing(t.kind) && !close_bracket(l, &t)) continue;
         if (t.kind == 0 && l->n_open > 0) report_never_closed(l);
         return give(l, t);
     }
@@ -341,15 +341,15 @@ static bool block_open_above(const Layout *l, int base)
 /* A line that is not indented more than the broken statement starts a new one, even inside its ( ) and [ ]. */
 static bool restarts(const Layout *l, Token t, bool newline, int base, uint32_t stmt_begin)
 {
-    if (!newline || t.kind == 0 || is_closing(t.kind) || continues_line(t.kind) || block_open_above(l, base)) return false;
+    if (!newline || t.kind == 0 || token_is_closing(t.kind) || continues_line(t.kind) || block_open_above(l, base)) return false;
     return indent_at(l, t.begin) <= indent_at(l, stmt_begin);
 }
 
 /* Follows brackets while skipping. False when t closes something around the broken statement. */
 static bool skip_bracket(Layout *l, Token t, int base)
 {
-    if (is_opening(t.kind)) push(l, t);
-    if (!is_closing(t.kind)) return true;
+    if (token_is_opening(t.kind)) push(l, t);
+    if (!token_is_closing(t.kind)) return true;
     int at = partner(l, t.kind);
     if (at > base) l->n_open = at - 1;
     return at > base || at == 0;
@@ -359,7 +359,7 @@ static bool skip_bracket(Layout *l, Token t, int base)
 static int depth_around(const Layout *l, Token bad)
 {
     int base = l->n_open;
-    if (base > 0 && is_opening(bad.kind) && l->open[base - 1].at.begin == bad.begin) base--;
+    if (base > 0 && token_is_opening(bad.kind) && l->open[base - 1].at.begin == bad.begin) base--;
     while (base > 0 && l->open[base - 1].at.kind != TK_LBRACE) base--;
     return base;
 }

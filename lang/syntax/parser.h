@@ -86,6 +86,7 @@ Ast *build_after(Parser *p, Token t, Ast *count, Ast *updates, Ast *body);
 
 Ast *build_arg(Parser *p, Token name, Ast *value);           /* name.kind 0: positional */
 Ast *build_binder(Parser *p, Ast *pattern, Ast *dist);
+List *build_sized(Parser *p, List *binders, Ast *size);                     /* of the last, and of those before it that have none */
 Ast *build_param(Parser *p, Token name, Ast *type, Ast *draw, Ast *value);
 Ast *build_carry(Parser *p, Ast *pattern, Ast *value);
 Ast *build_change(Parser *p, Token name, bool adds, Ast *value);

@@ -167,6 +167,7 @@ static const char *hint_of_place(const Parser *p, Token t)
 {
     const char *text = p->f->text;
     if (t.kind == TK_IS && accepts(p, TK_EQ)) return "== compares";
+    if (t.kind == TK_DOTDOT || p->before.kind == TK_DOTDOT) return "outside of an index a range has both ends: 0..n";
     if (t.kind == TK_DOT && t.end < p->f->n && text[t.end] >= '0' && text[t.end] <= '9') return "a number starts with a digit: 0.5";
     if (p->before.kind == TK_DOT && p->before.begin > 0 && text[p->before.begin - 1] >= '0' && text[p->before.begin - 1] <= '9')
         return "a number does not end in a point: 1.0, or 1";

@@ -74,12 +74,14 @@ static void add_dist(Union *u, const Dist *d)
     if (dist_base(d)) add_dist(u, dist_base(d));
     if (k == &dist_rows) add_value(u, d->value);
     if (k == &dist_joint) add_value(u, d->fields);
+    for (int i = 0; (k == &dist_data || k == &dist_replace) && i < d->data->n_fields; i++)
+        if (d->data->field[i].value) add_value(u, d->data->field[i].value);
 }
 
 static void add_compare(Union *u, const Compare *k)
 {
     add_closure(u, k->closure);
-    if (k->change) add_free(u, k->change, k->change_scope);
+    for (const Changed *w = k->changed; w; w = w->before) add_free(u, w->decl, w->scope);
 }
 
 static void add_player(Union *u, const Player *p)

@@ -97,12 +97,13 @@ static Value *stop_field(Ctx *c, Value *leaf, void *unused)
 static Value *builtin_stop(Ctx *c, const Call *k)
 {
     Value *v = k->v[0];
-    if (v->kind == V_DIST || v->kind == V_PLAYER || v->kind == V_FUNCTION) {
+    bool model = v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET;
+    if (v->kind == V_DIST || model || v->kind == V_FUNCTION) {
         Dist *d = as_dist(c, v, k->at);
         if (!d) return val_error(c->L);
         return val_dist(c->L, dist_of_stop(c->L, d));
     }
-    return map_fields(c, as_settled(c, v, k->at), stop_field, NULL);
+    return map_fields(c, as_numbers(c, v, k->at), stop_field, NULL);
 }
 
 static Value *polygamma(Ctx *c, const Call *k, int n)
@@ -255,7 +256,7 @@ static Value *sum_leaf(Ctx *c, Value *v, Span at)
 
 static Value *builtin_sum(Ctx *c, const Call *k)
 {
-    Value *v = as_settled(c, k->v[0], k->at);
+    Value *v = as_numbers(c, k->v[0], k->at);
     IrInts d;
     if (v->kind == V_RECORD) return sum_fields(c, v, sum_leaf, k->at);
     if (v->kind == V_LIST && !k->v[1] && v->list.n) {       /* a list may hold anything that adds up */
@@ -306,7 +307,7 @@ static void collect_norms(Ctx *c, Value *r, Value **out, int *n, int most, Span 
 
 static Value *builtin_norm(Ctx *c, const Call *k)
 {
-    Value *v = as_settled(c, k->v[0], k->at);
+    Value *v = as_numbers(c, k->v[0], k->at);
     IrInts d;
     if (v->kind == V_RECORD) {
         enum { MOST = 1024 };
@@ -341,7 +342,7 @@ static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
 
 static Value *builtin_dot(Ctx *c, const Call *k)
 {
-    return inner_product(c, as_settled(c, k->v[0], k->at), as_settled(c, k->v[1], k->at), k->at);
+    return inner_product(c, as_numbers(c, k->v[0], k->at), as_numbers(c, k->v[1], k->at), k->at);
 }
 
 static Value *builtin_outer(Ctx *c, const Call *k)
@@ -611,7 +612,7 @@ static Value *filled_like(Ctx *c, const Call *k, Value *like, IrVal *value)
 static Value *filled(Ctx *c, const Call *k, Value *like, IrVal *value)
 {
     IrInts d;
-    like = as_settled(c, like, k->at);
+    like = as_numbers(c, like, k->at);
     if (!value || val_bad(like)) return val_error(c->L);
     bool table = like->kind == V_LIST && like->list.n && like->list.v[0]->kind == V_LIST;
     if (table || like->kind == V_TENSOR || like->kind == V_SLOT || like->kind == V_RECORD)
@@ -881,14 +882,21 @@ Value *builtin_partial(Lower *L, const char *name, Value *first)
     return v;
 }
 
+static bool any_names(const Builtin *b) { return !strcmp(b->args, "*"); }
+
 static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
 {
+    if (any_names(b)) {
+        memcpy(v, args->v, sizeof *v * (size_t)args->n);
+        *n = args->n;
+        return true;
+    }
     for (int i = 0, position = 0; i < args->n; i++) {
         int k = args->name[i] ? arg_position(b->args, args->name[i]) : position++;
         if (k < 0) {
             Diag *d =
                 diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", b->name, args->name[i]);
-            if (*b->args) diag_hint(d, "its arguments are %s", b->args);
+            if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
             return false;
         }
         if (v[k])
@@ -905,7 +913,7 @@ static Value *wrong_number(Ctx *c, const Builtin *b, int n, Span at)
                                                b->name, b->least, b->least == 1 ? "" : "s", n)
                                   : diag_error(c->L->diags, at, E109, "%s takes %d to %d arguments, and here are %d",
                                                b->name, b->least, b->most, n);
-    if (*b->args) diag_hint(d, "its arguments are %s", b->args);
+    if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
     return val_error(c->L);
 }
 
@@ -942,5 +950,5 @@ Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Spa
     for (int i = 0; i < b->least; i++)
         if (!v[i]) return wrong_number(c, b, args->n, at);
     if (b->op >= 0) return arith_map(c, (IrOp)b->op, v[0], at);
-    return b->run(c, &(Call){v, n, site, at});
+    return b->run(c, &(Call){v, n, args->name, site, at});
 }

@@ -5,6 +5,7 @@
 typedef struct Call {                                       /* what a built-in function is called with */
     Value     **v;                                          /* by position; NULL beyond those given */
     int         n;
+    const char **name;                                      /* of those that take names of any kind (zip): what each is called, or NULL */
     const void *site;
     Span        at;
 } Call;
@@ -20,7 +21,7 @@ Value *builtin_consistent(Ctx *c, const Call *k);
 bool   callable(const Value *v);
 Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got);      /* reports an argument of a built-in function */
 
-/* data.c */
+/* data.c, pick.c */
 Value *builtin_idx(Ctx *c, const Call *k);
 Value *builtin_npy(Ctx *c, const Call *k);
 Value *builtin_csv(Ctx *c, const Call *k);
@@ -29,3 +30,6 @@ Value *builtin_split(Ctx *c, const Call *k);
 Value *builtin_take(Ctx *c, const Call *k);
 Value *builtin_drop(Ctx *c, const Call *k);
 Value *builtin_with_replacement(Ctx *c, const Call *k);
+Value *builtin_filter(Ctx *c, const Call *k);
+Value *builtin_per_class(Ctx *c, const Call *k);
+Value *builtin_zip(Ctx *c, const Call *k);

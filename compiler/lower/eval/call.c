@@ -21,6 +21,7 @@ Ctx ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site)
     Ctx b = *c;
     b.scope = scope;
     b.calls++;
+    b.application = ++c->L->n_applications;
     b.site = site_mix(c->site, site);
     b.name = NULL;
     for (int i = 0; args && i < args->n; i++) b.axes = ir_axes_union(b.axes, val_axes(c->L, args->v[i]));

@@ -412,7 +412,7 @@ static Diags *try_one(Ctx *c, const Ast *decl, const Guess *g)
     L->guess = g;
     L->n_evals = MAX_EVALS - CHECK_EVALS;
     own.inst = some_owner(L);
-    own.block = NULL;
+    own.block = own.around = NULL;
     if (own.batch < 0) own.batch = CHECK_BATCH;
     if (g->batch) own.axes = ir_axes_add(own.axes, ir_axis(L->m, "example", CHECK_BATCH));
     if (decl->kind == AST_LET) {

@@ -225,11 +225,10 @@ Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name)
     k->name = name;
     Value *v = val_new(L, V_COMPARE);
     v->compare = k;
-    if (!decl) return v;
-    if (decl->compare.changes.n && base->change)
-        return unsupported(c, decl->span, "with on a comparison that has changes already");
-    k->change = decl->compare.changes.n ? decl : base->change;
-    k->change_scope = decl->compare.changes.n ? c->scope : base->change_scope;
+    if (!decl || !decl->compare.changes.n) return v;
+    Changed *w = arena_new_of(L->a, Changed);
+    *w = (Changed){decl, c->scope, base->changed};
+    k->changed = w;
     for (int i = 0; i < decl->compare.changes.n; i++) {
         const Ast *change = decl->compare.changes.v[i];
         const Ast *member = member_decl(k, change->change.name);
@@ -244,8 +243,9 @@ Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name)
 
 static bool changed(const Compare *k, const char *name)
 {
-    for (int i = 0; k->change && i < k->change->compare.changes.n; i++)
-        if (!strcmp(k->change->compare.changes.v[i]->change.name, name)) return true;
+    for (const Changed *w = k->changed; w; w = w->before)
+        for (int i = 0; i < w->decl->compare.changes.n; i++)
+            if (!strcmp(w->decl->compare.changes.v[i]->change.name, name)) return true;
     return false;
 }
 

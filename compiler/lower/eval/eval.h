@@ -15,6 +15,8 @@ void   value_dropped(Ctx *c, const Ast *s, const Value *v);                     
 Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
 Value *eval_settled(Ctx *c, Value *v, Span at);                                 /* what Lower.settle does */
 int64_t rounds_enter(Lower *L, int64_t n);                  /* an unrolled loop of n rounds begins; gives back what rounds_around is to be behind it */
+void   carries_bind(Ctx *c, Scope *s, AstList carries, Value **carried);        /* what a loop carries, in the scope of a round */
+bool   carries_next(Ctx *c, const Ast *for_, Value *v, Value **carried);        /* v is what a round gives; false after an error */
 bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
 
 /* ---- scope.c, decl.c */
@@ -135,6 +137,10 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
 Value *diff_bound(Ctx *c, const Ast *binding, Value *v);                        /* v as the node binds it: differentiated, it has nodes of its own */
 
+/* ---- after.c */
+
+Value *eval_after(Ctx *c, const Ast *e);
+
 /* ---- sample.c, loop.c */
 
 bool   axes_fit(Ctx *c, IrAxes axes, Span at);                                  /* false, reported, when there would be too many samples */
@@ -169,8 +175,9 @@ Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at
 void   optimizer_check(Ctx *c, Closure *k, Scope *scope);                        /* its body, of a w and g that are not known; scope: of its first list */
 int    player_steps(Ctx *c, Player *p);
 Value *rule_steps(Ctx *c);                                                      /* how often the rule at hand has been applied, this time among them */
-bool   rule_assign(Ctx *c, const Ast *name, Value *v);                         /* to w, g or a state of the rule at hand; false: to none of them */
+bool   rule_assign(Ctx *c, const Ast *target, Value *v, Span at);              /* to w, g or a state of the rule at hand, or a part of one; false: to none of them */
 Value *player_record(Ctx *c, Player *p);                                        /* its parameters that exist now, by path */
+Value *player_numbers(Ctx *c, Player *p, Span at);                              /* all of them, where the net stands for its numbers; reported when it has none */
 
 /* ---- first.c: what a parameter or state starts at */
 

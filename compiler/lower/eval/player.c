@@ -324,3 +324,12 @@ Value *player_record(Ctx *c, Player *p)
     r->record.of = p;
     return r;
 }
+
+Value *player_numbers(Ctx *c, Player *p, Span at)
+{
+    p = player_self(p);
+    if (!c->L->guess) player_find_params(c, p, at);
+    if (p->params.n) return player_record(c, p);
+    if (!c->L->guess) diag_error(c->L->diags, at, E201, "%s has no parameters, and beside an operator a net stands for them", p->name);
+    return val_error(c->L);
+}

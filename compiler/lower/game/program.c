@@ -124,10 +124,11 @@ static void add_name(Lower *L, const char ***list, int *n, const char *name)
 }
 
 /* What lowering has found out from the numbers of a file must hold for those of another. */
-static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *r, bool looked)
+static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *r, bool looked, bool chose)
 {
     if (!r) return (DataRecipe){.format = DATA_NONE};
     DataRecipe all = *r;
+    all.chosen |= chose;
     if (!looked) return all;
     DataStep *step = arena_array(L->a, DataStep, r->n_steps + 1);
     if (r->n_steps) memcpy(step, r->step, sizeof *step * (size_t)r->n_steps);
@@ -138,23 +139,41 @@ static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *
     return all;
 }
 
-/* By slot: some function reads it. */
-static const bool *slots_read(Lower *L)
+typedef struct Needed { bool *read, *chose; } Needed;      /* by slot: some function reads it; its numbers have chosen rows of one that is needed */
+
+/* A table that has chosen rows is needed to know that these are still the ones. True when there was one more. */
+static bool choosers(Lower *L, Needed *n, int data)
+{
+    bool more = false;
+    bool wanted = n->read[L->data.v[data].slot] || n->chose[L->data.v[data].slot];
+    for (int i = 0; wanted && i < L->data.v[data].n_by; i++) {
+        more |= !n->chose[L->data.v[data].by[i]];
+        n->chose[L->data.v[data].by[i]] = true;
+    }
+    return more;
+}
+
+static Needed slots_needed(Lower *L)
 {
     bool *read = arena_array(L->a, bool, L->out->slots.n + 1);
+    Needed needed = {read, arena_array(L->a, bool, L->out->slots.n + 1)};
     for (int i = 0; i < L->out->fns.n; i++)
         for (IrNode *n = L->out->fns.v[i]->body.first; n; n = ir_next(n))
             if (n->op == IR_read) read[n->attr->slot] = true;
-    return read;
+    for (bool more = true; more;) {
+        more = false;
+        for (int i = 0; i < L->data.n; i++) more |= choosers(L, &needed, i);
+    }
+    return needed;
 }
 
 /* The tensor of a slot, and its recipe. What nobody reads, like a table of which only some rows are drawn, is empty and needs no file. */
-static void finish_data(Lower *L, int slot, bool read, GanSlot *g, GanTensor **t, DataRecipe *recipe)
+static void finish_data(Lower *L, int slot, const Needed *needed, GanSlot *g, GanTensor **t, DataRecipe *recipe)
 {
     for (int k = 0; k < L->data.n; k++) {
-        if (L->data.v[k].slot != slot || !read) continue;
+        if (L->data.v[k].slot != slot || (!needed->read[slot] && !needed->chose[slot])) continue;
         *t = L->data.v[k].t;
-        *recipe = finish_recipe(L, *t, L->data.v[k].recipe, L->data.v[k].looked);
+        *recipe = finish_recipe(L, *t, L->data.v[k].recipe, L->data.v[k].looked, needed->chose[slot]);
         return;
     }
     g->rank = 1;
@@ -167,7 +186,7 @@ static void finish_slots(Lower *L, GanProgram *p)
 {
     size_t at = 0;
     int n_data = 0;
-    const bool *read = slots_read(L);
+    const Needed needed = slots_needed(L);
     p->n_slots = L->out->slots.n;
     p->slot = arena_array(L->a, GanSlot, p->n_slots + 1);
     p->data = arena_array(L->a, GanTensor *, L->data.n + 1);
@@ -183,7 +202,7 @@ static void finish_slots(Lower *L, GanProgram *p)
         memcpy(g->dim, s->type.dim, sizeof s->type.dim);
         g->bytes = ir_elem_bytes(s->type.elem) * (size_t)ir_dims_size(&s->type);
         if (s->kind == IR_SLOT_DATA) {
-            finish_data(L, i, read[i], g, &p->data[n_data], &recipe[n_data]);
+            finish_data(L, i, &needed, g, &p->data[n_data], &recipe[n_data]);
             g->offset = (size_t)n_data++;
             continue;
         }
@@ -386,6 +405,7 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->program->path = L->program->local = "";
     L->settle = eval_settled;
     L->dist_text = dist_text;
+    L->look_ahead = look_ahead;
     L->g = arena_new_of(a, Graph);
     L->init = graph_new(L, arena_new_of(a, IrFn));
     L->init->ir->name = ir_fn(L->out, names_unique(&L->fn_names, "init"), IR_FN_INIT)->name;
