@@ -61,6 +61,7 @@ typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME } FunctionKind;
 struct Value {
     ValueKind kind;
     Span      at;                                           /* where it came from; SPAN_NONE when that would say nothing */
+    const char *estimate;                                   /* what kind of estimate it is, as bound(x) and its like say; NULL: nothing is said. What is computed from it is none */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
     const char *why;                                        /* of a V_BOOL that is false: where it shows (require.c); NULL: the value says all */
     Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
@@ -148,6 +149,7 @@ struct Ctx {
     IrAxes      axes;                                       /* the example at hand: what a draw without a size varies over */
     IrAxes      each;                                       /* of the draw that is being made: draws are independent, so what an E in it draws varies over these, too */
     int64_t     batch;                                      /* the size of an E without one; -1: it must be given */
+    bool       *sized;                                      /* becomes true where that size is taken; NULL: nobody asks */
     Instance   *inst;                                       /* the net or layer whose body this is; NULL outside */
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
     uint64_t    site;                                       /* the calls and rounds between the instance's body and here */
