@@ -396,7 +396,7 @@ void build_check_statements(Parser *p, AstList stmts, BlockUse use)
         bool       last = i == stmts.n - 1;
         if (use == IN_MEMBERS && !may_be_member(s)) {
             diag_hint(parse_error(p, s->span, E039, "this cannot stand among members"),
-                      "members are name = value; beside them stand let, def, net, param, state, require and :=");
+                      "members are name = value; beside them stand let, def, net, param, state, require, prefer and :=");
             build_break(p, &stmts.v[i]);
         } else if (use != IN_MEMBERS && s->kind == AST_MEMBER) {
             report_member(p, s);

@@ -323,6 +323,7 @@ Ast *build_stop(Parser *p, Token t, Ast *cond)
 Ast *build_require(Parser *p, Token t, Ast *cond, Token hint)
 {
     Ast *n = build_node(p, AST_REQUIRE, from_token(p, t, cond));
+    n->require.is_soft = t.kind == TK_PREFER;
     n->require.cond = cond;
     n->require.hint = hint.kind ? build_unescape(p, hint) : NULL;
     return build_done(p, n);

@@ -65,6 +65,7 @@
 %type indices {List *}
 %type head    {Head}
 %type word    {Token}
+%type asked   {Token}
 %type goal    {Token}
 %type picture {Token}
 
@@ -173,9 +174,11 @@ changes(L) ::= changes(M) COMMA change(A).               { L = list_add(p, M, A)
 change(A) ::= ID(N) ADDS expr(E).                        { A = build_change(p, N, true, E); }
 change(A) ::= ID(N) IS expr(E).                          { A = build_change(p, N, false, E); }
 
-/* require convex(f)        require f(1) == 0, "subtract f(1) from it" */
-stmt(S) ::= REQUIRE(T) expr(E).                          { S = build_require(p, T, E, NO_TOKEN); }
-stmt(S) ::= REQUIRE(T) expr(E) COMMA STRING(H).          { S = build_require(p, T, E, H); }
+/* require convex(f)        prefer f(1) == 0, "subtract f(1) from it" */
+stmt(S) ::= asked(T) expr(E).                            { S = build_require(p, T, E, NO_TOKEN); }
+stmt(S) ::= asked(T) expr(E) COMMA STRING(H).            { S = build_require(p, T, E, H); }
+asked(T) ::= REQUIRE(A).                                 { T = A; }
+asked(T) ::= PREFER(A).                                  { T = A; }
 
 /* ================================================================ the schedule
  *   alternate 25_000 steps, batch 512 { ... } */

@@ -102,7 +102,7 @@ static Soft soft_kind(int kind)
     case TK_EXPECT: return SOFT_EXPR;
     case TK_STOP: return SOFT_WHEN;
     case TK_SAVE: return SOFT_SAVE;
-    case TK_REQUIRE: return SOFT_COND;
+    case TK_REQUIRE: case TK_PREFER: return SOFT_COND;
     default: return SOFT_NOT;
     }
 }

@@ -233,6 +233,7 @@ static int scan(Lexer *lx)
             "expect"                 { return TK_EXPECT; }
             "precision"              { return TK_PRECISION; }
             "require"                { return TK_REQUIRE; }
+            "prefer"                 { return TK_PREFER; }
 
             // words inside a statement, elsewhere names (%fallback in the grammar)
             "simulator"              { return TK_SIMULATOR; }

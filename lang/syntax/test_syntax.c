@@ -594,7 +594,7 @@ Test(errors, rows)
         {"expect x by time 3", "1:13 E020 the word step must stand here (expect modes >= 7 by step 20_000)\n"},
         {"optimizer o(lr) { w := 1 }", "1:11 E039 an optimizer has two lists: its settings, then the parameters and their gradient (optimizer o(lr)(w, g) { w := w - lr * g })\n"},
         {"comparison cc(p) { E[x ~ p] f(x); a = 1 }", 
-         "1:20 E039 this cannot stand among members (members are name = value; beside them stand let, def, net, param, state, require and :=)\n"},
+         "1:20 E039 this cannot stand among members (members are name = value; beside them stand let, def, net, param, state, require, prefer and :=)\n"},
         {"comparison cc(p) = 3", "1:12 E039 a comparison is a block of members (comparison cc(...) { name = value })\n"},
         {"def f = 3", "1:5 E039 def f has no parameters (let f = ... names a value, def f() = ... is a function of nothing)\n"},
         {"extern simulator s() from \"a.so\"", "1:18 E039 an extern simulator has one list of parameters and a result (extern simulator s(theta: real[3]) -> real[20] from \"lib.so\")\n"},

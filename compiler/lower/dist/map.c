@@ -23,8 +23,8 @@ static Value *all(Ctx *c, Dist *d, int axis, Span at)
 static Value *not_invertible(Ctx *c, const Dist *d, Span at)
 {
     Diag *e = diag_error(c->L->diags, at, E301,
-                         "%s can be drawn from, and its density is not known: map goes through %s, and nothing says how to go back", dist_text(c->L, d),
-                         val_text(c->L, d->map.f));
+                         "%s can be drawn from, and its density is not known: map goes through %s, and nothing says how to go back",
+                         dist_text(c->L, d), val_text(c->L, d->map.f));
     diag_hint(e, "a bijector has an inverse and a log-determinant, and the density comes along: p |> map(B(..))");
     return val_error(c->L);
 }

@@ -87,8 +87,8 @@ static Value *no_marginal(Ctx *c, const Dist *d, const Ast *z, Span at)
     const char *p = d->name, *name = z->param.name;
     Diag *e = diag_error(c->L->diags, at, E301, "%s draws its %s, so its density is an integral over %s that has no closed form", p, name, name);
     diag_note(e, z->span, "drawn here");
-    diag_hint(e, "log_prob(%s(%s), x) is the density for a given %s; elbo(%s, prior, Q, x) and importance_bound(%s, prior, Q, x) (import bounds), with a "
-                 "prescribed Q(x) that proposes %s, are below the logarithm of the integral", p, name, name, p, p, name);
+    diag_hint(e, "log_prob(%s(%s), x) is the density for a given %s; elbo(%s, prior, Q, x) and importance_bound(%s, prior, Q, x) (import bounds), "
+                 "with a prescribed Q(x) that proposes %s, are below the logarithm of the integral", p, name, name, p, p, name);
     return val_error(c->L);
 }
 

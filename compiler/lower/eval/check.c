@@ -314,6 +314,8 @@ static void check_value(Ctx *c, const Ast *decl, Value *v)
     else if (v->kind == V_THUNK) eval_thunk(c, v, -1);
     else if (v->kind == V_PLAYER && decl->kind == AST_DEFINE) check_player(c, v->player);
     else if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && !alias) check_closure(c, v->fn.closure);
+    else if (v->kind == V_BIJECTOR && decl->kind == AST_DEFINE && !decl->define.is_alias)
+        check_closure(c, val_closure(c->L, decl, c->scope, decl->define.name)->fn.closure);
 }
 
 void check_function(Ctx *c, const Value *f) { check_closure(c, f->fn.closure); }

@@ -189,15 +189,14 @@ static void open_axes(Trying *t, const IrType *z)
 static bool can_look(Ctx *c, Value *b, const IrType *z)
 {
     const Lower *L = c->L;
-    bool here = L->fn && !L->guess && !L->trials && !L->fn->loops.n;
+    bool here = L->fn && !L->guess && !L->trials;
     return here && ir_dims_size(z) && val_axes(c->L, b).n + 2 <= IR_MAX_AXES && z->rank + val_axes(c->L, b).n + 2 <= IR_MAX_RANK;
 }
 
-const char *bijector_fault(Ctx *c, Value *b, Dist *base, const IrType *z, Span at)
+static const char *fault_here(Ctx *c, Value *b, Dist *base, const IrType *z, Span at)
 {
     Lower *L = c->L;
     bool known;
-    if (!can_look(c, b, z)) return NULL;
     Trying t = {.in = *c, .b = b, .base = base, .at = at};
     int pendings = L->pendings.n, draws = L->n_draws;
     open_axes(&t, z);
@@ -208,6 +207,17 @@ const char *bijector_fault(Ctx *c, Value *b, Dist *base, const IrType *z, Span a
     L->n_draws = draws;
     bool ok = made && known && now_numbers(L, t.out, 5, &(NowGiven){t.z, t.given}, 1, NOW_MOVED, t.is);
     return ok ? fault_of(&t) : NULL;
+}
+
+/* The body of a loop is left alone: there, what a bijector takes along of the loop is not known. */
+const char *bijector_fault(Ctx *c, Value *b, Dist *base, const IrType *z, Span at)
+{
+    if (!can_look(c, b, z)) return NULL;
+    if (!c->L->fn->loops.n) return fault_here(c, b, base, z, at);
+    Trial apart = trial_begin(c->L, true);
+    const char *fault = fault_here(c, b, base, z, at);
+    trial_end(c->L, &apart);
+    return fault;
 }
 
 static bool looked_at(Lower *L, const Value *b, const IrType *z)

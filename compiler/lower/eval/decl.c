@@ -59,7 +59,9 @@ static Value *declare_define(Ctx *c, const Ast *d, const char *name)
     if (d->define.is_alias) return declare_alias(c, d, name);
     if (w == AST_DEFINE_DEF && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
     if (w == AST_DEFINE_METRIC && !d->define.n_lists) return thunk_new(c->L, d->define.body, c->scope, name);
-    return val_closure(c->L, d, c->scope, name);
+    Value *f = val_closure(c->L, d, c->scope, name);
+    bool whole = w == AST_DEFINE_BIJECTOR && !d->define.n_lists;        /* it takes no arguments: it is one */
+    return whole ? bijector_bind(c, f->fn.closure, &(Args){0}, d, d->define.name_span) : f;
 }
 
 /* --set name=value, for a let of the main file. */

@@ -1,4 +1,4 @@
-/* require.c - what definitions require of what they are given: `require near(f(1), 0)`, `require convex(f)`.
+/* require.c - what definitions require of what they are given, `require convex(f)`, and what they would rather have, `prefer near(f(1), 0)`.
  *
  * A condition is found out when the program is compiled, where the definition is applied. Numbers known then are compared as they are; what is
  * computed is run by itself, with parameters as they begin (now.c). Conditions on functions look at points, and give a counter-example along
@@ -333,8 +333,9 @@ static const char *values_in(Ctx *c, const Ast *e)
 
 static void report(Ctx *c, const Ast *s, const Ast *e, const Value *v)
 {
-    const char *why = v->kind == V_BOOL && v->why ? v->why : values_in(c, e);
-    Diag *d = diag_error(c->L->diags, e->span, E320, "%s is required here, and does not hold%s%s", source_of(c, e), why ? ": " : "", why ? why : "");
+    const char *why = v->kind == V_BOOL && v->why ? v->why : values_in(c, e), *more = why ? strf(c->L, ": %s", why) : "";
+    Diag *d = s->require.is_soft ? diag_warning(c->L->diags, e->span, W320, "%s does not hold%s", source_of(c, e), more)
+                                 : diag_error(c->L->diags, e->span, E320, "%s is required here, and does not hold%s", source_of(c, e), more);
     if (s->require.hint) diag_hint(d, "%s", s->require.hint);
 }
 
@@ -386,5 +387,5 @@ bool eval_require(Ctx *c, const Ast *s)
     if (alone) t = trial_begin(L, false);
     bool all = require_each(c, s, s->require.cond);
     if (alone) trial_end(L, &t);
-    return all;
+    return all || s->require.is_soft;
 }
