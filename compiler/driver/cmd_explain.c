@@ -39,8 +39,7 @@ static int explain_ast(const Options *o)                     /* of a text that n
         ast_print(tree, f, &out);
         fputs(text_str(&out), stdout);
     } else {
-        diags_print_text(diags, &out, o->run.color);
-        fputs(text_str(&out), stderr);
+        session_print(o, diags);
     }
     arena_free(a);
     return tree ? EXIT_DONE : EXIT_WRONG_PROGRAM;

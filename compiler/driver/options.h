@@ -8,9 +8,9 @@
 typedef struct Options {
     RunOptions  run;
     OptionPairs settings;                                   /* --set */
-    bool        interp, f64, portable, lib, python, no_cache, allow_extern;
+    bool        interp, f64, portable, lib, python, no_cache, allow_extern, check, gradients, cost, pedantic;
     PlanOptions plan;
-    const char *stage, *emit, *target, *target_cpu, *expression;
+    const char *stage, *emit, *target, *target_cpu, *expression, *from;
 } Options;
 
 typedef int Command(const Options *o);

@@ -12,9 +12,16 @@ typedef struct Session {
     Sources       *sources;
     Diags         *diags;
     const char    *folder;                                  /* of the program's file; NULL: here */
+    const char    *text;                                    /* of that file; NULL: there is none */
     LowerResult    lowered;                                 /* .ir, .program */
     Game           game;                                    /* after session_start: the program, an engine, a state */
 } Session;
+
+/* Prints "FILE:LINE: update LOSS" on one line, whatever lines the loss is written on. */
+void session_print_statement(const Session *s, const GameLine *l);
+
+/* Prints diagnostics as the options ask for; EXIT_WRONG_PROGRAM if there was an error. */
+int  session_print(const Options *o, const Diags *diags);
 
 /* Reads and lowers `file` ("-": stdin; NULL: the library alone). On an error everything found is printed. Close the session in every case. */
 int  session_open(Session *s, const Options *o, const char *file);

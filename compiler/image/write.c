@@ -8,6 +8,7 @@
 typedef struct Writer {
     Arena *a;
     Text   section[IMAGE_TAGS];
+    const int64_t *row;  CodeRange rows;                    /* the rows of files that were added last: fields of one table share them */
 } Writer;
 
 static int rows_of(const Writer *w, ImageTag t) { return (int)(w->section[t].n / image_layout[t].row); }
@@ -47,15 +48,25 @@ static int64_t add_elements(Writer *w, const GanTensor *t)
     return at;
 }
 
+static CodeRange chosen_rows(Writer *w, const DataRecipe *r)
+{
+    if (!r->n_rows || (r->row == w->row && r->n_rows == w->rows.n)) return r->n_rows ? w->rows : (CodeRange){0};
+    w->row = r->row;
+    w->rows = (CodeRange){rows_of(w, IMAGE_DROW), (int)r->n_rows};
+    add_rows(w, IMAGE_DROW, r->row, w->rows.n);
+    return w->rows;
+}
+
 static void add_data(Writer *w, const GanTensor *t, const DataRecipe *from)
 {
     ImageData   r = {.bytes = (int64_t)t->bytes, .elem = (int32_t)t->elem, .rank = t->rank};
     ImageRecipe how = {.path = text_at(w, from->path), .name = text_at(w, from->name), .field = text_at(w, from->field), .from = from->from, .to = from->to,
                        .format = (int32_t)from->format, .relative = from->relative, .elem = (int32_t)from->elem, .rank = from->rank, .finite = from->finite,
-                       .step = {rows_of(w, IMAGE_DSTP), from->n_steps}};
+                       .chosen = from->chosen, .column = from->column, .n_columns = from->n_columns, .n_cut = from->n_cut, .sum = {from->sum[0], from->sum[1]}, .step = {rows_of(w, IMAGE_DSTP), from->n_steps}, .row = chosen_rows(w, from)};
     r.blob = from->format == DATA_NONE ? add_elements(w, t) : -1;
     memcpy(r.dim, t->dim, sizeof r.dim);
     memcpy(how.dim, from->dim, sizeof how.dim);
+    memcpy(how.cut, from->cut, sizeof how.cut);
     add_rows(w, IMAGE_DSTP, from->step, from->n_steps);
     ADD(w, DATA, r);
     ADD(w, RCPE, how);
@@ -67,7 +78,7 @@ static void add_function(Writer *w, const GanFunction *f)
                        .written = {rows_of(w, IMAGE_WRIT), f->n_written}};
     for (int i = 0; i < f->n_outputs; i++) {
         const GanOutput *o = &f->output[i];
-        ImageOutput row = {.name = text_at(w, o->name), .elem = (int32_t)o->elem, .rank = o->rank};
+        ImageOutput row = {.name = text_at(w, o->name), .kind = text_at(w, o->kind), .elem = (int32_t)o->elem, .rank = o->rank};
         memcpy(row.dim, o->dim, sizeof row.dim);
         ADD(w, OUTP, row);
     }
@@ -99,7 +110,7 @@ static void add_extern(Writer *w, const GanExtern *x)
 
 static void add_program(Writer *w, const GanProgram *p, const Code *c)
 {
-    ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .folder = text_at(w, p->folder), .state_bytes = (int64_t)p->state_bytes,
+    ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .folder = text_at(w, p->folder), .made_with = text_at(w, p->made_with), .state_bytes = (int64_t)p->state_bytes,
                                 .frame_bytes = c->frame_bytes, .scratch_bytes = c->scratch_bytes, .init_fn = p->init_fn, .blas = c->blas});
     for (int i = 0; i < p->n_slots; i++) add_slot(w, &p->slot[i]);
     for (int i = 0; i < p->n_data; i++) add_data(w, p->data[i], &p->recipe[i]);

@@ -114,6 +114,7 @@ const void *eval_value(const InterpRun *r, const IrVal *v)
 }
 
 const void     *interp_value(const InterpRun *r, const IrVal *v) { return r->value[v->id].data; }
+void            interp_replace(const InterpRun *r, const IrVal *v, const void *data) { eval_borrow((InterpRun *)r, v, data); }
 const void     *eval_arg(const InterpRun *r, const IrNode *n, int i) { return eval_value(r, n->arg[i]); }
 const IrType   *eval_arg_type(const IrNode *n, int i) { return &n->arg[i]->type; }
 const IrModule *eval_module(const InterpRun *r) { return r->m; }

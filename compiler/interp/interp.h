@@ -29,6 +29,9 @@ typedef struct InterpWatch {
 /* The value of an operand of the node being watched (any value still alive), row-major over its axes, then dims; NULL: none. */
 const void *interp_value(const InterpRun *run, const IrVal *v);
 
+/* For a watcher: what uses the value that it sees takes `data` instead, which outlives the run. */
+void interp_replace(const InterpRun *run, const IrVal *v, const void *data);
+
 /* ---- running ---------------------------------------------------------------------------------------------------- */
 
 /* Runs f on `memory`. reports[i] (or `reports`) may be NULL: not wanted. With `commits`, commit i is written there (NULL

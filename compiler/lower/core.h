@@ -53,7 +53,7 @@ typedef enum {
     V_ERROR, V_NONE, V_INT, V_REAL, V_BOOL, V_STRING, V_LIST, V_RANGE,      /* known when the program is compiled */
     V_TENSOR, V_SLOT,                                       /* known when it runs */
     V_RECORD,                                               /* named fields, or a tuple */
-    V_FUNCTION, V_LAYER, V_PLAYER, V_DIST, V_COMPARE, V_OPTIMIZER, V_THUNK, V_MODULE, V_REPORT,
+    V_FUNCTION, V_LAYER, V_PLAYER, V_DIST, V_COMPARE, V_BIJECTOR, V_OPTIMIZER, V_THUNK, V_MODULE, V_REPORT,
 } ValueKind;
 
 typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME } FunctionKind;
@@ -61,7 +61,9 @@ typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME } FunctionKind;
 struct Value {
     ValueKind kind;
     Span      at;                                           /* where it came from; SPAN_NONE when that would say nothing */
+    const char *estimate;                                   /* what kind of estimate it is, as bound(x) and its like say; NULL: nothing is said. What is computed from it is none */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
+    const char *why;                                        /* of a V_BOOL that is false: where it shows (require.c); NULL: the value says all */
     Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
     union {
         int64_t     i;
@@ -85,6 +87,7 @@ struct Value {
         Player        *player;
         Dist          *dist;
         Compare       *compare;
+        struct { Closure *closure; uint64_t place; } bijector;   /* its scope has members and arguments; place: of what makes it */
         struct { Closure *closure; } optimizer;             /* bound: waits for (w, g) */
         struct { const Ast *expr; Scope *scope; const char *name; Compare *own; } thunk;  /* a loss or member: evaluated where it is used */
         Scope         *module;
@@ -144,17 +147,22 @@ struct Ctx {
     Lower      *L;
     Scope      *scope;
     IrAxes      axes;                                       /* the example at hand: what a draw without a size varies over */
+    IrAxes      each;                                       /* of the draw that is being made: draws are independent, so what an E in it draws varies over these, too */
     int64_t     batch;                                      /* the size of an E without one; -1: it must be given */
+    bool       *sized;                                      /* becomes true where that size is taken; NULL: nobody asks */
     Instance   *inst;                                       /* the net or layer whose body this is; NULL outside */
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
     uint64_t    site;                                       /* the calls and rounds between the instance's body and here */
     int         calls;
+    int         application;                                /* of a function, layer, net, member: a number of its own; 0: none */
     const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
     const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
     const char *declared;                                   /* the data or let of the program whose value this is; NULL: none. It names files */
     const char *field;                                      /* of that, whose value this is; NULL: all of it */
     const Ast  *unsized;                                    /* the alternate around that says no batch; NULL: none, or it does */
     const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
+    Span        asked;                                      /* what a declaration is evaluated for: the first use of its name */
+    const Block *around;                                    /* the block of updates that the place is in, trained by it or not (a report is not): whose optimisers' states are at hand; NULL: none */
     bool        reports_first;                              /* names mean reports before anything of the file */
     const Guard *guards;                                    /* the arms around this place, from within; NULL: none */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
@@ -176,6 +184,8 @@ struct Fn {                                                 /* a graph: the sche
     IrFn      *ir;
     IrBuilder  b;
     Env        env;
+    bool       now;                                         /* it is run at once: what is computed while the program runs is not known in it */
+    bool       shapes;                                      /* it is made for its shapes alone: a value of another graph stands for any of its type */
     IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
     ARRAY(IrVal *) known;                                   /* nodes of numbers known now, which derivatives are by */
     ARRAY(const char *) streams;                            /* names of draws, each once */
@@ -193,6 +203,8 @@ struct Instance {                                           /* what can have mem
     const char *local;                                      /* "Dense_1" */
     Player     *owner;                                      /* of the parameters in it; NULL: nobody, so it can have none */
     Player     *player;                                     /* whose instance it is; NULL: of no player */
+    bool        bijector;                                   /* of one: its members share what is in it, so what they own has a name among them */
+    IrType     *maps;                                       /* of a bijector that has been applied: the type of what it maps; else NULL */
     bool        tried;                                      /* made for a body that is only checked: its members have no slots */
     ARRAY(Child) children;
     ARRAY(struct { const char *layer; int n; }) counts;
@@ -204,6 +216,8 @@ struct Player {
     Closure    *closure;
     Value      *shared;                                     /* net D = Critic(..): the bound layer or net it instantiates */
     Player     *copy_of;
+    Value      *bijector;                                   /* net F = compose([..]): the one it applies; NULL: a function */
+    const Ast  *made;  Scope *made_in;                      /* of a bijector: the expression that makes it, and where it stands */
     Instance   *inst;
     Span        at;
     AstDefine   word;
@@ -247,10 +261,12 @@ struct Dist {                                               /* kind says which m
 typedef struct DataField {
     const char *name;                                       /* NULL: the only one, without a name */
     bool        numbered;                                   /* the name is its place, f0: nobody gave it */
-    GanTensor  *tensor;                                     /* rows first */
+    GanTensor  *tensor;                                     /* rows first; NULL: */
+    Value      *value;                                      /* computed while the program runs */
     const DataRecipe *recipe;                               /* how it was made of a file; NULL: of numbers of the program */
     int64_t     classes;
     int         slot;                                       /* -1 until it is drawn from */
+    const int  *by;  int n_by;                              /* slots of data of files, others than its own, whose numbers have chosen its rows */
 } DataField;
 
 struct Data {
@@ -262,9 +278,15 @@ struct Data {
 struct Compare {
     const char *name;
     Closure    *closure;                                    /* its scope holds parameters and members */
-    const Ast  *change;                                     /* COMPARE, for its changes, or NULL */
-    Scope      *change_scope;
+    const struct Changed *changed;                          /* by `with`, the last time; NULL: never */
 };
+
+/* What one `with` has changed. */
+typedef struct Changed {
+    const Ast  *decl;                                       /* COMPARE */
+    Scope      *scope;                                      /* it stands in */
+    const struct Changed *before;                           /* of the comparison that it changes */
+} Changed;
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
@@ -288,7 +310,7 @@ struct Lower {
     struct Graph *g;                                        /* graph.h */
     ARRAY(Player *)    players;
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
-    ARRAY(struct { int slot; GanTensor *t; const DataRecipe *recipe; bool looked; }) data;      /* tensors of DATA slots; looked: what is in it decided something */
+    ARRAY(struct { int slot; GanTensor *t; const DataRecipe *recipe; bool looked; const int *by; int n_by; }) data;      /* tensors of DATA slots; looked: what is in it decided something; by: as in DataField */
     ARRAY(struct { const Ast *decl; GanExtern is; }) externs;       /* simulators that were drawn from, each with every sizes it had */
     ARRAY(const char *) reports;
     ARRAY(struct { const char *name; Value **index; int n; }) indexed;      /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
@@ -296,8 +318,9 @@ struct Lower {
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
     NameTable     fn_names, root_names, stream_names, extern_names;       /* root_names: what the paths of slots begin with */
-    Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, or of a model with all its arguments; set by evaluation */
+    Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, of a model with all its arguments, of a player its parameters; set by evaluation */
     const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */
+    bool       (*look_ahead)(Ctx *c, const Ast *after, int64_t rounds);        /* does the updates of `after` k times, in the environment at hand; set by the game */
     GanSchedule  *root;
     int           trials;                                   /* quiet ones under way */
     const struct Guess *guess;                              /* a body is evaluated for its errors alone (check.c): V_ERROR is any value; NULL: no */
@@ -306,6 +329,7 @@ struct Lower {
     ARRAY(struct { const Diag *d; bool ranks; int64_t apart; }) shapes;        /* what was said there of two shapes: their ranks differ, or extents by so much */
     struct { const Ast **v; uint32_t n, cap; } evaluated;   /* bodies that have been, as a set */
     ARRAY(struct { const IrVal *v; const Diags *bag; Diag *d; }) asked;        /* values of which it was said there that they must be known before */
+    ARRAY(uint64_t) consistent;                             /* places of bijectors that have been held to what they say */
     ARRAY(struct { Ctx *c; AstList stmts; }) blocks;        /* of the schedule, whose declarations are looked through at the end */
     int           n_blocks;
     ARRAY(Part *) line_parts;                               /* of lines, the same index */
@@ -317,10 +341,12 @@ struct Lower {
     ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
+    const Ast    *standing;                                 /* the data statement that is being lowered where it stands; NULL: none */
     int           depth, n_evals;
     int64_t       rounds_around;                            /* of the unrolled loops that the place is in, all together; 0: in none */
     unsigned      axes_round;
     bool          too_deep, too_large;
+    int           n_applications;
     int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */
 };
 

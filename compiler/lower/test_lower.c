@@ -530,6 +530,27 @@ Test(lower, recipes)
     end(&c);
 }
 
+/* What a predicate has looked at is held to its sum: the table's own recipe, or that of a table beside it that nobody else reads. */
+Test(lower, recipes_of_chosen_rows)
+{
+    Case c;
+    go_to("tests/golden");
+    lower_text_in(&c, "lower",
+                  "data d: (x: real, y: class[10]) = csv(\"four.csv\")\n"
+                  "data odd = d |> filter(fn(r) r.y == 4) |> take(1)\n"
+                  "data own: real[2] = csv(\"four.csv\") |> filter(fn(r) r[0] > 2) |> drop(1)\n"
+                  "data a, b: real[2] = csv(\"four.csv\") |> split(1, 3, shuffle: true)\n"
+                  "report r = E[v ~ odd : all] v.x + sum(E[v ~ own : all] v) + sum(E[v ~ a : all] v) + sum(E[v ~ b : all] v)\n");
+    cr_expect_eq(followed(&c), 5);
+    const DataRecipe *x = recipe_of(&c, "odd", "x"), *y = recipe_of(&c, "d", "y"), *own = recipe_of(&c, "own", NULL), *a = recipe_of(&c, "a", NULL), *b = recipe_of(&c, "b", NULL);
+    cr_assert(x && y && own && a && b && !recipe_of(&c, "odd", "y") && !recipe_of(&c, "d", "x"));
+    cr_expect(x->n_rows == 1 && x->row[0] == 1 && !x->chosen && x->n_columns == 1 && x->column == 0);
+    cr_expect(!y->n_rows && y->chosen && y->column == 1);
+    cr_expect(own->chosen && own->n_rows == 3 && own->from == 1 && own->to == 3 && own->row[1] == 2);
+    cr_expect(!a->chosen && a->n_rows == 4 && a->from == 0 && a->to == 1 && b->row == a->row && b->from == 1 && b->to == 4);
+    end(&c);
+}
+
 /* Equal files are one tensor only if they will be equal with other data: by another name, other data may be chosen for one of them. */
 Test(lower, recipes_share)
 {

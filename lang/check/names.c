@@ -103,7 +103,7 @@ typedef struct Check {
 } Check;
 
 /* Words that mean something by where they stand. */
-static const char *const context_words[] = {"batch", "step", "steps",           "training",         "scatter",
+static const char *const context_words[] = {"batch", "step", "steps",           "training",         "scatter", "histogram", "curve",
                                             "grid",  "copy", "standard_normal", "standard_uniform", NULL};
 
 static void visit(void *check, const Ast *n);
@@ -813,12 +813,18 @@ static void check_for(Check *c, const Ast *n)
     leave(c, &p);
 }
 
+static void check_sizes(Check *c, AstList binders)
+{
+    for (int i = 0; i < binders.n; i++) check_part(c, binders.v[i]->binder.size);
+}
+
 /* A later distribution may depend on an earlier sample. */
 static void check_expectation(Check *c, const Ast *n)
 {
     Level p = {0}, *before = c->place;
     BoundList v = {0};
     check_part(c, n->expectation.size);
+    check_sizes(c, n->expectation.binders);
     for (int i = 0; i < n->expectation.binders.n; i++) add_drawn(c, &v, n->expectation.binders.v[i], NAME_BINDER);
     enter_all(c, &p, &v, true);
     c->place = &p;
@@ -837,6 +843,7 @@ static void check_expectation(Check *c, const Ast *n)
 static void check_sample(Check *c, const Ast *n)
 {
     check_part(c, n->sample.size);
+    check_sizes(c, n->sample.binders);
     for (int i = 0; i < n->sample.binders.n; i++) {
         check_part(c, n->sample.binders.v[i]->binder.dist);
         reached_binder(c, n->sample.binders.v[i]);

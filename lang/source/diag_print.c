@@ -223,11 +223,21 @@ static json_t *json_notes(const Sources *s, const Diag *d)
     return notes;
 }
 
+/* The line and the column of the range's start once more, for who needs no more. */
+static void set_place(json_t *o, const Sources *s, Span at)
+{
+    const SourceFile *f = source_file(s, at.file);
+    Place             p = f ? source_place(f, at.begin) : (Place){0};
+    json_object_set_new(o, "line", f ? json_integer(p.line) : json_null());
+    json_object_set_new(o, "column", f ? json_integer(p.column) : json_null());
+}
+
 static json_t *json_diag(const Sources *s, const Diag *d)
 {
     json_t *o = json_object();
     set_range(o, s, d->at);
-    json_object_set_new(o, "code", json_string(diag_code_name(d->code)));
+    set_place(o, s, d->at);
+    json_object_set_new(o, "code", d->code ? json_string(diag_code_name(d->code)) : json_null());
     json_object_set_new(o, "severity", json_string(severity_name[d->severity]));
     json_object_set_new(o, "message", json_text(d->text));
     if (d->label) json_object_set_new(o, "label", json_text(d->label));
@@ -248,4 +258,7 @@ void diags_print_json(const Diags *d, Text *out)
         free(s);
         json_decref(o);
     }
+    if (not_kept(d))
+        text_printf(out, "{\"file\":null,\"range\":null,\"line\":null,\"column\":null,\"code\":null,\"severity\":\"note\","
+                         "\"message\":\"and %d more, not shown\",\"notes\":[]}\n", not_kept(d));
 }

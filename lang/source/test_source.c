@@ -179,8 +179,8 @@ Test(diag, json)
     diag_hint(d, "h");
     diag_warning(e.diags, SPAN_NONE, E001, "w");
     same_text(printed_json(&e),
-              "{\"file\":null,\"range\":null,\"code\":\"E001\",\"severity\":\"warning\",\"message\":\"w\",\"notes\":[]}\n"
-              "{\"file\":\"t.gan\",\"range\":{\"start\":{\"line\":1,\"column\":5},\"end\":{\"line\":1,\"column\":6}},\"code\":\"E020\","
+              "{\"file\":null,\"range\":null,\"line\":null,\"column\":null,\"code\":\"E001\",\"severity\":\"warning\",\"message\":\"w\",\"notes\":[]}\n"
+              "{\"file\":\"t.gan\",\"range\":{\"start\":{\"line\":1,\"column\":5},\"end\":{\"line\":1,\"column\":6}},\"line\":1,\"column\":5,\"code\":\"E020\","
               "\"severity\":\"error\",\"message\":\"a \\\"quoted\\\" \xEF\xBF\xBD thing\",\"label\":\"l\",\"notes\":[{\"file\":\"t.gan\","
               "\"range\":{\"start\":{\"line\":1,\"column\":1},\"end\":{\"line\":1,\"column\":4}},\"message\":\"n\"}],\"hint\":\"h\"}\n");
     arena_free(e.arena);

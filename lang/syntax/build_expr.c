@@ -224,11 +224,19 @@ static AstList joined(Parser *p, AstList items)
 /* `: all` takes every element; anything else is a number of draws. */
 bool build_is_all(const Ast *size) { return size && size->kind == AST_NAME && !size->parens && strcmp(size->name.name, "all") == 0; }
 
+static bool has_size(const Ast *binder) { return binder->binder.size || binder->binder.all; }
+
+/* Does anything draw for a size that stands behind these? */
 static bool draws(AstList binders)
 {
-    for (int i = 0; i < binders.n; i++)
+    for (int i = binders.n; i-- > 0 && !has_size(binders.v[i]);)
         if (binders.v[i]->binder.dist) return true;
     return false;
+}
+
+static void sizes_nothing(Parser *p, const Ast *size)
+{
+    parse_error(p, size->span, E039, "a number of draws, but nothing is drawn: E[x] is over a sample that has its size already");
 }
 
 Ast *build_expectation(Parser *p, Token t, List *binders, Ast *size, Ast *body)
@@ -238,8 +246,7 @@ Ast *build_expectation(Parser *p, Token t, List *binders, Ast *size, Ast *body)
     n->expectation.all = build_is_all(size);
     n->expectation.size = n->expectation.all ? NULL : size;
     n->expectation.body = body;
-    if (size && !draws(n->expectation.binders))
-        parse_error(p, size->span, E039, "a number of draws, but nothing is drawn: E[x] is over a sample that has its size already");
+    if (size && !draws(n->expectation.binders)) sizes_nothing(p, size);
     return build_done(p, n);
 }
 
@@ -280,6 +287,17 @@ Ast *build_binder(Parser *p, Ast *pattern, Ast *dist)
     n->binder.patterns = finished(list_of(p, build_pattern(p, pattern)));
     n->binder.dist = dist;
     return build_done(p, n);
+}
+
+List *build_sized(Parser *p, List *binders, Ast *size)
+{
+    Ast *last = binders->v[binders->n - 1];
+    if (!last->binder.dist || !draws(finished(binders))) sizes_nothing(p, size);
+    last->binder.all = build_is_all(size);
+    last->binder.size = last->binder.all ? NULL : size;
+    last->span = span_join(last->span, size->span);
+    binders->v[binders->n - 1] = build_done(p, last);
+    return binders;
 }
 
 Ast *build_param(Parser *p, Token name, Ast *type, Ast *draw, Ast *value)

@@ -94,11 +94,12 @@ stmt(S) ::= expr(A) IS value(B).                         { S = build_member(p, A
 /* u := 0.9 * u + 0.1 * v        chain[step] := e */
 stmt(S) ::= expr(A) ASSIGN value(B).                     { S = build_assign(p, A, B); }
 
-/* x ~ p, y ~ Q(x) : 500 */
+/* x ~ p, y ~ Q(x) : 500        x ~ p : 500, y ~ q : 20, two axes */
 stmt(S) ::= samples(L).                                  { S = build_sample(p, L, NULL); }
 stmt(S) ::= samples(L) COLON expr(N).                    { S = build_sample(p, L, N); }
 samples(L) ::= expr(A) TILDE expr(B).                    { L = list_of(p, build_binder(p, A, B)); }
 samples(L) ::= samples(M) COMMA expr(A) TILDE expr(B).   { L = list_add(p, M, build_binder(p, A, B)); }
+samples(L) ::= samples(M) COLON expr(N) COMMA expr(A) TILDE expr(B). { L = list_add(p, build_sized(p, M, N), build_binder(p, A, B)); }
 
 /* ================================================================ declarations
  *   import nn, mine.parts */
@@ -171,6 +172,10 @@ changes(L) ::= change(A).                                { L = list_of(p, A); }
 changes(L) ::= changes(M) COMMA change(A).               { L = list_add(p, M, A); }
 change(A) ::= ID(N) ADDS expr(E).                        { A = build_change(p, N, true, E); }
 change(A) ::= ID(N) IS expr(E).                          { A = build_change(p, N, false, E); }
+
+/* require convex(f)        require f(1) == 0, "subtract f(1) from it" */
+stmt(S) ::= REQUIRE(T) expr(E).                          { S = build_require(p, T, E, NO_TOKEN); }
+stmt(S) ::= REQUIRE(T) expr(E) COMMA STRING(H).          { S = build_require(p, T, E, H); }
 
 /* ================================================================ the schedule
  *   alternate 25_000 steps, batch 512 { ... } */
@@ -245,11 +250,12 @@ expr(A) ::= expr(E) PERCENT expr(F).                     { A = build_binary(p, A
 expr(A) ::= MINUS(T) expr(E). [SIGN]                     { A = build_unary(p, T, AST_OP_NEG, E); }
 expr(A) ::= expr(E) CARET expr(F).                       { A = build_binary(p, AST_OP_POW, E, F); }
 
-/* E[x ~ p, t ~ Uniform(0, 1) : 500] e        E[x, y ~ p] k(x, y)        E[x] e */
+/* E[x ~ p, t ~ Uniform(0, 1) : 500] e        E[x ~ p : 500, y ~ q : 20] e        E[x, y ~ p] k(x, y)        E[x] e */
 expr(A) ::= E_OPEN(T) binders(L) RBRACK expr(E). [E_OPEN]                { A = build_expectation(p, T, L, NULL, E); }
 expr(A) ::= E_OPEN(T) binders(L) COLON expr(N) RBRACK expr(E). [E_OPEN]  { A = build_expectation(p, T, L, N, E); }
 binders(L) ::= binder(A).                                { L = list_of(p, A); }
 binders(L) ::= binders(M) COMMA binder(A).               { L = list_add(p, M, A); }
+binders(L) ::= binders(M) COLON expr(N) COMMA binder(A). { L = list_add(p, build_sized(p, M, N), A); }
 binder(A) ::= postfix(E).                                { A = build_binder(p, E, NULL); }
 binder(A) ::= postfix(E) TILDE expr(D).                  { A = build_binder(p, E, D); }
 

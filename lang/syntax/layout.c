@@ -21,12 +21,12 @@ void layout_init(Layout *l, Arena *a, const SourceFile *f, Diags *diags)
 
 static Span span_at(const Layout *l, Token t) { return span_of(l->lx.f, t.begin, t.end); }
 
-static bool is_opening(int kind)
+bool token_is_opening(int kind)
 {
     return kind == TK_LPAREN || kind == TK_LBRACK || kind == TK_LBRACE || kind == TK_E_OPEN || kind == TK_GRAD_OPEN;
 }
 
-static bool is_closing(int kind) { return kind == TK_RPAREN || kind == TK_RBRACK || kind == TK_RBRACE; }
+bool token_is_closing(int kind) { return kind == TK_RPAREN || kind == TK_RBRACK || kind == TK_RBRACE; }
 
 static int closing_of(int opening)
 {
@@ -86,7 +86,7 @@ static bool ends_before(const Layout *l, Token t, bool newline)
 
 /* ---- soft keywords */
 
-typedef enum { SOFT_NOT, SOFT_NAME, SOFT_BLOCK, SOFT_COUNT, SOFT_EXPR, SOFT_WHEN, SOFT_SAVE } Soft;
+typedef enum { SOFT_NOT, SOFT_NAME, SOFT_BLOCK, SOFT_COUNT, SOFT_EXPR, SOFT_WHEN, SOFT_SAVE, SOFT_COND } Soft;
 
 /* What must follow for the word to be a keyword. */
 static Soft soft_kind(int kind)
@@ -101,11 +101,12 @@ static Soft soft_kind(int kind)
     case TK_EXPECT: return SOFT_EXPR;
     case TK_STOP: return SOFT_WHEN;
     case TK_SAVE: return SOFT_SAVE;
+    case TK_REQUIRE: return SOFT_COND;
     default: return SOFT_NOT;
     }
 }
 
-static bool is_inner_word(int kind)
+bool token_is_inner_word(int kind)
 {
     switch (kind) {
     case TK_SIMULATOR: case TK_MINIMIZE: case TK_MAXIMIZE: case TK_ALONG: case TK_PROJECT: case TK_INTO: case TK_DECAY:
@@ -116,7 +117,7 @@ static bool is_inner_word(int kind)
     }
 }
 
-bool token_is_name(int kind) { return kind == TK_ID || soft_kind(kind) != SOFT_NOT || is_inner_word(kind); }
+bool token_is_name(int kind) { return kind == TK_ID || soft_kind(kind) != SOFT_NOT || token_is_inner_word(kind); }
 
 bool token_is_joint(int kind) { return is_operator(kind) || kind == TK_DOT; }
 
@@ -131,6 +132,12 @@ static bool starts_expr(int kind)
     }
 }
 
+/* Of a condition, and not what follows the name of a function: require(cond, x, "..") is a call. */
+static bool starts_condition(int kind)
+{
+    return starts_expr(kind) && kind != TK_LPAREN && kind != TK_LBRACK && kind != TK_LBRACE && kind != TK_MINUS;
+}
+
 /* Is there a '{' outside brackets before this line ends? `every (k + 1) {` has one, the call `every(k)` none. */
 static bool block_ahead(Lexer ahead)
 {
@@ -140,8 +147,8 @@ static bool block_ahead(Lexer ahead)
         int kind = lex_next(&ahead).kind;
         if (kind == TK_LBRACE && depth == 0) return true;
         if (kind == 0 || (depth == 0 && (kind == LEX_NEWLINE || kind == TK_END))) return false;
-        if (is_opening(kind)) depth++;
-        if (is_closing(kind) && depth-- == 0) return false;
+        if (token_is_opening(kind)) depth++;
+        if (token_is_closing(kind) && depth-- == 0) return false;
     }
     return false;
 }
@@ -158,6 +165,7 @@ static bool opens_statement(const Layout *l, Soft soft)
     case SOFT_BLOCK: return next == TK_LBRACE;
     case SOFT_COUNT: return token_is_name(next) || next == TK_NUMBER || (starts_expr(next) && block_ahead(here));
     case SOFT_EXPR: return starts_expr(next);
+    case SOFT_COND: return starts_condition(next);
     case SOFT_WHEN: return next == TK_WHEN;
     case SOFT_SAVE: return next == TK_STRING || next == LEX_NEWLINE || next == TK_END || next == TK_RBRACE || next == 0;
     default: return false;
@@ -327,9 +335,9 @@ Token layout_next(Layout *l)
         if (t.kind == TK_END && !in_statements(l)) t.kind = TK_BROKEN;   /* f(a; b) */
         decide_word(l, &t);
         l->continues = is_operator(t.kind);
-        if (is_opening(t.kind)) push(l, t);
+        if (token_is_opening(t.kind)) push(l, t);
         if (l->too_deep) return (Token){0, t.begin, t.end};
-        if (is_closing(t.kind) && !close_bracket(l, &t)) continue;
+        if (token_is_closing(t.kind) && !close_bracket(l, &t)) continue;
         if (t.kind == 0 && l->n_open > 0) report_never_closed(l);
         return give(l, t);
     }
@@ -356,21 +364,21 @@ static bool block_open_above(const Layout *l, int base)
 /* A line that is not indented more than the broken statement starts a new one, even inside its ( ) and [ ]. */
 static bool restarts(const Layout *l, Token t, bool newline, int base, uint32_t stmt_begin)
 {
-    if (!newline || t.kind == 0 || is_closing(t.kind) || continues_line(t.kind) || block_open_above(l, base)) return false;
+    if (!newline || t.kind == 0 || token_is_closing(t.kind) || continues_line(t.kind) || block_open_above(l, base)) return false;
     return indent_at(l, t.begin) <= indent_at(l, stmt_begin);
 }
 
 /* A block as in Python: behind a ':' at the end of its line stand lines that are indented more. */
 static bool is_below(const Layout *l, Token t, bool newline, uint32_t stmt_begin)
 {
-    return newline && t.kind != 0 && !is_closing(t.kind) && indent_at(l, t.begin) > indent_at(l, stmt_begin);
+    return newline && t.kind != 0 && !token_is_closing(t.kind) && indent_at(l, t.begin) > indent_at(l, stmt_begin);
 }
 
 /* Follows brackets while skipping. False when t closes something around the broken statement. */
 static bool skip_bracket(Layout *l, Token t, int base)
 {
-    if (is_opening(t.kind)) push(l, t);
-    if (!is_closing(t.kind)) return true;
+    if (token_is_opening(t.kind)) push(l, t);
+    if (!token_is_closing(t.kind)) return true;
     int at = partner(l, t.kind);
     if (at > base) l->n_open = at - 1;
     return at > base || at == 0;
@@ -380,7 +388,7 @@ static bool skip_bracket(Layout *l, Token t, int base)
 static int depth_around(const Layout *l, Token bad)
 {
     int base = l->n_open;
-    if (base > 0 && is_opening(bad.kind) && l->open[base - 1].at.begin == bad.begin) base--;
+    if (base > 0 && token_is_opening(bad.kind) && l->open[base - 1].at.begin == bad.begin) base--;
     while (base > 0 && l->open[base - 1].at.kind != TK_LBRACE) base--;
     return base;
 }

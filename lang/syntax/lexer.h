@@ -70,6 +70,10 @@ typedef struct {
     Bracket  open[MAX_NESTING];
 } Layout;
 
+bool token_is_opening(int kind);                             /* ( [ { E[ grad[ */
+bool token_is_closing(int kind);
+bool token_is_inner_word(int kind);                          /* of a statement, as `minimize`; elsewhere a name */
+
 void  layout_init(Layout *l, Arena *a, const SourceFile *f, Diags *diags);
 Token layout_next(Layout *l);
 

@@ -92,6 +92,7 @@ Ast *build_after(Parser *p, Token t, Ast *count, Ast *updates, Ast *body);
 
 Ast *build_arg(Parser *p, Token name, Ast *value);           /* name.kind 0: positional */
 Ast *build_binder(Parser *p, Ast *pattern, Ast *dist);
+List *build_sized(Parser *p, List *binders, Ast *size);                     /* of the last, and of those before it that have none */
 Ast *build_param(Parser *p, Token name, Ast *type, Ast *draw, Ast *value);
 Ast *build_carry(Parser *p, Ast *pattern, Ast *value);
 Ast *build_change(Parser *p, Token name, bool adds, Ast *value);
@@ -128,4 +129,5 @@ Ast *build_copy(Parser *p, Token t, Ast *source, Ast *target);
 Ast *build_report(Parser *p, Token t, AstReport what, Token name, List *indices, Ast *value);
 Ast *build_save(Parser *p, Token t, Ast *name);
 Ast *build_stop(Parser *p, Token t, Ast *cond);
+Ast *build_require(Parser *p, Token t, Ast *cond, Token hint);                         /* hint.kind 0: none */
 Ast *build_expect(Parser *p, Token t, Ast *cond, Token step, Ast *by);                 /* step.kind 0: no `by` */

@@ -118,6 +118,7 @@ static const struct {
     {"compare", "compare c = name(p, q, D)"},
     {"loss", "loss L = e"},
     {"param", "param w: real[m, n] ~ p"},
+    {"require", "require f(1) == 0"},
     {"state", "state u: real[n] = e"},
     {"alternate", "alternate 1000 steps, batch 64 { ... }"},
     {"repeat", "repeat 5 { ... }"},
@@ -204,6 +205,7 @@ static const char *hint_of_place(const Parser *p, Token t)
     if (first && t.kind == TK_DOT) return "a point and a name stand on the line of what they are a part of";
     if (first && token_is_joint(t.kind)) return "to continue the line above, end that line with the operator";
     if (t.kind == TK_IS && accepts(p, TK_EQ) && !foreign_form(p, t)) return "== compares";
+    if (t.kind == TK_DOTDOT || p->before.kind == TK_DOTDOT) return "outside of an index a range has both ends: 0..n";
     if (t.kind == TK_DOT && t.end < p->f->n && text[t.end] >= '0' && text[t.end] <= '9') return "a number starts with a digit: 0.5";
     if (p->before.kind == TK_DOT && p->before.begin > 0 && text[p->before.begin - 1] >= '0' && text[p->before.begin - 1] <= '9')
         return "a number does not end in a point: 1.0, or 1";

@@ -23,11 +23,14 @@ static json_t *json_text(const char *s)
 /* malloc'd; NULL when memory is out. */
 static char *json_of(const GanError *err, const char *severity)
 {
-    json_t *o = json_pack("{s:o, s:n, s:n, s:s, s:o}", "file", *err->path ? json_text(err->path) : json_null(), "range", "code", "severity", severity,
-                          "message", json_text(GAN_SHOWN(err->message)));
-    if (err->row > 0) {
-        json_t *at = json_pack("{s:I, s:I}", "line", (json_int_t)err->row, "column", (json_int_t)(err->column > 0 ? err->column : 1));
+    json_int_t line = err->row, column = err->column > 0 ? err->column : 1;
+    json_t *o = json_pack("{s:o, s:n, s:n, s:n, s:n, s:s, s:o, s:[]}", "file", *err->path ? json_text(err->path) : json_null(), "range", "line", "column",
+                          "code", "severity", severity, "message", json_text(GAN_SHOWN(err->message)), "notes");
+    if (line > 0) {
+        json_t *at = json_pack("{s:I, s:I}", "line", line, "column", column);
         json_object_set_new(o, "range", json_pack("{s:O, s:o}", "start", at, "end", at));
+        json_object_set_new(o, "line", json_integer(line));
+        json_object_set_new(o, "column", json_integer(column));
     }
     char *text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
     json_decref(o);

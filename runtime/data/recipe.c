@@ -7,12 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 /* ---- steps ---------------------------------------------------------------------------------------------------------- */
 
 GanStatus data_read(DataFormat format, const char *path, GanTensor **out, GanError *err)
 {
-    if (format == DATA_CSV) return data_read_csv(path, DATA_HEADER_AUTO, out, err);
+    switch (format) {
+    case DATA_CSV: return data_read_csv(path, DATA_HEADER_AUTO, out, err);
+    case DATA_CSV_NAMED: return data_read_csv(path, DATA_HEADER_YES, out, err);
+    case DATA_CSV_BARE: return data_read_csv(path, DATA_HEADER_NO, out, err);
+    default: break;
+    }
     return format == DATA_NPY ? data_read_npy(path, out, err) : data_read_idx(path, out, err);
 }
 
@@ -26,15 +32,43 @@ GanTensor data_rows(const GanTensor *t, int64_t from, int64_t to)
     return view;
 }
 
+GanStatus data_pick(const GanTensor *t, const int64_t *row, int64_t n, GanTensor **out, GanError *err)
+{
+    int64_t dim[GAN_MAX_RANK];
+    size_t bytes = t->dim[0] ? t->bytes / (size_t)t->dim[0] : 0;
+    memcpy(dim, t->dim, sizeof dim);
+    dim[0] = n;
+    GanStatus s = gan_tensor_new(t->elem, t->rank, dim, out, err);
+    for (int64_t i = 0; i < n && !s && bytes; i++) memcpy((char *)(*out)->data + bytes * (size_t)i, (const char *)t->data + bytes * (size_t)row[i], bytes);
+    return s;
+}
+
+GanStatus data_cut(const GanTensor *t, const DataRecipe *r, GanTensor **out, GanError *err)
+{
+    int64_t dim[GAN_MAX_RANK] = {t->dim[0]};
+    size_t one = gan_elem_bytes(t->elem), from = one * (size_t)t->dim[1], to = one * (size_t)r->n_columns;
+    memcpy(dim + 1, r->cut, sizeof *dim * (size_t)r->n_cut);
+    GanStatus s = gan_tensor_new(t->elem, r->n_cut + 1, dim, out, err);
+    for (int64_t i = 0; i < dim[0] && !s; i++)
+        memcpy((char *)(*out)->data + to * (size_t)i, (const char *)t->data + from * (size_t)i + one * (size_t)r->column, to);
+    return s;
+}
+
+int64_t data_row(const DataRecipe *r, int64_t i)
+{
+    if (!r) return i;
+    return r->n_rows ? r->row[r->from + i] : r->from + i;
+}
+
 typedef char Place[64];
 
 /* "row 3, column 2" */
-static const char *place_of(const GanTensor *t, int64_t first, int64_t i, Place text)
+static const char *place_of(const GanTensor *t, const DataRecipe *of, int64_t i, Place text)
 {
-    int64_t columns = t->rank ? gan_tensor_count(t) / t->dim[0] : 1;
+    int64_t columns = t->rank ? gan_tensor_count(t) / t->dim[0] : 1, first = of ? of->column : 0;
     if (!t->rank) snprintf(text, sizeof(Place), "the number");
-    else if (t->rank == 1) snprintf(text, sizeof(Place), "row %" PRId64, first + i + 1);
-    else snprintf(text, sizeof(Place), "row %" PRId64 ", column %" PRId64, first + i / columns + 1, i % columns + 1);
+    else if (t->rank == 1 && !(of && of->n_columns)) snprintf(text, sizeof(Place), "row %" PRId64, data_row(of, i) + 1);
+    else snprintf(text, sizeof(Place), "row %" PRId64 ", column %" PRId64, data_row(of, i / columns) + 1, first + i % columns + 1);
     return text;
 }
 
@@ -53,14 +87,14 @@ GanStatus data_scale(const GanTensor *t, double least, double most, GanElem elem
     return GAN_OK;
 }
 
-GanStatus data_convert(const GanTensor *t, GanElem elem, int64_t first, GanTensor **out, GanError *err)
+GanStatus data_convert(const GanTensor *t, GanElem elem, const DataRecipe *of, GanTensor **out, GanError *err)
 {
     Place place;
     GanStatus s = gan_tensor_convert(t, elem, out, err);
     if (s != GAN_WRONG) return s;
     int64_t i = 0;
     while (gan_tensor_fits(t, i, elem)) i++;
-    return gan_error(err, s, "%s is %.17g, which is no %s", place_of(t, first, i, place), gan_tensor_get(t, i), gan_elem_name(elem));
+    return gan_error(err, s, "%s is %.17g, which is no %s", place_of(t, of, i, place), gan_tensor_get(t, i), gan_elem_name(elem));
 }
 
 /* The first integer outside lo..hi; -1: none. */
@@ -74,22 +108,22 @@ static int64_t outside(const GanTensor *t, int64_t lo, int64_t hi)
     return -1;
 }
 
-GanStatus data_classes(const GanTensor *t, int64_t most, int64_t first, GanError *err)
+GanStatus data_classes(const GanTensor *t, int64_t most, const DataRecipe *of, GanError *err)
 {
     Place place;
     int64_t i = outside(t, 0, most);
     if (i < 0) return GAN_OK;
-    return gan_error(err, GAN_WRONG, "%s holds class %" PRId64 ", and the type says 0 to %" PRId64, place_of(t, first, i, place),
+    return gan_error(err, GAN_WRONG, "%s holds class %" PRId64 ", and the type says 0 to %" PRId64, place_of(t, of, i, place),
                      gan_tensor_whole(t, i), most);
 }
 
-static GanStatus within(const GanTensor *t, int64_t lo, int64_t hi, int64_t first, GanError *err)
+static GanStatus within(const GanTensor *t, int64_t lo, int64_t hi, const DataRecipe *of, GanError *err)
 {
     Place place;
     int64_t i = outside(t, lo, hi);
     if (i < 0) return GAN_OK;
     return gan_error(err, GAN_WRONG, "%s is %" PRId64 ", and the program was compiled for integers from %" PRId64 " to %" PRId64,
-                     place_of(t, first, i, place), gan_tensor_whole(t, i), lo, hi);
+                     place_of(t, of, i, place), gan_tensor_whole(t, i), lo, hi);
 }
 
 int64_t data_not_finite(const GanTensor *t, int64_t *first)
@@ -99,6 +133,15 @@ int64_t data_not_finite(const GanTensor *t, int64_t *first)
     for (int64_t i = n; i-- > 0;)
         if (!isfinite(gan_tensor_get(t, i))) bad++, *first = i;
     return bad;
+}
+
+void data_sum(const GanTensor *t, uint64_t sum[2])
+{
+    int64_t type[2 + GAN_MAX_RANK] = {t->elem, t->rank};
+    memcpy(type + 2, t->dim, sizeof *t->dim * (size_t)t->rank);
+    XXH128_hash_t h = XXH3_128bits_withSeed(t->data, t->bytes, XXH3_64bits(type, sizeof type));
+    sum[0] = h.high64;
+    sum[1] = h.low64;
 }
 
 void data_range(const GanTensor *t, int64_t *lo, int64_t *hi)
@@ -127,10 +170,18 @@ static bool same_file(const DataRecipe *a, const DataRecipe *b)
     return a->format == b->format && a->relative == b->relative && same_text(a->path, b->path);
 }
 
+static bool same_rows(const DataRecipe *a, const DataRecipe *b)
+{
+    bool same = a->from == b->from && a->to == b->to && a->n_rows == b->n_rows && a->chosen == b->chosen && a->column == b->column &&
+                a->n_columns == b->n_columns && a->n_cut == b->n_cut && !memcmp(a->cut, b->cut, sizeof a->cut[0] * (size_t)a->n_cut);
+    if (same && a->chosen) same = a->sum[0] == b->sum[0] && a->sum[1] == b->sum[1];
+    return same && (!a->n_rows || a->row == b->row || !memcmp(a->row, b->row, sizeof *a->row * (size_t)a->n_rows));
+}
+
 bool data_same_recipe(const DataRecipe *a, const DataRecipe *b)
 {
     bool same = same_file(a, b) && same_text(a->name, b->name) && same_text(a->field, b->field) && a->elem == b->elem && a->rank == b->rank &&
-                !memcmp(a->dim, b->dim, sizeof a->dim[0] * (size_t)a->rank) && a->finite == b->finite && a->from == b->from && a->to == b->to &&
+                !memcmp(a->dim, b->dim, sizeof a->dim[0] * (size_t)a->rank) && a->finite == b->finite && same_rows(a, b) &&
                 a->n_steps == b->n_steps;
     for (int i = 0; same && i < a->n_steps; i++) same = same_step(&a->step[i], &b->step[i]);
     return same;
@@ -160,14 +211,31 @@ static bool step_fits(const DataStep *s, int rank, GanElem *e)
     return false;
 }
 
+/* Are the rows that are taken the file's, and as many as `rows`? */
+static bool rows_fit(const DataRecipe *r, int64_t rows)
+{
+    bool fit = 0 <= r->from && r->from <= r->to && r->to <= (r->n_rows ? r->n_rows : r->dim[0]) && rows == r->to - r->from;
+    for (int64_t i = 0; fit && i < r->n_rows; i++) fit = 0 <= r->row[i] && r->row[i] < r->dim[0];
+    return fit;
+}
+
+/* Is the shape of a row what the recipe makes it? */
+static bool row_fits(const DataRecipe *r, int rank, const int64_t *dim)
+{
+    bool whole = !r->n_columns, fits = rank == (whole ? r->rank : r->n_cut + 1);
+    int64_t n = 1;
+    for (int i = 1; fits && i < rank; i++) fits = dim[i] == (whole ? r->dim[i] : r->cut[i - 1]) && !__builtin_mul_overflow(n, dim[i], &n);
+    if (whole || !fits) return fits;
+    return r->rank == 2 && n == r->n_columns && r->column >= 0 && r->n_columns > 0 && r->column <= r->dim[1] - r->n_columns;
+}
+
 bool data_makes(const DataRecipe *r, GanElem elem, int rank, const int64_t *dim)
 {
     int64_t count;
     size_t bytes;
     GanElem e = r->elem;
-    bool known = r->format > DATA_NONE && r->format <= DATA_CSV && r->path && is_elem(e) && !gan_tensor_size(e, r->rank, r->dim, &count, &bytes, NULL);
-    bool fits = known && rank == r->rank && (rank ? 0 <= r->from && r->from <= r->to && r->to <= r->dim[0] && dim[0] == r->to - r->from : true);
-    for (int i = 1; fits && i < rank; i++) fits = dim[i] == r->dim[i];
+    bool known = r->format > DATA_NONE && r->format < DATA_FORMATS && r->path && is_elem(e) && !gan_tensor_size(e, r->rank, r->dim, &count, &bytes, NULL);
+    bool fits = known && r->n_cut >= 0 && r->n_cut < GAN_MAX_RANK && row_fits(r, rank, dim) && (rank ? rows_fit(r, dim[0]) : !r->n_rows);
     for (int i = 0; fits && i < r->n_steps; i++) fits = step_fits(&r->step[i], rank, &e);
     return fits && e == elem;
 }
@@ -197,25 +265,34 @@ static GanStatus as_compiled(const DataRecipe *r, const GanTensor *t, const char
                         gan_tensor_text(&compiled, was, sizeof was));
 }
 
+static GanStatus still_chosen(const DataRecipe *r, const GanTensor *file, GanError *err)
+{
+    uint64_t sum[2];
+    if (!r->chosen) return GAN_OK;
+    data_sum(file, sum);
+    if (sum[0] == r->sum[0] && sum[1] == r->sum[1]) return GAN_OK;
+    return gan_error(err, GAN_WRONG, "it holds other numbers than when the program was compiled, where they have chosen rows (filter, per_class): compile it again");
+}
+
 static GanStatus still_finite(const DataRecipe *r, const GanTensor *t, GanError *err)
 {
     Place place;
     int64_t i;
     if (!r->finite || !data_not_finite(t, &i)) return GAN_OK;
     return gan_error(err, GAN_WRONG, "%s is %s, and the file that the program was compiled with had finite numbers alone",
-                     place_of(t, r->from, i, place), isnan(gan_tensor_get(t, i)) ? "nan" : "inf");
+                     place_of(t, r, i, place), isnan(gan_tensor_get(t, i)) ? "nan" : "inf");
 }
 
 /* *made becomes the step's tensor if it makes one. */
-static GanStatus do_step(const DataStep *s, const GanTensor *t, int64_t first, GanTensor **made, GanError *err)
+static GanStatus do_step(const DataStep *s, const GanTensor *t, const DataRecipe *of, GanTensor **made, GanError *err)
 {
     switch (s->what) {
     case DATA_SCALE: return data_scale(t, s->least, s->most, s->elem, made, err);
-    case DATA_CONVERT: return data_convert(t, s->elem, first, made, err);
-    case DATA_CLASSES: return data_classes(t, s->hi, first, err);
+    case DATA_CONVERT: return data_convert(t, s->elem, of, made, err);
+    case DATA_CLASSES: return data_classes(t, s->hi, of, err);
     case DATA_WITHIN: break;
     }
-    return within(t, s->lo, s->hi, first, err);
+    return within(t, s->lo, s->hi, of, err);
 }
 
 static GanStatus copy_of(const GanTensor *t, GanTensor **out, GanError *err)
@@ -230,11 +307,19 @@ static GanStatus make_of(const DataRecipe *r, const GanTensor *file, const char 
 {
     GanStatus s = as_compiled(r, file, path, err);
     if (s) return s;
-    GanTensor rows = r->rank ? data_rows(file, r->from, r->to) : *file;
-    s = still_finite(r, &rows, err);
+    GanTensor rows = r->rank && !r->n_rows ? data_rows(file, r->from, r->to) : *file;
+    s = still_chosen(r, file, err);
+    if (!s && r->n_rows) s = data_pick(file, r->row + r->from, r->to - r->from, out, err);
+    if (!s && r->n_columns) {
+        GanTensor *cut = NULL;
+        s = data_cut(*out ? *out : &rows, r, &cut, err);
+        gan_tensor_free(*out);
+        *out = cut;
+    }
+    if (!s) s = still_finite(r, *out ? *out : &rows, err);
     for (int i = 0; i < r->n_steps && !s; i++) {
         GanTensor *made = NULL;
-        s = do_step(&r->step[i], *out ? *out : &rows, r->from, &made, err);
+        s = do_step(&r->step[i], *out ? *out : &rows, r, &made, err);
         if (!made) continue;
         gan_tensor_free(*out);
         *out = made;

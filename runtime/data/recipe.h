@@ -3,11 +3,16 @@
  * A recipe names the file, says what was in it when the program was compiled (element type and shape), which of its rows are taken, and
  * what is done to the elements, in order. The compiler makes its tensors by the steps below, and data_follow() by the same. What the
  * program was compiled for is checked: another shape, an element that a step cannot take or that lies outside of what the compiler has
- * relied on, is GAN_WRONG with the file, the row and the column, both from 1: of the table, in which a header is no row. */
+ * relied on, other numbers where these have chosen rows, is GAN_WRONG with the file, the row and the column, both from 1: of the table, in which a header is no row. */
 #pragma once
 #include "runtime/tensor.h"
 
-typedef enum DataFormat { DATA_NONE, DATA_IDX, DATA_NPY, DATA_CSV } DataFormat;     /* NONE: no file; the tensor is part of the program */
+typedef enum DataFormat {
+    DATA_NONE,                                              /* no file; the tensor is part of the program */
+    DATA_IDX, DATA_NPY,
+    DATA_CSV, DATA_CSV_NAMED, DATA_CSV_BARE,                /* the first row is a header if it is of words; is one; is none */
+    DATA_FORMATS,
+} DataFormat;
 
 typedef enum DataWhat {
     DATA_SCALE,                                             /* bytes 0..255 to reals least..most */
@@ -33,6 +38,11 @@ typedef struct DataRecipe {
     int64_t         dim[GAN_MAX_RANK];
     bool            finite;                                 /* and no nan or inf was in it */
     int64_t         from, to;                               /* rows of it that are taken; of rank 0: all */
+    const int64_t  *row;    int64_t n_rows;                 /* or, if there are any, the rows row[from] to row[to - 1], in this order */
+    int64_t         column, n_columns;                      /* of a table, cut to rows of the shape cut[0..n_cut); n_columns 0: all, as they are */
+    int             n_cut;  int64_t cut[GAN_MAX_RANK];
+    bool            chosen;                                 /* what is in the file has chosen rows, so it is held to its sum */
+    uint64_t        sum[2];                                 /* data_sum of what the file held */
     const DataStep *step;   int n_steps;                    /* elementwise, so taking rows comes first */
 } DataRecipe;
 
@@ -40,21 +50,28 @@ typedef struct DataRecipe {
  * file as the program says it ("train-images.gz"). */
 typedef struct DataChoice { const char *name, *path; } DataChoice;
 
-/* ---- steps; `first` is the row of the file that row 0 of t was, for messages ---------------------------------------- */
+/* ---- steps; `of` says which rows of the file t's are, for messages; NULL: the same ones ------------------------------ */
 
 GanStatus data_read(DataFormat format, const char *path, GanTensor **out, GanError *err);
 GanTensor data_rows(const GanTensor *t, int64_t from, int64_t to);                 /* a view */
+GanStatus data_pick(const GanTensor *t, const int64_t *row, int64_t n, GanTensor **out, GanError *err);     /* rows row[0] to row[n - 1], which t has */
+GanStatus data_cut(const GanTensor *t, const DataRecipe *r, GanTensor **out, GanError *err);     /* r's columns of a table that has them */
 GanStatus data_scale(const GanTensor *t, double least, double most, GanElem elem, GanTensor **out, GanError *err);
-GanStatus data_convert(const GanTensor *t, GanElem elem, int64_t first, GanTensor **out, GanError *err);
-GanStatus data_classes(const GanTensor *t, int64_t most, int64_t first, GanError *err);
+GanStatus data_convert(const GanTensor *t, GanElem elem, const DataRecipe *of, GanTensor **out, GanError *err);
+GanStatus data_classes(const GanTensor *t, int64_t most, const DataRecipe *of, GanError *err);
 
 /* How many elements are nan or inf, and which is the first. */
 int64_t   data_not_finite(const GanTensor *t, int64_t *first);
+/* A hash (XXH3) of type, shape and elements. */
+void      data_sum(const GanTensor *t, uint64_t sum[2]);
 /* The least and the greatest of integers; there is one at least. */
 void      data_range(const GanTensor *t, int64_t *lo, int64_t *hi);
 
 /* What the data are called, for people: digits.x, digits, or their file. Returns `text`. */
 char     *data_called(const DataRecipe *r, char text[GAN_ERROR_TEXT]);
+
+/* The row of the file that row i of what is made of it was. */
+int64_t   data_row(const DataRecipe *r, int64_t i);
 
 /* ---- recipes -------------------------------------------------------------------------------------------------------- */
 

@@ -5,16 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 static bool is_of_a_file(const GanProgram *p, int i) { return p->recipe && p->recipe[i].format != DATA_NONE; }
 
 static void sum_of(const GanTensor *t, char text[DATA_SUM])
 {
-    int64_t type[2 + GAN_MAX_RANK] = {t->elem, t->rank};
-    memcpy(type + 2, t->dim, sizeof *t->dim * (size_t)t->rank);
-    XXH128_hash_t h = XXH3_128bits_withSeed(t->data, t->bytes, XXH3_64bits(type, sizeof type));
-    snprintf(text, DATA_SUM, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64, (uint64_t)h.low64);
+    uint64_t sum[2];
+    data_sum(t, sum);
+    snprintf(text, DATA_SUM, "%016" PRIx64 "%016" PRIx64, sum[0], sum[1]);
 }
 
 /* A name may stand for several tensors, of other rows, say. */

@@ -505,6 +505,65 @@ Test(data, recipes)
     drop_folder(folder);
 }
 
+/* Rows in any order, columns cut to a shape, and numbers that have chosen rows. */
+Test(data, recipes_of_chosen_rows)
+{
+    char folder[256];
+    GanTensor *t;
+    GanError err;
+    make_folder(folder);
+    put_text(folder, "d.csv", "1,2,3,4,0\n5,6,7,8,1\n9,10,11,12,2\n");
+    const int64_t row[] = {2, 0, 1, 2};
+    DataRecipe r = {.format = DATA_CSV, .relative = true, .path = "d.csv", .elem = GAN_F64, .rank = 2, .dim = {3, 5}, .finite = true, .from = 1, .to = 4, .row = row, .n_rows = 4,
+                    .column = 1, .n_columns = 4, .n_cut = 2, .cut = {2, 2}};
+    cr_assert(!data_follow(&r, folder, NULL, &t, &err), "%s", err.message);
+    expect_values("rows and columns", t, "f64[3, 2, 2]", VALUES(2, 3, 4, 0, 6, 7, 8, 1, 10, 11, 12, 2));
+    r.column = 4, r.n_columns = 1, r.n_cut = 0;
+    cr_assert(!data_follow(&r, folder, NULL, &t, &err));
+    expect_values("a column", t, "f64[3]", VALUES(0, 1, 2));
+    const DataStep classes[] = {{DATA_CONVERT, .elem = GAN_I32}, {DATA_CLASSES, .hi = 1}};
+    r.step = classes, r.n_steps = 2;
+    expect_error("its place in the file", data_follow(&r, folder, NULL, &t, &err), GAN_WRONG, &err, "d.csv: row 3, column 5 holds class 2");
+    r.n_steps = 0;
+    r.chosen = true;
+    expect_error("no sum", data_follow(&r, folder, NULL, &t, &err), GAN_WRONG, &err, "d.csv: it holds other numbers than when the program was compiled");
+    GanTensor *file;
+    cr_assert(!data_read(DATA_CSV, in_folder(folder, "d.csv"), &file, &err));
+    data_sum(file, r.sum);
+    gan_tensor_free(file);
+    cr_assert(!data_follow(&r, folder, NULL, &t, &err));
+    expect_values("the same numbers", t, "f64[3]", VALUES(0, 1, 2));
+    put_text(folder, "d.csv", "1,2,3,4,0\n5,6,7,8,1\n9,10,11,13,2\n");
+    expect_error("others", data_follow(&r, folder, NULL, &t, &err), GAN_WRONG, &err, "it holds other numbers");
+    drop_folder(folder);
+}
+
+Test(data, headers)
+{
+    static const struct { DataFormat format; const char *text, *type, *error; double last; } cases[] = {
+        {DATA_CSV, "a,b\n1,2\n", "f64[1, 2]", NULL, 2},
+        {DATA_CSV, "1,2\n3,4\n", "f64[2, 2]", NULL, 4},
+        {DATA_CSV_NAMED, "1,2\n3,4\n", "f64[1, 2]", NULL, 4},
+        {DATA_CSV_NAMED, "a,2\n3,4\n", "f64[1, 2]", NULL, 4},
+        {DATA_CSV_BARE, "1,2\n3,4\n", "f64[2, 2]", NULL, 4},
+        {DATA_CSV_BARE, "a,b\n3,4\n", NULL, "d.csv:1:1: 'a' is not a number", 0},
+    };
+    char folder[256], text[128];
+    GanError err;
+    make_folder(folder);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        GanTensor *t;
+        put_text(folder, "d.csv", cases[i].text);
+        GanStatus s = data_read(cases[i].format, in_folder(folder, "d.csv"), &t, &err);
+        expect_error(cases[i].text, s, cases[i].error ? GAN_WRONG : GAN_OK, &err, cases[i].error);
+        if (s) continue;
+        cr_expect_str_eq(gan_tensor_text(t, text, sizeof text), cases[i].type, "%s", cases[i].text);
+        cr_expect(gan_tensor_get(t, gan_tensor_count(t) - 1) == cases[i].last);
+        gan_tensor_free(t);
+    }
+    drop_folder(folder);
+}
+
 typedef struct Spoilt { const char *what, *text, *error; } Spoilt;
 
 /* Each is another file in the place of the one that the program was compiled with. */
@@ -563,9 +622,21 @@ Test(data, recipes_of_anybody)
     cr_expect(data_makes(&r, GAN_F32, 2, dim));
     cr_expect(!data_makes(&r, GAN_F64, 2, dim) && !data_makes(&r, GAN_F32, 1, dim) && !data_makes(&r, GAN_F32, 2, other) && !data_makes(&r, GAN_F32, 2, rows));
 #define BENT(...) (r = good, __VA_ARGS__, !data_makes(&r, GAN_F32, 2, dim))
-    cr_expect(BENT(r.format = DATA_NONE) && BENT(r.format = (DataFormat)4) && BENT(r.path = NULL) && BENT(r.elem = (GanElem)6) && BENT(r.elem = GAN_I32));
+    cr_expect(BENT(r.format = DATA_NONE) && BENT(r.format = DATA_FORMATS) && BENT(r.path = NULL) && BENT(r.elem = (GanElem)6) && BENT(r.elem = GAN_I32));
     cr_expect(BENT(r.from = -1, r.to = 2) && BENT(r.from = 3, r.to = 6) && BENT(r.from = 4, r.to = 1) && BENT(r.rank = 9) && BENT(r.rank = -1) && BENT(r.dim[1] = -3));
     cr_expect(BENT(r.n_steps = 0) && BENT(r.step = bent) && BENT(r.step = &label[1]) && BENT(r.step = label, r.n_steps = 2));
+    const int64_t inside[] = {4, 0, 4}, outside[] = {4, 0, 5};
+    r = good, r.from = 0, r.to = 3, r.row = inside, r.n_rows = 3;
+    cr_expect(data_makes(&r, GAN_F32, 2, dim));
+    cr_expect(BENT(r.from = 0, r.to = 3, r.row = outside, r.n_rows = 3) && BENT(r.from = 0, r.to = 3, r.row = inside, r.n_rows = 2));
+    r = good, r.column = 1, r.n_columns = 2, r.n_cut = 1, r.cut[0] = 2;
+    cr_expect(data_makes(&r, GAN_F32, 2, (int64_t[]){3, 2}) && !data_makes(&r, GAN_F32, 2, dim));
+    r.column = 2;
+    cr_expect(!data_makes(&r, GAN_F32, 2, (int64_t[]){3, 2}));
+    r.column = 1, r.n_columns = 3;
+    cr_expect(!data_makes(&r, GAN_F32, 2, (int64_t[]){3, 2}));
+    r.n_cut = 9;
+    cr_expect(!data_makes(&r, GAN_F32, 2, (int64_t[]){3, 2}));
     r = good, r.step = label, r.n_steps = 2;
     cr_expect(data_makes(&r, GAN_I32, 2, dim));
     r = (DataRecipe){.format = DATA_CSV, .path = "x", .elem = GAN_F64, .rank = 2, .dim = {5, 3}, .to = 3, .step = &label[1], .n_steps = 1};

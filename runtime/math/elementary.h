@@ -1,8 +1,8 @@
 /* elementary.h - the part of functions.h that reads the same in f32 and f64; included there once for each.
  *
  * exp and its kin write x = n*log 2 + r, |r| <= log(2)/2, and exp r = 1 + r + r^2*P(r). expm1 adds up from the small
- * end, 2^n*(r + r^2*P) + (2^n - 1), so that it is exact to the last bits at 0; tanh is made of it, sigmoid and
- * softplus of exp(-|x|), which cannot overflow. log writes x = 2^k*(1 + f) with 1 + f in [sqrt(1/2), sqrt 2). */
+ * end, 2^n*(r + r^2*P) + (2^n - 1), so that it is exact to the last bits at 0; tanh, sigmoid and softplus are made of
+ * exp(-|x|), which cannot overflow. log writes x = 2^k*(1 + f) with 1 + f in [sqrt(1/2), sqrt 2). */
 
 /* x = n*log 2 + head + low, head without rounding; bits holds n + offset, which must not be negative, in its low half */
 M_FN(void, R(reduce), REAL x, int offset, REAL *head, REAL *low, INT *bits)
@@ -44,55 +44,52 @@ M_FN(REAL, R(exp_fall), REAL x)
     return M_MUL(M_MUL(e, M_FLOAT(M_SHL(bits, MANTISSA))), M_K(x, 0x1p-64));
 }
 
-/* half of expm1 x, as 2^n may be too large to write; x in [ONE_LOW, EXP_HIGH] or NaN. For small n, where there is
- * cancellation, the inner sum is exact. */
-M_FN(REAL, R(expm1_half), REAL x)
-{
-    REAL head, low;
-    INT bits;
-    M_DO(R(reduce), x, BIAS - 1, &head, &low, &bits);
-    REAL r = M_ADD(head, low), rest = M_FMA(M_MUL(r, r), POLY_EXP(r), low);
-    REAL half = M_FLOAT(M_SHL(bits, MANTISSA));
-    return M_FMA(half, rest, M_FMA(half, head, M_SUB(half, M_K(x, 0.5))));
-}
-
+/* Made of half of it, as 2^n may be too large to write. For small n, where there is cancellation, the inner sum is exact. */
 M_FN(REAL, R(expm1), REAL x)
 {
-    REAL within = M_SELECT(M_LT(x, M_K(x, ONE_LOW)), M_K(x, ONE_LOW), x);
-    within = M_SELECT(M_GT(within, M_K(x, EXP_HIGH)), M_K(x, EXP_HIGH), within);
-    REAL y = M_CALL(R(expm1_half), within);
+    REAL within = M_SELECT(M_LT(x, M_K(x, ONE_LOW)), M_K(x, ONE_LOW), x), head, low;
+    INT bits;
+    M_DO(R(reduce), M_SELECT(M_GT(within, M_K(x, EXP_HIGH)), M_K(x, EXP_HIGH), within), BIAS - 1, &head, &low, &bits);
+    REAL r = M_ADD(head, low), rest = M_FMA(M_MUL(r, r), POLY_EXP(r), low);
+    REAL half = M_FLOAT(M_SHL(bits, MANTISSA));
+    REAL y = M_FMA(half, rest, M_FMA(half, head, M_SUB(half, M_K(x, 0.5))));
     return M_SELECT(M_GE(M_ABS(x), M_K(x, TINY)), M_ADD(y, y), x);
 }
 
-/* tanh x = t = y/(1 + y), y = expm1(2|x|)/2, and the sign of x. y - y*t, the same, feels the rounding of 1 + y less where y
- * is small. */
-M_FN(REAL, R(tanh), REAL x)
+/* e = exp(-|x|) and y = e/(1 + e), which is sigmoid(-|x|) but for the rounding of 1 + e; e - e*y is, too, and is less sensitive. */
+M_FN(void, R(odds), REAL x, REAL *e, REAL *y)
 {
-    REAL a = M_ABS(x);
-    a = M_SELECT(M_GT(a, M_K(a, TANH_ONE)), M_K(a, TANH_ONE), a);
-    REAL y = M_CALL(R(expm1_half), M_ADD(a, a));
-    REAL t = M_DIV(y, M_ADD(y, M_K(y, 1)));
-    t = M_SELECT(M_LT(y, M_K(y, 0.5)), M_FMA(M_NEG(y), t, y), t);
-    INT bits = M_BITS(x);
-    return M_FLOAT(M_OR(M_BITS(t), M_AND(bits, M_KI(bits, SIGN_BIT))));
+    *e = M_CALL(R(exp_fall), x);
+    *y = M_DIV(*e, M_ADD(*e, M_K(x, 1)));
 }
 
-/* y = e/(1 + e), e = exp(-|x|), is sigmoid(-|x|) but for the rounding of 1 + e; e - e*y is, too, and is less sensitive. */
 M_FN(REAL, R(sigmoid), REAL x)
 {
-    REAL e = M_CALL(R(exp_fall), x), one = M_K(x, 1);
-    REAL y = M_DIV(e, M_ADD(e, one));
-    REAL s = M_SELECT(M_LT(x, M_K(x, 0)), M_FMA(M_NEG(e), y, e), M_SUB(one, y));
+    REAL e, y;
+    M_DO(R(odds), x, &e, &y);
+    REAL s = M_SELECT(M_LT(x, M_K(x, 0)), M_FMA(M_NEG(e), y, e), M_SUB(M_K(x, 1), y));
     return M_SELECT(M_NE(x, x), x, s);
 }
 
 /* s - s^2, s = sigmoid(-|x|) and what rounding took from it */
 M_FN(REAL, R(dsigmoid), REAL x)
 {
-    REAL e = M_CALL(R(exp_fall), x);
-    REAL y = M_DIV(e, M_ADD(e, M_K(x, 1)));
+    REAL e, y;
+    M_DO(R(odds), x, &e, &y);
     REAL s = M_FMA(M_NEG(e), y, e), lost = M_FMA(M_NEG(e), y, M_SUB(e, s));
     return M_SELECT(M_NE(x, x), x, M_ADD(s, M_FMA(M_NEG(s), s, lost)));
+}
+
+/* 1 - 2 sigmoid(-2|x|), near 0, where digits would cancel, a polynomial; and the sign of x. Its derivative is 4 dsigmoid(2x), of the same
+ * exponential and division: code with both computes them once. */
+M_FN(REAL, R(tanh), REAL x)
+{
+    REAL twice = M_MUL(x, M_K(x, 2)), z = M_MUL(x, x), e, y;
+    M_DO(R(odds), twice, &e, &y);
+    REAL far = M_FMA(M_FMA(M_NEG(e), y, e), M_K(x, -2), M_K(x, 1)), near = M_FMA(M_MUL(POLY_TANH(z), z), x, x);
+    REAL t = M_SELECT(M_GE(M_ABS(twice), M_K(x, 1.125)), far, near);
+    INT bits = M_BITS(x);
+    return M_FLOAT(M_OR(M_BITS(t), M_AND(bits, M_KI(bits, SIGN_BIT))));
 }
 
 /* softplus x = max(x, 0) + log(1 + e), e = exp(-|x|); 1 + e is halved where it is above sqrt 2 */

@@ -38,6 +38,7 @@
 #define INT           I32
 #define R(name)       name##_f32
 #define POLY_EXP      POLY_EXP_F32
+#define POLY_TANH     POLY_TANH_F32
 #define MANTISSA      23
 #define BIAS          127
 #define ONE_BITS      0x3f800000u
@@ -50,7 +51,6 @@
 #define EXP_LOW       -104.0                /* exp is 0 from here down */
 #define EXP_HIGH      89.0                  /* and inf from here up */
 #define ONE_LOW       -20.0                 /* expm1 is -1 from here down */
-#define TANH_ONE      10.0                  /* tanh is 1 from here up */
 #define TINY          0x1p-25               /* x is as good as any odd function of slope 1 */
 #define SMALLEST      0x1p-126
 #define TO_NORMAL     0x1p24
@@ -77,6 +77,7 @@ M_FN(F32, log_sum_f32, I32 k, F32 f)
 #undef INT
 #undef R
 #undef POLY_EXP
+#undef POLY_TANH
 #undef MANTISSA
 #undef BIAS
 #undef ONE_BITS
@@ -90,7 +91,6 @@ M_FN(F32, log_sum_f32, I32 k, F32 f)
 #undef EXP_LOW
 #undef EXP_HIGH
 #undef ONE_LOW
-#undef TANH_ONE
 #undef TINY
 #undef SMALLEST
 #undef TO_NORMAL
@@ -100,6 +100,7 @@ M_FN(F32, log_sum_f32, I32 k, F32 f)
 #define INT           I64
 #define R(name)       name##_f64
 #define POLY_EXP      POLY_EXP_F64
+#define POLY_TANH     POLY_TANH_F64
 #define MANTISSA      52
 #define BIAS          1023
 #define ONE_BITS      0x3ff0000000000000u
@@ -113,7 +114,6 @@ M_FN(F32, log_sum_f32, I32 k, F32 f)
 #define EXP_LOW       -746.0
 #define EXP_HIGH      710.0
 #define ONE_LOW       -40.0
-#define TANH_ONE      20.0
 #define TINY          0x1p-54
 #define SMALLEST      0x1p-1022
 #define TO_NORMAL     0x1p54

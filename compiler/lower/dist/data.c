@@ -30,13 +30,20 @@ static IrVal *only_checked(Ctx *c, const GanTensor *t)
     return fn_opaque(c, type);
 }
 
+static IrVal *field_tensor(Ctx *c, Data *d, DataField *f)
+{
+    if (f->value) return as_tensor(c, f->value, SPAN_NONE);
+    return c->L->guess && f->slot < 0 ? only_checked(c, f->tensor) : fn_read(c->L, data_slot(c->L, d, f));
+}
+
 static Value *rows(Ctx *c, Data *d, IrVal *index, int axis)
 {
     Lower *L = c->L;
     Value **v = arena_array(L->a, Value *, d->n_fields);
     const char **name = arena_array(L->a, const char *, d->n_fields);
     for (int i = 0; i < d->n_fields; i++) {
-        IrVal *t = L->guess && d->field[i].slot < 0 ? only_checked(c, d->field[i].tensor) : fn_read(L, data_slot(L, d, &d->field[i]));
+        IrVal *t = field_tensor(c, d, &d->field[i]);
+        if (!t) return val_error(L);
         t = index ? ir_gather(fn_builder(c), t, index, 0) : ir_as_sample(fn_builder(c), t, axis);
         v[i] = val_tensor(L, t);
         v[i]->tensor.classes = d->field[i].classes;
@@ -76,3 +83,23 @@ Value *dist_of_data(Lower *L, Data *data, bool replace)
 }
 
 Data *dist_table(const Dist *d) { return d->kind == &dist_data ? d->data : NULL; }
+
+/* What is made of each draw: it is drawn from as the base is. NULL: it is none of that. */
+static Dist **base_of(Dist *d)
+{
+    return d->kind == &dist_map ? &d->map.base : d->kind == &dist_field ? &d->field.base : d->kind == &dist_typed ? &d->typed.base : NULL;
+}
+
+Data *dist_drawn_rows(Dist *d)
+{
+    while (base_of(d)) d = *base_of(d);
+    return d->kind == &dist_data || d->kind == &dist_replace ? d->data : NULL;
+}
+
+Value *dist_of_part(Lower *L, Dist *d, Data *part)
+{
+    if (!base_of(d)) return dist_of_data(L, part, d->kind == &dist_replace);
+    Dist *same = arena_copy(L->a, d, sizeof *d);
+    *base_of(same) = dist_of_part(L, *base_of(d), part)->dist;
+    return val_dist(L, same);
+}

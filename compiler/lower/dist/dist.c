@@ -107,7 +107,7 @@ Value *dist_draw(Ctx *c, Dist *d, Span at)
     }
     if (!call_enter(c, at) || !fn_needed(c, at)) return val_error(c->L);
     inner.calls++;
-    inner.axes = ir_axes_union(c->axes, dist_axes(c->L, d));
+    inner.axes = inner.each = ir_axes_union(c->axes, dist_axes(c->L, d));
     if (d->kind->names_draws) inner.path = path_join(c->L, c->path, d->name);
     if (d->kind->in_table || d->named) fn_draws_from(c->L, d->name);
     return d->kind->draw(&inner, d, at);

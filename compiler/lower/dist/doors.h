@@ -21,6 +21,8 @@ Value *dist_settled(Ctx *c, Value *v, Span at);                                 
 Dist  *dist_of_type(Ctx *c, Dist *base, const Ast *type, const char *name);     /* whose draws are held to a declared type; NULL after an error */
 Value *dist_tail(Ctx *c, Value *v, const Player *p, Span at);                   /* what the body of a prescribed model ends in; c->scope: its dimensions */
 Data  *dist_table(const Dist *d);                                               /* of plain data; else NULL */
+Data  *dist_drawn_rows(Dist *d);                                                /* whose rows are drawn, mapped, a field of them, or with replacement, too; else NULL */
+Value *dist_of_part(Lower *L, Dist *d, Data *part);                             /* the same of some of these rows */
 Value *dist_batch_value(const Dist *d);                                         /* h of batch_of(h); else NULL */
 Dist  *dist_renamed(Lower *L, const Dist *d, const char *name);                 /* by a declaration; a model keeps its own */
 Value *dist_of_normal(Lower *L);

@@ -26,7 +26,7 @@ int builtin_most(const Builtin *b) { return b->most; }
 
 /* ---- helpers */
 
-static Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got)
+Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got)
 {
     if (!val_bad(got))
         diag_error(c->L->diags, k->at, E201, "%s takes %s, and this is %s", name, wants, val_text(c->L, got));
@@ -42,7 +42,7 @@ static bool static_numbers(const Value *v)
 }
 
 /* dim: 0 or [0, 1]; left out: all of them. */
-static bool dims_arg(Ctx *c, const Call *k, Value *v, const IrVal *t, IrInts *out)
+bool dims_arg(Ctx *c, const Call *k, Value *v, const IrVal *t, IrInts *out)
 {
     *out = ir_ints(0, NULL);
     if (!v) {
@@ -66,7 +66,7 @@ static bool dims_arg(Ctx *c, const Call *k, Value *v, const IrVal *t, IrInts *ou
     return true;
 }
 
-static bool one_dim(Ctx *c, const Call *k, Value *v, const IrVal *t, int64_t *dim)
+bool one_dim(Ctx *c, const Call *k, Value *v, const IrVal *t, int64_t *dim)
 {
     if (!as_size(c, v, k->at, "dim", dim)) return false;
     if (*dim < t->type.rank) return true;
@@ -98,12 +98,13 @@ static Value *stop_field(Ctx *c, Value *leaf, void *unused)
 static Value *builtin_stop(Ctx *c, const Call *k)
 {
     Value *v = k->v[0];
-    if (v->kind == V_DIST || v->kind == V_PLAYER || v->kind == V_FUNCTION) {
+    bool model = v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET;
+    if (v->kind == V_DIST || model || v->kind == V_FUNCTION) {
         Dist *d = as_dist(c, v, k->at);
         if (!d) return val_error(c->L);
         return val_dist(c->L, dist_of_stop(c->L, d));
     }
-    return map_fields(c, as_settled(c, v, k->at), stop_field, NULL);
+    return map_fields(c, as_numbers(c, v, k->at), stop_field, NULL);
 }
 
 static Value *polygamma(Ctx *c, const Call *k, int n)
@@ -256,7 +257,7 @@ static Value *sum_leaf(Ctx *c, Value *v, Span at)
 
 static Value *builtin_sum(Ctx *c, const Call *k)
 {
-    Value *v = as_settled(c, k->v[0], k->at);
+    Value *v = as_numbers(c, k->v[0], k->at);
     IrInts d;
     if (v->kind == V_RECORD) return sum_fields(c, v, sum_leaf, k->at);
     if (v->kind == V_LIST && !k->v[1] && v->list.n) {       /* a list may hold anything that adds up */
@@ -307,7 +308,7 @@ static void collect_norms(Ctx *c, Value *r, Value **out, int *n, int most, Span 
 
 static Value *builtin_norm(Ctx *c, const Call *k)
 {
-    Value *v = as_settled(c, k->v[0], k->at);
+    Value *v = as_numbers(c, k->v[0], k->at);
     IrInts d;
     if (v->kind == V_RECORD) {
         enum { MOST = 1024 };
@@ -342,7 +343,7 @@ static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
 
 static Value *builtin_dot(Ctx *c, const Call *k)
 {
-    return inner_product(c, as_settled(c, k->v[0], k->at), as_settled(c, k->v[1], k->at), k->at);
+    return inner_product(c, as_numbers(c, k->v[0], k->at), as_numbers(c, k->v[1], k->at), k->at);
 }
 
 static Value *builtin_outer(Ctx *c, const Call *k)
@@ -450,30 +451,49 @@ static Value *builtin_min(Ctx *c, const Call *k)
     return k->v[1] ? pair_extreme(c, k->v[0], k->v[1], true, k->at) : reduce_extreme(c, k, true);
 }
 
-static Value *builtin_argmax(Ctx *c, const Call *k)
+/* Which element is the greatest, or the least: of a vector, or along a dimension. */
+static Value *arg_extreme(Ctx *c, const Call *k, const char *word, bool least)
 {
-    IrVal *t = arith_numbers(c, k->v[0], k->at, "argmax");
-    if (!t) return val_error(c->L);
-    if (t->type.rank != 1 || !t->type.dim[0]) return mistake(c, k, "argmax", "a vector that is not empty", k->v[0]);
-    Value *v = val_tensor(c->L, ir_argmax(fn_builder(c), t, 0));
-    v->tensor.classes = t->type.dim[0];
+    IrVal *t = arith_numbers(c, k->v[0], k->at, word);
+    int64_t dim = 0;
+    if (!t || (k->v[1] && !one_dim(c, k, k->v[1], t, &dim))) return val_error(c->L);
+    if (!k->v[1] && t->type.rank != 1) return mistake(c, k, word, "a vector, or dim: the dimension to look along", k->v[0]);
+    if (!t->type.dim[dim]) return mistake(c, k, word, "at least one number", k->v[0]);
+    int64_t n = t->type.dim[dim];
+    Value *v = val_tensor(c->L, ir_argmax(fn_builder(c), least ? turned(fn_builder(c), t) : t, (int)dim));
+    v->tensor.classes = n;
     return v;
+}
+
+static Value *builtin_argmax(Ctx *c, const Call *k) { return arg_extreme(c, k, "argmax", false); }
+static Value *builtin_argmin(Ctx *c, const Call *k) { return arg_extreme(c, k, "argmin", true); }
+
+/* The operand of sort and argsort with the dimension to sort along, the last one if none is named, as the last. NULL after an error. */
+static IrVal *sorted_last(Ctx *c, const Call *k, const char *word, int *dim)
+{
+    IrVal *t = arith_numbers(c, k->v[0], k->at, word);
+    if (t && !t->type.rank) mistake(c, k, word, "a tensor", k->v[0]);
+    if (!t || !t->type.rank) return NULL;
+    int64_t at = t->type.rank - 1;
+    if (k->v[1] && !one_dim(c, k, k->v[1], t, &at)) return NULL;
+    *dim = (int)at;
+    return dim_moved(fn_builder(c), t, *dim, t->type.rank - 1);
 }
 
 static Value *builtin_argsort(Ctx *c, const Call *k)
 {
-    IrVal *t = arith_numbers(c, k->v[0], k->at, "argsort");
-    if (t && !t->type.rank) return mistake(c, k, "argsort", "a tensor", k->v[0]);
-    return t ? val_tensor(c->L, ir_argsort(fn_builder(c), t)) : val_error(c->L);
+    int dim;
+    IrVal *t = sorted_last(c, k, "argsort", &dim);
+    return t ? val_tensor(c->L, dim_moved(fn_builder(c), ir_argsort(fn_builder(c), t), t->type.rank - 1, dim)) : val_error(c->L);
 }
 
 static Value *builtin_sort(Ctx *c, const Call *k)
 {
-    IrVal *t = arith_numbers(c, k->v[0], k->at, "sort");
+    int dim;
+    IrVal *t = sorted_last(c, k, "sort", &dim);
     if (!t) return val_error(c->L);
-    if (!t->type.rank) return mistake(c, k, "sort", "a tensor", k->v[0]);
-    IrVal *i = ir_argsort(fn_builder(c), t);
-    return val_tensor(c->L, ir_gather(fn_builder(c), t, i, t->type.rank - 1));
+    IrVal *sorted = ir_gather(fn_builder(c), t, ir_argsort(fn_builder(c), t), t->type.rank - 1);
+    return val_tensor(c->L, dim_moved(fn_builder(c), sorted, t->type.rank - 1, dim));
 }
 
 static Value *builtin_cumsum(Ctx *c, const Call *k)
@@ -536,34 +556,6 @@ static Value *builtin_transpose(Ctx *c, const Call *k)
     return val_tensor(c->L, ir_transpose(fn_builder(c), t, perm));
 }
 
-static Value *builtin_concat(Ctx *c, const Call *k)
-{
-    IrVal *t[16];
-    bool real = false;
-    for (int i = 0; i < k->n; i++) {
-        if (!(t[i] = as_tensor(c, k->v[i], k->at))) return val_error(c->L);
-        real = real || ir_is_real(t[i]->type.elem);
-    }
-    for (int i = 0; i < k->n; i++) {
-        if (!(t[i] = real ? arith_reals(c, k->v[i], k->at, "concat") : as_tensor(c, k->v[i], k->at))) return val_error(c->L);
-        if (!t[i]->type.rank) return mistake(c, k, "concat", "tensors", k->v[i]);
-        bool fits = t[i]->type.rank == t[0]->type.rank && t[i]->type.elem == t[0]->type.elem;
-        for (int d = 1; fits && d < t[i]->type.rank; d++) fits = t[i]->type.dim[d] == t[0]->type.dim[d];
-        if (fits) continue;
-        diag_error(c->L->diags, k->at, E200, "concat joins along the first dimension; %s and %s differ in the others",
-                   type_text(c->L, &t[0]->type), type_text(c->L, &t[i]->type));
-        return val_error(c->L);
-    }
-    return val_tensor(c->L, ir_concat(fn_builder(c), t, k->n, 0));
-}
-
-static Value *builtin_reverse(Ctx *c, const Call *k)
-{
-    IrVal *t = as_tensor(c, k->v[0], k->at);
-    if (t && !t->type.rank) return mistake(c, k, "reverse", "a tensor", k->v[0]);
-    return t ? val_tensor(c->L, ir_reverse(fn_builder(c), t, ir_ints(1, (int64_t[]){0}))) : val_error(c->L);
-}
-
 /* How many numbers a tensor of this shape has; an index fits i64, so does the product (see ir_dims_size). */
 static int64_t shape_size(const Value *shape)
 {
@@ -623,7 +615,7 @@ static Value *filled_like(Ctx *c, const Call *k, Value *like, IrVal *value)
 static Value *filled(Ctx *c, const Call *k, Value *like, IrVal *value)
 {
     IrInts d;
-    like = as_settled(c, like, k->at);
+    like = as_numbers(c, like, k->at);
     if (!value || val_bad(like)) return val_error(c->L);
     bool table = like->kind == V_LIST && like->list.n && like->list.v[0]->kind == V_LIST;
     bool size = like->kind == V_TENSOR && !like->tensor.v->type.rank && !ir_is_real(like->tensor.v->type.elem);    /* zeros(n) */
@@ -708,6 +700,18 @@ static Value *builtin_cholesky(Ctx *c, const Call *k)
     return a ? val_tensor(c->L, ir_cholesky(fn_builder(c), a)) : val_error(c->L);
 }
 
+/* The eigenvalues, ascending, and the eigenvectors as columns, of the symmetric part of a matrix. */
+static Value *builtin_eigh(Ctx *c, const Call *k)
+{
+    static const char *const names[] = {"values", "vectors"};
+    IrVal *a = square(c, k, "eigh", k->v[0]);
+    if (!a) return val_error(c->L);
+    IrNode *n = ir_eigh(fn_builder(c), a);
+    Value *v[] = {val_tensor(c->L, &n->result[0]), val_tensor(c->L, &n->result[1])};
+    const char **name = arena_copy(c->L->a, names, sizeof names);
+    return val_record(c->L, arena_copy(c->L->a, v, sizeof v), name, 2);
+}
+
 /* A right-hand side that is a vector is a matrix of one column. */
 static Value *solved(Ctx *c, const Call *k, const char *name, bool triangular, bool transpose)
 {
@@ -734,7 +738,7 @@ static Value *builtin_trisolve(Ctx *c, const Call *k)
 
 /* ---- loops */
 
-static bool callable(const Value *v) { return v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER; }
+bool callable(const Value *v) { return v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER || v->kind == V_BIJECTOR; }
 
 static Value *map_dist(Ctx *c, Value *f, Value *v, const void *site, Span at)
 {
@@ -798,65 +802,26 @@ static Value *builtin_log_prob(Ctx *c, const Call *k)
     return d ? dist_log_prob(c, d, k->v[1], k->at) : val_error(c->L);
 }
 
-/* convex(f) is f, a function of one number, once the chord between two points has been seen to lie above it: of neighbours and of
- * far ones, over the ratios 1e-4 to 1e4. A function that is not evaluated at numbers known now is taken at its word. */
-enum { CONVEX_POINTS = 49 };
-
-static bool at_number(Ctx *c, Value *f, double x, const Call *k, double *y)
+static Value *builtin_log_det_inverse(Ctx *c, const Call *k)
 {
-    Trial t = trial_begin(c->L, true);                      /* what f computes while the program runs is dropped, and not judged here */
-    Value *v = apply1(c, f, val_real(c->L, x), k->site, k->at);
-    v = val_bad(v) ? v : as_settled(c, v, k->at);
-    trial_end(c->L, &t);
-    if (!val_is_number(v)) return false;
-    *y = val_number(v);
-    return isfinite(*y);
-}
-
-/* f((a + b) / 2) above the chord by more than rounding. */
-static bool above_chord(double fa, double fm, double fb)
-{
-    double scale = fabs(fa) + fabs(fm) + fabs(fb);
-    return fm - (fa + fb) / 2 > 1e-9 * scale;
-}
-
-static bool convex_between(Ctx *c, const Call *k, double a, double b, double fa, double fb)
-{
-    double fm;
-    if (!at_number(c, k->v[0], (a + b) / 2, k, &fm) || !above_chord(fa, fm, fb)) return true;
-    Lower *L = c->L;
-    Diag *d = diag_error(L->diags, k->at, E309, "%s is not convex: at %s it is %s, above the chord from %s to %s",
-                         val_text(L, k->v[0]), val_text(L, val_real(L, (a + b) / 2)), val_text(L, val_real(L, fm)),
-                         val_text(L, val_real(L, a)), val_text(L, val_real(L, b)));
-    diag_hint(d, "an f-divergence takes a convex f with f(1) = 0, as kl(u) = u * log(u)");
-    return false;
-}
-
-static bool seen_convex(Ctx *c, const Call *k)
-{
-    double x[CONVEX_POINTS], y[CONVEX_POINTS];
-    for (int i = 0; i < CONVEX_POINTS; i++) {
-        x[i] = pow(10, -4 + 8.0 * i / (CONVEX_POINTS - 1));
-        if (!at_number(c, k->v[0], x[i], k, &y[i])) return true;
-    }
-    for (int step = 1; step < CONVEX_POINTS; step *= 2)
-        for (int i = 0; i + step < CONVEX_POINTS; i++)
-            if (!convex_between(c, k, x[i], x[i + step], y[i], y[i + step])) return false;
-    return true;
-}
-
-static Value *builtin_convex(Ctx *c, const Call *k)
-{
-    Value *f = k->v[0];
-    if (!callable(f)) return mistake(c, k, "convex", "a function of one number", f);
-    return seen_convex(c, k) ? f : val_error(c->L);
+    Value *b = bijector_of(k->v[0]);
+    return b ? bijector_log_det_inverse(c, b, k->v[1], k->site, k->at) : mistake(c, k, "log_det_inverse", "a bijector first", k->v[0]);
 }
 
 /* What kind of number an estimate is; the number itself is as it was. */
-static Value *builtin_bound(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
-static Value *builtin_unbiased(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
-static Value *builtin_biased(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
-static Value *builtin_plug_in(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
+static Value *marked(Ctx *c, const Call *k, const char *kind)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    if (val_bad(v)) return v;
+    v = arena_copy(c->L->a, v, sizeof *v);
+    v->estimate = kind;
+    return v;
+}
+
+static Value *builtin_bound(Ctx *c, const Call *k) { return marked(c, k, "bound"); }
+static Value *builtin_unbiased(Ctx *c, const Call *k) { return marked(c, k, "unbiased"); }
+static Value *builtin_biased(Ctx *c, const Call *k) { return marked(c, k, "biased"); }
+static Value *builtin_plug_in(Ctx *c, const Call *k) { return marked(c, k, "plug_in"); }
 
 /* ---- the table */
 
@@ -943,8 +908,15 @@ Value *builtin_partial(Lower *L, const char *name, Value *first)
     return v;
 }
 
+static bool any_names(const Builtin *b) { return !strcmp(b->args, "*"); }
+
 static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
 {
+    if (any_names(b)) {
+        memcpy(v, args->v, sizeof *v * (size_t)args->n);
+        *n = args->n;
+        return true;
+    }
     for (int i = 0, position = 0; i < args->n; i++) {
         int k = args->name[i] ? arg_position(b->args, args->name[i]) : position++;
         if (k < 0) {
@@ -952,7 +924,7 @@ static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
                 diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", b->name, args->name[i]);
             const Habit *h = habit_of(HABIT_ARG, args->name[i]);
             if (h) diag_hint(d, "write %s; its arguments are %s", h->ours, b->args);
-            else if (*b->args) diag_hint(d, "its arguments are %s", b->args);
+            else if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
             return false;
         }
         if (v[k])
@@ -969,7 +941,7 @@ static Value *wrong_number(Ctx *c, const Builtin *b, int n, Span at)
                                                b->name, b->least, b->least == 1 ? "" : "s", n)
                                   : diag_error(c->L->diags, at, E109, "%s takes %d to %d arguments, and here are %d",
                                                b->name, b->least, b->most, n);
-    if (*b->args) diag_hint(d, "its arguments are %s", b->args);
+    if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
     return val_error(c->L);
 }
 
@@ -1006,5 +978,5 @@ Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Spa
     for (int i = 0; i < b->least; i++)
         if (!v[i]) return wrong_number(c, b, args->n, at);
     if (b->op >= 0) return arith_map(c, (IrOp)b->op, v[0], at);
-    return b->run(c, &(Call){v, n, site, at});
+    return b->run(c, &(Call){v, n, args->name, site, at});
 }

@@ -1,28 +1,16 @@
-/* data.c - data: files read into tensors, cut and scaled here, and handed to the program as read-only slots. */
+/* data.c - data: files read into tensors, scaled here, declared, and handed to the program as read-only slots. */
 #include "compiler/lower/dist/doors.h"
-#include "compiler/lower/eval/builtin.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/table.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 #include "runtime/data/data.h"
-#include "runtime/data/recipe.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* ---- tensors */
-
-static Value *data_failed(Ctx *c, Span at, const GanError *err)
-{
-    char text[GAN_ERROR_TEXT];
-    diag_error(c->L->diags, at, E500, "%s", gan_error_text(err, text));
-    return val_error(c->L);
-}
-
 /* ---- files */
-
-static bool is_relative(const char *path) { return path[0] != '/'; }
 
 static const char *file_path(Ctx *c, Value *v, Span at)
 {
@@ -31,74 +19,9 @@ static const char *file_path(Ctx *c, Value *v, Span at)
             diag_error(c->L->diags, at, E500, "the name of a file is a string, and this is %s", val_text(c->L, v));
         return NULL;
     }
-    bool here = !is_relative(v->s) || !c->L->o.folder || !*c->L->o.folder;
+    bool here = v->s[0] == '/' || !c->L->o.folder || !*c->L->o.folder;
     return here ? v->s : strf(c->L, "%s/%s", c->L->o.folder, v->s);
 }
-
-static Value *data_value(Lower *L, Data *d)
-{
-    return dist_of_data(L, d, false);
-}
-
-static Data *data_new(Lower *L, int n_fields)
-{
-    Data *d = arena_new_of(L->a, Data);
-    d->name = "data";
-    d->n_fields = n_fields;
-    d->field = arena_array(L->a, DataField, n_fields);
-    for (int i = 0; i < n_fields; i++) d->field[i].slot = -1;
-    return d;
-}
-
-/* ---- recipes: what is done to a file's tensor here is noted, so that a compiled program can do it again */
-
-static const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const char *field, const GanTensor *t)
-{
-    int64_t first;
-    DataRecipe r = {.format = format,
-                    .relative = is_relative(path),
-                    .path = path,
-                    .name = c->declared,
-                    .field = field ? field : c->declared ? c->field : NULL,
-                    .elem = t->elem,
-                    .rank = t->rank,
-                    .finite = !data_not_finite(t, &first),
-                    .to = t->rank ? t->dim[0] : 0};
-    memcpy(r.dim, t->dim, sizeof r.dim);
-    return arena_copy(c->L->a, &r, sizeof r);
-}
-
-static const DataRecipe *recipe_then(Lower *L, const DataRecipe *r, DataStep step)
-{
-    if (!r) return NULL;
-    DataRecipe *all = arena_copy(L->a, r, sizeof *r);
-    DataStep *steps = arena_array(L->a, DataStep, r->n_steps + 1);
-    if (r->n_steps) memcpy(steps, r->step, sizeof *steps * (size_t)r->n_steps);
-    steps[all->n_steps++] = step;
-    all->step = steps;
-    return all;
-}
-
-static const DataRecipe *recipe_rows(Lower *L, const DataRecipe *r, int64_t lo, int64_t hi)
-{
-    if (!r) return NULL;
-    DataRecipe *part = arena_copy(L->a, r, sizeof *r);
-    part->to = r->from + hi;
-    part->from = r->from + lo;
-    return part;
-}
-
-static const DataRecipe *recipe_named(Lower *L, const DataRecipe *r, const char *name, const char *field)
-{
-    if (!r) return NULL;
-    DataRecipe *named = arena_copy(L->a, r, sizeof *r);
-    named->name = name;
-    named->field = field;
-    return named;
-}
-
-/* The row of the file that the first of them is, for messages. */
-static int64_t first_row(const DataRecipe *r) { return r ? r->from : 0; }
 
 /* ---- what a reader of the file should know */
 
@@ -201,22 +124,17 @@ static void warn_header(Ctx *c, const GanTensor *t, const char *path, Span at)
     if (t->rank != 2 || t->dim[0] < 2) return;
     bool counts = only_first_counts_up(t), apart = !counts && stands_apart(t);
     if ((!counts && !apart) || names_columns(path)) return;
-    if (apart) {
-        Diag *d = diag_warning(c->L->diags, at, W502, "the first row of %s, which begins with %s, lies far from all others and was taken as data", path,
-                               val_text(c->L, val_real(c->L, gan_tensor_get(t, 0))));
-        diag_hint(d, "if it is a header, remove the line, or name the columns by words; drop(d, 1) leaves one row out");
-    }
-    if (apart) return;
-    Diag *d = diag_warning(c->L->diags, at, W502, "the first row of %s counts up from %s and was taken as data", path,
-                           val_text(c->L, val_real(c->L, gan_tensor_get(t, 0))));
-    diag_hint(d, "if it is a header, remove the line, or name the columns by words; drop(d, 1) leaves one row out");
+    const char *first = val_text(c->L, val_real(c->L, gan_tensor_get(t, 0)));
+    Diag *d = counts ? diag_warning(c->L->diags, at, W502, "the first row of %s counts up from %s and was taken as data: is it a header?", path, first)
+                     : diag_warning(c->L->diags, at, W502, "the first row of %s, which begins with %s, lies far from all others and was taken as data: is it a header?", path, first);
+    diag_hint(d, "csv(path, header: true) says that it is one, and header: false that it is data");
 }
 
 /* idx("images.gz", "labels.gz"): a field for each file; bytes stay bytes until the declaration says what they are. */
 Value *builtin_idx(Ctx *c, const Call *k)
 {
     Lower *L = c->L;
-    Data *d = data_new(L, k->n);
+    Data *d = table_new(L, k->n);
     for (int i = 0; i < k->n; i++) {
         GanError err;
         GanTensor *t;
@@ -235,7 +153,7 @@ Value *builtin_idx(Ctx *c, const Call *k)
         }
         d->rows = t->dim[0];
     }
-    return data_value(L, d);
+    return dist_of_data(L, d, false);
 }
 
 static Value *read_table(Ctx *c, const Call *k, DataFormat format)
@@ -252,112 +170,48 @@ static Value *read_table(Ctx *c, const Call *k, DataFormat format)
     bool real = t->elem == GAN_F32 || t->elem == GAN_F64;
     GanElem want = real ? (GanElem)L->m->real : t->elem == GAN_U8 ? GAN_I32 : t->elem;
     const DataRecipe *recipe = recipe_new(c, format, k->v[0]->s, NULL, t);
-    GanStatus s = data_convert(t, want, 0, &r, &err);
+    GanStatus s = data_convert(t, want, NULL, &r, &err);
     gan_tensor_free(t);
     if (s != GAN_OK) return data_failed(c, k->at, &err);
     return val_slot(L, data_constant(L, r, recipe_then(L, recipe, (DataStep){.what = DATA_CONVERT, .elem = want})));
 }
 
-Value *builtin_npy(Ctx *c, const Call *k) { return read_table(c, k, DATA_NPY); }
-Value *builtin_csv(Ctx *c, const Call *k) { return read_table(c, k, DATA_CSV); }
-
-/* ---- words on data */
-
-static Data *as_data(Ctx *c, Value *v, Span at, const char *word)
+/* Each file is an array; several become one data set by zip. False, reported: there are several. */
+static bool one_file(Ctx *c, const Call *k, const char *word)
 {
-    if (v->kind == V_DIST && dist_table(v->dist)) return dist_table(v->dist);
-    if (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA) {     /* npy, csv: rows of a tensor */
-        for (int i = 0; i < c->L->data.n; i++)
-            if (c->L->data.v[i].slot == v->slot.slot && c->L->data.v[i].t->rank) {
-                Data *d = data_new(c->L, 1);
-                d->field[0].tensor = c->L->data.v[i].t;
-                d->field[0].slot = v->slot.slot;
-                d->field[0].recipe = c->L->data.v[i].recipe;
-                d->rows = d->field[0].tensor->dim[0];
-                return d;
-            }
-    }
-    if (!val_bad(v)) diag_error(c->L->diags, at, E501, "%s takes data, and this is %s", word, val_text(c->L, v));
-    return NULL;
-}
-
-/* Rows lo..hi: views of the same memory. */
-static Data *data_part(Lower *L, const Data *d, int64_t lo, int64_t hi)
-{
-    Data *p = data_new(L, d->n_fields);
-    p->name = d->name;
-    p->rows = hi - lo;
-    for (int i = 0; i < d->n_fields; i++) {
-        GanTensor view = data_rows(d->field[i].tensor, lo, hi);
-        p->field[i] = d->field[i];
-        p->field[i].tensor = arena_copy(L->a, &view, sizeof view);
-        p->field[i].recipe = recipe_rows(L, d->field[i].recipe, lo, hi);
-        p->field[i].slot = -1;
-    }
-    return p;
-}
-
-static bool part_size(Ctx *c, const Call *k, int i, int64_t left, int64_t *n)
-{
-    if (!as_size(c, k->v[i], k->at, "the number of rows", n)) return false;
-    if (*n > 0 && *n <= left) return true;
-    diag_error(c->L->diags, k->at, E501, "%lld rows are asked for here, and %lld are there", (long long)*n,
-               (long long)left);
+    if (k->n < 2 || !k->v[1] || k->v[1]->kind != V_STRING) return true;
+    Diag *d = diag_error(c->L->diags, k->at, E109, "%s reads one file, and here are %d", word, k->n);
+    diag_hint(d, "zip(x: %s(\"%s\"), y: %s(\"%s\")) joins their rows", word, k->v[0]->kind == V_STRING ? k->v[0]->s : "..", word, k->v[1]->s);
     return false;
 }
 
-/* Parts are rows in the order of the file: where that is the order of the classes, each part knows others. */
-static void warn_sorted(Ctx *c, const Data *d, Span at)
+Value *builtin_npy(Ctx *c, const Call *k)
 {
-    for (int i = 0; i < d->n_fields; i++) {
-        const DataField *f = &d->field[i];
-        if (!f->classes || f->tensor->rank != 1 || d->rows < 2) continue;
-        const int32_t *y = f->tensor->data;
-        int64_t k = 1;
-        while (k < d->rows && y[k] >= y[k - 1]) k++;
-        if (k < d->rows || y[0] == y[d->rows - 1]) continue;
-        Diag *w = diag_warning(c->L->diags, at, W503, "the rows are sorted by %s, so these parts hold different classes",
-                               f->name ? f->name : "class");
-        diag_hint(w, "split takes rows in the order of the file; shuffle them there");
-    }
+    if (!one_file(c, k, "npy")) return val_error(c->L);
+    if (k->n == 1) return read_table(c, k, DATA_NPY);
+    return diag_error(c->L->diags, k->at, E109, "npy takes 1 argument, and here are %d", k->n), val_error(c->L);
 }
 
-Value *builtin_split(Ctx *c, const Call *k)
+Value *builtin_csv(Ctx *c, const Call *k)
 {
-    Data *d = as_data(c, k->v[0], k->at, "split");
-    Value *part[MAX_ARGS];
-    int64_t at = 0, n;
-    for (int i = 1; i < k->n; i++) {
-        if (!d || !part_size(c, k, i, d->rows - at, &n)) return val_error(c->L);
-        part[i - 1] = data_value(c->L, data_part(c->L, d, at, at + n));
-        at += n;
-    }
-    if (d) warn_sorted(c, d, k->at);
-    return val_record(c->L, part, NULL, k->n - 1);
+    const Value *header = k->v[1];
+    if (!one_file(c, k, "csv")) return val_error(c->L);
+    if (!header) return read_table(c, k, DATA_CSV);
+    if (header->kind == V_BOOL && k->n == 2) return read_table(c, k, header->b ? DATA_CSV_NAMED : DATA_CSV_BARE);
+    Diag *d = k->n > 2 ? diag_error(c->L->diags, k->at, E109, "csv takes 1 to 2 arguments, and here are %d", k->n)
+                       : diag_error(c->L->diags, k->at, E201, "header is true or false, and this is %s", val_text(c->L, header));
+    diag_hint(d, "csv(path, header: true): the first row is one, whatever it holds");
+    return val_error(c->L);
 }
 
-static Value *part_from(Ctx *c, const Call *k, const char *word, bool front)
-{
-    int64_t n;
-    Data *d = as_data(c, k->v[0], k->at, word);
-    if (!d || !part_size(c, k, 1, d->rows, &n)) return val_error(c->L);
-    return data_value(c->L, data_part(c->L, d, front ? 0 : n, front ? n : d->rows));
-}
-
-Value *builtin_take(Ctx *c, const Call *k) { return part_from(c, k, "take", true); }
-Value *builtin_drop(Ctx *c, const Call *k) { return part_from(c, k, "drop", false); }
-
-Value *builtin_with_replacement(Ctx *c, const Call *k)
-{
-    Data *d = as_data(c, k->v[0], k->at, "with_replacement");
-    return d ? dist_of_data(c->L, d, true) : val_error(c->L);
-}
+/* ---- words on data */
 
 /* Bytes 0..255 become reals lo..hi; one-dimensional bytes are labels and stay. */
 static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
 {
     GanTensor *t = f->tensor, *r;
     GanError err;
+    if (f->value) return diag_error(c->L->diags, at, E501, "scale maps bytes of files to reals, and these are computed while the program runs"), false;
     if (t->rank < 2) return true;
     if (t->elem != GAN_U8) {
         diag_error(c->L->diags, at, E501, "scale maps bytes to reals, and these are %s already",
@@ -376,17 +230,25 @@ static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
 Value *builtin_scale(Ctx *c, const Call *k)
 {
     double lo, hi;
-    Data *d = as_data(c, k->v[0], k->at, "scale");
+    Data *d = table_plain(c, k->v[0], k->at, "scale");
     if (!d || !as_number(c, k->v[1], k->at, "the least value", &lo) ||
         !as_number(c, k->v[2], k->at, "the greatest value", &hi))
         return val_error(c->L);
-    Data *s = data_part(c->L, d, 0, d->rows);
+    Data *s = table_part(c, d, 0, d->rows);
     for (int i = 0; i < s->n_fields; i++)
         if (!scale_field(c, &s->field[i], lo, hi, k->at)) return val_error(c->L);
-    return data_value(c->L, s);
+    return dist_of_data(c->L, s, false);
 }
 
 /* ---- declarations */
+
+/* What is wrong with a field, with its file, in which the place is. */
+static bool wrong_field(Ctx *c, const DataField *f, DiagCode code, const GanError *err, Span at)
+{
+    char text[GAN_ERROR_TEXT];
+    diag_error(c->L->diags, at, code, "%s%s%s", f->recipe ? f->recipe->path : "", f->recipe ? ": " : "", gan_error_text(err, text));
+    return false;
+}
 
 static bool convert_field(Ctx *c, DataField *f, GanElem want, Span at)
 {
@@ -394,7 +256,7 @@ static bool convert_field(Ctx *c, DataField *f, GanElem want, Span at)
     GanTensor *r;
     if (f->tensor->elem == want) return true;
     if (want == GAN_F32) warn_rounded(c, f->tensor, f->name ? f->name : "the data", at);
-    if (data_convert(f->tensor, want, first_row(f->recipe), &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
+    if (data_convert(f->tensor, want, f->recipe, &r, &err) != GAN_OK) return wrong_field(c, f, E500, &err, at);
     data_own(c->L, r);
     f->tensor = r;
     f->slot = -1;
@@ -404,12 +266,36 @@ static bool convert_field(Ctx *c, DataField *f, GanElem want, Span at)
 
 static bool classes_fit(Ctx *c, DataField *f, Span at)
 {
-    char text[GAN_ERROR_TEXT];
     GanError err;
     if (!f->classes) return true;
-    if (data_classes(f->tensor, f->classes - 1, first_row(f->recipe), &err) != GAN_OK)
-        return diag_error(c->L->diags, at, E501, "%s", gan_error_text(&err, text)), false;
+    if (data_classes(f->tensor, f->classes - 1, f->recipe, &err) != GAN_OK) return wrong_field(c, f, E501, &err, at);
     f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_CLASSES, .hi = f->classes - 1});
+    return true;
+}
+
+static bool rows_shaped(Ctx *c, const Ast *type, int rank, const int64_t *dim)
+{
+    bool reported = false;
+    if (type_unify_dims(c, type, rank - 1, dim + 1, &reported)) return true;
+    if (reported) return false;
+    IrInts has = ir_ints(0, NULL);
+    for (int i = 1; i < rank; i++) has.v[has.n++] = dim[i];
+    diag_error(c->L->diags, type->span, E501, "each row has the shape %s, and the type says %s", dims_text(c->L, &has), type_declared_text(c, type));
+    return false;
+}
+
+/* The same of one that is computed while the program runs. */
+static bool declare_computed(Ctx *c, DataField *f, const Ast *type, IrElem elem)
+{
+    Value *v = f->value;
+    IrVal *t = v->tensor.v;
+    if (!rows_shaped(c, type, t->type.rank, t->type.dim) || !type_class_fits(c, v, t, f->classes, type->span, f->name ? f->name : "this table")) return false;
+    if (!type_elem_becomes(t->type.elem, elem)) {
+        diag_error(c->L->diags, type->span, E501, "each row is of %s, and the type says %s", val_text(c->L, v), type_declared_text(c, type));
+        return false;
+    }
+    f->value = val_tensor(c->L, arith_convert(c, t, elem));
+    f->value->tensor.classes = f->classes;
     return true;
 }
 
@@ -417,22 +303,16 @@ static bool classes_fit(Ctx *c, DataField *f, Span at)
 static bool declare_field(Ctx *c, DataField *f, const Ast *type, const char *name)
 {
     IrElem elem;
-    bool reported = false;
     f->name = name;
     if (!type_elem(c, type, &elem, &f->classes)) return false;
-    if (!type_unify_dims(c, type, f->tensor->rank - 1, f->tensor->dim + 1, &reported)) {
-        if (reported) return false;
-        IrInts has = ir_ints(0, NULL);
-        for (int i = 1; i < f->tensor->rank; i++) has.v[has.n++] = f->tensor->dim[i];
-        diag_error(c->L->diags, type->span, E501, "each row has the shape %s, and the type says %s", dims_text(c->L, &has), type_declared_text(c, type));
-        return false;
-    }
-    return convert_field(c, f, (GanElem)elem, type->span) && classes_fit(c, f, type->span);
+    if (f->value) return declare_computed(c, f, type, elem);
+    return table_number(c, f, type) && rows_shaped(c, type, f->tensor->rank, f->tensor->dim) && convert_field(c, f, (GanElem)elem, type->span) && classes_fit(c, f, type->span);
 }
 
 /* Without a type: reals and integers as they are, bytes as reals. */
 static bool default_field(Ctx *c, DataField *f, Span at)
 {
+    if (f->value) return true;
     GanElem e = f->tensor->elem;
     bool real = e == GAN_F32 || e == GAN_F64 || (e == GAN_U8 && f->tensor->rank > 1);
     return convert_field(c, f, real ? (GanElem)c->L->m->real : e == GAN_U8 || e == GAN_BOOL ? GAN_I32 : e, at);
@@ -451,10 +331,11 @@ static const DataField *source_field(Ctx *c, const Data *from, int i, const Ast 
 
 static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, Span at)
 {
-    Data *from = as_data(c, v, at, "data"), *d;
+    Data *from = table_of(c, v, at, "data"), *d;
     if (!from) return val_error(c->L);
+    if (!(from = table_columns(c, from, type))) return val_error(c->L);
     if (!from->rows) return diag_error(c->L->diags, at, E501, "there are no rows here to draw from"), val_error(c->L);
-    d = data_part(c->L, from, 0, from->rows);
+    d = table_part(c, from, 0, from->rows);
     d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
     bool record = type && type->kind == AST_RECORD_TYPE;
     int n = record ? type->record_type.fields.n : 1;
@@ -466,7 +347,7 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
         const Ast *t = record ? type->record_type.fields.v[i]->arg.value : type;
         const DataField *source = record ? source_field(c, from, i, type->record_type.fields.v[i]) : NULL;
         if (record && !source) return val_error(c->L);
-        if (record) d->field[i].tensor = source->tensor, d->field[i].recipe = source->recipe, d->field[i].classes = source->classes;
+        if (record) d->field[i] = *source, d->field[i].slot = -1;
         const char *field = record ? type->record_type.fields.v[i]->arg.name : d->field[i].name;
         d->field[i].numbered = !t && d->n_fields > 1 && (!field || d->field[i].numbered);
         if (!t && d->n_fields > 1 && !field) field = strf(c->L, "f%d", i);
@@ -474,13 +355,13 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
         d->field[i].recipe = recipe_named(c->L, d->field[i].recipe, d->name, field);
         if (t ? !declare_field(c, &d->field[i], t, field) : !default_field(c, &d->field[i], at)) return val_error(c->L);
     }
-    return data_value(c->L, d);
+    return dist_of_data(c->L, d, false);
 }
 
-static bool is_data(Ctx *c, const Value *v)
+/* Rows: of data, of arrays, of lists. Another distribution is one by another name. */
+static bool is_table(const Value *v)
 {
-    return (v->kind == V_DIST && dist_table(v->dist)) ||
-           (v->kind == V_SLOT && c->L->m->slots.v[v->slot.slot].kind == IR_SLOT_DATA);
+    return v->kind == V_DIST ? dist_table(v->dist) != NULL : v->kind == V_SLOT || v->kind == V_TENSOR || v->kind == V_LIST || v->kind == V_RANGE;
 }
 
 /* One draw, in a function that is dropped: is it what the declared type says? Dimensions that the type is the first to name get their numbers by it. */
@@ -489,6 +370,7 @@ static bool draws_fit(Ctx *c, Dist *d, const Ast *type, Span at)
     Ctx one = *c;
     one.axes = ir_no_axes();
     Trial t = trial_begin(c->L, false);
+    c->L->fn->shapes = true;
     bool fits = !val_bad(type_conform(&one, dist_sample(&one, d, NULL, at), type, at, d->name));
     trial_end(c->L, &t);
     return fits;
@@ -504,10 +386,32 @@ static Value *named_dist(Ctx *c, Value *v, const Ast *type, const char *name, Sp
     return d && (!type || draws_fit(c, d, type, at)) ? val_dist(c->L, d) : val_error(c->L);
 }
 
-static Value *table_of(Ctx *c, Value *v, Span at)
+/* What `data d = (x: a, y: b)` could mean is said: arrays are joined by zip. NULL: it may be a distribution. */
+static Value *not_joined(Ctx *c, const Value *v, Span at)
 {
-    Value *table = v->kind == V_LIST ? arith_table(c, v, 1, at) : NULL;
-    return table ? table : val_tensor(c->L, as_tensor(c, v, at));
+    bool arrays = v->kind == V_RECORD && v->record.n > 0;
+    for (int i = 0; arrays && i < v->record.n; i++) arrays = is_table(v->record.v[i]) && v->record.v[i]->kind != V_DIST;
+    if (!arrays) return NULL;
+    Text t = text_in(c->L->a);
+    for (int i = 0; i < v->record.n; i++) text_printf(&t, "%s%s%s..", i ? ", " : "", v->record.name ? v->record.name[i] : "", v->record.name ? ": " : "");
+    Diag *d = diag_error(c->L->diags, at, E501, "a record of arrays is no data set: nothing says that their rows belong together");
+    diag_hint(d, "zip(%s) joins row with row", text_str(&t));
+    return val_error(c->L);
+}
+
+static Value *declare_part(Ctx *c, Value *v, const Ast *type, const char *name, Span at)
+{
+    if (val_bad(v)) return v;
+    if (is_table(v)) return declare_data(c, v, type, name, at);
+    Value *wrong = not_joined(c, v, at);
+    return wrong ? wrong : named_dist(c, v, type, name, at);
+}
+
+/* A table that is computed is computed where its statement stands, and there alone. */
+static bool made_elsewhere(Ctx *c, const Ast *decl, const Value *v, uint32_t before)
+{
+    const Data *d = v->kind == V_DIST ? dist_drawn_rows(v->dist) : NULL;
+    return d && decl != c->L->standing && table_made_since(d, before);
 }
 
 Value *data_declare(Ctx *c, const Ast *decl, const char *name)
@@ -517,8 +421,8 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
     Ctx named = *c;
     named.name = named.declared = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
     named.field = NULL;
+    uint32_t before = c->L->m->next_id;
     Value *v = eval(&named, decl->data.value);
-    if (v->kind == V_LIST || v->kind == V_RANGE) v = table_of(c, v, at);
     bool several = names.n > 1;
     if (several && (v->kind != V_RECORD || v->record.n != names.n)) {
         if (!val_bad(v))
@@ -530,9 +434,9 @@ Value *data_declare(Ctx *c, const Ast *decl, const char *name)
     for (int i = 0; i < names.n; i++) {
         const char *n = names.v[i]->name.name;
         Value *part = !several || val_bad(v) ? v : v->record.v[i];
-        if (!val_bad(part))
-            part = is_data(c, part) ? declare_data(c, part, decl->data.type, n, at) : named_dist(c, part, decl->data.type, n, at);
-        scope_bind(c->L, c->scope, names.v[i], part);
+        part = declare_part(c, part, decl->data.type, n, at);
+        if (made_elsewhere(c, decl, part, before)) part = scope_too_early(c, n, names.v[i]->span, c->asked);
+        if (!c->L->trials || !val_bad(part)) scope_bind(c->L, c->scope, names.v[i], part);      /* what was said in a quiet trial must be said again */
         if (!strcmp(n, name)) mine = part;
     }
     return mine;

@@ -28,7 +28,10 @@ static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
     if (L->guess && strcmp(name, "step")) return val_error(L);
-    if (!strcmp(name, "batch") && c->batch >= 0) return val_int(L, c->batch);
+    if (!strcmp(name, "batch") && c->batch >= 0) {
+        if (c->sized) *c->sized = true;
+        return val_int(L, c->batch);
+    }
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
     return strcmp(name, "training") ? NULL : is_training(c, at);
@@ -137,6 +140,7 @@ static Value *field_of(Ctx *c, const Ast *e, Value *v)
     case V_MODULE: return module_field(c, e, v);
     case V_RECORD: f = val_part(c->L, v, e->field.name); break;
     case V_COMPARE: f = compare_member(c, v->compare, e->field.name, e->span); break;
+    case V_BIJECTOR: f = bijector_member(c, v, e->field.name); break;
     case V_PLAYER: f = player_field(c, v->player, e->field.name, e->field.name_span); break;
     case V_DIST: return field_of_dist(c, e, v->dist);
     case V_FUNCTION:
@@ -308,7 +312,7 @@ bool for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n)
     return false;
 }
 
-static void bind_carries(Ctx *c, Scope *s, AstList carries, Value **carried)
+void carries_bind(Ctx *c, Scope *s, AstList carries, Value **carried)
 {
     for (int i = 0; i < carries.n; i++) scope_bind_pattern(c, s, carries.v[i]->carry.pattern, carried[i]);
 }
@@ -340,7 +344,7 @@ static Value *carry_on(Ctx *c, const Ast *e, const Ast *pattern, const Value *be
     return val_error(c->L);
 }
 
-static bool next_carries(Ctx *c, const Ast *e, Value *v, Value **carried)
+bool carries_next(Ctx *c, const Ast *e, Value *v, Value **carried)
 {
     int n = e->for_.carries.n;
     Value *next[MAX_ARGS] = {v};
@@ -370,9 +374,9 @@ static Value *eval_for(Ctx *c, const Ast *e)
         round.scope->round = site_mix(site_mix(c->scope->round, e), (const void *)(intptr_t)(i + 1));
         round.site = site_mix(site_mix(c->site, e), (const void *)(intptr_t)(i + 1));
         scope_bind_pattern(&round, round.scope, e->for_.var, items[i]);
-        bind_carries(&round, round.scope, e->for_.carries, carried);
+        carries_bind(&round, round.scope, e->for_.carries, carried);
         out[i] = eval_block(&round, e->for_.body);
-        ok = !val_bad(out[i]) && (!n_carried || next_carries(&round, e, out[i], carried));     /* the other rounds would say the same again */
+        ok = !val_bad(out[i]) && (!n_carried || carries_next(&round, e, out[i], carried));     /* the other rounds would say the same again */
     }
     c->L->rounds_around = outside;
     if (!ok) return val_error(c->L);
@@ -382,13 +386,20 @@ static Value *eval_for(Ctx *c, const Ast *e)
 
 /* ---- losses and members: evaluated where they are used */
 
-/* compare c = ... with critic += e: the changes read as if written outside. */
-static Value *apply_changes(Ctx *c, Value *t, Value *v)
+/* compare c = .. with critic += e, generator = g: what is changed last counts, and reads as if written outside. What `=` has replaced is not evaluated,
+ * so that nothing in it is assigned. */
+static Value *changed_member(Ctx *c, const Value *t, const Changed *w)
 {
-    AstList changes = t->thunk.own->change->compare.changes;
+    if (!w) return check_evaluated(c->L, t->thunk.expr), eval(c, t->thunk.expr);
+    AstList changes = w->decl->compare.changes;
     Ctx outside = *c;
-    outside.scope = t->thunk.own->change_scope;
-    for (int i = 0; i < changes.n; i++) {
+    Value *v = NULL;
+    int first = 0;
+    outside.scope = w->scope;
+    for (int i = 0; i < changes.n; i++)
+        if (!strcmp(changes.v[i]->change.name, t->thunk.name) && !changes.v[i]->change.adds) first = i, v = val_none(c->L);
+    if (!v) v = changed_member(c, t, w->before);
+    for (int i = first; i < changes.n; i++) {
         const Ast *k = changes.v[i];
         if (strcmp(k->change.name, t->thunk.name)) continue;
         Value *more = eval(&outside, k->change.value);
@@ -416,6 +427,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     if (!call_enter(c, t->thunk.expr->span)) return val_error(c->L);
     Ctx inner = *c;
     inner.calls++;
+    inner.application = ++c->L->n_applications;
     inner.scope = t->thunk.scope;
     enter_instance(&inner, t);
     inner.path =
@@ -425,9 +437,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     if (n >= 0) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
-    check_evaluated(c->L, t->thunk.expr);
-    Value *v = eval(&inner, t->thunk.expr);
-    if (t->thunk.own) v = apply_changes(&inner, t, v);
+    Value *v = changed_member(&inner, t, t->thunk.own ? t->thunk.own->changed : NULL);
     if (user) diags_used_at(c->L->diags, used_at);
     return v;
 }
@@ -451,6 +461,7 @@ static bool eval_statement(Ctx *c, const Ast *s)
     case AST_PARAMETER: eval_parameter(c, s); return true;
     case AST_STATE: scope_bind(c->L, c->scope, s, eval_state(c, s)); return true;
     case AST_ASSIGN: eval_assign(c, s); return true;
+    case AST_REQUIRE: eval_require(c, s); return true;
     case AST_DEFINE: case AST_LOSS: case AST_COMPARE: return true;  /* declared when the block was entered */
     default: return false;
     }
@@ -505,7 +516,11 @@ Value *eval_block(Ctx *c, const Ast *block)
     return eval_stmts(&inner, block->block.stmts);
 }
 
-Value *eval_settled(Ctx *c, Value *v, Span at) { return v->kind == V_THUNK ? eval_thunk(c, v, -1) : v->kind == V_DIST ? dist_settled(c, v, at) : v; }
+Value *eval_settled(Ctx *c, Value *v, Span at)
+{
+    if (v->kind == V_PLAYER) return player_numbers(c, v->player, at);
+    return v->kind == V_THUNK ? eval_thunk(c, v, -1) : v->kind == V_DIST ? dist_settled(c, v, at) : v;
+}
 
 /* ---- the door */
 
@@ -549,7 +564,7 @@ static Value *eval_kind(Ctx *c, const Ast *e)
     case AST_FOR: return eval_for(c, e);
     case AST_EXPECTATION: return eval_expectation(c, e);
     case AST_GRAD: return eval_grad(c, e);
-    case AST_AFTER: return unsupported(c, e->span, "after (unrolled updates)");
+    case AST_AFTER: return eval_after(c, e);
     default: statement_only_in_schedule(c, e); return val_error(c->L);
     }
 }

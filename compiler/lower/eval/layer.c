@@ -5,11 +5,22 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/eval/target.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
+/* Each member that applies a layer would have parameters of its own for it. */
+static Instance *among_members(Ctx *c, const char *name, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E120,
+                         "the layer %s stands in a member of a bijector, and each member would have parameters of its own for it", name);
+    diag_hint(d, "net s(h) { h |> Dense(8) } among the members is one net, whichever member applies it");
+    return NULL;
+}
+
 Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at)
 {
+    if (c->inst && c->inst->bijector) return among_members(c, name, at);
     if (c->inst && c->inst->owner) return inst_child(c, name, site_mix(c->site, site), true);
     Diag *d = diag_error(c->L->diags, at, E120, "the layer %s stands outside of any net, so nobody would own its parameters", name);
     diag_hint(d, "apply it in the body of a net, implicit or prescribed");
@@ -64,13 +75,17 @@ static void shape_changed(Ctx *c, const char *path, const IrType *was, const IrT
     diag_hint(d, "a net has one set of parameters, so every application must give it inputs of one shape");
 }
 
+/* What it starts at: draw or value as it is written; given: the field of a record that has been evaluated in INIT. */
+typedef struct First { const Ast *draw, *value; Value *given; } First;
+
 /* The value of a new run: a draw, an expression, or a function of the shape (an initialiser). */
-static IrVal *initial_value(Ctx *c, const Ast *draw, const Ast *value, const IrInts *dims, int64_t classes, Span at)
+static IrVal *initial_value(Ctx *c, const First *first, const IrInts *dims, int64_t classes, Span at)
 {
     Ctx inner = *c;
     inner.axes = ir_no_axes();
     inner.batch = -1;
-    Value *v;
+    const Ast *draw = first->draw;
+    Value *v = first->given;
     if (draw) {
         v = eval_raw(&inner, draw);
         if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
@@ -82,8 +97,8 @@ static IrVal *initial_value(Ctx *c, const Ast *draw, const Ast *value, const IrI
         }
         Dist *d = as_dist(&inner, v, draw->span);
         v = d ? dist_sample(&inner, d, dims, draw->span) : val_error(c->L);
-    } else {
-        v = eval(&inner, value);
+    } else if (!v) {
+        v = eval(&inner, first->value);
     }
     IrVal *t = val_bad(v) ? NULL : as_tensor(&inner, v, at);
     return t && type_class_fits(&inner, v, t, classes, at, "the first value") ? t : NULL;
@@ -99,7 +114,7 @@ static bool initial_fits(Ctx *c, const IrVal *v, const IrType *t, Span at, const
 }
 
 /* Gives a new slot its first value, in INIT. */
-static bool initialise(Ctx *c, int slot, const Ast *draw, const Ast *value, const char *path, int64_t classes, Span at)
+static bool initialise(Ctx *c, int slot, const First *first, const char *path, int64_t classes, Span at)
 {
     Lower *L = c->L;
     IrType t = L->m->slots.v[slot].type;
@@ -107,7 +122,7 @@ static bool initialise(Ctx *c, int slot, const Ast *draw, const Ast *value, cons
     Ctx inner = *c;
     inner.path = path;
     Fn *before = fn_enter_init(L);
-    IrVal *v = initial_value(&inner, draw, value, &dims, classes, at);
+    IrVal *v = initial_value(&inner, first, &dims, classes, at);
     bool ok = v && initial_fits(c, v, &t, at, path);
     if (ok) fn_initialise(L, slot, v);
     fn_leave_init(L, before);
@@ -167,44 +182,122 @@ static bool copy_initial(Ctx *c, Player *p, int slot, const char *path, Span at)
 }
 
 /* Of a body that is only checked: no slot, but a value as one would have. */
-static Value *only_checked(Ctx *c, const char *path, IrType t, const Ast *draw, const Ast *value, int64_t classes, Span at)
+static Value *only_checked(Ctx *c, const char *path, IrType t, const First *begins, int64_t classes, Span at)
 {
     IrInts dims = ir_dims_of(&t);
     Ctx inner = *c;
     inner.path = path;
-    IrVal *first = initial_value(&inner, draw, value, &dims, classes, at);
+    IrVal *first = initial_value(&inner, begins, &dims, classes, at);
     if (first) initial_fits(c, first, &t, at, path);
     Value *v = val_tensor(c->L, fn_opaque(c, t));
     v->tensor.classes = classes;
     return v;
 }
 
-/* A slot of the declared type, with its first value in INIT; the one that has the path already, if there is one. */
-Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind,
-                  Player *owner, Span at)
+static Value *one_slot(Ctx *c, const char *path, const Ast *type, const First *first, IrSlotKind kind, Player *owner, Span at)
 {
     Lower *L = c->L;
     IrType t = {0};
     int64_t classes = 0;
-    if (!declared_type(c, type, at, &t, &classes) || !first_changes_nothing(c, draw, value)) return val_error(L);
+    if (!declared_type(c, type, at, &t, &classes)) return val_error(L);
     int slot = L->guess && inst_here(c)->tried ? -1 : ir_find_slot(L->m, path);
     if (slot >= 0 && !ir_type_equal(&L->m->slots.v[slot].type, &t)) {
         shape_changed(c, path, &L->m->slots.v[slot].type, &t, at);
         return val_error(L);
     }
-    if (slot < 0 && L->guess) return only_checked(c, path, t, draw, value, classes, at);
+    if (slot < 0 && L->guess) return only_checked(c, path, t, first, classes, at);
     if (slot < 0) {
         slot = slot_new(L, path, t, kind, owner);
         bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path, at);
-        if (!copied && !initialise(c, slot, draw, value, path, classes, at)) return val_error(L);
-        if (!copied) first_begins(c, slot);
-    } else if (!first_agrees(c, slot, draw, value, at)) {
+        if (!copied && !initialise(c, slot, first, path, classes, at)) return val_error(L);
+        if (!copied && !first->given) first_begins(c, slot);
+    } else if (!first->given && !first_agrees(c, slot, first->draw, first->value, at)) {
         return val_error(L);
     }
     if (kind == IR_SLOT_PARAM && owner && !owns_slot(owner, slot)) array_push(L->a, &owner->params, slot);
     Value *v = val_slot(L, slot);
     v->slot.classes = classes;
     return v;
+}
+
+/* ---- records: a slot for each field */
+
+static AstList fields_of(const Ast *type) { return type->kind == AST_RECORD_TYPE ? type->record_type.fields : type->tuple_type.items; }
+
+static const char *field_name(const Ast *type, int i) { return type->kind == AST_RECORD_TYPE ? fields_of(type).v[i]->arg.name : NULL; }
+
+/* The field of a first value, which must have those that the type declares. NULL, reported, when it has not. */
+static Value *first_field(Ctx *c, Value *v, const Ast *type, int i, Span at, const char *name)
+{
+    if (val_bad(v)) return v;
+    bool like = v->kind == V_RECORD && v->record.n == fields_of(type).n && !v->record.name == !field_name(type, i);
+    Value *f = like ? field_name(type, i) ? val_field(v, field_name(type, i)) : v->record.v[i] : NULL;
+    if (!f) diag_error(c->L->diags, at, E200, "%s is declared a %s of %d values, and its first value is %s", name,
+                       field_name(type, i) ? "record" : "tuple", fields_of(type).n, val_text(c->L, v));
+    return f;
+}
+
+static Value *slots_of(Ctx *c, const char *path, const Ast *type, const First *first, IrSlotKind kind, Player *owner, Span at)
+{
+    Lower *L = c->L;
+    if (!type || type->kind == AST_TYPE) return one_slot(c, path, type, first, kind, owner, at);
+    int n = fields_of(type).n;
+    Value **v = arena_array(L->a, Value *, n + 1);
+    const char **name = arena_array(L->a, const char *, n + 1);
+    for (int i = 0; i < n; i++) {
+        const Ast *field = fields_of(type).v[i];
+        First of = {.given = first_field(c, first->given, type, i, at, path)};
+        if (!of.given) return val_error(L);
+        name[i] = field_name(type, i);
+        const char *below = path_join(L, path, name[i] ? name[i] : strf(L, "%d", i));
+        v[i] = slots_of(c, below, name[i] ? field->arg.value : field, &of, kind, owner, at);
+        if (val_bad(v[i])) return v[i];
+    }
+    return val_record(L, v, type->kind == AST_RECORD_TYPE ? name : NULL, n);
+}
+
+/* The slot of its first field, and so on down; -1: it has none yet. */
+static int first_slot(Ctx *c, const char *path, const Ast *type)
+{
+    while (type->kind != AST_TYPE && fields_of(type).n) {
+        const char *name = field_name(type, 0);
+        path = path_join(c->L, path, name ? name : "0");
+        type = name ? fields_of(type).v[0]->arg.value : fields_of(type).v[0];
+    }
+    return c->L->guess && inst_here(c)->tried ? -1 : ir_find_slot(c->L->m, path);
+}
+
+/* The first value of a record as a whole, in INIT; in a body that is only checked, there. */
+static Value *first_record(Ctx *c, const char *path, const Ast *draw, const Ast *value)
+{
+    Ctx inner = *c;
+    inner.path = path;
+    inner.axes = ir_no_axes();
+    inner.batch = -1;
+    Fn *before = c->L->guess ? c->L->fn : fn_enter_init(c->L);
+    Dist *d = draw ? as_dist(&inner, eval_raw(&inner, draw), draw->span) : NULL;
+    Value *v = d ? dist_sample(&inner, d, NULL, draw->span) : draw ? val_error(c->L) : as_settled(&inner, eval(&inner, value), value->span);
+    fn_leave_init(c->L, before);
+    return v;
+}
+
+static Value *record_slots(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at)
+{
+    Lower *L = c->L;
+    int slot = first_slot(c, path, type);
+    if (slot >= 0 && !first_agrees(c, slot, draw, value, at)) return val_error(L);
+    First first = {.given = slot >= 0 ? val_error(L) : first_record(c, path, draw, value)};
+    Value *v = slots_of(c, path, type, &first, kind, owner, at);
+    if (slot < 0 && !L->guess && !val_bad(v)) first_begins(c, first_slot(c, path, type));
+    return v;
+}
+
+/* A slot of the declared type, with its first value in INIT, or one for each field; those that have the path already, if there are. */
+Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at)
+{
+    if (!first_changes_nothing(c, draw, value)) return val_error(c->L);
+    if (type && type->kind != AST_TYPE) return record_slots(c, path, type, draw, value, kind, owner, at);
+    return one_slot(c, path, type, &(First){.draw = draw, .value = value}, kind, owner, at);
 }
 
 /* D.steps counts the updates of D. */
@@ -247,12 +340,22 @@ Value *eval_parameter(Ctx *c, const Ast *s)
     return v;
 }
 
+Value *member_parameter(Ctx *c, const Ast *s)
+{
+    if (c->inst && c->inst->owner)
+        return layer_slot(c, inst_member(c, s->parameter.name, s), s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
+                          c->inst->owner, s->span);
+    Diag *d = diag_error(c->L->diags, s->span, E120, "this bijector is made outside of any net, so nobody would own its parameters");
+    diag_hint(d, "net F = B(..) is a player that owns them, and so is a model that ends in p |> map(B(..))");
+    return val_error(c->L);
+}
+
 Value *eval_state(Ctx *c, const Ast *s)
 {
     Player *owner = inst_here(c)->owner;
     if (is_counter(c, s->state.name, "state", s->state.name_span)) return val_error(c->L);
     Value *v = layer_slot(c, inst_member(c, s->state.name, s), s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, owner, s->span);
-    if (v->kind == V_SLOT && !owner) state_of_program(c->L, v->slot.slot, STATE_OF_UPDATES);
+    if (!owner) states_of_program(c->L, v, STATE_OF_UPDATES);
     return v;
 }
 
@@ -261,14 +364,15 @@ Value *eval_state(Ctx *c, const Ast *s)
 static void wrong_target(Ctx *c, const Ast *target, const Value *old)
 {
     const char *is = val_bad(old) ? "none" : val_text(c->L, old);
-    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target->name.name, is);
+    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", target_root(target)->name.name, is);
     diag_hint(d, c->rule ? "an optimiser changes its w, its g and its own states" : "let gives a name to a value that does not change");
 }
 
-static void assign_state(Ctx *c, const Ast *s, Value *target, Value *v)
+static void assign_slot(Ctx *c, const Ast *s, const Target *to, Value *v)
 {
     Lower *L = c->L;
     Span at = s->assign.value->span;
+    const Value *target = to->part;
     IrType t = L->m->slots.v[target->slot.slot].type;
     const char *path = L->m->slots.v[target->slot.slot].path;
     IrVal *x = as_tensor(c, v, at);
@@ -279,28 +383,54 @@ static void assign_state(Ctx *c, const Ast *s, Value *target, Value *v)
         diag_hint(d, "E[o ~ batch_of(h)] o is the mean of h over its batch");
         return;
     }
-    if (!initial_fits(c, x, &t, at, path) || !type_class_fits(c, v, x, target->slot.classes, at, path)) return;
+    IrVal *picked = NULL;
+    if (!type_class_fits(c, v, x, target->slot.classes, at, path)) return;
+    if (to->index) {
+        if (!(x = target_put(c, to->index, fn_read(L, target->slot.slot), x, &picked, NULL, at, path))) return;
+    } else if (!initial_fits(c, x, &t, at, path)) {
+        return;
+    }
     x = arith_convert(c, x, t.elem);
     if (t.rank && !x->type.rank) x = ir_fill(fn_builder(c), x, ir_dims_of(&t));
-    pending_add(c, target->slot.slot, x, s);
+    pending_add(c, target->slot.slot, x, picked, s);
+}
+
+/* Of a record, each field. */
+static void assign_state(Ctx *c, const Ast *s, const Target *to, Value *v)
+{
+    if (to->part->kind == V_SLOT) return assign_slot(c, s, to, v);
+    Value *same = val_in_form(c->L, to->part, v);
+    if (!same) {
+        diag_error(c->L->diags, s->assign.value->span, E200, "this state is %s, and its new value is %s", val_text(c->L, to->part), val_text(c->L, v));
+        return;
+    }
+    for (int i = 0; i < same->record.n; i++)
+        if (!val_bad(same->record.v[i])) assign_state(c, s, &(Target){.part = to->part->record.v[i]}, same->record.v[i]);
+}
+
+static bool is_state(const Lower *L, const Value *v)
+{
+    bool all = v->kind == V_RECORD && v->record.n;
+    for (int i = 0; all && i < v->record.n; i++) all = is_state(L, v->record.v[i]);
+    return v->kind == V_SLOT ? L->m->slots.v[v->slot.slot].kind == IR_SLOT_STATE : all;
 }
 
 void eval_assign(Ctx *c, const Ast *s)
 {
     Lower *L = c->L;
-    const Ast *target = s->assign.target;
+    const Ast *target = s->assign.target, *name = target_root(target);
     Value *v = eval(c, s->assign.value);
-    if (target->kind != AST_NAME) {
-        unsupported(c, target->span, ":= to a part of a state");
+    if (!name) {
+        diag_error(L->diags, target->span, E201, ":= changes a state or a part of one, and this is a part of no name");
         return;
     }
-    Value *old = scope_find(c, target, true);
-    if (!old) scope_unknown(c, target->name.name, target->span);
-    if (!old || (c->rule && rule_assign(c, target, v))) return;
+    Value *old = scope_find(c, name, true);
+    if (!old) scope_unknown(c, name->name.name, name->span);
+    if (!old || (c->rule && rule_assign(c, target, v, s->assign.value->span))) return;
     if (val_bad(old) && !(c->rule && L->guess)) return;     /* a rule changes what is its own, whatever the rest is */
-    const Bound *bound = names_use(L->names, target);
+    const Bound *bound = names_use(L->names, name);
     if (L->guess && !c->rule && bound && bound->kind == NAME_STATE) return;     /* it has no slot there */
-    bool state = !c->rule && old->kind == V_SLOT && L->m->slots.v[old->slot.slot].kind == IR_SLOT_STATE;
-    if (!state) wrong_target(c, target, old);
-    else if (!val_bad(v)) assign_state(c, s, old, v);
+    Target to;
+    if (c->rule || !is_state(L, old)) wrong_target(c, target, old);
+    else if (!val_bad(v) && target_find(c, target, old, &to)) assign_state(c, s, &to, v);
 }

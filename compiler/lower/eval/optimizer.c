@@ -5,6 +5,7 @@
  * another rule; the instance owns the states and a count of its own, and begins afresh with a block of updates. */
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/eval/target.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -155,6 +156,7 @@ static void bind_state(Ctx *c, Rule *r, const Ast *s)
 
 /* ---- beginning afresh */
 
+/* By a part that stands before the block; p is NULL: while looking ahead. */
 static void restart_value(Ctx *c, Part *p, Value *slots, Value *first, Span at)
 {
     Lower *L = c->L;
@@ -168,7 +170,26 @@ static void restart_value(Ctx *c, Part *p, Value *slots, Value *first, Span at)
     if (!v) return;
     v = arith_convert(c, v, t.elem);
     if (t.rank && !v->type.rank) v = ir_fill(fn_builder(c), v, ir_dims_of(&t));
-    array_push(L->a, &p->commits, ((IrCommit){slots->slot.slot, v}));
+    if (p) array_push(L->a, &p->commits, ((IrCommit){slots->slot.slot, v}));
+    else ahead_first(L, slots->slot.slot, v);
+}
+
+static void restart_states(Ctx *c, Rule *r, AstList stmts, Part *p)
+{
+    for (int i = 0; i < stmts.n; i++) {
+        if (stmts.v[i]->kind != AST_STATE || !stmts.v[i]->state.value) continue;
+        Value *slots = scope_of_place(c, r->scope, stmts.v[i]);
+        if (slots && !val_bad(slots)) restart_value(c, p, slots, first_value(c, r, stmts.v[i]), r->inst->def->define.name_span);
+    }
+}
+
+/* Of an `after` that stands in no block: its updates are one, which begins in the environment that is looked ahead in. The states are bound. */
+static void restart_ahead(Ctx *c, Rule *r, AstList stmts)
+{
+    Lower *L = c->L;
+    if (!ahead_begins(L, r->inst)) return;
+    restart_states(c, r, stmts, NULL);
+    if (r->inst->steps_slot >= 0) ahead_first(L, r->inst->steps_slot, ir_const(fn_builder(c), IR_I64, 0));
 }
 
 /* A statement before the block, in the environment there, which gives every state its first value. */
@@ -177,18 +198,16 @@ static void restart(Ctx *c, Rule *r, AstList stmts)
     Lower *L = c->L;
     Part *now = L->part;
     Env env = L->graph->env;
-    Span at = r->inst->def->define.name_span;
+    Ahead *ahead = L->g->ahead;
+    L->g->ahead = NULL;
     L->graph->env = (Env){arena_copy(L->a, r->block->entry.v, sizeof(IrVal *) * (size_t)(r->block->entry.n + 1)), r->block->entry.n};
     Part *p = part_begin(L, strf(L, "restart_%s", r->player->name), IR_FN_STATE, now->at);
     p->inside = false;
-    for (int i = 0; i < stmts.n; i++) {
-        if (stmts.v[i]->kind != AST_STATE || !stmts.v[i]->state.value) continue;
-        Value *slots = scope_of_place(c, r->scope, stmts.v[i]);
-        if (slots && !val_bad(slots)) restart_value(c, p, slots, first_value(c, r, stmts.v[i]), at);
-    }
+    restart_states(c, r, stmts, p);
     if (r->inst->steps_slot >= 0) array_push(L->a, &p->commits, ((IrCommit){r->inst->steps_slot, ir_const(fn_builder(c), IR_I64, 0)}));
     part_back(L, now);
     L->graph->env = env;
+    L->g->ahead = ahead;
     r->block->stand_before(c, r->block, p, now->at);
 }
 
@@ -203,13 +222,15 @@ Value *rule_steps(Ctx *c)
     return val_tensor(L, ir_add(fn_builder(c), fn_read(L, in->steps_slot), ir_const(fn_builder(c), IR_I64, 1)));
 }
 
-bool rule_assign(Ctx *c, const Ast *name, Value *v)
+bool rule_assign(Ctx *c, const Ast *target, Value *v, Span at)
 {
+    const Ast *name = target_root(target);
     const Bound *b = names_use(c->L->names, name);
     bool own = b && (b->kind == NAME_PARAM || b->kind == NAME_STATE);      /* a let or a draw of the body is none */
-    if (!own || !scope_of_place(c, c->rule->scope, name)) return false;
+    Value *now = own ? scope_of_place(c, c->rule->scope, name) : NULL;
+    if (!now) return false;
     if (b->node == c->rule->w) c->rule->moves = true;
-    scope_set(c->L, c->rule->scope, name, v);
+    scope_set(c->L, c->rule->scope, name, target_with(c, target, now, v, at));
     return true;
 }
 
@@ -317,19 +338,19 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     scope_bind(L, r->scope, r->w, w);
     scope_bind(L, r->scope, params.v[1], r->g);
     check_evaluated(L, def->define.body);
-    bool fresh = r->inst->block && r->inst->block != r->block->number;
+    bool begins = r->block->stand_before && r->inst->block != r->block->number, fresh = begins && r->inst->block;
+    if (!r->block->stand_before) restart_ahead(&inner, r, stmts);
     int errors = diags_count(L->diags, DIAG_ERROR);
     const Ast *lost;
     run_statements(&inner, stmts, &lost);
-    if (r->inst->block != r->block->number && (fresh || !r->inst->constant)) {
+    if (begins && (fresh || !r->inst->constant)) {
         Rule first = *r;
         first.scope = scope_new(L, k->scope);
         for (int i = 0, s = 0; i < stmts.n; i++)
             if (stmts.v[i]->kind == AST_STATE) scope_bind(L, first.scope, stmts.v[i], slots[s++]);
         restart(c, &first, stmts);
     }
-    if (r->inst->block != r->block->number) r->inst->begun = k->scope;
-    r->inst->block = r->block->number;
+    if (begins) r->inst->begun = k->scope, r->inst->block = r->block->number;
     bool ok = true;
     for (int i = 0, s = 0; i < stmts.n; i++)
         if (stmts.v[i]->kind == AST_STATE)

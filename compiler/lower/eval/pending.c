@@ -19,6 +19,19 @@ void pending_begin_block(Lower *L)
     L->pendings.n = n;
 }
 
+PendingMark pending_mark(Lower *L)
+{
+    PendingMark m = {L->pendings.n, arena_array(L->work, int, L->pendings.n + 1)};
+    for (int i = 0; i < m.n; i++) m.done[i] = L->pendings.v[i]->done.n;
+    return m;
+}
+
+void pending_back(Lower *L, const PendingMark *m)
+{
+    L->pendings.n = m->n;
+    for (int i = 0; i < m->n; i++) L->pendings.v[i]->done.n = m->done[i];
+}
+
 bool ctx_trains(const Ctx *c, const Player *p) { return block_trains(c->block, p); }
 
 static void note_unowned(Lower *L, const Ast *assign, bool committed)
@@ -37,7 +50,28 @@ void pending_idle(Ctx *c, int slot, const Ast *assign)
     if (!slot_owner(c->L, slot) && !c->L->trials) note_unowned(c->L, assign, false);
 }
 
-void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign)
+/* What the application at hand has assigned to it before; NULL: nothing. */
+static Pending *assigned_before(Ctx *c, int slot)
+{
+    Lower *L = c->L;
+    for (int i = L->pendings.n; i-- > 0;) {
+        Pending *p = L->pendings.v[i];
+        if (p->slot == slot && p->part == L->part && p->application == c->application && !p->done.n) return p;
+    }
+    return NULL;
+}
+
+/* What is assigned last counts, element by element. */
+static void assign_again(Ctx *c, Pending *p, IrVal *v, IrVal *picked, const Ast *assign)
+{
+    IrBuilder *b = fn_builder(c);
+    p->v = picked ? ir_select(b, picked, v, p->v) : v;
+    p->picked = picked && p->picked ? ir_or(b, picked, p->picked) : NULL;
+    p->assign = assign;
+    p->n_witness = 0;                                       /* the block at hand makes them */
+}
+
+void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign)
 {
     Lower *L = c->L;
     Player *owner = slot_owner(L, slot);
@@ -47,8 +81,13 @@ void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign)
         unsupported(c, assign->span, "a state that changes inside a loop that runs");
         return;
     }
-    Pending *p = arena_new_of(L->a, Pending);
-    *p = (Pending){.slot = slot, .v = v, .owner = owner, .assign = assign, .arm = arm_now(L), .of_block = c->block != NULL};
+    Pending *p = assigned_before(c, slot);
+    if (p) {
+        assign_again(c, p, v, picked, assign);
+        return;
+    }
+    p = arena_new_of(L->a, Pending);
+    *p = (Pending){.slot = slot, .v = v, .picked = picked, .owner = owner, .assign = assign, .part = L->part, .application = c->application, .arm = arm_now(L), .of_block = c->block != NULL};
     array_push(L->a, &L->pendings, p);
 }
 
@@ -126,19 +165,55 @@ void pending_twice(Ctx *c, int slot, Span at)
     diag_error(c->L->diags, at, E600, "not supported yet: %s is assigned in two updates that read one starting point, in one of them under a condition", c->L->m->slots.v[slot].path);
 }
 
+/* n where the application assigns an element, else 0. */
+static IrVal *counted(IrBuilder *b, const Pending *p, int n)
+{
+    IrVal *all = ir_const_like(b, p->v, n);
+    if (p->v->type.rank) all = ir_fill(b, all, ir_dims_of(&p->v->type));
+    return p->picked ? ir_select(b, p->picked, all, ir_const_like(b, all, 0)) : all;
+}
+
+static IrVal *where_assigned(IrBuilder *b, const Pending *p) { return p->picked ? ir_select(b, p->picked, p->v, ir_const_like(b, p->v, 0)) : p->v; }
+
+static void add_to_mean(IrBuilder *b, Mean *m, const Pending *p)
+{
+    if (m->n == 1 && m->first->picked) m->sum = where_assigned(b, m->first), m->count = counted(b, m->first, 1);
+    if (p->picked && !m->count) m->count = counted(b, m->first, m->n);          /* those before assign all elements */
+    if (m->count) m->count = ir_add(b, m->count, counted(b, p, 1));
+    m->sum = ir_add(b, m->sum, where_assigned(b, p));
+    m->n++;
+}
+
+static void no_mean(Ctx *c, const Pending *p)
+{
+    const char *path = c->L->m->slots.v[p->slot].path;
+    Diag *d = diag_error(c->L->diags, p->assign->span, E201, "%s is a condition, and several applications in one update assign it: they have no mean", path);
+    diag_hint(d, "a real state, where(cond, 1, 0), has one: the share of those where it holds");
+}
+
 /* With those of other updates that read the same starting point. */
 static void add(Ctx *c, const Pending *p, Span at, Changes *out)
 {
     Lower *L = c->L;
     IrBuilder *b = &L->fn->b;
-    for (int i = 0; i < out->means.n; i++)
-        if (out->means.v[i].slot == p->slot) {
-            out->means.v[i].sum = ir_add(b, out->means.v[i].sum, p->v);
-            out->means.v[i].n++;
-            return;
-        }
+    for (int i = 0; i < out->means.n; i++) {
+        if (out->means.v[i].slot != p->slot) continue;
+        if (p->v->type.elem == IR_BOOL) no_mean(c, p);
+        else add_to_mean(b, &out->means.v[i], p);
+        return;
+    }
     if (changes_get(out, p->slot)) pending_twice(c, p->slot, at);
-    else array_push(L->a, &out->means, ((Mean){p->slot, 1, p->v}));
+    else array_push(L->a, &out->means, ((Mean){.slot = p->slot, .n = 1, .first = p, .sum = p->v}));
+}
+
+/* What no application assigns stays what it is where the update stands. */
+static IrVal *mean_of(Lower *L, const Mean *m)
+{
+    IrBuilder *b = &L->fn->b;
+    if (m->n == 1) return m->first->picked ? ir_select(b, m->first->picked, m->first->v, fn_read(L, m->slot)) : m->sum;
+    if (!m->count) return ir_div(b, m->sum, ir_const_like(b, m->sum, m->n));
+    IrVal *one = ir_const_like(b, m->count, 1);
+    return ir_select(b, ir_compare(b, IR_GE, m->count, one), ir_div(b, m->sum, ir_max(b, m->count, one)), fn_read(L, m->slot));
 }
 
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out)
@@ -155,11 +230,7 @@ void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const 
         array_push(L->a, &p->done, arm_now(L));
         if (!p->owner) note_unowned(L, p->assign, true);
     }
-    for (int i = 0; i < out->means.n; i++) {
-        const Mean *m = &out->means.v[i];
-        IrVal *v = m->n == 1 ? m->sum : ir_div(&L->fn->b, m->sum, ir_const_like(&L->fn->b, m->sum, m->n));
-        changes_put(L, out, m->slot, v);
-    }
+    for (int i = 0; i < out->means.n; i++) changes_put(L, out, out->means.v[i].slot, mean_of(L, &out->means.v[i]));
     arena_free(scratch);
 }
 

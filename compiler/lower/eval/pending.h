@@ -5,16 +5,25 @@
 struct Pending {
     int         slot;
     IrVal      *v;
+    IrVal      *picked;                                     /* the elements of it that are assigned; NULL: all */
     Player     *owner;                                      /* NULL: of the program or a comparison */
     IrVal     **witness;  int n_witness;                    /* the results of the application it was made in: what depends on it depends on these */
     const Ast  *assign;
+    const Part *part;                                       /* it was made in, and in which application there */
+    int         application;
     int         arm;                                        /* the side of a control statement, or the loop, that it was made in */
     bool        of_block;                                   /* made in a block of updates, and over with it */
     ARRAY(int)  done;                                       /* sides of control statements on which an update has committed it; 0: outside of any */
 };
 
+/* What waits here. Looking ahead, updates take up what they like; pending_back makes it as if they had not, and drops what was assigned since. */
+typedef struct PendingMark { int n, *done; } PendingMark;
+
+PendingMark pending_mark(Lower *L);
+void pending_back(Lower *L, const PendingMark *m);
+
 void pending_begin_block(Lower *L);                                             /* those of other blocks have had their updates */
-void pending_add(Ctx *c, int slot, IrVal *v, const Ast *assign);
+void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign);
 void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */
 /* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);

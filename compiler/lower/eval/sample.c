@@ -92,7 +92,10 @@ static bool sample_size(Ctx *c, const Ast *size, Span at, int64_t *n)
         diag_error(c->L->diags, size->span, E302, "an average needs at least one sample");
         return false;
     }
-    if (c->batch >= 0) return *n = c->batch, true;
+    if (c->batch >= 0) {
+        if (c->sized) *c->sized = true;
+        return *n = c->batch, true;
+    }
     if (c->unsized) return no_batch(c, at);
     Diag *d = diag_error(c->L->diags, at, E302, "how many samples? Outside a schedule the number must be given");
     diag_hint(d, "E[x ~ p : 5000] ..., or n: 5000 as an argument of a loss or metric");
@@ -116,9 +119,10 @@ bool axes_fit(Ctx *c, IrAxes axes, Span at)
 
 typedef struct Expect {
     Ctx       inner;                                        /* where the body is evaluated */
-    const Ast *size;
-    bool      all;
-    int       shared;                                       /* the axis of this E's draws, -1 until the first */
+    const Ast *size, *whole;                                /* of the draws at hand, and of all that have none of their own */
+    bool      all, whole_all;
+    int       shared;                                       /* the axis of the draws at hand, -1 until the first */
+    int       sharing;                                      /* how many there are on it */
     bool      alone;                                        /* one name is drawn: without a size at hand, of a finite distribution every element */
     bool      one_axis;                                     /* a statement: all its draws vary over one axis */
     IrAxes    over;
@@ -126,6 +130,24 @@ typedef struct Expect {
     int       n_distinct, binder;
     Span      at;
 } Expect;
+
+static bool has_size(const Ast *binder) { return binder->binder.size || binder->binder.all; }
+
+/* Before binder i: those behind one that has a size of its own share another axis, of the size that comes next. */
+static void share_axis(Expect *x, AstList binders, int i)
+{
+    if (i && !has_size(binders.v[i - 1])) return;
+    x->shared = -1;
+    x->sharing = 0;
+    x->size = x->whole;
+    x->all = x->whole_all;
+    for (; i < binders.n; i++)
+        if (has_size(binders.v[i])) {
+            x->size = binders.v[i]->binder.size;
+            x->all = binders.v[i]->binder.all;
+            return;
+        }
+}
 
 static const char *axis_name(const Ast *pattern) { return pattern->kind == AST_NAME ? pattern->name.name : "sample"; }
 
@@ -158,8 +180,9 @@ static Value *draw_binder(Expect *x, const Ast *b, Dist *d)
     Ctx draw = x->inner;
     if (!open_axis(x, b->binder.patterns.v[0], d)) return val_error(draw.L);
     draw.axes = ir_axes_add(dist_axes(draw.L, d), x->shared);
+    if (!x->all) draw.axes = ir_axes_union(draw.axes, draw.each);
     if (!x->all) return own(&draw, dist_sample(&draw, d, NULL, b->span), x->shared);
-    if (x->one_axis && x->binder > 1) {
+    if (x->one_axis && x->sharing > 1) {
         Diag *e = diag_error(draw.L->diags, b->span, E302, "a statement opens one axis, and every element of several "
                              "distributions is all pairs of them");
         diag_hint(e, "E[x ~ p, y ~ q : all] goes through the pairs; a record is drawn whole, s ~ d : all");
@@ -241,6 +264,7 @@ static bool bind_drawn(Expect *x, const Ast *b)
     Dist *d = as_dist(c, eval_raw(c, b->binder.dist), b->binder.dist->span);
     if (!d) return false;
     x->binder++;
+    x->sharing++;
     if (dist_batch_value(d)) return bind_batch_of(x, b, d);
     Value *v = draw_binder(x, b, d);
     if (b->binder.patterns.n > 1) make_distinct(x, x->shared);
@@ -348,8 +372,8 @@ Value *eval_expectation(Ctx *c, const Ast *e)
 {
     if (!fn_needed(c, e->span)) return val_error(c->L);
     Expect x = {.inner = *c,
-                .size = e->expectation.size,
-                .all = e->expectation.all,
+                .whole = e->expectation.size,
+                .whole_all = e->expectation.all,
                 .alone = e->expectation.binders.n == 1 && e->expectation.binders.v[0]->binder.patterns.n == 1,
                 .shared = -1,
                 .over = ir_no_axes(),
@@ -358,6 +382,7 @@ Value *eval_expectation(Ctx *c, const Ast *e)
     bool ok = true;
     for (int i = 0; i < e->expectation.binders.n && ok; i++) {
         const Ast *b = e->expectation.binders.v[i];
+        share_axis(&x, e->expectation.binders, i);
         ok = b->binder.dist ? bind_drawn(&x, b) : bind_bound(&x, b);
         if (!ok && c->L->guess) ok = bind_unknown(&x, b);
     }
@@ -368,13 +393,26 @@ Value *eval_expectation(Ctx *c, const Ast *e)
 
 /* ---- statements */
 
+/* One draw beside samples: which of the two was meant? */
+static bool no_size_here(Ctx *c, const Ast *b)
+{
+    Diag *d = diag_error(c->L->diags, b->span, E302, "how many samples? Those before it have a size of their own, and this one has none");
+    diag_hint(d, "x ~ p, y ~ q : 500 is one axis for both; a line of its own draws one value");
+    scope_bind_pattern(c, c->scope, b->binder.patterns.v[0], val_error(c->L));
+    return false;
+}
+
 bool eval_sample(Ctx *c, const Ast *s)
 {
-    bool ok = true, sized = s->sample.size || s->sample.all;
-    Expect x = {.inner = *c, .size = s->sample.size, .all = s->sample.all, .shared = -1, .one_axis = true,
+    bool ok = true, sizes = false;
+    Expect x = {.inner = *c, .whole = s->sample.size, .whole_all = s->sample.all, .shared = -1, .one_axis = true,
                 .over = ir_no_axes(), .at = s->span};
     for (int i = 0; i < s->sample.binders.n; i++) {
         const Ast *b = s->sample.binders.v[i];
+        share_axis(&x, s->sample.binders, i);
+        bool sized = x.size || x.all;
+        sizes = sizes || sized;
+        if (sizes && !sized) return no_size_here(c, b);
         Dist *d = as_dist(&x.inner, eval_raw(&x.inner, b->binder.dist), b->binder.dist->span);
         Value *v;
         if (!d) {
@@ -383,6 +421,7 @@ bool eval_sample(Ctx *c, const Ast *s)
             v = val_error(c->L);
         } else if (sized) {
             x.binder++;
+            x.sharing++;
             v = draw_binder(&x, b, d);
         } else {
             Ctx draw = *c;

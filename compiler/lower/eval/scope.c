@@ -3,6 +3,7 @@
  * recursion), the innermost counts. Declarations of a file may be used before they stand: they are bound as B_LATER and evaluated
  * when first asked for. Only members, modules' names and reports are found by their text. */
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/graph.h"
 #include "compiler/lower/value/value.h"
 #include "stdlib/stdlib.h"
 
@@ -142,10 +143,13 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
     if (b->state == B_BUSY) return cyclic(c, b, at);
     if (b->state == B_LATER) {
         b->state = B_BUSY;
-        Ctx own = {.L = c->L, .scope = s, .batch = -1, .path = "", .calls = c->calls, .index = c->index, .inst = s->inst};
+        Ctx own = {.L = c->L, .scope = s, .batch = -1, .path = "", .calls = c->calls, .index = c->index, .inst = s->inst, .asked = at};
         const Ast *decl = b->decl;
         const char *name = b->name;
+        Ahead *ahead = c->L->g->ahead;
+        if (s->module) c->L->g->ahead = NULL;               /* what a file declares outlives what is looked ahead at */
         Value *v = declare(&own, decl, name);
+        c->L->g->ahead = ahead;
         if (decl->kind == AST_LET) v = diff_bound(&own, decl->let.pattern, v);
         if (decl->kind == AST_LET && val_runs(c->L, v)) v = scope_too_early(c, b->name, b->at, at);
         b = find_in(s, name);                               /* the array may have moved */

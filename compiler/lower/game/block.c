@@ -4,9 +4,11 @@
  * Players are named through aliases, members, loops over lists of players, lets and declarations of the block: these are evaluated here ahead
  * of time, as values of compile time, in a graph of their own and without a word; the statement itself says what is wrong with them. */
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/target.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
 #include "lang/check/walk.h"
 
 typedef struct Search {
@@ -41,9 +43,10 @@ static void add_slots(Search *s, const Value *v)
 
 static void add_assigned(Search *s, const Ast *target)
 {
-    const Ast *name = target->kind == AST_INDEX ? target->index.object : target;
-    const Value *state = name->kind == AST_NAME ? scope_find(s->c, name, true) : NULL;
-    if (state) add_slots(s, state);
+    const Ast *name = target_root(target);
+    Value *state = name ? scope_find(s->c, name, true) : NULL;
+    Target to;
+    if (state && target_find(s->c, target, state, &to)) add_slots(s, to.part);
 }
 
 static void search_list(Search *s, AstList stmts)
@@ -54,7 +57,7 @@ static void search_list(Search *s, AstList stmts)
 /* Never known now. */
 static void look_for_samples(void *found, const Ast *n)
 {
-    if (n->kind == AST_EXPECTATION || n->kind == AST_GRAD) *(bool *)found = true;
+    if (n->kind == AST_EXPECTATION || n->kind == AST_GRAD || n->kind == AST_AFTER) *(bool *)found = true;
     if (!*(bool *)found) ast_each_child(n, look_for_samples, found);
 }
 
@@ -95,11 +98,19 @@ static void search_for(Search *s, const Ast *n)
     int64_t count;
     if (!for_items(s->c, n->for_.source, &item, &count)) return;
     Ctx *outer = s->c;
+    AstList carries = n->for_.carries, all = n->for_.body->block.stmts, stmts = sched_body(n);
+    Value *carried[MAX_ARGS];
+    for (int i = 0; i < carries.n && i < MAX_ARGS; i++) carried[i] = eval(outer, carries.v[i]->carry.value);
     int64_t outside = rounds_enter(outer->L, count);
-    for (int64_t i = 0; i < count && !outer->L->too_large; i++) {
+    for (int64_t i = 0; i < count && carries.n <= MAX_ARGS && !outer->L->too_large; i++) {
         Ctx round = sched_round(outer, n, i, item[i]);
         s->c = &round;
-        search_statements(s, n->for_.body->block.stmts);
+        carries_bind(&round, round.scope, carries, carried);
+        search_statements(s, stmts);
+        if (stmts.n == all.n) continue;
+        Value *v = eval(&round, all.v[stmts.n]);
+        if (!carries_next(&round, n, v, carried))
+            for (int k = 0; k < carries.n; k++) carried[k] = val_error(outer->L);
     }
     outer->L->rounds_around = outside;
     s->c = outer;

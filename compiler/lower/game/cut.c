@@ -2,7 +2,7 @@
  *
  * A part's roots are its results for the caller, the slots it sets, and what it keeps for others. A value that another part made is, in
  * this order: read from the slot that keeps it; read from the slot whose value it is here; made again, where that is free of cost
- * (constants, broadcasts); else kept by the part that made it. Users stand behind makers, so parts are walked from the last to the first, and
+ * (constants, broadcasts) or the part is a whole one; else kept by the part that made it. Users stand behind makers, so parts are walked from the last to the first, and
  * what a part must keep is known when it is reached. Start at cut_program(). */
 #include "compiler/lower/own/graph.h"
 #include "compiler/opt/stabilise.h"
@@ -98,6 +98,7 @@ static int source(Cut *k, IrVal *v)
     Part *by = w && w->tick ? w->tick : w && !w->made ? NULL : part_of(k->L, v);
     if (by == k->p) return w && w->tick ? w->slot : -1;
     if (w && !w->tick) return source_version(k, v, w);
+    if (k->p->whole && !w && !draws(v->def)) return v->def->op == IR_read ? v->def->attr->slot : -1;
     if (k->kept[v->id] && by) return k->kept[v->id] - 1;
     if (!w && v->def->op == IR_read) return v->def->attr->slot;      /* of data */
     if (!w && is_free(k, v->def)) return -1;

@@ -1,6 +1,8 @@
 /* keep.c - draws, lets and states of the schedule: computed where they stand, and used by later statements as the nodes they are. */
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/table.h"
+#include "compiler/lower/eval/target.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
@@ -80,6 +82,13 @@ static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
     diag_hint(d, "a statement with a size, e ~ p : batch, draws one for each sample; E[%s] .. draws inside for each", sample->name);
 }
 
+static bool has_size(const Ast *s)
+{
+    bool sized = s->sample.size || s->sample.all;
+    for (int i = 0; i < s->sample.binders.n; i++) sized = sized || s->sample.binders.v[i]->binder.size || s->sample.binders.v[i]->binder.all;
+    return sized;
+}
+
 void sched_sample(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
@@ -89,7 +98,7 @@ void sched_sample(Ctx *c, const Ast *s, Nodes *to)
     Part *p = part_begin(L, strf(L, "draw_%s", first->kind == AST_NAME ? first->name.name : "sample"), IR_FN_STATE, s->span);
     p->binds = true;
     eval_sample(&inner, s);
-    for (int i = 0; !s->sample.size && !s->sample.all && i < inner.scope->names.n; i++) warn_single_draw(c, s, inner.scope->names.v[i].value);
+    for (int i = 0; !has_size(s) && i < inner.scope->names.n; i++) warn_single_draw(c, s, inner.scope->names.v[i].value);
     bind_names(c, inner.scope, to);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
@@ -147,6 +156,87 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to)
     if (any) sched_line(c, p, "let", name, s->span);
 }
 
+/* ---- data */
+
+/* Tables of the top level can be asked for when the program has run, as lets can. */
+static void keep_tables(Ctx *c, const Ast *data)
+{
+    for (int i = 0; i < data->data.names.n; i++) {
+        const Binding *b = scope_own(c->L, c->scope, data->data.names.v[i]);
+        const Data *d = b && b->value && b->value->kind == V_DIST ? dist_drawn_rows(b->value->dist) : NULL;
+        const char *path = d && table_computed(d) ? names_unique(&c->L->root_names, b->name) : NULL;
+        for (int k = 0; path && k < d->n_fields; k++)
+            if (d->field[k].value) keep_named(c, d->field[k].value, path_join(c->L, path, d->n_fields > 1 ? d->field[k].name : ""), b->at);
+    }
+}
+
+/* Data of files and lists are known; a table that is computed is computed here. */
+void sched_data(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    uint32_t before = L->m->next_id;
+    const char *name = s->data.names.v[0]->name.name;
+    Part *p = part_begin(L, strf(L, "data_%s", name), IR_FN_STATE, s->span);
+    L->standing = s;
+    for (int i = 0; i < s->data.names.n; i++) scope_of_place(c, c->scope, s->data.names.v[i]);
+    L->standing = NULL;
+    if (L->m->next_id == before) {
+        part_drop(L);
+        return;
+    }
+    if (to->top && c->scope == L->file) keep_tables(c, s);
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);
+}
+
+/* ---- what a static loop carries from round to round */
+
+/* The value of `e` as it is where it stands, for later statements. */
+static Value *carried_value(Ctx *c, const Ast *e) { return val_now(c, let_settled(c, eval(c, e), e->span)); }
+
+/* The last line of a round says what the next one has. NULL, reported: it is no value. */
+static const Ast *last_line(Ctx *c, const Ast *s)
+{
+    AstList stmts = s->for_.body->block.stmts;
+    const Ast *last = stmts.n ? stmts.v[stmts.n - 1] : NULL;
+    if (last && ast_is_expr(last)) return last;
+    Diag *d = diag_error(c->L->diags, last ? last->span : s->for_.body->span, E201, "the loop carries %d value%s, and its body ends in none", s->for_.carries.n,
+                         s->for_.carries.n == 1 ? "" : "s");
+    diag_hint(d, "the last line of a round is what the next one has");
+    return NULL;
+}
+
+static bool carry(Ctx *c, const Ast *s, const Ast *last, Value **carried, Ctx *next)
+{
+    AstList carries = s->for_.carries;
+    bool ok = true;
+    for (int i = 0; !last && i < carries.n; i++) carried[i] = carried_value(c, carries.v[i]->carry.value), ok = ok && !val_bad(carried[i]);
+    if (last) ok = carries_next(c, s, carried_value(c, last), carried);
+    if (ok && next) carries_bind(next, next->scope, carries, carried);
+    return ok;
+}
+
+bool carry_here(Ctx *c, const Ast *s, Value **carried, bool first, Ctx *next)
+{
+    const Ast *last = first ? NULL : last_line(c, s);
+    return (first || last) && carry(c, s, last, carried, next);
+}
+
+bool sched_carry(Ctx *c, const Ast *s, Value **carried, bool first, Ctx *next, Nodes *to)
+{
+    Lower *L = c->L;
+    const Ast *last = first ? NULL : last_line(c, s);
+    uint32_t before = L->m->next_id;
+    Span at = last ? last->span : s->for_.carries.v[0]->span;
+    Part *p = part_begin(L, "carry", IR_FN_STATE, at);
+    p->binds = true;
+    bool ok = (first || last) && carry(c, s, last, carried, next);
+    if (L->m->next_id == before) return part_drop(L), ok;
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, at);
+    return ok;
+}
+
 /* ---- states */
 
 /* A slot for each tensor of a value of INIT, which is its first one. */
@@ -181,7 +271,7 @@ static Value *untyped_state(Ctx *c, const Ast *s, const char *path, StateOf by)
     Value *v = val_error(L);
     Dist *d = s->state.draw ? as_dist(&inner, eval_raw(&inner, s->state.draw), s->state.draw->span) : NULL;
     if (d) v = dist_sample(&inner, d, NULL, s->span);
-    else if (s->state.value) v = eval(&inner, s->state.value);
+    else if (s->state.value) v = as_numbers(&inner, eval(&inner, s->state.value), s->state.value->span);
     v = state_of(&inner, v, path, by, s->span);
     fn_leave_init(L, before);
     return v;
@@ -195,61 +285,11 @@ void sched_state(Ctx *c, const Ast *s)
     StateOf by = b && b->assigned_by_code ? STATE_OF_UPDATES : STATE_OF_STATEMENTS;
     Value *v = s->state.type ? layer_slot(c, path, s->state.type, s->state.draw, s->state.value, IR_SLOT_STATE, NULL, s->span)
                              : untyped_state(c, s, path, by);
-    if (v->kind == V_SLOT) state_of_program(L, v->slot.slot, by);
+    states_of_program(L, v, by);
     scope_bind(L, c->scope, s, v);
 }
 
 /* ---- s := e */
-
-/* That an index which is known when the program runs lies within the rows: the run ends there if not. */
-static void report_within(Ctx *c, IrVal *i, int64_t rows, const char *what)
-{
-    IrBuilder *b = fn_builder(c);
-    IrVal *from = ir_compare(b, IR_GE, i, ir_const(b, i->type.elem, 0));
-    part_report(c->L, strf(c->L, "within %s", what), ir_and(b, from, ir_compare(b, IR_LT, i, ir_const(b, i->type.elem, (double)rows))));
-}
-
-/* The row of chain[step]: one index, of the first dimension. NULL after an error. */
-static IrVal *row_index(Ctx *c, const Ast *target, const IrVal *old)
-{
-    if (target->index.items.n != 1 || target->index.items.v[0]->kind == AST_RANGE)
-        return unsupported(c, target->span, "this target of :="), NULL;
-    Span at = target->index.items.v[0]->span;
-    Value *known = as_settled(c, eval(c, target->index.items.v[0]), at);
-    if (!old->type.rank) return diag_error(c->L->diags, target->span, E205, "this is one number and has no rows"), NULL;
-    if (known->kind == V_INT && !index_bounds(c, known->i, old->type.dim[0], false, at)) return NULL;
-    IrVal *i = val_bad(known) ? NULL : as_tensor(c, known, at);
-    if (!i) return NULL;
-    if (i->type.rank || i->type.axes.n || ir_is_real(i->type.elem) || i->type.elem == IR_BOOL)
-        return unsupported(c, target->span, "this index of a target of :="), NULL;
-    if (known->kind != V_INT) report_within(c, i, old->type.dim[0], sched_text(c->L, target->index.object->span));
-    return i;
-}
-
-/* chain[step] := e: the other rows stay. */
-static IrVal *assign_row(Ctx *c, const Ast *target, IrVal *old, IrVal *row, Span at)
-{
-    IrBuilder *b = fn_builder(c);
-    IrVal *i = row_index(c, target, old);
-    if (!i) return NULL;
-    IrInts d = ir_dims_of(&old->type), kept = ir_ints(0, NULL);
-    for (int k = 1; k < d.n; k++) kept.v[kept.n++] = k;
-    IrVal *here = ir_compare(b, IR_EQ, ir_index_dim(b, d, 0), ir_convert(b, i, IR_I32));
-    if (!type_elem_becomes(row->type.elem, old->type.elem)) {
-        IrType one = ir_scalar(old->type.elem), is = ir_scalar(row->type.elem);
-        diag_error(c->L->diags, at, E200, "an element of %s is %s, and this is %s", sched_text(c->L, target->index.object->span),
-                   type_text(c->L, &one), type_text(c->L, &is));
-        return NULL;
-    }
-    if (row->type.rank && (row->type.rank + 1 != old->type.rank ||
-                           memcmp(row->type.dim, old->type.dim + 1, sizeof(int64_t) * row->type.rank))) {
-        diag_error(c->L->diags, target->span, E200, "a row of %s cannot be %s", type_text(c->L, &old->type),
-                   type_text(c->L, &row->type));
-        return NULL;
-    }
-    if (row->type.rank) row = ir_broadcast(b, row, d, kept);
-    return ir_select(b, here, ir_convert(b, row, old->type.elem), old);
-}
 
 /* A state that begins as a player's direction stays that one's. False, reported. */
 static bool same_owner(Ctx *c, const Ast *s, const Value *state, const Value *v)
@@ -261,10 +301,26 @@ static bool same_owner(Ctx *c, const Ast *s, const Value *state, const Value *v)
     return false;
 }
 
-static void assign_value(Ctx *c, const Ast *s, Value *state, Value *v)
+/* The elements that the index picks; the run ends where a computed one is outside. NULL after an error. */
+static IrVal *assign_elements(Ctx *c, const Ast *index, IrVal *old, IrVal *v, Span at)
+{
+    IrVal *within = NULL, *picked;
+    const char *what = sched_text(c->L, index->index.object->span);
+    if (v->type.axes.n) {
+        Diag *d = diag_error(c->L->diags, at, E200, "a part of %s has one value, and this is one for each sample", what);
+        diag_hint(d, "E[x] .. is the mean over the samples of x; a draw by p^n has n rows instead of samples");
+        return NULL;
+    }
+    IrVal *t = target_put(c, index, old, v, &picked, &within, at, what);
+    if (t && within) part_report(c->L, strf(c->L, "within %s", what), within);
+    return t;
+}
+
+static void assign_value(Ctx *c, const Ast *s, const Target *to, Value *v)
 {
     Lower *L = c->L;
     const Ast *target = s->assign.target;
+    const Value *state = to->part;
     Span at = s->assign.value->span;
     if (state->kind == V_RECORD) {
         bool same = v->kind == V_RECORD && v->record.n == state->record.n;
@@ -275,12 +331,12 @@ static void assign_value(Ctx *c, const Ast *s, Value *state, Value *v)
         }
         if (!same_owner(c, s, state, v)) return;
         for (int i = 0; i < v->record.n; i++)
-            assign_value(c, s, state->record.v[i], state->record.name ? val_field(v, state->record.name[i]) : v->record.v[i]);
+            assign_value(c, s, &(Target){.part = state->record.v[i]}, state->record.name ? val_field(v, state->record.name[i]) : v->record.v[i]);
         return;
     }
     IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, at), *old = fn_read(L, state->slot.slot);
     if (t && !type_class_fits(c, v, t, state->slot.classes, at, sched_text(L, target->span))) return;
-    if (t && target->kind == AST_INDEX) t = assign_row(c, target, old, t, at);
+    if (t && to->index) t = assign_elements(c, to->index, old, t, at);
     if (!t) return;
     IrType want = old->type;
     if (type_elem_becomes(t->type.elem, want.elem))
@@ -300,12 +356,20 @@ static bool is_state(const Lower *L, const Value *v)
     return v->kind == V_RECORD ? v->record.n > 0 : v->kind == V_SLOT && L->m->slots.v[v->slot.slot].kind == IR_SLOT_STATE;
 }
 
+static void no_state(Ctx *c, const Ast *target, const char *name, const Value *v)
+{
+    if (val_bad(v)) return;
+    Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", name, val_text(c->L, v));
+    if (v->kind == V_PLAYER || v->kind == V_COMPARE) diag_hint(d, "what is inside of it is changed in its own body, when an update that contains it has been done");
+    else diag_hint(d, "state %s: real = 0 declares one; let gives a name to a value that does not change", name);
+}
+
 void sched_assign(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
-    const Ast *target = s->assign.target, *name = target->kind == AST_INDEX ? target->index.object : target;
-    if (name->kind != AST_NAME) {
-        unsupported(c, target->span, "this target of :=");
+    const Ast *target = s->assign.target, *name = target_root(target);
+    if (!name) {
+        diag_error(L->diags, target->span, E201, ":= changes a state or a part of one, and this is a part of no name");
         return;
     }
     Value *state = scope_find(c, name, true);
@@ -313,16 +377,16 @@ void sched_assign(Ctx *c, const Ast *s, Nodes *to)
         scope_unknown(c, name->name.name, name->span);
         return;
     }
-    if (!is_state(L, state) || (state->kind == V_RECORD && target->kind == AST_INDEX)) {
-        if (val_bad(state)) return;
-        Diag *d = diag_error(L->diags, target->span, E201, ":= changes a state, and %s is %s", name->name.name, val_text(L, state));
-        diag_hint(d, "state %s: real = 0 declares one; let gives a name to a value that does not change", name->name.name);
+    if (!is_state(L, state)) {
+        no_state(c, target, name->name.name, state);
         return;
     }
     Part *p = part_begin(L, strf(L, "set_%s", name->name.name), IR_FN_STATE, s->span);
+    Target part;
     Ctx outside = *c;
     outside.block = NULL;                                   /* nothing is trained by it */
-    assign_value(&outside, s, state, as_settled(&outside, eval(&outside, s->assign.value), s->assign.value->span));
+    if (target_find(&outside, target, state, &part))
+        assign_value(&outside, s, &part, val_now(&outside, as_numbers(&outside, eval(&outside, s->assign.value), s->assign.value->span)));
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
     sched_line(c, p, "set", name->name.name, s->span);

@@ -6,6 +6,7 @@
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
+#include "lang/check/advice.h"
 #include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 #include "stdlib/stdlib.h"
@@ -96,6 +97,7 @@ static void unmoved_players(Lower *L)
 {
     for (int i = 0; i < L->players.n; i++) {
         Player *p = L->players.v[i];
+        bool said = false;
         if (p->updated || !p->params.n) continue;
         for (int k = 0; k < L->lines.n; k++) {
             GameLine *g = &L->lines.v[k];
@@ -105,9 +107,11 @@ static void unmoved_players(Lower *L)
                 Diag *d = diag_warning(L->diags, p->at, W400, "%s is part of a loss, and nothing updates it", p->name);
                 diag_note(d, g->at, "this update depends on it");
                 k = L->lines.n;
+                said = true;
                 break;
             }
         }
+        if (L->o.advice && !said && L->lines.n) diag_advice(L->diags, p->at, DIAG_NO_CODE, "no update moves %s: its parameters stay as they begin", p->name);
     }
 }
 
@@ -124,10 +128,11 @@ static void add_name(Lower *L, const char ***list, int *n, const char *name)
 }
 
 /* What lowering has found out from the numbers of a file must hold for those of another. */
-static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *r, bool looked)
+static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *r, bool looked, bool chose)
 {
     if (!r) return (DataRecipe){.format = DATA_NONE};
     DataRecipe all = *r;
+    all.chosen |= chose;
     if (!looked) return all;
     DataStep *step = arena_array(L->a, DataStep, r->n_steps + 1);
     if (r->n_steps) memcpy(step, r->step, sizeof *step * (size_t)r->n_steps);
@@ -138,23 +143,41 @@ static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *
     return all;
 }
 
-/* By slot: some function reads it. */
-static const bool *slots_read(Lower *L)
+typedef struct Needed { bool *read, *chose; } Needed;      /* by slot: some function reads it; its numbers have chosen rows of one that is needed */
+
+/* A table that has chosen rows is needed to know that these are still the ones. True when there was one more. */
+static bool choosers(Lower *L, Needed *n, int data)
+{
+    bool more = false;
+    bool wanted = n->read[L->data.v[data].slot] || n->chose[L->data.v[data].slot];
+    for (int i = 0; wanted && i < L->data.v[data].n_by; i++) {
+        more |= !n->chose[L->data.v[data].by[i]];
+        n->chose[L->data.v[data].by[i]] = true;
+    }
+    return more;
+}
+
+static Needed slots_needed(Lower *L)
 {
     bool *read = arena_array(L->a, bool, L->out->slots.n + 1);
+    Needed needed = {read, arena_array(L->a, bool, L->out->slots.n + 1)};
     for (int i = 0; i < L->out->fns.n; i++)
         for (IrNode *n = L->out->fns.v[i]->body.first; n; n = ir_next(n))
             if (n->op == IR_read) read[n->attr->slot] = true;
-    return read;
+    for (bool more = true; more;) {
+        more = false;
+        for (int i = 0; i < L->data.n; i++) more |= choosers(L, &needed, i);
+    }
+    return needed;
 }
 
 /* The tensor of a slot, and its recipe. What nobody reads, like a table of which only some rows are drawn, is empty and needs no file. */
-static void finish_data(Lower *L, int slot, bool read, GanSlot *g, GanTensor **t, DataRecipe *recipe)
+static void finish_data(Lower *L, int slot, const Needed *needed, GanSlot *g, GanTensor **t, DataRecipe *recipe)
 {
     for (int k = 0; k < L->data.n; k++) {
-        if (L->data.v[k].slot != slot || !read) continue;
+        if (L->data.v[k].slot != slot || (!needed->read[slot] && !needed->chose[slot])) continue;
         *t = L->data.v[k].t;
-        *recipe = finish_recipe(L, *t, L->data.v[k].recipe, L->data.v[k].looked);
+        *recipe = finish_recipe(L, *t, L->data.v[k].recipe, L->data.v[k].looked, needed->chose[slot]);
         return;
     }
     g->rank = 1;
@@ -167,7 +190,7 @@ static void finish_slots(Lower *L, GanProgram *p)
 {
     size_t at = 0;
     int n_data = 0;
-    const bool *read = slots_read(L);
+    const Needed needed = slots_needed(L);
     p->n_slots = L->out->slots.n;
     p->slot = arena_array(L->a, GanSlot, p->n_slots + 1);
     p->data = arena_array(L->a, GanTensor *, L->data.n + 1);
@@ -183,7 +206,7 @@ static void finish_slots(Lower *L, GanProgram *p)
         memcpy(g->dim, s->type.dim, sizeof s->type.dim);
         g->bytes = ir_elem_bytes(s->type.elem) * (size_t)ir_dims_size(&s->type);
         if (s->kind == IR_SLOT_DATA) {
-            finish_data(L, i, read[i], g, &p->data[n_data], &recipe[n_data]);
+            finish_data(L, i, &needed, g, &p->data[n_data], &recipe[n_data]);
             g->offset = (size_t)n_data++;
             continue;
         }
@@ -237,6 +260,10 @@ static void finish_functions(Lower *L, GanProgram *p)
         list_written(L, f, kept, g);
         g->output = arena_array(L->a, GanOutput, f->reports.n + 1);
         for (int k = 0; k < f->reports.n; k++) g->output[k] = output_of(L, &f->reports.v[k]);
+    }
+    for (int i = 0; i < L->g->parts.n; i++) {
+        const Part *part = L->g->parts.v[i];
+        if (part->kind_of_report && part->fn >= 0) p->function[part->fn].output[0].kind = part->kind_of_report;
     }
 }
 
@@ -386,6 +413,7 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->program->path = L->program->local = "";
     L->settle = eval_settled;
     L->dist_text = dist_text;
+    L->look_ahead = look_ahead;
     L->g = arena_new_of(a, Graph);
     L->init = graph_new(L, arena_new_of(a, IrFn));
     L->init->ir->name = ir_fn(L->out, names_unique(&L->fn_names, "init"), IR_FN_INIT)->name;
@@ -415,7 +443,13 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     L->m->forgives = false;
     finish(L, out);
     unmoved_players(L);
+    if (o->advice) advice_program(a, L->names, &L->modules, diags);
     return true;
+}
+
+bool lower_is_report(const LowerResult *r, int slot)
+{
+    return slot < r->lower->program_state.n && r->lower->program_state.v[slot] == STATE_OF_REPORTS;
 }
 
 void lower_close(LowerResult *r)

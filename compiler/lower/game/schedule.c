@@ -94,7 +94,7 @@ static void open_block(Ctx *c, Block *b, Nodes *to)
     b->stand_before = stand_before;
     b->entry = (Env){arena_array(L->a, IrVal *, L->graph->env.n + 1), L->graph->env.n};
     if (b->entry.n) memcpy(b->entry.v, L->graph->env.v, sizeof *b->entry.v * (size_t)b->entry.n);
-    c->block = b;
+    c->block = c->around = b;
 }
 
 /* The block that the statement is in; a statement of the top level that updates is one of its own. */
@@ -152,7 +152,7 @@ static void sched_update(Ctx *c, const Ast *s, Nodes *to)
     if (update_changes(&inner, s, &changes)) changes_set(L, &changes, s->span);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
-    sched_line(c, p, "update", s->kind == AST_UPDATE ? sched_text(L, s->update.value->span) : "simultaneous", s->span);
+    sched_line(c, p, "update", s->kind == AST_UPDATE ? sched_text(L, s->update.value->span) : s->kind == AST_EXTRAGRADIENT ? "extragradient" : "simultaneous", s->span);
 }
 
 /* ---- alternate */
@@ -325,24 +325,36 @@ Ctx sched_round(Ctx *c, const Ast *s, int64_t i, Value *item)
     return round;
 }
 
+AstList sched_body(const Ast *s)
+{
+    AstList stmts = s->for_.body->block.stmts;
+    if (s->for_.carries.n && stmts.n && ast_is_expr(stmts.v[stmts.n - 1])) stmts.n--;
+    return stmts;
+}
+
 /* Each round is a program of its own. */
 static void sched_for(Ctx *c, const Ast *s, Nodes *to)
 {
-    Value **item;
+    Value **item, *carried[MAX_ARGS];
     int64_t n;
-    if (s->for_.carries.n) {
-        unsupported(c, s->span, "a loop that carries values, among statements");
+    bool carries = s->for_.carries.n > 0, ok = true;
+    if (s->for_.carries.n > MAX_ARGS) {
+        unsupported(c, s->span, "a loop that carries so many values");
         return;
     }
     if (!for_items(c, s->for_.source, &item, &n)) return;
     int64_t outside = rounds_enter(c->L, n);
-    for (int64_t i = 0; i < n && !c->L->too_large && !c->L->too_deep; i++) {
-        Ctx round = sched_round(c, s, i, item[i]);
-        AstList stmts = s->for_.body->block.stmts;
+    Ctx round = *c;
+    for (int64_t i = 0; i < n && ok && !c->L->too_large && !c->L->too_deep; i++) {
+        Ctx last = round;
+        round = sched_round(c, s, i, item[i]);
+        AstList stmts = sched_body(s);
         declare_all(&round, stmts);
-        statements(&round, stmts, to);
+        if (carries) ok = sched_carry(&last, s, carried, !i, &round, to);
+        if (ok) statements(&round, stmts, to);
         check_block(&round, stmts);
     }
+    if (carries && ok && n) sched_carry(&round, s, carried, false, NULL, to);       /* nobody has it; what is wrong in it is said */
     c->L->rounds_around = outside;
 }
 
@@ -364,6 +376,16 @@ static void check_copy(Ctx *c, const Ast *s)
     }
 }
 
+/* What is required is found out now, and leaves nothing behind. */
+static void sched_require(Ctx *c, const Ast *s)
+{
+    Ctx inner = *c;
+    inner.block = NULL;
+    part_begin(c->L, "require", IR_FN_REPORT, s->span);
+    eval_require(&inner, s);
+    part_drop(c->L);
+}
+
 static void statement(Ctx *c, const Ast *s, Nodes *to)
 {
     switch (s->kind) {
@@ -372,9 +394,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
         diag_hint(diag_error(c->L->diags, s->span, E403, "import stands at the top level, not inside a block"), "a file is read once, whatever the block decides");
         return;
     case AST_DEFINE: check_copy(c, s); return;
-    case AST_DATA:
-        for (int i = 0; i < s->data.names.n; i++) touch(c, s->data.names.v[i]);
-        return;
+    case AST_DATA: sched_data(c, s, to); return;
     case AST_LOSS: touch(c, s); return;
     case AST_COMPARE: touch(c, s); return;
     case AST_LET: sched_let(c, s, to); return;
@@ -384,8 +404,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
     case AST_ALTERNATE: sched_alternate(c, s, to); return;
     case AST_REPEAT: sched_repeat(c, s, to); return;
     case AST_EVERY: sched_every(c, s, to); return;
-    case AST_SIMULTANEOUS: case AST_UPDATE: sched_update(c, s, to); return;
-    case AST_EXTRAGRADIENT: unsupported(c, s->span, "extragradient"); return;
+    case AST_SIMULTANEOUS: case AST_EXTRAGRADIENT: case AST_UPDATE: sched_update(c, s, to); return;
     case AST_AVERAGE: sched_blend(c, s->average.source, s->average.target, s->average.decay, to, s->span); return;
     case AST_COPY: sched_blend(c, s->copy.source, s->copy.target, NULL, to, s->span); return;
     case AST_REPORT:
@@ -395,6 +414,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
     case AST_SAVE: sched_save(c, s, to); return;
     case AST_STOP: sched_stop(c, s, to); return;
     case AST_EXPECT: sched_expect(c, s, to); return;
+    case AST_REQUIRE: sched_require(c, s); return;
     case AST_IF: sched_if(c, s, to); return;
     case AST_FOR: sched_for(c, s, to); return;
     case AST_BLOCK: {

@@ -16,6 +16,7 @@ void         sched_line(Ctx *c, Part *p, const char *what, const char *name, Spa
 const char  *sched_text(Lower *L, Span at);                                     /* the source */
 const char  *sched_indexed(Ctx *c, const char *name);                           /* "G[kl]" inside loops at the top level */
 
+AstList      sched_body(const Ast *for_);                                       /* its statements, without the line that says what the next round has */
 Ctx          sched_round(Ctx *c, const Ast *for_, int64_t i, Value *item);      /* round i of a static loop among statements: a scope and an index of its own */
 
 /* A condition as a part with one bool; or it is known now: then NULL, and *now. *ok is false after an error. */
@@ -30,19 +31,31 @@ void block_changes(Ctx *c, const Ast *s, Slots *out);                           
 
 void sched_sample(Ctx *c, const Ast *s, Nodes *to);
 void sched_let(Ctx *c, const Ast *s, Nodes *to);
+void sched_data(Ctx *c, const Ast *s, Nodes *to);
+/* What a static loop carries: its first values, or what the last line of the round at hand makes of them; bound in the scope of the next one (NULL: there is
+ * none). False after an error. */
+bool sched_carry(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next, Nodes *to);
+bool carry_here(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next);       /* the same in the part at hand */
 void sched_state(Ctx *c, const Ast *s);
 void sched_assign(Ctx *c, const Ast *s, Nodes *to);
 
 /* ---- update.c */
 
-/* An update, or statements that read the same starting point: what they change. False after an error. */
+/* An update, or statements that read the same starting point, or look ahead from it: what they change. False after an error. */
 bool update_changes(Ctx *c, const Ast *s, Changes *out);
+/* copy, average (decay is not NULL): parameters and layer states of the target, in the environment and the part at hand. False after an error. */
+bool update_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Span at);
 void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at);  /* average; copy: decay NULL */
+
+/* ---- ahead.c: what stands in `after` */
+
+bool look_ahead(Ctx *c, const Ast *after, int64_t rounds);                      /* sets Lower.look_ahead; false after an error */
 
 /* ---- report.c: what leaves the program */
 
+const char *sched_report_name(Ctx *c, const Ast *s);                            /* with its indices; NULL after an error */
 void sched_report(Ctx *c, const Ast *s, Nodes *to);
-void sched_picture(Ctx *c, const Ast *s, Nodes *to);
+void sched_picture(Ctx *c, const Ast *s, Nodes *to);                            /* in picture.c */
 void sched_stop(Ctx *c, const Ast *s, Nodes *to);
 void sched_expect(Ctx *c, const Ast *s, Nodes *to);
 void sched_save(Ctx *c, const Ast *s, Nodes *to);

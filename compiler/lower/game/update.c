@@ -16,6 +16,10 @@ typedef struct Together {                                   /* of statements tha
     Span    where[MAX_ARGS];
     int     n_moved, n_losses;
     IrVal  *taken;                                          /* the condition under which they are done; NULL: always */
+    bool    commits;                                        /* what they change is committed: it is not only looked ahead at */
+    bool    reports;                                        /* their losses are */
+    bool    looks_ahead;                                    /* one of the two times of an extragradient */
+    Ahead  *there;                                          /* where the directions are taken, while they are applied in the environment around; NULL: both in one */
 } Together;
 
 /* ---- who */
@@ -122,16 +126,18 @@ static void project(Ctx *c, const Ast *s, Player *p, Changes *out)
 }
 
 /* One step of a player: its parameters, its optimiser's states, its count. */
-static void move(Ctx *c, const Ast *s, Player *p, Value *opt, Value *g, Changes *out)
+static void move(Ctx *c, const Ast *s, const Together *t, Player *p, Value *opt, Value *g, Changes *out)
 {
     Lower *L = c->L;
     Ctx inner = *c;
     inner.block = NULL;
+    if (t->there) ahead_leave(L);
     int steps = player_steps(c, p);
     changes_put(L, out, steps, ir_add(fn_builder(c), fn_read(L, steps), ir_const(fn_builder(c), IR_I64, 1)));
     Span used_at = diags_used_at(L->diags, s->update.optimizer->span);
     if (optimizer_step(&inner, c->block, p, opt, player_record(c, p), g, s->update.optimizer->span, out)) project(&inner, s, p, out);
     diags_used_at(L->diags, used_at);
+    if (t->there) ahead_return(L, t->there);
 }
 
 /* ---- minimize, maximize: the gradients of all players at once */
@@ -157,9 +163,25 @@ static Slopes slopes_of(Ctx *c, const Wanted *who)
 static void report_loss(Ctx *c, Together *t, IrVal *y)
 {
     IrBuilder *b = fn_builder(c);
+    if (!t->reports) return;
     IrVal *loss = ir_convert(b, y, IR_F64);
     if (t->taken) loss = ir_select(b, t->taken, loss, ir_const(b, IR_F64, 0));
     part_report(c->L, t->n_losses++ ? strf(c->L, "loss_%d", t->n_losses) : "loss", loss);
+}
+
+/* For who holds gradients against differences of the loss: all that the loss depends on is computed here then. */
+static void report_slopes(Ctx *c, const Together *t, const Wanted *who, const Slopes *d)
+{
+    IrBuilder *b = fn_builder(c);
+    if (!c->L->o.slopes || !t->reports) return;
+    c->L->part->whole = true;
+    for (int i = 0, k = 0; i < who->n; i++)
+        for (int j = 0; j < who->p[i]->params.n; j++, k++) {
+            IrVal *zero = grad_zeros(b, &d->w[k]->type), *g = d->g[k] ? d->g[k] : zero;
+            if (!ir_is_real(g->type.elem)) continue;
+            if (t->taken) g = ir_select(b, t->taken, g, zero);
+            part_report(c->L, strf(c->L, "slope %s", c->L->m->slots.v[who->p[i]->params.v[j]].path), g);
+        }
 }
 
 /* Those the loss does not reach have gradient zero. */
@@ -171,7 +193,7 @@ static Value *gradient_record(Ctx *c, Player *p, IrVal *const *g, IrVal *const *
     return val_record(L, v, like->record.name, p->params.n);
 }
 
-static void move_by_slopes(Ctx *c, const Ast *s, Wanted *who, Value *opt, Slopes *d, Changes *out)
+static void move_by_slopes(Ctx *c, const Ast *s, const Together *t, Wanted *who, Value *opt, Slopes *d, Changes *out)
 {
     for (int i = 0, k = 0; i < who->n; k += who->p[i++]->params.n) {
         Player *p = who->p[i];
@@ -184,7 +206,7 @@ static void move_by_slopes(Ctx *c, const Ast *s, Wanted *who, Value *opt, Slopes
         }
         bool lost = !reached && cut && cut->op != IR_stop;  /* a gradient that cancels, or is stopped on purpose, is zero */
         if (lost) no_dependence(c, s->update.value, p, cut);
-        else move(c, s, p, opt, gradient_record(c, p, d->g + k, d->w + k), out);
+        else move(c, s, t, p, opt, gradient_record(c, p, d->g + k, d->w + k), out);
     }
 }
 
@@ -212,12 +234,13 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
         if (found == PATHS_NONE) no_dependence(c, s->update.value, who->p[i], NULL);
         if (found != PATHS_FINE) return;
     }
-    IrVal *stable = before_grad(c, y, d.w, d.n, true);
+    IrVal *stable = before_grad(c, y, d.w, d.n, t->commits);    /* what is only looked ahead at may be differentiated through */
     if (!grad_reverse(fn_builder(c), &stable, NULL, 1, d.w, d.n, d.g, &d.report)) {
         diag_error(L->diags, at, E306, "the gradient's path runs through a black box, which has none");
         return;
     }
-    move_by_slopes(c, s, who, opt, &d, out);
+    report_slopes(c, t, who, &d);
+    move_by_slopes(c, s, t, who, opt, &d, out);
     pending_commit(c, waiting, &y, 1, who->p, who->n, at, out);
 }
 
@@ -322,12 +345,12 @@ static bool direction_fits(Ctx *c, const Player *p, const Value *g, Span at)
     return true;
 }
 
-static void update_along(Ctx *c, const Ast *s, Wanted *who, Value *opt, Changes *out)
+static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, Value *opt, Changes *out)
 {
     Lower *L = c->L;
     int waiting = pending_count(L), n = 0, most = 0;
     Span at = s->update.value->span;
-    Value *v = as_settled(c, eval(c, s->update.value), at);
+    Value *v = as_numbers(c, eval(c, s->update.value), at);
     if (part_bad(v)) return;
     for (int i = 0; i < who->n; i++) {
         if (!who->p[i]->params.n) player_find_params(c, who->p[i], who->at[i]);
@@ -344,7 +367,7 @@ static void update_along(Ctx *c, const Ast *s, Wanted *who, Value *opt, Changes 
         }
         if (!direction_fits(c, p, g, at)) return;
         collect_tensors(c, g, at, tensor, &n, most);
-        move(c, s, p, opt, g, out);
+        move(c, s, t, p, opt, g, out);
     }
     pending_commit(c, waiting, tensor, n, who->p, who->n, at, out);
 }
@@ -359,11 +382,11 @@ static bool update_one(Ctx *c, const Ast *s, Together *t, Changes *out)
     if (!update_players(c, s, &who) || moved_twice(c, t, &who)) return false;
     Value *opt = update_optimizer(c, s);
     if (val_bad(opt)) return false;
-    for (int i = 0; i < who.n; i++) {
+    for (int i = 0; i < who.n && t->commits; i++) {
         array_push(L->a, &L->part->players, who.p[i]->name);
         who.p[i]->updated = true;
     }
-    if (s->update.goal == AST_GOAL_ALONG) update_along(c, s, &who, opt, out);
+    if (s->update.goal == AST_GOAL_ALONG) update_along(c, s, t, &who, opt, out);
     else update_by_loss(c, s, t, &who, opt, out);
     return diags_count(L->diags, DIAG_ERROR) == errors;
 }
@@ -408,6 +431,11 @@ static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
     Value *v = as_settled(c, eval(&outside, s->if_.cond), s->if_.cond->span);
     if (val_bad(v)) return false;
     if (v->kind == V_BOOL) return v->b ? update_list(c, side[0], t, out) : !side[1] || update_list(c, side[1], t, out);
+    if (t->looks_ahead) {
+        Diag *d = diag_error(L->diags, s->if_.cond->span, E600, "not supported yet: an if in extragradient on what is known only while the program runs");
+        diag_hint(d, "if .. { extragradient { .. } } else { .. } decides before it looks ahead");
+        return false;
+    }
     IrVal *cond = as_tensor(c, v, s->if_.cond->span), *outer = t->taken;
     if (!cond) return false;
     if (cond->type.elem != IR_BOOL || cond->type.rank || cond->type.axes.n)
@@ -437,13 +465,34 @@ static bool update_any(Ctx *c, const Ast *s, Together *t, Changes *out)
     if (s->kind == AST_UPDATE) return update_one(c, s, t, out);
     if (s->kind == AST_IF) return update_if(c, s, t, out);
     if (s->kind == AST_BROKEN) return false;
-    diag_error(c->L->diags, s->span, E403, "simultaneous holds updates, and if around them, and nothing else");
+    diag_error(c->L->diags, s->span, E403, "%s holds updates, and if around them, and nothing else", t->looks_ahead ? "extragradient" : "simultaneous");
     return false;
+}
+
+/* Korpelevich (1976): a step from here to see what the directions are there, and then the step along those, from here. Both times all updates
+ * read one starting point. What the first one makes of optimisers' and layers' states is dropped with it; its losses are those that are reported. */
+static bool update_extragradient(Ctx *c, const Ast *body, Changes *out)
+{
+    Lower *L = c->L;
+    bool commits = !L->g->ahead;
+    Ahead there;
+    PendingMark before = pending_mark(L);
+    Changes step = {0};
+    Together look = {.looks_ahead = true, .reports = commits}, back = {.looks_ahead = true, .commits = commits, .there = &there};
+    ahead_begin(L, &there);
+    bool ok = update_list(c, body, &look, &step);
+    pending_back(L, &before);
+    if (ok) changes_set(L, &step, body->span);
+    ok = ok && update_list(c, body, &back, out);
+    ahead_end(L);
+    return ok;
 }
 
 bool update_changes(Ctx *c, const Ast *s, Changes *out)
 {
-    Together t = {0};
+    bool commits = !c->L->g->ahead;
+    Together t = {.commits = commits, .reports = commits};
+    if (s->kind == AST_EXTRAGRADIENT) return update_extragradient(c, s->extragradient.body, out);
     return s->kind == AST_SIMULTANEOUS ? update_list(c, s->simultaneous.body, &t, out) : update_any(c, s, &t, out);
 }
 
@@ -506,19 +555,40 @@ static IrVal *decay_value(Ctx *c, const Ast *e)
     return NULL;
 }
 
-void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at)
+static bool blend_players(Ctx *c, const Ast *source, const Ast *target, Player **from, Player **into)
+{
+    *from = as_player(c, eval_raw(c, source), source->span);
+    *into = as_player(c, eval_raw(c, target), target->span);
+    if (!*from || !*into) return false;
+    player_find_params(c, *from, source->span);
+    player_find_params(c, *into, target->span);
+    return true;
+}
+
+static bool blend(Ctx *c, Player *from, Player *into, const Ast *decay, Span at)
 {
     Lower *L = c->L;
-    Player *from = as_player(c, eval_raw(c, source), source->span), *into = as_player(c, eval_raw(c, target), target->span);
-    if (!from || !into) return;
-    player_find_params(c, from, source->span);
-    player_find_params(c, into, target->span);
-    const char *word = decay ? "average" : "copy";
-    Part *p = part_begin(L, strf(L, "%s_%s", word, into->name), IR_FN_STATE, at);
     IrVal *k = decay ? decay_value(c, decay) : NULL;
     bool ok = (k || !decay) && has_all(c, from, into, at);
     for (int i = 0, n = L->m->slots.n; ok && i < n; i++)
         if (is_carried(L, i, from)) ok = blend_slot(c, from, into, i, k, at);
+    return ok;
+}
+
+bool update_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Span at)
+{
+    Player *from, *into;
+    return blend_players(c, source, target, &from, &into) && blend(c, from, into, decay, at);
+}
+
+void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at)
+{
+    Lower *L = c->L;
+    Player *from, *into;
+    if (!blend_players(c, source, target, &from, &into)) return;
+    const char *word = decay ? "average" : "copy";
+    Part *p = part_begin(L, strf(L, "%s_%s", word, into->name), IR_FN_STATE, at);
+    blend(c, from, into, decay, at);
     array_push(L->a, &p->players, into->name);
     into->updated = true;
     part_end(L);

@@ -31,7 +31,7 @@ int data_constant(Lower *L, GanTensor *t, const DataRecipe *r)
         }
     data_own(L, t);
     int slot = slot_new(L, strf(L, "data.const.%d", L->data.n + 1), tensor_type(t), IR_SLOT_DATA, NULL);
-    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){slot, t, r, false}));
+    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){.slot = slot, .t = t, .recipe = r}));
     return slot;
 }
 
@@ -43,6 +43,6 @@ int data_slot(Lower *L, Data *d, DataField *f)
     const char *unique = path;
     for (int i = 2; ir_find_slot(L->m, unique) >= 0; i++) unique = strf(L, "%s_%d", path, i);
     f->slot = slot_new(L, unique, tensor_type(f->tensor), IR_SLOT_DATA, NULL);
-    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){f->slot, f->tensor, f->recipe, false}));
+    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){.slot = f->slot, .t = f->tensor, .recipe = f->recipe, .by = f->by, .n_by = f->n_by}));
     return f->slot;
 }

@@ -235,22 +235,31 @@ static void hide(Lower *L, IrVal *old, int from, Part *keeper, Span at)
 
 /* ---- the environment -------------------------------------------------------------------------------------------- */
 
-static IrVal **env_at(Lower *L, Fn *f, int slot)
+static IrVal **env_at(Lower *L, Env *e, int slot)
 {
-    if (slot >= f->env.n) {
+    if (slot >= e->n) {
         int more = 2 * slot + 64;
         IrVal **v = arena_array(L->work, IrVal *, more);
-        if (f->env.n) memcpy(v, f->env.v, sizeof *v * (size_t)f->env.n);
-        f->env = (Env){v, more};
+        if (e->n) memcpy(v, e->v, sizeof *v * (size_t)e->n);
+        *e = (Env){v, more};
     }
-    return &f->env.v[slot];
+    return &e->v[slot];
+}
+
+/* NULL: nothing that is being looked ahead at has set the slot. */
+static IrVal *ahead_value(const Lower *L, int slot)
+{
+    for (const Ahead *a = L->g->ahead; a; a = a->up)
+        if (slot < a->env.n && a->env.v[slot]) return a->env.v[slot];
+    return NULL;
 }
 
 /* Reads stand at the graph's beginning, so that they can be used in bodies of loops too: where a read is the slot's value is its version's affair. */
 IrVal *fn_read(Lower *L, int slot)
 {
     Fn *f = L->fn;
-    IrVal **at = env_at(L, f, slot);
+    IrVal **at = env_at(L, &f->env, slot), *set = f == L->graph ? ahead_value(L, slot) : NULL;
+    if (set) return set;
     if (*at) return *at;
     IrBuilder b = {.m = L->m, .block = &f->ir->body, .before = f->ir->body.first, .span = f->b.span};
     *at = ir_read(&b, slot);
@@ -275,15 +284,32 @@ static void mark_changed(Lower *L, int slot)
 
 bool slots_changed(const Lower *L, int slot) { return slot < L->g->changed.n && L->g->changed.v[slot]; }
 
+/* A node of the slot's own. */
+static IrVal *slot_value(Lower *L, int slot, IrVal *v)
+{
+    IrAttrs of_slot = ir_attrs();
+    of_slot.slot = slot;
+    IrVal *own = ir_node(&L->graph->b, IR_stop, &v, 1, &of_slot)->result;
+    version_new(L, own, slot, L->part);
+    return own;
+}
+
+static void ahead_set(Lower *L, Ahead *a, int slot, IrVal *v, Span at)
+{
+    IrVal *own = slot_value(L, slot, v);
+    Version *made = version_of(L, own);
+    made->at = at;
+    *env_at(L, &a->env, slot) = own;
+    array_push(L->work, &a->made, made);
+}
+
 void env_set(Lower *L, int slot, IrVal *v, Span at)
 {
     Part *p = L->part;
-    IrVal **now = env_at(L, L->graph, slot);
+    if (L->g->ahead) return ahead_set(L, L->g->ahead, slot, v, at);
+    IrVal **now = env_at(L, &L->graph->env, slot);
     hide(L, *now, p->number, p, at);
-    IrAttrs of_slot = ir_attrs();
-    of_slot.slot = slot;
-    *now = ir_node(&L->graph->b, IR_stop, &v, 1, &of_slot)->result;
-    version_new(L, *now, slot, p);
+    *now = slot_value(L, slot, v);
     mark_changed(L, slot);
     int at_commit = places_get(&p->commit_at, slot);
     if (at_commit >= 0) {
@@ -315,6 +341,55 @@ void changes_set(Lower *L, const Changes *c, Span at)
 {
     for (int i = 0; i < c->list.n; i++) env_set(L, c->list.v[i].slot, c->list.v[i].v, at);
 }
+
+/* ---- looking ahead ---------------------------------------------------------------------------------------------- */
+
+void ahead_begin(Lower *L, Ahead *a)
+{
+    *a = (Ahead){.up = L->g->ahead};
+    L->g->ahead = a;
+}
+
+Ahead *ahead_leave(Lower *L)
+{
+    Ahead *a = L->g->ahead;
+    L->g->ahead = a->up;
+    return a;
+}
+
+void ahead_return(Lower *L, Ahead *a) { L->g->ahead = a; }
+
+/* The values stay, as nodes that a derivative goes through, so that whoever has got hold of one has a value. */
+void ahead_end(Lower *L)
+{
+    const Ahead *a = ahead_leave(L);
+    for (int i = 0; i < a->made.n; i++) {
+        const IrVal *v = a->made.v[i]->v;
+        IrAttrs same = ir_attrs();
+        same.dims = ir_dims_of(&v->type);
+        v->def->op = IR_reshape;
+        ir_set_attrs(L->m, v->def, &same);
+        L->g->version_at[v->id] = 0;
+    }
+}
+
+static Ahead *outermost(const Lower *L)
+{
+    Ahead *a = L->g->ahead;
+    while (a->up) a = a->up;
+    return a;
+}
+
+bool ahead_begins(Lower *L, const void *instance)
+{
+    Ahead *a = outermost(L);
+    for (int i = 0; i < a->begun.n; i++)
+        if (a->begun.v[i] == instance) return false;
+    array_push(L->work, &a->begun, instance);
+    return true;
+}
+
+void ahead_first(Lower *L, int slot, IrVal *v) { ahead_set(L, outermost(L), slot, v, SPAN_NONE); }
 
 /* ---- control ---------------------------------------------------------------------------------------------------- */
 
@@ -393,7 +468,7 @@ void control_changes(Lower *L, const Slots *changed, Part *before, Span at)
 {
     for (int i = 0; i < changed->v.n; i++) {
         int slot = changed->v.v[i];
-        IrVal **now = env_at(L, L->graph, slot);
+        IrVal **now = env_at(L, &L->graph->env, slot);
         hide(L, *now, L->g->parts.n - 1, before, at);
         *now = NULL;
         mark_changed(L, slot);
@@ -419,7 +494,7 @@ void fn_initialise(Lower *L, int slot, IrVal *v)
     v = ir_is_const(v, NULL) && ir_is_real(want.elem) ? ir_const(&L->fn->b, want.elem, v->def->attr->value) : ir_convert(&L->fn->b, v, want.elem);
     if (want.rank && !v->type.rank) v = ir_fill(&L->fn->b, v, ir_dims_of(&want));
     ir_commit(L->m, L->init->ir, slot, v);
-    *env_at(L, L->init, slot) = v;
+    *env_at(L, &L->init->env, slot) = v;
     fn_leave_init(L, before);
 }
 
@@ -573,9 +648,12 @@ static void too_old(Ctx *c, const Version *old, const IrNode *user, const char *
     Diag *d = diag_error(c->L->diags, at, E308, "this depends on %s as it was before it was updated, so it has no gradient by what %s is now", name, name);
     const Part *by = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
     diag_note(d, by && by != c->L->part ? by->at : span_of_node(c->L, user), "computed here, with %s as it was then", name);
-    if (h) diag_note(d, h->at, "%s is updated here", name);
+    const Version *now = version_of(c->L, fn_read(c->L, old->slot));
+    Span updated = h ? h->at : now ? now->at : SPAN_NONE;
+    if (updated.file) diag_note(d, updated, "%s is updated here", name);
     bool state = c->L->m->slots.v[old->slot].kind == IR_SLOT_STATE;
-    diag_hint(d, "%smove the line, or write stop(..) around the older value", state ? "" : "put the updates into simultaneous { }, ");
+    if (c->L->g->ahead) diag_hint(d, "a let keeps its value; what a loss, a member or a def says is computed anew where it is used, or write stop(..) around the older value");
+    else diag_hint(d, "%smove the line, or write stop(..) around the older value", state ? "" : "put the updates into simultaneous { }, ");
 }
 
 /* Whose older value v is; NULL: nobody's of these. */

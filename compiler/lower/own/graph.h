@@ -39,8 +39,10 @@ struct Part {
     ARRAY(GanSchedule *) nodes;                             /* of the schedule, that run it */
     int         tick_slot;                                  /* -1: it never draws */
     bool        inside;                                     /* a block: what it keeps lives for a round, and is in no checkpoint */
+    bool        whole;                                      /* it makes again what others have computed; their draws alone it reads */
     bool        dropped;                                    /* it was only tried */
     bool        binds;                                      /* a let or a sample: assignments travel with what it binds */
+    const char *kind_of_report;                             /* of a report: what kind of estimate its value is; NULL: nothing is said */
     int         fn;                                         /* its function, once the graph has been cut; -1: there is nothing to do */
 };
 
@@ -64,6 +66,7 @@ struct Version {
     Part  *tick;                                            /* the counter of a part's executions, which nobody else may read */
     bool   kept;                                            /* under a name of the program */
     Part  *made;                                            /* by a part's commit; NULL: the value that the slot has where it is read */
+    Span   at;                                              /* of what set it while looking ahead; SPAN_NONE: nothing did */
     ARRAY(Hidden) hidden;
 };
 
@@ -72,10 +75,10 @@ const Hidden *version_hidden(const Version *v, int part);                       
 
 /* ---- the environment */
 
-void env_set(Lower *L, int slot, IrVal *v, Span at);                            /* v has the slot's type */
+void env_set(Lower *L, int slot, IrVal *v, Span at);                            /* v has the slot's type; looking ahead, the slot has it there alone */
 
 typedef struct Change { int slot; IrVal *v; } Change;
-typedef struct Mean { int slot, n; IrVal *sum; } Mean;                          /* over the applications that assign a state */
+typedef struct Mean { int slot, n; const Pending *first; IrVal *sum, *count; } Mean;      /* over the applications that assign a state; count: by element, NULL: n of each */
 typedef struct Changes {                                                        /* what an update makes of the environment, before it is set */
     ARRAY(Change) list;
     SlotPlaces    at;
@@ -85,6 +88,26 @@ typedef struct Changes {                                                        
 void    changes_put(Lower *L, Changes *to, int slot, IrVal *v);                 /* a second one of a slot takes the place of the first */
 IrVal  *changes_get(const Changes *c, int slot);                                /* NULL: none */
 void    changes_set(Lower *L, const Changes *c, Span at);
+
+/* ---- looking ahead
+ *
+ * An environment that is derived from the one at hand and dropped again: `after` and extragradient evaluate in it what updates would make of
+ * the slots. What is set in it is a version as any other, at which derivatives end, for as long as it is the environment. At its end these versions
+ * are values as any other: a derivative of what was computed from them goes on to what they were made of. */
+
+typedef struct Ahead {
+    struct Ahead *up;                                       /* the one it was begun in; NULL: it was begun in the environment of the statements */
+    Env      env;                                           /* what was set in it; NULL: the slot has the value of the environment around */
+    ARRAY(Version *) made;
+    ARRAY(const void *) begun;                              /* of the outermost one: optimisers' instances that begin in it, as they are in no block of statements */
+} Ahead;
+
+void   ahead_begin(Lower *L, Ahead *a);
+Ahead *ahead_leave(Lower *L);                                                   /* back into the environment around, until ahead_return(its result) */
+void   ahead_return(Lower *L, Ahead *a);
+void   ahead_end(Lower *L);
+bool   ahead_begins(Lower *L, const void *instance);                            /* is it new to the outermost one? It is not from then on */
+void   ahead_first(Lower *L, int slot, IrVal *v);                               /* the value that the slot has where the outermost one begins */
 
 /* ---- control */
 
@@ -114,6 +137,7 @@ typedef struct Graph {
     ARRAY(Version *) versions;
     int             *version_at;  uint32_t n_version_at;    /* by value id: 1 + index in versions, or 0 */
     ARRAY(struct { Version *v; int i; }) hiding;            /* in order, for arms */
+    Ahead           *ahead;                                 /* the environment that is being looked ahead in; NULL: none */
     ARRAY(int)       sets;                                  /* slots set, in order */
     ARRAY(bool)      changed;                               /* by slot */
     ARRAY(Part *)    stream_part;                           /* by stream: the part that draws from it; NULL: INIT */

@@ -93,6 +93,12 @@ void state_of_program(Lower *L, int slot, StateOf changed_by)
     L->program_state.v[slot] = changed_by;
 }
 
+void states_of_program(Lower *L, const Value *v, StateOf changed_by)
+{
+    if (v->kind == V_SLOT) state_of_program(L, v->slot.slot, changed_by);
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) states_of_program(L, v->record.v[i], changed_by);
+}
+
 bool block_trains(const Block *b, const Player *p)
 {
     for (int i = 0; b && p && i < b->players.n; i++)

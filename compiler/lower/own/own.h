@@ -15,6 +15,7 @@ static inline Player *player_self(Player *p) { return p->inst->player ? p->inst-
 int    slot_new(Lower *L, const char *path, IrType t, IrSlotKind kind, Player *owner);      /* owner: NULL: nobody */
 Player *slot_owner(const Lower *L, int slot);
 void   state_of_program(Lower *L, int slot, StateOf changed_by);                /* no player owns it */
+void   states_of_program(Lower *L, const Value *v, StateOf changed_by);          /* the same of a slot, or of every one in a record */
 
 /* ---- data_slots.c */
 

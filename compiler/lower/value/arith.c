@@ -385,7 +385,7 @@ static Value *add_functions(Ctx *c, Span at)
 Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     Lower *L = c->L;
-    a = as_settled(c, a, at), b = as_settled(c, b, at);
+    a = as_numbers(c, a, at), b = as_numbers(c, b, at);
     if (val_bad(a) || val_bad(b)) return val_error(L);
     bool joins = op == AST_OP_AND || op == AST_OP_OR;
     if (joins && val_is_number(a) && val_is_number(b)) return join_conditions_only(c, op, a, b, at);
@@ -416,7 +416,7 @@ static Value *not_value(Ctx *c, Value *a, Span at)
 
 Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at)
 {
-    a = as_settled(c, a, at);
+    a = as_numbers(c, a, at);
     if (val_bad(a)) return a;
     if (op == AST_OP_NOT) return not_value(c, a, at);
     if (a->kind == V_INT) return face_map(c, IR_neg, a, fold_whole(c, AST_OP_SUB, 0, a->i, at));
@@ -459,7 +459,7 @@ static void ints_widen_sign(Ctx *c, IrVal **x)
 
 Value *arith_map(Ctx *c, IrOp op, Value *a, Span at)
 {
-    a = as_settled(c, a, at);
+    a = as_numbers(c, a, at);
     if (a->kind == V_INT && op == IR_abs)
         return face_map(c, op, a, a->i < 0 ? fold_whole(c, AST_OP_SUB, 0, a->i, at) : val_int(c->L, a->i));
     if (a->kind == V_INT && (op == IR_floor || op == IR_stop)) return face_map(c, op, a, val_int(c->L, a->i));

@@ -70,6 +70,14 @@ static IrVal *stack_row(Ctx *c, IrVal *v)
     return ir_reshape(fn_builder(c), v, row);
 }
 
+static Value *different_records(Ctx *c, const Value *a, const Value *b, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E200, "a list of records is a record of tensors when all have the same fields, and these are %s and %s", val_text(c->L, a),
+                         val_text(c->L, b));
+    diag_hint(d, "a list goes on being one in for, and list[0] is one of its items");
+    return val_error(c->L);
+}
+
 static Value *stack_records(Ctx *c, Value **v, int n, Span at)
 {
     int k = v[0]->record.n;
@@ -78,7 +86,7 @@ static Value *stack_records(Ctx *c, Value **v, int n, Span at)
         for (int i = 0; i < n; i++) {
             if (val_bad(v[i])) return v[i];
             Value *row = val_in_form(c->L, v[0], v[i]);
-            if (!row) return unsupported(c, at, "a list of different records as a tensor");
+            if (!row) return different_records(c, v[0], v[i], at);
             column[i] = row->record.v[f];
         }
         out[f] = arith_stack(c, column, n, at);

@@ -52,6 +52,7 @@ bool   as_number(Ctx *c, Value *v, Span at, const char *what, double *out);
 bool   as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out);   /* an int, not negative */
 bool   as_dims(Ctx *c, Value *v, Span at, IrInts *out);     /* an int or a list of them; checked to fit */
 Value *as_settled(Ctx *c, Value *v, Span at);               /* a model with every argument given becomes its value; a thunk is evaluated */
+Value *as_numbers(Ctx *c, Value *v, Span at);               /* the same; and of a net or model the record of its parameters */
 bool   dims_fit(Lower *L, const IrInts *d, Span at);        /* false, reported, when a tensor of that shape would be too large */
 bool   as_rows(Ctx *c, Value *v, Span at, const char *what, int64_t *n);     /* how many rows, in every field of a record; false, reported: none */
 

@@ -417,6 +417,7 @@ const char *val_text(Lower *L, const Value *v)
     case V_PLAYER: return strf(L, "the %s %s", AstDefine_name(v->player->word), v->player->name);
     case V_DIST: return strf(L, "the distribution %s", L->dist_text(L, v->dist));
     case V_COMPARE: return strf(L, "the comparison %s", v->compare->name);
+    case V_BIJECTOR: return strf(L, "the bijector %s", v->bijector.closure->name);
     case V_OPTIMIZER: return strf(L, "the optimiser %s", v->optimizer.closure->name);
     case V_THUNK: return strf(L, "the loss %s", v->thunk.name);
     case V_MODULE: return strf(L, "the module %s", v->module->module->name);
@@ -470,6 +471,10 @@ static IrVal *slot_tensor(Ctx *c, const Value *v, Span at)
 static bool at_home(Ctx *c, const Value *v, Span at)
 {
     if (v->tensor.home == c->L->fn) return true;
+    if (c->L->fn->now) {
+        diag_error(c->L->diags, at, E202, "each row is asked once, when the data are read, and this is computed while the program runs");
+        return false;
+    }
     if (c->L->guess) return false;                          /* a value of the schedule: known to be there, and no more */
     Diag *d =
         diag_error(c->L->diags, at, E113, "this value was computed for another statement and cannot be used here");
@@ -501,7 +506,9 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
         return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const_int(b, int_elem(v->i), v->i);
     case V_REAL: return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const(b, c->L->m->real, v->r);
     case V_BOOL: return v->face ? face_condition(c, v) : ir_const(b, IR_BOOL, v->b);
-    case V_TENSOR: return at_home(c, v, at) ? v->tensor.v : NULL;
+    case V_TENSOR:
+        if (c->L->fn->shapes && v->tensor.home != c->L->fn) return fn_opaque(c, v->tensor.v->type);
+        return at_home(c, v, at) ? v->tensor.v : NULL;
     case V_SLOT: return slot_tensor(c, v, at);
     case V_LIST: {
         Value *t = arith_stack(c, v->list.v, v->list.n, at);
@@ -656,6 +663,12 @@ Value *as_settled(Ctx *c, Value *v, Span at)
     case V_DIST: return c->L->settle(c, v, at);
     default: return v;
     }
+}
+
+Value *as_numbers(Ctx *c, Value *v, Span at)
+{
+    v = as_settled(c, v, at);
+    return v->kind == V_PLAYER ? c->L->settle(c, v, at) : v;
 }
 
 Value *unsupported(Ctx *c, Span at, const char *what)

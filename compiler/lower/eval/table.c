@@ -1,0 +1,365 @@
+/* table.c - see table.h: what data are made of, some of their rows, and how a compiled program makes the same of a file again. */
+#include "compiler/lower/eval/table.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+#include "runtime/data/data.h"
+
+Data *table_new(Lower *L, int n_fields)
+{
+    Data *d = arena_new_of(L->a, Data);
+    d->name = "data";
+    d->n_fields = n_fields;
+    d->field = arena_array(L->a, DataField, n_fields);
+    for (int i = 0; i < n_fields; i++) {
+        d->field[i].slot = -1;
+        if (n_fields > 1) d->field[i].name = strf(L, "f%d", i), d->field[i].numbered = true;
+    }
+    return d;
+}
+
+bool table_computed(const Data *d)
+{
+    for (int i = 0; i < d->n_fields; i++)
+        if (d->field[i].value) return true;
+    return false;
+}
+
+bool table_made_since(const Data *d, uint32_t id)
+{
+    for (int i = 0; i < d->n_fields; i++)
+        if (d->field[i].value && d->field[i].value->tensor.v->id >= id) return true;
+    return false;
+}
+
+Value *table_value(Lower *L, const Value *from, Data *d)
+{
+    return from->kind == V_DIST ? dist_of_part(L, from->dist, d) : dist_of_data(L, d, false);
+}
+
+Value *data_failed(Ctx *c, Span at, const GanError *err)
+{
+    char text[GAN_ERROR_TEXT];
+    diag_error(c->L->diags, at, E500, "%s", gan_error_text(err, text));
+    return val_error(c->L);
+}
+
+/* ---- recipes */
+
+const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const char *field, const GanTensor *t)
+{
+    int64_t first;
+    DataRecipe r = {.format = format,
+                    .relative = path[0] != '/',
+                    .path = path,
+                    .name = c->declared,
+                    .field = field ? field : c->declared ? c->field : NULL,
+                    .elem = t->elem,
+                    .rank = t->rank,
+                    .finite = !data_not_finite(t, &first),
+                    .to = t->rank ? t->dim[0] : 0};
+    memcpy(r.dim, t->dim, sizeof r.dim);
+    data_sum(t, r.sum);
+    return arena_copy(c->L->a, &r, sizeof r);
+}
+
+const DataRecipe *recipe_then(Lower *L, const DataRecipe *r, DataStep step)
+{
+    if (!r) return NULL;
+    DataRecipe *all = arena_copy(L->a, r, sizeof *r);
+    DataStep *steps = arena_array(L->a, DataStep, r->n_steps + 1);
+    if (r->n_steps) memcpy(steps, r->step, sizeof *steps * (size_t)r->n_steps);
+    steps[all->n_steps++] = step;
+    all->step = steps;
+    return all;
+}
+
+static const DataRecipe *recipe_rows(Lower *L, const DataRecipe *r, int64_t lo, int64_t hi)
+{
+    if (!r) return NULL;
+    DataRecipe *part = arena_copy(L->a, r, sizeof *r);
+    part->to = r->from + hi;
+    part->from = r->from + lo;
+    return part;
+}
+
+const DataRecipe *recipe_named(Lower *L, const DataRecipe *r, const char *name, const char *field)
+{
+    if (!r) return NULL;
+    DataRecipe *named = arena_copy(L->a, r, sizeof *r);
+    named->name = name;
+    named->field = field;
+    return named;
+}
+
+/* like: the recipe of the field before, chosen alike, or NULL: fields of the same rows share a list. */
+static const DataRecipe *recipe_chosen(Lower *L, const DataRecipe *r, const int64_t *row, int64_t n, bool itself, const DataRecipe *was, const DataRecipe *like)
+{
+    if (!r) return NULL;
+    DataRecipe *all = arena_copy(L->a, r, sizeof *r);
+    bool shared = like && was && was->row == r->row && was->from == r->from;
+    int64_t *list = shared ? NULL : arena_array(L->a, int64_t, n);
+    for (int64_t i = 0; list && i < n; i++) list[i] = data_row(r, row[i]);
+    all->row = shared ? like->row : list;
+    all->n_rows = all->to = n;
+    all->from = 0;
+    all->chosen |= itself;
+    return all;
+}
+
+/* ---- rows */
+
+static Value *slice(Ctx *c, const Value *v, int64_t lo, int64_t hi)
+{
+    IrVal *t = v->tensor.v;
+    IrInts from = ir_dims_of(&t->type), to = from, step = from;
+    for (int i = 0; i < from.n; i++) from.v[i] = i ? 0 : lo, step.v[i] = 1;
+    to.v[0] = hi;
+    Value *s = val_tensor(c->L, ir_slice(fn_builder(c), t, from, to, step));
+    s->tensor.classes = v->tensor.classes;
+    return s;
+}
+
+Data *table_part(Ctx *c, const Data *d, int64_t lo, int64_t hi)
+{
+    Lower *L = c->L;
+    Data *p = table_new(L, d->n_fields);
+    p->name = d->name;
+    p->rows = hi - lo;
+    for (int i = 0; i < d->n_fields; i++) {
+        p->field[i] = d->field[i];
+        p->field[i].slot = -1;
+        if (d->field[i].value) {
+            if (hi - lo != d->rows) p->field[i].value = slice(c, d->field[i].value, lo, hi);
+            continue;
+        }
+        GanTensor view = data_rows(d->field[i].tensor, lo, hi);
+        p->field[i].tensor = arena_copy(L->a, &view, sizeof view);
+        p->field[i].recipe = recipe_rows(L, d->field[i].recipe, lo, hi);
+    }
+    return p;
+}
+
+static bool among(const int *v, int n, int x)
+{
+    for (int i = 0; i < n; i++)
+        if (v[i] == x) return true;
+    return false;
+}
+
+/* Of a table that is computed: its rows are gathered when it is. */
+static Value *gathered(Ctx *c, const Value *v, const int64_t *row, int64_t n, Span at)
+{
+    GanError err;
+    GanTensor *index;
+    if (gan_tensor_new(GAN_I32, 1, &n, &index, &err) != GAN_OK) return data_failed(c, at, &err);
+    for (int64_t i = 0; i < n; i++) ((int32_t *)index->data)[i] = (int32_t)row[i];
+    Value *g = val_tensor(c->L, ir_gather(fn_builder(c), v->tensor.v, fn_read(c->L, data_constant(c->L, index, NULL)), 0));
+    g->tensor.classes = v->tensor.classes;
+    return g;
+}
+
+/* Beside those that have chosen its rows before; its own numbers are its recipe's affair. */
+static void add_choosers(Lower *L, DataField *f, const int *by, int n_by, int own)
+{
+    int *all = arena_array(L->a, int, f->n_by + n_by + 1), n = f->n_by;
+    if (n) memcpy(all, f->by, sizeof *all * (size_t)n);
+    for (int i = 0; i < n_by; i++)
+        if (by[i] != own && !among(all, n, by[i])) all[n++] = by[i];
+    f->by = all;
+    f->n_by = n;
+}
+
+Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const int *by, int n_by, Span at)
+{
+    Lower *L = c->L;
+    GanError err;
+    Data *p = table_part(c, d, 0, d->rows);
+    p->rows = n;
+    for (int i = 0; i < d->n_fields; i++) {
+        const DataField *was = &d->field[i];
+        DataField *f = &p->field[i];
+        if (was->value && val_bad(f->value = gathered(c, was->value, row, n, at))) return NULL;
+        if (was->value) continue;
+        if (data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
+        data_own(L, f->tensor);
+        f->recipe = recipe_chosen(L, was->recipe, row, n, was->slot >= 0 && among(by, n_by, was->slot), i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
+        add_choosers(L, f, by, n_by, was->slot);
+    }
+    return p;
+}
+
+/* ---- columns */
+
+/* Of numbers side by side, as in a file of text, not cut yet. */
+static bool is_wide(const DataField *f) { return f->tensor && f->tensor->rank == 2 && !(f->recipe && f->recipe->n_columns); }
+
+/* The columns from *column on that a field's type takes, if there are so many; they are counted. False, reported: it does not say how many. */
+static bool cut_field(Ctx *c, const DataField *from, int64_t *column, const Ast *type, DataField *to)
+{
+    GanError err;
+    IrInts dims;
+    DataRecipe cut = from->recipe ? *from->recipe : (DataRecipe){0};
+    cut.column = *column;
+    cut.n_columns = 1;
+    if (type->kind != AST_TYPE) return unsupported(c, type->span, "a record in a record of columns"), false;
+    if (!type_dims(c, type, &dims)) return false;
+    for (int i = 0; i < dims.n; i++) cut.cut[cut.n_cut++] = dims.v[i], cut.n_columns *= dims.v[i];
+    *column += cut.n_columns;
+    if (*column > from->tensor->dim[1] || !cut.n_columns) return true;
+    if (data_cut(from->tensor, &cut, &to->tensor, &err) != GAN_OK) return data_failed(c, type->span, &err), false;
+    data_own(c->L, to->tensor);
+    to->recipe = from->recipe ? arena_copy(c->L->a, &cut, sizeof cut) : NULL;
+    to->by = from->by;
+    to->n_by = from->n_by;
+    return true;
+}
+
+static Data *not_as_wide(Ctx *c, const Ast *type, int64_t wants, int64_t has)
+{
+    diag_error(c->L->diags, type->span, E501, "the fields of the type take %lld columns, and each row has %lld", (long long)wants, (long long)has);
+    return NULL;
+}
+
+Data *table_columns(Ctx *c, Data *d, const Ast *type)
+{
+    const DataField *from = d->field;
+    if (!type || type->kind != AST_RECORD_TYPE || d->n_fields != 1 || !is_wide(from)) return d;
+    int n = type->record_type.fields.n;
+    int64_t at = 0;
+    Data *cut = table_new(c->L, n);
+    cut->name = d->name;
+    cut->rows = d->rows;
+    bool fits = true;
+    for (int i = 0; i < n; i++) {
+        if (!cut_field(c, from, &at, type->record_type.fields.v[i]->arg.value, &cut->field[i])) return NULL;
+        fits = fits && cut->field[i].tensor;
+    }
+    return fits && at == from->tensor->dim[1] ? cut : not_as_wide(c, type, at, from->tensor->dim[1]);
+}
+
+bool table_number(Ctx *c, DataField *f, const Ast *type)
+{
+    int64_t columns = 0;
+    bool one = type->kind == AST_TYPE && !type->type.dims.n && is_wide(f) && f->tensor->dim[1] == 1;
+    DataField from = *f;
+    return !one || cut_field(c, &from, &columns, type, f);
+}
+
+/* ---- what is a table */
+
+/* npy, csv: an array that is data of the program already. */
+static Data *of_slot(Lower *L, const Value *v)
+{
+    for (int i = 0; i < L->data.n; i++)
+        if (L->data.v[i].slot == v->slot.slot && L->data.v[i].t->rank) {
+            Data *d = table_new(L, 1);
+            d->field[0] = (DataField){.tensor = L->data.v[i].t, .slot = v->slot.slot, .recipe = L->data.v[i].recipe, .classes = v->slot.classes,
+                                      .by = L->data.v[i].by, .n_by = L->data.v[i].n_by};
+            d->rows = d->field[0].tensor->dim[0];
+            return d;
+        }
+    return NULL;
+}
+
+static bool no_rows(Ctx *c, const IrVal *t, Span at, const char *word)
+{
+    if (t->type.axes.n) diag_error(c->L->diags, at, E501, "%s takes one table, and this has one for each sample", word);
+    else if (!t->type.rank) diag_error(c->L->diags, at, E501, "%s takes data, and this is one number", word);
+    return t->type.axes.n || !t->type.rank;
+}
+
+/* An array that went through a function's parameter is still the same one. */
+static Data *of_read(Lower *L, const IrVal *t, int64_t classes)
+{
+    const IrNode *n = t->def;
+    if (!n || n->op != IR_read || L->m->slots.v[n->attr->slot].kind != IR_SLOT_DATA) return NULL;
+    Value *v = val_slot(L, n->attr->slot);
+    v->slot.classes = classes;
+    return of_slot(L, v);
+}
+
+static Data *of_tensor(Ctx *c, Value *v, Span at, const char *word)
+{
+    v = val_now(c, v);
+    IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, at);
+    if (!t || no_rows(c, t, at, word)) return NULL;
+    Data *read = of_read(c->L, t, val_classes(v));
+    if (read) return read;
+    Data *d = table_new(c->L, 1);
+    d->field[0].value = val_tensor(c->L, t);
+    d->field[0].classes = d->field[0].value->tensor.classes = val_classes(v);
+    d->rows = t->type.dim[0];
+    return d;
+}
+
+static Data *of_list(Ctx *c, Value *v, Span at, const char *word);
+
+/* A list of records is a table with their fields. */
+static Data *of_records(Ctx *c, const Value *list, Span at, const char *word)
+{
+    Lower *L = c->L;
+    const Value *first = list->list.v[0];
+    Data *d = table_new(L, first->record.n);
+    d->rows = list->list.n;
+    for (int i = 0; i < d->n_fields; i++) {
+        Value **item = arena_array(L->a, Value *, list->list.n);
+        for (int k = 0; k < list->list.n; k++) {
+            const Value *r = list->list.v[k]->kind == V_RECORD ? val_in_form(L, first, list->list.v[k]) : NULL;
+            if (!r) return diag_error(L->diags, at, E501, "the rows of data are alike, and these are %s and %s", val_text(L, first), val_text(L, list->list.v[k])), NULL;
+            item[k] = r->record.v[i];
+        }
+        Data *column = of_list(c, val_list(L, item, list->list.n), at, word);
+        if (!column) return NULL;
+        d->field[i] = column->field[0];
+        d->field[i].name = first->record.name ? first->record.name[i] : strf(L, "f%d", i);
+        d->field[i].numbered = !first->record.name;
+    }
+    return d;
+}
+
+static Data *of_list(Ctx *c, Value *v, Span at, const char *word)
+{
+    bool empty = v->kind == V_LIST && !v->list.n;
+    if (empty) return diag_error(c->L->diags, at, E501, "there are no rows here to draw from"), NULL;
+    if (v->kind == V_LIST && v->list.v[0]->kind == V_RECORD) return of_records(c, v, at, word);
+    Value *table = v->kind == V_LIST ? arith_table(c, v, 1, at) : NULL;
+    if (!table) return of_tensor(c, v, at, word);
+    table->slot.classes = val_classes(v);
+    return of_slot(c->L, table);
+}
+
+static Data *no_table(Ctx *c, const Value *v, Span at, const char *word)
+{
+    if (val_bad(v)) return NULL;
+    Diag *d = diag_error(c->L->diags, at, E501, "%s takes data, and this is %s", word, val_text(c->L, v));
+    if (v->kind == V_RECORD) diag_hint(d, "zip(x: a, y: b) makes one data set of arrays with as many rows");
+    if (v->kind == V_DIST || v->kind == V_PLAYER) diag_hint(d, "rows of its own has what is read from a file or listed; x ~ p^1000 draws a table, which data d = x names");
+    return NULL;
+}
+
+Data *table_of(Ctx *c, Value *v, Span at, const char *word)
+{
+    Data *d = NULL;
+    switch (v->kind) {
+    case V_DIST: d = dist_drawn_rows(v->dist); break;
+    case V_LIST: case V_RANGE: return of_list(c, v, at, word);
+    case V_SLOT:
+        if (c->L->m->slots.v[v->slot.slot].kind != IR_SLOT_DATA) return of_tensor(c, v, at, word);
+        d = of_slot(c->L, v);
+        break;
+    case V_TENSOR: return of_tensor(c, v, at, word);
+    default: break;
+    }
+    return d ? d : no_table(c, v, at, word);
+}
+
+Data *table_plain(Ctx *c, Value *v, Span at, const char *word)
+{
+    Data *d = table_of(c, v, at, word);
+    if (!d || v->kind != V_DIST || dist_table(v->dist)) return d;
+    Diag *e = diag_error(c->L->diags, at, E501, "%s takes rows as they were read, and this is %s", word, val_text(c->L, v));
+    diag_hint(e, "%s comes first, what is made of each row or draw behind it", word);
+    return NULL;
+}

@@ -1,0 +1,136 @@
+/* ahead.c - the statements of `after`: what they change is set in the environment that is being looked ahead in, and nothing else comes of
+ * them. They belong to the part whose expression the `after` stands in. Start at look_ahead(), at the bottom. */
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/game/schedule.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+static bool statements(Ctx *c, AstList stmts);
+
+static bool block(Ctx *c, const Ast *b)
+{
+    Ctx inner = *c;
+    inner.scope = scope_new(c->L, c->scope);
+    return statements(&inner, b->kind == AST_BLOCK ? b->block.stmts : (AstList){(Ast *[]){(Ast *)b}, 1});
+}
+
+static bool repeated(Ctx *c, const Ast *body, int64_t rounds, Span at)
+{
+    Lower *L = c->L;
+    int64_t around = L->rounds_around ? L->rounds_around : 1;
+    if (rounds > MAX_ROUNDS || rounds > MAX_EVALS / around) {
+        diag_error(L->diags, at, E107, "the updates of after are unrolled, and %lld times are too many", (long long)rounds);
+        return false;
+    }
+    int64_t outside = rounds_enter(L, rounds);
+    bool ok = true;
+    for (int64_t i = 0; i < rounds && ok && !L->too_large && !L->too_deep; i++) ok = block(c, body);
+    L->rounds_around = outside;
+    return ok;
+}
+
+static bool repeat(Ctx *c, const Ast *s)
+{
+    int64_t n;
+    Span at = s->repeat.count->span;
+    return as_size(c, eval(c, s->repeat.count), at, "the number of times", &n) && repeated(c, s->repeat.body, n, at);
+}
+
+static bool branch(Ctx *c, const Ast *s)
+{
+    Ctx outside = *c;
+    outside.block = NULL;
+    Span at = s->if_.cond->span;
+    Value *v = as_settled(c, eval(&outside, s->if_.cond), at);
+    if (val_bad(v)) return false;
+    if (v->kind == V_BOOL) return v->b ? block(c, s->if_.then) : !s->if_.otherwise || block(c, s->if_.otherwise);
+    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: an if among the updates of after, on what is known only while the program runs");
+    diag_hint(d, "simultaneous { if .. { update .. } } may hang on it");
+    return false;
+}
+
+static bool rounds_of(Ctx *c, const Ast *s)
+{
+    Value **item, *carried[MAX_ARGS];
+    int64_t n;
+    bool carries = s->for_.carries.n > 0, ok = true;
+    if (s->for_.carries.n > MAX_ARGS) return unsupported(c, s->span, "a loop that carries so many values"), false;
+    if (!for_items(c, s->for_.source, &item, &n)) return false;
+    int64_t outside = rounds_enter(c->L, n);
+    Ctx round = *c;
+    for (int64_t i = 0; i < n && ok && !c->L->too_large && !c->L->too_deep; i++) {
+        Ctx last = round;
+        round = sched_round(c, s, i, item[i]);
+        if (carries) ok = carry_here(&last, s, carried, !i, &round);
+        ok = ok && statements(&round, sched_body(s));
+    }
+    if (carries && ok && n) ok = carry_here(&round, s, carried, false, NULL);
+    c->L->rounds_around = outside;
+    return ok;
+}
+
+static bool update(Ctx *c, const Ast *s)
+{
+    Changes changes = {0};
+    bool ok = update_changes(c, s, &changes);
+    if (ok) changes_set(c->L, &changes, s->span);
+    return ok;
+}
+
+static bool statement(Ctx *c, const Ast *s)
+{
+    Lower *L = c->L;
+    switch (s->kind) {
+    case AST_UPDATE: case AST_SIMULTANEOUS: case AST_EXTRAGRADIENT: return update(c, s);
+    case AST_COPY: return update_blend(c, s->copy.source, s->copy.target, NULL, s->span);
+    case AST_AVERAGE: return update_blend(c, s->average.source, s->average.target, s->average.decay, s->span);
+    case AST_REPEAT: return repeat(c, s);
+    case AST_IF: return branch(c, s);
+    case AST_FOR: return rounds_of(c, s);
+    case AST_BLOCK: return block(c, s);
+    case AST_DEFINE: case AST_LOSS: case AST_COMPARE: return true;       /* declared when the block was entered */
+    case AST_LET: case AST_SAMPLE: {
+        int errors = diags_count(L->diags, DIAG_ERROR);
+        eval_stmts(c, (AstList){(Ast *[]){(Ast *)s}, 1});
+        return diags_count(L->diags, DIAG_ERROR) == errors;
+    }
+    case AST_ASSIGN: return unsupported(c, s->span, ":= among the updates of after"), false;
+    default: break;
+    }
+    Diag *d = diag_error(L->diags, s->span, E403, "after holds updates, and %s is none", ast_kind_name((AstKind)s->kind));
+    diag_hint(d, "nothing that after does is kept, so nothing of it can be reported or saved");
+    return false;
+}
+
+static bool statements(Ctx *c, AstList stmts)
+{
+    int errors = diags_count(c->L->diags, DIAG_ERROR);
+    declare_local(c, stmts);
+    bool ok = diags_count(c->L->diags, DIAG_ERROR) == errors;
+    for (int i = 0; i < stmts.n && ok && !c->L->too_large; i++) ok = statement(c, stmts.v[i]) && fn_fits(c, stmts.v[i]->span);
+    return ok;
+}
+
+/* In the losses of the updates those train whom the updates move, and those who train around. Optimisers' states are those of the block of
+ * statements around, so that they go on from where the block's own updates have brought them. */
+static Block *updates_block(Ctx *c, const Ast *updates)
+{
+    Lower *L = c->L;
+    Block *b = arena_new_of(L->a, Block);
+    if (c->around) *b = *c->around;
+    else b->number = ++L->n_blocks;
+    b->players = (__typeof__(b->players)){0};
+    for (int i = 0; c->block && i < c->block->players.n; i++) array_push(L->a, &b->players, c->block->players.v[i]);
+    block_find_players(c, updates, b);
+    return b;
+}
+
+bool look_ahead(Ctx *c, const Ast *after, int64_t rounds)
+{
+    Ctx inner = *c;
+    inner.around = inner.block = updates_block(c, after->after.updates);
+    inner.path = path_join(c->L, c->path, "after");
+    inner.rule = NULL;
+    return repeated(&inner, after->after.updates, rounds, after->after.count->span);
+}

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Commands that a person asks for advice: diagnostics as JSON, gradients beside differences, documentation, a new folder."""
+import json
+import os
+import re
+
+from harness import SMALL, folder, gan, run_tests
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def put(d, name, text):
+    path = os.path.join(d, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def diagnostics(text, *more):
+    r = gan("check", "-", "--diagnostics=json", *more, stdin=text.encode())
+    return r, [json.loads(line) for line in r.err.splitlines()]
+
+
+def test_diagnostics_as_json():
+    r, found = diagnostics("let α = 1\nlet b = undefined_name + α\nlet c = (1, 2) +\n")
+    assert r.status == 1 and found, r
+    for d in found:
+        assert set(d) - {"label", "hint"} == {"file", "range", "line", "column", "code", "severity", "message", "notes"}, d
+        assert d["line"] == d["range"]["start"]["line"] and d["column"] == d["range"]["start"]["column"] and d["file"] == "<stdin>", d
+        assert re.fullmatch(r"E\d{3}", d["code"]) and d["severity"] == "error" and d["message"], d
+    r, found = diagnostics("let α = 1\nlet b = α + undefined_name\n")
+    assert [(d["line"], d["column"], d["range"]["end"]) for d in found] == [(2, 13, {"line": 2, "column": 27})], found
+    r, found = diagnostics("let a = 1\n")
+    assert r.status == 0 and not found and r.out == "-: ok\n", r
+    r, found = diagnostics("".join(f"let a{i} = undefined{i}\n" for i in range(130)))
+    assert len(found) == 101 and found[-1]["severity"] == "note" and re.fullmatch(r"and \d+ more, not shown", found[-1]["message"]) and found[-1]["line"] is None, found[-1]
+    r = gan("check", "missing.gan", "--diagnostics=json")
+    assert r.status == 1 and json.loads(r.err)["line"] is None, r
+
+
+GRADIENTS = """
+import nn, optim
+net A { param v: real = 1; param k: real = 0; stop(v) * v + max(0, k) + sin(2 * v) }
+net B(x: real[3]) -> real { x |> BatchNorm() |> dropout(0.5) |> Dense(1) |> scalar }
+alternate 5 steps, batch 8 {
+  let h = E[y ~ Normal(0, 1)^3] B(y)^2
+  let q = 3 * A.v^3
+  update A minimize A() + q with sgd(0.001)
+  update B maximize h with sgd(0.001)
+  simultaneous { if A.v > 0 { update A minimize A.v^2 with sgd(0.001) }; update B minimize E[y ~ Normal(0, 1)^3] B(y)^4 with sgd(0.001) }
+  update A along grad[A] A() with sgd(0.001)
+  every 3 { update A minimize A.v with sgd(0.001) }
+}
+"""
+
+
+def test_gradients():
+    r = gan("check", "-", "--gradients", stdin=GRADIENTS.encode())
+    assert r.status == 0 and "WRONG" not in r.out and "12 of 12 gradients are right; the worst relative error is" in r.out, r
+    errors = [float(e) for e in re.findall(r"^  [AB]\.\S+ +(\S+)", r.out, re.M)]
+    assert len(errors) == 12 and max(errors) < 1e-8, r
+    assert re.search(r"A\.k +0\.0e\+00  \(a kink", r.out) and ":11: update grad[A] A(): along a direction" in r.out, r
+    assert ":12: update A.v: not reached" in r.out, r
+    more = gan("check", "-", "--gradients", "--steps", 3, stdin=GRADIENTS.encode())
+    assert more.status == 0 and "14 of 14 gradients" in more.out and "not reached" not in more.out, more
+
+
+def test_a_wrong_gradient_is_status_1():
+    """Where a loss jumps, it has no gradient; the one by all the rest is not its slope."""
+    jumps = "net A { param v: real = 0; param u: real = 1; where(v > 0, 1, 0) + v + u^2 }\nimport optim\nalternate 1 steps { update A minimize A() with sgd(1) }\n"
+    r = gan("check", "-", "--gradients", stdin=jumps.encode())
+    assert r.status == 1 and re.search(r"A\.v +\S+  WRONG", r.out) and re.search(r"A\.u +\d\S+$", r.out, re.M), r
+    assert "1 of 2 gradients are right" in r.out and "of A.v" in r.out, r
+
+
+def test_gradients_of_a_game():
+    game = SMALL.replace("gan.critic with", "gan.critic + 10 * gradient_penalty(ring, G, D) with")
+    r = gan("check", "-", "--gradients", "--seed", 3, stdin=game.encode())
+    assert r.status == 0 and "8 of 8 gradients are right" in r.out, r
+    r = gan("check", "-", "--gradients", stdin=b"let a = 1\n")
+    assert r.status == 0 and "no update has a gradient to compare" in r.out, r
+
+
+COST = """
+import optim
+layer Lin(n: int)(x: real[m]) -> real[n] { param w: real[m, n] ~ Normal(0, 1); x @ w }
+net D(x: real[4]) -> real { x |> Lin(3) |> Lin(1) |> scalar }
+alternate 5 steps, batch 32 {
+  update D minimize E[x ~ Normal(0, 1)^4]
+    D(x)^2 with sgd(0.1)
+  every 5 { report m = E[x ~ Normal(0, 1)^4] D(x) }
+}
+"""
+
+
+def test_cost():
+    """Counted by hand: of 32 samples two products (4 by 3, 3 by 1), 4 draws each, their sum; the mean's factor and the count of draws."""
+    r = gan("check", "-", "--cost", stdin=COST.encode())
+    assert r.status == 0 and re.search(r"^  D +15 +60 +8$", r.out, re.M), r
+    report = re.search(r"report m\n +(\d+) +(\d+) +(\d+) +\d+$", r.out, re.M)
+    assert [int(n) for n in report.groups()] == [32 * (2 * 4 * 3 + 2 * 3 + 4 + 1) + 2, 60 + 8, 8 + 8], r
+    update = re.search(r"6: update E\[x ~ Normal\(0, 1\)\^4\] D\(x\)\^2; moves D\n +(\d+) +(\d+) +(\d+) +\d+$", r.out, re.M)
+    products = 32 * (2 * 4 * 3 + 2 * 3 + 4) + 32 * (2 * 3 + 2 * 3 + 2 * 4 * 3)   # there, and back: by both weights, and by what is between
+    assert products < int(update.group(1)) < products + 32 * 4, r
+    double = gan("check", "-", "--cost", "--f64", stdin=COST.encode())
+    assert re.search(r"^  D +15 +120 +8$", double.out, re.M), double
+    assert gan("check", "-", "--cost", "--gradients", stdin=COST.encode()).status == 2
+
+
+PEDANTIC = """import nn, optim, toy, metrics
+data ring = toy.ring()
+data spare = toy.grid()
+let width = 8
+let unused = 3
+def helper(x, y) = x * 2
+net D(x: real[2]) -> real { let width = 4; x |> Dense(width) |> Dense(1) |> scalar }
+net Idle(x: real[2]) -> real { x |> Dense(width) |> Dense(1) |> scalar }
+loss good = E[x ~ ring] D(x)^2
+loss idle = E[x ~ ring] D(x)
+let held = helper(width, 1)
+alternate 5 steps, batch 8 {
+  let h = good + held
+  update D minimize h with sgd(0.1)
+  report i = idle + E[x ~ ring] Idle(x)
+  let q = for k in 0..3 { real(2) }
+}
+"""
+ADVICE = [(1, 24, "nothing of metrics is used"), (3, 6, "nothing uses the data spare"), (5, 5, "nothing uses the let unused"), (6, 15, "nothing uses the parameter y"),
+          (7, 33, "width hides another width from here on"), (8, 5, "no update moves Idle: its parameters stay as they begin"),
+          (10, 6, "no update moves anything by the loss idle"), (16, 7, "nothing uses the let q"), (16, 15, "nothing uses the loop's name k")]
+
+
+def test_pedantic():
+    r, found = diagnostics(PEDANTIC, "--pedantic")
+    assert r.status == 0 and [(d["line"], d["column"], d["message"]) for d in found] == ADVICE, found
+    assert all(d["severity"] == "advice" for d in found)
+    r, found = diagnostics(PEDANTIC)
+    assert r.status == 0 and not found, found
+    silent = "import optim\nnet A { param v: real = 1; v }\nalternate 5 steps { update A minimize A()^2 with sgd(0.1) }\n"
+    r, found = diagnostics(silent, "--pedantic")
+    assert [d["message"][:38] for d in found] == ["the program trains and reports nothing"], found
+    r, found = diagnostics("import optim\ndef f(x, _) = x\nnet A { param v: real = 1; v }\nlet k = 2\nloss L = f(A(), k)^2\nlet m = L\n"
+                           "alternate 5 steps { let s = L; update A minimize s with sgd(0.1); report a = L }\nreport b = m\n", "--pedantic")
+    assert r.status == 0 and not found, found
+    for f in ("examples/ring.gan", "examples/ring_wgan_gp.gan", "stdlib/toy.gan", "stdlib/compare.gan"):
+        r = gan("check", f"{ROOT}/{f}", "--pedantic")
+        assert r.status == 0 and "advice" not in r.err, r
+
+
+def test_doc_of_the_library():
+    r = gan("doc")
+    assert r.status == 0 and all(w in r.out for w in ("modules", "compare", "optimizer", "one_hot")), r
+    r = gan("doc", "compare")
+    assert r.status == 0 and "comparison f_divergence(p, q, T, f, ratio = exp" in r.out and "(Good 1952)." in r.out, r
+    r = gan("doc", "nn.Dense", "adam", "E301")
+    assert r.status == 0 and "layer Dense(n: int, bias: bool = true, init = glorot_uniform)(x: real[m]) -> real[n]\n" in r.out, r
+    assert "(Kingma and Ba 2015)" in r.out and "definition (stdlib/optim.gan:" in r.out and "E301: no density" in r.out, r
+    assert "members: r(x), critic, generator, estimate\n" in gan("doc", "f_divergence").out
+    assert gan("doc", "toy.adam").status == 1 and gan("doc", "no_such_thing").status == 1 and "no_such_thing" in gan("doc", "no_such_thing").err
+    r = gan("doc", "sum")
+    assert r.status == 0 and r.out.startswith("sum(x, dim), built in\n") and "over dimensions" in r.out, r
+
+
+def test_doc_of_a_file():
+    with folder() as d:
+        path = put(d, "mine.gan", "## My things.\n\n## Twice x.\n##     let y = twice(2)\ndef twice(x: real[n]) -> real[n] =\n  2 * x\n")
+        r = gan("doc", path)
+        assert r.status == 0 and "My things." in r.out and "def twice(x: real[n]) -> real[n]\n      Twice x." in r.out, r
+        assert gan("doc", put(d, "wrong.gan", "def (")).status == 1
+
+
+def test_every_definition_has_its_page():
+    names = [n for f in os.listdir(f"{ROOT}/stdlib") if f.endswith(".gan") for n in
+             re.findall(r"^(?:def|layer|distribution|comparison|optimizer|metric|let) (\w+)", open(f"{ROOT}/stdlib/{f}", encoding="utf-8").read(), re.M)]
+    r = gan("doc", *names)
+    assert r.status == 0 and len(names) > 50, r
+
+
+def contracts():
+    with open(f"{ROOT}/docs/contracts.md", encoding="utf-8") as f:
+        return re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", f.read(), re.M | re.S)
+
+
+def test_contracts_are_shown_and_their_programs_check():
+    assert len(contracts()) >= 7
+    for name, text in contracts():
+        r = gan("doc", name)
+        assert r.status == 0 and text.strip() in r.out, (name, r)
+        for program in re.findall(r"```gan\n(.*?)```", text, re.S):
+            r = gan("check", "-", stdin=program.encode())
+            assert r.status == 0 and "warning" not in r.err, (name, r)
+
+
+def value(program, expression):
+    """Of an expression behind a program, in f64."""
+    r = gan("eval", "-", "-e", expression, "--f64", "--backend", "interp", stdin=program.encode())
+    assert r.status == 0, r
+    return float(r.out)
+
+
+def test_estimates_where_p_is_q():
+    """What the contracts say of p = q, with the critic that is the best one there: constant."""
+    start = "import compare\nnet D(x: real) -> real { param b: real = 0; b }\n"
+    for what, wanted in (("class_probability(p, p, D)", -1.3862943611198906), ("class_probability(p, p, D, score: brier_score)", -0.5),
+                         ("f_divergence(p, p, D, f: kl)", 0), ("f_divergence(p, p, D, f: gan)", -1.3862943611198906), ("wasserstein(p, p, D)", 0)):
+        seen = value(start + f"let p = Normal(0, 1)\ncompare c = {what}\n", "c.estimate(n: 8)")
+        assert abs(seen - wanted) < 1e-12, (what, seen)
+
+
+def test_new():
+    with folder() as d:
+        r = gan("new", "mine", cwd=d)
+        assert r.status == 0 and sorted(os.listdir(f"{d}/mine")) == [".gitignore", "README.md", "mine.gan"], r
+        assert gan("check", f"{d}/mine/mine.gan").status == 0
+        with open(f"{ROOT}/examples/ring.gan", encoding="utf-8") as a, open(f"{d}/mine/mine.gan", encoding="utf-8") as b:
+            assert a.read() == b.read()
+        r = gan("new", "mine", cwd=d)
+        assert r.status == 1 and "mine is there already" in r.err, r
+        r = gan("new", "other", "--from", "nothing", cwd=d)
+        assert r.status == 1 and "ring_mmd" in r.err and not os.path.exists(f"{d}/other"), r
+        assert gan("new", "a b", cwd=d).status == 1 and gan("new", cwd=d).status == 2
+        for example in (f[:-4] for f in os.listdir(f"{ROOT}/examples") if f.endswith(".gan")):
+            assert gan("new", f"of_{example}", "--from", example, cwd=d).status == 0, example
+            assert gan("fmt", "--check", f"{d}/of_{example}/of_{example}.gan").status in (0, 1)
+
+
+run_tests(globals())

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Data: every program of docs/data.md in both engines, and what chooses, joins and changes rows in native programs, libraries and on resume."""
+import os
+import re
+import struct
+import subprocess
+
+from harness import content, folder, gan, run_tests, same_run
+
+ROOT = os.environ.get("GAN_ROOT") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+ENGINES = [["--backend", "jit", "--threads", "2"], ["--backend", "interp"]]
+
+
+def write(d, name, text):
+    with open(os.path.join(d, name), "wb") as f:
+        f.write(text if isinstance(text, bytes) else text.encode())
+
+
+def images(d, labels=(0, 1, 0, 2)):
+    """What docs/data.md says of them."""
+    write(d, "images.idx", struct.pack(">IIII", 0x803, 4, 2, 2) + bytes(51 * i % 256 for i in range(16)))
+    write(d, "labels.idx", struct.pack(">II", 0x801, 4) + bytes(labels))
+
+
+def test_programs_of_the_page():
+    with open(os.path.join(ROOT, "docs", "data.md"), encoding="utf-8") as f:
+        blocks = re.findall(r"^```(\w+) ?(\S*)\n(.*?)^```", f.read(), re.M | re.S)
+    assert sum(kind == "gan" for kind, _, _ in blocks) >= 12
+    with folder() as d:
+        images(d)
+        for i, (kind, name, text) in enumerate(blocks):
+            if kind == "csv":
+                write(d, name, text)
+            if kind != "gan":
+                continue
+            write(d, "p.gan", text)
+            said = blocks[i + 1][2].splitlines() if i + 1 < len(blocks) and blocks[i + 1][0] == "text" else []
+            for engine in ENGINES:
+                r = gan("test", "p.gan", "--quiet", *engine, cwd=d)
+                assert r.status == 0 and all(line in r.err for line in said), (text, r)
+                assert ("warning" in r.err) == bool(said), (text, r)
+
+
+CHOSEN = """
+import optim
+data digits: (x: real[2, 2], y: class[3]) = idx("images.idx", "labels.idx") |> scale(0, 1)
+data zero: (x: real[2, 2], y: class[3]) = digits |> filter(fn(r) r.y == 0)
+data points: real[2] = csv("points.csv", header: true)
+data a, b = points |> map(fn(p) p[0] + 2 * p[1]) |> split(2, 2, shuffle: true, seed: 1)
+data few = digits |> drop(1) |> per_class(1)
+data joined: (p: real[2], w: real) = zip(p: csv("points.csv") |> filter(fn(r) r[0] < 5), w: [1, 2, 3])
+let s = standardize(points)
+data twice: real[2] = 2 * csv("points.csv")
+data mixed, left = twice |> split(3, 1, shuffle: true)
+net W { param v: real[2] = 0; v }
+alternate 10 steps, batch 3 {
+  update W minimize E[x ~ points |> map(s.forward), t ~ mixed] (norm2(W() - x) + 0.01 * norm2(W() - t)) with sgd(0.1)
+}
+report zeros = E[d ~ zero : all] sum(d.x)
+report sums = 100 * E[v ~ a : all] v + E[v ~ b : all] v
+report few_y = E[d ~ few : all] (d.y + sum(d.x))
+report weighed = E[j ~ joined : all] j.p[1] * j.w
+report deviation = s.deviation[0]
+report left_out = E[x ~ left : all] x[0]
+report w = W.v[0]
+"""
+POINTS = "x,y\n1,10\n2,20\n3,30\n6,60\n"
+
+
+def program(*args, cwd, status=0):
+    done = subprocess.run(list(map(str, args)), cwd=cwd, capture_output=True, timeout=120, check=False, env=dict(os.environ, NO_COLOR="1"), text=True)
+    assert done.returncode == status, (args, done)
+    return done
+
+
+def reports(out):
+    with open(f"{out}/log.jsonl") as f:
+        return {name: float(x) for line in f for name, x in re.findall(r'"(\w+)": ?([-0-9.e]+)', line) if name != "seconds"}
+
+
+def chosen(d):
+    images(d)
+    write(d, "points.csv", POINTS)
+    write(d, "p.gan", CHOSEN)
+
+
+def test_rows_that_are_chosen():
+    """The images of label 0 are 0 and 2, whose pixels are 51 * (0 .. 3) and 51 * (8 .. 11) modulo 256, over 255; per_class takes rows 1, 2 and 3. The deviation is sqrt(3.5)."""
+    with folder() as d:
+        chosen(d)
+        for i, engine in enumerate(ENGINES):
+            r = gan("run", "p.gan", "--out", f"out{i}", "--quiet", *engine, cwd=d)
+            assert r.status == 0 and not r.err, r
+        same_run(f"{d}/out0", f"{d}/out1")
+        got = reports(f"{d}/out0")
+        pixel = [51 * i % 256 / 255 for i in range(16)]
+        near = lambda a, b: abs(a - b) < 1e-5
+        assert near(got["zeros"], (sum(pixel[0:4]) + sum(pixel[8:12])) / 2), got
+        assert near(got["few_y"], 1 + sum(pixel[4:16]) / 3), got
+        assert near(got["weighed"], (10 * 1 + 20 * 2 + 30 * 3) / 3) and near(got["deviation"], 3.5 ** 0.5), got
+        assert got["left_out"] in (2, 4, 6, 12), got
+        sums = [21, 42, 63, 126]                            # of which a and b have two each
+        assert any(50 * (p + q) + (252 - p - q) / 2 == got["sums"] for p in sums for q in sums if p != q), got
+
+
+def test_chosen_rows_in_native_programs():
+    with folder() as d:
+        chosen(d)
+        assert gan("run", "p.gan", "--out", "a", "--quiet", cwd=d).status == 0
+        r = gan("build", "p.gan", "-o", "p", cwd=d)
+        assert r.status == 0, r
+        os.remove(f"{d}/p.gan")
+        program("./p", "train", "--out", "b", "--quiet", cwd=d)
+        same_run(f"{d}/a", f"{d}/b")
+        program("./p", "train", "--out", "c", "--quiet", "--steps", 4, cwd=d)
+        program("./p", "train", "--out", "c", "--quiet", "--resume", "--steps", 10, cwd=d)
+        assert reports(f"{d}/c") == reports(f"{d}/a")
+        images(d, (0, 1, 1, 2))                             # its numbers have chosen rows
+        said = program("./p", "train", "--out", "e", cwd=d, status=1).stderr
+        assert "labels.idx: it holds other numbers than when the program was compiled, where they have chosen rows" in said, said
+        images(d)
+        write(d, "images.idx", struct.pack(">IIII", 0x803, 4, 2, 2) + bytes(16))
+        program("./p", "train", "--out", "f", "--quiet", cwd=d)     # nobody has looked at the images
+        assert reports(f"{d}/f")["zeros"] == 0
+        write(d, "points.csv", POINTS.replace("6,60", "4,60"))
+        assert "points.csv: it holds other numbers" in program("./p", "train", "--out", "g", cwd=d, status=1).stderr
+
+
+def test_the_chooser_is_asked_even_where_nobody_draws_it():
+    with folder() as d:
+        images(d)
+        write(d, "p.gan", 'data d: (x: real[2, 2], y: class[3]) = idx("images.idx", "labels.idx") |> scale(0, 1)\n'
+              "data k = d |> filter(fn(r) r.y > 0)\nreport m = E[r ~ k : all] sum(r.x)\n")
+        assert gan("build", "p.gan", "-o", "p", cwd=d).status == 0
+        assert re.findall("^data (.*): ", program("./p", "info", cwd=d).stdout, re.M) == ["d.y", "k.x"]
+        program("./p", "train", "--out", "a", "--quiet", cwd=d)
+        images(d, (1, 0, 0, 2))
+        said = program("./p", "train", "--out", "b", cwd=d, status=1).stderr
+        assert "labels.idx: it holds other numbers" in said and "compile it again" in said, said
+
+
+def test_a_place_in_a_file():
+    """An error in the numbers names the row and the column of the file, whatever has been done to its rows."""
+    with folder() as d:
+        write(d, "t.csv", "1,2,0\n3,4,1\n5,6,2\n7,8,1\n")
+        for made, place in (("", "row 3, column 3 holds class 2"), (" |> drop(1)", "row 3, column 3 holds class 2"), (" |> filter(fn(r) r[0] > 2)", "row 3, column 3 holds class 2")):
+            write(d, "p.gan", f'data d: (x: real[2], y: class[2]) = csv("t.csv"){made}\nreport m = E[r ~ d : all] r.y\n')
+            r = gan("check", "p.gan", cwd=d)
+            assert r.status == 1 and f"t.csv: {place}, and the type says 0 to 1" in r.err, r
+
+
+def test_sorted_rows():
+    """Eight rows in order, in one of the columns, are warned of; fewer, or others, are not."""
+    with folder() as d:
+        for rows, sorted_ in ((range(8), True), (range(7), False), ([0, 1, 2, 3, 4, 5, 7, 6], False), (range(8, 0, -1), True), ([3] * 8, False)):
+            write(d, "t.csv", "".join(f"{i * i % 5},{x}\n" for i, x in enumerate(rows)))
+            for flag, wanted in (("", sorted_), (", shuffle: true", False), (", shuffle: false", False)):
+                write(d, "p.gan", f'data a, b: real[2] = csv("t.csv", header: false) |> split(4, {len(list(rows)) - 4}{flag})\nreport m = E[x ~ a : all] x[0]\nreport n = E[x ~ b : all] x[0]\n')
+                r = gan("check", "p.gan", cwd=d)
+                assert r.status == 0 and ("sorted by column 2" in r.err) == wanted, (list(rows), flag, r)
+
+
+run_tests(globals())
