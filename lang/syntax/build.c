@@ -384,9 +384,7 @@ static void report_member(Parser *p, const Ast *s)
 static bool may_be_member(const Ast *s)
 {
     switch (s->kind) {
-    case AST_MEMBER: case AST_LET: case AST_DEFINE: case AST_PARAMETER: case AST_STATE: case AST_ASSIGN: case AST_REQUIRE:
-    case AST_BROKEN:
-        return true;
+    case AST_MEMBER: case AST_LET: case AST_DEFINE: case AST_PARAMETER: case AST_STATE: case AST_ASSIGN: case AST_REQUIRE: case AST_BROKEN: return true;
     default: return false;
     }
 }

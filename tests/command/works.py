@@ -368,7 +368,7 @@ def test_expectations_of_a_loop_say_their_round():
         r = gan("test", path)
         for i in (1, 2):
             for f in ("sin", "cos"):
-                assert f"expect a[i, f] > 2 [{i},{f}]: NOT held" in r.out, r
+                assert f"expect a[i, f] > 2, in the round [{i},{f}]: NOT held" in r.out, r
 
 
 def test_reports_come_and_go_between_checkpoints():

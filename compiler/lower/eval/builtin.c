@@ -923,7 +923,7 @@ static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
             Diag *d =
                 diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", b->name, args->name[i]);
             const Habit *h = habit_of(HABIT_ARG, args->name[i]);
-            if (h) diag_hint(d, "write %s; its arguments are %s", h->ours, b->args);
+            if (h && *b->args && !any_names(b)) diag_hint(d, "write %s; its arguments are %s", h->ours, b->args);
             else if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
             return false;
         }

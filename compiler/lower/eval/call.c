@@ -429,7 +429,8 @@ Value *eval_pipe(Ctx *c, const Ast *e)
     Value *f = right->kind == AST_NAME ? eval_callee(c, right) : eval_raw(c, right);
     if ((val_bad(x) && !c->L->guess) || val_bad(f)) return val_error(c->L);
     Args args = {.n = 1, .v = {x}, .at = {e->pipe.left->span}};
-    bool callable = f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_BIJECTOR || f->kind == V_OPTIMIZER;
+    bool callable = f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_BIJECTOR ||
+                    f->kind == V_OPTIMIZER;
     if (!callable) return not_callable(c, f, right->span);
     Span around = diags_used_at(c->L->diags, right->span);  /* what goes wrong inside of it is its affair */
     if (around.file != right->span.file) diags_used_at(c->L->diags, around);

@@ -208,15 +208,6 @@ static IrVal *dummy(Ctx *c, const Ast *type)
     return ir_spread(fn_builder(c), ir_fill(fn_builder(c), ir_const(fn_builder(c), e, 0), dims), c->axes);
 }
 
-/* The statement that applies it may be one that could not be read. */
-static bool not_applied(Ctx *c, const Player *p, const Ast *param, Span at)
-{
-    if (names_lack(c->L->names)) return false;
-    Diag *d = diag_error(c->L->diags, at, E113, "the parameters of %s are not known before it has been applied", p->name);
-    diag_hint(d, "declare the type of its argument %s, or apply it in an earlier statement", param->param.name);
-    return false;
-}
-
 /* What a bijector maps: of the type that it, or what it is a copy of, has been applied to, or that it declares. */
 static IrVal *mapped(Ctx *c, const Player *p)
 {
@@ -237,10 +228,18 @@ static bool find_in_bijector(Ctx *c, Player *p, Span at)
     if (z) apply1(&own, p->bijector, val_tensor(c->L, z), p, at);
     trial_end(c->L, &t);
     if (z || p->params.n) return true;
-    p->found = false;
     if (names_lack(c->L->names)) return false;              /* the statement that applies it may be one that could not be read */
     Diag *d = diag_error(c->L->diags, at, E113, "the parameters of %s are not known before it has been applied", p->name);
     diag_hint(d, "declare the type of what it maps, bijector %s(..) -> real[2], or apply it in an earlier statement", k->name);
+    return false;
+}
+
+/* The statement that applies it may be one that could not be read. */
+static bool not_applied(Ctx *c, const Player *p, const Ast *param, Span at)
+{
+    if (names_lack(c->L->names)) return false;
+    Diag *d = diag_error(c->L->diags, at, E113, "the parameters of %s are not known before it has been applied", p->name);
+    diag_hint(d, "declare the type of its argument %s, or apply it in an earlier statement", param->param.name);
     return false;
 }
 
