@@ -317,7 +317,8 @@ Test(lower, every_code)
     enum { AT_LEAST = 160 };
     each_file("errors", count_codes);
     for (size_t i = 0; i < sizeof shown_elsewhere / sizeof *shown_elsewhere; i++) shown_in(shown_elsewhere[i].code, shown_elsewhere[i].where);
-    for (int c = 1; c < DIAG_N_CODES; c++) cr_expect(shown[c], "nothing shows what %s says: %s", diag_code_name((DiagCode)c), diag_code_title((DiagCode)c));
+    for (int c = 1; c < DIAG_N_CODES; c++)
+        cr_expect(shown[c], "nothing shows what %s says: %s", diag_code_name((DiagCode)c), diag_code_title((DiagCode)c));
     cr_expect(goldens >= AT_LEAST, "%d error programs", goldens);
 }
 

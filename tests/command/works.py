@@ -380,17 +380,6 @@ def test_seeds_and_log_on_stdout():
         assert r.status == 0 and [json.loads(line)["step"] for line in r.out.splitlines()] == [10, 20], r
 
 
-def test_expectations_of_a_loop_say_their_round():
-    with folder() as d:
-        path = os.path.join(d, "rounds.gan")
-        with open(path, "w") as f:
-            f.write("for i in 1..3 { for f in [sin, cos] { report a[i, f] = f(i); expect a[i, f] > 2 } }\n")
-        r = gan("test", path)
-        for i in (1, 2):
-            for f in ("sin", "cos"):
-                assert f"expect a[i, f] > 2, in the round [{i},{f}]: NOT held" in r.out, r
-
-
 def test_reports_come_and_go_between_checkpoints():
     """A line that reports more or less is no other program, as far as a state goes; a report that is new is nan."""
     program = "import optim\nnet D { param v: real = 3; v }\nalternate 4 steps { update D minimize D()^2 with sgd(0.25); REPORT }\n"

@@ -115,7 +115,8 @@ static bool is_number_param(Ctx *c, const Closure *k, const Ast *p)
     Ctx outside = *c;
     outside.scope = k->scope;
     Trial t = trial_begin(c->L, true);
-    bool number = val_is_number(eval(&outside, p->param.value));
+    const Value *v = eval(&outside, p->param.value);
+    bool number = val_is_number(v) || (val_bad(v) && names_lack(c->L->names));      /* what could not be read was one, it may be */
     trial_end(c->L, &t);
     return number;
 }

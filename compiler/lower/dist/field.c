@@ -8,7 +8,8 @@ Value *dist_take_field(Ctx *c, const Dist *d, Value *v, Span at)
 {
     Value *f = v->kind == V_RECORD ? val_field(v, d->field.name) : NULL;
     if (!f && !val_bad(v)) {
-        Diag *e = diag_error(c->L->diags, at, E112, "%s has no field %s; a draw of it is %s", dist_text(c->L, d->field.base), d->field.name, val_text(c->L, v));
+        Diag *e = diag_error(c->L->diags, at, E112, "%s has no field %s; a draw of it is %s", dist_text(c->L, d->field.base),
+                             d->field.name, val_text(c->L, v));
         const Habit *h = habit_of(HABIT_MEMBER, d->field.name);
         if (h) habit_hint(e, h);
     }

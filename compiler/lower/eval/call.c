@@ -112,7 +112,8 @@ static void no_such_argument(Ctx *c, AstList params, const Value *r, Span at)
     while (param_index(params, r->record.name[i]) >= 0) i++;
     Diag *d = diag_error(c->L->diags, at, E110, "this record fills arguments by name, and none is called %s", r->record.name[i]);
     diag_label(d, "%s", val_text(c->L, r));
-    diag_hint(d, "the arguments are %s; a field of the record is written as one of them, %s: s.%s", params_text(c, params), params.v[0]->param.name, r->record.name[i]);
+    diag_hint(d, "the arguments are %s; a field of the record is written as one of them, %s: s.%s", params_text(c, params),
+              params.v[0]->param.name, r->record.name[i]);
 }
 
 /* Where one parameter at most must be given, the record may be that one, too: so a tuple is, and what belongs to a player. Of any other

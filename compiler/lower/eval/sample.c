@@ -74,8 +74,8 @@ static int own_axis(const Value *v)
 /* Said once of a schedule, however much it draws. */
 static bool no_batch(Ctx *c, Span at)
 {
-    Span steps = c->unsized->alternate.steps->span;
-    Diag *d = diag_error(c->L->diags, (Span){steps.file, c->unsized->span.begin, steps.end}, E302, "this schedule draws samples, and does not say how many");
+    Span steps = c->unsized->alternate.steps->span, head = {steps.file, c->unsized->span.begin, steps.end};
+    Diag *d = diag_error(c->L->diags, head, E302, "this schedule draws samples, and does not say how many");
     Span user = diags_used_at(c->L->diags, SPAN_NONE);
     diags_used_at(c->L->diags, user);
     diag_note(d, user.file ? user : at, "drawn for this");

@@ -306,27 +306,31 @@ static const Value *part_for(const Player *p, bool alone, const Value *v)
     return part && part->kind == V_RECORD ? part : alone && v->kind == V_RECORD ? v : NULL;
 }
 
+static Diag *no_direction(Ctx *c, const Player *p, Span at, const char *but)
+{
+    return diag_error(c->L->diags, at, E201, "along takes a direction for each parameter of %s, and %s", p->name, but);
+}
+
 /* What is wrong with it, in terms of the parameters: like has all of them. */
 static Diag *lacks_or_has(Ctx *c, const Player *p, const Value *like, const Value *part, Span at)
 {
     Lower *L = c->L;
     for (int i = 0; i < like->record.n; i++)
-        if (!by_path(c, part, like->record.name[i]))
-            return diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and this has none for %s", p->name, like->record.name[i]);
+        if (!by_path(c, part, like->record.name[i])) return no_direction(c, p, at, strf(L, "this has none for %s", like->record.name[i]));
     for (int i = 0; i < part->record.n; i++)
-        if (!val_part(L, like, part->record.name[i]))
-            return diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and it has no parameter %s", p->name, part->record.name[i]);
-    return diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and this is %s", p->name, val_text(L, part));
+        if (!val_part(L, like, part->record.name[i])) return no_direction(c, p, at, strf(L, "it has no parameter %s", part->record.name[i]));
+    return no_direction(c, p, at, strf(L, "this is %s", val_text(L, part)));
 }
 
 static void wrong_direction(Ctx *c, const Player *p, const Value *like, bool alone, const Value *v, Span at)
 {
     Lower *L = c->L;
     const Value *part = part_for(p, alone, v);
+    const Player *of = part ? part->record.of : NULL;
     Diag *d;
-    if (!part) d = diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and this is %s", p->name, val_text(L, v));
+    if (!part) d = no_direction(c, p, at, strf(L, "this is %s", val_text(L, v)));
     else if (part->record.mixed) d = diag_error(L->diags, at, E201, "this is made of directions of several players, so it is none of %s", p->name);
-    else if (part->record.of && part->record.of != p) d = diag_error(L->diags, at, E201, "this is a direction of %s, and %s is to be moved", part->record.of->name, p->name);
+    else if (of && of != p) d = diag_error(L->diags, at, E201, "this is a direction of %s, and %s is to be moved", of->name, p->name);
     else d = lacks_or_has(c, p, like, part, at);
     diag_hint(d, alone ? "grad[%s] e is one" : "(%s: grad[..] e, ...) has a record for each player", p->name);
 }
