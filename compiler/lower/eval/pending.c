@@ -75,16 +75,16 @@ static Pending *pending_new(Ctx *c, LoopAssign a)
 {
     Lower *L = c->L;
     Pending *p = arena_new_of(L->a, Pending);
-    *p = (Pending){.slot = a.slot, .v = a.v, .picked = a.picked, .owner = slot_owner(L, a.slot), .assign = a.assign, .part = L->part, .application = a.application,
-                   .arm = arm_now(L), .of_block = c->block != NULL};
+    *p = (Pending){.slot = a.slot, .v = a.v, .picked = a.picked, .owner = slot_owner(L, a.slot), .assign = a.assign, .part = L->part,
+                   .application = a.application, .arm = arm_now(L), .of_block = c->block != NULL};
     array_push(L->a, &L->pendings, p);
     return p;
 }
 
 static void no_mean(Ctx *c, const Ast *assign, int slot)
 {
-    const char *path = c->L->m->slots.v[slot].path;
-    Diag *d = diag_error(c->L->diags, assign->span, E201, "%s is a condition, and several applications in one update assign it: they have no mean", path);
+    Diag *d = diag_error(c->L->diags, assign->span, E201, "%s is a condition, and several applications in one update assign it: they have no mean",
+                         c->L->m->slots.v[slot].path);
     diag_hint(d, "a real state, where(cond, 1, 0), has one: the share of those where it holds");
 }
 
@@ -251,7 +251,8 @@ static const Pending *where_waiting(Lower *L, Pending *p)
 static bool asks_too_much(Ctx *c, const Pending *p, Span at)
 {
     if (arm_now(c->L) == c->L->part->arm) return false;
-    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state that another update may have committed, committed under a condition in simultaneous");
+    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state that another update may have committed, committed under a condition in "
+                         "simultaneous");
     diag_note(d, p->assign->span, "assigned here");
     return true;
 }
