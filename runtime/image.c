@@ -156,19 +156,22 @@ static void open_function(Open *o, const ImageFunction *r, GanFunction *f)
     f->n_written = r->written.n;
     for (int i = 0; i < f->n_outputs; i++) {
         if (!WANT(o, output_fits(&out[i]), "an output of function %s is no tensor", f->name)) return;
-        f->output[i] = (GanOutput){.name = text_of(o, out[i].name, false), .elem = (GanElem)out[i].elem, .rank = out[i].rank};
+        f->output[i] = (GanOutput){.name = text_of(o, out[i].name, false), .kind = text_of(o, out[i].kind, true), .elem = (GanElem)out[i].elem, .rank = out[i].rank};
         memcpy(f->output[i].dim, out[i].dim, sizeof f->output[i].dim);
     }
     for (int i = 0; i < f->n_written; i++)
         if (WANT(o, within(written[i], 1, count(o, IMAGE_SLOT)), "function %s sets no slot", f->name)) f->written[i] = written[i];
 }
 
+enum { IMAGE_MOST_BINS = 100000 };
+
 /* What the trainer counts on: nodes that run something have it, with outputs that its kind reads. */
 static bool node_fits(const Open *o, const GanSchedule *s)
 {
     static const struct { bool needs; int outputs; GanElem elem; } want[] = {    /* outputs -1: as many as there are */
         [GAN_SEQUENCE] = {false}, [GAN_ALTERNATE] = {false}, [GAN_REPEAT] = {false, 1, GAN_I64}, [GAN_EVERY] = {false},
-        [GAN_IF] = {true, 1, GAN_BOOL}, [GAN_CALL] = {true, -1}, [GAN_REPORT] = {true, -1}, [GAN_SCATTER] = {true, -1}, [GAN_GRID] = {true, -1},
+        [GAN_IF] = {true, 1, GAN_BOOL}, [GAN_CALL] = {true, -1}, [GAN_REPORT] = {true, -1}, [GAN_SCATTER] = {true, -1}, [GAN_HISTOGRAM] = {true, -1},
+        [GAN_CURVE] = {true, -1}, [GAN_GRID] = {true, -1},
         [GAN_SAVE] = {false}, [GAN_STOP] = {true, 1, GAN_BOOL}, [GAN_EXPECT] = {true, 1, GAN_BOOL},
     };
     const GanProgram *p = &o->image->program;
@@ -176,7 +179,8 @@ static bool node_fits(const Open *o, const GanSchedule *s)
     if (s->fn >= p->n_functions) return false;
     const GanFunction *f = &p->function[s->fn];
     for (int i = 0; i < f->n_outputs; i++)
-        if ((s->kind == GAN_SCATTER || s->kind == GAN_GRID) && f->output[i].rank > GAN_MAX_RANK) return false;
+        if (s->kind >= GAN_SCATTER && s->kind <= GAN_GRID && f->output[i].rank > GAN_MAX_RANK) return false;
+    if (s->kind == GAN_HISTOGRAM && !within(s->count, 1, IMAGE_MOST_BINS)) return false;
     return want[s->kind].outputs <= 0 || (f->n_outputs == 1 && f->output[0].elem == want[s->kind].elem && !f->output[0].rank);
 }
 
@@ -278,7 +282,7 @@ static void open_program(Open *o)
 {
     const ImageProgram *r = rows(o, IMAGE_PROG);
     GanProgram         *p = &o->image->program;
-    *p = (GanProgram){.name = text_of(o, r->name, false), .source_hash = text_of(o, r->source_hash, false), .folder = text_of(o, r->folder, true),
+    *p = (GanProgram){.name = text_of(o, r->name, false), .source_hash = text_of(o, r->source_hash, false), .folder = text_of(o, r->folder, true), .made_with = text_of(o, r->made_with, true),
                       .state_bytes = (size_t)r->state_bytes,
                       .init_fn = r->init_fn, .n_slots = count(o, IMAGE_SLOT), .n_data = count(o, IMAGE_DATA), .n_functions = count(o, IMAGE_FUNC),
                       .n_files = count(o, IMAGE_SRCS)};

@@ -25,7 +25,7 @@ struct Log {
     int64_t lines;
     double  seconds;                                        /* of the last line that was kept of an earlier run */
     Arena  *arena;                                          /* of the line; its room is used again for the next */
-    Text    line, key;
+    Text    line, key, kinds;                               /* kinds: what the line ends in */
 };
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -54,6 +54,7 @@ static GanStatus open_log(const char *path, int flags, Log **out, GanError *err)
     l->arena = arena_new();
     l->line = text_in(l->arena);
     l->key = text_in(l->arena);
+    l->kinds = text_in(l->arena);
     *out = l;
     return GAN_OK;
 }
@@ -178,7 +179,7 @@ static void add_value(Text *line, GanElem elem, const void *value)
 void log_begin(Log *l, int64_t step, double seconds)
 {
     seconds = round(seconds * 1000) / 1000;
-    l->line.n = 0;
+    l->line.n = l->kinds.n = 0;
     l->no_memory = false;
     log_value(l, "step", GAN_I64, &step);
     log_value(l, "seconds", GAN_F64, &seconds);
@@ -188,6 +189,14 @@ void log_value(Log *l, const char *name, GanElem elem, const void *value)
 {
     add_name(l, name);
     add_value(&l->line, elem, value);
+}
+
+void log_kind(Log *l, const char *name, const char *kind)
+{
+    text_add(&l->kinds, l->kinds.n ? ", " : ", \"kinds\": {");
+    add_string(l, &l->kinds, name);
+    text_add(&l->kinds, ": ");
+    add_string(l, &l->kinds, kind);
 }
 
 /* What was written of a line that could not be ended is taken back, where that can be done. */
@@ -203,7 +212,8 @@ static GanStatus lost_line(const Log *l, size_t written, GanError *err)
 GanStatus log_end(Log *l, GanError *err)
 {
     if (l->no_memory) return gan_error_in(err, GAN_WORLD, l->path, "not enough memory for a line of the log");
-    text_add(&l->line, "}\n");
+    if (l->kinds.n) text_addn(&l->line, l->kinds.s, l->kinds.n);
+    text_add(&l->line, l->kinds.n ? "}}\n" : "}\n");
     for (size_t at = 0; at < l->line.n;) {
         ssize_t n = write(l->fd, l->line.s + at, l->line.n - at);
         if (n < 0 && errno == EINTR) continue;

@@ -35,6 +35,7 @@ typedef struct GanState {
 
 typedef struct GanOutput {                                  /* row-major over sample axes, then feature dims: one shape here */
     const char *name;
+    const char *kind;                                       /* of a report: what kind of estimate it is, "bound"; NULL: nothing is said */
     GanElem     elem;
     int         rank;
     int64_t     dim[16];
@@ -70,8 +71,10 @@ typedef enum {
     GAN_IF,                                                 /* function `fn` (one bool): kid 0, else kid 1 if there */
     GAN_CALL,                                               /* run `fn`: update, simultaneous updates, draw, let, assign, copy, average, initialise; an output "loss" is watched for NaN and inf */
     GAN_REPORT,                                             /* run `fn`; its outputs (numbers) are logged under their names and committed to slots "report.NAME" by itself */
-    GAN_SCATTER,                                            /* run `fn`, outputs [n,2]: a picture `name` of point clouds, one colour an output */
-    GAN_GRID,                                               /* run `fn`, one output [n,h,w] or [n,h,w,c]: a picture `name` */
+    GAN_SCATTER,                                            /* run `fn`, outputs [n,2]: a picture `name` of point clouds, one colour an output, which its name says */
+    GAN_HISTOGRAM,                                          /* the same of outputs [n], in `count` bins */
+    GAN_CURVE,                                              /* the same of outputs [n], values of functions at even places from lo to hi */
+    GAN_GRID,                                               /* run `fn`, outputs [n,h,w] or [n,h,w,c]: a picture `name`, of several outputs a row each */
     GAN_SAVE,                                               /* a checkpoint now */
     GAN_STOP,                                               /* leave the enclosing alternate when `fn` (one bool) says so */
     GAN_EXPECT,                                             /* `fn` (one bool) must hold; `name` is its source text */
@@ -84,7 +87,7 @@ typedef struct GanSchedule {
     int64_t              by_step;                           /* EXPECT: judged at this step of the last alternate; -1: where it stands */
     const char          *name;
     uint32_t             file, line, col;                   /* of the statement; file indexes GanProgram.file */
-    double               lo, hi;                            /* GRID: the values shown black and white */
+    double               lo, hi;                            /* GRID: the values shown black and white; other pictures: ends of the axes, NaN: chosen */
     int                  n_kids;
     struct GanSchedule **kid;
 } GanSchedule;
@@ -116,6 +119,8 @@ typedef struct GanExtern {
 typedef struct GanProgram {
     const char  *name;                                      /* the file's base name: names the run's folder */
     const char  *source_hash;                               /* of the source and every module it imports */
+    const char  *text;                                      /* of the main file, for the run's page; NULL: it is not at hand */
+    const char  *made_with;                                 /* flags that make another program of the same sources, "--set width=3 --f64"; or NULL */
     const char **file;      int n_files;
     GanSlot     *slot;      int n_slots;
     size_t       state_bytes;

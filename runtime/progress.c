@@ -30,6 +30,7 @@ struct Progress {
     Value  *value;
     int     n_values;
     bool    fresh;                                          /* something is there that no line has shown */
+    double  last_report;                                    /* when a line that stays was written */
 };
 
 static double now(void)
@@ -125,6 +126,15 @@ static size_t cut_at(const char *s, size_t n)
     return i;
 }
 
+/* A line that is longer than the terminal ends in a sign of it. */
+static void fit(const Progress *p, Text *line)
+{
+    size_t columns = p->terminal ? width(p) : line->n;
+    if (cut_at(text_str(line), columns) == line->n) return;
+    line->n = cut_at(line->s, columns - 1);
+    text_add(line, "…");
+}
+
 static void write_all(int fd, const char *s, size_t n)
 {
     while (n) {
@@ -136,27 +146,54 @@ static void write_all(int fd, const char *s, size_t n)
     }
 }
 
+static void add_values(const Progress *p, Text *t)
+{
+    for (int i = 0; i < p->n_values; i++) text_printf(t, "  %s %s", p->value[i].name, p->value[i].text);
+}
+
+/* The line's first `head` bytes are pale. */
+static void write_line(const Progress *p, const Text *plain, size_t head, Text *line)
+{
+    if (head > plain->n) head = plain->n;
+    if (p->terminal) text_add(line, clear);
+    if (p->colour) text_add(line, "\x1b[2m");
+    text_addn(line, plain->s, head);
+    if (p->colour) text_add(line, "\x1b[0m");
+    text_addn(line, plain->s + head, plain->n - head);
+}
+
 static void draw(Progress *p, double time)
 {
     Arena *a = arena_new();
     Text   plain = text_in(a), line = text_in(a);
     measure(p, time);
     add_step(p, &plain);
-    size_t head = plain.n, n;
-    for (int i = 0; i < p->n_values; i++) text_printf(&plain, "  %s %s", p->value[i].name, p->value[i].text);
-    n = p->terminal ? cut_at(plain.s, width(p)) : plain.n;
-    if (head > n) head = n;
-    if (p->terminal) text_add(&line, clear);
-    if (p->colour) text_add(&line, "\x1b[2m");
-    text_addn(&line, plain.s, head);
-    if (p->colour) text_add(&line, "\x1b[0m");
-    text_addn(&line, plain.s + head, n - head);
+    size_t head = plain.n;
+    add_values(p, &plain);
+    fit(p, &plain);
+    write_line(p, &plain, head, &line);
     if (!p->terminal) text_add(&line, "\n");
     write_all(p->fd, line.s, line.n);
     p->drawn = p->terminal;
     p->fresh = false;
     p->last_time = time;
     p->last_step = p->step;
+    arena_free(a);
+}
+
+/* The reports of a terminal, on a line that the next one does not take the place of. */
+static void draw_reports(Progress *p)
+{
+    Arena *a = arena_new();
+    Text   plain = text_in(a), line = text_in(a);
+    text_printf(&plain, "step %" PRId64, p->step);
+    size_t head = plain.n;
+    add_values(p, &plain);
+    fit(p, &plain);
+    write_line(p, &plain, head, &line);
+    text_add(&line, "\n");
+    write_all(p->fd, line.s, line.n);
+    p->drawn = false;
     arena_free(a);
 }
 
@@ -174,7 +211,13 @@ void progress_block(Progress *p, int64_t step)
     if (!p) return;
     p->step = step;
     double time = now();
-    if (time - p->last_time >= between) draw(p, time);
+    if (!p->terminal) {
+        if (time - p->last_time >= between) draw(p, time);
+        return;
+    }
+    if (time - p->last_report < between) return;
+    draw_reports(p);
+    p->last_report = time;
 }
 
 void progress_clear(Progress *p)

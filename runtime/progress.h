@@ -2,6 +2,7 @@
  *
  *     step 12000/20000  60%  5210 steps/s  0:02 left  modes 8  w 0.0123
  *
+ * On a terminal a line of each block that reported stays above it: "step 12000  modes 8  w 0.0123". What does not fit its width ends in "…".
  * At most ten lines a second are drawn. Failing writes are ignored: nobody is looking. NULL is a progress that nobody watches. */
 #pragma once
 #include "runtime/tensor.h"
@@ -15,6 +16,6 @@ typedef struct Progress Progress;
 Progress *progress_new(int fd, bool terminal, bool colour, int64_t step, int64_t total);
 void      progress_value(Progress *p, const char *name, GanElem elem, const void *value);   /* the latest of a report */
 void      progress_step(Progress *p, int64_t step);         /* after a round: cheap; a terminal's line may be redrawn */
-void      progress_block(Progress *p, int64_t step);        /* after a block that reported: a plain line may be written */
+void      progress_block(Progress *p, int64_t step);        /* after a block that reported: a line that stays may be written */
 void      progress_clear(Progress *p);                      /* a terminal's line is wiped, so that something else can be printed */
 void      progress_end(Progress *p);                        /* the last line, left standing; frees */

@@ -1,217 +1,17 @@
-/* report.c - see report.h. Reads what the run has left behind, draws curves as SVG, packs pictures as data URLs; the page
- * itself forbids every outside request. Start at report_write, at the bottom. */
+/* report.c - see report.h. Reads what the run has left behind, draws curves as SVG (chart.c), packs pictures as data URLs; the pages
+ * themselves forbid every outside request. Start at report_write and report_write_seeds, at the bottom. */
 #include "runtime/report.h"
 
-#include "base/array.h"
-#include "base/text.h"
-#include "runtime/axis.h"
+#include "runtime/chart.h"
 #include "runtime/file.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_CURVES = 64, MOST_POINTS = 1200, PICTURES_A_NAME = 12, MOST_PICTURE = 8 << 20 };
-static const int64_t most_log = INT64_C(1) << 31;
-
-static void add_escaped(Text *t, const char *s)
-{
-    for (; *s; s++) {
-        switch (*s) {
-        case '<': text_add(t, "&lt;"); break;
-        case '>': text_add(t, "&gt;"); break;
-        case '&': text_add(t, "&amp;"); break;
-        case '"': text_add(t, "&quot;"); break;
-        default: text_addn(t, s, 1); break;
-        }
-    }
-}
-
-/* ---- curves: from the log --------------------------------------------------------------------------------------- */
-
-typedef struct Point {
-    double step, value;
-} Point;
-
-typedef struct Curve {
-    const char *name;
-    ARRAY(Point) points;
-} Curve;
-
-typedef ARRAY(Curve) Curves;
-
-static bool number_of(const json_t *v, double *x)
-{
-    const char *word = json_string_value(v);
-    if (json_is_number(v)) *x = json_number_value(v);
-    else if (json_is_boolean(v)) *x = json_is_true(v);
-    else if (word && !strcmp(word, "nan")) *x = NAN;
-    else if (word && !strcmp(word, "inf")) *x = INFINITY;
-    else if (word && !strcmp(word, "-inf")) *x = -INFINITY;
-    else return false;
-    return true;
-}
-
-static Curve *curve_named(Arena *a, Curves *curves, const char *name)
-{
-    for (int i = 0; i < curves->n; i++)
-        if (!strcmp(curves->v[i].name, name)) return &curves->v[i];
-    if (curves->n == MOST_CURVES) return NULL;
-    Curve new = {.name = arena_str(a, name)};
-    array_push(a, curves, new);
-    return &curves->v[curves->n - 1];
-}
-
-static void read_line(Arena *a, Curves *curves, const char *line, size_t n)
-{
-    json_t     *root = json_loadb(line, n, 0, NULL), *value;
-    const char *name;
-    Point       p;
-    if (json_is_object(root) && number_of(json_object_get(root, "step"), &p.step) && isfinite(p.step)) {
-        json_object_foreach(root, name, value) {
-            if (!strcmp(name, "step") || !strcmp(name, "seconds") || !number_of(value, &p.value)) continue;
-            Curve *c = curve_named(a, curves, name);
-            if (c) array_push(a, &c->points, p);
-        }
-    }
-    json_decref(root);
-}
-
-static GanStatus read_log(Arena *a, const char *folder, Curves *curves, GanError *err)
-{
-    char  *text;
-    size_t n;
-    char  *path = arena_printf(a, "%s/log.jsonl", folder);
-    GanStatus s = file_read_all(path, most_log, &text, &n, err);
-    if (s) return s == GAN_WRONG ? GAN_OK : s;              /* a run with its log elsewhere has pictures still */
-    errno = 0;
-    for (char *line = text, *stop; (stop = memchr(line, '\n', n - (size_t)(line - text))); line = stop + 1)
-        read_line(a, curves, line, (size_t)(stop - line));
-    bool no_memory = errno == ENOMEM;                       /* jansson does not say so */
-    free(text);
-    return no_memory ? gan_error_in(err, GAN_WORLD, path, "not enough memory to read the log") : GAN_OK;
-}
-
-/* ---- curves: drawing -------------------------------------------------------------------------------------------- */
-
-enum { WIDTH = 440, HEIGHT = 220, LEFT = 58, RIGHT = 24, TOP = 10, BOTTOM = 24 };
-
-typedef struct Frame {
-    double x0, x1, y0, y1;                                  /* values at the frame's edges */
-} Frame;
-
-static double frame_x(const Frame *f, double step) { return LEFT + (step - f->x0) / (f->x1 - f->x0) * (WIDTH - LEFT - RIGHT); }
-static double frame_y(const Frame *f, double y) { return HEIGHT - BOTTOM - (y - f->y0) / (f->y1 - f->y0) * (HEIGHT - TOP - BOTTOM); }
-
-static void widen(double *lo, double *hi)
-{
-    double least = fmax(fabs(*lo), fabs(*hi)) * 1e-4;
-    if (*hi - *lo > least && *hi - *lo > 1e-300) return;
-    if (least < 1e-300) least = 1;
-    *lo -= least;
-    *hi += least;
-}
-
-/* Values beyond 1e300 are drawn there: the span must be finite. */
-static double drawable(double x) { return x > 1e300 ? 1e300 : x < -1e300 ? -1e300 : x; }
-
-static Frame frame_of(const Curve *c)
-{
-    Frame f = {INFINITY, -INFINITY, INFINITY, -INFINITY};
-    for (int i = 0; i < c->points.n; i++) {
-        Point p = c->points.v[i];
-        f.x0 = fmin(f.x0, drawable(p.step)), f.x1 = fmax(f.x1, drawable(p.step));
-        if (isfinite(p.value)) f.y0 = fmin(f.y0, drawable(p.value)), f.y1 = fmax(f.y1, drawable(p.value));
-    }
-    if (f.y0 > f.y1) f.y0 = 0, f.y1 = 1;
-    widen(&f.x0, &f.x1);
-    widen(&f.y0, &f.y1);
-    double room = 0.04 * (f.y1 - f.y0);
-    f.y0 -= room, f.y1 += room;
-    return f;
-}
-
-static void add_ticks(Text *t, const Frame *f)
-{
-    char   label[32];
-    double step = axis_step(f->y1 - f->y0);
-    for (double k = axis_first(f->y0, step); k * step <= f->y1; k++)
-        text_printf(t, "<path class=g d='M%d %.1fH%d'/><text x=%d y=%.1f class=y>%s</text>", LEFT, frame_y(f, k * step), WIDTH - RIGHT,
-                    LEFT - 6, frame_y(f, k * step) + 4, axis_label(label, k * step));
-    step = axis_step(1.5 * (f->x1 - f->x0));                /* steps are long words */
-    for (double k = axis_first(f->x0, step); k * step <= f->x1; k++)
-        text_printf(t, "<text x=%.1f y=%d class=x>%s</text>", frame_x(f, k * step), HEIGHT - 6, axis_label(label, k * step));
-}
-
-/* A line goes on while values are finite; `pen` says whether one is under way. */
-static void add_point(Text *t, const Frame *f, Point p, bool *pen)
-{
-    if (!isfinite(p.value)) {
-        *pen = false;
-        return;
-    }
-    text_printf(t, "%s%.1f %.1f", *pen ? "L" : "M", frame_x(f, drawable(p.step)), frame_y(f, drawable(p.value)));
-    if (!*pen) text_add(t, "h0");                           /* a lone point is a dot */
-    *pen = true;
-}
-
-/* Of many points, each bucket's lowest and highest, in their order, and one that is not finite if there is one. */
-static void add_bucket(Text *t, const Frame *f, const Point *p, int n, bool *pen)
-{
-    int lo = 0, hi = 0;
-    for (int i = 0; i < n; i++) {
-        if (!isfinite(p[i].value)) {
-            *pen = false;
-            return;
-        }
-        if (p[i].value < p[lo].value) lo = i;
-        if (p[i].value > p[hi].value) hi = i;
-    }
-    add_point(t, f, p[lo < hi ? lo : hi], pen);
-    if (lo != hi) add_point(t, f, p[lo < hi ? hi : lo], pen);
-}
-
-static void add_line(Text *t, const Frame *f, const Curve *c)
-{
-    bool pen = false;
-    int  n = c->points.n, each = (n + MOST_POINTS - 1) / MOST_POINTS;
-    text_add(t, "<path class=c d='");
-    for (int i = 0; i < n; i += each) add_bucket(t, f, c->points.v + i, n - i < each ? n - i : each, &pen);
-    text_add(t, "'/>");
-}
-
-static void add_not_finite(Text *t, const Frame *f, const Curve *c)
-{
-    int marks = 0;
-    for (int i = 0; i < c->points.n && marks < 200; i++) {
-        Point p = c->points.v[i];
-        if (isfinite(p.value)) continue;
-        char label[32];
-        text_printf(t, "<path class=n d='M%.1f %dl-4 -8h8z'><title>%s at step %s</title></path>", frame_x(f, drawable(p.step)), TOP + 8,
-                    isnan(p.value) ? "nan" : p.value > 0 ? "inf" : "-inf", axis_label(label, p.step));
-        marks++;
-    }
-}
-
-static void add_curve(Text *t, const Curve *c)
-{
-    Frame  f = frame_of(c);
-    double last = c->points.v[c->points.n - 1].value;
-    text_add(t, "<figure><figcaption>");
-    add_escaped(t, c->name);
-    text_add(t, " <b>");
-    text_printf(t, "%.6g</b></figcaption><svg viewBox='0 0 %d %d' role=img>", last, WIDTH, HEIGHT);
-    add_ticks(t, &f);
-    text_printf(t, "<path class=a d='M%d %dV%dH%d'/>", LEFT, TOP, HEIGHT - BOTTOM, WIDTH - RIGHT);
-    add_line(t, &f, c);
-    add_not_finite(t, &f, c);
-    text_add(t, "</svg></figure>\n");
-}
+enum { PICTURES_A_NAME = 12, MOST_PICTURE = 8 << 20, MOST_SEEDS_PICTURED = 24 };
 
 /* ---- pictures --------------------------------------------------------------------------------------------------- */
 
@@ -264,15 +64,17 @@ static void add_base64(Text *t, const uint8_t *p, size_t n)
     }
 }
 
-static void add_picture(Text *t, const Picture *p)
+/* `of`: whose it is; NULL: the page's. */
+static void add_picture(Text *t, const Picture *p, const char *of)
 {
     char  *bytes;
     size_t n;
     if (file_read_all(p->path, MOST_PICTURE, &bytes, &n, NULL)) return;
     if (n > 8 && !memcmp(bytes, "\x89PNG\r\n\x1a\n", 8)) {
         text_add(t, "<figure><figcaption>");
-        add_escaped(t, GAN_SHOWN(p->name));
+        chart_escaped(t, GAN_SHOWN(p->name));
         if (p->number >= 0) text_printf(t, " <b>%" PRId64 "</b>", p->number);
+        if (of) text_printf(t, " <i>%s</i>", of);
         text_add(t, "</figcaption><img alt='' src='data:image/png;base64,");
         add_base64(t, (const uint8_t *)bytes, n);
         text_add(t, "'></figure>\n");
@@ -280,56 +82,292 @@ static void add_picture(Text *t, const Picture *p)
     free(bytes);
 }
 
-static void add_pictures(Text *t, Pictures *found)
+/* The newest `most` of each name. */
+static void add_pictures(Text *t, Pictures *found, int most, const char *of)
 {
     int same = 0;
     if (found->n) qsort(found->v, (size_t)found->n, sizeof *found->v, by_name_then_newest);
     for (int i = 0; i < found->n; i++) {
         same = i && !strcmp(found->v[i].name, found->v[i - 1].name) ? same + 1 : 0;
-        if (same < PICTURES_A_NAME) add_picture(t, &found->v[i]);
+        if (same < most) add_picture(t, &found->v[i], of);
     }
 }
 
-/* ---- the page --------------------------------------------------------------------------------------------------- */
+static Pictures pictures_of(Arena *a, const char *folder)
+{
+    Pictures found = {0};
+    find_pictures(a, folder, &found);
+    find_pictures(a, arena_printf(a, "%s/pictures", folder), &found);
+    return found;
+}
+
+/* ---- what is said in words -------------------------------------------------------------------------------------- */
 
 static const char head[] =
     "<!doctype html>\n<html lang=en><meta charset=utf-8>\n"
     "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
     "<meta name=viewport content='width=device-width'>\n<style>\n"
-    ":root{color-scheme:light dark;--ink:#222;--pale:#ddd;--back:#fff;--line:#0072b2;--bad:#d55e00}\n"
+    ":root{color-scheme:light dark;--ink:#222;--pale:#ddd;--back:#fff;--line:#0072b2;--bad:#d55e00;--good:#009e73}\n"
     "@media(prefers-color-scheme:dark){:root{--ink:#ddd;--pale:#444;--back:#181818;--line:#56b4e9}}\n"
     "body{font:15px system-ui,sans-serif;color:var(--ink);background:var(--back);margin:2em}\n"
     "section{display:flex;flex-wrap:wrap;gap:1.5em;margin-bottom:2em}figure{margin:0}svg{width:440px;max-width:100%}\n"
     "img{max-width:100%;min-width:220px;image-rendering:pixelated;background:#fff}figcaption{margin-bottom:.3em}\n"
     "text{font-size:11px;fill:var(--ink)}.x{text-anchor:middle}.y{text-anchor:end}path{fill:none}\n"
     ".g{stroke:var(--pale)}.a{stroke:var(--ink)}.c{stroke:var(--line);stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}\n"
-    ".n{fill:var(--bad)}\n</style>\n";
+    ".s{stroke-width:1;opacity:.45}.m{stroke:var(--bad);stroke-width:2.5}.n{fill:var(--bad)}\n"
+    ".thin,.thick,.odd{display:inline-block;width:1.6em;height:0;border-top:1.5px solid var(--line);vertical-align:middle;margin:0 .3em 0 1em}\n"
+    ".thick{border-top:3px solid var(--bad)}.odd{width:0;border:.35em solid transparent;border-top:.5em solid var(--bad);border-bottom:0}\n"
+    "table{border-collapse:collapse;margin-bottom:1.5em}td,th{text-align:left;padding:.15em 1.2em .15em 0;vertical-align:top;font-weight:normal}\n"
+    "th{color:var(--line)}.no{color:var(--bad)}.yes{color:var(--good)}i{font-style:normal;opacity:.7}\n"
+    "pre{overflow:auto;border:1px solid var(--pale);padding:1em}\n</style>\n";
 
-static void add_page(Text *t, const char *title, const Curves *curves, Pictures *pictures)
+static void begin_page(Text *t, const ReportFacts *f)
 {
     text_add(t, head);
     text_add(t, "<title>");
-    add_escaped(t, GAN_SHOWN(title));
+    chart_escaped(t, GAN_SHOWN(f->title));
     text_add(t, "</title>\n<h1>");
-    add_escaped(t, GAN_SHOWN(title));
-    text_add(t, "</h1>\n<section>\n");
-    for (int i = 0; i < curves->n; i++) add_curve(t, &curves->v[i]);
-    text_add(t, "</section>\n<section>\n");
-    add_pictures(t, pictures);
-    text_add(t, "</section>\n</html>\n");
+    chart_escaped(t, GAN_SHOWN(f->title));
+    text_add(t, "</h1>\n");
 }
 
-GanStatus report_write(const char *folder, const char *title, GanError *err)
+static void add_row(Text *t, const char *what, const char *text)
+{
+    if (!text) return;
+    text_printf(t, "<tr><th>%s<td>", what);
+    chart_escaped(t, text);
+    text_add(t, "\n");
+}
+
+/* `seeds` games, or one. */
+static void add_facts(Text *t, const ReportFacts *f, int seeds)
+{
+    Arena *a = t->arena;
+    text_add(t, "<table>\n");
+    if (f->state) add_row(t, "run", arena_printf(a, "%s at step %" PRId64, f->state, f->step));
+    if (seeds) add_row(t, "seeds", arena_printf(a, "%" PRIu64 " to %" PRIu64, f->seed, f->seed + (uint64_t)seeds - 1));
+    else add_row(t, "seed", arena_printf(a, "%" PRIu64, f->seed));
+    add_row(t, "made with", f->made_with && *f->made_with ? GAN_SHOWN(f->made_with) : NULL);
+    add_row(t, "by", "gan " GAN_VERSION);
+    add_row(t, "sources", f->sources);
+    text_add(t, "</table>\n");
+}
+
+static void add_expects(Text *t, const ReportFacts *f)
+{
+    if (!f->n_expects) return;
+    text_add(t, "<table>\n");
+    for (int i = 0; i < f->n_expects; i++) {
+        const ReportExpect *e = &f->expect[i];
+        text_add(t, "<tr><td><code>expect ");
+        chart_escaped(t, e->text);
+        text_add(t, !e->judged ? "</code><td>not judged yet\n" : e->held ? "</code><td class=yes>held\n" : "</code><td class=no>NOT held\n");
+    }
+    text_add(t, "</table>\n");
+}
+
+static void end_page(Text *t, const ReportFacts *f)
+{
+    if (f->program) {
+        text_add(t, "<details><summary>the program</summary><pre>");
+        chart_escaped(t, f->program);
+        text_add(t, "</pre></details>\n");
+    }
+    text_add(t, "</html>\n");
+}
+
+/* ---- a run's page ----------------------------------------------------------------------------------------------- */
+
+static double last_step(const Curves *c, double last)
+{
+    for (int i = 0; i < c->n; i++) last = fmax(last, c->v[i].points.v[c->v[i].points.n - 1].step);
+    return last;
+}
+
+static bool odd(const Curve *c)                             /* has it a value that is marked? */
+{
+    for (int i = 0; i < c->points.n; i++)
+        if (!isfinite(c->points.v[i].value)) return true;
+    return false;
+}
+
+static void add_name(Text *t, const Curve *c)
+{
+    chart_escaped(t, c->name);
+    if (!c->kind) return;
+    text_add(t, " <i>(");
+    chart_escaped(t, c->kind);
+    text_add(t, ")</i>");
+}
+
+static void add_once(Text *t, const Curves *curves)
+{
+    int n = 0;
+    for (int i = 0; i < curves->n; i++) n += curves->v[i].points.n == 1;
+    if (!n) return;
+    text_add(t, "<table>\n");
+    for (int i = 0; i < curves->n; i++) {
+        const Curve *c = &curves->v[i];
+        if (c->points.n > 1) continue;
+        text_add(t, "<tr><td>");
+        add_name(t, c);
+        text_printf(t, "<td><b>%.6g</b>\n", chart_last(c));
+    }
+    text_add(t, "</table>\n");
+}
+
+static void add_curves(Text *t, const Curves *curves, double last)
+{
+    bool marks = false;
+    text_add(t, "<section>\n");
+    for (int i = 0; i < curves->n; i++) {
+        const Curve *c = &curves->v[i];
+        if (c->points.n < 2) continue;
+        marks |= odd(c);
+        text_add(t, "<figure><figcaption>");
+        add_name(t, c);
+        text_printf(t, " <b>%.6g</b></figcaption>", chart_last(c));
+        chart_add(t, &c, 1, last);
+        text_add(t, "</figure>\n");
+    }
+    text_add(t, "</section>\n");
+    if (marks) text_add(t, "<p><span class=odd></span>a value that is not finite</p>\n");
+}
+
+GanStatus report_write(const char *folder, const ReportFacts *f, GanError *err)
 {
     Arena    *a = arena_new();
     Curves    curves = {0};
-    Pictures  pictures = {0};
     Text      page = text_in(a);
-    GanStatus s = read_log(a, folder, &curves, err);
+    GanStatus s = chart_read_log(a, arena_printf(a, "%s/log.jsonl", folder), &curves, err);
     if (!s) {
-        find_pictures(a, folder, &pictures);
-        find_pictures(a, arena_printf(a, "%s/pictures", folder), &pictures);
-        add_page(&page, title, &curves, &pictures);
+        Pictures pictures = pictures_of(a, folder);
+        begin_page(&page, f);
+        add_facts(&page, f, 0);
+        add_expects(&page, f);
+        add_once(&page, &curves);
+        add_curves(&page, &curves, last_step(&curves, (double)f->step));
+        text_add(&page, "<section>\n");
+        add_pictures(&page, &pictures, PICTURES_A_NAME, NULL);
+        text_add(&page, "</section>\n");
+        end_page(&page, f);
+        s = file_write(arena_printf(a, "%s/report.html", folder), page.s, page.n, false, err);
+    }
+    arena_free(a);
+    return s;
+}
+
+/* ---- a page over seeds ------------------------------------------------------------------------------------------ */
+
+typedef struct Games {
+    const char *folder;
+    uint64_t    seed;                                       /* of the first */
+    int         n;
+    Curves     *log;                                        /* of each */
+    const Curve ***curve;                                   /* of each name: of each game, or NULL */
+    const Curve **any;                                      /* of each name: of some game */
+    int         n_names;
+} Games;
+
+static const char *folder_of(Arena *a, const Games *g, int k) { return arena_printf(a, "%s/seed-%" PRIu64, g->folder, g->seed + (uint64_t)k); }
+
+static int name_number(const Games *g, const char *name)
+{
+    for (int i = 0; i < g->n_names; i++)
+        if (!strcmp(g->any[i]->name, name)) return i;
+    return -1;
+}
+
+static void sort_games(Arena *a, Games *g)
+{
+    int most = 0;
+    for (int k = 0; k < g->n; k++) most += g->log[k].n;
+    g->curve = arena_array(a, const Curve **, most + 1);
+    g->any = arena_array(a, const Curve *, most + 1);
+    for (int k = 0; k < g->n; k++)
+        for (int i = 0; i < g->log[k].n; i++) {
+            const Curve *c = &g->log[k].v[i];
+            int          at = name_number(g, c->name);
+            if (at < 0) {
+                at = g->n_names++;
+                g->any[at] = c;
+                g->curve[at] = arena_array(a, const Curve *, g->n);
+            }
+            g->curve[at][k] = c;
+        }
+}
+
+static void add_spread(Text *t, const Games *g, int name)
+{
+    double *v = arena_array(t->arena, double, g->n);
+    int     n = 0;
+    for (int k = 0; k < g->n; k++)
+        if (g->curve[name][k]) v[n++] = chart_last(g->curve[name][k]);
+    double median = chart_median(v, n);
+    text_printf(t, "median <b>%.6g</b>, from %.6g to %.6g over %d", median, v[0], v[n - 1], n);
+}
+
+static void add_charts(Text *t, const Games *g)
+{
+    double last = 0;
+    for (int k = 0; k < g->n; k++) last = last_step(&g->log[k], last);
+    text_add(t, "<p><span class=thin></span>a seed <span class=thick></span>median <span class=odd></span>a value that is not finite</p>\n<section>\n");
+    for (int i = 0; i < g->n_names; i++) {
+        text_add(t, "<figure><figcaption>");
+        add_name(t, g->any[i]);
+        text_add(t, " ");
+        add_spread(t, g, i);
+        text_add(t, "</figcaption>");
+        chart_add(t, g->curve[i], g->n, last);
+        text_add(t, "</figure>\n");
+    }
+    text_add(t, "</section>\n");
+}
+
+/* The last values, a game a row, which leads to its page. */
+static void add_table(Text *t, const Games *g)
+{
+    text_add(t, "<table>\n<tr><th>seed");
+    for (int i = 0; i < g->n_names; i++) {
+        text_add(t, "<th>");
+        add_name(t, g->any[i]);
+    }
+    for (int k = 0; k < g->n; k++) {
+        unsigned long long seed = g->seed + (uint64_t)k;
+        text_printf(t, "\n<tr><td><a href='seed-%llu/report.html'>%llu</a>", seed, seed);
+        for (int i = 0; i < g->n_names; i++) {
+            text_add(t, "<td>");
+            if (g->curve[i][k]) text_printf(t, "%.6g", chart_last(g->curve[i][k]));
+        }
+    }
+    text_add(t, "\n</table>\n");
+}
+
+static void add_last_pictures(Text *t, const Games *g)
+{
+    text_add(t, "<section>\n");
+    for (int k = 0; k < g->n && k < MOST_SEEDS_PICTURED; k++) {
+        Pictures found = pictures_of(t->arena, folder_of(t->arena, g, k));
+        add_pictures(t, &found, 1, arena_printf(t->arena, "seed %" PRIu64, g->seed + (uint64_t)k));
+    }
+    text_add(t, "</section>\n");
+}
+
+GanStatus report_write_seeds(const char *folder, const ReportFacts *f, int n, GanError *err)
+{
+    Arena    *a = arena_new();
+    Games     g = {.folder = folder, .seed = f->seed, .n = n, .log = arena_array(a, Curves, n)};
+    Text      page = text_in(a);
+    GanStatus s = GAN_OK;
+    for (int k = 0; k < n && !s; k++) s = chart_read_log(a, arena_printf(a, "%s/log.jsonl", folder_of(a, &g, k)), &g.log[k], err);
+    if (!s) {
+        sort_games(a, &g);
+        begin_page(&page, f);
+        add_facts(&page, f, n);
+        add_charts(&page, &g);
+        add_table(&page, &g);
+        add_last_pictures(&page, &g);
+        end_page(&page, f);
         s = file_write(arena_printf(a, "%s/report.html", folder), page.s, page.n, false, err);
     }
     arena_free(a);

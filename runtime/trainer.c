@@ -69,6 +69,9 @@ typedef struct Trainer {
     int64_t               past_steps;                       /* of the newest of them: TrainerOptions.steps of the run that made it, */
     int64_t               past_rounds;                      /* and how far it had come */
     double                start, seconds_before, last_save;
+    double                last_page, page_seconds;          /* when the run's page was written, and how long that took */
+    const GanSchedule   **picture;                          /* every picture of the program, and where its axes are */
+    PictureAxes          *axes;  int n_pictures;
     Snapshot              snapshot;
     int64_t               lines;                            /* of the log, where the round, or the statement outside of rounds, began that is under way */
     int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
@@ -261,9 +264,31 @@ static void expects_read(TrainerResult *r, const char *text)
     }
 }
 
+enum { AXES_TEXT = 4 * 26 };                                /* of one picture */
+
+static void axes_text(const Trainer *t, char *text)         /* of each picture, four numbers */
+{
+    for (int i = 0; i < t->n_pictures; i++)
+        text += sprintf(text, "%.17g %.17g %.17g %.17g ", t->axes[i].x0, t->axes[i].x1, t->axes[i].y0, t->axes[i].y1);
+}
+
+static void axes_read(Trainer *t, const char *text)
+{
+    for (int i = 0; text && i < t->n_pictures; i++) {
+        double at[4];
+        for (int k = 0; k < 4; k++) {
+            char *end;
+            at[k] = strtod(text, &end);
+            if (end == text || !isfinite(at[k])) return;
+            text = end;
+        }
+        t->axes[i] = (PictureAxes){at[0], at[1], at[2], at[3]};
+    }
+}
+
 typedef struct Content {                                    /* of a checkpoint */
     SafeTensor *view;
-    char       *expects, name[GAN_ERROR_TEXT], position[DEEPEST * 2 * 21], seed[32], rounds[32], lines[32], steps[32];
+    char       *expects, *axes, name[GAN_ERROR_TEXT], position[DEEPEST * 2 * 21], seed[32], rounds[32], lines[32], steps[32];
     SafeMeta   *meta;
     int         n_views, n_meta;
 } Content;
@@ -272,28 +297,31 @@ static void content_free(Content *c)
 {
     free(c->view);
     free(c->expects);
+    free(c->axes);
     free(c->meta);
 }
 
 static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanError *err)
 {
-    enum { WORDS = 9 };
+    enum { WORDS = 10 };
     const GanProgram *p = t->program;
     c->view = calloc((size_t)p->n_slots + 1, sizeof *c->view);
     c->expects = calloc((size_t)t->result->n_expects + 1, 1);
+    c->axes = calloc((size_t)t->n_pictures * AXES_TEXT + 1, 1);
     c->meta = calloc(WORDS + (size_t)t->data.n, sizeof *c->meta);
-    if (!c->view || !c->expects || !c->meta) {
+    if (!c->view || !c->expects || !c->axes || !c->meta) {
         content_free(c);
         return gan_error(err, GAN_WORLD, "no memory for a checkpoint");
     }
     expects_text(t->result, c->expects);
+    axes_text(t, c->axes);
     path_text(path, c->position, sizeof c->position);
     snprintf(c->seed, sizeof c->seed, "%" PRIu64, t->state->seed);
     snprintf(c->rounds, sizeof c->rounds, "%" PRId64, t->rounds);
     snprintf(c->lines, sizeof c->lines, "%" PRId64, !t->log ? 0 : replaying(t) ? t->lines : log_lines(t->log));
     snprintf(c->steps, sizeof c->steps, "%" PRId64, t->o->steps);
     const SafeMeta meta[WORDS] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
-                             {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}};
+                             {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}, {"axes", c->axes}};
     memcpy(c->meta, meta, sizeof meta);
     c->n_meta = WORDS + t->data.n;
     for (int i = 0; i < t->data.n; i++) c->meta[WORDS + i] = (SafeMeta){t->data.v[i].key, t->data.v[i].sum};
@@ -314,6 +342,37 @@ static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
     return st;
 }
 
+/* ---- the run's page ------------------------------------------------------------------------------------------------- */
+
+static void write_page(Trainer *t, const char *run)
+{
+    const GanProgram *p = t->program;
+    GanError     err;
+    char         text[GAN_ERROR_TEXT];
+    ReportExpect *expect = calloc((size_t)t->result->n_expects + 1, sizeof *expect);
+    if (!t->o->out || !expect) {
+        free(expect);
+        return;
+    }
+    for (int i = 0; i < t->result->n_expects; i++) {
+        const TrainerExpect *e = &t->result->expect[i];
+        expect[i] = (ReportExpect){e->node->name, e->judged, e->held};
+    }
+    ReportFacts facts = {.title = p->name, .made_with = p->made_with, .sources = p->source_hash, .program = p->text, .seed = t->state->seed, .step = t->rounds,
+                         .state = run, .expect = expect, .n_expects = t->result->n_expects};
+    double begun = now();
+    if (report_write(t->o->out, &facts, &err)) say(t, "warning: %s", gan_error_text(&err, text));
+    t->last_page = now();
+    t->page_seconds = t->last_page - begun;
+    free(expect);
+}
+
+/* With a checkpoint, unless pages would take more than a twentieth of the time. */
+static void write_page_now_and_then(Trainer *t)
+{
+    if (now() - t->last_page > 1 + 20 * t->page_seconds) write_page(t, "running");
+}
+
 /* A save that fails does not stop training: it is told, and the next one tries again under a new name. */
 static void save_between_rounds(Trainer *t, const Path *path)
 {
@@ -321,6 +380,7 @@ static void save_between_rounds(Trainer *t, const Path *path)
     char      text[GAN_ERROR_TEXT];
     GanStatus st = save_at(t, path, &err);
     if (st) say(t, "warning: no checkpoint at step %" PRId64 ": %s", t->rounds, gan_error_text(&err, text));
+    if (!replaying(t)) write_page_now_and_then(t);
     t->last_save = now();
     t->save_asked = false;
     t->n_named = 0;
@@ -418,6 +478,7 @@ static GanStatus take_place(Trainer *t, const SafeFile *f, const char *path)
     t->state->seed = strtoull(seed, NULL, 10);
     t->rounds = strtoll(step, NULL, 10);
     expects_read(t->result, safetensors_meta(f, "expects"));
+    axes_read(t, safetensors_meta(f, "axes"));
     return GAN_OK;
 }
 
@@ -503,11 +564,12 @@ static Flow walk_report(Trainer *t, const GanSchedule *n)
     const GanFunction *f = &t->program->function[n->fn];
     for (int i = 0; i < f->n_outputs; i++) {
         TrainerReport *r = report_of(t, f->output[i].name);
-        if (r) *r = (TrainerReport){.name = r->name, .made = true, .value = output_number(t, n->fn, i)};
+        if (r) *r = (TrainerReport){.name = r->name, .kind = f->output[i].kind, .made = true, .value = output_number(t, n->fn, i)};
         if (replaying(t)) continue;
         if (t->line_open && t->log && log_has(t->log, f->output[i].name)) close_line(t);
         open_line(t);
         if (t->log) log_value(t->log, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
+        if (t->log && f->output[i].kind) log_kind(t->log, f->output[i].name, f->output[i].kind);
         progress_value(t->progress, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
     }
     return GO_ON;
@@ -523,27 +585,44 @@ static GanTensor output_view(const Trainer *t, int fn, int i)
     const GanOutput *o = &t->program->function[fn].output[i];
     GanTensor        v = {.elem = o->elem, .rank = o->rank, .data = t->out[fn][i]};
     memcpy(v.dim, o->dim, sizeof v.dim);
+    v.bytes = gan_elem_bytes(v.elem);
+    for (int d = 0; d < v.rank; d++) v.bytes *= (size_t)v.dim[d];
     return v;
 }
+
+/* The node's; NULL: it is none of the program's pictures. */
+static PictureAxes *axes_of(const Trainer *t, const GanSchedule *n)
+{
+    for (int i = 0; i < t->n_pictures; i++)
+        if (t->picture[i] == n) return &t->axes[i];
+    return NULL;
+}
+
+typedef GanStatus Draw(const char *path, const PicturePart *part, int n, const PictureStyle *style, GanError *err);
+
+static Draw *const draw[] = {[GAN_SCATTER] = picture_scatter, [GAN_HISTOGRAM] = picture_histogram, [GAN_CURVE] = picture_curve, [GAN_GRID] = picture_grid};
+
+static bool is_picture(const GanSchedule *n) { return n->kind >= GAN_SCATTER && n->kind <= GAN_GRID; }
 
 static Flow walk_picture(Trainer *t, const GanSchedule *n)
 {
     Flow flow = run_fn(t, n->fn);
     if (flow != GO_ON || replaying(t) || !t->o->out) return flow;
-    enum { MOST_CLOUDS = 6 };
-    GanTensor        view[MOST_CLOUDS];
-    const GanTensor *cloud[MOST_CLOUDS];
-    int              clouds = t->program->function[n->fn].n_outputs;
-    if (clouds > MOST_CLOUDS) clouds = MOST_CLOUDS;
-    for (int i = 0; i < clouds; i++) {
+    const GanFunction *f = &t->program->function[n->fn];
+    GanTensor         *view = calloc((size_t)f->n_outputs + 1, sizeof *view);
+    PicturePart       *part = calloc((size_t)f->n_outputs + 1, sizeof *part);
+    char               path[FILE_PATH_MAX], text[GAN_ERROR_TEXT];
+    GanError           err;
+    PictureStyle       style = {n->lo, n->hi, n->count, axes_of(t, n)};
+    for (int i = 0; view && part && i < f->n_outputs; i++) {
         view[i] = output_view(t, n->fn, i);
-        cloud[i] = &view[i];
+        part[i] = (PicturePart){&view[i], f->output[i].name};
     }
-    char      path[FILE_PATH_MAX], text[GAN_ERROR_TEXT];
-    GanError  err;
     picture_path(t, n, path);
-    GanStatus st = n->kind == GAN_SCATTER ? picture_scatter(path, cloud, clouds, &err) : picture_grid(path, cloud[0], n->lo, n->hi, &err);
+    GanStatus st = view && part ? draw[n->kind](path, part, f->n_outputs, &style, &err) : gan_error_in(&err, GAN_WORLD, path, "not enough memory for a picture");
     if (st) say(t, "warning: %s", gan_error_text(&err, text));
+    free(view);
+    free(part);
     return GO_ON;
 }
 
@@ -847,7 +926,8 @@ static Flow walk(Trainer *t, const GanSchedule *n)
     static Flow (*const walker[])(Trainer *, const GanSchedule *) = {
         [GAN_SEQUENCE] = walk_sequence, [GAN_ALTERNATE] = walk_alternate, [GAN_REPEAT] = walk_repeat, [GAN_EVERY] = walk_every,
         [GAN_IF] = walk_if,             [GAN_CALL] = walk_call,           [GAN_REPORT] = walk_report, [GAN_SCATTER] = walk_picture,
-        [GAN_GRID] = walk_picture,      [GAN_SAVE] = walk_save,           [GAN_STOP] = walk_stop,     [GAN_EXPECT] = walk_expect,
+        [GAN_HISTOGRAM] = walk_picture, [GAN_CURVE] = walk_picture,       [GAN_GRID] = walk_picture,  [GAN_SAVE] = walk_save,
+        [GAN_STOP] = walk_stop,         [GAN_EXPECT] = walk_expect,
     };
     if (t->here.n >= DEEPEST) return fail(t, GAN_WRONG, n, "the schedule is nested deeper than %d", DEEPEST);
     Flow flow = walker[n->kind](t, n);
@@ -856,13 +936,14 @@ static Flow walk(Trainer *t, const GanSchedule *n)
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------------- */
 
-typedef struct Counts { int reports, expects, saves; } Counts;
+typedef struct Counts { int reports, expects, saves, pictures; } Counts;
 
 static void count_nodes(const GanProgram *p, const GanSchedule *n, Counts *c)
 {
     c->reports += n->kind == GAN_REPORT ? p->function[n->fn].n_outputs : 0;
     c->expects += n->kind == GAN_EXPECT;
     c->saves += n->kind == GAN_SAVE;
+    c->pictures += is_picture(n);
     for (int i = 0; i < n->n_kids; i++) count_nodes(p, n->kid[i], c);
 }
 
@@ -870,6 +951,7 @@ static void list_nodes(Trainer *t, const GanSchedule *n)
 {
     TrainerResult *r = t->result;
     if (n->kind == GAN_EXPECT) r->expect[r->n_expects++] = (TrainerExpect){.node = n};
+    if (is_picture(n)) t->picture[t->n_pictures++] = n;
     for (int i = 0; n->kind == GAN_REPORT && i < t->program->function[n->fn].n_outputs; i++) {
         const char *name = t->program->function[n->fn].output[i].name;
         if (!report_of(t, name)) r->report[r->n_reports++] = (TrainerReport){.name = name, .value = NAN};
@@ -895,7 +977,9 @@ static GanStatus begin_result(Trainer *t)
     t->result->expect = calloc((size_t)n.expects + 1, sizeof *t->result->expect);
     t->named = calloc((size_t)n.saves + 1, sizeof *t->named);
     t->out = calloc((size_t)t->program->n_functions + 1, sizeof *t->out);
-    if (!t->result->report || !t->result->expect || !t->named || !t->out) return gan_error(t->err, GAN_WORLD, "no memory");
+    t->picture = calloc((size_t)n.pictures + 1, sizeof *t->picture);
+    t->axes = calloc((size_t)n.pictures + 1, sizeof *t->axes);
+    if (!t->result->report || !t->result->expect || !t->named || !t->out || !t->picture || !t->axes) return gan_error(t->err, GAN_WORLD, "no memory");
     list_nodes(t, t->program->schedule);
     return GAN_OK;
 }
@@ -1003,10 +1087,8 @@ static GanStatus finish(Trainer *t, Flow flow)
         st = closed;
     }
     progress_end(t->progress);
-    GanError    page;
-    char        text[GAN_ERROR_TEXT];
     t->progress = NULL;
-    if (t->o->out && flow != INTERRUPTED && report_write(t->o->out, t->program->name, &page)) say(t, "warning: %s", gan_error_text(&page, text));
+    write_page(t, flow == INTERRUPTED ? "interrupted" : st ? "failed" : "finished");
     return st;
 }
 
@@ -1020,6 +1102,8 @@ static void free_trainer(Trainer *t)
     }
     free(t->out);
     free(t->named);
+    free(t->picture);
+    free(t->axes);
     free(t->snapshot.bytes);
 }
 
@@ -1029,7 +1113,7 @@ GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, c
     *result = (TrainerResult){.failed_fn = -1};
     Trainer   t = {.program = p, .engine = engine, .state = state, .o = o, .result = result, .err = err ? err : &unread,
                    .step_slot = state_find(p, "step"), .replay_to = -1, .failed_round = -1};
-    t.start = t.last_save = now();
+    t.start = t.last_save = t.last_page = now();
     GanStatus st = begin(&t);
     if (!st) {
         t.start = t.last_save = now();

@@ -9,6 +9,7 @@
 
 typedef struct TrainerReport {
     const char *name;
+    const char *kind;                                       /* of estimate; NULL: nothing is said of it */
     bool        made;                                       /* was it reported yet? */
     double      value;                                      /* the latest; NaN before */
 } TrainerReport;

@@ -2,14 +2,20 @@
 #include "compiler/driver/session.h"
 #include "runtime/command/outputs.h"
 
+static int write(Session *s, const GanFunction *f, GanTensor **out)
+{
+    DataColumn *field = arena_array(s->arena, DataColumn, f->n_outputs + 1);
+    for (int i = 0; i < f->n_outputs; i++) field[i] = (DataColumn){f->output[i].name, out[i]};
+    return outputs_write(&s->o->run, s->o->run.output, field, f->n_outputs, s->o->expression);
+}
+
 static int show(Session *s, int fn)
 {
     const GanFunction *f = &s->lowered.program->function[fn];
     GanTensor        **out;
     int                status = game_outputs(&s->game, fn, &out);
     if (status != EXIT_DONE) return status;
-    if (s->o->run.output && f->n_outputs == 1) status = outputs_write(&s->o->run, s->o->run.output, out[0]);
-    else if (s->o->run.output) status = say_wrong(&s->o->run, "%s has %d fields; write them one at a time (-e 'EXPR.field')", s->o->expression, f->n_outputs);
+    if (s->o->run.output) status = write(s, f, out);
     else
         for (int i = 0; i < f->n_outputs; i++) outputs_print(f->n_outputs > 1 ? f->output[i].name : NULL, out[i]);
     game_free_outputs(&s->game, fn, out);

@@ -5,7 +5,7 @@
 int cmd_sample(const Options *o)
 {
     if (!o->run.output) {
-        fputs("gan: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", stderr);
+        fputs("gan: sample wants a file to write: -o OUT.npy, OUT.npz, OUT.csv or OUT.png\n", stderr);
         return EXIT_WRONG_USAGE;
     }
     int status = outputs_can_write(&o->run, o->run.output);

@@ -168,7 +168,7 @@ static void print_line(const Session *s, const GameLine *l)
 void cost_print(Session *s)
 {
     const LowerResult *r = &s->lowered;
-    printf("  %-24s %14s %14s %14s\n", "player", "parameters", "their bytes", "its other state");
+    printf("  %-24s %14s %14s %14s\n", "player", "parameters", "their bytes", "other state");
     for (int i = 0; i < r->n_players; i++) print_player(s, &r->player[i]);
     printf("\n  %-24s %14s %14s %14s %14s\n", "statement, once", "operations", "bytes read", "written", "for work");
     for (int i = 0; i < r->n_lines; i++)

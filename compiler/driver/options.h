@@ -8,7 +8,7 @@
 typedef struct Options {
     RunOptions  run;
     OptionPairs settings;                                   /* --set */
-    bool        interp, f64, portable, lib, python, no_cache, allow_extern, check, gradients, cost;
+    bool        interp, f64, portable, lib, python, no_cache, allow_extern, check, gradients, cost, pedantic;
     PlanOptions plan;
     const char *stage, *emit, *target, *target_cpu, *expression, *from;
 } Options;

@@ -26,7 +26,7 @@ static LowerOptions lower_options(const Session *s)
     LowerSetting      *set = arena_array(s->arena, LowerSetting, given->n + 1);
     for (int i = 0; i < given->n; i++) set[i] = (LowerSetting){given->v[i].name, given->v[i].value};
     return (LowerOptions){.real = s->o->f64 || s->o->gradients ? IR_F64 : IR_F32, .folder = s->folder, .setting = set, .n_settings = given->n,
-                          .slopes = s->o->gradients};
+                          .slopes = s->o->gradients, .advice = s->o->pedantic};
 }
 
 int session_print(const Options *o, const Diags *diags)
@@ -57,6 +57,7 @@ int session_open(Session *s, const Options *o, const char *file)
     s->folder = folder_of(s->arena, file);
     LowerOptions      l = lower_options(s);
     const SourceFile *source = file ? source_read(s->sources, file, SPAN_NONE, s->diags) : NULL;
+    if (source) s->text = source->text;
     if (source || !file) lower_program(s->arena, source, &l, s->diags, &s->lowered);
     return print_diagnostics(s);
 }
@@ -70,9 +71,21 @@ int session_add(Session *s, const char *text, int64_t n)
     return fn;
 }
 
+/* What a run's page says of the program. */
+static void describe(Session *s)
+{
+    Text t = text_in(s->arena);
+    for (int i = 0; i < s->o->settings.n; i++) text_printf(&t, " --set %s=%s", s->o->settings.v[i].name, s->o->settings.v[i].value);
+    if (s->o->f64) text_add(&t, " --f64");
+    if (s->o->portable) text_add(&t, " --portable");
+    s->lowered.program->text = s->text;
+    s->lowered.program->made_with = t.n ? text_str(&t) + 1 : NULL;
+}
+
 void session_optimise(Session *s)
 {
     PassOptions p = {.portable = s->o->portable};
+    describe(s);
     lower_close(&s->lowered);
     opt_run_module(s->lowered.ir, &p);
 }
@@ -140,8 +153,10 @@ const char *session_identifier(const Session *s, const char *name)
     return names_word(s->arena, arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name));
 }
 
-static bool starts_with_a_value(const IrFn *init, int slot)
+static bool starts_with_a_value(const LowerResult *r, int slot)
 {
+    const IrFn *init = r->ir->fns.v[r->program->init_fn];
+    if (lower_is_report(r, slot)) return false;
     for (int i = 0; i < init->commits.n; i++)
         if (init->commits.v[i].slot == slot) return true;
     return false;
@@ -153,7 +168,7 @@ static int only_run_fills(const Session *s, int fn, int given)
     const IrModule *m = s->lowered.ir;
     for (const IrNode *n = m->fns.v[fn]->body.first; n; n = ir_next(n)) {
         bool kept = n->op == IR_read && (m->slots.v[n->attr->slot].kind == IR_SLOT_STATE || m->slots.v[n->attr->slot].kind == IR_SLOT_SCRATCH);
-        if (kept && n->attr->slot < given && !starts_with_a_value(m->fns.v[s->lowered.program->init_fn], n->attr->slot)) return n->attr->slot;
+        if (kept && n->attr->slot < given && !starts_with_a_value(&s->lowered, n->attr->slot)) return n->attr->slot;
     }
     return -1;
 }

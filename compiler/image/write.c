@@ -78,7 +78,7 @@ static void add_function(Writer *w, const GanFunction *f)
                        .written = {rows_of(w, IMAGE_WRIT), f->n_written}};
     for (int i = 0; i < f->n_outputs; i++) {
         const GanOutput *o = &f->output[i];
-        ImageOutput row = {.name = text_at(w, o->name), .elem = (int32_t)o->elem, .rank = o->rank};
+        ImageOutput row = {.name = text_at(w, o->name), .kind = text_at(w, o->kind), .elem = (int32_t)o->elem, .rank = o->rank};
         memcpy(row.dim, o->dim, sizeof row.dim);
         ADD(w, OUTP, row);
     }
@@ -110,7 +110,7 @@ static void add_extern(Writer *w, const GanExtern *x)
 
 static void add_program(Writer *w, const GanProgram *p, const Code *c)
 {
-    ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .folder = text_at(w, p->folder), .state_bytes = (int64_t)p->state_bytes,
+    ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .folder = text_at(w, p->folder), .made_with = text_at(w, p->made_with), .state_bytes = (int64_t)p->state_bytes,
                                 .frame_bytes = c->frame_bytes, .scratch_bytes = c->scratch_bytes, .init_fn = p->init_fn, .blas = c->blas});
     for (int i = 0; i < p->n_slots; i++) add_slot(w, &p->slot[i]);
     for (int i = 0; i < p->n_data; i++) add_data(w, p->data[i], &p->recipe[i]);

@@ -53,7 +53,7 @@ typedef enum {
     V_ERROR, V_NONE, V_INT, V_REAL, V_BOOL, V_STRING, V_LIST, V_RANGE,      /* known when the program is compiled */
     V_TENSOR, V_SLOT,                                       /* known when it runs */
     V_RECORD,                                               /* named fields, or a tuple */
-    V_FUNCTION, V_LAYER, V_PLAYER, V_DIST, V_COMPARE, V_OPTIMIZER, V_THUNK, V_MODULE, V_REPORT,
+    V_FUNCTION, V_LAYER, V_PLAYER, V_DIST, V_COMPARE, V_BIJECTOR, V_OPTIMIZER, V_THUNK, V_MODULE, V_REPORT,
 } ValueKind;
 
 typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME } FunctionKind;
@@ -61,7 +61,9 @@ typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME } FunctionKind;
 struct Value {
     ValueKind kind;
     Span      at;                                           /* where it came from; SPAN_NONE when that would say nothing */
+    const char *estimate;                                   /* what kind of estimate it is, as bound(x) and its like say; NULL: nothing is said. What is computed from it is none */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
+    const char *why;                                        /* of a V_BOOL that is false: where it shows (require.c); NULL: the value says all */
     Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
     union {
         int64_t     i;
@@ -85,6 +87,7 @@ struct Value {
         Player        *player;
         Dist          *dist;
         Compare       *compare;
+        struct { Closure *closure; uint64_t place; } bijector;   /* its scope has members and arguments; place: of what makes it */
         struct { Closure *closure; } optimizer;             /* bound: waits for (w, g) */
         struct { const Ast *expr; Scope *scope; const char *name; Compare *own; } thunk;  /* a loss or member: evaluated where it is used */
         Scope         *module;
@@ -146,6 +149,7 @@ struct Ctx {
     IrAxes      axes;                                       /* the example at hand: what a draw without a size varies over */
     IrAxes      each;                                       /* of the draw that is being made: draws are independent, so what an E in it draws varies over these, too */
     int64_t     batch;                                      /* the size of an E without one; -1: it must be given */
+    bool       *sized;                                      /* becomes true where that size is taken; NULL: nobody asks */
     Instance   *inst;                                       /* the net or layer whose body this is; NULL outside */
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
     uint64_t    site;                                       /* the calls and rounds between the instance's body and here */
@@ -202,6 +206,8 @@ struct Instance {                                           /* what can have mem
     const char *local;                                      /* "Dense_1" */
     Player     *owner;                                      /* of the parameters in it; NULL: nobody, so it can have none */
     Player     *player;                                     /* whose instance it is; NULL: of no player */
+    bool        bijector;                                   /* of one: its members share what is in it, so what they own has a name among them */
+    IrType     *maps;                                       /* of a bijector that has been applied: the type of what it maps; else NULL */
     bool        tried;                                      /* made for a body that is only checked: its members have no slots */
     ARRAY(Child) children;
     ARRAY(struct { const char *layer; int n; }) counts;
@@ -213,6 +219,8 @@ struct Player {
     Closure    *closure;
     Value      *shared;                                     /* net D = Critic(..): the bound layer or net it instantiates */
     Player     *copy_of;
+    Value      *bijector;                                   /* net F = compose([..]): the one it applies; NULL: a function */
+    const Ast  *made;  Scope *made_in;                      /* of a bijector: the expression that makes it, and where it stands */
     Instance   *inst;
     Span        at;
     AstDefine   word;
@@ -323,6 +331,7 @@ struct Lower {
     const char   *tried;                                    /* extents that were guessed last: "n = 5" */
     ARRAY(struct { const Diag *d; bool ranks; int64_t apart; }) shapes;        /* what was said there of two shapes: their ranks differ, or extents by so much */
     struct { const Ast **v; uint32_t n, cap; } evaluated;   /* bodies that have been, as a set */
+    ARRAY(uint64_t) consistent;                             /* places of bijectors that have been held to what they say */
     ARRAY(struct { Ctx *c; AstList stmts; }) blocks;        /* of the schedule, whose declarations are looked through at the end */
     int           n_blocks;
     ARRAY(Part *) line_parts;                               /* of lines, the same index */

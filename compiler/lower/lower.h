@@ -22,6 +22,7 @@ typedef struct LowerOptions {
     const char          *folder;                            /* of the program's file: imports and data files are relative to it; NULL: here */
     const LowerSetting  *setting;
     int                  n_settings;
+    bool                 advice;                            /* also on what is right, and yet rarely meant (lang/check/advice.h) */
     bool                 slopes;                            /* updates report their gradients, too: behind each loss, "slope PATH" for each parameter */
 } LowerOptions;
 
@@ -60,6 +61,9 @@ typedef struct LowerResult {
  * but the data tensors and what only lowering needs: lower_free. False after an error; *out may be handed to lower_free all the same. */
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out);
 void lower_free(LowerResult *r);
+
+/* The value of a report: until a run makes it there is none. Also after lower_close. */
+bool lower_is_report(const LowerResult *r, int slot);
 
 /* Nothing more will be lowered: frees what only that needs, most of what the program took until here. *r stays as it is. */
 void lower_close(LowerResult *r);

@@ -355,7 +355,7 @@ static void report_member(Parser *p, const Ast *s)
 static bool may_be_member(const Ast *s)
 {
     switch (s->kind) {
-    case AST_MEMBER: case AST_LET: case AST_DEFINE: case AST_PARAMETER: case AST_STATE: case AST_ASSIGN: return true;
+    case AST_MEMBER: case AST_LET: case AST_DEFINE: case AST_PARAMETER: case AST_STATE: case AST_ASSIGN: case AST_REQUIRE: return true;
     default: return false;
     }
 }
@@ -367,7 +367,7 @@ void build_check_statements(Parser *p, AstList stmts, BlockUse use)
         bool       last = i == stmts.n - 1;
         if (use == IN_MEMBERS && !may_be_member(s))
             diag_hint(parse_error(p, s->span, E039, "this cannot stand among members"),
-                      "members are name = value; beside them stand let, def, net, param, state and :=");
+                      "members are name = value; beside them stand let, def, net, param, state, require and :=");
         else if (use != IN_MEMBERS && s->kind == AST_MEMBER)
             report_member(p, s);
         else if (is_dropped(p, s) && !(last && use == IN_VALUE))

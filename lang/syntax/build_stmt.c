@@ -310,6 +310,15 @@ Ast *build_stop(Parser *p, Token t, Ast *cond)
     return build_done(p, n);
 }
 
+/* A token of kind 0: no hint. */
+Ast *build_require(Parser *p, Token t, Ast *cond, Token hint)
+{
+    Ast *n = build_node(p, AST_REQUIRE, from_token(p, t, cond));
+    n->require.cond = cond;
+    n->require.hint = hint.kind ? build_unescape(p, hint) : NULL;
+    return build_done(p, n);
+}
+
 Ast *build_expect(Parser *p, Token t, Ast *cond, Token step, Ast *by)
 {
     Ast *n = build_node(p, AST_EXPECT, from_token(p, t, by ? by : cond));

@@ -164,6 +164,10 @@ changes(L) ::= changes(M) COMMA change(A).               { L = list_add(p, M, A)
 change(A) ::= ID(N) ADDS expr(E).                        { A = build_change(p, N, true, E); }
 change(A) ::= ID(N) IS expr(E).                          { A = build_change(p, N, false, E); }
 
+/* require convex(f)        require f(1) == 0, "subtract f(1) from it" */
+stmt(S) ::= REQUIRE(T) expr(E).                          { S = build_require(p, T, E, NO_TOKEN); }
+stmt(S) ::= REQUIRE(T) expr(E) COMMA STRING(H).          { S = build_require(p, T, E, H); }
+
 /* ================================================================ the schedule
  *   alternate 25_000 steps, batch 512 { ... } */
 stmt(S) ::= ALTERNATE(T) expr(N) STEPS block(B).                      { S = build_alternate(p, T, N, NULL, B); }

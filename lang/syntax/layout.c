@@ -86,7 +86,7 @@ static bool ends_before(const Layout *l, Token t, bool newline)
 
 /* ---- soft keywords */
 
-typedef enum { SOFT_NOT, SOFT_NAME, SOFT_BLOCK, SOFT_COUNT, SOFT_EXPR, SOFT_WHEN, SOFT_SAVE } Soft;
+typedef enum { SOFT_NOT, SOFT_NAME, SOFT_BLOCK, SOFT_COUNT, SOFT_EXPR, SOFT_WHEN, SOFT_SAVE, SOFT_COND } Soft;
 
 /* What must follow for the word to be a keyword. */
 static Soft soft_kind(int kind)
@@ -101,6 +101,7 @@ static Soft soft_kind(int kind)
     case TK_EXPECT: return SOFT_EXPR;
     case TK_STOP: return SOFT_WHEN;
     case TK_SAVE: return SOFT_SAVE;
+    case TK_REQUIRE: return SOFT_COND;
     default: return SOFT_NOT;
     }
 }
@@ -127,6 +128,12 @@ static bool starts_expr(int kind)
     default:
         return is_name(kind);
     }
+}
+
+/* Of a condition, and not what follows the name of a function: require(cond, x, "..") is a call. */
+static bool starts_condition(int kind)
+{
+    return starts_expr(kind) && kind != TK_LPAREN && kind != TK_LBRACK && kind != TK_LBRACE && kind != TK_MINUS;
 }
 
 /* Is there a '{' outside brackets before this line ends? `every (k + 1) {` has one, the call `every(k)` none. */
@@ -156,6 +163,7 @@ static bool opens_statement(const Layout *l, Soft soft)
     case SOFT_BLOCK: return next == TK_LBRACE;
     case SOFT_COUNT: return is_name(next) || next == TK_NUMBER || (starts_expr(next) && block_ahead(here));
     case SOFT_EXPR: return starts_expr(next);
+    case SOFT_COND: return starts_condition(next);
     case SOFT_WHEN: return next == TK_WHEN;
     case SOFT_SAVE: return next == TK_STRING || next == LEX_NEWLINE || next == TK_END || next == TK_RBRACE || next == 0;
     default: return false;

@@ -196,6 +196,7 @@ static int scan(Lexer *lx)
             "save"                   { return TK_SAVE; }
             "stop"                   { return TK_STOP; }
             "expect"                 { return TK_EXPECT; }
+            "require"                { return TK_REQUIRE; }
 
             // words inside a statement, elsewhere names (%fallback in the grammar)
             "simulator"              { return TK_SIMULATOR; }

@@ -120,4 +120,5 @@ Ast *build_copy(Parser *p, Token t, Ast *source, Ast *target);
 Ast *build_report(Parser *p, Token t, AstReport what, Token name, List *indices, Ast *value);
 Ast *build_save(Parser *p, Token t, Ast *name);
 Ast *build_stop(Parser *p, Token t, Ast *cond);
+Ast *build_require(Parser *p, Token t, Ast *cond, Token hint);                         /* hint.kind 0: none */
 Ast *build_expect(Parser *p, Token t, Ast *cond, Token step, Ast *by);                 /* step.kind 0: no `by` */

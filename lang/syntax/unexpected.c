@@ -136,6 +136,7 @@ static const struct {
     {"compare", "compare c = name(p, q, D)"},
     {"loss", "loss L = e"},
     {"param", "param w: real[m, n] ~ p"},
+    {"require", "require f(1) == 0"},
     {"state", "state u: real[n] = e"},
     {"alternate", "alternate 1000 steps, batch 64 { ... }"},
     {"repeat", "repeat 5 { ... }"},

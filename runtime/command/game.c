@@ -75,15 +75,17 @@ static void add_summary(Text *t, const char *name, const TrainerResult *r, const
     if (r->seconds > 0 && !r->was_over) text_printf(t, " (%.0f steps/s)", (double)r->rounds_here / r->seconds);
     const char *before = ";";
     for (int i = 0; i < r->n_reports; i++) {
-        if (!r->report[i].made) continue;
-        text_printf(t, "%s %s %.6g", before, r->report[i].name, r->report[i].value);
+        const TrainerReport *report = &r->report[i];
+        if (!report->made) continue;
+        text_printf(t, "%s %s %.6g", before, report->name, report->value);
+        if (report->kind) text_printf(t, " (%s)", report->kind);
         before = ",";
     }
     text_add(t, "\n");
     for (int i = 0; i < r->n_expects; i++)
         if (r->expect[i].judged)
             text_printf(t, "%sexpect %s: %s\n", name, r->expect[i].node->name, r->expect[i].held ? "held" : "NOT held");
-    text_printf(t, "%sfiles in %s\n", name, GAN_SHOWN(folder));
+    text_printf(t, "%sreport in %s/report.html\n", name, GAN_SHOWN(folder));
 }
 
 static void print_summary(const Game *g, FILE *to, const TrainerResult *r, const char *folder)
@@ -166,7 +168,7 @@ static int train(Game *g, const char *folder)
     TrainerResult r;
     int           status = game_train(g, folder, &r);
     if (r.end == TRAINER_INTERRUPTED && status != 128 + SIGPIPE)
-        say(g, arena_printf(g->arena, "interrupted at step %lld%s", (long long)r.rounds, game_way_on(g)));
+        say(g, arena_printf(g->arena, "interrupted at step %lld%s; report in %s/report.html", (long long)r.rounds, game_way_on(g), folder));
     trainer_result_free(&r);
     return status;
 }
@@ -198,20 +200,32 @@ int game_run(Game *g)
 
 /* ---- a state that is there -------------------------------------------------------------------------------------- */
 
+/* What is to be said more of a folder where no checkpoint is. */
+static const char *several_games(const Game *g, const char *folder)
+{
+    uint64_t seed;
+    if (!runfolder_has_seeds(g, folder, &seed)) return "";
+    return arena_printf(g->arena, "; it holds several games: --out %s/seed-%llu takes the first of them", folder, (unsigned long long)seed);
+}
+
 int game_load(Game *g, bool trained, bool *found)
 {
     GanError  err;
     char      path[FILE_PATH_MAX] = "", folder[FILE_PATH_MAX];
     SafeFile *f = NULL;
     GanStatus st = GAN_OK;
-    snprintf(folder, sizeof folder, "%s/checkpoints", game_folder(g));
+    const char *run = g->o->out ? g->o->out : game_folder(g);
+    if (g->o->out && g->o->checkpoint) return say_wrong(g->o, "--out is the folder of a run, and --checkpoint a file of one: one of them");
+    snprintf(folder, sizeof folder, "%s/checkpoints", run);
     if (g->o->checkpoint) {
         snprintf(path, sizeof path, "%s", g->o->checkpoint);
         st = safetensors_read(path, false, &f, &err);
     } else if (trained) {
         st = checkpoint_newest(folder, &(CheckpointSearch){0}, &f, path, &err);
         if (!st && f) say_line((void *)g->o, arena_printf(g->arena, "weights from %s", path));
-        if (!st && !f) say_line((void *)g->o, arena_printf(g->arena, "no checkpoint in %s; weights are untrained (--checkpoint FILE takes others)", folder));
+        if (!st && !f && g->o->out) return say_wrong(g->o, "no checkpoint in %s%s", folder, several_games(g, run));
+        if (!st && !f) say_line((void *)g->o, arena_printf(g->arena, "no checkpoint in %s; weights are untrained (--out DIR takes those of a run there, --checkpoint FILE others)%s",
+                                                           folder, several_games(g, run)));
     }
     *found = f != NULL;
     if (!st && f) st = state_load(g->program, &g->state, f, path, true, &err);
@@ -266,33 +280,46 @@ int game_outputs(Game *g, int fn, GanTensor ***result)
 
 /* ---- samples ---------------------------------------------------------------------------------------------------- */
 
-/* Each call of the model's function draws the next `batch` rows; the last ones may be more than are wanted. */
-static int fill_samples(Game *g, const GanModel *m, GanTensor *all)
+/* Each call of the model's function draws the next `batch` rows of every field; the last ones may be more than are wanted. */
+static int fill_samples(Game *g, const GanModel *m, GanTensor **all)
 {
     GanTensor **some;
-    for (int64_t at = 0; at < all->dim[0]; at += m->batch) {
+    int         n = g->program->function[m->fn].n_outputs;
+    for (int64_t at = 0; at < g->o->number; at += m->batch) {
         int status = game_outputs(g, m->fn, &some);
         if (status != EXIT_DONE) return status;
-        int64_t rows = all->dim[0] - at < m->batch ? all->dim[0] - at : m->batch;
-        size_t  row = some[0]->bytes / (size_t)m->batch;
-        memcpy((char *)all->data + (size_t)at * row, some[0]->data, (size_t)rows * row);
+        int64_t rows = g->o->number - at < m->batch ? g->o->number - at : m->batch;
+        for (int i = 0; i < n; i++) {
+            size_t row = some[i]->bytes / (size_t)m->batch;
+            memcpy((char *)all[i]->data + (size_t)at * row, some[i]->data, (size_t)rows * row);
+        }
         game_free_outputs(g, m->fn, some);
     }
     return EXIT_DONE;
 }
 
+/* Room for all draws of a field. */
+static GanStatus new_field(const Game *g, const GanOutput *o, GanTensor **t, GanError *err)
+{
+    int64_t dim[GAN_MAX_RANK] = {g->o->number};
+    if (o->rank > GAN_MAX_RANK) return gan_error(err, GAN_WRONG, "%s has more than %d dimensions", GAN_SHOWN(o->name), GAN_MAX_RANK - 1);
+    for (int i = 1; i < o->rank; i++) dim[i] = o->dim[i];
+    return gan_tensor_new(o->elem, o->rank, dim, t, err);
+}
+
 int game_sample(Game *g, const GanModel *m, const char *what)
 {
     const GanFunction *f = &g->program->function[m->fn];
-    GanTensor         *all;
+    GanTensor        **all = arena_array(g->arena, GanTensor *, f->n_outputs + 1);
+    DataColumn         *field = arena_array(g->arena, DataColumn, f->n_outputs + 1);
     GanError           err;
-    int64_t            dim[GAN_MAX_RANK] = {g->o->number};
-    if (f->n_outputs != 1) return say_wrong(g->o, "%s has %d fields; name one: 'd.x'", GAN_SHOWN(what), f->n_outputs);
-    if (f->output[0].rank > GAN_MAX_RANK) return say_wrong(g->o, "%s has more than %d dimensions", GAN_SHOWN(what), GAN_MAX_RANK - 1);
-    for (int i = 1; i < f->output[0].rank; i++) dim[i] = f->output[0].dim[i];
-    if (gan_tensor_new(f->output[0].elem, f->output[0].rank, dim, &all, &err)) return say_error(g->o, &err);
-    int status = fill_samples(g, m, all);
-    if (status == EXIT_DONE) status = outputs_write(g->o, g->o->output, all);
-    gan_tensor_free(all);
+    GanStatus          st = GAN_OK;
+    for (int i = 0; i < f->n_outputs && !st; i++) {
+        st = new_field(g, &f->output[i], &all[i], &err);
+        field[i] = (DataColumn){f->output[i].name, all[i]};
+    }
+    int status = st ? say_error(g->o, &err) : fill_samples(g, m, all);
+    if (status == EXIT_DONE) status = outputs_write(g->o, g->o->output, field, f->n_outputs, what);
+    for (int i = 0; i < f->n_outputs; i++) gan_tensor_free(all[i]);
     return status;
 }

@@ -72,36 +72,51 @@ static bool ends_in(const char *path, const char *ending)
     return n > m && !strcmp(path + n - m, ending);
 }
 
-static GanStatus write_png(const char *path, const GanTensor *t, GanError *err)
+static GanStatus write_grid(const char *path, const PicturePart *part, GanError *err)
 {
-    if (t->rank == 2 && t->dim[1] == 2) return picture_scatter(path, &t, 1, err);
-    if (t->rank < 3) return gan_error(err, GAN_WRONG, "a picture wants points [n, 2] or images [n, h, w] or [n, h, w, c]");
     double  least = INFINITY, most = -INFINITY;
-    int64_t n = gan_tensor_count(t);
+    int64_t n = gan_tensor_count(part->t);
     for (int64_t i = 0; i < n; i++) {
-        double v = gan_tensor_get(t, i);
+        double v = gan_tensor_get(part->t, i);
         if (v < least) least = v;
         if (v > most) most = v;
     }
-    return picture_grid(path, t, least < 0 ? -1 : 0, fmax(1, most), err);
+    return picture_grid(path, part, 1, &(PictureStyle){.lo = least < 0 ? -1 : 0, .hi = fmax(1, most)}, err);
 }
+
+static GanStatus write_png(const char *path, const GanTensor *t, GanError *err)
+{
+    PicturePart  part = {t, NULL};
+    PictureStyle chosen = {.lo = NAN, .hi = NAN, .bins = 60};
+    if (t->rank == 1) return picture_histogram(path, &part, 1, &chosen, err);
+    if (t->rank == 2 && t->dim[1] == 2) return picture_scatter(path, &part, 1, &chosen, err);
+    if (t->rank >= 3) return write_grid(path, &part, err);
+    return gan_error(err, GAN_WRONG, "a picture wants numbers [n], points [n, 2] or images [n, h, w] or [n, h, w, c]");
+}
+
+static const char *const endings[] = {".npy", ".npz", ".csv", ".png"};
 
 int outputs_can_write(const RunOptions *o, const char *path)
 {
     char     place[FILE_PATH_MAX];
     GanError err;
-    bool     known = ends_in(path, ".npy") || ends_in(path, ".csv") || ends_in(path, ".png");
+    bool     known = false;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) known |= ends_in(path, endings[i]);
     if (known) return file_place(path, place, &err) ? say_error(o, &err) : EXIT_DONE;
-    fprintf(stderr, "%s: --output wants a name that ends in .npy, .csv or .png, not '%s'\n", o->program, GAN_SHOWN(path));
+    fprintf(stderr, "%s: --output wants a name that ends in .npy, .npz, .csv or .png, not '%s'\n", o->program, GAN_SHOWN(path));
     return EXIT_WRONG_USAGE;
 }
 
-int outputs_write(const RunOptions *o, const char *path, const GanTensor *t)
+int outputs_write(const RunOptions *o, const char *path, const DataColumn *field, int n, const char *what)
 {
     GanError  err;
     GanStatus st;
-    if (ends_in(path, ".npy")) st = data_write_npy(path, t, &err);
-    else if (ends_in(path, ".csv")) st = data_write_csv(path, t, NULL, &err);
-    else st = write_png(path, t, &err);
+    if (ends_in(path, ".npz")) st = data_write_npz(path, field, n, &err);
+    else if (ends_in(path, ".csv")) st = n == 1 ? data_write_csv(path, field->t, NULL, &err) : data_write_csv_fields(path, field, n, &err);
+    else if (n != 1)
+        return say_wrong(o, "%s has %d fields: a .npz file holds all of them, a .csv file as columns, and %s holds one of them, '%s.%s'", GAN_SHOWN(what), n,
+                         strrchr(path, '.'), GAN_SHOWN(what), field->name);
+    else if (ends_in(path, ".npy")) st = data_write_npy(path, field->t, &err);
+    else st = write_png(path, field->t, &err);
     return st ? say_error(o, &err) : EXIT_DONE;
 }

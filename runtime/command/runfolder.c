@@ -105,6 +105,13 @@ static bool find_seeds(const Game *g, const char *folder, bool *found, uint64_t 
     return true;
 }
 
+bool runfolder_has_seeds(const Game *g, const char *folder, uint64_t *seed)
+{
+    GanError err;
+    bool     found;
+    return find_seeds(g, folder, &found, seed, &err) && found;
+}
+
 static bool has_a_wanted_seed(const Game *g, const char *folder)
 {
     for (int64_t k = 0; k < g->o->seeds; k++)

@@ -8,3 +8,5 @@ int runfolder_make_room(const Game *g, const char *folder);
 
 /* Of a run that goes on: a folder of one game is not gone on with as one of several, nor the other way round. An exit status. */
 int runfolder_can_resume(const Game *g, const char *folder);
+
+bool runfolder_has_seeds(const Game *g, const char *folder, uint64_t *seed);     /* it is of several games, whose least seed this is */

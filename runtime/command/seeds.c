@@ -6,6 +6,7 @@
 
 #include "runtime/interrupt.h"
 #include "runtime/parallel.h"
+#include "runtime/report.h"
 #include "runtime/state.h"
 
 #include <math.h>
@@ -102,6 +103,16 @@ static int by_value(const void *a, const void *b)
     return isnan(x) ? !isnan(y) : x > y ? 1 : -(x < y);
 }
 
+/* The page over all of them, whatever became of each. */
+static void write_page(const Seeds *s)
+{
+    const GanProgram *p = s->g->program;
+    GanError    err;
+    ReportFacts facts = {.title = p->name, .made_with = p->made_with, .sources = p->source_hash, .program = p->text, .seed = s->g->o->seed};
+    if (report_write_seeds(s->folder, &facts, s->n, &err)) say_error(s->g->o, &err);
+    else if (!s->g->o->quiet) printf("report in %s/report.html\n", GAN_SHOWN(s->folder));
+}
+
 /* Median and range of each report over the games that ended well. */
 static void print_spread(const Seeds *s)
 {
@@ -128,10 +139,12 @@ static int finish(Seeds *s)
         if (s->status[k] > worst) worst = s->status[k];
     }
     if (left) {
+        write_page(s);
         say_line((void *)s->g->o, arena_printf(s->g->arena, "interrupted with %d of %d games over%s", s->n - left, s->n, game_way_on(s->g)));
         return interrupt_status();
     }
     if (!s->g->o->quiet) print_spread(s);
+    write_page(s);
     return worst;
 }
 

@@ -262,6 +262,26 @@ static void add_name(Text *line, const char *name)
     text_add(line, "\"");
 }
 
+static int64_t columns_of(const GanTensor *t)
+{
+    int64_t columns = 1;
+    for (int d = 1; d < t->rank; d++) columns *= t->dim[d];
+    return columns;
+}
+
+/* "x[1][2]" of column c. */
+static void add_column_name(Text *line, Arena *a, const DataColumn *f, int64_t c)
+{
+    char       *name = arena_str(a, f->name);
+    int64_t     each = columns_of(f->t);
+    for (int d = 1; d < f->t->rank; d++) {
+        each /= f->t->dim[d];
+        name = arena_printf(a, "%s[%" PRId64 "]", name, c / each);
+        c %= each;
+    }
+    add_name(line, name);
+}
+
 /* Rows are gathered and written in pieces; the text's room is used again for each. */
 static GanStatus write_rows(FileNew *f, const GanTensor *t, const char *const *names, int64_t rows, int64_t columns, Arena *a, GanError *err)
 {
@@ -298,4 +318,56 @@ GanStatus data_write_csv(const char *path, const GanTensor *t, const char *const
     arena_free(a);
     if (!s) s = file_new_end(&f, err);
     return s;
+}
+
+static void add_header(Text *text, Arena *a, const DataColumn *field, int n)
+{
+    for (int k = 0; k < n; k++)
+        for (int64_t c = 0; c < columns_of(field[k].t); c++) {
+            if (k || c) text_add(text, ",");
+            add_column_name(text, a, &field[k], c);
+        }
+    text_add(text, "\n");
+}
+
+static void add_record(Text *text, const DataColumn *field, int n, int64_t row)
+{
+    for (int k = 0; k < n; k++) {
+        int64_t columns = columns_of(field[k].t);
+        for (int64_t c = 0; c < columns; c++) {
+            if (k || c) text_add(text, ",");
+            add_number(text, field[k].t, row * columns + c);
+        }
+    }
+    text_add(text, "\n");
+}
+
+static GanStatus write_records(FileNew *f, const DataColumn *field, int n, int64_t rows, GanError *err)
+{
+    Arena    *a = arena_new();
+    Text      text = text_in(a);
+    GanStatus s = GAN_OK;
+    add_header(&text, a, field, n);
+    for (int64_t r = 0; r < rows && !s; r++) {
+        add_record(&text, field, n, r);
+        if (text.n < PIECE) continue;
+        s = file_new_write(f, text.s, text.n, err);
+        text.n = 0;
+    }
+    if (!s && text.n) s = file_new_write(f, text.s, text.n, err);
+    arena_free(a);
+    return s;
+}
+
+GanStatus data_write_csv_fields(const char *path, const DataColumn *field, int n, GanError *err)
+{
+    FileNew f;
+    int64_t rows = n && field[0].t->rank ? field[0].t->dim[0] : 1;
+    for (int k = 0; k < n; k++)
+        if ((field[k].t->rank ? field[k].t->dim[0] : 1) != rows)
+            return gan_error_in(err, GAN_WRONG, path, "the fields %s and %s have not as many rows as one another: a .npz file holds both", field[0].name, field[k].name);
+    GanStatus s = file_new_begin(&f, path, 0, true, err);
+    if (s) return s;
+    s = write_records(&f, field, n, rows, err);
+    return s ? s : file_new_end(&f, err);
 }

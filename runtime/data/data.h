@@ -29,3 +29,13 @@ GanStatus data_read_csv(const char *path, DataHeader header, GanTensor **out, Ga
 /* One row per index of the first dim, the rest flattened; a rank-0 tensor is one cell. Numbers read back the same.
  * `names` (one per column) makes a header line; NULL: none. */
 GanStatus data_write_csv(const char *path, const GanTensor *t, const char *const *names, GanError *err);
+
+typedef struct DataColumn { const char *name; const GanTensor *t; } DataColumn;
+
+/* Records: a row for each index of the first dim, which all fields have, and a header. A field of one number for each row has the column `x`, others
+ * `x[0]`, `x[1]`, or `x[0][0]` ... GAN_WRONG: the fields have other numbers of rows. */
+GanStatus data_write_csv_fields(const char *path, const DataColumn *field, int n, GanError *err);
+
+/* An archive of .npy files, one a field, as NumPy's savez writes them: a ZIP file (PKWARE's APPNOTE 6.3) whose entries are not compressed. GAN_WRONG: 4 GiB
+ * or more, or more than 65,535 fields. */
+GanStatus data_write_npz(const char *path, const DataColumn *field, int n, GanError *err);

@@ -3,6 +3,7 @@
  * The header is a Python dict, {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }; a scanner reads just that and
  * nothing it does not expect. Format: numpy.lib.format, versions 1.0 to 3.0. Start at data_read_npy and data_write_npy. */
 #include "runtime/data/data.h"
+#include "runtime/data/npy.h"
 #include "runtime/data/stream.h"
 #include "runtime/file.h"
 
@@ -262,12 +263,12 @@ static const char *type_code(GanElem e)
 }
 
 /* Version 1.0, padded so that the elements start at a multiple of 64. */
-static size_t lay_header(char head[512], const GanTensor *t)
+size_t npy_header(char head[NPY_HEADER], const GanTensor *t)
 {
     size_t n = START + 4, end;
-    n += (size_t)snprintf(head + n, 512 - n, "{'descr': '%s', 'fortran_order': False, 'shape': (", type_code(t->elem));
-    for (int i = 0; i < t->rank; i++) n += (size_t)snprintf(head + n, 512 - n, i ? ", %" PRId64 : "%" PRId64, t->dim[i]);
-    n += (size_t)snprintf(head + n, 512 - n, "%s), }", t->rank == 1 ? "," : "");
+    n += (size_t)snprintf(head + n, NPY_HEADER - n, "{'descr': '%s', 'fortran_order': False, 'shape': (", type_code(t->elem));
+    for (int i = 0; i < t->rank; i++) n += (size_t)snprintf(head + n, NPY_HEADER - n, i ? ", %" PRId64 : "%" PRId64, t->dim[i]);
+    n += (size_t)snprintf(head + n, NPY_HEADER - n, "%s), }", t->rank == 1 ? "," : "");
     end = (n + 1 + 63) & ~(size_t)63;
     memset(head + n, ' ', end - 1 - n);
     head[end - 1] = '\n';
@@ -279,8 +280,8 @@ static size_t lay_header(char head[512], const GanTensor *t)
 GanStatus data_write_npy(const char *path, const GanTensor *t, GanError *err)
 {
     FileNew   f;
-    char      head[512];
-    size_t    n = lay_header(head, t);
+    char      head[NPY_HEADER];
+    size_t    n = npy_header(head, t);
     GanStatus s = file_new_begin(&f, path, (int64_t)(n + t->bytes), true, err);
     if (!s) s = file_new_write(&f, head, n, err);
     if (!s) s = file_new_write(&f, t->data, t->bytes, err);

@@ -160,7 +160,7 @@ static int can_run(const RunOptions *o, int command)        /* an exit status: d
     if (command == TRAIN_SHIFT) return game_can_run(o) ? EXIT_DONE : EXIT_WRONG_USAGE;
     if (command != SAMPLE_SHIFT) return EXIT_DONE;
     if (o->output) return outputs_can_write(o, o->output);
-    fprintf(stderr, "%s: sample wants a file to write: -o OUT.npy, OUT.csv or OUT.png\n", o->program);
+    fprintf(stderr, "%s: sample wants a file to write: -o OUT.npy, OUT.npz, OUT.csv or OUT.png\n", o->program);
     return EXIT_WRONG_USAGE;
 }
 

@@ -407,7 +407,7 @@ def test_names_that_are_not_utf8():
                 said.decode("utf-8")
             return done.stdout.decode() + done.stderr.decode()
         assert f"{shown}.gan: ok" in run("check", name)
-        assert "files in" in run("run", name, "--out", out, "--steps", 3)
+        assert "report in" in run("run", name, "--out", out, "--steps", 3)
         assert "resuming at step 3" in run("run", name, "--out", out, "--steps", 5, "--resume")
         assert f"<title>{shown}</title>" in open(out + b"/report.html", encoding="utf-8").read()
         run("sample", name, "G", "-n", 4, "-o", b"s\xff.npy", "--checkpoint", out + b"/checkpoints/000000005.safetensors")

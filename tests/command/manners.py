@@ -107,6 +107,46 @@ def test_cost():
     assert gan("check", "-", "--cost", "--gradients", stdin=COST.encode()).status == 2
 
 
+PEDANTIC = """import nn, optim, toy, metrics
+data ring = toy.ring()
+data spare = toy.grid()
+let width = 8
+let unused = 3
+def helper(x, y) = x * 2
+net D(x: real[2]) -> real { let width = 4; x |> Dense(width) |> Dense(1) |> scalar }
+net Idle(x: real[2]) -> real { x |> Dense(width) |> Dense(1) |> scalar }
+loss good = E[x ~ ring] D(x)^2
+loss idle = E[x ~ ring] D(x)
+let held = helper(width, 1)
+alternate 5 steps, batch 8 {
+  let h = good + held
+  update D minimize h with sgd(0.1)
+  report i = idle + E[x ~ ring] Idle(x)
+  let q = for k in 0..3 { real(2) }
+}
+"""
+ADVICE = [(1, 24, "nothing of metrics is used"), (3, 6, "nothing uses the data spare"), (5, 5, "nothing uses the let unused"), (6, 15, "nothing uses the parameter y"),
+          (7, 33, "width hides another width from here on"), (8, 5, "no update moves Idle: its parameters stay as they begin"),
+          (10, 6, "no update moves anything by the loss idle"), (16, 7, "nothing uses the let q"), (16, 15, "nothing uses the loop's name k")]
+
+
+def test_pedantic():
+    r, found = diagnostics(PEDANTIC, "--pedantic")
+    assert r.status == 0 and [(d["line"], d["column"], d["message"]) for d in found] == ADVICE, found
+    assert all(d["severity"] == "advice" for d in found)
+    r, found = diagnostics(PEDANTIC)
+    assert r.status == 0 and not found, found
+    silent = "import optim\nnet A { param v: real = 1; v }\nalternate 5 steps { update A minimize A()^2 with sgd(0.1) }\n"
+    r, found = diagnostics(silent, "--pedantic")
+    assert [d["message"][:38] for d in found] == ["the program trains and reports nothing"], found
+    r, found = diagnostics("import optim\ndef f(x, _) = x\nnet A { param v: real = 1; v }\nlet k = 2\nloss L = f(A(), k)^2\nlet m = L\n"
+                           "alternate 5 steps { let s = L; update A minimize s with sgd(0.1); report a = L }\nreport b = m\n", "--pedantic")
+    assert r.status == 0 and not found, found
+    for f in ("examples/ring.gan", "examples/ring_wgan_gp.gan", "stdlib/toy.gan", "stdlib/compare.gan"):
+        r = gan("check", f"{ROOT}/{f}", "--pedantic")
+        assert r.status == 0 and "advice" not in r.err, r
+
+
 def test_doc_of_the_library():
     r = gan("doc")
     assert r.status == 0 and all(w in r.out for w in ("modules", "compare", "optimizer", "one_hot")), r

@@ -174,7 +174,7 @@ def test_wrong_uses():
         assert "unknown command" in program("./small", "rum", cwd=d, status=2).stderr
         assert "no model H; there are G" in program("./small", "sample", "H", "-o", "x.npy", cwd=d, status=1).stderr
         assert "-o OUT.npy" in program("./small", "sample", "G", cwd=d, status=2).stderr
-        assert ".npy, .csv or .png" in program("./small", "sample", "G", "-o", "x.txt", cwd=d, status=2).stderr
+        assert ".npz, .csv or .png" in program("./small", "sample", "G", "-o", "x.txt", cwd=d, status=2).stderr
         assert "whole number" in program("./small", "train", "--steps", "-1", cwd=d, status=2).stderr
         for flag, way in (("--f64", "`gan build --f64`"), ("--set=x=1", "`gan build --set NAME=VALUE`"), ("--plan", "`gan build --plan no-NAME`"), ("--portable", "`gan build --portable`"),
                           ("--target-cpu", "`gan build --target-cpu NAME`"), ("--backend", "`gan run`")):

@@ -65,11 +65,12 @@ def test_each_is_as_alone():
             assert done.returncode == 0 and done.stderr == "", done
             for seed in range(7, 12):
                 assert files(f"{d}/many-{i}/seed-{seed}") == want[seed], (way, seed)
-            *lines, spread = done.stdout.splitlines()
+            *lines, spread, page = done.stdout.splitlines()
+            assert page == f"report in many-{i}/report.html" and os.path.exists(f"{d}/{page[10:]}"), page
             assert re.fullmatch(r"modes: median \S+, from \S+ to \S+ over 5 seeds", spread), done.stdout
             for seed in range(7, 12):                       # lines of a game stand together
                 at = next(k for k, line in enumerate(lines) if line.startswith(f"seed {seed}: 40 steps in"))
-                assert lines[at + 1:at + 3] == [f"seed {seed}: expect modes >= 0: held", f"seed {seed}: files in many-{i}/seed-{seed}"], lines
+                assert lines[at + 1:at + 3] == [f"seed {seed}: expect modes >= 0: held", f"seed {seed}: report in many-{i}/seed-{seed}/report.html"], lines
             assert len(lines) == 15, lines
 
 

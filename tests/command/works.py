@@ -6,6 +6,7 @@ import re
 import resource
 import struct
 import subprocess
+import zipfile
 
 from harness import folder, gan, on_a_terminal, run_tests
 
@@ -51,7 +52,9 @@ def test_run_leaves_a_folder():
     with folder() as d:
         path, out = program(d), os.path.join(d, "out")
         r = gan("run", path, "--out", out)
-        assert r.status == 0 and "expect modes >= 0: held" in r.out, r
+        assert r.status == 0 and "expect modes >= 0: held" in r.out and r.out.endswith(f"report in {out}/report.html\n"), r
+        page = open(os.path.join(out, "report.html"), encoding="utf-8").read()
+        assert "finished at step 20" in page and "alternate 20 steps" in page and "class=yes>held" in page and "<th>seed<td>0" in page
         assert sorted(os.listdir(out)) == ["checkpoints", "log.jsonl", "pictures", "report.html"], os.listdir(out)
         lines = [json.loads(line) for line in open(os.path.join(out, "log.jsonl"))]
         assert [line["step"] for line in lines] == [10, 20] and all(set(line) == {"step", "seconds", "modes"} for line in lines), lines
@@ -75,6 +78,126 @@ def test_sample_in_every_form():
         assert untrained.status == 0 and "untrained" in untrained.err, untrained
 
 
+RECORDS = """
+implicit pair { x ~ Normal([1, 2, 3], 1); k ~ Categorical(4); (x: x, k: k, m: [[x[0], 1], [2, 3]]) }
+implicit line { x ~ Normal(0, 1); x }
+state s: real = 1
+alternate 5 steps { s := s + 1 }
+implicit shifted { e ~ Normal(0, 1); s + 0 * e }
+"""
+
+
+def test_sample_of_records():
+    with folder() as d:
+        with open(f"{d}/r.gan", "w", encoding="utf-8") as f:
+            f.write(RECORDS)
+        for name in ("p.csv", "p.npz", "q.npz"):
+            r = gan("sample", "r.gan", "pair", "-n", 6, "-o", name, cwd=d)
+            assert r.status == 0, r
+        header, *rows = open(f"{d}/p.csv", encoding="utf-8").read().splitlines()
+        assert header == "x[0],x[1],x[2],k,m[0][0],m[0][1],m[1][0],m[1][1]" and len(rows) == 6, header
+        rows = [[float(c) for c in row.split(",")] for row in rows]
+        assert all(row[3] in range(4) and row[4:] == [row[0], 1, 2, 3] for row in rows), rows
+        with zipfile.ZipFile(f"{d}/p.npz") as z:            # which looks at the sums
+            assert z.namelist() == ["x.npy", "k.npy", "m.npy"] and z.testzip() is None
+            z.extract("x.npy", d)
+        shape, numbers = npy(f"{d}/x.npy")
+        single = lambda x: struct.unpack("<f", struct.pack("<f", x))[0]
+        assert shape == (6, 3) and [single(x) for row in rows for x in row[:3]] == list(numbers)
+        assert open(f"{d}/p.npz", "rb").read() == open(f"{d}/q.npz", "rb").read(), "the same draws are the same bytes"
+        r = gan("sample", "r.gan", "pair", "-o", "p.npy", cwd=d)
+        assert r.status == 1 and "pair has 3 fields" in r.err and "'pair.x'" in r.err, r
+        assert gan("sample", "r.gan", "pair.x", "-o", "p.npy", cwd=d).status == 0
+        assert gan("sample", "r.gan", "line", "-o", "l.png", cwd=d).status == 0, "a histogram"
+        r = gan("eval", "r.gan", "-e", "(a: [1, 2], b: [3, 4])", "-o", "e.csv", cwd=d)
+        assert r.status == 0 and open(f"{d}/e.csv").read() == "a,b\n1,3\n2,4\n", r
+
+
+def test_sample_takes_the_folder_of_a_run():
+    with folder() as d:
+        with open(f"{d}/r.gan", "w", encoding="utf-8") as f:
+            f.write(RECORDS)
+        first = lambda *flags: float(open(f"{d}/s.csv").readline()) if gan("sample", "r.gan", "shifted", "-n", 1, "-o", "s.csv", *flags, cwd=d).status == 0 else None
+        assert gan("run", "r.gan", "--quiet", "--out", "mine", cwd=d).status == 0
+        assert first() == 1 and first("--out", "mine") == 6
+        assert gan("eval", "r.gan", "-e", "s", "--out", "mine", cwd=d).out == "6\n"
+        r = gan("sample", "r.gan", "shifted", "-o", "s.csv", "--out", "none", cwd=d)
+        assert r.status == 1 and "no checkpoint in none/checkpoints" in r.err, r
+        r = gan("sample", "r.gan", "shifted", "-o", "s.csv", "--out", "mine", "--checkpoint", "x", cwd=d)
+        assert r.status == 1 and "one of them" in r.err, r
+        assert gan("run", "r.gan", "--quiet", "--out", "many", "--seeds", 2, "--seed", 3, cwd=d).status == 0
+        r = gan("sample", "r.gan", "shifted", "-o", "s.csv", "--out", "many", cwd=d)
+        assert r.status == 1 and "--out many/seed-3 takes the first of them" in r.err, r
+        assert first("--out", "many/seed-4") == 6
+
+
+PICTURES = """
+let p = Normal(0, 1)
+state s: real = 1
+implicit q(z: real ~ Normal(0, 1), k: class[3] ~ Categorical(3)) -> real { s * z + real(k) }
+implicit image(k: class[3] ~ Categorical(3)) -> real[2, 2] { u ~ Uniform(0, 1)^[2, 2]; u + real(k) }
+def f(x) = x^2
+alternate 3 steps {
+  s := s + 4
+  every 1 {
+    plot h = histogram(p, q, n: 500)
+    plot c = curve(f, fn(x) exp(log_prob(p, x)), fn(x) 1, lo: -2, hi: 2)
+    plot few = histogram(for k in 0..3 { q(k: k) }, p, p, n: 50, lo: -9, hi: 9, bins: 18)
+    image g = grid(for k in 0..3 { image(k: k) }, 5, lo: 0, hi: 3)
+  }
+}
+"""
+
+
+def png_size(path):
+    with open(path, "rb") as f:
+        return struct.unpack(">II", f.read(24)[16:])
+
+
+def test_pictures_of_every_kind():
+    with folder() as d:
+        with open(f"{d}/p.gan", "w", encoding="utf-8") as f:
+            f.write(PICTURES)
+        r = gan("run", "p.gan", "--quiet", cwd=d)
+        assert r.status == 0 and not r.err, r
+        checkpoint = sorted(os.listdir(f"{d}/runs/p/checkpoints"))[-1]
+        with open(f"{d}/runs/p/checkpoints/{checkpoint}", "rb") as f:
+            axes = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))["__metadata__"]["axes"].split()
+        x0, x1, y0, y1 = map(float, axes[:4])
+        assert -6 <= x0 < -2.3 and 2.3 < x1 <= 6 and y0 == 0 and 0.4 < y1 < 1, "around the first part, a normal distribution"
+        assert list(map(float, axes[4:6])) == [-2, 2] and float(axes[6]) <= 0 and float(axes[7]) >= 4 and list(map(float, axes[8:10])) == [-9, 9], axes
+        sizes = {name: png_size(f"{d}/runs/p/pictures/{name}-000000003.png") for name in ("h", "c", "few", "g")}
+        assert sizes == {"h": (560, 360), "c": (560, 360), "few": (560, 360), "g": (2 + 5 * 66, 2 + 3 * 66)}, sizes
+        r = gan("diff", "p.gan", cwd=d)
+        assert r.status == 0 and r.out.startswith("same bits"), r
+        assert gan("build", "p.gan", "-o", "native", cwd=d).status == 0
+        subprocess.run(["./native", "train", "--quiet", "--out", "n"], cwd=d, check=True)
+        same = lambda a, b: [open(f"{d}/{run}/pictures/h-00000000{step}.png", "rb").read() for run, step in (a, b)]
+        one, other = same(("runs/p", 3), ("n", 3))
+        assert one == other, "native programs draw the same pictures"
+        assert gan("run", "p.gan", "--quiet", "--out", "r", "--steps", 2, cwd=d).status == 0
+        assert gan("run", "p.gan", "--quiet", "--out", "r", "--steps", 3, "--resume", cwd=d).status == 0
+        one, other = same(("runs/p", 3), ("r", 3))
+        assert one == other, "axes are kept in checkpoints"
+
+
+def test_reports_say_what_kind_of_estimate_they_are():
+    with folder() as d:
+        with open(f"{d}/k.gan", "w", encoding="utf-8") as f:
+            f.write("def e(x) = unbiased(x + 1)\nlet l = bound(E[x ~ Normal(0, 1) : 10] x)\nreport a = e(1)\nreport b = e(1) + 1\nreport c = l\nreport d = plug_in(2)\n")
+        r = gan("run", "k.gan", "--log", "-", "--out", "o", cwd=d)
+        assert r.status == 0 and "a 2 (unbiased), b 3," in r.err and "d 2 (plug_in)" in r.err, r
+        said = {}
+        for line in r.out.splitlines():
+            said.update(json.loads(line).get("kinds", {}))
+        assert said == {"a": "unbiased", "c": "bound", "d": "plug_in"}, said
+        assert gan("build", "k.gan", "-o", "native", cwd=d).status == 0
+        done = subprocess.run(["./native", "train", "--out", "n"], cwd=d, check=True, capture_output=True, text=True)
+        assert "a 2 (unbiased), b 3," in done.stdout, done
+        r = gan("check", "-", stdin=b"report kinds = 1\n")
+        assert r.status == 1 and "its own kinds" in r.err, r
+
+
 def test_eval():
     assert gan("eval", "-e", "softplus(-17)").out.startswith("4.1399376")
     assert gan("eval", "-e", "fold(0.5, 5, fn(s, i) s + i)").out.split() == ["10.5"] and gan("eval", "-e", "fold(0.0, 5, fn(s, i) s + i)").out.split() == ["10"]
@@ -84,8 +207,10 @@ def test_eval():
         r = gan("eval", "kept.gan", "-e", "m", cwd=d)
         assert r.status == 1 and "m is computed when the program runs" in r.err, r
         assert gan("eval", "kept.gan", "-e", "s", cwd=d).out.split() == ["2"]
+        r = gan("eval", "kept.gan", "-e", "r + 1", cwd=d)
+        assert r.status == 1 and "report.r is computed when the program runs" in r.err, r
         gan("run", "kept.gan", "--quiet", cwd=d)
-        assert gan("eval", "kept.gan", "-e", "m", cwd=d).out.split() == ["4"]
+        assert gan("eval", "kept.gan", "-e", "m", cwd=d).out.split() == ["4"] and gan("eval", "kept.gan", "-e", "r + 1", cwd=d).out.split() == ["5"]
     r = gan("eval", "-e", "[1, 2] * 3")
     assert r.status == 0 and r.out.startswith("[3, 6]"), r
     with folder() as d:
@@ -244,6 +369,8 @@ def test_test_holds_programs_to_their_expectations():
             f.write("expect modes > 8\n")
         r = gan("test", path, "--backend", "interp")
         assert r.status == 1 and r.out.endswith("1 passed, 1 failed\n") and "NOT held" in r.out, r
+        r = gan("test", "-", stdin=b"for k in [1, 2] { for j in 3..5 { report a[k, j] = k\n expect a[k, j] == 1 } }\n")
+        assert r.status == 1 and "expect a[k, j] == 1 [1,4]: held" in r.out and "expect a[k, j] == 1 [2,3]: NOT held" in r.out, r
 
 
 def test_progress_on_a_terminal():
@@ -252,11 +379,14 @@ def test_progress_on_a_terminal():
         args = ["run", path, "--steps", "1500", "--out"]
         status, sent = on_a_terminal([*args, os.path.join(d, "a")], 100, NO_COLOR="", TERM="xterm")
         lines = sent.split("\r\x1b[K")
-        assert status == 0 and len(lines) > 2 and "\x1b[2mstep " in lines[1] and " steps/s" in lines[1] and " left" in lines[1], sent
+        live = [line for line in lines[1:] if "\r\n" not in line]
+        assert status == 0 and live and all("\x1b[2mstep " in line for line in lines[1:]) and any(" steps/s" in line and " left" in line for line in live), sent
+        assert any(re.fullmatch(r"\x1b\[2mstep \d+\x1b\[0m  modes \d+\r\n", line) for line in lines[1:-1]), f"reports stay: {sent}"
         assert "step 1500/1500  100%" in lines[-1] and "modes" in lines[-1], sent
         status, sent = on_a_terminal([*args, os.path.join(d, "b")], 30, NO_COLOR="1", TERM="xterm")
         lines = sent.split("\r\x1b[K")
         assert status == 0 and "\x1b[2m" not in sent and all(len(line.split("\r\n")[0]) < 30 for line in lines[1:]), sent
+        assert all(line.split("\r\n")[0].endswith("…") for line in lines[1:] if " steps/s" in line), f"what is cut says so: {sent}"
 
 
 def test_errors_have_colour_on_a_terminal_only():

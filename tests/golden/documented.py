@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-DEFINITION = re.compile(r"^(?:def|layer|distribution|comparison|optimizer|metric|let) (\w+)")
+DEFINITION = re.compile(r"^(?:def|layer|distribution|bijector|comparison|optimizer|metric|let) (\w+)")
 
 
 def definitions(path):

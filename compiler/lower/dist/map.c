@@ -1,4 +1,5 @@
-/* map.c - p |> map(f): the distribution of f(x). f may draw, afresh at every draw. */
+/* map.c - p |> map(f): the distribution of f(x). f may draw, afresh at every draw. With a bijector the density comes along: of x it is that of
+ * p at z = inverse(x), less the log-determinant there. */
 #include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
@@ -19,9 +20,34 @@ static Value *all(Ctx *c, Dist *d, int axis, Span at)
     return mapped(&inner, d, dist_all(c, d->map.base, axis, at), at);
 }
 
+static Value *not_invertible(Ctx *c, const Dist *d, Span at)
+{
+    Diag *e = diag_error(c->L->diags, at, E301,
+                         "%s can be drawn from, and its density is not known: map goes through %s, and nothing says how to go back", dist_text(c->L, d),
+                         val_text(c->L, d->map.f));
+    diag_hint(e, "a bijector has an inverse and a log-determinant, and the density comes along: p |> map(B(..))");
+    return val_error(c->L);
+}
+
+static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
+{
+    Value *b = bijector_of(d->map.f), *z;
+    if (!b) return not_invertible(c, d, at);
+    x = as_settled(c, x, at);
+    Args args = {.n = 1, .v = {x}, .at = {at}};
+    z = val_bad(x) ? x : bijector_apply(c, b, "inverse", &args, d->map.site, at);
+    if (val_bad(z) || !bijector_holds(c, b, d->map.base, z, at)) return val_error(c->L);
+    Value *before = dist_log_prob(c, d->map.base, z, at);
+    Value *more = val_bad(before) ? before : bijector_log_det_inverse(c, b, x, d->map.site, at);
+    return val_bad(more) ? more : number_of_density(c, arith_binary(c, AST_OP_ADD, before, more, at), d, at);
+}
+
+/* A bijector makes a number of a number. */
+static DrawShape shape(const Dist *d) { return bijector_of(d->map.f) ? dist_shape(d->map.base) : DRAW_UNKNOWN; }
+
 static const char *text(Lower *L, const Dist *d) { return strf(L, "%s |> map(...)", dist_text(L, d->map.base)); }
 
-const DistKind dist_map = {.draw = draw, .finite = is_finite, .all = all, .text = text};
+const DistKind dist_map = {.draw = draw, .log_prob = log_prob, .shape = shape, .finite = is_finite, .all = all, .text = text};
 
 Dist *dist_of_map(Lower *L, Dist *base, Value *f, const void *site)
 {

@@ -30,7 +30,8 @@ static Value *still_random(Ctx *c, const Dist *d, Span at, bool density)
     if (density) {
         Diag *e = diag_error(c->L->diags, at, E301, "%s draws in its body before it ends in a distribution, so its density "
                              "is an integral that is not known", name);
-        diag_hint(e, "make what it draws an argument, %s(z: real ~ Normal(0, 1)), and use a bound: log_prob(%s(z), x)", name, name);
+        diag_hint(e, "make what it draws an argument, %s(z: real ~ Normal(0, 1)): log_prob(%s(z), x) is then known, and elbo(%s, prior, Q, x) "
+                     "(import bounds) is below the integral's logarithm", name, name, name);
     } else {
         Diag *e = diag_error(c->L->diags, at, E301, "%s is still random here: its body draws", name);
         diag_hint(e, "draw from it, E[x ~ %s] ... or x ~ %s", name, name);
@@ -67,9 +68,35 @@ static Value *draw(Ctx *c, Dist *d, Span at)
     return v->kind == V_DIST ? dist_draw(c, v->dist, at) : val_error(c->L);
 }
 
+/* An argument that is drawn, as it is not given; NULL: none. */
+static const Ast *latent(const Dist *d)
+{
+    const Closure *k = d->model.player->closure;
+    const Args *args = d->model.args;
+    AstList params = k->bound ? k->def->define.params2 : k->def->define.params;
+    for (int i = 0; i < params.n; i++) {
+        bool given = args->n == 1 && args->v[0]->kind == V_RECORD;      /* which may be all of them: applying it says it */
+        for (int j = 0; j < args->n; j++) given = given || param_of(params, args, j) == params.v[i];
+        if (params.v[i]->param.draw && !given) return params.v[i];
+    }
+    return NULL;
+}
+
+static Value *no_marginal(Ctx *c, const Dist *d, const Ast *z, Span at)
+{
+    const char *p = d->name, *name = z->param.name;
+    Diag *e = diag_error(c->L->diags, at, E301, "%s draws its %s, so its density is an integral over %s that has no closed form", p, name, name);
+    diag_note(e, z->span, "drawn here");
+    diag_hint(e, "log_prob(%s(%s), x) is the density for a given %s; elbo(%s, prior, Q, x) and importance_bound(%s, prior, Q, x) (import bounds), with a "
+                 "prescribed Q(x) that proposes %s, are below the logarithm of the integral", p, name, name, p, p, name);
+    return val_error(c->L);
+}
+
 static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
 {
     if (d->model.player->word != AST_DEFINE_PRESCRIBED) return dist_no_density(c, d, at);
+    const Ast *z = latent(d);
+    if (z) return no_marginal(c, d, z, at);
     int before = c->L->n_draws;
     Value *tail = player_body(c, d->model.player, d->model.args, false, d, at);
     if (val_bad(tail)) return tail;

@@ -84,6 +84,12 @@ static void add_compare(Union *u, const Compare *k)
     for (const Changed *w = k->changed; w; w = w->before) add_free(u, w->decl, w->scope);
 }
 
+static void add_player(Union *u, const Player *p)
+{
+    if (p->bijector) add_closure(u, p->bijector->bijector.closure);
+    else add_closure(u, p->closure);
+}
+
 static void add_items(Union *u, Value *const *v, int n)
 {
     for (int i = 0; i < n; i++) add_value(u, v[i]);
@@ -96,9 +102,10 @@ static void add_value(Union *u, const Value *v)
     case V_LIST: add_items(u, v->list.v, v->list.n); return;
     case V_RECORD: add_items(u, v->record.v, v->record.n); return;
     case V_DIST: add_dist(u, v->dist); return;
-    case V_PLAYER: add_closure(u, v->player->closure); return;
+    case V_PLAYER: add_player(u, v->player); return;
     case V_LAYER: add_closure(u, v->layer.closure); return;
     case V_COMPARE: add_compare(u, v->compare); return;
+    case V_BIJECTOR: add_closure(u, v->bijector.closure); return;
     case V_OPTIMIZER: add_closure(u, v->optimizer.closure); return;
     case V_FUNCTION:
         add_items(u, v->fn.given, v->fn.n_given);

@@ -25,7 +25,7 @@ int builtin_most(const Builtin *b) { return b->most; }
 
 /* ---- helpers */
 
-static Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got)
+Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got)
 {
     if (!val_bad(got))
         diag_error(c->L->diags, k->at, E201, "%s takes %s, and this is %s", name, wants, val_text(c->L, got));
@@ -41,7 +41,7 @@ static bool static_numbers(const Value *v)
 }
 
 /* dim: 0 or [0, 1]; left out: all of them. */
-static bool dims_arg(Ctx *c, const Call *k, Value *v, const IrVal *t, IrInts *out)
+bool dims_arg(Ctx *c, const Call *k, Value *v, const IrVal *t, IrInts *out)
 {
     *out = ir_ints(0, NULL);
     if (!v) {
@@ -65,7 +65,7 @@ static bool dims_arg(Ctx *c, const Call *k, Value *v, const IrVal *t, IrInts *ou
     return true;
 }
 
-static bool one_dim(Ctx *c, const Call *k, Value *v, const IrVal *t, int64_t *dim)
+bool one_dim(Ctx *c, const Call *k, Value *v, const IrVal *t, int64_t *dim)
 {
     if (!as_size(c, v, k->at, "dim", dim)) return false;
     if (*dim < t->type.rank) return true;
@@ -450,30 +450,49 @@ static Value *builtin_min(Ctx *c, const Call *k)
     return k->v[1] ? pair_extreme(c, k->v[0], k->v[1], true, k->at) : reduce_extreme(c, k, true);
 }
 
-static Value *builtin_argmax(Ctx *c, const Call *k)
+/* Which element is the greatest, or the least: of a vector, or along a dimension. */
+static Value *arg_extreme(Ctx *c, const Call *k, const char *word, bool least)
 {
-    IrVal *t = arith_numbers(c, k->v[0], k->at, "argmax");
-    if (!t) return val_error(c->L);
-    if (t->type.rank != 1 || !t->type.dim[0]) return mistake(c, k, "argmax", "a vector that is not empty", k->v[0]);
-    Value *v = val_tensor(c->L, ir_argmax(fn_builder(c), t, 0));
-    v->tensor.classes = t->type.dim[0];
+    IrVal *t = arith_numbers(c, k->v[0], k->at, word);
+    int64_t dim = 0;
+    if (!t || (k->v[1] && !one_dim(c, k, k->v[1], t, &dim))) return val_error(c->L);
+    if (!k->v[1] && t->type.rank != 1) return mistake(c, k, word, "a vector, or dim: the dimension to look along", k->v[0]);
+    if (!t->type.dim[dim]) return mistake(c, k, word, "at least one number", k->v[0]);
+    int64_t n = t->type.dim[dim];
+    Value *v = val_tensor(c->L, ir_argmax(fn_builder(c), least ? turned(fn_builder(c), t) : t, (int)dim));
+    v->tensor.classes = n;
     return v;
+}
+
+static Value *builtin_argmax(Ctx *c, const Call *k) { return arg_extreme(c, k, "argmax", false); }
+static Value *builtin_argmin(Ctx *c, const Call *k) { return arg_extreme(c, k, "argmin", true); }
+
+/* The operand of sort and argsort with the dimension to sort along, the last one if none is named, as the last. NULL after an error. */
+static IrVal *sorted_last(Ctx *c, const Call *k, const char *word, int *dim)
+{
+    IrVal *t = arith_numbers(c, k->v[0], k->at, word);
+    if (t && !t->type.rank) mistake(c, k, word, "a tensor", k->v[0]);
+    if (!t || !t->type.rank) return NULL;
+    int64_t at = t->type.rank - 1;
+    if (k->v[1] && !one_dim(c, k, k->v[1], t, &at)) return NULL;
+    *dim = (int)at;
+    return dim_moved(fn_builder(c), t, *dim, t->type.rank - 1);
 }
 
 static Value *builtin_argsort(Ctx *c, const Call *k)
 {
-    IrVal *t = arith_numbers(c, k->v[0], k->at, "argsort");
-    if (t && !t->type.rank) return mistake(c, k, "argsort", "a tensor", k->v[0]);
-    return t ? val_tensor(c->L, ir_argsort(fn_builder(c), t)) : val_error(c->L);
+    int dim;
+    IrVal *t = sorted_last(c, k, "argsort", &dim);
+    return t ? val_tensor(c->L, dim_moved(fn_builder(c), ir_argsort(fn_builder(c), t), t->type.rank - 1, dim)) : val_error(c->L);
 }
 
 static Value *builtin_sort(Ctx *c, const Call *k)
 {
-    IrVal *t = arith_numbers(c, k->v[0], k->at, "sort");
+    int dim;
+    IrVal *t = sorted_last(c, k, "sort", &dim);
     if (!t) return val_error(c->L);
-    if (!t->type.rank) return mistake(c, k, "sort", "a tensor", k->v[0]);
-    IrVal *i = ir_argsort(fn_builder(c), t);
-    return val_tensor(c->L, ir_gather(fn_builder(c), t, i, t->type.rank - 1));
+    IrVal *sorted = ir_gather(fn_builder(c), t, ir_argsort(fn_builder(c), t), t->type.rank - 1);
+    return val_tensor(c->L, dim_moved(fn_builder(c), sorted, t->type.rank - 1, dim));
 }
 
 static Value *builtin_cumsum(Ctx *c, const Call *k)
@@ -534,34 +553,6 @@ static Value *builtin_transpose(Ctx *c, const Call *k)
     }
     if (!ok) return mistake(c, k, "transpose", strf(c->L, "an order of the %d dimensions", t->type.rank), k->v[1]);
     return val_tensor(c->L, ir_transpose(fn_builder(c), t, perm));
-}
-
-static Value *builtin_concat(Ctx *c, const Call *k)
-{
-    IrVal *t[16];
-    bool real = false;
-    for (int i = 0; i < k->n; i++) {
-        if (!(t[i] = as_tensor(c, k->v[i], k->at))) return val_error(c->L);
-        real = real || ir_is_real(t[i]->type.elem);
-    }
-    for (int i = 0; i < k->n; i++) {
-        if (!(t[i] = real ? arith_reals(c, k->v[i], k->at, "concat") : as_tensor(c, k->v[i], k->at))) return val_error(c->L);
-        if (!t[i]->type.rank) return mistake(c, k, "concat", "tensors", k->v[i]);
-        bool fits = t[i]->type.rank == t[0]->type.rank && t[i]->type.elem == t[0]->type.elem;
-        for (int d = 1; fits && d < t[i]->type.rank; d++) fits = t[i]->type.dim[d] == t[0]->type.dim[d];
-        if (fits) continue;
-        diag_error(c->L->diags, k->at, E200, "concat joins along the first dimension; %s and %s differ in the others",
-                   type_text(c->L, &t[0]->type), type_text(c->L, &t[i]->type));
-        return val_error(c->L);
-    }
-    return val_tensor(c->L, ir_concat(fn_builder(c), t, k->n, 0));
-}
-
-static Value *builtin_reverse(Ctx *c, const Call *k)
-{
-    IrVal *t = as_tensor(c, k->v[0], k->at);
-    if (t && !t->type.rank) return mistake(c, k, "reverse", "a tensor", k->v[0]);
-    return t ? val_tensor(c->L, ir_reverse(fn_builder(c), t, ir_ints(1, (int64_t[]){0}))) : val_error(c->L);
 }
 
 /* How many numbers a tensor of this shape has; an index fits i64, so does the product (see ir_dims_size). */
@@ -695,6 +686,18 @@ static Value *builtin_cholesky(Ctx *c, const Call *k)
     return a ? val_tensor(c->L, ir_cholesky(fn_builder(c), a)) : val_error(c->L);
 }
 
+/* The eigenvalues, ascending, and the eigenvectors as columns, of the symmetric part of a matrix. */
+static Value *builtin_eigh(Ctx *c, const Call *k)
+{
+    static const char *const names[] = {"values", "vectors"};
+    IrVal *a = square(c, k, "eigh", k->v[0]);
+    if (!a) return val_error(c->L);
+    IrNode *n = ir_eigh(fn_builder(c), a);
+    Value *v[] = {val_tensor(c->L, &n->result[0]), val_tensor(c->L, &n->result[1])};
+    const char **name = arena_copy(c->L->a, names, sizeof names);
+    return val_record(c->L, arena_copy(c->L->a, v, sizeof v), name, 2);
+}
+
 /* A right-hand side that is a vector is a matrix of one column. */
 static Value *solved(Ctx *c, const Call *k, const char *name, bool triangular, bool transpose)
 {
@@ -721,7 +724,7 @@ static Value *builtin_trisolve(Ctx *c, const Call *k)
 
 /* ---- loops */
 
-static bool callable(const Value *v) { return v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER; }
+bool callable(const Value *v) { return v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER || v->kind == V_BIJECTOR; }
 
 static Value *map_dist(Ctx *c, Value *f, Value *v, const void *site, Span at)
 {
@@ -785,65 +788,26 @@ static Value *builtin_log_prob(Ctx *c, const Call *k)
     return d ? dist_log_prob(c, d, k->v[1], k->at) : val_error(c->L);
 }
 
-/* convex(f) is f, a function of one number, once the chord between two points has been seen to lie above it: of neighbours and of
- * far ones, over the ratios 1e-4 to 1e4. A function that is not evaluated at numbers known now is taken at its word. */
-enum { CONVEX_POINTS = 49 };
-
-static bool at_number(Ctx *c, Value *f, double x, const Call *k, double *y)
+static Value *builtin_log_det_inverse(Ctx *c, const Call *k)
 {
-    Trial t = trial_begin(c->L, true);                      /* what f computes while the program runs is dropped, and not judged here */
-    Value *v = apply1(c, f, val_real(c->L, x), k->site, k->at);
-    v = val_bad(v) ? v : as_settled(c, v, k->at);
-    trial_end(c->L, &t);
-    if (!val_is_number(v)) return false;
-    *y = val_number(v);
-    return isfinite(*y);
-}
-
-/* f((a + b) / 2) above the chord by more than rounding. */
-static bool above_chord(double fa, double fm, double fb)
-{
-    double scale = fabs(fa) + fabs(fm) + fabs(fb);
-    return fm - (fa + fb) / 2 > 1e-9 * scale;
-}
-
-static bool convex_between(Ctx *c, const Call *k, double a, double b, double fa, double fb)
-{
-    double fm;
-    if (!at_number(c, k->v[0], (a + b) / 2, k, &fm) || !above_chord(fa, fm, fb)) return true;
-    Lower *L = c->L;
-    Diag *d = diag_error(L->diags, k->at, E309, "%s is not convex: at %s it is %s, above the chord from %s to %s",
-                         val_text(L, k->v[0]), val_text(L, val_real(L, (a + b) / 2)), val_text(L, val_real(L, fm)),
-                         val_text(L, val_real(L, a)), val_text(L, val_real(L, b)));
-    diag_hint(d, "an f-divergence takes a convex f with f(1) = 0, as kl(u) = u * log(u)");
-    return false;
-}
-
-static bool seen_convex(Ctx *c, const Call *k)
-{
-    double x[CONVEX_POINTS], y[CONVEX_POINTS];
-    for (int i = 0; i < CONVEX_POINTS; i++) {
-        x[i] = pow(10, -4 + 8.0 * i / (CONVEX_POINTS - 1));
-        if (!at_number(c, k->v[0], x[i], k, &y[i])) return true;
-    }
-    for (int step = 1; step < CONVEX_POINTS; step *= 2)
-        for (int i = 0; i + step < CONVEX_POINTS; i++)
-            if (!convex_between(c, k, x[i], x[i + step], y[i], y[i + step])) return false;
-    return true;
-}
-
-static Value *builtin_convex(Ctx *c, const Call *k)
-{
-    Value *f = k->v[0];
-    if (!callable(f)) return mistake(c, k, "convex", "a function of one number", f);
-    return seen_convex(c, k) ? f : val_error(c->L);
+    Value *b = bijector_of(k->v[0]);
+    return b ? bijector_log_det_inverse(c, b, k->v[1], k->site, k->at) : mistake(c, k, "log_det_inverse", "a bijector first", k->v[0]);
 }
 
 /* What kind of number an estimate is; the number itself is as it was. */
-static Value *builtin_bound(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
-static Value *builtin_unbiased(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
-static Value *builtin_biased(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
-static Value *builtin_plug_in(Ctx *c, const Call *k) { return as_settled(c, k->v[0], k->at); }
+static Value *marked(Ctx *c, const Call *k, const char *kind)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    if (val_bad(v)) return v;
+    v = arena_copy(c->L->a, v, sizeof *v);
+    v->estimate = kind;
+    return v;
+}
+
+static Value *builtin_bound(Ctx *c, const Call *k) { return marked(c, k, "bound"); }
+static Value *builtin_unbiased(Ctx *c, const Call *k) { return marked(c, k, "unbiased"); }
+static Value *builtin_biased(Ctx *c, const Call *k) { return marked(c, k, "biased"); }
+static Value *builtin_plug_in(Ctx *c, const Call *k) { return marked(c, k, "plug_in"); }
 
 /* ---- the table */
 

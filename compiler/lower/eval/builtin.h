@@ -10,6 +10,16 @@ typedef struct Call {                                       /* what a built-in f
     Span        at;
 } Call;
 
+/* require.c: conditions on functions, seen at points */
+Value *builtin_convex(Ctx *c, const Call *k);
+Value *builtin_strictly_convex(Ctx *c, const Call *k);
+Value *builtin_curved(Ctx *c, const Call *k);
+Value *builtin_proper(Ctx *c, const Call *k);
+Value *builtin_same_slope(Ctx *c, const Call *k);
+Value *builtin_positive_semidefinite(Ctx *c, const Call *k);
+Value *builtin_consistent(Ctx *c, const Call *k);
+bool   callable(const Value *v);
+
 /* data.c, pick.c */
 Value *builtin_idx(Ctx *c, const Call *k);
 Value *builtin_npy(Ctx *c, const Call *k);
@@ -22,3 +32,22 @@ Value *builtin_with_replacement(Ctx *c, const Call *k);
 Value *builtin_filter(Ctx *c, const Call *k);
 Value *builtin_per_class(Ctx *c, const Call *k);
 Value *builtin_zip(Ctx *c, const Call *k);
+
+/* builtin.c: an error of that function, which takes what `wants` says; the dimensions that an argument `dim` names: all, ascending, for NULL */
+Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got);
+bool dims_arg(Ctx *c, const Call *k, Value *v, const IrVal *t, IrInts *out);
+bool one_dim(Ctx *c, const Call *k, Value *v, const IrVal *t, int64_t *dim);
+
+/* shaping.c */
+IrVal *dim_moved(IrBuilder *b, IrVal *t, int from, int to);  /* t with dimension `from` at the place `to` */
+bool per_dim(Ctx *c, const Call *k, Value *v, const char *what, int n, int64_t *out);      /* a number n times, or a list of n; may be negative */
+Value *builtin_concat(Ctx *c, const Call *k);
+Value *builtin_reverse(Ctx *c, const Call *k);
+Value *builtin_broadcast(Ctx *c, const Call *k);
+Value *builtin_pad(Ctx *c, const Call *k);
+Value *builtin_dims(Ctx *c, const Call *k);
+Value *builtin_per_dim(Ctx *c, const Call *k);
+Value *builtin_front(Ctx *c, const Call *k);
+
+/* conv.c */
+Value *builtin_conv(Ctx *c, const Call *k);

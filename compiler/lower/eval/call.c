@@ -217,7 +217,7 @@ AstList call_params(const Value *f)
 
 static const char *closure_text(const Closure *k) { return k->name ? k->name : "this function"; }
 
-/* `n` of a metric, loss or member that has no parameter of that name: how many samples its expectations draw. */
+/* `n` of a def, metric, loss or member that has no parameter of that name: how many samples its expectations draw. */
 static bool take_n(Ctx *c, AstList params, Args *args, int64_t *n)
 {
     *n = -1;
@@ -233,12 +233,21 @@ static bool take_n(Ctx *c, AstList params, Args *args, int64_t *n)
     return true;
 }
 
+/* Of a def, whose `n` is a mistake where nothing has taken it. */
+static Value *checked_size(Ctx *c, const Closure *k, Value *v, bool taken, Span at)
+{
+    if (taken || val_bad(v)) return v;
+    diag_hint(diag_error(c->L->diags, at, E110, "%s has no argument called n", closure_text(k)), "nor is an expectation in it whose size n could be");
+    return val_error(c->L);
+}
+
 static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, const Ast *result, Args *args,
                          const void *site, Span at, bool counted)
 {
     int64_t n = -1;
+    bool def = k->def->kind == AST_DEFINE && k->def->define.word == AST_DEFINE_DEF, taken = false;
     if (!call_enter(c, at)) return val_error(c->L);
-    if (counted && !take_n(c, params, args, &n)) return val_error(c->L);
+    if ((counted || def) && !take_n(c, params, args, &n)) return val_error(c->L);
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, params, args, closure_text(k), at, NULL)) return val_error(c->L);
     scope->call = site_mix(site_mix(c->scope->call, (const void *)(uintptr_t)c->scope->round), site);
@@ -246,9 +255,12 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
     if (k->scope->inst && k->scope->inst != c->inst) inner.inst = k->scope->inst, inner.site = site_mix(0, site);
     inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
     if (n >= 0) inner.batch = n;
+    if (n >= 0 && def) inner.sized = &taken;
     if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);
     check_evaluated(c->L, body);
     Value *v = eval_block(&inner, body);
+    if (inner.sized == &taken) v = checked_size(c, k, v, taken, at);
+    inner.sized = c->sized;
     if (!result) return v;
     inner.scope = scope;
     return type_conform(&inner, v, result,
@@ -288,6 +300,7 @@ static Value *apply_define(Ctx *c, Closure *k, Args *args, const void *site, Spa
     }
     case AST_DEFINE_DISTRIBUTION: case AST_DEFINE_SIMULATOR: return dist_of_declared(c, k, args, site, at);
     case AST_DEFINE_COMPARISON: return compare_bind(c, k, args, site, at);
+    case AST_DEFINE_BIJECTOR: return bijector_bind(c, k, args, site, at);
     case AST_DEFINE_NET:
         diag_error(c->L->diags, at, E120, "%s is a net to be given a name first: net D = %s(...)", k->name, k->name);
         return val_error(c->L);
@@ -352,6 +365,7 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at)
         return not_callable(c, f, at);
     case V_LAYER: return layer_apply(c, f, args, site, at);
     case V_PLAYER: return player_apply(c, f->player, args, site, at);
+    case V_BIJECTOR: return bijector_apply(c, f, "forward", args, site, at);
     case V_OPTIMIZER: return optimizer_apply(c, f, args, site, at);
     case V_THUNK: return apply_thunk(c, f, args, site, at);
     default: return not_callable(c, f, at);
@@ -391,7 +405,7 @@ Value *eval_pipe(Ctx *c, const Ast *e)
     Value *f = right->kind == AST_NAME ? eval_callee(c, right) : eval_raw(c, right);
     if ((val_bad(x) && !c->L->guess) || val_bad(f)) return val_error(c->L);
     Args args = {.n = 1, .v = {x}, .at = {e->pipe.left->span}};
-    if (f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_OPTIMIZER)
+    if (f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_BIJECTOR || f->kind == V_OPTIMIZER)
         return apply(c, f, &args, e, e->span);
     return not_callable(c, f, right->span);
 }

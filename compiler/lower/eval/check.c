@@ -64,7 +64,8 @@ void check_evaluated(Lower *L, const Ast *body)
 
 static const Ast *body_of(const Ast *n)
 {
-    bool members = n->kind == AST_DEFINE && (n->define.word == AST_DEFINE_DISTRIBUTION || n->define.word == AST_DEFINE_COMPARISON);
+    bool members = n->kind == AST_DEFINE && (n->define.word == AST_DEFINE_DISTRIBUTION || n->define.word == AST_DEFINE_COMPARISON ||
+                                              n->define.word == AST_DEFINE_BIJECTOR);
     switch (n->kind) {
     case AST_DEFINE: return members || n->define.is_alias ? NULL : n->define.body;
     case AST_FN: return n->fn.body;
@@ -212,7 +213,8 @@ static void check_member(Ctx *in, const Ast *m, const Ast *draw)
 {
     Lower *L = in->L;
     const char *name = m->kind == AST_MEMBER ? m->member.name : m->kind == AST_DEFINE ? m->define.name : m->kind == AST_LOSS ? m->loss.name
-                     : m->kind == AST_STATE ? m->state.name : m->kind == AST_LET && m->let.pattern->kind == AST_NAME ? m->let.pattern->name.name : NULL;
+                     : m->kind == AST_STATE ? m->state.name : m->kind == AST_PARAMETER ? m->parameter.name
+                     : m->kind == AST_LET && m->let.pattern->kind == AST_NAME ? m->let.pattern->name.name : NULL;
     Value *v = name ? scope_local(in, in->scope, name) : NULL;
     if (!v) return;
     if (draw && m->kind == AST_MEMBER && !m->member.has_params && !strcmp(name, "sample")) {
@@ -240,7 +242,7 @@ static void check_members(Ctx *in, Closure *k, const void *site)
     AstList members = d->define.body && d->define.body->kind == AST_BLOCK ? d->define.body->block.stmts : (AstList){0};
     bool distribution = d->define.word == AST_DEFINE_DISTRIBUTION;
     in->path = k->name;
-    in->scope->inst = members_instance(in, k, site);
+    in->scope->inst = d->define.word == AST_DEFINE_BIJECTOR ? bijector_instance(in, k, site) : members_instance(in, k, site);
     if (in->scope->inst) in->inst = in->scope->inst;
     declare_members(in, members);
     for (int i = 0; i < members.n; i++) check_member(in, members.v[i], distribution ? d->define.result : NULL);
@@ -250,7 +252,7 @@ static void check_player(Ctx *c, Player *p)
 {
     Lower *L = c->L;
     const Ast *d = p->closure->def;
-    if (p->copy_of || d->kind != AST_DEFINE || !d->define.body) return;
+    if (p->copy_of || d->kind != AST_DEFINE || !d->define.body || d->define.word == AST_DEFINE_BIJECTOR) return;
     Ctx in = *c;
     in.inst = inst_tried(L, p->inst, !p->params.n);
     in.site = 0;
@@ -284,7 +286,7 @@ static void check_closure(Ctx *c, Closure *k)
         in.inst = inst_child(c, k->name, site_mix(c->site, d), false);
         in.path = k->name;
         return check_body(&in, d->define.body, d->define.word == AST_DEFINE_PRESCRIBED ? NULL : d->define.result, d->define.body->span, what);
-    case AST_DEFINE_DISTRIBUTION: case AST_DEFINE_COMPARISON: return check_members(&in, k, d);
+    case AST_DEFINE_DISTRIBUTION: case AST_DEFINE_COMPARISON: case AST_DEFINE_BIJECTOR: return check_members(&in, k, d);
     case AST_DEFINE_OPTIMIZER: return optimizer_check(&in, k, in.scope);
     default: return;
     }

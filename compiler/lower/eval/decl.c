@@ -27,6 +27,7 @@ static Value *declare_alias(Ctx *c, const Ast *d, const char *name)
     bool closure = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
                    v->fn.closure->def->define.word == w;
     if (w == AST_DEFINE_COMPARISON && v->kind == V_COMPARE) return compare_with(c, v->compare, NULL, name);
+    if (w == AST_DEFINE_BIJECTOR && bijector_of(v)) return v;
     if (closure || (w == AST_DEFINE_OPTIMIZER && v->kind == V_OPTIMIZER) || (w == AST_DEFINE_LAYER && v->kind == V_LAYER))
         return v;
     if (w == AST_DEFINE_DISTRIBUTION && (v->kind == V_DIST || v->kind == V_PLAYER || v->kind == V_RECORD)) {
@@ -42,7 +43,6 @@ static Value *declare_alias(Ctx *c, const Ast *d, const char *name)
 static Value *declare_define(Ctx *c, const Ast *d, const char *name)
 {
     AstDefine w = d->define.word;
-    if (w == AST_DEFINE_BIJECTOR) return unsupported(c, d->define.name_span, strf(c->L, "%s", AstDefine_name(w)));
     if (w == AST_DEFINE_SIMULATOR) return simulator_declare(c, d, name);
     if (is_model(w) && d->define.n_lists < 2) return player_declare(c, d, name, c->inst != NULL);
     if (d->define.is_alias) return declare_alias(c, d, name);
@@ -101,6 +101,7 @@ Value *declare(Ctx *c, const Ast *d, const char *name)
     case AST_DATA: return data_declare(c, d, name);
     case AST_LET: return c->scope->members ? thunk_new(c->L, d->let.value, c->scope, name) : declare_let(c, d, name);
     case AST_STATE: return eval_state(c, d);
+    case AST_PARAMETER: return member_parameter(c, d);
     case AST_LOSS: return thunk_new(c->L, d->loss.value, c->scope, name);
     case AST_COMPARE: return declare_compare(c, d, name);
     case AST_MEMBER:
@@ -150,22 +151,35 @@ static void assigned_among(Ctx *c, const Ast *s)
     diag_hint(d, "critic = { n := n + 1; .. } is done when an update that contains critic has been");
 }
 
+/* Does the declaration stand among the members of one? */
+static bool in_bijector(const Lower *L, const Ast *d)
+{
+    const Bound *b = names_bound(L->names, d);
+    const Ast *around = b && b->body ? b->body->node : NULL;
+    return around && around->kind == AST_DEFINE && around->define.word == AST_DEFINE_BIJECTOR;
+}
+
 /* Beside its members a comparison or distribution may hold lets, which are evaluated where they are used like members, and states. */
 void declare_members(Ctx *c, AstList stmts)
 {
     Lower *L = c->L;
+    bool required = false;
     declare_each(c, stmts, true);
     c->scope->members = true;
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         if (d->kind == AST_STATE) scope_declare(L, c->scope, d, d);
         if (d->kind == AST_ASSIGN) assigned_among(c, d);
-        if (d->kind == AST_PARAMETER) {
+        if (d->kind == AST_REQUIRE) required = true;
+        if (d->kind == AST_PARAMETER && in_bijector(L, d)) scope_declare(L, c->scope, d, d);
+        else if (d->kind == AST_PARAMETER) {
             Diag *e = diag_error(L->diags, d->span, E120, "a param stands in a net, a model or a layer, which owns it");
             diag_hint(e, "net P { param %s .. } among the members is a player of their own", d->parameter.name);
             scope_bind(L, c->scope, d, val_error(L));       /* nothing more is said of it */
         }
     }
+    for (int i = 0; i < stmts.n && required; i++)           /* what follows may hang on it */
+        if (stmts.v[i]->kind == AST_REQUIRE) required = eval_require(c, stmts.v[i]);
 }
 
 /* ---- comparisons */

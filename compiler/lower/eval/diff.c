@@ -177,7 +177,8 @@ static void opaque_path(Ctx *c, Span at, const IrNode *n)
 {
     Diag *d = diag_error(c->L->diags, at, E306, "the gradient's path runs through a black box, which has none");
     diag_note(d, span_of_node(c->L, n), "here");
-    diag_hint(d, "a net that is trained on what comes out of it can stand for it; or stop(...) around it says that this is meant");
+    diag_hint(d, "evolution(f, theta, sigma) (import estimators) needs no derivative of it; a net that is trained on what comes out of it can stand for it; "
+                 "or stop(...) around it says that this is meant");
 }
 
 static bool grad_target(Ctx *c, const Ast *body, IrVal *y)

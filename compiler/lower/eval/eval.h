@@ -49,6 +49,39 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
 Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           /* NULL: none of that name; thunks are not evaluated */
 
+/* ---- bijector.c */
+
+Instance *bijector_instance(Ctx *c, Closure *k, const void *site);              /* of one made there; NULL: it owns nothing */
+Value *bijector_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
+Value *bijector_of(const Value *v);                                             /* a bijector, or that of a player; NULL: v is none */
+Value *bijector_member(Ctx *c, Value *b, const char *name);                     /* NULL: none of that name */
+Value *bijector_apply(Ctx *c, Value *b, const char *member, Args *args, const void *site, Span at);    /* of the bijector itself, forward */
+Value *bijector_log_det_inverse(Ctx *c, Value *b, Value *x, const void *site, Span at);
+
+/* ---- consistent.c: bijectors held to what they say */
+
+/* Are inverse and log-determinants those of forward, at draws of the distribution it maps? Looked at once for each place that makes one; false,
+ * reported. What cannot be evaluated when the program is compiled is taken at its word. */
+bool bijector_holds(Ctx *c, Value *b, Dist *base, Value *z, Span at);
+/* The same, as a condition: what is wrong, or NULL. */
+const char *bijector_fault(Ctx *c, Value *b, Dist *base, const IrType *z, Span at);
+
+/* ---- require.c */
+
+bool eval_require(Ctx *c, const Ast *s);                                        /* false, reported, when what is required does not hold */
+
+/* ---- now.c: what values are where the program begins */
+
+typedef struct NowGiven { const IrVal *v; const double *x; } NowGiven;          /* numbers that stand for v: by axes, then dims */
+
+/* What slots hold: NOW_FIXED: only data and what changes nowhere is known, and nothing that is drawn; NOW_FIRST: what they begin with; NOW_MOVED: and
+ * parameters a little beside that, so that what begins at 0 hides no mistake. */
+typedef enum { NOW_FIXED, NOW_FIRST, NOW_MOVED } NowSlots;
+
+/* Runs what the values are made of, in f64. out[i]: the numbers of v[i], in the work arena. False where that cannot be done, or would take long. */
+bool now_numbers(Lower *L, IrVal *const *v, int n, const NowGiven *given, int n_given, NowSlots slots, double **out);
+int64_t now_size(const Lower *L, const IrVal *v);
+
 /* ---- owns.c */
 
 Instance *members_instance(Ctx *c, Closure *k, const void *site);               /* of a comparison or distribution applied there; NULL: it owns nothing */
@@ -126,6 +159,7 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at);
 Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at);
 bool   has_parameters(const Ast *body);                                         /* may a param stand in it: a layer, a net or a model? NULL: no */
 Value *eval_parameter(Ctx *c, const Ast *s);                                    /* binds in c->scope */
+Value *member_parameter(Ctx *c, const Ast *s);                                  /* of a bijector; not bound */
 Value *declared_first(Ctx *c, Value *first, const Ast *type, Span at, const char *name);    /* the first value of a state, as its type says; reported when it is none of that */
 Value *eval_state(Ctx *c, const Ast *s);                                        /* its place; not bound */
 void   eval_assign(Ctx *c, const Ast *s);

@@ -27,7 +27,10 @@ static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
     if (L->guess && strcmp(name, "step")) return val_error(L);
-    if (!strcmp(name, "batch") && c->batch >= 0) return val_int(L, c->batch);
+    if (!strcmp(name, "batch") && c->batch >= 0) {
+        if (c->sized) *c->sized = true;
+        return val_int(L, c->batch);
+    }
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
     return strcmp(name, "training") ? NULL : is_training(c, at);
@@ -88,6 +91,7 @@ static Value *field_of(Ctx *c, const Ast *e, Value *v)
     case V_MODULE: return module_field(c, e, v);
     case V_RECORD: f = val_part(c->L, v, e->field.name); break;
     case V_COMPARE: f = compare_member(c, v->compare, e->field.name, e->span); break;
+    case V_BIJECTOR: f = bijector_member(c, v, e->field.name); break;
     case V_PLAYER: f = player_field(c, v->player, e->field.name, e->field.name_span); break;
     case V_DIST: return field_of_dist(c, e, v->dist);
     case V_FUNCTION:
@@ -408,6 +412,7 @@ static bool eval_statement(Ctx *c, const Ast *s)
     case AST_PARAMETER: eval_parameter(c, s); return true;
     case AST_STATE: scope_bind(c->L, c->scope, s, eval_state(c, s)); return true;
     case AST_ASSIGN: eval_assign(c, s); return true;
+    case AST_REQUIRE: eval_require(c, s); return true;
     case AST_DEFINE: case AST_LOSS: case AST_COMPARE: return true;  /* declared when the block was entered */
     default: return false;
     }

@@ -173,6 +173,7 @@ static bool same_value(Pair *p, const Value *a, const Value *b)
     case V_PLAYER: return player_self(a->player) == player_self(b->player);
     case V_DIST: return same_dist(p, a->dist, b->dist);
     case V_COMPARE: return same_closure(p, a->compare->closure, b->compare->closure);
+    case V_BIJECTOR: return same_closure(p, a->bijector.closure, b->bijector.closure);
     case V_OPTIMIZER: return same_closure(p, a->optimizer.closure, b->optimizer.closure);
     case V_THUNK: return a->thunk.expr == b->thunk.expr && same_text(p, a->thunk.expr, a->thunk.scope, b->thunk.scope);
     default: return true;

@@ -1,4 +1,5 @@
 /* index.c - parts of lists and tensors: t[0, 1.., k]. */
+#include "compiler/lower/eval/builtin.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -156,6 +157,16 @@ static IrVal *index_32(Ctx *c, IrVal *k)
     return ir_convert(b, ir_min(b, k, ir_const_int(b, IR_I64, INT32_MAX)), IR_I32);
 }
 
+/* What the index picks along a dimension: its own dimensions stand where that one stood. */
+static IrVal *gathered(IrBuilder *b, IrVal *t, IrVal *k, int dim)
+{
+    int rank = k->type.rank;
+    t = ir_gather(b, dim_moved(b, t, dim, 0), k, 0);
+    IrInts order = {.n = t->type.rank};
+    for (int i = 0; i < order.n; i++) order.v[i] = i < dim ? rank + i : i < dim + rank ? i - dim : i;
+    return dim && rank ? ir_transpose(b, t, order) : t;
+}
+
 /* One item of t[...], at dimension *dim of *t: a whole number drops the dimension, a range keeps it, a tensor gathers. */
 static bool index_item(Ctx *c, const Ast *item, IrVal **t, int *dim)
 {
@@ -194,11 +205,10 @@ static bool index_item(Ctx *c, const Ast *item, IrVal **t, int *dim)
         return false;
     }
     if (!index_within(c, v, k, *t, extent, item->span)) return false;
-    if (*dim) return unsupported(c, item->span, "indexing by a tensor after the first dimension"), false;
     if ((*t)->type.rank - 1 + k->type.rank > IR_MAX_RANK)
         return unsupported(c, item->span, "more than 8 dimensions"), false;
     int rank = k->type.rank;
-    *t = ir_gather(b, *t, index_32(c, k), 0);
+    *t = gathered(b, *t, index_32(c, k), *dim);
     *dim += rank;
     return true;
 }

@@ -9,8 +9,18 @@
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
+/* Each member that applies a layer would have parameters of its own for it. */
+static Instance *among_members(Ctx *c, const char *name, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E120,
+                         "the layer %s stands in a member of a bijector, and each member would have parameters of its own for it", name);
+    diag_hint(d, "net s(h) { h |> Dense(8) } among the members is one net, whichever member applies it");
+    return NULL;
+}
+
 Instance *layer_instance(Ctx *c, const char *name, const void *site, Span at)
 {
+    if (c->inst && c->inst->bijector) return among_members(c, name, at);
     if (c->inst && c->inst->owner) return inst_child(c, name, site_mix(c->site, site), true);
     Diag *d = diag_error(c->L->diags, at, E120, "the layer %s stands outside of any net, so nobody would own its parameters", name);
     diag_hint(d, "apply it in the body of a net, implicit or prescribed");
@@ -344,6 +354,16 @@ Value *eval_parameter(Ctx *c, const Ast *s)
                        c->inst->owner, s->span);
     scope_bind(c->L, c->scope, s, v);
     return v;
+}
+
+Value *member_parameter(Ctx *c, const Ast *s)
+{
+    if (c->inst && c->inst->owner)
+        return layer_slot(c, inst_member(c, s->parameter.name, s), s->parameter.type, s->parameter.draw, s->parameter.value, IR_SLOT_PARAM,
+                          c->inst->owner, s->span);
+    Diag *d = diag_error(c->L->diags, s->span, E120, "this bijector is made outside of any net, so nobody would own its parameters");
+    diag_hint(d, "net F = B(..) is a player that owns them, and so is a model that ends in p |> map(B(..))");
+    return val_error(c->L);
 }
 
 Value *eval_state(Ctx *c, const Ast *s)

@@ -11,7 +11,8 @@ typedef struct Walk {
 
 static bool has_members(const Ast *def)
 {
-    return def->kind == AST_DEFINE && (def->define.word == AST_DEFINE_DISTRIBUTION || def->define.word == AST_DEFINE_COMPARISON);
+    return def->kind == AST_DEFINE &&
+           (def->define.word == AST_DEFINE_DISTRIBUTION || def->define.word == AST_DEFINE_COMPARISON || def->define.word == AST_DEFINE_BIJECTOR);
 }
 
 static void find_own(void *found, const Ast *n)

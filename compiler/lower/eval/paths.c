@@ -113,8 +113,10 @@ static bool cut_by_draw(Ctx *c, const Behind *g, const char *what, Span at)
         Diag *d = diag_error(c->L->diags, at, E306, "a part of this depends on %s only through a draw of %s, which has no derivative%s",
                              what, k->name, k->black_box ? ": it is a black box" : "");
         diag_note(d, k->at, "drawn here");
-        if (k->black_box) diag_hint(d, "a net that is trained on its draws can stand for it; or stop(...) around the draw says that this is meant");
-        else diag_hint(d, "draw from a relaxation that can be differentiated, or write stop(...) around the draw to say that this is meant");
+        if (k->black_box) diag_hint(d, "evolution(f, theta, sigma) and score_function(p, f) (import estimators) need no derivative of it; a net that is trained on its "
+                         "draws can stand for it; or stop(...) around the draw says that this is meant");
+        else diag_hint(d, "score_function(p, f) (import estimators) needs no derivative of a draw; draw from a relaxation that can be differentiated, or "
+                          "write stop(...) around the draw to say that this is meant");
         return true;
     }
     return false;

@@ -12,7 +12,7 @@
  * elsewhere it is a player of its own. */
 static void join_instance(Ctx *c, Player *p, const Ast *d, const char *name)
 {
-    Instance *in = inst_child(c, name, site_mix(c->scope->round, d), inst_here(c)->owner != NULL);
+    Instance *in = inst_child(c, name, site_mix(c->scope->round, d), inst_here(c)->owner && !inst_here(c)->bijector);
     if (in->player) *p = *in->player;
     p->inst = in;
     p->name = in->path;
@@ -39,6 +39,20 @@ static bool is_copy(const Ast *e)
     return e->kind == AST_CALL && e->call.callee->kind == AST_NAME && !strcmp(e->call.callee->name.name, "copy");
 }
 
+/* The player's own: what it owns is made in p's instance. */
+static bool own_bijector(Ctx *c, Player *p, const Ast *made, Scope *in)
+{
+    Ctx inner = *c;
+    inner.scope = p->made_in = in;
+    inner.inst = p->inst;
+    inner.site = 0;
+    inner.name = NULL;
+    p->made = made;
+    p->bijector = bijector_of(eval_raw(&inner, made));
+    if (p->bijector) p->closure = p->bijector->bijector.closure;
+    return p->bijector != NULL;
+}
+
 static bool alias_copy(Ctx *c, Player *p, const Ast *e)
 {
     if (e->call.args.n != 1) return diag_error(c->L->diags, e->span, E109, "copy takes one net"), false;
@@ -46,7 +60,7 @@ static bool alias_copy(Ctx *c, Player *p, const Ast *e)
     if (!of) return false;
     p->copy_of = of;
     p->closure = of->closure;
-    return true;
+    return !of->bijector || own_bijector(c, p, of->made, of->made_in);
 }
 
 /* net D = Critic([128, 128]): D owns what Critic's body makes. */
@@ -58,6 +72,7 @@ static bool alias_instance(Ctx *c, Player *p, const Ast *e)
     inner.inst->owner = p;
     Value *v = eval_raw(&inner, e);
     if (val_bad(v)) return false;
+    if (v->kind == V_BIJECTOR) return own_bijector(c, p, e, c->scope);
     if (v->kind == V_LAYER) p->closure = v->layer.closure;
     else if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->bound) p->closure = v->fn.closure;
     else {
@@ -78,7 +93,7 @@ Value *player_declare(Ctx *c, const Ast *d, const char *name, bool local)
         if (!ok) return val_error(c->L);
     }
     Player *self = player_self(p);
-    if (self->ahead && !p->ahead) self->closure = p->closure, self->copy_of = p->copy_of, self->ahead = false;
+    if (self->ahead && !p->ahead) self->closure = p->closure, self->bijector = p->bijector, self->copy_of = p->copy_of, self->ahead = false;
     Value *v = val_new(c->L, V_PLAYER);
     v->player = p;
     return v;
@@ -141,11 +156,24 @@ static bool draw_open(Ctx *c, Scope *scope, Player *p, const bool *open, bool dr
     return true;
 }
 
+/* net F = B(8) of a bijector B(n)(y): F(y) is a bijector, and what it owns is F's. */
+static Value *conditioned(Ctx *c, Player *p, Args *given, Span at)
+{
+    Ctx inner = *c;
+    inner.scope = p->closure->scope;
+    inner.inst = c->L->guess ? inst_tried(c->L, p->inst, !p->params.n) : p->inst;
+    inner.site = 0;
+    inner.name = NULL;
+    return bijector_bind(&inner, p->closure, given, p->closure->def, at);
+}
+
 Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, Span at)
 {
     Lower *L = c->L;
     const Ast *d = p->closure->def;
     if (!call_enter(c, at)) return val_error(L);
+    if (p->bijector) return bijector_apply(c, p->bijector, "forward", given, site, at);
+    if (d->define.word == AST_DEFINE_BIJECTOR) return conditioned(c, p, given, at);
     Args args = *given;
     bool open[MAX_ARGS] = {0};
     Scope *scope = scope_new(L, p->closure->scope);
@@ -180,6 +208,30 @@ static IrVal *dummy(Ctx *c, const Ast *type)
     return ir_spread(fn_builder(c), ir_fill(fn_builder(c), ir_const(fn_builder(c), e, 0), dims), c->axes);
 }
 
+/* What a bijector maps: of the type that it, or what it is a copy of, has been applied to, or that it declares. */
+static IrVal *mapped(Ctx *c, const Player *p)
+{
+    const Player *from = p->copy_of ? p->copy_of : p;
+    const Scope *own = p->bijector->bijector.closure->scope, *other = from->bijector->bijector.closure->scope;
+    const IrType *t = own->inst && own->inst->maps ? own->inst->maps : other->inst ? other->inst->maps : NULL;
+    if (!t) return dummy(c, p->bijector->bijector.closure->def->define.result);
+    return ir_spread(fn_builder(c), ir_fill(fn_builder(c), ir_const(fn_builder(c), t->elem, 0), ir_dims_of(t)), c->axes);
+}
+
+static void find_in_bijector(Ctx *c, Player *p, Span at)
+{
+    const Closure *k = p->bijector->bijector.closure;
+    Ctx own = {.L = c->L, .scope = k->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
+    Trial t = trial_begin(c->L, false);
+    own.axes = ir_one_axis(ir_axis(c->L->m, "example", 2));
+    IrVal *z = mapped(&own, p);
+    if (z) apply1(&own, p->bijector, val_tensor(c->L, z), p, at);
+    trial_end(c->L, &t);
+    if (z || p->params.n) return;
+    Diag *d = diag_error(c->L->diags, at, E113, "the parameters of %s are not known before it has been applied", p->name);
+    diag_hint(d, "declare the type of what it maps, bijector %s(..) -> real[2], or apply it in an earlier statement", k->name);
+}
+
 /* Evaluates the body once, on zeros, in a function that is dropped: its parameters are made on the way. */
 void player_find_params(Ctx *c, Player *p, Span at)
 {
@@ -187,6 +239,10 @@ void player_find_params(Ctx *c, Player *p, Span at)
     p = player_self(p);
     if (p->found) return;
     p->found = true;
+    if (p->bijector) {
+        find_in_bijector(c, p, at);
+        return;
+    }
     Ctx own = {.L = L, .scope = p->closure->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
     AstList params = player_params(p);
     Args args = {0};
@@ -240,6 +296,8 @@ Value *player_field(Ctx *c, Player *p, const char *name, Span at)
     if (L->guess && !p->params.n) return val_error(L);      /* one that has not been applied */
     if (L->guess && p->steps_slot < 0 && !strcmp(name, "steps")) return val_error(L);
     if (!strcmp(name, "steps")) return val_slot(L, player_steps(c, p));
+    Value *member = p->bijector ? bijector_member(c, p->bijector, name) : NULL;
+    if (member) return member;
     const char *path = path_join(L, p->name, name);
     int slot = ir_find_slot(L->m, path);
     if (slot < 0 && !p->found) {

@@ -80,7 +80,10 @@ static bool sample_size(Ctx *c, const Ast *size, Span at, int64_t *n)
         diag_error(c->L->diags, size->span, E302, "an average needs at least one sample");
         return false;
     }
-    if (c->batch >= 0) return *n = c->batch, true;
+    if (c->batch >= 0) {
+        if (c->sized) *c->sized = true;
+        return *n = c->batch, true;
+    }
     Diag *d = diag_error(c->L->diags, at, E302, "how many samples? Outside a schedule the number must be given");
     diag_hint(d, "E[x ~ p : 5000] ..., or n: 5000 as an argument of a loss or metric");
     return false;

@@ -6,6 +6,7 @@
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
+#include "lang/check/advice.h"
 #include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 #include "stdlib/stdlib.h"
@@ -96,6 +97,7 @@ static void unmoved_players(Lower *L)
 {
     for (int i = 0; i < L->players.n; i++) {
         Player *p = L->players.v[i];
+        bool said = false;
         if (p->updated || !p->params.n) continue;
         for (int k = 0; k < L->lines.n; k++) {
             GameLine *g = &L->lines.v[k];
@@ -105,9 +107,11 @@ static void unmoved_players(Lower *L)
                 Diag *d = diag_warning(L->diags, p->at, W400, "%s is part of a loss, and nothing updates it", p->name);
                 diag_note(d, g->at, "this update depends on it");
                 k = L->lines.n;
+                said = true;
                 break;
             }
         }
+        if (L->o.advice && !said && L->lines.n) diag_advice(L->diags, p->at, DIAG_NO_CODE, "no update moves %s: its parameters stay as they begin", p->name);
     }
 }
 
@@ -256,6 +260,10 @@ static void finish_functions(Lower *L, GanProgram *p)
         list_written(L, f, kept, g);
         g->output = arena_array(L->a, GanOutput, f->reports.n + 1);
         for (int k = 0; k < f->reports.n; k++) g->output[k] = output_of(L, &f->reports.v[k]);
+    }
+    for (int i = 0; i < L->g->parts.n; i++) {
+        const Part *part = L->g->parts.v[i];
+        if (part->kind_of_report && part->fn >= 0) p->function[part->fn].output[0].kind = part->kind_of_report;
     }
 }
 
@@ -435,7 +443,13 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     L->m->forgives = false;
     finish(L, out);
     unmoved_players(L);
+    if (o->advice) advice_program(a, L->names, &L->modules, diags);
     return true;
+}
+
+bool lower_is_report(const LowerResult *r, int slot)
+{
+    return slot < r->lower->program_state.n && r->lower->program_state.v[slot] == STATE_OF_REPORTS;
 }
 
 void lower_close(LowerResult *r)

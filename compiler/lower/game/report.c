@@ -1,5 +1,4 @@
-/* report.c - what leaves the program: reports, pictures, checkpoints; and what is asked of the reports: stop, expect. */
-#include "compiler/lower/dist/doors.h"
+/* report.c - what leaves the program: reports and checkpoints (pictures: picture.c); and what is asked of the reports: stop, expect. */
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/own/graph.h"
@@ -8,7 +7,7 @@
 
 #include <math.h>
 
-static const char *report_name(Ctx *c, const Ast *s)
+const char *sched_report_name(Ctx *c, const Ast *s)
 {
     return index_name(c, AstReport_name(s->report.what), s->report.name, s->report.indices, s->span);
 }
@@ -25,6 +24,7 @@ static IrVal *report_number(Ctx *c, const Ast *s)
     Value *v = eval(c, s->report.value);
     IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, s->report.value->span);
     if (!t) return NULL;
+    c->L->part->kind_of_report = v->estimate;
     if (!t->type.rank && !t->type.axes.n) return arith_convert(c, t, IR_F64);
     Diag *d = diag_error(c->L->diags, s->report.value->span, E401, "a report is one number, and this is %s%s",
                          type_text(c->L, &t->type), t->type.axes.n ? " for each sample" : "");
@@ -35,10 +35,10 @@ static IrVal *report_number(Ctx *c, const Ast *s)
 void sched_report(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
-    const char *name = report_name(c, s);
+    const char *name = sched_report_name(c, s);
     if (!name) return;
     const char *path = strf(L, "report.%s", name);
-    if (!strcmp(name, "step") || !strcmp(name, "seconds")) {
+    if (!strcmp(name, "step") || !strcmp(name, "seconds") || !strcmp(name, "kinds")) {
         diag_error(L->diags, s->span, E101, "every line of the log has its own %s; a report needs another name", name);
         return;
     }
@@ -63,93 +63,6 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
     remember_report(L, name);
     sched_call(c, to, p, GAN_REPORT, name, s->span);
     sched_line(c, p, "report", name, s->span);
-}
-
-typedef struct Picture { int64_t n; double lo, hi; const Ast *what[MAX_ARGS]; int n_what; } Picture;
-
-/* scatter(p, q, n: 1000), grid(p, 64, lo: -1, hi: 1). */
-static bool picture_args(Ctx *c, const Ast *s, bool grid, Picture *p)
-{
-    const Ast *e = s->report.value;
-    const char *word = grid ? "grid" : "scatter";
-    *p = (Picture){.n = grid ? 64 : 1000, .lo = -1, .hi = 1};
-    bool is = e->kind == AST_CALL && e->call.callee->kind == AST_NAME && !strcmp(e->call.callee->name.name, word);
-    if (!is || e->call.args.n > MAX_ARGS) {
-        diag_error(c->L->diags, e->span, E403, "%s takes %s(...)", AstReport_name(s->report.what), word);
-        return false;
-    }
-    for (int i = 0; i < e->call.args.n; i++) {
-        const Ast *a = e->call.args.v[i];
-        const char *name = a->arg.name ? a->arg.name : grid && i == 1 ? "n" : NULL;
-        Span at = a->arg.value->span;
-        if (!name) p->what[p->n_what++] = a->arg.value;
-        else if (!strcmp(name, "n") ? !as_size(c, eval(c, a->arg.value), at, "n", &p->n)
-                 : !strcmp(name, "lo") ? !as_number(c, eval(c, a->arg.value), at, "lo", &p->lo)
-                 : !strcmp(name, "hi") ? !as_number(c, eval(c, a->arg.value), at, "hi", &p->hi) : true) {
-            if (strcmp(name, "n") && strcmp(name, "lo") && strcmp(name, "hi"))
-                diag_error(c->L->diags, at, E110, "%s has no argument called %s", word, name);
-            return false;
-        }
-    }
-    if (p->n_what >= 1 && p->n > 0 && (!grid || p->n_what == 1)) return true;
-    diag_error(c->L->diags, e->span, E109,
-               grid ? "grid takes one distribution of images" : "scatter takes distributions of points in the plane");
-    return false;
-}
-
-static IrVal *picture_draw(Ctx *c, const Ast *e, int64_t n, bool grid)
-{
-    Lower *L = c->L;
-    Dist *d = as_dist(c, eval_raw(c, e), e->span);
-    if (!d) return NULL;
-    int axis = ir_axis(L->m, "picture", n);
-    Ctx inner = *c;
-    inner.block = NULL;
-    inner.axes = ir_one_axis(axis);
-    if (!axes_fit(c, inner.axes, e->span)) return NULL;
-    Value *v = dist_sample(&inner, d, NULL, e->span);
-    if (!val_bad(v)) v = sample_stack(c, v, inner.axes, e->span);
-    IrVal *t = val_bad(v) ? NULL : as_real(c, v, e->span);
-    if (!t) return NULL;
-    bool plane = t->type.rank == 2 && t->type.dim[1] == 2,
-         image = t->type.rank == 3 || (t->type.rank == 4 && (t->type.dim[3] == 1 || t->type.dim[3] == 3));
-    if (grid ? image : plane) return t;
-    IrInts each = ir_ints(t->type.rank - 1, t->type.dim + 1);
-    diag_error(L->diags, e->span, E201,
-               grid ? "grid draws images, [h, w] or [h, w, 3], and a draw of this has the shape %s"
-                    : "scatter draws points, [2], and a draw of this has the shape %s",
-               dims_text(L, &each));
-    return NULL;
-}
-
-/* A picture is a file of its name. */
-static bool picture_named(Ctx *c, const char *name, Span at)
-{
-    enum { LONGEST = 200 };
-    if (!strchr(name, '/') && strlen(name) <= LONGEST) return true;
-    Diag *d = diag_error(c->L->diags, at, E201, "this cannot be the name of a picture");
-    diag_hint(d, "it is a file of that name, so there is no / in it, and at most %d letters", LONGEST);
-    return false;
-}
-
-void sched_picture(Ctx *c, const Ast *s, Nodes *to)
-{
-    Lower *L = c->L;
-    bool grid = s->report.what == AST_REPORT_IMAGE;
-    Picture what;
-    if (!picture_args(c, s, grid, &what)) return;
-    const char *name = report_name(c, s);
-    if (!name || !picture_named(c, name, s->span)) return;
-    Part *p = part_begin(L, strf(L, "%s_%s", AstReport_name(s->report.what), name), IR_FN_REPORT, s->span);
-    for (int i = 0; i < what.n_what; i++) {
-        IrVal *t = picture_draw(c, what.what[i], what.n, grid);
-        if (t) part_report(L, strf(L, "%d", i), t);
-    }
-    part_end(L);
-    sched_call(c, to, p, grid ? GAN_GRID : GAN_SCATTER, name, s->span);
-    GanSchedule *n = to->list.v[to->list.n - 1];
-    n->lo = what.lo, n->hi = what.hi;
-    sched_line(c, p, AstReport_name(s->report.what), name, s->span);
 }
 
 /* ---- stop, expect, save */
@@ -188,6 +101,7 @@ void sched_expect(Ctx *c, const Ast *s, Nodes *to)
     Ctx inner = *c;
     inner.reports_first = true;
     const char *text = sched_text(c->L, s->expect.cond->span);
+    if (*c->index) text = strf(c->L, "%s %s", text, c->index);
     if (!to->top) {
         Diag *d = diag_error(c->L->diags, s->span, E403, "expect is what the file promises in the end, and stands at the top level");
         diag_hint(d, "expect .. by step N at the top level is judged at that step");

@@ -373,6 +373,16 @@ static void check_copy(Ctx *c, const Ast *s)
     }
 }
 
+/* What is required is found out now, and leaves nothing behind. */
+static void sched_require(Ctx *c, const Ast *s)
+{
+    Ctx inner = *c;
+    inner.block = NULL;
+    part_begin(c->L, "require", IR_FN_REPORT, s->span);
+    eval_require(&inner, s);
+    part_drop(c->L);
+}
+
 static void statement(Ctx *c, const Ast *s, Nodes *to)
 {
     switch (s->kind) {
@@ -401,6 +411,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
     case AST_SAVE: sched_save(c, s, to); return;
     case AST_STOP: sched_stop(c, s, to); return;
     case AST_EXPECT: sched_expect(c, s, to); return;
+    case AST_REQUIRE: sched_require(c, s); return;
     case AST_IF: sched_if(c, s, to); return;
     case AST_FOR: sched_for(c, s, to); return;
     case AST_BLOCK: {

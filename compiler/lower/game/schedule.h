@@ -53,8 +53,9 @@ bool look_ahead(Ctx *c, const Ast *after, int64_t rounds);                      
 
 /* ---- report.c: what leaves the program */
 
+const char *sched_report_name(Ctx *c, const Ast *s);                            /* with its indices; NULL after an error */
 void sched_report(Ctx *c, const Ast *s, Nodes *to);
-void sched_picture(Ctx *c, const Ast *s, Nodes *to);
+void sched_picture(Ctx *c, const Ast *s, Nodes *to);                            /* in picture.c */
 void sched_stop(Ctx *c, const Ast *s, Nodes *to);
 void sched_expect(Ctx *c, const Ast *s, Nodes *to);
 void sched_save(Ctx *c, const Ast *s, Nodes *to);

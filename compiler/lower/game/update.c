@@ -173,7 +173,7 @@ static void report_loss(Ctx *c, Together *t, IrVal *y)
 static void report_slopes(Ctx *c, const Together *t, const Wanted *who, const Slopes *d)
 {
     IrBuilder *b = fn_builder(c);
-    if (!c->L->o.slopes) return;
+    if (!c->L->o.slopes || !t->reports) return;
     c->L->part->whole = true;
     for (int i = 0, k = 0; i < who->n; i++)
         for (int j = 0; j < who->p[i]->params.n; j++, k++) {

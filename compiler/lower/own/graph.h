@@ -43,6 +43,7 @@ struct Part {
     bool        whole;                                      /* it makes again what others have computed; their draws alone it reads */
     bool        dropped;                                    /* it was only tried */
     bool        binds;                                      /* a let or a sample: assignments travel with what it binds */
+    const char *kind_of_report;                             /* of a report: what kind of estimate its value is; NULL: nothing is said */
     int         fn;                                         /* its function, once the graph has been cut; -1: there is nothing to do */
 };
 

@@ -417,6 +417,7 @@ const char *val_text(Lower *L, const Value *v)
     case V_PLAYER: return strf(L, "the %s %s", AstDefine_name(v->player->word), v->player->name);
     case V_DIST: return strf(L, "the distribution %s", L->dist_text(L, v->dist));
     case V_COMPARE: return strf(L, "the comparison %s", v->compare->name);
+    case V_BIJECTOR: return strf(L, "the bijector %s", v->bijector.closure->name);
     case V_OPTIMIZER: return strf(L, "the optimiser %s", v->optimizer.closure->name);
     case V_THUNK: return strf(L, "the loss %s", v->thunk.name);
     case V_MODULE: return strf(L, "the module %s", v->module->module->name);

@@ -1,0 +1,390 @@
+/* require.c - what definitions require of what they are given: `require near(f(1), 0)`, `require convex(f)`.
+ *
+ * A condition is found out when the program is compiled, where the definition is applied. Numbers known then are compared as they are; what is
+ * computed is run by itself, with parameters as they begin (now.c). Conditions on functions look at points, and give a counter-example along
+ * (Value.why). A function that cannot be evaluated at numbers is taken at its word. Start at eval_require(), at the bottom. */
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/builtin.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+#include <math.h>
+
+static Value *holds(Lower *L) { return val_bool(L, true); }
+
+static Value *fails(Lower *L, const char *why)
+{
+    Value *v = val_bool(L, false);
+    v->why = why;
+    return v;
+}
+
+/* ---- functions at numbers ----------------------------------------------------------------------------------------- */
+
+enum { MOST_POINTS = 64 };
+
+typedef struct Computed { IrVal *v[MOST_POINTS]; int at[MOST_POINTS]; int n; } Computed;      /* values that must be run, and which they are */
+
+static bool apply_at(Ctx *c, Value *f, Args *args, const Call *k, int i, double *y, Computed *run)
+{
+    Value *v = apply(c, f, args, k->site, k->at);
+    v = val_bad(v) ? v : as_settled(c, v, k->at);
+    if (val_is_number(v)) return y[i] = val_number(v), true;
+    IrVal *t = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST ? as_real(c, v, k->at) : NULL;
+    if (!t || t->type.rank || t->type.axes.n) return false;
+    run->v[run->n] = t;
+    run->at[run->n++] = i;
+    return true;
+}
+
+static bool run_computed(Lower *L, const Computed *run, double *y)
+{
+    double *out[MOST_POINTS];
+    if (!run->n) return true;
+    if (!now_numbers(L, run->v, run->n, NULL, 0, NOW_FIRST, out)) return false;
+    for (int i = 0; i < run->n; i++) y[run->at[i]] = out[i][0];
+    return true;
+}
+
+/* y[i] of the i-th arguments; false when one is not known now, or not finite. What f computes is dropped, and its errors are not judged here. */
+static bool numbers_of(Ctx *c, Value *f, Args *args, int n, const Call *k, double *y)
+{
+    Lower *L = c->L;
+    Trial t = trial_begin(L, true);
+    Computed run = {.n = 0};
+    int pendings = L->pendings.n, draws = L->n_draws, evals = L->n_evals;
+    bool ok = !L->guess;
+    for (int i = 0; i < n && ok; i++) ok = apply_at(c, f, &args[i], k, i, y, &run);
+    ok = ok && run_computed(L, &run, y);
+    trial_end(L, &t);
+    L->pendings.n = pendings;
+    L->n_draws = draws;
+    L->n_evals = evals;
+    for (int i = 0; i < n && ok; i++) ok = isfinite(y[i]);
+    return ok;
+}
+
+static bool numbers_at(Ctx *c, Value *f, const double *x, int n, const Call *k, double *y)
+{
+    Args args[MOST_POINTS];
+    for (int i = 0; i < n; i++) args[i] = (Args){.n = 1, .v = {val_real(c->L, x[i])}, .at = {k->at}};
+    return numbers_of(c, f, args, n, k, y);
+}
+
+static const char *text_of(Lower *L, double x) { return strf(L, "%.9g", x); }
+
+/* ---- convexity: over the ratios 1e-4 to 1e4, whether the chord between two points lies above f between them -------- */
+
+enum { RATIOS = 49 };
+
+static void ratios(double *x)
+{
+    for (int i = 0; i < RATIOS; i++) x[i] = pow(10, -4 + 8.0 * i / (RATIOS - 1));
+}
+
+static const char *between(Lower *L, double a, double m, double b, double fm, double chord, const char *is)
+{
+    return strf(L, "at %s it is %s, %s the chord from %s to %s, which is %s there", text_of(L, m), text_of(L, fm), is, text_of(L, a),
+                text_of(L, b), text_of(L, chord));
+}
+
+/* Of the chords over `step` intervals. NULL: none is at fault. */
+static const char *chords(Ctx *c, const Call *k, const double *x, const double *y, int step, bool strictly, bool *known)
+{
+    double m[MOST_POINTS], fm[MOST_POINTS];
+    int n = RATIOS - step;
+    for (int i = 0; i < n; i++) m[i] = (x[i] + x[i + step]) / 2;
+    *known = numbers_at(c, k->v[0], m, n, k, fm);
+    for (int i = 0; i < n && *known; i++) {
+        double chord = (y[i] + y[i + step]) / 2, scale = fabs(y[i]) + fabs(fm[i]) + fabs(y[i + step]);
+        if (fm[i] - chord > 1e-9 * scale) return between(c->L, x[i], m[i], x[i + step], fm[i], chord, "above");
+        if (strictly && chord - fm[i] <= 1e-13 * scale) return between(c->L, x[i], m[i], x[i + step], fm[i], chord, "on");
+    }
+    return NULL;
+}
+
+static Value *seen_convex(Ctx *c, const Call *k, const char *name, bool strictly)
+{
+    double x[RATIOS], y[RATIOS];
+    if (!callable(k->v[0])) return mistake(c, k, name, "a function of one number", k->v[0]);
+    ratios(x);
+    bool known = numbers_at(c, k->v[0], x, RATIOS, k, y);
+    for (int step = 1; step < RATIOS && known; step *= 2) {
+        const char *why = chords(c, k, x, y, step, strictly, &known);
+        if (why) return fails(c->L, why);
+    }
+    return holds(c->L);
+}
+
+Value *builtin_convex(Ctx *c, const Call *k) { return seen_convex(c, k, "convex", false); }
+Value *builtin_strictly_convex(Ctx *c, const Call *k) { return seen_convex(c, k, "strictly_convex", true); }
+
+/* Is f'' above 0 somewhere? A function of straight pieces has no slope that a critic could learn from. */
+Value *builtin_curved(Ctx *c, const Call *k)
+{
+    double x[RATIOS], y[RATIOS];
+    if (k->v[0]->kind != V_FUNCTION) return mistake(c, k, "curved", "a function of one number", k->v[0]);
+    ratios(x);
+    if (!numbers_at(c, val_prime(c->L, k->v[0], 2), x, RATIOS, k, y)) return holds(c->L);
+    for (int i = 0; i < RATIOS; i++)
+        if (y[i] > 0) return holds(c->L);
+    return fails(c->L, "its second derivative is above 0 nowhere from 0.0001 to 10000");
+}
+
+/* ---- slopes ------------------------------------------------------------------------------------------------------- */
+
+Value *builtin_same_slope(Ctx *c, const Call *k)
+{
+    enum { N = 13 };
+    double x[N], a[N], b[N];
+    for (int i = 0; i < 2; i++)
+        if (k->v[i]->kind != V_FUNCTION) return mistake(c, k, "same_slope", "two functions of one number", k->v[i]);
+    for (int i = 0; i < N; i++) x[i] = -3 + 0.5 * i + 0.01;
+    if (!numbers_at(c, val_prime(c->L, k->v[0], 1), x, N, k, a) || !numbers_at(c, val_prime(c->L, k->v[1], 1), x, N, k, b)) return holds(c->L);
+    for (int i = 0; i < N; i++)
+        if (fabs(a[i] - b[i]) > 1e-6 * fmax(1, fabs(a[i]) + fabs(b[i])))
+            return fails(c->L, strf(c->L, "at %s the slope of one is %s, and of the other %s", text_of(c->L, x[i]), text_of(c->L, a[i]),
+                                    text_of(c->L, b[i])));
+    return holds(c->L);
+}
+
+/* ---- scores: what is true with probability p is told best by saying p --------------------------------------------- */
+
+Value *builtin_proper(Ctx *c, const Call *k)
+{
+    enum { N = 19 };
+    double p[N], yes[N], no[N];
+    Args a[N], b[N];
+    Lower *L = c->L;
+    if (!callable(k->v[0])) return mistake(c, k, "proper", "a score(d, real): what saying d costs, when it is real and when it is not", k->v[0]);
+    for (int i = 0; i < N; i++) {
+        p[i] = 0.05 * (i + 1);
+        a[i] = b[i] = (Args){.n = 2, .v = {val_real(L, p[i]), val_bool(L, true)}, .at = {k->at, k->at}};
+        b[i].v[1] = val_bool(L, false);
+    }
+    if (!numbers_of(c, k->v[0], a, N, k, yes) || !numbers_of(c, k->v[0], b, N, k, no)) return holds(L);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) {
+            double right = p[i] * yes[i] + (1 - p[i]) * no[i], other = p[i] * yes[j] + (1 - p[i]) * no[j];
+            if (i == j || other - right > 1e-12 * (fabs(right) + fabs(other))) continue;
+            return fails(L, strf(L, "where %s of the samples are real, saying %s costs %s, and saying %s no more than %s", text_of(L, p[i]),
+                                 text_of(L, p[i]), text_of(L, right), text_of(L, p[j]), text_of(L, other)));
+        }
+    return holds(L);
+}
+
+/* ---- kernels ------------------------------------------------------------------------------------------------------ */
+
+enum { DRAWS = 12 };
+
+/* The least eigenvalue of a symmetric matrix, which is spoilt (Jacobi's rotations), and the largest in size. */
+static double least_eigenvalue(double a[DRAWS][DRAWS], double *largest)
+{
+    for (int sweep = 0; sweep < 30; sweep++)
+        for (int p = 0; p < DRAWS; p++)
+            for (int q = p + 1; q < DRAWS; q++) {
+                if (a[p][q] == 0) continue;
+                double theta = (a[q][q] - a[p][p]) / (2 * a[p][q]), t = (theta < 0 ? -1 : 1) / (fabs(theta) + hypot(theta, 1));
+                double co = 1 / hypot(t, 1), si = t * co;
+                for (int i = 0; i < DRAWS; i++) {
+                    double x = a[i][p], y = a[i][q];
+                    a[i][p] = co * x - si * y;
+                    a[i][q] = si * x + co * y;
+                }
+                for (int i = 0; i < DRAWS; i++) {
+                    double x = a[p][i], y = a[q][i];
+                    a[p][i] = co * x - si * y;
+                    a[q][i] = si * x + co * y;
+                }
+            }
+    double least = a[0][0];
+    *largest = 0;
+    for (int i = 0; i < DRAWS; i++) least = fmin(least, a[i][i]), *largest = fmax(*largest, fabs(a[i][i]));
+    return least;
+}
+
+/* The kernel of each draw with each, row by row; NULL: it is not known now. */
+static double *gram(Ctx *c, const Call *k, Dist *p)
+{
+    Lower *L = c->L;
+    Trial t = trial_begin(L, true);
+    Ctx in = *c;
+    int one = ir_axis(L->m, "first", DRAWS), other = ir_axis(L->m, "second", DRAWS), draws = L->n_draws;
+    double *out = NULL;
+    in.axes = ir_one_axis(one);
+    in.path = "";
+    Value *x = dist_sample(&in, p, NULL, k->at), *y = val_bad(x) ? x : sample_stack(&in, x, in.axes, k->at);
+    in.axes = ir_axes_add(in.axes, other);
+    y = val_bad(y) ? y : sample_rows(&in, y, other, k->at);
+    Args args = {.n = 2, .v = {x, y}, .at = {k->at, k->at}};
+    Value *v = val_bad(y) ? y : as_settled(&in, apply(&in, k->v[0], &args, k->site, k->at), k->at);
+    IrVal *g = val_bad(v) || v->kind == V_RECORD ? NULL : as_real(&in, v, k->at);
+    if (g && !g->type.rank && ir_axes_within(g->type.axes, in.axes)) {
+        g = ir_spread(fn_builder(&in), g, ir_axes_minus(in.axes, g->type.axes));
+        if (!now_numbers(L, &g, 1, NULL, 0, NOW_FIRST, &out)) out = NULL;
+    }
+    trial_end(L, &t);
+    L->n_draws = draws;
+    return out;
+}
+
+static void center(double a[DRAWS][DRAWS])
+{
+    double row[DRAWS] = {0}, all = 0;
+    for (int i = 0; i < DRAWS; i++)
+        for (int j = 0; j < DRAWS; j++) row[i] += a[i][j] / DRAWS, all += a[i][j] / (DRAWS * DRAWS);
+    for (int i = 0; i < DRAWS; i++)
+        for (int j = 0; j < DRAWS; j++) a[i][j] += all - row[i] - row[j];
+}
+
+static Value *seen_positive(Lower *L, const double *g, const char *from, bool centered)
+{
+    double a[DRAWS][DRAWS], largest;
+    for (int i = 0; i < DRAWS; i++)
+        for (int j = 0; j < DRAWS; j++) {
+            double x = g[i * DRAWS + j], y = g[j * DRAWS + i];
+            if (!isfinite(x)) return holds(L);
+            if (fabs(x - y) > 1e-9 * (fabs(x) + fabs(y)))
+                return fails(L, strf(L, "of two draws of %s it is %s, and of the same two in the other order %s", from,
+                                     text_of(L, x), text_of(L, y)));
+            a[i][j] = x;
+        }
+    if (centered) center(a);
+    double least = least_eigenvalue(a, &largest);
+    if (least >= -1e-9 * largest) return holds(L);
+    return fails(L, strf(L, "over %d draws of %s there are weights w%s, of length 1, with which the sum of w[i] * w[j] * k(x[i], x[j]) is %s",
+                         DRAWS, from, centered ? " whose sum is 0" : "", text_of(L, least)));
+}
+
+Value *builtin_positive_semidefinite(Ctx *c, const Call *k)
+{
+    if (!callable(k->v[0])) return mistake(c, k, "positive_semidefinite", "a function of two samples", k->v[0]);
+    if (k->v[2] && k->v[2]->kind != V_BOOL) return mistake(c, k, "positive_semidefinite", "centered: true or false", k->v[2]);
+    Dist *p = as_dist(c, k->v[1], k->at);
+    if (!p) return val_error(c->L);
+    double *g = c->L->guess ? NULL : gram(c, k, p);
+    return g ? seen_positive(c->L, g, dist_text(c->L, p), k->v[2] && k->v[2]->b) : holds(c->L);
+}
+
+/* ---- bijectors ---------------------------------------------------------------------------------------------------- */
+
+/* The type of a draw; false: it is a record, or cannot be had here. */
+static bool draw_type(Ctx *c, Dist *p, Span at, IrType *out)
+{
+    Trial t = trial_begin(c->L, true);
+    Value *v = dist_sample(c, p, NULL, at);
+    IrVal *d = val_bad(v) || v->kind == V_RECORD ? NULL : as_real(c, v, at);
+    if (d) *out = d->type;
+    trial_end(c->L, &t);
+    return d != NULL;
+}
+
+Value *builtin_consistent(Ctx *c, const Call *k)
+{
+    IrType z;
+    Value *b = bijector_of(k->v[0]);
+    if (!b) return mistake(c, k, "consistent", "a bijector first", k->v[0]);
+    Dist *p = as_dist(c, k->v[1], k->at);
+    if (!p) return val_error(c->L);
+    const char *fault = draw_type(c, p, k->at, &z) ? bijector_fault(c, b, p, &z, k->at) : NULL;
+    return fault ? fails(c->L, fault) : holds(c->L);
+}
+
+/* ---- the statement ------------------------------------------------------------------------------------------------ */
+
+static const char *source_of(Ctx *c, const Ast *e)
+{
+    const SourceFile *f = source_file(c->L->sources, e->span.file);
+    return f ? strf(c->L, "%.*s", (int)(e->span.end - e->span.begin), f->text + e->span.begin) : "it";
+}
+
+/* Numbers of a value that is computed; false: they are not known now. */
+static bool computed_now(Ctx *c, IrVal *t, double **out) { return now_numbers(c->L, &t, 1, NULL, 0, NOW_FIXED, out); }
+
+/* "f(1) is -1.39", of a number that is not written as one; NULL: nothing to say. */
+static const char *value_of(Ctx *c, const Ast *e)
+{
+    double *x = NULL;
+    const char *text = NULL;
+    if (e->kind == AST_NUMBER || e->kind == AST_STRING || e->kind == AST_BOOL) return NULL;
+    Trial t = trial_begin(c->L, true);
+    Value *v = as_settled(c, eval(c, e), e->span);
+    if (val_is_number(v)) text = text_of(c->L, val_number(v));
+    IrVal *r = v->kind == V_TENSOR ? as_tensor(c, v, e->span) : NULL;
+    if (r && !r->type.rank && !r->type.axes.n && computed_now(c, r, &x)) text = text_of(c->L, x[0]);
+    trial_end(c->L, &t);
+    return text ? strf(c->L, "%s is %s", source_of(c, e), text) : NULL;
+}
+
+/* The numbers that a condition is about. */
+static const char *values_in(Ctx *c, const Ast *e)
+{
+    Text t = text_in(c->L->a);
+    int n = e->kind == AST_CALL ? e->call.args.n : e->kind == AST_BINARY ? 2 : 0, shown = 0;
+    for (int i = 0; i < n; i++) {
+        const Ast *part = e->kind == AST_CALL ? e->call.args.v[i]->arg.value : i ? e->binary.right : e->binary.left;
+        const char *is = value_of(c, part);
+        if (is) text_printf(&t, "%s%s", shown++ ? ", and " : "", is);
+    }
+    return shown ? text_str(&t) : NULL;
+}
+
+static void report(Ctx *c, const Ast *s, const Ast *e, const Value *v)
+{
+    const char *why = v->kind == V_BOOL && v->why ? v->why : values_in(c, e);
+    Diag *d = diag_error(c->L->diags, e->span, E320, "%s is required here, and does not hold%s%s", source_of(c, e), why ? ": " : "", why ? why : "");
+    if (s->require.hint) diag_hint(d, "%s", s->require.hint);
+}
+
+static void not_known(Ctx *c, const Ast *e)
+{
+    Diag *d = diag_error(c->L->diags, e->span, E202, "what is required must be known when the program is compiled, and this is not");
+    diag_hint(d, "require looks at definitions; expect holds a report to something when the program has run");
+}
+
+/* All elements and all samples of a computed condition. */
+static bool all_hold(Ctx *c, IrVal *t, const Ast *e, bool *known)
+{
+    double *x;
+    bool all = true;
+    *known = computed_now(c, t, &x);
+    if (!*known) return not_known(c, e), false;
+    for (int64_t i = 0; i < now_size(c->L, t); i++) all = all && x[i];
+    return all;
+}
+
+static bool require_one(Ctx *c, const Ast *s, const Ast *e)
+{
+    bool known = true, all = false;
+    Value *v = as_settled(c, eval(c, e), e->span);
+    if (val_bad(v) || c->L->guess) return !val_bad(v);
+    IrVal *t = v->kind == V_BOOL ? NULL : as_tensor(c, v, e->span);
+    if (!t && v->kind != V_BOOL) return false;
+    if (t && t->type.elem != IR_BOOL) {
+        diag_error(c->L->diags, e->span, E201, "a condition is required here, and this is %s", val_text(c->L, v));
+        return false;
+    }
+    all = t ? all_hold(c, t, e, &known) : v->b;
+    if (!all && known) report(c, s, e, v);
+    return all;
+}
+
+/* What is required behind something that does not hold may follow from that. */
+static bool require_each(Ctx *c, const Ast *s, const Ast *e)
+{
+    bool both = e->kind == AST_BINARY && e->binary.op == AST_OP_AND;
+    return both ? require_each(c, s, e->binary.left) && require_each(c, s, e->binary.right) : require_one(c, s, e);
+}
+
+bool eval_require(Ctx *c, const Ast *s)
+{
+    Lower *L = c->L;
+    bool alone = !L->fn;                                    /* a declaration of the file: nothing is computed around it */
+    Trial t = {0};
+    if (alone) t = trial_begin(L, false);
+    bool all = require_each(c, s, s->require.cond);
+    if (alone) trial_end(L, &t);
+    return all;
+}
