@@ -180,6 +180,9 @@ typedef struct Carried { IrVal *param; IrVal *init; Span at; } Carried;     /* w
 /* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells. */
 typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const char *what; Span at; } CarriedAsk;
 
+/* An assignment in a body that a scan runs: it waits behind the loop, with those of its other rounds. */
+typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; } LoopAssign;
+
 struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;
     IrBuilder  b;
@@ -192,6 +195,7 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
     ARRAY(Carried) carried;                                 /* by the scans whose bodies are being built, from without */
     ARRAY(CarriedAsk) carried_asks;
+    ARRAY(LoopAssign) loop_assigns;                         /* of the body that is being built, and of those around it before */
 };
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */

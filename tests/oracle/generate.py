@@ -292,6 +292,7 @@ class Generator:
             forms += [lambda: self.r.choice([f"0.2 * norm2({a.name} - 0.5 * {b.name})", f"0.2 * dot({a.name}, {b.name})"])]
         players = [p for p in self.of("critic") if p.axised is None or p.axised == bool(axis or var)]
         if players:
+            forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.6 * {self.r.choice(players).name}(h) + {self.number()}))"]
             forms += [lambda: f"{self.r.choice(players).name}({sub()})"] * 4
             forms += [lambda: f"{self.penalty(here, self.r.choice(players), sub())}"]
         if self.of("vector"):
@@ -303,7 +304,7 @@ class Generator:
         return self.r.choice(forms)()
 
     def without_states(self, here, axis, var):
-        """What may stand in a loop that runs: no layer there assigns."""
+        """What may stand in a loop that runs, and may have a loop in it: no layer there assigns."""
         kept, self.players, functions, here.functions = self.players, [p for p in self.players if not p.states], here.functions, []
         e = self.scalar(here, 1, axis, var)
         self.players, here.functions = kept, functions

@@ -387,8 +387,8 @@ static Value *eval_for(Ctx *c, const Ast *e)
 
 /* ---- losses and members: evaluated where they are used */
 
-/* compare c = .. with critic += e, generator = g: what is changed last counts, and reads as if written outside. What `=` has replaced is not evaluated,
- * so that nothing in it is assigned. */
+/* compare c = .. with critic += e, generator = g: what is changed last counts, and reads as if written outside. What `=` has replaced is not
+ * evaluated, so that nothing in it is assigned. */
 static Value *changed_member(Ctx *c, const Value *t, const Changed *w)
 {
     if (!w) return check_evaluated(c->L, t->thunk.expr), eval(c, t->thunk.expr);

@@ -247,7 +247,8 @@ Value *declared_first(Ctx *c, Value *first, const Ast *type, Span at, const char
         const Ast *field = fields_of(type).v[i];
         Value *f = first_field(c, first, type, i, at, name);
         names[i] = field_name(type, i);
-        if (!f || val_bad(v[i] = declared_first(c, f, names[i] ? field->arg.value : field, at, names[i] ? path_join(c->L, name, names[i]) : name))) return val_error(c->L);
+        v[i] = f ? declared_first(c, f, names[i] ? field->arg.value : field, at, names[i] ? path_join(c->L, name, names[i]) : name) : val_error(c->L);
+        if (val_bad(v[i])) return v[i];
     }
     return val_record(c->L, v, type->kind == AST_RECORD_TYPE ? names : NULL, n);
 }
@@ -416,7 +417,8 @@ static void assign_state(Ctx *c, const Ast *s, const Target *to, Value *v)
     if (to->part->kind == V_SLOT) return assign_slot(c, s, to, v);
     Value *same = val_in_form(c->L, to->part, v);
     if (!same) {
-        diag_error(c->L->diags, s->assign.value->span, E200, "this state is %s, and its new value is %s", val_text(c->L, to->part), val_text(c->L, v));
+        const char *is = val_text(c->L, to->part);
+        diag_error(c->L->diags, s->assign.value->span, E200, "this state is %s, and its new value is %s", is, val_text(c->L, v));
         return;
     }
     for (int i = 0; i < same->record.n; i++)

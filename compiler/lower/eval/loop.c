@@ -2,6 +2,7 @@
  * the IR, whose body is evaluated once. */
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/paths.h"
+#include "compiler/lower/eval/pending.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
@@ -52,12 +53,13 @@ Value *eval_tabulate(Ctx *c, Value *f, int64_t n, const void *site, Span at)
 
 /* ---- fold, scan */
 
-enum { MAX_CARRIED = 64 };
+enum { MAX_CARRIED = 64, MAX_ASSIGNS = 64 };                /* tensors that a loop carries, states that its body assigns */
 
 typedef struct Loop {
     Value   *shape;                                         /* a value of the carried form, for its fields */
     IrVal   *init[MAX_CARRIED + 1];
     int      n_state, n_carried, until;                     /* carried: the state's tensors, then the flag of `until` */
+    int      assigns;                                       /* of Fn.loop_assigns, those from there on are made in the body */
     int64_t  n;
     Value   *f, *stop_when;
     bool     scan;
@@ -242,17 +244,52 @@ static bool settle_yield(Ctx *c, Loop *l, IrVal **next)
     return true;
 }
 
+/* What rounds assign to states is put out by each round: the values, and where they are parts, which elements. */
+static bool yield_assigns(Ctx *c, const Loop *l, IrVal **yield, int *n)
+{
+    Fn *f = c->L->fn;
+    IrBuilder *b = &f->b;
+    for (int i = l->assigns; i < f->loop_assigns.n; i++) {
+        const LoopAssign *a = &f->loop_assigns.v[i];
+        if (l->until >= 0) return unsupported(c, a->assign->span, "a state that changes inside a loop that may end early"), false;
+        if (i - l->assigns == MAX_ASSIGNS) return unsupported(c, a->assign->span, "so many states that change inside a loop that runs"), false;
+        IrVal *zero = ir_const_like(b, a->v, 0), *one = ir_const_like(b, a->v, 1);
+        yield[(*n)++] = a->picked ? ir_select(b, a->picked, a->v, zero) : a->v;
+        if (a->picked) yield[(*n)++] = ir_select(b, a->picked, ir_fill(b, one, ir_dims_of(&a->v->type)), zero);
+    }
+    return true;
+}
+
 static bool yield_round(Ctx *c, Loop *l, IrVal **next)
 {
     Fn *f = c->L->fn;
     IrBlock *before = f->b.block;
     f->b.block = l->body;
-    IrVal *yield[2 * MAX_CARRIED];
+    IrVal *yield[2 * MAX_CARRIED + 2 * MAX_ASSIGNS];
     bool ok = settle_yield(c, l, next);
     for (int i = 0; i < l->n_carried; i++) yield[i] = yield[l->n_carried + i] = next[i];
+    int n = l->scan ? l->n_carried + l->n_state : l->n_carried;
+    ok = ok && yield_assigns(c, l, yield, &n);
     f->b.block = before;
-    if (ok) ir_block_yield(c->L->m, l->body, yield, l->scan ? l->n_carried + l->n_state : l->n_carried);
+    if (ok) ir_block_yield(c->L->m, l->body, yield, n);
     return ok;
+}
+
+/* They wait behind the loop, as the mean over its rounds; in the body of a loop around it, for the end of a round there. */
+static void assigns_wait(Ctx *c, const Loop *l, const IrNode *loop)
+{
+    Fn *f = c->L->fn;
+    IrBuilder *b = &f->b;
+    IrInts rounds = ir_ints(1, (int64_t[]){0});
+    int at = l->scan ? l->n_carried + l->n_state : l->n_carried, made = f->loop_assigns.n;
+    if (made == l->assigns) return;
+    LoopAssign *a = arena_copy(c->L->a, f->loop_assigns.v + l->assigns, sizeof *a * (size_t)(made - l->assigns));
+    f->loop_assigns.n = l->assigns;
+    for (int i = l->assigns; i < made && l->n; i++, a++) {
+        IrVal *sum = ir_sum(b, (IrVal *)&loop->result[at++], rounds), *count = a->picked ? ir_sum(b, (IrVal *)&loop->result[at++], rounds) : NULL;
+        if (b->block == &f->ir->body) pending_add_rounds(c, a, sum, count, l->n);
+        else unsupported(c, a->assign->span, "a state that changes inside a loop that runs inside another one");
+    }
 }
 
 static Value *finish(Ctx *c, Loop *l)
@@ -269,6 +306,7 @@ static Value *finish(Ctx *c, Loop *l)
     IrNode *n = ir_scan_node(fn_builder(c), l->n, l->n_carried, 1, l->until, args, n_args, l->body);
     IrVal *out[MAX_CARRIED];
     for (int i = 0; i < l->n_state; i++) out[i] = &n->result[l->scan ? l->n_carried + i : i];
+    assigns_wait(c, l, n);
     int i = 0;
     return owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result);
 }
@@ -279,7 +317,7 @@ static Value *looped(Ctx *c, Loop *l)
     Lower *L = c->L;
     Fn *fn = L->fn;
     Span at = l->at;
-    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n;
+    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n;
     for (int attempt = 0; attempt < 4; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
         IrVal *next[MAX_CARRIED];
         int n_next = 0;
@@ -287,6 +325,7 @@ static Value *looped(Ctx *c, Loop *l)
         fn_forget_streams(L, streams);
         fn->carried.n = carried;
         fn->carried_asks.n = asks;
+        fn->loop_assigns.n = l->assigns = assigns;
         if (!build_body(c, l)) return val_error(L);
         IrBlock *before = fn->b.block;
         fn->b.block = l->body;

@@ -71,6 +71,40 @@ static void assign_again(Ctx *c, Pending *p, IrVal *v, IrVal *picked, const Ast 
     p->n_witness = 0;                                       /* the block at hand makes them */
 }
 
+static Pending *pending_new(Ctx *c, LoopAssign a)
+{
+    Lower *L = c->L;
+    Pending *p = arena_new_of(L->a, Pending);
+    *p = (Pending){.slot = a.slot, .v = a.v, .picked = a.picked, .owner = slot_owner(L, a.slot), .assign = a.assign, .part = L->part,
+                   .application = a.application, .arm = arm_now(L), .of_block = c->block != NULL};
+    array_push(L->a, &L->pendings, p);
+    return p;
+}
+
+static void no_mean(Ctx *c, const Ast *assign, int slot)
+{
+    Diag *d = diag_error(c->L->diags, assign->span, E201, "%s is a condition, and several applications in one update assign it: they have no mean",
+                         c->L->m->slots.v[slot].path);
+    diag_hint(d, "a real state, where(cond, 1, 0), has one: the share of those where it holds");
+}
+
+static void assign_in_loop(Ctx *c, LoopAssign a)
+{
+    Fn *f = c->L->fn;
+    if (a.v->type.elem == IR_BOOL) {
+        no_mean(c, a.assign, a.slot);
+        return;
+    }
+    for (int i = f->loop_assigns.n; i-- > 0;) {
+        LoopAssign *k = &f->loop_assigns.v[i];
+        if (k->slot != a.slot || k->application != a.application) continue;
+        k->v = a.picked ? ir_select(&f->b, a.picked, a.v, k->v) : a.v;
+        k->picked = a.picked && k->picked ? ir_or(&f->b, a.picked, k->picked) : NULL;
+        return;
+    }
+    array_push(c->L->a, &f->loop_assigns, a);
+}
+
 void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign)
 {
     Lower *L = c->L;
@@ -78,17 +112,19 @@ void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign)
     pending_idle(c, slot, assign);
     if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
     if (L->fn->b.block != &L->fn->ir->body) {
-        unsupported(c, assign->span, "a state that changes inside a loop that runs");
+        assign_in_loop(c, (LoopAssign){slot, v, picked, assign, c->application});
         return;
     }
     Pending *p = assigned_before(c, slot);
-    if (p) {
-        assign_again(c, p, v, picked, assign);
-        return;
-    }
-    p = arena_new_of(L->a, Pending);
-    *p = (Pending){.slot = slot, .v = v, .picked = picked, .owner = owner, .assign = assign, .part = L->part, .application = c->application, .arm = arm_now(L), .of_block = c->block != NULL};
-    array_push(L->a, &L->pendings, p);
+    if (p) assign_again(c, p, v, picked, assign);
+    else pending_new(c, (LoopAssign){slot, v, picked, assign, c->application});
+}
+
+void pending_add_rounds(Ctx *c, const LoopAssign *a, IrVal *sum, IrVal *count, int64_t times)
+{
+    Pending *p = pending_new(c, (LoopAssign){a->slot, sum, NULL, a->assign, ++c->L->n_applications});
+    p->times = times;
+    p->count = count;
 }
 
 /* ---- witnesses */
@@ -179,6 +215,26 @@ static void taken(Lower *L, const Pending *p)
     if (p->flag && !L->g->ahead) set_flag(L, L->part, p->flag - 1, true);
 }
 
+static int64_t times_of(const Pending *p) { return p->times ? p->times : 1; }
+
+/* The same number for each element. */
+static IrVal *everywhere(IrBuilder *b, const IrVal *like, int64_t n)
+{
+    IrVal *all = ir_const_like(b, like, (double)n);
+    return like->type.rank ? ir_fill(b, all, ir_dims_of(&like->type)) : all;
+}
+
+/* How often its applications assign an element. */
+static IrVal *counted(IrBuilder *b, const Pending *p)
+{
+    IrVal *all = p->count ? p->count : everywhere(b, p->v, times_of(p));
+    return p->picked ? ir_select(b, p->picked, all, ir_const_like(b, all, 0)) : all;
+}
+
+static bool counts(const Pending *p) { return p->picked || p->count; }
+
+static IrVal *where_assigned(IrBuilder *b, const Pending *p) { return p->picked ? ir_select(b, p->picked, p->v, ir_const_like(b, p->v, 0)) : p->v; }
+
 /* The same pending where no update has committed it yet. Nobody keeps the flag: each part reads what it is when the part begins. */
 static const Pending *where_waiting(Lower *L, Pending *p)
 {
@@ -186,7 +242,8 @@ static const Pending *where_waiting(Lower *L, Pending *p)
     if (!p->flag) flag_new(L, p);
     IrVal *waits = ir_not(b, fn_read(L, p->flag - 1));
     Pending *once = arena_copy(L->a, p, sizeof *p);
-    once->picked = p->picked ? ir_and(b, p->picked, waits) : waits;
+    if (!p->times) once->picked = p->picked ? ir_and(b, p->picked, waits) : waits;
+    else once->v = ir_select(b, waits, p->v, ir_const_like(b, p->v, 0)), once->count = ir_select(b, waits, counted(b, p), ir_const_like(b, p->v, 0));
     return once;
 }
 
@@ -194,7 +251,8 @@ static const Pending *where_waiting(Lower *L, Pending *p)
 static bool asks_too_much(Ctx *c, const Pending *p, Span at)
 {
     if (arm_now(c->L) == c->L->part->arm) return false;
-    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state that another update may have committed, committed under a condition in simultaneous");
+    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state that another update may have committed, committed under a condition in "
+                         "simultaneous");
     diag_note(d, p->assign->span, "assigned here");
     return true;
 }
@@ -204,30 +262,14 @@ void pending_twice(Ctx *c, int slot, Span at)
     diag_error(c->L->diags, at, E600, "not supported yet: %s is assigned in two updates that read one starting point, in one of them under a condition", c->L->m->slots.v[slot].path);
 }
 
-/* n where the application assigns an element, else 0. */
-static IrVal *counted(IrBuilder *b, const Pending *p, int n)
-{
-    IrVal *all = ir_const_like(b, p->v, n);
-    if (p->v->type.rank) all = ir_fill(b, all, ir_dims_of(&p->v->type));
-    return p->picked ? ir_select(b, p->picked, all, ir_const_like(b, all, 0)) : all;
-}
-
-static IrVal *where_assigned(IrBuilder *b, const Pending *p) { return p->picked ? ir_select(b, p->picked, p->v, ir_const_like(b, p->v, 0)) : p->v; }
-
 static void add_to_mean(IrBuilder *b, Mean *m, const Pending *p)
 {
-    if (m->n == 1 && m->first->picked) m->sum = where_assigned(b, m->first), m->count = counted(b, m->first, 1);
-    if (p->picked && !m->count) m->count = counted(b, m->first, m->n);          /* those before assign all elements */
-    if (m->count) m->count = ir_add(b, m->count, counted(b, p, 1));
+    if (m->n == 1) m->sum = where_assigned(b, m->first), m->count = counts(m->first) ? counted(b, m->first) : NULL;
+    if (counts(p) && !m->count) m->count = everywhere(b, p->v, m->times);       /* those before assign all elements */
+    if (m->count) m->count = ir_add(b, m->count, counted(b, p));
     m->sum = ir_add(b, m->sum, where_assigned(b, p));
+    m->times += times_of(p);
     m->n++;
-}
-
-static void no_mean(Ctx *c, const Pending *p)
-{
-    const char *path = c->L->m->slots.v[p->slot].path;
-    Diag *d = diag_error(c->L->diags, p->assign->span, E201, "%s is a condition, and several applications in one update assign it: they have no mean", path);
-    diag_hint(d, "a real state, where(cond, 1, 0), has one: the share of those where it holds");
 }
 
 /* With those of other updates that read the same starting point. */
@@ -237,20 +279,20 @@ static void add(Ctx *c, const Pending *p, Span at, Changes *out)
     IrBuilder *b = &L->fn->b;
     for (int i = 0; i < out->means.n; i++) {
         if (out->means.v[i].slot != p->slot) continue;
-        if (p->v->type.elem == IR_BOOL) no_mean(c, p);
+        if (p->v->type.elem == IR_BOOL) no_mean(c, p->assign, p->slot);
         else add_to_mean(b, &out->means.v[i], p);
         return;
     }
     if (changes_get(out, p->slot)) pending_twice(c, p->slot, at);
-    else array_push(L->a, &out->means, ((Mean){.slot = p->slot, .n = 1, .first = p, .sum = p->v}));
+    else array_push(L->a, &out->means, ((Mean){.slot = p->slot, .n = 1, .times = times_of(p), .first = p, .sum = p->v, .count = p->count}));
 }
 
 /* What no application assigns stays what it is where the update stands. */
 static IrVal *mean_of(Lower *L, const Mean *m)
 {
     IrBuilder *b = &L->fn->b;
-    if (m->n == 1) return m->first->picked ? ir_select(b, m->first->picked, m->first->v, fn_read(L, m->slot)) : m->sum;
-    if (!m->count) return ir_div(b, m->sum, ir_const_like(b, m->sum, m->n));
+    if (m->n == 1 && !m->first->times) return m->first->picked ? ir_select(b, m->first->picked, m->first->v, fn_read(L, m->slot)) : m->sum;
+    if (!m->count) return ir_div(b, m->sum, ir_const_like(b, m->sum, (double)m->times));
     IrVal *one = ir_const_like(b, m->count, 1);
     return ir_select(b, ir_compare(b, IR_GE, m->count, one), ir_div(b, m->sum, ir_max(b, m->count, one)), fn_read(L, m->slot));
 }

@@ -6,6 +6,8 @@ struct Pending {
     int         slot;
     IrVal      *v;
     IrVal      *picked;                                     /* the elements of it that are assigned; NULL: all */
+    int64_t     times;                                      /* v is a sum over so many rounds of a loop; 0: it is one value */
+    IrVal      *count;                                      /* of a sum, how many terms each element has; NULL: `times` */
     Player     *owner;                                      /* NULL: of the program or a comparison */
     IrVal     **witness;  int n_witness;                    /* the results of the application it was made in: what depends on it depends on these */
     const Ast  *assign;
@@ -25,6 +27,8 @@ void pending_back(Lower *L, const PendingMark *m);
 
 void pending_begin_block(Lower *L);                                             /* those of other blocks have had their updates */
 void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign);
+/* The sum over the rounds of a loop, which each have assigned it; count: NULL, or how many of them each element. */
+void pending_add_rounds(Ctx *c, const LoopAssign *a, IrVal *sum, IrVal *count, int64_t times);
 void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */
 /* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);

@@ -28,7 +28,8 @@ static Value *field_part(Ctx *c, const Ast *t, const Value *whole)
 static void not_picked(Ctx *c, const Ast *t, const Value *whole)
 {
     bool record = whole->kind == V_RECORD, named = record && whole->record.name && whole->record.n;
-    Diag *d = record ? diag_error(c->L->diags, t->span, E201, "a %s, and this is %s", named ? "record has fields" : "tuple has parts, each with a number", val_text(c->L, whole))
+    const char *has = named ? "record has fields" : "tuple has parts, each with a number";
+    Diag *d = record ? diag_error(c->L->diags, t->span, E201, "a %s, and this is %s", has, val_text(c->L, whole))
                      : diag_error(c->L->diags, t->span, E201, "a part of a state has one pair of brackets, the last thing in it");
     if (named) diag_hint(d, "write .%s[..] for a row of a field", whole->record.name[0]);
     else diag_hint(d, record ? "write t[0] for the first, and t[0][i] for a row of it" : "write t[i, j] for what is row i, and there j");
@@ -213,7 +214,8 @@ static Value *with_field(Ctx *c, const Ast *t, const Value *r, Value *v)
         bool under = !strncmp(name, t->field.name, n) && name[n] == '.';
         f[i] = !strcmp(name, t->field.name) ? v : !under ? r->record.v[i] : v->kind == V_RECORD ? val_field(v, name + n + 1) : NULL;
         if (f[i]) continue;
-        diag_error(c->L->diags, t->span, E200, "this part is %s, and its new value is %s", val_text(c->L, val_part(c->L, r, t->field.name)), val_text(c->L, v));
+        const char *part = val_text(c->L, val_part(c->L, r, t->field.name));
+        diag_error(c->L->diags, t->span, E200, "this part is %s, and its new value is %s", part, val_text(c->L, v));
         return val_error(c->L);
     }
     return val_record_like(c->L, r, f);

@@ -363,7 +363,8 @@ static void no_state(Ctx *c, const Ast *target, const char *name, const Value *v
 {
     if (val_bad(v)) return;
     Diag *d = diag_error(c->L->diags, target->span, E201, ":= changes a state, and %s is %s", name, val_text(c->L, v));
-    if (v->kind == V_PLAYER || v->kind == V_COMPARE) diag_hint(d, "what is inside of it is changed in its own body, when an update that contains it has been done");
+    bool inside = v->kind == V_PLAYER || v->kind == V_COMPARE;
+    if (inside) diag_hint(d, "what is inside of it is changed in its own body, when an update that contains it has been done");
     else diag_hint(d, "state %s: real = 0 declares one; let gives a name to a value that does not change", name);
 }
 

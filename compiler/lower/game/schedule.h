@@ -32,8 +32,8 @@ void block_changes(Ctx *c, const Ast *s, Slots *out);                           
 void sched_sample(Ctx *c, const Ast *s, Nodes *to);
 void sched_let(Ctx *c, const Ast *s, Nodes *to);
 void sched_data(Ctx *c, const Ast *s, Nodes *to);
-/* What a static loop carries: its first values, or what the last line of the round at hand makes of them; bound in the scope of the next one (NULL: there is
- * none). False after an error. */
+/* What a static loop carries: its first values, or what the last line of the round at hand makes of them; bound in the scope of the next one
+ * (NULL: there is none). False after an error. */
 bool sched_carry(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next, Nodes *to);
 bool carry_here(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next);       /* the same in the part at hand */
 void sched_state(Ctx *c, const Ast *s);

@@ -79,7 +79,7 @@ const Hidden *version_hidden(const Version *v, int part);                       
 void env_set(Lower *L, int slot, IrVal *v, Span at);                            /* v has the slot's type; looking ahead, the slot has it there alone */
 
 typedef struct Change { int slot; IrVal *v; } Change;
-typedef struct Mean { int slot, n; const Pending *first; IrVal *sum, *count; } Mean;      /* over the applications that assign a state; count: by element, NULL: n of each */
+typedef struct Mean { int slot, n; int64_t times; const Pending *first; IrVal *sum, *count; } Mean;      /* of n pendings, over the applications that assign a state; count: by element, NULL: `times` of each */
 typedef struct Changes {                                                        /* what an update makes of the environment, before it is set */
     ARRAY(Change) list;
     SlotPlaces    at;
