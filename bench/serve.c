@@ -70,9 +70,10 @@ static bool run_rounds(Updates *u, int64_t rounds)
     Game *g = &u->s->game;
     for (int64_t r = 0; r < rounds; r++, u->round++) {
         if (u->step_slot >= 0) memcpy(state_slot(g->program, &g->state, u->step_slot), &u->round, sizeof u->round);
+        bool lost = false;                                  /* draws and lets before the first update have no loss */
         for (int i = 0; i < u->n; i++) {
             if (!run_one(u, u->fn[i])) return false;
-            if (!i) u->loss = *(double *)u->out[0];
+            if (!lost && g->program->function[u->fn[i]].n_outputs) u->loss = *(double *)u->out[0], lost = true;
         }
     }
     return true;

@@ -1,6 +1,7 @@
 /* state.c - see state.h. */
 #include "runtime/state.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,25 +72,36 @@ static GanStatus check_slot(const GanSlot *slot, const SafeTensor *t, const char
     return gan_error_in(err, GAN_WRONG, path, "'%s' is %s there but %s in the program", slot->path, theirs, ours);
 }
 
-/* A counter of a function that was added to the program after the run: it starts from 0. */
-static bool may_lack(const GanSlot *slot, const SafeFile *f) { return slot->kind == GAN_COUNTER && !safetensors_find(f, slot->path); }
+/* The last value of a report: no other name of a program begins so. A line that reports more or less makes no other state. */
+static bool is_report(const char *path) { return !strncmp(path, "report.", strlen("report.")); }
+
+/* A counter of a function that was added to the program after the run starts from 0, a report is nothing yet. */
+static bool may_lack(const GanSlot *slot, const SafeFile *f, bool counters)
+{
+    return (is_report(slot->path) || (counters && slot->kind == GAN_COUNTER)) && !safetensors_find(f, slot->path);
+}
+
+static void load_slot(const GanProgram *p, GanState *s, int slot, const SafeTensor *t)
+{
+    const double none = NAN;
+    if (t) memcpy(state_slot(p, s, slot), t->data, p->slot[slot].bytes);
+    else if (is_report(p->slot[slot].path) && p->slot[slot].bytes == sizeof none) memcpy(state_slot(p, s, slot), &none, sizeof none);
+}
 
 GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, bool counters_may_lack, GanError *err)
 {
     int wanted = 0;
     for (int i = 0; i < p->n_slots; i++) {
-        if (!is_saved(&p->slot[i]) || (counters_may_lack && may_lack(&p->slot[i], f))) continue;
+        if (!is_saved(&p->slot[i]) || may_lack(&p->slot[i], f, counters_may_lack)) continue;
         GanStatus st = check_slot(&p->slot[i], safetensors_find(f, p->slot[i].path), path, err);
         if (st) return st;
         wanted++;
     }
     for (int i = 0; i < f->n_tensors && f->n_tensors != wanted; i++)
-        if (state_find(p, f->tensor[i].name) < 0)
+        if (state_find(p, f->tensor[i].name) < 0 && !is_report(f->tensor[i].name))
             return gan_error_in(err, GAN_WRONG, path, "holds '%s', which the program does not have", f->tensor[i].name);
-    for (int i = 0; i < p->n_slots; i++) {
-        const SafeTensor *t = !is_saved(&p->slot[i]) ? NULL : safetensors_find(f, p->slot[i].path);
-        if (t) memcpy(state_slot(p, s, i), t->data, p->slot[i].bytes);
-    }
+    for (int i = 0; i < p->n_slots; i++)
+        if (is_saved(&p->slot[i])) load_slot(p, s, i, safetensors_find(f, p->slot[i].path));
     return GAN_OK;
 }
 

@@ -18,6 +18,7 @@ void *state_slot(const GanProgram *p, const GanState *s, int slot);     /* its m
 int state_views(const GanProgram *p, const GanState *s, SafeTensor *out);
 
 /* Fills the arena from a file's tensors. GAN_WRONG, with nothing changed, when a slot is missing or differs in type or
- * shape: the message names the first. Tensors the program has no slot for are an error too. `counters_may_lack`: the
- * program may have got functions since (a sampler), whose counters stay as they are. */
+ * shape: the message names the first. Tensors the program has no slot for are an error too. Reports are none of that: a line
+ * that reports may have come or gone since; one that is new is nan. `counters_may_lack`: the program may have got functions since (a sampler),
+ * whose counters stay as they are. */
 GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, bool counters_may_lack, GanError *err);

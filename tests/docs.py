@@ -49,6 +49,16 @@ def test_commands_are_there():
             assert command in listed, (page, command)
 
 
+def test_pages_made_of_tables_are_current():
+    """docs/pages.py writes them."""
+    sys.path.insert(0, os.path.join(ROOT, "docs"))
+    from pages import PAGES, codes
+    for page, make in PAGES.items():
+        assert read(page) == make(), f"{page} is not current: python3 docs/pages.py writes it"
+    listed = codes()
+    assert len(listed) == len(re.findall(r"^CODE\(", read("lang/source/codes.def"), re.M)) and all(f"### {c}: {t}" in read("docs/diagnostics.md") for c, t, _ in listed)
+
+
 def test_files_are_there():
     for page in PAGES:
         text = read(page)

@@ -159,6 +159,7 @@ struct Ctx {
     const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
     const char *declared;                                   /* the data or let of the program whose value this is; NULL: none. It names files */
     const char *field;                                      /* of that, whose value this is; NULL: all of it */
+    const Ast  *unsized;                                    /* the alternate around that says no batch; NULL: none, or it does */
     const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
     Span        asked;                                      /* what a declaration is evaluated for: the first use of its name */
     const Block *around;                                    /* the block of updates that the place is in, trained by it or not (a report is not): whose optimisers' states are at hand; NULL: none */
@@ -329,6 +330,7 @@ struct Lower {
     ARRAY(struct { const Diag *d; bool ranks; int64_t apart; }) shapes;        /* what was said there of two shapes: their ranks differ, or extents by so much */
     struct { const Ast **v; uint32_t n, cap; } evaluated;   /* bodies that have been, as a set */
     ARRAY(uint64_t) consistent;                             /* places of bijectors that have been held to what they say */
+    ARRAY(struct { const IrVal *v; const Diags *bag; Diag *d; }) asked;        /* values of which it was said there that they must be known before */
     ARRAY(struct { Ctx *c; AstList stmts; }) blocks;        /* of the schedule, whose declarations are looked through at the end */
     int           n_blocks;
     ARRAY(Part *) line_parts;                               /* of lines, the same index */

@@ -3,7 +3,8 @@
  *     #> sum([1, 2])
  *     #= value i32[]: 3
  *
- * In tests/golden/errors each is a program that is wrong, and the lines `#! ...` are the diagnostics, whole.
+ * In tests/golden/errors each is a program that is wrong, and the lines `#! ...` are the diagnostics, whole. One called code_CODE.gan is the
+ * example of that code in docs/diagnostics.md: it has that code, and the lines `#~ ...` are the program mended, with which nothing is wrong.
  * In tests/golden/run each trains, and its `expect` lines must hold. GAN_UPDATE=1
  * writes what was found in place of what was expected; the diff is then what gets reviewed. Values are computed by the
  * interpreter and printed with six digits. */
@@ -57,7 +58,7 @@ static const char *program_of(Arena *a, const char *text)
     Text t = text_in(a);
     while (*text) {
         size_t n = strcspn(text, "\n");
-        bool test = text[0] == '#' && n > 1 && strchr(">=!", text[1]);
+        bool test = text[0] == '#' && n > 1 && strchr(">=!~", text[1]);
         if (!test) text_addn(&t, text, n), text_add(&t, "\n");
         text += n + (text[n] == '\n');
     }
@@ -234,6 +235,39 @@ static void errors_file(const char *folder, const char *file)
     end(&c);
 }
 
+/* The lines of the program mended. */
+static const char *mended(Arena *a, const char *text)
+{
+    Text t = text_in(a);
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+        if (!strncmp(text, "#~ ", 3)) text_addn(&t, text + 3, n - 3), text_add(&t, "\n");
+        text += n + (text[n] == '\n');
+    }
+    return text_str(&t);
+}
+
+static void code_file(const char *folder, const char *file)
+{
+    Case c = {0};
+    const Diag *said[DIAGS_KEPT];
+    const char *code = strchr(file, '_') + 1;
+    if (strncmp(file, "code_", 5)) return;
+    begin(&c, folder, file, IR_F32);
+    int n = diags_sorted(c.diags, said);
+    cr_expect(n == 1 && !strncmp(code, diag_code_name(said[0]->code), strlen(code) - 4), "%s is the example of another code, or of several", c.path);
+    const char *text = mended(c.a, c.text);
+    Diags *diags = diags_new(c.sources);
+    LowerResult right;
+    LowerOptions o = {.real = IR_F32, .folder = folder};
+    bool ok = lower_program(c.a, source_add(c.sources, file, text, strlen(text)), &o, diags, &right);
+    Text t = text_in(c.a);
+    diags_print_text(diags, &t, false);
+    cr_expect(ok && !*text_str(&t), "%s, mended:\n%s", c.path, text_str(&t));
+    lower_free(&right);
+    end(&c);
+}
+
 static void each_file(const char *name, void (*test)(const char *folder, const char *file))
 {
     go_to("tests/golden");
@@ -250,6 +284,42 @@ static void each_file(const char *name, void (*test)(const char *folder, const c
 
 Test(lower, values) { each_file("lower", values_file); }
 Test(lower, errors) { each_file("errors", errors_file); }
+Test(lower, codes) { each_file("errors", code_file); }
+
+/* ---- every code of the table has an error program that shows it, or a test of another kind, where no such program can be */
+
+static const struct { DiagCode code; const char *where; } shown_elsewhere[] = {
+    {E002, "lang/source/test_source.c"},  {E003, "lang/syntax/test_syntax.c"}, {E004, "lang/syntax/test_syntax.c"},
+    {E005, "lang/syntax/test_syntax.c"},  {E510, "tests/command/extern.py"},   {E511, "tests/command/extern.py"},
+};
+
+static int goldens, shown[DIAG_N_CODES];
+
+static void count_codes(const char *folder, const char *file)
+{
+    Arena *a = arena_new();
+    const char *text = read_text(a, arena_printf(a, "%s/%s", folder, file));
+    goldens++;
+    for (int c = 1; c < DIAG_N_CODES; c++) shown[c] += strstr(text, arena_printf(a, " [%s]\n#!", diag_code_name((DiagCode)c))) != NULL;
+    arena_free(a);
+}
+
+static void shown_in(DiagCode code, const char *where)
+{
+    Arena *a = arena_new();
+    const char *text = read_text(a, arena_printf(a, "../../%s", where));
+    shown[code] += strstr(text, diag_code_name(code)) != NULL;
+    arena_free(a);
+}
+
+Test(lower, every_code)
+{
+    enum { AT_LEAST = 160 };
+    each_file("errors", count_codes);
+    for (size_t i = 0; i < sizeof shown_elsewhere / sizeof *shown_elsewhere; i++) shown_in(shown_elsewhere[i].code, shown_elsewhere[i].where);
+    for (int c = 1; c < DIAG_N_CODES; c++) cr_expect(shown[c], "nothing shows what %s says: %s", diag_code_name((DiagCode)c), diag_code_title((DiagCode)c));
+    cr_expect(goldens >= AT_LEAST, "%d error programs", goldens);
+}
 
 /* A program whose `expect` lines must hold, trained by the interpreter. */
 static void run_file(const char *folder, const char *file)

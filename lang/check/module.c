@@ -1,10 +1,13 @@
 /* module.c - see module.h. Depth first, so that what is imported comes before what imports it. */
 #include "lang/check/module.h"
 
+#include "lang/check/names.h"
+#include "lang/source/habits.h"
 #include "lang/syntax/parse.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { IMPORTS_DEEP = 100 };
 
@@ -14,6 +17,7 @@ typedef struct Loader {
     Diags      *diags;
     const char *folder;
     StdlibFind *find;
+    const char *const *library;
     Modules    *out;
     ARRAY(Module *) busy;                                   /* being loaded: a name found here again is a cycle */
     bool        failed;
@@ -46,11 +50,30 @@ static const char *module_path(Loader *l, const char *name)
     return path;
 }
 
+/* Neither in the library nor beside the program. */
+static const SourceFile *no_module(Loader *l, const char *name, Span at)
+{
+    const Habit *h = habit_of(HABIT_MODULE, arena_strn(l->a, name, strcspn(name, ".")));
+    const char *best = NULL;
+    int distance = names_reach(name);
+    Text all = text_in(l->a);
+    for (int i = 0; l->library[i]; i++) {
+        names_nearer(l->library[i], name, &best, &distance);
+        if (strcmp(l->library[i], "prelude")) text_printf(&all, "%s%s", all.n ? ", " : "", l->library[i]);
+    }
+    Diag *d = diag_error(l->diags, at, E001, "there is no module %s: the library has none, and %s is not there", name, module_path(l, name));
+    if (h) habit_hint(d, h);
+    else if (best) diag_hint(d, "did you mean %s?", best);
+    else diag_hint(d, "the library has %s", text_str(&all));
+    return NULL;
+}
+
 static const SourceFile *module_source(Loader *l, const char *name, bool library, Span at)
 {
     size_t n = 0;
     const char *text = library ? l->find(name, &n) : NULL;
-    return text ? source_add(l->sources, arena_printf(l->a, "<%s>", name), text, n)
+    if (!text && access(module_path(l, name), F_OK)) return no_module(l, name, at);
+    return text ? source_add_library(l->sources, arena_printf(l->a, "<%s>", name), text, n)
                 : source_read(l->sources, module_path(l, name), at, l->diags);
 }
 
@@ -73,8 +96,7 @@ static void load_imports(Loader *l, Module *m)
 
 static void parse(Loader *l, Module *m)
 {
-    if (m->file) m->ast = parse_file(l->a, m->file, l->diags);
-    if (!m->ast) l->failed = true;
+    if (m->file) m->ast = parse_what_fits(l->a, m->file, l->diags);
     load_imports(l, m);
     array_push(l->a, &l->out->all, m);
 }
@@ -118,7 +140,7 @@ static void whole_library(Loader *l, Module *main, const char *const *names)
 bool modules_load(Sources *s, const SourceFile *file, const char *folder, StdlibFind *find, const char *const *names,
                   Diags *diags, Modules *out)
 {
-    Loader l = {.a = sources_arena(s), .sources = s, .diags = diags, .folder = folder, .find = find, .out = out};
+    Loader l = {.a = sources_arena(s), .sources = s, .diags = diags, .folder = folder, .find = find, .library = names, .out = out};
     *out = (Modules){0};
     out->prelude = load(&l, "prelude", SPAN_NONE);
     out->main = arena_new_of(l.a, Module);
@@ -127,5 +149,5 @@ bool modules_load(Sources *s, const SourceFile *file, const char *folder, Stdlib
     array_push(l.a, &l.busy, out->main);
     if (file) parse(&l, out->main);
     else whole_library(&l, out->main, names);
-    return !l.failed && !diags_failed(diags);
+    return !l.failed && (!file || out->main->ast);
 }

@@ -27,6 +27,8 @@ typedef struct Modules {
 typedef const char *StdlibFind(const char *module, size_t *n);
 
 /* Reads and parses what `file` imports, and what that imports. `file` may be NULL: then the main module is empty and imports
- * the whole library that `names` (ended by NULL) lists. False after an error: missing modules, cycles, errors of syntax. */
+ * the whole library that `names` (ended by NULL) lists. False, reported: there is nothing to go on with, as imports go in a circle or the
+ * statements of `file` cannot be told apart. Else there may have been errors all the same: a statement that could not be read is BROKEN in
+ * its tree, and a module that could not be has none. */
 bool modules_load(Sources *s, const SourceFile *file, const char *folder, StdlibFind *find, const char *const *names,
                   Diags *diags, Modules *out);

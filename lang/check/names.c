@@ -6,6 +6,7 @@
 #include "lang/check/names.h"
 
 #include "lang/check/walk.h"
+#include "lang/source/habits.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -80,6 +81,9 @@ struct Names {
     Symbol *symbol;
     uint32_t n_symbols, cap;
     ARRAY(Top *) tops;
+    ARRAY(const Ast *) broken;                              /* statements that could not be read, of all files */
+    bool lacks_module, lacks_part;                          /* one that is imported could not be; a statement in a definition */
+    ARRAY(const char *) unknown;                            /* names that were reported, each once */
     const Modules *modules;
     const char *const *builtins;
     StdlibFind *find;
@@ -93,7 +97,7 @@ typedef struct Check {
     NameBody          *body;
     Level             *place;
     const Level       *own;                                 /* in the type of a parameter: dimensions are first its own */
-    const Ast         *open;                                /* an E[..] or grad[..] that ended at the sign before what is visited */
+    const Ast         *open;                                /* an E[..], grad[..] or after that ended at the sign before what is visited */
     const Ast         *callee;                              /* is no report */
     bool               names_dims;                          /* what is visited is a type that may name dimensions */
 } Check;
@@ -127,35 +131,55 @@ int name_distance(const char *a, const char *b)
     return row[m];
 }
 
-static void nearer(const char *candidate, const char *name, const char **best, int *distance)
+/* The same but for capitals and underscores: ReLU, leaky_relu and LeakyReLU. */
+bool names_alike(const char *a, const char *b)
 {
-    int d = name_distance(candidate, name);
-    if (d < *distance) *distance = d, *best = candidate;
+    for (;; a++, b++) {
+        while (*a == '_') a++;
+        while (*b == '_') b++;
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) return false;
+        if (!*a) return true;
+    }
 }
 
-static bool declares(const char *line, const char *name)
+int names_reach(const char *name) { return strlen(name) < 2 ? 1 : strlen(name) < 4 ? 2 : 3; }
+
+void names_nearer(const char *candidate, const char *name, const char **best, int *distance)
+{
+    int d = names_alike(candidate, name) ? 0 : name_distance(candidate, name);
+    if (d < *distance && strcmp(candidate, "_")) *distance = d, *best = candidate;
+}
+
+/* The name that a line of the library declares, in buf; or NULL. */
+static const char *declared_by(const char *line, char buf[64])
 {
     static const char *const words[] = {"def ",        "let ",          "layer ",      "net ",       "implicit ",
                                         "prescribed ", "distribution ", "comparison ", "optimizer ", "metric ",
                                         NULL};
     for (int i = 0; words[i]; i++) {
-        size_t n = strlen(words[i]), k = strlen(name);
-        if (strncmp(line, words[i], n) || strncmp(line + n, name, k)) continue;
-        unsigned char after = (unsigned char)line[n + k];
-        return !isalnum(after) && after != '_' && after < 0x80;
+        size_t n = strlen(words[i]), k = 0;
+        if (strncmp(line, words[i], n)) continue;
+        for (line += n; k < 63 && (isalnum((unsigned char)line[k]) || line[k] == '_' || line[k] & 0x80); k++) buf[k] = line[k];
+        buf[k] = 0;
+        return buf;
     }
-    return false;
+    return NULL;
 }
 
-const char *names_module_of(StdlibFind *find, const char *const *library, const char *name)
+const char *names_library_like(StdlibFind *find, const char *const *library, const char *name, char is[64])
 {
+    char buf[64];
+    const char *found = NULL;
     for (int i = 0; library[i]; i++)
         for (const char *line = find(library[i], NULL); line && *line;) {
-            if (declares(line, name)) return library[i];
+            const char *has = declared_by(line, buf);
+            bool same = has && !strcmp(has, name);
+            if (same || (has && !found && names_alike(has, name))) found = library[i], strcpy(is, has);
+            if (same) return found;
             line += strcspn(line, "\n");
             line += *line == '\n';
         }
-    return NULL;
+    return found;
 }
 
 /* ---- bindings */
@@ -257,12 +281,16 @@ static void add_declared(Check *c, BoundList *out, const Ast *n)
     case AST_DATA:
         for (int i = 0; i < n->data.names.n; i++) add_pattern(c, out, n->data.names.v[i], NAME_DATA);
         return;
+    case AST_BROKEN:
+        for (int i = 0; n->broken.declares && i < n->broken.names.n; i++) add_pattern(c, out, n->broken.names.v[i], NAME_BROKEN);
+        return;
     default: return;
     }
 }
 
 static void unused_samples(Check *c, const Level *p)
 {
+    if (names_lack(c->n)) return;
     for (int i = 0; i < p->of.n; i++) {
         const Bound *b = p->of.v[i]->bound;
         if (b->drawn && !b->used) diag_warning(c->diags, b->at, W301, "%s is drawn and never used", b->name);
@@ -287,6 +315,62 @@ static void reached(Check *c, const Ast *n)
 static void reached_binder(Check *c, const Ast *binder)
 {
     for (int i = 0; binder->binder.dist && i < binder->binder.patterns.n; i++) reached(c, binder->binder.patterns.v[i]);
+}
+
+/* ---- what is not there, because it could not be read */
+
+typedef struct Lacks { Names *n; bool inside; } Lacks;
+
+static void find_broken(void *lacks, const Ast *n)
+{
+    Lacks *l = lacks, below = {l->n, l->inside || n->kind == AST_DEFINE};
+    if (n->kind == AST_BROKEN) {
+        array_push(l->n->a, &l->n->broken, n);
+        l->n->lacks_part |= l->inside || n->broken.any || n->broken.names.n || n->broken.inside.n;
+        return;
+    }
+    ast_each_child(n, find_broken, &below);
+}
+
+static void find_lacks(Names *n)
+{
+    for (int i = 0; i < n->modules->all.n; i++) {
+        const Module *m = n->modules->all.v[i];
+        if (m->ast) find_broken(&(Lacks){n, false}, m->ast);
+        else n->lacks_module |= m != n->modules->main;
+    }
+}
+
+bool names_lack(const Names *n) { return n->broken.n || n->lacks_module; }
+bool names_lack_parts(const Names *n) { return n->lacks_part || n->lacks_module; }
+
+static bool lists(AstList names, const char *name)
+{
+    for (int i = 0; i < names.n; i++)
+        if (!strcmp(names.v[i]->name.name, name)) return true;
+    return false;
+}
+
+/* Does the name stand where such a statement may declare one? */
+static bool is_lacking(const Names *n, const char *name)
+{
+    for (int i = 0; i < n->broken.n; i++)
+        if (lists(n->broken.v[i]->broken.names, name) || lists(n->broken.v[i]->broken.inside, name)) return true;
+    return false;
+}
+
+bool names_may_lack(const Names *n, const char *name)
+{
+    bool may = n->lacks_module || is_lacking(n, name);
+    for (int i = 0; i < n->broken.n && !may; i++) may = n->broken.v[i]->broken.any;
+    return may;
+}
+
+bool names_unknown(const Names *n, const char *name)
+{
+    for (int i = 0; i < n->unknown.n; i++)
+        if (!strcmp(n->unknown.v[i], name)) return true;
+    return false;
 }
 
 /* ---- uses */
@@ -349,9 +433,19 @@ static void take(Check *c, const Bound *b)
     }
 }
 
+/* A name that may be a report's, say, whose line is broken, though something of the library is called so, too. */
+static Bound *use_lacking(Check *c, const Ast *name)
+{
+    Bound *b = bound_new(c, name->name.name, NAME_BROKEN, name, name->span);
+    if (b) add_fact(c->n->a, &c->n->uses, name, NULL, b);
+    return b;
+}
+
 static Bound *use(Check *c, const Ast *name)
 {
     const Entry *e = look_up(c, name->name.name, name == c->callee);
+    bool library = !e || (!e->bound->body && e->bound->module != c->n->modules->main);
+    if (library && name != c->callee && is_lacking(c->n, name->name.name)) return use_lacking(c, name);
     if (!e) return NULL;
     check_clear(c, name, e);
     e->bound->used = true;
@@ -388,12 +482,25 @@ static bool module_has(const Names *n, const Module *m, const char *name)
 
 static const char *nearest(Check *c, const char *name)
 {
-    int distance = strlen(name) < 4 ? 2 : 3;
+    int distance = names_reach(name);
     const char *best = NULL;
     for (uint32_t i = 0; i < c->n->cap; i++)
-        if (c->n->symbol[i].top) nearer(c->n->symbol[i].name, name, &best, &distance);
-    for (int i = 0; c->n->builtins[i]; i++) nearer(c->n->builtins[i], name, &best, &distance);
+        if (c->n->symbol[i].top) names_nearer(c->n->symbol[i].name, name, &best, &distance);
+    for (int i = 0; c->n->builtins[i]; i++) names_nearer(c->n->builtins[i], name, &best, &distance);
     return best;
+}
+
+void names_hint(Diag *d, StdlibFind *find, const char *const *library, const char *name, const char *near)
+{
+    char is[64];
+    const Habit *h = habit_of(HABIT_WORD, name);
+    const char *module = names_library_like(find, library, name, is);
+    bool prelude = module && !strcmp(module, "prelude"), imported = near && module && !strcmp(near, is);
+    if (near && names_alike(near, name)) diag_hint(d, "did you mean %s?", near);
+    else if (module && !prelude && !imported && !strcmp(is, name)) diag_hint(d, "import %s", module);
+    else if (module && !prelude && !imported) diag_hint(d, "did you mean %s? import %s", is, module);
+    else if (h) habit_hint(d, h);
+    else if (near) diag_hint(d, "did you mean %s?", near);
 }
 
 static bool binds(const Ast *open, const char *name)
@@ -409,6 +516,8 @@ static bool binds(const Ast *open, const char *name)
 static void unknown(Check *c, const Ast *n)
 {
     const char *name = n->name.name;
+    if (names_may_lack(c->n, name) || names_unknown(c->n, name)) return;
+    array_push(c->n->a, &c->n->unknown, name);
     bool shown = diags_count(c->diags, DIAG_ERROR) < DIAGS_KEPT;        /* hints cost a look at every name */
     Diag *d = diag_error(c->diags, n->span, E100, "%s is not declared", name);
     if (!shown) return;
@@ -417,9 +526,12 @@ static void unknown(Check *c, const Ast *n)
         diag_hint(d, "write E[..] (...) around all that it is the mean of");
         return;
     }
-    const char *module = names_module_of(c->n->find, c->n->library, name), *near = nearest(c, name);
-    if (module && strcmp(module, "prelude")) diag_hint(d, "import %s", module);
-    else if (near) diag_hint(d, "did you mean %s?", near);
+    for (int i = 0; c->n->library[i]; i++)
+        if (!strcmp(c->n->library[i], name)) {
+            diag_hint(d, "import %s", name);
+            return;
+        }
+    names_hint(d, c->n->find, c->n->library, name, nearest(c, name));
 }
 
 static void check_name(Check *c, const Ast *n)
@@ -428,7 +540,7 @@ static void check_name(Check *c, const Ast *n)
     unknown(c, n);
 }
 
-/* ---- E[x] a + x, grad[u] u[0] + u[1]: read as (E[x] a) + x */
+/* ---- E[x] a + x, grad[u] u[0] + u[1], after k { update D .. } a + D(x): read as (E[x] a) + x */
 
 typedef struct Trap { Check *c; const Ast *right; const char *name; const Bound *bound; bool mean; const Ast *found; } Trap;
 
@@ -451,9 +563,17 @@ static bool opens_batch(Check *c, const Ast *n)
 static void find_use(void *trap, const Ast *n)
 {
     Trap *t = trap;
-    if (t->found || (t->mean && t->bound && opens_batch(t->c, n)) || n->kind == AST_GRAD || (n->kind == AST_EXPECTATION && binds(n, t->name))) return;
+    if (t->found || (t->mean && t->bound && opens_batch(t->c, n)) || n->kind == AST_GRAD || n->kind == AST_AFTER || (n->kind == AST_EXPECTATION && binds(n, t->name))) return;
     if (n->kind == AST_NAME && !strcmp(n->name.name, t->name) && is_trapped(t, n)) t->found = n;
     else ast_each_child(n, find_use, t);
+}
+
+static bool warn_behind(Check *c, const Ast *after, const Ast *found, const char *name)
+{
+    Diag *d = diag_warning(c->diags, found->span, W302, "%s is outside of after, which stops at + and -: here it is as it was", name);
+    diag_note(d, after->span, "it ends before the sign");
+    diag_hint(d, "after .. (.. + ..) takes all of it; (after ..) + .. says that this is meant");
+    return true;
 }
 
 static bool warn_trap(Check *c, const Ast *open, const Ast *name, const Ast *right)
@@ -462,14 +582,30 @@ static bool warn_trap(Check *c, const Ast *open, const Ast *name, const Ast *rig
     find_use(&t, right);
     if (!t.found) return false;
     const char *what = open->kind == AST_GRAD ? "grad" : "E";
+    if (open->kind == AST_AFTER) return warn_behind(c, open, t.found, t.name);
     Diag *d = diag_warning(c->diags, t.found->span, W302, "%s is outside of %s[%s], which stops at + and -", t.name, what, t.name);
     diag_note(d, open->span, "it ends before the sign");
     diag_hint(d, "%s[%s] (... + ...) takes all of it; (%s[%s] ...) + ... says that this is meant", what, t.name, what, t.name);
     return true;
 }
 
+/* Players and states that the updates of an `after` change. */
+static bool trapped_change(Check *c, const Ast *after, AstList updates, const Ast *right)
+{
+    bool found = false;
+    for (int i = 0; i < updates.n && !found; i++) {
+        const Ast *s = updates.v[i], *block = s->kind == AST_SIMULTANEOUS ? s->simultaneous.body : s->kind == AST_EXTRAGRADIENT ? s->extragradient.body : NULL;
+        if (block) found = trapped_change(c, after, block->block.stmts, right);
+        if (s->kind == AST_ASSIGN) found = root_of(s->assign.target) && warn_trap(c, after, root_of(s->assign.target), right);
+        for (int k = 0; s->kind == AST_UPDATE && k < s->update.players.n && !found; k++)
+            found = root_of(s->update.players.v[k]) && warn_trap(c, after, root_of(s->update.players.v[k]), right);
+    }
+    return found;
+}
+
 static bool check_trap(Check *c, const Ast *open, const Ast *right)
 {
+    if (open->kind == AST_AFTER) return trapped_change(c, open, open->after.updates->block.stmts, right);
     if (open->kind == AST_GRAD) {
         for (int i = 0; i < open->grad.wrt.n; i++)
             if (root_of(open->grad.wrt.v[i]) && warn_trap(c, open, root_of(open->grad.wrt.v[i]), right)) return true;
@@ -483,11 +619,11 @@ static bool check_trap(Check *c, const Ast *open, const Ast *right)
     return false;
 }
 
-/* The E[..] or grad[..] without parentheses that the sign after `left` ends, or NULL. */
+/* The E[..], grad[..] or after without parentheses that the sign after `left` ends, or NULL. */
 static const Ast *open_at_end(const Ast *left)
 {
     while (!left->parens) {
-        if (left->kind == AST_EXPECTATION || left->kind == AST_GRAD) return left;
+        if (left->kind == AST_EXPECTATION || left->kind == AST_GRAD || left->kind == AST_AFTER) return left;
         if (left->kind == AST_UNARY) left = left->unary.operand;
         else if (left->kind == AST_BINARY && left->binary.op >= AST_OP_ADD && left->binary.op <= AST_OP_MOD) left = left->binary.right;
         else return NULL;
@@ -513,7 +649,7 @@ static void check_binary(Check *c, const Ast *n)
     if (open) c->open = open;
     visit(c, n->binary.right);
     c->open = outer;
-    for (const Ast *o = open; o; o = open_at_end(o->kind == AST_GRAD ? o->grad.body : o->expectation.body))
+    for (const Ast *o = open; o; o = open_at_end(o->kind == AST_GRAD ? o->grad.body : o->kind == AST_AFTER ? o->after.body : o->expectation.body))
         if (check_trap(c, o, n->binary.right)) return;
 }
 
@@ -738,15 +874,48 @@ static void check_sample(Check *c, const Ast *n)
     }
 }
 
+static bool is_known(Check *c, const char *name)
+{
+    for (int i = 0; i < c->module->n_imports; i++)
+        if (!strcmp(module_last(c->module->import[i]->name), name)) return true;
+    return look_up(c, name, false) || in_list(c->n->builtins, name) || in_list(context_words, name) || names_may_lack(c->n, name);
+}
+
+/* torch.nn.Linear: what is wanted is the last name. */
+static bool is_foreign(Check *c, const Ast *n)
+{
+    const Ast *root = root_of(n);
+    const Habit *module = root && !is_known(c, root->name.name) ? habit_of(HABIT_MODULE, root->name.name) : NULL;
+    if (!module) return false;
+    const char *name = n->field.name, *near = nearest(c, name);
+    const Habit *word = habit_of(HABIT_WORD, name), *h = word ? word : habit_of(HABIT_MEMBER, name);
+    Diag *d = diag_error(c->diags, root->span, E100, "%s is not declared", root->name.name);
+    if (!h && ((near && names_alike(near, name)) || names_library_like(c->n->find, c->n->library, name, (char[64]){0})))
+        names_hint(d, c->n->find, c->n->library, name, near);
+    else habit_hint(d, h ? h : module);
+    return true;
+}
+
+static void no_member(Check *c, const Ast *n, const Module *m)
+{
+    const Top *t = top_of(c->n, m);
+    const char *near = NULL, *all = nearest(c, n->field.name);
+    int distance = names_reach(n->field.name);
+    Diag *d = diag_error(c->diags, n->field.name_span, E100, "the module %s has no %s", m->name, n->field.name);
+    for (int i = 0; t && i < t->of.n; i++) names_nearer(t->of.v[i]->name, n->field.name, &near, &distance);
+    names_hint(d, c->n->find, c->n->library, n->field.name, near ? near : all && names_alike(all, n->field.name) ? all : NULL);
+}
+
 /* module.name */
 static void check_field(Check *c, const Ast *n)
 {
     const Ast *o = n->field.object;
+    if (is_foreign(c, n)) return;
     for (int i = 0; o->kind == AST_NAME && i < c->module->n_imports; i++) {
         const Module *m = c->module->import[i];
         if (strcmp(module_last(m->name), o->name.name) || look_up(c, o->name.name, true)) continue;
-        if (!module_has(c->n, m, n->field.name))
-            diag_error(c->diags, n->field.name_span, E100, "the module %s has no %s", m->name, n->field.name);
+        if (!module_has(c->n, m, n->field.name) && !names_may_lack(c->n, n->field.name))
+            no_member(c, n, m);
         return;
     }
     visit(c, o);
@@ -870,6 +1039,9 @@ static void visit(void *check, const Ast *n)
     case AST_PARAMETER: check_slot(c, n, n->parameter.type, n->parameter.draw, n->parameter.value); return;
     case AST_STATE: check_slot(c, n, n->state.type, n->state.draw, n->state.value); return;
     case AST_SAMPLE: check_sample(c, n); return;
+    case AST_BROKEN:
+        for (int i = 0; i < n->broken.names.n; i++) reached(c, n->broken.names.v[i]);
+        return;
     default: ast_each_child(n, visit, c);
     }
 }
@@ -938,6 +1110,7 @@ Names *names_check(Arena *a, const Modules *m, const char *const *builtins, Stdl
     n->find = find;
     n->library = library;
     Check c = {.n = n, .diags = diags};
+    find_lacks(n);
     for (int i = 0; i < m->all.n; i++)
         if (m->all.v[i]->ast) check_module(&c, m->all.v[i]);
     return n;

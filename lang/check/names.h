@@ -11,7 +11,7 @@
 
 typedef enum {
     NAME_PARAM, NAME_LET, NAME_SAMPLE, NAME_BINDER, NAME_FOR, NAME_CARRY, NAME_MEMBER, NAME_DIM, NAME_DECLARATION, NAME_DATA,
-    NAME_STATE, NAME_PARAMETER, NAME_REPORT
+    NAME_STATE, NAME_PARAMETER, NAME_REPORT, NAME_BROKEN    /* by a statement that could not be read: whatever is done with it is right */
 } NameKind;
 
 typedef struct NameBody NameBody;
@@ -50,8 +50,28 @@ const Bound    *names_use(const Names *n, const Ast *name);             /* of a 
 const Bound    *names_bound(const Names *n, const Ast *binding);        /* of a node that binds; NULL: it binds nothing (_) */
 const NameBody *names_body(const Names *n, const Ast *node);            /* of a node that is one, or of the expression that it evaluates */
 
+/* Is there a statement that could not be read, or a module? */
+bool names_lack(const Names *n);
+bool names_lack_parts(const Names *n);                                  /* one that may declare something, or part of a definition */
+/* May one of them be what declares this name? Then it is no mistake of its own. */
+bool names_may_lack(const Names *n, const char *name);
+
+/* Has it been reported as a name that is declared nowhere? That is said once, of the first place. */
+bool names_unknown(const Names *n, const char *name);
+
 /* How many letters must change to make one name of the other; large for names longer than 32. */
 int name_distance(const char *a, const char *b);
 
-/* The module of the library that declares the name, or NULL. */
-const char *names_module_of(StdlibFind *find, const char *const *library, const char *name);
+/* The candidate takes the place of *best if it is nearer than *distance to the name; which at first is names_reach(). */
+void names_nearer(const char *candidate, const char *name, const char **best, int *distance);
+int  names_reach(const char *name);
+
+/* Do they differ in capitals and underscores at most? */
+bool names_alike(const char *a, const char *b);
+
+/* The module of the library that declares the name, or one that is alike, and what it is called there; or NULL. */
+const char *names_library_like(StdlibFind *find, const char *const *library, const char *name, char is[64]);
+
+/* Gives the diagnostic of an unknown name its hint: what is called alike, in the library or nearby, or what stands here for another tool's.
+ * near: the nearest of the names that can be used here, or NULL. */
+void names_hint(Diag *d, StdlibFind *find, const char *const *library, const char *name, const char *near);

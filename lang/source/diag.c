@@ -49,25 +49,58 @@ static Diag *already_there(const Diags *d, Span at, DiagCode code, const char *t
     return NULL;
 }
 
-static Diag *raise(Diags *d, DiagSeverity severity, Span at, DiagCode code, const char *fmt, va_list args)
+static bool in_library(const Diags *d, Span at)
+{
+    const SourceFile *f = source_file(d->sources, at.file);
+    return f && f->library;
+}
+
+/* The library has said this of the place already. */
+static bool said_by_library(const Diags *d, Span at, DiagCode code)
+{
+    for (int i = 0; i < d->n; i++)
+        if (d->v[i]->code == code && d->v[i]->by_library && same_span(d->v[i]->at, at)) return true;
+    return false;
+}
+
+/* Two shapes that do not fit are one mistake, however many lines of the program bring them together in the library. */
+static Diag *same_mismatch(Diags *d, DiagCode code, const char *text)
+{
+    for (int i = 0; code == E200 && i < d->n; i++)
+        if (d->v[i]->code == code && d->v[i]->by_library && !strcmp(d->v[i]->text, text)) return d->v[i];
+    return NULL;
+}
+
+static bool follows(const Diags *d, const char *text) { return d->count[DIAG_ERROR] && strstr(text, DIAG_UNKNOWN); }
+
+static Diag *raise(Diags *d, DiagSeverity severity, Span inside, DiagCode code, const char *fmt, va_list args)
 {
     if (d->n == DIAGS_KEPT) {
         d->count[severity]++;
         return &d->dummy;
     }
+    bool library = in_library(d, inside) && d->used_at.file && !in_library(d, d->used_at);
+    Span at = library ? d->used_at : inside;
     char *text = message(d->arena, fmt, args);
-    if (already_there(d, at, code, text)) return &d->dummy;
+    if (follows(d, text) || already_there(d, at, code, text) || (library && said_by_library(d, at, code))) return &d->dummy;
+    Diag *same = library ? same_mismatch(d, code, text) : NULL;
+    if (same) {
+        diag_note(same, at, "and here");
+        return &d->dummy;
+    }
     Diag *g = arena_new_of(d->arena, Diag);
-    *g = (Diag){.arena = d->arena, .severity = severity, .at = at, .code = code, .text = text, .order = d->n};
+    *g = (Diag){.arena = d->arena, .severity = severity, .at = at, .code = code, .text = text, .by_library = library, .order = d->n};
     d->count[severity]++;
     d->v[d->n++] = g;
-    if (d->used_at.file && at.file && at.file != d->used_at.file) diag_note(g, d->used_at, "used here");
+    if (library) diag_note(g, inside, "it shows in the library, here");
+    else if (d->used_at.file && at.file && at.file != d->used_at.file) diag_note(g, d->used_at, "used here");
     return g;
 }
 
 Diag *diags_take(Diags *to, const Diag *d)
 {
-    if (already_there(to, d->at, d->code, d->text)) return &to->dummy;
+    bool said = d->by_library && said_by_library(to, d->at, d->code);
+    if (said || follows(to, d->text) || already_there(to, d->at, d->code, d->text)) return &to->dummy;
     to->count[d->severity]++;
     if (to->n == DIAGS_KEPT) return &to->dummy;
     Diag *g = arena_copy(to->arena, d, sizeof *d);

@@ -7,7 +7,9 @@
  *
  * One sentence in the user's terms; no full stop, no capital letter. Every code is a row of codes.def.
  * A Diags keeps a bounded number; what is beyond is counted and dropped (the handle is then a dummy, still valid).
- * The same code with the same text at the same place is kept once, so code that is lowered many times may report freely. */
+ * The same code with the same text at the same place is kept once, so code that is lowered many times may report freely. So is the same code
+ * from the library for one place of the program: what is wrong there is how it is used; and two shapes that do not fit in the library, for
+ * all places, which are notes then. */
 #pragma once
 #include "base/text.h"
 #include "lang/source/source.h"
@@ -38,6 +40,7 @@ typedef struct {                                             /* to read; written
     DiagCode     code;
     Span         at;
     const char  *text, *label, *hint;                        /* label, hint: or NULL */
+    bool         by_library;                                 /* at is where the library was used */
     int          n_notes, order;
     DiagNote     notes[DIAG_NOTES];
 } Diag;
@@ -53,9 +56,14 @@ void  diag_hint(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 
 
 Diag *diags_take(Diags *to, const Diag *d);                  /* one of another bag, with its notes */
 
-/* From now on a diagnostic in another file than `at`'s gets a note that it was used there: a mistake that shows inside a
- * definition of the library is usually one of the line that uses it. SPAN_NONE: no note. Returns the place before. */
+/* From now on a diagnostic in another file than `at`'s gets a note that it was used there. A mistake that shows inside a definition of the
+ * library is one of the line that uses it: it is placed there, and the library's place is the note. SPAN_NONE: nothing of that. Returns the
+ * place before. */
 Span diags_used_at(Diags *d, Span at);
+
+/* How a message quotes a value that is not known, as something about it was wrong: once an error has been said, a message with it in its text
+ * says no more, and is dropped. */
+#define DIAG_UNKNOWN "\x1a\x01\x1a"
 
 bool     diags_failed(const Diags *d);                       /* was there an error? */
 int      diags_count(const Diags *d, DiagSeverity s);        /* all, also those not kept */

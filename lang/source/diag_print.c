@@ -54,7 +54,13 @@ static void add_glyph(Text *out, const char *p, Glyph g)
 /* Text of ours that may quote the user's: newlines stay. */
 static void add_clean(Text *out, const char *s)
 {
+    const size_t unknown = strlen(DIAG_UNKNOWN);
     for (const char *end = s + strlen(s); s < end;) {
+        if (!strncmp(s, DIAG_UNKNOWN, unknown)) {
+            text_add(out, "a value that is not known");
+            s += unknown;
+            continue;
+        }
         Glyph g = glyph_at(s, end);
         if (*s == '\n')
             text_add(out, "\n");

@@ -42,7 +42,7 @@ static void index_lines(Arena *a, SourceFile *f)
 }
 
 /* text: n bytes and a NUL, in the arena. */
-static const SourceFile *register_text(Sources *s, const char *name, const char *text, size_t n)
+static SourceFile *register_text(Sources *s, const char *name, const char *text, size_t n)
 {
     SourceFile *f = arena_new_of(s->arena, SourceFile);
     f->name = arena_str(s->arena, name);
@@ -58,6 +58,14 @@ const SourceFile *source_add(Sources *s, const char *name, const char *text, siz
 {
     if (n > SOURCE_MAX) return NULL;
     return register_text(s, name, arena_strn(s->arena, text, n), n);
+}
+
+const SourceFile *source_add_library(Sources *s, const char *name, const char *text, size_t n)
+{
+    if (n > SOURCE_MAX) return NULL;
+    SourceFile *f = register_text(s, name, arena_strn(s->arena, text, n), n);
+    f->library = true;
+    return f;
 }
 
 static const SourceFile *too_large(Span wanted_by, const char *name, Diags *diags)

@@ -28,6 +28,7 @@ typedef struct {
     uint32_t        n;
     const uint32_t *line_start;              /* byte where line i (from 0) starts */
     uint32_t        n_lines;                 /* at least 1 */
+    bool            library;                 /* a module that comes with the compiler: nobody can mend it here */
 } SourceFile;
 
 typedef struct {
@@ -39,6 +40,7 @@ Arena   *sources_arena(Sources *s);
 
 /* Takes a copy of a text we already have. NULL if it is larger than SOURCE_MAX. */
 const SourceFile *source_add(Sources *s, const char *name, const char *text, size_t n);
+const SourceFile *source_add_library(Sources *s, const char *name, const char *text, size_t n);     /* the same, of the library */
 
 /* Reads a file, or standard input when path is "-". Anything but a regular file, one that cannot be read, or one too
  * large is reported at wanted_by (the import that asks for it, or SPAN_NONE), and the result is NULL. */

@@ -1,6 +1,7 @@
 /* build.c - what every builder uses: nodes and their depth, names, patterns, types, and what may stand in which block.
  *
  * A node that is wrong is reported and built anyway; the parse has failed then and the tree is thrown away. */
+#include "lang/source/habits.h"
 #include "lang/syntax/build.h"
 
 #include <stdlib.h>
@@ -331,16 +332,44 @@ bool build_reads_as_type(const Ast *e)
 /* An if or for may hold statements; anything else that has a value must be somebody's. What a call in an optimiser gives, the lowering knows. */
 static bool is_dropped(const Parser *p, const Ast *s) { return ast_is_expr(s) && s->kind != AST_IF && s->kind != AST_FOR && !(p->in_rule && s->kind == AST_CALL); }
 
-static void report_dropped(Parser *p, const Ast *s)
+/* Does it begin with a - that may have been meant to go on with the line above? */
+static bool begins_with_minus(const Ast *s)
 {
-    Diag *d = parse_error(p, s->span, E030, "this value is dropped");
-    const Ast *first = s;
-    while (!first->parens && (first->kind == AST_BINARY || first->kind == AST_PIPE))
-        first = first->kind == AST_BINARY ? first->binary.left : first->pipe.left;
-    if (first->kind == AST_UNARY && first->unary.op == AST_OP_NEG)
-        diag_hint(d, "to continue the line above, end that line with the -");
-    else
-        diag_hint(d, "name it with let, or remove it");
+    while (!s->parens && (s->kind == AST_BINARY || s->kind == AST_PIPE)) s = s->kind == AST_BINARY ? s->binary.left : s->pipe.left;
+    return s->kind == AST_UNARY && s->unary.op == AST_OP_NEG && !s->parens;
+}
+
+/* The statement and the one that it was meant to go on with. */
+static void report_minus(Parser *p, Ast **s, bool above)
+{
+    Span  at = (*s)->span;
+    Diag *d = parse_error(p, (Span){at.file, at.begin, at.begin + 1}, E030, "this line starts a statement of its own, whose value is dropped");
+    diag_hint(d, "to continue the line above, end that line with the -");
+    build_break(p, s);
+    if (above) build_break(p, s - 1);
+}
+
+/* print(x), loss.backward(): done there, not given. */
+static const Habit *habit_of_call(const Ast *s)
+{
+    const Ast *f = s->kind == AST_CALL ? s->call.callee : s;
+    return f->kind == AST_NAME ? habit_of(HABIT_WORD, f->name.name) : f->kind == AST_FIELD ? habit_of(HABIT_MEMBER, f->field.name) : NULL;
+}
+
+static void report_dropped(Parser *p, Ast **s)
+{
+    Diag *d = parse_error(p, (*s)->span, E030, "this value is dropped");
+    const Habit *h = habit_of_call(*s);
+    if (h) habit_hint(d, h);
+    else diag_hint(d, "name it with let, or remove it");
+    build_drop(p, s);
+}
+
+static void check_dropped(Parser *p, AstList stmts, int i)
+{
+    if (begins_with_minus(stmts.v[i])) report_minus(p, &stmts.v[i], i > 0);
+    else if (i + 1 < stmts.n && ast_is_expr(stmts.v[i + 1]) && begins_with_minus(stmts.v[i + 1])) report_minus(p, &stmts.v[i + 1], true);
+    else report_dropped(p, &stmts.v[i]);
 }
 
 static void report_member(Parser *p, const Ast *s)
@@ -355,7 +384,7 @@ static void report_member(Parser *p, const Ast *s)
 static bool may_be_member(const Ast *s)
 {
     switch (s->kind) {
-    case AST_MEMBER: case AST_LET: case AST_DEFINE: case AST_PARAMETER: case AST_STATE: case AST_ASSIGN: case AST_REQUIRE: return true;
+    case AST_MEMBER: case AST_LET: case AST_DEFINE: case AST_PARAMETER: case AST_STATE: case AST_ASSIGN: case AST_REQUIRE: case AST_BROKEN: return true;
     default: return false;
     }
 }
@@ -365,13 +394,16 @@ void build_check_statements(Parser *p, AstList stmts, BlockUse use)
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
         bool       last = i == stmts.n - 1;
-        if (use == IN_MEMBERS && !may_be_member(s))
+        if (use == IN_MEMBERS && !may_be_member(s)) {
             diag_hint(parse_error(p, s->span, E039, "this cannot stand among members"),
                       "members are name = value; beside them stand let, def, net, param, state, require and :=");
-        else if (use != IN_MEMBERS && s->kind == AST_MEMBER)
+            build_break(p, &stmts.v[i]);
+        } else if (use != IN_MEMBERS && s->kind == AST_MEMBER) {
             report_member(p, s);
-        else if (is_dropped(p, s) && !(last && use == IN_VALUE))
-            report_dropped(p, s);
+            build_break(p, &stmts.v[i]);
+        } else if (is_dropped(p, s) && !(last && use == IN_VALUE)) {
+            check_dropped(p, stmts, i);
+        }
     }
 }
 

@@ -41,5 +41,7 @@ bool build_is_all(const Ast *size);                          /* `: all` */
 
 typedef enum { IN_VALUE, IN_SCHEDULE, IN_MEMBERS } BlockUse;
 
-void build_check_statements(Parser *p, AstList stmts, BlockUse use);
+void build_check_statements(Parser *p, AstList stmts, BlockUse use);        /* those that may not stand there become BROKEN */
+void build_break(Parser *p, Ast **stmt);                     /* a BROKEN in its place */
+void build_drop(Parser *p, Ast **stmt);                      /* one that declares nothing */
 Ast *build_checked(Parser *p, Ast *block, BlockUse use);     /* the block */

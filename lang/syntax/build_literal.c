@@ -136,7 +136,7 @@ static const char *escape(Parser *p, const char *s, const char *end, Text *out)
 char *build_unescape(Parser *p, Token t)
 {
     const char *s = p->f->text + t.begin + 1, *end = p->f->text + t.end;
-    if (end > s && end[-1] == '"') end--;
+    if (end > s && end[-1] == s[-1]) end--;
     Text out = text_in(p->arena);
     while (s < end) {
         const char *back = memchr(s, '\\', (size_t)(end - s)), *stop = back ? back : end;

@@ -42,6 +42,9 @@
 %right    SIGN.
 %right    CARET.
 
+%type lost    {Lost}
+%type open    {int}
+%type inside  {int}
 %type list    {List *}
 %type stmts   {List *}
 %type args    {List *}
@@ -72,8 +75,14 @@ start ::= EXPRESSION value(E) END.                       { p->result = E; }
  *   let a = 1; let b = 2                                                    */
 
 stmts(L) ::= .                                           { L = list_of(p, NULL); }
-stmts(L) ::= stmts(M) stmt(S) END.                       { L = list_add(p, M, S); p->muted = false; }
-stmts(L) ::= stmts(M) error END.                         { L = M; yypParser->yyerrcnt = -1; p->muted = false; }
+stmts(L) ::= stmts(M) stmt(S) END.                       { L = list_add(p, M, build_whole(p, S)); p->muted = false; }
+stmts(L) ::= stmts(M) lost(A) END(T).                    { L = build_skipped(p, M, A, T); yypParser->yyerrcnt = -1; p->muted = false; }
+stmts(L) ::= stmts(M) lost(A) inside END(T).             { L = build_skipped(p, M, A, T); yypParser->yyerrcnt = -1; p->muted = false; }
+
+/* What an error has left of a statement; and the block of it, which is read, and not kept. Behind that nothing more is said. */
+lost(A) ::= error.                                       { A = p->lost; }
+open ::= INSIDE.                                         { yypParser->yyerrcnt = -1; }
+inside ::= open stmts(L) RBRACE.                         { (void)L; p->muted = true; }
 
 block(B) ::= LBRACE(O) stmts(L) RBRACE(C).               { B = build_block(p, O, L, C); }
 
@@ -315,8 +324,8 @@ item(A) ::= expr(E) DOTDOT(T).                           { A = build_range(p, E,
 item(A) ::= DOTDOT(T) expr(F).                           { A = build_range(p, NULL, T, F); }
 item(A) ::= DOTDOT(T).                                   { A = build_range(p, NULL, T, NULL); }
 
-/* What layout.c gives for a ';' in brackets: never right. */
-%token BROKEN.
+/* What layout.c gives for a ';' in brackets: never right; and for the { of a block whose statement is lost. */
+%token BROKEN INSIDE.
 
 %code {
 size_t SyntaxDepth(const void *lemon)

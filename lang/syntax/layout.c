@@ -117,7 +117,9 @@ bool token_is_inner_word(int kind)
     }
 }
 
-static bool is_name(int kind) { return kind == TK_ID || soft_kind(kind) != SOFT_NOT || token_is_inner_word(kind); }
+bool token_is_name(int kind) { return kind == TK_ID || soft_kind(kind) != SOFT_NOT || token_is_inner_word(kind); }
+
+bool token_is_joint(int kind) { return is_operator(kind) || kind == TK_DOT; }
 
 static bool starts_expr(int kind)
 {
@@ -126,7 +128,7 @@ static bool starts_expr(int kind)
     case TK_GRAD_OPEN: case TK_FN: case TK_IF: case TK_FOR: case TK_AFTER: case TK_TRUE: case TK_FALSE:
         return true;
     default:
-        return is_name(kind);
+        return token_is_name(kind);
     }
 }
 
@@ -159,9 +161,9 @@ static bool opens_statement(const Layout *l, Soft soft)
     Lexer ahead = here;
     int   next = lex_next(&ahead).kind;
     switch (soft) {
-    case SOFT_NAME: return is_name(next);
+    case SOFT_NAME: return token_is_name(next);
     case SOFT_BLOCK: return next == TK_LBRACE;
-    case SOFT_COUNT: return is_name(next) || next == TK_NUMBER || (starts_expr(next) && block_ahead(here));
+    case SOFT_COUNT: return token_is_name(next) || next == TK_NUMBER || (starts_expr(next) && block_ahead(here));
     case SOFT_EXPR: return starts_expr(next);
     case SOFT_COND: return starts_condition(next);
     case SOFT_WHEN: return next == TK_WHEN;
@@ -212,13 +214,15 @@ static void report_never_closed(Layout *l)
     l->unclosed = true;
     if (l->lx.quiet) return;
     Bracket b = l->open[l->n_open - 1];
-    l->lx.failed = true;
+    l->lx.failed = l->lx.adrift = true;
     diag_error(l->lx.diags, span_at(l, b.at), E026, "'%s' is never closed", bracket_text(b.at.kind));
 }
 
 static void report_missing(Layout *l, Bracket b, Token at)
 {
     l->lx.failed = true;
+    l->lx.adrift |= b.at.kind == TK_LBRACE;
+    lex_wrong(&l->lx, at.begin);
     if (l->lx.quiet) return;
     const char *wanted = bracket_text(closing_of(b.at.kind));
     Diag       *d = diag_error(l->lx.diags, span_at(l, at), E026, "'%s' is missing before '%s'", wanted, bracket_text(at.kind));
@@ -228,6 +232,7 @@ static void report_missing(Layout *l, Bracket b, Token at)
 static void report_swapped(Layout *l, Bracket b, Token at)
 {
     l->lx.failed = true;
+    lex_wrong(&l->lx, at.begin);
     if (l->lx.quiet) return;
     const char *open = bracket_text(b.at.kind);
     Diag       *d = diag_error(l->lx.diags, span_at(l, at), E026, "'%s' cannot close '%s'", bracket_text(at.kind), open);
@@ -243,6 +248,8 @@ static bool close_without_partner(Layout *l, Token *t)
         return true;
     }
     l->lx.failed = true;
+    l->lx.adrift |= t->kind == TK_RBRACE;
+    lex_wrong(&l->lx, t->begin);
     if (!l->lx.quiet) diag_error(l->lx.diags, span_at(l, *t), E027, "'%s' closes nothing", bracket_text(t->kind));
     return false;
 }
@@ -265,10 +272,26 @@ static bool close_bracket(Layout *l, Token *t)
 
 /* ---- the tokens */
 
+/* What is wrong in front of a statement is the statement's, where it stands on its line, and nobody's elsewhere. */
+static void own_wrong(Layout *l, Token first)
+{
+    Lexer *lx = &l->lx;
+    int    n = 0;
+    for (int i = 0; i < lx->wrong.n; i++) {
+        uint32_t at = lx->wrong.v[i];
+        bool     before = at >= l->prev.end && at < first.begin;
+        if (before && memchr(lx->f->text + at, '\n', first.begin - at)) continue;
+        lx->wrong.v[n++] = before ? first.begin : at;
+    }
+    lx->wrong.n = n;
+}
+
 static Token give(Layout *l, Token t)
 {
-    if (l->ended) l->stmt_begin = t.begin;
-    l->ended = t.kind == TK_END || t.kind == TK_LBRACE;
+    bool begins = l->ended && t.kind != TK_RBRACE;          /* behind a } the statement around goes on */
+    if (begins && !l->lx.quiet) own_wrong(l, t);
+    if (begins) l->stmt_begin = t.begin;
+    l->ended = t.kind == TK_END || t.kind == TK_LBRACE || t.kind == TK_INSIDE;
     if (t.kind == TK_END) l->lx.troubled = false;
     if (t.kind == TK_AFTER) l->after = l->n_open + 1;
     return l->prev = t;
@@ -345,6 +368,12 @@ static bool restarts(const Layout *l, Token t, bool newline, int base, uint32_t 
     return indent_at(l, t.begin) <= indent_at(l, stmt_begin);
 }
 
+/* A block as in Python: behind a ':' at the end of its line stand lines that are indented more. */
+static bool is_below(const Layout *l, Token t, bool newline, uint32_t stmt_begin)
+{
+    return newline && t.kind != 0 && !token_is_closing(t.kind) && indent_at(l, t.begin) > indent_at(l, stmt_begin);
+}
+
 /* Follows brackets while skipping. False when t closes something around the broken statement. */
 static bool skip_bracket(Layout *l, Token t, int base)
 {
@@ -364,17 +393,33 @@ static int depth_around(const Layout *l, Token bad)
     return base;
 }
 
+/* The block of a statement whose beginning is lost: it is read like any other. */
+static Token give_inside(Layout *l, Token t)
+{
+    l->ended = false;
+    return give(l, (Token){TK_INSIDE, t.begin, t.end});
+}
+
 Token layout_skip_statement(Layout *l, Token bad)
 {
     int      base = depth_around(l, bad);
     uint32_t stmt_begin = l->n_open > base ? l->open[base].stmt_begin : l->stmt_begin;
+    bool     indented = false;
     l->missing = -1;
+    if (bad.kind == TK_LBRACE && l->n_open == base + 1) return give_inside(l, bad);     /* open already */
     for (;;) {
         bool  newline;
         Token t = next_word(l, &newline);
+        indented |= newline && l->prev.kind == TK_COLON && l->n_open == base;
         l->continues = is_operator(l->prev.kind);
         l->ended = false;
-        bool done = t.kind == 0 || (l->n_open == base && (t.kind == TK_END || ends_before(l, t, newline))) ||
+        if (t.kind == TK_LBRACE && l->n_open == base) {
+            l->stmt_begin = stmt_begin;
+            push(l, t);
+            return give_inside(l, t);
+        }
+        bool ends = t.kind == TK_END || (ends_before(l, t, newline) && !(indented && is_below(l, t, newline, stmt_begin)));
+        bool done = t.kind == 0 || (l->n_open == base && ends) ||
                     restarts(l, t, newline, base, stmt_begin) || !skip_bracket(l, t, base) || l->too_deep;
         if (done) {
             l->n_open = base;

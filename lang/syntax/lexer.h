@@ -26,13 +26,25 @@ typedef struct {
     const unsigned char *text, *cur, *lim, *mar, *tok;
     bool                 quiet;                              /* looking ahead: report nothing, keep no docs */
     bool                 failed, troubled;                   /* ever; since the last statement end */
+    bool                 adrift;                             /* braces do not match: nobody knows which statement stands where */
     bool                 after_dot;                          /* any word is a field's name now */
     uint32_t             stray_end;
     Text                 doc;                                /* waiting for its token; doc.s is NULL if there is none */
     int                  newlines_after_doc;
     bool                 line_start;
     ARRAY(Doc) docs;
+    ARRAY(uint32_t) wrong;                                   /* bytes where something is that no statement has taken up yet */
 } Lexer;
+
+static inline void lex_wrong(Lexer *lx, uint32_t byte)
+{
+    if (lx->quiet) return;
+    if (lx->wrong.n > DIAGS_KEPT) lx->adrift = true;         /* nobody looks at so many */
+    else array_push(lx->arena, &lx->wrong, byte);
+}
+
+bool token_is_name(int kind);                                /* a name, or a word that can be one */
+bool token_is_joint(int kind);                               /* joins what is left of it to what is right: an operator, a comma, a point */
 
 void  lex_init(Lexer *lx, Arena *a, const SourceFile *f, Diags *diags);
 Token lex_next(Lexer *lx);
@@ -65,8 +77,8 @@ bool token_is_inner_word(int kind);                          /* of a statement, 
 void  layout_init(Layout *l, Arena *a, const SourceFile *f, Diags *diags);
 Token layout_next(Layout *l);
 
-/* After a syntax error at `bad`: skips the rest of the statement it is in. The next token is what follows; the END of the
- * statement, which is returned, must be given to the parser. */
+/* After a syntax error at `bad`: skips the rest of the statement it is in, up to a block that belongs to it. The END of the
+ * statement, or the { of the block, is returned and must be given to the parser. The next token is what follows. */
 Token layout_skip_statement(Layout *l, Token bad);
 
 /* Could more text complete this? An open bracket or an operator at the end. Reports nothing. */

@@ -4,6 +4,7 @@
  * are one. The text ends in a NUL at lim (re2c:eof), so NULs and bad bytes inside it are only stray bytes; they have been
  * reported by source_check_bytes and are passed over. Comments and strings are scanned by memchr-like loops: a line may
  * have 10 MB. */
+#include "lang/source/habits.h"
 #include "lang/syntax/lexer.h"
 
 #include "grammar.h"
@@ -29,13 +30,20 @@ static Diag *report(Lexer *lx, DiagCode code, const char *text)
     return diag_error(lx->diags, token_span(lx), code, "%s", text);
 }
 
-/* An operator of another language: says what it is here, and goes on as if that had been written. */
+/* An operator of another language: says what it is here, and goes on as if that had been written, which was meant. */
 static void foreign(Lexer *lx, const char *text, const char *hint)
 {
     if (lx->quiet) return;
     bool was = lx->troubled;
     diag_hint(report(lx, E038, text), "%s", hint);
     lx->troubled = was;
+}
+
+/* One for which nothing here can stand. */
+static void strange(Lexer *lx, const char *text, const char *hint)
+{
+    foreign(lx, text, hint);
+    lex_wrong(lx, offset(lx, lx->tok));
 }
 
 /* Characters that look like ours. */
@@ -55,9 +63,12 @@ static void stray(Lexer *lx)
     if (n > 0) lx->cur = lx->tok + n;
     lx->stray_end = offset(lx, lx->cur);
     lx->failed = lx->troubled = true;
+    if (!continued) lex_wrong(lx, offset(lx, lx->tok));
     if (continued || n <= 0 || cp == 0 || lx->quiet) return;
     if (printable) {
-        diag_error(lx->diags, token_span(lx), E021, "'%c' has no meaning here", (int)cp);
+        Diag        *d = diag_error(lx->diags, token_span(lx), E021, "'%c' has no meaning here", (int)cp);
+        const Habit *h = habit_of(HABIT_SIGN, (char[]){(char)cp, 0});
+        if (h) habit_hint(d, h);
         return;
     }
     Diag *d = diag_error(lx->diags, token_span(lx), E021, "the character U+%04X has no meaning here", (unsigned)cp);
@@ -112,6 +123,30 @@ static int string(Lexer *lx)
         lx->cur++;
     } else if (!lx->quiet) {
         report(lx, E024, "this string does not end on its line");
+        lex_wrong(lx, offset(lx, lx->tok));
+    }
+    return TK_STRING;
+}
+
+/* Does a ' here follow a name or a closing bracket, as that of a derivative does? */
+static bool is_prime(const Lexer *lx)
+{
+    unsigned char before = lx->tok > lx->text ? lx->tok[-1] : ' ';
+    return before == '\'' || before == ')' || before == ']' || before == '_' || before >= 0x80 || (before >= '0' && before <= '9') ||
+           (before >= 'a' && before <= 'z') || (before >= 'A' && before <= 'Z');
+}
+
+/* 'latest', where a string is meant. */
+static int quoted(Lexer *lx)
+{
+    const unsigned char *end = lx->cur;
+    while (end < lx->lim && *end != '\'' && *end != '\n') end++;
+    if (is_prime(lx) || end == lx->lim || *end == '\n') return TK_PRIME;
+    lx->cur = end + 1;
+    if (!lx->quiet) {
+        bool was = lx->troubled;
+        diag_hint(report(lx, E037, "a string stands in double quotes"), "\"%.*s\"", (int)(end - lx->tok - 1), (const char *)lx->tok + 1);
+        lx->troubled = was;
     }
     return TK_STRING;
 }
@@ -237,7 +272,7 @@ static int scan(Lexer *lx)
             ","                      { return TK_COMMA; }
             "."                      { return TK_DOT; }
             ".."                     { return TK_DOTDOT; }
-            "'"                      { return TK_PRIME; }
+            "'"                      { return quoted(lx); }
             "("                      { return TK_LPAREN; }
             ")"                      { return TK_RPAREN; }
             "["                      { return TK_LBRACK; }
@@ -250,9 +285,9 @@ static int scan(Lexer *lx)
             "||"                     { foreign(lx, "|| is no operator", "write or"); return TK_OR; }
             "!"                      { foreign(lx, "! is no operator", "write not"); return TK_NOT; }
             "**"                     { foreign(lx, "** is no operator", "write ^"); return TK_CARET; }
-            "=>"                     { foreign(lx, "=> is no operator", "a result's type follows ->, a function's body fn(x)"); return TK_ARROW; }
-            [-*/] "="                { foreign(lx, "there is no such assignment", "write x := x - e in full"); return TK_ASSIGN; }
-            "//" | "/*"              { foreign(lx, "comments start with #", "write #"); to_line_end(lx); continue; }
+            "=>"                     { strange(lx, "=> is no operator", "a result's type follows ->, a function's body fn(x)"); return TK_ARROW; }
+            [-*/] "="                { strange(lx, "there is no such assignment", "write x := x - e in full"); return TK_ASSIGN; }
+            "//" | "/*"              { foreign(lx, "comments start with #", "write #; div(a, b) divides integers"); to_line_end(lx); continue; }
         */
     }
 }

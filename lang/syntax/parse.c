@@ -1,7 +1,8 @@
 /* parse.c - drives the grammar: tokens from layout.c in, the tree out, and a fresh start at the next statement after an error.
  *
- * On a syntax error the grammar drops what it had of the statement (`stmts error END`), the layout skips the rest of it, and
- * the END that follows sets both going again. Once failed, always failed: no tree comes out then. Start at parse(). */
+ * On a syntax error the grammar drops what it had of the statement (`lost`), the layout skips the rest of it, and the END that follows sets
+ * both going again; a block on the way is read for its own mistakes. Once failed, always failed: no tree comes out then, but for
+ * parse_what_fits(), in whose tree a BROKEN stands for the statement (broken.c). Start at parse(). */
 #include "lang/syntax/parser.h"
 
 #include "grammar.h"
@@ -12,6 +13,7 @@
 Diag *parse_error(Parser *p, Span at, DiagCode code, const char *fmt, ...)
 {
     p->failed = true;
+    lex_wrong(&p->layout.lx, at.begin);
     if (p->muted) return &p->nobody;
     if (++p->n_errors > DIAGS_KEPT) p->stop = true;
     char    text[1000];
@@ -69,20 +71,29 @@ static Ast *parse(Parser *p, int mode, Arena *a, const SourceFile *f, Diags *dia
     }
     if (p->lemon) SyntaxFree(p->lemon, free);
     if (p->c_locale) freelocale(p->c_locale);
-    bool ok = p->accepted && !p->failed && !p->layout.lx.failed && p->result;
-    return ok ? p->result : NULL;
+    return p->accepted ? p->result : NULL;
 }
+
+/* Without a word against it. */
+static Ast *whole(const Parser *p, Ast *result) { return p->failed || p->layout.lx.failed ? NULL : result; }
 
 Ast *parse_file(Arena *a, const SourceFile *f, Diags *diags)
 {
     Parser *p = arena_new_of(a, Parser);
-    return parse(p, TK_FILE, a, f, diags);
+    return whole(p, parse(p, TK_FILE, a, f, diags));
+}
+
+Ast *parse_what_fits(Arena *a, const SourceFile *f, Diags *diags)
+{
+    Parser *p = arena_new_of(a, Parser);
+    Ast    *result = parse(p, TK_FILE, a, f, diags);
+    return p->stop || p->layout.lx.adrift ? NULL : result;
 }
 
 Ast *parse_expression(Arena *a, const SourceFile *f, Diags *diags)
 {
     Parser *p = arena_new_of(a, Parser);
-    return parse(p, TK_EXPRESSION, a, f, diags);
+    return whole(p, parse(p, TK_EXPRESSION, a, f, diags));
 }
 
 Ast *parse_entry(Arena *a, const SourceFile *f, Diags *diags, bool *unfinished)
@@ -90,5 +101,5 @@ Ast *parse_entry(Arena *a, const SourceFile *f, Diags *diags, bool *unfinished)
     if (unfinished && (*unfinished = layout_unfinished(a, f))) return NULL;
     Parser *p = arena_new_of(a, Parser);
     p->is_entry = true;
-    return parse(p, TK_FILE, a, f, diags);
+    return whole(p, parse(p, TK_FILE, a, f, diags));
 }

@@ -17,6 +17,11 @@ typedef struct {
     int   n, cap;
 } List;
 
+typedef struct {                                             /* a statement that the grammar gave up */
+    uint32_t begin;
+    Token    bad;                                            /* where */
+} Lost;
+
 typedef struct Parser {
     Arena            *arena;
     const SourceFile *f;
@@ -31,6 +36,7 @@ typedef struct Parser {
 
     bool failed;                                             /* ever; never unset */
     bool errored;                                            /* by the token being fed */
+    Lost     lost;                                           /* the statement that the last error was in */
     bool stop;                                               /* nothing more can be read */
     bool in_rule;                                            /* in an optimiser: a call may apply another rule, which gives no value */
     bool is_entry;                                           /* of the REPL: values are not dropped but shown */
@@ -98,6 +104,9 @@ typedef struct {                                             /* (params)(params2
     List *params, *params2;
     Ast  *result;
 } Head;
+
+Ast  *build_whole(Parser *p, Ast *stmt);                     /* the statement, or a BROKEN one where something in it is wrong */
+List *build_skipped(Parser *p, List *stmts, Lost lost, Token end);          /* one more, that the grammar gave up */
 
 Ast *build_file(Parser *p, List *stmts);
 Ast *build_import(Parser *p, Token t, List *modules);

@@ -2,10 +2,12 @@
  *
  * The states of the grammar from before the token are asked about every kind of token in turn; kinds that come together are
  * named together ("an expression"). Start at unexpected_token(). */
+#include "lang/source/habits.h"
 #include "lang/syntax/parser.h"
 
 #include "grammar.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* Kinds that a user sees, in the order in which they are listed; a group is asked about by its first kind. */
@@ -97,26 +99,6 @@ static bool text_is(const Parser *p, uint32_t begin, const char *word)
     return !((next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z') || (next >= '0' && next <= '9') || next == '_' || (next & 0x80));
 }
 
-static const struct {
-    const char *word, *hint;
-} other_languages[] = {
-    {"return", "the last expression of a block is its value"},
-    {"while", "a loop with a condition is fold(init, n, fn(s, t) ..., until: fn(s) ...)"},
-    {"var", "write let x = e, or state x = e for what changes"},
-    {"const", "write let x = e"},
-    {"function", "write def f(x) = e"},
-    {"func", "write def f(x) = e"},
-    {"lambda", "write fn(x) e"},
-    {"elif", "write else if"},
-    {"elseif", "write else if"},
-    {"print", "write report name = e"},
-    {"class", "a record is (x: a, y: b); functions and players are def, layer, net, implicit"},
-    {"from", "write import module"},
-    {"generator", "a generator is an implicit model: implicit G(z: real[64] ~ Normal(0, 1)) -> real[2] { ... }"},
-    {"discriminator", "a critic is a net: net D(x: real[2]) -> real { ... }"},
-    {"train", "write alternate 1000 steps, batch 64 { ... }"},
-};
-
 /* Words that open a statement, with its form; they were taken as names because what follows did not fit. */
 static const struct {
     const char *word, *form;
@@ -152,26 +134,92 @@ static const struct {
     {"stop", "stop when w < 0.01"},
 };
 
-static const char *hint_of_first_word(const Parser *p)
+/* The name or word at a place, or "". */
+static const char *word_at(const Parser *p, uint32_t begin, char buf[64])
 {
-    uint32_t begin = p->layout.stmt_begin;
-    for (size_t i = 0; i < sizeof other_languages / sizeof *other_languages; i++)
-        if (text_is(p, begin, other_languages[i].word)) return other_languages[i].hint;
+    size_t n = 0;
+    for (const char *s = p->f->text + begin; n < 63 && begin + n < p->f->n && (s[n] == '_' || isalnum((unsigned char)s[n])); n++) buf[n] = s[n];
+    buf[n] = 0;
+    return buf;
+}
+
+static const Habit *habit_of_word(const Parser *p, uint32_t begin)
+{
+    char buf[64];
+    return habit_of(HABIT_WORD, word_at(p, begin, buf));
+}
+
+static const char *form_of_first_word(const Parser *p)
+{
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (text_is(p, begin, forms[i].word)) return forms[i].form;
+        if (text_is(p, p->layout.stmt_begin, forms[i].word)) return forms[i].form;
     return NULL;
+}
+
+/* The innermost bracket that is open around the token, 0: none. */
+static int bracket_around(const Parser *p, Token t)
+{
+    const Layout *l = &p->layout;
+    int           n = l->n_open;
+    if (n > 0 && l->open[n - 1].at.begin == t.begin) n--;
+    return n ? l->open[n - 1].at.kind : 0;
+}
+
+static bool statement_is(const Parser *p, const char *word) { return text_is(p, p->layout.stmt_begin, word); }
+
+/* The sign by which another language's form is known. */
+static const char *foreign_form(const Parser *p, Token t)
+{
+    int  around = bracket_around(p, t), before = p->before.kind;
+    bool touches = p->before.end == t.begin;
+    if (t.kind == TK_IS && around == TK_LPAREN && statement_is(p, "for")) return "for;";
+    if (t.kind == TK_IS && around == TK_LPAREN && token_is_name(before)) return "arg=";
+    if (t.kind == TK_ADDS) return "+=";
+    if (t.kind == TK_PLUS && before == TK_PLUS) return "++";
+    if (t.kind == TK_COLON && around == TK_LBRACK) return "x[:]";
+    if (t.kind == TK_COLON && around == TK_LBRACE && before == TK_STRING) return "{a:";
+    if (t.kind == TK_COLON && statement_is(p, "def")) return "def:";
+    if (t.kind == TK_COLON && (statement_is(p, "if") || statement_is(p, "else"))) return "if:";
+    if (t.kind == TK_COLON && statement_is(p, "for")) return "for:";
+    if (t.kind == TK_BROKEN && statement_is(p, "for")) return "for;";
+    if (t.kind == TK_IF && !accepts(p, TK_IF)) return "b if a";
+    if (t.kind == TK_FOR && around == TK_LBRACK && !accepts(p, TK_FOR)) return "e for";
+    if (t.kind == TK_STRING && before == TK_ID && touches && text_is(p, p->before.begin, "f\"")) return "f\"";
+    if (t.kind == TK_STRING && before == TK_STRING && touches) return "\"\"\"";
+    if (t.kind == TK_ID && statement_is(p, "import") && text_is(p, t.begin, "as")) return "import as";
+    return NULL;
+}
+
+static const Habit *habit_of_place(const Parser *p, Token t)
+{
+    const char  *sign = foreign_form(p, t);
+    const Habit *h = sign ? habit_of(HABIT_SIGN, sign) : NULL;
+    if (!h && token_is_name(p->before.kind)) h = habit_of_word(p, p->before.begin);
+    return h ? h : habit_of_word(p, p->layout.stmt_begin);
 }
 
 static const char *hint_of_place(const Parser *p, Token t)
 {
     const char *text = p->f->text;
-    if (t.kind == TK_IS && accepts(p, TK_EQ)) return "== compares";
+    bool first = t.begin == p->layout.stmt_begin;
+    if (first && t.kind == TK_DOT) return "a point and a name stand on the line of what they are a part of";
+    if (first && token_is_joint(t.kind)) return "to continue the line above, end that line with the operator";
+    if (t.kind == TK_IS && accepts(p, TK_EQ) && !foreign_form(p, t)) return "== compares";
     if (t.kind == TK_DOTDOT || p->before.kind == TK_DOTDOT) return "outside of an index a range has both ends: 0..n";
     if (t.kind == TK_DOT && t.end < p->f->n && text[t.end] >= '0' && text[t.end] <= '9') return "a number starts with a digit: 0.5";
     if (p->before.kind == TK_DOT && p->before.begin > 0 && text[p->before.begin - 1] >= '0' && text[p->before.begin - 1] <= '9')
         return "a number does not end in a point: 1.0, or 1";
     if (t.kind == TK_ASSIGN && text[t.begin] == ':' && accepts(p, TK_IS)) return "a declaration has =; := changes a state";
     return NULL;
+}
+
+static void give_hint(const Parser *p, Diag *d, Token t)
+{
+    const char  *hint = hint_of_place(p, t);
+    const Habit *h = hint ? NULL : habit_of_place(p, t);
+    if (h) habit_hint(d, h);
+    else if (!hint) hint = form_of_first_word(p);
+    if (hint) diag_hint(d, "%s", hint);
 }
 
 /* The bracket around a token that starts a line: probably it should have been closed before. */
@@ -189,13 +237,12 @@ void unexpected_token(Parser *p)
 {
     p->errored = p->failed = true;
     Token t = p->token;
+    p->lost = (Lost){p->layout.stmt_begin, t};
     if (p->muted || p->layout.lx.troubled) return;
 
     const char *what = found(p, t), *could = expected(p);
     Span        at = span_of(p->f, t.begin, t.end);
     Diag       *d = *could ? parse_error(p, at, E020, "unexpected %s; expected %s", what, could) : parse_error(p, at, E020, "unexpected %s", what);
-    const char *hint = hint_of_place(p, t);
-    if (!hint) hint = hint_of_first_word(p);
-    if (hint) diag_hint(d, "%s", hint);
+    give_hint(p, d, t);
     note_open_bracket(p, d, t);
 }

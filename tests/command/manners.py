@@ -65,6 +65,30 @@ def test_gradients():
     assert more.status == 0 and "14 of 14 gradients" in more.out and "not reached" not in more.out, more
 
 
+LAYERS = """
+import nn, optim
+net N(x: real[6, 6, 2]) {
+  x |> Conv2d(4, 3, padding: 1, parametrization: spectral_norm) |> BatchNorm() |> silu |> Conv2d(4, 3, 2, groups: 2) |> GroupNorm(2) |> MaxPool2d(2, 1)
+    |> ConvTranspose2d(2, 4, 2, 1, parametrization: weight_norm) |> InstanceNorm(affine: true) |> ResidualBlock(3) |> AvgPool2d(2) |> Upsample(2)
+    |> LayerNorm() |> flatten |> Dense(1) |> scalar
+}
+net M(x: real[4, 6]) { sum(MultiheadAttention(2, causal: true)(x, x, x) |> GRU(3) |> LSTM(2)) }
+net V(k: class[5]) { k |> Embedding(5, 3) |> Dense(1) |> scalar }
+alternate 1 steps, batch 4 {
+  update N minimize E[x ~ Normal(0, 1)^[6, 6, 2]] (N(x) - median(x))^2 with adam(1e-2)
+  update M minimize E[x ~ Normal(0, 1)^[4, 6]] (M(x) - std(x) - slogdet(x[0..3, 0..3]).logdet)^2 with adam(1e-2)
+  update V minimize E[k ~ Categorical(5)] V(k)^2 with adam(1e-2)
+}
+"""
+
+
+def test_gradients_of_layers():
+    r = gan("check", "-", "--gradients", stdin=LAYERS.encode())
+    assert r.status == 0 and "44 of 44 gradients are right" in r.out, r
+    errors = [float(e) for e in re.findall(r"^  [NMV]\.\S+ +(\S+)", r.out, re.M)]
+    assert len(errors) == 44 and max(errors) < 1e-6, r
+
+
 def test_a_wrong_gradient_is_status_1():
     """Where a loss jumps, it has no gradient; the one by all the rest is not its slope."""
     jumps = "net A { param v: real = 0; param u: real = 1; where(v > 0, 1, 0) + v + u^2 }\nimport optim\nalternate 1 steps { update A minimize A() with sgd(1) }\n"
@@ -153,7 +177,7 @@ def test_doc_of_the_library():
     r = gan("doc", "compare")
     assert r.status == 0 and "comparison f_divergence(p, q, T, f, ratio = exp" in r.out and "(Good 1952)." in r.out, r
     r = gan("doc", "nn.Dense", "adam", "E301")
-    assert r.status == 0 and "layer Dense(n: int, bias: bool = true, init = glorot_uniform)(x: real[m]) -> real[n]\n" in r.out, r
+    assert r.status == 0 and "layer Dense(n: int, bias: bool = true, init = glorot_uniform, parametrization = identity)(x: real[m]) -> real[n]\n" in r.out, r
     assert "(Kingma and Ba 2015)" in r.out and "definition (stdlib/optim.gan:" in r.out and "E301: no density" in r.out, r
     assert "members: r(x), critic, generator, estimate\n" in gan("doc", "f_divergence").out
     assert gan("doc", "toy.adam").status == 1 and gan("doc", "no_such_thing").status == 1 and "no_such_thing" in gan("doc", "no_such_thing").err

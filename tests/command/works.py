@@ -360,6 +360,33 @@ def test_seeds_and_log_on_stdout():
         assert r.status == 0 and [json.loads(line)["step"] for line in r.out.splitlines()] == [10, 20], r
 
 
+def test_expectations_of_a_loop_say_their_round():
+    with folder() as d:
+        path = os.path.join(d, "rounds.gan")
+        with open(path, "w") as f:
+            f.write("for i in 1..3 { for f in [sin, cos] { report a[i, f] = f(i); expect a[i, f] > 2 } }\n")
+        r = gan("test", path)
+        for i in (1, 2):
+            for f in ("sin", "cos"):
+                assert f"expect a[i, f] > 2, in the round [{i},{f}]: NOT held" in r.out, r
+
+
+def test_reports_come_and_go_between_checkpoints():
+    """A line that reports more or less is no other program, as far as a state goes; a report that is new is nan."""
+    program = "import optim\nnet D { param v: real = 3; v }\nalternate 4 steps { update D minimize D()^2 with sgd(0.25); REPORT }\n"
+    with folder() as d:
+        for name, report in (("one.gan", "report w = D.v"), ("two.gan", "report w = D.v; report u = D.v + 1")):
+            with open(os.path.join(d, name), "w") as f:
+                f.write(program.replace("REPORT", report))
+        last = os.path.join("checkpoints", "000000004.safetensors")
+        assert gan("run", "one.gan", "--out", "a", "--quiet", cwd=d).status == 0
+        assert gan("run", "two.gan", "--out", "b", "--quiet", "--checkpoint", os.path.join("a", last), cwd=d).status == 0
+        assert gan("run", "one.gan", "--out", "c", "--quiet", "--checkpoint", os.path.join("b", last), cwd=d).status == 0
+        for checkpoint, expression, value in (("a", "u", "nan"), ("a", "D.v", "0.1875"), ("b", "u", "1.01171875"), ("c", "D.v", "0.0007324219")):
+            r = gan("eval", "two.gan", "-e", expression, "--checkpoint", os.path.join(checkpoint, last), cwd=d)
+            assert r.status == 0 and r.out.strip() == value, r   # v halves in each of 4 steps: 3 / 16, 3 / 256, 3 / 4096
+
+
 def test_test_holds_programs_to_their_expectations():
     with folder() as d:
         path = program(d)

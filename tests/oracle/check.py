@@ -28,6 +28,12 @@ BY_HAND = [
     ("optimizer d(inner)(w, g) { w := 0.5 * w; inner(w, g) }\nnet D { param v: real = 1; v }\nalternate 1 steps { update D minimize D.v with d(sgd(0.1)) }\nreport a = D.v\n", {"a": 0.4}),
     ("layer T(x: real) -> real { param w: real = 1; if training { 2 * w * x } else { w * x } }\nnet D(x: real) -> real { x |> T }\nalternate 1 steps {\n"
      " let l = D(1.0)\n update D minimize l with sgd(0.1)\n report a = D(1.0)\n}\n", {"a": 0.8}),
+    ("net X { param v: real = 1; v }\nnet Y { param v: real = 2; v }\nupdate X minimize after 5 { update Y maximize X() * Y() with sgd(0.1) } X() * Y() with sgd(0.1)\nreport a = X.v\nreport b = Y.v\n", {"a": 0.7, "b": 2.0}),
+    ("net X { param v: real = 1; v }\nnet Y { param v: real = 2; v }\nreport a = (grad[X] after 3 { update X minimize 1.5 * X()^2 with sgd(0.1) } 1.5 * X()^2).v\n"
+     "report b = (after 1 { update X minimize 1.5 * X()^2 with sgd(0.1) } grad[X] X()^2 * Y()).v\n", {"a": 3 * 0.7**6, "b": 2.8}),
+    ("net X { param v: real = 1; v }\nnet Y { param v: real = 2; v }\nrepeat 2 { extragradient { update X minimize X() * Y() with sgd(0.3); update Y maximize X() * Y() with sgd(0.3) } }\n"
+     "report a = X()^2 + Y()^2\n", {"a": 5 * (1 - 0.3**2 + 0.3**4)**2}),
+    ("net X { param v: real = 1; v }\nnet Y { param v: real = 2; v }\nlet l = X()^2\nreport a = after 2 { update X minimize l with sgd(0.1) } X()\n", "E308"),
 ]
 
 
@@ -50,7 +56,7 @@ class Compared(game.Game):
         g = super().gradient_record(value, w)
         for y, _ in zip(value.data, range(1)):
             for x, d in zip(game.leaves(w), game.leaves(g)):
-                n = scalar.numeric(y, x)
+                n = scalar.numeric(y, x, self.ends)
                 Compared.worst = max(Compared.worst, abs(n - d.val) / max(1.0, abs(n)))
                 Compared.count += 1
         return g

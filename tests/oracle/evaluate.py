@@ -39,7 +39,9 @@ class Evaluator:
     def __init__(self, differentiated):
         self.differentiated = differentiated
         self.env, self.mode, self.batch, self.step = {}, frozenset(), None, 0
+        self.ahead = 0
         self.instance, self.place, self.frame, self.rule, self.depth, self.completing = None, (), None, None, 0, False
+        self.ends, self.frames = {}, []                     # values of slots while looking ahead, by id: gradients end there; applications that assigned
 
     # ---- names
 
@@ -88,7 +90,7 @@ class Evaluator:
         self.instance, self.place, self.frame = v.instance, (), []
         try:
             value = self.eval(v.node, v.scope)
-            return mark(value, self.frame) if self.frame else value
+            return self.mark(value) if self.frame else value
         finally:
             self.instance, self.place, self.frame = before
 
@@ -306,7 +308,7 @@ class Evaluator:
         try:
             self.arguments(f.lists[0] if f.lists else [], args, named, scope, e)
             v = self.body(f, scope)
-            return mark(v, self.frame) if self.frame else v
+            return self.mark(v) if self.frame else v
         finally:
             self.instance, self.place, self.frame = before
 
@@ -369,7 +371,17 @@ class Evaluator:
         if value.axes:
             raise Wrong("E200", 0, f"{slot.name} varies over samples")
         self.env = dict(self.env)
-        self.env[slot] = T((), value.shape, [scalar.leaf(n.val, slot) for n in value.data])
+        if self.ahead:
+            nodes = [N("id", (n,), n.val, slot) for n in value.data]
+            self.ends.update((id(n), n) for n in nodes)
+        else:
+            nodes = [scalar.leaf(n.val, slot) for n in value.data]
+        self.env[slot] = T((), value.shape, nodes)
+
+    def mark(self, v):
+        """The result of an application that assigned to states."""
+        self.frames.append(self.frame)
+        return mark(v, self.frame)
 
     # ---- bodies
 
@@ -549,6 +561,12 @@ class Evaluator:
             raise Strange("a gradient by several values")
         return self.value_gradient(value, targets[0], e)
 
+    def e_after(self, e, scope):
+        rounds = self.eval(e.count, scope)
+        if not isinstance(rounds, int):
+            raise Strange("a number of times that is not static")
+        return self.look_ahead(e.body, rounds, scope, lambda: self.eval(e.e, scope))
+
     def written(self, node):
         return node.name if node.kind in ("name", "field") else "?"
 
@@ -567,17 +585,17 @@ class Evaluator:
         frames = [scalar.applications(n) for n in value.data]
 
         def by(t):
-            return T(value.axes, t.shape, [slope(n, x, o, f) for n, o, f in zip(value.data, orders, frames) for x in t.data])
+            return T(value.axes, t.shape, [slope(n, x, o, f, self.ends) for n, o, f in zip(value.data, orders, frames) for x in t.data])
 
         return each(by, w)
 
     def has_path(self, nodes, wanted, stops=True):
-        return any(wanted & scalar.reached(n, through_stops=stops).keys() for n in nodes)
+        return any(wanted & scalar.reached(n, stops, self.ends).keys() for n in nodes)
 
     def meets_no_older(self, nodes, player, line, *also):
         for n in nodes:
-            for x in scalar.reached(n).values():
-                s = x.note if x.op == "leaf" else None
+            for x in scalar.reached(n, ends=self.ends).values():
+                s = x.note if x.op == "leaf" or id(x) in self.ends else None
                 if s and s.owner is player and s.kind == "param" and not any(x is y for y in self.env[s].data):
                     raise Wrong("E308", line, f"an older value of {player.name}", *also)
 
@@ -597,10 +615,10 @@ class Evaluator:
         axes = union([value, target])
         out, all_targets = [], {id(n) for n in target.data}
         for [y], xs in zip(rows_of(value, axes), rows_of(target, axes)):
-            if (scalar.reached(y).keys() & all_targets) - {id(x) for x in xs}:
+            if (scalar.reached(y, ends=self.ends).keys() & all_targets) - {id(x) for x in xs}:
                 raise Wrong("E305", e.line, "samples meet")
             topology, frames = scalar.order(y), scalar.applications(y)
-            out += [slope(y, x, topology, frames) for x in xs]
+            out += [slope(y, x, topology, frames, self.ends) for x in xs]
         return T(axes, target.shape, out)
 
     def e_prime(self, e, scope):
@@ -609,7 +627,7 @@ class Evaluator:
         def derivative(x):
             x = identity(tensor(x))
             y = tensor(self.apply(f, [x], {}, e))
-            return T(x.axes, x.shape, [slope(n, m, scalar.order(n), scalar.applications(n)) for n, m in zip(y.data, x.data)])
+            return T(x.axes, x.shape, [slope(n, m, scalar.order(n), scalar.applications(n), self.ends) for n, m in zip(y.data, x.data)])
 
         return (derivative,)
 
@@ -717,9 +735,9 @@ class Evaluator:
         return tensor(x)
 
 
-def slope(y, x, topology, frames):
+def slope(y, x, topology, frames, ends):
     """dy/dx, which still depends on the applications that y depends on."""
-    d = scalar.diff(y, x, topology)
+    d = scalar.diff(y, x, topology, ends)
     d = const(0) if d is None else d
     return N("dep", (d,), d.val, frames) if frames else d
 

@@ -48,6 +48,7 @@ class Game(Evaluator):
         self.given, self.checking, self.silent = given, checking, False
         self.reports, self.rules, self.declared, self.updated, self.drawn = {}, {}, {}, set(), {}
         self.committed, self.moves = {}, 0                  # by application and slot: it (so that it lives), and in which update
+        self.around, self.forgotten = False, set()          # is there a block around; applications whose assignments were looked ahead at, by id
 
     # ---- declarations
 
@@ -194,18 +195,18 @@ class Game(Evaluator):
 
     def top(self, s, scope):
         """A statement of the top level is a block of its own."""
-        body = {"alternate": lambda: s.body, "repeat": lambda: s.body, "update": lambda: [s], "simultaneous": lambda: [s], "if": lambda: [s]}.get(s.kind)
+        body = {"alternate": lambda: s.body, "repeat": lambda: s.body, "update": lambda: [s], "simultaneous": lambda: [s], "extragradient": lambda: [s], "if": lambda: [s]}.get(s.kind)
         if s.kind == "for":
             return self.top_for(s, scope)
         if not body:
             return self.statement(s, scope)
-        self.rules = {}
+        self.rules, self.around = {}, True
         before = self.mode
         if s.kind in ("alternate",):
             self.batch = self.eval(s.batch, scope) if s.batch else None
         _, self.mode = self.trial(body(), scope)
         self.statement(s, scope)
-        self.mode, self.batch = before, None
+        self.mode, self.batch, self.around = before, None, False
         return None
 
     def top_for(self, s, scope):
@@ -261,12 +262,15 @@ class Game(Evaluator):
         for t in s.body:
             self.env = start
             self.statement(t, scope)
-            for slot, v in self.env.items():
-                if start.get(slot) is not v:
-                    if slot in changed:
-                        raise Wrong("E402", t.line, "changed twice")
-                    changed[slot] = v
-        self.env = dict(start, **{}) | changed
+            self.join(changed, start, t.line)
+        self.env = start | changed
+
+    def join(self, changed, start, line):
+        for slot, v in self.env.items():
+            if start.get(slot) is not v:
+                if slot in changed:
+                    raise Wrong("E402", line, "changed twice")
+                changed[slot] = v
 
     # ---- plain statements
 
@@ -374,6 +378,10 @@ class Game(Evaluator):
     # ---- updates
 
     def s_update(self, s, scope):
+        self.apply_directions(self.taken(s, scope))
+
+    def taken(self, s, scope):
+        """The directions of an update, in the environment at hand."""
         players = [self.player(p, scope) for p in s.players]
         self.updated |= set(players)
         rule = self.eval(s.rule, scope)
@@ -387,7 +395,11 @@ class Game(Evaluator):
             raise Strange("numbers that grow")
         assigned = {}
         for n in nodes:
-            assigned.update(scalar.applications(n))
+            assigned.update((k, f) for k, f in scalar.applications(n).items() if k not in self.forgotten)
+        return s, players, rule, project, gradients, assigned
+
+    def apply_directions(self, taken):
+        s, players, rule, project, gradients, assigned = taken
         moved = [self.step_player(p, g, rule, project, s) for p, g in zip(players, gradients)]
         for p, w in zip(players, moved):
             for slot, v in zip(self.slots(p.instance, "param"), w):
@@ -395,6 +407,51 @@ class Game(Evaluator):
             self.put(p.steps, elementwise("add", self.env[p.steps], 1))
         self.moves += 1
         self.commit(assigned.values(), players)
+
+    # ---- looking ahead: in an environment of its own, whose values are computed numbers at which gradients end for the time being
+
+    def look_ahead(self, body, rounds, scope, then):
+        """then(), with the statements of body done so many times."""
+        kept = self.env, self.mode, self.updated, self.committed, self.rules, self.ends
+        self.rules = {k: dict(v) for k, v in self.rules.items()} if self.around else {}
+        self.committed, self.updated, self.ends = dict(self.committed), set(), dict(self.ends)
+        self.ahead += 1
+        around, self.around = self.around, True
+        self.mode = self.mode | self.moved_in(body, scope)
+        first = len(self.frames)
+        for _ in range(rounds):
+            self.statements(body, Scope(scope))
+        self.forgotten.update(id(f) for f in self.frames[first:])
+        self.mode, self.committed = kept[1], kept[3]
+        value = then()
+        self.ahead -= 1
+        self.env, self.mode, self.updated, self.committed, self.rules, self.ends = kept
+        self.around = around
+        return value
+
+    def moved_in(self, body, scope):
+        out = set()
+        for t in body:
+            if t.kind in ("simultaneous", "extragradient"):
+                out |= self.moved_in(t.body, scope)
+            elif t.kind == "update":
+                out |= {self.player(p, scope) for p in t.players}
+            else:
+                raise Strange("no update")
+        return out
+
+    def s_extragradient(self, s, scope):
+        together = [Node("simultaneous", s.line, body=s.body)]
+        if any(t.kind != "update" for t in s.body):
+            raise Strange("no update")
+        there = self.look_ahead(together, 1, scope, lambda: [self.taken(t, scope) for t in s.body])
+        self.updated |= {p for taken in there for p in taken[1]}
+        start, changed = self.env, {}
+        for taken in there:
+            self.env = start
+            self.apply_directions(taken)
+            self.join(changed, start, taken[0].line)
+        self.env = start | changed
 
     def slopes(self, s, players, value):
         value = tensor(value)
@@ -461,7 +518,7 @@ class Game(Evaluator):
             else:
                 self.local(s, scope)
         for n in states:
-            kept[n] = values_of(scope.names[n])
+            kept[n] = scope.names[n] if self.ahead else values_of(scope.names[n])
         self.rule = before
         return scope.names[names[0]]
 

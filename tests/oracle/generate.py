@@ -51,7 +51,7 @@ class Generator:
         self.count, self.out, self.players, self.states, self.tuples = 0, [], [], [], []
         self.memories = []
         self.reports, self.comparisons, self.losses, self.indent, self.block_players = 0, [], [], 0, []
-        self.in_block = False
+        self.in_block = self.ahead = False
 
     def fresh(self, stem):
         self.count += 1
@@ -353,7 +353,29 @@ class Generator:
         return self.r.choice([f"(E[{x} ~ {p.name}{size}] {x}^2)", f"(E[{x} ~ {p.name}{size}] {self.with_critic(x, True)})", f"1.0 * {p.name}({self.number()})",
                               f"tanh({p.name}(z: {self.atom(here)}))", f"(E[{x} ~ {p.name}{size}] (grad[{x}] {self.with_critic(x, True)}) * {x})"])
 
+    def look_ahead(self, here, e):
+        """e behind some updates that are dropped; one in the other now and then."""
+        if self.ahead and self.chance(0.8):
+            return e
+        before, self.ahead = self.ahead, True
+        inner = Place()
+        inner.batch, inner.functions = here.batch, here.functions
+        inner.numbers = here.numbers if self.chance(0.2) else []
+        chosen = self.some_players()
+        if self.chance(0.3):
+            pair = self.r.sample(self.players, min(2, len(self.players)))
+            word = self.r.choice(["simultaneous", "extragradient"])
+            text = f"{word} {{ {'; '.join(self.update_text(inner, [p]) for p in pair)} }}"
+        else:
+            text = "; ".join(self.update_text(inner, chosen) for _ in range(self.r.choice([1, 1, 2])))
+        self.ahead = before
+        return f"after {self.r.randint(1, 3)} {{ {text} }} ({e})"
+
     def loss(self, here, players):
+        e = self.plain_loss(here, players)
+        return self.look_ahead(here, e) if self.chance(0.1) else e
+
+    def plain_loss(self, here, players):
         if self.chance(0.12) and self.comparisons and len(players) == 1:
             for c, D, G in self.comparisons:
                 if here.batch and players[0] is D:
@@ -429,7 +451,8 @@ class Generator:
             if self.chance(0.25):
                 self.line(f"simultaneous {{ if {self.scalar(here, 1)} > {self.number()} {{ {self.update_text(here, pair[:1])} }} else {{ {self.update_text(here, pair[:1])} }}; {self.update_text(here, pair[1:])} }}")
                 return
-            self.line(f"simultaneous {{ {self.update_text(here, pair[:1])}; {self.update_text(here, pair[1:])} }}")
+            word = self.r.choice(["simultaneous", "extragradient"])
+            self.line(f"{word} {{ {self.update_text(here, pair[:1])}; {self.update_text(here, pair[1:])} }}")
         elif r < 0.73 and depth > 0:
             self.nested(f"repeat {self.r.randint(1, 3)} {{", here, depth)
         elif r < 0.79 and depth > 0:
@@ -571,7 +594,8 @@ class Generator:
 
     def report(self, here):
         self.reports += 1
-        self.line(f"report r{self.reports} = {self.scalar(here, 2)}")
+        e = self.scalar(here, 2)
+        self.line(f"report r{self.reports} = {self.look_ahead(here, e) if self.chance(0.3) else e}")
 
     def final_reports(self, here):
         for p in self.players:

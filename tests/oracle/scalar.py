@@ -155,8 +155,8 @@ def order(e):
     return out
 
 
-def reached(e, through_stops=False):
-    """The leaves that a walk back from e meets, and the applications it passes (these through stops, too)."""
+def reached(e, through_stops=False, ends=()):
+    """The leaves that a walk back from e meets, those of `ends` among them, and the applications it passes (these through stops, too)."""
     seen, leaves, work = set(), {}, [e]
     while work:
         n = work.pop()
@@ -164,7 +164,7 @@ def reached(e, through_stops=False):
             continue
         seen.add(id(n))
         leaves[id(n)] = n
-        if through_stops or n.op not in NO_PATH:
+        if id(n) not in ends and (through_stops or n.op not in NO_PATH):
             work += n.args[1:] if n.op == "where" and not through_stops else n.args
     return leaves
 
@@ -180,11 +180,11 @@ def applications(e):
     return found
 
 
-def diff(e, leaf_, topology=None):
-    """de/dleaf, as a node, or None where there is no path."""
+def diff(e, leaf_, topology=None, ends=()):
+    """de/dleaf, as a node, or None where there is no path. Nodes of `ends` are held."""
     slope = {id(leaf_): ONE}
     for n in topology or order(e):
-        if id(n) in slope or n.op in NO_PATH or not n.args:
+        if id(n) in slope or n.op in NO_PATH or not n.args or id(n) in ends:
             continue
         d = [slope.get(id(a)) for a in n.args]
         if any(x is not None for x in d):
@@ -194,11 +194,11 @@ def diff(e, leaf_, topology=None):
     return slope.get(id(e))
 
 
-def again(topology, leaf_, x):
-    """The value of the last node of topology with leaf_ at x; what a stop passed stays as it was."""
+def again(topology, leaf_, x, ends=()):
+    """The value of the last node of topology with leaf_ at x; what a stop passed, and nodes of `ends`, stay as they were."""
     val = {id(leaf_): x}
     for n in topology:
-        if id(n) in val or n.op in ("stop", "const", "leaf") or not any(id(a) in val for a in n.args):
+        if id(n) in val or id(n) in ends or n.op in ("stop", "const", "leaf") or not any(id(a) in val for a in n.args):
             continue
         args = [val.get(id(a), a.val) for a in n.args]
         if n.op in ("lt", "le", "gt", "ge"):
@@ -207,12 +207,12 @@ def again(topology, leaf_, x):
     return val.get(id(topology[-1]), topology[-1].val)
 
 
-def numeric(e, leaf_):
+def numeric(e, leaf_, ends=()):
     """de/dleaf by central differences and one step of Richardson."""
     t, x = order(e), leaf_.val
     h = 1e-3 * max(1.0, abs(x))
 
     def central(h):
-        return (again(t, leaf_, x + h) - again(t, leaf_, x - h)) / (2 * h)
+        return (again(t, leaf_, x + h, ends) - again(t, leaf_, x - h, ends)) / (2 * h)
 
     return (4 * central(h / 2) - central(h)) / 3

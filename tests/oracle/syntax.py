@@ -129,14 +129,17 @@ class Parser:
         return e
 
     def opens_prefix(self):
-        return self.peek() in ("E", "grad") and self.peek(1) == "["
+        return self.peek() in ("E", "grad") and self.peek(1) == "[" or self.peek() == "after"
 
     def prefix(self):
-        """E[..] and grad[..] go over products."""
+        """E[..], grad[..] and after go over products."""
         if not self.opens_prefix():
             return self.binary(6)
         line = self.line()
-        if self.next() == "grad":
+        word = self.next()
+        if word == "after":
+            return Node("after", line, count=self.expr(), body=self.block(), e=self.prefix())
+        if word == "grad":
             self.want("[")
             of = self.separated("]", self.expr)
             return Node("grad", line, of=of, e=self.prefix())

@@ -2,13 +2,16 @@
 #include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/value/value.h"
+#include "lang/source/habits.h"
 
 Value *dist_take_field(Ctx *c, const Dist *d, Value *v, Span at)
 {
     Value *f = v->kind == V_RECORD ? val_field(v, d->field.name) : NULL;
-    if (!f && !val_bad(v))
-        diag_error(c->L->diags, at, E112, "%s has no field %s; a draw of it is %s", dist_text(c->L, d->field.base),
-                   d->field.name, val_text(c->L, v));
+    if (!f && !val_bad(v)) {
+        Diag *e = diag_error(c->L->diags, at, E112, "%s has no field %s; a draw of it is %s", dist_text(c->L, d->field.base), d->field.name, val_text(c->L, v));
+        const Habit *h = habit_of(HABIT_MEMBER, d->field.name);
+        if (h) habit_hint(e, h);
+    }
     return f ? f : val_error(c->L);
 }
 

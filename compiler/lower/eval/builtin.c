@@ -5,6 +5,7 @@
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
+#include "lang/source/habits.h"
 #include "runtime/math/scalar.h"
 
 #include <math.h>
@@ -563,6 +564,17 @@ static int64_t shape_size(const Value *shape)
     return n;
 }
 
+/* The shape of v, whoever computed it: what asks for no more than that needs no value. */
+static bool shape_of(Ctx *c, Value *v, Span at, IrInts *d)
+{
+    IrVal *t = v->kind == V_TENSOR || v->kind == V_SLOT ? NULL : as_tensor(c, v, at);
+    if (v->kind == V_TENSOR) *d = ir_dims_of(&v->tensor.v->type);
+    else if (v->kind == V_SLOT) *d = ir_dims_of(&c->L->m->slots.v[v->slot.slot].type);
+    else if (t) *d = ir_dims_of(&t->type);
+    else return false;
+    return true;
+}
+
 /* How many: the length of a list or range, the leading extent of a tensor, the numbers of a shape, the elements of finite
    data. */
 static Value *builtin_count(Ctx *c, const Call *k)
@@ -572,18 +584,18 @@ static Value *builtin_count(Ctx *c, const Call *k)
     if (v->kind == V_LIST) return val_int(c->L, v->list.shape ? shape_size(v) : v->list.n);
     if (v->kind == V_RANGE) return val_int(c->L, v->range.to > v->range.from ? v->range.to - v->range.from : 0);
     if (v->kind == V_DIST && dist_finite(c->L, v->dist, &n)) return val_int(c->L, n);
-    IrVal *t = as_tensor(c, v, k->at);
-    if (t && !t->type.rank) return mistake(c, k, "count", "a list or tensor", v);
-    return t ? val_int(c->L, t->type.dim[0]) : val_error(c->L);
+    IrInts d;
+    if (!shape_of(c, v, k->at, &d)) return val_error(c->L);
+    return d.n ? val_int(c->L, d.v[0]) : mistake(c, k, "count", "a list or tensor", v);
 }
 
 static Value *builtin_shape(Ctx *c, const Call *k)
 {
-    IrVal *t = as_tensor(c, k->v[0], k->at);
     Value *d[IR_MAX_RANK];
-    for (int i = 0; t && i < t->type.rank; i++) d[i] = val_int(c->L, t->type.dim[i]);
-    if (!t) return val_error(c->L);
-    Value *shape = val_list(c->L, d, t->type.rank);
+    IrInts dims;
+    if (!shape_of(c, as_settled(c, k->v[0], k->at), k->at, &dims)) return val_error(c->L);
+    for (int i = 0; i < dims.n; i++) d[i] = val_int(c->L, dims.v[i]);
+    Value *shape = val_list(c->L, d, dims.n);
     shape->list.shape = true;
     return shape;
 }
@@ -596,8 +608,8 @@ static Value *filled_like(Ctx *c, const Call *k, Value *like, IrVal *value)
         for (int i = 0; i < like->record.n; i++) v[i] = filled_like(c, k, like->record.v[i], value);
         return val_record_like(c->L, like, v);
     }
-    IrVal *t = as_tensor(c, like, k->at);
-    return t ? val_tensor(c->L, ir_fill(fn_builder(c), value, ir_dims_of(&t->type))) : val_error(c->L);
+    IrInts d;
+    return shape_of(c, like, k->at, &d) ? val_tensor(c->L, ir_fill(fn_builder(c), value, d)) : val_error(c->L);
 }
 
 static Value *filled(Ctx *c, const Call *k, Value *like, IrVal *value)
@@ -606,6 +618,8 @@ static Value *filled(Ctx *c, const Call *k, Value *like, IrVal *value)
     like = as_numbers(c, like, k->at);
     if (!value || val_bad(like)) return val_error(c->L);
     bool table = like->kind == V_LIST && like->list.n && like->list.v[0]->kind == V_LIST;
+    bool size = like->kind == V_TENSOR && !like->tensor.v->type.rank && !ir_is_real(like->tensor.v->type.elem);    /* zeros(n) */
+    if (size) return as_dims(c, like, k->at, &d), val_error(c->L);
     if (table || like->kind == V_TENSOR || like->kind == V_SLOT || like->kind == V_RECORD)
         return filled_like(c, k, like, value);
     return as_dims(c, like, k->at, &d) ? val_tensor(c->L, ir_fill(fn_builder(c), value, d)) : val_error(c->L);
@@ -908,7 +922,9 @@ static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
         if (k < 0) {
             Diag *d =
                 diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", b->name, args->name[i]);
-            if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
+            const Habit *h = habit_of(HABIT_ARG, args->name[i]);
+            if (h && *b->args && !any_names(b)) diag_hint(d, "write %s; its arguments are %s", h->ours, b->args);
+            else if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
             return false;
         }
         if (v[k])

@@ -3,6 +3,7 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
+#include "lang/source/habits.h"
 
 bool call_enter(Ctx *c, Span at)
 {
@@ -97,12 +98,30 @@ static bool all_named(AstList params, const Value *r)
     return true;
 }
 
+static const char *params_text(Ctx *c, AstList params)
+{
+    Text t = text_in(c->L->a);
+    for (int i = 0; i < params.n; i++) text_printf(&t, "%s%s", i ? ", " : "", params.v[i]->param.name);
+    return text_str(&t);
+}
+
+/* A record for several parameters names each of them. */
+static void no_such_argument(Ctx *c, AstList params, const Value *r, Span at)
+{
+    int i = 0;
+    while (param_index(params, r->record.name[i]) >= 0) i++;
+    Diag *d = diag_error(c->L->diags, at, E110, "this record fills arguments by name, and none is called %s", r->record.name[i]);
+    diag_label(d, "%s", val_text(c->L, r));
+    diag_hint(d, "the arguments are %s; a field of the record is written as one of them, %s: s.%s", params_text(c, params), params.v[0]->param.name, r->record.name[i]);
+}
+
 /* Where one parameter at most must be given, the record may be that one, too: so a tuple is, and what belongs to a player. Of any other
  * record the declared type says it, or nothing does. */
 static bool fills_parameters(Ctx *c, AstList params, const Value *r, Span at, bool *fits)
 {
     const Ast *first = params.v[0], *type = first->param.type;
     *fits = all_named(params, r);
+    if (required(params) >= 2 && !*fits && r->record.name) return no_such_argument(c, params, r, at), false;
     if (required(params) >= 2 || !*fits) return true;
     *fits = r->record.name && r->record.n > 1 && !r->record.of && !r->record.mixed && !(type && type->kind != AST_TYPE);
     if (!*fits || type) return true;
@@ -138,11 +157,15 @@ const Ast *param_of(AstList params, const Args *args, int i)
     return at >= 0 && at < params.n ? params.v[at] : NULL;
 }
 
-static const char *params_text(Ctx *c, AstList params)
+static void arguments_hint(Ctx *c, Diag *d, AstList params, const char *name)
 {
-    Text t = text_in(c->L->a);
-    for (int i = 0; i < params.n; i++) text_printf(&t, "%s%s", i ? ", " : "", params.v[i]->param.name);
-    return text_str(&t);
+    const Habit *h = name ? habit_of(HABIT_ARG, name) : NULL;
+    const char *best = NULL, *all = params_text(c, params);
+    int distance = name && strlen(name) > 3 ? 3 : 1;
+    for (int i = 0; name && i < params.n; i++) names_nearer(params.v[i]->param.name, name, &best, &distance);
+    if (best && (!h || names_alike(best, name))) diag_hint(d, "did you mean %s? its arguments are %s", best, all);
+    else if (h) diag_hint(d, "write %s; its arguments are %s", h->ours, all);
+    else diag_hint(d, "its arguments are %s", all);
 }
 
 static bool place_arg(Ctx *c, AstList params, const Args *args, int i, int position, const char *what, int *index)
@@ -153,7 +176,7 @@ static bool place_arg(Ctx *c, AstList params, const Args *args, int i, int posit
     Diag *d = name ? diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", what, name)
                    : diag_error(c->L->diags, args->at[i], E109, "%s takes %d argument%s, and this is one too many",
                                 what, params.n, params.n == 1 ? "" : "s");
-    if (params.n) diag_hint(d, "its arguments are %s", params_text(c, params));
+    if (params.n) arguments_hint(c, d, params, name);
     return false;
 }
 
@@ -405,7 +428,12 @@ Value *eval_pipe(Ctx *c, const Ast *e)
     Value *f = right->kind == AST_NAME ? eval_callee(c, right) : eval_raw(c, right);
     if ((val_bad(x) && !c->L->guess) || val_bad(f)) return val_error(c->L);
     Args args = {.n = 1, .v = {x}, .at = {e->pipe.left->span}};
-    if (f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_BIJECTOR || f->kind == V_OPTIMIZER)
-        return apply(c, f, &args, e, e->span);
-    return not_callable(c, f, right->span);
+    bool callable = f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_BIJECTOR ||
+                    f->kind == V_OPTIMIZER;
+    if (!callable) return not_callable(c, f, right->span);
+    Span around = diags_used_at(c->L->diags, right->span);  /* what goes wrong inside of it is its affair */
+    if (around.file != right->span.file) diags_used_at(c->L->diags, around);
+    Value *v = apply(c, f, &args, e, e->span);
+    diags_used_at(c->L->diags, around);
+    return v;
 }

@@ -40,9 +40,20 @@ static Value *declare_alias(Ctx *c, const Ast *d, const char *name)
     return val_error(c->L);
 }
 
+/* Does a part of it that is asked for by name, or done in its turn, stand in a statement that could not be read? */
+static bool lacks_part(const Ast *d)
+{
+    AstDefine w = d->define.word;
+    bool parts = w == AST_DEFINE_DISTRIBUTION || w == AST_DEFINE_COMPARISON || w == AST_DEFINE_OPTIMIZER, lacks = false;
+    const Ast *body = d->define.body;
+    for (int i = 0; parts && body && body->kind == AST_BLOCK && i < body->block.stmts.n; i++) lacks |= body->block.stmts.v[i]->kind == AST_BROKEN;
+    return lacks;
+}
+
 static Value *declare_define(Ctx *c, const Ast *d, const char *name)
 {
     AstDefine w = d->define.word;
+    if (lacks_part(d)) return val_error(c->L);
     if (w == AST_DEFINE_SIMULATOR) return simulator_declare(c, d, name);
     if (is_model(w) && d->define.n_lists < 2) return player_declare(c, d, name, c->inst != NULL);
     if (d->define.is_alias) return declare_alias(c, d, name);

@@ -169,7 +169,7 @@ Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at);
 Value *player_body(Ctx *c, Player *p, Args *args, bool draw, const void *site, Span at);
 Value *player_field(Ctx *c, Player *p, const char *name, Span at);
 bool   player_draw(Ctx *c, Scope *scope, const Ast *param, const char *what);    /* a model's argument that is not given; false after an error */
-void   player_find_params(Ctx *c, Player *p, Span at);
+bool   player_find_params(Ctx *c, Player *p, Span at);                          /* false: they are not known, which was said */
 Player *as_player(Ctx *c, Value *v, Span at);                                   /* the one that owns parameters and is updated */
 Value *optimizer_apply(Ctx *c, Value *opt, Args *args, const void *site, Span at);
 void   optimizer_check(Ctx *c, Closure *k, Scope *scope);                        /* its body, of a w and g that are not known; scope: of its first list */

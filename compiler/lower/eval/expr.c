@@ -3,6 +3,7 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
+#include "lang/source/habits.h"
 
 #include <math.h>
 
@@ -36,6 +37,14 @@ static Value *eval_context_word(Ctx *c, const char *name, Span at)
     return strcmp(name, "training") ? NULL : is_training(c, at);
 }
 
+static Value *not_reported(Ctx *c, const Bound *report, Span at)
+{
+    if (names_lack(c->L->names)) return val_error(c->L);    /* what could not be read may have made it, or a loop around it */
+    Diag *d = diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", report->name);
+    diag_note(d, report->at, "it is reported here");
+    return val_error(c->L);
+}
+
 static Value *eval_name(Ctx *c, const Ast *e, bool callee)
 {
     const char *name = e->name.name;
@@ -44,27 +53,66 @@ static Value *eval_name(Ctx *c, const Ast *e, bool callee)
     if (v) return v;
     if (c->L->guess) return val_error(c->L);                /* lang/check has reported names that are nowhere */
     const Bound *b = names_use(c->L->names, e);
+    if (b && b->kind == NAME_BROKEN) return val_error(c->L);
     if (b && b->kind != NAME_REPORT) return scope_too_early(c, name, b->at, e->span);
+    if (b) return not_reported(c, b, e->span);
     scope_unknown(c, name, e->span);
     return val_error(c->L);
 }
 
+/* Of what has members or parameters, one may stand in a statement that could not be read. */
+static bool may_lack_field(const Ctx *c, const Value *v) { return v->kind != V_RECORD && v->kind != V_TENSOR && names_lack_parts(c->L->names); }
+
+static AstList members_of(const Compare *k) { return k->closure->def->define.body->block.stmts; }
+
+/* Of a record's fields, a player's parameters, a comparison's members. NULL: none is near. */
+static const char *nearest_field(Ctx *c, const Value *v, const char *name)
+{
+    const char *best = NULL;
+    int distance = names_reach(name);
+    const Value *r = v->kind == V_PLAYER ? player_record(c, player_self(v->player)) : v;
+    for (int i = 0; r->kind == V_RECORD && r->record.name && i < r->record.n; i++) {
+        const char *path = r->record.name[i];               /* of a parameter: "Dense_1.w" */
+        names_nearer(arena_strn(c->L->a, path, strcspn(path, ".")), name, &best, &distance);
+    }
+    for (int i = 0; v->kind == V_COMPARE && i < members_of(v->compare).n; i++) {
+        const Ast *m = members_of(v->compare).v[i];
+        if (m->kind == AST_MEMBER) names_nearer(m->member.name, name, &best, &distance);
+    }
+    return best;
+}
+
+static const char *members_text(Ctx *c, const Compare *k)
+{
+    Text t = text_in(c->L->a);
+    for (int i = 0, n = 0; i < members_of(k).n; i++)
+        if (members_of(k).v[i]->kind == AST_MEMBER) text_printf(&t, "%s%s", n++ ? ", " : "", members_of(k).v[i]->member.name);
+    return text_str(&t);
+}
+
+static const char *fields_text(Ctx *c, const Value *r)
+{
+    Text t = text_in(c->L->a);
+    for (int i = 0; i < r->record.n; i++) text_printf(&t, "%s%s", i ? ", " : "", r->record.name[i]);
+    return text_str(&t);
+}
+
 static void no_field(Ctx *c, const Ast *e, const Value *v)
 {
+    if (may_lack_field(c, v)) return;
     Diag *d = diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", val_text(c->L, v), e->field.name);
-    const char *best = NULL;
-    int distance = 3;
-    for (int i = 0; v->kind == V_RECORD && v->record.name && i < v->record.n; i++) {
-        int k = name_distance(v->record.name[i], e->field.name);
-        if (k < distance) distance = k, best = v->record.name[i];
-    }
+    const char *best = nearest_field(c, v, e->field.name);
+    const Habit *h = best ? NULL : habit_of(HABIT_MEMBER, e->field.name);
     if (best) diag_hint(d, "did you mean %s?", best);
+    else if (h) habit_hint(d, h);
+    else if (v->kind == V_COMPARE) diag_hint(d, "it has %s", members_text(c, v->compare));
+    else if (v->kind == V_RECORD && v->record.of) diag_hint(d, "the parameters of %s are called %s", v->record.of->name, fields_text(c, v));
 }
 
 static Value *module_field(Ctx *c, const Ast *e, Value *m)
 {
     Value *v = scope_local(c, m->module, e->field.name);
-    if (v) return v;
+    if (v || names_may_lack(c->L->names, e->field.name)) return v ? v : val_error(c->L);
     diag_error(c->L->diags, e->field.name_span, E100, "the module %s has no %s", m->module->module->name,
                e->field.name);
     return val_error(c->L);
@@ -77,7 +125,8 @@ static Value *field_of_dist(Ctx *c, const Ast *e, Dist *d)
     if (v) return v;
     const Ast *type = dist_type(d);
     if (type && type->kind == AST_TYPE) {
-        diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", dist_text(c->L, d), e->field.name);
+        Diag *no = diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", dist_text(c->L, d), e->field.name);
+        if (habit_of(HABIT_MEMBER, e->field.name)) habit_hint(no, habit_of(HABIT_MEMBER, e->field.name));
         return val_error(c->L);
     }
     return val_dist(c->L, dist_of_field(c->L, d, e->field.name, path_join(c->L, d->name, e->field.name)));
@@ -443,10 +492,13 @@ Value *eval_stmts(Ctx *c, AstList stmts)
     declare_local(c, stmts);
     int assigned = pending_count(c->L);
     Value *last = val_none(c->L);
+    bool broken = false;
     for (int i = 0; i < stmts.n; i++) {
         const Ast *s = stmts.v[i];
         last = val_none(c->L);
-        if (ast_is_expr(s)) {
+        if (s->kind == AST_BROKEN) {
+            broken = true;
+        } else if (ast_is_expr(s)) {
             last = eval(c, s);
             if (i + 1 < stmts.n) value_dropped(c, s, last);
         } else if (!eval_statement(c, s)) {
@@ -454,7 +506,7 @@ Value *eval_stmts(Ctx *c, AstList stmts)
         }
     }
     if (c->L->guess) check_local(c, stmts);
-    return pending_result(c, assigned, last);
+    return broken ? val_error(c->L) : pending_result(c, assigned, last);
 }
 
 Value *eval_block(Ctx *c, const Ast *block)

@@ -139,7 +139,7 @@ static bool index_within(Ctx *c, const Value *v, const IrVal *k, const IrVal *t,
         diag_label(d, "class[%lld]", (long long)classes);
         return false;
     }
-    if (classes || ints_within(c->L, k, 0, extent - 1)) return true;
+    if (classes || !ir_dims_size(&k->type) || ints_within(c->L, k, 0, extent - 1)) return true;
     if (ir_is_real(t->type.elem) && ints_guarded(c, k, 0, extent - 1)) return true;     /* NaN where the arm is not picked */
     bool known = ints_known(c->L, k, &lo, &hi);
     if (!known && ir_is_real(t->type.elem)) return true;

@@ -51,6 +51,17 @@ static struct RuleInstance *instance_of(Ctx *c, Player *p, const struct RuleInst
     return in;
 }
 
+/* Whom an `after` outside of any block looks ahead with begins there each time, so nothing of it is in a checkpoint, until a block has the same rule. */
+static void state_is_of(Lower *L, const Rule *r, int slot, IrSlotKind kind)
+{
+    L->m->slots.v[slot].kind = r->block->stand_before || L->m->slots.v[slot].kind != IR_SLOT_SCRATCH ? kind : IR_SLOT_SCRATCH;
+}
+
+static int state_new(Lower *L, const Rule *r, const char *path, IrType t, IrSlotKind kind)
+{
+    return slot_new(L, path, t, r->block->stand_before ? kind : IR_SLOT_SCRATCH, r->player);
+}
+
 /* ---- states: made in INIT, from the shapes of w and g and the values of w */
 
 /* In INIT nothing is known of a gradient but its shape. */
@@ -123,9 +134,10 @@ static Value *state_slots(Ctx *c, Rule *r, Value *first, const char *path, Span 
     r->inst->constant = r->inst->constant && is_constant(t);
     int slot = ir_find_slot(L->m, path);
     if (slot < 0) {
-        slot = slot_new(L, path, t->type, IR_SLOT_OPTIMIZER, r->player);
+        slot = state_new(L, r, path, t->type, IR_SLOT_OPTIMIZER);
         fn_initialise(L, slot, t);
     }
+    state_is_of(L, r, slot, IR_SLOT_OPTIMIZER);
     Value *v = val_slot(L, slot);
     v->slot.classes = first->kind == V_TENSOR ? first->tensor.classes : 0;
     return v;
@@ -217,8 +229,11 @@ Value *rule_steps(Ctx *c)
 {
     Lower *L = c->L;
     struct RuleInstance *in = c->rule->inst;
-    if (in->steps_slot < 0)
-        in->steps_slot = slot_new(L, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER, c->rule->player);
+    bool first = in->steps_slot < 0;
+    if (first)
+        in->steps_slot = state_new(L, c->rule, path_join(L, in->path, "steps"), ir_scalar(IR_I64), IR_SLOT_COUNTER);
+    state_is_of(L, c->rule, in->steps_slot, IR_SLOT_COUNTER);
+    if (first && !c->rule->block->stand_before && L->fn == L->graph) ahead_first(L, in->steps_slot, ir_const(fn_builder(c), IR_I64, 0));
     return val_tensor(L, ir_add(fn_builder(c), fn_read(L, in->steps_slot), ir_const(fn_builder(c), IR_I64, 1)));
 }
 

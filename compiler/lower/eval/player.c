@@ -218,7 +218,7 @@ static IrVal *mapped(Ctx *c, const Player *p)
     return ir_spread(fn_builder(c), ir_fill(fn_builder(c), ir_const(fn_builder(c), t->elem, 0), ir_dims_of(t)), c->axes);
 }
 
-static void find_in_bijector(Ctx *c, Player *p, Span at)
+static bool find_in_bijector(Ctx *c, Player *p, Span at)
 {
     const Closure *k = p->bijector->bijector.closure;
     Ctx own = {.L = c->L, .scope = k->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
@@ -227,22 +227,30 @@ static void find_in_bijector(Ctx *c, Player *p, Span at)
     IrVal *z = mapped(&own, p);
     if (z) apply1(&own, p->bijector, val_tensor(c->L, z), p, at);
     trial_end(c->L, &t);
-    if (z || p->params.n) return;
+    if (z || p->params.n) return true;
+    if (names_lack(c->L->names)) return false;              /* the statement that applies it may be one that could not be read */
     Diag *d = diag_error(c->L->diags, at, E113, "the parameters of %s are not known before it has been applied", p->name);
     diag_hint(d, "declare the type of what it maps, bijector %s(..) -> real[2], or apply it in an earlier statement", k->name);
+    return false;
+}
+
+/* The statement that applies it may be one that could not be read. */
+static bool not_applied(Ctx *c, const Player *p, const Ast *param, Span at)
+{
+    if (names_lack(c->L->names)) return false;
+    Diag *d = diag_error(c->L->diags, at, E113, "the parameters of %s are not known before it has been applied", p->name);
+    diag_hint(d, "declare the type of its argument %s, or apply it in an earlier statement", param->param.name);
+    return false;
 }
 
 /* Evaluates the body once, on zeros, in a function that is dropped: its parameters are made on the way. */
-void player_find_params(Ctx *c, Player *p, Span at)
+bool player_find_params(Ctx *c, Player *p, Span at)
 {
     Lower *L = c->L;
     p = player_self(p);
-    if (p->found) return;
+    if (p->found) return true;
     p->found = true;
-    if (p->bijector) {
-        find_in_bijector(c, p, at);
-        return;
-    }
+    if (p->bijector) return find_in_bijector(c, p, at);
     Ctx own = {.L = L, .scope = p->closure->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
     AstList params = player_params(p);
     Args args = {0};
@@ -255,21 +263,16 @@ void player_find_params(Ctx *c, Player *p, Span at)
         args.v[args.n] = v ? val_tensor(L, v) : NULL;
         args.name[args.n] = q->param.name;
         args.at[args.n] = q->span;
-        if (!v && p->params.n) {                            /* those that an application above has made */
-            trial_end(L, &t);
-            return;
-        }
         if (!v) {
-            Diag *d = diag_error(L->diags, at, E113, "the parameters of %s are not known before it has been applied",
-                                 p->name);
-            diag_hint(d, "declare the type of its argument %s, or apply it in an earlier statement", q->param.name);
             trial_end(L, &t);
-            return;
+            p->found = p->params.n > 0;                     /* those that an application above has made */
+            return p->found || not_applied(c, p, q, at);
         }
         args.n++;
     }
     player_body(&own, p, &args, true, p, at);
     trial_end(L, &t);
+    return true;
 }
 
 /* D.steps, D.mu, D.Dense_1.w. NULL: D has none of that name. */
@@ -285,17 +288,19 @@ Value *player_field(Ctx *c, Player *p, const char *name, Span at)
     const char *path = path_join(L, p->name, name);
     int slot = ir_find_slot(L->m, path);
     if (slot < 0 && !p->found) {
-        player_find_params(c, p, at);
+        if (!player_find_params(c, p, at)) return val_error(L);
         slot = ir_find_slot(L->m, path);
     }
     if (slot >= 0) return val_slot(L, slot);
     size_t n = strlen(path);
     for (int i = 0; i < p->params.n; i++)                   /* a prefix of a parameter's path: more names follow */
         if (!strncmp(L->m->slots.v[p->params.v[i]].path, path, n) && L->m->slots.v[p->params.v[i]].path[n] == '.') {
+            if (names_lack_parts(L->names)) return val_error(L);
             diag_error(L->diags, at, E112, "%s is a layer; name one of its parameters, like %s", path,
                        L->m->slots.v[p->params.v[i]].path);
             return val_error(L);
         }
+    if (names_may_lack(L->names, name)) return val_error(L);            /* its param may stand in a line that could not be read */
     if (p->word != AST_DEFINE_NET && p->closure->def->define.body) {    /* a model's field is the marginal of it */
         return val_dist(L, dist_of_field(L, dist_of_model(L, p, &(Args){0}), name, path));
     }

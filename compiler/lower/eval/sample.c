@@ -71,6 +71,18 @@ static int own_axis(const Value *v)
 
 /* ---- how many */
 
+/* Said once of a schedule, however much it draws. */
+static bool no_batch(Ctx *c, Span at)
+{
+    Span steps = c->unsized->alternate.steps->span;
+    Diag *d = diag_error(c->L->diags, (Span){steps.file, c->unsized->span.begin, steps.end}, E302, "this schedule draws samples, and does not say how many");
+    Span user = diags_used_at(c->L->diags, SPAN_NONE);
+    diags_used_at(c->L->diags, user);
+    diag_note(d, user.file ? user : at, "drawn for this");
+    diag_hint(d, "alternate .. steps, batch 64 { .. } is their number for all of it, E[x ~ p : 64] for one average");
+    return false;
+}
+
 static bool sample_size(Ctx *c, const Ast *size, Span at, int64_t *n)
 {
     if (size) {
@@ -84,6 +96,7 @@ static bool sample_size(Ctx *c, const Ast *size, Span at, int64_t *n)
         if (c->sized) *c->sized = true;
         return *n = c->batch, true;
     }
+    if (c->unsized) return no_batch(c, at);
     Diag *d = diag_error(c->L->diags, at, E302, "how many samples? Outside a schedule the number must be given");
     diag_hint(d, "E[x ~ p : 5000] ..., or n: 5000 as an argument of a loss or metric");
     return false;

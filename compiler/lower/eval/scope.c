@@ -131,6 +131,7 @@ static Value *cyclic(Ctx *c, const Binding *b, Span at)
 /* A let that is computed while the program runs is computed where it stands. */
 Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at)
 {
+    if (names_may_lack(c->L->names, name)) return val_error(c->L);
     Diag *d = diag_error(c->L->diags, at, E113, "%s is used before the line that computes it", name);
     diag_note(d, computed, "computed here");
     return val_error(c->L);
@@ -305,12 +306,11 @@ static const char *nearest(Ctx *c, const char *name)
 
 void scope_unknown(Ctx *c, const char *name, Span at)
 {
+    if (names_may_lack(c->L->names, name) || names_unknown(c->L->names, name)) return;
     bool shown = diags_count(c->L->diags, DIAG_ERROR) < DIAGS_KEPT;     /* hints cost a look at every name */
     Diag *d = diag_error(c->L->diags, at, E100, "%s is not declared", name);
     if (!shown) return;
-    const char *near = nearest(c, name), *module = names_module_of(stdlib_find, stdlib_names, name);
-    if (module && strcmp(module, "prelude")) diag_hint(d, "import %s", module);
-    else if (near) diag_hint(d, "did you mean %s?", near);
+    names_hint(d, stdlib_find, stdlib_names, name, nearest(c, name));
 }
 
 /* ---- patterns */

@@ -6,6 +6,8 @@
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
+enum { MOST_TIMES = 10000 };                                /* of updates that are unrolled: each looks at all of the graph */
+
 static bool statements(Ctx *c, AstList stmts);
 
 static bool block(Ctx *c, const Ast *b)
@@ -19,8 +21,8 @@ static bool repeated(Ctx *c, const Ast *body, int64_t rounds, Span at)
 {
     Lower *L = c->L;
     int64_t around = L->rounds_around ? L->rounds_around : 1;
-    if (rounds > MAX_ROUNDS || rounds > MAX_EVALS / around) {
-        diag_error(L->diags, at, E107, "the updates of after are unrolled, and %lld times are too many", (long long)rounds);
+    if (rounds > MOST_TIMES / around) {
+        diag_error(L->diags, at, E107, "the updates of after are unrolled, and so many times are too many: more than %d", MOST_TIMES);
         return false;
     }
     int64_t outside = rounds_enter(L, rounds);
@@ -95,11 +97,12 @@ static bool statement(Ctx *c, const Ast *s)
         eval_stmts(c, (AstList){(Ast *[]){(Ast *)s}, 1});
         return diags_count(L->diags, DIAG_ERROR) == errors;
     }
-    case AST_ASSIGN: return unsupported(c, s->span, ":= among the updates of after"), false;
+    case AST_ASSIGN: return keep_assign(c, s);
     default: break;
     }
     Diag *d = diag_error(L->diags, s->span, E403, "after holds updates, and %s is none", ast_kind_name((AstKind)s->kind));
-    diag_hint(d, "nothing that after does is kept, so nothing of it can be reported or saved");
+    if (s->kind == AST_ALTERNATE || s->kind == AST_EVERY) diag_hint(d, "repeat n { .. } does its updates n times");
+    else diag_hint(d, "nothing that after does is kept, so nothing of it can be reported or saved");
     return false;
 }
 
@@ -132,5 +135,9 @@ bool look_ahead(Ctx *c, const Ast *after, int64_t rounds)
     inner.around = inner.block = updates_block(c, after->after.updates);
     inner.path = path_join(c->L, c->path, "after");
     inner.rule = NULL;
-    return repeated(&inner, after->after.updates, rounds, after->after.count->span);
+    int64_t outside = c->L->rounds_around;
+    c->L->rounds_around = 0;
+    bool ok = repeated(&inner, after->after.updates, rounds, after->after.count->span);
+    c->L->rounds_around = outside;
+    return ok;
 }

@@ -312,6 +312,7 @@ static IrVal *assign_elements(Ctx *c, const Ast *index, IrVal *old, IrVal *v, Sp
         return NULL;
     }
     IrVal *t = target_put(c, index, old, v, &picked, &within, at, what);
+    if (within && c->L->g->ahead) return unsupported(c, index->span, "an index known only while the program runs, among the updates of after"), NULL;
     if (t && within) part_report(c->L, strf(c->L, "within %s", what), within);
     return t;
 }
@@ -364,30 +365,48 @@ static void no_state(Ctx *c, const Ast *target, const char *name, const Value *v
     else diag_hint(d, "state %s: real = 0 declares one; let gives a name to a value that does not change", name);
 }
 
-void sched_assign(Ctx *c, const Ast *s, Nodes *to)
+/* The state that is assigned to. NULL, reported, when it is none. */
+static Value *assigned(Ctx *c, const Ast *s)
 {
-    Lower *L = c->L;
     const Ast *target = s->assign.target, *name = target_root(target);
     if (!name) {
-        diag_error(L->diags, target->span, E201, ":= changes a state or a part of one, and this is a part of no name");
-        return;
+        diag_error(c->L->diags, target->span, E201, ":= changes a state or a part of one, and this is a part of no name");
+        return NULL;
     }
     Value *state = scope_find(c, name, true);
-    if (!state) {
-        scope_unknown(c, name->name.name, name->span);
-        return;
-    }
-    if (!is_state(L, state)) {
-        no_state(c, target, name->name.name, state);
-        return;
-    }
-    Part *p = part_begin(L, strf(L, "set_%s", name->name.name), IR_FN_STATE, s->span);
+    if (!state) scope_unknown(c, name->name.name, name->span);
+    else if (!is_state(c->L, state)) no_state(c, target, name->name.name, state);
+    else return state;
+    return NULL;
+}
+
+/* In the part and the environment at hand. */
+static void assign(Ctx *c, const Ast *s, Value *state)
+{
     Target part;
     Ctx outside = *c;
     outside.block = NULL;                                   /* nothing is trained by it */
-    if (target_find(&outside, target, state, &part))
+    if (target_find(&outside, s->assign.target, state, &part))
         assign_value(&outside, s, &part, val_now(&outside, as_numbers(&outside, eval(&outside, s->assign.value), s->assign.value->span)));
+}
+
+bool keep_assign(Ctx *c, const Ast *s)
+{
+    int errors = diags_count(c->L->diags, DIAG_ERROR);
+    Value *state = assigned(c, s);
+    if (state) assign(c, s, state);
+    return diags_count(c->L->diags, DIAG_ERROR) == errors;
+}
+
+void sched_assign(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    Value *state = assigned(c, s);
+    if (!state) return;
+    const char *name = target_root(s->assign.target)->name.name;
+    Part *p = part_begin(L, strf(L, "set_%s", name), IR_FN_STATE, s->span);
+    assign(c, s, state);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
-    sched_line(c, p, "set", name->name.name, s->span);
+    sched_line(c, p, "set", name, s->span);
 }

@@ -28,7 +28,7 @@ static void declare_lets(Ctx *c, AstList stmts)
 static void library_statement(Lower *L, const Ast *s)
 {
     bool declares = s->kind == AST_DEFINE || s->kind == AST_LET || s->kind == AST_IMPORT || s->kind == AST_DATA ||
-                    s->kind == AST_COMPARE || s->kind == AST_LOSS;
+                    s->kind == AST_COMPARE || s->kind == AST_LOSS || s->kind == AST_BROKEN;
     if (!declares)
         diag_error(L->diags, s->span, E403,
                    "a module holds declarations; statements stand in the program that imports it");
@@ -87,7 +87,7 @@ static void check_settings(Lower *L)
 {
     for (int i = 0; i < L->o.n_settings; i++) {
         const char *name = L->o.setting[i].name, *near = nearest_let(L, name);
-        if (near && !strcmp(near, name)) continue;
+        if ((near && !strcmp(near, name)) || names_may_lack(L->names, name)) continue;
         Diag *d = diag_error(L->diags, SPAN_NONE, E100, "--set %s: the program has no top-level let %s", name, name);
         if (near) diag_hint(d, "did you mean %s?", near);
     }
@@ -435,7 +435,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     check_settings(L);
     Ctx c = top_ctx(L);
     schedule_program(&c);
-    pending_check(L);
+    if (!names_lack(L->names)) pending_check(L);
     if (!L->too_deep && !L->too_large) check_unused(&c);
     if (diags_failed(diags)) return false;
     graph_stabilise(L);

@@ -170,6 +170,8 @@ static bool alternate_sizes(Ctx *c, const Ast *s, int64_t *steps, int64_t *batch
     return true;
 }
 
+enum { LOOKED_AT = 64 };                                    /* for a batch whose size is wrong */
+
 static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
@@ -180,8 +182,9 @@ static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
         diag_error(L->diags, s->span, E403, "alternate stands at the top level, not inside another block");
         return;
     }
-    if (!alternate_sizes(c, s, &steps, &batch)) return;
+    if (!alternate_sizes(c, s, &steps, &batch)) steps = 1, batch = LOOKED_AT;       /* what else is wrong is to be found */
     inner.batch = batch;
+    inner.unsized = batch < 0 ? s : NULL;
     block_find_players(&inner, s->alternate.body, &b);
     Part *before = guard(c, to, s->span);
     open_block(&inner, &b, to);
@@ -248,8 +251,8 @@ static void sched_every(Ctx *c, const Ast *s, Nodes *to)
     }
     Part *before = guard(c, to, s->span);
     GanSchedule *n = sched_node(c, to, GAN_EVERY, s->span);
-    if (!as_size(c, eval(c, s->every.count), s->every.count->span, "the number of rounds", &n->count)) return;
-    if (!n->count) diag_error(c->L->diags, s->every.count->span, E403, "every 0 rounds would be never");
+    bool known = as_size(c, eval(c, s->every.count), s->every.count->span, "the number of rounds", &n->count);
+    if (known && !n->count) diag_error(c->L->diags, s->every.count->span, E403, "every 0 rounds would be never");
     side(c, s->every.body, control_new(c->L), true, n, &changed);
     control_changes(c->L, &changed, before, s->span);
 }
@@ -419,6 +422,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
         block(c, s, to->rounds, n);
         return;
     }
+    case AST_BROKEN: return;
     default:
         if (ast_is_expr(s)) diag_error(c->L->diags, s->span, E030, "this value is dropped");
         else diag_error(c->L->diags, s->span, E403, "%s cannot stand here", ast_kind_name((AstKind)s->kind));

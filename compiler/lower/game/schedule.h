@@ -38,6 +38,7 @@ bool sched_carry(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next
 bool carry_here(Ctx *c, const Ast *for_, Value **carried, bool first, Ctx *next);       /* the same in the part at hand */
 void sched_state(Ctx *c, const Ast *s);
 void sched_assign(Ctx *c, const Ast *s, Nodes *to);
+bool keep_assign(Ctx *c, const Ast *s);                                         /* s := e in the part and the environment at hand; false after an error */
 
 /* ---- update.c */
 

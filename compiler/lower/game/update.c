@@ -255,14 +255,32 @@ static Value *direction_of(const Player *p, bool alone, Value *v)
     return alone ? v : NULL;
 }
 
+/* The field of a parameter's path, "Dense_1.w": of that name, or w of a record Dense_1. */
+static Value *by_path(Ctx *c, const Value *r, const char *path)
+{
+    Value *f = r->record.name ? val_field(r, path) : NULL;
+    for (const char *dot = strchr(path, '.'); r->record.name && !f && dot; dot = strchr(dot + 1, '.')) {
+        const Value *part = val_field(r, arena_strn(c->L->a, path, (size_t)(dot - path)));
+        f = part && part->kind == V_RECORD ? by_path(c, part, dot + 1) : NULL;
+    }
+    return f;
+}
+
+static int tensors_in(const Value *r)
+{
+    int n = 0;
+    for (int i = 0; i < r->record.n; i++) n += r->record.v[i]->kind == V_RECORD ? tensors_in(r->record.v[i]) : 1;
+    return n;
+}
+
 /* The direction's tensors in the order of the parameters; NULL when they are not those of the player. */
 static Value *in_order(Ctx *c, const Player *p, const Value *like, const Value *g)
 {
-    if (!g || g->record.n != p->params.n || !g->record.name) return NULL;
-    Value **v = arena_array(c->L->a, Value *, g->record.n + 1);
-    for (int i = 0; i < g->record.n; i++)
-        if (!(v[i] = val_field(g, like->record.name[i]))) return NULL;
-    return val_record(c->L, v, like->record.name, g->record.n);
+    if (!g || tensors_in(g) != p->params.n) return NULL;
+    Value **v = arena_array(c->L->a, Value *, p->params.n + 1);
+    for (int i = 0; i < p->params.n; i++)
+        if (!(v[i] = by_path(c, g, like->record.name[i]))) return NULL;
+    return val_record(c->L, v, like->record.name, p->params.n);
 }
 
 static void collect_tensors(Ctx *c, Value *v, Span at, IrVal **out, int *n, int most)
@@ -281,6 +299,52 @@ static bool part_bad(const Value *v)
     return bad;
 }
 
+/* The part of a record that is for the player, whoever's it is; the record itself where it is for one alone. */
+static const Value *part_for(const Player *p, bool alone, const Value *v)
+{
+    const Value *part = v->kind == V_RECORD && v->record.name ? val_field(v, p->name) : NULL;
+    return part && part->kind == V_RECORD ? part : alone && v->kind == V_RECORD ? v : NULL;
+}
+
+/* What is wrong with it, in terms of the parameters: like has all of them. */
+static Diag *lacks_or_has(Ctx *c, const Player *p, const Value *like, const Value *part, Span at)
+{
+    Lower *L = c->L;
+    for (int i = 0; i < like->record.n; i++)
+        if (!by_path(c, part, like->record.name[i]))
+            return diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and this has none for %s", p->name, like->record.name[i]);
+    for (int i = 0; i < part->record.n; i++)
+        if (!val_part(L, like, part->record.name[i]))
+            return diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and it has no parameter %s", p->name, part->record.name[i]);
+    return diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and this is %s", p->name, val_text(L, part));
+}
+
+static void wrong_direction(Ctx *c, const Player *p, const Value *like, bool alone, const Value *v, Span at)
+{
+    Lower *L = c->L;
+    const Value *part = part_for(p, alone, v);
+    Diag *d;
+    if (!part) d = diag_error(L->diags, at, E201, "along takes a direction for each parameter of %s, and this is %s", p->name, val_text(L, v));
+    else if (part->record.mixed) d = diag_error(L->diags, at, E201, "this is made of directions of several players, so it is none of %s", p->name);
+    else if (part->record.of && part->record.of != p) d = diag_error(L->diags, at, E201, "this is a direction of %s, and %s is to be moved", part->record.of->name, p->name);
+    else d = lacks_or_has(c, p, like, part, at);
+    diag_hint(d, alone ? "grad[%s] e is one" : "(%s: grad[..] e, ...) has a record for each player", p->name);
+}
+
+/* Each tensor of a direction, in the order of the parameters, has the shape of its own, or is one number for all of it. */
+static bool direction_fits(Ctx *c, const Player *p, const Value *g, Span at)
+{
+    for (int i = 0; i < p->params.n; i++) {
+        const IrSlot *s = &c->L->m->slots.v[p->params.v[i]];
+        const Value *v = g->record.v[i];
+        const IrType *t = v->kind == V_TENSOR ? &v->tensor.v->type : v->kind == V_SLOT ? &c->L->m->slots.v[v->slot.slot].type : NULL;
+        if (!t || !t->rank || ir_dims_equal(t, &s->type)) continue;
+        diag_error(c->L->diags, at, E200, "%s is %s, and its direction is %s", s->path, type_text(c->L, &s->type), type_text(c->L, t));
+        return false;
+    }
+    return true;
+}
+
 static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, Value *opt, Changes *out)
 {
     Lower *L = c->L;
@@ -296,11 +360,12 @@ static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, V
     for (int i = 0; i < who->n; i++) {
         Player *p = who->p[i];
         Value *g = in_order(c, p, player_record(c, p), direction_of(p, who->n == 1, v));
+        if (!g && names_lack_parts(L->names)) return;             /* a param may stand in what could not be read */
         if (!g) {
-            Diag *d = diag_error(L->diags, at, E201, "along takes a record with a direction for each parameter of %s, and this is %s", p->name, val_text(L, v));
-            diag_hint(d, who->n == 1 ? "grad[%s] e is one" : "(%s: grad[..] e, ...) has a record for each player", p->name);
+            wrong_direction(c, p, player_record(c, p), who->n == 1, v, at);
             return;
         }
+        if (!direction_fits(c, p, g, at)) return;
         collect_tensors(c, g, at, tensor, &n, most);
         move(c, s, t, p, opt, g, out);
     }
@@ -399,6 +464,7 @@ static bool update_any(Ctx *c, const Ast *s, Together *t, Changes *out)
 {
     if (s->kind == AST_UPDATE) return update_one(c, s, t, out);
     if (s->kind == AST_IF) return update_if(c, s, t, out);
+    if (s->kind == AST_BROKEN) return false;
     diag_error(c->L->diags, s->span, E403, "%s holds updates, and if around them, and nothing else", t->looks_ahead ? "extragradient" : "simultaneous");
     return false;
 }
@@ -448,6 +514,7 @@ static int slot_like(Lower *L, int slot, const Player *p)
 
 static void not_alike(Ctx *c, const Player *from, const Player *into, int slot, const Player *has, Span at)
 {
+    if (names_lack_parts(c->L->names)) return;                    /* a param may stand in what could not be read */
     const char *path = c->L->m->slots.v[slot].path;
     diag_error(c->L->diags, at, E405, "%s and %s do not have the same parameters: there is no %s%s like %s", from->name, into->name, has->name,
                path + strlen(c->L->m->slots.v[slot].player), path);

@@ -28,7 +28,7 @@ IrElem int_elem(int64_t i);                                  /* the least elemen
 Value *val_prime(Lower *L, Value *of, int order);
 Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
 
-#define VAL_UNKNOWN "\x1a"                                   /* the text of a value that is not known: no message with it is wanted */
+#define VAL_UNKNOWN DIAG_UNKNOWN                                 /* the text of a value that is not known: no message with it is wanted */
 static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
 static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
 static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }

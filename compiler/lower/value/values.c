@@ -401,8 +401,8 @@ static const char *list_text(Lower *L, const Value *v)
 const char *val_text(Lower *L, const Value *v)
 {
     switch (v->kind) {
-    case V_ERROR: return L->guess ? VAL_UNKNOWN : "nothing";
-    case V_NONE: return "nothing";
+    case V_ERROR: return VAL_UNKNOWN;
+    case V_NONE: return "no value";
     case V_INT: return strf(L, "%lld", (long long)v->i);
     case V_REAL: return real_text(L, v->r);
     case V_BOOL: return v->b ? "true" : "false";
@@ -492,6 +492,7 @@ static bool wants_value(Ctx *c, const Value *v, Span at)
         diag_hint(d, "draw from it: E[x ~ %s] ..., or a statement x ~ %s", c->L->dist_text(c->L, v->dist),
                   c->L->dist_text(c->L, v->dist));
     if (v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER) diag_hint(d, "apply it to an argument");
+    if (v->kind == V_NONE) diag_hint(d, "the last expression of a block is its value");
     return false;
 }
 
@@ -532,13 +533,27 @@ IrVal *as_real(Ctx *c, Value *v, Span at)
     return ir_convert(fn_builder(c), t, t->type.elem == IR_I64 ? IR_F64 : c->L->m->real);
 }
 
+/* A value that is computed while the program runs is one mistake, wherever it would have to be known before. */
+static bool not_known(Ctx *c, const Value *v, Span at, const char *what)
+{
+    Lower *L = c->L;
+    const IrVal *t = v->kind == V_TENSOR ? v->tensor.v : NULL;
+    for (int i = 0; t && i < L->asked.n; i++) {
+        if (L->asked.v[i].v != t || L->asked.v[i].bag != L->diags) continue;
+        diag_note(L->asked.v[i].d, at, "and here");
+        return false;
+    }
+    Diag *d = diag_error(L->diags, at, E202, "%s must be known when the program is compiled, and this is computed while it runs", what);
+    if (t) array_push(L->a, &L->asked, ((__typeof__(*L->asked.v)){t, L->diags, d}));
+    return false;
+}
+
 static bool not_static(Ctx *c, const Value *v, Span at, const char *what, const char *kind)
 {
     if (val_bad(v)) return false;
-    bool runs = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_REPORT;
+    if (v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_REPORT) return not_known(c, v, at, what);
     bool whole = v->kind == V_REAL && v->r == floor(v->r);  /* it reads like an int */
-    Diag *d = runs ? diag_error(c->L->diags, at, E202, "%s must be known when the program is compiled, and this is computed while it runs", what)
-                   : diag_error(c->L->diags, at, E204, "%s must be %s, and this is %s%s", what, kind, whole ? "the real " : "", val_text(c->L, v));
+    Diag *d = diag_error(c->L->diags, at, E204, "%s must be %s, and this is %s%s", what, kind, whole ? "the real " : "", val_text(c->L, v));
     if (v->kind == V_REAL) diag_hint(d, "a number with a point or an exponent is a real: 10_000, not 1e4; div(a, b) divides integers, int(x) cuts a real to one");
     return false;
 }
@@ -631,7 +646,7 @@ static bool report_slot(Ctx *c, Value *v, Span at, int *slot)
     if (*slot >= 0) return true;
     for (int i = 0; i < c->L->reports.n; i++)               /* its own line was wrong, and that was said */
         if (!strcmp(c->L->reports.v[i], v->report)) return false;
-    diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    if (!names_lack(c->L->names)) diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
     return false;
 }
 
