@@ -436,7 +436,8 @@ static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
     if (val_bad(v)) return false;
     if (v->kind == V_BOOL) return v->b ? update_list(c, side[0], t, out) : !side[1] || update_list(c, side[1], t, out);
     if (t->looks_ahead) {
-        Diag *d = diag_error(L->diags, s->if_.cond->span, E600, "not supported yet: an if in extragradient on what is known only while the program runs");
+        Diag *d = diag_error(L->diags, s->if_.cond->span, E600,
+                             "not supported yet: an if in extragradient on what is known only while the program runs");
         diag_hint(d, "if .. { extragradient { .. } } else { .. } decides before it looks ahead");
         return false;
     }
@@ -469,7 +470,8 @@ static bool update_any(Ctx *c, const Ast *s, Together *t, Changes *out)
     if (s->kind == AST_UPDATE) return update_one(c, s, t, out);
     if (s->kind == AST_IF) return update_if(c, s, t, out);
     if (s->kind == AST_BROKEN) return false;
-    diag_error(c->L->diags, s->span, E403, "%s holds updates, and if around them, and nothing else", t->looks_ahead ? "extragradient" : "simultaneous");
+    diag_error(c->L->diags, s->span, E403, "%s holds updates, and if around them, and nothing else",
+               t->looks_ahead ? "extragradient" : "simultaneous");
     return false;
 }
 

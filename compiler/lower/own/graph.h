@@ -76,7 +76,7 @@ const Hidden *version_hidden(const Version *v, int part);                       
 
 /* ---- the environment */
 
-void env_set(Lower *L, int slot, IrVal *v, Span at);                            /* v has the slot's type; looking ahead, the slot has it there alone */
+void env_set(Lower *L, int slot, IrVal *v, Span at);                            /* v has the slot's type; looking ahead: it has it there alone */
 
 typedef struct Change { int slot; IrVal *v; } Change;
 typedef struct Mean { int slot, n; int64_t times; const Pending *first; IrVal *sum, *count; } Mean;      /* of n pendings, over the applications that assign a state; count: by element, NULL: `times` of each */
@@ -100,7 +100,7 @@ typedef struct Ahead {
     struct Ahead *up;                                       /* the one it was begun in; NULL: it was begun in the environment of the statements */
     Env      env;                                           /* what was set in it; NULL: the slot has the value of the environment around */
     ARRAY(Version *) made;
-    ARRAY(const void *) begun;                              /* of the outermost one: optimisers' instances that begin in it, as they are in no block of statements */
+    ARRAY(const void *) begun;                              /* of the outermost one: optimisers' instances in no block, which begin in it */
 } Ahead;
 
 void   ahead_begin(Lower *L, Ahead *a);
