@@ -205,12 +205,19 @@ static double least_eigenvalue(double a[DRAWS][DRAWS], double *largest)
     return least;
 }
 
+/* The axes of a trial go with it, where it left no parameter behind, whose first value may have some of its own. */
+static void forget_axes(IrModule *m, int n_axes, int n_slots)
+{
+    while (m->slots.n == n_slots && m->axes.n > n_axes) names_put(&m->axis_at, m->axes.v[--m->axes.n].name, -1);
+}
+
 /* The kernel of each draw with each, row by row; NULL: it is not known now. */
 static double *gram(Ctx *c, const Call *k, Dist *p)
 {
     Lower *L = c->L;
     Trial t = trial_begin(L, true);
     Ctx in = *c;
+    int n_axes = L->m->axes.n, n_slots = L->m->slots.n;
     int one = ir_axis(L->m, "first", DRAWS), other = ir_axis(L->m, "second", DRAWS), draws = L->n_draws;
     double *out = NULL;
     in.axes = ir_one_axis(one);
@@ -226,6 +233,7 @@ static double *gram(Ctx *c, const Call *k, Dist *p)
         if (!now_numbers(L, &g, 1, NULL, 0, NOW_FIRST, &out)) out = NULL;
     }
     trial_end(L, &t);
+    forget_axes(L->m, n_axes, n_slots);
     L->n_draws = draws;
     return out;
 }
