@@ -81,17 +81,40 @@ static Pending *pending_new(Ctx *c, LoopAssign a)
     return p;
 }
 
+/* Conditions and whole numbers have none, unless all applications assign the same. */
+static bool has_mean(const IrVal *v) { return ir_is_real(v->type.elem); }
+
 static void no_mean(Ctx *c, const Ast *assign, int slot)
 {
-    Diag *d = diag_error(c->L->diags, assign->span, E201, "%s is a condition, and several applications in one update assign it: they have no mean",
-                         c->L->m->slots.v[slot].path);
-    diag_hint(d, "a real state, where(cond, 1, 0), has one: the share of those where it holds");
+    const IrSlot *s = &c->L->m->slots.v[slot];
+    bool          condition = s->type.elem == IR_BOOL;
+    Diag *d = diag_error(c->L->diags, assign->span, E201, "%s is %s, and several applications in one update assign it: they have no mean", s->path,
+                         condition ? "a condition" : "a whole number");
+    diag_hint(d, condition ? "a real state, where(cond, 1, 0), has one: the share of those where it holds" : "a real state has one");
+}
+
+/* Rows that give the same for the same operands. Not a read: two of one slot may be of two times. */
+static bool is_function(const IrNode *n)
+{
+    return n->op != IR_read && n->op != IR_permute && !n->n_bodies && ir_op_info[n->op].klass != IR_CLASS_RAND;
+}
+
+/* The same number whatever it is: of the same rows, in the same order, of the same values. */
+static bool same_value(const IrVal *a, const IrVal *b, int depth)
+{
+    if (a == b) return true;
+    if (!depth || !a->def || !b->def || !ir_type_equal(&a->type, &b->type)) return false;
+    const IrNode *x = a->def, *y = b->def;
+    if (x->op != y->op || x->attr != y->attr || x->n_args != y->n_args || a->index != b->index || !is_function(x)) return false;
+    for (int i = 0; i < x->n_args; i++)
+        if (!same_value(x->arg[i], y->arg[i], depth - 1)) return false;
+    return true;
 }
 
 static void assign_in_loop(Ctx *c, LoopAssign a)
 {
     Fn *f = c->L->fn;
-    if (a.v->type.elem == IR_BOOL) {
+    if (!has_mean(a.v)) {
         no_mean(c, a.assign, a.slot);
         return;
     }
@@ -279,7 +302,9 @@ static void add(Ctx *c, const Pending *p, Span at, Changes *out)
     IrBuilder *b = &L->fn->b;
     for (int i = 0; i < out->means.n; i++) {
         if (out->means.v[i].slot != p->slot) continue;
-        if (p->v->type.elem == IR_BOOL) no_mean(c, p->assign, p->slot);
+        const Pending *first = out->means.v[i].first;
+        if (!has_mean(p->v) && !counts(p) && !counts(first) && same_value(first->v, p->v, 8)) return;
+        if (!has_mean(p->v)) no_mean(c, p->assign, p->slot);
         else add_to_mean(b, &out->means.v[i], p);
         return;
     }
