@@ -178,7 +178,8 @@ static void add_overview(const Docs *d, Text *out)
     int column = 1;
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
         if (column + 1 + (int)strlen(builtins[i].name) > 100) text_add(out, "\n "), column = 1;
-        text_printf(out, " %s", builtins[i].name);
+        text_add(out, " ");
+        text_add(out, builtins[i].name);
         column += 1 + (int)strlen(builtins[i].name);
     }
     text_add(out, "\n");

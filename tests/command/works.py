@@ -406,7 +406,7 @@ def test_test_holds_programs_to_their_expectations():
         r = gan("test", path, "--backend", "interp")
         assert r.status == 1 and r.out.endswith("1 passed, 1 failed\n") and "NOT held" in r.out, r
         r = gan("test", "-", stdin=b"for k in [1, 2] { for j in 3..5 { report a[k, j] = k\n expect a[k, j] == 1 } }\n")
-        assert r.status == 1 and "expect a[k, j] == 1, in the round [1,4]: held" in r.out and "expect a[k, j] == 1, in the round [2,3]: NOT held" in r.out, r
+        assert r.status == 1 and "expect a[k, j] == 1 [1,4]: held" in r.out and "expect a[k, j] == 1 [2,3]: NOT held" in r.out, r
 
 
 def test_progress_on_a_terminal():
