@@ -57,7 +57,7 @@ class Compared(game.Game):
         for y, _ in zip(value.data, range(1)):
             for x, d in zip(game.leaves(w), game.leaves(g)):
                 n = scalar.numeric(y, x, self.ends)
-                Compared.worst = max(Compared.worst, abs(n - d.val) / max(1.0, abs(n)))
+                Compared.worst = max(Compared.worst, abs(n - d.val) / max(1.0, abs(n), abs(y.val)))   # differences of large values are rounded
                 Compared.count += 1
         return g
 

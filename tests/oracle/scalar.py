@@ -210,7 +210,7 @@ def again(topology, leaf_, x, ends=()):
 def numeric(e, leaf_, ends=()):
     """de/dleaf by central differences and one step of Richardson."""
     t, x = order(e), leaf_.val
-    h = 1e-4 * max(1.0, abs(x))
+    h = 1e-3 * max(1.0, abs(x))
 
     def central(h):
         return (again(t, leaf_, x + h, ends) - again(t, leaf_, x - h, ends)) / (2 * h)
