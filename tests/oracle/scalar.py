@@ -207,10 +207,10 @@ def again(topology, leaf_, x, ends=()):
     return val.get(id(topology[-1]), topology[-1].val)
 
 
-def numeric(e, leaf_, ends=()):
+def numeric(e, leaf_, ends=(), step=1e-3):
     """de/dleaf by central differences and one step of Richardson."""
     t, x = order(e), leaf_.val
-    h = 1e-3 * max(1.0, abs(x))
+    h = step * max(1.0, abs(x))
 
     def central(h):
         return (again(t, leaf_, x + h, ends) - again(t, leaf_, x - h, ends)) / (2 * h)
