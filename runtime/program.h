@@ -118,7 +118,7 @@ typedef struct GanExtern {
 
 typedef struct GanProgram {
     const char  *name;                                      /* the file's base name: names the run's folder */
-    const char  *source_hash;                               /* of the source and every module it imports */
+    const char  *source_hash;                               /* of the source, every module it imports, and --set */
     const char  *text;                                      /* of the main file, for the run's page; NULL: it is not at hand */
     const char  *made_with;                                 /* flags that make another program of the same sources, "--set width=3 --f64"; or NULL */
     const char **file;      int n_files;

@@ -423,7 +423,7 @@ static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
     const char *source = safetensors_meta(f, "source");
     if (t->o->resume && (!source || strcmp(source, t->program->source_hash)))
         return gan_error_in(t->err, GAN_WRONG, path,
-                            "was made by another version of the program; --checkpoint with this file starts a new run from its state");
+                            "was made by another version of the program, or with another --set; --checkpoint with this file starts a new run from its state");
     return state_load(t->program, t->state, f, path, false, t->err);
 }
 
@@ -1190,7 +1190,7 @@ static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
     const char *source = safetensors_meta(f, "source"), *steps = safetensors_meta(f, "steps");
     if (!source || !safetensors_meta(f, "seed") || !safetensors_meta(f, "step") || !path_read(safetensors_meta(f, "position"), &where))
         return gan_error_in(t->err, GAN_WRONG, path, "is a file of tensors but not a checkpoint of a run");
-    if (strcmp(source, t->program->source_hash)) return gan_error_in(t->err, GAN_WRONG, path, "was made by another version of the program");
+    if (strcmp(source, t->program->source_hash)) return gan_error_in(t->err, GAN_WRONG, path, "was made by another version of the program, or with another --set");
     if (!comes_by(t->program->schedule, &where, steps ? strtoll(steps, NULL, 10) : -1, t->o->steps))
         return gan_error_in(t->err, GAN_WRONG, path, "is of a run with other numbers of steps, and one with these does not come by there");
     const char *other = other_data(t, f);

@@ -349,6 +349,20 @@ def test_another_program_is_refused():
         assert r.status == 1 and "another version" in r.err, r
 
 
+def test_no_other_settings():
+    """--set is as if the file had that line."""
+    with folder() as d:
+        path = os.path.join(d, "p.gan")
+        with open(path, "w") as f:
+            f.write("import optim\nlet rate = 0.1\nnet A { param v: real = 1; v }\nalternate 20 steps { update A minimize A()^2 with sgd(rate); every 5 { save } }\nreport v = A()\n")
+        for first, then in (([], ["--set", "rate=0.2"]), (["--set", "rate=0.2"], []), (["--set", "rate=0.2"], ["--set", "rate=0.3"])):
+            out = os.path.join(d, "out")
+            assert gan("run", path, "--out", out, "--quiet", *first).status == 0
+            r = gan("run", path, "--out", out, "--quiet", "--resume", "--steps", 40, *then)
+            assert r.status == 1 and "another --set" in r.err, r
+            assert gan("run", path, "--out", out, "--quiet", "--resume", "--steps", 40, *first).status == 0
+
+
 def test_no_other_seed():
     """A run has the seed that it was begun with: the same again is fine, none takes it, another is no part of this run."""
     with folder() as d:

@@ -366,10 +366,11 @@ static IrVal *flat(Ctx *c, IrVal *t)
     return t->type.rank == 1 ? t : ir_reshape(fn_builder(c), t, ir_ints(1, &n));
 }
 
-/* Integers are exact, also beyond what a real tells apart. */
+/* Integers are exact, also beyond what a real tells apart. NaN is beyond all. */
 static bool beyond(const Value *a, const Value *b, bool least)
 {
     bool ints = a->kind == V_INT && b->kind == V_INT;
+    if (isnan(val_number(a))) return true;
     if (least) return ints ? a->i < b->i : val_number(a) < val_number(b);
     return ints ? a->i > b->i : val_number(a) > val_number(b);
 }
@@ -417,7 +418,7 @@ static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
     if (val_bad(a) || val_bad(b)) return val_error(c->L);
     if (val_is_number(a) && val_is_number(b)) {
         double x = val_number(a), y = val_number(b);
-        bool first = x == y ? !beyond(b, a, least) : least ? x < y : x > y;
+        bool first = isnan(x) || (x == y ? !beyond(b, a, least) : least ? x < y : x > y);
         Value *v = first ? a : b;
         return face_pick(c, first, a, b, a->kind == b->kind ? v : val_same(c->L, v, val_number(v)));
     }
@@ -720,6 +721,8 @@ static Value *solved(Ctx *c, const Call *k, const char *name, bool triangular, b
     if (!a || !y) return val_error(c->L);
     b = fn_builder(c);
     int64_t n = a->type.dim[a->type.rank - 1];
+    IrElem  e = arith_elem(c, a->type.elem, y->type.elem);  /* whole numbers are f64 */
+    a = arith_convert(c, a, e), y = arith_convert(c, y, e);
     if (a->type.rank != 2 || y->type.rank < 1 || y->type.rank > 2 || y->type.dim[0] != n)
         return mistake(c, k, name, strf(c->L, "a right side with %lld rows", (long long)n), k->v[1]);
     bool vector = y->type.rank == 1;

@@ -166,7 +166,10 @@ static IrVal *placed(IrBuilder *b, IrVal *v, const Pick *p, IrInts d)
         low.v[low.n++] = p[k].from, high.v[high.n++] = d.v[k] - p[k].to, none.v[none.n++] = 0, kept.v[kept.n++] = k;
         part = part || p[k].from || p[k].to < d.v[k];
     }
-    if (part) v = ir_pad(b, v, low, high, none, 0);
+    if (part && v->type.elem == IR_BOOL) {                  /* only numbers are padded */
+        IrVal *number = ir_pad(b, ir_convert(b, v, IR_I32), low, high, none, 0);
+        v = ir_compare(b, IR_NE, number, ir_const_like(b, number, 0));
+    } else if (part) v = ir_pad(b, v, low, high, none, 0);
     return kept.n == d.n ? v : ir_broadcast(b, v, d, kept);
 }
 

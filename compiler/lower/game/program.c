@@ -274,6 +274,7 @@ static const char *base_name(Lower *L, const char *path)
     return dot && dot > name ? arena_strn(L->a, name, (size_t)(dot - name)) : name;
 }
 
+/* Of what the program is made of. */
 static const char *source_hash(Lower *L)
 {
     XXH3_state_t *s = XXH3_createState();
@@ -281,6 +282,10 @@ static const char *source_hash(Lower *L)
     for (int i = 0; i < L->modules.all.n; i++) {
         const SourceFile *f = L->modules.all.v[i]->file;
         if (f) XXH3_128bits_update(s, f->text, f->n);
+    }
+    for (int i = 0; i < L->o.n_settings; i++) {             /* --set is as if the file had that line */
+        const char *text = strf(L, "\n--set %s=%s", L->o.setting[i].name, L->o.setting[i].value);
+        XXH3_128bits_update(s, text, strlen(text));
     }
     XXH128_hash_t h = XXH3_128bits_digest(s);
     XXH3_freeState(s);
