@@ -205,6 +205,9 @@ static const char *fault_here(Ctx *c, Value *b, Dist *base, const IrType *z, Spa
     bool made = make_nodes(&t, z, &known);
     L->pendings.n = pendings;
     L->n_draws = draws;
+    int64_t n = made ? ir_dims_size(&t.out[Y]->type) : t.n;
+    if (n != t.n)
+        return strf(L, "forward takes %lld number%s to %lld, and what can be taken back keeps how many there are", (long long)t.n, t.n == 1 ? "" : "s", (long long)n);
     bool ok = made && known && now_numbers(L, t.out, 5, &(NowGiven){t.z, t.given}, 1, NOW_MOVED, t.is);
     return ok ? fault_of(&t) : NULL;
 }

@@ -66,12 +66,17 @@ Value *builtin_concat(Ctx *c, const Call *k)
     if (!part) return val_error(c->L);
     IrVal **t = arena_array(c->L->a, IrVal *, n);
     bool real = false;
+    IrElem elem = IR_BOOL;
     for (int i = 0; i < n; i++) {
         if (!(t[i] = as_tensor(c, part[i], k->at))) return val_error(c->L);
         real = real || ir_is_real(t[i]->type.elem);
     }
     for (int i = 0; i < n; i++) {
         if (real && !(t[i] = arith_reals(c, part[i], k->at, "concat"))) return val_error(c->L);
+        if (t[i]->type.elem != IR_BOOL) elem = elem == IR_BOOL ? t[i]->type.elem : arith_elem(c, elem, t[i]->type.elem);
+    }
+    for (int i = 0; i < n; i++) {
+        if (t[i]->type.elem != IR_BOOL) t[i] = arith_convert(c, t[i], elem);    /* whole numbers may have been wider, or f64 */
         if (!t[i]->type.rank) return no_tensor(c, k, part[i]);
         if (!i && k->v[16] && !one_dim(c, k, k->v[16], t[0], &dim)) return val_error(c->L);
         if (!joins(c, k, t[0], t[i], dim)) return val_error(c->L);

@@ -334,7 +334,7 @@ static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     if (!arith_align(c, &x, &y, at, AstOp_name(op))) return val_error(c->L);
     IrBuilder *f = fn_builder(c);
     if (x->type.elem == IR_BOOL) return val_tensor(c->L, equal_conditions(f, x, y, op == AST_OP_EQ));
-    if (op <= AST_OP_MUL) {
+    if (op == AST_OP_ADD || op == AST_OP_SUB || op == AST_OP_MUL) {
         IrOp row = op == AST_OP_ADD ? IR_add : op == AST_OP_SUB ? IR_sub : IR_mul;
         if (!ints_fit(c, row, x, y, at)) return val_error(c->L);
         ints_widen(c, row, &x, &y);
