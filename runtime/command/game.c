@@ -151,7 +151,7 @@ int game_train(Game *g, const char *folder, TrainerResult *r)
     bool           log_to_stdout = g->o->log && !strcmp(g->o->log, "-");
     int            fd = log_to_stdout ? STDERR_FILENO : STDOUT_FILENO;
     uint64_t       seed = g->state.seed;
-    TrainerOptions t = {.steps = g->o->steps, .out = folder, .log = g->o->log, .checkpoint = g->o->checkpoint, .resume = g->o->resume,
+    TrainerOptions t = {.steps = g->o->steps, .out = folder, .log = g->o->log, .checkpoint = g->start, .resume = g->o->resume,
                         .seed = g->o->seed_given || g->chorus ? &seed : NULL,
                         .save_seconds = SAVE_SECONDS, .watch_signals = true, .progress_fd = g->o->quiet || g->chorus ? -1 : fd,
                         .progress_terminal = isatty(fd), .progress_colour = g->o->color && isatty(fd),
@@ -186,11 +186,24 @@ bool game_can_run(const RunOptions *o)
 static const char patience[] = "the step under way is ended and saved first; a second signal ends the run at once, and --resume goes on from its "
                                "newest checkpoint";
 
+/* What a run cannot start from is said before an earlier one moves aside for it. */
+static int find_start(Game *g)
+{
+    GanError  err;
+    SafeFile *f;
+    g->start = g->o->checkpoint;
+    if (!g->start) return EXIT_DONE;
+    if (safetensors_read(g->start, false, &f, &err)) return say_error(g->o, &err);
+    safetensors_free(f);
+    return EXIT_DONE;
+}
+
 int game_run(Game *g)
 {
     const char *folder = g->o->out ? g->o->out : game_folder(g);
     Interrupt   signals;
-    int         status = g->o->resume ? runfolder_can_resume(g, folder) : runfolder_make_room(g, folder);
+    int         status = find_start(g);
+    if (status == EXIT_DONE) status = g->o->resume ? runfolder_can_resume(g, folder) : runfolder_make_room(g, folder);
     if (status != EXIT_DONE) return status;
     interrupt_begin(&signals, say_later(g->o, g->arena, patience));
     status = g->o->seeds > 1 ? seeds_run(g, folder) : train(g, folder);

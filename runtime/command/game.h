@@ -28,6 +28,7 @@ typedef struct Game {
     void            (*failed)(void *self, int fn, const GanState *state);      /* more words on an update with numbers that are not finite; NULL */
     GameChorus       *chorus;                               /* NULL: it is the only game; else what it prints are whole lines that begin with */
     const char       *name;                                 /* "seed 3: " */
+    const char       *start;                                /* the file of --checkpoint, wherever it has moved; NULL: none */
 } Game;
 
 const char *game_folder(const Game *g);                     /* the default one for runs: "runs/NAME" */

@@ -62,9 +62,22 @@ static const char *without_slashes(const Game *g, const char *path)
     return arena_strn(g->arena, path, n);
 }
 
-static int move_aside(const Game *g, const char *folder)
+/* The path of `file` from `folder`, or NULL: it is elsewhere. */
+static const char *path_within(const Game *g, const char *folder, const char *file)
+{
+    char *outer = realpath(folder, NULL), *inner = file ? realpath(file, NULL) : NULL;
+    size_t n = outer ? strlen(outer) : 0;
+    bool   is = inner && n && !strncmp(inner, outer, n) && inner[n] == '/';
+    const char *rest = is ? arena_str(g->arena, inner + n + 1) : NULL;
+    free(outer);
+    free(inner);
+    return rest;
+}
+
+static int move_aside(Game *g, const char *folder)
 {
     GanError    err;
+    const char *start = path_within(g, folder, g->start);
     const char *from = without_slashes(g, folder), *aside;
     int         i = 1;
     while (exists(aside = arena_printf(g->arena, "%s.%d", from, i))) i++;
@@ -72,11 +85,12 @@ static int move_aside(const Game *g, const char *folder)
         gan_error_in(&err, GAN_WRONG, folder, "the earlier run here cannot be moved aside to %s: %s", aside, strerror(errno));
         return say_error(g->o, &err);
     }
+    if (start) g->start = arena_printf(g->arena, "%s/%s", aside, start);
     if (!g->o->quiet) say_line((void *)g->o, arena_printf(g->arena, "the earlier run is now %s", aside));
     return EXIT_DONE;
 }
 
-int runfolder_make_room(const Game *g, const char *folder)
+int runfolder_make_room(Game *g, const char *folder)
 {
     bool     busy = false;
     GanError err;

@@ -3,8 +3,8 @@
 #include "runtime/command/game.h"
 
 /* An earlier run in `folder` moves aside, to the first free FOLDER.1, FOLDER.2, ...; an empty folder is used. A file, a folder
- * that holds anything else, and the folder of a run that is still going are errors. An exit status. */
-int runfolder_make_room(const Game *g, const char *folder);
+ * that holds anything else, and the folder of a run that is still going are errors. A start that lies in it moves along. An exit status. */
+int runfolder_make_room(Game *g, const char *folder);
 
 /* Of a run that goes on: a folder of one game is not gone on with as one of several, nor the other way round. An exit status. */
 int runfolder_can_resume(const Game *g, const char *folder);

@@ -385,6 +385,12 @@ def test_one_start():
         first = os.path.join(out, "checkpoints", "000000060.safetensors")
         r = gan("run", path, "--out", out, "--resume", "--checkpoint", first)
         assert r.status == 2 and "one of them" in r.err, r
+        before = sorted(os.listdir(d))
+        for wrong in ("none", path, d):                     # nothing moves for a start that is none
+            r = gan("run", path, "--out", out, "--quiet", "--checkpoint", wrong)
+            assert r.status == 1 and sorted(os.listdir(d)) == before, r
+        r = gan("run", path, "--out", out, "--quiet", "--checkpoint", first)            # of the run that moves aside for it
+        assert r.status == 0 and sorted(os.listdir(d)) == sorted([*before, os.path.basename(out) + ".1"]), r
 
 
 def test_how_a_run_with_a_start_goes_on():
