@@ -310,7 +310,7 @@ Value *player_field(Ctx *c, Player *p, const char *name, Span at)
     if (slot >= 0) return val_slot(L, slot);
     Value *part = part_below(c, p, path, IR_SLOT_PARAM);
     if (!part) part = part_below(c, p, path, IR_SLOT_STATE);
-    if (part) return part;
+    if (part) return names_lack_parts(L->names) ? val_error(L) : part;     /* one of its may stand in a line that could not be read */
     if (names_may_lack(L->names, name)) return val_error(L);            /* its param may stand in a line that could not be read */
     if (p->word != AST_DEFINE_NET && p->closure->def->define.body) {    /* a model's field is the marginal of it */
         return val_dist(L, dist_of_field(L, dist_of_model(L, p, &(Args){0}), name, path));
