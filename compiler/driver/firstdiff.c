@@ -52,18 +52,6 @@ static GanOutput output_of(const IrModule *m, const IrReport *r)
     return o;
 }
 
-static double number_at(IrElem e, const void *data, int64_t i)
-{
-    switch (e) {
-    case IR_BOOL: return ((const uint8_t *)data)[i];
-    case IR_I32:  return ((const int32_t *)data)[i];
-    case IR_I64:  return (double)((const int64_t *)data)[i];
-    case IR_F32:  return (double)((const float *)data)[i];
-    case IR_F64:  return ((const double *)data)[i];
-    }
-    return 0;
-}
-
 static bool print_if_differs(const Session *s, const IrVal *v, const void *interp, const void *jit)
 {
     const IrModule *m = s->lowered.ir;
@@ -73,7 +61,7 @@ static bool print_if_differs(const Session *s, const IrVal *v, const void *inter
     const IrNode *d = v->def;
     bool          placed = d->span.line && d->span.file < (uint32_t)m->files.n;
     const char   *text = arena_printf(s->arena, "first difference: `%s`, element %" PRId64 ": interpreter %.17g, compiled %.17g", ir_op_info[d->op].name, i,
-                                      number_at(v->type.elem, interp, i), number_at(v->type.elem, jit, i));
+                                      interp_number(v->type.elem, interp, i), interp_number(v->type.elem, jit, i));
     say_note_at(&s->o->run, placed ? m->files.v[d->span.file] : "?", d->span.line, d->span.col, text);
     return true;
 }

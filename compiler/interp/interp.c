@@ -63,6 +63,18 @@ static void drop(InterpRun *r, const IrVal *v)
     *x = (Value){0};
 }
 
+double interp_number(IrElem e, const void *data, int64_t i)
+{
+    switch (e) {
+    case IR_BOOL: return ((const uint8_t *)data)[i];
+    case IR_I32: return ((const int32_t *)data)[i];
+    case IR_I64: return (double)((const int64_t *)data)[i];
+    case IR_F32: return (double)((const float *)data)[i];
+    case IR_F64: return ((const double *)data)[i];
+    }
+    return 0;
+}
+
 int64_t interp_type_bytes(const IrModule *m, const IrType *t)
 {
     int64_t extent[EVAL_MAX_RANK], bytes = (int64_t)ir_elem_bytes(t->elem);

@@ -42,6 +42,7 @@ GanStatus interp_fn(const IrModule *m, const IrFn *f, const InterpMemory *memory
 
 /* The bytes of a value of this type, or -1 when they exceed 2^40. */
 int64_t interp_type_bytes(const IrModule *m, const IrType *t);
+double  interp_number(IrElem e, const void *data, int64_t i);              /* element i; of 64 bits rounded */
 
 /* An engine for a whole program: function i and slot i of `p` are those of `m`. Both must outlive it. */
 GanStatus interp_engine_new(const IrModule *m, const GanProgram *p, GanEngine *out, GanError *err);

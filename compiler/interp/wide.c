@@ -200,18 +200,6 @@ typedef struct Result {                                     /* a report or a com
     double     *deviation;                                  /* by element; of the runs so far */
 } Result;
 
-static double number(IrElem e, const void *p, int64_t i)
-{
-    switch (e) {
-    case IR_BOOL: return ((const uint8_t *)p)[i];
-    case IR_I32: return ((const int32_t *)p)[i];
-    case IR_I64: return (double)((const int64_t *)p)[i];
-    case IR_F32: return (double)((const float *)p)[i];
-    case IR_F64: return ((const double *)p)[i];
-    }
-    return 0;
-}
-
 static bool is_same(double x, double y) { return x == y || (isnan(x) && isnan(y)); }
 
 static double own_rounding(IrElem e, double x)
@@ -227,7 +215,7 @@ static double allowed(const Result *r, int64_t i, double x)
 
 static bool is_close(const Result *r, int64_t i, bool strict)
 {
-    double x = number(r->wide, r->plain, i), y = number(r->elem, r->other, i), most = allowed(r, i, x);
+    double x = interp_number(r->wide, r->plain, i), y = interp_number(r->elem, r->other, i), most = allowed(r, i, x);
     if (is_same(x, y) || isinf(most) || isnan(most)) return true;
     if (!isfinite(x)) return !strict;
     return fabs(x - y) <= most;
@@ -238,8 +226,8 @@ static bool find(const Result *r, int n, bool strict, InterpBeyond *out)
     for (int k = 0; k < n; k++)
         for (int64_t i = 0; r[k].other && i < r[k].n; i++) {
             if (is_close(&r[k], i, strict)) continue;
-            double x = number(r[k].wide, r[k].plain, i);
-            *out = (InterpBeyond){true, r[k].report, r[k].commit, i, x, number(r[k].elem, r[k].other, i), allowed(&r[k], i, x)};
+            double x = interp_number(r[k].wide, r[k].plain, i);
+            *out = (InterpBeyond){true, r[k].report, r[k].commit, i, x, interp_number(r[k].elem, r[k].other, i), allowed(&r[k], i, x)};
             return true;
         }
     return false;
@@ -249,7 +237,7 @@ static void add_deviations(Result *r, int n)
 {
     for (int k = 0; k < n; k++)
         for (int64_t i = 0; i < r[k].n; i++) {
-            double x = number(r[k].wide, r[k].plain, i), y = number(r[k].wide, r[k].run, i), d = is_same(x, y) ? 0 : fabs(x - y);
+            double x = interp_number(r[k].wide, r[k].plain, i), y = interp_number(r[k].wide, r[k].run, i), d = is_same(x, y) ? 0 : fabs(x - y);
             if (!(d <= r[k].deviation[i])) r[k].deviation[i] = isnan(d) ? INFINITY : d;
         }
 }

@@ -472,18 +472,6 @@ static Side new_side(Case *c, uint64_t seed)
     return s;
 }
 
-static double number_at(IrElem e, const void *data, int64_t i)
-{
-    switch (e) {
-    case IR_BOOL: return ((const uint8_t *)data)[i];
-    case IR_I32: return ((const int32_t *)data)[i];
-    case IR_I64: return (double)((const int64_t *)data)[i];
-    case IR_F32: return ((const float *)data)[i];
-    case IR_F64: return ((const double *)data)[i];
-    }
-    return 0;
-}
-
 /* The first element whose bits differ, two NaN being equal; -1: none. */
 static int64_t first_difference(const Case *c, const IrType *t, const void *a, const void *b)
 {
@@ -491,7 +479,7 @@ static int64_t first_difference(const Case *c, const IrType *t, const void *a, c
     if (!memcmp(a, b, bytes)) return -1;
     for (int64_t i = 0; i < (int64_t)(bytes / each); i++) {
         if (!memcmp((const char *)a + (size_t)i * each, (const char *)b + (size_t)i * each, each)) continue;
-        if (!(isnan(number_at(t->elem, a, i)) && isnan(number_at(t->elem, b, i)))) return i;
+        if (!(isnan(interp_number(t->elem, a, i)) && isnan(interp_number(t->elem, b, i)))) return i;
     }
     return -1;
 }
@@ -509,7 +497,7 @@ static Difference difference(const Case *c, const Side *a, const Side *b, int ru
     for (int i = 0; i < c->f->reports.n; i++) {
         const IrType *t = &c->f->reports.v[i].val->type;
         int64_t       at = first_difference(c, t, a->out[i], b->out[i]);
-        if (at >= 0) return (Difference){true, NULL, run, i, -1, at, number_at(t->elem, a->out[i], at), number_at(t->elem, b->out[i], at)};
+        if (at >= 0) return (Difference){true, NULL, run, i, -1, at, interp_number(t->elem, a->out[i], at), interp_number(t->elem, b->out[i], at)};
     }
     for (int i = 0; i < c->program.n_slots; i++) {
         const GanSlot *s = &c->program.slot[i];
@@ -517,7 +505,7 @@ static Difference difference(const Case *c, const Side *a, const Side *b, int ru
         if (s->kind == GAN_DATA) continue;
         const char *x = a->state.base + s->offset, *y = b->state.base + s->offset;
         int64_t     at = first_difference(c, t, x, y);
-        if (at >= 0) return (Difference){true, NULL, run, -1, i, at, number_at(t->elem, x, at), number_at(t->elem, y, at)};
+        if (at >= 0) return (Difference){true, NULL, run, -1, i, at, interp_number(t->elem, x, at), interp_number(t->elem, y, at)};
     }
     return (Difference){0};
 }

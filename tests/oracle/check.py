@@ -58,7 +58,7 @@ class Compared(game.Game):
             for x, d in zip(game.leaves(w), game.leaves(g)):
                 # of a step for what is curved and a smaller one for what is steep; of large values all are rounded
                 n = min((scalar.numeric(y, x, self.ends, h) for h in (1e-3, 1e-4)), key=lambda n: abs(n - d.val))
-                Compared.worst = max(Compared.worst, abs(n - d.val) / max(1.0, abs(n), abs(y.val)))
+                Compared.worst = max(Compared.worst, abs(n - d.val) / max(1.0, abs(n), 1e-6 * abs(y.val)))
                 Compared.count += 1
         return g
 

@@ -229,18 +229,6 @@ static Now begin(Lower *L, const NowGiven *given, int n_given, NowSlots slots)
     return k;
 }
 
-static double number(IrElem e, const void *p, int64_t i)
-{
-    switch (e) {
-    case IR_BOOL: return ((const uint8_t *)p)[i];
-    case IR_I32: return ((const int32_t *)p)[i];
-    case IR_I64: return (double)((const int64_t *)p)[i];
-    case IR_F32: return (double)((const float *)p)[i];
-    case IR_F64: return ((const double *)p)[i];
-    }
-    return 0;
-}
-
 int64_t now_size(const Lower *L, const IrVal *v) { return ir_dims_size(&v->type) * ir_axes_size(L->m, v->type.axes); }
 
 static bool run(Now *k, IrVal *const *v, int n, double **out)
@@ -256,7 +244,7 @@ static bool run(Now *k, IrVal *const *v, int n, double **out)
     for (int i = 0; i < n; i++) {
         int64_t size = now_size(k->L, v[i]);
         out[i] = arena_array(k->L->work, double, size + 1);
-        for (int64_t j = 0; j < size; j++) out[i][j] = number(wide(v[i]->type.elem), report[i], j);
+        for (int64_t j = 0; j < size; j++) out[i][j] = interp_number(wide(v[i]->type.elem), report[i], j);
     }
     return true;
 }
