@@ -8,6 +8,7 @@
  *
  * Nothing is printed here but diagnostics of programs (through session_open). Messages are GanErrors. */
 #pragma once
+#include "compiler/debug/spectrum.h"
 #include "compiler/driver/session.h"
 
 typedef struct Debugger Debugger;
@@ -124,3 +125,8 @@ int  debug_breakpoints(Debugger *d, const DebugBreakpoint **out);    /* good unt
 
 /* An expression (one number) that is computed after each round and handed to `see`, while the run moves. Its number (of the same row as breakpoints); -1: see err. */
 int  debug_watch(Debugger *d, const char *expression, void (*see)(void *self, int number, int64_t step, double value), void *self, GanError *err);
+
+/* ---- how the game moves ----------------------------------------------------------------------------------------- */
+
+/* Near the present state (spectrum.h), with the draws that the next updates will make. GAN_WRONG: there is no such field, or diagnostics were printed (an empty message). */
+GanStatus debug_spectrum(Debugger *d, Spectrum *out, GanError *err);

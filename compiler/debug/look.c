@@ -51,6 +51,17 @@ void debug_value_free(DebugValue *v)
     *v = (DebugValue){0};
 }
 
+GanStatus debug_spectrum(Debugger *d, Spectrum *out, GanError *err)
+{
+    const Build *b = history(d)->build;
+    Field *f = field_open(&b->s, &b->source, err);
+    if (!f) return err->status;
+    field_stand(f, debug_state(d));
+    GanStatus st = spectrum_of(f, out, err);
+    field_close(f);
+    return st;
+}
+
 /* ---- breakpoints ------------------------------------------------------------------------------------------------ */
 
 /* One bool of a condition, one number of what is watched. */
