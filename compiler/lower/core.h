@@ -180,8 +180,9 @@ typedef struct Carried { IrVal *param; IrVal *init; Span at; } Carried;     /* w
 /* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells. */
 typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const char *what; Span at; } CarriedAsk;
 
-/* An assignment in a body that a scan runs: it waits behind the loop, with those of its other rounds. */
-typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; } LoopAssign;
+/* An assignment in a body that a scan runs: it waits behind the loop, with those of its other rounds. Of a loop in that body it is the sum over the
+ * rounds there (times, count: as of a Pending). */
+typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; int64_t times; IrVal *count; } LoopAssign;
 
 struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;

@@ -135,20 +135,46 @@ void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign)
     pending_idle(c, slot, assign);
     if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
     if (L->fn->b.block != &L->fn->ir->body) {
-        assign_in_loop(c, (LoopAssign){slot, v, picked, assign, c->application});
+        assign_in_loop(c, (LoopAssign){slot, v, picked, assign, c->application, 0, NULL});
         return;
     }
     Pending *p = assigned_before(c, slot);
     if (p) assign_again(c, p, v, picked, assign);
-    else pending_new(c, (LoopAssign){slot, v, picked, assign, c->application});
+    else pending_new(c, (LoopAssign){slot, v, picked, assign, c->application, 0, NULL});
 }
 
-void pending_add_rounds(Ctx *c, const LoopAssign *a, IrVal *sum, IrVal *count, int64_t times)
+void pending_add_rounds(Ctx *c, LoopAssign sum)
 {
-    Pending *p = pending_new(c, (LoopAssign){a->slot, sum, NULL, a->assign, ++c->L->n_applications});
-    p->times = times;
-    p->count = count;
+    Fn *f = c->L->fn;
+    sum.picked = NULL;
+    sum.application = ++c->L->n_applications;
+    if (f->b.block != &f->ir->body) {
+        array_push(c->L->a, &f->loop_assigns, sum);
+        return;
+    }
+    Pending *p = pending_new(c, sum);
+    p->times = sum.times;
+    p->count = sum.count;
 }
+
+/* ---- sums over applications */
+
+static int64_t times_of(const Pending *p) { return p->times ? p->times : 1; }
+
+/* The same number for each element. */
+static IrVal *everywhere(IrBuilder *b, const IrVal *like, int64_t n)
+{
+    IrVal *all = ir_const_like(b, like, (double)n);
+    return like->type.rank ? ir_fill(b, all, ir_dims_of(&like->type)) : all;
+}
+
+IrVal *pending_count_of(IrBuilder *b, const IrVal *v, IrVal *picked, int64_t times, IrVal *count)
+{
+    IrVal *all = count ? count : everywhere(b, v, times ? times : 1);
+    return picked ? ir_select(b, picked, all, ir_const_like(b, all, 0)) : all;
+}
+
+IrVal *pending_sum_of(IrBuilder *b, IrVal *v, IrVal *picked) { return picked ? ir_select(b, picked, v, ir_const_like(b, v, 0)) : v; }
 
 /* ---- witnesses */
 
@@ -238,25 +264,13 @@ static void taken(Lower *L, const Pending *p)
     if (p->flag && !L->g->ahead) set_flag(L, L->part, p->flag - 1, true);
 }
 
-static int64_t times_of(const Pending *p) { return p->times ? p->times : 1; }
-
-/* The same number for each element. */
-static IrVal *everywhere(IrBuilder *b, const IrVal *like, int64_t n)
-{
-    IrVal *all = ir_const_like(b, like, (double)n);
-    return like->type.rank ? ir_fill(b, all, ir_dims_of(&like->type)) : all;
-}
 
 /* How often its applications assign an element. */
-static IrVal *counted(IrBuilder *b, const Pending *p)
-{
-    IrVal *all = p->count ? p->count : everywhere(b, p->v, times_of(p));
-    return p->picked ? ir_select(b, p->picked, all, ir_const_like(b, all, 0)) : all;
-}
+static IrVal *counted(IrBuilder *b, const Pending *p) { return pending_count_of(b, p->v, p->picked, p->times, p->count); }
 
 static bool counts(const Pending *p) { return p->picked || p->count; }
 
-static IrVal *where_assigned(IrBuilder *b, const Pending *p) { return p->picked ? ir_select(b, p->picked, p->v, ir_const_like(b, p->v, 0)) : p->v; }
+static IrVal *where_assigned(IrBuilder *b, const Pending *p) { return pending_sum_of(b, p->v, p->picked); }
 
 /* The same pending where no update has committed it yet. Nobody keeps the flag: each part reads what it is when the part begins. */
 static const Pending *where_waiting(Lower *L, Pending *p)

@@ -27,8 +27,12 @@ void pending_back(Lower *L, const PendingMark *m);
 
 void pending_begin_block(Lower *L);                                             /* those of other blocks have had their updates */
 void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign);
-/* The sum over the rounds of a loop, which each have assigned it; count: NULL, or how many of them each element. */
-void pending_add_rounds(Ctx *c, const LoopAssign *a, IrVal *sum, IrVal *count, int64_t times);
+/* The sum over the rounds of a loop, which have assigned it; count: NULL, or how many of them each element. In the body of a loop around it waits for
+ * the end of a round there. */
+void pending_add_rounds(Ctx *c, LoopAssign sum);
+/* Of one term of such a sum: what it adds to each element, and to the number of applications that assign it. */
+IrVal *pending_sum_of(IrBuilder *b, IrVal *v, IrVal *picked);
+IrVal *pending_count_of(IrBuilder *b, const IrVal *v, IrVal *picked, int64_t times, IrVal *count);
 void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */
 /* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);
