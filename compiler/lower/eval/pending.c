@@ -222,13 +222,13 @@ static bool is_moved(const Pending *p, Player *const *players, int n)
     return !p->owner;
 }
 
-typedef enum { DONE_NO, DONE_YES, DONE_ASK } Done;
+typedef enum { DONE_NO, DONE_YES, DONE_ASK } WasDone;
 
 /* Has an update committed it by now? On a side of a control statement that may not have been taken, and in a loop that it was made before, only
  * the running program can say. */
-static Done is_done(const Lower *L, const Pending *p)
+static WasDone is_done(const Lower *L, const Pending *p)
 {
-    Done done = arm_repeats(L, p->arm) ? DONE_ASK : DONE_NO;
+    WasDone done = arm_repeats(L, p->arm) ? DONE_ASK : DONE_NO;
     for (int i = 0; i < p->done.n; i++) {
         if (arm_holds(L, p->done.v[i].arm)) return DONE_YES;
         if (!arm_excludes(L, p->done.v[i].arm)) done = DONE_ASK;
@@ -238,11 +238,33 @@ static Done is_done(const Lower *L, const Pending *p)
 
 /* ---- a flag for what only the running program knows: false where the value is made, true with each update that commits it */
 
-static void set_flag(Lower *L, Part *p, int slot, bool to)
+static IrVal **commit_of(Part *p, int slot)
+{
+    for (int i = 0; i < p->commits.n; i++)
+        if (p->commits.v[i].slot == slot) return &p->commits.v[i].val;
+    return NULL;
+}
+
+/* To true where `when` holds, and else to what it is; NULL: always. */
+static void set_flag(Lower *L, Part *p, int slot, IrVal *when)
+{
+    Part *now = L->part;
+    IrBuilder *b = &L->fn->b;
+    IrBlock *block = b->block;
+    part_back(L, p);
+    b->block = &L->fn->ir->body;
+    IrVal **set = commit_of(p, slot), *to = when ? ir_or(b, set ? *set : fn_read(L, slot), when) : ir_const(b, IR_BOOL, true);
+    if (set) *set = to;
+    else array_push(L->work, &p->commits, ((IrCommit){slot, to}));
+    b->block = block;
+    part_back(L, now);
+}
+
+static void begin_flag(Lower *L, Part *p, int slot)
 {
     Part *now = L->part;
     part_back(L, p);
-    array_push(L->work, &p->commits, ((IrCommit){slot, ir_const(&L->fn->b, IR_BOOL, to)}));
+    array_push(L->work, &p->commits, ((IrCommit){slot, ir_const(&L->fn->b, IR_BOOL, false)}));
     part_back(L, now);
 }
 
@@ -254,16 +276,18 @@ static void flag_new(Lower *L, Pending *p)
     fn_leave_init(L, before);
     state_of_program(L, slot, STATE_OF_STATEMENTS);
     p->flag = 1 + slot;
-    set_flag(L, p->part, slot, false);
-    for (int i = 0; i < p->done.n; i++) set_flag(L, p->done.v[i].part, slot, true);
+    begin_flag(L, p->part, slot);
+    for (int i = 0; i < p->done.n; i++)
+        if (!p->done.v[i].ahead) set_flag(L, p->done.v[i].part, slot, p->done.v[i].when);
 }
 
 /* An update commits it. Of what is only looked ahead at nothing stays. */
-static void taken(Lower *L, const Pending *p)
+static void taken(Lower *L, Pending *p)
 {
-    if (p->flag && !L->g->ahead) set_flag(L, L->part, p->flag - 1, true);
+    struct Done now = {arm_now(L), L->part, L->g->taken, L->g->ahead != NULL};
+    if (p->flag && !now.ahead) set_flag(L, now.part, p->flag - 1, now.when);
+    array_push(L->a, &p->done, now);
 }
-
 
 /* How often its applications assign an element. */
 static IrVal *counted(IrBuilder *b, const Pending *p) { return pending_count_of(b, p->v, p->picked, p->times, p->count); }
@@ -272,26 +296,40 @@ static bool counts(const Pending *p) { return p->picked || p->count; }
 
 static IrVal *where_assigned(IrBuilder *b, const Pending *p) { return pending_sum_of(b, p->v, p->picked); }
 
-/* The same pending where no update has committed it yet. Nobody keeps the flag: each part reads what it is when the part begins. */
+/* Does an update of another part, or an earlier round of a loop, decide? Then the part at hand reads what the flag is when it begins. */
+static bool asks_flag(const Lower *L, const Pending *p)
+{
+    bool asks = arm_repeats(L, p->arm);
+    for (int i = 0; i < p->done.n; i++) asks = asks || (!arm_excludes(L, p->done.v[i].arm) && (p->done.v[i].part != L->part || !p->done.v[i].when));
+    return asks;
+}
+
+/* Where no update has committed it yet. Nobody keeps the flag. */
+static IrVal *waits(Lower *L, Pending *p)
+{
+    IrBuilder *b = &L->fn->b;
+    IrVal *yet = NULL;
+    if (asks_flag(L, p)) {
+        if (!p->flag) flag_new(L, p);
+        yet = ir_not(b, fn_read(L, p->flag - 1));
+    }
+    for (int i = 0; i < p->done.n; i++) {
+        if (p->done.v[i].part != L->part || !p->done.v[i].when || arm_excludes(L, p->done.v[i].arm)) continue;
+        IrVal *not_here = ir_not(b, p->done.v[i].when);
+        yet = yet ? ir_and(b, yet, not_here) : not_here;
+    }
+    return yet;
+}
+
+/* The same pending, there alone. */
 static const Pending *where_waiting(Lower *L, Pending *p)
 {
     IrBuilder *b = &L->fn->b;
-    if (!p->flag) flag_new(L, p);
-    IrVal *waits = ir_not(b, fn_read(L, p->flag - 1));
+    IrVal *yet = waits(L, p);
     Pending *once = arena_copy(L->a, p, sizeof *p);
-    if (!p->times) once->picked = p->picked ? ir_and(b, p->picked, waits) : waits;
-    else once->v = ir_select(b, waits, p->v, ir_const_like(b, p->v, 0)), once->count = ir_select(b, waits, counted(b, p), ir_const_like(b, p->v, 0));
+    if (!p->times) once->picked = p->picked ? ir_and(b, p->picked, yet) : yet;
+    else once->v = ir_select(b, yet, p->v, ir_const_like(b, p->v, 0)), once->count = ir_select(b, yet, counted(b, p), ir_const_like(b, p->v, 0));
     return once;
-}
-
-/* An update under a condition inside of a simultaneous has no part of its own, whose commits say that it was done. */
-static bool asks_too_much(Ctx *c, const Pending *p, Span at)
-{
-    if (arm_now(c->L) == c->L->part->arm) return false;
-    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state that another update may have committed, committed under a condition in "
-                         "simultaneous");
-    diag_note(d, p->assign->span, "assigned here");
-    return true;
 }
 
 void pending_twice(Ctx *c, int slot, Span at)
@@ -345,11 +383,10 @@ void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const 
     for (int i = 0; i < L->pendings.n; i++) {
         Pending *p = L->pendings.v[i];
         bool wanted = is_moved(p, players, n_players) && (i >= from || depends(p, reached));
-        Done done = wanted ? is_done(L, p) : DONE_YES;
-        if (done == DONE_YES || (done == DONE_ASK && asks_too_much(c, p, at))) continue;
+        WasDone done = wanted ? is_done(L, p) : DONE_YES;
+        if (done == DONE_YES) continue;
         add(c, done == DONE_ASK ? where_waiting(L, p) : p, at, out);
         taken(L, p);
-        array_push(L->a, &p->done, ((__typeof__(*p->done.v)){arm_now(L), L->part}));
         if (!p->owner) note_unowned(L, p->assign, true);
     }
     for (int i = 0; i < out->means.n; i++) changes_put(L, out, out->means.v[i].slot, mean_of(L, &out->means.v[i]));

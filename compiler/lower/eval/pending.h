@@ -2,6 +2,9 @@
 #pragma once
 #include "compiler/lower/own/graph.h"
 
+/* arm: the side of a control statement it is on; 0: outside of any. when: the condition within the part under which it is done; NULL: always. */
+struct Done { int arm; Part *part; IrVal *when; bool ahead; };
+
 struct Pending {
     int         slot;
     IrVal      *v;
@@ -15,7 +18,7 @@ struct Pending {
     int         application;
     int         arm;                                        /* the side of a control statement, or the loop, that it was made in */
     bool        of_block;                                   /* made in a block of updates, and over with it */
-    ARRAY(struct { int arm; Part *part; }) done;            /* updates that have committed it, and the sides of control statements they are on; 0: outside of any */
+    ARRAY(struct Done) done;                                /* updates that have committed it */
     int         flag;                                       /* 1 + the slot that says, while the program runs, whether it has been committed; 0: that is known */
 };
 

@@ -139,6 +139,7 @@ typedef struct Graph {
     int             *version_at;  uint32_t n_version_at;    /* by value id: 1 + index in versions, or 0 */
     ARRAY(struct { Version *v; int i; }) hiding;            /* in order, for arms */
     Ahead           *ahead;                                 /* the environment that is being looked ahead in; NULL: none */
+    IrVal           *taken;                                 /* the condition under which what is lowered is done in its part; NULL: always */
     ARRAY(int)       sets;                                  /* slots set, in order */
     ARRAY(bool)      changed;                               /* by slot */
     ARRAY(Part *)    stream_part;                           /* by stream: the part that draws from it; NULL: INIT */
