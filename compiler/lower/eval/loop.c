@@ -60,7 +60,7 @@ typedef struct Loop {
     IrVal   *init[MAX_CARRIED + 1];
     int      n_state, n_carried, until;                     /* carried: the state's tensors, then the flags of `until` */
     int      apart;                                         /* the flag of each sample, where `until` is the one of all together; -1: there is one flag */
-    int      assigns;                                       /* of Fn.loop_assigns, those from there on are made in the body */
+    int      assigns, moves;                                /* of Fn.loop_assigns and Fn.ahead_moves, those from there on are made in the body */
     int64_t  n;
     Value   *f, *stop_when;
     bool     scan;
@@ -312,7 +312,7 @@ static bool yield_round(Ctx *c, Loop *l, IrVal **next)
     for (int i = 0; i < n_apart(l); i++) yield[i] = yield[l->n_carried + i] = next[i];
     if (ok) keep_ended(c, l, next, yield);
     int n = l->scan ? l->n_carried + l->n_state : l->n_carried;
-    ok = ok && yield_assigns(c, l, yield, &n);
+    ok = ok && pending_round(c, l->moves, l->assigns) && yield_assigns(c, l, yield, &n);
     f->b.block = before;
     if (ok) ir_block_yield(c->L->m, l->body, yield, n);
     return ok;
@@ -369,7 +369,7 @@ static Value *looped(Ctx *c, Loop *l)
     Lower *L = c->L;
     Fn *fn = L->fn;
     Span at = l->at;
-    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n;
+    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
     for (int attempt = 0; attempt < 5; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
         IrVal *next[MAX_CARRIED + 1];
         int n_next = 0;
@@ -378,6 +378,7 @@ static Value *looped(Ctx *c, Loop *l)
         fn->carried.n = carried;
         fn->carried_asks.n = asks;
         fn->loop_assigns.n = l->assigns = assigns;
+        fn->ahead_moves.n = l->moves = moves;
         if (!build_body(c, l)) return val_error(L);
         IrBlock *before = fn->b.block;
         fn->b.block = l->body;
@@ -409,8 +410,10 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
     l.n_carried = l.n_state;
     if (until && !(l.init[l.n_carried++] = ended(c, &l, l.shape))) return val_error(L);
     if (until) l.until = l.n_state;
-    int carried = L->fn->carried.n;
+    Fn *fn = L->fn;
+    int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
     Value *v = looped(c, &l);
-    L->fn->carried.n = carried;
+    fn->carried.n = carried;
+    if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves;
     return v;
 }

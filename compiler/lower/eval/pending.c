@@ -128,13 +128,16 @@ static void assign_in_loop(Ctx *c, LoopAssign a)
     array_push(c->L->a, &f->loop_assigns, a);
 }
 
+/* Does what is assigned here wait for the end of a round? Not among the updates of `after`, which take it up where they stand. */
+static bool waits_in_loop(const Lower *L) { return L->fn->b.block != (L->g->updates_in ? L->g->updates_in : &L->fn->ir->body); }
+
 void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign)
 {
     Lower *L = c->L;
     Player *owner = slot_owner(L, slot);
     pending_idle(c, slot, assign);
     if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
-    if (L->fn->b.block != &L->fn->ir->body) {
+    if (waits_in_loop(L)) {
         assign_in_loop(c, (LoopAssign){slot, v, picked, assign, c->application, 0, NULL});
         return;
     }
@@ -148,7 +151,7 @@ void pending_add_rounds(Ctx *c, LoopAssign sum)
     Fn *f = c->L->fn;
     sum.picked = NULL;
     sum.application = ++c->L->n_applications;
-    if (f->b.block != &f->ir->body) {
+    if (waits_in_loop(c->L)) {
         array_push(c->L->a, &f->loop_assigns, sum);
         return;
     }
@@ -374,13 +377,66 @@ static IrVal *mean_of(Lower *L, const Mean *m)
     return ir_select(b, ir_compare(b, IR_GE, m->count, one), ir_div(b, m->sum, ir_max(b, m->count, one)), fn_read(L, m->slot));
 }
 
+/* ---- updates of `after` in the body of a loop
+ *
+ * They take up what they depend on, as others do. Of what comes with a carried value, from before the loop or from an earlier round, the graph does
+ * not say which round depends on it, so that is refused. */
+
+static void in_a_loop(Ctx *c, int slot, const Ast *assign, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: in a loop that runs, an update of after that may take up what was assigned to %s outside of it",
+                         c->L->m->slots.v[slot].path);
+    diag_note(d, assign->span, "assigned here");
+    diag_hint(d, "for i in 0..n, s = .. { .. } is the same loop, unrolled, in which it is taken up");
+}
+
+static bool through_carried(const Lower *L, const bool *reached)
+{
+    bool any = false;
+    for (int i = 0; i < L->fn->carried.n; i++) any = any || reached[L->fn->carried.v[i].param->id];
+    return any;
+}
+
+/* False, reported, where what an update of these players depends on may have been assigned before the loop, or in this round. What earlier rounds
+ * have assigned the end of the body tells. */
+static bool loop_fine(Ctx *c, const bool *reached, Player *const *players, int n, Span at)
+{
+    Lower *L = c->L;
+    Fn *f = L->fn;
+    if (!f->carried.n) return true;
+    for (int i = 0; i < f->loop_assigns.n; i++) {
+        const Pending one = {.slot = f->loop_assigns.v[i].slot, .owner = slot_owner(L, f->loop_assigns.v[i].slot)};
+        if (is_moved(&one, players, n)) return in_a_loop(c, one.slot, f->loop_assigns.v[i].assign, at), false;
+    }
+    if (!through_carried(L, reached)) return true;
+    for (int i = 0; i < L->pendings.n && i < L->g->updates_from; i++) {
+        const Pending *p = L->pendings.v[i];
+        if (is_moved(p, players, n) && !depends(p, reached) && is_done(L, p) != DONE_YES) return in_a_loop(c, p->slot, p->assign, at), false;
+    }
+    for (int i = 0; i < n; i++) array_push(L->a, &f->ahead_moves, ((AheadMove){players[i], at}));
+    return true;
+}
+
+bool pending_round(Ctx *c, int moves, int assigns)
+{
+    const Fn *f = c->L->fn;
+    for (int i = assigns; i < f->loop_assigns.n; i++) {
+        const LoopAssign *a = &f->loop_assigns.v[i];
+        const Player *owner = slot_owner(c->L, a->slot);
+        for (int k = moves; k < f->ahead_moves.n; k++)
+            if (!owner || f->ahead_moves.v[k].owner == owner) return in_a_loop(c, a->slot, a->assign, f->ahead_moves.v[k].at), false;
+    }
+    return true;
+}
+
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out)
 {
     Lower *L = c->L;
-    if (!L->pendings.n) return;
+    if (!L->pendings.n && !L->fn->carried.n) return;
     Arena *scratch = arena_new();
     const bool *reached = graph_behind(L, value, n, scratch);
-    for (int i = 0; i < L->pendings.n; i++) {
+    bool fine = loop_fine(c, reached, players, n_players, at);
+    for (int i = 0; i < L->pendings.n && fine; i++) {
         Pending *p = L->pendings.v[i];
         bool wanted = is_moved(p, players, n_players) && (i >= from || depends(p, reached));
         WasDone done = wanted ? is_done(L, p) : DONE_YES;

@@ -39,6 +39,8 @@ IrVal *pending_count_of(IrBuilder *b, const IrVal *v, IrVal *picked, int64_t tim
 void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */
 /* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);
+/* At the end of a round: of what has been moved ahead, and assigned, in it. False, reported, where a later round may take it up ahead. */
+bool pending_round(Ctx *c, int moves, int assigns);
 void pending_twice(Ctx *c, int slot, Span at);                                  /* reports a state that two updates of one starting point commit, one under a condition */
 void pending_check(Lower *L);                                                   /* an assignment that nothing commits is an error */
 

@@ -166,8 +166,14 @@ bool look_ahead(Ctx *c, const Ast *after, int64_t rounds)
     inner.path = path_join(c->L, c->path, "after");
     inner.rule = NULL;
     int64_t outside = c->L->rounds_around;
+    const IrBlock *block = c->L->g->updates_in;
+    int from = c->L->g->updates_from;
     c->L->rounds_around = 0;
+    c->L->g->updates_in = c->L->graph->b.block;
+    c->L->g->updates_from = pending_count(c->L);
     bool ok = repeated(&inner, after->after.updates, rounds, after->after.count->span);
+    c->L->g->updates_in = block;
+    c->L->g->updates_from = from;
     c->L->rounds_around = outside;
     return ok;
 }
