@@ -177,11 +177,16 @@ typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its valu
 
 typedef struct Carried { IrVal *param; IrVal *init; Span at; } Carried;     /* what a scan carries: in its body, and before its first round */
 
-/* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells. */
-typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const char *what; Span at; } CarriedAsk;
+/* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells.
+ * by: what it is by has the value of a time that is looked ahead at, in this round alone; NULL: it has that of outside. */
+typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const struct By *by; const char *what; Span at; } CarriedAsk;
 
-/* An assignment in a body that a scan runs: it waits behind the loop, with those of its other rounds. */
-typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; } LoopAssign;
+/* An update of `after` in such a body; owner: whom it moves, NULL: nobody more. */
+typedef struct AheadMove { const Player *owner; Span at; } AheadMove;
+
+/* An assignment in a body that a scan runs: it waits behind the loop, with those of its other rounds. Of a loop in that body it is the sum over the
+ * rounds there (times, count: as of a Pending). */
+typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; int64_t times; IrVal *count; } LoopAssign;
 
 struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;
@@ -196,6 +201,7 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(Carried) carried;                                 /* by the scans whose bodies are being built, from without */
     ARRAY(CarriedAsk) carried_asks;
     ARRAY(LoopAssign) loop_assigns;                         /* of the body that is being built, and of those around it before */
+    ARRAY(AheadMove) ahead_moves;                           /* the same */
 };
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */
