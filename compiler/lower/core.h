@@ -343,6 +343,7 @@ struct Lower {
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
     ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
+    ARRAY(int64_t) slot_classes;                            /* by slot of a state or parameter: n of the class[n] that it is declared, else 0 */
     ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;

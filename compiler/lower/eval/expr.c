@@ -139,7 +139,10 @@ static Value *field_of(Ctx *c, const Ast *e, Value *v)
     case V_ERROR: return v;
     case V_MODULE: return module_field(c, e, v);
     case V_RECORD: f = val_part(c->L, v, e->field.name); break;
-    case V_LIST: f = !strcmp(e->field.name, "index") ? builtin_partial(c->L, "index", v) : NULL; break;
+    case V_LIST:
+        f = val_part(c->L, v, e->field.name);
+        if (!f && !strcmp(e->field.name, "index")) f = builtin_partial(c->L, "index", v);
+        break;
     case V_COMPARE: f = compare_member(c, v->compare, e->field.name, e->span); break;
     case V_BIJECTOR: f = bijector_member(c, v, e->field.name); break;
     case V_PLAYER: f = player_field(c, v->player, e->field.name, e->field.name_span); break;

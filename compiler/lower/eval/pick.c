@@ -120,7 +120,8 @@ Value *builtin_split(Ctx *c, const Call *k)
         part[parts++] = table_value(c->L, k->v[0], table_part(c, d, at, at + n));
         at += n;
     }
-    return d ? val_record(c->L, part, NULL, parts) : val_error(c->L);
+    if (!d) return val_error(c->L);
+    return parts == 1 ? part[0] : val_record(c->L, part, NULL, parts);
 }
 
 /* ---- by what is in them */
