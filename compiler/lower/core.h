@@ -240,6 +240,8 @@ static inline bool define_is_distribution(const Ast *d)
 
 typedef struct DistKind DistKind;                           /* what a kind can do: a row of functions (dist/dist.h) */
 
+typedef struct ZipPart { Dist *dist; const char *name; int first; } ZipPart;       /* of data that are joined: drawn rows, the name of its one field or NULL, and the place of its fields */
+
 struct Dist {                                               /* kind says which member of the union holds */
     const DistKind *kind;
     const char     *name;                                   /* names its draws: "ring", "G" */
@@ -258,6 +260,7 @@ struct Dist {                                               /* kind says which m
         Value   *value;                                     /* rows, batch */
         Value   *fields;                                    /* joint: a record of distributions */
         Data    *data;                                      /* data, replace */
+        struct { Dist *rows; ZipPart *part; int n; } zip;   /* rows: of all fields */
     };
 };
 
