@@ -133,6 +133,7 @@ struct Scope {
     const Module  *module;                                  /* of a file's own scope: lookup goes on in what it imports */
     Scope        **import;  int n_imports;
     bool           members;                                 /* of a comparison or distribution */
+    AstList        assigns;                                 /* u := e among them */
     Instance      *inst;                                    /* in a comparison or distribution: it owns what its members and their bodies declare; a net or layer there has its own */
     uint64_t       round;                                   /* of the static loops around it: declarations of each round are their own */
     uint64_t       call;                                    /* of the applications around it: comparisons and distributions that each makes are its own */
@@ -164,6 +165,7 @@ struct Ctx {
     Span        asked;                                      /* what a declaration is evaluated for: the first use of its name */
     const Block *around;                                    /* the block of updates that the place is in, trained by it or not (a report is not): whose optimisers' states are at hand; NULL: none */
     bool        reports_first;                              /* names mean reports before anything of the file */
+    const Scope *assigned;                                  /* members of which one is being evaluated: u := e among them has been done for it; NULL: of none */
     const Guard *guards;                                    /* the arms around this place, from within; NULL: none */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
 };

@@ -441,7 +441,8 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     if (n >= 0) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
-    Value *v = changed_member(&inner, t, t->thunk.own ? t->thunk.own->changed : NULL);
+    int assigned = assign_among(&inner, t->thunk.scope);
+    Value *v = pending_result(c, assigned, changed_member(&inner, t, t->thunk.own ? t->thunk.own->changed : NULL));
     if (user) diags_used_at(c->L->diags, used_at);
     return v;
 }
