@@ -288,7 +288,7 @@ static Value *part_below(Ctx *c, Player *p, const char *path, IrSlotKind kind)
         array_push(L->a, &v, val_slot(L, slot));
         array_push(L->a, &name, s->path + n + 1);
     }
-    return v.n ? val_record(L, v.v, name.v, v.n) : NULL;
+    return v.n ? val_of_paths(L, v.v, name.v, v.n) : NULL;
 }
 
 /* D.steps, D.mu, D.Dense_1.w, D.Dense_1. NULL: D has none of that name. */

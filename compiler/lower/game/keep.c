@@ -258,9 +258,8 @@ static Value *state_of(Ctx *c, Value *v, const char *path, StateOf by, Span at)
     int slot = slot_new(L, path, t->type, IR_SLOT_STATE, NULL);
     fn_initialise(L, slot, t);
     state_of_program(L, slot, by);
-    Value *s = val_slot(L, slot);
-    s->slot.classes = v->kind == V_TENSOR ? v->tensor.classes : 0;
-    return s;
+    slot_is_class(L, slot, v->kind == V_TENSOR ? v->tensor.classes : 0);
+    return val_slot(L, slot);
 }
 
 /* state pool ~ A^512, without a type: that of the draw or value. */
