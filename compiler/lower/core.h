@@ -316,6 +316,8 @@ struct Lower {
     ARRAY(Player *)    players;
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
     ARRAY(struct { int slot; GanTensor *t; const DataRecipe *recipe; bool looked; const int *by; int n_by; }) data;      /* tensors of DATA slots; looked: what is in it decided something; by: as in DataField */
+    ARRAY(int)    choosers;                                 /* slots of files' data whose numbers have chosen rows: a program is held to them, also where nobody draws these */
+    ARRAY(struct { GanFact is; int format; }) facts;        /* of files that were read; -1: as a list of words */
     ARRAY(struct { const Ast *decl; GanExtern is; }) externs;       /* simulators that were drawn from, each with every sizes it had */
     ARRAY(const char *) reports;
     ARRAY(struct { const char *name; Value **index; int n; }) indexed;      /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */

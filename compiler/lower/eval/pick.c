@@ -247,6 +247,7 @@ Value *builtin_filter(Ctx *c, const Call *k)
     int64_t *row = arena_array(c->L->a, int64_t, d->rows);
     for (int64_t i = 0; i < d->rows; i++)
         if (a.holds[i]) row[n++] = i;
+    chosen_by(c->L, a.by, a.n_by);
     if (!n) return diag_error(c->L->diags, k->at, E501, "filter keeps none of the %lld rows", (long long)d->rows), val_error(c->L);
     Data *kept = table_chosen(c, d, row, n, a.by, a.n_by, k->at);
     return kept ? table_value(c->L, v, kept) : val_error(c->L);
@@ -306,6 +307,7 @@ Value *builtin_per_class(Ctx *c, const Call *k)
     int64_t *row = arena_array(c->L->a, int64_t, d->rows + each);
     if (!first_of_each(c, f, d->rows, each, row, k->at)) return val_error(c->L);
     int slot = f->recipe ? data_slot(c->L, d, f) : -1;
+    chosen_by(c->L, &slot, slot >= 0);
     Data *kept = table_chosen(c, d, row, each * f->classes, &slot, slot >= 0, k->at);
     return kept ? dist_of_data(c->L, kept, false) : val_error(c->L);
 }

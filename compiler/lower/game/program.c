@@ -164,6 +164,7 @@ static Needed slots_needed(Lower *L)
     for (int i = 0; i < L->out->fns.n; i++)
         for (IrNode *n = L->out->fns.v[i]->body.first; n; n = ir_next(n))
             if (n->op == IR_read) read[n->attr->slot] = true;
+    for (int i = 0; i < L->choosers.n; i++) needed.chose[L->choosers.v[i]] = true;
     for (bool more = true; more;) {
         more = false;
         for (int i = 0; i < L->data.n; i++) more |= choosers(L, &needed, i);
@@ -216,6 +217,9 @@ static void finish_slots(Lower *L, GanProgram *p)
     p->state_bytes = at;
     p->n_data = n_data;
     p->recipe = recipe;
+    p->fact = arena_array(L->a, GanFact, L->facts.n + 1);
+    p->n_facts = L->facts.n;
+    for (int i = 0; i < p->n_facts; i++) p->fact[i] = L->facts.v[i].is;
 }
 
 static GanOutput output_of(Lower *L, const IrReport *r)
