@@ -19,6 +19,11 @@ void   carries_bind(Ctx *c, Scope *s, AstList carries, Value **carried);        
 bool   carries_next(Ctx *c, const Ast *for_, Value *v, Value **carried);        /* v is what a round gives; false after an error */
 bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
 
+/* ---- densities.c */
+
+void   densities_note(Ctx *c, Dist *d, const Value *x, const Value *density);   /* log_prob(d, x) was asked for */
+bool   densities_differ(Ctx *c, const Value *left, const Value *right, Span at);        /* reported: they hold densities of two kinds at one value */
+
 /* ---- scope.c, decl.c */
 
 

@@ -255,6 +255,7 @@ Value *builtin_filter(Ctx *c, const Call *k)
     int64_t *row = arena_array(c->L->a, int64_t, d->rows);
     for (int64_t i = 0; i < d->rows; i++)
         if (((const uint8_t *)a.answer)[i]) row[n++] = i;
+    chosen_by(c->L, a.by, a.n_by);
     if (!n) return diag_error(c->L->diags, k->at, E501, "filter keeps none of the %lld rows", (long long)d->rows), val_error(c->L);
     Data *kept = table_chosen(c, d, row, n, a.by, a.n_by, k->at);
     return kept ? table_value(c->L, v, kept) : val_error(c->L);
@@ -336,6 +337,7 @@ Value *builtin_per_class(Ctx *c, const Call *k)
     }
     int64_t *row = arena_array(c->L->a, int64_t, d->rows + each);
     if (!first_of_each(c, &a, d->rows, each, row, k->at)) return val_error(c->L);
+    chosen_by(c->L, a.by, a.n_by);
     Data *kept = table_chosen(c, d, row, each * a.classes, a.by, a.n_by, k->at);
     return kept ? table_value(c->L, k->v[0], kept) : val_error(c->L);
 }

@@ -157,6 +157,28 @@ static bool choosers(Lower *L, Needed *n, int data)
     return more;
 }
 
+static void all_choosers(Lower *L, Needed *n)
+{
+    for (bool more = true; more;) {
+        more = false;
+        for (int i = 0; i < L->data.n; i++) more |= choosers(L, n, i);
+    }
+}
+
+/* Is something needed that is held to the file of this slot's? Then the slot need not be read for it. */
+static bool held_anyway(const Lower *L, const Needed *n, int slot)
+{
+    const DataRecipe *own = NULL;
+    for (int i = 0; i < L->data.n; i++)
+        if (L->data.v[i].slot == slot) own = L->data.v[i].recipe;
+    for (int i = 0; own && i < L->data.n; i++) {
+        const DataRecipe *r = L->data.v[i].recipe;
+        bool needed = n->read[L->data.v[i].slot] || n->chose[L->data.v[i].slot];
+        if (needed && r && (r->chosen || n->chose[L->data.v[i].slot]) && data_same_file(r, own)) return true;
+    }
+    return !own;
+}
+
 static Needed slots_needed(Lower *L)
 {
     bool *read = arena_array(L->a, bool, L->out->slots.n + 1);
@@ -164,10 +186,10 @@ static Needed slots_needed(Lower *L)
     for (int i = 0; i < L->out->fns.n; i++)
         for (IrNode *n = L->out->fns.v[i]->body.first; n; n = ir_next(n))
             if (n->op == IR_read) read[n->attr->slot] = true;
-    for (bool more = true; more;) {
-        more = false;
-        for (int i = 0; i < L->data.n; i++) more |= choosers(L, &needed, i);
-    }
+    all_choosers(L, &needed);
+    for (int i = 0; i < L->choosers.n; i++)
+        if (!held_anyway(L, &needed, L->choosers.v[i])) needed.chose[L->choosers.v[i]] = true;
+    all_choosers(L, &needed);
     return needed;
 }
 
@@ -216,6 +238,9 @@ static void finish_slots(Lower *L, GanProgram *p)
     p->state_bytes = at;
     p->n_data = n_data;
     p->recipe = recipe;
+    p->fact = arena_array(L->a, GanFact, L->facts.n + 1);
+    p->n_facts = L->facts.n;
+    for (int i = 0; i < p->n_facts; i++) p->fact[i] = L->facts.v[i].is;
 }
 
 static GanOutput output_of(Lower *L, const IrReport *r)
