@@ -317,8 +317,9 @@ struct Lower {
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
     ARRAY(struct { int slot; GanTensor *t; const DataRecipe *recipe; bool looked; const int *by; int n_by; }) data;      /* tensors of DATA slots; looked: what is in it decided something; by: as in DataField */
     ARRAY(struct { const Ast *decl; GanExtern is; }) externs;       /* simulators that were drawn from, each with every sizes it had */
-    ARRAY(const char *) reports;
-    ARRAY(struct { const char *name; Value **index; int n; }) indexed;      /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
+    NameTable     reports;                                  /* what those so far are called, with indices and without */
+    ARRAY(struct { Value **index; int n; }) indexed;        /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
+    NameTable     indexed_at;
     ARRAY(GameLine)    lines;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;

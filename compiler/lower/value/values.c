@@ -644,9 +644,8 @@ static bool report_slot(Ctx *c, Value *v, Span at, int *slot)
     const char *path = strf(c->L, "report.%s", v->report);
     *slot = ir_find_slot(c->L->m, path);
     if (*slot >= 0) return true;
-    for (int i = 0; i < c->L->reports.n; i++)               /* its own line was wrong, and that was said */
-        if (!strcmp(c->L->reports.v[i], v->report)) return false;
-    if (!names_lack(c->L->names)) diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    bool own_line_wrong = names_get(&c->L->reports, v->report) >= 0;
+    if (!own_line_wrong && !names_lack(c->L->names)) diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
     return false;
 }
 
