@@ -143,6 +143,9 @@ struct Scope {
 /* An arm of where(cond, yes, no) that is being evaluated: what is made there counts where the condition holds, or where it does not. */
 typedef struct Guard { const IrVal *cond; bool holds; const struct Guard *up; } Guard;
 
+/* What body is evaluated for whom, for messages. */
+typedef struct Applied { Span at; const struct Applied *up; } Applied;
+
 struct Ctx {
     Lower      *L;
     Scope      *scope;
@@ -154,6 +157,7 @@ struct Ctx {
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
     uint64_t    site;                                       /* the calls and rounds between the instance's body and here */
     int         calls;
+    const Applied *applied;                                 /* where the body at hand was applied, and those around it; NULL: it is no body */
     int         application;                                /* of a function, layer, net, member: a number of its own; 0: none */
     const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
     const char *name;                                       /* that the value gets: of an instance made here; NULL: none */

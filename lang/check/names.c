@@ -147,7 +147,7 @@ int names_reach(const char *name) { return strlen(name) < 2 ? 1 : strlen(name) <
 void names_nearer(const char *candidate, const char *name, const char **best, int *distance)
 {
     int d = names_alike(candidate, name) ? 0 : name_distance(candidate, name);
-    if (d < *distance && strcmp(candidate, "_")) *distance = d, *best = candidate;
+    if (d < *distance && strcmp(candidate, "_") && strcmp(candidate, name)) *distance = d, *best = candidate;   /* the very thing typed helps nobody */
 }
 
 /* The name that a line of the library declares, in buf; or NULL. */
@@ -503,6 +503,21 @@ void names_hint(Diag *d, StdlibFind *find, const char *const *library, const cha
     else if (near) diag_hint(d, "did you mean %s?", near);
 }
 
+/* The comparison of the file that has a member of this name; NULL: none. */
+static const char *comparison_with(Check *c, const char *name)
+{
+    AstList stmts = c->module->ast ? c->module->ast->file.stmts : (AstList){0};
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *value = stmts.v[i]->kind == AST_COMPARE ? stmts.v[i]->compare.value : NULL;
+        const Ast *callee = value && value->kind == AST_CALL ? value->call.callee : NULL;
+        const Bound *b = callee ? fact(&c->n->uses, callee, NULL) : NULL;
+        const Ast *body = b && b->node->kind == AST_DEFINE ? b->node->define.body : NULL;
+        for (int k = 0; body && body->kind == AST_BLOCK && k < body->block.stmts.n; k++)
+            if (body->block.stmts.v[k]->kind == AST_MEMBER && !strcmp(body->block.stmts.v[k]->member.name, name)) return stmts.v[i]->compare.name;
+    }
+    return NULL;
+}
+
 static bool binds(const Ast *open, const char *name)
 {
     for (int i = 0; open->kind == AST_EXPECTATION && i < open->expectation.binders.n; i++) {
@@ -524,6 +539,11 @@ static void unknown(Check *c, const Ast *n)
     if (c->open && binds(c->open, name)) {
         diag_note(d, c->open->span, "E[..] binds %s, and stops at + and -", name);
         diag_hint(d, "write E[..] (...) around all that it is the mean of");
+        return;
+    }
+    const char *of = comparison_with(c, name);
+    if (of) {
+        diag_hint(d, "a member is called with what it belongs to: %s.%s", of, name);
         return;
     }
     for (int i = 0; c->n->library[i]; i++)

@@ -371,12 +371,23 @@ static const char *values_in(Ctx *c, const Ast *e)
     return shown ? text_str(&t) : NULL;
 }
 
+/* A definition of the program is right or wrong by what it is given: where, and for which line in the end. (For one of the library that line is the place.) */
+static void note_applications(Ctx *c, Diag *d, Span at)
+{
+    const Applied *first = c->applied, *last = first;
+    if (!first || first->at.file != at.file) return;
+    while (last->up && last->up->at.file == at.file) last = last->up;
+    diag_note(d, first->at, "applied here");
+    if (last != first) diag_note(d, last->at, "for this");
+}
+
 static void report(Ctx *c, const Ast *s, const Ast *e, const Value *v)
 {
     const char *why = v->kind == V_BOOL && v->why ? v->why : values_in(c, e), *more = why ? strf(c->L, ": %s", why) : "";
     Diag *d = s->require.is_soft ? diag_warning(c->L->diags, e->span, W320, "%s does not hold%s", source_of(c, e), more)
                                  : diag_error(c->L->diags, e->span, E320, "%s is required here, and does not hold%s", source_of(c, e), more);
     if (s->require.hint) diag_hint(d, "%s", s->require.hint);
+    note_applications(c, d, e->span);
 }
 
 static void not_known(Ctx *c, const Ast *e)
