@@ -147,7 +147,7 @@ int names_reach(const char *name) { return strlen(name) < 2 ? 1 : strlen(name) <
 void names_nearer(const char *candidate, const char *name, const char **best, int *distance)
 {
     int d = names_alike(candidate, name) ? 0 : name_distance(candidate, name);
-    if (d < *distance && strcmp(candidate, "_") && strcmp(candidate, name)) *distance = d, *best = candidate;   /* the very thing typed helps nobody */
+    if (d < *distance && strcmp(candidate, "_")) *distance = d, *best = candidate;
 }
 
 /* The name that a line of the library declares, in buf; or NULL. */
@@ -916,12 +916,26 @@ static bool is_foreign(Check *c, const Ast *n)
     return true;
 }
 
+/* The module that the file imports and that declares the name; NULL: none. */
+static const Module *imported_with(const Check *c, const char *name)
+{
+    for (int i = 0; i < c->module->n_imports; i++)
+        if (module_has(c->n, c->module->import[i], name)) return c->module->import[i];
+    return NULL;
+}
+
 static void no_member(Check *c, const Ast *n, const Module *m)
 {
     const Top *t = top_of(c->n, m);
     const char *near = NULL, *all = nearest(c, n->field.name);
     int distance = names_reach(n->field.name);
     Diag *d = diag_error(c->diags, n->field.name_span, E100, "the module %s has no %s", m->name, n->field.name);
+    const Module *other = imported_with(c, n->field.name);
+    if (other || (all && !strcmp(all, n->field.name))) {
+        if (other) diag_hint(d, "it is in %s: %s.%s, or %s alone", other->name, module_last(other->name), n->field.name, n->field.name);
+        else diag_hint(d, "%s stands without a module", n->field.name);
+        return;
+    }
     for (int i = 0; t && i < t->of.n; i++) names_nearer(t->of.v[i]->name, n->field.name, &near, &distance);
     names_hint(d, c->n->find, c->n->library, n->field.name, near ? near : all && names_alike(all, n->field.name) ? all : NULL);
 }

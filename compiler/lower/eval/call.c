@@ -308,7 +308,9 @@ static bool skips_first(Ctx *c, const Closure *k, const Args *args)
 {
     AstList params = k->def->define.params;
     Args    all = *args;
-    if (args->n != 1 || args->name[0] || args->v[0]->kind != V_TENSOR || k->def->define.params2.n != 1) return false;
+    ValueKind is = args->n == 1 && !args->name[0] ? args->v[0]->kind : V_NONE;
+    bool input = is == V_TENSOR || is == V_SLOT || is == V_LIST || is == V_RECORD;
+    if (!input || k->def->define.params2.n != 1) return false;
     Trial t = trial_begin(c->L, true);
     bool fits = bind_params(c, scope_new(c->L, k->scope), params, &all, "it", args->at[0], NULL);
     trial_end(c->L, &t);
@@ -481,7 +483,8 @@ static bool called_too_early(Ctx *c, const Ast *call)
     AstList params = def->define.params;
     if (def->define.word != AST_DEFINE_DEF || def->define.n_lists != 1 || call->call.args.n >= required(params)) return false;
     Diag *d = diag_error(c->L->diags, call->span, E111, "%s takes %d argument%s, and here are %d", f->fn.closure->name, params.n, params.n == 1 ? "" : "s", call->call.args.n);
-    call_hint(c, d, call);
+    if (call->call.args.n + 1 < required(params)) diag_hint(d, "x |> f(a) is f(a)(x); its arguments are %s", params_text(c, params));
+    else call_hint(c, d, call);
     return true;
 }
 
