@@ -28,10 +28,7 @@ static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
     if (L->guess && strcmp(name, "step")) return val_error(L);
-    if (!strcmp(name, "batch") && c->batch >= 0) {
-        if (c->sized) *c->sized = true;
-        return val_int(L, c->batch);
-    }
+    if (!strcmp(name, "batch")) return sample_batch(c, at) ? val_int(L, c->batch) : val_error(L);
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
     return strcmp(name, "training") ? NULL : is_training(c, at);

@@ -80,11 +80,11 @@ const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const 
                     .field = field ? field : c->declared ? c->field : NULL,
                     .elem = t->elem,
                     .rank = t->rank,
-                    .finite = !data_not_finite(t, &first),
+                    .finite = !data_seen(t) || !data_not_finite(t, &first),     /* what is not read are bytes */
                     .to = t->rank ? t->dim[0] : 0};
     char held[160];
     memcpy(r.dim, t->dim, sizeof r.dim);
-    data_sum(t, r.sum);
+    if (data_seen(t)) data_sum(t, r.sum);
     fact_note(c, path, format, gan_tensor_text(t, held, sizeof held));
     return arena_copy(c->L->a, &r, sizeof r);
 }
@@ -218,7 +218,7 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
         DataField *f = &p->field[i];
         if (was->value && val_bad(f->value = gathered(c, was->value, row, n, at))) return NULL;
         if (was->value) continue;
-        if (data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
+        if (!data_see(L, was->tensor, was->recipe, &err) || data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
         data_own(L, f->tensor);
         f->recipe = recipe_chosen(L, was->recipe, row, n, own_file_chose(L, was, by, n_by), i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
         add_choosers(L, f, by, n_by, was->slot);
