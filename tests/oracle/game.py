@@ -407,7 +407,9 @@ class Game(Evaluator):
         if not isinstance(rule, Rule):
             raise Strange("no rule")
         project = self.eval(s.project, scope) if s.project else None
+        first = len(self.frames)
         value = self.eval(s.e, scope)
+        own = self.frames[first:]
         gradients = self.directions(s, players, value, scope) if s.how == "along" else self.slopes(s, players, value)
         nodes = leaves(value)
         if not self.checking and any(abs(n.val) > 1e8 or n.val != n.val for n in nodes):
@@ -415,10 +417,10 @@ class Game(Evaluator):
         assigned = {}
         for n in nodes:
             assigned.update((k, f) for k, f in scalar.applications(n).items() if k not in self.forgotten)
-        return s, players, rule, project, gradients, assigned
+        return s, players, rule, project, gradients, assigned, own
 
     def apply_directions(self, taken):
-        s, players, rule, project, gradients, assigned = taken
+        s, players, rule, project, gradients, assigned, own = taken
         moved = [self.step_player(p, g, rule, project, s) for p, g in zip(players, gradients)]
         for p, w in zip(players, moved):
             for slot, v in zip(self.slots(p.instance, "param"), w):
@@ -426,6 +428,8 @@ class Game(Evaluator):
             self.put(p.steps, elementwise("add", self.env[p.steps], 1))
         self.moves += 1
         self.commit(assigned.values(), players)
+        if self.ahead:                                      # nobody else contains them, though what was moved here depends on them
+            self.forgotten.update(id(f) for f in own)
 
     # ---- looking ahead: in an environment of its own, whose values are computed numbers at which gradients end for the time being
 
