@@ -256,6 +256,8 @@ class Game(Evaluator):
             return self.statements(chosen, Scope(scope))
         yes = bool(cond.data[0].val)
         arms = [s.yes, s.no or []]
+        if is_known(cond):                                  # one arm is no part of the program
+            return self.statements(arms[not yes], Scope(scope))
         return self.branch(lambda arm: (arm is arms[0]) == yes, arms, scope)
 
     def s_for(self, s, scope):
@@ -573,6 +575,11 @@ class Game(Evaluator):
         for x in assigned[1:]:
             out = elementwise("add", out, T((), (), [x]))
         return elementwise("div", out, len(assigned)).data[0]
+
+
+def is_known(v):
+    """Made of numbers of the program's text by what is worked out when it is compiled."""
+    return all(n.op not in ("leaf", "id", "app", "dep") for x in v.data for n in scalar.order(x))
 
 
 def leaf_slots(s):
