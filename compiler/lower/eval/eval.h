@@ -221,3 +221,4 @@ Value *check_round(Ctx *c, const Ast *for_, Value **carried);                   
 bool   ctx_trains(const Ctx *c, const Player *p);                               /* is this evaluated to train p? */
 int    pending_count(const Lower *L);                                           /* assignments to states that wait for an update */
 Value *pending_result(Ctx *c, int from, Value *v);                     /* v is the result of what made those from `from` on */
+Value *pending_result_of_loop(Ctx *c, int from, Value *v);             /* the same of a loop, until the block around has results */
