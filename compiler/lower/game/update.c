@@ -424,7 +424,7 @@ static bool update_one(Ctx *c, const Ast *s, Together *t, Changes *out)
     }
     if (s->update.goal == AST_GOAL_ALONG) update_along(c, s, t, &who, opt, out);
     else update_by_loss(c, s, t, &who, opt, out);
-    return diags_count(L->diags, DIAG_ERROR) == errors;
+    return diags_count(L->diags, DIAG_ERROR) == errors && !L->fn->unroll.body;
 }
 
 /* ---- sides of an if that only the running program decides: all is done on both, and what is taken is selected */
