@@ -32,6 +32,7 @@ typedef struct Version  Version;
 typedef struct Pending  Pending;
 typedef struct Block    Block;
 typedef struct Face     Face;
+typedef struct Term     Term;
 
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
@@ -64,6 +65,7 @@ struct Value {
     const char *estimate;                                   /* what kind of estimate it is, as bound(x) and its like say; NULL: nothing is said. What is computed from it is none */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
     const char *why;                                        /* of a V_BOOL that is false: where it shows (require.c); NULL: the value says all */
+    Term     *term;                                         /* of a V_REAL known now: how functions that round have made it (exact.c); NULL: a number like others */
     Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
     union {
         int64_t     i;
