@@ -343,6 +343,9 @@ struct Lower {
     NameTable     reports;                                  /* what those so far are called, with indices and without */
     ARRAY(struct { Value **index; int n; }) indexed;        /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
     NameTable     indexed_at;
+    ARRAY(struct { const char *name; int alternates; int arm; Span at; }) pictures;     /* and how many alternate blocks had begun, so that two of a name may be of one step */
+    NameTable     picture_at;                               /* the last of the name */
+    int           alternates;
     ARRAY(GameLine)    lines;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;

@@ -436,7 +436,7 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->out = ir_module(a, o->real);
     IrType t = ir_scalar(IR_I64);
     L->step_slot = slot_new(L, "step", t, IR_SLOT_COUNTER, NULL);
-    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = L->extern_names.arena = L->reports.arena = L->indexed_at.arena = a;
+    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = L->extern_names.arena = L->reports.arena = L->indexed_at.arena = L->picture_at.arena = a;
     static const char *const reserved[] = {"step", "fn", "data", "report", "kept"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) names_unique(&L->root_names, reserved[i]);
     L->program = arena_new_of(a, Instance);
