@@ -105,7 +105,8 @@ static void unmoved_players(Lower *L)
             if (strcmp(g->what, "update")) continue;
             for (int r = 0; r < g->n_reads; r++) {
                 if (strcmp(g->reads[r], p->name)) continue;
-                Diag *d = diag_warning(L->diags, p->at, W400, "%s is part of a loss, and nothing updates it", p->name);
+                Diag *d = diag_warning(L->diags, p->at, W400, p->tried ? "%s is part of a loss, and moves in what is looked ahead at alone: nothing of that is kept" :
+                                       "%s is part of a loss, and nothing updates it", p->name);
                 diag_note(d, g->at, "this update depends on it");
                 k = L->lines.n;
                 said = true;
