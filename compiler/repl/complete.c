@@ -117,7 +117,7 @@ static void offer_runs(Offer *o, const Repl *r)
     for (int i = 0; i < debug_histories(r->d); i++) {
         DebugHistory h;
         debug_history_of(r->d, i, &h);
-        offer(o, h.name && *h.name ? h.name : arena_printf(o->a, "%d", i));
+        offer(o, h.name && *h.name && !strchr(h.name, ' ') ? h.name : arena_printf(o->a, "%d", i));
     }
 }
 

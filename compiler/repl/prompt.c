@@ -17,14 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HISTORY = 1000, MOST_LISTED = 200, NO_TERMINAL_WIDTH = 80 };
+enum { HISTORY = 1000, MOST_LISTED = 200, NO_TERMINAL_WIDTH = 80, END_OF_TEXT = 4 };
 
 static const int heard[] = {SIGHUP, SIGTERM, SIGINT, SIGWINCH, SIGTSTP, SIGCONT};
 enum { HEARD = sizeof heard / sizeof *heard, HEARD_PLAIN = 2 };           /* without a terminal only the first: the rest do what they always do */
 
 struct Prompt {
     EditLine       *edit;                                   /* NULL: no terminal */
-    History        *history;
+    HistoryW       *history;
     char           *history_file;                           /* NULL: not kept */
     const char     *ask;
     PromptComplete *complete;
@@ -120,6 +120,7 @@ static int next_key(EditLine *edit, wchar_t *key)
     Prompt *p;
     el_get(edit, EL_CLIENTDATA, &p);
     for (char byte; next_byte(p, &byte);) {
+        if (!byte) byte = END_OF_TEXT;                      /* Ctrl-D, typed while the terminal was not asked for keys */
         size_t n = mbrtowc(key, &byte, 1, &p->half);
         if (n <= 1) return 1;
         if (n == (size_t)-1) p->half = (mbstate_t){0};      /* no character: not taken */
@@ -212,8 +213,11 @@ static void make_folders(char *path)                        /* those above the f
 
 static void remember(Prompt *p, const char *line)
 {
-    HistEvent e;
-    history(p->history, &e, H_ENTER, line);
+    HistEventW e;
+    size_t     n = strlen(line) + 1;
+    wchar_t   *wide = calloc(n, sizeof *wide);
+    if (wide && mbstowcs(wide, line, n) != (size_t)-1) history_w(p->history, &e, H_ENTER, wide);
+    free(wide);
 }
 
 static int forget_old_lines(const char *path, char **line, int n)
@@ -254,11 +258,11 @@ static bool keep(const Prompt *p, const char *line)
 
 static const char *open_history(Prompt *p)
 {
-    HistEvent e;
-    p->history = history_init();
+    HistEventW e;
+    p->history = history_winit();
     if (!p->history) return NULL;
-    history(p->history, &e, H_SETSIZE, HISTORY);
-    history(p->history, &e, H_SETUNIQUE, 1);
+    history_w(p->history, &e, H_SETSIZE, HISTORY);
+    history_w(p->history, &e, H_SETUNIQUE, 1);
     if (!(p->history_file = history_path())) return NULL;
     make_folders(p->history_file);
     recall(p);
@@ -270,6 +274,15 @@ static const char *open_history(Prompt *p)
 
 /* ---- the prompt -------------------------------------------------------------------------------------------------- */
 
+/* What terminals send for keys, whatever their description says. */
+static const struct { const char *sent, *does; } keys[] = {
+    {"\\e[A", "ed-prev-history"}, {"\\eOA", "ed-prev-history"}, {"\\e[B", "ed-next-history"}, {"\\eOB", "ed-next-history"},
+    {"\\e[C", "ed-next-char"},    {"\\eOC", "ed-next-char"},    {"\\e[D", "ed-prev-char"},    {"\\eOD", "ed-prev-char"},
+    {"\\e[H", "ed-move-to-beg"},  {"\\eOH", "ed-move-to-beg"},  {"\\e[1~", "ed-move-to-beg"}, {"\\e[F", "ed-move-to-end"},
+    {"\\eOF", "ed-move-to-end"},  {"\\e[4~", "ed-move-to-end"}, {"\\e[3~", "ed-delete-next-char"},
+    {"\\e[1;5C", "em-next-word"}, {"\\e[1;5D", "ed-prev-word"},
+};
+
 static bool open_edit(Prompt *p)
 {
     if (!(p->edit = el_init("gan", stdin, stdout, stderr))) return false;
@@ -278,10 +291,11 @@ static bool open_edit(Prompt *p)
     el_set(p->edit, EL_PROMPT, ask_for);
     el_set(p->edit, EL_EDITOR, "emacs");
     el_set(p->edit, EL_GETCFN, next_key);
-    if (p->history) el_set(p->edit, EL_HIST, history, p->history);
+    if (p->history) el_wset(p->edit, EL_HIST, history_w, p->history);
     el_set(p->edit, EL_ADDFN, "gan-complete", "complete a name", complete);
     el_set(p->edit, EL_BIND, "^I", "gan-complete", NULL);
     el_set(p->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) el_set(p->edit, EL_BIND, keys[i].sent, keys[i].does, NULL);
     return true;
 }
 
@@ -305,7 +319,7 @@ void prompt_close(Prompt *p)
     if (!p) return;
     stop_listening(p);
     if (p->edit) el_end(p->edit);
-    if (p->history) history_end(p->history);
+    if (p->history) history_wend(p->history);
     free(p->history_file);
     free(p->plain);
     free(p);
@@ -324,6 +338,7 @@ static PromptGot read_edited(Prompt *p, Arena *a, char **line)
     int n = 0;
     p->got = PROMPT_LINE;
     p->half = (mbstate_t){0};
+    el_set(p->edit, EL_PREP_TERM, 1);                       /* before it is asked: what is typed from then on are keys */
     const char *text = answer_signals(p) ? NULL : el_gets(p->edit, &n);
     if (p->got != PROMPT_LINE || !text) {
         if (p->got != PROMPT_LOST) puts(p->got == PROMPT_CLEARED ? "^C" : "");
