@@ -112,6 +112,9 @@ typedef struct DebugValue { int n; const char **name; GanTensor **value; } Debug
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err);
 void      debug_value_free(DebugValue *v);
 
+/* What a function of the program's schedule would give now (a picture's, say); the state stays as it is. */
+GanStatus debug_statement(Debugger *d, int fn, DebugValue *out, GanError *err);
+
 /* ---- breakpoints ------------------------------------------------------------------------------------------------ */
 
 typedef enum { DEBUG_AT_STEP, DEBUG_AT_LINE, DEBUG_AT_CONDITION, DEBUG_AT_NONFINITE } DebugWhen;

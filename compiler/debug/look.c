@@ -51,6 +51,34 @@ void debug_value_free(DebugValue *v)
     *v = (DebugValue){0};
 }
 
+static GanStatus new_values(const GanFunction *f, DebugValue *out, void **memory, GanError *err)
+{
+    GanStatus st = memory ? copy_names(f, out, err) : gan_error(err, GAN_WORLD, "no memory for a value");
+    for (int i = 0; i < f->n_outputs && !st; i++) {
+        st = gan_tensor_new(f->output[i].elem, f->output[i].rank, f->output[i].dim, &out->value[i], err);
+        if (!st) memory[i] = out->value[i]->data;
+    }
+    return st;
+}
+
+GanStatus debug_statement(Debugger *d, int fn, DebugValue *out, GanError *err)
+{
+    const Build       *b = history(d)->build;
+    const GanFunction *f = &program(d)->function[fn];
+    GanState           s = *debug_state(d);                 /* on a copy: it counts its draws, and sets what it reports */
+    void             **memory = calloc((size_t)f->n_outputs + 1, sizeof *memory);
+    size_t             bytes = (walk_state_bytes(program(d)) + 63) & ~(size_t)63;
+    *out = (DebugValue){0};
+    s.base = aligned_alloc(64, bytes);
+    GanStatus st = s.base ? new_values(f, out, memory, err) : gan_error(err, GAN_WORLD, "no memory for a copy of the state");
+    if (!st) memcpy(s.base, debug_state(d)->base, walk_state_bytes(program(d)));
+    if (!st) st = b->s.game.engine.run(b->s.game.engine.self, fn, &s, memory, err);
+    if (st) debug_value_free(out);
+    free(s.base);
+    free(memory);
+    return st;
+}
+
 GanStatus debug_spectrum(Debugger *d, Spectrum *out, GanError *err)
 {
     const Build *b = history(d)->build;

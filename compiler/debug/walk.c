@@ -214,7 +214,10 @@ static void end(Debugger *d)
     join(d);
     d->place.next = NULL;
     d->place.why = d->status ? DEBUG_FAILED : DEBUG_OVER;
-    if (!d->status) d->place.step = d->result.rounds;
+    if (!d->status) {
+        d->place.step = d->result.rounds;
+        d->here = (Moment){d->place.tick, d->result.rounds, d->result.path, debug_state(d)->seed};
+    }
     trainer_result_free(&d->result);
     walk_apply_edits(d);
 }

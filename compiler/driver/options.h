@@ -10,6 +10,9 @@ typedef struct Options {
     OptionPairs settings;                                   /* --set */
     bool        interp, f64, portable, lib, python, no_cache, allow_extern, check, gradients, cost, pedantic;
     PlanOptions plan;
+    int64_t serve;                                          /* the port of the page */
+    bool served;
+    FILE *const *said;                                      /* where diagnostics go; NULL, or none there: stderr */
     const char *stage, *emit, *target, *target_cpu, *expression, *from;
 } Options;
 

@@ -34,7 +34,7 @@ int session_print(const Options *o, const Diags *diags)
     Text out = text_in(sources_arena(diags_sources(diags)));
     if (o->run.json_diagnostics) diags_print_json(diags, &out);
     else diags_print_text(diags, &out, o->run.color);
-    fputs(text_str(&out), stderr);
+    fputs(text_str(&out), o->said && *o->said ? *o->said : stderr);
     return diags_failed(diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
 }
 

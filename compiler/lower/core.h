@@ -133,6 +133,7 @@ struct Scope {
     const Module  *module;                                  /* of a file's own scope: lookup goes on in what it imports */
     Scope        **import;  int n_imports;
     bool           members;                                 /* of a comparison or distribution */
+    AstList        assigns;                                 /* u := e among them */
     Instance      *inst;                                    /* in a comparison or distribution: it owns what its members and their bodies declare; a net or layer there has its own */
     uint64_t       round;                                   /* of the static loops around it: declarations of each round are their own */
     uint64_t       call;                                    /* of the applications around it: comparisons and distributions that each makes are its own */
@@ -164,6 +165,7 @@ struct Ctx {
     Span        asked;                                      /* what a declaration is evaluated for: the first use of its name */
     const Block *around;                                    /* the block of updates that the place is in, trained by it or not (a report is not): whose optimisers' states are at hand; NULL: none */
     bool        reports_first;                              /* names mean reports before anything of the file */
+    const Scope *assigned;                                  /* members of which one is being evaluated: u := e among them has been done for it; NULL: of none */
     const Guard *guards;                                    /* the arms around this place, from within; NULL: none */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
 };
@@ -177,11 +179,16 @@ typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its valu
 
 typedef struct Carried { IrVal *param; IrVal *init; Span at; } Carried;     /* what a scan carries: in its body, and before its first round */
 
-/* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells. */
-typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const char *what; Span at; } CarriedAsk;
+/* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells.
+ * by: what it is by has the value of a time that is looked ahead at, in this round alone; NULL: it has that of outside. */
+typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const struct By *by; const char *what; Span at; } CarriedAsk;
 
-/* An assignment in a body that a scan runs: it waits behind the loop, with those of its other rounds. */
-typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; } LoopAssign;
+/* An update of `after` in such a body; owner: whom it moves, NULL: nobody more. */
+typedef struct AheadMove { const Player *owner; Span at; } AheadMove;
+
+/* An assignment in a body that a scan runs: it waits behind the loop, with those of its other rounds. Of a loop in that body it is the sum over the
+ * rounds there (times, count: as of a Pending). */
+typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; int64_t times; IrVal *count; } LoopAssign;
 
 struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;
@@ -196,6 +203,7 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(Carried) carried;                                 /* by the scans whose bodies are being built, from without */
     ARRAY(CarriedAsk) carried_asks;
     ARRAY(LoopAssign) loop_assigns;                         /* of the body that is being built, and of those around it before */
+    ARRAY(AheadMove) ahead_moves;                           /* the same */
 };
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */
@@ -240,6 +248,8 @@ static inline bool define_is_distribution(const Ast *d)
 
 typedef struct DistKind DistKind;                           /* what a kind can do: a row of functions (dist/dist.h) */
 
+typedef struct ZipPart { Dist *dist; const char *name; int first; } ZipPart;       /* of data that are joined: drawn rows, the name of its one field or NULL, and the place of its fields */
+
 struct Dist {                                               /* kind says which member of the union holds */
     const DistKind *kind;
     const char     *name;                                   /* names its draws: "ring", "G" */
@@ -258,6 +268,7 @@ struct Dist {                                               /* kind says which m
         Value   *value;                                     /* rows, batch */
         Value   *fields;                                    /* joint: a record of distributions */
         Data    *data;                                      /* data, replace */
+        struct { Dist *rows; ZipPart *part; int n; } zip;   /* rows: of all fields */
     };
 };
 
@@ -343,6 +354,7 @@ struct Lower {
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
     ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
+    ARRAY(int64_t) slot_classes;                            /* by slot of a state or parameter: n of the class[n] that it is declared, else 0 */
     ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;

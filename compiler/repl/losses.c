@@ -149,10 +149,10 @@ static void add_whole(Ops *o, const InterpRun *run, const IrNode *n, const void 
         const char *name = arena_printf(o->r->arena, "  in:  %s", o->out.s + begin + 1);
         o->out.n = begin;
         GanTensor t = view(m, &n->arg[i]->type, in);
-        show_value(&o->out, name, &t, &o->r->style);
+        show_tensor(&o->out, name, &t, &o->r->style);
     }
     GanTensor t = view(m, &n->result[0].type, data);
-    show_value(&o->out, "  out", &t, &o->r->style);
+    show_tensor(&o->out, "  out", &t, &o->r->style);
 }
 
 static bool see(void *self, const InterpRun *run, const IrNode *n, int result, uint32_t iteration, const void *data)

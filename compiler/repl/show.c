@@ -1,4 +1,4 @@
-/* show.c - see show.h. Start at show_value(), at the bottom. */
+/* show.c - see show.h. Start at show_tensor(), at the bottom. */
 #include "compiler/repl/show.h"
 
 #include "compiler/repl/cells.h"
@@ -130,7 +130,7 @@ static void add_summary(Text *out, const GanTensor *t)
     if (s.least < s.most && isfinite(s.most - s.least) && !cells_are_points(t)) add_histogram(out, t, &s);
 }
 
-void show_value(Text *out, const char *name, const GanTensor *t, const ShowStyle *style)
+void show_tensor(Text *out, const char *name, const GanTensor *t, const ShowStyle *style)
 {
     char    shape[120];
     int64_t n = gan_tensor_count(t);

@@ -12,7 +12,7 @@ typedef struct ShowStyle {
 enum { SHOW_FULL = 64 };                                    /* elements that are shown in full */
 
 /* A value under its name (NULL: none), with a newline. */
-void show_value(Text *out, const char *name, const GanTensor *t, const ShowStyle *style);
+void show_tensor(Text *out, const char *name, const GanTensor *t, const ShowStyle *style);
 
 /* One number, as the language writes it; of f32 no more digits than it has. */
 void show_number(Text *out, const GanTensor *t, int64_t i);

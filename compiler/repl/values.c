@@ -92,7 +92,7 @@ void repl_look(Repl *r, const char *expression)
     DebugValue v = {0};
     Text       t = text_in(r->arena);
     if (!repl_evaluate(r, expression, &v)) return;
-    for (int i = 0; i < v.n; i++) show_value(&t, v.n > 1 ? v.name[i] : NULL, v.value[i], &r->style);
+    for (int i = 0; i < v.n; i++) show_tensor(&t, v.n > 1 ? v.name[i] : NULL, v.value[i], &r->style);
     fputs(text_str(&t), stdout);
     debug_value_free(&v);
 }

@@ -282,7 +282,8 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
     if (n >= 0 && def) inner.sized = &taken;
     if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);
     check_evaluated(c->L, body);
-    Value *v = eval_block(&inner, body);
+    int assigned = assign_among(&inner, k->scope);
+    Value *v = pending_result(c, assigned, eval_block(&inner, body));
     if (inner.sized == &taken) v = checked_size(c, k, v, taken, at);
     inner.sized = c->sized;
     if (!result) return v;

@@ -292,7 +292,9 @@ static bool declare_computed(Ctx *c, DataField *f, const Ast *type, IrElem elem)
     IrVal *t = v->tensor.v;
     if (!rows_shaped(c, type, t->type.rank, t->type.dim) || !type_class_fits(c, v, t, f->classes, type->span, f->name ? f->name : "this table")) return false;
     if (!type_elem_becomes(t->type.elem, elem)) {
-        diag_error(c->L->diags, type->span, E501, "each row is of %s, and the type says %s", val_text(c->L, v), type_declared_text(c, type));
+        IrType row = {.elem = t->type.elem, .rank = (uint8_t)(t->type.rank - 1)};
+        memcpy(row.dim, t->type.dim + 1, sizeof row.dim[0] * row.rank);
+        diag_error(c->L->diags, type->span, E501, "each row is %s, computed while the program runs, and the type says %s", type_text(c->L, &row), type_declared_text(c, type));
         return false;
     }
     f->value = val_tensor(c->L, arith_convert(c, t, elem));
@@ -306,8 +308,9 @@ static bool declare_field(Ctx *c, DataField *f, const Ast *type, const char *nam
     IrElem elem;
     f->name = name;
     if (!type_elem(c, type, &elem, &f->classes)) return false;
+    if (!table_number(c, f, type)) return false;
     if (f->value) return declare_computed(c, f, type, elem);
-    return table_number(c, f, type) && rows_shaped(c, type, f->tensor->rank, f->tensor->dim) && convert_field(c, f, (GanElem)elem, type->span) && classes_fit(c, f, type->span);
+    return rows_shaped(c, type, f->tensor->rank, f->tensor->dim) && convert_field(c, f, (GanElem)elem, type->span) && classes_fit(c, f, type->span);
 }
 
 /* Without a type: reals and integers as they are, bytes as reals. */

@@ -45,6 +45,7 @@ Value *declare(Ctx *c, const Ast *decl, const char *name);                      
 void   declare_local(Ctx *c, AstList stmts);                                    /* the same in a body that is evaluated: its nets are made now */
 void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
 void   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution */
+int    assign_among(Ctx *c, Scope *members);                                    /* u := e among them, for a member that is evaluated in c; gives back what pending_result needs of it */
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
 Value *compare_member(Ctx *c, Compare *k, const char *name, Span at);           /* NULL: none of that name; thunks are not evaluated */

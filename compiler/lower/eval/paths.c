@@ -206,10 +206,19 @@ static bool within(const Fn *f, const IrVal *v, const IrVal *param)
 static void ask_later(Ctx *c, const Carried *k, IrVal *const *wrt, int n, const char *what, Span at)
 {
     Lower *L = c->L;
-    CarriedAsk ask = {k->param, arena_array(L->a, IrVal *, n + 1), 0, what, at};
-    for (int i = 0; i < n; i++)
+    CarriedAsk ask = {k->param, arena_array(L->a, IrVal *, n + 1), 0, NULL, what, at};
+    IrVal **here = arena_array(L->a, IrVal *, n + 1);
+    int n_here = 0;
+    for (int i = 0; i < n; i++) {
         if (!within(L->fn, wrt[i], k->param)) ask.wrt[ask.n++] = wrt[i];
+        else if (version_of(L, wrt[i])) here[n_here++] = wrt[i];
+    }
     if (ask.n) array_push(L->a, &L->fn->carried_asks, ask);
+    if (!n_here) return;
+    By *by = arena_new_of(L->a, By);
+    *by = by_values(L, here, n_here, NULL, 0);
+    by->ahead = true;
+    array_push(L->a, &L->fn->carried_asks, ((CarriedAsk){k->param, NULL, 0, by, what, at}));
 }
 
 /* False, reported, where the derivative of y would go on from a carried value; what cannot be told yet is asked for. */
@@ -225,6 +234,7 @@ static bool carried_fine(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, i
         if (g->is[behind(g, k->init)->id] & OPEN) return follow(c, k, what, at);
         ask_later(c, k, wrt, n, what, at);
     }
+    while (asks < f->carried_asks.n && f->carried_asks.v[asks].by) asks++;
     bool none = !(g->is[behind(g, y)->id] & (DEPENDS | OPEN | STOPPED));
     return none && f->carried_asks.n > asks ? follow(c, fn_carried(f, f->carried_asks.v[asks].param), what, at) : true;
 }
@@ -233,7 +243,7 @@ static bool carried_fine(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, i
 static bool round_fine(Ctx *c, const CarriedAsk *ask, IrVal *next, const Carried *k)
 {
     Lower *L = c->L;
-    By by = by_values(L, ask->wrt, ask->n, NULL, 0);
+    By by = ask->by ? *ask->by : by_values(L, ask->wrt, ask->n, NULL, 0);
     if (!time_check(c, &next, 1, &by, ask->at)) return false;
     Behind g = graph_of(c, next, true);
     mark(&g, ask->wrt, ask->n);
@@ -242,9 +252,11 @@ static bool round_fine(Ctx *c, const CarriedAsk *ask, IrVal *next, const Carried
     for (int i = 0; i < L->fn->carried.n && !open; i++) {
         const Carried *other = &L->fn->carried.v[i];
         bool known = !(g.is[other->param->id] & TAKEN);
-        for (int a = 0; a < L->fn->carried_asks.n && !known; a++)
-            known = L->fn->carried_asks.v[a].param == other->param && L->fn->carried_asks.v[a].wrt == ask->wrt;
-        if (!known) array_push(L->a, &L->fn->carried_asks, ((CarriedAsk){other->param, ask->wrt, ask->n, ask->what, ask->at}));
+        for (int a = 0; a < L->fn->carried_asks.n && !known; a++) {
+            const CarriedAsk *asked = &L->fn->carried_asks.v[a];
+            known = asked->param == other->param && asked->wrt == ask->wrt && asked->by == ask->by;
+        }
+        if (!known) array_push(L->a, &L->fn->carried_asks, ((CarriedAsk){other->param, ask->wrt, ask->n, ask->by, ask->what, ask->at}));
     }
     arena_free(g.a);
     return open ? follow(c, k, ask->what, ask->at) : true;
