@@ -335,7 +335,8 @@ static void line_reads(Lower *L, const Part *p, GameLine *g)
         const IrSlot *s = &L->m->slots.v[v->slot];
         bool moved = false;
         for (int k = 0; s->player && k < g->n_moves; k++) moved = moved || !strcmp(g->moves[k], s->player);
-        if (behind[v->v->id] && s->player && s->kind == IR_SLOT_PARAM && !moved) add_name(L, &g->reads, &g->n_reads, s->player);
+        if (!behind[v->v->id] || !s->player || s->kind != IR_SLOT_PARAM || moved) continue;
+        add_name(L, &g->reads, &g->n_reads, arena_str(L->a, s->player));        /* the slot's is gone after lower_close */
     }
     arena_free(scratch);
 }
@@ -529,6 +530,7 @@ int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags)
     if (!e) return -1;
     Ctx c = top_ctx(L);
     c.reports_first = true;
+    if (r->batch > 0) c.batch = r->batch;
     Part *f = part_begin(L, "eval", IR_FN_REPORT, e->span);
     Value *v = as_settled(&c, eval(&c, e), e->span);
     return finish_more(r, f, !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span));
