@@ -399,23 +399,33 @@ static GanStatus check_seed(const Trainer *t, const SafeFile *f)
 }
 
 /* Which data are others than the run of that file had; NULL: none, also where the file, an old one, says nothing of them. */
-static const char *other_data(const Trainer *t, const SafeFile *f)
+static const DataSum *other_data(const Trainer *t, const SafeFile *f)
 {
     for (int i = 0; i < t->data.n; i++) {
         const char *sum = safetensors_meta(f, t->data.v[i].key);
-        if (sum && strcmp(sum, t->data.v[i].sum)) return t->data.v[i].name;
+        if (sum && strcmp(sum, t->data.v[i].sum)) return &t->data.v[i];
     }
     return NULL;
 }
 
+/* " (f64[4, 2] then, f64[5, 2] now)", of what the program was compiled for; "" where the numbers alone are others. */
+static const char *difference(const DataSum *d, const SafeFile *f, char text[3 * DATA_SUM])
+{
+    char was[GAN_ERROR_TEXT];
+    *text = 0;
+    if (d->is_fact) snprintf(text, 3 * DATA_SUM, " (%.*s then, %s now)", DATA_SUM, gan_shown(safetensors_meta(f, d->key), was), d->sum);
+    return text;
+}
+
 static GanStatus check_data(const Trainer *t, const SafeFile *f)
 {
-    const char *other = other_data(t, f);
+    char           text[3 * DATA_SUM];
+    const DataSum *other = other_data(t, f);
     if (!other) return GAN_OK;
     return gan_error_in(t->err, GAN_WRONG, t->o->out,
-                        "the data %s are not those that this run was made with: with those it goes on; without --resume a new run starts, and with "
+                        "the data %s are not those that this run was made with%s: with those it goes on; without --resume a new run starts, and with "
                         "--checkpoint FILE it starts from a state in checkpoints/",
-                        other);
+                        other->name, difference(other, f, text));
 }
 
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
@@ -1218,8 +1228,10 @@ static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
     if (strcmp(source, t->program->source_hash)) return gan_error_in(t->err, GAN_WRONG, path, "was made by another version of the program, or with another --set");
     if (!comes_by(t->program->schedule, &where, steps ? strtoll(steps, NULL, 10) : -1, t->o->steps))
         return gan_error_in(t->err, GAN_WRONG, path, "is of a run with other numbers of steps, and one with these does not come by there");
-    const char *other = other_data(t, f);
-    return other ? gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others; its state alone can be taken", other) : GAN_OK;
+    char           text[3 * DATA_SUM];
+    const DataSum *other = other_data(t, f);
+    if (!other) return GAN_OK;
+    return gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others%s; its state alone can be taken", other->name, difference(other, f, text));
 }
 
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)

@@ -144,6 +144,9 @@ struct Scope {
 /* An arm of where(cond, yes, no) that is being evaluated: what is made there counts where the condition holds, or where it does not. */
 typedef struct Guard { const IrVal *cond; bool holds; const struct Guard *up; } Guard;
 
+/* What body is evaluated for whom, for messages. */
+typedef struct Applied { Span at; const struct Applied *up; } Applied;
+
 struct Ctx {
     Lower      *L;
     Scope      *scope;
@@ -155,6 +158,7 @@ struct Ctx {
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
     uint64_t    site;                                       /* the calls and rounds between the instance's body and here */
     int         calls;
+    const Applied *applied;                                 /* where the body at hand was applied, and those around it; NULL: it is no body */
     int         application;                                /* of a function, layer, net, member: a number of its own; 0: none */
     const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
     const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
@@ -327,12 +331,17 @@ struct Lower {
     ARRAY(Player *)    players;
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
     ARRAY(struct { int slot; GanTensor *t; const DataRecipe *recipe; bool looked; const int *by; int n_by; }) data;      /* tensors of DATA slots; looked: what is in it decided something; by: as in DataField */
+    ARRAY(int)    choosers;                                 /* slots of files' data whose numbers have chosen rows: a program is held to them, also where nobody draws these */
+    ARRAY(struct { GanFact is; int format; }) facts;        /* of files that were read; -1: as a list of words */
     ARRAY(struct { const Ast *decl; GanExtern is; }) externs;       /* simulators that were drawn from, each with every sizes it had */
-    ARRAY(const char *) reports;
-    ARRAY(struct { const char *name; Value **index; int n; }) indexed;      /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
+    NameTable     reports;                                  /* what those so far are called, with indices and without */
+    ARRAY(struct { Value **index; int n; }) indexed;        /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
+    NameTable     indexed_at;
     ARRAY(GameLine)    lines;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
+    ARRAY(struct { const IrVal *density; const IrVal *x; Dist *dist; }) densities;    /* that were asked for, each at the value x */
+    ARRAY(struct { const IrVal *v; const char *why; }) uncut;             /* values through which a derivative must not lose a path to a condition or an index */
     NameTable     fn_names, root_names, stream_names, extern_names;       /* root_names: what the paths of slots begin with */
     Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, of a model with all its arguments, of a player its parameters; set by evaluation */
     const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */

@@ -23,6 +23,7 @@ typedef struct LowerOptions {
     const LowerSetting  *setting;
     int                  n_settings;
     bool                 advice;                            /* also on what is right, and yet rarely meant (lang/check/advice.h) */
+    bool                 shapes;                            /* nothing will run: images are not read, where their file says how many there are, of which size */
     bool                 slopes;                            /* updates report their gradients, too: behind each loss, "slope PATH" for each parameter */
 } LowerOptions;
 
