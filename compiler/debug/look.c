@@ -27,11 +27,49 @@ static GanStatus copy_names(const GanFunction *f, DebugValue *out, GanError *err
     return GAN_OK;
 }
 
+static bool contains(const GanSchedule *n, const GanSchedule *wanted)
+{
+    bool does = n == wanted;
+    for (int i = 0; i < n->n_kids && !does; i++) does = contains(n->kid[i], wanted);
+    return does;
+}
+
+/* The block of rounds that the statement stands in, or behind, or else the first; NULL: there is none. At the end it is the last. */
+static const GanSchedule *block_at(const GanSchedule *root, const GanSchedule *next)
+{
+    const GanSchedule *block = NULL;
+    bool               beyond = false;
+    for (int i = 0; i < root->n_kids; i++) {
+        const GanSchedule *k = root->kid[i];
+        bool               holds = next && contains(k, next);
+        if (k->kind == GAN_ALTERNATE && (!block || !beyond)) block = k;
+        beyond |= holds;
+    }
+    return block;
+}
+
+static bool calls(const GanSchedule *n, int fn)
+{
+    bool does = n->fn == fn;
+    for (int i = 0; i < n->n_kids && !does; i++) does = calls(n->kid[i], fn);
+    return does;
+}
+
+/* The batch of the block at hand: what a loss draws that is looked at there. 0: it has none. */
+static int64_t batch_at_hand(const Debugger *d)
+{
+    const LowerResult *r = &history(d)->build->s.lowered;
+    const GanSchedule *block = block_at(r->program->schedule, d->place.next);
+    for (int i = 0; i < r->n_lines; i++)
+        if (block && r->line[i].fn >= 0 && calls(block, r->line[i].fn)) return r->line[i].batch;
+    return 0;
+}
+
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err)
 {
     const Build *b = history(d)->build;
     *out = (DebugValue){0};
-    Probe *p = probe_open(&b->s, &b->source, expression, n, false, err);
+    Probe *p = probe_open(&b->s, &b->source, expression, n, batch_at_hand(d), false, err);
     if (!p) return said(err);
     GanStatus st = copy_names(probe_function(p), out, err);
     if (!st) st = probe_values(p, debug_state(d), d->place.step, out->value, err);
@@ -103,7 +141,7 @@ static bool is_one(const Probe *p, bool watched)
 static GanStatus compile(Debugger *d, Armed *a, GanError *err)
 {
     Build *b = history(d)->build;
-    Probe *p = probe_open(&b->s, &b->source, a->text, 0, !b->o.interp, err);
+    Probe *p = probe_open(&b->s, &b->source, a->text, 0, batch_at_hand(d), !b->o.interp, err);
     if (!p) return said(err);
     if (!is_one(p, a->is.watched)) {
         probe_close(p);

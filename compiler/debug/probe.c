@@ -87,8 +87,9 @@ static GanStatus make_engine(Probe *p, int fn, bool compiled, GanError *err)
     return compiled ? jit_engine_new(&p->m, &p->p, &j, &p->engine, err) : interp_engine_new(&p->m, &p->p, &p->engine, err);
 }
 
-static GanStatus open_probe(Probe *p, const char *expression, int64_t n, bool compiled, GanError *err)
+static GanStatus open_probe(Probe *p, const char *expression, int64_t n, int64_t batch, bool compiled, GanError *err)
 {
+    p->s.lowered.batch = batch;
     int       fn = session_add(&p->s, expression, n);
     GanStatus st = fn < 0 || !session_allows_externs(&p->s) ? GAN_WRONG : check_slots(p, err);
     if (!st) st = check_reads(p, fn, err);
@@ -96,7 +97,7 @@ static GanStatus open_probe(Probe *p, const char *expression, int64_t n, bool co
     return st ? st : take_data(p, err);
 }
 
-Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, bool compiled, GanError *err)
+Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, bool compiled, GanError *err)
 {
     Probe *p = calloc(1, sizeof *p);
     *err = (GanError){0};
@@ -106,7 +107,7 @@ Probe *probe_open(const Session *of, const Source *source, const char *expressio
     }
     p->run = of->lowered.program;
     int status = source->text ? session_open_text(&p->s, of->o, source->name, source->text, true) : session_open(&p->s, of->o, NULL);
-    if (status == EXIT_DONE && !open_probe(p, expression, n, compiled, err)) return p;
+    if (status == EXIT_DONE && !open_probe(p, expression, n, batch, compiled, err)) return p;
     probe_close(p);
     return NULL;
 }

@@ -56,6 +56,7 @@ typedef struct LowerResult {
     const char **model;  int n_models;                      /* implicit and prescribed models and distributions that the program declares at its top */
     Span       *external_at;                                /* where each of program->external is declared */
     Lower      *lower;                                      /* for the calls below */
+    int64_t     batch;                                      /* for lower_expression, of who calls it: what an E without a size draws; 0: it must be given */
 } LowerResult;
 
 /* `file` may be NULL: an empty program that imports the whole library (gan eval without FILE). Everything lives in the arena,

@@ -359,7 +359,7 @@ static void line_reads(Lower *L, Reads *all, const Part *p, GameLine *g)
         const char *player = reads_player(all, set, i);
         bool moved = false;
         for (int k = 0; k < g->n_moves; k++) moved = moved || !strcmp(g->moves[k], player);
-        if (!moved) add_name(L, &g->reads, &g->n_reads, player);
+        if (!moved) add_name(L, &g->reads, &g->n_reads, arena_str(L->a, player));       /* the slot's is gone after lower_close */
     }
 }
 
@@ -555,6 +555,7 @@ int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags)
     if (!e) return -1;
     Ctx c = top_ctx(L);
     c.reports_first = true;
+    if (r->batch > 0) c.batch = r->batch;
     Part *f = part_begin(L, "eval", IR_FN_REPORT, e->span);
     Value *v = as_settled(&c, eval(&c, e), e->span);
     return finish_more(r, f, !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span));
