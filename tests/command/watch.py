@@ -5,7 +5,7 @@ import re
 
 from harness import folder, gan, run_tests, same_run
 
-PLAYERS = "import optim\nnet A { param x: real = 0.5; x }\nnet B { param y: real = -0.25; y }\n"
+PLAYERS = "import optim\nnet A {{ param x: real = 0.5; x }}\nnet B {{ param y: real = -0.25; y }}\n"
 GAME = PLAYERS + "alternate 4000 steps {{\n  update B minimize {0} - (A() * B()) with sgd(0.02)\n  update A minimize A() * B() with sgd(0.02)\n}}\n"
 RING = """import nn, optim, compare, toy
 data ring = toy.ring(modes: 8, radius: 2, std: 0.02)
