@@ -227,6 +227,16 @@ static const char *several_games(const Game *g, const char *folder)
     return arena_printf(g->arena, "; it holds several games: --out %s/seed-%llu takes the first of them", folder, (unsigned long long)seed);
 }
 
+/* The folder of the only run of this program that --out has put somewhere else; NULL: there is none. False, after saying so: there are several. */
+static bool run_elsewhere(const Game *g, const char **run)
+{
+    const char *which;
+    int         n = runfolder_elsewhere(g, &which);
+    *run = n == 1 ? which : NULL;
+    if (n > 1) say_wrong(g->o, "no checkpoint in %s/checkpoints, and several runs of this program elsewhere: %s; --out says which", game_folder(g), which);
+    return n <= 1;
+}
+
 int game_load(Game *g, bool trained, bool *found)
 {
     GanError  err;
@@ -240,7 +250,10 @@ int game_load(Game *g, bool trained, bool *found)
         snprintf(path, sizeof path, "%s", g->o->checkpoint);
         st = safetensors_read(path, false, &f, &err);
     } else if (trained) {
+        const char *elsewhere = NULL;
         st = checkpoint_newest(folder, &(CheckpointSearch){0}, &f, path, &err);
+        if (!st && !f && !g->o->out && !run_elsewhere(g, &elsewhere)) return EXIT_WRONG_PROGRAM;
+        if (elsewhere) st = checkpoint_newest(arena_printf(g->arena, "%s/checkpoints", elsewhere), &(CheckpointSearch){0}, &f, path, &err);
         if (!st && f) say_line((void *)g->o, arena_printf(g->arena, "weights from %s", path));
         if (!st && !f && g->o->out) return say_wrong(g->o, "no checkpoint in %s%s", folder, several_games(g, run));
         if (!st && !f) say_line((void *)g->o, arena_printf(g->arena, "no checkpoint in %s; weights are untrained (--out DIR takes those of a run there, --checkpoint FILE others)%s",
