@@ -218,11 +218,11 @@ static void answer(Serve *s, HttpRequest *r)
     json_object_set_new(a, "step", json_integer(s->at.step));
     json_object_set_new(a, "tick", json_integer(s->at.tick));
     char *text = json_dumps(a, JSON_COMPACT);
+    if (!s->running) tell(s);                               /* who has the answer finds the events */
     http_answer(s->http, r, text ? text : "{\"error\": \"no memory\"}");
     free(text);
     json_decref(a);
     json_decref(j);
-    if (!s->running) tell(s);
 }
 
 /* ---- the run --------------------------------------------------------------------------------------------------------- */

@@ -32,6 +32,7 @@ typedef struct Version  Version;
 typedef struct Pending  Pending;
 typedef struct Block    Block;
 typedef struct Face     Face;
+typedef struct Term     Term;
 
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
@@ -64,6 +65,7 @@ struct Value {
     const char *estimate;                                   /* what kind of estimate it is, as bound(x) and its like say; NULL: nothing is said. What is computed from it is none */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
     const char *why;                                        /* of a V_BOOL that is false: where it shows (require.c); NULL: the value says all */
+    Term     *term;                                         /* of a V_REAL known now: how functions that round have made it (exact.c); NULL: a number like others */
     Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
     union {
         int64_t     i;
@@ -181,7 +183,10 @@ typedef enum { STATE_OF_PLAYER, STATE_OF_STATEMENTS, STATE_OF_UPDATES, STATE_OF_
 
 typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
-typedef struct Carried { IrVal *param; IrVal *init; Span at; } Carried;     /* what a scan carries: in its body, and before its first round */
+typedef struct Carried { IrVal *param; IrVal *init; Span at; int64_t n; } Carried;      /* what a scan of n rounds carries: in its body, and before its first round */
+
+/* A derivative in a body that goes on in the rounds before: the loop whose body this is has to be unrolled for it. */
+typedef struct Unroll { const IrBlock *body; Carried k; const char *what; Span at; } Unroll;
 
 /* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells.
  * by: what it is by has the value of a time that is looked ahead at, in this round alone; NULL: it has that of outside. */
@@ -206,6 +211,7 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
     ARRAY(Carried) carried;                                 /* by the scans whose bodies are being built, from without */
     ARRAY(CarriedAsk) carried_asks;
+    Unroll     unroll;                                      /* body: NULL, or until that loop knows everything is V_ERROR, and nothing is said */
     ARRAY(LoopAssign) loop_assigns;                         /* of the body that is being built, and of those around it before */
     ARRAY(AheadMove) ahead_moves;                           /* the same */
 };
@@ -240,7 +246,7 @@ struct Player {
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
-    bool        updated, found;                             /* found: all parameters are known */
+    bool        updated, tried, found;                      /* tried: by updates that are looked ahead at; found: all parameters are known */
     bool        ahead;                                      /* made in a quiet trial: who declares it then says what it takes along */
 };
 
@@ -337,6 +343,9 @@ struct Lower {
     NameTable     reports;                                  /* what those so far are called, with indices and without */
     ARRAY(struct { Value **index; int n; }) indexed;        /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
     NameTable     indexed_at;
+    ARRAY(struct { const char *name; int alternates; int arm; Span at; }) pictures;     /* and how many alternate blocks had begun, so that two of a name may be of one step */
+    NameTable     picture_at;                               /* the last of the name */
+    int           alternates;
     ARRAY(GameLine)    lines;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;

@@ -176,31 +176,6 @@ static IrVal *ended(Ctx *c, Loop *l, Value *state)
     return NULL;
 }
 
-/* The body with parameters of the types that init has now. False after an error. */
-static bool build_body(Ctx *c, Loop *l)
-{
-    Lower *L = c->L;
-    Fn *f = L->fn;
-    IrVal *param[MAX_CARRIED + 2];
-    IrBlock *before = f->b.block;
-    l->body = ir_block(L->m);
-    for (int i = 0; i < l->n_carried; i++) param[i] = ir_block_param(L->m, l->body, l->init[i]->type);
-    for (int i = 0; i < l->n_carried; i++) array_push(L->a, &f->carried, ((Carried){param[i], l->init[i], l->at}));
-    param[l->n_carried] = ir_block_param(L->m, l->body, ir_scalar(IR_I32));
-    f->b.block = l->body;
-    array_push(L->a, &f->loops, ((__typeof__(*f->loops.v)){param[l->n_carried], l->n}));
-    Value *made = one_round(c, l, param);
-    l->result = val_in_form(L, l->shape, made);
-    if (!l->result) {
-        Diag *d = diag_error(L->diags, l->at, E200, "the loop carries %s, and a round gives %s", val_text(L, l->shape), val_text(L, made));
-        diag_hint(d, "a round gives back the fields that the loop begins with, in any order");
-        l->result = val_error(L);
-    }
-    f->loops.n--;
-    f->b.block = before;
-    return !val_bad(l->result);
-}
-
 /* ---- samples that end by themselves, in a loop that changes a state
  *
  * What a round makes of a state is one value, and the round is done as long as a sample goes on. So there the flag of `until` is one for all samples, and
@@ -238,6 +213,47 @@ static void keep_ended(Ctx *c, const Loop *l, IrVal **next, IrVal **yield)
         yield[i] = next[i] = ir_select(b, ended, l->body->param[i], next[i]);
     }
     yield[l->until] = next[l->until] = for_all(b, next[l->apart]);
+}
+
+/* A round's value in the form of what is carried. */
+static Value *round_result(Ctx *c, Loop *l, IrVal **param)
+{
+    Lower *L = c->L;
+    Value *made = one_round(c, l, param), *result = val_in_form(L, l->shape, made);
+    if (result) return result;
+    Diag *d = diag_error(L->diags, l->at, E200, "the loop carries %s, and a round gives %s", val_text(L, l->shape), val_text(L, made));
+    diag_hint(d, "a round gives back the fields that the loop begins with, in any order");
+    return val_error(L);
+}
+
+/* The tensors of the round's value, and whether it has ended. False after an error. */
+static bool round_next(Ctx *c, Loop *l, IrVal **next)
+{
+    int n = 0;
+    bool ok = flatten(c, l->result, l->at, next, &n);
+    if (ok && l->stop_when) ok = (next[n++] = ended(c, l, l->result)) != NULL;
+    if (!ok || n == n_apart(l)) return ok;
+    diag_error(c->L->diags, l->at, E200, "the loop carries %s, and a round gives %s", val_text(c->L, l->shape), val_text(c->L, l->result));
+    return false;
+}
+
+/* The body with parameters of the types that init has now. False after an error. */
+static bool build_body(Ctx *c, Loop *l)
+{
+    Lower *L = c->L;
+    Fn *f = L->fn;
+    IrVal *param[MAX_CARRIED + 2];
+    IrBlock *before = f->b.block;
+    l->body = ir_block(L->m);
+    for (int i = 0; i < l->n_carried; i++) param[i] = ir_block_param(L->m, l->body, l->init[i]->type);
+    for (int i = 0; i < l->n_carried; i++) array_push(L->a, &f->carried, ((Carried){param[i], l->init[i], l->at, l->n}));
+    param[l->n_carried] = ir_block_param(L->m, l->body, ir_scalar(IR_I32));
+    f->b.block = l->body;
+    array_push(L->a, &f->loops, ((__typeof__(*f->loops.v)){param[l->n_carried], l->n}));
+    l->result = round_result(c, l, param);
+    f->loops.n--;
+    f->b.block = before;
+    return !val_bad(l->result);
 }
 
 /* init made to have what the body gives back: axes and elements may grow, shapes only from one number. */
@@ -372,7 +388,6 @@ static Value *looped(Ctx *c, Loop *l)
     int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
     for (int attempt = 0; attempt < 5; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
         IrVal *next[MAX_CARRIED + 1];
-        int n_next = 0;
         bool changed = false;
         fn_forget_streams(L, streams);
         fn->carried.n = carried;
@@ -382,21 +397,99 @@ static Value *looped(Ctx *c, Loop *l)
         if (!build_body(c, l)) return val_error(L);
         IrBlock *before = fn->b.block;
         fn->b.block = l->body;
-        bool ok = flatten(c, l->result, at, next, &n_next);
-        if (ok && l->stop_when) ok = (next[n_next++] = ended(c, l, l->result)) != NULL;
+        bool ok = round_next(c, l, next);
         fn->b.block = before;
-        if (!ok) return val_error(L);
-        if (n_next != n_apart(l)) {
-            diag_error(L->diags, at, E200, "the loop carries %s, and a round gives %s", val_text(L, l->shape),
-                       val_text(L, l->result));
-            return val_error(L);
-        }
-        if (!widen(c, l, next, &changed)) return val_error(L);
+        if (!ok || fn->unroll.body || !widen(c, l, next, &changed)) return val_error(L);
         if (!changed && ends_apart(c, l)) end_together(c, l), changed = true;
         if (changed) continue;
         return yield_round(c, l, next) && paths_round(c, l->body, next) ? finish(c, l) : val_error(L);
     }
     return unsupported(c, at, "a loop whose value keeps changing its type");
+}
+
+/* ---- unrolled: where a derivative in the body goes on in the rounds before
+ *
+ * Each round is evaluated for itself, as if `for i in 0..n, s = .. { .. }` had been written, but that all rounds share what a layer in them owns. */
+
+enum { MOST_UNROLLED = 256 };
+
+static void begin_unrolled(Loop *l)
+{
+    if (l->apart < 0) return;
+    l->until = l->apart;
+    l->apart = -1;
+    l->n_carried--;
+}
+
+/* Samples that have ended stay what they are; what a round puts out is 0 for them. */
+static void keep_unrolled(Ctx *c, const Loop *l, IrVal *const *now, IrVal **next, IrVal **out)
+{
+    IrBuilder *b = fn_builder(c);
+    for (int i = 0; i < l->n_carried; i++) {
+        IrVal *ends = l->until >= 0 ? now[l->until] : NULL;
+        if (i < l->n_state) out[i] = ends ? ir_select(b, ends, ir_const_like(b, next[i], 0), next[i]) : next[i];
+        if (ends) next[i] = ir_select(b, ends, now[i], next[i]);
+    }
+}
+
+/* out: what each round puts out. False after an error, and where types had to grow. */
+static bool all_rounds(Ctx *c, Loop *l, IrVal **now, IrVal **out, bool *changed)
+{
+    Lower *L = c->L;
+    for (int64_t t = 0; t < l->n; t++) {
+        IrVal *next[MAX_CARRIED + 1];
+        now[l->n_carried] = ir_const_int(fn_builder(c), IR_I32, t);
+        l->result = round_result(c, l, now);
+        if (val_bad(l->result) || !round_next(c, l, next) || L->fn->unroll.body || !widen(c, l, next, changed) || *changed || !settle_yield(c, l, next)) return false;
+        keep_unrolled(c, l, now, next, out + t * l->n_state);
+        memcpy(now, next, sizeof *now * (size_t)l->n_carried);
+        if (L->too_large) return false;
+    }
+    return true;
+}
+
+static bool stack_rounds(Ctx *c, const Loop *l, IrVal **out, IrVal **stacked)
+{
+    Value **v = arena_array(c->L->a, Value *, l->n);
+    for (int i = 0; i < l->n_state; i++) {
+        for (int64_t t = 0; t < l->n; t++) v[t] = val_tensor(c->L, out[t * l->n_state + i]);
+        Value *all = arith_stack(c, v, (int)l->n, l->at);
+        if (val_bad(all) || !(stacked[i] = as_tensor(c, all, l->at))) return false;
+    }
+    return true;
+}
+
+static Value *unrolled(Ctx *c, Loop *l)
+{
+    Lower *L = c->L;
+    int streams = L->fn->streams.n, k = 0;
+    IrVal *now[MAX_CARRIED + 2], **out = arena_array(L->a, IrVal *, l->n_state * l->n + 1);
+    bool changed = true;
+    begin_unrolled(l);
+    for (int attempt = 0; attempt < 5 && changed; attempt++) {
+        changed = false;
+        fn_forget_streams(L, streams);
+        memcpy(now, l->init, sizeof *now * (size_t)l->n_carried);
+        if (!all_rounds(c, l, now, out, &changed) && !changed) return val_error(L);
+    }
+    if (changed) return unsupported(c, l->at, "a loop whose value keeps changing its type");
+    if (l->scan && !stack_rounds(c, l, out, now)) return val_error(L);
+    return owned_by_both(L, unflatten(c, l->shape, now, &k), l->shape, l->result);
+}
+
+/* Is it this loop that has to be? Not where it cannot be, which is reported. */
+static bool may_unroll(Ctx *c, const Loop *l, bool assigns)
+{
+    const Unroll u = c->L->fn->unroll;
+    if (!u.body || u.body != l->body) return false;
+    c->L->fn->unroll.body = NULL;
+    bool ends = assigns && l->until >= 0;                   /* a round that is not done assigns nothing */
+    if (l->n <= MOST_UNROLLED && !ends) return true;
+    Diag *d = diag_error(c->L->diags, u.at, E600, "not supported yet: a derivative by %s in a loop%s whose carried value depends on %s", u.what,
+                         ends ? " that ends early and changes a state," : strf(c->L, " of more than %d rounds", MOST_UNROLLED), u.what);
+    diag_note(d, u.k.at, "this loop carries it");
+    diag_hint(d, "stop(..) around what is carried says that there the derivative is 0");
+    return false;
 }
 
 Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at)
@@ -412,8 +505,15 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
     if (until) l.until = l.n_state;
     Fn *fn = L->fn;
     int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
+    int asks = fn->carried_asks.n, errors = diags_count(L->diags, DIAG_ERROR);
     Value *v = looped(c, &l);
+    bool assigned = fn->loop_assigns.n > assigns;
     fn->carried.n = carried;
+    if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves;
+    if (may_unroll(c, &l, assigned) && diags_count(L->diags, DIAG_ERROR) == errors) {
+        fn->carried_asks.n = asks;
+        v = unrolled(c, &l);
+    }
     if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves;
     return v;
 }

@@ -105,7 +105,8 @@ static void unmoved_players(Lower *L)
             if (strcmp(g->what, "update")) continue;
             for (int r = 0; r < g->n_reads; r++) {
                 if (strcmp(g->reads[r], p->name)) continue;
-                Diag *d = diag_warning(L->diags, p->at, W400, "%s is part of a loss, and nothing updates it", p->name);
+                Diag *d = diag_warning(L->diags, p->at, W400, p->tried ? "%s is part of a loss, and moves in what is looked ahead at alone: nothing of that is kept" :
+                                       "%s is part of a loss, and nothing updates it", p->name);
                 diag_note(d, g->at, "this update depends on it");
                 k = L->lines.n;
                 said = true;
@@ -436,7 +437,7 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->out = ir_module(a, o->real);
     IrType t = ir_scalar(IR_I64);
     L->step_slot = slot_new(L, "step", t, IR_SLOT_COUNTER, NULL);
-    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = L->extern_names.arena = L->reports.arena = L->indexed_at.arena = a;
+    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = L->extern_names.arena = L->reports.arena = L->indexed_at.arena = L->picture_at.arena = a;
     static const char *const reserved[] = {"step", "fn", "data", "report", "kept"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) names_unique(&L->root_names, reserved[i]);
     L->program = arena_new_of(a, Instance);

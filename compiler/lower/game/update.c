@@ -418,13 +418,13 @@ static bool update_one(Ctx *c, const Ast *s, Together *t, Changes *out)
     if (!update_players(c, s, &who) || moved_twice(c, t, &who)) return false;
     Value *opt = update_optimizer(c, s);
     if (val_bad(opt)) return false;
-    for (int i = 0; i < who.n && t->commits; i++) {
-        array_push(L->a, &L->part->players, who.p[i]->name);
-        who.p[i]->updated = true;
+    for (int i = 0; i < who.n; i++) {
+        *(t->commits ? &who.p[i]->updated : &who.p[i]->tried) = true;
+        if (t->commits) array_push(L->a, &L->part->players, who.p[i]->name);
     }
     if (s->update.goal == AST_GOAL_ALONG) update_along(c, s, t, &who, opt, out);
     else update_by_loss(c, s, t, &who, opt, out);
-    return diags_count(L->diags, DIAG_ERROR) == errors;
+    return diags_count(L->diags, DIAG_ERROR) == errors && !L->fn->unroll.body;
 }
 
 /* ---- sides of an if that only the running program decides: all is done on both, and what is taken is selected */
