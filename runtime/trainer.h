@@ -53,6 +53,10 @@ typedef struct TrainerHooks {                               /* any may be NULL; 
     bool (*next)(void *user);                               /* before each round; false ends the run there, without a save */
     bool (*round)(void *user);                              /* after each round; false ends the run as if interrupted, without a save */
     void (*failed)(void *user, int fn, GanState *state, const TrainerPast *past);   /* the call of fn left numbers that are not finite: the state before it */
+    /* Where a run can be gone on from that has this state: before each round, and each statement outside of rounds. */
+    void (*place)(void *user, const TrainerPath *here, int64_t rounds);
+    bool (*before)(void *user, const GanSchedule *n);       /* each statement that holds no others; false ends the run there, as if interrupted, between places */
+    bool (*after)(void *user, const GanSchedule *n, void *const *out);      /* it is done, with these outputs (NULL: it has none); false as before() */
 } TrainerHooks;
 
 typedef struct TrainerOptions {
