@@ -58,11 +58,27 @@ int game_complain(Game *g, const GanError *err)
     return status;
 }
 
+void game_say_notes(const Game *g)
+{
+    for (int i = 0; i < g->notes.n; i++) {
+        const GameNote *n = &g->notes.v[i];
+        if (n->line) say_note_at(g->o, n->file, n->line, n->column, n->text);
+        else say_line((void *)g->o, n->text);
+        if (n->source && !g->o->json_diagnostics) say_source(n->line, n->column, n->source);
+    }
+}
+
+static void note_failure(void *game, int fn, GanState *state, const TrainerPast *past)
+{
+    Game *g = game;
+    if (g->failed) g->failed(g, fn, state, past);
+}
+
 static int say_failed(Game *g, const GanError *err, const TrainerResult *r)
 {
     take_turn(g);
     int status = complain(g, err);
-    if (r->failed_fn >= 0 && g->failed) g->failed(g->self, r->failed_fn, &g->state);
+    game_say_notes(g);
     end_turn(g);
     if (r->checkpoint[0]) game_say(g, arena_printf(g->arena, "the last good state is in %s", r->checkpoint));
     return status;
@@ -161,7 +177,8 @@ int game_train(Game *g, const char *folder, TrainerResult *r)
                         .seed = g->o->seed_given || g->chorus ? &seed : NULL,
                         .save_seconds = SAVE_SECONDS, .watch_signals = true, .progress_fd = g->o->quiet || g->chorus ? -1 : fd,
                         .progress_terminal = isatty(fd), .progress_colour = g->o->color && isatty(fd),
-                        .hooks = {.user = g, .say = game_say, .round = g->chorus && g->chorus->progress ? count_round : g->round ? tell_round : NULL}};
+                        .hooks = {.user = g, .say = game_say, .round = g->chorus && g->chorus->progress ? count_round : g->round ? tell_round : NULL,
+                                  .failed = note_failure}};
     GanError  err;
     if (trainer_run(g->program, &g->engine, &g->state, &t, r, &err)) return say_failed(g, &err, r);
     if (r->end == TRAINER_INTERRUPTED) return r->interrupt;

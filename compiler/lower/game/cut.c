@@ -163,9 +163,13 @@ static void mark_part(Cut *k)
 /* The functions' module has the axes, slots, streams and files of the graph's, under the same numbers. */
 static void follow(IrModule *to, const IrModule *m)
 {
-    for (int i = to->axes.n; i < m->axes.n; i++) ir_axis(to, m->axes.v[i].name, m->axes.v[i].extent);
+    for (int i = to->axes.n; i < m->axes.n; i++) {
+        int axis = ir_axis(to, m->axes.v[i].name, m->axes.v[i].extent);
+        to->axes.v[axis].called = arena_str(to->arena, m->axes.v[i].called);
+    }
     for (int i = to->streams.n; i < m->streams.n; i++) ir_stream(to, m->streams.v[i]);
     for (int i = to->files.n; i < m->files.n; i++) array_push(to->arena, &to->files, m->files.v[i]);
+    for (int i = to->places.n; i < m->places.n; i++) array_push(to->arena, &to->places, m->places.v[i]);
     for (int i = to->slots.n; i < m->slots.n; i++) {
         const IrSlot *s = &m->slots.v[i];
         ir_slot(to, s->path, s->type, s->kind, s->player);
@@ -198,7 +202,7 @@ static void copy_reads(Cut *k, IrBuilder *b)
         IrVal *t = ir_read(b, k->reads.v[i].slot);
         bool kept = t->type.rank != v->type.rank;           /* axes first */
         for (int a = 0; kept && a < v->type.axes.n; a++) t = ir_as_sample(b, t, v->type.axes.id[a]);
-        t->hint = v->hint;
+        ir_name_as(t, v);
         k->now[v->id] = t;
     }
 }
@@ -207,7 +211,7 @@ static void copy_results(Cut *k, const IrNode *n, const IrNode *copy)
 {
     for (int i = 0; i < n->n_results; i++) {
         k->now[n->result[i].id] = &((IrNode *)copy)->result[i];
-        ((IrNode *)copy)->result[i].hint = n->result[i].hint;
+        ir_name_as(&((IrNode *)copy)->result[i], &n->result[i]);
     }
 }
 

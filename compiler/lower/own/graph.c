@@ -4,12 +4,31 @@
 
 #include <limits.h>
 
+static IrSpan place_ir(const SourceFile *f, Span at)
+{
+    Place p = source_place(f, at.begin);
+    return (IrSpan){.file = at.file - 1, .line = p.line, .col = p.column};
+}
+
+/* 1 + its number among the module's places. Nodes are made in the order of the text: most have the place of the one before. */
+static uint32_t used_ir(Lower *L, const SourceFile *f, Span at)
+{
+    IrSpan   here = place_ir(f, at);
+    unsigned n = (unsigned)L->m->places.n;
+    IrSpan  *last = n ? &L->m->places.v[n - 1] : NULL;
+    if (last && last->file == here.file && last->line == here.line && last->col == here.col) return n;
+    array_push(L->m->arena, &L->m->places, here);
+    return n + 1;
+}
+
 IrSpan span_ir(Lower *L, Span at)
 {
     const SourceFile *f = source_file(L->sources, at.file);
     if (!f) return (IrSpan){0};
-    Place p = source_place(f, at.begin);
-    return (IrSpan){at.file - 1, p.line, p.column};
+    IrSpan            s = place_ir(f, at);
+    const SourceFile *by = f->library ? source_file(L->sources, diags_use(L->diags).file) : NULL;
+    if (by && !by->library) s.used = used_ir(L, by, diags_use(L->diags));
+    return s;
 }
 
 Span span_of_node(Lower *L, const IrNode *n)
