@@ -9,10 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { DIRECTIONS = 8, POINTS = 128, FEWEST = 64, DRAWS = 64, TIMES = 3 };
-static const double SHARE = 0.01;                           /* of the time, at most */
 
 typedef struct Track {
     const char *player;
@@ -36,15 +34,7 @@ struct GameWatch {
     int64_t  round, every;                                  /* rounds seen; from one point to the next */
     int      n;                                             /* points of each track */
     int64_t  look_at;                                       /* the round of the next look at draws */
-    double   begun, spent;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static const GanProgram *program(const GameWatch *w) { return w->s->lowered.program; }
 
@@ -210,20 +200,10 @@ static void look_at_draws(GameWatch *w, Drawn *d)
 bool watch_round(void *watch)
 {
     GameWatch *w = watch;
-    double     begun = now();
-    bool       has_time = w->spent <= SHARE * (begun - w->begun) || w->round < FEWEST;
-    if (++w->round % w->every == 0) {
-        if (has_time) follow(w);
-        else {                                              /* points are at even distances, or they are none */
-            w->n = 0;
-            w->every *= 2;
-        }
-    }
-    if (has_time && w->round >= w->look_at) {                /* each time an eighth further on */
-        for (int i = 0; i < w->n_drawn; i++) look_at_draws(w, &w->drawn[i]);
-        w->look_at = w->round + w->round / 8 + 1;
-    }
-    w->spent += now() - begun;
+    if (++w->round % w->every == 0) follow(w);
+    if (w->round < w->look_at) return true;
+    for (int i = 0; i < w->n_drawn; i++) look_at_draws(w, &w->drawn[i]);
+    w->look_at = w->round + w->round / 8 + 1;               /* each time an eighth further on */
     return true;
 }
 
@@ -256,7 +236,7 @@ GameWatch *watch_open(Session *s, void (*say_line)(void *self, const char *line)
     const LowerResult *r = &s->lowered;
     GameWatch         *w = calloc(1, sizeof *w);
     if (!w) return NULL;
-    *w = (GameWatch){.s = s, .say = say_line, .self = self, .every = 1, .look_at = 20, .begun = now()};
+    *w = (GameWatch){.s = s, .say = say_line, .self = self, .every = 1, .look_at = 20};
     w->track = calloc((size_t)r->n_players + 1, sizeof *w->track);
     w->drawn = calloc((size_t)r->n_compared + 1, sizeof *w->drawn);
     for (int i = 0; w->track && i < r->n_players; i++)
