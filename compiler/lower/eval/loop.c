@@ -374,9 +374,9 @@ static Value *finish(Ctx *c, Loop *l)
     IrNode *n = ir_scan_node(fn_builder(c), l->n, l->n_carried, 1, l->until, args, n_args, l->body);
     IrVal *out[MAX_CARRIED];
     for (int i = 0; i < l->n_state; i++) out[i] = &n->result[l->scan ? l->n_carried + i : i];
+    int i = 0, assigned = pending_count(L);
     assigns_wait(c, l, n);
-    int i = 0;
-    return owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result);
+    return pending_result_of_loop(c, assigned, owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result));
 }
 
 /* The loop, once its body and what it carries have the types of each other. */

@@ -4,7 +4,7 @@
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 
-enum { DEPENDS = 1, OPEN = 2, STOPPED = 4, NEEDED = 8, SEEN = 16, TAKEN = 32 };
+enum { DEPENDS = 1, OPEN = 2, STOPPED = 4, NEEDED = 8, SEEN = 16, TAKEN = 32, CUT = 64 };       /* CUT: an open path ended at a row behind it */
 
 typedef struct Behind {
     Arena   *a;
@@ -57,8 +57,10 @@ static uint8_t of_args(const Behind *g, const IrNode *n)
 {
     uint8_t is = 0;
     for (int i = 0; i < operands(n); i++) is |= g->is[behind(g, n->arg[i])->id];
-    return is & (DEPENDS | OPEN | STOPPED);
+    return is & (DEPENDS | OPEN | STOPPED | CUT);
 }
+
+static uint8_t closed(uint8_t is) { return is & OPEN ? (is & (uint8_t)~OPEN) | CUT : is; }
 
 static void mark(Behind *g, IrVal *const *roots, int n_roots)
 {
@@ -67,9 +69,8 @@ static void mark(Behind *g, IrVal *const *roots, int n_roots)
         const IrNode *n = g->order.v[k];
         uint8_t is = of_args(g, n);
         if (n->op == IR_stop && is) is = STOPPED;
-        if (no_derivative(n)) is &= (uint8_t)~OPEN;
-        for (int r = 0; r < n->n_results; r++)
-            g->is[n->result[r].id] |= ir_is_real(n->result[r].type.elem) ? is : is & (uint8_t)~OPEN;
+        if (no_derivative(n)) is = closed(is);
+        for (int r = 0; r < n->n_results; r++) g->is[n->result[r].id] |= ir_is_real(n->result[r].type.elem) ? is : closed(is);
     }
 }
 
@@ -118,6 +119,41 @@ static bool cut_by_draw(Ctx *c, const Behind *g, const char *what, Span at)
                          "draws can stand for it; or stop(...) around the draw says that this is meant");
         else diag_hint(d, "score_function(p, f) (import estimators) needs no derivative of a draw; draw from a relaxation that can be differentiated, or "
                           "write stop(...) around the draw to say that this is meant");
+        return true;
+    }
+    return false;
+}
+
+/* ---- what must not be cut */
+
+/* The row behind v, of what is needed of it, at which a path ends though others be open; NULL: none. Not of what is stopped. */
+static const IrNode *cut_within(const Behind *g, const IrVal *v)
+{
+    uint8_t *needed = arena_alloc(g->a, g->n_ids + 1);
+    needed[behind(g, v)->id] = 1;
+    for (int k = g->order.n - 1; k >= 0; k--) {
+        const IrNode *n = g->order.v[k];
+        bool used = false, real = true;
+        for (int r = 0; r < n->n_results; r++) used |= needed[n->result[r].id], real = real && ir_is_real(n->result[r].type.elem);
+        for (int i = 0; used && n->op != IR_stop && i < n->n_args; i++) {
+            const IrVal *arg = behind(g, n->arg[i]);
+            if (g->is[arg->id] & OPEN && (no_derivative(n) || !real)) return n;
+            needed[arg->id] = 1;
+        }
+    }
+    return NULL;
+}
+
+static bool cut_on_the_way(Ctx *c, const Behind *g, const char *what, Span at)
+{
+    for (int i = 0; i < c->L->uncut.n; i++) {
+        const IrVal *v = c->L->uncut.v[i].v;
+        const IrNode *cut = v->id < g->n_ids && g->is[v->id] & NEEDED ? cut_within(g, v) : NULL;
+        if (!cut) continue;
+        Diag *d = diag_error(c->L->diags, at, E306, "a derivative by %s would not be the whole one here: %s", what, c->L->uncut.v[i].why);
+        diag_note(d, span_of_node(c->L, cut), "here it goes through %s, which has no derivative", ir_op_info[cut->op].name);
+        diag_hint(d, "a draw that has a derivative itself needs no score: E[u ~ Uniform(0, 1)] f(w * u) for Uniform(0, w); in a density of one's own stop(w) in the "
+                     "condition says that nothing jumps there");
         return true;
     }
     return false;
@@ -174,7 +210,7 @@ static void look_at_terms(Ctx *c, Behind *g, const IrVal *y, const char *what, S
         g->is[v->id] |= SEEN;
         int n = v->def ? summands(g, v->def, part) : 0;
         for (int i = 0; i < n; i++) array_push(g->a, &stack, part[i]);
-        if (!n && !(is & (OPEN | STOPPED))) warn_cut(c, g, v, what, at);
+        if (!n && is & CUT && !(is & OPEN)) warn_cut(c, g, v, what, at);
     }
 }
 
@@ -279,7 +315,7 @@ PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *w
     mark(&g, wrt, n);
     mark_needed(&g, e);
     PathsFound found = g.is[behind(&g, e)->id] & (DEPENDS | OPEN | STOPPED) ? PATHS_FINE : PATHS_NONE;
-    if (cut_by_draw(c, &g, what, at) || !carried_fine(c, &g, e, wrt, n, what, at)) found = PATHS_FAILED;
+    if (cut_by_draw(c, &g, what, at) || cut_on_the_way(c, &g, what, at) || !carried_fine(c, &g, e, wrt, n, what, at)) found = PATHS_FAILED;
     else look_at_terms(c, &g, e, what, at);
     arena_free(g.a);
     return found;

@@ -193,21 +193,30 @@ static Value *witness_leaf(Ctx *c, Value *leaf, void *list)
     return v;
 }
 
-Value *pending_result(Ctx *c, int from, Value *v)
+/* An application of a loop has the loop's result for a witness, until the block around it has one. */
+static bool waits_for_witness(const Pending *p) { return !p->n_witness || p->by_loop; }
+
+static Value *witnessed(Ctx *c, int from, Value *v, bool by_loop)
 {
     Lower *L = c->L;
     bool waits = false;
-    for (int i = from; i < L->pendings.n; i++) waits = waits || !L->pendings.v[i]->n_witness;
+    for (int i = from; i < L->pendings.n; i++) waits = waits || waits_for_witness(L->pendings.v[i]);
     if (!waits || (v->kind != V_TENSOR && v->kind != V_SLOT && v->kind != V_RECORD)) return v;
     ARRAY(IrVal *) own = {0};
     v = map_fields(c, v, witness_leaf, &own);
-    for (int i = from; i < L->pendings.n; i++)
-        if (!L->pendings.v[i]->n_witness) {
-            L->pendings.v[i]->witness = own.v;
-            L->pendings.v[i]->n_witness = own.n;
-        }
+    for (int i = from; i < L->pendings.n; i++) {
+        Pending *p = L->pendings.v[i];
+        if (!waits_for_witness(p)) continue;
+        p->witness = own.v;
+        p->n_witness = own.n;
+        p->by_loop = by_loop;
+    }
     return v;
 }
+
+Value *pending_result(Ctx *c, int from, Value *v) { return witnessed(c, from, v, false); }
+
+Value *pending_result_of_loop(Ctx *c, int from, Value *v) { return witnessed(c, from, v, true); }
 
 /* ---- committing */
 

@@ -13,6 +13,7 @@ struct Pending {
     IrVal      *count;                                      /* of a sum, how many terms each element has; NULL: `times` */
     Player     *owner;                                      /* NULL: of the program or a comparison */
     IrVal     **witness;  int n_witness;                    /* the results of the application it was made in: what depends on it depends on these */
+    bool        by_loop;                                    /* that is what a loop gives, which no block around has given yet */
     const Ast  *assign;
     Part       *part;                                       /* it was made in, and in which application there */
     int         application;

@@ -76,8 +76,8 @@ static const IrNode *single_draw_of(Ctx *c, const Ast *s, const Value *v)
 static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
 {
     Lower *L = c->L;
-    const Binding *sample = bound_sample(c->scope);
-    const IrNode *n = sample && L->part->tick_slot >= 0 ? single_draw_of(c, s, v) : NULL;
+    const Binding *sample = L->part->tick_slot >= 0 ? bound_sample(c->scope) : NULL;
+    const IrNode *n = sample ? single_draw_of(c, s, v) : NULL;
     if (!n) return;
     Diag *d = diag_warning(L->diags, s->span, W304, "this draws one value for the whole batch, not one for each %s", sample->name);
     if (s->kind == AST_LET) diag_note(d, span_of_node(L, n), "drawn here");
@@ -125,13 +125,10 @@ static void let_value(Ctx *c, const Ast *s, Scope *names)
 }
 
 /* Asked for before it was reached: it was static. */
-static bool is_known(const Ctx *c, const Ast *s, const char *name)
+static bool is_known(const Ctx *c, const Ast *s)
 {
-    for (int i = 0; i < c->scope->names.n; i++) {
-        const Binding *b = &c->scope->names.v[i];
-        if (!strcmp(b->name, name) && b->decl == s && b->state == B_READY) return true;
-    }
-    return false;
+    const Binding *b = s->let.pattern->kind == AST_NAME ? scope_own(c->L, c->scope, s->let.pattern) : NULL;
+    return b && b->decl == s && b->state == B_READY;
 }
 
 /* A static value is a name for it; a tensor is computed once, where the let stands. */
@@ -140,7 +137,7 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to)
     Lower *L = c->L;
     const char *name = s->let.pattern->kind == AST_NAME ? s->let.pattern->name.name : "values";
     Scope *names = scope_new(L, c->scope);
-    if (is_known(c, s, name)) return;
+    if (is_known(c, s)) return;
     uint32_t before = L->m->next_id;
     Part *p = part_begin(L, strf(L, "let_%s", name), IR_FN_STATE, s->span);
     p->binds = true;
@@ -258,9 +255,8 @@ static Value *state_of(Ctx *c, Value *v, const char *path, StateOf by, Span at)
     int slot = slot_new(L, path, t->type, IR_SLOT_STATE, NULL);
     fn_initialise(L, slot, t);
     state_of_program(L, slot, by);
-    Value *s = val_slot(L, slot);
-    s->slot.classes = v->kind == V_TENSOR ? v->tensor.classes : 0;
-    return s;
+    slot_is_class(L, slot, v->kind == V_TENSOR ? v->tensor.classes : 0);
+    return val_slot(L, slot);
 }
 
 /* state pool ~ A^512, without a type: that of the draw or value. */

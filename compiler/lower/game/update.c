@@ -9,6 +9,8 @@
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
+#include <stdlib.h>
+
 typedef struct Wanted { Player *p[MAX_ARGS]; int n; Span at[MAX_ARGS]; } Wanted;
 
 struct Decided { ARRAY(struct { const Ast *cond; Value *v; }) list; };
@@ -276,12 +278,21 @@ static Value *direction_of(const Player *p, bool alone, Value *v)
     return alone ? v : NULL;
 }
 
+/* The field of that name, or the part of a tuple at that place. */
+static Value *field_or_item(const Value *r, const char *name)
+{
+    if (r->record.name) return val_field(r, name);
+    char *end;
+    long i = strtol(name, &end, 10);
+    return end > name && !*end && i >= 0 && i < r->record.n ? r->record.v[i] : NULL;
+}
+
 /* The field of a parameter's path, "Dense_1.w": of that name, or w of a record Dense_1. */
 static Value *by_path(Ctx *c, const Value *r, const char *path)
 {
-    Value *f = r->record.name ? val_field(r, path) : NULL;
-    for (const char *dot = strchr(path, '.'); r->record.name && !f && dot; dot = strchr(dot + 1, '.')) {
-        const Value *part = val_field(r, arena_strn(c->L->a, path, (size_t)(dot - path)));
+    Value *f = field_or_item(r, path);
+    for (const char *dot = strchr(path, '.'); !f && dot; dot = strchr(dot + 1, '.')) {
+        const Value *part = field_or_item(r, arena_strn(c->L->a, path, (size_t)(dot - path)));
         f = part && part->kind == V_RECORD ? by_path(c, part, dot + 1) : NULL;
     }
     return f;
@@ -407,9 +418,9 @@ static bool update_one(Ctx *c, const Ast *s, Together *t, Changes *out)
     if (!update_players(c, s, &who) || moved_twice(c, t, &who)) return false;
     Value *opt = update_optimizer(c, s);
     if (val_bad(opt)) return false;
-    for (int i = 0; i < who.n && t->commits; i++) {
-        array_push(L->a, &L->part->players, who.p[i]->name);
-        who.p[i]->updated = true;
+    for (int i = 0; i < who.n; i++) {
+        *(t->commits ? &who.p[i]->updated : &who.p[i]->tried) = true;
+        if (t->commits) array_push(L->a, &L->part->players, who.p[i]->name);
     }
     if (s->update.goal == AST_GOAL_ALONG) update_along(c, s, t, &who, opt, out);
     else update_by_loss(c, s, t, &who, opt, out);
@@ -591,11 +602,24 @@ static IrVal *blended(Ctx *c, IrVal *v, IrVal *old, IrVal *decay)
     return ir_add(b, ir_mul(b, old, keep), ir_mul(b, v, share));
 }
 
+/* A class of fewer numbers than the other one would be given what is none of its. */
+static bool holds_class(Ctx *c, int source, int slot, Span at)
+{
+    Lower *L = c->L;
+    int64_t n = slot_classes(L, slot), has = slot_classes(L, source);
+    if (!n || (has && has <= n)) return true;
+    const IrSlot *s = L->m->slots.v;
+    diag_error(L->diags, at, E405, "%s is %s, and what it is given, %s, is %s", s[slot].path, tensor_text(L, &s[slot].type, n), s[source].path,
+               tensor_text(L, &s[source].type, has));
+    return false;
+}
+
 static bool blend_slot(Ctx *c, Player *from, Player *into, int source, IrVal *decay, Span at)
 {
     Lower *L = c->L;
     int slot = slot_like(L, source, into);
     IrVal *v = fn_read(L, source);
+    if (slot >= 0 && !holds_class(c, source, slot, at)) return false;
     if (slot >= 0 && ir_type_equal(&L->m->slots.v[slot].type, &v->type))
         return env_set(L, slot, blended(c, v, fn_read(L, slot), decay), at), true;
     return not_alike(c, from, into, source, into, at), false;

@@ -594,7 +594,7 @@ IrVal *diff_leaf(Ctx *c, IrVal *v)
 
 /* ---- slopes: a gradient depends on all of what it is the gradient of, also where its value does not ---------------- */
 
-static IrVal *slope_of(const Lower *L, const IrVal *v)
+IrVal *graph_slope_of(const Lower *L, const IrVal *v)
 {
     for (int lo = 0, hi = L->g->slopes.n; lo < hi;) {       /* in order of the values' numbers */
         int mid = (lo + hi) / 2;
@@ -646,7 +646,7 @@ const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch)
 {
     Walk w = walk_begin(L, v, n, scratch);
     for (IrVal *x; (x = walk_next(&w));) {
-        IrVal *of = slope_of(L, x);
+        IrVal *of = graph_slope_of(L, x);
         if (of) array_push(scratch, &w.todo, of);
         for (int i = 0; x->def && !version_of(L, x) && i < x->def->n_args; i++) array_push(scratch, &w.todo, x->def->arg[i]);
     }
