@@ -165,11 +165,11 @@ void  trial_end(Lower *L, const Trial *t);
 
 /* A gradient as a node of its own, which depends on what it is the gradient of: states that were assigned there are taken up with it. */
 IrVal *graph_slope(Ctx *c, IrVal *slope, IrVal *of);
-IrVal *graph_slope_of(const Lower *L, const IrVal *v);                          /* what it is the gradient of; NULL: of nothing */
 /* A loop that draws belongs, with the nodes from number `from` on that it is made of, to the part whose draws they are; the same of all of those that v
  * is made of. */
 void graph_loop_home(Lower *L, const IrNode *n, uint32_t from);
 void graph_loops_home(Lower *L, IrVal *v, uint32_t from);
+IrVal *graph_slope_of(const Lower *L, const IrVal *v);                          /* what it is the gradient of; NULL: of nothing */
 /* By value id, in `scratch`: everything that the values are made of here, up to the slots' values. */
 const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch);
 typedef struct By { Player **player; int n_players; int *state; int n_states; bool ahead; } By;  /* what a derivative is by: all that a player is, and states; ahead: as they were at a time from which nothing here can be but older values */
