@@ -297,7 +297,7 @@ static void open_program(Open *o)
 {
     const ImageProgram *r = rows(o, IMAGE_PROG);
     GanProgram         *p = &o->image->program;
-    *p = (GanProgram){.name = text_of(o, r->name, false), .source_hash = text_of(o, r->source_hash, false), .folder = text_of(o, r->folder, true), .made_with = text_of(o, r->made_with, true),
+    *p = (GanProgram){.name = text_of(o, r->name, false), .source_hash = text_of(o, r->source_hash, false), .folder = text_of(o, r->folder, true), .made_with = text_of(o, r->made_with, true), .text = text_of(o, r->source, true),
                       .state_bytes = (size_t)r->state_bytes,
                       .init_fn = r->init_fn, .n_slots = count(o, IMAGE_SLOT), .n_data = count(o, IMAGE_DATA), .n_facts = count(o, IMAGE_FACT), .n_functions = count(o, IMAGE_FUNC),
                       .n_files = count(o, IMAGE_SRCS)};

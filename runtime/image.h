@@ -38,7 +38,7 @@ typedef struct ImageSection {
 } ImageSection;
 
 typedef struct ImageProgram {
-    int64_t name, source_hash, folder, made_with;           /* texts */
+    int64_t name, source_hash, folder, made_with, source;   /* texts; source: of the main file */
     int64_t state_bytes, frame_bytes, scratch_bytes;
     int32_t init_fn, blas;
 } ImageProgram;

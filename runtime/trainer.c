@@ -676,6 +676,11 @@ static void keep_snapshot(Trainer *t)
     t->calls = 0;
 }
 
+static void tell_place(Trainer *t)
+{
+    if (t->o->hooks.place && !replaying(t)) t->o->hooks.place(t->o->hooks.user, &t->here, t->rounds);
+}
+
 static void note_lines(Trainer *t)
 {
     if (!replaying(t)) t->lines = t->log ? log_lines(t->log) : 0;
@@ -687,7 +692,10 @@ static Flow walk_sequence(Trainer *t, const GanSchedule *n)
     for (int64_t i = take(t); i < n->n_kids && flow == GO_ON; i++) {
         push(t, i);
         if (!t->blocks) note_lines(t);
-        if (!t->blocks && !resuming(t)) keep_snapshot(t);
+        if (!t->blocks && !resuming(t)) {
+            keep_snapshot(t);
+            tell_place(t);
+        }
         flow = walk(t, n->kid[i]);
         pop(t);
     }
@@ -754,6 +762,7 @@ static Flow one_round(Trainer *t, const GanSchedule *n)
     note_lines(t);
     if (!replaying(t)) keep_snapshot(t);
     else if (t->rounds == t->failed_round) save_between_rounds(t, &t->here);
+    tell_place(t);
     Flow flow = walk_kids(t, n);
     if (flow != LEAVE_BLOCK && flow != GO_ON) return flow;
     Flow line = close_line(t);
@@ -931,6 +940,20 @@ static Flow end_statement(Trainer *t, const GanSchedule *n, Flow flow)
     return replaying(t) ? flow : save_if_due(t, &next, flow);
 }
 
+static bool holds_others(const GanSchedule *n) { return n->kind < GAN_CALL; }
+
+static bool is_stopped_before(const Trainer *t, const GanSchedule *n)
+{
+    const TrainerHooks *h = &t->o->hooks;
+    return h->before && !replaying(t) && !holds_others(n) && !h->before(h->user, n);
+}
+
+static bool is_stopped_after(const Trainer *t, const GanSchedule *n)
+{
+    const TrainerHooks *h = &t->o->hooks;
+    return h->after && !replaying(t) && !holds_others(n) && !h->after(h->user, n, n->fn >= 0 ? t->out[n->fn] : NULL);
+}
+
 static Flow walk(Trainer *t, const GanSchedule *n)
 {
     static Flow (*const walker[])(Trainer *, const GanSchedule *) = {
@@ -940,7 +963,9 @@ static Flow walk(Trainer *t, const GanSchedule *n)
         [GAN_STOP] = walk_stop,         [GAN_EXPECT] = walk_expect,
     };
     if (t->here.n >= DEEPEST) return fail(t, GAN_WRONG, n, "the schedule is nested deeper than %d", DEEPEST);
+    if (is_stopped_before(t, n)) return INTERRUPTED;
     Flow flow = walker[n->kind](t, n);
+    if ((flow == GO_ON || flow == LEAVE_BLOCK) && is_stopped_after(t, n)) return INTERRUPTED;
     return t->blocks || n->kind == GAN_SEQUENCE || !t->here.n ? flow : end_statement(t, n, flow);
 }
 

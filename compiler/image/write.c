@@ -112,7 +112,7 @@ static void add_extern(Writer *w, const GanExtern *x)
 
 static void add_program(Writer *w, const GanProgram *p, const Code *c)
 {
-    ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .folder = text_at(w, p->folder), .made_with = text_at(w, p->made_with), .state_bytes = (int64_t)p->state_bytes,
+    ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .folder = text_at(w, p->folder), .made_with = text_at(w, p->made_with), .source = text_at(w, p->text), .state_bytes = (int64_t)p->state_bytes,
                                 .frame_bytes = c->frame_bytes, .scratch_bytes = c->scratch_bytes, .init_fn = p->init_fn, .blas = c->blas});
     for (int i = 0; i < p->n_slots; i++) add_slot(w, &p->slot[i]);
     for (int i = 0; i < p->n_data; i++) add_data(w, p->data[i], &p->recipe[i]);

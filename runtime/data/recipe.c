@@ -41,7 +41,7 @@ GanTensor data_rows(const GanTensor *t, int64_t from, int64_t to)
     size_t row = t->dim[0] ? t->bytes / (size_t)t->dim[0] : 0;
     view.dim[0] = to - from;
     view.bytes = row * (size_t)(to - from);
-    view.data = (char *)t->data + row * (size_t)from;
+    if (t->data) view.data = (char *)t->data + row * (size_t)from;      /* else it has not been read */
     return view;
 }
 

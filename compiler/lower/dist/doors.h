@@ -30,6 +30,7 @@ Dist  *dist_of_type(Ctx *c, Dist *base, const Ast *type, const char *name);     
 Value *dist_tail(Ctx *c, Value *v, const Player *p, Span at);                   /* what the body of a prescribed model ends in; c->scope: its dimensions */
 Data  *dist_table(const Dist *d);                                               /* of plain data; else NULL */
 Data  *dist_drawn_rows(Dist *d);                                                /* whose rows are drawn, mapped, a field of them, or with replacement, too; else NULL */
+bool   dist_replaces(Dist *d);                                                  /* are they drawn with replacement? */
 Value *dist_of_part(Lower *L, Dist *d, Data *part);                             /* the same of some of these rows */
 Value *dist_batch_value(const Dist *d);                                         /* h of batch_of(h); else NULL */
 Dist  *dist_renamed(Lower *L, const Dist *d, const char *name);                 /* by a declaration; a model keeps its own */
@@ -48,5 +49,7 @@ Dist  *dist_of_fields(Ctx *c, Value *record, Span at);
 Value *dist_of_rows(Ctx *c, Value *v, Span at);
 Value *dist_of_batch(Lower *L, Value *v);
 Value *dist_of_data(Lower *L, Data *data, bool replace);
+Value *dist_of_zip(Lower *L, Data *rows, const ZipPart *part, int n);           /* rows: with the fields of all parts' rows, one behind the other */
+Value *dist_replaced(Lower *L, Dist *d);                                        /* the same of rows that are drawn with replacement */
 /* Notes, for a draw just made of nodes with ids from `first` on, which of its inputs it depends on without a derivative. */
 void   dist_note_cuts(Lower *L, const Dist *d, uint32_t first, const Value *draw, Span at);

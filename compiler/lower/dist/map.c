@@ -59,7 +59,7 @@ static DrawShape shape(const Dist *d) { return bijector_of(d->map.f) ? dist_shap
 
 static const char *text(Lower *L, const Dist *d) { return strf(L, "%s |> map(...)", dist_text(L, d->map.base)); }
 
-const DistKind dist_map = {.draw = draw, .log_prob = log_prob, .shape = shape, .finite = is_finite, .all = all, .text = text};
+const DistKind dist_map = {.draw = draw, .made = mapped, .log_prob = log_prob, .shape = shape, .finite = is_finite, .all = all, .text = text};
 
 Dist *dist_of_map(Lower *L, Dist *base, Value *f, const void *site)
 {

@@ -80,11 +80,11 @@ const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const 
                     .field = field ? field : c->declared ? c->field : NULL,
                     .elem = t->elem,
                     .rank = t->rank,
-                    .finite = !data_not_finite(t, &first),
+                    .finite = !data_seen(t) || !data_not_finite(t, &first),     /* what is not read are bytes */
                     .to = t->rank ? t->dim[0] : 0};
     char held[160];
     memcpy(r.dim, t->dim, sizeof r.dim);
-    data_sum(t, r.sum);
+    if (data_seen(t)) data_sum(t, r.sum);
     fact_note(c, path, format, gan_tensor_text(t, held, sizeof held));
     return arena_copy(c->L->a, &r, sizeof r);
 }
@@ -218,7 +218,7 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
         DataField *f = &p->field[i];
         if (was->value && val_bad(f->value = gathered(c, was->value, row, n, at))) return NULL;
         if (was->value) continue;
-        if (data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
+        if (!data_see(L, was->tensor, was->recipe, &err) || data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
         data_own(L, f->tensor);
         f->recipe = recipe_chosen(L, was->recipe, row, n, own_file_chose(L, was, by, n_by), i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
         add_choosers(L, f, by, n_by, was->slot);
@@ -228,8 +228,25 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
 
 /* ---- columns */
 
-/* Of numbers side by side, as in a file of text, not cut yet. */
-static bool is_wide(const DataField *f) { return f->tensor && f->tensor->rank == 2 && !(f->recipe && f->recipe->n_columns); }
+/* Of numbers side by side, as in a file of text, how many, not cut yet; 0: it is none of that. */
+static int64_t columns_of(const DataField *f)
+{
+    const IrVal *t = f->value ? f->value->tensor.v : NULL;
+    if (t) return t->type.rank == 2 ? t->type.dim[1] : 0;
+    return f->tensor->rank == 2 && !(f->recipe && f->recipe->n_columns) ? f->tensor->dim[1] : 0;
+}
+
+/* Of a table that is computed. */
+static void cut_value(Ctx *c, const Value *v, int64_t column, int64_t n, const IrInts *dims, DataField *to)
+{
+    IrBuilder *b = fn_builder(c);
+    int64_t rows = v->tensor.v->type.dim[0];
+    IrInts lo = ir_ints(2, (int64_t[]){0, column}), hi = ir_ints(2, (int64_t[]){rows, column + n}), one = ir_ints(2, (int64_t[]){1, 1});
+    IrInts shape = ir_ints(1, &rows);
+    for (int i = 0; i < dims->n; i++) shape.v[shape.n++] = dims->v[i];
+    to->value = val_tensor(c->L, ir_reshape(b, ir_slice(b, v->tensor.v, lo, hi, one), shape));
+    to->classes = to->value->tensor.classes = v->tensor.classes;
+}
 
 bool table_cut(Ctx *c, const DataField *from, int64_t column, const IrInts *dims, DataField *to, Span at)
 {
@@ -255,7 +272,10 @@ static bool cut_field(Ctx *c, const DataField *from, int64_t *column, const Ast 
     if (!type_dims(c, type, &dims)) return false;
     for (int i = 0; i < dims.n; i++) n *= dims.v[i];
     *column += n;
-    return *column > from->tensor->dim[1] || !n || table_cut(c, from, first, &dims, to, type->span);
+    if (*column > columns_of(from) || !n) return true;
+    if (!from->value) return table_cut(c, from, first, &dims, to, type->span);
+    if (dims.n == IR_MAX_RANK) return unsupported(c, type->span, "more than 8 dimensions"), false;
+    return cut_value(c, from->value, first, n, &dims, to), true;
 }
 
 static Data *not_as_wide(Ctx *c, const Ast *type, int64_t wants, int64_t has)
@@ -316,7 +336,7 @@ static bool take_columns(ByName *b, int64_t at, int64_t n)
 static int64_t column_called(const ByName *b, const char *name) { return data_column(b->names, name, strlen(name)); }
 
 /* x[0], x[1] .. side by side; of more dimensions x[0][0] .. */
-static int64_t columns_of(Lower *L, const ByName *b, const char *name, const Ast *type, int64_t n)
+static int64_t place_of(Lower *L, const ByName *b, const char *name, const Ast *type, int64_t n)
 {
     const char *of = name;
     for (int i = 0; i < type->type.dims.n; i++) of = strf(L, "%s[0]", of);
@@ -357,7 +377,7 @@ static bool places_by_name(Ctx *c, ByName *b, const Ast *type, int64_t *at, bool
         bool several = false;
         int64_t width = width_of(c, f->arg.value, &several);
         if (!width) return *said = true, false;
-        at[i] = several ? columns_of(c->L, b, f->arg.name, f->arg.value, width) : column_called(b, f->arg.name);
+        at[i] = several ? place_of(c->L, b, f->arg.name, f->arg.value, width) : column_called(b, f->arg.name);
         if (several && at[i] < 0) {
             if (rest >= 0) return false;
             rest = i;
@@ -393,8 +413,8 @@ static Data *columns_by_name(Ctx *c, const Data *d, const Ast *type)
 Data *table_columns(Ctx *c, Data *d, const Ast *type)
 {
     const DataField *from = d->field;
-    if (!type || type->kind != AST_RECORD_TYPE || d->n_fields != 1 || !is_wide(from)) return d;
-    if (from->recipe && from->recipe->header) return columns_by_name(c, d, type);
+    if (!type || type->kind != AST_RECORD_TYPE || d->n_fields != 1 || !columns_of(from)) return d;
+    if (from->tensor && from->recipe && from->recipe->header) return columns_by_name(c, d, type);
     int n = type->record_type.fields.n;
     int64_t at = 0;
     Data *cut = table_new(c->L, n);
@@ -403,15 +423,15 @@ Data *table_columns(Ctx *c, Data *d, const Ast *type)
     bool fits = true;
     for (int i = 0; i < n; i++) {
         if (!cut_field(c, from, &at, type->record_type.fields.v[i]->arg.value, &cut->field[i])) return NULL;
-        fits = fits && cut->field[i].tensor;
+        fits = fits && (cut->field[i].tensor || cut->field[i].value);
     }
-    return fits && at == from->tensor->dim[1] ? cut : not_as_wide(c, type, at, from->tensor->dim[1]);
+    return fits && at == columns_of(from) ? cut : not_as_wide(c, type, at, columns_of(from));
 }
 
 bool table_number(Ctx *c, DataField *f, const Ast *type)
 {
     int64_t columns = 0;
-    bool one = type->kind == AST_TYPE && !type->type.dims.n && is_wide(f) && f->tensor->dim[1] == 1;
+    bool one = type->kind == AST_TYPE && !type->type.dims.n && columns_of(f) == 1;
     DataField from = *f;
     return !one || cut_field(c, &from, &columns, type, f);
 }
