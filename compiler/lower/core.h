@@ -204,6 +204,7 @@ struct Fn {                                                 /* a graph: the sche
     IrBuilder  b;
     Env        env;
     bool       now;                                         /* it is run at once: what is computed while the program runs is not known in it */
+    ARRAY(const IrVal *) given;                             /* what stands there for values of other graphs */
     bool       shapes;                                      /* it is made for its shapes alone: a value of another graph stands for any of its type */
     IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
     ARRAY(IrVal *) known;                                   /* nodes of numbers known now, which derivatives are by */

@@ -290,26 +290,6 @@ def test_a_row_is_chosen_by_its_own_file():
             assert "more.csv: it holds other numbers" in program("./p", "train", "--out", name, "--data", f"{name}=more.csv", cwd=d, status=1).stderr
 
 
-def test_check_reads_images_only_where_their_numbers_count():
-    """A damaged middle is found by who reads it: a run, and a check that a filter or a class makes look. A file that is too short is found anyway."""
-    packed = gzip.compress(struct.pack(">IIII", 0x803, 500, 40, 40) + random.Random(1).randbytes(800_000))
-    damaged = packed[:700_000] + bytes(20) + packed[700_020:]
-    line = 'data all = idx("i.gz") |> scale(-1, 1)\ndata d = all%s\nreport m = E[x ~ d : all] mean(x)\n'
-    with folder() as d:
-        for more, data, says in (("", damaged, ""), (" |> take(400)", damaged, ""), (" |> filter(fn(r) mean(r) > 9)", damaged, "i.gz"), ("", packed[:-8], "i.gz"),
-                                 (" |> filter(fn(r) mean(r) > 9)", packed, "keeps none"), (" |> take(400) |> filter(fn(r) r[1, 1] >= -1)", packed, "")):
-            write(d, "i.gz", data)
-            write(d, "p.gan", line % more)
-            r = gan("check", "p.gan", cwd=d)
-            assert r.status == (1 if says else 0) and says in r.err, (more, r)
-        write(d, "p.gan", 'data d: class[200][40, 40] = idx("i.gz")\nreport m = E[x ~ d : all] real(x[0, 0])\n')
-        assert "E501" in gan("check", "p.gan", cwd=d).err
-        write(d, "i.gz", damaged)
-        write(d, "p.gan", line % "")
-        r = gan("run", "p.gan", "--quiet", cwd=d)
-        assert r.status == 1 and "i.gz" in r.err, r
-
-
 def test_columns_by_name():
     """Columns in another order are the same data, also of a native program's other file; other names are none."""
     with folder() as d:
@@ -330,6 +310,26 @@ def test_columns_by_name():
             for out in (f"q{name}", f"n{name}"):
                 got = reports(f"{d}/{out}")
                 assert got["weight"] == 70 and got["height"] == 170, (out, got)
+
+
+def test_check_reads_images_only_where_their_numbers_count():
+    """A damaged middle is found by who reads it: a run, and a check that a filter or a class makes look. A file that is too short is found anyway."""
+    packed = gzip.compress(struct.pack(">IIII", 0x803, 500, 40, 40) + random.Random(1).randbytes(800_000))
+    damaged = packed[:700_000] + bytes(20) + packed[700_020:]
+    line = 'data all = idx("i.gz") |> scale(-1, 1)\ndata d = all%s\nreport m = E[x ~ d : all] mean(x)\n'
+    with folder() as d:
+        for more, data, says in (("", damaged, ""), (" |> take(400)", damaged, ""), (" |> filter(fn(r) mean(r) > 9)", damaged, "i.gz"), ("", packed[:-8], "i.gz"),
+                                 (" |> filter(fn(r) mean(r) > 9)", packed, "keeps none"), (" |> take(400) |> filter(fn(r) r[1, 1] >= -1)", packed, "")):
+            write(d, "i.gz", data)
+            write(d, "p.gan", line % more)
+            r = gan("check", "p.gan", cwd=d)
+            assert r.status == (1 if says else 0) and says in r.err, (more, r)
+        write(d, "p.gan", 'data d: class[200][40, 40] = idx("i.gz")\nreport m = E[x ~ d : all] real(x[0, 0])\n')
+        assert "E501" in gan("check", "p.gan", cwd=d).err
+        write(d, "i.gz", damaged)
+        write(d, "p.gan", line % "")
+        r = gan("run", "p.gan", "--quiet", cwd=d)
+        assert r.status == 1 and "i.gz" in r.err, r
 
 
 def test_sorted_rows():

@@ -336,7 +336,7 @@ static bool take_columns(ByName *b, int64_t at, int64_t n)
 static int64_t column_called(const ByName *b, const char *name) { return data_column(b->names, name, strlen(name)); }
 
 /* x[0], x[1] .. side by side; of more dimensions x[0][0] .. */
-static int64_t columns_called(Lower *L, const ByName *b, const char *name, const Ast *type, int64_t n)
+static int64_t place_of(Lower *L, const ByName *b, const char *name, const Ast *type, int64_t n)
 {
     const char *of = name;
     for (int i = 0; i < type->type.dims.n; i++) of = strf(L, "%s[0]", of);
@@ -377,7 +377,7 @@ static bool places_by_name(Ctx *c, ByName *b, const Ast *type, int64_t *at, bool
         bool several = false;
         int64_t width = width_of(c, f->arg.value, &several);
         if (!width) return *said = true, false;
-        at[i] = several ? columns_called(c->L, b, f->arg.name, f->arg.value, width) : column_called(b, f->arg.name);
+        at[i] = several ? place_of(c->L, b, f->arg.name, f->arg.value, width) : column_called(b, f->arg.name);
         if (several && at[i] < 0) {
             if (rest >= 0) return false;
             rest = i;
@@ -414,7 +414,7 @@ Data *table_columns(Ctx *c, Data *d, const Ast *type)
 {
     const DataField *from = d->field;
     if (!type || type->kind != AST_RECORD_TYPE || d->n_fields != 1 || !columns_of(from)) return d;
-    if (from->recipe && from->recipe->header) return columns_by_name(c, d, type);
+    if (from->tensor && from->recipe && from->recipe->header) return columns_by_name(c, d, type);
     int n = type->record_type.fields.n;
     int64_t at = 0;
     Data *cut = table_new(c->L, n);

@@ -603,6 +603,13 @@ IrVal *fn_opaque(Ctx *c, IrType t)
     return elem == IR_BOOL ? ir_compare(b, IR_GT, v, ir_const_like(b, v, 0)) : ir_convert(b, v, elem);
 }
 
+IrVal *fn_given(Ctx *c, IrType t)
+{
+    IrVal *v = fn_opaque(c, t);
+    array_push(c->L->work, &c->L->fn->given, v);
+    return v;
+}
+
 /* The same value as a node of its own: only what is computed from this one depends on it. */
 IrVal *diff_leaf(Ctx *c, IrVal *v)
 {
