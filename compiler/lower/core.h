@@ -347,6 +347,7 @@ struct Lower {
     ARRAY(struct { const char *name; int alternates; int arm; Span at; }) pictures;     /* and how many alternate blocks had begun, so that two of a name may be of one step */
     NameTable     picture_at;                               /* the last of the name */
     int           alternates;
+    ARRAY(const Bound *) doubled;                           /* places whose name was taken, which was said */
     ARRAY(GameLine)    lines;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;

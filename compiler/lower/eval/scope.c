@@ -58,6 +58,7 @@ static void twice(Lower *L, const Binding *old, const char *name, Span at)
 {
     Diag *d = diag_error(L->diags, at, E101, "%s is already declared here", name);
     diag_note(d, old->at, "the first one");
+    diag_hint(d, "a name stands for one value: the second takes another name");
 }
 
 static const char *name_of(const Ast *place, Span *at)
@@ -91,7 +92,10 @@ static Binding *binding_in(Scope *s, const Bound *b)
 void scope_bind_as(Lower *L, Scope *s, const Bound *b, Value *v)
 {
     Binding *old = find_in(s, b->name);
-    if (old && (old->bound != b || (old->state == B_READY && !s->module))) return twice(L, old, b->name, b->at);
+    if (old && (old->bound != b || (old->state == B_READY && !s->module))) {
+        array_push(L->a, &L->doubled, b);
+        return twice(L, old, b->name, b->at);
+    }
     if (!old) push(L, s, (Binding){.name = b->name, .bound = b, .value = v, .at = b->at});
     else old->value = v, old->state = B_READY;
 }
