@@ -61,7 +61,10 @@ static void begin(Session *s, const Options *o, const char *file)
 static void lower(Session *s, const SourceFile *source)
 {
     LowerOptions l = lower_options(s);
-    if (source) s->text = source->text;
+    if (source) {
+        s->file = source->name;
+        s->text = source->text;
+    }
     lower_program(s->arena, source, &l, s->diags, &s->lowered);
 }
 

@@ -12,6 +12,7 @@ typedef struct Session {
     Sources       *sources;
     Diags         *diags;
     const char    *folder;                                  /* of the program's file; NULL: here */
+    const char    *file;                                    /* its name, as messages say it; NULL: there is none */
     const char    *text;                                    /* of that file; NULL: there is none */
     LowerResult    lowered;                                 /* .ir, .program */
     Game           game;                                    /* after session_start: the program, an engine, a state */

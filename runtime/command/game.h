@@ -34,6 +34,8 @@ typedef struct Game {
     void             *self;                                 /* for failed() */
     void            (*failed)(struct Game *g, int fn, GanState *state, const TrainerPast *past);     /* notes on a call that left numbers that are not finite; NULL */
     ARRAY(GameNote)   notes;
+    bool           (*round)(void *self);                    /* after each round, with round_self; NULL. Of a single game */
+    void            *round_self;
     GameChorus       *chorus;                               /* NULL: it is the only game; else what it prints are whole lines that begin with */
     const char       *name;                                 /* "seed 3: " */
     const char       *start;                                /* the file of --checkpoint, wherever it has moved; NULL: none */
@@ -50,6 +52,7 @@ int game_run(Game *g);
 /* One game, from a fresh state, into `folder`: says what there is to say and gives its exit status. *r is to be freed. Between
  * interrupt_begin and interrupt_end. */
 int game_train(Game *g, const char *folder, TrainerResult *r);
+void game_say(void *game, const char *line);                /* a note, or a "warning: ...", in its turn */
 int game_complain(Game *g, const GanError *err);            /* say_error, in its turn */
 void game_say_notes(const Game *g);
 
