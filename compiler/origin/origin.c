@@ -97,6 +97,35 @@ static bool is_bad(const Search *s, const IrVal *v, int64_t *element)
 
 static bool is_loss(const IrReport *r) { return !strncmp(r->name, "loss", 4) && !r->val->type.rank && !r->val->type.axes.n; }
 
+/* From a condition that does not hold to the comparison in it that does not: conditions are joined by selects. False: it is none. */
+static bool failed_comparison(const Search *s, Point *p)
+{
+    Teller t = teller(s);
+    while (record_source(s->r, p) && p->v->def->op != IR_compare) {
+        double x = 0;
+        Point  c = {p->v->def->n_args ? p->v->def->arg[0] : NULL, p->turn, 0};
+        if (p->v->def->op != IR_select || p->v->type.rank || p->v->type.axes.n || !record_source(s->r, &c) || !record_number(s->r, c, &x)) return false;
+        if (x) c = (Point){p->v->def->arg[1], p->turn, 0};
+        *p = c;
+    }
+    *p = tell_settle(&t, *p);
+    return p->v->def->op == IR_compare;
+}
+
+/* An output "within t" of the call that is false. */
+static bool index_outside(const Search *s, Point *at)
+{
+    const IrFn *f = fn_of(s);
+    for (int i = 0; i < f->reports.n; i++) {
+        double x = 1;
+        Point  p = {f->reports.v[i].val, 0, 0};
+        if (strncmp(f->reports.v[i].name, "within ", 7) || p.v->type.elem != IR_BOOL || p.v->type.rank || p.v->type.axes.n) continue;
+        *at = p;
+        if (record_source(s->r, &p) && record_number(s->r, p, &x) && !x) return failed_comparison(s, at);
+    }
+    return false;
+}
+
 /* What the trainer holds a call to. */
 static bool complaint(const Search *s, Point *root)
 {
@@ -303,12 +332,22 @@ static bool search(Search *s, Point root)
     return kept.n_steps;
 }
 
+/* Where a loss of the call is finite, and an index is not within what it picks of. */
+static bool explain_index(Search *s)
+{
+    Point p;
+    if (s->ask->slot >= 0 || !record(s, NULL, 0) || !index_outside(s, &p)) return false;
+    s->out->kind = ORIGIN_INDEX;
+    tell_steps(s, p);
+    return s->out->n_steps;
+}
+
 bool origin_find(const OriginAsk *ask, Arena *a, Origin *out)
 {
     Search s = {.ask = ask, .a = a, .out = out, .fn = ask->fn, .call = ask->past ? ask->past->n - 1 : -1};
     Point  root;
     *out = (Origin){.fn = -1};
-    bool found = root_of(&s, &root) && search(&s, root);
+    bool found = explain_index(&s) || (root_of(&s, &root) && search(&s, root));
     if (found) out->hint = tell_hint(out);
     record_free(s.r);
     if (s.fresh.base) state_free(&s.fresh);

@@ -13,6 +13,7 @@ enum { ORIGIN_STEPS = 5, ORIGIN_OPERANDS = 3 };
 
 typedef enum {
     ORIGIN_BORN,                                            /* step[0] made it of finite numbers */
+    ORIGIN_INDEX,                                           /* an index outside of what it picks of: step[0] is the comparison that does not hold, the index its first operand */
     ORIGIN_WRITTEN,                                         /* step[0] took an infinity or nan that the program writes */
     ORIGIN_DATA,                                            /* `given` was in a file */
     ORIGIN_CHECKPOINT,                                      /* `given` came with the checkpoint that the run began from */
@@ -60,7 +61,7 @@ typedef struct OriginAsk {
     const GanProgram *p;
     GanState         *state;                                /* before the call; where `past` goes back it is what that leaves, and the same again at the end */
     int               fn;                                   /* the function called; -1: the one that set `slot` last, of those in `past` */
-    int               slot;                                 /* what is looked at; -1: what the trainer holds the call to, its losses and then the slots it sets */
+    int               slot;                                 /* what is looked at; -1: what the trainer holds the call to: its losses and indices, then the slots it sets */
     const TrainerPast *past;                                /* the calls before it, the last one is the one at hand; NULL: only this one is known */
     const char       *checkpoint;                           /* the file whose tensors the run began with; or NULL */
     const Sources    *sources;                              /* for texts of lines; or NULL */

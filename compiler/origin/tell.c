@@ -174,14 +174,17 @@ static bool adds_up(IrOp op)
 
 /* ---- a row with its numbers ----------------------------------------------------------------------------------------- */
 
-static const char *sign_of(IrOp op)
+static const char *sign_of(const IrNode *n)
 {
-    switch (op) {
+    static const char *const comparison[] = {[IR_EQ] = "==", [IR_NE] = "!=", [IR_LT] = "<", [IR_LE] = "<=", [IR_GT] = ">", [IR_GE] = ">="};
+    switch (n->op) {
+    case IR_compare: return comparison[n->attr->compare];
     case IR_add: return "+";
     case IR_sub: return "-";
     case IR_mul: return "*";
     case IR_div: return "/";
     case IR_pow: return "^";
+    case IR_rem: return "mod";
     default:     return NULL;
     }
 }
@@ -201,7 +204,7 @@ static const char *function_name(const IrNode *n)
 static void add_map(Text *out, const Teller *t, const IrNode *n, const OriginStep *s)
 {
     const OriginNumber *x = s->operand;
-    const char         *sign = sign_of(n->op);
+    const char         *sign = sign_of(n);
     if (n->op == IR_neg) {
         text_printf(out, "-(%s)", number_text(t->a, x[0].value));
     } else if (n->op == IR_convert) {
@@ -421,6 +424,7 @@ static int blamed(IrOp op, const double *x, double result)
     case IR_pow: return x[0] <= 0 || (fabs(x[0]) > 1) == huge ? 0 : 1;
     case IR_max: return x[0] >= x[1] ? 0 : 1;
     case IR_min: return x[0] <= x[1] ? 0 : 1;
+    case IR_compare: return 0;
     case IR_mul:
         if (result == 0) return fabs(x[0]) <= fabs(x[1]) ? 0 : 1;
         return fabs(x[0]) >= fabs(x[1]) ? 0 : 1;
