@@ -5,10 +5,12 @@ usage: check.py
 
 First a few programs whose answers were worked out by hand. Then every slope that some random games need is taken again by central differences
 (scalar.numeric: the loss is evaluated anew at a parameter moved by hand, with the lets that saw the same value), to six digits."""
+import re
 import sys
 
 import game
 import generate
+import reduce
 import scalar
 from syntax import Strange
 from values import Wrong
@@ -80,8 +82,24 @@ def numerically(seeds):
     return True
 
 
+def reducing(seed):
+    """A cube in a loss is all that is wrong with it: what is left says no more than that. And not every failure is the same one."""
+    text = generate.program(seed) + "update V1 minimize 0.5 * tanh(V1() * 0.3) + 0.2 * V1.v^3 - bump(0.4) with clipped(0.5, adam(0.05, 0.9, 0.99, 0.001))\n"
+    why = "value: r1 is 1.25, and 1.0 is right"
+
+    def ask(t):
+        return "value: r3 is 2.5, and 2.0 is right" if re.search(r"^ *update V1 .*V1\.v\^3", t, re.M) and "net V1" in t else "value: r1 is 1.0000001, and 1.0 is right"
+
+    small = reduce.reduced(text, why, ask)
+    other = [("crash: status -11", "refused: status 1"), ("refused: error [E304]", "refused: error [E308]"), (why, "value: r1 is 1.0000001, and 1.0 is right")]
+    right = len(small.splitlines()) <= 2 and "V1.v^3" in small and "adam" not in small and ask(small) != why and not any(reduce.same_failure(a, b) for a, b in other)
+    if not right:
+        print(f"FAILED to reduce:\n{small}")
+    return right
+
+
 def main():
-    results = [by_hand(text, right) for text, right in BY_HAND] + [numerically(range(1, 40))]
+    results = [by_hand(text, right) for text, right in BY_HAND] + [numerically(range(1, 40)), reducing(5), reducing(7)]
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if all(results) else 1
 

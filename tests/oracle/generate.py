@@ -1,6 +1,6 @@
 """generate.py - small random games.
 
-In: a seed.   Out: the text of a program, one statement a line.
+In: a seed.   Out: the text of a program, one statement a line. Four of five are small: most that goes wrong shows in a few statements, and they are cheap to compile.
 Idea: the words of the language are put together at random with a list of what can be named here; what comes out need not be right (a loss may
 depend on an older value of its player): the oracle says which error it then is, and gan must say the same. Values are kept small by
 tanh and its kin, and every draw is one that the oracle knows.
@@ -49,7 +49,7 @@ class Place:
 
 class Generator:
     def __init__(self, seed):
-        self.r = random.Random(seed)
+        self.r, self.small = random.Random(seed), seed % 5 != 0
         self.count, self.out, self.players, self.states, self.tuples = 0, [], [], [], []
         self.memories = []
         self.reports, self.comparisons, self.losses, self.indent, self.block_players = 0, [], [], 0, []
@@ -264,14 +264,18 @@ class Generator:
         return self.r.choice(choices)()
 
     def scalar(self, here, depth=2, axis=None, var=None):
-        if depth <= 0:
+        if depth <= 0 or (self.small and depth == 1 and self.chance(0.5)):
             return self.atom(here, axis, var)
         sub = lambda: self.scalar(here, depth - 1, axis, var)
         forms = [lambda: f"({sub()} + {sub()})", lambda: f"({sub()} - {sub()})", lambda: f"{sub()} * {sub()}", lambda: f"{self.r.choice(SHAPES)}({sub()})",
                  lambda: f"({sub()})^2", lambda: f"bump({sub()})", lambda: f"mix({sub()}, {sub()})", lambda: f"half({self.number()})({sub()})",
                  lambda: f"cube'({sub()})", lambda: f"(if {self.number()} > 0 {{ {sub()} }} else {{ {sub()} }})",
                  lambda: f"{{ let q = {sub()}; q * q + {self.number()} }}", lambda: f"({sub()}) / (1.0 + ({sub()})^2)",
-                 lambda: f"{{ let q = {sub()}; let d = grad[q] (q^2 * {self.number()} + tanh(q)); 0.5 * d }}"]
+                 lambda: f"{{ let q = {sub()}; let d = grad[q] (q^2 * {self.number()} + tanh(q)); 0.5 * d }}",
+                 lambda: f"where({sub()} > {self.number()}, {sub()}, {sub()})", lambda: f"{self.r.choice(['max', 'min'])}({sub()}, {self.number()})",
+                 lambda: self.r.choice(["log(1.0 + ({})^2)", "sqrt(0.5 + ({})^2)", "exp(-({})^2)", "abs({})", "({} |> tanh)"]).format(sub()),
+                 lambda: f"(for k in [{self.number()}, {self.number()}], h = {sub()} {{ tanh(k * h + {self.number()}) }})",
+                 lambda: f"sum([{sub()}, {self.number()}] * [{self.number()}, {sub()}])"]
         if self.chance(0.15):
             forms = [lambda: f"stop({sub()})"]
         forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.5 * h + {self.without_states(here, axis, var)}))",
@@ -636,7 +640,7 @@ class Generator:
         for s in self.states + here.numbers + [f"{c}.base" for c, _ in self.memories]:
             self.reports += 1
             self.line(f"report r{self.reports} = {s}")
-        for _ in range(3):
+        for _ in range(1 if self.small else 3):
             self.report(here)
 
     def no_reports_in_repeats(self):
@@ -658,7 +662,7 @@ class Generator:
         inner.batch = self.r.choice([2, 3])
         self.line(f"alternate {self.r.randint(1, 4)} steps, batch {inner.batch} {{")
         self.indent, self.in_block = 1, True
-        for _ in range(self.r.randint(2, 6)):
+        for _ in range(self.r.randint(1, 2) if self.small else self.r.randint(2, 6)):
             self.statement(inner, 2)
         self.line(self.update_text(inner, self.some_players()))
         if self.chance(0.3):
@@ -720,9 +724,9 @@ class Generator:
             self.line(f"state {s}: real = {self.number()}")
             self.states.append(s)
         here = Place()
-        for _ in range(self.r.randint(0, 2)):
+        for _ in range(self.r.randint(0, 1 if self.small else 2)):
             self.top_statement(here)
-        for _ in range(self.r.choice([1, 1, 2])):
+        for _ in range(1 if self.small else self.r.choice([1, 1, 2])):
             self.alternate(here)
             if self.chance(0.15):
                 self.declare_runs()

@@ -3,8 +3,8 @@
 
 usage: run.py GAN [--count N] [--seed S] [--jit K] [--keep DIR] [FILE.gan ...]
 
-With files, these; else programs/*.gan and N programs from seed S on. Every K-th is compiled, too. What does not agree is made small
-(statements are taken out while it still fails) and printed.
+With files, these; else programs/*.gan and N programs from seed S on. Every K-th is compiled, too, and run by 1, 2 and 3 threads: the bits are those of the
+interpreter. What does not agree is made small (reduce.py) and printed.
 
 Both sides compute in f64, over a few rounds of well-conditioned updates: they differ by rounding, some 1e-15 a step, and by what adam and
 its kin make of it. TOLERANCE leaves nine digits for that; a wrong rule shows in the second or third. Where gan must refuse a program the code counts,
@@ -21,7 +21,7 @@ import sys
 import tempfile
 
 import generate
-import smaller
+import reduce
 from game import play
 from syntax import Strange
 from values import Wrong
@@ -29,6 +29,8 @@ from values import Wrong
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOLERANCE = 1e-6
 NO_PATH = {"E304", "E306", "E400"}
+INTERPRETED = [("interp", 1)]
+WAYS = INTERPRETED + [("jit", 1), ("jit", 2), ("jit", 3)]
 
 
 def reports_of(path):
@@ -37,18 +39,20 @@ def reports_of(path):
         with open(path, encoding="utf-8") as f:
             for line in f:
                 for name, v in json.loads(line).items():
+                    if name == "seconds":
+                        continue
                     v = v.get("value") if isinstance(v, dict) else v
                     seen.setdefault(name, []).append({"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[v] if isinstance(v, str) else v)
     return seen
 
 
-def run_gan(gan, text, backend):
+def run_gan(gan, text, backend, threads=1):
     """Status, what it said, its reports."""
     with tempfile.TemporaryDirectory() as out:
         program = os.path.join(out, "game.gan")
         with open(program, "w", encoding="utf-8") as f:
             f.write(text)
-        command = [gan, "run", program, "--f64", "--threads", "1", "--quiet", "--backend", backend, "--out", f"{out}/run", "--log", f"{out}/log.jsonl"]
+        command = [gan, "run", program, "--f64", "--threads", str(threads), "--quiet", "--backend", backend, "--out", f"{out}/run", "--log", f"{out}/log.jsonl"]
         try:
             p = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=120, check=False)
         except subprocess.TimeoutExpired:
@@ -78,50 +82,85 @@ def values_differ(right, seen):
     return None
 
 
-def disagreement(gan, text, backend="interp"):
-    """None, or one line that says how gan and the oracle differ. Raises Strange when the oracle has no opinion."""
+def crashed(status, said):
+    return status is None or status < 0 or status > 3 or "internal error" in said or "Sanitizer" in said
+
+
+def other_bits(gan, text, ways, status, seen):
+    """Where another way to run it gives others; None: nowhere."""
+    for backend, threads in ways:
+        again, said, reports = run_gan(gan, text, backend, threads)
+        if crashed(again, said):
+            return f"crash: {backend}, {threads} threads: status {again}: {said.strip()[:300]}"
+        if (again, repr(reports)) != (status, repr(seen)):
+            names = [n for n in seen if repr(seen[n]) != repr(reports.get(n))]
+            return f"bits: {backend}, {threads} threads: " + (f"{names[0]} is {reports.get(names[0])!r}, interpreted {seen[names[0]]!r}" if names else f"status {again}: {first_error(said)}")
+    return None
+
+
+def error_in(text):
+    """What must be said of the program, or None. Raises Strange when the oracle has no opinion."""
     try:
         play(text, None)
-        wanted = None
+        return None
     except Wrong as w:
-        wanted = w
-    status, said, seen = run_gan(gan, text, backend)
-    if status is None or status < 0 or status > 3 or "internal error" in said or "Sanitizer" in said:
+        return w
+
+
+def disagreement(gan, text, ways=INTERPRETED):
+    """None, or one line that says how gan and the oracle differ, or how the other ways differ from the first. Raises Strange, too."""
+    return differ(gan, text, ways, error_in(text))
+
+
+def differ(gan, text, ways, wanted):
+    status, said, seen = run_gan(gan, text, *ways[0])
+    if crashed(status, said):
         return f"crash: status {status}: {said.strip()[:300]}"
     codes = set(re.findall(r"error: .*?\[([A-Z]\d+)\]", said))
     if wanted:
         fine = NO_PATH if wanted.code in NO_PATH else wanted.also
         return None if codes & fine else f"error: {wanted} expected; status {status}, {sorted(codes) or 'no error'}"
     if status == 3:
-        values_differ(play(text, seen), {})
+        values_differ(play(text, seen, True), {})
     if status:
         return f"refused: status {status}: {first_error(said)}"
-    return values_differ(play(text, seen), seen)
+    return values_differ(play(text, seen, True), seen) or other_bits(gan, text, ways[1:], status, seen)
+
+
+def opinion(gan, text, ways):
+    """The same, None where the oracle has none."""
+    try:
+        return disagreement(gan, text, ways)
+    except Strange:
+        return None
 
 
 def judge(job):
-    gan, name, text, backend = job
+    """What is wrong with a program; Strange if nobody knows. Of a seed also the program; of those that must be errors, one in four is asked about."""
+    gan, name, seed, text, ways = job
     try:
-        return name, text, backend, disagreement(gan, text, backend)
+        text = text or generate.program(seed)
+        wanted = error_in(text)
+        enough = wanted and seed is not None and seed % 4 != 3
+        return name, text, ways, Strange("one of many errors") if enough else differ(gan, text, ways, wanted)
     except Strange as s:
-        return name, text, backend, s
+        return name, text, ways, s
 
 
-def programs(count, seed):
-    """Programs the oracle understands; of those that must be errors, one in four."""
-    made = 0
-    while made < count:
-        text = generate.program(seed)
-        seed += 1
-        try:
-            play(text, None)
-        except Wrong:
-            if seed % 4:
-                continue
-        except Strange:
-            continue
-        made += 1
-        yield f"seed {seed - 1}", text
+def judged(gan, pool, args):
+    """The files, or the programs of seeds until there are enough that the oracle understands."""
+    files = args.files or sorted(glob.glob(f"{HERE}/programs/*.gan"))
+    yield from pool.imap(judge, [(gan, n, None, t, WAYS) for n, t in of_files(files if args.files or args.count else [])])
+    made, seed = 0, args.seed
+    while made < args.count and not args.files:
+        jobs = [(gan, f"seed {s}", s, None, WAYS if args.jit and s % args.jit == 1 % args.jit else INTERPRETED) for s in range(seed, seed + 16)]
+        seed += len(jobs)
+        for result in pool.imap(judge, jobs):
+            if not isinstance(result[3], Strange):
+                made += 1
+                yield result
+            if made == args.count:
+                return
 
 
 def of_files(files):
@@ -130,22 +169,11 @@ def of_files(files):
             yield os.path.basename(path), f.read()
 
 
-def show(gan, name, text, backend, why, keep):
-    kind = why.split(":")[0]
-
-    def still(t):
-        try:
-            again = disagreement(gan, t, backend)
-        except Strange:
-            return False
-        return again is not None and again.split(":")[0] == kind and (kind != "refused" or code(again) == code(why))
-
-    def code(line):
-        return re.findall(r"\[([A-Z]\d+)\]", line)[:1]
-
-    small = smaller.smaller(text, still)
-    again = disagreement(gan, small, backend)
-    print(f"FAILED {name} ({backend}): {why}\nsmaller: {again}\n{small}")
+def show(gan, name, text, ways, why, keep):
+    ask = INTERPRETED if not why.startswith(("bits", "crash: jit")) else ways
+    small = reduce.reduced(text, why, lambda t: opinion(gan, t, ask))
+    again = opinion(gan, small, ask)
+    print(f"FAILED {name}: {why}\nsmaller: {again}\n{small}")
     if keep:
         os.makedirs(keep, exist_ok=True)
         with open(os.path.join(keep, re.sub(r"\W+", "_", name) + ".gan"), "w", encoding="utf-8") as f:
@@ -155,46 +183,33 @@ def show(gan, name, text, backend, why, keep):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("gan")
-    p.add_argument("--count", type=int, default=300)
+    p.add_argument("--count", type=int, default=500)
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--jit", type=int, default=20, help="every so many programs, one is compiled, too")
+    p.add_argument("--jit", type=int, default=20, help="every so many programs, one is compiled, too; 0: none")
     p.add_argument("--keep", help="a folder for the small programs that fail")
     p.add_argument("--show", type=int, default=10, help="how many failures are made small")
     p.add_argument("files", nargs="*")
     args = p.parse_args()
     gan = os.path.abspath(args.gan)
-    source = list(of_files(args.files or sorted(glob.glob(f"{HERE}/programs/*.gan")))) if args.files or args.count else []
-    jobs = [(gan, n, t, b) for n, t in source for b in ("interp", "jit")]
-    if not args.files:
-        jobs = iter_jobs(gan, jobs, args)
     passed = failed = unknown = 0
     with multiprocessing.Pool(2) as pool:
-        for name, text, backend, why in pool.imap(judge, jobs, chunksize=1):
+        for name, text, ways, why in judged(gan, pool, args):
             if isinstance(why, Strange):
                 unknown += 1
-                if args.files:
-                    print(f"no opinion on {name}: {why}")
+                print(f"no opinion on {name}: {why}")
             elif why is None:
                 passed += 1
             else:
                 failed += 1
                 if failed <= args.show:
-                    show(gan, name, text, backend, why, args.keep)
+                    show(gan, name, text, ways, why, args.keep)
                 else:
-                    print(f"FAILED {name} ({backend}): {why}")
+                    print(f"FAILED {name}: {why}")
                 sys.stdout.flush()
     if unknown:
         print(f"{unknown} without an opinion")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
-
-
-def iter_jobs(gan, jobs, args):
-    yield from jobs
-    for i, (n, t) in enumerate(programs(args.count, args.seed)):
-        yield gan, n, t, "interp"
-        if args.jit and i % args.jit == 0:
-            yield gan, n, t, "jit"
 
 
 if __name__ == "__main__":

@@ -5,14 +5,20 @@ Idea: a number is never folded away, so a path that is there in the program is t
 the graph once a leaf, in the order of computation, and writes the derivative as new nodes, so it can be differentiated again. The compiler walks
 backwards; what both get wrong in the same way must be wrong twice. numeric() differentiates by central differences, for checking.
 Start at diff()."""
+import bisect
+import itertools
 import math
+import operator
+
+
+serial = itertools.count()
 
 
 class N:
-    __slots__ = ("op", "args", "val", "note")
+    __slots__ = ("op", "args", "val", "note", "made")
 
     def __init__(self, op, args, val, note=None):
-        self.op, self.args, self.val, self.note = op, args, val, note
+        self.op, self.args, self.val, self.note, self.made = op, args, val, note, next(serial)
 
 
 def const(x):
@@ -141,18 +147,18 @@ DERIVATIVE = {
 }
 
 
+MADE = operator.attrgetter("made")
+
+
 def order(e):
-    """Every node that e was computed from, arguments first."""
-    seen, out, work = set(), [], [(e, False)]
+    """Every node that e was computed from, arguments first: they were made first."""
+    seen, work = {id(e): e}, [e]
     while work:
-        n, done = work.pop()
-        if done:
-            out.append(n)
-        elif id(n) not in seen:
-            seen.add(id(n))
-            work.append((n, True))
-            work += [(a, False) for a in n.args]
-    return out
+        for a in work.pop().args:
+            if id(a) not in seen:
+                seen[id(a)] = a
+                work.append(a)
+    return sorted(seen.values(), key=MADE)
 
 
 def reached(e, through_stops=False, ends=()):
@@ -183,7 +189,8 @@ def applications(e):
 def diff(e, leaf_, topology=None, ends=()):
     """de/dleaf, as a node, or None where there is no path. Nodes of `ends` are held."""
     slope = {id(leaf_): ONE}
-    for n in topology or order(e):
+    topology = topology or order(e)
+    for n in topology[bisect.bisect(topology, leaf_.made, key=MADE):]:
         if id(n) in slope or n.op in NO_PATH or not n.args or id(n) in ends:
             continue
         d = [slope.get(id(a)) for a in n.args]

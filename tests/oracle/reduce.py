@@ -1,8 +1,15 @@
-"""smaller.py - takes statements out of a program while it still fails.
+#!/usr/bin/env python3
+"""reduce.py - makes a program that fails small: takes statements out, and puts simpler expressions in, while it fails in the same way.
 
-In: a text of one statement a line (blocks over several) and a question.   Out: a shorter text of which the answer is still yes.
-Start at smaller()."""
+usage: reduce.py GAN FILE.gan         a program on which gan and the oracle differ, as run.py prints it
+
+In: a text of one statement a line (blocks over several) and a question.   Out: a shorter text of which the answer is still yes. Two failures are
+the same if they are of one kind, of errors with one code, of numbers about as far off as before: else another fault takes the place of the first.
+Start at reduced()."""
+import math
+import os
 import re
+import sys
 
 
 def pieces(lines):
@@ -91,3 +98,49 @@ def smaller(text, still):
                     lines = lines[:i] + [s] + lines[i + 1:]
                     break
     return "\n".join(lines) + "\n"
+
+
+# ---- what must stay
+
+def how_far(why):
+    """The decimal logarithm of how far a number is off; None: no number is."""
+    m = re.search(r" is (\S+), and (\S+) is right", why)
+    if not m:
+        return None
+    got, right = float(m[1]), float(m[2])
+    off = abs(got - right) / max(1, abs(right))
+    return math.log10(off) if 0 < off < math.inf else math.inf
+
+
+def same_failure(a, b):
+    if a.split(":")[0] != b.split(":")[0] or re.findall(r"\[([A-Z]\d+)\]", a)[:1] != re.findall(r"\[([A-Z]\d+)\]", b)[:1]:
+        return False
+    far = how_far(a), how_far(b)
+    return None in far or far[0] == far[1] or abs(far[0] - far[1]) < 1.5
+
+
+def reduced(text, why, ask):
+    """A smaller program that fails as this one does. ask: what is wrong with a text, or None."""
+    def still(t):
+        again = ask(t)
+        return again is not None and same_failure(why, again)
+
+    return smaller(text, still)
+
+
+def main():
+    import run                                              # which reduces, too
+
+    gan, path = os.path.abspath(sys.argv[1]), sys.argv[2]
+    with open(path, encoding="utf-8") as f:
+        text = "".join(line for line in f if not line.startswith("#"))
+    why = run.opinion(gan, text, run.WAYS)
+    if why is None:
+        print("gan and the oracle agree, or it has no opinion")
+        return 1
+    print(f"# {why}\n{reduced(text, why, lambda t: run.opinion(gan, t, run.WAYS))}", end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
