@@ -9,7 +9,7 @@
 #include "runtime/code.h"
 #include "runtime/program.h"
 
-enum { IMAGE_FORMAT = 6, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
+enum { IMAGE_FORMAT = 7, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
 #define IMAGE_MAGIC "GANIMAGE"
 
 typedef enum ImageTag {
@@ -38,7 +38,7 @@ typedef struct ImageSection {
 } ImageSection;
 
 typedef struct ImageProgram {
-    int64_t name, source_hash, folder, made_with;           /* texts */
+    int64_t name, source_hash, folder, made_with, source;   /* texts; source: of the main file */
     int64_t state_bytes, frame_bytes, scratch_bytes;
     int32_t init_fn, blas;
 } ImageProgram;
@@ -56,13 +56,16 @@ typedef struct ImageData {
 } ImageData;
 
 typedef struct ImageRecipe {                                /* of a DataRecipe */
-    int64_t   path, name, field, symbols;                   /* texts */
+    int64_t   path, name, field, symbols, header;           /* texts; header: -1 where the program does not go by it */
     int64_t   dim[GAN_MAX_RANK], from, to;
     uint64_t  sum[2];
     int64_t   column, n_columns, cut[GAN_MAX_RANK];
     int32_t   format, relative, elem, rank, finite, chosen, n_cut, unused;
-    CodeRange step, row;                                    /* of DSTP, of DROW */
+    CodeRange step, row, of;                                /* of DSTP, of DROW, of DNAM */
 } ImageRecipe;
+
+typedef struct ImageCalled { int64_t name, field; } ImageCalled;        /* texts */
+typedef struct ImageFact { int64_t file, held; } ImageFact;             /* texts */
 
 typedef struct ImageFunction {
     int64_t   name, player;                                 /* texts */

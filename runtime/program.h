@@ -69,7 +69,7 @@ typedef enum {
     GAN_REPEAT,                                             /* the kids `count` times, or as often as function `fn` (one i64) says */
     GAN_EVERY,                                              /* the kids after rounds count, 2*count, ... of the enclosing alternate */
     GAN_IF,                                                 /* function `fn` (one bool): kid 0, else kid 1 if there */
-    GAN_CALL,                                               /* run `fn`: update, simultaneous updates, draw, let, assign, copy, average, initialise; an output "loss" is watched for NaN and inf */
+    GAN_CALL,                                               /* run `fn`: update, simultaneous updates, draw, let, assign, copy, average, initialise; an output "loss", "loss_2 of G" is watched for NaN and inf */
     GAN_REPORT,                                             /* run `fn`; its outputs (numbers) are logged under their names and committed to slots "report.NAME" by itself */
     GAN_SCATTER,                                            /* run `fn`, outputs [n,2]: a picture `name` of point clouds, one colour an output, which its name says */
     GAN_HISTOGRAM,                                          /* the same of outputs [n], in `count` bins */
@@ -116,6 +116,12 @@ typedef struct GanExtern {
     void      (*function)(void);
 } GanExtern;
 
+/* What the compiler has read in a file and made the program for, by name what it is of a run that goes on: its shape, or its words. */
+typedef struct GanFact {
+    const char *file;                                       /* as the program says it */
+    const char *held;                                       /* "f64[4, 2]" */
+} GanFact;
+
 typedef struct GanProgram {
     const char  *name;                                      /* the file's base name: names the run's folder */
     const char  *source_hash;                               /* of the source, every module it imports, and --set */
@@ -126,6 +132,7 @@ typedef struct GanProgram {
     size_t       state_bytes;
     GanTensor  **data;      int n_data;                     /* the DATA slots' tensors, already of the slot's element type */
     const DataRecipe *recipe;                               /* how each is made of a file */
+    GanFact     *fact;      int n_facts;                    /* of every file that was read when the program was compiled, also where nothing reads it later */
     const char  *folder;                                    /* where their relative paths begin; NULL: here */
     GanFunction *function;  int n_functions;
     GanSchedule *schedule;

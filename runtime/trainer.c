@@ -40,6 +40,7 @@ typedef struct {                                            /* a round's start, 
     Path    path;
     int64_t rounds;
     double  when;
+    bool    is_start;                                       /* of the run, which has called nothing but INIT */
 } Snapshot;
 
 typedef struct Trainer {
@@ -59,6 +60,7 @@ typedef struct Trainer {
     int                   step_slot;
     void               ***out;                              /* one buffer an output of each function, made when first needed */
     bool                  line_open, save_asked;
+    bool                  begun;                            /* a snapshot was made, or the run goes on from another */
     const char          **named;                            /* what the asked save's file is to be called too */
     int                   n_named;
     Flow                  lost;                             /* GO_ON, or how a log that can no longer be written ends the run */
@@ -75,6 +77,7 @@ typedef struct Trainer {
     Snapshot              snapshot;
     int64_t               lines;                            /* of the log, where the round, or the statement outside of rounds, began that is under way */
     int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
+    int                  *called;                           /* functions of those calls, when the run is replayed; else NULL */
     int64_t               failed_round;
     Path                  failed_at;                        /* outside of blocks: the statement that failed; of no length: inside of one */
 } Trainer;
@@ -232,6 +235,7 @@ static double number_at(GanElem elem, const void *p)
 
 static Flow run_fn(Trainer *t, int fn)
 {
+    if (t->called && t->calls <= t->replay_to) t->called[t->calls] = fn;
     if (replaying(t) && t->calls == t->replay_to) return REACHED;
     t->calls++;
     if (!make_outputs(t, fn)) return fail(t, GAN_WORLD, NULL, "no memory for the results of %s", t->program->function[fn].name);
@@ -399,23 +403,33 @@ static GanStatus check_seed(const Trainer *t, const SafeFile *f)
 }
 
 /* Which data are others than the run of that file had; NULL: none, also where the file, an old one, says nothing of them. */
-static const char *other_data(const Trainer *t, const SafeFile *f)
+static const DataSum *other_data(const Trainer *t, const SafeFile *f)
 {
     for (int i = 0; i < t->data.n; i++) {
         const char *sum = safetensors_meta(f, t->data.v[i].key);
-        if (sum && strcmp(sum, t->data.v[i].sum)) return t->data.v[i].name;
+        if (sum && strcmp(sum, t->data.v[i].sum)) return &t->data.v[i];
     }
     return NULL;
 }
 
+/* " (f64[4, 2] then, f64[5, 2] now)", of what the program was compiled for; "" where the numbers alone are others. */
+static const char *difference(const DataSum *d, const SafeFile *f, char text[3 * DATA_SUM])
+{
+    char was[GAN_ERROR_TEXT];
+    *text = 0;
+    if (d->is_fact) snprintf(text, 3 * DATA_SUM, " (%.*s then, %s now)", DATA_SUM, gan_shown(safetensors_meta(f, d->key), was), d->sum);
+    return text;
+}
+
 static GanStatus check_data(const Trainer *t, const SafeFile *f)
 {
-    const char *other = other_data(t, f);
+    char           text[3 * DATA_SUM];
+    const DataSum *other = other_data(t, f);
     if (!other) return GAN_OK;
     return gan_error_in(t->err, GAN_WRONG, t->o->out,
-                        "the data %s are not those that this run was made with: with those it goes on; without --resume a new run starts, and with "
+                        "the data %s are not those that this run was made with%s: with those it goes on; without --resume a new run starts, and with "
                         "--checkpoint FILE it starts from a state in checkpoints/",
-                        other);
+                        other->name, difference(other, f, text));
 }
 
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
@@ -663,7 +677,14 @@ static void keep_snapshot(Trainer *t)
     t->snapshot.path = t->here;
     t->snapshot.rounds = t->rounds;
     t->snapshot.when = now();
+    t->snapshot.is_start = !t->begun;
+    t->begun = true;
     t->calls = 0;
+}
+
+static void tell_place(Trainer *t)
+{
+    if (t->o->hooks.place && !replaying(t)) t->o->hooks.place(t->o->hooks.user, &t->here, t->rounds);
 }
 
 static void note_lines(Trainer *t)
@@ -677,7 +698,10 @@ static Flow walk_sequence(Trainer *t, const GanSchedule *n)
     for (int64_t i = take(t); i < n->n_kids && flow == GO_ON; i++) {
         push(t, i);
         if (!t->blocks) note_lines(t);
-        if (!t->blocks && !resuming(t)) keep_snapshot(t);
+        if (!t->blocks && !resuming(t)) {
+            keep_snapshot(t);
+            tell_place(t);
+        }
         flow = walk(t, n->kid[i]);
         pop(t);
     }
@@ -744,6 +768,7 @@ static Flow one_round(Trainer *t, const GanSchedule *n)
     note_lines(t);
     if (!replaying(t)) keep_snapshot(t);
     else if (t->rounds == t->failed_round) save_between_rounds(t, &t->here);
+    tell_place(t);
     Flow flow = walk_kids(t, n);
     if (flow != LEAVE_BLOCK && flow != GO_ON) return flow;
     Flow line = close_line(t);
@@ -832,6 +857,13 @@ static const char *became(double x) { return isnan(x) ? "became nan" : x > 0 ? "
 
 static const char *owner_of(const GanFunction *f) { return f->player ? f->player : f->name; }
 
+/* The first is the function's; others say whose they are: "loss_2 of G". */
+static const char *owner_of_loss(const GanFunction *f, const char *loss)
+{
+    const char *of = strstr(loss, " of ");
+    return of ? of + strlen(" of ") : owner_of(f);
+}
+
 /* Losses must be finite, indices within: an output "within t" says it of an index of t. */
 static Flow check_results(Trainer *t, const GanSchedule *n)
 {
@@ -840,7 +872,7 @@ static Flow check_results(Trainer *t, const GanSchedule *n)
     for (int i = 0; i < f->n_outputs; i++) {
         if (f->output[i].rank) continue;
         double x = output_number(t, n->fn, i);
-        if (!strncmp(f->output[i].name, "loss", 4) && !isfinite(x)) return refuse(t, n, "the loss", owner_of(f), became(x));
+        if (!strncmp(f->output[i].name, "loss", 4) && !isfinite(x)) return refuse(t, n, "the loss", owner_of_loss(f, f->output[i].name), became(x));
         if (!strncmp(f->output[i].name, within, strlen(within)) && !x)
             return refuse(t, n, "the index", f->output[i].name + strlen(within), "is out of range");
     }
@@ -921,6 +953,20 @@ static Flow end_statement(Trainer *t, const GanSchedule *n, Flow flow)
     return replaying(t) ? flow : save_if_due(t, &next, flow);
 }
 
+static bool holds_others(const GanSchedule *n) { return n->kind < GAN_CALL; }
+
+static bool is_stopped_before(const Trainer *t, const GanSchedule *n)
+{
+    const TrainerHooks *h = &t->o->hooks;
+    return h->before && !replaying(t) && !holds_others(n) && !h->before(h->user, n);
+}
+
+static bool is_stopped_after(const Trainer *t, const GanSchedule *n)
+{
+    const TrainerHooks *h = &t->o->hooks;
+    return h->after && !replaying(t) && !holds_others(n) && !h->after(h->user, n, n->fn >= 0 ? t->out[n->fn] : NULL);
+}
+
 static Flow walk(Trainer *t, const GanSchedule *n)
 {
     static Flow (*const walker[])(Trainer *, const GanSchedule *) = {
@@ -930,7 +976,9 @@ static Flow walk(Trainer *t, const GanSchedule *n)
         [GAN_STOP] = walk_stop,         [GAN_EXPECT] = walk_expect,
     };
     if (t->here.n >= DEEPEST) return fail(t, GAN_WRONG, n, "the schedule is nested deeper than %d", DEEPEST);
+    if (is_stopped_before(t, n)) return INTERRUPTED;
     Flow flow = walker[n->kind](t, n);
+    if ((flow == GO_ON || flow == LEAVE_BLOCK) && is_stopped_after(t, n)) return INTERRUPTED;
     return t->blocks || n->kind == GAN_SEQUENCE || !t->here.n ? flow : end_statement(t, n, flow);
 }
 
@@ -1045,19 +1093,18 @@ static GanStatus begin(Trainer *t)
     if (!st && !resumed && t->o->checkpoint) st = load_named(t);
     if (!st) st = begin_log(t, resumed, lines);
     if (!st && resumed) reports_from_state(t);
+    t->begun = resumed;
     if (!st && t->o->progress_fd >= 0)
         t->progress = progress_new(t->o->progress_fd, t->o->progress_terminal, t->o->progress_colour, t->rounds,
                                    trainer_rounds(t->program, t->o->steps));
     return st;
 }
 
-/* The state just before the call that failed, or whose line was lost, by replaying from the last snapshot; its round's start is saved. */
-static void rewind_to_failure(Trainer *t)
+/* The state just before call `to` since the last snapshot. */
+static void replay(Trainer *t, int64_t to)
 {
-    GanError keep = *t->err;
-    if (!t->snapshot.bytes) return;
     memcpy(t->state->base, t->snapshot.bytes, t->state->bytes);
-    t->replay_to = t->calls - 1;
+    t->replay_to = to;
     t->calls = 0;
     t->rounds = t->snapshot.rounds;
     t->resume = t->snapshot.path;
@@ -1067,14 +1114,46 @@ static void rewind_to_failure(Trainer *t)
     t->lost = GO_ON;
     t->blocks = t->n_named = 0;
     walk(t, t->program->schedule);
+}
+
+/* The state just before the call that failed, or whose line was lost, by replaying from the last snapshot; its round's start is saved. */
+static void rewind_to_failure(Trainer *t)
+{
+    GanError keep = *t->err;
+    replay(t, t->calls - 1);
     if (t->failed_at.n) save_between_rounds(t, &t->failed_at);
     *t->err = keep;
+}
+
+static bool back_to(void *trainer, int64_t call)
+{
+    Trainer *t = trainer;
+    GanError keep = *t->err;
+    if (t->replay_to != call || t->calls != call) replay(t, call);
+    *t->err = keep;
+    return t->calls == call;
+}
+
+/* With the state before the call that failed. */
+static void look_at_failure(Trainer *t)
+{
+    int64_t n = t->calls;
+    t->called = calloc((size_t)n + 1, sizeof *t->called);
+    rewind_to_failure(t);
+    t->failed_round = -1;                                   /* its start has been saved */
+    t->failed_at.n = 0;
+    if (t->called && t->result->failed_fn >= 0 && t->o->hooks.failed) {
+        TrainerPast past = {t, n, t->called, back_to, t->snapshot.is_start};
+        t->o->hooks.failed(t->o->hooks.user, t->result->failed_fn, t->state, &past);
+    }
+    free(t->called);
+    t->called = NULL;
 }
 
 static GanStatus finish(Trainer *t, Flow flow)
 {
     GanStatus st = flow == FAILED ? t->err->status : GAN_OK;
-    if (flow == FAILED && t->failed_round >= 0) rewind_to_failure(t);
+    if (flow == FAILED && t->failed_round >= 0 && t->snapshot.bytes) look_at_failure(t);
     if (flow == GO_ON && !t->result->was_over) {
         t->result->path = the_end(t);
         st = save_at(t, &t->result->path, t->err);
@@ -1193,8 +1272,10 @@ static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
     if (strcmp(source, t->program->source_hash)) return gan_error_in(t->err, GAN_WRONG, path, "was made by another version of the program, or with another --set");
     if (!comes_by(t->program->schedule, &where, steps ? strtoll(steps, NULL, 10) : -1, t->o->steps))
         return gan_error_in(t->err, GAN_WRONG, path, "is of a run with other numbers of steps, and one with these does not come by there");
-    const char *other = other_data(t, f);
-    return other ? gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others; its state alone can be taken", other) : GAN_OK;
+    char           text[3 * DATA_SUM];
+    const DataSum *other = other_data(t, f);
+    if (!other) return GAN_OK;
+    return gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others%s; its state alone can be taken", other->name, difference(other, f, text));
 }
 
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)

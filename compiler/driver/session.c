@@ -26,7 +26,7 @@ static LowerOptions lower_options(const Session *s)
     LowerSetting      *set = arena_array(s->arena, LowerSetting, given->n + 1);
     for (int i = 0; i < given->n; i++) set[i] = (LowerSetting){given->v[i].name, given->v[i].value};
     return (LowerOptions){.real = s->o->f64 || s->o->gradients ? IR_F64 : IR_F32, .folder = s->folder, .setting = set, .n_settings = given->n,
-                          .slopes = s->o->gradients, .advice = s->o->pedantic};
+                          .shapes = s->o->shapes, .slopes = s->o->gradients, .advice = s->o->pedantic};
 }
 
 int session_print(const Options *o, const Diags *diags)
@@ -34,7 +34,7 @@ int session_print(const Options *o, const Diags *diags)
     Text out = text_in(sources_arena(diags_sources(diags)));
     if (o->run.json_diagnostics) diags_print_json(diags, &out);
     else diags_print_text(diags, &out, o->run.color);
-    fputs(text_str(&out), stderr);
+    fputs(text_str(&out), o->said && *o->said ? *o->said : stderr);
     if (diags_of_world(diags)) return EXIT_RUN_FAILED;
     return diags_failed(diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
 }
@@ -50,17 +50,42 @@ void session_print_statement(const Session *s, const GameLine *l)
 
 static int print_diagnostics(const Session *s) { return session_print(s->o, s->diags); }
 
-int session_open(Session *s, const Options *o, const char *file)
+static void begin(Session *s, const Options *o, const char *file)
 {
     *s = (Session){.o = o, .arena = arena_new()};
     s->sources = sources_new(s->arena);
     s->diags = diags_new(s->sources);
     s->folder = folder_of(s->arena, file);
-    LowerOptions      l = lower_options(s);
+}
+
+/* NULL: the library alone. */
+static void lower(Session *s, const SourceFile *source)
+{
+    LowerOptions l = lower_options(s);
+    if (source) {
+        s->file = source->name;
+        s->text = source->text;
+    }
+    lower_program(s->arena, source, &l, s->diags, &s->lowered);
+}
+
+int session_open(Session *s, const Options *o, const char *file)
+{
+    begin(s, o, file);
     const SourceFile *source = file ? source_read(s->sources, file, SPAN_NONE, s->diags) : NULL;
-    if (source) s->text = source->text;
-    if (source || !file) lower_program(s->arena, source, &l, s->diags, &s->lowered);
+    if (source || !file) lower(s, source);
     return print_diagnostics(s);
+}
+
+int session_open_text(Session *s, const Options *o, const char *name, const char *text, bool known)
+{
+    begin(s, o, name);
+    const SourceFile *source = source_add(s->sources, name, text, strlen(text));
+    if (!source) diag_error(s->diags, SPAN_NONE, E001, "%s is larger than %d MB", name, SOURCE_MAX >> 20);
+    if (source) lower(s, source);
+    if (!known || diags_failed(s->diags)) return print_diagnostics(s);
+    s->diags = diags_new(s->sources);
+    return EXIT_DONE;
 }
 
 int session_add(Session *s, const char *text, int64_t n)
@@ -127,8 +152,6 @@ static void code_not_kept(void *session, const GanError *why)
     if (!s->o->run.quiet) say_line((void *)&s->o->run, arena_printf(s->arena, "compiled code is not kept: %s; with --no-cache nothing is to be", gan_error_text(why, text)));
 }
 
-static void explain_failed(void *session, int fn, const GanState *state) { nonfinite_explain(session, fn, state); }
-
 int session_start(Session *s)
 {
     GanError        err;
@@ -136,7 +159,7 @@ int session_start(Session *s)
     Game           *g = &s->game;
     JitOptions      j = {.threads = (int)s->o->run.threads, .plan = s->o->plan, .cached = !s->o->no_cache, .say = code_not_kept, .self = s};
     if (!open_externs(s)) return EXIT_WRONG_PROGRAM;
-    *g = (Game){.o = &s->o->run, .arena = s->arena, .program = s->lowered.program, .self = s, .failed = explain_failed};
+    *g = (Game){.o = &s->o->run, .arena = s->arena, .program = s->lowered.program, .self = s, .failed = nonfinite_explain};
     GanStatus st = s->o->interp ? interp_engine_new(m, g->program, &g->engine, &err) : jit_engine_new(m, g->program, &j, &g->engine, &err);
     if (!st) st = state_new(g->program, s->o->run.seed, &g->state, &err);
     return st ? say_error(&s->o->run, &err) : EXIT_DONE;
@@ -154,9 +177,10 @@ const char *session_identifier(const Session *s, const char *name)
     return names_word(s->arena, arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name));
 }
 
-static bool starts_with_a_value(const LowerResult *r, int slot)
+bool session_starts(const Session *s, int slot)
 {
-    const IrFn *init = r->ir->fns.v[r->program->init_fn];
+    const LowerResult *r = &s->lowered;
+    const IrFn        *init = r->ir->fns.v[r->program->init_fn];
     if (lower_is_report(r, slot)) return false;
     for (int i = 0; i < init->commits.n; i++)
         if (init->commits.v[i].slot == slot) return true;
@@ -169,7 +193,7 @@ static int only_run_fills(const Session *s, int fn, int given)
     const IrModule *m = s->lowered.ir;
     for (const IrNode *n = m->fns.v[fn]->body.first; n; n = ir_next(n)) {
         bool kept = n->op == IR_read && (m->slots.v[n->attr->slot].kind == IR_SLOT_STATE || m->slots.v[n->attr->slot].kind == IR_SLOT_SCRATCH);
-        if (kept && n->attr->slot < given && !starts_with_a_value(&s->lowered, n->attr->slot)) return n->attr->slot;
+        if (kept && n->attr->slot < given && !session_starts(s, n->attr->slot)) return n->attr->slot;
     }
     return -1;
 }

@@ -127,6 +127,8 @@ Span diags_used_at(Diags *d, Span at)
     return before;
 }
 
+Span diags_use(const Diags *d) { return d->used_at; }
+
 void diag_label(Diag *d, const char *fmt, ...)
 {
     if (!d->arena) return;                                   /* the dummy */

@@ -63,6 +63,7 @@ Diag *diags_take(Diags *to, const Diag *d);                  /* one of another b
  * library is one of the line that uses it: it is placed there, and the library's place is the note. SPAN_NONE: nothing of that. Returns the
  * place before. */
 Span diags_used_at(Diags *d, Span at);
+Span diags_use(const Diags *d);                              /* that place; SPAN_NONE */
 
 /* How a message quotes a value that is not known, as something about it was wrong: once an error has been said, a message with it in its text
  * says no more, and is dropped. */

@@ -11,6 +11,10 @@
  * short -> i32, int -> i32, float -> f32, double -> f64. At most 8 dimensions. */
 GanStatus data_read_idx(const char *path, GanTensor **out, GanError *err);
 
+/* What the header says that the file holds, with the file's word that it is as long as that; no element is read, and shape->data is NULL. Of anything
+ * else GAN_WRONG without a message that is worth showing: data_read_idx has one. */
+GanStatus data_idx_shape(const char *path, GanTensor *shape);
+
 /* .npy, versions 1 to 3, little endian f4 f8 i4 i8, and u1 b1. Fortran order is turned into row-major. */
 GanStatus data_read_npy(const char *path, GanTensor **out, GanError *err);
 GanStatus data_write_npy(const char *path, const GanTensor *t, GanError *err);
@@ -25,6 +29,8 @@ typedef enum DataHeader {
  * blanks around them; nan, inf and -inf are numbers. Another cell, or a row of another length, is an error at its row (a
  * line of the file) and column (a cell), both from 1. Numbers are read in the C locale's form (LC_NUMERIC must be "C"). */
 GanStatus data_read_csv(const char *path, DataHeader header, GanTensor **out, GanError *err);
+/* The same, and the names in its header, one a line, for the caller to free; *names is NULL where there is no header, or one with numbers in it. */
+GanStatus data_read_csv_named(const char *path, DataHeader header, GanTensor **out, char **names, GanError *err);
 
 /* One row per index of the first dim, the rest flattened; a rank-0 tensor is one cell. Numbers read back the same.
  * `names` (one per column) makes a header line; NULL: none. */

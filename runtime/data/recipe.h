@@ -29,12 +29,18 @@ typedef struct DataStep {
     double   least, most;
 } DataStep;
 
+/* What the data are called, and data that they are rows of: digits.x, then images.x. */
+typedef struct DataCalled { const char *name, *field; } DataCalled;     /* field NULL: none */
+
 typedef struct DataRecipe {
     DataFormat      format;
     bool            relative;                               /* the path begins at the folder of the program's source */
     const char     *path;                                   /* as the program says it */
+    const char     *header;                                 /* names of the columns in the file, one a line, where it has a header of them and the program was compiled; else NULL */
+    bool            by_name;                                /* the program goes by these: columns of another file are put into their order */
     const char     *symbols;                                /* of CHARS and WORDS: the alphabet or vocabulary; else NULL */
     const char     *name, *field;                           /* of the data declared; NULL: none */
+    const DataCalled *of;   int n_of;                       /* of those that they were made from: --data of one says where all have their file */
     GanElem         elem;                                   /* what the file held: */
     int             rank;
     int64_t         dim[GAN_MAX_RANK];
@@ -49,12 +55,12 @@ typedef struct DataRecipe {
 } DataRecipe;
 
 /* What --data NAME=PATH says: another file for the data of this name. NAME is the data declared ("digits"), a field of it ("digits.x"), or a
- * file as the program says it ("train-images.gz"). */
+ * file as the program says it ("train-images.gz"). Parts of the data, by split, filter and their like, go along. */
 typedef struct DataChoice { const char *name, *path; } DataChoice;
 
 /* ---- steps; `of` says which rows of the file t's are, for messages; NULL: the same ones ------------------------------ */
 
-GanStatus data_read(DataFormat format, const char *path, GanTensor **out, GanError *err);     /* of any that is no text */
+GanStatus data_read(DataFormat format, const char *path, GanTensor **out, char **names, GanError *err);     /* of any that is no text; *names: data_read_csv_named */
 GanTensor data_rows(const GanTensor *t, int64_t from, int64_t to);                 /* a view */
 GanStatus data_pick(const GanTensor *t, const int64_t *row, int64_t n, GanTensor **out, GanError *err);     /* rows row[0] to row[n - 1], which t has */
 GanStatus data_cut(const GanTensor *t, const DataRecipe *r, GanTensor **out, GanError *err);     /* r's columns of a table that has them */
@@ -75,9 +81,13 @@ char     *data_called(const DataRecipe *r, char text[GAN_ERROR_TEXT]);
 /* The row of the file that row i of what is made of it was. */
 int64_t   data_row(const DataRecipe *r, int64_t i);
 
+/* The place of a name of n bytes among names, one a line; -1: it is none. */
+int64_t   data_column(const char *names, const char *name, size_t n);
+
 /* ---- recipes -------------------------------------------------------------------------------------------------------- */
 
 bool      data_same_recipe(const DataRecipe *a, const DataRecipe *b);
+bool      data_same_file(const DataRecipe *a, const DataRecipe *b);
 
 /* Can the recipe, which may be anybody's, be followed to a tensor of this type? */
 bool      data_makes(const DataRecipe *r, GanElem elem, int rank, const int64_t *dim);

@@ -87,12 +87,36 @@ Data *dist_table(const Dist *d) { return d->kind == &dist_data ? d->data : NULL;
 /* What is made of each draw: it is drawn from as the base is. NULL: it is none of that. */
 static Dist **base_of(Dist *d)
 {
-    return d->kind == &dist_map ? &d->map.base : d->kind == &dist_field ? &d->field.base : d->kind == &dist_typed ? &d->typed.base : NULL;
+    return d->kind == &dist_map ? &d->map.base : d->kind == &dist_field ? &d->field.base : d->kind == &dist_typed ? &d->typed.base
+         : d->kind == &dist_zip ? &d->zip.rows : NULL;
+}
+
+Value *dist_made(Ctx *c, Dist *d, Value *row, Span at)
+{
+    if (!base_of(d) || val_bad(row)) return row;
+    row = dist_made(c, *base_of(d), row, at);
+    return val_bad(row) ? row : d->kind->made(c, d, row, at);
+}
+
+static Dist *leaf_of(Dist *d)
+{
+    while (base_of(d)) d = *base_of(d);
+    return d;
+}
+
+bool dist_replaces(Dist *d) { return leaf_of(d)->kind == &dist_replace; }
+
+Value *dist_replaced(Lower *L, Dist *d)
+{
+    if (!base_of(d)) return dist_of_data(L, d->data, true);
+    Dist *same = arena_copy(L->a, d, sizeof *d);
+    *base_of(same) = dist_replaced(L, *base_of(d))->dist;
+    return val_dist(L, same);
 }
 
 Data *dist_drawn_rows(Dist *d)
 {
-    while (base_of(d)) d = *base_of(d);
+    d = leaf_of(d);
     return d->kind == &dist_data || d->kind == &dist_replace ? d->data : NULL;
 }
 

@@ -43,7 +43,9 @@ static Value *draw(Ctx *c, Dist *d, Span at)
     if (inner.inst) inner.site = 0;
     uint32_t before = c->L->m->next_id;
     check_evaluated(c->L, m->thunk.expr);
-    Value *v = conform(c, d, as_settled(&inner, eval(&inner, m->thunk.expr), at), at, "a draw of");
+    int assigned = assign_among(&inner, m->thunk.scope);
+    Value *made = pending_result(c, assigned, as_settled(&inner, eval(&inner, m->thunk.expr), at));
+    Value *v = conform(c, d, made, at, "a draw of");
     dist_note_cuts(c->L, d, before, v, at);
     return v;
 }

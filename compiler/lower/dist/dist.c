@@ -28,7 +28,7 @@ const Dist *dist_base(const Dist *d)
 {
     const DistKind *k = d->kind;
     return k == &dist_typed ? d->typed.base : k == &dist_power ? d->power.base : k == &dist_field ? d->field.base
-         : k == &dist_map ? d->map.base : k == &dist_stop ? d->base : NULL;
+         : k == &dist_map ? d->map.base : k == &dist_stop ? d->base : k == &dist_zip ? d->zip.rows : NULL;
 }
 
 DrawShape dist_shape(const Dist *d) { return d->kind->shape ? d->kind->shape(d) : DRAW_UNKNOWN; }

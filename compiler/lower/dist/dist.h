@@ -11,6 +11,7 @@ typedef enum { DRAW_UNKNOWN, DRAW_NUMBER, DRAW_OTHER } DrawShape;  /* before it 
 
 struct DistKind {
     Value      *(*draw)(Ctx *c, Dist *d, Span at);
+    Value      *(*made)(Ctx *c, Dist *d, Value *base, Span at);     /* what it makes of a draw, or an element, of its base; of those that make one of one */
     Value      *(*log_prob)(Ctx *c, Dist *d, Value *x, Span at);
     bool        (*finite)(Lower *L, const Dist *d, int64_t *n);
     Value      *(*all)(Ctx *c, Dist *d, int axis, Span at); /* every element once; of the finite ones */
@@ -23,10 +24,11 @@ struct DistKind {
 };
 
 extern const DistKind dist_normal, dist_uniform, dist_int, dist_declared, dist_simulator, dist_lifted, dist_model, dist_typed, dist_power,
-    dist_field, dist_map, dist_rows, dist_batch, dist_stop, dist_data, dist_replace, dist_joint;
+    dist_field, dist_map, dist_rows, dist_batch, dist_stop, dist_data, dist_replace, dist_joint, dist_zip;
 
 Dist *dist_new(Lower *L, const DistKind *k, const char *name);
 Value *dist_draw(Ctx *c, Dist *d, Span at);                 /* one draw for each sample of c->axes and of d's own */
+Value *dist_made(Ctx *c, Dist *d, Value *row, Span at);     /* of a row of data, what a draw of d, which is made of such rows, is */
 DrawShape dist_shape(const Dist *d);
 Value *dist_take_field(Ctx *c, const Dist *d, Value *v, Span at);
 

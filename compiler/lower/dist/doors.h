@@ -10,6 +10,14 @@ bool   dist_is_joint(const Value *v);                                           
 bool   dist_is_value(Lower *L, const Dist *d);                                  /* a model that draws nothing: every argument given, no ~ in its body */
 Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              /* one draw for each sample of c->axes; shape: declared, or NULL */
 Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);                       /* x has the shape of a draw, or that is reported */
+/* What its densities are densities of (measure.c). */
+typedef enum {
+    MEASURE_UNKNOWN,                                        /* it cannot be drawn from */
+    MEASURE_COUNTING,                                       /* values that stand apart, with a probability each */
+    MEASURE_LEBESGUE,                                       /* intervals, with a probability by length, area ... */
+    MEASURE_BOTH,                                           /* in some fields or numbers the one, in others the other */
+} Measure;
+Measure dist_measure(Ctx *c, Dist *d, Span at);
 Scope *dist_scope(const Dist *d);                                               /* of the arguments and members of a declared one; else NULL */
 Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 /* an attribute; NULL: none of that name */
 Value *dist_no_density(Ctx *c, const Dist *d, Span at);
@@ -22,6 +30,7 @@ Dist  *dist_of_type(Ctx *c, Dist *base, const Ast *type, const char *name);     
 Value *dist_tail(Ctx *c, Value *v, const Player *p, Span at);                   /* what the body of a prescribed model ends in; c->scope: its dimensions */
 Data  *dist_table(const Dist *d);                                               /* of plain data; else NULL */
 Data  *dist_drawn_rows(Dist *d);                                                /* whose rows are drawn, mapped, a field of them, or with replacement, too; else NULL */
+bool   dist_replaces(Dist *d);                                                  /* are they drawn with replacement? */
 Value *dist_of_part(Lower *L, Dist *d, Data *part);                             /* the same of some of these rows */
 Value *dist_batch_value(const Dist *d);                                         /* h of batch_of(h); else NULL */
 Dist  *dist_renamed(Lower *L, const Dist *d, const char *name);                 /* by a declaration; a model keeps its own */
@@ -40,5 +49,7 @@ Dist  *dist_of_fields(Ctx *c, Value *record, Span at);
 Value *dist_of_rows(Ctx *c, Value *v, Span at);
 Value *dist_of_batch(Lower *L, Value *v);
 Value *dist_of_data(Lower *L, Data *data, bool replace);
+Value *dist_of_zip(Lower *L, Data *rows, const ZipPart *part, int n);           /* rows: with the fields of all parts' rows, one behind the other */
+Value *dist_replaced(Lower *L, Dist *d);                                        /* the same of rows that are drawn with replacement */
 /* Notes, for a draw just made of nodes with ids from `first` on, which of its inputs it depends on without a derivative. */
 void   dist_note_cuts(Lower *L, const Dist *d, uint32_t first, const Value *draw, Span at);

@@ -21,7 +21,9 @@ static bool is_finite(Lower *L, const Dist *d, int64_t *n) { return dist_finite(
 static Value *all(Ctx *c, Dist *d, int axis, Span at) { return dist_take_field(c, d, dist_all(c, d->field.base, axis, at), at); }
 static const char *text(Lower *L, const Dist *d) { return strf(L, "%s.%s", dist_text(L, d->field.base), d->field.name); }
 
-const DistKind dist_field = {.draw = draw, .finite = is_finite, .all = all, .text = text};
+static Value *made(Ctx *c, Dist *d, Value *v, Span at) { return dist_take_field(c, d, v, at); }
+
+const DistKind dist_field = {.draw = draw, .made = made, .finite = is_finite, .all = all, .text = text};
 
 Dist *dist_of_field(Lower *L, Dist *base, const char *field, const char *name)
 {

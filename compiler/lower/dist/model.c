@@ -156,7 +156,9 @@ static Value *all_typed(Ctx *c, Dist *d, int axis, Span at)
     return conform(c, d, dist_all(c, d->typed.base, axis, at), at, "an element of");
 }
 
-const DistKind dist_typed = {.draw = draw_typed, .log_prob = log_prob_typed, .finite = finite_typed, .all = all_typed, .member = member_typed};
+static Value *made_typed(Ctx *c, Dist *d, Value *v, Span at) { return conform(c, d, v, at, "an element of"); }
+
+const DistKind dist_typed = {.draw = draw_typed, .made = made_typed, .log_prob = log_prob_typed, .finite = finite_typed, .all = all_typed, .member = member_typed};
 
 static bool dims_known(Ctx *c, const Ast *type)
 {

@@ -3,17 +3,16 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/value/value.h"
 
-static Value *stop_leaf(Ctx *c, Value *leaf, void *unused)
+static Value *stop_leaf(Ctx *c, Value *leaf, void *at)
 {
-    (void)unused;
-    return val_static(leaf) && leaf->kind != V_LIST && !leaf->face ? leaf : arith_map(c, IR_stop, leaf, SPAN_NONE);
+    return val_static(leaf) && leaf->kind != V_LIST && !leaf->face ? leaf : arith_map(c, IR_stop, leaf, *(Span *)at);
 }
 
-static Value *stopped(Ctx *c, Value *v) { return val_bad(v) ? v : map_fields(c, v, stop_leaf, NULL); }
+static Value *stopped(Ctx *c, Value *v, Span at) { return val_bad(v) ? v : map_fields(c, v, stop_leaf, &at); }
 
-static Value *draw(Ctx *c, Dist *d, Span at) { return stopped(c, dist_draw(c, d->base, at)); }
-static Value *all(Ctx *c, Dist *d, int axis, Span at) { return stopped(c, dist_all(c, d->base, axis, at)); }
-static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at) { return stopped(c, dist_log_prob(c, d->base, x, at)); }
+static Value *draw(Ctx *c, Dist *d, Span at) { return stopped(c, dist_draw(c, d->base, at), at); }
+static Value *all(Ctx *c, Dist *d, int axis, Span at) { return stopped(c, dist_all(c, d->base, axis, at), at); }
+static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at) { return stopped(c, dist_log_prob(c, d->base, x, at), at); }
 static bool is_finite(Lower *L, const Dist *d, int64_t *n) { return dist_finite(L, d->base, n); }
 static DrawShape shape(const Dist *d) { return dist_shape(d->base); }
 static const Ast *type(const Dist *d) { return dist_type(d->base); }

@@ -74,6 +74,7 @@ static void add_dist(Union *u, const Dist *d)
     if (dist_base(d)) add_dist(u, dist_base(d));
     if (k == &dist_rows) add_value(u, d->value);
     if (k == &dist_joint) add_value(u, d->fields);
+    for (int i = 0; k == &dist_zip && i < d->zip.n; i++) add_dist(u, d->zip.part[i].dist);
     for (int i = 0; (k == &dist_data || k == &dist_replace) && i < d->data->n_fields; i++)
         if (d->data->field[i].value) add_value(u, d->data->field[i].value);
 }

@@ -88,23 +88,22 @@ static IrVal *sum_of(Ctx *c, IrVal *t, IrInts dims, Span at)
 
 /* ---- element by element */
 
-static Value *stop_field(Ctx *c, Value *leaf, void *unused)
+static Value *stop_field(Ctx *c, Value *leaf, void *at)
 {
-    (void)unused;
     if (leaf->kind == V_BOOL) return val_bool(c->L, leaf->b);
-    return val_static(leaf) && leaf->kind != V_LIST && !leaf->face ? leaf : arith_map(c, IR_stop, leaf, leaf->at);
+    return val_static(leaf) && leaf->kind != V_LIST && !leaf->face ? leaf : arith_map(c, IR_stop, leaf, *(Span *)at);
 }
 
 static Value *builtin_stop(Ctx *c, const Call *k)
 {
     Value *v = k->v[0];
     bool model = v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET;
-    if (v->kind == V_DIST || model || v->kind == V_FUNCTION) {
+    if (v->kind == V_DIST || model || v->kind == V_FUNCTION || dist_is_joint(v)) {
         Dist *d = as_dist(c, v, k->at);
         if (!d) return val_error(c->L);
         return val_dist(c->L, dist_of_stop(c->L, d));
     }
-    return map_fields(c, as_numbers(c, v, k->at), stop_field, NULL);
+    return map_fields(c, as_numbers(c, v, k->at), stop_field, (Span *)&k->at);
 }
 
 static Value *polygamma(Ctx *c, const Call *k, int n)
@@ -190,6 +189,16 @@ static Value *builtin_require(Ctx *c, const Call *k)
     return val_error(c->L);
 }
 
+/* x; where a derivative by something goes through it, x depends on that through rows that have one alone, or the message says why it must. */
+static Value *builtin_uncut(Ctx *c, const Call *k)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    if (val_bad(v)) return v;
+    if (k->v[1]->kind != V_STRING) return mistake(c, k, "uncut", "a message last", k->v[1]);
+    if (v->kind == V_TENSOR) array_push(c->L->work, &c->L->uncut, ((__typeof__(*c->L->uncut.v)){v->tensor.v, k->v[1]->s}));
+    return v;
+}
+
 static Value *builtin_real(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
@@ -255,6 +264,12 @@ static Value *sum_leaf(Ctx *c, Value *v, Span at)
     return t ? val_tensor(c->L, sum_of(c, t, all, at)) : val_error(c->L);
 }
 
+static bool is_condition(const Lower *L, const Value *v)
+{
+    if (v->kind == V_TENSOR) return v->tensor.v->type.elem == IR_BOOL;
+    return v->kind == V_BOOL || (v->kind == V_SLOT && L->m->slots.v[v->slot.slot].type.elem == IR_BOOL);
+}
+
 static Value *builtin_sum(Ctx *c, const Call *k)
 {
     Value *v = as_numbers(c, k->v[0], k->at);
@@ -262,7 +277,7 @@ static Value *builtin_sum(Ctx *c, const Call *k)
     if (v->kind == V_RECORD) return sum_fields(c, v, sum_leaf, k->at);
     if (v->kind == V_LIST && !k->v[1] && v->list.n) {       /* a list may hold anything that adds up */
         Value *total = v->list.v[0];
-        bool nested = total->kind == V_LIST || total->kind == V_BOOL;
+        bool nested = total->kind == V_LIST || is_condition(c->L, total);
         for (int i = 1; i < v->list.n && !nested; i++) total = arith_binary(c, AST_OP_ADD, total, v->list.v[i], k->at);
         if (!nested) return val_is_number(total) || val_bad(total) ? total : sum_leaf(c, total, k->at);
     }
@@ -414,7 +429,7 @@ static Value *field_extreme(Ctx *c, Value *a, Value *b, bool least, Span at);
 
 static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
 {
-    a = as_settled(c, a, at), b = as_settled(c, b, at);
+    a = val_stacked(c, as_settled(c, a, at), at), b = val_stacked(c, as_settled(c, b, at), at);
     if (val_bad(a) || val_bad(b)) return val_error(c->L);
     if (val_is_number(a) && val_is_number(b)) {
         double x = val_number(a), y = val_number(b);
@@ -434,7 +449,7 @@ static Value *field_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
 {
     Value *r = a->kind == V_RECORD ? a : b;
     bool both = a->kind == b->kind;
-    if (both && !arith_same_fields(c, a, b, at)) return val_error(c->L);
+    if (both && !(b = arith_like(c, a, b, at))) return val_error(c->L);
     Value **v = arena_array(c->L->a, Value *, r->record.n + 1);
     for (int i = 0; i < r->record.n; i++)
         v[i] = pair_extreme(c, a->kind == V_RECORD ? a->record.v[i] : a, b->kind == V_RECORD ? b->record.v[i] : b,
@@ -754,7 +769,7 @@ static Value *builtin_map(Ctx *c, const Call *k)
     if (!callable(k->v[0])) return mistake(c, k, "map", "a function first", k->v[0]);
     Value *v = k->v[1];
     bool dist =
-        v->kind == V_DIST || (v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET) || v->kind == V_FUNCTION;
+        v->kind == V_DIST || (v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET) || v->kind == V_FUNCTION || dist_is_joint(v);
     if (k->n == 2 && dist) return map_dist(c, k->v[0], v, k->site, k->at);
     Value *rows[MAX_ARGS];
     for (int i = 1; i < k->n; i++) rows[i - 1] = k->v[i];
@@ -802,7 +817,10 @@ static Value *builtin_rows(Ctx *c, const Call *k)
 static Value *builtin_log_prob(Ctx *c, const Call *k)
 {
     Dist *d = as_dist(c, k->v[0], k->at);
-    return d ? dist_log_prob(c, d, k->v[1], k->at) : val_error(c->L);
+    if (!d) return val_error(c->L);
+    Value *x = as_settled(c, k->v[1], k->at), *l = dist_log_prob(c, d, x, k->at);
+    densities_note(c, d, x, l);
+    return l;
 }
 
 static Value *builtin_log_det_inverse(Ctx *c, const Call *k)

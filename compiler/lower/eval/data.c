@@ -131,6 +131,24 @@ static void warn_header(Ctx *c, const GanTensor *t, const char *path, Span at)
     diag_hint(d, "csv(path, header: true) says that it is one, and header: false that it is data");
 }
 
+/* Bytes that have the shape of images, and mostly become reals, whatever they are. Small tables are looked through (ints.c), and read at once. */
+static GanTensor *unread(Lower *L, const char *path)
+{
+    enum { MANY = 1 << 16 };
+    GanTensor shape;
+    bool images = L->o.shapes && data_idx_shape(path, &shape) == GAN_OK && shape.elem == GAN_U8 && shape.rank > 2 && shape.bytes > MANY;
+    return images ? arena_copy(L->a, &shape, sizeof shape) : NULL;
+}
+
+/* The tensor that it becomes, as little read. */
+static GanTensor *unread_as(Lower *L, const GanTensor *t, GanElem elem)
+{
+    GanTensor as = *t;
+    as.elem = elem;
+    as.bytes = (size_t)gan_tensor_count(t) * gan_elem_bytes(elem);
+    return arena_copy(L->a, &as, sizeof as);
+}
+
 /* idx("images.gz", "labels.gz"): a field for each file; bytes stay bytes until the declaration says what they are. */
 Value *builtin_idx(Ctx *c, const Call *k)
 {
@@ -141,8 +159,11 @@ Value *builtin_idx(Ctx *c, const Call *k)
         GanTensor *t;
         const char *path = table_path(c, k->v[i], k->at);
         if (!path) return val_error(L);
-        if (data_read(DATA_IDX, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
-        data_own(L, t);
+        if (!(t = unread(L, path))) {
+            char *names;
+            if (data_read(DATA_IDX, path, &t, &names, &err) != GAN_OK) return data_failed(c, k->at, &err);
+            data_own(L, t);
+        }
         if (!t->rank)
             return diag_error(L->diags, k->at, E500, "%s holds one number, not rows", path), val_error(L);
         d->field[i].tensor = t;
@@ -157,20 +178,30 @@ Value *builtin_idx(Ctx *c, const Call *k)
     return dist_of_data(L, d, false);
 }
 
-static Value *read_table(Ctx *c, const Call *k, DataFormat format)
+/* The names in a file's header are kept with what was read of it, where the program may go by them. */
+static const DataRecipe *with_header(Lower *L, const DataRecipe *r, char *names, bool wanted)
+{
+    DataRecipe *with = arena_copy(L->a, r, sizeof *r);
+    if (names && wanted) with->header = arena_str(L->a, names);
+    free(names);
+    return with;
+}
+
+static Value *read_table(Ctx *c, const Call *k, DataFormat format, bool by_name)
 {
     Lower *L = c->L;
     GanError err;
     GanTensor *t, *r;
     const char *path = table_path(c, k->v[0], k->at);
     if (!path) return val_error(L);
-    if (data_read(format, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
+    char *names;
+    if (data_read(format, path, &t, &names, &err) != GAN_OK) return data_failed(c, k->at, &err);
     warn_not_finite(c, t, path, k->at);
     if (t->elem == GAN_F64) warn_rounded(c, t, path, k->at);
     if (format == DATA_CSV) warn_header(c, t, path, k->at);
     bool real = t->elem == GAN_F32 || t->elem == GAN_F64;
     GanElem want = real ? (GanElem)L->m->real : t->elem == GAN_U8 ? GAN_I32 : t->elem;
-    const DataRecipe *recipe = recipe_new(c, format, k->v[0]->s, NULL, t);
+    const DataRecipe *recipe = with_header(L, recipe_new(c, format, k->v[0]->s, NULL, t), names, by_name);
     GanStatus s = data_convert(t, want, NULL, &r, &err);
     gan_tensor_free(t);
     if (s != GAN_OK) return data_failed(c, k->at, &err);
@@ -189,20 +220,33 @@ static bool one_file(Ctx *c, const Call *k, const char *word)
 Value *builtin_npy(Ctx *c, const Call *k)
 {
     if (!one_file(c, k, "npy")) return val_error(c->L);
-    if (k->n == 1) return read_table(c, k, DATA_NPY);
+    if (k->n == 1) return read_table(c, k, DATA_NPY, false);
     return diag_error(c->L->diags, k->at, E109, "npy takes 1 argument, and here are %d", k->n), val_error(c->L);
+}
+
+/* An answer of csv's, true or false; *is stays where there is none. False, reported: another. */
+static bool answer(Ctx *c, const Call *k, const Value *v, const char *word, const char *hint, bool *is)
+{
+    if (!v) return true;
+    if (v->kind == V_BOOL) return *is = v->b, true;
+    Diag *d = diag_error(c->L->diags, k->at, E201, "%s is true or false, and this is %s", word, val_text(c->L, v));
+    diag_hint(d, "%s", hint);
+    return false;
 }
 
 Value *builtin_csv(Ctx *c, const Call *k)
 {
-    const Value *header = k->v[1];
+    bool header = false, names = true;
     if (!one_file(c, k, "csv")) return val_error(c->L);
-    if (!header) return read_table(c, k, DATA_CSV);
-    if (header->kind == V_BOOL && k->n == 2) return read_table(c, k, header->b ? DATA_CSV_NAMED : DATA_CSV_BARE);
-    Diag *d = k->n > 2 ? diag_error(c->L->diags, k->at, E109, "csv takes 1 to 2 arguments, and here are %d", k->n)
-                       : diag_error(c->L->diags, k->at, E201, "header is true or false, and this is %s", val_text(c->L, header));
-    diag_hint(d, "csv(path, header: true): the first row is one, whatever it holds");
-    return val_error(c->L);
+    if (k->n > 3) {
+        Diag *d = diag_error(c->L->diags, k->at, E109, "csv takes 1 to 3 arguments, and here are %d", k->n);
+        diag_hint(d, "csv(path, header: true): the first row is one, whatever it holds");
+        return val_error(c->L);
+    }
+    if (!answer(c, k, k->v[1], "header", "csv(path, header: true): the first row is one, whatever it holds", &header) ||
+        !answer(c, k, k->v[2], "names", "csv(path, names: false): fields take columns by their places, whatever the header calls them", &names))
+        return val_error(c->L);
+    return read_table(c, k, !k->v[1] ? DATA_CSV : header ? DATA_CSV_NAMED : DATA_CSV_BARE, names);
 }
 
 /* ---- words on data */
@@ -220,8 +264,9 @@ static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
         return false;
     }
     GanElem real = (GanElem)c->L->m->real;
-    if (data_scale(t, lo, hi, real, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
-    data_own(c->L, r);
+    if (!data_seen(t)) r = unread_as(c->L, t, real);
+    else if (data_scale(t, lo, hi, real, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
+    else data_own(c->L, r);
     f->tensor = r;
     f->slot = -1;
     f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_SCALE, .elem = real, .least = lo, .most = hi});
@@ -258,8 +303,11 @@ static bool convert_field(Ctx *c, DataField *f, GanElem want, Span at)
     GanTensor *r;
     if (f->tensor->elem == want) return true;
     if (want == GAN_F32) warn_rounded(c, f->tensor, f->name ? f->name : "the data", at);
-    if (data_convert(f->tensor, want, f->recipe, &r, &err) != GAN_OK) return wrong_field(c, f, E500, &err, at);
-    data_own(c->L, r);
+    bool real = want == GAN_F32 || want == GAN_F64;
+    if (real && !data_seen(f->tensor)) r = unread_as(c->L, f->tensor, want);
+    else if (!data_see(c->L, f->tensor, f->recipe, &err)) return data_failed(c, at, &err), false;
+    else if (data_convert(f->tensor, want, f->recipe, &r, &err) != GAN_OK) return wrong_field(c, f, E500, &err, at);
+    else data_own(c->L, r);
     f->tensor = r;
     f->slot = -1;
     f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_CONVERT, .elem = want});
@@ -270,6 +318,7 @@ static bool classes_fit(Ctx *c, DataField *f, Span at)
 {
     GanError err;
     if (!f->classes) return true;
+    if (!data_see(c->L, f->tensor, f->recipe, &err)) return data_failed(c, at, &err), false;
     if (data_classes(f->tensor, f->classes - 1, f->recipe, &err) != GAN_OK) return wrong_field(c, f, E501, &err, at);
     f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_CLASSES, .hi = f->classes - 1});
     return true;
@@ -293,7 +342,9 @@ static bool declare_computed(Ctx *c, DataField *f, const Ast *type, IrElem elem)
     IrVal *t = v->tensor.v;
     if (!rows_shaped(c, type, t->type.rank, t->type.dim) || !type_class_fits(c, v, t, f->classes, type->span, f->name ? f->name : "this table")) return false;
     if (!type_elem_becomes(t->type.elem, elem)) {
-        diag_error(c->L->diags, type->span, E501, "each row is of %s, and the type says %s", val_text(c->L, v), type_declared_text(c, type));
+        IrType row = {.elem = t->type.elem, .rank = (uint8_t)(t->type.rank - 1)};
+        memcpy(row.dim, t->type.dim + 1, sizeof row.dim[0] * row.rank);
+        diag_error(c->L->diags, type->span, E501, "each row is %s, computed while the program runs, and the type says %s", type_text(c->L, &row), type_declared_text(c, type));
         return false;
     }
     f->value = val_tensor(c->L, arith_convert(c, t, elem));
@@ -307,8 +358,9 @@ static bool declare_field(Ctx *c, DataField *f, const Ast *type, const char *nam
     IrElem elem;
     f->name = name;
     if (!type_elem(c, type, &elem, &f->classes)) return false;
+    if (!table_number(c, f, type)) return false;
     if (f->value) return declare_computed(c, f, type, elem);
-    return table_number(c, f, type) && rows_shaped(c, type, f->tensor->rank, f->tensor->dim) && convert_field(c, f, (GanElem)elem, type->span) && classes_fit(c, f, type->span);
+    return rows_shaped(c, type, f->tensor->rank, f->tensor->dim) && convert_field(c, f, (GanElem)elem, type->span) && classes_fit(c, f, type->span);
 }
 
 /* Without a type: reals and integers as they are, bytes as reals. */

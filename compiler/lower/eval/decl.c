@@ -157,11 +157,26 @@ void declare_local(Ctx *c, AstList stmts)
     }
 }
 
-/* Among members nothing says when an assignment is done: each is evaluated when it is asked for, by itself. */
-static void assigned_among(Ctx *c, const Ast *s)
+static AstList assigns_in(Lower *L, AstList stmts)
 {
-    Diag *d = diag_error(c->L->diags, s->span, E600, "not supported yet: := among members, outside of their bodies");
-    diag_hint(d, "critic = { n := n + 1; .. } is done when an update that contains critic has been");
+    AstList a = {arena_array(L->a, Ast *, stmts.n + 1), 0};
+    for (int i = 0; i < stmts.n; i++)
+        if (stmts.v[i]->kind == AST_ASSIGN) a.v[a.n++] = stmts.v[i];
+    return a;
+}
+
+/* It is part of each member, as if it stood in its body, but of no sample that is at hand there. A member that asks for others has done it for them. */
+int assign_among(Ctx *c, Scope *members)
+{
+    int before = pending_count(c->L);
+    if (!members->assigns.n || c->assigned == members) return before;
+    c->assigned = members;
+    Ctx own = *c;
+    own.scope = members;
+    own.axes = own.each = ir_no_axes();
+    own.guards = NULL;
+    for (int i = 0; i < members->assigns.n; i++) eval_assign(&own, members->assigns.v[i]);
+    return before;
 }
 
 /* Does the declaration stand among the members of one? */
@@ -179,10 +194,10 @@ void declare_members(Ctx *c, AstList stmts)
     bool required = false;
     declare_each(c, stmts, true);
     c->scope->members = true;
+    c->scope->assigns = assigns_in(L, stmts);
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         if (d->kind == AST_STATE) scope_declare(L, c->scope, d, d);
-        if (d->kind == AST_ASSIGN) assigned_among(c, d);
         if (d->kind == AST_REQUIRE) required = true;
         if (d->kind == AST_PARAMETER && in_bijector(L, d)) scope_declare(L, c->scope, d, d);
         else if (d->kind == AST_PARAMETER) {

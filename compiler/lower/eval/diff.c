@@ -10,7 +10,10 @@
 /* The one place between a value and its derivative. */
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
 {
-    return opt_stabilise_value(fn_builder(c), v, wrt, n_wrt, last);
+    uint32_t from = c->L->m->next_id;
+    IrVal *stable = opt_stabilise_value(fn_builder(c), v, wrt, n_wrt, last);
+    if (stable->id >= from && c->L->fn == c->L->graph) graph_loops_home(c->L, stable, from);
+    return stable;
 }
 
 /* A differentiated binding's value is made of nodes of its own: only what is computed from this name depends on it, not what shares its
@@ -111,7 +114,7 @@ static const Ast *object_of(const Ast *e) { return e->kind == AST_FIELD ? e->fie
 /* The value a field or a known item has in `v`; NULL where it is no part of its own. */
 static Value *part_at(Ctx *c, const Value *v, const Ast *e)
 {
-    if (e->kind == AST_FIELD) return v->kind == V_RECORD ? val_part(c->L, v, e->field.name) : NULL;
+    if (e->kind == AST_FIELD) return val_part(c->L, v, e->field.name);
     bool tuple = v->kind == V_RECORD && !v->record.name;
     if ((v->kind != V_LIST && !tuple) || e->index.items.n != 1 || e->index.items.v[0]->kind == AST_RANGE) return NULL;
     Value *i = eval(c, e->index.items.v[0]);
@@ -156,7 +159,7 @@ static Value *along_path(Ctx *c, const Target *t, Value *gradient, const Ast *e)
     Value *object = along_path(c, t, gradient, object_of(e));
     if (val_bad(object)) return object;
     if (e->kind == AST_INDEX) return arith_index(c, object, e);
-    Value *f = object->kind == V_RECORD ? val_part(c->L, object, e->field.name) : NULL;
+    Value *f = val_part(c->L, object, e->field.name);
     if (f) return f;
     diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", val_text(c->L, object), e->field.name);
     return val_error(c->L);

@@ -28,10 +28,7 @@ static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
     if (L->guess && strcmp(name, "step")) return val_error(L);
-    if (!strcmp(name, "batch") && c->batch >= 0) {
-        if (c->sized) *c->sized = true;
-        return val_int(L, c->batch);
-    }
+    if (!strcmp(name, "batch")) return sample_batch(c, at) ? val_int(L, c->batch) : val_error(L);
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
     return strcmp(name, "training") ? NULL : is_training(c, at);
@@ -139,7 +136,10 @@ static Value *field_of(Ctx *c, const Ast *e, Value *v)
     case V_ERROR: return v;
     case V_MODULE: return module_field(c, e, v);
     case V_RECORD: f = val_part(c->L, v, e->field.name); break;
-    case V_LIST: f = !strcmp(e->field.name, "index") ? builtin_partial(c->L, "index", v) : NULL; break;
+    case V_LIST:
+        f = val_part(c->L, v, e->field.name);
+        if (!f && !strcmp(e->field.name, "index")) f = builtin_partial(c->L, "index", v);
+        break;
     case V_COMPARE: f = compare_member(c, v->compare, e->field.name, e->span); break;
     case V_BIJECTOR: f = bijector_member(c, v, e->field.name); break;
     case V_PLAYER: f = player_field(c, v->player, e->field.name, e->field.name_span); break;
@@ -438,7 +438,8 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     if (n >= 0) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
-    Value *v = changed_member(&inner, t, t->thunk.own ? t->thunk.own->changed : NULL);
+    int assigned = assign_among(&inner, t->thunk.scope);
+    Value *v = pending_result(c, assigned, changed_member(&inner, t, t->thunk.own ? t->thunk.own->changed : NULL));
     if (user) diags_used_at(c->L->diags, used_at);
     return v;
 }
@@ -577,6 +578,8 @@ static bool is_powered(Lower *L, const Value *a)
     return a->kind == V_PLAYER || dist_is_joint(a) || (a->kind == V_DIST && !dist_is_value(L, a->dist));
 }
 
+static bool op_orders(AstOp op) { return op == AST_OP_LT || op == AST_OP_LE || op == AST_OP_GT || op == AST_OP_GE; }
+
 /* false or true and nothing else to the right of `and`, `or` when the left side decides. */
 static Value *eval_binary(Ctx *c, const Ast *e)
 {
@@ -588,6 +591,8 @@ static Value *eval_binary(Ctx *c, const Ast *e)
         Dist *d = as_dist(c, left, e->span);
         return d ? dist_to_power(c, d, right, e->span) : val_error(c->L);
     }
+    bool compares = e->binary.op == AST_OP_SUB || op_orders(e->binary.op);
+    if (compares && densities_differ(c, left, right, e->span)) return val_error(c->L);
     return arith_binary(c, e->binary.op, left, right, e->span);
 }
 

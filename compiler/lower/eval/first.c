@@ -129,6 +129,8 @@ static bool same_dist(Pair *p, const Dist *a, const Dist *b)
     if (k == &dist_joint) return same_value(p, a->fields, b->fields);
     if (k == &dist_int) return a->classes == b->classes;
     if (k == &dist_data || k == &dist_replace) return a->data == b->data;
+    for (int i = 0; k == &dist_zip && i < a->zip.n; i++)
+        if (i >= b->zip.n || !same_dist(p, a->zip.part[i].dist, b->zip.part[i].dist)) return false;
     if (k == &dist_rows || k == &dist_batch) return same_value(p, a->value, b->value);
     return true;
 }

@@ -54,7 +54,7 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
     scope->inst = NULL;
     AstList params = k->bound ? d->define.params2 : d->define.params;
     if (!bind_params(c, scope, params, args, k->name, at, NULL)) return val_error(L);
-    Ctx inner = ctx_body(c, scope, args, site);
+    Ctx inner = ctx_body(c, scope, args, site, at);
     inner.axes = ir_axes_union(inner.axes, closure_axes(L, k));
     inner.inst = layer->layer.inst;
     inner.site = 0;
@@ -68,10 +68,9 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
 
 /* ---- parameters and states */
 
-static void shape_changed(Ctx *c, const char *path, const IrType *was, const IrType *now, Span at)
+static void shape_changed(Ctx *c, const char *path, const char *was, const char *now, Span at)
 {
-    Diag *d = diag_error(c->L->diags, at, E121, "%s has the shape %s, and here it would be %s", path,
-                         type_text(c->L, was), type_text(c->L, now));
+    Diag *d = diag_error(c->L->diags, at, E121, "%s has the shape %s, and here it would be %s", path, was, now);
     diag_hint(d, "a net has one set of parameters, so every application must give it inputs of one shape");
 }
 
@@ -157,9 +156,10 @@ static bool copy_initial(Ctx *c, Player *p, int slot, const char *path, Span at)
     player_find_params(c, p->copy_of, p->at);
     int other = ir_find_slot(L->m, from);
     if (other < 0) return false;
-    if (!ir_type_equal(&L->m->slots.v[other].type, &L->m->slots.v[slot].type)) {
+    const IrType *was = &L->m->slots.v[other].type, *now = &L->m->slots.v[slot].type;
+    if (!ir_type_equal(was, now) || slot_classes(L, other) != slot_classes(L, slot)) {
         Diag *d = diag_error(L->diags, at, E121, "%s is a copy of %s, which has the shape %s, and here it would be %s", path, from,
-                             type_text(L, &L->m->slots.v[other].type), type_text(L, &L->m->slots.v[slot].type));
+                             tensor_text(L, was, slot_classes(L, other)), tensor_text(L, now, slot_classes(L, slot)));
         diag_hint(d, "a copy has the parameters of its original, so both must be given inputs of one shape");
         return true;
     }
@@ -189,13 +189,14 @@ static Value *one_slot(Ctx *c, const char *path, const Ast *type, const First *f
     int64_t classes = 0;
     if (!declared_type(c, type, at, &t, &classes)) return val_error(L);
     int slot = L->guess && inst_here(c)->tried ? -1 : ir_find_slot(L->m, path);
-    if (slot >= 0 && !ir_type_equal(&L->m->slots.v[slot].type, &t)) {
-        shape_changed(c, path, &L->m->slots.v[slot].type, &t, at);
+    if (slot >= 0 && (!ir_type_equal(&L->m->slots.v[slot].type, &t) || slot_classes(L, slot) != classes)) {
+        shape_changed(c, path, tensor_text(L, &L->m->slots.v[slot].type, slot_classes(L, slot)), tensor_text(L, &t, classes), at);
         return val_error(L);
     }
     if (slot < 0 && L->guess) return only_checked(c, path, t, first, classes, at);
     if (slot < 0) {
         slot = slot_new(L, path, t, kind, owner);
+        slot_is_class(L, slot, classes);
         bool copied = owner && owner->copy_of && copy_initial(c, owner, slot, path, at);
         if (!copied && !initialise(c, slot, first, path, classes, at)) return val_error(L);
         if (!copied && !first->given) first_begins(c, slot);
@@ -203,9 +204,7 @@ static Value *one_slot(Ctx *c, const char *path, const Ast *type, const First *f
         return val_error(L);
     }
     if (kind == IR_SLOT_PARAM && owner && !owns_slot(owner, slot)) array_push(L->a, &owner->params, slot);
-    Value *v = val_slot(L, slot);
-    v->slot.classes = classes;
-    return v;
+    return val_slot(L, slot);
 }
 
 /* ---- records: a slot for each field */

@@ -3,6 +3,7 @@
  * A rule reads what it has just written: its parameters w and g and its states are names whose values change as the body goes on, and what they
  * are at the end is what the update changes. A rule has an instance, one a player and optimiser, and one more for each place where it applies
  * another rule; the instance owns the states and a count of its own, and begins afresh with a block of updates. */
+#include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
 #include "compiler/lower/eval/target.h"
@@ -88,6 +89,18 @@ static Value *take_tensor(Ctx *c, Value *leaf, void *list)
 
 static bool depends_on(const Leaves *v, const Leaves *g) { return ir_depends(v->v, v->n, g->v, g->n); }
 
+static const char *state_path(Ctx *c, const Rule *r, const Ast *s) { return path_join(c->L, r->inst->path, s->state.name); }
+
+/* state u ~ p: of the declared shape, or of that of a draw. */
+static Value *first_draw(Ctx *c, const Ast *s)
+{
+    IrInts dims;
+    bool shaped = s->state.type && s->state.type->kind == AST_TYPE;
+    if (shaped && !type_dims(c, s->state.type, &dims)) return val_error(c->L);
+    Dist *d = as_dist(c, eval_raw(c, s->state.draw), s->state.draw->span);
+    return d ? dist_sample(c, d, shaped ? &dims : NULL, s->state.draw->span) : val_error(c->L);
+}
+
 /* The first value of a state, in the graph at hand. The gradient's value is not known there; in INIT nor are the parameters', where they
  * make up the value: then the rule begins afresh with its first block, too. */
 static Value *first_value(Ctx *c, Rule *r, const Ast *s)
@@ -101,7 +114,10 @@ static Value *first_value(Ctx *c, Rule *r, const Ast *s)
     if (L->fn == L->init) w = map_fields(c, w, shape_leaf, &of_w);
     scope_bind(L, inner.scope, d->define.params2.v[0], w);
     scope_bind(L, inner.scope, d->define.params2.v[1], map_fields(c, r->g, shape_leaf, &leaves));
-    Value *v = as_settled(&inner, eval(&inner, s->state.value), s->span);
+    inner.path = state_path(c, r, s);
+    inner.axes = inner.each = ir_no_axes();
+    inner.batch = -1;
+    Value *v = s->state.draw ? first_draw(&inner, s) : as_settled(&inner, eval(&inner, s->state.value), s->span);
     map_fields(c, v, take_tensor, &made);
     if (depends_on(&made, &of_w)) r->inst->constant = false;
     if (!depends_on(&made, &leaves)) return s->state.type && !val_bad(v) ? declared_first(&inner, v, s->state.type, s->span, s->state.name) : v;
@@ -143,22 +159,16 @@ static Value *state_slots(Ctx *c, Rule *r, Value *first, const char *path, Span 
     return v;
 }
 
-static const char *state_path(Ctx *c, const Rule *r, const Ast *s) { return path_join(c->L, r->inst->path, s->state.name); }
-
 static void bind_state(Ctx *c, Rule *r, const Ast *s)
 {
     Lower *L = c->L;
-    if (!s->state.value) {
-        scope_bind(L, r->scope, s, unsupported(c, s->span, "an optimiser's state that starts at a draw"));
-        return;
-    }
-    if (!first_changes_nothing(c, NULL, s->state.value)) {
+    if (!first_changes_nothing(c, s->state.draw, s->state.value)) {
         scope_bind(L, r->scope, s, val_error(L));
         return;
     }
     Fn *before = fn_enter_init(L);
     bool again = r->inst->block == r->block->number;
-    bool agrees = !again || first_same(c, NULL, s->state.value, r->inst->begun, r->scope->parent, state_path(c, r, s), s->span,
+    bool agrees = !again || first_same(c, s->state.draw, s->state.value, r->inst->begun, r->scope->parent, state_path(c, r, s), s->span,
                                        "the states of an optimiser belong to the player in a block: all of its updates there share them");
     Value *first = agrees ? first_value(c, r, s) : val_error(L);
     Value *v = val_bad(first) ? first : state_slots(c, r, first, state_path(c, r, s), s->span);
@@ -189,7 +199,7 @@ static void restart_value(Ctx *c, Part *p, Value *slots, Value *first, Span at)
 static void restart_states(Ctx *c, Rule *r, AstList stmts, Part *p)
 {
     for (int i = 0; i < stmts.n; i++) {
-        if (stmts.v[i]->kind != AST_STATE || !stmts.v[i]->state.value) continue;
+        if (stmts.v[i]->kind != AST_STATE) continue;
         Value *slots = scope_of_place(c, r->scope, stmts.v[i]);
         if (slots && !val_bad(slots)) restart_value(c, p, slots, first_value(c, r, stmts.v[i]), r->inst->def->define.name_span);
     }
@@ -211,7 +221,9 @@ static void restart(Ctx *c, Rule *r, AstList stmts)
     Part *now = L->part;
     Env env = L->graph->env;
     Ahead *ahead = L->g->ahead;
+    IrBlock *block = L->graph->b.block;
     L->g->ahead = NULL;
+    L->graph->b.block = &L->graph->ir->body;
     L->graph->env = (Env){arena_copy(L->a, r->block->entry.v, sizeof(IrVal *) * (size_t)(r->block->entry.n + 1)), r->block->entry.n};
     Part *p = part_begin(L, strf(L, "restart_%s", r->player->name), IR_FN_STATE, now->at);
     p->inside = false;
@@ -219,6 +231,7 @@ static void restart(Ctx *c, Rule *r, AstList stmts)
     if (r->inst->steps_slot >= 0) array_push(L->a, &p->commits, ((IrCommit){r->inst->steps_slot, ir_const(fn_builder(c), IR_I64, 0)}));
     part_back(L, now);
     L->graph->env = env;
+    L->graph->b.block = block;
     L->g->ahead = ahead;
     r->block->stand_before(c, r->block, p, now->at);
 }
@@ -434,8 +447,8 @@ void optimizer_check(Ctx *c, Closure *k, Scope *scope)
     for (int i = 0; i < stmts.n; i++) {
         if (stmts.v[i]->kind != AST_STATE) continue;
         if (is_declared_twice(&inner, stmts, i)) return;
-        if (stmts.v[i]->state.value && first_changes_nothing(&inner, NULL, stmts.v[i]->state.value)) eval(&inner, stmts.v[i]->state.value);
-        else unsupported(c, stmts.v[i]->span, "an optimiser's state that starts at a draw");
+        const Ast *draw = stmts.v[i]->state.draw, *value = stmts.v[i]->state.value;
+        if (first_changes_nothing(&inner, draw, value)) eval(&inner, draw ? draw : value);
         scope_bind(L, r.scope, stmts.v[i], val_error(L));
     }
     const Ast *lost;

@@ -34,8 +34,9 @@ Value *builtin_drop(Ctx *c, const Call *k) { return part_from(c, k, "drop", fals
 
 Value *builtin_with_replacement(Ctx *c, const Call *k)
 {
-    Data *d = table_plain(c, k->v[0], k->at, "with_replacement");
-    return d ? dist_of_data(c->L, d, true) : val_error(c->L);
+    Data *d = table_of(c, k->v[0], k->at, "with_replacement");
+    if (!d) return val_error(c->L);
+    return k->v[0]->kind == V_DIST ? dist_replaced(c->L, k->v[0]->dist) : dist_of_data(c->L, d, true);
 }
 
 /* ---- split */
@@ -120,13 +121,18 @@ Value *builtin_split(Ctx *c, const Call *k)
         part[parts++] = table_value(c->L, k->v[0], table_part(c, d, at, at + n));
         at += n;
     }
-    return d ? val_record(c->L, part, NULL, parts) : val_error(c->L);
+    if (!d) return val_error(c->L);
+    return parts == 1 ? part[0] : val_record(c->L, part, NULL, parts);
 }
 
 /* ---- by what is in them */
 
-typedef struct Asked {                                      /* a predicate's answers */
-    const uint8_t *holds;                                   /* by row */
+/* One value for each row, computed when the data are read. */
+typedef struct Asked {
+    const char *word, *what;                                /* who asks, and what of a row is not known where that is so */
+    IrVal *(*of)(Ctx *c, Value *row, const Call *k, struct Asked *a);      /* the value; NULL, reported: there is none */
+    const void *answer;                                     /* by row, of its element type */
+    int64_t classes;                                        /* of the field that per_class has found */
     int *by, n_by;                                          /* the slots of files' data that it has looked at */
 } Asked;
 
@@ -140,12 +146,12 @@ static const char *not_known(Lower *L, const IrNode *n)
 }
 
 /* Does the graph need data alone? */
-static bool needs_data_alone(Ctx *c, const IrFn *f, Span at)
+static bool needs_data_alone(Ctx *c, const IrFn *f, const Asked *a, Span at)
 {
     for (const IrNode *n = f->body.first; n; n = ir_next(n)) {
         const char *what = not_known(c->L, n);
         if (!what) continue;
-        Diag *d = diag_error(c->L->diags, at, E501, "filter asks each row once, when the data are read, and its function %s", what);
+        Diag *d = diag_error(c->L->diags, at, E501, "%s asks each row once, when the data are read, and %s %s", a->word, a->what, what);
         Span here = span_of_node(c->L, n);
         if (here.file == at.file) diag_note(d, here, "here");
         diag_hint(d, "E[x ~ d] where(cond, f(x), 0) looks again at each draw");
@@ -154,27 +160,32 @@ static bool needs_data_alone(Ctx *c, const IrFn *f, Span at)
     return true;
 }
 
-static const GanTensor *tensor_of(const Lower *L, int slot, bool *of_file)
+static const GanTensor *tensor_of(Ctx *c, int slot, bool *of_file, Span at)
 {
+    GanError err;
+    Lower *L = c->L;
     for (int i = 0; i < L->data.n; i++) {
         if (L->data.v[i].slot != slot) continue;
         *of_file = L->data.v[i].recipe != NULL;
-        return L->data.v[i].t;
+        if (data_see(L, L->data.v[i].t, L->data.v[i].recipe, &err)) return L->data.v[i].t;
+        return data_failed(c, at, &err), NULL;
     }
-    BUG("filter: slot %d has no data", slot);
+    BUG("a row is asked: slot %d has no data", slot);
 }
 
 /* Runs the graph, whose one report has an element for each row. */
-static bool run_now(Ctx *c, const IrFn *f, uint8_t *holds, Asked *a, Span at)
+static bool run_now(Ctx *c, const IrFn *f, void *answer, Asked *a, Span at)
 {
     Lower *L = c->L;
     GanError err;
-    void **slot = arena_array(L->work, void *, L->m->slots.n + 1), *report[] = {holds};
+    void **slot = arena_array(L->work, void *, L->m->slots.n + 1), *report[] = {answer};
     a->by = arena_array(L->a, int, L->m->slots.n + 1);
     for (const IrNode *n = f->body.first; n; n = ir_next(n)) {
         if (n->op != IR_read || slot[n->attr->slot]) continue;
         bool of_file;
-        slot[n->attr->slot] = tensor_of(L, n->attr->slot, &of_file)->data;
+        const GanTensor *t = tensor_of(c, n->attr->slot, &of_file, at);
+        if (!t) return false;
+        slot[n->attr->slot] = t->data;
         if (of_file) a->by[a->n_by++] = n->attr->slot;
     }
     InterpMemory memory = {.slot = slot};
@@ -183,10 +194,11 @@ static bool run_now(Ctx *c, const IrFn *f, uint8_t *holds, Asked *a, Span at)
     return false;
 }
 
-/* What f says of a row, as a condition for each sample of the axis. NULL, reported: it says something else. */
-static IrVal *condition_of(Ctx *c, Dist *rows, Value *f, int axis, const Call *k)
+/* What f says of a row, as a condition. NULL, reported: it says something else. */
+static IrVal *condition_of(Ctx *c, Value *row, const Call *k, Asked *a)
 {
-    Value *row = dist_all(c, rows, axis, k->at), *says = val_bad(row) ? row : apply1(c, f, row, k->site, k->at);
+    (void)a;
+    Value *says = apply1(c, k->v[0], row, k->site, k->at);
     IrVal *t = val_bad(says) ? NULL : as_tensor(c, says, k->at);
     if (!t || (t->type.elem == IR_BOOL && !t->type.rank)) return t;
     Diag *d = diag_error(c->L->diags, k->at, E201, "filter takes a function that says true or false of a row, and this one gives %s",
@@ -196,7 +208,7 @@ static IrVal *condition_of(Ctx *c, Dist *rows, Value *f, int axis, const Call *k
 }
 
 /* Asks every row once, now: a graph that is run and dropped. */
-static bool ask(Ctx *c, Dist *rows, Value *f, int64_t n, const Call *k, Asked *a)
+static bool ask(Ctx *c, Dist *rows, int64_t n, const Call *k, Asked *a)
 {
     Lower *L = c->L;
     int errors = diags_count(L->diags, DIAG_ERROR);
@@ -207,18 +219,19 @@ static bool ask(Ctx *c, Dist *rows, Value *f, int64_t n, const Call *k, Asked *a
     inner.axes = ir_one_axis(axis);
     inner.block = NULL;
     inner.guards = NULL;
-    IrVal *cond = condition_of(&inner, rows, f, axis, k);
-    uint8_t *holds = arena_array(L->work, uint8_t, n);
-    bool ok = cond && diags_count(L->diags, DIAG_ERROR) == errors;
+    Value *row = dist_all(&inner, rows, axis, k->at);
+    IrVal *v = val_bad(row) ? NULL : a->of(&inner, row, k, a);
+    bool ok = v && diags_count(L->diags, DIAG_ERROR) == errors;
     if (ok) {
+        void *answer = arena_array(L->work, int64_t, n);    /* the widest element */
         IrFn *ir = L->fn->ir;
         ir->tick_slot = -1;
-        cond = ir_spread(fn_builder(c), cond, ir_axes_minus(inner.axes, cond->type.axes));
-        array_push(L->work, &ir->reports, ((IrReport){"holds", ir_as_feature(fn_builder(c), cond, axis)}));
+        v = ir_spread(fn_builder(c), v, ir_axes_minus(inner.axes, v->type.axes));
+        array_push(L->work, &ir->reports, ((IrReport){"answer", ir_as_feature(fn_builder(c), v, axis)}));
         opt_dce(L->m, ir);
-        ok = needs_data_alone(c, ir, k->at) && run_now(c, ir, holds, a, k->at);
+        ok = needs_data_alone(c, ir, a, k->at) && run_now(c, ir, answer, a, k->at);
+        a->answer = answer;
     }
-    a->holds = holds;
     trial_end(L, &t);
     return ok;
 }
@@ -235,7 +248,7 @@ static Data *known_now(Ctx *c, const Call *k, Data *d, const char *word)
 Value *builtin_filter(Ctx *c, const Call *k)
 {
     Value *f = k->v[0], *v = k->v[1];
-    Asked a = {0};
+    Asked a = {.word = "filter", .what = "its function", .of = condition_of};
     int64_t n = 0;
     if (f->kind != V_FUNCTION && f->kind != V_PLAYER && f->kind != V_LAYER) {
         Diag *e = diag_error(c->L->diags, k->at, E201, "filter takes a function first, and this is %s", val_text(c->L, f));
@@ -243,10 +256,11 @@ Value *builtin_filter(Ctx *c, const Call *k)
         return val_error(c->L);
     }
     Data *d = known_now(c, k, table_of(c, v, k->at, "filter"), "filter");
-    if (!d || !ask(c, table_value(c->L, v, d)->dist, f, d->rows, k, &a)) return val_error(c->L);
+    if (!d || !ask(c, table_value(c->L, v, d)->dist, d->rows, k, &a)) return val_error(c->L);
     int64_t *row = arena_array(c->L->a, int64_t, d->rows);
     for (int64_t i = 0; i < d->rows; i++)
-        if (a.holds[i]) row[n++] = i;
+        if (((const uint8_t *)a.answer)[i]) row[n++] = i;
+    chosen_by(c->L, a.by, a.n_by);
     if (!n) return diag_error(c->L->diags, k->at, E501, "filter keeps none of the %lld rows", (long long)d->rows), val_error(c->L);
     Data *kept = table_chosen(c, d, row, n, a.by, a.n_by, k->at);
     return kept ? table_value(c->L, v, kept) : val_error(c->L);
@@ -254,35 +268,58 @@ Value *builtin_filter(Ctx *c, const Call *k)
 
 /* ---- per_class */
 
-/* The field that `by` names, or the only one of a class. NULL, reported: there is none, or there are several. */
-static DataField *class_field(Ctx *c, const Call *k, Data *d)
+/* A class of one number: the value itself, without a name, or a field. */
+static bool is_class(Ctx *c, Value *v, Span at)
 {
-    DataField *found = NULL;
-    const char *by = k->v[2] ? k->v[2]->s : NULL;
-    for (int i = 0; i < d->n_fields; i++) {
-        DataField *f = &d->field[i];
-        bool fits = f->classes && f->tensor->rank == 1 && (!by || (f->name && !strcmp(f->name, by)));
-        if (fits && found) {
-            Diag *e = diag_error(c->L->diags, k->at, E501, "these data have more than one class, %s and %s", found->name, f->name);
-            diag_hint(e, "per_class(n, by: \"%s\") says which", found->name);
-            return NULL;
-        }
-        if (fits) found = f;
-    }
-    if (found) return found;
-    Diag *e = by ? diag_error(c->L->diags, k->at, E501, "these data have no field %s of a class", by)
-                 : diag_error(c->L->diags, k->at, E501, "per_class takes data with a class, and these have none");
+    IrVal *t = val_classes(v) ? as_tensor(c, v, at) : NULL;
+    return t && !t->type.rank;
+}
+
+static Value *no_class(Ctx *c, const char *by, Span at)
+{
+    Diag *e = by ? diag_error(c->L->diags, at, E501, "these data have no field %s of a class", by)
+                 : diag_error(c->L->diags, at, E501, "per_class takes data with a class, and these have none");
     diag_hint(e, "data d: (x: real[2], y: class[3]) = .. declares one; then d |> per_class(10)");
     return NULL;
 }
 
-/* The first `each` rows of every class, in the order of the data. False, reported: there are fewer of one. */
-static bool first_of_each(Ctx *c, const DataField *f, int64_t rows, int64_t each, int64_t *row, Span at)
+/* The field that `by` names, or the only one of a class. NULL, reported: there is none, or there are several. */
+static Value *class_field(Ctx *c, Value *row, const Call *k)
 {
-    int64_t *have = arena_array(c->L->work, int64_t, f->classes), n = 0;
-    for (int64_t i = 0; i < rows; i++)
-        if (have[gan_tensor_whole(f->tensor, i)]++ < each) row[n++] = i;
-    for (int64_t y = 0; y < f->classes; y++) {
+    const char *by = k->v[2] ? k->v[2]->s : NULL, *first = NULL;
+    Value *found = NULL;
+    if (row->kind != V_RECORD) return !by && is_class(c, row, k->at) ? row : no_class(c, by, k->at);
+    for (int i = 0; i < row->record.n; i++) {
+        const char *name = row->record.name ? row->record.name[i] : "";
+        if (!is_class(c, row->record.v[i], k->at) || (by && strcmp(name, by))) continue;
+        if (found) {
+            Diag *e = diag_error(c->L->diags, k->at, E501, "these data have more than one class, %s and %s", first, name);
+            diag_hint(e, "per_class(n, by: \"%s\") says which", first);
+            return NULL;
+        }
+        found = row->record.v[i], first = name;
+    }
+    return found ? found : no_class(c, by, k->at);
+}
+
+static IrVal *class_of_row(Ctx *c, Value *row, const Call *k, Asked *a)
+{
+    Value *y = class_field(c, row, k);
+    if (!y) return NULL;
+    a->classes = val_classes(y);
+    return arith_convert(c, as_tensor(c, y, k->at), IR_I64);
+}
+
+/* The first `each` rows of every class, in the order of the data. False, reported: there are fewer of one. */
+static bool first_of_each(Ctx *c, const Asked *a, int64_t rows, int64_t each, int64_t *row, Span at)
+{
+    const int64_t *y_of = a->answer;
+    int64_t *have = arena_array(c->L->work, int64_t, a->classes), n = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        if (y_of[i] < 0 || y_of[i] >= a->classes) BUG("per_class: row %lld is of class %lld of %lld", (long long)i, (long long)y_of[i], (long long)a->classes);
+        if (have[y_of[i]]++ < each) row[n++] = i;
+    }
+    for (int64_t y = 0; y < a->classes; y++) {
         if (have[y] >= each) continue;
         diag_error(c->L->diags, at, E501, "%lld rows of each class are asked for here, and of class %lld there are %lld", (long long)each,
                    (long long)y, (long long)have[y]);
@@ -294,20 +331,20 @@ static bool first_of_each(Ctx *c, const DataField *f, int64_t rows, int64_t each
 Value *builtin_per_class(Ctx *c, const Call *k)
 {
     int64_t each;
+    Asked a = {.word = "per_class", .what = "what makes the class of it", .of = class_of_row};
     if (k->v[2] && k->v[2]->kind != V_STRING)
         return diag_error(c->L->diags, k->at, E201, "by is the name of a field, \"y\", and this is %s", val_text(c->L, k->v[2])), val_error(c->L);
-    Data *d = known_now(c, k, table_plain(c, k->v[0], k->at, "per_class"), "per_class");
-    DataField *f = d ? class_field(c, k, d) : NULL;
-    if (!f || !as_size(c, k->v[1], k->at, "the number of rows", &each)) return val_error(c->L);
+    Data *d = known_now(c, k, table_of(c, k->v[0], k->at, "per_class"), "per_class");
+    if (!d || !as_size(c, k->v[1], k->at, "the number of rows", &each) || !ask(c, table_value(c->L, k->v[0], d)->dist, d->rows, k, &a)) return val_error(c->L);
     if (each < 1 || each > d->rows) {
         diag_error(c->L->diags, k->at, E501, "%lld rows of each class are asked for here, of %lld rows in all", (long long)each, (long long)d->rows);
         return val_error(c->L);
     }
     int64_t *row = arena_array(c->L->a, int64_t, d->rows + each);
-    if (!first_of_each(c, f, d->rows, each, row, k->at)) return val_error(c->L);
-    int slot = f->recipe ? data_slot(c->L, d, f) : -1;
-    Data *kept = table_chosen(c, d, row, each * f->classes, &slot, slot >= 0, k->at);
-    return kept ? dist_of_data(c->L, kept, false) : val_error(c->L);
+    if (!first_of_each(c, &a, d->rows, each, row, k->at)) return val_error(c->L);
+    chosen_by(c->L, a.by, a.n_by);
+    Data *kept = table_chosen(c, d, row, each * a.classes, a.by, a.n_by, k->at);
+    return kept ? table_value(c->L, k->v[0], kept) : val_error(c->L);
 }
 
 /* ---- zip */
@@ -319,10 +356,6 @@ static bool join(Ctx *c, const Call *k, int i, const Data *from, Data *to, int *
     if (name && from->n_fields > 1) {
         Diag *e = diag_error(c->L->diags, k->at, E501, "%s would be one field, and %s has %d", name, val_text(c->L, k->v[i]), from->n_fields);
         diag_hint(e, "zip(d, w: ..) takes the fields of d as they are called");
-        return false;
-    }
-    if (i && from->rows != to->rows) {
-        diag_error(c->L->diags, k->at, E501, "zip joins row with row, and these have %lld and %lld rows", (long long)to->rows, (long long)from->rows);
         return false;
     }
     to->rows = from->rows;
@@ -344,14 +377,59 @@ static bool join(Ctx *c, const Call *k, int i, const Data *from, Data *to, int *
     return true;
 }
 
+/* What is made of the rows of each part when they are drawn is made of those of the whole: one table of all their fields. */
+static Value *zip_made(Ctx *c, const Call *k, Data *const *from, int n)
+{
+    Lower *L = c->L;
+    ZipPart part[MAX_ARGS];
+    Data *all = table_new(L, n);
+    all->cut = true;
+    for (int i = 0, at = 0; i < k->n; at += from[i++]->n_fields) {
+        part[i] = (ZipPart){k->v[i]->kind == V_DIST ? k->v[i]->dist : dist_of_data(L, from[i], false)->dist, k->name[i], at};
+        all->rows = from[i]->rows;
+        for (int j = 0; j < from[i]->n_fields; j++) {
+            all->field[at + j] = from[i]->field[j];
+            if (!all->field[at + j].name) all->field[at + j].name = strf(L, "f%d", at + j);
+        }
+    }
+    Value *v = dist_of_zip(L, all, part, k->n);
+    Ctx one = *c;
+    one.axes = ir_no_axes();
+    Trial t = trial_begin(L, false);                        /* one draw: do the fields go together? */
+    L->fn->shapes = true;
+    bool ok = !val_bad(dist_sample(&one, v->dist, NULL, k->at));
+    trial_end(L, &t);
+    return ok ? v : val_error(L);
+}
+
+/* The rows of an argument, drawn in epochs. NULL, reported: it has none. */
+static Data *zip_rows(Ctx *c, const Call *k, int i)
+{
+    Data *d = table_of(c, k->v[i], k->at, "zip");
+    if (!d || k->v[i]->kind != V_DIST || !dist_replaces(k->v[i]->dist)) return d;
+    Diag *e = diag_error(c->L->diags, k->at, E501, "zip joins row with row, and %s is drawn with replacement", val_text(c->L, k->v[i]));
+    diag_hint(e, "with_replacement(zip(..)) draws the joined rows so");
+    return NULL;
+}
+
+static bool as_many_rows(Ctx *c, const Call *k, int64_t a, int64_t b)
+{
+    if (a == b) return true;
+    diag_error(c->L->diags, k->at, E501, "zip joins row with row, and these have %lld and %lld rows", (long long)a, (long long)b);
+    return false;
+}
+
 Value *builtin_zip(Ctx *c, const Call *k)
 {
     Data *from[MAX_ARGS], *all;
     int n = 0;
+    bool made = false;
     for (int i = 0; i < k->n; i++) {
-        if (!(from[i] = table_plain(c, k->v[i], k->at, "zip"))) return val_error(c->L);
+        if (!(from[i] = zip_rows(c, k, i)) || !as_many_rows(c, k, from[0]->rows, from[i]->rows)) return val_error(c->L);
         n += from[i]->n_fields;
+        made = made || (k->v[i]->kind == V_DIST && !dist_table(k->v[i]->dist));
     }
+    if (made) return zip_made(c, k, from, n);
     all = table_new(c->L, n);
     n = 0;
     for (int i = 0; i < k->n; i++)

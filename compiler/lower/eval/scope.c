@@ -232,15 +232,10 @@ static Value *find_module(Lower *L, const Scope *file, const char *name)
 
 static Value *find_report(Lower *L, const char *name)
 {
-    size_t n = strlen(name);
-    for (int i = 0; i < L->reports.n; i++) {
-        const char *r = L->reports.v[i];
-        if (strncmp(r, name, n) || (r[n] && r[n] != '[')) continue;
-        Value *v = val_new(L, V_REPORT);
-        v->report = name;
-        return v;
-    }
-    return NULL;
+    if (names_get(&L->reports, name) < 0) return NULL;
+    Value *v = val_new(L, V_REPORT);
+    v->report = name;
+    return v;
 }
 
 static const Scope *file_around(const Scope *s)
@@ -322,15 +317,18 @@ static bool wrong_pattern(Ctx *c, const Ast *p, const Value *v)
     return false;
 }
 
-static void hint(Value *v, const char *name)
+/* The first name that is given to a value; what the library calls it is for dumps alone. */
+static void hint(const Ctx *c, const Ast *at, Value *v, const char *name)
 {
-    if (v->kind == V_TENSOR && v->tensor.v->def && !v->tensor.v->hint) v->tensor.v->hint = name;
+    if (v->kind != V_TENSOR || !v->tensor.v->def) return;
+    const SourceFile *f = source_file(c->L->sources, at->span.file);
+    ir_name_as(v->tensor.v, &(IrVal){.hint = name, .called = f && !f->library ? name : NULL});
 }
 
 void scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v)
 {
     v = diff_bound(c, param, val_now(c, v));
-    hint(v, param->param.name);
+    hint(c, param, v, param->param.name);
     scope_bind(c->L, s, param, v);
 }
 
@@ -338,7 +336,7 @@ bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
 {
     if (p->kind == AST_NAME) {
         v = diff_bound(c, p, val_now(c, v));
-        hint(v, p->name.name);
+        hint(c, p, v, p->name.name);
         scope_bind(c->L, s, p, v);
         return !val_bad(v);
     }

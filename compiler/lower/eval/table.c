@@ -46,6 +46,29 @@ Value *data_failed(Ctx *c, Span at, const GanError *err)
     return val_error(c->L);
 }
 
+/* ---- what the program is made for */
+
+void fact_note(Ctx *c, const char *file, int format, const char *held)
+{
+    Lower *L = c->L;
+    for (int i = 0; i < L->facts.n; i++)
+        if (L->facts.v[i].format == format && !strcmp(L->facts.v[i].is.file, file)) return;
+    array_push(L->a, &L->facts, ((__typeof__(*L->facts.v)){{file, strf(L, "%s", held)}, format}));
+}
+
+static bool among(const int *v, int n, int x)
+{
+    for (int i = 0; i < n; i++)
+        if (v[i] == x) return true;
+    return false;
+}
+
+void chosen_by(Lower *L, const int *by, int n_by)
+{
+    for (int i = 0; i < n_by && !L->trials && !L->guess; i++)
+        if (!among(L->choosers.v, L->choosers.n, by[i])) array_push(L->a, &L->choosers, by[i]);
+}
+
 /* ---- recipes */
 
 const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const char *field, const GanTensor *t)
@@ -58,10 +81,12 @@ const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const 
                     .field = field ? field : c->declared ? c->field : NULL,
                     .elem = t->elem,
                     .rank = t->rank,
-                    .finite = !data_not_finite(t, &first),
+                    .finite = !data_seen(t) || !data_not_finite(t, &first),     /* what is not read are bytes */
                     .to = t->rank ? t->dim[0] : 0};
+    char held[160];
     memcpy(r.dim, t->dim, sizeof r.dim);
-    data_sum(t, r.sum);
+    if (data_seen(t)) data_sum(t, r.sum);
+    fact_note(c, path, format, gan_tensor_text(t, held, sizeof held));
     return arena_copy(c->L->a, &r, sizeof r);
 }
 
@@ -89,6 +114,11 @@ const DataRecipe *recipe_named(Lower *L, const DataRecipe *r, const char *name, 
 {
     if (!r) return NULL;
     DataRecipe *named = arena_copy(L->a, r, sizeof *r);
+    bool other = r->name && strcmp(r->name, name);
+    DataCalled *of = arena_array(L->a, DataCalled, r->n_of + 1);
+    if (r->n_of) memcpy(of, r->of, sizeof *of * (size_t)r->n_of);
+    if (other) of[named->n_of++] = (DataCalled){r->name, r->field};
+    named->of = of;
     named->name = name;
     named->field = field;
     return named;
@@ -144,13 +174,6 @@ Data *table_part(Ctx *c, const Data *d, int64_t lo, int64_t hi)
     return p;
 }
 
-static bool among(const int *v, int n, int x)
-{
-    for (int i = 0; i < n; i++)
-        if (v[i] == x) return true;
-    return false;
-}
-
 /* Of a table that is computed: its rows are gathered when it is. */
 static Value *gathered(Ctx *c, const Value *v, const int64_t *row, int64_t n, Span at)
 {
@@ -174,6 +197,16 @@ static void add_choosers(Lower *L, DataField *f, const int *by, int n_by, int ow
     f->n_by = n;
 }
 
+/* Have numbers of this field's own file chosen: itself, or other columns of its table? */
+static bool own_file_chose(const Lower *L, const DataField *f, const int *by, int n_by)
+{
+    for (int i = 0; i < L->data.n && f->recipe; i++) {
+        const DataRecipe *r = L->data.v[i].recipe;
+        if (r && among(by, n_by, L->data.v[i].slot) && data_same_file(r, f->recipe)) return true;
+    }
+    return false;
+}
+
 Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const int *by, int n_by, Span at)
 {
     Lower *L = c->L;
@@ -186,10 +219,9 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
         DataField *f = &p->field[i];
         if (was->value && val_bad(f->value = gathered(c, was->value, row, n, at))) return NULL;
         if (was->value) continue;
-        if (data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
+        if (!data_see(L, was->tensor, was->recipe, &err) || data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
         data_own(L, f->tensor);
-        bool itself = was->slot >= 0 && among(by, n_by, was->slot);
-        f->recipe = recipe_chosen(L, was->recipe, row, n, itself, i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
+        f->recipe = recipe_chosen(L, was->recipe, row, n, own_file_chose(L, was, by, n_by), i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
         add_choosers(L, f, by, n_by, was->slot);
     }
     return p;
@@ -197,8 +229,25 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
 
 /* ---- columns */
 
-/* Of numbers side by side, as in a file of text, not cut yet. */
-static bool is_wide(const DataField *f) { return f->tensor && f->tensor->rank == 2 && !(f->recipe && f->recipe->n_columns); }
+/* Of numbers side by side, as in a file of text, how many, not cut yet; 0: it is none of that. */
+static int64_t columns_of(const DataField *f)
+{
+    const IrVal *t = f->value ? f->value->tensor.v : NULL;
+    if (t) return t->type.rank == 2 ? t->type.dim[1] : 0;
+    return f->tensor->rank == 2 && !(f->recipe && f->recipe->n_columns) ? f->tensor->dim[1] : 0;
+}
+
+/* Of a table that is computed. */
+static void cut_value(Ctx *c, const Value *v, int64_t column, int64_t n, const IrInts *dims, DataField *to)
+{
+    IrBuilder *b = fn_builder(c);
+    int64_t rows = v->tensor.v->type.dim[0];
+    IrInts lo = ir_ints(2, (int64_t[]){0, column}), hi = ir_ints(2, (int64_t[]){rows, column + n}), one = ir_ints(2, (int64_t[]){1, 1});
+    IrInts shape = ir_ints(1, &rows);
+    for (int i = 0; i < dims->n; i++) shape.v[shape.n++] = dims->v[i];
+    to->value = val_tensor(c->L, ir_reshape(b, ir_slice(b, v->tensor.v, lo, hi, one), shape));
+    to->classes = to->value->tensor.classes = v->tensor.classes;
+}
 
 bool table_cut(Ctx *c, const DataField *from, int64_t column, const IrInts *dims, DataField *to, Span at)
 {
@@ -224,7 +273,10 @@ static bool cut_field(Ctx *c, const DataField *from, int64_t *column, const Ast 
     if (!type_dims(c, type, &dims)) return false;
     for (int i = 0; i < dims.n; i++) n *= dims.v[i];
     *column += n;
-    return *column > from->tensor->dim[1] || !n || table_cut(c, from, first, &dims, to, type->span);
+    if (*column > columns_of(from) || !n) return true;
+    if (!from->value) return table_cut(c, from, first, &dims, to, type->span);
+    if (dims.n == IR_MAX_RANK) return unsupported(c, type->span, "more than 8 dimensions"), false;
+    return cut_value(c, from->value, first, n, &dims, to), true;
 }
 
 static Data *not_as_wide(Ctx *c, const Ast *type, int64_t wants, int64_t has)
@@ -233,10 +285,137 @@ static Data *not_as_wide(Ctx *c, const Ast *type, int64_t wants, int64_t has)
     return NULL;
 }
 
+/* ---- columns by their names */
+
+/* "height, weight" */
+static const char *columns_text(Lower *L, const char *names)
+{
+    Text t = text_in(L->a);
+    for (const char *s = names; *s; s++) text_printf(&t, *s == '\n' ? ", " : "%c", *s);
+    return text_str(&t);
+}
+
+static const char *fields_text(Lower *L, const Ast *type)
+{
+    Text t = text_in(L->a);
+    for (int i = 0; i < type->record_type.fields.n; i++) text_printf(&t, "%s%s", i ? ", " : "", type->record_type.fields.v[i]->arg.name);
+    return text_str(&t);
+}
+
+static Data *names_differ(Ctx *c, const DataRecipe *r, const Ast *type)
+{
+    Diag *d = diag_error(c->L->diags, type->span, E501, "the columns of %s are called %s, and the fields of the type %s", r->path, columns_text(c->L, r->header), fields_text(c->L, type));
+    diag_hint(d, "a field is called as its column is, x[0], x[1] .. where it has several, or the only one with several takes all that are left, side by side; "
+                 "csv(path, names: false) takes the columns by their places");
+    return NULL;
+}
+
+/* How many columns a field takes; 0, reported: its type does not say. */
+static int64_t width_of(Ctx *c, const Ast *type, bool *several)
+{
+    IrInts dims;
+    int64_t n = 1;
+    if (type->kind != AST_TYPE) return unsupported(c, type->span, "a record in a record of columns"), 0;
+    if (!type_dims(c, type, &dims)) return 0;
+    for (int i = 0; i < dims.n; i++) n *= dims.v[i];
+    *several = dims.n > 0;
+    return n;
+}
+
+typedef struct ByName { const char *names; int64_t columns; bool *taken; } ByName;
+
+/* n columns from `at` on, which nobody has. */
+static bool take_columns(ByName *b, int64_t at, int64_t n)
+{
+    for (int64_t i = at; i < at + n; i++) {
+        if (i < 0 || i >= b->columns || b->taken[i]) return false;
+        b->taken[i] = true;
+    }
+    return true;
+}
+
+static int64_t column_called(const ByName *b, const char *name) { return data_column(b->names, name, strlen(name)); }
+
+/* x[0], x[1] .. side by side; of more dimensions x[0][0] .. */
+static int64_t columns_called(Lower *L, const ByName *b, const char *name, const Ast *type, int64_t n)
+{
+    const char *of = name;
+    for (int i = 0; i < type->type.dims.n; i++) of = strf(L, "%s[0]", of);
+    int64_t at = column_called(b, of);
+    if (type->type.dims.n != 1) return at;
+    for (int64_t i = 0; at >= 0 && i < n; i++)
+        if (column_called(b, strf(L, "%s[%lld]", name, (long long)i)) != at + i) return -1;
+    return at;
+}
+
+static int64_t first_left(const ByName *b)
+{
+    int64_t at = 0;
+    while (at < b->columns && b->taken[at]) at++;
+    return at;
+}
+
+static bool all_taken(const ByName *b) { return first_left(b) == b->columns; }
+
+static bool twice(const ByName *b)
+{
+    int64_t at = 0;
+    for (const char *s = b->names; s; at++) {
+        const char *end = strchr(s, '\n');
+        if (data_column(b->names, s, end ? (size_t)(end - s) : strlen(s)) != at) return true;
+        s = end ? end + 1 : NULL;
+    }
+    return false;
+}
+
+/* Where each field's columns begin, by their names. False: they are called otherwise, or that was reported (*said). */
+static bool places_by_name(Ctx *c, ByName *b, const Ast *type, int64_t *at, bool *said)
+{
+    int rest = -1, n = type->record_type.fields.n;
+    int64_t rest_width = 0;
+    for (int i = 0; i < n; i++) {
+        const Ast *f = type->record_type.fields.v[i];
+        bool several = false;
+        int64_t width = width_of(c, f->arg.value, &several);
+        if (!width) return *said = true, false;
+        at[i] = several ? columns_called(c->L, b, f->arg.name, f->arg.value, width) : column_called(b, f->arg.name);
+        if (several && at[i] < 0) {
+            if (rest >= 0) return false;
+            rest = i;
+            rest_width = width;
+        } else if (at[i] < 0 || !take_columns(b, at[i], width)) {
+            return false;
+        }
+    }
+    if (rest >= 0) at[rest] = first_left(b);
+    return (rest < 0 || take_columns(b, at[rest], rest_width)) && all_taken(b) && !twice(b);
+}
+
+static Data *columns_by_name(Ctx *c, const Data *d, const Ast *type)
+{
+    const DataField *from = d->field;
+    int n = type->record_type.fields.n;
+    bool said = false;
+    int64_t *at = arena_array(c->L->a, int64_t, n + 1);
+    ByName b = {from->recipe->header, from->tensor->dim[1], arena_array(c->L->a, bool, from->tensor->dim[1] + 1)};
+    if (!places_by_name(c, &b, type, at, &said)) return said ? NULL : names_differ(c, from->recipe, type);
+    DataRecipe *named = arena_copy(c->L->a, from->recipe, sizeof *named);
+    DataField by = *from;
+    named->by_name = true;
+    by.recipe = named;
+    Data *cut = table_new(c->L, n);
+    cut->name = d->name;
+    cut->rows = d->rows;
+    for (int i = 0; i < n; i++)
+        if (!cut_field(c, &by, &at[i], type->record_type.fields.v[i]->arg.value, &cut->field[i])) return NULL;
+    return cut;
+}
+
 Data *table_columns(Ctx *c, Data *d, const Ast *type)
 {
     const DataField *from = d->field;
-    if (!type || type->kind != AST_RECORD_TYPE || d->n_fields != 1 || !is_wide(from)) return d;
+    if (!type || type->kind != AST_RECORD_TYPE || d->n_fields != 1 || !columns_of(from)) return d;
+    if (from->recipe && from->recipe->header) return columns_by_name(c, d, type);
     int n = type->record_type.fields.n;
     int64_t at = 0;
     Data *cut = table_new(c->L, n);
@@ -245,15 +424,15 @@ Data *table_columns(Ctx *c, Data *d, const Ast *type)
     bool fits = true;
     for (int i = 0; i < n; i++) {
         if (!cut_field(c, from, &at, type->record_type.fields.v[i]->arg.value, &cut->field[i])) return NULL;
-        fits = fits && cut->field[i].tensor;
+        fits = fits && (cut->field[i].tensor || cut->field[i].value);
     }
-    return fits && at == from->tensor->dim[1] ? cut : not_as_wide(c, type, at, from->tensor->dim[1]);
+    return fits && at == columns_of(from) ? cut : not_as_wide(c, type, at, columns_of(from));
 }
 
 bool table_number(Ctx *c, DataField *f, const Ast *type)
 {
     int64_t columns = 0;
-    bool one = type->kind == AST_TYPE && !type->type.dims.n && is_wide(f) && f->tensor->dim[1] == 1;
+    bool one = type->kind == AST_TYPE && !type->type.dims.n && columns_of(f) == 1;
     DataField from = *f;
     return !one || cut_field(c, &from, &columns, type, f);
 }

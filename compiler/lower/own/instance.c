@@ -87,6 +87,14 @@ int slot_new(Lower *L, const char *path, IrType t, IrSlotKind kind, Player *owne
 
 Player *slot_owner(const Lower *L, int slot) { return slot < L->slot_owners.n ? L->slot_owners.v[slot] : NULL; }
 
+void slot_is_class(Lower *L, int slot, int64_t classes)
+{
+    while (L->slot_classes.n <= slot) array_push(L->a, &L->slot_classes, 0);
+    L->slot_classes.v[slot] = classes;
+}
+
+int64_t slot_classes(const Lower *L, int slot) { return slot < L->slot_classes.n ? L->slot_classes.v[slot] : 0; }
+
 void state_of_program(Lower *L, int slot, StateOf changed_by)
 {
     while (L->program_state.n <= slot) array_push(L->a, &L->program_state, STATE_OF_PLAYER);

@@ -14,11 +14,15 @@ const char *inst_member(Ctx *c, const char *name, const Ast *decl);             
 static inline Player *player_self(Player *p) { return p->inst->player ? p->inst->player : p; }
 int    slot_new(Lower *L, const char *path, IrType t, IrSlotKind kind, Player *owner);      /* owner: NULL: nobody */
 Player *slot_owner(const Lower *L, int slot);
+void   slot_is_class(Lower *L, int slot, int64_t classes);                       /* whatever sets it keeps to 0 .. classes - 1; 0: it is none */
+int64_t slot_classes(const Lower *L, int slot);
 void   state_of_program(Lower *L, int slot, StateOf changed_by);                /* no player owns it */
 void   states_of_program(Lower *L, const Value *v, StateOf changed_by);          /* the same of a slot, or of every one in a record */
 
 /* ---- data_slots.c */
 
+bool   data_seen(const GanTensor *t);                                           /* false: its elements have not been read, as nothing needs them so far */
+bool   data_see(Lower *L, GanTensor *t, const DataRecipe *r, GanError *err);    /* reads them */
 void   data_own(Lower *L, GanTensor *t);                                         /* freed with the lowering */
 int    data_slot(Lower *L, Data *d, DataField *f);
 int    data_constant(Lower *L, GanTensor *t, const DataRecipe *r);              /* a DATA slot of its own; takes the tensor */

@@ -79,7 +79,7 @@ static Value *fold_numbers(Ctx *c, AstOp op, const Value *a, const Value *b, Spa
         return val_bool(L, ints ? fold_compare(op, (double)d, 0) : fold_compare(op, val_number(a), val_number(b)));
     }
     if (a->kind == V_INT && b->kind == V_INT && stays_int(op, b->i)) return fold_whole(c, op, a->i, b->i, at);
-    return val_real(L, fold_reals(op, val_number(a), val_number(b)));
+    return exact_binary(L, op, a, b, fold_reals(op, val_number(a), val_number(b)));
 }
 
 static Value *fold_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
@@ -351,21 +351,25 @@ static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 
 /* ---- records, field by field */
 
-bool arith_same_fields(Ctx *c, const Value *a, const Value *b, Span at)
+Value *arith_like(Ctx *c, const Value *a, Value *b, Span at)
 {
-    bool same = a->record.n == b->record.n && !a->record.name == !b->record.name;
-    for (int i = 0; same && a->record.name && i < a->record.n; i++)
-        same = !strcmp(a->record.name[i], b->record.name[i]);
+    bool same = a->record.n == b->record.n && !a->record.name == !b->record.name, ordered = true;
+    Value **v = arena_array(c->L->a, Value *, b->record.n + 1);
+    for (int i = 0; same && i < b->record.n; i++) {
+        bool here = !a->record.name || !strcmp(a->record.name[i], b->record.name[i]);
+        v[i] = here ? b->record.v[i] : val_field(b, a->record.name[i]);
+        same = v[i] != NULL;
+        ordered = ordered && here;
+    }
     if (!same)
-        diag_error(c->L->diags, at, E200, "these records have different fields: %s and %s", val_text(c->L, a),
-                   val_text(c->L, b));
-    return same;
+        return diag_error(c->L->diags, at, E200, "these records have different fields: %s and %s", val_text(c->L, a), val_text(c->L, b)), NULL;
+    return ordered ? b : val_record_of_both(c->L, val_record(c->L, v, a->record.name, a->record.n), b, b);
 }
 
 static Value *record_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     bool left = a->kind == V_RECORD, right = b->kind == V_RECORD;
-    if (left && right && !arith_same_fields(c, a, b, at)) return val_error(c->L);
+    if (left && right && !(b = arith_like(c, a, b, at))) return val_error(c->L);
     const Value *shape = left ? a : b;
     Value **v = arena_array(c->L->a, Value *, shape->record.n + 1);
     for (int i = 0; i < shape->record.n; i++)
@@ -420,7 +424,7 @@ Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at)
     if (val_bad(a)) return a;
     if (op == AST_OP_NOT) return not_value(c, a, at);
     if (a->kind == V_INT) return face_map(c, IR_neg, a, fold_whole(c, AST_OP_SUB, 0, a->i, at));
-    if (a->kind == V_REAL) return face_map(c, IR_neg, a, val_real(c->L, -a->r));
+    if (a->kind == V_REAL) return face_map(c, IR_neg, a, exact_map(c->L, IR_neg, a, -a->r));
     return arith_map(c, IR_neg, a, at);
 }
 
@@ -464,7 +468,7 @@ Value *arith_map(Ctx *c, IrOp op, Value *a, Span at)
         return face_map(c, op, a, a->i < 0 ? fold_whole(c, AST_OP_SUB, 0, a->i, at) : val_int(c->L, a->i));
     if (a->kind == V_INT && (op == IR_floor || op == IR_stop)) return face_map(c, op, a, val_int(c->L, a->i));
     double y = val_is_number(a) ? fold_map(op, val_number(a)) : 0;
-    if (val_is_number(a) && folds(op, val_number(a), y)) return face_map(c, op, a, val_real(c->L, y));
+    if (val_is_number(a) && folds(op, val_number(a), y)) return face_map(c, op, a, exact_map(c->L, op, a, y));
     if (a->kind == V_RECORD) {
         Value **v = arena_array(c->L->a, Value *, a->record.n + 1);
         for (int i = 0; i < a->record.n; i++) v[i] = arith_map(c, op, a->record.v[i], at);
@@ -483,7 +487,7 @@ static Value *select_records(Ctx *c, Value *cond, Value *yes, Value *no, Span at
 {
     if (yes->kind != V_RECORD || no->kind != V_RECORD)
         return diag_error(c->L->diags, at, E200, "where picks between %s and %s", val_text(c->L, yes), val_text(c->L, no)), val_error(c->L);
-    if (!arith_same_fields(c, yes, no, at)) return val_error(c->L);
+    if (!(no = arith_like(c, yes, no, at))) return val_error(c->L);
     Value **v = arena_array(c->L->a, Value *, yes->record.n + 1);
     for (int i = 0; i < yes->record.n; i++) v[i] = arith_select(c, cond, yes->record.v[i], no->record.v[i], at);
     return val_record_of_both(c->L, val_record_like(c->L, yes, v), yes, no);
@@ -494,7 +498,7 @@ static Value *select_by_fields(Ctx *c, Value *cond, Value *yes, Value *no, Span 
 {
     Value *of[] = {cond, yes, no}, **v = arena_array(c->L->a, Value *, cond->record.n + 1), *one[3];
     for (int k = 1; k < 3; k++)
-        if (of[k]->kind == V_RECORD && !arith_same_fields(c, cond, of[k], at)) return val_error(c->L);
+        if (of[k]->kind == V_RECORD && !(of[k] = arith_like(c, cond, of[k], at))) return val_error(c->L);
     for (int i = 0; i < cond->record.n; i++) {
         for (int k = 0; k < 3; k++) one[k] = of[k]->kind == V_RECORD ? of[k]->record.v[i] : of[k];
         v[i] = arith_select(c, one[0], one[1], one[2], at);
@@ -527,7 +531,7 @@ static Value *known_arms(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
 
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
 {
-    cond = as_settled(c, cond, at), yes = as_settled(c, yes, at), no = as_settled(c, no, at);
+    cond = as_settled(c, cond, at), yes = val_stacked(c, as_settled(c, yes, at), at), no = val_stacked(c, as_settled(c, no, at), at);
     if (cond->kind == V_BOOL && (val_bad(yes) || val_bad(no))) return val_error(c->L);
     Value *arm = cond->kind == V_BOOL ? known_arms(c, cond, yes, no, at) : NULL;
     if (arm) return arm;

@@ -129,6 +129,14 @@ static Bounds of_data(const Lower *L, int slot, IrElem e)
     return all_of(e);
 }
 
+/* What is read from a slot, or is a version of it. */
+static bool of_class(const Lower *L, const IrVal *v, int64_t *n)
+{
+    bool of_slot = v->def && (v->def->op == IR_read || v->def->op == IR_stop) && v->def->attr->slot >= 0;
+    *n = of_slot ? slot_classes(L, v->def->attr->slot) : 0;
+    return *n > 0;
+}
+
 static Bounds of_parts(const Known *k, const IrNode *n, int depth)
 {
     Bounds b = bounds_of(k, n->arg[0], depth);
@@ -210,6 +218,18 @@ static Bounds of_arm(const Known *k, const IrNode *select, bool yes, int depth)
     return bounds_of(condition_says(k, select->arg[0], yes, room, &left), select->arg[yes ? 1 : 2], depth);
 }
 
+/* What a loop gives: what its rounds yield, and what it begins with, where that may be all, or is kept by a sample that has ended. */
+static Bounds of_loop(const Known *k, const IrVal *v, int depth)
+{
+    const IrNode *n = v->def;
+    int carried = n->attr->carried;
+    Bounds b = bounds_of(k, n->body[0]->yield[v->index], depth);
+    if (v->index < carried) return bounds_join(b, bounds_of(k, n->arg[v->index], depth));
+    for (int i = 0; i < carried && n->attr->until >= 0; i++)
+        if (ir_type_equal(&n->arg[i]->type, &n->body[0]->yield[v->index]->type)) b = bounds_join(b, bounds_of(k, n->arg[i], depth));
+    return b;
+}
+
 static Bounds of_node(const Known *k, const IrVal *v, int depth)
 {
     const IrNode *n = v->def;
@@ -233,15 +253,19 @@ static Bounds of_node(const Known *k, const IrVal *v, int depth)
     case IR_cumsum: return within(bounds_product(bounds_of(&all, n->arg[0], depth), between(1, v->type.dim[n->attr->dim])), e);
     case IR_read: return of_data(k->L, n->attr->slot, e);
     case IR_concat: return n->n_args > 64 || !depth ? all_of(e) : of_parts(&all, n, depth - 1);       /* many: it counts twice */
+    case IR_scan: return of_loop(&all, v, depth);
     case IR_argsort: return between(0, v->type.dim[v->type.rank - 1] - 1);
     case IR_argmax: return between(0, (n->attr->axis >= 0 ? ir_extent(k->L->m, n->attr->axis) : n->arg[0]->type.dim[n->attr->dim]) - 1);
     default: return all_of(e);
     }
 }
 
-/* A parameter of a loop's body: the round is known, what is carried is not. */
-static Bounds of_round(const Lower *L, const IrVal *v)
+/* A parameter of a loop's body: the round is known, and what is taken along; what is carried is not. */
+static Bounds of_round(const Known *k, const IrVal *v, int depth)
 {
+    const Lower *L = k->L;
+    const IrNode *loop = v->param_of ? v->param_of->owner : NULL;
+    if (loop && loop->op == IR_scan && v->index >= loop->attr->carried && depth) return bounds_of(&(Known){.L = L}, loop->arg[v->index], depth - 1);
     for (int i = 0; L->fn && i < L->fn->loops.n; i++)
         if (L->fn->loops.v[i].index == v) return between(0, L->fn->loops.v[i].n > 0 ? L->fn->loops.v[i].n - 1 : 0);
     return all_of(v->type.elem);
@@ -259,7 +283,7 @@ static bool only_moves(IrOp op)
 
 static Bounds of_itself(const Known *k, const IrVal *v, int depth)
 {
-    if (!v->def && !ir_is_real(v->type.elem)) return of_round(k->L, v);
+    if (!v->def && !ir_is_real(v->type.elem)) return of_round(k, v, depth);
     if (!v->def || !depth || ir_is_real(v->type.elem)) return all_of(v->type.elem);
     return of_node(k, v, depth - 1);
 }
@@ -270,9 +294,10 @@ static Bounds bounds_of(const Known *k, const IrVal *v, int depth)
     Known all = {.L = k->L};
     for (const Known *u = k; u->v; u = u->up)
         if (u->v == v) return u->b;
-    for (; v->def && only_moves(v->def->op); v = v->def->arg[0])
+    int64_t n;
+    for (; v->def && only_moves(v->def->op) && !of_class(k->L, v, &n); v = v->def->arg[0])
         if (v->def->op != IR_stop) k = &all;
-    return of_itself(k, v, depth);
+    return of_class(k->L, v, &n) ? between(0, n - 1) : of_itself(k, v, depth);
 }
 
 static Bounds bounds_now(const Lower *L, const IrVal *v) { return bounds_of(&(Known){.L = L}, v, HOW_DEEP); }

@@ -114,6 +114,25 @@ static bool rows_alike(Ctx *c, IrVal **t, int n, Span at)
     return true;
 }
 
+/* Lists of records, however deep. */
+static bool holds_records(const Value *v)
+{
+    while (v->kind == V_LIST && v->list.n) v = v->list.v[0];
+    return v->kind == V_RECORD;
+}
+
+Value *val_stacked(Ctx *c, Value *v, Span at)
+{
+    return v->kind == V_LIST && holds_records(v) ? arith_stack(c, v->list.v, v->list.n, at) : v;
+}
+
+static Value **stacked_items(Ctx *c, Value **v, int n, Span at)
+{
+    Value **item = arena_array(c->L->a, Value *, n);
+    for (int i = 0; i < n; i++) item[i] = val_stacked(c, v[i], at);
+    return item;
+}
+
 Value *arith_stack(Ctx *c, Value **v, int n, Span at)
 {
     if (!n) {
@@ -122,6 +141,7 @@ Value *arith_stack(Ctx *c, Value **v, int n, Span at)
     }
     Value *list = val_list(c->L, v, n), *table = arith_table(c, list, CONST_TABLE_FROM, at);
     if (table) return table->slot.classes = val_classes(list), table;
+    if (holds_records(v[0])) v = stacked_items(c, v, n, at);
     if (v[0]->kind == V_RECORD) return stack_records(c, v, n, at);
     IrVal **t = arena_array(c->L->a, IrVal *, n);
     for (int i = 0; i < n; i++)

@@ -40,9 +40,11 @@ int64_t val_rows(Lower *L, const Value *v);                 /* the leading exten
 const char *val_text(Lower *L, const Value *v);             /* "real[2]", "the net D", "3": for messages */
 const char *val_key(Lower *L, const Value *v);              /* of an index of a report: "kl", "3" */
 const char *type_text(Lower *L, const IrType *t);           /* "real[28, 28]", without sample axes */
+const char *tensor_text(Lower *L, const IrType *t, int64_t classes);            /* the same, or "class[3][5]" where it is one */
 const char *dims_text(Lower *L, const IrInts *d);           /* "[28, 28]" */
 
-Value *val_part(Lower *L, const Value *record, const char *name);               /* a field, or what a path into the record begins with */
+Value *val_part(Lower *L, const Value *v, const char *name);                    /* a field, or what a path into the record begins with; of a list of records, those of all. NULL: there is none */
+Value *val_of_paths(Lower *L, Value **v, const char **name, int n);             /* a record of these paths; a tuple where they are 0, 1, .. */
 
 /* The value as a tensor of the function being built; numbers become constants, lists are stacked. NULL after an error. */
 IrVal *as_tensor(Ctx *c, Value *v, Span at);
@@ -61,6 +63,12 @@ Closure *closure_copy(Lower *L, const Closure *k, Scope *scope);             /* 
 /* What is named by a slot becomes the slot's value here; what is kept for later (arguments, lets) is asked for it. */
 Value *val_now(Ctx *c, Value *v);
 Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg), void *arg);
+
+/* ---- exact.c */
+
+/* `plain` is what the operation makes of the operands' rounded values; the result is that, or nearer to what it makes of the exact ones. */
+Value *exact_map(Lower *L, IrOp op, const Value *a, double plain);
+Value *exact_binary(Lower *L, AstOp op, const Value *a, const Value *b, double plain);
 
 /* ---- face.c */
 
@@ -88,11 +96,12 @@ IrVal *arith_numbers(Ctx *c, Value *v, Span at, const char *word);              
 IrVal *arith_reals(Ctx *c, Value *v, Span at, const char *word);                /* the same, of reals */
 bool   arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word);    /* one element type, fitting shapes; false, reported */
 bool   arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y);   /* a static number takes the other's element type */
-bool   arith_same_fields(Ctx *c, const Value *a, const Value *b, Span at);      /* two records, field by field; false, reported */
+Value *arith_like(Ctx *c, const Value *a, Value *b, Span at);                   /* two records: b with its fields in the order of a's; NULL, reported: they have others */
 IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
 IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
 Value *arith_table(Ctx *c, Value *list, int64_t least, Span at);                /* a list of at least so many numbers as data; NULL: it is none */
 Value *arith_stack(Ctx *c, Value **v, int n, Span at);
+Value *val_stacked(Ctx *c, Value *v, Span at);              /* a list of records as the record of stacks that it is; any other value as it is */
 
 /* ---- ints.c */
 

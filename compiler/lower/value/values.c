@@ -142,6 +142,7 @@ Value *val_slot(Lower *L, int slot)
 {
     Value *v = val_new(L, V_SLOT);
     v->slot.slot = slot;
+    v->slot.classes = slot_classes(L, slot);
     return v;
 }
 
@@ -296,9 +297,49 @@ Value *val_field(const Value *r, const char *name)
     return NULL;
 }
 
+/* Where the names at i begin with the place `at` in a tuple, how many do; 0: none. */
+static int of_place(const char *const *name, int n, int i, int at)
+{
+    char place[16];
+    int size = snprintf(place, sizeof place, "%d", at), k = i;
+    for (; k < n; k++)
+        if (strncmp(name[k], place, (size_t)size) || (name[k][size] && name[k][size] != '.')) break;
+    return k - i;
+}
+
+/* How many parts the tuple has whose parts' paths these are; 0: they are no tuple's. */
+static int tuple_parts(const char *const *name, int n)
+{
+    int parts = 0;
+    for (int i = 0, k; i < n; i += k, parts++)
+        if (!(k = of_place(name, n, i, parts))) return 0;
+    return parts;
+}
+
+Value *val_of_paths(Lower *L, Value **v, const char **name, int n)
+{
+    int parts = tuple_parts(name, n);
+    Value *r = val_record(L, v, name, n), **part = arena_array(L->a, Value *, parts + 1);
+    for (int i = 0; i < parts; i++) part[i] = val_part(L, r, strf(L, "%d", i));
+    return parts ? val_record(L, part, NULL, parts) : r;
+}
+
+/* Of a list of records, the list of their fields: NULL where one has none. */
+static Value *part_of_each(Lower *L, const Value *list, const char *name)
+{
+    Value **v = arena_array(L->a, Value *, list->list.n + 1);
+    for (int i = 0; i < list->list.n; i++) {
+        const Value *item = val_in_form(L, list->list.v[0], list->list.v[i]);
+        if (!item || !(v[i] = val_part(L, item, name))) return NULL;
+    }
+    return list->list.n ? val_list(L, v, list->list.n) : NULL;
+}
+
 /* Names of a player's record are paths: a part of one stands for the record of what is below it. */
 Value *val_part(Lower *L, const Value *r, const char *name)
 {
+    if (r->kind == V_LIST) return part_of_each(L, r, name);
+    if (r->kind != V_RECORD) return NULL;
     Value *f = val_field(r, name);
     size_t n = strlen(name);
     int parts = 0;
@@ -311,7 +352,7 @@ Value *val_part(Lower *L, const Value *r, const char *name)
         names[parts++] = r->record.name[i] + n + 1;
     }
     if (!parts) return NULL;
-    Value *part = val_record(L, v, names, parts);
+    Value *part = val_of_paths(L, v, names, parts);
     part->record.of = r->record.of;
     part->record.mixed = r->record.mixed;
     return part;
@@ -377,7 +418,7 @@ static const char *record_text(Lower *L, const Value *v)
     return text_str(&t);
 }
 
-static const char *tensor_text(Lower *L, const IrType *type, int64_t classes)
+const char *tensor_text(Lower *L, const IrType *type, int64_t classes)
 {
     if (!classes) return type_text(L, type);
     IrInts d = ir_dims_of(type);
@@ -491,7 +532,10 @@ static bool wants_value(Ctx *c, const Value *v, Span at)
     if (v->kind == V_DIST)
         diag_hint(d, "draw from it: E[x ~ %s] ..., or a statement x ~ %s", c->L->dist_text(c->L, v->dist),
                   c->L->dist_text(c->L, v->dist));
-    if (v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER) diag_hint(d, "apply it to an argument");
+    const Ast *def = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->name ? v->fn.closure->def : NULL;
+    if (def && def->kind == AST_DEFINE && def->define.params.n)
+        diag_hint(d, "apply it to an argument: %s(%s%s)", v->fn.closure->name, def->define.params.v[0]->param.name, def->define.params.n > 1 ? ", .." : "");
+    else if (v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER) diag_hint(d, "apply it to an argument");
     if (v->kind == V_NONE) diag_hint(d, "the last expression of a block is its value");
     return false;
 }
@@ -644,9 +688,8 @@ static bool report_slot(Ctx *c, Value *v, Span at, int *slot)
     const char *path = strf(c->L, "report.%s", v->report);
     *slot = ir_find_slot(c->L->m, path);
     if (*slot >= 0) return true;
-    for (int i = 0; i < c->L->reports.n; i++)               /* its own line was wrong, and that was said */
-        if (!strcmp(c->L->reports.v[i], v->report)) return false;
-    if (!names_lack(c->L->names)) diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    bool own_line_wrong = names_get(&c->L->reports, v->report) >= 0;
+    if (!own_line_wrong && !names_lack(c->L->names)) diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
     return false;
 }
 
@@ -668,7 +711,7 @@ Value *as_settled(Ctx *c, Value *v, Span at)
 Value *as_numbers(Ctx *c, Value *v, Span at)
 {
     v = as_settled(c, v, at);
-    return v->kind == V_PLAYER ? c->L->settle(c, v, at) : v;
+    return v->kind == V_PLAYER ? c->L->settle(c, v, at) : val_stacked(c, v, at);
 }
 
 Value *unsupported(Ctx *c, Span at, const char *what)
