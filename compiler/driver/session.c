@@ -35,6 +35,7 @@ int session_print(const Options *o, const Diags *diags)
     if (o->run.json_diagnostics) diags_print_json(diags, &out);
     else diags_print_text(diags, &out, o->run.color);
     fputs(text_str(&out), o->said && *o->said ? *o->said : stderr);
+    if (diags_of_world(diags)) return EXIT_RUN_FAILED;
     return diags_failed(diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
 }
 

@@ -292,7 +292,8 @@ Value *builtin_scale(Ctx *c, const Call *k)
 static bool wrong_field(Ctx *c, const DataField *f, DiagCode code, const GanError *err, Span at)
 {
     char text[GAN_ERROR_TEXT];
-    diag_error(c->L->diags, at, code, "%s%s%s", f->recipe ? f->recipe->path : "", f->recipe ? ": " : "", gan_error_text(err, text));
+    Diag *d = diag_error(c->L->diags, at, code, "%s%s%s", f->recipe ? f->recipe->path : "", f->recipe ? ": " : "", gan_error_text(err, text));
+    if (err->status == GAN_WORLD) diag_of_world(d);
     return false;
 }
 

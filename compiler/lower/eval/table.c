@@ -41,7 +41,8 @@ Value *table_value(Lower *L, const Value *from, Data *d)
 Value *data_failed(Ctx *c, Span at, const GanError *err)
 {
     char text[GAN_ERROR_TEXT];
-    diag_error(c->L->diags, at, E500, "%s", gan_error_text(err, text));
+    Diag *d = diag_error(c->L->diags, at, E500, "%s", gan_error_text(err, text));
+    if (err->status == GAN_WORLD) diag_of_world(d);
     return val_error(c->L);
 }
 
