@@ -219,7 +219,7 @@ static bool ask(Ctx *c, Dist *rows, Value *f, int64_t n, const Call *k, Asked *a
         IrFn *ir = L->fn->ir;
         ir->tick_slot = -1;
         cond = ir_spread(fn_builder(c), cond, ir_axes_minus(inner.axes, cond->type.axes));
-        array_push(L->work, &ir->reports, ((IrReport){"holds", ir_as_feature(fn_builder(c), cond, axis)}));
+        array_push(L->work, &ir->reports, ((IrReport){.name = "holds", .val = ir_as_feature(fn_builder(c), cond, axis)}));
         opt_dce(L->m, ir);
         ok = needs_data_alone(c, ir, k->at) && run_now(c, ir, holds, a, k->at);
     }
