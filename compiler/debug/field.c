@@ -34,8 +34,6 @@ struct Field {
     Side       side[2];
 };
 
-static const char slope[] = "slope ";                       /* how a program that was lowered with slopes calls them */
-
 /* ---- which updates, which parameters ------------------------------------------------------------------------------- */
 
 static bool is_update(const LowerResult *r, int fn)
@@ -45,15 +43,12 @@ static bool is_update(const LowerResult *r, int fn)
     return false;
 }
 
-static int slope_of(const IrModule *m, const IrReport *r)   /* the parameter's slot; -1: it is the loss */
-{
-    return strncmp(r->name, slope, strlen(slope)) ? -1 : ir_find_slot(m, r->name + strlen(slope));
-}
+static int slope_of(const IrReport *r) { return r->slope_of - 1; }        /* the parameter's slot; -1: it is the loss */
 
-static bool has_slopes(const IrModule *m, const IrFn *f)
+static bool has_slopes(const IrFn *f)
 {
     for (int i = 0; i < f->reports.n; i++)
-        if (slope_of(m, &f->reports.v[i]) >= 0) return true;
+        if (slope_of(&f->reports.v[i]) >= 0) return true;
     return false;
 }
 
@@ -61,7 +56,7 @@ static bool has_slopes(const IrModule *m, const IrFn *f)
 static GanStatus check_update(const Session *s, const IrFn *f, GanError *err)
 {
     const IrModule *m = s->lowered.ir;
-    if (!has_slopes(m, f)) return gan_error(err, GAN_WRONG, "an update goes along a direction, which is no loss's gradient: %s", f->name);
+    if (!has_slopes(f)) return gan_error(err, GAN_WRONG, "an update goes along a direction, which is no loss's gradient: %s", f->name);
     for (const IrNode *n = f->body.first; n; n = ir_next(n)) {
         bool kept = n->op == IR_read && (m->slots.v[n->attr->slot].kind == IR_SLOT_STATE || m->slots.v[n->attr->slot].kind == IR_SLOT_SCRATCH);
         if (kept && !session_starts(s, n->attr->slot))
@@ -92,7 +87,7 @@ static GanStatus list_slots(Field *f, const Session *s, GanError *err)
         const IrFn *fn = m->fns.v[i];
         GanStatus   st = is_update(&s->lowered, i) ? check_update(s, fn, err) : GAN_OK;
         for (int k = 0; !st && k < fn->reports.n; k++) {
-            int slot = slope_of(m, &fn->reports.v[k]);
+            int slot = slope_of(&fn->reports.v[k]);
             if (slot >= 0) add_slot(f, slot);
         }
         if (st) return st;
@@ -127,10 +122,10 @@ static void list_reads(const Field *f, Arena *a, IrFn *fn, Values *out)
 }
 
 /* The gradients among its reports, and whose each is. */
-static void list_slopes(const Field *f, const IrModule *m, Arena *a, const IrFn *fn, Values *out, Numbers *of)
+static void list_slopes(const Field *f, Arena *a, const IrFn *fn, Values *out, Numbers *of)
 {
     for (int i = 0; i < fn->reports.n; i++) {
-        int slot = slope_of(m, &fn->reports.v[i]);
+        int slot = slope_of(&fn->reports.v[i]);
         if (slot < 0) continue;
         array_push(a, out, fn->reports.v[i].val);
         array_push(a, of, f->of_slot[slot]);
@@ -162,7 +157,7 @@ static GanStatus derive(const Field *f, Side *s, int fn, Direction way, GanError
     GradReport    why = {0};
     pass_stops(&to->body);
     list_reads(f, a, to, &reads);
-    list_slopes(f, &s->m, a, to, &slopes, &of_slopes);
+    list_slopes(f, a, to, &slopes, &of_slopes);
     for (int i = 0; i < slopes.n; i++) slopes.v[i] = behind(slopes.v[i]);
     for (int i = 0; i < reads.n; i++) array_push(a, &of_reads, f->of_slot[reads.v[i]->def->attr->slot]);
     list_given(s, &b, a, way == FORWARD ? &of_reads : &of_slopes, &given);

@@ -201,7 +201,7 @@ void do_source(Repl *r, const char *args)
     for (uint32_t id = 1; *name && (f = source_file(s->sources, id)); id++)
         if (!f->library) found |= print_source(r, f, name);
     if (!found && *name) found = print_library_source(r, name);
-    if (!found && *name) repl_wrong(r, "nothing is called %s, in the program or the library: :source wants the name of a definition", GAN_SHOWN(name));
+    if (!found && *name) repl_wrong(r, "nothing is called %s, in the program or the library; :source wants a definition's name", GAN_SHOWN(name));
     else if (!found) repl_wrong(r, ":source wants the name of a definition, as in :source log_score");
 }
 

@@ -42,9 +42,10 @@ def transcript(script, args, d):
 
 
 def timeless(text):
-    """Without what depends on the clock, how many snapshots were taken, and lines of the library."""
-    text = re.sub(r"(<\w+>):\d+", r"\1:N", text)
-    return re.sub(r"^\d+ (snapshots of the past take) [\d.]+ (MiB .* at most) \d+ ", r"N \1 N \2 N ", text, flags=re.M)
+    """Without what depends on the clock, how many snapshots were taken, and without the library's line numbers."""
+    text = re.sub(r"^\d+ (snapshots of the past take) [\d.]+ (MiB .* at most) \d+ ", r"N \1 N \2 N ", text, flags=re.M)
+    text = re.sub(r"(<\w+>:)\d+(:\d+: note: it shows in the library, here\n) *\d+", r"\1N\2N", text)
+    return re.sub(r"(<\w+>:|of the library:\n) *\d+", r"\1N", text)
 
 
 def session(path, *flags):
