@@ -212,11 +212,30 @@ static Done is_done(const Lower *L, const Pending *p)
 
 /* ---- a flag for what only the running program knows: false where the value is made, true with each update that commits it */
 
-static void set_flag(Lower *L, Part *p, int slot, bool to)
+static IrVal **committed_flag(Part *p, int slot)
+{
+    for (int i = 0; i < p->commits.n; i++)
+        if (p->commits.v[i].slot == slot) return &p->commits.v[i].val;
+    return NULL;
+}
+
+static void flag_falls(Lower *L, Part *p, int slot)
 {
     Part *now = L->part;
     part_back(L, p);
-    array_push(L->work, &p->commits, ((IrCommit){slot, ir_const(&L->fn->b, IR_BOOL, to)}));
+    array_push(L->work, &p->commits, ((IrCommit){slot, ir_const(&L->fn->b, IR_BOOL, 0)}));
+    part_back(L, now);
+}
+
+/* taken: the condition under which the part commits the assignment; NULL: it does. Several updates of one part may. */
+static void flag_rises(Lower *L, Part *p, int slot, IrVal *taken)
+{
+    Part *now = L->part;
+    part_back(L, p);
+    IrBuilder *b = &L->fn->b;
+    IrVal **before = committed_flag(p, slot), *v = taken ? ir_or(b, before ? *before : fn_read(L, slot), taken) : ir_const(b, IR_BOOL, 1);
+    if (before) *before = v;
+    else array_push(L->work, &p->commits, ((IrCommit){slot, v}));
     part_back(L, now);
 }
 
@@ -228,14 +247,15 @@ static void flag_new(Lower *L, Pending *p)
     fn_leave_init(L, before);
     state_of_program(L, slot, STATE_OF_STATEMENTS);
     p->flag = 1 + slot;
-    set_flag(L, p->part, slot, false);
-    for (int i = 0; i < p->done.n; i++) set_flag(L, p->done.v[i].part, slot, true);
+    flag_falls(L, p->part, slot);
+    for (int i = 0; i < p->done.n; i++) flag_rises(L, p->done.v[i].part, slot, p->done.v[i].taken);
 }
 
 /* An update commits it. Of what is only looked ahead at nothing stays. */
-static void taken(Lower *L, const Pending *p)
+static void commits(Lower *L, Pending *p, IrVal *taken)
 {
-    if (p->flag && !L->g->ahead) set_flag(L, L->part, p->flag - 1, true);
+    if (p->flag && !L->g->ahead) flag_rises(L, L->part, p->flag - 1, taken);
+    array_push(L->work, &p->done, ((__typeof__(*p->done.v)){arm_now(L), L->part, taken}));
 }
 
 static int64_t times_of(const Pending *p) { return p->times ? p->times : 1; }
@@ -258,71 +278,117 @@ static bool counts(const Pending *p) { return p->picked || p->count; }
 
 static IrVal *where_assigned(IrBuilder *b, const Pending *p) { return p->picked ? ir_select(b, p->picked, p->v, ir_const_like(b, p->v, 0)) : p->v; }
 
-/* The same pending where no update has committed it yet. Nobody keeps the flag: each part reads what it is when the part begins. */
-static const Pending *where_waiting(Lower *L, Pending *p)
+/* Has no update committed it yet? Nobody keeps the flag: each part reads what it is when the part begins, and knows what it has done itself. */
+static IrVal *still_waits(Lower *L, Pending *p)
 {
     IrBuilder *b = &L->fn->b;
     if (!p->flag) flag_new(L, p);
     IrVal *waits = ir_not(b, fn_read(L, p->flag - 1));
+    for (int i = 0; i < p->done.n; i++)
+        if (p->done.v[i].part == L->part && p->done.v[i].taken) waits = ir_and(b, waits, ir_not(b, p->done.v[i].taken));
+    return waits;
+}
+
+/* The same pending where no update has committed it yet. */
+static const Pending *where_waiting(Lower *L, Pending *p)
+{
+    IrBuilder *b = &L->fn->b;
+    IrVal *waits = still_waits(L, p);
     Pending *once = arena_copy(L->a, p, sizeof *p);
     if (!p->times) once->picked = p->picked ? ir_and(b, p->picked, waits) : waits;
     else once->v = ir_select(b, waits, p->v, ir_const_like(b, p->v, 0)), once->count = ir_select(b, waits, counted(b, p), ir_const_like(b, p->v, 0));
     return once;
 }
 
-/* An update under a condition inside of a simultaneous has no part of its own, whose commits say that it was done. */
-static bool asks_too_much(Ctx *c, const Pending *p, Span at)
+/* ---- the mean over applications */
+
+static Mean mean_of_one(const Pending *p)
 {
-    if (arm_now(c->L) == c->L->part->arm) return false;
-    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a state that another update may have committed, committed under a condition in "
-                         "simultaneous");
-    diag_note(d, p->assign->span, "assigned here");
-    return true;
+    return (Mean){.slot = p->slot, .n = 1, .times = times_of(p), .first = p, .sum = p->v, .count = p->count, .picked = has_mean(p->v) ? NULL : p->picked};
 }
 
-void pending_twice(Ctx *c, int slot, Span at)
-{
-    diag_error(c->L->diags, at, E600, "not supported yet: %s is assigned in two updates that read one starting point, in one of them under a condition", c->L->m->slots.v[slot].path);
-}
-
-static void add_to_mean(IrBuilder *b, Mean *m, const Pending *p)
+/* The sum of those so far, with 0 where nothing is assigned, and their number for each element. */
+static void open_mean(IrBuilder *b, Mean *m, bool count)
 {
     if (m->n == 1) m->sum = where_assigned(b, m->first), m->count = counts(m->first) ? counted(b, m->first) : NULL;
-    if (counts(p) && !m->count) m->count = everywhere(b, p->v, m->times);       /* those before assign all elements */
-    if (m->count) m->count = ir_add(b, m->count, counted(b, p));
-    m->sum = ir_add(b, m->sum, where_assigned(b, p));
-    m->times += times_of(p);
-    m->n++;
+    if (count && !m->count) m->count = everywhere(b, m->sum, m->times);
+}
+
+static void add_to_mean(IrBuilder *b, Mean *m, Mean *more)
+{
+    bool count = m->count || more->count || (m->n == 1 && counts(m->first)) || (more->n == 1 && counts(more->first));
+    open_mean(b, m, count);
+    open_mean(b, more, count);
+    if (count) m->count = ir_add(b, m->count, more->count);
+    m->sum = ir_add(b, m->sum, more->sum);
+    m->times += more->times;
+    m->n += more->n;
+}
+
+/* Whole numbers: one value, wherever it is assigned. other: the condition that picks `more`, where no more than one of the two is ever done. */
+static void add_whole(Ctx *c, Mean *m, const Mean *more, IrVal *other)
+{
+    IrBuilder *b = &c->L->fn->b;
+    bool same = same_value(m->sum, more->sum, 8);
+    if (!same && !other) {
+        no_mean(c, more->first->assign, m->slot);
+        return;
+    }
+    if (!same) m->sum = ir_select(b, other, more->sum, m->sum);
+    m->picked = m->picked && more->picked ? ir_or(b, m->picked, more->picked) : NULL;
+}
+
+static int mean_at(const Changes *c, int slot)
+{
+    for (int i = 0; i < c->means.n; i++)
+        if (c->means.v[i].slot == slot) return i;
+    return -1;
 }
 
 /* With those of other updates that read the same starting point. */
-static void add(Ctx *c, const Pending *p, Span at, Changes *out)
+static void add(Ctx *c, Mean more, IrVal *other, Changes *out)
 {
-    Lower *L = c->L;
-    IrBuilder *b = &L->fn->b;
-    for (int i = 0; i < out->means.n; i++) {
-        if (out->means.v[i].slot != p->slot) continue;
-        const Pending *first = out->means.v[i].first;
-        if (!has_mean(p->v) && !counts(p) && !counts(first) && same_value(first->v, p->v, 8)) return;
-        if (!has_mean(p->v)) no_mean(c, p->assign, p->slot);
-        else add_to_mean(b, &out->means.v[i], p);
-        return;
-    }
-    if (changes_get(out, p->slot)) pending_twice(c, p->slot, at);
-    else array_push(L->a, &out->means, ((Mean){.slot = p->slot, .n = 1, .times = times_of(p), .first = p, .sum = p->v, .count = p->count}));
+    int at = mean_at(out, more.slot);
+    if (at < 0) array_push(c->L->a, &out->means, more);
+    else if (has_mean(more.sum)) add_to_mean(&c->L->fn->b, &out->means.v[at], &more);
+    else add_whole(c, &out->means.v[at], &more, other);
 }
 
 /* What no application assigns stays what it is where the update stands. */
 static IrVal *mean_of(Lower *L, const Mean *m)
 {
     IrBuilder *b = &L->fn->b;
-    if (m->n == 1 && !m->first->times) return m->first->picked ? ir_select(b, m->first->picked, m->first->v, fn_read(L, m->slot)) : m->sum;
+    IrVal *picked = has_mean(m->sum) ? m->first->picked : m->picked;
+    if (!has_mean(m->sum) || (m->n == 1 && !m->first->times)) return picked ? ir_select(b, picked, m->sum, fn_read(L, m->slot)) : m->sum;
     if (!m->count) return ir_div(b, m->sum, ir_const_like(b, m->sum, (double)m->times));
     IrVal *one = ir_const_like(b, m->count, 1);
     return ir_select(b, ir_compare(b, IR_GE, m->count, one), ir_div(b, m->sum, ir_max(b, m->count, one)), fn_read(L, m->slot));
 }
 
-void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out)
+/* The same where a condition holds: elsewhere nothing is assigned. */
+static Mean where_taken(IrBuilder *b, Mean m, IrVal *taken)
+{
+    if (!has_mean(m.sum)) {
+        m.picked = m.picked ? ir_and(b, taken, m.picked) : taken;
+        return m;
+    }
+    open_mean(b, &m, true);
+    m.sum = ir_select(b, taken, m.sum, ir_const_like(b, m.sum, 0));
+    m.count = ir_select(b, taken, m.count, ir_const_like(b, m.count, 0));
+    m.n++;                                                  /* no longer that of one alone */
+    return m;
+}
+
+bool pending_side(Ctx *c, const Changes *side, int slot, IrVal *taken, int outside, Changes *out)
+{
+    int at = mean_at(side, slot), before = mean_at(out, slot);
+    if (at < 0) return false;
+    add(c, where_taken(&c->L->fn->b, side->means.v[at], taken), before >= outside ? taken : NULL, out);
+    changes_put(c->L, out, slot, mean_of(c->L, &out->means.v[mean_at(out, slot)]));
+    return true;
+}
+
+void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, IrVal *taken, Changes *out)
 {
     Lower *L = c->L;
     if (!L->pendings.n) return;
@@ -332,10 +398,9 @@ void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const 
         Pending *p = L->pendings.v[i];
         bool wanted = is_moved(p, players, n_players) && (i >= from || depends(p, reached));
         Done done = wanted ? is_done(L, p) : DONE_YES;
-        if (done == DONE_YES || (done == DONE_ASK && asks_too_much(c, p, at))) continue;
-        add(c, done == DONE_ASK ? where_waiting(L, p) : p, at, out);
-        taken(L, p);
-        array_push(L->a, &p->done, ((__typeof__(*p->done.v)){arm_now(L), L->part}));
+        if (done == DONE_YES) continue;
+        add(c, mean_of_one(done == DONE_ASK ? where_waiting(L, p) : p), NULL, out);
+        commits(L, p, taken);
         if (!p->owner) note_unowned(L, p->assign, true);
     }
     for (int i = 0; i < out->means.n; i++) changes_put(L, out, out->means.v[i].slot, mean_of(L, &out->means.v[i]));

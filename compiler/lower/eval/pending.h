@@ -15,7 +15,7 @@ struct Pending {
     int         application;
     int         arm;                                        /* the side of a control statement, or the loop, that it was made in */
     bool        of_block;                                   /* made in a block of updates, and over with it */
-    ARRAY(struct { int arm; Part *part; }) done;            /* updates that have committed it, and the sides of control statements they are on; 0: outside of any */
+    ARRAY(struct { int arm; Part *part; IrVal *taken; }) done;      /* updates that have committed it, and the sides of control statements they are on; 0: outside of any; taken: the condition of an if around them in their part, or NULL */
     int         flag;                                       /* 1 + the slot that says, while the program runs, whether it has been committed; 0: that is known */
 };
 
@@ -30,9 +30,12 @@ void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign);
 /* The sum over the rounds of a loop, which each have assigned it; count: NULL, or how many of them each element. */
 void pending_add_rounds(Ctx *c, const LoopAssign *a, IrVal *sum, IrVal *count, int64_t times);
 void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */
-/* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
-void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);
-void pending_twice(Ctx *c, int slot, Span at);                                  /* reports a state that two updates of one starting point commit, one under a condition */
+/* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. taken: the condition of
+ * the ifs around it in its part; NULL: there is none. */
+void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, IrVal *taken, Changes *out);
+/* Does that side of an if, which is done where `taken` holds, commit an assignment to the slot? Then it joins those in `out`, of which `outside` were there
+ * before the if. */
+bool pending_side(Ctx *c, const Changes *side, int slot, IrVal *taken, int outside, Changes *out);
 void pending_check(Lower *L);                                                   /* an assignment that nothing commits is an error */
 
 /* The rule applied to a player's parameters and a gradient: new parameters and states. */

@@ -243,7 +243,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     }
     report_slopes(c, t, who, &d);
     move_by_slopes(c, s, t, who, opt, &d, out);
-    pending_commit(c, waiting, &y, 1, who->p, who->n, at, out);
+    pending_commit(c, waiting, &y, 1, who->p, who->n, t->taken, out);
 }
 
 /* ---- along: a direction of one's own in place of a gradient; for several players a record by player */
@@ -384,7 +384,7 @@ static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, V
         collect_tensors(c, g, at, tensor, &n, most);
         move(c, s, t, p, opt, g, out);
     }
-    pending_commit(c, waiting, tensor, n, who->p, who->n, at, out);
+    pending_commit(c, waiting, tensor, n, who->p, who->n, t->taken, out);
 }
 
 /* ---- the door */
@@ -416,20 +416,14 @@ static bool update_list(Ctx *c, const Ast *block, Together *t, Changes *out)
     return ok;
 }
 
-static bool among(const Changes *c, int n, int slot)
-{
-    for (int i = 0; i < n; i++)
-        if (c->list.v[i].slot == slot) return true;
-    return false;
-}
-
-/* What one side changes is the old value where the condition picks the other. before: how many changes were made in front of both. */
-static void merge_side(Ctx *c, const Ast *s, IrVal *cond, bool when, const Changes *side, int before, Changes *out)
+/* What one side changes is the old value where the condition picks the other. outside: how many means over applications there were before both. */
+static void merge_side(Ctx *c, IrVal *cond, bool when, const Changes *side, int outside, Changes *out)
 {
     Lower *L = c->L;
+    IrVal *taken = when ? cond : ir_not(fn_builder(c), cond);
     for (int i = 0; i < side->list.n; i++) {
         const Change *k = &side->list.v[i];
-        if (among(out, before, k->slot)) { pending_twice(c, k->slot, s->span); return; }
+        if (pending_side(c, side, k->slot, taken, outside, out)) continue;
         IrVal *other = changes_get(out, k->slot);
         if (!other) other = fn_read(L, k->slot);
         IrVal *mine = arith_convert(c, k->v, other->type.elem);
@@ -457,7 +451,7 @@ static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
     if (cond->type.elem != IR_BOOL || cond->type.rank || cond->type.axes.n)
         return diag_error(L->diags, s->if_.cond->span, E201, "a condition is true or false, and this is %s", val_text(L, v)), false;
     bool ok = true;
-    int moved = t->n_moved, most = moved, control = control_new(L), before = out->list.n;
+    int moved = t->n_moved, most = moved, control = control_new(L), n_means = out->means.n;
     for (int k = 0; k < 2 && side[k]; k++) {
         Changes mine = {0};
         Slots set = {0};
@@ -469,7 +463,7 @@ static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
         ok = update_list(c, side[k], t, &mine) && ok;
         arm_end(L, &arm, &set);
         if (t->n_moved > most) most = t->n_moved;
-        if (ok) merge_side(c, s, cond, !k, &mine, before, out);
+        if (ok) merge_side(c, cond, !k, &mine, n_means, out);
     }
     t->n_moved = most;
     t->taken = outer;
