@@ -89,7 +89,7 @@ struct Value {
         Compare       *compare;
         struct { Closure *closure; uint64_t place; } bijector;   /* its scope has members and arguments; place: of what makes it */
         struct { Closure *closure; } optimizer;             /* bound: waits for (w, g) */
-        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; } thunk;  /* a loss or member: evaluated where it is used */
+        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; struct Lent *lent; } thunk;  /* a loss or member: evaluated where it is used; lent: a derivative is by it (diff.c), or NULL */
         Scope         *module;
         const char    *report;                              /* its name; indices may follow */
     };
