@@ -367,5 +367,8 @@ IrSpan span_ir(Lower *L, Span at);
 Span   span_of_node(Lower *L, const IrNode *n);                                 /* SPAN_NONE when it has none */
 const char *path_join(Lower *L, const char *a, const char *b);
 const char *strf(Lower *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Limits: a tensor has so many dimensions, a value varies over so many sample axes. */
+Value *too_many_dims(Ctx *c, Span at);
+Value *too_many_axes(Ctx *c, Span at);
 /* "not supported yet: ..." */
 Value *unsupported(Ctx *c, Span at, const char *what);

@@ -679,7 +679,7 @@ static Value *builtin_one_hot(Ctx *c, const Call *k)
     if (!n) return mistake(c, k, "one_hot", "a class, or an integer and the number of classes", v);
     if (!type_class_fits(c, v, t, n, k->at, "the first argument of one_hot")) return val_error(c->L);
     IrInts d = ir_dims_of(&t->type), kept = d;
-    if (d.n == IR_MAX_RANK) return unsupported(c, k->at, "more than 8 dimensions");
+    if (d.n == IR_MAX_RANK) return too_many_dims(c, k->at);
     for (int i = 0; i < d.n; i++) kept.v[i] = i;
     d.v[d.n++] = n;
     if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);

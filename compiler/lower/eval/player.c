@@ -254,7 +254,7 @@ bool player_find_params(Ctx *c, Player *p, Span at)
     Ctx own = {.L = L, .scope = p->closure->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
     AstList params = player_params(p);
     Args args = {0};
-    Trial t = trial_begin(L, false);
+    Trial t = trial_begin(L, names_lack(L->names));         /* what applies it, with numbers that are known, may stand in what could not be read */
     own.axes = ir_one_axis(ir_axis(L->m, "example", 2));    /* a batch, for layers that look at theirs */
     for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
         const Ast *q = params.v[i];
