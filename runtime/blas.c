@@ -17,6 +17,8 @@ typedef struct Blas {
     char  why[400];                                         /* it is not */
     void (*sgemm)(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, float, const float *, int, const float *, int, float, float *, int);
     void (*dgemm)(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, double, const double *, int, const double *, int, double, double *, int);
+    void (*geev)(const char *left, const char *right, const int *n, double *a, const int *lda, double *re, double *im, double *vl, const int *ldvl, double *vr,
+                 const int *ldvr, double *work, const int *n_work, int *info, size_t left_length, size_t right_length);      /* NULL: it has none */
     char *(*config)(void), *(*core)(void);
     void (*set_threads)(int);
     int  (*threads)(void);
@@ -53,6 +55,8 @@ static void open_once(void)
     if (!library) return;
     find(library, "cblas_sgemm", &blas.sgemm);
     find(library, "cblas_dgemm", &blas.dgemm);
+    void *geev = dlsym(library, "dgeev_");
+    memcpy(&blas.geev, &geev, sizeof geev);
     find(library, "openblas_get_config", &blas.config);
     find(library, "openblas_get_corename", &blas.core);
     find(library, "openblas_set_num_threads", &blas.set_threads);
@@ -110,3 +114,21 @@ static bool begin(int64_t m, int64_t n, int64_t k, void *c, size_t elem, bool ad
     }
 BLAS(f32, float, blas.sgemm)
 BLAS(f64, double, blas.dgemm)
+
+/* ---- eigenvalues -------------------------------------------------------------------------------------------------- */
+
+GanStatus blas_geev(int n, double *a, double *re, double *im, double *vectors, GanError *err)
+{
+    int    info = 0, least = 1, n_work = 8 * n + 1;
+    double unused, *work = malloc(sizeof *work * (size_t)n_work);
+    pthread_once(&once, open_once);
+    if (!blas.open || !blas.geev || !work) {
+        GanStatus st = gan_error(err, GAN_WORLD, "there are no eigenvalues: %s", !work ? "no memory" : *blas.why ? blas.why : "OpenBLAS has no LAPACK here");
+        free(work);
+        return st;
+    }
+    if (blas.threads() != 1) blas.set_threads(1);
+    if (n) blas.geev("N", "V", &n, a, &n, re, im, &unused, &least, vectors, &n, work, &n_work, &info, 1, 1);
+    free(work);
+    return info ? gan_error(err, GAN_WRONG, "the eigenvalues of the matrix cannot be found") : GAN_OK;
+}

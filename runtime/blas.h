@@ -29,3 +29,7 @@ void      blas_about(char *text, size_t n);                 /* its version and k
  * B is k x n, or n x k with transpose_b. k = 0 gives zeros. */
 void blas_f32(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a, const float *b, float *c, bool add);
 void blas_f64(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const double *a, const double *b, double *c, bool add);
+
+/* Eigenvalues of a real matrix of n x n, column-major, which is overwritten; `vectors` takes unit vectors by columns, a pair's as real and imaginary part (LAPACK's dgeev,
+ * which OpenBLAS has). Not for programs: its bits are the machine's. GAN_WORLD: OpenBLAS cannot be loaded, or there is no memory; GAN_WRONG: it does not converge. */
+GanStatus blas_geev(int n, double *a, double *re, double *im, double *vectors, GanError *err);

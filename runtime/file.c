@@ -396,3 +396,19 @@ GanStatus file_write(const char *path, const void *data, size_t n, bool lasting,
     if (!s) s = file_new_end(&f, err);
     return s;
 }
+
+GanStatus file_rewrite(const char *path, const void *data, size_t n, GanError *err)
+{
+    FileNew     f;
+    struct stat st;
+    bool        there = !stat(path, &st);
+    GanStatus   s = file_new_begin(&f, path, (int64_t)n, false, err);
+    if (!s && there && fchown(f.fd, st.st_uid, st.st_gid)) errno = 0;       /* it stays ours: fine */
+    if (!s && there && fchmod(f.fd, st.st_mode & 07777)) {
+        s = failed(&f, "cannot be given its permissions", errno, err);
+        file_new_abort(&f);
+    }
+    if (!s) s = file_new_write(&f, data, n, err);
+    if (!s) s = file_new_end(&f, err);
+    return s;
+}

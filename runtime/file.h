@@ -50,3 +50,5 @@ bool      file_is_leftover(const char *name);
 
 /* All of the above at once. */
 GanStatus file_write(const char *path, const void *data, size_t n, bool lasting, GanError *err);
+/* The same of a file that is there, whose permissions and, where we may, owner it keeps. */
+GanStatus file_rewrite(const char *path, const void *data, size_t n, GanError *err);

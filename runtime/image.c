@@ -118,12 +118,20 @@ static void open_data(Open *o, const ImageData *r, GanTensor *t)
         t->data = (char *)rows(o, IMAGE_BLOB) + r->blob;
 }
 
+static const DataCalled *open_names(Open *o, CodeRange r)
+{
+    const ImageCalled *row = (const ImageCalled *)rows(o, IMAGE_DNAM) + r.first;
+    DataCalled        *name = arena_array(o->image->arena, DataCalled, r.n + 1);
+    for (int i = 0; i < r.n; i++) name[i] = (DataCalled){text_of(o, row[i].name, false), text_of(o, row[i].field, true)};
+    return name;
+}
+
 static void open_recipe(Open *o, const ImageRecipe *r, bool has_file, const GanTensor *t, DataRecipe *d)
 {
     *d = (DataRecipe){.format = (DataFormat)r->format, .relative = r->relative != 0, .path = text_of(o, r->path, !has_file), .name = text_of(o, r->name, true),
                       .field = text_of(o, r->field, true), .symbols = text_of(o, r->symbols, true), .elem = (GanElem)r->elem, .rank = r->rank, .finite = r->finite != 0, .from = r->from, .to = r->to,
                       .chosen = r->chosen != 0, .column = r->column, .n_columns = r->n_columns, .n_cut = r->n_cut, .sum = {r->sum[0], r->sum[1]}};
-    bool fits = r->format >= DATA_NONE && r->format < DATA_FORMATS && (r->format != DATA_NONE) == has_file && range_in(o, r->step, IMAGE_DSTP) && range_in(o, r->row, IMAGE_DROW) &&
+    bool fits = r->format >= DATA_NONE && r->format < DATA_FORMATS && (r->format != DATA_NONE) == has_file && range_in(o, r->step, IMAGE_DSTP) && range_in(o, r->row, IMAGE_DROW) && range_in(o, r->of, IMAGE_DNAM) &&
                 r->elem >= 0 && r->elem <= GAN_U8 && r->rank >= 0 && r->rank <= GAN_MAX_RANK;
     if (!WANT(o, fits, "a recipe of data makes no sense")) return;
     memcpy(d->dim, r->dim, sizeof d->dim);
@@ -132,6 +140,8 @@ static void open_recipe(Open *o, const ImageRecipe *r, bool has_file, const GanT
     d->n_steps = r->step.n;
     d->row = (const int64_t *)rows(o, IMAGE_DROW) + r->row.first;
     d->n_rows = r->row.n;
+    d->of = open_names(o, r->of);
+    d->n_of = r->of.n;
     WANT(o, !has_file || data_makes(d, t->elem, t->rank, t->dim), "a recipe of data makes no sense");
 }
 
@@ -265,6 +275,7 @@ static void open_tables(Open *o)
     GanProgram *p = &o->image->program;
     p->slot = arena_array(a, GanSlot, p->n_slots + 1);
     p->data = arena_array(a, GanTensor *, p->n_data + 1);
+    p->fact = arena_array(a, GanFact, p->n_facts + 1);
     DataRecipe *recipe = arena_array(a, DataRecipe, p->n_data + 1);
     p->recipe = recipe;
     if (!WANT(o, count(o, IMAGE_RCPE) == p->n_data, "it has recipes for %d of %d data", count(o, IMAGE_RCPE), p->n_data)) return;
@@ -274,6 +285,10 @@ static void open_tables(Open *o)
         open_data(o, (const ImageData *)rows(o, IMAGE_DATA) + i, p->data[i]);
         open_recipe(o, (const ImageRecipe *)rows(o, IMAGE_RCPE) + i, ((const ImageData *)rows(o, IMAGE_DATA))[i].blob == -1, p->data[i], &recipe[i]);
     }
+    for (int i = 0; i < p->n_facts; i++) {
+        const ImageFact *r = (const ImageFact *)rows(o, IMAGE_FACT) + i;
+        p->fact[i] = (GanFact){text_of(o, r->file, false), text_of(o, r->held, false)};
+    }
     for (int i = 0; i < p->n_slots && !o->bad; i++) open_slot(o, (const ImageSlot *)rows(o, IMAGE_SLOT) + i, &p->slot[i]);
     for (int i = 0; i < p->n_functions && !o->bad; i++) open_function(o, (const ImageFunction *)rows(o, IMAGE_FUNC) + i, &p->function[i]);
 }
@@ -282,9 +297,9 @@ static void open_program(Open *o)
 {
     const ImageProgram *r = rows(o, IMAGE_PROG);
     GanProgram         *p = &o->image->program;
-    *p = (GanProgram){.name = text_of(o, r->name, false), .source_hash = text_of(o, r->source_hash, false), .folder = text_of(o, r->folder, true), .made_with = text_of(o, r->made_with, true),
+    *p = (GanProgram){.name = text_of(o, r->name, false), .source_hash = text_of(o, r->source_hash, false), .folder = text_of(o, r->folder, true), .made_with = text_of(o, r->made_with, true), .text = text_of(o, r->source, true),
                       .state_bytes = (size_t)r->state_bytes,
-                      .init_fn = r->init_fn, .n_slots = count(o, IMAGE_SLOT), .n_data = count(o, IMAGE_DATA), .n_functions = count(o, IMAGE_FUNC),
+                      .init_fn = r->init_fn, .n_slots = count(o, IMAGE_SLOT), .n_data = count(o, IMAGE_DATA), .n_facts = count(o, IMAGE_FACT), .n_functions = count(o, IMAGE_FUNC),
                       .n_files = count(o, IMAGE_SRCS)};
     WANT(o, r->state_bytes >= 0 && r->state_bytes < (int64_t)1 << 46, "its state has no size");
     WANT(o, r->init_fn == -1 || within(r->init_fn, 1, p->n_functions), "it cannot begin");

@@ -38,7 +38,7 @@ typedef struct ImageSection {
 } ImageSection;
 
 typedef struct ImageProgram {
-    int64_t name, source_hash, folder, made_with;           /* texts */
+    int64_t name, source_hash, folder, made_with, source;   /* texts; source: of the main file */
     int64_t state_bytes, frame_bytes, scratch_bytes;
     int32_t init_fn, blas;
 } ImageProgram;
@@ -61,8 +61,11 @@ typedef struct ImageRecipe {                                /* of a DataRecipe *
     uint64_t  sum[2];
     int64_t   column, n_columns, cut[GAN_MAX_RANK];
     int32_t   format, relative, elem, rank, finite, chosen, n_cut, unused;
-    CodeRange step, row;                                    /* of DSTP, of DROW */
+    CodeRange step, row, of;                                /* of DSTP, of DROW, of DNAM */
 } ImageRecipe;
+
+typedef struct ImageCalled { int64_t name, field; } ImageCalled;        /* texts */
+typedef struct ImageFact { int64_t file, held; } ImageFact;             /* texts */
 
 typedef struct ImageFunction {
     int64_t   name, player;                                 /* texts */

@@ -116,6 +116,12 @@ typedef struct GanExtern {
     void      (*function)(void);
 } GanExtern;
 
+/* What the compiler has read in a file and made the program for, by name what it is of a run that goes on: its shape, or its words. */
+typedef struct GanFact {
+    const char *file;                                       /* as the program says it */
+    const char *held;                                       /* "f64[4, 2]" */
+} GanFact;
+
 typedef struct GanProgram {
     const char  *name;                                      /* the file's base name: names the run's folder */
     const char  *source_hash;                               /* of the source, every module it imports, and --set */
@@ -126,6 +132,7 @@ typedef struct GanProgram {
     size_t       state_bytes;
     GanTensor  **data;      int n_data;                     /* the DATA slots' tensors, already of the slot's element type */
     const DataRecipe *recipe;                               /* how each is made of a file */
+    GanFact     *fact;      int n_facts;                    /* of every file that was read when the program was compiled, also where nothing reads it later */
     const char  *folder;                                    /* where their relative paths begin; NULL: here */
     GanFunction *function;  int n_functions;
     GanSchedule *schedule;

@@ -153,15 +153,21 @@ static void add_facts(Text *t, const ReportFacts *f, int seeds)
     text_add(t, "</table>\n");
 }
 
+static void add_judgement(Text *t, const ReportExpect *e)
+{
+    text_add(t, !e->judged ? "<td>not judged yet" : e->held ? "<td class=yes>held" : "<td class=no>NOT held");
+}
+
 static void add_expects(Text *t, const ReportFacts *f)
 {
     if (!f->n_expects) return;
     text_add(t, "<table>\n");
     for (int i = 0; i < f->n_expects; i++) {
-        const ReportExpect *e = &f->expect[i];
         text_add(t, "<tr><td><code>expect ");
-        chart_escaped(t, e->text);
-        text_add(t, !e->judged ? "</code><td>not judged yet\n" : e->held ? "</code><td class=yes>held\n" : "</code><td class=no>NOT held\n");
+        chart_escaped(t, f->expect[i].text);
+        text_add(t, "</code>");
+        add_judgement(t, &f->expect[i]);
+        text_add(t, "\n");
     }
     text_add(t, "</table>\n");
 }
@@ -260,6 +266,7 @@ GanStatus report_write(const char *folder, const ReportFacts *f, GanError *err)
 /* ---- a page over seeds ------------------------------------------------------------------------------------------ */
 
 typedef struct Games {
+    const ReportGame *game;
     const char *folder;
     uint64_t    seed;                                       /* of the first */
     int         n;
@@ -324,21 +331,50 @@ static void add_charts(Text *t, const Games *g)
     text_add(t, "</section>\n");
 }
 
-/* The last values, a game a row, which leads to its page. */
+/* In how many games each expectation held, of those in which it was judged; and how many games failed. */
+static void add_counts(Text *t, const Games *g)
+{
+    int failed = 0;
+    for (int k = 0; k < g->n; k++) failed += g->game[k].failed;
+    if (!failed && !g->game[0].n_expects) return;
+    text_add(t, "<table>\n");
+    if (failed) text_printf(t, "<tr><td>failed<td class=no>%d of %d\n", failed, g->n);
+    for (int i = 0; i < g->game[0].n_expects; i++) {
+        int judged = 0, held = 0;
+        for (int k = 0; k < g->n; k++) {
+            const ReportExpect *e = &g->game[k].expect[i];
+            judged += e->judged;
+            held += e->judged && e->held;
+        }
+        text_add(t, "<tr><td><code>expect ");
+        chart_escaped(t, g->game[0].expect[i].text);
+        text_printf(t, "</code><td class=%s>held in %d of %d\n", held == judged ? "yes" : "no", held, judged);
+    }
+    text_add(t, "</table>\n");
+}
+
+/* The last values, a game a row, which leads to its page; what became of it, and of what the file expects. */
 static void add_table(Text *t, const Games *g)
 {
-    text_add(t, "<table>\n<tr><th>seed");
+    text_add(t, "<table>\n<tr><th>seed<th>run");
     for (int i = 0; i < g->n_names; i++) {
         text_add(t, "<th>");
         add_name(t, g->any[i]);
     }
+    for (int i = 0; i < g->game[0].n_expects; i++) {
+        text_add(t, "<th><code>expect ");
+        chart_escaped(t, g->game[0].expect[i].text);
+        text_add(t, "</code>");
+    }
     for (int k = 0; k < g->n; k++) {
         unsigned long long seed = g->seed + (uint64_t)k;
-        text_printf(t, "\n<tr><td><a href='seed-%llu/report.html'>%llu</a>", seed, seed);
+        const ReportGame *one = &g->game[k];
+        text_printf(t, "\n<tr><td><a href='seed-%llu/report.html'>%llu</a><td%s>%s at step %" PRId64, seed, seed, one->failed ? " class=no" : "", one->state, one->step);
         for (int i = 0; i < g->n_names; i++) {
             text_add(t, "<td>");
             if (g->curve[i][k]) text_printf(t, "%.6g", chart_last(g->curve[i][k]));
         }
+        for (int i = 0; i < one->n_expects; i++) add_judgement(t, &one->expect[i]);
     }
     text_add(t, "\n</table>\n");
 }
@@ -353,10 +389,10 @@ static void add_last_pictures(Text *t, const Games *g)
     text_add(t, "</section>\n");
 }
 
-GanStatus report_write_seeds(const char *folder, const ReportFacts *f, int n, GanError *err)
+GanStatus report_write_seeds(const char *folder, const ReportFacts *f, const ReportGame *game, int n, GanError *err)
 {
     Arena    *a = arena_new();
-    Games     g = {.folder = folder, .seed = f->seed, .n = n, .log = arena_array(a, Curves, n)};
+    Games     g = {.game = game, .folder = folder, .seed = f->seed, .n = n, .log = arena_array(a, Curves, n)};
     Text      page = text_in(a);
     GanStatus s = GAN_OK;
     for (int k = 0; k < n && !s; k++) s = chart_read_log(a, arena_printf(a, "%s/log.jsonl", folder_of(a, &g, k)), &g.log[k], err);
@@ -364,6 +400,7 @@ GanStatus report_write_seeds(const char *folder, const ReportFacts *f, int n, Ga
         sort_games(a, &g);
         begin_page(&page, f);
         add_facts(&page, f, n);
+        add_counts(&page, &g);
         add_charts(&page, &g);
         add_table(&page, &g);
         add_last_pictures(&page, &g);

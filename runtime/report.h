@@ -25,6 +25,14 @@ typedef struct ReportFacts {                                /* what the page say
  * that are not JSON, and pictures that are not PNG or larger than 8 MB, are left out. No log and no pictures still make a page. */
 GanStatus report_write(const char *folder, const ReportFacts *f, GanError *err);
 
+typedef struct ReportGame {                                 /* one of several */
+    const char         *state;                              /* as ReportFacts.state */
+    bool                failed;
+    int64_t             step;
+    const ReportExpect *expect;  int n_expects;             /* of every game the same ones */
+} ReportGame;
+
 /* Of several games in `folder`/seed-S, seeds f->seed to f->seed + n - 1: each report of all of them on the same axes, with their median; the
- * last values in a table; the last picture of each name; links to the games' own pages. f->expect is not read. */
-GanStatus report_write_seeds(const char *folder, const ReportFacts *f, int n, GanError *err);
+ * last values in a table, with what became of each and of what the file expects; the last picture of each name; links to the games' own pages. f->expect is
+ * not read. */
+GanStatus report_write_seeds(const char *folder, const ReportFacts *f, const ReportGame *game, int n, GanError *err);

@@ -298,11 +298,16 @@ Test(report, seeds)
         fclose(log);
     }
     ReportFacts f = {.title = "games", .seed = 7, .program = "report w = 1"};
-    cr_assert(report_write_seeds(folder, &f, 3, &err) == GAN_OK, "%s", err.message);
+    const ReportExpect held[] = {{"w < 50", true, true}, {"w > 30", true, false}}, other[] = {{"w < 50", true, true}, {"w > 30", true, true}}, open[] = {{"w < 50", false, false}, {"w > 30", false, false}};
+    const ReportGame game[] = {{"finished", false, 20, held, 2}, {"finished", false, 20, other, 2}, {"FAILED", true, 4, open, 2}};
+    cr_assert(report_write_seeds(folder, &f, game, 3, &err) == GAN_OK, "%s", err.message);
     size_t n;
     char  *page = get_file(in_folder(folder, "report.html"), &n);
     cr_expect(strstr(page, "7 to 9") && strstr(page, "median <b>30</b>, from 20 to 40 over 2"), "%s", page);
-    cr_expect(strstr(page, "<a href='seed-8/report.html'>8</a><td>40") && strstr(page, "<a href='seed-9/report.html'>9</a><td>\n"), "%s", page);
+    cr_expect(strstr(page, "<a href='seed-8/report.html'>8</a><td>finished at step 20<td>40<td class=yes>held<td class=yes>held\n"), "%s", page);
+    cr_expect(strstr(page, "<a href='seed-7/report.html'>7</a><td>finished at step 20<td>20<td class=yes>held<td class=no>NOT held\n"), "%s", page);
+    cr_expect(strstr(page, "<a href='seed-9/report.html'>9</a><td class=no>FAILED at step 4<td><td>not judged yet<td>not judged yet\n"), "%s", page);
+    cr_expect(strstr(page, "<td>failed<td class=no>1 of 3\n") && strstr(page, "w &lt; 50</code><td class=yes>held in 2 of 2\n") && strstr(page, "w &gt; 30</code><td class=no>held in 1 of 2\n"), "%s", page);
     cr_expect(strstr(page, "class='c m'") && strstr(page, "report w = 1"));
     free(page);
     drop_folder(folder);

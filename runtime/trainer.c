@@ -399,23 +399,33 @@ static GanStatus check_seed(const Trainer *t, const SafeFile *f)
 }
 
 /* Which data are others than the run of that file had; NULL: none, also where the file, an old one, says nothing of them. */
-static const char *other_data(const Trainer *t, const SafeFile *f)
+static const DataSum *other_data(const Trainer *t, const SafeFile *f)
 {
     for (int i = 0; i < t->data.n; i++) {
         const char *sum = safetensors_meta(f, t->data.v[i].key);
-        if (sum && strcmp(sum, t->data.v[i].sum)) return t->data.v[i].name;
+        if (sum && strcmp(sum, t->data.v[i].sum)) return &t->data.v[i];
     }
     return NULL;
 }
 
+/* " (f64[4, 2] then, f64[5, 2] now)", of what the program was compiled for; "" where the numbers alone are others. */
+static const char *difference(const DataSum *d, const SafeFile *f, char text[3 * DATA_SUM])
+{
+    char was[GAN_ERROR_TEXT];
+    *text = 0;
+    if (d->is_fact) snprintf(text, 3 * DATA_SUM, " (%.*s then, %s now)", DATA_SUM, gan_shown(safetensors_meta(f, d->key), was), d->sum);
+    return text;
+}
+
 static GanStatus check_data(const Trainer *t, const SafeFile *f)
 {
-    const char *other = other_data(t, f);
+    char           text[3 * DATA_SUM];
+    const DataSum *other = other_data(t, f);
     if (!other) return GAN_OK;
     return gan_error_in(t->err, GAN_WRONG, t->o->out,
-                        "the data %s are not those that this run was made with: with those it goes on; without --resume a new run starts, and with "
+                        "the data %s are not those that this run was made with%s: with those it goes on; without --resume a new run starts, and with "
                         "--checkpoint FILE it starts from a state in checkpoints/",
-                        other);
+                        other->name, difference(other, f, text));
 }
 
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
@@ -666,6 +676,11 @@ static void keep_snapshot(Trainer *t)
     t->calls = 0;
 }
 
+static void tell_place(Trainer *t)
+{
+    if (t->o->hooks.place && !replaying(t)) t->o->hooks.place(t->o->hooks.user, &t->here, t->rounds);
+}
+
 static void note_lines(Trainer *t)
 {
     if (!replaying(t)) t->lines = t->log ? log_lines(t->log) : 0;
@@ -677,7 +692,10 @@ static Flow walk_sequence(Trainer *t, const GanSchedule *n)
     for (int64_t i = take(t); i < n->n_kids && flow == GO_ON; i++) {
         push(t, i);
         if (!t->blocks) note_lines(t);
-        if (!t->blocks && !resuming(t)) keep_snapshot(t);
+        if (!t->blocks && !resuming(t)) {
+            keep_snapshot(t);
+            tell_place(t);
+        }
         flow = walk(t, n->kid[i]);
         pop(t);
     }
@@ -744,6 +762,7 @@ static Flow one_round(Trainer *t, const GanSchedule *n)
     note_lines(t);
     if (!replaying(t)) keep_snapshot(t);
     else if (t->rounds == t->failed_round) save_between_rounds(t, &t->here);
+    tell_place(t);
     Flow flow = walk_kids(t, n);
     if (flow != LEAVE_BLOCK && flow != GO_ON) return flow;
     Flow line = close_line(t);
@@ -921,6 +940,20 @@ static Flow end_statement(Trainer *t, const GanSchedule *n, Flow flow)
     return replaying(t) ? flow : save_if_due(t, &next, flow);
 }
 
+static bool holds_others(const GanSchedule *n) { return n->kind < GAN_CALL; }
+
+static bool is_stopped_before(const Trainer *t, const GanSchedule *n)
+{
+    const TrainerHooks *h = &t->o->hooks;
+    return h->before && !replaying(t) && !holds_others(n) && !h->before(h->user, n);
+}
+
+static bool is_stopped_after(const Trainer *t, const GanSchedule *n)
+{
+    const TrainerHooks *h = &t->o->hooks;
+    return h->after && !replaying(t) && !holds_others(n) && !h->after(h->user, n, n->fn >= 0 ? t->out[n->fn] : NULL);
+}
+
 static Flow walk(Trainer *t, const GanSchedule *n)
 {
     static Flow (*const walker[])(Trainer *, const GanSchedule *) = {
@@ -930,7 +963,9 @@ static Flow walk(Trainer *t, const GanSchedule *n)
         [GAN_STOP] = walk_stop,         [GAN_EXPECT] = walk_expect,
     };
     if (t->here.n >= DEEPEST) return fail(t, GAN_WRONG, n, "the schedule is nested deeper than %d", DEEPEST);
+    if (is_stopped_before(t, n)) return INTERRUPTED;
     Flow flow = walker[n->kind](t, n);
+    if ((flow == GO_ON || flow == LEAVE_BLOCK) && is_stopped_after(t, n)) return INTERRUPTED;
     return t->blocks || n->kind == GAN_SEQUENCE || !t->here.n ? flow : end_statement(t, n, flow);
 }
 
@@ -1193,8 +1228,10 @@ static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
     if (strcmp(source, t->program->source_hash)) return gan_error_in(t->err, GAN_WRONG, path, "was made by another version of the program, or with another --set");
     if (!comes_by(t->program->schedule, &where, steps ? strtoll(steps, NULL, 10) : -1, t->o->steps))
         return gan_error_in(t->err, GAN_WRONG, path, "is of a run with other numbers of steps, and one with these does not come by there");
-    const char *other = other_data(t, f);
-    return other ? gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others; its state alone can be taken", other) : GAN_OK;
+    char           text[3 * DATA_SUM];
+    const DataSum *other = other_data(t, f);
+    if (!other) return GAN_OK;
+    return gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others%s; its state alone can be taken", other->name, difference(other, f, text));
 }
 
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)

@@ -43,6 +43,10 @@ typedef struct TrainerHooks {                               /* any may be NULL; 
     void (*say)(void *user, const char *line);              /* a warning or a note for a person */
     bool (*next)(void *user);                               /* before each round; false ends the run there, without a save */
     bool (*round)(void *user);                              /* after each round; false ends the run as if interrupted, without a save */
+    /* Where a run can be gone on from that has this state: before each round, and each statement outside of rounds. */
+    void (*place)(void *user, const TrainerPath *here, int64_t rounds);
+    bool (*before)(void *user, const GanSchedule *n);       /* each statement that holds no others; false ends the run there, as if interrupted, between places */
+    bool (*after)(void *user, const GanSchedule *n, void *const *out);      /* it is done, with these outputs (NULL: it has none); false as before() */
 } TrainerHooks;
 
 typedef struct TrainerOptions {

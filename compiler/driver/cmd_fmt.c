@@ -26,7 +26,7 @@ static int settle(const Options *o, const char *path, const SourceFile *f, Text 
     }
     if (is_stdin) return fputs(text_str(styled), stdout) < 0 ? EXIT_RUN_FAILED : EXIT_DONE;
     if (same) return EXIT_DONE;
-    if (file_write(path, text_str(styled), styled->n, false, &err)) return say_error(&o->run, &err);
+    if (file_rewrite(path, text_str(styled), styled->n, &err)) return say_error(&o->run, &err);
     printf("%s: written\n", GAN_SHOWN(path));
     return EXIT_DONE;
 }

@@ -26,7 +26,7 @@ static LowerOptions lower_options(const Session *s)
     LowerSetting      *set = arena_array(s->arena, LowerSetting, given->n + 1);
     for (int i = 0; i < given->n; i++) set[i] = (LowerSetting){given->v[i].name, given->v[i].value};
     return (LowerOptions){.real = s->o->f64 || s->o->gradients ? IR_F64 : IR_F32, .folder = s->folder, .setting = set, .n_settings = given->n,
-                          .slopes = s->o->gradients, .advice = s->o->pedantic};
+                          .shapes = s->o->shapes, .slopes = s->o->gradients, .advice = s->o->pedantic};
 }
 
 int session_print(const Options *o, const Diags *diags)
@@ -34,7 +34,7 @@ int session_print(const Options *o, const Diags *diags)
     Text out = text_in(sources_arena(diags_sources(diags)));
     if (o->run.json_diagnostics) diags_print_json(diags, &out);
     else diags_print_text(diags, &out, o->run.color);
-    fputs(text_str(&out), stderr);
+    fputs(text_str(&out), o->said && *o->said ? *o->said : stderr);
     return diags_failed(diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
 }
 
@@ -49,17 +49,42 @@ void session_print_statement(const Session *s, const GameLine *l)
 
 static int print_diagnostics(const Session *s) { return session_print(s->o, s->diags); }
 
-int session_open(Session *s, const Options *o, const char *file)
+static void begin(Session *s, const Options *o, const char *file)
 {
     *s = (Session){.o = o, .arena = arena_new()};
     s->sources = sources_new(s->arena);
     s->diags = diags_new(s->sources);
     s->folder = folder_of(s->arena, file);
-    LowerOptions      l = lower_options(s);
+}
+
+/* NULL: the library alone. */
+static void lower(Session *s, const SourceFile *source)
+{
+    LowerOptions l = lower_options(s);
+    if (source) {
+        s->file = source->name;
+        s->text = source->text;
+    }
+    lower_program(s->arena, source, &l, s->diags, &s->lowered);
+}
+
+int session_open(Session *s, const Options *o, const char *file)
+{
+    begin(s, o, file);
     const SourceFile *source = file ? source_read(s->sources, file, SPAN_NONE, s->diags) : NULL;
-    if (source) s->text = source->text;
-    if (source || !file) lower_program(s->arena, source, &l, s->diags, &s->lowered);
+    if (source || !file) lower(s, source);
     return print_diagnostics(s);
+}
+
+int session_open_text(Session *s, const Options *o, const char *name, const char *text, bool known)
+{
+    begin(s, o, name);
+    const SourceFile *source = source_add(s->sources, name, text, strlen(text));
+    if (!source) diag_error(s->diags, SPAN_NONE, E001, "%s is larger than %d MB", name, SOURCE_MAX >> 20);
+    if (source) lower(s, source);
+    if (!known || diags_failed(s->diags)) return print_diagnostics(s);
+    s->diags = diags_new(s->sources);
+    return EXIT_DONE;
 }
 
 int session_add(Session *s, const char *text, int64_t n)
@@ -153,9 +178,10 @@ const char *session_identifier(const Session *s, const char *name)
     return names_word(s->arena, arena_printf(s->arena, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name));
 }
 
-static bool starts_with_a_value(const LowerResult *r, int slot)
+bool session_starts(const Session *s, int slot)
 {
-    const IrFn *init = r->ir->fns.v[r->program->init_fn];
+    const LowerResult *r = &s->lowered;
+    const IrFn        *init = r->ir->fns.v[r->program->init_fn];
     if (lower_is_report(r, slot)) return false;
     for (int i = 0; i < init->commits.n; i++)
         if (init->commits.v[i].slot == slot) return true;
@@ -168,7 +194,7 @@ static int only_run_fills(const Session *s, int fn, int given)
     const IrModule *m = s->lowered.ir;
     for (const IrNode *n = m->fns.v[fn]->body.first; n; n = ir_next(n)) {
         bool kept = n->op == IR_read && (m->slots.v[n->attr->slot].kind == IR_SLOT_STATE || m->slots.v[n->attr->slot].kind == IR_SLOT_SCRATCH);
-        if (kept && n->attr->slot < given && !starts_with_a_value(&s->lowered, n->attr->slot)) return n->attr->slot;
+        if (kept && n->attr->slot < given && !session_starts(s, n->attr->slot)) return n->attr->slot;
     }
     return -1;
 }

@@ -12,6 +12,7 @@ typedef struct Session {
     Sources       *sources;
     Diags         *diags;
     const char    *folder;                                  /* of the program's file; NULL: here */
+    const char    *file;                                    /* its name, as messages say it; NULL: there is none */
     const char    *text;                                    /* of that file; NULL: there is none */
     LowerResult    lowered;                                 /* .ir, .program */
     Game           game;                                    /* after session_start: the program, an engine, a state */
@@ -25,6 +26,8 @@ int  session_print(const Options *o, const Diags *diags);
 
 /* Reads and lowers `file` ("-": stdin; NULL: the library alone). On an error everything found is printed. Close the session in every case. */
 int  session_open(Session *s, const Options *o, const char *file);
+/* The same of a text. `name` is what its places say and beside which files are looked for. `known`: its warnings were said before, and are not again. */
+int  session_open_text(Session *s, const Options *o, const char *name, const char *text, bool known);
 enum { SESSION_SAMPLES = 1024 };                            /* the most that a call of a sampler draws: more are drawn by more calls */
 
 /* Adds a function for an expression (n = 0), or for n draws of a distribution; -1 after printing what is wrong. */
@@ -42,6 +45,9 @@ const char *session_identifier(const Session *s, const char *name);
 
 /* The path of a slot that `fn` reads and that only a run fills, or NULL. Slots from `given` on are filled by who calls it. */
 const char *session_needs(const Session *s, int fn, int given);
+
+/* Has the slot a value before the program runs: a parameter, a state with a beginning? Not: what a statement computes and keeps. */
+bool session_starts(const Session *s, int slot);
 
 /* Fills the state: from --checkpoint, else from the newest checkpoint of the program's default folder if `trained`, else by the initialising function: an
  * error if the function `fn`, which is to be run on it, reads what only a run computes. */

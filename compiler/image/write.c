@@ -62,12 +62,14 @@ static void add_data(Writer *w, const GanTensor *t, const DataRecipe *from)
     ImageData   r = {.bytes = (int64_t)t->bytes, .elem = (int32_t)t->elem, .rank = t->rank};
     ImageRecipe how = {.path = text_at(w, from->path), .name = text_at(w, from->name), .field = text_at(w, from->field), .symbols = text_at(w, from->symbols), .from = from->from, .to = from->to,
                        .format = (int32_t)from->format, .relative = from->relative, .elem = (int32_t)from->elem, .rank = from->rank, .finite = from->finite,
-                       .chosen = from->chosen, .column = from->column, .n_columns = from->n_columns, .n_cut = from->n_cut, .sum = {from->sum[0], from->sum[1]}, .step = {rows_of(w, IMAGE_DSTP), from->n_steps}, .row = chosen_rows(w, from)};
+                       .chosen = from->chosen, .column = from->column, .n_columns = from->n_columns, .n_cut = from->n_cut, .sum = {from->sum[0], from->sum[1]}, .step = {rows_of(w, IMAGE_DSTP), from->n_steps}, .row = chosen_rows(w, from),
+                       .of = {rows_of(w, IMAGE_DNAM), from->n_of}};
     r.blob = from->format == DATA_NONE ? add_elements(w, t) : -1;
     memcpy(r.dim, t->dim, sizeof r.dim);
     memcpy(how.dim, from->dim, sizeof how.dim);
     memcpy(how.cut, from->cut, sizeof how.cut);
     add_rows(w, IMAGE_DSTP, from->step, from->n_steps);
+    for (int i = 0; i < from->n_of; i++) ADD(w, DNAM, (ImageCalled){text_at(w, from->of[i].name), text_at(w, from->of[i].field)});
     ADD(w, DATA, r);
     ADD(w, RCPE, how);
 }
@@ -110,10 +112,11 @@ static void add_extern(Writer *w, const GanExtern *x)
 
 static void add_program(Writer *w, const GanProgram *p, const Code *c)
 {
-    ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .folder = text_at(w, p->folder), .made_with = text_at(w, p->made_with), .state_bytes = (int64_t)p->state_bytes,
+    ADD(w, PROG, (ImageProgram){.name = text_at(w, p->name), .source_hash = text_at(w, p->source_hash), .folder = text_at(w, p->folder), .made_with = text_at(w, p->made_with), .source = text_at(w, p->text), .state_bytes = (int64_t)p->state_bytes,
                                 .frame_bytes = c->frame_bytes, .scratch_bytes = c->scratch_bytes, .init_fn = p->init_fn, .blas = c->blas});
     for (int i = 0; i < p->n_slots; i++) add_slot(w, &p->slot[i]);
     for (int i = 0; i < p->n_data; i++) add_data(w, p->data[i], &p->recipe[i]);
+    for (int i = 0; i < p->n_facts; i++) ADD(w, FACT, (ImageFact){text_at(w, p->fact[i].file), text_at(w, p->fact[i].held)});
     for (int i = 0; i < p->n_functions; i++) add_function(w, &p->function[i]);
     for (int i = 0; i < p->n_files; i++) ADD(w, SRCS, (int64_t){text_at(w, p->file[i])});
     for (int i = 0; i < p->n_models; i++)

@@ -32,6 +32,7 @@ typedef struct Version  Version;
 typedef struct Pending  Pending;
 typedef struct Block    Block;
 typedef struct Face     Face;
+typedef struct Term     Term;
 
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
@@ -64,6 +65,7 @@ struct Value {
     const char *estimate;                                   /* what kind of estimate it is, as bound(x) and its like say; NULL: nothing is said. What is computed from it is none */
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
     const char *why;                                        /* of a V_BOOL that is false: where it shows (require.c); NULL: the value says all */
+    Term     *term;                                         /* of a V_REAL known now: how functions that round have made it (exact.c); NULL: a number like others */
     Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
     union {
         int64_t     i;
@@ -144,6 +146,9 @@ struct Scope {
 /* An arm of where(cond, yes, no) that is being evaluated: what is made there counts where the condition holds, or where it does not. */
 typedef struct Guard { const IrVal *cond; bool holds; const struct Guard *up; } Guard;
 
+/* What body is evaluated for whom, for messages. */
+typedef struct Applied { Span at; const struct Applied *up; } Applied;
+
 struct Ctx {
     Lower      *L;
     Scope      *scope;
@@ -155,6 +160,7 @@ struct Ctx {
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
     uint64_t    site;                                       /* the calls and rounds between the instance's body and here */
     int         calls;
+    const Applied *applied;                                 /* where the body at hand was applied, and those around it; NULL: it is no body */
     int         application;                                /* of a function, layer, net, member: a number of its own; 0: none */
     const char *index;                                      /* "[kl,js]" inside loops at the top level, else "" */
     const char *name;                                       /* that the value gets: of an instance made here; NULL: none */
@@ -177,13 +183,21 @@ typedef enum { STATE_OF_PLAYER, STATE_OF_STATEMENTS, STATE_OF_UPDATES, STATE_OF_
 
 typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
-typedef struct Carried { IrVal *param; IrVal *init; Span at; } Carried;     /* what a scan carries: in its body, and before its first round */
+typedef struct Carried { IrVal *param; IrVal *init; Span at; int64_t n; } Carried;      /* what a scan of n rounds carries: in its body, and before its first round */
 
-/* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells. */
-typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const char *what; Span at; } CarriedAsk;
+/* A derivative in a body that goes on in the rounds before: the loop whose body this is has to be unrolled for it. */
+typedef struct Unroll { const IrBlock *body; Carried k; const char *what; Span at; } Unroll;
 
-/* An assignment in a body that a scan runs: it waits behind the loop, with those of its other rounds. */
-typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; } LoopAssign;
+/* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells.
+ * by: what it is by has the value of a time that is looked ahead at, in this round alone; NULL: it has that of outside. */
+typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const struct By *by; const char *what; Span at; } CarriedAsk;
+
+/* An update of `after` in such a body; owner: whom it moves, NULL: nobody more. */
+typedef struct AheadMove { const Player *owner; Span at; } AheadMove;
+
+/* An assignment in a body that a scan runs: it waits behind the loop, with those of its other rounds. Of a loop in that body it is the sum over the
+ * rounds there (times, count: as of a Pending). */
+typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; int64_t times; IrVal *count; } LoopAssign;
 
 struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;
@@ -197,7 +211,9 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
     ARRAY(Carried) carried;                                 /* by the scans whose bodies are being built, from without */
     ARRAY(CarriedAsk) carried_asks;
+    Unroll     unroll;                                      /* body: NULL, or until that loop knows everything is V_ERROR, and nothing is said */
     ARRAY(LoopAssign) loop_assigns;                         /* of the body that is being built, and of those around it before */
+    ARRAY(AheadMove) ahead_moves;                           /* the same */
 };
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */
@@ -230,7 +246,7 @@ struct Player {
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
-    bool        updated, found;                             /* found: all parameters are known */
+    bool        updated, tried, found;                      /* tried: by updates that are looked ahead at; found: all parameters are known */
     bool        ahead;                                      /* made in a quiet trial: who declares it then says what it takes along */
 };
 
@@ -321,12 +337,20 @@ struct Lower {
     ARRAY(Player *)    players;
     ARRAY(GanTensor *) owned;                               /* tensors to free, views among them not */
     ARRAY(struct { int slot; GanTensor *t; const DataRecipe *recipe; bool looked; const int *by; int n_by; }) data;      /* tensors of DATA slots; looked: what is in it decided something; by: as in DataField */
+    ARRAY(int)    choosers;                                 /* slots of files' data whose numbers have chosen rows: a program is held to them, also where nobody draws these */
+    ARRAY(struct { GanFact is; int format; }) facts;        /* of files that were read; -1: as a list of words */
     ARRAY(struct { const Ast *decl; GanExtern is; }) externs;       /* simulators that were drawn from, each with every sizes it had */
-    ARRAY(const char *) reports;
-    ARRAY(struct { const char *name; Value **index; int n; }) indexed;      /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
+    NameTable     reports;                                  /* what those so far are called, with indices and without */
+    ARRAY(struct { Value **index; int n; }) indexed;        /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
+    NameTable     indexed_at;
+    ARRAY(struct { const char *name; int alternates; int arm; Span at; }) pictures;     /* and how many alternate blocks had begun, so that two of a name may be of one step */
+    NameTable     picture_at;                               /* the last of the name */
+    int           alternates;
     ARRAY(GameLine)    lines;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
+    ARRAY(struct { const IrVal *density; const IrVal *x; Dist *dist; }) densities;    /* that were asked for, each at the value x */
+    ARRAY(struct { const IrVal *v; const char *why; }) uncut;             /* values through which a derivative must not lose a path to a condition or an index */
     NameTable     fn_names, root_names, stream_names, extern_names;       /* root_names: what the paths of slots begin with */
     Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, of a model with all its arguments, of a player its parameters; set by evaluation */
     const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */

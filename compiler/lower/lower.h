@@ -23,6 +23,7 @@ typedef struct LowerOptions {
     const LowerSetting  *setting;
     int                  n_settings;
     bool                 advice;                            /* also on what is right, and yet rarely meant (lang/check/advice.h) */
+    bool                 shapes;                            /* nothing will run: images are not read, where their file says how many there are, of which size */
     bool                 slopes;                            /* updates report their gradients, too: behind each loss, "slope PATH" for each parameter */
 } LowerOptions;
 
@@ -53,8 +54,10 @@ typedef struct LowerResult {
     GamePlayer *player;  int n_players;
     const char **net;    int n_nets;                        /* nets that it declares there */
     const char **model;  int n_models;                      /* implicit and prescribed models and distributions that the program declares at its top */
+    const char **compared;  int n_compared;                 /* comparisons with a name that it declares there */
     Span       *external_at;                                /* where each of program->external is declared */
     Lower      *lower;                                      /* for the calls below */
+    int64_t     batch;                                      /* for lower_expression, of who calls it: what an E without a size draws; 0: it must be given */
 } LowerResult;
 
 /* `file` may be NULL: an empty program that imports the whole library (gan eval without FILE). Everything lives in the arena,

@@ -531,7 +531,8 @@ Test(lower, recipes)
     end(&c);
 }
 
-/* What a predicate has looked at is held to its sum: the table's own recipe, or that of a table beside it that nobody else reads. */
+/* What a predicate has looked at is held to its sum: the table's own recipe, those of other columns of its file, or that of a table
+ * beside it that nobody else reads. */
 Test(lower, recipes_of_chosen_rows)
 {
     Case c;
@@ -545,7 +546,7 @@ Test(lower, recipes_of_chosen_rows)
     cr_expect_eq(followed(&c), 5);
     const DataRecipe *x = recipe_of(&c, "odd", "x"), *y = recipe_of(&c, "d", "y"), *own = recipe_of(&c, "own", NULL), *a = recipe_of(&c, "a", NULL), *b = recipe_of(&c, "b", NULL);
     cr_assert(x && y && own && a && b && !recipe_of(&c, "odd", "y") && !recipe_of(&c, "d", "x"));
-    cr_expect(x->n_rows == 1 && x->row[0] == 1 && !x->chosen && x->n_columns == 1 && x->column == 0);
+    cr_expect(x->n_rows == 1 && x->row[0] == 1 && x->chosen && x->n_columns == 1 && x->column == 0);
     cr_expect(!y->n_rows && y->chosen && y->column == 1);
     cr_expect(own->chosen && own->n_rows == 3 && own->from == 1 && own->to == 3 && own->row[1] == 2);
     cr_expect(!a->chosen && a->n_rows == 4 && a->from == 0 && a->to == 1 && b->row == a->row && b->from == 1 && b->to == 4);

@@ -503,6 +503,21 @@ void names_hint(Diag *d, StdlibFind *find, const char *const *library, const cha
     else if (near) diag_hint(d, "did you mean %s?", near);
 }
 
+/* The comparison of the file that has a member of this name; NULL: none. */
+static const char *comparison_with(Check *c, const char *name)
+{
+    AstList stmts = c->module->ast ? c->module->ast->file.stmts : (AstList){0};
+    for (int i = 0; i < stmts.n; i++) {
+        const Ast *value = stmts.v[i]->kind == AST_COMPARE ? stmts.v[i]->compare.value : NULL;
+        const Ast *callee = value && value->kind == AST_CALL ? value->call.callee : NULL;
+        const Bound *b = callee ? fact(&c->n->uses, callee, NULL) : NULL;
+        const Ast *body = b && b->node->kind == AST_DEFINE ? b->node->define.body : NULL;
+        for (int k = 0; body && body->kind == AST_BLOCK && k < body->block.stmts.n; k++)
+            if (body->block.stmts.v[k]->kind == AST_MEMBER && !strcmp(body->block.stmts.v[k]->member.name, name)) return stmts.v[i]->compare.name;
+    }
+    return NULL;
+}
+
 static bool binds(const Ast *open, const char *name)
 {
     for (int i = 0; open->kind == AST_EXPECTATION && i < open->expectation.binders.n; i++) {
@@ -524,6 +539,11 @@ static void unknown(Check *c, const Ast *n)
     if (c->open && binds(c->open, name)) {
         diag_note(d, c->open->span, "E[..] binds %s, and stops at + and -", name);
         diag_hint(d, "write E[..] (...) around all that it is the mean of");
+        return;
+    }
+    const char *of = comparison_with(c, name);
+    if (of) {
+        diag_hint(d, "a member is called with what it belongs to: %s.%s", of, name);
         return;
     }
     for (int i = 0; c->n->library[i]; i++)
@@ -896,12 +916,26 @@ static bool is_foreign(Check *c, const Ast *n)
     return true;
 }
 
+/* The module that the file imports and that declares the name; NULL: none. */
+static const Module *imported_with(const Check *c, const char *name)
+{
+    for (int i = 0; i < c->module->n_imports; i++)
+        if (module_has(c->n, c->module->import[i], name)) return c->module->import[i];
+    return NULL;
+}
+
 static void no_member(Check *c, const Ast *n, const Module *m)
 {
     const Top *t = top_of(c->n, m);
     const char *near = NULL, *all = nearest(c, n->field.name);
     int distance = names_reach(n->field.name);
     Diag *d = diag_error(c->diags, n->field.name_span, E100, "the module %s has no %s", m->name, n->field.name);
+    const Module *other = imported_with(c, n->field.name);
+    if (other || (all && !strcmp(all, n->field.name))) {
+        if (other) diag_hint(d, "it is in %s: %s.%s, or %s alone", other->name, module_last(other->name), n->field.name, n->field.name);
+        else diag_hint(d, "%s stands without a module", n->field.name);
+        return;
+    }
     for (int i = 0; t && i < t->of.n; i++) names_nearer(t->of.v[i]->name, n->field.name, &near, &distance);
     names_hint(d, c->n->find, c->n->library, n->field.name, near ? near : all && names_alike(all, n->field.name) ? all : NULL);
 }

@@ -34,7 +34,7 @@ static void end_turn(const Game *g)
 
 static const char *name_of(const Game *g) { return g->chorus ? g->name : ""; }
 
-static void say(void *game, const char *line)
+void game_say(void *game, const char *line)
 {
     const Game *g = game;
     size_t      n = strncmp(line, "warning: ", 9) ? 0 : 9;
@@ -64,7 +64,7 @@ static int say_failed(Game *g, const GanError *err, const TrainerResult *r)
     int status = complain(g, err);
     if (r->failed_fn >= 0 && g->failed) g->failed(g->self, r->failed_fn, &g->state);
     end_turn(g);
-    if (r->checkpoint[0]) say(g, arena_printf(g->arena, "the last good state is in %s", r->checkpoint));
+    if (r->checkpoint[0]) game_say(g, arena_printf(g->arena, "the last good state is in %s", r->checkpoint));
     return status;
 }
 
@@ -146,6 +146,12 @@ static bool count_round(void *game)
     return true;
 }
 
+static bool tell_round(void *game)
+{
+    const Game *g = game;
+    return g->round(g->round_self);
+}
+
 int game_train(Game *g, const char *folder, TrainerResult *r)
 {
     bool           log_to_stdout = g->o->log && !strcmp(g->o->log, "-");
@@ -155,7 +161,7 @@ int game_train(Game *g, const char *folder, TrainerResult *r)
                         .seed = g->o->seed_given || g->chorus ? &seed : NULL,
                         .save_seconds = SAVE_SECONDS, .watch_signals = true, .progress_fd = g->o->quiet || g->chorus ? -1 : fd,
                         .progress_terminal = isatty(fd), .progress_colour = g->o->color && isatty(fd),
-                        .hooks = {.user = g, .say = say, .round = g->chorus && g->chorus->progress ? count_round : NULL}};
+                        .hooks = {.user = g, .say = game_say, .round = g->chorus && g->chorus->progress ? count_round : g->round ? tell_round : NULL}};
     GanError  err;
     if (trainer_run(g->program, &g->engine, &g->state, &t, r, &err)) return say_failed(g, &err, r);
     if (r->end == TRAINER_INTERRUPTED) return r->interrupt;
@@ -168,7 +174,7 @@ static int train(Game *g, const char *folder)
     TrainerResult r;
     int           status = game_train(g, folder, &r);
     if (r.end == TRAINER_INTERRUPTED && status != 128 + SIGPIPE)
-        say(g, arena_printf(g->arena, "interrupted at step %lld%s; report in %s/report.html", (long long)r.rounds, game_way_on(g), folder));
+        game_say(g, arena_printf(g->arena, "interrupted at step %lld%s; report in %s/report.html", (long long)r.rounds, game_way_on(g), folder));
     trainer_result_free(&r);
     return status;
 }

@@ -26,6 +26,8 @@ typedef struct Game {
     GanState          state;                                /* of state_new; game_run makes others for more seeds */
     void             *self;                                 /* for failed() */
     void            (*failed)(void *self, int fn, const GanState *state);      /* more words on an update with numbers that are not finite; NULL */
+    bool           (*round)(void *self);                    /* after each round, with round_self; NULL. Of a single game */
+    void            *round_self;
     GameChorus       *chorus;                               /* NULL: it is the only game; else what it prints are whole lines that begin with */
     const char       *name;                                 /* "seed 3: " */
     const char       *start;                                /* the file of --checkpoint, wherever it has moved; NULL: none */
@@ -42,6 +44,7 @@ int game_run(Game *g);
 /* One game, from a fresh state, into `folder`: says what there is to say and gives its exit status. *r is to be freed. Between
  * interrupt_begin and interrupt_end. */
 int game_train(Game *g, const char *folder, TrainerResult *r);
+void game_say(void *game, const char *line);                /* a note, or a "warning: ...", in its turn */
 int game_complain(Game *g, const GanError *err);            /* say_error, in its turn */
 
 /* "; `gan run ring.gan --resume` goes on", with the words of this command line. */

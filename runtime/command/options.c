@@ -215,6 +215,9 @@ static bool unknown_flag(const OptionTable *t, const OptionCommand *c, const cha
     return false;
 }
 
+/* A value that may be left out, "[PORT]", is a number where the next word is one. */
+static bool may_lack(const OptionRow *f, const char *next) { return f->arg[0] == '[' && (!next || next[0] < '0' || next[0] > '9'); }
+
 /* `eq` is the = of --NAME=VALUE, or NULL: then the value is the next word. */
 static bool read_value(const OptionTable *t, const OptionRow *f, RunOptions *o, const char *eq, const char *next, int *i)
 {
@@ -223,6 +226,7 @@ static bool read_value(const OptionTable *t, const OptionRow *f, RunOptions *o, 
         fprintf(stderr, "%s: --%s takes no value\n", t->program, f->name);
         return false;
     }
+    if (!eq && may_lack(f, next)) return true;
     if (!eq && !next) {
         fprintf(stderr, "%s: --%s wants a value: --%s %s\n", t->program, f->name, f->name, f->arg);
         return false;

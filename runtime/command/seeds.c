@@ -103,13 +103,37 @@ static int by_value(const void *a, const void *b)
     return isnan(x) ? !isnan(y) : x > y ? 1 : -(x < y);
 }
 
-/* The page over all of them, whatever became of each. */
+static ReportGame game_of(const Seeds *s, int k)
+{
+    Arena               *a = s->g->arena;
+    const TrainerResult *r = &s->result[k];
+    ReportExpect        *expect = arena_array(a, ReportExpect, r->n_expects + 1);
+    bool failed = s->status[k] != NOT_BEGUN && s->status[k] != EXIT_DONE && s->status[k] < EXIT_INTERRUPTED;
+    for (int i = 0; i < r->n_expects; i++) expect[i] = (ReportExpect){r->expect[i].node->name, r->expect[i].judged, r->expect[i].held};
+    const char *state = s->status[k] == NOT_BEGUN ? "not begun" : failed ? "FAILED" : s->status[k] == EXIT_DONE ? "finished" : "interrupted";
+    return (ReportGame){.state = state, .failed = failed, .step = r->rounds, .expect = expect, .n_expects = r->n_expects};
+}
+
+/* The page over all of them, whatever became of each. Of a game that has not begun the expectations are the program's, not judged. */
 static void write_page(const Seeds *s)
 {
     const GanProgram *p = s->g->program;
     GanError    err;
+    ReportGame *game = arena_array(s->g->arena, ReportGame, s->n);
+    int         known = 0;
+    for (int k = 0; k < s->n; k++) {
+        game[k] = game_of(s, k);
+        if (game[k].n_expects > game[known].n_expects) known = k;
+    }
+    for (int k = 0; k < s->n; k++) {
+        if (game[k].n_expects == game[known].n_expects) continue;
+        ReportExpect *expect = arena_copy(s->g->arena, game[known].expect, sizeof *expect * (size_t)game[known].n_expects);
+        for (int i = 0; i < game[known].n_expects; i++) expect[i].judged = false;
+        game[k].expect = expect;
+        game[k].n_expects = game[known].n_expects;
+    }
     ReportFacts facts = {.title = p->name, .made_with = p->made_with, .sources = p->source_hash, .program = p->text, .seed = s->g->o->seed};
-    if (report_write_seeds(s->folder, &facts, s->n, &err)) say_error(s->g->o, &err);
+    if (report_write_seeds(s->folder, &facts, game, s->n, &err)) say_error(s->g->o, &err);
     else if (!s->g->o->quiet) printf("report in %s/report.html\n", GAN_SHOWN(s->folder));
 }
 

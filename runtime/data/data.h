@@ -11,6 +11,10 @@
  * short -> i32, int -> i32, float -> f32, double -> f64. At most 8 dimensions. */
 GanStatus data_read_idx(const char *path, GanTensor **out, GanError *err);
 
+/* What the header says that the file holds, with the file's word that it is as long as that; no element is read, and shape->data is NULL. Of anything
+ * else GAN_WRONG without a message that is worth showing: data_read_idx has one. */
+GanStatus data_idx_shape(const char *path, GanTensor *shape);
+
 /* .npy, versions 1 to 3, little endian f4 f8 i4 i8, and u1 b1. Fortran order is turned into row-major. */
 GanStatus data_read_npy(const char *path, GanTensor **out, GanError *err);
 GanStatus data_write_npy(const char *path, const GanTensor *t, GanError *err);

@@ -111,3 +111,26 @@ GanStatus data_read_idx(const char *path, GanTensor **out, GanError *err)
     }
     return status;
 }
+
+static bool as_long_as(const Stream *s, const GanTensor *t, const IdxType *type)
+{
+    uint64_t says, wanted = (uint64_t)s->at + (uint64_t)gan_tensor_count(t) * type->bytes;
+    return stream_says_length(s, &says) && says == (s->packed ? (uint32_t)wanted : wanted);
+}
+
+GanStatus data_idx_shape(const char *path, GanTensor *shape)
+{
+    Stream         s;
+    GanError       err;
+    const IdxType *type;
+    int64_t        count;
+    *shape = (GanTensor){0};
+    GanStatus status = stream_open(&s, path, &err);
+    if (status) return status;
+    status = read_header(&s, &type, &shape->rank, shape->dim, &err);
+    if (!status) shape->elem = type->elem, status = gan_tensor_size(shape->elem, shape->rank, shape->dim, &count, &shape->bytes, &err);
+    if (!status) status = check_promise(&s, type, count, &err);
+    if (!status && !as_long_as(&s, shape, type)) status = GAN_WRONG;
+    stream_close(&s);
+    return status;
+}

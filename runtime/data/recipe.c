@@ -39,7 +39,7 @@ GanTensor data_rows(const GanTensor *t, int64_t from, int64_t to)
     size_t row = t->dim[0] ? t->bytes / (size_t)t->dim[0] : 0;
     view.dim[0] = to - from;
     view.bytes = row * (size_t)(to - from);
-    view.data = (char *)t->data + row * (size_t)from;
+    if (t->data) view.data = (char *)t->data + row * (size_t)from;      /* else it has not been read */
     return view;
 }
 
@@ -176,7 +176,7 @@ static bool same_step(const DataStep *a, const DataStep *b)
            !memcmp(&a->most, &b->most, sizeof a->most);
 }
 
-static bool same_file(const DataRecipe *a, const DataRecipe *b)
+bool data_same_file(const DataRecipe *a, const DataRecipe *b)
 {
     bool text = a->format >= DATA_BYTES;
     if (text && (!same_text(a->symbols, b->symbols) || a->dim[1] != b->dim[1])) return false;
@@ -191,9 +191,16 @@ static bool same_rows(const DataRecipe *a, const DataRecipe *b)
     return same && (!a->n_rows || a->row == b->row || !memcmp(a->row, b->row, sizeof *a->row * (size_t)a->n_rows));
 }
 
+static bool same_names(const DataRecipe *a, const DataRecipe *b)
+{
+    bool same = same_text(a->name, b->name) && same_text(a->field, b->field) && a->n_of == b->n_of;
+    for (int i = 0; same && i < a->n_of; i++) same = same_text(a->of[i].name, b->of[i].name) && same_text(a->of[i].field, b->of[i].field);
+    return same;
+}
+
 bool data_same_recipe(const DataRecipe *a, const DataRecipe *b)
 {
-    bool same = same_file(a, b) && same_text(a->name, b->name) && same_text(a->field, b->field) && a->elem == b->elem && a->rank == b->rank &&
+    bool same = data_same_file(a, b) && same_names(a, b) && a->elem == b->elem && a->rank == b->rank &&
                 !memcmp(a->dim, b->dim, sizeof a->dim[0] * (size_t)a->rank) && a->finite == b->finite && same_rows(a, b) &&
                 a->n_steps == b->n_steps;
     for (int i = 0; same && i < a->n_steps; i++) same = same_step(&a->step[i], &b->step[i]);
@@ -370,7 +377,7 @@ static GanStatus follow_file(const DataRecipe *r, int n, const char *folder, con
     if (!path) return gan_error(err, GAN_WORLD, "not enough memory for the name of a file");
     GanStatus s = read_file(r, path, &file, err);
     for (int i = 0; i < n && !s; i++)
-        if (same_file(&r[i], r) && same_text(instead[i], instead[0])) s = make_of(&r[i], file, path, &out[i], err);
+        if (data_same_file(&r[i], r) && same_text(instead[i], instead[0])) s = make_of(&r[i], file, path, &out[i], err);
     gan_tensor_free(file);
     free(path);
     return s;
@@ -384,14 +391,21 @@ GanStatus data_follow(const DataRecipe *r, const char *folder, const char *inste
 
 /* ---- following all ------------------------------------------------------------------------------------------------- */
 
-/* Is this what the recipe's data are called: digits, digits.x, or their file? */
+static bool called(const char *data, const char *field, const char *name)
+{
+    size_t n = data ? strlen(data) : 0;
+    if (!n || strncmp(data, name, n)) return false;
+    return !name[n] || (name[n] == '.' && field && !strcmp(field, name + n + 1));
+}
+
+/* Is this what the recipe's data are called, or those that they are parts of: digits, digits.x, or their file? */
 static bool is_called(const DataRecipe *r, const char *name)
 {
     if (r->format == DATA_NONE) return false;
-    if (!strcmp(r->path, name)) return true;
-    size_t n = r->name ? strlen(r->name) : 0;
-    if (!n || strncmp(r->name, name, n)) return false;
-    return !name[n] || (name[n] == '.' && r->field && !strcmp(r->field, name + n + 1));
+    if (!strcmp(r->path, name) || called(r->name, r->field, name)) return true;
+    for (int i = 0; i < r->n_of; i++)
+        if (called(r->of[i].name, r->of[i].field, name)) return true;
+    return false;
 }
 
 static void add(char *text, size_t room, const char *more)
@@ -423,7 +437,7 @@ static GanStatus choose(const DataRecipe *r, int n, const DataChoice *c, const c
     const DataRecipe *found = NULL;
     for (int i = 0; i < n; i++) {
         if (!is_called(&r[i], c->name)) continue;
-        if (found && !same_file(found, &r[i]))
+        if (found && !data_same_file(found, &r[i]))
             return gan_error(err, GAN_WRONG, "--data %.60s stands for several files: %s; name a field or a file", c->name, list_of(r, n, c->name, text));
         if (instead[i] && strcmp(instead[i], c->path))
             return gan_error(err, GAN_WRONG, "--data %.60s says a second place for %.60s; the first is %.60s", c->name, r[i].path, instead[i]);

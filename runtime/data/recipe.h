@@ -29,12 +29,16 @@ typedef struct DataStep {
     double   least, most;
 } DataStep;
 
+/* What the data are called, and data that they are rows of: digits.x, then images.x. */
+typedef struct DataCalled { const char *name, *field; } DataCalled;     /* field NULL: none */
+
 typedef struct DataRecipe {
     DataFormat      format;
     bool            relative;                               /* the path begins at the folder of the program's source */
     const char     *path;                                   /* as the program says it */
     const char     *symbols;                                /* of CHARS and WORDS: the alphabet or vocabulary; else NULL */
     const char     *name, *field;                           /* of the data declared; NULL: none */
+    const DataCalled *of;   int n_of;                       /* of those that they were made from: --data of one says where all have their file */
     GanElem         elem;                                   /* what the file held: */
     int             rank;
     int64_t         dim[GAN_MAX_RANK];
@@ -49,7 +53,7 @@ typedef struct DataRecipe {
 } DataRecipe;
 
 /* What --data NAME=PATH says: another file for the data of this name. NAME is the data declared ("digits"), a field of it ("digits.x"), or a
- * file as the program says it ("train-images.gz"). */
+ * file as the program says it ("train-images.gz"). Parts of the data, by split, filter and their like, go along. */
 typedef struct DataChoice { const char *name, *path; } DataChoice;
 
 /* ---- steps; `of` says which rows of the file t's are, for messages; NULL: the same ones ------------------------------ */
@@ -78,6 +82,7 @@ int64_t   data_row(const DataRecipe *r, int64_t i);
 /* ---- recipes -------------------------------------------------------------------------------------------------------- */
 
 bool      data_same_recipe(const DataRecipe *a, const DataRecipe *b);
+bool      data_same_file(const DataRecipe *a, const DataRecipe *b);
 
 /* Can the recipe, which may be anybody's, be followed to a tensor of this type? */
 bool      data_makes(const DataRecipe *r, GanElem elem, int rank, const int64_t *dim);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,6 +32,19 @@ void stream_close(Stream *s)
 {
     if (s->file) gzclose_r(s->file);
     s->file = NULL;
+}
+
+/* RFC 1952: the last four bytes are the length modulo 2^32. */
+bool stream_says_length(const Stream *s, uint64_t *bytes)
+{
+    uint8_t b[4];
+    *bytes = (uint64_t)s->stored;
+    if (!s->packed) return true;
+    FILE *f = s->stored >= 18 ? fopen(s->path, "rb") : NULL;
+    bool  read = f && !fseek(f, -4, SEEK_END) && fread(b, 1, 4, f) == 4;
+    if (f) fclose(f);
+    *bytes = read ? (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 : 0;
+    return read;
 }
 
 int64_t stream_bound(const Stream *s)

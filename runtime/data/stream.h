@@ -17,6 +17,9 @@ typedef struct Stream {
 GanStatus stream_open(Stream *s, const char *path, GanError *err);
 void      stream_close(Stream *s);
 
+/* How many bytes it says that it unpacks to: of what is packed modulo 2^32. False: it says nothing. */
+bool stream_says_length(const Stream *s, uint64_t *bytes);
+
 /* No file of this many stored bytes can hold more than this: the bound to check promises against before allocating. */
 int64_t stream_bound(const Stream *s);
 

@@ -18,15 +18,28 @@ static void sum_of(const GanTensor *t, char text[DATA_SUM])
 /* A name may stand for several tensors, of other rows, say. */
 static void set_key(const DataSums *s, DataSum *new)
 {
+    const char *word = new->is_fact ? "file" : "data";
     int earlier = 0;
-    for (int i = 0; i < s->n; i++) earlier += !strcmp(s->v[i].name, new->name);
-    if (earlier) snprintf(new->key, sizeof new->key, "data %s %d", new->name, earlier + 1);
-    else snprintf(new->key, sizeof new->key, "data %s", new->name);
+    for (int i = 0; i < s->n; i++) earlier += s->v[i].is_fact == new->is_fact && !strcmp(s->v[i].name, new->name);
+    if (earlier) snprintf(new->key, sizeof new->key, "%s %s %d", word, new->name, earlier + 1);
+    else snprintf(new->key, sizeof new->key, "%s %s", word, new->name);
+}
+
+static void add_facts(const GanProgram *p, DataSums *out)
+{
+    for (int i = 0; i < p->n_facts; i++) {
+        DataSum *new = &out->v[out->n];
+        new->is_fact = true;
+        gan_shown(p->fact[i].file, new->name);
+        snprintf(new->sum, sizeof new->sum, "%s", p->fact[i].held);
+        set_key(out, new);
+        out->n++;
+    }
 }
 
 GanStatus data_sums(const GanProgram *p, DataSums *out, GanError *err)
 {
-    int n = 0;
+    int n = p->n_facts;
     for (int i = 0; i < p->n_data; i++) n += is_of_a_file(p, i);
     *out = (DataSums){.v = calloc((size_t)n + 1, sizeof *out->v)};
     if (!out->v) return gan_error(err, GAN_WORLD, "no memory for the sums of the data");
@@ -38,6 +51,7 @@ GanStatus data_sums(const GanProgram *p, DataSums *out, GanError *err)
         sum_of(p->data[i], new->sum);
         out->n++;
     }
+    add_facts(p, out);
     return GAN_OK;
 }
 

@@ -176,6 +176,20 @@ def test_every_program_of_the_tree():
             assert tree(original) == tree(once[i]) is not None, right[i]
 
 
+def test_permissions_stay():
+    """A file that was written in the one style is the one it was: who may read, write and run it."""
+    with folder() as d:
+        for mode in (0o600, 0o755, 0o664):
+            path = os.path.join(d, "p.gan")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write("let a   =  1\n")
+            os.chmod(path, mode)
+            assert gan("fmt", path).status == 0
+            with open(path, encoding="utf-8") as f:
+                assert f.read() == "let a = 1\n"
+            assert os.stat(path).st_mode & 0o7777 == mode, oct(os.stat(path).st_mode)
+
+
 def messed(text, seed):
     """The same words with other blanks between them."""
     r = random.Random(seed)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """--seeds: several games at a time from one code. Each has the files of a run with its seed alone, whatever the threads and whatever becomes of the others."""
 import glob
+import html
 import os
 import re
 import shutil
@@ -67,6 +68,9 @@ def test_each_is_as_alone():
                 assert files(f"{d}/many-{i}/seed-{seed}") == want[seed], (way, seed)
             *lines, spread, page = done.stdout.splitlines()
             assert page == f"report in many-{i}/report.html" and os.path.exists(f"{d}/{page[10:]}"), page
+            shown = [open(f"{d}/many-{i}/{name}report.html", encoding="utf-8").read() for name in ("", "seed-7/")]
+            assert all(html.escape(PROGRAM, quote=False) in page for page in shown), "the program, on the pages of a native one, too"
+            assert "held in 5 of 5" in shown[0] and shown[0].count("finished at step 40") == 5, shown[0]
             assert re.fullmatch(r"modes: median \S+, from \S+ to \S+ over 5 seeds", spread), done.stdout
             for seed in range(7, 12):                       # lines of a game stand together
                 at = next(k for k, line in enumerate(lines) if line.startswith(f"seed {seed}: 40 steps in"))
@@ -93,6 +97,8 @@ def test_one_that_fails_stops_no_other():
         for threads in (1, 2):
             out = f"many-{threads}"
             r = gan("run", path, "--seed", 2, "--seeds", 4, "--out", out, "--threads", threads, cwd=d)
+            page = open(f"{d}/{out}/report.html", encoding="utf-8").read()
+            assert "failed<td class=no>2 of 4" in page and page.count("FAILED at step") == 2 and page.count("finished at step 30") == 2, page
             assert r.status == 3 and " over 2 of 4 seeds\n" in r.out and "seed 2: 30" not in r.out and "seed 5: 30 steps" in r.out, r
             for seed in want:
                 assert files(f"{d}/{out}/seed-{seed}") == want[seed], seed

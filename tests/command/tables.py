@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Data: every program of docs/data.md in both engines, and what chooses, joins and changes rows in native programs, libraries and on resume."""
+import gzip
 import os
+import random
 import re
 import struct
 import subprocess
@@ -203,6 +205,109 @@ def test_a_place_in_a_file():
             write(d, "p.gan", f'data d: (x: real[2], y: class[2]) = csv("t.csv"){made}\nreport m = E[r ~ d : all] r.y\n')
             r = gan("check", "p.gan", cwd=d)
             assert r.status == 1 and f"t.csv: {place}, and the type says 0 to 1" in r.err, r
+
+
+FACTS = """
+import optim
+data d: (x: real, y: class[3]) = csv("d.csv")
+let ones = count(d |> filter(fn(r) r.y == 1))
+let rows = count(csv("rows.csv"))
+let dark = words("words.txt").index("dark")
+net N { param w: real = 0; w }
+data plain = [1.0, 2, 3, 4]
+alternate 10 steps, batch 4 { update N minimize (ones + 10 * rows + 100 * dark) * N() + E[x ~ plain] x with sgd(0.1); save }
+"""
+
+
+def test_what_is_known_of_files_when_a_program_is_compiled():
+    """None of these files is drawn from: a run that goes on is refused where what the program has taken from them would be another number."""
+    files = {"d.csv": "1,0\n2,1\n3,1\n4,2\n", "rows.csv": "1\n2\n3\n", "words.txt": "night dark\n"}
+    others = {"d.csv": ("1,1\n2,1\n3,1\n4,2\n", "the data d.y are not those"), "rows.csv": ("1\n2\n", "the data rows.csv are not those that this run was made with (f64[3, 1] then, f64[2, 1] now)"),
+              "words.txt": ("dark night\n", "the data words.txt are not those that this run was made with (2 words (")}
+    with folder() as d:
+        write(d, "p.gan", FACTS)
+        for name, text in files.items():
+            write(d, name, text)
+        assert gan("build", "p.gan", "-o", "native", cwd=d).status == 0
+        assert gan("run", "p.gan", "--steps", 5, "--out", "a", "--quiet", cwd=d).status == 0
+        for name, (text, said) in others.items():
+            write(d, name, text)
+            r = gan("run", "p.gan", "--out", "a", "--quiet", "--resume", cwd=d)
+            assert r.status == 1 and said in r.err, r
+            assert gan("build", "p.gan", "-o", "other", cwd=d).status == 0
+            assert said in program("./other", "train", "--out", "a", "--quiet", "--resume", cwd=d, status=1).stderr
+            write(d, name, files[name])
+        program("./native", "train", "--out", "a", "--quiet", "--resume", "--steps", 7, cwd=d)
+        r = gan("run", "p.gan", "--out", "a", "--quiet", "--resume", cwd=d)
+        assert r.status == 0 and "resuming" in r.err, r
+        write(d, "d.csv", others["d.csv"][0])               # the native program is held to it, too, though it draws none of it
+        assert "d.csv: it holds other numbers" in program("./native", "train", "--out", "b", cwd=d, status=1).stderr
+
+
+PARTS = """
+data d: (x: real, y: class[4]) = csv("d.csv")
+data e: (x: real, y: class[4]) = csv("d.csv")
+data first, rest = d |> split(1, 3, shuffle: true)
+data last = rest |> drop(2)
+data odd = d |> filter(fn(r) r.y == 1)
+report all = E[r ~ d : all] r.x
+report parts = (E[r ~ first : all] r.x) / 4 + 0.75 * E[r ~ rest : all] r.x
+report end = E[r ~ last : all] r.x
+report same = E[r ~ e : all] r.x
+"""
+
+
+def test_parts_follow_the_data_that_they_are_of():
+    """With the numbers of d a hundred times as large, all of them and the mean of both parts are, and those of e, of the same file, are not."""
+    with folder() as d:
+        write(d, "p.gan", PARTS)
+        write(d, "d.csv", "1,0\n2,1\n3,1\n6,2\n")
+        write(d, "more.csv", "100,0\n200,1\n300,1\n600,2\n")
+        assert gan("build", "p.gan", "-o", "p", cwd=d).status == 0
+        program("./p", "train", "--out", "a", "--quiet", cwd=d)
+        was = reports(f"{d}/a")
+        assert was["all"] == was["parts"] == was["same"] == 3, was
+        said = program("./p", "train", "--out", "b", "--quiet", "--data", "d=more.csv", cwd=d, status=1).stderr
+        assert "more.csv: it holds other numbers" in said, said          # odd are rows that the labels have chosen
+        write(d, "p.gan", PARTS.replace('data odd = d |> filter(fn(r) r.y == 1)\n', ""))
+        assert gan("build", "p.gan", "-o", "p", cwd=d).status == 0
+        for name, times in (("d", (100, 100, 100)), ("d.x", (100, 100, 100)), ("rest", (1, None, 100)), ("last", (1, 1, 100)), ("e", (1, 1, 1))):
+            program("./p", "train", "--out", name, "--quiet", "--data", f"{name}=more.csv", cwd=d)
+            now = reports(f"{d}/{name}")
+            for report, k in zip(("all", "parts", "end"), times):
+                assert k is None or abs(now[report] - k * was[report]) < 1e-4, (name, now, was)
+            assert now["same"] == (300 if name == "e" else 3), (name, now)
+
+
+def test_a_row_is_chosen_by_its_own_file():
+    """x of the rows that y has chosen: another file for these rows alone has other labels."""
+    with folder() as d:
+        write(d, "p.gan", 'data d: (x: real, y: class[3]) = csv("d.csv")\ndata f = d |> filter(fn(r) r.y == 1)\nreport m = E[r ~ f : all] r.x\n')
+        write(d, "d.csv", "1,0\n2,1\n3,1\n4,2\n")
+        write(d, "more.csv", "1,1\n2,1\n3,1\n4,2\n")
+        assert gan("build", "p.gan", "-o", "p", cwd=d).status == 0
+        for name in ("d", "f"):
+            assert "more.csv: it holds other numbers" in program("./p", "train", "--out", name, "--data", f"{name}=more.csv", cwd=d, status=1).stderr
+
+
+def test_check_reads_images_only_where_their_numbers_count():
+    """A damaged middle is found by who reads it: a run, and a check that a filter or a class makes look. A file that is too short is found anyway."""
+    packed = gzip.compress(struct.pack(">IIII", 0x803, 500, 40, 40) + random.Random(1).randbytes(800_000))
+    damaged = packed[:700_000] + bytes(20) + packed[700_020:]
+    line = 'data all = idx("i.gz") |> scale(-1, 1)\ndata d = all%s\nreport m = E[x ~ d : all] mean(x)\n'
+    with folder() as d:
+        for more, data, says in (("", damaged, ""), (" |> take(400)", damaged, ""), (" |> filter(fn(r) mean(r) > 9)", damaged, "i.gz"), ("", packed[:-8], "i.gz"),
+                                 (" |> filter(fn(r) mean(r) > 9)", packed, "keeps none"), (" |> take(400) |> filter(fn(r) r[1, 1] >= -1)", packed, "")):
+            write(d, "i.gz", data)
+            write(d, "p.gan", line % more)
+            r = gan("check", "p.gan", cwd=d)
+            assert r.status == (1 if says else 0) and says in r.err, (more, r)
+        write(d, "p.gan", 'data d: class[200][40, 40] = idx("i.gz")\nreport m = E[x ~ d : all] real(x[0, 0])\n')
+        assert "E501" in gan("check", "p.gan", cwd=d).err
+        write(d, "i.gz", damaged)
+        write(d, "p.gan", line % "")
+        r = gan("run", "p.gan", "--quiet", cwd=d)
+        assert r.status == 1 and "i.gz" in r.err, r
 
 
 def test_sorted_rows():

@@ -33,6 +33,8 @@ BY_HAND = [
      "report b = (after 1 { update X minimize 1.5 * X()^2 with sgd(0.1) } grad[X] X()^2 * Y()).v\n", {"a": 3 * 0.7**6, "b": 2.8}),
     ("net X { param v: real = 1; v }\nnet Y { param v: real = 2; v }\nrepeat 2 { extragradient { update X minimize X() * Y() with sgd(0.3); update Y maximize X() * Y() with sgd(0.3) } }\n"
      "report a = X()^2 + Y()^2\n", {"a": 5 * (1 - 0.3**2 + 0.3**4)**2}),
+    ("layer M(x: real) -> real { state m: real = 1; m := 0.5 * m; x * m }\nnet X { param v: real = 1; v |> M }\nnet Y { param v: real = 2; v }\n"
+     "report a = after 3 { update X along grad[X] (X.v * Y()) with sgd(0.1); update Y minimize Y()^2 + X() * Y() with sgd(0.1) } X.M_1.m\n", {"a": 1.0}),
     ("net X { param v: real = 1; v }\nnet Y { param v: real = 2; v }\nlet l = X()^2\nreport a = after 2 { update X minimize l with sgd(0.1) } X()\n", "E308"),
 ]
 

@@ -485,9 +485,9 @@ class Evaluator:
             axis = home and home.axes.get(name)
             if not axis:
                 raise Strange("E over what is no sample")
-            return mean_over(self.eval(e.e, inner), axis)
+            return identity(mean_over(self.eval(e.e, inner), axis))
         axis = self.open(e, inner, scope)
-        return mean_over(self.eval(e.e, inner), axis)
+        return identity(mean_over(self.eval(e.e, inner), axis))
 
     def open(self, e, inner, scope):
         """Draws the binders of an expectation or statement on one new axis."""
@@ -762,7 +762,7 @@ class Evaluator:
         h = first
         for t in range(n):
             h = self.apply(f, [h, t], {}, f.define)
-        return h
+        return identity(h)
 
     def b_scalar(self, x):
         return T(x.axes, (), x.data)

@@ -256,6 +256,8 @@ class Game(Evaluator):
             return self.statements(chosen, Scope(scope))
         yes = bool(cond.data[0].val)
         arms = [s.yes, s.no or []]
+        if is_known(cond):                                  # one arm is no part of the program
+            return self.statements(arms[not yes], Scope(scope))
         return self.branch(lambda arm: (arm is arms[0]) == yes, arms, scope)
 
     def s_for(self, s, scope):
@@ -407,7 +409,9 @@ class Game(Evaluator):
         if not isinstance(rule, Rule):
             raise Strange("no rule")
         project = self.eval(s.project, scope) if s.project else None
+        first = len(self.frames)
         value = self.eval(s.e, scope)
+        own = self.frames[first:]
         gradients = self.directions(s, players, value, scope) if s.how == "along" else self.slopes(s, players, value)
         nodes = leaves(value)
         if not self.checking and any(abs(n.val) > 1e8 or n.val != n.val for n in nodes):
@@ -415,10 +419,10 @@ class Game(Evaluator):
         assigned = {}
         for n in nodes:
             assigned.update((k, f) for k, f in scalar.applications(n).items() if k not in self.forgotten)
-        return s, players, rule, project, gradients, assigned
+        return s, players, rule, project, gradients, assigned, own
 
     def apply_directions(self, taken):
-        s, players, rule, project, gradients, assigned = taken
+        s, players, rule, project, gradients, assigned, own = taken
         moved = [self.step_player(p, g, rule, project, s) for p, g in zip(players, gradients)]
         for p, w in zip(players, moved):
             for slot, v in zip(self.slots(p.instance, "param"), w):
@@ -426,6 +430,8 @@ class Game(Evaluator):
             self.put(p.steps, elementwise("add", self.env[p.steps], 1))
         self.moves += 1
         self.commit(assigned.values(), players)
+        if self.ahead:                                      # nobody else contains them, though what was moved here depends on them
+            self.forgotten.update(id(f) for f in own)
 
     # ---- looking ahead: in an environment of its own, whose values are computed numbers at which gradients end for the time being
 
@@ -569,6 +575,11 @@ class Game(Evaluator):
         for x in assigned[1:]:
             out = elementwise("add", out, T((), (), [x]))
         return elementwise("div", out, len(assigned)).data[0]
+
+
+def is_known(v):
+    """Made of numbers of the program's text by what is worked out when it is compiled."""
+    return all(n.op not in ("leaf", "id", "app", "dep") for x in v.data for n in scalar.order(x))
 
 
 def leaf_slots(s):

@@ -250,7 +250,7 @@ def fields(op, a, b, line):
 
 
 def identity(v):
-    """A value of nodes of its own: what a differentiated name stands for."""
+    """A value of nodes of its own: what a differentiated name stands for, or what is computed while the program runs, whatever of."""
     if isinstance(v, T):
         return T(v.axes, v.shape, [N("id", (n,), n.val) for n in v.data])
     if isinstance(v, Record):

@@ -10,6 +10,14 @@ bool   dist_is_joint(const Value *v);                                           
 bool   dist_is_value(Lower *L, const Dist *d);                                  /* a model that draws nothing: every argument given, no ~ in its body */
 Value *dist_sample(Ctx *c, Dist *d, const IrInts *shape, Span at);              /* one draw for each sample of c->axes; shape: declared, or NULL */
 Value *dist_log_prob(Ctx *c, Dist *d, Value *x, Span at);                       /* x has the shape of a draw, or that is reported */
+/* What its densities are densities of (measure.c). */
+typedef enum {
+    MEASURE_UNKNOWN,                                        /* it cannot be drawn from */
+    MEASURE_COUNTING,                                       /* values that stand apart, with a probability each */
+    MEASURE_LEBESGUE,                                       /* intervals, with a probability by length, area ... */
+    MEASURE_BOTH,                                           /* in some fields or numbers the one, in others the other */
+} Measure;
+Measure dist_measure(Ctx *c, Dist *d, Span at);
 Scope *dist_scope(const Dist *d);                                               /* of the arguments and members of a declared one; else NULL */
 Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 /* an attribute; NULL: none of that name */
 Value *dist_no_density(Ctx *c, const Dist *d, Span at);

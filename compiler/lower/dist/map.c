@@ -1,5 +1,5 @@
 /* map.c - p |> map(f): the distribution of f(x). f may draw, afresh at every draw. With a bijector the density comes along: of x it is that of
- * p at z = inverse(x), less the log-determinant there. */
+ * p at z = inverse(x), less the log-determinant there; of a discrete p, whose densities are probabilities, that alone. */
 #include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
@@ -29,6 +29,15 @@ static Value *not_invertible(Ctx *c, const Dist *d, Span at)
     return val_error(c->L);
 }
 
+/* Numbers that stand apart are carried along as they are, and an interval is stretched; one determinant for both would be neither. */
+static Value *of_both(Ctx *c, const Dist *d, Span at)
+{
+    Diag *e = diag_error(c->L->diags, at, E301, "%s is discrete in one part and continuous in another, and the density of what a bijector makes of both is not known",
+                         dist_text(c->L, d->map.base));
+    diag_hint(e, "map each part by itself: (a: p.a |> map(B(..)), k: p.k) of a record, one distribution for the continuous numbers and one for the others");
+    return val_error(c->L);
+}
+
 static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
 {
     Value *b = bijector_of(d->map.f), *z;
@@ -38,6 +47,9 @@ static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
     z = val_bad(x) ? x : bijector_apply(c, b, "inverse", &args, d->map.site, at);
     if (val_bad(z) || !bijector_holds(c, b, d->map.base, z, at)) return val_error(c->L);
     Value *before = dist_log_prob(c, d->map.base, z, at);
+    Measure m = val_bad(before) ? MEASURE_UNKNOWN : dist_measure(c, d->map.base, at);
+    if (m == MEASURE_BOTH) return of_both(c, d, at);
+    if (m == MEASURE_COUNTING) return number_of_density(c, before, d, at);
     Value *more = val_bad(before) ? before : bijector_log_det_inverse(c, b, x, d->map.site, at);
     return val_bad(more) ? more : number_of_density(c, arith_binary(c, AST_OP_ADD, before, more, at), d, at);
 }

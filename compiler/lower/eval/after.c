@@ -2,7 +2,7 @@
  *
  * The updates are done in an environment that is derived from the one at hand (own/graph.h) and in which e is evaluated. The rounds are
  * unrolled: each is nodes of the graph, with draws of its own. Within, all is as in the schedule: an update's gradient, and a grad[..] in e, end at
- * the values that the environment has by then. Behind the end these values are values like others, so whoever differentiates e goes through
+ * the values that the environment has by then. In the body of a loop that runs it is the same, within a round. Behind the end these values are values like others, so whoever differentiates e goes through
  * all of the updates: through the steps of the rules, their states and counts, and the states of layers. */
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
@@ -46,11 +46,6 @@ Value *eval_after(Ctx *c, const Ast *e)
     bool known = as_size(c, eval(c, e->after.count), e->after.count->span, "the number of times", &rounds);
     if (L->fn != L->graph) return known || L->guess ? only_looked_at(c, e) : val_error(L);
     if (!known) return val_error(L);
-    if (L->fn->b.block != &L->fn->ir->body) {
-        Diag *d = diag_error(L->diags, e->span, E600, "not supported yet: after in the body of a loop that runs");
-        diag_hint(d, "for i in 0..n, s = .. { .. } is the same loop, unrolled, in which it may stand");
-        return val_error(L);
-    }
     Ahead ahead;
     PendingMark before = pending_mark(L);
     ahead_begin(L, &ahead);

@@ -189,6 +189,16 @@ static Value *builtin_require(Ctx *c, const Call *k)
     return val_error(c->L);
 }
 
+/* x; where a derivative by something goes through it, x depends on that through rows that have one alone, or the message says why it must. */
+static Value *builtin_uncut(Ctx *c, const Call *k)
+{
+    Value *v = as_settled(c, k->v[0], k->at);
+    if (val_bad(v)) return v;
+    if (k->v[1]->kind != V_STRING) return mistake(c, k, "uncut", "a message last", k->v[1]);
+    if (v->kind == V_TENSOR) array_push(c->L->work, &c->L->uncut, ((__typeof__(*c->L->uncut.v)){v->tensor.v, k->v[1]->s}));
+    return v;
+}
+
 static Value *builtin_real(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
@@ -807,7 +817,10 @@ static Value *builtin_rows(Ctx *c, const Call *k)
 static Value *builtin_log_prob(Ctx *c, const Call *k)
 {
     Dist *d = as_dist(c, k->v[0], k->at);
-    return d ? dist_log_prob(c, d, k->v[1], k->at) : val_error(c->L);
+    if (!d) return val_error(c->L);
+    Value *x = as_settled(c, k->v[1], k->at), *l = dist_log_prob(c, d, x, k->at);
+    densities_note(c, d, x, l);
+    return l;
 }
 
 static Value *builtin_log_det_inverse(Ctx *c, const Call *k)

@@ -1,6 +1,7 @@
 /* call.c - applying: arguments meet parameters, and the body is evaluated where it was defined. Everything is inlined. */
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 #include "lang/source/habits.h"
@@ -17,11 +18,12 @@ bool call_enter(Ctx *c, Span at)
     return false;
 }
 
-Ctx ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site)
+Ctx ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site, Span at)
 {
     Ctx b = *c;
     b.scope = scope;
     b.calls++;
+    b.applied = arena_copy(c->L->work, &(Applied){at, c->applied}, sizeof(Applied));
     b.application = ++c->L->n_applications;
     b.site = site_mix(c->site, site);
     b.name = NULL;
@@ -275,7 +277,7 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, params, args, closure_text(k), at, NULL)) return val_error(c->L);
     scope->call = site_mix(site_mix(c->scope->call, (const void *)(uintptr_t)c->scope->round), site);
-    Ctx inner = ctx_body(c, scope, args, site);
+    Ctx inner = ctx_body(c, scope, args, site, at);
     if (k->scope->inst && k->scope->inst != c->inst) inner.inst = k->scope->inst, inner.site = site_mix(0, site);
     inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
     if (n >= 0) inner.batch = n;
@@ -293,10 +295,42 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
                         strf(c->L, "the value of %s", closure_text(k)));
 }
 
+/* Arguments as one would write them: those that must be given. */
+static const char *needed_text(Ctx *c, AstList params)
+{
+    Text t = text_in(c->L->a);
+    for (int i = 0, n = 0; i < params.n; i++)
+        if (!params.v[i]->param.draw && !params.v[i]->param.value) text_printf(&t, "%s%s", n++ ? ", " : "", params.v[i]->param.name);
+    return text_str(&t);
+}
+
+/* x |> Dense, Dense(x): is the first list given what only the second takes? */
+static bool skips_first(Ctx *c, const Closure *k, const Args *args)
+{
+    AstList params = k->def->define.params;
+    Args    all = *args;
+    ValueKind is = args->n == 1 && !args->name[0] ? args->v[0]->kind : V_NONE;
+    bool input = is == V_TENSOR || is == V_SLOT || is == V_LIST || is == V_RECORD;
+    if (!input || k->def->define.params2.n != 1) return false;
+    Trial t = trial_begin(c->L, true);
+    bool fits = bind_params(c, scope_new(c->L, k->scope), params, &all, "it", args->at[0], NULL);
+    trial_end(c->L, &t);
+    return !fits;
+}
+
+static Value *no_first(Ctx *c, const Closure *k, Span at)
+{
+    const char *name = closure_text(k), *x = k->def->define.params2.v[0]->param.name, *first = needed_text(c, k->def->define.params);
+    Diag *d = diag_error(c->L->diags, at, E111, "%s is applied to %s before it has its own arguments", name, x);
+    diag_hint(d, "%s(%s) is what takes %s: %s |> %s(%s)", name, first, x, x, name, first);
+    return val_error(c->L);
+}
+
 /* The first of two lists: what is left waits for the second. */
 static Value *bind_first(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 {
     const Ast *d = k->def;
+    if (skips_first(c, k, args)) return no_first(c, k, at);
     if (d->define.word == AST_DEFINE_LAYER) return layer_bind(c, k, args, site, at);
     Scope *scope = scope_new(c->L, k->scope);
     if (!bind_params(c, scope, d->define.params, args, closure_text(k), at, NULL)) return val_error(c->L);
@@ -422,17 +456,55 @@ Value *eval_call(Ctx *c, const Ast *e)
     return ok || c->L->guess ? apply(c, f, &args, e, e->span) : val_error(c->L);
 }
 
+static const char *text_of(Ctx *c, Span at)
+{
+    const SourceFile *f = source_file(c->L->sources, at.file);
+    return f ? strf(c->L, "%.*s", (int)(at.end - at.begin), f->text + at.begin) : "f";
+}
+
+/* What was meant by x |> f(2), where f takes x as its first argument. */
+static void call_hint(Ctx *c, Diag *d, const Ast *call)
+{
+    const char *f = text_of(c, call->call.callee->span);
+    AstList args = call->call.args;
+    if (!args.n) {
+        diag_hint(d, "x |> f gives x to f, so it stands there without parentheses: |> %s", f);
+        return;
+    }
+    Span all = {call->span.file, args.v[0]->span.begin, args.v[args.n - 1]->span.end};
+    diag_hint(d, "x |> f(a) is f(a)(x); a function of what comes is |> fn(h) %s(h, %s)", f, text_of(c, all));
+}
+
+/* Is a function called in a pipe without what the pipe should bring? That call comes first. */
+static bool called_too_early(Ctx *c, const Ast *call)
+{
+    const Value *f = call->kind == AST_CALL && call->call.callee->kind == AST_NAME ? scope_find(c, call->call.callee, true) : NULL;
+    if (!f || f->kind != V_FUNCTION || f->fn.kind != F_CLOSURE || f->fn.closure->def->kind != AST_DEFINE) return false;
+    const Ast *def = f->fn.closure->def;
+    AstList params = def->define.params;
+    if (def->define.word != AST_DEFINE_DEF || def->define.n_lists != 1 || call->call.args.n >= required(params)) return false;
+    Diag *d = diag_error(c->L->diags, call->span, E111, "%s takes %d argument%s, and here are %d", f->fn.closure->name, params.n, params.n == 1 ? "" : "s", call->call.args.n);
+    if (call->call.args.n + 1 < required(params)) diag_hint(d, "x |> f(a) is f(a)(x); its arguments are %s", params_text(c, params));
+    else call_hint(c, d, call);
+    return true;
+}
+
 /* x |> f(a): f(a) is made first, so a layer in it is named by this place. */
 Value *eval_pipe(Ctx *c, const Ast *e)
 {
     Value *x = eval_raw(c, e->pipe.left);
     const Ast *right = e->pipe.right;
+    if (called_too_early(c, right)) return val_error(c->L);
     Value *f = right->kind == AST_NAME ? eval_callee(c, right) : eval_raw(c, right);
     if ((val_bad(x) && !c->L->guess) || val_bad(f)) return val_error(c->L);
     Args args = {.n = 1, .v = {x}, .at = {e->pipe.left->span}};
     bool callable = f->kind == V_PLAYER || f->kind == V_LAYER || f->kind == V_FUNCTION || f->kind == V_BIJECTOR ||
                     f->kind == V_OPTIMIZER;
-    if (!callable) return not_callable(c, f, right->span);
+    if (!callable) {
+        Diag *d = diag_error(c->L->diags, right->span, E108, "%s cannot be applied to arguments", val_text(c->L, f));
+        if (right->kind == AST_CALL) call_hint(c, d, right);
+        return val_error(c->L);
+    }
     Span around = diags_used_at(c->L->diags, right->span);  /* what goes wrong inside of it is its affair */
     if (around.file != right->span.file) diags_used_at(c->L->diags, around);
     Value *v = apply(c, f, &args, e, e->span);

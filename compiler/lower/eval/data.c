@@ -131,6 +131,24 @@ static void warn_header(Ctx *c, const GanTensor *t, const char *path, Span at)
     diag_hint(d, "csv(path, header: true) says that it is one, and header: false that it is data");
 }
 
+/* Bytes that have the shape of images, and mostly become reals, whatever they are. Small tables are looked through (ints.c), and read at once. */
+static GanTensor *unread(Lower *L, const char *path)
+{
+    enum { MANY = 1 << 16 };
+    GanTensor shape;
+    bool images = L->o.shapes && data_idx_shape(path, &shape) == GAN_OK && shape.elem == GAN_U8 && shape.rank > 2 && shape.bytes > MANY;
+    return images ? arena_copy(L->a, &shape, sizeof shape) : NULL;
+}
+
+/* The tensor that it becomes, as little read. */
+static GanTensor *unread_as(Lower *L, const GanTensor *t, GanElem elem)
+{
+    GanTensor as = *t;
+    as.elem = elem;
+    as.bytes = (size_t)gan_tensor_count(t) * gan_elem_bytes(elem);
+    return arena_copy(L->a, &as, sizeof as);
+}
+
 /* idx("images.gz", "labels.gz"): a field for each file; bytes stay bytes until the declaration says what they are. */
 Value *builtin_idx(Ctx *c, const Call *k)
 {
@@ -141,8 +159,10 @@ Value *builtin_idx(Ctx *c, const Call *k)
         GanTensor *t;
         const char *path = table_path(c, k->v[i], k->at);
         if (!path) return val_error(L);
-        if (data_read(DATA_IDX, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
-        data_own(L, t);
+        if (!(t = unread(L, path))) {
+            if (data_read(DATA_IDX, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
+            data_own(L, t);
+        }
         if (!t->rank)
             return diag_error(L->diags, k->at, E500, "%s holds one number, not rows", path), val_error(L);
         d->field[i].tensor = t;
@@ -220,8 +240,9 @@ static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
         return false;
     }
     GanElem real = (GanElem)c->L->m->real;
-    if (data_scale(t, lo, hi, real, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
-    data_own(c->L, r);
+    if (!data_seen(t)) r = unread_as(c->L, t, real);
+    else if (data_scale(t, lo, hi, real, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
+    else data_own(c->L, r);
     f->tensor = r;
     f->slot = -1;
     f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_SCALE, .elem = real, .least = lo, .most = hi});
@@ -257,8 +278,11 @@ static bool convert_field(Ctx *c, DataField *f, GanElem want, Span at)
     GanTensor *r;
     if (f->tensor->elem == want) return true;
     if (want == GAN_F32) warn_rounded(c, f->tensor, f->name ? f->name : "the data", at);
-    if (data_convert(f->tensor, want, f->recipe, &r, &err) != GAN_OK) return wrong_field(c, f, E500, &err, at);
-    data_own(c->L, r);
+    bool real = want == GAN_F32 || want == GAN_F64;
+    if (real && !data_seen(f->tensor)) r = unread_as(c->L, f->tensor, want);
+    else if (!data_see(c->L, f->tensor, f->recipe, &err)) return data_failed(c, at, &err), false;
+    else if (data_convert(f->tensor, want, f->recipe, &r, &err) != GAN_OK) return wrong_field(c, f, E500, &err, at);
+    else data_own(c->L, r);
     f->tensor = r;
     f->slot = -1;
     f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_CONVERT, .elem = want});
@@ -269,6 +293,7 @@ static bool classes_fit(Ctx *c, DataField *f, Span at)
 {
     GanError err;
     if (!f->classes) return true;
+    if (!data_see(c->L, f->tensor, f->recipe, &err)) return data_failed(c, at, &err), false;
     if (data_classes(f->tensor, f->classes - 1, f->recipe, &err) != GAN_OK) return wrong_field(c, f, E501, &err, at);
     f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_CLASSES, .hi = f->classes - 1});
     return true;

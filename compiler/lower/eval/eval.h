@@ -19,6 +19,11 @@ void   carries_bind(Ctx *c, Scope *s, AstList carries, Value **carried);        
 bool   carries_next(Ctx *c, const Ast *for_, Value *v, Value **carried);        /* v is what a round gives; false after an error */
 bool   for_items(Ctx *c, const Ast *source, Value ***items, int64_t *n);        /* the static values a loop goes through */
 
+/* ---- densities.c */
+
+void   densities_note(Ctx *c, Dist *d, const Value *x, const Value *density);   /* log_prob(d, x) was asked for */
+bool   densities_differ(Ctx *c, const Value *left, const Value *right, Span at);        /* reported: they hold densities of two kinds at one value */
+
 /* ---- scope.c, decl.c */
 
 
@@ -99,7 +104,7 @@ bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char 
 bool   place_args(Ctx *c, AstList params, const Args *args, const char *what, Value **given, Span *where);    /* by position and name: the argument of each parameter, NULL: none; false after an error */
 bool   spread_record(Ctx *c, AstList params, Args *args);                       /* a record as the only argument fills several parameters; false, reported, when it may be one of them as well */
 const Ast *param_of(AstList params, const Args *args, int i);                   /* the parameter that argument i is for, or NULL */
-Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site);      /* for evaluating a body applied to args */
+Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site, Span at);    /* for evaluating a body applied to args */
 AstList call_params(const Value *f);                                            /* those that a closure, layer or player is applied to next */
 bool   call_enter(Ctx *c, Span at);                                             /* false, reported, when calls nest too deeply */
 
@@ -148,6 +153,7 @@ Value *eval_after(Ctx *c, const Ast *e);
 bool   axes_fit(Ctx *c, IrAxes axes, Span at);                                  /* false, reported, when there would be too many samples */
 Value *eval_expectation(Ctx *c, const Ast *e);
 bool   eval_sample(Ctx *c, const Ast *s);                                       /* x ~ p: binds in c->scope */
+bool   sample_batch(Ctx *c, Span at);                                           /* is c->batch a size? false, reported: no schedule says one */
 Value *sample_stack(Ctx *c, Value *v, IrAxes axes, Span at);                    /* sample axes become leading dims, spread first if absent */
 Value *sample_rows(Ctx *c, Value *v, int axis, Span at);                        /* the leading dim becomes the axis */
 Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at);
@@ -216,3 +222,4 @@ Value *check_round(Ctx *c, const Ast *for_, Value **carried);                   
 bool   ctx_trains(const Ctx *c, const Player *p);                               /* is this evaluated to train p? */
 int    pending_count(const Lower *L);                                           /* assignments to states that wait for an update */
 Value *pending_result(Ctx *c, int from, Value *v);                     /* v is the result of what made those from `from` on */
+Value *pending_result_of_loop(Ctx *c, int from, Value *v);             /* the same of a loop, until the block around has results */

@@ -28,10 +28,7 @@ static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
     if (L->guess && strcmp(name, "step")) return val_error(L);
-    if (!strcmp(name, "batch") && c->batch >= 0) {
-        if (c->sized) *c->sized = true;
-        return val_int(L, c->batch);
-    }
+    if (!strcmp(name, "batch")) return sample_batch(c, at) ? val_int(L, c->batch) : val_error(L);
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
     return strcmp(name, "training") ? NULL : is_training(c, at);
@@ -583,6 +580,8 @@ static bool is_powered(Lower *L, const Value *a)
     return a->kind == V_PLAYER || dist_is_joint(a) || (a->kind == V_DIST && !dist_is_value(L, a->dist));
 }
 
+static bool op_orders(AstOp op) { return op == AST_OP_LT || op == AST_OP_LE || op == AST_OP_GT || op == AST_OP_GE; }
+
 /* false or true and nothing else to the right of `and`, `or` when the left side decides. */
 static Value *eval_binary(Ctx *c, const Ast *e)
 {
@@ -594,6 +593,8 @@ static Value *eval_binary(Ctx *c, const Ast *e)
         Dist *d = as_dist(c, left, e->span);
         return d ? dist_to_power(c, d, right, e->span) : val_error(c->L);
     }
+    bool compares = e->binary.op == AST_OP_SUB || op_orders(e->binary.op);
+    if (compares && densities_differ(c, left, right, e->span)) return val_error(c->L);
     return arith_binary(c, e->binary.op, left, right, e->span);
 }
 

@@ -72,14 +72,6 @@ static const char *indexed_text(Lower *L, const char *name, Value *const *k, int
     return text_str(&t);
 }
 
-/* The place of the first of that name among those with indices, or -1. */
-static int indexed_find(const Lower *L, const char *name)
-{
-    for (int i = 0; i < L->indexed.n; i++)
-        if (!strcmp(L->indexed.v[i].name, name)) return i;
-    return -1;
-}
-
 static bool is_first(Lower *L, int place, Value *const *k, int n)
 {
     return L->indexed.v[place].n == n && equal_indices(L, L->indexed.v[place].index, k, n);
@@ -99,8 +91,9 @@ const char *index_name(Ctx *c, const char *word, const char *name, AstList indic
     for (int i = 0; i < indices.n; i++) bad |= val_bad(k[i] = eval_raw(c, indices.v[i]));
     const char *text = indexed_text(L, name, k, indices.n), *key = strf(L, "%s %s", word, text);
     if (bad || !indices.n) return text;
-    int place = indexed_find(L, key);
-    if (place < 0) array_push(L->a, &L->indexed, ((__typeof__(*L->indexed.v)){key, k, indices.n}));
+    int place = names_get(&L->indexed_at, key);
+    if (place < 0) names_put(&L->indexed_at, key, L->indexed.n);
+    if (place < 0) array_push(L->a, &L->indexed, ((__typeof__(*L->indexed.v)){k, indices.n}));
     if (place < 0 || is_first(L, place, k, indices.n)) return text;
     two_of_a_name(c, E101, strf(L, "two %ss are called %s", word, text), at);
     return NULL;
@@ -115,7 +108,7 @@ static Value *report_index(Ctx *c, Value *v, const Ast *e)
         if (val_bad(k[i] = eval_raw(c, e->index.items.v[i]))) return k[i];
     Value *r = val_new(L, V_REPORT);
     r->report = indexed_text(L, v->report, k, n);
-    int place = indexed_find(L, strf(L, "report %s", r->report));
+    int place = names_get(&L->indexed_at, strf(L, "report %s", r->report));
     if (place < 0 || is_first(L, place, k, n)) return as_settled(c, r, e->span);
     two_of_a_name(c, E404, strf(L, "what was reported as %s has another index, which is printed like this one", r->report), e->span);
     return val_error(L);

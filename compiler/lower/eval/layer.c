@@ -54,7 +54,7 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
     scope->inst = NULL;
     AstList params = k->bound ? d->define.params2 : d->define.params;
     if (!bind_params(c, scope, params, args, k->name, at, NULL)) return val_error(L);
-    Ctx inner = ctx_body(c, scope, args, site);
+    Ctx inner = ctx_body(c, scope, args, site, at);
     inner.axes = ir_axes_union(inner.axes, closure_axes(L, k));
     inner.inst = layer->layer.inst;
     inner.site = 0;

@@ -58,8 +58,9 @@ enum { MAX_CARRIED = 64, MAX_ASSIGNS = 64 };                /* tensors that a lo
 typedef struct Loop {
     Value   *shape;                                         /* a value of the carried form, for its fields */
     IrVal   *init[MAX_CARRIED + 1];
-    int      n_state, n_carried, until;                     /* carried: the state's tensors, then the flag of `until` */
-    int      assigns;                                       /* of Fn.loop_assigns, those from there on are made in the body */
+    int      n_state, n_carried, until;                     /* carried: the state's tensors, then the flags of `until` */
+    int      apart;                                         /* the flag of each sample, where `until` is the one of all together; -1: there is one flag */
+    int      assigns, moves;                                /* of Fn.loop_assigns and Fn.ahead_moves, those from there on are made in the body */
     int64_t  n;
     Value   *f, *stop_when;
     bool     scan;
@@ -175,26 +176,81 @@ static IrVal *ended(Ctx *c, Loop *l, Value *state)
     return NULL;
 }
 
+/* ---- samples that end by themselves, in a loop that changes a state
+ *
+ * What a round makes of a state is one value, and the round is done as long as a sample goes on. So there the flag of `until` is one for all samples, and
+ * those that have ended before are kept as they are by the body itself. */
+
+static int flag_of(const Loop *l) { return l->apart >= 0 ? l->apart : l->until; }
+static int n_apart(const Loop *l) { return l->apart >= 0 ? l->apart + 1 : l->n_carried; }      /* carried values that may vary over samples */
+
+static IrVal *for_all(IrBuilder *b, IrVal *flag)
+{
+    IrVal *going_on = ir_sum_over(b, ir_convert(b, ir_not(b, flag), IR_I64), flag->type.axes);
+    return ir_compare(b, IR_EQ, going_on, ir_const_like(b, going_on, 0));
+}
+
+static bool ends_apart(Ctx *c, const Loop *l)
+{
+    return l->until >= 0 && l->apart < 0 && c->L->fn->loop_assigns.n > l->assigns && l->init[l->until]->type.axes.n;
+}
+
+static void end_together(Ctx *c, Loop *l)
+{
+    l->apart = l->until;
+    l->until = l->n_carried;
+    l->init[l->n_carried++] = for_all(fn_builder(c), l->init[l->apart]);
+}
+
+/* `yield` has the outputs, too. */
+static void keep_ended(Ctx *c, const Loop *l, IrVal **next, IrVal **yield)
+{
+    IrBuilder *b = fn_builder(c);
+    if (l->apart < 0) return;
+    IrVal *ended = l->body->param[l->apart];
+    for (int i = 0; i <= l->apart; i++) {
+        if (i < l->n_state) yield[l->n_carried + i] = ir_select(b, ended, ir_const_like(b, next[i], 0), next[i]);
+        yield[i] = next[i] = ir_select(b, ended, l->body->param[i], next[i]);
+    }
+    yield[l->until] = next[l->until] = for_all(b, next[l->apart]);
+}
+
+/* A round's value in the form of what is carried. */
+static Value *round_result(Ctx *c, Loop *l, IrVal **param)
+{
+    Lower *L = c->L;
+    Value *made = one_round(c, l, param), *result = val_in_form(L, l->shape, made);
+    if (result) return result;
+    Diag *d = diag_error(L->diags, l->at, E200, "the loop carries %s, and a round gives %s", val_text(L, l->shape), val_text(L, made));
+    diag_hint(d, "a round gives back the fields that the loop begins with, in any order");
+    return val_error(L);
+}
+
+/* The tensors of the round's value, and whether it has ended. False after an error. */
+static bool round_next(Ctx *c, Loop *l, IrVal **next)
+{
+    int n = 0;
+    bool ok = flatten(c, l->result, l->at, next, &n);
+    if (ok && l->stop_when) ok = (next[n++] = ended(c, l, l->result)) != NULL;
+    if (!ok || n == n_apart(l)) return ok;
+    diag_error(c->L->diags, l->at, E200, "the loop carries %s, and a round gives %s", val_text(c->L, l->shape), val_text(c->L, l->result));
+    return false;
+}
+
 /* The body with parameters of the types that init has now. False after an error. */
 static bool build_body(Ctx *c, Loop *l)
 {
     Lower *L = c->L;
     Fn *f = L->fn;
-    IrVal *param[MAX_CARRIED + 1];
+    IrVal *param[MAX_CARRIED + 2];
     IrBlock *before = f->b.block;
     l->body = ir_block(L->m);
     for (int i = 0; i < l->n_carried; i++) param[i] = ir_block_param(L->m, l->body, l->init[i]->type);
-    for (int i = 0; i < l->n_carried; i++) array_push(L->a, &f->carried, ((Carried){param[i], l->init[i], l->at}));
+    for (int i = 0; i < l->n_carried; i++) array_push(L->a, &f->carried, ((Carried){param[i], l->init[i], l->at, l->n}));
     param[l->n_carried] = ir_block_param(L->m, l->body, ir_scalar(IR_I32));
     f->b.block = l->body;
     array_push(L->a, &f->loops, ((__typeof__(*f->loops.v)){param[l->n_carried], l->n}));
-    Value *made = one_round(c, l, param);
-    l->result = val_in_form(L, l->shape, made);
-    if (!l->result) {
-        Diag *d = diag_error(L->diags, l->at, E200, "the loop carries %s, and a round gives %s", val_text(L, l->shape), val_text(L, made));
-        diag_hint(d, "a round gives back the fields that the loop begins with, in any order");
-        l->result = val_error(L);
-    }
+    l->result = round_result(c, l, param);
     f->loops.n--;
     f->b.block = before;
     return !val_bad(l->result);
@@ -204,11 +260,11 @@ static bool build_body(Ctx *c, Loop *l)
 static bool widen(Ctx *c, Loop *l, IrVal *const *next, bool *changed)
 {
     IrBuilder *b = fn_builder(c);
-    for (int i = 0; i < l->n_carried; i++) {
+    int ends = flag_of(l);
+    for (int i = 0; i < n_apart(l); i++) {
         IrType *t = &l->init[i]->type;
         const IrType *u = &next[i]->type;
-        IrAxes want =
-            l->until >= 0 ? ir_axes_union(u->axes, next[l->until]->type.axes) : u->axes; /* a sample ends by itself */
+        IrAxes want = ends >= 0 ? ir_axes_union(u->axes, next[ends]->type.axes) : u->axes;      /* a sample ends by itself */
         IrAxes more = ir_axes_minus(want, t->axes);
         bool wider = t->elem == IR_I32 && u->elem == IR_I64;
         bool elem = wider || (t->elem != u->elem && ir_is_real(u->elem) && !ir_is_real(t->elem) && t->elem != IR_BOOL);
@@ -230,7 +286,7 @@ static bool widen(Ctx *c, Loop *l, IrVal *const *next, bool *changed)
 /* A round's value with exactly the carried types. */
 static bool settle_yield(Ctx *c, Loop *l, IrVal **next)
 {
-    for (int i = 0; i < l->n_carried; i++) {
+    for (int i = 0; i < n_apart(l); i++) {
         const IrType *t = &l->init[i]->type;
         next[i] = ir_convert(fn_builder(c), next[i], t->elem);
         if (t->rank && !next[i]->type.rank) next[i] = ir_fill(fn_builder(c), next[i], ir_dims_of(t));
@@ -244,18 +300,20 @@ static bool settle_yield(Ctx *c, Loop *l, IrVal **next)
     return true;
 }
 
-/* What rounds assign to states is put out by each round: the values, and where they are parts, which elements. */
+/* Is it known only while the loop runs how often an element is assigned? */
+static bool counts(const Loop *l, const LoopAssign *a) { return l->until >= 0 || a->picked || a->count; }
+
+/* What rounds assign to states is put out by each round: the values, and where not all rounds assign all elements, how often. Rounds that are not
+ * done put out 0. */
 static bool yield_assigns(Ctx *c, const Loop *l, IrVal **yield, int *n)
 {
     Fn *f = c->L->fn;
     IrBuilder *b = &f->b;
     for (int i = l->assigns; i < f->loop_assigns.n; i++) {
         const LoopAssign *a = &f->loop_assigns.v[i];
-        if (l->until >= 0) return unsupported(c, a->assign->span, "a state that changes inside a loop that may end early"), false;
         if (i - l->assigns == MAX_ASSIGNS) return unsupported(c, a->assign->span, "so many states that change inside a loop that runs"), false;
-        IrVal *zero = ir_const_like(b, a->v, 0), *one = ir_const_like(b, a->v, 1);
-        yield[(*n)++] = a->picked ? ir_select(b, a->picked, a->v, zero) : a->v;
-        if (a->picked) yield[(*n)++] = ir_select(b, a->picked, ir_fill(b, one, ir_dims_of(&a->v->type)), zero);
+        yield[(*n)++] = pending_sum_of(b, a->v, a->picked);
+        if (counts(l, a)) yield[(*n)++] = pending_count_of(b, a->v, a->picked, a->times, a->count);
     }
     return true;
 }
@@ -267,15 +325,23 @@ static bool yield_round(Ctx *c, Loop *l, IrVal **next)
     f->b.block = l->body;
     IrVal *yield[2 * MAX_CARRIED + 2 * MAX_ASSIGNS];
     bool ok = settle_yield(c, l, next);
-    for (int i = 0; i < l->n_carried; i++) yield[i] = yield[l->n_carried + i] = next[i];
+    for (int i = 0; i < n_apart(l); i++) yield[i] = yield[l->n_carried + i] = next[i];
+    if (ok) keep_ended(c, l, next, yield);
     int n = l->scan ? l->n_carried + l->n_state : l->n_carried;
-    ok = ok && yield_assigns(c, l, yield, &n);
+    ok = ok && pending_round(c, l->moves, l->assigns) && yield_assigns(c, l, yield, &n);
     f->b.block = before;
     if (ok) ir_block_yield(c->L->m, l->body, yield, n);
     return ok;
 }
 
-/* They wait behind the loop, as the mean over its rounds; in the body of a loop around it, for the end of a round there. */
+static bool too_often(Ctx *c, const Loop *l, const LoopAssign *a, int64_t *times)
+{
+    bool fits = !__builtin_mul_overflow(l->n, a->times ? a->times : 1, times) && *times <= (int64_t)1 << 53;
+    if (!fits) diag_error(c->L->diags, a->assign->span, E107, "a state that changes so often: loops of more than 2^53 rounds");
+    return !fits;
+}
+
+/* They wait behind the loop, as the mean over its rounds. */
 static void assigns_wait(Ctx *c, const Loop *l, const IrNode *loop)
 {
     Fn *f = c->L->fn;
@@ -286,9 +352,11 @@ static void assigns_wait(Ctx *c, const Loop *l, const IrNode *loop)
     LoopAssign *a = arena_copy(c->L->a, f->loop_assigns.v + l->assigns, sizeof *a * (size_t)(made - l->assigns));
     f->loop_assigns.n = l->assigns;
     for (int i = l->assigns; i < made && l->n; i++, a++) {
-        IrVal *sum = ir_sum(b, (IrVal *)&loop->result[at++], rounds), *count = a->picked ? ir_sum(b, (IrVal *)&loop->result[at++], rounds) : NULL;
-        if (b->block == &f->ir->body) pending_add_rounds(c, a, sum, count, l->n);
-        else unsupported(c, a->assign->span, "a state that changes inside a loop that runs inside another one");
+        LoopAssign sum = *a;
+        if (too_often(c, l, a, &sum.times)) return;
+        sum.v = ir_sum(b, (IrVal *)&loop->result[at++], rounds);
+        if (counts(l, a)) sum.count = ir_sum(b, (IrVal *)&loop->result[at++], rounds);
+        pending_add_rounds(c, sum);
     }
 }
 
@@ -306,9 +374,9 @@ static Value *finish(Ctx *c, Loop *l)
     IrNode *n = ir_scan_node(fn_builder(c), l->n, l->n_carried, 1, l->until, args, n_args, l->body);
     IrVal *out[MAX_CARRIED];
     for (int i = 0; i < l->n_state; i++) out[i] = &n->result[l->scan ? l->n_carried + i : i];
+    int i = 0, assigned = pending_count(L);
     assigns_wait(c, l, n);
-    int i = 0;
-    return owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result);
+    return pending_result_of_loop(c, assigned, owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result));
 }
 
 /* The loop, once its body and what it carries have the types of each other. */
@@ -317,38 +385,117 @@ static Value *looped(Ctx *c, Loop *l)
     Lower *L = c->L;
     Fn *fn = L->fn;
     Span at = l->at;
-    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n;
-    for (int attempt = 0; attempt < 4; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
-        IrVal *next[MAX_CARRIED];
-        int n_next = 0;
+    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
+    for (int attempt = 0; attempt < 5; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
+        IrVal *next[MAX_CARRIED + 1];
         bool changed = false;
         fn_forget_streams(L, streams);
         fn->carried.n = carried;
         fn->carried_asks.n = asks;
         fn->loop_assigns.n = l->assigns = assigns;
+        fn->ahead_moves.n = l->moves = moves;
         if (!build_body(c, l)) return val_error(L);
         IrBlock *before = fn->b.block;
         fn->b.block = l->body;
-        bool ok = flatten(c, l->result, at, next, &n_next);
-        if (ok && l->stop_when) ok = (next[n_next++] = ended(c, l, l->result)) != NULL;
+        bool ok = round_next(c, l, next);
         fn->b.block = before;
-        if (!ok) return val_error(L);
-        if (n_next != l->n_carried) {
-            diag_error(L->diags, at, E200, "the loop carries %s, and a round gives %s", val_text(L, l->shape),
-                       val_text(L, l->result));
-            return val_error(L);
-        }
-        if (!widen(c, l, next, &changed)) return val_error(L);
+        if (!ok || fn->unroll.body || !widen(c, l, next, &changed)) return val_error(L);
+        if (!changed && ends_apart(c, l)) end_together(c, l), changed = true;
         if (changed) continue;
         return yield_round(c, l, next) && paths_round(c, l->body, next) ? finish(c, l) : val_error(L);
     }
     return unsupported(c, at, "a loop whose value keeps changing its type");
 }
 
+/* ---- unrolled: where a derivative in the body goes on in the rounds before
+ *
+ * Each round is evaluated for itself, as if `for i in 0..n, s = .. { .. }` had been written, but that all rounds share what a layer in them owns. */
+
+enum { MOST_UNROLLED = 256 };
+
+static void begin_unrolled(Loop *l)
+{
+    if (l->apart < 0) return;
+    l->until = l->apart;
+    l->apart = -1;
+    l->n_carried--;
+}
+
+/* Samples that have ended stay what they are; what a round puts out is 0 for them. */
+static void keep_unrolled(Ctx *c, const Loop *l, IrVal *const *now, IrVal **next, IrVal **out)
+{
+    IrBuilder *b = fn_builder(c);
+    for (int i = 0; i < l->n_carried; i++) {
+        IrVal *ends = l->until >= 0 ? now[l->until] : NULL;
+        if (i < l->n_state) out[i] = ends ? ir_select(b, ends, ir_const_like(b, next[i], 0), next[i]) : next[i];
+        if (ends) next[i] = ir_select(b, ends, now[i], next[i]);
+    }
+}
+
+/* out: what each round puts out. False after an error, and where types had to grow. */
+static bool all_rounds(Ctx *c, Loop *l, IrVal **now, IrVal **out, bool *changed)
+{
+    Lower *L = c->L;
+    for (int64_t t = 0; t < l->n; t++) {
+        IrVal *next[MAX_CARRIED + 1];
+        now[l->n_carried] = ir_const_int(fn_builder(c), IR_I32, t);
+        l->result = round_result(c, l, now);
+        if (val_bad(l->result) || !round_next(c, l, next) || L->fn->unroll.body || !widen(c, l, next, changed) || *changed || !settle_yield(c, l, next)) return false;
+        keep_unrolled(c, l, now, next, out + t * l->n_state);
+        memcpy(now, next, sizeof *now * (size_t)l->n_carried);
+        if (L->too_large) return false;
+    }
+    return true;
+}
+
+static bool stack_rounds(Ctx *c, const Loop *l, IrVal **out, IrVal **stacked)
+{
+    Value **v = arena_array(c->L->a, Value *, l->n);
+    for (int i = 0; i < l->n_state; i++) {
+        for (int64_t t = 0; t < l->n; t++) v[t] = val_tensor(c->L, out[t * l->n_state + i]);
+        Value *all = arith_stack(c, v, (int)l->n, l->at);
+        if (val_bad(all) || !(stacked[i] = as_tensor(c, all, l->at))) return false;
+    }
+    return true;
+}
+
+static Value *unrolled(Ctx *c, Loop *l)
+{
+    Lower *L = c->L;
+    int streams = L->fn->streams.n, k = 0;
+    IrVal *now[MAX_CARRIED + 2], **out = arena_array(L->a, IrVal *, l->n_state * l->n + 1);
+    bool changed = true;
+    begin_unrolled(l);
+    for (int attempt = 0; attempt < 5 && changed; attempt++) {
+        changed = false;
+        fn_forget_streams(L, streams);
+        memcpy(now, l->init, sizeof *now * (size_t)l->n_carried);
+        if (!all_rounds(c, l, now, out, &changed) && !changed) return val_error(L);
+    }
+    if (changed) return unsupported(c, l->at, "a loop whose value keeps changing its type");
+    if (l->scan && !stack_rounds(c, l, out, now)) return val_error(L);
+    return owned_by_both(L, unflatten(c, l->shape, now, &k), l->shape, l->result);
+}
+
+/* Is it this loop that has to be? Not where it cannot be, which is reported. */
+static bool may_unroll(Ctx *c, const Loop *l, bool assigns)
+{
+    const Unroll u = c->L->fn->unroll;
+    if (!u.body || u.body != l->body) return false;
+    c->L->fn->unroll.body = NULL;
+    bool ends = assigns && l->until >= 0;                   /* a round that is not done assigns nothing */
+    if (l->n <= MOST_UNROLLED && !ends) return true;
+    Diag *d = diag_error(c->L->diags, u.at, E600, "not supported yet: a derivative by %s in a loop%s whose carried value depends on %s", u.what,
+                         ends ? " that ends early and changes a state," : strf(c->L, " of more than %d rounds", MOST_UNROLLED), u.what);
+    diag_note(d, u.k.at, "this loop carries it");
+    diag_hint(d, "stop(..) around what is carried says that there the derivative is 0");
+    return false;
+}
+
 Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at)
 {
     Lower *L = c->L;
-    Loop l = {.f = f, .stop_when = until, .scan = scan, .site = site, .at = at, .until = -1};
+    Loop l = {.f = f, .stop_when = until, .scan = scan, .site = site, .at = at, .until = -1, .apart = -1};
     if (!fn_needed(c, at) || !as_size(c, n, at, "the number of rounds", &l.n)) return val_error(L);
     if (l.n > INT32_MAX) return diag_error(L->diags, at, E107, "a loop of %lld rounds", (long long)l.n), val_error(L);
     l.shape = as_settled(c, init, at);
@@ -356,8 +503,17 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
     l.n_carried = l.n_state;
     if (until && !(l.init[l.n_carried++] = ended(c, &l, l.shape))) return val_error(L);
     if (until) l.until = l.n_state;
-    int carried = L->fn->carried.n;
+    Fn *fn = L->fn;
+    int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
+    int asks = fn->carried_asks.n, errors = diags_count(L->diags, DIAG_ERROR);
     Value *v = looped(c, &l);
-    L->fn->carried.n = carried;
+    bool assigned = fn->loop_assigns.n > assigns;
+    fn->carried.n = carried;
+    if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves;
+    if (may_unroll(c, &l, assigned) && diags_count(L->diags, DIAG_ERROR) == errors) {
+        fn->carried_asks.n = asks;
+        v = unrolled(c, &l);
+    }
+    if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves;
     return v;
 }

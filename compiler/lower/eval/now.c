@@ -6,6 +6,7 @@
 #include "compiler/interp/interp.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
 
 #include <math.h>
 
@@ -48,8 +49,9 @@ static bool is_data(const Now *k, int slot) { return k->L->m->slots.v[slot].kind
 
 static void *data_of(const Now *k, int slot)
 {
+    GanError err;
     for (int i = 0; i < k->L->data.n; i++)
-        if (k->L->data.v[i].slot == slot) return k->L->data.v[i].t->data;
+        if (k->L->data.v[i].slot == slot) return data_see(k->L, k->L->data.v[i].t, k->L->data.v[i].recipe, &err) ? k->L->data.v[i].t->data : NULL;
     return NULL;
 }
 

@@ -1,9 +1,10 @@
 /* paths.c - see paths.h. Every question is one walk over the nodes behind a value, operands first. */
+#include "compiler/grad/plain.h"
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 
-enum { DEPENDS = 1, OPEN = 2, STOPPED = 4, NEEDED = 8, SEEN = 16, TAKEN = 32 };
+enum { DEPENDS = 1, OPEN = 2, STOPPED = 4, NEEDED = 8, SEEN = 16, TAKEN = 32, CUT = 64 };       /* CUT: an open path ended at a row behind it */
 
 typedef struct Behind {
     Arena   *a;
@@ -56,8 +57,10 @@ static uint8_t of_args(const Behind *g, const IrNode *n)
 {
     uint8_t is = 0;
     for (int i = 0; i < operands(n); i++) is |= g->is[behind(g, n->arg[i])->id];
-    return is & (DEPENDS | OPEN | STOPPED);
+    return is & (DEPENDS | OPEN | STOPPED | CUT);
 }
+
+static uint8_t closed(uint8_t is) { return is & OPEN ? (is & (uint8_t)~OPEN) | CUT : is; }
 
 static void mark(Behind *g, IrVal *const *roots, int n_roots)
 {
@@ -66,9 +69,8 @@ static void mark(Behind *g, IrVal *const *roots, int n_roots)
         const IrNode *n = g->order.v[k];
         uint8_t is = of_args(g, n);
         if (n->op == IR_stop && is) is = STOPPED;
-        if (no_derivative(n)) is &= (uint8_t)~OPEN;
-        for (int r = 0; r < n->n_results; r++)
-            g->is[n->result[r].id] |= ir_is_real(n->result[r].type.elem) ? is : is & (uint8_t)~OPEN;
+        if (no_derivative(n)) is = closed(is);
+        for (int r = 0; r < n->n_results; r++) g->is[n->result[r].id] |= ir_is_real(n->result[r].type.elem) ? is : closed(is);
     }
 }
 
@@ -117,6 +119,41 @@ static bool cut_by_draw(Ctx *c, const Behind *g, const char *what, Span at)
                          "draws can stand for it; or stop(...) around the draw says that this is meant");
         else diag_hint(d, "score_function(p, f) (import estimators) needs no derivative of a draw; draw from a relaxation that can be differentiated, or "
                           "write stop(...) around the draw to say that this is meant");
+        return true;
+    }
+    return false;
+}
+
+/* ---- what must not be cut */
+
+/* The row behind v, of what is needed of it, at which a path ends though others be open; NULL: none. Not of what is stopped. */
+static const IrNode *cut_within(const Behind *g, const IrVal *v)
+{
+    uint8_t *needed = arena_alloc(g->a, g->n_ids + 1);
+    needed[behind(g, v)->id] = 1;
+    for (int k = g->order.n - 1; k >= 0; k--) {
+        const IrNode *n = g->order.v[k];
+        bool used = false, real = true;
+        for (int r = 0; r < n->n_results; r++) used |= needed[n->result[r].id], real = real && ir_is_real(n->result[r].type.elem);
+        for (int i = 0; used && n->op != IR_stop && i < n->n_args; i++) {
+            const IrVal *arg = behind(g, n->arg[i]);
+            if (g->is[arg->id] & OPEN && (no_derivative(n) || !real)) return n;
+            needed[arg->id] = 1;
+        }
+    }
+    return NULL;
+}
+
+static bool cut_on_the_way(Ctx *c, const Behind *g, const char *what, Span at)
+{
+    for (int i = 0; i < c->L->uncut.n; i++) {
+        const IrVal *v = c->L->uncut.v[i].v;
+        const IrNode *cut = v->id < g->n_ids && g->is[v->id] & NEEDED ? cut_within(g, v) : NULL;
+        if (!cut) continue;
+        Diag *d = diag_error(c->L->diags, at, E306, "a derivative by %s would not be the whole one here: %s", what, c->L->uncut.v[i].why);
+        diag_note(d, span_of_node(c->L, cut), "here it goes through %s, which has no derivative", ir_op_info[cut->op].name);
+        diag_hint(d, "a draw that has a derivative itself needs no score: E[u ~ Uniform(0, 1)] f(w * u) for Uniform(0, w); in a density of one's own stop(w) in the "
+                     "condition says that nothing jumps there");
         return true;
     }
     return false;
@@ -173,20 +210,20 @@ static void look_at_terms(Ctx *c, Behind *g, const IrVal *y, const char *what, S
         g->is[v->id] |= SEEN;
         int n = v->def ? summands(g, v->def, part) : 0;
         for (int i = 0; i < n; i++) array_push(g->a, &stack, part[i]);
-        if (!n && !(is & (OPEN | STOPPED))) warn_cut(c, g, v, what, at);
+        if (!n && is & CUT && !(is & OPEN)) warn_cut(c, g, v, what, at);
     }
 }
 
 /* ---- what loops carry
  *
  * In a body of a loop that runs, what it carries is a parameter of the body, on which a derivative in it does not go on: what it depends on lies
- * before the loop and in the rounds before. It is refused where there is anything to go on to. */
+ * before the loop and in the rounds before. Where there is anything to go on to, the loop has to be unrolled (loop.c). */
 
 static bool follow(Ctx *c, const Carried *k, const char *what, Span at)
 {
-    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: a derivative by %s in a loop whose carried value depends on %s", what, what);
-    diag_note(d, k->at, "this loop carries it");
-    diag_hint(d, "for i in 0..n, s = .. { .. } is the same loop, unrolled, in which the derivative is followed; stop(..) around what is carried says that there it is 0");
+    Fn *f = c->L->fn;
+    if (!k->n) return true;                                 /* the body is never run */
+    if (!f->unroll.body) f->unroll = (Unroll){k->param->param_of, *k, what, at};
     return false;
 }
 
@@ -206,13 +243,22 @@ static bool within(const Fn *f, const IrVal *v, const IrVal *param)
 static void ask_later(Ctx *c, const Carried *k, IrVal *const *wrt, int n, const char *what, Span at)
 {
     Lower *L = c->L;
-    CarriedAsk ask = {k->param, arena_array(L->a, IrVal *, n + 1), 0, what, at};
-    for (int i = 0; i < n; i++)
+    CarriedAsk ask = {k->param, arena_array(L->a, IrVal *, n + 1), 0, NULL, what, at};
+    IrVal **here = arena_array(L->a, IrVal *, n + 1);
+    int n_here = 0;
+    for (int i = 0; i < n; i++) {
         if (!within(L->fn, wrt[i], k->param)) ask.wrt[ask.n++] = wrt[i];
+        else if (version_of(L, wrt[i])) here[n_here++] = wrt[i];
+    }
     if (ask.n) array_push(L->a, &L->fn->carried_asks, ask);
+    if (!n_here) return;
+    By *by = arena_new_of(L->a, By);
+    *by = by_values(L, here, n_here, NULL, 0);
+    by->ahead = true;
+    array_push(L->a, &L->fn->carried_asks, ((CarriedAsk){k->param, NULL, 0, by, what, at}));
 }
 
-/* False, reported, where the derivative of y would go on from a carried value; what cannot be told yet is asked for. */
+/* False where the derivative of y would go on from a carried value; what cannot be told yet is asked for. */
 static bool carried_fine(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, int n, const char *what, Span at)
 {
     const Fn *f = c->L->fn;
@@ -225,6 +271,7 @@ static bool carried_fine(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, i
         if (g->is[behind(g, k->init)->id] & OPEN) return follow(c, k, what, at);
         ask_later(c, k, wrt, n, what, at);
     }
+    while (asks < f->carried_asks.n && f->carried_asks.v[asks].by) asks++;
     bool none = !(g->is[behind(g, y)->id] & (DEPENDS | OPEN | STOPPED));
     return none && f->carried_asks.n > asks ? follow(c, fn_carried(f, f->carried_asks.v[asks].param), what, at) : true;
 }
@@ -233,7 +280,7 @@ static bool carried_fine(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, i
 static bool round_fine(Ctx *c, const CarriedAsk *ask, IrVal *next, const Carried *k)
 {
     Lower *L = c->L;
-    By by = by_values(L, ask->wrt, ask->n, NULL, 0);
+    By by = ask->by ? *ask->by : by_values(L, ask->wrt, ask->n, NULL, 0);
     if (!time_check(c, &next, 1, &by, ask->at)) return false;
     Behind g = graph_of(c, next, true);
     mark(&g, ask->wrt, ask->n);
@@ -242,9 +289,11 @@ static bool round_fine(Ctx *c, const CarriedAsk *ask, IrVal *next, const Carried
     for (int i = 0; i < L->fn->carried.n && !open; i++) {
         const Carried *other = &L->fn->carried.v[i];
         bool known = !(g.is[other->param->id] & TAKEN);
-        for (int a = 0; a < L->fn->carried_asks.n && !known; a++)
-            known = L->fn->carried_asks.v[a].param == other->param && L->fn->carried_asks.v[a].wrt == ask->wrt;
-        if (!known) array_push(L->a, &L->fn->carried_asks, ((CarriedAsk){other->param, ask->wrt, ask->n, ask->what, ask->at}));
+        for (int a = 0; a < L->fn->carried_asks.n && !known; a++) {
+            const CarriedAsk *asked = &L->fn->carried_asks.v[a];
+            known = asked->param == other->param && asked->wrt == ask->wrt && asked->by == ask->by;
+        }
+        if (!known) array_push(L->a, &L->fn->carried_asks, ((CarriedAsk){other->param, ask->wrt, ask->n, ask->by, ask->what, ask->at}));
     }
     arena_free(g.a);
     return open ? follow(c, k, ask->what, ask->at) : true;
@@ -266,7 +315,7 @@ PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *w
     mark(&g, wrt, n);
     mark_needed(&g, e);
     PathsFound found = g.is[behind(&g, e)->id] & (DEPENDS | OPEN | STOPPED) ? PATHS_FINE : PATHS_NONE;
-    if (cut_by_draw(c, &g, what, at) || !carried_fine(c, &g, e, wrt, n, what, at)) found = PATHS_FAILED;
+    if (cut_by_draw(c, &g, what, at) || cut_on_the_way(c, &g, what, at) || !carried_fine(c, &g, e, wrt, n, what, at)) found = PATHS_FAILED;
     else look_at_terms(c, &g, e, what, at);
     arena_free(g.a);
     return found;
@@ -309,21 +358,107 @@ static IrNode *made_again(Ctx *c, const IrNode *n, IrVal **arg)
     return made;
 }
 
-static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, IrAxes axes, Span at, PathsAgain *again)
+static IrAxes axes_beyond(IrVal *const *arg, const IrNode *n)
+{
+    IrAxes more = ir_no_axes();
+    for (int i = 0; i < n->n_args; i++) more = ir_axes_union(more, ir_axes_minus(arg[i]->type.axes, n->arg[i]->type.axes));
+    return more;
+}
+
+static bool remake(Ctx *c, const IrNode *n, IrVal **arg, IrAxes axes, Span at, IrVal **result);
+
+static void same_row(IrBuilder *b, const IrNode *n, IrVal **arg, IrVal **result)
+{
+    IrSpan before = b->span;
+    IrBlock *body = n->n_bodies ? ir_copy_block(b->m, n->body[0]) : NULL;
+    b->span = n->span;
+    IrNode *same = body ? ir_scan_node(b, n->attr->n, n->attr->carried, n->attr->stacked, n->attr->until, arg, n->n_args, body) : ir_like(b, n, arg);
+    b->span = before;
+    for (int r = 0; r < n->n_results; r++) result[r] = &same->result[r];
+}
+
+/* The rows of a body, of parameters that vary over more axes. */
+static bool rows_again(Ctx *c, const IrBlock *body, IrVal **now, IrAxes axes, Span at)
+{
+    IrBuilder *b = fn_builder(c);
+    bool ok = true;
+    for (const IrNode *n = body->first; n && ok; n = n->next) {
+        IrVal **arg = arena_array(c->L->a, IrVal *, n->n_args + 1), **result = arena_array(c->L->a, IrVal *, n->n_results + 1);
+        for (int i = 0; i < n->n_args; i++) arg[i] = now[n->arg[i]->id];
+        if (axes_beyond(arg, n).n) ok = remake(c, n, arg, axes, at, result);
+        else same_row(b, n, arg, result);
+        for (int r = 0; r < n->n_results && ok; r++) now[n->result[r].id] = result[r];
+    }
+    return ok;
+}
+
+/* A loop that is given its draws, which stay those of the loop as it was; arg: its operands, in which the draws stand behind what is stacked. */
+static const IrNode *without_draws(Ctx *c, const IrNode *n, IrVal ***arg, Arena *scratch)
+{
+    const IrNode *plain = scan_draws(n) ? plain_scan(fn_builder(c), scratch, n) : n;
+    int before = n->attr->carried + n->attr->stacked, drawn = plain->n_args - n->n_args;
+    IrVal **all = arena_array(scratch, IrVal *, plain->n_args + 1);
+    for (int i = 0; i < plain->n_args; i++) all[i] = i < before ? (*arg)[i] : i < before + drawn ? plain->arg[i] : (*arg)[i - drawn];
+    *arg = all;
+    return plain;
+}
+
+/* A loop, as each sample of these axes goes through it: all that it carries and puts out varies over them. */
+static bool scan_again(Ctx *c, const IrNode *n, IrVal **arg, IrAxes axes, Span at, IrVal **result)
+{
+    Lower *L = c->L;
+    IrBuilder *b = fn_builder(c);
+    IrBlock *outside = b->block, *body = ir_block(L->m);
+    Arena *scratch = arena_new();
+    n = without_draws(c, n, &arg, scratch);
+    const IrBlock *was = n->body[0];
+    IrAxes more = axes_beyond(arg, n);
+    IrVal **now = arena_array(scratch, IrVal *, L->m->next_id + 1), **yield = arena_array(scratch, IrVal *, was->n_yields + 1);
+    for (int i = 0; i < n->n_args; i++) {
+        if (i < n->attr->carried) arg[i] = ir_spread(b, arg[i], ir_axes_minus(ir_axes_union(n->arg[i]->type.axes, more), arg[i]->type.axes));
+        IrType t = was->param[i]->type;
+        t.axes = arg[i]->type.axes;
+        now[was->param[i]->id] = ir_block_param(L->m, body, t);
+    }
+    b->block = body;
+    bool ok = rows_again(c, was, now, axes, at);
+    for (int i = 0; i < was->n_yields && ok; i++) {
+        IrVal *v = now[was->yield[i]->id];
+        yield[i] = ir_spread(b, v, ir_axes_minus(ir_axes_union(was->yield[i]->type.axes, more), v->type.axes));
+    }
+    b->block = outside;
+    if (ok) ir_block_yield(L->m, body, yield, was->n_yields);
+    IrNode *made = ok ? ir_scan_node(b, n->attr->n, n->attr->carried, n->attr->stacked, n->attr->until, arg, n->n_args, body) : NULL;
+    for (int r = 0; r < n->n_results && ok; r++) result[r] = &made->result[r];
+    arena_free(scratch);
+    return ok;
+}
+
+/* The results of the same row, of operands that vary over more axes. False, reported, where it mixes their samples. */
+static bool remake(Ctx *c, const IrNode *n, IrVal **arg, IrAxes axes, Span at, IrVal **result)
 {
     if (mixes(n, axes)) {
         Diag *d = diag_error(c->L->diags, at, E305, "this gradient is not one example's: samples meet on the way");
         diag_note(d, span_of_node(c->L, n), "they meet here");
         return false;
     }
-    if (n->n_bodies) return unsupported(c, at, "a derivative for each sample through a loop that does not vary over them"), false;
-    IrVal **arg = arena_array(g->a, IrVal *, n->n_args + 1);
-    for (int i = 0; i < n->n_args; i++) arg[i] = now[n->arg[i]->id] ? now[n->arg[i]->id] : n->arg[i];
+    if (n->op == IR_scan) return scan_again(c, n, arg, axes, at, result);
+    if (n->n_bodies) BUG("paths: %s in a graph that is lowered", ir_op_info[n->op].name);
     bool none = n->op == IR_spread && ir_axes_within(n->attr->over, arg[0]->type.axes);
     IrNode *made = none ? NULL : made_again(c, n, arg);
+    for (int r = 0; r < n->n_results; r++) result[r] = none ? arg[0] : &made->result[r];
+    return true;
+}
+
+static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, IrAxes axes, Span at, PathsAgain *again)
+{
+    IrVal **arg = arena_array(g->a, IrVal *, n->n_args + 1), **result = arena_array(g->a, IrVal *, n->n_results + 1);
+    for (int i = 0; i < n->n_args; i++) arg[i] = now[n->arg[i]->id] ? now[n->arg[i]->id] : n->arg[i];
+    if (!remake(c, n, arg, axes, at, result)) return false;
     for (int r = 0; r < n->n_results; r++) {
-        now[n->result[r].id] = none ? arg[0] : &made->result[r];
-        if (made) array_push(c->L->a, &again->v, ((__typeof__(*again->v.v)){&made->result[r], (IrVal *)&n->result[r]}));
+        if (n->n_bodies && !(g->is[n->result[r].id] & OPEN)) continue;
+        now[n->result[r].id] = result[r];
+        if (result[r] != arg[0]) array_push(c->L->a, &again->v, ((__typeof__(*again->v.v)){result[r], (IrVal *)&n->result[r]}));
     }
     return true;
 }

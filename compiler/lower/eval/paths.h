@@ -8,7 +8,7 @@
 typedef enum {
     PATHS_NONE,                                             /* e does not depend on any of them; the caller says so */
     PATHS_FINE,                                             /* there is a path, perhaps a cut one: that was warned of */
-    PATHS_FAILED,                                           /* a draw cuts one, or one goes on from what a loop carries: that was reported */
+    PATHS_FAILED,                                           /* a draw cuts one, which was reported, or one goes on from what a loop carries, which has to be unrolled */
 } PathsFound;
 
 /* Looks at the paths from `wrt` to e, and says what is cut: an error for a draw, though others be open; a warning for a summand of e that loses

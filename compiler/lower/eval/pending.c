@@ -128,27 +128,56 @@ static void assign_in_loop(Ctx *c, LoopAssign a)
     array_push(c->L->a, &f->loop_assigns, a);
 }
 
+/* Does what is assigned here wait for the end of a round? Not among the updates of `after`, which take it up where they stand. */
+static bool waits_in_loop(const Lower *L) { return L->fn->b.block != (L->g->updates_in ? L->g->updates_in : &L->fn->ir->body); }
+
 void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign)
 {
     Lower *L = c->L;
     Player *owner = slot_owner(L, slot);
     pending_idle(c, slot, assign);
     if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
-    if (L->fn->b.block != &L->fn->ir->body) {
-        assign_in_loop(c, (LoopAssign){slot, v, picked, assign, c->application});
+    if (waits_in_loop(L)) {
+        assign_in_loop(c, (LoopAssign){slot, v, picked, assign, c->application, 0, NULL});
         return;
     }
     Pending *p = assigned_before(c, slot);
     if (p) assign_again(c, p, v, picked, assign);
-    else pending_new(c, (LoopAssign){slot, v, picked, assign, c->application});
+    else pending_new(c, (LoopAssign){slot, v, picked, assign, c->application, 0, NULL});
 }
 
-void pending_add_rounds(Ctx *c, const LoopAssign *a, IrVal *sum, IrVal *count, int64_t times)
+void pending_add_rounds(Ctx *c, LoopAssign sum)
 {
-    Pending *p = pending_new(c, (LoopAssign){a->slot, sum, NULL, a->assign, ++c->L->n_applications});
-    p->times = times;
-    p->count = count;
+    Fn *f = c->L->fn;
+    sum.picked = NULL;
+    sum.application = ++c->L->n_applications;
+    if (waits_in_loop(c->L)) {
+        array_push(c->L->a, &f->loop_assigns, sum);
+        return;
+    }
+    Pending *p = pending_new(c, sum);
+    p->times = sum.times;
+    p->count = sum.count;
 }
+
+/* ---- sums over applications */
+
+static int64_t times_of(const Pending *p) { return p->times ? p->times : 1; }
+
+/* The same number for each element. */
+static IrVal *everywhere(IrBuilder *b, const IrVal *like, int64_t n)
+{
+    IrVal *all = ir_const_like(b, like, (double)n);
+    return like->type.rank ? ir_fill(b, all, ir_dims_of(&like->type)) : all;
+}
+
+IrVal *pending_count_of(IrBuilder *b, const IrVal *v, IrVal *picked, int64_t times, IrVal *count)
+{
+    IrVal *all = count ? count : everywhere(b, v, times ? times : 1);
+    return picked ? ir_select(b, picked, all, ir_const_like(b, all, 0)) : all;
+}
+
+IrVal *pending_sum_of(IrBuilder *b, IrVal *v, IrVal *picked) { return picked ? ir_select(b, picked, v, ir_const_like(b, v, 0)) : v; }
 
 /* ---- witnesses */
 
@@ -164,21 +193,30 @@ static Value *witness_leaf(Ctx *c, Value *leaf, void *list)
     return v;
 }
 
-Value *pending_result(Ctx *c, int from, Value *v)
+/* An application of a loop has the loop's result for a witness, until the block around it has one. */
+static bool waits_for_witness(const Pending *p) { return !p->n_witness || p->by_loop; }
+
+static Value *witnessed(Ctx *c, int from, Value *v, bool by_loop)
 {
     Lower *L = c->L;
     bool waits = false;
-    for (int i = from; i < L->pendings.n; i++) waits = waits || !L->pendings.v[i]->n_witness;
+    for (int i = from; i < L->pendings.n; i++) waits = waits || waits_for_witness(L->pendings.v[i]);
     if (!waits || (v->kind != V_TENSOR && v->kind != V_SLOT && v->kind != V_RECORD)) return v;
     ARRAY(IrVal *) own = {0};
     v = map_fields(c, v, witness_leaf, &own);
-    for (int i = from; i < L->pendings.n; i++)
-        if (!L->pendings.v[i]->n_witness) {
-            L->pendings.v[i]->witness = own.v;
-            L->pendings.v[i]->n_witness = own.n;
-        }
+    for (int i = from; i < L->pendings.n; i++) {
+        Pending *p = L->pendings.v[i];
+        if (!waits_for_witness(p)) continue;
+        p->witness = own.v;
+        p->n_witness = own.n;
+        p->by_loop = by_loop;
+    }
     return v;
 }
+
+Value *pending_result(Ctx *c, int from, Value *v) { return witnessed(c, from, v, false); }
+
+Value *pending_result_of_loop(Ctx *c, int from, Value *v) { return witnessed(c, from, v, true); }
 
 /* ---- committing */
 
@@ -196,13 +234,13 @@ static bool is_moved(const Pending *p, Player *const *players, int n)
     return !p->owner;
 }
 
-typedef enum { DONE_NO, DONE_YES, DONE_ASK } Done;
+typedef enum { DONE_NO, DONE_YES, DONE_ASK } WasDone;
 
 /* Has an update committed it by now? On a side of a control statement that may not have been taken, and in a loop that it was made before, only
  * the running program can say. */
-static Done is_done(const Lower *L, const Pending *p)
+static WasDone is_done(const Lower *L, const Pending *p)
 {
-    Done done = arm_repeats(L, p->arm) ? DONE_ASK : DONE_NO;
+    WasDone done = arm_repeats(L, p->arm) ? DONE_ASK : DONE_NO;
     for (int i = 0; i < p->done.n; i++) {
         if (arm_holds(L, p->done.v[i].arm)) return DONE_YES;
         if (!arm_excludes(L, p->done.v[i].arm)) done = DONE_ASK;
@@ -212,30 +250,33 @@ static Done is_done(const Lower *L, const Pending *p)
 
 /* ---- a flag for what only the running program knows: false where the value is made, true with each update that commits it */
 
-static IrVal **committed_flag(Part *p, int slot)
+static IrVal **commit_of(Part *p, int slot)
 {
     for (int i = 0; i < p->commits.n; i++)
         if (p->commits.v[i].slot == slot) return &p->commits.v[i].val;
     return NULL;
 }
 
-static void flag_falls(Lower *L, Part *p, int slot)
+/* To true where `when` holds, and else to what it is; NULL: always. */
+static void set_flag(Lower *L, Part *p, int slot, IrVal *when)
 {
     Part *now = L->part;
+    IrBuilder *b = &L->fn->b;
+    IrBlock *block = b->block;
     part_back(L, p);
-    array_push(L->work, &p->commits, ((IrCommit){slot, ir_const(&L->fn->b, IR_BOOL, 0)}));
+    b->block = &L->fn->ir->body;
+    IrVal **set = commit_of(p, slot), *to = when ? ir_or(b, set ? *set : fn_read(L, slot), when) : ir_const(b, IR_BOOL, true);
+    if (set) *set = to;
+    else array_push(L->work, &p->commits, ((IrCommit){slot, to}));
+    b->block = block;
     part_back(L, now);
 }
 
-/* taken: the condition under which the part commits the assignment; NULL: it does. Several updates of one part may. */
-static void flag_rises(Lower *L, Part *p, int slot, IrVal *taken)
+static void begin_flag(Lower *L, Part *p, int slot)
 {
     Part *now = L->part;
     part_back(L, p);
-    IrBuilder *b = &L->fn->b;
-    IrVal **before = committed_flag(p, slot), *v = taken ? ir_or(b, before ? *before : fn_read(L, slot), taken) : ir_const(b, IR_BOOL, 1);
-    if (before) *before = v;
-    else array_push(L->work, &p->commits, ((IrCommit){slot, v}));
+    array_push(L->work, &p->commits, ((IrCommit){slot, ir_const(&L->fn->b, IR_BOOL, false)}));
     part_back(L, now);
 }
 
@@ -247,56 +288,59 @@ static void flag_new(Lower *L, Pending *p)
     fn_leave_init(L, before);
     state_of_program(L, slot, STATE_OF_STATEMENTS);
     p->flag = 1 + slot;
-    flag_falls(L, p->part, slot);
-    for (int i = 0; i < p->done.n; i++) flag_rises(L, p->done.v[i].part, slot, p->done.v[i].taken);
+    begin_flag(L, p->part, slot);
+    for (int i = 0; i < p->done.n; i++)
+        if (!p->done.v[i].ahead) set_flag(L, p->done.v[i].part, slot, p->done.v[i].when);
 }
 
 /* An update commits it. Of what is only looked ahead at nothing stays. */
-static void commits(Lower *L, Pending *p, IrVal *taken)
+static void taken(Lower *L, Pending *p)
 {
-    if (p->flag && !L->g->ahead) flag_rises(L, L->part, p->flag - 1, taken);
-    array_push(L->work, &p->done, ((__typeof__(*p->done.v)){arm_now(L), L->part, taken}));
-}
-
-static int64_t times_of(const Pending *p) { return p->times ? p->times : 1; }
-
-/* The same number for each element. */
-static IrVal *everywhere(IrBuilder *b, const IrVal *like, int64_t n)
-{
-    IrVal *all = ir_const_like(b, like, (double)n);
-    return like->type.rank ? ir_fill(b, all, ir_dims_of(&like->type)) : all;
+    struct Done now = {arm_now(L), L->part, L->g->taken, L->g->ahead != NULL};
+    if (p->flag && !now.ahead) set_flag(L, now.part, p->flag - 1, now.when);
+    array_push(L->a, &p->done, now);
 }
 
 /* How often its applications assign an element. */
-static IrVal *counted(IrBuilder *b, const Pending *p)
-{
-    IrVal *all = p->count ? p->count : everywhere(b, p->v, times_of(p));
-    return p->picked ? ir_select(b, p->picked, all, ir_const_like(b, all, 0)) : all;
-}
+static IrVal *counted(IrBuilder *b, const Pending *p) { return pending_count_of(b, p->v, p->picked, p->times, p->count); }
 
 static bool counts(const Pending *p) { return p->picked || p->count; }
 
-static IrVal *where_assigned(IrBuilder *b, const Pending *p) { return p->picked ? ir_select(b, p->picked, p->v, ir_const_like(b, p->v, 0)) : p->v; }
+static IrVal *where_assigned(IrBuilder *b, const Pending *p) { return pending_sum_of(b, p->v, p->picked); }
 
-/* Has no update committed it yet? Nobody keeps the flag: each part reads what it is when the part begins, and knows what it has done itself. */
-static IrVal *still_waits(Lower *L, Pending *p)
+/* Does an update of another part, or an earlier round of a loop, decide? Then the part at hand reads what the flag is when it begins. */
+static bool asks_flag(const Lower *L, const Pending *p)
 {
-    IrBuilder *b = &L->fn->b;
-    if (!p->flag) flag_new(L, p);
-    IrVal *waits = ir_not(b, fn_read(L, p->flag - 1));
-    for (int i = 0; i < p->done.n; i++)
-        if (p->done.v[i].part == L->part && p->done.v[i].taken) waits = ir_and(b, waits, ir_not(b, p->done.v[i].taken));
-    return waits;
+    bool asks = arm_repeats(L, p->arm);
+    for (int i = 0; i < p->done.n; i++) asks = asks || (!arm_excludes(L, p->done.v[i].arm) && (p->done.v[i].part != L->part || !p->done.v[i].when));
+    return asks;
 }
 
-/* The same pending where no update has committed it yet. */
+/* Where no update has committed it yet. Nobody keeps the flag. */
+static IrVal *waits(Lower *L, Pending *p)
+{
+    IrBuilder *b = &L->fn->b;
+    IrVal *yet = NULL;
+    if (asks_flag(L, p)) {
+        if (!p->flag) flag_new(L, p);
+        yet = ir_not(b, fn_read(L, p->flag - 1));
+    }
+    for (int i = 0; i < p->done.n; i++) {
+        if (p->done.v[i].part != L->part || !p->done.v[i].when || arm_excludes(L, p->done.v[i].arm)) continue;
+        IrVal *not_here = ir_not(b, p->done.v[i].when);
+        yet = yet ? ir_and(b, yet, not_here) : not_here;
+    }
+    return yet;
+}
+
+/* The same pending, there alone. */
 static const Pending *where_waiting(Lower *L, Pending *p)
 {
     IrBuilder *b = &L->fn->b;
-    IrVal *waits = still_waits(L, p);
+    IrVal *yet = waits(L, p);
     Pending *once = arena_copy(L->a, p, sizeof *p);
-    if (!p->times) once->picked = p->picked ? ir_and(b, p->picked, waits) : waits;
-    else once->v = ir_select(b, waits, p->v, ir_const_like(b, p->v, 0)), once->count = ir_select(b, waits, counted(b, p), ir_const_like(b, p->v, 0));
+    if (!p->times) once->picked = p->picked ? ir_and(b, p->picked, yet) : yet;
+    else once->v = ir_select(b, yet, p->v, ir_const_like(b, p->v, 0)), once->count = ir_select(b, yet, counted(b, p), ir_const_like(b, p->v, 0));
     return once;
 }
 
@@ -388,19 +432,72 @@ bool pending_side(Ctx *c, const Changes *side, int slot, IrVal *taken, int outsi
     return true;
 }
 
-void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, IrVal *taken, Changes *out)
+/* ---- updates of `after` in the body of a loop
+ *
+ * They take up what they depend on, as others do. Of what comes with a carried value, from before the loop or from an earlier round, the graph does
+ * not say which round depends on it, so that is refused. */
+
+static void in_a_loop(Ctx *c, int slot, const Ast *assign, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: in a loop that runs, an update of after that may take up what was assigned to %s outside of it",
+                         c->L->m->slots.v[slot].path);
+    diag_note(d, assign->span, "assigned here");
+    diag_hint(d, "for i in 0..n, s = .. { .. } is the same loop, unrolled, in which it is taken up");
+}
+
+static bool through_carried(const Lower *L, const bool *reached)
+{
+    bool any = false;
+    for (int i = 0; i < L->fn->carried.n; i++) any = any || reached[L->fn->carried.v[i].param->id];
+    return any;
+}
+
+/* False, reported, where what an update of these players depends on may have been assigned before the loop, or in this round. What earlier rounds
+ * have assigned the end of the body tells. */
+static bool loop_fine(Ctx *c, const bool *reached, Player *const *players, int n, Span at)
 {
     Lower *L = c->L;
-    if (!L->pendings.n) return;
+    Fn *f = L->fn;
+    if (!f->carried.n) return true;
+    for (int i = 0; i < f->loop_assigns.n; i++) {
+        const Pending one = {.slot = f->loop_assigns.v[i].slot, .owner = slot_owner(L, f->loop_assigns.v[i].slot)};
+        if (is_moved(&one, players, n)) return in_a_loop(c, one.slot, f->loop_assigns.v[i].assign, at), false;
+    }
+    if (!through_carried(L, reached)) return true;
+    for (int i = 0; i < L->pendings.n && i < L->g->updates_from; i++) {
+        const Pending *p = L->pendings.v[i];
+        if (is_moved(p, players, n) && !depends(p, reached) && is_done(L, p) != DONE_YES) return in_a_loop(c, p->slot, p->assign, at), false;
+    }
+    for (int i = 0; i < n; i++) array_push(L->a, &f->ahead_moves, ((AheadMove){players[i], at}));
+    return true;
+}
+
+bool pending_round(Ctx *c, int moves, int assigns)
+{
+    const Fn *f = c->L->fn;
+    for (int i = assigns; i < f->loop_assigns.n; i++) {
+        const LoopAssign *a = &f->loop_assigns.v[i];
+        const Player *owner = slot_owner(c->L, a->slot);
+        for (int k = moves; k < f->ahead_moves.n; k++)
+            if (!owner || f->ahead_moves.v[k].owner == owner) return in_a_loop(c, a->slot, a->assign, f->ahead_moves.v[k].at), false;
+    }
+    return true;
+}
+
+void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out)
+{
+    Lower *L = c->L;
+    if (!L->pendings.n && !L->fn->carried.n) return;
     Arena *scratch = arena_new();
     const bool *reached = graph_behind(L, value, n, scratch);
-    for (int i = 0; i < L->pendings.n; i++) {
+    bool fine = loop_fine(c, reached, players, n_players, at);
+    for (int i = 0; i < L->pendings.n && fine; i++) {
         Pending *p = L->pendings.v[i];
         bool wanted = is_moved(p, players, n_players) && (i >= from || depends(p, reached));
-        Done done = wanted ? is_done(L, p) : DONE_YES;
+        WasDone done = wanted ? is_done(L, p) : DONE_YES;
         if (done == DONE_YES) continue;
         add(c, mean_of_one(done == DONE_ASK ? where_waiting(L, p) : p), NULL, out);
-        commits(L, p, taken);
+        taken(L, p);
         if (!p->owner) note_unowned(L, p->assign, true);
     }
     for (int i = 0; i < out->means.n; i++) changes_put(L, out, out->means.v[i].slot, mean_of(L, &out->means.v[i]));

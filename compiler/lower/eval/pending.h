@@ -2,6 +2,9 @@
 #pragma once
 #include "compiler/lower/own/graph.h"
 
+/* arm: the side of a control statement it is on; 0: outside of any. when: the condition within the part under which it is done; NULL: always. */
+struct Done { int arm; Part *part; IrVal *when; bool ahead; };
+
 struct Pending {
     int         slot;
     IrVal      *v;
@@ -10,12 +13,13 @@ struct Pending {
     IrVal      *count;                                      /* of a sum, how many terms each element has; NULL: `times` */
     Player     *owner;                                      /* NULL: of the program or a comparison */
     IrVal     **witness;  int n_witness;                    /* the results of the application it was made in: what depends on it depends on these */
+    bool        by_loop;                                    /* that is what a loop gives, which no block around has given yet */
     const Ast  *assign;
     Part       *part;                                       /* it was made in, and in which application there */
     int         application;
     int         arm;                                        /* the side of a control statement, or the loop, that it was made in */
     bool        of_block;                                   /* made in a block of updates, and over with it */
-    ARRAY(struct { int arm; Part *part; IrVal *taken; }) done;      /* updates that have committed it, and the sides of control statements they are on; 0: outside of any; taken: the condition of an if around them in their part, or NULL */
+    ARRAY(struct Done) done;                                /* updates that have committed it */
     int         flag;                                       /* 1 + the slot that says, while the program runs, whether it has been committed; 0: that is known */
 };
 
@@ -27,12 +31,17 @@ void pending_back(Lower *L, const PendingMark *m);
 
 void pending_begin_block(Lower *L);                                             /* those of other blocks have had their updates */
 void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign);
-/* The sum over the rounds of a loop, which each have assigned it; count: NULL, or how many of them each element. */
-void pending_add_rounds(Ctx *c, const LoopAssign *a, IrVal *sum, IrVal *count, int64_t times);
+/* The sum over the rounds of a loop, which have assigned it; count: NULL, or how many of them each element. In the body of a loop around it waits for
+ * the end of a round there. */
+void pending_add_rounds(Ctx *c, LoopAssign sum);
+/* Of one term of such a sum: what it adds to each element, and to the number of applications that assign it. */
+IrVal *pending_sum_of(IrBuilder *b, IrVal *v, IrVal *picked);
+IrVal *pending_count_of(IrBuilder *b, const IrVal *v, IrVal *picked, int64_t times, IrVal *count);
 void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */
-/* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. taken: the condition of
- * the ifs around it in its part; NULL: there is none. */
-void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, IrVal *taken, Changes *out);
+/* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
+void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);
+/* At the end of a round: of what has been moved ahead, and assigned, in it. False, reported, where a later round may take it up ahead. */
+bool pending_round(Ctx *c, int moves, int assigns);
 /* Does that side of an if, which is done where `taken` holds, commit an assignment to the slot? Then it joins those in `out`, of which `outside` were there
  * before the if. */
 bool pending_side(Ctx *c, const Changes *side, int slot, IrVal *taken, int outside, Changes *out);

@@ -160,12 +160,15 @@ static bool needs_data_alone(Ctx *c, const IrFn *f, const Asked *a, Span at)
     return true;
 }
 
-static const GanTensor *tensor_of(const Lower *L, int slot, bool *of_file)
+static const GanTensor *tensor_of(Ctx *c, int slot, bool *of_file, Span at)
 {
+    GanError err;
+    Lower *L = c->L;
     for (int i = 0; i < L->data.n; i++) {
         if (L->data.v[i].slot != slot) continue;
         *of_file = L->data.v[i].recipe != NULL;
-        return L->data.v[i].t;
+        if (data_see(L, L->data.v[i].t, L->data.v[i].recipe, &err)) return L->data.v[i].t;
+        return data_failed(c, at, &err), NULL;
     }
     BUG("a row is asked: slot %d has no data", slot);
 }
@@ -180,7 +183,9 @@ static bool run_now(Ctx *c, const IrFn *f, void *answer, Asked *a, Span at)
     for (const IrNode *n = f->body.first; n; n = ir_next(n)) {
         if (n->op != IR_read || slot[n->attr->slot]) continue;
         bool of_file;
-        slot[n->attr->slot] = tensor_of(L, n->attr->slot, &of_file)->data;
+        const GanTensor *t = tensor_of(c, n->attr->slot, &of_file, at);
+        if (!t) return false;
+        slot[n->attr->slot] = t->data;
         if (of_file) a->by[a->n_by++] = n->attr->slot;
     }
     InterpMemory memory = {.slot = slot};
@@ -255,6 +260,7 @@ Value *builtin_filter(Ctx *c, const Call *k)
     int64_t *row = arena_array(c->L->a, int64_t, d->rows);
     for (int64_t i = 0; i < d->rows; i++)
         if (((const uint8_t *)a.answer)[i]) row[n++] = i;
+    chosen_by(c->L, a.by, a.n_by);
     if (!n) return diag_error(c->L->diags, k->at, E501, "filter keeps none of the %lld rows", (long long)d->rows), val_error(c->L);
     Data *kept = table_chosen(c, d, row, n, a.by, a.n_by, k->at);
     return kept ? table_value(c->L, v, kept) : val_error(c->L);
@@ -336,6 +342,7 @@ Value *builtin_per_class(Ctx *c, const Call *k)
     }
     int64_t *row = arena_array(c->L->a, int64_t, d->rows + each);
     if (!first_of_each(c, &a, d->rows, each, row, k->at)) return val_error(c->L);
+    chosen_by(c->L, a.by, a.n_by);
     Data *kept = table_chosen(c, d, row, each * a.classes, a.by, a.n_by, k->at);
     return kept ? table_value(c->L, k->v[0], kept) : val_error(c->L);
 }

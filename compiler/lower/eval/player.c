@@ -179,7 +179,7 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
     Scope *scope = scope_new(L, p->closure->scope);
     scope->inst = NULL;
     if (!bind_params(c, scope, player_params(p), &args, p->name, at, open)) return val_error(L);
-    Ctx inner = ctx_body(c, scope, &args, site);
+    Ctx inner = ctx_body(c, scope, &args, site, at);
     inner.path = path_join(L, c->path, p->inst->local);
     inner.axes = ir_axes_union(inner.axes, closure_axes(L, p->closure));
     inner.inst = L->guess ? inst_tried(L, p->inst, !p->params.n) : p->inst;
@@ -254,7 +254,7 @@ bool player_find_params(Ctx *c, Player *p, Span at)
     Ctx own = {.L = L, .scope = p->closure->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
     AstList params = player_params(p);
     Args args = {0};
-    Trial t = trial_begin(L, names_lack(L->names));         /* what applies it, with numbers that are known, may stand in what could not be read */
+    Trial t = trial_begin(L, names_lack_parts(L->names));   /* what it is applied to may stand in a line that could not be read */
     own.axes = ir_one_axis(ir_axis(L->m, "example", 2));    /* a batch, for layers that look at theirs */
     for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
         const Ast *q = params.v[i];

@@ -73,6 +73,44 @@ static bool numbers_at(Ctx *c, Value *f, const double *x, int n, const Call *k, 
     return numbers_of(c, f, args, n, k, y);
 }
 
+/* The axes of a trial go with it, where it left no parameter behind, whose first value may have some of its own. */
+static void forget_axes(IrModule *m, int n_axes, int n_slots)
+{
+    while (m->slots.n == n_slots && m->axes.n > n_axes) names_put(&m->axis_at, m->axes.v[--m->axes.n].name, -1);
+}
+
+/* The same of a derivative, which is worth making only once: of samples, which are given the numbers. */
+static bool slopes_at_once(Ctx *c, Value *prime, const double *x, int n, const Call *k, double *y)
+{
+    Lower *L = c->L;
+    Trial t = trial_begin(L, true);
+    Ctx in = *c;
+    int n_axes = L->m->axes.n, n_slots = L->m->slots.n, axis = ir_axis(L->m, "at", n), pendings = L->pendings.n, draws = L->n_draws, evals = L->n_evals;
+    double *out = NULL;
+    IrType number = ir_scalar(L->m->real);
+    number.axes = in.axes = ir_one_axis(axis);
+    IrVal *z = fn_opaque(&in, number);
+    Value *v = as_settled(&in, apply1(&in, prime, val_tensor(L, z), k->site, k->at), k->at);
+    IrVal *g = val_bad(v) || v->kind == V_RECORD ? NULL : as_real(&in, v, k->at);
+    bool ok = !L->guess && g && !g->type.rank && ir_axes_within(g->type.axes, in.axes);
+    if (ok) g = ir_spread(fn_builder(&in), g, ir_axes_minus(in.axes, g->type.axes));
+    ok = ok && now_numbers(L, &g, 1, &(NowGiven){z, x}, 1, NOW_FIRST, &out);
+    trial_end(L, &t);
+    forget_axes(L->m, n_axes, n_slots);
+    L->pendings.n = pendings;
+    L->n_draws = draws;
+    L->n_evals = evals;
+    for (int i = 0; i < n && ok; i++) ok = isfinite(y[i] = out[i]);
+    return ok;
+}
+
+/* A function that chooses by its number, `if u < 1 { .. }`, has a derivative at a number that is known alone. */
+static bool slopes_at(Ctx *c, Value *f, int order, const double *x, int n, const Call *k, double *y)
+{
+    Value *prime = val_prime(c->L, f, order);
+    return slopes_at_once(c, prime, x, n, k, y) || numbers_at(c, prime, x, n, k, y);
+}
+
 static const char *text_of(Lower *L, double x) { return strf(L, "%.9g", x); }
 
 /* ---- convexity: over the ratios 1e-4 to 1e4, whether the chord between two points lies above f between them -------- */
@@ -127,7 +165,7 @@ Value *builtin_curved(Ctx *c, const Call *k)
     double x[RATIOS], y[RATIOS];
     if (k->v[0]->kind != V_FUNCTION) return mistake(c, k, "curved", "a function of one number", k->v[0]);
     ratios(x);
-    if (!numbers_at(c, val_prime(c->L, k->v[0], 2), x, RATIOS, k, y)) return holds(c->L);
+    if (!slopes_at(c, k->v[0], 2, x, RATIOS, k, y)) return holds(c->L);
     for (int i = 0; i < RATIOS; i++)
         if (y[i] > 0) return holds(c->L);
     return fails(c->L, "its second derivative is above 0 nowhere from 0.0001 to 10000");
@@ -142,7 +180,7 @@ Value *builtin_same_slope(Ctx *c, const Call *k)
     for (int i = 0; i < 2; i++)
         if (k->v[i]->kind != V_FUNCTION) return mistake(c, k, "same_slope", "two functions of one number", k->v[i]);
     for (int i = 0; i < N; i++) x[i] = -3 + 0.5 * i + 0.01;
-    if (!numbers_at(c, val_prime(c->L, k->v[0], 1), x, N, k, a) || !numbers_at(c, val_prime(c->L, k->v[1], 1), x, N, k, b)) return holds(c->L);
+    if (!slopes_at(c, k->v[0], 1, x, N, k, a) || !slopes_at(c, k->v[1], 1, x, N, k, b)) return holds(c->L);
     for (int i = 0; i < N; i++)
         if (fabs(a[i] - b[i]) > 1e-6 * fmax(1, fabs(a[i]) + fabs(b[i])))
             return fails(c->L, strf(c->L, "at %s the slope of one is %s, and of the other %s", text_of(c->L, x[i]), text_of(c->L, a[i]),
@@ -203,12 +241,6 @@ static double least_eigenvalue(double a[DRAWS][DRAWS], double *largest)
     *largest = 0;
     for (int i = 0; i < DRAWS; i++) least = fmin(least, a[i][i]), *largest = fmax(*largest, fabs(a[i][i]));
     return least;
-}
-
-/* The axes of a trial go with it, where it left no parameter behind, whose first value may have some of its own. */
-static void forget_axes(IrModule *m, int n_axes, int n_slots)
-{
-    while (m->slots.n == n_slots && m->axes.n > n_axes) names_put(&m->axis_at, m->axes.v[--m->axes.n].name, -1);
 }
 
 /* The kernel of each draw with each, row by row; NULL: it is not known now. */
@@ -339,12 +371,23 @@ static const char *values_in(Ctx *c, const Ast *e)
     return shown ? text_str(&t) : NULL;
 }
 
+/* A definition of the program is right or wrong by what it is given: where, and for which line in the end. (For one of the library that line is the place.) */
+static void note_applications(Ctx *c, Diag *d, Span at)
+{
+    const Applied *first = c->applied, *last = first;
+    if (!first || first->at.file != at.file) return;
+    while (last->up && last->up->at.file == at.file) last = last->up;
+    diag_note(d, first->at, "applied here");
+    if (last != first) diag_note(d, last->at, "for this");
+}
+
 static void report(Ctx *c, const Ast *s, const Ast *e, const Value *v)
 {
     const char *why = v->kind == V_BOOL && v->why ? v->why : values_in(c, e), *more = why ? strf(c->L, ": %s", why) : "";
     Diag *d = s->require.is_soft ? diag_warning(c->L->diags, e->span, W320, "%s does not hold%s", source_of(c, e), more)
                                  : diag_error(c->L->diags, e->span, E320, "%s is required here, and does not hold%s", source_of(c, e), more);
     if (s->require.hint) diag_hint(d, "%s", s->require.hint);
+    note_applications(c, d, e->span);
 }
 
 static void not_known(Ctx *c, const Ast *e)

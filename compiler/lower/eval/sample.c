@@ -83,6 +83,18 @@ static bool no_batch(Ctx *c, Span at)
     return false;
 }
 
+bool sample_batch(Ctx *c, Span at)
+{
+    if (c->batch >= 0) {
+        if (c->sized) *c->sized = true;
+        return true;
+    }
+    if (c->unsized) return no_batch(c, at);
+    Diag *d = diag_error(c->L->diags, at, E302, "how many samples? Outside a schedule the number must be given");
+    diag_hint(d, "E[x ~ p : 5000] ..., or n: 5000 as an argument of a loss or metric");
+    return false;
+}
+
 static bool sample_size(Ctx *c, const Ast *size, Span at, int64_t *n)
 {
     if (size) {
@@ -92,14 +104,7 @@ static bool sample_size(Ctx *c, const Ast *size, Span at, int64_t *n)
         diag_error(c->L->diags, size->span, E302, "an average needs at least one sample");
         return false;
     }
-    if (c->batch >= 0) {
-        if (c->sized) *c->sized = true;
-        return *n = c->batch, true;
-    }
-    if (c->unsized) return no_batch(c, at);
-    Diag *d = diag_error(c->L->diags, at, E302, "how many samples? Outside a schedule the number must be given");
-    diag_hint(d, "E[x ~ p : 5000] ..., or n: 5000 as an argument of a loss or metric");
-    return false;
+    return sample_batch(c, at) && (*n = c->batch, true);
 }
 
 bool axes_fit(Ctx *c, IrAxes axes, Span at)

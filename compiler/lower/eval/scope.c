@@ -232,15 +232,10 @@ static Value *find_module(Lower *L, const Scope *file, const char *name)
 
 static Value *find_report(Lower *L, const char *name)
 {
-    size_t n = strlen(name);
-    for (int i = 0; i < L->reports.n; i++) {
-        const char *r = L->reports.v[i];
-        if (strncmp(r, name, n) || (r[n] && r[n] != '[')) continue;
-        Value *v = val_new(L, V_REPORT);
-        v->report = name;
-        return v;
-    }
-    return NULL;
+    if (names_get(&L->reports, name) < 0) return NULL;
+    Value *v = val_new(L, V_REPORT);
+    v->report = name;
+    return v;
 }
 
 static const Scope *file_around(const Scope *s)

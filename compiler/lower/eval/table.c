@@ -45,6 +45,29 @@ Value *data_failed(Ctx *c, Span at, const GanError *err)
     return val_error(c->L);
 }
 
+/* ---- what the program is made for */
+
+void fact_note(Ctx *c, const char *file, int format, const char *held)
+{
+    Lower *L = c->L;
+    for (int i = 0; i < L->facts.n; i++)
+        if (L->facts.v[i].format == format && !strcmp(L->facts.v[i].is.file, file)) return;
+    array_push(L->a, &L->facts, ((__typeof__(*L->facts.v)){{file, strf(L, "%s", held)}, format}));
+}
+
+static bool among(const int *v, int n, int x)
+{
+    for (int i = 0; i < n; i++)
+        if (v[i] == x) return true;
+    return false;
+}
+
+void chosen_by(Lower *L, const int *by, int n_by)
+{
+    for (int i = 0; i < n_by && !L->trials && !L->guess; i++)
+        if (!among(L->choosers.v, L->choosers.n, by[i])) array_push(L->a, &L->choosers, by[i]);
+}
+
 /* ---- recipes */
 
 const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const char *field, const GanTensor *t)
@@ -57,10 +80,12 @@ const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const 
                     .field = field ? field : c->declared ? c->field : NULL,
                     .elem = t->elem,
                     .rank = t->rank,
-                    .finite = !data_not_finite(t, &first),
+                    .finite = !data_seen(t) || !data_not_finite(t, &first),     /* what is not read are bytes */
                     .to = t->rank ? t->dim[0] : 0};
+    char held[160];
     memcpy(r.dim, t->dim, sizeof r.dim);
-    data_sum(t, r.sum);
+    if (data_seen(t)) data_sum(t, r.sum);
+    fact_note(c, path, format, gan_tensor_text(t, held, sizeof held));
     return arena_copy(c->L->a, &r, sizeof r);
 }
 
@@ -88,6 +113,11 @@ const DataRecipe *recipe_named(Lower *L, const DataRecipe *r, const char *name, 
 {
     if (!r) return NULL;
     DataRecipe *named = arena_copy(L->a, r, sizeof *r);
+    bool other = r->name && strcmp(r->name, name);
+    DataCalled *of = arena_array(L->a, DataCalled, r->n_of + 1);
+    if (r->n_of) memcpy(of, r->of, sizeof *of * (size_t)r->n_of);
+    if (other) of[named->n_of++] = (DataCalled){r->name, r->field};
+    named->of = of;
     named->name = name;
     named->field = field;
     return named;
@@ -143,13 +173,6 @@ Data *table_part(Ctx *c, const Data *d, int64_t lo, int64_t hi)
     return p;
 }
 
-static bool among(const int *v, int n, int x)
-{
-    for (int i = 0; i < n; i++)
-        if (v[i] == x) return true;
-    return false;
-}
-
 /* Of a table that is computed: its rows are gathered when it is. */
 static Value *gathered(Ctx *c, const Value *v, const int64_t *row, int64_t n, Span at)
 {
@@ -173,6 +196,16 @@ static void add_choosers(Lower *L, DataField *f, const int *by, int n_by, int ow
     f->n_by = n;
 }
 
+/* Have numbers of this field's own file chosen: itself, or other columns of its table? */
+static bool own_file_chose(const Lower *L, const DataField *f, const int *by, int n_by)
+{
+    for (int i = 0; i < L->data.n && f->recipe; i++) {
+        const DataRecipe *r = L->data.v[i].recipe;
+        if (r && among(by, n_by, L->data.v[i].slot) && data_same_file(r, f->recipe)) return true;
+    }
+    return false;
+}
+
 Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const int *by, int n_by, Span at)
 {
     Lower *L = c->L;
@@ -185,10 +218,9 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
         DataField *f = &p->field[i];
         if (was->value && val_bad(f->value = gathered(c, was->value, row, n, at))) return NULL;
         if (was->value) continue;
-        if (data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
+        if (!data_see(L, was->tensor, was->recipe, &err) || data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
         data_own(L, f->tensor);
-        bool itself = was->slot >= 0 && among(by, n_by, was->slot);
-        f->recipe = recipe_chosen(L, was->recipe, row, n, itself, i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
+        f->recipe = recipe_chosen(L, was->recipe, row, n, own_file_chose(L, was, by, n_by), i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
         add_choosers(L, f, by, n_by, was->slot);
     }
     return p;

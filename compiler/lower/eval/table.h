@@ -22,5 +22,7 @@ bool   table_made_since(const Data *d, uint32_t id);                            
 const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const char *field, const GanTensor *t);
 const DataRecipe *recipe_then(Lower *L, const DataRecipe *r, DataStep step);
 const DataRecipe *recipe_named(Lower *L, const DataRecipe *r, const char *name, const char *field);
+void        fact_note(Ctx *c, const char *file, int format, const char *held);          /* what the program is made for: GanFact */
+void        chosen_by(Lower *L, const int *by, int n_by);                               /* the numbers of these slots have chosen rows */
 const char *table_path(Ctx *c, Value *v, Span at);                              /* where the file of that name is; NULL, reported: it is no name */
 Value *data_failed(Ctx *c, Span at, const GanError *err);

@@ -7,6 +7,7 @@
 #include "runtime/data/text.h"
 
 #include <stdlib.h>
+#include <xxhash.h>
 
 static Value *wrong_text(Ctx *c, const Call *k, const char *word, const char *wants, const Value *got)
 {
@@ -91,6 +92,7 @@ Value *builtin_words(Ctx *c, const Call *k)
         k_th = strcspn(at, " \t\r\n");
         v[words++] = val_string(L, arena_strn(L->a, at, k_th));
     }
+    fact_note(c, k->v[0]->s, -1, strf(L, "%d words (%016llx)", words, (unsigned long long)XXH3_64bits(kept, n)));
     return val_list(L, v, words);
 }
 

@@ -39,17 +39,47 @@ static bool repeat(Ctx *c, const Ast *s)
     return as_size(c, eval(c, s->repeat.count), at, "the number of times", &n) && repeated(c, s->repeat.body, n, at);
 }
 
+/* What one side leaves in the environment, in which what stands behind the if has it where the condition picks that side. */
+static void take_sides(Ctx *c, IrVal *cond, const Ahead *side, Span at)
+{
+    Lower *L = c->L;
+    for (int slot = 0; slot < side[0].env.n || slot < side[1].env.n; slot++) {
+        IrVal *made[2] = {NULL, NULL};
+        for (int k = 0; k < 2; k++) made[k] = slot < side[k].env.n ? side[k].env.v[slot] : NULL;
+        if (!made[0] && !made[1]) continue;
+        IrVal *before = fn_read(L, slot);
+        env_set(L, slot, ir_select(fn_builder(c), cond, made[0] ? made[0] : before, made[1] ? made[1] : before), at);
+    }
+}
+
+/* Both sides are done, each in an environment of its own. */
+static bool branches(Ctx *c, const Ast *s, Value *v)
+{
+    Lower *L = c->L;
+    const Ast *body[2] = {s->if_.then, s->if_.otherwise};
+    IrVal *cond = update_condition(c, v, s->if_.cond->span);
+    Ahead side[2] = {{0}, {0}};
+    bool ok = cond != NULL;
+    int control = control_new(L);
+    for (int k = 0; k < 2 && ok && body[k]; k++) {
+        Side on = side_begin(L, control, cond, !k);
+        ahead_begin(L, &side[k]);
+        ok = block(c, body[k]);
+        ahead_end(L);
+        side_end(L, &on);
+    }
+    if (ok) take_sides(c, cond, side, s->span);
+    return ok;
+}
+
 static bool branch(Ctx *c, const Ast *s)
 {
     Ctx outside = *c;
     outside.block = NULL;
-    Span at = s->if_.cond->span;
-    Value *v = as_settled(c, eval(&outside, s->if_.cond), at);
+    Value *v = as_settled(c, eval(&outside, s->if_.cond), s->if_.cond->span);
     if (val_bad(v)) return false;
-    if (v->kind == V_BOOL) return v->b ? block(c, s->if_.then) : !s->if_.otherwise || block(c, s->if_.otherwise);
-    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: an if among the updates of after, on what is known only while the program runs");
-    diag_hint(d, "simultaneous { if .. { update .. } } may hang on it");
-    return false;
+    if (v->kind != V_BOOL) return branches(c, s, v);
+    return v->b ? block(c, s->if_.then) : !s->if_.otherwise || block(c, s->if_.otherwise);
 }
 
 static bool rounds_of(Ctx *c, const Ast *s)
@@ -136,8 +166,14 @@ bool look_ahead(Ctx *c, const Ast *after, int64_t rounds)
     inner.path = path_join(c->L, c->path, "after");
     inner.rule = NULL;
     int64_t outside = c->L->rounds_around;
+    const IrBlock *block = c->L->g->updates_in;
+    int from = c->L->g->updates_from;
     c->L->rounds_around = 0;
+    c->L->g->updates_in = c->L->graph->b.block;
+    c->L->g->updates_from = pending_count(c->L);
     bool ok = repeated(&inner, after->after.updates, rounds, after->after.count->span);
+    c->L->g->updates_in = block;
+    c->L->g->updates_from = from;
     c->L->rounds_around = outside;
     return ok;
 }

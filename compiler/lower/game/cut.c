@@ -108,18 +108,14 @@ static int source(Cut *k, IrVal *v)
     return -1;
 }
 
-/* A loop of another statement that is run again for its gradient would draw as this statement draws, not as that one did. */
-static void foreign_draws(Cut *k, const IrNode *n)
+/* A loop that another statement ran would draw as this statement draws, not as that one did: its draws are made there, and kept (lifted). */
+static void own_draws(const Cut *k, const IrBlock *body)
 {
-    if (!n->n_bodies || !draws(n) || !k->ok) return;
-    for (int b = 0; b < n->n_bodies; b++)
-        for (const IrNode *i = n->body[b]->first; i; i = i->next)
-            if (i->attr->stream >= 0 && k->L->g->stream_part.v[i->attr->stream] != k->p) {
-                Diag *d = diag_error(k->L->diags, k->p->at, E600, "not supported yet: a gradient through the draws of a loop that another statement ran");
-                diag_note(d, span_of_node(k->L, i), "drawn here");
-                k->ok = false;
-                return;
-            }
+    for (const IrNode *n = body->first; n; n = n->next) {
+        bool foreign = ir_op_info[n->op].klass == IR_CLASS_RAND && k->L->g->stream_part.v[n->attr->stream] != k->p;
+        if (foreign) BUG("cut: draws of %s in a loop of %s", k->L->m->streams.v[n->attr->stream], k->p->name);
+        for (int b = 0; b < n->n_bodies; b++) own_draws(k, n->body[b]);
+    }
 }
 
 /* ---- what a part needs ------------------------------------------------------------------------------------------ */
@@ -136,7 +132,7 @@ static void mark_node(Cut *k, IrNode *n)
     if (k->seen[n->result[0].id] == -k->round) return;      /* a node of several results is made once */
     k->seen[n->result[0].id] = -k->round;
     array_push(k->scratch, &k->nodes, n);
-    foreign_draws(k, n);
+    for (int b = 0; b < n->n_bodies; b++) own_draws(k, n->body[b]);
     for (int i = 0; i < n->n_args; i++)
         if (k->seen[n->arg[i]->id] != -k->round) want(k, n->arg[i]);
 }

@@ -8,6 +8,8 @@
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
+#include <math.h>
+
 /* ---- draws and lets */
 
 /* At the top level what has a name can be asked for when the program has run: it has a slot of that name. */
@@ -74,8 +76,8 @@ static const IrNode *single_draw_of(Ctx *c, const Ast *s, const Value *v)
 static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
 {
     Lower *L = c->L;
-    const Binding *sample = bound_sample(c->scope);
-    const IrNode *n = sample && L->part->tick_slot >= 0 ? single_draw_of(c, s, v) : NULL;
+    const Binding *sample = L->part->tick_slot >= 0 ? bound_sample(c->scope) : NULL;
+    const IrNode *n = sample ? single_draw_of(c, s, v) : NULL;
     if (!n) return;
     Diag *d = diag_warning(L->diags, s->span, W304, "this draws one value for the whole batch, not one for each %s", sample->name);
     if (s->kind == AST_LET) diag_note(d, span_of_node(L, n), "drawn here");
@@ -123,13 +125,10 @@ static void let_value(Ctx *c, const Ast *s, Scope *names)
 }
 
 /* Asked for before it was reached: it was static. */
-static bool is_known(const Ctx *c, const Ast *s, const char *name)
+static bool is_known(const Ctx *c, const Ast *s)
 {
-    for (int i = 0; i < c->scope->names.n; i++) {
-        const Binding *b = &c->scope->names.v[i];
-        if (!strcmp(b->name, name) && b->decl == s && b->state == B_READY) return true;
-    }
-    return false;
+    const Binding *b = s->let.pattern->kind == AST_NAME ? scope_own(c->L, c->scope, s->let.pattern) : NULL;
+    return b && b->decl == s && b->state == B_READY;
 }
 
 /* A static value is a name for it; a tensor is computed once, where the let stands. */
@@ -138,7 +137,7 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to)
     Lower *L = c->L;
     const char *name = s->let.pattern->kind == AST_NAME ? s->let.pattern->name.name : "values";
     Scope *names = scope_new(L, c->scope);
-    if (is_known(c, s, name)) return;
+    if (is_known(c, s)) return;
     uint32_t before = L->m->next_id;
     Part *p = part_begin(L, strf(L, "let_%s", name), IR_FN_STATE, s->span);
     p->binds = true;
@@ -302,18 +301,28 @@ static bool same_owner(Ctx *c, const Ast *s, const Value *state, const Value *v)
     return false;
 }
 
-/* The elements that the index picks; the run ends where a computed one is outside. NULL after an error. */
+/* NaN, with all of its derivatives, where the index does not lie within. */
+static IrVal *nan_unless(Ctx *c, IrVal *within, IrVal *v)
+{
+    IrBuilder *b = fn_builder(c);
+    IrVal *one = ir_const_like(b, v, 1);
+    return ir_mul(b, v, ir_select(b, within, one, ir_const_like(b, v, NAN)));
+}
+
+/* The elements that the index picks; the run ends where a computed one is outside. Where nothing is kept, and it may be a side of an if that is
+ * not taken, the state is NaN then; one that cannot be must have an index that fits. NULL after an error. */
 static IrVal *assign_elements(Ctx *c, const Ast *index, IrVal *old, IrVal *v, Span at)
 {
     IrVal *within = NULL, *picked;
+    bool ahead = c->L->g->ahead, fits = ahead && !ir_is_real(old->type.elem);
     const char *what = sched_text(c->L, index->index.object->span);
     if (v->type.axes.n) {
         Diag *d = diag_error(c->L->diags, at, E200, "a part of %s has one value, and this is one for each sample", what);
         diag_hint(d, "E[x] .. is the mean over the samples of x; a draw by p^n has n rows instead of samples");
         return NULL;
     }
-    IrVal *t = target_put(c, index, old, v, &picked, &within, at, what);
-    if (within && c->L->g->ahead) return unsupported(c, index->span, "an index known only while the program runs, among the updates of after"), NULL;
+    IrVal *t = target_put(c, index, old, v, &picked, fits ? NULL : &within, at, what);
+    if (t && within && ahead) return nan_unless(c, within, t);
     if (t && within) part_report(c->L, strf(c->L, "within %s", what), within);
     return t;
 }

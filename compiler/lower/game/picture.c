@@ -242,6 +242,23 @@ static bool picture_named(Ctx *c, const char *name, Span at)
     return false;
 }
 
+/* A picture's file is called by its name and the step: two of a name between the same blocks would be one file. */
+static bool picture_alone(Ctx *c, const Ast *s, const char *name)
+{
+    Lower *L = c->L;
+    int    last = names_get(&L->picture_at, name);
+    bool   taken = last >= 0 && L->pictures.v[last].alternates == L->alternates && !arm_excludes(L, L->pictures.v[last].arm);
+    if (!taken) {
+        names_put(&L->picture_at, name, L->pictures.n);
+        array_push(L->a, &L->pictures, ((__typeof__(*L->pictures.v)){name, L->alternates, arm_now(L), s->span}));
+        return true;
+    }
+    Diag *d = diag_error(L->diags, s->span, E101, "two pictures are called %s, and of one step there is one file of a name", name);
+    diag_note(d, L->pictures.v[last].at, "the first one");
+    diag_hint(d, "another name, or an index: %s %s[1] = ..", AstReport_name(s->report.what), s->report.name);
+    return false;
+}
+
 void sched_picture(Ctx *c, const Ast *s, Nodes *to)
 {
     Lower *L = c->L;
@@ -252,7 +269,7 @@ void sched_picture(Ctx *c, const Ast *s, Nodes *to)
     Picture what = {.word = word, .n = word->n, .bins = 60, .lo = grid ? -1 : NAN, .hi = grid ? 1 : NAN};
     if (!picture_args(c, s->report.value, &what, &parts) || !picture_fits(c, s->report.value, &what, &parts)) return;
     const char *name = sched_report_name(c, s);
-    if (!name || !picture_named(c, name, s->span)) return;
+    if (!name || !picture_named(c, name, s->span) || !picture_alone(c, s, name)) return;
     Part *p = part_begin(L, strf(L, "%s_%s", AstReport_name(s->report.what), name), IR_FN_REPORT, s->span);
     for (int i = 0; i < parts.n; i++) add_parts(c, parts.what[i], &what);
     part_end(L);

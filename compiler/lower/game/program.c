@@ -2,6 +2,7 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/game/reads.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
@@ -104,7 +105,8 @@ static void unmoved_players(Lower *L)
             if (strcmp(g->what, "update")) continue;
             for (int r = 0; r < g->n_reads; r++) {
                 if (strcmp(g->reads[r], p->name)) continue;
-                Diag *d = diag_warning(L->diags, p->at, W400, "%s is part of a loss, and nothing updates it", p->name);
+                Diag *d = diag_warning(L->diags, p->at, W400, p->tried ? "%s is part of a loss, and moves in what is looked ahead at alone: nothing of that is kept" :
+                                       "%s is part of a loss, and nothing updates it", p->name);
                 diag_note(d, g->at, "this update depends on it");
                 k = L->lines.n;
                 said = true;
@@ -157,6 +159,28 @@ static bool choosers(Lower *L, Needed *n, int data)
     return more;
 }
 
+static void all_choosers(Lower *L, Needed *n)
+{
+    for (bool more = true; more;) {
+        more = false;
+        for (int i = 0; i < L->data.n; i++) more |= choosers(L, n, i);
+    }
+}
+
+/* Is something needed that is held to the file of this slot's? Then the slot need not be read for it. */
+static bool held_anyway(const Lower *L, const Needed *n, int slot)
+{
+    const DataRecipe *own = NULL;
+    for (int i = 0; i < L->data.n; i++)
+        if (L->data.v[i].slot == slot) own = L->data.v[i].recipe;
+    for (int i = 0; own && i < L->data.n; i++) {
+        const DataRecipe *r = L->data.v[i].recipe;
+        bool needed = n->read[L->data.v[i].slot] || n->chose[L->data.v[i].slot];
+        if (needed && r && (r->chosen || n->chose[L->data.v[i].slot]) && data_same_file(r, own)) return true;
+    }
+    return !own;
+}
+
 static Needed slots_needed(Lower *L)
 {
     bool *read = arena_array(L->a, bool, L->out->slots.n + 1);
@@ -164,10 +188,10 @@ static Needed slots_needed(Lower *L)
     for (int i = 0; i < L->out->fns.n; i++)
         for (IrNode *n = L->out->fns.v[i]->body.first; n; n = ir_next(n))
             if (n->op == IR_read) read[n->attr->slot] = true;
-    for (bool more = true; more;) {
-        more = false;
-        for (int i = 0; i < L->data.n; i++) more |= choosers(L, &needed, i);
-    }
+    all_choosers(L, &needed);
+    for (int i = 0; i < L->choosers.n; i++)
+        if (!held_anyway(L, &needed, L->choosers.v[i])) needed.chose[L->choosers.v[i]] = true;
+    all_choosers(L, &needed);
     return needed;
 }
 
@@ -216,6 +240,9 @@ static void finish_slots(Lower *L, GanProgram *p)
     p->state_bytes = at;
     p->n_data = n_data;
     p->recipe = recipe;
+    p->fact = arena_array(L->a, GanFact, L->facts.n + 1);
+    p->n_facts = L->facts.n;
+    for (int i = 0; i < p->n_facts; i++) p->fact[i] = L->facts.v[i].is;
 }
 
 static GanOutput output_of(Lower *L, const IrReport *r)
@@ -309,7 +336,8 @@ static void finish_models(Lower *L, LowerResult *r)
 {
     const Ast *main = L->modules.main->ast;                 /* NULL: the library alone */
     AstList    stmts = main ? main->file.stmts : (AstList){0};
-    r->n_models = r->n_nets = 0;
+    r->n_models = r->n_nets = r->n_compared = 0;
+    r->compared = arena_array(L->a, const char *, stmts.n + 1);
     r->model = arena_array(L->a, const char *, stmts.n + 1);
     r->net = arena_array(L->a, const char *, stmts.n + 1);
     for (int i = 0; i < stmts.n; i++) {
@@ -317,31 +345,30 @@ static void finish_models(Lower *L, LowerResult *r)
         AstDefine  w = s->kind == AST_DEFINE ? s->define.word : AST_DEFINE_DEF;
         bool model = w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED || (s->kind == AST_DEFINE && define_is_distribution(s));
         if (model) r->model[r->n_models++] = s->define.name;
+        if (s->kind == AST_COMPARE) r->compared[r->n_compared++] = s->compare.name;
         if (w == AST_DEFINE_NET) r->net[r->n_nets++] = s->define.name;
     }
 }
 
 /* What a part reads of the players, whoever computed it. */
-static void line_reads(Lower *L, const Part *p, GameLine *g)
+static void line_reads(Lower *L, Reads *all, const Part *p, GameLine *g)
 {
-    ARRAY(IrVal *) roots = {0};
-    Arena *scratch = arena_new();
-    for (int i = 0; i < p->commits.n; i++) array_push(scratch, &roots, p->commits.v[i].val->def->arg[0]);
-    for (int i = 0; i < p->reports.n; i++) array_push(scratch, &roots, p->reports.v[i].val);
-    for (int i = 0; i < p->keeps.n; i++) array_push(scratch, &roots, p->keeps.v[i].v);
-    const bool *behind = graph_behind(L, roots.v, roots.n, scratch);
-    for (int i = 0; i < L->g->versions.n; i++) {
-        const Version *v = L->g->versions.v[i];
-        const IrSlot *s = &L->m->slots.v[v->slot];
+    const ReadSet *set = NULL;
+    for (int i = 0; i < p->commits.n; i++) set = reads_join(all, set, p->commits.v[i].val->def->arg[0]);
+    for (int i = 0; i < p->reports.n; i++) set = reads_join(all, set, p->reports.v[i].val);
+    for (int i = 0; i < p->keeps.n; i++) set = reads_join(all, set, p->keeps.v[i].v);
+    for (int i = 0; i < reads_count(set); i++) {
+        const char *player = reads_player(all, set, i);
         bool moved = false;
-        for (int k = 0; s->player && k < g->n_moves; k++) moved = moved || !strcmp(g->moves[k], s->player);
-        if (behind[v->v->id] && s->player && s->kind == IR_SLOT_PARAM && !moved) add_name(L, &g->reads, &g->n_reads, s->player);
+        for (int k = 0; k < g->n_moves; k++) moved = moved || !strcmp(g->moves[k], player);
+        if (!moved) add_name(L, &g->reads, &g->n_reads, arena_str(L->a, player));       /* the slot's is gone after lower_close */
     }
-    arena_free(scratch);
 }
 
 static void finish_lines(Lower *L)
 {
+    Arena *scratch = arena_new();
+    Reads *reads = reads_new(L, scratch);
     for (int i = 0; i < L->lines.n; i++) {
         GameLine *g = &L->lines.v[i];
         const Part *p = L->line_parts.v[i];
@@ -349,8 +376,9 @@ static void finish_lines(Lower *L)
         g->fn = p->fn;
         for (int k = 0; k < p->players.n; k++) add_name(L, &g->moves, &g->n_moves, p->players.v[k]);
         for (int k = 0; k < p->draws.n; k++) add_name(L, &g->draws, &g->n_draws, p->draws.v[k]);
-        line_reads(L, p, g);
+        line_reads(L, reads, p, g);
     }
+    arena_free(scratch);
 }
 
 static void add_extern(Lower *L, LowerResult *r, const char *name)
@@ -411,7 +439,7 @@ static Lower *lower_new(Arena *a, const LowerOptions *o, Diags *diags)
     L->out = ir_module(a, o->real);
     IrType t = ir_scalar(IR_I64);
     L->step_slot = slot_new(L, "step", t, IR_SLOT_COUNTER, NULL);
-    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = L->extern_names.arena = a;
+    L->fn_names.arena = L->root_names.arena = L->stream_names.arena = L->extern_names.arena = L->reports.arena = L->indexed_at.arena = L->picture_at.arena = a;
     static const char *const reserved[] = {"step", "fn", "data", "report", "kept"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) names_unique(&L->root_names, reserved[i]);
     L->program = arena_new_of(a, Instance);
@@ -529,6 +557,7 @@ int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags)
     if (!e) return -1;
     Ctx c = top_ctx(L);
     c.reports_first = true;
+    if (r->batch > 0) c.batch = r->batch;
     Part *f = part_begin(L, "eval", IR_FN_REPORT, e->span);
     Value *v = as_settled(&c, eval(&c, e), e->span);
     return finish_more(r, f, !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span));

@@ -12,13 +12,6 @@ const char *sched_report_name(Ctx *c, const Ast *s)
     return index_name(c, AstReport_name(s->report.what), s->report.name, s->report.indices, s->span);
 }
 
-static void remember_report(Lower *L, const char *name)
-{
-    for (int i = 0; i < L->reports.n; i++)
-        if (!strcmp(L->reports.v[i], name)) return;
-    array_push(L->a, &L->reports, name);
-}
-
 static IrVal *report_number(Ctx *c, const Ast *s)
 {
     Value *v = eval(c, s->report.value);
@@ -60,7 +53,8 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
         env_set(L, slot, v, s->span);
     }
     part_end(L);
-    remember_report(L, name);
+    names_put(&L->reports, s->report.name, 1);
+    names_put(&L->reports, name, 1);
     sched_call(c, to, p, GAN_REPORT, name, s->span);
     sched_line(c, p, "report", name, s->span);
 }

@@ -186,6 +186,7 @@ static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
     inner.batch = batch;
     inner.unsized = batch < 0 ? s : NULL;
     block_find_players(&inner, s->alternate.body, &b);
+    L->alternates++;
     Part *before = guard(c, to, s->span);
     open_block(&inner, &b, to);
     GanSchedule *n = sched_node(c, NULL, GAN_ALTERNATE, s->span);

@@ -44,6 +44,13 @@ bool keep_assign(Ctx *c, const Ast *s);                                         
 
 /* An update, or statements that read the same starting point, or look ahead from it: what they change. False after an error. */
 bool update_changes(Ctx *c, const Ast *s, Changes *out);
+/* One side of an if in a part, on a condition that only the running program knows. */
+typedef struct Side { Arm arm; IrVal *here, *outer; } Side;
+
+IrVal *update_condition(Ctx *c, Value *v, Span at);                             /* one bool; NULL, reported, when it is none */
+Side side_begin(Lower *L, int control, IrVal *cond, bool when);
+void side_end(Lower *L, const Side *s);
+
 /* copy, average (decay is not NULL): parameters and layer states of the target, in the environment and the part at hand. False after an error. */
 bool update_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Span at);
 void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay, Nodes *to, Span at);  /* average; copy: decay NULL */

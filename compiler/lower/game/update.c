@@ -13,6 +13,8 @@
 
 typedef struct Wanted { Player *p[MAX_ARGS]; int n; Span at[MAX_ARGS]; } Wanted;
 
+struct Decided { ARRAY(struct { const Ast *cond; Value *v; }) list; };
+
 typedef struct Together {                                   /* of statements that read one starting point */
     Player *moved[MAX_ARGS];
     Span    where[MAX_ARGS];
@@ -21,6 +23,7 @@ typedef struct Together {                                   /* of statements tha
     bool    commits;                                        /* what they change is committed: it is not only looked ahead at */
     bool    reports;                                        /* their losses are */
     bool    looks_ahead;                                    /* one of the two times of an extragradient */
+    struct Decided *decided;                                /* of an extragradient: conditions of ifs, which are decided before it looks ahead */
     Ahead  *there;                                          /* where the directions are taken, while they are applied in the environment around; NULL: both in one */
 } Together;
 
@@ -127,19 +130,37 @@ static void project(Ctx *c, const Ast *s, Player *p, Changes *out)
     for (int k = 0; f && !val_bad(f) && k < p->params.n; k++) project_one(c, f, p->params.v[k], out, s->update.project->span);
 }
 
+/* What is applied is read in the environment around where directions are taken ahead. */
+static void leave(Lower *L, const Together *t)
+{
+    if (t->there) ahead_leave(L);
+}
+
+static void go_back(Lower *L, const Together *t)
+{
+    if (t->there) ahead_return(L, t->there);
+}
+
+static void commit_pendings(Ctx *c, const Together *t, int from, IrVal *const *value, int n, const Wanted *who, Span at, Changes *out)
+{
+    leave(c->L, t);
+    pending_commit(c, from, value, n, who->p, who->n, at, out);
+    go_back(c->L, t);
+}
+
 /* One step of a player: its parameters, its optimiser's states, its count. */
 static void move(Ctx *c, const Ast *s, const Together *t, Player *p, Value *opt, Value *g, Changes *out)
 {
     Lower *L = c->L;
     Ctx inner = *c;
     inner.block = NULL;
-    if (t->there) ahead_leave(L);
+    leave(L, t);
     int steps = player_steps(c, p);
     changes_put(L, out, steps, ir_add(fn_builder(c), fn_read(L, steps), ir_const(fn_builder(c), IR_I64, 1)));
     Span used_at = diags_used_at(L->diags, s->update.optimizer->span);
     if (optimizer_step(&inner, c->block, p, opt, player_record(c, p), g, s->update.optimizer->span, out)) project(&inner, s, p, out);
     diags_used_at(L->diags, used_at);
-    if (t->there) ahead_return(L, t->there);
+    go_back(L, t);
 }
 
 /* ---- minimize, maximize: the gradients of all players at once */
@@ -243,7 +264,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     }
     report_slopes(c, t, who, &d);
     move_by_slopes(c, s, t, who, opt, &d, out);
-    pending_commit(c, waiting, &y, 1, who->p, who->n, t->taken, out);
+    commit_pendings(c, t, waiting, &y, 1, who, at, out);
 }
 
 /* ---- along: a direction of one's own in place of a gradient; for several players a record by player */
@@ -384,7 +405,7 @@ static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, V
         collect_tensors(c, g, at, tensor, &n, most);
         move(c, s, t, p, opt, g, out);
     }
-    pending_commit(c, waiting, tensor, n, who->p, who->n, t->taken, out);
+    commit_pendings(c, t, waiting, tensor, n, who, at, out);
 }
 
 /* ---- the door */
@@ -397,13 +418,30 @@ static bool update_one(Ctx *c, const Ast *s, Together *t, Changes *out)
     if (!update_players(c, s, &who) || moved_twice(c, t, &who)) return false;
     Value *opt = update_optimizer(c, s);
     if (val_bad(opt)) return false;
-    for (int i = 0; i < who.n && t->commits; i++) {
-        array_push(L->a, &L->part->players, who.p[i]->name);
-        who.p[i]->updated = true;
+    for (int i = 0; i < who.n; i++) {
+        *(t->commits ? &who.p[i]->updated : &who.p[i]->tried) = true;
+        if (t->commits) array_push(L->a, &L->part->players, who.p[i]->name);
     }
     if (s->update.goal == AST_GOAL_ALONG) update_along(c, s, t, &who, opt, out);
     else update_by_loss(c, s, t, &who, opt, out);
-    return diags_count(L->diags, DIAG_ERROR) == errors;
+    return diags_count(L->diags, DIAG_ERROR) == errors && !L->fn->unroll.body;
+}
+
+/* ---- sides of an if that only the running program decides: all is done on both, and what is taken is selected */
+
+Side side_begin(Lower *L, int control, IrVal *cond, bool when)
+{
+    IrBuilder *b = &L->fn->b;
+    Side s = {.arm = arm_begin(L, control, false), .here = when ? cond : ir_not(b, cond), .outer = L->g->taken};
+    L->g->taken = s.outer ? ir_and(b, s.outer, s.here) : s.here;
+    return s;
+}
+
+void side_end(Lower *L, const Side *s)
+{
+    Slots set = {0};
+    L->g->taken = s->outer;
+    arm_end(L, &s->arm, &set);
 }
 
 static bool update_any(Ctx *c, const Ast *s, Together *t, Changes *out);
@@ -431,39 +469,48 @@ static void merge_side(Ctx *c, IrVal *cond, bool when, const Changes *side, int 
     }
 }
 
+/* Both times of an extragradient do the same updates: those that are to be done where it stands. */
+static Value *condition_of(Ctx *c, const Ast *cond, Together *t)
+{
+    Ctx outside = *c;
+    outside.block = NULL;
+    for (int i = 0; t->decided && i < t->decided->list.n; i++)
+        if (t->decided->list.v[i].cond == cond) return t->decided->list.v[i].v;
+    Value *v = as_settled(c, eval(&outside, cond), cond->span);
+    if (t->decided) array_push(c->L->a, &t->decided->list, ((__typeof__(*t->decided->list.v)){cond, v}));
+    return v;
+}
+
+IrVal *update_condition(Ctx *c, Value *v, Span at)
+{
+    IrVal *cond = as_tensor(c, v, at);
+    if (!cond || (cond->type.elem == IR_BOOL && !cond->type.rank && !cond->type.axes.n)) return cond;
+    diag_error(c->L->diags, at, E201, "a condition is true or false, and this is %s", val_text(c->L, v));
+    return NULL;
+}
+
 static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
 {
     Lower *L = c->L;
-    Ctx outside = *c;
-    outside.block = NULL;
     const Ast *side[2] = {s->if_.then, s->if_.otherwise};
-    Value *v = as_settled(c, eval(&outside, s->if_.cond), s->if_.cond->span);
+    Value *v = condition_of(c, s->if_.cond, t);
     if (val_bad(v)) return false;
     if (v->kind == V_BOOL) return v->b ? update_list(c, side[0], t, out) : !side[1] || update_list(c, side[1], t, out);
-    if (t->looks_ahead) {
-        Diag *d = diag_error(L->diags, s->if_.cond->span, E600,
-                             "not supported yet: an if in extragradient on what is known only while the program runs");
-        diag_hint(d, "if .. { extragradient { .. } } else { .. } decides before it looks ahead");
-        return false;
-    }
-    IrVal *cond = as_tensor(c, v, s->if_.cond->span), *outer = t->taken;
+    IrVal *cond = update_condition(c, v, s->if_.cond->span), *outer = t->taken;
     if (!cond) return false;
-    if (cond->type.elem != IR_BOOL || cond->type.rank || cond->type.axes.n)
-        return diag_error(L->diags, s->if_.cond->span, E201, "a condition is true or false, and this is %s", val_text(L, v)), false;
     bool ok = true;
     int moved = t->n_moved, most = moved, control = control_new(L), n_means = out->means.n;
     for (int k = 0; k < 2 && side[k]; k++) {
         Changes mine = {0};
-        Slots set = {0};
-        Arm arm = arm_begin(L, control, false);                 /* what one side takes up the other may, too */
-        IrBuilder *b = fn_builder(c);
-        IrVal *here = k ? ir_not(b, cond) : cond;
-        t->taken = outer ? ir_and(b, outer, here) : here;
+        Side on = side_begin(L, control, cond, !k);             /* what one side takes up the other may, too */
+        t->taken = outer ? ir_and(fn_builder(c), outer, on.here) : on.here;
         t->n_moved = moved;                                 /* one player may be moved on both sides */
         ok = update_list(c, side[k], t, &mine) && ok;
-        arm_end(L, &arm, &set);
+        side_end(L, &on);
         if (t->n_moved > most) most = t->n_moved;
+        leave(L, t);
         if (ok) merge_side(c, cond, !k, &mine, n_means, out);
+        go_back(L, t);
     }
     t->n_moved = most;
     t->taken = outer;
@@ -489,7 +536,9 @@ static bool update_extragradient(Ctx *c, const Ast *body, Changes *out)
     Ahead there;
     PendingMark before = pending_mark(L);
     Changes step = {0};
-    Together look = {.looks_ahead = true, .reports = commits}, back = {.looks_ahead = true, .commits = commits, .there = &there};
+    struct Decided decided = {0};
+    Together look = {.looks_ahead = true, .reports = commits, .decided = &decided};
+    Together back = {.looks_ahead = true, .commits = commits, .decided = &decided, .there = &there};
     ahead_begin(L, &there);
     bool ok = update_list(c, body, &look, &step);
     pending_back(L, &before);

@@ -3,6 +3,18 @@
 
 void data_own(Lower *L, GanTensor *t) { array_push(L->a, &L->owned, t); }
 
+bool data_seen(const GanTensor *t) { return t->data || !t->bytes; }
+
+bool data_see(Lower *L, GanTensor *t, const DataRecipe *r, GanError *err)
+{
+    GanTensor *read;
+    if (data_seen(t)) return true;
+    if (data_follow(r, L->o.folder, NULL, &read, err) != GAN_OK) return false;
+    data_own(L, read);
+    t->data = read->data;
+    return true;
+}
+
 static IrType tensor_type(const GanTensor *t)
 {
     IrType r = ir_scalar((IrElem)t->elem);

@@ -94,8 +94,30 @@ void part_drop(Lower *L)
 void part_report(Lower *L, const char *name, IrVal *v) { array_push(L->work, &L->part->reports, ((IrReport){name, v})); }
 void part_run_by(Lower *L, Part *p, GanSchedule *n) { array_push(L->work, &p->nodes, n); }
 
+/* Whose draws are in the body? NULL: there are none, or INIT's. */
+static Part *drawer(const Lower *L, const IrBlock *body)
+{
+    Part *p = NULL;
+    for (const IrNode *n = body->first; n && !p; n = n->next) {
+        int stream = ir_op_info[n->op].klass == IR_CLASS_RAND ? n->attr->stream : -1;
+        if (stream >= 0 && stream < L->g->stream_part.n) p = L->g->stream_part.v[stream];
+        for (int k = 0; k < n->n_bodies && !p; k++) p = drawer(L, n->body[k]);
+    }
+    return p;
+}
+
+/* A derivative takes the draws of a loop in a loop that does nothing else, and has no operands: it is of the part that draws them. */
+static Part *lifted(const Lower *L, const IrVal *v)
+{
+    const IrNode *n = v->def;
+    return n && n->n_bodies && !n->n_args ? drawer(L, n->body[0]) : NULL;
+}
+
 Part *part_of(const Lower *L, const IrVal *v)
 {
+    if (v->id < L->g->n_home && L->g->home[v->id]) return L->g->home[v->id];
+    Part *draws = lifted(L, v);
+    if (draws) return draws;
     if (v->id >= L->g->remade_from && v->id < L->g->remade_until) return L->g->remade[v->id - L->g->remade_from];
     int lo = 0, hi = L->g->spans.n;                         /* the last span that begins at or before it */
     while (lo < hi) {
@@ -351,7 +373,7 @@ void changes_set(Lower *L, const Changes *c, Span at)
 
 void ahead_begin(Lower *L, Ahead *a)
 {
-    *a = (Ahead){.up = L->g->ahead};
+    *a = (Ahead){.up = L->g->ahead, .block = L->graph->b.block};
     L->g->ahead = a;
 }
 
@@ -378,19 +400,20 @@ void ahead_end(Lower *L)
     }
 }
 
+/* Of those in the block at hand: a value of the body of a loop is none outside of it. */
 static Ahead *outermost(const Lower *L)
 {
     Ahead *a = L->g->ahead;
-    while (a->up) a = a->up;
+    while (a->up && a->up->block == a->block) a = a->up;
     return a;
 }
 
 bool ahead_begins(Lower *L, const void *instance)
 {
-    Ahead *a = outermost(L);
-    for (int i = 0; i < a->begun.n; i++)
-        if (a->begun.v[i] == instance) return false;
-    array_push(L->work, &a->begun, instance);
+    for (const Ahead *a = L->g->ahead; a; a = a->up)
+        for (int i = 0; i < a->begun.n; i++)
+            if (a->begun.v[i] == instance) return false;
+    array_push(L->work, &outermost(L)->begun, instance);
     return true;
 }
 
@@ -575,7 +598,7 @@ IrVal *diff_leaf(Ctx *c, IrVal *v)
 
 /* ---- slopes: a gradient depends on all of what it is the gradient of, also where its value does not ---------------- */
 
-static IrVal *slope_of(const Lower *L, const IrVal *v)
+IrVal *graph_slope_of(const Lower *L, const IrVal *v)
 {
     for (int lo = 0, hi = L->g->slopes.n; lo < hi;) {       /* in order of the values' numbers */
         int mid = (lo + hi) / 2;
@@ -627,11 +650,47 @@ const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch)
 {
     Walk w = walk_begin(L, v, n, scratch);
     for (IrVal *x; (x = walk_next(&w));) {
-        IrVal *of = slope_of(L, x);
+        IrVal *of = graph_slope_of(L, x);
         if (of) array_push(scratch, &w.todo, of);
         for (int i = 0; x->def && !version_of(L, x) && i < x->def->n_args; i++) array_push(scratch, &w.todo, x->def->arg[i]);
     }
     return w.seen;
+}
+
+/* ---- loops that draw, made again by another part than theirs ------------------------------------------------------ */
+
+static void take_home(Lower *L, const IrNode *n, Part *p, uint32_t from)
+{
+    Graph *g = L->g;
+    if (n->result[0].id < g->n_home && g->home[n->result[0].id] == p) return;
+    if (L->m->next_id > g->n_home) {
+        uint32_t more = 2 * L->m->next_id;
+        Part **home = arena_array(L->work, Part *, more);
+        if (g->n_home) memcpy(home, g->home, sizeof *home * g->n_home);
+        g->home = home;
+        g->n_home = more;
+    }
+    for (int r = 0; r < n->n_results; r++) g->home[n->result[r].id] = p;
+    for (int i = 0; i < n->n_args; i++)
+        if (n->arg[i]->def && n->arg[i]->id >= from) take_home(L, n->arg[i]->def, p, from);
+}
+
+void graph_loop_home(Lower *L, const IrNode *n, uint32_t from)
+{
+    Part *p = n->n_bodies && n->n_args ? drawer(L, n->body[0]) : NULL;
+    if (p && p != part_of(L, n->result)) take_home(L, n, p, from);
+}
+
+void graph_loops_home(Lower *L, IrVal *v, uint32_t from)
+{
+    Arena *scratch = arena_new();
+    Walk w = walk_begin(L, &v, 1, scratch);
+    for (IrVal *x; (x = walk_next(&w));) {
+        if (!x->def || x->id < from) continue;
+        graph_loop_home(L, x->def, from);
+        for (int i = 0; i < x->def->n_args; i++) array_push(scratch, &w.todo, x->def->arg[i]);
+    }
+    arena_free(scratch);
 }
 
 /* ---- time ------------------------------------------------------------------------------------------------------- */
@@ -647,17 +706,17 @@ static const char *is_of(const Lower *L, int slot, const By *by)
     return NULL;
 }
 
-static void too_old(Ctx *c, const Version *old, const IrNode *user, const char *name, Span at)
+static void too_old(Ctx *c, const Version *old, const IrNode *user, const char *name, const By *by, Span at)
 {
     const Hidden *h = version_hidden(old, c->L->part->number);
     Diag *d = diag_error(c->L->diags, at, E308, "this depends on %s as it was before it was updated, so it has no gradient by what %s is now", name, name);
-    const Part *by = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
-    diag_note(d, by && by != c->L->part ? by->at : span_of_node(c->L, user), "computed here, with %s as it was then", name);
+    const Part *in = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
+    diag_note(d, in && in != c->L->part ? in->at : span_of_node(c->L, user), "computed here, with %s as it was then", name);
     const Version *now = version_of(c->L, fn_read(c->L, old->slot));
     Span updated = h ? h->at : now ? now->at : SPAN_NONE;
     if (updated.file) diag_note(d, updated, "%s is updated here", name);
     bool state = c->L->m->slots.v[old->slot].kind == IR_SLOT_STATE;
-    if (c->L->g->ahead) diag_hint(d, "a let keeps its value; what a loss, a member or a def says is computed anew where it is used, or write stop(..) around the older value");
+    if (c->L->g->ahead || by->ahead) diag_hint(d, "a let keeps its value; what a loss, a member or a def says is computed anew where it is used, or write stop(..) around the older value");
     else diag_hint(d, "%smove the line, or write stop(..) around the older value", state ? "" : "put the updates into simultaneous { }, ");
 }
 
@@ -665,7 +724,7 @@ static void too_old(Ctx *c, const Version *old, const IrNode *user, const char *
 static const char *outdated(Lower *L, const IrVal *v, const By *by)
 {
     const Version *old = version_of(L, v);
-    return old && fn_read(L, old->slot) != old->v ? is_of(L, old->slot, by) : NULL;
+    return old && (by->ahead || fn_read(L, old->slot) != old->v) ? is_of(L, old->slot, by) : NULL;
 }
 
 static void add_player(By *to, Player *p)
@@ -677,7 +736,7 @@ static void add_player(By *to, Player *p)
 
 By by_values(Lower *L, IrVal *const *v, int n, Player *const *players, int n_players)
 {
-    By by = {arena_array(L->work, Player *, n + n_players + 1), 0, arena_array(L->work, int, n + 1), 0};
+    By by = {arena_array(L->work, Player *, n + n_players + 1), 0, arena_array(L->work, int, n + 1), 0, false};
     for (int i = 0; i < n_players; i++) add_player(&by, players[i]);
     for (int i = 0; i < n; i++) {
         const Version *of = version_of(L, v[i]);
@@ -715,11 +774,11 @@ bool time_check(Ctx *c, IrVal *const *v, int n, const By *by, Span at)
         const Carried *carried = fn_carried(L->fn, x);
         if (carried) array_push(scratch, &w.todo, carried->init);
         const char *p = outdated(L, x, by);
-        if (p) too_old(c, version_of(L, x), d, p, at), ok = false;
+        if (p) too_old(c, version_of(L, x), d, p, by, at), ok = false;
         if (version_of(L, x) || (d && (ir_op_info[d->op].flags & IR_NOGRAD))) continue;
         push_bodies(&w, x);
         for (int i = 0; d && !d->n_bodies && i < d->n_args && ok; i++) {
-            if ((p = outdated(L, d->arg[i], by))) too_old(c, version_of(L, d->arg[i]), d, p, at), ok = false;
+            if ((p = outdated(L, d->arg[i], by))) too_old(c, version_of(L, d->arg[i]), d, p, by, at), ok = false;
             push_real(&w, d->arg[i]);
         }
     }

@@ -102,15 +102,16 @@ typedef struct Ahead {
     struct Ahead *up;                                       /* the one it was begun in; NULL: it was begun in the environment of the statements */
     Env      env;                                           /* what was set in it; NULL: the slot has the value of the environment around */
     ARRAY(Version *) made;
-    ARRAY(const void *) begun;                              /* of the outermost one: optimisers' instances in no block, which begin in it */
+    const IrBlock *block;                                   /* it is begun in: the graph's, or the body of a loop */
+    ARRAY(const void *) begun;                              /* of the outermost one in its block: optimisers' instances that begin in it */
 } Ahead;
 
 void   ahead_begin(Lower *L, Ahead *a);
 Ahead *ahead_leave(Lower *L);                                                   /* back into the environment around, until ahead_return(its result) */
 void   ahead_return(Lower *L, Ahead *a);
 void   ahead_end(Lower *L);
-bool   ahead_begins(Lower *L, const void *instance);                            /* is it new to the outermost one? It is not from then on */
-void   ahead_first(Lower *L, int slot, IrVal *v);                               /* the value that the slot has where the outermost one begins */
+bool   ahead_begins(Lower *L, const void *instance);                            /* has it begun in none of them? From then on it has, in the outermost one of the block at hand */
+void   ahead_first(Lower *L, int slot, IrVal *v);                               /* the value that the slot has where that one begins */
 
 /* ---- control */
 
@@ -137,10 +138,14 @@ typedef struct Graph {
     ARRAY(struct { uint32_t from; Part *part; }) spans;     /* whose the nodes are, by number ... */
     uint32_t         remade_from, remade_until;             /* ... but for those that stabilising made */
     Part           **remade;                                /* by number - remade_from */
+    Part           **home;  uint32_t n_home;                /* by number: whose they are although another part made them; NULL: of who made them */
     ARRAY(Version *) versions;
     int             *version_at;  uint32_t n_version_at;    /* by value id: 1 + index in versions, or 0 */
     ARRAY(struct { Version *v; int i; }) hiding;            /* in order, for arms */
     Ahead           *ahead;                                 /* the environment that is being looked ahead in; NULL: none */
+    const IrBlock   *updates_in;                            /* while the updates of after are lowered: the block they stand in; else NULL */
+    int              updates_from;                          /* of what waits, those before it were assigned before the after */
+    IrVal           *taken;                                 /* the condition under which what is lowered is done in its part; NULL: always */
     ARRAY(int)       sets;                                  /* slots set, in order */
     ARRAY(bool)      changed;                               /* by slot */
     ARRAY(Part *)    stream_part;                           /* by stream: the part that draws from it; NULL: INIT */
@@ -162,9 +167,14 @@ void  trial_end(Lower *L, const Trial *t);
 
 /* A gradient as a node of its own, which depends on what it is the gradient of: states that were assigned there are taken up with it. */
 IrVal *graph_slope(Ctx *c, IrVal *slope, IrVal *of);
+IrVal *graph_slope_of(const Lower *L, const IrVal *v);                          /* what it is the gradient of; NULL: of nothing */
+/* A loop that draws belongs, with the nodes from number `from` on that it is made of, to the part whose draws they are; the same of all of those that v
+ * is made of. */
+void graph_loop_home(Lower *L, const IrNode *n, uint32_t from);
+void graph_loops_home(Lower *L, IrVal *v, uint32_t from);
 /* By value id, in `scratch`: everything that the values are made of here, up to the slots' values. */
 const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch);
-typedef struct By { Player **player; int n_players; int *state; int n_states; } By;     /* what a derivative is by: all that a player is, and states */
+typedef struct By { Player **player; int n_players; int *state; int n_states; bool ahead; } By;  /* what a derivative is by: all that a player is, and states; ahead: as they were at a time from which nothing here can be but older values */
 
 /* Of a derivative by these values and these players. */
 By   by_values(Lower *L, IrVal *const *v, int n, Player *const *players, int n_players);

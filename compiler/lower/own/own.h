@@ -21,6 +21,8 @@ void   states_of_program(Lower *L, const Value *v, StateOf changed_by);         
 
 /* ---- data_slots.c */
 
+bool   data_seen(const GanTensor *t);                                           /* false: its elements have not been read, as nothing needs them so far */
+bool   data_see(Lower *L, GanTensor *t, const DataRecipe *r, GanError *err);    /* reads them */
 void   data_own(Lower *L, GanTensor *t);                                         /* freed with the lowering */
 int    data_slot(Lower *L, Data *d, DataField *f);
 int    data_constant(Lower *L, GanTensor *t, const DataRecipe *r);              /* a DATA slot of its own; takes the tensor */

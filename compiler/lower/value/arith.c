@@ -79,7 +79,7 @@ static Value *fold_numbers(Ctx *c, AstOp op, const Value *a, const Value *b, Spa
         return val_bool(L, ints ? fold_compare(op, (double)d, 0) : fold_compare(op, val_number(a), val_number(b)));
     }
     if (a->kind == V_INT && b->kind == V_INT && stays_int(op, b->i)) return fold_whole(c, op, a->i, b->i, at);
-    return val_real(L, fold_reals(op, val_number(a), val_number(b)));
+    return exact_binary(L, op, a, b, fold_reals(op, val_number(a), val_number(b)));
 }
 
 static Value *fold_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
@@ -424,7 +424,7 @@ Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at)
     if (val_bad(a)) return a;
     if (op == AST_OP_NOT) return not_value(c, a, at);
     if (a->kind == V_INT) return face_map(c, IR_neg, a, fold_whole(c, AST_OP_SUB, 0, a->i, at));
-    if (a->kind == V_REAL) return face_map(c, IR_neg, a, val_real(c->L, -a->r));
+    if (a->kind == V_REAL) return face_map(c, IR_neg, a, exact_map(c->L, IR_neg, a, -a->r));
     return arith_map(c, IR_neg, a, at);
 }
 
@@ -468,7 +468,7 @@ Value *arith_map(Ctx *c, IrOp op, Value *a, Span at)
         return face_map(c, op, a, a->i < 0 ? fold_whole(c, AST_OP_SUB, 0, a->i, at) : val_int(c->L, a->i));
     if (a->kind == V_INT && (op == IR_floor || op == IR_stop)) return face_map(c, op, a, val_int(c->L, a->i));
     double y = val_is_number(a) ? fold_map(op, val_number(a)) : 0;
-    if (val_is_number(a) && folds(op, val_number(a), y)) return face_map(c, op, a, val_real(c->L, y));
+    if (val_is_number(a) && folds(op, val_number(a), y)) return face_map(c, op, a, exact_map(c->L, op, a, y));
     if (a->kind == V_RECORD) {
         Value **v = arena_array(c->L->a, Value *, a->record.n + 1);
         for (int i = 0; i < a->record.n; i++) v[i] = arith_map(c, op, a->record.v[i], at);

@@ -64,6 +64,12 @@ Closure *closure_copy(Lower *L, const Closure *k, Scope *scope);             /* 
 Value *val_now(Ctx *c, Value *v);
 Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg), void *arg);
 
+/* ---- exact.c */
+
+/* `plain` is what the operation makes of the operands' rounded values; the result is that, or nearer to what it makes of the exact ones. */
+Value *exact_map(Lower *L, IrOp op, const Value *a, double plain);
+Value *exact_binary(Lower *L, AstOp op, const Value *a, const Value *b, double plain);
+
 /* ---- face.c */
 
 

@@ -532,7 +532,10 @@ static bool wants_value(Ctx *c, const Value *v, Span at)
     if (v->kind == V_DIST)
         diag_hint(d, "draw from it: E[x ~ %s] ..., or a statement x ~ %s", c->L->dist_text(c->L, v->dist),
                   c->L->dist_text(c->L, v->dist));
-    if (v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER) diag_hint(d, "apply it to an argument");
+    const Ast *def = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->name ? v->fn.closure->def : NULL;
+    if (def && def->kind == AST_DEFINE && def->define.params.n)
+        diag_hint(d, "apply it to an argument: %s(%s%s)", v->fn.closure->name, def->define.params.v[0]->param.name, def->define.params.n > 1 ? ", .." : "");
+    else if (v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER) diag_hint(d, "apply it to an argument");
     if (v->kind == V_NONE) diag_hint(d, "the last expression of a block is its value");
     return false;
 }
@@ -685,9 +688,8 @@ static bool report_slot(Ctx *c, Value *v, Span at, int *slot)
     const char *path = strf(c->L, "report.%s", v->report);
     *slot = ir_find_slot(c->L->m, path);
     if (*slot >= 0) return true;
-    for (int i = 0; i < c->L->reports.n; i++)               /* its own line was wrong, and that was said */
-        if (!strcmp(c->L->reports.v[i], v->report)) return false;
-    if (!names_lack(c->L->names)) diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    bool own_line_wrong = names_get(&c->L->reports, v->report) >= 0;
+    if (!own_line_wrong && !names_lack(c->L->names)) diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
     return false;
 }
 

@@ -1,0 +1,581 @@
+/* change.c - other programs for a run, other states, and the histories that come of them.
+ *
+ * A change of the program begins a history of its own, at the start of the round under way: what was there before stays as it was, and can be gone back to. */
+#include "compiler/debug/inside.h"
+
+#include "runtime/checkpoint.h"
+#include "runtime/state.h"
+#include "stdlib/stdlib.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const size_t USUAL_BUDGET = (size_t)256 << 20;
+static const char   TYPED[] = "<typed>";
+
+History          *history(const Debugger *d) { return d->history[d->at]; }
+const GanProgram *program(const Debugger *d) { return history(d)->build->s.lowered.program; }
+const Session    *debug_session(const Debugger *d) { return &history(d)->build->s; }
+GanState         *debug_state(Debugger *d) { return &history(d)->build->s.game.state; }
+void              debug_place(const Debugger *d, DebugPlace *out) { *out = d->place; }
+
+void debug_listen(Debugger *d, void (*done)(void *self, const DebugDone *what), void *self)
+{
+    d->done = done;
+    d->self = self;
+}
+
+/* ---- builds ----------------------------------------------------------------------------------------------------- */
+
+static void build_drop(Build *b)
+{
+    if (!b || --b->users > 0) return;
+    session_close(&b->s);
+    free((char *)b->source.name);
+    free((char *)b->source.text);
+    free(b->o.settings.v);
+    free(b);
+}
+
+static bool copy_settings(Build *b, const OptionPairs *from, int more)
+{
+    b->o.settings.v = calloc((size_t)(from->n + more) + 1, sizeof *from->v);
+    if (!b->o.settings.v) return false;
+    if (from->n) memcpy(b->o.settings.v, from->v, sizeof *from->v * (size_t)from->n);
+    return true;
+}
+
+/* A program that is not lowered yet, with the options of `o`. */
+static Build *build_new(const Options *o, const Source *source, GanError *err)
+{
+    Build *b = calloc(1, sizeof *b);
+    if (b) {
+        b->users = 1;
+        b->o = *o;
+        b->source = (Source){strdup(source->name), source->text ? strdup(source->text) : NULL};
+    }
+    if (b && copy_settings(b, &o->settings, 1) && b->source.name && (b->source.text || !source->text)) return b;
+    build_drop(b);
+    gan_error(err, GAN_WORLD, "no memory for a program");
+    return NULL;
+}
+
+/* GAN_WRONG with an empty message: it was printed. */
+static GanStatus said(GanError *err)
+{
+    *err = (GanError){.status = GAN_WRONG};
+    return GAN_WRONG;
+}
+
+/* Compiled, with a state as a run begins. */
+static GanStatus build_start(Build *b, GanError *err)
+{
+    session_optimise(&b->s);
+    if (session_start(&b->s) != EXIT_DONE) return said(err);
+    GanStatus st = walk_new_state(b, err);
+    if (!st && game_begin(&b->s.game, NULL) != EXIT_DONE) return said(err);
+    return st;
+}
+
+static GanStatus build_make(Build *b, bool known, GanError *err)
+{
+    int status = b->source.text ? session_open_text(&b->s, &b->o, b->source.name, b->source.text, known) : session_open(&b->s, &b->o, NULL);
+    return status == EXIT_DONE ? build_start(b, err) : said(err);
+}
+
+/* ---- histories -------------------------------------------------------------------------------------------------- */
+
+static void history_free(History *h)
+{
+    for (int i = 0; i < h->n_edits; i++) free(h->edit[i].bytes);
+    free(h->edit);
+    free(h->name);
+    free(h->changes);
+    timeline_free(h->past);
+    build_drop(h->build);
+    free(h);
+}
+
+/* Takes the build over. It shares the memory for snapshots with those that are there. */
+static int history_add(Debugger *d, const char *name, Build *b, GanError *err)
+{
+    History  *h = calloc(1, sizeof *h);
+    History **more = realloc(d->history, sizeof *more * (size_t)(d->n_histories + 1));
+    if (more) d->history = more;
+    if (h) {
+        *h = (History){.name = strdup(name), .changes = strdup(""), .parent = d->n_histories ? d->at : -1, .build = b,
+                       .past = timeline_new(walk_state_bytes(b->s.lowered.program), d->budget / (size_t)(d->n_histories + 1))};
+        h->forked_tick = h->tick = d->place.tick;
+        h->forked_step = h->step = d->place.step;
+        if (more && h->name && h->changes && h->past) {
+            d->history[d->n_histories] = h;
+            return d->n_histories++;
+        }
+        h->build = NULL;
+        history_free(h);
+    }
+    build_drop(b);
+    gan_error(err, GAN_WORLD, "no memory for another history");
+    return -1;
+}
+
+static void note_change(History *h, const char *what)
+{
+    char  *all = NULL;
+    size_t n = strlen(h->changes) + strlen(what) + 3;
+    if (!(all = malloc(n))) return;
+    snprintf(all, n, "%s%s%s", h->changes, *h->changes ? ", " : "", what);
+    free(h->changes);
+    h->changes = all;
+}
+
+static bool copy_edit(History *to, const Edit *e, size_t bytes)
+{
+    Edit *more = realloc(to->edit, sizeof *more * (size_t)(to->n_edits + 1));
+    if (!more) return false;
+    to->edit = more;
+    Edit copy = *e;
+    if (e->slot >= 0 && !(copy.bytes = malloc(bytes + 1))) return false;
+    if (e->slot >= 0) memcpy(copy.bytes, e->bytes, bytes);
+    to->edit[to->n_edits++] = copy;
+    return true;
+}
+
+static bool copy_edits(const Debugger *d, History *to, const History *from, int64_t since)
+{
+    for (int i = 0; i < from->n_edits; i++) {
+        const Edit *e = &from->edit[i];
+        if (e->tick >= since && !copy_edit(to, e, e->slot >= 0 ? program(d)->slot[e->slot].bytes : 0)) return false;
+    }
+    return true;
+}
+
+int debug_fork(Debugger *d, const char *name, GanError *err)
+{
+    History *from = history(d);
+    Moment   base;
+    int64_t  tick = d->place.tick;
+    walk_leave(d);
+    if (!timeline_find(from->past, timeline_until_tick, tick, &base, debug_state(d)->base)) {
+        gan_error(err, GAN_WORLD, "there is no snapshot left to fork from");
+        return -1;
+    }
+    from->build->users++;
+    int at = history_add(d, name, from->build, err);
+    if (at < 0) {
+        time_restore(d, tick, &(GanError){0});
+        return -1;
+    }
+    timeline_keep(d->history[at]->past, &base, debug_state(d)->base);
+    if (!copy_edits(d, d->history[at], from, base.tick)) {
+        history_free(d->history[--d->n_histories]);
+        gan_error(err, GAN_WORLD, "no memory for another history");
+        at = -1;
+    } else {
+        d->at = at;
+    }
+    return time_restore(d, tick, err) ? -1 : at;
+}
+
+int debug_histories(const Debugger *d) { return d->n_histories; }
+int debug_history(const Debugger *d) { return d->at; }
+
+void debug_history_of(const Debugger *d, int i, DebugHistory *out)
+{
+    const History *h = d->history[i];
+    *out = (DebugHistory){h->name, h->parent, h->forked_step, h->tick, h->step, h->changes};
+}
+
+GanStatus debug_switch(Debugger *d, int i, DebugPlace *out, GanError *err)
+{
+    if (i < 0 || i >= d->n_histories) return gan_error(err, GAN_WRONG, "there is no history %d: there are 0 to %d", i, d->n_histories - 1);
+    walk_leave(d);
+    d->at = i;
+    GanStatus st = time_restore(d, history(d)->tick, err);
+    *out = d->place;
+    return st;
+}
+
+/* ---- another program for the run at hand ------------------------------------------------------------------------ */
+
+static int block_number(const GanSchedule *root, int64_t kid)
+{
+    int n = 0;
+    for (int64_t i = 0; i < kid && i < root->n_kids; i++) n += root->kid[i]->kind == GAN_ALTERNATE;
+    return n;
+}
+
+static int block_at(const GanSchedule *root, int number)
+{
+    for (int i = 0; i < root->n_kids; i++)
+        if (root->kid[i]->kind == GAN_ALTERNATE && !number--) return i;
+    return -1;
+}
+
+/* The same place in another schedule: its start, or a round of the same block. */
+static GanStatus find_place(const GanSchedule *old, const GanSchedule *new, TrainerPath *p, GanError *err)
+{
+    if (!p->n || (p->n == 1 && !p->at[0])) {
+        p->n = 0;
+        return GAN_OK;
+    }
+    bool in_block = p->n == 2 && p->at[0] < old->n_kids && old->kid[p->at[0]]->kind == GAN_ALTERNATE;
+    int  kid = in_block ? block_at(new, block_number(old, p->at[0])) : -1;
+    if (kid < 0)
+        return gan_error(err, GAN_WRONG, "the run stands at a statement outside of its blocks, which the changed program may not have there: change it at "
+                                         "step 0 (:goto 0), or in a round of a block");
+    p->at[0] = kid;
+    return GAN_OK;
+}
+
+static bool alike(const GanSlot *a, const GanSlot *b)
+{
+    return a->kind == b->kind && a->elem == b->elem && a->rank == b->rank && !memcmp(a->dim, b->dim, sizeof a->dim);
+}
+
+static bool is_kept(const GanSlot *s) { return s->kind != GAN_DATA && s->kind != GAN_SCRATCH; }
+static bool counts(const GanSlot *s) { return s->kind == GAN_PARAM || s->kind == GAN_STATE || s->kind == GAN_OPTIMIZER; }
+
+/* What the program computed before this place, and the state at hand has not. */
+static GanStatus check_fresh(const Build *from, const Build *to, bool begun, GanError *err)
+{
+    const GanProgram *a = from->s.lowered.program, *b = to->s.lowered.program;
+    for (int i = 0; begun && i < b->n_slots; i++) {
+        int old = state_find(a, b->slot[i].path);
+        if (b->slot[i].kind != GAN_STATE || (old >= 0 && alike(&a->slot[old], &b->slot[i]))) continue;
+        if (session_starts(&to->s, i) || lower_is_report(&to->s.lowered, i)) continue;
+        return gan_error(err, GAN_WRONG, "%s is computed by a statement before this place, which this run has not carried out: change the program at step 0 "
+                                         "(:goto 0) and go on from there", b->slot[i].path);
+    }
+    return GAN_OK;
+}
+
+static void keep_names(DebugKept *k, const GanSlot *s, bool fresh)
+{
+    char *to = fresh ? k->first_fresh : k->first_gone;
+    if (!*to) snprintf(to, sizeof k->first_fresh, "%s", s->path);
+    *(fresh ? &k->fresh : &k->gone) += 1;
+}
+
+static void carry_over(const Build *from, Build *to, DebugKept *k)
+{
+    const GanProgram *a = from->s.lowered.program, *b = to->s.lowered.program;
+    *k = (DebugKept){0};
+    for (int i = 0; i < b->n_slots; i++) {
+        const GanSlot *s = &b->slot[i];
+        int old = state_find(a, s->path);
+        if (!is_kept(s)) continue;
+        if (old >= 0 && alike(&a->slot[old], s)) {
+            memcpy(state_slot(b, &to->s.game.state, i), state_slot(a, &from->s.game.state, old), s->bytes);
+            k->kept += counts(s);
+        } else if (counts(s)) {
+            keep_names(k, s, true);
+        }
+    }
+    for (int i = 0; i < a->n_slots; i++)
+        if (counts(&a->slot[i]) && state_find(b, a->slot[i].path) < 0) keep_names(k, &a->slot[i], false);
+}
+
+/* The history at hand takes the program if it was forked for that; else it gets one of its own. */
+static GanStatus take_program(Debugger *d, Build *b, const char *what, GanError *err)
+{
+    History *h = history(d);
+    int      at = d->at;
+    if (h->parent >= 0 && !h->moved) {
+        Timeline *past = timeline_new(walk_state_bytes(b->s.lowered.program), d->budget / (size_t)d->n_histories);
+        if (!past) {
+            build_drop(b);
+            return gan_error(err, GAN_WORLD, "no memory for snapshots");
+        }
+        look_disarm(d, h->build);
+        timeline_free(h->past);
+        build_drop(h->build);
+        h->past = past;
+        h->build = b;
+        for (int i = 0; i < h->n_edits; i++) free(h->edit[i].bytes);
+        h->n_edits = 0;
+    } else if ((at = history_add(d, what, b, err)) < 0) {
+        return err->status;
+    }
+    d->at = at;
+    note_change(history(d), what);
+    return GAN_OK;
+}
+
+static GanStatus stand_at(Debugger *d, const Moment *m, GanError *err)
+{
+    Goal goal = {.kind = GO_ON_TO_TICK, .at = m->tick, .quiet = true};
+    if (!timeline_keep(history(d)->past, m, debug_state(d)->base)) return gan_error(err, GAN_WORLD, "no memory for a snapshot");
+    GanStatus st = walk_start(d, m, &goal, err);
+    history(d)->tick = d->place.tick;
+    history(d)->step = d->place.step;
+    return st;
+}
+
+/* `b` is a program that is not lowered yet. */
+static GanStatus change_to(Debugger *d, Build *b, bool known, const char *what, DebugKept *kept, GanError *err)
+{
+    int64_t    tick = d->place.tick;
+    GanStatus  st = time_restore(d, d->here.tick, err);
+    Moment     m = d->here;
+    Build     *from = history(d)->build;
+    if (!st) st = build_make(b, known, err);
+    if (!st) st = find_place(from->s.lowered.program->schedule, b->s.lowered.program->schedule, &m.path, err);
+    if (!st) st = check_fresh(from, b, m.path.n > 0, err);
+    if (st) {
+        build_drop(b);
+        time_restore(d, tick, &(GanError){0});
+        return st;
+    }
+    carry_over(from, b, kept);
+    walk_leave(d);
+    st = take_program(d, b, what, err);
+    return st ? st : stand_at(d, &m, err);
+}
+
+GanStatus debug_set(Debugger *d, const char *name, const char *value, DebugKept *kept, GanError *err)
+{
+    const Build *old = history(d)->build;
+    Build       *b = build_new(&old->o, &old->source, err);
+    char         what[200];
+    if (!b) return err->status;
+    OptionPairs *s = &b->o.settings;
+    int i = 0;
+    while (i < s->n && strcmp(s->v[i].name, name)) i++;
+    s->n += i == s->n;
+    s->v[i] = (OptionPair){arena_str(d->arena, name), arena_str(d->arena, value)};
+    snprintf(what, sizeof what, "%s = %s", name, value);
+    return change_to(d, b, true, what, kept, err);
+}
+
+GanStatus debug_reload(Debugger *d, DebugKept *kept, GanError *err)
+{
+    const Build *old = history(d)->build;
+    Sources     *read = sources_new(d->arena);
+    Diags       *diags = diags_new(read);
+    if (!old->source.text || !strcmp(old->source.name, TYPED) || old->source.name[0] == '<')
+        return gan_error(err, GAN_WRONG, "there is no file to read again: this program was not read from one");
+    const SourceFile *f = source_read(read, old->source.name, SPAN_NONE, diags);
+    if (!f) {
+        session_print(&old->o, diags);
+        return said(err);
+    }
+    Build *b = build_new(&old->o, &(Source){old->source.name, f->text}, err);
+    return b ? change_to(d, b, false, "reloaded", kept, err) : err->status;
+}
+
+/* What is typed without a program can use all of the library. */
+static char *whole_library(Arena *a)
+{
+    Text t = text_in(a);
+    for (int i = 0; stdlib_names[i]; i++)
+        if (strcmp(stdlib_names[i], "prelude")) text_printf(&t, "%s%s", t.n ? ", " : "import ", stdlib_names[i]);
+    return text_str(&t);
+}
+
+GanStatus debug_declare(Debugger *d, const char *text, DebugKept *kept, GanError *err)
+{
+    const Build *old = history(d)->build;
+    const char  *before = old->source.text ? old->source.text : whole_library(d->arena);
+    const char  *name = old->source.text ? old->source.name : TYPED;
+    Build       *b = build_new(&old->o, &(Source){name, arena_printf(d->arena, "%s\n%s\n", before, text)}, err);
+    return b ? change_to(d, b, false, text, kept, err) : err->status;
+}
+
+GanStatus debug_engine(Debugger *d, bool interp, GanError *err)
+{
+    History *h = history(d);
+    if (h->build->o.interp == interp) return GAN_OK;
+    int64_t  tick = d->place.tick;
+    Build   *b = build_new(&h->build->o, &h->build->source, err);
+    if (!b) return err->status;
+    b->o.interp = interp;
+    GanStatus st = build_make(b, true, err);
+    if (st) {
+        build_drop(b);
+        return st;
+    }
+    walk_leave(d);
+    look_disarm(d, h->build);
+    build_drop(h->build);
+    h->build = b;
+    return time_restore(d, tick, err);
+}
+
+/* ---- another state ---------------------------------------------------------------------------------------------- */
+
+/* From here on the run is another: what it has been beyond is forgotten. */
+static GanStatus write_edit(Debugger *d, const Edit *e, GanError *err)
+{
+    History *h = history(d);
+    for (int i = h->n_edits - 1; i >= 0; i--) {
+        if (h->edit[i].tick <= e->tick) continue;
+        free(h->edit[i].bytes);
+        h->edit[i] = h->edit[--h->n_edits];
+    }
+    if (!copy_edit(h, e, e->slot >= 0 ? program(d)->slot[e->slot].bytes : 0)) return gan_error(err, GAN_WORLD, "no memory to keep what was written");
+    timeline_cut(h->past, e->tick);
+    walk_apply_edits(d);
+    h->moved = true;
+    return GAN_OK;
+}
+
+GanStatus debug_seed(Debugger *d, uint64_t seed, GanError *err)
+{
+    return write_edit(d, &(Edit){.tick = d->place.tick, .slot = -1, .seed = seed}, err);
+}
+
+static GanStatus fit(const GanSlot *s, const GanTensor *t, GanTensor **out, GanError *err)
+{
+    char have[128], want[128];
+    GanTensor like = {.elem = s->elem, .rank = s->rank};
+    memcpy(like.dim, s->dim, sizeof like.dim);
+    if (t->rank != s->rank || memcmp(t->dim, s->dim, sizeof *s->dim * (size_t)s->rank))
+        return gan_error(err, GAN_WRONG, "%s is %s, and this value %s", s->path, gan_tensor_text(&like, want, sizeof want), gan_tensor_text(t, have, sizeof have));
+    return gan_tensor_convert(t, s->elem, out, err);
+}
+
+GanStatus debug_assign(Debugger *d, const char *path, const char *expression, GanError *err)
+{
+    DebugValue v;
+    GanTensor *t = NULL;
+    int        slot = state_find(program(d), path);
+    if (slot < 0 || !counts(&program(d)->slot[slot])) return gan_error(err, GAN_WRONG, "%s is no parameter or state of this run", path);
+    GanStatus st = debug_eval(d, expression, 0, &v, err);
+    if (!st && v.n != 1) st = gan_error(err, GAN_WRONG, "%s is one tensor, and this value a record", path);
+    if (!st) st = fit(&program(d)->slot[slot], v.value[0], &t, err);
+    if (!st) st = write_edit(d, &(Edit){.tick = d->place.tick, .slot = slot, .bytes = t->data}, err);
+    gan_tensor_free(t);
+    debug_value_free(&v);
+    return st;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
+GanStatus debug_save(Debugger *d, const char *path, GanError *err)
+{
+    TrainerResult r;
+    int64_t       tick = d->place.tick;
+    GanStatus     st = tick == d->here.tick ? GAN_OK : time_restore(d, d->here.tick, err);
+    if (!st) st = trainer_result_new(program(d), &r, err);
+    if (st) return st;
+    r.path = d->here.path;
+    r.rounds = d->here.rounds;
+    st = trainer_save(program(d), debug_state(d), history(d)->build->o.run.steps, &r, path, err);
+    trainer_result_free(&r);
+    if (tick == d->place.tick) return st;
+    GanError lost;
+    return time_restore(d, tick, &lost) && !st ? (*err = lost, lost.status) : st;
+}
+
+/* Of this very program: its place is taken, too. */
+static bool is_of(const Debugger *d, const SafeFile *f)
+{
+    const char *source = safetensors_meta(f, "source"), *position = safetensors_meta(f, "position");
+    return source && position && !strcmp(source, program(d)->source_hash);
+}
+
+static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
+{
+    SafeFile     *f;
+    TrainerResult r;
+    GanState     *s = debug_state(d);
+    GanStatus     st = safetensors_read(path, false, &f, err);
+    if (st) return st;
+    if (is_of(d, f)) {
+        st = trainer_result_new(program(d), &r, err);
+        if (!st) st = trainer_load(program(d), s, history(d)->build->o.run.steps, path, &r, err);
+        *m = (Moment){.tick = m->tick, .rounds = r.rounds, .path = r.path, .seed = s->seed};
+        trainer_result_free(&r);
+    } else {
+        st = state_load(program(d), s, f, path, true, err);
+    }
+    safetensors_free(f);
+    return st;
+}
+
+GanStatus debug_load(Debugger *d, const char *path, GanError *err)
+{
+    int64_t   tick = d->place.tick;
+    GanStatus st = time_restore(d, d->here.tick, err);
+    Moment    m = d->here;
+    char      what[300];
+    walk_leave(d);
+    if (!st) st = load(d, path, &m, err);
+    if (st) {
+        time_restore(d, tick, &(GanError){0});
+        return st;
+    }
+    snprintf(what, sizeof what, "loaded %s", path);
+    history(d)->build->users++;
+    int at = history_add(d, what, history(d)->build, err);
+    if (at < 0) {
+        time_restore(d, tick, &(GanError){0});
+        return err->status;
+    }
+    d->at = at;
+    note_change(history(d), what);
+    return stand_at(d, &m, err);
+}
+
+/* ---- beginning and end ------------------------------------------------------------------------------------------ */
+
+static Build *first_build(const Options *o, const char *file, int *status)
+{
+    GanError err = {0};
+    Build   *b = build_new(o, &(Source){file ? file : TYPED, NULL}, &err);
+    if (!b) {
+        *status = say_error(&o->run, &err);
+        return NULL;
+    }
+    *status = session_open(&b->s, &b->o, file);
+    if (*status == EXIT_DONE && b->s.text && !(b->source.text = strdup(b->s.text))) *status = say_error(&o->run, &(GanError){GAN_WORLD, "no memory for a program", .offset = -1});
+    if (*status == EXIT_DONE && build_start(b, &err)) *status = err.message[0] ? say_error(&o->run, &err) : EXIT_WRONG_PROGRAM;
+    if (*status == EXIT_DONE && o->run.checkpoint) *status = game_load(&b->s.game, false, &(bool){false});
+    if (*status == EXIT_DONE) return b;
+    build_drop(b);
+    return NULL;
+}
+
+Debugger *debug_open(const Options *o, const char *file, size_t budget, int *status)
+{
+    struct timespec now;
+    GanError        err;
+    Build          *b = first_build(o, file && !strcmp(file, "-") ? "/dev/stdin" : file, status);
+    if (!b) return NULL;
+    Debugger *d = calloc(1, sizeof *d);
+    if (d) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        *d = (Debugger){.o = o, .budget = budget ? budget : USUAL_BUDGET, .arena = arena_new(), .opened = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec};
+        pthread_mutex_init(&d->mutex, NULL);
+        pthread_cond_init(&d->turn, NULL);
+    } else {
+        build_drop(b);
+        gan_error(&err, GAN_WORLD, "no memory");
+    }
+    GanStatus st = !d || history_add(d, file ? "the program" : "what is typed", b, &err) < 0 ? GAN_WORLD : GAN_OK;
+    if (!st) st = stand_at(d, &(Moment){.seed = o->run.seed}, &err);
+    if (!st) return d;
+    *status = say_error(&o->run, &err);
+    debug_close(d);
+    return NULL;
+}
+
+void debug_close(Debugger *d)
+{
+    if (!d) return;
+    walk_leave(d);
+    look_disarm(d, NULL);
+    for (int i = 0; i < d->n_armed; i++) free(d->armed[i].text);
+    for (int i = 0; i < d->n_histories; i++) history_free(d->history[i]);
+    free(d->history);
+    free(d->armed);
+    free(d->shown);
+    pthread_mutex_destroy(&d->mutex);
+    pthread_cond_destroy(&d->turn);
+    arena_free(d->arena);
+    free(d);
+}

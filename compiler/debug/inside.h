@@ -1,0 +1,102 @@
+/* inside.h - what the files of the debugger share: the run at hand, its thread, and the histories.
+ *
+ * walk.c lets the run go and stand; time.c goes to and fro; change.c makes other programs and forks; look.c computes expressions and breakpoints. */
+#pragma once
+#include "compiler/debug/debug.h"
+#include "compiler/debug/probe.h"
+#include "compiler/debug/timeline.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct Build {                                      /* a program, read and compiled; histories share it */
+    int     users;
+    Options o;                                              /* as the command line's, with settings of its own */
+    Source  source;
+    Session s;                                              /* .game.state is the run's, with room for probes and judged expectations behind it */
+} Build;
+
+typedef struct Edit {                                       /* what a person has written into the state, to be written again each time the run comes by */
+    int64_t  tick;
+    int      slot;                                          /* -1: the seed */
+    uint64_t seed;
+    void    *bytes;
+} Edit;
+
+typedef struct History {
+    char     *name, *changes;
+    int       parent;                                       /* -1: none */
+    int64_t   forked_tick, forked_step;
+    Build    *build;
+    Timeline *past;
+    Edit     *edit;  int n_edits;
+    int64_t   tick, step;                                   /* where it stands */
+    bool      moved;                                        /* since it was forked */
+} History;
+
+typedef enum { GO_ON_TO_TICK, GO_ON_TO_STEP, GO_ON_TO_ROUND, GO_ON_TO_UPDATE, GO_ON_TO_BLOCK, GO_ON_FOR_EVER } GoalKind;
+
+typedef struct Goal {                                       /* when the run is to stand */
+    GoalKind    kind;
+    int64_t     at;                                         /* tick, step, number of updates, kid of the root */
+    const char *player;
+    bool        quiet;                                      /* nobody listens, nothing breaks */
+} Goal;
+
+typedef struct Armed {                                      /* a breakpoint, or something watched */
+    DebugBreakpoint is;
+    char           *text;
+    Probe          *probe;                                  /* of `build`; NULL: not compiled yet */
+    Build          *build;
+    void          (*see)(void *self, int number, int64_t step, double value);
+    void           *self;
+} Armed;
+
+struct Debugger {
+    const Options *o;
+    size_t         budget;
+    Arena         *arena;                                   /* of names and texts that were typed */
+    History      **history;  int n_histories, at;
+    Armed         *armed;    int n_armed, last_number;
+    DebugBreakpoint *shown;                                 /* of debug_breakpoints */
+    void         (*done)(void *self, const DebugDone *what);
+    void          *self;
+    /* The walk's thread: it runs while `running`, and stands in before() or has ended otherwise. */
+    pthread_t       thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t  turn;
+    bool            alive, running, ended, leave;
+    TrainerResult   from, result;
+    GanStatus       status;
+    Goal            goal;
+    DebugPlace      place;
+    int64_t         started;                                /* the tick where it was let go */
+    int64_t         updates;                                /* of goal.player since */
+    int64_t         last_update;                            /* the tick of the last of them; -1: none */
+    int64_t         asked;                                  /* the step at which conditions were asked last */
+    int             hit;                                    /* a breakpoint that is to stop it; 0: none */
+    Moment          here;                                   /* the last place where a run can be gone on from */
+    double          opened, copying;                        /* when this began; seconds that snapshots have taken */
+};
+
+History *history(const Debugger *d);                        /* at hand */
+const GanProgram *program(const Debugger *d);
+
+/* ---- walk.c */
+void walk_leave(Debugger *d);                               /* the thread ends; the state is no longer that of a tick */
+GanStatus walk_start(Debugger *d, const Moment *from, const Goal *goal, GanError *err);     /* from a state that is in place; returns when the run stands */
+void walk_go(Debugger *d, const Goal *goal);                /* on from where it stands */
+size_t walk_state_bytes(const GanProgram *p);               /* of a state with all that stands behind it */
+GanStatus walk_new_state(Build *b, GanError *err);
+void walk_apply_edits(Debugger *d);                         /* those of this tick */
+
+/* ---- time.c */
+GanStatus time_restore(Debugger *d, int64_t tick, GanError *err);       /* the run stands at this tick, quietly */
+Moment    time_beginning(const Debugger *d);                /* of the history at hand */
+
+/* ---- look.c */
+void look_ask(Debugger *d);                                 /* conditions and what is watched, after a round */
+void look_arm(Debugger *d);                                 /* compiles those that are not, for the program at hand */
+void look_disarm(Debugger *d, const Build *b);              /* frees what was compiled for a program; NULL: for all */
+void look_check_finite(Debugger *d, const GanFunction *f, void *const *out);
+int  look_line(const Debugger *d, const GanSchedule *n);    /* a breakpoint on its line, or 0 */

@@ -1,0 +1,304 @@
+/* look.c - the values of expressions in the present state, and breakpoints: expressions that are asked for again after each round. */
+#include "compiler/debug/inside.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- values ----------------------------------------------------------------------------------------------------- */
+
+static GanStatus said(GanError *err)                        /* diagnostics were printed, or the error says it */
+{
+    if (err->status) return err->status;
+    err->status = GAN_WRONG;
+    err->message[0] = 0;
+    return GAN_WRONG;
+}
+
+static GanStatus copy_names(const GanFunction *f, DebugValue *out, GanError *err)
+{
+    out->n = f->n_outputs;
+    out->value = calloc((size_t)f->n_outputs + 1, sizeof *out->value);
+    out->name = calloc((size_t)f->n_outputs + 1, sizeof *out->name);
+    if (!out->value || !out->name) return gan_error(err, GAN_WORLD, "no memory for a value");
+    for (int i = 0; i < f->n_outputs; i++)
+        if (f->n_outputs > 1 && !(out->name[i] = strdup(f->output[i].name))) return gan_error(err, GAN_WORLD, "no memory for a value");
+    return GAN_OK;
+}
+
+static bool contains(const GanSchedule *n, const GanSchedule *wanted)
+{
+    bool does = n == wanted;
+    for (int i = 0; i < n->n_kids && !does; i++) does = contains(n->kid[i], wanted);
+    return does;
+}
+
+/* The block of rounds that the statement stands in, or behind, or else the first; NULL: there is none. At the end it is the last. */
+static const GanSchedule *block_at(const GanSchedule *root, const GanSchedule *next)
+{
+    const GanSchedule *block = NULL;
+    bool               beyond = false;
+    for (int i = 0; i < root->n_kids; i++) {
+        const GanSchedule *k = root->kid[i];
+        bool               holds = next && contains(k, next);
+        if (k->kind == GAN_ALTERNATE && (!block || !beyond)) block = k;
+        beyond |= holds;
+    }
+    return block;
+}
+
+static bool calls(const GanSchedule *n, int fn)
+{
+    bool does = n->fn == fn;
+    for (int i = 0; i < n->n_kids && !does; i++) does = calls(n->kid[i], fn);
+    return does;
+}
+
+/* The batch of the block at hand: what a loss draws that is looked at there. 0: it has none. */
+static int64_t batch_at_hand(const Debugger *d)
+{
+    const LowerResult *r = &history(d)->build->s.lowered;
+    const GanSchedule *block = block_at(r->program->schedule, d->place.next);
+    for (int i = 0; i < r->n_lines; i++)
+        if (block && r->line[i].fn >= 0 && calls(block, r->line[i].fn)) return r->line[i].batch;
+    return 0;
+}
+
+GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err)
+{
+    const Build *b = history(d)->build;
+    *out = (DebugValue){0};
+    Probe *p = probe_open(&b->s, &b->source, expression, n, batch_at_hand(d), false, err);
+    if (!p) return said(err);
+    GanStatus st = copy_names(probe_function(p), out, err);
+    if (!st) st = probe_values(p, debug_state(d), d->place.step, out->value, err);
+    probe_close(p);
+    if (st) debug_value_free(out);
+    return st;
+}
+
+void debug_value_free(DebugValue *v)
+{
+    for (int i = 0; i < v->n; i++) {
+        if (v->value) gan_tensor_free(v->value[i]);
+        if (v->name) free((char *)v->name[i]);
+    }
+    free(v->value);
+    free(v->name);
+    *v = (DebugValue){0};
+}
+
+static GanStatus new_values(const GanFunction *f, DebugValue *out, void **memory, GanError *err)
+{
+    GanStatus st = memory ? copy_names(f, out, err) : gan_error(err, GAN_WORLD, "no memory for a value");
+    for (int i = 0; i < f->n_outputs && !st; i++) {
+        st = gan_tensor_new(f->output[i].elem, f->output[i].rank, f->output[i].dim, &out->value[i], err);
+        if (!st) memory[i] = out->value[i]->data;
+    }
+    return st;
+}
+
+GanStatus debug_statement(Debugger *d, int fn, DebugValue *out, GanError *err)
+{
+    const Build       *b = history(d)->build;
+    const GanFunction *f = &program(d)->function[fn];
+    GanState           s = *debug_state(d);                 /* on a copy: it counts its draws, and sets what it reports */
+    void             **memory = calloc((size_t)f->n_outputs + 1, sizeof *memory);
+    size_t             bytes = (walk_state_bytes(program(d)) + 63) & ~(size_t)63;
+    *out = (DebugValue){0};
+    s.base = aligned_alloc(64, bytes);
+    GanStatus st = s.base ? new_values(f, out, memory, err) : gan_error(err, GAN_WORLD, "no memory for a copy of the state");
+    if (!st) memcpy(s.base, debug_state(d)->base, walk_state_bytes(program(d)));
+    if (!st) st = b->s.game.engine.run(b->s.game.engine.self, fn, &s, memory, err);
+    if (st) debug_value_free(out);
+    free(s.base);
+    free(memory);
+    return st;
+}
+
+GanStatus debug_spectrum(Debugger *d, Spectrum *out, GanError *err)
+{
+    const Build *b = history(d)->build;
+    Field *f = field_open(&b->s, &b->source, err);
+    if (!f) return err->status;
+    field_stand(f, debug_state(d));
+    GanStatus st = spectrum_of(f, out, err);
+    field_close(f);
+    return st;
+}
+
+/* ---- breakpoints ------------------------------------------------------------------------------------------------ */
+
+/* One bool of a condition, one number of what is watched. */
+static bool is_one(const Probe *p, bool watched)
+{
+    const GanFunction *f = probe_function(p);
+    if (f->n_outputs != 1 || f->output[0].rank) return false;
+    return watched || f->output[0].elem == GAN_BOOL;
+}
+
+static GanStatus compile(Debugger *d, Armed *a, GanError *err)
+{
+    Build *b = history(d)->build;
+    Probe *p = probe_open(&b->s, &b->source, a->text, 0, batch_at_hand(d), !b->o.interp, err);
+    if (!p) return said(err);
+    if (!is_one(p, a->is.watched)) {
+        probe_close(p);
+        return gan_error(err, GAN_WRONG, a->is.watched ? "what is watched is one number: norm2(..), mean(..) or an index makes one of a tensor"
+                                                    : "a condition is true or false: `w > 0.5`, `norm2(D) > 100`");
+    }
+    a->probe = p;
+    a->build = b;
+    return GAN_OK;
+}
+
+static Armed *armed_of(const Debugger *d, int number)
+{
+    for (int i = 0; i < d->n_armed; i++)
+        if (d->armed[i].is.number == number) return &d->armed[i];
+    return NULL;
+}
+
+static void free_armed(Armed *a)
+{
+    probe_close(a->probe);
+    free(a->text);
+}
+
+static int add(Debugger *d, Armed *a, GanError *err)
+{
+    Armed *more = realloc(d->armed, sizeof *more * (size_t)(d->n_armed + 1));
+    if (!more) {
+        free_armed(a);
+        gan_error(err, GAN_WORLD, "no memory for a breakpoint");
+        return -1;
+    }
+    d->armed = more;
+    a->is.number = ++d->last_number;
+    d->armed[d->n_armed++] = *a;
+    return a->is.number;
+}
+
+static int arm(Debugger *d, Armed *a, const char *text, GanError *err)
+{
+    *err = (GanError){0};
+    a->text = strdup(text);
+    if (!a->text) {
+        gan_error(err, GAN_WORLD, "no memory for a breakpoint");
+        return -1;
+    }
+    a->is.condition = a->text;
+    if (!compile(d, a, err)) return add(d, a, err);
+    free_armed(a);
+    return -1;
+}
+
+int debug_break(Debugger *d, DebugWhen when, int64_t at, const char *condition, GanError *err)
+{
+    Armed a = {.is = {.when = when, .at = at}};
+    return when == DEBUG_AT_CONDITION ? arm(d, &a, condition, err) : add(d, &a, err);
+}
+
+int debug_watch(Debugger *d, const char *expression, void (*see)(void *self, int number, int64_t step, double value), void *self, GanError *err)
+{
+    Armed a = {.is = {.when = DEBUG_AT_CONDITION, .watched = true}, .see = see, .self = self};
+    return arm(d, &a, expression, err);
+}
+
+bool debug_unbreak(Debugger *d, int number)
+{
+    Armed *a = armed_of(d, number);
+    if (!a) return false;
+    free_armed(a);
+    int i = (int)(a - d->armed);
+    memmove(a, a + 1, sizeof *a * (size_t)(d->n_armed - i - 1));
+    d->n_armed--;
+    return true;
+}
+
+int debug_breakpoints(Debugger *d, const DebugBreakpoint **out)
+{
+    DebugBreakpoint *list = realloc(d->shown, sizeof *list * (size_t)(d->n_armed + 1));
+    *out = NULL;
+    if (!list) return 0;
+    d->shown = list;
+    for (int i = 0; i < d->n_armed; i++) list[i] = d->armed[i].is;
+    *out = list;
+    return d->n_armed;
+}
+
+/* ---- while the run goes ----------------------------------------------------------------------------------------- */
+
+void look_arm(Debugger *d)
+{
+    for (int i = 0; i < d->n_armed; i++) {
+        Armed   *a = &d->armed[i];
+        GanError err;
+        if (!a->text || a->build == history(d)->build) continue;
+        probe_close(a->probe);
+        a->probe = NULL;
+        if (compile(d, a, &err)) a->build = history(d)->build;      /* it was said why not; it is passed over in this program */
+    }
+}
+
+void look_disarm(Debugger *d, const Build *b)
+{
+    for (int i = 0; i < d->n_armed; i++) {
+        Armed *a = &d->armed[i];
+        if (b && a->build != b) continue;
+        probe_close(a->probe);
+        a->probe = NULL;
+        a->build = NULL;
+    }
+}
+
+static void ask(Debugger *d, Armed *a)
+{
+    char     memory[16];
+    void    *out = memory;
+    GanError err;
+    if (probe_run(a->probe, debug_state(d), d->place.step, &out, &err)) return;
+    GanTensor one = {.elem = probe_function(a->probe)->output[0].elem, .data = memory};
+    double    x = gan_tensor_get(&one, 0);
+    if (a->is.watched) a->see(a->self, a->is.number, d->place.step, x);
+    else if (x) d->hit = a->is.number;
+}
+
+void look_ask(Debugger *d)
+{
+    for (int i = 0; i < d->n_armed; i++) {
+        Armed *a = &d->armed[i];
+        if (a->probe) ask(d, a);
+        if (a->is.when == DEBUG_AT_STEP && d->place.step == a->is.at) d->hit = a->is.number;
+    }
+}
+
+static bool is_finite(const GanOutput *o, const void *data)
+{
+    GanTensor t = {.elem = o->elem, .data = (void *)data};
+    int64_t   n = 1;
+    if (o->elem != GAN_F32 && o->elem != GAN_F64) return true;
+    for (int i = 0; i < o->rank; i++) n *= o->dim[i];
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(gan_tensor_get(&t, i))) return false;
+    return true;
+}
+
+void look_check_finite(Debugger *d, const GanFunction *f, void *const *out)
+{
+    int number = 0;
+    for (int i = 0; i < d->n_armed; i++)
+        if (d->armed[i].is.when == DEBUG_AT_NONFINITE) number = d->armed[i].is.number;
+    for (int i = 0; number && i < f->n_outputs; i++)
+        if (!is_finite(&f->output[i], out[i])) d->hit = number;
+}
+
+int look_line(const Debugger *d, const GanSchedule *n)
+{
+    const GanProgram *p = program(d);
+    bool in_main = n->file < (uint32_t)p->n_files && !strcmp(p->file[n->file], history(d)->build->source.name);
+    for (int i = 0; i < d->n_armed && in_main; i++)
+        if (d->armed[i].is.when == DEBUG_AT_LINE && d->armed[i].is.at == (int64_t)n->line) return d->armed[i].is.number;
+    return 0;
+}

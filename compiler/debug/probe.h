@@ -1,0 +1,26 @@
+/* probe.h - an expression in the scope of a program that runs: lowered in a session of its own, and computed on the run's state.
+ *
+ * The program is lowered once more, with a function for the expression behind all of its own, so that the slots of both have the same numbers
+ * and places; what the expression needs beside them (the counter of its draws) lies in the PROBE_ROOM bytes behind the run's state and is set anew
+ * each time. So looking leaves the run as it is, and looking twice in one state sees the same. */
+#pragma once
+#include "compiler/driver/session.h"
+
+enum { PROBE_ROOM = 4096 };
+
+typedef struct Source { const char *name, *text; } Source;  /* of a program; text NULL: the library alone */
+
+typedef struct Probe Probe;
+
+/* `of` is the session of the running program, lowered of `source` with the options that it has. `compiled`: by the JIT, on one thread; else by the interpreter.
+ * `n` > 0: n draws of the expression's distribution. `batch`: what an E without a size draws; 0: it must be given. NULL after its diagnostics were printed, or for what is in *err (GAN_OK: printed). */
+Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, bool compiled, GanError *err);
+void   probe_close(Probe *p);                               /* NULL is fine */
+
+const GanFunction *probe_function(const Probe *p);
+
+/* Computes it on the run's state, which has PROBE_ROOM bytes behind that of the program; `step` chooses the draws. out[i] receives output i. */
+GanStatus probe_run(Probe *p, const GanState *run, int64_t step, void *const *out, GanError *err);
+
+/* The same with memory for the outputs: one tensor each. */
+GanStatus probe_values(Probe *p, const GanState *run, int64_t step, GanTensor **out, GanError *err);

@@ -1,0 +1,310 @@
+/* serve.c - see serve.h. One loop: what browsers ask is done between slices of the run, which are short enough that nobody waits, and what there is to see is published
+ * now and then. Start at serve_run(), at the bottom. */
+#include "compiler/debug/serve.h"
+
+#include "compiler/debug/debug.h"
+#include "compiler/debug/http.h"
+#include "compiler/debug/series.h"
+#include "compiler/debug/show_json.h"
+#include "runtime/command/runfolder.h"
+#include "runtime/file.h"
+#include "runtime/interrupt.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const double SLICE = 0.05, STATE_EVERY = 0.1, PICTURES_EVERY = 0.5;      /* seconds */
+
+typedef struct Serve {
+    const Options *o;
+    Debugger      *d;
+    Http          *http;
+    Series        *series;                                  /* written by the run's thread while it moves, read while it stands */
+    DebugPlace     at;
+    bool           running;
+    double         speed;                                   /* rounds a second; 0: all it can */
+    int64_t        slice;                                   /* rounds of the next slice */
+    double         due;                                     /* when the next round is, at a given speed */
+    double         state_told, pictures_told;
+    int64_t        pictures_of;                             /* the tick whose pictures were told */
+    FILE          *said;                                    /* where diagnostics go while an expression is computed */
+} Serve;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- what there is to see ------------------------------------------------------------------------------------------ */
+
+static void publish(Serve *s, HttpEvent kind, json_t *j)
+{
+    char *text = json_dumps(j, JSON_COMPACT);
+    if (text) http_publish(s->http, kind, text);
+    free(text);
+    json_decref(j);
+}
+
+/* A number that a statement gave: a report under its name, a loss under its player's. */
+static void on_done(void *serve, const DebugDone *what)
+{
+    Serve *s = serve;
+    for (int i = 0; what->function && i < what->function->n_outputs; i++) {
+        const GanOutput *o = &what->function->output[i];
+        char             name[300];
+        GanTensor        one = {.elem = o->elem, .data = what->out[i]};
+        bool             is_loss = what->node->kind == GAN_CALL && !strncmp(o->name, "loss", 4);
+        if (o->rank || (what->node->kind != GAN_REPORT && !is_loss)) continue;
+        snprintf(name, sizeof name, is_loss ? "%s of %s" : "%s%.0s", o->name, what->function->player ? what->function->player : "");
+        series_add(s->series, name, what->step + 1, gan_tensor_get(&one, 0));
+    }
+}
+
+static const char *why_text(const Serve *s)
+{
+    switch (s->at.why) {
+    case DEBUG_OVER: return "over";
+    case DEBUG_FAILED: return s->at.error.message;
+    case DEBUG_BREAK: return "at a breakpoint";
+    default: return "";
+    }
+}
+
+static void tell_program(Serve *s)
+{
+    const Session *session = debug_session(s->d);
+    json_t        *lines = json_array(), *players = json_array();
+    for (const char *c = session->text ? session->text : ""; *c;) {
+        size_t n = strcspn(c, "\n");
+        json_array_append_new(lines, json_stringn(c, n));
+        c += n + (c[n] != 0);
+    }
+    for (int i = 0; i < session->lowered.n_players; i++)
+        if (session->lowered.player[i].updated) json_array_append_new(players, json_string(session->lowered.player[i].name));
+    publish(s, HTTP_PROGRAM, json_pack("{s:s, s:o, s:o}", "name", session->lowered.program->name, "lines", lines, "players", players));
+}
+
+static void tell_state(Serve *s)
+{
+    const GanSchedule *n = s->at.next;
+    publish(s, HTTP_STATE, json_pack("{s:I, s:I, s:i, s:b, s:s}", "step", (json_int_t)s->at.step, "tick", (json_int_t)s->at.tick, "line", n ? (int)n->line : 0, "running",
+                                     s->running, "why", why_text(s)));
+    publish(s, HTTP_CURVES, series_json(s->series));
+    s->state_told = now();
+}
+
+static void tell_pictures(Serve *s)
+{
+    json_t *all = json_array();
+    show_pictures(s->d, debug_session(s->d)->lowered.program->schedule, all);
+    publish(s, HTTP_PICTURES, all);
+    s->pictures_told = now();
+    s->pictures_of = s->at.tick;
+}
+
+static void tell(Serve *s)
+{
+    double t = now();
+    if (!s->running || t - s->state_told > STATE_EVERY) tell_state(s);
+    if (s->pictures_of != s->at.tick && (!s->running || t - s->pictures_told > PICTURES_EVERY)) tell_pictures(s);
+}
+
+/* ---- what is asked -------------------------------------------------------------------------------------------------- */
+
+static json_t *refuse(const char *why) { return json_pack("{s:s}", "error", why); }
+
+static json_t *fine(void) { return json_object(); }
+
+static json_t *done(Serve *s, GanStatus st, const GanError *err)
+{
+    char text[GAN_ERROR_TEXT];
+    s->running = false;
+    if (st) return refuse(gan_error_text(err, text));
+    series_cut(s->series, s->at.step);
+    return fine();
+}
+
+static json_t *go(Serve *s, DebugHow how, int64_t n, const char *player)
+{
+    s->running = false;
+    if (n < 1 || n > 1000000) return refuse("a number from 1 to 1000000 is wanted");
+    debug_go(s->d, how, n, player, &s->at);
+    return fine();
+}
+
+/* Forward with its curves; back as it was. */
+static json_t *go_to(Serve *s, double step)
+{
+    GanError err;
+    if (!(step >= 0 && step <= 1e15)) return refuse("a step is a number from 0 on");
+    if ((int64_t)step <= s->at.step) return done(s, debug_goto_step(s->d, (int64_t)step, &s->at, &err), &err);
+    s->running = false;
+    debug_go(s->d, DEBUG_ROUNDS, (int64_t)step - s->at.step, NULL, &s->at);
+    return s->at.step < (int64_t)step && s->at.why == DEBUG_OVER ? refuse("the run ends before that step") : fine();
+}
+
+static bool is_player(const Serve *s, const char *name)
+{
+    const LowerResult *r = &debug_session(s->d)->lowered;
+    for (int i = 0; name && i < r->n_players; i++)
+        if (r->player[i].updated && !strcmp(r->player[i].name, name)) return true;
+    return false;
+}
+
+/* Errors of expressions are printed: here for the page. */
+static json_t *evaluate(Serve *s, const char *expression)
+{
+    DebugValue v;
+    GanError   err;
+    char      *said = NULL;
+    size_t     n = 0;
+    if (!expression || !*expression) return refuse("there is no expression");
+    s->said = open_memstream(&said, &n);
+    GanStatus st = debug_eval(s->d, expression, 0, &v, &err);
+    if (s->said) fclose(s->said);
+    s->said = NULL;
+    json_t *answer = !st ? json_pack("{s:o}", "value", show_value(&v)) : refuse(*err.message ? err.message : said ? said : "it cannot be computed");
+    if (!st) debug_value_free(&v);
+    free(said);
+    return answer;
+}
+
+static double number_in(const json_t *j, const char *name, double otherwise)
+{
+    const json_t *x = json_object_get(j, name);
+    return json_is_number(x) ? json_number_value(x) : otherwise;
+}
+
+static json_t *set_speed(Serve *s, const json_t *j, bool run)
+{
+    double speed = number_in(j, "speed", 0);
+    if (!(speed >= 0) || speed > 1e6) return refuse("a speed is rounds a second, from 0 (all it can) to 1000000");
+    s->speed = speed;
+    s->due = now();
+    if (run) s->running = s->at.why != DEBUG_OVER;
+    return fine();
+}
+
+static json_t *act(Serve *s, const json_t *j)
+{
+    const char *what = json_string_value(json_object_get(j, "do"));
+    int64_t     n = (int64_t)number_in(j, "n", 1);
+    GanError    err;
+    if (!what) return refuse("what is asked is {\"do\": ..}");
+    if (!strcmp(what, "step")) return go(s, DEBUG_ROUNDS, n, NULL);
+    if (!strcmp(what, "next")) return go(s, DEBUG_NEXT, n, NULL);
+    if (!strcmp(what, "update")) {
+        const char *player = json_string_value(json_object_get(j, "player"));
+        return is_player(s, player) ? go(s, DEBUG_UPDATE, n, player) : refuse("no update moves a player of that name");
+    }
+    if (!strcmp(what, "back")) return done(s, debug_back(s->d, n, &s->at, &err), &err);
+    if (!strcmp(what, "goto")) return go_to(s, number_in(j, "step", -1));
+    if (!strcmp(what, "run")) return set_speed(s, j, true);
+    if (!strcmp(what, "speed")) return set_speed(s, j, false);
+    if (!strcmp(what, "pause")) return s->running = false, fine();
+    if (!strcmp(what, "eval")) return evaluate(s, json_string_value(json_object_get(j, "expression")));
+    return refuse("there is no such thing to do");
+}
+
+static void answer(Serve *s, HttpRequest *r)
+{
+    json_t *j = json_loads(http_asked(r), 0, NULL), *a = json_is_object(j) ? act(s, j) : refuse("what is asked is an object of JSON");
+    json_object_set_new(a, "step", json_integer(s->at.step));
+    json_object_set_new(a, "tick", json_integer(s->at.tick));
+    char *text = json_dumps(a, JSON_COMPACT);
+    if (!s->running) tell(s);                               /* who has the answer finds the events */
+    http_answer(s->http, r, text ? text : "{\"error\": \"no memory\"}");
+    free(text);
+    json_decref(a);
+    json_decref(j);
+}
+
+/* ---- the run --------------------------------------------------------------------------------------------------------- */
+
+/* As many rounds as fit into a slice; one, when it is due, at a given speed. */
+static void run_slice(Serve *s)
+{
+    double begun = now();
+    if (s->speed > 0 && begun < s->due) return;
+    debug_go(s->d, DEBUG_ROUNDS, s->speed > 0 ? 1 : s->slice, NULL, &s->at);
+    double took = now() - begun;
+    if (s->speed > 0) s->due = fmax(s->due + 1 / s->speed, begun);
+    else if (took < SLICE / 2) s->slice *= 2;
+    else if (took > SLICE && s->slice > 1) s->slice /= 2;
+    if (s->at.why != DEBUG_STOPPED) s->running = false;
+    tell(s);
+}
+
+static int patience(const Serve *s)                         /* how long to wait for something that is asked, in milliseconds */
+{
+    if (!s->running) return 200;
+    return s->speed > 0 ? (int)fmin(200, fmax(0, 1000 * (s->due - now()))) : 0;
+}
+
+static void loop(Serve *s)
+{
+    while (!interrupt_asked() && s->at.why != DEBUG_INTERRUPTED) {
+        HttpRequest *r = http_take(s->http, patience(s));
+        if (r) answer(s, r);
+        else if (s->running) run_slice(s);
+    }
+}
+
+static int save(Serve *s, const char *folder)
+{
+    GanError err;
+    char     path[FILE_PATH_MAX];
+    snprintf(path, sizeof path, "%s/checkpoints", folder);
+    GanStatus st = file_make_folder(path, &err);
+    snprintf(path, sizeof path, "%s/checkpoints/%09" PRId64 ".safetensors", folder, s->at.step);
+    if (!st) st = debug_save(s->d, path, &err);
+    if (st) return say_error(&s->o->run, &err);
+    if (!s->o->run.quiet) say_line((void *)&s->o->run, arena_printf(debug_session(s->d)->arena, "the state is in %s", path));
+    return EXIT_DONE;
+}
+
+static int serve(Serve *s, const char *folder)
+{
+    Interrupt signals;
+    debug_listen(s->d, on_done, s);
+    debug_place(s->d, &s->at);
+    s->running = s->at.why != DEBUG_OVER;
+    s->slice = 1;
+    s->pictures_of = -1;
+    printf("the run is shown at %s\nCtrl-C ends it\n", http_address(s->http));
+    fflush(stdout);
+    tell_program(s);
+    interrupt_begin(&signals, NULL);
+    loop(s);
+    interrupt_end(&signals);
+    return save(s, folder);
+}
+
+int serve_run(const Options *given)
+{
+    Serve    s = {.series = series_new()};
+    Options  o = *given;
+    GanError err = {0};
+    int      status = EXIT_DONE;
+    o.said = &s.said;
+    s.o = &o;
+    s.d = debug_open(&o, o.run.operands[0], 0, &status);
+    if (s.d) {
+        Game       *g = (Game *)&debug_session(s.d)->game;
+        const char *folder = o.run.out ? o.run.out : game_folder(g);
+        status = runfolder_make_room(g, folder);
+        if (status == EXIT_DONE && (!s.series || http_open((int)o.serve, &s.http, &err)))
+            status = say_error(&o.run, s.series ? &err : (gan_error(&err, GAN_WORLD, "no memory for curves"), &err));
+        if (status == EXIT_DONE) status = serve(&s, folder);
+    }
+    http_close(s.http);
+    debug_close(s.d);
+    series_free(s.series);
+    return status;
+}

@@ -1,0 +1,98 @@
+/* measure.c - what the densities of a distribution are densities of: of mass at points, or of mass over a volume. Two densities are compared, and one
+ * is taken through a map, by the same kind alone.
+ *
+ * One draw is made in a graph that is dropped. A number that hangs on what was drawn only through conditions, indices and whole numbers takes values
+ * that stand apart: its distribution is discrete. One that has a path with a derivative fills an interval. Where one of a vector's numbers, or one
+ * arm of a `where` that a draw decides, is of the other kind, it is both. */
+#include "compiler/lower/dist/dist.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+
+enum { DRAWN = 1, SPREAD = 2, BOTH = 4 };                   /* hangs on a draw; with a path that has a derivative; and in part without */
+
+static uint8_t of_args(const uint8_t *is, const IrNode *n)
+{
+    uint8_t all = 0;
+    for (int i = 0; i < n->n_args; i++) all |= is[n->arg[i]->id];
+    return all;
+}
+
+/* Parts side by side, or arms that a draw chooses between: do they differ in kind? */
+static uint8_t of_parts(const uint8_t *is, const IrNode *n, int first)
+{
+    uint8_t all = 0;
+    bool still = false;
+    for (int i = first; i < n->n_args; i++) {
+        all |= is[n->arg[i]->id];
+        still |= !(is[n->arg[i]->id] & SPREAD);
+    }
+    return still && all & SPREAD ? all | BOTH : all;
+}
+
+static bool draws(const IrNode *n)
+{
+    const IrOpInfo *op = &ir_op_info[n->op];
+    return op->klass == IR_CLASS_RAND || (op->flags & IR_EFFECT && op->flags & IR_LEAF);
+}
+
+static bool body_draws(const IrNode *n)
+{
+    for (int i = 0; i < n->n_bodies; i++)
+        for (const IrNode *k = n->body[i]->first; k; k = ir_next(k))
+            if (draws(k) || body_draws(k)) return true;
+    return false;
+}
+
+static uint8_t of_node(const uint8_t *is, const IrNode *n)
+{
+    uint8_t args = of_args(is, n);
+    if (draws(n) || body_draws(n)) return args | DRAWN | SPREAD;
+    if (n->op == IR_concat) return of_parts(is, n, 0);
+    if (n->op == IR_select && is[n->arg[0]->id] & DRAWN) return args | of_parts(is, n, 1);
+    return ir_op_info[n->op].flags & IR_NOGRAD ? args & DRAWN : args;
+}
+
+/* By value, of the graph's, in its order. */
+static void mark(uint8_t *is, const IrFn *f)
+{
+    for (const IrNode *n = f->body.first; n; n = ir_next(n)) {
+        uint8_t of = of_node(is, n);
+        for (int r = 0; r < n->n_results; r++) is[n->result[r].id] = ir_is_real(n->result[r].type.elem) ? of : of & DRAWN;
+    }
+}
+
+static Measure of_draw(const uint8_t *is, const Value *v)
+{
+    Measure m = MEASURE_UNKNOWN;
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) {
+        Measure f = of_draw(is, v->record.v[i]);
+        m = i && f != m ? MEASURE_BOTH : f;
+        if (m == MEASURE_BOTH) return m;
+    }
+    if (v->kind != V_TENSOR) return v->kind == V_RECORD ? m : MEASURE_COUNTING;     /* a number known now is always the same */
+    uint8_t of = is[v->tensor.v->id];
+    return of & BOTH ? MEASURE_BOTH : of & SPREAD ? MEASURE_LEBESGUE : MEASURE_COUNTING;
+}
+
+Measure dist_measure(Ctx *c, Dist *d, Span at)
+{
+    Lower *L = c->L;
+    Measure m = MEASURE_UNKNOWN;
+    int draws = L->n_draws, models = L->n_models;
+    Trial t = trial_begin(L, true);
+    L->fn->shapes = true;
+    Value *v = d->kind->draw ? dist_draw(c, d, at) : NULL;
+    if (v && !val_bad(v)) {
+        Arena *scratch = arena_new();
+        uint8_t *is = arena_alloc(scratch, L->m->next_id + 1);
+        mark(is, L->fn->ir);
+        m = of_draw(is, v);
+        arena_free(scratch);
+    }
+    trial_end(L, &t);
+    L->n_draws = draws;
+    L->n_models = models;
+    return m;
+}

@@ -1,0 +1,97 @@
+/* histories.c - the commands for runs beside one another: forked, listed, changed to, compared. */
+#include "compiler/repl/repl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* By number or name; -1 after saying that there is none. */
+static int find_history(Repl *r, const char *word)
+{
+    int     n = debug_histories(r->d);
+    int64_t number;
+    if (repl_number(word, &number) && number < n) return (int)number;
+    for (int i = 0; i < n; i++) {
+        DebugHistory h;
+        debug_history_of(r->d, i, &h);
+        if (h.name && !strcmp(h.name, word)) return i;
+    }
+    repl_wrong(r, "there is no run '%s': :histories lists them, by number and name", GAN_SHOWN(word));
+    return -1;
+}
+
+const char *repl_called(Repl *r, int history)
+{
+    DebugHistory h;
+    debug_history_of(r->d, history, &h);
+    return h.name && *h.name ? arena_printf(r->arena, "%d (%s)", history, h.name) : arena_printf(r->arena, "%d", history);
+}
+
+void do_fork(Repl *r, const char *args)
+{
+    const char *name = repl_word(r, &args);
+    GanError    err = {0};
+    if (!repl_has_run(r) || !repl_has_no_args(r, args, "fork")) return;
+    if (debug_fork(r->d, *name ? name : NULL, &err) < 0) repl_failed(r, err.status ? err.status : GAN_WRONG, &err);
+}
+
+static void say_history(Repl *r, int i)
+{
+    DebugHistory h;
+    debug_history_of(r->d, i, &h);
+    printf("%s %s: step %" PRId64 ", tick %" PRId64, i == debug_history(r->d) ? ">" : " ", repl_called(r, i), h.step, h.tick);
+    if (h.parent >= 0) printf("; from run %d at step %" PRId64, h.parent, h.forked_step);
+    printf(h.changes && *h.changes ? "; %s\n" : "\n", h.changes);
+}
+
+void do_histories(Repl *r, const char *args)
+{
+    if (!repl_has_run(r) || !repl_has_no_args(r, args, "histories")) return;
+    for (int i = 0; i < debug_histories(r->d); i++) say_history(r, i);
+}
+
+void do_switch(Repl *r, const char *args)
+{
+    const char *word = repl_word(r, &args);
+    DebugPlace  place;
+    GanError    err = {0};
+    if (!repl_has_run(r) || !repl_has_no_args(r, args, "switch")) return;
+    int history = find_history(r, word);
+    if (history < 0) return;
+    GanStatus st = debug_switch(r->d, history, &place, &err);
+    if (st) {
+        repl_failed(r, st, &err);
+        return;
+    }
+    r->place = place;
+    repl_say_place(r);
+}
+
+static void say_parting(const DebugParting *p)
+{
+    if (p->part < 0) printf("the same, up to step %" PRId64 "\n", p->step);
+    else printf("they part at step %" PRId64 "; at step %" PRId64 ":\n", p->part, p->step);
+    for (int i = 0; i < p->n && p->part >= 0; i++)
+        printf("  %s is %.4g away, at a length of %.4g\n", p->player[i].player, p->player[i].distance, p->player[i].norm);
+}
+
+void do_compare(Repl *r, const char *args)
+{
+    const char *one = repl_word(r, &args), *other = repl_word(r, &args);
+    if (!repl_has_run(r) || !repl_has_no_args(r, args, "compare")) return;
+    if (!*other) {
+        repl_wrong(r, ":compare wants two runs, as in :compare 0 1");
+        return;
+    }
+    int          a = find_history(r, one), b = a < 0 ? -1 : find_history(r, other);
+    DebugParting p = {0};
+    GanError     err = {0};
+    if (b < 0) return;
+    prompt_busy(r->prompt, true);
+    GanStatus st = debug_compare(r->d, a, b, &p, &err);
+    prompt_busy(r->prompt, false);
+    if (st) repl_failed(r, st, &err);
+    else say_parting(&p);
+    free(p.player);
+}

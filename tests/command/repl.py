@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+"""`gan repl`: sessions of tests/golden/repl with their transcripts, by both engines; every command is in one; and a person at a terminal.
+
+usage: repl.py GAN [NAME ...]          GAN_UPDATE=1 writes the transcripts, of these sessions or all; look at the difference"""
+import fcntl
+import glob
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+from harness import GAN, Skipped, folder, gan, run_tests
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SESSIONS = os.path.join(ROOT, "tests", "golden", "repl")
+UPDATE = os.environ.get("GAN_UPDATE")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def transcript(script, args, d):
+    """What is printed, stdout and stderr as they come."""
+    for path in glob.glob(f"{SESSIONS}/*.gan"):
+        shutil.copy(path, d)
+    env = {**os.environ, "NO_COLOR": "1"}
+    done = subprocess.run([GAN, "repl", *args], input=script.encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=d, timeout=60, check=False,
+                          env=env)
+    text = done.stdout.decode("utf-8", "replace")
+    assert done.returncode == 0, (done.returncode, text)
+    return text
+
+
+def timeless(text):
+    """Without what depends on the clock: how many snapshots were taken."""
+    return re.sub(r"^\d+ (snapshots of the past take) [\d.]+ (MiB .* at most) \d+ ", r"N \1 N \2 N ", text, flags=re.M)
+
+
+def session(path, *flags):
+    script = read(path)
+    args = re.match(r"# gan repl ?(.*)\n", script).group(1).split()
+    with folder() as d:
+        if "other.safetensors" in script:                   # a checkpoint of another program
+            transcript(":save other.safetensors", ["ring.gan"], d)
+        return transcript(script, [*args, *flags], d)
+
+
+def different(got, wanted):
+    for i, (a, b) in enumerate(zip(got.splitlines() + ["(the end)"], wanted.splitlines() + ["(the end)"])):
+        if a != b:
+            return f"line {i + 1}:\n  {a}\ninstead of\n  {b}"
+    return "one is longer"
+
+
+def wanted_sessions():
+    names = sys.argv[2:] or sorted(os.path.basename(p)[:-5] for p in glob.glob(f"{SESSIONS}/*.repl"))
+    assert names
+    return [f"{SESSIONS}/{name}" for name in names]
+
+
+def test_sessions():
+    for path in wanted_sessions():
+        got = session(f"{path}.repl")
+        if UPDATE:
+            with open(f"{path}.txt", "w", encoding="utf-8") as f:
+                f.write(got)
+        got, wanted = timeless(got), timeless(read(f"{path}.txt"))
+        assert got == wanted, f"{path}: {different(got, wanted)}"
+        interpreted = timeless(session(f"{path}.repl", "--backend", "interp"))
+        assert interpreted == wanted, f"{path}, interpreted: {different(interpreted, wanted)}"
+
+
+def test_every_command_is_in_a_session():
+    commands = re.findall(r"^COMMAND\((\w+),", read(f"{ROOT}/compiler/repl/commands.def"), re.M)
+    used = set(re.findall(r"^:(\w+)", "\n".join(read(p) for p in glob.glob(f"{SESSIONS}/*.repl")), re.M))
+    assert len(commands) > 25 and not set(commands) - used, set(commands) - used
+
+
+# ---- docs/debugging.md: its blocks behind a line "    gan repl ..." are one session, down to the next such line
+
+PAGE = os.path.join(ROOT, "docs", "debugging.md")
+PROMPT = re.compile(r"^(?:gan[^>\n]*|[ .]*\.\.\.)> ?(.*)$", re.M)
+BLOCK = re.compile(r"^```\n(.*?)^```$", re.M | re.S)
+
+
+def parts(text):
+    """The text of a transcript, a part for each line that was typed; what stands before the first belongs to it."""
+    begins = [m.start() for m in PROMPT.finditer(text)]
+    return [text[0 if i == 0 else begin: begins[i + 1] if i + 1 < len(begins) else len(text)] for i, begin in enumerate(begins)]
+
+
+def told(section, args, d):
+    """The section with its blocks as a session gives them."""
+    blocks = [PROMPT.findall(m.group(1)) for m in BLOCK.finditer(section)]
+    given = parts(transcript("".join(line + "\n" for b in blocks for line in b), args, d))
+    assert len(given) == sum(map(len, blocks)), (args, given[-1:])
+    place = iter(given)
+    return BLOCK.sub(lambda m: "```\n" + "".join(next(place) for _ in PROMPT.findall(m.group(1))) + "```", section)
+
+
+def test_the_page():
+    page = read(PAGE)
+    pieces = re.split(r"^(    gan repl.*\n)", page, flags=re.M)
+    with folder() as d:
+        for name, text in re.findall(r"^`(\w+\.gan)`:\n\n```gan\n(.*?)^```$", page, re.M | re.S):
+            with open(os.path.join(d, name), "w", encoding="utf-8") as f:
+                f.write(text)
+        for i in range(1, len(pieces), 2):
+            pieces[i + 1] = told(pieces[i + 1], pieces[i].split()[2:], d)
+    if UPDATE:
+        with open(PAGE, "w", encoding="utf-8") as f:
+            f.write("".join(pieces))
+    got, wanted = timeless("".join(pieces)), timeless(read(PAGE))
+    assert len(pieces) == 7 and got == wanted, different(got, wanted)
+    commands = re.findall(r"^COMMAND\((\w+),", read(f"{ROOT}/compiler/repl/commands.def"), re.M)
+    missing = [c for c in commands if f":{c}" not in page]
+    assert not missing, f"the page does not tell of {missing}"
+
+
+# ---- a person at a terminal ------------------------------------------------------------------------------------------------------------------------
+
+ENDLESS = """
+import optim
+net A() -> real { param w: real = 1; w }
+alternate 1_000_000_000 steps { update A minimize (A() - 3)^2 with sgd(1e-6) }
+"""
+
+
+class Terminal:
+    """`gan repl` with a terminal of its own; what it sends is read up to what is waited for."""
+
+    def __init__(self, d, *args, columns=80, **environment):
+        try:
+            self.pid, self.fd = pty.fork()
+        except OSError as why:
+            raise Skipped(f"no terminal can be made here: {why}") from why
+        if self.pid == 0:
+            os.chdir(d)
+            os.environ.update({"NO_COLOR": "1", "TERM": "xterm", "HOME": d, "XDG_STATE_HOME": os.path.join(d, "state"), **environment})
+            os.environ.pop("LC_ALL", None)
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            os.execv(GAN, [GAN, "repl", *args])
+        self.sent = ""
+
+    def wait_for(self, pattern, seconds=30):
+        """What was sent up to the end of the pattern."""
+        until = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.sent, re.S)):
+            ready, _, _ = select.select([self.fd], [], [], max(0, until - time.monotonic()))
+            assert ready, f"waited for {pattern!r}, and there is {self.sent[-600:]!r}"
+            try:
+                part = os.read(self.fd, 65536)
+            except OSError:
+                part = b""
+            assert part, f"it has ended; waited for {pattern!r}, and there is {self.sent[-600:]!r}"
+            self.sent += part.decode("utf-8", "replace")
+        before, self.sent = self.sent[:found.end()], self.sent[found.end():]
+        return before
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def resize(self, columns):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        os.kill(self.pid, signal.SIGWINCH)
+
+    def status(self, seconds=30):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        raise AssertionError("it does not end")
+
+    def hang_up(self):
+        os.close(self.fd)
+
+
+def on_ring(d, *args, **environment):
+    shutil.copy(f"{SESSIONS}/ring.gan", d)
+    t = Terminal(d, "ring.gan", *args, **environment)
+    t.wait_for("gan 0> ")
+    return t
+
+
+def leave(t):
+    t.type("\x04")
+    assert t.status() == 0
+    t.hang_up()
+
+
+def test_completion():
+    with folder() as d:
+        t = on_ring(d)
+        t.type(":st\t")                                     # the one command that begins so
+        t.wait_for("ep ")
+        t.type("D\t\r")                                     # a player
+        t.wait_for("D moved by .*\n.*gan 0> ")
+        t.type("D.De\t")                                    # what all the paths have in common
+        t.wait_for("nse_")
+        t.type("\t")                                        # and what they are
+        t.wait_for(r"D\.Dense_1\.\s+D\.Dense_2\.")
+        t.type("2.b\r")
+        t.wait_for(r"f32\[1\].*\n.*gan 0> ")
+        t.type("\t\x15gan.cr\t + 0\x01\x0b")                # a member of the comparison; then the line is emptied
+        t.wait_for("itic")
+        t.type("softp\t(0)\r")                              # a built-in function
+        t.wait_for("0.693147.*\n.*gan 0> ")
+        t.type(":load ri\t")                                # a file
+        t.wait_for("ng.gan")
+        t.type("\x15:fork calm\r")
+        t.wait_for("gan 0 calm> ")
+        t.type(":switch ca\t\x15zzz\t\x15")                # a run's name; and nothing that begins so
+        t.wait_for("lm")
+        leave(t)
+
+
+def test_history():
+    with folder() as d:
+        path = os.path.join(d, "state", "gan", "history")
+        for typed, answer in [("6 * 7\r", "42"), ("\x1b[A\r", "42")]:
+            t = Terminal(d)
+            t.wait_for("gan> ")
+            t.type(typed)
+            t.wait_for(answer + ".*\n.*gan> ")
+            leave(t)
+        with open(path, encoding="utf-8") as f:
+            assert f.read() == "6 * 7\n6 * 7\n"
+        assert os.stat(path).st_mode & 0o777 == 0o600
+        with open(path, "w", encoding="utf-8") as f:
+            f.writelines(f"{i}\n" for i in range(2500))     # grown: the next session keeps the newest
+        t = Terminal(d)
+        t.wait_for("gan> ")
+        t.type("\x1b[A\r")
+        t.wait_for("2499.*\n2499")
+        leave(t)
+        with open(path, encoding="utf-8") as f:
+            lines = f.read().splitlines()
+        assert lines[0] == "1500" and len(lines) == 1001, (lines[0], len(lines))
+
+
+def test_no_history():
+    with folder() as d:
+        t = Terminal(d, GAN_HISTORY="")
+        t.wait_for("gan> ")
+        t.type("6 * 7\r")
+        t.wait_for("42.*\n.*gan> ")
+        leave(t)
+        assert "state" not in os.listdir(d)
+        t = Terminal(d, GAN_HISTORY="/proc/none/history")
+        t.wait_for("GAN_HISTORY names another one")
+        t.wait_for("gan> ")
+        leave(t)
+
+
+def test_lines():
+    with folder() as d:
+        t = Terminal(d)
+        t.wait_for("gan> ")
+        t.type("1 + \x03")                                  # Ctrl-C: the line is gone
+        t.wait_for(r"\^C\s+gan> ")
+        t.type("2 + 3\r")
+        t.wait_for(r"\n5\s+gan> ")
+        t.type("softplus(\r")
+        t.wait_for(r"\.\.\.> ")
+        t.type("\x03")                                      # and all of the entry
+        t.wait_for(r"\^C\s+gan> ")
+        t.type("[1,\r2]\r")
+        t.wait_for(r"\[1, 2\]  : i32\[2\]\s+gan> ")
+        t.type("let größe = 3\rgröße + 1\r")               # letters of several bytes
+        t.wait_for(r"\n4\s+gan> ")
+        leave(t)
+
+
+def test_resizing():
+    with folder() as d:
+        t = Terminal(d, columns=120)
+        t.wait_for("gan> ")
+        t.type("let x = for i in 0..19 { 1000 + i }\rx\r")
+        t.wait_for(r"1000, .* 1018\]")                      # all on one line
+        t.wait_for("gan> ")
+        t.type("x")
+        t.wait_for("x")
+        t.resize(40)                                        # while a line is typed
+        t.type("\r")
+        wrapped = t.wait_for(r"1018\]")
+        assert max(map(len, wrapped.splitlines())) <= 40 and len(wrapped.splitlines()) > 3, wrapped
+        t.wait_for("gan> ")
+        leave(t)
+
+
+def endless(d):
+    with open(os.path.join(d, "endless.gan"), "w", encoding="utf-8") as f:
+        f.write(ENDLESS)
+    t = Terminal(d, "endless.gan", "--backend", "interp")
+    t.wait_for("gan 0> ")
+    return t
+
+
+def test_interrupt():
+    with folder() as d:
+        t = endless(d)
+        t.type(":continue\r")
+        t.wait_for("continue")
+        time.sleep(0.3)
+        t.type("\x03")
+        step = re.search(r"interrupted: step (\d+), tick (\d+)", t.wait_for("gan [1-9][0-9]*> "))
+        assert step and int(step[1]) > 0, t.sent
+        t.type(f"A() == A()\r:goto 0\r:goto {step[1]}\r")  # the state is intact, to the bit
+        t.wait_for("true")
+        t.wait_for(f"step {step[1]}, tick ")
+        t.type(":step\r")
+        t.wait_for(f"gan {int(step[1]) + 1}> ")
+        leave(t)
+
+
+def saved(d, name, step):
+    path = os.path.join(d, "runs", f"{name}.repl", f"step-{step}.safetensors")
+    assert os.path.exists(path), os.listdir(d)
+    r = gan("repl", f"{name}.gan", cwd=d, stdin=f":load {path}\n".encode())
+    assert f"step {step}," in r.out and not r.err, r
+
+
+def test_a_lost_terminal_saves():
+    with folder() as d:
+        t = on_ring(d)
+        t.type(":step 3\r")
+        t.wait_for("gan 3> ")
+        t.hang_up()
+        assert t.status() == 130
+        saved(d, "ring", 3)
+        t = on_ring(d)
+        t.type(":step 3\r")
+        t.wait_for("gan 3> ")
+        os.kill(t.pid, signal.SIGTERM)                      # the same, and nothing is written over
+        t.wait_for("is saved as runs/ring.repl/step-3.1.safetensors")
+        assert t.status() == 130
+        t.hang_up()
+        t = endless(d)                                      # in the middle of a run
+        t.type(":continue\r")
+        t.wait_for("continue")
+        time.sleep(0.2)
+        t.hang_up()
+        assert t.status() == 130
+        step = re.search(r"step-(\d+)", os.listdir(os.path.join(d, "runs", "endless.repl"))[0])[1]
+        saved(d, "endless", step)
+
+
+run_tests(globals())

@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""`gan run --serve`: the run as a page. What a browser sends and gets, over plain sockets; who may not ask; and that the run is the run without it, to the bit."""
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from harness import GAN, folder, gan, run_tests
+
+PROGRAM = """import nn, optim, compare, toy
+data ring = toy.ring(modes: 8, radius: 2, std: 0.02)
+implicit G(z: real[4] ~ Normal(0, 1)) -> real[2] { z |> Dense(16) |> relu |> Dense(2) }
+net D(x: real[2]) -> real { x |> Dense(16) |> relu |> Dense(1) |> scalar }
+compare gan = class_probability(ring, G, D)
+alternate 300 steps, batch 16 {
+  update D minimize gan.critic with adam(1e-3)
+  update G minimize nonsaturating(gan) with adam(1e-3)
+  every 10 { report size = norm2(D) }
+  every 100 { plot samples = scatter(ring, G) }
+}
+"""
+
+
+class Page:
+    """A run that is served."""
+
+    def __init__(self, d, *flags, text=PROGRAM):
+        with open(os.path.join(d, "game.gan"), "w") as f:
+            f.write(text)
+        self.run = subprocess.Popen([GAN, "run", "game.gan", "--serve", *flags, "--out", "served"], cwd=d, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        said, ctrl_c = self.run.stdout.readline(), self.run.stdout.readline()
+        assert ctrl_c in ("Ctrl-C ends it\n", ""), ctrl_c
+        m = re.fullmatch(r"the run is shown at http://127\.0\.0\.1:(\d+)/\?t=([0-9a-f]{32})\n", said)
+        assert m, (said, self.run.stderr.read() if self.run.poll() is not None else "")
+        self.port, self.token = int(m[1]), m[2]
+
+    def ask(self, method, path, body=None, headers=()):
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        c.request(method, path, body, dict(headers))
+        r = c.getresponse()
+        text = r.read().decode()
+        c.close()
+        return r.status, text
+
+    def do(self, what, **more):
+        status, text = self.ask("POST", "/do?t=" + self.token, json.dumps({"do": what, **more}))
+        assert status == 200, (status, text)
+        return json.loads(text)
+
+    def end(self, sig=signal.SIGINT):
+        self.run.send_signal(sig)
+        out, err = self.run.communicate(timeout=60)
+        return self.run.returncode, out, err
+
+    def events(self):
+        """A stream of (kind, value)."""
+        s = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        s.sendall(f"GET /events?t={self.token} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n\r\n".encode())
+        return s
+
+
+def read_events(s, wanted, most=30):
+    """Until all kinds wanted have come: the newest of each."""
+    f, found, kind, end = s.makefile("r", encoding="utf-8"), {}, None, time.time() + most
+    while time.time() < end and not wanted <= found.keys():
+        line = f.readline()
+        if not line:
+            break
+        if line.startswith("event: "):
+            kind = line[7:].strip()
+        if line.startswith("data: "):
+            found[kind] = json.loads(line[6:])
+    return found
+
+
+@contextlib.contextmanager
+def served(*flags, **more):
+    with folder() as d:
+        p = Page(d, *flags, **more)
+        try:
+            yield d, p
+        finally:
+            if p.run.poll() is None:
+                p.run.kill()
+                p.run.communicate()
+
+
+def until_over(p):
+    for _ in range(600):
+        a = p.do("speed", speed=0)
+        if a["step"] == 300:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the run does not come to its end")
+
+
+def test_the_run_is_the_run_without_it():
+    with served("--seed", "3") as (d, p):
+        until_over(p)
+        assert p.do("back", n=200)["step"] < 300
+        assert p.do("goto", step=50)["step"] == 50
+        assert p.do("run", speed=0).get("error") is None
+        until_over(p)
+        status, _, err = p.end()
+        assert status == 0 and "the state is in served/checkpoints/000000300.safetensors" in err, (status, err)
+        assert gan("run", "game.gan", "--seed", "3", "--quiet", "--out", "alone", cwd=d).status == 0
+        def tensors(run):
+            with open(f"{d}/{run}/checkpoints/000000300.safetensors", "rb") as f:
+                n = int.from_bytes(f.read(8), "little")
+                head = json.loads(f.read(n))
+                head.pop("__metadata__")
+                return {k: v for k, v in head.items() if not k.startswith("fn.plot")}, f.read()
+        a, b = tensors("served"), tensors("alone")
+        assert a[0] == b[0] and a[1] == b[1]
+        more = gan("run", "game.gan", "--steps", "310", "--resume", "--out", "served", cwd=d)      # a run goes on from where the page has left it
+        assert more.status == 0 and "10 steps in" in more.out, more
+
+
+def test_buttons():
+    with served() as (_, p):
+        assert "error" not in p.do("pause")
+        a = p.do("goto", step=20)
+        assert (a["step"], a["tick"]) == (20, 42), a
+        assert p.do("step")["step"] == 21
+        assert p.do("next")["tick"] == 45
+        assert p.do("update", player="D")["tick"] == 47             # behind the D of the round after
+        assert p.do("back", n=2)["tick"] == 45
+        assert "of that name" in p.do("update", player="Q")["error"]
+        assert "the run ends before" in p.do("goto", step=301)["error"]
+        assert p.do("goto", step=21)["tick"] == 44 and p.do("next")["tick"] == 45
+        assert p.do("back", n=10 ** 6)["error"].startswith("the run begins at step 0")
+        assert p.do("back", n=0)["tick"] == 45                      # nothing has moved
+        before = p.do("eval", expression="norm2(D)")["value"]
+        assert float(before) > 0 and p.do("eval", expression="norm2(D)")["value"] == before
+        assert "Q is not declared" in p.do("eval", expression="norm2(Q)")["error"]
+        assert "error" in p.do("eval") and "error" in p.do("fly") and "error" in p.do("step", n=-1) and "error" in p.do("run", speed=-3)
+        assert p.end(signal.SIGTERM)[0] == 0
+
+
+def test_events_and_a_second_page():
+    with served() as (_, p):
+        a, b = p.events(), p.events()
+        for s in (a, b):
+            e = read_events(s, {"program", "state", "curves", "pictures"})
+            assert e["program"]["players"] == ["G", "D"] or e["program"]["players"] == ["D", "G"], e["program"]
+            assert e["program"]["lines"][0] == "import nn, optim, compare, toy"
+            assert e["pictures"][0]["name"] == "samples" and len(e["pictures"][0]["parts"]) == 2
+        until_over(p)
+        p.do("goto", step=100)
+        e = read_events(p.events(), {"state", "curves"})
+        curve = {c["name"]: c for c in e["curves"]}
+        assert e["state"]["step"] == 100 and not e["state"]["running"], e["state"]
+        assert curve["size"]["step"] == list(range(10, 101, 10)) and len(curve["loss of D"]["step"]) == 100
+        p.run.send_signal(signal.SIGINT)
+        assert "end" in read_events(a, {"end"})
+
+
+def test_a_reader_that_does_not_read_holds_nobody_up():
+    with served() as (_, p):
+        lazy = [p.events() for _ in range(3)]
+        gone = p.events()
+        gone.close()
+        until_over(p)
+        for i in range(200):                                        # more events than fit into a socket
+            p.do("goto", step=i + 1)
+        assert p.do("eval", expression="1 + 1")["value"] == "2"
+        for s in lazy:
+            s.close()
+        status, _, _ = p.end()
+        assert status == 0
+
+
+def test_who_may_not_ask():
+    with served() as (_, p):
+        t = p.token
+        assert p.ask("GET", "/?t=" + t)[0] == 200 and p.ask("GET", "/page.js?t=" + t)[0] == 200
+        for path in ("/", "/?t=", "/?t=" + "0" * 32, "/?t=" + t + "0", "/?t=" + t[:-1], "/?x=" + t, "/page.js", "/events", "/do"):
+            status, text = p.ask("GET", path)
+            assert status == 403 and t not in text, (path, status)
+        assert p.ask("POST", "/do", '{"do": "step"}')[0] == 403
+        assert p.ask("GET", "/nothing?t=" + t)[0] == 404
+        assert p.ask("GET", "/../../etc/passwd?t=" + t)[0] in (400, 403, 404)
+        assert p.ask("GET", "/do?t=" + t)[0] == 400
+        for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}, {"Host": f"evil.example:{p.port}"}, {"Origin": "null"},
+                        {"Origin": f"https://127.0.0.1:{p.port}"}):
+            assert p.ask("POST", "/do?t=" + t, '{"do": "step"}', headers)[0] == 403, headers
+        assert p.ask("POST", "/do?t=" + t, '{"do": "pause"}', {"Origin": f"http://localhost:{p.port}"})[0] == 200
+        assert p.ask("POST", "/do?t=" + t, "x" * 5000)[0] == 400
+        for body in ("", "{", "[]", "3", '{"do": 3}', '{"do": "step", "n": "x"}', '\x00', '{"do": "eval", "expression": "' + "(" * 3000 + '"}'):
+            status, text = p.ask("POST", "/do?t=" + t, body.encode())
+            assert status == 400 or ("error" in json.loads(text) or "step" in json.loads(text)), (body, status, text)
+        s = socket.create_connection(("127.0.0.1", p.port), timeout=30)
+        s.sendall(b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\n\r\n")
+        assert not s.recv(100).startswith(b"HTTP/1.1 200")
+        s.close()
+        assert p.do("pause").get("error") is None and p.end()[0] == 0
+
+
+def test_ports():
+    with served() as (d, p):
+        r = gan("run", "game.gan", "--serve", str(p.port), "--out", "other", cwd=d)
+        assert r.status == 3 and f"port {p.port} of this machine is taken" in r.err, r
+        r = gan("run", "game.gan", "--serve", "70000", cwd=d)
+        assert r.status == 2 and "from 0 to 65535" in r.err, r
+        assert p.end()[0] == 0
+
+
+def test_a_run_that_fails_can_be_looked_at():
+    text = "import optim\nnet P { param w: real = 1; w }\nalternate 300 steps { update P minimize log(P()) with sgd(0.3) }\n"
+    with served(text=text) as (_, p):
+        for _ in range(100):
+            e = read_events(p.events(), {"state"})
+            if not e["state"]["running"]:
+                break
+            time.sleep(0.1)
+        assert e["state"]["step"] == 3 and "loss of P became nan" in e["state"]["why"], e["state"]
+        assert float(p.do("eval", expression="P.w")["value"]) < 0
+        assert p.do("back")["step"] == 2 and float(p.do("eval", expression="P.w")["value"]) > 0
+        assert p.end()[0] == 0
+
+
+def test_a_browser_shows_it():
+    """Where there is one: what the page makes of it is read back from the document."""
+    browser = shutil.which("chromium")
+    if not browser:
+        return
+    with served() as (d, p):
+        until_over(p)
+        p.do("goto", step=120)
+        r = subprocess.Popen([browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={d}/browser", "--virtual-time-budget=4000", "--dump-dom",
+                              f"http://127.0.0.1:{p.port}/?t={p.token}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        time.sleep(6)                                               # it draws when the stream of events is over
+        assert p.end()[0] == 0
+        dom = r.communicate(timeout=120)[0]
+        assert '<h1 id="name">game</h1>' in dom and "step 120" in dom and 'class="now">  update D' in dom, dom[:2000]
+        assert dom.count("u-wrap") >= 3 and 'data-name="samples"' in dom
+
+
+if __name__ == "__main__":
+    run_tests(globals())
