@@ -35,7 +35,11 @@ static Value *draw(Ctx *c, Dist *d, Span at)
 {
     Value *m = member_of(c, d, "sample", at, true);
     if (!m) return val_error(c->L);
-    if (m->kind != V_THUNK) return unsupported(c, at, "a sample member with arguments");
+    if (m->kind != V_THUNK) {
+        Diag *e = diag_error(c->L->diags, at, E201, "the member sample of %s takes arguments, and a draw gives it none", dist_text(c->L, d));
+        diag_hint(e, "sample = { u ~ Uniform(0, 1); .. }; what it depends on is an argument of %s", d->closure->name);
+        return val_error(c->L);
+    }
     Ctx inner = *c;
     inner.inst = m->thunk.scope->inst;
     inner.scope = m->thunk.scope;
