@@ -59,22 +59,32 @@ GanStatus extern_open(GanProgram *p, const char *folder, int *which, GanError *e
 
 /* ---- calling ---------------------------------------------------------------------------------------------------- */
 
+/* A function of so many parameters more than n, whose types and values are T and A. */
+#define CALLS(n, T, A)                                                                                                                      \
+    case n: ((void (*)(S T, O))f)(seed A, out); break;                                                                                      \
+    case n + 1: ((void (*)(S T, P, O))f)(seed A, a[n], out); break;                                                                         \
+    case n + 2: ((void (*)(S T, P, P, O))f)(seed A, a[n], a[n + 1], out); break;                                                            \
+    case n + 3: ((void (*)(S T, P, P, P, O))f)(seed A, a[n], a[n + 1], a[n + 2], out); break;                                               \
+    case n + 4: ((void (*)(S T, P, P, P, P, O))f)(seed A, a[n], a[n + 1], a[n + 2], a[n + 3], out); break;                                  \
+    case n + 5: ((void (*)(S T, P, P, P, P, P, O))f)(seed A, a[n], a[n + 1], a[n + 2], a[n + 3], a[n + 4], out); break;                     \
+    case n + 6: ((void (*)(S T, P, P, P, P, P, P, O))f)(seed A, a[n], a[n + 1], a[n + 2], a[n + 3], a[n + 4], a[n + 5], out); break;        \
+    case n + 7: ((void (*)(S T, P, P, P, P, P, P, P, O))f)(seed A, a[n], a[n + 1], a[n + 2], a[n + 3], a[n + 4], a[n + 5], a[n + 6], out); break;
+#define NONE
+#define EIGHT_P , P, P, P, P, P, P, P, P
+#define EIGHT_A(n) , a[n], a[n + 1], a[n + 2], a[n + 3], a[n + 4], a[n + 5], a[n + 6], a[n + 7]
+
 static void apply(const GanExtern *x, uint64_t seed, const void *const *a, void *out)
 {
     typedef const void *P;
     typedef uint64_t S;
     typedef void *O;
     void (*f)(void) = x->function;
+    _Static_assert(GAN_MOST_PARAMS == 24, "a case for each number of parameters");
     switch (x->n_params) {
-    case 0: ((void (*)(S, O))f)(seed, out); break;
-    case 1: ((void (*)(S, P, O))f)(seed, a[0], out); break;
-    case 2: ((void (*)(S, P, P, O))f)(seed, a[0], a[1], out); break;
-    case 3: ((void (*)(S, P, P, P, O))f)(seed, a[0], a[1], a[2], out); break;
-    case 4: ((void (*)(S, P, P, P, P, O))f)(seed, a[0], a[1], a[2], a[3], out); break;
-    case 5: ((void (*)(S, P, P, P, P, P, O))f)(seed, a[0], a[1], a[2], a[3], a[4], out); break;
-    case 6: ((void (*)(S, P, P, P, P, P, P, O))f)(seed, a[0], a[1], a[2], a[3], a[4], a[5], out); break;
-    case 7: ((void (*)(S, P, P, P, P, P, P, P, O))f)(seed, a[0], a[1], a[2], a[3], a[4], a[5], a[6], out); break;
-    case 8: ((void (*)(S, P, P, P, P, P, P, P, P, O))f)(seed, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], out); break;
+    CALLS(0, NONE, NONE)
+    CALLS(8, EIGHT_P, EIGHT_A(0))
+    CALLS(16, EIGHT_P EIGHT_P, EIGHT_A(0) EIGHT_A(8))
+    case 24: ((void (*)(S EIGHT_P EIGHT_P EIGHT_P, O))f)(seed EIGHT_A(0) EIGHT_A(8) EIGHT_A(16), out); break;
     default: BUG("extern: %s has %d parameters", x->symbol, x->n_params);
     }
 }

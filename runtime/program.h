@@ -102,7 +102,7 @@ typedef struct GanModel {
     const char *needs;                                      /* a slot that it reads and only a run fills; or NULL */
 } GanModel;
 
-enum { GAN_MOST_PARAMS = 8 };
+enum { GAN_MOST_PARAMS = 24 };                              /* as many as any function of the language may be given */
 
 /* A function of C in a shared object that draws call (runtime/extern.h). */
 typedef struct GanExtern {

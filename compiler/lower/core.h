@@ -91,7 +91,7 @@ struct Value {
         Compare       *compare;
         struct { Closure *closure; uint64_t place; } bijector;   /* its scope has members and arguments; place: of what makes it */
         struct { Closure *closure; } optimizer;             /* bound: waits for (w, g) */
-        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; } thunk;  /* a loss or member: evaluated where it is used */
+        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; struct Lent *lent; } thunk;  /* a loss or member: evaluated where it is used; lent: a derivative is by it (diff.c), or NULL */
         Scope         *module;
         const char    *report;                              /* its name; indices may follow */
     };
@@ -393,5 +393,8 @@ IrSpan span_ir(Lower *L, Span at);
 Span   span_of_node(Lower *L, const IrNode *n);                                 /* SPAN_NONE when it has none */
 const char *path_join(Lower *L, const char *a, const char *b);
 const char *strf(Lower *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Limits: a tensor has so many dimensions, a value varies over so many sample axes. */
+Value *too_many_dims(Ctx *c, Span at);
+Value *too_many_axes(Ctx *c, Span at);
 /* "not supported yet: ..." */
 Value *unsupported(Ctx *c, Span at, const char *what);

@@ -18,12 +18,17 @@ VALUES = NOISY + """
 extern simulator counts(n: int, rate: real[2]) -> int[2] from "libsim.so"
 extern simulator line(theta: real[2]) -> real[2, 3] from "libsim.so"
 extern simulator eight(a: real, b: real[2], c: int, d: real[3], e: real, f: real[1], g: real, h: int[2]) -> real from "libsim.so"
+extern simulator many(a: real, b: real[2], c: int, d: real, e: real, f: real, g: real, h: real, i: int[2], j: real, k: real, l: real, m: real, n: real, o: real, p: real, q: real, r: real,
+                      s: real, t: real, u: real, v: real, w: real, x: real[3]) -> real[2] from "libsim.so"
+extern simulator ten(a: real, b: real, c: real, d: real, e: real, f: real, g: real, h: real, i: real, j: int) -> int from "libsim.so"
 let K = 2
 distribution shifted(by) -> real { sample = { x ~ noisy(by); x + 100 } }
 implicit joint { t ~ Normal(0, 2); x ~ noisy(t); (t: t, x: x) }
 report where = E[x ~ line([0.5, 2]) : 65] (x[0, 0] + 10 * x[1, 2])
 report each = E[t ~ Normal([0, 3], 1), x ~ line(t) : 1000] (norm(x[0] - (t[0] + t[1] * [0, 1, 2])) + norm(x[1] - (t[0] + t[1] * [3, 4, 5])))
 report all = E[x ~ eight(1, [0, 1], 1, [0, 0, 1], 1, [1], 1, [0, 1]) : 3] x
+report many_ = E[x ~ many(1, [0, 2], 3, 4, 5, 6, 7, 8, [0, 9], 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, [0, 0, 24]) : 3] (x[0] + 1e-5 * x[1])
+report ten_ = E[x ~ ten(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) : 3] x
 report mean = E[x ~ noisy(3) : 20000] x
 report variance = E[x ~ noisy(3, sigma: 2) : 20000] (x - 3)^2
 report pairs = E[x ~ noisy(0) : 200] E[y ~ noisy(10) : 300] (y - x)
@@ -37,7 +42,7 @@ report same = E[x ~ noisy(0)^2 : 1000] abs(x[0] - x[1])
 report abc = E[j ~ joint : 40000] where(abs(j.x - 1) < 0.2, j.t, 0) / E[j ~ joint : 40000] where(abs(j.x - 1) < 0.2, 1, 0)
 """
 # What is drawn: with seed 0, within some four standard errors, which one seed in ten thousand leaves.
-EXPECTED = {"where": (0.5 + 10 * 10.5, 0), "each": (0, 2e-6), "all": (255, 0), "mean": (3, 0.03), "variance": (4, 0.2), "pairs": (10, 0.4), "power": (111, 5),
+EXPECTED = {"where": (0.5 + 10 * 10.5, 0), "each": (0, 2e-6), "all": (255, 0), "many_": (300.049, 1e-3), "ten_": (385, 0), "mean": (3, 0.03), "variance": (4, 0.2), "pairs": (10, 0.4), "power": (111, 5),
             "lifted": (321, 5), "within": (101, 0.03), "binomial": (702, 5), "walk": (10, 0.5), "until": (10.9, 0.3), "same": (1.13, 0.1), "abc": (0.8, 0.08)}
 
 # A ratio classifier: C(t, x) is log p(x | t) - log p(x) when it is trained, whatever makes x.

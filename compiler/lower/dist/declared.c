@@ -35,7 +35,11 @@ static Value *draw(Ctx *c, Dist *d, Span at)
 {
     Value *m = member_of(c, d, "sample", at, true);
     if (!m) return val_error(c->L);
-    if (m->kind != V_THUNK) return unsupported(c, at, "a sample member with arguments");
+    if (m->kind != V_THUNK) {
+        Diag *e = diag_error(c->L->diags, at, E201, "the member sample of %s takes arguments, and a draw gives it none", dist_text(c->L, d));
+        diag_hint(e, "sample = { u ~ Uniform(0, 1); .. }; what it depends on is an argument of %s", d->closure->name);
+        return val_error(c->L);
+    }
     Ctx inner = *c;
     inner.inst = m->thunk.scope->inst;
     inner.scope = m->thunk.scope;
@@ -207,12 +211,27 @@ static Value *log_prob_lifted(Ctx *c, Dist *d, Value *x, Span at)
 
 static DrawShape shape_lifted(const Dist *d) { (void)d; return DRAW_OTHER; }
 
+/* That of each, stacked. */
+static Value *stacked_member(Ctx *c, Dist *d, const char *name, Span at)
+{
+    Ctx inner;
+    int axis;
+    Dist *one = open_lifted(c, d, at, &inner, &axis);
+    Value *v = one ? as_settled(&inner, dist_member(&inner, one, name, at), at) : val_error(c->L);
+    bool tensor = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_RECORD || v->kind == V_LIST || val_is_number(v);
+    if (tensor || val_bad(v)) return axis_close(c, v, axis, &d->lifted.dims, at);
+    return unsupported(c, at, "a function that a distribution has as a member, of which one is made for each element of a tensor");
+}
+
 static Value *member_lifted(Ctx *c, Dist *d, const char *name, Span at)
 {
     AstList m = d->lifted.closure->def->define.body ? d->lifted.closure->def->define.body->block.stmts : (AstList){0};
+    for (int i = 0; i < d->lifted.args->n; i++) {
+        const Ast *p = param_of(params_of(d->lifted.closure), d->lifted.args, i);
+        if (p && !strcmp(p->param.name, name)) return d->lifted.args->v[i];
+    }
     for (int i = 0; i < m.n; i++)
-        if (m.v[i]->kind == AST_MEMBER && !strcmp(m.v[i]->member.name, name))
-            return unsupported(c, at, "an attribute of a distribution of which one is made for each element of a tensor");
+        if (m.v[i]->kind == AST_MEMBER && !strcmp(m.v[i]->member.name, name)) return stacked_member(c, d, name, at);
     return NULL;
 }
 

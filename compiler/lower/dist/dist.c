@@ -178,7 +178,7 @@ bool axis_open(Ctx *c, const char *name, int64_t n, Span at, Ctx *inner, int *ax
 {
     *inner = *c;
     if (!fn_needed(c, at)) return false;
-    if (c->axes.n == IR_MAX_AXES) return unsupported(c, at, "more than 8 sample axes"), false;
+    if (c->axes.n == IR_MAX_AXES) return too_many_axes(c, at), false;
     *axis = ir_axis(c->L->m, name, n);
     inner->axes = ir_axes_add(c->axes, *axis);
     return axes_fit(c, inner->axes, at);
@@ -193,7 +193,7 @@ static Value *unfold_leaf(Ctx *c, Value *leaf, void *arg)
     IrVal *t = as_tensor(c, leaf, s->at);
     IrInts out = *s->dims;
     if (!t) return val_error(c->L);
-    if (t->type.rank - 1 + out.n > IR_MAX_RANK) return unsupported(c, s->at, "more than 8 dimensions");
+    if (t->type.rank - 1 + out.n > IR_MAX_RANK) return too_many_dims(c, s->at);
     for (int i = 1; i < t->type.rank; i++) out.v[out.n++] = t->type.dim[i];
     Value *v = val_tensor(c->L, ir_reshape(fn_builder(c), t, out));
     v->tensor.classes = val_classes(leaf);
@@ -226,7 +226,7 @@ static Value *enter_leaf(Ctx *c, Value *leaf, void *arg)
     }
     IrInts rows = ir_ints(1, &(int64_t){ir_extent(c->L->m, s->axis)});
     for (int i = s->dims->n; i < t->type.rank; i++) rows.v[rows.n++] = t->type.dim[i];
-    if (t->type.axes.n == IR_MAX_AXES) return unsupported(c, s->at, "more than 8 sample axes");
+    if (t->type.axes.n == IR_MAX_AXES) return too_many_axes(c, s->at);
     if (s->dims->n > 1) t = ir_reshape(fn_builder(c), t, rows);
     Value *v = val_tensor(c->L, ir_as_sample(fn_builder(c), t, s->axis));
     v->tensor.classes = val_classes(leaf);

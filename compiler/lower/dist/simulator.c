@@ -56,8 +56,9 @@ static bool param_type(Ctx *c, const Ast *p, IrType *t)
 static bool simulator_types(Ctx *c, const Ast *d, IrType *param, IrType *out)
 {
     AstList params = d->define.params;
-    const char *many = strf(c->L, "a simulator with more than %d parameters", GAN_MOST_PARAMS);
-    if (params.n > GAN_MOST_PARAMS) return unsupported(c, d->define.name_span, many), false;
+    _Static_assert((int)GAN_MOST_PARAMS >= (int)MAX_ARGS, "what can be applied can be called");
+    if (params.n > GAN_MOST_PARAMS)
+        return wrong_form(c, d->define.name_span, strf(c->L, "a function takes at most %d arguments", MAX_ARGS), "one parameter may be a tensor, real[30]");
     for (int i = 0; i < params.n; i++)
         if (!param_type(c, params.v[i], &param[i])) return false;
     if (!numbers_type(c, d->define.result, out)) return false;

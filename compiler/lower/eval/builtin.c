@@ -689,7 +689,7 @@ static Value *builtin_one_hot(Ctx *c, const Call *k)
     if (!n) return mistake(c, k, "one_hot", "a class, or an integer and the number of classes", v);
     if (!type_class_fits(c, v, t, n, k->at, "the first argument of one_hot")) return val_error(c->L);
     IrInts d = ir_dims_of(&t->type), kept = d;
-    if (d.n == IR_MAX_RANK) return unsupported(c, k->at, "more than 8 dimensions");
+    if (d.n == IR_MAX_RANK) return too_many_dims(c, k->at);
     for (int i = 0; i < d.n; i++) kept.v[i] = i;
     d.v[d.n++] = n;
     if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
@@ -966,6 +966,16 @@ static Value *wrong_number(Ctx *c, const Builtin *b, int n, Span at)
     return val_error(c->L);
 }
 
+/* Its arguments are enough, and one that it must have is not among them: others have been named. */
+static Value *lacks(Ctx *c, const Builtin *b, int i, Span at)
+{
+    const char *name = b->args;
+    for (; i > 0 && strchr(name, ' '); i--) name = strchr(name, ' ') + 1;
+    Diag *d = diag_error(c->L->diags, at, E111, "%s needs an argument %s", b->name, arena_strn(c->L->a, name, strcspn(name, " ")));
+    diag_hint(d, "its arguments are %s; of what comes through a pipe it is |> fn(h) %s(h, ..)", b->args, b->name);
+    return val_error(c->L);
+}
+
 /* scale(-1, 1) and split(9, 1) wait for the data, reshape([2]) for the tensor, one_hot(3) for the class, map(f) for what it goes
  * through. */
 static bool waits(const Builtin *b, const Args *args)
@@ -997,7 +1007,7 @@ Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Spa
     if (args->n < b->least || args->n > b->most) return wrong_number(c, b, args->n, at);
     if (!place(c, b, args, v, &n)) return val_error(c->L);
     for (int i = 0; i < b->least; i++)
-        if (!v[i]) return wrong_number(c, b, args->n, at);
+        if (!v[i]) return lacks(c, b, i, at);
     if (b->op >= 0) return arith_map(c, (IrOp)b->op, v[0], at);
     return b->run(c, &(Call){v, n, args->name, site, at});
 }

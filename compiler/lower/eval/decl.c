@@ -134,7 +134,7 @@ static void declare_each(Ctx *c, AstList stmts, bool members)
         case AST_LET:
             if (members && d->let.pattern->kind == AST_NAME)
                 scope_declare(c->L, s, d->let.pattern, d);
-            else if (members) unsupported(c, d->let.pattern->span, "a pattern among members");
+            else if (members) scope_bind_pattern(c, s, d->let.pattern, unsupported(c, d->let.pattern->span, "a pattern among members"));
             break;
         case AST_DATA:
             for (int k = 0; k < d->data.names.n; k++)

@@ -235,9 +235,23 @@ static bool differentiate(Ctx *c, const Ast *e, IrVal *y, Wrt *w, IrVal **g)
 /* ---- by a member
  *
  * A member, a let among members and a loss are evaluated wherever they are used. Where a derivative is by one, it is evaluated once, before
- * the expression, and its name lent that value; so is an argument that is asked for from outside, d.mu. */
+ * the expression, and its name lent that value; so is an argument that is asked for from outside, d.mu. Of several members one may be computed
+ * from another: that one is first. Which it is shows when it is asked for. */
 
-typedef struct Lent { Scope *scope; const char *name; Value *before; } Lent;
+typedef struct Lent {
+    Scope      *scope;
+    const char *name;
+    Value      *before;
+    Value      *value;                                      /* of a member: what its name is lent; NULL: not evaluated yet, or it keeps its name */
+    bool        asked;                                      /* another one has asked for it since */
+    bool        done;
+} Lent;
+
+Value *lent_value(Lent *l)
+{
+    l->asked = true;
+    return l->value;
+}
 
 /* The scope and name that an expression finds a value by, without evaluating it. */
 static Scope *place_of(Ctx *c, const Ast *e, const char **name)
@@ -265,38 +279,76 @@ static Scope *place_in(Ctx *c, const Ast **w, const char **name)
     return s;
 }
 
-typedef struct Lents { Lent v[MAX_ARGS]; int n, members; } Lents;
+typedef struct Lents { Lent v[MAX_ARGS]; int n; } Lents;
 
-/* A member that draws, or is changed by `with`, is another value at each use: that one keeps its name, and there is no derivative by it. */
-static void lend(Ctx *c, const Ast *w, bool members, Lents *to)
+static Lent *lend(Scope *s, const char *name, Value *v, Lents *to)
 {
-    Lower *L = c->L;
+    Lent *one = &to->v[to->n++];
+    *one = (Lent){.scope = s, .name = name, .before = scope_lent(s, name, v)};
+    return one;
+}
+
+/* An argument of a comparison or distribution that is asked for from outside. */
+static void lend_argument(Ctx *c, const Ast *w, Lents *to)
+{
+    const char *name;
+    Scope *s = w->kind == AST_NAME ? NULL : place_in(c, &w, &name);
+    Value *v = s && w->kind != AST_NAME ? scope_local(c, s, name) : NULL;
+    if (v && v->kind != V_THUNK && v->kind != V_SLOT && of_tensors(v)) lend(s, name, leaves(c, v), to);
+}
+
+static void lend_member(Ctx *c, const Ast *w, Lents *to)
+{
     const char *name;
     Scope *s = place_in(c, &w, &name);
     Value *v = s ? scope_local(c, s, name) : NULL;
-    bool member = v && v->kind == V_THUNK;
-    if (!v || member != members || v->kind == V_SLOT || (w->kind == AST_NAME && !member)) return;
-    int draws = L->n_draws, models = L->n_models;
-    if (member) v = eval_raw(c, w);
-    if (v->kind == V_THUNK && v->thunk.own) return;
-    if (v->kind == V_THUNK) v = eval_thunk(c, v, -1);
-    if (!of_tensors(v) || draws != L->n_draws || models != L->n_models) return;
-    to->members += member;
-    Lent *one = &to->v[to->n++];
-    *one = (Lent){s, name, NULL};
-    one->before = scope_lent(s, name, leaves(c, v));
+    if (!v || v->kind != V_THUNK || v->thunk.lent) return;
+    const Value *asked = eval_raw(c, w);
+    if (asked->kind == V_THUNK && asked->thunk.own) return; /* changed by `with` */
+    Value *marked = arena_copy(c->L->a, v, sizeof *v);
+    marked->thunk.lent = lend(s, name, marked, to);
+}
+
+/* Evaluates a member behind those that it asks for. One that draws is another value at each use: that one keeps its name, and there is no derivative by it. */
+static void settle_member(Ctx *c, Lents *all, Lent *l)
+{
+    Lower *L = c->L;
+    Value *v = NULL;
+    int draws = 0, models = 0;
+    for (bool again = true; again;) {
+        again = false;
+        for (int i = 0; i < all->n; i++) all->v[i].asked = false;
+        draws = L->n_draws, models = L->n_models;
+        v = eval_thunk(c, l->before, -1);
+        for (int i = 0; i < all->n; i++) {
+            Lent *other = &all->v[i];
+            if (!other->asked || other->done || other == l) continue;
+            other->done = again = true;
+            settle_member(c, all, other);
+        }
+    }
+    bool fixed = of_tensors(v) && draws == L->n_draws && models == L->n_models;
+    if (fixed) l->value = leaves(c, v);
+    scope_lent(l->scope, l->name, fixed ? l->value : l->before);
 }
 
 static Value *differentiated(Ctx *c, const Ast *e);
 
-/* Arguments first, as members are computed from them; of two members one may be computed from the other. */
+/* Arguments first, as members are computed from them. */
 Value *eval_grad(Ctx *c, const Ast *e)
 {
     AstList by = e->grad.wrt;
-    Lents lent = {0};
-    for (int k = 0; k < 2 * by.n && by.n <= MAX_ARGS; k++) lend(c, by.v[k % by.n], k >= by.n, &lent);
-    Value *v = lent.members > 1 ? unsupported(c, e->span, "a derivative by several members at once") : differentiated(c, e);
-    while (lent.n-- > 0) scope_lent(lent.v[lent.n].scope, lent.v[lent.n].name, lent.v[lent.n].before);
+    Lents *lent = arena_new_of(c->L->work, Lents);
+    for (int k = 0; k < by.n && by.n <= MAX_ARGS; k++) lend_argument(c, by.v[k], lent);
+    int members = lent->n;
+    for (int k = 0; k < by.n && lent->n < MAX_ARGS; k++) lend_member(c, by.v[k], lent);
+    for (int i = members; i < lent->n; i++) {
+        if (lent->v[i].done) continue;
+        lent->v[i].done = true;
+        settle_member(c, lent, &lent->v[i]);
+    }
+    Value *v = differentiated(c, e);
+    for (int i = lent->n; i-- > 0;) scope_lent(lent->v[i].scope, lent->v[i].name, lent->v[i].before);
     return v;
 }
 

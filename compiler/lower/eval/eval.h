@@ -138,6 +138,7 @@ IrAxes dist_axes(Lower *L, const Dist *d);
 
 
 Value *eval_grad(Ctx *c, const Ast *e);
+Value *lent_value(struct Lent *l);                                              /* NULL: it must be evaluated as it is written */
 void   diff_file(Ctx *c);                                                       /* numbers of the file that an expression added now differentiates by */
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */

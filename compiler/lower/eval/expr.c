@@ -427,6 +427,8 @@ static void enter_instance(Ctx *inner, const Value *t)
 
 Value *eval_thunk(Ctx *c, Value *t, int64_t n)
 {
+    Value *lent = t->thunk.lent ? lent_value(t->thunk.lent) : NULL;
+    if (lent) return lent;
     if (!call_enter(c, t->thunk.expr->span)) return val_error(c->L);
     Ctx inner = *c;
     inner.calls++;

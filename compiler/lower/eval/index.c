@@ -199,7 +199,7 @@ static bool index_item(Ctx *c, const Ast *item, IrVal **t, int *dim)
     }
     if (!index_within(c, v, k, *t, extent, item->span)) return false;
     if ((*t)->type.rank - 1 + k->type.rank > IR_MAX_RANK)
-        return unsupported(c, item->span, "more than 8 dimensions"), false;
+        return too_many_dims(c, item->span), false;
     int rank = k->type.rank;
     *t = gathered(b, *t, index_32(c, k), *dim);
     *dim += rank;

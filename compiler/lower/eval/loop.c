@@ -10,7 +10,7 @@
 
 static bool new_axis(Ctx *c, const char *name, int64_t n, Span at, int *axis)
 {
-    if (c->axes.n + 1 >= IR_MAX_AXES) return unsupported(c, at, "more than 8 sample axes"), false;
+    if (c->axes.n + 1 >= IR_MAX_AXES) return too_many_axes(c, at), false;
     *axis = ir_axis(c->L->m, name, n);
     return axes_fit(c, ir_axes_add(c->axes, *axis), at);
 }

@@ -344,46 +344,92 @@ static const Pending *where_waiting(Lower *L, Pending *p)
     return once;
 }
 
-void pending_twice(Ctx *c, int slot, Span at)
+/* ---- the mean over applications */
+
+static Mean mean_of_one(const Pending *p)
 {
-    diag_error(c->L->diags, at, E600, "not supported yet: %s is assigned in two updates that read one starting point, in one of them under a condition", c->L->m->slots.v[slot].path);
+    return (Mean){.slot = p->slot, .n = 1, .times = times_of(p), .first = p, .sum = p->v, .count = p->count, .picked = has_mean(p->v) ? NULL : p->picked};
 }
 
-static void add_to_mean(IrBuilder *b, Mean *m, const Pending *p)
+/* The sum of those so far, with 0 where nothing is assigned, and their number for each element. */
+static void open_mean(IrBuilder *b, Mean *m, bool count)
 {
     if (m->n == 1) m->sum = where_assigned(b, m->first), m->count = counts(m->first) ? counted(b, m->first) : NULL;
-    if (counts(p) && !m->count) m->count = everywhere(b, p->v, m->times);       /* those before assign all elements */
-    if (m->count) m->count = ir_add(b, m->count, counted(b, p));
-    m->sum = ir_add(b, m->sum, where_assigned(b, p));
-    m->times += times_of(p);
-    m->n++;
+    if (count && !m->count) m->count = everywhere(b, m->sum, m->times);
+}
+
+static void add_to_mean(IrBuilder *b, Mean *m, Mean *more)
+{
+    bool count = m->count || more->count || (m->n == 1 && counts(m->first)) || (more->n == 1 && counts(more->first));
+    open_mean(b, m, count);
+    open_mean(b, more, count);
+    if (count) m->count = ir_add(b, m->count, more->count);
+    m->sum = ir_add(b, m->sum, more->sum);
+    m->times += more->times;
+    m->n += more->n;
+}
+
+/* Whole numbers: one value, wherever it is assigned. other: the condition that picks `more`, where no more than one of the two is ever done. */
+static void add_whole(Ctx *c, Mean *m, const Mean *more, IrVal *other)
+{
+    IrBuilder *b = &c->L->fn->b;
+    bool same = same_value(m->sum, more->sum, 8);
+    if (!same && !other) {
+        no_mean(c, more->first->assign, m->slot);
+        return;
+    }
+    if (!same) m->sum = ir_select(b, other, more->sum, m->sum);
+    m->picked = m->picked && more->picked ? ir_or(b, m->picked, more->picked) : NULL;
+}
+
+static int mean_at(const Changes *c, int slot)
+{
+    for (int i = 0; i < c->means.n; i++)
+        if (c->means.v[i].slot == slot) return i;
+    return -1;
 }
 
 /* With those of other updates that read the same starting point. */
-static void add(Ctx *c, const Pending *p, Span at, Changes *out)
+static void add(Ctx *c, Mean more, IrVal *other, Changes *out)
 {
-    Lower *L = c->L;
-    IrBuilder *b = &L->fn->b;
-    for (int i = 0; i < out->means.n; i++) {
-        if (out->means.v[i].slot != p->slot) continue;
-        const Pending *first = out->means.v[i].first;
-        if (!has_mean(p->v) && !counts(p) && !counts(first) && same_value(first->v, p->v, 8)) return;
-        if (!has_mean(p->v)) no_mean(c, p->assign, p->slot);
-        else add_to_mean(b, &out->means.v[i], p);
-        return;
-    }
-    if (changes_get(out, p->slot)) pending_twice(c, p->slot, at);
-    else array_push(L->a, &out->means, ((Mean){.slot = p->slot, .n = 1, .times = times_of(p), .first = p, .sum = p->v, .count = p->count}));
+    int at = mean_at(out, more.slot);
+    if (at < 0) array_push(c->L->a, &out->means, more);
+    else if (has_mean(more.sum)) add_to_mean(&c->L->fn->b, &out->means.v[at], &more);
+    else add_whole(c, &out->means.v[at], &more, other);
 }
 
 /* What no application assigns stays what it is where the update stands. */
 static IrVal *mean_of(Lower *L, const Mean *m)
 {
     IrBuilder *b = &L->fn->b;
-    if (m->n == 1 && !m->first->times) return m->first->picked ? ir_select(b, m->first->picked, m->first->v, fn_read(L, m->slot)) : m->sum;
+    IrVal *picked = has_mean(m->sum) ? m->first->picked : m->picked;
+    if (!has_mean(m->sum) || (m->n == 1 && !m->first->times)) return picked ? ir_select(b, picked, m->sum, fn_read(L, m->slot)) : m->sum;
     if (!m->count) return ir_div(b, m->sum, ir_const_like(b, m->sum, (double)m->times));
     IrVal *one = ir_const_like(b, m->count, 1);
     return ir_select(b, ir_compare(b, IR_GE, m->count, one), ir_div(b, m->sum, ir_max(b, m->count, one)), fn_read(L, m->slot));
+}
+
+/* The same where a condition holds: elsewhere nothing is assigned. */
+static Mean where_taken(IrBuilder *b, Mean m, IrVal *taken)
+{
+    if (!has_mean(m.sum)) {
+        m.picked = m.picked ? ir_and(b, taken, m.picked) : taken;
+        return m;
+    }
+    open_mean(b, &m, true);
+    m.sum = ir_select(b, taken, m.sum, ir_const_like(b, m.sum, 0));
+    m.count = ir_select(b, taken, m.count, ir_const_like(b, m.count, 0));
+    m.n++;                                                  /* no longer that of one alone */
+    return m;
+}
+
+bool pending_side(Ctx *c, const Changes *side, int slot, IrVal *taken, int outside, Changes *out)
+{
+    int at = mean_at(side, slot), before = mean_at(out, slot);
+    if (at < 0) return false;
+    add(c, where_taken(&c->L->fn->b, side->means.v[at], taken), before >= outside ? taken : NULL, out);
+    changes_put(c->L, out, slot, mean_of(c->L, &out->means.v[mean_at(out, slot)]));
+    return true;
 }
 
 /* ---- updates of `after` in the body of a loop
@@ -450,7 +496,7 @@ void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const 
         bool wanted = is_moved(p, players, n_players) && (i >= from || depends(p, reached));
         WasDone done = wanted ? is_done(L, p) : DONE_YES;
         if (done == DONE_YES) continue;
-        add(c, done == DONE_ASK ? where_waiting(L, p) : p, at, out);
+        add(c, mean_of_one(done == DONE_ASK ? where_waiting(L, p) : p), NULL, out);
         taken(L, p);
         if (!p->owner) note_unowned(L, p->assign, true);
     }

@@ -42,7 +42,9 @@ void pending_idle(Ctx *c, int slot, const Ast *assign);                         
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);
 /* At the end of a round: of what has been moved ahead, and assigned, in it. False, reported, where a later round may take it up ahead. */
 bool pending_round(Ctx *c, int moves, int assigns);
-void pending_twice(Ctx *c, int slot, Span at);                                  /* reports a state that two updates of one starting point commit, one under a condition */
+/* Does that side of an if, which is done where `taken` holds, commit an assignment to the slot? Then it joins those in `out`, of which `outside` were there
+ * before the if. */
+bool pending_side(Ctx *c, const Changes *side, int slot, IrVal *taken, int outside, Changes *out);
 void pending_check(Lower *L);                                                   /* an assignment that nothing commits is an error */
 
 /* The rule applied to a player's parameters and a gradient: new parameters and states. */

@@ -15,7 +15,7 @@ static Value *stack_leaf(Ctx *c, Value *leaf, void *arg)
     IrBuilder *b = fn_builder(c);
     IrVal *t = as_tensor(c, leaf, s->at);
     if (!t) return val_error(c->L);
-    if (t->type.rank + s->axes.n > IR_MAX_RANK) return unsupported(c, s->at, "more than 8 dimensions");
+    if (t->type.rank + s->axes.n > IR_MAX_RANK) return too_many_dims(c, s->at);
     t = ir_spread(b, t, ir_axes_minus(s->axes, t->type.axes));
     for (int i = s->axes.n; i-- > 0;) t = ir_as_feature(b, t, s->axes.id[i]);
     Value *v = val_tensor(c->L, t);
@@ -40,7 +40,7 @@ static Value *rows_leaf(Ctx *c, Value *leaf, void *arg)
                    (long long)ir_extent(c->L->m, r->axis), type_text(c->L, &t->type));
         return val_error(c->L);
     }
-    if (t->type.axes.n == IR_MAX_AXES) return unsupported(c, r->at, "more than 8 sample axes");
+    if (t->type.axes.n == IR_MAX_AXES) return too_many_axes(c, r->at);
     Value *v = val_tensor(c->L, ir_as_sample(fn_builder(c), t, r->axis));
     v->tensor.classes = val_classes(leaf);
     return v;
@@ -159,7 +159,7 @@ static const char *axis_name(const Ast *pattern) { return pattern->kind == AST_N
 static bool add_axis(Expect *x, int axis)
 {
     if (x->inner.axes.n >= IR_MAX_AXES || x->over.n >= IR_MAX_AXES)
-        return unsupported(&x->inner, x->at, "more than 8 sample axes"), false;
+        return too_many_axes(&x->inner, x->at), false;
     if (!ir_axes_has(x->over, axis)) x->over = ir_axes_add(x->over, axis);
     if (!ir_axes_has(x->inner.axes, axis)) x->inner.axes = ir_axes_add(x->inner.axes, axis);
     return axes_fit(&x->inner, x->inner.axes, x->at);
@@ -198,23 +198,33 @@ static Value *draw_binder(Expect *x, const Ast *b, Dist *d)
 
 typedef struct { IrAxes from; int to; Span at; } MoveArg;
 
-/* The same samples along another axis. */
-static Value *move_leaf(Ctx *c, Value *leaf, void *arg)
+/* The samples as rows, of all axes in turn. */
+static Value *batch_leaf(Ctx *c, Value *leaf, void *arg)
 {
     MoveArg *m = arg;
     IrBuilder *b = fn_builder(c);
     IrVal *t = as_tensor(c, leaf, m->at);
-    if (!t || t->type.rank + m->from.n > IR_MAX_RANK)
-        return t ? unsupported(c, m->at, "more than 8 dimensions") : val_error(c->L);
+    if (!t || t->type.rank + m->from.n > IR_MAX_RANK) return t ? too_many_dims(c, m->at) : val_error(c->L);
     t = ir_spread(b, t, ir_axes_minus(m->from, t->type.axes));
     for (int i = m->from.n; i-- > 0;) t = ir_as_feature(b, t, m->from.id[i]);
     if (m->from.n > 1) {
-        IrInts d = ir_ints(1, &(int64_t){ir_extent(c->L->m, m->to)});
+        IrInts d = ir_ints(1, &(int64_t){ir_axes_size(c->L->m, m->from)});
         for (int i = m->from.n; i < t->type.rank; i++) d.v[d.n++] = t->type.dim[i];
         t = ir_reshape(b, t, d);
     }
-    Value *v = val_tensor(c->L, ir_as_sample(b, t, m->to));
+    Value *v = val_tensor(c->L, t);
     v->tensor.classes = val_classes(leaf);
+    return v;
+}
+
+/* The same samples along another axis. */
+static Value *move_leaf(Ctx *c, Value *leaf, void *arg)
+{
+    MoveArg *m = arg;
+    Value *rows = batch_leaf(c, leaf, arg);
+    if (val_bad(rows)) return rows;
+    Value *v = val_tensor(c->L, ir_as_sample(fn_builder(c), rows->tensor.v, m->to));
+    v->tensor.classes = rows->tensor.classes;
     return v;
 }
 
@@ -238,7 +248,6 @@ static Value *along(Expect *x, Value *v, IrAxes from, const Ast *pattern)
 static bool bind_distinct(Expect *x, const Ast *b, Value *v, IrAxes from, int first)
 {
     for (int i = first; i < b->binder.patterns.n; i++) {
-        if (i >= 4) return unsupported(&x->inner, b->span, "more than four elements of one batch"), false;
         Value *moved = along(x, v, from, b->binder.patterns.v[i]);
         scope_bind_pattern(&x->inner, x->inner.scope, b->binder.patterns.v[i], moved);
         if (val_bad(moved)) return false;
@@ -246,21 +255,35 @@ static bool bind_distinct(Expect *x, const Ast *b, Value *v, IrAxes from, int fi
     return true;
 }
 
-static bool bind_batch_of(Expect *x, const Ast *b, Dist *d)
+/* What h of batch_of(h) varies over. False, reported: nothing. */
+static bool batch_axes(Ctx *c, const Dist *d, Span at, IrAxes *from)
 {
-    Ctx *c = &x->inner;
-    IrAxes from = val_axes(c->L, dist_batch_value(d));
-    if (!from.n) {
-        diag_error(c->L->diags, b->span, E307,
-                   "batch_of needs a value that varies over a batch, and this one is the same for all samples");
+    *from = val_axes(c->L, dist_batch_value(d));
+    if (!from->n) {
+        diag_error(c->L->diags, at, E307, "batch_of needs a value that varies over a batch, and this one is the same for all samples");
         return false;
     }
-    if (ir_axes_size(c->L->m, from) == 1) {
-        Diag *w = diag_warning(c->L->diags, b->span, W305, "a batch of one: every example is its own mean");
+    if (ir_axes_size(c->L->m, *from) == 1) {
+        Diag *w = diag_warning(c->L->diags, at, W305, "a batch of one: every example is its own mean");
         diag_hint(w, "statistics of a batch need a batch of more than one");
     }
-    if (x->size || x->all) return unsupported(c, b->span, "a size for batch_of, which has one already"), false;
-    return bind_distinct(x, b, dist_batch_value(d), from, 0);
+    return true;
+}
+
+static bool bind_batch_of(Expect *x, const Ast *b, Dist *d)
+{
+    IrAxes from;
+    return batch_axes(&x->inner, d, b->span, &from) && bind_distinct(x, b, dist_batch_value(d), from, 0);
+}
+
+/* With a size it is drawn from as any table is, whose rows are those of the batch. NULL after an error. */
+static Dist *rows_of_batch(Ctx *c, Dist *d, Span at)
+{
+    IrAxes from;
+    if (!batch_axes(c, d, at, &from)) return NULL;
+    Value *rows = map_fields(c, dist_batch_value(d), batch_leaf, &(MoveArg){.from = from, .at = at});
+    Value *v = val_bad(rows) ? rows : dist_of_rows(c, rows, at);
+    return val_bad(v) ? NULL : dist_renamed(c->L, v->dist, "batch");
 }
 
 static bool bind_drawn(Expect *x, const Ast *b)
@@ -270,7 +293,8 @@ static bool bind_drawn(Expect *x, const Ast *b)
     if (!d) return false;
     x->binder++;
     x->sharing++;
-    if (dist_batch_value(d)) return bind_batch_of(x, b, d);
+    if (dist_batch_value(d) && (!x->size || x->all)) return bind_batch_of(x, b, d);
+    if (dist_batch_value(d) && !(d = rows_of_batch(c, d, b->span))) return false;
     Value *v = draw_binder(x, b, d);
     if (b->binder.patterns.n > 1) make_distinct(x, x->shared);
     scope_bind_pattern(c, c->scope, b->binder.patterns.v[0], v);

@@ -204,7 +204,7 @@ Value *builtin_front(Ctx *c, const Call *k)
     IrInts named, order, d = {.n = 1, .v = {1}};
     IrVal *t = as_tensor(c, k->v[0], k->at);
     if (!t || !dims_arg(c, k, k->v[1], t, &named)) return val_error(c->L);
-    if (!named.n && t->type.rank == IR_MAX_RANK) return unsupported(c, k->at, "more than 8 dimensions");
+    if (!named.n && t->type.rank == IR_MAX_RANK) return too_many_dims(c, k->at);
     order = named;
     for (int i = 0; i < named.n; i++) d.v[0] *= t->type.dim[named.v[i]];
     for (int i = 0; i < t->type.rank; i++)

@@ -275,7 +275,7 @@ static bool cut_field(Ctx *c, const DataField *from, int64_t *column, const Ast 
     *column += n;
     if (*column > columns_of(from) || !n) return true;
     if (!from->value) return table_cut(c, from, first, &dims, to, type->span);
-    if (dims.n == IR_MAX_RANK) return unsupported(c, type->span, "more than 8 dimensions"), false;
+    if (dims.n == IR_MAX_RANK) return too_many_dims(c, type->span), false;
     return cut_value(c, from->value, first, n, &dims, to), true;
 }
 

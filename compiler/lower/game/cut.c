@@ -61,8 +61,9 @@ static int keep(Cut *k, Part *by, IrVal *v)
     Lower *L = k->L;
     const char *path = strf(L, "kept.%s.%d", by->name, by->keeps.n + 1);
     if (v->type.rank + v->type.axes.n > IR_MAX_RANK) {
-        Diag *d = diag_error(L->diags, k->p->at, E600, "not supported yet: a value of more than 8 dimensions and sample axes that another statement uses");
+        Diag *d = diag_error(L->diags, k->p->at, E205, "what another statement has computed has at most %d dimensions and sample axes together, and this uses one with more", IR_MAX_RANK);
         diag_note(d, span_of_node(L, v->def), "computed here");
+        diag_hint(d, "a def computes it where it is used");
         k->ok = false;
         return -1;
     }

@@ -457,20 +457,14 @@ static bool update_list(Ctx *c, const Ast *block, Together *t, Changes *out)
     return ok;
 }
 
-static bool among(const Changes *c, int n, int slot)
-{
-    for (int i = 0; i < n; i++)
-        if (c->list.v[i].slot == slot) return true;
-    return false;
-}
-
-/* What one side changes is the old value where the condition picks the other. before: how many changes were made in front of both. */
-static void merge_side(Ctx *c, const Ast *s, IrVal *cond, bool when, const Changes *side, int before, Changes *out)
+/* What one side changes is the old value where the condition picks the other. outside: how many means over applications there were before both. */
+static void merge_side(Ctx *c, IrVal *cond, bool when, const Changes *side, int outside, Changes *out)
 {
     Lower *L = c->L;
+    IrVal *taken = when ? cond : ir_not(fn_builder(c), cond);
     for (int i = 0; i < side->list.n; i++) {
         const Change *k = &side->list.v[i];
-        if (among(out, before, k->slot)) { pending_twice(c, k->slot, s->span); return; }
+        if (pending_side(c, side, k->slot, taken, outside, out)) continue;
         IrVal *other = changes_get(out, k->slot);
         if (!other) other = fn_read(L, k->slot);
         IrVal *mine = arith_convert(c, k->v, other->type.elem);
@@ -508,7 +502,7 @@ static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
     IrVal *cond = update_condition(c, v, s->if_.cond->span), *outer = t->taken;
     if (!cond) return false;
     bool ok = true;
-    int moved = t->n_moved, most = moved, control = control_new(L), before = out->list.n;
+    int moved = t->n_moved, most = moved, control = control_new(L), n_means = out->means.n;
     for (int k = 0; k < 2 && side[k]; k++) {
         Changes mine = {0};
         Side on = side_begin(L, control, cond, !k);             /* what one side takes up the other may, too */
@@ -518,7 +512,7 @@ static bool update_if(Ctx *c, const Ast *s, Together *t, Changes *out)
         side_end(L, &on);
         if (t->n_moved > most) most = t->n_moved;
         leave(L, t);
-        if (ok) merge_side(c, s, cond, !k, &mine, before, out);
+        if (ok) merge_side(c, cond, !k, &mine, n_means, out);
         go_back(L, t);
     }
     t->n_moved = most;

@@ -171,7 +171,11 @@ bool part_keep_as(Ctx *c, IrVal *v, const char *path, Span at)
     Part *p = !w ? part_of(L, v) : !h ? L->part : w->made ? w->made : h->keeper;     /* who makes it, or still has it, keeps it */
     if (w && w->kept) return true;
     if (w) w->kept = true;
-    if (v->type.rank + v->type.axes.n > IR_MAX_RANK) return unsupported(c, at, "a value of more than 8 dimensions and sample axes that is kept"), false;
+    if (v->type.rank + v->type.axes.n > IR_MAX_RANK) {
+        Diag *d = diag_error(L->diags, at, E205, "what another statement may use has at most %d dimensions and sample axes together, and this has more", IR_MAX_RANK);
+        diag_hint(d, "a def computes it where it is used");
+        return false;
+    }
     for (int i = 0; i < p->keeps.n; i++)
         if (p->keeps.v[i].v == v) return true;
     part_keep(L, p, v, path, IR_SLOT_STATE);

@@ -79,7 +79,9 @@ const Hidden *version_hidden(const Version *v, int part);                       
 void env_set(Lower *L, int slot, IrVal *v, Span at);                            /* v has the slot's type; looking ahead: it has it there alone */
 
 typedef struct Change { int slot; IrVal *v; } Change;
-typedef struct Mean { int slot, n; int64_t times; const Pending *first; IrVal *sum, *count; } Mean;      /* of n pendings, over the applications that assign a state; count: by element, NULL: `times` of each */
+/* Of n pendings, over the applications that assign a state. Of reals: their sum, and how many there are, by element (count; NULL: `times` of each). Whole numbers
+ * and conditions have no mean, but all of them one value: that (sum), and where it is assigned (picked; NULL: everywhere). */
+typedef struct Mean { int slot, n; int64_t times; const Pending *first; IrVal *sum, *count, *picked; } Mean;
 typedef struct Changes {                                                        /* what an update makes of the environment, before it is set */
     ARRAY(Change) list;
     SlotPlaces    at;

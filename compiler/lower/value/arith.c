@@ -243,7 +243,7 @@ static Value *whole_matmul(Ctx *c, IrVal *x, IrVal *y, Span at)
 {
     int last = x->type.rank - 1, rank = last + y->type.rank;
     int64_t n = y->type.dim[0];
-    if (rank > IR_MAX_RANK) return unsupported(c, at, "a product of integers with more than 7 dimensions");
+    if (rank > IR_MAX_RANK) return too_many_dims(c, at);
     IrInts d = {.n = (uint8_t)rank}, of_x = {.n = (uint8_t)(last + 1)}, of_y = {.n = (uint8_t)y->type.rank};
     for (int i = 0; i <= last; i++) d.v[i] = x->type.dim[i], of_x.v[i] = i;
     for (int i = 0; i < y->type.rank; i++) d.v[last + i] = y->type.dim[i], of_y.v[i] = last + i;
@@ -268,7 +268,7 @@ static Value *matmul(Ctx *c, Value *a, Value *w, Span at)
         return val_error(c->L);
     }
     if (x->type.rank + y->type.rank - 2 > IR_MAX_RANK)
-        return unsupported(c, at, "a product with more than 8 dimensions");
+        return too_many_dims(c, at);
     if (whole) return whole_matmul(c, x, y, at);
     x = arith_reals(c, a, at, "@"), y = arith_reals(c, w, at, "@");
     IrElem e = arith_elem(c, x->type.elem, y->type.elem);

@@ -714,6 +714,20 @@ Value *as_numbers(Ctx *c, Value *v, Span at)
     return v->kind == V_PLAYER ? c->L->settle(c, v, at) : val_stacked(c, v, at);
 }
 
+Value *too_many_dims(Ctx *c, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E205, "a tensor has at most %d dimensions, and this would have more", IR_MAX_RANK);
+    diag_hint(d, "reshape(x, [n * m, k]) makes one dimension of two");
+    return val_error(c->L);
+}
+
+Value *too_many_axes(Ctx *c, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E205, "a value varies over the samples of at most %d draws, and this would over more", IR_MAX_AXES);
+    diag_hint(d, "E[x ~ p, y ~ q] draws both along one axis, where E[x ~ p] E[y ~ q] has two; p^[n, m] has none");
+    return val_error(c->L);
+}
+
 Value *unsupported(Ctx *c, Span at, const char *what)
 {
     diag_error(c->L->diags, at, E600, "not supported yet: %s", what);

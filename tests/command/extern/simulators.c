@@ -48,6 +48,26 @@ void eight(uint64_t seed, const double *a, const double *b, const int64_t *c, co
     *out = a[0] + 2 * b[1] + 4 * (double)c[0] + 8 * d[2] + 16 * e[0] + 32 * f[0] + 64 * g[0] + 128 * (double)h[1];
 }
 
+/* The sum of all, and of their squares. */
+void many(uint64_t seed, const double *a, const double *b, const int64_t *c, const double *d, const double *e, const double *f, const double *g, const double *h, const int64_t *i,
+          const double *j, const double *k, const double *l, const double *m, const double *n, const double *o, const double *p, const double *q, const double *r, const double *s,
+          const double *t, const double *u, const double *v, const double *w, const double *x, double *out)
+{
+    double each[] = {*a, b[1], (double)*c, *d, *e, *f, *g, *h, (double)i[1], *j, *k, *l, *m, *n, *o, *p, *q, *r, *s, *t, *u, *v, *w, x[2]};
+    (void)seed;
+    out[0] = out[1] = 0;
+    for (int y = 0; y < 24; y++) out[0] += each[y], out[1] += each[y] * each[y];
+}
+
+void ten(uint64_t seed, const double *a, const double *b, const double *c, const double *d, const double *e, const double *f, const double *g, const double *h, const double *i,
+         const int64_t *j, int64_t *out)
+{
+    double each[] = {*a, *b, *c, *d, *e, *f, *g, *h, *i, (double)*j};
+    (void)seed;
+    *out = 0;
+    for (int y = 0; y < 10; y++) *out += (int64_t)(each[y] * (y + 1));
+}
+
 void halves(uint64_t seed, int64_t *out)
 {
     out[0] = (int64_t)(seed >> 31);
