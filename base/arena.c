@@ -23,7 +23,7 @@ struct Arena {
 Arena *arena_new(void)
 {
     Arena *a = calloc(1, sizeof *a);
-    if (!a) no_memory_left();
+    if (!a) no_memory_left(sizeof *a);
     return a;
 }
 
@@ -67,7 +67,7 @@ void *arena_alloc(Arena *a, size_t bytes)
     bytes = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     Block *b = a->newest;
     if (!has_room(b, bytes)) b = grow(a, bytes);
-    if (!b) no_memory_left();
+    if (!b) no_memory_left(bytes);
     void *p = b->data + b->used;
     b->used += bytes;
     return p;

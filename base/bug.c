@@ -20,8 +20,9 @@ void bug_at(const char *file, int line, const char *fmt, ...)
     abort();
 }
 
-void no_memory_left(void)
+void no_memory_left(size_t bytes)
 {
-    dprintf(STDERR_FILENO, "%s: error: out of memory\n", program_invocation_short_name);
+    if (bytes) dprintf(STDERR_FILENO, "%s: error: out of memory: %zu bytes more are not there\n", program_invocation_short_name, bytes);
+    else dprintf(STDERR_FILENO, "%s: error: out of memory\n", program_invocation_short_name);
     _exit(RUN_FAILED);
 }

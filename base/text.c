@@ -9,15 +9,29 @@
 
 Text text_in(Arena *a) { return (Text){.arena = a}; }
 
+/* Of a text that has room for `more` bytes; the same while it has it. */
+static size_t cap_for(const Text *t, size_t more)
+{
+    size_t cap = t->cap;
+    while (cap < t->n + more + 1) cap = cap ? cap * 2 : 64;
+    return cap;
+}
+
 static void reserve(Text *t, size_t more)
 {
-    if (t->n + more + 1 <= t->cap) return;
-    size_t cap = t->cap ? t->cap * 2 : 64;
-    while (cap < t->n + more + 1) cap *= 2;
+    size_t cap = cap_for(t, more);
+    if (cap == t->cap) return;
     char *s = arena_alloc(t->arena, cap);
     if (t->n) memcpy(s, t->s, t->n);
     t->s = s;
     t->cap = cap;
+}
+
+bool text_reserve(Text *t, size_t n)
+{
+    if (cap_for(t, n) != t->cap && !arena_reserve(t->arena, cap_for(t, n))) return false;
+    reserve(t, n);
+    return true;
 }
 
 void text_addn(Text *t, const char *s, size_t n)

@@ -9,6 +9,7 @@ typedef struct {
 } Text;
 
 Text  text_in(Arena *a);
+bool  text_reserve(Text *t, size_t n);                      /* room for n bytes more, which then do not fail; false: there is no memory */
 void  text_add(Text *t, const char *s);
 void  text_addn(Text *t, const char *s, size_t n);
 void  text_printf(Text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(2)));

@@ -129,7 +129,7 @@ static const DataCalled *open_names(Open *o, CodeRange r)
 static void open_recipe(Open *o, const ImageRecipe *r, bool has_file, const GanTensor *t, DataRecipe *d)
 {
     *d = (DataRecipe){.format = (DataFormat)r->format, .relative = r->relative != 0, .path = text_of(o, r->path, !has_file), .name = text_of(o, r->name, true),
-                      .field = text_of(o, r->field, true), .symbols = text_of(o, r->symbols, true), .elem = (GanElem)r->elem, .rank = r->rank, .finite = r->finite != 0, .from = r->from, .to = r->to,
+                      .field = text_of(o, r->field, true), .symbols = text_of(o, r->symbols, true), .header = text_of(o, r->header, true), .by_name = r->header != -1, .elem = (GanElem)r->elem, .rank = r->rank, .finite = r->finite != 0, .from = r->from, .to = r->to,
                       .chosen = r->chosen != 0, .column = r->column, .n_columns = r->n_columns, .n_cut = r->n_cut, .sum = {r->sum[0], r->sum[1]}};
     bool fits = r->format >= DATA_NONE && r->format < DATA_FORMATS && (r->format != DATA_NONE) == has_file && range_in(o, r->step, IMAGE_DSTP) && range_in(o, r->row, IMAGE_DROW) && range_in(o, r->of, IMAGE_DNAM) &&
                 r->elem >= 0 && r->elem <= GAN_U8 && r->rank >= 0 && r->rank <= GAN_MAX_RANK;

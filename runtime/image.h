@@ -56,7 +56,7 @@ typedef struct ImageData {
 } ImageData;
 
 typedef struct ImageRecipe {                                /* of a DataRecipe */
-    int64_t   path, name, field, symbols;                   /* texts */
+    int64_t   path, name, field, symbols, header;           /* texts; header: -1 where the program does not go by it */
     int64_t   dim[GAN_MAX_RANK], from, to;
     uint64_t  sum[2];
     int64_t   column, n_columns, cut[GAN_MAX_RANK];

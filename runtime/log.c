@@ -123,11 +123,24 @@ bool    log_reader_left(const Log *l) { return l->reader_left; }
 
 /* ---- a line ----------------------------------------------------------------------------------------------------- */
 
+/* A line that memory ran out for is not written, and log_end() says so. */
+static bool room(Log *l, Text *line, size_t n)
+{
+    if (!l->no_memory && text_reserve(line, n)) return true;
+    l->no_memory = true;
+    return false;
+}
+
+static void add(Log *l, Text *line, const char *s)
+{
+    if (room(l, line, strlen(s))) text_add(line, s);
+}
+
 /* UTF-8 that jansson takes, or with '?' for every byte beyond ASCII. */
 static void add_string(Log *l, Text *line, const char *s)
 {
     json_t *j = json_string(s);
-    if (!j) {
+    if (!j && arena_reserve(l->arena, strlen(s) + 1)) {
         char *plain = arena_str(l->arena, s);
         for (char *c = plain; *c; c++)
             if ((unsigned char)*c >= 0x80) *c = '?';
@@ -135,7 +148,7 @@ static void add_string(Log *l, Text *line, const char *s)
     }
     char *text = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
     json_decref(j);
-    if (text) text_add(line, text);
+    if (text) add(l, line, text);
     else l->no_memory = true;
     free(text);
 }
@@ -144,15 +157,15 @@ bool log_has(Log *l, const char *name)
 {
     l->key.n = 0;
     add_string(l, &l->key, name);
-    text_add(&l->key, ": ");
+    add(l, &l->key, ": ");
     return l->line.n && strstr(text_str(&l->line), text_str(&l->key));
 }
 
 static void add_name(Log *l, const char *name)
 {
-    text_add(&l->line, l->line.n ? ", " : "{");
+    add(l, &l->line, l->line.n ? ", " : "{");
     add_string(l, &l->line, name);
-    text_add(&l->line, ": ");
+    add(l, &l->line, ": ");
 }
 
 static void add_real(Text *line, double x, bool f32)
@@ -187,15 +200,16 @@ void log_begin(Log *l, int64_t step, double seconds)
 
 void log_value(Log *l, const char *name, GanElem elem, const void *value)
 {
+    enum { LONGEST = 64 };
     add_name(l, name);
-    add_value(&l->line, elem, value);
+    if (room(l, &l->line, LONGEST)) add_value(&l->line, elem, value);
 }
 
 void log_kind(Log *l, const char *name, const char *kind)
 {
-    text_add(&l->kinds, l->kinds.n ? ", " : ", \"kinds\": {");
+    add(l, &l->kinds, l->kinds.n ? ", " : ", \"kinds\": {");
     add_string(l, &l->kinds, name);
-    text_add(&l->kinds, ": ");
+    add(l, &l->kinds, ": ");
     add_string(l, &l->kinds, kind);
 }
 
@@ -211,9 +225,9 @@ static GanStatus lost_line(const Log *l, size_t written, GanError *err)
 
 GanStatus log_end(Log *l, GanError *err)
 {
+    if (l->kinds.n) add(l, &l->line, l->kinds.s);
+    add(l, &l->line, l->kinds.n ? "}}\n" : "}\n");
     if (l->no_memory) return gan_error_in(err, GAN_WORLD, l->path, "not enough memory for a line of the log");
-    if (l->kinds.n) text_addn(&l->line, l->kinds.s, l->kinds.n);
-    text_add(&l->line, l->kinds.n ? "}}\n" : "}\n");
     for (size_t at = 0; at < l->line.n;) {
         ssize_t n = write(l->fd, l->line.s + at, l->line.n - at);
         if (n < 0 && errno == EINTR) continue;

@@ -69,7 +69,7 @@ typedef enum {
     GAN_REPEAT,                                             /* the kids `count` times, or as often as function `fn` (one i64) says */
     GAN_EVERY,                                              /* the kids after rounds count, 2*count, ... of the enclosing alternate */
     GAN_IF,                                                 /* function `fn` (one bool): kid 0, else kid 1 if there */
-    GAN_CALL,                                               /* run `fn`: update, simultaneous updates, draw, let, assign, copy, average, initialise; an output "loss" is watched for NaN and inf */
+    GAN_CALL,                                               /* run `fn`: update, simultaneous updates, draw, let, assign, copy, average, initialise; an output "loss", "loss_2 of G" is watched for NaN and inf */
     GAN_REPORT,                                             /* run `fn`; its outputs (numbers) are logged under their names and committed to slots "report.NAME" by itself */
     GAN_SCATTER,                                            /* run `fn`, outputs [n,2]: a picture `name` of point clouds, one colour an output, which its name says */
     GAN_HISTOGRAM,                                          /* the same of outputs [n], in `count` bins */

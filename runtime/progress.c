@@ -43,7 +43,7 @@ static double now(void)
 Progress *progress_new(int fd, bool terminal, bool colour, int64_t step, int64_t total)
 {
     Progress *p = calloc(1, sizeof *p);
-    if (!p) no_memory_left();
+    if (!p) return NULL;
     *p = (Progress){.fd = fd, .terminal = terminal, .colour = colour, .step = step, .total = total, .last_step = step, .last_time = now()};
     return p;
 }
@@ -64,12 +64,12 @@ static void format(char text[40], GanElem elem, const void *value)
     BUG("element type %d", (int)elem);
 }
 
-static Value *find(Progress *p, const char *name)
+static Value *find(Progress *p, const char *name)           /* NULL: there is no memory for one more */
 {
     for (int i = 0; i < p->n_values; i++)
         if (!strncmp(p->value[i].name, name, sizeof p->value[i].name - 1)) return &p->value[i];
     Value *more = realloc(p->value, sizeof *more * (size_t)(p->n_values + 1));
-    if (!more) no_memory_left();
+    if (!more) return NULL;
     p->value = more;
     Value *v = &more[p->n_values++];
     snprintf(v->name, sizeof v->name, "%s", name);
@@ -78,8 +78,9 @@ static Value *find(Progress *p, const char *name)
 
 void progress_value(Progress *p, const char *name, GanElem elem, const void *value)
 {
-    if (!p) return;
-    format(find(p, name)->text, elem, value);
+    Value *v = p ? find(p, name) : NULL;
+    if (!v) return;
+    format(v->text, elem, value);
     p->fresh = true;
 }
 
@@ -162,10 +163,18 @@ static void write_line(const Progress *p, const Text *plain, size_t head, Text *
     text_addn(line, plain->s + head, plain->n - head);
 }
 
+/* For all of a line, twice; NULL: then it is not drawn, as the run is worth more. */
+static Arena *line_room(const Progress *p)
+{
+    enum { OTHER = 256 };
+    return arena_holding(2 * 4 * ((size_t)p->n_values * sizeof(Value) + OTHER));        /* a text that grows leaves less than it takes behind */
+}
+
 static void draw(Progress *p, double time)
 {
-    Arena *a = arena_new();
-    Text   plain = text_in(a), line = text_in(a);
+    Arena *a = line_room(p);
+    if (!a) return;
+    Text plain = text_in(a), line = text_in(a);
     measure(p, time);
     add_step(p, &plain);
     size_t head = plain.n;
@@ -184,8 +193,9 @@ static void draw(Progress *p, double time)
 /* The reports of a terminal, on a line that the next one does not take the place of. */
 static void draw_reports(Progress *p)
 {
-    Arena *a = arena_new();
-    Text   plain = text_in(a), line = text_in(a);
+    Arena *a = line_room(p);
+    if (!a) return;
+    Text plain = text_in(a), line = text_in(a);
     text_printf(&plain, "step %" PRId64, p->step);
     size_t head = plain.n;
     add_values(p, &plain);

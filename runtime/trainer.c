@@ -40,6 +40,7 @@ typedef struct {                                            /* a round's start, 
     Path    path;
     int64_t rounds;
     double  when;
+    bool    is_start;                                       /* of the run, which has called nothing but INIT */
 } Snapshot;
 
 typedef struct Trainer {
@@ -59,6 +60,7 @@ typedef struct Trainer {
     int                   step_slot;
     void               ***out;                              /* one buffer an output of each function, made when first needed */
     bool                  line_open, save_asked;
+    bool                  begun;                            /* a snapshot was made, or the run goes on from another */
     const char          **named;                            /* what the asked save's file is to be called too */
     int                   n_named;
     Flow                  lost;                             /* GO_ON, or how a log that can no longer be written ends the run */
@@ -75,6 +77,7 @@ typedef struct Trainer {
     Snapshot              snapshot;
     int64_t               lines;                            /* of the log, where the round, or the statement outside of rounds, began that is under way */
     int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
+    int                  *called;                           /* functions of those calls, when the run is replayed; else NULL */
     int64_t               failed_round;
     Path                  failed_at;                        /* outside of blocks: the statement that failed; of no length: inside of one */
 } Trainer;
@@ -232,6 +235,7 @@ static double number_at(GanElem elem, const void *p)
 
 static Flow run_fn(Trainer *t, int fn)
 {
+    if (t->called && t->calls <= t->replay_to) t->called[t->calls] = fn;
     if (replaying(t) && t->calls == t->replay_to) return REACHED;
     t->calls++;
     if (!make_outputs(t, fn)) return fail(t, GAN_WORLD, NULL, "no memory for the results of %s", t->program->function[fn].name);
@@ -673,6 +677,8 @@ static void keep_snapshot(Trainer *t)
     t->snapshot.path = t->here;
     t->snapshot.rounds = t->rounds;
     t->snapshot.when = now();
+    t->snapshot.is_start = !t->begun;
+    t->begun = true;
     t->calls = 0;
 }
 
@@ -851,6 +857,13 @@ static const char *became(double x) { return isnan(x) ? "became nan" : x > 0 ? "
 
 static const char *owner_of(const GanFunction *f) { return f->player ? f->player : f->name; }
 
+/* The first is the function's; others say whose they are: "loss_2 of G". */
+static const char *owner_of_loss(const GanFunction *f, const char *loss)
+{
+    const char *of = strstr(loss, " of ");
+    return of ? of + strlen(" of ") : owner_of(f);
+}
+
 /* Losses must be finite, indices within: an output "within t" says it of an index of t. */
 static Flow check_results(Trainer *t, const GanSchedule *n)
 {
@@ -859,7 +872,7 @@ static Flow check_results(Trainer *t, const GanSchedule *n)
     for (int i = 0; i < f->n_outputs; i++) {
         if (f->output[i].rank) continue;
         double x = output_number(t, n->fn, i);
-        if (!strncmp(f->output[i].name, "loss", 4) && !isfinite(x)) return refuse(t, n, "the loss", owner_of(f), became(x));
+        if (!strncmp(f->output[i].name, "loss", 4) && !isfinite(x)) return refuse(t, n, "the loss", owner_of_loss(f, f->output[i].name), became(x));
         if (!strncmp(f->output[i].name, within, strlen(within)) && !x)
             return refuse(t, n, "the index", f->output[i].name + strlen(within), "is out of range");
     }
@@ -1080,19 +1093,18 @@ static GanStatus begin(Trainer *t)
     if (!st && !resumed && t->o->checkpoint) st = load_named(t);
     if (!st) st = begin_log(t, resumed, lines);
     if (!st && resumed) reports_from_state(t);
+    t->begun = resumed;
     if (!st && t->o->progress_fd >= 0)
         t->progress = progress_new(t->o->progress_fd, t->o->progress_terminal, t->o->progress_colour, t->rounds,
                                    trainer_rounds(t->program, t->o->steps));
     return st;
 }
 
-/* The state just before the call that failed, or whose line was lost, by replaying from the last snapshot; its round's start is saved. */
-static void rewind_to_failure(Trainer *t)
+/* The state just before call `to` since the last snapshot. */
+static void replay(Trainer *t, int64_t to)
 {
-    GanError keep = *t->err;
-    if (!t->snapshot.bytes) return;
     memcpy(t->state->base, t->snapshot.bytes, t->state->bytes);
-    t->replay_to = t->calls - 1;
+    t->replay_to = to;
     t->calls = 0;
     t->rounds = t->snapshot.rounds;
     t->resume = t->snapshot.path;
@@ -1102,14 +1114,46 @@ static void rewind_to_failure(Trainer *t)
     t->lost = GO_ON;
     t->blocks = t->n_named = 0;
     walk(t, t->program->schedule);
+}
+
+/* The state just before the call that failed, or whose line was lost, by replaying from the last snapshot; its round's start is saved. */
+static void rewind_to_failure(Trainer *t)
+{
+    GanError keep = *t->err;
+    replay(t, t->calls - 1);
     if (t->failed_at.n) save_between_rounds(t, &t->failed_at);
     *t->err = keep;
+}
+
+static bool back_to(void *trainer, int64_t call)
+{
+    Trainer *t = trainer;
+    GanError keep = *t->err;
+    if (t->replay_to != call || t->calls != call) replay(t, call);
+    *t->err = keep;
+    return t->calls == call;
+}
+
+/* With the state before the call that failed. */
+static void look_at_failure(Trainer *t)
+{
+    int64_t n = t->calls;
+    t->called = calloc((size_t)n + 1, sizeof *t->called);
+    rewind_to_failure(t);
+    t->failed_round = -1;                                   /* its start has been saved */
+    t->failed_at.n = 0;
+    if (t->called && t->result->failed_fn >= 0 && t->o->hooks.failed) {
+        TrainerPast past = {t, n, t->called, back_to, t->snapshot.is_start};
+        t->o->hooks.failed(t->o->hooks.user, t->result->failed_fn, t->state, &past);
+    }
+    free(t->called);
+    t->called = NULL;
 }
 
 static GanStatus finish(Trainer *t, Flow flow)
 {
     GanStatus st = flow == FAILED ? t->err->status : GAN_OK;
-    if (flow == FAILED && t->failed_round >= 0) rewind_to_failure(t);
+    if (flow == FAILED && t->failed_round >= 0 && t->snapshot.bytes) look_at_failure(t);
     if (flow == GO_ON && !t->result->was_over) {
         t->result->path = the_end(t);
         st = save_at(t, &t->result->path, t->err);

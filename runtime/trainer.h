@@ -38,11 +38,21 @@ typedef struct TrainerResult {                              /* free with trainer
     char           checkpoint[4096];                        /* the last one written; "" if none */
 } TrainerResult;
 
+/* What a run has called, for who looks at why a call failed. It lives as long as the hook that is given it. */
+typedef struct TrainerPast {
+    void      *self;
+    int64_t    n;                                           /* calls since the oldest state that is kept; the last is the one that failed */
+    const int *fn;                                          /* the function of each */
+    bool     (*back)(void *self, int64_t call);             /* the state becomes what it was before that call; false: there is no memory for it */
+    bool       from_start;                                  /* the oldest state is the run's first one */
+} TrainerPast;
+
 typedef struct TrainerHooks {                               /* any may be NULL; `user` is handed back */
     void *user;
     void (*say)(void *user, const char *line);              /* a warning or a note for a person */
     bool (*next)(void *user);                               /* before each round; false ends the run there, without a save */
     bool (*round)(void *user);                              /* after each round; false ends the run as if interrupted, without a save */
+    void (*failed)(void *user, int fn, GanState *state, const TrainerPast *past);   /* the call of fn left numbers that are not finite: the state before it */
     /* Where a run can be gone on from that has this state: before each round, and each statement outside of rounds. */
     void (*place)(void *user, const TrainerPath *here, int64_t rounds);
     bool (*before)(void *user, const GanSchedule *n);       /* each statement that holds no others; false ends the run there, as if interrupted, between places */

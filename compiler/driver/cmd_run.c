@@ -1,18 +1,49 @@
-/* cmd_run.c - `gan run`: compiles in memory and trains; several games at a time with --seeds. */
+/* cmd_run.c - `gan run`: compiles in memory and trains; several games at a time with --seeds; as a page with --serve. */
 #include "compiler/debug/serve.h"
+#include "compiler/debug/watch.h"
 #include "compiler/driver/session.h"
 
-int cmd_run(const Options *o)
+#include <stdio.h>
+
+/* With somebody who looks at the game. What a comparison lacks to be looked at is no mistake: it is not printed. */
+static int run_watched(Session *s, FILE **said)
 {
-    if (!game_can_run(&o->run)) return EXIT_WRONG_USAGE;
-    if (o->served) return serve_run(o);
+    GanError err;
+    FILE    *nowhere = fopen("/dev/null", "w");
+    if (watch_state(s, &err)) return say_error(&s->o->run, &err);
+    *said = nowhere;
+    GameWatch *w = watch_open(s, game_say, &s->game);
+    *said = NULL;
+    if (nowhere) fclose(nowhere);
+    if (!w) return say_error(&s->o->run, (gan_error(&err, GAN_WORLD, "no memory to watch the game"), &err));
+    s->game.round = watch_round;
+    s->game.round_self = w;
+    int status = game_run(&s->game);
+    watch_close(w);
+    return status;
+}
+
+static bool can_watch(const Options *o)
+{
+    if (!o->watch_game || (o->run.seeds == 1 && !o->served)) return true;
+    fprintf(stderr, "gan: --watch-game looks at a single game, and not with --serve, which shows it\n");
+    return false;
+}
+
+int cmd_run(const Options *given)
+{
+    FILE   *said = NULL;
+    Options o = *given;
+    o.said = &said;
+    if (!game_can_run(&o.run) || !can_watch(&o)) return EXIT_WRONG_USAGE;
+    if (o.served) return serve_run(&o);
     Session s;
-    int     status = session_open(&s, o, o->run.operands[0]);
+    int     status = session_open(&s, &o, o.run.operands[0]);
     if (status == EXIT_DONE) {
         session_optimise(&s);
         status = session_start(&s);
     }
-    if (status == EXIT_DONE) status = game_run(&s.game);
+    if (status == EXIT_DONE) status = o.watch_game ? run_watched(&s, &said) : game_run(&s.game);
     session_close(&s);
     return status;
 }

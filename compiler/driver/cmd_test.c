@@ -25,10 +25,18 @@ static void count_expects(const char *path, const TrainerResult *r, Tally *t)
     t->failed++;
 }
 
+static void note_failure(void *session, int fn, GanState *state, const TrainerPast *past)
+{
+    Session *s = session;
+    nonfinite_explain(&s->game, fn, state, past);
+}
+
+static void say(void *session, const char *line) { say_line((void *)&((Session *)session)->o->run, line); }
+
 static int run_one(Session *s, const char *file, Tally *t)
 {
     TrainerOptions options = {.steps = s->o->run.steps, .watch_signals = true, .progress_fd = s->o->run.quiet || !isatty(STDERR_FILENO) ? -1 : STDERR_FILENO,
-                              .progress_terminal = true, .progress_colour = s->o->run.color, .hooks = {.user = (void *)&s->o->run, .say = say_line}};
+                              .progress_terminal = true, .progress_colour = s->o->run.color, .hooks = {.user = s, .say = say, .failed = note_failure}};
     TrainerResult  r;
     Interrupt      signals;
     GanError       err;
@@ -38,7 +46,7 @@ static int run_one(Session *s, const char *file, Tally *t)
     interrupt_end(&signals);
     if (st) {
         status = say_error(&s->o->run, &err);
-        if (r.failed_fn >= 0) nonfinite_explain(s, r.failed_fn, &s->game.state);
+        game_say_notes(&s->game);
     } else if (r.end == TRAINER_INTERRUPTED) status = r.interrupt;
     else {
         count_expects(file, &r, t);

@@ -83,7 +83,7 @@ static GanStatus compile(Session *s, const char *cpu, NativeVariant *v, Code *co
 {
     NestProgram nests;
     LlvmWanted  w = {.target.cpu = cpu, .prefix = v->prefix, .plan = s->o->plan, .open = NATIVE_OBJECTS, .team = team_new(0, false)};
-    if (!w.team) return gan_error(err, GAN_WORLD, "no threads");
+    if (!w.team) return gan_error(err, GAN_WORLD, "not enough memory for threads");
     v->level = cpu ? llvm_cpu_level(cpu) : 0;
     GanStatus st = llvm_objects(s->arena, s->lowered.ir, s->lowered.program, &w, &nests, &v->objects, err);
     team_free(w.team);

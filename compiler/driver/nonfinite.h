@@ -1,7 +1,6 @@
-/* nonfinite.h - where a NaN or an infinity was born. */
+/* nonfinite.h - what a command says of a call that left numbers that are not finite: where the first of them was born. */
 #pragma once
 #include "compiler/driver/session.h"
 
-/* Runs the update `fn` once more on a state of the session's program in the watching interpreter, and prints the first operation whose
- * result is not finite although its operands are: its source line, its name, its operands. The state is left as it was. */
-void nonfinite_explain(Session *s, int fn, const GanState *state);
+/* A game's `failed`, whose `self` is the session: the words of origin_notes() become its notes. */
+void nonfinite_explain(Game *g, int fn, GanState *state, const TrainerPast *past);

@@ -12,7 +12,7 @@ typedef struct Options {
     bool        shapes;                                     /* no flag: the command runs nothing (LowerOptions) */
     PlanOptions plan;
     int64_t serve;                                          /* the port of the page */
-    bool served;
+    bool served, watch_game;
     FILE *const *said;                                      /* where diagnostics go; NULL, or none there: stderr */
     const char *stage, *emit, *target, *target_cpu, *expression, *from;
 } Options;

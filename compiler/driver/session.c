@@ -35,6 +35,7 @@ int session_print(const Options *o, const Diags *diags)
     if (o->run.json_diagnostics) diags_print_json(diags, &out);
     else diags_print_text(diags, &out, o->run.color);
     fputs(text_str(&out), o->said && *o->said ? *o->said : stderr);
+    if (diags_of_world(diags)) return EXIT_RUN_FAILED;
     return diags_failed(diags) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
 }
 
@@ -61,7 +62,10 @@ static void begin(Session *s, const Options *o, const char *file)
 static void lower(Session *s, const SourceFile *source)
 {
     LowerOptions l = lower_options(s);
-    if (source) s->text = source->text;
+    if (source) {
+        s->file = source->name;
+        s->text = source->text;
+    }
     lower_program(s->arena, source, &l, s->diags, &s->lowered);
 }
 
@@ -148,8 +152,6 @@ static void code_not_kept(void *session, const GanError *why)
     if (!s->o->run.quiet) say_line((void *)&s->o->run, arena_printf(s->arena, "compiled code is not kept: %s; with --no-cache nothing is to be", gan_error_text(why, text)));
 }
 
-static void explain_failed(void *session, int fn, const GanState *state) { nonfinite_explain(session, fn, state); }
-
 int session_start(Session *s)
 {
     GanError        err;
@@ -157,7 +159,7 @@ int session_start(Session *s)
     Game           *g = &s->game;
     JitOptions      j = {.threads = (int)s->o->run.threads, .plan = s->o->plan, .cached = !s->o->no_cache, .say = code_not_kept, .self = s};
     if (!open_externs(s)) return EXIT_WRONG_PROGRAM;
-    *g = (Game){.o = &s->o->run, .arena = s->arena, .program = s->lowered.program, .self = s, .failed = explain_failed};
+    *g = (Game){.o = &s->o->run, .arena = s->arena, .program = s->lowered.program, .self = s, .failed = nonfinite_explain};
     GanStatus st = s->o->interp ? interp_engine_new(m, g->program, &g->engine, &err) : jit_engine_new(m, g->program, &j, &g->engine, &err);
     if (!st) st = state_new(g->program, s->o->run.seed, &g->state, &err);
     return st ? say_error(&s->o->run, &err) : EXIT_DONE;

@@ -12,6 +12,7 @@ typedef struct Session {
     Sources       *sources;
     Diags         *diags;
     const char    *folder;                                  /* of the program's file; NULL: here */
+    const char    *file;                                    /* its name, as messages say it; NULL: there is none */
     const char    *text;                                    /* of that file; NULL: there is none */
     LowerResult    lowered;                                 /* .ir, .program */
     Game           game;                                    /* after session_start: the program, an engine, a state */
@@ -20,7 +21,7 @@ typedef struct Session {
 /* Prints "FILE:LINE: update LOSS" on one line, whatever lines the loss is written on. */
 void session_print_statement(const Session *s, const GameLine *l);
 
-/* Prints diagnostics as the options ask for; EXIT_WRONG_PROGRAM if there was an error. */
+/* Prints diagnostics as the options ask for; EXIT_WRONG_PROGRAM if there was an error, EXIT_RUN_FAILED if one was of the world. */
 int  session_print(const Options *o, const Diags *diags);
 
 /* Reads and lowers `file` ("-": stdin; NULL: the library alone). On an error everything found is printed. Close the session in every case. */

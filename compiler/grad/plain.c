@@ -184,13 +184,22 @@ static void freeze(IrBuilder *b, int carried, int until, IrBlock *body)
     }
 }
 
+bool scan_draws(const IrNode *scan) { return draws_in(scan) > 0; }
+
+static void lift_draws(IrBuilder *b, Arena *scratch, const IrNode *scan, Vals *drawn)
+{
+    IrBuilder there = *b;
+    if (scan->block != b->block) there.block = scan->block, there.before = scan->next;
+    draw_scan(&there, scratch, scan->attr->n, scan->body[0], drawn);
+}
+
 const IrNode *plain_scan(IrBuilder *b, Arena *scratch, const IrNode *scan)
 {
-    bool draws = draws_in(scan) > 0;
+    bool draws = scan_draws(scan);
     if (!draws && scan->attr->until < 0) return scan;
     Copy c = {scratch, arena_array(scratch, IrVal *, b->m->next_id), NULL, 0};
     Vals drawn = {0};
-    if (draws) draw_scan(b, scratch, scan->attr->n, scan->body[0], &drawn);
+    if (draws) lift_draws(b, scratch, scan, &drawn);
     IrNode *plain = scan_given(&c, b, scan, scan->arg, drawn.v, drawn.n);
     if (scan->attr->until >= 0) {
         IrBuilder in = {.m = b->m, .block = plain->body[0], .span = b->span, .why = b->why};

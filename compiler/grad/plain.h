@@ -6,7 +6,9 @@
 #pragma once
 #include "compiler/ir/ir.h"
 
-/* The scan itself if it has neither draws nor `until`; else an equal one, appended, with operands carried, stacked, draws, closed-over. */
+bool scan_draws(const IrNode *scan);
+/* The scan itself if it has neither draws nor `until`; else an equal one, appended, with operands carried, stacked, draws, closed-over. Of a scan
+ * of another block, around the one at hand, the draws are lifted there: a number of theirs depends on the iterations around. */
 const IrNode *plain_scan(IrBuilder *b, Arena *scratch, const IrNode *scan);
 
 /* Takes nodes out of a body that no yield needs; externs stay. */

@@ -60,7 +60,7 @@ static CodeRange chosen_rows(Writer *w, const DataRecipe *r)
 static void add_data(Writer *w, const GanTensor *t, const DataRecipe *from)
 {
     ImageData   r = {.bytes = (int64_t)t->bytes, .elem = (int32_t)t->elem, .rank = t->rank};
-    ImageRecipe how = {.path = text_at(w, from->path), .name = text_at(w, from->name), .field = text_at(w, from->field), .symbols = text_at(w, from->symbols), .from = from->from, .to = from->to,
+    ImageRecipe how = {.path = text_at(w, from->path), .name = text_at(w, from->name), .field = text_at(w, from->field), .symbols = text_at(w, from->symbols), .header = text_at(w, from->by_name ? from->header : NULL), .from = from->from, .to = from->to,
                        .format = (int32_t)from->format, .relative = from->relative, .elem = (int32_t)from->elem, .rank = from->rank, .finite = from->finite,
                        .chosen = from->chosen, .column = from->column, .n_columns = from->n_columns, .n_cut = from->n_cut, .sum = {from->sum[0], from->sum[1]}, .step = {rows_of(w, IMAGE_DSTP), from->n_steps}, .row = chosen_rows(w, from),
                        .of = {rows_of(w, IMAGE_DNAM), from->n_of}};

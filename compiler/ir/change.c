@@ -49,6 +49,12 @@ static IrVal *map_get(const Map *map, IrVal *from)
 
 /* ---- removing and replacing ------------------------------------------------------------------------------------- */
 
+void ir_name_as(IrVal *to, const IrVal *from)
+{
+    if (!to->hint) to->hint = from->hint;
+    if (!to->called) to->called = from->called;
+}
+
 void ir_remove(IrNode *n)
 {
     *(n->prev ? &n->prev->next : &n->block->first) = n->next;
@@ -107,7 +113,7 @@ static IrBlock *copy_block(IrModule *m, Map *map, const IrBlock *from)
     IrBuilder inside = {.m = m, .block = to};
     for (int i = 0; i < from->n_params; i++) {
         IrVal *p = ir_block_param(m, to, from->param[i]->type);
-        p->hint = from->param[i]->hint;
+        ir_name_as(p, from->param[i]);
         map_put(map, from->param[i], p);
     }
     copy_nodes(&inside, map, from);
@@ -132,7 +138,7 @@ static IrNode *copy_node(IrBuilder *b, Map *map, const IrNode *n)
     b->why = n->why;
     IrNode *copy = n->n_bodies ? copy_with_bodies(b, map, n, args) : ir_like(b, n, args);
     for (int i = 0; i < n->n_results; i++) {
-        copy->result[i].hint = n->result[i].hint;
+        ir_name_as(&copy->result[i], &n->result[i]);
         map_put(map, &n->result[i], &copy->result[i]);
     }
     return copy;
@@ -182,7 +188,7 @@ static IrVal *close_value(Closer *c, IrVal *v)
         inside = copy_inside(c, v);
     } else {
         inside = ir_block_param(c->m, c->block, v->type);
-        inside->hint = v->hint;
+        ir_name_as(inside, v);
         array_push(c->m->arena, c->args, v);
     }
     map_put(&c->map, v, inside);
@@ -201,7 +207,7 @@ static void add_params(Closer *c, IrVal *const *outer, const IrBlock *like, int 
 {
     for (int i = from; i < like->n_params; i++) {
         IrVal *p = ir_block_param(c->m, c->block, like->param[i]->type);
-        p->hint = like->param[i]->hint;
+        ir_name_as(p, like->param[i]);
         map_put(&c->map, outer[i - from], p);
     }
 }

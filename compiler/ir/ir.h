@@ -110,7 +110,7 @@ typedef struct IrOpInfo {
 } IrOpInfo;
 extern const IrOpInfo ir_op_info[IR_OP_COUNT];
 
-typedef struct { uint32_t file, line, col; } IrSpan;        /* line 0: nowhere */
+typedef struct { uint32_t file, line, col, used; } IrSpan;  /* line 0: nowhere; used: of a place in the library, 1 + which of the module's places uses it; or 0 */
 typedef enum { IR_WHY_FORWARD, IR_WHY_ADJOINT, IR_WHY_TANGENT, IR_WHY_STABILISED, IR_WHY_JOINED } IrWhy;
 
 typedef struct IrNode  IrNode;
@@ -123,6 +123,7 @@ typedef struct IrVal {                                      /* one result of a n
     int      index;                                         /* which result, or which parameter */
     uint32_t id;                                            /* unique in the module, in order of creation */
     const char *hint;                                       /* a name for dumps, or NULL */
+    const char *called;                                     /* what the program calls it, or NULL: names inside of the library are none of the program's */
 } IrVal;
 
 struct IrNode {
@@ -173,7 +174,7 @@ typedef struct IrSlot {
     const struct IrFn *committed;                           /* by the function that did it last */
 } IrSlot;
 
-typedef struct { const char *name; int64_t extent; } IrAxis;
+typedef struct { const char *name; int64_t extent; const char *called; } IrAxis;      /* called: as the program calls the sample; the name may have a number, to be the only one */
 
 typedef struct IrModule {
     Arena *arena;                                           /* of the module and all it holds */
@@ -182,6 +183,7 @@ typedef struct IrModule {
     ARRAY(IrSlot)       slots;
     ARRAY(const char *) streams;
     ARRAY(const char *) files;                              /* names for IrSpan.file */
+    ARRAY(IrSpan)       places;                             /* for IrSpan.used */
     ARRAY(IrFn *)       fns;
     struct { const IrAttrs **at; unsigned n, room; } attrs; /* all that its nodes have, a table by content */
     NameTable axis_at, axis_last, slot_at, stream_at, fn_at;        /* from names to their numbers; axis_last: the last number given to a taken name */
@@ -320,6 +322,7 @@ IrAxes  ir_one_axis(int axis);
 
 /* ---- changing --------------------------------------------------------------------------------------------------- */
 
+void ir_name_as(IrVal *to, const IrVal *from);              /* by both of its names, where it has none */
 void ir_remove(IrNode *n);                                  /* unlinks it; nothing may use it any more */
 /* Every use in the function (bodies, commits, reports, yields), in one walk. */
 void ir_replace_by_map(IrFn *f, IrVal *const *to, uint32_t n);         /* to[id], where not NULL, takes the place of value id; chains are followed; ids from n on stay */

@@ -204,6 +204,7 @@ struct Fn {                                                 /* a graph: the sche
     IrBuilder  b;
     Env        env;
     bool       now;                                         /* it is run at once: what is computed while the program runs is not known in it */
+    ARRAY(const IrVal *) given;                             /* what stands there for values of other graphs */
     bool       shapes;                                      /* it is made for its shapes alone: a value of another graph stands for any of its type */
     IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
     ARRAY(IrVal *) known;                                   /* nodes of numbers known now, which derivatives are by */
@@ -346,6 +347,7 @@ struct Lower {
     ARRAY(struct { const char *name; int alternates; int arm; Span at; }) pictures;     /* and how many alternate blocks had begun, so that two of a name may be of one step */
     NameTable     picture_at;                               /* the last of the name */
     int           alternates;
+    ARRAY(const Bound *) doubled;                           /* places whose name was taken, which was said */
     ARRAY(GameLine)    lines;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;

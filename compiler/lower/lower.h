@@ -54,6 +54,7 @@ typedef struct LowerResult {
     GamePlayer *player;  int n_players;
     const char **net;    int n_nets;                        /* nets that it declares there */
     const char **model;  int n_models;                      /* implicit and prescribed models and distributions that the program declares at its top */
+    const char **compared;  int n_compared;                 /* comparisons with a name that it declares there */
     Span       *external_at;                                /* where each of program->external is declared */
     Lower      *lower;                                      /* for the calls below */
     int64_t     batch;                                      /* for lower_expression, of who calls it: what an E without a size draws; 0: it must be given */

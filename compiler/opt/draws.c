@@ -125,7 +125,7 @@ static IrVal *draw_with_dim(Walk *w, IrVal *v)
     IrInts dims = ir_dims_of(&v->type);
     IrType t = ir_type(v->type.elem, ir_axes_minus(v->type.axes, ir_one_axis(w->axis)), dims_after(w, &dims));
     IrVal *draw = &ir_leaf(&b, n->op, NULL, 0, n->attr, &t, 1)->result[0];
-    draw->hint = v->hint;
+    ir_name_as(draw, v);
     n->mark = ir_as_sample(&b, draw, w->axis);
     return draw;
 }
@@ -185,7 +185,12 @@ static IrVal *with_dim(Walk *w, IrBuilder *b, IrVal *v)
 {
     v = current(v);
     if (memo_of(w, v)->made) return memo_of(w, v)->made;
+    IrSpan span = b->span;
+    IrWhy  why = b->why;
+    if (v->def) b->span = v->def->span, b->why = v->def->why;       /* what is made is of the row that it stands for */
     IrVal *made = row_with_dim(w, b, v);
+    b->span = span;
+    b->why = why;
     memo_of(w, v)->made = made;
     return made;
 }
@@ -212,7 +217,7 @@ static void look_at(Walk *w, IrNode *n)
     if (n->op == IR_sum && over->n == 1 && n->arg[0]->type.axes.n > 1) v = replaced(w, n, over->id[0]);
     if (!v) return;
     w->changed = true;
-    if (v->def && !v->hint) v->hint = n->result->hint;
+    if (v->def) ir_name_as(v, n->result);
     n->mark = v;
 }
 

@@ -99,7 +99,7 @@ static void fuse_block(IrModule *m, Uses uses, IrBlock *block)
         for (int i = 0; i < n->n_args; i++) n->arg[i] = current(n->arg[i]);
         IrBuilder b = {.m = m, .block = block, .before = n, .span = n->span, .why = n->why};
         IrVal *v = fused(&b, uses, n);
-        if (v) v->hint = n->result->hint;
+        if (v) ir_name_as(v, n->result);
         n->mark = v;
         for (int i = 0; i < n->n_bodies; i++) fuse_block(m, uses, n->body[i]);
     }

@@ -132,7 +132,7 @@ static void join_block(const Joiner *j, IrBlock *block, IrVal **to)
         if (n->op != IR_add || n->result->id >= j->n_uses || j->uses[n->result->id] == 0) continue;
         IrVal *v = joined(j, n);
         if (!v) continue;
-        v->hint = n->result->hint;
+        ir_name_as(v, n->result);
         to[n->result->id] = v;
     }
 }

@@ -64,12 +64,13 @@ static void give_results(Scans *s, IrNode *a, const IrNode *b, const int *index_
     for (int i = 0; i < n; i++) results[i] = (IrVal){.def = a, .index = i, .id = s->m->next_id++};
     for (int i = 0; i < b->n_results; i++) {
         results[index_of[i]].type = b->result[i].type;
-        results[index_of[i]].hint = b->result[i].hint;
+        ir_name_as(&results[index_of[i]], &b->result[i]);
         s->to[b->result[i].id] = &results[index_of[i]];
     }
     for (int i = 0; i < a->n_results; i++) {
         results[i].type = a->result[i].type;
         results[i].hint = a->result[i].hint;
+        results[i].called = a->result[i].called;
         s->to[a->result[i].id] = &results[i];
     }
     a->result = results;

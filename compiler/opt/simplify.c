@@ -54,7 +54,7 @@ static bool simplify_node(IrModule *m, IrNode *n)
     IrBuilder b = {.m = m, .block = n->block, .before = n, .span = n->span, .why = n->why};
     IrVal *v = better(&b, n);
     if (!v) return false;
-    if (v->def && !v->hint) v->hint = n->result->hint;
+    if (v->def) ir_name_as(v, n->result);
     n->mark = v;
     return true;
 }

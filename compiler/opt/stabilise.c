@@ -234,7 +234,7 @@ IrVal *tree_best(Walk *w, IrVal *v)
     i->best = v; /* should the tree come to itself */
     i->best = i->local ? i->local : is_tree(w, v) ? find_best(w, v) : v;
     note_origin(w, i->best, v);
-    if (i->best != v && !i->best->hint) i->best->hint = v->hint;
+    if (i->best != v) ir_name_as(i->best, v);
     return i->best;
 }
 

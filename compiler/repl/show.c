@@ -130,6 +130,8 @@ static void add_summary(Text *out, const GanTensor *t)
     if (s.least < s.most && isfinite(s.most - s.least) && !cells_are_points(t)) add_histogram(out, t, &s);
 }
 
+bool show_has_picture(const GanTensor *t) { return cells_are_points(t) ? gan_tensor_count(t) > SHOW_FULL : cells_are_images(t); }
+
 void show_tensor(Text *out, const char *name, const GanTensor *t, const ShowStyle *style)
 {
     char    shape[120];
@@ -144,8 +146,9 @@ void show_tensor(Text *out, const char *name, const GanTensor *t, const ShowStyl
         add_summary(out, t);
     }
     text_add(out, "\n");
-    if (n > SHOW_FULL && cells_are_points(t)) cells_points(out, t, style);
-    else if (cells_are_images(t)) cells_images(out, t, style);
+    if (style->no_cells || !show_has_picture(t)) return;
+    if (cells_are_points(t)) cells_points(out, t, style);
+    else cells_images(out, t, style);
 }
 
 /* ---- a row of bars ----------------------------------------------------------------------------------------------- */

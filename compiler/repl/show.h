@@ -7,9 +7,12 @@
 typedef struct ShowStyle {
     int  width;                                             /* columns of the terminal */
     bool color, true_color;                                 /* colours at all; of 24 bits */
+    bool no_cells;                                          /* pictures are left to who asks: the terminal takes files */
 } ShowStyle;
 
 enum { SHOW_FULL = 64 };                                    /* elements that are shown in full */
+
+bool show_has_picture(const GanTensor *t);                  /* points or images that are worth one */
 
 /* A value under its name (NULL: none), with a newline. */
 void show_tensor(Text *out, const char *name, const GanTensor *t, const ShowStyle *style);

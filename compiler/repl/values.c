@@ -1,6 +1,7 @@
 /* values.c - the commands that look: values, pictures, texts of definitions, what was reported. */
 #include "compiler/repl/repl.h"
 
+#include "compiler/repl/kitty.h"
 #include "lang/syntax/parse.h"
 #include "runtime/command/outputs.h"
 #include "runtime/data/data.h"
@@ -8,7 +9,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { REPORTS_SHOWN = 20, MOST_DRAWS = 1000000 };
 
@@ -87,12 +90,28 @@ bool repl_evaluate(Repl *r, const char *expression, DebugValue *out)
     return !st;
 }
 
+/* As the file that :plot would write, in a terminal that takes one. */
+static void add_picture(Repl *r, Text *out, const GanTensor *t)
+{
+    const char *folder = getenv("TMPDIR");
+    char       *path = arena_printf(r->arena, "%s/gan-XXXXXX.png", folder && *folder ? folder : "/tmp");
+    DataColumn  field = {NULL, (GanTensor *)t};
+    int         fd = mkstemps(path, (int)strlen(".png"));
+    if (fd < 0) return;
+    if (outputs_write(&r->o->run, path, &field, 1, "") == EXIT_DONE) kitty_picture(out, path);
+    close(fd);
+    unlink(path);
+}
+
 void repl_look(Repl *r, const char *expression)
 {
     DebugValue v = {0};
     Text       t = text_in(r->arena);
     if (!repl_evaluate(r, expression, &v)) return;
-    for (int i = 0; i < v.n; i++) show_tensor(&t, v.n > 1 ? v.name[i] : NULL, v.value[i], &r->style);
+    for (int i = 0; i < v.n; i++) {
+        show_tensor(&t, v.n > 1 ? v.name[i] : NULL, v.value[i], &r->style);
+        if (r->style.no_cells && show_has_picture(v.value[i])) add_picture(r, &t, v.value[i]);
+    }
     fputs(text_str(&t), stdout);
     debug_value_free(&v);
 }

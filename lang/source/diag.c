@@ -127,6 +127,8 @@ Span diags_used_at(Diags *d, Span at)
     return before;
 }
 
+Span diags_use(const Diags *d) { return d->used_at; }
+
 void diag_label(Diag *d, const char *fmt, ...)
 {
     if (!d->arena) return;                                   /* the dummy */
@@ -154,9 +156,18 @@ void diag_hint(Diag *d, const char *fmt, ...)
     va_end(args);
 }
 
+void diag_of_world(Diag *d) { d->of_world = true; }
+
 bool     diags_failed(const Diags *d) { return d->count[DIAG_ERROR] > 0; }
 int      diags_count(const Diags *d, DiagSeverity s) { return d->count[s]; }
 Sources *diags_sources(const Diags *d) { return d->sources; }
+
+bool diags_of_world(const Diags *d)
+{
+    bool found = d->dummy.of_world;
+    for (int i = 0; i < d->n; i++) found = found || d->v[i]->of_world;
+    return found;
+}
 
 static int by_place(const void *x, const void *y)
 {

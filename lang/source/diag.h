@@ -41,6 +41,7 @@ typedef struct {                                             /* to read; written
     Span         at;
     const char  *text, *label, *hint;                        /* label, hint: or NULL */
     bool         by_library;                                 /* at is where the library was used */
+    bool         of_world;                                   /* not the program is wrong: memory ran out, a device failed */
     int          n_notes, order;
     DiagNote     notes[DIAG_NOTES];
 } Diag;
@@ -54,18 +55,22 @@ void  diag_label(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2,
 void  diag_note(Diag *d, Span at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void  diag_hint(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));   /* the last one given counts */
 
+void  diag_of_world(Diag *d);                                /* an error of which the program is not to blame: memory ran out, a device failed */
+
 Diag *diags_take(Diags *to, const Diag *d);                  /* one of another bag, with its notes */
 
 /* From now on a diagnostic in another file than `at`'s gets a note that it was used there. A mistake that shows inside a definition of the
  * library is one of the line that uses it: it is placed there, and the library's place is the note. SPAN_NONE: nothing of that. Returns the
  * place before. */
 Span diags_used_at(Diags *d, Span at);
+Span diags_use(const Diags *d);                              /* that place; SPAN_NONE */
 
 /* How a message quotes a value that is not known, as something about it was wrong: once an error has been said, a message with it in its text
  * says no more, and is dropped. */
 #define DIAG_UNKNOWN "\x1a\x01\x1a"
 
 bool     diags_failed(const Diags *d);                       /* was there an error? */
+bool     diags_of_world(const Diags *d);                     /* was there one of the world, of which others may be consequences? */
 int      diags_count(const Diags *d, DiagSeverity s);        /* all, also those not kept */
 Sources *diags_sources(const Diags *d);
 

@@ -367,7 +367,9 @@ static void report_dropped(Parser *p, Ast **s)
 
 static void check_dropped(Parser *p, AstList stmts, int i)
 {
-    if (begins_with_minus(stmts.v[i])) report_minus(p, &stmts.v[i], i > 0);
+    bool body = i > 0 && stmts.v[i]->kind == AST_BLOCK && stmts.v[i - 1]->kind == AST_BROKEN;
+    if (body) build_drop(p, &stmts.v[i]);                   /* of the line above, which could not be read without its { */
+    else if (begins_with_minus(stmts.v[i])) report_minus(p, &stmts.v[i], i > 0);
     else if (i + 1 < stmts.n && ast_is_expr(stmts.v[i + 1]) && begins_with_minus(stmts.v[i + 1])) report_minus(p, &stmts.v[i + 1], true);
     else report_dropped(p, &stmts.v[i]);
 }

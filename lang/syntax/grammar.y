@@ -4,6 +4,7 @@
  * where they do. Left of ~, = and := and in types the grammar reads expressions; build.c says what is not a pattern, a
  * target or a type. */
 %include {
+#include "base/bug.h"
 #include "lang/syntax/parser.h"
 
 #include <stdint.h>
@@ -23,7 +24,7 @@
 
 %syntax_error   { unexpected_token(p); }
 %parse_failure  { p->failed = p->stop = true; }
-%stack_overflow { p->failed = p->stop = true; }
+%stack_overflow { no_memory_left(0); }
 %parse_accept   { p->accepted = true; }
 
 /* Words inside statements are names everywhere else. */

@@ -5,6 +5,7 @@
  * parse_what_fits(), in whose tree a BROKEN stands for the statement (broken.c). Start at parse(). */
 #include "lang/syntax/parser.h"
 
+#include "base/bug.h"
 #include "grammar.h"
 
 #include <stdio.h>
@@ -65,12 +66,11 @@ static Ast *parse(Parser *p, int mode, Arena *a, const SourceFile *f, Diags *dia
     layout_init(&p->layout, a, f, diags);
     p->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     p->lemon = SyntaxAlloc(malloc, p);
-    if (p->lemon && p->c_locale) {
-        feed(p, (Token){mode, 0, 0});
-        while (step(p)) {}
-    }
-    if (p->lemon) SyntaxFree(p->lemon, free);
-    if (p->c_locale) freelocale(p->c_locale);
+    if (!p->lemon || !p->c_locale) no_memory_left(0);
+    feed(p, (Token){mode, 0, 0});
+    while (step(p)) {}
+    SyntaxFree(p->lemon, free);
+    freelocale(p->c_locale);
     return p->accepted ? p->result : NULL;
 }
 

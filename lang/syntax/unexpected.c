@@ -167,6 +167,16 @@ static int bracket_around(const Parser *p, Token t)
     return n ? l->open[n - 1].at.kind : 0;
 }
 
+/* Does the innermost bracket stand behind this letter, which is a name? */
+static bool opened_by(const Parser *p, Token t, char letter)
+{
+    const Layout *l = &p->layout;
+    int           n = l->n_open;
+    if (n > 0 && l->open[n - 1].at.begin == t.begin) n--;
+    uint32_t at = n ? l->open[n - 1].at.begin : 0;
+    return at > 0 && p->f->text[at - 1] == letter && (at == 1 || !(isalnum((unsigned char)p->f->text[at - 2]) || p->f->text[at - 2] == '_'));
+}
+
 static bool statement_is(const Parser *p, const char *word) { return text_is(p, p->layout.stmt_begin, word); }
 
 /* The sign by which another language's form is known. */
@@ -176,6 +186,8 @@ static const char *foreign_form(const Parser *p, Token t)
     bool touches = p->before.end == t.begin;
     if (t.kind == TK_IS && around == TK_LPAREN && statement_is(p, "for")) return "for;";
     if (t.kind == TK_IS && around == TK_LPAREN && token_is_name(before)) return "arg=";
+    if (t.kind == TK_TILDE && around == TK_LPAREN && opened_by(p, t, 'E')) return "E(";
+    if (t.kind == TK_AT && t.begin == p->layout.stmt_begin) return "@";
     if (t.kind == TK_ADDS) return "+=";
     if (t.kind == TK_PLUS && before == TK_PLUS) return "++";
     if (t.kind == TK_COLON && around == TK_LBRACK) return "x[:]";
@@ -205,7 +217,7 @@ static const char *hint_of_place(const Parser *p, Token t)
     const char *text = p->f->text;
     bool first = t.begin == p->layout.stmt_begin;
     if (first && t.kind == TK_DOT) return "a point and a name stand on the line of what they are a part of";
-    if (first && token_is_joint(t.kind)) return "to continue the line above, end that line with the operator";
+    if (first && token_is_joint(t.kind) && t.kind != TK_AT) return "to continue the line above, end that line with the operator";
     if (t.kind == TK_IS && accepts(p, TK_EQ) && !foreign_form(p, t)) return "== compares";
     if (t.kind == TK_DOTDOT || p->before.kind == TK_DOTDOT) return "outside of an index a range has both ends: 0..n";
     if (t.kind == TK_DOT && t.end < p->f->n && text[t.end] >= '0' && text[t.end] <= '9') return "a number starts with a digit: 0.5";

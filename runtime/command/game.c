@@ -34,7 +34,7 @@ static void end_turn(const Game *g)
 
 static const char *name_of(const Game *g) { return g->chorus ? g->name : ""; }
 
-static void say(void *game, const char *line)
+void game_say(void *game, const char *line)
 {
     const Game *g = game;
     size_t      n = strncmp(line, "warning: ", 9) ? 0 : 9;
@@ -58,13 +58,29 @@ int game_complain(Game *g, const GanError *err)
     return status;
 }
 
+void game_say_notes(const Game *g)
+{
+    for (int i = 0; i < g->notes.n; i++) {
+        const GameNote *n = &g->notes.v[i];
+        if (n->line) say_note_at(g->o, n->file, n->line, n->column, n->text);
+        else say_line((void *)g->o, n->text);
+        if (n->source && !g->o->json_diagnostics) say_source(n->line, n->column, n->source);
+    }
+}
+
+static void note_failure(void *game, int fn, GanState *state, const TrainerPast *past)
+{
+    Game *g = game;
+    if (g->failed) g->failed(g, fn, state, past);
+}
+
 static int say_failed(Game *g, const GanError *err, const TrainerResult *r)
 {
     take_turn(g);
     int status = complain(g, err);
-    if (r->failed_fn >= 0 && g->failed) g->failed(g->self, r->failed_fn, &g->state);
+    game_say_notes(g);
     end_turn(g);
-    if (r->checkpoint[0]) say(g, arena_printf(g->arena, "the last good state is in %s", r->checkpoint));
+    if (r->checkpoint[0]) game_say(g, arena_printf(g->arena, "the last good state is in %s", r->checkpoint));
     return status;
 }
 
@@ -146,6 +162,12 @@ static bool count_round(void *game)
     return true;
 }
 
+static bool tell_round(void *game)
+{
+    const Game *g = game;
+    return g->round(g->round_self);
+}
+
 int game_train(Game *g, const char *folder, TrainerResult *r)
 {
     bool           log_to_stdout = g->o->log && !strcmp(g->o->log, "-");
@@ -155,7 +177,8 @@ int game_train(Game *g, const char *folder, TrainerResult *r)
                         .seed = g->o->seed_given || g->chorus ? &seed : NULL,
                         .save_seconds = SAVE_SECONDS, .watch_signals = true, .progress_fd = g->o->quiet || g->chorus ? -1 : fd,
                         .progress_terminal = isatty(fd), .progress_colour = g->o->color && isatty(fd),
-                        .hooks = {.user = g, .say = say, .round = g->chorus && g->chorus->progress ? count_round : NULL}};
+                        .hooks = {.user = g, .say = game_say, .round = g->chorus && g->chorus->progress ? count_round : g->round ? tell_round : NULL,
+                                  .failed = note_failure}};
     GanError  err;
     if (trainer_run(g->program, &g->engine, &g->state, &t, r, &err)) return say_failed(g, &err, r);
     if (r->end == TRAINER_INTERRUPTED) return r->interrupt;
@@ -168,7 +191,7 @@ static int train(Game *g, const char *folder)
     TrainerResult r;
     int           status = game_train(g, folder, &r);
     if (r.end == TRAINER_INTERRUPTED && status != 128 + SIGPIPE)
-        say(g, arena_printf(g->arena, "interrupted at step %lld%s; report in %s/report.html", (long long)r.rounds, game_way_on(g), folder));
+        game_say(g, arena_printf(g->arena, "interrupted at step %lld%s; report in %s/report.html", (long long)r.rounds, game_way_on(g), folder));
     trainer_result_free(&r);
     return status;
 }
@@ -221,6 +244,16 @@ static const char *several_games(const Game *g, const char *folder)
     return arena_printf(g->arena, "; it holds several games: --out %s/seed-%llu takes the first of them", folder, (unsigned long long)seed);
 }
 
+/* The folder of the only run of this program that --out has put somewhere else; NULL: there is none. False, after saying so: there are several. */
+static bool run_elsewhere(const Game *g, const char **run)
+{
+    const char *which;
+    int         n = runfolder_elsewhere(g, &which);
+    *run = n == 1 ? which : NULL;
+    if (n > 1) say_wrong(g->o, "no checkpoint in %s/checkpoints, and several runs of this program elsewhere: %s; --out says which", game_folder(g), which);
+    return n <= 1;
+}
+
 int game_load(Game *g, bool trained, bool *found)
 {
     GanError  err;
@@ -234,7 +267,10 @@ int game_load(Game *g, bool trained, bool *found)
         snprintf(path, sizeof path, "%s", g->o->checkpoint);
         st = safetensors_read(path, false, &f, &err);
     } else if (trained) {
+        const char *elsewhere = NULL;
         st = checkpoint_newest(folder, &(CheckpointSearch){0}, &f, path, &err);
+        if (!st && !f && !g->o->out && !run_elsewhere(g, &elsewhere)) return EXIT_WRONG_PROGRAM;
+        if (elsewhere) st = checkpoint_newest(arena_printf(g->arena, "%s/checkpoints", elsewhere), &(CheckpointSearch){0}, &f, path, &err);
         if (!st && f) say_line((void *)g->o, arena_printf(g->arena, "weights from %s", path));
         if (!st && !f && g->o->out) return say_wrong(g->o, "no checkpoint in %s%s", folder, several_games(g, run));
         if (!st && !f) say_line((void *)g->o, arena_printf(g->arena, "no checkpoint in %s; weights are untrained (--out DIR takes those of a run there, --checkpoint FILE others)%s",

@@ -2,6 +2,7 @@
  *
  * What is wrong is printed here, on stderr; functions return exit statuses. */
 #pragma once
+#include "base/array.h"
 #include "base/text.h"
 #include "runtime/command/options.h"
 #include "runtime/command/say.h"
@@ -18,6 +19,12 @@ typedef struct GameChorus {                                 /* games that run at
     _Atomic int64_t rounds;                                 /* that they have done */
 } GameChorus;
 
+typedef struct GameNote {                                   /* on a run that failed */
+    const char *file;
+    uint32_t    line, column;                               /* line 0: at no place */
+    const char *text, *source;                              /* source: the line itself; NULL: it is not shown */
+} GameNote;
+
 typedef struct Game {
     const RunOptions *o;
     Arena            *arena;                                /* of names and texts */
@@ -25,7 +32,10 @@ typedef struct Game {
     GanEngine         engine;
     GanState          state;                                /* of state_new; game_run makes others for more seeds */
     void             *self;                                 /* for failed() */
-    void            (*failed)(void *self, int fn, const GanState *state);      /* more words on an update with numbers that are not finite; NULL */
+    void            (*failed)(struct Game *g, int fn, GanState *state, const TrainerPast *past);     /* notes on a call that left numbers that are not finite; NULL */
+    ARRAY(GameNote)   notes;
+    bool           (*round)(void *self);                    /* after each round, with round_self; NULL. Of a single game */
+    void            *round_self;
     GameChorus       *chorus;                               /* NULL: it is the only game; else what it prints are whole lines that begin with */
     const char       *name;                                 /* "seed 3: " */
     const char       *start;                                /* the file of --checkpoint, wherever it has moved; NULL: none */
@@ -42,7 +52,9 @@ int game_run(Game *g);
 /* One game, from a fresh state, into `folder`: says what there is to say and gives its exit status. *r is to be freed. Between
  * interrupt_begin and interrupt_end. */
 int game_train(Game *g, const char *folder, TrainerResult *r);
+void game_say(void *game, const char *line);                /* a note, or a "warning: ...", in its turn */
 int game_complain(Game *g, const GanError *err);            /* say_error, in its turn */
+void game_say_notes(const Game *g);
 
 /* "; `gan run ring.gan --resume` goes on", with the words of this command line. */
 const char *game_way_on(const Game *g);

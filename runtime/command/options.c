@@ -151,7 +151,7 @@ static bool add_pair(const OptionTable *t, const OptionRow *f, OptionPairs *pair
         return false;
     }
     char *name = strndup(text, (size_t)(eq - text));
-    if (!name) no_memory_left();
+    if (!name) no_memory_left((size_t)(eq - text) + 1);
     pairs->v[pairs->n++] = (OptionPair){name, eq + 1};
     return true;
 }
@@ -278,7 +278,7 @@ static bool asks(const char *word, const char *flag, char letter)
 static void *for_each_word(int argc, size_t bytes)
 {
     void *p = calloc((size_t)argc + 1, bytes);
-    if (!p) no_memory_left();
+    if (!p) no_memory_left(((size_t)argc + 1) * bytes);
     return p;
 }
 

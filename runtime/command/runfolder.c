@@ -158,3 +158,51 @@ int runfolder_can_resume(const Game *g, const char *folder)
         return refuse(g, folder, "games with other seeds, the first %" PRIu64 ": --seed with that one goes on with them", seed);
     return EXIT_DONE;
 }
+
+/* ---- runs elsewhere ---------------------------------------------------------------------------------------------- */
+
+static bool of_program(void *game, const SafeFile *f)
+{
+    const char *source = safetensors_meta(f, "source");
+    return source && !strcmp(source, ((const Game *)game)->program->source_hash);
+}
+
+static bool has_checkpoint(const Game *g, const char *run)
+{
+    GanError         err;
+    char             path[FILE_PATH_MAX];
+    SafeFile        *f = NULL;
+    CheckpointSearch search = {.takes = of_program, .arg = (void *)g};
+    return has_lock(g, run) && checkpoint_newest(arena_printf(g->arena, "%s/checkpoints", run), &search, &f, path, &err) == GAN_OK && f && (safetensors_free(f), true);
+}
+
+static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Those of the folder, ".", or "runs"; in the order of their names. */
+static void runs_in(const Game *g, const char *folder, int *n, Text *which)
+{
+    enum { MOST = 1000 };
+    const char   **name = arena_array(g->arena, const char *, MOST);
+    int            entries = 0;
+    DIR           *d = opendir(folder);
+    const char    *before = !strcmp(folder, ".") ? "" : arena_printf(g->arena, "%s/", folder);
+    for (struct dirent *e; d && entries < MOST && (e = readdir(d));)
+        if (*e->d_name != '.') name[entries++] = arena_printf(g->arena, "%s%s", before, e->d_name);
+    if (d) closedir(d);
+    qsort(name, (size_t)entries, sizeof *name, by_text);
+    for (int i = 0; i < entries; i++) {
+        if (!has_checkpoint(g, name[i])) continue;
+        text_printf(which, "%s%s", *n ? ", " : "", name[i]);
+        ++*n;
+    }
+}
+
+int runfolder_elsewhere(const Game *g, const char **which)
+{
+    Text t = text_in(g->arena);
+    int  n = 0;
+    runs_in(g, ".", &n, &t);
+    runs_in(g, "runs", &n, &t);
+    *which = n ? text_str(&t) : "";
+    return n;
+}

@@ -9,4 +9,7 @@ int runfolder_make_room(Game *g, const char *folder);
 /* Of a run that goes on: a folder of one game is not gone on with as one of several, nor the other way round. An exit status. */
 int runfolder_can_resume(const Game *g, const char *folder);
 
+/* Runs of this very program that lie beside the current folder's files or in runs/, as --out has put them: how many, and which, "a, b". */
+int runfolder_elsewhere(const Game *g, const char **which);
+
 bool runfolder_has_seeds(const Game *g, const char *folder, uint64_t *seed);     /* it is of several games, whose least seed this is */

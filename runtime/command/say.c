@@ -80,6 +80,18 @@ void say_note_at(const RunOptions *o, const char *file, uint32_t line, uint32_t 
     print_error(o, &note, "note");
 }
 
+/* Columns count code points; a tab of the line is one of the row below it, too. */
+void say_source(uint32_t line, uint32_t column, const char *text)
+{
+    fprintf(stderr, "%5u | %s\n      | ", line, GAN_SHOWN(text));
+    for (; *text && column > 1; text++)
+        if (((unsigned char)*text & 0xC0) != 0x80) {
+            fputc(*text == '\t' ? '\t' : ' ', stderr);
+            column--;
+        }
+    fputs("^\n", stderr);
+}
+
 void say_line(void *options, const char *line)
 {
     const RunOptions *o = options;

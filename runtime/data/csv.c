@@ -30,6 +30,8 @@ typedef struct Table {
     int64_t     words;                                      /* cells of the first row that are no numbers */
     int64_t     word_line, word_column;                     /* the first of them, */
     char        word[40];                                   /* and what it says */
+    char       *names;                                      /* the cells of the first row, one a line */
+    size_t      n_names, names_cap;
 } Table;
 
 /* ---- a cell ----------------------------------------------------------------------------------------------------- */
@@ -106,6 +108,24 @@ static void remember_word(Table *t, const char *cell)
     strncpy(t->word, cell, sizeof t->word - 1);
 }
 
+static void remember_name(Table *t, const char *cell)
+{
+    size_t n = strlen(cell) + 1;
+    if (t->n_names + n > t->names_cap) {
+        size_t cap = 2 * t->names_cap + n + 256;
+        char  *s = realloc(t->names, cap);
+        if (!s) {
+            t->status = gan_error_in(t->err, GAN_WORLD, t->path, "not enough memory for its header");
+            return;
+        }
+        t->names = s;
+        t->names_cap = cap;
+    }
+    for (size_t i = 0; i + 1 < n; i++) t->names[t->n_names + i] = cell[i] == '\n' ? ' ' : cell[i];
+    t->names[t->n_names + n - 1] = '\n';
+    t->n_names += n;
+}
+
 static void cell_done(void *text, size_t n, void *arg)
 {
     Table *t = arg;
@@ -114,6 +134,7 @@ static void cell_done(void *text, size_t n, void *arg)
     t->column++;
     bool  whole = text && !memchr(text, 0, n);
     char *cell = whole ? trim(text) : (char[]){0};
+    if (!t->columns) remember_name(t, cell);
     if (whole && number_in(cell, &x)) push(t, x);
     else if (t->columns) not_a_number(t, cell, t->line, t->column);
     else remember_word(t, cell);
@@ -122,7 +143,9 @@ static void cell_done(void *text, size_t n, void *arg)
 static void first_row_done(Table *t)
 {
     t->columns = t->column;
-    if (t->header == DATA_HEADER_YES || (t->header == DATA_HEADER_AUTO && t->words == t->columns)) t->n = 0;
+    bool header = t->header == DATA_HEADER_YES || (t->header == DATA_HEADER_AUTO && t->words == t->columns);
+    if (!header || t->words != t->columns) t->n_names = 0;
+    if (header) t->n = 0;
     else if (t->words) not_a_number(t, t->word, t->word_line, t->word_column);
     else t->rows++;
 }
@@ -224,18 +247,39 @@ static GanStatus read_in_c(Table *t, Stream *s)
     return status;
 }
 
-GanStatus data_read_csv(const char *path, DataHeader header, GanTensor **out, GanError *err)
+/* The caller's to free; NULL: no names, or no memory for them. */
+static char *names_of(Table *t)
+{
+    if (!t->n_names) return NULL;
+    t->names[t->n_names - 1] = 0;
+    char *s = t->names;
+    t->names = NULL;
+    return s;
+}
+
+GanStatus data_read_csv_named(const char *path, DataHeader header, GanTensor **out, char **names, GanError *err)
 {
     Table  t = {.path = path, .err = err, .header = header, .line = 1};
     Stream s;
     *out = NULL;
+    *names = NULL;
     GanStatus status = stream_open(&s, path, err);
     if (status) return status;
     status = read_in_c(&t, &s);
     stream_close(&s);
     if (!status) status = gan_tensor_new(GAN_F64, 2, (int64_t[]){t.rows, t.columns}, out, err);
     if (!status) memcpy((*out)->data, t.value, (*out)->bytes);
+    if (!status) *names = names_of(&t);
     free(t.value);
+    free(t.names);
+    return status;
+}
+
+GanStatus data_read_csv(const char *path, DataHeader header, GanTensor **out, GanError *err)
+{
+    char     *names;
+    GanStatus status = data_read_csv_named(path, header, out, &names, err);
+    free(names);
     return status;
 }
 

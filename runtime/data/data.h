@@ -29,6 +29,8 @@ typedef enum DataHeader {
  * blanks around them; nan, inf and -inf are numbers. Another cell, or a row of another length, is an error at its row (a
  * line of the file) and column (a cell), both from 1. Numbers are read in the C locale's form (LC_NUMERIC must be "C"). */
 GanStatus data_read_csv(const char *path, DataHeader header, GanTensor **out, GanError *err);
+/* The same, and the names in its header, one a line, for the caller to free; *names is NULL where there is no header, or one with numbers in it. */
+GanStatus data_read_csv_named(const char *path, DataHeader header, GanTensor **out, char **names, GanError *err);
 
 /* One row per index of the first dim, the rest flattened; a rank-0 tensor is one cell. Numbers read back the same.
  * `names` (one per column) makes a header line; NULL: none. */

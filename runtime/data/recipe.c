@@ -12,24 +12,26 @@
 
 /* ---- steps ---------------------------------------------------------------------------------------------------------- */
 
-GanStatus data_read(DataFormat format, const char *path, GanTensor **out, GanError *err)
+GanStatus data_read(DataFormat format, const char *path, GanTensor **out, char **names, GanError *err)
 {
+    *names = NULL;
     switch (format) {
-    case DATA_CSV: return data_read_csv(path, DATA_HEADER_AUTO, out, err);
-    case DATA_CSV_NAMED: return data_read_csv(path, DATA_HEADER_YES, out, err);
+    case DATA_CSV: return data_read_csv_named(path, DATA_HEADER_AUTO, out, names, err);
+    case DATA_CSV_NAMED: return data_read_csv_named(path, DATA_HEADER_YES, out, names, err);
     case DATA_CSV_BARE: return data_read_csv(path, DATA_HEADER_NO, out, err);
     default: break;
     }
     return format == DATA_NPY ? data_read_npy(path, out, err) : data_read_idx(path, out, err);
 }
 
-static GanStatus read_file(const DataRecipe *r, const char *path, GanTensor **out, GanError *err)
+static GanStatus read_file(const DataRecipe *r, const char *path, GanTensor **out, char **names, GanError *err)
 {
+    *names = NULL;
     switch (r->format) {
     case DATA_BYTES: return data_read_text(path, TEXT_BYTES, NULL, r->dim[1] - 1, out, err);
     case DATA_CHARS: return data_read_text(path, TEXT_CHARS, r->symbols, r->dim[1] - 1, out, err);
     case DATA_WORDS: return data_read_text(path, TEXT_WORDS, r->symbols, r->dim[1] - 1, out, err);
-    default: return data_read(r->format, path, out, err);
+    default: return data_read(r->format, path, out, names, err);
     }
 }
 
@@ -200,7 +202,7 @@ static bool same_names(const DataRecipe *a, const DataRecipe *b)
 
 bool data_same_recipe(const DataRecipe *a, const DataRecipe *b)
 {
-    bool same = data_same_file(a, b) && same_names(a, b) && a->elem == b->elem && a->rank == b->rank &&
+    bool same = data_same_file(a, b) && same_names(a, b) && a->by_name == b->by_name && a->elem == b->elem && a->rank == b->rank &&
                 !memcmp(a->dim, b->dim, sizeof a->dim[0] * (size_t)a->rank) && a->finite == b->finite && same_rows(a, b) &&
                 a->n_steps == b->n_steps;
     for (int i = 0; same && i < a->n_steps; i++) same = same_step(&a->step[i], &b->step[i]);
@@ -262,7 +264,7 @@ bool data_makes(const DataRecipe *r, GanElem elem, int rank, const int64_t *dim)
     size_t bytes;
     GanElem e = r->elem;
     bool known = r->format > DATA_NONE && r->format < DATA_FORMATS && r->path && is_elem(e) && !gan_tensor_size(e, r->rank, r->dim, &count, &bytes, NULL);
-    bool fits = known && r->n_cut >= 0 && r->n_cut < GAN_MAX_RANK && text_fits(r) && row_fits(r, rank, dim) && (rank ? rows_fit(r, dim[0]) : !r->n_rows);
+    bool fits = known && (!r->by_name || r->header) && r->n_cut >= 0 && r->n_cut < GAN_MAX_RANK && text_fits(r) && row_fits(r, rank, dim) && (rank ? rows_fit(r, dim[0]) : !r->n_rows);
     for (int i = 0; fits && i < r->n_steps; i++) fits = step_fits(&r->step[i], rank, &e);
     return fits && e == elem;
 }
@@ -329,8 +331,54 @@ static GanStatus copy_of(const GanTensor *t, GanTensor **out, GanError *err)
     return s;
 }
 
-/* Of a file that has been read, and stays. */
-static GanStatus make_of(const DataRecipe *r, const GanTensor *file, const char *path, GanTensor **out, GanError *err)
+int64_t data_column(const char *names, const char *name, size_t n)
+{
+    int64_t at = 0;
+    for (const char *s = names; s; at++) {
+        const char *end = strchr(s, '\n');
+        if ((end ? (size_t)(end - s) : strlen(s)) == n && !memcmp(s, name, n)) return at;
+        s = end ? end + 1 : NULL;
+    }
+    return -1;
+}
+
+/* "height, weight" */
+static const char *shown_names(const char *names, char text[GAN_ERROR_TEXT])
+{
+    char   raw[GAN_ERROR_TEXT / 2];
+    size_t n = 0;
+    for (const char *s = names; *s && n + 3 < sizeof raw; s++) {
+        if (*s == '\n') raw[n++] = ',', raw[n++] = ' ';
+        else raw[n++] = *s;
+    }
+    raw[n] = 0;
+    return gan_shown(raw, text);
+}
+
+/* The columns of a file that are called `names`, in the order of the recipe's. */
+static GanStatus in_order(const DataRecipe *r, const GanTensor *file, const char *names, GanTensor **out, GanError *err)
+{
+    char    has[GAN_ERROR_TEXT], wants[GAN_ERROR_TEXT];
+    int64_t columns = file->rank == 2 ? file->dim[1] : 0, k = 0;
+    if (!names) return gan_error(err, GAN_WRONG, "it has no header, and the program goes by the names of its columns: %.200s", shown_names(r->header, wants));
+    GanStatus s = gan_tensor_new(file->elem, file->rank, file->dim, out, err);
+    if (s) return s;
+    size_t one = gan_elem_bytes(file->elem);
+    bool same = true;
+    for (const char *name = r->header; name && same; k++) {
+        const char *end = strchr(name, '\n');
+        int64_t at = data_column(names, name, end ? (size_t)(end - name) : strlen(name));
+        same = at >= 0 && k < columns;
+        for (int64_t i = 0; same && i < file->dim[0]; i++)
+            memcpy((char *)(*out)->data + one * (size_t)(i * columns + k), (const char *)file->data + one * (size_t)(i * columns + at), one);
+        name = end ? end + 1 : NULL;
+    }
+    if (same && k == columns) return GAN_OK;
+    return gan_error(err, GAN_WRONG, "its columns are called %.200s, and those that the program was compiled with %.200s", shown_names(names, has), shown_names(r->header, wants));
+}
+
+/* Of a file that has been read, and stays, with its columns in the recipe's order. */
+static GanStatus make_of_columns(const DataRecipe *r, const GanTensor *file, const char *path, GanTensor **out, GanError *err)
 {
     GanStatus s = as_compiled(r, file, path, err);
     if (s) return s;
@@ -358,6 +406,16 @@ static GanStatus make_of(const DataRecipe *r, const GanTensor *file, const char 
     return in_file(err, s, path);
 }
 
+static GanStatus make_of(const DataRecipe *r, const GanTensor *file, const char *names, const char *path, GanTensor **out, GanError *err)
+{
+    GanTensor *ordered = NULL;
+    if (!r->by_name || (names && !strcmp(names, r->header))) return make_of_columns(r, file, path, out, err);
+    GanStatus s = in_order(r, file, names, &ordered, err);
+    s = s ? in_file(err, s, path) : make_of_columns(r, ordered, path, out, err);
+    gan_tensor_free(ordered);
+    return s;
+}
+
 /* Where the recipe's file is; the caller's to free. */
 static char *path_of(const DataRecipe *r, const char *folder, const char *instead)
 {
@@ -373,12 +431,13 @@ static char *path_of(const DataRecipe *r, const char *folder, const char *instea
 static GanStatus follow_file(const DataRecipe *r, int n, const char *folder, const char *const *instead, GanTensor **out, GanError *err)
 {
     GanTensor *file = NULL;
-    char *path = path_of(r, folder, instead[0]);
+    char *names = NULL, *path = path_of(r, folder, instead[0]);
     if (!path) return gan_error(err, GAN_WORLD, "not enough memory for the name of a file");
-    GanStatus s = read_file(r, path, &file, err);
+    GanStatus s = read_file(r, path, &file, &names, err);
     for (int i = 0; i < n && !s; i++)
-        if (data_same_file(&r[i], r) && same_text(instead[i], instead[0])) s = make_of(&r[i], file, path, &out[i], err);
+        if (data_same_file(&r[i], r) && same_text(instead[i], instead[0])) s = make_of(&r[i], file, names, path, &out[i], err);
     gan_tensor_free(file);
+    free(names);
     free(path);
     return s;
 }

@@ -36,6 +36,8 @@ typedef struct DataRecipe {
     DataFormat      format;
     bool            relative;                               /* the path begins at the folder of the program's source */
     const char     *path;                                   /* as the program says it */
+    const char     *header;                                 /* names of the columns in the file, one a line, where it has a header of them and the program was compiled; else NULL */
+    bool            by_name;                                /* the program goes by these: columns of another file are put into their order */
     const char     *symbols;                                /* of CHARS and WORDS: the alphabet or vocabulary; else NULL */
     const char     *name, *field;                           /* of the data declared; NULL: none */
     const DataCalled *of;   int n_of;                       /* of those that they were made from: --data of one says where all have their file */
@@ -58,7 +60,7 @@ typedef struct DataChoice { const char *name, *path; } DataChoice;
 
 /* ---- steps; `of` says which rows of the file t's are, for messages; NULL: the same ones ------------------------------ */
 
-GanStatus data_read(DataFormat format, const char *path, GanTensor **out, GanError *err);     /* of any that is no text */
+GanStatus data_read(DataFormat format, const char *path, GanTensor **out, char **names, GanError *err);     /* of any that is no text; *names: data_read_csv_named */
 GanTensor data_rows(const GanTensor *t, int64_t from, int64_t to);                 /* a view */
 GanStatus data_pick(const GanTensor *t, const int64_t *row, int64_t n, GanTensor **out, GanError *err);     /* rows row[0] to row[n - 1], which t has */
 GanStatus data_cut(const GanTensor *t, const DataRecipe *r, GanTensor **out, GanError *err);     /* r's columns of a table that has them */
@@ -78,6 +80,9 @@ char     *data_called(const DataRecipe *r, char text[GAN_ERROR_TEXT]);
 
 /* The row of the file that row i of what is made of it was. */
 int64_t   data_row(const DataRecipe *r, int64_t i);
+
+/* The place of a name of n bytes among names, one a line; -1: it is none. */
+int64_t   data_column(const char *names, const char *name, size_t n);
 
 /* ---- recipes -------------------------------------------------------------------------------------------------------- */
 

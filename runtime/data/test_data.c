@@ -529,7 +529,7 @@ Test(data, recipes_of_chosen_rows)
     r.chosen = true;
     expect_error("no sum", data_follow(&r, folder, NULL, &t, &err), GAN_WRONG, &err, "d.csv: it holds other numbers than when the program was compiled");
     GanTensor *file;
-    cr_assert(!data_read(DATA_CSV, in_folder(folder, "d.csv"), &file, &err));
+    cr_assert(!data_read(DATA_CSV, in_folder(folder, "d.csv"), &file, &(char *){NULL}, &err));
     data_sum(file, r.sum);
     gan_tensor_free(file);
     cr_assert(!data_follow(&r, folder, NULL, &t, &err));
@@ -555,7 +555,7 @@ Test(data, headers)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         GanTensor *t;
         put_text(folder, "d.csv", cases[i].text);
-        GanStatus s = data_read(cases[i].format, in_folder(folder, "d.csv"), &t, &err);
+        GanStatus s = data_read(cases[i].format, in_folder(folder, "d.csv"), &t, &(char *){NULL}, &err);
         expect_error(cases[i].text, s, cases[i].error ? GAN_WRONG : GAN_OK, &err, cases[i].error);
         if (s) continue;
         cr_expect_str_eq(gan_tensor_text(t, text, sizeof text), cases[i].type, "%s", cases[i].text);

@@ -75,6 +75,12 @@ def on_a_terminal(args, columns, **environment):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sent.decode()
 
 
+def build_fails_once(d):
+    """d/fails.so: preloaded, it makes one allocation of a program fail (fails_once.c)."""
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fails_once.c")
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", source, "-o", f"{d}/fails.so"], check=True)
+
+
 def folder():
     return tempfile.TemporaryDirectory(prefix="gan-test-")
 

@@ -7,7 +7,7 @@ import resource
 import shutil
 import subprocess
 
-from harness import SANITIZED, folder, gan, run_tests, without_time
+from harness import SANITIZED, build_fails_once, folder, gan, run_tests, without_time
 
 PROGRAM = """
 import nn, optim
@@ -19,33 +19,13 @@ alternate 20 steps, batch 16 {
 }
 """
 
-FAILS_ONCE = """
-#include <errno.h>
-#include <stdlib.h>
-extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
-static long n, at = -2;
-static int fails(void)
-{
-    if (at == -2) {
-        char *e = getenv("FAIL_AT");
-        at = e ? atol(e) : -1;
-    }
-    return ++n == at;
-}
-void *malloc(size_t s) { return fails() ? errno = ENOMEM, (void *)0 : __libc_malloc(s); }
-void *calloc(size_t a, size_t s) { return fails() ? errno = ENOMEM, (void *)0 : __libc_calloc(a, s); }
-void *realloc(void *p, size_t s) { return fails() ? errno = ENOMEM, (void *)0 : __libc_realloc(p, s); }
-"""
-
 WRONG_WORDS = "damaged", "stands twice", "not what was written", "internal error", "no JSON", "no checksum", "another program"
 
 
 def build(d):
     with open(f"{d}/p.gan", "w") as f:
         f.write(PROGRAM)
-    with open(f"{d}/fails.c", "w") as f:
-        f.write(FAILS_ONCE)
-    subprocess.run(["cc", "-shared", "-fPIC", "fails.c", "-o", "fails.so"], cwd=d, check=True)
+    build_fails_once(d)
     r = gan("build", "p.gan", "-o", "p", cwd=d, timeout=120)
     assert r.status == 0, r
 

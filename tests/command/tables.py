@@ -290,6 +290,28 @@ def test_a_row_is_chosen_by_its_own_file():
             assert "more.csv: it holds other numbers" in program("./p", "train", "--out", name, "--data", f"{name}=more.csv", cwd=d, status=1).stderr
 
 
+def test_columns_by_name():
+    """Columns in another order are the same data, also of a native program's other file; other names are none."""
+    with folder() as d:
+        write(d, "p.gan", 'data e: (weight: real, height: real) = csv("e.csv") |> drop(1)\nreport weight = E[r ~ e : all] r.weight\nreport height = E[r ~ e : all] r.height\n')
+        files = {"e.csv": "height,weight\n0,0\n180,80\n160,60\n", "same.csv": "weight, height\n1,1\n80,180\n60,160\n", "other.csv": "w,height\n0,0\n80,180\n60,160\n",
+                 "bare.csv": "0,0\n180,80\n160,60\n", "wide.csv": "height,weight,age\n0,0,0\n180,80,1\n160,60,1\n"}
+        for name, text in files.items():
+            write(d, name, text)
+        assert gan("build", "p.gan", "-o", "p", cwd=d).status == 0
+        for name, said in (("e.csv", None), ("same.csv", None), ("other.csv", "other.csv: its columns are called w, height, and those that the program was compiled with height, weight"),
+                           ("bare.csv", "bare.csv: it has no header, and the program goes by the names of its columns: height, weight"), ("wide.csv", "wide.csv: its columns are called height, weight, age")):
+            if said:
+                assert said in program("./p", "train", "--out", "n", "--data", f"e={name}", cwd=d, status=1).stderr
+                continue
+            write(d, "q.gan", open(f"{d}/p.gan").read().replace("e.csv", name))
+            assert gan("run", "q.gan", "--out", f"q{name}", "--quiet", cwd=d).status == 0
+            program("./p", "train", "--out", f"n{name}", "--quiet", "--data", f"e={name}", cwd=d)
+            for out in (f"q{name}", f"n{name}"):
+                got = reports(f"{d}/{out}")
+                assert got["weight"] == 70 and got["height"] == 170, (out, got)
+
+
 def test_check_reads_images_only_where_their_numbers_count():
     """A damaged middle is found by who reads it: a run, and a check that a filter or a class makes look. A file that is too short is found anyway."""
     packed = gzip.compress(struct.pack(">IIII", 0x803, 500, 40, 40) + random.Random(1).randbytes(800_000))

@@ -98,6 +98,26 @@ def test_sample_in_every_form():
         assert untrained.status == 0 and "untrained" in untrained.err, untrained
 
 
+def test_sample_finds_the_run():
+    """Where there is no run in runs/NAME, the only one of this very program that --out has put elsewhere is taken; of several none is."""
+    with folder() as d:
+        path = program(d)
+        sample = lambda: gan("sample", path, "G", "-n", 5, "-o", "s.npy", cwd=d)
+        assert gan("run", path, "--quiet", "--out", "mine", cwd=d).status == 0
+        r = sample()
+        assert r.status == 0 and "weights from mine/checkpoints/" in r.err, r
+        taken = open(f"{d}/s.npy", "rb").read()
+        assert gan("sample", path, "G", "-n", 5, "-o", "s.npy", "--out", "mine", cwd=d).status == 0 and open(f"{d}/s.npy", "rb").read() == taken
+        assert gan("run", path, "--quiet", "--out", "runs/other", "--seed", 3, cwd=d).status == 0
+        r = sample()
+        assert r.status == 1 and "several runs of this program elsewhere: mine, runs/other; --out says which" in r.err, r
+        with open(path, "a", encoding="utf-8") as f:
+            f.write("# another version of it\n")
+        assert "untrained" in sample().err
+        assert gan("run", path, "--quiet", cwd=d).status == 0
+        assert "weights from runs/small/checkpoints/" in sample().err
+
+
 RECORDS = """
 implicit pair { x ~ Normal([1, 2, 3], 1); k ~ Categorical(4); (x: x, k: k, m: [[x[0], 1], [2, 3]]) }
 implicit line { x ~ Normal(0, 1); x }
@@ -138,8 +158,9 @@ def test_sample_takes_the_folder_of_a_run():
         with open(f"{d}/r.gan", "w", encoding="utf-8") as f:
             f.write(RECORDS)
         first = lambda *flags: float(open(f"{d}/s.csv").readline()) if gan("sample", "r.gan", "shifted", "-n", 1, "-o", "s.csv", *flags, cwd=d).status == 0 else None
+        assert first() == 1
         assert gan("run", "r.gan", "--quiet", "--out", "mine", cwd=d).status == 0
-        assert first() == 1 and first("--out", "mine") == 6
+        assert first() == first("--out", "mine") == 6       # it is the only one
         assert gan("eval", "r.gan", "-e", "s", "--out", "mine", cwd=d).out == "6\n"
         r = gan("sample", "r.gan", "shifted", "-o", "s.csv", "--out", "none", cwd=d)
         assert r.status == 1 and "no checkpoint in none/checkpoints" in r.err, r

@@ -54,12 +54,23 @@ static uint8_t of_node(const uint8_t *is, const IrNode *n)
     return ir_op_info[n->op].flags & IR_NOGRAD ? args & DRAWN : args;
 }
 
-/* By value, of the graph's, in its order. */
-static void mark(uint8_t *is, const IrFn *f)
+/* Does it stand for a value of another graph? Then it was given, and not drawn. */
+static bool is_given(const Fn *fn, const IrVal *v)
 {
-    for (const IrNode *n = f->body.first; n; n = ir_next(n)) {
+    for (int i = 0; i < fn->given.n; i++)
+        if (fn->given.v[i] == v) return true;
+    return false;
+}
+
+/* By value, of the graph's, in its order. */
+static void mark(uint8_t *is, const Fn *fn)
+{
+    for (const IrNode *n = fn->ir->body.first; n; n = ir_next(n)) {
         uint8_t of = of_node(is, n);
-        for (int r = 0; r < n->n_results; r++) is[n->result[r].id] = ir_is_real(n->result[r].type.elem) ? of : of & DRAWN;
+        for (int r = 0; r < n->n_results; r++) {
+            const IrVal *v = &n->result[r];
+            is[v->id] = is_given(fn, v) ? 0 : ir_is_real(v->type.elem) ? of : of & DRAWN;
+        }
     }
 }
 
@@ -87,7 +98,7 @@ Measure dist_measure(Ctx *c, Dist *d, Span at)
     if (v && !val_bad(v)) {
         Arena *scratch = arena_new();
         uint8_t *is = arena_alloc(scratch, L->m->next_id + 1);
-        mark(is, L->fn->ir);
+        mark(is, L->fn);
         m = of_draw(is, v);
         arena_free(scratch);
     }

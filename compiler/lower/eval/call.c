@@ -309,7 +309,7 @@ static bool skips_first(Ctx *c, const Closure *k, const Args *args)
 {
     AstList params = k->def->define.params;
     Args    all = *args;
-    ValueKind is = args->n == 1 && !args->name[0] ? args->v[0]->kind : V_NONE;
+    ValueKind is = args->n >= 1 && !args->name[0] ? args->v[0]->kind : V_NONE;
     bool input = is == V_TENSOR || is == V_SLOT || is == V_LIST || is == V_RECORD;
     if (!input || k->def->define.params2.n != 1) return false;
     Trial t = trial_begin(c->L, true);
@@ -451,6 +451,11 @@ Value *eval_call(Ctx *c, const Ast *e)
     Ctx plain = *c;
     plain.name = NULL;
     Value *f = eval_callee(c, e->call.callee);
+    const Habit *habit = e->call.callee->kind == AST_FIELD && (f->kind == V_TENSOR || f->kind == V_SLOT || val_is_number(f)) ? habit_of(HABIT_MEMBER, e->call.callee->field.name) : NULL;
+    if (habit) {
+        habit_hint(diag_error(c->L->diags, e->span, E108, "%s cannot be applied to arguments", val_text(c->L, f)), habit);
+        return val_error(c->L);
+    }
     bool picks = f->kind == V_FUNCTION && f->fn.kind == F_BUILTIN && builtin_picks(f->fn.builtin) && in_order(e->call.args);
     bool ok = picks ? eval_arms(&plain, e->call.args, &args) : eval_args(&plain, e->call.args, &args);
     return ok || c->L->guess ? apply(c, f, &args, e, e->span) : val_error(c->L);

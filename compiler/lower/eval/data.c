@@ -160,7 +160,8 @@ Value *builtin_idx(Ctx *c, const Call *k)
         const char *path = table_path(c, k->v[i], k->at);
         if (!path) return val_error(L);
         if (!(t = unread(L, path))) {
-            if (data_read(DATA_IDX, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
+            char *names;
+            if (data_read(DATA_IDX, path, &t, &names, &err) != GAN_OK) return data_failed(c, k->at, &err);
             data_own(L, t);
         }
         if (!t->rank)
@@ -177,20 +178,30 @@ Value *builtin_idx(Ctx *c, const Call *k)
     return dist_of_data(L, d, false);
 }
 
-static Value *read_table(Ctx *c, const Call *k, DataFormat format)
+/* The names in a file's header are kept with what was read of it, where the program may go by them. */
+static const DataRecipe *with_header(Lower *L, const DataRecipe *r, char *names, bool wanted)
+{
+    DataRecipe *with = arena_copy(L->a, r, sizeof *r);
+    if (names && wanted) with->header = arena_str(L->a, names);
+    free(names);
+    return with;
+}
+
+static Value *read_table(Ctx *c, const Call *k, DataFormat format, bool by_name)
 {
     Lower *L = c->L;
     GanError err;
     GanTensor *t, *r;
     const char *path = table_path(c, k->v[0], k->at);
     if (!path) return val_error(L);
-    if (data_read(format, path, &t, &err) != GAN_OK) return data_failed(c, k->at, &err);
+    char *names;
+    if (data_read(format, path, &t, &names, &err) != GAN_OK) return data_failed(c, k->at, &err);
     warn_not_finite(c, t, path, k->at);
     if (t->elem == GAN_F64) warn_rounded(c, t, path, k->at);
     if (format == DATA_CSV) warn_header(c, t, path, k->at);
     bool real = t->elem == GAN_F32 || t->elem == GAN_F64;
     GanElem want = real ? (GanElem)L->m->real : t->elem == GAN_U8 ? GAN_I32 : t->elem;
-    const DataRecipe *recipe = recipe_new(c, format, k->v[0]->s, NULL, t);
+    const DataRecipe *recipe = with_header(L, recipe_new(c, format, k->v[0]->s, NULL, t), names, by_name);
     GanStatus s = data_convert(t, want, NULL, &r, &err);
     gan_tensor_free(t);
     if (s != GAN_OK) return data_failed(c, k->at, &err);
@@ -209,20 +220,33 @@ static bool one_file(Ctx *c, const Call *k, const char *word)
 Value *builtin_npy(Ctx *c, const Call *k)
 {
     if (!one_file(c, k, "npy")) return val_error(c->L);
-    if (k->n == 1) return read_table(c, k, DATA_NPY);
+    if (k->n == 1) return read_table(c, k, DATA_NPY, false);
     return diag_error(c->L->diags, k->at, E109, "npy takes 1 argument, and here are %d", k->n), val_error(c->L);
+}
+
+/* An answer of csv's, true or false; *is stays where there is none. False, reported: another. */
+static bool answer(Ctx *c, const Call *k, const Value *v, const char *word, const char *hint, bool *is)
+{
+    if (!v) return true;
+    if (v->kind == V_BOOL) return *is = v->b, true;
+    Diag *d = diag_error(c->L->diags, k->at, E201, "%s is true or false, and this is %s", word, val_text(c->L, v));
+    diag_hint(d, "%s", hint);
+    return false;
 }
 
 Value *builtin_csv(Ctx *c, const Call *k)
 {
-    const Value *header = k->v[1];
+    bool header = false, names = true;
     if (!one_file(c, k, "csv")) return val_error(c->L);
-    if (!header) return read_table(c, k, DATA_CSV);
-    if (header->kind == V_BOOL && k->n == 2) return read_table(c, k, header->b ? DATA_CSV_NAMED : DATA_CSV_BARE);
-    Diag *d = k->n > 2 ? diag_error(c->L->diags, k->at, E109, "csv takes 1 to 2 arguments, and here are %d", k->n)
-                       : diag_error(c->L->diags, k->at, E201, "header is true or false, and this is %s", val_text(c->L, header));
-    diag_hint(d, "csv(path, header: true): the first row is one, whatever it holds");
-    return val_error(c->L);
+    if (k->n > 3) {
+        Diag *d = diag_error(c->L->diags, k->at, E109, "csv takes 1 to 3 arguments, and here are %d", k->n);
+        diag_hint(d, "csv(path, header: true): the first row is one, whatever it holds");
+        return val_error(c->L);
+    }
+    if (!answer(c, k, k->v[1], "header", "csv(path, header: true): the first row is one, whatever it holds", &header) ||
+        !answer(c, k, k->v[2], "names", "csv(path, names: false): fields take columns by their places, whatever the header calls them", &names))
+        return val_error(c->L);
+    return read_table(c, k, !k->v[1] ? DATA_CSV : header ? DATA_CSV_NAMED : DATA_CSV_BARE, names);
 }
 
 /* ---- words on data */
@@ -268,7 +292,8 @@ Value *builtin_scale(Ctx *c, const Call *k)
 static bool wrong_field(Ctx *c, const DataField *f, DiagCode code, const GanError *err, Span at)
 {
     char text[GAN_ERROR_TEXT];
-    diag_error(c->L->diags, at, code, "%s%s%s", f->recipe ? f->recipe->path : "", f->recipe ? ": " : "", gan_error_text(err, text));
+    Diag *d = diag_error(c->L->diags, at, code, "%s%s%s", f->recipe ? f->recipe->path : "", f->recipe ? ": " : "", gan_error_text(err, text));
+    if (err->status == GAN_WORLD) diag_of_world(d);
     return false;
 }
 

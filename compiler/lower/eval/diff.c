@@ -10,7 +10,10 @@
 /* The one place between a value and its derivative. */
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
 {
-    return opt_stabilise_value(fn_builder(c), v, wrt, n_wrt, last);
+    uint32_t from = c->L->m->next_id;
+    IrVal *stable = opt_stabilise_value(fn_builder(c), v, wrt, n_wrt, last);
+    if (stable->id >= from && c->L->fn == c->L->graph) graph_loops_home(c->L, stable, from);
+    return stable;
 }
 
 /* A differentiated binding's value is made of nodes of its own: only what is computed from this name depends on it, not what shares its

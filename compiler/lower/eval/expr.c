@@ -51,6 +51,8 @@ static Value *eval_name(Ctx *c, const Ast *e, bool callee)
     if (c->L->guess) return val_error(c->L);                /* lang/check has reported names that are nowhere */
     const Bound *b = names_use(c->L->names, e);
     if (b && b->kind == NAME_BROKEN) return val_error(c->L);
+    for (int i = 0; b && i < c->L->doubled.n; i++)
+        if (c->L->doubled.v[i] == b) return val_error(c->L);
     if (b && b->kind != NAME_REPORT) return scope_too_early(c, name, b->at, e->span);
     if (b) return not_reported(c, b, e->span);
     scope_unknown(c, name, e->span);

@@ -3,6 +3,7 @@
  * What the values are made of is copied into a function of a module of its own, where all reals are f64, and the interpreter runs that. A slot
  * that is read, or a version of one, is what INIT gives it; data are themselves; some values are given as numbers. Nothing of the program is
  * changed. Start at now_numbers(), at the bottom. */
+#include "base/bug.h"
 #include "compiler/interp/interp.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/own/graph.h"
@@ -242,7 +243,9 @@ static bool run(Now *k, IrVal *const *v, int n, double **out)
         report[i] = arena_alloc(k->scratch, (size_t)interp_type_bytes(k->m, &made->type) + 1);
     }
     GanError err;
-    if (interp_fn(k->m, k->f, &(InterpMemory){.slot = k->memory.v, .seed = 1}, report, NULL, NULL, &err)) return false;
+    GanStatus st = interp_fn(k->m, k->f, &(InterpMemory){.slot = k->memory.v, .seed = 1}, report, NULL, NULL, &err);
+    if (st == GAN_WORLD) no_memory_left(0);                 /* what was not looked at may not hold */
+    if (st) return false;
     for (int i = 0; i < n; i++) {
         int64_t size = now_size(k->L, v[i]);
         out[i] = arena_array(k->L->work, double, size + 1);

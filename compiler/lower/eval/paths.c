@@ -1,4 +1,5 @@
 /* paths.c - see paths.h. Every question is one walk over the nodes behind a value, operands first. */
+#include "compiler/grad/plain.h"
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
@@ -376,7 +377,7 @@ static void same_row(IrBuilder *b, const IrNode *n, IrVal **arg, IrVal **result)
     for (int r = 0; r < n->n_results; r++) result[r] = &same->result[r];
 }
 
-/* The rows of a body, of parameters that vary over more axes. Draws stay what they are: of one stream, in the same turn. */
+/* The rows of a body, of parameters that vary over more axes. */
 static bool rows_again(Ctx *c, const IrBlock *body, IrVal **now, IrAxes axes, Span at)
 {
     IrBuilder *b = fn_builder(c);
@@ -391,15 +392,27 @@ static bool rows_again(Ctx *c, const IrBlock *body, IrVal **now, IrAxes axes, Sp
     return ok;
 }
 
+/* A loop that is given its draws, which stay those of the loop as it was; arg: its operands, in which the draws stand behind what is stacked. */
+static const IrNode *without_draws(Ctx *c, const IrNode *n, IrVal ***arg, Arena *scratch)
+{
+    const IrNode *plain = scan_draws(n) ? plain_scan(fn_builder(c), scratch, n) : n;
+    int before = n->attr->carried + n->attr->stacked, drawn = plain->n_args - n->n_args;
+    IrVal **all = arena_array(scratch, IrVal *, plain->n_args + 1);
+    for (int i = 0; i < plain->n_args; i++) all[i] = i < before ? (*arg)[i] : i < before + drawn ? plain->arg[i] : (*arg)[i - drawn];
+    *arg = all;
+    return plain;
+}
+
 /* A loop, as each sample of these axes goes through it: all that it carries and puts out varies over them. */
 static bool scan_again(Ctx *c, const IrNode *n, IrVal **arg, IrAxes axes, Span at, IrVal **result)
 {
     Lower *L = c->L;
     IrBuilder *b = fn_builder(c);
     IrBlock *outside = b->block, *body = ir_block(L->m);
+    Arena *scratch = arena_new();
+    n = without_draws(c, n, &arg, scratch);
     const IrBlock *was = n->body[0];
     IrAxes more = axes_beyond(arg, n);
-    Arena *scratch = arena_new();
     IrVal **now = arena_array(scratch, IrVal *, L->m->next_id + 1), **yield = arena_array(scratch, IrVal *, was->n_yields + 1);
     for (int i = 0; i < n->n_args; i++) {
         if (i < n->attr->carried) arg[i] = ir_spread(b, arg[i], ir_axes_minus(ir_axes_union(n->arg[i]->type.axes, more), arg[i]->type.axes));

@@ -91,7 +91,7 @@ bool sample_batch(Ctx *c, Span at)
     }
     if (c->unsized) return no_batch(c, at);
     Diag *d = diag_error(c->L->diags, at, E302, "how many samples? Outside a schedule the number must be given");
-    diag_hint(d, "E[x ~ p : 5000] ..., or n: 5000 as an argument of a loss or metric");
+    diag_hint(d, "E[x ~ p : 5000] ..., or n: 5000 as an argument of a loss or metric; updates stand in alternate 1000 steps, batch 64 { .. }");
     return false;
 }
 

@@ -58,6 +58,7 @@ static void twice(Lower *L, const Binding *old, const char *name, Span at)
 {
     Diag *d = diag_error(L->diags, at, E101, "%s is already declared here", name);
     diag_note(d, old->at, "the first one");
+    diag_hint(d, "a name stands for one value: the second takes another name");
 }
 
 static const char *name_of(const Ast *place, Span *at)
@@ -91,7 +92,10 @@ static Binding *binding_in(Scope *s, const Bound *b)
 void scope_bind_as(Lower *L, Scope *s, const Bound *b, Value *v)
 {
     Binding *old = find_in(s, b->name);
-    if (old && (old->bound != b || (old->state == B_READY && !s->module))) return twice(L, old, b->name, b->at);
+    if (old && (old->bound != b || (old->state == B_READY && !s->module))) {
+        array_push(L->a, &L->doubled, b);
+        return twice(L, old, b->name, b->at);
+    }
     if (!old) push(L, s, (Binding){.name = b->name, .bound = b, .value = v, .at = b->at});
     else old->value = v, old->state = B_READY;
 }
@@ -317,15 +321,18 @@ static bool wrong_pattern(Ctx *c, const Ast *p, const Value *v)
     return false;
 }
 
-static void hint(Value *v, const char *name)
+/* The first name that is given to a value; what the library calls it is for dumps alone. */
+static void hint(const Ctx *c, const Ast *at, Value *v, const char *name)
 {
-    if (v->kind == V_TENSOR && v->tensor.v->def && !v->tensor.v->hint) v->tensor.v->hint = name;
+    if (v->kind != V_TENSOR || !v->tensor.v->def) return;
+    const SourceFile *f = source_file(c->L->sources, at->span.file);
+    ir_name_as(v->tensor.v, &(IrVal){.hint = name, .called = f && !f->library ? name : NULL});
 }
 
 void scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v)
 {
     v = diff_bound(c, param, val_now(c, v));
-    hint(v, param->param.name);
+    hint(c, param, v, param->param.name);
     scope_bind(c->L, s, param, v);
 }
 
@@ -333,7 +340,7 @@ bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
 {
     if (p->kind == AST_NAME) {
         v = diff_bound(c, p, val_now(c, v));
-        hint(v, p->name.name);
+        hint(c, p, v, p->name.name);
         scope_bind(c->L, s, p, v);
         return !val_bad(v);
     }

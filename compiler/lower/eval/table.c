@@ -41,7 +41,8 @@ Value *table_value(Lower *L, const Value *from, Data *d)
 Value *data_failed(Ctx *c, Span at, const GanError *err)
 {
     char text[GAN_ERROR_TEXT];
-    diag_error(c->L->diags, at, E500, "%s", gan_error_text(err, text));
+    Diag *d = diag_error(c->L->diags, at, E500, "%s", gan_error_text(err, text));
+    if (err->status == GAN_WORLD) diag_of_world(d);
     return val_error(c->L);
 }
 
@@ -284,10 +285,137 @@ static Data *not_as_wide(Ctx *c, const Ast *type, int64_t wants, int64_t has)
     return NULL;
 }
 
+/* ---- columns by their names */
+
+/* "height, weight" */
+static const char *columns_text(Lower *L, const char *names)
+{
+    Text t = text_in(L->a);
+    for (const char *s = names; *s; s++) text_printf(&t, *s == '\n' ? ", " : "%c", *s);
+    return text_str(&t);
+}
+
+static const char *fields_text(Lower *L, const Ast *type)
+{
+    Text t = text_in(L->a);
+    for (int i = 0; i < type->record_type.fields.n; i++) text_printf(&t, "%s%s", i ? ", " : "", type->record_type.fields.v[i]->arg.name);
+    return text_str(&t);
+}
+
+static Data *names_differ(Ctx *c, const DataRecipe *r, const Ast *type)
+{
+    Diag *d = diag_error(c->L->diags, type->span, E501, "the columns of %s are called %s, and the fields of the type %s", r->path, columns_text(c->L, r->header), fields_text(c->L, type));
+    diag_hint(d, "a field is called as its column is, x[0], x[1] .. where it has several, or the only one with several takes all that are left, side by side; "
+                 "csv(path, names: false) takes the columns by their places");
+    return NULL;
+}
+
+/* How many columns a field takes; 0, reported: its type does not say. */
+static int64_t width_of(Ctx *c, const Ast *type, bool *several)
+{
+    IrInts dims;
+    int64_t n = 1;
+    if (type->kind != AST_TYPE) return unsupported(c, type->span, "a record in a record of columns"), 0;
+    if (!type_dims(c, type, &dims)) return 0;
+    for (int i = 0; i < dims.n; i++) n *= dims.v[i];
+    *several = dims.n > 0;
+    return n;
+}
+
+typedef struct ByName { const char *names; int64_t columns; bool *taken; } ByName;
+
+/* n columns from `at` on, which nobody has. */
+static bool take_columns(ByName *b, int64_t at, int64_t n)
+{
+    for (int64_t i = at; i < at + n; i++) {
+        if (i < 0 || i >= b->columns || b->taken[i]) return false;
+        b->taken[i] = true;
+    }
+    return true;
+}
+
+static int64_t column_called(const ByName *b, const char *name) { return data_column(b->names, name, strlen(name)); }
+
+/* x[0], x[1] .. side by side; of more dimensions x[0][0] .. */
+static int64_t place_of(Lower *L, const ByName *b, const char *name, const Ast *type, int64_t n)
+{
+    const char *of = name;
+    for (int i = 0; i < type->type.dims.n; i++) of = strf(L, "%s[0]", of);
+    int64_t at = column_called(b, of);
+    if (type->type.dims.n != 1) return at;
+    for (int64_t i = 0; at >= 0 && i < n; i++)
+        if (column_called(b, strf(L, "%s[%lld]", name, (long long)i)) != at + i) return -1;
+    return at;
+}
+
+static int64_t first_left(const ByName *b)
+{
+    int64_t at = 0;
+    while (at < b->columns && b->taken[at]) at++;
+    return at;
+}
+
+static bool all_taken(const ByName *b) { return first_left(b) == b->columns; }
+
+static bool twice(const ByName *b)
+{
+    int64_t at = 0;
+    for (const char *s = b->names; s; at++) {
+        const char *end = strchr(s, '\n');
+        if (data_column(b->names, s, end ? (size_t)(end - s) : strlen(s)) != at) return true;
+        s = end ? end + 1 : NULL;
+    }
+    return false;
+}
+
+/* Where each field's columns begin, by their names. False: they are called otherwise, or that was reported (*said). */
+static bool places_by_name(Ctx *c, ByName *b, const Ast *type, int64_t *at, bool *said)
+{
+    int rest = -1, n = type->record_type.fields.n;
+    int64_t rest_width = 0;
+    for (int i = 0; i < n; i++) {
+        const Ast *f = type->record_type.fields.v[i];
+        bool several = false;
+        int64_t width = width_of(c, f->arg.value, &several);
+        if (!width) return *said = true, false;
+        at[i] = several ? place_of(c->L, b, f->arg.name, f->arg.value, width) : column_called(b, f->arg.name);
+        if (several && at[i] < 0) {
+            if (rest >= 0) return false;
+            rest = i;
+            rest_width = width;
+        } else if (at[i] < 0 || !take_columns(b, at[i], width)) {
+            return false;
+        }
+    }
+    if (rest >= 0) at[rest] = first_left(b);
+    return (rest < 0 || take_columns(b, at[rest], rest_width)) && all_taken(b) && !twice(b);
+}
+
+static Data *columns_by_name(Ctx *c, const Data *d, const Ast *type)
+{
+    const DataField *from = d->field;
+    int n = type->record_type.fields.n;
+    bool said = false;
+    int64_t *at = arena_array(c->L->a, int64_t, n + 1);
+    ByName b = {from->recipe->header, from->tensor->dim[1], arena_array(c->L->a, bool, from->tensor->dim[1] + 1)};
+    if (!places_by_name(c, &b, type, at, &said)) return said ? NULL : names_differ(c, from->recipe, type);
+    DataRecipe *named = arena_copy(c->L->a, from->recipe, sizeof *named);
+    DataField by = *from;
+    named->by_name = true;
+    by.recipe = named;
+    Data *cut = table_new(c->L, n);
+    cut->name = d->name;
+    cut->rows = d->rows;
+    for (int i = 0; i < n; i++)
+        if (!cut_field(c, &by, &at[i], type->record_type.fields.v[i]->arg.value, &cut->field[i])) return NULL;
+    return cut;
+}
+
 Data *table_columns(Ctx *c, Data *d, const Ast *type)
 {
     const DataField *from = d->field;
     if (!type || type->kind != AST_RECORD_TYPE || d->n_fields != 1 || !columns_of(from)) return d;
+    if (from->tensor && from->recipe && from->recipe->header) return columns_by_name(c, d, type);
     int n = type->record_type.fields.n;
     int64_t at = 0;
     Data *cut = table_new(c->L, n);

@@ -84,7 +84,7 @@ Value *builtin_words(Ctx *c, const Call *k)
     if (text_read(path, &text, &n, &err)) return data_failed(c, k->at, &err);
     const char *kept = arena_strn(L->a, text, n);
     free(text);
-    if (symbols_new(TEXT_WORDS, kept, &s, &why)) return gan_error_in(&err, GAN_WRONG, path, "%s", why.message), data_failed(c, k->at, &err);
+    if (symbols_new(TEXT_WORDS, kept, &s, &why)) return gan_error_in(&err, why.status, path, "%s", why.message), data_failed(c, k->at, &err);
     Value **v = arena_array(L->a, Value *, symbols_count(s) + 1);
     symbols_free(s);
     int words = 0;

@@ -95,6 +95,18 @@ static IrInts declared_dims(Ctx *c, const Ast *t, const IrInts *other)
     return d;
 }
 
+/* A way out of the mismatches that are met first. */
+static void mismatch_hint(Ctx *c, Diag *d, Value *v, const Ast *type)
+{
+    IrInts has = dims_of(c->L, v);
+    int    wants = type->kind == AST_TYPE ? type->type.dims.n : -1;
+    const char *drawn = v->kind == V_DIST ? c->L->dist_text(c->L, v->dist)
+                        : v->kind == V_PLAYER && v->player->closure->def->kind == AST_DEFINE && v->player->closure->def->define.word != AST_DEFINE_NET ? v->player->name : NULL;
+    if (drawn) diag_hint(d, "a value is drawn from it: E[x ~ %s] f(x) is the mean of f over its draws", drawn);
+    else if (wants == 0 && has.n == 1 && has.v[0] == 1) diag_hint(d, "scalar(v), or |> scalar, is the number of a real[1]");
+    else if (wants > 0 && has.n == wants + 1) diag_hint(d, "nets and layers are written for one example, and E[..] brings the batch; map(f) goes over the rows of a tensor");
+}
+
 static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
 {
     const char *want = type_declared_text(c, type), *got = val_text(c->L, v);
@@ -105,6 +117,7 @@ static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *w
     }
     diag_label(d, "%s", got);
     diag_note(d, type->span, "declared here");
+    mismatch_hint(c, d, v, type);
     return val_error(c->L);
 }
 

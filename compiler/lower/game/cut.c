@@ -107,18 +107,14 @@ static int source(Cut *k, IrVal *v)
     return -1;
 }
 
-/* A loop of another statement that is run again for its gradient would draw as this statement draws, not as that one did. */
-static void foreign_draws(Cut *k, const IrNode *n)
+/* A loop that another statement ran would draw as this statement draws, not as that one did: its draws are made there, and kept (lifted). */
+static void own_draws(const Cut *k, const IrBlock *body)
 {
-    if (!n->n_bodies || !draws(n) || !k->ok) return;
-    for (int b = 0; b < n->n_bodies; b++)
-        for (const IrNode *i = n->body[b]->first; i; i = i->next)
-            if (i->attr->stream >= 0 && k->L->g->stream_part.v[i->attr->stream] != k->p) {
-                Diag *d = diag_error(k->L->diags, k->p->at, E600, "not supported yet: a gradient through the draws of a loop that another statement ran");
-                diag_note(d, span_of_node(k->L, i), "drawn here");
-                k->ok = false;
-                return;
-            }
+    for (const IrNode *n = body->first; n; n = n->next) {
+        bool foreign = ir_op_info[n->op].klass == IR_CLASS_RAND && k->L->g->stream_part.v[n->attr->stream] != k->p;
+        if (foreign) BUG("cut: draws of %s in a loop of %s", k->L->m->streams.v[n->attr->stream], k->p->name);
+        for (int b = 0; b < n->n_bodies; b++) own_draws(k, n->body[b]);
+    }
 }
 
 /* ---- what a part needs ------------------------------------------------------------------------------------------ */
@@ -135,7 +131,7 @@ static void mark_node(Cut *k, IrNode *n)
     if (k->seen[n->result[0].id] == -k->round) return;      /* a node of several results is made once */
     k->seen[n->result[0].id] = -k->round;
     array_push(k->scratch, &k->nodes, n);
-    foreign_draws(k, n);
+    for (int b = 0; b < n->n_bodies; b++) own_draws(k, n->body[b]);
     for (int i = 0; i < n->n_args; i++)
         if (k->seen[n->arg[i]->id] != -k->round) want(k, n->arg[i]);
 }
@@ -167,9 +163,13 @@ static void mark_part(Cut *k)
 /* The functions' module has the axes, slots, streams and files of the graph's, under the same numbers. */
 static void follow(IrModule *to, const IrModule *m)
 {
-    for (int i = to->axes.n; i < m->axes.n; i++) ir_axis(to, m->axes.v[i].name, m->axes.v[i].extent);
+    for (int i = to->axes.n; i < m->axes.n; i++) {
+        int axis = ir_axis(to, m->axes.v[i].name, m->axes.v[i].extent);
+        to->axes.v[axis].called = arena_str(to->arena, m->axes.v[i].called);
+    }
     for (int i = to->streams.n; i < m->streams.n; i++) ir_stream(to, m->streams.v[i]);
     for (int i = to->files.n; i < m->files.n; i++) array_push(to->arena, &to->files, m->files.v[i]);
+    for (int i = to->places.n; i < m->places.n; i++) array_push(to->arena, &to->places, m->places.v[i]);
     for (int i = to->slots.n; i < m->slots.n; i++) {
         const IrSlot *s = &m->slots.v[i];
         ir_slot(to, s->path, s->type, s->kind, s->player);
@@ -202,7 +202,7 @@ static void copy_reads(Cut *k, IrBuilder *b)
         IrVal *t = ir_read(b, k->reads.v[i].slot);
         bool kept = t->type.rank != v->type.rank;           /* axes first */
         for (int a = 0; kept && a < v->type.axes.n; a++) t = ir_as_sample(b, t, v->type.axes.id[a]);
-        t->hint = v->hint;
+        ir_name_as(t, v);
         k->now[v->id] = t;
     }
 }
@@ -211,7 +211,7 @@ static void copy_results(Cut *k, const IrNode *n, const IrNode *copy)
 {
     for (int i = 0; i < n->n_results; i++) {
         k->now[n->result[i].id] = &((IrNode *)copy)->result[i];
-        ((IrNode *)copy)->result[i].hint = n->result[i].hint;
+        ir_name_as(&((IrNode *)copy)->result[i], &n->result[i]);
     }
 }
 

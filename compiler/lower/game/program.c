@@ -336,7 +336,8 @@ static void finish_models(Lower *L, LowerResult *r)
 {
     const Ast *main = L->modules.main->ast;                 /* NULL: the library alone */
     AstList    stmts = main ? main->file.stmts : (AstList){0};
-    r->n_models = r->n_nets = 0;
+    r->n_models = r->n_nets = r->n_compared = 0;
+    r->compared = arena_array(L->a, const char *, stmts.n + 1);
     r->model = arena_array(L->a, const char *, stmts.n + 1);
     r->net = arena_array(L->a, const char *, stmts.n + 1);
     for (int i = 0; i < stmts.n; i++) {
@@ -344,6 +345,7 @@ static void finish_models(Lower *L, LowerResult *r)
         AstDefine  w = s->kind == AST_DEFINE ? s->define.word : AST_DEFINE_DEF;
         bool model = w == AST_DEFINE_IMPLICIT || w == AST_DEFINE_PRESCRIBED || (s->kind == AST_DEFINE && define_is_distribution(s));
         if (model) r->model[r->n_models++] = s->define.name;
+        if (s->kind == AST_COMPARE) r->compared[r->n_compared++] = s->compare.name;
         if (w == AST_DEFINE_NET) r->net[r->n_nets++] = s->define.name;
     }
 }

@@ -22,6 +22,7 @@ static IrVal *report_number(Ctx *c, const Ast *s)
     Diag *d = diag_error(c->L->diags, s->report.value->span, E401, "a report is one number, and this is %s%s",
                          type_text(c->L, &t->type), t->type.axes.n ? " for each sample" : "");
     if (t->type.axes.n) diag_hint(d, "E[x] ... averages over a sample");
+    else diag_hint(d, "norm(x), mean(x), sum(x) or x[0] make one number of it");
     return NULL;
 }
 

@@ -110,6 +110,8 @@ void graph_stabilise(Lower *L)
     take_roots(L, &all);
     take_place(L);
     take_parts(L, scratch);
+    for (const IrNode *n = L->graph->ir->body.first; n; n = n->next)
+        if (is_new(L, n->result)) graph_loop_home(L, n, L->g->remade_from);
     opt_stabilise(L->m, L->init->ir);
     arena_free(scratch);
 }

@@ -183,13 +183,14 @@ static Slopes slopes_of(Ctx *c, const Wanted *who)
     return s;
 }
 
-static void report_loss(Ctx *c, Together *t, IrVal *y)
+/* Its name says whose loss it is where a statement has several. */
+static void report_loss(Ctx *c, Together *t, const Wanted *who, IrVal *y)
 {
     IrBuilder *b = fn_builder(c);
     if (!t->reports) return;
     IrVal *loss = ir_convert(b, y, IR_F64);
     if (t->taken) loss = ir_select(b, t->taken, loss, ir_const(b, IR_F64, 0));
-    part_report(c->L, t->n_losses++ ? strf(c->L, "loss_%d", t->n_losses) : "loss", loss);
+    part_report(c->L, t->n_losses++ ? strf(c->L, "loss_%d of %s", t->n_losses, who->p[0]->name) : "loss", loss);
 }
 
 /* For who holds gradients against differences of the loss: all that the loss depends on is computed here then. */
@@ -250,7 +251,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     IrVal *y = loss_value(c, s->update.value);
     if (!y || !time_check(c, &y, 1, &(By){.player = who->p, .n_players = who->n}, at)) return;
     Slopes d = slopes_of(c, who);
-    report_loss(c, t, y);
+    report_loss(c, t, who, y);
     for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
         if (!has_reals(c, who->p[i], who->at[i])) return;
         PathsFound found = paths_check(c, y, d.w + first, who->p[i]->params.n, who->p[i]->name, at);

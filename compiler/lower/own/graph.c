@@ -4,12 +4,31 @@
 
 #include <limits.h>
 
+static IrSpan place_ir(const SourceFile *f, Span at)
+{
+    Place p = source_place(f, at.begin);
+    return (IrSpan){.file = at.file - 1, .line = p.line, .col = p.column};
+}
+
+/* 1 + its number among the module's places. Nodes are made in the order of the text: most have the place of the one before. */
+static uint32_t used_ir(Lower *L, const SourceFile *f, Span at)
+{
+    IrSpan   here = place_ir(f, at);
+    unsigned n = (unsigned)L->m->places.n;
+    IrSpan  *last = n ? &L->m->places.v[n - 1] : NULL;
+    if (last && last->file == here.file && last->line == here.line && last->col == here.col) return n;
+    array_push(L->m->arena, &L->m->places, here);
+    return n + 1;
+}
+
 IrSpan span_ir(Lower *L, Span at)
 {
     const SourceFile *f = source_file(L->sources, at.file);
     if (!f) return (IrSpan){0};
-    Place p = source_place(f, at.begin);
-    return (IrSpan){at.file - 1, p.line, p.column};
+    IrSpan            s = place_ir(f, at);
+    const SourceFile *by = f->library ? source_file(L->sources, diags_use(L->diags).file) : NULL;
+    if (by && !by->library) s.used = used_ir(L, by, diags_use(L->diags));
+    return s;
 }
 
 Span span_of_node(Lower *L, const IrNode *n)
@@ -94,8 +113,30 @@ void part_drop(Lower *L)
 void part_report(Lower *L, const char *name, IrVal *v) { array_push(L->work, &L->part->reports, ((IrReport){name, v})); }
 void part_run_by(Lower *L, Part *p, GanSchedule *n) { array_push(L->work, &p->nodes, n); }
 
+/* Whose draws are in the body? NULL: there are none, or INIT's. */
+static Part *drawer(const Lower *L, const IrBlock *body)
+{
+    Part *p = NULL;
+    for (const IrNode *n = body->first; n && !p; n = n->next) {
+        int stream = ir_op_info[n->op].klass == IR_CLASS_RAND ? n->attr->stream : -1;
+        if (stream >= 0 && stream < L->g->stream_part.n) p = L->g->stream_part.v[stream];
+        for (int k = 0; k < n->n_bodies && !p; k++) p = drawer(L, n->body[k]);
+    }
+    return p;
+}
+
+/* A derivative takes the draws of a loop in a loop that does nothing else, and has no operands: it is of the part that draws them. */
+static Part *lifted(const Lower *L, const IrVal *v)
+{
+    const IrNode *n = v->def;
+    return n && n->n_bodies && !n->n_args ? drawer(L, n->body[0]) : NULL;
+}
+
 Part *part_of(const Lower *L, const IrVal *v)
 {
+    if (v->id < L->g->n_home && L->g->home[v->id]) return L->g->home[v->id];
+    Part *draws = lifted(L, v);
+    if (draws) return draws;
     if (v->id >= L->g->remade_from && v->id < L->g->remade_until) return L->g->remade[v->id - L->g->remade_from];
     int lo = 0, hi = L->g->spans.n;                         /* the last span that begins at or before it */
     while (lo < hi) {
@@ -562,6 +603,13 @@ IrVal *fn_opaque(Ctx *c, IrType t)
     return elem == IR_BOOL ? ir_compare(b, IR_GT, v, ir_const_like(b, v, 0)) : ir_convert(b, v, elem);
 }
 
+IrVal *fn_given(Ctx *c, IrType t)
+{
+    IrVal *v = fn_opaque(c, t);
+    array_push(c->L->work, &c->L->fn->given, v);
+    return v;
+}
+
 /* The same value as a node of its own: only what is computed from this one depends on it. */
 IrVal *diff_leaf(Ctx *c, IrVal *v)
 {
@@ -629,6 +677,42 @@ const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch)
         for (int i = 0; x->def && !version_of(L, x) && i < x->def->n_args; i++) array_push(scratch, &w.todo, x->def->arg[i]);
     }
     return w.seen;
+}
+
+/* ---- loops that draw, made again by another part than theirs ------------------------------------------------------ */
+
+static void take_home(Lower *L, const IrNode *n, Part *p, uint32_t from)
+{
+    Graph *g = L->g;
+    if (n->result[0].id < g->n_home && g->home[n->result[0].id] == p) return;
+    if (L->m->next_id > g->n_home) {
+        uint32_t more = 2 * L->m->next_id;
+        Part **home = arena_array(L->work, Part *, more);
+        if (g->n_home) memcpy(home, g->home, sizeof *home * g->n_home);
+        g->home = home;
+        g->n_home = more;
+    }
+    for (int r = 0; r < n->n_results; r++) g->home[n->result[r].id] = p;
+    for (int i = 0; i < n->n_args; i++)
+        if (n->arg[i]->def && n->arg[i]->id >= from) take_home(L, n->arg[i]->def, p, from);
+}
+
+void graph_loop_home(Lower *L, const IrNode *n, uint32_t from)
+{
+    Part *p = n->n_bodies && n->n_args ? drawer(L, n->body[0]) : NULL;
+    if (p && p != part_of(L, n->result)) take_home(L, n, p, from);
+}
+
+void graph_loops_home(Lower *L, IrVal *v, uint32_t from)
+{
+    Arena *scratch = arena_new();
+    Walk w = walk_begin(L, &v, 1, scratch);
+    for (IrVal *x; (x = walk_next(&w));) {
+        if (!x->def || x->id < from) continue;
+        graph_loop_home(L, x->def, from);
+        for (int i = 0; i < x->def->n_args; i++) array_push(scratch, &w.todo, x->def->arg[i]);
+    }
+    arena_free(scratch);
 }
 
 /* ---- time ------------------------------------------------------------------------------------------------------- */

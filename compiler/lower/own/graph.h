@@ -136,6 +136,7 @@ typedef struct Graph {
     ARRAY(struct { uint32_t from; Part *part; }) spans;     /* whose the nodes are, by number ... */
     uint32_t         remade_from, remade_until;             /* ... but for those that stabilising made */
     Part           **remade;                                /* by number - remade_from */
+    Part           **home;  uint32_t n_home;                /* by number: whose they are although another part made them; NULL: of who made them */
     ARRAY(Version *) versions;
     int             *version_at;  uint32_t n_version_at;    /* by value id: 1 + index in versions, or 0 */
     ARRAY(struct { Version *v; int i; }) hiding;            /* in order, for arms */
@@ -164,6 +165,10 @@ void  trial_end(Lower *L, const Trial *t);
 
 /* A gradient as a node of its own, which depends on what it is the gradient of: states that were assigned there are taken up with it. */
 IrVal *graph_slope(Ctx *c, IrVal *slope, IrVal *of);
+/* A loop that draws belongs, with the nodes from number `from` on that it is made of, to the part whose draws they are; the same of all of those that v
+ * is made of. */
+void graph_loop_home(Lower *L, const IrNode *n, uint32_t from);
+void graph_loops_home(Lower *L, IrVal *v, uint32_t from);
 IrVal *graph_slope_of(const Lower *L, const IrVal *v);                          /* what it is the gradient of; NULL: of nothing */
 /* By value id, in `scratch`: everything that the values are made of here, up to the slots' values. */
 const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch);

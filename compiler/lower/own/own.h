@@ -54,6 +54,7 @@ void   fn_leave_init(Lower *L, Fn *before);
 void   fn_forget_streams(Lower *L, int n);                                      /* but for the first n of the part or function */
 void   fn_draws_from(Lower *L, const char *name);
 IrVal *fn_opaque(Ctx *c, IrType t);                                             /* in a trial: a value of which nothing but its type is known */
+IrVal *fn_given(Ctx *c, IrType t);                                              /* the same, which stands for a value of another graph */
 IrBuilder *fn_builder(Ctx *c);
 const Carried *fn_carried(const Fn *f, const IrVal *v);                         /* NULL: v is not what a scan being built carries */
 IrVal *diff_leaf(Ctx *c, IrVal *v);                                             /* the same value as a node of its own */

@@ -551,7 +551,7 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     case V_REAL: return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const(b, c->L->m->real, v->r);
     case V_BOOL: return v->face ? face_condition(c, v) : ir_const(b, IR_BOOL, v->b);
     case V_TENSOR:
-        if (c->L->fn->shapes && v->tensor.home != c->L->fn) return fn_opaque(c, v->tensor.v->type);
+        if (c->L->fn->shapes && v->tensor.home != c->L->fn) return fn_given(c, v->tensor.v->type);
         return at_home(c, v, at) ? v->tensor.v : NULL;
     case V_SLOT: return slot_tensor(c, v, at);
     case V_LIST: {

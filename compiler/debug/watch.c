@@ -1,0 +1,260 @@
+/* watch.c - see watch.h. A track is the way of one player: its parameters, projected, at even distances of rounds. When it is full every second point goes and
+ * the distances double, so that slow turns are seen as well as fast ones. Start at watch_round(), at the bottom. */
+#include "compiler/debug/watch.h"
+
+#include "compiler/debug/probe.h"
+#include "runtime/state.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIRECTIONS = 8, POINTS = 128, FEWEST = 64, DRAWS = 64, TIMES = 3 };
+
+typedef struct Track {
+    const char *player;
+    double      at[POINTS][DIRECTIONS], size;               /* of a moved player; the length of its parameters at the last point */
+    bool        turns, stands;                              /* was said */
+} Track;
+
+typedef struct Drawn {                                      /* a comparison's two sides */
+    const char *name;
+    Probe      *p, *q;
+    int         narrow;                                     /* looks in a row at which q was much narrower */
+    bool        said;
+} Drawn;
+
+struct GameWatch {
+    Session *s;
+    void   (*say)(void *self, const char *line);
+    void    *self;
+    Track   *track;  int n_tracks;
+    Drawn   *drawn;  int n_drawn;
+    int64_t  round, every;                                  /* rounds seen; from one point to the next */
+    int      n;                                             /* points of each track */
+    int64_t  look_at;                                       /* the round of the next look at draws */
+};
+
+static const GanProgram *program(const GameWatch *w) { return w->s->lowered.program; }
+
+/* ---- tracks ------------------------------------------------------------------------------------------------------ */
+
+/* +1 or -1, without pattern: element i of a direction. */
+static double sign_of(uint64_t i, uint64_t direction)
+{
+    uint64_t x = (i * DIRECTIONS + direction + 1) * 0x9e3779b97f4a7c15;
+    x ^= x >> 31;
+    x *= 0xbf58476d1ce4e5b9;
+    return x >> 63 ? 1 : -1;
+}
+
+static void add_point(GameWatch *w, Track *t)
+{
+    const GanProgram *p = program(w);
+    double           *at = t->at[w->n], squares = 0;
+    uint64_t          k = 0;
+    memset(at, 0, sizeof t->at[0]);
+    for (int i = 0; i < p->n_slots; i++) {
+        const GanSlot *s = &p->slot[i];
+        if (s->kind != GAN_PARAM || !s->player || strcmp(s->player, t->player)) continue;
+        GanTensor v = {.elem = s->elem, .data = state_slot(p, &w->s->game.state, i)};
+        for (int64_t e = 0; e < (int64_t)(s->bytes / gan_elem_bytes(s->elem)); e++, k++) {
+            double x = gan_tensor_get(&v, e);
+            squares += x * x;
+            for (int d = 0; d < DIRECTIONS; d++) at[d] += sign_of(k, (uint64_t)d) * x;
+        }
+    }
+    t->size = sqrt(squares);
+}
+
+static double distance(const double *a, const double *b)
+{
+    double sum = 0;
+    for (int d = 0; d < DIRECTIONS; d++) sum += (a[d] - b[d]) * (a[d] - b[d]);
+    return sqrt(sum / DIRECTIONS);                          /* about that of the parameters themselves */
+}
+
+static double way(const Track *t, int n)
+{
+    double sum = 0;
+    for (int i = 1; i < n; i++) sum += distance(t->at[i - 1], t->at[i]);
+    return sum;
+}
+
+/* The points without their mean and the straight line through them. */
+static void level(const Track *t, int n, double (*out)[DIRECTIONS])
+{
+    double middle = (n - 1) / 2.0, squares = 0;
+    for (int i = 0; i < n; i++) squares += (i - middle) * (i - middle);
+    for (int d = 0; d < DIRECTIONS; d++) {
+        double mean = 0, slope = 0;
+        for (int i = 0; i < n; i++) mean += t->at[i][d] / n;
+        for (int i = 0; i < n; i++) slope += (i - middle) * t->at[i][d] / squares;
+        for (int i = 0; i < n; i++) out[i][d] = t->at[i][d] - mean - slope * (i - middle);
+    }
+}
+
+/* How alike the way is to itself `lag` points later, from -1 to 1. */
+static double alike(double (*x)[DIRECTIONS], int n, int lag)
+{
+    double both = 0, first = 0, second = 0;
+    for (int i = 0; i + lag < n; i++)
+        for (int d = 0; d < DIRECTIONS; d++) {
+            both += x[i][d] * x[i + lag][d];
+            first += x[i][d] * x[i][d];
+            second += x[i + lag][d] * x[i + lag][d];
+        }
+    return first > 0 && second > 0 ? both / sqrt(first * second) : 0;
+}
+
+/* The points of one turn: the way must have gone to the other side and come back, TIMES and more in the points there are. 0: it does not turn. */
+static int period(double (*x)[DIRECTIONS], int n, double *how)
+{
+    int lag = 1;
+    while (lag < n / TIMES && alike(x, n, lag) > -0.6) lag++;
+    if (lag >= n / TIMES) return 0;
+    int best = lag;
+    for (int k = lag; k <= n / TIMES; k++)
+        if (alike(x, n, k) > alike(x, n, best)) best = k;
+    *how = alike(x, n, best);
+    return *how > 0.8 && best > 2 ? best : 0;
+}
+
+static void say(GameWatch *w, const char *line)
+{
+    w->say(w->self, line);
+}
+
+static void look_at_track(GameWatch *w, Track *t)
+{
+    double x[POINTS][DIRECTIONS], how = 0, length = way(t, w->n), net = distance(t->at[0], t->at[w->n - 1]);
+    Arena *a = w->s->arena;
+    if (!t->stands && length <= 1e-6 * t->size) {
+        t->stands = true;
+        say(w, arena_printf(a, "step %" PRId64 ": %s looks stalled: in the last %" PRId64 " rounds its parameters have moved by %.2g, at a length of %.3g", w->round, t->player,
+                            (w->n - 1) * w->every, length, t->size));
+    }
+    level(t, w->n, x);
+    int turn = t->turns || length <= 1e-6 * t->size ? 0 : period(x, w->n, &how);
+    if (!turn || net > 0.25 * length) return;
+    t->turns = true;
+    say(w, arena_printf(a, "step %" PRId64 ": %s looks like cycling: its parameters come back about every %" PRId64 " rounds (autocorrelation %.2f); in the last %" PRId64 " rounds "
+                           "they have gone %.3g, and got %.3g away", w->round, t->player, turn * w->every, how, (w->n - 1) * w->every, length, net));
+}
+
+static void thin(GameWatch *w)
+{
+    for (int k = 0; k < w->n_tracks; k++)
+        for (int i = 0; i < POINTS / 2; i++) memcpy(w->track[k].at[i], w->track[k].at[2 * i + 1], sizeof w->track[k].at[0]);
+    w->n = POINTS / 2;
+    w->every *= 2;
+}
+
+static void follow(GameWatch *w)
+{
+    for (int k = 0; k < w->n_tracks; k++) add_point(w, &w->track[k]);
+    w->n++;
+    for (int k = 0; k < w->n_tracks && w->n >= FEWEST && w->n % (FEWEST / 4) == 0; k++) look_at_track(w, &w->track[k]);
+    if (w->n == POINTS) thin(w);
+}
+
+/* ---- draws ------------------------------------------------------------------------------------------------------- */
+
+/* The mean distance of one draw to the next, over all numbers of all fields. NaN: they cannot be drawn. */
+static double spread(GameWatch *w, Probe *p)
+{
+    GanError    err;
+    int         n = probe_function(p)->n_outputs;
+    GanTensor **v = calloc((size_t)n + 1, sizeof *v);
+    double      sum = 0;
+    if (!v || probe_values(p, &w->s->game.state, w->round, v, &err)) sum = NAN;
+    for (int i = 1; i < DRAWS && !isnan(sum); i++) {
+        double squares = 0;
+        for (int k = 0; k < n; k++) {
+            int64_t each = gan_tensor_count(v[k]) / DRAWS;
+            for (int64_t e = 0; e < each; e++) {
+                double by = gan_tensor_get(v[k], i * each + e) - gan_tensor_get(v[k], (i - 1) * each + e);
+                squares += by * by;
+            }
+        }
+        sum += sqrt(squares) / (DRAWS - 1);
+    }
+    for (int k = 0; v && k < n; k++) gan_tensor_free(v[k]);
+    free(v);
+    return sum;
+}
+
+static void look_at_draws(GameWatch *w, Drawn *d)
+{
+    double p = spread(w, d->p), q = spread(w, d->q);
+    d->narrow = q < 0.05 * p ? d->narrow + 1 : 0;
+    d->said &= d->narrow > 0;
+    if (d->narrow < TIMES || d->said) return;
+    d->said = true;
+    say(w, arena_printf(w->s->arena, "step %" PRId64 ": %s looks collapsed: %d draws of its q are %.3g from one another in the mean, and those of its p %.3g", w->round, d->name, DRAWS, q, p));
+}
+
+/* ---- all ---------------------------------------------------------------------------------------------------------- */
+
+bool watch_round(void *watch)
+{
+    GameWatch *w = watch;
+    if (++w->round % w->every == 0) follow(w);
+    if (w->round < w->look_at) return true;
+    for (int i = 0; i < w->n_drawn; i++) look_at_draws(w, &w->drawn[i]);
+    w->look_at = w->round + w->round / 8 + 1;               /* each time an eighth further on */
+    return true;
+}
+
+GanStatus watch_state(Session *s, GanError *err)
+{
+    GanProgram roomy = *s->lowered.program;
+    roomy.state_bytes = (roomy.state_bytes + 63) / 64 * 64 + PROBE_ROOM;
+    state_free(&s->game.state);
+    return state_new(&roomy, s->o->run.seed, &s->game.state, err);
+}
+
+/* Draws of a side of a comparison; NULL: it has no such side, or one that needs an argument. Nothing is printed: that is no mistake. */
+static Probe *side(const GameWatch *w, const char *name, const char *of)
+{
+    GanError err;
+    Source   source = {w->s->file, w->s->text};
+    return probe_open(w->s, &source, arena_printf(w->s->arena, "%s.%s", name, of), DRAWS, 0, false, &err);
+}
+
+static void add_drawn(GameWatch *w, const char *name)
+{
+    Drawn d = {.name = name, .p = side(w, name, "p")};
+    if (d.p) d.q = side(w, name, "q");
+    if (d.q) w->drawn[w->n_drawn++] = d;
+    else probe_close(d.p);
+}
+
+GameWatch *watch_open(Session *s, void (*say_line)(void *self, const char *line), void *self)
+{
+    const LowerResult *r = &s->lowered;
+    GameWatch         *w = calloc(1, sizeof *w);
+    if (!w) return NULL;
+    *w = (GameWatch){.s = s, .say = say_line, .self = self, .every = 1, .look_at = 20};
+    w->track = calloc((size_t)r->n_players + 1, sizeof *w->track);
+    w->drawn = calloc((size_t)r->n_compared + 1, sizeof *w->drawn);
+    for (int i = 0; w->track && i < r->n_players; i++)
+        if (r->player[i].updated) w->track[w->n_tracks++].player = r->player[i].name;
+    for (int i = 0; w->drawn && i < r->n_compared; i++) add_drawn(w, r->compared[i]);
+    if (w->track && w->drawn) return w;
+    watch_close(w);
+    return NULL;
+}
+
+void watch_close(GameWatch *w)
+{
+    if (!w) return;
+    for (int i = 0; i < w->n_drawn; i++) {
+        probe_close(w->drawn[i].p);
+        probe_close(w->drawn[i].q);
+    }
+    free(w->track);
+    free(w->drawn);
+    free(w);
+}

@@ -1,0 +1,19 @@
+/* watch.h - `gan run --watch-game`: looks at a run now and then, and says when it looks collapsed, cycling or stalled, with what it has seen.
+ *
+ * It looks ever more seldom as the run goes on, and changes nothing: parameters are projected on a few fixed directions, samples are drawn on streams of its own.
+ *   cycling    the players' parameters come back to near where they were, several times, at even distances (autocorrelation), and get hardly anywhere
+ *   stalled    no parameter moves any more, beside its size
+ *   collapsed  draws of a comparison's q lie much nearer to one another than those of its p, for some while
+ * What it says is a look, not a proof; what it has seen stands beside it. */
+#pragma once
+#include "compiler/driver/session.h"
+
+typedef struct GameWatch GameWatch;
+
+/* Of a program that is compiled and whose state was made, with room for probes behind it (watch_state). NULL: no memory. */
+GameWatch *watch_open(Session *s, void (*say)(void *self, const char *line), void *self);
+void       watch_close(GameWatch *w);                       /* NULL is fine */
+bool       watch_round(void *watch);                        /* after each round; true */
+
+/* Another state in place of the session's, with that room. */
+GanStatus  watch_state(Session *s, GanError *err);

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""`gan run --watch-game`: what it says of games whose fate is known in closed form, what it does not say of others, and that the run is the run without it."""
+import os
+import re
+
+from harness import folder, gan, run_tests, same_run
+
+PLAYERS = "import optim\nnet A {{ param x: real = 0.5; x }}\nnet B {{ param y: real = -0.25; y }}\n"
+GAME = PLAYERS + "alternate 4000 steps {{\n  update B minimize {0} - (A() * B()) with sgd(0.02)\n  update A minimize A() * B() with sgd(0.02)\n}}\n"
+RING = """import nn, optim, compare, toy
+data ring = toy.ring(modes: 8, radius: 2, std: 0.02)
+implicit G(z: real[2] ~ Normal(0, 1)) -> real[2] {{ param b: real[2] = 0.1; b + {0} * (z |> Dense(2)) }}
+net D(x: real[2]) -> real {{ x |> Dense(16) |> relu |> Dense(1) |> scalar }}
+compare gan = class_probability(ring, G, D)
+alternate 300 steps, batch 64 {{
+  update D minimize gan.critic with adam(1e-3)
+  update G minimize nonsaturating(gan) with adam(1e-3)
+  every 100 {{ report size = norm2(G) }}
+}}
+"""
+
+
+def said(d, text, *flags):
+    with open(os.path.join(d, "p.gan"), "w") as f:
+        f.write(text)
+    r = gan("run", "p.gan", "--watch-game", "--quiet", *flags, cwd=d)
+    assert r.status == 0, r
+    return r.err.splitlines()
+
+
+def test_a_bilinear_game_cycles():
+    """Alternating steps of rate h on x y turn by about h radians a step: 2 pi / 0.02 = 314 rounds; a penalty on B draws both to 0."""
+    with folder() as d:
+        lines = said(d, GAME.format("0.0"))
+        turns = re.search(r"looks like cycling: its parameters come back about every (\d+) rounds", "\n".join(lines))
+        assert turns and 290 <= int(turns[1]) <= 340, lines
+        assert all("cycling" in line for line in lines) and len(lines) <= 2, lines
+        assert said(d, GAME.format("0.5 * B()^2")) == []
+
+
+def test_a_game_whose_slope_is_gone_is_stalled():
+    """The slope of sigmoid(-x) at 200 is exp(-200), which no f32 beside 200 can take."""
+    with folder() as d:
+        lines = said(d, "import optim\nnet A { param x: real = 200; x }\nalternate 200 steps { update A minimize sigmoid(-A()) with sgd(0.1) }\n")
+        assert len(lines) == 1 and "A looks stalled" in lines[0] and "moved by 0," in lines[0], lines
+        assert said(d, "import optim\nnet A { param x: real = 2; x }\nalternate 200 steps { update A minimize sigmoid(-A()) with sgd(0.1) }\n") == []
+
+
+def test_draws_that_lie_together_are_collapsed():
+    with folder() as d:
+        lines = said(d, RING.format("0.001"))
+        assert len(lines) == 1 and "gan looks collapsed: 64 draws of its q are 0.00" in lines[0], lines
+        assert said(d, RING.format("1.0")) == []
+
+
+def test_the_run_is_the_run_without_it():
+    with folder() as d:
+        said(d, RING.format("0.001"), "--out", "watched")
+        assert gan("run", "p.gan", "--quiet", "--out", "alone", cwd=d).status == 0
+        same_run(f"{d}/watched", f"{d}/alone")
+        for flags in (("--seeds", 2), ("--serve",)):
+            r = gan("run", "p.gan", "--watch-game", *flags, cwd=d)
+            assert r.status == 2 and "--watch-game looks at a single game" in r.err, r
+
+
+if __name__ == "__main__":
+    run_tests(globals())
