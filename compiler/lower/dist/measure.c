@@ -45,9 +45,20 @@ static bool body_draws(const IrNode *n)
     return false;
 }
 
+/* A product that adds up all numbers of an operand has something of each of them: what stood side by side there is of one kind. */
+static uint8_t of_products(const uint8_t *is, const IrNode *n)
+{
+    uint8_t all = 0;
+    for (int i = 0; i < n->n_args; i++) {
+        uint8_t of = is[n->arg[i]->id];
+        all |= of & SPREAD && n->arg[i]->type.rank == n->attr->contract.n ? of & ~BOTH : of;
+    }
+    return all;
+}
+
 static uint8_t of_node(const uint8_t *is, const IrNode *n)
 {
-    uint8_t args = of_args(is, n);
+    uint8_t args = n->op == IR_dot ? of_products(is, n) : of_args(is, n);
     if (draws(n) || body_draws(n)) return args | DRAWN | SPREAD;
     if (n->op == IR_concat) return of_parts(is, n, 0);
     if (n->op == IR_select && is[n->arg[0]->id] & DRAWN) return args | of_parts(is, n, 1);
