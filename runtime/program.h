@@ -36,6 +36,7 @@ typedef struct GanState {
 typedef struct GanOutput {                                  /* row-major over sample axes, then feature dims: one shape here */
     const char *name;
     const char *kind;                                       /* of a report: what kind of estimate it is, "bound"; NULL: nothing is said */
+    int         slope_of;                                   /* 1 + the slot of the parameter by which it is a loss's gradient (LowerOptions.slopes); 0: it is none */
     GanElem     elem;
     int         rank;
     int64_t     dim[16];

@@ -185,15 +185,13 @@ static bool compare_parameter(Update *u, int output, double floor, GradientsFoun
 
 /* ---- an update --------------------------------------------------------------------------------------------------------- */
 
-static const char slope[] = "slope ";
-
 /* The largest element of all gradients of one loss: errors are small or large beside it. */
 static double largest(const Update *u, int first)
 {
     const GanFunction *f = &u->s->lowered.program->function[u->fn];
     double             most = 0;
-    for (int i = first; i < f->n_outputs && !strncmp(f->output[i].name, slope, strlen(slope)); i++) {
-        int64_t n = elements(&u->s->lowered.program->slot[state_find(u->s->lowered.program, f->output[i].name + strlen(slope))]);
+    for (int i = first; i < f->n_outputs && f->output[i].slope_of; i++) {
+        int64_t n = elements(&u->s->lowered.program->slot[f->output[i].slope_of - 1]);
         for (int64_t k = 0; k < n; k++) most = fmax(most, fabs(((const double *)u->out[i])[k]));
     }
     return most;
@@ -219,15 +217,14 @@ static GanStatus compare_update(Update *u, GradientsWorst *worst)
     u->held.replay = true;
     for (int i = 0; i < f->n_outputs; i++) {
         GradientsFound found;
-        if (strncmp(f->output[i].name, slope, strlen(slope))) {
+        if (!f->output[i].slope_of) {
             u->loss = i;
             most = largest(u, i + 1);
             continue;
         }
-        const char *path = f->output[i].name + strlen(slope);
-        u->slot = state_find(p, path);
+        u->slot = f->output[i].slope_of - 1;
         if (!compare_parameter(u, i, 1e-4 * most + 1e-5 * fabs(*(const double *)u->out[u->loss]), &found)) return u->err->status;
-        print_found(&found, path, worst);
+        print_found(&found, p->slot[u->slot].path, worst);
     }
     return GAN_OK;
 }
@@ -252,7 +249,7 @@ static const GameLine *line_of(const LowerResult *r, int fn)
 static bool has_slopes(const GanFunction *f)
 {
     for (int i = 0; i < f->n_outputs; i++)
-        if (!strncmp(f->output[i].name, slope, strlen(slope))) return true;
+        if (f->output[i].slope_of) return true;
     return false;
 }
 

@@ -226,7 +226,7 @@ void ir_commit(IrModule *m, IrFn *f, int slot, IrVal *v)
 
 void ir_report(IrModule *m, IrFn *f, const char *name, IrVal *v)
 {
-    array_push(m->arena, &f->reports, ((IrReport){arena_str(m->arena, name), v}));
+    array_push(m->arena, &f->reports, ((IrReport){.name = arena_str(m->arena, name), .val = v}));
 }
 
 /* ---- walking ---------------------------------------------------------------------------------------------------- */

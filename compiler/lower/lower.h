@@ -24,7 +24,7 @@ typedef struct LowerOptions {
     int                  n_settings;
     bool                 advice;                            /* also on what is right, and yet rarely meant (lang/check/advice.h) */
     bool                 shapes;                            /* nothing will run: images are not read, where their file says how many there are, of which size */
-    bool                 slopes;                            /* updates report their gradients, too: behind each loss, "slope PATH" for each parameter */
+    bool                 slopes;                            /* updates report their gradients, too: behind each loss, one for each parameter (GanOutput.slope_of) */
 } LowerOptions;
 
 /* What an update or another statement does, in the words of the game: `gan explain --stage game`. */

@@ -4,6 +4,8 @@
 #include "runtime/data/data.h"
 #include "runtime/data/recipe.h"
 
+#include <stdlib.h>
+
 void target_try(const char *bytes, size_t n)
 {
     const char *path = target_file(bytes, n);
@@ -11,8 +13,10 @@ void target_try(const char *bytes, size_t n)
         GanTensor *t;
         GanError   err;
         int64_t    first;
-        if (data_read_csv(path, (DataHeader)header, &t, &err)) continue;
+        char      *names;
+        if (data_read_csv_named(path, (DataHeader)header, &t, &names, &err)) continue;
         data_not_finite(t, &first);                         /* reads all of it */
         gan_tensor_free(t);
+        free(names);
     }
 }

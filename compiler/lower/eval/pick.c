@@ -227,7 +227,7 @@ static bool ask(Ctx *c, Dist *rows, int64_t n, const Call *k, Asked *a)
         IrFn *ir = L->fn->ir;
         ir->tick_slot = -1;
         v = ir_spread(fn_builder(c), v, ir_axes_minus(inner.axes, v->type.axes));
-        array_push(L->work, &ir->reports, ((IrReport){"answer", ir_as_feature(fn_builder(c), v, axis)}));
+        array_push(L->work, &ir->reports, ((IrReport){.name = "answer", .val = ir_as_feature(fn_builder(c), v, axis)}));
         opt_dce(L->m, ir);
         ok = needs_data_alone(c, ir, a, k->at) && run_now(c, ir, answer, a, k->at);
         a->answer = answer;

@@ -225,7 +225,10 @@ static void finish_part(Cut *k, IrFn *f, IrBuilder *b)
 {
     Part *p = k->p;
     for (int i = 0; i < p->players.n; i++) array_push(b->m->arena, &f->players, p->players.v[i]);
-    for (int i = 0; i < p->reports.n; i++) ir_report(b->m, f, p->reports.v[i].name, k->now[p->reports.v[i].val->id]);
+    for (int i = 0; i < p->reports.n; i++) {
+        ir_report(b->m, f, p->reports.v[i].name, k->now[p->reports.v[i].val->id]);
+        f->reports.v[f->reports.n - 1].slope_of = p->reports.v[i].slope_of;
+    }
     for (int i = 0; i < p->commits.n; i++) ir_commit(b->m, f, p->commits.v[i].slot, k->now[p->commits.v[i].val->id]);
     for (int i = 0; i < p->keeps.n; i++) ir_commit(b->m, f, p->keeps.v[i].slot, stacked(b, k->now[p->keeps.v[i].made->id]));
     if (p->tick_slot < 0) return;

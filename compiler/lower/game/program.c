@@ -247,7 +247,7 @@ static void finish_slots(Lower *L, GanProgram *p)
 
 static GanOutput output_of(Lower *L, const IrReport *r)
 {
-    GanOutput o = {.name = r->name, .elem = (GanElem)r->val->type.elem};
+    GanOutput o = {.name = r->name, .slope_of = r->slope_of, .elem = (GanElem)r->val->type.elem};
     for (int i = 0; i < r->val->type.axes.n; i++) o.dim[o.rank++] = ir_extent(L->m, r->val->type.axes.id[i]);
     for (int i = 0; i < r->val->type.rank; i++) o.dim[o.rank++] = r->val->type.dim[i];
     return o;

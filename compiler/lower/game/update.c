@@ -204,7 +204,9 @@ static void report_slopes(Ctx *c, const Together *t, const Wanted *who, const Sl
             IrVal *zero = grad_zeros(b, &d->w[k]->type), *g = d->g[k] ? d->g[k] : zero;
             if (!ir_is_real(g->type.elem)) continue;
             if (t->taken) g = ir_select(b, t->taken, g, zero);
-            part_report(c->L, strf(c->L, "slope %s", c->L->m->slots.v[who->p[i]->params.v[j]].path), g);
+            int slot = who->p[i]->params.v[j];
+            part_report(c->L, strf(c->L, "slope %s", c->L->m->slots.v[slot].path), g);
+            c->L->part->reports.v[c->L->part->reports.n - 1].slope_of = slot + 1;
         }
 }
 

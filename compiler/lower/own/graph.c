@@ -110,7 +110,7 @@ void part_drop(Lower *L)
     part_end(L);
 }
 
-void part_report(Lower *L, const char *name, IrVal *v) { array_push(L->work, &L->part->reports, ((IrReport){name, v})); }
+void part_report(Lower *L, const char *name, IrVal *v) { array_push(L->work, &L->part->reports, ((IrReport){.name = name, .val = v})); }
 void part_run_by(Lower *L, Part *p, GanSchedule *n) { array_push(L->work, &p->nodes, n); }
 
 /* Whose draws are in the body? NULL: there are none, or INIT's. */
