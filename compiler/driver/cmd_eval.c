@@ -37,7 +37,7 @@ int cmd_eval(const Options *o)
         session_optimise(&s);
         status = session_start(&s);
     }
-    if (status == EXIT_DONE) status = session_fill(&s, o->run.n_operands > 0, fn);
+    if (status == EXIT_DONE) status = session_fill(&s, o->run.n_operands > 0 && session_reads_state(&s, fn), fn);
     if (status == EXIT_DONE) status = show(&s, fn);
     session_close(&s);
     return status;

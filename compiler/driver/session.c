@@ -204,6 +204,14 @@ const char *session_needs(const Session *s, int fn, int given)
     return slot >= 0 ? s->lowered.ir->slots.v[slot].path : NULL;
 }
 
+bool session_reads_state(const Session *s, int fn)
+{
+    const IrModule *m = s->lowered.ir;
+    for (const IrNode *n = m->fns.v[fn]->body.first; n; n = ir_next(n))
+        if (n->op == IR_read && m->slots.v[n->attr->slot].kind != IR_SLOT_DATA) return true;
+    return false;
+}
+
 int session_fill(Session *s, bool trained, int fn)
 {
     bool found;

@@ -49,6 +49,9 @@ const char *session_needs(const Session *s, int fn, int given);
 /* Has the slot a value before the program runs: a parameter, a state with a beginning? Not: what a statement computes and keeps. */
 bool session_starts(const Session *s, int slot);
 
+/* Does what `fn` computes hang on the state of a run at all? */
+bool session_reads_state(const Session *s, int fn);
+
 /* Fills the state: from --checkpoint, else from the newest checkpoint of the program's default folder if `trained`, else by the initialising function: an
  * error if the function `fn`, which is to be run on it, reads what only a run computes. */
 int  session_fill(Session *s, bool trained, int fn);

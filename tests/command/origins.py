@@ -207,7 +207,7 @@ net C() -> real { param w: real = 1.0; w }
 alternate 3 steps {
   update C minimize 500 * C()^2 with sgd(1e38)  # here
 }
-""", "-1e+38 * 1000 + 1 is -inf", "(<optim>:5)"),
+""", "-1e+38 * 1000 + 1 is -inf", "(<optim>:"),
     "a_slope": case(update("1 / C()", NET.replace("1.0", "1e-20")), "1e+20 * 1e+20 is inf", "in the derivative of this line"),
 
     # ---- whole matrices
