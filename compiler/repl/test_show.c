@@ -82,7 +82,7 @@ Test(show, points)
 /* The left half black, the right half white; half blocks stand for two rows, so of five rows there are three lines. */
 Test(show, images)
 {
-    float     x[2 * 5 * 6];
+    float     x[5 * 5 * 3] = {0};                           /* as much as the larger of the two */
     GanTensor t = tensor(GAN_F32, x, 3, (int64_t[]){2, 5, 6}), rgb = tensor(GAN_F32, x, 4, (int64_t[]){1, 5, 5, 3});
     for (int i = 0; i < 60; i++) x[i] = i % 6 >= 3;
     cr_expect(strstr(shown(&t), "\n     ███    ███\n     ███    ███\n     ███    ███\n  black 0, white 1\n"), "%s", shown(&t));
