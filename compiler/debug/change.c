@@ -92,6 +92,8 @@ static void history_free(History *h)
 {
     for (int i = 0; i < h->n_edits; i++) free(h->edit[i].bytes);
     free(h->edit);
+    free(h->called.fn);
+    free(h->called.tick);
     free(h->name);
     free(h->changes);
     timeline_free(h->past);
@@ -297,6 +299,7 @@ static GanStatus take_program(Debugger *d, Build *b, const char *what, GanError 
         h->build = b;
         for (int i = 0; i < h->n_edits; i++) free(h->edit[i].bytes);
         h->n_edits = 0;
+        h->called.n = 0;
     } else if ((at = history_add(d, what, b, err)) < 0) {
         return err->status;
     }
@@ -418,6 +421,7 @@ static GanStatus write_edit(Debugger *d, const Edit *e, GanError *err)
     }
     if (!copy_edit(h, e, e->slot >= 0 ? program(d)->slot[e->slot].bytes : 0)) return gan_error(err, GAN_WORLD, "no memory to keep what was written");
     timeline_cut(h->past, e->tick);
+    why_forget(h, e->tick);
     walk_apply_edits(d);
     h->moved = true;
     return GAN_OK;

@@ -10,6 +10,7 @@
 #pragma once
 #include "compiler/debug/spectrum.h"
 #include "compiler/driver/session.h"
+#include "compiler/origin/origin.h"
 
 typedef struct Debugger Debugger;
 
@@ -133,3 +134,9 @@ int  debug_watch(Debugger *d, const char *expression, void (*see)(void *self, in
 
 /* Near the present state (spectrum.h), with the draws that the next updates will make. GAN_WRONG: there is no such field, or diagnostics were printed (an empty message). */
 GanStatus debug_spectrum(Debugger *d, Spectrum *out, GanError *err);
+
+/* ---- numbers that are not finite ---------------------------------------------------------------------------------- */
+
+/* In words, where what stopped the run here was born (DEBUG_FAILED, or a breakpoint on numbers that are not finite), or where a parameter or state of this
+ * name got what is not finite in it. The run stands as it did. GAN_WRONG: nothing here is not finite. */
+GanStatus debug_why(Debugger *d, const char *path, Arena *a, OriginNote note[ORIGIN_NOTES], int *n, GanError *err);

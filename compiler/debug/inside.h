@@ -23,6 +23,8 @@ typedef struct Edit {                                       /* what a person has
     void    *bytes;
 } Edit;
 
+typedef struct Called { int *fn; int64_t *tick, n, room; } Called;         /* functions of the statements that were carried out, and when */
+
 typedef struct History {
     char     *name, *changes;
     int       parent;                                       /* -1: none */
@@ -30,6 +32,7 @@ typedef struct History {
     Build    *build;
     Timeline *past;
     Edit     *edit;  int n_edits;
+    Called    called;
     int64_t   tick, step;                                   /* where it stands */
     bool      moved;                                        /* since it was forked */
 } History;
@@ -74,6 +77,7 @@ struct Debugger {
     int64_t         updates;                                /* of goal.player since */
     int64_t         last_update;                            /* the tick of the last of them; -1: none */
     int64_t         asked;                                  /* the step at which conditions were asked last */
+    int             bad_fn;                                 /* the call that a breakpoint on numbers that are not finite stands behind; -1: none */
     int             hit;                                    /* a breakpoint that is to stop it; 0: none */
     Moment          here;                                   /* the last place where a run can be gone on from */
     double          opened, copying;                        /* when this began; seconds that snapshots have taken */
@@ -94,9 +98,13 @@ void walk_apply_edits(Debugger *d);                         /* those of this tic
 GanStatus time_restore(Debugger *d, int64_t tick, GanError *err);       /* the run stands at this tick, quietly */
 Moment    time_beginning(const Debugger *d);                /* of the history at hand */
 
+/* ---- why.c */
+void why_called(Debugger *d, int fn);                       /* at this tick */
+void why_forget(History *h, int64_t tick);                  /* from there on */
+
 /* ---- look.c */
 void look_ask(Debugger *d);                                 /* conditions and what is watched, after a round */
 void look_arm(Debugger *d);                                 /* compiles those that are not, for the program at hand */
 void look_disarm(Debugger *d, const Build *b);              /* frees what was compiled for a program; NULL: for all */
-void look_check_finite(Debugger *d, const GanFunction *f, void *const *out);
+void look_check_finite(Debugger *d, int fn, void *const *out);
 int  look_line(const Debugger *d, const GanSchedule *n);    /* a breakpoint on its line, or 0 */

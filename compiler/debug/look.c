@@ -285,13 +285,17 @@ static bool is_finite(const GanOutput *o, const void *data)
     return true;
 }
 
-void look_check_finite(Debugger *d, const GanFunction *f, void *const *out)
+void look_check_finite(Debugger *d, int fn, void *const *out)
 {
-    int number = 0;
+    const GanFunction *f = &program(d)->function[fn];
+    int                number = 0;
     for (int i = 0; i < d->n_armed; i++)
         if (d->armed[i].is.when == DEBUG_AT_NONFINITE) number = d->armed[i].is.number;
     for (int i = 0; number && i < f->n_outputs; i++)
-        if (!is_finite(&f->output[i], out[i])) d->hit = number;
+        if (!is_finite(&f->output[i], out[i])) {
+            d->hit = number;
+            d->bad_fn = fn;
+        }
 }
 
 int look_line(const Debugger *d, const GanSchedule *n)

@@ -165,7 +165,8 @@ static bool on_after(void *debugger, const GanSchedule *n, void *const *out)
     const GanFunction *f = n->fn >= 0 && out ? &program(d)->function[n->fn] : NULL;
     DebugDone          done = {.tick = d->place.tick, .step = d->place.step, .node = n, .function = f, .out = out};
     if (!d->goal.quiet && d->done) d->done(d->self, &done);
-    if (!d->goal.quiet && f) look_check_finite(d, f, out);
+    if (!d->goal.quiet && f) look_check_finite(d, n->fn, out);
+    if (f) why_called(d, n->fn);
     if (d->goal.player && n->fn >= 0 && moves(d, n->fn, d->goal.player)) {
         d->updates++;
         d->last_update = d->place.tick;
@@ -229,6 +230,7 @@ static void begin(Debugger *d, const Goal *goal)
     d->updates = 0;
     d->last_update = -1;
     d->hit = 0;
+    d->bad_fn = -1;
 }
 
 GanStatus walk_start(Debugger *d, const Moment *from, const Goal *goal, GanError *err)

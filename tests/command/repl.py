@@ -123,7 +123,7 @@ def test_the_page():
         with open(PAGE, "w", encoding="utf-8") as f:
             f.write("".join(pieces))
     got, wanted = timeless("".join(pieces)), timeless(read(PAGE))
-    assert len(pieces) == 7 and got == wanted, different(got, wanted)
+    assert len(pieces) == 9 and got == wanted, different(got, wanted)
     commands = re.findall(r"^COMMAND\((\w+),", read(f"{ROOT}/compiler/repl/commands.def"), re.M)
     missing = [c for c in commands if f":{c}" not in page]
     assert not missing, f"the page does not tell of {missing}"

@@ -1,0 +1,103 @@
+/* why.c - where a number that is not finite was born (compiler/origin): the calls of this history, any of which the run can be put back to. */
+#include "compiler/debug/inside.h"
+
+#include "runtime/state.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void why_called(Debugger *d, int fn)
+{
+    History *h = history(d);
+    Called  *c = &h->called;
+    if (c->n && c->tick[c->n - 1] >= d->place.tick) return;        /* it is done again */
+    if (c->n == c->room) {
+        int64_t  room = c->room ? 2 * c->room : 256;
+        int     *fns = realloc(c->fn, sizeof *fns * (size_t)room);
+        if (fns) c->fn = fns;
+        int64_t *ticks = fns ? realloc(c->tick, sizeof *ticks * (size_t)room) : NULL;
+        if (ticks) c->tick = ticks;
+        if (!fns || !ticks) return;                         /* calls that are not known are said to be that */
+        c->room = room;
+    }
+    c->fn[c->n] = fn;
+    c->tick[c->n++] = d->place.tick;
+}
+
+void why_forget(History *h, int64_t tick)
+{
+    while (h->called.n && h->called.tick[h->called.n - 1] >= tick) h->called.n--;
+}
+
+static bool back(void *debugger, int64_t call)
+{
+    Debugger *d = debugger;
+    GanError  err;
+    return !time_restore(d, history(d)->called.tick[call], &err);
+}
+
+/* Calls whose ticks are below. */
+static int64_t calls_before(const Called *c, int64_t tick)
+{
+    int64_t n = c->n;
+    while (n && c->tick[n - 1] >= tick) n--;
+    return n;
+}
+
+static bool is_finite(const Debugger *d, int slot)
+{
+    const GanSlot *s = &program(d)->slot[slot];
+    GanTensor      t = {.elem = s->elem, .data = state_slot(program(d), &history(d)->build->s.game.state, slot)};
+    for (size_t i = 0; i < s->bytes / gan_elem_bytes(s->elem); i++)
+        if (!isfinite(gan_tensor_get(&t, (int64_t)i))) return false;
+    return true;
+}
+
+/* The call that failed, or that a breakpoint on numbers that are not finite stands behind, or the last one that set the slot. */
+static GanStatus ask_for(Debugger *d, const char *path, OriginAsk *ask, TrainerPast *past, GanError *err)
+{
+    Called *c = &history(d)->called;
+    int64_t tick = d->place.tick;
+    *past = (TrainerPast){.self = d, .fn = c->fn, .n = calls_before(c, tick), .back = back, .from_start = !d->at && !d->o->run.checkpoint};
+    ask->past = past;
+    ask->slot = path ? state_find(program(d), path) : -1;
+    ask->fn = -1;
+    if (path && (ask->slot < 0 || program(d)->slot[ask->slot].kind == GAN_DATA)) return gan_error(err, GAN_WRONG, "%s is no parameter or state of this run", path);
+    if (path && is_finite(d, ask->slot)) return gan_error(err, GAN_WRONG, "%s is finite here", path);
+    if (path) return GAN_OK;
+    if (d->place.why == DEBUG_FAILED && d->place.failed_fn >= 0) {
+        why_called(d, d->place.failed_fn);
+        past->fn = c->fn;
+        past->n = calls_before(c, tick + 1);
+        ask->fn = d->place.failed_fn;
+        return GAN_OK;
+    }
+    if (d->bad_fn < 0 || !past->n) return gan_error(err, GAN_WRONG, "nothing that is not finite has stopped the run here: a name, as in :why D.Dense_1.w, asks for one of the state");
+    ask->fn = d->bad_fn;
+    return back(d, past->n - 1) ? GAN_OK : gan_error(err, GAN_WORLD, "the run cannot be put back");
+}
+
+GanStatus debug_why(Debugger *d, const char *path, Arena *a, OriginNote note[ORIGIN_NOTES], int *n, GanError *err)
+{
+    const Session *s = debug_session(d);
+    DebugPlace     here = d->place;
+    int            bad = d->bad_fn;
+    TrainerPast    past;
+    Origin         o;
+    OriginAsk      ask = {.m = s->lowered.ir, .p = program(d), .state = debug_state(d), .checkpoint = d->at ? NULL : d->o->run.checkpoint, .sources = s->sources};
+    GanStatus      st = ask_for(d, path, &ask, &past, err);
+    *n = 0;
+    if (!st && origin_find(&ask, a, &o)) *n = origin_notes(&o, a, note);
+    if (!st && !*n) st = gan_error(err, GAN_WRONG, "where it was born is not found");
+    if (d->place.tick != here.tick || !d->alive) {
+        GanError lost;
+        if (time_restore(d, here.tick, &lost)) st = (*err = lost, lost.status);
+    }
+    d->place.why = here.why;
+    d->place.error = here.error;
+    d->place.failed_fn = here.failed_fn;
+    d->place.breakpoint = here.breakpoint;
+    d->bad_fn = bad;
+    if (here.why == DEBUG_FAILED) why_forget(history(d), here.tick);
+    return st;
+}
