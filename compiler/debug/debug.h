@@ -50,7 +50,7 @@ Debugger  *debug_open(const Options *o, const char *file, size_t budget, int *st
 void       debug_close(Debugger *d);
 
 const Session *debug_session(const Debugger *d);            /* the program as it runs: tables, schedule, sources */
-GanState      *debug_state(Debugger *d);                    /* the state now; may be written between calls (debug_changed says so) */
+GanState      *debug_state(Debugger *d);                    /* the state now, to be looked at between calls */
 void           debug_place(const Debugger *d, DebugPlace *out);
 void           debug_listen(Debugger *d, void (*done)(void *self, const DebugDone *what), void *self);
 

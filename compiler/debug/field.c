@@ -121,13 +121,14 @@ static void list_reads(const Field *f, Arena *a, IrFn *fn, Values *out)
         if (n->op == IR_read && n->attr->slot < f->run->n_slots && f->of_slot[n->attr->slot] >= 0) array_push(a, out, &n->result[0]);
 }
 
-/* The gradients among its reports, and whose each is. */
-static void list_slopes(const Field *f, Arena *a, const IrFn *fn, Values *out, Numbers *of)
+/* The gradients among its reports, each as its player goes down along it, and whose each is. */
+static void list_slopes(const Field *f, IrBuilder *b, Arena *a, const IrFn *fn, Values *out, Numbers *of)
 {
     for (int i = 0; i < fn->reports.n; i++) {
-        int slot = slope_of(&fn->reports.v[i]);
+        const IrReport *r = &fn->reports.v[i];
+        int             slot = slope_of(r);
         if (slot < 0) continue;
-        array_push(a, out, fn->reports.v[i].val);
+        array_push(a, out, r->uphill ? ir_neg(b, behind(r->val)) : behind(r->val));
         array_push(a, of, f->of_slot[slot]);
     }
 }
@@ -157,8 +158,7 @@ static GanStatus derive(const Field *f, Side *s, int fn, Direction way, GanError
     GradReport    why = {0};
     pass_stops(&to->body);
     list_reads(f, a, to, &reads);
-    list_slopes(f, a, to, &slopes, &of_slopes);
-    for (int i = 0; i < slopes.n; i++) slopes.v[i] = behind(slopes.v[i]);
+    list_slopes(f, &b, a, to, &slopes, &of_slopes);
     for (int i = 0; i < reads.n; i++) array_push(a, &of_reads, f->of_slot[reads.v[i]->def->attr->slot]);
     list_given(s, &b, a, way == FORWARD ? &of_reads : &of_slopes, &given);
     int     n = way == FORWARD ? slopes.n : reads.n;

@@ -23,7 +23,7 @@ typedef struct Edit {                                       /* what a person has
     void    *bytes;
 } Edit;
 
-typedef struct Called { int *fn; int64_t *tick, n, room; } Called;         /* functions of the statements that were carried out, and when */
+typedef struct Called { int *fn; int64_t *tick, n, room; bool cut; } Called;       /* functions of the statements that were carried out, and when; cut: older ones are not known */
 
 typedef struct History {
     char     *name, *changes;

@@ -47,6 +47,21 @@ Test(spectrum, a_bilinear_game_turns)
     }
 }
 
+/* The same, where B maximises, and where both look ahead: what is differentiated is how each goes down. */
+Test(spectrum, who_maximises_goes_the_other_way)
+{
+    static const char *const way[] = {"", "simultaneous {", "extragradient {"};
+    for (int i = 0; i < 3; i++) {
+        char     text[400];
+        Spectrum s;
+        snprintf(text, sizeof text, HEAD TWO "alternate 5 steps {\n  %s\n  update B maximize A() * B() with sgd(0.1)\n  update A minimize A() * B() with sgd(0.1)\n  %s\n}\n", way[i], *way[i] ? "}" : "");
+        look(text, 1, true, &s);
+        cr_assert(has(&s, 0, 1) && has(&s, 0, -1), "%s: %g%+gi", way[i], s.value[0].re, s.value[0].im);
+        cr_assert_float_eq(s.angle, 90, 1e-9);
+        spectrum_free(&s);
+    }
+}
+
 /* With a penalty g/2 y^2 for B: J = [0 1; -1 g], eigenvalues (g +- sqrt(g^2 - 4)) / 2. g = 1: 1/2 +- i sqrt(3)/2, of modulus 1: rates below 1. */
 Test(spectrum, a_penalty_draws_together)
 {

@@ -5,12 +5,24 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { MOST_CALLS = 1 << 20 };                              /* that are known: of more the older half is forgotten */
+
+static void forget_old_half(Called *c)
+{
+    c->n /= 2;
+    memmove(c->fn, c->fn + c->n, (size_t)c->n * sizeof *c->fn);
+    memmove(c->tick, c->tick + c->n, (size_t)c->n * sizeof *c->tick);
+    c->cut = true;
+}
 
 void why_called(Debugger *d, int fn)
 {
     History *h = history(d);
     Called  *c = &h->called;
     if (c->n && c->tick[c->n - 1] >= d->place.tick) return;        /* it is done again */
+    if (c->n == MOST_CALLS) forget_old_half(c);
     if (c->n == c->room) {
         int64_t  room = c->room ? 2 * c->room : 256;
         int     *fns = realloc(c->fn, sizeof *fns * (size_t)room);
@@ -58,7 +70,7 @@ static GanStatus ask_for(Debugger *d, const char *path, OriginAsk *ask, TrainerP
 {
     Called *c = &history(d)->called;
     int64_t tick = d->place.tick;
-    *past = (TrainerPast){.self = d, .fn = c->fn, .n = calls_before(c, tick), .back = back, .from_start = !d->at && !d->o->run.checkpoint};
+    *past = (TrainerPast){.self = d, .fn = c->fn, .n = calls_before(c, tick), .back = back, .from_start = !d->at && !c->cut};
     ask->past = past;
     ask->slot = path ? state_find(program(d), path) : -1;
     ask->fn = -1;

@@ -152,7 +152,12 @@ struct IrBlock {
 typedef enum { IR_FN_UPDATE, IR_FN_REPORT, IR_FN_SAMPLE, IR_FN_INIT, IR_FN_PROJECT, IR_FN_STATE } IrFnKind;   /* STATE: draws, lets and := of a schedule */
 
 typedef struct { int slot; IrVal *val; } IrCommit;
-typedef struct { const char *name; IrVal *val; int slope_of; } IrReport;      /* slope_of: 1 + the slot of the parameter that it is the gradient by; 0: it is none */
+typedef struct {
+    const char *name;
+    IrVal      *val;
+    int         slope_of;                                   /* 1 + the slot of the parameter that it is the gradient by; 0: it is none */
+    bool        uphill;                                     /* of a gradient: the loss is maximised */
+} IrReport;
 
 typedef struct IrFn {
     const char *name;

@@ -235,7 +235,12 @@ static void recall(Prompt *p)
     int     n = 0, cap = 0;
     FILE   *f = fopen(p->history_file, "re");
     for (ssize_t k; f && (k = getline(&one, &room, f)) > 0; one = NULL, room = 0) {
-        if (n == cap && !(line = realloc(line, (size_t)(cap = cap ? 2 * cap : 64) * sizeof *line))) abort();
+        if (n == cap) {
+            char **more = realloc(line, (size_t)(cap ? 2 * cap : 64) * sizeof *line);
+            if (!more) break;                               /* what was read until here can be recalled */
+            line = more;
+            cap = cap ? 2 * cap : 64;
+        }
         one[strcspn(one, "\n")] = 0;
         line[n++] = one;
     }

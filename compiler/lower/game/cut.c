@@ -229,6 +229,7 @@ static void finish_part(Cut *k, IrFn *f, IrBuilder *b)
     for (int i = 0; i < p->reports.n; i++) {
         ir_report(b->m, f, p->reports.v[i].name, k->now[p->reports.v[i].val->id]);
         f->reports.v[f->reports.n - 1].slope_of = p->reports.v[i].slope_of;
+        f->reports.v[f->reports.n - 1].uphill = p->reports.v[i].uphill;
     }
     for (int i = 0; i < p->commits.n; i++) ir_commit(b->m, f, p->commits.v[i].slot, k->now[p->commits.v[i].val->id]);
     for (int i = 0; i < p->keeps.n; i++) ir_commit(b->m, f, p->keeps.v[i].slot, stacked(b, k->now[p->keeps.v[i].made->id]));

@@ -194,7 +194,7 @@ static void report_loss(Ctx *c, Together *t, const Wanted *who, IrVal *y)
 }
 
 /* For who holds gradients against differences of the loss: all that the loss depends on is computed here then. */
-static void report_slopes(Ctx *c, const Together *t, const Wanted *who, const Slopes *d)
+static void report_slopes(Ctx *c, const Ast *s, const Together *t, const Wanted *who, const Slopes *d)
 {
     IrBuilder *b = fn_builder(c);
     if (!c->L->o.slopes || !t->reports) return;
@@ -206,7 +206,9 @@ static void report_slopes(Ctx *c, const Together *t, const Wanted *who, const Sl
             if (t->taken) g = ir_select(b, t->taken, g, zero);
             int slot = who->p[i]->params.v[j];
             part_report(c->L, strf(c->L, "slope %s", c->L->m->slots.v[slot].path), g);
-            c->L->part->reports.v[c->L->part->reports.n - 1].slope_of = slot + 1;
+            IrReport *r = &c->L->part->reports.v[c->L->part->reports.n - 1];
+            r->slope_of = slot + 1;
+            r->uphill = s->update.goal == AST_GOAL_MAXIMIZE;
         }
 }
 
@@ -265,7 +267,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
         diag_error(L->diags, at, E306, "the gradient's path runs through a black box, which has none");
         return;
     }
-    report_slopes(c, t, who, &d);
+    report_slopes(c, s, t, who, &d);
     move_by_slopes(c, s, t, who, opt, &d, out);
     commit_pendings(c, t, waiting, &y, 1, who, at, out);
 }
