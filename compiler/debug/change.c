@@ -2,6 +2,7 @@
  *
  * A change of the program begins a history of its own, at the start of the round under way: what was there before stays as it was, and can be gone back to. */
 #include "compiler/debug/inside.h"
+#include "compiler/debug/slots.h"
 
 #include "runtime/checkpoint.h"
 #include "runtime/state.h"
@@ -233,13 +234,8 @@ static GanStatus find_place(const GanSchedule *old, const GanSchedule *new, Trai
     return GAN_OK;
 }
 
-static bool alike(const GanSlot *a, const GanSlot *b)
-{
-    return a->kind == b->kind && a->elem == b->elem && a->rank == b->rank && !memcmp(a->dim, b->dim, sizeof a->dim);
-}
-
 static bool is_kept(const GanSlot *s) { return s->kind != GAN_DATA && s->kind != GAN_SCRATCH; }
-static bool counts(const GanSlot *s) { return s->kind == GAN_PARAM || s->kind == GAN_STATE || s->kind == GAN_OPTIMIZER; }
+static bool same(const GanSlot *a, const GanSlot *b) { return a->kind == b->kind && slot_alike(a, b); }
 
 /* What the program computed before this place, and the state at hand has not. */
 static GanStatus check_fresh(const Build *from, const Build *to, bool begun, GanError *err)
@@ -247,7 +243,7 @@ static GanStatus check_fresh(const Build *from, const Build *to, bool begun, Gan
     const GanProgram *a = from->s.lowered.program, *b = to->s.lowered.program;
     for (int i = 0; begun && i < b->n_slots; i++) {
         int old = state_find(a, b->slot[i].path);
-        if (b->slot[i].kind != GAN_STATE || (old >= 0 && alike(&a->slot[old], &b->slot[i]))) continue;
+        if (b->slot[i].kind != GAN_STATE || (old >= 0 && same(&a->slot[old], &b->slot[i]))) continue;
         if (session_starts(&to->s, i) || lower_is_report(&to->s.lowered, i)) continue;
         return gan_error(err, GAN_WRONG, "%s is computed by a statement before this place, which this run has not carried out: change the program at step 0 "
                                          "(:goto 0) and go on from there", b->slot[i].path);
@@ -270,15 +266,15 @@ static void carry_over(const Build *from, Build *to, DebugKept *k)
         const GanSlot *s = &b->slot[i];
         int old = state_find(a, s->path);
         if (!is_kept(s)) continue;
-        if (old >= 0 && alike(&a->slot[old], s)) {
+        if (old >= 0 && same(&a->slot[old], s)) {
             memcpy(state_slot(b, &to->s.game.state, i), state_slot(a, &from->s.game.state, old), s->bytes);
-            k->kept += counts(s);
-        } else if (counts(s)) {
+            k->kept += slot_learns(s);
+        } else if (slot_learns(s)) {
             keep_names(k, s, true);
         }
     }
     for (int i = 0; i < a->n_slots; i++)
-        if (counts(&a->slot[i]) && state_find(b, a->slot[i].path) < 0) keep_names(k, &a->slot[i], false);
+        if (slot_learns(&a->slot[i]) && state_find(b, a->slot[i].path) < 0) keep_names(k, &a->slot[i], false);
 }
 
 /* The history at hand takes the program if it was forked for that; else it gets one of its own. */
@@ -447,7 +443,7 @@ GanStatus debug_assign(Debugger *d, const char *path, const char *expression, Ga
     DebugValue v;
     GanTensor *t = NULL;
     int        slot = state_find(program(d), path);
-    if (slot < 0 || !counts(&program(d)->slot[slot])) return gan_error(err, GAN_WRONG, "%s is no parameter or state of this run", path);
+    if (slot < 0 || !slot_learns(&program(d)->slot[slot])) return gan_error(err, GAN_WRONG, "%s is no parameter or state of this run", path);
     GanStatus st = debug_eval(d, expression, 0, &v, err);
     if (!st && v.n != 1) st = gan_error(err, GAN_WRONG, "%s is one tensor, and this value a record", path);
     if (!st) st = fit(&program(d)->slot[slot], v.value[0], &t, err);

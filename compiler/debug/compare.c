@@ -1,5 +1,6 @@
 /* compare.c - two histories side by side: where they part, and how far apart they are. */
 #include "compiler/debug/inside.h"
+#include "compiler/debug/slots.h"
 
 #include "runtime/state.h"
 
@@ -20,14 +21,11 @@ static GanStatus take(Debugger *d, Side *s, int64_t step, GanError *err)
 
 static const GanProgram *program_of(const Debugger *d, const Side *s) { return d->history[s->history]->build->s.lowered.program; }
 
-static bool counts(const GanSlot *s) { return s->kind == GAN_PARAM || s->kind == GAN_STATE || s->kind == GAN_OPTIMIZER; }
-
 /* The other's slot of the same name and shape, or NULL. */
 static const GanSlot *same_slot(const GanProgram *p, const GanSlot *s)
 {
     int i = state_find(p, s->path);
-    bool same = i >= 0 && p->slot[i].elem == s->elem && p->slot[i].rank == s->rank && !memcmp(p->slot[i].dim, s->dim, sizeof s->dim);
-    return same ? &p->slot[i] : NULL;
+    return i >= 0 && slot_alike(&p->slot[i], s) ? &p->slot[i] : NULL;
 }
 
 /* What only one of them has is a difference, too; what one reports is not. */
@@ -36,7 +34,7 @@ static bool differ(const Debugger *d, const Side *a, const Side *b)
     const GanProgram *p = program_of(d, a), *q = program_of(d, b);
     for (int i = 0; i < p->n_slots; i++) {
         const GanSlot *s = &p->slot[i], *other = same_slot(q, s);
-        if (!counts(s) || lower_is_report(&d->history[a->history]->build->s.lowered, i)) continue;
+        if (!slot_learns(s) || lower_is_report(&d->history[a->history]->build->s.lowered, i)) continue;
         if (!other || memcmp(a->state + s->offset, b->state + other->offset, s->bytes)) return true;
     }
     return false;

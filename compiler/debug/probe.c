@@ -1,5 +1,6 @@
 /* probe.c - see probe.h. */
 #include "compiler/debug/probe.h"
+#include "compiler/debug/slots.h"
 
 #include "compiler/interp/interp.h"
 #include "compiler/jit/jit.h"
@@ -18,6 +19,14 @@ struct Probe {
     GanEngine     engine;
     const void  **data;                                     /* of the slots: those that the run has, else its own */
 };
+
+GanStatus probe_new_state(Session *s, size_t more, GanError *err)
+{
+    GanProgram roomy = *s->lowered.program;
+    roomy.state_bytes = (roomy.state_bytes + 63) / 64 * 64 + PROBE_ROOM + more;
+    state_free(&s->game.state);
+    return state_new(&roomy, s->o->run.seed, &s->game.state, err);
+}
 
 static GanStatus say_differs(GanError *err)
 {
@@ -52,8 +61,6 @@ static GanStatus check_reads(const Probe *p, int fn, GanError *err)
     return GAN_OK;
 }
 
-static bool alike(const GanSlot *a, const GanSlot *b) { return a->elem == b->elem && a->rank == b->rank && !memcmp(a->dim, b->dim, sizeof a->dim); }
-
 static GanStatus take_data(Probe *p, GanError *err)
 {
     p->data = calloc((size_t)p->p.n_data + 1, sizeof *p->data);
@@ -61,7 +68,7 @@ static GanStatus take_data(Probe *p, GanError *err)
     for (int i = 0; i < p->p.n_slots; i++) {
         const GanSlot *own = &p->p.slot[i], *runs = i < p->run->n_slots ? &p->run->slot[i] : NULL;
         if (own->kind != GAN_DATA) continue;
-        bool has = runs && runs->kind == GAN_DATA && alike(own, runs);
+        bool has = runs && runs->kind == GAN_DATA && slot_alike(own, runs);
         p->data[own->offset] = has ? p->run->data[runs->offset]->data : p->p.data[own->offset]->data;
     }
     return GAN_OK;

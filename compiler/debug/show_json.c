@@ -1,12 +1,12 @@
 /* show_json.c - see show_json.h. */
 #include "compiler/debug/show_json.h"
 
-#include "base/text.h"
+#include "runtime/command/outputs.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MOST_POINTS = 400, MOST_IMAGES = 36, MOST_PIXELS = 128 * 128 * 3, WHOLE_VALUE = 64 };
+enum { MOST_POINTS = 400, MOST_IMAGES = 36, MOST_PIXELS = 128 * 128 * 3 };
 
 static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
@@ -110,45 +110,13 @@ void show_pictures(Debugger *d, const GanSchedule *n, json_t *all)
 
 /* ---- values ----------------------------------------------------------------------------------------------------- */
 
-static void add_whole(Text *t, const GanTensor *x, int dim, int64_t *at)
-{
-    if (dim == x->rank) {
-        text_printf(t, "%.6g", gan_tensor_get(x, (*at)++));
-        return;
-    }
-    text_add(t, "[");
-    for (int64_t i = 0; i < x->dim[dim]; i++) {
-        if (i) text_add(t, ", ");
-        add_whole(t, x, dim + 1, at);
-    }
-    text_add(t, "]");
-}
-
-static void add_summary(Text *t, const GanTensor *x)
-{
-    double  lo = INFINITY, hi = -INFINITY, sum = 0;
-    int64_t n = gan_tensor_count(x), bad = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double y = gan_tensor_get(x, i);
-        if (!isfinite(y)) bad++;
-        else lo = fmin(lo, y), hi = fmax(hi, y), sum += y;
-    }
-    text_printf(t, "from %.6g to %.6g, mean %.6g", lo, hi, sum / (double)(n - bad));
-    if (bad) text_printf(t, ", %lld not finite", (long long)bad);
-}
-
 json_t *show_value(const DebugValue *v)
 {
     Arena *a = arena_new();
     Text   t = text_in(a);
     for (int k = 0; k < v->n; k++) {
-        const GanTensor *x = v->value[k];
-        char    shape[128];
-        int64_t at = 0;
-        text_printf(&t, "%s%s%s", k ? "\n" : "", v->name[k] ? v->name[k] : "", v->name[k] ? " = " : "");
-        if (gan_tensor_count(x) <= WHOLE_VALUE) add_whole(&t, x, 0, &at);
-        else add_summary(&t, x);
-        if (x->rank) text_printf(&t, "  (%s)", gan_tensor_text(x, shape, sizeof shape));
+        if (k) text_add(&t, "\n");
+        outputs_add(&t, v->name[k], v->value[k]);
     }
     json_t *j = json_string(text_str(&t));
     arena_free(a);

@@ -31,13 +31,7 @@ static int count_expects(const GanSchedule *n)
 
 size_t walk_state_bytes(const GanProgram *p) { return judged_at(p) + (size_t)count_expects(p->schedule); }
 
-GanStatus walk_new_state(Build *b, GanError *err)
-{
-    GanProgram roomy = *b->s.lowered.program;
-    roomy.state_bytes = walk_state_bytes(&roomy);
-    state_free(&b->s.game.state);
-    return state_new(&roomy, b->o.run.seed, &b->s.game.state, err);
-}
+GanStatus walk_new_state(Build *b, GanError *err) { return probe_new_state(&b->s, (size_t)count_expects(b->s.lowered.program->schedule), err); }
 
 static void keep_judged(Debugger *d)
 {

@@ -207,14 +207,6 @@ bool watch_round(void *watch)
     return true;
 }
 
-GanStatus watch_state(Session *s, GanError *err)
-{
-    GanProgram roomy = *s->lowered.program;
-    roomy.state_bytes = (roomy.state_bytes + 63) / 64 * 64 + PROBE_ROOM;
-    state_free(&s->game.state);
-    return state_new(&roomy, s->o->run.seed, &s->game.state, err);
-}
-
 /* Draws of a side of a comparison; NULL: it has no such side, or one that needs an argument. Nothing is printed: that is no mistake. */
 static Probe *side(const GameWatch *w, const char *name, const char *of)
 {

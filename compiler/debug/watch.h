@@ -10,10 +10,7 @@
 
 typedef struct GameWatch GameWatch;
 
-/* Of a program that is compiled and whose state was made, with room for probes behind it (watch_state). NULL: no memory. */
+/* Of a program that is compiled and whose state was made, with room for probes behind it (probe_new_state). NULL: no memory. */
 GameWatch *watch_open(Session *s, void (*say)(void *self, const char *line), void *self);
 void       watch_close(GameWatch *w);                       /* NULL is fine */
 bool       watch_round(void *watch);                        /* after each round; true */
-
-/* Another state in place of the session's, with that room. */
-GanStatus  watch_state(Session *s, GanError *err);

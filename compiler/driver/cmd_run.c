@@ -1,4 +1,5 @@
 /* cmd_run.c - `gan run`: compiles in memory and trains; several games at a time with --seeds; as a page with --serve. */
+#include "compiler/debug/probe.h"
 #include "compiler/debug/serve.h"
 #include "compiler/debug/watch.h"
 #include "compiler/driver/session.h"
@@ -10,7 +11,7 @@ static int run_watched(Session *s, FILE **said)
 {
     GanError err;
     FILE    *nowhere = fopen("/dev/null", "w");
-    if (watch_state(s, &err)) return say_error(&s->o->run, &err);
+    if (probe_new_state(s, 0, &err)) return say_error(&s->o->run, &err);
     *said = nowhere;
     GameWatch *w = watch_open(s, game_say, &s->game);
     *said = NULL;

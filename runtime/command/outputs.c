@@ -52,16 +52,21 @@ static void add_summary(Text *t, const GanTensor *x, int64_t n)
     if (bad) text_printf(t, ", %lld not finite", (long long)bad);
 }
 
-void outputs_print(const char *name, const GanTensor *x)
+void outputs_add(Text *t, const char *name, const GanTensor *x)
 {
-    Arena  *a = arena_new();
-    Text    t = text_in(a);
     char    shape[120];
     int64_t at = 0, n = gan_tensor_count(x);
-    if (name) text_printf(&t, "%s = ", name);
-    if (n <= SMALL) add_nested(&t, x, 0, &at);
-    else add_summary(&t, x, n);
-    if (x->rank) text_printf(&t, "  : %s", gan_tensor_text(x, shape, sizeof shape));
+    if (name) text_printf(t, "%s = ", name);
+    if (n <= SMALL) add_nested(t, x, 0, &at);
+    else add_summary(t, x, n);
+    if (x->rank) text_printf(t, "  : %s", gan_tensor_text(x, shape, sizeof shape));
+}
+
+void outputs_print(const char *name, const GanTensor *x)
+{
+    Arena *a = arena_new();
+    Text   t = text_in(a);
+    outputs_add(&t, name, x);
     puts(text_str(&t));
     arena_free(a);
 }

@@ -1,10 +1,12 @@
 /* outputs.h - a tensor on the screen or in a file. */
 #pragma once
+#include "base/text.h"
 #include "runtime/command/say.h"
 #include "runtime/data/data.h"
 #include "runtime/tensor.h"
 
-/* Small tensors in full, large ones as shape, range and mean; on stdout. */
+/* Small tensors in full, large ones as shape, range and mean, behind a name (NULL: none); the same on stdout, with a newline. */
+void outputs_add(Text *t, const char *name, const GanTensor *x);
 void outputs_print(const char *name, const GanTensor *t);
 
 /* By the ending of `path`: .npy, .npz, .csv, or .png (points in the plane as a scatter, numbers as a histogram, images as a grid). Says so for any
