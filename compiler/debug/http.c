@@ -13,7 +13,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { TOKEN = 32, MOST_ASKED = 4096, MOST_STREAMS = 8, THREADS = MOST_STREAMS + 6, ANSWER_SECONDS = 60, PING_SECONDS = 2 };
+enum { TOKEN = 32, MOST_ASKED = 4096, MOST_STREAMS = 8, THREADS = MOST_STREAMS + 6, ANSWER_SECONDS = 60, PING_SECONDS = 2, END_SECONDS = 2 };      /* END: who does not read misses the end */
 
 struct HttpRequest { char *asked, *answer; bool done, left; HttpRequest *next; };           /* left: nobody waits for the answer any more */
 
@@ -171,6 +171,7 @@ static int stream(Http *h, struct mg_connection *c)
     }
     pthread_mutex_lock(&h->mutex);
     h->streams--;
+    pthread_cond_broadcast(&h->told);
     pthread_mutex_unlock(&h->mutex);
     return 200;
 }
@@ -325,10 +326,12 @@ GanStatus http_open(int port, Http **out, GanError *err)
 void http_close(Http *h)
 {
     if (!h) return;
+    struct timespec until = in(END_SECONDS * 1000);
     http_publish(h, HTTP_END, "{}");
     pthread_mutex_lock(&h->mutex);
     h->ended = true;
     pthread_cond_broadcast(&h->told);
+    while (h->streams && pthread_cond_timedwait(&h->told, &h->mutex, &until) != ETIMEDOUT) continue;     /* a server that stops sends no more */
     pthread_mutex_unlock(&h->mutex);
     if (h->server) mg_stop(h->server);
     for (HttpRequest *r = h->first, *next; r; r = next) {

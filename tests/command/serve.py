@@ -226,21 +226,28 @@ def test_a_run_that_fails_can_be_looked_at():
         assert p.end()[0] == 0
 
 
-def test_a_browser_shows_it():
-    """Where there is one: what the page makes of it is read back from the document."""
-    browser = shutil.which("chromium")
-    if not browser:
-        return
+def shown(browser, seconds):
+    """The document that a browser has made of a run at step 120; it says so when the stream of events is over, which is after so long."""
     with served() as (d, p):
         until_over(p)
         p.do("goto", step=120)
         r = subprocess.Popen([browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={d}/browser", "--virtual-time-budget=4000", "--dump-dom",
                               f"http://127.0.0.1:{p.port}/?t={p.token}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        time.sleep(6)                                               # it draws when the stream of events is over
+        time.sleep(seconds)
         assert p.end()[0] == 0
-        dom = r.communicate(timeout=120)[0]
-        assert '<h1 id="name">game</h1>' in dom and "step 120" in dom and 'class="now">  update D' in dom, dom[:2000]
-        assert dom.count("u-wrap") >= 3 and 'data-name="samples"' in dom
+        return r.communicate(timeout=120)[0]
+
+
+def test_a_browser_shows_it():
+    """Where there is one: what the page makes of it is read back from the document. A machine that is busy takes longer to begin."""
+    browser = shutil.which("chromium")
+    for seconds in (6, 20, 60) if browser else ():
+        dom = shown(browser, seconds)
+        drawn = 'class="now">  update D' in dom and 'data-name="samples"' in dom
+        if drawn:
+            break
+    if browser:
+        assert drawn and '<h1 id="name">game</h1>' in dom and "step 120" in dom and dom.count("u-wrap") >= 3, dom[:2000]
 
 
 if __name__ == "__main__":
