@@ -5,7 +5,7 @@
  * Runs the calls that stand before the block (what a `let` keeps of a state is one), prints "ready COMPILE_SECONDS
  * FIRST_ROUND_SECONDS", then for each line N of standard input runs N rounds and answers "WALL CPU LOSS": seconds for all of
  * them, and the last loss of the first update. */
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 #include "runtime/state.h"
 
 #include <inttypes.h>

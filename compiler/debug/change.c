@@ -17,10 +17,10 @@
 static const size_t USUAL_BUDGET = (size_t)256 << 20;
 static const char   TYPED[] = "<typed>";
 
-History          *history(const Debugger *d) { return d->history[d->at]; }
-const GanProgram *program(const Debugger *d) { return history(d)->build->s.lowered.program; }
-const Session    *debug_session(const Debugger *d) { return &history(d)->build->s; }
-GanState         *debug_state(Debugger *d) { return &history(d)->build->s.game.state; }
+History          *run_history(const Debugger *d) { return d->history[d->at]; }
+const GanProgram *run_program(const Debugger *d) { return run_history(d)->build->s.lowered.program; }
+const Session    *debug_session(const Debugger *d) { return &run_history(d)->build->s; }
+GanState         *debug_state(Debugger *d) { return &run_history(d)->build->s.game.state; }
 void              debug_place(const Debugger *d, DebugPlace *out) { *out = d->place; }
 
 void debug_listen(Debugger *d, void (*done)(void *self, const DebugDone *what), void *self)
@@ -151,14 +151,14 @@ static bool copy_edits(const Debugger *d, History *to, const History *from, int6
 {
     for (int i = 0; i < from->n_edits; i++) {
         const Edit *e = &from->edit[i];
-        if (e->tick >= since && !copy_edit(to, e, e->slot >= 0 ? program(d)->slot[e->slot].bytes : 0)) return false;
+        if (e->tick >= since && !copy_edit(to, e, e->slot >= 0 ? run_program(d)->slot[e->slot].bytes : 0)) return false;
     }
     return true;
 }
 
 int debug_fork(Debugger *d, const char *name, GanError *err)
 {
-    History *from = history(d);
+    History *from = run_history(d);
     Moment   base;
     int64_t  tick = d->place.tick;
     walk_leave(d);
@@ -197,7 +197,7 @@ GanStatus debug_switch(Debugger *d, int i, DebugPlace *out, GanError *err)
     if (i < 0 || i >= d->n_histories) return gan_error(err, GAN_WRONG, "there is no history %d: there are 0 to %d", i, d->n_histories - 1);
     walk_leave(d);
     d->at = i;
-    GanStatus st = time_restore(d, history(d)->tick, err);
+    GanStatus st = time_restore(d, run_history(d)->tick, err);
     *out = d->place;
     return st;
 }
@@ -280,7 +280,7 @@ static void carry_over(const Build *from, Build *to, DebugKept *k)
 /* The history at hand takes the program if it was forked for that; else it gets one of its own. */
 static GanStatus take_program(Debugger *d, Build *b, const char *what, GanError *err)
 {
-    History *h = history(d);
+    History *h = run_history(d);
     int      at = d->at;
     if (h->parent >= 0 && !h->moved) {
         Timeline *past = timeline_new(walk_state_bytes(b->s.lowered.program), d->budget / (size_t)d->n_histories);
@@ -300,17 +300,17 @@ static GanStatus take_program(Debugger *d, Build *b, const char *what, GanError 
         return err->status;
     }
     d->at = at;
-    note_change(history(d), what);
+    note_change(run_history(d), what);
     return GAN_OK;
 }
 
 static GanStatus stand_at(Debugger *d, const Moment *m, GanError *err)
 {
     Goal goal = {.kind = GO_ON_TO_TICK, .at = m->tick, .quiet = true};
-    if (!timeline_keep(history(d)->past, m, debug_state(d)->base)) return gan_error(err, GAN_WORLD, "no memory for a snapshot");
+    if (!timeline_keep(run_history(d)->past, m, debug_state(d)->base)) return gan_error(err, GAN_WORLD, "no memory for a snapshot");
     GanStatus st = walk_start(d, m, &goal, err);
-    history(d)->tick = d->place.tick;
-    history(d)->step = d->place.step;
+    run_history(d)->tick = d->place.tick;
+    run_history(d)->step = d->place.step;
     return st;
 }
 
@@ -320,7 +320,7 @@ static GanStatus change_to(Debugger *d, Build *b, bool known, const char *what, 
     int64_t    tick = d->place.tick;
     GanStatus  st = time_restore(d, d->here.tick, err);
     Moment     m = d->here;
-    Build     *from = history(d)->build;
+    Build     *from = run_history(d)->build;
     if (!st) st = build_make(b, known, err);
     if (!st) st = find_place(from->s.lowered.program->schedule, b->s.lowered.program->schedule, &m.path, err);
     if (!st) st = check_fresh(from, b, m.path.n > 0, err);
@@ -337,7 +337,7 @@ static GanStatus change_to(Debugger *d, Build *b, bool known, const char *what, 
 
 GanStatus debug_set(Debugger *d, const char *name, const char *value, DebugKept *kept, GanError *err)
 {
-    const Build *old = history(d)->build;
+    const Build *old = run_history(d)->build;
     Build       *b = build_new(&old->o, &old->source, err);
     char         what[200];
     if (!b) return err->status;
@@ -352,7 +352,7 @@ GanStatus debug_set(Debugger *d, const char *name, const char *value, DebugKept 
 
 GanStatus debug_reload(Debugger *d, DebugKept *kept, GanError *err)
 {
-    const Build *old = history(d)->build;
+    const Build *old = run_history(d)->build;
     Sources     *read = sources_new(d->arena);
     Diags       *diags = diags_new(read);
     if (!old->source.text || !strcmp(old->source.name, TYPED) || old->source.name[0] == '<')
@@ -377,7 +377,7 @@ static char *whole_library(Arena *a)
 
 GanStatus debug_declare(Debugger *d, const char *text, DebugKept *kept, GanError *err)
 {
-    const Build *old = history(d)->build;
+    const Build *old = run_history(d)->build;
     const char  *before = old->source.text ? old->source.text : whole_library(d->arena);
     const char  *name = old->source.text ? old->source.name : TYPED;
     Build       *b = build_new(&old->o, &(Source){name, arena_printf(d->arena, "%s\n%s\n", before, text)}, err);
@@ -386,7 +386,7 @@ GanStatus debug_declare(Debugger *d, const char *text, DebugKept *kept, GanError
 
 GanStatus debug_engine(Debugger *d, bool interp, GanError *err)
 {
-    History *h = history(d);
+    History *h = run_history(d);
     if (h->build->o.interp == interp) return GAN_OK;
     int64_t  tick = d->place.tick;
     Build   *b = build_new(&h->build->o, &h->build->source, err);
@@ -409,13 +409,13 @@ GanStatus debug_engine(Debugger *d, bool interp, GanError *err)
 /* From here on the run is another: what it has been beyond is forgotten. */
 static GanStatus write_edit(Debugger *d, const Edit *e, GanError *err)
 {
-    History *h = history(d);
+    History *h = run_history(d);
     for (int i = h->n_edits - 1; i >= 0; i--) {
         if (h->edit[i].tick <= e->tick) continue;
         free(h->edit[i].bytes);
         h->edit[i] = h->edit[--h->n_edits];
     }
-    if (!copy_edit(h, e, e->slot >= 0 ? program(d)->slot[e->slot].bytes : 0)) return gan_error(err, GAN_WORLD, "no memory to keep what was written");
+    if (!copy_edit(h, e, e->slot >= 0 ? run_program(d)->slot[e->slot].bytes : 0)) return gan_error(err, GAN_WORLD, "no memory to keep what was written");
     timeline_cut(h->past, e->tick);
     why_forget(h, e->tick);
     walk_apply_edits(d);
@@ -442,11 +442,11 @@ GanStatus debug_assign(Debugger *d, const char *path, const char *expression, Ga
 {
     DebugValue v;
     GanTensor *t = NULL;
-    int        slot = state_find(program(d), path);
-    if (slot < 0 || !slot_learns(&program(d)->slot[slot])) return gan_error(err, GAN_WRONG, "%s is no parameter or state of this run", path);
+    int        slot = state_find(run_program(d), path);
+    if (slot < 0 || !slot_learns(&run_program(d)->slot[slot])) return gan_error(err, GAN_WRONG, "%s is no parameter or state of this run", path);
     GanStatus st = debug_eval(d, expression, 0, &v, err);
     if (!st && v.n != 1) st = gan_error(err, GAN_WRONG, "%s is one tensor, and this value a record", path);
-    if (!st) st = fit(&program(d)->slot[slot], v.value[0], &t, err);
+    if (!st) st = fit(&run_program(d)->slot[slot], v.value[0], &t, err);
     if (!st) st = write_edit(d, &(Edit){.tick = d->place.tick, .slot = slot, .bytes = t->data}, err);
     gan_tensor_free(t);
     debug_value_free(&v);
@@ -460,11 +460,11 @@ GanStatus debug_save(Debugger *d, const char *path, GanError *err)
     TrainerResult r;
     int64_t       tick = d->place.tick;
     GanStatus     st = tick == d->here.tick ? GAN_OK : time_restore(d, d->here.tick, err);
-    if (!st) st = trainer_result_new(program(d), &r, err);
+    if (!st) st = trainer_result_new(run_program(d), &r, err);
     if (st) return st;
     r.path = d->here.path;
     r.rounds = d->here.rounds;
-    st = trainer_save(program(d), debug_state(d), history(d)->build->o.run.steps, &r, path, err);
+    st = trainer_save(run_program(d), debug_state(d), run_history(d)->build->o.run.steps, &r, path, err);
     trainer_result_free(&r);
     if (tick == d->place.tick) return st;
     GanError lost;
@@ -475,7 +475,7 @@ GanStatus debug_save(Debugger *d, const char *path, GanError *err)
 static bool is_of(const Debugger *d, const SafeFile *f)
 {
     const char *source = safetensors_meta(f, "source"), *position = safetensors_meta(f, "position");
-    return source && position && !strcmp(source, program(d)->source_hash);
+    return source && position && !strcmp(source, run_program(d)->source_hash);
 }
 
 static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
@@ -486,12 +486,12 @@ static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
     GanStatus     st = safetensors_read(path, false, &f, err);
     if (st) return st;
     if (is_of(d, f)) {
-        st = trainer_result_new(program(d), &r, err);
-        if (!st) st = trainer_load(program(d), s, history(d)->build->o.run.steps, path, &r, err);
+        st = trainer_result_new(run_program(d), &r, err);
+        if (!st) st = trainer_load(run_program(d), s, run_history(d)->build->o.run.steps, path, &r, err);
         *m = (Moment){.tick = m->tick, .rounds = r.rounds, .path = r.path, .seed = s->seed};
         trainer_result_free(&r);
     } else {
-        st = state_load(program(d), s, f, path, true, err);
+        st = state_load(run_program(d), s, f, path, true, err);
     }
     safetensors_free(f);
     return st;
@@ -510,14 +510,14 @@ GanStatus debug_load(Debugger *d, const char *path, GanError *err)
         return st;
     }
     snprintf(what, sizeof what, "loaded %s", path);
-    history(d)->build->users++;
-    int at = history_add(d, what, history(d)->build, err);
+    run_history(d)->build->users++;
+    int at = history_add(d, what, run_history(d)->build, err);
     if (at < 0) {
         time_restore(d, tick, &(GanError){0});
         return err->status;
     }
     d->at = at;
-    note_change(history(d), what);
+    note_change(run_history(d), what);
     return stand_at(d, &m, err);
 }
 

@@ -147,7 +147,7 @@ GanStatus debug_compare(Debugger *d, int a, int b, DebugParting *out, GanError *
     int at = d->at;
     *out = (DebugParting){0};
     if (a < 0 || b < 0 || a >= d->n_histories || b >= d->n_histories) return gan_error(err, GAN_WRONG, "there are histories 0 to %d", d->n_histories - 1);
-    Side      x = side(d, a), y = side(d, b), here = {.history = at, .tick = history(d)->tick};
+    Side      x = side(d, a), y = side(d, b), here = {.history = at, .tick = run_history(d)->tick};
     GanStatus st = x.state && y.state ? compare(d, &x, &y, out, err) : gan_error(err, GAN_WORLD, "no memory for a comparison");
     GanError  lost;
     if (put_back(d, &x, &lost) || put_back(d, &y, &lost) || put_back(d, &here, &lost)) st = (*err = lost, lost.status);

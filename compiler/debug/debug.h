@@ -9,7 +9,7 @@
  * Nothing is printed here but diagnostics of programs (through session_open). Messages are GanErrors. */
 #pragma once
 #include "compiler/debug/spectrum.h"
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 #include "compiler/origin/origin.h"
 
 typedef struct Debugger Debugger;

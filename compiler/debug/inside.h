@@ -83,8 +83,8 @@ struct Debugger {
     double          opened, copying;                        /* when this began; seconds that snapshots have taken */
 };
 
-History *history(const Debugger *d);                        /* at hand */
-const GanProgram *program(const Debugger *d);
+History *run_history(const Debugger *d);                        /* at hand */
+const GanProgram *run_program(const Debugger *d);
 
 /* ---- walk.c */
 void walk_leave(Debugger *d);                               /* the thread ends; the state is no longer that of a tick */

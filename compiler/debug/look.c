@@ -58,7 +58,7 @@ static bool calls(const GanSchedule *n, int fn)
 /* The batch of the block at hand: what a loss draws that is looked at there. 0: it has none. */
 static int64_t batch_at_hand(const Debugger *d)
 {
-    const LowerResult *r = &history(d)->build->s.lowered;
+    const LowerResult *r = &run_history(d)->build->s.lowered;
     const GanSchedule *block = block_at(r->program->schedule, d->place.next);
     for (int i = 0; i < r->n_lines; i++)
         if (block && r->line[i].fn >= 0 && calls(block, r->line[i].fn)) return r->line[i].batch;
@@ -67,7 +67,7 @@ static int64_t batch_at_hand(const Debugger *d)
 
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err)
 {
-    const Build *b = history(d)->build;
+    const Build *b = run_history(d)->build;
     *out = (DebugValue){0};
     Probe *p = probe_open(&b->s, &b->source, expression, n, batch_at_hand(d), false, err);
     if (!p) return said(err);
@@ -101,15 +101,15 @@ static GanStatus new_values(const GanFunction *f, DebugValue *out, void **memory
 
 GanStatus debug_statement(Debugger *d, int fn, DebugValue *out, GanError *err)
 {
-    const Build       *b = history(d)->build;
-    const GanFunction *f = &program(d)->function[fn];
+    const Build       *b = run_history(d)->build;
+    const GanFunction *f = &run_program(d)->function[fn];
     GanState           s = *debug_state(d);                 /* on a copy: it counts its draws, and sets what it reports */
     void             **memory = calloc((size_t)f->n_outputs + 1, sizeof *memory);
-    size_t             bytes = (walk_state_bytes(program(d)) + 63) & ~(size_t)63;
+    size_t             bytes = (walk_state_bytes(run_program(d)) + 63) & ~(size_t)63;
     *out = (DebugValue){0};
     s.base = aligned_alloc(64, bytes);
     GanStatus st = s.base ? new_values(f, out, memory, err) : gan_error(err, GAN_WORLD, "no memory for a copy of the state");
-    if (!st) memcpy(s.base, debug_state(d)->base, walk_state_bytes(program(d)));
+    if (!st) memcpy(s.base, debug_state(d)->base, walk_state_bytes(run_program(d)));
     if (!st) st = b->s.game.engine.run(b->s.game.engine.self, fn, &s, memory, err);
     if (st) debug_value_free(out);
     free(s.base);
@@ -119,7 +119,7 @@ GanStatus debug_statement(Debugger *d, int fn, DebugValue *out, GanError *err)
 
 GanStatus debug_spectrum(Debugger *d, Spectrum *out, GanError *err)
 {
-    const Build *b = history(d)->build;
+    const Build *b = run_history(d)->build;
     Field *f = field_open(&b->s, &b->source, err);
     if (!f) return err->status;
     field_stand(f, debug_state(d));
@@ -140,7 +140,7 @@ static bool is_one(const Probe *p, bool watched)
 
 static GanStatus compile(Debugger *d, Armed *a, GanError *err)
 {
-    Build *b = history(d)->build;
+    Build *b = run_history(d)->build;
     Probe *p = probe_open(&b->s, &b->source, a->text, 0, batch_at_hand(d), !b->o.interp, err);
     if (!p) return said(err);
     if (!is_one(p, a->is.watched)) {
@@ -235,10 +235,10 @@ void look_arm(Debugger *d)
     for (int i = 0; i < d->n_armed; i++) {
         Armed   *a = &d->armed[i];
         GanError err;
-        if (!a->text || a->build == history(d)->build) continue;
+        if (!a->text || a->build == run_history(d)->build) continue;
         probe_close(a->probe);
         a->probe = NULL;
-        if (compile(d, a, &err)) a->build = history(d)->build;      /* it was said why not; it is passed over in this program */
+        if (compile(d, a, &err)) a->build = run_history(d)->build;      /* it was said why not; it is passed over in this program */
     }
 }
 
@@ -287,7 +287,7 @@ static bool is_finite(const GanOutput *o, const void *data)
 
 void look_check_finite(Debugger *d, int fn, void *const *out)
 {
-    const GanFunction *f = &program(d)->function[fn];
+    const GanFunction *f = &run_program(d)->function[fn];
     int                number = 0;
     for (int i = 0; i < d->n_armed; i++)
         if (d->armed[i].is.when == DEBUG_AT_NONFINITE) number = d->armed[i].is.number;
@@ -300,8 +300,8 @@ void look_check_finite(Debugger *d, int fn, void *const *out)
 
 int look_line(const Debugger *d, const GanSchedule *n)
 {
-    const GanProgram *p = program(d);
-    bool in_main = n->file < (uint32_t)p->n_files && !strcmp(p->file[n->file], history(d)->build->source.name);
+    const GanProgram *p = run_program(d);
+    bool in_main = n->file < (uint32_t)p->n_files && !strcmp(p->file[n->file], run_history(d)->build->source.name);
     for (int i = 0; i < d->n_armed && in_main; i++)
         if (d->armed[i].is.when == DEBUG_AT_LINE && d->armed[i].is.at == (int64_t)n->line) return d->armed[i].is.number;
     return 0;

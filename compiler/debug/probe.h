@@ -4,7 +4,7 @@
  * and places; what the expression needs beside them (the counter of its draws) lies in the PROBE_ROOM bytes behind the run's state and is set anew
  * each time. So looking leaves the run as it is, and looking twice in one state sees the same. */
 #pragma once
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 
 enum { PROBE_ROOM = 4096 };
 

@@ -1,6 +1,6 @@
 /* serve.h - `gan run FILE --serve`: the run as a page in a browser of this machine. */
 #pragma once
-#include "compiler/driver/options.h"
+#include "compiler/session/options.h"
 
 /* Runs the program of the command line, at once and at full speed, until it is over or interrupted; then waits, for the page can go back, until it is interrupted. At the end
  * the state is saved into the run's folder, from where --resume goes on. An exit status. */

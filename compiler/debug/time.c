@@ -8,7 +8,7 @@
 
 static void note_place(Debugger *d)
 {
-    History *h = history(d);
+    History *h = run_history(d);
     h->tick = d->place.tick;
     h->step = d->place.step;
 }
@@ -18,7 +18,7 @@ static GanStatus restart(Debugger *d, TimelineFits *fits, int64_t wanted, const 
 {
     Moment m;
     walk_leave(d);
-    if (!timeline_find(history(d)->past, fits, wanted, &m, debug_state(d)->base))
+    if (!timeline_find(run_history(d)->past, fits, wanted, &m, debug_state(d)->base))
         return gan_error(err, GAN_WORLD, "there is no snapshot left to go back to");
     GanStatus st = walk_start(d, &m, goal, err);
     note_place(d);
@@ -28,7 +28,7 @@ static GanStatus restart(Debugger *d, TimelineFits *fits, int64_t wanted, const 
 Moment time_beginning(const Debugger *d)
 {
     Moment first = {0};
-    timeline_find(history(d)->past, timeline_until_tick, 0, &first, NULL);
+    timeline_find(run_history(d)->past, timeline_until_tick, 0, &first, NULL);
     return first;
 }
 
@@ -72,7 +72,7 @@ void debug_go(Debugger *d, DebugHow how, int64_t n, const char *player, DebugPla
         interrupt_begin(&signals, NULL);
         walk_go(d, &goal);
         interrupt_end(&signals);
-        history(d)->moved = true;
+        run_history(d)->moved = true;
     }
     if (d->place.why == DEBUG_FAILED && !d->alive) stand_before_failure(d);
     note_place(d);
@@ -119,7 +119,7 @@ static GanStatus go_to(Debugger *d, TimelineFits *fits, int64_t wanted, const Go
     interrupt_end(&signals);
     if (st) return give_up(d, from, st, err);
     if (!is_there(d, goal)) return not_come_to(d, goal, from, err);
-    history(d)->moved = true;
+    run_history(d)->moved = true;
     *out = d->place;
     return GAN_OK;
 }
@@ -151,7 +151,7 @@ static int64_t last_update(Debugger *d, const char *player, int64_t until, GanEr
     for (int64_t end = until; end > time_beginning(d).tick;) {
         Moment m;
         Goal   goal = {.kind = GO_ON_TO_TICK, .at = end, .player = player, .quiet = true};
-        if (!timeline_find(history(d)->past, timeline_until_tick, end - 1, &m, NULL)) return -1;
+        if (!timeline_find(run_history(d)->past, timeline_until_tick, end - 1, &m, NULL)) return -1;
         if (restart(d, timeline_until_tick, end - 1, &goal, err)) return -1;
         if (d->last_update >= 0) return d->last_update;
         end = m.tick;
@@ -171,6 +171,6 @@ GanStatus debug_back_player(Debugger *d, const char *player, DebugPlace *out, Ga
 
 void debug_cost(const Debugger *d, DebugCost *out)
 {
-    TimelineUse u = timeline_use(history(d)->past);
+    TimelineUse u = timeline_use(run_history(d)->past);
     *out = (DebugCost){u.snapshots, u.in_memory, u.budget, u.in_file, u.widest, u.disk_full};
 }

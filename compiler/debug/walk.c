@@ -35,13 +35,13 @@ GanStatus walk_new_state(Build *b, GanError *err) { return probe_new_state(&b->s
 
 static void keep_judged(Debugger *d)
 {
-    char *to = debug_state(d)->base + judged_at(program(d));
+    char *to = debug_state(d)->base + judged_at(run_program(d));
     for (int i = 0; i < d->result.n_expects; i++) to[i] = (char)(d->result.expect[i].judged + 2 * d->result.expect[i].held);
 }
 
 static void take_judged(Debugger *d)
 {
-    const char *from = debug_state(d)->base + judged_at(program(d));
+    const char *from = debug_state(d)->base + judged_at(run_program(d));
     for (int i = 0; i < d->from.n_expects; i++) {
         d->from.expect[i].judged = from[i] & 1;
         d->from.expect[i].held = from[i] & 2;
@@ -52,13 +52,13 @@ static void take_judged(Debugger *d)
 
 void walk_apply_edits(Debugger *d)
 {
-    const History *h = history(d);
+    const History *h = run_history(d);
     GanState      *s = debug_state(d);
     for (int i = 0; i < h->n_edits; i++) {
         const Edit *e = &h->edit[i];
         if (e->tick != d->place.tick) continue;
         if (e->slot < 0) s->seed = e->seed;
-        else memcpy(state_slot(program(d), s, e->slot), e->bytes, program(d)->slot[e->slot].bytes);
+        else memcpy(state_slot(run_program(d), s, e->slot), e->bytes, run_program(d)->slot[e->slot].bytes);
     }
 }
 
@@ -96,7 +96,7 @@ static void keep_snapshot(Debugger *d)
     double begun = now();
     if (d->here.tick && d->copying > SNAPSHOT_SHARE * (begun - d->opened)) return;
     keep_judged(d);
-    timeline_keep(history(d)->past, &d->here, debug_state(d)->base);
+    timeline_keep(run_history(d)->past, &d->here, debug_state(d)->base);
     d->copying += now() - begun;
 }
 
@@ -146,7 +146,7 @@ static bool on_before(void *debugger, const GanSchedule *n)
 
 static bool moves(const Debugger *d, int fn, const char *player)
 {
-    const LowerResult *r = &history(d)->build->s.lowered;
+    const LowerResult *r = &run_history(d)->build->s.lowered;
     for (int i = 0; i < r->n_lines; i++)
         for (int k = 0; r->line[i].fn == fn && k < r->line[i].n_moves; k++)
             if (!strcmp(r->line[i].moves[k], player)) return true;
@@ -156,7 +156,7 @@ static bool moves(const Debugger *d, int fn, const char *player)
 static bool on_after(void *debugger, const GanSchedule *n, void *const *out)
 {
     Debugger          *d = debugger;
-    const GanFunction *f = n->fn >= 0 && out ? &program(d)->function[n->fn] : NULL;
+    const GanFunction *f = n->fn >= 0 && out ? &run_program(d)->function[n->fn] : NULL;
     DebugDone          done = {.tick = d->place.tick, .step = d->place.step, .node = n, .function = f, .out = out};
     if (!d->goal.quiet && d->done) d->done(d->self, &done);
     if (!d->goal.quiet && f) look_check_finite(d, n->fn, out);
@@ -174,7 +174,7 @@ static bool on_after(void *debugger, const GanSchedule *n, void *const *out)
 static void *walk(void *debugger)
 {
     Debugger      *d = debugger;
-    Build         *b = history(d)->build;
+    Build         *b = run_history(d)->build;
     TrainerOptions o = {.steps = b->o.run.steps, .from = &d->from, .progress_fd = -1,
                         .hooks = {.user = d, .place = on_place, .before = on_before, .after = on_after}};
     d->status = trainer_run(b->s.lowered.program, &b->s.game.engine, &b->s.game.state, &o, &d->result, &d->place.error);
@@ -229,7 +229,7 @@ static void begin(Debugger *d, const Goal *goal)
 
 GanStatus walk_start(Debugger *d, const Moment *from, const Goal *goal, GanError *err)
 {
-    GanStatus st = trainer_result_new(program(d), &d->from, err);
+    GanStatus st = trainer_result_new(run_program(d), &d->from, err);
     if (st) return st;
     d->from.path = from->path;
     d->from.rounds = from->rounds;

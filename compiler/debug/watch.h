@@ -6,7 +6,7 @@
  *   collapsed  draws of a comparison's q lie much nearer to one another than those of its p, for some while
  * What it says is a look, not a proof; what it has seen stands beside it. */
 #pragma once
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 
 typedef struct GameWatch GameWatch;
 

@@ -19,7 +19,7 @@ static void forget_old_half(Called *c)
 
 void why_called(Debugger *d, int fn)
 {
-    History *h = history(d);
+    History *h = run_history(d);
     Called  *c = &h->called;
     if (c->n && c->tick[c->n - 1] >= d->place.tick) return;        /* it is done again */
     if (c->n == MOST_CALLS) forget_old_half(c);
@@ -45,7 +45,7 @@ static bool back(void *debugger, int64_t call)
 {
     Debugger *d = debugger;
     GanError  err;
-    return !time_restore(d, history(d)->called.tick[call], &err);
+    return !time_restore(d, run_history(d)->called.tick[call], &err);
 }
 
 /* Calls whose ticks are below. */
@@ -58,8 +58,8 @@ static int64_t calls_before(const Called *c, int64_t tick)
 
 static bool is_finite(const Debugger *d, int slot)
 {
-    const GanSlot *s = &program(d)->slot[slot];
-    GanTensor      t = {.elem = s->elem, .data = state_slot(program(d), &history(d)->build->s.game.state, slot)};
+    const GanSlot *s = &run_program(d)->slot[slot];
+    GanTensor      t = {.elem = s->elem, .data = state_slot(run_program(d), &run_history(d)->build->s.game.state, slot)};
     for (size_t i = 0; i < s->bytes / gan_elem_bytes(s->elem); i++)
         if (!isfinite(gan_tensor_get(&t, (int64_t)i))) return false;
     return true;
@@ -68,13 +68,13 @@ static bool is_finite(const Debugger *d, int slot)
 /* The call that failed, or that a breakpoint on numbers that are not finite stands behind, or the last one that set the slot. */
 static GanStatus ask_for(Debugger *d, const char *path, OriginAsk *ask, TrainerPast *past, GanError *err)
 {
-    Called *c = &history(d)->called;
+    Called *c = &run_history(d)->called;
     int64_t tick = d->place.tick;
     *past = (TrainerPast){.self = d, .fn = c->fn, .n = calls_before(c, tick), .back = back, .from_start = !d->at && !c->cut};
     ask->past = past;
-    ask->slot = path ? state_find(program(d), path) : -1;
+    ask->slot = path ? state_find(run_program(d), path) : -1;
     ask->fn = -1;
-    if (path && (ask->slot < 0 || program(d)->slot[ask->slot].kind == GAN_DATA)) return gan_error(err, GAN_WRONG, "%s is no parameter or state of this run", path);
+    if (path && (ask->slot < 0 || run_program(d)->slot[ask->slot].kind == GAN_DATA)) return gan_error(err, GAN_WRONG, "%s is no parameter or state of this run", path);
     if (path && is_finite(d, ask->slot)) return gan_error(err, GAN_WRONG, "%s is finite here", path);
     if (path) return GAN_OK;
     if (d->place.why == DEBUG_FAILED && d->place.failed_fn >= 0) {
@@ -96,7 +96,7 @@ GanStatus debug_why(Debugger *d, const char *path, Arena *a, OriginNote note[ORI
     int            bad = d->bad_fn;
     TrainerPast    past;
     Origin         o;
-    OriginAsk      ask = {.m = s->lowered.ir, .p = program(d), .state = debug_state(d), .checkpoint = d->at ? NULL : d->o->run.checkpoint, .sources = s->sources};
+    OriginAsk      ask = {.m = s->lowered.ir, .p = run_program(d), .state = debug_state(d), .checkpoint = d->at ? NULL : d->o->run.checkpoint, .sources = s->sources};
     GanStatus      st = ask_for(d, path, &ask, &past, err);
     *n = 0;
     if (!st && origin_find(&ask, a, &o)) *n = origin_notes(&o, a, note);
@@ -110,6 +110,6 @@ GanStatus debug_why(Debugger *d, const char *path, Arena *a, OriginNote note[ORI
     d->place.failed_fn = here.failed_fn;
     d->place.breakpoint = here.breakpoint;
     d->bad_fn = bad;
-    if (here.why == DEBUG_FAILED) why_forget(history(d), here.tick);
+    if (here.why == DEBUG_FAILED) why_forget(run_history(d), here.tick);
     return st;
 }

@@ -1,7 +1,7 @@
 /* cmd_diff.c - `gan diff`: every function the schedule calls is run by both engines on the same state, and every byte they
  * leave is compared. On a difference the first operation whose value differs is named, with its source line and both values. */
-#include "compiler/driver/session.h"
-#include "compiler/driver/firstdiff.h"
+#include "compiler/session/session.h"
+#include "compiler/session/firstdiff.h"
 #include "compiler/interp/interp.h"
 #include "compiler/jit/jit.h"
 #include "runtime/interrupt.h"

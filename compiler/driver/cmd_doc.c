@@ -1,7 +1,7 @@
 /* cmd_doc.c - `gan doc`: the library's modules and definitions, built-in functions, what those things must be that users write, and
  * the codes of diagnostics. What is said stands elsewhere: in the comments of stdlib/, in docs/contracts.md and docs/language.md, in codes.def. */
 #include "compiler/driver/library_doc.h"
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 #include "compiler/driver/texts.h"
 #include "lang/syntax/parse.h"
 #include "stdlib/stdlib.h"

@@ -1,5 +1,5 @@
 /* cmd_eval.c - `gan eval`: the value of an expression in a program's scope, or in the library's. */
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 #include "runtime/command/outputs.h"
 
 static int write(Session *s, const GanFunction *f, GanTensor **out)

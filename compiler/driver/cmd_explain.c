@@ -1,5 +1,5 @@
 /* cmd_explain.c - `gan explain`: what the compiler made of a program, at the stage asked for. */
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 #include "compiler/jit/jit.h"
 #include "lang/syntax/parse.h"
 

@@ -1,5 +1,5 @@
 /* cmd_fmt.c - `gan fmt`: programs in the one style (lang/syntax/format.h). A file that is in it already is not written. */
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 #include "lang/syntax/format.h"
 #include "runtime/file.h"
 

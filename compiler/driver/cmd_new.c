@@ -1,5 +1,5 @@
 /* cmd_new.c - `gan new`: a folder to start from, with an example's program in it. */
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 #include "compiler/driver/texts.h"
 #include "runtime/file.h"
 

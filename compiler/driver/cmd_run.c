@@ -2,7 +2,7 @@
 #include "compiler/debug/probe.h"
 #include "compiler/debug/serve.h"
 #include "compiler/debug/watch.h"
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 
 #include <stdio.h>
 

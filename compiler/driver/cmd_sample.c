@@ -1,5 +1,5 @@
 /* cmd_sample.c - `gan sample`: draws from a model, with a trained state, into a file. */
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 #include "runtime/command/outputs.h"
 
 int cmd_sample(const Options *o)

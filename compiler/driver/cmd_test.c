@@ -1,7 +1,7 @@
 /* cmd_test.c - `gan test`: runs programs and holds them to their own `expect` lines. A line that does not hold fails, and so
  * does a program that cannot run, or that promises nothing. The last line is "N passed, N failed". */
-#include "compiler/driver/nonfinite.h"
-#include "compiler/driver/session.h"
+#include "compiler/session/nonfinite.h"
+#include "compiler/session/session.h"
 #include "runtime/interrupt.h"
 #include "runtime/trainer.h"
 

@@ -1,6 +1,6 @@
 /* cost.h - what a program's statements cost, counted on the IR that both engines run. */
 #pragma once
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 
 typedef struct Cost {                                       /* of one function, once */
     double operations;                                      /* of numbers; an elementary function is one, a fused multiplication and addition two; at most, where loops end early */

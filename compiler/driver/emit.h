@@ -1,6 +1,6 @@
 /* emit.h - `gan build --emit FORM`: a program's kernels as one file, for whoever brings the rest. */
 #pragma once
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 
 /* Can what is asked for, with or without --emit, be made for the machine that is? Else it is told on stderr. */
 bool emit_possible(const Options *o);

@@ -1,6 +1,6 @@
 /* gradients.h - every update's gradients beside differences of its loss. */
 #pragma once
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 
 typedef struct GradientsWorst {                             /* of all that were compared */
     double      error;                                      /* relative */

@@ -1,6 +1,6 @@
 /* native.h - `gan build FILE -o NAME`: a program that stands alone, or with --lib a library. */
 #pragma once
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 
 /* Can what is to be written be put there? An exit status. */
 int native_can_write(const Options *o);

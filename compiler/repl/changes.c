@@ -1,7 +1,7 @@
 /* changes.c - the commands that change a run: settings, names, parameters, the seed, the state, the file, the engine. */
 #include "compiler/repl/repl.h"
 
-#include "compiler/driver/firstdiff.h"
+#include "compiler/session/firstdiff.h"
 #include "compiler/interp/interp.h"
 #include "compiler/jit/jit.h"
 #include "runtime/state.h"

@@ -5,7 +5,7 @@
  * changes. GAN_UPDATE=1 writes those files anew.
  *
  * usage: test_ir_text ROOT; the last line is "N passed, N failed" */
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* firstdiff.c - see firstdiff.h. */
-#include "compiler/driver/firstdiff.h"
+#include "compiler/session/firstdiff.h"
 
 #include "compiler/interp/interp.h"
 #include "compiler/jit/jit.h"

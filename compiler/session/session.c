@@ -1,6 +1,6 @@
 /* session.c - see session.h. */
-#include "compiler/driver/session.h"
-#include "compiler/driver/nonfinite.h"
+#include "compiler/session/session.h"
+#include "compiler/session/nonfinite.h"
 
 #include "compiler/interp/interp.h"
 #include "compiler/jit/jit.h"

@@ -1,6 +1,6 @@
 /* firstdiff.h - which operation first gives other bits in compiled code than in the interpreter. */
 #pragma once
-#include "compiler/driver/session.h"
+#include "compiler/session/session.h"
 
 /* The first of n elements that are not the same value bit for bit, or -1. Which NaN a NaN is has no meaning: any two are the same. */
 int64_t firstdiff_element(GanElem elem, const void *a, const void *b, int64_t n);

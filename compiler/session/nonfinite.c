@@ -1,5 +1,5 @@
 /* nonfinite.c - see nonfinite.h. */
-#include "compiler/driver/nonfinite.h"
+#include "compiler/session/nonfinite.h"
 
 #include "compiler/origin/origin.h"
 

@@ -2,7 +2,7 @@
  *
  * Every command is a few calls of these. Diagnostics are printed here, on stderr, and nowhere else; functions return exit statuses. */
 #pragma once
-#include "compiler/driver/options.h"
+#include "compiler/session/options.h"
 #include "compiler/lower/lower.h"
 #include "runtime/command/game.h"
 
