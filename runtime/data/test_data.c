@@ -529,7 +529,9 @@ Test(data, recipes_of_chosen_rows)
     r.chosen = true;
     expect_error("no sum", data_follow(&r, folder, NULL, &t, &err), GAN_WRONG, &err, "d.csv: it holds other numbers than when the program was compiled");
     GanTensor *file;
-    cr_assert(!data_read(DATA_CSV, in_folder(folder, "d.csv"), &file, &(char *){NULL}, &err));
+    char      *names;
+    cr_assert(!data_read(DATA_CSV, in_folder(folder, "d.csv"), &file, &names, &err));
+    cr_assert_null(names, "it has no header");
     data_sum(file, r.sum);
     gan_tensor_free(file);
     cr_assert(!data_follow(&r, folder, NULL, &t, &err));
@@ -541,8 +543,8 @@ Test(data, recipes_of_chosen_rows)
 
 Test(data, headers)
 {
-    static const struct { DataFormat format; const char *text, *type, *error; double last; } cases[] = {
-        {DATA_CSV, "a,b\n1,2\n", "f64[1, 2]", NULL, 2},
+    static const struct { DataFormat format; const char *text, *type, *error; double last; const char *names; } cases[] = {
+        {DATA_CSV, "a,b\n1,2\n", "f64[1, 2]", NULL, 2, "a\nb"},
         {DATA_CSV, "1,2\n3,4\n", "f64[2, 2]", NULL, 4},
         {DATA_CSV_NAMED, "1,2\n3,4\n", "f64[1, 2]", NULL, 4},
         {DATA_CSV_NAMED, "a,2\n3,4\n", "f64[1, 2]", NULL, 4},
@@ -554,12 +556,15 @@ Test(data, headers)
     make_folder(folder);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         GanTensor *t;
+        char      *names;
         put_text(folder, "d.csv", cases[i].text);
-        GanStatus s = data_read(cases[i].format, in_folder(folder, "d.csv"), &t, &(char *){NULL}, &err);
+        GanStatus s = data_read(cases[i].format, in_folder(folder, "d.csv"), &t, &names, &err);
         expect_error(cases[i].text, s, cases[i].error ? GAN_WRONG : GAN_OK, &err, cases[i].error);
         if (s) continue;
         cr_expect_str_eq(gan_tensor_text(t, text, sizeof text), cases[i].type, "%s", cases[i].text);
         cr_expect(gan_tensor_get(t, gan_tensor_count(t) - 1) == cases[i].last);
+        cr_expect(cases[i].names ? names && !strcmp(names, cases[i].names) : !names, "%s", cases[i].text);
+        free(names);
         gan_tensor_free(t);
     }
     drop_folder(folder);
