@@ -545,11 +545,11 @@ Test(data, headers)
 {
     static const struct { DataFormat format; const char *text, *type, *error; double last; const char *names; } cases[] = {
         {DATA_CSV, "a,b\n1,2\n", "f64[1, 2]", NULL, 2, "a\nb"},
-        {DATA_CSV, "1,2\n3,4\n", "f64[2, 2]", NULL, 4},
-        {DATA_CSV_NAMED, "1,2\n3,4\n", "f64[1, 2]", NULL, 4},
-        {DATA_CSV_NAMED, "a,2\n3,4\n", "f64[1, 2]", NULL, 4},
-        {DATA_CSV_BARE, "1,2\n3,4\n", "f64[2, 2]", NULL, 4},
-        {DATA_CSV_BARE, "a,b\n3,4\n", NULL, "d.csv:1:1: 'a' is not a number", 0},
+        {DATA_CSV, "1,2\n3,4\n", "f64[2, 2]", NULL, 4, NULL},
+        {DATA_CSV_NAMED, "1,2\n3,4\n", "f64[1, 2]", NULL, 4, NULL},
+        {DATA_CSV_NAMED, "a,2\n3,4\n", "f64[1, 2]", NULL, 4, NULL},
+        {DATA_CSV_BARE, "1,2\n3,4\n", "f64[2, 2]", NULL, 4, NULL},
+        {DATA_CSV_BARE, "a,b\n3,4\n", NULL, "d.csv:1:1: 'a' is not a number", 0, NULL},
     };
     char folder[256], text[128];
     GanError err;
