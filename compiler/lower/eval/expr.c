@@ -1,6 +1,7 @@
 /* expr.c - expressions and blocks. eval() is the door; what is longer than a few lines has a file of its own. */
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 #include "lang/source/habits.h"
@@ -23,12 +24,21 @@ static Value *is_training(Ctx *c, Span at)
     return val_error(c->L);
 }
 
+/* What a let outside of the schedule names is computed once, where the count stands still. */
+static Value *step_of_once(Ctx *c, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E308, "step counts the rounds of a block, and this is computed once, outside of any");
+    diag_hint(d, "def f(x) = .. is evaluated where it is used, in each round; report s = step tells the count here");
+    return val_error(c->L);
+}
+
 /* Words that mean something by where they stand. */
 static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
     if (L->guess && strcmp(name, "step")) return val_error(L);
     if (!strcmp(name, "batch")) return sample_batch(c, at) ? val_int(L, c->batch) : val_error(L);
+    if (!strcmp(name, "step") && L->part && L->part->binds && !L->part->inside) return step_of_once(c, at);
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
     return strcmp(name, "training") ? NULL : is_training(c, at);
