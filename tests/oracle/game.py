@@ -602,6 +602,12 @@ def library():
     return parse(LIBRARY)
 
 
+@functools.lru_cache(1)
+def read(text):
+    """A program is checked, run by gan, and run here: read once."""
+    return parse(text)
+
+
 def pass_over(tree, given, checking):
     game = Game(differentiated(tree, set()), given, checking)
     scope = Scope()
@@ -616,7 +622,7 @@ def pass_over(tree, given, checking):
 def play(text, given, checked=False):
     """Every report of the program: name -> its values in order. Raises Wrong (an error is right) or Strange (not of the subset).
     Without `given` the program is only checked; that is left out where it has been done."""
-    tree = parse(text)
+    tree = read(text)
     try:
         if not checked:
             pass_over(tree, {}, True)

@@ -10,6 +10,7 @@ Both sides compute in f64, over a few rounds of well-conditioned updates: they d
 its kin make of it. TOLERANCE leaves nine digits for that; a wrong rule shows in the second or third. Where gan must refuse a program the code counts,
 except that a path that is missing may be found by the gradient or by the update (NO_PATH)."""
 import argparse
+import gc
 import glob
 import json
 import math
@@ -27,6 +28,7 @@ from syntax import Strange
 from values import Wrong
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None      # a run waits for the disk longer than it computes
 TOLERANCE = 1e-6
 NO_PATH = {"E304", "E306", "E400"}
 INTERPRETED = [("interp", 1)]
@@ -48,7 +50,7 @@ def reports_of(path):
 
 def run_gan(gan, text, backend, threads=1):
     """Status, what it said, its reports."""
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as out:
         program = os.path.join(out, "game.gan")
         with open(program, "w", encoding="utf-8") as f:
             f.write(text)
@@ -185,7 +187,7 @@ def main():
     p.add_argument("gan")
     p.add_argument("--count", type=int, default=500)
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--jit", type=int, default=20, help="every so many programs, one is compiled, too; 0: none")
+    p.add_argument("--jit", type=int, default=1, help="every so many programs, one is compiled, too; 0: none")
     p.add_argument("--keep", help="a folder for the small programs that fail")
     p.add_argument("--show", type=int, default=10, help="how many failures are made small")
     p.add_argument("files", nargs="*")
