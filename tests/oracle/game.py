@@ -9,8 +9,8 @@ import functools
 import scalar
 from evaluate import Evaluator, Scope
 from scalar import const
-from syntax import Node, Strange, parse
-from values import Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, tensor
+from syntax import Node, Strange, files, parse
+from values import Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, pick, stack, tensor
 
 LIBRARY = """
 optimizer sgd(lr)(w, g) { w := w - lr * g }
@@ -258,7 +258,7 @@ class Game(Evaluator):
             return self.statements(chosen, Scope(scope))
         yes = bool(cond.data[0].val)
         arms = [s.yes, s.no or []]
-        if is_known(cond):                                  # one arm is no part of the program
+        if all(scalar.known(n) for n in cond.data):                                  # one arm is no part of the program
             return self.statements(arms[not yes], Scope(scope))
         return self.branch(lambda arm: (arm is arms[0]) == yes, arms, scope)
 
@@ -297,6 +297,12 @@ class Game(Evaluator):
 
     def s_let(self, s, scope):
         self.let(s, scope)
+
+    def s_data(self, s, scope):
+        v = self.eval(s.value, scope)
+        if not isinstance(v, Dist):
+            v = Dist("rows", table=columns(tensor(v), s.type) if s.type else tensor(v), data=True)
+        scope.set(s.name, v)
 
     def s_state(self, s, scope):
         slot = self.declared.get((id(s), self.place))
@@ -579,9 +585,16 @@ class Game(Evaluator):
         return elementwise("div", out, len(assigned)).data[0]
 
 
-def is_known(v):
-    """Made of numbers of the program's text by what is worked out when it is compiled."""
-    return all(n.op not in ("leaf", "id", "app", "dep") for x in v.data for n in scalar.order(x))
+def columns(t, typ):
+    """A table whose rows are of that type: a record takes its columns in turn, a number the only one."""
+    parts, at = {}, 0
+    rows = [pick(t, i) for i in range(t.shape[0])]
+    for name, f in typ.fields or [("", typ)]:
+        n = f.dims[0].value if f.dims else 1
+        cells = [[pick(row, at + k) for k in range(n)] if row.shape else [row] for row in rows]
+        parts[name] = stack([stack(c) if f.dims else c[0] for c in cells])
+        at += n
+    return Record(parts) if typ.fields else parts[""]
 
 
 def leaf_slots(s):
@@ -604,12 +617,13 @@ def library():
 
 @functools.lru_cache(1)
 def read(text):
-    """A program is checked, run by gan, and run here: read once."""
-    return parse(text)
+    """A program and its files. It is checked, run by gan, and run here: read once."""
+    return parse(text), files(text)
 
 
-def pass_over(tree, given, checking):
+def pass_over(tree, beside, given, checking):
     game = Game(differentiated(tree, set()), given, checking)
+    game.files = beside
     scope = Scope()
     for s in library():
         game.statement(s, scope)
@@ -622,10 +636,10 @@ def pass_over(tree, given, checking):
 def play(text, given, checked=False):
     """Every report of the program: name -> its values in order. Raises Wrong (an error is right) or Strange (not of the subset).
     Without `given` the program is only checked; that is left out where it has been done."""
-    tree = read(text)
+    tree, beside = read(text)
     try:
         if not checked:
-            pass_over(tree, {}, True)
-        return None if given is None else pass_over(tree, given, False)
+            pass_over(tree, beside, {}, True)
+        return None if given is None else pass_over(tree, beside, given, False)
     except (RecursionError, IndexError, KeyError, AttributeError, TypeError) as e:
         raise Strange(f"beyond the subset: {e!r}") from e

@@ -43,6 +43,7 @@ class Place:
         self.numbers = list(outer.numbers) if outer else []          # lets and states without an axis
         self.samples = list(outer.samples) if outer else []          # (name, axis, is it a vector)
         self.over = list(outer.over) if outer else []                # (let, axis)
+        self.classes = list(outer.classes) if outer else []          # (what is a class of three, axis)
         self.functions = list(outer.functions) if outer else []      # functions of one number that hold what stands above them
         self.batch = outer.batch if outer else None
 
@@ -51,7 +52,7 @@ class Generator:
     def __init__(self, seed):
         self.r, self.small = random.Random(seed), seed % 5 != 0
         self.count, self.out, self.players, self.states, self.tuples = 0, [], [], [], []
-        self.memories = []
+        self.memories, self.tables, self.points, self.classes = [], [], [], []       # self.classes: of the expectations around
         self.reports, self.comparisons, self.losses, self.indent, self.block_players = 0, [], [], 0, []
         self.in_block = self.ahead = False
 
@@ -157,6 +158,26 @@ class Generator:
         text = self.r.choice(["w * z + b", "tanh(w * z) + b", "w * z^2 + b * z", "w * z + b |> Count()", "w * z + b |> Tr()"])
         self.line(f"implicit {n}(z: real ~ {source}) -> real {{ param w: real = {self.positive()}; param b: real = {self.number()}; {text} }}")
         self.players.append(Player(n, "model", ["w", "b"], ["Count_1.n"] if "Count" in text else []))
+
+    def declare_conditional(self):
+        """A model of a class."""
+        n = self.fresh("G")
+        text = self.r.choice(["w[y] * z + b", "tanh(w[y] * z) + b * real(y)", "where(y == 1, w[0] * z, w[y] + b)", "dot(one_hot(y, 3), w) * z + b |> Count()", "[z, b, w[1]][y] + w[(y + 1) % 3] |> Tr()"])
+        self.line(f"implicit {n}(z: real ~ Normal({self.positive()}, 0), y: class[3] ~ Categorical(3)) -> real {{ param w: real[3] = [{self.number()}, {self.number()}, {self.number()}]; param b: real = {self.number()}; {text} }}")
+        self.players.append(Player(n, "conditional", ["w[0]", "w[1]", "w[2]", "b"], ["Count_1.n"] if "Count" in text else []))
+
+    def declare_data(self):
+        """Rows of a file: numbers with a class each, or points of the plane."""
+        n, rows = self.fresh("d"), self.r.choice([2, 3, 3])
+        word = self.r.choice(["csv", "csv", "npy"])
+        if self.chance(0.7):
+            cells, typ = [f"{self.number()}, {k}" for k in self.r.sample(range(3), rows)], "(x: real, y: class[3])"
+            self.tables.append(n)
+        else:
+            cells, typ = [f"{self.number()}, {self.number()}" for _ in range(rows)], "real[2]"
+            self.points.append(n)
+        self.line(f"# file {n}.{word}: {'; '.join(cells)}")
+        self.line(f'data {n}: {typ} = {word}("{n}.{word}")')
 
     def declare_loss(self):
         here, n = Place(), self.fresh("L")
@@ -279,6 +300,7 @@ class Generator:
         if self.chance(0.15):
             forms = [lambda: f"stop({sub()})"]
         forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.5 * h + {self.without_states(here, axis, var)}))",
+                  lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var),
                   lambda: f"{{ let q = {sub()}; grad[q] (grad[q] (q^3 * {self.number()} + sin(q) * {sub()})) }}",
                   lambda: f"{{ let (q, w) = two({sub()}); q * w }}"]
         if here.functions:
@@ -307,6 +329,75 @@ class Generator:
                 forms += [lambda: f"{n}"]
         return self.r.choice(forms)()
 
+    def loop_value(self, here, sub, axis, var):
+        """A loop that runs, in one of its wider forms: what it carries, when it ends, what is kept of its rounds."""
+        h, i, k = self.fresh("h"), self.fresh("i"), self.r.randint(2, 3)
+        other = self.without_states(here, axis, var)
+        step = self.r.choice([f"tanh(0.7 * {h} + {other})", f"0.8 * {h} + 0.1 * {i} * {other}", f"sin({h} + {i}) - 0.3 * {h} * {other}"])
+        ends = f", until: fn({h}) {self.r.choice([f'{h} > {self.number()}', f'{h} * {h} < {self.positive()}', f'abs({h}) > {self.positive()}'])}"
+        some = self.r.choice(["", ends, ends])
+        if self.chance(0.4):
+            both = f"({self.r.choice(['', 'a: '])}"
+            a, b = ("a: ", "b: ") if "a" in both else ("", "")
+            x, y = (f"{h}.a", f"{h}.b") if a else (f"{h}[0]", f"{h}[1]")
+            body = self.r.choice([f"({a}0.5 * {x} + 0.3 * {y}, {b}tanh({x}) * {other})", f"({a}{y} - {self.number()}, {b}sin({x} * {other}))"])
+            until = self.r.choice(["", f", until: fn({h}) {x} > {self.number()}", f", until: fn({h}) {x} * {y} < {self.number()}"])
+            word = self.r.choice(["fold", "scan"])
+            part = self.r.choice([".a", ".b"] if a else ["[0]", "[1]"]) + (f"[{self.r.randrange(k)}]" if word == "scan" else "")
+            return f"{word}(({a}{sub()}, {b}{self.r.choice([self.number(), sub()])}), {k}, fn({h}, {i}) {body}{until}){part}"
+        return self.r.choice([
+            lambda: f"fold({sub()}, {k}, fn({h}, {i}) {step}{ends})",
+            lambda: f"sum(scan({sub()}, {k}, fn({h}, {i}) {step}{some}))",
+            lambda: f"scan({sub()}, {k}, fn({h}, {i}) {step}{some})[{self.r.randrange(k)}]",
+            lambda: f"sum(fold([{sub()}, {self.number()}], {k}, fn({h}, {i}) tanh(0.7 * {h} + {other}) - 0.1 * {i}))",
+            lambda: f"sum(scan([{sub()}, {self.number()}], {k}, fn({h}, {i}) 0.5 * {h} + sin({h}), until: fn({h}) sum({h}) > {self.number()})[{self.r.randrange(k)}])",
+            lambda: f"dot(tabulate({k}, fn({i}) {i} * {other} + {self.number()}), scan({sub()}, {k}, fn({h}, {i}) {step}{some}))",
+            lambda: f"sum(map(fn({i}) tanh({i} * {other}), [{sub()}, {self.number()}]))",
+            lambda: f"fold({sub()}, 2, fn({h}, {i}) 0.5 * fold({h}, {k}, fn(u, v) 0.6 * u + {i} * v * 0.1 + {other}, until: fn(u) u > {self.number()}))",
+            lambda: f"{{ let q = {sub()}; grad[q] fold(q, {k}, fn({h}, {i}) {step} * q{some}) }}",
+        ])()
+
+    def whole(self, here, axis, var):
+        """An integer from 0 to 2. The compiler looks through a few operations to see that; a deep one says it."""
+        return f"min(max({self.integer(here, axis, var, 2)}, 0), 2)" if self.chance(0.3) else self.integer(here, axis, var, 1)
+
+    def integer(self, here, axis, var, depth):
+        own = [t for t, a in here.classes if a == axis] + self.classes
+        sub = lambda: self.integer(here, axis, var, depth - 1)
+        if depth == 0 or self.chance(0.5):
+            return self.r.choice([lambda: self.r.choice("012"), lambda: f"argmax([{self.atom(here, axis, var)}, {self.number()}, {self.number()}])",
+                                  lambda: f"min(max(int(2.6 * sigmoid(2.0 * {self.atom(here, axis, var)})), 0), 2)"] + [lambda: self.r.choice(own)] * 5 * bool(own))()
+        return self.r.choice([f"min(max({sub()} - 1, 0), 2)", f"({sub()} + {sub()}) % 3", f"div({sub()} * {sub()} + 1, 2)", f"abs({sub()} - 1)", f"max({sub()}, {sub()})", f"2 - {sub()}".join("()"),
+                              f"where({self.condition(here, axis, var)}, {sub()}, {sub()})"])
+
+    def condition(self, here, axis, var):
+        w, a = self.integer(here, axis, var, 0), self.atom(here, axis, var)
+        return self.r.choice([f"{w} {self.r.choice(['==', '!=', '<', '>='])} {self.r.randrange(3)}", f"{w} != {self.integer(here, axis, var, 0)} and {a} > {self.number()}",
+                              f"not ({a} > {self.number()}) or {w} == 1"])
+
+    def chosen(self, here, sub, axis, var):
+        """A number that a whole number chooses or takes part in."""
+        w = self.whole(here, axis, var)
+        forms = [f"[{sub()}, {self.number()}, {sub()}][{w}]", f"where({self.condition(here, axis, var)}, {sub()}, {sub()})", f"{sub()} * real({w})",
+                 f"dot(one_hot({w}, 3), [{self.number()}, {sub()}, {self.number()}])", f"({sub()} - 0.5 * {w})"]
+        if self.of("conditional"):
+            G = self.r.choice(self.of("conditional")).name
+            forms += [f"{G}({sub()}, {w})", f"(E[c ~ {G}(y: {w}){'' if here.batch else ' : 2'}] c * {self.number()})"]
+        return self.r.choice(forms)
+
+    def over_data(self, here, x, depth):
+        """A mean over rows of data: all of them, or a batch that is an epoch."""
+        if self.points and (not self.tables or self.chance(0.3)):
+            d = self.r.choice(self.points)
+            return f"E[{x} ~ {d}{self.r.choice(['', ' |> take(2)', ' |> drop(1)'])} : all] {self.scalar(here, depth, None, self.r.choice([f'{x}[0]', f'{x}[1]', f'sum({x})']))}"
+        d = self.r.choice(self.tables)
+        if self.chance(0.15):
+            return f"E[{x} ~ {d}.x : all] {self.scalar(here, depth, None, x)}"
+        self.classes.append(f"{x}.y")
+        e = self.scalar(here, depth, None, f"{x}.x") + self.r.choice(["", f" * {self.chosen(here, lambda: self.atom(here, None, x + '.x'), None, x + '.x')}"])
+        self.classes.pop()
+        return f"E[{x} ~ {d}{self.r.choice(['', '', ' |> take(2)', ' |> drop(1)', f' |> filter(fn(r) r.y != {self.r.randrange(3)})'])} : all] {e}"
+
     def without_states(self, here, axis, var):
         """What may stand in a loop that runs, and may have a loop in it: no layer there assigns."""
         kept, self.players, functions, here.functions = self.players, [p for p in self.players if not p.states], here.functions, []
@@ -327,8 +418,12 @@ class Generator:
             ways += ["model"] * 2
         if self.of("vector"):
             ways += ["vector"]
+        if self.tables or self.points:
+            ways += ["data"] * 3
         way = self.r.choice(ways)
         x = self.fresh("x")
+        if way == "data":
+            return self.over_data(here, x, depth)
         if way == "bound":
             n, axis, vector = self.r.choice(here.samples)
             if not vector and self.chance(0.15):
@@ -383,6 +478,12 @@ class Generator:
                 ways += [f"(E[{a}] {p.name}({n})^2)", f"(E[{a}] ((norm2(grad[{n}] {p.name}({n})) - 1)^2 + {p.name}({n})))"]
             return self.r.choice(ways)
         size = "" if here.batch else " : 2"
+        if p.kind == "conditional":
+            some = [f"(E[{x} ~ {p.name}(y: {self.whole(here, None, None)}){size}] {x}^2)", f"1.0 * {p.name}({self.atom(here)}, {self.whole(here, None, None)})"]
+            if self.tables:
+                d = self.r.choice(self.tables)
+                some += [f"(E[{x} ~ {d} : all] (E[{x}b ~ {p.name}(y: {x}.y){size}] {x}b * {x}.x))", f"(E[{x} ~ {d} : all] ({p.name}({x}.x, {x}.y) - {x}.x)^2)"] * 2
+            return self.r.choice(some)
         return self.r.choice([f"(E[{x} ~ {p.name}{size}] {x}^2)", f"(E[{x} ~ {p.name}{size}] {self.with_critic(x, True)})", f"1.0 * {p.name}({self.number()})",
                               f"tanh({p.name}(z: {self.atom(here)}))", f"(E[{x} ~ {p.name}{size}] (grad[{x}] {self.with_critic(x, True)}) * {x})"])
 
@@ -589,7 +690,11 @@ class Generator:
     def sample(self, here):
         n, r = self.fresh("s"), self.r.random()
         models = self.of("model")
-        if r < 0.3:
+        if self.tables and self.chance(0.4):
+            self.line(f"{n} ~ {self.r.choice(self.tables)} : all")
+            here.samples.append((f"{n}.x", n, False))
+            here.classes.append((f"{n}.y", n))
+        elif r < 0.3:
             self.line(f"{n} ~ {self.table()} : all")
             here.samples.append((n, n, False))
         elif r < 0.45:
@@ -701,6 +806,10 @@ class Generator:
         for make, p in ((self.declare_critic, 0.9), (self.declare_critic, 0.5), (self.declare_model, 0.6), (self.declare_vector, 0.3), (self.declare_model, 0.2)):
             if self.chance(p):
                 make()
+        if self.chance(0.3):
+            self.declare_data()
+        if self.chance(0.2):
+            self.declare_conditional()
         if self.chance(0.4):
             self.declare_comparison()
         if self.chance(0.25):

@@ -17,6 +17,7 @@ import math
 import multiprocessing
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ import tempfile
 import generate
 import reduce
 from game import play
-from syntax import Strange
+from syntax import Strange, files
 from values import Wrong
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -48,12 +49,24 @@ def reports_of(path):
     return seen
 
 
+def write_table(path, rows):
+    """A file of text, or NumPy's (version 1.0) of doubles."""
+    text = "".join(",".join(row) + "\n" for row in rows).encode()
+    if path.endswith(".npy"):
+        head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({len(rows)}, {len(rows[0])})}}".ljust(117) + "\n"
+        text = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + b"".join(struct.pack("<d", float(c)) for row in rows for c in row)
+    with open(path, "wb") as f:
+        f.write(text)
+
+
 def run_gan(gan, text, backend, threads=1):
     """Status, what it said, its reports."""
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as out:
         program = os.path.join(out, "game.gan")
         with open(program, "w", encoding="utf-8") as f:
             f.write(text)
+        for name, rows in files(text).items():
+            write_table(os.path.join(out, name), rows)
         command = [gan, "run", program, "--f64", "--threads", str(threads), "--quiet", "--backend", backend, "--out", f"{out}/run", "--log", f"{out}/log.jsonl"]
         try:
             p = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=120, check=False)
