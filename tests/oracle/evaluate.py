@@ -15,7 +15,7 @@ from values import (T, Axis, Builtin, Comparison, Dist, Fn, Instance, Layer, Pla
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
-          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter"}
+          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape"}
 EXACT = {"and": "and", "or": "or", "==": "eq", "!=": "ne", "%": "mod"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
@@ -360,7 +360,9 @@ class Evaluator:
         for q in f.lists[0] if f.lists else []:
             dims = [self.eval(d, f.scope) for d in q.type.dims] if q.type else []
             args.append(fill(T((), (), [const(0.5 if not q.type or q.type.word == "real" else 0)]), dims))
+        first = len(self.frames)
         self.inside(p.instance, f, args, {}, f.define)
+        del self.frames[first:]                             # it was no application
 
     def parameters(self, instance):
         """A player's parameters as a record by path."""
@@ -738,9 +740,9 @@ class Evaluator:
 
     def b_where(self, c, a, b):
         if isinstance(c, bool):
-            return beside(a, b) if c else beside(b, a)
+            return a if c else b
         if not c.axes and not c.shape and scalar.known(c.data[0]):
-            return beside(a, b) if c.data[0].val else beside(b, a)
+            return a if c.data[0].val else b
         return elementwise("where", c, a, b)
 
     def b_copy(self, p):
@@ -784,6 +786,33 @@ class Evaluator:
     def b_one_hot(self, k, n):
         return stack([elementwise("eq", k, i) for i in range(n)])
 
+    def b_reshape(self, x, dims):
+        x = tensor(x)
+        return T(x.axes, tuple(dims), x.data)
+
+    def b_conv(self, x, w, stride=1, padding=0, dilation=1, groups=1, input_dilation=1):
+        """Each output is the sum over the taps that fall on an element, of the channels of its group."""
+        x, w = tensor(x), tensor(w)
+        axes, space = union([x, w]), len(x.shape) - 1
+        per = lambda v: list(v) if isinstance(v, list) else [v] * space
+        strides, dilations, spread_by = per(stride), per(dilation), per(input_dilation)
+        pads = [(p, p) if number(p) else p for p in per(padding)]
+        out = [(sum(pads[d]) + (x.shape[d] - 1) * spread_by[d] - (w.shape[d] - 1) * dilations[d]) // strides[d] + 1 for d in range(space)]
+        channels, filters = w.shape[-2], w.shape[-1]
+        data = []
+        for xs, ws in zip(rows_of(x, axes), rows_of(w, axes)):
+            for o in itertools.product(*map(range, out)):
+                taps = []
+                for k in itertools.product(*map(range, w.shape[:space])):
+                    at = [divmod(o[d] * strides[d] + k[d] * dilations[d] - pads[d][0], spread_by[d]) for d in range(space)]
+                    if all(not rest and 0 <= i < x.shape[d] for d, (i, rest) in enumerate(at)):
+                        taps.append((flat([i for i, _ in at], x.shape), flat(k, w.shape)))
+                for f in range(filters):
+                    first = f // (filters // groups) * channels
+                    terms = [make("mul", xs[i * x.shape[-1] + first + c], ws[(k * channels + c) * filters + f]) for i, k in taps for c in range(channels)]
+                    data.append(total(terms) if terms else const(0))
+        return T(axes, (*out, filters), data)
+
     # ---- data
 
     def b_csv(self, path):
@@ -809,8 +838,9 @@ class Evaluator:
         return stacked(self.rounds_of(first, n, f, until)[1])
 
     def rounds_of(self, first, n, f, until):
-        """What is carried in the end, and what each round has made: where a sample has ended it stays, and makes 0."""
-        h, made = each(lambda t: t, first) if until else first, []
+        """What is carried in the end, and what each round has made: where a sample has ended it stays, and makes 0. A loop is one operation,
+        so that each part depends on what all of them begin with."""
+        begin, h, made = first, each(lambda t: t, first) if until else first, []
         for t in range(n):
             new = self.apply(f, [h, t], {}, f.define)
             if until:
@@ -820,7 +850,7 @@ class Evaluator:
             else:
                 made.append(new)
                 h = new
-        return identity(h), made
+        return beside(identity(h), begin), [beside(m, begin) for m in made]
 
     def b_scalar(self, x):
         return T(x.axes, (), x.data)
@@ -851,9 +881,9 @@ def slope(y, x, topology, frames, ends):
 
 
 def beside(v, other):
-    """v, where other is computed, too: nothing comes from it, but what it assigns counts."""
+    """v, which depends on other: no number comes from it, but what it assigns counts."""
     frames = {}
-    for n in leaves(other):
+    for n in [] if number(other) else leaves(other):
         frames.update(scalar.applications(n))
     return each(lambda t: T(t.axes, t.shape, [N("dep", (n,), n.val, frames) for n in t.data]), v) if frames else v
 
@@ -877,6 +907,14 @@ def flatten_rows(d):
     sizes = []
     each(lambda t: sizes.append(t.shape[0]) or t, d.table)
     return sizes
+
+
+def flat(index, shape):
+    """The number of a place among the leading dimensions of a shape."""
+    at = 0
+    for i, n in zip(index, shape):
+        at = at * n + i
+    return at
 
 
 def chosen_rows(d, wanted):

@@ -424,7 +424,7 @@ class Game(Evaluator):
         nodes = leaves(value)
         if not self.checking and any(abs(n.val) > 1e8 or n.val != n.val for n in nodes):
             raise Strange("numbers that grow")
-        assigned = {}
+        assigned = {id(f): f for f in own if id(f) not in self.forgotten}       # all that the loss contains, whether or not its value depends on it
         for n in nodes:
             assigned.update((k, f) for k, f in scalar.applications(n).items() if k not in self.forgotten)
         return s, players, rule, project, gradients, assigned, own

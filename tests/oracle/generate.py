@@ -145,9 +145,14 @@ class Generator:
 
     def declare_vector(self):
         n = self.fresh("C")
-        if self.chance(0.5):
+        way = self.r.random()
+        if way < 0.4:
             self.line(f"net {n}(x: real[2]) -> real {{ param w: real[2] = [{self.number()}, {self.number()}]; tanh(dot(w, x)) }}")
             self.players.append(Player(n, "vector", ["w[0]", "w[1]"]))
+        elif way < 0.6:
+            how = self.r.choice(["padding: 1", "padding: 1, stride: 2", "input_dilation: 2", "padding: 2, dilation: 2"])
+            self.line(f"net {n}(x: real[2]) -> real {{ param w: real[2, 1, 2] = [[[{self.number()}, {self.number()}]], [[{self.number()}, {self.number()}]]]; sum(tanh(conv(reshape(x, [2, 1]), w, {how}))) }}")
+            self.players.append(Player(n, "vector", ["w[0, 0, 0]", "w[0, 0, 1]", "w[1, 0, 1]"]))
         else:
             self.line(f"net {n}(x: real[2]) -> real {{ param w: real[2] = [{self.number()}, {self.number()}]; param b: real = 0.2; dot(w, x * x) + b * x[0] |> Count() }}")
             self.players.append(Player(n, "vector", ["w[0]", "w[1]", "b"], ["Count_1.n"]))
@@ -300,7 +305,7 @@ class Generator:
         if self.chance(0.15):
             forms = [lambda: f"stop({sub()})"]
         forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.5 * h + {self.without_states(here, axis, var)}))",
-                  lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var),
+                  lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var), lambda: self.moved(sub),
                   lambda: f"{{ let q = {sub()}; grad[q] (grad[q] (q^3 * {self.number()} + sin(q) * {sub()})) }}",
                   lambda: f"{{ let (q, w) = two({sub()}); q * w }}"]
         if here.functions:
@@ -369,6 +374,18 @@ class Generator:
                                   lambda: f"min(max(int(2.6 * sigmoid(2.0 * {self.atom(here, axis, var)})), 0), 2)"] + [lambda: self.r.choice(own)] * 5 * bool(own))()
         return self.r.choice([f"min(max({sub()} - 1, 0), 2)", f"({sub()} + {sub()}) % 3", f"div({sub()} * {sub()} + 1, 2)", f"abs({sub()} - 1)", f"max({sub()}, {sub()})", f"2 - {sub()}".join("()"),
                               f"where({self.condition(here, axis, var)}, {sub()}, {sub()})"])
+
+    def moved(self, sub):
+        """A convolution of a few numbers, over one dimension or two."""
+        cell = lambda: self.r.choice([self.number, self.number, sub])()
+        C, F, groups = self.r.choice([(1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 2, 2), (2, 2, 1)])
+        nested = lambda dims: f"[{', '.join(nested(dims[1:]) for _ in range(dims[0]))}]" if dims else cell()
+        space, kernel = self.r.choice([([3], [2]), ([4], [2]), ([3], [3]), ([2, 2], [2, 1]), ([2, 3], [2, 2])])
+        if len(space) == 2:
+            C, F, groups = 1, 1, 1
+        how = self.r.choice(["", "", f", stride: {self.r.choice([1, 2])}", ", dilation: 2, padding: 1", ", input_dilation: 2", ", stride: 2, padding: 1", f", padding: {[[1, 0]] * len(space)}", f", padding: {[[0, 2]] * len(space)}, stride: 2"])
+        e = f"conv({nested(space + [C])}, {nested(kernel + [C // groups, F])}{how}{', groups: 2' if groups == 2 else ''})"
+        return self.r.choice([f"sum({e})", f"sum(tanh({e}))", f"mean({e} * {e})"])
 
     def condition(self, here, axis, var):
         w, a = self.integer(here, axis, var, 0), self.atom(here, axis, var)
