@@ -10,12 +10,12 @@ import math
 import scalar
 from scalar import N, const, make, total
 from syntax import Node, Strange
-from values import (T, Axis, Builtin, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, Thunk, Wrong, each, elementwise, fields, fill,
+from values import (T, Axis, Bijector, Builtin, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, Thunk, Wrong, each, elementwise, fields, fill,
                     identity, leaves, mean_over, number, over, pick, reduce, rows_of, stack, tensor, union)
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
-          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape"}
+          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse"}
 EXACT = {"and": "and", "or": "or", "==": "eq", "!=": "ne", "%": "mod"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
@@ -237,8 +237,12 @@ class Evaluator:
             return Dist("rows", table=self.field(v.table, name, e), data=v.data)
         if isinstance(v, Comparison):
             return self.force(v.changed[name] if name in v.changed else self.slot_or(v.scope.names[name]))
+        if isinstance(v, Bijector):
+            return self.bijector_member(v, name)
         if isinstance(v, Player):
             self.complete(v)
+            if v.bijector and name in ("inverse", "log_det"):
+                return self.bijector_member(v, name)
             return T((), (), [const(leaves(self.env[v.steps])[0].val)]) if name == "steps" else self.part(v.instance, name)
         if isinstance(v, Instance):
             return self.part(v, name)
@@ -272,7 +276,7 @@ class Evaluator:
         if self.depth > 60:
             raise Strange("recursion")
         try:
-            for kind, method in ((Builtin, self.builtin), (Fn, self.call), (Layer, self.apply_layer), (Player, self.apply_player), (Rule, self.nested_rule)):
+            for kind, method in ((Builtin, self.builtin), (Fn, self.call), (Layer, self.apply_layer), (Player, self.apply_player), (Rule, self.nested_rule), (Bijector, self.forward)):
                 if isinstance(f, kind):
                     return method(f, args, named, e)
             if isinstance(f, tuple) and callable(f[0]):
@@ -299,7 +303,7 @@ class Evaluator:
     def call(self, f, args, named, e):
         scope = Scope(f.scope)
         self.arguments(f.lists[0], args, named, scope, e)
-        if f.define.kind == "define" and f.define.word in ("comparison", "distribution", "optimizer"):
+        if f.define.kind == "define" and f.define.word in ("comparison", "distribution", "optimizer", "bijector"):
             return self.members(f.define, scope)
         if len(f.lists) > 1:
             return Fn(f.define, f.lists[1:], f.body, scope)
@@ -337,6 +341,8 @@ class Evaluator:
             self.instance, self.place, self.frame = before
 
     def apply_player(self, p, args, named, e):
+        if p.bijector:
+            return self.forward(p, args, named, e)
         if p.model:
             return self.condition(p, args, named)
         return self.inside(p.instance, self.player_body(p), args, named, e)
@@ -355,6 +361,9 @@ class Evaluator:
         """Applies a player once to nothing in particular, so that it has its parameters."""
         if p.instance.slots or p.instance.children:
             return
+        if p.bijector:
+            self.bijector_member(p, "forward")
+            return
         f = self.player_body(p)
         args = []
         for q in f.lists[0] if f.lists else []:
@@ -363,6 +372,21 @@ class Evaluator:
         first = len(self.frames)
         self.inside(p.instance, f, args, {}, f.define)
         del self.frames[first:]                             # it was no application
+
+    def bijector_member(self, b, name):
+        """A member as a function of one number; the parameters are those of the player that the bijector is, if it is one."""
+        inner, before = b.bijector if isinstance(b, Player) else b, self.instance
+        scope = Scope(inner.scope)
+        self.instance = b.instance if isinstance(b, Player) else None
+        for m in inner.define.body:
+            if m.kind == "param":
+                self.declare_slot(m, scope)
+        self.instance = before
+        m = next(m for m in inner.define.body if m.kind == "member" and m.name == name)
+        return Fn(m, [m.params], m.value, scope)
+
+    def forward(self, b, args, named, e):
+        return self.apply(self.bijector_member(b, "forward"), args, named, e)
 
     def parameters(self, instance):
         """A player's parameters as a record by path."""
@@ -812,6 +836,29 @@ class Evaluator:
                     terms = [make("mul", xs[i * x.shape[-1] + first + c], ws[(k * channels + c) * filters + f]) for i, k in taps for c in range(channels)]
                     data.append(total(terms) if terms else const(0))
         return T(axes, (*out, filters), data)
+
+    # ---- densities
+
+    def b_log_prob(self, p, x):
+        d = self.distribution(p)
+        if d.kind == "normal":
+            z = elementwise("div", elementwise("sub", x, d.mu), d.sigma)
+            t = elementwise("sub", elementwise("mul", -0.5, elementwise("mul", z, z)), elementwise("add", elementwise("log", d.sigma), 0.5 * math.log(2 * math.pi)))
+            return self.b_sum(t) if t.shape else t
+        if d.kind == "map":
+            z = self.apply(self.bijector_member(d.f, "inverse"), [x], {}, None)
+            return elementwise("sub", self.b_log_prob(d.base, z), self.apply(self.bijector_member(d.f, "log_det"), [z], {}, None))
+        if d.kind == "power":
+            x = tensor(x)
+            parts = [self.b_log_prob(d.base, pick(x, i)) for i in range(d.n)]
+            return self.b_sum(stack(parts))
+        if d.kind == "custom" and d.density:
+            return self.apply(d.density, [x], {}, None)
+        raise Strange("a density")
+
+    def b_log_det_inverse(self, b, x):
+        z = self.apply(self.bijector_member(b, "inverse"), [x], {}, None)
+        return elementwise("neg", self.apply(self.bijector_member(b, "log_det"), [z], {}, None))
 
     # ---- data
 

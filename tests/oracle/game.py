@@ -10,7 +10,7 @@ import scalar
 from evaluate import Evaluator, Scope
 from scalar import const
 from syntax import Node, Strange, files, parse
-from values import Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, pick, stack, tensor
+from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, pick, stack, tensor
 
 LIBRARY = """
 optimizer sgd(lr)(w, g) { w := w - lr * g }
@@ -55,11 +55,13 @@ class Game(Evaluator):
     # ---- declarations
 
     def declare(self, s, scope):
-        if s.word in ("net", "implicit"):
+        if s.word in ("net", "implicit", "prescribed"):
             return self.declare_player(s, scope)
         if s.word == "layer":
             scope.set(s.name, Layer(s, scope, s.lists))
-        elif s.word in ("def", "comparison", "distribution", "optimizer"):
+        elif s.word == "bijector" and not s.lists:
+            scope.set(s.name, self.members(s, scope))
+        elif s.word in ("def", "bijector", "comparison", "distribution", "optimizer"):
             scope.set(s.name, Fn(s, s.lists, s.body if s.body is not None else s.value, scope))
         else:
             raise Strange(s.word)
@@ -83,11 +85,13 @@ class Game(Evaluator):
 
     def give_body(self, p, s, scope):
         if s.value is None:
-            p.body, p.model = Fn(s, s.lists, s.body, scope), s.word == "implicit"
+            p.body, p.model = Fn(s, s.lists, s.body, scope), s.word != "net"
             return
         v = self.eval(s.value, scope)
         if isinstance(v, Layer):
             p.body = v
+        elif isinstance(v, Bijector):
+            p.bijector = v
         elif isinstance(v, tuple) and v[0] == "copy":
             p.body, p.model, p.instance.source = v[1].body, v[1].model, v[1].instance
         else:
@@ -105,11 +109,13 @@ class Game(Evaluator):
         """What a comparison, distribution or rule with its arguments is."""
         if d.word == "optimizer":
             return Rule(d, scope)
+        if d.word == "bijector":
+            return Bijector(d, scope)
         if d.word == "distribution":
-            sample = next((m for m in d.body if m.kind == "member" and m.name == "sample"), None)
+            sample, density = (next((m for m in d.body if m.kind == "member" and m.name == name), None) for name in ("sample", "log_prob"))
             if not sample:
                 raise Strange("a distribution that cannot be drawn from")
-            return Dist("custom", sample=sample.value, scope=scope)
+            return Dist("custom", sample=sample.value, scope=scope, density=density and Fn(density, [density.params], density.value, scope))
         instance = Instance(d.name, None)
         for m in d.body:
             if m.kind == "state":

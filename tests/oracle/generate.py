@@ -28,6 +28,12 @@ RULES = {
 }
 DEFS = ["def bump(t) = t * tanh(t)", "def mix(a, b) = 0.3 * a + 0.7 * b", "def slope_of(D, u) = grad[u] D(u)", "def cube(t) = 0.2 * t^3",
         "def half(a)(t) = 0.5 * a * t", "def two(t) = (t^2, tanh(t))", "def penalty(D, u) = (grad[u] D(u) - 1)^2"]
+BIJECTORS = ["bijector stretch(a, b) { forward(z) = exp(a) * z + b; inverse(x) = (x - b) * exp(-a); log_det(z) = a }",
+             "bijector hyper { forward(z) = 0.5 * (exp(z) - exp(-z)); inverse(x) = log(x + sqrt(x^2 + 1)); log_det(z) = log(0.5 * (exp(z) + exp(-z))) }",
+             "bijector kinked(a) { forward(z) = where(z > 0, 2 * z, 0.5 * z) + a; inverse(x) = where(x > a, 0.5 * (x - a), 2 * (x - a)); log_det(z) = where(z > 0, log(2.0), log(0.5)) }",
+             "bijector bent(a) { forward(z) = [z[0], z[1] + a * tanh(z[0])]; inverse(x) = [x[0], x[1] - a * tanh(x[0])]; log_det(z) = 0 }",
+             "bijector crossed(a, b) { forward(z) = [exp(a) * z[1], z[0] - b * z[1]]; inverse(x) = [x[1] + b * exp(-a) * x[0], exp(-a) * x[0]]; log_det(z) = a }",
+             "distribution Waiting(rate) -> real { sample = { u ~ Uniform(0, 1); -log(u) / rate }; log_prob(x) = log(rate) - rate * x }"]
 SHAPES = ["tanh", "sigmoid", "sin", "softplus", "cos"]
 
 
@@ -184,6 +190,40 @@ class Generator:
         self.line(f"# file {n}.{word}: {'; '.join(cells)}")
         self.line(f'data {n}: {typ} = {word}("{n}.{word}")')
 
+    def declare_flow(self):
+        """A player that is a bijector."""
+        kind, n = self.fresh("flow"), self.fresh("F")
+        members = self.r.choice(["forward(z) = exp(s) * z + t; inverse(x) = (x - t) * exp(-s); log_det(z) = s",
+                                 "forward(z) = 0.5 * (exp(z + t) - exp(-z - t)) * exp(s); inverse(x) = { let y = x * exp(-s); log(y + sqrt(y^2 + 1)) - t }; log_det(z) = log(0.5 * (exp(z + t) + exp(-z - t))) + s",
+                                 "forward(z) = where(z > 0, exp(s) * z, z) + t; inverse(x) = where(x > t, exp(-s) * (x - t), x - t); log_det(z) = where(z > 0, s, 0)"])
+        self.line(f"bijector {kind}(k) {{ param s: real = 0.5 * k; param t: real = {self.number()}; {members} }}")
+        self.line(f"net {n} = {kind}({self.number()})")
+        self.players.append(Player(n, "flow", ["s", "t"]))
+
+    def declare_prescribed(self):
+        n = self.fresh("P")
+        body = self.r.choice(["Normal(w * x + b, 0.5 + 0.2 * w^2)", "Normal(tanh(w * x), exp(0.3 * b))", "Normal(b, 0.8) |> map(stretch(0.3 * x, w))", "Normal(w, 0.7) |> map(kinked(b * x)) |> map(hyper)", "Waiting(0.5 + (w * x + b)^2)"])
+        self.line(f"prescribed {n}(x: real) -> real {{ param w: real = {self.number()}; param b: real = {self.number()}; {body} }}")
+        self.players.append(Player(n, "prescribed", ["w", "b"]))
+
+    def bijector(self, sub):
+        own = [p.name for p in self.of("flow")]
+        return self.r.choice([f"stretch({self.number()}, {sub()})", f"stretch(0.5 * tanh({sub()}), {self.number()})", "hyper", f"kinked({sub()})"] + own * 2)
+
+    def density(self, sub):
+        """A logarithm of a density, of something small."""
+        x, base = f"tanh({sub()})", self.r.choice([f"Normal({self.number()}, {self.positive()})", f"Normal({sub()}, 0.5 + ({self.number()})^2)"])
+        forms = [f"log_prob({base}, {x})", f"log_prob({base} |> map({self.bijector(sub)}), {x})", f"log_prob({base} |> map({self.bijector(sub)}) |> map({self.bijector(sub)}), {x})",
+                 f"log_prob(Normal(0, {self.positive()})^2 |> map({self.r.choice([f'bent({sub()})', f'crossed({self.number()}, {sub()})'])}), [{x}, {self.number()}])",
+                 f"log_prob(Normal([{self.number()}, {self.number()}], 0.9), [{x}, {self.number()}])", f"log_det_inverse({self.bijector(sub)}, {x})", f"log_prob(Waiting({self.positive()}), {x})",
+                 f"{{ let y = {x}; grad[y] log_prob({base} |> map({self.r.choice(['hyper', 'stretch(0.3, -0.2)'])}), y) }}"]
+        if self.of("prescribed"):
+            forms += [f"log_prob({self.r.choice(self.of('prescribed')).name}({self.atom(Place())}), {x})"] * 3
+        if self.of("flow"):
+            F = self.r.choice(self.of("flow")).name
+            forms += [f"{F}({x})", f"{F}.inverse({x})", f"{F}.log_det({x})"]
+        return f"0.2 * {self.r.choice(forms)}"
+
     def declare_loss(self):
         here, n = Place(), self.fresh("L")
         here.batch = 2
@@ -305,7 +345,7 @@ class Generator:
         if self.chance(0.15):
             forms = [lambda: f"stop({sub()})"]
         forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.5 * h + {self.without_states(here, axis, var)}))",
-                  lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var), lambda: self.moved(sub),
+                  lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var), lambda: self.moved(sub), lambda: f"({self.density(sub)})",
                   lambda: f"{{ let q = {sub()}; grad[q] (grad[q] (q^3 * {self.number()} + sin(q) * {sub()})) }}",
                   lambda: f"{{ let (q, w) = two({sub()}); q * w }}"]
         if here.functions:
@@ -495,6 +535,16 @@ class Generator:
                 ways += [f"(E[{a}] {p.name}({n})^2)", f"(E[{a}] ((norm2(grad[{n}] {p.name}({n})) - 1)^2 + {p.name}({n})))"]
             return self.r.choice(ways)
         size = "" if here.batch else " : 2"
+        if p.kind in ("flow", "prescribed"):
+            at = lambda t: f"log_prob({p.name}({self.atom(here)}), {t})" if p.kind == "prescribed" else f"log_prob(Normal(0, 1) |> map({p.name}), {t})"
+            some = [f"(E[{x} ~ {self.table()} : all] -0.2 * {at(x)})", f"(0.2 * {at(f'tanh({self.scalar(here, 1)})')})"] * 2
+            some += [f"(E[{a}] -0.2 * {at(f'tanh({n})')})" for n, a in bound[-2:]]
+            if self.tables:
+                d = self.r.choice(self.tables)
+                some += [f"(E[{x} ~ {d} : all] -0.3 * {at(f'{x}.x')})", f"(E[{x} ~ {d} : all] -0.3 * {at(f'{x}.x').replace(f'{p.name}(', f'{p.name}({x}.x + ')})"]
+            if p.kind == "flow":
+                some += [f"{p.name}({self.atom(here)})^2", f"tanh({p.name}.inverse({self.atom(here)}))", f"({p.name}.log_det({self.atom(here)}) - {p.name}({self.atom(here)}))"]
+            return self.r.choice(some)
         if p.kind == "conditional":
             some = [f"(E[{x} ~ {p.name}(y: {self.whole(here, None, None)}){size}] {x}^2)", f"1.0 * {p.name}({self.atom(here)}, {self.whole(here, None, None)})"]
             if self.tables:
@@ -816,7 +866,7 @@ class Generator:
 
     def program(self):
         self.line("import optim")
-        for text in list(LAYERS.values()) + list(RULES.values()) + DEFS:
+        for text in list(LAYERS.values()) + list(RULES.values()) + DEFS + BIJECTORS:
             self.line(text)
         for _ in range(self.r.randint(1, 2)):
             self.declare_value()
@@ -827,6 +877,10 @@ class Generator:
             self.declare_data()
         if self.chance(0.2):
             self.declare_conditional()
+        if self.chance(0.15):
+            self.declare_flow()
+        if self.chance(0.15):
+            self.declare_prescribed()
         if self.chance(0.4):
             self.declare_comparison()
         if self.chance(0.25):
@@ -870,7 +924,7 @@ def used_only(lines):
     while True:
         out = []
         for i, l in enumerate(lines):
-            m = re.match(r"(?:layer|optimizer|def|loss) (\w+)", l)
+            m = re.match(r"(?:layer|optimizer|def|loss|bijector|distribution) (\w+)", l)
             if not m or any(re.search(rf"\b{m.group(1)}\b", o) for j, o in enumerate(lines) if j != i):
                 out.append(l)
         if len(out) == len(lines):

@@ -60,7 +60,7 @@ def tokens(text):
 LEVELS = [["or"], ["and"], None, ["==", "!=", "<", "<=", ">", ">="], ["+", "-"], None, ["*", "/", "@", "%"]]
 TYPES = {"real", "int", "bool", "class"}
 FILE = re.compile(r"^# *file ([\w.]+): (.*)$", re.M)
-DEFINES = {"def", "layer", "net", "implicit", "distribution", "comparison", "optimizer"}
+DEFINES = {"def", "layer", "net", "implicit", "prescribed", "distribution", "bijector", "comparison", "optimizer"}
 
 
 class Parser:
@@ -330,7 +330,7 @@ class Parser:
         if self.eat("="):
             return Node("define", line, word=word, name=n, lists=lists, type=typ, value=self.value(), body=None)
         return Node("define", line, word=word, name=n, lists=lists, type=typ, value=None,
-                    body=self.members() if word in ("distribution", "comparison") else self.block())
+                    body=self.members() if word in ("distribution", "bijector", "comparison") else self.block())
 
     def members(self):
         out = []
