@@ -219,7 +219,7 @@ struct Fn {                                                 /* a graph: the sche
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */
 
-typedef struct Child { uint64_t site; const char *layer; Instance *inst; } Child;
+typedef struct Child { uint64_t site; const char *layer; Instance *inst; struct Child *next; } Child;      /* next: in its bucket */
 
 struct Instance {                                           /* what can have members of its own: a player, a layer, a comparison, a distribution, the program */
     const char *path;                                       /* "D.Dense_1"; the program's is "" */
@@ -229,8 +229,9 @@ struct Instance {                                           /* what can have mem
     bool        bijector;                                   /* of one: its members share what is in it, so what they own has a name among them */
     IrType     *maps;                                       /* of a bijector that has been applied: the type of what it maps; else NULL */
     bool        tried;                                      /* made for a body that is only checked: its members have no slots */
-    ARRAY(Child) children;
-    ARRAY(struct { const char *layer; int n; }) counts;
+    Child     **bucket;                                     /* its children, by site */
+    int         n_children, n_buckets;                      /* of buckets there is a power of two, or 0 */
+    NameTable   counts;                                     /* how many children each layer has made */
     ARRAY(struct { uint64_t key; const char *path; }) members;      /* parameters and states, by the place that declares them */
 };
 
