@@ -146,7 +146,7 @@ static bool takes_value_alone(const Value *f)
     if (f->kind == V_LAYER || f->kind == V_PLAYER) return call_params(f).n == 1;
     if (f->kind != V_FUNCTION) return false;
     switch (f->fn.kind) {
-    case F_CLOSURE: return call_params(f).n == 1;
+    case F_CLOSURE: case F_OF_EACH: return call_params(f).n == 1;
     case F_BUILTIN: return builtin_most(f->fn.builtin) == 1;
     case F_PARTIAL: case F_PRIME: return true;
     }
