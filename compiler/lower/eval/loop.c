@@ -432,15 +432,24 @@ static void keep_unrolled(Ctx *c, const Loop *l, IrVal *const *now, IrVal **next
     }
 }
 
+/* A round is done as long as a sample goes on: else it assigns nothing. */
+static void assign_while_going(Ctx *c, const Loop *l, IrVal *const *now, int pendings, int assigns)
+{
+    if (l->until < 0 || (pending_count(c->L) == pendings && c->L->fn->loop_assigns.n == assigns)) return;
+    pending_where(c, pendings, assigns, ir_not(fn_builder(c), for_all(fn_builder(c), now[l->until])));
+}
+
 /* out: what each round puts out. False after an error, and where types had to grow. */
 static bool all_rounds(Ctx *c, Loop *l, IrVal **now, IrVal **out, bool *changed)
 {
     Lower *L = c->L;
     for (int64_t t = 0; t < l->n; t++) {
         IrVal *next[MAX_CARRIED + 1];
+        int pendings = pending_count(L), assigns = L->fn->loop_assigns.n;
         now[l->n_carried] = ir_const_int(fn_builder(c), IR_I32, t);
         l->result = round_result(c, l, now);
         if (val_bad(l->result) || !round_next(c, l, next) || L->fn->unroll.body || !widen(c, l, next, changed) || *changed || !settle_yield(c, l, next)) return false;
+        assign_while_going(c, l, now, pendings, assigns);
         keep_unrolled(c, l, now, next, out + t * l->n_state);
         memcpy(now, next, sizeof *now * (size_t)l->n_carried);
         if (L->too_large) return false;
@@ -466,9 +475,14 @@ static Value *unrolled(Ctx *c, Loop *l)
     IrVal *now[MAX_CARRIED + 2], **out = arena_array(L->a, IrVal *, l->n_state * l->n + 1);
     bool changed = true;
     begin_unrolled(l);
+    int assigns = L->fn->loop_assigns.n, moves = L->fn->ahead_moves.n;
+    PendingMark before = pending_mark(L);
     for (int attempt = 0; attempt < 5 && changed; attempt++) {
         changed = false;
         fn_forget_streams(L, streams);
+        pending_back(L, &before);
+        L->fn->loop_assigns.n = assigns;
+        L->fn->ahead_moves.n = moves;
         memcpy(now, l->init, sizeof *now * (size_t)l->n_carried);
         if (!all_rounds(c, l, now, out, &changed) && !changed) return val_error(L);
     }
@@ -478,15 +492,14 @@ static Value *unrolled(Ctx *c, Loop *l)
 }
 
 /* Is it this loop that has to be? Not where it cannot be, which is reported. */
-static bool may_unroll(Ctx *c, const Loop *l, bool assigns)
+static bool may_unroll(Ctx *c, const Loop *l)
 {
     const Unroll u = c->L->fn->unroll;
     if (!u.body || u.body != l->body) return false;
     c->L->fn->unroll.body = NULL;
-    bool ends = assigns && l->until >= 0;                   /* a round that is not done assigns nothing */
-    if (l->n <= MOST_UNROLLED && !ends) return true;
-    Diag *d = diag_error(c->L->diags, u.at, E600, "not supported yet: a derivative by %s in a loop%s whose carried value depends on %s", u.what,
-                         ends ? " that ends early and changes a state," : strf(c->L, " of more than %d rounds", MOST_UNROLLED), u.what);
+    if (l->n <= MOST_UNROLLED) return true;
+    Diag *d = diag_error(c->L->diags, u.at, E600, "not supported yet: a derivative by %s in a loop of more than %d rounds whose carried value depends on %s", u.what,
+                         MOST_UNROLLED, u.what);
     diag_note(d, u.k.at, "this loop carries it");
     diag_hint(d, "stop(..) around what is carried says that there the derivative is 0");
     return false;
@@ -507,10 +520,9 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
     int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
     int asks = fn->carried_asks.n, errors = diags_count(L->diags, DIAG_ERROR);
     Value *v = looped(c, &l);
-    bool assigned = fn->loop_assigns.n > assigns;
     fn->carried.n = carried;
     if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves;
-    if (may_unroll(c, &l, assigned) && diags_count(L->diags, DIAG_ERROR) == errors) {
+    if (may_unroll(c, &l) && diags_count(L->diags, DIAG_ERROR) == errors) {
         fn->carried_asks.n = asks;
         v = unrolled(c, &l);
     }
