@@ -183,7 +183,11 @@ typedef enum { STATE_OF_PLAYER, STATE_OF_STATEMENTS, STATE_OF_UPDATES, STATE_OF_
 
 typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
-typedef struct Carried { IrVal *param; IrVal *init; Span at; int64_t n; } Carried;      /* what a scan of n rounds carries: in its body, and before its first round */
+/* What a scan of n rounds carries: in its body, and before its first round, in the block where the scan stands. slopes: its derivatives are carried along (rounds.c). */
+typedef struct Carried { IrVal *param; IrVal *init; Span at; int64_t n; IrBlock *outside; bool slopes; } Carried;
+
+/* The derivative of a carried value by another one, which lies outside of the body, carried along with it; axis: of the numbers of `by`, -1 for one. next: from the end of the body on. */
+typedef struct CarriedSlope { IrVal *of, *by; int axis; IrVal *param, *init, *next; const char *what; Span at; } CarriedSlope;
 
 /* A derivative in a body that goes on in the rounds before: the loop whose body this is has to be unrolled for it. */
 typedef struct Unroll { const IrBlock *body; Carried k; const char *what; Span at; } Unroll;
@@ -212,6 +216,7 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
     ARRAY(Carried) carried;                                 /* by the scans whose bodies are being built, from without */
     ARRAY(CarriedAsk) carried_asks;
+    ARRAY(CarriedSlope) carried_slopes;
     Unroll     unroll;                                      /* body: NULL, or until that loop knows everything is V_ERROR, and nothing is said */
     ARRAY(LoopAssign) loop_assigns;                         /* of the body that is being built, and of those around it before */
     ARRAY(AheadMove) ahead_moves;                           /* the same */

@@ -142,6 +142,7 @@ Value *eval_grad(Ctx *c, const Ast *e);
 Value *lent_value(struct Lent *l);                                              /* NULL: it must be evaluated as it is written */
 void   diff_file(Ctx *c);                                                       /* numbers of the file that an expression added now differentiates by */
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
+void   opaque_path(Ctx *c, Span at, const IrNode *n);
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
 Value *diff_bound(Ctx *c, const Ast *binding, Value *v);                        /* v as the node binds it: differentiated, it has nodes of its own */
 
