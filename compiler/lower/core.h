@@ -57,7 +57,7 @@ typedef enum {
     V_FUNCTION, V_LAYER, V_PLAYER, V_DIST, V_COMPARE, V_BIJECTOR, V_OPTIMIZER, V_THUNK, V_MODULE, V_REPORT,
 } ValueKind;
 
-typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME } FunctionKind;
+typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME, F_OF_EACH } FunctionKind;
 
 struct Value {
     ValueKind kind;
@@ -83,7 +83,7 @@ struct Value {
             const Builtin *builtin;  const char *builtin_name;
             Value        **given;  int n_given;             /* F_PARTIAL: arguments that wait for the last one */
             const char   **given_name;
-            Value         *of;     int order;               /* F_PRIME */
+            Value         *of;     int order;               /* F_PRIME; F_OF_EACH: the distribution, whose member `closure` is */
         } fn;
         struct { Closure *closure; Instance *inst; } layer; /* bound: its parameters have a path */
         Player        *player;
@@ -91,7 +91,7 @@ struct Value {
         Compare       *compare;
         struct { Closure *closure; uint64_t place; } bijector;   /* its scope has members and arguments; place: of what makes it */
         struct { Closure *closure; } optimizer;             /* bound: waits for (w, g) */
-        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; struct Lent *lent; } thunk;  /* a loss or member: evaluated where it is used; lent: a derivative is by it (diff.c), or NULL */
+        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; struct Lent *lent; const Ast *let, *leaf; } thunk;  /* a loss or member: evaluated where it is used; lent: a derivative is by it (diff.c), or NULL; let: among members, and the name of its pattern that this is, or NULL */
         Scope         *module;
         const char    *report;                              /* its name; indices may follow */
     };
@@ -183,7 +183,11 @@ typedef enum { STATE_OF_PLAYER, STATE_OF_STATEMENTS, STATE_OF_UPDATES, STATE_OF_
 
 typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
-typedef struct Carried { IrVal *param; IrVal *init; Span at; int64_t n; } Carried;      /* what a scan of n rounds carries: in its body, and before its first round */
+/* What a scan of n rounds carries: in its body, and before its first round, in the block where the scan stands. slopes: its derivatives are carried along (rounds.c). */
+typedef struct Carried { IrVal *param; IrVal *init; Span at; int64_t n; IrBlock *outside; bool slopes; } Carried;
+
+/* The derivative of a carried value by another one, which lies outside of the body, carried along with it; axis: of the numbers of `by`, -1 for one. next: from the end of the body on. */
+typedef struct CarriedSlope { IrVal *of, *by; int axis; IrVal *param, *init, *next; const char *what; Span at; } CarriedSlope;
 
 /* A derivative in a body that goes on in the rounds before: the loop whose body this is has to be unrolled for it. */
 typedef struct Unroll { const IrBlock *body; Carried k; const char *what; Span at; } Unroll;
@@ -212,6 +216,7 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
     ARRAY(Carried) carried;                                 /* by the scans whose bodies are being built, from without */
     ARRAY(CarriedAsk) carried_asks;
+    ARRAY(CarriedSlope) carried_slopes;
     Unroll     unroll;                                      /* body: NULL, or until that loop knows everything is V_ERROR, and nothing is said */
     ARRAY(LoopAssign) loop_assigns;                         /* of the body that is being built, and of those around it before */
     ARRAY(AheadMove) ahead_moves;                           /* the same */
@@ -286,8 +291,8 @@ struct Dist {                                               /* kind says which m
 
 
 typedef struct DataField {
-    const char *name;                                       /* NULL: the only one, without a name */
-    bool        numbered;                                   /* the name is its place, f0: nobody gave it */
+    const char *name;                                       /* NULL: the only one, without a name; of a record among the fields p.x, p.y, one behind the other */
+    bool        numbered;                                   /* the name, up to a point, is its place, f0: nobody gave it */
     GanTensor  *tensor;                                     /* rows first; NULL: */
     Value      *value;                                      /* computed while the program runs */
     const DataRecipe *recipe;                               /* how it was made of a file; NULL: of numbers of the program */

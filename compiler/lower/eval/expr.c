@@ -422,6 +422,15 @@ static Value *changed_member(Ctx *c, const Value *t, const Changed *w)
     return v;
 }
 
+/* Of a let among members: what its type makes of it, and what its pattern gives to the name at hand. */
+static Value *let_part(Ctx *c, const Value *t, Value *v)
+{
+    const Ast *let = t->thunk.let;
+    if (!let || val_bad(v)) return v;
+    if (let->let.type) v = type_conform(c, v, let->let.type, let->let.value->span, "this value");
+    return val_bad(v) ? v : scope_pattern_part(c, let->let.pattern, t->thunk.leaf, v);
+}
+
 static bool in_library(const Lower *L, Span at)
 {
     return at.file < (uint32_t)L->library.n && L->library.v[at.file];
@@ -453,7 +462,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
     int assigned = assign_among(&inner, t->thunk.scope);
-    Value *v = pending_result(c, assigned, changed_member(&inner, t, t->thunk.own ? t->thunk.own->changed : NULL));
+    Value *v = pending_result(c, assigned, let_part(&inner, t, changed_member(&inner, t, t->thunk.own ? t->thunk.own->changed : NULL)));
     if (user) diags_used_at(c->L->diags, used_at);
     return v;
 }
