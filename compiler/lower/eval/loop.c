@@ -3,6 +3,7 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
@@ -53,14 +54,15 @@ Value *eval_tabulate(Ctx *c, Value *f, int64_t n, const void *site, Span at)
 
 /* ---- fold, scan */
 
-enum { MAX_CARRIED = 64, MAX_ASSIGNS = 64 };                /* tensors that a loop carries, states that its body assigns */
+enum { MAX_CARRIED = 64, MAX_ASSIGNS = 64, MAX_WATCHED = 64 };                /* tensors that a loop carries, states that its body assigns */
 
 typedef struct Loop {
     Value   *shape;                                         /* a value of the carried form, for its fields */
     IrVal   *init[MAX_CARRIED + 1];
     int      n_state, n_carried, until;                     /* carried: the state's tensors, then the flags of `until` */
     int      apart;                                         /* the flag of each sample, where `until` is the one of all together; -1: there is one flag */
-    int      assigns, moves;                                /* of Fn.loop_assigns and Fn.ahead_moves, those from there on are made in the body */
+    int      assigns, moves, watched;                       /* of Fn.loop_assigns, Fn.ahead_moves and Fn.watched, those from there on are made in the body */
+    int      watched_at;                                    /* the body's outputs from there on are of what is watched */
     int64_t  n;
     Value   *f, *stop_when;
     bool     scan;
@@ -323,12 +325,14 @@ static bool yield_round(Ctx *c, Loop *l, IrVal **next)
     Fn *f = c->L->fn;
     IrBlock *before = f->b.block;
     f->b.block = l->body;
-    IrVal *yield[2 * MAX_CARRIED + 2 * MAX_ASSIGNS];
+    IrVal *yield[2 * MAX_CARRIED + 2 * MAX_ASSIGNS + MAX_WATCHED];
     bool ok = settle_yield(c, l, next);
     for (int i = 0; i < n_apart(l); i++) yield[i] = yield[l->n_carried + i] = next[i];
     if (ok) keep_ended(c, l, next, yield);
     int n = l->scan ? l->n_carried + l->n_state : l->n_carried;
     ok = ok && pending_round(c, l->moves, l->assigns) && yield_assigns(c, l, yield, &n);
+    l->watched_at = n;
+    if (ok) n += watch_yield(c, l->watched, l->apart >= 0 ? l->body->param[l->apart] : NULL, yield + n, MAX_WATCHED);
     f->b.block = before;
     if (ok) ir_block_yield(c->L->m, l->body, yield, n);
     return ok;
@@ -376,6 +380,7 @@ static Value *finish(Ctx *c, Loop *l)
     for (int i = 0; i < l->n_state; i++) out[i] = &n->result[l->scan ? l->n_carried + i : i];
     int i = 0, assigned = pending_count(L);
     assigns_wait(c, l, n);
+    watch_rounds(c, l->watched, n, l->watched_at);
     return pending_result_of_loop(c, assigned, owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result));
 }
 
@@ -385,7 +390,7 @@ static Value *looped(Ctx *c, Loop *l)
     Lower *L = c->L;
     Fn *fn = L->fn;
     Span at = l->at;
-    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
+    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n, watched = fn->watched.n;
     for (int attempt = 0; attempt < 5; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
         IrVal *next[MAX_CARRIED + 1];
         bool changed = false;
@@ -394,6 +399,7 @@ static Value *looped(Ctx *c, Loop *l)
         fn->carried_asks.n = asks;
         fn->loop_assigns.n = l->assigns = assigns;
         fn->ahead_moves.n = l->moves = moves;
+        fn->watched.n = l->watched = watched;
         if (!build_body(c, l)) return val_error(L);
         IrBlock *before = fn->b.block;
         fn->b.block = l->body;
@@ -504,12 +510,12 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
     if (until && !(l.init[l.n_carried++] = ended(c, &l, l.shape))) return val_error(L);
     if (until) l.until = l.n_state;
     Fn *fn = L->fn;
-    int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
+    int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n, watched = fn->watched.n;
     int asks = fn->carried_asks.n, errors = diags_count(L->diags, DIAG_ERROR);
     Value *v = looped(c, &l);
     bool assigned = fn->loop_assigns.n > assigns;
     fn->carried.n = carried;
-    if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves;
+    if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves, fn->watched.n = watched;
     if (may_unroll(c, &l, assigned) && diags_count(L->diags, DIAG_ERROR) == errors) {
         fn->carried_asks.n = asks;
         v = unrolled(c, &l);
