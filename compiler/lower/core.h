@@ -203,6 +203,9 @@ typedef struct AheadMove { const Player *owner; Span at; } AheadMove;
  * rounds there (times, count: as of a Pending). */
 typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; int64_t times; IrVal *count; } LoopAssign;
 
+/* A condition that must hold while the program runs (watch.c): bad is where it does not. inside: of the body of a loop that is being built. */
+typedef struct Watched { const IrVal *cond; IrVal *bad; const char *what; IrSpan at; bool inside; } Watched;
+
 struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;
     IrBuilder  b;
@@ -220,6 +223,7 @@ struct Fn {                                                 /* a graph: the sche
     Unroll     unroll;                                      /* body: NULL, or until that loop knows everything is V_ERROR, and nothing is said */
     ARRAY(LoopAssign) loop_assigns;                         /* of the body that is being built, and of those around it before */
     ARRAY(AheadMove) ahead_moves;                           /* the same */
+    ARRAY(Watched) watched;
 };
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */
@@ -390,6 +394,7 @@ struct Lower {
     unsigned      axes_round;
     bool          too_deep, too_large;
     int           n_applications;
+    int           n_watched;                                /* conditions that are left for whoever runs the program */
     int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */
 };
 

@@ -264,28 +264,29 @@ static GanOutput output_of(Lower *L, const IrReport *r)
 }
 
 /* By slot: it keeps what a statement computed for others, and is no state of the program's own. */
-static const bool *kept_slots(Lower *L)
+static Keep *const *kept_slots(Lower *L)
 {
-    bool *kept = arena_array(L->a, bool, L->m->slots.n + 1);
+    Keep **kept = arena_array(L->a, Keep *, L->m->slots.n + 1);
     for (int i = 0; i < L->g->parts.n; i++)
-        for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) kept[L->g->parts.v[i]->keeps.v[j].slot] = true;
+        for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) kept[L->g->parts.v[i]->keeps.v[j].slot] = &L->g->parts.v[i]->keeps.v[j];
     return kept;
 }
 
-/* What must stay finite: parameters and states. */
-static void list_written(Lower *L, const IrFn *f, const bool *kept, GanFunction *g)
+/* What must stay finite, parameters and states; and what must hold. */
+static void list_written(Lower *L, const IrFn *f, Keep *const *kept, GanFunction *g)
 {
     g->written = arena_array(L->a, int, f->commits.n + 1);
     for (int i = 0; i < f->commits.n; i++) {
         const IrSlot *s = &L->m->slots.v[f->commits.v[i].slot];
-        bool counts = !kept[f->commits.v[i].slot] && ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
+        const Keep   *k = kept[f->commits.v[i].slot];
+        bool counts = k ? k->required : ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
         if (counts) g->written[g->n_written++] = f->commits.v[i].slot;
     }
 }
 
 static void finish_functions(Lower *L, GanProgram *p)
 {
-    const bool *kept = kept_slots(L);
+    Keep *const *kept = kept_slots(L);
     p->n_functions = L->out->fns.n;
     p->function = arena_array(L->a, GanFunction, p->n_functions + 1);
     for (int i = 0; i < p->n_functions; i++) {
