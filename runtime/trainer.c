@@ -676,6 +676,7 @@ static Flow judge(Trainer *t, const GanSchedule *n)
     if (flow != GO_ON) return flow;
     e->judged = true;
     e->held = output_number(t, n->fn, 0) != 0;
+    for (int i = 0; i < e->n_sides; i++) e->side[i] = output_number(t, n->fn, i + 1);
     return GO_ON;
 }
 
@@ -1027,6 +1028,17 @@ static int64_t count_rounds(const GanSchedule *n, int64_t steps)
 
 int64_t trainer_rounds(const GanProgram *p, int64_t steps) { return count_rounds(p->schedule, steps); }
 
+static GanStatus begin_sides(Trainer *t)
+{
+    TrainerResult *r = t->result;
+    int            n = 0;
+    for (int i = 0; i < r->n_expects; i++) n += r->expect[i].n_sides = t->program->function[r->expect[i].node->fn].n_outputs - 1;
+    if (!(r->sides = malloc(((size_t)n + 1) * sizeof *r->sides))) return gan_error(t->err, GAN_WORLD, "no memory");
+    for (int i = 0; i < n; i++) r->sides[i] = NAN;
+    for (int i = 0, at = 0; i < r->n_expects; at += r->expect[i++].n_sides) r->expect[i].side = r->sides + at;
+    return GAN_OK;
+}
+
 static GanStatus begin_result(Trainer *t)
 {
     Counts n = {0};
@@ -1039,7 +1051,7 @@ static GanStatus begin_result(Trainer *t)
     t->axes = calloc((size_t)n.pictures + 1, sizeof *t->axes);
     if (!t->result->report || !t->result->expect || !t->named || !t->out || !t->picture || !t->axes) return gan_error(t->err, GAN_WORLD, "no memory");
     list_nodes(t, t->program->schedule);
-    return GAN_OK;
+    return begin_sides(t);
 }
 
 static GanStatus begin_files(Trainer *t)
@@ -1086,7 +1098,13 @@ static void go_on(Trainer *t)
     const TrainerResult *from = t->o->from;
     t->resume = t->result->path = from->path;
     t->rounds = from->rounds;
-    for (int i = 0; i < t->result->n_expects && i < from->n_expects; i++) t->result->expect[i] = from->expect[i];
+    for (int i = 0; i < t->result->n_expects && i < from->n_expects; i++) {
+        TrainerExpect *e = &t->result->expect[i];
+        const TrainerExpect *before = &from->expect[i];
+        e->judged = before->judged;
+        e->held = before->held;
+        for (int k = 0; k < e->n_sides && k < before->n_sides; k++) e->side[k] = before->side[k];
+    }
     t->result->was_over = is_over(t, &t->resume);
 }
 
@@ -1226,6 +1244,7 @@ void trainer_result_free(TrainerResult *r)
 {
     free(r->report);
     free(r->expect);
+    free(r->sides);
     *r = (TrainerResult){.failed_fn = -1};
 }
 

@@ -556,6 +556,12 @@ static Value *eval_fn(Ctx *c, const Ast *e)
     return f;
 }
 
+static void note_watched(Ctx *c, const Ast *e, Value *v)
+{
+    for (int i = 0; i < c->watch->n; i++)
+        if (c->watch->v[i].node == e) c->watch->v[i].value = v;
+}
+
 /* Beside an operator a function's name is that of a report, where there is one: functions have no arithmetic, but distributions a power. */
 static Value *operand(Ctx *c, const Ast *e)
 {
@@ -563,6 +569,7 @@ static Value *operand(Ctx *c, const Ast *e)
     const Ast *def = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE ? v->fn.closure->def : NULL;
     bool dist = def && def->kind == AST_DEFINE && define_is_distribution(def);
     if (e->kind == AST_NAME && v->kind == V_FUNCTION && !dist) report = scope_report(c, e);
+    if (report && c->watch) note_watched(c, e, report);
     return report ? report : v;
 }
 
@@ -653,6 +660,7 @@ Value *eval_raw(Ctx *c, const Ast *e)
     L->depth--;
     if (user) diags_used_at(L->diags, used_at);
     if (f) f->b.span = before;
+    if (c->watch) note_watched(c, e, v);
     return fn_fits(c, e->span) ? v : val_error(L);
 }
 

@@ -282,7 +282,7 @@ static void center(double a[DRAWS][DRAWS])
 
 static Value *seen_positive(Lower *L, const double *g, const char *from, bool centered)
 {
-    double a[DRAWS][DRAWS], largest;
+    double a[DRAWS][DRAWS], largest, rounding = 0;          /* of the kernel's own numbers, of which centering leaves a difference */
     for (int i = 0; i < DRAWS; i++)
         for (int j = 0; j < DRAWS; j++) {
             double x = g[i * DRAWS + j], y = g[j * DRAWS + i];
@@ -291,10 +291,11 @@ static Value *seen_positive(Lower *L, const double *g, const char *from, bool ce
                 return fails(L, strf(L, "of two draws of %s it is %s, and of the same two in the other order %s", from,
                                      text_of(L, x), text_of(L, y)));
             a[i][j] = x;
+            rounding = fmax(rounding, 1e-12 * fabs(x));
         }
     if (centered) center(a);
     double least = least_eigenvalue(a, &largest);
-    if (least >= -1e-9 * largest) return holds(L);
+    if (least >= -1e-9 * largest - rounding) return holds(L);
     return fails(L, strf(L, "over %d draws of %s there are weights w%s, of length 1, with which the sum of w[i] * w[j] * k(x[i], x[j]) is %s",
                          DRAWS, from, centered ? " whose sum is 0" : "", text_of(L, least)));
 }
