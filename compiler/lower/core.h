@@ -150,8 +150,8 @@ typedef struct Guard { const IrVal *cond; bool holds; const struct Guard *up; } 
 typedef struct Applied { Span at; const struct Applied *up; } Applied;
 
 /* Expressions whose values are asked for, besides that of the whole they are part of. */
-typedef struct Watched { const char *name; const Ast *node; Value *value; } Watched;
-typedef struct Watch { Watched *v; int n; } Watch;
+typedef struct Shown { const char *name; const Ast *node; Value *value; } Shown;
+typedef struct Shows { Shown *v; int n; } Shows;
 
 struct Ctx {
     Lower      *L;
@@ -178,7 +178,7 @@ struct Ctx {
     const Scope *assigned;                                  /* members of which one is being evaluated: u := e among them has been done for it; NULL: of none */
     const Guard *guards;                                    /* the arms around this place, from within; NULL: none */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
-    Watch      *watch;                                      /* of an expectation; or NULL */
+    Shows      *watch;                                      /* of an expectation; or NULL */
 };
 
 /* ---- graphs being built (graph.h has the rest) ------------------------------------------------------------------- */
