@@ -5,6 +5,7 @@
 #include "compiler/debug/slots.h"
 
 #include "runtime/checkpoint.h"
+#include "runtime/interrupt.h"
 #include "runtime/state.h"
 #include "stdlib/stdlib.h"
 
@@ -84,6 +85,7 @@ static GanStatus build_start(Build *b, GanError *err)
 static GanStatus build_make(Build *b, bool known, GanError *err)
 {
     int status = b->source.text ? session_open_text(&b->s, &b->o, b->source.name, b->source.text, known) : session_open(&b->s, &b->o, NULL);
+    if (interrupt_gives_up()) return gan_error(err, GAN_WRONG, "interrupted");       /* what it holds may be for want of a value that was not computed */
     return status == EXIT_DONE ? build_start(b, err) : said(err);
 }
 
@@ -237,14 +239,47 @@ static GanStatus find_place(const GanSchedule *old, const GanSchedule *new, Trai
 static bool is_kept(const GanSlot *s) { return s->kind != GAN_DATA && s->kind != GAN_SCRATCH; }
 static bool same(const GanSlot *a, const GanSlot *b) { return a->kind == b->kind && slot_alike(a, b); }
 
+/* Statements behind the program's own: what was typed. They are carried out at once, and each time the run comes by. */
+typedef struct Typed { int first, n; } Typed;               /* kids of the root */
+
+static Typed typed_in(const GanSchedule *old, const GanSchedule *new) { return (Typed){old->n_kids, new->n_kids > old->n_kids ? new->n_kids - old->n_kids : 0}; }
+
+static bool sets(const Build *b, int fn, int slot)
+{
+    const IrFn *f = fn >= 0 ? b->s.lowered.ir->fns.v[fn] : NULL;
+    for (int i = 0; f && i < f->commits.n; i++)
+        if (f->commits.v[i].slot == slot) return true;
+    return false;
+}
+
+static bool is_typed(const Build *b, const Typed *t, int slot)
+{
+    const GanSchedule *root = b->s.lowered.program->schedule;
+    for (int i = 0; i < t->n; i++)
+        if (root->kid[t->first + i]->kind == GAN_CALL && sets(b, root->kid[t->first + i]->fn, slot)) return true;
+    return false;
+}
+
+static GanStatus carry_out(Build *b, const Typed *t, GanError *err)
+{
+    const GanSchedule *root = b->s.lowered.program->schedule;
+    Game              *g = &b->s.game;
+    GanStatus          st = GAN_OK;
+    for (int i = 0; i < t->n && !st; i++) {
+        const GanSchedule *k = root->kid[t->first + i];
+        if (k->kind == GAN_CALL) st = g->engine.run(g->engine.self, k->fn, &g->state, NULL, err);
+    }
+    return st;
+}
+
 /* What the program computed before this place, and the state at hand has not. */
-static GanStatus check_fresh(const Build *from, const Build *to, bool begun, GanError *err)
+static GanStatus check_fresh(const Build *from, const Build *to, bool begun, const Typed *typed, GanError *err)
 {
     const GanProgram *a = from->s.lowered.program, *b = to->s.lowered.program;
     for (int i = 0; begun && i < b->n_slots; i++) {
         int old = state_find(a, b->slot[i].path);
         if (b->slot[i].kind != GAN_STATE || (old >= 0 && same(&a->slot[old], &b->slot[i]))) continue;
-        if (session_starts(&to->s, i) || lower_is_report(&to->s.lowered, i)) continue;
+        if (session_starts(&to->s, i) || lower_is_report(&to->s.lowered, i) || is_typed(to, typed, i)) continue;
         return gan_error(err, GAN_WRONG, "%s is computed by a statement before this place, which this run has not carried out: change the program at step 0 "
                                          "(:goto 0) and go on from there", b->slot[i].path);
     }
@@ -314,22 +349,25 @@ static GanStatus stand_at(Debugger *d, const Moment *m, GanError *err)
     return st;
 }
 
-/* `b` is a program that is not lowered yet. */
-static GanStatus change_to(Debugger *d, Build *b, bool known, const char *what, DebugKept *kept, GanError *err)
+/* `b` is a program that is not lowered yet; `declares`: the one at hand, with declarations behind it. */
+static GanStatus change_to(Debugger *d, Build *b, bool declares, bool known, const char *what, DebugKept *kept, GanError *err)
 {
+    Typed      typed = {0};
     int64_t    tick = d->place.tick;
     GanStatus  st = time_restore(d, d->here.tick, err);
     Moment     m = d->here;
     Build     *from = run_history(d)->build;
     if (!st) st = build_make(b, known, err);
+    if (!st && declares) typed = typed_in(from->s.lowered.program->schedule, b->s.lowered.program->schedule);
     if (!st) st = find_place(from->s.lowered.program->schedule, b->s.lowered.program->schedule, &m.path, err);
-    if (!st) st = check_fresh(from, b, m.path.n > 0, err);
+    if (!st) st = check_fresh(from, b, m.path.n > 0, &typed, err);
+    if (!st) carry_over(from, b, kept);
+    if (!st) st = carry_out(b, &typed, err);
     if (st) {
         build_drop(b);
         time_restore(d, tick, &(GanError){0});
         return st;
     }
-    carry_over(from, b, kept);
     walk_leave(d);
     st = take_program(d, b, what, err);
     return st ? st : stand_at(d, &m, err);
@@ -347,7 +385,7 @@ GanStatus debug_set(Debugger *d, const char *name, const char *value, DebugKept 
     s->n += i == s->n;
     s->v[i] = (OptionPair){arena_str(d->arena, name), arena_str(d->arena, value)};
     snprintf(what, sizeof what, "%s = %s", name, value);
-    return change_to(d, b, true, what, kept, err);
+    return change_to(d, b, false, true, what, kept, err);
 }
 
 GanStatus debug_reload(Debugger *d, DebugKept *kept, GanError *err)
@@ -363,7 +401,7 @@ GanStatus debug_reload(Debugger *d, DebugKept *kept, GanError *err)
         return said(err);
     }
     Build *b = build_new(&old->o, &(Source){old->source.name, f->text}, err);
-    return b ? change_to(d, b, false, "reloaded", kept, err) : err->status;
+    return b ? change_to(d, b, false, false, "reloaded", kept, err) : err->status;
 }
 
 /* What is typed without a program can use all of the library. */
@@ -381,7 +419,7 @@ GanStatus debug_declare(Debugger *d, const char *text, DebugKept *kept, GanError
     const char  *before = old->source.text ? old->source.text : whole_library(d->arena);
     const char  *name = old->source.text ? old->source.name : TYPED;
     Build       *b = build_new(&old->o, &(Source){name, arena_printf(d->arena, "%s\n%s\n", before, text)}, err);
-    return b ? change_to(d, b, false, text, kept, err) : err->status;
+    return b ? change_to(d, b, true, false, text, kept, err) : err->status;
 }
 
 GanStatus debug_engine(Debugger *d, bool interp, GanError *err)

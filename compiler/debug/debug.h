@@ -6,6 +6,9 @@
  * snapshot before it by doing again what came between. Looking changes nothing: expressions are lowered in a session of their own, are
  * evaluated by the interpreter, and their draws are of streams of their own.
  *
+ * Signals are the caller's (interrupt_begin): what goes on stops when interrupt_asked, and a call within which interrupt_gives_up ends with GAN_WRONG, the run
+ * where it was.
+ *
  * Nothing is printed here but diagnostics of programs (through session_open). Messages are GanErrors. */
 #pragma once
 #include "compiler/debug/spectrum.h"
@@ -17,7 +20,7 @@ typedef struct Debugger Debugger;
 typedef enum {
     DEBUG_STOPPED,                                          /* where it was asked to */
     DEBUG_BREAK,                                            /* a breakpoint: DebugPlace.breakpoint */
-    DEBUG_INTERRUPTED,                                      /* Ctrl-C */
+    DEBUG_INTERRUPTED,                                      /* Ctrl-C: behind a statement, or before one that was given up */
     DEBUG_OVER,                                             /* the schedule has come to its end */
     DEBUG_FAILED                                            /* a statement could not be done (not finite, out of range, the disk): DebugPlace.error; the state is that before it */
 } DebugWhy;

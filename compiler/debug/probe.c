@@ -6,6 +6,7 @@
 #include "compiler/jit/jit.h"
 #include "compiler/opt/pass.h"
 #include "runtime/extern.h"
+#include "runtime/interrupt.h"
 #include "runtime/state.h"
 
 #include <stdlib.h>
@@ -74,6 +75,15 @@ static GanStatus take_data(Probe *p, GanError *err)
     return GAN_OK;
 }
 
+/* Worth compiling, for one look even: so many numbers that the interpreter takes longer over them than the compiler over its code. */
+static bool is_large(const IrModule *m, const IrFn *f)
+{
+    double numbers = 0;
+    for (const IrNode *n = f->body.first; n; n = ir_next(n))
+        for (int i = 0; i < n->n_results; i++) numbers += (double)ir_axes_size(m, n->result[i].type.axes) * (double)ir_dims_size(&n->result[i].type);
+    return numbers > 0x1p22;
+}
+
 static GanStatus make_engine(Probe *p, int fn, bool compiled, GanError *err)
 {
     const Options *o = p->s.o;
@@ -91,6 +101,7 @@ static GanStatus make_engine(Probe *p, int fn, bool compiled, GanError *err)
     opt_run_module(&p->m, &passes);
     GanStatus st = extern_open(&p->p, p->s.folder, &(int){0}, err);
     if (st) return st;
+    compiled |= !o->interp && is_large(&p->m, *only);
     return compiled ? jit_engine_new(&p->m, &p->p, &j, &p->engine, err) : interp_engine_new(&p->m, &p->p, &p->engine, err);
 }
 
@@ -98,6 +109,7 @@ static GanStatus open_probe(Probe *p, const char *expression, int64_t n, int64_t
 {
     p->s.lowered.batch = batch;
     int       fn = session_add(&p->s, expression, n);
+    if (interrupt_gives_up()) return gan_error(err, GAN_WRONG, "interrupted");
     GanStatus st = fn < 0 || !session_allows_externs(&p->s) ? GAN_WRONG : check_slots(p, err);
     if (!st) st = check_reads(p, fn, err);
     if (!st) st = make_engine(p, fn, compiled, err);

@@ -248,5 +248,5 @@ void repl_save_lost(Repl *r)
     const char *path = free_name(r, folder);
     GanStatus   st = debug_save(r->d, path, &err);
     if (st) repl_failed(r, st, &err);
-    else say_line((void *)&r->o->run, arena_printf(r->arena, "the terminal is gone; the state is saved as %s, and :load reads it", path));
+    else say_line((void *)&r->o->run, arena_printf(r->arena, "the session is ended from outside; its state is saved as %s, and :load reads it", path));
 }

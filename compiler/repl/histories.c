@@ -88,9 +88,7 @@ void do_compare(Repl *r, const char *args)
     DebugParting p = {0};
     GanError     err = {0};
     if (b < 0) return;
-    prompt_busy(r->prompt, true);
     GanStatus st = debug_compare(r->d, a, b, &p, &err);
-    prompt_busy(r->prompt, false);
     if (st) repl_failed(r, st, &err);
     else say_parting(&p);
     free(p.player);

@@ -78,11 +78,6 @@ const char *repl_word(Repl *r, const char **args)
     return word;
 }
 
-void repl_heed_signals(Repl *r)
-{
-    r->lost |= prompt_lost(r->prompt) || (interrupt_status() && interrupt_status() != EXIT_INTERRUPTED);
-}
-
 /* ---- help -------------------------------------------------------------------------------------------------------- */
 
 static void say_row(const Repl *r, const ReplRow *row)
@@ -268,6 +263,7 @@ static PromptGot read_entry(Repl *r, const char **entry)
 static void note_change(Repl *r)
 {
     DebugPlace now;
+    int64_t    before = r->place.tick;
     debug_place(r->d, &now);
     r->place = now;
     for (int known = r->forked.n; known < debug_histories(r->d); known++) {
@@ -275,15 +271,25 @@ static void note_change(Repl *r)
         debug_history_of(r->d, known, &h);
         array_push(r->keep, &r->forked, now.tick);
         if (h.parent < 0 || !r->file) continue;
-        printf("run %s goes on from step %" PRId64 "; %s stays as it is\n", repl_called(r, known), now.step, repl_called(r, h.parent));
+        const char *redone = now.tick < before ? ", the start of the round" : "";
+        printf("run %s goes on from step %" PRId64 "%s; %s stays as it is\n", repl_called(r, known), now.step, redone, repl_called(r, h.parent));
     }
 }
 
+/* Ctrl-C gives up what is computed, and what goes on (interrupt_rule in its command) stops first; nobody goes on in a script, nor behind SIGTERM. */
 static void act(Repl *r, const char *entry)
 {
+    Interrupt signals;
+    interrupt_begin(&signals, NULL);
+    interrupt_rule(INTERRUPT_GIVES_UP);
+    prompt_busy(r->prompt, true);
     if (*entry == ':') carry_out(r, entry + 1);
     else if (*entry && *entry != '#') enter(r, entry);
     note_change(r);
+    prompt_busy(r->prompt, false);
+    interrupt_end(&signals);
+    int status = interrupt_status();
+    r->lost |= prompt_lost(r->prompt) || (status && (status != EXIT_INTERRUPTED || !prompt_on_terminal(r->prompt)));
 }
 
 static void read_and_do(Repl *r)
@@ -295,7 +301,7 @@ static void read_and_do(Repl *r)
     r->style.width = prompt_width(r->prompt);
     if (got != PROMPT_LINE) return;
     act(r, entry);
-    if (r->next) act(r, trimmed(r, r->next));
+    if (r->next && !r->lost) act(r, trimmed(r, r->next));
     r->next = NULL;
 }
 

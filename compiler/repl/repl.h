@@ -77,9 +77,6 @@ bool repl_is_player(const Repl *r, const char *name);       /* else says so, wit
 /* The first word of *args, which moves behind it; "" at the end. */
 const char *repl_word(Repl *r, const char **args);
 
-/* After something that Ctrl-C may have interrupted: SIGTERM ends the session, too. */
-void repl_heed_signals(Repl *r);
-
 const char *repl_called(Repl *r, int history);              /* "1 (low_rate)" */
 
 /* A statement of the schedule as it is written, "24  update D minimize ...". */

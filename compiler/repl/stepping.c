@@ -3,6 +3,7 @@
 #include "compiler/repl/repl.h"
 
 #include "lang/syntax/parse.h"
+#include "runtime/interrupt.h"
 #include "runtime/state.h"
 
 #include <inttypes.h>
@@ -244,10 +245,8 @@ static void go(Repl *r, DebugHow how, int64_t n, const char *player)
     ReplRan         ran = {.arena = r->arena, .before = arena_copy(r->arena, state->base, state->bytes)};
     r->ran = &ran;
     for (int i = 0; i < r->watches.n; i++) r->watches.v[i]->n = 0;
-    prompt_busy(r->prompt, true);
+    interrupt_rule(INTERRUPT_STOPS);
     debug_go(r->d, how, n, player, &r->place);
-    prompt_busy(r->prompt, false);
-    repl_heed_signals(r);
     say_stop(r);
     r->ran = NULL;
 }

@@ -345,6 +345,67 @@ def test_interrupt():
         leave(t)
 
 
+# A round takes for ever: B is there for a statement before it.
+LONG = """
+import optim
+net A() -> real { param w: real = 1; w }
+net B() -> real { param w: real = 1; w }
+def slow(x) = fold(x, 1_000_000_000, fn(y, t) { y * 0.999 + 1e-3 })
+alternate 1_000_000_000 steps {
+  update B minimize (B() - 3)^2 with sgd(1e-3)
+  update A minimize (A() - stop(slow(2.0 + 0 * A())))^2 with sgd(1e-3)
+}
+"""
+
+
+def interrupted(t, typed, times, answer):
+    """Ctrl-C in the middle of what is typed, so often; then the prompt is there, and what was is."""
+    t.type(typed + "\r")
+    t.wait_for(re.escape(typed[-8:]))
+    for _ in range(times):
+        time.sleep(0.4)
+        t.type("\x03")
+    t.wait_for(answer + ".*gan 0> ")
+    t.type("B() + A()\r")
+    t.wait_for(r"\n1\.996.*gan 0> ")
+
+
+def test_interrupt_gives_up():
+    """Asked once, what is computed is given up; asked twice, the statement that is under way, and the run stands where it did."""
+    with folder() as d:
+        with open(os.path.join(d, "long.gan"), "w", encoding="utf-8") as f:
+            f.write(LONG)
+        for engine in ("jit", "interp"):
+            t = Terminal(d, "long.gan", "--backend", engine)
+            t.wait_for("gan 0> ")
+            t.type(":next\rB.w := 0.996\r")
+            t.wait_for("gan 0> .*gan 0> ")
+            interrupted(t, "slow(2.0 + 0 * A())", 1, "interrupted")
+            interrupted(t, ":plot [slow(2.0), 1]", 1, "interrupted")
+            interrupted(t, ":let y = A() * slow(A())", 1, "interrupted")
+            interrupted(t, ":grad (A() - slow(A()))^2", 1, "interrupted")
+            interrupted(t, ":continue", 2, "interrupted: step 0, tick 1; next is 8")
+            interrupted(t, ":continue", 4, "interrupted: step 0, tick 1; next is 8")
+            interrupted(t, ":goto 3", 2, "interrupted on the way to step 3")
+            interrupted(t, ":ops (A() - stop(slow(2.0 + 0 * A())))^2", 1, "interrupted")
+            leave(t)
+
+
+def test_an_interrupted_script_ends():
+    with folder() as d:
+        with open(os.path.join(d, "endless.gan"), "w", encoding="utf-8") as f:
+            f.write(ENDLESS)
+        with subprocess.Popen([GAN, "repl", "endless.gan"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=d) as p:
+            p.stdin.write(b":next\n:continue\n6 * 7\n")
+            p.stdin.close()
+            while b":continue" not in p.stdout.readline():
+                pass
+            time.sleep(0.2)
+            p.send_signal(signal.SIGINT)
+            text = p.stdout.read().decode()
+            assert p.wait() == 130 and "interrupted: step" in text and "42" not in text and "is saved as runs/endless.repl/step-" in text, text
+
+
 def saved(d, name, step):
     path = os.path.join(d, "runs", f"{name}.repl", f"step-{step}.safetensors")
     assert os.path.exists(path), os.listdir(d)
