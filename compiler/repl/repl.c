@@ -342,7 +342,7 @@ int repl_run(const Options *o, const char *file)
     int         status;
     Repl        r = {.o = o, .file = file, .arena = arena_new(), .keep = arena_new()};
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);                  /* what is wrong, on stderr, stands behind what was said before */
-    r.d = debug_open(o, file, 0, &status);
+    r.d = debug_open(o, file, (size_t)o->past << 20, &status);
     r.prompt = r.d ? prompt_open(repl_complete, &r, &note) : NULL;
     if (r.d && !r.prompt) status = say_wrong(&o->run, "lines cannot be read from this terminal");
     if (r.prompt) {

@@ -43,6 +43,7 @@ typedef struct Repl {
     ARRAY(ReplWatch *) watches;
     const char    *next;                                    /* a command that was typed where an entry could have gone on; or NULL */
     const char    *loss;                                    /* the one that :ops has listed last; NULL: none */
+    bool           told_full;                               /* that the disk has no room for snapshots */
     bool           over, lost;                              /* the session ends; without anybody who could be asked */
 } Repl;
 

@@ -221,6 +221,16 @@ void repl_say_place(Repl *r)
     puts(text_str(&t));
 }
 
+/* Once: nothing is lost, but what was long ago takes longer to come to. */
+static void say_full(Repl *r)
+{
+    DebugCost c;
+    debug_cost(r->d, &c);
+    if (!c.disk_full || r->told_full) return;
+    r->told_full = true;
+    say_line((void *)&r->o->run, "snapshots of the past do not fit on the disk (TMPDIR): fewer are kept, and going far back takes longer; --past MIB gives them memory");
+}
+
 static void say_stop(Repl *r)
 {
     const LowerResult *l = &debug_session(r->d)->lowered;
@@ -249,6 +259,7 @@ static void go(Repl *r, DebugHow how, int64_t n, const char *player)
     debug_go(r->d, how, n, player, &r->place);
     say_stop(r);
     r->ran = NULL;
+    say_full(r);
 }
 
 /* ---- commands ---------------------------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@ import glob
 import os
 import pty
 import re
+import resource
 import select
 import shutil
 import signal
@@ -86,6 +87,32 @@ def test_every_command_is_in_a_session():
     commands = re.findall(r"^COMMAND\((\w+),", read(f"{ROOT}/compiler/repl/commands.def"), re.M)
     used = set(re.findall(r"^:(\w+)", "\n".join(read(p) for p in glob.glob(f"{SESSIONS}/*.repl")), re.M))
     assert len(commands) > 25 and not set(commands) - used, set(commands) - used
+
+
+WIDE = """
+import optim
+net A() -> real[20_000] { param w: real[20_000] = 0.5; w }
+alternate 4000 steps {
+  update A minimize sum((A() - 3)^2) with adam(1e-3)
+  every 1000 { report size = norm2(A) }
+}
+"""
+FAR = ":goto 3\nnorm2(A)\n:goto 3500\nnorm2(A)\n:goto 1234\nnorm2(A)\n:back\nnorm2(A)\n:goto 4000\nnorm2(A)\n"
+
+
+def test_a_full_disk():
+    """Snapshots that do not fit on the disk are said once and lost, and nothing else is: every place is come to, to the bit."""
+    with folder() as d:
+        with open(os.path.join(d, "wide.gan"), "w", encoding="utf-8") as f:
+            f.write(WIDE)
+        room = gan("repl", "wide.gan", cwd=d, stdin=(":finish\n" + FAR).encode())
+        assert room.status == 0 and not room.err, room
+        for more, limit in (({}, 1_500_000), ({"TMPDIR": "/nowhere"}, resource.RLIM_INFINITY)):
+            full = gan("repl", "wide.gan", "--past", 1, cwd=d, stdin=(":step 3000\n:finish\n" + FAR + ":cost\n").encode(), env=more,
+                       preexec_fn=lambda n=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (n, resource.RLIM_INFINITY)))
+            assert full.status == 0 and full.err.count("do not fit on the disk") == 1 and len(full.err.splitlines()) == 1, full
+            told = [t[t.index("gan 4000> :goto 3\n"):] for t in (room.out, full.out)]
+            assert told[1].startswith(told[0]) and "which is full: the far past has fewer of them" in told[1], told
 
 
 # ---- docs/debugging.md: its blocks behind a line "    gan repl ..." are one session, down to the next such line
