@@ -349,11 +349,24 @@ static GanStatus stand_at(Debugger *d, const Moment *m, GanError *err)
     return st;
 }
 
+/* What a person has written since the round began, which the run that goes on from there would not come by. */
+static void carry_edits(const History *h, const GanProgram *a, Build *to, Moment *m, int64_t tick)
+{
+    const GanProgram *b = to->s.lowered.program;
+    for (int i = 0; i < h->n_edits; i++) {
+        const Edit *e = &h->edit[i];
+        int slot = e->slot < 0 || e->tick <= m->tick || e->tick > tick ? -1 : state_find(b, a->slot[e->slot].path);
+        if (slot >= 0 && same(&a->slot[e->slot], &b->slot[slot])) memcpy(state_slot(b, &to->s.game.state, slot), e->bytes, b->slot[slot].bytes);
+        if (e->slot < 0 && e->tick > m->tick && e->tick <= tick) m->seed = e->seed;
+    }
+}
+
 /* `b` is a program that is not lowered yet; `declares`: the one at hand, with declarations behind it. */
 static GanStatus change_to(Debugger *d, Build *b, bool declares, bool known, const char *what, DebugKept *kept, GanError *err)
 {
     Typed      typed = {0};
-    int64_t    tick = d->place.tick;
+    History   *old = run_history(d);
+    int64_t    tick = d->place.tick, step = d->place.step;
     GanStatus  st = time_restore(d, d->here.tick, err);
     Moment     m = d->here;
     Build     *from = run_history(d)->build;
@@ -362,6 +375,7 @@ static GanStatus change_to(Debugger *d, Build *b, bool declares, bool known, con
     if (!st) st = find_place(from->s.lowered.program->schedule, b->s.lowered.program->schedule, &m.path, err);
     if (!st) st = check_fresh(from, b, m.path.n > 0, &typed, err);
     if (!st) carry_over(from, b, kept);
+    if (!st) carry_edits(old, from->s.lowered.program, b, &m, tick);
     if (!st) st = carry_out(b, &typed, err);
     if (st) {
         build_drop(b);
@@ -369,6 +383,8 @@ static GanStatus change_to(Debugger *d, Build *b, bool declares, bool known, con
         return st;
     }
     walk_leave(d);
+    old->tick = tick;                                       /* where it is come back to */
+    old->step = step;
     st = take_program(d, b, what, err);
     return st ? st : stand_at(d, &m, err);
 }
@@ -509,6 +525,8 @@ GanStatus debug_save(Debugger *d, const char *path, GanError *err)
     return time_restore(d, tick, &lost) && !st ? (*err = lost, lost.status) : st;
 }
 
+int64_t debug_round_began(const Debugger *d) { return d->here.tick; }
+
 /* Of this very program: its place is taken, too. */
 static bool is_of(const Debugger *d, const SafeFile *f)
 {
@@ -526,7 +544,7 @@ static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
     if (is_of(d, f)) {
         st = trainer_result_new(run_program(d), &r, err);
         if (!st) st = trainer_load(run_program(d), s, run_history(d)->build->o.run.steps, path, &r, err);
-        *m = (Moment){.tick = m->tick, .rounds = r.rounds, .path = r.path, .seed = s->seed};
+        *m = (Moment){.rounds = r.rounds, .path = r.path, .seed = s->seed};
         trainer_result_free(&r);
     } else {
         st = state_load(run_program(d), s, f, path, true, err);
@@ -537,11 +555,14 @@ static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
 
 GanStatus debug_load(Debugger *d, const char *path, GanError *err)
 {
-    int64_t   tick = d->place.tick;
+    History  *old = run_history(d);
+    int64_t   tick = d->place.tick, step = d->place.step;
     GanStatus st = time_restore(d, d->here.tick, err);
     Moment    m = d->here;
     char      what[300];
     walk_leave(d);
+    old->tick = tick;
+    old->step = step;
     if (!st) st = load(d, path, &m, err);
     if (st) {
         time_restore(d, tick, &(GanError){0});

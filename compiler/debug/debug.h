@@ -76,7 +76,7 @@ void debug_cost(const Debugger *d, DebugCost *out);
 
 /* Each history is a run: its own settings, seed, text, breakpoints, past. The first is 0. */
 /* A program that is changed begins a history by itself, so that nothing is lost, unless the one at hand was just forked for it. */
-int         debug_fork(Debugger *d, const char *name, GanError *err);      /* a copy of the one at hand, from here on; it is at hand then. Its number, or -1 */
+int         debug_fork(Debugger *d, const char *name, GanError *err);      /* a copy of the one at hand, from here on; it is at hand then. Its number, or -1. The name may be empty */
 int         debug_histories(const Debugger *d);
 int         debug_history(const Debugger *d);               /* at hand */
 GanStatus   debug_switch(Debugger *d, int history, DebugPlace *out, GanError *err);
@@ -90,7 +90,8 @@ typedef struct DebugParting { int64_t part, step; DebugDistance *player; int n; 
 GanStatus debug_compare(Debugger *d, int a, int b, DebugParting *out, GanError *err);
 
 /* ---- changes ------------------------------------------------------------------------------------------------------
- * The program is lowered anew, and goes on from the start of the round under way; parameters and states whose path and shape are the same are kept.
+ * The program is lowered anew, and goes on from the start of the round under way; parameters and states whose path and shape are the same are kept, with what was
+ * written into them since.
  * GAN_WRONG with an empty message: diagnostics were printed; nothing has changed then. */
 
 typedef struct DebugKept { int kept, fresh, gone; char first_fresh[128], first_gone[128]; } DebugKept;        /* parameters and states */
@@ -105,7 +106,8 @@ GanStatus debug_assign(Debugger *d, const char *path, const char *expression, Ga
 GanStatus debug_seed(Debugger *d, uint64_t seed, GanError *err);
 
 GanStatus debug_save(Debugger *d, const char *path, GanError *err);           /* a checkpoint, of the start of the round under way */
-GanStatus debug_load(Debugger *d, const char *path, GanError *err);           /* a new history, from its state; a checkpoint of this very program gives the place, too */
+int64_t   debug_round_began(const Debugger *d);                               /* its tick: what debug_save saves, and what a changed program goes on from */
+GanStatus debug_load(Debugger *d, const char *path, GanError *err);           /* a new history, from its state; a checkpoint of this very program gives the step, too, and ticks count from there */
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 

@@ -110,7 +110,10 @@ void do_save(Repl *r, const char *args)
     }
     GanStatus st = debug_save(r->d, args, &err);
     if (st) repl_failed(r, st, &err);
-    else printf("saved as %s\n", GAN_SHOWN(args));
+    else printf("saved as %s", GAN_SHOWN(args));
+    int64_t since = r->place.tick - debug_round_began(r->d);
+    if (!st && since > 0) printf(": the state where the round began; not in it is what was done and written since, in %" PRId64 " statement%s", since, since > 1 ? "s" : "");
+    if (!st) puts("");
 }
 
 void do_load(Repl *r, const char *args)

@@ -211,7 +211,7 @@ static const char *ask(const Repl *r)
     if (!r->file) return "gan> ";
     if (!at) return arena_printf(r->arena, "gan %" PRId64 "> ", r->place.step);
     debug_history_of(r->d, at, &h);
-    if (!h.name || !*h.name || strpbrk(h.name, " \t\n")) return arena_printf(r->arena, "gan %" PRId64 " run %d> ", r->place.step, at);
+    if (!*h.name || strpbrk(h.name, " \t\n")) return arena_printf(r->arena, "gan %" PRId64 " run %d> ", r->place.step, at);
     return arena_printf(r->arena, "gan %" PRId64 " %s> ", r->place.step, h.name);
 }
 
