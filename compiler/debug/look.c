@@ -69,7 +69,7 @@ GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue 
 {
     const Build *b = run_history(d)->build;
     *out = (DebugValue){0};
-    Probe *p = probe_open(&b->s, &b->source, expression, n, batch_at_hand(d), false, err);
+    Probe *p = probe_open(&b->s, &b->source, expression, n ? n : -DEBUG_DRAWS, batch_at_hand(d), false, err);
     if (!p) return said(err);
     GanStatus st = copy_names(probe_function(p), out, err);
     if (!st) st = probe_values(p, debug_state(d), d->place.step, out->value, err);

@@ -16,7 +16,7 @@ typedef struct Probe Probe;
 GanStatus probe_new_state(Session *s, size_t more, GanError *err);
 
 /* `of` is the session of the running program, lowered of `source` with the options that it has. `compiled`: by the JIT, on one thread; else by the interpreter, unless it is large.
- * `n` > 0: n draws of the expression's distribution. `batch`: what an E without a size draws; 0: it must be given. NULL after its diagnostics were printed, or for what is in *err (GAN_OK: printed). */
+ * `n` as session_add takes it. `batch`: what an E without a size draws; 0: it must be given. NULL after its diagnostics were printed, or for what is in *err (GAN_OK: printed). */
 Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, bool compiled, GanError *err);
 void   probe_close(Probe *p);                               /* NULL is fine */
 

@@ -24,22 +24,23 @@ const ReplRow repl_rows[] = {
 
 /* ---- for the files of commands ------------------------------------------------------------------------------------- */
 
-void repl_failed(const Repl *r, GanStatus st, const GanError *err)
+void repl_failed(Repl *r, GanStatus st, const GanError *err)
 {
+    r->wrong = true;
     GanError known = *err;
     known.status = st;
     fflush(stdout);
     if (*err->message) say_error(&r->o->run, &known);
 }
 
-bool repl_has_run(const Repl *r)
+bool repl_has_run(Repl *r)
 {
     if (r->file) return true;
     repl_wrong(r, "there is no run here: gan repl FILE steps through that of a program");
     return false;
 }
 
-bool repl_has_no_args(const Repl *r, const char *args, const char *command)
+bool repl_has_no_args(Repl *r, const char *args, const char *command)
 {
     if (!*args) return true;
     repl_wrong(r, ":%s does not take '%s': :help %s says what it does", command, GAN_SHOWN(args), command);
@@ -57,7 +58,7 @@ bool repl_number(const char *s, int64_t *n)
     return *s != 0;
 }
 
-bool repl_is_player(const Repl *r, const char *name)
+bool repl_is_player(Repl *r, const char *name)
 {
     const LowerResult *l = &debug_session(r->d)->lowered;
     Text               all = text_in(r->arena);
@@ -116,7 +117,7 @@ const ReplRow *repl_find(const char *name)
 }
 
 /* What was meant: the commands that begin so, or the one that is spelled nearly so. */
-static void say_unknown(const Repl *r, const char *name)
+static void say_unknown(Repl *r, const char *name)
 {
     Text        begin = text_in(r->arena);
     const char *near = NULL;
@@ -190,7 +191,10 @@ static void enter(Repl *r, const char *text)
     Diags            *diags = diags_new(sources);
     const SourceFile *f = source_add(sources, "<entry>", text, strlen(text));
     const Ast        *file = f && source_check_bytes(f, diags) ? parse_entry(r->arena, f, diags, NULL) : NULL;
-    if (!file) session_print(r->o, diags);
+    if (!file) {
+        session_print(r->o, diags);
+        r->wrong = true;
+    }
     for (int i = 0; file && i < file->file.stmts.n; i++) {
         const Ast *n = file->file.stmts.v[i];
         const char *whole = text_of(r, f, n->span);
@@ -349,7 +353,7 @@ int repl_run(const Options *o, const char *file)
         if (note) say_line((void *)&o->run, note);
         set_style(&r);
         converse(&r);
-        status = r.lost ? EXIT_INTERRUPTED : EXIT_DONE;
+        status = r.lost ? EXIT_INTERRUPTED : r.wrong && !prompt_on_terminal(r.prompt) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
     }
     prompt_close(r.prompt);
     debug_close(r.d);
