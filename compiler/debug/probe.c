@@ -55,7 +55,10 @@ static GanStatus check_reads(const Probe *p, int fn, GanError *err)
     for (const IrNode *n = m->fns.v[fn]->body.first; n; n = ir_next(n)) {
         if (n->op != IR_read || n->attr->slot < p->run->n_slots) continue;
         IrSlotKind kind = m->slots.v[n->attr->slot].kind;
-        if (kind == IR_SLOT_STATE || kind == IR_SLOT_SCRATCH || kind == IR_SLOT_PARAM)
+        if (kind == IR_SLOT_PARAM)
+            return gan_error(err, GAN_WRONG, "no statement of the program uses %s, so that a run has not made it: `let y = ...` with this expression makes it, and computes y at once",
+                             m->slots.v[n->attr->slot].path);
+        if (kind == IR_SLOT_STATE || kind == IR_SLOT_SCRATCH)
             return gan_error(err, GAN_WRONG, "%s is computed by a statement of the program and not kept by it: a `report` or a `let` at its top level keeps it",
                              m->slots.v[n->attr->slot].path);
     }

@@ -25,6 +25,9 @@ typedef struct ReplWatch {
     const char *text;
     double      course[REPL_COURSE];                        /* the latest, in order */
     int         n;
+    int64_t     step;                                       /* of the last; from another place on the course begins anew */
+    int         history;
+    bool        seen;                                       /* since the run was let go */
 } ReplWatch;
 
 typedef struct ReplRan ReplRan;                             /* what has been carried out since the last stop: stepping.c */

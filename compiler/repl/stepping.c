@@ -34,7 +34,8 @@ struct ReplRan {
 static double number_of(const GanOutput *o, const void *data)
 {
     GanTensor one = {.elem = o->elem, .data = (void *)data};
-    return o->rank || !data ? NAN : gan_tensor_get(&one, 0);
+    double    x = o->rank || !data ? NAN : gan_tensor_get(&one, 0);
+    return isnan(x) ? NAN : x;                              /* of one sign: it is shown */
 }
 
 static RanStatement *find_statement(ReplRan *ran, const DebugDone *what)
@@ -196,7 +197,7 @@ static void say_moved(Repl *r, const char *player)
 /* The line that was drawn over and over stays. */
 static void end_watched(const Repl *r)
 {
-    if (prompt_on_terminal(r->prompt) && r->watches.n == 1 && r->watches.v[0]->n) puts("");
+    if (prompt_on_terminal(r->prompt) && r->watches.n == 1 && r->watches.v[0]->seen) puts("");
 }
 
 static void add_breakpoint(const Repl *r, Text *t, int number)
@@ -254,7 +255,7 @@ static void go(Repl *r, DebugHow how, int64_t n, const char *player)
     const GanState *state = debug_state(r->d);
     ReplRan         ran = {.arena = r->arena, .before = arena_copy(r->arena, state->base, state->bytes)};
     r->ran = &ran;
-    for (int i = 0; i < r->watches.n; i++) r->watches.v[i]->n = 0;
+    for (int i = 0; i < r->watches.n; i++) r->watches.v[i]->seen = false;
     interrupt_rule(INTERRUPT_STOPS);
     debug_go(r->d, how, n, player, &r->place);
     say_stop(r);

@@ -315,6 +315,8 @@ def test_lines():
         t.wait_for(r"\^C\s+gan> ")
         t.type("[1,\r2]\r")
         t.wait_for(r"\[1, 2\]  : i32\[2\]\s+gan> ")
+        t.type("4 \0+ 5\r")                                  # Ctrl-Space is no end
+        t.wait_for(r"\n9\s+gan> ")
         t.type("let größe = 3\rgröße + 1\r")               # letters of several bytes
         t.wait_for(r"\n4\s+gan> ")
         leave(t)
