@@ -395,6 +395,7 @@ GanStatus debug_set(Debugger *d, const char *name, const char *value, DebugKept 
     Build       *b = build_new(&old->o, &old->source, err);
     char         what[200];
     if (!b) return err->status;
+    b->typed = old->typed;
     OptionPairs *s = &b->o.settings;
     int i = 0;
     while (i < s->n && strcmp(s->v[i].name, name)) i++;
@@ -429,12 +430,20 @@ static char *whole_library(Arena *a)
     return text_str(&t);
 }
 
+static uint32_t lines_of(const char *text)
+{
+    uint32_t n = 1;
+    while (*text) n += *text++ == '\n';
+    return n;
+}
+
 GanStatus debug_declare(Debugger *d, const char *text, DebugKept *kept, GanError *err)
 {
     const Build *old = run_history(d)->build;
     const char  *before = old->source.text ? old->source.text : whole_library(d->arena);
     const char  *name = old->source.text ? old->source.name : TYPED;
     Build       *b = build_new(&old->o, &(Source){name, arena_printf(d->arena, "%s\n%s\n", before, text)}, err);
+    if (b) b->typed = old->typed ? old->typed : lines_of(before);
     return b ? change_to(d, b, true, false, text, kept, err) : err->status;
 }
 
@@ -446,6 +455,7 @@ GanStatus debug_engine(Debugger *d, bool interp, GanError *err)
     Build   *b = build_new(&h->build->o, &h->build->source, err);
     if (!b) return err->status;
     b->o.interp = interp;
+    b->typed = h->build->typed;
     GanStatus st = build_make(b, true, err);
     if (st) {
         build_drop(b);

@@ -337,6 +337,17 @@ static bool is_scheduled(const Ast *n)
     return scheduled[n->kind];
 }
 
+/* Lines of the main file on which a statement of the schedule's top stands: lets that are computed, draws. */
+static bool is_carried_out(const Repl *r, uint32_t first, uint32_t last)
+{
+    const GanProgram *p = debug_session(r->d)->lowered.program;
+    for (int i = 0; i < p->schedule->n_kids; i++) {
+        const GanSchedule *k = p->schedule->kid[i];
+        if (k->file < (uint32_t)p->n_files && !strcmp(p->file[k->file], debug_session(r->d)->file) && k->line >= first && k->line <= last) return true;
+    }
+    return false;
+}
+
 void do_list(Repl *r, const char *args)
 {
     if (!repl_has_no_args(r, args, "list") || !repl_has_run(r)) return;
@@ -344,8 +355,9 @@ void do_list(Repl *r, const char *args)
     const Ast *file = f ? parse_file(r->arena, f, diags_new(sources_new(r->arena))) : NULL;
     for (int i = 0; file && i < file->file.stmts.n; i++) {
         const Ast *n = file->file.stmts.v[i];
-        if (!is_scheduled(n)) continue;
-        for (uint32_t line = source_place(f, n->span.begin).line; line <= source_place(f, n->span.end - 1).line; line++) print_line(r, f, line);
+        uint32_t first = source_place(f, n->span.begin).line, last = source_place(f, n->span.end - 1).line;
+        if (!is_scheduled(n) && !is_carried_out(r, first, last)) continue;
+        for (uint32_t line = first; line <= last; line++) print_line(r, f, line);
     }
     repl_say_place(r);
 }
