@@ -574,6 +574,19 @@ int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags)
     return finish_more(r, f, !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span));
 }
 
+bool lower_is_distribution(LowerResult *r, const SourceFile *expression)
+{
+    Lower *L = r->lower;
+    L->diags = diags_new(L->sources);
+    const Ast *e = parse_more(r, expression, L->diags);
+    if (!e) return false;
+    Ctx   c = top_ctx(L);
+    Part *f = part_begin(L, "eval", IR_FN_REPORT, e->span);
+    bool  is = dist_is_drawn_from(eval(&c, e));
+    finish_more(r, f, false);
+    return is;
+}
+
 int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags *diags)
 {
     Lower *L = r->lower;
