@@ -174,7 +174,7 @@ void declare_local(Ctx *c, AstList stmts)
     declare_all(c, stmts);
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
-        if (d->kind == AST_DEFINE && is_model(d->define.word) && d->define.n_lists < 2)
+        if (d->kind == AST_DEFINE && is_model(d->define.word) && d->define.n_lists < 2 && scope_binds(c->L, c->scope, d))
             scope_set(c->L, c->scope, d, player_declare(c, d, d->define.name, true));
     }
 }

@@ -32,6 +32,7 @@ const Bound *scope_place(const Lower *L, const Ast *name);                      
 void   scope_bind(Lower *L, Scope *s, const Ast *place, Value *v);               /* place: the node that binds a name */
 void   scope_bind_as(Lower *L, Scope *s, const Bound *b, Value *v);              /* the same, of a place */
 Scope *scope_of_module(const Lower *L, const Module *m);
+bool   scope_binds(Lower *L, Scope *s, const Ast *place);                        /* false of a second one of a name, which has been reported */
 void   scope_set(Lower *L, Scope *s, const Ast *place, Value *v);                /* another value for what is bound in s */
 void   scope_declare(Lower *L, Scope *s, const Ast *place, const Ast *decl);
 Value *scope_find(Ctx *c, const Ast *name, bool callee);                        /* NULL: it has no value here; thunks are not evaluated */

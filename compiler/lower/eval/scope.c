@@ -106,6 +106,8 @@ void scope_bind(Lower *L, Scope *s, const Ast *place, Value *v)
     if (b) scope_bind_as(L, s, b, v);                       /* _ binds nothing */
 }
 
+bool scope_binds(Lower *L, Scope *s, const Ast *place) { return binding_in(s, scope_place(L, place)) != NULL; }
+
 void scope_set(Lower *L, Scope *s, const Ast *place, Value *v)
 {
     Binding *b = binding_in(s, scope_place(L, place));
