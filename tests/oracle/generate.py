@@ -609,6 +609,8 @@ class Generator:
         if not self.in_block:
             return r.choice([base[0], base[5]])
         base += ["sgd(0.2 * 0.7^step)", f"sgd(0.2 / (1.0 + {r.choice(self.players).name}.steps))", "momentum(0.1 / (2.0 + step), 0.5)"]
+        if self.ahead and self.of("conditional", "flow", "prescribed"):         # where a class or a condition chooses, a slope may be 0: that of adam's root has none there
+            base = [b for b in base if not b.startswith(("adam", "rmsprop"))]
         b = r.choice(base)
         return r.choice([b] * 5 + [f"decayed({b})", f"clipped(0.5, {b})", f"decayed(clipped(0.7, {b}))"])
 

@@ -224,13 +224,15 @@ static void restart(Ctx *c, Rule *r, AstList stmts)
     IrBlock *block = L->graph->b.block;
     L->g->ahead = NULL;
     L->graph->b.block = &L->graph->ir->body;
-    L->graph->env = (Env){arena_copy(L->a, r->block->entry.v, sizeof(IrVal *) * (size_t)(r->block->entry.n + 1)), r->block->entry.n};
+    Arena *scratch = arena_new();                           /* what is read there is not known here */
+    L->graph->env = (Env){arena_copy(scratch, r->block->entry.v, sizeof(IrVal *) * (size_t)(r->block->entry.n + 1)), r->block->entry.n};
     Part *p = part_begin(L, strf(L, "restart_%s", r->player->name), IR_FN_STATE, now->at);
     p->inside = false;
     restart_states(c, r, stmts, p);
     if (r->inst->steps_slot >= 0) array_push(L->a, &p->commits, ((IrCommit){r->inst->steps_slot, ir_const(fn_builder(c), IR_I64, 0)}));
     part_back(L, now);
     L->graph->env = env;
+    arena_free(scratch);
     L->graph->b.block = block;
     L->g->ahead = ahead;
     r->block->stand_before(c, r->block, p, now->at);

@@ -92,16 +92,19 @@ static void open_block(Ctx *c, Block *b, Nodes *to)
     pending_begin_block(L);
     b->before = to;
     b->stand_before = stand_before;
-    b->entry = (Env){arena_array(L->a, IrVal *, L->graph->env.n + 1), L->graph->env.n};
+    b->memory = arena_new();
+    b->entry = (Env){arena_array(b->memory, IrVal *, L->graph->env.n + 1), L->graph->env.n};
     if (b->entry.n) memcpy(b->entry.v, L->graph->env.v, sizeof *b->entry.v * (size_t)b->entry.n);
     c->block = c->around = b;
 }
 
-/* The block that the statement is in; a statement of the top level that updates is one of its own. */
+static void leave_block(const Block *b) { arena_free(b->memory); }
+
+/* The block that the statement is in; a statement of the top level that updates is one of its own, *b. */
 static void enter_block(Ctx *c, const Ast *s, Block *b, Nodes *to)
 {
-    if (c->block) return;
     *b = (Block){0};
+    if (c->block) return;
     block_find_players(c, s, b);
     if (b->players.n) open_block(c, b, to);
 }
@@ -153,6 +156,7 @@ static void sched_update(Ctx *c, const Ast *s, Nodes *to)
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
     sched_line(c, p, "update", s->kind == AST_UPDATE ? sched_text(L, s->update.value->span) : s->kind == AST_EXTRAGRADIENT ? "extragradient" : "simultaneous", s->span);
+    leave_block(&own);
 }
 
 /* ---- alternate */
@@ -195,6 +199,7 @@ static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
     loop_body(&inner, s, s->alternate.body, before, true, n);
     L->inside--;
     array_push(L->a, &to->list, n);
+    leave_block(&b);
 }
 
 /* ---- repeat, every, if, for */
@@ -232,6 +237,7 @@ static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
     }
     loop_body(&inner, s, s->repeat.body, before, to->rounds, n);
     array_push(L->a, &to->list, n);
+    leave_block(&own);
 }
 
 /* One side of a control statement. */
@@ -309,6 +315,7 @@ static void sched_if(Ctx *c, const Ast *s, Nodes *to)
     n->kid = arena_copy(c->L->a, arm, sizeof arm);
     n->n_kids = otherwise ? 2 : 1;
     array_push(c->L->a, &to->list, n);
+    leave_block(&own);
 }
 
 static const char *next_index(Ctx *c, const Value *item)

@@ -35,7 +35,8 @@ struct Block {
     int    number;
     void (*stand_before)(Ctx *c, const Block *b, Part *p, Span at);     /* gives a part its place before the block; set by the game */
     struct Nodes *before;
-    Env    entry;                                           /* the environment there */
+    Env    entry;                                           /* the environment there, */
+    Arena *memory;                                          /* in which it lies until the block ends */
 };
 
 bool block_trains(const Block *b, const Player *p);                             /* b may be NULL */
