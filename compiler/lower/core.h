@@ -149,6 +149,10 @@ typedef struct Guard { const IrVal *cond; bool holds; const struct Guard *up; } 
 /* What body is evaluated for whom, for messages. */
 typedef struct Applied { Span at; const struct Applied *up; } Applied;
 
+/* Expressions whose values are asked for, besides that of the whole they are part of. */
+typedef struct Shown { const char *name; const Ast *node; Value *value; } Shown;
+typedef struct Shows { Shown *v; int n; } Shows;
+
 struct Ctx {
     Lower      *L;
     Scope      *scope;
@@ -174,6 +178,7 @@ struct Ctx {
     const Scope *assigned;                                  /* members of which one is being evaluated: u := e among them has been done for it; NULL: of none */
     const Guard *guards;                                    /* the arms around this place, from within; NULL: none */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
+    Shows      *watch;                                      /* of an expectation; or NULL */
 };
 
 /* ---- graphs being built (graph.h has the rest) ------------------------------------------------------------------- */
@@ -204,6 +209,9 @@ typedef struct AheadMove { const Player *owner; Span at; } AheadMove;
  * rounds there (times, count: as of a Pending). body: where it waits. */
 typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; int64_t times; IrVal *count; const IrBlock *body; } LoopAssign;
 
+/* A condition that must hold while the program runs (watch.c): bad is where it does not. inside: of the body of a loop that is being built. */
+typedef struct Watched { const IrVal *cond; IrVal *bad; const char *what; IrSpan at; bool inside; } Watched;
+
 struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;
     IrBuilder  b;
@@ -221,11 +229,12 @@ struct Fn {                                                 /* a graph: the sche
     Unroll     unroll;                                      /* body: NULL, or until that loop knows everything is V_ERROR, and nothing is said */
     ARRAY(LoopAssign) loop_assigns;                         /* of the body that is being built, and of those around it before */
     ARRAY(AheadMove) ahead_moves;                           /* the same */
+    ARRAY(Watched) watched;
 };
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */
 
-typedef struct Child { uint64_t site; const char *layer; Instance *inst; } Child;
+typedef struct Child { uint64_t site; const char *layer; Instance *inst; struct Child *next; } Child;      /* next: in its bucket */
 
 struct Instance {                                           /* what can have members of its own: a player, a layer, a comparison, a distribution, the program */
     const char *path;                                       /* "D.Dense_1"; the program's is "" */
@@ -235,8 +244,9 @@ struct Instance {                                           /* what can have mem
     bool        bijector;                                   /* of one: its members share what is in it, so what they own has a name among them */
     IrType     *maps;                                       /* of a bijector that has been applied: the type of what it maps; else NULL */
     bool        tried;                                      /* made for a body that is only checked: its members have no slots */
-    ARRAY(Child) children;
-    ARRAY(struct { const char *layer; int n; }) counts;
+    Child     **bucket;                                     /* its children, by site */
+    int         n_children, n_buckets;                      /* of buckets there is a power of two, or 0 */
+    NameTable   counts;                                     /* how many children each layer has made */
     ARRAY(struct { uint64_t key; const char *path; }) members;      /* parameters and states, by the place that declares them */
 };
 
@@ -390,6 +400,7 @@ struct Lower {
     unsigned      axes_round;
     bool          too_deep, too_large;
     int           n_applications;
+    int           n_watched;                                /* conditions that are left for whoever runs the program */
     int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */
 };
 

@@ -4,6 +4,7 @@
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/eval/pending.h"
 #include "compiler/lower/eval/rounds.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
@@ -54,14 +55,15 @@ Value *eval_tabulate(Ctx *c, Value *f, int64_t n, const void *site, Span at)
 
 /* ---- fold, scan */
 
-enum { MAX_CARRIED = 64, MAX_ASSIGNS = 64 };                /* tensors that a loop carries, states that its body assigns */
+enum { MAX_CARRIED = 64, MAX_ASSIGNS = 64, MAX_WATCHED = 64 };                /* tensors that a loop carries, states that its body assigns */
 
 typedef struct Loop {
     Value   *shape;                                         /* a value of the carried form, for its fields */
     IrVal   *init[MAX_CARRIED + 1];
     int      n_state, n_carried, until;                     /* carried: the state's tensors, then the flags of `until` */
     int      apart;                                         /* the flag of each sample, where `until` is the one of all together; -1: there is one flag */
-    int      assigns, moves;                                /* of Fn.loop_assigns and Fn.ahead_moves, those from there on are made in the body */
+    int      assigns, moves, watched;                       /* of Fn.loop_assigns, Fn.ahead_moves and Fn.watched, those from there on are made in the body */
+    int      watched_at;                                    /* the body's outputs from there on are of what is watched */
     int64_t  n;
     Value   *f, *stop_when;
     bool     scan, slopes;                                  /* slopes: derivatives in the body go on in the rounds before, and are carried along (rounds.c) */
@@ -359,12 +361,14 @@ static bool yield_round(Ctx *c, Loop *l, IrVal **next)
     f->b.block = l->body;
     bool ok = settle_yield(c, l, next) && rounds_end(c, l->body, next);
     l->n_slopes = count_slopes(c, l);
-    IrVal **yield = arena_array(c->L->a, IrVal *, 2 * MAX_CARRIED + 2 * MAX_ASSIGNS + l->n_slopes);
+    IrVal **yield = arena_array(c->L->a, IrVal *, 2 * MAX_CARRIED + 2 * MAX_ASSIGNS + MAX_WATCHED + l->n_slopes);
     for (int i = 0; i < n_apart(l); i++) yield[i] = yield[all_carried(l) + i] = next[i];
     for (int i = 0; i < l->n_slopes; i++) yield[l->n_carried + i] = own_slope(c, l, i)->next;
     if (ok) keep_ended(c, l, next, yield);
     int n = l->scan ? all_carried(l) + l->n_state : all_carried(l);
     ok = ok && pending_round(c, l->body, l->moves, l->assigns) && yield_assigns(c, l, yield, &n);
+    l->watched_at = n;
+    if (ok) n += watch_yield(c, l->watched, l->apart >= 0 ? l->body->param[l->apart] : NULL, yield + n, MAX_WATCHED);
     f->b.block = before;
     if (ok) ir_block_yield(c->L->m, l->body, yield, n);
     return ok;
@@ -424,6 +428,7 @@ static Value *finish(Ctx *c, Loop *l)
     drop_slopes(L->fn, l->body);
     int i = 0, assigned = pending_count(L);
     assigns_wait(c, l, n);
+    watch_rounds(c, l->watched, n, l->watched_at);
     return pending_result_of_loop(c, assigned, owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result));
 }
 
@@ -439,7 +444,7 @@ static Value *looped(Ctx *c, Loop *l)
     Lower *L = c->L;
     Fn *fn = L->fn;
     Span at = l->at;
-    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
+    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n, watched = fn->watched.n;
     for (int attempt = 0; attempt < 5; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
         IrVal *next[MAX_CARRIED + 1];
         bool changed = false;
@@ -449,6 +454,7 @@ static Value *looped(Ctx *c, Loop *l)
         drop_slopes(fn, l->body);
         fn->loop_assigns.n = l->assigns = assigns;
         fn->ahead_moves.n = l->moves = moves;
+        fn->watched.n = l->watched = watched;
         if (!build_body(c, l)) return val_error(L);
         IrBlock *before = fn->b.block;
         fn->b.block = l->body;
@@ -499,8 +505,11 @@ static bool all_rounds(Ctx *c, Loop *l, IrVal **now, IrVal **out, bool *changed)
     for (int64_t t = 0; t < l->n; t++) {
         IrVal *next[MAX_CARRIED + 1];
         int pendings = pending_count(L), assigns = L->fn->loop_assigns.n;
+        Ctx round = *c;
+        Guard going = {l->until >= 0 ? now[l->until] : NULL, false, c->guards};
+        if (l->until >= 0) round.guards = &going;
         now[l->n_carried] = ir_const_int(fn_builder(c), IR_I32, t);
-        l->result = round_result(c, l, now);
+        l->result = round_result(&round, l, now);
         if (val_bad(l->result) || !round_next(c, l, next) || L->fn->unroll.body || !widen(c, l, next, changed) || *changed || !settle_yield(c, l, next)) return false;
         assign_while_going(c, l, now, pendings, assigns);
         keep_unrolled(c, l, now, next, out + t * l->n_state);
@@ -528,7 +537,7 @@ static Value *unrolled(Ctx *c, Loop *l)
     IrVal *now[MAX_CARRIED + 2], **out = arena_array(L->a, IrVal *, l->n_state * l->n + 1);
     bool changed = true;
     begin_unrolled(l);
-    int assigns = L->fn->loop_assigns.n, moves = L->fn->ahead_moves.n;
+    int assigns = L->fn->loop_assigns.n, moves = L->fn->ahead_moves.n, watched = L->fn->watched.n;
     PendingMark before = pending_mark(L);
     for (int attempt = 0; attempt < 5 && changed; attempt++) {
         changed = false;
@@ -536,6 +545,7 @@ static Value *unrolled(Ctx *c, Loop *l)
         pending_back(L, &before);
         L->fn->loop_assigns.n = assigns;
         L->fn->ahead_moves.n = moves;
+        L->fn->watched.n = watched;
         memcpy(now, l->init, sizeof *now * (size_t)l->n_carried);
         if (!all_rounds(c, l, now, out, &changed) && !changed) return val_error(L);
     }
@@ -576,7 +586,7 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
     if (until && !(l.init[l.n_carried++] = ended(c, &l, l.shape))) return val_error(L);
     if (until) l.until = l.n_state;
     Fn *fn = L->fn;
-    int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
+    int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n, watched = fn->watched.n;
     int asks = fn->carried_asks.n, errors = diags_count(L->diags, DIAG_ERROR);
     Value *v = NULL;
     Unroll u = {0};
@@ -586,9 +596,9 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
         l.slopes = u.body && !unroll;
         v = unroll ? unrolled(c, &l) : looped(c, &l);
         fn->carried.n = carried;
-        if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves;
+        if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves, fn->watched.n = watched;
         more = !unroll && goes_on(c, &l, &u) && diags_count(L->diags, DIAG_ERROR) == errors;
-        if (more) fn->carried_asks.n = asks;
+        if (more) fn->carried_asks.n = asks, fn->watched.n = watched;
     }
     return v;
 }
