@@ -194,8 +194,9 @@ typedef struct Carried { IrVal *param; IrVal *init; Span at; int64_t n; IrBlock 
 /* The derivative of a carried value by another one, which lies outside of the body, carried along with it; axis: of the numbers of `by`, -1 for one. next: from the end of the body on. */
 typedef struct CarriedSlope { IrVal *of, *by; int axis; IrVal *param, *init, *next; const char *what; Span at; } CarriedSlope;
 
-/* A derivative in a body that goes on in the rounds before: the loop whose body this is has to be unrolled for it. */
-typedef struct Unroll { const IrBlock *body; Carried k; const char *what; Span at; } Unroll;
+/* A derivative in a body that goes on in the rounds before, or an update of after that takes up what was assigned outside of it: the loop whose body this is
+ * has to be lowered again for it. rounds: round by round. */
+typedef struct Unroll { const IrBlock *body; Carried k; const char *what; Span at; bool rounds; } Unroll;
 
 /* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells.
  * by: what it is by has the value of a time that is looked ahead at, in this round alone; NULL: it has that of outside. */
@@ -205,8 +206,8 @@ typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const struct By *b
 typedef struct AheadMove { const Player *owner; Span at; } AheadMove;
 
 /* An assignment in a body that a scan runs: it waits behind the loop, with those of its other rounds. Of a loop in that body it is the sum over the
- * rounds there (times, count: as of a Pending). */
-typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; int64_t times; IrVal *count; } LoopAssign;
+ * rounds there (times, count: as of a Pending). body: where it waits. */
+typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; int64_t times; IrVal *count; const IrBlock *body; } LoopAssign;
 
 /* A condition that must hold while the program runs (watch.c): bad is where it does not. inside: of the body of a loop that is being built. */
 typedef struct Watched { const IrVal *cond; IrVal *bad; const char *what; IrSpan at; bool inside; } Watched;
@@ -412,5 +413,5 @@ const char *strf(Lower *L, const char *fmt, ...) __attribute__((format(printf, 2
 /* Limits: a tensor has so many dimensions, a value varies over so many sample axes. */
 Value *too_many_dims(Ctx *c, Span at);
 Value *too_many_axes(Ctx *c, Span at);
-/* "not supported yet: ..." */
-Value *unsupported(Ctx *c, Span at, const char *what);
+/* "a loop that carries so many values: at most 63" */
+Value *too_many(Ctx *c, Span at, const char *what, int64_t most);

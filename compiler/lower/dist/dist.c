@@ -140,7 +140,8 @@ bool dist_finite(Lower *L, const Dist *d, int64_t *n) { return d->kind->finite &
 Value *dist_all(Ctx *c, Dist *d, int axis, Span at)
 {
     if (d->kind->in_table || d->named) fn_draws_from(c->L, d->name);
-    return d->kind->all ? d->kind->all(c, d, axis, at) : unsupported(c, at, "every element of this distribution");
+    if (!d->kind->all) BUG("dist: the elements of %s, which is not finite", d->name);
+    return d->kind->all(c, d, axis, at);
 }
 
 /* ---- densities */

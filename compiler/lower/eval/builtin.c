@@ -331,7 +331,7 @@ static Value *builtin_norm(Ctx *c, const Call *k)
         Value **norms = arena_array(c->L->a, Value *, MOST);
         int n = 0;
         collect_norms(c, v, norms, &n, MOST, k->at);
-        if (n == MOST) return unsupported(c, k->at, "the norm of so many tensors");
+        if (n == MOST) return too_many(c, k->at, "the norm of so many tensors", MOST);
         return norm_leaf(c, arith_stack(c, norms, n, k->at), k->at);
     }
     if (!k->v[1]) return norm_leaf(c, v, k->at);

@@ -363,7 +363,7 @@ static Value *apply_define(Ctx *c, Closure *k, Args *args, const void *site, Spa
     case AST_DEFINE_NET:
         diag_error(c->L->diags, at, E120, "%s is a net to be given a name first: net D = %s(...)", k->name, k->name);
         return val_error(c->L);
-    default: return unsupported(c, at, strf(c->L, "%s %s", AstDefine_name(d->define.word), k->name));
+    default: return diag_error(c->L->diags, at, E201, "%s is %s, which cannot be applied", k->name, AstDefine_name(d->define.word)), val_error(c->L);
     }
 }
 

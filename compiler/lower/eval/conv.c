@@ -102,7 +102,7 @@ static bool windows(Ctx *c, const Call *k, Conv *v)
     for (int i = 0; i < v->n; i++) {
         v->window[i] = (IrWindow){(uint8_t)i, (uint8_t)i, stride[i], spread[i], dilation[i], lo[i], hi[i]};
         int64_t x = v->x->type.dim[i], kernel = v->w->type.dim[i];
-        if (x > INT32_MAX || kernel > INT32_MAX) return unsupported(c, k->at, "an image of more than 2147483647 rows"), false;
+        if (x > INT32_MAX || kernel > INT32_MAX) return too_many(c, k->at, "an image of so many rows", INT32_MAX), false;
         if (!fits(c, k, &v->window[i], x, kernel)) return false;
     }
     return true;

@@ -68,7 +68,7 @@ static bool add_tensor(Ctx *c, IrVal *t, Span at, Wrt *w)
         diag_error(c->L->diags, at, E304, "a derivative is taken by a real, and this is %s", type_text(c->L, &t->type));
         return false;
     }
-    if (w->n == MAX_WRT) return unsupported(c, at, "a derivative by so many tensors"), false;
+    if (w->n == MAX_WRT) return too_many(c, at, "a derivative by so many tensors", MAX_WRT), false;
     w->v[w->n++] = t;
     return true;
 }

@@ -232,7 +232,7 @@ static Value *eval_record(Ctx *c, const Ast *e)
 static Value *eval_range(Ctx *c, const Ast *e)
 {
     int64_t from = 0, to = 0;
-    if (!e->range.from || !e->range.to) return unsupported(c, e->span, "a range without both ends, outside an index");
+    if (!e->range.from || !e->range.to) return diag_error(c->L->diags, e->span, E201, "a range has both ends, but for one in an index"), val_error(c->L);
     if (!as_int(c, eval(c, e->range.from), e->range.from->span, "the start of a range", &from)) return val_error(c->L);
     if (!as_int(c, eval(c, e->range.to), e->range.to->span, "the end of a range", &to)) return val_error(c->L);
     return val_range(c->L, from, to);
@@ -375,7 +375,7 @@ static Value *eval_for(Ctx *c, const Ast *e)
     int64_t n;
     int n_carried = e->for_.carries.n;
     Value *carried[MAX_ARGS];
-    if (n_carried > MAX_ARGS) return unsupported(c, e->span, "a loop that carries so many values");
+    if (n_carried > MAX_ARGS) return too_many(c, e->span, "a loop that carries so many values", MAX_ARGS);
     for (int i = 0; i < n_carried; i++) carried[i] = eval(c, e->for_.carries.v[i]->carry.value);
     if (!for_items(c, e->for_.source, &items, &n)) return c->L->guess ? check_round(c, e, carried) : val_error(c->L);
     Value **out = arena_array(c->L->a, Value *, n + 1);

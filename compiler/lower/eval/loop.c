@@ -81,7 +81,7 @@ static bool flatten(Ctx *c, Value *v, Span at, IrVal **out, int *n)
             if (!flatten(c, v->record.v[i], at, out, n)) return false;
         return true;
     }
-    if (*n == MAX_CARRIED - 1) return unsupported(c, at, "a loop that carries so many values"), false;
+    if (*n == MAX_CARRIED - 1) return too_many(c, at, "a loop that carries so many tensors", MAX_CARRIED - 1), false;
     IrVal *t = as_tensor(c, v, at);
     return t ? out[(*n)++] = t, true : false;
 }
@@ -347,7 +347,7 @@ static bool yield_assigns(Ctx *c, const Loop *l, IrVal **yield, int *n)
     IrBuilder *b = &f->b;
     for (int i = l->assigns; i < f->loop_assigns.n; i++) {
         const LoopAssign *a = &f->loop_assigns.v[i];
-        if (i - l->assigns == MAX_ASSIGNS) return unsupported(c, a->assign->span, "so many states that change inside a loop that runs"), false;
+        if (i - l->assigns == MAX_ASSIGNS) return too_many(c, a->assign->span, "so many states that change inside a loop that runs", MAX_ASSIGNS), false;
         yield[(*n)++] = pending_sum_of(b, a->v, a->picked);
         if (counts(l, a)) yield[(*n)++] = pending_count_of(b, a->v, a->picked, a->times, a->count);
     }
@@ -366,7 +366,7 @@ static bool yield_round(Ctx *c, Loop *l, IrVal **next)
     for (int i = 0; i < l->n_slopes; i++) yield[l->n_carried + i] = own_slope(c, l, i)->next;
     if (ok) keep_ended(c, l, next, yield);
     int n = l->scan ? all_carried(l) + l->n_state : all_carried(l);
-    ok = ok && pending_round(c, l->moves, l->assigns) && yield_assigns(c, l, yield, &n);
+    ok = ok && pending_round(c, l->body, l->moves, l->assigns) && yield_assigns(c, l, yield, &n);
     l->watched_at = n;
     if (ok) n += watch_yield(c, l->watched, l->apart >= 0 ? l->body->param[l->apart] : NULL, yield + n, MAX_WATCHED);
     f->b.block = before;
@@ -432,6 +432,12 @@ static Value *finish(Ctx *c, Loop *l)
     return pending_result_of_loop(c, assigned, owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result));
 }
 
+static Value *keeps_changing(Ctx *c, Span at)
+{
+    diag_error(c->L->diags, at, E200, "the value of this loop keeps changing its type from round to round");
+    return val_error(c->L);
+}
+
 /* The loop, once its body and what it carries have the types of each other. */
 static Value *looped(Ctx *c, Loop *l)
 {
@@ -459,7 +465,7 @@ static Value *looped(Ctx *c, Loop *l)
         if (changed) continue;
         return yield_round(c, l, next) && paths_round(c, l->body, next) ? finish(c, l) : val_error(L);
     }
-    return unsupported(c, at, "a loop whose value keeps changing its type");
+    return keeps_changing(c, at);
 }
 
 /* ---- where a derivative in the body goes on in the rounds before
@@ -499,8 +505,11 @@ static bool all_rounds(Ctx *c, Loop *l, IrVal **now, IrVal **out, bool *changed)
     for (int64_t t = 0; t < l->n; t++) {
         IrVal *next[MAX_CARRIED + 1];
         int pendings = pending_count(L), assigns = L->fn->loop_assigns.n;
+        Ctx round = *c;
+        Guard going = {l->until >= 0 ? now[l->until] : NULL, false, c->guards};
+        if (l->until >= 0) round.guards = &going;
         now[l->n_carried] = ir_const_int(fn_builder(c), IR_I32, t);
-        l->result = round_result(c, l, now);
+        l->result = round_result(&round, l, now);
         if (val_bad(l->result) || !round_next(c, l, next) || L->fn->unroll.body || !widen(c, l, next, changed) || *changed || !settle_yield(c, l, next)) return false;
         assign_while_going(c, l, now, pendings, assigns);
         keep_unrolled(c, l, now, next, out + t * l->n_state);
@@ -528,7 +537,7 @@ static Value *unrolled(Ctx *c, Loop *l)
     IrVal *now[MAX_CARRIED + 2], **out = arena_array(L->a, IrVal *, l->n_state * l->n + 1);
     bool changed = true;
     begin_unrolled(l);
-    int assigns = L->fn->loop_assigns.n, moves = L->fn->ahead_moves.n;
+    int assigns = L->fn->loop_assigns.n, moves = L->fn->ahead_moves.n, watched = L->fn->watched.n;
     PendingMark before = pending_mark(L);
     for (int attempt = 0; attempt < 5 && changed; attempt++) {
         changed = false;
@@ -536,10 +545,11 @@ static Value *unrolled(Ctx *c, Loop *l)
         pending_back(L, &before);
         L->fn->loop_assigns.n = assigns;
         L->fn->ahead_moves.n = moves;
+        L->fn->watched.n = watched;
         memcpy(now, l->init, sizeof *now * (size_t)l->n_carried);
         if (!all_rounds(c, l, now, out, &changed) && !changed) return val_error(L);
     }
-    if (changed) return unsupported(c, l->at, "a loop whose value keeps changing its type");
+    if (changed) return keeps_changing(c, l->at);
     if (l->scan && !stack_rounds(c, l, out, now)) return val_error(L);
     return owned_by_both(L, unflatten(c, l->shape, now, &k), l->shape, l->result);
 }
@@ -581,7 +591,7 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
     Value *v = NULL;
     Unroll u = {0};
     for (bool more = true; more;) {
-        bool unroll = u.body && (l.slopes || l.n <= FEW_ROUNDS);
+        bool unroll = u.body && (l.slopes || u.rounds || l.n <= FEW_ROUNDS);
         if (unroll && l.n > MOST_UNROLLED) return cannot_go_on(c, &u);
         l.slopes = u.body && !unroll;
         v = unroll ? unrolled(c, &l) : looped(c, &l);

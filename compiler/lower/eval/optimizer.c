@@ -146,7 +146,7 @@ static Value *state_slots(Ctx *c, Rule *r, Value *first, const char *path, Span 
     }
     IrVal *t = first->kind == V_INT || first->kind == V_REAL ? as_real(c, first, at) : as_tensor(c, first, at);
     if (!t) return val_error(L);
-    if (t->type.axes.n) return unsupported(c, at, "an optimiser's state that varies over samples");
+    if (t->type.axes.n) return diag_error(c->L->diags, at, E201, "a state of an optimiser is one for all samples, and this varies over them"), val_error(L);
     r->inst->constant = r->inst->constant && is_constant(t);
     int slot = ir_find_slot(L->m, path);
     if (slot < 0) {
@@ -360,7 +360,7 @@ static Value *run_rule(Ctx *c, Closure *k, Rule *r, Value *w, Span at)
     int n = 0;
     for (int i = 0; i < stmts.n; i++) {
         if (stmts.v[i]->kind != AST_STATE) continue;
-        if (n == MAX_ARGS) return unsupported(c, stmts.v[i]->span, "so many states");
+        if (n == MAX_ARGS) return too_many(c, stmts.v[i]->span, "so many states of an optimiser", MAX_ARGS);
         if (is_declared_twice(&inner, stmts, i)) return val_error(L);
         bind_state(&inner, r, stmts.v[i]);
         slots[n++] = scope_of_place(&inner, r->scope, stmts.v[i]);

@@ -223,7 +223,7 @@ static bool follow(Ctx *c, const Carried *k, const char *what, Span at)
 {
     Fn *f = c->L->fn;
     if (!k->n) return true;                                 /* the body is never run */
-    if (!f->unroll.body) f->unroll = (Unroll){k->param->param_of, *k, what, at};
+    if (!f->unroll.body) f->unroll = (Unroll){k->param->param_of, *k, what, at, false};
     return false;
 }
 

@@ -5,6 +5,7 @@
  * once, after the step, as the mean over applications; updates of others drop it. A state that no player owns is committed by any update. */
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/eval/rounds.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -125,6 +126,7 @@ static void assign_in_loop(Ctx *c, LoopAssign a)
         k->picked = a.picked && k->picked ? ir_or(&f->b, a.picked, k->picked) : NULL;
         return;
     }
+    a.body = f->b.block;
     array_push(c->L->a, &f->loop_assigns, a);
 }
 
@@ -138,12 +140,12 @@ void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign)
     pending_idle(c, slot, assign);
     if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
     if (waits_in_loop(L)) {
-        assign_in_loop(c, (LoopAssign){slot, v, picked, assign, c->application, 0, NULL});
+        assign_in_loop(c, (LoopAssign){slot, v, picked, assign, c->application, 0, NULL, NULL});
         return;
     }
     Pending *p = assigned_before(c, slot);
     if (p) assign_again(c, p, v, picked, assign);
-    else pending_new(c, (LoopAssign){slot, v, picked, assign, c->application, 0, NULL});
+    else pending_new(c, (LoopAssign){slot, v, picked, assign, c->application, 0, NULL, NULL});
 }
 
 void pending_add_rounds(Ctx *c, LoopAssign sum)
@@ -152,6 +154,7 @@ void pending_add_rounds(Ctx *c, LoopAssign sum)
     sum.picked = NULL;
     sum.application = ++c->L->n_applications;
     if (waits_in_loop(c->L)) {
+        sum.body = f->b.block;
         array_push(c->L->a, &f->loop_assigns, sum);
         return;
     }
@@ -457,51 +460,62 @@ bool pending_side(Ctx *c, const Changes *side, int slot, IrVal *taken, int outsi
 /* ---- updates of `after` in the body of a loop
  *
  * They take up what they depend on, as others do. Of what comes with a carried value, from before the loop or from an earlier round, the graph does
- * not say which round depends on it, so that is refused. */
+ * not say which round depends on it: so that loop is unrolled. */
 
-static void in_a_loop(Ctx *c, int slot, const Ast *assign, Span at)
+/* The last of what a loop carries: that one, or the innermost of which something is reached. */
+static const Carried *carried_by(const Fn *f, const IrBlock *body, const bool *reached)
 {
-    Diag *d = diag_error(c->L->diags, at, E600, "not supported yet: in a loop that runs, an update of after that may take up what was assigned to %s outside of it",
+    for (int i = f->carried.n; i-- > 0;) {
+        const IrVal *v = f->carried.v[i].param;
+        if (body ? v->param_of == body : reached[v->id]) return &f->carried.v[i];
+    }
+    return NULL;
+}
+
+static bool unrolled_for(Ctx *c, const Carried *k, int slot, const Ast *assign, Span at)
+{
+    Fn *f = c->L->fn;
+    if (k->n <= MOST_UNROLLED) {
+        if (!f->unroll.body) f->unroll = (Unroll){k->param->param_of, *k, c->L->m->slots.v[slot].path, at, true};
+        return false;
+    }
+    Diag *d = diag_error(c->L->diags, at, E409, "in a loop of more than %d rounds, an update of after may take up what was assigned to %s outside of it", MOST_UNROLLED,
                          c->L->m->slots.v[slot].path);
     diag_note(d, assign->span, "assigned here");
     diag_hint(d, "for i in 0..n, s = .. { .. } is the same loop, unrolled, in which it is taken up");
+    return false;
 }
 
-static bool through_carried(const Lower *L, const bool *reached)
-{
-    bool any = false;
-    for (int i = 0; i < L->fn->carried.n; i++) any = any || reached[L->fn->carried.v[i].param->id];
-    return any;
-}
-
-/* False, reported, where what an update of these players depends on may have been assigned before the loop, or in this round. What earlier rounds
- * have assigned the end of the body tells. */
+/* False where what an update of these players depends on may have been assigned before the loop, or in this round: its loop is to be unrolled, or that
+ * is reported. What earlier rounds have assigned the end of the body tells. */
 static bool loop_fine(Ctx *c, const bool *reached, Player *const *players, int n, Span at)
 {
     Lower *L = c->L;
     Fn *f = L->fn;
     if (!f->carried.n) return true;
     for (int i = 0; i < f->loop_assigns.n; i++) {
-        const Pending one = {.slot = f->loop_assigns.v[i].slot, .owner = slot_owner(L, f->loop_assigns.v[i].slot)};
-        if (is_moved(&one, players, n)) return in_a_loop(c, one.slot, f->loop_assigns.v[i].assign, at), false;
+        const LoopAssign *a = &f->loop_assigns.v[i];
+        const Pending one = {.slot = a->slot, .owner = slot_owner(L, a->slot)};
+        if (is_moved(&one, players, n)) return unrolled_for(c, carried_by(f, a->body, NULL), a->slot, a->assign, at);
     }
-    if (!through_carried(L, reached)) return true;
+    const Carried *through = carried_by(f, NULL, reached);
+    if (!through) return true;
     for (int i = 0; i < L->pendings.n && i < L->g->updates_from; i++) {
         const Pending *p = L->pendings.v[i];
-        if (is_moved(p, players, n) && !depends(p, reached) && is_done(L, p) != DONE_YES) return in_a_loop(c, p->slot, p->assign, at), false;
+        if (is_moved(p, players, n) && !depends(p, reached) && is_done(L, p) != DONE_YES) return unrolled_for(c, through, p->slot, p->assign, at);
     }
     for (int i = 0; i < n; i++) array_push(L->a, &f->ahead_moves, ((AheadMove){players[i], at}));
     return true;
 }
 
-bool pending_round(Ctx *c, int moves, int assigns)
+bool pending_round(Ctx *c, const IrBlock *body, int moves, int assigns)
 {
     const Fn *f = c->L->fn;
     for (int i = assigns; i < f->loop_assigns.n; i++) {
         const LoopAssign *a = &f->loop_assigns.v[i];
         const Player *owner = slot_owner(c->L, a->slot);
         for (int k = moves; k < f->ahead_moves.n; k++)
-            if (!owner || f->ahead_moves.v[k].owner == owner) return in_a_loop(c, a->slot, a->assign, f->ahead_moves.v[k].at), false;
+            if (!owner || f->ahead_moves.v[k].owner == owner) return unrolled_for(c, carried_by(f, body, NULL), a->slot, a->assign, f->ahead_moves.v[k].at);
     }
     return true;
 }

@@ -42,8 +42,8 @@ IrVal *pending_count_of(IrBuilder *b, const IrVal *v, IrVal *picked, int64_t tim
 void pending_idle(Ctx *c, int slot, const Ast *assign);                         /* made where no update can take it up */
 /* What an update of `players` commits: of those made in its own loss (from `from` on), and of those that `value` depends on. */
 void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const *players, int n_players, Span at, Changes *out);
-/* At the end of a round: of what has been moved ahead, and assigned, in it. False, reported, where a later round may take it up ahead. */
-bool pending_round(Ctx *c, int moves, int assigns);
+/* At the end of a round: of what has been moved ahead, and assigned, in it. False where a later round may take it up ahead: the loop is to be unrolled, or that is reported. */
+bool pending_round(Ctx *c, const IrBlock *body, int moves, int assigns);
 /* Does that side of an if, which is done where `taken` holds, commit an assignment to the slot? Then it joins those in `out`, of which `outside` were there
  * before the if. */
 bool pending_side(Ctx *c, const Changes *side, int slot, IrVal *taken, int outside, Changes *out);

@@ -185,7 +185,6 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
     inner.inst = L->guess ? inst_tried(L, p->inst, !p->params.n) : p->inst;
     inner.site = 0;
     if (!draw_open(&inner, scope, p, open, draw, at)) return val_error(L);
-    if (!d->define.body) return unsupported(c, at, "this model");
     check_evaluated(L, d->define.body);
     Value *v = eval_block(&inner, d->define.body);
     if (p->word == AST_DEFINE_PRESCRIBED) return dist_tail(&inner, v, p, at);

@@ -48,7 +48,7 @@ static bool unrolled_instead(Ctx *c, const IrVal *carried, const Asked *a)
     Fn *f = c->L->fn;
     const Carried *k = fn_carried(f, carried);
     if (k->n > MOST_UNROLLED) return false;
-    if (!f->unroll.body) f->unroll = (Unroll){k->param->param_of, *k, a->what, a->at};
+    if (!f->unroll.body) f->unroll = (Unroll){k->param->param_of, *k, a->what, a->at, false};
     return true;
 }
 

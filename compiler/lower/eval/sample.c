@@ -310,7 +310,7 @@ static bool bind_bound(Expect *x, const Ast *b)
         Value *v = p->kind == AST_NAME ? scope_find(c, p, false) : NULL;
         if (!v) {
             if (p->kind == AST_NAME) scope_unknown(c, p->name.name, p->span);
-            else unsupported(c, p->span, "a pattern here");
+            else diag_error(c->L->diags, p->span, E307, "E[x] e averages over the axis that one name was drawn on, and this is a pattern");
             return false;
         }
         v = as_settled(c, v, p->span);

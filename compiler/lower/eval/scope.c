@@ -365,7 +365,6 @@ bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
         scope_bind(c->L, s, p, v);
         return !val_bad(v);
     }
-    if (p->kind != AST_TUPLE) return unsupported(c, p->span, "this pattern"), false;
     Value **item = pattern_items(c, p, v);
     for (int i = 0; i < p->tuple.items.n; i++) scope_bind_pattern(c, s, p->tuple.items.v[i], item ? item[i] : val_error(c->L));
     return item != NULL;

@@ -9,10 +9,16 @@ bool type_elem_becomes(IrElem from, IrElem to)
     return ir_is_real(to) ? from != IR_BOOL : !ir_is_real(from) && (from == IR_BOOL) == (to == IR_BOOL);
 }
 
+static bool no_record(Ctx *c, const Ast *t)
+{
+    diag_error(c->L->diags, t->span, E201, "a number or tensor stands here, and this type is a %s", t->kind == AST_TUPLE_TYPE ? "tuple" : "record");
+    return false;
+}
+
 bool type_elem(Ctx *c, const Ast *t, IrElem *elem, int64_t *classes)
 {
     *classes = 0;
-    if (t->kind != AST_TYPE) return unsupported(c, t->span, "a record here"), false;
+    if (t->kind != AST_TYPE) return no_record(c, t);
     const char *n = t->type.name;
     if (!strcmp(n, "real")) return *elem = c->L->m->real, true;
     if (!strcmp(n, "int")) return *elem = IR_I32, true;
@@ -28,7 +34,7 @@ bool type_elem(Ctx *c, const Ast *t, IrElem *elem, int64_t *classes)
 bool type_dims(Ctx *c, const Ast *t, IrInts *dims)
 {
     *dims = ir_ints(0, NULL);
-    if (t->kind != AST_TYPE) return unsupported(c, t->span, "a record here"), false;
+    if (t->kind != AST_TYPE) return no_record(c, t);
     if (t->type.dims.n > IR_MAX_RANK)
         return diag_error(c->L->diags, t->span, E205, "a tensor has at most %d dimensions", IR_MAX_RANK), false;
     for (int i = 0; i < t->type.dims.n; i++)

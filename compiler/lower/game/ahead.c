@@ -87,7 +87,7 @@ static bool rounds_of(Ctx *c, const Ast *s)
     Value **item, *carried[MAX_ARGS];
     int64_t n;
     bool carries = s->for_.carries.n > 0, ok = true;
-    if (s->for_.carries.n > MAX_ARGS) return unsupported(c, s->span, "a loop that carries so many values"), false;
+    if (s->for_.carries.n > MAX_ARGS) return too_many(c, s->span, "a loop that carries so many values", MAX_ARGS), false;
     if (!for_items(c, s->for_.source, &item, &n)) return false;
     int64_t outside = rounds_enter(c->L, n);
     Ctx round = *c;

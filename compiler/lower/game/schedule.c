@@ -124,7 +124,7 @@ static void loop_body(Ctx *c, const Ast *whole, const Ast *body, Part *before, b
         bool foreseen = false;
         for (int k = 0; k < entry.v.n; k++) foreseen = foreseen || entry.v.v[k] == changed.v.v[i];
         if (foreseen || changed.v.v[i] >= a.entry.n || !a.entry.v[changed.v.v[i]]) continue;
-        unsupported(c, whole->span, strf(L, "a loop that changes %s in this way", L->m->slots.v[changed.v.v[i]].path));
+        diag_error(L->diags, whole->span, E405, "that this loop changes %s shows only where it is done: an update names its player", L->m->slots.v[changed.v.v[i]].path);
     }
     control_changes(L, &entry, NULL, whole->span);
     control_changes(L, &changed, NULL, whole->span);
@@ -349,7 +349,7 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
     int64_t n;
     bool carries = s->for_.carries.n > 0, ok = true;
     if (s->for_.carries.n > MAX_ARGS) {
-        unsupported(c, s->span, "a loop that carries so many values");
+        too_many(c, s->span, "a loop that carries so many values", MAX_ARGS);
         return;
     }
     if (!for_items(c, s->for_.source, &item, &n)) return;

@@ -29,14 +29,20 @@ typedef struct Together {                                   /* of statements tha
 
 /* ---- who */
 
+/* Who trains in a block is known before its statements are lowered. */
+static bool found_late(Ctx *c, const Player *p, Span at)
+{
+    diag_error(c->L->diags, at, E405, "that this updates %s shows only where it is done: an update names its player", p->name);
+    return false;
+}
+
 static bool update_players(Ctx *c, const Ast *s, Wanted *w)
 {
-    Lower *L = c->L;
     for (int i = 0; i < s->update.players.n && i < MAX_ARGS; i++) {
         const Ast *e = s->update.players.v[i];
         Player *p = as_player(c, eval_raw(c, e), e->span);
         if (!p) return false;
-        if (!block_trains(c->block, p)) return unsupported(c, e->span, strf(L, "an update of %s that can only be found while its block is lowered", p->name)), false;
+        if (!block_trains(c->block, p)) return found_late(c, p, e->span);
         w->p[w->n] = p;
         w->at[w->n++] = e->span;
     }

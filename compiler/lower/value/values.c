@@ -728,9 +728,9 @@ Value *too_many_axes(Ctx *c, Span at)
     return val_error(c->L);
 }
 
-Value *unsupported(Ctx *c, Span at, const char *what)
+Value *too_many(Ctx *c, Span at, const char *what, int64_t most)
 {
-    diag_error(c->L->diags, at, E600, "not supported yet: %s", what);
+    diag_error(c->L->diags, at, E107, "%s: at most %lld", what, (long long)most);
     return val_error(c->L);
 }
 
