@@ -475,9 +475,11 @@ Value *eval_call(Ctx *c, const Ast *e)
     Ctx plain = *c;
     plain.name = NULL;
     Value *f = eval_callee(c, e->call.callee);
-    const Habit *habit = e->call.callee->kind == AST_FIELD && (f->kind == V_TENSOR || f->kind == V_SLOT || val_is_number(f)) ? habit_of(HABIT_MEMBER, e->call.callee->field.name) : NULL;
+    bool number = f->kind == V_TENSOR || f->kind == V_SLOT || val_is_number(f) || (f->kind == V_THUNK && !f->thunk.own);
+    const Habit *habit = e->call.callee->kind == AST_FIELD && number ? habit_of(HABIT_MEMBER, e->call.callee->field.name) : NULL;
     if (habit) {
-        habit_hint(diag_error(c->L->diags, e->span, E108, "%s cannot be applied to arguments", val_text(c->L, f)), habit);
+        const char *what = f->kind == V_THUNK ? e->call.callee->field.name : val_text(c->L, f);
+        habit_hint(diag_error(c->L->diags, e->span, E108, "%s cannot be applied to arguments", what), habit);
         return val_error(c->L);
     }
     bool picks = f->kind == V_FUNCTION && f->fn.kind == F_BUILTIN && builtin_picks(f->fn.builtin) && in_order(e->call.args);
