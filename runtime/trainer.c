@@ -592,6 +592,16 @@ static Flow undo_line(Trainer *t)
     return FAILED;
 }
 
+/* A nan in a report ends nothing, as none of what is trained hangs on it; but it is said, once for each. */
+static void tell_nan(Trainer *t, const GanSchedule *n, TrainerReport *r)
+{
+    bool placed = n->line && n->file < (uint32_t)t->program->n_files;
+    if (!isnan(r->value) || r->was_nan || replaying(t)) return;
+    r->was_nan = true;
+    if (placed) say(t, "%s:%u:%u: warning: the report %s is nan at step %" PRId64, t->program->file[n->file], n->line, n->col, r->name, shown_step(t));
+    else say(t, "warning: the report %s is nan at step %" PRId64, r->name, shown_step(t));
+}
+
 static Flow walk_report(Trainer *t, const GanSchedule *n)
 {
     Flow flow = run_fn(t, n);
@@ -599,7 +609,8 @@ static Flow walk_report(Trainer *t, const GanSchedule *n)
     const GanFunction *f = &t->program->function[n->fn];
     for (int i = 0; i < f->n_outputs; i++) {
         TrainerReport *r = report_of(t, f->output[i].name);
-        if (r) *r = (TrainerReport){.name = r->name, .kind = f->output[i].kind, .made = true, .value = output_number(t, n->fn, i)};
+        if (r) *r = (TrainerReport){.name = r->name, .kind = f->output[i].kind, .made = true, .was_nan = r->was_nan, .value = output_number(t, n->fn, i)};
+        if (r) tell_nan(t, n, r);
         if (replaying(t)) continue;
         if (t->line_open && t->log && log_has(t->log, f->output[i].name)) close_line(t);
         open_line(t);

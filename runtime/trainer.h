@@ -11,6 +11,7 @@ typedef struct TrainerReport {
     const char *name;
     const char *kind;                                       /* of estimate; NULL: nothing is said of it */
     bool        made;                                       /* was it reported yet? */
+    bool        was_nan;                                    /* which was said */
     double      value;                                      /* the latest; NaN before */
 } TrainerReport;
 

@@ -407,6 +407,7 @@ struct Lower {
 /* ---- small things that all use -------------------------------------------------------------------------------------- */
 
 IrSpan span_ir(Lower *L, Span at);
+const char *text_of_source(Lower *L, Span at);                                   /* as it is written */
 Span   span_of_node(Lower *L, const IrNode *n);                                 /* SPAN_NONE when it has none */
 const char *path_join(Lower *L, const char *a, const char *b);
 const char *strf(Lower *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -379,8 +379,10 @@ static bool explain_requirement(Search *s)
     Point p;
     if (s->ask->slot >= 0 || !record(s, NULL, 0) || !requirement_missed(s, &p)) return false;
     for (int i = 0; i < p.v->def->n_args; i++) {            /* what is nan does not hold: why it is */
-        Point x = {p.v->def->arg[i], p.turn, p.v->def->arg[i]->type.rank || p.v->def->arg[i]->type.axes.n ? p.element : 0};
-        if (ir_is_real(x.v->type.elem) && ir_type_equal(&x.v->type, &(IrType){.elem = x.v->type.elem, .rank = p.v->type.rank, .axes = p.v->type.axes}) && record_source(s->r, &x) && record_kind(s->r, x) != REAL_FINITE) return search(s, x);
+        Point         x = {p.v->def->arg[i], p.turn, p.element};
+        const IrType *t = &x.v->type;
+        if (!ir_is_real(t->elem) || !ir_dims_equal(t, &p.v->type) || !ir_axes_equal(t->axes, p.v->type.axes)) continue;
+        if (record_source(s->r, &x) && record_kind(s->r, x) != REAL_FINITE) return search(s, x);
     }
     s->out->kind = ORIGIN_REQUIRED;
     tell_steps(s, p);

@@ -115,17 +115,19 @@ int name_distance(const char *a, const char *b)
     enum { MOST = 32 };
     int n = (int)strlen(a), m = (int)strlen(b);
     if (n > MOST || m > MOST) return MOST;
-    int row[MOST + 1];
+    int row[MOST + 1], above[MOST + 1], above_that[MOST + 1];
     for (int j = 0; j <= m; j++) row[j] = j;
     for (int i = 1; i <= n; i++) {
-        int corner = row[0];
+        memcpy(above_that, above, sizeof above);
+        memcpy(above, row, sizeof row);
         row[0] = i;
         for (int j = 1; j <= m; j++) {
-            int up = row[j], cost = corner + (a[i - 1] != b[j - 1]);
-            if (up + 1 < cost) cost = up + 1;
+            int  cost = above[j - 1] + (a[i - 1] != b[j - 1]);
+            bool turned = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (above[j] + 1 < cost) cost = above[j] + 1;
             if (row[j - 1] + 1 < cost) cost = row[j - 1] + 1;
+            if (turned && above_that[j - 2] + 1 < cost) cost = above_that[j - 2] + 1;
             row[j] = cost;
-            corner = up;
         }
     }
     return row[m];
@@ -494,7 +496,8 @@ void names_hint(Diag *d, StdlibFind *find, const char *const *library, const cha
     const Habit *h = habit_of(HABIT_WORD, name);
     const char *module = names_library_like(find, library, name, is);
     bool prelude = module && !strcmp(module, "prelude"), imported = near && module && !strcmp(near, is);
-    if (near && names_alike(near, name)) diag_hint(d, "did you mean %s?", near);
+    if (near && !strcmp(near, name)) diag_hint(d, "write %s alone", name);
+    else if (near && names_alike(near, name)) diag_hint(d, "did you mean %s?", near);
     else if (module && !prelude && !imported && !strcmp(is, name)) diag_hint(d, "import %s", module);
     else if (module && !prelude && !imported) diag_hint(d, "did you mean %s? import %s", is, module);
     else if (h) habit_hint(d, h);

@@ -169,7 +169,7 @@ Ast *build_pipe(Parser *p, Ast *a, Ast *b)
 Ast *build_fn(Parser *p, Token fn, List *params, Ast *body)
 {
     Ast *n = build_node(p, AST_FN, from_token(p, fn, body));
-    n->fn.params = finished(params);
+    n->fn.params = build_params(p, params);
     n->fn.body = body;
     build_check_params(p, n->fn.params, (AstList){0});
     return build_done(p, n);
@@ -313,6 +313,31 @@ Ast *build_param(Parser *p, Token name, Ast *type, Ast *draw, Ast *value)
     n->param.draw = draw;
     n->param.value = value;
     return build_done(p, n);
+}
+
+/* (n, *, bias = true): a mark, which build_params() takes out. */
+Ast *build_star(Parser *p, Token star)
+{
+    Ast *n = build_node(p, AST_PARAM, token_span(p, star));
+    n->param.name = "*";
+    return build_done(p, n);
+}
+
+AstList build_params(Parser *p, List *params)
+{
+    AstList all = finished(params);
+    const Ast *star = NULL;
+    int n = 0;
+    for (int i = 0; i < all.n; i++) {
+        Ast *a = all.v[i];
+        bool is_star = !strcmp(a->param.name, "*");
+        if (is_star && star) parse_error(p, a->span, E039, "a second * among parameters");
+        else if (is_star && i + 1 == all.n) diag_hint(parse_error(p, a->span, E039, "nothing stands behind this *"), "parameters behind it are given by name alone: (n, *, bias = true)");
+        if (is_star) star = a;
+        else a->param.named = star, all.v[n++] = a;
+    }
+    all.n = n;
+    return all;
 }
 
 Ast *build_carry(Parser *p, Ast *pattern, Ast *value)

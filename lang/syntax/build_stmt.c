@@ -102,8 +102,8 @@ static Ast *define_node(Parser *p, Token t, AstDefine word, Head h, Span span)
     n->define.name = build_declared(p, h.name);
     n->define.name_span = token_span(p, h.name);
     n->define.n_lists = h.n_lists;
-    n->define.params = finished(h.params);
-    n->define.params2 = finished(h.params2);
+    n->define.params = build_params(p, h.params);
+    n->define.params2 = build_params(p, h.params2);
     n->define.result = build_type(p, h.result);
     build_check_params(p, n->define.params, n->define.params2);
     return n;

@@ -146,12 +146,13 @@ result(R) ::= ARROW postfix(A).                          { R = A; }
 /* extern simulator s(theta: real[3]) -> real[20] from "libs.so" */
 stmt(S) ::= EXTERN(T) SIMULATOR head(H) FROM STRING(L).  { S = build_extern(p, T, H, L); }
 
-/* (z: real[64] ~ Normal(0, 1), bias: bool = true, beta1: 0.9): after the colon a type, or else a default */
+/* (z: real[64] ~ Normal(0, 1), bias: bool = true, beta1: 0.9): after the colon a type, or else a default; what stands behind a * is given by name */
 params(L) ::= LPAREN RPAREN.                             { L = list_of(p, NULL); }
 params(L) ::= LPAREN parlist(M) RPAREN.                  { L = M; }
 params(L) ::= LPAREN parlist(M) COMMA RPAREN.            { L = M; }
 parlist(L) ::= param(A).                                 { L = list_of(p, A); }
 parlist(L) ::= parlist(M) COMMA param(A).                { L = list_add(p, M, A); }
+param(A) ::= STAR(T).                                    { A = build_star(p, T); }
 param(A) ::= ID(N) is(Y).                                { A = build_param(p, N, Y, NULL, NULL); }
 param(A) ::= ID(N) is(Y) TILDE expr(D).                  { A = build_param(p, N, Y, D, NULL); }
 param(A) ::= ID(N) is(Y) IS value(E).                    { A = build_param(p, N, Y, NULL, E); }

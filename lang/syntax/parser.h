@@ -94,6 +94,8 @@ Ast *build_arg(Parser *p, Token name, Ast *value);           /* name.kind 0: pos
 Ast *build_binder(Parser *p, Ast *pattern, Ast *dist);
 List *build_sized(Parser *p, List *binders, Ast *size);                     /* of the last, and of those before it that have none */
 Ast *build_param(Parser *p, Token name, Ast *type, Ast *draw, Ast *value);
+Ast *build_star(Parser *p, Token star);
+AstList build_params(Parser *p, List *params);                                        /* without the star; behind it they are `named` */
 Ast *build_carry(Parser *p, Ast *pattern, Ast *value);
 Ast *build_change(Parser *p, Token name, bool adds, Ast *value);
 Ast *build_module(Parser *p, Ast *before, Token name);

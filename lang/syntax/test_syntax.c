@@ -562,7 +562,7 @@ Test(errors, rows)
         {"def E(x) = 3\nlet grad = 4\ndata E = f\nfor E in a { b }", "1:5 E033 nothing can be called E: E[ opens an expectation\n2:5 E033 nothing can be called grad: grad[ opens a gradient\n"
                                       "3:6 E033 nothing can be called E: E[ opens an expectation\n4:5 E033 nothing can be called E: E[ opens an expectation\n"},
         {"update D with adam(1)", "1:10 E020 unexpected 'with'; expected ',', minimize, maximize or along (update D minimize e with adam(1e-4))\n"},
-        {"update D minimize a", "1:20 E020 unexpected end of the text; expected with or an operator (update D minimize e with adam(1e-4))\n"},
+        {"update D minimize a", "1:20 E020 unexpected end of the text; expected with or an operator (update D minimize a with adam(1e-4))\n"},
         {"alternate 10 { }", "1:14 E020 unexpected '{'; expected steps or an operator (alternate 1000 steps, batch 64 { ... })\n"},
         {"net (x: real) { x }", "1:15 E020 unexpected '{'; expected '=', '~', an operator or the end of the line (net D(x: real[2]) -> real { ... })\n"},
         {"let (a, a) = f", "1:9 E040 two values called a\n"},

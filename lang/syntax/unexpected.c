@@ -223,12 +223,25 @@ static const char *hint_of_place(const Parser *p, Token t)
     if (t.kind == TK_DOT && t.end < p->f->n && text[t.end] >= '0' && text[t.end] <= '9') return "a number starts with a digit: 0.5";
     if (p->before.kind == TK_DOT && p->before.begin > 0 && text[p->before.begin - 1] >= '0' && text[p->before.begin - 1] <= '9')
         return "a number does not end in a point: 1.0, or 1";
+    if (t.kind == TK_LPAREN && (p->before.kind == TK_LPAREN || p->before.kind == TK_COMMA) && accepts(p, TK_ID) && accepts(p, TK_STAR) && accepts(p, TK_RPAREN))
+        return "a parameter is one name; let (a, b) = p in the body takes it apart";
     if (t.kind == TK_ASSIGN && text[t.begin] == ':' && accepts(p, TK_IS)) return "a declaration has =; := changes a state";
     return NULL;
 }
 
+/* update D minimize L, and the line ends: what is written, and a rule. */
+static bool lacks_rule(const Parser *p, Diag *d)
+{
+    uint32_t begin = p->layout.stmt_begin, end = p->before.end;
+    enum { LONGEST = 100 };
+    if (!statement_is(p, "update") || !accepts(p, TK_WITH) || end <= begin || end - begin > LONGEST || memchr(p->f->text + begin, '\n', end - begin)) return false;
+    diag_hint(d, "%.*s with adam(1e-4)", (int)(end - begin), p->f->text + begin);
+    return true;
+}
+
 static void give_hint(const Parser *p, Diag *d, Token t)
 {
+    if (lacks_rule(p, d)) return;
     const char  *hint = hint_of_place(p, t);
     const Habit *h = hint ? NULL : habit_of_place(p, t);
     if (h) habit_hint(d, h);

@@ -84,6 +84,16 @@ def test_what_holds_ends_nothing():
             assert r.status == 0 and "nan" not in r.out, (line, r)
 
 
+def test_a_report_that_is_nan_is_said_once():
+    with folder() as d:
+        path = os.path.join(d, "it.gan")
+        with open(path, "w") as f:
+            f.write(program("report a = log(s)\n  report b = -log(max(s, 0))"))
+        for engine in ("jit", "interp"):
+            r = gan("run", path, "--out", os.path.join(d, engine), "--quiet", "--backend", engine)
+            assert r.status == 0 and r.err.count("warning") == 1 and "it.gan:5:3: warning: the report a is nan at step 4" in r.err, r
+
+
 def test_an_expression_and_a_sample_say_it():
     with folder() as d:
         path = os.path.join(d, "it.gan")

@@ -171,10 +171,34 @@ static void arguments_hint(Ctx *c, Diag *d, AstList params, const char *name)
     else diag_hint(d, "its arguments are %s", all);
 }
 
+static int by_position(AstList params)
+{
+    int n = 0;
+    while (n < params.n && !params.v[n]->param.named) n++;
+    return n;
+}
+
+/* One too many by position, where there is one that is given by name: the call as it could be meant. */
+static void needs_name(Ctx *c, AstList params, const Args *args, int i, const char *what)
+{
+    int  n = by_position(params);
+    Text names = text_in(c->L->a), call = text_in(c->L->a);
+    for (int k = n; k < params.n; k++) text_printf(&names, "%s%s", k > n ? ", " : "", params.v[k]->param.name);
+    for (int k = 0; k < n; k++) text_printf(&call, "%s%s", k ? ", " : "", params.v[k]->param.name);
+    text_printf(&call, "%s%s: ..", n ? ", " : "", params.v[n]->param.name);
+    Diag *d = n ? diag_error(c->L->diags, args->at[i], E109, "%s takes %d argument%s by position, %s, and this is one too many", what, n, n == 1 ? "" : "s",
+                             params_text(c, (AstList){.v = params.v, .n = n}))
+                : diag_error(c->L->diags, args->at[i], E109, "%s takes all of its arguments by name", what);
+    const Habit *h = habit_of(HABIT_CALL, what);
+    if (h) diag_hint(d, "write %s: %s; %s%s given by name", h->ours, h->remark, text_str(&names), params.n - n == 1 ? " is" : " are");
+    else diag_hint(d, "%s%s given by name: %s(%s)", text_str(&names), params.n - n == 1 ? " is" : " are", what, text_str(&call));
+}
+
 static bool place_arg(Ctx *c, AstList params, const Args *args, int i, int position, const char *what, int *index)
 {
     const char *name = args->name[i];
     *index = name ? param_index(params, name) : position;
+    if (!name && position < params.n && params.v[position]->param.named) return needs_name(c, params, args, i, what), false;
     if (*index >= 0 && *index < params.n) return true;
     Diag *d = name ? diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", what, name)
                    : diag_error(c->L->diags, args->at[i], E109, "%s takes %d argument%s, and this is one too many",
@@ -452,9 +476,11 @@ Value *eval_call(Ctx *c, const Ast *e)
     Ctx plain = *c;
     plain.name = NULL;
     Value *f = eval_callee(c, e->call.callee);
-    const Habit *habit = e->call.callee->kind == AST_FIELD && (f->kind == V_TENSOR || f->kind == V_SLOT || val_is_number(f)) ? habit_of(HABIT_MEMBER, e->call.callee->field.name) : NULL;
+    bool number = f->kind == V_TENSOR || f->kind == V_SLOT || val_is_number(f) || (f->kind == V_THUNK && !f->thunk.own);
+    const Habit *habit = e->call.callee->kind == AST_FIELD && number ? habit_of(HABIT_MEMBER, e->call.callee->field.name) : NULL;
     if (habit) {
-        habit_hint(diag_error(c->L->diags, e->span, E108, "%s cannot be applied to arguments", val_text(c->L, f)), habit);
+        const char *what = f->kind == V_THUNK ? e->call.callee->field.name : val_text(c->L, f);
+        habit_hint(diag_error(c->L->diags, e->span, E108, "%s cannot be applied to arguments", what), habit);
         return val_error(c->L);
     }
     bool picks = f->kind == V_FUNCTION && f->fn.kind == F_BUILTIN && builtin_picks(f->fn.builtin) && in_order(e->call.args);

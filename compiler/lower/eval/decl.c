@@ -110,10 +110,24 @@ static Value *declare_let(Ctx *c, const Ast *d, const char *name)
     return v;
 }
 
+/* compare c = a + penalty: what is added is added to a loss. */
+static bool joins_comparison(Ctx *c, const Ast *d)
+{
+    const Ast *e = d->compare.value;
+    if (e->kind != AST_BINARY || e->binary.left->kind != AST_NAME) return false;
+    const Ast *left = e->binary.left;
+    Value     *k = scope_find(c, left, false);
+    if (!k || k->kind != V_COMPARE) return false;
+    Diag *no = diag_error(c->L->diags, e->span, E201, "a comparison has several losses, and is no number that something is added to");
+    diag_hint(no, "with adds to the one that is meant: compare %s = %s with critic += %s", d->compare.name, left->name.name, text_of_source(c->L, e->binary.right->span));
+    return true;
+}
+
 static Value *declare_compare(Ctx *c, const Ast *d, const char *name)
 {
     Ctx named = *c;
     named.name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
+    if (joins_comparison(&named, d)) return val_error(c->L);
     Value *base = eval(&named, d->compare.value);
     if (val_bad(base)) return base;
     if (base->kind == V_COMPARE) return compare_with(c, base->compare, d, name);

@@ -91,18 +91,22 @@ static const char *nearest_field(Ctx *c, const Value *v, const char *name)
     return best;
 }
 
+enum { MOST_NAMES = 8 };                                    /* in a list of what there is */
+
+static void add_name(Text *t, int i, const char *name) { text_printf(t, "%s%s", i ? ", " : "", i < MOST_NAMES ? name : ".."); }
+
 static const char *members_text(Ctx *c, const Compare *k)
 {
     Text t = text_in(c->L->a);
-    for (int i = 0, n = 0; i < members_of(k).n; i++)
-        if (members_of(k).v[i]->kind == AST_MEMBER) text_printf(&t, "%s%s", n++ ? ", " : "", members_of(k).v[i]->member.name);
+    for (int i = 0, n = 0; i < members_of(k).n && n <= MOST_NAMES; i++)
+        if (members_of(k).v[i]->kind == AST_MEMBER) add_name(&t, n++, members_of(k).v[i]->member.name);
     return text_str(&t);
 }
 
 static const char *fields_text(Ctx *c, const Value *r)
 {
     Text t = text_in(c->L->a);
-    for (int i = 0; i < r->record.n; i++) text_printf(&t, "%s%s", i ? ", " : "", r->record.name[i]);
+    for (int i = 0; i < r->record.n && i <= MOST_NAMES; i++) add_name(&t, i, r->record.name[i]);
     return text_str(&t);
 }
 

@@ -103,12 +103,13 @@ static IrVal *initial_value(Ctx *c, const First *first, const IrInts *dims, int6
     return t && type_class_fits(&inner, v, t, classes, at, "the first value") ? t : NULL;
 }
 
-static bool initial_fits(Ctx *c, const IrVal *v, const IrType *t, Span at, const char *name)
+static bool initial_fits(Ctx *c, const IrVal *v, const IrType *t, bool drawn, Span at, const char *name)
 {
     bool fits = (!v->type.rank || ir_dims_equal(&v->type, t)) && !v->type.axes.n && type_elem_becomes(v->type.elem, t->elem);
-    if (!fits)
-        diag_error(c->L->diags, at, E200, "%s is declared %s, and its first value is %s", name, type_text(c->L, t),
-                   type_text(c->L, &v->type));
+    if (!fits) {
+        Diag *d = diag_error(c->L->diags, at, E200, "%s is declared %s, and its first value is %s", name, type_text(c->L, t), type_text(c->L, &v->type));
+        if (drawn) diag_hint(d, "of a distribution of numbers, Normal(0, 1), each element has a draw of its own; a function of the shape gives one that is drawn as a whole");
+    }
     return fits;
 }
 
@@ -122,7 +123,7 @@ static bool initialise(Ctx *c, int slot, const First *first, const char *path, i
     inner.path = path;
     Fn *before = fn_enter_init(L);
     IrVal *v = initial_value(&inner, first, &dims, classes, at);
-    bool ok = v && initial_fits(c, v, &t, at, path);
+    bool ok = v && initial_fits(c, v, &t, first->draw, at, path);
     if (ok) fn_initialise(L, slot, v);
     fn_leave_init(L, before);
     return ok;
@@ -178,7 +179,7 @@ static Value *only_checked(Ctx *c, const char *path, IrType t, const First *begi
     Ctx inner = *c;
     inner.path = path;
     IrVal *first = initial_value(&inner, begins, &dims, classes, at);
-    if (first) initial_fits(c, first, &t, at, path);
+    if (first) initial_fits(c, first, &t, false, at, path);
     Value *v = val_tensor(c->L, fn_opaque(c, t));
     v->tensor.classes = classes;
     return v;
@@ -231,7 +232,7 @@ static Value *first_tensor(Ctx *c, Value *first, const Ast *type, Span at, const
     IrType t = {0};
     int64_t classes;
     IrVal *v = declared_type(c, type, at, &t, &classes) ? as_tensor(c, first, at) : NULL;
-    if (!v || !type_class_fits(c, first, v, classes, at, "the first value") || !initial_fits(c, v, &t, at, name)) return val_error(c->L);
+    if (!v || !type_class_fits(c, first, v, classes, at, "the first value") || !initial_fits(c, v, &t, false, at, name)) return val_error(c->L);
     v = arith_convert(c, v, t.elem);
     Value *out = val_tensor(c->L, t.rank && !v->type.rank ? ir_fill(fn_builder(c), v, ir_dims_of(&t)) : v);
     out->tensor.classes = classes;
@@ -404,7 +405,7 @@ static void assign_slot(Ctx *c, const Ast *s, const Target *to, Value *v)
     if (!type_class_fits(c, v, x, target->slot.classes, at, path)) return;
     if (to->index) {
         if (!(x = target_put(c, to->index, fn_read(L, target->slot.slot), x, &picked, NULL, at, path))) return;
-    } else if (!initial_fits(c, x, &t, at, path)) {
+    } else if (!initial_fits(c, x, &t, false, at, path)) {
         return;
     }
     x = arith_convert(c, x, t.elem);

@@ -336,12 +336,6 @@ Value *builtin_consistent(Ctx *c, const Call *k)
 
 /* ---- the statement ------------------------------------------------------------------------------------------------ */
 
-static const char *source_of(Ctx *c, const Ast *e)
-{
-    const SourceFile *f = source_file(c->L->sources, e->span.file);
-    return f ? strf(c->L, "%.*s", (int)(e->span.end - e->span.begin), f->text + e->span.begin) : "it";
-}
-
 /* Numbers of a value that is computed; false: they are not known now. */
 static bool computed_now(Ctx *c, IrVal *t, double **out) { return now_numbers(c->L, &t, 1, NULL, 0, NOW_FIXED, out); }
 
@@ -357,7 +351,7 @@ static const char *value_of(Ctx *c, const Ast *e)
     IrVal *r = v->kind == V_TENSOR ? as_tensor(c, v, e->span) : NULL;
     if (r && !r->type.rank && !r->type.axes.n && computed_now(c, r, &x)) text = text_of(c->L, x[0]);
     trial_end(c->L, &t);
-    return text ? strf(c->L, "%s is %s", source_of(c, e), text) : NULL;
+    return text ? strf(c->L, "%s is %s", text_of_source(c->L, e->span), text) : NULL;
 }
 
 /* The numbers that a condition is about. */
@@ -386,8 +380,8 @@ static void note_applications(Ctx *c, Diag *d, Span at)
 static void report(Ctx *c, const Ast *s, const Ast *e, const Value *v)
 {
     const char *why = v->kind == V_BOOL && v->why ? v->why : values_in(c, e), *more = why ? strf(c->L, ": %s", why) : "";
-    Diag *d = s->require.is_soft ? diag_warning(c->L->diags, e->span, W320, "%s does not hold%s", source_of(c, e), more)
-                                 : diag_error(c->L->diags, e->span, E320, "%s is required here, and does not hold%s", source_of(c, e), more);
+    Diag *d = s->require.is_soft ? diag_warning(c->L->diags, e->span, W320, "%s does not hold%s", text_of_source(c->L, e->span), more)
+                                 : diag_error(c->L->diags, e->span, E320, "%s is required here, and does not hold%s", text_of_source(c->L, e->span), more);
     if (s->require.hint) diag_hint(d, "%s", s->require.hint);
     note_applications(c, d, e->span);
 }
@@ -404,7 +398,7 @@ static bool all_hold(Ctx *c, IrVal *t, const Ast *s, const Ast *e, bool *known)
     double *x;
     bool all = true;
     *known = computed_now(c, t, &x);
-    if (!*known && !s->require.is_soft && watch_can(c) && watch(c, t, strf(c->L, "%s is required", source_of(c, e)), e->span)) return true;
+    if (!*known && !s->require.is_soft && watch_can(c) && watch(c, t, strf(c->L, "%s is required", text_of_source(c->L, e->span)), e->span)) return true;
     if (!*known) return not_known(c, e), false;
     for (int64_t i = 0; i < now_size(c->L, t); i++) all = all && x[i];
     return all;

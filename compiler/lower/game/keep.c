@@ -105,7 +105,7 @@ void sched_sample(Ctx *c, const Ast *s, Nodes *to)
     bind_names(c, inner.scope, to);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
-    sched_line(c, p, "draw", sched_text(L, s->span), s->span);
+    sched_line(c, p, "draw", text_of_source(L, s->span), s->span);
 }
 
 /* A model with all its arguments is its value here; one that draws stays a distribution. */
@@ -297,7 +297,7 @@ static bool same_owner(Ctx *c, const Ast *s, const Value *state, const Value *v)
 {
     const Player *of = state->record.of;
     if (!of || (!v->record.mixed && (!v->record.of || v->record.of == of))) return true;
-    diag_error(c->L->diags, s->assign.value->span, E201, "%s is a direction of %s, and this is one of %s", sched_text(c->L, s->assign.target->span), of->name,
+    diag_error(c->L->diags, s->assign.value->span, E201, "%s is a direction of %s, and this is one of %s", text_of_source(c->L, s->assign.target->span), of->name,
                v->record.mixed ? "several players" : v->record.of->name);
     return false;
 }
@@ -316,7 +316,7 @@ static IrVal *assign_elements(Ctx *c, const Ast *index, IrVal *old, IrVal *v, Sp
 {
     IrVal *within = NULL, *picked;
     bool ahead = c->L->g->ahead, fits = ahead && !ir_is_real(old->type.elem);
-    const char *what = sched_text(c->L, index->index.object->span);
+    const char *what = text_of_source(c->L, index->index.object->span);
     if (v->type.axes.n) {
         Diag *d = diag_error(c->L->diags, at, E200, "a part of %s has one value, and this is one for each sample", what);
         diag_hint(d, "E[x] .. is the mean over the samples of x; a draw by p^n has n rows instead of samples");
@@ -338,7 +338,7 @@ static void assign_value(Ctx *c, const Ast *s, const Target *to, Value *v)
         bool same = v->kind == V_RECORD && v->record.n == state->record.n;
         for (int i = 0; same && state->record.name && i < v->record.n; i++) same = v->record.name && val_field(v, state->record.name[i]);
         if (!same) {
-            if (!val_bad(v)) diag_error(L->diags, at, E200, "%s is %s, and this is %s", sched_text(L, target->span), val_text(L, state), val_text(L, v));
+            if (!val_bad(v)) diag_error(L->diags, at, E200, "%s is %s, and this is %s", text_of_source(L, target->span), val_text(L, state), val_text(L, v));
             return;
         }
         if (!same_owner(c, s, state, v)) return;
@@ -347,7 +347,7 @@ static void assign_value(Ctx *c, const Ast *s, const Target *to, Value *v)
         return;
     }
     IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, at), *old = fn_read(L, state->slot.slot);
-    if (t && !type_class_fits(c, v, t, state->slot.classes, at, sched_text(L, target->span))) return;
+    if (t && !type_class_fits(c, v, t, state->slot.classes, at, text_of_source(L, target->span))) return;
     if (t && to->index) t = assign_elements(c, to->index, old, t, at);
     if (!t) return;
     IrType want = old->type;
@@ -356,7 +356,7 @@ static void assign_value(Ctx *c, const Ast *s, const Target *to, Value *v)
     if (want.rank && !t->type.rank) t = ir_fill(fn_builder(c), t, ir_dims_of(&want));
     if (ir_type_equal(&t->type, &want)) env_set(L, state->slot.slot, t, s->span);
     else
-        diag_error(L->diags, at, E200, "%s is %s, and this is %s%s", sched_text(L, target->span), type_text(L, &want), type_text(L, &t->type),
+        diag_error(L->diags, at, E200, "%s is %s, and this is %s%s", text_of_source(L, target->span), type_text(L, &want), type_text(L, &t->type),
                    t->type.axes.n ? " for each sample" : "");
 }
 

@@ -224,7 +224,7 @@ static void add_part(Ctx *c, Value *v, const char *name, const Picture *p, Span 
 static void add_parts(Ctx *c, const Ast *e, const Picture *p)
 {
     Value      *v = eval_raw(c, e);
-    const char *name = sched_text(c->L, e->span);
+    const char *name = text_of_source(c->L, e->span);
     if (!is_list_of_parts(v)) {
         if (!val_bad(v)) add_part(c, v, name, p, e->span);
         return;

@@ -128,7 +128,7 @@ void sched_expect(Ctx *c, const Ast *s, Nodes *to)
     Ctx inner = *c;
     inner.reports_first = true;
     if (c->L->o.sides) inner.watch = sides_of(c->L, s->expect.cond);
-    const char *text = sched_text(c->L, s->expect.cond->span);
+    const char *text = text_of_source(c->L, s->expect.cond->span);
     if (*c->index) text = strf(c->L, "%s %s", text, c->index);     /* each round of a loop has a promise of its own */
     if (!to->top) {
         Diag *d = diag_error(c->L->diags, s->span, E403, "expect is what the file promises in the end, and stands at the top level");

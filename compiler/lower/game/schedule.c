@@ -58,12 +58,6 @@ void sched_line(Ctx *c, Part *p, const char *what, const char *name, Span at)
     array_push(L->a, &L->line_parts, p);
 }
 
-const char *sched_text(Lower *L, Span at)
-{
-    const SourceFile *f = source_file(L->sources, at.file);
-    return f && at.end <= f->n ? arena_strn(L->a, f->text + at.begin, at.end - at.begin) : "";
-}
-
 void sched_call(Ctx *c, Nodes *to, Part *p, GanScheduleKind kind, const char *name, Span at)
 {
     GanSchedule *n = sched_node(c, to, kind, at);
@@ -155,7 +149,7 @@ static void sched_update(Ctx *c, const Ast *s, Nodes *to)
     if (update_changes(&inner, s, &changes)) changes_set(L, &changes, s->span);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
-    sched_line(c, p, "update", s->kind == AST_UPDATE ? sched_text(L, s->update.value->span) : s->kind == AST_EXTRAGRADIENT ? "extragradient" : "simultaneous", s->span);
+    sched_line(c, p, "update", s->kind == AST_UPDATE ? text_of_source(L, s->update.value->span) : s->kind == AST_EXTRAGRADIENT ? "extragradient" : "simultaneous", s->span);
     leave_block(&own);
 }
 

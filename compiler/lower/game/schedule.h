@@ -13,7 +13,6 @@ typedef struct Nodes {
 GanSchedule *sched_node(Ctx *c, Nodes *to, GanScheduleKind kind, Span at);      /* appended, unless `to` is NULL */
 void         sched_call(Ctx *c, Nodes *to, Part *p, GanScheduleKind kind, const char *name, Span at);
 void         sched_line(Ctx *c, Part *p, const char *what, const char *name, Span at);     /* of the game's table */
-const char  *sched_text(Lower *L, Span at);                                     /* the source */
 const char  *sched_indexed(Ctx *c, const char *name);                           /* "G[kl]" inside loops at the top level */
 
 AstList      sched_body(const Ast *for_);                                       /* its statements, without the line that says what the next round has */

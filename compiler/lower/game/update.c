@@ -104,11 +104,31 @@ static IrVal *loss_value(Ctx *c, const Ast *e)
     return y;
 }
 
+/* The comparison that a loss is of: c.generator, nonsaturating(c). NULL: none that has a name. */
+static const Compare *comparison_of(Ctx *c, const Ast *e)
+{
+    const Ast *name = e->kind == AST_FIELD ? e->field.object : e->kind == AST_CALL && e->call.args.n ? e->call.args.v[0]->arg.value : NULL;
+    Value     *v = name && name->kind == AST_NAME ? scope_find(c, name, false) : NULL;
+    return v && v->kind == V_COMPARE ? v->compare : NULL;
+}
+
+/* compare c = class_probability(G, ring, D): what is trained stands where the data do. */
+static void hint_of_sides(Ctx *c, Diag *d, const Ast *e, const Player *p)
+{
+    const Compare *k = comparison_of(c, e);
+    AstList        params = k ? k->closure->def->define.params : (AstList){0};
+    Value         *first = params.n > 1 ? scope_local(c, k->closure->scope, params.v[0]->param.name) : NULL;
+    if (!first || first->kind != V_PLAYER || first->player != p) return;
+    diag_hint(d, "%s is given to %s as %s, which stands for the data; what is trained to be like them comes second, as %s", p->name, k->closure->name,
+              params.v[0]->param.name, params.v[1]->param.name);
+}
+
 static void no_dependence(Ctx *c, const Ast *e, Player *p, const IrNode *cut)
 {
     Diag *d = cut ? diag_error(c->L->diags, e->span, E306, "no gradient of this loss reaches %s", p->name)
                   : diag_error(c->L->diags, e->span, E400,
                                "this loss does not depend on %s, so the update cannot move it", p->name);
+    if (!cut) hint_of_sides(c, d, e, p);
     if (cut) {
         diag_note(d, span_of_node(c->L, cut), "the path is cut here: %s has no derivative", ir_op_info[cut->op].name);
         diag_hint(d, "a relaxation that can be differentiated takes the place of what is cut");

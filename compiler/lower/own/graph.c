@@ -31,6 +31,12 @@ IrSpan span_ir(Lower *L, Span at)
     return s;
 }
 
+const char *text_of_source(Lower *L, Span at)
+{
+    const SourceFile *f = source_file(L->sources, at.file);
+    return f && at.end <= f->n ? arena_strn(L->a, f->text + at.begin, at.end - at.begin) : "";
+}
+
 Span span_of_node(Lower *L, const IrNode *n)
 {
     const SourceFile *f = n && n->span.line ? source_file(L->sources, n->span.file + 1) : NULL;
