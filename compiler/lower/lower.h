@@ -24,6 +24,8 @@ typedef struct LowerOptions {
     int                  n_settings;
     bool                 advice;                            /* also on what is right, and yet rarely meant (lang/check/advice.h) */
     bool                 shapes;                            /* nothing will run: images are not read, where their file says how many there are, of which size */
+    bool                 sides;                             /* expectations report what they hold and against what, too: behind the verdict "held 2", "left 2" and "right 2"
+                                                               of the third of the condition's parts (lang/check/promise.h), as far as they are numbers */
     bool                 slopes;                            /* updates report their gradients, too: behind each loss, one for each parameter (GanOutput.slope_of) */
 } LowerOptions;
 
@@ -74,6 +76,9 @@ void lower_close(LowerResult *r);
 /* Adds a function whose outputs are the value of an expression in the scope of the program: one output, or one a field. -1 after an
  * error. Pointers into *r (program, its tables) are renewed. */
 int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags);
+
+/* Is the expression, of which lower_expression has no value, a distribution, which lower_sampler draws from? Nothing is added or said. */
+bool lower_is_distribution(LowerResult *r, const SourceFile *expression);
 
 /* Adds a function that draws n samples of the expression's distribution ("G", "G(y: 3)"), one output [n, ...] a field. Its draws depend on
  * the expression's text, on no other function. */

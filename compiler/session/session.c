@@ -26,7 +26,7 @@ static LowerOptions lower_options(const Session *s)
     LowerSetting      *set = arena_array(s->arena, LowerSetting, given->n + 1);
     for (int i = 0; i < given->n; i++) set[i] = (LowerSetting){given->v[i].name, given->v[i].value};
     return (LowerOptions){.real = s->o->f64 || s->o->gradients ? IR_F64 : IR_F32, .folder = s->folder, .setting = set, .n_settings = given->n,
-                          .shapes = s->o->shapes, .slopes = s->o->gradients, .advice = s->o->pedantic};
+                          .shapes = s->o->shapes, .slopes = s->o->gradients, .advice = s->o->pedantic, .sides = s->o->board};
 }
 
 int session_print(const Options *o, const Diags *diags)
@@ -92,7 +92,13 @@ int session_add(Session *s, const char *text, int64_t n)
 {
     const SourceFile *source = source_add(s->sources, "<expression>", text, strlen(text));
     int               fn = -1;
-    if (source) fn = n > 0 ? lower_sampler(&s->lowered, source, n, s->diags) : lower_expression(&s->lowered, source, s->diags);
+    if (!source) return -1;
+    if (n > 0) fn = lower_sampler(&s->lowered, source, n, s->diags);
+    else fn = lower_expression(&s->lowered, source, s->diags);
+    if (fn < 0 && n < 0 && lower_is_distribution(&s->lowered, source)) {
+        s->diags = diags_new(s->sources);                   /* what was wrong is that it has no value */
+        fn = lower_sampler(&s->lowered, source, -n, s->diags);
+    }
     print_diagnostics(s);
     return fn;
 }
