@@ -1,6 +1,7 @@
 /* code.c - walks compiled functions. */
 #include "runtime/code.h"
 #include "runtime/fpenv.h"
+#include "runtime/interrupt.h"
 #include "runtime/math/random.h"
 
 #include <stdlib.h>
@@ -18,6 +19,7 @@ typedef struct Walk {                                       /* one thread's */
     int         thread, threads;
     char      **bases;
     uint64_t    iteration;
+    int64_t     turns;                                      /* made together, of all loops */
 } Walk;
 
 static void wait_at(const Walk *w, const CodeStep *s, CodeWait where)
@@ -73,7 +75,7 @@ static void run_tiled(const Walk *w, const CodeStep *s)
 {
     Part p = part_of(w, s->shards);
     if (p.lo < p.hi) calls(w, s->once, 0, 0, 0, 0);
-    for (int64_t i = p.lo; i < p.hi; i++) run_shard(w, s, i);
+    for (int64_t i = p.lo; i < p.hi && !interrupt_gives_up(); i++) run_shard(w, s, i);
 }
 
 static void run_uniform(const Walk *w, const CodeStep *s)
@@ -82,7 +84,7 @@ static void run_uniform(const Walk *w, const CodeStep *s)
         const CodeCall *k = &w->code->call[s->panel.first + i];
         if (!k->split && i % w->threads != w->thread) continue;
         Part p = k->split ? part_of(w, k->units) : (Part){0, k->units};
-        if (p.lo < p.hi) call(w, k, p.lo, p.hi, 0, 0);
+        if (p.lo < p.hi && !interrupt_gives_up()) call(w, k, p.lo, p.hi, 0, 0);
     }
 }
 
@@ -186,7 +188,7 @@ static void copy_tile(const Walk *w, const CodeStep *s, const CodeCopy *c, Part 
 static void run_turns(Walk *w, const CodeStep *s, Part tile, uint64_t outside)
 {
     CodeRange body = w->code->block[s->body[0]];
-    for (int64_t i = 0; i < s->turns; i++) {
+    for (int64_t i = 0; i < s->turns && !interrupt_gives_up(); i++) {
         if (s->predicate.bytes && have_ended(w, s, tile)) {
             clear_tile(w, s, tile, i);
             break;
@@ -202,13 +204,26 @@ static void run_by_tiles(Walk *w, const CodeStep *s, uint64_t outside)
     Part shards = part_of(w, s->shards);
     for (int64_t k = shards.lo; k < shards.hi; k++) {
         Part own = shard_of(s, k);
-        for (int64_t at = own.lo; at < own.hi; at += FRAME_TILE) run_turns(w, s, tile_of(own, at), outside);
+        for (int64_t at = own.lo; at < own.hi && !interrupt_gives_up(); at += FRAME_TILE) run_turns(w, s, tile_of(own, at), outside);
     }
+}
+
+enum { TURNS_AT_A_TIME = 1024 };
+
+/* Somebody gives it up? All threads, which make the same turns, hear the same. */
+static bool all_go_on(Walk *w)
+{
+    if (++w->turns % TURNS_AT_A_TIME) return true;
+    if (w->threads == 1) return !interrupt_gives_up();
+    team_barrier(w->r->in->team);
+    if (!w->thread) w->r->in->given_up = interrupt_gives_up();
+    team_barrier(w->r->in->team);
+    return !w->r->in->given_up;
 }
 
 static void run_together(Walk *w, const CodeStep *s, uint64_t outside)
 {
-    for (int64_t i = 0; i < s->turns; i++) {
+    for (int64_t i = 0; i < s->turns && all_go_on(w); i++) {
         if (have_all_ended(w, s)) {
             clear_stacks(w, s, i);
             break;
@@ -267,14 +282,17 @@ static void fill_numbers(const Run *r, const GanState *state)
     memset(first, 0, FRAME_KEYS);
     memcpy(first + FRAME_EXTERNS, &r->code->external, sizeof r->code->external);
     if (r->fn->tick >= 0) memcpy(first + FRAME_TICK, state->base + r->fn->tick, 8);
-    for (int i = 0; i < r->code->n_streams; i++) {
+    bool keyed = r->in->keyed && r->in->seed == state->seed;
+    for (int i = 0; i < r->code->n_streams && !keyed; i++) {
         uint64_t key = random_key(state->seed, r->code->stream[i]);
         memcpy(first + FRAME_KEYS + 8 * i, &key, 8);
     }
+    r->in->keyed = true;
+    r->in->seed = state->seed;
     for (int t = 1; t < team_threads(r->in->team); t++) memcpy(r->in->bases[t][BASE_NUMBERS], first, numbers_bytes(r->code));
 }
 
-void code_run(const Code *c, CodeInstance *in, int function, GanState *state, int n_data, void *const *out)
+bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, int n_data, void *const *out)
 {
     Run   r = {c, &c->fn[function], in};
     char *frame = in->bases[0][BASE_FRAME];
@@ -285,6 +303,10 @@ void code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
     }
     fill_numbers(&r, state);
     team_run(in->team, member, &r);
+    if (interrupt_gives_up()) {
+        fpenv_leave(theirs);
+        return false;
+    }
     for (int i = 0; out && i < r.fn->outs.n; i++) {
         const CodePlace *p = &c->out[r.fn->outs.first + i];
         if (out[i]) memcpy(out[i], frame + p->offset, (size_t)p->bytes);
@@ -294,6 +316,7 @@ void code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
         memcpy(state->base + k->state, frame + k->frame, (size_t)k->bytes);
     }
     fpenv_leave(theirs);
+    return true;
 }
 
 /* ---- instances -------------------------------------------------------------------------------------------------- */

@@ -90,11 +90,13 @@ typedef struct CodeInstance {                               /* work space of one
     char ***bases;                                          /* of each thread, as frame.h says, with room for the state's arena and for each DATA slot */
     int     threads;                                        /* that it is for: the team has no more */
     void  **blocks;                                         /* what is freed */
+    bool    keyed;  uint64_t seed;                          /* are there keys of streams, and of which seed? */
+    bool    given_up;                                       /* in the run under way */
     int     n_blocks;
 } CodeInstance;
 
 /* Takes the team, which code_close() frees. GAN_WORLD when memory runs out; close it in any case. */
 GanStatus code_open(CodeInstance *in, const Code *c, int n_data, Team *team, GanError *err);
 void      code_close(CodeInstance *in);
-/* Runs a function on a state. Reports go to out (it or entries may be NULL). */
-void      code_run(const Code *c, CodeInstance *in, int function, GanState *state, int n_data, void *const *out);
+/* Runs a function on a state. Reports go to out (it or entries may be NULL). False: it was given up (interrupt.h), and the state holds a part of it. */
+bool      code_run(const Code *c, CodeInstance *in, int function, GanState *state, int n_data, void *const *out);

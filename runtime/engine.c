@@ -13,9 +13,8 @@ typedef struct Engine {
 static GanStatus run(void *self, int function, GanState *state, void *const *out, GanError *err)
 {
     Engine *e = self;
-    (void)err;
-    code_run(e->code, &e->run, function, state, e->n_data, out);
-    return GAN_OK;
+    if (code_run(e->code, &e->run, function, state, e->n_data, out)) return GAN_OK;
+    return gan_error(err, GAN_WRONG, "interrupted");
 }
 
 static void engine_free(void *self)

@@ -8,14 +8,16 @@
 
 enum { PATIENCE_SECONDS = 1 };
 
-static _Atomic int  asked;                                  /* the signal that asked; 0: none. Several threads look at it */
+static _Atomic int  asked, again, rule;                     /* the signal that asked, 0: none; did one more?; an InterruptRule. Several threads look at them */
 static const char  *words;                                  /* for who waits; NULL: none. Set while no signal is taken */
 
 static void ask(int signal)
 {
     int none = 0;
-    if (!atomic_compare_exchange_strong(&asked, &none, signal)) _exit(128 + signal);
-    if (words) alarm(PATIENCE_SECONDS);
+    bool first = atomic_compare_exchange_strong(&asked, &none, signal);
+    if (!first && (rule == INTERRUPT_ENDS || (signal == SIGTERM && none == SIGTERM))) _exit(128 + signal);
+    if (!first) again = 1;
+    if (first && words) alarm(PATIENCE_SECONDS);
 }
 
 static void tell(int signal)
@@ -40,7 +42,8 @@ static bool take(int signal, void (*handler)(int), struct sigaction *old)
 
 void interrupt_begin(Interrupt *in, const char *patience)
 {
-    asked = 0;
+    asked = again = 0;
+    rule = INTERRUPT_ENDS;
     in->took_alarm = patience && take(SIGALRM, tell, &in->old_alarm);
     words = in->took_alarm ? patience : NULL;
     in->took_int = take(SIGINT, ask, &in->old_int);
@@ -51,11 +54,16 @@ void interrupt_end(Interrupt *in)
 {
     if (in->took_int) sigaction(SIGINT, &in->old_int, NULL);
     if (in->took_term) sigaction(SIGTERM, &in->old_term, NULL);
+    rule = INTERRUPT_ENDS;
     if (in->took_alarm) alarm(0), sigaction(SIGALRM, &in->old_alarm, NULL);
     *in = (Interrupt){0};
 }
 
-bool interrupt_asked(void) { return asked != 0; }
+InterruptRule interrupt_rule(InterruptRule to) { return (InterruptRule)atomic_exchange(&rule, (int)to); }
+
+bool interrupt_asked(void) { return asked && rule != INTERRUPT_WAITS; }
+
+bool interrupt_gives_up(void) { return asked && (rule == INTERRUPT_GIVES_UP || (rule == INTERRUPT_STOPS && again)); }
 
 int interrupt_status(void)
 {

@@ -1,4 +1,5 @@
-/* interrupt.h - Ctrl-C and SIGTERM: asked once, a flag for the trainer to poll; asked twice, the process ends at once.
+/* interrupt.h - Ctrl-C and SIGTERM: asked once, a flag for the trainer to poll; asked twice, the process ends at once, or, where a person goes on
+ * afterwards, the call that is under way is given up.
  *
  * Between the two a call of a function is finished first, however long it takes: its results are in the state then, and the state in a
  * checkpoint. Whoever waits for that for a second is told so.
@@ -18,5 +19,17 @@ typedef struct Interrupt {
 void interrupt_begin(Interrupt *in, const char *patience);
 void interrupt_end(Interrupt *in);                          /* what was before is restored */
 
+/* What is to be done for who asks. Between interrupt_begin and interrupt_end; returns the rule before. SIGTERM that comes twice always ends the process. */
+typedef enum {
+    INTERRUPT_ENDS,                                         /* once: interrupt_asked; twice: the process ends. The rule at first */
+    INTERRUPT_STOPS,                                        /* once: interrupt_asked; twice: interrupt_gives_up, too */
+    INTERRUPT_GIVES_UP,                                     /* once: both */
+    INTERRUPT_WAITS                                         /* neither: something short that must not be left half done */
+} InterruptRule;
+InterruptRule interrupt_rule(InterruptRule rule);
+
 bool interrupt_asked(void);
+
+/* Engines look at it within their calls, which fail then, with a state that must be made anew. */
+bool interrupt_gives_up(void);
 int  interrupt_status(void);                                /* 130 or 143, the exit status that says so; 0: not asked */

@@ -258,6 +258,13 @@ Test(parallel, sleeps_when_idle)
 
 /* ---- signals ---------------------------------------------------------------------------------------------------- */
 
+static int status_of(pid_t child)
+{
+    int status;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
 static int child_status(int first, int second)
 {
     pid_t child = fork();
@@ -272,9 +279,7 @@ static int child_status(int first, int second)
         interrupt_end(&in);
         _exit(status == 130 ? 10 : status == 143 ? 11 : 3);
     }
-    int status;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return status_of(child);
 }
 
 Test(interrupt, once_and_twice)
@@ -283,6 +288,37 @@ Test(interrupt, once_and_twice)
     cr_expect(child_status(SIGTERM, 0) == 11);
     cr_expect(child_status(SIGINT, SIGINT) == 130);
     cr_expect(child_status(SIGINT, SIGTERM) == 143);
+}
+
+/* By a rule, asked so often with a signal: what is said of it, as digits. */
+static int child_hears(InterruptRule rule, int signal, int times)
+{
+    pid_t child = fork();
+    if (!child) {
+        Interrupt in;
+        interrupt_begin(&in, NULL);
+        interrupt_rule(rule);
+        for (int i = 0; i < times; i++) raise(signal);
+        int says = 10 * interrupt_asked() + interrupt_gives_up();
+        InterruptRule was = interrupt_rule(INTERRUPT_WAITS);
+        if (was != rule || interrupt_asked() || interrupt_gives_up()) _exit(1);
+        interrupt_rule(rule);
+        interrupt_end(&in);
+        _exit(interrupt_gives_up() ? 2 : 100 + says);
+    }
+    return status_of(child);
+}
+
+Test(interrupt, by_rules)
+{
+    cr_expect(child_hears(INTERRUPT_ENDS, SIGINT, 1) == 110);
+    cr_expect(child_hears(INTERRUPT_STOPS, SIGINT, 0) == 100);
+    cr_expect(child_hears(INTERRUPT_STOPS, SIGINT, 1) == 110);
+    cr_expect(child_hears(INTERRUPT_STOPS, SIGINT, 2) == 111);
+    cr_expect(child_hears(INTERRUPT_STOPS, SIGINT, 9) == 111);
+    cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGINT, 1) == 111);
+    cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGTERM, 1) == 111);
+    cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGTERM, 2) == 143, "who asks the process to end twice ends it");
 }
 
 /* What a child has on stderr that is asked to end, and takes so long to do so. */

@@ -5,6 +5,7 @@
 #include "compiler/debug/slots.h"
 
 #include "runtime/checkpoint.h"
+#include "runtime/interrupt.h"
 #include "runtime/state.h"
 #include "stdlib/stdlib.h"
 
@@ -84,6 +85,7 @@ static GanStatus build_start(Build *b, GanError *err)
 static GanStatus build_make(Build *b, bool known, GanError *err)
 {
     int status = b->source.text ? session_open_text(&b->s, &b->o, b->source.name, b->source.text, known) : session_open(&b->s, &b->o, NULL);
+    if (interrupt_gives_up()) return gan_error(err, GAN_WRONG, "interrupted");       /* what it holds may be for want of a value that was not computed */
     return status == EXIT_DONE ? build_start(b, err) : said(err);
 }
 
@@ -237,14 +239,47 @@ static GanStatus find_place(const GanSchedule *old, const GanSchedule *new, Trai
 static bool is_kept(const GanSlot *s) { return s->kind != GAN_DATA && s->kind != GAN_SCRATCH; }
 static bool same(const GanSlot *a, const GanSlot *b) { return a->kind == b->kind && slot_alike(a, b); }
 
+/* Statements behind the program's own: what was typed. They are carried out at once, and each time the run comes by. */
+typedef struct Typed { int first, n; } Typed;               /* kids of the root */
+
+static Typed typed_in(const GanSchedule *old, const GanSchedule *new) { return (Typed){old->n_kids, new->n_kids > old->n_kids ? new->n_kids - old->n_kids : 0}; }
+
+static bool sets(const Build *b, int fn, int slot)
+{
+    const IrFn *f = fn >= 0 ? b->s.lowered.ir->fns.v[fn] : NULL;
+    for (int i = 0; f && i < f->commits.n; i++)
+        if (f->commits.v[i].slot == slot) return true;
+    return false;
+}
+
+static bool is_typed(const Build *b, const Typed *t, int slot)
+{
+    const GanSchedule *root = b->s.lowered.program->schedule;
+    for (int i = 0; i < t->n; i++)
+        if (root->kid[t->first + i]->kind == GAN_CALL && sets(b, root->kid[t->first + i]->fn, slot)) return true;
+    return false;
+}
+
+static GanStatus carry_out(Build *b, const Typed *t, GanError *err)
+{
+    const GanSchedule *root = b->s.lowered.program->schedule;
+    Game              *g = &b->s.game;
+    GanStatus          st = GAN_OK;
+    for (int i = 0; i < t->n && !st; i++) {
+        const GanSchedule *k = root->kid[t->first + i];
+        if (k->kind == GAN_CALL) st = g->engine.run(g->engine.self, k->fn, &g->state, NULL, err);
+    }
+    return st;
+}
+
 /* What the program computed before this place, and the state at hand has not. */
-static GanStatus check_fresh(const Build *from, const Build *to, bool begun, GanError *err)
+static GanStatus check_fresh(const Build *from, const Build *to, bool begun, const Typed *typed, GanError *err)
 {
     const GanProgram *a = from->s.lowered.program, *b = to->s.lowered.program;
     for (int i = 0; begun && i < b->n_slots; i++) {
         int old = state_find(a, b->slot[i].path);
         if (b->slot[i].kind != GAN_STATE || (old >= 0 && same(&a->slot[old], &b->slot[i]))) continue;
-        if (session_starts(&to->s, i) || lower_is_report(&to->s.lowered, i)) continue;
+        if (session_starts(&to->s, i) || lower_is_report(&to->s.lowered, i) || is_typed(to, typed, i)) continue;
         return gan_error(err, GAN_WRONG, "%s is computed by a statement before this place, which this run has not carried out: change the program at step 0 "
                                          "(:goto 0) and go on from there", b->slot[i].path);
     }
@@ -314,23 +349,42 @@ static GanStatus stand_at(Debugger *d, const Moment *m, GanError *err)
     return st;
 }
 
-/* `b` is a program that is not lowered yet. */
-static GanStatus change_to(Debugger *d, Build *b, bool known, const char *what, DebugKept *kept, GanError *err)
+/* What a person has written since the round began, which the run that goes on from there would not come by. */
+static void carry_edits(const History *h, const GanProgram *a, Build *to, Moment *m, int64_t tick)
 {
-    int64_t    tick = d->place.tick;
+    const GanProgram *b = to->s.lowered.program;
+    for (int i = 0; i < h->n_edits; i++) {
+        const Edit *e = &h->edit[i];
+        int slot = e->slot < 0 || e->tick <= m->tick || e->tick > tick ? -1 : state_find(b, a->slot[e->slot].path);
+        if (slot >= 0 && same(&a->slot[e->slot], &b->slot[slot])) memcpy(state_slot(b, &to->s.game.state, slot), e->bytes, b->slot[slot].bytes);
+        if (e->slot < 0 && e->tick > m->tick && e->tick <= tick) m->seed = e->seed;
+    }
+}
+
+/* `b` is a program that is not lowered yet; `declares`: the one at hand, with declarations behind it. */
+static GanStatus change_to(Debugger *d, Build *b, bool declares, bool known, const char *what, DebugKept *kept, GanError *err)
+{
+    Typed      typed = {0};
+    History   *old = run_history(d);
+    int64_t    tick = d->place.tick, step = d->place.step;
     GanStatus  st = time_restore(d, d->here.tick, err);
     Moment     m = d->here;
     Build     *from = run_history(d)->build;
     if (!st) st = build_make(b, known, err);
+    if (!st && declares) typed = typed_in(from->s.lowered.program->schedule, b->s.lowered.program->schedule);
     if (!st) st = find_place(from->s.lowered.program->schedule, b->s.lowered.program->schedule, &m.path, err);
-    if (!st) st = check_fresh(from, b, m.path.n > 0, err);
+    if (!st) st = check_fresh(from, b, m.path.n > 0, &typed, err);
+    if (!st) carry_over(from, b, kept);
+    if (!st) carry_edits(old, from->s.lowered.program, b, &m, tick);
+    if (!st) st = carry_out(b, &typed, err);
     if (st) {
         build_drop(b);
         time_restore(d, tick, &(GanError){0});
         return st;
     }
-    carry_over(from, b, kept);
     walk_leave(d);
+    old->tick = tick;                                       /* where it is come back to */
+    old->step = step;
     st = take_program(d, b, what, err);
     return st ? st : stand_at(d, &m, err);
 }
@@ -341,13 +395,14 @@ GanStatus debug_set(Debugger *d, const char *name, const char *value, DebugKept 
     Build       *b = build_new(&old->o, &old->source, err);
     char         what[200];
     if (!b) return err->status;
+    b->typed = old->typed;
     OptionPairs *s = &b->o.settings;
     int i = 0;
     while (i < s->n && strcmp(s->v[i].name, name)) i++;
     s->n += i == s->n;
     s->v[i] = (OptionPair){arena_str(d->arena, name), arena_str(d->arena, value)};
     snprintf(what, sizeof what, "%s = %s", name, value);
-    return change_to(d, b, true, what, kept, err);
+    return change_to(d, b, false, true, what, kept, err);
 }
 
 GanStatus debug_reload(Debugger *d, DebugKept *kept, GanError *err)
@@ -363,7 +418,7 @@ GanStatus debug_reload(Debugger *d, DebugKept *kept, GanError *err)
         return said(err);
     }
     Build *b = build_new(&old->o, &(Source){old->source.name, f->text}, err);
-    return b ? change_to(d, b, false, "reloaded", kept, err) : err->status;
+    return b ? change_to(d, b, false, false, "reloaded", kept, err) : err->status;
 }
 
 /* What is typed without a program can use all of the library. */
@@ -375,13 +430,21 @@ static char *whole_library(Arena *a)
     return text_str(&t);
 }
 
+static uint32_t lines_of(const char *text)
+{
+    uint32_t n = 1;
+    while (*text) n += *text++ == '\n';
+    return n;
+}
+
 GanStatus debug_declare(Debugger *d, const char *text, DebugKept *kept, GanError *err)
 {
     const Build *old = run_history(d)->build;
     const char  *before = old->source.text ? old->source.text : whole_library(d->arena);
     const char  *name = old->source.text ? old->source.name : TYPED;
     Build       *b = build_new(&old->o, &(Source){name, arena_printf(d->arena, "%s\n%s\n", before, text)}, err);
-    return b ? change_to(d, b, false, text, kept, err) : err->status;
+    if (b) b->typed = old->typed ? old->typed : lines_of(before);
+    return b ? change_to(d, b, true, false, text, kept, err) : err->status;
 }
 
 GanStatus debug_engine(Debugger *d, bool interp, GanError *err)
@@ -392,6 +455,7 @@ GanStatus debug_engine(Debugger *d, bool interp, GanError *err)
     Build   *b = build_new(&h->build->o, &h->build->source, err);
     if (!b) return err->status;
     b->o.interp = interp;
+    b->typed = h->build->typed;
     GanStatus st = build_make(b, true, err);
     if (st) {
         build_drop(b);
@@ -471,6 +535,8 @@ GanStatus debug_save(Debugger *d, const char *path, GanError *err)
     return time_restore(d, tick, &lost) && !st ? (*err = lost, lost.status) : st;
 }
 
+int64_t debug_round_began(const Debugger *d) { return d->here.tick; }
+
 /* Of this very program: its place is taken, too. */
 static bool is_of(const Debugger *d, const SafeFile *f)
 {
@@ -488,7 +554,7 @@ static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
     if (is_of(d, f)) {
         st = trainer_result_new(run_program(d), &r, err);
         if (!st) st = trainer_load(run_program(d), s, run_history(d)->build->o.run.steps, path, &r, err);
-        *m = (Moment){.tick = m->tick, .rounds = r.rounds, .path = r.path, .seed = s->seed};
+        *m = (Moment){.rounds = r.rounds, .path = r.path, .seed = s->seed};
         trainer_result_free(&r);
     } else {
         st = state_load(run_program(d), s, f, path, true, err);
@@ -499,11 +565,14 @@ static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
 
 GanStatus debug_load(Debugger *d, const char *path, GanError *err)
 {
-    int64_t   tick = d->place.tick;
+    History  *old = run_history(d);
+    int64_t   tick = d->place.tick, step = d->place.step;
     GanStatus st = time_restore(d, d->here.tick, err);
     Moment    m = d->here;
     char      what[300];
     walk_leave(d);
+    old->tick = tick;
+    old->step = step;
     if (!st) st = load(d, path, &m, err);
     if (st) {
         time_restore(d, tick, &(GanError){0});

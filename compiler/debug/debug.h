@@ -6,6 +6,9 @@
  * snapshot before it by doing again what came between. Looking changes nothing: expressions are lowered in a session of their own, are
  * evaluated by the interpreter, and their draws are of streams of their own.
  *
+ * Signals are the caller's (interrupt_begin): what goes on stops when interrupt_asked, and a call within which interrupt_gives_up ends with GAN_WRONG, the run
+ * where it was.
+ *
  * Nothing is printed here but diagnostics of programs (through session_open). Messages are GanErrors. */
 #pragma once
 #include "compiler/debug/spectrum.h"
@@ -17,7 +20,7 @@ typedef struct Debugger Debugger;
 typedef enum {
     DEBUG_STOPPED,                                          /* where it was asked to */
     DEBUG_BREAK,                                            /* a breakpoint: DebugPlace.breakpoint */
-    DEBUG_INTERRUPTED,                                      /* Ctrl-C */
+    DEBUG_INTERRUPTED,                                      /* Ctrl-C: behind a statement, or before one that was given up */
     DEBUG_OVER,                                             /* the schedule has come to its end */
     DEBUG_FAILED                                            /* a statement could not be done (not finite, out of range, the disk): DebugPlace.error; the state is that before it */
 } DebugWhy;
@@ -73,7 +76,7 @@ void debug_cost(const Debugger *d, DebugCost *out);
 
 /* Each history is a run: its own settings, seed, text, breakpoints, past. The first is 0. */
 /* A program that is changed begins a history by itself, so that nothing is lost, unless the one at hand was just forked for it. */
-int         debug_fork(Debugger *d, const char *name, GanError *err);      /* a copy of the one at hand, from here on; it is at hand then. Its number, or -1 */
+int         debug_fork(Debugger *d, const char *name, GanError *err);      /* a copy of the one at hand, from here on; it is at hand then. Its number, or -1. The name may be empty */
 int         debug_histories(const Debugger *d);
 int         debug_history(const Debugger *d);               /* at hand */
 GanStatus   debug_switch(Debugger *d, int history, DebugPlace *out, GanError *err);
@@ -87,7 +90,8 @@ typedef struct DebugParting { int64_t part, step; DebugDistance *player; int n; 
 GanStatus debug_compare(Debugger *d, int a, int b, DebugParting *out, GanError *err);
 
 /* ---- changes ------------------------------------------------------------------------------------------------------
- * The program is lowered anew, and goes on from the start of the round under way; parameters and states whose path and shape are the same are kept.
+ * The program is lowered anew, and goes on from the start of the round under way; parameters and states whose path and shape are the same are kept, with what was
+ * written into them since.
  * GAN_WRONG with an empty message: diagnostics were printed; nothing has changed then. */
 
 typedef struct DebugKept { int kept, fresh, gone; char first_fresh[128], first_gone[128]; } DebugKept;        /* parameters and states */
@@ -102,13 +106,16 @@ GanStatus debug_assign(Debugger *d, const char *path, const char *expression, Ga
 GanStatus debug_seed(Debugger *d, uint64_t seed, GanError *err);
 
 GanStatus debug_save(Debugger *d, const char *path, GanError *err);           /* a checkpoint, of the start of the round under way */
-GanStatus debug_load(Debugger *d, const char *path, GanError *err);           /* a new history, from its state; a checkpoint of this very program gives the place, too */
+int64_t   debug_round_began(const Debugger *d);                               /* its tick: what debug_save saves, and what a changed program goes on from */
+GanStatus debug_load(Debugger *d, const char *path, GanError *err);           /* a new history, from its state; a checkpoint of this very program gives the step, too, and ticks count from there */
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 
 typedef struct DebugValue { int n; const char **name; GanTensor **value; } DebugValue;      /* one, or one a field; free with debug_value_free */
 
-/* The value of an expression in the present state; n > 0: n draws of the distribution that it is. Asked twice in a state, it is the same, draws too.
+enum { DEBUG_DRAWS = 500 };                                 /* of a distribution that is looked at */
+
+/* The value of an expression in the present state; n > 0: n draws of the distribution that it is, and with n = 0 DEBUG_DRAWS if it is one. Asked twice in a state, it is the same, draws too.
  * GAN_WRONG with an empty message: its diagnostics were printed. */
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err);
 void      debug_value_free(DebugValue *v);

@@ -1,5 +1,6 @@
 /* look.c - the values of expressions in the present state, and breakpoints: expressions that are asked for again after each round. */
 #include "compiler/debug/inside.h"
+#include "runtime/state.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -65,11 +66,33 @@ static int64_t batch_at_hand(const Debugger *d)
     return 0;
 }
 
+/* By slot: is it made by a statement of the program's top that is still to come? What was typed was carried out at once; a checkpoint has it all. NULL: none is. */
+static bool *unset_slots(const Debugger *d)
+{
+    const Build       *b = run_history(d)->build;
+    const GanProgram  *p = b->s.lowered.program;
+    const GanSchedule *root = p->schedule;
+    bool              *unset = b->o.run.checkpoint || !d->place.next ? NULL : calloc((size_t)p->n_slots + 1, sizeof *unset);
+    for (int i = root->n_kids - 1; unset && i >= 0; i--) {
+        const GanSchedule *k = root->kid[i];
+        const IrFn        *f = k->kind == GAN_CALL && (!b->typed || k->line <= b->typed) ? b->s.lowered.ir->fns.v[k->fn] : NULL;
+        bool               here = contains(k, d->place.next);
+        for (int c = 0; f && c < f->commits.n; c++) {
+            int slot = f->commits.v[c].slot;
+            unset[slot] = p->slot[slot].kind == GAN_STATE && !session_starts(&b->s, slot) && !lower_is_report(&b->s.lowered, slot);
+        }
+        if (here) break;
+    }
+    return unset;
+}
+
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err)
 {
     const Build *b = run_history(d)->build;
     *out = (DebugValue){0};
-    Probe *p = probe_open(&b->s, &b->source, expression, n, batch_at_hand(d), false, err);
+    bool  *unset = unset_slots(d);
+    Probe *p = probe_open(&b->s, &b->source, expression, n ? n : -DEBUG_DRAWS, batch_at_hand(d), unset, false, err);
+    free(unset);
     if (!p) return said(err);
     GanStatus st = copy_names(probe_function(p), out, err);
     if (!st) st = probe_values(p, debug_state(d), d->place.step, out->value, err);
@@ -110,7 +133,7 @@ GanStatus debug_statement(Debugger *d, int fn, DebugValue *out, GanError *err)
     s.base = aligned_alloc(64, bytes);
     GanStatus st = s.base ? new_values(f, out, memory, err) : gan_error(err, GAN_WORLD, "no memory for a copy of the state");
     if (!st) memcpy(s.base, debug_state(d)->base, walk_state_bytes(run_program(d)));
-    if (!st) st = b->s.game.engine.run(b->s.game.engine.self, fn, &s, memory, err);
+    if (!st) st = state_run(run_program(d), &b->s.game.engine, fn, &s, memory, err);
     if (st) debug_value_free(out);
     free(s.base);
     free(memory);
@@ -141,7 +164,7 @@ static bool is_one(const Probe *p, bool watched)
 static GanStatus compile(Debugger *d, Armed *a, GanError *err)
 {
     Build *b = run_history(d)->build;
-    Probe *p = probe_open(&b->s, &b->source, a->text, 0, batch_at_hand(d), !b->o.interp, err);
+    Probe *p = probe_open(&b->s, &b->source, a->text, 0, batch_at_hand(d), NULL, !b->o.interp, err);
     if (!p) return said(err);
     if (!is_one(p, a->is.watched)) {
         probe_close(p);

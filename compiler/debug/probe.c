@@ -6,6 +6,7 @@
 #include "compiler/jit/jit.h"
 #include "compiler/opt/pass.h"
 #include "runtime/extern.h"
+#include "runtime/interrupt.h"
 #include "runtime/state.h"
 
 #include <stdlib.h>
@@ -48,13 +49,18 @@ static GanStatus check_slots(const Probe *p, GanError *err)
 }
 
 /* What the expression reads must be there: the run keeps it, or it is made before the run. */
-static GanStatus check_reads(const Probe *p, int fn, GanError *err)
+static GanStatus check_reads(const Probe *p, int fn, const bool *unset, GanError *err)
 {
     const IrModule *m = p->s.lowered.ir;
     for (const IrNode *n = m->fns.v[fn]->body.first; n; n = ir_next(n)) {
+        if (n->op == IR_read && n->attr->slot < p->run->n_slots && unset && unset[n->attr->slot])
+            return gan_error(err, GAN_WRONG, "%s is computed by a statement that this run has not come to yet: :list shows where it stands", m->slots.v[n->attr->slot].path);
         if (n->op != IR_read || n->attr->slot < p->run->n_slots) continue;
         IrSlotKind kind = m->slots.v[n->attr->slot].kind;
-        if (kind == IR_SLOT_STATE || kind == IR_SLOT_SCRATCH || kind == IR_SLOT_PARAM)
+        if (kind == IR_SLOT_PARAM)
+            return gan_error(err, GAN_WRONG, "no statement of the program uses %s, so that a run has not made it: `let y = ...` with this expression makes it, and computes y at once",
+                             m->slots.v[n->attr->slot].path);
+        if (kind == IR_SLOT_STATE || kind == IR_SLOT_SCRATCH)
             return gan_error(err, GAN_WRONG, "%s is computed by a statement of the program and not kept by it: a `report` or a `let` at its top level keeps it",
                              m->slots.v[n->attr->slot].path);
     }
@@ -74,6 +80,15 @@ static GanStatus take_data(Probe *p, GanError *err)
     return GAN_OK;
 }
 
+/* Worth compiling, for one look even: so many numbers that the interpreter takes longer over them than the compiler over its code. */
+static bool is_large(const IrModule *m, const IrFn *f)
+{
+    double numbers = 0;
+    for (const IrNode *n = f->body.first; n; n = ir_next(n))
+        for (int i = 0; i < n->n_results; i++) numbers += (double)ir_axes_size(m, n->result[i].type.axes) * (double)ir_dims_size(&n->result[i].type);
+    return numbers > 0x1p22;
+}
+
 static GanStatus make_engine(Probe *p, int fn, bool compiled, GanError *err)
 {
     const Options *o = p->s.o;
@@ -91,20 +106,22 @@ static GanStatus make_engine(Probe *p, int fn, bool compiled, GanError *err)
     opt_run_module(&p->m, &passes);
     GanStatus st = extern_open(&p->p, p->s.folder, &(int){0}, err);
     if (st) return st;
+    compiled |= !o->interp && is_large(&p->m, *only);
     return compiled ? jit_engine_new(&p->m, &p->p, &j, &p->engine, err) : interp_engine_new(&p->m, &p->p, &p->engine, err);
 }
 
-static GanStatus open_probe(Probe *p, const char *expression, int64_t n, int64_t batch, bool compiled, GanError *err)
+static GanStatus open_probe(Probe *p, const char *expression, int64_t n, int64_t batch, const bool *unset, bool compiled, GanError *err)
 {
     p->s.lowered.batch = batch;
     int       fn = session_add(&p->s, expression, n);
+    if (interrupt_gives_up()) return gan_error(err, GAN_WRONG, "interrupted");
     GanStatus st = fn < 0 || !session_allows_externs(&p->s) ? GAN_WRONG : check_slots(p, err);
-    if (!st) st = check_reads(p, fn, err);
+    if (!st) st = check_reads(p, fn, unset, err);
     if (!st) st = make_engine(p, fn, compiled, err);
     return st ? st : take_data(p, err);
 }
 
-Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, bool compiled, GanError *err)
+Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, const bool *unset, bool compiled, GanError *err)
 {
     Probe *p = calloc(1, sizeof *p);
     *err = (GanError){0};
@@ -114,7 +131,7 @@ Probe *probe_open(const Session *of, const Source *source, const char *expressio
     }
     p->run = of->lowered.program;
     int status = source->text ? session_open_text(&p->s, of->o, source->name, source->text, true) : session_open(&p->s, of->o, NULL);
-    if (status == EXIT_DONE && !open_probe(p, expression, n, batch, compiled, err)) return p;
+    if (status == EXIT_DONE && !open_probe(p, expression, n, batch, unset, compiled, err)) return p;
     probe_close(p);
     return NULL;
 }

@@ -15,9 +15,10 @@ typedef struct Probe Probe;
 /* Another state in place of a session's: with PROBE_ROOM bytes behind it, to whole cache lines, and `more` behind these. */
 GanStatus probe_new_state(Session *s, size_t more, GanError *err);
 
-/* `of` is the session of the running program, lowered of `source` with the options that it has. `compiled`: by the JIT, on one thread; else by the interpreter.
- * `n` > 0: n draws of the expression's distribution. `batch`: what an E without a size draws; 0: it must be given. NULL after its diagnostics were printed, or for what is in *err (GAN_OK: printed). */
-Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, bool compiled, GanError *err);
+/* `of` is the session of the running program, lowered of `source` with the options that it has. `compiled`: by the JIT, on one thread; else by the interpreter, unless it is large.
+ * `n` as session_add takes it. `batch`: what an E without a size draws; 0: it must be given. NULL after its diagnostics were printed, or for what is in *err (GAN_OK: printed). */
+/* `unset` (NULL: none): by slot of the running program, has its statement not been carried out yet? What reads it is wrong. */
+Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, const bool *unset, bool compiled, GanError *err);
 void   probe_close(Probe *p);                               /* NULL is fine */
 
 const GanFunction *probe_function(const Probe *p);

@@ -136,13 +136,16 @@ static void keep_converged(Spectrum *s)
     s->n = n;
 }
 
+double spectrum_nothing(const Eigenvalue *largest) { return 1e-9 * hypot(largest->re, largest->im); }
+
 /* |1 - rate * l| < 1 for rates below 2 Re(l) / |l|^2. Zeros neither grow nor shrink. */
 static double stable_rate(const Spectrum *s)
 {
-    double rate = INFINITY, largest = s->n ? hypot(s->value[0].re, s->value[0].im) : 0;
+    double rate = INFINITY, nothing = s->n ? spectrum_nothing(&s->value[0]) : 0;
     for (int i = 0; i < s->n; i++) {
         double size = hypot(s->value[i].re, s->value[i].im);
-        if (size > 1e-9 * largest) rate = fmin(rate, 2 * s->value[i].re / (size * size));
+        double re = fabs(s->value[i].re) > nothing ? s->value[i].re : 0;
+        if (size > nothing) rate = fmin(rate, 2 * re / (size * size));
     }
     return fmax(rate, 0);
 }

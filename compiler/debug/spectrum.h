@@ -8,6 +8,8 @@
 
 typedef struct Eigenvalue { double re, im; double residual; } Eigenvalue;        /* residual: |J u - l u| for its unit vector */
 
+double spectrum_nothing(const Eigenvalue *largest);         /* what a part of an eigenvalue is rounding below */
+
 typedef struct SpectrumPlayer { const char *player; double norm; } SpectrumPlayer;          /* of its part of v */
 
 typedef struct Spectrum {                                   /* free with spectrum_free */

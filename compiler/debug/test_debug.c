@@ -5,6 +5,8 @@
 #include "runtime/testing.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 /* Two players, two updates of D a round, noise in both, a report each second round. */
 static const char game[] = "import nn, optim, compare\n"
@@ -348,4 +350,35 @@ Test(timeline, a_small_budget_keeps_the_first_the_newest_and_gaps_that_grow)
     timeline_cut(t, 50);
     cr_assert(timeline_find(t, timeline_until_tick, 99999, &m, &state) && m.tick <= 50);
     timeline_free(t);
+}
+
+/* Boxes that cannot be written are lost; what was kept before, and what is kept in memory from then on, is as it was. */
+static void keeps_what_fits(int64_t boxes_on_disk)
+{
+    struct rlimit old, few;
+    Timeline     *t = timeline_new(sizeof(int64_t), 20 * sizeof(int64_t));
+    Moment        m;
+    int64_t       state, last = -1;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    few = (struct rlimit){(rlim_t)boxes_on_disk * sizeof state, old.rlim_max};
+    cr_assert(!setrlimit(RLIMIT_FSIZE, &few));
+    for (int64_t i = 0; i < 1000; i++) timeline_keep(t, &(Moment){.tick = i, .rounds = i}, &i);
+    setrlimit(RLIMIT_FSIZE, &old);
+    TimelineUse u = timeline_use(t);
+    cr_assert(u.disk_full && u.in_memory == 20 * sizeof state && u.in_file <= (size_t)boxes_on_disk * sizeof state);
+    for (int64_t tick = 0; tick < 1000; tick++) {
+        cr_assert(timeline_find(t, timeline_until_tick, tick, &m, &state));
+        cr_assert(m.tick <= tick && m.tick == state && m.tick >= last);
+        last = m.tick;
+    }
+    cr_assert(last >= 998, "the newest is kept: %d", (int)last);
+    timeline_free(t);
+}
+
+Test(timeline, a_full_disk_loses_nothing_that_was_kept)
+{
+    keeps_what_fits(0);
+    keeps_what_fits(1);
+    keeps_what_fits(30);
 }

@@ -34,8 +34,11 @@ Moment time_beginning(const Debugger *d)
 
 GanStatus time_restore(Debugger *d, int64_t tick, GanError *err)
 {
-    Goal goal = {.kind = GO_ON_TO_TICK, .at = tick, .quiet = true};
-    return restart(d, timeline_until_tick, tick, &goal, err);
+    Goal          goal = {.kind = GO_ON_TO_TICK, .at = tick, .quiet = true};
+    InterruptRule rule = interrupt_rule(INTERRUPT_WAITS);
+    GanStatus     st = restart(d, timeline_until_tick, tick, &goal, err);
+    interrupt_rule(rule);
+    return st;
 }
 
 /* ---- going on --------------------------------------------------------------------------------------------------- */
@@ -52,29 +55,26 @@ static Goal goal_of(const Debugger *d, DebugHow how, int64_t n, const char *play
     return (Goal){.kind = GO_ON_FOR_EVER};
 }
 
-/* A failed walk has ended: the run is put before the statement that failed, so that it can be looked at. */
-static void stand_before_failure(Debugger *d)
+/* A walk has ended in a statement that failed or was given up: the run is put before it, so that it can be looked at. */
+static void stand_before(Debugger *d)
 {
     DebugPlace failed = d->place;
     GanError   err;
     if (time_restore(d, failed.tick, &err)) return;
-    d->place.why = DEBUG_FAILED;
+    d->place.why = failed.why;
     d->place.error = failed.error;
     d->place.failed_fn = failed.failed_fn;
 }
 
 void debug_go(Debugger *d, DebugHow how, int64_t n, const char *player, DebugPlace *out)
 {
-    Interrupt signals;
-    Goal      goal = goal_of(d, how, n, player);
+    Goal goal = goal_of(d, how, n, player);
     if (d->place.why != DEBUG_OVER && d->alive) {
         look_arm(d);
-        interrupt_begin(&signals, NULL);
         walk_go(d, &goal);
-        interrupt_end(&signals);
         run_history(d)->moved = true;
     }
-    if (d->place.why == DEBUG_FAILED && !d->alive) stand_before_failure(d);
+    if (d->place.why != DEBUG_OVER && !d->alive) stand_before(d);
     note_place(d);
     *out = d->place;
 }
@@ -112,11 +112,8 @@ static GanStatus not_come_to(Debugger *d, const Goal *goal, int64_t from, GanErr
 
 static GanStatus go_to(Debugger *d, TimelineFits *fits, int64_t wanted, const Goal *goal, DebugPlace *out, GanError *err)
 {
-    Interrupt signals;
     int64_t   from = d->place.tick;
-    interrupt_begin(&signals, NULL);
     GanStatus st = restart(d, fits, wanted, goal, err);
-    interrupt_end(&signals);
     if (st) return give_up(d, from, st, err);
     if (!is_there(d, goal)) return not_come_to(d, goal, from, err);
     run_history(d)->moved = true;
@@ -153,6 +150,10 @@ static int64_t last_update(Debugger *d, const char *player, int64_t until, GanEr
         Goal   goal = {.kind = GO_ON_TO_TICK, .at = end, .player = player, .quiet = true};
         if (!timeline_find(run_history(d)->past, timeline_until_tick, end - 1, &m, NULL)) return -1;
         if (restart(d, timeline_until_tick, end - 1, &goal, err)) return -1;
+        if (d->place.why == DEBUG_INTERRUPTED) {
+            gan_error(err, GAN_WRONG, "interrupted on the way to the last update of %s", player);
+            return -1;
+        }
         if (d->last_update >= 0) return d->last_update;
         end = m.tick;
     }

@@ -208,7 +208,7 @@ static void end(Debugger *d)
 {
     join(d);
     d->place.next = NULL;
-    d->place.why = d->status ? DEBUG_FAILED : DEBUG_OVER;
+    d->place.why = !d->status ? DEBUG_OVER : interrupt_gives_up() ? DEBUG_INTERRUPTED : DEBUG_FAILED;
     if (!d->status) {
         d->place.step = d->result.rounds;
         d->here = (Moment){d->place.tick, d->result.rounds, d->result.path, debug_state(d)->seed};

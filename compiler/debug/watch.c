@@ -212,7 +212,7 @@ static Probe *side(const GameWatch *w, const char *name, const char *of)
 {
     GanError err;
     Source   source = {w->s->file, w->s->text};
-    return probe_open(w->s, &source, arena_printf(w->s->arena, "%s.%s", name, of), DRAWS, 0, false, &err);
+    return probe_open(w->s, &source, arena_printf(w->s->arena, "%s.%s", name, of), DRAWS, 0, NULL, false, &err);
 }
 
 static void add_drawn(GameWatch *w, const char *name)

@@ -1,6 +1,7 @@
 /* why.c - where a number that is not finite was born (compiler/origin): the calls of this history, any of which the run can be put back to. */
 #include "compiler/debug/inside.h"
 
+#include "runtime/interrupt.h"
 #include "runtime/state.h"
 
 #include <math.h>
@@ -100,6 +101,7 @@ GanStatus debug_why(Debugger *d, const char *path, Arena *a, OriginNote note[ORI
     GanStatus      st = ask_for(d, path, &ask, &past, err);
     *n = 0;
     if (!st && origin_find(&ask, a, &o)) *n = origin_notes(&o, a, note);
+    if (!st && interrupt_gives_up()) st = gan_error(err, GAN_WRONG, "interrupted");
     if (!st && !*n) st = gan_error(err, GAN_WRONG, "where it was born is not found");
     if (d->place.tick != here.tick || !d->alive) {
         GanError lost;

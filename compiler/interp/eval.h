@@ -39,6 +39,8 @@ void        eval_set_iteration(InterpRun *r, uint32_t iteration);
 const void *eval_slot(const InterpRun *r, int slot);
 bool        eval_fail(InterpRun *r, GanStatus status, const IrNode *n, const char *what);       /* false */
 
+bool        eval_may_go_on(InterpRun *r);                   /* false: somebody who waits gives it up; what takes long asks now and then */
+
 /* Runs a body whose parameters have been given values; then its yields are alive until eval_leave. */
 bool eval_body(InterpRun *r, const IrBlock *body);
 void eval_leave(InterpRun *r, const IrBlock *body);

@@ -411,7 +411,8 @@ static bool chains(InterpRun *r, Contract *c, char *y)
     if (!base) return false;
     if (outer * bytes * n_windows == 0) return true;
     for (int64_t w = 0; w < n_windows; w++, eval_next((int)c->n_windows, c->window, o)) {
-        for (int64_t s = 0; s < shards; s++) shard_chains(c, o, s, part, lane, base);
+        for (int64_t s = 0; s < shards && eval_may_go_on(r); s++) shard_chains(c, o, s, part, lane, base);
+        if (!eval_may_go_on(r)) return false;
         for (int64_t i = 0; i < outer; i++) {
             char *sum = part + i * shards * bytes;
             if (shards == 0) memset(sum = lane, 0, (size_t)bytes);

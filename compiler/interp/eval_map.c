@@ -34,6 +34,8 @@ bool eval_index(InterpRun *r, const IrNode *n)
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
+enum { AT_A_TIME = 1 << 16 };
+
 static bool each(InterpRun *r, const IrNode *n)
 {
     const IrType *t = &n->result[0].type;
@@ -43,7 +45,13 @@ static bool each(InterpRun *r, const IrNode *n)
     void *y = eval_result(r, n, 0);
     if (!y) return false;
     Row row = {n->op, eval_arg_type(n, n->op == IR_select)->elem, t->elem, n->attr->compare, n->attr->n};
-    row_apply(&row, arg, y, (size_t)eval_size(eval_module(r), t));
+    int64_t size = eval_size(eval_module(r), t);
+    for (int64_t at = 0; at < size; at += AT_A_TIME) {
+        const void *from[3];
+        for (int i = 0; i < n->n_args; i++) from[i] = (const char *)arg[i] + at * (int64_t)ir_elem_bytes(eval_arg_type(n, i)->elem);
+        row_apply(&row, from, (char *)y + at * (int64_t)ir_elem_bytes(t->elem), (size_t)(size - at < AT_A_TIME ? size - at : AT_A_TIME));
+        if (!eval_may_go_on(r)) return false;
+    }
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "compiler/interp/eval.h"
 #include "runtime/blas.h"
 #include "runtime/fpenv.h"
+#include "runtime/interrupt.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -213,8 +214,15 @@ static bool show(InterpRun *r, const IrNode *n)
     return true;
 }
 
+bool eval_may_go_on(InterpRun *r)
+{
+    if (interrupt_gives_up()) r->status = gan_error(r->err, GAN_WRONG, "interrupted");
+    return !r->status;
+}
+
 static bool run_node(InterpRun *r, const IrNode *n)
 {
+    if (!eval_may_go_on(r)) return false;
     const void *scratch = eval_scratch_top(r);
     bool        ok = eval_of[n->op](r, n) && show(r, n);
     eval_scratch_drop(r, scratch);

@@ -77,6 +77,9 @@ void lower_close(LowerResult *r);
  * error. Pointers into *r (program, its tables) are renewed. */
 int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags);
 
+/* Is the expression, of which lower_expression has no value, a distribution, which lower_sampler draws from? Nothing is added or said. */
+bool lower_is_distribution(LowerResult *r, const SourceFile *expression);
+
 /* Adds a function that draws n samples of the expression's distribution ("G", "G(y: 3)"), one output [n, ...] a field. Its draws depend on
  * the expression's text, on no other function. */
 int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags *diags);

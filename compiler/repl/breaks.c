@@ -51,7 +51,7 @@ void do_break(Repl *r, const char *args)
         return;
     }
     if (when == DEBUG_AT_LINE && !has_such_line(r, at)) return;
-    int number = debug_break(r->d, when, at, when == DEBUG_AT_CONDITION ? args : NULL, &err);
+    int number = debug_break(r->d, when, at, when == DEBUG_AT_CONDITION ? repl_draws(r, args) : NULL, &err);
     if (number < 0) {
         repl_failed(r, err.status ? err.status : GAN_WRONG, &err);
         return;
@@ -93,8 +93,12 @@ static ReplWatch *find_watch(const Repl *r, int number)
     return NULL;
 }
 
-static void remember(ReplWatch *w, double value)
+static void remember(ReplWatch *w, int64_t step, int history, double value)
 {
+    if (step != w->step + 1 || history != w->history) w->n = 0;
+    w->step = step;
+    w->history = history;
+    w->seen = true;
     if (w->n == REPL_COURSE) memmove(w->course, w->course + 1, (size_t)--w->n * sizeof *w->course);
     w->course[w->n++] = value;
 }
@@ -110,7 +114,7 @@ void repl_watched(void *repl, int number, int64_t step, double value)
         arena_free(a);
         return;
     }
-    remember(w, value);
+    remember(w, step, debug_history(r->d), value);
     bool in_place = prompt_on_terminal(r->prompt) && r->watches.n == 1;
     text_printf(&t, "%s  step %" PRId64 "  %s = %.6g  ", in_place ? "\r\x1b[K" : "", step, w->text, value);
     show_sparkline(&t, w->course, w->n);
@@ -127,7 +131,7 @@ void do_watch(Repl *r, const char *args)
         repl_wrong(r, ":watch wants an expression that is one number, as in :watch norm2(D)");
         return;
     }
-    int number = debug_watch(r->d, args, repl_watched, r, &err);
+    int number = debug_watch(r->d, repl_draws(r, args), repl_watched, r, &err);
     if (number < 0) {
         repl_failed(r, err.status ? err.status : GAN_WRONG, &err);
         return;

@@ -87,9 +87,9 @@ void cells_points(Text *out, const GanTensor *t, const ShowStyle *style)
     lay_out(&d, r, style->width > INDENT + 1 ? style->width - INDENT : 1);
     set_dots(&d, t, r);
     for (int y = 0; y < d.high; y++) {
-        text_printf(out, "%*s%s", INDENT, "", style->color ? "\x1b[36m" : "");
         int wide = d.wide;
         while (wide && !d.cell[y][wide - 1]) wide--;
+        text_printf(out, "%*s%s", wide ? INDENT : 0, "", style->color ? "\x1b[36m" : "");
         for (int x = 0; x < wide; x++) add_utf8(out, 0x2800u + d.cell[y][x]);
         text_add(out, style->color ? "\x1b[0m\n" : "\n");
     }

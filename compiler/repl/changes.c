@@ -51,7 +51,7 @@ void repl_declare(Repl *r, const char *text)
 {
     DebugKept kept = {0};
     GanError  err = {0};
-    GanStatus st = debug_declare(r->d, text, &kept, &err);
+    GanStatus st = debug_declare(r->d, repl_draws(r, text), &kept, &err);
     if (st) repl_failed(r, st, &err);
     else if (kept.fresh || kept.gone) repl_say_kept(&kept);
 }
@@ -80,7 +80,7 @@ void do_reload(Repl *r, const char *args)
 void repl_assign(Repl *r, const char *path, const char *expression)
 {
     GanError  err = {0};
-    GanStatus st = debug_assign(r->d, path, expression, &err);
+    GanStatus st = debug_assign(r->d, path, repl_draws(r, expression), &err);
     if (st) repl_failed(r, st, &err);
 }
 
@@ -110,7 +110,10 @@ void do_save(Repl *r, const char *args)
     }
     GanStatus st = debug_save(r->d, args, &err);
     if (st) repl_failed(r, st, &err);
-    else printf("saved as %s\n", GAN_SHOWN(args));
+    else printf("saved as %s", GAN_SHOWN(args));
+    int64_t since = r->place.tick - debug_round_began(r->d);
+    if (!st && since > 0) printf(": the state where the round began; not in it is what was done and written since, in %" PRId64 " statement%s", since, since > 1 ? "s" : "");
+    if (!st) puts("");
 }
 
 void do_load(Repl *r, const char *args)
@@ -248,5 +251,5 @@ void repl_save_lost(Repl *r)
     const char *path = free_name(r, folder);
     GanStatus   st = debug_save(r->d, path, &err);
     if (st) repl_failed(r, st, &err);
-    else say_line((void *)&r->o->run, arena_printf(r->arena, "the terminal is gone; the state is saved as %s, and :load reads it", path));
+    else say_line((void *)&r->o->run, arena_printf(r->arena, "the session is ended from outside; its state is saved as %s, and :load reads it", path));
 }

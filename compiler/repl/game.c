@@ -17,9 +17,9 @@ static void say_shares(const Spectrum *s)
 }
 
 /* One of a pair stands for both: a +- bi. What is nothing beside the largest is rounding. */
-static void say_value(const Eigenvalue *v, double largest)
+static void say_value(const Eigenvalue *v, double nothing)
 {
-    double      nothing = 1e-9 * largest, re = fabs(v->re) > nothing ? v->re : 0, im = fabs(v->im) > nothing ? fabs(v->im) : 0;
+    double      re = fabs(v->re) > nothing ? v->re : 0, im = fabs(v->im) > nothing ? fabs(v->im) : 0;
     const char *way = re > 0 ? "draws together" : re < 0 ? "drives apart" : "does neither";
     if (im == 0) printf("  %.4g  %s\n", re, way);
     else if (re == 0) printf("  +- %.4gi  only turns\n", im);
@@ -28,13 +28,12 @@ static void say_value(const Eigenvalue *v, double largest)
 
 static void say_values(const Spectrum *s)
 {
-    double largest = s->n ? hypot(s->value[0].re, s->value[0].im) : 0;
     int    shown = 0;
     printf("the Jacobian of the gradients, of %lld parameters: %s%d eigenvalues%s\n", (long long)s->size, s->n == s->size ? "" : "the largest ", s->n,
            s->n ? "" : " that can be told");
     for (int i = 0; i < s->n && shown < SHOWN_VALUES; i++) {
         if (s->value[i].im < 0) continue;                   /* the other of a pair */
-        say_value(&s->value[i], largest);
+        say_value(&s->value[i], spectrum_nothing(&s->value[0]));
         shown++;
     }
 }

@@ -6,17 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int find_name(const Repl *r, const char *word)
+{
+    for (int i = 0; i < debug_histories(r->d); i++) {
+        DebugHistory h;
+        debug_history_of(r->d, i, &h);
+        if (!strcmp(h.name, word)) return i;
+    }
+    return -1;
+}
+
 /* By number or name; -1 after saying that there is none. */
 static int find_history(Repl *r, const char *word)
 {
-    int     n = debug_histories(r->d);
     int64_t number;
-    if (repl_number(word, &number) && number < n) return (int)number;
-    for (int i = 0; i < n; i++) {
-        DebugHistory h;
-        debug_history_of(r->d, i, &h);
-        if (h.name && !strcmp(h.name, word)) return i;
-    }
+    if (repl_number(word, &number) && number < debug_histories(r->d)) return (int)number;
+    int at = *word ? find_name(r, word) : -1;
+    if (at >= 0) return at;
     repl_wrong(r, "there is no run '%s': :histories lists them, by number and name", GAN_SHOWN(word));
     return -1;
 }
@@ -25,7 +31,7 @@ const char *repl_called(Repl *r, int history)
 {
     DebugHistory h;
     debug_history_of(r->d, history, &h);
-    return h.name && *h.name ? arena_printf(r->arena, "%d (%s)", history, h.name) : arena_printf(r->arena, "%d", history);
+    return *h.name ? arena_printf(r->arena, "%d (%s)", history, h.name) : arena_printf(r->arena, "%d", history);
 }
 
 void do_fork(Repl *r, const char *args)
@@ -33,7 +39,11 @@ void do_fork(Repl *r, const char *args)
     const char *name = repl_word(r, &args);
     GanError    err = {0};
     if (!repl_has_run(r) || !repl_has_no_args(r, args, "fork")) return;
-    if (debug_fork(r->d, *name ? name : NULL, &err) < 0) repl_failed(r, err.status ? err.status : GAN_WRONG, &err);
+    if (repl_number(name, &(int64_t){0}) || (*name && find_name(r, name) >= 0)) {
+        repl_wrong(r, "a run is called %s already, or by that number: another name is wanted", GAN_SHOWN(name));
+        return;
+    }
+    if (debug_fork(r->d, name, &err) < 0) repl_failed(r, err.status ? err.status : GAN_WRONG, &err);
 }
 
 static void say_history(Repl *r, int i)
@@ -42,7 +52,7 @@ static void say_history(Repl *r, int i)
     debug_history_of(r->d, i, &h);
     printf("%s %s: step %" PRId64 ", tick %" PRId64, i == debug_history(r->d) ? ">" : " ", repl_called(r, i), h.step, h.tick);
     if (h.parent >= 0) printf("; from run %d at step %" PRId64, h.parent, h.forked_step);
-    printf(h.changes && *h.changes ? "; %s\n" : "\n", h.changes);
+    printf(*h.changes ? "; %s\n" : "\n", h.changes);
 }
 
 void do_histories(Repl *r, const char *args)
@@ -88,9 +98,7 @@ void do_compare(Repl *r, const char *args)
     DebugParting p = {0};
     GanError     err = {0};
     if (b < 0) return;
-    prompt_busy(r->prompt, true);
     GanStatus st = debug_compare(r->d, a, b, &p, &err);
-    prompt_busy(r->prompt, false);
     if (st) repl_failed(r, st, &err);
     else say_parting(&p);
     free(p.player);

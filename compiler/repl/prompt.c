@@ -29,6 +29,7 @@ struct Prompt {
     const char     *ask;
     PromptComplete *complete;
     void           *self;
+    int             ahead;                                  /* bytes that were typed before they were asked for, and not read yet */
     PromptGot       got;                                    /* other than a line, since the line was begun */
     mbstate_t       half;                                   /* of a character of several bytes */
     char           *plain;                                  /* of getline */
@@ -107,7 +108,10 @@ static bool next_byte(Prompt *p, char *byte)
         if (answer_signals(p)) return false;
         if (!(of[0].revents & (POLLIN | POLLHUP | POLLERR))) continue;
         ssize_t n = read(STDIN_FILENO, byte, 1);
-        if (n == 1) return true;
+        if (n == 1) {
+            if (p->ahead && p->ahead-- && !*byte) *byte = END_OF_TEXT;      /* the terminal has made that of Ctrl-D meanwhile */
+            return true;
+        }
         if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         break;                                              /* Ctrl-D is a byte here: nothing to read is a terminal that is gone */
     }
@@ -120,7 +124,6 @@ static int next_key(EditLine *edit, wchar_t *key)
     Prompt *p;
     el_get(edit, EL_CLIENTDATA, &p);
     for (char byte; next_byte(p, &byte);) {
-        if (!byte) byte = END_OF_TEXT;                      /* Ctrl-D, typed while the terminal was not asked for keys */
         size_t n = mbrtowc(key, &byte, 1, &p->half);
         if (n <= 1) return 1;
         if (n == (size_t)-1) p->half = (mbstate_t){0};      /* no character: not taken */
@@ -344,6 +347,7 @@ static PromptGot read_edited(Prompt *p, Arena *a, char **line)
     p->got = PROMPT_LINE;
     p->half = (mbstate_t){0};
     el_set(p->edit, EL_PREP_TERM, 1);                       /* before it is asked: what is typed from then on are keys */
+    if (ioctl(STDIN_FILENO, FIONREAD, &p->ahead)) p->ahead = 0;
     const char *text = answer_signals(p) ? NULL : el_gets(p->edit, &n);
     if (p->got != PROMPT_LINE || !text) {
         if (p->got != PROMPT_LOST) puts(p->got == PROMPT_CLEARED ? "^C" : "");

@@ -24,22 +24,23 @@ const ReplRow repl_rows[] = {
 
 /* ---- for the files of commands ------------------------------------------------------------------------------------- */
 
-void repl_failed(const Repl *r, GanStatus st, const GanError *err)
+void repl_failed(Repl *r, GanStatus st, const GanError *err)
 {
+    r->wrong = true;
     GanError known = *err;
     known.status = st;
     fflush(stdout);
     if (*err->message) say_error(&r->o->run, &known);
 }
 
-bool repl_has_run(const Repl *r)
+bool repl_has_run(Repl *r)
 {
     if (r->file) return true;
     repl_wrong(r, "there is no run here: gan repl FILE steps through that of a program");
     return false;
 }
 
-bool repl_has_no_args(const Repl *r, const char *args, const char *command)
+bool repl_has_no_args(Repl *r, const char *args, const char *command)
 {
     if (!*args) return true;
     repl_wrong(r, ":%s does not take '%s': :help %s says what it does", command, GAN_SHOWN(args), command);
@@ -57,7 +58,7 @@ bool repl_number(const char *s, int64_t *n)
     return *s != 0;
 }
 
-bool repl_is_player(const Repl *r, const char *name)
+bool repl_is_player(Repl *r, const char *name)
 {
     const LowerResult *l = &debug_session(r->d)->lowered;
     Text               all = text_in(r->arena);
@@ -76,11 +77,6 @@ const char *repl_word(Repl *r, const char **args)
     *args += n;
     *args += strspn(*args, " \t");
     return word;
-}
-
-void repl_heed_signals(Repl *r)
-{
-    r->lost |= prompt_lost(r->prompt) || (interrupt_status() && interrupt_status() != EXIT_INTERRUPTED);
 }
 
 /* ---- help -------------------------------------------------------------------------------------------------------- */
@@ -121,7 +117,7 @@ const ReplRow *repl_find(const char *name)
 }
 
 /* What was meant: the commands that begin so, or the one that is spelled nearly so. */
-static void say_unknown(const Repl *r, const char *name)
+static void say_unknown(Repl *r, const char *name)
 {
     Text        begin = text_in(r->arena);
     const char *near = NULL;
@@ -195,7 +191,10 @@ static void enter(Repl *r, const char *text)
     Diags            *diags = diags_new(sources);
     const SourceFile *f = source_add(sources, "<entry>", text, strlen(text));
     const Ast        *file = f && source_check_bytes(f, diags) ? parse_entry(r->arena, f, diags, NULL) : NULL;
-    if (!file) session_print(r->o, diags);
+    if (!file) {
+        session_print(r->o, diags);
+        r->wrong = true;
+    }
     for (int i = 0; file && i < file->file.stmts.n; i++) {
         const Ast *n = file->file.stmts.v[i];
         const char *whole = text_of(r, f, n->span);
@@ -216,7 +215,7 @@ static const char *ask(const Repl *r)
     if (!r->file) return "gan> ";
     if (!at) return arena_printf(r->arena, "gan %" PRId64 "> ", r->place.step);
     debug_history_of(r->d, at, &h);
-    if (!h.name || !*h.name || strpbrk(h.name, " \t\n")) return arena_printf(r->arena, "gan %" PRId64 " run %d> ", r->place.step, at);
+    if (!*h.name || strpbrk(h.name, " \t\n")) return arena_printf(r->arena, "gan %" PRId64 " run %d> ", r->place.step, at);
     return arena_printf(r->arena, "gan %" PRId64 " %s> ", r->place.step, h.name);
 }
 
@@ -268,6 +267,7 @@ static PromptGot read_entry(Repl *r, const char **entry)
 static void note_change(Repl *r)
 {
     DebugPlace now;
+    int64_t    before = r->place.tick;
     debug_place(r->d, &now);
     r->place = now;
     for (int known = r->forked.n; known < debug_histories(r->d); known++) {
@@ -275,15 +275,25 @@ static void note_change(Repl *r)
         debug_history_of(r->d, known, &h);
         array_push(r->keep, &r->forked, now.tick);
         if (h.parent < 0 || !r->file) continue;
-        printf("run %s goes on from step %" PRId64 "; %s stays as it is\n", repl_called(r, known), now.step, repl_called(r, h.parent));
+        const char *redone = now.tick < before ? ", the start of the round" : "";
+        printf("run %s goes on from step %" PRId64 "%s; %s stays as it is\n", repl_called(r, known), now.step, redone, repl_called(r, h.parent));
     }
 }
 
+/* Ctrl-C gives up what is computed, and what goes on (interrupt_rule in its command) stops first; nobody goes on in a script, nor behind SIGTERM. */
 static void act(Repl *r, const char *entry)
 {
+    Interrupt signals;
+    interrupt_begin(&signals, NULL);
+    interrupt_rule(INTERRUPT_GIVES_UP);
+    prompt_busy(r->prompt, true);
     if (*entry == ':') carry_out(r, entry + 1);
     else if (*entry && *entry != '#') enter(r, entry);
     note_change(r);
+    prompt_busy(r->prompt, false);
+    interrupt_end(&signals);
+    int status = interrupt_status();
+    r->lost |= prompt_lost(r->prompt) || (status && (status != EXIT_INTERRUPTED || !prompt_on_terminal(r->prompt)));
 }
 
 static void read_and_do(Repl *r)
@@ -295,7 +305,7 @@ static void read_and_do(Repl *r)
     r->style.width = prompt_width(r->prompt);
     if (got != PROMPT_LINE) return;
     act(r, entry);
-    if (r->next) act(r, trimmed(r, r->next));
+    if (r->next && !r->lost) act(r, trimmed(r, r->next));
     r->next = NULL;
 }
 
@@ -336,14 +346,14 @@ int repl_run(const Options *o, const char *file)
     int         status;
     Repl        r = {.o = o, .file = file, .arena = arena_new(), .keep = arena_new()};
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);                  /* what is wrong, on stderr, stands behind what was said before */
-    r.d = debug_open(o, file, 0, &status);
+    r.d = debug_open(o, file, (size_t)o->past << 20, &status);
     r.prompt = r.d ? prompt_open(repl_complete, &r, &note) : NULL;
     if (r.d && !r.prompt) status = say_wrong(&o->run, "lines cannot be read from this terminal");
     if (r.prompt) {
         if (note) say_line((void *)&o->run, note);
         set_style(&r);
         converse(&r);
-        status = r.lost ? EXIT_INTERRUPTED : EXIT_DONE;
+        status = r.lost ? EXIT_INTERRUPTED : r.wrong && !prompt_on_terminal(r.prompt) ? EXIT_WRONG_PROGRAM : EXIT_DONE;
     }
     prompt_close(r.prompt);
     debug_close(r.d);

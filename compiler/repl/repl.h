@@ -25,6 +25,9 @@ typedef struct ReplWatch {
     const char *text;
     double      course[REPL_COURSE];                        /* the latest, in order */
     int         n;
+    int64_t     step;                                       /* of the last; from another place on the course begins anew */
+    int         history;
+    bool        seen;                                       /* since the run was let go */
 } ReplWatch;
 
 typedef struct ReplRan ReplRan;                             /* what has been carried out since the last stop: stepping.c */
@@ -43,6 +46,8 @@ typedef struct Repl {
     ARRAY(ReplWatch *) watches;
     const char    *next;                                    /* a command that was typed where an entry could have gone on; or NULL */
     const char    *loss;                                    /* the one that :ops has listed last; NULL: none */
+    bool           wrong;                                   /* something could not be done: the status of a script */
+    bool           told_full;                               /* that the disk has no room for snapshots */
     bool           over, lost;                              /* the session ends; without anybody who could be asked */
 } Repl;
 
@@ -66,19 +71,16 @@ const ReplRow *repl_find(const char *name);                 /* by its name, its 
 
 /* ---- for the files of commands ------------------------------------------------------------------------------------- */
 
-#define repl_wrong(r, ...) say_wrong(&(r)->o->run, __VA_ARGS__)
-void repl_failed(const Repl *r, GanStatus st, const GanError *err);         /* says so, unless diagnostics did */
+#define repl_wrong(r, ...) ((r)->wrong = true, say_wrong(&(r)->o->run, __VA_ARGS__))
+void repl_failed(Repl *r, GanStatus st, const GanError *err);         /* says so, unless diagnostics did */
 
-bool repl_has_run(const Repl *r);                           /* is there a schedule? else says that there is none */
-bool repl_has_no_args(const Repl *r, const char *args, const char *command);
+bool repl_has_run(Repl *r);                                 /* is there a schedule? else says that there is none */
+bool repl_has_no_args(Repl *r, const char *args, const char *command);
 bool repl_number(const char *s, int64_t *n);                /* all of it a whole number that is not negative */
-bool repl_is_player(const Repl *r, const char *name);       /* else says so, with those there are */
+bool repl_is_player(Repl *r, const char *name);       /* else says so, with those there are */
 
 /* The first word of *args, which moves behind it; "" at the end. */
 const char *repl_word(Repl *r, const char **args);
-
-/* After something that Ctrl-C may have interrupted: SIGTERM ends the session, too. */
-void repl_heed_signals(Repl *r);
 
 const char *repl_called(Repl *r, int history);              /* "1 (low_rate)" */
 
@@ -92,7 +94,10 @@ void repl_say_place(Repl *r);
 void repl_listen(void *repl, const DebugDone *what);        /* for debug_listen */
 void repl_watched(void *repl, int number, int64_t step, double value);      /* for debug_watch */
 void repl_look(Repl *r, const char *expression);
-bool repl_evaluate(Repl *r, const char *expression, DebugValue *out);       /* also sample(DISTRIBUTION, N); else says what is wrong */
+bool repl_evaluate(Repl *r, const char *expression, DebugValue *out);       /* else says what is wrong */
+
+/* The text of an entry with sample(DISTRIBUTION, N), a word of the prompt, in words of the language: { drawn ~ DISTRIBUTION^N; drawn }. */
+const char *repl_draws(Repl *r, const char *text);
 void repl_declare(Repl *r, const char *text);
 void repl_assign(Repl *r, const char *path, const char *expression);
 void repl_say_kept(const DebugKept *kept);

@@ -3,6 +3,7 @@
 #include "compiler/repl/repl.h"
 
 #include "lang/syntax/parse.h"
+#include "runtime/interrupt.h"
 #include "runtime/state.h"
 
 #include <inttypes.h>
@@ -33,7 +34,8 @@ struct ReplRan {
 static double number_of(const GanOutput *o, const void *data)
 {
     GanTensor one = {.elem = o->elem, .data = (void *)data};
-    return o->rank || !data ? NAN : gan_tensor_get(&one, 0);
+    double    x = o->rank || !data ? NAN : gan_tensor_get(&one, 0);
+    return isnan(x) ? NAN : x;                              /* of one sign: it is shown */
 }
 
 static RanStatement *find_statement(ReplRan *ran, const DebugDone *what)
@@ -195,7 +197,7 @@ static void say_moved(Repl *r, const char *player)
 /* The line that was drawn over and over stays. */
 static void end_watched(const Repl *r)
 {
-    if (prompt_on_terminal(r->prompt) && r->watches.n == 1 && r->watches.v[0]->n) puts("");
+    if (prompt_on_terminal(r->prompt) && r->watches.n == 1 && r->watches.v[0]->seen) puts("");
 }
 
 static void add_breakpoint(const Repl *r, Text *t, int number)
@@ -218,6 +220,16 @@ void repl_say_place(Repl *r)
     if (p->next) text_printf(&t, "next is %s", repl_statement(r, p->next));
     else text_add(&t, "the run is over");
     puts(text_str(&t));
+}
+
+/* Once: nothing is lost, but what was long ago takes longer to come to. */
+static void say_full(Repl *r)
+{
+    DebugCost c;
+    debug_cost(r->d, &c);
+    if (!c.disk_full || r->told_full) return;
+    r->told_full = true;
+    say_line((void *)&r->o->run, "snapshots of the past do not fit on the disk (TMPDIR): fewer are kept, and going far back takes longer; --past MIB gives them memory");
 }
 
 static void say_stop(Repl *r)
@@ -243,13 +255,12 @@ static void go(Repl *r, DebugHow how, int64_t n, const char *player)
     const GanState *state = debug_state(r->d);
     ReplRan         ran = {.arena = r->arena, .before = arena_copy(r->arena, state->base, state->bytes)};
     r->ran = &ran;
-    for (int i = 0; i < r->watches.n; i++) r->watches.v[i]->n = 0;
-    prompt_busy(r->prompt, true);
+    for (int i = 0; i < r->watches.n; i++) r->watches.v[i]->seen = false;
+    interrupt_rule(INTERRUPT_STOPS);
     debug_go(r->d, how, n, player, &r->place);
-    prompt_busy(r->prompt, false);
-    repl_heed_signals(r);
     say_stop(r);
     r->ran = NULL;
+    say_full(r);
 }
 
 /* ---- commands ---------------------------------------------------------------------------------------------------- */
@@ -326,6 +337,17 @@ static bool is_scheduled(const Ast *n)
     return scheduled[n->kind];
 }
 
+/* Lines of the main file on which a statement of the schedule's top stands: lets that are computed, draws. */
+static bool is_carried_out(const Repl *r, uint32_t first, uint32_t last)
+{
+    const GanProgram *p = debug_session(r->d)->lowered.program;
+    for (int i = 0; i < p->schedule->n_kids; i++) {
+        const GanSchedule *k = p->schedule->kid[i];
+        if (k->file < (uint32_t)p->n_files && !strcmp(p->file[k->file], debug_session(r->d)->file) && k->line >= first && k->line <= last) return true;
+    }
+    return false;
+}
+
 void do_list(Repl *r, const char *args)
 {
     if (!repl_has_no_args(r, args, "list") || !repl_has_run(r)) return;
@@ -333,8 +355,9 @@ void do_list(Repl *r, const char *args)
     const Ast *file = f ? parse_file(r->arena, f, diags_new(sources_new(r->arena))) : NULL;
     for (int i = 0; file && i < file->file.stmts.n; i++) {
         const Ast *n = file->file.stmts.v[i];
-        if (!is_scheduled(n)) continue;
-        for (uint32_t line = source_place(f, n->span.begin).line; line <= source_place(f, n->span.end - 1).line; line++) print_line(r, f, line);
+        uint32_t first = source_place(f, n->span.begin).line, last = source_place(f, n->span.end - 1).line;
+        if (!is_scheduled(n) && !is_carried_out(r, first, last)) continue;
+        for (uint32_t line = first; line <= last; line++) print_line(r, f, line);
     }
     repl_say_place(r);
 }

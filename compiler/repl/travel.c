@@ -1,6 +1,8 @@
 /* travel.c - the commands of time: back, to a step, and what that costs. */
 #include "compiler/repl/repl.h"
 
+#include "runtime/interrupt.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -23,10 +25,8 @@ void do_back(Repl *r, const char *args)
     DebugPlace  place;
     GanError    err = {0};
     if (!repl_has_run(r) || !repl_has_no_args(r, args, "back") || (!count && !repl_is_player(r, word))) return;
-    prompt_busy(r->prompt, true);
+    interrupt_rule(INTERRUPT_STOPS);
     GanStatus st = count ? debug_back(r->d, n, &place, &err) : debug_back_player(r->d, word, &place, &err);
-    prompt_busy(r->prompt, false);
-    repl_heed_signals(r);
     arrive(r, st, &place, &err);
 }
 
@@ -41,10 +41,8 @@ void do_goto(Repl *r, const char *args)
         repl_wrong(r, "%s: :goto wants a step, how many rounds are done, as in :goto 100", *word ? GAN_SHOWN(word) : "nowhere");
         return;
     }
-    prompt_busy(r->prompt, true);
+    interrupt_rule(INTERRUPT_STOPS);
     GanStatus st = debug_goto_step(r->d, step, &place, &err);
-    prompt_busy(r->prompt, false);
-    repl_heed_signals(r);
     arrive(r, st, &place, &err);
 }
 

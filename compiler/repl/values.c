@@ -2,6 +2,7 @@
 #include "compiler/repl/repl.h"
 
 #include "compiler/repl/kitty.h"
+#include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 #include "runtime/command/outputs.h"
 #include "runtime/data/data.h"
@@ -80,12 +81,54 @@ static const char *draws_of(Repl *r, const char *expression, int64_t *n)
     return arena_strn(r->arena, f->text + of->span.begin, of->span.end - of->span.begin);
 }
 
+typedef struct Draws { Repl *r; const SourceFile *f; Text out; uint32_t at; } Draws;        /* written up to `at` */
+
+static void add_until(Draws *d, uint32_t end)
+{
+    text_printf(&d->out, "%.*s", (int)(end - d->at), d->f->text + d->at);
+    d->at = end;
+}
+
+static void write_out(void *draws, const Ast *n)
+{
+    Draws *d = draws;
+    bool is = n->kind == AST_CALL && n->call.callee->kind == AST_NAME && !strcmp(n->call.callee->name.name, "sample") && n->call.args.n == 2;
+    if (!is) {
+        ast_each_child(n, write_out, d);
+        return;
+    }
+    const Ast *of = n->call.args.v[0], *count = n->call.args.v[1];
+    add_until(d, n->span.begin);
+    text_add(&d->out, "{ drawn ~ (");
+    d->at = of->span.begin;
+    ast_each_child(of, write_out, d);
+    add_until(d, of->span.end);
+    text_add(&d->out, ")^(");
+    d->at = count->span.begin;
+    ast_each_child(count, write_out, d);
+    add_until(d, count->span.end);
+    text_add(&d->out, "); drawn }");
+    d->at = n->span.end;
+}
+
+const char *repl_draws(Repl *r, const char *text)
+{
+    Sources          *sources = sources_new(r->arena);
+    const SourceFile *f = strstr(text, "sample") ? source_add(sources, "<entry>", text, strlen(text)) : NULL;
+    const Ast        *entry = f ? parse_entry(r->arena, f, diags_new(sources), NULL) : NULL;
+    Draws             d = {r, f, text_in(r->arena), 0};
+    if (!entry || is_declared(r, "sample")) return text;
+    write_out(&d, entry);
+    add_until(&d, f->n);
+    return text_str(&d.out);
+}
+
 bool repl_evaluate(Repl *r, const char *expression, DebugValue *out)
 {
     GanError    err = {0};
     int64_t     n = 0;
     const char *drawn = draws_of(r, expression, &n);
-    GanStatus   st = debug_eval(r->d, drawn ? drawn : expression, n, out, &err);
+    GanStatus   st = debug_eval(r->d, drawn ? drawn : repl_draws(r, expression), n, out, &err);
     if (st) repl_failed(r, st, &err);
     return !st;
 }
@@ -129,11 +172,17 @@ static char *take_file(char *text)
     return found + strspn(found, " ");
 }
 
+static int told(Repl *r, int status)                        /* what is wrong, by who has returned the status */
+{
+    r->wrong |= status != EXIT_DONE;
+    return status;
+}
+
 static void write_picture(Repl *r, const DebugValue *v, const char *path, const char *expression)
 {
     DataColumn *field = arena_array(r->arena, DataColumn, v->n + 1);
     for (int i = 0; i < v->n; i++) field[i] = (DataColumn){v->name ? v->name[i] : NULL, v->value[i]};
-    if (outputs_write(&r->o->run, path, field, v->n, expression) == EXIT_DONE) printf("%s is written\n", GAN_SHOWN(path));
+    if (told(r, outputs_write(&r->o->run, path, field, v->n, expression)) == EXIT_DONE) printf("%s is written\n", GAN_SHOWN(path));
 }
 
 void do_plot(Repl *r, const char *args)
@@ -148,7 +197,7 @@ void do_plot(Repl *r, const char *args)
         repl_look(r, expression);
         return;
     }
-    if (outputs_can_write(&r->o->run, path) != EXIT_DONE) return;
+    if (told(r, outputs_can_write(&r->o->run, path)) != EXIT_DONE) return;
     if (!repl_evaluate(r, expression, &v)) return;
     write_picture(r, &v, path, expression);
     debug_value_free(&v);

@@ -11,6 +11,7 @@ typedef struct Options {
     bool        interp, f64, portable, lib, python, no_cache, allow_extern, check, gradients, cost, pedantic;
     bool        shapes;                                     /* no flag: the command runs nothing (LowerOptions) */
     PlanOptions plan;
+    int64_t past;                                           /* MiB for snapshots; 0: what is usual */
     int64_t serve;                                          /* the port of the page */
     bool served, watch_game;
     FILE *const *said;                                      /* where diagnostics go; NULL, or none there: stderr */

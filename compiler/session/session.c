@@ -92,7 +92,13 @@ int session_add(Session *s, const char *text, int64_t n)
 {
     const SourceFile *source = source_add(s->sources, "<expression>", text, strlen(text));
     int               fn = -1;
-    if (source) fn = n > 0 ? lower_sampler(&s->lowered, source, n, s->diags) : lower_expression(&s->lowered, source, s->diags);
+    if (!source) return -1;
+    if (n > 0) fn = lower_sampler(&s->lowered, source, n, s->diags);
+    else fn = lower_expression(&s->lowered, source, s->diags);
+    if (fn < 0 && n < 0 && lower_is_distribution(&s->lowered, source)) {
+        s->diags = diags_new(s->sources);                   /* what was wrong is that it has no value */
+        fn = lower_sampler(&s->lowered, source, -n, s->diags);
+    }
     print_diagnostics(s);
     return fn;
 }

@@ -30,7 +30,7 @@ int  session_open(Session *s, const Options *o, const char *file);
 int  session_open_text(Session *s, const Options *o, const char *name, const char *text, bool known);
 enum { SESSION_SAMPLES = 1024 };                            /* the most that a call of a sampler draws: more are drawn by more calls */
 
-/* Adds a function for an expression (n = 0), or for n draws of a distribution; -1 after printing what is wrong. */
+/* Adds a function for an expression (n = 0), or for n draws of a distribution; n < 0: for -n draws if it is one, else for its value. -1 after printing what is wrong. */
 int  session_add(Session *s, const char *text, int64_t n);
 /* Runs the passes over every function. After the last function was added. */
 void session_optimise(Session *s);

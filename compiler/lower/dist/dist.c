@@ -65,12 +65,15 @@ static bool is_distribution(const Value *v)
 bool dist_is_joint(const Value *v)
 {
     if (v->kind != V_RECORD || !v->record.n) return false;
-    for (int i = 0; i < v->record.n; i++) {
-        const Value *f = v->record.v[i];
-        bool model = f->kind == V_PLAYER && f->player->word != AST_DEFINE_NET;
-        if (f->kind != V_DIST && !model && !is_distribution(f) && !dist_is_joint(f)) return false;
-    }
+    for (int i = 0; i < v->record.n; i++)
+        if (!dist_is_drawn_from(v->record.v[i])) return false;
     return true;
+}
+
+bool dist_is_drawn_from(const Value *v)
+{
+    bool model = v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET;
+    return v->kind == V_DIST || model || is_distribution(v) || dist_is_joint(v);
 }
 
 static Dist *not_dist(Ctx *c, const Value *v, Span at)

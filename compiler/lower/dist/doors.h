@@ -4,6 +4,7 @@
 #include "compiler/lower/core.h"
 
 Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after ~ */
+bool   dist_is_drawn_from(const Value *v);                  /* may it stand there? */
 Value *val_dist(Lower *L, Dist *d);
 const Dist *dist_base(const Dist *d);                                           /* that it is made of; NULL: of none */
 bool   dist_is_joint(const Value *v);                                           /* a record of distributions, models, or records of them */
@@ -20,6 +21,7 @@ typedef enum {
 Measure dist_measure(Ctx *c, Dist *d, Span at);
 Scope *dist_scope(const Dist *d);                                               /* of the arguments and members of a declared one; else NULL */
 Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 /* an attribute; NULL: none of that name */
+Value *dist_apply_member(Ctx *c, Dist *d, const Closure *member, Args *args, const void *site, Span at);        /* of one that is made for each element of a tensor: that of each */
 Value *dist_no_density(Ctx *c, const Dist *d, Span at);
 const char *dist_text(Lower *L, const Dist *d);
 const Ast *dist_type(const Dist *d);                                            /* the declared type of a draw; NULL: none */

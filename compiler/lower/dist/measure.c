@@ -62,7 +62,8 @@ static uint8_t of_node(const uint8_t *is, const IrNode *n)
     if (draws(n) || body_draws(n)) return args | DRAWN | SPREAD;
     if (n->op == IR_concat) return of_parts(is, n, 0);
     if (n->op == IR_select && is[n->arg[0]->id] & DRAWN) return args | of_parts(is, n, 1);
-    return ir_op_info[n->op].flags & IR_NOGRAD ? args & DRAWN : args;
+    bool apart = ir_op_info[n->op].flags & IR_NOGRAD && n->op != IR_stop;      /* which is the number itself */
+    return apart ? args & DRAWN : args;
 }
 
 /* Does it stand for a value of another graph? Then it was given, and not drawn. */

@@ -6,6 +6,7 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/builtin.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -397,12 +398,13 @@ static void not_known(Ctx *c, const Ast *e)
     diag_hint(d, "require looks at definitions; expect holds a report to something when the program has run");
 }
 
-/* All elements and all samples of a computed condition. */
-static bool all_hold(Ctx *c, IrVal *t, const Ast *e, bool *known)
+/* All elements and all samples of a computed condition. What only a run knows is watched in the statement that needs it. */
+static bool all_hold(Ctx *c, IrVal *t, const Ast *s, const Ast *e, bool *known)
 {
     double *x;
     bool all = true;
     *known = computed_now(c, t, &x);
+    if (!*known && !s->require.is_soft && watch_can(c) && watch(c, t, strf(c->L, "%s is required", source_of(c, e)), e->span)) return true;
     if (!*known) return not_known(c, e), false;
     for (int64_t i = 0; i < now_size(c->L, t); i++) all = all && x[i];
     return all;
@@ -419,7 +421,7 @@ static bool require_one(Ctx *c, const Ast *s, const Ast *e)
         diag_error(c->L->diags, e->span, E201, "a condition is required here, and this is %s", val_text(c->L, v));
         return false;
     }
-    all = t ? all_hold(c, t, e, &known) : v->b;
+    all = t ? all_hold(c, t, s, e, &known) : v->b;
     if (!all && known) report(c, s, e, v);
     return all;
 }

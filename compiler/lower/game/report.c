@@ -80,17 +80,17 @@ void sched_stop(Ctx *c, const Ast *s, Nodes *to)
 }
 
 /* The sides of the condition's parts. */
-static Watch *sides_of(Lower *L, const Ast *condition)
+static Shows *sides_of(Lower *L, const Ast *condition)
 {
     Promise p[PROMISES_MOST];
     int     n = promises_of(condition, p);
-    Watch  *w = arena_array(L->work, Watch, 1);
-    *w = (Watch){arena_array(L->work, Watched, 3 * n), 0};
+    Shows  *w = arena_array(L->work, Shows, 1);
+    *w = (Shows){arena_array(L->work, Shown, 3 * n), 0};
     for (int i = 0; i < n; i++) {
         const struct { const char *what; const Ast *node; } sides[] = {{"held", p[i].whole}, {"left", p[i].left}, {"right", p[i].right}};
         for (int k = 0; k < 3; k++) {
             if (!sides[k].node) continue;
-            w->v[w->n++] = (Watched){strf(L, "%s %d", sides[k].what, i), sides[k].node, NULL};
+            w->v[w->n++] = (Shown){strf(L, "%s %d", sides[k].what, i), sides[k].node, NULL};
         }
     }
     return w;
