@@ -282,10 +282,13 @@ static void fill_numbers(const Run *r, const GanState *state)
     memset(first, 0, FRAME_KEYS);
     memcpy(first + FRAME_EXTERNS, &r->code->external, sizeof r->code->external);
     if (r->fn->tick >= 0) memcpy(first + FRAME_TICK, state->base + r->fn->tick, 8);
-    for (int i = 0; i < r->code->n_streams; i++) {
+    bool keyed = r->in->keyed && r->in->seed == state->seed;
+    for (int i = 0; i < r->code->n_streams && !keyed; i++) {
         uint64_t key = random_key(state->seed, r->code->stream[i]);
         memcpy(first + FRAME_KEYS + 8 * i, &key, 8);
     }
+    r->in->keyed = true;
+    r->in->seed = state->seed;
     for (int t = 1; t < team_threads(r->in->team); t++) memcpy(r->in->bases[t][BASE_NUMBERS], first, numbers_bytes(r->code));
 }
 

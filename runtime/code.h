@@ -90,6 +90,7 @@ typedef struct CodeInstance {                               /* work space of one
     char ***bases;                                          /* of each thread, as frame.h says, with room for the state's arena and for each DATA slot */
     int     threads;                                        /* that it is for: the team has no more */
     void  **blocks;                                         /* what is freed */
+    bool    keyed;  uint64_t seed;                          /* are there keys of streams, and of which seed? */
     bool    given_up;                                       /* in the run under way */
     int     n_blocks;
 } CodeInstance;
