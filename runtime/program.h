@@ -47,7 +47,7 @@ typedef struct GanFunction {
     const char *player;                                     /* of an update; NULL otherwise */
     int         n_outputs;
     GanOutput  *output;
-    int         n_written;                                  /* slots of players that it sets and that must stay finite */
+    int         n_written;                                  /* slots that it sets: of players and states, which must stay finite; bools, which must hold (state_required) */
     int        *written;
 } GanFunction;
 

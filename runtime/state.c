@@ -2,6 +2,7 @@
 #include "runtime/state.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,4 +117,35 @@ int gan_model_inputs(const GanProgram *p, const GanModel *m, int *slot, int most
         if (its && path[sizeof input - 1 + n] == '.') slot[found++] = i;
     }
     return found;
+}
+
+/* ---- what must hold -------------------------------------------------------------------------------------------------- */
+
+/* The slot's path is "required.3:LINE ", then the words; behind it in the list stands that of the number, if there is one. */
+const char *state_required(const GanProgram *p, const GanState *s, int fn, char text[GAN_ERROR_TEXT])
+{
+    const GanFunction *f = &p->function[fn];
+    for (int i = 0; i < f->n_written; i++) {
+        const GanSlot *slot = &p->slot[f->written[i]], *next = i + 1 < f->n_written ? &p->slot[f->written[i + 1]] : NULL;
+        char           number[40] = "";
+        double         x;
+        if (slot->elem != GAN_BOOL || *(const char *)state_slot(p, s, f->written[i])) continue;
+        if (next && next->kind == GAN_SCRATCH && next->elem == GAN_F64) {
+            memcpy(&x, state_slot(p, s, f->written[i + 1]), sizeof x);
+            snprintf(number, sizeof number, isnan(x) ? ": nan" : ": %.7g", x);
+        }
+        const char *words = strchr(slot->path, ' '), *line = strchr(slot->path, ':');
+        if (line && words && line < words) snprintf(text, GAN_ERROR_TEXT, "%s%s (line %.*s)", words + 1, number, (int)(words - line - 1), line + 1);
+        else snprintf(text, GAN_ERROR_TEXT, "%s%s", words ? words + 1 : slot->path, number);
+        return text;
+    }
+    return NULL;
+}
+
+GanStatus state_run(const GanProgram *p, const GanEngine *engine, int fn, GanState *s, void *const *out, GanError *err)
+{
+    char        text[GAN_ERROR_TEXT];
+    GanStatus   st = engine->run(engine->self, fn, s, out, err);
+    const char *missed = st ? NULL : state_required(p, s, fn, text);
+    return missed ? gan_error(err, GAN_WORLD, "%s", missed) : st;
 }

@@ -22,3 +22,8 @@ int state_views(const GanProgram *p, const GanState *s, SafeTensor *out);
  * that reports may have come or gone since; one that is new is nan. `counters_may_lack`: the program may have got functions since (a sampler),
  * whose counters stay as they are. */
 GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, bool counters_may_lack, GanError *err);
+
+/* What the call of fn that has just been done found not to hold, in words: its message, the line that requires it, the number. NULL: all holds. */
+const char *state_required(const GanProgram *p, const GanState *s, int fn, char text[GAN_ERROR_TEXT]);
+/* Runs fn; GAN_WORLD, too, when something does not hold. */
+GanStatus   state_run(const GanProgram *p, const GanEngine *engine, int fn, GanState *s, void *const *out, GanError *err);

@@ -233,13 +233,34 @@ static double number_at(GanElem elem, const void *p)
     return gan_tensor_get(&one, 0);
 }
 
-static Flow run_fn(Trainer *t, int fn)
+/* Of a function whose results or slots are not what they must be: the run is rewound to just before it. */
+static Flow refuse(Trainer *t, const GanSchedule *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static Flow refuse(Trainer *t, const GanSchedule *n, const char *fmt, ...)
 {
+    char    what[GAN_ERROR_TEXT];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    t->result->failed_fn = n->fn;
+    t->failed_round = t->rounds;
+    if (!t->blocks) t->failed_at = t->here;
+    return fail(t, GAN_WORLD, n, "%s at step %" PRId64, what, t->rounds);
+}
+
+/* A function of a statement; NULL: the first of all, which gives slots their values. */
+static Flow run_fn(Trainer *t, const GanSchedule *n)
+{
+    char text[GAN_ERROR_TEXT];
+    int  fn = n ? n->fn : t->program->init_fn;
     if (t->called && t->calls <= t->replay_to) t->called[t->calls] = fn;
     if (replaying(t) && t->calls == t->replay_to) return REACHED;
     t->calls++;
     if (!make_outputs(t, fn)) return fail(t, GAN_WORLD, NULL, "no memory for the results of %s", t->program->function[fn].name);
-    if (!t->engine->run(t->engine->self, fn, t->state, t->out[fn], t->err)) return GO_ON;
+    if (!t->engine->run(t->engine->self, fn, t->state, t->out[fn], t->err)) {
+        const char *missed = state_required(t->program, t->state, fn, text);
+        return missed ? refuse(t, n, "%s", missed) : GO_ON;
+    }
     if (t->blocks) t->failed_round = t->rounds;
     return FAILED;
 }
@@ -573,7 +594,7 @@ static Flow undo_line(Trainer *t)
 
 static Flow walk_report(Trainer *t, const GanSchedule *n)
 {
-    Flow flow = run_fn(t, n->fn);
+    Flow flow = run_fn(t, n);
     if (flow != GO_ON) return flow;
     const GanFunction *f = &t->program->function[n->fn];
     for (int i = 0; i < f->n_outputs; i++) {
@@ -620,7 +641,7 @@ static bool is_picture(const GanSchedule *n) { return n->kind >= GAN_SCATTER && 
 
 static Flow walk_picture(Trainer *t, const GanSchedule *n)
 {
-    Flow flow = run_fn(t, n->fn);
+    Flow flow = run_fn(t, n);
     if (flow != GO_ON || replaying(t) || !t->o->out) return flow;
     const GanFunction *f = &t->program->function[n->fn];
     GanTensor         *view = calloc((size_t)f->n_outputs + 1, sizeof *view);
@@ -651,10 +672,11 @@ static Flow judge(Trainer *t, const GanSchedule *n)
 {
     TrainerExpect *e = expect_of(t, n);
     if (e->judged) return GO_ON;
-    Flow flow = run_fn(t, n->fn);
+    Flow flow = run_fn(t, n);
     if (flow != GO_ON) return flow;
     e->judged = true;
     e->held = output_number(t, n->fn, 0) != 0;
+    for (int i = 0; i < e->n_sides; i++) e->side[i] = output_number(t, n->fn, i + 1);
     return GO_ON;
 }
 
@@ -811,7 +833,7 @@ static Flow walk_repeat(Trainer *t, const GanSchedule *n)
     int64_t first = take(t), count = n->count;
     if (resuming(t) || first) count = take(t);
     else if (n->fn >= 0) {
-        Flow flow = run_fn(t, n->fn);
+        Flow flow = run_fn(t, n);
         if (flow != GO_ON) return flow;
         count = (int64_t)output_number(t, n->fn, 0);
     }
@@ -833,7 +855,7 @@ static Flow walk_if(Trainer *t, const GanSchedule *n)
     int64_t branch;
     if (resuming(t)) branch = take(t);
     else {
-        Flow flow = run_fn(t, n->fn);
+        Flow flow = run_fn(t, n);
         if (flow != GO_ON) return flow;
         branch = output_number(t, n->fn, 0) == 0;
     }
@@ -842,15 +864,6 @@ static Flow walk_if(Trainer *t, const GanSchedule *n)
     Flow flow = walk(t, n->kid[branch]);
     pop(t);
     return flow;
-}
-
-/* Of a function whose results or slots are not what they must be: the run is rewound to just before it. */
-static Flow refuse(Trainer *t, const GanSchedule *n, const char *what, const char *of, const char *became)
-{
-    t->result->failed_fn = n->fn;
-    t->failed_round = t->rounds;
-    if (!t->blocks) t->failed_at = t->here;
-    return fail(t, GAN_WORLD, n, "%s of %s %s at step %" PRId64, what, of, became, t->rounds);
 }
 
 static const char *became(double x) { return isnan(x) ? "became nan" : x > 0 ? "became inf" : "became -inf"; }
@@ -864,17 +877,14 @@ static const char *owner_of_loss(const GanFunction *f, const char *loss)
     return of ? of + strlen(" of ") : owner_of(f);
 }
 
-/* Losses must be finite, indices within: an output "within t" says it of an index of t. */
+/* Losses must be finite. */
 static Flow check_results(Trainer *t, const GanSchedule *n)
 {
-    static const char within[] = "within ";
     const GanFunction *f = &t->program->function[n->fn];
     for (int i = 0; i < f->n_outputs; i++) {
         if (f->output[i].rank) continue;
         double x = output_number(t, n->fn, i);
-        if (!strncmp(f->output[i].name, "loss", 4) && !isfinite(x)) return refuse(t, n, "the loss", owner_of_loss(f, f->output[i].name), became(x));
-        if (!strncmp(f->output[i].name, within, strlen(within)) && !x)
-            return refuse(t, n, "the index", f->output[i].name + strlen(within), "is out of range");
+        if (!strncmp(f->output[i].name, "loss", 4) && !isfinite(x)) return refuse(t, n, "the loss of %s %s", owner_of_loss(f, f->output[i].name), became(x));
     }
     return GO_ON;
 }
@@ -905,15 +915,16 @@ static Flow check_state(Trainer *t, const GanSchedule *n)
     for (int i = 0; i < f->n_written; i++) {
         const GanSlot *s = &t->program->slot[f->written[i]];
         const void    *x = state_slot(t->program, t->state, f->written[i]);
+        if (s->elem == GAN_BOOL || s->kind == GAN_SCRATCH) continue;      /* run_fn has looked */
         bool           ok = s->elem == GAN_F32 ? all_finite_f32(x, s->bytes / sizeof(float)) : all_finite_f64(x, s->bytes / sizeof(double));
-        if (!ok) return refuse(t, n, s->path, owner_of(f), "is not finite any more");
+        if (!ok) return refuse(t, n, "%s of %s is not finite any more", s->path, owner_of(f));
     }
     return GO_ON;
 }
 
 static Flow walk_call(Trainer *t, const GanSchedule *n)
 {
-    Flow flow = run_fn(t, n->fn);
+    Flow flow = run_fn(t, n);
     if (flow == GO_ON) flow = check_results(t, n);
     return flow == GO_ON ? check_state(t, n) : flow;
 }
@@ -930,7 +941,7 @@ static Flow walk_save(Trainer *t, const GanSchedule *n)
 
 static Flow walk_stop(Trainer *t, const GanSchedule *n)
 {
-    Flow flow = run_fn(t, n->fn);
+    Flow flow = run_fn(t, n);
     if (flow != GO_ON) return flow;
     return output_number(t, n->fn, 0) != 0 ? LEAVE_BLOCK : GO_ON;
 }
@@ -1017,6 +1028,17 @@ static int64_t count_rounds(const GanSchedule *n, int64_t steps)
 
 int64_t trainer_rounds(const GanProgram *p, int64_t steps) { return count_rounds(p->schedule, steps); }
 
+static GanStatus begin_sides(Trainer *t)
+{
+    TrainerResult *r = t->result;
+    int            n = 0;
+    for (int i = 0; i < r->n_expects; i++) n += r->expect[i].n_sides = t->program->function[r->expect[i].node->fn].n_outputs - 1;
+    if (!(r->sides = malloc(((size_t)n + 1) * sizeof *r->sides))) return gan_error(t->err, GAN_WORLD, "no memory");
+    for (int i = 0; i < n; i++) r->sides[i] = NAN;
+    for (int i = 0, at = 0; i < r->n_expects; at += r->expect[i++].n_sides) r->expect[i].side = r->sides + at;
+    return GAN_OK;
+}
+
 static GanStatus begin_result(Trainer *t)
 {
     Counts n = {0};
@@ -1029,7 +1051,7 @@ static GanStatus begin_result(Trainer *t)
     t->axes = calloc((size_t)n.pictures + 1, sizeof *t->axes);
     if (!t->result->report || !t->result->expect || !t->named || !t->out || !t->picture || !t->axes) return gan_error(t->err, GAN_WORLD, "no memory");
     list_nodes(t, t->program->schedule);
-    return GAN_OK;
+    return begin_sides(t);
 }
 
 static GanStatus begin_files(Trainer *t)
@@ -1076,7 +1098,13 @@ static void go_on(Trainer *t)
     const TrainerResult *from = t->o->from;
     t->resume = t->result->path = from->path;
     t->rounds = from->rounds;
-    for (int i = 0; i < t->result->n_expects && i < from->n_expects; i++) t->result->expect[i] = from->expect[i];
+    for (int i = 0; i < t->result->n_expects && i < from->n_expects; i++) {
+        TrainerExpect *e = &t->result->expect[i];
+        const TrainerExpect *before = &from->expect[i];
+        e->judged = before->judged;
+        e->held = before->held;
+        for (int k = 0; k < e->n_sides && k < before->n_sides; k++) e->side[k] = before->side[k];
+    }
     t->result->was_over = is_over(t, &t->resume);
 }
 
@@ -1089,7 +1117,7 @@ static GanStatus begin(Trainer *t)
     if (!st && t->folder) st = data_sums(t->program, &t->data, t->err);
     if (!st && resumed) go_on(t);
     if (!st && t->o->resume && t->o->out) st = load_newest(t, &lines, &resumed);
-    if (!st && !resumed && t->program->init_fn >= 0) st = run_fn(t, t->program->init_fn) == FAILED ? t->err->status : GAN_OK;
+    if (!st && !resumed && t->program->init_fn >= 0) st = run_fn(t, NULL) == FAILED ? t->err->status : GAN_OK;
     if (!st && !resumed && t->o->checkpoint) st = load_named(t);
     if (!st) st = begin_log(t, resumed, lines);
     if (!st && resumed) reports_from_state(t);
@@ -1216,6 +1244,7 @@ void trainer_result_free(TrainerResult *r)
 {
     free(r->report);
     free(r->expect);
+    free(r->sides);
     *r = (TrainerResult){.failed_fn = -1};
 }
 

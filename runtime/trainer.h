@@ -17,6 +17,7 @@ typedef struct TrainerReport {
 typedef struct TrainerExpect {
     const GanSchedule *node;
     bool               judged, held;
+    double            *side;  int n_sides;                  /* the outputs of its function behind the verdict, as numbers; NaN before it is judged */
 } TrainerExpect;
 
 enum { TRAINER_DEEPEST = 64 };
@@ -28,6 +29,7 @@ typedef struct TrainerResult {                              /* free with trainer
     TrainerEnd     end;
     TrainerReport *report;  int n_reports;
     TrainerExpect *expect;  int n_expects;
+    double        *sides;                                   /* where those of all expectations are */
     int64_t        rounds;                                  /* of alternate blocks, those of the run resumed included */
     int64_t        rounds_here;                             /* done by this call ... */
     bool           was_over;                                /* the run resumed was finished: there was nothing to do */

@@ -1,5 +1,6 @@
 /* look.c - the values of expressions in the present state, and breakpoints: expressions that are asked for again after each round. */
 #include "compiler/debug/inside.h"
+#include "runtime/state.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -132,7 +133,7 @@ GanStatus debug_statement(Debugger *d, int fn, DebugValue *out, GanError *err)
     s.base = aligned_alloc(64, bytes);
     GanStatus st = s.base ? new_values(f, out, memory, err) : gan_error(err, GAN_WORLD, "no memory for a copy of the state");
     if (!st) memcpy(s.base, debug_state(d)->base, walk_state_bytes(run_program(d)));
-    if (!st) st = b->s.game.engine.run(b->s.game.engine.self, fn, &s, memory, err);
+    if (!st) st = state_run(run_program(d), &b->s.game.engine, fn, &s, memory, err);
     if (st) debug_value_free(out);
     free(s.base);
     free(memory);

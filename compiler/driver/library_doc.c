@@ -73,8 +73,7 @@ static bool ends_sentence(const char *s)
     return !s[1] || ((s[1] == ' ' || s[1] == '\n') && !(s[2] >= '0' && s[2] <= '9') && !(s[2] >= 'a' && s[2] <= 'z'));
 }
 
-
-static void add_sentence(Text *out, const char *doc)
+void doc_sentence(const char *doc, Text *out)
 {
     for (; *doc; doc++) {
         text_addn(out, *doc == '\n' ? " " : doc, 1);
@@ -87,7 +86,7 @@ static void add_sentence(Text *out, const char *doc)
 void doc_module_line(const DocModule *m, Text *out)
 {
     text_printf(out, "  %-10s ", m->name);
-    add_sentence(out, m->ast->file.doc ? m->ast->file.doc : "");
+    doc_sentence(m->ast->file.doc ? m->ast->file.doc : "", out);
     text_add(out, "\n");
 }
 
@@ -101,7 +100,7 @@ void doc_module(const DocModule *m, Text *out)
         text_add(out, "\n  ");
         add_signature(out, m->file, n);
         text_add(out, "\n      ");
-        add_sentence(out, doc_of(n));
+        doc_sentence(doc_of(n), out);
         text_add(out, "\n");
     }
 }

@@ -14,6 +14,9 @@ typedef struct DocModule {
 /* What the definition or let `n` is called, or NULL: it is none that has a page. */
 const char *doc_name(const Ast *n);
 
+/* The first sentence of a comment, on one line. */
+void doc_sentence(const char *doc, Text *out);
+
 /* One line: the module and what it is about. */
 void doc_module_line(const DocModule *m, Text *out);
 

@@ -2,10 +2,16 @@
 #include "compiler/driver/options.h"
 #include "runtime/command/say.h"
 
+#include <malloc.h>
+
+/* Lowering frees an arena for each tree that it looks at: what goes back to the system then must be had from it again, page by page. */
+enum { KEPT_BYTES = 32 << 20 };
+
 int main(int argc, char **argv)
 {
     int     status;
     Options o = {.stage = "game"};
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     say_begin();
     int command = options_read(&gan_options, argc, argv, &o.run, &status);
     if (command >= 0) status = gan_command[command](&o);

@@ -425,7 +425,7 @@ const GradRule grad_rules[IR_OP_COUNT] = {
 #define GRAD_MANY(name, gi, tangent)       CONTROL(name)
 #include "compiler/grad/grads.def"
 
-enum { COMMUTES = IR_COMMUTES, LINEAR = IR_LINEAR, NOGRAD = IR_NOGRAD, LEAF = IR_LEAF, BOOLOUT = IR_BOOLOUT, EFFECT = IR_EFFECT, MANY = IR_MANY };
+enum { COMMUTES = IR_COMMUTES, LINEAR = IR_LINEAR, NOGRAD = IR_NOGRAD, LEAF = IR_LEAF, BOOLOUT = IR_BOOLOUT, EFFECT = IR_EFFECT, LOSSY = IR_LOSSY, MANY = IR_MANY };
 #define OP(name, operands, class, flags, ...)                                                                       \
     _Static_assert(has_rule_##name && no_rule_##name == (((flags) & NOGRAD) != 0 || (operands) == 0), #name);
 #include "compiler/ir/ops.def"

@@ -57,7 +57,7 @@ typedef enum {
     V_FUNCTION, V_LAYER, V_PLAYER, V_DIST, V_COMPARE, V_BIJECTOR, V_OPTIMIZER, V_THUNK, V_MODULE, V_REPORT,
 } ValueKind;
 
-typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME } FunctionKind;
+typedef enum { F_CLOSURE, F_BUILTIN, F_PARTIAL, F_PRIME, F_OF_EACH } FunctionKind;
 
 struct Value {
     ValueKind kind;
@@ -83,7 +83,7 @@ struct Value {
             const Builtin *builtin;  const char *builtin_name;
             Value        **given;  int n_given;             /* F_PARTIAL: arguments that wait for the last one */
             const char   **given_name;
-            Value         *of;     int order;               /* F_PRIME */
+            Value         *of;     int order;               /* F_PRIME; F_OF_EACH: the distribution, whose member `closure` is */
         } fn;
         struct { Closure *closure; Instance *inst; } layer; /* bound: its parameters have a path */
         Player        *player;
@@ -91,7 +91,7 @@ struct Value {
         Compare       *compare;
         struct { Closure *closure; uint64_t place; } bijector;   /* its scope has members and arguments; place: of what makes it */
         struct { Closure *closure; } optimizer;             /* bound: waits for (w, g) */
-        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; struct Lent *lent; } thunk;  /* a loss or member: evaluated where it is used; lent: a derivative is by it (diff.c), or NULL */
+        struct { const Ast *expr; Scope *scope; const char *name; Compare *own; struct Lent *lent; const Ast *let, *leaf; } thunk;  /* a loss or member: evaluated where it is used; lent: a derivative is by it (diff.c), or NULL; let: among members, and the name of its pattern that this is, or NULL */
         Scope         *module;
         const char    *report;                              /* its name; indices may follow */
     };
@@ -149,6 +149,10 @@ typedef struct Guard { const IrVal *cond; bool holds; const struct Guard *up; } 
 /* What body is evaluated for whom, for messages. */
 typedef struct Applied { Span at; const struct Applied *up; } Applied;
 
+/* Expressions whose values are asked for, besides that of the whole they are part of. */
+typedef struct Shown { const char *name; const Ast *node; Value *value; } Shown;
+typedef struct Shows { Shown *v; int n; } Shows;
+
 struct Ctx {
     Lower      *L;
     Scope      *scope;
@@ -174,6 +178,7 @@ struct Ctx {
     const Scope *assigned;                                  /* members of which one is being evaluated: u := e among them has been done for it; NULL: of none */
     const Guard *guards;                                    /* the arms around this place, from within; NULL: none */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
+    Shows      *watch;                                      /* of an expectation; or NULL */
 };
 
 /* ---- graphs being built (graph.h has the rest) ------------------------------------------------------------------- */
@@ -183,7 +188,11 @@ typedef enum { STATE_OF_PLAYER, STATE_OF_STATEMENTS, STATE_OF_UPDATES, STATE_OF_
 
 typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
-typedef struct Carried { IrVal *param; IrVal *init; Span at; int64_t n; } Carried;      /* what a scan of n rounds carries: in its body, and before its first round */
+/* What a scan of n rounds carries: in its body, and before its first round, in the block where the scan stands. slopes: its derivatives are carried along (rounds.c). */
+typedef struct Carried { IrVal *param; IrVal *init; Span at; int64_t n; IrBlock *outside; bool slopes; } Carried;
+
+/* The derivative of a carried value by another one, which lies outside of the body, carried along with it; axis: of the numbers of `by`, -1 for one. next: from the end of the body on. */
+typedef struct CarriedSlope { IrVal *of, *by; int axis; IrVal *param, *init, *next; const char *what; Span at; } CarriedSlope;
 
 /* A derivative in a body that goes on in the rounds before: the loop whose body this is has to be unrolled for it. */
 typedef struct Unroll { const IrBlock *body; Carried k; const char *what; Span at; } Unroll;
@@ -199,6 +208,9 @@ typedef struct AheadMove { const Player *owner; Span at; } AheadMove;
  * rounds there (times, count: as of a Pending). */
 typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; int64_t times; IrVal *count; } LoopAssign;
 
+/* A condition that must hold while the program runs (watch.c): bad is where it does not. inside: of the body of a loop that is being built. */
+typedef struct Watched { const IrVal *cond; IrVal *bad; const char *what; IrSpan at; bool inside; } Watched;
+
 struct Fn {                                                 /* a graph: the schedule's, INIT, or one that is made for its shapes and dropped */
     IrFn      *ir;
     IrBuilder  b;
@@ -212,14 +224,16 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
     ARRAY(Carried) carried;                                 /* by the scans whose bodies are being built, from without */
     ARRAY(CarriedAsk) carried_asks;
+    ARRAY(CarriedSlope) carried_slopes;
     Unroll     unroll;                                      /* body: NULL, or until that loop knows everything is V_ERROR, and nothing is said */
     ARRAY(LoopAssign) loop_assigns;                         /* of the body that is being built, and of those around it before */
     ARRAY(AheadMove) ahead_moves;                           /* the same */
+    ARRAY(Watched) watched;
 };
 
 /* ---- nets, layers, models --------------------------------------------------------------------------------------- */
 
-typedef struct Child { uint64_t site; const char *layer; Instance *inst; } Child;
+typedef struct Child { uint64_t site; const char *layer; Instance *inst; struct Child *next; } Child;      /* next: in its bucket */
 
 struct Instance {                                           /* what can have members of its own: a player, a layer, a comparison, a distribution, the program */
     const char *path;                                       /* "D.Dense_1"; the program's is "" */
@@ -229,8 +243,9 @@ struct Instance {                                           /* what can have mem
     bool        bijector;                                   /* of one: its members share what is in it, so what they own has a name among them */
     IrType     *maps;                                       /* of a bijector that has been applied: the type of what it maps; else NULL */
     bool        tried;                                      /* made for a body that is only checked: its members have no slots */
-    ARRAY(Child) children;
-    ARRAY(struct { const char *layer; int n; }) counts;
+    Child     **bucket;                                     /* its children, by site */
+    int         n_children, n_buckets;                      /* of buckets there is a power of two, or 0 */
+    NameTable   counts;                                     /* how many children each layer has made */
     ARRAY(struct { uint64_t key; const char *path; }) members;      /* parameters and states, by the place that declares them */
 };
 
@@ -285,8 +300,8 @@ struct Dist {                                               /* kind says which m
 
 
 typedef struct DataField {
-    const char *name;                                       /* NULL: the only one, without a name */
-    bool        numbered;                                   /* the name is its place, f0: nobody gave it */
+    const char *name;                                       /* NULL: the only one, without a name; of a record among the fields p.x, p.y, one behind the other */
+    bool        numbered;                                   /* the name, up to a point, is its place, f0: nobody gave it */
     GanTensor  *tensor;                                     /* rows first; NULL: */
     Value      *value;                                      /* computed while the program runs */
     const DataRecipe *recipe;                               /* how it was made of a file; NULL: of numbers of the program */
@@ -384,6 +399,7 @@ struct Lower {
     unsigned      axes_round;
     bool          too_deep, too_large;
     int           n_applications;
+    int           n_watched;                                /* conditions that are left for whoever runs the program */
     int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */
 };
 

@@ -24,6 +24,8 @@ typedef struct LowerOptions {
     int                  n_settings;
     bool                 advice;                            /* also on what is right, and yet rarely meant (lang/check/advice.h) */
     bool                 shapes;                            /* nothing will run: images are not read, where their file says how many there are, of which size */
+    bool                 sides;                             /* expectations report what they hold and against what, too: behind the verdict "held 2", "left 2" and "right 2"
+                                                               of the third of the condition's parts (lang/check/promise.h), as far as they are numbers */
     bool                 slopes;                            /* updates report their gradients, too: behind each loss, one for each parameter (GanOutput.slope_of) */
 } LowerOptions;
 

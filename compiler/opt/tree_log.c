@@ -481,7 +481,8 @@ static bool scale_scan(LogReader *r, const IrNode *n, Scaled *s)
     for (int i = 1; i < n->n_args; i++) args[i + 1] = tree_best(r->w, n->arg[i]);
     IrNode *loop = ir_scan_node(&r->b, n->attr->n, 2, n->attr->stacked, -1, args, n->n_args + 1, body);
     r->summed = r->shifted = true;
-    *s = (Scaled){.log = if_finite(r, &loop->result[0]), .up = &loop->result[1]};
+    IrVal *none = ir_compare(&r->b, IR_EQ, &loop->result[0], log_infinity(r, -1)), *zero = ir_const(&r->b, r->elem, 0);
+    *s = (Scaled){.log = ir_select(&r->b, none, zero, &loop->result[0]), .up = ir_select(&r->b, none, zero, &loop->result[1])};
     return true;
 }
 

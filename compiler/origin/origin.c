@@ -97,31 +97,72 @@ static bool is_bad(const Search *s, const IrVal *v, int64_t *element)
 
 static bool is_loss(const IrReport *r) { return !strncmp(r->name, "loss", 4) && !r->val->type.rank && !r->val->type.axes.n; }
 
-/* From a condition that does not hold to the comparison in it that does not: conditions are joined by selects. False: it is none. */
-static bool failed_comparison(const Search *s, Point *p)
+/* ---- what must hold and does not */
+
+typedef struct Nonzero { const Record *r; Point at; bool found; } Nonzero;
+
+static bool see_nonzero(void *self, const PointTerm *t)
 {
-    Teller t = teller(s);
-    while (record_source(s->r, p) && p->v->def->op != IR_compare) {
-        double x = 0;
-        Point  c = {p->v->def->n_args ? p->v->def->arg[0] : NULL, p->turn, 0};
-        if (p->v->def->op != IR_select || p->v->type.rank || p->v->type.axes.n || !record_source(s->r, &c) || !record_number(s->r, c, &x)) return false;
-        if (x) c = (Point){p->v->def->arg[1], p->turn, 0};
-        *p = c;
-    }
-    *p = tell_settle(&t, *p);
-    return p->v->def->op == IR_compare;
+    Nonzero *n = self;
+    double   x = 0;
+    Point    p = t->p;
+    if (t->is_zero || !record_source(n->r, &p) || !record_number(n->r, p, &x) || x == 0) return true;
+    n->at = p;
+    n->found = true;
+    return false;
 }
 
-/* An output "within t" of the call that is false. */
-static bool index_outside(const Search *s, Point *at)
+static bool is_count(const IrNode *n)
 {
-    const IrFn *f = fn_of(s);
-    for (int i = 0; i < f->reports.n; i++) {
+    return n && n->op == IR_compare && n->attr->compare == IR_EQ && n->arg[0]->type.elem == IR_I64 && n->arg[0]->def && ir_is_const(n->arg[1], NULL) &&
+           (n->arg[0]->def->op == IR_sum || n->arg[0]->def->op == IR_convert);
+}
+
+/* The operand that a condition, or how often one does not hold, is what it is by; false: it is a comparison of the program, or nothing that is known. */
+static bool condition_from(const Search *s, Point p, Point *from)
+{
+    const IrNode *n = p.v->def;
+    Nonzero       some = {.r = s->r};
+    double        x = 0;
+    Point         c = {n->n_args ? n->arg[0] : NULL, p.turn, 0};
+    if (is_count(n)) return *from = c, true;
+    if (n->op == IR_compare || !n->n_args) return false;
+    if (n->op == IR_select && p.v->type.elem == IR_BOOL) {
+        point_terms(s->r, p, see_nonzero, &some);           /* the taken arm, where it is true */
+        Point taken = some.at;
+        if (some.found && taken.v->def->op != IR_const) return *from = taken, true;
+        if (ir_dims_equal(&c.v->type, &p.v->type) && ir_axes_equal(c.v->type.axes, p.v->type.axes)) c.element = p.element;
+        else if (c.v->type.rank || c.v->type.axes.n) return false;
+        if (!record_source(s->r, &c) || !record_number(s->r, c, &x)) return false;
+        Point arm = {n->arg[x ? 1 : 2], p.turn, c.element};
+        *from = ir_is_const(arm.v, NULL) || !ir_type_equal(&arm.v->type, &p.v->type) ? c : arm;
+        return true;
+    }
+    if (n->op != IR_sum && n->op != IR_convert && !tell_moves(n)) return false;
+    point_terms(s->r, p, see_nonzero, &some);
+    *from = some.at;
+    return some.found;
+}
+
+/* From a condition that does not hold to the comparison in it that does not. False: it is none. */
+static bool failed_comparison(const Search *s, Point *p)
+{
+    enum { MOST_ROWS = 200 };
+    Point from;
+    for (int i = 0; i < MOST_ROWS && record_source(s->r, p) && condition_from(s, *p, &from); i++) *p = from;
+    return record_source(s->r, p) && p->v->def->op == IR_compare && !is_count(p->v->def);
+}
+
+/* A slot of what must hold, which the call leaves false. */
+static bool requirement_missed(const Search *s, Point *at)
+{
+    const GanProgram  *p = s->ask->p;
+    const GanFunction *f = &p->function[s->fn];
+    for (int i = 0; i < f->n_written; i++) {
         double x = 1;
-        Point  p = {f->reports.v[i].val, 0, 0};
-        if (strncmp(f->reports.v[i].name, "within ", 7) || p.v->type.elem != IR_BOOL || p.v->type.rank || p.v->type.axes.n) continue;
-        *at = p;
-        if (record_source(s->r, &p) && record_number(s->r, p, &x) && !x) return failed_comparison(s, at);
+        if (p->slot[f->written[i]].elem != GAN_BOOL) continue;
+        *at = (Point){committed(s, s->fn, f->written[i]), 0, 0};
+        if (at->v && record_source(s->r, at) && record_number(s->r, *at, &x) && !x) return failed_comparison(s, at);
     }
     return false;
 }
@@ -332,12 +373,16 @@ static bool search(Search *s, Point root)
     return kept.n_steps;
 }
 
-/* Where a loss of the call is finite, and an index is not within what it picks of. */
-static bool explain_index(Search *s)
+/* What the call was refused for before anybody looked at its numbers. */
+static bool explain_requirement(Search *s)
 {
     Point p;
-    if (s->ask->slot >= 0 || !record(s, NULL, 0) || !index_outside(s, &p)) return false;
-    s->out->kind = ORIGIN_INDEX;
+    if (s->ask->slot >= 0 || !record(s, NULL, 0) || !requirement_missed(s, &p)) return false;
+    for (int i = 0; i < p.v->def->n_args; i++) {            /* what is nan does not hold: why it is */
+        Point x = {p.v->def->arg[i], p.turn, p.v->def->arg[i]->type.rank || p.v->def->arg[i]->type.axes.n ? p.element : 0};
+        if (ir_is_real(x.v->type.elem) && ir_type_equal(&x.v->type, &(IrType){.elem = x.v->type.elem, .rank = p.v->type.rank, .axes = p.v->type.axes}) && record_source(s->r, &x) && record_kind(s->r, x) != REAL_FINITE) return search(s, x);
+    }
+    s->out->kind = ORIGIN_REQUIRED;
     tell_steps(s, p);
     return s->out->n_steps;
 }
@@ -347,7 +392,7 @@ bool origin_find(const OriginAsk *ask, Arena *a, Origin *out)
     Search s = {.ask = ask, .a = a, .out = out, .fn = ask->fn, .call = ask->past ? ask->past->n - 1 : -1};
     Point  root;
     *out = (Origin){.fn = -1};
-    bool found = explain_index(&s) || (root_of(&s, &root) && search(&s, root));
+    bool found = explain_requirement(&s) || (root_of(&s, &root) && search(&s, root));
     if (found) out->hint = tell_hint(out);
     record_free(s.r);
     if (s.fresh.base) state_free(&s.fresh);

@@ -13,7 +13,7 @@ enum { ORIGIN_STEPS = 5, ORIGIN_OPERANDS = 3 };
 
 typedef enum {
     ORIGIN_BORN,                                            /* step[0] made it of finite numbers */
-    ORIGIN_INDEX,                                           /* an index outside of what it picks of: step[0] is the comparison that does not hold, the index its first operand */
+    ORIGIN_REQUIRED,                                        /* what must hold does not: step[0] is the comparison, what it is about its first operand */
     ORIGIN_WRITTEN,                                         /* step[0] took an infinity or nan that the program writes */
     ORIGIN_DATA,                                            /* `given` was in a file */
     ORIGIN_CHECKPOINT,                                      /* `given` came with the checkpoint that the run began from */

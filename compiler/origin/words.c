@@ -79,7 +79,6 @@ static const struct { const char *op; const char *(*of)(const Origin *o); } hint
 const char *tell_hint(const Origin *o)
 {
     if (o->kind == ORIGIN_DATA) return "filter(fn(r) sum(where(abs(r) < inf, 0, 1)) == 0) leaves out rows that are not finite";
-    if (o->kind == ORIGIN_INDEX) return "min(max(k, 0), n - 1) is one of n rows, whatever k";
     if (o->kind != ORIGIN_BORN || !o->n_steps) return NULL;
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
         if (is(o->step[0].op, hints[i].op)) return hints[i].of(o);
@@ -120,7 +119,7 @@ static OriginNote birth(const Origin *o, Arena *a)
 {
     const OriginStep *s = &o->step[0];
     Text              t = text_in(a);
-    if (o->kind == ORIGIN_INDEX) text_printf(&t, "the index is %s: %s does not hold", number(a, operand(s, 0)), s->text);
+    if (o->kind == ORIGIN_REQUIRED) text_printf(&t, "%s does not hold", s->text);
     else if (o->kind != ORIGIN_WRITTEN) text_printf(&t, "the first value that is not finite: %s is %s", s->text, number(a, s->value));
     else text_printf(&t, "the first value that is not finite is %s, which the program writes", number(a, s->value));
     if (o->kind != ORIGIN_WRITTEN) add_names(&t, a, s);

@@ -15,5 +15,5 @@ typedef struct Options {
     int64_t serve;                                          /* the port of the page */
     bool served, watch_game;
     FILE *const *said;                                      /* where diagnostics go; NULL, or none there: stderr */
-    const char *stage, *emit, *target, *target_cpu, *expression, *from;
+    const char *stage, *emit, *target, *target_cpu, *expression, *from, *board;
 } Options;

@@ -66,6 +66,7 @@ struct Entry {
 typedef struct Symbol {
     const char *name;
     Entry      *top;
+    bool        unknown;                                    /* it was reported that nothing is called so */
 } Symbol;
 
 struct Level {                                              /* a scope */
@@ -83,7 +84,6 @@ struct Names {
     ARRAY(Top *) tops;
     ARRAY(const Ast *) broken;                              /* statements that could not be read, of all files */
     bool lacks_module, lacks_part;                          /* one that is imported could not be; a statement in a definition */
-    ARRAY(const char *) unknown;                            /* names that were reported, each once */
     const Modules *modules;
     const char *const *builtins;
     StdlibFind *find;
@@ -368,9 +368,7 @@ bool names_may_lack(const Names *n, const char *name)
 
 bool names_unknown(const Names *n, const char *name)
 {
-    for (int i = 0; i < n->unknown.n; i++)
-        if (!strcmp(n->unknown.v[i], name)) return true;
-    return false;
+    return n->cap && symbol_at(n->symbol, n->cap, name)->unknown;
 }
 
 /* ---- uses */
@@ -532,7 +530,7 @@ static void unknown(Check *c, const Ast *n)
 {
     const char *name = n->name.name;
     if (names_may_lack(c->n, name) || names_unknown(c->n, name)) return;
-    array_push(c->n->a, &c->n->unknown, name);
+    symbol(c->n, name)->unknown = true;
     bool shown = diags_count(c->diags, DIAG_ERROR) < DIAGS_KEPT;        /* hints cost a look at every name */
     Diag *d = diag_error(c->diags, n->span, E100, "%s is not declared", name);
     if (!shown) return;

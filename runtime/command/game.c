@@ -318,7 +318,7 @@ int game_outputs(Game *g, int fn, GanTensor ***result)
         st = gan_tensor_new(f->output[i].elem, f->output[i].rank, f->output[i].dim, &out[i], &err);
         if (!st) memory[i] = out[i]->data;
     }
-    if (!st) st = g->engine.run(g->engine.self, fn, &g->state, memory, &err);
+    if (!st) st = state_run(g->program, &g->engine, fn, &g->state, memory, &err);
     free(memory);
     *result = out;
     if (!st) return EXIT_DONE;

@@ -301,7 +301,7 @@ static GanStatus draw(GanInstance *it, const GanModel *m, Draw *d, int64_t n, vo
     for (int64_t at = 0; at < n && !st; at += m->batch) {
         size_t rows = (size_t)(n - at < m->batch ? n - at : m->batch);
         give(it, d, m->batch, (size_t)at, rows);
-        st = it->engine.run(it->engine.self, m->fn, &it->state, d->made, e);
+        st = state_run(&it->image.program, &it->engine, m->fn, &it->state, d->made, e);
         for (int i = 0; i < d->n_fields && !st; i++) memcpy((char *)out[i] + (size_t)at * d->row[i], d->made[i], rows * d->row[i]);
     }
     draw_end(d);

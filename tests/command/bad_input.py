@@ -225,9 +225,9 @@ def ends_early(d, text):
 def test_a_row_that_is_not_there_ends_the_run():
     with folder() as d:
         r, seen = ends_early(d, "state chain: real[3] = [0, 0, 0]\nalternate 9 steps {\n  update W minimize W() with sgd(0)\n  chain[step] := 1\n  report at = step\n}\n")
-        assert r.status == 3 and "early.gan:6:" in r.err and "the index of chain is out of range at step 3" in r.err and seen == [0, 1, 2], (r, seen)
+        assert r.status == 3 and "early.gan:6:" in r.err and "the index of chain is out of range: 3 (line 6) at step 3" in r.err and seen == [0, 1, 2], (r, seen)
         r, seen = ends_early(d, "state chain: real[3] = [0, 0, 0]\nalternate 9 steps {\n  update W minimize W() with sgd(0)\n  chain[1 - step] := 1\n  report at = step\n}\n")
-        assert r.status == 3 and "out of range at step 2" in r.err and seen == [0, 1], (r, seen)
+        assert r.status == 3 and "out of range: -1 (line 6) at step 2" in r.err and seen == [0, 1], (r, seen)
 
 
 def test_a_state_that_is_not_finite_ends_the_run():

@@ -430,6 +430,49 @@ def test_test_holds_programs_to_their_expectations():
         assert r.status == 1 and "expect a[k, j] == 1 [1,4]: held" in r.out and "expect a[k, j] == 1 [2,3]: NOT held" in r.out, r
 
 
+BOARD = """## Two numbers (Nobody 1999). More words.
+
+state s: real = 0
+for k in [1, 2] {
+  report a[k] = 3 * k
+  expect abs(a[k] - 3 * k) < 1e-3
+}
+alternate 3 steps { s := s + 1; report now = s }
+report draw = E[x ~ Normal(0, 1) : 9] x
+expect now > 1 by step 2
+expect a[2] == 6 and near(a[1], 3, 0.5) and draw < log(100)
+expect draw < 7 or now < 0
+"""
+
+
+def test_test_takes_folders_and_seeds_and_writes_a_board():
+    with folder() as d:
+        os.makedirs(os.path.join(d, "all", "deep"))
+        os.makedirs(os.path.join(d, "page"))
+        for name, text in (("all/b.gan", BOARD), ("all/deep/a.gan", "expect nobody < 2\n"), ("all/module.gan", "def f(x) = x\n"), ("all/note.txt", "expect"),
+                           ("all/deep/z.gan", "## Grows.\n\nstate s: real = 1\nalternate 3000 steps { s := s * 2 }\nreport v = s\nexpect v < 2\n")):
+            with open(os.path.join(d, name), "w", encoding="utf-8") as f:
+                f.write(text)
+        r = gan("test", "all/b.gan", "--seeds", 3, "--seed", 5, cwd=d)
+        assert r.status == 0 and r.out.endswith("15 passed, 0 failed\n") and "now > 1: held (seed 7)" in r.out, r
+        r = gan("test", "all/", "none", "--seeds", 3, "--board", "page/truth.md", cwd=d)
+        assert r.status == 1 and r.out.endswith("15 passed, 3 failed\n") and "nobody is not declared" in r.err, r
+        page = open(os.path.join(d, "page", "truth.md"), encoding="utf-8").read()
+        assert "    gan test all/ none --seeds 3 --board page/truth.md\n" in page and ", seeds 0 to 2." in page and "## all/deep\n" in page and "module" not in page, page
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| ---", "| what"))]
+        assert rows[0][:5] == ["Two numbers (Nobody 1999).", "[b.gan](../all/b.gan)", "`a[k]` for 1 is `3 * k`, to within 1e-3", "3 beside 3", "3 of 3"], rows[0]
+        assert [row[2:5] for row in rows[1:5]] == [["`a[k]` for 2 is `3 * k`, to within 1e-3", "6 beside 6", "3 of 3"], ["`now` is above 1 by step 2", "2", "3 of 3"],
+                                                   ["`a[2]` is 6", "6", "3 of 3"], ["`a[1]` is 3, to within 0.5", "3", "3 of 3"]], rows
+        draw = [float(x) for x in re.findall(r"-?[0-9.]+", rows[5][3])]
+        assert rows[5][2] == "`draw` is below `log(100)`" and draw[1] <= draw[0] <= draw[2] and draw[3] == 4.60517 and rows[6][2:4] == ["`draw < 7 or now < 0` holds", ""], rows[5:7]
+        assert rows[7][1:4] == ["[a.gan](../all/deep/a.gan)", "cannot be read, or does not compile", ""] and rows[8][0] == "Grows." and "fails (seed 0)" in rows[8][2], rows
+        assert rows[9][1] == "[none](none)", rows
+        r = gan("test", "page", cwd=d)
+        assert r.status == 1 and "no program in this folder has an `expect` line" in r.err, r
+        r = gan("test", "all/b.gan", "--board", "page", cwd=d)
+        assert r.status == 1 and "held" not in r.out, r
+
+
 def test_progress_on_a_terminal():
     with folder() as d:
         path = program(d)

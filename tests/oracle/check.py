@@ -37,6 +37,16 @@ BY_HAND = [
      "report a = X()^2 + Y()^2\n", {"a": 5 * (1 - 0.3**2 + 0.3**4)**2}),
     ("layer M(x: real) -> real { state m: real = 1; m := 0.5 * m; x * m }\nnet X { param v: real = 1; v |> M }\nnet Y { param v: real = 2; v }\n"
      "report a = after 3 { update X along grad[X] (X.v * Y()) with sgd(0.1); update Y minimize Y()^2 + X() * Y() with sgd(0.1) } X.M_1.m\n", {"a": 1.0}),
+    ("report a = fold(0.0, 10, fn(s, i) s + i, until: fn(s) s > 5)\nreport b = sum(scan(0.0, 4, fn(s, i) s + i, until: fn(s) s > 2))\nreport c = fold((a: 1.0, b: 1.0), 4, fn(s, i) (a: s.b, b: s.a + s.b)).b\n", {"a": 6.0, "b": 4.0, "c": 8.0}),
+    ("report a = sum(conv([[1.0], [2.0], [3.0]], [[[1.0]], [[10.0]]]) * [[1.0], [100.0]])\nreport b = sum(conv([[1.0], [2.0], [3.0]], [[[1.0]], [[10.0]]], padding: [[0, 1]], stride: 2))\n"
+     "report c = sum(conv([[1.0, 2.0]], [[[3.0, 5.0]]], groups: 2))\nreport d = sum(conv([[1.0], [2.0]], [[[1.0]], [[10.0]]], input_dilation: 2, padding: 1) * [[1.0], [2.0], [3.0], [4.0]])\n", {"a": 3221.0, "b": 24.0, "c": 13.0, "d": 80.0}),
+    ("# file d.csv: 0.5, 2; 1.5, 0; 3.5, 1\ndata d: (x: real, y: class[3]) = csv(\"d.csv\")\nreport a = E[r ~ d |> filter(fn(r) r.y != 1) : all] r.x * [10.0, 20.0, 30.0][r.y]\n"
+     "report b = E[r ~ d |> drop(1) : 2] where(r.y == 1 and r.x > 3, 1.0, 0.0)\nreport c = E[r ~ d : all] real((r.y + 1) % 3 * 10 + div(r.y - 2, 2))\n", {"a": 15.0, "b": 0.5, "c": 10 - 2 / 3}),
+    ("implicit G(z: real ~ Normal(2, 0), y: class[3] ~ Categorical(3)) -> real { param w: real[3] = [1.0, 2.0, 3.0]; w[y] * z }\nupdate G minimize E[x ~ G(y: 1) : 2] x with sgd(0.5)\nreport a = G.w[1]\nreport b = G(1.0, 2)\n", {"a": 1.0, "b": 3.0}),
+    ("bijector twice(k) { param s: real = k; forward(z) = exp(s) * z + 1; inverse(x) = (x - 1) * exp(-s); log_det(z) = s }\nnet F = twice(0.5)\nprescribed P(x: real) -> real { param w: real = 3; Normal(w * x, 2) }\n"
+     "report a = log_prob(Normal(0, 1) |> map(F), 1.0)\nreport b = (grad[F] log_prob(Normal(0, 1) |> map(F), 1.0)).s\nreport c = (grad[P] log_prob(P(1.0), 7.0)).w\nreport d = F.inverse(F(0.25))\n",
+     {"a": -0.9189385332046727 - 0.5, "b": -1.0, "c": 1.0, "d": 0.25}),
+    ("layer N(x: real) -> real { state n: real = 0; n := n + 1; x }\nnet D { param v: real = 1; v |> N }\nalternate 2 steps { update D minimize { let q = D(); D.v^2 } with sgd(0) }\nreport a = D.N_1.n\n", {"a": 2.0}),
     ("net X { param v: real = 1; v }\nnet Y { param v: real = 2; v }\nlet l = X()^2\nreport a = after 2 { update X minimize l with sgd(0.1) } X()\n", "E308"),
 ]
 

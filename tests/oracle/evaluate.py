@@ -10,12 +10,13 @@ import math
 import scalar
 from scalar import N, const, make, total
 from syntax import Node, Strange
-from values import (T, Axis, Builtin, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, Thunk, Wrong, each, elementwise, fields, fill,
-                    identity, leaves, mean_over, number, over, pick, reduce, rows_of, spread, stack, tensor, union)
+from values import (T, Axis, Bijector, Builtin, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, Thunk, Wrong, each, elementwise, fields, fill,
+                    identity, leaves, mean_over, number, over, pick, reduce, rows_of, stack, tensor, union)
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
-          "map", "scalar", "real", "copy", "fold"}
+          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse"}
+EXACT = {"and": "and", "or": "or", "==": "eq", "!=": "ne", "%": "mod"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
 
@@ -40,7 +41,7 @@ class Evaluator:
     def __init__(self, differentiated):
         self.differentiated = differentiated
         self.env, self.mode, self.batch, self.step = {}, frozenset(), None, 0
-        self.ahead = 0
+        self.ahead, self.files = 0, {}
         self.instance, self.place, self.frame, self.rule, self.depth, self.completing = None, (), None, None, 0, False
         self.ends, self.frames = {}, []                     # values of slots while looking ahead, by id: gradients end there; applications that assigned
 
@@ -126,7 +127,8 @@ class Evaluator:
         return -v if number(v) else each(lambda t: elementwise("neg", t), v)
 
     def e_not(self, e, scope):
-        return not self.static(self.eval(e.e, scope), e)
+        v = self.eval(e.e, scope)
+        return elementwise("not", v) if isinstance(v, T) else not self.static(v, e)
 
     def static(self, v, e):
         if not number(v):
@@ -142,7 +144,7 @@ class Evaluator:
                 raise Strange("a distribution in arithmetic")
             return Dist("power", base=a, n=b)
         if e.op in ("and", "or", "==", "!=", "%"):
-            return self.static_only(e, a, b)
+            return elementwise(EXACT[e.op], a, b) if isinstance(a, T) or isinstance(b, T) else self.static_only(e, a, b)
         a, b = self.numbers_of(a), self.numbers_of(b)
         if number(a) and number(b):
             return self.numbers(e, a, b)
@@ -151,10 +153,8 @@ class Evaluator:
         return fields(ARITHMETIC[e.op], a, b, e.line)
 
     def static_only(self, e, a, b):
-        if e.op in ("==", "%") and isinstance(a, T) and number(b) and not a.axes and not a.shape:       # step % 2, which must not be differentiated
-            return T((), (), [const(a.data[0].val == b if e.op == "==" else math.fmod(a.data[0].val, b))])
         a, b = self.static(a, e), self.static(b, e)
-        return {"and": a and b, "or": a or b, "==": a == b, "!=": a != b, "%": math.fmod(a, b) if b else 0}[e.op]
+        return {"and": a and b, "or": a or b, "==": a == b, "!=": a != b, "%": a % b if b else 0}[e.op]
 
     def numbers(self, e, a, b):
         if e.op in ("<", "<=", ">", ">="):
@@ -210,10 +210,20 @@ class Evaluator:
                 v = v[low:high] if isinstance(v, list) else stack([pick(v, i) for i in range(low, high)])
                 continue
             i = self.eval(item, scope)
+            if isinstance(i, T):
+                v = self.computed_index(tensor(v), i)
+                continue
             if not isinstance(i, int):
-                raise Strange("an index that is not static")
+                raise Strange("an index that is no integer")
             v = list(v.fields.values())[i] if isinstance(v, Record) else v[i] if isinstance(v, list) else pick(v, i)
         return v
+
+    def computed_index(self, v, i):
+        """v[i] of an i for each sample; it says which, as the condition of a `where` does, and nothing comes through."""
+        axes, size = union([v, i]), math.prod(v.shape[1:])
+        if i.shape or any(not 0 <= k.val < v.shape[0] for k in i.data):
+            raise Strange("an index outside, or several")
+        return T(axes, v.shape[1:], [make("where", k, n, n) for row, [k] in zip(rows_of(v, axes), rows_of(i, axes)) for n in row[int(k.val) * size:][:size]])
 
     def e_field(self, e, scope):
         return self.field(self.eval(e.e, scope), e.name, e)
@@ -223,10 +233,16 @@ class Evaluator:
             if name not in v.fields:
                 raise Strange(f"field {name}")
             return v.fields[name]
+        if isinstance(v, Dist) and v.kind == "rows":
+            return Dist("rows", table=self.field(v.table, name, e), data=v.data)
         if isinstance(v, Comparison):
             return self.force(v.changed[name] if name in v.changed else self.slot_or(v.scope.names[name]))
+        if isinstance(v, Bijector):
+            return self.bijector_member(v, name)
         if isinstance(v, Player):
             self.complete(v)
+            if v.bijector and name in ("inverse", "log_det"):
+                return self.bijector_member(v, name)
             return T((), (), [const(leaves(self.env[v.steps])[0].val)]) if name == "steps" else self.part(v.instance, name)
         if isinstance(v, Instance):
             return self.part(v, name)
@@ -260,7 +276,7 @@ class Evaluator:
         if self.depth > 60:
             raise Strange("recursion")
         try:
-            for kind, method in ((Builtin, self.builtin), (Fn, self.call), (Layer, self.apply_layer), (Player, self.apply_player), (Rule, self.nested_rule)):
+            for kind, method in ((Builtin, self.builtin), (Fn, self.call), (Layer, self.apply_layer), (Player, self.apply_player), (Rule, self.nested_rule), (Bijector, self.forward)):
                 if isinstance(f, kind):
                     return method(f, args, named, e)
             if isinstance(f, tuple) and callable(f[0]):
@@ -287,7 +303,7 @@ class Evaluator:
     def call(self, f, args, named, e):
         scope = Scope(f.scope)
         self.arguments(f.lists[0], args, named, scope, e)
-        if f.define.kind == "define" and f.define.word in ("comparison", "distribution", "optimizer"):
+        if f.define.kind == "define" and f.define.word in ("comparison", "distribution", "optimizer", "bijector"):
             return self.members(f.define, scope)
         if len(f.lists) > 1:
             return Fn(f.define, f.lists[1:], f.body, scope)
@@ -325,6 +341,8 @@ class Evaluator:
             self.instance, self.place, self.frame = before
 
     def apply_player(self, p, args, named, e):
+        if p.bijector:
+            return self.forward(p, args, named, e)
         if p.model:
             return self.condition(p, args, named)
         return self.inside(p.instance, self.player_body(p), args, named, e)
@@ -343,12 +361,32 @@ class Evaluator:
         """Applies a player once to nothing in particular, so that it has its parameters."""
         if p.instance.slots or p.instance.children:
             return
+        if p.bijector:
+            self.bijector_member(p, "forward")
+            return
         f = self.player_body(p)
         args = []
         for q in f.lists[0] if f.lists else []:
             dims = [self.eval(d, f.scope) for d in q.type.dims] if q.type else []
-            args.append(fill(T((), (), [const(0.5)]), dims))
+            args.append(fill(T((), (), [const(0.5 if not q.type or q.type.word == "real" else 0)]), dims))
+        first = len(self.frames)
         self.inside(p.instance, f, args, {}, f.define)
+        del self.frames[first:]                             # it was no application
+
+    def bijector_member(self, b, name):
+        """A member as a function of one number; the parameters are those of the player that the bijector is, if it is one."""
+        inner, before = b.bijector if isinstance(b, Player) else b, self.instance
+        scope = Scope(inner.scope)
+        self.instance = b.instance if isinstance(b, Player) else None
+        for m in inner.define.body:
+            if m.kind == "param":
+                self.declare_slot(m, scope)
+        self.instance = before
+        m = next(m for m in inner.define.body if m.kind == "member" and m.name == name)
+        return Fn(m, [m.params], m.value, scope)
+
+    def forward(self, b, args, named, e):
+        return self.apply(self.bijector_member(b, "forward"), args, named, e)
 
     def parameters(self, instance):
         """A player's parameters as a record by path."""
@@ -495,12 +533,12 @@ class Evaluator:
             raise Strange("a mixed expectation")
         first = self.distribution(self.eval(e.binders[0][1], scope))
         if first.kind == "stop" and isinstance(first.base, Dist) and first.base.kind == "rows" and e.size == "all":
-            first = Dist("rows", table=each(lambda t: elementwise("stop", t), first.base.table))
-        if first.kind in ("batch", "rows") and (e.size == "all" or first.kind == "batch"):
+            first = Dist("rows", table=each(lambda t: elementwise("stop", t), first.base.table), data=False)
+        n = self.batch if e.size is None else e.size if e.size == "all" else self.eval(e.size, scope)
+        if first.kind == "batch" or first.kind == "rows" and (n == "all" or first.data and n == flatten_rows(first)[0]):       # an epoch is all rows
             return self.open_finite(e, inner, first)
-        if e.size == "all":
+        if n == "all":
             raise Strange("all of what has no list")
-        n = self.batch if e.size is None else self.eval(e.size, scope)
         if not n or not isinstance(n, int):
             raise Wrong("E302", e.line, "how many")
         axis = Axis(n)
@@ -727,17 +765,15 @@ class Evaluator:
     def b_where(self, c, a, b):
         if isinstance(c, bool):
             return a if c else b
-        axes = union([tensor(c), tensor(a), tensor(b)])
-        ts = [T(axes, tensor(v).shape, spread(tensor(v), axes)) for v in (c, a, b)]
-        if any(t.shape for t in ts):
-            raise Strange("where of vectors")
-        return T(axes, (), [scalar.where(*row) for row in zip(*[t.data for t in ts])])
+        if not c.axes and not c.shape and scalar.known(c.data[0]):
+            return a if c.data[0].val else b
+        return elementwise("where", c, a, b)
 
     def b_copy(self, p):
         return ("copy", p)
 
     def b_rows(self, t):
-        return Dist("rows", table=each(tensor, t) if isinstance(t, Record) else tensor(t))
+        return Dist("rows", table=each(tensor, t) if isinstance(t, Record) else tensor(t), data=False)
 
     def b_batch_of(self, h):
         h = tensor(h)
@@ -756,13 +792,112 @@ class Evaluator:
     def b_map(self, d, f=None):
         if f is None:
             return (lambda base: Dist("map", base=self.distribution(base), f=d),)
-        raise Strange("map over rows")
+        rows = tensor(f)
+        return self.b_tabulate(rows.shape[0], d, lambda i: pick(rows, i))
 
-    def b_fold(self, first, n, f):
-        h = first
+    def b_tabulate(self, n, f, of=lambda i: i):
+        return stack([tensor(self.apply(f, [of(i)], {}, f.define)) for i in range(n)])
+
+    def b_div(self, a, b):
+        return elementwise("int_div", a, b)
+
+    def b_int(self, x):
+        return elementwise("int", x)
+
+    def b_argmax(self, x):
+        return reduce(tensor(x), lambda row: make("argmax", *row))
+
+    def b_one_hot(self, k, n):
+        return stack([elementwise("eq", k, i) for i in range(n)])
+
+    def b_reshape(self, x, dims):
+        x = tensor(x)
+        return T(x.axes, tuple(dims), x.data)
+
+    def b_conv(self, x, w, stride=1, padding=0, dilation=1, groups=1, input_dilation=1):
+        """Each output is the sum over the taps that fall on an element, of the channels of its group."""
+        x, w = tensor(x), tensor(w)
+        axes, space = union([x, w]), len(x.shape) - 1
+        per = lambda v: list(v) if isinstance(v, list) else [v] * space
+        strides, dilations, spread_by = per(stride), per(dilation), per(input_dilation)
+        pads = [(p, p) if number(p) else p for p in per(padding)]
+        out = [(sum(pads[d]) + (x.shape[d] - 1) * spread_by[d] - (w.shape[d] - 1) * dilations[d]) // strides[d] + 1 for d in range(space)]
+        channels, filters = w.shape[-2], w.shape[-1]
+        data = []
+        for xs, ws in zip(rows_of(x, axes), rows_of(w, axes)):
+            for o in itertools.product(*map(range, out)):
+                taps = []
+                for k in itertools.product(*map(range, w.shape[:space])):
+                    at = [divmod(o[d] * strides[d] + k[d] * dilations[d] - pads[d][0], spread_by[d]) for d in range(space)]
+                    if all(not rest and 0 <= i < x.shape[d] for d, (i, rest) in enumerate(at)):
+                        taps.append((flat([i for i, _ in at], x.shape), flat(k, w.shape)))
+                for f in range(filters):
+                    first = f // (filters // groups) * channels
+                    terms = [make("mul", xs[i * x.shape[-1] + first + c], ws[(k * channels + c) * filters + f]) for i, k in taps for c in range(channels)]
+                    data.append(total(terms) if terms else const(0))
+        return T(axes, (*out, filters), data)
+
+    # ---- densities
+
+    def b_log_prob(self, p, x):
+        d = self.distribution(p)
+        if d.kind == "normal":
+            z = elementwise("div", elementwise("sub", x, d.mu), d.sigma)
+            t = elementwise("sub", elementwise("mul", -0.5, elementwise("mul", z, z)), elementwise("add", elementwise("log", d.sigma), 0.5 * math.log(2 * math.pi)))
+            return self.b_sum(t) if t.shape else t
+        if d.kind == "map":
+            z = self.apply(self.bijector_member(d.f, "inverse"), [x], {}, None)
+            return elementwise("sub", self.b_log_prob(d.base, z), self.apply(self.bijector_member(d.f, "log_det"), [z], {}, None))
+        if d.kind == "power":
+            x = tensor(x)
+            parts = [self.b_log_prob(d.base, pick(x, i)) for i in range(d.n)]
+            return self.b_sum(stack(parts))
+        if d.kind == "custom" and d.density:
+            return self.apply(d.density, [x], {}, None)
+        raise Strange("a density")
+
+    def b_log_det_inverse(self, b, x):
+        z = self.apply(self.bijector_member(b, "inverse"), [x], {}, None)
+        return elementwise("neg", self.apply(self.bijector_member(b, "log_det"), [z], {}, None))
+
+    # ---- data
+
+    def b_csv(self, path):
+        if path not in self.files:
+            raise Strange("a file that is not there")
+        return tensor([[float(cell) for cell in row] for row in self.files[path]])
+
+    b_npy = b_csv
+
+    def b_take(self, n):
+        return (lambda d: chosen_rows(d, lambda i: i < n),)
+
+    def b_drop(self, n):
+        return (lambda d: chosen_rows(d, lambda i: i >= n),)
+
+    def b_filter(self, f):
+        return (lambda d: chosen_rows(d, lambda i: tensor(self.apply(f, [each(lambda t: pick(t, i), d.table)], {}, f.define)).data[0].val),)
+
+    def b_fold(self, first, n, f, until=None):
+        return self.rounds_of(first, n, f, until)[0]
+
+    def b_scan(self, first, n, f, until=None):
+        return stacked(self.rounds_of(first, n, f, until)[1])
+
+    def rounds_of(self, first, n, f, until):
+        """What is carried in the end, and what each round has made: where a sample has ended it stays, and makes 0. A loop is one operation,
+        so that each part depends on what all of them begin with."""
+        begin, h, made = first, each(lambda t: t, first) if until else first, []
         for t in range(n):
-            h = self.apply(f, [h, t], {}, f.define)
-        return identity(h)
+            new = self.apply(f, [h, t], {}, f.define)
+            if until:
+                done = self.apply(until, [h], {}, until.define)
+                made.append(chosen(done, each(lambda t: T((), t.shape, [const(0) for _ in range(math.prod(t.shape))]), new), new))
+                h = chosen(done, h, new)
+            else:
+                made.append(new)
+                h = new
+        return beside(identity(h), begin), [beside(m, begin) for m in made]
 
     def b_scalar(self, x):
         return T(x.axes, (), x.data)
@@ -771,11 +906,33 @@ class Evaluator:
         return tensor(x)
 
 
+def chosen(c, a, b):
+    """Where c holds a, else b, which is of the same make."""
+    if isinstance(b, Record):
+        return b.like((k, chosen(c, a.fields[k], x)) for k, x in b.fields.items())
+    return elementwise("where", c, a, b)
+
+
+def stacked(values):
+    """A list of equal values, as a stack or a record of stacks."""
+    if isinstance(values[0], Record):
+        return values[0].like((k, stacked([v.fields[k] for v in values])) for k in values[0].fields)
+    return identity(stack([tensor(v) for v in values]))
+
+
 def slope(y, x, topology, frames, ends):
     """dy/dx, which still depends on the applications that y depends on."""
     d = scalar.diff(y, x, topology, ends)
     d = const(0) if d is None else d
     return N("dep", (d,), d.val, frames) if frames else d
+
+
+def beside(v, other):
+    """v, which depends on other: no number comes from it, but what it assigns counts."""
+    frames = {}
+    for n in [] if number(other) else leaves(other):
+        frames.update(scalar.applications(n))
+    return each(lambda t: T(t.axes, t.shape, [N("dep", (n,), n.val, frames) for n in t.data]), v) if frames else v
 
 
 def mark(v, frame):
@@ -797,6 +954,24 @@ def flatten_rows(d):
     sizes = []
     each(lambda t: sizes.append(t.shape[0]) or t, d.table)
     return sizes
+
+
+def flat(index, shape):
+    """The number of a place among the leading dimensions of a shape."""
+    at = 0
+    for i, n in zip(index, shape):
+        at = at * n + i
+    return at
+
+
+def chosen_rows(d, wanted):
+    """The data of those rows whose number is wanted."""
+    if not isinstance(d, Dist) or d.kind != "rows":
+        raise Strange("rows of what is no data")
+    which = [i for i in range(flatten_rows(d)[0]) if wanted(i)]
+    if not which:
+        raise Strange("data without rows")
+    return Dist("rows", table=each(lambda t: stack([pick(t, i) for i in which]), d.table), data=True)
 
 
 def take(d, axis, which):

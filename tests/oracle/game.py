@@ -9,8 +9,8 @@ import functools
 import scalar
 from evaluate import Evaluator, Scope
 from scalar import const
-from syntax import Node, Strange, parse
-from values import Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, tensor
+from syntax import Node, Strange, files, parse
+from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, pick, stack, tensor
 
 LIBRARY = """
 optimizer sgd(lr)(w, g) { w := w - lr * g }
@@ -55,11 +55,13 @@ class Game(Evaluator):
     # ---- declarations
 
     def declare(self, s, scope):
-        if s.word in ("net", "implicit"):
+        if s.word in ("net", "implicit", "prescribed"):
             return self.declare_player(s, scope)
         if s.word == "layer":
             scope.set(s.name, Layer(s, scope, s.lists))
-        elif s.word in ("def", "comparison", "distribution", "optimizer"):
+        elif s.word == "bijector" and not s.lists:
+            scope.set(s.name, self.members(s, scope))
+        elif s.word in ("def", "bijector", "comparison", "distribution", "optimizer"):
             scope.set(s.name, Fn(s, s.lists, s.body if s.body is not None else s.value, scope))
         else:
             raise Strange(s.word)
@@ -83,11 +85,13 @@ class Game(Evaluator):
 
     def give_body(self, p, s, scope):
         if s.value is None:
-            p.body, p.model = Fn(s, s.lists, s.body, scope), s.word == "implicit"
+            p.body, p.model = Fn(s, s.lists, s.body, scope), s.word != "net"
             return
         v = self.eval(s.value, scope)
         if isinstance(v, Layer):
             p.body = v
+        elif isinstance(v, Bijector):
+            p.bijector = v
         elif isinstance(v, tuple) and v[0] == "copy":
             p.body, p.model, p.instance.source = v[1].body, v[1].model, v[1].instance
         else:
@@ -105,11 +109,13 @@ class Game(Evaluator):
         """What a comparison, distribution or rule with its arguments is."""
         if d.word == "optimizer":
             return Rule(d, scope)
+        if d.word == "bijector":
+            return Bijector(d, scope)
         if d.word == "distribution":
-            sample = next((m for m in d.body if m.kind == "member" and m.name == "sample"), None)
+            sample, density = (next((m for m in d.body if m.kind == "member" and m.name == name), None) for name in ("sample", "log_prob"))
             if not sample:
                 raise Strange("a distribution that cannot be drawn from")
-            return Dist("custom", sample=sample.value, scope=scope)
+            return Dist("custom", sample=sample.value, scope=scope, density=density and Fn(density, [density.params], density.value, scope))
         instance = Instance(d.name, None)
         for m in d.body:
             if m.kind == "state":
@@ -258,7 +264,7 @@ class Game(Evaluator):
             return self.statements(chosen, Scope(scope))
         yes = bool(cond.data[0].val)
         arms = [s.yes, s.no or []]
-        if is_known(cond):                                  # one arm is no part of the program
+        if all(scalar.known(n) for n in cond.data):                                  # one arm is no part of the program
             return self.statements(arms[not yes], Scope(scope))
         return self.branch(lambda arm: (arm is arms[0]) == yes, arms, scope)
 
@@ -297,6 +303,12 @@ class Game(Evaluator):
 
     def s_let(self, s, scope):
         self.let(s, scope)
+
+    def s_data(self, s, scope):
+        v = self.eval(s.value, scope)
+        if not isinstance(v, Dist):
+            v = Dist("rows", table=columns(tensor(v), s.type) if s.type else tensor(v), data=True)
+        scope.set(s.name, v)
 
     def s_state(self, s, scope):
         slot = self.declared.get((id(s), self.place))
@@ -418,7 +430,7 @@ class Game(Evaluator):
         nodes = leaves(value)
         if not self.checking and any(abs(n.val) > 1e8 or n.val != n.val for n in nodes):
             raise Strange("numbers that grow")
-        assigned = {}
+        assigned = {id(f): f for f in own if id(f) not in self.forgotten}       # all that the loss contains, whether or not its value depends on it
         for n in nodes:
             assigned.update((k, f) for k, f in scalar.applications(n).items() if k not in self.forgotten)
         return s, players, rule, project, gradients, assigned, own
@@ -579,9 +591,16 @@ class Game(Evaluator):
         return elementwise("div", out, len(assigned)).data[0]
 
 
-def is_known(v):
-    """Made of numbers of the program's text by what is worked out when it is compiled."""
-    return all(n.op not in ("leaf", "id", "app", "dep") for x in v.data for n in scalar.order(x))
+def columns(t, typ):
+    """A table whose rows are of that type: a record takes its columns in turn, a number the only one."""
+    parts, at = {}, 0
+    rows = [pick(t, i) for i in range(t.shape[0])]
+    for name, f in typ.fields or [("", typ)]:
+        n = f.dims[0].value if f.dims else 1
+        cells = [[pick(row, at + k) for k in range(n)] if row.shape else [row] for row in rows]
+        parts[name] = stack([stack(c) if f.dims else c[0] for c in cells])
+        at += n
+    return Record(parts) if typ.fields else parts[""]
 
 
 def leaf_slots(s):
@@ -602,8 +621,15 @@ def library():
     return parse(LIBRARY)
 
 
-def pass_over(tree, given, checking):
+@functools.lru_cache(1)
+def read(text):
+    """A program and its files. It is checked, run by gan, and run here: read once."""
+    return parse(text), files(text)
+
+
+def pass_over(tree, beside, given, checking):
     game = Game(differentiated(tree, set()), given, checking)
+    game.files = beside
     scope = Scope()
     for s in library():
         game.statement(s, scope)
@@ -616,10 +642,10 @@ def pass_over(tree, given, checking):
 def play(text, given, checked=False):
     """Every report of the program: name -> its values in order. Raises Wrong (an error is right) or Strange (not of the subset).
     Without `given` the program is only checked; that is left out where it has been done."""
-    tree = parse(text)
+    tree, beside = read(text)
     try:
         if not checked:
-            pass_over(tree, {}, True)
-        return None if given is None else pass_over(tree, given, False)
+            pass_over(tree, beside, {}, True)
+        return None if given is None else pass_over(tree, beside, given, False)
     except (RecursionError, IndexError, KeyError, AttributeError, TypeError) as e:
         raise Strange(f"beyond the subset: {e!r}") from e

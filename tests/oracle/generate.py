@@ -28,6 +28,12 @@ RULES = {
 }
 DEFS = ["def bump(t) = t * tanh(t)", "def mix(a, b) = 0.3 * a + 0.7 * b", "def slope_of(D, u) = grad[u] D(u)", "def cube(t) = 0.2 * t^3",
         "def half(a)(t) = 0.5 * a * t", "def two(t) = (t^2, tanh(t))", "def penalty(D, u) = (grad[u] D(u) - 1)^2"]
+BIJECTORS = ["bijector stretch(a, b) { forward(z) = exp(a) * z + b; inverse(x) = (x - b) * exp(-a); log_det(z) = a }",
+             "bijector hyper { forward(z) = 0.5 * (exp(z) - exp(-z)); inverse(x) = log(x + sqrt(x^2 + 1)); log_det(z) = log(0.5 * (exp(z) + exp(-z))) }",
+             "bijector kinked(a) { forward(z) = where(z > 0, 2 * z, 0.5 * z) + a; inverse(x) = where(x > a, 0.5 * (x - a), 2 * (x - a)); log_det(z) = where(z > 0, log(2.0), log(0.5)) }",
+             "bijector bent(a) { forward(z) = [z[0], z[1] + a * tanh(z[0])]; inverse(x) = [x[0], x[1] - a * tanh(x[0])]; log_det(z) = 0 }",
+             "bijector crossed(a, b) { forward(z) = [exp(a) * z[1], z[0] - b * z[1]]; inverse(x) = [x[1] + b * exp(-a) * x[0], exp(-a) * x[0]]; log_det(z) = a }",
+             "distribution Waiting(rate) -> real { sample = { u ~ Uniform(0, 1); -log(u) / rate }; log_prob(x) = log(rate) - rate * x }"]
 SHAPES = ["tanh", "sigmoid", "sin", "softplus", "cos"]
 
 
@@ -43,6 +49,7 @@ class Place:
         self.numbers = list(outer.numbers) if outer else []          # lets and states without an axis
         self.samples = list(outer.samples) if outer else []          # (name, axis, is it a vector)
         self.over = list(outer.over) if outer else []                # (let, axis)
+        self.classes = list(outer.classes) if outer else []          # (what is a class of three, axis)
         self.functions = list(outer.functions) if outer else []      # functions of one number that hold what stands above them
         self.batch = outer.batch if outer else None
 
@@ -51,7 +58,7 @@ class Generator:
     def __init__(self, seed):
         self.r, self.small = random.Random(seed), seed % 5 != 0
         self.count, self.out, self.players, self.states, self.tuples = 0, [], [], [], []
-        self.memories = []
+        self.memories, self.tables, self.points, self.classes = [], [], [], []       # self.classes: of the expectations around
         self.reports, self.comparisons, self.losses, self.indent, self.block_players = 0, [], [], 0, []
         self.in_block = self.ahead = False
 
@@ -144,9 +151,14 @@ class Generator:
 
     def declare_vector(self):
         n = self.fresh("C")
-        if self.chance(0.5):
+        way = self.r.random()
+        if way < 0.4:
             self.line(f"net {n}(x: real[2]) -> real {{ param w: real[2] = [{self.number()}, {self.number()}]; tanh(dot(w, x)) }}")
             self.players.append(Player(n, "vector", ["w[0]", "w[1]"]))
+        elif way < 0.6:
+            how = self.r.choice(["padding: 1", "padding: 1, stride: 2", "input_dilation: 2", "padding: 2, dilation: 2"])
+            self.line(f"net {n}(x: real[2]) -> real {{ param w: real[2, 1, 2] = [[[{self.number()}, {self.number()}]], [[{self.number()}, {self.number()}]]]; sum(tanh(conv(reshape(x, [2, 1]), w, {how}))) }}")
+            self.players.append(Player(n, "vector", ["w[0, 0, 0]", "w[0, 0, 1]", "w[1, 0, 1]"]))
         else:
             self.line(f"net {n}(x: real[2]) -> real {{ param w: real[2] = [{self.number()}, {self.number()}]; param b: real = 0.2; dot(w, x * x) + b * x[0] |> Count() }}")
             self.players.append(Player(n, "vector", ["w[0]", "w[1]", "b"], ["Count_1.n"]))
@@ -157,6 +169,60 @@ class Generator:
         text = self.r.choice(["w * z + b", "tanh(w * z) + b", "w * z^2 + b * z", "w * z + b |> Count()", "w * z + b |> Tr()"])
         self.line(f"implicit {n}(z: real ~ {source}) -> real {{ param w: real = {self.positive()}; param b: real = {self.number()}; {text} }}")
         self.players.append(Player(n, "model", ["w", "b"], ["Count_1.n"] if "Count" in text else []))
+
+    def declare_conditional(self):
+        """A model of a class."""
+        n = self.fresh("G")
+        text = self.r.choice(["w[y] * z + b", "tanh(w[y] * z) + b * real(y)", "where(y == 1, w[0] * z, w[y] + b)", "dot(one_hot(y, 3), w) * z + b |> Count()", "[z, b, w[1]][y] + w[(y + 1) % 3] |> Tr()"])
+        self.line(f"implicit {n}(z: real ~ Normal({self.positive()}, 0), y: class[3] ~ Categorical(3)) -> real {{ param w: real[3] = [{self.number()}, {self.number()}, {self.number()}]; param b: real = {self.number()}; {text} }}")
+        self.players.append(Player(n, "conditional", ["w[0]", "w[1]", "w[2]", "b"], ["Count_1.n"] if "Count" in text else []))
+
+    def declare_data(self):
+        """Rows of a file: numbers with a class each, or points of the plane."""
+        n, rows = self.fresh("d"), self.r.choice([2, 3, 3])
+        word = self.r.choice(["csv", "csv", "npy"])
+        if self.chance(0.7):
+            cells, typ = [f"{self.number()}, {k}" for k in self.r.sample(range(3), rows)], "(x: real, y: class[3])"
+            self.tables.append(n)
+        else:
+            cells, typ = [f"{self.number()}, {self.number()}" for _ in range(rows)], "real[2]"
+            self.points.append(n)
+        self.line(f"# file {n}.{word}: {'; '.join(cells)}")
+        self.line(f'data {n}: {typ} = {word}("{n}.{word}")')
+
+    def declare_flow(self):
+        """A player that is a bijector."""
+        kind, n = self.fresh("flow"), self.fresh("F")
+        members = self.r.choice(["forward(z) = exp(s) * z + t; inverse(x) = (x - t) * exp(-s); log_det(z) = s",
+                                 "forward(z) = 0.5 * (exp(z + t) - exp(-z - t)) * exp(s); inverse(x) = { let y = x * exp(-s); log(y + sqrt(y^2 + 1)) - t }; log_det(z) = log(0.5 * (exp(z + t) + exp(-z - t))) + s",
+                                 "forward(z) = where(z > 0, exp(s) * z, z) + t; inverse(x) = where(x > t, exp(-s) * (x - t), x - t); log_det(z) = where(z > 0, s, 0)"])
+        self.line(f"bijector {kind}(k) {{ param s: real = 0.5 * k; param t: real = {self.number()}; {members} }}")
+        self.line(f"net {n} = {kind}({self.number()})")
+        self.players.append(Player(n, "flow", ["s", "t"]))
+
+    def declare_prescribed(self):
+        n = self.fresh("P")
+        body = self.r.choice(["Normal(w * x + b, 0.5 + 0.2 * w^2)", "Normal(tanh(w * x), exp(0.3 * b))", "Normal(b, 0.8) |> map(stretch(0.3 * x, w))", "Normal(w, 0.7) |> map(kinked(b * x)) |> map(hyper)", "Waiting(0.5 + (w * x + b)^2)"])
+        self.line(f"prescribed {n}(x: real) -> real {{ param w: real = {self.number()}; param b: real = {self.number()}; {body} }}")
+        self.players.append(Player(n, "prescribed", ["w", "b"]))
+
+    def bijector(self, sub):
+        own = [p.name for p in self.of("flow")]
+        return self.r.choice([f"stretch({self.number()}, {sub()})", f"stretch(0.5 * tanh({sub()}), {self.number()})", "hyper", f"kinked({sub()})"] + own * 2)
+
+    def density(self, sub):
+        """A logarithm of a density, of something small."""
+        x, base = f"tanh({sub()})", self.r.choice([f"Normal({self.number()}, {self.positive()})", f"Normal({sub()}, 0.5 + ({self.number()})^2)"])
+        forms = [f"log_prob({base}, {x})", f"log_prob({base} |> map({self.bijector(sub)}), {x})", f"log_prob({base} |> map({self.bijector(sub)}) |> map({self.bijector(sub)}), {x})",
+                 f"log_prob(Normal(0, {self.positive()})^2 |> map({self.r.choice([f'bent({sub()})', f'crossed({self.number()}, {sub()})'])}), [{x}, {self.number()}])",
+                 f"log_prob(Normal([{self.number()}, {self.number()}], 0.9), [{x}, {self.number()}])", f"log_det_inverse({self.bijector(sub)}, {x})", f"log_prob(Waiting({self.positive()}), {x})",
+                 f"{{ let y = {x}; grad[y] log_prob({base} |> map({self.r.choice(['hyper', 'stretch(0.3, -0.2)'])}), y) }}"]
+        if self.of("prescribed"):
+            forms += [f"log_prob({self.r.choice(self.of('prescribed')).name}({self.atom(Place())}), {x})"] * 3
+        if self.of("flow"):
+            F = self.r.choice(self.of("flow")).name
+            forms += [f"{F}({x})", f"{F}.inverse({x})", f"{F}.log_det({x})"]
+        return f"0.2 * {self.r.choice(forms)}"
 
     def declare_loss(self):
         here, n = Place(), self.fresh("L")
@@ -279,6 +345,7 @@ class Generator:
         if self.chance(0.15):
             forms = [lambda: f"stop({sub()})"]
         forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.5 * h + {self.without_states(here, axis, var)}))",
+                  lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var), lambda: self.moved(sub), lambda: f"({self.density(sub)})",
                   lambda: f"{{ let q = {sub()}; grad[q] (grad[q] (q^3 * {self.number()} + sin(q) * {sub()})) }}",
                   lambda: f"{{ let (q, w) = two({sub()}); q * w }}"]
         if here.functions:
@@ -307,6 +374,87 @@ class Generator:
                 forms += [lambda: f"{n}"]
         return self.r.choice(forms)()
 
+    def loop_value(self, here, sub, axis, var):
+        """A loop that runs, in one of its wider forms: what it carries, when it ends, what is kept of its rounds."""
+        h, i, k = self.fresh("h"), self.fresh("i"), self.r.randint(2, 3)
+        other = self.without_states(here, axis, var)
+        step = self.r.choice([f"tanh(0.7 * {h} + {other})", f"0.8 * {h} + 0.1 * {i} * {other}", f"sin({h} + {i}) - 0.3 * {h} * {other}"])
+        ends = f", until: fn({h}) {self.r.choice([f'{h} > {self.number()}', f'{h} * {h} < {self.positive()}', f'abs({h}) > {self.positive()}'])}"
+        some = self.r.choice(["", ends, ends])
+        if self.chance(0.4):
+            both = f"({self.r.choice(['', 'a: '])}"
+            a, b = ("a: ", "b: ") if "a" in both else ("", "")
+            x, y = (f"{h}.a", f"{h}.b") if a else (f"{h}[0]", f"{h}[1]")
+            body = self.r.choice([f"({a}0.5 * {x} + 0.3 * {y}, {b}tanh({x}) * {other})", f"({a}{y} - {self.number()}, {b}sin({x} * {other}))"])
+            until = self.r.choice(["", f", until: fn({h}) {x} > {self.number()}", f", until: fn({h}) {x} * {y} < {self.number()}"])
+            word = self.r.choice(["fold", "scan"])
+            part = self.r.choice([".a", ".b"] if a else ["[0]", "[1]"]) + (f"[{self.r.randrange(k)}]" if word == "scan" else "")
+            return f"{word}(({a}{sub()}, {b}{self.r.choice([self.number(), sub()])}), {k}, fn({h}, {i}) {body}{until}){part}"
+        return self.r.choice([
+            lambda: f"fold({sub()}, {k}, fn({h}, {i}) {step}{ends})",
+            lambda: f"sum(scan({sub()}, {k}, fn({h}, {i}) {step}{some}))",
+            lambda: f"scan({sub()}, {k}, fn({h}, {i}) {step}{some})[{self.r.randrange(k)}]",
+            lambda: f"sum(fold([{sub()}, {self.number()}], {k}, fn({h}, {i}) tanh(0.7 * {h} + {other}) - 0.1 * {i}))",
+            lambda: f"sum(scan([{sub()}, {self.number()}], {k}, fn({h}, {i}) 0.5 * {h} + sin({h}), until: fn({h}) sum({h}) > {self.number()})[{self.r.randrange(k)}])",
+            lambda: f"dot(tabulate({k}, fn({i}) {i} * {other} + {self.number()}), scan({sub()}, {k}, fn({h}, {i}) {step}{some}))",
+            lambda: f"sum(map(fn({i}) tanh({i} * {other}), [{sub()}, {self.number()}]))",
+            lambda: f"fold({sub()}, 2, fn({h}, {i}) 0.5 * fold({h}, {k}, fn(u, v) 0.6 * u + {i} * v * 0.1 + {other}, until: fn(u) u > {self.number()}))",
+            lambda: f"{{ let q = {sub()}; grad[q] fold(q, {k}, fn({h}, {i}) {step} * q{some}) }}",
+        ])()
+
+    def whole(self, here, axis, var):
+        """An integer from 0 to 2. The compiler looks through a few operations to see that; a deep one says it."""
+        return f"min(max({self.integer(here, axis, var, 2)}, 0), 2)" if self.chance(0.3) else self.integer(here, axis, var, 1)
+
+    def integer(self, here, axis, var, depth):
+        own = [t for t, a in here.classes if a == axis] + self.classes
+        sub = lambda: self.integer(here, axis, var, depth - 1)
+        if depth == 0 or self.chance(0.5):
+            return self.r.choice([lambda: self.r.choice("012"), lambda: f"argmax([{self.atom(here, axis, var)}, {self.number()}, {self.number()}])",
+                                  lambda: f"min(max(int(2.6 * sigmoid(2.0 * {self.atom(here, axis, var)})), 0), 2)"] + [lambda: self.r.choice(own)] * 5 * bool(own))()
+        return self.r.choice([f"min(max({sub()} - 1, 0), 2)", f"({sub()} + {sub()}) % 3", f"div({sub()} * {sub()} + 1, 2)", f"abs({sub()} - 1)", f"max({sub()}, {sub()})", f"2 - {sub()}".join("()"),
+                              f"where({self.condition(here, axis, var)}, {sub()}, {sub()})"])
+
+    def moved(self, sub):
+        """A convolution of a few numbers, over one dimension or two."""
+        cell = lambda: self.r.choice([self.number, self.number, sub])()
+        C, F, groups = self.r.choice([(1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 2, 2), (2, 2, 1)])
+        nested = lambda dims: f"[{', '.join(nested(dims[1:]) for _ in range(dims[0]))}]" if dims else cell()
+        space, kernel = self.r.choice([([3], [2]), ([4], [2]), ([3], [3]), ([2, 2], [2, 1]), ([2, 3], [2, 2])])
+        if len(space) == 2:
+            C, F, groups = 1, 1, 1
+        how = self.r.choice(["", "", f", stride: {self.r.choice([1, 2])}", ", dilation: 2, padding: 1", ", input_dilation: 2", ", stride: 2, padding: 1", f", padding: {[[1, 0]] * len(space)}", f", padding: {[[0, 2]] * len(space)}, stride: 2"])
+        e = f"conv({nested(space + [C])}, {nested(kernel + [C // groups, F])}{how}{', groups: 2' if groups == 2 else ''})"
+        return self.r.choice([f"sum({e})", f"sum(tanh({e}))", f"mean({e} * {e})"])
+
+    def condition(self, here, axis, var):
+        w, a = self.integer(here, axis, var, 0), self.atom(here, axis, var)
+        return self.r.choice([f"{w} {self.r.choice(['==', '!=', '<', '>='])} {self.r.randrange(3)}", f"{w} != {self.integer(here, axis, var, 0)} and {a} > {self.number()}",
+                              f"not ({a} > {self.number()}) or {w} == 1"])
+
+    def chosen(self, here, sub, axis, var):
+        """A number that a whole number chooses or takes part in."""
+        w = self.whole(here, axis, var)
+        forms = [f"[{sub()}, {self.number()}, {sub()}][{w}]", f"where({self.condition(here, axis, var)}, {sub()}, {sub()})", f"{sub()} * real({w})",
+                 f"dot(one_hot({w}, 3), [{self.number()}, {sub()}, {self.number()}])", f"({sub()} - 0.5 * {w})"]
+        if self.of("conditional"):
+            G = self.r.choice(self.of("conditional")).name
+            forms += [f"{G}({sub()}, {w})", f"(E[c ~ {G}(y: {w}){'' if here.batch else ' : 2'}] c * {self.number()})"]
+        return self.r.choice(forms)
+
+    def over_data(self, here, x, depth):
+        """A mean over rows of data: all of them, or a batch that is an epoch."""
+        if self.points and (not self.tables or self.chance(0.3)):
+            d = self.r.choice(self.points)
+            return f"E[{x} ~ {d}{self.r.choice(['', ' |> take(2)', ' |> drop(1)'])} : all] {self.scalar(here, depth, None, self.r.choice([f'{x}[0]', f'{x}[1]', f'sum({x})']))}"
+        d = self.r.choice(self.tables)
+        if self.chance(0.15):
+            return f"E[{x} ~ {d}.x : all] {self.scalar(here, depth, None, x)}"
+        self.classes.append(f"{x}.y")
+        e = self.scalar(here, depth, None, f"{x}.x") + self.r.choice(["", f" * {self.chosen(here, lambda: self.atom(here, None, x + '.x'), None, x + '.x')}"])
+        self.classes.pop()
+        return f"E[{x} ~ {d}{self.r.choice(['', '', ' |> take(2)', ' |> drop(1)', f' |> filter(fn(r) r.y != {self.r.randrange(3)})'])} : all] {e}"
+
     def without_states(self, here, axis, var):
         """What may stand in a loop that runs, and may have a loop in it: no layer there assigns."""
         kept, self.players, functions, here.functions = self.players, [p for p in self.players if not p.states], here.functions, []
@@ -327,8 +475,12 @@ class Generator:
             ways += ["model"] * 2
         if self.of("vector"):
             ways += ["vector"]
+        if self.tables or self.points:
+            ways += ["data"] * 3
         way = self.r.choice(ways)
         x = self.fresh("x")
+        if way == "data":
+            return self.over_data(here, x, depth)
         if way == "bound":
             n, axis, vector = self.r.choice(here.samples)
             if not vector and self.chance(0.15):
@@ -383,6 +535,22 @@ class Generator:
                 ways += [f"(E[{a}] {p.name}({n})^2)", f"(E[{a}] ((norm2(grad[{n}] {p.name}({n})) - 1)^2 + {p.name}({n})))"]
             return self.r.choice(ways)
         size = "" if here.batch else " : 2"
+        if p.kind in ("flow", "prescribed"):
+            at = lambda t: f"log_prob({p.name}({self.atom(here)}), {t})" if p.kind == "prescribed" else f"log_prob(Normal(0, 1) |> map({p.name}), {t})"
+            some = [f"(E[{x} ~ {self.table()} : all] -0.2 * {at(x)})", f"(0.2 * {at(f'tanh({self.scalar(here, 1)})')})"] * 2
+            some += [f"(E[{a}] -0.2 * {at(f'tanh({n})')})" for n, a in bound[-2:]]
+            if self.tables:
+                d = self.r.choice(self.tables)
+                some += [f"(E[{x} ~ {d} : all] -0.3 * {at(f'{x}.x')})", f"(E[{x} ~ {d} : all] -0.3 * {at(f'{x}.x').replace(f'{p.name}(', f'{p.name}({x}.x + ')})"]
+            if p.kind == "flow":
+                some += [f"{p.name}({self.atom(here)})^2", f"tanh({p.name}.inverse({self.atom(here)}))", f"({p.name}.log_det({self.atom(here)}) - {p.name}({self.atom(here)}))"]
+            return self.r.choice(some)
+        if p.kind == "conditional":
+            some = [f"(E[{x} ~ {p.name}(y: {self.whole(here, None, None)}){size}] {x}^2)", f"1.0 * {p.name}({self.atom(here)}, {self.whole(here, None, None)})"]
+            if self.tables:
+                d = self.r.choice(self.tables)
+                some += [f"(E[{x} ~ {d} : all] (E[{x}b ~ {p.name}(y: {x}.y){size}] {x}b * {x}.x))", f"(E[{x} ~ {d} : all] ({p.name}({x}.x, {x}.y) - {x}.x)^2)"] * 2
+            return self.r.choice(some)
         return self.r.choice([f"(E[{x} ~ {p.name}{size}] {x}^2)", f"(E[{x} ~ {p.name}{size}] {self.with_critic(x, True)})", f"1.0 * {p.name}({self.number()})",
                               f"tanh({p.name}(z: {self.atom(here)}))", f"(E[{x} ~ {p.name}{size}] (grad[{x}] {self.with_critic(x, True)}) * {x})"])
 
@@ -589,7 +757,11 @@ class Generator:
     def sample(self, here):
         n, r = self.fresh("s"), self.r.random()
         models = self.of("model")
-        if r < 0.3:
+        if self.tables and self.chance(0.4):
+            self.line(f"{n} ~ {self.r.choice(self.tables)} : all")
+            here.samples.append((f"{n}.x", n, False))
+            here.classes.append((f"{n}.y", n))
+        elif r < 0.3:
             self.line(f"{n} ~ {self.table()} : all")
             here.samples.append((n, n, False))
         elif r < 0.45:
@@ -694,13 +866,21 @@ class Generator:
 
     def program(self):
         self.line("import optim")
-        for text in list(LAYERS.values()) + list(RULES.values()) + DEFS:
+        for text in list(LAYERS.values()) + list(RULES.values()) + DEFS + BIJECTORS:
             self.line(text)
         for _ in range(self.r.randint(1, 2)):
             self.declare_value()
         for make, p in ((self.declare_critic, 0.9), (self.declare_critic, 0.5), (self.declare_model, 0.6), (self.declare_vector, 0.3), (self.declare_model, 0.2)):
             if self.chance(p):
                 make()
+        if self.chance(0.3):
+            self.declare_data()
+        if self.chance(0.2):
+            self.declare_conditional()
+        if self.chance(0.15):
+            self.declare_flow()
+        if self.chance(0.15):
+            self.declare_prescribed()
         if self.chance(0.4):
             self.declare_comparison()
         if self.chance(0.25):
@@ -744,7 +924,7 @@ def used_only(lines):
     while True:
         out = []
         for i, l in enumerate(lines):
-            m = re.match(r"(?:layer|optimizer|def|loss) (\w+)", l)
+            m = re.match(r"(?:layer|optimizer|def|loss|bijector|distribution) (\w+)", l)
             if not m or any(re.search(rf"\b{m.group(1)}\b", o) for j, o in enumerate(lines) if j != i):
                 out.append(l)
         if len(out) == len(lines):

@@ -10,12 +10,14 @@ Both sides compute in f64, over a few rounds of well-conditioned updates: they d
 its kin make of it. TOLERANCE leaves nine digits for that; a wrong rule shows in the second or third. Where gan must refuse a program the code counts,
 except that a path that is missing may be found by the gradient or by the update (NO_PATH)."""
 import argparse
+import gc
 import glob
 import json
 import math
 import multiprocessing
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -23,10 +25,11 @@ import tempfile
 import generate
 import reduce
 from game import play
-from syntax import Strange
+from syntax import Strange, files
 from values import Wrong
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None      # a run waits for the disk longer than it computes
 TOLERANCE = 1e-6
 NO_PATH = {"E304", "E306", "E400"}
 INTERPRETED = [("interp", 1)]
@@ -46,12 +49,24 @@ def reports_of(path):
     return seen
 
 
+def write_table(path, rows):
+    """A file of text, or NumPy's (version 1.0) of doubles."""
+    text = "".join(",".join(row) + "\n" for row in rows).encode()
+    if path.endswith(".npy"):
+        head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({len(rows)}, {len(rows[0])})}}".ljust(117) + "\n"
+        text = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + b"".join(struct.pack("<d", float(c)) for row in rows for c in row)
+    with open(path, "wb") as f:
+        f.write(text)
+
+
 def run_gan(gan, text, backend, threads=1):
     """Status, what it said, its reports."""
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as out:
         program = os.path.join(out, "game.gan")
         with open(program, "w", encoding="utf-8") as f:
             f.write(text)
+        for name, rows in files(text).items():
+            write_table(os.path.join(out, name), rows)
         command = [gan, "run", program, "--f64", "--threads", str(threads), "--quiet", "--backend", backend, "--out", f"{out}/run", "--log", f"{out}/log.jsonl"]
         try:
             p = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=120, check=False)
@@ -185,7 +200,7 @@ def main():
     p.add_argument("gan")
     p.add_argument("--count", type=int, default=500)
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--jit", type=int, default=20, help="every so many programs, one is compiled, too; 0: none")
+    p.add_argument("--jit", type=int, default=1, help="every so many programs, one is compiled, too; 0: none")
     p.add_argument("--keep", help="a folder for the small programs that fail")
     p.add_argument("--show", type=int, default=10, help="how many failures are made small")
     p.add_argument("files", nargs="*")

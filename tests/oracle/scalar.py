@@ -57,9 +57,11 @@ VALUE = {name: safe(f) for name, f in {
     "neg": lambda a: -a, "exp": math.exp, "log": math.log, "tanh": math.tanh, "sigmoid": sigmoid, "softplus": softplus, "sqrt": math.sqrt,
     "sin": math.sin, "cos": math.cos, "abs": abs, "max": max, "min": min, "floor": math.floor, "stop": lambda a: a, "id": lambda a: a,
     "expm1": math.expm1, "log1p": math.log1p,
+    "eq": lambda a, b: a == b, "ne": lambda a, b: a != b, "and": lambda a, b: bool(a and b), "or": lambda a, b: bool(a or b), "not": lambda a: not a,
+    "mod": lambda a, b: a - b * math.floor(a / b), "int_div": lambda a, b: math.floor(a / b), "int": math.trunc, "argmax": lambda *a: a.index(max(a)),
     "lt": lambda a, b: a < b, "le": lambda a, b: a <= b, "gt": lambda a, b: a > b, "ge": lambda a, b: a >= b, "where": lambda c, a, b: a if c else b,
 }.items()}
-NO_PATH = {"stop", "floor", "lt", "le", "gt", "ge"}
+NO_PATH = {"stop", "floor", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "mod", "int_div", "int", "argmax"}
 
 
 def make(op, *args):
@@ -72,10 +74,6 @@ def total(nodes):
     for n in nodes[1:]:
         out = make("add", out, n)
     return out
-
-
-def where(n, a, b):
-    return N("where", (n, a, b), a.val if n.val else b.val)
 
 
 # ---- what the derivative of each operation is: (node, derivatives of its arguments or None for zero) -> node or None
@@ -161,6 +159,17 @@ def order(e):
     return sorted(seen.values(), key=MADE)
 
 
+def known(e):
+    """Is it made of numbers of the program's text by what is worked out when that is compiled?"""
+    work = [e]
+    while work:
+        n = work.pop()
+        if n.op in ("leaf", "id", "app", "dep"):
+            return False
+        work += n.args
+    return True
+
+
 def reached(e, through_stops=False, ends=()):
     """The leaves that a walk back from e meets, those of `ends` among them, and the applications it passes (these through stops, too)."""
     seen, leaves, work = set(), {}, [e]
@@ -202,14 +211,12 @@ def diff(e, leaf_, topology=None, ends=()):
 
 
 def again(topology, leaf_, x, ends=()):
-    """The value of the last node of topology with leaf_ at x; what a stop passed, and nodes of `ends`, stay as they were."""
+    """The value of the last node of topology with leaf_ at x; what has no path, and nodes of `ends`, stay as they were."""
     val = {id(leaf_): x}
     for n in topology:
-        if id(n) in val or id(n) in ends or n.op in ("stop", "const", "leaf") or not any(id(a) in val for a in n.args):
+        if id(n) in val or id(n) in ends or n.op in ("const", "leaf") or n.op in NO_PATH or not any(id(a) in val for a in n.args):
             continue
         args = [val.get(id(a), a.val) for a in n.args]
-        if n.op in ("lt", "le", "gt", "ge"):
-            continue
         val[id(n)] = args[0] if n.op in ("app", "dep", "id") else VALUE[n.op](*args)
     return val.get(id(topology[-1]), topology[-1].val)
 

@@ -58,8 +58,9 @@ def tokens(text):
 
 
 LEVELS = [["or"], ["and"], None, ["==", "!=", "<", "<=", ">", ">="], ["+", "-"], None, ["*", "/", "@", "%"]]
-TYPES = {"real", "int", "bool"}
-DEFINES = {"def", "layer", "net", "implicit", "distribution", "comparison", "optimizer"}
+TYPES = {"real", "int", "bool", "class"}
+FILE = re.compile(r"^# *file ([\w.]+): (.*)$", re.M)
+DEFINES = {"def", "layer", "net", "implicit", "prescribed", "distribution", "bijector", "comparison", "optimizer"}
 
 
 class Parser:
@@ -292,17 +293,17 @@ class Parser:
 
     def type_(self):
         if self.eat("("):
-            self.args_of_types()
-            return Node("type", self.line(), dims=None)
-        self.name()
-        return Node("type", self.line(), dims=self.separated("]", self.expr) if self.eat("[") else [])
+            return Node("type", self.line(), dims=None, fields=self.separated(")", self.field_type))
+        word = self.name()
+        if word == "class":
+            self.want("[")
+            self.separated("]", self.expr)
+        return Node("type", self.line(), word=word, dims=self.separated("]", self.expr) if self.eat("[") else [], fields=None)
 
-    def args_of_types(self):
-        while not self.eat(")"):
-            if self.peek(1) == ":":
-                self.next(), self.next()
-            self.type_()
-            self.eat(",")
+    def field_type(self):
+        n = self.name()
+        self.want(":")
+        return n, self.type_()
 
     def param(self):
         n, typ, default, drawn = self.name(), None, None, None
@@ -329,7 +330,7 @@ class Parser:
         if self.eat("="):
             return Node("define", line, word=word, name=n, lists=lists, type=typ, value=self.value(), body=None)
         return Node("define", line, word=word, name=n, lists=lists, type=typ, value=None,
-                    body=self.members() if word in ("distribution", "comparison") else self.block())
+                    body=self.members() if word in ("distribution", "bijector", "comparison") else self.block())
 
     def members(self):
         out = []
@@ -436,8 +437,9 @@ class Parser:
 
     def s_data(self, line):
         n = self.name()
+        typ = self.type_() if self.eat(":") else None
         self.want("=")
-        return Node("let", line, pattern=n, value=self.value())
+        return Node("data", line, name=n, type=typ, value=self.value())
 
     def s_loss(self, line):
         n = self.name()
@@ -498,6 +500,11 @@ class Parser:
         index = self.separated("]", self.expr) if self.eat("[") else []
         self.want("=")
         return Node("report", line, name=n, index=index, e=self.value())
+
+
+def files(text):
+    """The files beside a program, which its comments hold: `# file points.csv: 0.5, 1; 2.5, 0` - name -> rows of numbers as they are written."""
+    return {name: [[cell.strip() for cell in row.split(",")] for row in rows.split(";")] for name, rows in FILE.findall(text)}
 
 
 def parse(text):

@@ -79,7 +79,7 @@ class SlotRecord:
 
 class Player:
     def __init__(self, name):
-        self.name, self.body, self.model = name, None, False
+        self.name, self.body, self.model, self.bijector = name, None, False, None
         self.instance, self.steps = Instance(name, self), Slot(name + ".steps", "steps", self)
 
 
@@ -87,6 +87,13 @@ class Dist:
     def __init__(self, kind, **parts):
         self.kind = kind
         self.__dict__.update(parts)
+
+
+class Bijector:
+    """Its members see `scope`, where its arguments are, and the parameters of who owns it: a player that is one, or nobody."""
+
+    def __init__(self, define, scope):
+        self.define, self.scope = define, scope
 
 
 class Comparison:

@@ -123,7 +123,7 @@ def main():
     kinds = table()
     needed = wanted(kinds, enumerations())
     in_constructs, in_words = {}, {}
-    for path in sorted(glob.glob(f"{HERE}/*.gan")) + sorted(glob.glob(f"{ROOT}/examples/*.gan")):
+    for path in sorted(glob.glob(f"{HERE}/*.gan")) + sorted(glob.glob(f"{ROOT}/examples/**/*.gan", recursive=True)):
         made, names = seen_in(gan, path, kinds)
         for c in made if os.path.dirname(path) == HERE else ():
             in_constructs.setdefault(c, []).append(path)

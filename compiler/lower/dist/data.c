@@ -36,20 +36,42 @@ static IrVal *field_tensor(Ctx *c, Data *d, DataField *f)
     return c->L->guess && f->slot < 0 ? only_checked(c, f->tensor) : fn_read(c->L, data_slot(c->L, d, f));
 }
 
+/* Of names p.x, p.y, z the record (p: (x: .., y: ..), z: ..). */
+static Value *by_names(Lower *L, const char *const *name, Value *const *v, int n)
+{
+    Value **f = arena_array(L->a, Value *, n + 1);
+    const char **called = arena_array(L->a, const char *, n + 1), **rest = arena_array(L->a, const char *, n + 1);
+    int fields = 0;
+    for (int i = 0, same = 0; i < n; i += same) {
+        size_t len = strcspn(name[i], ".");
+        for (same = 1; name[i][len] && i + same < n && !strncmp(name[i + same], name[i], len + 1); same++) {}
+        for (int k = 0; name[i][len] && k < same; k++) rest[k] = name[i + k] + len + 1;
+        called[fields] = strf(L, "%.*s", (int)len, name[i]);
+        f[fields++] = name[i][len] ? by_names(L, rest, v + i, same) : v[i];
+    }
+    return val_record(L, f, called, fields);
+}
+
+Value *data_row_of(Lower *L, const Data *d, Value *const *v)
+{
+    const char **name = arena_array(L->a, const char *, d->n_fields + 1);
+    if (d->n_fields == 1 && !d->field[0].name) return v[0];
+    for (int i = 0; i < d->n_fields; i++) name[i] = d->field[i].name;
+    return by_names(L, name, v, d->n_fields);
+}
+
 static Value *rows(Ctx *c, Data *d, IrVal *index, int axis)
 {
     Lower *L = c->L;
     Value **v = arena_array(L->a, Value *, d->n_fields);
-    const char **name = arena_array(L->a, const char *, d->n_fields);
     for (int i = 0; i < d->n_fields; i++) {
         IrVal *t = field_tensor(c, d, &d->field[i]);
         if (!t) return val_error(L);
         t = index ? ir_gather(fn_builder(c), t, index, 0) : ir_as_sample(fn_builder(c), t, axis);
         v[i] = val_tensor(L, t);
         v[i]->tensor.classes = d->field[i].classes;
-        name[i] = d->field[i].name;
     }
-    return d->n_fields == 1 && !name[0] ? v[0] : val_record(L, v, name, d->n_fields);
+    return data_row_of(L, d, v);
 }
 
 static Value *draw(Ctx *c, Dist *d, Span at)

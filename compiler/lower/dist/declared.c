@@ -211,16 +211,53 @@ static Value *log_prob_lifted(Ctx *c, Dist *d, Value *x, Span at)
 
 static DrawShape shape_lifted(const Dist *d) { (void)d; return DRAW_OTHER; }
 
-/* That of each, stacked. */
+/* ---- their members: that of each, stacked */
+
+static Value *stacked(Ctx *c, const Dist *d, const char *name, Value *v, int axis, Span at)
+{
+    bool tensor = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_RECORD || v->kind == V_LIST || val_is_number(v) || v->kind == V_BOOL;
+    if (tensor || val_bad(v)) return axis_close(c, v, axis, &d->lifted.dims, at);
+    Diag *e = diag_error(c->L->diags, at, E201, "%s is made for each element of a tensor of the shape %s, and %s of one is %s: these cannot be stacked", d->name,
+                         dims_text(c->L, &d->lifted.dims), name, val_text(c->L, v));
+    diag_hint(e, "what stands for numbers has a %s of its own for each: map(fn(m) .. %s(m).%s .., tensor)", name, d->lifted.closure->name, name);
+    return val_error(c->L);
+}
+
 static Value *stacked_member(Ctx *c, Dist *d, const char *name, Span at)
 {
     Ctx inner;
     int axis;
     Dist *one = open_lifted(c, d, at, &inner, &axis);
-    Value *v = one ? as_settled(&inner, dist_member(&inner, one, name, at), at) : val_error(c->L);
-    bool tensor = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_RECORD || v->kind == V_LIST || val_is_number(v);
-    if (tensor || val_bad(v)) return axis_close(c, v, axis, &d->lifted.dims, at);
-    return unsupported(c, at, "a function that a distribution has as a member, of which one is made for each element of a tensor");
+    return one ? stacked(c, d, name, as_settled(&inner, dist_member(&inner, one, name, at), at), axis, at) : val_error(c->L);
+}
+
+static Value *function_of_each(Lower *L, Dist *d, const Ast *member)
+{
+    Value *v = val_closure(L, member, d->lifted.closure->scope, member->member.name);
+    v->fn.kind = F_OF_EACH;
+    v->fn.of = val_dist(L, d);
+    return v;
+}
+
+/* As beside an operator: one number, or what is no tensor, is the same for each, and a tensor has a part for each. */
+static Value *for_each(Ctx *inner, const Dist *d, Value *v, int axis, Span at)
+{
+    IrInts dims;
+    v = as_settled(inner, v, at);
+    return v->kind == V_RECORD || dims_of(inner, v, &dims) ? axis_enter(inner, v, axis, &d->lifted.dims, at) : v;
+}
+
+Value *dist_apply_member(Ctx *c, Dist *d, const Closure *member, Args *args, const void *site, Span at)
+{
+    Ctx inner;
+    int axis;
+    if (!strcmp(member->name, "log_prob") && args->n == 1) return dist_log_prob(c, d, args->v[0], at);
+    Dist *one = open_lifted(c, d, at, &inner, &axis);
+    Value *f = one ? dist_member(&inner, one, member->name, at) : NULL;
+    Args each = *args;
+    for (int i = 0; f && i < each.n; i++)
+        if (val_bad(each.v[i] = for_each(&inner, d, each.v[i], axis, each.at[i]))) f = NULL;
+    return f ? stacked(c, d, member->name, as_settled(&inner, apply(&inner, f, &each, site, at), at), axis, at) : val_error(c->L);
 }
 
 static Value *member_lifted(Ctx *c, Dist *d, const char *name, Span at)
@@ -231,7 +268,8 @@ static Value *member_lifted(Ctx *c, Dist *d, const char *name, Span at)
         if (p && !strcmp(p->param.name, name)) return d->lifted.args->v[i];
     }
     for (int i = 0; i < m.n; i++)
-        if (m.v[i]->kind == AST_MEMBER && !strcmp(m.v[i]->member.name, name)) return stacked_member(c, d, name, at);
+        if (m.v[i]->kind == AST_MEMBER && !strcmp(m.v[i]->member.name, name))
+            return m.v[i]->member.has_params ? function_of_each(c->L, d, m.v[i]) : stacked_member(c, d, name, at);
     return NULL;
 }
 

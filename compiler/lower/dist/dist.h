@@ -29,6 +29,7 @@ extern const DistKind dist_normal, dist_uniform, dist_int, dist_declared, dist_s
 Dist *dist_new(Lower *L, const DistKind *k, const char *name);
 Value *dist_draw(Ctx *c, Dist *d, Span at);                 /* one draw for each sample of c->axes and of d's own */
 Value *dist_made(Ctx *c, Dist *d, Value *row, Span at);     /* of a row of data, what a draw of d, which is made of such rows, is */
+Value *data_row_of(Lower *L, const Data *d, Value *const *v);      /* of a value for each field */
 DrawShape dist_shape(const Dist *d);
 Value *dist_take_field(Ctx *c, const Dist *d, Value *v, Span at);
 

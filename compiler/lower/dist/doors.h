@@ -21,6 +21,7 @@ typedef enum {
 Measure dist_measure(Ctx *c, Dist *d, Span at);
 Scope *dist_scope(const Dist *d);                                               /* of the arguments and members of a declared one; else NULL */
 Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 /* an attribute; NULL: none of that name */
+Value *dist_apply_member(Ctx *c, Dist *d, const Closure *member, Args *args, const void *site, Span at);        /* of one that is made for each element of a tensor: that of each */
 Value *dist_no_density(Ctx *c, const Dist *d, Span at);
 const char *dist_text(Lower *L, const Dist *d);
 const Ast *dist_type(const Dist *d);                                            /* the declared type of a draw; NULL: none */

@@ -8,11 +8,7 @@
 /* Of a row of the whole table, that of one part. */
 static Value *own_row(Lower *L, const Value *row, const Data *own, int first)
 {
-    Value **v = row->record.v + first;
-    if (own->n_fields == 1 && !own->field[0].name) return v[0];
-    const char **name = arena_array(L->a, const char *, own->n_fields);
-    for (int i = 0; i < own->n_fields; i++) name[i] = own->field[i].name;
-    return val_record(L, v, name, own->n_fields);
+    return data_row_of(L, own, row->record.v + first);
 }
 
 static bool taken(Ctx *c, const char **name, int n, const char *one, Span at)

@@ -110,7 +110,7 @@ static void add_value(Union *u, const Value *v)
     case V_OPTIMIZER: add_closure(u, v->optimizer.closure); return;
     case V_FUNCTION:
         add_items(u, v->fn.given, v->fn.n_given);
-        if (v->fn.kind == F_PRIME) add_value(u, v->fn.of);
+        if (v->fn.kind == F_PRIME || v->fn.kind == F_OF_EACH) add_value(u, v->fn.of);
         if (v->fn.kind == F_CLOSURE) add_closure(u, v->fn.closure);
         return;
     case V_THUNK: add_free(u, v->thunk.expr, v->thunk.scope); return;

@@ -2,6 +2,7 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/builtin.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -181,7 +182,7 @@ static Value *builtin_require(Ctx *c, const Call *k)
         IrVal *t = as_tensor(c, cond, k->at);
         if (!t) return val_error(c->L);
         if (t->type.elem != IR_BOOL) return mistake(c, k, "require", "a condition first", cond);
-        holds = !known_false(t);
+        holds = !known_false(t) && watch(c, t, k->v[2]->s, k->at);
     }
     if (holds) return k->v[1];
     if (c->L->unsure) return val_error(c->L);               /* said on purpose, for a case that the condition rules out */
@@ -710,10 +711,18 @@ static IrVal *square(Ctx *c, const Call *k, const char *name, Value *v)
     return NULL;
 }
 
+/* Where the mathematics has no answer, what a whole matrix is made into is nan. */
+static Value *answered(Ctx *c, const Call *k, IrVal *x, const char *what)
+{
+    if (watch(c, ir_compare(fn_builder(c), IR_EQ, x, x), what, k->at)) return val_tensor(c->L, x);
+    diag_error(c->L->diags, k->at, E208, "%s", what);
+    return val_error(c->L);
+}
+
 static Value *builtin_cholesky(Ctx *c, const Call *k)
 {
     IrVal *a = square(c, k, "cholesky", k->v[0]);
-    return a ? val_tensor(c->L, ir_cholesky(fn_builder(c), a)) : val_error(c->L);
+    return a ? answered(c, k, ir_cholesky(fn_builder(c), a), "cholesky: the matrix is not positive definite, or not finite") : val_error(c->L);
 }
 
 /* The eigenvalues, ascending, and the eigenvectors as columns, of the symmetric part of a matrix. */
@@ -743,7 +752,8 @@ static Value *solved(Ctx *c, const Call *k, const char *name, bool triangular, b
     bool vector = y->type.rank == 1;
     if (vector) y = ir_reshape(b, y, ir_ints(2, (int64_t[]){n, 1}));
     IrVal *x = triangular ? ir_trisolve(b, a, y, transpose) : ir_solve(b, a, y);
-    return val_tensor(c->L, vector ? ir_reshape(b, x, ir_ints(1, &n)) : x);
+    if (vector) x = ir_reshape(b, x, ir_ints(1, &n));
+    return answered(c, k, x, strf(c->L, "%s: the matrix is singular, or a number is not finite", name));
 }
 
 static Value *builtin_solve(Ctx *c, const Call *k) { return solved(c, k, "solve", false, false); }

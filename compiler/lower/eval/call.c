@@ -420,6 +420,7 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at)
         case F_BUILTIN: return builtin_apply(c, f->fn.builtin, args, site, at);
         case F_PARTIAL: return apply_partial(c, f, args, site, at);
         case F_PRIME: return apply_prime(c, f->fn.of, f->fn.order, args, site, at);
+        case F_OF_EACH: return dist_apply_member(c, f->fn.of->dist, f->fn.closure, args, site, at);
         }
         return not_callable(c, f, at);
     case V_LAYER: return layer_apply(c, f, args, site, at);

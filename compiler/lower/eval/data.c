@@ -372,14 +372,31 @@ static bool default_field(Ctx *c, DataField *f, Span at)
     return convert_field(c, f, real ? (GanElem)c->L->m->real : e == GAN_U8 || e == GAN_BOOL ? GAN_I32 : e, at);
 }
 
-/* The field that field i of a declared record stands for: of the same name, where the program has given names; else of the same place. NULL, reported: none. */
-static const DataField *source_field(Ctx *c, const Data *from, int i, const Ast *field)
+static const char *behind_point(const char *name) { return name + strcspn(name, "."); }
+
+static bool in_one_record(const char *a, const char *b) { return behind_point(a) - a == behind_point(b) - b && !strncmp(a, b, (size_t)(behind_point(a) - a)); }
+
+/* Is field k of the data the declared one? place, declared: the places of both, where the fields of a record in the row are one. */
+static bool is_declared(const DataField *k, int place, const DeclaredField *to, int declared)
 {
-    if (!from->field[i].name || from->field[i].numbered) return &from->field[i];
-    for (int k = 0; k < from->n_fields; k++)
-        if (!strcmp(from->field[k].name, field->arg.name)) return &from->field[k];
-    Diag *d = diag_error(c->L->diags, field->span, E112, "the data have no field %s, which their type declares", field->arg.name);
-    diag_hint(d, "map(fn(r) (%s: r.%s, ..)) gives fields other names", field->arg.name, from->field[i].name);
+    if (!k->numbered) return !strcmp(k->name, to->name);
+    return place == declared && !strcmp(behind_point(k->name), behind_point(to->name));
+}
+
+/* The field that field i of a declared record stands for: of the same name, where the program has given names; else of the same place. NULL, reported: none. */
+static const DataField *source_field(Ctx *c, const Data *from, int i, const DeclaredFields *to)
+{
+    int declared = 0;
+    if (!from->field[i].name) return &from->field[i];
+    for (int k = 1; k <= i; k++) declared += !in_one_record(to->v[k - 1].name, to->v[k].name);
+    for (int k = 0, place = 0; k < from->n_fields; k++) {
+        place += k && !in_one_record(from->field[k - 1].name, from->field[k].name);
+        if (is_declared(&from->field[k], place, &to->v[i], declared)) return &from->field[k];
+    }
+    const char *name = to->v[i].name;
+    Diag *d = diag_error(c->L->diags, to->v[i].at, E112, "the data have no field %s, which their type declares", name);
+    if (*behind_point(name)) diag_hint(d, "map(fn(r) (%.*s: (..), ..)) gives fields other names", (int)(behind_point(name) - name), name);
+    else diag_hint(d, "map(fn(r) (%s: r.%s, ..)) gives fields other names", name, from->field[i].name);
     return NULL;
 }
 
@@ -387,23 +404,24 @@ static Value *declare_data(Ctx *c, Value *v, const Ast *type, const char *name, 
 {
     Data *from = table_of(c, v, at, "data"), *d;
     if (!from) return val_error(c->L);
-    if (!(from = table_columns(c, from, type))) return val_error(c->L);
+    DeclaredFields to = table_declared(c->L, type);
+    if (!(from = table_columns(c, from, &to))) return val_error(c->L);
     if (!from->rows) return diag_error(c->L->diags, at, E501, "there are no rows here to draw from"), val_error(c->L);
     d = table_part(c, from, 0, from->rows);
     d->name = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
     d->cut = false;
-    bool record = type && type->kind == AST_RECORD_TYPE;
-    int n = record ? type->record_type.fields.n : 1;
+    bool record = to.n > 0;
+    int n = record ? to.n : 1;
     if (type && n != d->n_fields) {
         diag_error(c->L->diags, type->span, E501, "the type has %d fields, and the data %d", n, d->n_fields);
         return val_error(c->L);
     }
     for (int i = 0; i < d->n_fields; i++) {
-        const Ast *t = record ? type->record_type.fields.v[i]->arg.value : type;
-        const DataField *source = record ? source_field(c, from, i, type->record_type.fields.v[i]) : NULL;
+        const Ast *t = record ? to.v[i].type : type;
+        const DataField *source = record ? source_field(c, from, i, &to) : NULL;
         if (record && !source) return val_error(c->L);
         if (record) d->field[i] = *source, d->field[i].slot = -1;
-        const char *field = record ? type->record_type.fields.v[i]->arg.name : d->field[i].name;
+        const char *field = record ? to.v[i].name : d->field[i].name;
         d->field[i].numbered = !t && d->n_fields > 1 && (!field || d->field[i].numbered);
         if (!t && d->n_fields > 1 && !field) field = strf(c->L, "f%d", i);
         d->field[i].name = field;

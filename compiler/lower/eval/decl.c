@@ -82,10 +82,25 @@ static Value *setting_value(Ctx *c, const char *text, const char *name)
     return eval(c, e);
 }
 
-/* Among members, a let is evaluated where it is used, as they are. */
+static const Ast *leaf_called(const Ast *pattern, const char *name)
+{
+    if (pattern->kind == AST_NAME) return strcmp(pattern->name.name, name) ? NULL : pattern;
+    const Ast *leaf = NULL;
+    for (int i = 0; i < pattern->tuple.items.n && !leaf; i++) leaf = leaf_called(pattern->tuple.items.v[i], name);
+    return leaf;
+}
+
+/* Among members, a let is evaluated where it is used, as they are: for each name of its pattern. */
+static Value *member_let(Ctx *c, const Ast *d, const char *name)
+{
+    Value *v = thunk_new(c->L, d->let.value, c->scope, name);
+    v->thunk.let = d;
+    v->thunk.leaf = leaf_called(d->let.pattern, name);
+    return v;
+}
+
 static Value *declare_let(Ctx *c, const Ast *d, const char *name)
 {
-    if (!c->scope->module) return thunk_new(c->L, d->let.value, c->scope, name);
     const char *set = d->let.pattern->kind == AST_NAME ? setting_of(c, name) : NULL;
     Ctx inner = *c;
     inner.declared = *c->index ? strf(c->L, "%s%s", name, c->index) : name;
@@ -112,7 +127,7 @@ Value *declare(Ctx *c, const Ast *d, const char *name)
     switch (d->kind) {
     case AST_DEFINE: return declare_define(c, d, name);
     case AST_DATA: return data_declare(c, d, name);
-    case AST_LET: return c->scope->members ? thunk_new(c->L, d->let.value, c->scope, name) : declare_let(c, d, name);
+    case AST_LET: return c->scope->members ? member_let(c, d, name) : declare_let(c, d, name);
     case AST_STATE: return eval_state(c, d);
     case AST_PARAMETER: return member_parameter(c, d);
     case AST_LOSS: return thunk_new(c->L, d->loss.value, c->scope, name);
@@ -124,6 +139,15 @@ Value *declare(Ctx *c, const Ast *d, const char *name)
     }
 }
 
+static void declare_names(Ctx *c, const Ast *pattern, const Ast *d)
+{
+    if (pattern->kind == AST_NAME) {
+        if (names_bound(c->L->names, pattern)) scope_declare(c->L, c->scope, pattern, d);     /* _ binds nothing */
+        return;
+    }
+    for (int i = 0; i < pattern->tuple.items.n; i++) declare_names(c, pattern->tuple.items.v[i], d);
+}
+
 static void declare_each(Ctx *c, AstList stmts, bool members)
 {
     Scope *s = c->scope;
@@ -132,9 +156,7 @@ static void declare_each(Ctx *c, AstList stmts, bool members)
         switch (d->kind) {
         case AST_DEFINE: case AST_LOSS: case AST_COMPARE: case AST_MEMBER: scope_declare(c->L, s, d, d); break;
         case AST_LET:
-            if (members && d->let.pattern->kind == AST_NAME)
-                scope_declare(c->L, s, d->let.pattern, d);
-            else if (members) scope_bind_pattern(c, s, d->let.pattern, unsupported(c, d->let.pattern->span, "a pattern among members"));
+            if (members) declare_names(c, d->let.pattern, d);
             break;
         case AST_DATA:
             for (int k = 0; k < d->data.names.n; k++)
@@ -152,7 +174,7 @@ void declare_local(Ctx *c, AstList stmts)
     declare_all(c, stmts);
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
-        if (d->kind == AST_DEFINE && is_model(d->define.word) && d->define.n_lists < 2)
+        if (d->kind == AST_DEFINE && is_model(d->define.word) && d->define.n_lists < 2 && scope_binds(c->L, c->scope, d))
             scope_set(c->L, c->scope, d, player_declare(c, d, d->define.name, true));
     }
 }

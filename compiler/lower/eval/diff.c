@@ -2,6 +2,7 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/paths.h"
+#include "compiler/lower/eval/rounds.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -176,7 +177,7 @@ static bool per_example(Ctx *c, Span at, const GradReport *r, int n)
     return true;
 }
 
-static void opaque_path(Ctx *c, Span at, const IrNode *n)
+void opaque_path(Ctx *c, Span at, const IrNode *n)
 {
     Diag *d = diag_error(c->L->diags, at, E306, "the gradient's path runs through a black box, which has none");
     diag_note(d, span_of_node(c->L, n), "here");
@@ -208,8 +209,9 @@ static const char *wrt_text(Ctx *c, AstList by)
 static bool depends(Ctx *c, const Ast *e, IrVal *y, const Wrt *w)
 {
     const char *what = wrt_text(c, e->grad.wrt);
-    PathsFound found = paths_check(c, y, w->v, w->n, what, e->grad.body->span);
+    PathsFound found = paths_check(c, y, w->v, w->n, true, what, e->grad.body->span);
     if (found != PATHS_NONE) return found == PATHS_FINE;
+    if (rounds_before(c, y, w->v, w->n)) return true;       /* by another round */
     Diag *d = diag_error(c->L->diags, e->grad.body->span, E304, "this does not depend on %s, so there is no derivative by it", what);
     diag_hint(d, "a value that was computed before is not computed from it again; stop(%s) in it says on purpose that the derivative is 0", what);
     return false;
@@ -219,6 +221,7 @@ static bool depends(Ctx *c, const Ast *e, IrVal *y, const Wrt *w)
 static bool differentiate(Ctx *c, const Ast *e, IrVal *y, Wrt *w, IrVal **g)
 {
     Lower *L = c->L;
+    if (rounds_before(c, y, w->v, w->n)) return rounds_gradient(c, y, w->v, w->n, g, wrt_text(c, e->grad.wrt), e->span);
     Wrt *fresh = arena_new_of(L->a, Wrt);
     fresh->n = w->n;
     PathsAgain again = {0};
@@ -438,7 +441,7 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
                    type_text(L, &y->type), type_text(L, &x->type));
         return val_error(L);
     }
-    if (paths_check(c, y, &x, 1, "its argument", at) == PATHS_FAILED) return val_error(L);
+    if (paths_check(c, y, &x, 1, false, "its argument", at) == PATHS_FAILED) return val_error(L);
     IrVal *leaf = x;
     PathsAgain again = {0};
     if (!(y = paths_spread(c, y, &leaf, 1, &x, &again, at))) return val_error(L);

@@ -32,6 +32,7 @@ const Bound *scope_place(const Lower *L, const Ast *name);                      
 void   scope_bind(Lower *L, Scope *s, const Ast *place, Value *v);               /* place: the node that binds a name */
 void   scope_bind_as(Lower *L, Scope *s, const Bound *b, Value *v);              /* the same, of a place */
 Scope *scope_of_module(const Lower *L, const Module *m);
+bool   scope_binds(Lower *L, Scope *s, const Ast *place);                        /* false of a second one of a name, which has been reported */
 void   scope_set(Lower *L, Scope *s, const Ast *place, Value *v);                /* another value for what is bound in s */
 void   scope_declare(Lower *L, Scope *s, const Ast *place, const Ast *decl);
 Value *scope_find(Ctx *c, const Ast *name, bool callee);                        /* NULL: it has no value here; thunks are not evaluated */
@@ -43,6 +44,7 @@ Value *scope_of_place(Ctx *c, Scope *s, const Ast *place);                      
 Value *scope_lent(Scope *s, const char *name, Value *v);                          /* what a name that has a value stands for from now on; what it stood for */
 Value *scope_local(Ctx *c, Scope *s, const char *name);                         /* by name: a member, or a module's; NULL: none */
 bool   scope_bind_pattern(Ctx *c, Scope *s, const Ast *pattern, Value *v);      /* names and tuples */
+Value *scope_pattern_part(Ctx *c, const Ast *pattern, const Ast *leaf, Value *v);       /* what it gives to that one of its names; NULL: it has no such name */
 void   scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v);
 Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at);       /* reports a name used before its line */
 void   scope_unknown(Ctx *c, const char *name, Span at);                        /* reports it, with the nearest name */
@@ -141,6 +143,7 @@ Value *eval_grad(Ctx *c, const Ast *e);
 Value *lent_value(struct Lent *l);                                              /* NULL: it must be evaluated as it is written */
 void   diff_file(Ctx *c);                                                       /* numbers of the file that an expression added now differentiates by */
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at);
+void   opaque_path(Ctx *c, Span at, const IrNode *n);
 IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last);  /* last: no other derivative will be taken */
 Value *diff_bound(Ctx *c, const Ast *binding, Value *v);                        /* v as the node binds it: differentiated, it has nodes of its own */
 

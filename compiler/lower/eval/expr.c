@@ -1,6 +1,7 @@
 /* expr.c - expressions and blocks. eval() is the door; what is longer than a few lines has a file of its own. */
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 #include "lang/source/habits.h"
@@ -23,12 +24,21 @@ static Value *is_training(Ctx *c, Span at)
     return val_error(c->L);
 }
 
+/* What a let outside of the schedule names is computed once, where the count stands still. */
+static Value *step_of_once(Ctx *c, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E308, "step counts the rounds of a block, and this is computed once, outside of any");
+    diag_hint(d, "def f(x) = .. is evaluated where it is used, in each round; report s = step tells the count here");
+    return val_error(c->L);
+}
+
 /* Words that mean something by where they stand. */
 static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
     if (L->guess && strcmp(name, "step")) return val_error(L);
     if (!strcmp(name, "batch")) return sample_batch(c, at) ? val_int(L, c->batch) : val_error(L);
+    if (!strcmp(name, "step") && L->part && L->part->binds && !L->part->inside) return step_of_once(c, at);
     if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
     return strcmp(name, "training") ? NULL : is_training(c, at);
@@ -412,6 +422,15 @@ static Value *changed_member(Ctx *c, const Value *t, const Changed *w)
     return v;
 }
 
+/* Of a let among members: what its type makes of it, and what its pattern gives to the name at hand. */
+static Value *let_part(Ctx *c, const Value *t, Value *v)
+{
+    const Ast *let = t->thunk.let;
+    if (!let || val_bad(v)) return v;
+    if (let->let.type) v = type_conform(c, v, let->let.type, let->let.value->span, "this value");
+    return val_bad(v) ? v : scope_pattern_part(c, let->let.pattern, t->thunk.leaf, v);
+}
+
 static bool in_library(const Lower *L, Span at)
 {
     return at.file < (uint32_t)L->library.n && L->library.v[at.file];
@@ -443,7 +462,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
     int assigned = assign_among(&inner, t->thunk.scope);
-    Value *v = pending_result(c, assigned, changed_member(&inner, t, t->thunk.own ? t->thunk.own->changed : NULL));
+    Value *v = pending_result(c, assigned, let_part(&inner, t, changed_member(&inner, t, t->thunk.own ? t->thunk.own->changed : NULL)));
     if (user) diags_used_at(c->L->diags, used_at);
     return v;
 }
@@ -537,6 +556,12 @@ static Value *eval_fn(Ctx *c, const Ast *e)
     return f;
 }
 
+static void note_watched(Ctx *c, const Ast *e, Value *v)
+{
+    for (int i = 0; i < c->watch->n; i++)
+        if (c->watch->v[i].node == e) c->watch->v[i].value = v;
+}
+
 /* Beside an operator a function's name is that of a report, where there is one: functions have no arithmetic, but distributions a power. */
 static Value *operand(Ctx *c, const Ast *e)
 {
@@ -544,6 +569,7 @@ static Value *operand(Ctx *c, const Ast *e)
     const Ast *def = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE ? v->fn.closure->def : NULL;
     bool dist = def && def->kind == AST_DEFINE && define_is_distribution(def);
     if (e->kind == AST_NAME && v->kind == V_FUNCTION && !dist) report = scope_report(c, e);
+    if (report && c->watch) note_watched(c, e, report);
     return report ? report : v;
 }
 
@@ -634,6 +660,7 @@ Value *eval_raw(Ctx *c, const Ast *e)
     L->depth--;
     if (user) diags_used_at(L->diags, used_at);
     if (f) f->b.span = before;
+    if (c->watch) note_watched(c, e, v);
     return fn_fits(c, e->span) ? v : val_error(L);
 }
 

@@ -140,6 +140,7 @@ static bool same_function(Pair *p, const Value *a, const Value *b)
     if (a->fn.kind != b->fn.kind || a->fn.builtin != b->fn.builtin || a->fn.n_given != b->fn.n_given || a->fn.order != b->fn.order) return false;
     if (!same_values(p, a->fn.given, b->fn.given, a->fn.n_given)) return false;
     if (a->fn.kind == F_PRIME) return same_value(p, a->fn.of, b->fn.of);
+    if (a->fn.kind == F_OF_EACH) return a->fn.closure->def == b->fn.closure->def && same_value(p, a->fn.of, b->fn.of);
     return a->fn.kind != F_CLOSURE || same_closure(p, a->fn.closure, b->fn.closure);
 }
 
@@ -177,7 +178,7 @@ static bool same_value(Pair *p, const Value *a, const Value *b)
     case V_COMPARE: return same_closure(p, a->compare->closure, b->compare->closure);
     case V_BIJECTOR: return same_closure(p, a->bijector.closure, b->bijector.closure);
     case V_OPTIMIZER: return same_closure(p, a->optimizer.closure, b->optimizer.closure);
-    case V_THUNK: return a->thunk.expr == b->thunk.expr && same_text(p, a->thunk.expr, a->thunk.scope, b->thunk.scope);
+    case V_THUNK: return a->thunk.expr == b->thunk.expr && a->thunk.leaf == b->thunk.leaf && same_text(p, a->thunk.expr, a->thunk.scope, b->thunk.scope);
     default: return true;
     }
 }

@@ -132,6 +132,8 @@ static bool initialise(Ctx *c, int slot, const First *first, const char *path, i
 static bool declared_type(Ctx *c, const Ast *type, Span at, IrType *t, int64_t *classes)
 {
     IrInts dims;
+    if (!type && c->rule)
+        return diag_error(c->L->diags, at, E039, "the states of an optimiser stand in its body, not in a part of it: state m = zeros(w)"), false;
     if (!type)
         return diag_error(c->L->diags, at, E039, "a parameter or state needs a type here: name: real[...]"), false;
     if (!type_elem(c, type, &t->elem, classes) || !type_dims(c, type, &dims)) return false;

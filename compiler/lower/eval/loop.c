@@ -3,6 +3,8 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/eval/rounds.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
@@ -53,17 +55,19 @@ Value *eval_tabulate(Ctx *c, Value *f, int64_t n, const void *site, Span at)
 
 /* ---- fold, scan */
 
-enum { MAX_CARRIED = 64, MAX_ASSIGNS = 64 };                /* tensors that a loop carries, states that its body assigns */
+enum { MAX_CARRIED = 64, MAX_ASSIGNS = 64, MAX_WATCHED = 64 };                /* tensors that a loop carries, states that its body assigns */
 
 typedef struct Loop {
     Value   *shape;                                         /* a value of the carried form, for its fields */
     IrVal   *init[MAX_CARRIED + 1];
     int      n_state, n_carried, until;                     /* carried: the state's tensors, then the flags of `until` */
     int      apart;                                         /* the flag of each sample, where `until` is the one of all together; -1: there is one flag */
-    int      assigns, moves;                                /* of Fn.loop_assigns and Fn.ahead_moves, those from there on are made in the body */
+    int      assigns, moves, watched;                       /* of Fn.loop_assigns, Fn.ahead_moves and Fn.watched, those from there on are made in the body */
+    int      watched_at;                                    /* the body's outputs from there on are of what is watched */
     int64_t  n;
     Value   *f, *stop_when;
-    bool     scan;
+    bool     scan, slopes;                                  /* slopes: derivatives in the body go on in the rounds before, and are carried along (rounds.c) */
+    int      n_slopes;                                      /* of Fn.carried_slopes, those of its body */
     const void *site;
     Span     at;
     IrBlock *body;
@@ -146,7 +150,7 @@ static bool takes_value_alone(const Value *f)
     if (f->kind == V_LAYER || f->kind == V_PLAYER) return call_params(f).n == 1;
     if (f->kind != V_FUNCTION) return false;
     switch (f->fn.kind) {
-    case F_CLOSURE: return call_params(f).n == 1;
+    case F_CLOSURE: case F_OF_EACH: return call_params(f).n == 1;
     case F_BUILTIN: return builtin_most(f->fn.builtin) == 1;
     case F_PARTIAL: case F_PRIME: return true;
     }
@@ -181,6 +185,34 @@ static IrVal *ended(Ctx *c, Loop *l, Value *state)
  * What a round makes of a state is one value, and the round is done as long as a sample goes on. So there the flag of `until` is one for all samples, and
  * those that have ended before are kept as they are by the body itself. */
 
+/* Its slopes stand behind the values that it carries. */
+static int all_carried(const Loop *l) { return l->n_carried + l->n_slopes; }
+
+static const CarriedSlope *own_slope(const Ctx *c, const Loop *l, int i)
+{
+    const Fn *f = c->L->fn;
+    for (int k = 0; k < f->carried_slopes.n; k++)
+        if (f->carried_slopes.v[k].of->param_of == l->body && !i--) return &f->carried_slopes.v[k];
+    BUG("loop: a slope that it does not carry");
+}
+
+static int count_slopes(const Ctx *c, const Loop *l)
+{
+    const Fn *f = c->L->fn;
+    int n = 0;
+    for (int k = 0; k < f->carried_slopes.n; k++) n += f->carried_slopes.v[k].of->param_of == l->body;
+    return n;
+}
+
+/* The body is finished, or will be built anew. */
+static void drop_slopes(Fn *f, const IrBlock *body)
+{
+    int n = 0;
+    for (int k = 0; k < f->carried_slopes.n; k++)
+        if (f->carried_slopes.v[k].of->param_of != body) f->carried_slopes.v[n++] = f->carried_slopes.v[k];
+    f->carried_slopes.n = n;
+}
+
 static int flag_of(const Loop *l) { return l->apart >= 0 ? l->apart : l->until; }
 static int n_apart(const Loop *l) { return l->apart >= 0 ? l->apart + 1 : l->n_carried; }      /* carried values that may vary over samples */
 
@@ -209,10 +241,14 @@ static void keep_ended(Ctx *c, const Loop *l, IrVal **next, IrVal **yield)
     if (l->apart < 0) return;
     IrVal *ended = l->body->param[l->apart];
     for (int i = 0; i <= l->apart; i++) {
-        if (i < l->n_state) yield[l->n_carried + i] = ir_select(b, ended, ir_const_like(b, next[i], 0), next[i]);
+        if (i < l->n_state) yield[all_carried(l) + i] = ir_select(b, ended, ir_const_like(b, next[i], 0), next[i]);
         yield[i] = next[i] = ir_select(b, ended, l->body->param[i], next[i]);
     }
     yield[l->until] = next[l->until] = for_all(b, next[l->apart]);
+    for (int i = 0; i < l->n_slopes; i++) {
+        const CarriedSlope *s = own_slope(c, l, i);
+        yield[l->n_carried + i] = ir_select(b, ended, s->param, s->next);
+    }
 }
 
 /* A round's value in the form of what is carried. */
@@ -246,7 +282,7 @@ static bool build_body(Ctx *c, Loop *l)
     IrBlock *before = f->b.block;
     l->body = ir_block(L->m);
     for (int i = 0; i < l->n_carried; i++) param[i] = ir_block_param(L->m, l->body, l->init[i]->type);
-    for (int i = 0; i < l->n_carried; i++) array_push(L->a, &f->carried, ((Carried){param[i], l->init[i], l->at, l->n}));
+    for (int i = 0; i < l->n_carried; i++) array_push(L->a, &f->carried, ((Carried){param[i], l->init[i], l->at, l->n, before, l->slopes}));
     param[l->n_carried] = ir_block_param(L->m, l->body, ir_scalar(IR_I32));
     f->b.block = l->body;
     array_push(L->a, &f->loops, ((__typeof__(*f->loops.v)){param[l->n_carried], l->n}));
@@ -323,12 +359,16 @@ static bool yield_round(Ctx *c, Loop *l, IrVal **next)
     Fn *f = c->L->fn;
     IrBlock *before = f->b.block;
     f->b.block = l->body;
-    IrVal *yield[2 * MAX_CARRIED + 2 * MAX_ASSIGNS];
-    bool ok = settle_yield(c, l, next);
-    for (int i = 0; i < n_apart(l); i++) yield[i] = yield[l->n_carried + i] = next[i];
+    bool ok = settle_yield(c, l, next) && rounds_end(c, l->body, next);
+    l->n_slopes = count_slopes(c, l);
+    IrVal **yield = arena_array(c->L->a, IrVal *, 2 * MAX_CARRIED + 2 * MAX_ASSIGNS + MAX_WATCHED + l->n_slopes);
+    for (int i = 0; i < n_apart(l); i++) yield[i] = yield[all_carried(l) + i] = next[i];
+    for (int i = 0; i < l->n_slopes; i++) yield[l->n_carried + i] = own_slope(c, l, i)->next;
     if (ok) keep_ended(c, l, next, yield);
-    int n = l->scan ? l->n_carried + l->n_state : l->n_carried;
+    int n = l->scan ? all_carried(l) + l->n_state : all_carried(l);
     ok = ok && pending_round(c, l->moves, l->assigns) && yield_assigns(c, l, yield, &n);
+    l->watched_at = n;
+    if (ok) n += watch_yield(c, l->watched, l->apart >= 0 ? l->body->param[l->apart] : NULL, yield + n, MAX_WATCHED);
     f->b.block = before;
     if (ok) ir_block_yield(c->L->m, l->body, yield, n);
     return ok;
@@ -347,7 +387,7 @@ static void assigns_wait(Ctx *c, const Loop *l, const IrNode *loop)
     Fn *f = c->L->fn;
     IrBuilder *b = &f->b;
     IrInts rounds = ir_ints(1, (int64_t[]){0});
-    int at = l->scan ? l->n_carried + l->n_state : l->n_carried, made = f->loop_assigns.n;
+    int at = l->scan ? all_carried(l) + l->n_state : all_carried(l), made = f->loop_assigns.n;
     if (made == l->assigns) return;
     LoopAssign *a = arena_copy(c->L->a, f->loop_assigns.v + l->assigns, sizeof *a * (size_t)(made - l->assigns));
     f->loop_assigns.n = l->assigns;
@@ -360,22 +400,35 @@ static void assigns_wait(Ctx *c, const Loop *l, const IrNode *loop)
     }
 }
 
+/* The body takes what is carried first, and then the round. */
+static void slopes_before_round(const Loop *l)
+{
+    IrVal **p = l->body->param, *round = p[l->n_carried];
+    for (int i = l->n_carried; i < all_carried(l); i++) p[i] = p[i + 1], p[i]->index = i;
+    p[all_carried(l)] = round;
+    round->index = all_carried(l);
+}
+
 static Value *finish(Ctx *c, Loop *l)
 {
     Lower *L = c->L;
     Capture k = {0};
     drop_unused(c, l->body);
+    slopes_before_round(l);
     capture_free(c, &k, l->body);
-    int n_args = l->n_carried + 1 + k.outer.n;
+    int carried = all_carried(l), n_args = carried + 1 + k.outer.n;
     IrVal **args = arena_array(L->a, IrVal *, n_args);
     for (int i = 0; i < l->n_carried; i++) args[i] = l->init[i];
-    args[l->n_carried] = ir_index_dim(fn_builder(c), ir_ints(1, &l->n), 0);
-    for (int i = 0; i < k.outer.n; i++) args[l->n_carried + 1 + i] = k.outer.v[i];
-    IrNode *n = ir_scan_node(fn_builder(c), l->n, l->n_carried, 1, l->until, args, n_args, l->body);
+    for (int i = 0; i < l->n_slopes; i++) args[l->n_carried + i] = own_slope(c, l, i)->init;
+    args[carried] = ir_index_dim(fn_builder(c), ir_ints(1, &l->n), 0);
+    for (int i = 0; i < k.outer.n; i++) args[carried + 1 + i] = k.outer.v[i];
+    IrNode *n = ir_scan_node(fn_builder(c), l->n, carried, 1, l->until, args, n_args, l->body);
     IrVal *out[MAX_CARRIED];
-    for (int i = 0; i < l->n_state; i++) out[i] = &n->result[l->scan ? l->n_carried + i : i];
+    for (int i = 0; i < l->n_state; i++) out[i] = &n->result[l->scan ? carried + i : i];
+    drop_slopes(L->fn, l->body);
     int i = 0, assigned = pending_count(L);
     assigns_wait(c, l, n);
+    watch_rounds(c, l->watched, n, l->watched_at);
     return pending_result_of_loop(c, assigned, owned_by_both(L, unflatten(c, l->shape, out, &i), l->shape, l->result));
 }
 
@@ -385,15 +438,17 @@ static Value *looped(Ctx *c, Loop *l)
     Lower *L = c->L;
     Fn *fn = L->fn;
     Span at = l->at;
-    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
+    int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n, watched = fn->watched.n;
     for (int attempt = 0; attempt < 5; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
         IrVal *next[MAX_CARRIED + 1];
         bool changed = false;
         fn_forget_streams(L, streams);
         fn->carried.n = carried;
         fn->carried_asks.n = asks;
+        drop_slopes(fn, l->body);
         fn->loop_assigns.n = l->assigns = assigns;
         fn->ahead_moves.n = l->moves = moves;
+        fn->watched.n = l->watched = watched;
         if (!build_body(c, l)) return val_error(L);
         IrBlock *before = fn->b.block;
         fn->b.block = l->body;
@@ -407,11 +462,9 @@ static Value *looped(Ctx *c, Loop *l)
     return unsupported(c, at, "a loop whose value keeps changing its type");
 }
 
-/* ---- unrolled: where a derivative in the body goes on in the rounds before
+/* ---- where a derivative in the body goes on in the rounds before
  *
- * Each round is evaluated for itself, as if `for i in 0..n, s = .. { .. }` had been written, but that all rounds share what a layer in them owns. */
-
-enum { MOST_UNROLLED = 256 };
+ * Its slopes are carried along (rounds.c), or it is unrolled: where it has few rounds, and where a derivative is of ever higher order. Each round is evaluated for itself, as if `for i in 0..n, s = .. { .. }` had been written, but that all rounds share what a layer in them owns. */
 
 static void begin_unrolled(Loop *l)
 {
@@ -432,15 +485,24 @@ static void keep_unrolled(Ctx *c, const Loop *l, IrVal *const *now, IrVal **next
     }
 }
 
+/* A round is done as long as a sample goes on: else it assigns nothing. */
+static void assign_while_going(Ctx *c, const Loop *l, IrVal *const *now, int pendings, int assigns)
+{
+    if (l->until < 0 || (pending_count(c->L) == pendings && c->L->fn->loop_assigns.n == assigns)) return;
+    pending_where(c, pendings, assigns, ir_not(fn_builder(c), for_all(fn_builder(c), now[l->until])));
+}
+
 /* out: what each round puts out. False after an error, and where types had to grow. */
 static bool all_rounds(Ctx *c, Loop *l, IrVal **now, IrVal **out, bool *changed)
 {
     Lower *L = c->L;
     for (int64_t t = 0; t < l->n; t++) {
         IrVal *next[MAX_CARRIED + 1];
+        int pendings = pending_count(L), assigns = L->fn->loop_assigns.n;
         now[l->n_carried] = ir_const_int(fn_builder(c), IR_I32, t);
         l->result = round_result(c, l, now);
         if (val_bad(l->result) || !round_next(c, l, next) || L->fn->unroll.body || !widen(c, l, next, changed) || *changed || !settle_yield(c, l, next)) return false;
+        assign_while_going(c, l, now, pendings, assigns);
         keep_unrolled(c, l, now, next, out + t * l->n_state);
         memcpy(now, next, sizeof *now * (size_t)l->n_carried);
         if (L->too_large) return false;
@@ -466,9 +528,14 @@ static Value *unrolled(Ctx *c, Loop *l)
     IrVal *now[MAX_CARRIED + 2], **out = arena_array(L->a, IrVal *, l->n_state * l->n + 1);
     bool changed = true;
     begin_unrolled(l);
+    int assigns = L->fn->loop_assigns.n, moves = L->fn->ahead_moves.n;
+    PendingMark before = pending_mark(L);
     for (int attempt = 0; attempt < 5 && changed; attempt++) {
         changed = false;
         fn_forget_streams(L, streams);
+        pending_back(L, &before);
+        L->fn->loop_assigns.n = assigns;
+        L->fn->ahead_moves.n = moves;
         memcpy(now, l->init, sizeof *now * (size_t)l->n_carried);
         if (!all_rounds(c, l, now, out, &changed) && !changed) return val_error(L);
     }
@@ -477,19 +544,24 @@ static Value *unrolled(Ctx *c, Loop *l)
     return owned_by_both(L, unflatten(c, l->shape, now, &k), l->shape, l->result);
 }
 
-/* Is it this loop that has to be? Not where it cannot be, which is reported. */
-static bool may_unroll(Ctx *c, const Loop *l, bool assigns)
+/* Where it carries slopes along, and an update needs more than these. */
+static Value *cannot_go_on(Ctx *c, const Unroll *u)
 {
-    const Unroll u = c->L->fn->unroll;
-    if (!u.body || u.body != l->body) return false;
-    c->L->fn->unroll.body = NULL;
-    bool ends = assigns && l->until >= 0;                   /* a round that is not done assigns nothing */
-    if (l->n <= MOST_UNROLLED && !ends) return true;
-    Diag *d = diag_error(c->L->diags, u.at, E600, "not supported yet: a derivative by %s in a loop%s whose carried value depends on %s", u.what,
-                         ends ? " that ends early and changes a state," : strf(c->L, " of more than %d rounds", MOST_UNROLLED), u.what);
-    diag_note(d, u.k.at, "this loop carries it");
+    Diag *d = diag_error(c->L->diags, u->at, E309, "in a loop of more than %d rounds, an update of after moves %s by a derivative that goes on in the rounds before", MOST_UNROLLED, u->what);
+    diag_note(d, u->k.at, "this loop carries it");
     diag_hint(d, "stop(..) around what is carried says that there the derivative is 0");
-    return false;
+    return val_error(c->L);
+}
+
+/* Is it this loop in which a derivative goes on in the rounds before? Nothing stays of the body in which that was found out. */
+static bool goes_on(Ctx *c, const Loop *l, Unroll *u)
+{
+    Fn *fn = c->L->fn;
+    *u = fn->unroll;
+    if (!u->body || u->body != l->body) return false;
+    fn->unroll.body = NULL;
+    drop_slopes(fn, l->body);
+    return true;
 }
 
 Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at)
@@ -504,16 +576,19 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
     if (until && !(l.init[l.n_carried++] = ended(c, &l, l.shape))) return val_error(L);
     if (until) l.until = l.n_state;
     Fn *fn = L->fn;
-    int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n;
+    int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n, watched = fn->watched.n;
     int asks = fn->carried_asks.n, errors = diags_count(L->diags, DIAG_ERROR);
-    Value *v = looped(c, &l);
-    bool assigned = fn->loop_assigns.n > assigns;
-    fn->carried.n = carried;
-    if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves;
-    if (may_unroll(c, &l, assigned) && diags_count(L->diags, DIAG_ERROR) == errors) {
-        fn->carried_asks.n = asks;
-        v = unrolled(c, &l);
+    Value *v = NULL;
+    Unroll u = {0};
+    for (bool more = true; more;) {
+        bool unroll = u.body && (l.slopes || l.n <= FEW_ROUNDS);
+        if (unroll && l.n > MOST_UNROLLED) return cannot_go_on(c, &u);
+        l.slopes = u.body && !unroll;
+        v = unroll ? unrolled(c, &l) : looped(c, &l);
+        fn->carried.n = carried;
+        if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves, fn->watched.n = watched;
+        more = !unroll && goes_on(c, &l, &u) && diags_count(L->diags, DIAG_ERROR) == errors;
+        if (more) fn->carried_asks.n = asks, fn->watched.n = watched;
     }
-    if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves;
     return v;
 }

@@ -76,7 +76,7 @@ static bool value_makes(Walk *w, const Value *v)
     case V_RECORD: return items_make(w, v->record.v, v->record.n);
     case V_THUNK: return body_makes(w, v->thunk.expr, v->thunk.scope);
     case V_FUNCTION:
-        if (v->fn.kind == F_PRIME) return value_makes(w, v->fn.of);
+        if (v->fn.kind == F_PRIME || v->fn.kind == F_OF_EACH) return value_makes(w, v->fn.of);
         return items_make(w, v->fn.given, v->fn.n_given) || (v->fn.kind == F_CLOSURE && closure_makes(w, v->fn.closure));
     default: return false;
     }

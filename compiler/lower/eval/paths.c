@@ -88,7 +88,7 @@ static void mark_needed(Behind *g, const IrVal *y)
 
 static void take(const Behind *g, const IrVal *v)
 {
-    const Carried *k = ir_is_real(v->type.elem) ? fn_carried(g->fn, v) : NULL;
+    const Carried *k = g->fn && ir_is_real(v->type.elem) ? fn_carried(g->fn, v) : NULL;
     g->is[v->id] |= TAKEN;
     if (k) take(g, k->init);
 }
@@ -258,19 +258,26 @@ static void ask_later(Ctx *c, const Carried *k, IrVal *const *wrt, int n, const 
     array_push(L->a, &L->fn->carried_asks, ((CarriedAsk){k->param, NULL, 0, by, what, at}));
 }
 
-/* False where the derivative of y would go on from a carried value; what cannot be told yet is asked for. */
-static bool carried_fine(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, int n, const char *what, Span at)
+/* False where the derivative of y would go on from a carried value; what cannot be told yet is asked for. onward: it does go on, where slopes are carried. */
+static bool goes_on(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, int n, bool onward, const char *what, Span at)
 {
     const Fn *f = c->L->fn;
-    if (!f->carried.n) return true;
     mark_taken(g, y);
-    int asks = f->carried_asks.n;
     for (int i = 0; i < f->carried.n; i++) {
         const Carried *k = &f->carried.v[i];
-        if (!(g->is[k->param->id] & TAKEN)) continue;
+        if (!(g->is[k->param->id] & TAKEN) || (onward && k->slopes)) continue;
         if (g->is[behind(g, k->init)->id] & OPEN) return follow(c, k, what, at);
         ask_later(c, k, wrt, n, what, at);
     }
+    return true;
+}
+
+static bool carried_fine(Ctx *c, Behind *g, const IrVal *y, IrVal *const *wrt, int n, bool onward, const char *what, Span at)
+{
+    const Fn *f = c->L->fn;
+    if (!f->carried.n) return true;
+    int asks = f->carried_asks.n;
+    if (!goes_on(c, g, y, wrt, n, onward, what, at)) return false;
     while (asks < f->carried_asks.n && f->carried_asks.v[asks].by) asks++;
     bool none = !(g->is[behind(g, y)->id] & (DEPENDS | OPEN | STOPPED));
     return none && f->carried_asks.n > asks ? follow(c, fn_carried(f, f->carried_asks.v[asks].param), what, at) : true;
@@ -309,13 +316,53 @@ bool paths_round(Ctx *c, const IrBlock *body, IrVal *const *next)
     return true;
 }
 
-PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *what, Span at)
+bool paths_open(Ctx *c, const IrVal *y, IrVal *x, const char *what, Span at)
+{
+    if (!c->L->fn->carried.n) return true;
+    Behind g = graph_of(c, y, true);
+    mark(&g, &x, 1);
+    bool ok = goes_on(c, &g, y, &x, 1, true, what, at);
+    arena_free(g.a);
+    return ok;
+}
+
+void paths_into(Ctx *c, const IrVal *y, const IrVal *x, PathsInto *to)
+{
+    const Fn *f = c->L->fn;
+    *to = (PathsInto){0};
+    if (!f->carried.n) return;
+    Behind g = graph_of(c, y, false);
+    mark_taken(&g, y);
+    for (int i = 0; i < f->carried.n; i++) {
+        const Carried *k = &f->carried.v[i];
+        if (k->slopes && g.is[k->param->id] & TAKEN && !within(f, x, k->param)) array_push(c->L->a, &to->carried, k->param);
+    }
+    for (int i = 0; i < f->carried_slopes.n; i++) {
+        const CarriedSlope *s = &f->carried_slopes.v[i];
+        if (s->param->id >= g.n_ids || !(g.is[s->param->id] & TAKEN) || within(f, x, s->of)) continue;
+        array_push(c->L->a, &to->slopes, s->param);
+        array_push(c->L->a, &to->slope_of, s->of);
+    }
+    arena_free(g.a);
+}
+
+bool paths_whole(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, const char *what, Span at)
+{
+    Behind g = graph_of(c, y, false);
+    mark(&g, wrt, n);
+    mark_needed(&g, y);
+    bool whole = !cut_by_draw(c, &g, what, at) && !cut_on_the_way(c, &g, what, at);
+    arena_free(g.a);
+    return whole;
+}
+
+PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, bool onward, const char *what, Span at)
 {
     Behind g = graph_of(c, e, true);
     mark(&g, wrt, n);
     mark_needed(&g, e);
     PathsFound found = g.is[behind(&g, e)->id] & (DEPENDS | OPEN | STOPPED) ? PATHS_FINE : PATHS_NONE;
-    if (cut_by_draw(c, &g, what, at) || cut_on_the_way(c, &g, what, at) || !carried_fine(c, &g, e, wrt, n, what, at)) found = PATHS_FAILED;
+    if (cut_by_draw(c, &g, what, at) || cut_on_the_way(c, &g, what, at) || !carried_fine(c, &g, e, wrt, n, onward, what, at)) found = PATHS_FAILED;
     else look_at_terms(c, &g, e, what, at);
     arena_free(g.a);
     return found;
@@ -463,11 +510,11 @@ static bool make_again(Ctx *c, const Behind *g, const IrNode *n, IrVal **now, Ir
     return true;
 }
 
-static IrAxes spread_roots(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, IrVal **fresh)
+static IrAxes spread_roots(Ctx *c, IrAxes over, IrVal *const *wrt, int n, IrVal **fresh)
 {
     IrAxes all = ir_no_axes();
     for (int i = 0; i < n; i++) {
-        IrAxes more = ir_axes_minus(y->type.axes, wrt[i]->type.axes);
+        IrAxes more = ir_axes_minus(over, wrt[i]->type.axes);
         fresh[i] = more.n ? ir_spread(fn_builder(c), wrt[i], more) : wrt[i];
         all = ir_axes_union(all, more);
     }
@@ -483,33 +530,38 @@ static bool moved(const IrNode *n, IrVal *const *now)
 }
 
 /* What is differentiated by may be computed from another one of them: the derivative by that one goes through it. */
-static void root_again(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, IrVal **now, IrVal **fresh, const IrNode *node)
+static void root_again(Ctx *c, IrAxes over, IrVal *const *wrt, int n, IrVal **now, IrVal **fresh, const IrNode *node)
 {
     for (int i = 0; i < n; i++) {
         IrVal *made = now[wrt[i]->id];
         if (wrt[i]->def != node || made == fresh[i]) continue;
-        now[wrt[i]->id] = fresh[i] = ir_spread(fn_builder(c), made, ir_axes_minus(y->type.axes, made->type.axes));
+        now[wrt[i]->id] = fresh[i] = ir_spread(fn_builder(c), made, ir_axes_minus(over, made->type.axes));
     }
 }
 
-IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, PathsAgain *again, Span at)
+IrVal *paths_over(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrAxes over, IrVal **fresh, PathsAgain *again, Span at)
 {
     Behind g = graph_of(c, y, false);
     mark(&g, wrt, n);
     mark_needed(&g, y);
     IrVal **now = arena_array(g.a, IrVal *, g.n_ids + 1);
-    IrAxes more = spread_roots(c, y, wrt, n, fresh);
+    IrAxes more = spread_roots(c, over, wrt, n, fresh);
     for (int i = 0; i < n; i++) now[wrt[i]->id] = fresh[i];
     bool ok = true;
     for (int k = 0; k < g.order.n && ok && more.n; k++) {
         const IrNode *node = g.order.v[k];
         if (!on_path(&g, node) || !moved(node, now)) continue;
         ok = make_again(c, &g, node, now, more, at, again);
-        if (ok) root_again(c, y, wrt, n, now, fresh, node);
+        if (ok) root_again(c, over, wrt, n, now, fresh, node);
     }
     IrVal *out = !ok ? NULL : now[y->id] ? now[y->id] : y;
     arena_free(g.a);
     return out;
+}
+
+IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, PathsAgain *again, Span at)
+{
+    return paths_over(c, y, wrt, n, y->type.axes, fresh, again, at);
 }
 
 /* ---- and back */

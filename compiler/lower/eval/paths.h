@@ -12,8 +12,17 @@ typedef enum {
 } PathsFound;
 
 /* Looks at the paths from `wrt` to e, and says what is cut: an error for a draw, though others be open; a warning for a summand of e that loses
- * all of its own. `what` names what is differentiated by. Linear in the graph. */
-PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, const char *what, Span at);
+ * all of its own. `what` names what is differentiated by. onward: the caller goes on in the rounds before, where a loop carries slopes along (rounds.h).
+ * Linear in the graph. */
+PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, bool onward, const char *what, Span at);
+
+/* Of the part of a derivative that lies in one body. False, reported or to be lowered again: another loop around would have to be gone through; a draw cuts it. */
+bool paths_open(Ctx *c, const IrVal *y, IrVal *x, const char *what, Span at);
+bool paths_whole(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, const char *what, Span at);
+
+/* Of loops that carry slopes along, the carried values on which the derivative of y by x may go on, and the slopes on which it may, with what they are of. */
+typedef struct PathsInto { ARRAY(IrVal *) carried; ARRAY(IrVal *) slopes; ARRAY(IrVal *) slope_of; } PathsInto;
+void paths_into(Ctx *c, const IrVal *y, const IrVal *x, PathsInto *to);
 
 /* At the end of a body, `next` being what the round makes of what is carried: false, reported, when a derivative taken in it would go on from a
  * carried value into the rounds before. */
@@ -24,6 +33,7 @@ typedef struct PathsAgain { ARRAY(struct { IrVal *made; IrVal *was; }) v; } Path
 
 /* The same y for each sample of every axis that it varies over, also by `wrt`: these are spread over the axes they lack (fresh[i], or wrt[i] itself
  * where it lacks none), and what lies between them and y is made again. NULL, reported, where samples meet on the way. */
+IrVal *paths_over(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrAxes over, IrVal **fresh, PathsAgain *again, Span at);       /* over these */
 IrVal *paths_spread(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **fresh, PathsAgain *again, Span at);
 
 /* The derivatives are made: whatever stands in the block since then is computed from the values that were made again, as if they never had

@@ -179,6 +179,17 @@ IrVal *pending_count_of(IrBuilder *b, const IrVal *v, IrVal *picked, int64_t tim
 
 IrVal *pending_sum_of(IrBuilder *b, IrVal *v, IrVal *picked) { return picked ? ir_select(b, picked, v, ir_const_like(b, v, 0)) : v; }
 
+/* Nothing is assigned where the condition does not hold. */
+static void only_where(IrBuilder *b, IrVal **v, IrVal **picked, int64_t times, IrVal **count, IrVal *cond)
+{
+    if (!times) {
+        *picked = *picked ? ir_and(b, *picked, cond) : cond;
+        return;
+    }
+    *count = ir_select(b, cond, pending_count_of(b, *v, *picked, times, *count), ir_const_like(b, *v, 0));
+    *v = ir_select(b, cond, *v, ir_const_like(b, *v, 0));
+}
+
 /* ---- witnesses */
 
 static Value *witness_leaf(Ctx *c, Value *leaf, void *list)
@@ -336,12 +347,23 @@ static IrVal *waits(Lower *L, Pending *p)
 /* The same pending, there alone. */
 static const Pending *where_waiting(Lower *L, Pending *p)
 {
-    IrBuilder *b = &L->fn->b;
-    IrVal *yet = waits(L, p);
     Pending *once = arena_copy(L->a, p, sizeof *p);
-    if (!p->times) once->picked = p->picked ? ir_and(b, p->picked, yet) : yet;
-    else once->v = ir_select(b, yet, p->v, ir_const_like(b, p->v, 0)), once->count = ir_select(b, yet, counted(b, p), ir_const_like(b, p->v, 0));
+    only_where(&L->fn->b, &once->v, &once->picked, once->times, &once->count, waits(L, p));
     return once;
+}
+
+void pending_where(Ctx *c, int pendings, int assigns, IrVal *cond)
+{
+    Lower *L = c->L;
+    IrBuilder *b = fn_builder(c);
+    for (int i = pendings; i < L->pendings.n; i++) {
+        Pending *p = L->pendings.v[i];
+        only_where(b, &p->v, &p->picked, p->times, &p->count, cond);
+    }
+    for (int i = assigns; i < L->fn->loop_assigns.n; i++) {
+        LoopAssign *a = &L->fn->loop_assigns.v[i];
+        only_where(b, &a->v, &a->picked, a->times, &a->count, cond);
+    }
 }
 
 /* ---- the mean over applications */

@@ -34,6 +34,8 @@ void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign);
 /* The sum over the rounds of a loop, which have assigned it; count: NULL, or how many of them each element. In the body of a loop around it waits for
  * the end of a round there. */
 void pending_add_rounds(Ctx *c, LoopAssign sum);
+/* What was assigned since there were so many of both, outside of a loop's body and in it, is assigned where the condition holds alone. */
+void pending_where(Ctx *c, int pendings, int assigns, IrVal *cond);
 /* Of one term of such a sum: what it adds to each element, and to the number of applications that assign it. */
 IrVal *pending_sum_of(IrBuilder *b, IrVal *v, IrVal *picked);
 IrVal *pending_count_of(IrBuilder *b, const IrVal *v, IrVal *picked, int64_t times, IrVal *count);

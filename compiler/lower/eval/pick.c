@@ -349,9 +349,17 @@ Value *builtin_per_class(Ctx *c, const Call *k)
 
 /* ---- zip */
 
-/* The fields of one argument, behind n of *to. False, reported. */
-static bool join(Ctx *c, const Call *k, int i, const Data *from, Data *to, int *n)
+/* Is it a field of the same name, or in a record of the same name? */
+static bool same_field(const char *a, const char *b)
 {
+    size_t n = strcspn(a, ".");
+    return strcspn(b, ".") == n && !strncmp(a, b, n);
+}
+
+/* The fields of one argument, behind n of *to, where there are `places` of them. False, reported. */
+static bool join(Ctx *c, const Call *k, int i, const Data *from, Data *to, int *n, int *places)
+{
+    int first = *n;
     const char *name = k->name[i];
     if (name && from->n_fields > 1) {
         Diag *e = diag_error(c->L->diags, k->at, E501, "%s would be one field, and %s has %d", name, val_text(c->L, k->v[i]), from->n_fields);
@@ -364,13 +372,14 @@ static bool join(Ctx *c, const Call *k, int i, const Data *from, Data *to, int *
         const DataField *was = &from->field[j];
         bool named = name || (was->name && !was->numbered);
         const char *called = name ? name : was->name;
-        for (int before = 0; named && before < *n; before++) {
-            if (strcmp(to->field[before].name, called)) continue;
-            diag_error(c->L->diags, k->at, E501, "zip gets a field %s twice", called);
+        for (int before = 0; named && before < first; before++) {
+            if (!same_field(to->field[before].name, called)) continue;
+            diag_error(c->L->diags, k->at, E501, "zip gets a field %.*s twice", (int)strcspn(called, "."), called);
             return false;
         }
+        if (!j || !same_field(from->field[j - 1].name, was->name)) ++*places;
         *f = *was;
-        f->name = named ? called : strf(c->L, "f%d", *n);
+        f->name = named ? called : strf(c->L, "f%d%s", *places - 1, was->name ? was->name + strcspn(was->name, ".") : "");
         f->numbered = !named;
         ++*n;
     }
@@ -389,7 +398,7 @@ static Value *zip_made(Ctx *c, const Call *k, Data *const *from, int n)
         all->rows = from[i]->rows;
         for (int j = 0; j < from[i]->n_fields; j++) {
             all->field[at + j] = from[i]->field[j];
-            if (!all->field[at + j].name) all->field[at + j].name = strf(L, "f%d", at + j);
+            if (!all->field[at + j].name || strchr(all->field[at + j].name, '.')) all->field[at + j].name = strf(L, "f%d", at + j);
         }
     }
     Value *v = dist_of_zip(L, all, part, k->n);
@@ -432,7 +441,7 @@ Value *builtin_zip(Ctx *c, const Call *k)
     if (made) return zip_made(c, k, from, n);
     all = table_new(c->L, n);
     n = 0;
-    for (int i = 0; i < k->n; i++)
-        if (!join(c, k, i, from[i], all, &n)) return val_error(c->L);
+    for (int i = 0, places = 0; i < k->n; i++)
+        if (!join(c, k, i, from[i], all, &n, &places)) return val_error(c->L);
     return dist_of_data(c->L, all, false);
 }

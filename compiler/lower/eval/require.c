@@ -6,6 +6,7 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/builtin.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -281,7 +282,7 @@ static void center(double a[DRAWS][DRAWS])
 
 static Value *seen_positive(Lower *L, const double *g, const char *from, bool centered)
 {
-    double a[DRAWS][DRAWS], largest;
+    double a[DRAWS][DRAWS], largest, rounding = 0;          /* of the kernel's own numbers, of which centering leaves a difference */
     for (int i = 0; i < DRAWS; i++)
         for (int j = 0; j < DRAWS; j++) {
             double x = g[i * DRAWS + j], y = g[j * DRAWS + i];
@@ -290,10 +291,11 @@ static Value *seen_positive(Lower *L, const double *g, const char *from, bool ce
                 return fails(L, strf(L, "of two draws of %s it is %s, and of the same two in the other order %s", from,
                                      text_of(L, x), text_of(L, y)));
             a[i][j] = x;
+            rounding = fmax(rounding, 1e-12 * fabs(x));
         }
     if (centered) center(a);
     double least = least_eigenvalue(a, &largest);
-    if (least >= -1e-9 * largest) return holds(L);
+    if (least >= -1e-9 * largest - rounding) return holds(L);
     return fails(L, strf(L, "over %d draws of %s there are weights w%s, of length 1, with which the sum of w[i] * w[j] * k(x[i], x[j]) is %s",
                          DRAWS, from, centered ? " whose sum is 0" : "", text_of(L, least)));
 }
@@ -396,12 +398,13 @@ static void not_known(Ctx *c, const Ast *e)
     diag_hint(d, "require looks at definitions; expect holds a report to something when the program has run");
 }
 
-/* All elements and all samples of a computed condition. */
-static bool all_hold(Ctx *c, IrVal *t, const Ast *e, bool *known)
+/* All elements and all samples of a computed condition. What only a run knows is watched in the statement that needs it. */
+static bool all_hold(Ctx *c, IrVal *t, const Ast *s, const Ast *e, bool *known)
 {
     double *x;
     bool all = true;
     *known = computed_now(c, t, &x);
+    if (!*known && !s->require.is_soft && watch_can(c) && watch(c, t, strf(c->L, "%s is required", source_of(c, e)), e->span)) return true;
     if (!*known) return not_known(c, e), false;
     for (int64_t i = 0; i < now_size(c->L, t); i++) all = all && x[i];
     return all;
@@ -418,7 +421,7 @@ static bool require_one(Ctx *c, const Ast *s, const Ast *e)
         diag_error(c->L->diags, e->span, E201, "a condition is required here, and this is %s", val_text(c->L, v));
         return false;
     }
-    all = t ? all_hold(c, t, e, &known) : v->b;
+    all = t ? all_hold(c, t, s, e, &known) : v->b;
     if (!all && known) report(c, s, e, v);
     return all;
 }

@@ -106,6 +106,8 @@ void scope_bind(Lower *L, Scope *s, const Ast *place, Value *v)
     if (b) scope_bind_as(L, s, b, v);                       /* _ binds nothing */
 }
 
+bool scope_binds(Lower *L, Scope *s, const Ast *place) { return binding_in(s, scope_place(L, place)) != NULL; }
+
 void scope_set(Lower *L, Scope *s, const Ast *place, Value *v)
 {
     Binding *b = binding_in(s, scope_place(L, place));
@@ -336,6 +338,25 @@ void scope_bind_param(Ctx *c, Scope *s, const Ast *param, Value *v)
     scope_bind(c->L, s, param, v);
 }
 
+/* The values that a pattern takes apart; NULL, reported: they are not so many. */
+static Value **pattern_items(Ctx *c, const Ast *p, Value *v)
+{
+    v = as_settled(c, v, p->span);
+    bool list = v->kind == V_LIST;
+    int n = list ? v->list.n : v->kind == V_RECORD ? v->record.n : -1;
+    if (n == p->tuple.items.n) return list ? v->list.v : v->record.v;
+    if (!val_bad(v)) wrong_pattern(c, p, v);
+    return NULL;
+}
+
+Value *scope_pattern_part(Ctx *c, const Ast *p, const Ast *leaf, Value *v)
+{
+    if (p == leaf) return v;
+    Value **item = p->kind == AST_TUPLE ? pattern_items(c, p, v) : NULL, *part = item || p->kind != AST_TUPLE ? NULL : val_error(c->L);
+    for (int i = 0; item && !part && i < p->tuple.items.n; i++) part = scope_pattern_part(c, p->tuple.items.v[i], leaf, item[i]);
+    return part;
+}
+
 bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
 {
     if (p->kind == AST_NAME) {
@@ -345,12 +366,7 @@ bool scope_bind_pattern(Ctx *c, Scope *s, const Ast *p, Value *v)
         return !val_bad(v);
     }
     if (p->kind != AST_TUPLE) return unsupported(c, p->span, "this pattern"), false;
-    v = as_settled(c, v, p->span);
-    bool list = v->kind == V_LIST;
-    int n = list ? v->list.n : v->kind == V_RECORD ? v->record.n : -1;
-    bool ok = n == p->tuple.items.n;
-    if (!ok && !val_bad(v)) wrong_pattern(c, p, v);
-    for (int i = 0; i < p->tuple.items.n; i++)
-        scope_bind_pattern(c, s, p->tuple.items.v[i], !ok ? val_error(c->L) : list ? v->list.v[i] : v->record.v[i]);
-    return ok;
+    Value **item = pattern_items(c, p, v);
+    for (int i = 0; i < p->tuple.items.n; i++) scope_bind_pattern(c, s, p->tuple.items.v[i], item ? item[i] : val_error(c->L));
+    return item != NULL;
 }

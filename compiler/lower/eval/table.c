@@ -269,7 +269,6 @@ static bool cut_field(Ctx *c, const DataField *from, int64_t *column, const Ast 
 {
     IrInts dims;
     int64_t n = 1, first = *column;
-    if (type->kind != AST_TYPE) return unsupported(c, type->span, "a record in a record of columns"), false;
     if (!type_dims(c, type, &dims)) return false;
     for (int i = 0; i < dims.n; i++) n *= dims.v[i];
     *column += n;
@@ -279,9 +278,9 @@ static bool cut_field(Ctx *c, const DataField *from, int64_t *column, const Ast 
     return cut_value(c, from->value, first, n, &dims, to), true;
 }
 
-static Data *not_as_wide(Ctx *c, const Ast *type, int64_t wants, int64_t has)
+static Data *not_as_wide(Ctx *c, const DeclaredFields *to, int64_t wants, int64_t has)
 {
-    diag_error(c->L->diags, type->span, E501, "the fields of the type take %lld columns, and each row has %lld", (long long)wants, (long long)has);
+    diag_error(c->L->diags, to->at, E501, "the fields of the type take %lld columns, and each row has %lld", (long long)wants, (long long)has);
     return NULL;
 }
 
@@ -295,16 +294,16 @@ static const char *columns_text(Lower *L, const char *names)
     return text_str(&t);
 }
 
-static const char *fields_text(Lower *L, const Ast *type)
+static const char *fields_text(Lower *L, const DeclaredFields *to)
 {
     Text t = text_in(L->a);
-    for (int i = 0; i < type->record_type.fields.n; i++) text_printf(&t, "%s%s", i ? ", " : "", type->record_type.fields.v[i]->arg.name);
+    for (int i = 0; i < to->n; i++) text_printf(&t, "%s%s", i ? ", " : "", to->v[i].name);
     return text_str(&t);
 }
 
-static Data *names_differ(Ctx *c, const DataRecipe *r, const Ast *type)
+static Data *names_differ(Ctx *c, const DataRecipe *r, const DeclaredFields *to)
 {
-    Diag *d = diag_error(c->L->diags, type->span, E501, "the columns of %s are called %s, and the fields of the type %s", r->path, columns_text(c->L, r->header), fields_text(c->L, type));
+    Diag *d = diag_error(c->L->diags, to->at, E501, "the columns of %s are called %s, and the fields of the type %s", r->path, columns_text(c->L, r->header), fields_text(c->L, to));
     diag_hint(d, "a field is called as its column is, x[0], x[1] .. where it has several, or the only one with several takes all that are left, side by side; "
                  "csv(path, names: false) takes the columns by their places");
     return NULL;
@@ -315,7 +314,6 @@ static int64_t width_of(Ctx *c, const Ast *type, bool *several)
 {
     IrInts dims;
     int64_t n = 1;
-    if (type->kind != AST_TYPE) return unsupported(c, type->span, "a record in a record of columns"), 0;
     if (!type_dims(c, type, &dims)) return 0;
     for (int i = 0; i < dims.n; i++) n *= dims.v[i];
     *several = dims.n > 0;
@@ -369,16 +367,16 @@ static bool twice(const ByName *b)
 }
 
 /* Where each field's columns begin, by their names. False: they are called otherwise, or that was reported (*said). */
-static bool places_by_name(Ctx *c, ByName *b, const Ast *type, int64_t *at, bool *said)
+static bool places_by_name(Ctx *c, ByName *b, const DeclaredFields *to, int64_t *at, bool *said)
 {
-    int rest = -1, n = type->record_type.fields.n;
+    int rest = -1;
     int64_t rest_width = 0;
-    for (int i = 0; i < n; i++) {
-        const Ast *f = type->record_type.fields.v[i];
+    for (int i = 0; i < to->n; i++) {
+        const DeclaredField *f = &to->v[i];
         bool several = false;
-        int64_t width = width_of(c, f->arg.value, &several);
+        int64_t width = width_of(c, f->type, &several);
         if (!width) return *said = true, false;
-        at[i] = several ? place_of(c->L, b, f->arg.name, f->arg.value, width) : column_called(b, f->arg.name);
+        at[i] = several ? place_of(c->L, b, f->name, f->type, width) : column_called(b, f->name);
         if (several && at[i] < 0) {
             if (rest >= 0) return false;
             rest = i;
@@ -391,42 +389,87 @@ static bool places_by_name(Ctx *c, ByName *b, const Ast *type, int64_t *at, bool
     return (rest < 0 || take_columns(b, at[rest], rest_width)) && all_taken(b) && !twice(b);
 }
 
-static Data *columns_by_name(Ctx *c, const Data *d, const Ast *type)
+/* A table with fields for those that are declared. */
+static Data *table_to_cut(Lower *L, const Data *d, const DeclaredFields *to)
+{
+    Data *cut = table_new(L, to->n);
+    cut->name = d->name;
+    cut->rows = d->rows;
+    return cut;
+}
+
+static bool cut_declared(Ctx *c, const DataField *from, int64_t *column, const DeclaredField *to, DataField *field)
+{
+    if (!cut_field(c, from, column, to->type, field)) return false;
+    field->name = to->name;
+    field->numbered = false;
+    return true;
+}
+
+static Data *columns_by_name(Ctx *c, const Data *d, const DeclaredFields *to)
 {
     const DataField *from = d->field;
-    int n = type->record_type.fields.n;
     bool said = false;
-    int64_t *at = arena_array(c->L->a, int64_t, n + 1);
+    int64_t *at = arena_array(c->L->a, int64_t, to->n + 1);
     ByName b = {from->recipe->header, from->tensor->dim[1], arena_array(c->L->a, bool, from->tensor->dim[1] + 1)};
-    if (!places_by_name(c, &b, type, at, &said)) return said ? NULL : names_differ(c, from->recipe, type);
+    if (!places_by_name(c, &b, to, at, &said)) return said ? NULL : names_differ(c, from->recipe, to);
     DataRecipe *named = arena_copy(c->L->a, from->recipe, sizeof *named);
     DataField by = *from;
     named->by_name = true;
     by.recipe = named;
-    Data *cut = table_new(c->L, n);
-    cut->name = d->name;
-    cut->rows = d->rows;
-    for (int i = 0; i < n; i++)
-        if (!cut_field(c, &by, &at[i], type->record_type.fields.v[i]->arg.value, &cut->field[i])) return NULL;
+    Data *cut = table_to_cut(c->L, d, to);
+    for (int i = 0; i < to->n; i++)
+        if (!cut_declared(c, &by, &at[i], &to->v[i], &cut->field[i])) return NULL;
     return cut;
 }
 
-Data *table_columns(Ctx *c, Data *d, const Ast *type)
+static int leaves_of(const Ast *type)
+{
+    int n = 0;
+    if (type->kind == AST_RECORD_TYPE)
+        for (int i = 0; i < type->record_type.fields.n; i++) n += leaves_of(type->record_type.fields.v[i]->arg.value);
+    else if (type->kind == AST_TUPLE_TYPE)
+        for (int i = 0; i < type->tuple_type.items.n; i++) n += leaves_of(type->tuple_type.items.v[i]);
+    else n = 1;
+    return n;
+}
+
+static void add_declared(Lower *L, const Ast *type, const char *name, Span at, DeclaredFields *to)
+{
+    if (type->kind == AST_RECORD_TYPE)
+        for (int i = 0; i < type->record_type.fields.n; i++) {
+            const Ast *f = type->record_type.fields.v[i];
+            add_declared(L, f->arg.value, path_join(L, name, f->arg.name), f->span, to);
+        }
+    else if (type->kind == AST_TUPLE_TYPE)
+        for (int i = 0; i < type->tuple_type.items.n; i++)
+            add_declared(L, type->tuple_type.items.v[i], path_join(L, name, strf(L, "f%d", i)), type->tuple_type.items.v[i]->span, to);
+    else to->v[to->n++] = (DeclaredField){name, type, at};
+}
+
+DeclaredFields table_declared(Lower *L, const Ast *type)
+{
+    DeclaredFields to = {0};
+    if (!type || type->kind == AST_TYPE) return to;
+    to.v = arena_array(L->a, DeclaredField, leaves_of(type) + 1);
+    to.at = type->span;
+    add_declared(L, type, "", type->span, &to);
+    return to;
+}
+
+Data *table_columns(Ctx *c, Data *d, const DeclaredFields *to)
 {
     const DataField *from = d->field;
-    if (!type || type->kind != AST_RECORD_TYPE || d->n_fields != 1 || !columns_of(from)) return d;
-    if (from->tensor && from->recipe && from->recipe->header) return columns_by_name(c, d, type);
-    int n = type->record_type.fields.n;
+    if (!to->n || d->n_fields != 1 || !columns_of(from)) return d;
+    if (from->tensor && from->recipe && from->recipe->header) return columns_by_name(c, d, to);
     int64_t at = 0;
-    Data *cut = table_new(c->L, n);
-    cut->name = d->name;
-    cut->rows = d->rows;
+    Data *cut = table_to_cut(c->L, d, to);
     bool fits = true;
-    for (int i = 0; i < n; i++) {
-        if (!cut_field(c, from, &at, type->record_type.fields.v[i]->arg.value, &cut->field[i])) return NULL;
+    for (int i = 0; i < to->n; i++) {
+        if (!cut_declared(c, from, &at, &to->v[i], &cut->field[i])) return NULL;
         fits = fits && (cut->field[i].tensor || cut->field[i].value);
     }
-    return fits && at == columns_of(from) ? cut : not_as_wide(c, type, at, columns_of(from));
+    return fits && at == columns_of(from) ? cut : not_as_wide(c, to, at, columns_of(from));
 }
 
 bool table_number(Ctx *c, DataField *f, const Ast *type)
@@ -492,14 +535,13 @@ static Data *rows_differ(Ctx *c, const Value *a, const Value *b, Span at)
     return NULL;
 }
 
-/* A list of records is a table with their fields. */
+/* A list of records is a table with their fields; of a record among them with its fields. */
 static Data *of_records(Ctx *c, const Value *list, Span at, const char *word)
 {
     Lower *L = c->L;
     const Value *first = list->list.v[0];
-    Data *d = table_new(L, first->record.n);
-    d->rows = list->list.n;
-    for (int i = 0; i < d->n_fields; i++) {
+    ARRAY(DataField) field = {0};
+    for (int i = 0; i < first->record.n; i++) {
         Value **item = arena_array(L->a, Value *, list->list.n);
         for (int k = 0; k < list->list.n; k++) {
             const Value *r = list->list.v[k]->kind == V_RECORD ? val_in_form(L, first, list->list.v[k]) : NULL;
@@ -508,10 +550,17 @@ static Data *of_records(Ctx *c, const Value *list, Span at, const char *word)
         }
         Data *column = of_list(c, val_list(L, item, list->list.n), at, word);
         if (!column) return NULL;
-        d->field[i] = column->field[0];
-        d->field[i].name = first->record.name ? first->record.name[i] : strf(L, "f%d", i);
-        d->field[i].numbered = !first->record.name;
+        const char *name = first->record.name ? first->record.name[i] : strf(L, "f%d", i);
+        for (int k = 0; k < column->n_fields; k++) {
+            DataField f = column->field[k];
+            f.name = path_join(L, name, f.name ? f.name : "");
+            f.numbered = !first->record.name;
+            array_push(L->a, &field, f);
+        }
     }
+    Data *d = table_new(L, field.n);
+    d->rows = list->list.n;
+    if (field.n) memcpy(d->field, field.v, sizeof *d->field * (size_t)field.n);
     return d;
 }
 

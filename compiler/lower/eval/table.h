@@ -11,8 +11,12 @@ Value *table_value(Lower *L, const Value *from, Data *d);                       
 Data  *table_part(Ctx *c, const Data *d, int64_t lo, int64_t hi);               /* rows lo..hi */
 /* Rows row[0] to row[n - 1]. by: slots of data whose numbers have chosen them. NULL, reported: they do not fit in memory. */
 Data  *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const int *by, int n_by, Span at);
-/* The fields of a declared record are the columns of a table in turn; d itself where there is no such table, NULL after an error. */
-Data  *table_columns(Ctx *c, Data *d, const Ast *type);
+/* The numbers and tensors of a declared record, those of a record in it by p.x, p.y; n is 0 where no record is declared. */
+typedef struct DeclaredField { const char *name; const Ast *type; Span at; } DeclaredField;
+typedef struct DeclaredFields { DeclaredField *v; int n; Span at; } DeclaredFields;
+DeclaredFields table_declared(Lower *L, const Ast *type);
+/* They are the columns of a table in turn; d itself where there is no such table, NULL after an error. */
+Data  *table_columns(Ctx *c, Data *d, const DeclaredFields *to);
 bool   table_number(Ctx *c, DataField *f, const Ast *type);                     /* one column is a number where the type says so; false: an error */
 /* Columns of a table, which it has, as rows of that shape. False, reported: they do not fit in memory. */
 bool   table_cut(Ctx *c, const DataField *from, int64_t column, const IrInts *dims, DataField *to, Span at);

@@ -3,6 +3,7 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/table.h"
 #include "compiler/lower/eval/target.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
@@ -323,7 +324,7 @@ static IrVal *assign_elements(Ctx *c, const Ast *index, IrVal *old, IrVal *v, Sp
     }
     IrVal *t = target_put(c, index, old, v, &picked, fits ? NULL : &within, at, what);
     if (t && within && ahead) return nan_unless(c, within, t);
-    if (t && within) part_report(c->L, strf(c->L, "within %s", what), within);
+    if (t && within) watch(c, within, strf(c->L, "the index of %s is out of range", what), at);
     return t;
 }
 

@@ -94,27 +94,37 @@ static void check_settings(Lower *L)
     }
 }
 
+/* From the name of a player to the first update that reads it. */
+static NameTable first_readers(const Lower *L, Arena *scratch)
+{
+    NameTable t = {.arena = scratch};
+    for (int k = 0; k < L->lines.n; k++) {
+        const GameLine *g = &L->lines.v[k];
+        for (int r = 0; r < g->n_reads && !strcmp(g->what, "update"); r++)
+            if (names_get(&t, g->reads[r]) < 0) names_put(&t, g->reads[r], k);
+    }
+    return t;
+}
+
+static void unmoved_player(const Lower *L, const Player *p, int reader)
+{
+    if (reader >= 0) {
+        Diag *d = diag_warning(L->diags, p->at, W400, p->tried ? "%s is part of a loss, and moves in what is looked ahead at alone: nothing of that is kept" :
+                               "%s is part of a loss, and nothing updates it", p->name);
+        diag_note(d, L->lines.v[reader].at, "this update depends on it");
+    } else if (L->o.advice && L->lines.n)
+        diag_advice(L->diags, p->at, DIAG_NO_CODE, "no update moves %s: its parameters stay as they begin", p->name);
+}
+
 static void unmoved_players(Lower *L)
 {
+    Arena *scratch = arena_new();
+    const NameTable readers = first_readers(L, scratch);
     for (int i = 0; i < L->players.n; i++) {
-        Player *p = L->players.v[i];
-        bool said = false;
-        if (p->updated || !p->params.n) continue;
-        for (int k = 0; k < L->lines.n; k++) {
-            GameLine *g = &L->lines.v[k];
-            if (strcmp(g->what, "update")) continue;
-            for (int r = 0; r < g->n_reads; r++) {
-                if (strcmp(g->reads[r], p->name)) continue;
-                Diag *d = diag_warning(L->diags, p->at, W400, p->tried ? "%s is part of a loss, and moves in what is looked ahead at alone: nothing of that is kept" :
-                                       "%s is part of a loss, and nothing updates it", p->name);
-                diag_note(d, g->at, "this update depends on it");
-                k = L->lines.n;
-                said = true;
-                break;
-            }
-        }
-        if (L->o.advice && !said && L->lines.n) diag_advice(L->diags, p->at, DIAG_NO_CODE, "no update moves %s: its parameters stay as they begin", p->name);
+        const Player *p = L->players.v[i];
+        if (!p->updated && p->params.n) unmoved_player(L, p, names_get(&readers, p->name));
     }
+    arena_free(scratch);
 }
 
 /* ---- the runtime's tables */
@@ -254,28 +264,29 @@ static GanOutput output_of(Lower *L, const IrReport *r)
 }
 
 /* By slot: it keeps what a statement computed for others, and is no state of the program's own. */
-static const bool *kept_slots(Lower *L)
+static Keep *const *kept_slots(Lower *L)
 {
-    bool *kept = arena_array(L->a, bool, L->m->slots.n + 1);
+    Keep **kept = arena_array(L->a, Keep *, L->m->slots.n + 1);
     for (int i = 0; i < L->g->parts.n; i++)
-        for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) kept[L->g->parts.v[i]->keeps.v[j].slot] = true;
+        for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) kept[L->g->parts.v[i]->keeps.v[j].slot] = &L->g->parts.v[i]->keeps.v[j];
     return kept;
 }
 
-/* What must stay finite: parameters and states. */
-static void list_written(Lower *L, const IrFn *f, const bool *kept, GanFunction *g)
+/* What must stay finite, parameters and states; and what must hold. */
+static void list_written(Lower *L, const IrFn *f, Keep *const *kept, GanFunction *g)
 {
     g->written = arena_array(L->a, int, f->commits.n + 1);
     for (int i = 0; i < f->commits.n; i++) {
         const IrSlot *s = &L->m->slots.v[f->commits.v[i].slot];
-        bool counts = !kept[f->commits.v[i].slot] && ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
+        const Keep   *k = kept[f->commits.v[i].slot];
+        bool counts = k ? k->required : ir_is_real(s->type.elem) && (s->kind == IR_SLOT_PARAM || s->kind == IR_SLOT_STATE);
         if (counts) g->written[g->n_written++] = f->commits.v[i].slot;
     }
 }
 
 static void finish_functions(Lower *L, GanProgram *p)
 {
-    const bool *kept = kept_slots(L);
+    Keep *const *kept = kept_slots(L);
     p->n_functions = L->out->fns.n;
     p->function = arena_array(L->a, GanFunction, p->n_functions + 1);
     for (int i = 0; i < p->n_functions; i++) {

@@ -4,6 +4,7 @@
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
+#include "lang/check/promise.h"
 
 #include <math.h>
 
@@ -78,6 +79,36 @@ void sched_stop(Ctx *c, const Ast *s, Nodes *to)
     if (f) sched_call(c, to, f, GAN_STOP, "stop", s->span);
 }
 
+/* The sides of the condition's parts. */
+static Shows *sides_of(Lower *L, const Ast *condition)
+{
+    Promise p[PROMISES_MOST];
+    int     n = promises_of(condition, p);
+    Shows  *w = arena_array(L->work, Shows, 1);
+    *w = (Shows){arena_array(L->work, Shown, 3 * n), 0};
+    for (int i = 0; i < n; i++) {
+        const struct { const char *what; const Ast *node; } sides[] = {{"held", p[i].whole}, {"left", p[i].left}, {"right", p[i].right}};
+        for (int k = 0; k < 3; k++) {
+            if (!sides[k].node) continue;
+            w->v[w->n++] = (Shown){strf(L, "%s %d", sides[k].what, i), sides[k].node, NULL};
+        }
+    }
+    return w;
+}
+
+static bool is_number(const Value *v) { return v->kind == V_BOOL || v->kind == V_INT || v->kind == V_REAL || v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_REPORT; }
+
+void sched_report_watched(Ctx *c)
+{
+    for (int i = 0; c->watch && i < c->watch->n; i++) {
+        const Ast *e = c->watch->v[i].node;
+        Value     *v = c->watch->v[i].value;
+        if (!v || val_bad(v) || !is_number(v)) continue;
+        IrVal *t = as_tensor(c, v, e->span);
+        if (t && !t->type.rank && !t->type.axes.n) part_report(c->L, c->watch->v[i].name, t->type.elem == IR_BOOL ? t : arith_convert(c, t, IR_F64));
+    }
+}
+
 /* A condition known to be true is still a promise that the file makes: it is judged, and held, like the others. */
 static Part *held_from_the_start(Ctx *c, const Ast *e)
 {
@@ -86,6 +117,7 @@ static Part *held_from_the_start(Ctx *c, const Ast *e)
     Part *p = part_begin(L, "expect", IR_FN_REPORT, e->span);
     IrVal *t = as_tensor(&inner, eval(&inner, e), e->span);
     if (t) part_report(L, "expect", t);
+    if (t) sched_report_watched(&inner);
     part_end(L);
     return p;
 }
@@ -95,6 +127,7 @@ void sched_expect(Ctx *c, const Ast *s, Nodes *to)
     bool now, ok;
     Ctx inner = *c;
     inner.reports_first = true;
+    if (c->L->o.sides) inner.watch = sides_of(c->L, s->expect.cond);
     const char *text = sched_text(c->L, s->expect.cond->span);
     if (*c->index) text = strf(c->L, "%s %s", text, c->index);     /* each round of a loop has a promise of its own */
     if (!to->top) {

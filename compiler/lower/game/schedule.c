@@ -274,8 +274,10 @@ Part *sched_condition(Ctx *c, const Ast *e, const char *name, bool *now, bool *o
     }
     IrVal *t = as_tensor(&inner, v, e->span);
     *ok = t && t->type.elem == IR_BOOL && !t->type.rank && !t->type.axes.n;
-    if (*ok) part_report(L, name, t);
-    else if (t) diag_error(L->diags, e->span, E201, "a condition is true or false, and this is %s", val_text(L, v));
+    if (*ok) {
+        part_report(L, name, t);
+        sched_report_watched(&inner);
+    } else if (t) diag_error(L->diags, e->span, E201, "a condition is true or false, and this is %s", val_text(L, v));
     part_end(L);
     return p;
 }
@@ -390,7 +392,7 @@ static void sched_require(Ctx *c, const Ast *s)
 {
     Ctx inner = *c;
     inner.block = NULL;
-    part_begin(c->L, "require", IR_FN_REPORT, s->span);
+    part_begin(c->L, "require", IR_FN_REPORT, s->span)->dropped = true;
     eval_require(&inner, s);
     part_drop(c->L);
 }

@@ -66,6 +66,7 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to);
 void sched_picture(Ctx *c, const Ast *s, Nodes *to);                            /* in picture.c */
 void sched_stop(Ctx *c, const Ast *s, Nodes *to);
 void sched_expect(Ctx *c, const Ast *s, Nodes *to);
+void sched_report_watched(Ctx *c);                          /* what c->watch has seen, as far as it is numbers and conditions */
 void sched_save(Ctx *c, const Ast *s, Nodes *to);
 
 /* ---- schedule.c: the main file's statements -> L->root */

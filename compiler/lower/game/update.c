@@ -258,7 +258,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     report_loss(c, t, who, y);
     for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
         if (!has_reals(c, who->p[i], who->at[i])) return;
-        PathsFound found = paths_check(c, y, d.w + first, who->p[i]->params.n, who->p[i]->name, at);
+        PathsFound found = paths_check(c, y, d.w + first, who->p[i]->params.n, false, who->p[i]->name, at);
         if (found == PATHS_NONE) no_dependence(c, s->update.value, who->p[i], NULL);
         if (found != PATHS_FINE) return;
     }

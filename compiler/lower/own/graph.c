@@ -159,7 +159,7 @@ static IrType kept_type(const Lower *L, const IrVal *v)
 int part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind)
 {
     int slot = slot_new(L, path, kept_type(L, v), kind, NULL);
-    array_push(L->work, &p->keeps, ((Keep){v, v, slot}));
+    array_push(L->work, &p->keeps, ((Keep){v, v, slot, false}));
     return slot;
 }
 

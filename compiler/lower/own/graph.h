@@ -23,6 +23,7 @@ typedef struct Keep {                                       /* a value that a pa
     IrVal *v;
     IrVal *made;                                            /* what is computed for it: v, or what stabilising made of it */
     int    slot;
+    bool   required;                                        /* of what must hold, and of what that is about (watch.c) */
 } Keep;
 
 struct Part {

@@ -13,17 +13,41 @@ uint64_t site_mix(uint64_t site, const void *what)
 
 static int next_number(Lower *L, Instance *in, const char *layer)
 {
-    for (int i = 0; i < in->counts.n; i++)
-        if (!strcmp(in->counts.v[i].layer, layer)) return ++in->counts.v[i].n;
-    array_push(L->a, &in->counts, ((__typeof__(*in->counts.v)){layer, 1}));
-    return 1;
+    int n = names_get(&in->counts, layer);
+    in->counts.arena = L->a;
+    n = n < 0 ? 1 : n + 1;
+    names_put(&in->counts, layer, n);
+    return n;
 }
+
+static Child **bucket_of(const Instance *in, uint64_t site) { return &in->bucket[site & (uint64_t)(in->n_buckets - 1)]; }
 
 static Instance *find_child(const Instance *in, uint64_t site, const char *layer)
 {
-    for (int i = 0; i < in->children.n; i++)
-        if (in->children.v[i].site == site && !strcmp(in->children.v[i].layer, layer)) return in->children.v[i].inst;
+    for (const Child *c = in->n_buckets ? *bucket_of(in, site) : NULL; c; c = c->next)
+        if (c->site == site && !strcmp(c->layer, layer)) return c->inst;
     return NULL;
+}
+
+static void more_buckets(Lower *L, Instance *in)
+{
+    Instance old = *in;
+    in->n_buckets = old.n_buckets ? 2 * old.n_buckets : 4;
+    in->bucket = arena_array(L->a, Child *, in->n_buckets);
+    for (int i = 0; i < old.n_buckets; i++)
+        for (Child *c = old.bucket[i], *next; c; c = next) {
+            next = c->next;
+            c->next = *bucket_of(in, c->site);
+            *bucket_of(in, c->site) = c;
+        }
+}
+
+static void add_child(Lower *L, Instance *in, Child child)
+{
+    if (in->n_children == in->n_buckets) more_buckets(L, in);
+    child.next = *bucket_of(in, child.site);
+    *bucket_of(in, child.site) = arena_copy(L->a, &child, sizeof child);
+    in->n_children++;
 }
 
 Instance *inst_here(Ctx *c) { return c->inst ? c->inst : c->L->program; }
@@ -58,7 +82,7 @@ Instance *inst_child(Ctx *c, const char *name, uint64_t key, bool numbered)
     if (parent == L->program) in->local = names_unique(&L->root_names, name);
     in->path = path_join(L, parent->path, in->local);
     in->owner = parent->owner;
-    array_push(L->a, &parent->children, ((Child){key, name, in}));
+    add_child(L, parent, (Child){.site = key, .layer = name, .inst = in});
     return in;
 }
 

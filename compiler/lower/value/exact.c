@@ -29,10 +29,7 @@ typedef struct Exact {
     ARRAY(Made)   made;
 } Exact;
 
-static bool begins(IrOp op)
-{
-    return op == IR_exp || op == IR_expm1 || op == IR_log || op == IR_log1p || op == IR_sigmoid || op == IR_softplus || op == IR_tanh || op == IR_erf || op == IR_erfc;
-}
+static bool begins(IrOp op) { return ir_op_info[op].flags & IR_LOSSY; }
 
 /* ---- the term as a graph ---------------------------------------------------------------------------------------- */
 

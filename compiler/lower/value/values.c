@@ -390,7 +390,7 @@ static const char *function_text(Lower *L, const Value *v)
     case F_BUILTIN: return strf(L, "the function %s", v->fn.builtin_name);
     case F_PARTIAL: return strf(L, "%s waiting for its last argument", v->fn.builtin_name);
     case F_PRIME: return "a derivative";
-    case F_CLOSURE: break;
+    case F_CLOSURE: case F_OF_EACH: break;
     }
     const Ast *d = v->fn.closure->def;
     if (d->kind == AST_DEFINE && d->define.word != AST_DEFINE_DEF)
@@ -482,7 +482,7 @@ const char *val_key(Lower *L, const Value *v)
 {
     switch (v->kind) {
     case V_FUNCTION:
-        if (v->fn.kind == F_CLOSURE && v->fn.closure->name) return v->fn.closure->name;
+        if (v->fn.closure && v->fn.closure->name) return v->fn.closure->name;
         if (v->fn.kind == F_BUILTIN || v->fn.kind == F_PARTIAL) return v->fn.builtin_name;
         return "fn";
     case V_STRING: return v->s;

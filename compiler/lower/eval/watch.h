@@ -1,0 +1,13 @@
+/* watch.h - conditions that must hold while the program runs. */
+#pragma once
+#include "compiler/lower/core.h"
+
+/* A run ends, with `what` and the line of `at`, where an element of cond does not hold in the statement at hand. False, not reported: it is known now that
+ * one does not. */
+bool watch_can(const Ctx *c);                               /* is it the place of a statement that runs? Elsewhere nothing is watched */
+bool watch(Ctx *c, IrVal *cond, const char *what, Span at);
+
+/* Of a loop whose body is being built, for those watched from number `from` on: what each round puts out, at most `room`, how many. `ended`: samples that do no
+ * rounds any more, or NULL. Behind the loop, its results from `at` on are those. */
+int  watch_yield(Ctx *c, int from, const IrVal *ended, IrVal **yield, int room);
+void watch_rounds(Ctx *c, int from, const IrNode *loop, int at);

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""What is required of numbers that only a run knows: it ends with status 3, and says what, where and by which number, in both engines and in a native
+program; what holds, or stands in an arm that is not taken, ends nothing.
+
+usage: required.py GAN"""
+import os
+import subprocess
+
+from harness import folder, gan, run_tests
+
+# The program, in which s is 2, 1, 0, -1 ..; what is said; at which step of the count it ends.
+FAILS = [
+    ("Normal(0, s)", "report a = E[x ~ Normal(0, s) : 8] x", "a standard deviation below 0: -1 (line 5)", -1),
+    ("its density", "report a = log_prob(Normal(0, s), 1)", "a standard deviation that is not above 0 has no density: 0 (line 5)", 0),
+    ("Uniform(1, s)", "report a = log_prob(Uniform(0, s), 0)", "an interval that does not end above its beginning: 0 (line 5)", 0),
+    ("choice", "report a = E[k ~ choice([s, 2, 3]) : 9] where(k == 1, 1, 0)", "a weight below 0: -1 (line 5)", -1),
+    ("choice of nothing", "report a = log_prob(choice([s, s]), 1)", "weights of which none is above 0: 0 (line 5)", 0),
+    ("Bernoulli", "report a = log_prob(Bernoulli(0), 1 - s)", "neither 0 nor 1, nor a share between: -1 (line 5)", 2),
+    ("var", "report a = var([1.0, 2, 4], ddof: 2 - s)", "a variance of no more numbers than ddof, which is 0 or above: 3 (line 5)", -1),
+    ("quantile", "report a = quantile([1.0, 2, 4], 0.5 * s)", "a share outside of 0..1: -0.5 (line 5)", -1),
+    ("clip", "report a = clip(0, s)(0.5)", "a least that is above the most: 0 (line 5)", -1),
+    ("momentum", "update W minimize W()^2 with momentum(1e-3, mu: s - 2)", "a momentum of 1 or more, which forgets nothing: 1 (line 5)", 1),
+    ("a rate", "update W minimize W()^2 with sgd(1e-3 * s)", "a rate below 0: -0.001 (line 5)", -1),
+    ("cholesky", "report a = sum(cholesky([[s, 0.0], [0, s]]))", "cholesky: the matrix is not positive definite, or not finite (line 5)", 0),
+    ("inverse", "report a = sum(inverse([[s, 0.0], [0, s]]))", "solve: the matrix is singular, or a number is not finite (line 5)", 0),
+    ("trisolve", "report a = sum(trisolve([[s, 0.0], [0, s]], [1.0, 2]))", "trisolve: the matrix is singular, or a number is not finite (line 5)", 0),
+    ("in a loop", "report a = fold(0.0, 3, fn(t, k) t + quantile([1.0, 2], where(k == 1, 0.5 * s, 0)))", "a share outside of 0..1 (line 5)", -1),
+    ("in a row", "report a = sum(map(fn(w) quantile([1.0, 2], w), [0.1, 0.5 * s]))", "a share outside of 0..1: -0.5 (line 5)", -1),
+    ("a sample", "report a = E[u ~ Uniform(0, 1) : 100] E[x ~ Normal(0, u * s) : 2] x", "a standard deviation below 0: -", -1),
+    ("one's own", 'report a = 1 / require(s > 0, s, "an s that is not above 0")', "an s that is not above 0: 0 (line 5)", 0),
+    ("a statement", "def half(x) = { require x > 0 and x < 9; x / 2 }\n  report a = half(s)", "x > 0 is required: 0 (line 5)", 0),
+    ("a condition", 'stop when require(s > 0, s, "an s that is not above 0") < -5', "an s that is not above 0: 0 (line 5)", 0),
+    ("a let", 'let v = log_prob(Exponential(s), 1)\n  report a = v', "a rate that is not above 0: 0 (line 5)", 0),
+]
+
+HOLDS = [
+    "report a = where(s > 0, log_prob(Normal(0, s), 1), 0)",
+    "report a = where(s >= 0, quantile([1.0, 2, 4], 0.5 * s), -1)",
+    "report a = sum(map(fn(w) where(w >= 0, quantile([1.0, 2], w), 0), [0.1, 0.5 * s]))",
+    "report a = fold(0.0, 3, fn(t, k) t + where(s >= 0, quantile([1.0, 2], 0.5 * s), 0))",
+    "report a = log_prob(Normal(0, exp(s)), 1) + log_prob(Exponential(softplus(s)), 1) + log_prob(Bernoulli(s), sigmoid(s))",
+    "if s > 0 { report a = log_prob(Normal(0, s), 1) }",
+]
+
+
+def program(line):
+    return f"import optim\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
+
+
+def check_failure(line, said, s):
+    with folder() as d:
+        path = os.path.join(d, "it.gan")
+        with open(path, "w") as f:
+            f.write(program(line))
+        for engine in ("jit", "interp"):
+            r = gan("run", path, "--out", os.path.join(d, engine), "--quiet", "--backend", engine)
+            assert r.status == 3 and said in r.err and f"at step {2 - s}" in r.err and "nan" not in r.out, (line, engine, r)
+            assert "does not hold" in r.err or "first value that is not finite" in r.err, (line, engine, r)
+
+
+def test_what_does_not_hold_ends_the_run():
+    for _, line, said, s in FAILS:
+        check_failure(line, said, s)
+
+
+def test_a_native_program_says_the_same():
+    for _, line, said, _ in FAILS[:1] + FAILS[14:16]:
+        with folder() as d:
+            path, binary = os.path.join(d, "it.gan"), os.path.join(d, "it")
+            with open(path, "w") as f:
+                f.write(program(line))
+            assert gan("build", path, "-o", binary).status == 0
+            r = subprocess.run([binary, "train", "--out", os.path.join(d, "out"), "--quiet"], capture_output=True, text=True, timeout=60, check=False)
+            assert r.returncode == 3 and said in r.stderr, (line, r)
+
+
+def test_what_holds_ends_nothing():
+    for line in HOLDS:
+        with folder() as d:
+            path = os.path.join(d, "it.gan")
+            with open(path, "w") as f:
+                f.write(program(line))
+            r = gan("run", path, "--out", os.path.join(d, "out"), "--quiet")
+            assert r.status == 0 and "nan" not in r.out, (line, r)
+
+
+def test_an_expression_and_a_sample_say_it():
+    with folder() as d:
+        path = os.path.join(d, "it.gan")
+        with open(path, "w") as f:
+            f.write("state s: real = -1\nimplicit G -> real { x ~ Normal(0, s); x }\ns := s - 1\n")
+        r = gan("run", path, "--out", os.path.join(d, "out"), "--quiet")
+        assert r.status == 0, r
+        r = gan("sample", path, "G", "-n", "5", "--out", os.path.join(d, "out"), "-o", os.path.join(d, "x.csv"))
+        assert r.status == 3 and "a standard deviation below 0: -2" in r.err, r
+
+
+run_tests(globals())
