@@ -69,7 +69,7 @@ GanStatus debug_goto_step(Debugger *d, int64_t step, DebugPlace *out, GanError *
 GanStatus debug_back(Debugger *d, int64_t n, DebugPlace *out, GanError *err);              /* n statements */
 GanStatus debug_back_player(Debugger *d, const char *player, DebugPlace *out, GanError *err);      /* before its last update */
 
-typedef struct DebugCost { int snapshots; size_t bytes, budget, spilled; int64_t widest; bool disk_full; } DebugCost;       /* of the history at hand; widest gap between snapshots, in ticks */
+typedef struct DebugCost { int snapshots; size_t bytes, budget, spilled; int64_t widest; bool disk_full; } DebugCost;       /* of the history at hand; widest gap between snapshots, or from one to here, in ticks */
 void debug_cost(const Debugger *d, DebugCost *out);
 
 /* ---- histories -------------------------------------------------------------------------------------------------- */

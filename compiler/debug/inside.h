@@ -82,6 +82,7 @@ struct Debugger {
     int             hit;                                    /* a breakpoint that is to stop it; 0: none */
     Moment          here;                                   /* the last place where a run can be gone on from */
     double          opened, copying;                        /* when this began; seconds that snapshots have taken */
+    double          kept, copy;                             /* when the last was taken; seconds that it took */
 };
 
 History *run_history(const Debugger *d);                        /* at hand */

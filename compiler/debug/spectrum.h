@@ -21,7 +21,7 @@ typedef struct Spectrum {                                   /* free with spectru
     double          rate;                                   /* simultaneous steps draw together below this, by the eigenvalues found; 0: never */
 } Spectrum;
 
-enum { SPECTRUM_WHOLE = 96, SPECTRUM_STEPS = 60 };          /* parameters up to which J is made whole; steps of Arnoldi's method beyond */
+enum { SPECTRUM_WHOLE = 700, SPECTRUM_STEPS = 60 };          /* parameters up to which J is made whole; steps of Arnoldi's method beyond */
 
 GanStatus spectrum_of(Field *f, Spectrum *out, GanError *err);
 void      spectrum_free(Spectrum *s);

@@ -99,14 +99,29 @@ Test(spectrum, the_steps_depend_on_what_is_stopped)
     spectrum_free(&s);
 }
 
-/* Quadratics in 200 dimensions, of 1/2 k x^2 with k = 2^9, 2^8, .. 1 and then again 1 for all the others: the largest eigenvalues come out of a subspace first. */
+/* Eigenvalues of about one size, which no subspace tells apart: with a bilinear game of weights k and 0.025 (x^2 - y^2) they are 0.05 +- k i. */
+Test(spectrum, many_of_one_size)
+{
+    Spectrum s;
+    look(HEAD "let k = for i in 0..300 { 0.1 + i / 100 }\nnet A { param x: real[300] = 1; x }\nnet B { param y: real[300] = 1; y }\n"
+              "alternate 5 steps {\n  update A minimize sum(k * A() * B()) + 0.025 * sum(A()^2) with sgd(0.001)\n"
+              "  update B maximize sum(k * A() * B()) - 0.025 * sum(B()^2) with sgd(0.001)\n}\n", 0, true, &s);
+    cr_assert(s.size == 600 && s.n == 600, "%d", s.n);
+    for (int i = 0; i < 300; i++) {
+        cr_assert_float_eq(s.value[2 * i].re, 0.05, 1e-6);
+        cr_assert_float_eq(s.value[2 * i].im, 0.1 + (299 - i) / 100.0, 1e-6);
+    }
+    spectrum_free(&s);
+}
+
+/* Quadratics in 1000 dimensions, of 1/2 k x^2 with k = 2^9, 2^8, .. 1 and then again 1 for all the others: the largest eigenvalues come out of a subspace first. */
 Test(spectrum, the_largest_of_many_come_first)
 {
     Spectrum s;
-    look(HEAD "net A { param x: real[200] = 1; x }\nlet k = for i in 0..200 { max(1.0, 2.0^(9 - i)) }\n"
+    look(HEAD "net A { param x: real[1000] = 1; x }\nlet k = for i in 0..1000 { max(1.0, 2.0^(9 - i)) }\n"
               "alternate 5 steps { update A minimize 0.5 * sum(k * A()^2) with sgd(0.001) }\n", 0, true, &s);
-    cr_assert_eq(s.size, 200);
-    cr_assert(s.n >= 9 && s.n < 200, "%d", s.n);
+    cr_assert_eq(s.size, 1000);
+    cr_assert(s.n >= 9 && s.n < 1000, "%d", s.n);
     for (int i = 0; i < 9; i++) cr_assert_float_eq(s.value[i].re, pow(2, 9 - i), 1e-6 * pow(2, 9 - i));
     spectrum_free(&s);
 }

@@ -173,5 +173,8 @@ GanStatus debug_back_player(Debugger *d, const char *player, DebugPlace *out, Ga
 void debug_cost(const Debugger *d, DebugCost *out)
 {
     TimelineUse u = timeline_use(run_history(d)->past);
+    Moment      last = time_beginning(d);
+    timeline_find(run_history(d)->past, timeline_until_tick, d->place.tick, &last, NULL);
+    if (u.widest < d->place.tick - last.tick) u.widest = d->place.tick - last.tick;
     *out = (DebugCost){u.snapshots, u.in_memory, u.budget, u.in_file, u.widest, u.disk_full};
 }

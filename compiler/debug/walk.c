@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-static const double SNAPSHOT_SHARE = 0.02;                  /* of the time, at most, for taking them */
+static const double SNAPSHOT_SHARE = 0.02;                  /* of the time, for taking them; */
+static const double LONG = 0.25, LONG_SHARE = 0.05;         /* but where so many seconds would be done again, more: this of the time since the last */
 
 static double now(void)
 {
@@ -93,11 +94,14 @@ static void let_go(Debugger *d)
 
 static void keep_snapshot(Debugger *d)
 {
-    double begun = now();
-    if (d->here.tick && d->copying > SNAPSHOT_SHARE * (begun - d->opened)) return;
+    double begun = now(), since = begun - d->kept;
+    bool   is_long = since > LONG && d->copy < LONG_SHARE * since;
+    if (d->here.tick && !is_long && d->copying > SNAPSHOT_SHARE * (begun - d->opened)) return;
     keep_judged(d);
     timeline_keep(run_history(d)->past, &d->here, debug_state(d)->base);
-    d->copying += now() - begun;
+    d->kept = now();
+    d->copy = d->kept - begun;
+    d->copying += d->copy;
 }
 
 static void on_place(void *debugger, const TrainerPath *here, int64_t rounds)

@@ -102,6 +102,7 @@ GanStatus debug_why(Debugger *d, const char *path, Arena *a, OriginNote note[ORI
     *n = 0;
     if (!st && origin_find(&ask, a, &o)) *n = origin_notes(&o, a, note);
     if (!st && interrupt_gives_up()) st = gan_error(err, GAN_WRONG, "interrupted");
+    if (!st && !*n && run_history(d)->n_edits) st = gan_error(err, GAN_WRONG, "no statement has made it: it may be what was written at the prompt");
     if (!st && !*n) st = gan_error(err, GAN_WRONG, "where it was born is not found");
     if (d->place.tick != here.tick || !d->alive) {
         GanError lost;

@@ -29,8 +29,8 @@ static void say_value(const Eigenvalue *v, double nothing)
 static void say_values(const Spectrum *s)
 {
     int    shown = 0;
-    printf("the Jacobian of the gradients, of %lld parameters: %s%d eigenvalues%s\n", (long long)s->size, s->n == s->size ? "" : "the largest ", s->n,
-           s->n ? "" : " that can be told");
+    printf("the Jacobian of the gradients, of %lld parameters: %s%d eigenvalues%s\n", (long long)s->size, s->n == s->size || !s->n ? "" : "the largest ", s->n,
+           s->n ? "" : " that the method tells apart: too many are of about the same size");
     for (int i = 0; i < s->n && shown < SHOWN_VALUES; i++) {
         if (s->value[i].im < 0) continue;                   /* the other of a pair */
         say_value(&s->value[i], spectrum_nothing(&s->value[0]));
