@@ -225,7 +225,7 @@ data d: real[1] = csv("d.csv")
 alternate 3 steps {
   update C minimize -E[x ~ d : all] log_prob(Normal(0, C() - 1), x[0]) with sgd(0.1)  # here
 }
-""", "does not hold", "(<prelude>:16", files={"d.csv": POINTS}),
+""", "does not hold", "(<prelude>:", files={"d.csv": POINTS}),
 
     # ---- indices
     "an_index": case("""import optim
