@@ -400,6 +400,7 @@ class Generator:
             lambda: f"sum(map(fn({i}) tanh({i} * {other}), [{sub()}, {self.number()}]))",
             lambda: f"fold({sub()}, 2, fn({h}, {i}) 0.5 * fold({h}, {k}, fn(u, v) 0.6 * u + {i} * v * 0.1 + {other}, until: fn(u) u > {self.number()}))",
             lambda: f"{{ let q = {sub()}; grad[q] fold(q, {k}, fn({h}, {i}) {step} * q{some}) }}",
+            lambda: f"{{ let q = {sub()}; fold(q, {self.r.choice([k, 9, 10])}, fn({h}, {i}) {step} + 0.1 * tanh(stop(grad[q] ({h} * {h} * q + 0.2 * q)))) }}",
         ])()
 
     def whole(self, here, axis, var):
