@@ -172,15 +172,13 @@ static bool find_lifted(Ctx *c, Dist *d, AstList params)
     return true;
 }
 
-static Dist *open_lifted(Ctx *c, const Dist *d, Span at, Ctx *inner, int *axis)
+/* What is made for the element at hand of an axis over the elements. */
+static Dist *lifted_at(Ctx *inner, const Dist *d, int axis, Span at)
 {
-    int64_t n = 1;
     Args one = *d->lifted.args;
-    for (int i = 0; i < d->lifted.dims.n; i++) n *= d->lifted.dims.v[i];
-    if (!axis_open(c, d->name, n, at, inner, axis)) return NULL;
     for (int i = 0; i < one.n; i++) {
         if (!(d->lifted.which >> i & 1)) continue;
-        one.v[i] = axis_enter(inner, one.v[i], *axis, &d->lifted.dims, at);
+        one.v[i] = axis_enter(inner, one.v[i], axis, &d->lifted.dims, at);
         if (val_bad(one.v[i])) return NULL;
     }
     Ctx made = *inner;
@@ -189,6 +187,13 @@ static Dist *open_lifted(Ctx *c, const Dist *d, Span at, Ctx *inner, int *axis)
     Dist *e = declared_new(&made, d->lifted.closure, &one, d->lifted.site, at);
     if (e) e->name = d->name;
     return e;
+}
+
+static Dist *open_lifted(Ctx *c, const Dist *d, Span at, Ctx *inner, int *axis)
+{
+    int64_t n = 1;
+    for (int i = 0; i < d->lifted.dims.n; i++) n *= d->lifted.dims.v[i];
+    return axis_open(c, d->name, n, at, inner, axis) ? lifted_at(inner, d, *axis, at) : NULL;
 }
 
 static Value *draw_lifted(Ctx *c, Dist *d, Span at)
@@ -216,6 +221,7 @@ static DrawShape shape_lifted(const Dist *d) { (void)d; return DRAW_OTHER; }
 static Value *stacked(Ctx *c, const Dist *d, const char *name, Value *v, int axis, Span at)
 {
     bool tensor = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_RECORD || v->kind == V_LIST || val_is_number(v) || v->kind == V_BOOL;
+    if (v->kind == V_STRING) return v;                     /* no text hangs on an element */
     if (tensor || val_bad(v)) return axis_close(c, v, axis, &d->lifted.dims, at);
     Diag *e = diag_error(c->L->diags, at, E201, "%s is made for each element of a tensor of the shape %s, and %s of one is %s: these cannot be stacked", d->name,
                          dims_text(c->L, &d->lifted.dims), name, val_text(c->L, v));
@@ -239,11 +245,24 @@ static Value *function_of_each(Lower *L, Dist *d, const Ast *member)
     return v;
 }
 
-/* As beside an operator: one number, or what is no tensor, is the same for each, and a tensor has a part for each. */
+static Value *other_for_each(Ctx *inner, const Dist *d, const Dist *other, int axis, Span at)
+{
+    Lower *L = inner->L;
+    if (!same(&d->lifted.dims, &other->lifted.dims)) {
+        diag_error(L->diags, at, E200, "%s is made for each element of a tensor of the shape %s, and %s of the shape %s", d->name, dims_text(L, &d->lifted.dims), other->name,
+                   dims_text(L, &other->lifted.dims));
+        return val_error(L);
+    }
+    Dist *one = lifted_at(inner, other, axis, at);
+    return one ? val_dist(L, one) : val_error(L);
+}
+
+/* As beside an operator: one number, or what is no tensor, is the same for each, and a tensor, or a distribution made of one, has a part for each. */
 static Value *for_each(Ctx *inner, const Dist *d, Value *v, int axis, Span at)
 {
     IrInts dims;
     v = as_settled(inner, v, at);
+    if (v->kind == V_DIST && v->dist->kind == &dist_lifted) return other_for_each(inner, d, v->dist, axis, at);
     return v->kind == V_RECORD || dims_of(inner, v, &dims) ? axis_enter(inner, v, axis, &d->lifted.dims, at) : v;
 }
 
