@@ -68,8 +68,8 @@ def test_gradients():
 LAYERS = """
 import nn, optim
 net N(x: real[6, 6, 2]) {
-  x |> Conv2d(4, 3, padding: 1, parametrization: spectral_norm) |> BatchNorm() |> silu |> Conv2d(4, 3, 2, groups: 2) |> GroupNorm(2) |> MaxPool2d(2, 1)
-    |> ConvTranspose2d(2, 4, 2, 1, parametrization: weight_norm) |> InstanceNorm(affine: true) |> ResidualBlock(3) |> AvgPool2d(2) |> Upsample(2)
+  x |> Conv2d(4, 3, padding: 1, parametrization: spectral_norm) |> BatchNorm() |> silu |> Conv2d(4, 3, stride: 2, groups: 2) |> GroupNorm(2) |> MaxPool2d(2, 1)
+    |> ConvTranspose2d(2, 4, stride: 2, padding: 1, parametrization: weight_norm) |> InstanceNorm(affine: true) |> ResidualBlock(3) |> AvgPool2d(2) |> Upsample(2)
     |> LayerNorm() |> flatten |> Dense(1) |> scalar
 }
 net M(x: real[4, 6]) { sum(MultiheadAttention(2, causal: true)(x, x, x) |> GRU(3) |> LSTM(2)) }
@@ -177,7 +177,7 @@ def test_doc_of_the_library():
     r = gan("doc", "compare")
     assert r.status == 0 and "comparison f_divergence(p, q, T, f, ratio = exp" in r.out and "(Good 1952)." in r.out, r
     r = gan("doc", "nn.Dense", "adam", "E301")
-    assert r.status == 0 and re.search(r"^layer Dense\(n: int, bias: bool = true.*\)\(x: real\[.*m\]\) -> real\[.*n\]$", r.out, re.M), r
+    assert r.status == 0 and re.search(r"^layer Dense\(n: int, \*, bias: bool = true.*\)\(x: real\[.*m\]\) -> real\[.*n\]$", r.out, re.M), r
     assert "(Kingma and Ba 2015)" in r.out and "definition (stdlib/optim.gan:" in r.out and "E301: no density" in r.out, r
     assert "members: r(x), critic, generator, estimate\n" in gan("doc", "f_divergence").out
     assert gan("doc", "toy.adam").status == 1 and gan("doc", "no_such_thing").status == 1 and "no_such_thing" in gan("doc", "no_such_thing").err

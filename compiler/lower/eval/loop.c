@@ -55,7 +55,7 @@ Value *eval_tabulate(Ctx *c, Value *f, int64_t n, const void *site, Span at)
 
 /* ---- fold, scan */
 
-enum { MAX_CARRIED = 64, MAX_ASSIGNS = 64, MAX_WATCHED = 64 };                /* tensors that a loop carries, states that its body assigns */
+enum { MAX_CARRIED = 64, MAX_ASSIGNS = 64, MAX_LATE = 64 };                   /* tensors that a loop carries, states that its body assigns, requirements that their sums bring */
 
 typedef struct Loop {
     Value   *shape;                                         /* a value of the carried form, for its fields */
@@ -361,14 +361,15 @@ static bool yield_round(Ctx *c, Loop *l, IrVal **next)
     f->b.block = l->body;
     bool ok = settle_yield(c, l, next) && rounds_end(c, l->body, next);
     l->n_slopes = count_slopes(c, l);
-    IrVal **yield = arena_array(c->L->a, IrVal *, 2 * MAX_CARRIED + 2 * MAX_ASSIGNS + MAX_WATCHED + l->n_slopes);
+    int room = f->watched.n - l->watched + MAX_LATE;
+    IrVal **yield = arena_array(c->L->a, IrVal *, 2 * MAX_CARRIED + 2 * MAX_ASSIGNS + room + l->n_slopes);
     for (int i = 0; i < n_apart(l); i++) yield[i] = yield[all_carried(l) + i] = next[i];
     for (int i = 0; i < l->n_slopes; i++) yield[l->n_carried + i] = own_slope(c, l, i)->next;
     if (ok) keep_ended(c, l, next, yield);
     int n = l->scan ? all_carried(l) + l->n_state : all_carried(l);
     ok = ok && pending_round(c, l->body, l->moves, l->assigns) && yield_assigns(c, l, yield, &n);
     l->watched_at = n;
-    if (ok) n += watch_yield(c, l->watched, l->apart >= 0 ? l->body->param[l->apart] : NULL, yield + n, MAX_WATCHED);
+    if (ok) n += watch_yield(c, l->watched, l->apart >= 0 ? l->body->param[l->apart] : NULL, yield + n, room);
     f->b.block = before;
     if (ok) ir_block_yield(c->L->m, l->body, yield, n);
     return ok;

@@ -259,6 +259,14 @@ bool watch(Ctx *c, IrVal *cond, const char *what, Span at)
     return true;
 }
 
+/* One flag of a round: each is kept until the loop is over. */
+static IrVal *any_element(IrBuilder *b, IrVal *bad)
+{
+    if (!bad->type.rank) return bad;
+    IrVal *n = ir_sum_all(b, ir_convert(b, bad, IR_I64));
+    return ir_compare(b, IR_GT, n, ir_const_like(b, n, 0));
+}
+
 /* ---- loops --------------------------------------------------------------------------------------------------------- */
 
 int watch_yield(Ctx *c, int from, const IrVal *ended, IrVal **yield, int room)
@@ -268,9 +276,10 @@ int watch_yield(Ctx *c, int from, const IrVal *ended, IrVal **yield, int room)
     int        n = 0;
     for (int i = from; i < f->watched.n; i++) {
         Watched *w = &f->watched.v[i];
-        if (!w->inside || n == room) continue;
+        if (!w->inside) continue;
+        if (n == room) BUG("watch: more requirements than were counted");
         IrVal *bad = ended ? ir_and(b, ir_not(b, (IrVal *)ended), w->bad) : w->bad;
-        yield[n++] = bad;
+        yield[n++] = any_element(b, bad);
     }
     return n;
 }
