@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-static const double SLICE = 0.05, STATE_EVERY = 0.1, PICTURES_EVERY = 0.5;      /* seconds */
+static const double SLICE = 0.05, STATE_EVERY = 0.1, PICTURES_EVERY = 0.5, SOON = 1;      /* seconds */
 
 typedef struct Serve {
     const Options *o;
@@ -29,6 +29,8 @@ typedef struct Serve {
     double         speed;                                   /* rounds a second; 0: all it can */
     int64_t        slice;                                   /* rounds of the next slice */
     double         due;                                     /* when the next round is, at a given speed */
+    int64_t        until;                                   /* the step where it stops; -1: where the program does */
+    bool           failure_said;
     double         state_told, pictures_told;
     int64_t        pictures_of;                             /* the tick whose pictures were told */
     FILE          *said;                                    /* where diagnostics go while an expression is computed */
@@ -115,6 +117,57 @@ static void tell(Serve *s)
     if (s->pictures_of != s->at.tick && (!s->running || t - s->pictures_told > PICTURES_EVERY)) tell_pictures(s);
 }
 
+/* ---- the run --------------------------------------------------------------------------------------------------------- */
+
+/* What has stopped the run and cannot be done again, and where its first number that is not finite was born: in the terminal, once. */
+static void say_failure(Serve *s)
+{
+    OriginNote note[ORIGIN_NOTES];
+    int        n = 0;
+    GanError   err;
+    if (s->at.why != DEBUG_FAILED || s->failure_said) return;
+    s->failure_said = true;
+    say_error(&s->o->run, &s->at.error);
+    if (debug_why(s->d, NULL, debug_session(s->d)->arena, note, &n, &err)) return;
+    for (int i = 0; i < n; i++) {
+        if (note[i].line) fprintf(stderr, "%s:%u:%u: ", note[i].file, note[i].line, note[i].column);
+        fprintf(stderr, "%s\n", note[i].text);
+    }
+}
+
+static void stop(Serve *s)
+{
+    s->running = false;
+    s->until = -1;
+}
+
+/* As many rounds as fit into a slice; one, when it is due, at a given speed. */
+static void run_slice(Serve *s)
+{
+    double  begun = now();
+    bool    paced = s->speed > 0 && s->until < 0;
+    int64_t n = paced ? 1 : s->slice;
+    if (paced && begun < s->due) return;
+    if (s->until >= 0 && n > s->until - s->at.step) n = s->until - s->at.step;
+    if (n > 0) debug_go(s->d, DEBUG_ROUNDS, n, NULL, &s->at);
+    double took = now() - begun;
+    if (paced) s->due = fmax(s->due + 1 / s->speed, begun);
+    else if (took < SLICE / 2) s->slice *= 2;
+    else if (took > SLICE && s->slice > 1) s->slice /= 2;
+    if (s->at.why != DEBUG_STOPPED || (s->until >= 0 && s->at.step >= s->until)) stop(s);
+    say_failure(s);
+    tell(s);
+}
+
+/* Forward to a step: who asks waits for it a moment, and is told of the rest as it comes. */
+static void run_until(Serve *s, int64_t step)
+{
+    double begun = now();
+    s->until = step;
+    s->running = true;
+    while (s->running && now() - begun < SOON) run_slice(s);
+}
+
 /* ---- what is asked -------------------------------------------------------------------------------------------------- */
 
 static json_t *refuse(const char *why) { return json_pack("{s:s}", "error", why); }
@@ -124,7 +177,7 @@ static json_t *fine(void) { return json_object(); }
 static json_t *done(Serve *s, GanStatus st, const GanError *err)
 {
     char text[GAN_ERROR_TEXT];
-    s->running = false;
+    s->failure_said = false;
     if (st) return refuse(gan_error_text(err, text));
     series_cut(s->series, s->at.step);
     return fine();
@@ -132,9 +185,10 @@ static json_t *done(Serve *s, GanStatus st, const GanError *err)
 
 static json_t *go(Serve *s, DebugHow how, int64_t n, const char *player)
 {
-    s->running = false;
     if (n < 1 || n > 1000000) return refuse("a number from 1 to 1000000 is wanted");
-    debug_go(s->d, how, n, player, &s->at);
+    if (how == DEBUG_ROUNDS) run_until(s, s->at.step + n);
+    else debug_go(s->d, how, n, player, &s->at);
+    say_failure(s);
     return fine();
 }
 
@@ -144,8 +198,7 @@ static json_t *go_to(Serve *s, double step)
     GanError err;
     if (!(step >= 0 && step <= 1e15)) return refuse("a step is a number from 0 on");
     if ((int64_t)step <= s->at.step) return done(s, debug_goto_step(s->d, (int64_t)step, &s->at, &err), &err);
-    s->running = false;
-    debug_go(s->d, DEBUG_ROUNDS, (int64_t)step - s->at.step, NULL, &s->at);
+    run_until(s, (int64_t)step);
     return s->at.step < (int64_t)step && s->at.why == DEBUG_OVER ? refuse("the run ends before that step") : fine();
 }
 
@@ -187,7 +240,7 @@ static json_t *set_speed(Serve *s, const json_t *j, bool run)
     if (!(speed >= 0) || speed > 1e6) return refuse("a speed is rounds a second, from 0 (all it can) to 1000000");
     s->speed = speed;
     s->due = now();
-    if (run) s->running = s->at.why != DEBUG_OVER;
+    if (run) s->until = -1, s->running = s->at.why != DEBUG_OVER;
     return fine();
 }
 
@@ -197,6 +250,7 @@ static json_t *act(Serve *s, const json_t *j)
     int64_t     n = (int64_t)number_in(j, "n", 1);
     GanError    err;
     if (!what) return refuse("what is asked is {\"do\": ..}");
+    if (strcmp(what, "eval") && strcmp(what, "speed") && strcmp(what, "run")) stop(s);
     if (!strcmp(what, "step")) return go(s, DEBUG_ROUNDS, n, NULL);
     if (!strcmp(what, "next")) return go(s, DEBUG_NEXT, n, NULL);
     if (!strcmp(what, "update")) {
@@ -207,7 +261,7 @@ static json_t *act(Serve *s, const json_t *j)
     if (!strcmp(what, "goto")) return go_to(s, number_in(j, "step", -1));
     if (!strcmp(what, "run")) return set_speed(s, j, true);
     if (!strcmp(what, "speed")) return set_speed(s, j, false);
-    if (!strcmp(what, "pause")) return s->running = false, fine();
+    if (!strcmp(what, "pause")) return fine();
     if (!strcmp(what, "eval")) return evaluate(s, json_string_value(json_object_get(j, "expression")));
     return refuse("there is no such thing to do");
 }
@@ -225,21 +279,7 @@ static void answer(Serve *s, HttpRequest *r)
     json_decref(j);
 }
 
-/* ---- the run --------------------------------------------------------------------------------------------------------- */
-
-/* As many rounds as fit into a slice; one, when it is due, at a given speed. */
-static void run_slice(Serve *s)
-{
-    double begun = now();
-    if (s->speed > 0 && begun < s->due) return;
-    debug_go(s->d, DEBUG_ROUNDS, s->speed > 0 ? 1 : s->slice, NULL, &s->at);
-    double took = now() - begun;
-    if (s->speed > 0) s->due = fmax(s->due + 1 / s->speed, begun);
-    else if (took < SLICE / 2) s->slice *= 2;
-    else if (took > SLICE && s->slice > 1) s->slice /= 2;
-    if (s->at.why != DEBUG_STOPPED) s->running = false;
-    tell(s);
-}
+/* ---- the loop -------------------------------------------------------------------------------------------------------- */
 
 static int patience(const Serve *s)                         /* how long to wait for something that is asked, in milliseconds */
 {
@@ -276,6 +316,7 @@ static int serve(Serve *s, const char *folder)
     debug_place(s->d, &s->at);
     s->running = s->at.why != DEBUG_OVER;
     s->slice = 1;
+    s->until = -1;
     s->pictures_of = -1;
     printf("the run is shown at %s\nCtrl-C ends it\n", http_address(s->http));
     fflush(stdout);
@@ -283,7 +324,8 @@ static int serve(Serve *s, const char *folder)
     interrupt_begin(&signals, NULL);
     loop(s);
     interrupt_end(&signals);
-    return save(s, folder);
+    int status = save(s, folder);
+    return status == EXIT_DONE && s->at.why == DEBUG_FAILED ? EXIT_RUN_FAILED : status;
 }
 
 int serve_run(const Options *given)

@@ -191,10 +191,13 @@ def test_permissions_stay():
 
 
 def messed(text, seed):
-    """The same words with other blanks between them."""
+    """The same words with other blanks between them; comments stay."""
     r = random.Random(seed)
     out = []
     for line in text.splitlines():
+        if line.startswith("#"):
+            out.append(line)
+            continue
         words = re.findall(r'"[^"]*"|\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?|\w+|\|>|:=|\+=|==|!=|<=|>=|->|\.\.|\S', line)
         made = " " * r.randrange(9)
         for k, word in enumerate(words):

@@ -223,7 +223,22 @@ def test_a_run_that_fails_can_be_looked_at():
         assert e["state"]["step"] == 3 and "loss of P became nan" in e["state"]["why"], e["state"]
         assert float(p.do("eval", expression="P.w")["value"]) < 0
         assert p.do("back")["step"] == 2 and float(p.do("eval", expression="P.w")["value"]) > 0
-        assert p.end()[0] == 0
+        assert p.do("run").get("error") is None
+        while p.do("speed", speed=0)["step"] < 3:
+            time.sleep(0.1)
+        status, _, err = p.end()
+        assert status == 3 and err.count("loss of P became nan") == 2 and "the first value that is not finite: log(" in err, (status, err)
+
+
+def test_far_away_is_come_to_while_others_are_answered():
+    text = "import optim\nnet P { param w: real[200] = 1; norm2(w) }\nalternate 100_000_000 steps { update P minimize P() with sgd(0.1) }\n"
+    with served(text=text) as (_, p):
+        p.do("pause")
+        a = p.do("goto", step=50_000_000)
+        assert a.get("error") is None and a["step"] < 50_000_000, a
+        assert read_events(p.events(), {"state"})["state"]["running"] and p.do("eval", expression="step").get("value"), a
+        at = p.do("pause")["step"]
+        assert p.do("pause")["step"] == at and p.do("step", n=3)["step"] == at + 3 and p.end()[0] == 0
 
 
 def shown(browser, seconds):

@@ -53,7 +53,7 @@ def test_examples_begin():
             r = gan("run", path, "--steps", 3, "--backend", "interp", "--quiet", cwd=d)
             assert r.status == 0 and not r.err, (path, r)
             text = open(path, encoding="utf-8").read()
-            assert text.startswith("## ") and "\nexpect " in text, path
+            assert text.startswith("## ") and re.search(r"^ *expect ", text, re.M), path
 
 
 run_tests(globals())

@@ -94,7 +94,7 @@ def numerically(seeds):
 
 def reducing(seed):
     """A cube in a loss is all that is wrong with it: what is left says no more than that. And not every failure is the same one."""
-    text = generate.program(seed) + "update V1 minimize 0.5 * tanh(V1() * 0.3) + 0.2 * V1.v^3 - bump(0.4) with clipped(0.5, adam(0.05, 0.9, 0.99, 0.001))\n"
+    text = generate.program(seed) + "update V1 minimize 0.5 * tanh(V1() * 0.3) + 0.2 * V1.v^3 - bump(0.4) with clipped(0.5, adam(0.05, beta1: 0.9, beta2: 0.99, eps: 0.001))\n"
     why = "value: r1 is 1.25, and 1.0 is right"
 
     def ask(t):

@@ -243,7 +243,7 @@ class Generator:
         self.line(f"for {k} in [1, 2] {{")
         self.line(f"  net {w} {{ param v: real = 0.3 * {k}; v{self.r.choice(['', ' |> Count()', ' |> Mem', ' |> Lin(0.4)'])} }}")
         self.line("  alternate 2 steps {")
-        self.line(f"    update {w} minimize ({w}() - {other.name}())^2 with {self.r.choice(['adam(0.05, 0.9, 0.99, 0.001)', 'momentum(0.1, 0.9)', 'sgd(0.1)'])}")
+        self.line(f"    update {w} minimize ({w}() - {other.name}())^2 with {self.r.choice(['adam(0.05, beta1: 0.9, beta2: 0.99, eps: 0.001)', 'momentum(0.1, 0.9)', 'sgd(0.1)'])}")
         if self.chance(0.5):
             self.line(f"    update {other.name} maximize {w}() * {other.name}() with momentum(0.1, 0.5)")
         self.line("  }")
@@ -606,7 +606,7 @@ class Generator:
 
     def rule(self):
         r = self.r
-        base = [f"sgd({r.choice(['0.1', '0.05'])})", f"momentum({r.choice(['0.1', '0.05'])}, {r.choice(['0.5', '0.9'])})", "adam(0.05, 0.9, 0.99, 0.001)", "rooted(0.1)", "turned(0.1)", "lengths(0.2)", "sgd(0.1)", "rmsprop(0.05, 0.9, 0.01)", "paced(0.2)"]
+        base = [f"sgd({r.choice(['0.1', '0.05'])})", f"momentum({r.choice(['0.1', '0.05'])}, {r.choice(['0.5', '0.9'])})", "adam(0.05, beta1: 0.9, beta2: 0.99, eps: 0.001)", "rooted(0.1)", "turned(0.1)", "lengths(0.2)", "sgd(0.1)", "rmsprop(0.05, rho: 0.9, eps: 0.01)", "paced(0.2)"]
         if not self.in_block:
             return r.choice([base[0], base[5]])
         base += ["sgd(0.2 * 0.7^step)", f"sgd(0.2 / (1.0 + {r.choice(self.players).name}.steps))", "momentum(0.1 / (2.0 + step), 0.5)"]
