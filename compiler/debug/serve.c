@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+enum { MOST_ROUNDS = 1 << 24 };                             /* of a slice */
 static const double SLICE = 0.05, STATE_EVERY = 0.1, PICTURES_EVERY = 0.5, SOON = 1;      /* seconds */
 
 typedef struct Serve {
@@ -152,7 +153,7 @@ static void run_slice(Serve *s)
     if (n > 0) debug_go(s->d, DEBUG_ROUNDS, n, NULL, &s->at);
     double took = now() - begun;
     if (paced) s->due = fmax(s->due + 1 / s->speed, begun);
-    else if (n == s->slice && took < SLICE / 2) s->slice *= 2;       /* one that was cut says nothing of a whole one */
+    else if (n == s->slice && took < SLICE / 2 && s->at.why == DEBUG_STOPPED && s->slice < MOST_ROUNDS) s->slice *= 2;      /* one that was cut says nothing of a whole one */
     else if (took > SLICE && s->slice > 1) s->slice /= 2;
     if (s->at.why != DEBUG_STOPPED || (s->until >= 0 && s->at.step >= s->until)) stop(s);
     say_failure(s);
