@@ -26,6 +26,8 @@ FAILS = [
     ("trisolve", "report a = sum(trisolve([[s, 0.0], [0, s]], [1.0, 2]))", "trisolve: the matrix is singular, or a number is not finite (line 5)", 0),
     ("in a loop", "report a = fold(0.0, 3, fn(t, k) t + quantile([1.0, 2], where(k == 1, 0.5 * s, 0)))", "a share outside of 0..1 (line 5)", -1),
     ("in a row", "report a = sum(map(fn(w) quantile([1.0, 2], w), [0.1, 0.5 * s]))", "a share outside of 0..1: -0.5 (line 5)", -1),
+    ("cut to a whole", "report a = require(int(exp(s - 2)) > 0, 1.0, \"no count\")", "no count: 0 (line 5)", 1),
+    ("a whole share", "report a = require(div(max(int(s), 1), 2) > 0, 1.0, \"no pair\")", "no pair: 0 (line 5)", 1),
     ("a sample", "report a = E[u ~ Uniform(0, 1) : 100] E[x ~ Normal(0, u * s) : 2] x", "a standard deviation below 0: -", -1),
     ("one's own", 'report a = 1 / require(s > 0, s, "an s that is not above 0")', "an s that is not above 0: 0 (line 5)", 0),
     ("a statement", "def half(x) = { require x > 0 and x < 9; x / 2 }\n  report a = half(s)", "x > 0 is required: 0 (line 5)", 0),

@@ -79,6 +79,14 @@ static Range range_two(const IrNode *n, int depth)
     }
 }
 
+/* Of whole numbers, which are cut to be that, and begin anew where they are too large. */
+static Range range_cut(const IrVal *v, Range r)
+{
+    if (ir_is_real(v->type.elem)) return r;
+    double most = v->type.elem == IR_I64 ? 0x1p62 : 0x1p30;
+    return r.least < -most || r.most > most ? any : (Range){trunc(r.least), trunc(r.most)};
+}
+
 /* Of a count, a class, a round: integers that are known. */
 static Range range_leaf(const IrVal *v)
 {
@@ -92,15 +100,17 @@ static Range range_of(const IrVal *v, int depth)
     const IrNode *n = v->def;
     if (!n || !n->n_args || !depth) return range_leaf(v);
     switch (n->op) {
-    case IR_convert: case IR_reshape: case IR_broadcast: case IR_transpose: case IR_spread: case IR_slice: case IR_as_sample: case IR_as_feature: case IR_concat:
+    case IR_convert: return range_cut(v, range_of(n->arg[0], depth - 1));
+    case IR_reshape: case IR_broadcast: case IR_transpose: case IR_spread: case IR_slice: case IR_as_sample: case IR_as_feature: case IR_concat:
     case IR_reduce_max: case IR_reverse: case IR_stop: return range_joined(n, 0, depth - 1);
     case IR_select: return range_joined(n, 1, depth - 1);
     case IR_gather: return range_of(n->arg[0], depth - 1);
     case IR_sum: case IR_cumsum: {
         Range a = range_of(n->arg[0], depth - 1);
-        return (Range){a.least > 0 ? ABOVE : a.least >= 0 ? 0 : -HUGE_VAL, a.most <= 0 ? 0 : HUGE_VAL};
+        return range_cut(v, (Range){a.least > 0 ? ABOVE : a.least >= 0 ? 0 : -HUGE_VAL, a.most <= 0 ? 0 : HUGE_VAL});
     }
-    default: return n->n_args == 2 ? range_two(n, depth - 1) : n->n_args == 1 ? range_map(n->op, range_of(n->arg[0], depth - 1)) : any;
+    case IR_max: case IR_min: return range_two(n, depth - 1);
+    default: return range_cut(v, n->n_args == 2 ? range_two(n, depth - 1) : n->n_args == 1 ? range_map(n->op, range_of(n->arg[0], depth - 1)) : any);
     }
 }
 
