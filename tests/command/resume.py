@@ -448,12 +448,20 @@ def test_tensors_without_metadata_are_no_checkpoint():
 
 LONG = """
 state s: real = 0.5
-alternate 1000 steps { s := fold(s, 60_000_000, fn(s, i) s + sin(s)) }
+alternate 1000 steps { s := fold(s, 2_000_000_000, fn(s, i) s + sin(s)) }
 """
 
 
+def processor_seconds(pid):
+    """Of a process so far, by its own and the system's hand."""
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_signal_in_a_long_call():
-    """The first lets the call end; who waits is told; the second ends the process at once, with its own status."""
+    """The first lets the call end; who waits is told; the second ends the process at once, with its own status. The call is one of a minute, and
+    is under way when the process has worked for longer than it takes to compile the program."""
     with folder() as d:
         path = os.path.join(d, "long.gan")
         with open(path, "w") as f:
@@ -461,20 +469,15 @@ def test_a_signal_in_a_long_call():
         for form, begins in ((), "gan: the step under way"), (("--diagnostics=json",), '{"file":null'):
             out = os.path.join(d, "out" + "".join(form))
             p = subprocess.Popen([GAN, "run", path, "--out", out, "--quiet", "--threads", "1", *form], stderr=subprocess.PIPE, text=True)
-            while not os.path.exists(os.path.join(out, "log.jsonl")):
+            while processor_seconds(p.pid) < 2:
                 assert p.poll() is None
                 time.sleep(0.01)
-            time.sleep(0.2)
-            start = time.time()
             p.send_signal(signal.SIGINT)
             line = p.stderr.readline()
             assert line.startswith(begins) and "a second signal ends the run at once" in line, line
             p.send_signal(signal.SIGTERM)
             said = p.communicate(timeout=60)[1]
-            assert p.returncode in (143, 130), (p.returncode, said)
-            assert p.returncode == 143 or "goes on" in said, said       # the call was over in time
-            if p.returncode == 143:
-                assert said == "" and time.time() - start < 30, said
+            assert p.returncode == 143 and said == "", (p.returncode, said)
 
 
 ROWS = """
