@@ -180,13 +180,12 @@ static const GameLine *line_with(const LowerResult *r, const GanSchedule *n, int
     return NULL;
 }
 
-static void print_zero_sum(const Session *s, const LowerResult *r, int move)
+static void print_zero_sum(const LowerResult *r, int move)
 {
     const GameMove *m = &r->move[move];
     if (!m->against || m->against - 1 < move) return;
-    const GameMove *other = &r->move[m->against - 1];
-    printf("  What lines %u and %u do to each other has a zero sum", line_of(s, m->at), line_of(s, other->at));
-    puts(m->apart ? ": the losses add up to terms that one of both players alone changes." : ": the losses add up to 0.");
+    printf("  "), print_name(m->player[0]), printf(" and "), print_name(r->move[m->against - 1].player[0]);
+    puts(m->apart ? ": a zero sum in all that both change; their losses add up to terms that one of both alone changes" : ": a zero sum; their losses add up to 0");
 }
 
 /* Those of one call: one, or several from one starting point. */
@@ -226,7 +225,7 @@ static int moves_in(const LowerResult *r, const GanSchedule *n)
 static void print_rounds(const LowerResult *r, const GanSchedule *n)
 {
     int64_t batch = batch_of(r, n);
-    printf("\n%lld rounds", (long long)n->count);
+    printf("\n%lld round%s", (long long)n->count, n->count == 1 ? "" : "s");
     if (batch) printf(", batch %lld", (long long)batch);
     puts(moves_in(r, n) > 1 ? ", in each, one after the other:" : ":");
 }
@@ -235,12 +234,12 @@ static void print_schedule(const Session *s, const GanSchedule *n, bool *shown)
 {
     const LowerResult *r = &s->lowered;
     bool              *before = arena_copy(s->arena, shown, sizeof *shown * ((size_t)r->n_moves + 1));
-    if (n->kind == GAN_ALTERNATE) print_rounds(r, n);
-    if (n->kind == GAN_REPEAT && n->fn < 0) printf("  %lld times:\n", (long long)n->count);
+    if (n->kind == GAN_ALTERNATE && moves_in(r, n)) print_rounds(r, n);
+    if (n->kind == GAN_REPEAT && n->fn < 0 && moves_in(r, n)) printf("  %lld times:\n", (long long)n->count);
     if (n->kind == GAN_CALL) print_moves(s, n, shown);
     for (int i = 0; i < n->n_kids; i++) print_schedule(s, n->kid[i], shown);
     for (int i = 0; n->kind == GAN_ALTERNATE && i < r->n_moves; i++)
-        if (shown[i] && !before[i]) print_zero_sum(s, r, i);
+        if (shown[i] && !before[i]) print_zero_sum(r, i);
 }
 
 static void explain_terms(const Session *s)
