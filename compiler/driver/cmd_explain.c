@@ -183,7 +183,7 @@ static const GameLine *line_with(const LowerResult *r, const GanSchedule *n, int
 static void print_zero_sum(const LowerResult *r, int move)
 {
     const GameMove *m = &r->move[move];
-    if (!m->against || m->against - 1 < move) return;
+    if (!m->against) return;
     printf("  "), print_name(m->player[0]), printf(" and "), print_name(r->move[m->against - 1].player[0]);
     puts(m->apart ? ": a zero sum in all that both change; their losses add up to terms that one of both alone changes" : ": a zero sum; their losses add up to 0");
 }

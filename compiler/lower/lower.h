@@ -59,7 +59,7 @@ typedef struct GameMove {
     const char **player;  int n_players;
     GameReach   *reach;   int n_reach;
     GamePush    *push;    int n_push;
-    int          against;                                   /* a move with which it has a zero sum: 1 + its place; 0: none is proved */
+    int          against;                                   /* a later move with which it has a zero sum: 1 + its place; 0: none is proved */
     bool         apart;                                     /* but for terms that the parameters of one of both alone change */
 } GameMove;
 

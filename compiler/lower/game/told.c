@@ -488,16 +488,14 @@ static bool zero_sum(Lower *L, const Loss *a, const Loss *b, bool *apart)
     return zero;
 }
 
-/* The only other one of its block; -1: there is none, or several. */
-static int opponent(const Told *t, int i)
+static bool same_block(const GameMove *a, const GameMove *b) { return a->alternate == b->alternate && !strcmp(a->index, b->index); }
+
+/* The only move of its player in its block, which moves nobody else? */
+static bool moves_once(const Told *t, int i)
 {
-    int found = -1, n = 0;
-    for (int k = 0; k < t->moves.n; k++) {
-        if (t->moves.v[k].alternate != t->moves.v[i].alternate || strcmp(t->moves.v[k].index, t->moves.v[i].index)) continue;
-        n++;
-        if (k != i) found = k;
-    }
-    return n == 2 ? found : -1;
+    for (int k = 0; k < t->moves.n; k++)
+        if (k != i && same_block(&t->moves.v[k], &t->moves.v[i]) && (!t->losses.v[k].player || t->losses.v[k].player == t->losses.v[i].player)) return false;
+    return t->losses.v[i].player && t->losses.v[i].y;
 }
 
 /* ---- the door ------------------------------------------------------------------------------------------------------------------ */
@@ -531,15 +529,19 @@ void told_move(Ctx *c, const Ast *s, const char *together, Player *const *who, i
     tell_compares(c, e);
 }
 
+static void find_zero_sums(Lower *L, Told *t)
+{
+    for (int i = 0; i < t->moves.n; i++)
+        for (int k = i + 1; k < t->moves.n && !t->moves.v[i].against; k++) {
+            if (!same_block(&t->moves.v[i], &t->moves.v[k]) || !moves_once(t, i) || !moves_once(t, k)) continue;
+            if (zero_sum(L, &t->losses.v[i], &t->losses.v[k], &t->moves.v[i].apart)) t->moves.v[i].against = k + 1;
+        }
+}
+
 void told_finish(Ctx *c, LowerResult *out)
 {
     Told *t = c->L->told;
-    for (int i = 0; i < t->moves.n; i++) {
-        int   k = opponent(t, i);
-        Loss *a = &t->losses.v[i], *b = k >= 0 ? &t->losses.v[k] : NULL;
-        bool  two = b && a->y && b->y && a->player && b->player && a->player != b->player;
-        if (two && zero_sum(c->L, a, b, &t->moves.v[i].apart)) t->moves.v[i].against = k + 1;
-    }
+    find_zero_sums(c->L, t);
     out->move = t->moves.v, out->n_moves = t->moves.n;
     out->compare = t->compares.v, out->n_compares = t->compares.n;
 }
