@@ -2,6 +2,7 @@
 """What the documents say, held to the command: README's program checks, commands are there, links and paths lead somewhere.
 
 usage: docs.py GAN"""
+import glob
 import os
 import re
 import sys
@@ -57,6 +58,16 @@ def test_pages_made_of_tables_are_current():
         assert read(page) == make(), f"{page} is not current: python3 docs/pages.py writes it"
     listed = codes()
     assert len(listed) == len(re.findall(r"^CODE\(", read("lang/source/codes.def"), re.M)) and all(f"### {c}: {t}" in read("docs/diagnostics.md") for c, t, _ in listed)
+
+
+def test_the_gallery_is_current():
+    """docs/gallery.py writes it; every program that plots has its picture there, and no other."""
+    sys.path.insert(0, os.path.join(ROOT, "docs"))
+    from gallery import gallery, plots
+    assert read("docs/gallery.md") == gallery(), "docs/gallery.md is not current: python3 docs/gallery.py writes it"
+    pictured = {os.path.basename(p)[:-4] for p in glob.glob(os.path.join(ROOT, "docs/gallery/*.png"))}
+    assert pictured == {os.path.basename(p)[:-4] for p in glob.glob(os.path.join(ROOT, "examples/*/*.gan")) if plots(read(os.path.relpath(p, ROOT)))}
+    assert sum(os.path.getsize(os.path.join(ROOT, "docs/gallery", p + ".png")) for p in pictured) < 1_000_000
 
 
 def test_files_are_there():
