@@ -101,6 +101,18 @@ def until_over(p):
     raise AssertionError("the run does not come to its end")
 
 
+def left(d, run):
+    """What a run has left: each file's bytes, but the time, and the page's, which has the time in it."""
+    found = {}
+    for where, _, names in os.walk(os.path.join(d, run)):
+        for name in set(names) - {".lock"}:
+            with open(os.path.join(where, name), "rb") as f:
+                b = f.read()
+            path = os.path.relpath(os.path.join(where, name), os.path.join(d, run))
+            found[path] = re.sub(rb'"seconds": [0-9.]+', b'"seconds": 0', b) if name == "log.jsonl" else b"a page" if name == "report.html" else b
+    return found
+
+
 def test_the_run_is_the_run_without_it():
     with served("--seed", "3") as (d, p):
         until_over(p)
@@ -109,18 +121,63 @@ def test_the_run_is_the_run_without_it():
         assert p.do("run", speed=0).get("error") is None
         until_over(p)
         status, _, err = p.end()
-        assert status == 0 and "the state is in served/checkpoints/000000300.safetensors" in err, (status, err)
+        assert status == 0 and "the run has come to step 300; report in served/report.html" in err, (status, err)
         assert gan("run", "game.gan", "--seed", "3", "--quiet", "--out", "alone", cwd=d).status == 0
-        def tensors(run):
-            with open(f"{d}/{run}/checkpoints/000000300.safetensors", "rb") as f:
-                n = int.from_bytes(f.read(8), "little")
-                head = json.loads(f.read(n))
-                head.pop("__metadata__")
-                return {k: v for k, v in head.items() if not k.startswith("fn.plot")}, f.read()
-        a, b = tensors("served"), tensors("alone")
-        assert a[0] == b[0] and a[1] == b[1]
+        a, b = left(d, "served"), left(d, "alone")
+        assert a == b and len(b) == 6, (a.keys(), b.keys())
         more = gan("run", "game.gan", "--steps", "310", "--resume", "--out", "served", cwd=d)      # a run goes on from where the page has left it
         assert more.status == 0 and "10 steps in" in more.out, more
+
+
+SAVING = """import nn, optim
+net P { param w: real = 1; w }
+alternate 100_000_000 steps {
+  update P minimize E[e ~ Normal(0, 1) : 4] (P() + 0.1 * e)^2 with sgd(0.05)
+  every 3 {
+    report v = P()
+    report w = P()^2
+  }
+  every 7 { save "best" }
+  every 5 { report v = 2 * P() }
+  every 20 { save }
+}
+expect P() < 1 by step 10
+expect P() < 0.5
+"""
+
+
+def test_a_run_that_is_cut_leaves_what_one_without_the_page_does():
+    """Back and forth within rounds whose rows are begun; then interrupted, or killed."""
+    for sig, status in ((signal.SIGTERM, 0), (signal.SIGKILL, -9)):
+        with served(text=SAVING) as (d, p):
+            far = p.do("pause")["step"] // 105 * 105 + 104             # rows and saves of all kinds are in the round after
+            p.do("goto", step=far)
+            for n in (2, 5, 1, 60):
+                p.do("next", n=3)
+                at = p.do("back", n=n)["tick"]
+                assert p.do("next", n=n)["tick"] == at + n
+            p.do("goto", step=12)
+            assert p.end(sig)[0] == status
+            kept = left(d, "served")
+            rows = [json.loads(line) for line in kept["log.jsonl"].splitlines()]
+            assert sig == signal.SIGKILL or "report.html" in kept      # a page is written when a second has gone by
+            assert "checkpoints/best.safetensors" in kept and len(kept) >= 4, kept.keys()
+            assert len({json.dumps(r) for r in rows}) == len(rows) and [r["step"] for r in rows] == sorted(r["step"] for r in rows), rows
+            steps = str(far + 100)
+            for more in (["--resume", "--out", "served"], ["--out", "alone"]):
+                assert gan("run", "game.gan", "--quiet", "--steps", steps, *more, cwd=d).status == 0
+            a, b = left(d, "served"), left(d, "alone")
+            for name in ("log.jsonl", f"checkpoints/{int(steps):09}.safetensors", "checkpoints/best.safetensors"):
+                assert a[name] == b[name], name
+
+
+def test_what_goes_with_it():
+    with folder() as d:
+        with open(os.path.join(d, "game.gan"), "w") as f:
+            f.write(PROGRAM)
+        for more, why in ((["--resume"], "--serve shows a run from its start"), (["--seeds", "2"], "--serve shows a single game"), (["--watch-game"], "--watch-game looks at a single game")):
+            r = gan("run", "game.gan", "--serve", *more, cwd=d)
+            assert r.status == 2 and why in r.err, r
 
 
 def test_buttons():
