@@ -219,7 +219,11 @@ static json_t *evaluate(Serve *s, const char *expression)
     size_t     n = 0;
     if (!expression || !*expression) return refuse("there is no expression");
     s->said = open_memstream(&said, &n);
+    InterruptRule rule = interrupt_rule(INTERRUPT_GIVES_UP);
+    http_computes(s->http, true);
     GanStatus st = debug_eval(s->d, expression, 0, &v, &err);
+    http_computes(s->http, false);
+    interrupt_rule(rule);
     if (s->said) fclose(s->said);
     s->said = NULL;
     json_t *answer = !st ? json_pack("{s:o}", "value", show_value(&v)) : refuse(*err.message ? err.message : said ? said : "it cannot be computed");

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from harness import GAN, Skipped, folder, gan, run_tests
@@ -253,6 +254,19 @@ def test_who_may_not_ask():
         for body in ("", "{", "[]", "3", '{"do": 3}', '{"do": "step", "n": "x"}', '\x00', '{"do": "eval", "expression": "' + "(" * 3000 + '"}'):
             status, text = p.ask("POST", "/do?t=" + t, body.encode())
             assert status == 400 or ("error" in json.loads(text) or "step" in json.loads(text)), (body, status, text)
+        for method in ("PUT", "OPTIONS", "DELETE", "POST", "HEAD"):
+            assert p.ask(method, "/?t=" + t)[0] == 405, method
+        for header in ("Host: evil.example", f"Host: 127.0.0.1:{p.port}", "Origin: http://127.0.0.1:1\r\nOrigin: http://localhost:1"):
+            s = socket.create_connection(("127.0.0.1", p.port), timeout=30)
+            s.sendall(f"GET /?t={t} HTTP/1.1\r\nHost: 127.0.0.1:{p.port}\r\n{header}\r\n\r\n".encode())
+            assert s.recv(100).startswith(b"HTTP/1.1 403"), header
+            s.close()
+        half = [socket.create_connection(("127.0.0.1", p.port), timeout=30) for _ in range(60)]
+        for s in half:
+            s.sendall(f"POST /do?t={t} HTTP/1.1\r\nHost: 127.0.0.1:{p.port}\r\nContent-Length: 30\r\n\r\n{{".encode())
+        assert "error" not in p.do("pause")
+        for s in half:
+            s.close()
         s = socket.create_connection(("127.0.0.1", p.port), timeout=30)
         s.sendall(b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\n\r\n")
         assert not s.recv(100).startswith(b"HTTP/1.1 200")
@@ -296,6 +310,30 @@ def test_far_away_is_come_to_while_others_are_answered():
         assert read_events(p.events(), {"state"})["state"]["running"] and p.do("eval", expression="step").get("value"), a
         at = p.do("pause")["step"]
         assert p.do("pause")["step"] == at and p.do("step", n=3)["step"] == at + 3 and p.end()[0] == 0
+
+
+FOR_EVER = "sum(fold(zeros([10]), 2000000000, fn(x, t) x + 1))"
+
+
+def test_an_expression_that_takes_for_ever_is_given_up():
+    """When something else is asked, of it or of the command; the run stays where it is."""
+    with served() as (_, p):
+        p.do("pause")
+        at = p.do("goto", step=7)["tick"]
+        said = []
+        t = threading.Thread(target=lambda: said.append(p.do("eval", expression=FOR_EVER)))
+        t.start()
+        time.sleep(0.2)
+        assert p.do("eval", expression="2 + 3")["value"] == "5"
+        t.join()
+        assert said[0]["error"] == "interrupted" and said[0]["tick"] == at, said
+        assert p.do("next")["tick"] == at + 1
+        t = threading.Thread(target=lambda: said.append(p.ask("POST", "/do?t=" + p.token, json.dumps({"do": "eval", "expression": FOR_EVER}))))
+        t.start()
+        time.sleep(0.2)
+        status, _, err = p.end()
+        t.join()
+        assert status == 0 and "report in served/report.html" in err, (status, err)
 
 
 def shown(browser, seconds):
