@@ -536,7 +536,7 @@ static bool report_value(Ctx *c, Value *v, const char *name, Span at)
         }
         return true;
     }
-    IrVal *t = v->kind == V_REAL ? ir_const(fn_builder(c), IR_F64, v->r) : as_tensor(c, v, at);
+    IrVal *t = as_shown(c, v, at);
     if (t) part_report(L, *name ? name : "value", t);
     return t != NULL;
 }

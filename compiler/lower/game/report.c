@@ -16,7 +16,7 @@ const char *sched_report_name(Ctx *c, const Ast *s)
 static IrVal *report_number(Ctx *c, const Ast *s)
 {
     Value *v = eval(c, s->report.value);
-    IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, s->report.value->span);
+    IrVal *t = val_bad(v) ? NULL : as_shown(c, v, s->report.value->span);
     if (!t) return NULL;
     c->L->part->kind_of_report = v->estimate;
     if (!t->type.rank && !t->type.axes.n) return arith_convert(c, t, IR_F64);
@@ -104,7 +104,7 @@ void sched_report_watched(Ctx *c)
         const Ast *e = c->watch->v[i].node;
         Value     *v = c->watch->v[i].value;
         if (!v || val_bad(v) || !is_number(v)) continue;
-        IrVal *t = as_tensor(c, v, e->span);
+        IrVal *t = as_shown(c, v, e->span);
         if (t && !t->type.rank && !t->type.axes.n) part_report(c->L, c->watch->v[i].name, t->type.elem == IR_BOOL ? t : arith_convert(c, t, IR_F64));
     }
 }
