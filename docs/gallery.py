@@ -15,7 +15,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MOST_LINES, MOST_ROWS = 10, 3
 CHAPTERS = {"compare": "Comparing", "autoencoders": "Auto-encoders", "games": "Games", "likelihood-free": "Likelihood-free inference", "information": "Information and ratios",
-            "flows": "Flows", "imitation": "Imitation", "evaluate": "Evaluation"}
+            "flows": "Flows", "imitation": "Imitation", "images": "Images", "evaluate": "Evaluation"}
 INTRODUCTION = """# Gallery
 
 Made by `docs/gallery.py` of the programs in `examples/`: each system with what it is and whom it is by, its picture if it makes one (made by `gan run --seed 100`), the {lines} lines around its first
@@ -33,12 +33,12 @@ def title(text):
 
 
 def plots(text):
-    return re.findall(r"^ *plot (\w+)", text, re.M)
+    return re.findall(r"^ *(?:plot|image) +(\w+)", text, re.M)
 
 
 def core(text):
     """The lines up to the end of the first block that trains, or the first ones of all, without what is measured."""
-    lines = [line for line in text.splitlines() if line.strip() and not re.match(r" *(#|import|report|expect|plot|precision|every)", line)]
+    lines = [line for line in text.splitlines() if line.strip() and not re.match(r" *(#|import|report|expect|plot|image|precision|every)", line)]
     begin = next((i for i, line in enumerate(lines) if re.match(r" *alternate", line)), None)
     end = MOST_LINES
     if begin is not None:
