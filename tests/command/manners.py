@@ -179,7 +179,7 @@ def test_doc_of_the_library():
     r = gan("doc", "nn.Dense", "adam", "E301")
     assert r.status == 0 and re.search(r"^layer Dense\(n: int, \*, bias: bool = true.*\)\(x: real\[.*m\]\) -> real\[.*n\]$", r.out, re.M), r
     assert "(Kingma and Ba 2015)" in r.out and "definition (stdlib/optim.gan:" in r.out and "E301: no density" in r.out, r
-    assert "members: r(x), D(x), score, critic, generator, estimate\n" in gan("doc", "f_divergence").out
+    assert "members: r(x), D(x), score, critic, generator, estimate, equal\n" in gan("doc", "f_divergence").out
     assert gan("doc", "toy.adam").status == 1 and gan("doc", "no_such_thing").status == 1 and "no_such_thing" in gan("doc", "no_such_thing").err
     r = gan("doc", "sum")
     assert r.status == 0 and r.out.startswith("sum(x, dim), built in\n") and "over dimensions" in r.out, r
