@@ -204,8 +204,10 @@ static const char *part_name(Lower *L, const char *text)
 
 static bool is_list_of_parts(const Value *v)
 {
-    for (int i = 0; v->kind == V_LIST && i < v->list.n; i++)
-        if (v->list.v[i]->kind != V_DIST && v->list.v[i]->kind != V_PLAYER && v->list.v[i]->kind != V_FUNCTION) return false;
+    for (int i = 0; v->kind == V_LIST && i < v->list.n; i++) {
+        const Value *part = v->list.v[i];
+        if (part->kind != V_DIST && part->kind != V_PLAYER && part->kind != V_FUNCTION && !val_bad(part)) return false;
+    }
     return v->kind == V_LIST && v->list.n;
 }
 
