@@ -94,6 +94,7 @@ typedef struct Reader {
     IrVal    *root;
     int       tree;                                         /* its number */
     Linear    exponent;                                     /* x + a of the first exp(k (x + a)): T */
+    bool      without_logs;                                 /* numbers that are logarithms of fractions are left out of sums */
     bool      other_exponents;                              /* something else stands in one */
     bool      opaque[FORM_LEAVES];                          /* a function that the form does not hold is in it */
     int       functions;                                    /* how many are in the form */

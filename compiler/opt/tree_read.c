@@ -188,7 +188,8 @@ static bool add_linear(Reader *r, IrVal *v, Q scale, Linear *l)
     Reading how = tree_reading(r->w, v);
     Q c;
     if (how == READ_NUMBER && q_from_f64(n->attr->value, &c)) return q_mul(c, scale, &c) && q_add(l->add, c, &l->add);
-    if (how == READ_NUMBER) return !form_from_log(n->attr->value, &c) && add_base(r->w, l, v, scale);
+    if (how == READ_NUMBER && form_from_log(n->attr->value, &c)) return r->without_logs;
+    if (how == READ_NUMBER) return add_base(r->w, l, v, scale);
     if (how == READ_SAME) return add_linear(r, n->arg[0], scale, l);
     if (how != READ_ALGEBRA || n->op == IR_fma) return add_base(r->w, l, v, scale);
     r->wide |= v->type.elem == IR_F64;
@@ -285,14 +286,18 @@ static IrVal *seen(Reader *r, IrVal *v)
 
 /* ---- what stands in exponents ----------------------------------------------------------------------------------- */
 
-/* With exp(x + 0.5) in a tree T is x + 0.5, and x is T - 0.5: the number would be in nobody's direction otherwise. Where
- * only numbers stand in exponents, as in exp(1000), the largest is T. */
+/* With exp(x + 0.5) in a tree T is x + 0.5, and x is T - 0.5: the number would be in nobody's direction otherwise. The
+ * logarithm of a fraction is a factor of E: exp(x + 0.5 + log 9) is 9 exp(T). Where only numbers stand in
+ * exponents, as in exp(1000), the largest is T. */
 
 static void note_exponent(Reader *r, const IrNode *n)
 {
     Linear l = {.add = Q_ZERO};
     Q factor;
-    if (functions_in(r, n->arg[0]) || !add_linear(r, n->arg[0], Q_ONE, &l)) {
+    r->without_logs = true;
+    bool linear = !functions_in(r, n->arg[0]) && add_linear(r, n->arg[0], Q_ONE, &l);
+    r->without_logs = false;
+    if (!linear) {
         r->other_exponents = true;
         return;
     }

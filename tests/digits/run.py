@@ -1,30 +1,39 @@
 #!/usr/bin/env python3
-"""Losses as they are written in formulas keep their digits: value, slope and bend by the critic's output, against decimals of 420 digits.
+"""Losses as they are written in formulas keep their digits: value, slope and bend by the critic's output, against decimals.
 
-usage: run.py GAN [--only WORD] [--worst]       --worst: the largest error of each case instead of what is wrong
+usage: run.py GAN [--only WORD]        what is off, and how many are not
+       run.py GAN --page FILE          the same as a table, beside what the formulas give in f32 as they are written (docs/digits.md)
 
-Each case is a function of a logit t, in the library's words or written here, and once more as a formula for the decimals. It stands in a loss as each of
-LINKS, at LOGITS, as one number per sample (a loss under E[..]) and as elements (a critic of many outputs), in f32 and in f64. What f32 holds must be there to
-within `ULPS` of f32's last place; nothing may be nan."""
+Each case is a function of a logit t, in the library's words or written here, and once more as a formula for decimals. It stands in a loss as each of LINKS, at
+LOGITS, as one number per sample (a loss under E[..]) and as elements (a critic of many outputs), in f32 and in f64. What f32 holds must be there to so many of
+f32's last places; nothing may be nan. The interpreter computes them; that compiled code has the same bits is another test's."""
 import json
 import math
 import os
+import re
 import struct
 import subprocess
 import sys
 import tempfile
-from decimal import Decimal, getcontext, localcontext
+from decimal import Decimal, getcontext
 
-getcontext().prec = 420
 getcontext().Emax, getcontext().Emin = 10**9, -(10**9)
-ZERO = Decimal(0)
+DIGITS = [60, 150, 420]                                     # so many, until two give the same
 ORDERS = 4                                                  # coefficients of a power series: a value and three derivatives
-ULPS = 4
 NAN = 7.77e37                                               # what stands for it in a state, which must be finite
 LOGITS = [0, 0.5, 1, -1, 8, -8, 16, -16, 20, -20, 40, -40, 60, -60, 88, -88]
-# How the critic stands in the loss: as text, and where the logit then is, and its slope.
+# How the critic stands in the loss: as text, and what it does to t.
 LINKS = [("t", 1, 0), ("t + 0.5", 1, 0.5), ("2 * t", 2, 0), ("t - s", 1, -0.25), ("-t", -1, 0)]
 
+# Last places that may be off: elements are computed in their own type, in which 0.3 t and t + 0.5 are rounded before exp.
+ULPS = {("sample", "f32"): 4, ("sample", "f64"): 4, ("elements", "f32"): 200, ("elements", "f64"): 4}
+# What is worse: the case, the form, and the highest derivative.
+KNOWN = [
+    ("beta of .*", ".*", 0),                                # log(1 + q) less q / (1 + q), with q = exp(-t): q^2 / 2 is lost from t = 37
+    ("guarded of .*", "elements f32", 2),                   # 1 + 1e-6 is no number of f32
+    ("plug-in (gan|ukl|binary_kl|capacitory)", "elements f32", 0),                # inf less inf where f32 does not hold exp(t)
+    ("conj skewed_back", "elements f32", 0),                # crosses 0 at a T that is not a tidy number
+]
 # f(u), in the library, and unseen.
 LIBRARY = {
     "kl": "u*log(u)", "reverse_kl": "-log(u)", "js": "u*log(u)-(u+1)*log((1+u)/2)", "gan": "u*log(u)-(u+1)*log(u+1)", "pearson": "(u-1)^2",
@@ -60,40 +69,72 @@ PLAIN = {
 }
 
 
+class Single:
+    """A number of f32, each step rounded."""
+    def __init__(self, x):
+        try:
+            self.x = struct.unpack("f", struct.pack("f", float(x)))[0]
+        except OverflowError:
+            self.x = math.copysign(math.inf, x)
+    def __add__(self, b): return Single(self.x + single(b).x)
+    def __neg__(self): return Single(-self.x)
+    def __sub__(self, b): return Single(self.x - single(b).x)
+    def __mul__(self, b): return Single(self.x * single(b).x)
+    def __truediv__(self, b):
+        y = single(b).x
+        return Single(self.x / y if y else math.nan if self.x == 0 or math.isnan(self.x) else math.copysign(math.inf, self.x))
+    def __rmul__(self, b): return self * b
+    def __radd__(self, b): return self + b
+    def __float__(self): return self.x
+    def exp(self): return Single(math.exp(min(self.x, 700)))
+    def ln(self): return Single(math.log(self.x) if self.x > 0 else -math.inf if self.x == 0 else math.nan)
+
+
+def single(a): return a if isinstance(a, Single) else Single(a)
+
+
 class Series:
-    """A power series in the logit, cut."""
-    def __init__(self, c): self.c = list(c) + [Decimal(0)] * (ORDERS - len(c))
+    """A power series in the logit, cut; of decimals, or of Singles."""
+    kind = Decimal
+    def __init__(self, c): self.c = list(c) + [Series.kind(0)] * (ORDERS - len(c))
     def __add__(self, b): return Series([x + y for x, y in zip(self.c, lift(b).c)])
     def __neg__(self): return Series([-x for x in self.c])
+    def __radd__(self, b): return lift(b) + self
+    def __rmul__(self, b): return lift(b) * self
     def __sub__(self, b): return self + -lift(b)
     def __rsub__(self, b): return lift(b) - self
     def __mul__(self, b):
         b = lift(b)
-        return Series([sum(self.c[j] * b.c[i - j] for j in range(i + 1)) for i in range(ORDERS)])
+        return Series([total(self.c[j] * b.c[i - j] for j in range(i + 1)) for i in range(ORDERS)])
     def __truediv__(self, b):
         b, q = lift(b), []
         for i in range(ORDERS):
-            q.append((self.c[i] - sum(q[j] * b.c[i - j] for j in range(i))) / b.c[0])
+            q.append((self.c[i] - total(q[j] * b.c[i - j] for j in range(i))) / b.c[0])
         return Series(q)
     def __rtruediv__(self, b): return lift(b) / self
     def __pow__(self, k):
-        k = k.c[0] if isinstance(k, Series) else k
-        if k == int(k) and 0 < k < 10:
-            return self if k == 1 else self * self ** (int(k) - 1)
-        return exp(log(self) * k)
-    __radd__, __rmul__ = __add__, __mul__
+        k = lift(k).c[0]
+        whole = float(k) in (1, 2, 3, 4)
+        return exp(log(self) * Series([k])) if not whole else self if float(k) == 1 else self * self ** (int(float(k)) - 1)
     def slopes(self): return Series([self.c[i] * i for i in range(1, ORDERS)])
     def derivatives(self): return [self.c[k] * math.factorial(k) for k in range(3)]
 
 
-def lift(a): return a if isinstance(a, Series) else Series([Decimal(str(a)) if isinstance(a, float) else Decimal(a)])
+def total(terms):
+    s = Series.kind(0)
+    for t in terms:
+        s = s + t
+    return s
+
+
+def lift(a): return a if isinstance(a, Series) else Series([Series.kind(a)])
 
 
 def exp(a):
     a = lift(a)
     e = [a.c[0].exp()]
     for i in range(1, ORDERS):
-        e.append(sum(j * a.c[j] * e[i - j] for j in range(1, i + 1)) / i)
+        e.append(total(a.c[j] * e[i - j] * j for j in range(1, i + 1)) / i)
     return Series(e)
 
 
@@ -101,7 +142,7 @@ def log(a):
     a = lift(a)
     y = [a.c[0].ln()]
     for i in range(1, ORDERS):
-        y.append((a.c[i] - sum((j * y[j] * a.c[i - j] for j in range(1, i)), ZERO) / i) / a.c[0])
+        y.append((a.c[i] - total(y[j] * a.c[i - j] * j for j in range(1, i)) / i) / a.c[0])
     return Series(y)
 
 
@@ -110,13 +151,14 @@ def sigmoid(a): return 1 / (1 + exp(-a))
 def tanh(a): return 1 - 2 / (1 + exp(2 * a))
 
 
+def logit(t): return Series([Series.kind(t), Series.kind(1)])
+
+
 def formula(text, t):
-    """The text's series where the logit is t + x; numbers in it are exact."""
-    import re
+    """The text's series where the logit is t + x."""
     exact = re.sub(r"(?<![\w.])(\d+(\.\d+)?(e-?\d+)?)", r"N('\1')", text.replace("^", "**"))
-    t = Series([Decimal(t), Decimal(1)])
-    u, d = exp(t), sigmoid(t)
-    return eval(exact, {"t": t, "u": u, "d": d, "exp": exp, "log": log, "sqrt": sqrt, "sigmoid": sigmoid, "tanh": tanh, "N": lambda s: Series([Decimal(s)])})
+    names = {"t": logit(t), "u": exp(logit(t)), "d": sigmoid(logit(t)), "exp": exp, "log": log, "sqrt": sqrt, "sigmoid": sigmoid, "tanh": tanh, "N": lift}
+    return eval(exact, names)                               # the texts are those above
 
 
 def conj(text, t):
@@ -124,12 +166,34 @@ def conj(text, t):
     return f.slopes() - f
 
 
-def prime(text, t): return formula(text, t).slopes() / exp(Series([Decimal(t), Decimal(1)]))
+def prime(text, t): return formula(text, t).slopes() / exp(logit(t))
+
+
+def in_decimals(series, t):
+    """The value and two derivatives at t, as floats; what f32 rounds to 0 for certain is 0."""
+    last = None
+    for getcontext().prec in DIGITS:
+        try:
+            at = series(t).derivatives()
+        except ArithmeticError:                             # all digits are lost
+            last = None
+            continue
+        found = [float(min(max(w, Decimal("-1e300")), Decimal("1e300"))) if abs(w) > Decimal("1e-60") else 0.0 for w in at]
+        if last and all(abs(x - y) <= 1e-12 * abs(x) for x, y in zip(found, last)):
+            return found
+        last = found
+    return last
+
+
+def true_values(name, series, t, known={}):
+    if (name, t) not in known:
+        known[name, t] = in_decimals(series, Decimal(t))
+    return known[name, t]
 
 
 def cases():
     """(name, declarations, the loss of t, its series at t)."""
-    for i, (name, text) in enumerate([*LIBRARY.items(), *UNSEEN.items()]):
+    for name, text in [*LIBRARY.items(), *UNSEEN.items()]:
         own = "" if name in LIBRARY else f"def {name}(u) = {text}\n"
         yield f"conj {name}", own, f"conj({name}, exp(t))", lambda t, x=text: conj(x, t)
         yield f"slope {name}", "", f"{name}'(exp(t))", lambda t, x=text: prime(x, t)
@@ -142,29 +206,20 @@ def cases():
         yield name, "", text if "(cosh)" in name else name, lambda t, x=text: formula(x, t)
 
 
-def true_values(series, name, t, known={}):
-    if (name, t) not in known:
-        known[name, t] = series(t).derivatives()
-    return known[name, t]
-
-
-def is_straight(series): return all(abs(series(Decimal(t)).derivatives()[2]) < Decimal("1e-150") for t in (0.5, -1, 8))
+def is_straight(name, series): return not any(true_values(name, series, t)[2] for t in (0.5, -1, 8))
 
 
 def program(chosen, link, precision):
+    n = len(LOGITS)
     lines = ["import compare, ratio", f"precision {precision}" if precision == "f64" else "",
-             f"net C {{ param v: real[{len(LOGITS)}] = {LOGITS}; v }}", f"net S {{ param v: real[{len(LOGITS)}] = 0.25; v }}",
-             f"def kept(y) = where(abs(y) < 3.3e38, y, where(y > 0, 3.4e38, where(y < 0, -3.4e38, {NAN})))",
-             f"data places: class[{len(LOGITS)}] = iota({len(LOGITS)})"]
-    for i, (_, own, loss, series) in enumerate(chosen):
-        here = f"{{ let t = {link.replace('t', 'c')}; {loss} }}"
-        lines.append(f"{own}def loss{i}(c, s) = {here}")
-        mean = f"{len(LOGITS)} * (grad[C] E[k ~ places : all] loss{i}(C.v[k], S.v[k])).v"
-        whole = f"sum(loss{i}(C.v, S.v))"
-        none = f"zeros([{len(LOGITS)}])" if is_straight(series) else ""           # a derivative of what is the same everywhere is an error
-        lines += [f"state r{i}: real[6, {len(LOGITS)}] = 0",
-                  f"r{i} := map(fn(row) map(kept, row), [map(fn(k) loss{i}(C.v[k], S.v[k]), iota({len(LOGITS)})), {mean}, {none or f'(grad[C] sum({mean})).v'}, "
-                  f"loss{i}(C.v, S.v), (grad[C] {whole}).v, {none or f'(grad[C] sum((grad[C] {whole}).v)).v'}])"]
+             f"net C {{ param v: real[{n}] = {LOGITS}; v }}", f"net S {{ param v: real[{n}] = 0.25; v }}", f"data places: class[{n}] = iota({n})",
+             f"def kept(y) = where(abs(y) < 3.3e38, y, where(y > 0, 3.4e38, where(y < 0, -3.4e38, {NAN})))"]
+    for i, (name, own, loss, series) in enumerate(chosen):
+        mean, whole = f"{n} * (grad[C] E[k ~ places : all] loss{i}(C.v[k], S.v[k])).v", f"sum(loss{i}(C.v, S.v))"
+        rows = [f"map(fn(k) loss{i}(C.v[k], S.v[k]), iota({n}))", mean, f"(grad[C] sum({mean})).v", f"loss{i}(C.v, S.v)", f"(grad[C] {whole}).v", f"(grad[C] sum((grad[C] {whole}).v)).v"]
+        if is_straight(name, series):                       # a derivative of what is the same everywhere is an error
+            rows[2] = rows[5] = f"zeros([{n}])"
+        lines += [own, f"def loss{i}(c, s) = {{ let t = {link.replace('t', 'c')}; {loss} }}", f"state r{i}: real[6, {n}] = 0", f"r{i} := map(fn(row) map(kept, row), [{', '.join(rows)}])"]
     return "\n".join([*lines, 'save "last"', ""])
 
 
@@ -186,51 +241,104 @@ def ulps(got, want, share):
     return abs(got - want) * share / math.ldexp(1, max(math.frexp(want * share)[1], -125) - 24)
 
 
-def off(chosen, link, precision, gan, flags):
-    """Yields (case, form, order, logit, got, want, ulps)."""
-    text, slope, shift = link
+def run(gan, text):
+    """What the program's states are at its end; None, and why, if it does not come there."""
     with tempfile.TemporaryDirectory(prefix="gan-digits-") as d:
         with open(f"{d}/p.gan", "w", encoding="utf-8") as f:
-            f.write(program(chosen, text, precision))
-        done = subprocess.run([gan, "run", f"{d}/p.gan", "--quiet", "--out", f"{d}/out", *flags], capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"FAILED {text} {precision}: status {done.returncode}\n{done.stderr[-1500:]}")
-            yield "the program", "", 0, 0, math.nan, 0, math.inf
-            return
-        found = tensors(f"{d}/out/checkpoints/last.safetensors")
-    n = len(LOGITS)
+            f.write(text)
+        done = subprocess.run([gan, "run", f"{d}/p.gan", "--quiet", "--backend", "interp", "--out", f"{d}/out"], capture_output=True, text=True, check=False)
+        if done.returncode or done.stderr:
+            print(f"FAILED: status {done.returncode}\n{done.stderr[-1500:]}")
+            return None
+        return tensors(f"{d}/out/checkpoints/last.safetensors")
+
+
+def found(gan, chosen, link, precision):
+    """Yields (case, form, order, logit, got, want, last places)."""
+    text, slope, shift = link
+    states, n = run(gan, program(chosen, text, precision)), len(LOGITS)
+    if not states:
+        yield "the program", f"sample {precision}", 0, 0, math.nan, 0, math.inf
+        return
     for i, (name, _, _, series) in enumerate(chosen):
-        for k, logit in enumerate(LOGITS):
-            want = true_values(series, name, Decimal(logit) * slope + Decimal(shift))
+        for k, t in enumerate(LOGITS):
+            want = true_values(name, series, t * slope + shift)
             for row in range(6):
-                order, got = row % 3, found[f"r{i}"][row * n + k]
-                w = want[order] * slope**order
-                w = float(min(max(w, Decimal("-1e300")), Decimal("1e300"))) if abs(w) > Decimal("1e-150") else 0.0
-                if "plug-in" in name and order: continue
-                yield name, ("sample", "elements")[row // 3], order, logit, got, w, ulps(got, w, 1 / n if row in (1, 2) else 1)
+                order, got, true = row % 3, states[f"r{i}"][row * n + k], want[row % 3] * slope ** (row % 3)
+                if order == 0 or not name.startswith("plug-in"):
+                    yield name, f"{('sample', 'elements')[row // 3]} {precision}", order, t, got, true, ulps(got, true, 1 / n if row in (1, 2) else 1)
 
 
-def main():
-    gan = os.path.abspath(sys.argv[1])
-    only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
-    chosen = [c for c in cases() if only in c[0] or c[1]]
+def is_known(name, form, order): return any(re.fullmatch(k[0], name) and re.fullmatch(k[1], form) and order <= k[2] for k in KNOWN)
+
+
+def hold(gan, chosen):
     passed = failed = 0
     for link in LINKS:
         for precision in ("f32", "f64"):
-            worst = {}
-            for name, form, order, logit, got, want, u in off(chosen, link, precision, gan, ["--backend", "interp"]):
-                bad = u > ULPS
-                passed, failed = passed + (not bad), failed + bad
-                w = worst.setdefault((name, form, order), [0, 0, None])
-                if bad:
-                    w[0] += 1
-                if u > w[1]:
-                    w[1:] = [u, f"{got:.9g} not {want:.9g} at {logit}"]
-            for (name, form, order), (n, u, where) in worst.items():
-                if n:
-                    print(f"{precision} {link[0]:8} {name:28} {form:9} d{order} {n:3d} off, worst {u:10.3g}: {where}")
+            for name, form, order, t, got, true, off in found(gan, chosen, link, precision):
+                wrong = off > ULPS[tuple(form.split())] and not is_known(name, form, order)
+                passed, failed = passed + (not wrong), failed + wrong
+                if wrong:
+                    print(f"FAILED {name} of {link[0]}, {form}, derivative {order} at t = {t}: {got:.9g}, not {true:.9g}; off by {off:.3g}")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+# ---- the page
+
+def as_written(chosen, link):
+    """The same of the formula in f32, step by step."""
+    Series.kind = Single
+    for name, _, _, series in chosen:
+        for t in LOGITS:
+            got = [float(x) for x in series(t * link[1] + link[2]).derivatives()]
+            Series.kind = Decimal
+            true = true_values(name, series, t * link[1] + link[2])
+            Series.kind = Single
+            for order in range(1 if name.startswith("plug-in") else 3):
+                yield name, "written", order, t, got[order], true[order], ulps(NAN if math.isnan(got[order]) else got[order], true[order], 1)
+    Series.kind = Decimal
+
+
+PAGE = """# What formulas keep of their digits
+
+Written by `tests/digits/run.py GAN --page docs/digits.md`; the test `digits` holds it. Each row is a loss as a function of the critic's output t: `conj` and `slope` are
+the two sides of an f-divergence or of ratio matching (r f'(r) - f(r) and f'(r) of r = exp(t)), `plug-in` its value f(r), a score is of data or of the model. Value, slope
+and bend are computed at t = 0, 0.5 and ±1, 8, 16, 20, 40, 60 and 88, with t, t + 0.5, 2 t, t - s and -t for the critic. `as written` is the formula in f32, step by step:
+how many of these numbers are off by more than 4 of the last places, and how many of them are nan or infinite where they should not be. The other columns are what Gan makes
+of it: the most last places of f32 that one of them is off by; in a loss under `E[..]`, where it is one number per sample, and where the critic gives many outputs.
+{known} numbers of {all} are as the formula has them in f64 at best: the reasons stand at `KNOWN` in the test.
+
+| loss | as written: off | not finite | Gan, per sample | Gan, of elements |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def page(gan, chosen, path):
+    rows, known, total_of = {name: {"off": 0, "not finite": 0, "all": 0, "sample f32": 0, "elements f32": 0} for name, *_ in chosen}, 0, 0
+    for link in LINKS:
+        for name, _, _, _, _, _, off in as_written(chosen, link):
+            rows[name]["all"] += 1
+            rows[name]["off"] += off > 4
+            rows[name]["not finite"] += math.isinf(off)
+        for name, form, order, _, _, _, off in found(gan, chosen, link, "f32"):
+            total_of += 1
+            if is_known(name, form, order) and off > ULPS[tuple(form.split())]:
+                known += 1
+            else:
+                rows[name][form] = max(rows[name][form], off)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(PAGE.format(known=known, all=total_of))
+        for name, r in rows.items():
+            f.write(f"| `{name}` | {r['off']} of {r['all']} | {r['not finite']} | {r['sample f32']:.1f} | {r['elements f32']:.1f} |\n")
+    return 0
+
+
+def main():
+    gan, option = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    chosen = [c for c in cases() if option[:1] != ["--only"] or option[1] in c[0] or c[1]]
+    return page(gan, chosen, option[1]) if option[:1] == ["--page"] else hold(gan, chosen)
 
 
 sys.exit(main())

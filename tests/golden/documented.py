@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every definition of the library has a `##` comment, and docs/library.md names all of them and no other; its programs are right.
+"""Every definition of the library has a `##` comment, and docs/library.md names all of them and no other, and says which distribution has which members; its programs are right.
 
 usage: documented.py GAN"""
 import glob
@@ -21,6 +21,30 @@ def definitions(path):
             if match:
                 yield match.group(1), line.startswith("let") or before.startswith("##")
             before = line
+
+
+MEMBERS = ["mean", "variance", "entropy", "cdf", "quantile", "kl"]
+
+
+def families():
+    """distribution -> which of MEMBERS it declares."""
+    found = {}
+    for name in ("prelude", "distributions"):
+        with open(os.path.join(ROOT, "stdlib", name + ".gan"), encoding="utf-8") as f:
+            for family, body in re.findall(r"^distribution (\w+).*?\{\n(.*?)^\}", f.read(), re.M | re.S):
+                found[family] = {m for m in MEMBERS if re.search(rf"^  {m}(\(\w+\))? *=", body, re.M)}
+    return found
+
+
+def family_mistakes(text):
+    said = {}
+    for names, members in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (.*) \|$", text[text.index("| family | members |"):text.index("## nn:")], re.M):
+        listed = {m for m in MEMBERS if f"`{m}`" in members}
+        for family in re.findall(r"`(\w+)`", names):
+            said[family] = set(MEMBERS) - listed if members.startswith("all") else listed
+    for family, members in families().items():
+        if said.get(family) != members:
+            yield f"docs/library.md says that {family} has {sorted(said.get(family, []))}, and it has {sorted(members)}"
 
 
 def library_mistakes(text):
@@ -52,8 +76,8 @@ def program_mistakes(gan, text):
 def main():
     with open(os.path.join(ROOT, "docs", "library.md"), encoding="utf-8") as f:
         text = f.read()
-    mistakes = [list(library_mistakes(text)), list(program_mistakes(os.path.abspath(sys.argv[1]), text))]
-    for mistake in mistakes[0] + mistakes[1]:
+    mistakes = [list(library_mistakes(text)), list(family_mistakes(text)), list(program_mistakes(os.path.abspath(sys.argv[1]), text))]
+    for mistake in sum(mistakes, []):
         print(mistake)
     failed = sum(1 for m in mistakes if m)
     print(f"{len(mistakes) - failed} passed, {failed} failed")

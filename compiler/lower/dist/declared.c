@@ -279,9 +279,15 @@ Value *dist_apply_member(Ctx *c, Dist *d, const Closure *member, Args *args, con
     return f ? stacked(c, d, member->name, as_settled(&inner, apply(&inner, f, &each, site, at), at), axis, at) : val_error(c->L);
 }
 
+AstList dist_members(const Dist *d)
+{
+    const Closure *k = d->kind == &dist_lifted ? d->lifted.closure : d->kind == &dist_declared ? d->closure : NULL;
+    return k && k->def->define.body ? k->def->define.body->block.stmts : (AstList){0};
+}
+
 static Value *member_lifted(Ctx *c, Dist *d, const char *name, Span at)
 {
-    AstList m = d->lifted.closure->def->define.body ? d->lifted.closure->def->define.body->block.stmts : (AstList){0};
+    AstList m = dist_members(d);
     for (int i = 0; i < d->lifted.args->n; i++) {
         const Ast *p = param_of(params_of(d->lifted.closure), d->lifted.args, i);
         if (p && !strcmp(p->param.name, name)) return d->lifted.args->v[i];

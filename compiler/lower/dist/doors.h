@@ -26,6 +26,7 @@ Value *dist_apply_member(Ctx *c, Dist *d, const Closure *member, Args *args, con
 Value *dist_no_density(Ctx *c, const Dist *d, Span at);
 const char *dist_text(Lower *L, const Dist *d);
 const Ast *dist_type(const Dist *d);                                            /* the declared type of a draw; NULL: none */
+AstList dist_members(const Dist *d);                                               /* the body of a declared distribution; none of another one */
 bool   dist_finite(Lower *L, const Dist *d, int64_t *n);
 Value *dist_all(Ctx *c, Dist *d, int axis, Span at);                            /* every element once, along an axis of that extent */
 Value *dist_settled(Ctx *c, Value *v, Span at);                                 /* a model with every argument given becomes its value */

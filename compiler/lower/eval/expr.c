@@ -95,11 +95,11 @@ enum { MOST_NAMES = 8 };                                    /* in a list of what
 
 static void add_name(Text *t, int i, const char *name) { text_printf(t, "%s%s", i ? ", " : "", i < MOST_NAMES ? name : ".."); }
 
-static const char *members_text(Ctx *c, const Compare *k)
+static const char *members_text(Ctx *c, AstList body)
 {
     Text t = text_in(c->L->a);
-    for (int i = 0, n = 0; i < members_of(k).n && n <= MOST_NAMES; i++)
-        if (members_of(k).v[i]->kind == AST_MEMBER) add_name(&t, n++, members_of(k).v[i]->member.name);
+    for (int i = 0, n = 0; i < body.n && n <= MOST_NAMES; i++)
+        if (body.v[i]->kind == AST_MEMBER) add_name(&t, n++, body.v[i]->member.name);
     return text_str(&t);
 }
 
@@ -118,7 +118,7 @@ static void no_field(Ctx *c, const Ast *e, const Value *v)
     const Habit *h = best ? NULL : habit_of(HABIT_MEMBER, e->field.name);
     if (best) diag_hint(d, "did you mean %s?", best);
     else if (h) habit_hint(d, h);
-    else if (v->kind == V_COMPARE) diag_hint(d, "it has %s", members_text(c, v->compare));
+    else if (v->kind == V_COMPARE) diag_hint(d, "it has %s", members_text(c, members_of(v->compare)));
     else if (v->kind == V_RECORD && v->record.of) diag_hint(d, "the parameters of %s are called %s", v->record.of->name, fields_text(c, v));
 }
 
@@ -139,7 +139,9 @@ static Value *field_of_dist(Ctx *c, const Ast *e, Dist *d)
     const Ast *type = dist_type(d);
     if (type && type->kind == AST_TYPE) {
         Diag *no = diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", dist_text(c->L, d), e->field.name);
-        if (habit_of(HABIT_MEMBER, e->field.name)) habit_hint(no, habit_of(HABIT_MEMBER, e->field.name));
+        AstList body = dist_members(d);
+        if (body.n) diag_hint(no, "it has %s", members_text(c, body));
+        else if (habit_of(HABIT_MEMBER, e->field.name)) habit_hint(no, habit_of(HABIT_MEMBER, e->field.name));
         return val_error(c->L);
     }
     return val_dist(c->L, dist_of_field(c->L, d, e->field.name, path_join(c->L, d->name, e->field.name)));

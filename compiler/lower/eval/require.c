@@ -22,6 +22,18 @@ static Value *fails(Lower *L, const char *why)
     return v;
 }
 
+/* Why f cannot be applied to n arguments, as far as that is seen before it is; NULL: nothing is against it. */
+static const char *wrong_arity(Lower *L, const Value *f, int n)
+{
+    if (f->kind != V_FUNCTION || f->fn.kind != F_CLOSURE) return NULL;
+    AstList params = call_params(f);
+    int needed = 0;
+    for (int i = 0; i < params.n; i++) needed += !params.v[i]->param.value && !params.v[i]->param.draw;
+    if (needed <= n && n <= params.n) return NULL;
+    int takes = needed > n ? needed : params.n;
+    return strf(L, "the function takes %d argument%s, and is given %d", takes, takes == 1 ? "" : "s", n);
+}
+
 /* ---- functions at numbers ----------------------------------------------------------------------------------------- */
 
 enum { MOST_POINTS = 64 };
@@ -148,6 +160,8 @@ static Value *seen_convex(Ctx *c, const Call *k, const char *name, bool strictly
 {
     double x[RATIOS], y[RATIOS];
     if (!callable(k->v[0])) return mistake(c, k, name, "a function of one number", k->v[0]);
+    const char *arity = wrong_arity(c->L, k->v[0], 1);
+    if (arity) return fails(c->L, arity);
     ratios(x);
     bool known = numbers_at(c, k->v[0], x, RATIOS, k, y);
     for (int step = 1; step < RATIOS && known; step *= 2) {
@@ -198,6 +212,8 @@ Value *builtin_proper(Ctx *c, const Call *k)
     Args a[N], b[N];
     Lower *L = c->L;
     if (!callable(k->v[0])) return mistake(c, k, "proper", "a score(d, real): what saying d costs, when it is real and when it is not", k->v[0]);
+    const char *arity = wrong_arity(L, k->v[0], 2);
+    if (arity) return fails(L, arity);
     for (int i = 0; i < N; i++) {
         p[i] = 0.05 * (i + 1);
         a[i] = b[i] = (Args){.n = 2, .v = {val_real(L, p[i]), val_bool(L, true)}, .at = {k->at, k->at}};
@@ -304,6 +320,8 @@ Value *builtin_positive_semidefinite(Ctx *c, const Call *k)
 {
     if (!callable(k->v[0])) return mistake(c, k, "positive_semidefinite", "a function of two samples", k->v[0]);
     if (k->v[2] && k->v[2]->kind != V_BOOL) return mistake(c, k, "positive_semidefinite", "centered: true or false", k->v[2]);
+    const char *arity = wrong_arity(c->L, k->v[0], 2);
+    if (arity) return fails(c->L, arity);
     Dist *p = as_dist(c, k->v[1], k->at);
     if (!p) return val_error(c->L);
     double *g = c->L->guess ? NULL : gram(c, k, p);
