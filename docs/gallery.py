@@ -33,7 +33,8 @@ def title(text):
 
 
 def plots(text):
-    return re.findall(r"^ *(?:plot|image) +(\w+)", text, re.M)
+    """The pictures it makes; none where its data must be fetched first."""
+    return [] if "# fetched by" in text else re.findall(r"^ *(?:plot|image) +(\w+)", text, re.M)
 
 
 def core(text):
