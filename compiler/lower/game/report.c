@@ -85,10 +85,10 @@ static Shows *sides_of(Lower *L, const Ast *condition)
     Promise p[PROMISES_MOST];
     int     n = promises_of(condition, p);
     Shows  *w = arena_array(L->work, Shows, 1);
-    *w = (Shows){arena_array(L->work, Shown, 3 * n), 0};
+    *w = (Shows){arena_array(L->work, Shown, 4 * n), 0};
     for (int i = 0; i < n; i++) {
-        const struct { const char *what; const Ast *node; } sides[] = {{"held", p[i].whole}, {"left", p[i].left}, {"right", p[i].right}};
-        for (int k = 0; k < 3; k++) {
+        const struct { const char *what; const Ast *node; } sides[] = {{"held", p[i].whole}, {"left", p[i].left}, {"right", p[i].right}, {"within", p[i].within}};
+        for (int k = 0; k < 4; k++) {
             if (!sides[k].node) continue;
             w->v[w->n++] = (Shown){strf(L, "%s %d", sides[k].what, i), sides[k].node, NULL};
         }
