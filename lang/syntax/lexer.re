@@ -88,7 +88,7 @@ static void to_line_end(Lexer *lx)
 static void settle_doc(Lexer *lx)
 {
     if (!lx->doc.s || lx->quiet) return;
-    array_push(lx->arena, &lx->docs, ((Doc){offset(lx, lx->tok), lx->doc.s, lx->newlines_after_doc > 1}));
+    array_push(lx->arena, &lx->docs, ((Doc){offset(lx, lx->tok), lx->doc.s, lx->newlines_after_doc > 1 || lx->tok == lx->lim}));
     lx->doc = text_in(lx->arena);
 }
 
@@ -317,7 +317,7 @@ Token lex_next(Lexer *lx)
     if (kind == LEX_NEWLINE) {
         lx->newlines_after_doc++;
         lx->line_start = true;
-    } else {
+    } else if (kind != TK_END || !lx->line_start) {        /* of an empty statement nothing is left on the line */
         lx->line_start = false;
         settle_doc(lx);
     }

@@ -4,7 +4,8 @@
 usage: reduce.py GAN FILE.gan         a program on which gan and the oracle differ, as run.py prints it
 
 In: a text of one statement a line (blocks over several) and a question.   Out: a shorter text of which the answer is still yes. Two failures are
-the same if they are of one kind, of errors with one code, of numbers about as far off as before: else another fault takes the place of the first.
+the same if they are of one kind, of refusals with one sentence, of crashes at one place, of numbers about as far off as before: else another fault takes
+the place of the first.
 Start at reduced()."""
 import math
 import os
@@ -112,8 +113,17 @@ def how_far(why):
     return math.log10(off) if 0 < off < math.inf else math.inf
 
 
+def said(why):
+    """What gan says of a program that it refuses, or where it gave up: of a refusal the whole sentence, of a run that ended all but its numbers."""
+    broken = re.search(r"internal error at (\S+)", why)
+    if broken:
+        return broken[1]
+    m = re.search(r"error: (.*)", why)
+    return m and (m[1] if re.search(r"\[[A-Z]\d+\]", m[1]) else re.sub(r"-?\d[\d.e+-]*", "0", m[1]))
+
+
 def same_failure(a, b):
-    if a.split(":")[0] != b.split(":")[0] or re.findall(r"\[([A-Z]\d+)\]", a)[:1] != re.findall(r"\[([A-Z]\d+)\]", b)[:1]:
+    if a.split(":")[0] != b.split(":")[0] or said(a) != said(b):
         return False
     far = how_far(a), how_far(b)
     return None in far or far[0] == far[1] or abs(far[0] - far[1]) < 1.5

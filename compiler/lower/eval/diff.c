@@ -40,6 +40,10 @@ static Value *leaves(Ctx *c, Value *v)
         return list ? val_list(c->L, f, n) : val_record_like(c->L, v, f);
     }
     if (v->kind == V_INT || v->kind == V_REAL) return face_leaf(c->L, v);
+    if (v->kind == V_DIST) {                                /* a model with every argument given is its value */
+        Value *settled = as_settled(c, v, v->at);
+        return settled->kind == V_DIST ? v : leaves(c, settled);
+    }
     bool tensor = v->kind == V_TENSOR && v->tensor.home == c->L->fn, slot = v->kind == V_SLOT && c->L->fn;
     IrVal *t = tensor || slot ? as_tensor(c, v, v->at) : NULL;
     if (!t || !ir_is_real(t->type.elem)) return v;

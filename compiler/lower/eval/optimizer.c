@@ -321,6 +321,7 @@ static void value_lost(Ctx *c, const Ast *lost, const Ast *def)
 
 static void changes_nothing(Lower *L, const Ast *def, const Ast *w)
 {
+    if (names_lack(L->names)) return;                       /* the rule that it applies, or the line that moves it, may be one that could not be read */
     Diag *d = diag_error(L->diags, def->define.name_span, E201, "this rule changes nothing: it gives %s no new value", w->param.name);
     diag_hint(d, "%s := ... is what moves the player", w->param.name);
 }

@@ -68,6 +68,17 @@ static bool of_first_order(Ctx *c, IrVal *y, const PathsInto *to, const Asked *a
 
 static bool tangent(Ctx *c, IrVal *y, IrVal *x, int axis, const Asked *a, IrVal **out);
 
+/* Each number of x takes a walk of its own through all that x goes into, in each round: of many that is time squared. */
+static bool too_many_slopes(Ctx *c, int axis, const Asked *a)
+{
+    enum { MOST_SLOPES = 4096 };
+    int64_t n = axis < 0 ? 1 : ir_extent(c->L->m, axis);
+    if (n <= MOST_SLOPES) return false;
+    Diag *d = diag_error(c->L->diags, a->at, E107, "this derivative by %s goes on in the rounds before, for each of its %lld numbers, and a loop carries at most %d", a->what, (long long)n, MOST_SLOPES);
+    diag_hint(d, "stop(..) around what is carried says that it counts as a number");
+    return true;
+}
+
 /* The slope of what is carried, by x, in its body. NULL after an error. */
 static IrVal *slope_of(Ctx *c, IrVal *carried, IrVal *x, int axis, const Asked *a)
 {
@@ -78,6 +89,7 @@ static IrVal *slope_of(Ctx *c, IrVal *carried, IrVal *x, int axis, const Asked *
     IrBlock *here = f->b.block;
     IrType t = carried->type;
     IrVal *first;
+    if (too_many_slopes(c, axis, a)) return NULL;
     if (t.axes.n + (axis >= 0) > IR_MAX_AXES) return too_many_axes(c, a->at), NULL;
     t.axes = ir_axes_union(t.axes, axes_of(axis));
     f->b.block = k.outside;

@@ -170,6 +170,7 @@ bool arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word)
 static IrVal *constant_beside(Ctx *c, const Value *v, const IrVal *t)
 {
     IrElem e = t->type.elem;
+    if (v->face && !ir_is_real(e) && !ir_is_real(face_node(c, v)->type.elem)) return face_node(c, v);
     if (v->face) return ir_convert(fn_builder(c), face_node(c, v), ir_is_real(e) ? e : e == IR_I64 ? IR_F64 : c->L->m->real);
     if (v->kind == V_INT && !ir_is_real(e)) return ir_const_int(fn_builder(c), e == IR_I64 ? e : int_elem(v->i), v->i);
     if (!ir_is_real(e)) e = e == IR_I64 ? IR_F64 : c->L->m->real;

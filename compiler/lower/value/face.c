@@ -3,7 +3,7 @@
  * Such a number has two faces. The static one decides sizes and branches, as that of any number; the other is a node of the function
  * being built, made when the number first meets a tensor there: a leaf in f64, from which what is computed from the number depends; where
  * it is another name for a number with two faces, the leaf is made of that one's.
- * Arithmetic on such numbers gives numbers with two faces, and comparing them a condition whose face is that of a number it hangs on. */
+ * An integer that is cut from such a number stays one, and is no way for a derivative. Arithmetic on such numbers gives numbers with two faces, and comparing them a condition whose face is that of a number it hangs on. */
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
@@ -15,7 +15,8 @@ struct Face {
     IrOp   map;
     Value *a, *b;
     double value;
-    bool   first;
+    int64_t whole;                                          /* FACE_CUT of an integer, which stays one: its value */
+    bool   is_whole, first;
     Value *cond;                                            /* FACE_PICK: a condition with a face, by which it was picked; NULL: none */
     int    depth;                                           /* of the numbers it is computed from */
     ARRAY(struct { Fn *fn; IrVal *v; }) made;
@@ -69,7 +70,8 @@ static IrVal *cut_node(Ctx *c, const Face *f)
 {
     IrBuilder *b = fn_builder(c);
     IrVal *x = face_node(c, f->a->face ? f->a : f->b);
-    return ir_select(b, ir_compare(b, IR_EQ, x, x), ir_const(b, IR_F64, f->value), ir_const(b, IR_F64, f->value));
+    IrVal *value = f->is_whole ? ir_const_int(b, int_elem(f->whole), f->whole) : ir_const(b, IR_F64, f->value);
+    return ir_select(b, ir_compare(b, IR_EQ, x, x), value, value);
 }
 
 IrVal *face_condition(Ctx *c, const Value *cond)
@@ -79,12 +81,20 @@ IrVal *face_condition(Ctx *c, const Value *cond)
     return ir_select(b, ir_compare(b, IR_EQ, x, x), ir_const(b, IR_BOOL, cond->b), ir_const(b, IR_BOOL, cond->b));
 }
 
+static IrVal *node_or_number(Ctx *c, Value *v)
+{
+    IrBuilder *b = fn_builder(c);
+    return v->face ? face_node(c, v) : v->kind == V_INT ? ir_const_int(b, int_elem(v->i), v->i) : ir_const(b, IR_F64, v->r);
+}
+
 /* Of two, the one that was picked; both are what it was picked from. */
 static IrVal *pick_node(Ctx *c, const Face *f)
 {
     IrBuilder *b = fn_builder(c);
-    IrVal *x = f->a->face ? face_node(c, f->a) : ir_const(b, IR_F64, number(f->a));
-    IrVal *y = f->b->face ? face_node(c, f->b) : ir_const(b, IR_F64, number(f->b));
+    IrVal     *x = node_or_number(c, f->a), *y = node_or_number(c, f->b);
+    bool       real = ir_is_real(x->type.elem) || ir_is_real(y->type.elem);
+    IrElem     e = real ? IR_F64 : x->type.elem == y->type.elem ? x->type.elem : IR_I64;
+    x = ir_convert(b, x, e), y = ir_convert(b, y, e);
     return ir_select(b, f->cond ? face_condition(c, f->cond) : ir_const(b, IR_BOOL, f->first), x, y);
 }
 
@@ -92,7 +102,7 @@ static IrVal *make(Ctx *c, const Face *f)
 {
     Value *v = NULL;
     switch (f->kind) {
-    case FACE_LEAF: return f->a ? diff_leaf(c, face_node(c, f->a)) : leaf_node(c, f->value);
+    case FACE_LEAF: return f->a ? diff_leaf(c, ir_convert(fn_builder(c), face_node(c, f->a), IR_F64)) : leaf_node(c, f->value);
     case FACE_CUT: return cut_node(c, f);
     case FACE_PICK: return pick_node(c, f);
     case FACE_BINARY: v = arith_binary(c, f->op, side(c, f->a), side(c, f->b), SPAN_NONE); break;
@@ -212,5 +222,7 @@ Value *face_cut(Ctx *c, Value *a, Value *b, Value *result)
     if (!a->face && !b->face) return result;
     Face *f = face_new(c->L, result, a, b);
     f->kind = FACE_CUT;
+    f->is_whole = result->kind == V_INT;
+    f->whole = f->is_whole ? result->i : 0;
     return faced(c, result, f);
 }

@@ -145,7 +145,7 @@ Value *arith_stack(Ctx *c, Value **v, int n, Span at)
     if (v[0]->kind == V_RECORD) return stack_records(c, v, n, at);
     IrVal **t = arena_array(c->L->a, IrVal *, n);
     for (int i = 0; i < n; i++)
-        if (!(t[i] = v[i]->face ? as_real(c, v[i], at) : as_tensor(c, v[i], at))) return val_error(c->L);
+        if (!(t[i] = as_tensor(c, v[i], at))) return val_error(c->L);
     if (t[0]->type.rank == IR_MAX_RANK) return too_many_dims(c, at);
     if (!rows_alike(c, t, n, at)) return val_error(c->L);
     Value *stack = val_tensor(c->L, n == 1 ? t[0] : ir_concat(fn_builder(c), t, n, 0));

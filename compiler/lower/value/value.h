@@ -79,7 +79,7 @@ IrVal *exact_node(Lower *L, IrBuilder *b, const Value *v, IrElem elem);
 
 
 Value *face_leaf(Lower *L, const Value *number);                                /* the same number, to be differentiated by */
-IrVal *face_node(Ctx *c, const Value *number);                                  /* of one with a face, in the function being built: f64 */
+IrVal *face_node(Ctx *c, const Value *number);                                  /* of one with a face, in the function being built: f64, or an integer that is cut from one */
 Value *face_binary(Ctx *c, AstOp op, Value *a, Value *b, Value *result);        /* these give `result` a face if an operand has one */
 Value *face_map(Ctx *c, IrOp op, Value *a, Value *result);
 Value *face_pick(Ctx *c, bool first, Value *a, Value *b, Value *result);        /* result is the first of a and b, or the second */

@@ -540,6 +540,8 @@ static bool wants_value(Ctx *c, const Value *v, Span at)
     return false;
 }
 
+static bool is_whole(const IrVal *v) { return !ir_is_real(v->type.elem); }
+
 IrVal *as_tensor(Ctx *c, Value *v, Span at)
 {
     v = as_settled(c, v, at);
@@ -547,7 +549,7 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     IrBuilder *b = fn_builder(c);
     switch (v->kind) {
     case V_INT:                                             /* a derivative is by a real */
-        return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const_int(b, int_elem(v->i), v->i);
+        return !v->face ? ir_const_int(b, int_elem(v->i), v->i) : is_whole(face_node(c, v)) ? face_node(c, v) : ir_convert(b, face_node(c, v), c->L->m->real);
     case V_REAL:
         if (v->face) return ir_convert(b, face_node(c, v), c->L->m->real);
         return exact_is_beyond(v, c->L->m->real) ? exact_node(c->L, b, v, c->L->m->real) : ir_const(b, c->L->m->real, v->r);
