@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 typedef struct Run {
     const Code         *code;
@@ -27,9 +28,40 @@ static void wait_at(const Walk *w, const CodeStep *s, CodeWait where)
     if (w->threads > 1 && s->waits & where) team_barrier(w->r->in->team);
 }
 
+static int64_t nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t code_meter_cost(void)
+{
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < 1000; i++) {
+        int64_t begin = nanoseconds(), spent = nanoseconds() - begin;
+        if (spent < least) least = spent;
+    }
+    return least;
+}
+
 static void call(const Walk *w, const CodeCall *k, int64_t u0, int64_t u1, int64_t u2, int64_t u3)
 {
+    const CodeMeter *m = w->r->in->meter;
+    int64_t begin = m ? nanoseconds() : 0;
     w->code->nest[k->nest](w->bases, w->code->words + k->words, u0, u1, u2, u3);
+    if (!m) return;
+    int64_t spent = nanoseconds() - begin - m->cost;
+    m->now[k - w->code->call] += spent > 1 ? spent : 1;
+}
+
+static void end_metered(const Code *c, const CodeMeter *m)
+{
+    for (int i = 0; i < c->n_calls; i++) {
+        if (!m->now[i]) continue;
+        if (++m->runs[i] <= 2 || m->now[i] < m->least[i]) m->least[i] = m->now[i];
+        m->now[i] = 0;
+    }
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------ */
@@ -303,6 +335,7 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
     }
     fill_numbers(&r, state);
     team_run(in->team, member, &r);
+    if (in->meter) end_metered(c, in->meter);
     if (interrupt_gives_up()) {
         fpenv_leave(theirs);
         return false;

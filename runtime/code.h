@@ -85,12 +85,22 @@ typedef struct Code {
     bool                blas;                               /* calls products of OpenBLAS, to be opened first */
 } Code;
 
+typedef struct CodeMeter {                                  /* of runs on one thread; tables by row of Code.call, whoever asks owns them */
+    int64_t  cost;                                          /* nanoseconds that asking for the time adds to each call */
+    int64_t *now;                                           /* nanoseconds in the run under way; at least 1 a call */
+    int64_t *least;                                         /* of one run, of all that were made */
+    int64_t *runs;                                          /* in which it was called; of the first nothing is kept, as it meets cold memory, unless there is no other */
+} CodeMeter;
+
+int64_t code_meter_cost(void);                             /* what CodeMeter.cost is here */
+
 typedef struct CodeInstance {                               /* work space of one run at a time */
     Team   *team;
     char ***bases;                                          /* of each thread, as frame.h says, with room for the state's arena and for each DATA slot */
     int     threads;                                        /* that it is for: the team has no more */
     void  **blocks;                                         /* what is freed */
     bool    keyed;  uint64_t seed;                          /* are there keys of streams, and of which seed? */
+    const CodeMeter *meter;                                 /* NULL: nobody asks what calls take */
     bool    given_up;                                       /* in the run under way */
     int     n_blocks;
 } CodeInstance;

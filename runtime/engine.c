@@ -44,3 +44,9 @@ GanStatus engine_new(const Code *code, int n_data, Team *team, GanEngine *out, G
     else *out = (GanEngine){e, "compiled", run, engine_free, another};
     return s;
 }
+
+void engine_meter(GanEngine *e, const CodeMeter *meter)
+{
+    Engine *own = e->self;
+    own->run.meter = meter;
+}

@@ -118,6 +118,7 @@ static GanStatus compile(Jit *j, const IrModule *m, const JitOptions *o, const C
     GanError  why = {0};
     GanStatus s = o->c_text ? compile_c(j, m, o, &made, err) : compile_llvm(j, m, o, &made, err);
     if (!s) s = take_made(j, m, &made, err);
+    if (!s && o->on_code) o->on_code(o->meter_self, &made.nests, &j->code);
     arena_free(made.plans);
     if (!s && *key->text && cache_keep(key, j->program, &j->code, &made.machine, &why)) say(o, &why);
     arena_free(made.a);
@@ -174,6 +175,7 @@ GanStatus jit_engine_new(const IrModule *m, const GanProgram *p, const JitOption
     if (s == GAN_OK) {
         s = engine_new(&j->code, p->n_data, j->team, &j->engine, err);
         j->team = NULL;
+        if (s == GAN_OK && o->meter) engine_meter(&j->engine, o->meter);
     }
     if (s != GAN_OK) {
         jit_free(j);

@@ -5,6 +5,7 @@
  * Its bits are the interpreter's, for every number of threads. A step allocates nothing. */
 #pragma once
 #include "compiler/llvm/object.h"
+#include "runtime/code.h"
 
 typedef struct JitOptions {
     int threads;                                            /* < 1: one per CPU this process may use */
@@ -15,6 +16,9 @@ typedef struct JitOptions {
     bool cached;                                            /* code is kept for the next run, and taken from there; not with c_text, nor with texts */
     void (*say)(void *self, const GanError *why);           /* code could not be kept, or what is kept may not be used: the run goes on. NULL: to nobody */
     void *self;                                             /* of say */
+    void (*on_code)(void *meter_self, const NestProgram *nests, const Code *code);  /* what the tables are of, before plans are gone; not with what is kept */
+    void *meter_self;
+    const CodeMeter *meter;                                 /* runs, on one thread, say what calls take; NULL: they do not */
     LlvmTexts texts;                                        /* for `gan explain` */
 } JitOptions;
 

@@ -223,9 +223,11 @@ static void finish_kernels(KPlan *p)
         k->flat = k->kind == K_MAP;
         for (int j = 0; j < k->nodes.n; j++) {
             IrNode *n = k->nodes.v[j];
-            if (k->kind != K_TRANSPOSE && k->kind != K_FINISH) k->flops += node_flops(p->m, n);
             const KValue *v = kernel_value(p, &n->result[0]);
-            if (k->kind == K_MAP && v->accum) {
+            bool tree = k->kind == K_MAP && v->accum;
+            if (tree) k->flops += (double)ir_dims_size(&n->result[0].type) * (double)v->accum->shards.count;
+            else if (k->kind != K_TRANSPOSE && k->kind != K_FINISH) k->flops += node_flops(p->m, n);
+            if (tree) {
                 k->flat &= v->accum->partial->dense && (k->lane_axis < 0);
                 continue;
             }

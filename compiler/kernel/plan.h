@@ -249,3 +249,7 @@ KSpace  kernel_space(const IrModule *m, const IrType *t, int lane_axis);
 
 /* The plan as text for `gan explain --stage kernels`. */
 void kernel_print(const KPlan *p, Text *out);
+/* One kernel on one line, without where its results lie. */
+void kernel_print_line(const KPlan *p, const KKernel *k, Text *out);
+/* Of all memory that one run of the function gives it to read and to write, each buffer once; of a table that it picks rows from, the table. */
+double kernel_bytes(const KPlan *p, const KKernel *k);

@@ -109,21 +109,17 @@ static void print_written(const Names *p, const KKernel *k, int depth, Text *out
     }
 }
 
-static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
+static void print_line(const Names *p, const KKernel *k, bool with_flops, Text *out)
 {
-    indent(out, depth);
     text_printf(out, "%-9s ", kind_name[k->kind]);
     if (k->kind == K_PACK) {
         print_name(p, k->nodes.v[0]->arg[k->side], out);
-        text_add(out, " -> ");
-        print_mem(p, k->mem, out);
-        text_add(out, "\n");
         return;
     }
     print_space(p, k, out);
     if (k->kind == K_MAP && k->flat) text_add(out, " flat");
     if (k->kind == K_MATRICES) print_matrices(k->matrices, out);
-    if (k->flops > 0 && k->kind != K_FINISH) text_printf(out, "  %.3g Mflop", k->flops * 1e-6);
+    if (with_flops && k->flops > 0 && k->kind != K_FINISH) text_printf(out, "  %.3g Mflop", k->flops * 1e-6);
     print_rows(p, k, out);
     if (k->val) {
         text_add(out, "  ");
@@ -132,6 +128,16 @@ static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
     if (k->epilogue) {
         text_add(out, k->roll ? "; then, rolled" : "; then");
         print_rows(p, k->epilogue, out);
+    }
+}
+
+static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
+{
+    indent(out, depth);
+    print_line(p, k, true, out);
+    if (k->kind == K_PACK) {
+        text_add(out, " -> ");
+        print_mem(p, k->mem, out);
     }
     text_add(out, "\n");
     print_written(p, k, depth, out);
@@ -225,6 +231,11 @@ static void print_decisions(const KPlan *p, Text *out)
         before = ", ";
     }
     if (before[0] == ',') text_add(out, "\n");
+}
+
+void kernel_print_line(const KPlan *p, const KKernel *k, Text *out)
+{
+    print_line(&(Names){p, ir_print_names(p->m, p->fn, p->arena)}, k, false, out);
 }
 
 void kernel_print(const KPlan *p, Text *out)

@@ -64,3 +64,37 @@ void kernel_touches(const KPlan *p, const KKernel *k, KTouchFn *fn, void *self)
     mem(&e, k->mem, true, false);
     if (k->epilogue) kernel_touches(p, k->epilogue, fn, self);
 }
+
+/* ---- how much ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Seen { const KPlan *p; const KKernel *k; Arena *a; ARRAY(KTouch) one; double bytes; } Seen;
+
+/* One panel for all is counted as often as it is filled. */
+static double bytes_of(const Seen *s, const KTouch *t)
+{
+    if (!t->mem) {
+        const IrType *slot = &s->p->m->slots.v[t->slot].type;
+        return (double)(ir_dims_size(slot) * (int64_t)ir_elem_bytes(slot->elem));
+    }
+    int64_t panels = s->k->lane_axis >= 0 && t->mem->tile >= 0 ? (ir_extent(s->p->m, t->mem->tile) + K_LANES - 1) / K_LANES : 1;
+    bool    whole = t->mem->tile < 0 || t->mem->place != K_SCRATCH;
+    return whole ? (double)t->mem->bytes : (double)panels * (double)(t->mem->panel ? t->mem->panel * (int64_t)ir_elem_bytes(t->mem->elem) : t->mem->bytes);
+}
+
+static void see(void *self, const KTouch *t)
+{
+    Seen *s = self;
+    if (!t->mem && t->slot < 0) return;
+    for (int i = 0; i < s->one.n; i++)
+        if (s->one.v[i].mem == t->mem && s->one.v[i].slot == t->slot && s->one.v[i].writes == t->writes) return;
+    array_push(s->a, &s->one, *t);
+    s->bytes += bytes_of(s, t);
+}
+
+double kernel_bytes(const KPlan *p, const KKernel *k)
+{
+    Seen s = {.p = p, .k = k, .a = arena_new()};
+    kernel_touches(p, k, see, &s);
+    arena_free(s.a);
+    return s.bytes;
+}

@@ -293,6 +293,33 @@ static LLVMValueRef load_at(Walk *w, LLVMTypeRef t, LLVMValueRef at, unsigned al
     return v;
 }
 
+/* The first of numbers that lie side by side along a block's dim, the next turn's right behind them: a packed matrix, which a product reads once a panel. */
+static bool is_stream(const Walk *w, const LoopIns *i)
+{
+    const LoopReg *side = NULL;
+    int64_t turn = 0;
+    for (int k = 0; k < i->at.n; k++) {
+        const LoopReg *r = i->at.term[k].reg;
+        if (r->kind == LOOP_REG_DIM) {
+            if (side || r->n == LOOP_L || i->at.term[k].by != 1) return false;
+            side = r;
+        } else if (r->kind == LOOP_REG_COUNTER && scope_of(w, r) == w->scope) {
+            turn = i->at.term[k].by;
+        }
+    }
+    return side && !w->at[side->n] && turn == w->n->dim_size[side->n];
+}
+
+/* A matrix that fills no cache near the core comes from far, and processors do not look beyond a page's end on their own. One that is near loses nothing. */
+static void look_ahead(Walk *w, LLVMValueRef from)
+{
+    enum { PAGE = 4096, TO_READ = 0, TO_KEEP = 3, DATA = 1 };
+    static const char name[] = "llvm.prefetch";
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(w->u->module, LLVMLookupIntrinsicID(name, sizeof name - 1), &w->u->ptr, 1), page = number(w, PAGE);
+    LLVMValueRef args[] = {LLVMBuildGEP2(w->b, w->u->i8, from, &page, 1, ""), place(w, TO_READ), place(w, TO_KEEP), place(w, DATA)};
+    LLVMBuildCall2(w->b, LLVMGlobalGetValueType(f), f, args, 4, "");
+}
+
 static LLVMValueRef load(Walk *w, const LoopIns *i)
 {
     const LoopBuffer *m = &w->n->buffers.v[i->buffer];
@@ -301,6 +328,7 @@ static LLVMValueRef load(Walk *w, const LoopIns *i)
     Parts p = parts_of(w, &i->at);
     bool lanes = has_lanes(i->result->dims);
     unsigned one = (unsigned)ir_elem_bytes(m->elem);
+    if (is_stream(w, i)) look_ahead(w, address(w, base, cell, &p));
     if (!lanes || (p.step == 1 && !p.varying.n))
         return from_cell(w, m->elem, load_at(w, wide(cell, lanes), address(w, base, cell, &p), i->align));
     Lanes l = lanes_at(w, cell, base, &p);

@@ -30,6 +30,37 @@ static void draw_elements(Nest *n, const Draw *d, LoopIndex sample, LoopIndex fi
     }
 }
 
+/* Is what is drawn a row of numbers without samples, wherever it goes? */
+static bool is_row(const Nest *n)
+{
+    const KKernel *k = n->k;
+    bool row = k->lane_axis < 0 && k->nodes.v[0]->result[0].type.axes.n == 0;
+    for (int i = 0; i < k->stores.n; i++) row &= k->stores.v[i].mem->dense && k->stores.v[i].mem->tile < 0;
+    return row;
+}
+
+enum { SIDE_BY_SIDE = 4 * K_LANES };
+
+/* Elements of a row, in order: 16 blocks at once, one a lane. How many were made. */
+static int64_t draw_lanes(Nest *n, const Draw *d, int64_t size)
+{
+    const IrType *t = &d->node->result[0].type;
+    int64_t turns = size / SIDE_BY_SIDE;
+    if (!turns || !is_row(n)) return 0;
+    LoopReg *out[4];
+    LoopIns *l = nest_par(n, turns);
+    LoopIndex lane = loop_of(loop_dim(&n->b, LOOP_L)), first = loop_plus(&n->b, loop_times(nest_counter(l), SIDE_BY_SIDE), loop_times(lane, 4));
+    loop_draw(&n->b, d->node->op, t->elem, d->node->attr->n, 4, d->key, loop_index(&n->b, &first), d->tick, d->iteration, out);
+    n->is_flat = true;
+    for (int i = 0; i < 4; i++) {
+        n->flat = loop_plus(&n->b, first, loop_at(i));
+        nest_results(n, 0, out[i]);
+    }
+    n->is_flat = false;
+    nest_end(n, l);
+    return turns * SIDE_BY_SIDE;
+}
+
 static void draw_sample(Nest *n, Draw *d)
 {
     const IrType *t = &d->node->result[0].type;
@@ -41,7 +72,8 @@ static void draw_sample(Nest *n, Draw *d)
     }
     d->unit = t->axes.n == 0 || size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
     int rest = (int)(size % d->unit);
-    LoopIns *l = nest_par(n, size / d->unit);
+    int64_t made = draw_lanes(n, d, size);
+    LoopIns *l = nest_turns(n, true, loop_at(made / d->unit), loop_at(size / d->unit), 1, false);
     draw_elements(n, d, sample, loop_times(nest_counter(l), d->unit));
     nest_end(n, l);
     d->unit = 1;                                            /* the last elements of a value without axes */

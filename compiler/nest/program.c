@@ -64,7 +64,7 @@ static NestKernel build_kernel(Build *b, KPlan *p, KKernel *k)
     check(n.b.nest);
     loop_print(n.b.nest, &text);
     const Code *c = code_of(b, text_str(&text), &is_new);
-    NestKernel made = {c->number, NULL, n.b.words.n};
+    NestKernel made = {.code = c->number, .n_words = n.b.words.n, .call = -1};
     if (made.n_words) made.words = arena_copy(b->a, n.b.words.v, sizeof *n.b.words.v * (size_t)made.n_words);
     if (is_new && b->user->fresh) b->user->fresh(b->user->self, c->number, n.b.nest, c->text, scratch);
     if (b->user->kernel) b->user->kernel(b->user->self, k->id, &made, c->text);
@@ -79,7 +79,7 @@ static void build_function(Build *b, NestFunction *f)
     f->kernel = arena_array(b->a, NestKernel, f->plan->kernels.n + 1);
     for (int i = 0; i < f->plan->kernels.n; i++) {
         KKernel *k = f->plan->kernels.v[i];
-        f->kernel[i] = k->merged ? (NestKernel){.code = -1} : build_kernel(b, f->plan, k);
+        f->kernel[i] = k->merged ? (NestKernel){.code = -1, .call = -1} : build_kernel(b, f->plan, k);
     }
     if (u->close) u->close(u->self, f->plan);
 }

@@ -8,6 +8,7 @@ typedef struct NestKernel {
     int            code;                                    /* which of the distinct nests; -1: the plan merged the kernel into another */
     const int64_t *words;                                   /* what it is called with here */
     int            n_words;
+    int            call;                                    /* its row of Code.call, once steps_of() has made the code; -1: it has none */
 } NestKernel;
 
 typedef struct NestFunction { KPlan *plan; NestKernel *kernel; } NestFunction;      /* kernel: by KKernel.id */

@@ -33,9 +33,10 @@ static CodePlace place_of(const KMem *m)
 
 static void add_call(Tables *t, const KKernel *k)
 {
-    const NestKernel *n = &t->fn->kernel[k->id];
+    NestKernel *n = &t->fn->kernel[k->id];
     if (n->code < 0) BUG("steps: a kernel without code");
     t->wants[n->code] = n->n_words;
+    n->call = t->calls.n;
     array_push(t->a, &t->calls, ((CodeCall){n->code, t->words.n, k->units, k->split}));
     for (int i = 0; i < n->n_words; i++) array_push(t->a, &t->words, n->words[i]);
 }

@@ -158,18 +158,26 @@ static void code_not_kept(void *session, const GanError *why)
     if (!s->o->run.quiet) say_line((void *)&s->o->run, arena_printf(s->arena, "compiled code is not kept: %s; with --no-cache nothing is to be", gan_error_text(why, text)));
 }
 
-int session_start(Session *s)
+/* j: NULL: the interpreter. */
+static int start(Session *s, const JitOptions *j)
 {
     GanError        err;
     const IrModule *m = s->lowered.ir;
     Game           *g = &s->game;
-    JitOptions      j = {.threads = (int)s->o->run.threads, .plan = s->o->plan, .cached = !s->o->no_cache, .say = code_not_kept, .self = s};
     if (!open_externs(s)) return EXIT_WRONG_PROGRAM;
     *g = (Game){.o = &s->o->run, .arena = s->arena, .program = s->lowered.program, .self = s, .failed = nonfinite_explain};
-    GanStatus st = s->o->interp ? interp_engine_new(m, g->program, &g->engine, &err) : jit_engine_new(m, g->program, &j, &g->engine, &err);
+    GanStatus st = j ? jit_engine_new(m, g->program, j, &g->engine, &err) : interp_engine_new(m, g->program, &g->engine, &err);
     if (!st) st = state_new(g->program, s->o->run.seed, &g->state, &err);
     return st ? say_error(&s->o->run, &err) : EXIT_DONE;
 }
+
+int session_start(Session *s)
+{
+    JitOptions j = {.threads = (int)s->o->run.threads, .plan = s->o->plan, .cached = !s->o->no_cache, .say = code_not_kept, .self = s};
+    return start(s, s->o->interp ? NULL : &j);
+}
+
+int session_start_jit(Session *s, const JitOptions *j) { return start(s, j); }
 
 void session_close(Session *s)
 {

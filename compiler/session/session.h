@@ -3,6 +3,7 @@
  * Every command is a few calls of these. Diagnostics are printed here, on stderr, and nowhere else; functions return exit statuses. */
 #pragma once
 #include "compiler/session/options.h"
+#include "compiler/jit/jit.h"
 #include "compiler/lower/lower.h"
 #include "runtime/command/game.h"
 
@@ -38,6 +39,8 @@ void session_optimise(Session *s);
 bool session_allows_externs(const Session *s);
 /* The engine the options ask for, and a fresh state (not initialised). */
 int  session_start(Session *s);
+/* The same with an engine that is compiled as *j says. */
+int  session_start_jit(Session *s, const JitOptions *j);
 void session_close(Session *s);
 
 /* A name as an identifier of C: what compiled functions begin with. */

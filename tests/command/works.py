@@ -279,6 +279,26 @@ def test_explain_every_stage():
             assert r.status == 0 and word in r.out, (stage, r.status, r.err, r.out[:500])
 
 
+def test_bench_takes_each_kernels_time():
+    with folder() as d:
+        out = gan("bench", program(d), "--steps", 3).out
+        assert re.match(r"one thread; ", out), out
+        tables = {t.split(",")[0]: t.splitlines() for t in out.split("\n\n")[1:]}
+        assert {"init", "update_D", "update_G"} <= set(tables), out
+        assert tables["update_D"][0] == "update_D, 3 runs", out
+        rows = [re.match(r" +([\d.]+) +([\d.]+) % +(\S+) +\S+ +(?:[\d.]+ %|-) +(\S+)  (.*)", r) for r in tables["update_D"][2:]]
+        kernels = [r for r in rows if r and not r[5].endswith("more")]
+        assert len(kernels) > 10 and tables["update_D"][-1].endswith("  all"), out
+        times = [float(r[1]) for r in kernels]
+        assert times == sorted(times, reverse=True) and 0 < sum(times) < 1000, out
+        # 32 samples of 2 numbers, by a matrix [2, 8]; the gradient of that matrix, from real and from fake ones
+        flops = {r[5]: float(r[3]) for r in kernels}
+        assert any(k.startswith("dot ") and "8]" in k and 2 * 32 * 2 * 8e-6 <= f <= 7 * 32 * 2 * 8e-6 for k, f in flops.items()), flops
+        assert any(re.match(r"inner +\[2, 8\]", k) and abs(f / (2 * 2 * 32 * 2 * 8e-6) - 1) < 1e-2 for k, f in flops.items()), flops
+        assert not os.path.exists(os.path.join(d, "runs")), "it keeps nothing"
+        assert gan("bench", program(d), "--backend", "interp").status == 2
+
+
 def test_cheap_values_are_made_again():
     with folder() as d:
         text = gan("explain", program(d), "--stage", "kernels").out

@@ -892,7 +892,7 @@ static void compare_loops(const char *text, PlanDecision without)
         for (int off = 0; off < plans(i); off++) {
             char        written[8192];
             int         extent = extents[i] > 200 && getenv("GAN_CHECKER") ? 130 : extents[i];      /* it is slow */
-            snprintf(written, sizeof written, text, extent, extent, extent, extent, extent);
+            snprintf(written, sizeof written, text, extent, extent, extent, extent, extent, extent);
             Case       *c = case_of_text(written);
             PlanOptions plan = {off ? 1u << without : 0};
             Difference  d = compare(c, 1, threads[i % 4], plan);
@@ -922,6 +922,18 @@ Test(engines, loops_over_what_is_reversed)
         "%%l1 = scan %%l ; %%sr, %%s3 ; {n 6} (%%m: f32<p>[4], %%s4: f32<p>[4], %%s5: f32<p>[4]) {\n%%m1 = mul %%m, 0.5 : f32<p>[4]\n%%m2 = fma %%s4, %%m1, %%s5 : f32<p>[4]\nyield %%m2\n} : f32<p>[4]\nyield %%l1\n} : f32<p>[4]\n"
         "report \"u\", %%u\nreport \"us\", %%us\nreport \"v\", %%v\nreport \"vs\", %%vs\nreport \"w\", %%w\nreport \"r\", %%r\n}\n";
     compare_loops(text, PLAN_views);
+}
+
+/* Draws without samples are made 64 elements at a time, and what is left one by one: of every kind, of several dims, in a loop's turns, stacked. */
+Test(engines, draws_without_samples)
+{
+    static const char *text =
+        "slot \"t\" counter : i64[]\nfn f {update tick \"t\"} {\n%%t = read \"t\" : i64[]\n%%a = normal {stream \"a\"} : f32[%d]\n%%b = uniform {stream \"b\"} : f64[%d]\n%%c = randint {stream \"c\" n 1000} : i32[3,%d]\n"
+        "%%d = normal {stream \"d\"} : f64[5,%d]\n%%e = uniform {stream \"e\"} : f32[63]\n%%g = uniform {stream \"g\"} : f32[64]\n%%h = normal {stream \"h\"} : f32[65]\n%%i = randint {stream \"i\" n 7} : i32[2,67]\n"
+        "%%j, %%k = scan %%h ; ; {n 3} (%%j0: f32[65]) {\n%%j1 = normal {stream \"j\"} : f32[65]\n%%j2 = uniform {stream \"l\"} : f32[%d]\n%%j3 = add %%j0, %%j1 : f32[65]\nyield %%j3, %%j2\n} : f32[65], f32[3,%d]\n"
+        "%%t1 = add %%t, 1 : i64[]\ncommit \"t\", %%t1\nreport \"a\", %%a\nreport \"b\", %%b\nreport \"c\", %%c\nreport \"d\", %%d\nreport \"e\", %%e\nreport \"g\", %%g\nreport \"h\", %%h\nreport \"i\", %%i\n"
+        "report \"j\", %%j\nreport \"k\", %%k\n}\n";
+    compare_loops(text, PLAN_late);
 }
 
 /* Turns that hand values from thread to thread, some hundred times: samples read those of others (the other way round, of the same turn and of the
