@@ -401,7 +401,8 @@ static bool tiles_fit(const Open *o, const CodeStep *s)
         if (!is_panels_of(&c->step[c->block[s->body[0]].first + i], s)) return false;
     for (int i = 0; i < s->after.n; i++) {
         const CodeCopy *k = &c->copy[s->after.first + i];
-        if (k->to.bytes && (k->shard % (s->shard / FRAME_PANEL) || k->to.bytes != panels * (k->shard / (s->shard / FRAME_PANEL)))) return false;
+        int64_t each = k->shard / (s->shard / FRAME_PANEL), all;        /* bytes of a panel, and of all */
+        if (k->to.bytes && (k->shard % (s->shard / FRAME_PANEL) || __builtin_mul_overflow(panels, each, &all) || k->to.bytes != all)) return false;
         if (!k->to.bytes && k->shard) return false;
     }
     for (int i = 0; i < s->stacks.n; i++) {
