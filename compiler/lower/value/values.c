@@ -688,8 +688,11 @@ static bool report_slot(Ctx *c, Value *v, Span at, int *slot)
     const char *path = strf(c->L, "report.%s", v->report);
     *slot = ir_find_slot(c->L->m, path);
     if (*slot >= 0) return true;
-    bool own_line_wrong = names_get(&c->L->reports, v->report) >= 0;
-    if (!own_line_wrong && !names_lack(c->L->names)) diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    int known = names_get(&c->L->reports, v->report);
+    bool own_line_wrong = known == REPORT_ITSELF;
+    if (own_line_wrong || names_lack(c->L->names)) return false;
+    Diag *d = diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    if (known == REPORT_WITH_INDICES) diag_hint(d, "reports of this name have indices, %s[..], and are read with them", v->report);
     return false;
 }
 
