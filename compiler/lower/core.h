@@ -187,6 +187,9 @@ struct Ctx {
 /* Who changes a state that no player owns: statements alone, :=; updates too, whose losses contain an assignment to it; reports, whose value it is. */
 typedef enum { STATE_OF_PLAYER, STATE_OF_STATEMENTS, STATE_OF_UPDATES, STATE_OF_REPORTS } StateOf;
 
+/* What is known of the name of a report: it has been reported with indices, and not as it stands; or so. */
+typedef enum { REPORT_WITH_INDICES, REPORT_ITSELF } ReportName;
+
 typedef struct Env { IrVal **v; int n; } Env;               /* by slot: its value here; NULL: not asked for yet */
 
 /* What a scan of n rounds carries: in its body, and before its first round, in the block where the scan stands. slopes: its derivatives are carried along (rounds.c). */
@@ -358,7 +361,7 @@ struct Lower {
     ARRAY(int)    choosers;                                 /* slots of files' data whose numbers have chosen rows: a program is held to them, also where nobody draws these */
     ARRAY(struct { GanFact is; int format; }) facts;        /* of files that were read; -1: as a list of words */
     ARRAY(struct { const Ast *decl; GanExtern is; }) externs;       /* simulators that were drawn from, each with every sizes it had */
-    NameTable     reports;                                  /* what those so far are called, with indices and without */
+    NameTable     reports;                                  /* what those so far are called, with indices and without: a ReportName */
     ARRAY(struct { Value **index; int n; }) indexed;        /* "report a[1]", "plot a[1]": what the first of that name has between its brackets */
     NameTable     indexed_at;
     ARRAY(struct { const char *name; int alternates; int arm; Span at; }) pictures;     /* and how many alternate blocks had begun, so that two of a name may be of one step */

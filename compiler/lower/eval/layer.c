@@ -77,28 +77,31 @@ static void shape_changed(Ctx *c, const char *path, const char *was, const char 
 /* What it starts at: draw or value as it is written; given: the field of a record that has been evaluated in INIT. */
 typedef struct First { const Ast *draw, *value; Value *given; } First;
 
-/* The value of a new run: a draw, an expression, or a function of the shape (an initialiser). */
+/* What a function of the shape (an initialiser) makes of it: a distribution, or the value itself. */
+static Value *initialiser_of(Ctx *c, Value *f, const IrInts *dims, const Ast *draw)
+{
+    Value **d = arena_array(c->L->a, Value *, dims->n + 1);
+    for (int i = 0; i < dims->n; i++) d[i] = val_int(c->L, dims->v[i]);
+    return apply1(c, f, val_list(c->L, d, dims->n), draw, draw->span);
+}
+
+static Value *first_draw(Ctx *c, const Ast *draw, const IrInts *dims)
+{
+    Value *v = eval_raw(c, draw);
+    bool function = v->kind == V_FUNCTION && !dist_is_drawn_from(v);
+    if (function) v = initialiser_of(c, v, dims, draw);
+    if (val_bad(v) || (function && !dist_is_drawn_from(v) && v->kind != V_FUNCTION)) return v;
+    Dist *d = as_dist(c, v, draw->span);
+    return d ? dist_sample(c, d, dims, draw->span) : val_error(c->L);
+}
+
+/* The value of a new run: a draw, or an expression. */
 static IrVal *initial_value(Ctx *c, const First *first, const IrInts *dims, int64_t classes, Span at)
 {
     Ctx inner = *c;
     inner.axes = ir_no_axes();
     inner.batch = -1;
-    const Ast *draw = first->draw;
-    Value *v = first->given;
-    if (draw) {
-        v = eval_raw(&inner, draw);
-        if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->def->kind == AST_DEFINE &&
-            v->fn.closure->def->define.word == AST_DEFINE_DEF) {
-            Value **d = arena_array(c->L->a, Value *, dims->n + 1);
-            for (int i = 0; i < dims->n; i++) d[i] = val_int(c->L, dims->v[i]);
-            v = apply1(&inner, v, val_list(c->L, d, dims->n), draw, draw->span);
-            if (val_bad(v)) return NULL;
-        }
-        Dist *d = as_dist(&inner, v, draw->span);
-        v = d ? dist_sample(&inner, d, dims, draw->span) : val_error(c->L);
-    } else if (!v) {
-        v = eval(&inner, first->value);
-    }
+    Value *v = first->draw ? first_draw(&inner, first->draw, dims) : first->given ? first->given : eval(&inner, first->value);
     IrVal *t = val_bad(v) ? NULL : as_tensor(&inner, v, at);
     return t && type_class_fits(&inner, v, t, classes, at, "the first value") ? t : NULL;
 }

@@ -55,8 +55,8 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
         env_set(L, slot, v, s->span);
     }
     part_end(L);
-    names_put(&L->reports, s->report.name, 1);
-    names_put(&L->reports, name, 1);
+    if (names_get(&L->reports, s->report.name) < 0) names_put(&L->reports, s->report.name, REPORT_WITH_INDICES);
+    names_put(&L->reports, name, REPORT_ITSELF);
     sched_call(c, to, p, GAN_REPORT, name, s->span);
     sched_line(c, p, "report", name, s->span);
 }

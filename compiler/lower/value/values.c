@@ -517,6 +517,11 @@ static bool at_home(Ctx *c, const Value *v, Span at)
         return false;
     }
     if (c->L->guess) return false;                          /* a value of the schedule: known to be there, and no more */
+    if (c->L->fn == c->L->init) {
+        Diag *d = diag_error(c->L->diags, at, E407, "an initial value belongs to a new run, and this is computed by a statement of the schedule");
+        diag_hint(d, "def f() = .. is computed where it is used, also there: f() instead of what a let keeps; or start a state at 0 and give it its value with :=");
+        return false;
+    }
     Diag *d =
         diag_error(c->L->diags, at, E113, "this value was computed for another statement and cannot be used here");
     diag_hint(d, "compute it where it is used, or bind it in the schedule with let");
@@ -699,8 +704,11 @@ static bool report_slot(Ctx *c, Value *v, Span at, int *slot)
     const char *path = strf(c->L, "report.%s", v->report);
     *slot = ir_find_slot(c->L->m, path);
     if (*slot >= 0) return true;
-    bool own_line_wrong = names_get(&c->L->reports, v->report) >= 0;
-    if (!own_line_wrong && !names_lack(c->L->names)) diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    int known = names_get(&c->L->reports, v->report);
+    bool own_line_wrong = known == REPORT_ITSELF;
+    if (own_line_wrong || names_lack(c->L->names)) return false;
+    Diag *d = diag_error(c->L->diags, at, E404, "nothing has been reported as %s before this line", v->report);
+    if (known == REPORT_WITH_INDICES) diag_hint(d, "reports of this name have indices, %s[..], and are read with them", v->report);
     return false;
 }
 
