@@ -26,6 +26,7 @@ typedef struct Exact {
     IrModule *m;
     IrBuilder b;
     ARRAY(void *) memory;                                   /* of the module's slots: the numbers that functions are of */
+    ARRAY(IrVal *) read;                                    /* the slots' values */
     ARRAY(Made)   made;
 } Exact;
 
@@ -37,10 +38,11 @@ static bool begins(IrOp op) { return ir_op_info[op].flags & IR_LOSSY; }
 static IrVal *argument(Exact *e, double x)
 {
     for (int i = 0; i < e->memory.n; i++)
-        if (!memcmp(e->memory.v[i], &x, sizeof x)) return ir_read(&e->b, i);
+        if (!memcmp(e->memory.v[i], &x, sizeof x)) return e->read.v[i];
     int slot = ir_slot(e->m, arena_printf(e->scratch, "x%d", e->memory.n), ir_scalar(IR_F64), IR_SLOT_DATA, NULL);
     array_push(e->scratch, &e->memory, arena_copy(e->scratch, &x, sizeof x));
-    return ir_read(&e->b, slot);
+    array_push(e->scratch, &e->read, ir_read(&e->b, slot));
+    return e->read.v[slot];
 }
 
 /* Equal terms are one value. */
