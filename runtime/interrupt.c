@@ -9,6 +9,7 @@
 enum { PATIENCE_SECONDS = 1 };
 
 static _Atomic int  asked, again, rule;                     /* the signal that asked, 0: none; did one more?; an InterruptRule. Several threads look at them */
+static _Atomic bool dropped;                                /* by who waits */
 static const char  *words;                                  /* for who waits; NULL: none. Set while no signal is taken */
 
 static void ask(int signal)
@@ -63,7 +64,9 @@ InterruptRule interrupt_rule(InterruptRule to) { return (InterruptRule)atomic_ex
 
 bool interrupt_asked(void) { return asked && rule != INTERRUPT_WAITS; }
 
-bool interrupt_gives_up(void) { return asked && (rule == INTERRUPT_GIVES_UP || (rule == INTERRUPT_STOPS && again)); }
+void interrupt_give_up(bool yes) { dropped = yes; }
+
+bool interrupt_gives_up(void) { return dropped || (asked && (rule == INTERRUPT_GIVES_UP || (rule == INTERRUPT_STOPS && again))); }
 
 int interrupt_status(void)
 {

@@ -30,6 +30,9 @@ InterruptRule interrupt_rule(InterruptRule rule);
 
 bool interrupt_asked(void);
 
+/* From another thread, for who waits: what is computed is given up, as long as it is true, without an end of anything else. */
+void interrupt_give_up(bool yes);
+
 /* Engines look at it within their calls, which fail then, with a state that must be made anew. */
 bool interrupt_gives_up(void);
 int  interrupt_status(void);                                /* 130 or 143, the exit status that says so; 0: not asked */

@@ -91,10 +91,11 @@ static GanStatus find_end(Log *l, int64_t *lines, int64_t *end, GanError *err)
     return s;
 }
 
-static GanStatus cut(Log *l, int64_t lines, GanError *err)
+GanStatus log_cut(Log *l, int64_t lines, GanError *err)
 {
     struct stat st;
     int64_t     end;
+    if (l->standard) return GAN_OK;
     if (fstat(l->fd, &st)) return failed(l, "looked at", err);
     if (!S_ISREG(st.st_mode)) return GAN_OK;                /* a pipe or a device: nothing to cut */
     GanStatus s = find_end(l, &lines, &end, err);
@@ -109,7 +110,7 @@ GanStatus log_resume(const char *path, int64_t lines, Log **out, GanError *err)
     GanStatus s = open_log(path, 0, out, err);
     if (s) return s;
     (*out)->lines = lines;
-    if (!(*out)->standard) s = cut(*out, lines, err);
+    s = log_cut(*out, lines, err);
     if (s) {
         log_close(*out, NULL);
         *out = NULL;

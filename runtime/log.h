@@ -18,6 +18,7 @@ GanStatus log_new(const char *path, Log **out, GanError *err);
  * a missing file is begun. "-" is standard output, where nothing can be cut. Lines, not bytes, are counted: their lengths depend
  * on the clock, and a checkpoint must not. */
 GanStatus log_resume(const char *path, int64_t lines, Log **out, GanError *err);
+GanStatus log_cut(Log *l, int64_t lines, GanError *err);   /* as log_resume does; not within a line */
 int64_t   log_lines(const Log *l);                          /* so far: what a checkpoint records */
 
 double    log_seconds(const Log *l);                        /* of the last line that log_resume has kept; 0: none */

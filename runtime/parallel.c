@@ -7,6 +7,7 @@
 
 #include "base/bug.h"
 #include "runtime/fpenv.h"
+#include "runtime/pace.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -37,13 +38,16 @@ struct Team {
     Word   left;                                            /* members that have not yet returned from this run */
     Word   phase;                                           /* counts the barriers */
     _Alignas(LINE) _Atomic uint32_t arrived;                /* members at the barrier */
-    TeamFn  fn;                                             /* NULL: go home */
-    void   *arg;
-    int     threads;
-    int64_t spin_ns;
-    bool    running;
-    pid_t   process;                                        /* whose threads the members are */
-    Member *member;
+    _Alignas(LINE) _Atomic int64_t spun;                    /* ns, of all members */
+    TeamFn    fn;                                           /* NULL: go home */
+    void     *arg;
+    int       threads, active;                              /* those of the run under way */
+    int64_t   spin_ns;
+    bool      running, fixed;
+    Pace      pace;
+    pthread_t user;                                         /* whose pace it is */
+    pid_t     process;                                      /* whose threads the members are */
+    Member   *member;
 };
 
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */
@@ -55,30 +59,42 @@ static inline void relax(void)
 #endif
 }
 
-static int64_t now_ns(void)
+static int64_t clock_ns(clockid_t clock)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    struct timespec at;
+    return clock_gettime(clock, &at) ? 0 : (int64_t)at.tv_sec * 1000000000 + at.tv_nsec;
 }
 
-static bool changed_while_spinning(Word *w, uint32_t old, int64_t spin_ns)
+static int64_t now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+
+static bool has_changed(const Word *w, uint32_t old) { return atomic_load_explicit(&w->value, memory_order_acquire) != old; }
+
+static bool changes_soon(const Word *w, uint32_t old)
 {
-    for (int64_t until = 0;;) {
-        for (int i = 0; i < SPIN_BATCH; i++) {
-            if (atomic_load_explicit(&w->value, memory_order_acquire) != old) return true;
-            relax();
-        }
-        int64_t now = spin_ns ? now_ns() : 0;
-        if (!until) until = now + spin_ns;
-        if (now >= until) return false;
+    for (int i = 0; i < SPIN_BATCH; i++) {
+        if (has_changed(w, old)) return true;
+        relax();
     }
+    return false;
+}
+
+static bool changes_while_spinning(Team *t, const Word *w, uint32_t old)
+{
+    if (!t->spin_ns || has_changed(w, old)) return changes_soon(w, old);
+    int64_t began = now_ns(), spun;
+    bool    changed;
+    do {
+        changed = changes_soon(w, old);
+        spun = now_ns() - began;
+    } while (!changed && spun < t->spin_ns);
+    atomic_fetch_add_explicit(&t->spun, spun < t->spin_ns ? spun : t->spin_ns, memory_order_relaxed);
+    return changed;
 }
 
 /* Returns when the word is no longer `old`. */
-static void wait_while(Word *w, uint32_t old, int64_t spin_ns)
+static void wait_while(Team *t, Word *w, uint32_t old)
 {
-    if (changed_while_spinning(w, old, spin_ns)) return;
+    if (changes_while_spinning(t, w, old)) return;
     atomic_fetch_add(&w->sleepers, 1);
     while (atomic_load(&w->value) == old) syscall(SYS_futex, &w->value, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
     atomic_fetch_sub(&w->sleepers, 1);
@@ -96,7 +112,7 @@ static void *member_main(void *arg)
     Member  *m = arg;
     Team    *t = m->team;
     for (uint32_t seen = 0;; seen++) {
-        wait_while(&t->work, seen, t->spin_ns);
+        wait_while(t, &t->work, seen);
         if (!t->fn) return NULL;
         fpenv_enter();                                      /* the thread is ours: nothing to put back */
         t->fn(t->arg, m->index, t->threads);
@@ -126,10 +142,10 @@ static void start_members(Team *t, int wanted)
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-Team *team_new(int threads, bool more_than_cpus)
+Team *team_new(int threads, bool fixed)
 {
     int cpus = parallel_cpus();
-    if (threads < 1 || (threads > cpus && !more_than_cpus)) threads = cpus;
+    if (threads < 1 || (threads > cpus && !fixed)) threads = cpus;
     Team *t = aligned_alloc(LINE, sizeof *t);
     Member *member = calloc((size_t)threads, sizeof *member);
     if (!t || !member) {
@@ -137,7 +153,7 @@ Team *team_new(int threads, bool more_than_cpus)
         free(member);
         return NULL;
     }
-    *t = (Team){.threads = 1, .spin_ns = threads > cpus ? 0 : SPIN_NS, .member = member};
+    *t = (Team){.threads = 1, .spin_ns = threads > cpus ? 0 : SPIN_NS, .fixed = fixed, .member = member};
     start_members(t, threads);
     t->process = getpid();
     return t;
@@ -152,6 +168,7 @@ static void begin_again(Team *t)
     t->threads = 1;
     t->work = t->left = t->phase = (Word){0};
     t->arrived = 0;
+    pace_break(&t->pace);
     start_members(t, wanted);
     t->process = getpid();
 }
@@ -170,7 +187,27 @@ static void start_run(Team *t, TeamFn fn, void *arg)
 static void wait_for_all(Team *t)
 {
     uint32_t left;
-    while ((left = atomic_load(&t->left.value))) wait_while(&t->left, left, t->spin_ns);
+    while ((left = atomic_load(&t->left.value))) wait_while(t, &t->left, left);
+}
+
+/* What all have done so far, in ns of a processor. */
+static int64_t worked(const Team *t)
+{
+    int64_t   n = clock_ns(CLOCK_THREAD_CPUTIME_ID) - atomic_load_explicit(&t->spun, memory_order_relaxed);
+    clockid_t clock;
+    for (int i = 1; i < t->threads; i++)
+        if (!pthread_getcpuclockid(t->member[i].thread, &clock)) n += clock_ns(clock);
+    return n;
+}
+
+static int active_now(Team *t)
+{
+    if (t->fixed || t->threads == 1) return t->threads;
+    if (!pthread_equal(t->user, pthread_self())) pace_break(&t->pace);
+    t->user = pthread_self();
+    int64_t now = now_ns();
+    if (pace_is_due(&t->pace, now)) pace_mark(&t->pace, now, worked(t));
+    return t->pace.alone ? 1 : t->threads;
 }
 
 void team_run(Team *t, TeamFn fn, void *arg)
@@ -179,23 +216,21 @@ void team_run(Team *t, TeamFn fn, void *arg)
     t->running = true;
     if (t->threads > 1 && t->process != getpid()) begin_again(t);
     uint64_t theirs = fpenv_enter();
-    if (t->threads == 1) {
-        fn(arg, 0, 1);
-    } else {
-        start_run(t, fn, arg);
-        fn(arg, 0, t->threads);
-        wait_for_all(t);
-    }
+    t->active = active_now(t);
+    if (t->active > 1) start_run(t, fn, arg);
+    fn(arg, 0, t->active);
+    if (t->active > 1) wait_for_all(t);
+    if (t->threads > 1) t->pace.left = now_ns();
     fpenv_leave(theirs);
     t->running = false;
 }
 
 void team_barrier(Team *t)
 {
-    if (t->threads == 1) return;
+    if (t->active == 1) return;
     uint32_t phase = atomic_load(&t->phase.value);          /* cannot move on before we have arrived */
     if (atomic_fetch_add(&t->arrived, 1) + 1 < (uint32_t)t->threads) {
-        wait_while(&t->phase, phase, t->spin_ns);
+        wait_while(t, &t->phase, phase);
         return;
     }
     atomic_store(&t->arrived, 0);

@@ -2,6 +2,7 @@
 #include "runtime/fpenv.h"
 #include "runtime/interrupt.h"
 #include "runtime/log.h"
+#include "runtime/pace.h"
 #include "runtime/parallel.h"
 #include "runtime/progress.h"
 #include "runtime/testing.h"
@@ -254,6 +255,67 @@ Test(parallel, sleeps_when_idle)
     team_run(s.team, count, &s);
     cr_expect(s.runs[1] == 2);
     team_free(s.team);
+}
+
+/* ---- pace: a clock and a machine that are made up ---------------------------------------------------------------- */
+
+enum { RUN_NS = 200000 };                                   /* of a run, by the clock */
+
+typedef struct Machine {
+    double  together, alone;                                /* what is done in a second of the clock */
+    int64_t now, worked, pause;                             /* a pause: between two runs */
+    int64_t ns[2];                                          /* spent together, alone */
+} Machine;
+
+static void play(Pace *p, Machine *m, double seconds)
+{
+    m->ns[0] = m->ns[1] = 0;
+    for (int64_t end = m->now + (int64_t)(1e9 * seconds); m->now < end;) {
+        if (pace_is_due(p, m->now)) pace_mark(p, m->now, m->worked);
+        m->worked += (int64_t)(RUN_NS * (p->alone ? m->alone : m->together));
+        m->now += RUN_NS;
+        m->ns[p->alone] += RUN_NS;
+        p->left = m->now;
+        m->now += m->pause;
+    }
+}
+
+static double share_alone(const Machine *m) { return (double)m->ns[1] / (double)(m->ns[0] + m->ns[1]); }
+
+Test(pace, the_better_way)
+{
+    Pace    p = {0};
+    Machine m = {.together = 1.9, .alone = 0.99, .now = 1};
+    play(&p, &m, 10);
+    cr_expect(m.ns[1] == 0, "a quiet machine: nobody is asked to stand aside");
+    m.together = 0.35, m.alone = 0.4;                       /* others come */
+    play(&p, &m, 10);
+    cr_expect(share_alone(&m) > 0.9, "%g", share_alone(&m));
+    play(&p, &m, 30);
+    cr_expect(share_alone(&m) > 0.98, "%g", share_alone(&m));
+    m.together = 1.9, m.alone = 1;                          /* and go */
+    play(&p, &m, 10);
+    cr_expect(share_alone(&m) < 0.3, "%g", share_alone(&m));
+    play(&p, &m, 10);
+    cr_expect(m.ns[1] == 0);
+    m.together = 0.8, m.alone = 0.5;                        /* busy, and two get more of it */
+    play(&p, &m, 30);
+    cr_expect(share_alone(&m) < 0.03, "%g", share_alone(&m));
+}
+
+/* Whoever asks for work now and then is judged by nothing, so all work. */
+Test(pace, pauses)
+{
+    Pace    p = {0};
+    Machine m = {.together = 0.1, .alone = 1, .now = 1, .pause = 2000000};
+    play(&p, &m, 10);
+    cr_expect(m.ns[1] == 0);
+    m.pause = 100000;
+    play(&p, &m, 10);
+    cr_expect(share_alone(&m) > 0.9, "%g", share_alone(&m));
+    pace_break(&p);
+    play(&p, &m, 1);
+    cr_expect(share_alone(&m) > 0.9, "%g", share_alone(&m));
 }
 
 /* ---- signals ---------------------------------------------------------------------------------------------------- */

@@ -43,6 +43,22 @@ typedef struct {                                            /* a round's start, 
     bool    is_start;                                       /* of the run, which has called nothing but INIT */
 } Snapshot;
 
+struct TrainerFiles {                                       /* what a run writes, as far as it has come */
+    Log                *log;
+    CheckpointFolder   *folder;
+    DataSums            data;
+    bool                line_open, save_asked;
+    const char        **named;                              /* what the asked save's file is to be called too */
+    int                 n_named;
+    Flow                lost;                               /* GO_ON, or how a log that can no longer be written ends the run */
+    bool               *told_nan;                           /* of each report; it was said */
+    int64_t             lines;                              /* of the log, where the round, or the statement outside of rounds, began that is under way */
+    double              start, seconds_before, last_save;
+    double              last_page, page_seconds;            /* when the run's page was written, and how long that took */
+    const GanSchedule **picture;                            /* every picture of the program, and where its axes are */
+    PictureAxes        *axes;  int n_pictures;
+};
+
 typedef struct Trainer {
     const GanProgram     *program;
     GanEngine            *engine;
@@ -50,32 +66,22 @@ typedef struct Trainer {
     const TrainerOptions *o;
     TrainerResult        *result;
     GanError             *err;
-    Log                  *log;
+    TrainerFiles         *files;
     Progress             *progress;
-    CheckpointFolder     *folder;
-    DataSums              data;
     Path                  here, resume;
     int                   resumed;                          /* how much of `resume` has been used */
     int64_t               round, rounds, rounds_here;       /* in the innermost block; over all of them; by this call */
     int                   step_slot;
     void               ***out;                              /* one buffer an output of each function, made when first needed */
-    bool                  line_open, save_asked;
     bool                  begun;                            /* a snapshot was made, or the run goes on from another */
-    const char          **named;                            /* what the asked save's file is to be called too */
-    int                   n_named;
-    Flow                  lost;                             /* GO_ON, or how a log that can no longer be written ends the run */
     int                   blocks;                           /* how many alternate blocks the walk is inside of */
     bool                  left;                             /* the last one was left before its rounds were over */
     int                   bad_files;                        /* checkpoints that do not verify */
     int                   passed_over;                      /* those that a run with these steps would not have made */
     int64_t               past_steps;                       /* of the newest of them: TrainerOptions.steps of the run that made it, */
     int64_t               past_rounds;                      /* and how far it had come */
-    double                start, seconds_before, last_save;
-    double                last_page, page_seconds;          /* when the run's page was written, and how long that took */
-    const GanSchedule   **picture;                          /* every picture of the program, and where its axes are */
-    PictureAxes          *axes;  int n_pictures;
+    double                start;
     Snapshot              snapshot;
-    int64_t               lines;                            /* of the log, where the round, or the statement outside of rounds, began that is under way */
     int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
     int                  *called;                           /* functions of those calls, when the run is replayed; else NULL */
     int64_t               failed_round;
@@ -89,8 +95,15 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static double seconds(const Trainer *t) { return t->seconds_before + now() - t->start; }
+static double seconds(const Trainer *t) { return t->files->seconds_before + now() - t->files->start; }
 static bool   replaying(const Trainer *t) { return t->replay_to >= 0; }
+
+/* Not where the run has come by before, which is written. */
+static bool writes(const Trainer *t)
+{
+    const TrainerHooks *h = &t->o->hooks;
+    return !replaying(t) && !(h->again && h->again(h->user));
+}
 
 static void say(const Trainer *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void say(const Trainer *t, const char *fmt, ...)
@@ -293,13 +306,13 @@ enum { AXES_TEXT = 4 * 26 };                                /* of one picture */
 
 static void axes_text(const Trainer *t, char *text)         /* of each picture, four numbers */
 {
-    for (int i = 0; i < t->n_pictures; i++)
-        text += sprintf(text, "%.17g %.17g %.17g %.17g ", t->axes[i].x0, t->axes[i].x1, t->axes[i].y0, t->axes[i].y1);
+    for (int i = 0; i < t->files->n_pictures; i++)
+        text += sprintf(text, "%.17g %.17g %.17g %.17g ", t->files->axes[i].x0, t->files->axes[i].x1, t->files->axes[i].y0, t->files->axes[i].y1);
 }
 
 static void axes_read(Trainer *t, const char *text)
 {
-    for (int i = 0; text && i < t->n_pictures; i++) {
+    for (int i = 0; text && i < t->files->n_pictures; i++) {
         double at[4];
         for (int k = 0; k < 4; k++) {
             char *end;
@@ -307,7 +320,7 @@ static void axes_read(Trainer *t, const char *text)
             if (end == text || !isfinite(at[k])) return;
             text = end;
         }
-        t->axes[i] = (PictureAxes){at[0], at[1], at[2], at[3]};
+        t->files->axes[i] = (PictureAxes){at[0], at[1], at[2], at[3]};
     }
 }
 
@@ -332,8 +345,8 @@ static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanE
     const GanProgram *p = t->program;
     c->view = calloc((size_t)p->n_slots + 1, sizeof *c->view);
     c->expects = calloc((size_t)t->result->n_expects + 1, 1);
-    c->axes = calloc((size_t)t->n_pictures * AXES_TEXT + 1, 1);
-    c->meta = calloc(WORDS + (size_t)t->data.n, sizeof *c->meta);
+    c->axes = calloc((size_t)t->files->n_pictures * AXES_TEXT + 1, 1);
+    c->meta = calloc(WORDS + (size_t)t->files->data.n, sizeof *c->meta);
     if (!c->view || !c->expects || !c->axes || !c->meta) {
         content_free(c);
         return gan_error(err, GAN_WORLD, "no memory for a checkpoint");
@@ -343,13 +356,13 @@ static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanE
     path_text(path, c->position, sizeof c->position);
     snprintf(c->seed, sizeof c->seed, "%" PRIu64, t->state->seed);
     snprintf(c->rounds, sizeof c->rounds, "%" PRId64, t->rounds);
-    snprintf(c->lines, sizeof c->lines, "%" PRId64, !t->log ? 0 : replaying(t) ? t->lines : log_lines(t->log));
+    snprintf(c->lines, sizeof c->lines, "%" PRId64, !t->files->log ? 0 : replaying(t) ? t->files->lines : log_lines(t->files->log));
     snprintf(c->steps, sizeof c->steps, "%" PRId64, t->o->steps);
     const SafeMeta meta[WORDS] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
                              {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}, {"axes", c->axes}};
     memcpy(c->meta, meta, sizeof meta);
-    c->n_meta = WORDS + t->data.n;
-    for (int i = 0; i < t->data.n; i++) c->meta[WORDS + i] = (SafeMeta){t->data.v[i].key, t->data.v[i].sum};
+    c->n_meta = WORDS + t->files->data.n;
+    for (int i = 0; i < t->files->data.n; i++) c->meta[WORDS + i] = (SafeMeta){t->files->data.v[i].key, t->files->data.v[i].sum};
     c->n_views = state_views(p, t->state, c->view);
     return GAN_OK;
 }
@@ -357,12 +370,12 @@ static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanE
 static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
 {
     Content c;
-    if (!t->folder) return GAN_OK;
+    if (!t->files->folder) return GAN_OK;
     GanStatus st = content_of(t, path, &c, err);
     if (st) return st;
     CheckpointSave save = {.step = t->rounds, .tensor = c.view, .n_tensors = c.n_views, .meta = c.meta, .n_meta = c.n_meta, .keep = KEEP_CHECKPOINTS,
-                           .named = t->named, .n_named = t->n_named};
-    st = checkpoint_save(t->folder, &save, t->result->checkpoint, err);
+                           .named = t->files->named, .n_named = t->files->n_named};
+    st = checkpoint_save(t->files->folder, &save, t->result->checkpoint, err);
     content_free(&c);
     return st;
 }
@@ -387,15 +400,15 @@ static void write_page(Trainer *t, const char *run)
                          .state = run, .expect = expect, .n_expects = t->result->n_expects};
     double begun = now();
     if (report_write(t->o->out, &facts, &err)) say(t, "warning: %s", gan_error_text(&err, text));
-    t->last_page = now();
-    t->page_seconds = t->last_page - begun;
+    t->files->last_page = now();
+    t->files->page_seconds = t->files->last_page - begun;
     free(expect);
 }
 
 /* With a checkpoint, unless pages would take more than a twentieth of the time. */
 static void write_page_now_and_then(Trainer *t)
 {
-    if (now() - t->last_page > 1 + 20 * t->page_seconds) write_page(t, "running");
+    if (now() - t->files->last_page > 1 + 20 * t->files->page_seconds) write_page(t, "running");
 }
 
 /* A save that fails does not stop training: it is told, and the next one tries again under a new name. */
@@ -406,9 +419,9 @@ static void save_between_rounds(Trainer *t, const Path *path)
     GanStatus st = save_at(t, path, &err);
     if (st) say(t, "warning: no checkpoint at step %" PRId64 ": %s", t->rounds, gan_error_text(&err, text));
     if (!replaying(t)) write_page_now_and_then(t);
-    t->last_save = now();
-    t->save_asked = false;
-    t->n_named = 0;
+    t->files->last_save = now();
+    t->files->save_asked = false;
+    t->files->n_named = 0;
 }
 
 /* A run has the seed that it was begun with. */
@@ -426,9 +439,9 @@ static GanStatus check_seed(const Trainer *t, const SafeFile *f)
 /* Which data are others than the run of that file had; NULL: none, also where the file, an old one, says nothing of them. */
 static const DataSum *other_data(const Trainer *t, const SafeFile *f)
 {
-    for (int i = 0; i < t->data.n; i++) {
-        const char *sum = safetensors_meta(f, t->data.v[i].key);
-        if (sum && strcmp(sum, t->data.v[i].sum)) return &t->data.v[i];
+    for (int i = 0; i < t->files->data.n; i++) {
+        const char *sum = safetensors_meta(f, t->files->data.v[i].key);
+        if (sum && strcmp(sum, t->files->data.v[i].sum)) return &t->files->data.v[i];
     }
     return NULL;
 }
@@ -569,19 +582,20 @@ static int64_t shown_step(const Trainer *t) { return t->rounds + (t->blocks > 0)
 
 static void open_line(Trainer *t)
 {
-    if (t->line_open) return;
-    t->line_open = true;
-    if (t->log) log_begin(t->log, shown_step(t), seconds(t));
+    if (t->files->line_open) return;
+    t->files->line_open = true;
+    if (t->files->log) log_begin(t->files->log, shown_step(t), seconds(t));
 }
 
 /* What became of this line and those before: a log that was lost ends the run, once the round is over, and the round is undone. */
 static Flow close_line(Trainer *t)
 {
-    if (!t->line_open) return t->lost;
-    t->line_open = false;
+    TrainerFiles *f = t->files;
+    if (!f->line_open || !writes(t)) return f->lost;
+    f->line_open = false;
     progress_block(t->progress, shown_step(t));
-    if (t->log && t->lost == GO_ON && log_end(t->log, t->err)) t->lost = log_reader_left(t->log) ? INTERRUPTED : FAILED;
-    return t->lost;
+    if (f->log && f->lost == GO_ON && log_end(f->log, t->err)) f->lost = log_reader_left(f->log) && !t->o->files ? INTERRUPTED : FAILED;
+    return f->lost;
 }
 
 /* A line was lost to a full disk, say: what wrote it, a round or a statement outside of rounds, is to be done again by a run that goes on. */
@@ -593,11 +607,12 @@ static Flow undo_line(Trainer *t)
 }
 
 /* A nan in a report ends nothing, as none of what is trained hangs on it; but it is said, once for each. */
-static void tell_nan(Trainer *t, const GanSchedule *n, TrainerReport *r)
+static void tell_nan(Trainer *t, const GanSchedule *n, const TrainerReport *r)
 {
-    bool placed = n->line && n->file < (uint32_t)t->program->n_files;
-    if (!isnan(r->value) || r->was_nan || replaying(t)) return;
-    r->was_nan = true;
+    bool  placed = n->line && n->file < (uint32_t)t->program->n_files;
+    bool *told = &t->files->told_nan[r - t->result->report];
+    if (!isnan(r->value) || *told || !writes(t)) return;
+    *told = true;
     if (placed) say(t, "%s:%u:%u: warning: the report %s is nan at step %" PRId64, t->program->file[n->file], n->line, n->col, r->name, shown_step(t));
     else say(t, "warning: the report %s is nan at step %" PRId64, r->name, shown_step(t));
 }
@@ -609,13 +624,13 @@ static Flow walk_report(Trainer *t, const GanSchedule *n)
     const GanFunction *f = &t->program->function[n->fn];
     for (int i = 0; i < f->n_outputs; i++) {
         TrainerReport *r = report_of(t, f->output[i].name);
-        if (r) *r = (TrainerReport){.name = r->name, .kind = f->output[i].kind, .made = true, .was_nan = r->was_nan, .value = output_number(t, n->fn, i)};
+        if (r) *r = (TrainerReport){.name = r->name, .kind = f->output[i].kind, .made = true, .value = output_number(t, n->fn, i)};
         if (r) tell_nan(t, n, r);
-        if (replaying(t)) continue;
-        if (t->line_open && t->log && log_has(t->log, f->output[i].name)) close_line(t);
+        if (!writes(t)) continue;
+        if (t->files->line_open && t->files->log && log_has(t->files->log, f->output[i].name)) close_line(t);
         open_line(t);
-        if (t->log) log_value(t->log, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
-        if (t->log && f->output[i].kind) log_kind(t->log, f->output[i].name, f->output[i].kind);
+        if (t->files->log) log_value(t->files->log, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
+        if (t->files->log && f->output[i].kind) log_kind(t->files->log, f->output[i].name, f->output[i].kind);
         progress_value(t->progress, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
     }
     return GO_ON;
@@ -639,8 +654,8 @@ static GanTensor output_view(const Trainer *t, int fn, int i)
 /* The node's; NULL: it is none of the program's pictures. */
 static PictureAxes *axes_of(const Trainer *t, const GanSchedule *n)
 {
-    for (int i = 0; i < t->n_pictures; i++)
-        if (t->picture[i] == n) return &t->axes[i];
+    for (int i = 0; i < t->files->n_pictures; i++)
+        if (t->files->picture[i] == n) return &t->files->axes[i];
     return NULL;
 }
 
@@ -653,7 +668,7 @@ static bool is_picture(const GanSchedule *n) { return n->kind >= GAN_SCATTER && 
 static Flow walk_picture(Trainer *t, const GanSchedule *n)
 {
     Flow flow = run_fn(t, n);
-    if (flow != GO_ON || replaying(t) || !t->o->out) return flow;
+    if (flow != GO_ON || !writes(t) || !t->o->out) return flow;
     const GanFunction *f = &t->program->function[n->fn];
     GanTensor         *view = calloc((size_t)f->n_outputs + 1, sizeof *view);
     PicturePart       *part = calloc((size_t)f->n_outputs + 1, sizeof *part);
@@ -722,7 +737,7 @@ static void tell_place(Trainer *t)
 
 static void note_lines(Trainer *t)
 {
-    if (!replaying(t)) t->lines = t->log ? log_lines(t->log) : 0;
+    if (writes(t)) t->files->lines = t->files->log ? log_lines(t->files->log) : 0;
 }
 
 static Flow walk_sequence(Trainer *t, const GanSchedule *n)
@@ -764,9 +779,9 @@ static Flow cut(Trainer *t, const Path *next)
 /* Where a run can be cut: saves when the program, the clock, a signal or a log that nobody reads any more (`flow`) asks for it. */
 static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
 {
-    bool due = t->o->save_seconds > 0 && now() - t->last_save > t->o->save_seconds;
+    bool due = t->o->save_seconds > 0 && now() - t->files->last_save > t->o->save_seconds;
     if (flow == GO_ON && t->o->watch_signals && interrupt_asked()) flow = cut(t, next);
-    if (due || flow != GO_ON || t->save_asked) save_between_rounds(t, next);
+    if (writes(t) && (due || flow != GO_ON || t->files->save_asked)) save_between_rounds(t, next);
     return flow;
 }
 
@@ -790,7 +805,7 @@ static Flow end_round(Trainer *t, const GanSchedule *block, bool left, Flow line
     t->rounds_here++;
     progress_step(t->progress, t->rounds);
     Path next = after_round(t, left);
-    t->save_asked |= worth_keeping(t, block);
+    t->files->save_asked |= writes(t) && worth_keeping(t, block);
     if (t->o->hooks.round && !t->o->hooks.round(t->o->hooks.user)) return cut(t, &next);
     return save_if_due(t, &next, line);
 }
@@ -942,11 +957,11 @@ static Flow walk_call(Trainer *t, const GanSchedule *n)
 
 static Flow walk_save(Trainer *t, const GanSchedule *n)
 {
-    if (replaying(t)) return GO_ON;
-    t->save_asked = true;
-    for (int i = 0; i < t->n_named; i++)
-        if (n->name && !strcmp(t->named[i], n->name)) return GO_ON;
-    if (n->name) t->named[t->n_named++] = n->name;
+    if (!writes(t)) return GO_ON;
+    t->files->save_asked = true;
+    for (int i = 0; i < t->files->n_named; i++)
+        if (n->name && !strcmp(t->files->named[i], n->name)) return GO_ON;
+    if (n->name) t->files->named[t->files->n_named++] = n->name;
     return GO_ON;
 }
 
@@ -966,7 +981,7 @@ static Flow walk_expect(Trainer *t, const GanSchedule *n)    /* one with `by ste
 static Flow end_statement(Trainer *t, const GanSchedule *n, Flow flow)
 {
     bool composed = n->kind == GAN_ALTERNATE || n->kind == GAN_REPEAT || n->kind == GAN_IF;
-    if (flow == FAILED && !composed && !replaying(t) && t->failed_round < 0) save_between_rounds(t, &t->here);
+    if (flow == FAILED && !composed && writes(t) && t->failed_round < 0) save_between_rounds(t, &t->here);
     if (flow != GO_ON) return flow;
     flow = close_line(t);
     if (flow == FAILED) return undo_line(t);
@@ -1006,7 +1021,7 @@ static Flow walk(Trainer *t, const GanSchedule *n)
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------------- */
 
-typedef struct Counts { int reports, expects, saves, pictures; } Counts;
+typedef struct Counts { int reports, expects, saves, pictures; } Counts;      /* of the program's statements */
 
 static void count_nodes(const GanProgram *p, const GanSchedule *n, Counts *c)
 {
@@ -1021,7 +1036,6 @@ static void list_nodes(Trainer *t, const GanSchedule *n)
 {
     TrainerResult *r = t->result;
     if (n->kind == GAN_EXPECT) r->expect[r->n_expects++] = (TrainerExpect){.node = n};
-    if (is_picture(n)) t->picture[t->n_pictures++] = n;
     for (int i = 0; n->kind == GAN_REPORT && i < t->program->function[n->fn].n_outputs; i++) {
         const char *name = t->program->function[n->fn].output[i].name;
         if (!report_of(t, name)) r->report[r->n_reports++] = (TrainerReport){.name = name, .value = NAN};
@@ -1056,37 +1070,66 @@ static GanStatus begin_result(Trainer *t)
     count_nodes(t->program, t->program->schedule, &n);
     t->result->report = calloc((size_t)n.reports + 1, sizeof *t->result->report);
     t->result->expect = calloc((size_t)n.expects + 1, sizeof *t->result->expect);
-    t->named = calloc((size_t)n.saves + 1, sizeof *t->named);
     t->out = calloc((size_t)t->program->n_functions + 1, sizeof *t->out);
-    t->picture = calloc((size_t)n.pictures + 1, sizeof *t->picture);
-    t->axes = calloc((size_t)n.pictures + 1, sizeof *t->axes);
-    if (!t->result->report || !t->result->expect || !t->named || !t->out || !t->picture || !t->axes) return gan_error(t->err, GAN_WORLD, "no memory");
+    if (!t->result->report || !t->result->expect || !t->out) return gan_error(t->err, GAN_WORLD, "no memory");
     list_nodes(t, t->program->schedule);
     return begin_sides(t);
 }
 
-static GanStatus begin_files(Trainer *t)
+static void list_pictures(TrainerFiles *f, const GanSchedule *n)
 {
-    char      path[FILE_PATH_MAX];
-    GanStatus st = GAN_OK;
-    if (!t->o->out) return GAN_OK;
-    snprintf(path, sizeof path, "%s/pictures", t->o->out);
-    if (!st) st = file_make_folder(path, t->err);
-    snprintf(path, sizeof path, "%s/checkpoints", t->o->out);
-    return st ? st : checkpoint_open(path, &t->folder, t->err);
+    if (is_picture(n)) f->picture[f->n_pictures++] = n;
+    for (int i = 0; i < n->n_kids; i++) list_pictures(f, n->kid[i]);
 }
 
-static GanStatus begin_log(Trainer *t, bool resumed, int64_t lines)
+static GanStatus begin_folder(TrainerFiles *f, const GanProgram *p, const char *out, GanError *err)
 {
-    char        path[FILE_PATH_MAX];
-    const char *log = t->o->log;
-    if (!log && !t->o->out) return GAN_OK;
+    char path[FILE_PATH_MAX];
+    snprintf(path, sizeof path, "%s/pictures", out);
+    GanStatus st = file_make_folder(path, err);
+    snprintf(path, sizeof path, "%s/checkpoints", out);
+    if (!st) st = checkpoint_open(path, &f->folder, err);
+    return st ? st : data_sums(p, &f->data, err);
+}
+
+/* All but the log, of which it must be known where it goes on. */
+static GanStatus begin_files(TrainerFiles *f, const GanProgram *p, const char *out, GanError *err)
+{
+    Counts n = {0};
+    count_nodes(p, p->schedule, &n);
+    f->named = calloc((size_t)n.saves + 1, sizeof *f->named);
+    f->told_nan = calloc((size_t)n.reports + 1, sizeof *f->told_nan);
+    f->picture = calloc((size_t)n.pictures + 1, sizeof *f->picture);
+    f->axes = calloc((size_t)n.pictures + 1, sizeof *f->axes);
+    if (!f->named || !f->told_nan || !f->picture || !f->axes) return gan_error(err, GAN_WORLD, "no memory");
+    list_pictures(f, p->schedule);
+    f->start = f->last_save = f->last_page = now();
+    return out ? begin_folder(f, p, out, err) : GAN_OK;
+}
+
+static GanStatus begin_log(TrainerFiles *f, const char *out, const char *log, bool resumed, int64_t lines, GanError *err)
+{
+    char path[FILE_PATH_MAX];
+    if (!log && !out) return GAN_OK;
     if (!log) {
-        snprintf(path, sizeof path, "%s/log.jsonl", t->o->out);
+        snprintf(path, sizeof path, "%s/log.jsonl", out);
         log = path;
     }
-    GanStatus st = resumed ? log_resume(log, lines, &t->log, t->err) : log_new(log, &t->log, t->err);
-    if (!st && resumed) t->seconds_before = log_seconds(t->log);
+    GanStatus st = resumed ? log_resume(log, lines, &f->log, err) : log_new(log, &f->log, err);
+    if (!st && resumed) f->seconds_before = log_seconds(f->log);
+    return st;
+}
+
+static GanStatus end_files(TrainerFiles *f, GanError *err)
+{
+    GanStatus st = log_close(f->log, err);
+    checkpoint_close(f->folder);
+    data_sums_free(&f->data);
+    free(f->named);
+    free(f->told_nan);
+    free(f->picture);
+    free(f->axes);
+    *f = (TrainerFiles){0};
     return st;
 }
 
@@ -1124,13 +1167,12 @@ static GanStatus begin(Trainer *t)
     bool      resumed = t->o->from != NULL;
     int64_t   lines = 0;
     GanStatus st = begin_result(t);
-    if (!st) st = begin_files(t);
-    if (!st && t->folder) st = data_sums(t->program, &t->data, t->err);
+    if (!st && !t->o->files) st = begin_files(t->files, t->program, t->o->out, t->err);
     if (!st && resumed) go_on(t);
     if (!st && t->o->resume && t->o->out) st = load_newest(t, &lines, &resumed);
     if (!st && !resumed && t->program->init_fn >= 0) st = run_fn(t, NULL) == FAILED ? t->err->status : GAN_OK;
     if (!st && !resumed && t->o->checkpoint) st = load_named(t);
-    if (!st) st = begin_log(t, resumed, lines);
+    if (!st && !t->o->files) st = begin_log(t->files, t->o->out, t->o->log, resumed, lines, t->err);
     if (!st && resumed) reports_from_state(t);
     t->begun = resumed;
     if (!st && t->o->progress_fd >= 0)
@@ -1149,9 +1191,9 @@ static void replay(Trainer *t, int64_t to)
     t->resume = t->snapshot.path;
     t->resumed = 0;
     t->here.n = 0;
-    t->line_open = false;
-    t->lost = GO_ON;
-    t->blocks = t->n_named = 0;
+    t->files->line_open = false;
+    t->files->lost = GO_ON;
+    t->blocks = t->files->n_named = 0;
     walk(t, t->program->schedule);
 }
 
@@ -1189,65 +1231,74 @@ static void look_at_failure(Trainer *t)
     t->called = NULL;
 }
 
+/* The log of a run that has failed and can be gone on with is that of where it goes on, the start of the round. */
+static GanStatus undo_round(TrainerFiles *f, GanError *err)
+{
+    f->line_open = f->save_asked = false;
+    f->lost = GO_ON;
+    f->n_named = 0;
+    return f->log ? log_cut(f->log, f->lines, err) : GAN_OK;
+}
+
+/* What has become of the run, if it has not just been come to the end of again. */
 static GanStatus finish(Trainer *t, Flow flow)
 {
+    bool      first = writes(t);
     GanStatus st = flow == FAILED ? t->err->status : GAN_OK;
-    if (flow == FAILED && t->failed_round >= 0 && t->snapshot.bytes) look_at_failure(t);
-    if (flow == GO_ON && !t->result->was_over) {
+    GanError  log_err;
+    if (flow == FAILED && first && t->failed_round >= 0 && t->snapshot.bytes) look_at_failure(t);
+    if (flow == GO_ON && first && !t->result->was_over) {
         t->result->path = the_end(t);
         st = save_at(t, &t->result->path, t->err);
     }
-    GanError log_err;
-    if (t->line_open && t->log) log_end(t->log, &log_err);
-    GanStatus closed = log_close(t->log, &log_err);
-    if (!st && closed) {
+    if (t->o->files && flow == INTERRUPTED) return st;      /* it only stops looking */
+    if (t->o->files && flow == FAILED && first) undo_round(t->files, &log_err);      /* the error that there is counts more */
+    if (!t->o->files && t->files->line_open && t->files->log) log_end(t->files->log, &log_err);
+    if (!t->o->files && log_close(t->files->log, &log_err) && !st) {
         *t->err = log_err;
-        st = closed;
+        st = log_err.status;
     }
+    if (!t->o->files) t->files->log = NULL;
     progress_end(t->progress);
     t->progress = NULL;
-    write_page(t, flow == INTERRUPTED ? "interrupted" : st ? "failed" : "finished");
+    if (first) write_page(t, flow == INTERRUPTED ? "interrupted" : st ? "failed" : "finished");
     return st;
 }
 
 static void free_trainer(Trainer *t)
 {
-    checkpoint_close(t->folder);
-    data_sums_free(&t->data);
     for (int f = 0; t->out && f < t->program->n_functions; f++) {
         for (int i = 0; t->out[f] && i < t->program->function[f].n_outputs; i++) free(t->out[f][i]);
         free(t->out[f]);
     }
     free(t->out);
-    free(t->named);
-    free(t->picture);
-    free(t->axes);
     free(t->snapshot.bytes);
 }
 
 GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, const TrainerOptions *o, TrainerResult *result, GanError *err)
 {
-    GanError unread;
+    GanError     unread;
+    TrainerFiles own = {0};
     *result = (TrainerResult){.failed_fn = -1};
-    Trainer   t = {.program = p, .engine = engine, .state = state, .o = o, .result = result, .err = err ? err : &unread,
+    Trainer   t = {.program = p, .engine = engine, .state = state, .o = o, .result = result, .err = err ? err : &unread, .files = o->files ? o->files : &own,
                    .step_slot = state_find(p, "step"), .replay_to = -1, .failed_round = -1};
-    t.start = t.last_save = t.last_page = now();
     GanStatus st = begin(&t);
+    t.start = now();
+    if (!o->files) own.start = own.last_save = t.start;
     if (!st) {
-        t.start = t.last_save = now();
         Flow flow = walk(&t, p->schedule);
         result->seconds = now() - t.start;
         result->rounds = t.rounds;
         result->rounds_here = t.rounds_here;
         st = finish(&t, flow);
         result->end = flow == INTERRUPTED ? TRAINER_INTERRUPTED : st ? TRAINER_FAILED : TRAINER_DONE;
-        result->interrupt = flow != INTERRUPTED ? 0 : t.lost == INTERRUPTED ? 128 + SIGPIPE : interrupt_status();
+        result->interrupt = flow != INTERRUPTED ? 0 : t.files->lost == INTERRUPTED ? 128 + SIGPIPE : interrupt_status();
     } else {
-        log_close(t.log, NULL);
         progress_end(t.progress);
         result->end = TRAINER_FAILED;
     }
     free_trainer(&t);
+    end_files(&own, NULL);
     return st;
 }
 
@@ -1289,16 +1340,17 @@ GanStatus trainer_save(const GanProgram *p, const GanState *state, int64_t steps
     Content        c;
     TrainerResult  judged = *r;
     GanState       borrowed = *state;
+    TrainerFiles   none = {0};
     TrainerOptions o = {.steps = steps};
-    Trainer        t = {.program = p, .state = &borrowed, .o = &o, .result = &judged, .rounds = r->rounds, .err = err};
-    GanStatus      st = data_sums(p, &t.data, err);
+    Trainer        t = {.program = p, .state = &borrowed, .o = &o, .result = &judged, .files = &none, .rounds = r->rounds, .err = err};
+    GanStatus      st = data_sums(p, &none.data, err);
     if (st) return st;
     st = content_of(&t, &r->path, &c, err);
     if (!st) {
         st = write_file(&c, path, err);
         content_free(&c);
     }
-    data_sums_free(&t.data);
+    data_sums_free(&none.data);
     return st;
 }
 
@@ -1321,10 +1373,11 @@ static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)
 {
     SafeFile      *f = NULL;
+    TrainerFiles   none = {0};
     TrainerOptions o = {.steps = steps};
-    Trainer        t = {.program = p, .state = state, .o = &o, .result = r, .err = err};
+    Trainer        t = {.program = p, .state = state, .o = &o, .result = r, .files = &none, .err = err};
     GanStatus      st = safetensors_read(path, true, &f, err);
-    if (!st) st = data_sums(p, &t.data, err);
+    if (!st) st = data_sums(p, &none.data, err);
     if (!st) st = check_place(&t, f, path);
     if (!st) st = state_load(p, state, f, path, false, err);
     if (!st) st = take_place(&t, f, path);
@@ -1334,7 +1387,36 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
         r->rounds = t.rounds;
         r->was_over = is_over(&t, &t.resume);
     }
-    data_sums_free(&t.data);
+    data_sums_free(&none.data);
     safetensors_free(f);
+    return st;
+}
+
+/* ---- files that outlive a walk ----------------------------------------------------------------------------------------- */
+
+GanStatus trainer_files_new(const GanProgram *p, const char *out, const char *log, TrainerFiles **files, GanError *err)
+{
+    TrainerFiles *f = *files = calloc(1, sizeof *f);
+    if (!f) return gan_error(err, GAN_WORLD, "no memory");
+    GanStatus st = begin_files(f, p, out, err);
+    if (!st) st = begin_log(f, out, log, false, 0, err);
+    if (!st) return GAN_OK;
+    trainer_files_free(f, NULL);
+    *files = NULL;
+    return st;
+}
+
+GanStatus trainer_files_cut(const GanProgram *p, GanState *state, const TrainerOptions *o, TrainerResult *r, GanError *err)
+{
+    Trainer t = {.program = p, .state = state, .o = o, .result = r, .files = o->files, .rounds = r->rounds, .err = err};      /* replay_to 0: the log is that of the round's start */
+    GanStatus st = save_at(&t, &r->path, err);
+    if (!st) write_page(&t, "interrupted");
+    return st;
+}
+
+GanStatus trainer_files_free(TrainerFiles *f, GanError *err)
+{
+    GanStatus st = f ? end_files(f, err) : GAN_OK;
+    free(f);
     return st;
 }

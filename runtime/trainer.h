@@ -11,7 +11,6 @@ typedef struct TrainerReport {
     const char *name;
     const char *kind;                                       /* of estimate; NULL: nothing is said of it */
     bool        made;                                       /* was it reported yet? */
-    bool        was_nan;                                    /* which was said */
     double      value;                                      /* the latest; NaN before */
 } TrainerReport;
 
@@ -58,14 +57,20 @@ typedef struct TrainerHooks {                               /* any may be NULL; 
     void (*failed)(void *user, int fn, GanState *state, const TrainerPast *past);   /* the call of fn left numbers that are not finite: the state before it */
     /* Where a run can be gone on from that has this state: before each round, and each statement outside of rounds. */
     void (*place)(void *user, const TrainerPath *here, int64_t rounds);
+    bool (*again)(void *user);                              /* the run has come by the statement or place at hand before: what belongs into its files is there */
     bool (*before)(void *user, const GanSchedule *n);       /* each statement that holds no others; false ends the run there, as if interrupted, between places */
     bool (*after)(void *user, const GanSchedule *n, void *const *out);      /* it is done, with these outputs (NULL: it has none); false as before() */
 } TrainerHooks;
+
+/* What a run has written, where it does not walk straight on: log, checkpoints, pictures, page, each as far as the run has come (TrainerHooks.again). A walk that fails
+ * takes what its round has logged back: the run goes on from that round's start. One that is ended by a hook leaves all as it is. */
+typedef struct TrainerFiles TrainerFiles;
 
 typedef struct TrainerOptions {
     int64_t      steps;                                     /* rounds of every alternate block; -1: the program's */
     const char  *out;                                       /* the run's folder; NULL: no files (no log unless named, no pictures, no checkpoints) */
     const char  *log;                                       /* a path, "-" for stdout; NULL: OUT/log.jsonl */
+    TrainerFiles *files;                                    /* of trainer_files_new, with this `out`; NULL: the run makes its own of `out` and `log` */
     const char  *checkpoint;                                /* start from this file's state (not its position), or NULL */
     const uint64_t *seed;                                   /* a run that goes on must have been begun with this one (GAN_WRONG: it was not); NULL: with any */
     const TrainerResult *from;                              /* go on in the state as it is where this run has ended, or trainer_load has said; NULL: a new run */
@@ -94,3 +99,10 @@ GanStatus trainer_save(const GanProgram *p, const GanState *state, int64_t steps
 /* Reads both back: *r, of trainer_result_new, is that of the run that wrote the file. GAN_WRONG, with nothing changed: no checkpoint, of another
  * version of the program, of a run with other steps that one with these does not come by. */
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err);
+
+/* The files of a new run. `log` as in the options. */
+GanStatus trainer_files_new(const GanProgram *p, const char *out, const char *log, TrainerFiles **files, GanError *err);
+GanStatus trainer_files_free(TrainerFiles *f, GanError *err);       /* NULL is fine */
+
+/* A run that goes no further: what a run leaves that is interrupted at the start of the round that its files have come to, which state and *r are of. */
+GanStatus trainer_files_cut(const GanProgram *p, GanState *state, const TrainerOptions *o, TrainerResult *r, GanError *err);

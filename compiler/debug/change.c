@@ -535,6 +535,39 @@ GanStatus debug_save(Debugger *d, const char *path, GanError *err)
     return time_restore(d, tick, &lost) && !st ? (*err = lost, lost.status) : st;
 }
 
+GanStatus debug_record(Debugger *d, const char *folder, void (*say)(void *self, const char *line), void *self, GanError *err)
+{
+    GanStatus st = trainer_files_new(run_program(d), folder, d->o->run.log, &d->files, err);
+    if (st) return st;
+    d->folder = folder;
+    d->say = say;
+    d->sayer = self;
+    return time_restore(d, d->place.tick, err);             /* the walk begins anew, with files */
+}
+
+static GanStatus cut_record(Debugger *d, GanError *err)
+{
+    TrainerOptions o = walk_options(d);
+    GanStatus      st = time_restore(d, d->furthest, err);
+    if (!st && d->here.tick < d->furthest) st = time_restore(d, d->here.tick, err);
+    if (st || !d->alive) return st ? st : gan_error(err, GAN_WORLD, "the run cannot be come to any more");
+    TrainerResult r = d->result;                            /* what is judged, too */
+    r.path = d->here.path;
+    r.rounds = d->here.rounds;
+    return trainer_files_cut(run_program(d), debug_state(d), &o, &r, err);
+}
+
+GanStatus debug_record_end(Debugger *d, DebugPlace *out, GanError *err)
+{
+    GanError  lost;
+    GanStatus st = d->closed ? GAN_OK : cut_record(d, err);
+    *out = d->closed ? d->closing : d->place;
+    GanStatus closed = trainer_files_free(d->files, &lost);
+    d->files = NULL;
+    if (!st && closed) *err = lost;
+    return st ? st : closed;
+}
+
 int64_t debug_round_began(const Debugger *d) { return d->here.tick; }
 
 /* Of this very program: its place is taken, too. */
@@ -643,6 +676,7 @@ void debug_close(Debugger *d)
     free(d->history);
     free(d->armed);
     free(d->shown);
+    trainer_files_free(d->files, NULL);
     pthread_mutex_destroy(&d->mutex);
     pthread_cond_destroy(&d->turn);
     arena_free(d->arena);

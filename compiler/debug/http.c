@@ -2,6 +2,7 @@
 #include "compiler/debug/http.h"
 
 #include "page_files.h"
+#include "runtime/interrupt.h"
 
 #include <civetweb.h>
 #include <errno.h>
@@ -13,9 +14,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { TOKEN = 32, MOST_ASKED = 4096, MOST_STREAMS = 8, THREADS = MOST_STREAMS + 6, ANSWER_SECONDS = 60, PING_SECONDS = 2, END_SECONDS = 2 };      /* END: who does not read misses the end */
+enum { TOKEN = 32, MOST_ASKED = 4096, MOST_STREAMS = 8, THREADS = MOST_STREAMS + 24, ANSWER_SECONDS = 60, PATIENCE_SECONDS = 1, PING_SECONDS = 2, END_SECONDS = 2 };      /* END: who does not read misses the end */
 
-struct HttpRequest { char *asked, *answer; bool done, left; HttpRequest *next; };           /* left: nobody waits for the answer any more */
+struct HttpRequest { char *asked, *answer; bool taken, done, left; HttpRequest *next; };    /* left: nobody waits for the answer any more */
 
 typedef struct Event { char *json; unsigned version; } Event;
 
@@ -28,7 +29,7 @@ struct Http {
     HttpRequest    *first, **last;
     Event           event[HTTP_EVENTS];
     int             streams;
-    bool            ended;
+    bool            ended, computing;                       /* the run is at something that may take long */
 };
 
 static const char *const event_name[] = {[HTTP_PROGRAM] = "program", [HTTP_STATE] = "state", [HTTP_CURVES] = "curves", [HTTP_PICTURES] = "pictures", [HTTP_END] = "end"};
@@ -77,18 +78,35 @@ static bool is_host(const Http *h, const char *host)
     return host && (!strcasecmp(host, mine[0]) || !strcasecmp(host, mine[1]));
 }
 
-/* A page of elsewhere says so in Origin; a name that was bent to this machine shows in Host. */
-static bool is_from_here(const Http *h, struct mg_connection *c)
+static int count_of(const struct mg_request_info *r, const char *header)
+{
+    int n = 0;
+    for (int i = 0; i < r->num_headers; i++) n += !strcasecmp(r->http_headers[i].name, header);
+    return n;
+}
+
+/* A page of elsewhere says so in Origin; a name that was bent to this machine shows in Host. Of two of them nobody knows which counts. */
+static bool is_from_here(const Http *h, struct mg_connection *c, const struct mg_request_info *r)
 {
     const char *origin = mg_get_header(c, "Origin"), *scheme = "http://";
-    if (!is_host(h, mg_get_header(c, "Host"))) return false;
+    if (count_of(r, "Host") != 1 || count_of(r, "Origin") > 1 || !is_host(h, mg_get_header(c, "Host"))) return false;
     return !origin || (!strncmp(origin, scheme, strlen(scheme)) && is_host(h, origin + strlen(scheme)));
+}
+
+static const char *status_name(int status)
+{
+    switch (status) {
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    default: return "Bad Request";
+    }
 }
 
 static int refuse(struct mg_connection *c, int status, const char *why)
 {
-    mg_printf(c, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", status,
-              status == 404 ? "Not Found" : status == 403 ? "Forbidden" : "Bad Request", strlen(why), why);
+    mg_printf(c, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", status, status_name(status),
+              status == 405 ? "Allow: GET\r\n" : "", strlen(why), why);
     return status;
 }
 
@@ -198,16 +216,26 @@ static bool read_body(struct mg_connection *c, const struct mg_request_info *r, 
     return strlen(text) == n;
 }
 
-/* Waits for the run's answer; NULL: there was none. */
+static bool is_past(struct timespec t)
+{
+    struct timespec now = in(0);
+    return now.tv_sec > t.tv_sec || (now.tv_sec == t.tv_sec && now.tv_nsec >= t.tv_nsec);
+}
+
+/* Waits for the run's answer, and does not wait long for something else that the run is at; NULL: there was none. */
 static char *wait_for(Http *h, HttpRequest *r)
 {
-    struct timespec until = in(ANSWER_SECONDS * 1000);
+    struct timespec until = in(ANSWER_SECONDS * 1000), soon = in(PATIENCE_SECONDS * 1000);
     char           *answer = NULL;
     pthread_mutex_lock(&h->mutex);
     *h->last = r;
     h->last = &r->next;
     pthread_cond_signal(&h->asked);
-    while (!r->done && !h->ended && pthread_cond_timedwait(&h->told, &h->mutex, &until) != ETIMEDOUT) continue;
+    while (!r->done && !h->ended && !is_past(until)) {
+        if (pthread_cond_timedwait(&h->told, &h->mutex, &soon) != ETIMEDOUT) continue;
+        if (h->computing && !r->taken) interrupt_give_up(true);
+        soon = in(PATIENCE_SECONDS * 1000);
+    }
     bool done = r->done;
     if (done) answer = r->answer, r->answer = NULL;
     r->left = true;
@@ -235,9 +263,10 @@ static int handle(struct mg_connection *c)
 {
     const struct mg_request_info *r = mg_get_request_info(c);
     Http                         *h = r->user_data;
-    if (!is_from_here(h, c) || !has_token(h, r)) return refuse(c, 403, "the address that `gan run --serve` printed has a token in it, without which nothing is shown");
-    if (!strcmp(r->local_uri, "/events")) return stream(h, c);
+    if (!is_from_here(h, c, r) || !has_token(h, r)) return refuse(c, 403, "the address that `gan run --serve` printed has a token in it, without which nothing is shown");
     if (!strcmp(r->local_uri, "/do")) return pass_on(h, c, r);
+    if (strcmp(r->request_method, "GET")) return refuse(c, 405, "a page is got by GET");
+    if (!strcmp(r->local_uri, "/events")) return stream(h, c);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (!strcmp(r->local_uri, files[i].path)) return send_file(h, c, &files[i]);
     return refuse(c, 404, "there is no such page");
@@ -264,8 +293,17 @@ HttpRequest *http_take(Http *h, int milliseconds)
     while (!h->first && pthread_cond_timedwait(&h->asked, &h->mutex, &until) != ETIMEDOUT) continue;
     HttpRequest *r = h->first;
     if (r && !(h->first = r->next)) h->last = &h->first;
+    if (r) r->taken = true;
     pthread_mutex_unlock(&h->mutex);
     return r;
+}
+
+void http_computes(Http *h, bool computing)
+{
+    pthread_mutex_lock(&h->mutex);
+    h->computing = computing;
+    interrupt_give_up(false);
+    pthread_mutex_unlock(&h->mutex);
 }
 
 const char *http_asked(const HttpRequest *r) { return r->asked; }
@@ -293,7 +331,7 @@ static GanStatus make_token(Http *h, GanError *err)
 static GanStatus listen_on(Http *h, int port, GanError *err)
 {
     char        where[32], threads[8];
-    const char *options[] = {"listening_ports", where, "num_threads", threads, "request_timeout_ms", "10000", "enable_directory_listing", "no",
+    const char *options[] = {"listening_ports", where, "num_threads", threads, "request_timeout_ms", "2000", "enable_directory_listing", "no",
                              "max_request_size", "16384", NULL};
     struct mg_callbacks callbacks = {.begin_request = handle};
     struct mg_server_port ports[1];

@@ -23,4 +23,5 @@ void http_publish(Http *h, HttpEvent kind, const char *json);       /* takes a c
 /* The next thing that is asked, a text of JSON, after waiting at most so long; NULL: nothing is. Each must be answered. */
 HttpRequest *http_take(Http *h, int milliseconds);
 const char  *http_asked(const HttpRequest *r);
+void         http_computes(Http *h, bool computing);        /* something that may take for ever: it is given up (interrupt.h) when something else has been asked for a second */
 void         http_answer(Http *h, HttpRequest *r, const char *json);

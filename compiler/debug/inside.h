@@ -65,6 +65,13 @@ struct Debugger {
     DebugBreakpoint *shown;                                 /* of debug_breakpoints */
     void         (*done)(void *self, const DebugDone *what);
     void          *self;
+    TrainerFiles  *files;                                   /* what the run writes; NULL: nothing */
+    const char    *folder;
+    void         (*say)(void *self, const char *line);
+    void          *sayer;
+    int64_t        furthest;                                /* the tick that the files have come to, */
+    bool           closed;                                  /* where the run was over or failed, which is */
+    DebugPlace     closing;
     /* The walk's thread: it runs while `running`, and stands in before() or has ended otherwise. */
     pthread_t       thread;
     pthread_mutex_t mutex;
@@ -89,6 +96,7 @@ History *run_history(const Debugger *d);                        /* at hand */
 const GanProgram *run_program(const Debugger *d);
 
 /* ---- walk.c */
+TrainerOptions walk_options(Debugger *d);
 void walk_leave(Debugger *d);                               /* the thread ends; the state is no longer that of a tick */
 GanStatus walk_start(Debugger *d, const Moment *from, const Goal *goal, GanError *err);     /* from a state that is in place; returns when the run stands */
 void walk_go(Debugger *d, const Goal *goal);                /* on from where it stands */

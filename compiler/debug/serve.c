@@ -7,7 +7,6 @@
 #include "compiler/debug/series.h"
 #include "compiler/debug/show_json.h"
 #include "runtime/command/runfolder.h"
-#include "runtime/file.h"
 #include "runtime/interrupt.h"
 
 #include <inttypes.h>
@@ -220,7 +219,11 @@ static json_t *evaluate(Serve *s, const char *expression)
     size_t     n = 0;
     if (!expression || !*expression) return refuse("there is no expression");
     s->said = open_memstream(&said, &n);
+    InterruptRule rule = interrupt_rule(INTERRUPT_GIVES_UP);
+    http_computes(s->http, true);
     GanStatus st = debug_eval(s->d, expression, 0, &v, &err);
+    http_computes(s->http, false);
+    interrupt_rule(rule);
     if (s->said) fclose(s->said);
     s->said = NULL;
     json_t *answer = !st ? json_pack("{s:o}", "value", show_value(&v)) : refuse(*err.message ? err.message : said ? said : "it cannot be computed");
@@ -297,17 +300,14 @@ static void loop(Serve *s)
     }
 }
 
-static int save(Serve *s, const char *folder)
+/* The run's files are those of the furthest it has come, wherever the page stands. */
+static int end_files(Serve *s, const char *folder)
 {
     GanError err;
-    char     path[FILE_PATH_MAX];
-    snprintf(path, sizeof path, "%s/checkpoints", folder);
-    GanStatus st = file_make_folder(path, &err);
-    snprintf(path, sizeof path, "%s/checkpoints/%09" PRId64 ".safetensors", folder, s->at.step);
-    if (!st) st = debug_save(s->d, path, &err);
-    if (st) return say_error(&s->o->run, &err);
-    if (!s->o->run.quiet) say_line((void *)&s->o->run, arena_printf(debug_session(s->d)->arena, "the state is in %s", path));
-    return EXIT_DONE;
+    Game    *g = (Game *)&debug_session(s->d)->game;
+    if (debug_record_end(s->d, &s->at, &err)) return say_error(&s->o->run, &err);
+    if (!s->o->run.quiet) game_say(g, arena_printf(g->arena, "the run has come to step %" PRId64 "; report in %s/report.html", s->at.step, folder));
+    return s->at.why == DEBUG_FAILED ? EXIT_RUN_FAILED : EXIT_DONE;
 }
 
 static int serve(Serve *s, const char *folder)
@@ -325,8 +325,7 @@ static int serve(Serve *s, const char *folder)
     interrupt_begin(&signals, NULL);
     loop(s);
     interrupt_end(&signals);
-    int status = save(s, folder);
-    return status == EXIT_DONE && s->at.why == DEBUG_FAILED ? EXIT_RUN_FAILED : status;
+    return end_files(s, folder);
 }
 
 int serve_run(const Options *given)
@@ -344,6 +343,7 @@ int serve_run(const Options *given)
         status = runfolder_make_room(g, folder);
         if (status == EXIT_DONE && (!s.series || http_open((int)o.serve, &s.http, &err)))
             status = say_error(&o.run, s.series ? &err : (gan_error(&err, GAN_WORLD, "no memory for curves"), &err));
+        if (status == EXIT_DONE && debug_record(s.d, folder, game_say, g, &err)) status = say_error(&o.run, &err);
         if (status == EXIT_DONE) status = serve(&s, folder);
     }
     http_close(s.http);

@@ -2,6 +2,6 @@
 #pragma once
 #include "compiler/session/options.h"
 
-/* Runs the program of the command line, at once and at full speed, until it is over or interrupted; then waits, for the page can go back, until it is interrupted. At the end
- * the state is saved into the run's folder, from where --resume goes on. An exit status. */
+/* Runs the program of the command line, at once and at full speed, until it is over or interrupted; then waits, for the page can go back, until it is interrupted. The run's
+ * folder is filled as it is without the page, as far as the run has come; from there --resume goes on. An exit status. */
 int serve_run(const Options *o);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 static const double SNAPSHOT_SHARE = 0.02;                  /* of the time, for taking them; */
+static const double SAVE_SECONDS = 10;                      /* from one checkpoint to the next */
 static const double LONG = 0.25, LONG_SHARE = 0.05;         /* but where so many seconds would be done again, more: this of the time since the last */
 
 static double now(void)
@@ -148,6 +149,18 @@ static bool on_before(void *debugger, const GanSchedule *n)
     return !d->leave;
 }
 
+static bool on_again(void *debugger)
+{
+    const Debugger *d = debugger;
+    return d->place.tick < d->furthest;
+}
+
+static void on_say(void *debugger, const char *line)
+{
+    const Debugger *d = debugger;
+    if (d->say) d->say(d->sayer, line);
+}
+
 static bool moves(const Debugger *d, int fn, const char *player)
 {
     const LowerResult *r = &run_history(d)->build->s.lowered;
@@ -170,7 +183,17 @@ static bool on_after(void *debugger, const GanSchedule *n, void *const *out)
         d->last_update = d->place.tick;
     }
     d->place.tick++;
+    if (d->place.tick > d->furthest) {
+        d->furthest = d->place.tick;
+        d->closed = false;
+    }
     return !d->leave;
+}
+
+TrainerOptions walk_options(Debugger *d)
+{
+    return (TrainerOptions){.steps = run_history(d)->build->o.run.steps, .from = &d->from, .files = d->files, .out = d->folder, .save_seconds = d->files ? SAVE_SECONDS : 0,
+                            .progress_fd = -1, .hooks = {.user = d, .say = on_say, .place = on_place, .again = on_again, .before = on_before, .after = on_after}};
 }
 
 /* ---- the thread ------------------------------------------------------------------------------------------------- */
@@ -179,8 +202,7 @@ static void *walk(void *debugger)
 {
     Debugger      *d = debugger;
     Build         *b = run_history(d)->build;
-    TrainerOptions o = {.steps = b->o.run.steps, .from = &d->from, .progress_fd = -1,
-                        .hooks = {.user = d, .place = on_place, .before = on_before, .after = on_after}};
+    TrainerOptions o = walk_options(d);
     d->status = trainer_run(b->s.lowered.program, &b->s.game.engine, &b->s.game.state, &o, &d->result, &d->place.error);
     pthread_mutex_lock(&d->mutex);
     d->ended = true;
@@ -216,6 +238,11 @@ static void end(Debugger *d)
     if (!d->status) {
         d->place.step = d->result.rounds;
         d->here = (Moment){d->place.tick, d->result.rounds, d->result.path, debug_state(d)->seed};
+    }
+    if (d->place.tick >= d->furthest) {
+        d->closed = true;
+        d->closing = d->place;
+        d->furthest = d->here.tick;                         /* a round that has failed is done again as if it never was */
     }
     trainer_result_free(&d->result);
     walk_apply_edits(d);

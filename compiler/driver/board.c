@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELD, LEFT, RIGHT, N_SIDES };                        /* the sides of a promise */
+enum { HELD, LEFT, RIGHT, WITHIN, N_SIDES };                /* the sides of a promise */
+enum { SEEDS_FEWEST = 3 };                                  /* of which a spread says something */
 
 typedef struct Row {
+    PromiseKind kind;
     const char *expected;                                   /* in words */
     const char *beside;                                     /* the right side's text; NULL: it is a plain number, which the words say */
     double     *side[N_SIDES];                              /* a number a seed */
@@ -141,10 +143,11 @@ static void add_rows(Board *b, const SourceFile *f, const Ast *expect, const Gan
     int         n_parts = promises_of(expect->expect.cond, p);
     const char *round = round_of(b, n, expect->expect.cond);
     for (int i = 0; i < n_parts; i++) {
-        Row r = {in_words(b, f, &p[i], round, expect->expect.by), p[i].right && !is_plain(p[i].right) ? source_of(b, f, p[i].right) : NULL, {NULL}};
+        Row r = {p[i].kind, in_words(b, f, &p[i], round, expect->expect.by), p[i].right && !is_plain(p[i].right) ? source_of(b, f, p[i].right) : NULL, {NULL}};
         for (int k = 0; k < N_SIDES; k++) {
+            bool unsaid = p[i].kind == PROMISE_NEAR && ((k == RIGHT && !p[i].right) || (k == WITHIN && !p[i].within));      /* abs(a) < t, near(a, b) */
             r.side[k] = arena_array(b->a, double, b->seeds);
-            for (int seed = 0; seed < b->seeds; seed++) r.side[k][seed] = NAN;
+            for (int seed = 0; seed < b->seeds; seed++) r.side[k][seed] = !unsaid ? NAN : k == WITHIN ? 1e-6 : 0;
         }
         array_push(b->a, &entry(b)->rows, r);
     }
@@ -162,10 +165,13 @@ static double side_of(const Session *s, const TrainerExpect *e, const char *what
 
 static void take(Board *b, const Session *s, const TrainerExpect *e, Row *row, int n)
 {
-    static const char *const names[] = {[HELD] = "held", [LEFT] = "left", [RIGHT] = "right"};
+    static const char *const names[] = {[HELD] = "held", [LEFT] = "left", [RIGHT] = "right", [WITHIN] = "within"};
     int                      run = entry(b)->n_runs;
     for (int i = 0; i < n; i++) {
-        for (int k = 0; k < N_SIDES; k++) row[i].side[k][run] = side_of(s, e, names[k], i);
+        for (int k = 0; k < N_SIDES; k++) {
+            double x = side_of(s, e, names[k], i);
+            if (!isnan(x)) row[i].side[k][run] = x;
+        }
         if (isnan(row[i].side[HELD][run])) row[i].side[HELD][run] = e->judged && e->held;
     }
 }
@@ -225,8 +231,48 @@ static void add_cell(Text *out, const char *s)
     text_add(out, " | ");
 }
 
+/* ---- how often another seed misses. The distance to the edge of what is allowed, seed by seed, is taken for normal; then one more distance, less their mean, over
+ * their deviation times sqrt(1 + 1/n), has Student's t distribution with n - 1 degrees of freedom (Student 1908; Fisher 1935). */
+
+/* P(T > t), for a whole number of degrees of freedom (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4). */
+static double student_tail(double t, int freedom)
+{
+    double angle = atan(fabs(t) / sqrt(freedom)), c = cos(angle) * cos(angle), sum = 0;
+    double term = freedom % 2 ? cos(angle) : 1;
+    for (int k = freedom % 2 ? 3 : 2; k <= freedom; k += 2) {
+        sum += term;
+        term *= c * (k - 1) / k;
+    }
+    double within = freedom % 2 ? 2 / M_PI * (angle + sin(angle) * sum) : sin(angle) * sum;
+    return t > 0 ? (1 - within) / 2 : (1 + within) / 2;
+}
+
+/* One side's. NaN: seeds do not differ, or are too few. */
+static double misses(const double *room, int n)
+{
+    double mean = 0, square = 0;
+    for (int i = 0; i < n; i++) mean += room[i] / n;
+    for (int i = 0; i < n; i++) square += (room[i] - mean) * (room[i] - mean);
+    if (n < SEEDS_FEWEST || !(square > 0)) return NAN;
+    return student_tail(mean / sqrt(square / (n - 1) * (1 + 1.0 / n)), n - 1);
+}
+
+static double row_misses(Board *b, const Entry *e, const Row *r)
+{
+    double *up = arena_array(b->a, double, e->n_runs + 1), *down = arena_array(b->a, double, e->n_runs + 1);
+    bool    near = r->kind == PROMISE_NEAR, above = r->kind == PROMISE_ABOVE || r->kind == PROMISE_AT_LEAST;
+    if (!near && !above && r->kind != PROMISE_BELOW && r->kind != PROMISE_AT_MOST) return NAN;
+    for (int i = 0; i < e->n_runs; i++) {
+        double apart = r->side[LEFT][i] - r->side[RIGHT][i];
+        up[i] = (near ? r->side[WITHIN][i] : 0) - apart;
+        down[i] = (near ? r->side[WITHIN][i] : 0) + apart;
+    }
+    return near ? misses(up, e->n_runs) + misses(down, e->n_runs) : misses(above ? down : up, e->n_runs);
+}
+
 static void add_row(Board *b, const Entry *e, const Row *r, Text *out)
 {
+    double missing = row_misses(b, e, r);
     Text reached = text_in(b->a);
     int  held = 0;
     for (int i = 0; i < e->n_runs; i++) held += r->side[HELD][i] == 1;
@@ -239,6 +285,9 @@ static void add_row(Board *b, const Entry *e, const Row *r, Text *out)
     add_cell(out, r->expected);
     add_cell(out, text_str(&reached));
     text_printf(out, held == e->n_runs ? "%d of %d | " : "**%d of %d** | ", held, e->n_runs);
+    if (isnan(missing)) text_add(out, "| ");
+    else if (missing < 1e-6) text_add(out, "< 1e-6 | ");
+    else text_printf(out, "%.1g | ", missing);
 }
 
 static const char *folder_of(Arena *a, const char *path)
@@ -281,7 +330,7 @@ static void add_entry(Board *b, const Entry *e, Text *out)
         add_cell(out, i ? "" : e->title);
         add_cell(out, i ? "" : link);
         if (e->rows.n) add_row(b, e, &e->rows.v[i], out);
-        else text_add(out, "nothing | | **no** | ");
+        else text_add(out, "nothing | | **no** | | ");
         text_printf(out, "%s |\n", i ? "" : text_str(&spent));
     }
     if (!e->failure) return;
@@ -289,14 +338,16 @@ static void add_entry(Board *b, const Entry *e, Text *out)
     add_cell(out, e->rows.n ? "" : e->title);
     add_cell(out, e->rows.n ? "" : link);
     add_cell(out, e->failure);
-    text_add(out, "| **no** | |\n");
+    text_add(out, "| **no** | | |\n");
 }
 
 static void add_head(Board *b, Text *out)
 {
     const RunOptions *o = &b->o->run;
     text_add(out, "# What is promised, and what is reached\n\nEach row is a part of an `expect` line of a program, which is held to it by the tests. "
-                  "What was reached is the median over the seeds and, where they differ, the lowest and the highest; the time is that of one run. Written by\n\n    gan");
+                  "What was reached is the median over the seeds and, where they differ, the lowest and the highest; the time is that of one run. "
+                  "`missed` is the rate of false alarms: how often one more seed is to be expected to miss what is promised, if the distance to the promise's edge is normal over the seeds "
+                  "(Student's t); where seeds do not differ, or are fewer than three, it is empty. Written by\n\n    gan");
     for (int i = 1; i < o->n_words; i++) text_printf(out, " %s", o->word[i]);
     text_printf(out, "\n\nGan %s, ", b->version);
     if (b->seeds > 1) text_printf(out, "seeds %llu to %llu.\n", (unsigned long long)o->seed, (unsigned long long)(o->seed + (uint64_t)b->seeds - 1));
@@ -312,7 +363,7 @@ GanStatus board_write(Board *b, GanError *err)
         const Entry *e = &b->entries.v[i];
         const char  *now = folder_of(b->a, e->path);
         if (!folder || strcmp(folder, now))
-            text_printf(&out, "\n%s%s%s| what | program | expected | reached | held | seconds |\n| --- | --- | --- | --- | --- | --- |\n", *now ? "## " : "", now, *now ? "\n\n" : "");
+            text_printf(&out, "\n%s%s%s| what | program | expected | reached | held | missed | seconds |\n| --- | --- | --- | --- | --- | --- | --- |\n", *now ? "## " : "", now, *now ? "\n\n" : "");
         folder = now;
         add_entry(b, e, &out);
     }

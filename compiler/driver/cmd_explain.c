@@ -1,8 +1,9 @@
-/* cmd_explain.c - `gan explain`: what the compiler made of a program, at the stage asked for. */
+/* cmd_explain.c - `gan explain`: what a program is as a game; or what the compiler made of it, at the stage asked for. */
 #include "compiler/session/session.h"
 #include "compiler/jit/jit.h"
 #include "lang/syntax/parse.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static void print_names(const char *verb, const char **names, int n)
@@ -26,6 +27,232 @@ static void explain_game(const Session *s)
         puts("");
     }
 }
+
+/* ---- in terms of the game ------------------------------------------------------------------------------------------------ */
+
+static bool opens(char c) { return strchr("{([,+-*/=|>", c) != NULL; }
+
+/* On one line: where lines of a block end, a semicolon. */
+static void print_formula(const char *s)
+{
+    char last = '{';
+    for (; *s; s++) {
+        if (!isspace((unsigned char)*s)) {
+            putchar(last = *s);
+            continue;
+        }
+        bool line = false;
+        for (; isspace((unsigned char)s[1]); s++) line = line || *s == '\n';
+        line = line || *s == '\n';
+        if (line && !opens(last) && !strchr("})]|+-*/", s[1])) putchar(';');
+        putchar(' ');
+    }
+    puts("");
+}
+
+static void print_doc(const char *doc, const char *indent)
+{
+    for (const char *s = doc; s && *s;) {
+        size_t n = strcspn(s, "\n");
+        printf("%s%.*s\n", indent, (int)n, s);
+        s += n + (s[n] == '\n');
+    }
+}
+
+static uint32_t line_of(const Session *s, Span at)
+{
+    const SourceFile *f = source_file(s->sources, at.file);
+    return f ? source_place(f, at.begin).line : 0;
+}
+
+static const char *place_of(const Session *s, Span at)
+{
+    const SourceFile *f = source_file(s->sources, at.file);
+    if (!f) return "a place that is not known";
+    return !strcmp(f->name, s->file) ? arena_printf(s->arena, "line %u", line_of(s, at)) : arena_printf(s->arena, "%s:%u", f->name, line_of(s, at));
+}
+
+/* "G[(the function kl, 2)]": G[(kl, 2)]. */
+static void print_name(const char *name)
+{
+    static const char said[] = "the function ";
+    for (; *name; name++)
+        if (!strncmp(name, said, sizeof said - 1)) name += sizeof said - 2;
+        else putchar(*name);
+}
+
+static void print_players(const LowerResult *r)
+{
+    for (int i = 0; i < r->n_players; i++) {
+        const GamePlayer *p = &r->player[i];
+        printf("  "), print_name(p->name);
+        printf(": %s, %lld parameter%s%s\n", p->kind, (long long)p->parameters, p->parameters == 1 ? "" : "s", p->updated ? "" : ", which no update moves");
+    }
+}
+
+static void print_compare(const GameCompare *k)
+{
+    puts("");
+    print_name(k->name);
+    printf(" = "), print_formula(k->made);
+    if (*k->stands) printf("  Here %s.\n", k->stands);
+    print_doc(k->doc, "  ");
+    for (int i = 0; i < k->n_members; i++) {
+        const GameMember *m = &k->member[i];
+        if (!m->value && !m->estimate && !m->doc) continue;  /* what a player minimises stands where it does */
+        printf("  "), print_name(k->name);
+        printf(".%s = ", m->name);
+        if (m->value && strcmp(m->value, m->formula)) printf("%s = ", m->value);
+        print_formula(m->formula);
+        if (m->estimate) printf("      its kind: %s\n", m->estimate);
+        print_doc(m->doc, "      ");
+    }
+}
+
+static void print_list(const char *const *v, int n)
+{
+    for (int i = 0; i < n; i++) printf("%s", i ? ", " : ""), print_name(v[i]);
+}
+
+static bool moves(const GameMove *m, const char *net)
+{
+    for (int i = 0; i < m->n_players; i++)
+        if (!strcmp(m->player[i], net)) return true;
+    return false;
+}
+
+/* Whatever values the net has there: of a net that the update moves, what a good one is; of another one, where the player wants its draws to be. */
+static void print_pushes(const GameMove *m)
+{
+    bool first = true;
+    for (int i = 0; i < m->n_push; i++) {
+        const GamePush *p = &m->push[i];
+        if (!moves(m, p->net)) continue;
+        if (first) printf("      a good "), print_name(p->net), printf(" is");
+        printf("%s %s at draws of ", first ? "" : ",", p->up ? "high" : "low");
+        print_name(p->draws);
+        first = false;
+    }
+    if (!first) puts(", whatever its values are");
+    for (int i = 0; i < m->n_push; i++) {
+        const GamePush *p = &m->push[i];
+        if (moves(m, p->net) || !moves(m, p->draws)) continue;
+        printf("      draws of "), print_name(p->draws), printf(" are to be where "), print_name(p->net), printf(" is %s\n", p->up ? "higher" : "lower");
+    }
+}
+
+static void print_reach(const Session *s, const GameMove *m)
+{
+    for (int i = 0; i < m->n_reach; i++) {
+        const GameReach *r = &m->reach[i];
+        if (r->kind == REACH_MOVED && m->n_players == 1) continue;
+        bool reaches = r->kind == REACH_MOVED || r->kind == REACH_HELD;
+        printf(reaches ? "      its slope reaches " : "      it hangs on "), print_name(r->player);
+        if (r->kind == REACH_MOVED) puts(", which it moves");
+        if (r->kind == REACH_HELD) puts(", too, which is held");
+        if (r->kind == REACH_STOPPED) printf(", but its slope is stopped (%s)\n", place_of(s, r->at));
+        if (r->kind == REACH_CUT) printf(", but through what has no derivative (%s)\n", place_of(s, r->at));
+    }
+}
+
+static void print_move(const Session *s, const LowerResult *r, int i)
+{
+    const GameMove *m = &r->move[i];
+    printf("  line %u: ", line_of(s, m->at));
+    print_list(m->player, m->n_players);
+    printf(" %s ", m->goal);
+    print_formula(m->loss);
+    if (m->formula) printf("      = "), print_formula(m->formula);
+    printf("      with "), print_formula(m->rule);
+    if (m->project) printf("      and then "), print_formula(m->project);
+    if (m->estimate) printf("      the loss is an estimate: %s\n", m->estimate);
+    print_pushes(m);
+    print_reach(s, m);
+}
+
+static const GameLine *line_with(const LowerResult *r, const GanSchedule *n, int move)
+{
+    Span at = r->move[move].at;
+    for (int i = 0; n->fn >= 0 && i < r->n_lines; i++) {
+        const GameLine *l = &r->line[i];
+        if (l->fn == n->fn && l->at.file == at.file && l->at.begin <= at.begin && at.end <= l->at.end) return l;
+    }
+    return NULL;
+}
+
+static void print_zero_sum(const LowerResult *r, int move)
+{
+    const GameMove *m = &r->move[move];
+    if (!m->against || m->against - 1 < move) return;
+    printf("  "), print_name(m->player[0]), printf(" and "), print_name(r->move[m->against - 1].player[0]);
+    puts(m->apart ? ": a zero sum in all that both change; their losses add up to terms that one of both alone changes" : ": a zero sum; their losses add up to 0");
+}
+
+/* Those of one call: one, or several from one starting point. */
+static void print_moves(const Session *s, const GanSchedule *n, bool *shown)
+{
+    const LowerResult *r = &s->lowered;
+    const GameMove    *first = NULL;
+    for (int i = 0; i < r->n_moves; i++) {
+        const GameMove *m = &r->move[i];
+        if (shown[i] || !line_with(r, n, i)) continue;
+        if (first && (!m->together || strcmp(m->index, first->index))) return;
+        if (!first && m->together)
+            puts(!strcmp(m->together, "simultaneous") ? "  from one starting point:" : "  extragradient, a step ahead to see the slopes there, and then along those from here:");
+        if (!first) first = m;
+        shown[i] = true;
+        print_move(s, r, i);
+    }
+}
+
+static int64_t batch_of(const LowerResult *r, const GanSchedule *n)
+{
+    for (int i = 0; n->kind == GAN_CALL && n->fn >= 0 && i < r->n_lines; i++)
+        if (r->line[i].fn == n->fn && r->line[i].batch > 0) return r->line[i].batch;
+    for (int i = 0; i < n->n_kids; i++)
+        if (batch_of(r, n->kid[i])) return batch_of(r, n->kid[i]);
+    return 0;
+}
+
+static int moves_in(const LowerResult *r, const GanSchedule *n)
+{
+    int found = 0;
+    for (int i = 0; n->kind == GAN_CALL && i < r->n_moves && !found; i++) found = line_with(r, n, i) != NULL;
+    for (int i = 0; i < n->n_kids; i++) found += moves_in(r, n->kid[i]);
+    return found;
+}
+
+static void print_rounds(const LowerResult *r, const GanSchedule *n)
+{
+    int64_t batch = batch_of(r, n);
+    printf("\n%lld round%s", (long long)n->count, n->count == 1 ? "" : "s");
+    if (batch) printf(", batch %lld", (long long)batch);
+    puts(moves_in(r, n) > 1 ? ", in each, one after the other:" : ":");
+}
+
+static void print_schedule(const Session *s, const GanSchedule *n, bool *shown)
+{
+    const LowerResult *r = &s->lowered;
+    bool              *before = arena_copy(s->arena, shown, sizeof *shown * ((size_t)r->n_moves + 1));
+    if (n->kind == GAN_ALTERNATE && moves_in(r, n)) print_rounds(r, n);
+    if (n->kind == GAN_REPEAT && n->fn < 0 && moves_in(r, n)) printf("  %lld times:\n", (long long)n->count);
+    if (n->kind == GAN_CALL) print_moves(s, n, shown);
+    for (int i = 0; i < n->n_kids; i++) print_schedule(s, n->kid[i], shown);
+    for (int i = 0; n->kind == GAN_ALTERNATE && i < r->n_moves; i++)
+        if (shown[i] && !before[i]) print_zero_sum(r, i);
+}
+
+static void explain_terms(const Session *s)
+{
+    const LowerResult *r = &s->lowered;
+    bool              *shown = arena_array(s->arena, bool, r->n_moves + 1);
+    printf("%s\n", GAN_SHOWN(s->file));
+    print_players(r);
+    for (int i = 0; i < r->n_compares; i++) print_compare(&r->compare[i]);
+    print_schedule(s, r->program->schedule, shown);
+}
+
+/* ---- stages ---------------------------------------------------------------------------------------------------------------- */
 
 static int explain_ast(const Options *o)                     /* of a text that need not check */
 {
@@ -74,11 +301,14 @@ static int explain_code(Session *s)
 
 int cmd_explain(const Options *o)
 {
-    if (!strcmp(o->stage, "ast")) return explain_ast(o);
+    if (o->stage && !strcmp(o->stage, "ast")) return explain_ast(o);
     Session s;
-    int     status = session_open(&s, o, o->run.operands[0]);
+    Options asked = *o;
+    asked.told = !o->stage;
+    int status = session_open(&s, &asked, o->run.operands[0]);
     if (status == EXIT_DONE) {
-        if (!strcmp(o->stage, "game")) explain_game(&s);
+        if (!o->stage) explain_terms(&s);
+        else if (!strcmp(o->stage, "game")) explain_game(&s);
         else if (!strcmp(o->stage, "ir")) explain_ir(&s);
         else {
             session_optimise(&s);

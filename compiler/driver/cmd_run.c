@@ -24,11 +24,15 @@ static int run_watched(Session *s, FILE **said)
     return status;
 }
 
-static bool can_watch(const Options *o)
+/* False, after saying so: flags that contradict one another. */
+static bool can_show(const Options *o)
 {
-    if (!o->watch_game || (o->run.seeds == 1 && !o->served)) return true;
-    fprintf(stderr, "gan: --watch-game looks at a single game, and not with --serve, which shows it\n");
-    return false;
+    const char *why = NULL;
+    if (o->watch_game && (o->run.seeds > 1 || o->served)) why = "--watch-game looks at a single game, and not with --serve, which shows it";
+    else if (o->served && o->run.seeds > 1) why = "--serve shows a single game, and --seeds runs several";
+    else if (o->served && o->run.resume) why = "--serve shows a run from its start on; --resume goes on with one, and shows none";
+    if (why) fprintf(stderr, "gan: %s\n", why);
+    return !why;
 }
 
 int cmd_run(const Options *given)
@@ -36,7 +40,7 @@ int cmd_run(const Options *given)
     FILE   *said = NULL;
     Options o = *given;
     o.said = &said;
-    if (!game_can_run(&o.run) || !can_watch(&o)) return EXIT_WRONG_USAGE;
+    if (!game_can_run(&o.run) || !can_show(&o)) return EXIT_WRONG_USAGE;
     if (o.served) return serve_run(&o);
     Session s;
     int     status = session_open(&s, &o, o.run.operands[0]);

@@ -10,7 +10,7 @@ enum { KEPT_BYTES = 32 << 20 };
 int main(int argc, char **argv)
 {
     int     status;
-    Options o = {.stage = "game"};
+    Options o = {0};
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     say_begin();
     int command = options_read(&gan_options, argc, argv, &o.run, &status);

@@ -135,7 +135,7 @@ bool grad_reverse_by(const GradRule *rules, IrBuilder *b, IrVal *const *outputs,
     uint32_t n_ids = b->m->next_id;
     IrSpan span = b->span;
     IrWhy why = b->why;
-    b->why = IR_WHY_ADJOINT;
+    if (why != IR_WHY_ASKED) b->why = IR_WHY_ADJOINT;
 
     Walk w = {.m = {b, scratch}, .flow = flow_order(rules, scratch, n_ids, outputs, n_out), .cot = arena_array(scratch, Cot *, n_ids)};
     flow_mark(&w.flow, wrt, n_wrt);

@@ -111,7 +111,8 @@ typedef struct IrOpInfo {
 extern const IrOpInfo ir_op_info[IR_OP_COUNT];
 
 typedef struct { uint32_t file, line, col, used; } IrSpan;  /* line 0: nowhere; used: of a place in the library, 1 + which of the module's places uses it; or 0 */
-typedef enum { IR_WHY_FORWARD, IR_WHY_ADJOINT, IR_WHY_TANGENT, IR_WHY_STABILISED, IR_WHY_JOINED } IrWhy;
+/* ADJOINT: of an update's loss; ASKED: of a derivative that the program writes. */
+typedef enum { IR_WHY_FORWARD, IR_WHY_ADJOINT, IR_WHY_ASKED, IR_WHY_TANGENT, IR_WHY_STABILISED, IR_WHY_JOINED } IrWhy;
 
 typedef struct IrNode  IrNode;
 typedef struct IrBlock IrBlock;
@@ -139,6 +140,8 @@ struct IrNode {
     IrNode   *prev, *next;
     void     *mark;                                         /* scratch of the running pass; no meaning between passes */
 };
+
+static inline bool ir_is_adjoint(const IrNode *n) { return n->why == IR_WHY_ADJOINT || n->why == IR_WHY_ASKED; }
 
 struct IrBlock {
     IrNode *first, *last;

@@ -33,6 +33,7 @@ typedef struct Pending  Pending;
 typedef struct Block    Block;
 typedef struct Face     Face;
 typedef struct Term     Term;
+typedef struct Told     Told;
 
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
@@ -365,6 +366,10 @@ struct Lower {
     int           alternates;
     ARRAY(const Bound *) doubled;                           /* places whose name was taken, which was said */
     ARRAY(GameLine)    lines;
+    Told         *told;                                     /* what is noted for `gan explain`; NULL: nobody asks (game/told.h) */
+    /* single numbers that nets have given, and named draws: what they were given, and of what (told) */
+    ARRAY(struct { const Player *net; IrVal *v; IrVal *x; }) answers;
+    ARRAY(struct { const char *of; IrVal *v; }) drawn;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
     ARRAY(struct { const IrVal *density; const IrVal *x; Dist *dist; }) densities;    /* that were asked for, each at the value x */

@@ -26,6 +26,7 @@ typedef struct LowerOptions {
     bool                 shapes;                            /* nothing will run: images are not read, where their file says how many there are, of which size */
     bool                 sides;                             /* expectations report what they hold and against what, too: behind the verdict "held 2", "left 2" and "right 2"
                                                                of the third of the condition's parts (lang/check/promise.h), as far as they are numbers */
+    bool                 told;                              /* say what each update means for the game, too: LowerResult.move, .compare */
     bool                 slopes;                            /* updates report their gradients, too: behind each loss, one for each parameter (GanOutput.slope_of) */
 } LowerOptions;
 
@@ -41,6 +42,34 @@ typedef struct GameLine {
     int64_t      batch;                                     /* 0: none */
 } GameLine;
 
+/* What is proved of one update: `gan explain`. Texts are the program's and the library's. */
+typedef enum { REACH_MOVED, REACH_HELD, REACH_STOPPED, REACH_CUT } ReachKind;
+typedef struct GameReach { const char *player; ReachKind kind; Span at; } GameReach;      /* at: where the path ends, STOPPED and CUT */
+typedef struct GamePush { const char *net, *draws; bool up; } GamePush;         /* what the player gains by, wherever it is: a higher value of the net at draws of that, or a lower one */
+
+typedef struct GameMove {
+    Span         at;
+    int          alternate;                                 /* in the block of that number; 0: in none */
+    const char  *index;                                     /* "[kl]" in a loop of the top level, else "" */
+    const char  *goal;                                      /* "minimises", "maximises", "goes along" */
+    const char  *together;                                  /* "simultaneous", "extragradient"; NULL: it moves by itself */
+    const char  *loss, *formula;                            /* as written; what that is, in the program's terms, or NULL */
+    const char  *estimate;                                  /* what kind the loss is of, as bound(x) says; NULL: nothing is said */
+    const char  *rule, *project;                            /* as written; project: or NULL */
+    const char **player;  int n_players;
+    GameReach   *reach;   int n_reach;
+    GamePush    *push;    int n_push;
+    int          against;                                   /* a move with which it has a zero sum: 1 + its place; 0: none is proved */
+    bool         apart;                                     /* but for terms that the parameters of one of both alone change */
+} GameMove;
+
+typedef struct GameMember { const char *name, *formula, *doc, *estimate, *value; } GameMember;   /* value: of one that is known when the program is compiled; NULL: not so */
+typedef struct GameCompare {
+    const char *name, *made, *stands, *doc;                 /* as the program makes it; "p is ring, q is G"; what the library says of it */
+    Span        at;
+    GameMember *member; int n_members;
+} GameCompare;
+
 typedef struct GamePlayer {
     const char *name, *kind;                                /* "net", "implicit", "prescribed" */
     int64_t     parameters;                                 /* numbers, over all its tensors */
@@ -54,6 +83,8 @@ typedef struct LowerResult {
     GanProgram *program;
     GameLine   *line;    int n_lines;
     GamePlayer *player;  int n_players;
+    GameMove   *move;    int n_moves;                       /* of LowerOptions.told, and the next */
+    GameCompare *compare; int n_compares;                   /* that losses are of */
     const char **net;    int n_nets;                        /* nets that it declares there */
     const char **model;  int n_models;                      /* implicit and prescribed models and distributions that the program declares at its top */
     const char **compared;  int n_compared;                 /* comparisons with a name that it declares there */

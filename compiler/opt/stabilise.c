@@ -60,13 +60,13 @@ static bool is_per_sample(const Walk *w, const IrVal *v)
 
 static bool is_of_sample(const IrVal *v) { return v->type.rank == 0 && v->type.axes.n == 1; }
 
-/* Of derivatives the pass takes those of heads only: few numbers, and merged they keep their digits where two sides
- * cancel. Logarithms of what was not looked through before may be better now. */
+/* Of an update's derivatives the pass takes those of heads only: few numbers, and merged they keep their digits where two
+ * sides cancel. Logarithms of what was not looked through before may be better now. */
 static bool is_ours(const Walk *w, const IrNode *n)
 {
     if (!w->skip_derivatives) return n->why != IR_WHY_STABILISED;
     if (n->op == IR_log && n->why == IR_WHY_STABILISED) return is_of_sample(n->result);
-    return n->why == IR_WHY_FORWARD || (n->why == IR_WHY_ADJOINT && is_per_sample(w, n->result));
+    return n->why == IR_WHY_FORWARD || n->why == IR_WHY_ASKED || (n->why == IR_WHY_ADJOINT && is_per_sample(w, n->result));
 }
 
 /* Is v the top of a tree that is ours to rewrite? */

@@ -519,12 +519,16 @@ static IrVal *log_of_one_plus(Walk *w, IrVal *v)
     return ir_log1p(&b, tree_best(w, s->arg[is_one(s->arg[0])]));
 }
 
+/* exp(x) - 1 and 1 - exp(x); what is no exponential as it is written may have become one: 1 - sqrt(sigmoid(x)). */
 static IrVal *exp_less_one(Walk *w, IrVal *v)
 {
-    IrNode *e = v->def->op == IR_sub && is_one(v->def->arg[1]) ? made_by(v->def->arg[0], IR_exp) : NULL;
+    IrNode *n = v->def;
+    bool less = n->op == IR_sub && is_one(n->arg[1]), opposite = n->op == IR_sub && is_one(n->arg[0]);
+    IrNode *e = less || opposite ? made_by(tree_best(w, n->arg[opposite]), IR_exp) : NULL;
     if (!e) return NULL;
     IrBuilder b = tree_before(w, v);
-    return ir_expm1(&b, tree_best(w, e->arg[0]));
+    IrVal *made = ir_expm1(&b, tree_best(w, e->arg[0]));
+    return opposite ? ir_neg(&b, made) : made;
 }
 
 IrVal *tree_small_rule(Walk *w, IrVal *v)

@@ -849,7 +849,7 @@ static bool scale_row(LogReader *r, const IrNode *n, Scaled *s)
  * whatever it is made of. */
 static bool is_read(const Walk *w, const IrNode *n)
 {
-    return !w->skip_derivatives || n->why != IR_WHY_ADJOINT || (n->n_results == 1 && tree_is_head(w, n->result));
+    return !w->skip_derivatives || !ir_is_adjoint(n) || (n->n_results == 1 && tree_is_head(w, n->result));
 }
 
 /* A fraction as it was written: its terms are seen in the sum under its line. */

@@ -355,7 +355,7 @@ static const char *turn_text(const Teller *t, const IrNode *n, uint32_t turn)
         if (o->op != IR_scan) continue;
         int64_t i = turn % (uint32_t)o->attr->n;
         turn /= (uint32_t)o->attr->n;
-        text_printf(&out, "%sturn %" PRId64 " of %" PRId64, text_str(&out)[0] ? " in " : "", (n->why == IR_WHY_ADJOINT ? o->attr->n - 1 - i : i) + 1, o->attr->n);
+        text_printf(&out, "%sturn %" PRId64 " of %" PRId64, text_str(&out)[0] ? " in " : "", (ir_is_adjoint(n) ? o->attr->n - 1 - i : i) + 1, o->attr->n);
     }
     return text_str(&out)[0] ? text_str(&out) : NULL;
 }
@@ -403,7 +403,7 @@ void tell_sample(const Teller *t, Point p, OriginStep *s)
 OriginStep tell_step(const Teller *t, Point p)
 {
     const IrNode *n = p.v->def;
-    OriginStep    s = {.op = ir_op_info[n->op].name, .value = value_of(t, p), .fn = t->fn, .derivative = n->why == IR_WHY_ADJOINT || n->why == IR_WHY_TANGENT};
+    OriginStep    s = {.op = ir_op_info[n->op].name, .value = value_of(t, p), .fn = t->fn, .derivative = ir_is_adjoint(n) || n->why == IR_WHY_TANGENT};
     step_text(t, p, &s);
     tell_sample(t, p, &s);
     s.turn = turn_text(t, n, p.turn);

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { HISTORY = 1000, MOST_LISTED = 200, NO_TERMINAL_WIDTH = 80, END_OF_TEXT = 4 };
@@ -29,6 +31,8 @@ struct Prompt {
     const char     *ask;
     PromptComplete *complete;
     void           *self;
+    char            typed[256];                             /* while the terminal was asked something, and not read yet */
+    int             n_typed;
     int             ahead;                                  /* bytes that were typed before they were asked for, and not read yet */
     PromptGot       got;                                    /* other than a line, since the line was begun */
     mbstate_t       half;                                   /* of a character of several bytes */
@@ -103,6 +107,11 @@ static bool answer_signals(Prompt *p)
 static bool next_byte(Prompt *p, char *byte)
 {
     struct pollfd of[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = p->said[0], .events = POLLIN}};
+    if (p->n_typed) {
+        *byte = p->typed[0];
+        memmove(p->typed, p->typed + 1, (size_t)--p->n_typed);
+        return true;
+    }
     for (;;) {
         if (poll(of, 2, -1) < 0 && errno != EINTR) break;
         if (answer_signals(p)) return false;
@@ -136,6 +145,75 @@ static char *ask_for(EditLine *edit)
     Prompt *p;
     el_get(edit, EL_CLIENTDATA, &p);
     return (char *)p->ask;
+}
+
+/* ---- what the terminal says --------------------------------------------------------------------------------------- */
+
+enum { ANSWER_MILLISECONDS = 1000, SEQUENCE = 200 };
+
+typedef struct Sequence { char text[SEQUENCE]; int n; } Sequence;      /* one that has begun; n 0: none has */
+
+/* ESC _ .. ESC \, and ESC [ .. up to a letter. */
+static bool is_whole(const Sequence *s)
+{
+    char last = s->text[s->n - 1];
+    if (s->n < 2) return false;
+    if (s->text[1] == '_') return s->n > 2 && last == '\\' && s->text[s->n - 2] == '\x1b';
+    return s->text[1] != '[' || (s->n > 2 && last >= '@' && last <= '~');
+}
+
+static void keep_typed(Prompt *p, const char *text, int n)
+{
+    for (int i = 0; i < n && p->n_typed < (int)sizeof p->typed; i++) p->typed[p->n_typed++] = text[i];
+}
+
+/* True: it ends what the terminal answers. */
+static bool take_answer(Prompt *p, Sequence *s, char byte, Text *answer)
+{
+    if (!s->n && byte != '\x1b') {
+        keep_typed(p, &byte, 1);
+        return false;
+    }
+    s->text[s->n++] = byte;
+    if (!is_whole(s) && s->n < SEQUENCE) return false;
+    bool attributes = !strncmp(s->text, "\x1b[?", 3) && byte == 'c';
+    if (attributes || s->text[1] == '_') text_addn(answer, s->text, (size_t)s->n);
+    else keep_typed(p, s->text, s->n);                      /* a key */
+    s->n = 0;
+    return attributes;
+}
+
+static int milliseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int)(t.tv_sec % 1000000 * 1000 + t.tv_nsec / 1000000);
+}
+
+static bool read_answer(Prompt *p, Text *answer)
+{
+    struct pollfd of = {.fd = STDIN_FILENO, .events = POLLIN};
+    Sequence      s = {.n = 0};
+    bool          whole = false;
+    char          byte;
+    for (int begun = milliseconds(), left = ANSWER_MILLISECONDS; !whole && left > 0; left = ANSWER_MILLISECONDS - (milliseconds() - begun)) {
+        if (poll(&of, 1, left) <= 0 || read(STDIN_FILENO, &byte, 1) != 1) break;      /* a signal, too: Ctrl-C waits for nothing */
+        whole = take_answer(p, &s, byte, answer);
+    }
+    keep_typed(p, s.text, s.n);
+    return whole;
+}
+
+bool prompt_ask_terminal(Prompt *p, const char *query, Text *answer)
+{
+    struct termios before, raw;
+    if (!p->edit || tcgetattr(STDIN_FILENO, &before)) return false;
+    raw = before;
+    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    if (tcsetattr(STDIN_FILENO, TCSANOW, &raw)) return false;
+    bool answered = write(STDOUT_FILENO, query, strlen(query)) == (ssize_t)strlen(query) && read_answer(p, answer);
+    tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    return answered;
 }
 
 /* ---- completion -------------------------------------------------------------------------------------------------- */

@@ -26,6 +26,10 @@ void      prompt_close(Prompt *p);
 bool      prompt_on_terminal(const Prompt *p);
 int       prompt_width(const Prompt *p);                    /* of the terminal; 80 where there is none */
 
+/* Sends a query whose last answer is that of the primary device attributes (ESC [ c). What the terminal answers, in escape sequences; what is typed meanwhile is read by
+ * the next line. False: there is no terminal, or it has not answered for a second. */
+bool      prompt_ask_terminal(Prompt *p, const char *query, Text *answer);
+
 /* One line behind `ask`, without its end, in the arena. */
 PromptGot prompt_read(Prompt *p, const char *ask, Arena *a, char **line);
 

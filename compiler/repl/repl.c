@@ -1,7 +1,6 @@
 /* repl.c - see repl.h. An entry is a line, or several while the text of the first could go on: a command, or what a program may have at its top (a
  * declaration, PATH := EXPR) or has in it (an expression). Start at repl_run(), at the bottom. */
 #include "compiler/repl/repl.h"
-#include "compiler/repl/kitty.h"
 
 #include "lang/check/names.h"
 #include "lang/syntax/lexer.h"
@@ -316,7 +315,6 @@ static void set_style(Repl *r)
     const char *colors = getenv("COLORTERM");
     r->style.width = prompt_width(r->prompt);
     r->style.color = r->o->run.color && isatty(STDOUT_FILENO);
-    r->style.no_cells = r->style.color && prompt_on_terminal(r->prompt) && kitty_is_there();
     r->style.true_color = colors && (!strcmp(colors, "truecolor") || !strcmp(colors, "24bit"));
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 #include "base/array.h"
 #include "compiler/debug/debug.h"
+#include "compiler/repl/graphics.h"
 #include "compiler/repl/prompt.h"
 #include "compiler/repl/show.h"
 
@@ -39,6 +40,8 @@ typedef struct Repl {
     Arena         *arena, *keep;                            /* of the entry at hand; of the session */
     Prompt        *prompt;
     ShowStyle      style;
+    Graphics       graphics;                                /* that the terminal takes, */
+    bool           asked;                                   /* once it was asked */
     DebugPlace     place;
     ReplRan       *ran;                                     /* NULL but while the run goes on */
     ARRAY(ReplReport) reports;

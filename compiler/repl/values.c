@@ -1,7 +1,7 @@
 /* values.c - the commands that look: values, pictures, texts of definitions, what was reported. */
 #include "compiler/repl/repl.h"
 
-#include "compiler/repl/kitty.h"
+#include "compiler/repl/graphics.h"
 #include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 #include "runtime/command/outputs.h"
@@ -141,9 +141,20 @@ static void add_picture(Repl *r, Text *out, const GanTensor *t)
     DataColumn  field = {NULL, (GanTensor *)t};
     int         fd = mkstemps(path, (int)strlen(".png"));
     if (fd < 0) return;
-    if (outputs_write(&r->o->run, path, &field, 1, "") == EXIT_DONE) kitty_picture(out, path);
+    if (outputs_write(&r->o->run, path, &field, 1, "") == EXIT_DONE) graphics_picture(out, r->graphics, path);
     close(fd);
     unlink(path);
+}
+
+/* The first time that there is a picture; nothing is asked where no colours are wanted. */
+static void ask_for_graphics(Repl *r)
+{
+    Text answer = text_in(r->arena);
+    if (r->asked || !r->style.color) return;
+    r->asked = true;
+    fflush(stdout);
+    if (prompt_ask_terminal(r->prompt, graphics_query, &answer)) r->graphics = graphics_of(text_str(&answer));
+    r->style.no_cells = r->graphics != GRAPHICS_NONE;
 }
 
 void repl_look(Repl *r, const char *expression)
@@ -151,6 +162,8 @@ void repl_look(Repl *r, const char *expression)
     DebugValue v = {0};
     Text       t = text_in(r->arena);
     if (!repl_evaluate(r, expression, &v)) return;
+    for (int i = 0; i < v.n; i++)
+        if (show_has_picture(v.value[i])) ask_for_graphics(r);
     for (int i = 0; i < v.n; i++) {
         show_tensor(&t, v.n > 1 ? v.name[i] : NULL, v.value[i], &r->style);
         if (r->style.no_cells && show_has_picture(v.value[i])) add_picture(r, &t, v.value[i]);

@@ -8,7 +8,7 @@
 typedef struct Options {
     RunOptions  run;
     OptionPairs settings;                                   /* --set */
-    bool        interp, f64, portable, lib, python, no_cache, allow_extern, check, gradients, cost, pedantic;
+    bool        interp, f64, portable, lib, python, no_cache, allow_extern, check, gradients, told, cost, pedantic;
     bool        shapes;                                     /* no flag: the command runs nothing (LowerOptions) */
     PlanOptions plan;
     int64_t past;                                           /* MiB for snapshots; 0: what is usual */

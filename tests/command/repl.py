@@ -17,6 +17,7 @@ import subprocess
 import sys
 import termios
 import time
+import zlib
 
 from harness import GAN, Skipped, folder, gan, run_tests
 
@@ -322,20 +323,97 @@ def test_lines():
         leave(t)
 
 
-def test_pictures():
+QUERY = re.escape("\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[c")
+
+
+def pixels_of_sixels(text):
+    """[(r, g, b in percent)] a row, of what a terminal would show."""
+    across, down = map(int, re.match(r'"1;1;(\d+);(\d+)', text).groups())
+    colours, shown, x, y, colour = {}, [[None] * across for _ in range(down)], 0, 0, None
+    for part in re.finditer(r"#(\d+);2;(\d+);(\d+);(\d+)|#(\d+)|!(\d+)([?-~])|([?-~])|(\$)|(-)", text[text.index("#"):]):
+        if part[1]:
+            colours[int(part[1])] = tuple(map(int, part.groups()[1:4]))
+        elif part[5]:
+            colour = colours[int(part[5])]
+        elif part[9] or part[10]:
+            x, y = 0, y + 6 * bool(part[10])
+        else:
+            for _ in range(int(part[6] or 1)):
+                for k in range(6):
+                    if (ord(part[7] or part[8]) - 63) >> k & 1:
+                        shown[y + k][x] = colour
+                x += 1
+    return shown
+
+
+def pixels_of_png(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    at, found, packed = 8, {}, b""
+    while at < len(data):
+        n, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
+        packed += data[at + 8:at + 8 + n] if kind == b"IDAT" else b""
+        found[kind] = data[at + 8:at + 8 + n]
+        at += n + 12
+    across, down, depth, colour = struct.unpack(">IIBB", found[b"IHDR"][:10])
+    assert depth == 8 and colour in (0, 2), (depth, colour)
+    wide, raw, rows, before = (3 if colour else 1), zlib.decompress(packed), [], None
+    for y in range(down):
+        kind, row = raw[y * (across * wide + 1)], bytearray(raw[y * (across * wide + 1) + 1:(y + 1) * (across * wide + 1)])
+        for i in range(len(row)):
+            left, up, corner = row[i - wide] if i >= wide else 0, before[i] if before else 0, before[i - wide] if before and i >= wide else 0
+            nearest = min((left, up, corner), key=lambda v: abs(left + up - corner - v))
+            row[i] = (row[i] + (0, left, up, (left + up) // 2, nearest)[kind]) & 255
+        rows.append([tuple(row[x * wide:x * wide + wide]) * (3 // wide) for x in range(across)])
+        before = row
+    return rows
+
+
+def test_pictures_in_a_terminal_that_takes_files():
+    """It says so itself; a name that is like another's is nothing to go by, and what is typed meanwhile is kept."""
     with folder() as d:
-        t = on_ring(d, "--color", "always", KITTY_WINDOW_ID="1")
+        t = on_ring(d, "--color", "always")
         t.type("sample(ring, 100)\r")
-        sent = t.wait_for(r"\x1b_G[^;]*m=0;[^\x1b]*\x1b\\.*gan 0> ")
+        t.wait_for(QUERY)
+        t.type("40 \x1b_Gi=31;OK\x1b\\+ \x1b[?62;4;22c2\r")
+        sent = t.wait_for(r"\x1b_Ga=T.*m=0;[^\x1b]*\x1b\\.*gan 0> .*42\r.*gan 0> ")
         pieces = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", sent)
         png = base64.b64decode("".join(p[1] for p in pieces))
         assert pieces[0][0] == ("a=T,f=100,m=1" if len(pieces) > 1 else "a=T,f=100,m=0") and max(len(p[1]) for p in pieces) <= 4096
         assert png.startswith(b"\x89PNG\r\n") and png.endswith(b"IEND\xaeB`\x82"), png[:20]
+        t.type("sample(ring, 100)\r")                       # it is asked once
+        assert "a=q" not in t.wait_for(r"\x1b_G[^;]*m=0;[^\x1b]*\x1b\\.*gan 0> ")
         leave(t)
-        t = on_ring(d, "--color", "always", KITTY_WINDOW_ID="1", TERM="screen")
+
+
+def test_pictures_in_sixels():
+    with folder() as d:
+        t = on_ring(d, "--color", "always")
         t.type("sample(ring, 100)\r")
-        t.wait_for("x from .*gan 0> ")                      # in cells
+        t.wait_for(QUERY)
+        t.type("\x1b[?62;4;22c")
+        shown = pixels_of_sixels(re.search("\x1bP0;1q(.*?)\x1b\\\\", t.wait_for("\x1bP0;1q.*\x1b\\\\.*gan 0> "), re.S)[1])
+        t.type(":plot sample(ring, 100) -o same.png\r")
+        t.wait_for("same.png is written.*gan 0> ")
+        wanted = pixels_of_png(os.path.join(d, "same.png"))
+        assert (len(shown), len(shown[0])) == (len(wanted), len(wanted[0]))
+        far = [max(abs(100 / 255 * w - s) for w, s in zip(a, b)) for row, other in zip(wanted, shown) for a, b in zip(row, other)]
+        assert sum(far) / len(far) < 2 and max(far) < 20, (sum(far) / len(far), max(far))      # a palette has not all colours
         leave(t)
+
+
+def test_pictures_in_cells():
+    """Where the terminal has neither, whatever it is called."""
+    with folder() as d:
+        for answer in ("\x1b[?64;1;2;44c", "\x1b[?4c", "\x1b_Gi=31;ENOTSUP\x1b\\\x1b[?62;22c", "x\x03"):
+            t = on_ring(d, "--color", "always", TERM="xterm-kitty", KITTY_WINDOW_ID="1")
+            t.type("sample(ring, 100)\r")
+            t.wait_for(QUERY)
+            t.type(answer)
+            t.wait_for("x from .*gan 0> ")
+            t.type("\x15\x04")
+            assert t.status() == 0
+            t.hang_up()
 
 
 def test_resizing():

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from harness import GAN, Skipped, folder, gan, run_tests
@@ -101,6 +102,18 @@ def until_over(p):
     raise AssertionError("the run does not come to its end")
 
 
+def left(d, run):
+    """What a run has left: each file's bytes, but the time, and the page's, which has the time in it."""
+    found = {}
+    for where, _, names in os.walk(os.path.join(d, run)):
+        for name in set(names) - {".lock"}:
+            with open(os.path.join(where, name), "rb") as f:
+                b = f.read()
+            path = os.path.relpath(os.path.join(where, name), os.path.join(d, run))
+            found[path] = re.sub(rb'"seconds": [0-9.]+', b'"seconds": 0', b) if name == "log.jsonl" else b"a page" if name == "report.html" else b
+    return found
+
+
 def test_the_run_is_the_run_without_it():
     with served("--seed", "3") as (d, p):
         until_over(p)
@@ -109,18 +122,63 @@ def test_the_run_is_the_run_without_it():
         assert p.do("run", speed=0).get("error") is None
         until_over(p)
         status, _, err = p.end()
-        assert status == 0 and "the state is in served/checkpoints/000000300.safetensors" in err, (status, err)
+        assert status == 0 and "the run has come to step 300; report in served/report.html" in err, (status, err)
         assert gan("run", "game.gan", "--seed", "3", "--quiet", "--out", "alone", cwd=d).status == 0
-        def tensors(run):
-            with open(f"{d}/{run}/checkpoints/000000300.safetensors", "rb") as f:
-                n = int.from_bytes(f.read(8), "little")
-                head = json.loads(f.read(n))
-                head.pop("__metadata__")
-                return {k: v for k, v in head.items() if not k.startswith("fn.plot")}, f.read()
-        a, b = tensors("served"), tensors("alone")
-        assert a[0] == b[0] and a[1] == b[1]
+        a, b = left(d, "served"), left(d, "alone")
+        assert a == b and len(b) == 6, (a.keys(), b.keys())
         more = gan("run", "game.gan", "--steps", "310", "--resume", "--out", "served", cwd=d)      # a run goes on from where the page has left it
         assert more.status == 0 and "10 steps in" in more.out, more
+
+
+SAVING = """import nn, optim
+net P { param w: real = 1; w }
+alternate 100_000_000 steps {
+  update P minimize E[e ~ Normal(0, 1) : 4] (P() + 0.1 * e)^2 with sgd(0.05)
+  every 3 {
+    report v = P()
+    report w = P()^2
+  }
+  every 7 { save "best" }
+  every 5 { report v = 2 * P() }
+  every 20 { save }
+}
+expect P() < 1 by step 10
+expect P() < 0.5
+"""
+
+
+def test_a_run_that_is_cut_leaves_what_one_without_the_page_does():
+    """Back and forth within rounds whose rows are begun; then interrupted, or killed."""
+    for sig, status in ((signal.SIGTERM, 0), (signal.SIGKILL, -9)):
+        with served(text=SAVING) as (d, p):
+            far = p.do("pause")["step"] // 105 * 105 + 104             # rows and saves of all kinds are in the round after
+            p.do("goto", step=far)
+            for n in (2, 5, 1, 60):
+                p.do("next", n=3)
+                at = p.do("back", n=n)["tick"]
+                assert p.do("next", n=n)["tick"] == at + n
+            p.do("goto", step=12)
+            assert p.end(sig)[0] == status
+            kept = left(d, "served")
+            rows = [json.loads(line) for line in kept["log.jsonl"].splitlines()]
+            assert sig == signal.SIGKILL or "report.html" in kept      # a page is written when a second has gone by
+            assert "checkpoints/best.safetensors" in kept and len(kept) >= 4, kept.keys()
+            assert len({json.dumps(r) for r in rows}) == len(rows) and [r["step"] for r in rows] == sorted(r["step"] for r in rows), rows
+            steps = str(far + 100)
+            for more in (["--resume", "--out", "served"], ["--out", "alone"]):
+                assert gan("run", "game.gan", "--quiet", "--steps", steps, *more, cwd=d).status == 0
+            a, b = left(d, "served"), left(d, "alone")
+            for name in ("log.jsonl", f"checkpoints/{int(steps):09}.safetensors", "checkpoints/best.safetensors"):
+                assert a[name] == b[name], name
+
+
+def test_what_goes_with_it():
+    with folder() as d:
+        with open(os.path.join(d, "game.gan"), "w") as f:
+            f.write(PROGRAM)
+        for more, why in ((["--resume"], "--serve shows a run from its start"), (["--seeds", "2"], "--serve shows a single game"), (["--watch-game"], "--watch-game looks at a single game")):
+            r = gan("run", "game.gan", "--serve", *more, cwd=d)
+            assert r.status == 2 and why in r.err, r
 
 
 def test_buttons():
@@ -196,6 +254,19 @@ def test_who_may_not_ask():
         for body in ("", "{", "[]", "3", '{"do": 3}', '{"do": "step", "n": "x"}', '\x00', '{"do": "eval", "expression": "' + "(" * 3000 + '"}'):
             status, text = p.ask("POST", "/do?t=" + t, body.encode())
             assert status == 400 or ("error" in json.loads(text) or "step" in json.loads(text)), (body, status, text)
+        for method in ("PUT", "OPTIONS", "DELETE", "POST", "HEAD"):
+            assert p.ask(method, "/?t=" + t)[0] == 405, method
+        for header in ("Host: evil.example", f"Host: 127.0.0.1:{p.port}", "Origin: http://127.0.0.1:1\r\nOrigin: http://localhost:1"):
+            s = socket.create_connection(("127.0.0.1", p.port), timeout=30)
+            s.sendall(f"GET /?t={t} HTTP/1.1\r\nHost: 127.0.0.1:{p.port}\r\n{header}\r\n\r\n".encode())
+            assert s.recv(100).startswith(b"HTTP/1.1 403"), header
+            s.close()
+        half = [socket.create_connection(("127.0.0.1", p.port), timeout=30) for _ in range(60)]
+        for s in half:
+            s.sendall(f"POST /do?t={t} HTTP/1.1\r\nHost: 127.0.0.1:{p.port}\r\nContent-Length: 30\r\n\r\n{{".encode())
+        assert "error" not in p.do("pause")
+        for s in half:
+            s.close()
         s = socket.create_connection(("127.0.0.1", p.port), timeout=30)
         s.sendall(b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\n\r\n")
         assert not s.recv(100).startswith(b"HTTP/1.1 200")
@@ -239,6 +310,30 @@ def test_far_away_is_come_to_while_others_are_answered():
         assert read_events(p.events(), {"state"})["state"]["running"] and p.do("eval", expression="step").get("value"), a
         at = p.do("pause")["step"]
         assert p.do("pause")["step"] == at and p.do("step", n=3)["step"] == at + 3 and p.end()[0] == 0
+
+
+FOR_EVER = "sum(fold(zeros([10]), 2000000000, fn(x, t) x + 1))"
+
+
+def test_an_expression_that_takes_for_ever_is_given_up():
+    """When something else is asked, of it or of the command; the run stays where it is."""
+    with served() as (_, p):
+        p.do("pause")
+        at = p.do("goto", step=7)["tick"]
+        said = []
+        t = threading.Thread(target=lambda: said.append(p.do("eval", expression=FOR_EVER)))
+        t.start()
+        time.sleep(0.2)
+        assert p.do("eval", expression="2 + 3")["value"] == "5"
+        t.join()
+        assert said[0]["error"] == "interrupted" and said[0]["tick"] == at, said
+        assert p.do("next")["tick"] == at + 1
+        t = threading.Thread(target=lambda: said.append(p.ask("POST", "/do?t=" + p.token, json.dumps({"do": "eval", "expression": FOR_EVER}))))
+        t.start()
+        time.sleep(0.2)
+        status, _, err = p.end()
+        t.join()
+        assert status == 0 and "report in served/report.html" in err, (status, err)
 
 
 def shown(browser, seconds):

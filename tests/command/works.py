@@ -465,6 +465,9 @@ def test_test_takes_folders_and_seeds_and_writes_a_board():
                                                    ["`a[2]` is 6", "6", "3 of 3"], ["`a[1]` is 3, to within 0.5", "3", "3 of 3"]], rows
         draw = [float(x) for x in re.findall(r"-?[0-9.]+", rows[5][3])]
         assert rows[5][2] == "`draw` is below `log(100)`" and draw[1] <= draw[0] <= draw[2] and draw[3] == 4.60517 and rows[6][2:4] == ["`draw < 7 or now < 0` holds", ""], rows[5:7]
+        mean, spread = sum(draw[:3]) / 3, (sum((x - sum(draw[:3]) / 3)**2 for x in draw[:3]) / 2 * 4 / 3)**0.5
+        t = (draw[3] - mean) / spread                       # Student's of two degrees of freedom
+        assert abs(float(rows[5][5]) / (0.5 - t / (2 * (2 + t * t)**0.5)) - 1) < 0.5 and rows[0][5] == rows[6][5] == "", rows[5]
         assert rows[7][1:4] == ["[a.gan](../all/deep/a.gan)", "cannot be read, or does not compile", ""] and rows[8][0] == "Grows." and "fails (seed 0)" in rows[8][2], rows
         assert rows[9][1] == "[none](none)", rows
         r = gan("test", "page", cwd=d)

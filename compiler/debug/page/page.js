@@ -47,7 +47,6 @@ function drawProgram(p) {
 function drawState(s) {
   by("place").textContent = "step " + s.step + (s.why ? ", " + s.why : "") + (s.running ? ", running" : "");
   by("run").disabled = s.running;
-  by("pause").disabled = !s.running;
   const rows = by("program").children;
   for (const li of by("program").querySelectorAll(".now")) li.classList.remove("now");
   if (s.line && rows[s.line - 1]) {

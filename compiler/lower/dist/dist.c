@@ -101,6 +101,8 @@ Dist *as_dist(Ctx *c, Value *v, Span at)
 
 /* ---- drawing */
 
+bool dist_is_named(const Dist *d) { return d->kind->in_table || d->named; }
+
 Value *dist_draw(Ctx *c, Dist *d, Span at)
 {
     Ctx inner = *c;
@@ -112,8 +114,11 @@ Value *dist_draw(Ctx *c, Dist *d, Span at)
     inner.calls++;
     inner.axes = inner.each = ir_axes_union(c->axes, dist_axes(c->L, d));
     if (d->kind->names_draws) inner.path = path_join(c->L, c->path, d->name);
-    if (d->kind->in_table || d->named) fn_draws_from(c->L, d->name);
-    return d->kind->draw(&inner, d, at);
+    bool named = dist_is_named(d);
+    if (named) fn_draws_from(c->L, d->name);
+    Value *v = d->kind->draw(&inner, d, at);
+    if (c->L->told && named && v->kind == V_TENSOR) array_push(c->L->work, &c->L->drawn, ((__typeof__(*c->L->drawn.v)){d->name, v->tensor.v}));
+    return v;
 }
 
 /* A declared shape is that of the draw, or, of one number, the number of independent draws; the declaration checks the result. */

@@ -203,7 +203,7 @@ static Value *builtin_uncut(Ctx *c, const Call *k)
 static Value *builtin_real(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);
-    if (val_is_number(v)) return val_same(c->L, v, val_number(v));
+    if (val_is_number(v)) return v->kind == V_REAL ? v : val_same(c->L, v, val_number(v));
     if (v->kind == V_BOOL) return face_cut(c, v, v, val_real(c->L, v->b));
     return val_tensor(c->L, as_real(c, v, k->at));
 }
@@ -385,10 +385,9 @@ static IrVal *flat(Ctx *c, IrVal *t)
 /* Integers are exact, also beyond what a real tells apart. NaN is beyond all. */
 static bool beyond(const Value *a, const Value *b, bool least)
 {
-    bool ints = a->kind == V_INT && b->kind == V_INT;
-    if (isnan(val_number(a))) return true;
-    if (least) return ints ? a->i < b->i : val_number(a) < val_number(b);
-    return ints ? a->i > b->i : val_number(a) > val_number(b);
+    if (isnan(val_number(a)) || isnan(val_number(b))) return isnan(val_number(a));
+    int order = a->kind == V_INT && b->kind == V_INT ? (a->i > b->i) - (a->i < b->i) : exact_compare(a, b);
+    return least ? order < 0 : order > 0;
 }
 
 static Value *extreme_list(Ctx *c, Value *v, bool least)
@@ -433,10 +432,9 @@ static Value *pair_extreme(Ctx *c, Value *a, Value *b, bool least, Span at)
     a = val_stacked(c, as_settled(c, a, at), at), b = val_stacked(c, as_settled(c, b, at), at);
     if (val_bad(a) || val_bad(b)) return val_error(c->L);
     if (val_is_number(a) && val_is_number(b)) {
-        double x = val_number(a), y = val_number(b);
-        bool first = isnan(x) || (x == y ? !beyond(b, a, least) : least ? x < y : x > y);
+        bool   first = isnan(val_number(a)) || !(isnan(val_number(b)) || beyond(b, a, least));
         Value *v = first ? a : b;
-        return face_pick(c, first, a, b, a->kind == b->kind ? v : val_same(c->L, v, val_number(v)));
+        return face_pick(c, first, a, b, v->kind == V_REAL || a->kind == b->kind ? v : val_same(c->L, v, val_number(v)));
     }
     if (a->kind == V_RECORD || b->kind == V_RECORD) return field_extreme(c, a, b, least, at);
     IrVal *x, *y;

@@ -17,6 +17,17 @@ IrVal *before_grad(Ctx *c, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
     return stable;
 }
 
+/* The derivatives of y by wrt, as what a program computes with like with other values. */
+static bool asked(Ctx *c, IrVal *y, IrVal *const *wrt, int n_wrt, IrVal **g, GradReport *r)
+{
+    IrBuilder *b = fn_builder(c);
+    IrWhy why = b->why;
+    b->why = IR_WHY_ASKED;
+    bool ok = grad_reverse(b, &y, NULL, 1, wrt, n_wrt, g, r);
+    b->why = why;
+    return ok;
+}
+
 /* A differentiated binding's value is made of nodes of its own: only what is computed from this name depends on it, not what shares its
  * value. Fields and items are taken one by one. */
 static Value *leaves(Ctx *c, Value *v)
@@ -229,7 +240,7 @@ static bool differentiate(Ctx *c, const Ast *e, IrVal *y, Wrt *w, IrVal **g)
     if (!y) return false;
     GradReport r = {arena_array(L->a, const IrNode *, w->n + 1), arena_array(L->a, const IrNode *, w->n + 1), NULL};
     y = before_grad(c, y, fresh->v, w->n, false);
-    if (!grad_reverse(fn_builder(c), &y, NULL, 1, fresh->v, w->n, g, &r)) return opaque_path(c, e->span, r.opaque), false;
+    if (!asked(c, y, fresh->v, w->n, g, &r)) return opaque_path(c, e->span, r.opaque), false;
     paths_back(c, &again, g, w->n);
     *w = *fresh;
     return per_example(c, e->span, &r, w->n);
@@ -447,7 +458,7 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
     if (!(y = paths_spread(c, y, &leaf, 1, &x, &again, at))) return val_error(L);
     GradReport r = {arena_array(L->a, const IrNode *, 1), arena_array(L->a, const IrNode *, 1), NULL};
     y = before_grad(c, y, &x, 1, false);
-    if (!grad_reverse(fn_builder(c), &y, NULL, 1, &x, 1, &g, &r)) return opaque_path(c, at, r.opaque), val_error(L);
+    if (!asked(c, y, &x, 1, &g, &r)) return opaque_path(c, at, r.opaque), val_error(L);
     paths_back(c, &again, &g, 1);
     if (!per_example(c, at, &r, 1)) return val_error(L);
     if (!g) g = grad_zeros(fn_builder(c), &x->type);

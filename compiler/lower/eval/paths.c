@@ -176,9 +176,11 @@ static const IrNode *cut_behind(const Behind *g, const IrVal *v)
     return NULL;
 }
 
+/* Which side of 0 T is, by which a stabilised derivative is written, is nothing that the program compares. */
 static void warn_cut(Ctx *c, const Behind *g, const IrVal *term, const char *what, Span at)
 {
     const IrNode *cut = cut_behind(g, term);
+    if (cut && cut->why == IR_WHY_STABILISED) return;
     Diag *d = diag_warning(c->L->diags, at, W303, "a term of this depends on %s, and no derivative by it comes through", what);
     if (cut) diag_note(d, span_of_node(c->L, cut), "its path is cut here: %s has no derivative", ir_op_info[cut->op].name);
     diag_hint(d, "stop(...) around the term says that this is meant");

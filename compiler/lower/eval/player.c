@@ -116,7 +116,12 @@ static AstList player_params(const Player *p)
 
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at)
 {
-    if (p->word == AST_DEFINE_NET) return player_body(c, p, args, false, site, at);
+    if (p->word == AST_DEFINE_NET) {
+        Value *v = player_body(c, p, args, false, site, at);
+        if (c->L->told && v->kind == V_TENSOR && !v->tensor.v->type.rank && ir_is_real(v->tensor.v->type.elem) && args->n == 1 && args->v[0]->kind == V_TENSOR)
+            array_push(c->L->work, &c->L->answers, ((__typeof__(*c->L->answers.v)){player_self(p), v->tensor.v, args->v[0]->tensor.v}));
+        return v;
+    }
     for (int i = 0; i < args->n; i++) args->v[i] = val_now(c, args->v[i]);
     return val_dist(c->L, dist_of_model(c->L, p, args));
 }

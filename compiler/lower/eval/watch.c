@@ -71,7 +71,9 @@ static Range range_two(const IrNode *n, int depth)
     case IR_add: return range_sum(a, b);
     case IR_sub: return range_sum(a, (Range){-b.most, -b.least});
     case IR_mul: return n->arg[0] == n->arg[1] ? (Range){0, HUGE_VAL} : range_product(a, b);
-    case IR_div: return a.least >= 0 && b.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, HUGE_VAL} : any;
+    case IR_div:
+        if (b.least < 0) return any;
+        return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, HUGE_VAL} : a.most <= 0 ? (Range){-HUGE_VAL, a.most < 0 ? -ABOVE : 0} : any;
     case IR_pow: return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, a.most <= 1 && b.least >= 0 ? 1 : HUGE_VAL} : any;
     case IR_max: return (Range){fmax(a.least, b.least), fmax(a.most, b.most)};
     case IR_min: return (Range){fmin(a.least, b.least), fmin(a.most, b.most)};
@@ -118,6 +120,13 @@ static Range range(const IrVal *v)
 {
     enum { DEEP = 12 };
     return range_of(v, DEEP);
+}
+
+int watch_sign(const IrVal *v)
+{
+    enum { DEEP = 24 };
+    Range r = range_of(v, DEEP);
+    return r.least >= 0 ? 1 : r.most <= 0 ? -1 : 0;
 }
 
 /* Whatever runs, were nothing nan. */

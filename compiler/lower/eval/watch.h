@@ -11,3 +11,6 @@ bool watch(Ctx *c, IrVal *cond, const char *what, Span at);
  * rounds any more, or NULL. Behind the loop, its results from `at` on are those. */
 int  watch_yield(Ctx *c, int from, const IrVal *ended, IrVal **yield, int room);
 void watch_rounds(Ctx *c, int from, const IrNode *loop, int at);
+
+/* 1: no element of it is below 0, whatever the program computes, were no number nan; -1: none is above; 0: neither is known. */
+int  watch_sign(const IrVal *v);

@@ -4,6 +4,7 @@
 #include "compiler/lower/eval/pending.h"
 #include "compiler/lower/game/reads.h"
 #include "compiler/lower/game/schedule.h"
+#include "compiler/lower/game/told.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -488,10 +489,12 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     open_scopes(L);
     check_settings(L);
     Ctx c = top_ctx(L);
+    if (o->told) L->told = told_new(L);
     schedule_program(&c);
     if (!names_lack(L->names)) pending_check(L);
     if (!L->too_deep && !L->too_large) check_unused(&c);
     if (diags_failed(diags)) return false;
+    if (L->told) told_finish(&c, out);
     graph_stabilise(L);
     if (!cut_program(L)) return false;
     L->m->forgives = false;
@@ -533,7 +536,7 @@ static bool report_value(Ctx *c, Value *v, const char *name, Span at)
         }
         return true;
     }
-    IrVal *t = v->kind == V_REAL ? ir_const(fn_builder(c), IR_F64, v->r) : as_tensor(c, v, at);
+    IrVal *t = as_shown(c, v, at);
     if (t) part_report(L, *name ? name : "value", t);
     return t != NULL;
 }

@@ -16,7 +16,7 @@ const char *sched_report_name(Ctx *c, const Ast *s)
 static IrVal *report_number(Ctx *c, const Ast *s)
 {
     Value *v = eval(c, s->report.value);
-    IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, s->report.value->span);
+    IrVal *t = val_bad(v) ? NULL : as_shown(c, v, s->report.value->span);
     if (!t) return NULL;
     c->L->part->kind_of_report = v->estimate;
     if (!t->type.rank && !t->type.axes.n) return arith_convert(c, t, IR_F64);
@@ -85,10 +85,10 @@ static Shows *sides_of(Lower *L, const Ast *condition)
     Promise p[PROMISES_MOST];
     int     n = promises_of(condition, p);
     Shows  *w = arena_array(L->work, Shows, 1);
-    *w = (Shows){arena_array(L->work, Shown, 3 * n), 0};
+    *w = (Shows){arena_array(L->work, Shown, 4 * n), 0};
     for (int i = 0; i < n; i++) {
-        const struct { const char *what; const Ast *node; } sides[] = {{"held", p[i].whole}, {"left", p[i].left}, {"right", p[i].right}};
-        for (int k = 0; k < 3; k++) {
+        const struct { const char *what; const Ast *node; } sides[] = {{"held", p[i].whole}, {"left", p[i].left}, {"right", p[i].right}, {"within", p[i].within}};
+        for (int k = 0; k < 4; k++) {
             if (!sides[k].node) continue;
             w->v[w->n++] = (Shown){strf(L, "%s %d", sides[k].what, i), sides[k].node, NULL};
         }
@@ -104,7 +104,7 @@ void sched_report_watched(Ctx *c)
         const Ast *e = c->watch->v[i].node;
         Value     *v = c->watch->v[i].value;
         if (!v || val_bad(v) || !is_number(v)) continue;
-        IrVal *t = as_tensor(c, v, e->span);
+        IrVal *t = as_shown(c, v, e->span);
         if (t && !t->type.rank && !t->type.axes.n) part_report(c->L, c->watch->v[i].name, t->type.elem == IR_BOOL ? t : arith_convert(c, t, IR_F64));
     }
 }

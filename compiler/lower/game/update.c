@@ -5,6 +5,7 @@
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/eval/pending.h"
 #include "compiler/lower/game/schedule.h"
+#include "compiler/lower/game/told.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -22,6 +23,7 @@ typedef struct Together {                                   /* of statements tha
     IrVal  *taken;                                          /* the condition under which they are done; NULL: always */
     bool    commits;                                        /* what they change is committed: it is not only looked ahead at */
     bool    reports;                                        /* their losses are */
+    bool    at_once;                                        /* of a simultaneous */
     bool    looks_ahead;                                    /* one of the two times of an extragradient */
     struct Decided *decided;                                /* of an extragradient: conditions of ifs, which are decided before it looks ahead */
     Ahead  *there;                                          /* where the directions are taken, while they are applied in the environment around; NULL: both in one */
@@ -84,10 +86,11 @@ static const char *axes_text(Ctx *c, IrAxes axes)
     return text_str(&t);
 }
 
-/* The loss as one real without sample axes. NULL after an error. */
-static IrVal *loss_value(Ctx *c, const Ast *e)
+/* The loss as one real without sample axes, and what kind of estimate it says it is, or NULL. NULL after an error. */
+static IrVal *loss_value(Ctx *c, const Ast *e, const char **estimate)
 {
     Value *v = eval(c, e);
+    *estimate = v->estimate;
     IrVal *y = val_bad(v) ? NULL : as_real(c, v, e->span);
     if (!y) return NULL;
     if (y->type.axes.n) {
@@ -273,12 +276,20 @@ static bool has_reals(Ctx *c, const Player *p, Span at)
     return has;
 }
 
+/* For `gan explain`. y: the loss; NULL: it goes along a direction of its own. */
+static void tell(Ctx *c, const Ast *s, const Together *t, const Wanted *who, IrVal *y, const char *estimate)
+{
+    const char *together = t->looks_ahead ? "extragradient" : t->at_once ? "simultaneous" : NULL;
+    if (c->L->told && t->reports) told_move(c, s, together, who->p, who->n, y, estimate);
+}
+
 static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value *opt, Changes *out)
 {
     Lower *L = c->L;
     int waiting = pending_count(L);
     Span at = s->update.value->span;
-    IrVal *y = loss_value(c, s->update.value);
+    const char *estimate;
+    IrVal *y = loss_value(c, s->update.value, &estimate);
     if (!y || !time_check(c, &y, 1, &(By){.player = who->p, .n_players = who->n}, at)) return;
     Slopes d = slopes_of(c, who);
     report_loss(c, t, who, y);
@@ -294,6 +305,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
         return;
     }
     report_slopes(c, s, t, who, &d);
+    tell(c, s, t, who, y, estimate);
     move_by_slopes(c, s, t, who, opt, &d, out);
     commit_pendings(c, t, waiting, &y, 1, who, at, out);
 }
@@ -417,6 +429,7 @@ static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, V
     Lower *L = c->L;
     int waiting = pending_count(L), n = 0, most = 0;
     Span at = s->update.value->span;
+    tell(c, s, t, who, NULL, NULL);
     Value *v = as_numbers(c, eval(c, s->update.value), at);
     if (part_bad(v)) return;
     for (int i = 0; i < who->n; i++) {
@@ -582,7 +595,7 @@ static bool update_extragradient(Ctx *c, const Ast *body, Changes *out)
 bool update_changes(Ctx *c, const Ast *s, Changes *out)
 {
     bool commits = !c->L->g->ahead;
-    Together t = {.commits = commits, .reports = commits};
+    Together t = {.commits = commits, .reports = commits, .at_once = s->kind == AST_SIMULTANEOUS};
     if (s->kind == AST_EXTRAGRADIENT) return update_extragradient(c, s->extragradient.body, out);
     return s->kind == AST_SIMULTANEOUS ? update_list(c, s->simultaneous.body, &t, out) : update_any(c, s, &t, out);
 }

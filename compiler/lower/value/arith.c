@@ -45,15 +45,16 @@ static Value *fold_whole(Ctx *c, AstOp op, int64_t a, int64_t b, Span at)
 
 static bool compares(AstOp op) { return op >= AST_OP_EQ && op <= AST_OP_GE; }
 
-static bool fold_compare(AstOp op, double a, double b)
+/* order: -1, 0, 1. */
+static bool fold_compare(AstOp op, int order)
 {
     switch (op) {
-    case AST_OP_EQ: return a == b;
-    case AST_OP_NE: return a != b;
-    case AST_OP_LT: return a < b;
-    case AST_OP_LE: return a <= b;
-    case AST_OP_GT: return a > b;
-    default: return a >= b;
+    case AST_OP_EQ: return order == 0;
+    case AST_OP_NE: return order != 0;
+    case AST_OP_LT: return order < 0;
+    case AST_OP_LE: return order <= 0;
+    case AST_OP_GT: return order > 0;
+    default: return order >= 0;
     }
 }
 
@@ -74,9 +75,9 @@ static Value *fold_numbers(Ctx *c, AstOp op, const Value *a, const Value *b, Spa
 {
     Lower *L = c->L;
     if (compares(op)) {
-        bool ints = a->kind == V_INT && b->kind == V_INT;
-        int64_t d = ints ? (a->i > b->i) - (a->i < b->i) : 0;
-        return val_bool(L, ints ? fold_compare(op, (double)d, 0) : fold_compare(op, val_number(a), val_number(b)));
+        if (a->kind == V_INT && b->kind == V_INT) return val_bool(L, fold_compare(op, (a->i > b->i) - (a->i < b->i)));
+        if (isnan(val_number(a)) || isnan(val_number(b))) return val_bool(L, op == AST_OP_NE);
+        return val_bool(L, fold_compare(op, exact_compare(a, b)));
     }
     if (a->kind == V_INT && b->kind == V_INT && stays_int(op, b->i)) return fold_whole(c, op, a->i, b->i, at);
     return exact_binary(L, op, a, b, fold_reals(op, val_number(a), val_number(b)));
@@ -172,7 +173,7 @@ static IrVal *constant_beside(Ctx *c, const Value *v, const IrVal *t)
     if (v->face) return ir_convert(fn_builder(c), face_node(c, v), ir_is_real(e) ? e : e == IR_I64 ? IR_F64 : c->L->m->real);
     if (v->kind == V_INT && !ir_is_real(e)) return ir_const_int(fn_builder(c), e == IR_I64 ? e : int_elem(v->i), v->i);
     if (!ir_is_real(e)) e = e == IR_I64 ? IR_F64 : c->L->m->real;
-    return ir_const(fn_builder(c), e, val_number(v));
+    return exact_is_beyond(v, e) ? exact_node(c->L, fn_builder(c), v, e) : ir_const(fn_builder(c), e, val_number(v));
 }
 
 bool arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y)
@@ -457,9 +458,6 @@ static double fold_map(IrOp op, double x)
     }
 }
 
-/* exp(1000) stays what it is: as a number it would be infinite, where log(exp(x) + exp(1000)) is not. */
-static bool folds(IrOp op, double x, double y) { return op != IR_exp || !isfinite(x) || (isfinite(y) && y != 0); }
-
 /* -x and |x| of the least 32-bit number are no 32-bit numbers. */
 static void ints_widen_sign(Ctx *c, IrVal **x)
 {
@@ -474,8 +472,7 @@ Value *arith_map(Ctx *c, IrOp op, Value *a, Span at)
     if (a->kind == V_INT && op == IR_abs)
         return face_map(c, op, a, a->i < 0 ? fold_whole(c, AST_OP_SUB, 0, a->i, at) : val_int(c->L, a->i));
     if (a->kind == V_INT && (op == IR_floor || op == IR_stop)) return face_map(c, op, a, val_int(c->L, a->i));
-    double y = val_is_number(a) ? fold_map(op, val_number(a)) : 0;
-    if (val_is_number(a) && folds(op, val_number(a), y)) return face_map(c, op, a, exact_map(c->L, op, a, y));
+    if (val_is_number(a)) return face_map(c, op, a, exact_map(c->L, op, a, fold_map(op, val_number(a))));
     if (a->kind == V_RECORD) {
         Value **v = arena_array(c->L->a, Value *, a->record.n + 1);
         for (int i = 0; i < a->record.n; i++) v[i] = arith_map(c, op, a->record.v[i], at);

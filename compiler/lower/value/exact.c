@@ -1,10 +1,13 @@
-/* exact.c - numbers known now, computed as the graph would compute them.
+/* exact.c - numbers known now, computed as the graph would compute them, and without its bounds.
  *
  * 1 - sigmoid(200.0) is no difference of two numbers that are rounded, whether or not its operands are known: in a graph it is stabilised
  * (compiler/opt). So a number that an exponential or a logarithm has a part in carries the term that it was computed by, and where the plain
- * result has lost digits (it is a difference of nearly equal numbers, 0, or not finite) the term is computed once more as a graph of its own. */
+ * result has lost digits (it is a difference of nearly equal numbers) the term is computed once more as a graph of its own. Beside it stands
+ * what the number is with an exponent of 64 bits (wide.h): exp(800) / exp(799) is e. Where a tensor meets a number that its element type
+ * does not hold, the term becomes nodes of the tensor's graph, so that log(exp(x) + exp(1000)) is a number there. */
 #include "compiler/interp/interp.h"
 #include "compiler/lower/value/value.h"
+#include "compiler/lower/value/wide.h"
 #include "compiler/opt/stabilise.h"
 
 #include <math.h>
@@ -13,10 +16,12 @@ enum { TERM_MOST = 48 };                                    /* operations of a t
 
 struct Term {
     IrOp   op;
-    double a, b;                                            /* operands; b of two */
+    Wide   a, b;                                            /* operands; b of two */
     Term  *of_a, *of_b;                                     /* how they were computed; NULL: a number */
-    int    n;                                               /* 1 or 2 operands */
+    int    n;                                               /* 1 or 2 operands; 0: a number that began anew, of which there is its value alone */
     int    size;
+    Wide   value;
+    bool   lost;                                            /* digits that no graph has brought back */
 };
 
 typedef struct Made { IrOp op; IrVal *a, *b, *v; } Made;
@@ -25,8 +30,10 @@ typedef struct Exact {
     Arena    *scratch;
     IrModule *m;
     IrBuilder b;
-    ARRAY(void *) memory;                                   /* of the module's slots: the numbers that functions are of */
-    ARRAY(IrVal *) read;                                    /* the slots' values */
+    IrElem    elem;
+    bool      apart;                                        /* a module of its own, else nodes of the function being built */
+    ARRAY(void *) memory;                                   /* apart, of the module's slots: the numbers that functions are of */
+    ARRAY(IrVal *) read;                                    /* those slots' values */
     ARRAY(Made)   made;
 } Exact;
 
@@ -37,6 +44,7 @@ static bool begins(IrOp op) { return ir_op_info[op].flags & IR_LOSSY; }
 /* What a function is of stays unknown to the passes, so that they keep the function. */
 static IrVal *argument(Exact *e, double x)
 {
+    if (!e->apart) return ir_const(&e->b, e->elem, x);
     for (int i = 0; i < e->memory.n; i++)
         if (!memcmp(e->memory.v[i], &x, sizeof x)) return e->read.v[i];
     int slot = ir_slot(e->m, arena_printf(e->scratch, "x%d", e->memory.n), ir_scalar(IR_F64), IR_SLOT_DATA, NULL);
@@ -57,17 +65,28 @@ static IrVal *node_of(Exact *e, IrOp op, IrVal *a, IrVal *b)
     return v;
 }
 
+static IrVal *graph_of(Exact *e, const Term *t);
+
+static IrVal *operand(Exact *e, const Term *t, const Term *of, Wide x)
+{
+    return of ? graph_of(e, of) : begins(t->op) ? argument(e, wide_f64(x)) : ir_const(&e->b, e->elem, wide_f64(x));
+}
+
 static IrVal *graph_of(Exact *e, const Term *t)
 {
-    IrVal *a = t->of_a ? graph_of(e, t->of_a) : begins(t->op) ? argument(e, t->a) : ir_const(&e->b, IR_F64, t->a);
-    IrVal *b = t->n < 2 ? NULL : t->of_b ? graph_of(e, t->of_b) : ir_const(&e->b, IR_F64, t->b);
+    if (!t->n) {
+        IrVal *v = node_of(e, IR_exp, argument(e, wide_log(t->value)), NULL);
+        return t->value.m < 0 ? node_of(e, IR_neg, v, NULL) : v;
+    }
+    IrVal *a = operand(e, t, t->of_a, t->a), *b = t->n < 2 ? NULL : operand(e, t, t->of_b, t->b);
     return node_of(e, t->op, a, b);
 }
 
-static double computed(const Term *t, double plain)
+/* NAN: it could not be. */
+static double computed(const Term *t)
 {
     double  y = NAN;
-    Exact   e = {.scratch = arena_new()};
+    Exact   e = {.scratch = arena_new(), .elem = IR_F64, .apart = true};
     GanError err;
     e.m = ir_module(e.scratch, IR_F64);
     IrFn *f = ir_fn(e.m, "exact", IR_FN_REPORT);
@@ -77,40 +96,77 @@ static double computed(const Term *t, double plain)
     ir_report(e.m, f, "y", ir_convert(&e.b, v, IR_F64));
     GanStatus s = interp_fn(e.m, f, &(InterpMemory){.slot = e.memory.v}, (void *[]){&y}, NULL, NULL, &err);
     arena_free(e.scratch);
-    return s || isnan(y) ? plain : y;
+    return s ? NAN : y;
 }
 
 /* ---- when it is worth it ---------------------------------------------------------------------------------------- */
 
-static bool has_lost(const Term *t, double y)
+static bool is_sum(IrOp op) { return op == IR_add || op == IR_sub; }
+static bool below(Wide a, Wide b) { return wide_compare(wide_map(IR_abs, a), wide_map(IR_abs, b)) < 0; }
+
+/* A difference of nearly equal numbers, or the logarithm of one near 1. */
+static bool cancels(const Term *t)
 {
     enum { SHARE = 1 << 10 };
-    double most = fmax(fabs(t->a), t->n == 2 ? fabs(t->b) : 0);
-    if (!isfinite(y) || y == 0) return true;
-    if (t->op == IR_add || t->op == IR_sub) return fabs(y) < most / SHARE;
-    return t->op == IR_log && fabs(y) < 1.0 / SHARE;
+    if (is_sum(t->op)) return below(wide_scale(t->value, SHARE), t->a) || below(wide_scale(t->value, SHARE), t->b);
+    return t->op == IR_log && below(wide_scale(t->value, SHARE), wide_of(1));
+}
+
+/* `plain` where doubles were enough. */
+static void find_value(Term *t, double plain)
+{
+    bool apart = t->of_a || t->of_b, wide = (t->of_a && !isnormal(wide_f64(t->a))) || (t->of_b && !isnormal(wide_f64(t->b)));
+    t->value = t->n == 1 ? wide_map(t->op, t->a) : wide_binary(t->op, t->a, t->b);
+    if (isnormal(plain) && !wide) t->value = wide_of(plain);
+    bool cancel = cancels(t);
+    t->lost = apart && (cancel || (t->of_a && t->of_a->lost) || (t->of_b && t->of_b->lost) || !wide_holds(t->value));
+    double y = t->lost ? computed(t) : NAN;
+    if (!isfinite(y) || (y == 0 && !cancel)) return;
+    t->value = wide_of(y);
+    t->lost = y == 0;
 }
 
 static Value *as_computed(Lower *L, Term t, double plain)
 {
-    bool apart = t.of_a || t.of_b;
-    if (t.size > TERM_MOST) return val_real(L, plain);
-    Value *v = val_real(L, apart && has_lost(&t, plain) ? computed(&t, plain) : plain);
-    if (apart || (isfinite(t.a) && isfinite(plain))) v->term = arena_copy(L->a, &t, sizeof t);      /* log(0) is what it is */
+    find_value(&t, plain);
+    Value *v = val_real(L, wide_holds(t.value) ? wide_f64(t.value) : isnan(plain) ? t.value.m : plain);
+    bool   beyond = wide_holds(t.value) && !isnormal(v->r), keeps = t.of_a || t.of_b || (begins(t.op) && isfinite(t.value.m));   /* log(0) is what it is */
+    if (t.size > TERM_MOST) t = (Term){.size = 1, .value = t.value}, keeps = false;
+    if (keeps || beyond) v->term = arena_copy(L->a, &t, sizeof t);
     return v;
 }
 
+static Wide wide_value(const Value *v) { return v->term ? v->term->value : wide_of(val_number(v)); }
 static int size_of(const Value *v) { return v->term ? v->term->size : 0; }
 
 Value *exact_map(Lower *L, IrOp op, const Value *a, double plain)
 {
     if (!a->term && !begins(op)) return val_real(L, plain);
-    return as_computed(L, (Term){.op = op, .a = val_number(a), .of_a = a->term, .n = 1, .size = size_of(a) + 1}, plain);
+    return as_computed(L, (Term){.op = op, .a = wide_value(a), .of_a = a->term, .n = 1, .size = size_of(a) + 1}, plain);
 }
 
 Value *exact_binary(Lower *L, AstOp op, const Value *a, const Value *b, double plain)
 {
     static const IrOp row[AST_N_OPS] = {[AST_OP_ADD] = IR_add, [AST_OP_SUB] = IR_sub, [AST_OP_MUL] = IR_mul, [AST_OP_DIV] = IR_div, [AST_OP_POW] = IR_pow};
-    if ((!a->term && !b->term) || op == AST_OP_MOD) return val_real(L, plain);
-    return as_computed(L, (Term){row[op], val_number(a), val_number(b), a->term, b->term, 2, size_of(a) + size_of(b) + 1}, plain);
+    if ((!a->term && !b->term && isnormal(plain)) || op == AST_OP_MOD) return val_real(L, plain);
+    Term t = {.op = row[op], .a = wide_value(a), .b = wide_value(b), .of_a = a->term, .of_b = b->term, .n = 2, .size = size_of(a) + size_of(b) + 1};
+    return as_computed(L, t, plain);
+}
+
+int exact_compare(const Value *a, const Value *b) { return wide_compare(wide_value(a), wide_value(b)); }
+
+/* ---- beside tensors --------------------------------------------------------------------------------------------- */
+
+bool exact_is_beyond(const Value *v, IrElem elem)
+{
+    return v->kind == V_REAL && v->term && wide_holds(v->term->value) && !(elem == IR_F32 ? isnormal((float)v->r) : isnormal(v->r));
+}
+
+IrVal *exact_node(Lower *L, IrBuilder *b, const Value *v, IrElem elem)
+{
+    Exact e = {.scratch = arena_new(), .m = L->m, .b = *b, .elem = elem};
+    IrVal *node = graph_of(&e, v->term);
+    arena_free(e.scratch);
+    *b = e.b;
+    return node;
 }

@@ -6,15 +6,15 @@
 
 enum { CONST_TABLE_FROM = 8 };                              /* shorter lists are stacked from constants */
 
-static int64_t count_numbers(const Value *v, IrInts *dims, int depth)
+static int64_t count_numbers(const Ctx *c, const Value *v, IrInts *dims, int depth)
 {
-    if (val_is_number(v)) return v->face ? -1 : 1;
+    if (val_is_number(v)) return v->face || exact_is_beyond(v, c->L->m->real) ? -1 : 1;
     if (v->kind != V_LIST || depth >= IR_MAX_RANK || !v->list.n) return -1;
     if (dims->n <= depth) dims->v[dims->n++] = v->list.n;
     if (dims->v[depth] != v->list.n) return -1;
     int64_t n = 0;
     for (int i = 0; i < v->list.n; i++) {
-        int64_t k = count_numbers(v->list.v[i], dims, depth + 1);
+        int64_t k = count_numbers(c, v->list.v[i], dims, depth + 1);
         if (k < 0) return -1;
         n += k;
     }
@@ -51,7 +51,7 @@ static void fill_table(const Value *v, GanTensor *t, int64_t *at)
 Value *arith_table(Ctx *c, Value *list, int64_t least, Span at)
 {
     IrInts dims = ir_ints(0, NULL);
-    int64_t n = count_numbers(list, &dims, 0), i = 0;
+    int64_t n = count_numbers(c, list, &dims, 0), i = 0;
     if (n < least || !dims_fit(c->L, &dims, at)) return NULL;
     GanElem elem = table_elem(c, list);
     GanTensor *t;

@@ -48,6 +48,7 @@ Value *val_of_paths(Lower *L, Value **v, const char **name, int n);             
 
 /* The value as a tensor of the function being built; numbers become constants, lists are stacked. NULL after an error. */
 IrVal *as_tensor(Ctx *c, Value *v, Span at);
+IrVal *as_shown(Ctx *c, Value *v, Span at);                 /* for a report: a known real in f64 */
 IrVal *as_real(Ctx *c, Value *v, Span at);                  /* an int or bool becomes a real */
 bool   as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out);
 bool   as_number(Ctx *c, Value *v, Span at, const char *what, double *out);
@@ -69,6 +70,10 @@ Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg),
 /* `plain` is what the operation makes of the operands' rounded values; the result is that, or nearer to what it makes of the exact ones. */
 Value *exact_map(Lower *L, IrOp op, const Value *a, double plain);
 Value *exact_binary(Lower *L, AstOp op, const Value *a, const Value *b, double plain);
+int    exact_compare(const Value *a, const Value *b);       /* of reals, none nan: -1, 0, 1 */
+/* Known, but no number of this element type: it would be infinite, 0, or short of digits. Then it is computed there. */
+bool   exact_is_beyond(const Value *v, IrElem elem);
+IrVal *exact_node(Lower *L, IrBuilder *b, const Value *v, IrElem elem);
 
 /* ---- face.c */
 

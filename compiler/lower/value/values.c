@@ -549,7 +549,9 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     switch (v->kind) {
     case V_INT:                                             /* a derivative is by a real */
         return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const_int(b, int_elem(v->i), v->i);
-    case V_REAL: return v->face ? ir_convert(b, face_node(c, v), c->L->m->real) : ir_const(b, c->L->m->real, v->r);
+    case V_REAL:
+        if (v->face) return ir_convert(b, face_node(c, v), c->L->m->real);
+        return exact_is_beyond(v, c->L->m->real) ? exact_node(c->L, b, v, c->L->m->real) : ir_const(b, c->L->m->real, v->r);
     case V_BOOL: return v->face ? face_condition(c, v) : ir_const(b, IR_BOOL, v->b);
     case V_TENSOR:
         if (c->L->fn->shapes && v->tensor.home != c->L->fn) return fn_given(c, v->tensor.v->type);
@@ -568,6 +570,13 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
     }
     default: wants_value(c, v, at); return NULL;
     }
+}
+
+/* A known real as it is, which the program's own element type may not hold. */
+IrVal *as_shown(Ctx *c, Value *v, Span at)
+{
+    v = as_settled(c, v, at);
+    return v->kind == V_REAL && fn_needed(c, at) ? ir_const(fn_builder(c), IR_F64, v->r) : as_tensor(c, v, at);
 }
 
 IrVal *as_real(Ctx *c, Value *v, Span at)

@@ -1,0 +1,545 @@
+/* told.c - see told.h.
+ *
+ * Whom a loss reaches is asked of its derivatives. Which way a net's values are driven is the sign of the loss's derivative by what the net gives, where it is
+ * applied to draws of one distribution: said where interval arithmetic knows that sign for all values. Of two losses, terms are the same that are written alike but for
+ * the names of their draws; where those that both players change cancel, the game has a zero sum. Start at told_move(). */
+#include "compiler/lower/game/told.h"
+#include "compiler/ir/words.h"
+#include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/watch.h"
+#include "compiler/lower/own/graph.h"
+#include "compiler/lower/own/own.h"
+#include "compiler/lower/value/value.h"
+#include "lang/check/walk.h"
+
+#include <math.h>
+
+typedef struct Loss { IrVal *y; double sign; Player *player; } Loss;            /* sign: -1 where it is made large; player: the one that is moved, NULL: several */
+
+struct Told {
+    ARRAY(GameMove)    moves;
+    ARRAY(Loss)        losses;                              /* of moves, the same index */
+    ARRAY(GameCompare) compares;
+    ARRAY(const Compare *) compared;                        /* the same index */
+};
+
+Told *told_new(Lower *L) { return arena_new_of(L->a, Told); }
+
+/* ---- formulas: a text of the library, with what its parameters stand for ---------------------------------------------------- */
+
+typedef struct Stands { const Ast *param; const char *text; const Compare *compare; } Stands;
+typedef struct Piece { Span at; const char *text; } Piece;
+typedef struct Rewrite {
+    Ctx   *c;
+    Stands stands[MAX_ARGS];
+    int    n;
+    ARRAY(Piece) pieces;                                    /* of the text, ascending */
+    const Ast *own;                                         /* binds a name that the text of an argument has, too; or NULL */
+} Rewrite;
+
+/* What a value is called in the program. NULL: it has no name. */
+static const char *called(Lower *L, const Value *v)
+{
+    if (!v) return NULL;
+    switch (v->kind) {
+    case V_PLAYER: return v->player->closure->name;
+    case V_DIST: return dist_is_named(v->dist) ? v->dist->name : NULL;
+    case V_COMPARE: return v->compare->name;
+    case V_FUNCTION: return v->fn.kind == F_CLOSURE && !v->fn.closure->bound && v->fn.closure->def->kind == AST_DEFINE ? v->fn.closure->name : NULL;
+    case V_INT: case V_REAL: case V_BOOL: return val_key(L, v);
+    default: return NULL;
+    }
+}
+
+static const Stands *stands_for(const Rewrite *r, const Ast *name)
+{
+    const Bound *b = name->kind == AST_NAME ? names_use(r->c->L->names, name) : NULL;
+    for (int i = 0; b && b->kind == NAME_PARAM && i < r->n; i++)
+        if (r->stands[i].param == b->node) return &r->stands[i];
+    return NULL;
+}
+
+static void add_piece(Rewrite *r, Span at, const char *text)
+{
+    if (text) array_push(r->c->L->a, &r->pieces, ((Piece){at, text}));
+}
+
+/* c.q, of a parameter c that is a comparison. */
+static bool rewrite_field(Rewrite *r, const Ast *n)
+{
+    const Stands *s = n->kind == AST_FIELD ? stands_for(r, n->field.object) : NULL;
+    if (!s || !s->compare) return false;
+    const char *name = called(r->c->L, scope_local(r->c, s->compare->closure->scope, n->field.name));
+    add_piece(r, n->span, name ? name : strf(r->c->L, "%s.%s", s->compare->name, n->field.name));
+    return true;
+}
+
+static void rewrite(void *user, const Ast *n)
+{
+    Rewrite *r = user;
+    if (rewrite_field(r, n)) return;
+    const Stands *s = stands_for(r, n);
+    if (s) add_piece(r, n->span, s->text);
+    else ast_each_child(n, rewrite, r);
+}
+
+static bool has_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+        if ((at == text || !ir_is_name_char(at[-1])) && !ir_is_name_char(at[n])) return true;
+    return false;
+}
+
+/* A name that the text binds itself must not be one that comes into it. */
+static void find_captured(void *user, const Ast *n)
+{
+    Rewrite     *r = user;
+    const char  *name = n->kind == AST_NAME ? n->name.name : n->kind == AST_PARAM ? n->param.name : NULL;
+    const Bound *b = name ? names_bound(r->c->L->names, n) : NULL;
+    for (int i = 0; b && i < r->n; i++)
+        if (r->stands[i].text && has_word(r->stands[i].text, name)) r->own = n;
+    ast_each_child(n, find_captured, r);
+}
+
+/* On one line where it is one; NULL: a name would mean something else. */
+static const char *rewritten(Rewrite *r, const Ast *e)
+{
+    Lower *L = r->c->L;
+    Text   t = text_in(L->a);
+    find_captured(r, e);
+    if (r->own) return NULL;
+    rewrite(r, e);
+    Span at = e->span;
+    for (int i = 0; i < r->pieces.n; i++) {
+        const Piece *p = &r->pieces.v[i];
+        if (p->at.begin < at.begin) return NULL;
+        text_add(&t, text_of_source(L, (Span){.file = at.file, .begin = at.begin, .end = p->at.begin}));
+        text_add(&t, p->text);
+        at.begin = p->at.end;
+    }
+    text_add(&t, text_of_source(L, at));
+    return text_str(&t);
+}
+
+static const Ast *param_at(AstList params, const Ast *arg, int i)
+{
+    for (int k = 0; arg->arg.name && k < params.n; k++)
+        if (!strcmp(params.v[k]->param.name, arg->arg.name)) return params.v[k];
+    return !arg->arg.name && i < params.n ? params.v[i] : NULL;
+}
+
+static const char *in_parentheses(Lower *L, const Ast *e)
+{
+    bool whole = e->kind == AST_NAME || e->kind == AST_NUMBER || e->kind == AST_CALL || e->kind == AST_FIELD || e->kind == AST_LIST || e->kind == AST_BOOL;
+    return strf(L, whole ? "%s" : "(%s)", text_of_source(L, e->span));
+}
+
+static const Compare *compare_named(Ctx *c, const Ast *e)
+{
+    Value *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
+    return v && v->kind == V_COMPARE ? v->compare : NULL;
+}
+
+/* f(c, n: 3) of a definition f: its body. */
+static const char *formula_of_call(Ctx *c, const Ast *e)
+{
+    Value     *f = e->call.callee->kind == AST_NAME ? scope_find(c, e->call.callee, true) : NULL;
+    const Ast *d = f && f->kind == V_FUNCTION && f->fn.kind == F_CLOSURE ? f->fn.closure->def : NULL;
+    Rewrite    r = {.c = c};
+    if (!d || d->kind != AST_DEFINE || d->define.n_lists != 1 || d->define.params.n > MAX_ARGS || !d->define.body) return NULL;
+    AstList params = d->define.params;
+    for (int i = 0; i < params.n; i++) r.stands[r.n++] = (Stands){params.v[i], params.v[i]->param.value ? in_parentheses(c->L, params.v[i]->param.value) : NULL, NULL};
+    for (int i = 0; i < e->call.args.n; i++) {
+        const Ast *arg = e->call.args.v[i], *p = param_at(params, arg, i);
+        for (int k = 0; p && k < r.n; k++)
+            if (r.stands[k].param == p) r.stands[k] = (Stands){p, in_parentheses(c->L, arg->arg.value), compare_named(c, arg->arg.value)};
+    }
+    return rewritten(&r, d->define.body);
+}
+
+static Rewrite of_compare(Ctx *c, const Compare *k)
+{
+    AstList params = k->closure->def->define.params;
+    Rewrite r = {.c = c};
+    for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
+        const char *text = called(c->L, scope_local(c, k->closure->scope, params.v[i]->param.name));
+        r.stands[r.n++] = (Stands){params.v[i], text, NULL};
+    }
+    return r;
+}
+
+/* With what `with` has changed, the first change first. */
+static const char *with_changes(Lower *L, const char *text, const Changed *w, const char *member)
+{
+    if (!w) return text;
+    text = with_changes(L, text, w->before, member);
+    for (int i = 0; i < w->decl->compare.changes.n; i++) {
+        const Ast *n = w->decl->compare.changes.v[i];
+        if (strcmp(n->change.name, member)) continue;
+        const char *change = text_of_source(L, n->change.value->span);
+        text = n->change.adds ? strf(L, "%s + %s", text, change) : change;
+    }
+    return text;
+}
+
+/* "p is ring, q is G", of parameters whose arguments are called otherwise. */
+static const char *stands_text(Ctx *c, const Compare *k)
+{
+    Rewrite r = of_compare(c, k);
+    Text    t = text_in(c->L->a);
+    for (int i = 0; i < r.n; i++)
+        if (r.stands[i].text && strcmp(r.stands[i].text, r.stands[i].param->param.name))
+            text_printf(&t, "%s%s is %s", t.n ? ", " : "", r.stands[i].param->param.name, r.stands[i].text);
+    return text_str(&t);
+}
+
+static const char *formula_of_member(Ctx *c, const Compare *k, const char *name)
+{
+    AstList s = k->closure->def->define.body->block.stmts;
+    for (int i = 0; i < s.n; i++) {
+        if (s.v[i]->kind != AST_MEMBER || strcmp(s.v[i]->member.name, name)) continue;
+        Rewrite     r = of_compare(c, k);
+        const char *text = rewritten(&r, s.v[i]->member.value);
+        if (!text) text = strf(c->L, "%s, where %s", text_of_source(c->L, s.v[i]->member.value->span), stands_text(c, k));
+        return with_changes(c->L, text, k->changed, name);
+    }
+    return NULL;
+}
+
+/* What a loss is that is written so: one step of it. NULL: nothing more can be said. */
+static const char *formula_of(Ctx *c, const Ast *e)
+{
+    const Compare *k = e->kind == AST_FIELD ? compare_named(c, e->field.object) : NULL;
+    if (k) return formula_of_member(c, k, e->field.name);
+    if (e->kind == AST_CALL) return formula_of_call(c, e);
+    Value *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
+    return v && v->kind == V_THUNK && !v->thunk.let ? text_of_source(c->L, v->thunk.expr->span) : NULL;
+}
+
+/* ---- comparisons: what is told of their members -------------------------------------------------------------------------------- */
+
+/* A member that is known now, and what kind of estimate any is: found out in a graph that is dropped. */
+static void member_value(Ctx *c, Compare *k, const Ast *member, GameMember *m)
+{
+    Lower *L = c->L;
+    Ctx    inner = *c;
+    Trial  t = trial_begin(L, true);
+    inner.batch = c->batch > 0 ? c->batch : 2;
+    Value *v = as_settled(&inner, eval_thunk(&inner, compare_member(&inner, k, member->member.name, member->span), -1), member->span);
+    if (v->estimate) m->estimate = v->estimate;
+    if (val_is_number(v)) m->value = arena_printf(L->a, "%.10g", val_number(v) + 0.0);
+    trial_end(L, &t);
+}
+
+static void tell_compare(Ctx *c, Compare *k, const Ast *name)
+{
+    Lower *L = c->L;
+    Told  *t = L->told;
+    for (int i = 0; i < t->compared.n; i++)
+        if (t->compared.v[i] == k) return;
+    const Ast   *d = k->closure->def;
+    const Bound *b = names_use(L->names, name);
+    AstList      s = d->define.body->block.stmts;
+    GameCompare  g = {.name = strf(L, "%s%s", k->name, c->index), .stands = stands_text(c, k), .made = b && b->node->kind == AST_COMPARE ? text_of_source(L, b->node->compare.value->span) : k->closure->name, .doc = d->define.doc, .at = d->define.name_span, .member = arena_array(L->a, GameMember, s.n + 1)};
+    for (int i = 0; i < s.n; i++) {
+        if (s.v[i]->kind != AST_MEMBER) continue;
+        GameMember m = {.name = s.v[i]->member.name, .doc = s.v[i]->member.doc, .formula = formula_of_member(c, k, s.v[i]->member.name)};
+        if (!s.v[i]->member.has_params) member_value(c, k, s.v[i], &m);
+        g.member[g.n_members++] = m;
+    }
+    array_push(L->a, &t->compared, k);
+    array_push(L->a, &t->compares, g);
+}
+
+/* ---- whom a loss reaches ------------------------------------------------------------------------------------------------------- */
+
+static bool is_moved(Player *const *who, int n, const Player *p)
+{
+    for (int i = 0; i < n; i++)
+        if (who[i] == p) return true;
+    return false;
+}
+
+static bool tell_reach(Ctx *c, const Player *p, IrVal *y, bool moved, GameReach *out)
+{
+    Lower     *L = c->L;
+    GradReport report;
+    IrVal    **w = arena_array(L->work, IrVal *, p->params.n + 1), **g = arena_array(L->work, IrVal *, p->params.n + 1);
+    for (int i = 0; i < p->params.n; i++) w[i] = fn_read(L, p->params.v[i]);
+    if (!p->params.n || !grad_reverse(fn_builder(c), &y, NULL, 1, w, p->params.n, g, &report)) return false;
+    const IrNode *cut = NULL;
+    for (int i = 0; i < p->params.n; i++) {
+        if (g[i]) return *out = (GameReach){p->name, moved ? REACH_MOVED : REACH_HELD, SPAN_NONE}, true;
+        if (!cut) cut = report.cut[i];
+    }
+    if (!cut) return false;
+    return *out = (GameReach){p->name, cut->op == IR_stop ? REACH_STOPPED : REACH_CUT, span_of_node(L, cut)}, true;
+}
+
+/* ---- which way a net's values are driven --------------------------------------------------------------------------------------- */
+
+/* A value that a derivative may be by is a copy of what it was. */
+static const IrVal *copied(const IrVal *v)
+{
+    while (v->def && v->def->op == IR_reshape && ir_type_equal(&v->type, &v->def->arg[0]->type)) v = v->def->arg[0];
+    return v;
+}
+
+static const char *drawn_from(const Lower *L, const IrVal *x)
+{
+    for (int i = L->drawn.n; i-- > 0;)
+        if (copied(L->drawn.v[i].v) == copied(x)) return L->drawn.v[i].of;
+    return NULL;
+}
+
+/* At draws of one distribution: the one sign of the derivatives by what the net gives wherever it is asked there; 0: they differ, or one is not known. */
+static int sign_at(const Lower *L, const Player *net, const char *of, IrVal *const *g)
+{
+    int sign = 2;
+    for (int i = 0; i < L->answers.n; i++) {
+        const char *other = g[i] && L->answers.v[i].net == net ? drawn_from(L, L->answers.v[i].x) : NULL;
+        if (!other || strcmp(other, of)) continue;
+        int s = watch_sign(g[i]);
+        sign = sign == 2 || sign == s ? s : 0;
+    }
+    return sign;
+}
+
+static bool is_told(const GameMove *m, const char *net, const char *of)
+{
+    for (int i = 0; i < m->n_push; i++)
+        if (!strcmp(m->push[i].net, net) && !strcmp(m->push[i].draws, of)) return true;
+    return false;
+}
+
+static void tell_pushes(Ctx *c, IrVal *y, double sign, GameMove *m)
+{
+    Lower *L = c->L;
+    int    n = L->answers.n;
+    IrVal **w = arena_array(L->work, IrVal *, n + 1), **g = arena_array(L->work, IrVal *, n + 1);
+    m->push = arena_array(L->a, GamePush, n + 1);
+    for (int i = 0; i < n; i++) w[i] = L->answers.v[i].v;
+    GradReport report;
+    IrVal *stable = n ? before_grad(c, y, w, n, false) : y;                     /* its derivative has fewer rows */
+    if (!n || !grad_reverse(fn_builder(c), &stable, NULL, 1, w, n, g, &report)) return;
+    for (int i = 0; i < n; i++) {
+        const Player *net = L->answers.v[i].net;
+        const char   *of = g[i] ? drawn_from(L, L->answers.v[i].x) : NULL;
+        int           s = of && !is_told(m, net->name, of) ? sign_at(L, net, of, g) : 0;
+        if (s) m->push[m->n_push++] = (GamePush){net->name, arena_str(L->a, of), s * sign < 0};
+    }
+}
+
+/* ---- sums of losses -------------------------------------------------------------------------------------------------------------- */
+
+/* A value as a text in which draws, axes and values are numbered as they come: the same for what is computed alike. */
+typedef struct Writer {
+    Lower *L;
+    Text   out;
+    int   *value, *axis, *stream;                           /* the numbers, from 1 */
+    int    n_values, n_axes, n_streams;
+    const Player *player[2];
+    bool   reads[2];
+    ARRAY(const IrVal *) todo;
+} Writer;
+
+static int numbered(int *at, int *n)
+{
+    if (!*at) *at = ++*n;
+    return *at;
+}
+
+static void write_axes(Writer *w, const IrAxes *a)
+{
+    for (int i = 0; i < a->n; i++) text_printf(&w->out, "<%d:%lld>", numbered(&w->axis[a->id[i]], &w->n_axes), (long long)ir_extent(w->L->m, a->id[i]));
+}
+
+static void write_pairs(Writer *w, const IrPairs *p)
+{
+    for (int i = 0; i < p->n; i++) text_printf(&w->out, "%d:%d,", p->a[i], p->b[i]);
+}
+
+static void write_attr(Writer *w, const IrNode *n, IrAttrKey key)
+{
+    const IrAttrInfo *info = &ir_attr_info[key];
+    const IrAttrs    *a = n->attr;
+    const void       *x = (const char *)a + info->at;
+    text_printf(&w->out, " %s ", info->name);
+    switch (info->kind) {
+    case ATTR_NUMBER: text_printf(&w->out, "%a/%lld", *(const double *)x, (long long)a->n); break;
+    case ATTR_ELEM: text_printf(&w->out, "%d", a->elem); break;
+    case ATTR_COMPARE: text_printf(&w->out, "%d", a->compare); break;
+    case ATTR_FORM: text_printf(&w->out, "%d", a->form); break;
+    case ATTR_INT: case ATTR_GROUP: case ATTR_SLOT: text_printf(&w->out, "%d", *(const int *)x); break;
+    case ATTR_AXIS: text_printf(&w->out, "%d", *(const int *)x < 0 ? 0 : numbered(&w->axis[*(const int *)x], &w->n_axes)); break;
+    case ATTR_STREAM: text_printf(&w->out, "%d", *(const int *)x < 0 ? 0 : numbered(&w->stream[*(const int *)x], &w->n_streams)); break;
+    case ATTR_INT64: text_printf(&w->out, "%lld", (long long)*(const int64_t *)x); break;
+    case ATTR_BATCH: text_printf(&w->out, "%d ", a->n_batch); write_pairs(w, &a->batch); break;
+    case ATTR_PAIRS: write_pairs(w, x); break;
+    case ATTR_WINDOWS:
+        for (int i = 0; i < a->n_windows; i++) {
+            const IrWindow *v = &a->windows[i];
+            text_printf(&w->out, "%d %d %lld %lld %lld %lld %lld,", v->a, v->b, (long long)v->stride, (long long)v->dil_a, (long long)v->dil_b, (long long)v->lo, (long long)v->hi);
+        }
+        break;
+    case ATTR_AXES: write_axes(w, x); break;
+    case ATTR_PAIR_AXES:
+        for (int i = 0; a->pair_over && i < n->n_args / 2; i++) write_axes(w, &a->pair_over[i]), text_add(&w->out, ";");
+        break;
+    case ATTR_INTS:
+        for (int i = 0; i < ((const IrInts *)x)->n; i++) text_printf(&w->out, "%lld,", (long long)((const IrInts *)x)->v[i]);
+        break;
+    case ATTR_FLAG: text_printf(&w->out, "%d", *(const bool *)x); break;
+    case ATTR_STRING: text_add(&w->out, a->symbol ? a->symbol : ""); break;
+    }
+}
+
+static void write_version(Writer *w, const Version *v)
+{
+    const Player *owner = v->tick ? NULL : slot_owner(w->L, v->slot);
+    for (int i = 0; i < 2; i++) w->reads[i] = w->reads[i] || (owner && owner == w->player[i]);
+    if (v->tick) text_add(&w->out, "tick ");
+    else text_printf(&w->out, "slot %d ", v->slot);
+}
+
+static void write_value(Writer *w, const IrVal *v)
+{
+    const Version *version = version_of(w->L, v);
+    IrAttrKey      keys[IR_ATTR_COUNT];
+    if (w->value[v->id]) {
+        text_printf(&w->out, "%%%d ", w->value[v->id]);
+        return;
+    }
+    numbered(&w->value[v->id], &w->n_values);
+    if (version) {
+        write_version(w, version);
+        return;
+    }
+    if (!v->def || v->def->n_bodies) {                      /* of a loop: none but itself */
+        text_printf(&w->out, "value %u ", v->id);
+        w->reads[0] = w->reads[1] = true;
+        return;
+    }
+    text_printf(&w->out, "(%s %d %d [", ir_op_info[v->def->op].name, v->def->n_args, v->index);
+    for (int i = 0; i < v->type.rank; i++) text_printf(&w->out, "%lld,", (long long)v->type.dim[i]);
+    write_axes(w, &v->type.axes);
+    text_printf(&w->out, "] %d", v->type.elem);
+    for (int i = 0, n = ir_attr_keys(v->def->op, keys); i < n; i++) write_attr(w, v->def, keys[i]);
+    for (int i = v->def->n_args; i-- > 0;) array_push(w->L->work, &w->todo, v->def->arg[i]);
+}
+
+typedef struct LossTerm { double scale; const char *text; bool both; } LossTerm;
+typedef struct Terms { ARRAY(LossTerm) list; } Terms;
+
+static void add_term(Lower *L, const IrVal *v, double scale, const Player *a, const Player *b, Terms *out)
+{
+    Writer w = {.L = L, .out = text_in(L->work), .value = arena_array(L->work, int, L->m->next_id + 1), .axis = arena_array(L->work, int, L->m->axes.n + 1),
+                .stream = arena_array(L->work, int, L->m->streams.n + 1), .player = {a, b}};
+    array_push(L->work, &w.todo, v);
+    while (w.todo.n) write_value(&w, w.todo.v[--w.todo.n]);
+    const char *text = text_str(&w.out);
+    for (int i = 0; i < out->list.n; i++)
+        if (!strcmp(out->list.v[i].text, text)) {
+            out->list.v[i].scale += scale;
+            return;
+        }
+    array_push(L->work, &out->list, ((LossTerm){scale, text, w.reads[0] && w.reads[1]}));
+}
+
+/* v, as a sum of multiples. */
+static void add_terms(Lower *L, const IrVal *v, double scale, const Player *a, const Player *b, Terms *out)
+{
+    enum { MOST = 64 };
+    ARRAY(struct { const IrVal *v; double scale; }) todo = {0};
+    array_push(L->work, &todo, ((__typeof__(*todo.v)){v, scale}));
+    while (todo.n && out->list.n < MOST) {
+        __typeof__(*todo.v) t = todo.v[--todo.n];
+        const IrNode       *n = version_of(L, t.v) ? NULL : t.v->def;
+        double              x;
+        if (n && (n->op == IR_add || n->op == IR_sub)) {
+            array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[1], n->op == IR_sub ? -t.scale : t.scale}));
+            array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[0], t.scale}));
+        } else if (n && n->op == IR_neg) array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[0], -t.scale}));
+        else if (n && n->op == IR_convert && ir_is_real(n->arg[0]->type.elem)) array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[0], t.scale}));
+        else if (n && n->op == IR_div && ir_is_const(n->arg[1], &x)) array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[0], t.scale / x}));
+        else if (n && n->op == IR_mul && ir_is_const(n->arg[1], &x)) array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[0], t.scale * x}));
+        else if (n && n->op == IR_mul && ir_is_const(n->arg[0], &x)) array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[1], t.scale * x}));
+        else add_term(L, t.v, t.scale, a, b, out);
+    }
+    if (todo.n) array_push(L->work, &out->list, ((LossTerm){1, "more than are looked at", true}));
+}
+
+/* Neither knows of a term that it does not change: what is left of the sum must be of terms that one of both changes alone. */
+static bool zero_sum(Lower *L, const Loss *a, const Loss *b, bool *apart)
+{
+    Terms t = {0};
+    add_terms(L, a->y, a->sign, a->player, b->player, &t);
+    add_terms(L, b->y, b->sign, a->player, b->player, &t);
+    bool zero = false;
+    *apart = false;
+    for (int i = 0; i < t.list.n; i++) {
+        bool left = fabs(t.list.v[i].scale) > 1e-12;
+        if (left && t.list.v[i].both) return false;
+        zero = zero || (!left && t.list.v[i].both);
+        *apart = *apart || left;
+    }
+    return zero;
+}
+
+/* The only other one of its block; -1: there is none, or several. */
+static int opponent(const Told *t, int i)
+{
+    int found = -1, n = 0;
+    for (int k = 0; k < t->moves.n; k++) {
+        if (t->moves.v[k].alternate != t->moves.v[i].alternate || strcmp(t->moves.v[k].index, t->moves.v[i].index)) continue;
+        n++;
+        if (k != i) found = k;
+    }
+    return n == 2 ? found : -1;
+}
+
+/* ---- the door ------------------------------------------------------------------------------------------------------------------ */
+
+/* Comparisons of which the loss is written. */
+static void tell_compares(void *user, const Ast *e)
+{
+    Ctx   *c = user;
+    Value *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
+    if (v && v->kind == V_COMPARE) tell_compare(c, v->compare, e);
+    ast_each_child(e, tell_compares, user);
+}
+
+void told_move(Ctx *c, const Ast *s, const char *together, Player *const *who, int n_who, IrVal *y, const char *estimate)
+{
+    static const char *const goals[][2] = {
+        [AST_GOAL_MINIMIZE] = {"minimises", "minimise"}, [AST_GOAL_MAXIMIZE] = {"maximises", "maximise"}, [AST_GOAL_ALONG] = {"goes along", "go along"}};
+    Lower *L = c->L;
+    Told  *t = L->told;
+    double sign = s->update.goal == AST_GOAL_MAXIMIZE ? -1 : 1;
+    const Ast *e = s->update.value;
+    GameMove m = {.at = s->span, .alternate = L->alternates, .index = c->index, .goal = goals[s->update.goal][n_who > 1], .together = together, .loss = text_of_source(L, e->span),
+                  .formula = formula_of(c, e), .estimate = estimate, .rule = text_of_source(L, s->update.optimizer->span),
+                  .project = s->update.project ? text_of_source(L, s->update.project->span) : NULL,
+                  .player = arena_array(L->a, const char *, n_who + 1), .n_players = n_who, .reach = arena_array(L->a, GameReach, L->players.n + 1)};
+    for (int i = 0; i < n_who; i++) m.player[i] = who[i]->name;
+    for (int i = 0; y && i < L->players.n; i++) m.n_reach += tell_reach(c, L->players.v[i], y, is_moved(who, n_who, L->players.v[i]), &m.reach[m.n_reach]);
+    if (y) tell_pushes(c, y, sign, &m);
+    array_push(L->a, &t->moves, m);
+    array_push(L->work, &t->losses, ((Loss){y, sign, n_who == 1 ? who[0] : NULL}));
+    tell_compares(c, e);
+}
+
+void told_finish(Ctx *c, LowerResult *out)
+{
+    Told *t = c->L->told;
+    for (int i = 0; i < t->moves.n; i++) {
+        int   k = opponent(t, i);
+        Loss *a = &t->losses.v[i], *b = k >= 0 ? &t->losses.v[k] : NULL;
+        bool  two = b && a->y && b->y && a->player && b->player && a->player != b->player;
+        if (two && zero_sum(c->L, a, b, &t->moves.v[i].apart)) t->moves.v[i].against = k + 1;
+    }
+    out->move = t->moves.v, out->n_moves = t->moves.n;
+    out->compare = t->compares.v, out->n_compares = t->compares.n;
+}

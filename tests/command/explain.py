@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""`gan explain FILE`: what is said of a game. Each program of tests/golden/explain has its text beside it (GAN_UPDATE=1 writes it)."""
+import glob
+import math
+import os
+import re
+
+from harness import folder, gan, run_tests
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+GOLDEN = os.path.join(ROOT, "tests", "golden", "explain")
+
+
+def test_programs_are_explained():
+    programs = sorted(glob.glob(os.path.join(GOLDEN, "*.gan")))
+    assert len(programs) >= 10
+    for path in programs:
+        r = gan("explain", os.path.basename(path), cwd=GOLDEN)
+        assert r.status == 0, r
+        text = path[:-4] + ".txt"
+        if os.environ.get("GAN_UPDATE"):
+            with open(text, "w", encoding="utf-8") as f:
+                f.write(r.out)
+        with open(text, encoding="utf-8") as f:
+            assert r.out == f.read(), (path, r)
+
+
+def test_examples_are_explained():
+    for path in sorted(glob.glob(os.path.join(ROOT, "examples", "*.gan"))):
+        if "fashion" not in path:
+            r = gan("explain", path)
+            assert r.status == 0 and ("minimises" in r.out or "maximise" in r.out or "update" not in open(path, encoding="utf-8").read()), (path, r)
+
+
+# The estimate of the best critic where p = q, from each definition by itself: the least mean cost of one probability, the best number of one ratio.
+SCORES = {"log_score": lambda d: -2 * math.log(d), "brier_score": lambda d: 2 * (1 - d)**2, "exponential_score": lambda d: 2 * math.sqrt((1 - d) / d),
+          "spherical_score": lambda d: -2 * d / math.hypot(d, 1 - d)}
+FS = {"kl": lambda u: u * math.log(u), "reverse_kl": lambda u: -math.log(u), "js": lambda u: u * math.log(u) - (u + 1) * math.log((1 + u) / 2),
+      "compare.gan": lambda u: u * math.log(u) - (u + 1) * math.log(u + 1), "pearson": lambda u: (u - 1)**2, "neyman": lambda u: (1 - u)**2 / u,
+      "hellinger": lambda u: (math.sqrt(u) - 1)**2, "jeffreys": lambda u: (u - 1) * math.log(u)}
+PHIS = {"lsif": lambda u: u * u / 2, "ukl": lambda u: u * math.log(u) - u + 1, "binary_kl": lambda u: u * math.log(u) - (1 + u) * math.log(1 + u)}
+
+
+def best(f):
+    """The largest f'(r) - (r f'(r) - f(r)) of all r: what a critic that is one number reaches where p = q."""
+    slope = lambda r: (f(r * (1 + 1e-5)) - f(r * (1 - 1e-5))) / (2e-5 * r)
+    return max(slope(r) - (r * slope(r) - f(r)) for r in [math.exp(k / 50) for k in range(-100, 101)])
+
+
+def test_values_where_both_are_equal():
+    with folder() as d:
+        text = "import nn, compare, ratio, toy\ndata ring = toy.ring()\nimplicit G(z: real[2] ~ Normal(0, 1)) -> real[2] { z |> Dense(2) }\nnet D = Critic([4])\n"
+        want = {}
+        for k, name in enumerate(SCORES):
+            text += f"compare s{k} = class_probability(ring, G, D, {name})\n"
+            want[f"s{k}"] = -min(SCORES[name](i / 1000) + (SCORES[name](1 - i / 1000)) for i in range(1, 1000)) / 2
+        for k, (name, f) in enumerate({**FS, **PHIS}.items()):
+            text += f"compare f{k} = {'f_divergence' if name in FS else 'ratio_matching'}(ring, G, D, {name})\n"
+            want[f"f{k}"] = best(f)
+        with open(os.path.join(d, "p.gan"), "w", encoding="utf-8") as out:
+            out.write(text)
+        for name, value in want.items():
+            r = gan("eval", "p.gan", "-e", f"{name}.equal", cwd=d)
+            assert r.status == 0 and abs(float(re.findall(r"-?[0-9.]+(?:e-?\d+)?", r.out)[-1]) - value) < 1e-5, (name, value, r)
+
+
+def test_stages_are_as_they_were():
+    r = gan("explain", "minimax.gan", "--stage", "game", cwd=GOLDEN)
+    assert r.status == 0 and "; moves D; reads G; draws from ring, G; batch 8" in r.out, r
+
+
+run_tests(globals())
