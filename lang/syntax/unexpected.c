@@ -226,6 +226,8 @@ static const char *hint_of_place(const Parser *p, Token t)
     if (t.kind == TK_LPAREN && (p->before.kind == TK_LPAREN || p->before.kind == TK_COMMA) && accepts(p, TK_ID) && accepts(p, TK_STAR) && accepts(p, TK_RPAREN))
         return "a parameter is one name; let (a, b) = p in the body takes it apart";
     if (t.kind == TK_ASSIGN && text[t.begin] == ':' && accepts(p, TK_IS)) return "a declaration has =; := changes a state";
+    if (t.kind == TK_COMMA && !bracket_around(p, t) && statement_is(p, "data")) return "zip(x: .., y: ..) joins arrays row with row; [.., ..] is a list of rows";
+    if (p->before.kind == TK_RBRACE && !first && token_is_name(t.kind) && accepts(p, TK_END)) return "another statement stands on a line of its own, or behind a ;";
     return NULL;
 }
 

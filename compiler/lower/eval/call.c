@@ -430,7 +430,11 @@ static Value *apply_thunk(Ctx *c, Value *t, Args *args, const void *site, Span a
         return as_size(c, args->v[0], args->at[0], "n", &n) ? eval_thunk(c, t, n) : val_error(c->L);
     if (!args->n) return eval_thunk(c, t, -1);
     Value *f = eval_thunk(c, t, -1);
-    return val_bad(f) ? f : apply(c, f, args, site, at);
+    if (val_bad(f)) return f;
+    if (f->kind != V_TENSOR && !val_is_number(f)) return apply(c, f, args, site, at);
+    Diag *d = diag_error(c->L->diags, at, E108, "%s is a value, and takes no arguments but n, the number of samples", t->thunk.name ? t->thunk.name : "this");
+    diag_hint(d, "%s(n: 1000) is that of 1000 samples", t->thunk.name ? t->thunk.name : "..");
+    return val_error(c->L);
 }
 
 Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at)

@@ -460,9 +460,17 @@ static Dist *named_part(Ctx *c, Dist *d, const char *name)
     return dist_of_part(c->L, d, own)->dist;
 }
 
+static Value *no_rows(Ctx *c, const Value *v, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E300, "data are rows or a distribution, and this is %s", val_text(c->L, v));
+    diag_hint(d, "[%s] is one row; let names a number", val_text(c->L, v));
+    return val_error(c->L);
+}
+
 /* A name for a distribution, which is then also the name of its draws. */
 static Value *named_dist(Ctx *c, Value *v, const Ast *type, const char *name, Span at)
 {
+    if (val_is_number(v)) return no_rows(c, v, at);
     Dist *d = as_dist(c, v, at);
     if (!d) return val_error(c->L);
     if (*c->index) name = strf(c->L, "%s%s", name, c->index);

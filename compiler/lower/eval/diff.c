@@ -465,5 +465,8 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
     if (!asked(c, y, &x, 1, &g, &r)) return opaque_path(c, at, r.opaque), val_error(L);
     paths_back(c, &again, &g, 1);
     if (!per_example(c, at, &r, 1)) return val_error(L);
-    return val_tensor(L, dissolve(leaf, g ? g : grad_zeros(fn_builder(c), &x->type)));
+    if (!g) g = grad_zeros(fn_builder(c), &x->type);
+    Value *known = known_value(c, g, leaf, args->v[0]);
+    IrVal *slope = dissolve(leaf, g);
+    return known ? known : val_tensor(L, slope);
 }

@@ -9,7 +9,8 @@
 bool index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at)
 {
     if (i >= 0 && (i < extent || (end && i == extent))) return true;
-    diag_error(c->L->diags, at, E200, "index %lld is outside 0..%lld", (long long)i, (long long)extent);
+    Diag *d = diag_error(c->L->diags, at, E200, "index %lld is outside 0..%lld", (long long)i, (long long)extent);
+    if (i < 0 && i >= -extent && !end) diag_hint(d, "indices count from 0, none from the end: %lld is that one", (long long)(i + extent));
     return false;
 }
 

@@ -388,6 +388,12 @@ static Value *add_functions(Ctx *c, Span at)
     return val_error(c->L);
 }
 
+static Value *refuse_strings(Ctx *c, AstOp op, Span at)
+{
+    diag_error(c->L->diags, at, E201, "%s takes numbers, and these are strings", AstOp_name(op));
+    return val_error(c->L);
+}
+
 Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     Lower *L = c->L;
@@ -400,6 +406,7 @@ Value *arith_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
         return face_test(c, a, b, val_bool(L, (a->b == b->b) == (op == AST_OP_EQ)));
     if (a->kind == V_STRING && b->kind == V_STRING && (op == AST_OP_EQ || op == AST_OP_NE))
         return val_bool(L, !strcmp(a->s, b->s) == (op == AST_OP_EQ));
+    if (a->kind == V_STRING && b->kind == V_STRING) return refuse_strings(c, op, at);
     if (a->kind == V_RECORD || b->kind == V_RECORD) return record_binary(c, op, a, b, at);
     if (a->kind == V_FUNCTION && b->kind == V_FUNCTION) return add_functions(c, at);
     return tensor_binary(c, op, a, b, at);

@@ -33,6 +33,7 @@ typedef struct Exact {
     IrElem    elem;
     bool      apart;                                        /* a module of its own, else nodes of the function being built */
     ARRAY(void *) memory;                                   /* apart, of the module's slots: the numbers that functions are of */
+    ARRAY(IrVal *) read;                                    /* those slots' values */
     ARRAY(Made)   made;
 } Exact;
 
@@ -45,10 +46,11 @@ static IrVal *argument(Exact *e, double x)
 {
     if (!e->apart) return ir_const(&e->b, e->elem, x);
     for (int i = 0; i < e->memory.n; i++)
-        if (!memcmp(e->memory.v[i], &x, sizeof x)) return ir_read(&e->b, i);
+        if (!memcmp(e->memory.v[i], &x, sizeof x)) return e->read.v[i];
     int slot = ir_slot(e->m, arena_printf(e->scratch, "x%d", e->memory.n), ir_scalar(IR_F64), IR_SLOT_DATA, NULL);
     array_push(e->scratch, &e->memory, arena_copy(e->scratch, &x, sizeof x));
-    return ir_read(&e->b, slot);
+    array_push(e->scratch, &e->read, ir_read(&e->b, slot));
+    return e->read.v[slot];
 }
 
 /* Equal terms are one value. */

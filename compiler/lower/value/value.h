@@ -108,6 +108,11 @@ Value *arith_table(Ctx *c, Value *list, int64_t least, Span at);                
 Value *arith_stack(Ctx *c, Value **v, int n, Span at);
 Value *val_stacked(Ctx *c, Value *v, Span at);              /* a list of records as the record of stacks that it is; any other value as it is */
 
+/* ---- known.c */
+
+/* A node of which all hangs on `leaf`, where that is `number`; NULL: it hangs on more, or has rows that are not known so. */
+Value *known_value(Ctx *c, const IrVal *v, const IrVal *leaf, Value *number);
+
 /* ---- ints.c */
 
 

@@ -540,6 +540,7 @@ static bool wants_value(Ctx *c, const Value *v, Span at)
     const Ast *def = v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE && v->fn.closure->name ? v->fn.closure->def : NULL;
     if (def && def->kind == AST_DEFINE && def->define.params.n)
         diag_hint(d, "apply it to an argument: %s(%s%s)", v->fn.closure->name, def->define.params.v[0]->param.name, def->define.params.n > 1 ? ", .." : "");
+    else if (v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET) diag_hint(d, "draw from it: E[x ~ %s : 1000] ..., or give it its arguments", v->player->name);
     else if (v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER) diag_hint(d, "apply it to an argument");
     if (v->kind == V_NONE) diag_hint(d, "the last expression of a block is its value");
     return false;
