@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIRECTIONS = 8, POINTS = 128, FEWEST = 64, DRAWS = 64, TIMES = 3 };
+enum { DIRECTIONS = 8, POINTS = 128, FEWEST = 64, DRAWS = 256, TIMES = 3, LATE_TIMES = 4 };
 
 typedef struct Track {
     const char *player;
@@ -21,8 +21,8 @@ typedef struct Track {
 typedef struct Drawn {                                      /* a comparison's two sides */
     const char *name;
     Probe      *p, *q;
-    int         narrow;                                     /* looks in a row at which q was much narrower */
-    bool        said;
+    int         narrow, missing;                            /* looks in a row at which q was much narrower; at which it had nothing near draws of p */
+    bool        said, said_missing;
 } Drawn;
 
 struct GameWatch {
@@ -34,6 +34,7 @@ struct GameWatch {
     int64_t  round, every;                                  /* rounds seen; from one point to the next */
     int      n;                                             /* points of each track */
     int64_t  look_at;                                       /* the round of the next look at draws */
+    int64_t  rounds;                                        /* that the program will do, as far as is known */
 };
 
 static const GanProgram *program(const GameWatch *w) { return w->s->lowered.program; }
@@ -161,38 +162,100 @@ static void follow(GameWatch *w)
 
 /* ---- draws ------------------------------------------------------------------------------------------------------- */
 
-/* The mean distance of one draw to the next, over all numbers of all fields. NaN: they cannot be drawn. */
-static double spread(GameWatch *w, Probe *p)
+typedef struct Draws { double *x; int64_t width; } Draws;       /* DRAWS rows: all numbers of all fields; x NULL: they cannot be drawn */
+
+static Draws draw(GameWatch *w, Probe *p)
 {
     GanError    err;
+    Draws       d = {0};
     int         n = probe_function(p)->n_outputs;
     GanTensor **v = calloc((size_t)n + 1, sizeof *v);
-    double      sum = 0;
-    if (!v || probe_values(p, &w->s->game.state, w->round, v, &err)) sum = NAN;
-    for (int i = 1; i < DRAWS && !isnan(sum); i++) {
-        double squares = 0;
-        for (int k = 0; k < n; k++) {
-            int64_t each = gan_tensor_count(v[k]) / DRAWS;
-            for (int64_t e = 0; e < each; e++) {
-                double by = gan_tensor_get(v[k], i * each + e) - gan_tensor_get(v[k], (i - 1) * each + e);
-                squares += by * by;
-            }
-        }
-        sum += sqrt(squares) / (DRAWS - 1);
+    if (v && !probe_values(p, &w->s->game.state, w->round, v, &err)) {
+        for (int k = 0; k < n; k++) d.width += gan_tensor_count(v[k]) / DRAWS;
+        d.x = malloc((size_t)(d.width * DRAWS + 1) * sizeof *d.x);
+    }
+    int64_t at = 0;
+    for (int k = 0; d.x && k < n; k++) {
+        int64_t each = gan_tensor_count(v[k]) / DRAWS;
+        for (int i = 0; i < DRAWS; i++)
+            for (int64_t e = 0; e < each; e++) d.x[i * d.width + at + e] = gan_tensor_get(v[k], i * each + e);
+        at += each;
     }
     for (int k = 0; v && k < n; k++) gan_tensor_free(v[k]);
     free(v);
+    return d;
+}
+
+static double apart(const Draws *a, int i, const Draws *b, int k)
+{
+    double squares = 0;
+    for (int64_t e = 0; e < a->width; e++) {
+        double by = a->x[i * a->width + e] - b->x[k * b->width + e];
+        squares += by * by;
+    }
+    return sqrt(squares);
+}
+
+/* The mean distance of one draw to the next. */
+static double spread(const Draws *d)
+{
+    double sum = 0;
+    for (int i = 1; i < DRAWS; i++) sum += apart(d, i, d, i - 1) / (DRAWS - 1);
     return sum;
 }
 
-static void look_at_draws(GameWatch *w, Drawn *d)
+/* To the nearest draw that is not the same one. */
+static double nearest(const Draws *p, int i, const Draws *of)
 {
-    double p = spread(w, d->p), q = spread(w, d->q);
+    double least = INFINITY;
+    for (int k = 0; k < DRAWS; k++) {
+        double by = apart(p, i, of, k);
+        if (by > 0 && by < least) least = by;
+    }
+    return least;
+}
+
+/* Draws of p of which there are others near, and none of q: those of modes that q has not. */
+static int left_out(const Draws *p, const Draws *q, double wide)
+{
+    int n = 0;
+    for (int i = 0; i < DRAWS; i++) {
+        double to_q = nearest(p, i, q);
+        n += to_q > 0.2 * wide && to_q > 5 * nearest(p, i, p);
+    }
+    return n;
+}
+
+static void look_for_collapse(GameWatch *w, Drawn *d, double p, double q)
+{
     d->narrow = q < 0.05 * p ? d->narrow + 1 : 0;
     d->said &= d->narrow > 0;
     if (d->narrow < TIMES || d->said) return;
     d->said = true;
     say(w, arena_printf(w->s->arena, "step %" PRId64 ": %s looks collapsed: %d draws of its q are %.3g from one another in the mean, and those of its p %.3g", w->round, d->name, DRAWS, q, p));
+}
+
+/* In the second half of a run: before, modes are found yet. What is collapsed has none of the others, and what flies apart is near to nothing. */
+static void look_for_modes(GameWatch *w, Drawn *d, const Draws *p, const Draws *q, const double wide[2])
+{
+    if (d->said_missing || d->narrow || 2 * w->round <= w->rounds) return;
+    int n = wide[1] < 2 * wide[0] ? left_out(p, q, wide[0]) : 0;
+    d->missing = n > DRAWS / 20 ? d->missing + 1 : 0;
+    if (d->missing < LATE_TIMES) return;
+    d->said_missing = true;
+    say(w, arena_printf(w->s->arena, "step %" PRId64 ": %s looks like missing modes: near %d of %d draws of its p there are others of p, and none of its q", w->round, d->name, n, DRAWS));
+}
+
+static void look_at_draws(GameWatch *w, Drawn *d)
+{
+    Draws p = draw(w, d->p), q = draw(w, d->q);
+    if (p.x && q.x && p.width == q.width) {
+        double wide[] = {spread(&p), spread(&q)};
+        look_for_collapse(w, d, wide[0], wide[1]);
+        look_for_modes(w, d, &p, &q, wide);
+    }
+    free(p.x);
+    free(q.x);
 }
 
 /* ---- all ---------------------------------------------------------------------------------------------------------- */
@@ -228,7 +291,7 @@ GameWatch *watch_open(Session *s, void (*say_line)(void *self, const char *line)
     const LowerResult *r = &s->lowered;
     GameWatch         *w = calloc(1, sizeof *w);
     if (!w) return NULL;
-    *w = (GameWatch){.s = s, .say = say_line, .self = self, .every = 1, .look_at = 20};
+    *w = (GameWatch){.s = s, .say = say_line, .self = self, .every = 1, .look_at = 20, .rounds = trainer_rounds(r->program, s->o->run.steps)};
     w->track = calloc((size_t)r->n_players + 1, sizeof *w->track);
     w->drawn = calloc((size_t)r->n_compared + 1, sizeof *w->drawn);
     for (int i = 0; w->track && i < r->n_players; i++)

@@ -1,9 +1,10 @@
-/* watch.h - `gan run --watch-game`: looks at a run now and then, and says when it looks collapsed, cycling or stalled, with what it has seen.
+/* watch.h - `gan run --watch-game`: looks at a run now and then, and says when it looks collapsed, cycling or stalled, or like missing modes, with what it has seen.
  *
  * It looks ever more seldom as the run goes on, and changes nothing: parameters are projected on a few fixed directions, samples are drawn on streams of its own.
  *   cycling    the players' parameters come back to near where they were, several times, at even distances (autocorrelation), and get hardly anywhere
  *   stalled    no parameter moves any more, beside its size
  *   collapsed  draws of a comparison's q lie much nearer to one another than those of its p, for some while
+ *   missing    in the second half of a run, some of the draws of p have others of p near, and none of q
  * What it says is a look, not a proof; what it has seen stands beside it. */
 #pragma once
 #include "compiler/session/session.h"

@@ -49,8 +49,31 @@ def test_a_game_whose_slope_is_gone_is_stalled():
 def test_draws_that_lie_together_are_collapsed():
     with folder() as d:
         lines = said(d, RING.format("0.001"))
-        assert len(lines) == 1 and "gan looks collapsed: 64 draws of its q are 0.00" in lines[0], lines
+        assert len(lines) == 1 and "gan looks collapsed: 256 draws of its q are 0.00" in lines[0], lines
         assert said(d, RING.format("1.0")) == []
+
+
+MODES = """import nn, optim, compare, toy
+let centers = [[2.0, 0.0], [0.0, 2.0], [-2.0, 0.0], [0.0, -2.0]]
+implicit points -> real[2] {{ toy.around(centers[0..{0}], 0.02) }}
+implicit G(z: real[2] ~ Normal(0, 1)) -> real[2] {{ param b: real[2] = 0; k ~ Categorical({1}); centers[k] + {2} * z + b }}
+net D(x: real[2]) -> real {{ param w: real[2] = 0; dot(w, x) }}
+compare gan = class_probability(points, G, D)
+alternate 200 steps, batch 32 {{
+  update D minimize gan.critic with sgd(1e-3)
+  update G minimize nonsaturating(gan) with sgd(1e-3)
+}}
+"""
+
+
+def test_modes_that_are_not_drawn_are_missing():
+    """A model that has three, or one, of four modes; one that has all of them, wider than they are; and data of one wide mode."""
+    with folder() as d:
+        lines = said(d, MODES.format("4", "3", "0.05"))
+        missing = re.search(r"gan looks like missing modes: near (\d+) of 256 draws", lines[0]) if lines else None
+        assert len(lines) == 1 and 35 < int(missing[1]) < 95, lines      # 64, of a standard deviation of 7
+        assert said(d, MODES.format("4", "4", "0.1")) == []
+        assert said(d, MODES.format("1", "1", "0.3")) == []
 
 
 def test_the_run_is_the_run_without_it():
