@@ -16,7 +16,7 @@ import tempfile
 import numpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = ("collapsed", "cycling", "stalled", "missing")
+KINDS = ("collapsed", "cycling", "stalled", "converged", "missing")
 MEASURED = "collapsed at the end"
 
 RING = """import nn, optim, compare, toy

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ typedef struct Drawn {                                      /* a comparison's tw
 
 struct GameWatch {
     Session *s;
+    FILE   **said, *nowhere;                                /* where diagnostics go; where they are of no use */
     void   (*say)(void *self, const char *line);
     void    *self;
     Track   *track;  int n_tracks;
@@ -38,6 +40,17 @@ struct GameWatch {
 };
 
 static const GanProgram *program(const GameWatch *w) { return w->s->lowered.program; }
+
+/* What cannot be computed gives NULL, and nothing is printed. */
+static Probe *open_quietly(const GameWatch *w, const char *expression, int64_t n, int64_t batch)
+{
+    GanError err;
+    Source   source = {w->s->file, w->s->text};
+    *w->said = w->nowhere;
+    Probe *p = probe_open(w->s, &source, expression, n, batch, NULL, false, &err);
+    *w->said = NULL;
+    return p;
+}
 
 /* ---- tracks ------------------------------------------------------------------------------------------------------ */
 
@@ -76,10 +89,10 @@ static double distance(const double *a, const double *b)
     return sqrt(sum / DIRECTIONS);                          /* about that of the parameters themselves */
 }
 
-static double way(const Track *t, int n)
+static double way(const Track *t, int from, int n)
 {
     double sum = 0;
-    for (int i = 1; i < n; i++) sum += distance(t->at[i - 1], t->at[i]);
+    for (int i = from + 1; i < n; i++) sum += distance(t->at[i - 1], t->at[i]);
     return sum;
 }
 
@@ -127,17 +140,51 @@ static void say(GameWatch *w, const char *line)
     w->say(w->self, line);
 }
 
+static const GameLine *update_of(const LowerResult *r, const char *player)
+{
+    for (int i = 0; i < r->n_lines; i++)
+        for (int k = 0; !strcmp(r->line[i].what, "update") && k < r->line[i].n_moves; k++)
+            if (!strcmp(r->line[i].moves[k], player)) return &r->line[i];
+    return NULL;
+}
+
+/* The length of the gradient of its first update's loss, where it stands; NaN: it cannot be computed. */
+static double slope_of(GameWatch *w, const Track *t, const GameLine *line)
+{
+    GanError    err;
+    const char *text = arena_printf(w->s->arena, "norm2(grad[%s] (%s))", t->player, line->name);
+    Probe      *p = open_quietly(w, text, 0, line->batch);
+    GanTensor  *v = NULL;
+    double      squares = NAN;
+    if (p && probe_function(p)->n_outputs == 1 && !probe_values(p, &w->s->game.state, w->round, &v, &err)) squares = gan_tensor_get(v, 0);
+    gan_tensor_free(v);
+    probe_close(p);
+    return sqrt(squares);
+}
+
+enum { STUCK = -4 };                                        /* the power of ten of a gradient with which nothing has converged */
+
+/* Parameters that move no more: from the start on they were never let go; later, they have come to where their loss has no slope, or have not. */
+static void look_at_standing(GameWatch *w, Track *t, int from)
+{
+    const GameLine *line = update_of(&w->s->lowered, t->player);
+    double          slope = line ? slope_of(w, t, line) : NAN;
+    Arena          *a = w->s->arena;
+    const char     *looks = from && slope <= pow(10, STUCK) ? "converged, or come to a plateau" : "stalled";
+    const char     *why = isnan(slope) ? "" : arena_printf(a, "; the gradient of %s by it is of a length of %.3g", line->name, slope);
+    t->stands = true;
+    say(w, arena_printf(a, "step %" PRId64 ": %s looks %s: in the last %" PRId64 " rounds its parameters have moved by %.2g, at a length of %.3g%s", w->round, t->player, looks,
+                        (w->n - 1 - from) * w->every, way(t, from, w->n), t->size, why));
+}
+
 static void look_at_track(GameWatch *w, Track *t)
 {
-    double x[POINTS][DIRECTIONS], how = 0, length = way(t, w->n), net = distance(t->at[0], t->at[w->n - 1]);
+    double x[POINTS][DIRECTIONS], how = 0, length = way(t, 0, w->n), net = distance(t->at[0], t->at[w->n - 1]);
     Arena *a = w->s->arena;
-    if (!t->stands && length <= 1e-6 * t->size) {
-        t->stands = true;
-        say(w, arena_printf(a, "step %" PRId64 ": %s looks stalled: in the last %" PRId64 " rounds its parameters have moved by %.2g, at a length of %.3g", w->round, t->player,
-                            (w->n - 1) * w->every, length, t->size));
-    }
+    bool   still = way(t, w->n / 2, w->n) <= 1e-6 * t->size;
+    if (!t->stands && still) look_at_standing(w, t, length <= 1e-6 * t->size ? 0 : w->n / 2);
     level(t, w->n, x);
-    int turn = t->turns || length <= 1e-6 * t->size ? 0 : period(x, w->n, &how);
+    int turn = t->turns || still ? 0 : period(x, w->n, &how);
     if (!turn || net > 0.25 * length) return;
     t->turns = true;
     say(w, arena_printf(a, "step %" PRId64 ": %s looks like cycling: its parameters come back about every %" PRId64 " rounds (autocorrelation %.2f); in the last %" PRId64 " rounds "
@@ -270,13 +317,8 @@ bool watch_round(void *watch)
     return true;
 }
 
-/* Draws of a side of a comparison; NULL: it has no such side, or one that needs an argument. Nothing is printed: that is no mistake. */
-static Probe *side(const GameWatch *w, const char *name, const char *of)
-{
-    GanError err;
-    Source   source = {w->s->file, w->s->text};
-    return probe_open(w->s, &source, arena_printf(w->s->arena, "%s.%s", name, of), DRAWS, 0, NULL, false, &err);
-}
+/* Draws of a side of a comparison; NULL: it has no such side, or one that needs an argument. */
+static Probe *side(const GameWatch *w, const char *name, const char *of) { return open_quietly(w, arena_printf(w->s->arena, "%s.%s", name, of), DRAWS, 0); }
 
 static void add_drawn(GameWatch *w, const char *name)
 {
@@ -286,12 +328,12 @@ static void add_drawn(GameWatch *w, const char *name)
     else probe_close(d.p);
 }
 
-GameWatch *watch_open(Session *s, void (*say_line)(void *self, const char *line), void *self)
+GameWatch *watch_open(Session *s, FILE **said, void (*say_line)(void *self, const char *line), void *self)
 {
     const LowerResult *r = &s->lowered;
     GameWatch         *w = calloc(1, sizeof *w);
     if (!w) return NULL;
-    *w = (GameWatch){.s = s, .say = say_line, .self = self, .every = 1, .look_at = 20, .rounds = trainer_rounds(r->program, s->o->run.steps)};
+    *w = (GameWatch){.s = s, .said = said, .nowhere = fopen("/dev/null", "we"), .say = say_line, .self = self, .every = 1, .look_at = 20, .rounds = trainer_rounds(r->program, s->o->run.steps)};
     w->track = calloc((size_t)r->n_players + 1, sizeof *w->track);
     w->drawn = calloc((size_t)r->n_compared + 1, sizeof *w->drawn);
     for (int i = 0; w->track && i < r->n_players; i++)
@@ -309,6 +351,7 @@ void watch_close(GameWatch *w)
         probe_close(w->drawn[i].p);
         probe_close(w->drawn[i].q);
     }
+    if (w->nowhere) fclose(w->nowhere);
     free(w->track);
     free(w->drawn);
     free(w);

@@ -42,8 +42,17 @@ def test_a_game_whose_slope_is_gone_is_stalled():
     """The slope of sigmoid(-x) at 200 is exp(-200), which no f32 beside 200 can take."""
     with folder() as d:
         lines = said(d, "import optim\nnet A { param x: real = 200; x }\nalternate 200 steps { update A minimize sigmoid(-A()) with sgd(0.1) }\n")
-        assert len(lines) == 1 and "A looks stalled" in lines[0] and "moved by 0," in lines[0], lines
+        assert len(lines) == 1 and "A looks stalled" in lines[0] and "moved by 0," in lines[0] and lines[0].endswith("the gradient of sigmoid(-A()) by it is of a length of 0"), lines
         assert said(d, "import optim\nnet A { param x: real = 2; x }\nalternate 200 steps { update A minimize sigmoid(-A()) with sgd(0.1) }\n") == []
+
+
+def test_what_stands_has_converged_or_is_stuck():
+    """At the minimum, where steps of rate 0.3 come to within 0.4^n; and where a rate of 1e-12 moves no f32: the gradient of (x - 3)^2 at 1 is 4. A rate that
+    is gone before the minimum is reached leaves a slope, too."""
+    with folder() as d:
+        for rate, start, looks, slope in (("0.3", "0", "converged, or come to a plateau", "0"), ("1e-12", "1", "stalled", "4"), ("0.3 * 0.5^step", "0", "stalled", "[1-9][.0-9]*")):
+            lines = said(d, f"import optim\nnet A {{ param x: real = {start}; x }}\nalternate 600 steps {{ update A minimize (A() - 3)^2 with sgd({rate}) }}\n")
+            assert len(lines) == 1 and re.search(rf"A looks {looks}: .*; the gradient of \(A\(\) - 3\)\^2 by it is of a length of {slope}$", lines[0]), lines
 
 
 def test_draws_that_lie_together_are_collapsed():
