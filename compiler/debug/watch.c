@@ -15,6 +15,7 @@ enum { DIRECTIONS = 8, POINTS = 128, FEWEST = 64, DRAWS = 256, TIMES = 3, LATE_T
 
 typedef struct Track {
     const char *player;
+    int64_t     updates[POINTS];                            /* that have moved it until then */
     double      at[POINTS][DIRECTIONS], size;               /* of a moved player; the length of its parameters at the last point */
     bool        turns, stands;                              /* was said */
 } Track;
@@ -63,9 +64,19 @@ static double sign_of(uint64_t i, uint64_t direction)
     return x >> 63 ? 1 : -1;
 }
 
+static int64_t updates_of(const GameWatch *w, const Track *t)
+{
+    const GanProgram *p = program(w);
+    int64_t           n = w->round;                         /* where they are not counted */
+    int               slot = state_find(p, arena_printf(w->s->arena, "%s.steps", t->player));
+    if (slot >= 0 && p->slot[slot].kind == GAN_COUNTER) memcpy(&n, state_slot(p, &w->s->game.state, slot), sizeof n);
+    return n;
+}
+
 static void add_point(GameWatch *w, Track *t)
 {
     const GanProgram *p = program(w);
+    t->updates[w->n] = updates_of(w, t);
     double           *at = t->at[w->n], squares = 0;
     uint64_t          k = 0;
     memset(at, 0, sizeof t->at[0]);
@@ -181,7 +192,8 @@ static void look_at_track(GameWatch *w, Track *t)
 {
     double x[POINTS][DIRECTIONS], how = 0, length = way(t, 0, w->n), net = distance(t->at[0], t->at[w->n - 1]);
     Arena *a = w->s->arena;
-    bool   still = way(t, w->n / 2, w->n) <= 1e-6 * t->size;
+    bool   played = t->updates[w->n - 1] > t->updates[w->n / 2];        /* else it waits for its part of the schedule */
+    bool   still = played && way(t, w->n / 2, w->n) <= 1e-6 * t->size;
     if (!t->stands && still) look_at_standing(w, t, length <= 1e-6 * t->size ? 0 : w->n / 2);
     level(t, w->n, x);
     int turn = t->turns || still ? 0 : period(x, w->n, &how);
@@ -194,7 +206,10 @@ static void look_at_track(GameWatch *w, Track *t)
 static void thin(GameWatch *w)
 {
     for (int k = 0; k < w->n_tracks; k++)
-        for (int i = 0; i < POINTS / 2; i++) memcpy(w->track[k].at[i], w->track[k].at[2 * i + 1], sizeof w->track[k].at[0]);
+        for (int i = 0; i < POINTS / 2; i++) {
+            memcpy(w->track[k].at[i], w->track[k].at[2 * i + 1], sizeof w->track[k].at[0]);
+            w->track[k].updates[i] = w->track[k].updates[2 * i + 1];
+        }
     w->n = POINTS / 2;
     w->every *= 2;
 }
@@ -282,12 +297,12 @@ static void look_for_collapse(GameWatch *w, Drawn *d, double p, double q)
     say(w, arena_printf(w->s->arena, "step %" PRId64 ": %s looks collapsed: %d draws of its q are %.3g from one another in the mean, and those of its p %.3g", w->round, d->name, DRAWS, q, p));
 }
 
-/* In the second half of a run: before, modes are found yet. What is collapsed has none of the others, and what flies apart is near to nothing. */
+/* In the second half of a run: before, modes are found yet. What is collapsed has none of the others; what flies apart, or was never trained, is near to nothing. */
 static void look_for_modes(GameWatch *w, Drawn *d, const Draws *p, const Draws *q, const double wide[2])
 {
     if (d->said_missing || d->narrow || 2 * w->round <= w->rounds) return;
     int n = wide[1] < 2 * wide[0] ? left_out(p, q, wide[0]) : 0;
-    d->missing = n > DRAWS / 20 ? d->missing + 1 : 0;
+    d->missing = n > DRAWS / 20 && n < DRAWS - DRAWS / 20 ? d->missing + 1 : 0;
     if (d->missing < LATE_TIMES) return;
     d->said_missing = true;
     say(w, arena_printf(w->s->arena, "step %" PRId64 ": %s looks like missing modes: near %d of %d draws of its p there are others of p, and none of its q", w->round, d->name, n, DRAWS));

@@ -55,6 +55,13 @@ def test_what_stands_has_converged_or_is_stuck():
             assert len(lines) == 1 and re.search(rf"A looks {looks}: .*; the gradient of \(A\(\) - 3\)\^2 by it is of a length of {slope}$", lines[0]), lines
 
 
+def test_who_waits_is_not_stalled():
+    """Two blocks: B has its turn after A, and A none then, nor a second one."""
+    with folder() as d:
+        block = "alternate 400 steps {{ update {0} minimize ({0}() - 3)^2 with sgd(1e-4) }}\n"
+        assert said(d, "import optim\nnet A { param x: real = 1; x }\nnet B { param x: real = 1; x }\n" + block.format("A") + block.format("B")) == []
+
+
 def test_draws_that_lie_together_are_collapsed():
     with folder() as d:
         lines = said(d, RING.format("0.001"))
