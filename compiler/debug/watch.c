@@ -67,7 +67,7 @@ static double sign_of(uint64_t i, uint64_t direction)
 static int64_t updates_of(const GameWatch *w, const Track *t)
 {
     const GanProgram *p = program(w);
-    int64_t           n = w->round;                         /* where they are not counted */
+    int64_t           n = 0;                                /* of an average, say, which follows others */
     int               slot = state_find(p, arena_printf(w->s->arena, "%s.steps", t->player));
     if (slot >= 0 && p->slot[slot].kind == GAN_COUNTER) memcpy(&n, state_slot(p, &w->s->game.state, slot), sizeof n);
     return n;

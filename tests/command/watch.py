@@ -60,6 +60,7 @@ def test_who_waits_is_not_stalled():
     with folder() as d:
         block = "alternate 400 steps {{ update {0} minimize ({0}() - 3)^2 with sgd(1e-4) }}\n"
         assert said(d, "import optim\nnet A { param x: real = 1; x }\nnet B { param x: real = 1; x }\n" + block.format("A") + block.format("B")) == []
+        assert said(d, "import optim\nnet A { param x: real = 1; x }\nnet M = copy(A)\n" + block.format("A") + block.format("A").replace("}", "\n  average A into M decay 0.9\n}")) == []
 
 
 def test_draws_that_lie_together_are_collapsed():
