@@ -16,7 +16,7 @@ import tempfile
 import numpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = ("collapsed", "cycling", "stalled")
+KINDS = ("collapsed", "cycling", "stalled", "converged", "missing")
 MEASURED = "collapsed at the end"
 
 RING = """import nn, optim, compare, toy
@@ -45,6 +45,17 @@ compare c = f_divergence(mix, G, T, f: {})
 alternate 2000 steps, batch 128 {{
   repeat 2 {{ update T minimize c.critic with clipped(10, adam(2e-3)) }}
   update G minimize c.generator with adam(2e-3, beta1: 0.5)
+}}
+"""
+MIXED = """import nn, optim, compare, toy
+let centers = [[2.0, 0.0], [0.0, 2.0], [-2.0, 0.0], [0.0, -2.0]]
+implicit points -> real[2] {{ toy.around(centers, 0.02) }}
+implicit G(z: real[2] ~ Normal(0, 1)) -> real[2] {{ param b: real[2] = 0; k ~ Categorical({}); centers[k] + 0.05 * z + b }}
+net D(x: real[2]) -> real {{ param w: real[2] = 0; dot(w, x) }}
+compare gan = class_probability(points, G, D)
+alternate 400 steps, batch 32 {{
+  update D minimize gan.critic with sgd(1e-3)
+  update G minimize nonsaturating(gan) with sgd(1e-3)
 }}
 """
 PAIR = """import optim
@@ -91,6 +102,8 @@ GAMES = {
     "the ring, saturating, high rates": (MEASURED, ring(loss="gan.generator", critic="adam(2e-2)", move="adam(2e-2)")),
     "the ring, high rates": (MEASURED, ring(critic="adam(5e-2)", move="adam(5e-2)")),
     "the ring, a critic that is not trained": (MEASURED, ring(critic="sgd(0)", move="adam(1e-2)")),
+    "a mixture, all of four modes": (None, MIXED.format(4)),
+    "a mixture, three of four modes": ("missing modes", MIXED.format(3)),
     "bilinear": ("cycling", PAIR.format("0.0")),
     "Dirac": ("cycling", DIRAC.format("0.0")),
     "the ring, rates of 0": ("stalled", ring(critic="sgd(0)", move="sgd(0)", steps=300)),

@@ -111,7 +111,7 @@ int64_t   debug_round_began(const Debugger *d);                               /*
  * the furthest that it has come: going back takes nothing away, and what is done again as it was is not written again. `say` gets notes for a person. */
 GanStatus debug_record(Debugger *d, const char *folder, void (*say)(void *self, const char *line), void *self, GanError *err);
 
-/* The end of that: unless the run was over or had failed, it is cut at the start of the round that it has come to, as if interrupted. *out is where that is. */
+/* The end of that: unless the run was over or had failed, it is cut at the start of the round that it has come to, as if interrupted. *out is where that is. What is left to do then is debug_close. */
 GanStatus debug_record_end(Debugger *d, DebugPlace *out, GanError *err);
 
 GanStatus debug_load(Debugger *d, const char *path, GanError *err);           /* a new history, from its state; a checkpoint of this very program gives the step, too, and ticks count from there */

@@ -7,13 +7,15 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIRECTIONS = 8, POINTS = 128, FEWEST = 64, DRAWS = 64, TIMES = 3 };
+enum { DIRECTIONS = 8, POINTS = 128, FEWEST = 64, DRAWS = 256, TIMES = 3, LATE_TIMES = 4 };
 
 typedef struct Track {
     const char *player;
+    int64_t     updates[POINTS];                            /* that have moved it until then */
     double      at[POINTS][DIRECTIONS], size;               /* of a moved player; the length of its parameters at the last point */
     bool        turns, stands;                              /* was said */
 } Track;
@@ -21,12 +23,13 @@ typedef struct Track {
 typedef struct Drawn {                                      /* a comparison's two sides */
     const char *name;
     Probe      *p, *q;
-    int         narrow;                                     /* looks in a row at which q was much narrower */
-    bool        said;
+    int         narrow, missing;                            /* looks in a row at which q was much narrower; at which it had nothing near draws of p */
+    bool        said, said_missing;
 } Drawn;
 
 struct GameWatch {
     Session *s;
+    FILE   **said, *nowhere;                                /* where diagnostics go; where they are of no use */
     void   (*say)(void *self, const char *line);
     void    *self;
     Track   *track;  int n_tracks;
@@ -34,9 +37,21 @@ struct GameWatch {
     int64_t  round, every;                                  /* rounds seen; from one point to the next */
     int      n;                                             /* points of each track */
     int64_t  look_at;                                       /* the round of the next look at draws */
+    int64_t  rounds;                                        /* that the program will do, as far as is known */
 };
 
 static const GanProgram *program(const GameWatch *w) { return w->s->lowered.program; }
+
+/* What cannot be computed gives NULL, and nothing is printed. */
+static Probe *open_quietly(const GameWatch *w, const char *expression, int64_t n, int64_t batch)
+{
+    GanError err;
+    Source   source = {w->s->file, w->s->text};
+    *w->said = w->nowhere;
+    Probe *p = probe_open(w->s, &source, expression, n, batch, NULL, false, &err);
+    *w->said = NULL;
+    return p;
+}
 
 /* ---- tracks ------------------------------------------------------------------------------------------------------ */
 
@@ -49,9 +64,19 @@ static double sign_of(uint64_t i, uint64_t direction)
     return x >> 63 ? 1 : -1;
 }
 
+static int64_t updates_of(const GameWatch *w, const Track *t)
+{
+    const GanProgram *p = program(w);
+    int64_t           n = 0;                                /* of an average, say, which follows others */
+    int               slot = state_find(p, arena_printf(w->s->arena, "%s.steps", t->player));
+    if (slot >= 0 && p->slot[slot].kind == GAN_COUNTER) memcpy(&n, state_slot(p, &w->s->game.state, slot), sizeof n);
+    return n;
+}
+
 static void add_point(GameWatch *w, Track *t)
 {
     const GanProgram *p = program(w);
+    t->updates[w->n] = updates_of(w, t);
     double           *at = t->at[w->n], squares = 0;
     uint64_t          k = 0;
     memset(at, 0, sizeof t->at[0]);
@@ -75,10 +100,10 @@ static double distance(const double *a, const double *b)
     return sqrt(sum / DIRECTIONS);                          /* about that of the parameters themselves */
 }
 
-static double way(const Track *t, int n)
+static double way(const Track *t, int from, int n)
 {
     double sum = 0;
-    for (int i = 1; i < n; i++) sum += distance(t->at[i - 1], t->at[i]);
+    for (int i = from + 1; i < n; i++) sum += distance(t->at[i - 1], t->at[i]);
     return sum;
 }
 
@@ -126,17 +151,52 @@ static void say(GameWatch *w, const char *line)
     w->say(w->self, line);
 }
 
+static const GameLine *update_of(const LowerResult *r, const char *player)
+{
+    for (int i = 0; i < r->n_lines; i++)
+        for (int k = 0; !strcmp(r->line[i].what, "update") && k < r->line[i].n_moves; k++)
+            if (!strcmp(r->line[i].moves[k], player)) return &r->line[i];
+    return NULL;
+}
+
+/* The length of the gradient of its first update's loss, where it stands; NaN: it cannot be computed. */
+static double slope_of(GameWatch *w, const Track *t, const GameLine *line)
+{
+    GanError    err;
+    const char *text = arena_printf(w->s->arena, "norm2(grad[%s] (%s))", t->player, line->name);
+    Probe      *p = open_quietly(w, text, 0, line->batch);
+    GanTensor  *v = NULL;
+    double      squares = NAN;
+    if (p && probe_function(p)->n_outputs == 1 && !probe_values(p, &w->s->game.state, w->round, &v, &err)) squares = gan_tensor_get(v, 0);
+    gan_tensor_free(v);
+    probe_close(p);
+    return sqrt(squares);
+}
+
+enum { STUCK = -4 };                                        /* the power of ten of a gradient with which nothing has converged */
+
+/* Parameters that move no more: from the start on they were never let go; later, they have come to where their loss has no slope, or have not. */
+static void look_at_standing(GameWatch *w, Track *t, int from)
+{
+    const GameLine *line = update_of(&w->s->lowered, t->player);
+    double          slope = line ? slope_of(w, t, line) : NAN;
+    Arena          *a = w->s->arena;
+    const char     *looks = from && slope <= pow(10, STUCK) ? "converged, or come to a plateau" : "stalled";
+    const char     *why = isnan(slope) ? "" : arena_printf(a, "; the gradient of %s by it is of a length of %.3g", line->name, slope);
+    t->stands = true;
+    say(w, arena_printf(a, "step %" PRId64 ": %s looks %s: in the last %" PRId64 " rounds its parameters have moved by %.2g, at a length of %.3g%s", w->round, t->player, looks,
+                        (w->n - 1 - from) * w->every, way(t, from, w->n), t->size, why));
+}
+
 static void look_at_track(GameWatch *w, Track *t)
 {
-    double x[POINTS][DIRECTIONS], how = 0, length = way(t, w->n), net = distance(t->at[0], t->at[w->n - 1]);
+    double x[POINTS][DIRECTIONS], how = 0, length = way(t, 0, w->n), net = distance(t->at[0], t->at[w->n - 1]);
     Arena *a = w->s->arena;
-    if (!t->stands && length <= 1e-6 * t->size) {
-        t->stands = true;
-        say(w, arena_printf(a, "step %" PRId64 ": %s looks stalled: in the last %" PRId64 " rounds its parameters have moved by %.2g, at a length of %.3g", w->round, t->player,
-                            (w->n - 1) * w->every, length, t->size));
-    }
+    bool   played = t->updates[w->n - 1] > t->updates[w->n / 2];        /* else it waits for its part of the schedule */
+    bool   still = played && way(t, w->n / 2, w->n) <= 1e-6 * t->size;
+    if (!t->stands && still) look_at_standing(w, t, length <= 1e-6 * t->size ? 0 : w->n / 2);
     level(t, w->n, x);
-    int turn = t->turns || length <= 1e-6 * t->size ? 0 : period(x, w->n, &how);
+    int turn = t->turns || still ? 0 : period(x, w->n, &how);
     if (!turn || net > 0.25 * length) return;
     t->turns = true;
     say(w, arena_printf(a, "step %" PRId64 ": %s looks like cycling: its parameters come back about every %" PRId64 " rounds (autocorrelation %.2f); in the last %" PRId64 " rounds "
@@ -146,7 +206,10 @@ static void look_at_track(GameWatch *w, Track *t)
 static void thin(GameWatch *w)
 {
     for (int k = 0; k < w->n_tracks; k++)
-        for (int i = 0; i < POINTS / 2; i++) memcpy(w->track[k].at[i], w->track[k].at[2 * i + 1], sizeof w->track[k].at[0]);
+        for (int i = 0; i < POINTS / 2; i++) {
+            memcpy(w->track[k].at[i], w->track[k].at[2 * i + 1], sizeof w->track[k].at[0]);
+            w->track[k].updates[i] = w->track[k].updates[2 * i + 1];
+        }
     w->n = POINTS / 2;
     w->every *= 2;
 }
@@ -161,38 +224,100 @@ static void follow(GameWatch *w)
 
 /* ---- draws ------------------------------------------------------------------------------------------------------- */
 
-/* The mean distance of one draw to the next, over all numbers of all fields. NaN: they cannot be drawn. */
-static double spread(GameWatch *w, Probe *p)
+typedef struct Draws { double *x; int64_t width; } Draws;       /* DRAWS rows: all numbers of all fields; x NULL: they cannot be drawn */
+
+static Draws draw(GameWatch *w, Probe *p)
 {
     GanError    err;
+    Draws       d = {0};
     int         n = probe_function(p)->n_outputs;
     GanTensor **v = calloc((size_t)n + 1, sizeof *v);
-    double      sum = 0;
-    if (!v || probe_values(p, &w->s->game.state, w->round, v, &err)) sum = NAN;
-    for (int i = 1; i < DRAWS && !isnan(sum); i++) {
-        double squares = 0;
-        for (int k = 0; k < n; k++) {
-            int64_t each = gan_tensor_count(v[k]) / DRAWS;
-            for (int64_t e = 0; e < each; e++) {
-                double by = gan_tensor_get(v[k], i * each + e) - gan_tensor_get(v[k], (i - 1) * each + e);
-                squares += by * by;
-            }
-        }
-        sum += sqrt(squares) / (DRAWS - 1);
+    if (v && !probe_values(p, &w->s->game.state, w->round, v, &err)) {
+        for (int k = 0; k < n; k++) d.width += gan_tensor_count(v[k]) / DRAWS;
+        d.x = malloc((size_t)(d.width * DRAWS + 1) * sizeof *d.x);
+    }
+    int64_t at = 0;
+    for (int k = 0; d.x && k < n; k++) {
+        int64_t each = gan_tensor_count(v[k]) / DRAWS;
+        for (int i = 0; i < DRAWS; i++)
+            for (int64_t e = 0; e < each; e++) d.x[i * d.width + at + e] = gan_tensor_get(v[k], i * each + e);
+        at += each;
     }
     for (int k = 0; v && k < n; k++) gan_tensor_free(v[k]);
     free(v);
+    return d;
+}
+
+static double apart(const Draws *a, int i, const Draws *b, int k)
+{
+    double squares = 0;
+    for (int64_t e = 0; e < a->width; e++) {
+        double by = a->x[i * a->width + e] - b->x[k * b->width + e];
+        squares += by * by;
+    }
+    return sqrt(squares);
+}
+
+/* The mean distance of one draw to the next. */
+static double spread(const Draws *d)
+{
+    double sum = 0;
+    for (int i = 1; i < DRAWS; i++) sum += apart(d, i, d, i - 1) / (DRAWS - 1);
     return sum;
 }
 
-static void look_at_draws(GameWatch *w, Drawn *d)
+/* To the nearest draw that is not the same one. */
+static double nearest(const Draws *p, int i, const Draws *of)
 {
-    double p = spread(w, d->p), q = spread(w, d->q);
+    double least = INFINITY;
+    for (int k = 0; k < DRAWS; k++) {
+        double by = apart(p, i, of, k);
+        if (by > 0 && by < least) least = by;
+    }
+    return least;
+}
+
+/* Draws of p of which there are others near, and none of q: those of modes that q has not. */
+static int left_out(const Draws *p, const Draws *q, double wide)
+{
+    int n = 0;
+    for (int i = 0; i < DRAWS; i++) {
+        double to_q = nearest(p, i, q);
+        n += to_q > 0.2 * wide && to_q > 5 * nearest(p, i, p);
+    }
+    return n;
+}
+
+static void look_for_collapse(GameWatch *w, Drawn *d, double p, double q)
+{
     d->narrow = q < 0.05 * p ? d->narrow + 1 : 0;
     d->said &= d->narrow > 0;
     if (d->narrow < TIMES || d->said) return;
     d->said = true;
     say(w, arena_printf(w->s->arena, "step %" PRId64 ": %s looks collapsed: %d draws of its q are %.3g from one another in the mean, and those of its p %.3g", w->round, d->name, DRAWS, q, p));
+}
+
+/* In the second half of a run: before, modes are found yet. What is collapsed has none of the others; what flies apart, or was never trained, is near to nothing. */
+static void look_for_modes(GameWatch *w, Drawn *d, const Draws *p, const Draws *q, const double wide[2])
+{
+    if (d->said_missing || d->narrow || 2 * w->round <= w->rounds) return;
+    int n = wide[1] < 2 * wide[0] ? left_out(p, q, wide[0]) : 0;
+    d->missing = n > DRAWS / 20 && n < DRAWS - DRAWS / 20 ? d->missing + 1 : 0;
+    if (d->missing < LATE_TIMES) return;
+    d->said_missing = true;
+    say(w, arena_printf(w->s->arena, "step %" PRId64 ": %s looks like missing modes: near %d of %d draws of its p there are others of p, and none of its q", w->round, d->name, n, DRAWS));
+}
+
+static void look_at_draws(GameWatch *w, Drawn *d)
+{
+    Draws p = draw(w, d->p), q = draw(w, d->q);
+    if (p.x && q.x && p.width == q.width) {
+        double wide[] = {spread(&p), spread(&q)};
+        look_for_collapse(w, d, wide[0], wide[1]);
+        look_for_modes(w, d, &p, &q, wide);
+    }
+    free(p.x);
+    free(q.x);
 }
 
 /* ---- all ---------------------------------------------------------------------------------------------------------- */
@@ -207,13 +332,8 @@ bool watch_round(void *watch)
     return true;
 }
 
-/* Draws of a side of a comparison; NULL: it has no such side, or one that needs an argument. Nothing is printed: that is no mistake. */
-static Probe *side(const GameWatch *w, const char *name, const char *of)
-{
-    GanError err;
-    Source   source = {w->s->file, w->s->text};
-    return probe_open(w->s, &source, arena_printf(w->s->arena, "%s.%s", name, of), DRAWS, 0, NULL, false, &err);
-}
+/* Draws of a side of a comparison; NULL: it has no such side, or one that needs an argument. */
+static Probe *side(const GameWatch *w, const char *name, const char *of) { return open_quietly(w, arena_printf(w->s->arena, "%s.%s", name, of), DRAWS, 0); }
 
 static void add_drawn(GameWatch *w, const char *name)
 {
@@ -223,12 +343,12 @@ static void add_drawn(GameWatch *w, const char *name)
     else probe_close(d.p);
 }
 
-GameWatch *watch_open(Session *s, void (*say_line)(void *self, const char *line), void *self)
+GameWatch *watch_open(Session *s, FILE **said, void (*say_line)(void *self, const char *line), void *self)
 {
     const LowerResult *r = &s->lowered;
     GameWatch         *w = calloc(1, sizeof *w);
     if (!w) return NULL;
-    *w = (GameWatch){.s = s, .say = say_line, .self = self, .every = 1, .look_at = 20};
+    *w = (GameWatch){.s = s, .said = said, .nowhere = fopen("/dev/null", "we"), .say = say_line, .self = self, .every = 1, .look_at = 20, .rounds = trainer_rounds(r->program, s->o->run.steps)};
     w->track = calloc((size_t)r->n_players + 1, sizeof *w->track);
     w->drawn = calloc((size_t)r->n_compared + 1, sizeof *w->drawn);
     for (int i = 0; w->track && i < r->n_players; i++)
@@ -246,6 +366,7 @@ void watch_close(GameWatch *w)
         probe_close(w->drawn[i].p);
         probe_close(w->drawn[i].q);
     }
+    if (w->nowhere) fclose(w->nowhere);
     free(w->track);
     free(w->drawn);
     free(w);

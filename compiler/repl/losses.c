@@ -354,17 +354,25 @@ static bool among(const char *name, const char **v, int n)
     return false;
 }
 
-/* Of a loss that some update has it is known which players it reads; of another, its derivative is asked for and may be refused. */
-static bool may_depend(const LowerResult *l, const char *loss, const char *player)
+typedef enum { READS, READS_NOT, UNKNOWN } Reads;
+
+/* Of a loss that some update has it is known which players it reads. */
+static Reads reads(const LowerResult *l, const char *loss, const char *player)
 {
-    bool known = false;
+    Reads found = UNKNOWN;
     for (int i = 0; i < l->n_lines; i++) {
         const GameLine *line = &l->line[i];
         if (strcmp(line->what, "update") || !same_text(line->name, loss)) continue;
-        if (among(player, line->moves, line->n_moves) || among(player, line->reads, line->n_reads)) return true;
-        known = true;
+        if (among(player, line->moves, line->n_moves) || among(player, line->reads, line->n_reads)) return READS;
+        found = READS_NOT;
     }
-    return !known;
+    return found;
+}
+
+/* By a player that the loss may not depend on, by which there is no derivative then: a 0 that does depend on it stands beside it. */
+static void derive_any(Repl *r, const char *player, const Wanted *w)
+{
+    derive(r, player, &(Wanted){arena_printf(r->arena, "(%s) + 0 * norm2(%s)", w->loss, player), w->wrt, w->checked});
 }
 
 void do_grad(Repl *r, const char *args)
@@ -377,7 +385,11 @@ void do_grad(Repl *r, const char *args)
         return;
     }
     if (wrt) derive(r, wrt, &w);
-    for (int i = 0; !wrt && i < l->n_players; i++)
-        if (l->player[i].parameters && may_depend(l, loss, l->player[i].name)) derive(r, l->player[i].name, &w);
+    for (int i = 0; !wrt && i < l->n_players; i++) {
+        const char *player = l->player[i].name;
+        Reads       how = l->player[i].parameters ? reads(l, loss, player) : READS_NOT;
+        if (how == READS) derive(r, player, &w);
+        else if (how == UNKNOWN) derive_any(r, player, &w);
+    }
     if (!wrt && !l->n_players) repl_wrong(r, "there are no players here; wrt names what to derive by");
 }

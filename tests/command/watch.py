@@ -42,15 +42,55 @@ def test_a_game_whose_slope_is_gone_is_stalled():
     """The slope of sigmoid(-x) at 200 is exp(-200), which no f32 beside 200 can take."""
     with folder() as d:
         lines = said(d, "import optim\nnet A { param x: real = 200; x }\nalternate 200 steps { update A minimize sigmoid(-A()) with sgd(0.1) }\n")
-        assert len(lines) == 1 and "A looks stalled" in lines[0] and "moved by 0," in lines[0], lines
+        assert len(lines) == 1 and "A looks stalled" in lines[0] and "moved by 0," in lines[0] and lines[0].endswith("the gradient of sigmoid(-A()) by it is of a length of 0"), lines
         assert said(d, "import optim\nnet A { param x: real = 2; x }\nalternate 200 steps { update A minimize sigmoid(-A()) with sgd(0.1) }\n") == []
+
+
+def test_what_stands_has_converged_or_is_stuck():
+    """At the minimum, where steps of rate 0.3 come to within 0.4^n; and where a rate of 1e-12 moves no f32: the gradient of (x - 3)^2 at 1 is 4. A rate that
+    is gone before the minimum is reached leaves a slope, too."""
+    with folder() as d:
+        for rate, start, looks, slope in (("0.3", "0", "converged, or come to a plateau", "0"), ("1e-12", "1", "stalled", "4"), ("0.3 * 0.5^step", "0", "stalled", "[1-9][.0-9]*")):
+            lines = said(d, f"import optim\nnet A {{ param x: real = {start}; x }}\nalternate 600 steps {{ update A minimize (A() - 3)^2 with sgd({rate}) }}\n")
+            assert len(lines) == 1 and re.search(rf"A looks {looks}: .*; the gradient of \(A\(\) - 3\)\^2 by it is of a length of {slope}$", lines[0]), lines
+
+
+def test_who_waits_is_not_stalled():
+    """Two blocks: B has its turn after A, and A none then, nor a second one."""
+    with folder() as d:
+        block = "alternate 400 steps {{ update {0} minimize ({0}() - 3)^2 with sgd(1e-4) }}\n"
+        assert said(d, "import optim\nnet A { param x: real = 1; x }\nnet B { param x: real = 1; x }\n" + block.format("A") + block.format("B")) == []
+        assert said(d, "import optim\nnet A { param x: real = 1; x }\nnet M = copy(A)\n" + block.format("A") + block.format("A").replace("}", "\n  average A into M decay 0.9\n}")) == []
 
 
 def test_draws_that_lie_together_are_collapsed():
     with folder() as d:
         lines = said(d, RING.format("0.001"))
-        assert len(lines) == 1 and "gan looks collapsed: 64 draws of its q are 0.00" in lines[0], lines
+        assert len(lines) == 1 and "gan looks collapsed: 256 draws of its q are 0.00" in lines[0], lines
         assert said(d, RING.format("1.0")) == []
+
+
+MODES = """import nn, optim, compare, toy
+let centers = [[2.0, 0.0], [0.0, 2.0], [-2.0, 0.0], [0.0, -2.0]]
+implicit points -> real[2] {{ toy.around(centers[0..{0}], 0.02) }}
+implicit G(z: real[2] ~ Normal(0, 1)) -> real[2] {{ param b: real[2] = 0; k ~ Categorical({1}); centers[k] + {2} * z + b }}
+net D(x: real[2]) -> real {{ param w: real[2] = 0; dot(w, x) }}
+compare gan = class_probability(points, G, D)
+alternate 200 steps, batch 32 {{
+  update D minimize gan.critic with sgd(1e-3)
+  update G minimize nonsaturating(gan) with sgd(1e-3)
+}}
+"""
+
+
+def test_modes_that_are_not_drawn_are_missing():
+    """A model that has three, or one, of four modes; one that has all of them, wider than they are; and data of one wide mode."""
+    with folder() as d:
+        lines = said(d, MODES.format("4", "3", "0.05"))
+        missing = re.search(r"gan looks like missing modes: near (\d+) of 256 draws", lines[0]) if lines else None
+        assert len(lines) == 1 and 35 < int(missing[1]) < 95, lines      # 64, of a standard deviation of 7
+        assert said(d, MODES.format("4", "4", "0.1")) == []
+        assert said(d, MODES.format("1", "1", "0.3")) == []
 
 
 def test_the_run_is_the_run_without_it():
