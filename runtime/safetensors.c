@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,15 +31,34 @@ static void hash_text(XXH128_hash_t h, char hex[HASH + 1])
 
 static void checksum(const void *data, size_t n, char hex[HASH + 1]) { hash_text(XXH3_128bits(data, n), hex); }
 
+/* jansson does not say why it fails, and drops what it has no memory for; errno it clears where it reads a number. So its allocations are watched: those of a thread
+ * since it began to. */
+static _Thread_local bool starved;
+
+static void *json_room(size_t n)
+{
+    void *p = malloc(n);
+    if (!p) starved = true;
+    return p;
+}
+
+static void watch_allocations(void) { json_set_alloc_funcs(json_room, free); }
+
+static void watch_json(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_allocations);
+    starved = false;
+}
+
 /* The caller's to free; NULL: no memory. */
 static char *tensor_hash_key(const char *name)
 {
     char *key;
-    return asprintf(&key, "%s:%s", own_hash, name) < 0 ? NULL : key;
+    if (asprintf(&key, "%s:%s", own_hash, name) >= 0) return key;
+    starved = true;
+    return NULL;
 }
-
-/* jansson does not say why it fails, and drops what it has no memory for; malloc does say so. Needs an errno that was cleared before. */
-static bool memory_ran_out(void) { return errno == ENOMEM; }
 
 static size_t padded(size_t header) { return (header + 7) & ~(size_t)7; }
 
@@ -136,12 +156,12 @@ static GanStatus describe(json_t *root, const SafeTensor *tensor, int n_tensors,
 GanStatus safetensors_image(const SafeTensor *tensor, int n_tensors, const SafeMeta *meta, int n_meta, SafeImage *out, GanError *err)
 {
     int64_t end;
-    errno = 0;
+    watch_json();
     json_t   *root = json_object();
     GanStatus s = describe(root, tensor, n_tensors, meta, n_meta, &end, err);
     *out = (SafeImage){.tensor = tensor, .n_tensors = n_tensors};
     if (!s) s = header_text(root, &out->header, &out->n_header, err);
-    if (memory_ran_out()) {
+    if (starved) {
         s = gan_error(err, GAN_WORLD, "not enough memory for the header of a checkpoint");
         safetensors_image_free(out);
     }
@@ -440,9 +460,9 @@ static size_t room_for(json_t *root)
 static GanStatus read_json(Reader *r, json_t **root)
 {
     json_error_t why;
-    errno = 0;
+    watch_json();
     *root = json_loadb(r->file->bytes + LENGTH, r->header, JSON_REJECT_DUPLICATES, &why);
-    if (memory_ran_out()) return no_memory(r);
+    if (starved) return no_memory(r);
     if (!*root) return WRONG(r, "the header is no JSON (%s); the file is damaged, or no safetensors file", why.text);
     if (!json_is_object(*root)) return WRONG(r, "the header is no JSON object");
     return arena_reserve(r->file->arena, room_for(*root)) ? GAN_OK : no_memory(r);
