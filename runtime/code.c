@@ -386,6 +386,7 @@ GanStatus code_open(CodeInstance *in, const Code *c, int n_data, Team *team, Gan
 {
     int threads = team_threads(team);
     *in = (CodeInstance){.team = team, .threads = threads};
+    if (c->n_externs) team_fix(team);                       /* a simulator may wait for something else than a processor */
     if (open_bases(in, c, n_data, threads)) return GAN_OK;
     return gan_error(err, GAN_WORLD, "out of memory for %lld bytes of work space", (long long)(c->frame_bytes + threads * c->scratch_bytes));
 }

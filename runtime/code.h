@@ -78,7 +78,7 @@ typedef struct Code {
     const CodeCommit   *commit;  int n_commits;
     const int64_t      *words;   int n_words;
     const int32_t      *wants;   int n_nests;               /* words of each nest */
-    const GanExtern    *external;                           /* what its externs are, opened before it runs: whoever makes or opens the code sets it */
+    const GanExtern    *external;  int n_externs;           /* what its externs are, opened before it runs: whoever makes or opens the code sets it */
     const KernelFn     *nest;                               /* their addresses */
     const char *const  *stream;  int n_streams;             /* names */
     int64_t             frame_bytes, scratch_bytes;         /* the most that a function wants */

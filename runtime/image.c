@@ -489,7 +489,7 @@ static void open_code(Open *o)
         .copy = rows(o, IMAGE_COPY), .n_copies = count(o, IMAGE_COPY), .stack = rows(o, IMAGE_STCK), .n_stacks = count(o, IMAGE_STCK), .out = rows(o, IMAGE_OUTS), .n_outs = count(o, IMAGE_OUTS),
         .commit = rows(o, IMAGE_COMM), .n_commits = count(o, IMAGE_COMM), .words = rows(o, IMAGE_WORD), .n_words = count(o, IMAGE_WORD),
         .wants = rows(o, IMAGE_WANT), .n_nests = count(o, IMAGE_WANT), .stream = open_texts(o, IMAGE_STRM), .n_streams = count(o, IMAGE_STRM),
-        .external = o->image->program.external, .frame_bytes = r->frame_bytes, .scratch_bytes = r->scratch_bytes, .blas = r->blas != 0};
+        .external = o->image->program.external, .n_externs = o->image->program.n_externs, .frame_bytes = r->frame_bytes, .scratch_bytes = r->scratch_bytes, .blas = r->blas != 0};
     const Code *c = &o->image->code;
     WANT(o, c->n_fns == o->image->program.n_functions, "it has code for %d of %d functions", c->n_fns, o->image->program.n_functions);
     WANT(o, c->frame_bytes > 0 && c->frame_bytes < (int64_t)1 << 46 && c->scratch_bytes > 0 && c->scratch_bytes < (int64_t)1 << 46, "its work space has no size");

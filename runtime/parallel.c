@@ -161,6 +161,8 @@ Team *team_new(int threads, bool fixed)
 
 int team_threads(const Team *t) { return t->threads; }
 
+void team_fix(Team *t) { t->fixed = true; }
+
 /* A forked process has the team's memory and none of its threads, which wait in the other one: others take their places. */
 static void begin_again(Team *t)
 {

@@ -15,6 +15,7 @@ typedef void (*TeamFn)(void *arg, int thread, int threads);
 Team *team_new(int threads, bool fixed);
 void  team_free(Team *t);                                   /* joins them; NULL is fine */
 int   team_threads(const Team *t);
+void  team_fix(Team *t);                                    /* from now on all members take part in every run, as of a fixed team */
 
 /* fn(arg, i, T) on every member i of the T that take part, all or one, in the floating-point environment of fpenv.h; returns when all have returned. Not from inside a running fn. */
 void team_run(Team *t, TeamFn fn, void *arg);

@@ -102,6 +102,7 @@ static GanStatus take_kept(Jit *j, GanError *err)
     j->code = j->kept.image.code;
     j->code.nest = j->machine.nest;
     j->code.external = j->program->external;
+    j->code.n_externs = j->program->n_externs;
     return s;
 }
 

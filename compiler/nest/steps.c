@@ -169,7 +169,7 @@ Code steps_of(Arena *a, const NestProgram *p, const IrModule *m, const GanProgra
 {
     Tables t = {.a = a, .program = program, .fns = arena_array(a, CodeFunction, p->n_fns + 1), .wants = arena_array(a, int32_t, p->n_codes + 1)};
     Code c = {.n_fns = p->n_fns, .nest = nest, .n_nests = p->n_codes, .stream = stream_names(a, m), .n_streams = m->streams.n,
-              .frame_bytes = 64, .scratch_bytes = 64, .blas = ir_has_form(m, IR_FORM_BLAS), .external = program->external};
+              .frame_bytes = 64, .scratch_bytes = 64, .blas = ir_has_form(m, IR_FORM_BLAS), .external = program->external, .n_externs = program->n_externs};
     for (int i = 0; i < p->n_fns; i++) {
         const KPlan *plan = p->fn[i].plan;
         t.fn = &p->fn[i];
