@@ -120,7 +120,7 @@ const char *repl_statement(Repl *r, const GanSchedule *node)
 {
     const SourceFile *f = repl_source(r, node->file);
     if (!f || !node->line || node->line > f->n_lines) return node->name ? node->name : "a statement";
-    return arena_printf(r->arena, "%u  %s", node->line, shortened(r, line_text(r, f, node), STATEMENT_WIDTH));
+    return arena_printf(r->arena, "%s%u  %s", f->again ? "<typed>:" : "", node->line, shortened(r, line_text(r, f, node), STATEMENT_WIDTH));
 }
 
 /* ---- a stop ------------------------------------------------------------------------------------------------------ */
