@@ -163,9 +163,10 @@ int team_threads(const Team *t) { return t->threads; }
 
 void team_fix(Team *t) { t->fixed = true; }
 
-/* A forked process has the team's memory and none of its threads, which wait in the other one: others take their places. */
-static void begin_again(Team *t)
+/* A forked process has the team's memory and none of its threads, which wait in the other one: others take their places. A call of the system: one alone does not ask. */
+static void begin_again_if_forked(Team *t)
 {
+    if (t->process == getpid()) return;
     int wanted = t->threads;
     t->threads = 1;
     t->work = t->left = t->phase = (Word){0};
@@ -204,19 +205,27 @@ static int64_t worked(const Team *t)
 
 static int active_now(Team *t)
 {
-    if (t->fixed || t->threads == 1) return t->threads;
+    if (t->threads == 1) return 1;
+    if (t->fixed) {
+        begin_again_if_forked(t);
+        return t->threads;
+    }
     if (!pthread_equal(t->user, pthread_self())) pace_break(&t->pace);
     t->user = pthread_self();
     int64_t now = now_ns();
-    if (pace_is_due(&t->pace, now)) pace_mark(&t->pace, now, worked(t));
-    return t->pace.alone ? 1 : t->threads;
+    if (pace_is_due(&t->pace, now)) {
+        begin_again_if_forked(t);
+        pace_mark(&t->pace, now, worked(t));
+    }
+    if (t->pace.alone) return 1;
+    begin_again_if_forked(t);
+    return t->threads;
 }
 
 void team_run(Team *t, TeamFn fn, void *arg)
 {
     if (t->running) BUG("team_run inside a run");
     t->running = true;
-    if (t->threads > 1 && t->process != getpid()) begin_again(t);
     uint64_t theirs = fpenv_enter();
     t->active = active_now(t);
     if (t->active > 1) start_run(t, fn, arg);

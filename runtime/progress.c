@@ -30,7 +30,8 @@ struct Progress {
     Value  *value;
     int     n_values;
     bool    fresh;                                          /* something is there that no line has shown */
-    double  last_report;                                    /* when a line that stays was written */
+    double  last_report;                                    /* when a line that stays was written, */
+    int64_t report_step;                                    /* and of which step; -1: none was */
 };
 
 static double now(void)
@@ -44,7 +45,7 @@ Progress *progress_new(int fd, bool terminal, bool colour, int64_t step, int64_t
 {
     Progress *p = calloc(1, sizeof *p);
     if (!p) return NULL;
-    *p = (Progress){.fd = fd, .terminal = terminal, .colour = colour, .step = step, .total = total, .last_step = step, .last_time = now()};
+    *p = (Progress){.fd = fd, .terminal = terminal, .colour = colour, .step = step, .total = total, .last_step = step, .last_time = now(), .report_step = -1};
     return p;
 }
 
@@ -183,6 +184,7 @@ static void draw(Progress *p, double time)
     write_line(p, &plain, head, &line);
     if (!p->terminal) text_add(&line, "\n");
     write_all(p->fd, line.s, line.n);
+    if (!p->terminal) p->report_step = p->step;
     p->drawn = p->terminal;
     p->fresh = false;
     p->last_time = time;
@@ -203,6 +205,7 @@ static void draw_reports(Progress *p)
     write_line(p, &plain, head, &line);
     text_add(&line, "\n");
     write_all(p->fd, line.s, line.n);
+    p->report_step = p->step;
     p->drawn = false;
     arena_free(a);
 }
@@ -221,7 +224,9 @@ void progress_block(Progress *p, int64_t step)
     if (!p) return;
     p->step = step;
     double time = now();
-    if (!p->terminal) {
+    bool   more = step == p->report_step;                   /* of a step that has its line: a terminal's status shows it, others have it in the last line */
+    if (more && !p->terminal) return;
+    if (more || !p->terminal) {
         if (time - p->last_time >= between) draw(p, time);
         return;
     }

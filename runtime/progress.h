@@ -3,6 +3,7 @@
  *     step 12000/20000  60%  5210 steps/s  0:02 left  modes 8  w 0.0123
  *
  * On a terminal a line of each block that reported stays above it: "step 12000  modes 8  w 0.0123". What does not fit its width ends in "…".
+ * A step has one such line: what else is reported at it, as at the top level, is in the line that is redrawn, or in the last.
  * At most ten lines a second are drawn. Failing writes are ignored: nobody is looking; and where memory runs out, nothing is drawn.
  * NULL is a progress that nobody watches. */
 #pragma once

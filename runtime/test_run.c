@@ -124,6 +124,23 @@ static char *drawn(bool terminal, bool colour, const char *path)
     return get_file(path, &n);
 }
 
+/* Reports that take their time, all of one step. */
+static char *drawn_slowly(bool terminal, const char *path)
+{
+    static const char *const name[] = {"a", "b", "c"};
+    size_t    n;
+    int       fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0644);
+    Progress *p = progress_new(fd, terminal, false, 0, -1);
+    for (int i = 0; i < 3; i++) {
+        usleep(110000);
+        progress_value(p, name[i], GAN_I32, &(int32_t){i});
+        progress_block(p, 0);
+    }
+    progress_end(p);
+    close(fd);
+    return get_file(path, &n);
+}
+
 Test(progress, lines)
 {
     char folder[256];
@@ -135,6 +152,10 @@ Test(progress, lines)
     cr_expect(!strncmp(terminal, "\r\x1b[K\x1b[2mstep ", 13), "%s", terminal);
     cr_expect(strstr(terminal, "\r\x1b[K\x1b[2mstep 50\x1b[0m  w 0.0123  modes 50\n"), "reports stay: %s", terminal);
     cr_expect(!strcmp(terminal + strlen(terminal) - 10, "modes 100\n"), "%s", terminal);
+    free(plain), free(terminal);
+    plain = drawn_slowly(false, in_folder(folder, "a")), terminal = drawn_slowly(true, in_folder(folder, "b"));
+    cr_expect(!strcmp(plain, "step 0  a 0\nstep 0  a 0  b 1  c 2\n"), "one line, and the last: %s", plain);
+    cr_expect(!strcmp(terminal, "\r\x1b[Kstep 0  a 0\n\r\x1b[Kstep 0  a 0  b 1\r\x1b[Kstep 0  a 0  b 1  c 2\n"), "the status changes: %s", terminal);
     free(plain), free(terminal);
     Progress *p = progress_new(-1, true, false, 0, -1);     /* nobody is looking */
     progress_step(p, 1);

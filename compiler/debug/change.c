@@ -57,7 +57,7 @@ static Build *build_new(const Options *o, const Source *source, GanError *err)
     if (b) {
         b->users = 1;
         b->o = *o;
-        b->source = (Source){strdup(source->name), source->text ? strdup(source->text) : NULL};
+        b->source = (Source){strdup(source->name), source->text ? strdup(source->text) : NULL, source->typed};
     }
     if (b && copy_settings(b, &o->settings, 1) && b->source.name && (b->source.text || !source->text)) return b;
     build_drop(b);
@@ -84,7 +84,7 @@ static GanStatus build_start(Build *b, GanError *err)
 
 static GanStatus build_make(Build *b, bool known, GanError *err)
 {
-    int status = b->source.text ? session_open_text(&b->s, &b->o, b->source.name, b->source.text, known) : session_open(&b->s, &b->o, NULL);
+    int status = b->source.text ? session_open_text(&b->s, &b->o, b->source.name, b->source.text, b->source.typed, known) : session_open(&b->s, &b->o, NULL);
     if (interrupt_gives_up()) return gan_error(err, GAN_WRONG, "interrupted");       /* what it holds may be for want of a value that was not computed */
     return status == EXIT_DONE ? build_start(b, err) : said(err);
 }
@@ -395,7 +395,6 @@ GanStatus debug_set(Debugger *d, const char *name, const char *value, DebugKept 
     Build       *b = build_new(&old->o, &old->source, err);
     char         what[200];
     if (!b) return err->status;
-    b->typed = old->typed;
     OptionPairs *s = &b->o.settings;
     int i = 0;
     while (i < s->n && strcmp(s->v[i].name, name)) i++;
@@ -417,7 +416,7 @@ GanStatus debug_reload(Debugger *d, DebugKept *kept, GanError *err)
         session_print(&old->o, diags);
         return said(err);
     }
-    Build *b = build_new(&old->o, &(Source){old->source.name, f->text}, err);
+    Build *b = build_new(&old->o, &(Source){.name = old->source.name, .text = f->text}, err);
     return b ? change_to(d, b, false, false, "reloaded", kept, err) : err->status;
 }
 
@@ -430,20 +429,14 @@ static char *whole_library(Arena *a)
     return text_str(&t);
 }
 
-static uint32_t lines_of(const char *text)
-{
-    uint32_t n = 1;
-    while (*text) n += *text++ == '\n';
-    return n;
-}
-
 GanStatus debug_declare(Debugger *d, const char *text, DebugKept *kept, GanError *err)
 {
     const Build *old = run_history(d)->build;
     const char  *before = old->source.text ? old->source.text : whole_library(d->arena);
     const char  *name = old->source.text ? old->source.name : TYPED;
-    Build       *b = build_new(&old->o, &(Source){name, arena_printf(d->arena, "%s\n%s\n", before, text)}, err);
-    if (b) b->typed = old->typed ? old->typed : lines_of(before);
+    size_t       typed = old->source.typed ? old->source.typed : strlen(before) + 1;
+    const char  *all = arena_printf(d->arena, "%s%s%s\n", before, old->source.typed ? "" : "\n", text);
+    Build       *b = build_new(&old->o, &(Source){name, all, typed}, err);
     return b ? change_to(d, b, true, false, text, kept, err) : err->status;
 }
 
@@ -455,7 +448,6 @@ GanStatus debug_engine(Debugger *d, bool interp, GanError *err)
     Build   *b = build_new(&h->build->o, &h->build->source, err);
     if (!b) return err->status;
     b->o.interp = interp;
-    b->typed = h->build->typed;
     GanStatus st = build_make(b, true, err);
     if (st) {
         build_drop(b);
@@ -629,7 +621,7 @@ GanStatus debug_load(Debugger *d, const char *path, GanError *err)
 static Build *first_build(const Options *o, const char *file, int *status)
 {
     GanError err = {0};
-    Build   *b = build_new(o, &(Source){file ? file : TYPED, NULL}, &err);
+    Build   *b = build_new(o, &(Source){.name = file ? file : TYPED}, &err);
     if (!b) {
         *status = say_error(&o->run, &err);
         return NULL;

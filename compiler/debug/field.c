@@ -247,7 +247,7 @@ static GanStatus open_side(Field *f, Side *s, const Session *of, const Source *s
 {
     s->o = *of->o;
     s->o.gradients = true;                                  /* f64, and gradients as reports */
-    if (session_open_text(&s->s, &s->o, source->name, source->text, true) != EXIT_DONE) {
+    if (session_open_text(&s->s, &s->o, source->name, source->text, source->typed, true) != EXIT_DONE) {
         *err = (GanError){.status = GAN_WRONG};
         return GAN_WRONG;
     }

@@ -13,7 +13,6 @@ typedef struct Build {                                      /* a program, read a
     int     users;
     Options o;                                              /* as the command line's, with settings of its own */
     Source  source;
-    uint32_t typed;                                         /* the lines of its text before what was typed; 0: nothing was */
     Session s;                                              /* .game.state is the run's, with room for probes and judged expectations behind it */
 } Build;
 

@@ -66,6 +66,12 @@ static int64_t batch_at_hand(const Debugger *d)
     return 0;
 }
 
+static bool was_typed(const Build *b, const GanSchedule *n)
+{
+    const SourceFile *f = source_file(b->s.sources, n->file + 1);
+    return f && f->again;
+}
+
 /* By slot: is it made by a statement of the program's top that is still to come? What was typed was carried out at once; a checkpoint has it all. NULL: none is. */
 static bool *unset_slots(const Debugger *d)
 {
@@ -75,7 +81,7 @@ static bool *unset_slots(const Debugger *d)
     bool              *unset = b->o.run.checkpoint || !d->place.next ? NULL : calloc((size_t)p->n_slots + 1, sizeof *unset);
     for (int i = root->n_kids - 1; unset && i >= 0; i--) {
         const GanSchedule *k = root->kid[i];
-        const IrFn        *f = k->kind == GAN_CALL && (!b->typed || k->line <= b->typed) ? b->s.lowered.ir->fns.v[k->fn] : NULL;
+        const IrFn        *f = k->kind == GAN_CALL && !was_typed(b, k) ? b->s.lowered.ir->fns.v[k->fn] : NULL;
         bool               here = contains(k, d->place.next);
         for (int c = 0; f && c < f->commits.n; c++) {
             int slot = f->commits.v[c].slot;

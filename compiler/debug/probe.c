@@ -130,7 +130,7 @@ Probe *probe_open(const Session *of, const Source *source, const char *expressio
         return NULL;
     }
     p->run = of->lowered.program;
-    int status = source->text ? session_open_text(&p->s, of->o, source->name, source->text, true) : session_open(&p->s, of->o, NULL);
+    int status = source->text ? session_open_text(&p->s, of->o, source->name, source->text, source->typed, true) : session_open(&p->s, of->o, NULL);
     if (status == EXIT_DONE && !open_probe(p, expression, n, batch, unset, compiled, err)) return p;
     probe_close(p);
     return NULL;

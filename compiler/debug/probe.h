@@ -8,7 +8,7 @@
 
 enum { PROBE_ROOM = 4096 };
 
-typedef struct Source { const char *name, *text; } Source;  /* of a program; text NULL: the library alone */
+typedef struct Source { const char *name, *text; size_t typed; } Source;     /* of a program; text NULL: the library alone; typed: the byte from which on it was typed, 0: nothing was */
 
 typedef struct Probe Probe;
 

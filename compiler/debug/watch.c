@@ -46,7 +46,7 @@ static const GanProgram *program(const GameWatch *w) { return w->s->lowered.prog
 static Probe *open_quietly(const GameWatch *w, const char *expression, int64_t n, int64_t batch)
 {
     GanError err;
-    Source   source = {w->s->file, w->s->text};
+    Source   source = {.name = w->s->file, .text = w->s->text};
     *w->said = w->nowhere;
     Probe *p = probe_open(w->s, &source, expression, n, batch, NULL, false, &err);
     *w->said = NULL;

@@ -66,6 +66,20 @@ static bool is_finite(const Debugger *d, int slot)
     return true;
 }
 
+/* One of the state by its path, or of a player by its name: the first of its parameters that is not finite, or the first of all. -1: it is neither. */
+static int slot_of(const Debugger *d, const char *name)
+{
+    const GanProgram *p = run_program(d);
+    int               first = state_find(p, name);
+    if (first >= 0) return p->slot[first].kind == GAN_DATA ? -1 : first;
+    for (int i = 0; i < p->n_slots; i++) {
+        if (p->slot[i].kind != GAN_PARAM || !p->slot[i].player || strcmp(p->slot[i].player, name)) continue;
+        if (!is_finite(d, i)) return i;
+        if (first < 0) first = i;
+    }
+    return first;
+}
+
 /* The call that failed, or that a breakpoint on numbers that are not finite stands behind, or the last one that set the slot. */
 static GanStatus ask_for(Debugger *d, const char *path, OriginAsk *ask, TrainerPast *past, GanError *err)
 {
@@ -73,9 +87,9 @@ static GanStatus ask_for(Debugger *d, const char *path, OriginAsk *ask, TrainerP
     int64_t tick = d->place.tick;
     *past = (TrainerPast){.self = d, .fn = c->fn, .n = calls_before(c, tick), .back = back, .from_start = !d->at && !c->cut};
     ask->past = past;
-    ask->slot = path ? state_find(run_program(d), path) : -1;
+    ask->slot = path ? slot_of(d, path) : -1;
     ask->fn = -1;
-    if (path && (ask->slot < 0 || run_program(d)->slot[ask->slot].kind == GAN_DATA)) return gan_error(err, GAN_WRONG, "%s is no parameter or state of this run", path);
+    if (path && ask->slot < 0) return gan_error(err, GAN_WRONG, "%s is no player, parameter or state of this run", path);
     if (path && is_finite(d, ask->slot)) return gan_error(err, GAN_WRONG, "%s is finite here", path);
     if (path) return GAN_OK;
     if (d->place.why == DEBUG_FAILED && d->place.failed_fn >= 0) {

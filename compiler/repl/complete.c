@@ -92,7 +92,7 @@ static void offer_names(Offer *o, const Repl *r)
     Files             files = {0};
     const SourceFile *f;
     for (uint32_t id = 1; (f = source_file(s->sources, id)); id++) {
-        const Ast *file = parse_what_fits(o->a, f, diags_new(sources_new(o->a)));
+        const Ast *file = f->again ? NULL : parse_what_fits(o->a, f, diags_new(sources_new(o->a)));
         if (file) array_push(o->a, &files, file);
     }
     for (int i = 0; i < files.n; i++)

@@ -85,13 +85,7 @@ void repl_listen(void *repl, const DebugDone *what)
 
 const SourceFile *repl_source(const Repl *r, uint32_t file)
 {
-    const Session    *s = debug_session(r->d);
-    const GanProgram *p = s->lowered.program;
-    if (file >= (uint32_t)p->n_files) return NULL;
-    const SourceFile *f;
-    for (uint32_t id = 1; (f = source_file(s->sources, id)); id++)
-        if (!strcmp(f->name, p->file[file])) return f;
-    return NULL;
+    return source_file(debug_session(r->d)->sources, file + 1);
 }
 
 static const char *line_text(Repl *r, const SourceFile *f, const GanSchedule *node)
@@ -126,7 +120,7 @@ const char *repl_statement(Repl *r, const GanSchedule *node)
 {
     const SourceFile *f = repl_source(r, node->file);
     if (!f || !node->line || node->line > f->n_lines) return node->name ? node->name : "a statement";
-    return arena_printf(r->arena, "%u  %s", node->line, shortened(r, line_text(r, f, node), STATEMENT_WIDTH));
+    return arena_printf(r->arena, "%s%u  %s", f->again ? "<typed>:" : "", node->line, shortened(r, line_text(r, f, node), STATEMENT_WIDTH));
 }
 
 /* ---- a stop ------------------------------------------------------------------------------------------------------ */
@@ -311,20 +305,20 @@ static bool breaks_at(const Repl *r, uint32_t line)
     return false;
 }
 
-static void print_line(const Repl *r, const SourceFile *f, uint32_t line)
-{
-    const GanSchedule *next = r->place.next;
-    uint32_t           begin = f->line_start[line - 1], end = source_line_end(f, line);
-    bool               here = next && next->line == line;
-    printf("%s %s %3u  %.*s\n", here ? ">" : " ", breaks_at(r, line) ? "*" : " ", line, (int)(end - begin), f->text + begin);
-}
-
 static const SourceFile *main_source(const Repl *r)
 {
     const Session    *s = debug_session(r->d);
     const SourceFile *f;
     for (uint32_t id = 1; (f = source_file(s->sources, id)) && f->text != s->text; id++) {}
     return f;
+}
+
+static void print_line(const Repl *r, const SourceFile *f, uint32_t line)
+{
+    const GanSchedule *next = r->place.next;
+    uint32_t           begin = f->line_start[line - 1], end = source_line_end(f, line);
+    bool               here = next && next->line == line && repl_source(r, next->file) == f;
+    printf("%s %s %3u  %.*s\n", here ? ">" : " ", f == main_source(r) && breaks_at(r, line) ? "*" : " ", line, (int)(end - begin), f->text + begin);
 }
 
 static bool is_scheduled(const Ast *n)
@@ -337,13 +331,13 @@ static bool is_scheduled(const Ast *n)
     return scheduled[n->kind];
 }
 
-/* Lines of the main file on which a statement of the schedule's top stands: lets that are computed, draws. */
-static bool is_carried_out(const Repl *r, uint32_t first, uint32_t last)
+/* Lines on which a statement of the schedule's top stands: lets that are computed, draws. */
+static bool is_carried_out(const Repl *r, const SourceFile *f, uint32_t first, uint32_t last)
 {
     const GanProgram *p = debug_session(r->d)->lowered.program;
     for (int i = 0; i < p->schedule->n_kids; i++) {
         const GanSchedule *k = p->schedule->kid[i];
-        if (k->file < (uint32_t)p->n_files && !strcmp(p->file[k->file], debug_session(r->d)->file) && k->line >= first && k->line <= last) return true;
+        if (repl_source(r, k->file) == f && k->line >= first && k->line <= last) return true;
     }
     return false;
 }
@@ -353,11 +347,15 @@ void do_list(Repl *r, const char *args)
     if (!repl_has_no_args(r, args, "list") || !repl_has_run(r)) return;
     const SourceFile *f = main_source(r);
     const Ast *file = f ? parse_file(r->arena, f, diags_new(sources_new(r->arena))) : NULL;
+    const SourceFile *listed = f;
     for (int i = 0; file && i < file->file.stmts.n; i++) {
         const Ast *n = file->file.stmts.v[i];
-        uint32_t first = source_place(f, n->span.begin).line, last = source_place(f, n->span.end - 1).line;
-        if (!is_scheduled(n) && !is_carried_out(r, first, last)) continue;
-        for (uint32_t line = first; line <= last; line++) print_line(r, f, line);
+        Place      first = source_place(f, n->span.begin);
+        uint32_t   last = source_place(f, n->span.end - 1).line;
+        if (!is_scheduled(n) && !is_carried_out(r, first.file, first.line, last)) continue;
+        if (first.file != listed) printf("%s:\n", first.file->name);
+        listed = first.file;
+        for (uint32_t line = first.line; line <= last; line++) print_line(r, first.file, line);
     }
     repl_say_place(r);
 }

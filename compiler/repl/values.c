@@ -218,11 +218,13 @@ void do_plot(Repl *r, const char *args)
 
 /* ---- texts ------------------------------------------------------------------------------------------------------- */
 
-static void print_text(const SourceFile *f, const Ast *n)
+static void print_text(const SourceFile *in, const Ast *n)
 {
-    uint32_t first = source_place(f, n->span.begin).line, last = source_place(f, n->span.end - 1).line;
+    Place             p = source_place(in, n->span.begin);
+    const SourceFile *f = p.file;
+    uint32_t          last = source_place(in, n->span.end - 1).line;
     printf(f->library ? "%s of the library:\n" : "%s:\n", f->name);
-    for (uint32_t line = first; line <= last; line++) {
+    for (uint32_t line = p.line; line <= last; line++) {
         uint32_t begin = f->line_start[line - 1], end = source_line_end(f, line);
         printf("  %3u  %.*s\n", line, (int)(end - begin), f->text + begin);
     }
@@ -261,7 +263,7 @@ void do_source(Repl *r, const char *args)
     const SourceFile *f;
     if (!repl_has_no_args(r, args, "source")) return;
     for (uint32_t id = 1; *name && (f = source_file(s->sources, id)); id++)
-        if (!f->library) found |= print_source(r, f, name);
+        if (!f->library && !f->again) found |= print_source(r, f, name);
     if (!found && *name) found = print_library_source(r, name);
     if (!found && *name) repl_wrong(r, "nothing is called %s, in the program or the library; :source wants a definition's name", GAN_SHOWN(name));
     else if (!found) repl_wrong(r, ":source wants the name of a definition, as in :source log_score");

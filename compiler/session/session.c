@@ -77,10 +77,10 @@ int session_open(Session *s, const Options *o, const char *file)
     return print_diagnostics(s);
 }
 
-int session_open_text(Session *s, const Options *o, const char *name, const char *text, bool known)
+int session_open_text(Session *s, const Options *o, const char *name, const char *text, size_t typed, bool known)
 {
     begin(s, o, name);
-    const SourceFile *source = source_add(s->sources, name, text, strlen(text));
+    const SourceFile *source = typed ? source_add_typed(s->sources, name, text, strlen(text), typed) : source_add(s->sources, name, text, strlen(text));
     if (!source) diag_error(s->diags, SPAN_NONE, E001, "%s is larger than %d MB", name, SOURCE_MAX >> 20);
     if (source) lower(s, source);
     if (!known || diags_failed(s->diags)) return print_diagnostics(s);

@@ -27,8 +27,8 @@ int  session_print(const Options *o, const Diags *diags);
 
 /* Reads and lowers `file` ("-": stdin; NULL: the library alone). On an error everything found is printed. Close the session in every case. */
 int  session_open(Session *s, const Options *o, const char *file);
-/* The same of a text. `name` is what its places say and beside which files are looked for. `known`: its warnings were said before, and are not again. */
-int  session_open_text(Session *s, const Options *o, const char *name, const char *text, bool known);
+/* The same of a text. `name` is what its places say and beside which files are looked for. `typed`: the byte from which on it was typed, 0: nothing was. `known`: its warnings were said before, and are not again. */
+int  session_open_text(Session *s, const Options *o, const char *name, const char *text, size_t typed, bool known);
 enum { SESSION_SAMPLES = 1024 };                            /* the most that a call of a sampler draws: more are drawn by more calls */
 
 /* Adds a function for an expression (n = 0), or for n draws of a distribution; n < 0: for -n draws if it is one, else for its value. -1 after printing what is wrong. */

@@ -90,9 +90,12 @@ static uint32_t window_begin(const SourceFile *f, uint32_t line_begin, uint32_t 
 }
 
 /* " 12 | text" and the underline of at's part of that line, with a label behind it. */
-static void add_snippet(Text *out, const SourceFile *f, Span at, char mark, const char *label, const char *color, const Paint *c)
+static void add_snippet(Text *out, const SourceFile *in, Span at, char mark, const char *label, const char *color, const Paint *c)
 {
-    uint32_t line = source_place(f, at.begin).line;
+    Place             p = source_place(in, at.begin);
+    const SourceFile *f = p.file;
+    uint32_t          line = p.line, skipped = f == in ? 0 : in->typed_from;
+    at = (Span){f->id, at.begin - skipped, at.end - skipped};
     uint32_t line_begin = f->line_start[line - 1], line_end = source_line_end(f, line);
     uint32_t begin = at.begin < line_end ? at.begin : line_end, end = at.end < line_end ? at.end : line_end;
     uint32_t shown = window_begin(f, line_begin, begin);
@@ -133,7 +136,7 @@ static void add_place(Text *out, const Sources *s, Span at, const Paint *c)
     text_add(out, c->place);
     if (f) {
         Place p = source_place(f, at.begin);
-        add_clean(out, f->name);
+        add_clean(out, p.file->name);
         text_printf(out, ":%u:%u: ", p.line, p.column);
     } else {
         text_add(out, "gan: ");
@@ -145,7 +148,7 @@ static void add_place(Text *out, const Sources *s, Span at, const Paint *c)
 static void add_note(Text *out, const Sources *s, const Diag *d, const DiagNote *n, const Paint *c)
 {
     const SourceFile *f = source_file(s, n->at.file);
-    if (f && n->at.file == d->at.file) {
+    if (f && n->at.file == d->at.file && source_place(f, n->at.begin).file == source_place(f, d->at.begin).file) {
         add_snippet(out, f, n->at, '-', n->text, c->note, c);
         return;
     }
@@ -207,7 +210,7 @@ static json_t *json_place(const SourceFile *f, uint32_t byte)
 static void set_range(json_t *o, const Sources *s, Span at)
 {
     const SourceFile *f = source_file(s, at.file);
-    json_object_set_new(o, "file", f ? json_text(f->name) : json_null());
+    json_object_set_new(o, "file", f ? json_text(source_place(f, at.begin).file->name) : json_null());
     json_object_set_new(o, "range", f ? json_pack("{s:o, s:o}", "start", json_place(f, at.begin), "end", json_place(f, at.end)) : json_null());
 }
 

@@ -60,6 +60,16 @@ const SourceFile *source_add(Sources *s, const char *name, const char *text, siz
     return register_text(s, name, arena_strn(s->arena, text, n), n);
 }
 
+const SourceFile *source_add_typed(Sources *s, const char *name, const char *text, size_t n, size_t from)
+{
+    if (n > SOURCE_MAX) return NULL;
+    SourceFile *f = register_text(s, name, arena_strn(s->arena, text, n), n), *typed = register_text(s, "<typed>", f->text + from, n - from);
+    typed->again = true;
+    f->typed = typed;
+    f->typed_from = (uint32_t)from;
+    return f;
+}
+
 const SourceFile *source_add_library(Sources *s, const char *name, const char *text, size_t n)
 {
     if (n > SOURCE_MAX) return NULL;
@@ -175,6 +185,7 @@ const SourceFile *source_file(const Sources *s, uint32_t id)
 Place source_place(const SourceFile *f, uint32_t byte)
 {
     if (byte > f->n) byte = f->n;
+    if (f->typed && byte >= f->typed_from) return source_place(f->typed, byte - f->typed_from);
     uint32_t lo = 0, hi = f->n_lines;                        /* line_start[lo] <= byte < line_start[hi] */
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -185,7 +196,7 @@ Place source_place(const SourceFile *f, uint32_t byte)
     }
     uint32_t column = 1;
     for (uint32_t i = f->line_start[lo]; i < byte; i++) column += (f->text[i] & 0xC0) != 0x80;
-    return (Place){lo + 1, column};
+    return (Place){f, lo + 1, column};
 }
 
 uint32_t source_line_end(const SourceFile *f, uint32_t line)

@@ -21,7 +21,8 @@ typedef struct {
 
 #define SPAN_NONE ((Span){0, 0, 0})
 
-typedef struct {
+typedef struct SourceFile SourceFile;
+struct SourceFile {
     uint32_t        id;
     const char     *name;                    /* as shown: the path, "<stdin>", "nn" */
     const char     *text;                    /* n bytes, then a NUL that does not count; n <= SOURCE_MAX */
@@ -29,9 +30,13 @@ typedef struct {
     const uint32_t *line_start;              /* byte where line i (from 0) starts */
     uint32_t        n_lines;                 /* at least 1 */
     bool            library;                 /* a module that comes with the compiler: nobody can mend it here */
-} SourceFile;
+    const SourceFile *typed;                 /* its text from this byte on once more: what was typed behind a file's, whose places are its own. NULL: nothing was */
+    uint32_t        typed_from;
+    bool            again;                   /* it is another's .typed */
+};
 
 typedef struct {
+    const SourceFile *file;                  /* the one asked for, or its .typed */
     uint32_t line, column;                   /* both from 1; columns count code points */
 } Place;
 
@@ -40,6 +45,7 @@ Arena   *sources_arena(Sources *s);
 
 /* Takes a copy of a text we already have. NULL if it is larger than SOURCE_MAX. */
 const SourceFile *source_add(Sources *s, const char *name, const char *text, size_t n);
+const SourceFile *source_add_typed(Sources *s, const char *name, const char *text, size_t n, size_t from);    /* the same, typed from byte `from` on */
 const SourceFile *source_add_library(Sources *s, const char *name, const char *text, size_t n);     /* the same, of the library */
 
 /* Reads a file, or standard input when path is "-". Anything but a regular file, one that cannot be read, or one too

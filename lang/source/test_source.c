@@ -66,6 +66,29 @@ Test(source, places)
     arena_free(e.arena);
 }
 
+Test(source, typed)
+{
+    Env               e = env_new();
+    const char       *text = "let x = 1\nnet\n\nlet y = x\nlet z = q\n";
+    const SourceFile *f = source_add_typed(e.sources, "t.gan", text, strlen(text), 15);
+    Place             before = source_place(f, 4), behind = source_place(f, 33);
+    cr_expect(before.file == f && before.line == 1 && before.column == 5);
+    cr_expect(behind.file == f->typed && behind.line == 2 && behind.column == 9, "%u:%u", behind.line, behind.column);
+    Diag *d = diag_error(e.diags, span_of(f, 33, 34), E100, "no q");
+    diag_note(d, span_of(f, 19, 20), "y, typed before");
+    diag_note(d, span_of(f, 4, 5), "x, of the file");
+    same_text(printed(&e), "<typed>:2:9: error: no q [E100]\n"
+                           "  2 | let z = q\n"
+                           "    |         ^\n"
+                           "  1 | let y = x\n"
+                           "    |     - y, typed before\n"
+                           "t.gan:1:5: note: x, of the file\n"
+                           "  1 | let x = 1\n"
+                           "    |     -\n");
+    cr_expect(strstr(printed_json(&e), "\"file\":\"<typed>\",\"range\":{\"start\":{\"line\":2,\"column\":9}"), "%s", printed_json(&e));
+    arena_free(e.arena);
+}
+
 Test(source, reading)
 {
     Env  e = env_new();

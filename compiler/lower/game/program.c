@@ -478,6 +478,25 @@ static bool states_f64(const Module *main)
 
 static Ctx top_ctx(Lower *L) { return (Ctx){.L = L, .scope = L->file, .batch = -1, .path = "", .index = ""}; }
 
+static void find_typed(Ctx *c, const Ast *s)
+{
+    Value *v = scope_of_place(c, c->scope, s);
+    if (!v || v->kind != V_PLAYER) return;
+    Trial t = trial_begin(c->L, true);
+    player_find_params(c, v->player, s->define.name_span);
+    trial_end(c->L, &t);
+}
+
+/* What was typed at a prompt is there to be looked at: its nets and models have their parameters, used or not, as far as they are known. */
+static void typed_players(Ctx *c)
+{
+    const Module *main = c->L->modules.main;
+    for (int i = 0; main->file && main->file->typed && i < main->ast->file.stmts.n; i++) {
+        const Ast *s = main->ast->file.stmts.v[i];
+        if (s->kind == AST_DEFINE && s->define.word != AST_DEFINE_DEF && s->span.begin >= main->file->typed_from) find_typed(c, s);
+    }
+}
+
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out)
 {
     Lower *L = lower_new(a, o, diags);
@@ -494,6 +513,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     if (!names_lack(L->names)) pending_check(L);
     if (!L->too_deep && !L->too_large) check_unused(&c);
     if (diags_failed(diags)) return false;
+    typed_players(&c);
     if (L->told) told_finish(&c, out);
     graph_stabilise(L);
     if (!cut_program(L)) return false;

@@ -7,7 +7,7 @@
 static IrSpan place_ir(const SourceFile *f, Span at)
 {
     Place p = source_place(f, at.begin);
-    return (IrSpan){.file = at.file - 1, .line = p.line, .col = p.column};
+    return (IrSpan){.file = p.file->id - 1, .line = p.line, .col = p.column};
 }
 
 /* 1 + its number among the module's places. Nodes are made in the order of the text: most have the place of the one before. */
