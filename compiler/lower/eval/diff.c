@@ -225,11 +225,9 @@ static bool depends(Ctx *c, const Ast *e, IrVal *y, const Wrt *w)
 {
     const char *what = wrt_text(c, e->grad.wrt);
     PathsFound found = paths_check(c, y, w->v, w->n, true, what, e->grad.body->span);
-    if (found != PATHS_NONE) return found == PATHS_FINE;
-    if (rounds_before(c, y, w->v, w->n)) return true;       /* by another round */
-    Diag *d = diag_error(c->L->diags, e->grad.body->span, E304, "this does not depend on %s, so there is no derivative by it", what);
-    diag_hint(d, "a value that was computed before is not computed from it again; stop(%s) in it says on purpose that the derivative is 0", what);
-    return false;
+    if (found == PATHS_FAILED) return false;
+    bool before = found == PATHS_NONE && rounds_before(c, y, w->v, w->n);      /* by another round */
+    return rounds_depends(c, e, found == PATHS_FINE || before, what);
 }
 
 /* The derivatives of y by w, for each sample of every axis that y varies over. */
