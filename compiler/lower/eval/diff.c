@@ -224,7 +224,7 @@ static const char *wrt_text(Ctx *c, AstList by)
 static bool depends(Ctx *c, const Ast *e, IrVal *y, const Wrt *w)
 {
     const char *what = wrt_text(c, e->grad.wrt);
-    PathsFound found = paths_check(c, y, w->v, w->n, true, what, e->grad.body->span);
+    PathsFound found = paths_check(c, y, w->v, w->n, true, NULL, what, e->grad.body->span);
     if (found == PATHS_FAILED) return false;
     bool before = found == PATHS_NONE && rounds_before(c, y, w->v, w->n);      /* by another round */
     return rounds_depends(c, e, found == PATHS_FINE || before, what);
@@ -454,7 +454,7 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
                    type_text(L, &y->type), type_text(L, &x->type));
         return val_error(L);
     }
-    if (paths_check(c, y, &x, 1, false, "its argument", at) == PATHS_FAILED) return val_error(L);
+    if (paths_check(c, y, &x, 1, false, NULL, "its argument", at) == PATHS_FAILED) return val_error(L);
     IrVal *leaf = x;
     PathsAgain again = {0};
     if (!(y = paths_spread(c, y, &leaf, 1, &x, &again, at))) return val_error(L);
