@@ -57,7 +57,7 @@ class Evaluator:
         elif pattern != "_":
             if pattern in self.differentiated and (number(value) and not isinstance(value, bool) or isinstance(value, list) and value):
                 value = tensor(value)
-            scope.set(pattern, identity(value), axis)
+            scope.set(pattern, identity(value, scalar.BOUND), axis)
 
     def name(self, e, scope):
         s = scope.find(e.name)
@@ -523,9 +523,9 @@ class Evaluator:
             axis = home and home.axes.get(name)
             if not axis:
                 raise Strange("E over what is no sample")
-            return identity(mean_over(self.eval(e.e, inner), axis))
+            return mean_over(self.eval(e.e, inner), axis)
         axis = self.open(e, inner, scope)
-        return identity(mean_over(self.eval(e.e, inner), axis))
+        return mean_over(self.eval(e.e, inner), axis)
 
     def open(self, e, inner, scope):
         """Draws the binders of an expectation or statement on one new axis."""
@@ -815,7 +815,7 @@ class Evaluator:
         return T(x.axes, tuple(dims), x.data)
 
     def b_conv(self, x, w, stride=1, padding=0, dilation=1, groups=1, input_dilation=1):
-        """Each output is the sum over the taps that fall on an element, of the channels of its group."""
+        """Each output is the sum over the taps that fall on an element, of the channels of its group. The whole depends on all of x and w, on what no tap falls, too."""
         x, w = tensor(x), tensor(w)
         axes, space = union([x, w]), len(x.shape) - 1
         per = lambda v: list(v) if isinstance(v, list) else [v] * space
@@ -835,6 +835,8 @@ class Evaluator:
                     first = f // (filters // groups) * channels
                     terms = [make("mul", xs[i * x.shape[-1] + first + c], ws[(k * channels + c) * filters + f]) for i, k in taps for c in range(channels)]
                     data.append(total(terms) if terms else const(0))
+            if data:
+                data[-1] = total([data[-1]] + [make("mul", const(0), n) for n in xs + ws])
         return T(axes, (*out, filters), data)
 
     # ---- densities

@@ -31,7 +31,7 @@ from values import Wrong
 HERE = os.path.dirname(os.path.abspath(__file__))
 IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None      # a run waits for the disk longer than it computes
 TOLERANCE = 1e-6
-NO_PATH = {"E304", "E306", "E400"}
+NO_PATH = {"E304", "E306", "E308", "E400"}
 INTERPRETED = [("interp", 1)]
 WAYS = INTERPRETED + [("jit", 1), ("jit", 2), ("jit", 3)]
 

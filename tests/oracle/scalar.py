@@ -14,6 +14,9 @@ import operator
 serial = itertools.count()
 
 
+BOUND = "bound"                                              # the note of a node that a name stands for
+
+
 class N:
     __slots__ = ("op", "args", "val", "note", "made")
 
@@ -164,7 +167,7 @@ def known(e):
     work = [e]
     while work:
         n = work.pop()
-        if n.op in ("leaf", "id", "app", "dep"):
+        if n.op in ("leaf", "app", "dep") or n.op == "id" and n.note != BOUND:
             return False
         work += n.args
     return True

@@ -198,6 +198,7 @@ def pick(t, i):
 
 
 def mean_over(v, axis):
+    """What does not vary over the axis is itself, and as known as before."""
     if isinstance(v, Record):
         return v.like((k, mean_over(x, axis)) for k, x in v.fields.items())
     v = tensor(v)
@@ -209,7 +210,7 @@ def mean_over(v, axis):
     for start in range(0, len(d), size * axis.n):
         for k in range(size):
             data.append(make("div", total([d[start + i * size + k] for i in range(axis.n)]), const(axis.n)))
-    return T(rest, v.shape, data)
+    return identity(T(rest, v.shape, data))
 
 
 def over(t, axis):
@@ -256,10 +257,10 @@ def fields(op, a, b, line):
     return elementwise(op, a, b, line=line)
 
 
-def identity(v):
-    """A value of nodes of its own: what a differentiated name stands for, or what is computed while the program runs, whatever of."""
+def identity(v, note=None):
+    """A value of nodes of its own: what a name stands for (BOUND), or what is computed while the program runs, whatever of."""
     if isinstance(v, T):
-        return T(v.axes, v.shape, [N("id", (n,), n.val) for n in v.data])
+        return T(v.axes, v.shape, [N("id", (n,), n.val, note) for n in v.data])
     if isinstance(v, Record):
-        return v.like((k, identity(x)) for k, x in v.fields.items())
+        return v.like((k, identity(x, note)) for k, x in v.fields.items())
     return v

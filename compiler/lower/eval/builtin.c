@@ -97,7 +97,7 @@ static Value *stop_field(Ctx *c, Value *leaf, void *at)
 
 static Value *builtin_stop(Ctx *c, const Call *k)
 {
-    Value *v = k->v[0];
+    Value *v = k->v[0]->kind == V_DIST && dist_is_value(c->L, k->v[0]->dist) ? as_settled(c, k->v[0], k->at) : k->v[0];
     bool model = v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET;
     if (v->kind == V_DIST || model || v->kind == V_FUNCTION || dist_is_joint(v)) {
         Dist *d = as_dist(c, v, k->at);

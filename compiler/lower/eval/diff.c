@@ -103,18 +103,17 @@ static bool collect(Ctx *c, Value *v, Span at, Wrt *w)
 }
 
 /* The gradient by a list is a tensor, as the list is where it is computed with. */
-static Value *rebuild(Ctx *c, Value *v, Span at, IrVal **grad, IrVal **wrt, int *i)
+static Value *rebuild(Ctx *c, Value *v, Span at, IrVal **grad, int *i)
 {
     bool list = v->kind == V_LIST;
     if (list || v->kind == V_RECORD) {
         int n = list ? v->list.n : v->record.n;
         Value **f = arena_array(c->L->a, Value *, n + 1);
-        for (int k = 0; k < n; k++) f[k] = rebuild(c, list ? v->list.v[k] : v->record.v[k], at, grad, wrt, i);
+        for (int k = 0; k < n; k++) f[k] = rebuild(c, list ? v->list.v[k] : v->record.v[k], at, grad, i);
         return list ? arith_stack(c, f, n, at) : val_record_like(c->L, v, f);
     }
     int k = (*i)++;
-    IrVal *g = grad[k] ? grad[k] : grad_zeros(fn_builder(c), &wrt[k]->type);
-    return val_tensor(c->L, v->kind == V_INT || v->kind == V_REAL ? arith_convert(c, g, c->L->m->real) : g);
+    return val_tensor(c->L, v->kind == V_INT || v->kind == V_REAL ? arith_convert(c, grad[k], c->L->m->real) : grad[k]);
 }
 
 /* ---- grad[a.path] e is (grad[a] e).path */
@@ -402,11 +401,10 @@ static Value *differentiated(Ctx *c, const Ast *e)
     if (!time_check(c, &y, 1, &moving, e->span)) return val_error(L);
     IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
     if (!depends(c, e, y, w) || !differentiate(c, e, y, w, g)) return val_error(L);
-    for (int i = 0; i < w->n; i++)
-        if (g[i]) g[i] = graph_slope(c, g[i], y);
+    for (int i = 0; i < w->n; i++) g[i] = graph_slope(c, g[i] ? g[i] : grad_zeros(fn_builder(c), &w->v[i]->type), y);
     int k = 0;
     for (int i = 0; i < by.n; i++) {
-        Value *all = rebuild(c, target[i].v, by.v[i]->span, g, w->v, &k);
+        Value *all = rebuild(c, target[i].v, by.v[i]->span, g, &k);
         by_each[i] = along_path(c, &target[i], all, target[i].path);
     }
     if (by.n == 1) return by_each[0];

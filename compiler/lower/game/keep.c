@@ -1,4 +1,5 @@
 /* keep.c - draws, lets and states of the schedule: computed where they stand, and used by later statements as the nodes they are. */
+#include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/table.h"
@@ -108,10 +109,74 @@ void sched_sample(Ctx *c, const Ast *s, Nodes *to)
     sched_line(c, p, "draw", text_of_source(L, s->span), s->span);
 }
 
-/* A model with all its arguments is its value here; one that draws stays a distribution. */
+/* ---- what is bound keeps its value
+ *
+ * A model with all its arguments is the value that it has here: bound, as a part of what is bound, and as an argument of what is applied later, let p = Normal(G(z), 1).
+ * One that draws stays a distribution, and a loss that is an argument is evaluated where it is used. */
+
+static Value *kept(Ctx *c, Value *v, Span at);
+
+static void keep_each(Ctx *c, Value **v, int n, Span at)
+{
+    for (int i = 0; i < n; i++) v[i] = kept(c, v[i], at);
+}
+
+static void keep_arguments(Ctx *c, const Closure *k, Span at)
+{
+    for (int i = 0; k->bound && i < k->scope->names.n; i++) {
+        Binding *b = &k->scope->names.v[i];
+        if (b->value) b->value = kept(c, b->value, at);
+    }
+}
+
+static void keep_parts(Ctx *c, Value *v, Span at)
+{
+    if (v->kind == V_LIST) keep_each(c, v->list.v, v->list.n, at);
+    if (v->kind == V_RECORD) keep_each(c, v->record.v, v->record.n, at);
+}
+
+static void keep_behind(Ctx *c, const Value *v, Span at);
+
+static void keep_behind_dist(Ctx *c, const Dist *d, Span at)
+{
+    const DistKind *k = d->kind;
+    if (k == &dist_declared) keep_arguments(c, d->closure, at);
+    if (k == &dist_lifted && d->lifted.args) keep_each(c, d->lifted.args->v, d->lifted.args->n, at);
+    if (k == &dist_model && d->model.args) keep_each(c, d->model.args->v, d->model.args->n, at);
+    if (k == &dist_map) keep_behind(c, d->map.f, at);
+    if (k == &dist_rows) keep_parts(c, d->value, at);
+    if (dist_base(d)) keep_behind_dist(c, dist_base(d), at);
+}
+
+static void keep_behind(Ctx *c, const Value *v, Span at)
+{
+    if (v->kind == V_DIST) keep_behind_dist(c, v->dist, at);
+    if (v->kind == V_BIJECTOR) keep_arguments(c, v->bijector.closure, at);
+    if (v->kind == V_OPTIMIZER) keep_arguments(c, v->optimizer.closure, at);
+    if (v->kind == V_FUNCTION) keep_each(c, v->fn.given, v->fn.n_given, at);
+    if (v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE) keep_arguments(c, v->fn.closure, at);
+}
+
+/* An argument, or a part of one. */
+static Value *kept(Ctx *c, Value *v, Span at)
+{
+    if (v->kind == V_DIST && dist_is_value(c->L, v->dist)) return as_settled(c, v, at);
+    bool list = v->kind == V_LIST;
+    if (!list && v->kind != V_RECORD) return keep_behind(c, v, at), v;
+    int     n = list ? v->list.n : v->record.n;
+    Value **part = arena_array(c->L->a, Value *, n + 1);
+    bool    same = true;
+    for (int i = 0; i < n; i++) {
+        Value *old = list ? v->list.v[i] : v->record.v[i];
+        part[i] = kept(c, old, at);
+        same = same && part[i] == old;
+    }
+    return same ? v : list ? val_list(c->L, part, n) : val_record_like(c->L, v, part);
+}
+
 static Value *let_settled(Ctx *c, Value *v, Span at)
 {
-    return v->kind != V_DIST || dist_is_value(c->L, v->dist) ? as_settled(c, v, at) : v;
+    return kept(c, v->kind == V_DIST ? v : as_settled(c, v, at), at);
 }
 
 static void let_value(Ctx *c, const Ast *s, Scope *names)
