@@ -202,6 +202,9 @@ typedef struct CarriedSlope { IrVal *of, *by; int axis; IrVal *param, *init, *ne
  * has to be lowered again for it. rounds: round by round. */
 typedef struct Unroll { const IrBlock *body; Carried k; const char *what; Span at; bool rounds; } Unroll;
 
+/* The derivatives in rounds that are lowered one by one: by what one is, and whether its value depends on that in any round. */
+typedef struct Unrolled { ARRAY(struct { const Ast *e; const char *what; bool depends; }) asked; } Unrolled;
+
 /* A derivative in a body whose result depends on what the scan carries. Whether that depends on what the derivative is by, the end of the body tells.
  * by: what it is by has the value of a time that is looked ahead at, in this round alone; NULL: it has that of outside. */
 typedef struct CarriedAsk { IrVal *param; IrVal **wrt; int n; const struct By *by; const char *what; Span at; } CarriedAsk;
@@ -404,6 +407,7 @@ struct Lower {
     int           step_slot;
     const Ast    *standing;                                 /* the data statement that is being lowered where it stands; NULL: none */
     int           depth, n_evals;
+    Unrolled     *unrolled;                                     /* of the outermost loop around that is unrolled for its derivatives; NULL: none */
     int64_t       rounds_around;                            /* of the unrolled loops that the place is in, all together; 0: in none */
     unsigned      axes_round;
     bool          too_deep, too_large;

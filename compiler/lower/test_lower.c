@@ -10,6 +10,7 @@
  * interpreter and printed with six digits. */
 #include "compiler/interp/interp.h"
 #include "compiler/lower/lower.h"
+#include "compiler/lower/own/graph.h"
 #include "runtime/state.h"
 #include "runtime/trainer.h"
 #include "stdlib/stdlib.h"
@@ -17,6 +18,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -603,4 +605,15 @@ Test(lower, recipes_of_images)
     cr_assert(begin(&c, ".", "fashion_mlp.gan", IR_F32));
     cr_expect(followed(&c) > 0);
     end(&c);
+}
+
+/* A statement that owes a result and has none, though nothing was said, ends the process with its place rather than later without one. */
+Test(lower, missing_result, .signal = SIGABRT)
+{
+    Case c;
+    lower_text_in(&c, "/tmp", "let a = 3.0\nreport r = a\n");
+    Part *p = c.r.lower->g->parts.v[c.r.lower->g->parts.n - 1];
+    part_check(c.r.lower, p);                               /* as it was made, it is whole */
+    p->reports.n = p->commits.n = 0;
+    part_check(c.r.lower, p);
 }

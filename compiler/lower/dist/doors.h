@@ -19,6 +19,8 @@ typedef enum {
     MEASURE_LEBESGUE,                                       /* intervals, with a probability by length, area ... */
     MEASURE_BOTH,                                           /* in some fields or numbers the one, in others the other */
 } Measure;
+typedef struct DrawKind { Measure measure; bool whole; int64_t classes; } DrawKind;     /* whole: draws are integers; classes: of class[n], else 0 */
+DrawKind dist_draw_kind(Ctx *c, Dist *d, Span at);
 Measure dist_measure(Ctx *c, Dist *d, Span at);
 Scope *dist_scope(const Dist *d);                                               /* of the arguments and members of a declared one; else NULL */
 Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 /* an attribute; NULL: none of that name */

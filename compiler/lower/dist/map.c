@@ -1,9 +1,13 @@
 /* map.c - p |> map(f): the distribution of f(x). f may draw, afresh at every draw. With a bijector the density comes along: of x it is that of
- * p at z = inverse(x), less the log-determinant there; of a discrete p, whose densities are probabilities, that alone. */
+ * p at z = inverse(x), less the log-determinant there; of a discrete p, whose densities are probabilities, that alone. Where p draws integers, z is
+ * the one that it is but for rounding, and an x that comes from none has the probability 0. */
 #include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
+
+#include <math.h>
 
 static Value *mapped(Ctx *c, Dist *d, Value *v, Span at)
 {
@@ -38,6 +42,66 @@ static Value *of_both(Ctx *c, const Dist *d, Span at)
     return val_error(c->L);
 }
 
+/* ---- back to integers */
+
+/* The real z as an integer, or a class: itself, and whether it is one. */
+typedef struct Whole {
+    Value *k;
+    Value *is;                                              /* a condition, for all numbers of a draw together */
+} Whole;
+
+/* What comes back as near as this, relative, or absolute below 1, has been rounded on the way: eight roundings. */
+static double rounding(const Ctx *c) { return c->L->m->real == IR_F64 ? 0x1p-50 : 0x1p-21; }
+
+static Whole whole_number(Ctx *c, const DrawKind *kind, double z)
+{
+    double top = kind->classes ? (double)kind->classes - 1 : INT32_MAX, bottom = kind->classes ? 0 : INT32_MIN;
+    double k = z >= bottom ? fmin(round(z), top) : bottom;
+    Whole w = {val_int(c->L, (int64_t)k), val_bool(c->L, fabs(z - k) <= rounding(c) * fmax(1, fabs(z)))};
+    w.k->classes = kind->classes;
+    return w;
+}
+
+static IrVal *nearest(IrBuilder *b, const DrawKind *kind, IrVal *z)
+{
+    IrVal *k = ir_convert(b, ir_floor(b, ir_add(b, z, ir_const_like(b, z, 0.5))), IR_I32);
+    if (!kind->classes) return k;
+    return ir_min(b, ir_max(b, k, ir_const_like(b, k, 0)), ir_const_int(b, k->type.elem, kind->classes - 1));
+}
+
+/* A draw comes from its integer also where going back has lost digits. */
+static IrVal *goes_there(Ctx *c, const Dist *d, Value *bijector, Value *k, Value *x, Span at)
+{
+    Args args = {.n = 1, .v = {k}, .at = {at}};
+    Value *there = bijector_apply(c, bijector, "forward", &args, d->map.site, at);
+    Value *same = val_bad(there) ? there : arith_binary(c, AST_OP_EQ, there, x, at);
+    return val_bad(same) ? NULL : as_tensor(c, same, at);
+}
+
+static Whole whole_tensor(Ctx *c, const Dist *d, Value *bijector, const DrawKind *kind, IrVal *z, Value *x, Span at)
+{
+    IrBuilder *b = fn_builder(c);
+    IrVal *k = nearest(b, kind, z), *back = ir_convert(b, k, z->type.elem), *one = ir_const_like(b, z, 1);
+    IrVal *off = ir_abs(b, ir_sub(b, z, back)), *most = ir_mul(b, ir_max(b, ir_abs(b, z), one), ir_const_like(b, z, rounding(c)));
+    Value *whole = val_tensor(c->L, k);
+    whole->tensor.classes = kind->classes;
+    IrVal *is = ir_compare(b, IR_LE, off, most), *there = goes_there(c, d, bijector, whole, x, at);
+    if (there && ir_dims_equal(&there->type, &is->type)) is = ir_or(b, is, there);
+    IrVal *none = ir_select(b, is, ir_const_like(b, z, 0), one);
+    return (Whole){whole, val_tensor(c->L, ir_compare(b, IR_EQ, ir_sum_all(b, none), ir_const_like(b, z, 0)))};
+}
+
+/* False, reported. w->is == NULL: the base draws other numbers than integers, or z is one as it stands. */
+static bool back_to_whole(Ctx *c, Dist *d, Value *bijector, const DrawKind *kind, Value *z, Value *x, Whole *w, Span at)
+{
+    *w = (Whole){z, NULL};
+    if (!kind->whole || z->kind == V_INT || z->kind == V_RECORD) return true;
+    if (z->kind == V_REAL) return *w = whole_number(c, kind, z->r), true;
+    IrVal *t = as_tensor(c, z, at);
+    if (t && ir_is_real(t->type.elem)) *w = whole_tensor(c, d, bijector, kind, t, x, at);
+    return t;
+}
+
 static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
 {
     Value *b = bijector_of(d->map.f), *z;
@@ -46,11 +110,15 @@ static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
     Args args = {.n = 1, .v = {x}, .at = {at}};
     z = val_bad(x) ? x : bijector_apply(c, b, "inverse", &args, d->map.site, at);
     if (val_bad(z) || !bijector_holds(c, b, d->map.base, z, at)) return val_error(c->L);
-    Value *before = dist_log_prob(c, d->map.base, z, at);
-    Measure m = val_bad(before) ? MEASURE_UNKNOWN : dist_measure(c, d->map.base, at);
-    if (m == MEASURE_BOTH) return of_both(c, d, at);
-    if (m == MEASURE_COUNTING) return number_of_density(c, before, d, at);
-    Value *more = val_bad(before) ? before : bijector_log_det_inverse(c, b, x, d->map.site, at);
+    DrawKind kind = dist_draw_kind(c, d->map.base, at);
+    Whole w;
+    if (!back_to_whole(c, d, b, &kind, z, x, &w, at)) return val_error(c->L);
+    Value *before = dist_log_prob(c, d->map.base, w.k, at);
+    if (val_bad(before)) return before;
+    if (kind.measure == MEASURE_BOTH) return of_both(c, d, at);
+    if (w.is) before = arith_select(c, w.is, before, val_real(c->L, -INFINITY), at);
+    if (kind.measure == MEASURE_COUNTING) return number_of_density(c, before, d, at);
+    Value *more = bijector_log_det_inverse(c, b, x, d->map.site, at);
     return val_bad(more) ? more : number_of_density(c, arith_binary(c, AST_OP_ADD, before, more, at), d, at);
 }
 

@@ -99,10 +99,11 @@ static Measure of_draw(const uint8_t *is, const Value *v)
     return of & BOTH ? MEASURE_BOTH : of & SPREAD ? MEASURE_LEBESGUE : MEASURE_COUNTING;
 }
 
-Measure dist_measure(Ctx *c, Dist *d, Span at)
+/* One draw in a graph that is dropped. */
+DrawKind dist_draw_kind(Ctx *c, Dist *d, Span at)
 {
     Lower *L = c->L;
-    Measure m = MEASURE_UNKNOWN;
+    DrawKind k = {0};
     int draws = L->n_draws, models = L->n_models;
     Trial t = trial_begin(L, true);
     L->fn->shapes = true;
@@ -111,11 +112,15 @@ Measure dist_measure(Ctx *c, Dist *d, Span at)
         Arena *scratch = arena_new();
         uint8_t *is = arena_alloc(scratch, L->m->next_id + 1);
         mark(is, L->fn);
-        m = of_draw(is, v);
+        k.measure = of_draw(is, v);
+        k.whole = v->kind == V_INT || (v->kind == V_TENSOR && (v->tensor.v->type.elem == IR_I32 || v->tensor.v->type.elem == IR_I64));
+        k.classes = k.whole ? val_classes(v) : 0;
         arena_free(scratch);
     }
     trial_end(L, &t);
     L->n_draws = draws;
     L->n_models = models;
-    return m;
+    return k;
 }
+
+Measure dist_measure(Ctx *c, Dist *d, Span at) { return dist_draw_kind(c, d, at).measure; }

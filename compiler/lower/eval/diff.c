@@ -223,12 +223,10 @@ static const char *wrt_text(Ctx *c, AstList by)
 static bool depends(Ctx *c, const Ast *e, IrVal *y, const Wrt *w)
 {
     const char *what = wrt_text(c, e->grad.wrt);
-    PathsFound found = paths_check(c, y, w->v, w->n, true, what, e->grad.body->span);
-    if (found != PATHS_NONE) return found == PATHS_FINE;
-    if (rounds_before(c, y, w->v, w->n)) return true;       /* by another round */
-    Diag *d = diag_error(c->L->diags, e->grad.body->span, E304, "this does not depend on %s, so there is no derivative by it", what);
-    diag_hint(d, "a value that was computed before is not computed from it again; stop(%s) in it says on purpose that the derivative is 0", what);
-    return false;
+    PathsFound found = paths_check(c, y, w->v, w->n, true, NULL, what, e->grad.body->span);
+    if (found == PATHS_FAILED) return false;
+    bool before = found == PATHS_NONE && rounds_before(c, y, w->v, w->n);      /* by another round */
+    return rounds_depends(c, e, found == PATHS_FINE || before, what);
 }
 
 /* The derivatives of y by w, for each sample of every axis that y varies over. */
@@ -454,7 +452,7 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
                    type_text(L, &y->type), type_text(L, &x->type));
         return val_error(L);
     }
-    if (paths_check(c, y, &x, 1, false, "its argument", at) == PATHS_FAILED) return val_error(L);
+    if (paths_check(c, y, &x, 1, false, NULL, "its argument", at) == PATHS_FAILED) return val_error(L);
     IrVal *leaf = x;
     PathsAgain again = {0};
     if (!(y = paths_spread(c, y, &leaf, 1, &x, &again, at))) return val_error(L);

@@ -531,7 +531,7 @@ static bool stack_rounds(Ctx *c, const Loop *l, IrVal **out, IrVal **stacked)
     return true;
 }
 
-static Value *unrolled(Ctx *c, Loop *l)
+static Value *round_by_round(Ctx *c, Loop *l)
 {
     Lower *L = c->L;
     int streams = L->fn->streams.n, k = 0;
@@ -553,6 +553,14 @@ static Value *unrolled(Ctx *c, Loop *l)
     if (changed) return keeps_changing(c, l->at);
     if (l->scan && !stack_rounds(c, l, out, now)) return val_error(L);
     return owned_by_both(L, unflatten(c, l->shape, now, &k), l->shape, l->result);
+}
+
+static Value *unrolled(Ctx *c, Loop *l)
+{
+    Unrolled own;
+    rounds_unroll(c->L, &own);
+    Value *v = round_by_round(c, l);
+    return rounds_unrolled(c, &own, !val_bad(v)) ? v : val_error(c->L);
 }
 
 /* Where it carries slopes along, and an update needs more than these. */

@@ -358,13 +358,16 @@ bool paths_whole(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, const char *w
     return whole;
 }
 
-PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, bool onward, const char *what, Span at)
+static bool all_cut(const Behind *g, const IrVal *y) { return (g->is[behind(g, y)->id] & (CUT | OPEN | STOPPED)) == CUT; }
+
+PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, bool onward, const IrNode **cut, const char *what, Span at)
 {
     Behind g = graph_of(c, e, true);
     mark(&g, wrt, n);
     mark_needed(&g, e);
     PathsFound found = g.is[behind(&g, e)->id] & (DEPENDS | OPEN | STOPPED) ? PATHS_FINE : PATHS_NONE;
     if (cut_by_draw(c, &g, what, at) || cut_on_the_way(c, &g, what, at) || !carried_fine(c, &g, e, wrt, n, onward, what, at)) found = PATHS_FAILED;
+    else if (cut && all_cut(&g, e) && (*cut = cut_behind(&g, behind(&g, e)))) found = PATHS_CUT;
     else look_at_terms(c, &g, e, what, at);
     arena_free(g.a);
     return found;

@@ -8,13 +8,14 @@
 typedef enum {
     PATHS_NONE,                                             /* e does not depend on any of them; the caller says so */
     PATHS_FINE,                                             /* there is a path, perhaps a cut one: that was warned of */
+    PATHS_CUT,                                              /* there are paths, and all are cut; where the caller has asked for that, and says so */
     PATHS_FAILED,                                           /* a draw cuts one, which was reported, or one goes on from what a loop carries, which has to be unrolled */
 } PathsFound;
 
 /* Looks at the paths from `wrt` to e, and says what is cut: an error for a draw, though others be open; a warning for a summand of e that loses
  * all of its own. `what` names what is differentiated by. onward: the caller goes on in the rounds before, where a loop carries slopes along (rounds.h).
- * Linear in the graph. */
-PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, bool onward, const char *what, Span at);
+ * cut: a row where they end, if all do; NULL: that is warned of like any other. Linear in the graph. */
+PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, bool onward, const IrNode **cut, const char *what, Span at);
 
 /* Of the part of a derivative that lies in one body. False, reported or to be lowered again: another loop around would have to be gone through; a draw cuts it. */
 bool paths_open(Ctx *c, const IrVal *y, IrVal *x, const char *what, Span at);

@@ -195,3 +195,38 @@ bool rounds_end(Ctx *c, const IrBlock *body, IrVal *const *next)
     }
     return true;
 }
+
+/* ---- by what a value does not depend on */
+
+static bool independent(Ctx *c, const Ast *e, const char *what)
+{
+    Diag *d = diag_error(c->L->diags, e->grad.body->span, E304, "this does not depend on %s, so there is no derivative by it", what);
+    diag_hint(d, "a value that was computed before is not computed from it again; stop(%s) in it says on purpose that the derivative is 0", what);
+    return false;
+}
+
+bool rounds_depends(Ctx *c, const Ast *e, bool depends, const char *what)
+{
+    Unrolled *u = c->L->unrolled;
+    if (!u) return depends || independent(c, e, what);
+    for (int i = 0; i < u->asked.n; i++)
+        if (u->asked.v[i].e == e) return u->asked.v[i].depends |= depends, true;
+    array_push(c->L->a, &u->asked, ((__typeof__(*u->asked.v)){e, what, depends}));
+    return true;
+}
+
+void rounds_unroll(Lower *L, Unrolled *own)
+{
+    *own = (Unrolled){0};
+    if (!L->unrolled) L->unrolled = own;
+}
+
+bool rounds_unrolled(Ctx *c, const Unrolled *own, bool made)
+{
+    bool fine = made;
+    if (c->L->unrolled != own) return fine;
+    c->L->unrolled = NULL;
+    for (int i = 0; made && i < own->asked.n; i++)
+        if (!own->asked.v[i].depends) fine = independent(c, own->asked.v[i].e, own->asked.v[i].what);
+    return fine;
+}

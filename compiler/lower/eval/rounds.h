@@ -13,3 +13,11 @@ bool rounds_gradient(Ctx *c, IrVal *y, IrVal *const *wrt, int n, IrVal **g, cons
 
 /* At the end of a body: the slopes that its loop carries get their next values (Fn.carried_slopes). next: of what is carried. False, reported. */
 bool rounds_end(Ctx *c, const IrBlock *body, IrVal *const *next);
+
+/* Of grad[what], the expression e: does its value depend on that? If not, it is false, reported. In a loop that is unrolled it is 0 in a round in which
+ * it does not, as that of what is carried begins; of those that do in no round the end tells. */
+bool rounds_depends(Ctx *c, const Ast *e, bool depends, const char *what);
+
+/* Around all rounds of a loop that is unrolled; own: for its use. made: are they without an error? false, reported, when not, or at such a derivative. */
+void rounds_unroll(Lower *L, Unrolled *own);
+bool rounds_unrolled(Ctx *c, const Unrolled *own, bool made);

@@ -514,6 +514,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     if (!L->too_deep && !L->too_large) check_unused(&c);
     if (diags_failed(diags)) return false;
     typed_players(&c);
+    for (int i = 0; i < L->g->parts.n; i++) part_check(L, L->g->parts.v[i]);
     if (L->told) told_finish(&c, out);
     graph_stabilise(L);
     if (!cut_program(L)) return false;
@@ -578,6 +579,7 @@ static int finish_more(LowerResult *r, Part *p, bool ok)
     ok = ok && !diags_failed(L->diags);
     if (ok) part_end(L);
     else part_drop(L);
+    if (ok) part_check(L, p);
     if (!ok || !cut_part(L, p)) return -1;
     finish(L, r);
     return p->fn;

@@ -295,8 +295,9 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     report_loss(c, t, who, y);
     for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
         if (!has_reals(c, who->p[i], who->at[i])) return;
-        PathsFound found = paths_check(c, y, d.w + first, who->p[i]->params.n, false, who->p[i]->name, at);
-        if (found == PATHS_NONE) no_dependence(c, s->update.value, who->p[i], NULL);
+        const IrNode *cut = NULL;
+        PathsFound found = paths_check(c, y, d.w + first, who->p[i]->params.n, false, &cut, who->p[i]->name, at);
+        if (found == PATHS_NONE || found == PATHS_CUT) no_dependence(c, s->update.value, who->p[i], cut);
         if (found != PATHS_FINE) return;
     }
     IrVal *stable = before_grad(c, y, d.w, d.n, t->commits);    /* what is only looked ahead at may be differentiated through */

@@ -119,6 +119,32 @@ void part_drop(Lower *L)
 void part_report(Lower *L, const char *name, IrVal *v) { array_push(L->work, &L->part->reports, ((IrReport){.name = name, .val = v})); }
 void part_run_by(Lower *L, Part *p, GanSchedule *n) { array_push(L->work, &p->nodes, n); }
 
+_Noreturn static void missing(const Lower *L, const Part *p, const char *what)
+{
+    const SourceFile *f = source_file(L->sources, p->at.file);
+    Place at = f ? source_place(f, p->at.begin) : (Place){0};
+    BUG("%s, at %s:%u:%u: %s has no value, and no error says why", p->name, f ? f->name : "?", at.line, at.column, what);
+}
+
+/* A call may be of nothing, like that of a let of numbers; whoever waits for a result, and an update, are not. */
+static bool must_do(const Part *p)
+{
+    bool must = p->kind == IR_FN_UPDATE && p->nodes.n;
+    for (int i = 0; i < p->nodes.n; i++) must = must || p->nodes.v[i]->kind != GAN_CALL;
+    return must && !p->dropped;
+}
+
+void part_check(const Lower *L, const Part *p)
+{
+    if (must_do(p) && !p->reports.n && !p->commits.n) missing(L, p, "the result");
+    for (int i = 0; i < p->reports.n; i++)
+        if (!p->reports.v[i].val) missing(L, p, p->reports.v[i].name);
+    for (int i = 0; i < p->commits.n; i++)
+        if (!p->commits.v[i].val) missing(L, p, L->m->slots.v[p->commits.v[i].slot].path);
+    for (int i = 0; i < p->keeps.n; i++)
+        if (!p->keeps.v[i].v) missing(L, p, L->m->slots.v[p->keeps.v[i].slot].path);
+}
+
 /* Whose draws are in the body? NULL: there are none, or INIT's. */
 static Part *drawer(const Lower *L, const IrBlock *body)
 {

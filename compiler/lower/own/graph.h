@@ -54,6 +54,8 @@ void  part_back(Lower *L, Part *p);                                             
 void  part_drop(Lower *L);                                                      /* nothing of it is wanted */
 void  part_report(Lower *L, const char *name, IrVal *v);                        /* a named result for the caller */
 void  part_run_by(Lower *L, Part *p, GanSchedule *n);
+/* Evaluation gives a value, or an error that was reported, with which nothing is cut: a part that lacks one is our mistake, and ends here. */
+void  part_check(const Lower *L, const Part *p);
 int   part_keep(Lower *L, Part *p, IrVal *v, const char *path, IrSlotKind kind);    /* the slot */
 bool  part_keep_as(Ctx *c, IrVal *v, const char *path, Span at);                /* in a slot of that name, whoever uses it; false, reported, when it has too many dims */
 Part *part_of(const Lower *L, const IrVal *v);                                  /* that made it; NULL for reads of slots */

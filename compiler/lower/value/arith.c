@@ -167,14 +167,14 @@ bool arith_align(Ctx *c, IrVal **a, IrVal **b, Span at, const char *word)
 }
 
 /* A static number beside a tensor takes the tensor's element type where that loses nothing. */
-static IrVal *constant_beside(Ctx *c, const Value *v, const IrVal *t)
+static IrVal *constant_beside(Ctx *c, const Value *v, const IrVal *t, Span at)
 {
     IrElem e = t->type.elem;
     if (v->face && !ir_is_real(e) && !ir_is_real(face_node(c, v)->type.elem)) return face_node(c, v);
     if (v->face) return ir_convert(fn_builder(c), face_node(c, v), ir_is_real(e) ? e : e == IR_I64 ? IR_F64 : c->L->m->real);
     if (v->kind == V_INT && !ir_is_real(e)) return ir_const_int(fn_builder(c), e == IR_I64 ? e : int_elem(v->i), v->i);
     if (!ir_is_real(e)) e = e == IR_I64 ? IR_F64 : c->L->m->real;
-    return exact_is_beyond(v, e) ? exact_node(c->L, fn_builder(c), v, e) : ir_const(fn_builder(c), e, val_number(v));
+    return real_const(c, v, e, at);
 }
 
 bool arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y)
@@ -183,8 +183,8 @@ bool arith_operands(Ctx *c, Value *a, Value *b, Span at, IrVal **x, IrVal **y)
     *y = val_is_number(b) ? NULL : as_tensor(c, b, at);
     if ((!*x && !val_is_number(a)) || (!*y && !val_is_number(b))) return false;
     if (!*x && !*y) return *x = as_tensor(c, a, at), *y = as_tensor(c, b, at), *x && *y;
-    if (!*x) *x = constant_beside(c, a, *y);
-    if (!*y) *y = constant_beside(c, b, *x);
+    if (!*x) *x = constant_beside(c, a, *y, at);
+    if (!*y) *y = constant_beside(c, b, *x, at);
     return true;
 }
 

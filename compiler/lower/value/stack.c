@@ -33,16 +33,16 @@ static GanElem table_elem(const Ctx *c, const Value *v)
     return e;
 }
 
-static void fill_table(const Value *v, GanTensor *t, int64_t *at)
+static void fill_table(Ctx *c, const Value *v, GanTensor *t, int64_t *at, Span place)
 {
     if (v->kind == V_LIST) {
-        for (int i = 0; i < v->list.n; i++) fill_table(v->list.v[i], t, at);
+        for (int i = 0; i < v->list.n; i++) fill_table(c, v->list.v[i], t, at, place);
         return;
     }
     switch (t->elem) {
     case GAN_I32: ((int32_t *)t->data)[(*at)++] = (int32_t)v->i; break;
     case GAN_I64: ((int64_t *)t->data)[(*at)++] = v->i; break;
-    case GAN_F32: ((float *)t->data)[(*at)++] = (float)val_number(v); break;
+    case GAN_F32: number_fits(c, v, IR_F32, place); ((float *)t->data)[(*at)++] = (float)val_number(v); break;
     default: ((double *)t->data)[(*at)++] = val_number(v); break;
     }
 }
@@ -57,7 +57,7 @@ Value *arith_table(Ctx *c, Value *list, int64_t least, Span at)
     GanTensor *t;
     GanError err;
     if (gan_tensor_new(elem, dims.n, dims.v, &t, &err) != GAN_OK) return NULL;
-    fill_table(list, t, &i);
+    fill_table(c, list, t, &i, at);
     return val_slot(c->L, data_constant(c->L, t, NULL));
 }
 

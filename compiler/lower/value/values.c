@@ -546,6 +546,23 @@ static bool wants_value(Ctx *c, const Value *v, Span at)
     return false;
 }
 
+bool number_fits(Ctx *c, const Value *v, IrElem elem, Span at)
+{
+    double x = val_number(v);
+    float  f = (float)x;
+    if (elem != IR_F32 || !isfinite(x) || (isfinite(f) && (f != 0 || x == 0))) return true;
+    Diag *d = diag_warning(c->L->diags, v->at.file ? v->at : at, W200, "%s is no number of f32: it is %s where it is computed with", val_text(c->L, v), f == 0 ? "0" : f > 0 ? "inf" : "-inf");
+    diag_hint(d, "precision f64 holds it; f32 holds 1.4e-45 to 3.4e38");
+    return false;
+}
+
+IrVal *real_const(Ctx *c, const Value *v, IrElem elem, Span at)
+{
+    if (exact_is_beyond(v, elem)) return exact_node(c->L, fn_builder(c), v, elem);
+    number_fits(c, v, elem, at);
+    return ir_const(fn_builder(c), elem, val_number(v));
+}
+
 static bool is_whole(const IrVal *v) { return !ir_is_real(v->type.elem); }
 
 IrVal *as_tensor(Ctx *c, Value *v, Span at)
@@ -558,7 +575,7 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
         return !v->face ? ir_const_int(b, int_elem(v->i), v->i) : is_whole(face_node(c, v)) ? face_node(c, v) : ir_convert(b, face_node(c, v), c->L->m->real);
     case V_REAL:
         if (v->face) return ir_convert(b, face_node(c, v), c->L->m->real);
-        return exact_is_beyond(v, c->L->m->real) ? exact_node(c->L, b, v, c->L->m->real) : ir_const(b, c->L->m->real, v->r);
+        return real_const(c, v, c->L->m->real, at);
     case V_BOOL: return v->face ? face_condition(c, v) : ir_const(b, IR_BOOL, v->b);
     case V_TENSOR:
         if (c->L->fn->shapes && v->tensor.home != c->L->fn) return fn_given(c, v->tensor.v->type);
