@@ -2,9 +2,9 @@
  *
  * Of exp(x) q / exp(y) each exponential may overflow, or vanish, where the result does not. One direction is the form's; where x and y are two,
  * the product is exp(x - y) q. It is looked for through products, quotients, signs, numbers, powers and roots: exp(x) is positive, so the root of
- * exp(x) q is exp(x / 2) sqrt(q). 1 + exp(x) is exp(softplus(x)) there, and sigmoid(x) exp(-softplus(-x)). What exponents have in common is
- * taken out of their sum, not cancelled in rounded numbers: softplus(x) - x is softplus(-x). Where another factor grows or vanishes with an exponent,
- * the product stays. Start at tree_product_rule(). */
+ * exp(x) q is exp(x / 2) sqrt(q). 1 + exp(x) is exp(softplus(x)) there, and so, beside an exponent with x in it, is sigmoid(x) exp(-softplus(-x)).
+ * What exponents have in common is taken out of their sum, not cancelled in rounded numbers: softplus(x) - x is softplus(-x). Where something else
+ * grows or vanishes with an exponent, the product stays. Start at tree_product_rule(). */
 #include "compiler/opt/tree_log.h"
 
 #include "runtime/math/scalar.h"
@@ -232,31 +232,37 @@ static bool is_multiple(const ProductReader *r, const Terms *a, const Terms *b)
 /* Of a number alone: exp(2) is a number like others. */
 static bool is_small(const Terms *a) { return a->n == 0 && fabs(a->add) < MOST_EXPONENT; }
 
+/* What is looked into: sums and products, and, if deep, functions. */
+static bool is_open(const ProductReader *r, IrVal *v, bool deep)
+{
+    Reading how = tree_reading(r->w, v);
+    return how == READ_SAME || how == READ_ALGEBRA || (deep && (how == READ_FUNCTION || how == READ_SELECT));
+}
+
 /* Is v in `of`, or in what that is made of? */
-static bool is_in(ProductReader *r, const IrVal *v, IrVal *of)
+static bool is_in(ProductReader *r, const IrVal *v, IrVal *of, bool deep)
 {
     if (++r->rows > MOST_ROWS || tree_same_value(r->w, v, of)) return true;
     bool in = false;
-    for (int i = 0; tree_reading(r->w, of) > READ_NUMBER && i < of->def->n_args && !in; i++) in = is_in(r, v, of->def->arg[i]);
+    for (int i = 0; is_open(r, of, deep) && i < of->def->n_args && !in; i++) in = is_in(r, v, of->def->arg[i], deep);
     return in;
 }
 
 /* Is anything in both? A form over one of them may hold the other. */
-static bool share_leaf(ProductReader *r, IrVal *p, IrVal *q)
+static bool share_leaf(ProductReader *r, IrVal *p, IrVal *q, bool deep)
 {
-    Reading how = tree_reading(r->w, p);
-    if (how == READ_NUMBER) return false;
-    if (how == READ_NOT) return is_in(r, p, q);
+    if (tree_reading(r->w, p) == READ_NUMBER) return false;
+    if (!is_open(r, p, deep)) return is_in(r, p, q, deep);
     bool shared = ++r->rows > MOST_ROWS;
-    for (int i = 0; i < p->def->n_args && !shared; i++) shared = share_leaf(r, p->def->arg[i], q);
+    for (int i = 0; i < p->def->n_args && !shared; i++) shared = share_leaf(r, p->def->arg[i], q, deep);
     return shared;
 }
 
-/* Would one form hold exp(p) and exp(q)? */
-static bool is_one_direction(ProductReader *r, IrVal *p, IrVal *q)
+/* Would one form hold exp(p) and exp(q)? deep: or a sigmoid or softplus of one of them, which cancel in more than products? */
+static bool is_one_direction(ProductReader *r, IrVal *p, IrVal *q, bool deep)
 {
     Terms a = {0}, b = {0};
-    if (functions_in(r, p) || functions_in(r, q)) return share_leaf(r, p, q);
+    if (functions_in(r, p) || functions_in(r, q)) return share_leaf(r, p, q, deep);
     if (!add_sum(r, p, 1, &a) || !add_sum(r, q, 1, &b)) return true;
     drop_zeros(&a);
     drop_zeros(&b);
@@ -275,7 +281,7 @@ static bool has_two_directions(ProductReader *r, const Product *p)
 {
     bool two = p->has_power && p->n_exps > 1;
     for (int i = 0; i < p->n_exps; i++)
-        for (int k = 0; k < i && !two; k++) two = !is_one_direction(r, p->exps[i].x, p->exps[k].x);
+        for (int k = 0; k < i && !two; k++) two = !is_one_direction(r, p->exps[i].x, p->exps[k].x, p->exps[i].soft != 0 || p->exps[k].soft != 0);
     return two;
 }
 
@@ -310,7 +316,7 @@ static bool is_steep(ProductReader *r, IrVal *v)
 static bool is_beside_its_exponent(ProductReader *r, const Product *p, IrVal *v)
 {
     bool shared = false;
-    for (int i = 0; i < p->n_exps && !shared; i++) shared = share_leaf(r, p->exps[i].x, v);
+    for (int i = 0; i < p->n_exps && !shared; i++) shared = share_leaf(r, p->exps[i].x, v, true);
     return shared && is_steep(r, v);
 }
 
@@ -347,7 +353,7 @@ static bool has_steep_beside(ProductReader *r, const Product *p)
     for (int i = 0; i < p->n_up && !has; i++) {
         const IrNode *n = ours(r, behind(r, p->up[i]));
         if (!n || (n->op != IR_softplus && n->op != IR_sigmoid) || !is_beside_its_exponent(r, p, p->up[i])) continue;
-        for (int k = 0; k < p->n_exps && !has; k++) has = !is_one_direction(r, n->arg[0], p->exps[k].x);
+        for (int k = 0; k < p->n_exps && !has; k++) has = !is_one_direction(r, n->arg[0], p->exps[k].x, true);
     }
     return has;
 }
