@@ -55,7 +55,7 @@ bool tree_same_value(const Walk *w, const IrVal *a, const IrVal *b);
 
 /* ---- rules that look at a few rows (tree_local.c) --------------------------------------------------------------- */
 
-/* R1 to R3: what to use instead of v, or NULL. */
+/* R1 to R5: what to use instead of v, or NULL. */
 IrVal *tree_local_rule(Walk *w, IrVal *v);
 /* For a row that stands outside of every form: log(1 + x), exp(x) - 1, log(exp(x) + exp(y)). NULL: nothing. */
 IrVal *tree_small_rule(Walk *w, IrVal *v);
@@ -63,6 +63,8 @@ IrVal *tree_small_rule(Walk *w, IrVal *v);
 IrVal *tree_log_rule(Walk *w, IrVal *v, bool adds);
 /* R4 (tree_share.c): what is near 0 because a term is nearly all of a sum. adds: also of a sum of terms one by one. */
 IrVal *tree_share_rule(Walk *w, IrVal *v, bool adds);
+/* R5 (tree_product.c): exponentials of two directions that are multiplied with each other. */
+IrVal *tree_product_rule(Walk *w, IrVal *v);
 /* exp(t) * softplus(-t) of elements, all of a tree: the one may overflow where the other vanishes. NULL: nothing of that kind. */
 IrVal *tree_vanishing_product(Walk *w, IrVal *v);
 /* The value under a root as a sum of squares, if it is one though it is not written so (tree_quadratic.c); else NULL. */

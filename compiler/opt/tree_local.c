@@ -1,7 +1,7 @@
 /* tree_local.c - rules of stabilise that look at a few rows instead of a form. See tree.h.
  *
- * R1 is in tree_log.c, R3 in tree_moments.c, R4 in tree_share.c. R2 the root of a sum of squares has derivative 0 where it is 0, and the product of two such roots is a polynomial;
- * exp(x) / exp(y) is exp(x - y), where no form holds both; where no form helps,
+ * R1 is in tree_log.c, R3 in tree_moments.c, R4 in tree_share.c, R5 in tree_product.c. R2 the root of a sum of squares has derivative 0 where it is 0,
+ * and the product of two such roots is a polynomial; where no form helps,
  * log(1 + x) is log1p(x), and exp(x) - 1 expm1(x). */
 #include "compiler/opt/equal.h"
 #include "compiler/opt/tree.h"
@@ -428,67 +428,13 @@ static bool has_functions(Walk *w, const IrVal *v)
     return i && i->functions > 0;
 }
 
-enum { MOST_LEAVES = 8 };
-typedef struct Leaves { int n; IrVal *v[MOST_LEAVES]; } Leaves;
-
-/* What the sum or product v is made of; false: of too much. */
-static bool add_leaves(Walk *w, IrVal *v, Leaves *to)
-{
-    Reading how = tree_reading(w, v);
-    if (how == READ_NUMBER) return true;
-    if (how == READ_SAME || how == READ_ALGEBRA) {
-        for (int i = 0; i < v->def->n_args; i++)
-            if (!add_leaves(w, v->def->arg[i], to)) return false;
-        return true;
-    }
-    if (to->n == MOST_LEAVES) return false;
-    to->v[to->n++] = v;
-    return true;
-}
-
-/* Nothing is in both: then no form over one of them holds the other. */
-static bool are_apart(Walk *w, IrVal *p, IrVal *q)
-{
-    const NodeInfo *i = tree_info(w, p), *k = tree_info(w, q);
-    Leaves a = {0}, b = {0};
-    if ((i && i->size > TREE_NODES) || (k && k->size > TREE_NODES)) return false;
-    bool apart = add_leaves(w, p, &a) && add_leaves(w, q, &b);
-    for (int m = 0; m < a.n; m++)
-        for (int n = 0; n < b.n; n++) apart = apart && !tree_same_value(w, a.v[m], b.v[n]);
-    return apart;
-}
-
-/* p is q and a number. */
-static bool is_beside(const Walk *w, const IrVal *p, const IrVal *q)
-{
-    const IrNode *n = p->def;
-    bool sum = n && (n->op == IR_add || n->op == IR_sub);
-    return sum && ((ir_is_const(n->arg[1], NULL) && tree_same_value(w, n->arg[0], q)) ||
-                   (n->op == IR_add && ir_is_const(n->arg[0], NULL) && tree_same_value(w, n->arg[1], q)));
-}
-
-/* exp(x) / exp(y) and exp(x) * exp(y), of two directions: one of them may overflow, or both vanish, where the result does not. */
-static IrVal *one_exp(Walk *w, IrVal *v)
-{
-    IrNode *n = v->def;
-    if (n->op != IR_div && n->op != IR_mul) return NULL;
-    IrNode *x = made_by(n->arg[0], IR_exp), *y = made_by(n->arg[1], IR_exp);
-    if (!x || !y || x->block != w->b->block || y->block != w->b->block) return NULL;
-    IrVal *p = x->arg[0], *q = y->arg[0];
-    bool beside = n->op == IR_div && (is_beside(w, p, q) || is_beside(w, q, p));
-    if (!beside && !are_apart(w, p, q)) return NULL;
-    IrBuilder b = tree_before(w, v);
-    p = tree_best(w, p), q = tree_best(w, q);
-    return ir_exp(&b, n->op == IR_div ? ir_sub(&b, p, q) : ir_add(&b, p, q));
-}
-
 IrVal *tree_local_rule(Walk *w, IrVal *v)
 {
     if (v->def->n_results != 1 || !ir_is_real(v->type.elem)) return NULL;
     IrVal *r = tree_share_rule(w, v, false);
     if (!r) r = tree_log_rule(w, v, false);
     if (!r) r = square_of_root(w, v);
-    if (!r) r = one_exp(w, v);
+    if (!r) r = tree_product_rule(w, v);
     if (!r) r = tree_moments_rule(w, v);
     return r || v->def->n_args == 0 || has_functions(w, v->def->arg[0]) ? r : root_of_squares(w, v);
 }
