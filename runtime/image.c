@@ -217,7 +217,7 @@ static void open_schedule(Open *o)
     for (int i = 0; i < n && !o->bad; i++) {
         WANT(o, r[i].kids.first == next, "its schedule goes in a circle");
         open_node(o, &r[i], i, all);
-        next += r[i].kids.n;
+        if (!o->bad) next += r[i].kids.n;
     }
     o->image->program.schedule = all;
 }
