@@ -7,6 +7,12 @@
 /* Lowering frees an arena for each tree that it looks at: what goes back to the system then must be had from it again, page by page. */
 enum { KEPT_BYTES = 32 << 20 };
 
+static Command *const command_of[] = {
+#define COMMAND(name, ...) cmd_##name,
+#include "compiler/driver/commands.def"
+#undef COMMAND
+};
+
 int main(int argc, char **argv)
 {
     int     status;
@@ -14,7 +20,7 @@ int main(int argc, char **argv)
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     say_begin();
     int command = options_read(&gan_options, argc, argv, &o.run, &status);
-    if (command >= 0) status = gan_command[command](&o);
+    if (command >= 0) status = command_of[command](&o);
     options_free(&gan_options, &o.run);
     return say_finish("gan", status);
 }
