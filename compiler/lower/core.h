@@ -290,6 +290,7 @@ struct Dist {                                               /* kind says which m
     const DistKind *kind;
     const char     *name;                                   /* names its draws: "ring", "G" */
     int             depth;                                  /* how many bases there are below */
+    bool            called;                                 /* the program has a name for it */
     bool            named;                                  /* by a data declaration of the program: it stands in the game's table */
     union {
         int64_t  classes;                                   /* int: 0 .. classes - 1 */
@@ -377,8 +378,9 @@ struct Lower {
     ARRAY(GameLine)    lines;
     Told         *told;                                     /* what is noted for `gan explain`; NULL: nobody asks (game/told.h) */
     /* single numbers that nets have given, and named draws: what they were given, and of what (told) */
-    ARRAY(struct { const Player *net; IrVal *v; IrVal *x; }) answers;
-    ARRAY(struct { const char *of; IrVal *v; }) drawn;
+    ARRAY(struct { const Player *net; IrVal *v; IrVal **x; int n; }) answers;
+    ARRAY(struct { const char *of; const char *field; int draw; IrVal *v; }) drawn; /* field: of a record, else NULL; draw: the same for all fields of one */
+    int           n_drawn;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
     ARRAY(struct { const IrVal *density; const IrVal *x; Dist *dist; }) densities;    /* that were asked for, each at the value x */
