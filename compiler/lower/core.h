@@ -154,12 +154,14 @@ typedef struct Applied { Span at; const struct Applied *up; } Applied;
 typedef struct Shown { const char *name; const Ast *node; Value *value; } Shown;
 typedef struct Shows { Shown *v; int n; } Shows;
 
+enum { EVERY_ROW = -2 };                                    /* as a number of samples: n: all */
+
 struct Ctx {
     Lower      *L;
     Scope      *scope;
     IrAxes      axes;                                       /* the example at hand: what a draw without a size varies over */
     IrAxes      each;                                       /* of the draw that is being made: draws are independent, so what an E in it draws varies over these, too */
-    int64_t     batch;                                      /* the size of an E without one; -1: it must be given */
+    int64_t     batch;                                      /* the size of an E without one; -1: it must be given, EVERY_ROW: all that a finite distribution has */
     bool       *sized;                                      /* becomes true where that size is taken; NULL: nobody asks */
     Instance   *inst;                                       /* the net or layer whose body this is; NULL outside */
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
@@ -288,6 +290,7 @@ struct Dist {                                               /* kind says which m
     const DistKind *kind;
     const char     *name;                                   /* names its draws: "ring", "G" */
     int             depth;                                  /* how many bases there are below */
+    bool            called;                                 /* the program has a name for it */
     bool            named;                                  /* by a data declaration of the program: it stands in the game's table */
     union {
         int64_t  classes;                                   /* int: 0 .. classes - 1 */
@@ -353,6 +356,7 @@ struct Lower {
     ARRAY(Scope *)  scopes;                                 /* of modules.all, the same index */
     ARRAY(bool)   library;                                  /* by number of a source: part of the standard library */
     Scope        *prelude, *file;                           /* the main file's names */
+    Value        *every;                                    /* the value of `all` in n: all; NULL before the first */
     Fn           *fn;                                       /* the graph being built; NULL where nothing can be computed */
     Instance     *program;                                  /* the program's own members */
     Fn           *init, *graph;                             /* initial values; the schedule */
@@ -374,8 +378,9 @@ struct Lower {
     ARRAY(GameLine)    lines;
     Told         *told;                                     /* what is noted for `gan explain`; NULL: nobody asks (game/told.h) */
     /* single numbers that nets have given, and named draws: what they were given, and of what (told) */
-    ARRAY(struct { const Player *net; IrVal *v; IrVal *x; }) answers;
-    ARRAY(struct { const char *of; IrVal *v; }) drawn;
+    ARRAY(struct { const Player *net; IrVal *v; IrVal **x; int n; }) answers;
+    ARRAY(struct { const char *of; const char *field; int draw; IrVal *v; }) drawn; /* field: of a record, else NULL; draw: the same for all fields of one */
+    int           n_drawn;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
     ARRAY(struct { const IrVal *density; const IrVal *x; Dist *dist; }) densities;    /* that were asked for, each at the value x */
