@@ -128,6 +128,7 @@ typedef struct Binding {
     Span         at;
     BindingState state;
     bool         used;
+    bool         named;                                     /* of a parameter: given by its name */
     unsigned     axes_round;                                /* the last walk that came here (axes.c, owns.c) */
 } Binding;
 
