@@ -93,6 +93,16 @@ char *arena_strn(Arena *a, const char *s, size_t n)
 
 char *arena_str(Arena *a, const char *s) { return arena_strn(a, s, strlen(s)); }
 
+char *arena_join(Arena *a, const char *s, const char *between, const char *t)
+{
+    size_t n = strlen(s), k = strlen(between), m = strlen(t);
+    char *p = take(a, n + k + m + 1, false);
+    memcpy(p, s, n);
+    memcpy(p + n, between, k);
+    memcpy(p + n + k, t, m + 1);
+    return p;
+}
+
 char *arena_vprintf(Arena *a, const char *fmt, va_list args)
 {
     va_list again;

@@ -6,7 +6,7 @@
 
 /* Lowering frees an arena for each tree that it looks at: what goes back to the system then must be had from it again, page by page. So do blocks
  * that have a mapping of their own: none of an arena's is as large. */
-enum { KEPT_BYTES = 32 << 20, MAPPED_BYTES = 8 << 20 };
+enum { KEPT_BYTES = 32 << 20, MAPPED_BYTES = 5 << 20 };
 
 int main(int argc, char **argv)
 {

@@ -246,7 +246,7 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
             diag_note(d, p->span, "declared here");
             return false;
         }
-        v = v ? type_conform(&inner, v, p->param.type, where[i], strf(c->L, "%s of %s", p->param.name, what))
+        v = v ? type_conform(&inner, v, p->param.type, where[i], arena_join(c->L->a, p->param.name, " of ", what))
               : default_of(&inner, p);
         ok = ok && !val_bad(v);
         scope_bind_param(&inner, scope, p, v);
