@@ -238,7 +238,7 @@ static Value *given_by_place(Ctx *inner, AstList params, Value **given, int i, S
 {
     const Ast *p = params.v[i];
     const char *other = inner->L->guess ? NULL : meant_by_name(inner, params, given, i);
-    if (!other) return fitting(inner, given[i], p, at, strf(inner->L, "%s of %s", p->param.name, what));
+    if (!other) return fitting(inner, given[i], p, at, arena_join(inner->L->a, p->param.name, " of ", what));
     Diag *d = diag_error(inner->L->diags, at, E200, "by place, %s takes %s: %s; this is %s", what, p->param.name, type_declared_text(inner, p->param.type), val_text(inner->L, given[i]));
     diag_hint(d, "by its name it is given to another: %s(%s)", what, other);
     return val_error(inner->L);
