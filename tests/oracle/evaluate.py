@@ -219,11 +219,11 @@ class Evaluator:
         return v
 
     def computed_index(self, v, i):
-        """v[i] of an i for each sample; it says which, as the condition of a `where` does, and nothing comes through."""
+        """v[i] of an i for each sample, which says which, as the condition of a `where` does."""
         axes, size = union([v, i]), math.prod(v.shape[1:])
         if i.shape or any(not 0 <= k.val < v.shape[0] for k in i.data):
             raise Strange("an index outside, or several")
-        return T(axes, v.shape[1:], [make("where", k, n, n) for row, [k] in zip(rows_of(v, axes), rows_of(i, axes)) for n in row[int(k.val) * size:][:size]])
+        return T(axes, v.shape[1:], [make("pick", k, *row[j::size]) for row, [k] in zip(rows_of(v, axes), rows_of(i, axes)) for j in range(size)])
 
     def e_field(self, e, scope):
         return self.field(self.eval(e.e, scope), e.name, e)
@@ -421,12 +421,13 @@ class Evaluator:
         if value.axes:
             raise Wrong("E200", 0, f"{slot.name} varies over samples")
         self.env = dict(self.env)
-        if self.ahead:
-            nodes = [N("id", (n,), n.val, slot) for n in value.data]
-            self.ends.update((id(n), n) for n in nodes)
-        else:
-            nodes = [scalar.leaf(n.val, slot) for n in value.data]
-        self.env[slot] = T((), value.shape, nodes)
+        self.env[slot] = self.ahead_value(value, slot) if self.ahead else T((), value.shape, [scalar.leaf(n.val, slot) for n in value.data])
+
+    def ahead_value(self, value, slot=None):
+        """What a slot or a rule's state has while looking ahead: gradients taken there end at it."""
+        nodes = [N("id", (n,), n.val, slot) for n in value.data]
+        self.ends.update((id(n), n) for n in nodes)
+        return T((), value.shape, nodes)
 
     def mark(self, v):
         """The result of an application that assigned to states."""

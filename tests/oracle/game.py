@@ -557,7 +557,7 @@ class Game(Evaluator):
             else:
                 self.local(s, scope)
         for n in states:
-            kept[n] = scope.names[n] if self.ahead else values_of(scope.names[n])
+            kept[n] = each(self.ahead_value, scope.names[n]) if self.ahead else values_of(scope.names[n])
         self.rule = before
         return scope.names[names[0]]
 
