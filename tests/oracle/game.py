@@ -7,10 +7,10 @@ Start at play(), at the bottom."""
 import functools
 
 import scalar
-from evaluate import Evaluator, Scope
+from evaluate import Evaluator, Scope, chosen
 from scalar import const
 from syntax import Node, Strange, files, parse
-from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, pick, stack, tensor
+from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, number, pick, stack, tensor
 
 LIBRARY = """
 optimizer sgd(lr)(w, g) { w := w - lr * g }
@@ -165,7 +165,7 @@ class Game(Evaluator):
         return changed, updated
 
     def loop(self, stmts, scope, rounds):
-        if not self.checking:
+        if not self.checking or self.ahead:                 # ahead all rounds are unrolled
             for i in rounds:
                 yield i
                 self.statements(stmts, Scope(scope))
@@ -266,7 +266,33 @@ class Game(Evaluator):
         arms = [s.yes, s.no or []]
         if all(scalar.known(n) for n in cond.data):                                  # one arm is no part of the program
             return self.statements(arms[not yes], Scope(scope))
+        if self.ahead:
+            return self.select(cond, arms, scope)
         return self.branch(lambda arm: (arm is arms[0]) == yes, arms, scope)
+
+    def select(self, cond, arms, scope):
+        """Ahead both arms are computed, and of what one of them changes its value or the other's is selected."""
+        start, taken, older, ends = (self.env, self.rules), set(self.committed), {id(f) for f in self.frames}, []
+        for arm in arms:
+            self.env, self.rules = start[0], {k: dict(v) for k, v in start[1].items()}
+            self.statements(arm, Scope(scope))
+            ends.append((self.env, self.rules))
+        if any(frame in older for frame, _ in self.committed.keys() - taken):
+            raise Strange("an assignment that waits, and one arm does")
+        (yes, yes_rules), (no, no_rules) = ends
+        self.env = start[0]
+        for slot in [s for s in yes if yes[s] is not no[s] and s in self.env]:
+            self.put(slot, elementwise("where", cond, yes[slot], no[slot]))
+        self.rules = {k: self.selected_rule(cond, yes_rules.get(k, {}), no_rules.get(k, {})) for k in yes_rules.keys() | no_rules.keys()}
+
+    def selected_rule(self, cond, yes, no):
+        """What an arm has not begun is where all rules here begin, at zero."""
+        zero = lambda v: each(lambda t: elementwise("mul", elementwise("stop", t), 0), v)
+        out = {}
+        for name in yes.keys() | no.keys():
+            a, b = yes.get(name), no.get(name)
+            out[name] = a if a is b else chosen(cond, zero(b) if a is None else a, zero(a) if b is None else b)
+        return {k: v if k == "steps" else each(self.ahead_value, v) for k, v in out.items()}
 
     def s_for(self, s, scope):
         self.rounds(s, scope, self.statement)
@@ -471,12 +497,19 @@ class Game(Evaluator):
     def moved_in(self, body, scope):
         out = set()
         for t in body:
-            if t.kind in ("simultaneous", "extragradient"):
+            if t.kind in ("simultaneous", "extragradient", "repeat"):
                 out |= self.moved_in(t.body, scope)
+            elif t.kind == "if":
+                out |= self.moved_in(t.yes, scope) | self.moved_in(t.no or [], scope)
+            elif t.kind == "for" and not t.carried:
+                for x in self.eval(t.over, scope):
+                    inner = Scope(scope)
+                    self.bind(inner, t.pattern, x)
+                    out |= self.moved_in(t.body, inner)
             elif t.kind == "update":
                 out |= {self.player(p, scope) for p in t.players}
-            else:
-                raise Strange("no update")
+            elif t.kind not in ("let", "sample", "assign", "copy", "average"):
+                raise Strange("no statement of a look ahead")
         return out
 
     def s_extragradient(self, s, scope):
@@ -540,7 +573,7 @@ class Game(Evaluator):
     def run_rule(self, rule, w, g, key):
         d = rule.define
         kept = self.rules.setdefault(key, {"steps": 0})
-        kept["steps"] += 1
+        kept["steps"] = kept["steps"] + 1 if number(kept["steps"]) else elementwise("add", kept["steps"], 1)
         scope = Scope(rule.scope)
         names = [q.name for q in d.lists[1]]
         self.bind(scope, names[0], w)

@@ -51,6 +51,9 @@ class Place:
         self.over = list(outer.over) if outer else []                # (let, axis)
         self.classes = list(outer.classes) if outer else []          # (what is a class of three, axis)
         self.functions = list(outer.functions) if outer else []      # functions of one number that hold what stands above them
+        self.axised = list(outer.axised) if outer else []            # (function of one number, axis)
+        self.kept = list(outer.kept) if outer else []                # (distribution whose arguments were computed where it stands, size)
+        self.maps = list(outer.maps) if outer else []                # bijectors of that kind
         self.batch = outer.batch if outer else None
 
 
@@ -206,16 +209,17 @@ class Generator:
         self.line(f"prescribed {n}(x: real) -> real {{ param w: real = {self.number()}; param b: real = {self.number()}; {body} }}")
         self.players.append(Player(n, "prescribed", ["w", "b"]))
 
-    def bijector(self, sub):
-        own = [p.name for p in self.of("flow")]
+    def bijector(self, sub, maps=()):
+        own = [p.name for p in self.of("flow")] + list(maps) * 2
         return self.r.choice([f"stretch({self.number()}, {sub()})", f"stretch(0.5 * tanh({sub()}), {self.number()})", "hyper", f"kinked({sub()})"] + own * 2)
 
-    def density(self, sub):
+    def density(self, sub, here):
         """A logarithm of a density, of something small."""
+        bijector = lambda: self.bijector(sub, here.maps)
         x, base = f"tanh({sub()})", self.r.choice([f"Normal({self.number()}, {self.positive()})", f"Normal({sub()}, 0.5 + ({self.number()})^2)"])
-        forms = [f"log_prob({base}, {x})", f"log_prob({base} |> map({self.bijector(sub)}), {x})", f"log_prob({base} |> map({self.bijector(sub)}) |> map({self.bijector(sub)}), {x})",
+        forms = [f"log_prob({base}, {x})", f"log_prob({base} |> map({bijector()}), {x})", f"log_prob({base} |> map({bijector()}) |> map({bijector()}), {x})",
                  f"log_prob(Normal(0, {self.positive()})^2 |> map({self.r.choice([f'bent({sub()})', f'crossed({self.number()}, {sub()})'])}), [{x}, {self.number()}])",
-                 f"log_prob(Normal([{self.number()}, {self.number()}], 0.9), [{x}, {self.number()}])", f"log_det_inverse({self.bijector(sub)}, {x})", f"log_prob(Waiting({self.positive()}), {x})",
+                 f"log_prob(Normal([{self.number()}, {self.number()}], 0.9), [{x}, {self.number()}])", f"log_det_inverse({bijector()}, {x})", f"log_prob(Waiting({self.positive()}), {x})",
                  f"{{ let y = {x}; grad[y] log_prob({base} |> map({self.r.choice(['hyper', 'stretch(0.3, -0.2)'])}), y) }}"]
         if self.of("prescribed"):
             forms += [f"log_prob({self.r.choice(self.of('prescribed')).name}({self.atom(Place())}), {x})"] * 3
@@ -345,11 +349,14 @@ class Generator:
         if self.chance(0.15):
             forms = [lambda: f"stop({sub()})"]
         forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.5 * h + {self.without_states(here, axis, var)}))",
-                  lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var), lambda: self.moved(sub), lambda: f"({self.density(sub)})",
+                  lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var), lambda: self.moved(sub), lambda: f"({self.density(sub, here)})",
                   lambda: f"{{ let q = {sub()}; grad[q] (grad[q] (q^3 * {self.number()} + sin(q) * {sub()})) }}",
                   lambda: f"{{ let (q, w) = two({sub()}); q * w }}"]
         if here.functions:
             forms += [lambda: f"{self.r.choice(here.functions)}({sub()})"] * 3
+        own = [f for f, a in here.axised if axis and a == axis]
+        if own:
+            forms += [lambda: f"{self.r.choice(own)}({sub()})"] * 4
         records = [n for n in here.numbers if n.endswith("r.p") or n.endswith("v[0]")]
         if records and not axis and not var:
             n = self.r.choice(records)
@@ -478,8 +485,13 @@ class Generator:
             ways += ["vector"]
         if self.tables or self.points:
             ways += ["data"] * 3
+        if here.kept:
+            ways += ["kept"] * 4
         way = self.r.choice(ways)
         x = self.fresh("x")
+        if way == "kept":
+            p, size = self.r.choice(here.kept)
+            return f"E[{x} ~ {p} : {size}] {self.scalar(here, depth, None, x)}"
         if way == "data":
             return self.over_data(here, x, depth)
         if way == "bound":
@@ -561,17 +573,47 @@ class Generator:
             return e
         before, self.ahead = self.ahead, True
         inner = Place()
-        inner.batch, inner.functions = here.batch, here.functions
+        inner.batch, inner.functions, inner.kept, inner.maps = here.batch, here.functions, here.kept, here.maps
         inner.numbers = here.numbers if self.chance(0.2) else []
         chosen = self.some_players()
         if self.chance(0.3):
             pair = self.r.sample(self.players, min(2, len(self.players)))
             word = self.r.choice(["simultaneous", "extragradient"])
             text = f"{word} {{ {'; '.join(self.update_text(inner, [p]) for p in pair)} }}"
+        elif self.chance(0.4):
+            text = "; ".join(self.ahead_statement(inner, chosen) for _ in range(self.r.choice([1, 2, 3])))
         else:
             text = "; ".join(self.update_text(inner, chosen) for _ in range(self.r.choice([1, 1, 2])))
         self.ahead = before
         return f"after {self.r.randint(1, 3)} {{ {text} }} ({e})"
+
+    def ahead_statement(self, inner, chosen):
+        """A statement of a look ahead; a let there is a value of each round, and hidden behind what it stands in."""
+        r, update = self.r.random(), lambda: self.update_text(inner, chosen)
+        if r < 0.2:
+            return f"repeat {self.r.randint(1, 2)} {{ {update()}{self.r.choice(['', '; ' + update()])} }}"
+        if r < 0.45:
+            otherwise = self.r.choice(["", f" else {{ {self.update_text(inner, self.some_players())} }}", f" else {{ {update()} }}"])
+            return f"if {self.scalar(inner, 1)} > {self.number()} {{ {update()} }}{otherwise}"
+        if r < 0.6:
+            k = self.fresh("k")
+            own = Place(inner)
+            own.numbers = own.numbers + [k]
+            return f"for {k} in [{self.number()}, {self.number()}] {{ {self.update_text(own, chosen)} }}"
+        if r < 0.75:
+            n = self.fresh("l")
+            text = f"let {n} = {self.scalar(inner, 1)}"
+            own = Place(inner)
+            own.numbers = own.numbers + [n] * 5
+            return f"{text}; {self.update_text(own, chosen)}"
+        if r < 0.85 and self.states:
+            s = self.r.choice(self.states)
+            return f"{s} := 0.5 * {s} + {self.r.choice([self.quiet(inner), self.r.choice(self.states)])}; {update()}"
+        pairs = self.pairs()
+        if r < 0.95 and pairs:
+            a, b = self.r.choice(pairs)
+            return f"{update()}; {self.r.choice([f'copy {a.name} into {b.name}', f'average {a.name} into {b.name} decay 0.7'])}"
+        return update()
 
     def loss(self, here, players):
         e = self.plain_loss(here, players)
@@ -717,7 +759,30 @@ class Generator:
         self.indent -= 1
         self.line("}")
 
+    def let_applied(self, here):
+        """What is applied later: its arguments are what they were here."""
+        n, r, e = self.fresh("l"), self.r.random(), lambda: self.scalar(here, 1)
+        if r < 0.35:
+            t = self.fresh("t")
+            axis = self.r.choice(here.samples)[1] if here.samples and self.chance(0.4) else None
+            self.line(f"let {n} = {self.r.choice([f'half({self.scalar(here, 1, axis)})', f'fn({t}) {t} * {self.scalar(here, 1, axis)} + tanh({self.scalar(here, 1, axis)})'])}")
+            if axis:
+                here.axised.append((n, axis))
+            else:
+                here.functions.append(n)
+        elif r < 0.8:
+            text, size = self.r.choice([(f"Normal({e()}, 0)", 2), (f"rows([{e()}, {e()}])", "all"), (f"rows([{e()}, {self.number()}, {e()}])", "all"), (f"stop(rows([{e()}, {e()}]))", "all"),
+                                        (f"Normal({e()}, 0) |> map({self.bijector(e)})", 3)])
+            self.line(f"let {n} = {text}")
+            here.kept.append((n, size))
+        else:
+            self.line(f"let {n} = {self.r.choice([f'stretch({e()}, {e()})', f'kinked({e()})'])}")
+            here.maps.append(n)
+
     def let(self, here):
+        if self.chance(0.2):
+            self.let_applied(here)
+            return
         n, r = self.fresh("l"), self.r.random()
         if here.samples and r < 0.3:
             _, axis, _ = self.r.choice(here.samples)
@@ -795,9 +860,12 @@ class Generator:
             self.line(f"{n} ~ rows({noise}) : all")
             here.samples.append((n, n, False))
 
+    def pairs(self):
+        return [(a, b) for a in self.players for b in self.players if a is not b and a.kind == b.kind and a.paths == b.paths and a.states == b.states and a.kind == "critic"]
+
     def follow(self):
         """copy and average between players of the same make."""
-        pairs = [(a, b) for a in self.players for b in self.players if a is not b and a.kind == b.kind and a.paths == b.paths and a.states == b.states and a.kind == "critic"]
+        pairs = self.pairs()
         if pairs:
             a, b = self.r.choice(pairs)
             self.line(self.r.choice([f"copy {a.name} into {b.name}", f"average {a.name} into {b.name} decay 0.7"]))
