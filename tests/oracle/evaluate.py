@@ -693,13 +693,13 @@ class Evaluator:
                 raise Wrong("E305", e.line, "samples meet")
             topology, frames = scalar.order(y), scalar.applications(y)
             out += [slope(y, x, topology, frames, self.ends) for x in xs]
-        return T(axes, target.shape, out)
+        return identity(T(axes, target.shape, out))          # computed, also by a number that is known; f' of one is known
 
     def e_prime(self, e, scope):
         f = self.eval(e.e, scope)
 
         def derivative(x):
-            x = identity(tensor(x))
+            x = identity(tensor(x), scalar.BOUND)
             y = tensor(self.apply(f, [x], {}, e))
             return T(x.axes, x.shape, [slope(n, m, scalar.order(n), scalar.applications(n), self.ends) for n, m in zip(y.data, x.data)])
 
