@@ -11,7 +11,7 @@ import scalar
 from scalar import N, const, make, total
 from syntax import Node, Strange
 from values import (T, Axis, Bijector, Builtin, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, Thunk, Wrong, each, elementwise, fields, fill,
-                    identity, leaves, mean_over, number, over, pick, reduce, rows_of, stack, tensor, union)
+                    identity, leaves, mean_over, number, over, pick, reduce, rows_of, spread, stack, tensor, union)
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
@@ -790,14 +790,21 @@ class Evaluator:
     def b_Uniform(self, a=0, b=1):
         return Dist("uniform", a=a, b=b)
 
-    def b_map(self, d, f=None):
+    def b_map(self, d, f=None, *more):
         if f is None:
             return (lambda base: Dist("map", base=self.distribution(base), f=d),)
-        rows = tensor(f)
-        return self.b_tabulate(rows.shape[0], d, lambda i: pick(rows, i))
+        rows = [tensor(x) for x in (f, *more)]
+        return self.beside_each_other(rows[0].shape[0], lambda axis: [over_rows(t, axis) for t in rows], d)
 
-    def b_tabulate(self, n, f, of=lambda i: i):
-        return stack([tensor(self.apply(f, [of(i)], {}, f.define)) for i in range(n)])
+    def b_tabulate(self, n, f):
+        return self.beside_each_other(n, lambda axis: [T((axis,), (), [N("id", (const(i),), i) for i in range(n)])], f)
+
+    def beside_each_other(self, n, of, f):
+        """f of each, as the samples of an axis that becomes the leading dimension: one application."""
+        axis = Axis(n)
+        v = tensor(self.apply(f, of(axis), {}, f.define))
+        rest = tuple(a for a in v.axes if a is not axis)
+        return T(rest, (n, *v.shape), spread(v, rest + (axis,)))
 
     def b_div(self, a, b):
         return elementwise("int_div", a, b)
@@ -892,9 +899,13 @@ class Evaluator:
         so that each part depends on what all of them begin with."""
         begin, h, made = first, each(lambda t: t, first) if until else first, []
         for t in range(n):
+            before = len(self.frames)
             new = self.apply(f, [h, t], {}, f.define)
             if until:
                 done = self.apply(until, [h], {}, until.define)
+                if all(x.val for x in leaves(done)):
+                    for frame in self.frames[before:]:
+                        frame.clear()                       # no round that is done by any sample: it assigns nothing
                 made.append(chosen(done, each(lambda t: T((), t.shape, [const(0) for _ in range(math.prod(t.shape))]), new), new))
                 h = chosen(done, h, new)
             else:
@@ -914,6 +925,11 @@ def chosen(c, a, b):
     if isinstance(b, Record):
         return b.like((k, chosen(c, a.fields[k], x)) for k, x in b.fields.items())
     return elementwise("where", c, a, b)
+
+
+def over_rows(t, axis):
+    """The rows of a tensor as samples."""
+    return T(t.axes + (axis,), t.shape[1:], [N("id", (n,), n.val) for n in t.data])
 
 
 def stacked(values):

@@ -372,6 +372,7 @@ class Generator:
         if players:
             forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.6 * {self.r.choice(players).name}(h) + {self.number()}))"]
             forms += [lambda: f"{self.r.choice(players).name}({sub()})"] * 4
+            forms += [lambda: self.applied_in_loop(sub, self.r.choice(players))] * 2
             forms += [lambda: f"{self.penalty(here, self.r.choice(players), sub())}"]
         if self.of("vector"):
             forms += [lambda: f"{self.r.choice(self.of('vector')).name}([{sub()}, {sub()}])"] * 2
@@ -409,6 +410,20 @@ class Generator:
             lambda: f"{{ let q = {sub()}; grad[q] fold(q, {k}, fn({h}, {i}) {step} * q{some}) }}",
             lambda: f"{{ let q = {sub()}; fold(q, {self.r.choice([k, 9, 10])}, fn({h}, {i}) {step} + 0.1 * tanh(stop(grad[q] ({h} * {h} * q + 0.2 * q)))) }}",
         ])()
+
+    def applied_in_loop(self, sub, p):
+        """A net in the rounds of a loop, each of which is an application: those that are done, or one of many beside each other."""
+        h, u, i, v, k, D = self.fresh("h"), self.fresh("u"), self.fresh("i"), self.fresh("v"), self.r.randint(2, 3), p.name
+        ends = self.r.choice(["", f", until: fn({h}) {self.r.choice([f'{h} > {self.number()}', f'abs({h}) < {self.positive()}', f'{h} < {self.number()}'])}"])
+        step = self.r.choice([f"tanh(0.7 * {D}({h}) + 0.1 * {i})", f"0.5 * {h} + sin({D}(0.5 * {h}))", f"tanh({D}({h}) * {D}(0.3 * {h}))"])
+        forms = [f"fold({sub()}, {k}, fn({h}, {i}) {step}{ends})", f"sum(scan({sub()}, {k}, fn({h}, {i}) {step}{ends}))", f"scan({sub()}, {k}, fn({h}, {i}) {step}{ends})[{self.r.randrange(k)}]",
+                 f"fold({sub()}, 2, fn({h}, {i}) 0.5 * fold({h}, {k}, fn({u}, {v}) tanh({D}({u}) + 0.1 * {i} * {v}){ends.replace(h, u)}))",
+                 f"fold(({sub()}, {self.number()}), {k}, fn({h}, {i}) (tanh({D}({h}[1])), 0.5 * {h}[0]){ends.replace(h, h + '[0]').replace(f'fn({h}[0])', f'fn({h})')})[0]",
+                 f"{{ let q = {sub()}; grad[q] fold(q, {k}, fn({h}, {i}) {step} * q) }}"]
+        if p.axised is not False:
+            forms += [f"sum(map(fn({h}) tanh({D}({h})), [{sub()}, {self.number()}, {sub()}]))", f"sum(tabulate({k}, fn({i}) tanh({D}(0.3 * {i} + {sub()}))))",
+                      f"dot(map(fn({h}, {u}) {D}({h} * {u}), [{sub()}, {self.number()}], [{self.number()}, {sub()}]), [0.5, {self.number()}])"]
+        return self.r.choice(forms)
 
     def whole(self, here, axis, var):
         """An integer from 0 to 2. The compiler looks through a few operations to see that; a deep one says it."""
