@@ -5,6 +5,7 @@ Idea: everything is done as the rules of docs/lowering.md say it, one scalar at 
 of nodes of its own, a read of a slot is the node that is there now, an application of a layer marks its result with the assignments it made.
 A draw must be known: a finite list taken whole, a spread of zero, or a number that the run itself reports.
 Start at Evaluator.eval()."""
+import contextlib
 import itertools
 import math
 import scalar
@@ -15,7 +16,7 @@ from values import (T, Axis, Bijector, Builtin, Comparison, Dist, Fn, Instance, 
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
-          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse"}
+          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse", "replicate"}
 EXACT = {"and": "and", "or": "or", "==": "eq", "!=": "ne", "%": "mod"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
@@ -42,6 +43,7 @@ class Evaluator:
         self.differentiated = differentiated
         self.env, self.mode, self.batch, self.step = {}, frozenset(), None, 0
         self.ahead, self.files = 0, {}
+        self.random, self.hand, self.each = None, (), ()    # the oracle's own draws, where a program asks for them; axes that a draw without a size varies over; of the draw around
         self.instance, self.place, self.frame, self.rule, self.depth, self.completing = None, (), None, None, 0, False
         self.ends, self.frames = {}, []                     # values of slots while looking ahead, by id: gradients end there; applications that assigned
 
@@ -137,7 +139,7 @@ class Evaluator:
 
     def e_binary(self, e, scope):
         a, b = self.eval(e.a, scope), self.eval(e.b, scope)
-        if e.op == "^" and e.a.kind == "call" and e.a.f.kind == "name" and isinstance(self.eval(e.a.f, scope), Player) and self.eval(e.a.f, scope).model:
+        if e.op == "^" and e.a.kind == "call" and e.a.f.kind == "name" and isinstance(self.eval(e.a.f, scope), Player) and self.eval(e.a.f, scope).model and not isinstance(a, Dist):
             raise Strange("a power of a model, which is two draws and no square")
         if isinstance(a, Dist) or isinstance(a, Player) and e.op == "^":
             if e.op != "^" or not isinstance(b, int):
@@ -300,7 +302,21 @@ class Evaluator:
                 raise Strange(f"line {e.line}: no {p.name}")
             self.bind(scope, p.name, v)
 
+    @contextlib.contextmanager
+    def at_hand(self, *values, each=False):
+        """What is evaluated varies over the axes of these, too; as a draw, each with its own."""
+        kept = self.hand, self.each
+        if self.random:
+            self.hand = union([T(self.hand, (), [])] + [x for v in values for x in some_tensors(v)])
+            self.each = self.hand if each else self.each
+        yield
+        self.hand, self.each = kept
+
     def call(self, f, args, named, e):
+        with self.at_hand(*args, *named.values()):
+            return self.called(f, args, named, e)
+
+    def called(self, f, args, named, e):
         scope = Scope(f.scope)
         self.arguments(f.lists[0], args, named, scope, e)
         if f.define.kind == "define" and f.define.word in ("comparison", "distribution", "optimizer", "bijector"):
@@ -335,7 +351,8 @@ class Evaluator:
         scope = Scope(f.scope)
         try:
             self.arguments(f.lists[0] if f.lists else [], args, named, scope, e)
-            v = self.body(f, scope)
+            with self.at_hand(*args, *named.values()):
+                v = self.body(f, scope)
             return self.mark(v) if self.frame else v
         finally:
             self.instance, self.place, self.frame = before
@@ -524,9 +541,10 @@ class Evaluator:
             axis = home and home.axes.get(name)
             if not axis:
                 raise Strange("E over what is no sample")
+        else:
+            axis = self.open(e, inner, scope)
+        with self.at_hand(T((axis,), (), [])):
             return mean_over(self.eval(e.e, inner), axis)
-        axis = self.open(e, inner, scope)
-        return mean_over(self.eval(e.e, inner), axis)
 
     def open(self, e, inner, scope):
         """Draws the binders of an expectation or statement on one new axis."""
@@ -543,9 +561,11 @@ class Evaluator:
         if not n or not isinstance(n, int):
             raise Wrong("E302", e.line, "how many")
         axis = Axis(n)
+        if len(e.binders) == 1 and len(e.binders[0][0]) > 1:
+            return self.open_finite(e, inner, Dist("batch", table=self.draw(first, axis, e)))
         for patterns, d in e.binders:
             if len(patterns) > 1:
-                raise Strange("distinct draws")
+                raise Strange("distinct draws of several")
             self.bind(inner, patterns[0], self.draw(self.eval(d, inner), axis, e), axis)
         return axis
 
@@ -568,6 +588,8 @@ class Evaluator:
         return axis
 
     def distribution(self, d):
+        if isinstance(d, Record):
+            return Dist("record", fields=d)
         if isinstance(d, Player) and d.model:
             return Dist("model", player=d, given={})
         if isinstance(d, Dist):
@@ -586,6 +608,8 @@ class Evaluator:
             if n != 1:
                 return self.unknown(d, axis, dims)
             return self.along(each(lambda t: pick(t, 0), d.table), axis)
+        if d.kind == "record":
+            return d.fields.like((k, self.draw(x, axis, e)) for k, x in d.fields.fields.items())
         if d.kind == "power":
             parts = [self.draw(d.base, axis, e) for _ in range(d.n)]
             return stack([tensor(p) for p in parts])
@@ -596,14 +620,33 @@ class Evaluator:
         if d.kind == "model":
             return self.draw_model(d, axis, e)
         if d.kind == "custom":
-            return self.along(self.eval(d.sample, d.scope), axis)
+            with self.around_draw(axis, *d.scope.names.values()):
+                return self.along(self.eval(d.sample, d.scope), axis)
         return self.unknown(d, axis, dims)
 
+    @contextlib.contextmanager
+    def around_draw(self, axis, *values):
+        """A draw of an expectation varies over its axis, what its arguments vary over, and what a draw around varies over; one without over all that is at hand."""
+        kept = self.hand
+        self.hand = self.hand if axis is None else union([T(self.each, (), []), T((axis,), (), [])])
+        with self.at_hand(*values, each=True):
+            yield
+        self.hand = kept
+
     def unknown(self, d, axis, dims):
-        raise Strange("a draw that is not known")
+        """A draw that nobody knows is the oracle's own, where the program asks for one (game.play)."""
+        if not self.random or d.kind not in ("normal", "uniform"):
+            raise Strange("a draw that is not known")
+        a, b = (d.mu, d.sigma) if d.kind == "normal" else (d.a, d.b)
+        a, b = tensor(a), tensor(b)
+        with self.around_draw(axis, a, b):
+            shape = a.shape or b.shape or tuple(dims)
+            one = self.random.gauss if d.kind == "normal" else self.random.uniform
+            z = T(self.hand, shape, [N("id", (const(x),), x) for x in (one(0, 1) for _ in range(math.prod(a.n for a in self.hand) * math.prod(shape)))])
+        return elementwise("add", a, elementwise("mul", z, b if d.kind == "normal" else elementwise("sub", b, a)))
 
     def along(self, v, axis):
-        return v if axis is None else each(lambda t: over(t, axis), v)
+        return v if axis is None else each(lambda t: t if axis in t.axes else over(t, axis), v)
 
     def draw_model(self, d, axis, e):
         p = d.player
@@ -614,8 +657,9 @@ class Evaluator:
                     raise Strange("an argument that is not given")
                 dims = [self.eval(x, p.body.scope) for x in q.type.dims] if q.type and q.type.dims else ()
                 given[q.name] = self.draw(self.eval(q.drawn, p.body.scope), axis, e, dims)
-        v = self.inside(p.instance, p.body, [], given, e)
-        return each(lambda t: t if axis is None or axis in t.axes else over(t, axis), v)
+        with self.around_draw(axis, *given.values()):
+            v = self.inside(p.instance, p.body, [], given, e)
+        return self.along(v, axis)
 
     # ---- gradients
 
@@ -806,6 +850,9 @@ class Evaluator:
         rest = tuple(a for a in v.axes if a is not axis)
         return T(rest, (n, *v.shape), spread(v, rest + (axis,)))
 
+    def b_replicate(self, n, f):
+        return stack([tensor(self.apply(f, [], {}, f.define)) for _ in range(n)])
+
     def b_div(self, a, b):
         return elementwise("int_div", a, b)
 
@@ -920,6 +967,11 @@ class Evaluator:
         return tensor(x)
 
 
+def some_tensors(v):
+    """The tensors in a value; what else an argument can be varies over nothing."""
+    return [v] if isinstance(v, T) else [t for x in v.fields.values() for t in some_tensors(x)] if isinstance(v, Record) else []
+
+
 def chosen(c, a, b):
     """Where c holds a, else b, which is of the same make."""
     if isinstance(b, Record):
@@ -969,7 +1021,9 @@ def shaped_like(v, old):
 def flatten_rows(d):
     """How many elements a finite distribution has."""
     if d.kind == "batch":
-        return [math.prod(a.n for a in d.table.axes)]
+        if len(d.table.axes) > 1:
+            raise Strange("a batch over several axes")
+        return [d.table.axes[0].n]
     sizes = []
     each(lambda t: sizes.append(t.shape[0]) or t, d.table)
     return sizes

@@ -5,6 +5,7 @@ Idea: a program is gone through twice. The first time (`checking`) every body is
 loop or a branch changes read afresh: this finds what must be an error whether or not it is ever reached. The second time it runs.
 Start at play(), at the bottom."""
 import functools
+import random
 
 import scalar
 from evaluate import Evaluator, Scope, chosen
@@ -42,6 +43,9 @@ def differentiated(node, found):
         for v in node:
             differentiated(v, found)
     return found
+
+
+DRAWS_WANTED, DRAWS = "# draws: random", [11, 12, 13]           # a comment by which a program asks for draws of the oracle's own
 
 
 class Game(Evaluator):
@@ -660,9 +664,14 @@ def read(text):
     return parse(text), files(text)
 
 
-def pass_over(tree, beside, given, checking):
+class Drawn(float):
+    """A report that hangs on draws of the oracle's own: only which of them are equal is known of the real ones (`same`: number of the class)."""
+    same = None
+
+
+def pass_over(tree, beside, given, checking, seed=None):
     game = Game(differentiated(tree, set()), given, checking)
-    game.files = beside
+    game.files, game.random = beside, seed and random.Random(seed)
     scope = Scope()
     for s in library():
         game.statement(s, scope)
@@ -676,9 +685,32 @@ def play(text, given, checked=False):
     """Every report of the program: name -> its values in order. Raises Wrong (an error is right) or Strange (not of the subset).
     Without `given` the program is only checked; that is left out where it has been done."""
     tree, beside = read(text)
+    seeds = DRAWS if DRAWS_WANTED in text else [None]
     try:
         if not checked:
-            pass_over(tree, beside, {}, True)
-        return None if given is None else pass_over(tree, beside, given, False)
+            pass_over(tree, beside, {}, True, seeds[0])
+        return None if given is None else drawn([pass_over(tree, beside, given, False, s) for s in seeds])
     except (RecursionError, IndexError, KeyError, AttributeError, TypeError) as e:
         raise Strange(f"beyond the subset: {e!r}") from e
+
+
+def drawn(runs):
+    """Of runs that differ by their draws: what is the same in all is a number; what differs is known up to which are equal."""
+    places = [(name, i) for name, values in runs[0].items() for i in range(len(values))]
+    seen = {place: [r[place[0]][place[1]] for r in runs] for place in places}
+    out, classes = {name: [] for name in runs[0]}, []
+    for name, i in places:
+        mine = seen[name, i]
+        if all(near(x, mine[0]) for x in mine):
+            out[name].append(mine[0])
+            continue
+        k = next((k for k, c in enumerate(classes) if all(near(x, y) for x, y in zip(c, mine))), len(classes))
+        classes += [mine] * (k == len(classes))
+        v = Drawn(mine[0])
+        v.same = k
+        out[name].append(v)
+    return out
+
+
+def near(x, y):
+    return abs(x - y) <= 1e-9 * max(1, abs(x), abs(y))

@@ -145,12 +145,15 @@ class Parser:
             of = self.separated("]", self.expr)
             return Node("grad", line, of=of, e=self.prefix())
         self.want("[")
-        binders, size = self.binders("]")
-        return Node("E", line, binders=binders, size=size, e=self.prefix())
+        groups = self.binders("]")
+        e = self.prefix()
+        for binders, size in reversed(groups):
+            e = Node("E", line, binders=binders, size=size, e=e)
+        return e
 
     def binders(self, end):
-        """x ~ p, y ~ q : size - each binder is (patterns, distribution or None)."""
-        out, size = [], None
+        """x ~ p, y ~ q : size, .. - groups that share an axis, each its binders and its size; a binder is (patterns, distribution or None)."""
+        groups, out = [], []
         while not self.eat(end):
             patterns = [self.pattern()]
             while self.eat(","):
@@ -160,11 +163,12 @@ class Parser:
             else:
                 out += [([p], None) for p in patterns]
             if self.eat(":"):
-                size = "all" if self.eat("all") else self.expr()
-            elif not self.eat(","):
+                groups.append((out, "all" if self.eat("all") else self.expr()))
+                out = []
+            if not self.eat(","):
                 self.want(end)
                 break
-        return out, size
+        return groups + [(out, None)] * bool(out)
 
     def sign(self):
         if self.peek() == "-" and self.kind() == "sign":
