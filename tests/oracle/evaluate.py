@@ -59,6 +59,8 @@ class Evaluator:
         elif pattern != "_":
             if pattern in self.differentiated and (number(value) and not isinstance(value, bool) or isinstance(value, list) and value):
                 value = tensor(value)
+            elif pattern in self.differentiated and isinstance(value, Record):
+                value = each(lambda t: t, value)
             scope.set(pattern, identity(value, scalar.BOUND), axis)
 
     def name(self, e, scope):
@@ -93,7 +95,7 @@ class Evaluator:
         return self.parameters(v.instance)
 
     def step_value(self):
-        return T((), (), [const(self.step)])
+        return identity(tensor(self.step))                  # computed: it is another in each round
 
     def force(self, v):
         if not isinstance(v, Thunk):
@@ -245,7 +247,7 @@ class Evaluator:
             self.complete(v)
             if v.bijector and name in ("inverse", "log_det"):
                 return self.bijector_member(v, name)
-            return T((), (), [const(leaves(self.env[v.steps])[0].val)]) if name == "steps" else self.part(v.instance, name)
+            return identity(tensor(leaves(self.env[v.steps])[0].val)) if name == "steps" else self.part(v.instance, name)
         if isinstance(v, Instance):
             return self.part(v, name)
         raise Strange(f"field {name} of {type(v).__name__}")
@@ -675,9 +677,11 @@ class Evaluator:
                 return records[0]
             names = [self.written(t) for t in e.of]
             return Record(zip(names, records), players=dict(zip(names, targets)))
-        if len(targets) != 1:
-            raise Strange("a gradient by several values")
-        return self.value_gradient(value, targets[0], e)
+        if len(targets) == 1:
+            return self.value_gradient(value, targets[0], e)
+        names = [self.written(t) for t in e.of]
+        slopes = [self.value_gradient(value, t, e) for t in targets]
+        return Record(zip(names, slopes)) if len(set(names)) == len(names) else Record(enumerate(slopes), False)
 
     def e_after(self, e, scope):
         rounds = self.eval(e.count, scope)

@@ -11,7 +11,7 @@ import scalar
 from evaluate import Evaluator, Scope, chosen
 from scalar import const
 from syntax import Node, Strange, files, parse
-from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, number, pick, stack, tensor
+from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, identity, leaves, number, pick, stack, tensor
 
 LIBRARY = """
 optimizer sgd(lr)(w, g) { w := w - lr * g }
@@ -46,6 +46,23 @@ def differentiated(node, found):
 
 
 DRAWS_WANTED, DRAWS = "# draws: random", [11, 12, 13]           # a comment by which a program asks for draws of the oracle's own
+
+
+class Stopped(Exception):
+    """Leaves a block."""
+
+
+def used_names(node, found):
+    """The names that an expression reads."""
+    if isinstance(node, Node):
+        if node.kind == "name":
+            found.add(node.name)
+        for v in node.__dict__.values():
+            used_names(v, found)
+    elif isinstance(node, (list, tuple)):
+        for v in node:
+            used_names(v, found)
+    return found
 
 
 class Game(Evaluator):
@@ -244,14 +261,30 @@ class Game(Evaluator):
     def s_alternate(self, s, scope):
         n = self.eval(s.steps, scope)
         self.round = 0
-        for i in self.loop(s.body, scope, range(n)):
-            self.round = i + 1
-            self.step = i
+        try:
+            for i in self.loop(s.body, scope, range(n)):
+                self.round = i + 1
+                self.step = i
+        except Stopped:
+            pass
+
+    def s_stop(self, s, scope):
+        """Of the latest reports; what has not been reported holds nothing up."""
+        latest = Scope(scope)
+        for name, values in self.reports.items():
+            latest.set(name, identity(tensor(values[-1])))
+        if not self.checking and all(n in latest.names for n in used_names(s.e, set())) and tensor(self.eval(s.e, latest)).data[0].val:
+            raise Stopped
 
     def s_repeat(self, s, scope):
+        """A count that is computed is known when the loop begins."""
+        before, self.mode = self.mode, frozenset()
         n = self.eval(s.count, scope)
-        if not isinstance(n, int):
-            raise Strange("a count that is not static")
+        self.mode = before
+        if isinstance(n, T):
+            if self.ahead:
+                raise Strange("a count that is not static, ahead")
+            n = 1 if self.checking else int(tensor(n).data[0].val)
         for _ in self.loop(s.body, scope, range(n)):
             pass
 

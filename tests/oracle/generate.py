@@ -354,6 +354,11 @@ class Generator:
                   lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var), lambda: self.moved(sub), lambda: f"({self.density(sub, here)})",
                   lambda: f"{{ let q = {sub()}; grad[q] (grad[q] (q^3 * {self.number()} + sin(q) * {sub()})) }}",
                   lambda: f"{{ let (q, w) = two({sub()}); q * w }}"]
+        forms += [lambda: self.slopes(sub)] * 2
+        if not axis and not var and self.of("value"):
+            forms += [lambda: self.slope_of_players(here)]
+        if self.in_block:
+            forms += [lambda: f"{self.r.choice(['0.1 * step', f'(1.0 + 0.1 * step)', f'where(step < 1, {self.number()}, {self.number()})', f'0.1 * {self.r.choice(self.players).name}.steps'])} * {sub()}"]
         if here.functions:
             forms += [lambda: f"{self.r.choice(here.functions)}({sub()})"] * 3
         own = [f for f, a in here.axised if axis and a == axis]
@@ -412,6 +417,26 @@ class Generator:
             lambda: f"{{ let q = {sub()}; grad[q] fold(q, {k}, fn({h}, {i}) {step} * q{some}) }}",
             lambda: f"{{ let q = {sub()}; fold(q, {self.r.choice([k, 9, 10])}, fn({h}, {i}) {step} + 0.1 * tanh(stop(grad[q] ({h} * {h} * q + 0.2 * q)))) }}",
         ])()
+
+    def slopes(self, sub):
+        """Derivatives by several values, by parts of one, and by one of which another is computed."""
+        a, b, c, d = sub(), sub(), self.number(), self.number()
+        return self.r.choice([
+            f"{{ let q = {a}; let w = {b}; let d = grad[q, w] (q^2 * w * {c} + tanh(q * w)); 0.5 * d.q - 0.3 * d.w }}",
+            f"{{ let q = {a}; let w = tanh(q) + {b}; let d = grad[q, w] (w * sin(q) + {c} * w^2); 0.5 * d.q * d.w }}",
+            f"{{ let q = [{a}, {c}]; let d = grad[q] (sum(q * q) * tanh(q[0]) + {d} * q[1]); 0.3 * d[0] * d[1] }}",
+            f"{{ let q = [{a}, {c}]; 0.3 * (grad[q[{self.r.choice('01')}]] (dot(q, [tanh(q[1]), {d}]) * q[0])) }}",
+            f"{{ let q = (a: {a}, b: [{b}, {c}]); let d = grad[q] (q.a^2 * q.b[0] + tanh(q.b[1]) * q.a); 0.3 * d.a * d.b[1] }}",
+            f"{{ let q = (a: {a}, b: [{b}, {c}]); sum(grad[q.b] (tanh(q.a * q.b[0]) * q.b[1])) * 0.3 }}",
+            f"{{ let q = {a}; let w = grad[q] (q^3 * {c} + {b} * q); 0.2 * (grad[q] (w * tanh(q))) }}",
+            f"{{ let q = ({a}, {b}); let d = grad[q] (tanh(q[0]) * q[1]^2 * {c}); d[0] - d[1] }}"])
+
+    def slope_of_players(self, here):
+        """Of a slope by a player a length, and a slope again."""
+        p = self.r.choice(self.of("value")).name
+        e = f"{p}.v^2 * {self.scalar(here, 1)}"
+        return self.r.choice([f"0.1 * norm2(grad[{p}] ({e}))", f"0.1 * (grad[{p}] norm2(grad[{p}] ({e} + {p}.v))).v", f"0.2 * dot(grad[{p}] ({e}), stop(grad[{p}] ({p}()^2)))",
+                              f"0.3 * (grad[{p}] dot(grad[{p}] ({e} + {p}.v^3), stop(grad[{p}] ({p}()^2)))).v"])
 
     def applied_in_loop(self, sub, p):
         """A net in the rounds of a loop, each of which is an application: those that are done, or one of many beside each other."""
@@ -717,7 +742,8 @@ class Generator:
             word = self.r.choice(["simultaneous", "extragradient"])
             self.line(f"{word} {{ {self.update_text(here, pair[:1])}; {self.update_text(here, pair[1:])} }}")
         elif r < 0.73 and depth > 0:
-            self.nested(f"repeat {self.r.randint(1, 3)} {{", here, depth)
+            some = self.r.choice(["step < 1", f"{self.scalar(here, 0)} > {self.number()}", f"step % 2 == 1"]) if self.in_block and self.chance(0.4) else None
+            self.nested(f"repeat {f'where({some}, {self.r.randint(0, 2)}, {self.r.randint(1, 3)})' if some else self.r.randint(1, 3)} {{", here, depth)
         elif r < 0.79 and depth > 0:
             self.nested(f"if {self.scalar(here, 1)} > {self.number()} {{", here, depth, self.chance(0.5))
         elif r < 0.83 and depth > 0:
@@ -928,6 +954,14 @@ class Generator:
         if self.chance(0.3):
             self.reports += 1
             self.line(f"every 2 {{ report r{self.reports} = {self.scalar(inner, 2)} }}")
+        if self.chance(0.2):
+            self.nested(f"every {self.r.randint(1, 2)} {{", inner, 1)
+        if self.chance(0.2):
+            self.reports += 1
+            self.line(f"report r{self.reports} = {self.scalar(inner, 1)}")
+            self.line(f"stop when r{self.reports} {self.r.choice('<>')} {self.number()}")
+            if self.chance(0.5):
+                self.line(self.update_text(inner, self.some_players()))
         self.indent, self.in_block = 0, False
         self.line("}")
 

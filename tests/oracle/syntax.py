@@ -473,6 +473,10 @@ class Parser:
     def s_every(self, line):
         return Node("every", line, count=self.expr(), body=self.block())
 
+    def s_stop(self, line):
+        self.want("when")
+        return Node("stop", line, e=self.expr())
+
     def s_update(self, line):
         players = [self.postfix(self.primary())]
         while self.eat(","):
