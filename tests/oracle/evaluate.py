@@ -16,7 +16,7 @@ from values import (T, Axis, Bijector, Builtin, Comparison, Dist, Fn, Instance, 
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
-          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse", "replicate"}
+          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse", "replicate", "split", "zip", "per_class"}
 EXACT = {"and": "and", "or": "or", "==": "eq", "!=": "ne", "%": "mod"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
@@ -556,7 +556,7 @@ class Evaluator:
         if first.kind == "stop" and isinstance(first.base, Dist) and first.base.kind == "rows" and e.size == "all":
             first = Dist("rows", table=each(lambda t: elementwise("stop", t), first.base.table), data=False)
         n = self.batch if e.size is None else e.size if e.size == "all" else self.eval(e.size, scope)
-        if first.kind == "batch" or first.kind == "rows" and (n == "all" or first.data and n == flatten_rows(first)[0]):       # an epoch is all rows
+        if first.kind == "batch" or is_finite(first) and (n == "all" or is_data(first) and n == flatten_rows(first)[0]):       # an epoch is all rows
             return self.open_finite(e, inner, first)
         if n == "all":
             raise Strange("all of what has no list")
@@ -572,22 +572,36 @@ class Evaluator:
         return axis
 
     def open_finite(self, e, inner, d):
-        if len(e.binders) > 1:
-            raise Strange("a product of lists")
+        laws = [d] + [self.distribution(self.eval(p, inner)) for _, p in e.binders[1:]]
+        if len(laws) > 1:
+            return self.open_product(e, inner, laws)
         patterns = e.binders[0][0]
         lists = flatten_rows(d)
         n = lists[0]
         if len(patterns) == 1:
             axis = Axis(n)
-            self.bind(inner, patterns[0], take(d, axis, range(n)), axis)
+            self.bind(inner, patterns[0], self.taken_rows(d, axis, range(n)), axis)
             return axis
         if len(patterns) > 2:
             raise Strange("distinct draws")
         pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
         axis = Axis(len(pairs))
         for k, p in enumerate(patterns):
-            self.bind(inner, p, take(d, axis, [q[k] for q in pairs]), axis)
+            self.bind(inner, p, self.taken_rows(d, axis, [q[k] for q in pairs]), axis)
         return axis
+
+    def open_product(self, e, inner, laws):
+        """All elements of one beside all of the next."""
+        if any(len(patterns) > 1 for patterns, _ in e.binders) or e.size != "all":
+            raise Strange("a product of lists")
+        rows = list(itertools.product(*[range(flatten_rows(d)[0]) for d in laws]))
+        axis = Axis(len(rows))
+        for k, (patterns, d) in enumerate(zip([p for p, _ in e.binders], laws)):
+            self.bind(inner, patterns[0], self.taken_rows(d, axis, [row[k] for row in rows]), axis)
+        return axis
+
+    def taken_rows(self, d, axis, which):
+        return self.apply(d.f, [self.taken_rows(self.distribution(d.base), axis, which)], {}, None) if d.kind == "map" else take(d, axis, which)
 
     def distribution(self, d):
         if isinstance(d, Record):
@@ -936,6 +950,24 @@ class Evaluator:
     def b_drop(self, n):
         return (lambda d: chosen_rows(d, lambda i: i >= n),)
 
+    def b_split(self, *sizes):
+        ends = list(itertools.accumulate(sizes))
+        return (lambda d: [chosen_rows(d, lambda i, low=end - n, high=end: low <= i < high) for n, end in zip(sizes, ends)],)
+
+    def b_per_class(self, n):
+        """The first n rows of each class."""
+        def of(d):
+            ks = [x.val for x in d.table.fields["y"].data]
+            return chosen_rows(d, lambda i: ks[:i].count(ks[i]) < n)
+        return (of,)
+
+    def b_zip(self, *tables, **named):
+        parts = {}
+        for d in tables:
+            parts.update(d.table.fields)
+        parts.update((k, v.table if isinstance(v, Dist) else identity(tensor(v))) for k, v in named.items())
+        return Dist("rows", table=Record(parts), data=True)
+
     def b_filter(self, f):
         return (lambda d: chosen_rows(d, lambda i: tensor(self.apply(f, [each(lambda t: pick(t, i), d.table)], {}, f.define)).data[0].val),)
 
@@ -1022,8 +1054,18 @@ def shaped_like(v, old):
     return fill(tensor(v), tensor(old).shape)
 
 
+def is_finite(d):
+    return d.kind == "rows" or d.kind == "map" and isinstance(d.base, Dist) and is_finite(d.base)
+
+
+def is_data(d):
+    return is_data(d.base) if d.kind == "map" else d.data
+
+
 def flatten_rows(d):
     """How many elements a finite distribution has."""
+    if d.kind == "map":
+        return flatten_rows(d.base)
     if d.kind == "batch":
         if len(d.table.axes) > 1:
             raise Strange("a batch over several axes")

@@ -369,9 +369,12 @@ class Game(Evaluator):
 
     def s_data(self, s, scope):
         v = self.eval(s.value, scope)
-        if not isinstance(v, Dist):
-            v = Dist("rows", table=columns(tensor(v), s.type) if s.type else tensor(v), data=True)
-        scope.set(s.name, v)
+        if not isinstance(v, (Dist, list)):
+            v = tensor(v)
+        if isinstance(v, T) or isinstance(v, list) and not isinstance(v[0], Dist):
+            v = Dist("rows", table=columns(tensor(v), s.type) if s.type else identity(tensor(v)), data=True)
+        for name, d in zip(s.names, v if isinstance(v, list) else [v]):
+            scope.set(name, d)
 
     def s_state(self, s, scope):
         slot = self.declared.get((id(s), self.place))

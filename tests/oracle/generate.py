@@ -64,6 +64,7 @@ class Generator:
         self.r, self.small = random.Random(seed), seed % 5 != 0
         self.count, self.out, self.players, self.states, self.tuples = 0, [], [], [], []
         self.memories, self.tables, self.points, self.classes = [], [], [], []       # self.classes: of the expectations around
+        self.lists = []                                                              # data of one number a row
         self.reports, self.comparisons, self.losses, self.indent, self.block_players = 0, [], [], 0, []
         self.in_block = self.ahead = False
 
@@ -194,6 +195,26 @@ class Generator:
             self.points.append(n)
         self.line(f"# file {n}.{word}: {'; '.join(cells)}")
         self.line(f'data {n}: {typ} = {word}("{n}.{word}")')
+        if n in self.tables and self.chance(0.5):
+            self.declare_chosen(n)
+
+    def declare_chosen(self, d):
+        """Data of other data: parts of it, what is made of its rows, rows beside others."""
+        a, b = self.fresh("d"), self.fresh("d")
+        rows = self.out[-2].count(";") + 1
+        way = self.r.choice(["split", "zip", "map"] + ["per_class"] * (rows == 3))
+        if way == "split":
+            self.line(f"data {a}, {b} = {d} |> split(1, {rows - 1})")
+            self.tables += [a, b]
+        elif way == "per_class":
+            self.line(f"data {a} = {d} |> per_class(1)")
+            self.tables.append(a)
+        elif way == "zip":
+            self.line(f"data {a} = zip(y: {d}.y, x: [{', '.join(self.number() for _ in range(rows))}])")
+            self.tables.append(a)
+        else:
+            self.line(f"data {a} = {d} |> map(fn(r) {self.r.choice(['r.x * r.x - 0.3 * r.y', 'tanh(r.x) + 0.1 * r.y', 'where(r.y == 1, r.x, 0.5)'])})")
+            self.lists.append(a)
 
     def declare_flow(self):
         """A player that is a bijector."""
@@ -494,6 +515,11 @@ class Generator:
 
     def over_data(self, here, x, depth):
         """A mean over rows of data: all of them, or a batch that is an epoch."""
+        if self.lists and self.chance(0.5):
+            return f"E[{x} ~ {self.r.choice(self.lists)}{self.r.choice(['', '', ' |> map(bump)'])} : all] {self.scalar(here, depth, None, x)}"
+        if self.tables and self.chance(0.15):
+            y = self.fresh("y")
+            return f"E[{x} ~ {self.r.choice(self.tables)}, {y} ~ {self.r.choice([self.table(), self.r.choice(self.tables) + '.x'])} : all] {y} * {self.scalar(here, depth, None, x + '.x')}"
         if self.points and (not self.tables or self.chance(0.3)):
             d = self.r.choice(self.points)
             return f"E[{x} ~ {d}{self.r.choice(['', ' |> take(2)', ' |> drop(1)'])} : all] {self.scalar(here, depth, None, self.r.choice([f'{x}[0]', f'{x}[1]', f'sum({x})']))}"
@@ -531,6 +557,9 @@ class Generator:
             ways += ["kept"] * 4
         way = self.r.choice(ways)
         x = self.fresh("x")
+        if way == "table" and self.chance(0.15):
+            y = self.fresh("y")
+            return f"E[{x} ~ {self.table()}, {y} ~ {self.table()} : all] {y} * {self.scalar(here, depth, None, x)}"
         if way == "kept":
             p, size = self.r.choice(here.kept)
             return f"E[{x} ~ {p} : {size}] {self.scalar(here, depth, None, x)}"
@@ -967,6 +996,13 @@ class Generator:
 
     def top_statement(self, here):
         r = self.r.random()
+        if self.chance(0.08):
+            n, kept = self.fresh("d"), self.players
+            self.players = [p for p in kept if not p.states]
+            self.line(f"data {n} = [{self.scalar(here, 1)}, {self.scalar(here, 1)}, {self.number()}]")
+            self.players = kept
+            here.kept.append((n, "all"))
+            return
         if r < 0.1:
             self.declare_function(here)
         elif r < 0.3:

@@ -440,10 +440,12 @@ class Parser:
         return self.typed("state", line)
 
     def s_data(self, line):
-        n = self.name()
+        names = [self.name()]
+        while self.eat(","):
+            names.append(self.name())
         typ = self.type_() if self.eat(":") else None
         self.want("=")
-        return Node("data", line, name=n, type=typ, value=self.value())
+        return Node("data", line, names=names, type=typ, value=self.value())
 
     def s_loss(self, line):
         n = self.name()
