@@ -14,6 +14,7 @@ from syntax import Node, Strange, files, parse
 from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, identity, leaves, number, pick, stack, tensor
 
 LIBRARY = """
+def sign_of(c) = max(-1.0, min(1.0, c * 1e300))
 optimizer sgd(lr)(w, g) { w := w - lr * g }
 optimizer momentum(lr, mu = 0.9)(w, g) { state m = zeros(w); m := mu * m + g; w := w - lr * m }
 optimizer rmsprop(lr, rho = 0.9, eps = 1e-8)(w, g) { state s = zeros(w); s := rho * s + (1.0 - rho) * g * g; w := w - lr * g / (sqrt(s) + eps) }
@@ -24,6 +25,53 @@ optimizer adam(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8)(w, g) {
   v := beta2 * v + (1.0 - beta2) * g * g
   w := w - lr * (m / (1.0 - beta1^(1.0 * steps))) / (sqrt(v / (1.0 - beta2^(1.0 * steps))) + eps)
 }
+optimizer nesterov(lr, mu = 0.9)(w, g) { state m = zeros(w); m := mu * m + g; w := w - lr * g - lr * mu * m }
+optimizer adagrad(lr, eps = 1e-10)(w, g) { state s = zeros(w); s := s + g * g; w := w - lr * g / (sqrt(s) + eps) }
+optimizer centred_rmsprop(lr, rho = 0.9, eps = 1e-8)(w, g) {
+  state s = zeros(w)
+  state m = zeros(w)
+  s := rho * s + (1.0 - rho) * g * g
+  m := rho * m + (1.0 - rho) * g
+  w := w - lr * g / (sqrt(max(s - m * m, 0.0 * s)) + eps)
+}
+optimizer amsgrad(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8)(w, g) {
+  state m = zeros(w)
+  state v = zeros(w)
+  state top = zeros(w)
+  m := beta1 * m + (1.0 - beta1) * g
+  v := beta2 * v + (1.0 - beta2) * g * g
+  top := max(top, v)
+  w := w - lr * (m / (1.0 - beta1^(1.0 * steps))) / (sqrt(top / (1.0 - beta2^(1.0 * steps))) + eps)
+}
+optimizer adamax(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8)(w, g) {
+  state m = zeros(w)
+  state u = zeros(w)
+  m := beta1 * m + (1.0 - beta1) * g
+  u := max(beta2 * u, abs(g) + eps)
+  w := w - lr / (1.0 - beta1^(1.0 * steps)) * m / u
+}
+optimizer nadam(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8)(w, g) {
+  state m = zeros(w)
+  state v = zeros(w)
+  m := beta1 * m + (1.0 - beta1) * g
+  v := beta2 * v + (1.0 - beta2) * g * g
+  let mean = beta1 * m / (1.0 - beta1^(1.0 * steps + 1.0)) + (1.0 - beta1) * g / (1.0 - beta1^(1.0 * steps))
+  w := w - lr * mean / (sqrt(v / (1.0 - beta2^(1.0 * steps))) + eps)
+}
+optimizer adamw(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, decay = 0.01)(w, g) {
+  state m = zeros(w)
+  state v = zeros(w)
+  m := beta1 * m + (1.0 - beta1) * g
+  v := beta2 * v + (1.0 - beta2) * g * g
+  w := w - lr * decay * w - lr * (m / (1.0 - beta1^(1.0 * steps))) / (sqrt(v / (1.0 - beta2^(1.0 * steps))) + eps)
+}
+optimizer lion(lr, beta1 = 0.9, beta2 = 0.99, decay = 0)(w, g) {
+  state m = zeros(w)
+  let c = beta1 * m + (1.0 - beta1) * g
+  m := beta2 * m + (1.0 - beta2) * g
+  w := w - lr * (sign_of(c) + decay * w)
+}
+optimizer clipped_value(limit, inner)(w, g) { inner(w, max(-limit, min(g, limit))) }
 optimizer clipped(limit, inner)(w, g) { inner(w, g * min(1.0, limit / (norm(g) + 1e-12))) }
 """
 

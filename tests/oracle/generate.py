@@ -720,13 +720,16 @@ class Generator:
     def rule(self):
         r = self.r
         base = [f"sgd({r.choice(['0.1', '0.05'])})", f"momentum({r.choice(['0.1', '0.05'])}, {r.choice(['0.5', '0.9'])})", "adam(0.05, beta1: 0.9, beta2: 0.99, eps: 0.001)", "rooted(0.1)", "turned(0.1)", "lengths(0.2)", "sgd(0.1)", "rmsprop(0.05, rho: 0.9, eps: 0.01)", "paced(0.2)"]
+        rooted = ["adagrad(0.1, eps: 0.1)", "centred_rmsprop(0.05, rho: 0.9, eps: 0.1)", "amsgrad(0.05, beta1: 0.9, beta2: 0.99, eps: 0.001)", "adamax(0.05, eps: 0.01)", "nadam(0.05, beta1: 0.8, beta2: 0.99, eps: 0.01)",
+                  f"adamw(0.05, beta1: 0.9, beta2: 0.99, eps: 0.001, decay: {r.choice(['0.1', '1'])})"]
         if not self.in_block:
             return r.choice([base[0], base[5]])
+        base += ["nesterov(0.1, 0.8)"] + [r.choice(rooted)] * 2 + ["lion(0.05, decay: 0.1)"] * (not self.ahead)
         base += ["sgd(0.2 * 0.7^step)", f"sgd(0.2 / (1.0 + {r.choice(self.players).name}.steps))", "momentum(0.1 / (2.0 + step), 0.5)"]
         if self.ahead and self.of("conditional", "flow", "prescribed"):         # where a class or a condition chooses, a slope may be 0: that of adam's root has none there
-            base = [b for b in base if not b.startswith(("adam", "rmsprop"))]
+            base = [b for b in base if not b.startswith(("adam", "rmsprop")) and b not in rooted]
         b = r.choice(base)
-        return r.choice([b] * 5 + [f"decayed({b})", f"clipped(0.5, {b})", f"decayed(clipped(0.7, {b}))"])
+        return r.choice([b] * 5 + [f"decayed({b})", f"clipped_value(0.3, {b})", f"clipped(0.5, {b})", f"decayed(clipped(0.7, {b}))"])
 
     def update_text(self, here, players):
         names = ", ".join(p.name for p in players)
