@@ -421,19 +421,38 @@ class Evaluator:
         """param and state in the body of who owns them."""
         if self.instance is None:
             raise Wrong("E120", s.line, "a parameter without an owner")
-        slot = self.instance.slots.get(s.name)
+        if s.name not in self.instance.slots and s.name not in self.instance.names:
+            self.make_slots(self.instance, s, self.instance.source, lambda: self.first_value(s, scope))
+        scope.set(s.name, self.with_values(self.instance, s.name))
+
+    def make_slots(self, home, s, source, first, name=None):
+        """A slot, or for a record one of each field, in a home of their own. A copy begins where its original does."""
+        name = name or s.name
+        v = None if source and name in source.slots else first()
+        if isinstance(v, Record):
+            group = home.names[name] = Instance(name, home.owner, home)
+            for k, x in v.fields.items():
+                self.make_slots(group, s, source and source.names.get(name), lambda x=x: tensor(x), k)
+            return
+        slot = home.slots[name] = Slot(name, s.kind, home.owner)
+        slot.first = source.slots[name].first if v is None else v
+
+    def with_values(self, home, name):
+        """What a parameter or state is now."""
+        slot = home.slots.get(name)
         if not slot:
-            slot = self.instance.slots[s.name] = Slot(s.name, s.kind, self.instance.owner)
-            source = self.instance.source and self.instance.source.slots.get(s.name)
-            slot.first = source.first if source else self.first_value(s, scope)
+            group = home.names[name]
+            return Record((k, self.with_values(group, k)) for k in [*group.slots, *group.names])
         if slot not in self.env:
             self.put(slot, slot.first)
-        scope.set(s.name, self.env[self.instance.slots[s.name]])
+        return self.env[slot]
 
     def first_value(self, s, scope):
-        dims = [self.eval(d, scope) for d in s.type.dims] if s.type else None
-        v = tensor(self.eval(s.value, scope))
-        return fill(v, dims) if dims is not None else v
+        dims = [self.eval(d, scope) for d in s.type.dims] if s.type and not s.type.fields else None
+        v = self.eval(s.value, scope)
+        if isinstance(v, Record):
+            return v
+        return fill(tensor(v), dims) if dims is not None else tensor(v)
 
     def put(self, slot, value):
         """A slot's value is a node of its own."""
@@ -495,7 +514,7 @@ class Evaluator:
 
     def assign_in_body(self, s, scope):
         target, items = (s.target.e, s.target.items) if s.target.kind == "index" else (s.target, None)
-        if target.kind != "name" or items and self.rule:
+        if self.rule and (target.kind != "name" or items):
             raise Strange("an assignment to such a part")
         v = self.eval(s.value, scope)
         if self.rule:
@@ -503,9 +522,27 @@ class Evaluator:
             old = home.names[target.name]
             home.set(target.name, shaped_like(v, old))
             return
-        slot = self.instance and self.instance.slots.get(target.name)
-        if not slot or slot.kind != "state":
+        home, name = self.target_in_body(target)
+        for slot, x in self.assigned_slots(home, name, v):
+            self.assign_slot(slot, x, items, s, scope)
+
+    def target_in_body(self, target):
+        if target.kind == "field":
+            home, name = self.target_in_body(target.e)
+            return home.names[name], target.name
+        if target.kind != "name" or not self.instance:
+            raise Strange("an assignment to such a part")
+        return self.instance, target.name
+
+    def assigned_slots(self, home, name, v):
+        """The slots that a value goes to: to each field its own."""
+        if name in home.names and isinstance(v, Record):
+            return [pair for k, x in v.fields.items() for pair in self.assigned_slots(home.names[name], k, x)]
+        if name not in home.slots or home.slots[name].kind != "state":
             raise Strange("an assignment to what is no state")
+        return [(home.slots[name], v)]
+
+    def assign_slot(self, slot, v, items, s, scope):
         v = tensor(v)
         if v.axes:
             raise Wrong("E200", s.line, "a state that varies over samples")

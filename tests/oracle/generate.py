@@ -17,10 +17,13 @@ LAYERS = {
     "Count": "layer Count()(x: real) -> real { state n: real = 0; n := n + 1; x + 0.01 * n }",
     "Mem": "layer Mem(x: real) -> real { param w: real = 0.9; state m: real = 0.2; m := 0.5 * m + 0.5 * x; w * x + 0.3 * m }",
     "Duo": "layer Duo(x: real) -> real { param w: real = 0.8; state m: real[2] = [0.1, -0.2]; m[0] := 0.5 * m[0] + 0.5 * x; m[1] := m[0]; w * x + 0.3 * m[0] - 0.2 * m[1] }",
+    "Pair": "layer Pair(x: real) -> real { param p: (a: real, b: real[2]) = (a: 0.7, b: [0.2, -0.1]); state s: (m: real, r: real[2]) = (m: 0.1, r: [0.2, 0.3]); s.m := 0.5 * s.m + 0.5 * x; s.r[0] := s.m - s.r[1]; p.a * x + p.b[0] * s.r[0] + p.b[1] * s.m }",
+    "Whole": "layer Whole(x: real) -> real { state s: (m: real, r: real[2]) = (m: 0.1, r: [0.2, 0.3]); s := (r: [s.m, x], m: 0.5 * s.r[0]); s.m := 0.3 * x; x + 0.2 * s.m * s.r[1] }",
     "Cell": "layer Cell()(x: real, k: int) -> real { state m: real[3] = [0.1, 0.2, 0.3]; m[2] := 0.5; m[1..] := 0.7 * m[1..]; m[k] := tanh(x + m[2]); x + 0.2 * m[k] }",
     "Norm": "layer Norm()(x: real) -> real { state m: real = 0.1; m := 0.5 * m + 0.5 * E[o ~ batch_of(x)] o; if training { x - E[o ~ batch_of(x)] o } else { x - m } }",
 }
-PARTS = {"Lin": (["w", "b"], []), "Gain": (["g"], []), "Tr": ([], []), "Count": ([], ["n"]), "Mem": (["w"], ["m"]), "Duo": (["w"], ["m[0]", "m[1]"]), "Norm": ([], ["m"])}
+PARTS = {"Lin": (["w", "b"], []), "Gain": (["g"], []), "Tr": ([], []), "Count": ([], ["n"]), "Mem": (["w"], ["m"]), "Duo": (["w"], ["m[0]", "m[1]"]), "Norm": ([], ["m"]),
+         "Pair": (["p.a", "p.b[0]", "p.b[1]"], ["s.m", "s.r[0]", "s.r[1]"]), "Whole": ([], ["s.m", "s.r[0]", "s.r[1]"])}
 RULES = {
     "decayed": "optimizer decayed(inner)(w, g) { w := 0.9 * w; inner(w, g) }",
     "rooted": "optimizer rooted(lr)(w, g) { state c = zeros(w); c := c + g * g; w := w - lr * g / sqrt(1.0 + c) }",
@@ -107,6 +110,8 @@ class Generator:
             (f"net {n} {{ param v: real = {self.number()}; v |> Count() |> Tr() }}", ["v"], ["Count_1.n"]),
             (f"net {n} {{ param v: real = {self.number()}; v |> Mem }}", ["v", "Mem_1.w"], ["Mem_1.m"]),
             (f"net {n} {{ param v: real = {self.number()}; v |> Duo |> Tr() }}", ["v", "Duo_1.w"], ["Duo_1.m[0]", "Duo_1.m[1]"]),
+            (f"net {n} {{ param v: real = {self.number()}; v |> Pair |> tanh }}", ["v", "Pair_1.p.a", "Pair_1.p.b[0]", "Pair_1.p.b[1]"], ["Pair_1.s.m", "Pair_1.s.r[0]", "Pair_1.s.r[1]"]),
+            (f"net {n} {{ param v: real = {self.number()}; param h: (a: real, b: real[2]) = (a: {self.number()}, b: [0.4, {self.number()}]); v + h.a * h.b[0] |> Whole }}", ["v", "h.a", "h.b[0]", "h.b[1]"], ["Whole_1.s.m", "Whole_1.s.r[0]", "Whole_1.s.r[1]"]),
             (f"net {n} {{ param v: real = {self.number()}; let g = Cell(); g(v, 0) + 0.5 * g(sin(v), {self.r.choice(['0', '1', '2'])}) * g(0.3 * v, 1) }}", ["v"], ["Cell_1.m[0]", "Cell_1.m[1]", "Cell_1.m[2]"]),
             (f"net {n} {{ param v: real = {self.number()}; for k in [0.5, 1.5], h = v {{ h |> Lin(k) |> sin }} }}", ["v", "Lin_1.w", "Lin_2.b"], []),
             (f"net {n} {{ param v: real = {self.number()}; let g = Lin({self.positive()}); g(tanh(g(v))) }}", ["v", "Lin_1.w", "Lin_1.b"], []),
@@ -118,14 +123,14 @@ class Generator:
     def chain(self, axised):
         """A body x |> .. of layers: its text, its parameters, its states."""
         words, paths, states, counts = ["x"], [], [], {}
-        kinds = ["Lin", "Gain", "Lin", "Tr", "Count"] + (["Norm"] if axised else ["Mem", "Duo"])
+        kinds = ["Lin", "Gain", "Lin", "Tr", "Count"] + (["Norm"] if axised else ["Mem", "Duo", "Pair", "Whole"])
         for i in range(self.r.randint(1, 3)):
             k = "Lin" if i == 0 else self.r.choice(kinds)
             counts[k] = counts.get(k, 0) + 1
             p, s = PARTS[k]
             paths += [f"{k}_{counts[k]}.{q}" for q in p]
             states += [f"{k}_{counts[k]}.{q}" for q in s]
-            words.append({"Lin": f"Lin({self.positive()})", "Gain": "Gain", "Mem": "Mem", "Duo": "Duo"}.get(k, k + "()"))
+            words.append(f"Lin({self.positive()})" if k == "Lin" else k if k in ("Gain", "Mem", "Duo", "Pair", "Whole") else k + "()")
             if self.chance(0.5):
                 words.append(self.r.choice(SHAPES[:4]))
         return " |> ".join(words), paths, states
@@ -152,7 +157,7 @@ class Generator:
             axised = self.r.choice([True, False])
             text, paths, states = self.chain(axised)
             self.line(f"net {n}(x: real) -> real {{ {text} }}")
-            only = True if any("Norm" in s for s in states) else False if any("Mem" in s or "Duo" in s for s in states) else None
+            only = True if any("Norm" in s for s in states) else False if any(s.startswith(("Mem", "Duo", "Pair", "Whole")) for s in states) else None
             self.players.append(Player(n, "critic", paths, states, only))
 
     def declare_vector(self):
@@ -378,7 +383,7 @@ class Generator:
         forms += [lambda: self.slopes(sub)] * 2
         if not axis and not var and self.of("value"):
             forms += [lambda: self.slope_of_players(here)]
-        if self.in_block:
+        if self.in_block and self.players:
             forms += [lambda: f"{self.r.choice(['0.1 * step', f'(1.0 + 0.1 * step)', f'where(step < 1, {self.number()}, {self.number()})', f'0.1 * {self.r.choice(self.players).name}.steps'])} * {sub()}"]
         if here.functions:
             forms += [lambda: f"{self.r.choice(here.functions)}({sub()})"] * 3
