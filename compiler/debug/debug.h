@@ -30,7 +30,7 @@ typedef struct DebugPlace {                                 /* where the run sta
     int64_t            tick;
     int64_t            step;                                /* rounds of alternate blocks done */
     const GanSchedule *next;                                /* the statement to do next; NULL: it is over */
-    int                breakpoint;                          /* DEBUG_BREAK: its number */
+    int                breakpoint;                          /* DEBUG_BREAK: its number; OVER: the number of one that the end has met, or 0 */
     int                failed_fn;                           /* DEBUG_FAILED: the function, or -1 */
     GanError           error;
 } DebugPlace;
