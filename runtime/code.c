@@ -1,6 +1,5 @@
 /* code.c - walks compiled functions. */
 #include "runtime/code.h"
-#include "runtime/fpenv.h"
 #include "runtime/interrupt.h"
 #include "runtime/math/random.h"
 
@@ -328,7 +327,6 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
 {
     Run   r = {c, &c->fn[function], in};
     char *frame = in->bases[0][BASE_FRAME];
-    uint64_t theirs = fpenv_enter();
     for (int t = 0; t < team_threads(in->team); t++) {
         in->bases[t][BASE_STATE] = state->base;
         for (int i = 0; i < n_data; i++) in->bases[t][BASE_DATA + i] = (char *)state->data[i];
@@ -336,10 +334,7 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
     fill_numbers(&r, state);
     team_run(in->team, member, &r);
     if (in->meter) end_metered(c, in->meter);
-    if (interrupt_gives_up()) {
-        fpenv_leave(theirs);
-        return false;
-    }
+    if (interrupt_gives_up()) return false;
     for (int i = 0; out && i < r.fn->outs.n; i++) {
         const CodePlace *p = &c->out[r.fn->outs.first + i];
         if (out[i]) memcpy(out[i], frame + p->offset, (size_t)p->bytes);
@@ -348,7 +343,6 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
         const CodeCommit *k = &c->commit[r.fn->commits.first + i];
         memcpy(state->base + k->state, frame + k->frame, (size_t)k->bytes);
     }
-    fpenv_leave(theirs);
     return true;
 }
 
