@@ -309,10 +309,11 @@ static size_t numbers_bytes(const Code *c) { return FRAME_KEYS + 8 * (size_t)c->
 
 static void fill_numbers(const Run *r, const GanState *state)
 {
-    char *first = r->in->bases[0][BASE_NUMBERS];
-    memset(first, 0, FRAME_KEYS);
+    char   *first = r->in->bases[0][BASE_NUMBERS];           /* zero at first, as each scan leaves its counter and the iteration */
+    int64_t tick = 0;
+    if (r->fn->tick >= 0) memcpy(&tick, state->base + r->fn->tick, sizeof tick);
+    memcpy(first + FRAME_TICK, &tick, sizeof tick);
     memcpy(first + FRAME_EXTERNS, &r->code->external, sizeof r->code->external);
-    if (r->fn->tick >= 0) memcpy(first + FRAME_TICK, state->base + r->fn->tick, 8);
     bool keyed = r->in->keyed && r->in->seed == state->seed;
     for (int i = 0; i < r->code->n_streams && !keyed; i++) {
         uint64_t key = random_key(state->seed, r->code->stream[i]);

@@ -240,12 +240,6 @@ static bool make_outputs(Trainer *t, int fn)
     return true;
 }
 
-static double number_at(GanElem elem, const void *p)
-{
-    GanTensor one = {.elem = elem, .data = (void *)p};
-    return gan_tensor_get(&one, 0);
-}
-
 /* Of a function whose results or slots are not what they must be: the run is rewound to just before it. */
 static Flow refuse(Trainer *t, const GanSchedule *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static Flow refuse(Trainer *t, const GanSchedule *n, const char *fmt, ...)
@@ -278,7 +272,7 @@ static Flow run_fn(Trainer *t, const GanSchedule *n)
     return FAILED;
 }
 
-static double output_number(const Trainer *t, int fn, int i) { return number_at(t->program->function[fn].output[i].elem, t->out[fn][i]); }
+static double output_number(const Trainer *t, int fn, int i) { return gan_elem_get(t->program->function[fn].output[i].elem, t->out[fn][i], 0); }
 
 static void set_step(Trainer *t, int64_t round)
 {
@@ -1141,7 +1135,7 @@ static void reports_from_state(Trainer *t)
         int slot = state_find(t->program, path);
         if (slot < 0) continue;
         TrainerReport *r = &t->result->report[i];
-        r->value = number_at(t->program->slot[slot].elem, state_slot(t->program, t->state, slot));
+        r->value = gan_elem_get(t->program->slot[slot].elem, state_slot(t->program, t->state, slot), 0);
         r->made = !isnan(r->value);
     }
 }

@@ -309,8 +309,7 @@ static void ask(Debugger *d, Armed *a)
     void    *out = memory;
     GanError err;
     if (probe_run(a->probe, debug_state(d), d->place.step, &out, &err)) return;
-    GanTensor one = {.elem = probe_function(a->probe)->output[0].elem, .data = memory};
-    double    x = gan_tensor_get(&one, 0);
+    double x = gan_elem_get(probe_function(a->probe)->output[0].elem, memory, 0);
     if (a->is.watched) a->see(a->self, a->is.number, d->place.step, x);
     else if (x) d->hit = a->is.number;
 }

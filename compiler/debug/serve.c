@@ -60,11 +60,10 @@ static void on_done(void *serve, const DebugDone *what)
     for (int i = 0; what->function && i < what->function->n_outputs; i++) {
         const GanOutput *o = &what->function->output[i];
         char             name[300];
-        GanTensor        one = {.elem = o->elem, .data = what->out[i]};
         bool             is_loss = what->node->kind == GAN_CALL && !strncmp(o->name, "loss", 4);
         if (o->rank || (what->node->kind != GAN_REPORT && !is_loss)) continue;
         snprintf(name, sizeof name, is_loss ? "%s of %s" : "%s%.0s", o->name, what->function->player ? what->function->player : "");
-        series_add(s->series, name, what->step + 1, gan_tensor_get(&one, 0));
+        series_add(s->series, name, what->step + 1, gan_elem_get(o->elem, what->out[i], 0));
     }
 }
 

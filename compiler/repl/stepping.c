@@ -33,8 +33,7 @@ struct ReplRan {
 
 static double number_of(const GanOutput *o, const void *data)
 {
-    GanTensor one = {.elem = o->elem, .data = (void *)data};
-    double    x = o->rank || !data ? NAN : gan_tensor_get(&one, 0);
+    double x = o->rank || !data ? NAN : gan_elem_get(o->elem, data, 0);
     return isnan(x) ? NAN : x;                              /* of one sign: it is shown */
 }
 
