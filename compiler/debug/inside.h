@@ -103,6 +103,7 @@ GanStatus walk_start(Debugger *d, const Moment *from, const Goal *goal, GanError
 void walk_go(Debugger *d, const Goal *goal);                /* on from where it stands */
 size_t walk_state_bytes(const GanProgram *p);               /* of a state with all that stands behind it */
 GanStatus walk_new_state(Build *b, GanError *err);
+void walk_keep_judged(Debugger *d, const TrainerResult *r); /* in the state that is in place */
 void walk_apply_edits(Debugger *d);                         /* those of this tick */
 
 /* ---- time.c */

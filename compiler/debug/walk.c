@@ -35,10 +35,10 @@ size_t walk_state_bytes(const GanProgram *p) { return judged_at(p) + (size_t)cou
 
 GanStatus walk_new_state(Build *b, GanError *err) { return probe_new_state(&b->s, (size_t)count_expects(b->s.lowered.program->schedule), err); }
 
-static void keep_judged(Debugger *d)
+void walk_keep_judged(Debugger *d, const TrainerResult *r)
 {
     char *to = debug_state(d)->base + judged_at(run_program(d));
-    for (int i = 0; i < d->result.n_expects; i++) to[i] = (char)(d->result.expect[i].judged + 2 * d->result.expect[i].held);
+    for (int i = 0; i < r->n_expects; i++) to[i] = (char)(r->expect[i].judged + 2 * r->expect[i].held);
 }
 
 static void take_judged(Debugger *d)
@@ -98,7 +98,7 @@ static void keep_snapshot(Debugger *d)
     double begun = now(), since = begun - d->kept;
     bool   is_long = since > LONG && d->copy < LONG_SHARE * since;
     if (d->here.tick && !is_long && d->copying > SNAPSHOT_SHARE * (begun - d->opened)) return;
-    keep_judged(d);
+    walk_keep_judged(d, &d->result);
     timeline_keep(run_history(d)->past, &d->here, debug_state(d)->base);
     d->kept = now();
     d->copy = d->kept - begun;
