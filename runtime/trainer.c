@@ -240,12 +240,6 @@ static bool make_outputs(Trainer *t, int fn)
     return true;
 }
 
-static double number_at(GanElem elem, const void *p)
-{
-    GanTensor one = {.elem = elem, .data = (void *)p};
-    return gan_tensor_get(&one, 0);
-}
-
 /* Of a function whose results or slots are not what they must be: the run is rewound to just before it. */
 static Flow refuse(Trainer *t, const GanSchedule *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static Flow refuse(Trainer *t, const GanSchedule *n, const char *fmt, ...)
@@ -278,7 +272,7 @@ static Flow run_fn(Trainer *t, const GanSchedule *n)
     return FAILED;
 }
 
-static double output_number(const Trainer *t, int fn, int i) { return number_at(t->program->function[fn].output[i].elem, t->out[fn][i]); }
+static double output_number(const Trainer *t, int fn, int i) { return gan_elem_get(t->program->function[fn].output[i].elem, t->out[fn][i], 0); }
 
 static void set_step(Trainer *t, int64_t round)
 {
@@ -1155,7 +1149,7 @@ static void reports_from_state(Trainer *t)
         int slot = state_find(t->program, path);
         if (slot < 0) continue;
         TrainerReport *r = &t->result->report[i];
-        r->value = number_at(t->program->slot[slot].elem, state_slot(t->program, t->state, slot));
+        r->value = gan_elem_get(t->program->slot[slot].elem, state_slot(t->program, t->state, slot), 0);
         r->made = !isnan(r->value);
     }
     for (int i = 0; i < t->result->n_expects; i++) {
@@ -1388,6 +1382,15 @@ static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
     return gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others%s; its state alone can be taken", other->name, difference(other, f, text));
 }
 
+/* Of the place that was read, and the state with it. */
+static void result_of_place(Trainer *t)
+{
+    reports_from_state(t);
+    t->result->path = t->resume;
+    t->result->rounds = t->rounds;
+    t->result->was_over = is_over(t, &t->resume);
+}
+
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)
 {
     SafeFile      *f = NULL;
@@ -1399,12 +1402,7 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
     if (!st) st = check_place(&t, f, path);
     if (!st) st = state_load(p, state, f, path, false, err);
     if (!st) st = take_place(&t, f, path);
-    if (!st) {
-        reports_from_state(&t);
-        r->path = t.resume;
-        r->rounds = t.rounds;
-        r->was_over = is_over(&t, &t.resume);
-    }
+    if (!st) result_of_place(&t);
     data_sums_free(&none.data);
     safetensors_free(f);
     return st;
@@ -1412,13 +1410,19 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
 
 /* ---- files that outlive a walk ----------------------------------------------------------------------------------------- */
 
-GanStatus trainer_files_new(const GanProgram *p, const char *out, const char *log, TrainerFiles **files, GanError *err)
+GanStatus trainer_files_new(const GanProgram *p, GanState *state, const TrainerOptions *o, TrainerResult *r, bool *found, TrainerFiles **files, GanError *err)
 {
     TrainerFiles *f = *files = calloc(1, sizeof *f);
+    Trainer       t = {.program = p, .state = state, .o = o, .result = r, .files = f, .err = err};
+    *found = false;
     if (!f) return gan_error(err, GAN_WORLD, "no memory");
-    GanStatus st = begin_files(f, p, out, err);
-    if (!st) st = begin_log(f, out, log, false, 0, err);
-    if (!st) return GAN_OK;
+    GanStatus st = begin_files(f, p, o->out, err);
+    if (!st && o->resume) st = load_newest(&t, &f->lines, found);
+    if (!st) st = begin_log(f, o->out, o->log, *found, f->lines, err);
+    if (!st) {
+        if (*found) result_of_place(&t);
+        return GAN_OK;
+    }
     trainer_files_free(f, NULL);
     *files = NULL;
     return st;
