@@ -128,6 +128,7 @@ typedef struct Binding {
     Span         at;
     BindingState state;
     bool         used;
+    bool         named;                                     /* of a parameter: given by its name */
     unsigned     axes_round;                                /* the last walk that came here (axes.c, owns.c) */
 } Binding;
 
@@ -343,12 +344,16 @@ typedef struct Changed {
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
+enum { SEEN_PLACES = 1024 };
+typedef struct SeenPlace { uint32_t file, begin; IrSpan is; } SeenPlace;     /* of a source's byte; file 0: none yet */
+
 struct Lower {
     Arena        *a;
     Arena        *work;                                     /* the graph's nodes, values and scopes: nothing of the result is in it (lower_close) */
     IrModule     *m;                                        /* of the graph */
     IrModule     *out;                                      /* of the functions that are cut from it: the result */
     Sources      *sources;
+    SeenPlace     place[SEEN_PLACES];                       /* by a mix of file and byte */
     Diags        *diags;
     LowerOptions  o;
     Modules       modules;
@@ -405,6 +410,7 @@ struct Lower {
     ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
     ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
+    ARRAY(const Player *) slot_listed;                      /* by slot: the last player whose params it became one of */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
     ARRAY(int64_t) slot_classes;                            /* by slot of a state or parameter: n of the class[n] that it is declared, else 0 */
     ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */

@@ -104,7 +104,7 @@ typedef struct Check {
 
 /* Words that mean something by where they stand. */
 static const char *const context_words[] = {"batch", "step", "steps",           "training",         "scatter", "histogram", "curve",
-                                            "grid",  "copy", "standard_normal", "standard_uniform", NULL};
+                                            "grid",  "copy", "standard_normal", "standard_uniform", "none", NULL};
 
 static void visit(void *check, const Ast *n);
 

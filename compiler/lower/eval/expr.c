@@ -36,6 +36,7 @@ static Value *step_of_once(Ctx *c, Span at)
 static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
+    if (!strcmp(name, "none")) return val_absent(L);
     if (L->guess && strcmp(name, "step")) return val_error(L);
     if (!strcmp(name, "batch")) return sample_batch(c, at) ? val_int(L, c->batch) : val_error(L);
     if (!strcmp(name, "step") && L->part && L->part->binds && !L->part->inside) return step_of_once(c, at);
@@ -437,7 +438,7 @@ static Value *let_part(Ctx *c, const Value *t, Value *v)
     return val_bad(v) ? v : scope_pattern_part(c, let->let.pattern, t->thunk.leaf, v);
 }
 
-static bool in_library(const Lower *L, Span at)
+bool in_library(const Lower *L, Span at)
 {
     return at.file < (uint32_t)L->library.n && L->library.v[at.file];
 }

@@ -456,6 +456,7 @@ bool eval_sample(Ctx *c, const Ast *s)
         bool sized = x.size || x.all;
         sizes = sizes || sized;
         if (sizes && !sized) return no_size_here(c, b);
+        Span around = in_library(c->L, b->span) ? diags_use(c->L->diags) : b->span, used_at = diags_used_at(c->L->diags, around);
         Dist *d = as_dist(&x.inner, eval_raw(&x.inner, b->binder.dist), b->binder.dist->span);
         Value *v;
         if (!d) {
@@ -472,6 +473,7 @@ bool eval_sample(Ctx *c, const Ast *s)
             draw.path = path_join(c->L, c->path, axis_name(b->binder.patterns.v[0]));
             v = dist_sample(&draw, d, NULL, b->span);
         }
+        diags_used_at(c->L->diags, used_at);
         ok = ok && !val_bad(v);
         scope_bind_pattern(c, c->scope, b->binder.patterns.v[0], v);
     }
