@@ -76,6 +76,9 @@ static GanStatus check_slot(const GanSlot *slot, const SafeTensor *t, const char
 /* The last value of a report: no other name of a program begins so. A line that reports more or less makes no other state. */
 static bool is_report(const char *path) { return !strncmp(path, "report.", strlen("report.")); }
 
+/* How often a function has run; no other name begins so. */
+static bool is_tick(const char *path) { return !strncmp(path, "fn.", strlen("fn.")); }
+
 /* A counter of a function that was added to the program after the run starts from 0, a report is nothing yet. */
 static bool may_lack(const GanSlot *slot, const SafeFile *f, bool counters)
 {
@@ -99,7 +102,7 @@ GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const 
         wanted++;
     }
     for (int i = 0; i < f->n_tensors && f->n_tensors != wanted; i++)
-        if (state_find(p, f->tensor[i].name) < 0 && !is_report(f->tensor[i].name))
+        if (state_find(p, f->tensor[i].name) < 0 && !is_report(f->tensor[i].name) && !(counters_may_lack && is_tick(f->tensor[i].name)))
             return gan_error_in(err, GAN_WRONG, path, "holds '%s', which the program does not have", f->tensor[i].name);
     for (int i = 0; i < p->n_slots; i++)
         if (is_saved(&p->slot[i])) load_slot(p, s, i, safetensors_find(f, p->slot[i].path));

@@ -36,7 +36,7 @@ static Value *step_of_once(Ctx *c, Span at)
 static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
-    if (!strcmp(name, "none")) return val_absent(L);
+    if (!strcmp(name, "none")) return names_may_lack(L->names, name) ? val_error(L) : val_absent(L);
     if (L->guess && strcmp(name, "step")) return val_error(L);
     if (!strcmp(name, "batch")) return sample_batch(c, at) ? val_int(L, c->batch) : val_error(L);
     if (!strcmp(name, "step") && L->part && L->part->binds && !L->part->inside) return step_of_once(c, at);
