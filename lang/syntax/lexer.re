@@ -44,6 +44,7 @@ static void strange(Lexer *lx, const char *text, const char *hint)
 {
     foreign(lx, text, hint);
     lex_wrong(lx, offset(lx, lx->tok));
+    if (!lx->quiet) lx->troubled = true;                    /* what does not fit around it follows from that */
 }
 
 /* Characters that look like ours. */

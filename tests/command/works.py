@@ -240,6 +240,7 @@ def test_reports_say_what_kind_of_estimate_they_are():
 
 
 def test_eval():
+    assert [gan("eval", "-e", e).out.split("  ")[0].strip() for e in ("9007199254740993", "[-9007199254740993, 1]", "2^62 + 2^61")] == ["9007199254740993", "[-9007199254740993, 1]", "6917529027641081856"]
     assert gan("eval", "-e", "softplus(-17)").out.startswith("4.1399376")
     assert gan("eval", "-e", "fold(0.5, 5, fn(s, i) s + i)").out.split() == ["10.5"] and gan("eval", "-e", "fold(0.0, 5, fn(s, i) s + i)").out.split() == ["10"]
     with folder() as d:                                     # what only a run computes

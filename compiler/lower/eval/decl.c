@@ -265,6 +265,7 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span
         return val_error(c->L);
     Ctx inner = *c;
     inner.scope = k->closure->scope;
+    inner.applied = applied_at(c, at);
     inner.scope->inst = members_instance(c, k->closure, site);
     declare_members(&inner, closure->def->define.body->block.stmts);
     if (has_param(closure->def->define.body->block.stmts)) return val_error(c->L);     /* which was said: nothing more to say of it */
