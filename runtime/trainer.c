@@ -495,7 +495,7 @@ static GanStatus load_other(Trainer *t, const SafeFile *f, const char *path)
 {
     Path        at;
     const char *which = NULL;
-    GanStatus   st = state_load(t->program, t->state, f, path, true, t->err);
+    GanStatus   st = state_load(t->program, t->state, f, path, STATE_LACKS_COUNTERS, t->err);
     path_read(safetensors_meta(f, "position"), &at);
     if (st || lineage_count(t->program, t->state, &at, safetensors_meta(f, "shown"), &which)) return st;
     return gan_error_in(t->err, GAN_WRONG, path,
@@ -513,7 +513,7 @@ static GanStatus refuse_version(Trainer *t, const char *path)
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
 {
     if (t->o->resume && !is_same_game(t, f)) return refuse_version(t, path);
-    return t->o->resume && !is_same_source(t, f) ? load_other(t, f, path) : state_load(t->program, t->state, f, path, false, t->err);
+    return t->o->resume && !is_same_source(t, f) ? load_other(t, f, path) : state_load(t->program, t->state, f, path, STATE_LACKS_NOTHING, t->err);
 }
 
 static void warn_bad_checkpoint(void *arg, const GanError *bad)
@@ -1440,7 +1440,7 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
     GanStatus      st = safetensors_read(path, true, &f, err);
     if (!st) st = data_sums(p, &none.data, err);
     if (!st) st = check_place(&t, f, path);
-    if (!st) st = state_load(p, state, f, path, false, err);
+    if (!st) st = state_load(p, state, f, path, STATE_LACKS_NOTHING, err);
     if (!st) st = take_place(&t, f, path);
     if (!st) {
         reports_from_state(&t);
