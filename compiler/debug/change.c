@@ -600,7 +600,7 @@ static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
         *m = (Moment){.rounds = r.rounds, .path = r.path, .seed = s->seed};
         trainer_result_free(&r);
     } else {
-        st = state_load(run_program(d), s, f, path, true, err);
+        st = state_load(run_program(d), s, f, path, STATE_LACKS_COUNTERS, err);
     }
     safetensors_free(f);
     return st;
