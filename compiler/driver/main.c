@@ -8,6 +8,12 @@
  * that have a mapping of their own: none of an arena's is as large. */
 enum { KEPT_BYTES = 32 << 20, MAPPED_BYTES = 5 << 20 };
 
+static Command *const command_of[] = {
+#define COMMAND(name, ...) cmd_##name,
+#include "compiler/driver/commands.def"
+#undef COMMAND
+};
+
 int main(int argc, char **argv)
 {
     int     status;
@@ -16,7 +22,7 @@ int main(int argc, char **argv)
     mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
     say_begin();
     int command = options_read(&gan_options, argc, argv, &o.run, &status);
-    if (command >= 0) status = gan_command[command](&o);
+    if (command >= 0) status = command_of[command](&o);
     options_free(&gan_options, &o.run);
     return say_finish("gan", status);
 }

@@ -128,6 +128,7 @@ typedef struct Binding {
     Span         at;
     BindingState state;
     bool         used;
+    bool         named;                                     /* of a parameter: given by its name */
     unsigned     axes_round;                                /* the last walk that came here (axes.c, owns.c) */
 } Binding;
 
@@ -154,12 +155,14 @@ typedef struct Applied { Span at; const struct Applied *up; } Applied;
 typedef struct Shown { const char *name; const Ast *node; Value *value; } Shown;
 typedef struct Shows { Shown *v; int n; } Shows;
 
+enum { EVERY_ROW = -2 };                                    /* as a number of samples: n: all */
+
 struct Ctx {
     Lower      *L;
     Scope      *scope;
     IrAxes      axes;                                       /* the example at hand: what a draw without a size varies over */
     IrAxes      each;                                       /* of the draw that is being made: draws are independent, so what an E in it draws varies over these, too */
-    int64_t     batch;                                      /* the size of an E without one; -1: it must be given */
+    int64_t     batch;                                      /* the size of an E without one; -1: it must be given, EVERY_ROW: all that a finite distribution has */
     bool       *sized;                                      /* becomes true where that size is taken; NULL: nobody asks */
     Instance   *inst;                                       /* the net or layer whose body this is; NULL outside */
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
@@ -357,6 +360,7 @@ struct Lower {
     ARRAY(Scope *)  scopes;                                 /* of modules.all, the same index */
     ARRAY(bool)   library;                                  /* by number of a source: part of the standard library */
     Scope        *prelude, *file;                           /* the main file's names */
+    Value        *every;                                    /* the value of `all` in n: all; NULL before the first */
     Fn           *fn;                                       /* the graph being built; NULL where nothing can be computed */
     Instance     *program;                                  /* the program's own members */
     Fn           *init, *graph;                             /* initial values; the schedule */

@@ -325,6 +325,21 @@ static void list_written(Lower *L, const IrFn *f, Keep *const *kept, GanFunction
     }
 }
 
+/* The reports that it reads. */
+static void list_asked(Lower *L, const IrFn *f, GanFunction *g)
+{
+    ARRAY(int) asked = {0};
+    bool *seen = arena_array(L->work, bool, L->out->slots.n + 1);
+    for (IrNode *n = f->body.first; n; n = ir_next(n)) {
+        int slot = n->op == IR_read ? n->attr->slot : -1;
+        if (slot < 0 || seen[slot] || slot >= L->program_state.n || L->program_state.v[slot] != STATE_OF_REPORTS) continue;
+        seen[slot] = true;
+        array_push(L->a, &asked, slot);
+    }
+    g->asked = asked.v;
+    g->n_asked = asked.n;
+}
+
 static void finish_functions(Lower *L, GanProgram *p)
 {
     Keep *const *kept = kept_slots(L);
@@ -337,6 +352,7 @@ static void finish_functions(Lower *L, GanProgram *p)
         g->player = f->players.n ? f->players.v[0] : NULL;
         g->n_outputs = f->reports.n;
         list_written(L, f, kept, g);
+        list_asked(L, f, g);
         g->output = arena_array(L->a, GanOutput, f->reports.n + 1);
         for (int k = 0; k < f->reports.n; k++) g->output[k] = output_of(L, &f->reports.v[k]);
     }
