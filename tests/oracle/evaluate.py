@@ -325,7 +325,13 @@ class Evaluator:
             return self.members(f.define, scope)
         if len(f.lists) > 1:
             return Fn(f.define, f.lists[1:], f.body, scope)
-        return self.body(f, scope)
+        if self.instance or self.rule:
+            return self.body(f, scope)
+        around, self.frame = self.frame, []                 # a function that assigns to a state of the program: an application
+        v = self.body(f, scope)
+        v = self.mark(v) if self.frame else v
+        self.frame = around
+        return v
 
     def body(self, f, scope):
         return self.block(f.body, scope) if isinstance(f.body, list) else self.eval(f.body, scope)
@@ -522,15 +528,24 @@ class Evaluator:
             old = home.names[target.name]
             home.set(target.name, shaped_like(v, old))
             return
+        if not self.instance and target.kind == "name":
+            home = scope.find(target.name)
+            slot = home and home.names[target.name]
+            if not isinstance(slot, Slot) or self.frame is None:
+                raise Strange("an assignment to what is no state")
+            return self.assign_slot(slot, v, items, s, scope)
+        if not self.instance:
+            raise Strange("an assignment to such a part")
         home, name = self.target_in_body(target)
         for slot, x in self.assigned_slots(home, name, v):
             self.assign_slot(slot, x, items, s, scope)
+        return None
 
     def target_in_body(self, target):
         if target.kind == "field":
             home, name = self.target_in_body(target.e)
             return home.names[name], target.name
-        if target.kind != "name" or not self.instance:
+        if target.kind != "name":
             raise Strange("an assignment to such a part")
         return self.instance, target.name
 
