@@ -16,7 +16,7 @@ from values import (T, Axis, Bijector, Builtin, Comparison, Dist, Fn, Instance, 
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
-          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse", "replicate", "split", "zip", "per_class"}
+          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse", "replicate", "split", "zip", "per_class", "sign_of"}
 EXACT = {"and": "and", "or": "or", "==": "eq", "!=": "ne", "%": "mod"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
@@ -922,6 +922,12 @@ class Evaluator:
 
     def b_replicate(self, n, f):
         return stack([tensor(self.apply(f, [], {}, f.define)) for _ in range(n)])
+
+    def b_sign_of(self, x):
+        """Of what rounding decides nobody knows the sign."""
+        if not self.checking and any(abs(n.val) < 1e-9 for n in leaves(x)):
+            raise Strange("the sign of nothing")
+        return each(lambda t: elementwise("sub", elementwise("gt", t, 0), elementwise("lt", t, 0)), x)
 
     def b_div(self, a, b):
         return elementwise("int_div", a, b)

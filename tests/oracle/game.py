@@ -14,7 +14,6 @@ from syntax import Node, Strange, files, parse
 from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, identity, leaves, number, pick, stack, tensor
 
 LIBRARY = """
-def sign_of(c) = max(-1.0, min(1.0, c * 1e300))
 optimizer sgd(lr)(w, g) { w := w - lr * g }
 optimizer momentum(lr, mu = 0.9)(w, g) { state m = zeros(w); m := mu * m + g; w := w - lr * m }
 optimizer rmsprop(lr, rho = 0.9, eps = 1e-8)(w, g) { state s = zeros(w); s := rho * s + (1.0 - rho) * g * g; w := w - lr * g / (sqrt(s) + eps) }
@@ -572,7 +571,8 @@ class Game(Evaluator):
 
     def look_ahead(self, body, rounds, scope, then):
         """then(), with the statements of body done so many times."""
-        kept = self.env, self.mode, self.updated, self.committed, self.rules, self.ends
+        kept = self.env, self.mode, self.updated, self.committed, self.rules, self.ends, self.together
+        self.together = None
         self.rules = {k: dict(v) for k, v in self.rules.items()} if self.around else {}
         self.committed, self.updated, self.ends = dict(self.committed), set(), dict(self.ends)
         self.ahead += 1
@@ -585,7 +585,7 @@ class Game(Evaluator):
         self.mode, self.committed = kept[1], kept[3]
         value = then()
         self.ahead -= 1
-        self.env, self.mode, self.updated, self.committed, self.rules, self.ends = kept
+        self.env, self.mode, self.updated, self.committed, self.rules, self.ends, self.together = kept
         self.around = around
         return value
 
