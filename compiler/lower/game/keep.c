@@ -23,6 +23,14 @@ static void keep_named(Ctx *c, const Value *v, const char *path, Span at)
         keep_named(c, v->record.v[i], strf(c->L, "%s.%s", path, v->record.name ? v->record.name[i] : strf(c->L, "%d", i)), at);
 }
 
+/* Messages about the time of a slot's value can say where it was bound. */
+static void bound_here(const Lower *L, const Value *v)
+{
+    Version *of = v->kind == V_TENSOR ? version_of(L, v->tensor.v) : NULL;
+    if (of && L->part && (!of->bound.n || of->bound.v[of->bound.n - 1].begin != L->part->at.begin)) array_push(L->work, &of->bound, L->part->at);
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) bound_here(L, v->record.v[i]);
+}
+
 /* Every name of a scope that was filled by one statement, bound where the statement stands. */
 static void bind_names(Ctx *c, Scope *from, const Nodes *to)
 {
@@ -30,6 +38,7 @@ static void bind_names(Ctx *c, Scope *from, const Nodes *to)
     for (int i = 0; i < from->names.n; i++) {
         Binding *b = &from->names.v[i];
         Value *v = val_now(c, b->value);
+        bound_here(L, v);
         if (val_runs(L, v) && to->top && c->scope == L->file) keep_named(c, v, names_unique(&L->root_names, b->name), b->at);
         scope_bind_as(L, c->scope, b->bound, v);
     }
@@ -161,6 +170,7 @@ static void keep_behind(Ctx *c, const Value *v, Span at)
 static Value *kept(Ctx *c, Value *v, Span at)
 {
     if (v->kind == V_DIST && dist_is_value(c->L, v->dist)) return as_settled(c, v, at);
+    bound_here(c->L, v);
     bool list = v->kind == V_LIST;
     if (!list && v->kind != V_RECORD) return keep_behind(c, v, at), v;
     int     n = list ? v->list.n : v->record.n;
@@ -257,7 +267,12 @@ void sched_data(Ctx *c, const Ast *s, Nodes *to)
 /* ---- what a static loop carries from round to round */
 
 /* The value of `e` as it is where it stands, for later statements. */
-static Value *carried_value(Ctx *c, const Ast *e) { return val_now(c, let_settled(c, eval(c, e), e->span)); }
+static Value *carried_value(Ctx *c, const Ast *e)
+{
+    Value *v = val_now(c, let_settled(c, eval(c, e), e->span));
+    bound_here(c->L, v);
+    return v;
+}
 
 /* The last line of a round says what the next one has. NULL, reported: it is no value. */
 static const Ast *last_line(Ctx *c, const Ast *s)
