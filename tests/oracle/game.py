@@ -608,6 +608,10 @@ class Game(Evaluator):
         return out
 
     def s_extragradient(self, s, scope):
+        for t in s.body:
+            if t.kind == "if":                              # decided here, for both steps
+                arms = [[Node("extragradient", s.line, body=[u for v in s.body for u in (arm if v is t else [v])])] for arm in (t.yes, t.no or [])]
+                return self.s_if(Node("if", t.line, cond=t.cond, yes=arms[0], no=arms[1]), scope)
         together = [Node("simultaneous", s.line, body=s.body)]
         if any(t.kind != "update" for t in s.body):
             raise Strange("no update")

@@ -671,7 +671,10 @@ class Generator:
         if self.chance(0.3):
             pair = self.r.sample(self.players, min(2, len(self.players)))
             word = self.r.choice(["simultaneous", "extragradient"])
-            text = f"{word} {{ {'; '.join(self.update_text(inner, [p]) for p in pair)} }}"
+            texts = [self.update_text(inner, [p]) for p in pair]
+            if self.chance(0.3):
+                texts[0] = f"if {self.scalar(inner, 1)} > {self.number()} {{ {texts[0]} }} else {{ {self.update_text(inner, pair[:1])} }}"
+            text = f"{word} {{ {'; '.join(texts)} }}"
         elif self.chance(0.4):
             text = "; ".join(self.ahead_statement(inner, chosen) for _ in range(self.r.choice([1, 2, 3])))
         else:
@@ -792,7 +795,7 @@ class Generator:
         elif r < 0.68 and len(self.players) > 1:
             pair = self.r.sample(self.players, 2)
             if self.chance(0.25):
-                self.line(f"simultaneous {{ if {self.scalar(here, 1)} > {self.number()} {{ {self.update_text(here, pair[:1])} }} else {{ {self.update_text(here, pair[:1])} }}; {self.update_text(here, pair[1:])} }}")
+                self.line(f"{self.r.choice(['simultaneous', 'extragradient'])} {{ if {self.scalar(here, 1)} > {self.number()} {{ {self.update_text(here, pair[:1])} }} else {{ {self.update_text(here, pair[:1])} }}; {self.update_text(here, pair[1:])} }}")
                 return
             word = self.r.choice(["simultaneous", "extragradient"])
             self.line(f"{word} {{ {self.update_text(here, pair[:1])}; {self.update_text(here, pair[1:])} }}")
