@@ -35,6 +35,13 @@ typedef struct Face     Face;
 typedef struct Term     Term;
 typedef struct Told     Told;
 
+typedef struct SingleDraw {
+    const Ast    *s;                                        /* the statement that draws, or a let */
+    const IrNode *draw;
+    const char   *sample;                                   /* what it looks as if it were drawn for */
+    int           axis;                                     /* that of the sample */
+} SingleDraw;
+
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
     MAX_DEPTH   = 2500,                                     /* expressions inside one another, over all applications */
@@ -424,6 +431,7 @@ struct Lower {
     bool          too_deep, too_large;
     int           n_applications;
     int           n_watched;                                /* conditions that are left for whoever runs the program */
+    ARRAY(SingleDraw) single_draws;                         /* beside a batch, of whose samples none has one of its own */
     int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */
 };
 

@@ -562,6 +562,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     if (o->told) L->told = told_new(L);
     schedule_program(&c);
     if (!names_lack(L->names)) pending_check(L);
+    keep_check(L);
     if (!L->too_deep && !L->too_large) check_unused(&c);
     if (diags_failed(diags)) return false;
     typed_players(&c);
