@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,8 +60,12 @@ static void format(char text[40], GanElem elem, const void *value)
     case GAN_U8: snprintf(text, 40, "%d", *(const uint8_t *)value); return;
     case GAN_I32: snprintf(text, 40, "%" PRId32, *(const int32_t *)value); return;
     case GAN_I64: snprintf(text, 40, "%" PRId64, *(const int64_t *)value); return;
-    case GAN_F32: snprintf(text, 40, "%.5g", (double)*(const float *)value); return;
-    case GAN_F64: snprintf(text, 40, "%.5g", *(const double *)value); return;
+    case GAN_F32:
+    case GAN_F64: {
+        double x = gan_elem_get(elem, value, 0);
+        snprintf(text, 40, "%.5g", isnan(x) ? NAN : x);     /* without a sign */
+        return;
+    }
     }
     BUG("element type %d", (int)elem);
 }

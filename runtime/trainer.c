@@ -937,7 +937,7 @@ static Flow check_state(Trainer *t, const GanSchedule *n)
         const void    *x = state_slot(t->program, t->state, f->written[i]);
         if (s->elem == GAN_BOOL || s->kind == GAN_SCRATCH) continue;      /* run_fn has looked */
         bool           ok = s->elem == GAN_F32 ? all_finite_f32(x, s->bytes / sizeof(float)) : all_finite_f64(x, s->bytes / sizeof(double));
-        if (!ok) return refuse(t, n, "%s of %s is not finite any more", s->path, owner_of(f));
+        if (!ok) return refuse(t, n, "%s%s%s is not finite any more", s->path, s->player ? " of " : "", s->player ? s->player : "");
     }
     return GO_ON;
 }

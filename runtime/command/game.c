@@ -10,6 +10,7 @@
 #include "runtime/safetensors.h"
 #include "runtime/state.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +94,7 @@ static void add_summary(Text *t, const char *name, const TrainerResult *r, const
     for (int i = 0; i < r->n_reports; i++) {
         const TrainerReport *report = &r->report[i];
         if (!report->made) continue;
-        text_printf(t, "%s %s %.6g", before, report->name, report->value);
+        text_printf(t, "%s %s %.6g", before, report->name, isnan(report->value) ? NAN : report->value);
         if (report->kind) text_printf(t, " (%s)", report->kind);
         before = ",";
     }
