@@ -49,6 +49,8 @@ typedef struct GanFunction {
     GanOutput  *output;
     int         n_written;                                  /* slots that it sets: of players and states, which must stay finite; bools, which must hold (state_required) */
     int        *written;
+    int         n_asked;                                    /* slots of reports that it reads */
+    int        *asked;
 } GanFunction;
 
 /* An engine runs functions on a state: the interpreter or the JIT. `out[i]` receives output i (dense, the

@@ -388,7 +388,7 @@ static void write_page(Trainer *t, const char *run)
     }
     for (int i = 0; i < t->result->n_expects; i++) {
         const TrainerExpect *e = &t->result->expect[i];
-        expect[i] = (ReportExpect){e->node->name, e->judged, e->held};
+        expect[i] = (ReportExpect){e->node->name, e->unmade, e->judged, e->held};
     }
     ReportFacts facts = {.title = p->name, .made_with = p->made_with, .sources = p->source_hash, .program = p->text, .seed = t->state->seed, .step = t->rounds,
                          .state = run, .expect = expect, .n_expects = t->result->n_expects};
@@ -688,6 +688,19 @@ static TrainerExpect *expect_of(Trainer *t, const GanSchedule *n)
     return NULL;
 }
 
+static const char *const report_path = "report.";
+
+/* Of the reports that an expectation asks, one that has not been made. NULL: all have. */
+static const char *unmade_of(Trainer *t, const GanSchedule *n)
+{
+    const GanFunction *f = &t->program->function[n->fn];
+    for (int i = 0; i < f->n_asked; i++) {
+        const TrainerReport *r = report_of(t, t->program->slot[f->asked[i]].path + strlen(report_path));
+        if (r && !r->made) return r->name;
+    }
+    return NULL;
+}
+
 static Flow judge(Trainer *t, const GanSchedule *n)
 {
     TrainerExpect *e = expect_of(t, n);
@@ -696,6 +709,7 @@ static Flow judge(Trainer *t, const GanSchedule *n)
     if (flow != GO_ON) return flow;
     e->judged = true;
     e->held = output_number(t, n->fn, 0) != 0;
+    e->unmade = unmade_of(t, n);
     for (int i = 0; i < e->n_sides; i++) e->side[i] = output_number(t, n->fn, i + 1);
     return GO_ON;
 }
@@ -1131,12 +1145,16 @@ static void reports_from_state(Trainer *t)
 {
     for (int i = 0; i < t->result->n_reports; i++) {
         char path[512];
-        snprintf(path, sizeof path, "report.%s", t->result->report[i].name);
+        snprintf(path, sizeof path, "%s%s", report_path, t->result->report[i].name);
         int slot = state_find(t->program, path);
         if (slot < 0) continue;
         TrainerReport *r = &t->result->report[i];
         r->value = gan_elem_get(t->program->slot[slot].elem, state_slot(t->program, t->state, slot), 0);
         r->made = !isnan(r->value);
+    }
+    for (int i = 0; i < t->result->n_expects; i++) {
+        TrainerExpect *e = &t->result->expect[i];
+        if (e->judged) e->unmade = unmade_of(t, e->node);
     }
 }
 

@@ -17,6 +17,7 @@ typedef struct TrainerReport {
 typedef struct TrainerExpect {
     const GanSchedule *node;
     bool               judged, held;
+    const char        *unmade;                              /* a report that it asks, and that had not been made when it was judged; NULL: none */
     double            *side;  int n_sides;                  /* the outputs of its function behind the verdict, as numbers; NaN before it is judged */
 } TrainerExpect;
 

@@ -117,14 +117,17 @@ static IrVal *of_type(IrBuilder *b, IrVal *made, const IrVal *v)
     return made->type.rank == v->type.rank ? made : ir_fill(b, made, ir_dims_of(&v->type));
 }
 
-/* Products of sigmoids, tanh and softplus, as activations are: nothing can cancel or overflow. */
+/* Products of sigmoids, tanh, softplus and what has no function in it, as activations and their derivatives are: nothing can cancel or
+ * overflow, and what a factor is a function of is looked at for itself. */
 static bool is_product_of_closed(Walk *w, IrVal *v)
 {
     Reading how = tree_reading(w, v);
+    NodeInfo *i = tree_info(w, v);
     IrNode *n = v->def;
-    bool closed = how == READ_NOT || how == READ_NUMBER || how == READ_SAME || n->op == IR_mul || n->op == IR_tanh ||
-                  n->op == IR_sigmoid || n->op == IR_dsigmoid || n->op == IR_softplus;
-    for (int i = 0; how > READ_NUMBER && closed && i < n->n_args; i++) closed = is_product_of_closed(w, n->arg[i]);
+    if (how <= READ_NUMBER || (i && i->functions == 0)) return true;
+    if (n->op == IR_tanh || n->op == IR_sigmoid || n->op == IR_dsigmoid || n->op == IR_softplus) return true;
+    bool closed = how == READ_SAME || n->op == IR_mul;
+    for (int k = 0; closed && k < n->n_args; k++) closed = is_product_of_closed(w, n->arg[k]);
     return closed;
 }
 
