@@ -6,6 +6,7 @@
 #include "compiler/debug/slots.h"
 
 #include "runtime/checkpoint.h"
+#include "runtime/clock.h"
 #include "runtime/interrupt.h"
 #include "runtime/state.h"
 #include "stdlib/stdlib.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const size_t USUAL_BUDGET = (size_t)256 << 20;
 static const char   TYPED[] = "<typed>";
@@ -658,14 +658,12 @@ static Build *first_build(const Options *o, const char *file, int *status)
 
 Debugger *debug_open(const Options *o, const char *file, size_t budget, int *status)
 {
-    struct timespec now;
-    GanError        err;
-    Build          *b = first_build(o, file && !strcmp(file, "-") ? "/dev/stdin" : file, status);
+    GanError err;
+    Build   *b = first_build(o, file && !strcmp(file, "-") ? "/dev/stdin" : file, status);
     if (!b) return NULL;
     Debugger *d = calloc(1, sizeof *d);
     if (d) {
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        *d = (Debugger){.o = o, .budget = budget ? budget : USUAL_BUDGET, .arena = arena_new(), .opened = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec};
+        *d = (Debugger){.o = o, .budget = budget ? budget : USUAL_BUDGET, .arena = arena_new(), .opened = clock_now()};
         pthread_mutex_init(&d->mutex, NULL);
         pthread_cond_init(&d->turn, NULL);
     } else {
