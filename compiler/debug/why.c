@@ -69,14 +69,14 @@ static bool is_finite(const Debugger *d, int slot)
     return all_finite(&run_program(d)->slot[slot], state_slot(run_program(d), &run_history(d)->build->s.game.state, slot));
 }
 
-/* The last that is not finite of what was written at the prompt until here; NULL: there is none. */
-static const Edit *written(const Debugger *d)
+/* The last that is not finite of what was written at the prompt until that tick; NULL: there is none. */
+static const Edit *written(const Debugger *d, int64_t until)
 {
     const History *h = run_history(d);
     const Edit    *last = NULL;
     for (int i = 0; i < h->n_edits; i++) {
         const Edit *e = &h->edit[i];
-        bool        bad = e->slot >= 0 && e->tick <= d->place.tick && !all_finite(&run_program(d)->slot[e->slot], e->bytes);
+        bool        bad = e->slot >= 0 && e->tick <= until && !all_finite(&run_program(d)->slot[e->slot], e->bytes);
         if (bad && (!last || e->tick >= last->tick)) last = e;
     }
     return last;
@@ -140,7 +140,7 @@ GanStatus debug_why(Debugger *d, const char *path, Arena *a, OriginNote note[ORI
     *n = 0;
     if (!st && origin_find(&ask, a, &o)) *n = origin_notes(&o, a, note);
     if (!st && interrupt_gives_up()) st = gan_error(err, GAN_WRONG, "interrupted");
-    const Edit *e = !st && !*n ? written(d) : NULL;
+    const Edit *e = !st && !*n ? written(d, here.tick) : NULL;
     if (e) st = gan_error(err, GAN_WRONG, "no statement has made it: %s was written at the prompt, at tick %lld", run_program(d)->slot[e->slot].path, (long long)e->tick);
     if (!st && !*n) st = gan_error(err, GAN_WRONG, "where it was born is not found");
     if (d->place.tick != here.tick || !d->alive) {
