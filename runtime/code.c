@@ -1,6 +1,5 @@
 /* code.c - walks compiled functions. */
 #include "runtime/code.h"
-#include "runtime/fpenv.h"
 #include "runtime/interrupt.h"
 #include "runtime/math/random.h"
 
@@ -310,10 +309,11 @@ static size_t numbers_bytes(const Code *c) { return FRAME_KEYS + 8 * (size_t)c->
 
 static void fill_numbers(const Run *r, const GanState *state)
 {
-    char *first = r->in->bases[0][BASE_NUMBERS];
-    memset(first, 0, FRAME_KEYS);
+    char   *first = r->in->bases[0][BASE_NUMBERS];           /* zero at first, as each scan leaves its counter and the iteration */
+    int64_t tick = 0;
+    if (r->fn->tick >= 0) memcpy(&tick, state->base + r->fn->tick, sizeof tick);
+    memcpy(first + FRAME_TICK, &tick, sizeof tick);
     memcpy(first + FRAME_EXTERNS, &r->code->external, sizeof r->code->external);
-    if (r->fn->tick >= 0) memcpy(first + FRAME_TICK, state->base + r->fn->tick, 8);
     bool keyed = r->in->keyed && r->in->seed == state->seed;
     for (int i = 0; i < r->code->n_streams && !keyed; i++) {
         uint64_t key = random_key(state->seed, r->code->stream[i]);
@@ -328,7 +328,6 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
 {
     Run   r = {c, &c->fn[function], in};
     char *frame = in->bases[0][BASE_FRAME];
-    uint64_t theirs = fpenv_enter();
     for (int t = 0; t < team_threads(in->team); t++) {
         in->bases[t][BASE_STATE] = state->base;
         for (int i = 0; i < n_data; i++) in->bases[t][BASE_DATA + i] = (char *)state->data[i];
@@ -336,10 +335,7 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
     fill_numbers(&r, state);
     team_run(in->team, member, &r);
     if (in->meter) end_metered(c, in->meter);
-    if (interrupt_gives_up()) {
-        fpenv_leave(theirs);
-        return false;
-    }
+    if (interrupt_gives_up()) return false;
     for (int i = 0; out && i < r.fn->outs.n; i++) {
         const CodePlace *p = &c->out[r.fn->outs.first + i];
         if (out[i]) memcpy(out[i], frame + p->offset, (size_t)p->bytes);
@@ -348,7 +344,6 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
         const CodeCommit *k = &c->commit[r.fn->commits.first + i];
         memcpy(state->base + k->state, frame + k->frame, (size_t)k->bytes);
     }
-    fpenv_leave(theirs);
     return true;
 }
 

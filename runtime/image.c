@@ -157,11 +157,13 @@ static void open_function(Open *o, const ImageFunction *r, GanFunction *f)
 {
     Arena *a = o->image->arena;
     *f = (GanFunction){.name = text_of(o, r->name, false), .player = text_of(o, r->player, true)};
-    if (!WANT(o, range_in(o, r->output, IMAGE_OUTP) && range_in(o, r->written, IMAGE_WRIT), "function %s lies outside it", f->name)) return;
+    if (!WANT(o, range_in(o, r->output, IMAGE_OUTP) && range_in(o, r->written, IMAGE_WRIT) && range_in(o, r->asked, IMAGE_WRIT), "function %s lies outside it", f->name)) return;
     const ImageOutput *out = (const ImageOutput *)rows(o, IMAGE_OUTP) + r->output.first;
-    const int32_t     *written = (const int32_t *)rows(o, IMAGE_WRIT) + r->written.first;
+    const int32_t     *written = (const int32_t *)rows(o, IMAGE_WRIT) + r->written.first, *asked = (const int32_t *)rows(o, IMAGE_WRIT) + r->asked.first;
     f->output = arena_array(a, GanOutput, r->output.n + 1);
     f->written = arena_array(a, int, r->written.n + 1);
+    f->asked = arena_array(a, int, r->asked.n + 1);
+    f->n_asked = r->asked.n;
     f->n_outputs = r->output.n;
     f->n_written = r->written.n;
     for (int i = 0; i < f->n_outputs; i++) {
@@ -171,6 +173,8 @@ static void open_function(Open *o, const ImageFunction *r, GanFunction *f)
     }
     for (int i = 0; i < f->n_written; i++)
         if (WANT(o, within(written[i], 1, count(o, IMAGE_SLOT)), "function %s sets no slot", f->name)) f->written[i] = written[i];
+    for (int i = 0; i < f->n_asked; i++)
+        if (WANT(o, within(asked[i], 0, count(o, IMAGE_SLOT)), "function %s asks no slot", f->name)) f->asked[i] = asked[i];
 }
 
 enum { IMAGE_MOST_BINS = 100000 };

@@ -9,7 +9,7 @@
 #include "runtime/code.h"
 #include "runtime/program.h"
 
-enum { IMAGE_FORMAT = 7, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
+enum { IMAGE_FORMAT = 8, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
 #define IMAGE_MAGIC "GANIMAGE"
 
 typedef enum ImageTag {
@@ -69,7 +69,7 @@ typedef struct ImageFact { int64_t file, held; } ImageFact;             /* texts
 
 typedef struct ImageFunction {
     int64_t   name, player;                                 /* texts */
-    CodeRange output, written;
+    CodeRange output, written, asked;
 } ImageFunction;
 
 typedef struct ImageOutput {

@@ -49,6 +49,8 @@ typedef struct GanFunction {
     GanOutput  *output;
     int         n_written;                                  /* slots that it sets: of players and states, which must stay finite; bools, which must hold (state_required) */
     int        *written;
+    int         n_asked;                                    /* slots of reports that it reads */
+    int        *asked;
 } GanFunction;
 
 /* An engine runs functions on a state: the interpreter or the JIT. `out[i]` receives output i (dense, the
@@ -85,6 +87,7 @@ typedef struct GanSchedule {
     GanScheduleKind      kind;
     int                  fn;                                /* -1: none */
     int64_t              count;                             /* -1: none */
+    bool                 implied;                           /* CALL: no statement of the program, but what a block does before its first round. Not known of an image */
     int64_t              by_step;                           /* EXPECT: judged at this step of the last alternate; -1: where it stands */
     const char          *name;
     uint32_t             file, line, col;                   /* of the statement; file indexes GanProgram.file */

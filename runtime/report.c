@@ -155,7 +155,9 @@ static void add_facts(Text *t, const ReportFacts *f, int seeds)
 
 static void add_judgement(Text *t, const ReportExpect *e)
 {
-    text_add(t, !e->judged ? "<td>not judged yet" : e->held ? "<td class=yes>held" : "<td class=no>NOT held");
+    bool asks_nothing = e->judged && !e->held && e->unmade;
+    text_add(t, asks_nothing ? "<td class=no>not judged: nothing was reported as " : !e->judged ? "<td>not judged yet" : e->held ? "<td class=yes>held" : "<td class=no>NOT held");
+    if (asks_nothing) chart_escaped(t, e->unmade);
 }
 
 static void add_expects(Text *t, const ReportFacts *f)

@@ -6,6 +6,7 @@
 
 typedef struct ReportExpect {
     const char *text;
+    const char *unmade;                                     /* a report that it asks and that was never made; NULL: none */
     bool        judged, held;
 } ReportExpect;
 

@@ -238,7 +238,7 @@ Test(picture, rows)
 
 static GanStatus page_of(const char *folder, const char *title, GanError *err)
 {
-    static const ReportExpect expect[] = {{"w < 1", true, true}, {"modes >= 8", true, false}, {"a & b", false, false}};
+    static const ReportExpect expect[] = {{"w < 1", NULL, true, true}, {"modes >= 8", NULL, true, false}, {"a & b", NULL, false, false}};
     ReportFacts f = {.title = title, .made_with = "--set width=3", .sources = "0123abcd", .program = "let a = 1 < 2\n", .seed = 42, .step = 6000, .state = "running",
                      .expect = expect, .n_expects = 3};
     return report_write(folder, &f, err);
@@ -298,7 +298,7 @@ Test(report, seeds)
         fclose(log);
     }
     ReportFacts f = {.title = "games", .seed = 7, .program = "report w = 1"};
-    const ReportExpect held[] = {{"w < 50", true, true}, {"w > 30", true, false}}, other[] = {{"w < 50", true, true}, {"w > 30", true, true}}, open[] = {{"w < 50", false, false}, {"w > 30", false, false}};
+    const ReportExpect held[] = {{"w < 50", NULL, true, true}, {"w > 30", NULL, true, false}}, other[] = {{"w < 50", NULL, true, true}, {"w > 30", NULL, true, true}}, open[] = {{"w < 50", NULL, false, false}, {"w > 30", NULL, false, false}};
     const ReportGame game[] = {{"finished", false, 20, held, 2}, {"finished", false, 20, other, 2}, {"FAILED", true, 4, open, 2}};
     cr_assert(report_write_seeds(folder, &f, game, 3, &err) == GAN_OK, "%s", err.message);
     size_t n;

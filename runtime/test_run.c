@@ -484,7 +484,7 @@ Test(parallel, the_hosts_floating_point_environment_changes_nothing)
             unsigned after = _mm_getcsr();
             team_free(t);
             _mm_setcsr(ours);
-            cr_expect(after == set[i], "%x became %x", set[i], after);
+            cr_expect((after ^ set[i]) <= 0x3f, "%x became %x", set[i], after);       /* but for what has happened */
             for (int k = 0; k < threads; k++) cr_expect(n.product[k] == 0x1p-131f && n.sum[k] == 1 + 0x1p-23f, "set %x, thread %d", set[i], k);
         }
 }

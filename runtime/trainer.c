@@ -240,12 +240,6 @@ static bool make_outputs(Trainer *t, int fn)
     return true;
 }
 
-static double number_at(GanElem elem, const void *p)
-{
-    GanTensor one = {.elem = elem, .data = (void *)p};
-    return gan_tensor_get(&one, 0);
-}
-
 /* Of a function whose results or slots are not what they must be: the run is rewound to just before it. */
 static Flow refuse(Trainer *t, const GanSchedule *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static Flow refuse(Trainer *t, const GanSchedule *n, const char *fmt, ...)
@@ -278,7 +272,7 @@ static Flow run_fn(Trainer *t, const GanSchedule *n)
     return FAILED;
 }
 
-static double output_number(const Trainer *t, int fn, int i) { return number_at(t->program->function[fn].output[i].elem, t->out[fn][i]); }
+static double output_number(const Trainer *t, int fn, int i) { return gan_elem_get(t->program->function[fn].output[i].elem, t->out[fn][i], 0); }
 
 static void set_step(Trainer *t, int64_t round)
 {
@@ -394,7 +388,7 @@ static void write_page(Trainer *t, const char *run)
     }
     for (int i = 0; i < t->result->n_expects; i++) {
         const TrainerExpect *e = &t->result->expect[i];
-        expect[i] = (ReportExpect){e->node->name, e->judged, e->held};
+        expect[i] = (ReportExpect){e->node->name, e->unmade, e->judged, e->held};
     }
     ReportFacts facts = {.title = p->name, .made_with = p->made_with, .sources = p->source_hash, .program = p->text, .seed = t->state->seed, .step = t->rounds,
                          .state = run, .expect = expect, .n_expects = t->result->n_expects};
@@ -694,6 +688,19 @@ static TrainerExpect *expect_of(Trainer *t, const GanSchedule *n)
     return NULL;
 }
 
+static const char *const report_path = "report.";
+
+/* Of the reports that an expectation asks, one that has not been made. NULL: all have. */
+static const char *unmade_of(Trainer *t, const GanSchedule *n)
+{
+    const GanFunction *f = &t->program->function[n->fn];
+    for (int i = 0; i < f->n_asked; i++) {
+        const TrainerReport *r = report_of(t, t->program->slot[f->asked[i]].path + strlen(report_path));
+        if (r && !r->made) return r->name;
+    }
+    return NULL;
+}
+
 static Flow judge(Trainer *t, const GanSchedule *n)
 {
     TrainerExpect *e = expect_of(t, n);
@@ -702,6 +709,7 @@ static Flow judge(Trainer *t, const GanSchedule *n)
     if (flow != GO_ON) return flow;
     e->judged = true;
     e->held = output_number(t, n->fn, 0) != 0;
+    e->unmade = unmade_of(t, n);
     for (int i = 0; i < e->n_sides; i++) e->side[i] = output_number(t, n->fn, i + 1);
     return GO_ON;
 }
@@ -1137,12 +1145,16 @@ static void reports_from_state(Trainer *t)
 {
     for (int i = 0; i < t->result->n_reports; i++) {
         char path[512];
-        snprintf(path, sizeof path, "report.%s", t->result->report[i].name);
+        snprintf(path, sizeof path, "%s%s", report_path, t->result->report[i].name);
         int slot = state_find(t->program, path);
         if (slot < 0) continue;
         TrainerReport *r = &t->result->report[i];
-        r->value = number_at(t->program->slot[slot].elem, state_slot(t->program, t->state, slot));
+        r->value = gan_elem_get(t->program->slot[slot].elem, state_slot(t->program, t->state, slot), 0);
         r->made = !isnan(r->value);
+    }
+    for (int i = 0; i < t->result->n_expects; i++) {
+        TrainerExpect *e = &t->result->expect[i];
+        if (e->judged) e->unmade = unmade_of(t, e->node);
     }
 }
 
@@ -1370,6 +1382,15 @@ static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
     return gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others%s; its state alone can be taken", other->name, difference(other, f, text));
 }
 
+/* Of the place that was read, and the state with it. */
+static void result_of_place(Trainer *t)
+{
+    reports_from_state(t);
+    t->result->path = t->resume;
+    t->result->rounds = t->rounds;
+    t->result->was_over = is_over(t, &t->resume);
+}
+
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)
 {
     SafeFile      *f = NULL;
@@ -1381,12 +1402,7 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
     if (!st) st = check_place(&t, f, path);
     if (!st) st = state_load(p, state, f, path, false, err);
     if (!st) st = take_place(&t, f, path);
-    if (!st) {
-        reports_from_state(&t);
-        r->path = t.resume;
-        r->rounds = t.rounds;
-        r->was_over = is_over(&t, &t.resume);
-    }
+    if (!st) result_of_place(&t);
     data_sums_free(&none.data);
     safetensors_free(f);
     return st;
@@ -1394,13 +1410,19 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
 
 /* ---- files that outlive a walk ----------------------------------------------------------------------------------------- */
 
-GanStatus trainer_files_new(const GanProgram *p, const char *out, const char *log, TrainerFiles **files, GanError *err)
+GanStatus trainer_files_new(const GanProgram *p, GanState *state, const TrainerOptions *o, TrainerResult *r, bool *found, TrainerFiles **files, GanError *err)
 {
     TrainerFiles *f = *files = calloc(1, sizeof *f);
+    Trainer       t = {.program = p, .state = state, .o = o, .result = r, .files = f, .err = err};
+    *found = false;
     if (!f) return gan_error(err, GAN_WORLD, "no memory");
-    GanStatus st = begin_files(f, p, out, err);
-    if (!st) st = begin_log(f, out, log, false, 0, err);
-    if (!st) return GAN_OK;
+    GanStatus st = begin_files(f, p, o->out, err);
+    if (!st && o->resume) st = load_newest(&t, &f->lines, found);
+    if (!st) st = begin_log(f, o->out, o->log, *found, f->lines, err);
+    if (!st) {
+        if (*found) result_of_place(&t);
+        return GAN_OK;
+    }
     trainer_files_free(f, NULL);
     *files = NULL;
     return st;

@@ -529,12 +529,28 @@ GanStatus debug_save(Debugger *d, const char *path, GanError *err)
 
 GanStatus debug_record(Debugger *d, const char *folder, void (*say)(void *self, const char *line), void *self, GanError *err)
 {
-    GanStatus st = trainer_files_new(run_program(d), folder, d->o->run.log, &d->files, err);
-    if (st) return st;
+    const RunOptions *run = &d->o->run;
+    TrainerResult     r;
+    bool              resumed;
     d->folder = folder;
     d->say = say;
     d->sayer = self;
-    return time_restore(d, d->place.tick, err);             /* the walk begins anew, with files */
+    walk_leave(d);                                          /* it begins anew, with files */
+    TrainerOptions o = walk_options(d);
+    o.log = run->log;
+    o.resume = run->resume;
+    o.seed = run->seed_given ? &run->seed : NULL;
+    GanStatus st = trainer_result_new(run_program(d), &r, err);
+    if (!st) st = trainer_files_new(run_program(d), debug_state(d), &o, &r, &resumed, &d->files, err);
+    if (!st && resumed) {
+        timeline_cut(run_history(d)->past, -1);             /* its past begins there */
+        walk_keep_judged(d, &r);
+        st = stand_at(d, &(Moment){.rounds = r.rounds, .path = r.path, .seed = debug_state(d)->seed}, err);
+    } else if (!st) {
+        st = time_restore(d, d->place.tick, err);
+    }
+    trainer_result_free(&r);
+    return st;
 }
 
 static GanStatus cut_record(Debugger *d, GanError *err)
@@ -580,6 +596,7 @@ static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
     if (is_of(d, f)) {
         st = trainer_result_new(run_program(d), &r, err);
         if (!st) st = trainer_load(run_program(d), s, run_history(d)->build->o.run.steps, path, &r, err);
+        if (!st) walk_keep_judged(d, &r);
         *m = (Moment){.rounds = r.rounds, .path = r.path, .seed = s->seed};
         trainer_result_free(&r);
     } else {

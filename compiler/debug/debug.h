@@ -30,7 +30,7 @@ typedef struct DebugPlace {                                 /* where the run sta
     int64_t            tick;
     int64_t            step;                                /* rounds of alternate blocks done */
     const GanSchedule *next;                                /* the statement to do next; NULL: it is over */
-    int                breakpoint;                          /* DEBUG_BREAK: its number */
+    int                breakpoint;                          /* DEBUG_BREAK: its number; OVER: the number of one that the end has met, or 0 */
     int                failed_fn;                           /* DEBUG_FAILED: the function, or -1 */
     GanError           error;
 } DebugPlace;
@@ -107,8 +107,8 @@ GanStatus debug_seed(Debugger *d, uint64_t seed, GanError *err);
 
 GanStatus debug_save(Debugger *d, const char *path, GanError *err);           /* a checkpoint, of the start of the round under way */
 int64_t   debug_round_began(const Debugger *d);                               /* its tick: what debug_save saves, and what a changed program goes on from */
-/* For a run that is not changed and has just been opened: from here on it leaves in `folder` what `gan run` leaves there (--log as there), as it goes. The files are of
- * the furthest that it has come: going back takes nothing away, and what is done again as it was is not written again. `say` gets notes for a person. */
+/* For a run that is not changed and has just been opened: from here on it leaves in `folder` what `gan run` leaves there (--log as there), as it goes; with --resume it is the run that is
+ * there, and begins where its newest checkpoint is. The files are of the furthest that it has come: going back takes nothing away, and what is done again as it was is not written again. `say` gets notes for a person. */
 GanStatus debug_record(Debugger *d, const char *folder, void (*say)(void *self, const char *line), void *self, GanError *err);
 
 /* The end of that: unless the run was over or had failed, it is cut at the start of the round that it has come to, as if interrupted. *out is where that is. What is left to do then is debug_close. */

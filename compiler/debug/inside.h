@@ -51,6 +51,7 @@ typedef struct Armed {                                      /* a breakpoint, or 
     char           *text;
     Probe          *probe;                                  /* of `build`; NULL: not compiled yet */
     Build          *build;
+    int64_t         batch;                                  /* what an E without a size draws in it */
     void          (*see)(void *self, int number, int64_t step, double value);
     void           *self;
 } Armed;
@@ -83,7 +84,8 @@ struct Debugger {
     int64_t         started;                                /* the tick where it was let go */
     int64_t         updates;                                /* of goal.player since */
     int64_t         last_update;                            /* the tick of the last of them; -1: none */
-    int64_t         asked;                                  /* the step at which conditions were asked last */
+    int64_t         asked;                                  /* the step at which conditions were asked last, */
+    int64_t         asked_in;                               /* and the kid of the root where that was */
     int             bad_fn;                                 /* the call that a breakpoint on numbers that are not finite stands behind; -1: none */
     int             hit;                                    /* a breakpoint that is to stop it; 0: none */
     Moment          here;                                   /* the last place where a run can be gone on from */
@@ -101,6 +103,7 @@ GanStatus walk_start(Debugger *d, const Moment *from, const Goal *goal, GanError
 void walk_go(Debugger *d, const Goal *goal);                /* on from where it stands */
 size_t walk_state_bytes(const GanProgram *p);               /* of a state with all that stands behind it */
 GanStatus walk_new_state(Build *b, GanError *err);
+void walk_keep_judged(Debugger *d, const TrainerResult *r); /* in the state that is in place */
 void walk_apply_edits(Debugger *d);                         /* those of this tick */
 
 /* ---- time.c */

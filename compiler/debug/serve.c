@@ -53,6 +53,26 @@ static void publish(Serve *s, HttpEvent kind, json_t *j)
     json_decref(j);
 }
 
+/* The curves of the run that is gone on with. */
+static void read_log(Serve *s, const char *path)
+{
+    FILE  *f = fopen(path, "re");
+    char  *line = NULL;
+    size_t room = 0;
+    while (f && getline(&line, &room, f) > 0) {
+        json_t       *row = json_loads(line, 0, NULL);
+        const json_t *step = json_object_get(row, "step");
+        const char   *name;
+        json_t       *x;
+        json_object_foreach(row, name, x)
+            if (json_is_number(x) && json_is_integer(step) && strcmp(name, "step") && strcmp(name, "seconds"))
+                series_add(s->series, name, json_integer_value(step), json_number_value(x));
+        json_decref(row);
+    }
+    free(line);
+    if (f) fclose(f);
+}
+
 /* A number that a statement gave: a report under its name, a loss under its player's. */
 static void on_done(void *serve, const DebugDone *what)
 {
@@ -60,11 +80,10 @@ static void on_done(void *serve, const DebugDone *what)
     for (int i = 0; what->function && i < what->function->n_outputs; i++) {
         const GanOutput *o = &what->function->output[i];
         char             name[300];
-        GanTensor        one = {.elem = o->elem, .data = what->out[i]};
         bool             is_loss = what->node->kind == GAN_CALL && !strncmp(o->name, "loss", 4);
         if (o->rank || (what->node->kind != GAN_REPORT && !is_loss)) continue;
         snprintf(name, sizeof name, is_loss ? "%s of %s" : "%s%.0s", o->name, what->function->player ? what->function->player : "");
-        series_add(s->series, name, what->step + 1, gan_tensor_get(&one, 0));
+        series_add(s->series, name, what->step + 1, gan_elem_get(o->elem, what->out[i], 0));
     }
 }
 
@@ -340,10 +359,11 @@ int serve_run(const Options *given)
     if (s.d) {
         Game       *g = (Game *)&debug_session(s.d)->game;
         const char *folder = o.run.out ? o.run.out : game_folder(g);
-        status = runfolder_make_room(g, folder);
+        status = o.run.resume ? runfolder_can_resume(g, folder) : runfolder_make_room(g, folder);
         if (status == EXIT_DONE && (!s.series || http_open((int)o.serve, &s.http, &err)))
             status = say_error(&o.run, s.series ? &err : (gan_error(&err, GAN_WORLD, "no memory for curves"), &err));
         if (status == EXIT_DONE && debug_record(s.d, folder, game_say, g, &err)) status = say_error(&o.run, &err);
+        if (status == EXIT_DONE && o.run.resume) read_log(&s, o.run.log ? o.run.log : arena_printf(g->arena, "%s/log.jsonl", folder));
         if (status == EXIT_DONE) status = serve(&s, folder);
     }
     http_close(s.http);

@@ -130,6 +130,44 @@ Test(debug, steps_are_rounds_updates_statements_and_blocks)
     close_all(&x);
 }
 
+/* Two blocks with optimisers that begin anew: what the second does for that before its first round is no statement. */
+static const char blocks[] = "import optim\n"
+                             "net A { param w: real = 1; w }\n"
+                             "net B { param w: real = 3; w }\n"
+                             "alternate 3 steps, batch 16 { update A minimize A()^2 with adam(0.1) }\n"
+                             "alternate 4 steps, batch 8 {\n"
+                             "  update B minimize (B() - A())^2 with adam(0.1)\n"
+                             "  update A minimize A()^2 with adam(0.1)\n"
+                             "}\n";
+enum { FIRST_BLOCK = 3, BLOCKS_END = FIRST_BLOCK + 2 * 4 };
+
+Test(debug, what_a_block_does_before_its_first_round_is_no_statement)
+{
+    Opened x;
+    char  *state[BLOCKS_END + 1];
+    open_text(&x, blocks, true);
+    for (int i = 0; i <= BLOCKS_END; i++) {
+        debug_place(x.d, &x.at);
+        cr_assert_eq(x.at.tick, i);
+        state[i] = copy_state(&x);
+        if (i >= FIRST_BLOCK && i < BLOCKS_END) cr_assert_eq(x.at.next->line, i % 2 ? 6 : 7);
+        debug_go(x.d, DEBUG_NEXT, 1, NULL, &x.at);
+    }
+    cr_assert_eq(x.at.why, DEBUG_OVER);
+    for (int i = BLOCKS_END; i >= 0; i--) {
+        OK(debug_goto_tick(x.d, i, &x.at, &x.err));
+        cr_assert(is_state(&x, state[i]), "tick %d", i);
+        free(state[i]);
+    }
+    OK(debug_goto_step(x.d, 3, &x.at, &x.err));
+    cr_assert_eq(x.at.tick, FIRST_BLOCK);
+    int line = debug_break(x.d, DEBUG_AT_LINE, 6, NULL, &x.err);
+    debug_go(x.d, DEBUG_ON, 0, NULL, &x.at);
+    cr_assert_eq(x.at.breakpoint, line);
+    cr_assert_eq(x.at.tick, FIRST_BLOCK + 2);
+    close_all(&x);
+}
+
 Test(debug, looking_changes_nothing_and_sees_the_same_twice)
 {
     Opened x;
@@ -190,6 +228,32 @@ Test(debug, breakpoints)
     cr_assert(x.at.step == 11 || x.at.step == 12, "%d", (int)x.at.step);
     cr_assert_eq(debug_break(x.d, DEBUG_AT_CONDITION, 0, "norm2(D)", &x.err), -1, "no condition");
     cr_assert_eq(debug_break(x.d, DEBUG_AT_CONDITION, 0, "norm2(Q) > 1", &x.err), -1);
+    close_all(&x);
+}
+
+static void see_batch(void *batches, int number, int64_t step, double value)
+{
+    ((double *)batches)[step] = value;
+    (void)number;
+}
+
+Test(debug, the_last_round_is_asked_and_each_block_has_its_batch)
+{
+    Opened x;
+    double batch[8] = {0};
+    open_text(&x, blocks, false);
+    cr_assert(debug_watch(x.d, "batch", see_batch, batch, &x.err) > 0);
+    int end = debug_break(x.d, DEBUG_AT_CONDITION, 0, "A.w < 0.4", &x.err);     /* Adam goes down by about 0.1 a step: 0.7, then 0.3 at the end */
+    debug_go(x.d, DEBUG_ON, 0, NULL, &x.at);
+    cr_assert_eq(x.at.why, DEBUG_OVER);
+    cr_assert_eq(x.at.breakpoint, end);
+    for (int i = 1; i <= 7; i++) cr_assert_eq(batch[i], i < 3 ? 16 : 8, "%d", i);      /* as the next statement has it */
+    OK(debug_back(x.d, 1, &x.at, &x.err));
+    cr_assert_eq(number(&x, "batch"), 8);
+    OK(debug_goto_step(x.d, 3, &x.at, &x.err));
+    cr_assert_eq(number(&x, "batch"), 8);
+    OK(debug_goto_step(x.d, 2, &x.at, &x.err));
+    cr_assert_eq(number(&x, "batch"), 16);
     close_all(&x);
 }
 

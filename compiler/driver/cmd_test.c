@@ -8,6 +8,7 @@
 #include "runtime/interrupt.h"
 #include "runtime/state.h"
 #include "runtime/trainer.h"
+#include "runtime/verdict.h"
 
 #include <inttypes.h>
 #include <unistd.h>
@@ -17,12 +18,14 @@ typedef struct { int passed, failed; } Tally;
 /* " (seed 3)" of several. */
 static const char *of_seed(const Session *s, uint64_t seed) { return s->o->run.seeds > 1 ? arena_printf(s->arena, " (seed %" PRIu64 ")", seed) : ""; }
 
-static void count_expects(const char *path, const TrainerResult *r, const char *seed, Tally *t)
+static void count_expects(const Session *s, const char *path, const TrainerResult *r, const char *seed, Tally *t)
 {
     const char *file = GAN_SHOWN(path);
     for (int i = 0; i < r->n_expects; i++) {
         const TrainerExpect *e = &r->expect[i];
-        printf("%s:%u: expect %s: %s%s\n", file, e->node->line, e->node->name, !e->judged ? "never judged" : e->held ? "held" : "NOT held", seed);
+        Text verdict = text_in(s->arena);
+        verdict_text(s->lowered.program, s->o->run.steps, e, &verdict);
+        printf("%s:%u: expect %s: %s%s\n", file, e->node->line, e->node->name, text_str(&verdict), seed);
         if (e->held) t->passed++;
         else t->failed++;
     }
@@ -59,7 +62,7 @@ static int run_one(Session *s, const char *file, uint64_t seed, Board *board, Ta
         if (board) board_failure(board, arena_printf(s->arena, "the run fails%s: %s", of_seed(s, seed), gan_error_text(&err, text)));
     } else if (r.end == TRAINER_INTERRUPTED) status = r.interrupt;
     else {
-        count_expects(file, &r, of_seed(s, seed), t);
+        count_expects(s, file, &r, of_seed(s, seed), t);
         if (board) board_run(board, s, &r);
         printf("%s: %lld steps in %.1f s%s\n", GAN_SHOWN(file), (long long)r.rounds_here, r.seconds, of_seed(s, seed));
     }

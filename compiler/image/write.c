@@ -77,7 +77,8 @@ static void add_data(Writer *w, const GanTensor *t, const DataRecipe *from)
 static void add_function(Writer *w, const GanFunction *f)
 {
     ImageFunction r = {.name = text_at(w, f->name), .player = text_at(w, f->player), .output = {rows_of(w, IMAGE_OUTP), f->n_outputs},
-                       .written = {rows_of(w, IMAGE_WRIT), f->n_written}};
+                       .written = {rows_of(w, IMAGE_WRIT), f->n_written},
+                       .asked = {rows_of(w, IMAGE_WRIT) + f->n_written, f->n_asked}};
     for (int i = 0; i < f->n_outputs; i++) {
         const GanOutput *o = &f->output[i];
         ImageOutput row = {.name = text_at(w, o->name), .kind = text_at(w, o->kind), .elem = (int32_t)o->elem, .rank = o->rank};
@@ -85,6 +86,7 @@ static void add_function(Writer *w, const GanFunction *f)
         ADD(w, OUTP, row);
     }
     for (int i = 0; i < f->n_written; i++) ADD(w, WRIT, (int32_t){f->written[i]});
+    for (int i = 0; i < f->n_asked; i++) ADD(w, WRIT, (int32_t){f->asked[i]});
     ADD(w, FUNC, r);
 }
 

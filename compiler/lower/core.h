@@ -128,6 +128,7 @@ typedef struct Binding {
     Span         at;
     BindingState state;
     bool         used;
+    bool         named;                                     /* of a parameter: given by its name */
     unsigned     axes_round;                                /* the last walk that came here (axes.c, owns.c) */
 } Binding;
 
@@ -154,12 +155,14 @@ typedef struct Applied { Span at; const struct Applied *up; } Applied;
 typedef struct Shown { const char *name; const Ast *node; Value *value; } Shown;
 typedef struct Shows { Shown *v; int n; } Shows;
 
+enum { EVERY_ROW = -2 };                                    /* as a number of samples: n: all */
+
 struct Ctx {
     Lower      *L;
     Scope      *scope;
     IrAxes      axes;                                       /* the example at hand: what a draw without a size varies over */
     IrAxes      each;                                       /* of the draw that is being made: draws are independent, so what an E in it draws varies over these, too */
-    int64_t     batch;                                      /* the size of an E without one; -1: it must be given */
+    int64_t     batch;                                      /* the size of an E without one; -1: it must be given, EVERY_ROW: all that a finite distribution has */
     bool       *sized;                                      /* becomes true where that size is taken; NULL: nobody asks */
     Instance   *inst;                                       /* the net or layer whose body this is; NULL outside */
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
@@ -340,12 +343,16 @@ typedef struct Changed {
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
+enum { SEEN_PLACES = 1024 };
+typedef struct SeenPlace { uint32_t file, begin; IrSpan is; } SeenPlace;     /* of a source's byte; file 0: none yet */
+
 struct Lower {
     Arena        *a;
     Arena        *work;                                     /* the graph's nodes, values and scopes: nothing of the result is in it (lower_close) */
     IrModule     *m;                                        /* of the graph */
     IrModule     *out;                                      /* of the functions that are cut from it: the result */
     Sources      *sources;
+    SeenPlace     place[SEEN_PLACES];                       /* by a mix of file and byte */
     Diags        *diags;
     LowerOptions  o;
     Modules       modules;
@@ -353,6 +360,7 @@ struct Lower {
     ARRAY(Scope *)  scopes;                                 /* of modules.all, the same index */
     ARRAY(bool)   library;                                  /* by number of a source: part of the standard library */
     Scope        *prelude, *file;                           /* the main file's names */
+    Value        *every;                                    /* the value of `all` in n: all; NULL before the first */
     Fn           *fn;                                       /* the graph being built; NULL where nothing can be computed */
     Instance     *program;                                  /* the program's own members */
     Fn           *init, *graph;                             /* initial values; the schedule */
@@ -400,6 +408,7 @@ struct Lower {
     ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
     ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
+    ARRAY(const Player *) slot_listed;                      /* by slot: the last player whose params it became one of */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
     ARRAY(int64_t) slot_classes;                            /* by slot of a state or parameter: n of the class[n] that it is declared, else 0 */
     ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */

@@ -99,7 +99,7 @@ static void write_out(void *draws, const Ast *n)
     }
     const Ast *of = n->call.args.v[0], *count = n->call.args.v[1];
     add_until(d, n->span.begin);
-    text_add(&d->out, "{ drawn ~ (");
+    text_add(&d->out, "({ drawn ~ (");
     d->at = of->span.begin;
     ast_each_child(of, write_out, d);
     add_until(d, of->span.end);
@@ -107,7 +107,7 @@ static void write_out(void *draws, const Ast *n)
     d->at = count->span.begin;
     ast_each_child(count, write_out, d);
     add_until(d, count->span.end);
-    text_add(&d->out, "); drawn }");
+    text_add(&d->out, "); drawn })");
     d->at = n->span.end;
 }
 
@@ -128,7 +128,7 @@ bool repl_evaluate(Repl *r, const char *expression, DebugValue *out)
     GanError    err = {0};
     int64_t     n = 0;
     const char *drawn = draws_of(r, expression, &n);
-    GanStatus   st = debug_eval(r->d, drawn ? drawn : repl_draws(r, expression), n, out, &err);
+    GanStatus   st = debug_eval(r->d, repl_draws(r, drawn ? drawn : expression), n, out, &err);
     if (st) repl_failed(r, st, &err);
     return !st;
 }

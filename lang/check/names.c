@@ -104,7 +104,7 @@ typedef struct Check {
 
 /* Words that mean something by where they stand. */
 static const char *const context_words[] = {"batch", "step", "steps",           "training",         "scatter", "histogram", "curve",
-                                            "grid",  "copy", "standard_normal", "standard_uniform", NULL};
+                                            "grid",  "copy", "standard_normal", "standard_uniform", "none", NULL};
 
 static void visit(void *check, const Ast *n);
 
@@ -1052,6 +1052,9 @@ static void visit(void *check, const Ast *n)
     case AST_BINARY: check_binary(c, n); return;
     case AST_GRAD: check_grad(c, n); return;
     case AST_CALL: check_call(c, n); return;
+    case AST_ARG:
+        if (!n->arg.all) visit(c, n->arg.value);            /* all is no name there */
+        return;
     case AST_PIPE: check_pipe(c, n); return;
     case AST_RECORD: check_record(c, n); return;
     case AST_ASSIGN: check_assign(c, n); return;

@@ -9,6 +9,7 @@
 #include "runtime/interrupt.h"
 #include "runtime/safetensors.h"
 #include "runtime/state.h"
+#include "runtime/verdict.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -84,7 +85,7 @@ static int say_failed(Game *g, const GanError *err, const TrainerResult *r)
     return status;
 }
 
-static void add_summary(Text *t, const char *name, const TrainerResult *r, const char *folder)
+static void add_summary(Text *t, const Game *g, const char *name, const TrainerResult *r, const char *folder)
 {
     if (r->was_over) text_printf(t, "%sfinished before, at step %lld", name, (long long)r->rounds);
     else text_printf(t, "%s%lld steps in %.1f s", name, (long long)r->rounds_here, r->seconds);
@@ -98,16 +99,19 @@ static void add_summary(Text *t, const char *name, const TrainerResult *r, const
         before = ",";
     }
     text_add(t, "\n");
-    for (int i = 0; i < r->n_expects; i++)
-        if (r->expect[i].judged)
-            text_printf(t, "%sexpect %s: %s\n", name, r->expect[i].node->name, r->expect[i].held ? "held" : "NOT held");
+    for (int i = 0; i < r->n_expects; i++) {
+        if (!r->expect[i].judged) continue;
+        text_printf(t, "%sexpect %s: ", name, r->expect[i].node->name);
+        verdict_text(g->program, g->o->steps, &r->expect[i], t);
+        text_add(t, "\n");
+    }
     text_printf(t, "%sreport in %s/report.html\n", name, GAN_SHOWN(folder));
 }
 
 static void print_summary(const Game *g, FILE *to, const TrainerResult *r, const char *folder)
 {
     Text t = text_in(g->arena);
-    add_summary(&t, name_of(g), r, folder);
+    add_summary(&t, g, name_of(g), r, folder);
     take_turn(g);
     fputs(text_str(&t), to);
     if (g->chorus) fflush(to);

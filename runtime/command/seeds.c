@@ -109,7 +109,7 @@ static ReportGame game_of(const Seeds *s, int k)
     const TrainerResult *r = &s->result[k];
     ReportExpect        *expect = arena_array(a, ReportExpect, r->n_expects + 1);
     bool failed = s->status[k] != NOT_BEGUN && s->status[k] != EXIT_DONE && s->status[k] < EXIT_INTERRUPTED;
-    for (int i = 0; i < r->n_expects; i++) expect[i] = (ReportExpect){r->expect[i].node->name, r->expect[i].judged, r->expect[i].held};
+    for (int i = 0; i < r->n_expects; i++) expect[i] = (ReportExpect){r->expect[i].node->name, r->expect[i].unmade, r->expect[i].judged, r->expect[i].held};
     const char *state = s->status[k] == NOT_BEGUN ? "not begun" : failed ? "FAILED" : s->status[k] == EXIT_DONE ? "finished" : "interrupted";
     return (ReportGame){.state = state, .failed = failed, .step = r->rounds, .expect = expect, .n_expects = r->n_expects};
 }

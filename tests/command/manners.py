@@ -245,6 +245,31 @@ def test_examples_are_programs_and_are_shown():
     assert shown > 40, shown
 
 
+UNMADE = """import optim
+net V { param v: real = 1; v }
+alternate 50 steps { update V minimize V()^2 with sgd(0.1)
+  every 100 { report a = V() } }
+report b = V()
+expect b < 0.5 and a < 2
+expect b > 0.5
+"""
+
+
+def test_an_expectation_of_a_report_that_was_never_made():
+    said = "expect b < 0.5 and a < 2: not judged: nothing was reported as a (line 4 makes it every 100 steps, of a block of 50; with --steps 100 it is made)\n"
+    with folder() as d:
+        path = put(d, "e.gan", UNMADE)
+        for more in ([], ["--resume"]):
+            r = gan("run", path, "--out", f"{d}/run", *more)
+            assert r.status == 0 and said in r.out and "expect b > 0.5: NOT held\n" in r.out, r
+        with open(f"{d}/run/report.html", encoding="utf-8") as f:
+            assert "not judged: nothing was reported as a\n" in f.read()
+        r = gan("test", path)
+        assert r.status == 1 and said in r.out and r.out.endswith("0 passed, 2 failed\n"), r
+        r = gan("run", path, "--out", f"{d}/longer", "--steps", "100")
+        assert r.status == 0 and "a < 2: held" in r.out, r
+
+
 def test_new():
     with folder() as d:
         r = gan("new", "mine", cwd=d)

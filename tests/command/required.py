@@ -16,6 +16,8 @@ FAILS = [
     ("choice", "report a = E[k ~ choice([s, 2, 3]) : 9] where(k == 1, 1, 0)", "a weight below 0: -1 (line 5)", -1),
     ("choice of nothing", "report a = log_prob(choice([s, s]), 1)", "weights of which none is above 0: 0 (line 5)", 0),
     ("Bernoulli", "report a = log_prob(Bernoulli(0), 1 - s)", "neither 0 nor 1, nor a share between: -1 (line 5)", 2),
+    ("probs", "report a = E[x ~ Bernoulli(probs: 0.5 * s) : 9] x", "a probability outside of 0..1: -0.5 (line 5)", -1),
+    ("probs of classes", "report a = log_prob(Categorical(probs: [0.25 * s, 0.5]), 0)", "probabilities whose sum is not 1; choice(weights) takes weights of any sum: 0.25 (line 5)", 1),
     ("var", "report a = var([1.0, 2, 4], ddof: 2 - s)", "a variance of no more numbers than ddof, which is 0 or above: 3 (line 5)", -1),
     ("quantile", "report a = quantile([1.0, 2, 4], 0.5 * s)", "a share outside of 0..1: -0.5 (line 5)", -1),
     ("clip", "report a = clip(0, s)(0.5)", "a least that is above the most: 0 (line 5)", -1),

@@ -93,10 +93,10 @@ def served(*flags, **more):
                 p.run.communicate()
 
 
-def until_over(p):
+def until_over(p, last=300):
     for _ in range(600):
         a = p.do("speed", speed=0)
-        if a["step"] == 300:
+        if a["step"] == last:
             return
         time.sleep(0.1)
     raise AssertionError("the run does not come to its end")
@@ -172,11 +172,40 @@ def test_a_run_that_is_cut_leaves_what_one_without_the_page_does():
                 assert a[name] == b[name], name
 
 
+def test_a_run_that_is_gone_on_with_is_the_run():
+    """Interrupted and gone on with by the page, twice, with or without rounds done again; then over, and resumed with nothing left to do."""
+    with folder() as d:
+        with open(os.path.join(d, "game.gan"), "w") as f:
+            f.write(SAVING)
+        run = ("run", "game.gan", "--quiet", "--steps")
+        assert gan(*run, "330", "--out", "alone", cwd=d).status == 0
+        assert gan(*run, "120", "--out", "served", cwd=d).status == 0
+        for steps in ("230", "330"):
+            p = Page(d, "--resume", "--steps", steps, text=SAVING)
+            at = p.do("pause")["step"]
+            assert "begins at step" in p.do("back", n=10 ** 6)["error"]
+            p.do("goto", step=(at + int(steps)) // 2)
+            p.do("back", n=7)
+            curves = {c["name"]: c["step"] for c in read_events(p.events(), {"curves"})["curves"]}
+            assert min(curves["v"]) <= 5, curves                    # those of the log, too
+            p.do("run")
+            until_over(p, int(steps))
+            assert p.end()[0] == 0
+        a, b = left(d, "served"), left(d, "alone")
+        for name in b:
+            if name in a and not name.endswith("report.html"):
+                assert a[name] == b[name] or name.startswith("checkpoints/") and not name.endswith("000000330.safetensors"), name
+        assert a["log.jsonl"] == b["log.jsonl"] and "checkpoints/000000330.safetensors" in a
+        p = Page(d, "--resume", "--steps", "330", text=SAVING)
+        assert p.do("pause")["step"] == 330 and p.end()[0] == 0
+        assert left(d, "served")["log.jsonl"] == b["log.jsonl"]
+
+
 def test_what_goes_with_it():
     with folder() as d:
         with open(os.path.join(d, "game.gan"), "w") as f:
             f.write(PROGRAM)
-        for more, why in ((["--resume"], "--serve shows a run from its start"), (["--seeds", "2"], "--serve shows a single game"), (["--watch-game"], "--watch-game looks at a single game")):
+        for more, why in ((["--seeds", "2"], "--serve shows a single game"), (["--watch-game"], "--watch-game looks at a single game")):
             r = gan("run", "game.gan", "--serve", *more, cwd=d)
             assert r.status == 2 and why in r.err, r
 

@@ -107,8 +107,8 @@ Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
     scope->inst = members_instance(c, d->closure, site);
     Ctx inner = *c;
     inner.scope = scope;
-    if (k->def->define.body) declare_members(&inner, k->def->define.body->block.stmts);
-    return d;
+    bool fits = !k->def->define.body || declare_members(&inner, k->def->define.body->block.stmts);
+    return fits ? d : NULL;
 }
 
 /* ---- of tensors where numbers are declared */
@@ -160,7 +160,7 @@ static bool find_lifted(Ctx *c, Dist *d, AstList params)
         const Args *a = d->lifted.args;
         IrInts dims;
         const Ast *p = param_of(params, a, i);
-        if (!p || !dims_of(c, a->v[i], &dims) || !is_number_param(c, d->lifted.closure, p)) continue;
+        if (!p || !dims_of(c, a->v[i], &dims) || !is_number_param(c, d->lifted.closure, p) || !type_elements_fit(c->L, p->param.type, a->v[i])) continue;
         if (d->lifted.which && !same(&dims, &d->lifted.dims)) {
             diag_error(c->L->diags, a->at[i], E200, "%s of %s has the shape %s, and another argument %s", p->param.name,
                        d->name, dims_text(c->L, &dims), dims_text(c->L, &d->lifted.dims));

@@ -190,6 +190,13 @@ static Value *builtin_require(Ctx *c, const Call *k)
     return val_error(c->L);
 }
 
+/* Not of a parameter whose argument is missing, and whose default is none. */
+static Value *builtin_given(Ctx *c, const Call *k) { return val_bool(c->L, !val_is_absent(k->v[0])); }
+
+/* Of a parameter it is asked in eval_call(); as a function that stands for others it has none. */
+static Value *builtin_named(Ctx *c, const Call *k) { return mistake(c, k, "named", "a parameter of the definition at hand", k->v[0]); }
+bool builtin_asks_name(const Builtin *b) { return b->run == builtin_named; }
+
 /* x; where a derivative by something goes through it, x depends on that through rows that have one alone, or the message says why it must. */
 static Value *builtin_uncut(Ctx *c, const Call *k)
 {

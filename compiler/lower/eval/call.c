@@ -64,12 +64,19 @@ static bool in_order(AstList args)
     return args.n > 0;
 }
 
+static Value *eval_arg(Ctx *c, const Ast *a)
+{
+    if (!a->arg.all) return eval_raw(c, a->arg.value);
+    if (!c->L->every) c->L->every = val_string(c->L, "all");
+    return c->L->every;
+}
+
 static bool eval_args(Ctx *c, AstList list, Args *out)
 {
     bool ok = true;
     for (int i = 0; i < list.n; i++) {
         const Ast *a = list.v[i];
-        out->v[out->n] = eval_raw(c, a->arg.value);
+        out->v[out->n] = eval_arg(c, a);
         out->name[out->n] = a->arg.name;
         out->at[out->n] = a->arg.value->span;
         ok = ok && !val_bad(out->v[out->n]);
@@ -207,10 +214,46 @@ static bool place_arg(Ctx *c, AstList params, const Args *args, int i, int posit
     return false;
 }
 
-static Value *default_of(Ctx *inner, const Ast *p)
+/* `= none`: an argument that may be absent, whatever it is declared to be. */
+static bool may_be_absent(Ctx *c, const Ast *p)
 {
-    Value *v = eval_raw(inner, p->param.value);
-    return type_conform(inner, v, p->param.type, p->param.value->span, p->param.name);
+    const Ast *d = p->param.value;
+    return d && d->kind == AST_NAME && !names_use(c->L->names, d) && !strcmp(d->name.name, "none");
+}
+
+/* v, for the parameter p. */
+static Value *fitting(Ctx *inner, Value *v, const Ast *p, Span at, const char *what)
+{
+    return val_is_absent(v) && may_be_absent(inner, p) ? v : type_conform(inner, v, p->param.type, at, what);
+}
+
+/* What does not fit the i-th parameter by its place may be meant for one that is given by name alone: "probs: .. or logits: ..". NULL: for none. */
+static const char *meant_by_name(Ctx *inner, AstList params, Value **given, int i)
+{
+    Text names = text_in(inner->L->a);
+    int n = 0;
+    if (!params.v[i]->param.type || type_could_be(inner->L, params.v[i]->param.type, given[i])) return NULL;
+    for (int k = i + 1; k < params.n; k++) {
+        const Ast *p = params.v[k];
+        bool fits = p->param.named && !given[k] && may_be_absent(inner, p) && type_could_be(inner->L, p->param.type, given[i]);
+        if (fits) text_printf(&names, "%s%s: ..", n++ ? " or " : "", p->param.name);
+    }
+    return n ? text_str(&names) : NULL;
+}
+
+static Value *given_by_place(Ctx *inner, AstList params, Value **given, int i, Span at, const char *what)
+{
+    const Ast *p = params.v[i];
+    const char *other = inner->L->guess ? NULL : meant_by_name(inner, params, given, i);
+    if (!other) return fitting(inner, given[i], p, at, arena_join(inner->L->a, p->param.name, " of ", what));
+    Diag *d = diag_error(inner->L->diags, at, E200, "by place, %s takes %s: %s; this is %s", what, p->param.name, type_declared_text(inner, p->param.type), val_text(inner->L, given[i]));
+    diag_hint(d, "by its name it is given to another: %s(%s)", what, other);
+    return val_error(inner->L);
+}
+
+Value *param_default(Ctx *inner, const Ast *p)
+{
+    return fitting(inner, eval_raw(inner, p->param.value), p, p->param.value->span, p->param.name);
 }
 
 bool place_args(Ctx *c, AstList params, const Args *args, const char *what, Value **given, Span *where)
@@ -223,6 +266,16 @@ bool place_args(Ctx *c, AstList params, const Args *args, const char *what, Valu
         where[k] = args->at[i];
     }
     return true;
+}
+
+/* Which of the parameters their names have given. */
+static void bind_named(Ctx *c, Scope *scope, AstList params, const Args *args)
+{
+    for (int i = 0; i < args->n; i++) {
+        int at = args->name[i] ? param_index(params, args->name[i]) : -1;
+        Binding *b = at >= 0 ? scope_own(c->L, scope, params.v[at]) : NULL;
+        if (b) b->named = true;
+    }
 }
 
 bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open)
@@ -246,11 +299,11 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
             diag_note(d, p->span, "declared here");
             return false;
         }
-        v = v ? type_conform(&inner, v, p->param.type, where[i], strf(c->L, "%s of %s", p->param.name, what))
-              : default_of(&inner, p);
+        v = v ? given_by_place(&inner, params, given, i, where[i], what) : param_default(&inner, p);
         ok = ok && !val_bad(v);
         scope_bind_param(&inner, scope, p, v);
     }
+    bind_named(c, scope, params, args);
     return ok;
 }
 
@@ -267,6 +320,12 @@ AstList call_params(const Value *f)
 
 static const char *closure_text(const Closure *k) { return k->name ? k->name : "this function"; }
 
+static bool as_samples(Ctx *c, Value *v, Span at, int64_t *n)
+{
+    if (v == c->L->every) return *n = EVERY_ROW, true;
+    return as_size(c, v, at, "n", n);
+}
+
 /* `n` of a def, metric, loss or member that has no parameter of that name: how many samples its expectations draw. */
 static bool take_n(Ctx *c, AstList params, Args *args, int64_t *n)
 {
@@ -274,7 +333,7 @@ static bool take_n(Ctx *c, AstList params, Args *args, int64_t *n)
     if (param_index(params, "n") >= 0) return true;
     for (int i = 0; i < args->n; i++) {
         if (!args->name[i] || strcmp(args->name[i], "n")) continue;
-        if (!as_size(c, args->v[i], args->at[i], "n", n)) return false;
+        if (!as_samples(c, args->v[i], args->at[i], n)) return false;
         for (int j = i; j + 1 < args->n; j++)
             args->v[j] = args->v[j + 1], args->name[j] = args->name[j + 1], args->at[j] = args->at[j + 1];
         args->n--;
@@ -304,8 +363,8 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
     Ctx inner = ctx_body(c, scope, args, site, at);
     if (k->scope->inst && k->scope->inst != c->inst) inner.inst = k->scope->inst, inner.site = site_mix(0, site);
     inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
-    if (n >= 0) inner.batch = n;
-    if (n >= 0 && def) inner.sized = &taken;
+    if (n != -1) inner.batch = n;
+    if (n != -1 && def) inner.sized = &taken;
     if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);
     check_evaluated(c->L, body);
     int assigned = assign_among(&inner, k->scope);
@@ -427,7 +486,7 @@ static Value *apply_thunk(Ctx *c, Value *t, Args *args, const void *site, Span a
 {
     int64_t n = -1;
     if (args->n == 1 && args->name[0] && !strcmp(args->name[0], "n"))
-        return as_size(c, args->v[0], args->at[0], "n", &n) ? eval_thunk(c, t, n) : val_error(c->L);
+        return as_samples(c, args->v[0], args->at[0], &n) ? eval_thunk(c, t, n) : val_error(c->L);
     if (!args->n) return eval_thunk(c, t, -1);
     Value *f = eval_thunk(c, t, -1);
     if (val_bad(f)) return f;
@@ -473,6 +532,19 @@ static Value *eval_callee(Ctx *c, const Ast *e)
     return v ? v : eval_raw(c, e);
 }
 
+/* named(x): how x was given is known of the parameter, and not of its value. */
+static Value *eval_named(Ctx *c, const Ast *e)
+{
+    const Ast *x = e->call.args.n == 1 && !e->call.args.v[0]->arg.name ? e->call.args.v[0]->arg.value : NULL;
+    const Bound *b = x && x->kind == AST_NAME ? names_use(c->L->names, x) : NULL;
+    Scope *s = c->scope;
+    const Binding *of = b && b->kind == NAME_PARAM ? scope_binding(c->L, &s, b) : NULL;
+    if (c->L->guess) return val_error(c->L);
+    if (of) return val_bool(c->L, of->named);
+    diag_error(c->L->diags, e->span, E201, "named takes a parameter of the definition at hand, and says whether its argument was given by name");
+    return val_error(c->L);
+}
+
 Value *eval_call(Ctx *c, const Ast *e)
 {
     Args args = {0};
@@ -487,7 +559,8 @@ Value *eval_call(Ctx *c, const Ast *e)
         habit_hint(diag_error(c->L->diags, e->span, E108, "%s cannot be applied to arguments", what), habit);
         return val_error(c->L);
     }
-    bool picks = f->kind == V_FUNCTION && f->fn.kind == F_BUILTIN && builtin_picks(f->fn.builtin) && in_order(e->call.args);
+    bool builtin = f->kind == V_FUNCTION && f->fn.kind == F_BUILTIN, picks = builtin && builtin_picks(f->fn.builtin) && in_order(e->call.args);
+    if (builtin && builtin_asks_name(f->fn.builtin)) return eval_named(c, e);
     bool ok = picks ? eval_arms(&plain, e->call.args, &args) : eval_args(&plain, e->call.args, &args);
     return ok || c->L->guess ? apply(c, f, &args, e, e->span) : val_error(c->L);
 }

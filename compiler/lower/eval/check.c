@@ -176,7 +176,7 @@ static void guess_params(Ctx *c, AstList params, const char *what)
     if (dims.n) c->L->tried = text_str(&dims.tried);
     for (int i = 0; i < params.n; i++) {
         const Ast *p = params.v[i];
-        if (p->param.value) type_conform(c, eval_raw(c, p->param.value), p->param.type, p->param.value->span, p->param.name);
+        if (p->param.value) param_default(c, p);
         if (p->param.draw) player_draw(c, c->scope, p, what);
         if (!scope_own(c->L, c->scope, p)) scope_bind_param(c, c->scope, p, guess_of(c, p->param.type));
     }

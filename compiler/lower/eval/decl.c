@@ -224,17 +224,16 @@ static bool in_bijector(const Lower *L, const Ast *d)
 }
 
 /* Beside its members a comparison or distribution may hold lets, which are evaluated where they are used like members, and states. */
-void declare_members(Ctx *c, AstList stmts)
+bool declare_members(Ctx *c, AstList stmts)
 {
     Lower *L = c->L;
-    bool required = false;
+    bool holds = true;
     declare_each(c, stmts, true);
     c->scope->members = true;
     c->scope->assigns = assigns_in(L, stmts);
     for (int i = 0; i < stmts.n; i++) {
         const Ast *d = stmts.v[i];
         if (d->kind == AST_STATE) scope_declare(L, c->scope, d, d);
-        if (d->kind == AST_REQUIRE) required = true;
         if (d->kind == AST_PARAMETER && in_bijector(L, d)) scope_declare(L, c->scope, d, d);
         else if (d->kind == AST_PARAMETER) {
             Diag *e = diag_error(L->diags, d->span, E120, "a param stands in a net, a model or a layer, which owns it");
@@ -242,8 +241,9 @@ void declare_members(Ctx *c, AstList stmts)
             scope_bind(L, c->scope, d, val_error(L));       /* nothing more is said of it */
         }
     }
-    for (int i = 0; i < stmts.n && required; i++)           /* what follows may hang on it */
-        if (stmts.v[i]->kind == AST_REQUIRE) required = eval_require(c, stmts.v[i]);
+    for (int i = 0; i < stmts.n && holds; i++)              /* what follows may hang on it */
+        if (stmts.v[i]->kind == AST_REQUIRE) holds = eval_require(c, stmts.v[i]);
+    return holds || L->guess;
 }
 
 /* ---- comparisons */

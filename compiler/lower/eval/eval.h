@@ -9,10 +9,11 @@
 Value *eval(Ctx *c, const Ast *e);                                              /* thunks evaluated */
 Value *eval_raw(Ctx *c, const Ast *e);                                          /* a name or member of a loss stays a thunk */
 Value *eval_block(Ctx *c, const Ast *block);                                    /* in a scope of its own */
+bool   in_library(const Lower *L, Span at);                                     /* is the place in the text of the library? */
 Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
 bool   gives_value(const Value *v);                                             /* more than nothing, or a list of nothings: what the rounds of a for give */
 void   value_dropped(Ctx *c, const Ast *s, const Value *v);                      /* reports a statement that has a value, where nobody takes it */
-Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
+Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch, or EVERY_ROW; -1: the context's */
 Value *eval_settled(Ctx *c, Value *v, Span at);                                 /* what Lower.settle does */
 int64_t rounds_enter(Lower *L, int64_t n);                  /* an unrolled loop of n rounds begins; gives back what rounds_around is to be behind it */
 void   carries_bind(Ctx *c, Scope *s, AstList carries, Value **carried);        /* what a loop carries, in the scope of a round */
@@ -51,7 +52,7 @@ void   scope_unknown(Ctx *c, const char *name, Span at);                        
 Value *declare(Ctx *c, const Ast *decl, const char *name);                      /* the value of a declaration (decl.c) */
 void   declare_local(Ctx *c, AstList stmts);                                    /* the same in a body that is evaluated: its nets are made now */
 void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
-void   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution */
+bool   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution; false, reported: what it requires does not hold */
 int    assign_among(Ctx *c, Scope *members);                                    /* u := e among them, for a member that is evaluated in c; gives back what pending_result needs of it */
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
@@ -103,6 +104,7 @@ Value *apply(Ctx *c, Value *f, Args *args, const void *site, Span at);
 Value *apply1(Ctx *c, Value *f, Value *arg, const void *site, Span at);
 /* Gives parameters their arguments in `scope`. `open` (NULL: none allowed) receives true for parameters left out that have a draw. */
 bool   bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open);
+Value *param_default(Ctx *c, const Ast *p);                                     /* of a parameter that has one, in the scope of those before it */
 bool   place_args(Ctx *c, AstList params, const Args *args, const char *what, Value **given, Span *where);    /* by position and name: the argument of each parameter, NULL: none; false after an error */
 bool   spread_record(Ctx *c, AstList params, Args *args);                       /* a record as the only argument fills several parameters; false, reported, when it may be one of them as well */
 const Ast *param_of(AstList params, const Args *args, int i);                   /* the parameter that argument i is for, or NULL */
@@ -120,6 +122,8 @@ bool   type_unify_dims(Ctx *c, const Ast *type, int rank, const int64_t *dim, bo
 const char *type_declared_text(Ctx *c, const Ast *type);                        /* with what is known of its names */
 bool   type_class_fits(Ctx *c, const Value *v, const IrVal *t, int64_t classes, Span at, const char *what);   /* of class[classes], when not 0; false, reported, when that is not known */
 bool   type_elem_becomes(IrElem from, IrElem to);                               /* does a number of one kind stand where one of the other is declared? */
+bool   type_elements_fit(const Lower *L, const Ast *t, const Value *v);         /* are its numbers what t declares, or become that? true of no type */
+bool   type_could_be(const Lower *L, const Ast *t, const Value *v);             /* the same, and as many dimensions */
 bool   type_elem(Ctx *c, const Ast *type, IrElem *elem, int64_t *classes);
 bool   type_is_static(const Ast *type);                                         /* int, real, bool without dims: numbers stay static */
 
@@ -207,6 +211,7 @@ Value *builtin_partial(Lower *L, const char *name, Value *first);               
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
 const char *builtin_name(const Builtin *b);
 int    builtin_most(const Builtin *b);                                          /* arguments */
+bool   builtin_asks_name(const Builtin *b);                                     /* is it named, which is asked of a parameter? */
 bool   builtin_picks(const Builtin *b);                                         /* is it where? */
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
 

@@ -36,6 +36,7 @@ static Value *step_of_once(Ctx *c, Span at)
 static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
+    if (!strcmp(name, "none")) return val_absent(L);
     if (L->guess && strcmp(name, "step")) return val_error(L);
     if (!strcmp(name, "batch")) return sample_batch(c, at) ? val_int(L, c->batch) : val_error(L);
     if (!strcmp(name, "step") && L->part && L->part->binds && !L->part->inside) return step_of_once(c, at);
@@ -437,7 +438,7 @@ static Value *let_part(Ctx *c, const Value *t, Value *v)
     return val_bad(v) ? v : scope_pattern_part(c, let->let.pattern, t->thunk.leaf, v);
 }
 
-static bool in_library(const Lower *L, Span at)
+bool in_library(const Lower *L, Span at)
 {
     return at.file < (uint32_t)L->library.n && L->library.v[at.file];
 }
@@ -464,7 +465,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
         path_join(c->L, c->path, t->thunk.own ? path_join(c->L, t->thunk.own->name, t->thunk.name) : t->thunk.name);
     inner.site = site_mix(inner.site, t->thunk.expr);
     inner.axes = ir_axes_union(inner.axes, val_axes(c->L, t));
-    if (n >= 0) inner.batch = n;
+    if (n != -1) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
     int assigned = assign_among(&inner, t->thunk.scope);

@@ -375,6 +375,10 @@ static const char *value_of(Ctx *c, const Ast *e)
 /* The numbers that a condition is about. */
 static const char *values_in(Ctx *c, const Ast *e)
 {
+    if (e->kind == AST_BINARY && e->binary.op == AST_OP_OR) {              /* neither side holds */
+        const char *left = values_in(c, e->binary.left), *right = values_in(c, e->binary.right);
+        return left && right && strcmp(left, right) ? strf(c->L, "%s, and %s", left, right) : left ? left : right;
+    }
     Text t = text_in(c->L->a);
     int n = e->kind == AST_CALL ? e->call.args.n : e->kind == AST_BINARY ? 2 : 0, shown = 0;
     for (int i = 0; i < n; i++) {
@@ -417,6 +421,7 @@ static bool all_hold(Ctx *c, IrVal *t, const Ast *s, const Ast *e, bool *known)
     bool all = true;
     *known = computed_now(c, t, &x);
     if (!*known && !s->require.is_soft && watch_can(c) && watch(c, t, strf(c->L, "%s is required", text_of_source(c->L, e->span)), e->span)) return true;
+    if (!*known && s->require.is_soft && !c->scope->module) return true;      /* nothing speaks against it */
     if (!*known) return not_known(c, e), false;
     for (int64_t i = 0; i < now_size(c->L, t); i++) all = all && x[i];
     return all;

@@ -90,6 +90,32 @@ static IrInts dims_of(const Lower *L, const Value *v)
     return d;
 }
 
+static bool elements_become(const Lower *L, const Value *v, IrElem elem)
+{
+    switch (v->kind) {
+    case V_TENSOR: return type_elem_becomes(v->tensor.v->type.elem, elem);
+    case V_SLOT: return type_elem_becomes(L->m->slots.v[v->slot.slot].type.elem, elem);
+    case V_REAL: return ir_is_real(elem);
+    case V_INT: return elem != IR_BOOL;
+    case V_BOOL: return elem == IR_BOOL;
+    default: break;
+    }
+    for (int i = 0; v->kind == V_LIST && i < v->list.n; i++)
+        if (!elements_become(L, v->list.v[i], elem)) return false;
+    return v->kind == V_LIST;
+}
+
+bool type_elements_fit(const Lower *L, const Ast *t, const Value *v)
+{
+    const char *name = t && t->kind == AST_TYPE ? t->type.name : NULL;
+    return !name || elements_become(L, v, !strcmp(name, "real") ? L->m->real : !strcmp(name, "bool") ? IR_BOOL : IR_I32);
+}
+
+bool type_could_be(const Lower *L, const Ast *t, const Value *v)
+{
+    return t && t->kind == AST_TYPE && type_elements_fit(L, t, v) && dims_of(L, v).n == t->type.dims.n;
+}
+
 /* The declared extents, as far as they are known: 0 apart from the others where they are not. */
 static IrInts declared_dims(Ctx *c, const Ast *t, const IrInts *other)
 {

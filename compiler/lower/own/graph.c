@@ -4,16 +4,21 @@
 
 #include <limits.h>
 
-static IrSpan place_ir(const SourceFile *f, Span at)
+/* A body is lowered as often as it is applied, and each time has the same places. */
+static IrSpan place_ir(Lower *L, const SourceFile *f, Span at)
 {
-    Place p = source_place(f, at.begin);
-    return (IrSpan){.file = p.file->id - 1, .line = p.line, .col = p.column};
+    SeenPlace *seen = &L->place[(at.begin + 97 * f->id) % SEEN_PLACES];
+    if (seen->file != f->id || seen->begin != at.begin) {
+        Place p = source_place(f, at.begin);
+        *seen = (SeenPlace){f->id, at.begin, {.file = p.file->id - 1, .line = p.line, .col = p.column}};
+    }
+    return seen->is;
 }
 
 /* 1 + its number among the module's places. Nodes are made in the order of the text: most have the place of the one before. */
 static uint32_t used_ir(Lower *L, const SourceFile *f, Span at)
 {
-    IrSpan   here = place_ir(f, at);
+    IrSpan   here = place_ir(L, f, at);
     unsigned n = (unsigned)L->m->places.n;
     IrSpan  *last = n ? &L->m->places.v[n - 1] : NULL;
     if (last && last->file == here.file && last->line == here.line && last->col == here.col) return n;
@@ -25,7 +30,7 @@ IrSpan span_ir(Lower *L, Span at)
 {
     const SourceFile *f = source_file(L->sources, at.file);
     if (!f) return (IrSpan){0};
-    IrSpan            s = place_ir(f, at);
+    IrSpan            s = place_ir(L, f, at);
     const SourceFile *by = f->library ? source_file(L->sources, diags_use(L->diags).file) : NULL;
     if (by && !by->library) s.used = used_ir(L, by, diags_use(L->diags));
     return s;
@@ -45,7 +50,7 @@ Span span_of_node(Lower *L, const IrNode *n)
     return at < f->n ? (Span){f->id, at, at + 1} : SPAN_NONE;
 }
 
-const char *path_join(Lower *L, const char *a, const char *b) { return !*a ? b : !*b ? a : strf(L, "%s.%s", a, b); }
+const char *path_join(Lower *L, const char *a, const char *b) { return !*a ? b : !*b ? a : arena_join(L->a, a, ".", b); }
 
 /* ---- slots in lists --------------------------------------------------------------------------------------------- */
 

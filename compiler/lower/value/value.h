@@ -8,6 +8,7 @@
 
 Value *val_error(Lower *L);
 Value *val_none(Lower *L);
+Value *val_absent(Lower *L);                                /* `none`: an argument that is not given */
 Value *val_int(Lower *L, int64_t i);
 Value *val_real(Lower *L, double r);
 Value *val_same(Lower *L, const Value *number, double r);   /* the number as a real: a derivative by one is by the other */
@@ -30,6 +31,7 @@ Value *val_closure(Lower *L, const Ast *def, Scope *scope, const char *name);
 
 #define VAL_UNKNOWN DIAG_UNKNOWN                                 /* the text of a value that is not known: no message with it is wanted */
 static inline bool val_bad(const Value *v) { return v->kind == V_ERROR; }
+static inline bool val_is_absent(const Value *v) { return v->kind == V_NONE && v->s; }
 static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
 static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
 bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */

@@ -27,6 +27,14 @@ Value *val_new(Lower *L, ValueKind k)
 Value *val_error(Lower *L) { return val_new(L, V_ERROR); }
 Value *val_none(Lower *L) { return val_new(L, V_NONE); }
 
+Value *val_absent(Lower *L)
+{
+    Value *v = val_new(L, V_NONE);
+    v->s = "none";
+    return v;
+}
+
+
 Value *val_int(Lower *L, int64_t i)
 {
     Value *v = val_new(L, V_INT);
@@ -443,7 +451,7 @@ const char *val_text(Lower *L, const Value *v)
 {
     switch (v->kind) {
     case V_ERROR: return VAL_UNKNOWN;
-    case V_NONE: return "no value";
+    case V_NONE: return val_is_absent(v) ? v->s : "no value";
     case V_INT: return strf(L, "%lld", (long long)v->i);
     case V_REAL: return real_text(L, v->r);
     case V_BOOL: return v->b ? "true" : "false";
@@ -542,7 +550,8 @@ static bool wants_value(Ctx *c, const Value *v, Span at)
         diag_hint(d, "apply it to an argument: %s(%s%s)", v->fn.closure->name, def->define.params.v[0]->param.name, def->define.params.n > 1 ? ", .." : "");
     else if (v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET) diag_hint(d, "draw from it: E[x ~ %s : 1000] ..., or give it its arguments", v->player->name);
     else if (v->kind == V_FUNCTION || v->kind == V_PLAYER || v->kind == V_LAYER) diag_hint(d, "apply it to an argument");
-    if (v->kind == V_NONE) diag_hint(d, "the last expression of a block is its value");
+    if (val_is_absent(v)) diag_hint(d, "none stands for an argument that was not given; given(x) says whether x was");
+    else if (v->kind == V_NONE) diag_hint(d, "the last expression of a block is its value");
     return false;
 }
 
