@@ -1,6 +1,7 @@
 /* change.c - other programs for a run, other states, and the histories that come of them.
  *
  * A change of the program begins a history of its own, at the start of the round under way: what was there before stays as it was, and can be gone back to. */
+#include "compiler/debug/draws.h"
 #include "compiler/debug/inside.h"
 #include "compiler/debug/slots.h"
 
@@ -435,7 +436,7 @@ GanStatus debug_declare(Debugger *d, const char *text, DebugKept *kept, GanError
     const char  *before = old->source.text ? old->source.text : whole_library(d->arena);
     const char  *name = old->source.text ? old->source.name : TYPED;
     size_t       typed = old->source.typed ? old->source.typed : strlen(before) + 1;
-    const char  *all = arena_printf(d->arena, "%s%s%s\n", before, old->source.typed ? "" : "\n", text);
+    const char  *all = arena_printf(d->arena, "%s%s%s\n", before, old->source.typed ? "" : "\n", draws_written_out(&old->s, d->arena, text));
     Build       *b = build_new(&old->o, &(Source){name, all, typed}, err);
     return b ? change_to(d, b, true, false, text, kept, err) : err->status;
 }
@@ -474,6 +475,8 @@ static GanStatus write_edit(Debugger *d, const Edit *e, GanError *err)
     if (!copy_edit(h, e, e->slot >= 0 ? run_program(d)->slot[e->slot].bytes : 0)) return gan_error(err, GAN_WORLD, "no memory to keep what was written");
     timeline_cut(h->past, e->tick);
     why_forget(h, e->tick);
+    for (int i = 0; i < d->n_histories; i++)
+        if (d->history[i]->parent == d->at && d->history[i]->forked_tick > e->tick) d->history[i]->rootless = true;
     walk_apply_edits(d);
     h->moved = true;
     return GAN_OK;
@@ -629,6 +632,7 @@ GanStatus debug_load(Debugger *d, const char *path, GanError *err)
         return err->status;
     }
     d->at = at;
+    run_history(d)->rootless = true;
     note_change(run_history(d), what);
     return stand_at(d, &m, err);
 }

@@ -122,7 +122,7 @@ typedef struct DebugValue { int n; const char **name; GanTensor **value; } Debug
 
 enum { DEBUG_DRAWS = 500 };                                 /* of a distribution that is looked at */
 
-/* The value of an expression in the present state; n > 0: n draws of the distribution that it is, and with n = 0 DEBUG_DRAWS if it is one. Asked twice in a state, it is the same, draws too.
+/* The value of an expression in the present state, in which sample(DISTRIBUTION, N) is a word; n > 0: n draws of the distribution that it is, and with n = 0 DEBUG_DRAWS if it is one. Asked twice in a state, it is the same, draws too.
  * GAN_WRONG with an empty message: its diagnostics were printed. */
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err);
 void      debug_value_free(DebugValue *v);

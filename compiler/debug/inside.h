@@ -35,6 +35,7 @@ typedef struct History {
     Called    called;
     int64_t   tick, step;                                   /* where it stands */
     bool      moved;                                        /* since it was forked */
+    bool      rootless;                                     /* its parent's past is not its own: it was loaded, or the parent's has been changed */
 } History;
 
 typedef enum { GO_ON_TO_TICK, GO_ON_TO_STEP, GO_ON_TO_ROUND, GO_ON_TO_UPDATE, GO_ON_TO_BLOCK, GO_ON_FOR_EVER } GoalKind;

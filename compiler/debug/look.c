@@ -1,4 +1,5 @@
 /* look.c - the values of expressions in the present state, and breakpoints: expressions that are asked for again after each round. */
+#include "compiler/debug/draws.h"
 #include "compiler/debug/inside.h"
 #include "runtime/state.h"
 
@@ -97,10 +98,13 @@ static bool *unset_slots(const Debugger *d)
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err)
 {
     const Build *b = run_history(d)->build;
+    Arena       *a = arena_new();
+    const char  *of = draws_alone(&b->s, a, expression, &n), *text = draws_written_out(&b->s, a, of ? of : expression);
     *out = (DebugValue){0};
     bool  *unset = unset_slots(d);
-    Probe *p = probe_open(&b->s, &b->source, expression, n ? n : -DEBUG_DRAWS, batch_at_hand(d), unset, false, err);
+    Probe *p = probe_open(&b->s, &b->source, text, n ? n : -DEBUG_DRAWS, batch_at_hand(d), unset, false, err);
     free(unset);
+    arena_free(a);
     if (!p) return said(err);
     GanStatus st = copy_names(probe_function(p), out, err);
     if (!st) st = probe_values(p, debug_state(d), d->place.step, out->value, err);
@@ -172,7 +176,9 @@ static bool is_one(const Probe *p, bool watched)
 static GanStatus compile(Debugger *d, Armed *a, int64_t batch, GanError *err)
 {
     Build *b = run_history(d)->build;
-    Probe *p = probe_open(&b->s, &b->source, a->text, 0, batch, NULL, !b->o.interp, err);
+    Arena *words = arena_new();
+    Probe *p = probe_open(&b->s, &b->source, draws_written_out(&b->s, words, a->text), 0, batch, NULL, !b->o.interp, err);
+    arena_free(words);
     if (!p) return said(err);
     if (!is_one(p, a->is.watched)) {
         probe_close(p);

@@ -217,6 +217,8 @@ static json_t *go_to(Serve *s, double step)
     GanError err;
     if (!(step >= 0 && step <= 1e15)) return refuse("a step is a number from 0 on");
     if ((int64_t)step <= s->at.step) return done(s, debug_goto_step(s->d, (int64_t)step, &s->at, &err), &err);
+    int64_t last = trainer_rounds(debug_session(s->d)->lowered.program, s->o->run.steps);
+    if (step > (double)last) return json_pack("{s:o}", "error", json_sprintf("there is no step %.0f: the run has %" PRId64, step, last));
     run_until(s, (int64_t)step);
     return s->at.step < (int64_t)step && s->at.why == DEBUG_OVER ? refuse("the run ends before that step") : fine();
 }

@@ -299,6 +299,48 @@ Test(debug, a_fork_goes_its_own_way_and_the_old_one_is_what_it_was)
     close_all(&x);
 }
 
+Test(debug, a_fork_of_a_fork_has_the_past_of_both)
+{
+    Opened       x;
+    DebugKept    kept;
+    DebugParting apart;
+    open_text(&x, game, false);
+    debug_go(x.d, DEBUG_ROUNDS, 4, NULL, &x.at);
+    cr_assert_eq(debug_fork(x.d, "hotter", &x.err), 1);
+    OK(debug_set(x.d, "rate", "0.1", &kept, &x.err));
+    debug_go(x.d, DEBUG_ROUNDS, 10, NULL, &x.at);
+    cr_assert_eq(debug_fork(x.d, "on", &x.err), 2);
+    debug_go(x.d, DEBUG_ROUNDS, 3, NULL, &x.at);
+    char *on = copy_state(&x);
+    OK(debug_compare(x.d, 0, 2, &apart, &x.err));            /* run 0 stands before they part */
+    cr_assert_eq(apart.part, -1);
+    cr_assert_eq(apart.step, 4);
+    free(apart.player);
+    OK(debug_switch(x.d, 0, &x.at, &x.err));
+    debug_go(x.d, DEBUG_ROUNDS, 16, NULL, &x.at);
+    OK(debug_compare(x.d, 0, 2, &apart, &x.err));
+    cr_assert_eq(apart.part, 5, "%d", (int)apart.part);
+    cr_assert_eq(apart.step, 17);
+    free(apart.player);
+    OK(debug_compare(x.d, 1, 2, &apart, &x.err));
+    cr_assert_eq(apart.part, -1);
+    free(apart.player);
+    debug_place(x.d, &x.at);
+    cr_assert_eq(x.at.step, 20);
+    OK(debug_switch(x.d, 1, &x.at, &x.err));
+    cr_assert_eq(x.at.step, 14);
+    OK(debug_goto_step(x.d, 6, &x.at, &x.err));              /* its past is changed, and is that of the third no more */
+    OK(debug_assign(x.d, "G.Dense_1.b", "[7, -7]", &x.err));
+    debug_go(x.d, DEBUG_ROUNDS, 9, NULL, &x.at);
+    OK(debug_compare(x.d, 0, 2, &apart, &x.err));
+    cr_assert_eq(apart.part, 14, "what is known of it begins there: %d", (int)apart.part);
+    free(apart.player);
+    OK(debug_switch(x.d, 2, &x.at, &x.err));
+    cr_assert(is_state(&x, on));
+    free(on);
+    close_all(&x);
+}
+
 Test(debug, what_is_written_is_met_again_on_the_way)
 {
     Opened x;

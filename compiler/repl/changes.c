@@ -51,7 +51,7 @@ void repl_declare(Repl *r, const char *text)
 {
     DebugKept kept = {0};
     GanError  err = {0};
-    GanStatus st = debug_declare(r->d, repl_draws(r, text), &kept, &err);
+    GanStatus st = debug_declare(r->d, text, &kept, &err);
     if (st) repl_failed(r, st, &err);
     else if (kept.fresh || kept.gone) repl_say_kept(&kept);
 }
@@ -80,7 +80,7 @@ void do_reload(Repl *r, const char *args)
 void repl_assign(Repl *r, const char *path, const char *expression)
 {
     GanError  err = {0};
-    GanStatus st = debug_assign(r->d, path, repl_draws(r, expression), &err);
+    GanStatus st = debug_assign(r->d, path, expression, &err);
     if (st) repl_failed(r, st, &err);
 }
 

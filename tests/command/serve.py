@@ -220,13 +220,15 @@ def test_buttons():
         assert p.do("update", player="D")["tick"] == 47             # behind the D of the round after
         assert p.do("back", n=2)["tick"] == 45
         assert "of that name" in p.do("update", player="Q")["error"]
-        assert "the run ends before" in p.do("goto", step=301)["error"]
+        beyond = p.do("goto", step=301)
+        assert "there is no step 301: the run has 300" in beyond["error"] and beyond["tick"] == 45, beyond
         assert p.do("goto", step=21)["tick"] == 44 and p.do("next")["tick"] == 45
         assert p.do("back", n=10 ** 6)["error"].startswith("the run begins at step 0")
         assert p.do("back", n=0)["tick"] == 45                      # nothing has moved
         before = p.do("eval", expression="norm2(D)")["value"]
         assert float(before) > 0 and p.do("eval", expression="norm2(D)")["value"] == before
         assert "Q is not declared" in p.do("eval", expression="norm2(Q)")["error"]
+        assert "error" not in p.do("eval", expression="sample(G, 3)[0]"), "a word of the field, too"
         assert "error" in p.do("eval") and "error" in p.do("fly") and "error" in p.do("step", n=-1) and "error" in p.do("run", speed=-3)
         assert p.end(signal.SIGTERM)[0] == 0
 
