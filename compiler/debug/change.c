@@ -592,7 +592,7 @@ GanStatus debug_record_end(Debugger *d, DebugPlace *out, GanError *err)
 {
     GanError  lost;
     GanStatus st = d->closed ? GAN_OK : cut_record(d, err);
-    *out = d->closed ? d->closing : d->place;
+    *out = d->failure.why == DEBUG_FAILED ? d->failure : d->closed ? d->closing : d->place;
     walk_leave(d);                                          /* it has the files */
     GanStatus closed = trainer_files_free(d->files, &lost);
     d->files = NULL;
