@@ -13,6 +13,14 @@ static bool is_only_use(Uses uses, const IrVal *v, IrOp op, const IrBlock *block
 
 /* ---- a*b + c ---------------------------------------------------------------------------------------------------- */
 
+/* Beside another product it is left as it is: rounding one of two alone makes a*b - c*d of equal products the error of one, which may be below
+ * 0, and a*d - b*c is not the negative of b*c - a*d. */
+static bool is_product(const IrVal *v)
+{
+    while (v->def && (v->def->op == IR_neg || v->def->op == IR_spread || v->def->op == IR_broadcast)) v = v->def->arg[0];
+    return v->def && v->def->op == IR_mul;
+}
+
 static IrVal *minus(IrBuilder *b, IrVal *v)
 {
     double c;
@@ -21,6 +29,7 @@ static IrVal *minus(IrBuilder *b, IrVal *v)
 
 static IrVal *fused_add(IrBuilder *b, Uses uses, const IrNode *n)
 {
+    if (is_product(n->arg[0]) && is_product(n->arg[1])) return NULL;
     for (int i = 0; i < 2; i++) {
         if (!is_only_use(uses, n->arg[i], IR_mul, n->block)) continue;
         IrVal *const *p = n->arg[i]->def->arg;
@@ -32,6 +41,7 @@ static IrVal *fused_add(IrBuilder *b, Uses uses, const IrNode *n)
 /* a*b - c = fma(a, b, -c); c - a*b = fma(-a, b, c), with the sign at the constant if there is one. */
 static IrVal *fused_sub(IrBuilder *b, Uses uses, const IrNode *n)
 {
+    if (is_product(n->arg[0]) && is_product(n->arg[1])) return NULL;
     if (is_only_use(uses, n->arg[0], IR_mul, n->block)) {
         IrVal *const *p = n->arg[0]->def->arg;
         return ir_fma(b, p[0], p[1], minus(b, n->arg[1]));
