@@ -13,6 +13,7 @@ enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 4 << 20, ALIGN = 16 };
 typedef struct Block {
     struct Block *older;
     size_t        size, used;
+    bool          zeroed;                                   /* all of it, by the system, page by page as it is touched */
     _Alignas(ALIGN) char data[];
 } Block;
 
@@ -42,10 +43,10 @@ static Block *grow(Arena *a, size_t bytes)                  /* NULL: no memory *
     size_t size = a->newest ? a->newest->size * 2 : FIRST_BLOCK;
     if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
     if (size < bytes) size = bytes;
-    Block *b = calloc(1, sizeof *b + size);
+    bool zeroed = size > LARGEST_BLOCK;
+    Block *b = zeroed ? calloc(1, sizeof *b + size) : malloc(sizeof *b + size);
     if (!b) return NULL;
-    b->older = a->newest;
-    b->size = size;
+    *b = (Block){.older = a->newest, .size = size, .zeroed = zeroed};
     return a->newest = b;
 }
 
@@ -61,7 +62,7 @@ Arena *arena_holding(size_t bytes)
     return NULL;
 }
 
-void *arena_alloc(Arena *a, size_t bytes)
+static void *take(Arena *a, size_t bytes, bool zeroed)
 {
     if (bytes > SIZE_MAX / 2) BUG("allocation of %zu bytes", bytes);
     bytes = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
@@ -70,24 +71,37 @@ void *arena_alloc(Arena *a, size_t bytes)
     if (!b) no_memory_left(bytes);
     void *p = b->data + b->used;
     b->used += bytes;
-    return p;
+    return zeroed && !b->zeroed ? memset(p, 0, bytes) : p;
 }
+
+void *arena_alloc(Arena *a, size_t bytes) { return take(a, bytes, true); }
 
 void *arena_copy(Arena *a, const void *from, size_t bytes)
 {
-    void *p = arena_alloc(a, bytes);
+    void *p = take(a, bytes, false);
     if (bytes) memcpy(p, from, bytes);
     return p;
 }
 
 char *arena_strn(Arena *a, const char *s, size_t n)
 {
-    char *p = arena_alloc(a, n + 1);
+    char *p = take(a, n + 1, false);
     memcpy(p, s, n);
+    p[n] = 0;
     return p;
 }
 
 char *arena_str(Arena *a, const char *s) { return arena_strn(a, s, strlen(s)); }
+
+char *arena_join(Arena *a, const char *s, const char *between, const char *t)
+{
+    size_t n = strlen(s), k = strlen(between), m = strlen(t);
+    char *p = take(a, n + k + m + 1, false);
+    memcpy(p, s, n);
+    memcpy(p + n, between, k);
+    memcpy(p + n + k, t, m + 1);
+    return p;
+}
 
 char *arena_vprintf(Arena *a, const char *fmt, va_list args)
 {

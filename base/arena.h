@@ -22,6 +22,7 @@ void  *arena_alloc(Arena *a, size_t bytes);                     /* zeroed */
 void  *arena_copy(Arena *a, const void *from, size_t bytes);
 char  *arena_str(Arena *a, const char *s);                      /* a copy of s */
 char  *arena_strn(Arena *a, const char *s, size_t n);           /* of its first n bytes, NUL added */
+char  *arena_join(Arena *a, const char *s, const char *between, const char *t);
 char  *arena_printf(Arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
 char  *arena_vprintf(Arena *a, const char *fmt, va_list args) __attribute__((format(printf, 2, 0), nonnull(2)));
 

@@ -35,7 +35,7 @@ def text(kind, lines):
 
 
 def examples(gan, folder):
-    for path in sorted(glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examples", "*.gan"))):
+    for path in sorted(glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examples", "**", "*.gan"), recursive=True)):
         seconds = statistics.median(cost([gan, "check", os.path.abspath(path)], folder)[0] for _ in range(5))
         print(f"{os.path.basename(path):28} {1000 * seconds:6.1f} ms", flush=True)
 

@@ -7,24 +7,30 @@ COMMAND is as for race.py, and answers for single steps: peer_jax.py without --s
 steps, one column a contender: the mean loss and its standard deviation over the steps.  Random numbers differ, so the columns
 agree up to their noise, not to the digit.
 """
-import shlex, statistics as st, subprocess, sys
+import shlex
+import statistics
+import subprocess
+import sys
+
+
+def windows(command, count, steps):
+    """For each window the mean of its losses and their standard deviation."""
+    answers = subprocess.run(shlex.split(command), input="1\n" * (count * steps), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    loss = [float(line.split()[2]) for line in answers.stdout.splitlines()[1:]]
+    parts = [loss[w * steps:(w + 1) * steps] for w in range(count)]
+    return [(statistics.mean(p), statistics.stdev(p)) for p in parts]
 
 
 def main():
-    av, windows, steps = sys.argv[1:], 5, 40
-    while av and av[0].startswith("--"):
-        windows, steps = (int(av[1]), steps) if av[0] == "--windows" else (windows, int(av[1]))
-        av = av[2:]
-    columns = {}
-    for spec in av:
-        name, command = spec.split("=", 1)
-        answers = subprocess.run(shlex.split(command), input="1\n" * (windows * steps), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                 text=True, check=True).stdout
-        columns[name] = [float(line.split()[2]) for line in answers.splitlines()[1:]]
+    words, count, steps = sys.argv[1:], 5, 40
+    while words and words[0].startswith("--"):
+        count, steps = (int(words[1]), steps) if words[0] == "--windows" else (count, int(words[1]))
+        words = words[2:]
+    columns = {name: windows(command, count, steps) for name, command in (word.split("=", 1) for word in words)}
     print("%-12s" % "steps", *("%22s" % n for n in columns))
-    for w in range(windows):
-        part = [c[w * steps:(w + 1) * steps] for c in columns.values()]
-        print("%-12s" % ("%d..%d" % (w * steps + 1, (w + 1) * steps)), *("%12.5g +- %7.2g" % (st.mean(p), st.stdev(p)) for p in part))
+    for w in range(count):
+        print("%-12s" % f"{w * steps + 1}..{(w + 1) * steps}", *("%12.5g +- %7.2g" % c[w] for c in columns.values()))
 
 
-main()
+if __name__ == "__main__":
+    main()

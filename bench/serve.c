@@ -1,10 +1,11 @@
 /* serve.c - a contender for race.py: the updates of a program's first `alternate` block, on request.
  *
- * usage: serve FILE.gan [--threads T] [--backend jit|interp]
+ * usage: serve FILE.gan [flags of `gan run`: --threads T, --plan no-NAME, --backend interp, ..]
  *
  * Runs the calls that stand before the block (what a `let` keeps of a state is one), prints "ready COMPILE_SECONDS
  * FIRST_ROUND_SECONDS", then for each line N of standard input runs N rounds and answers "WALL CPU LOSS": seconds for all of
  * them, and the last loss of the first update. */
+#include "compiler/driver/options.h"
 #include "compiler/session/session.h"
 #include "runtime/state.h"
 
@@ -104,20 +105,21 @@ static int serve(Session *s, double compiled)
 
 int main(int argc, char **argv)
 {
-    Options o = {.run = {.program = "serve", .steps = -1, .threads = 1}};
-    for (int i = 2; i + 1 < argc; i += 2) {
-        if (!strcmp(argv[i], "--threads")) o.run.threads = atoi(argv[i + 1]);
-        if (!strcmp(argv[i], "--backend")) o.interp = !strcmp(argv[i + 1], "interp");
-    }
-    if (argc < 2) return fprintf(stderr, "usage: serve FILE.gan [--threads T] [--backend jit|interp]\n"), EXIT_WRONG_USAGE;
+    char *words[64] = {"serve", "run"};
+    if (argc < 2 || argc > 62) return fprintf(stderr, "usage: serve FILE.gan [flags of gan run]\n"), EXIT_WRONG_USAGE;
+    for (int i = 1; i < argc; i++) words[i + 1] = argv[i];
+    Options o = {0};
+    int     status;
+    if (options_read(&gan_options, argc + 1, words, &o.run, &status) < 0) return status;
     Session s;
     double  t = clock_seconds(CLOCK_MONOTONIC);
-    int     status = session_open(&s, &o, argv[1]);
+    status = session_open(&s, &o, o.run.operands[0]);
     if (status == EXIT_DONE) {
         session_optimise(&s);
         status = session_start(&s);
     }
     if (status == EXIT_DONE) status = serve(&s, clock_seconds(CLOCK_MONOTONIC) - t);
     session_close(&s);
+    options_free(&gan_options, &o.run);
     return status;
 }

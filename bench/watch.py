@@ -16,7 +16,7 @@ import tempfile
 import numpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = ("collapsed", "cycling", "stalled", "converged", "missing")
+KINDS = ("collapsed", "cycling", "stalled", "converged", "plateau", "missing", "flying")
 MEASURED = "collapsed at the end"
 
 RING = """import nn, optim, compare, toy
@@ -75,6 +75,16 @@ alternate 4000 steps {{
   update T minimize -softplus(D(T())) with sgd(0.1)
 }}
 """
+WRONG_SIGN = """import optim, compare
+implicit points -> real {{ x ~ Normal(0, 1); x }}
+implicit G(z: real ~ Normal(0, 1)) -> real {{ param b: real ~ Normal(0, 1); b + z }}
+net D(x: real) -> real {{ param w: real = 0; w * x }}
+compare gan = class_probability(points, G, D)
+alternate 1000 steps, batch 64 {{
+  update D minimize gan.critic with sgd(0.1)
+  update G minimize {0}nonsaturating(gan) with sgd(0.1)
+}}
+"""
 VANISHED = """import optim
 net A {{ param x: real ~ Normal({0}, 1); x }}
 alternate 2000 steps {{ update A minimize sigmoid(-A()) with sgd({1}) }}
@@ -106,6 +116,7 @@ GAMES = {
     "a mixture, three of four modes": ("missing modes", MIXED.format(3)),
     "bilinear": ("cycling", PAIR.format("0.0")),
     "Dirac": ("cycling", DIRAC.format("0.0")),
+    "a loss of the wrong sign": ("flying apart", WRONG_SIGN.format("-")),
     "the ring, rates of 0": ("stalled", ring(critic="sgd(0)", move="sgd(0)", steps=300)),
     "a slope that has vanished": ("stalled", VANISHED.format(200, 0.1)),
 }
@@ -128,7 +139,7 @@ def said(gan, text, seed, measured):
         done = subprocess.run([gan, "run", path, "--watch-game", "--quiet", "--seed", str(seed), "--threads", "1"], capture_output=True, text=True, check=False, cwd=d)
         first = collections.OrderedDict()
         for line in done.stderr.splitlines():
-            kind = next((k for k in KINDS if re.search(rf"looks (like )?{k}", line)), None)
+            kind = next((k for k in KINDS if re.search(rf"looks (like |as if it had come to a )?{k}", line)), None)
             if kind:
                 first.setdefault(kind, line)
             elif "error" in line:

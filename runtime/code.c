@@ -1,12 +1,11 @@
 /* code.c - walks compiled functions. */
 #include "runtime/code.h"
-#include "runtime/fpenv.h"
+#include "runtime/clock.h"
 #include "runtime/interrupt.h"
 #include "runtime/math/random.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct Run {
     const Code         *code;
@@ -28,18 +27,11 @@ static void wait_at(const Walk *w, const CodeStep *s, CodeWait where)
     if (w->threads > 1 && s->waits & where) team_barrier(w->r->in->team);
 }
 
-static int64_t nanoseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 int64_t code_meter_cost(void)
 {
     int64_t least = INT64_MAX;
     for (int i = 0; i < 1000; i++) {
-        int64_t begin = nanoseconds(), spent = nanoseconds() - begin;
+        int64_t begin = clock_now_ns(), spent = clock_now_ns() - begin;
         if (spent < least) least = spent;
     }
     return least;
@@ -48,10 +40,10 @@ int64_t code_meter_cost(void)
 static void call(const Walk *w, const CodeCall *k, int64_t u0, int64_t u1, int64_t u2, int64_t u3)
 {
     const CodeMeter *m = w->r->in->meter;
-    int64_t begin = m ? nanoseconds() : 0;
+    int64_t begin = m ? clock_now_ns() : 0;
     w->code->nest[k->nest](w->bases, w->code->words + k->words, u0, u1, u2, u3);
     if (!m) return;
-    int64_t spent = nanoseconds() - begin - m->cost;
+    int64_t spent = clock_now_ns() - begin - m->cost;
     m->now[k - w->code->call] += spent > 1 ? spent : 1;
 }
 
@@ -310,10 +302,11 @@ static size_t numbers_bytes(const Code *c) { return FRAME_KEYS + 8 * (size_t)c->
 
 static void fill_numbers(const Run *r, const GanState *state)
 {
-    char *first = r->in->bases[0][BASE_NUMBERS];
-    memset(first, 0, FRAME_KEYS);
+    char   *first = r->in->bases[0][BASE_NUMBERS];           /* zero at first, as each scan leaves its counter and the iteration */
+    int64_t tick = 0;
+    if (r->fn->tick >= 0) memcpy(&tick, state->base + r->fn->tick, sizeof tick);
+    memcpy(first + FRAME_TICK, &tick, sizeof tick);
     memcpy(first + FRAME_EXTERNS, &r->code->external, sizeof r->code->external);
-    if (r->fn->tick >= 0) memcpy(first + FRAME_TICK, state->base + r->fn->tick, 8);
     bool keyed = r->in->keyed && r->in->seed == state->seed;
     for (int i = 0; i < r->code->n_streams && !keyed; i++) {
         uint64_t key = random_key(state->seed, r->code->stream[i]);
@@ -328,7 +321,6 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
 {
     Run   r = {c, &c->fn[function], in};
     char *frame = in->bases[0][BASE_FRAME];
-    uint64_t theirs = fpenv_enter();
     for (int t = 0; t < team_threads(in->team); t++) {
         in->bases[t][BASE_STATE] = state->base;
         for (int i = 0; i < n_data; i++) in->bases[t][BASE_DATA + i] = (char *)state->data[i];
@@ -336,10 +328,7 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
     fill_numbers(&r, state);
     team_run(in->team, member, &r);
     if (in->meter) end_metered(c, in->meter);
-    if (interrupt_gives_up()) {
-        fpenv_leave(theirs);
-        return false;
-    }
+    if (interrupt_gives_up()) return false;
     for (int i = 0; out && i < r.fn->outs.n; i++) {
         const CodePlace *p = &c->out[r.fn->outs.first + i];
         if (out[i]) memcpy(out[i], frame + p->offset, (size_t)p->bytes);
@@ -348,7 +337,6 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
         const CodeCommit *k = &c->commit[r.fn->commits.first + i];
         memcpy(state->base + k->state, frame + k->frame, (size_t)k->bytes);
     }
-    fpenv_leave(theirs);
     return true;
 }
 

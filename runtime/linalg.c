@@ -37,7 +37,12 @@ void linalg_trisolve(int64_t n, int64_t k, bool transpose, const double *l, cons
     memcpy(x, b, (size_t)(n * k) * sizeof *x);
     for (int64_t step = 0; step < n; step++) {
         int64_t i = transpose ? n - 1 - step : step;
-        for (int64_t c = 0; c < k; c++) x[i * k + c] /= l[i * n + i];
+        double pivot = l[i * n + i];
+        if (!(fabs(pivot) > 0 && fabs(pivot) < INFINITY)) {
+            fill_nan(x, n * k);
+            return;
+        }
+        for (int64_t c = 0; c < k; c++) x[i * k + c] /= pivot;
         for (int64_t r = transpose ? 0 : i + 1; r < (transpose ? i : n); r++) {
             double f = transpose ? l[i * n + r] : l[r * n + i];
             for (int64_t c = 0; c < k; c++) x[r * k + c] -= f * x[i * k + c];

@@ -88,6 +88,7 @@ typedef struct GanSchedule {
     GanScheduleKind      kind;
     int                  fn;                                /* -1: none */
     int64_t              count;                             /* -1: none */
+    bool                 implied;                           /* CALL: no statement of the program, but what a block does before its first round. Not known of an image */
     int64_t              by_step;                           /* EXPECT: judged at this step of the last alternate; -1: where it stands */
     const char          *name;
     uint32_t             file, line, col;                   /* of the statement; file indexes GanProgram.file */

@@ -73,25 +73,29 @@ void gan_tensor_free(GanTensor *t) { free(t); }
 
 int64_t gan_tensor_count(const GanTensor *t) { return (int64_t)(t->bytes / gan_elem_bytes(t->elem)); }
 
-int64_t gan_tensor_whole(const GanTensor *t, int64_t i)
+static int64_t whole(GanElem e, const void *data, int64_t i)
 {
-    switch (t->elem) {
+    switch (e) {
     case GAN_BOOL:
-    case GAN_U8: return ((const uint8_t *)t->data)[i];
-    case GAN_I32: return ((const int32_t *)t->data)[i];
-    case GAN_I64: return ((const int64_t *)t->data)[i];
-    default: BUG("no integer: %s", gan_elem_name(t->elem));
+    case GAN_U8: return ((const uint8_t *)data)[i];
+    case GAN_I32: return ((const int32_t *)data)[i];
+    case GAN_I64: return ((const int64_t *)data)[i];
+    default: BUG("no integer: %s", gan_elem_name(e));
     }
 }
 
+int64_t gan_tensor_whole(const GanTensor *t, int64_t i) { return whole(t->elem, t->data, i); }
+
 static bool is_real(GanElem e) { return e == GAN_F32 || e == GAN_F64; }
 
-double gan_tensor_get(const GanTensor *t, int64_t i)
+double gan_elem_get(GanElem e, const void *data, int64_t i)
 {
-    if (t->elem == GAN_F32) return (double)((const float *)t->data)[i];
-    if (t->elem == GAN_F64) return ((const double *)t->data)[i];
-    return (double)gan_tensor_whole(t, i);
+    if (e == GAN_F32) return (double)((const float *)data)[i];
+    if (e == GAN_F64) return ((const double *)data)[i];
+    return (double)whole(e, data, i);
 }
+
+double gan_tensor_get(const GanTensor *t, int64_t i) { return gan_elem_get(t->elem, t->data, i); }
 
 /* From i64 to f32 in one rounding, as the conversion of C does it. False: finite, and beyond f32. */
 static bool put_real(const GanTensor *to, int64_t at, const GanTensor *from, int64_t i)

@@ -33,9 +33,10 @@ void      gan_tensor_free(GanTensor *t);                    /* NULL is fine */
 int64_t   gan_tensor_count(const GanTensor *t);
 
 /* Element i in row-major order, as the nearest double (i64 may lose digits beyond 2^53). */
+double gan_elem_get(GanElem e, const void *data, int64_t i);
 double gan_tensor_get(const GanTensor *t, int64_t i);
 
-/* Element i of a tensor of integers or bools, exactly. */
+/* Element i of integers or bools, exactly. */
 int64_t gan_tensor_whole(const GanTensor *t, int64_t i);
 
 /* A new tensor of the same shape with the elements converted. To f32 rounds to nearest; to an integer or bool wants whole

@@ -157,6 +157,10 @@ Test(linalg, no_answer_is_nan)
     for (int i = 1; i < 4; i++) {
         linalg_solve(2, 1, bad[i], (double[]){1, 1}, x, work);
         cr_assert(isnan(x[0]) && isnan(x[1]), "solve %d", i);
+        for (int t = 0; t < 2; t++) {
+            linalg_trisolve(2, 1, t, bad[i], (double[]){1, 1}, x);
+            cr_assert(isnan(x[0]) && isnan(x[1]), "trisolve %d", i);
+        }
     }
     for (int i = 2; i < 4; i++) {
         linalg_eigh(2, bad[i], values, v, work);

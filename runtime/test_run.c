@@ -401,7 +401,9 @@ Test(interrupt, by_rules)
     cr_expect(child_hears(INTERRUPT_STOPS, SIGINT, 9) == 111);
     cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGINT, 1) == 111);
     cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGTERM, 1) == 111);
-    cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGTERM, 2) == 143, "who asks the process to end twice ends it");
+    cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGTERM, 2) == 111, "who asks to end twice has what is kept saved, too");
+    cr_expect(child_hears(INTERRUPT_STOPS, SIGTERM, 1) == 110);
+    cr_expect(child_hears(INTERRUPT_STOPS, SIGTERM, 2) == 111);
 }
 
 /* What a child has on stderr that is asked to end, and takes so long to do so. */
@@ -484,7 +486,7 @@ Test(parallel, the_hosts_floating_point_environment_changes_nothing)
             unsigned after = _mm_getcsr();
             team_free(t);
             _mm_setcsr(ours);
-            cr_expect(after == set[i], "%x became %x", set[i], after);
+            cr_expect((after ^ set[i]) <= 0x3f, "%x became %x", set[i], after);       /* but for what has happened */
             for (int k = 0; k < threads; k++) cr_expect(n.product[k] == 0x1p-131f && n.sum[k] == 1 + 0x1p-23f, "set %x, thread %d", set[i], k);
         }
 }

@@ -11,6 +11,7 @@
 #include "runtime/trainer.h"
 
 #include "runtime/checkpoint.h"
+#include "runtime/clock.h"
 #include "runtime/data/sum.h"
 #include "runtime/file.h"
 #include "runtime/interrupt.h"
@@ -27,7 +28,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { DEEPEST = TRAINER_DEEPEST, KEEP_CHECKPOINTS = 3 };
 static const double SNAPSHOT_SECONDS = 0.25;
@@ -90,14 +90,7 @@ typedef struct Trainer {
     Path                  failed_at;                        /* outside of blocks: the statement that failed; of no length: inside of one */
 } Trainer;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double seconds(const Trainer *t) { return t->files->seconds_before + now() - t->files->start; }
+static double seconds(const Trainer *t) { return t->files->seconds_before + clock_now() - t->files->start; }
 static bool   replaying(const Trainer *t) { return t->replay_to >= 0; }
 
 /* Not where the run has come by before, which is written. */
@@ -242,12 +235,6 @@ static bool make_outputs(Trainer *t, int fn)
     return true;
 }
 
-static double number_at(GanElem elem, const void *p)
-{
-    GanTensor one = {.elem = elem, .data = (void *)p};
-    return gan_tensor_get(&one, 0);
-}
-
 /* Of a function whose results or slots are not what they must be: the run is rewound to just before it. */
 static Flow refuse(Trainer *t, const GanSchedule *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static Flow refuse(Trainer *t, const GanSchedule *n, const char *fmt, ...)
@@ -280,7 +267,7 @@ static Flow run_fn(Trainer *t, const GanSchedule *n)
     return FAILED;
 }
 
-static double output_number(const Trainer *t, int fn, int i) { return number_at(t->program->function[fn].output[i].elem, t->out[fn][i]); }
+static double output_number(const Trainer *t, int fn, int i) { return gan_elem_get(t->program->function[fn].output[i].elem, t->out[fn][i], 0); }
 
 static void set_step(Trainer *t, int64_t round)
 {
@@ -404,9 +391,9 @@ static void write_page(Trainer *t, const char *run)
     }
     ReportFacts facts = {.title = p->name, .made_with = p->made_with, .sources = p->source_hash, .program = p->text, .seed = t->state->seed, .step = t->rounds,
                          .state = run, .expect = expect, .n_expects = t->result->n_expects};
-    double begun = now();
+    double begun = clock_now();
     if (report_write(t->o->out, &facts, &err)) say(t, "warning: %s", gan_error_text(&err, text));
-    t->files->last_page = now();
+    t->files->last_page = clock_now();
     t->files->page_seconds = t->files->last_page - begun;
     free(expect);
 }
@@ -414,7 +401,7 @@ static void write_page(Trainer *t, const char *run)
 /* With a checkpoint, unless pages would take more than a twentieth of the time. */
 static void write_page_now_and_then(Trainer *t)
 {
-    if (now() - t->files->last_page > 1 + 20 * t->files->page_seconds) write_page(t, "running");
+    if (clock_now() - t->files->last_page > 1 + 20 * t->files->page_seconds) write_page(t, "running");
 }
 
 /* A save that fails does not stop training: it is told, and the next one tries again under a new name. */
@@ -425,7 +412,7 @@ static void save_between_rounds(Trainer *t, const Path *path)
     GanStatus st = save_at(t, path, &err);
     if (st) say(t, "warning: no checkpoint at step %" PRId64 ": %s", t->rounds, gan_error_text(&err, text));
     if (!replaying(t)) write_page_now_and_then(t);
-    t->files->last_save = now();
+    t->files->last_save = clock_now();
     t->files->save_asked = false;
     t->files->n_named = 0;
 }
@@ -776,12 +763,12 @@ static Flow walk_kids(Trainer *t, const GanSchedule *n)      /* inside a round: 
 
 static void keep_snapshot(Trainer *t)
 {
-    if (replaying(t) || (t->snapshot.bytes && now() - t->snapshot.when < SNAPSHOT_SECONDS)) return;
+    if (replaying(t) || (t->snapshot.bytes && clock_now() - t->snapshot.when < SNAPSHOT_SECONDS)) return;
     if (!t->snapshot.bytes && !(t->snapshot.bytes = malloc(t->state->bytes + 1))) return;
     memcpy(t->snapshot.bytes, t->state->base, t->state->bytes);
     t->snapshot.path = t->here;
     t->snapshot.rounds = t->rounds;
-    t->snapshot.when = now();
+    t->snapshot.when = clock_now();
     t->snapshot.is_start = !t->begun;
     t->begun = true;
     t->calls = 0;
@@ -836,7 +823,7 @@ static Flow cut(Trainer *t, const Path *next)
 /* Where a run can be cut: saves when the program, the clock, a signal or a log that nobody reads any more (`flow`) asks for it. */
 static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
 {
-    bool due = t->o->save_seconds > 0 && now() - t->files->last_save > t->o->save_seconds;
+    bool due = t->o->save_seconds > 0 && clock_now() - t->files->last_save > t->o->save_seconds;
     if (flow == GO_ON && t->o->watch_signals && interrupt_asked()) flow = cut(t, next);
     if (writes(t) && (due || flow != GO_ON || t->files->save_asked)) save_between_rounds(t, next);
     return flow;
@@ -1000,7 +987,7 @@ static Flow check_state(Trainer *t, const GanSchedule *n)
         const void    *x = state_slot(t->program, t->state, f->written[i]);
         if (s->elem == GAN_BOOL || s->kind == GAN_SCRATCH) continue;      /* run_fn has looked */
         bool           ok = s->elem == GAN_F32 ? all_finite_f32(x, s->bytes / sizeof(float)) : all_finite_f64(x, s->bytes / sizeof(double));
-        if (!ok) return refuse(t, n, "%s of %s is not finite any more", s->path, owner_of(f));
+        if (!ok) return refuse(t, n, "%s%s%s is not finite any more", s->path, s->player ? " of " : "", s->player ? s->player : "");
     }
     return GO_ON;
 }
@@ -1160,7 +1147,7 @@ static GanStatus begin_files(TrainerFiles *f, const GanProgram *p, const char *o
     f->axes = calloc((size_t)n.pictures + 1, sizeof *f->axes);
     if (!f->named || !f->told_nan || !f->picture || !f->axes) return gan_error(err, GAN_WORLD, "no memory");
     list_pictures(f, p->schedule);
-    f->start = f->last_save = f->last_page = now();
+    f->start = f->last_save = f->last_page = clock_now();
     return out ? begin_folder(f, p, out, err) : GAN_OK;
 }
 
@@ -1198,7 +1185,7 @@ static void reports_from_state(Trainer *t)
         int slot = state_find(t->program, path);
         if (slot < 0) continue;
         TrainerReport *r = &t->result->report[i];
-        r->value = number_at(t->program->slot[slot].elem, state_slot(t->program, t->state, slot));
+        r->value = gan_elem_get(t->program->slot[slot].elem, state_slot(t->program, t->state, slot), 0);
         r->made = !isnan(r->value);
     }
     for (int i = 0; i < t->result->n_expects; i++) {
@@ -1344,11 +1331,11 @@ GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, c
     Trainer   t = {.program = p, .engine = engine, .state = state, .o = o, .result = result, .err = err ? err : &unread, .files = o->files ? o->files : &own,
                    .step_slot = state_find(p, "step"), .replay_to = -1, .failed_round = -1};
     GanStatus st = begin(&t);
-    t.start = now();
+    t.start = clock_now();
     if (!o->files) own.start = own.last_save = t.start;
     if (!st) {
         Flow flow = walk(&t, p->schedule);
-        result->seconds = now() - t.start;
+        result->seconds = clock_now() - t.start;
         result->rounds = t.rounds;
         result->rounds_here = t.rounds_here;
         st = finish(&t, flow);
@@ -1431,6 +1418,15 @@ static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
     return gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others%s; its state alone can be taken", other->name, difference(other, f, text));
 }
 
+/* Of the place that was read, and the state with it. */
+static void result_of_place(Trainer *t)
+{
+    reports_from_state(t);
+    t->result->path = t->resume;
+    t->result->rounds = t->rounds;
+    t->result->was_over = is_over(t, &t->resume);
+}
+
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)
 {
     SafeFile      *f = NULL;
@@ -1442,12 +1438,7 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
     if (!st) st = check_place(&t, f, path);
     if (!st) st = state_load(p, state, f, path, STATE_LACKS_NOTHING, err);
     if (!st) st = take_place(&t, f, path);
-    if (!st) {
-        reports_from_state(&t);
-        r->path = t.resume;
-        r->rounds = t.rounds;
-        r->was_over = is_over(&t, &t.resume);
-    }
+    if (!st) result_of_place(&t);
     data_sums_free(&none.data);
     safetensors_free(f);
     return st;
@@ -1455,13 +1446,19 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
 
 /* ---- files that outlive a walk ----------------------------------------------------------------------------------------- */
 
-GanStatus trainer_files_new(const GanProgram *p, const char *out, const char *log, TrainerFiles **files, GanError *err)
+GanStatus trainer_files_new(const GanProgram *p, GanState *state, const TrainerOptions *o, TrainerResult *r, bool *found, TrainerFiles **files, GanError *err)
 {
     TrainerFiles *f = *files = calloc(1, sizeof *f);
+    Trainer       t = {.program = p, .state = state, .o = o, .result = r, .files = f, .err = err};
+    *found = false;
     if (!f) return gan_error(err, GAN_WORLD, "no memory");
-    GanStatus st = begin_files(f, p, out, err);
-    if (!st) st = begin_log(f, out, log, false, 0, err);
-    if (!st) return GAN_OK;
+    GanStatus st = begin_files(f, p, o->out, err);
+    if (!st && o->resume) st = load_newest(&t, &f->lines, found);
+    if (!st) st = begin_log(f, o->out, o->log, *found, f->lines, err);
+    if (!st) {
+        if (*found) result_of_place(&t);
+        return GAN_OK;
+    }
     trainer_files_free(f, NULL);
     *files = NULL;
     return st;

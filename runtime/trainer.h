@@ -101,8 +101,8 @@ GanStatus trainer_save(const GanProgram *p, const GanState *state, int64_t steps
  * version of the program, of a run with other steps that one with these does not come by. */
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err);
 
-/* The files of a new run. `log` as in the options. */
-GanStatus trainer_files_new(const GanProgram *p, const char *out, const char *log, TrainerFiles **files, GanError *err);
+/* The files of a new run, with the options' out and log; or with their resume of the one that is in that folder, if *found: its state and *r, of trainer_result_new, are read then. */
+GanStatus trainer_files_new(const GanProgram *p, GanState *state, const TrainerOptions *o, TrainerResult *r, bool *found, TrainerFiles **files, GanError *err);
 GanStatus trainer_files_free(TrainerFiles *f, GanError *err);       /* NULL is fine */
 
 /* A run that goes no further: what a run leaves that is interrupted at the start of the round that its files have come to, which state and *r are of. */

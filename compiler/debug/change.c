@@ -1,10 +1,12 @@
 /* change.c - other programs for a run, other states, and the histories that come of them.
  *
  * A change of the program begins a history of its own, at the start of the round under way: what was there before stays as it was, and can be gone back to. */
+#include "compiler/debug/draws.h"
 #include "compiler/debug/inside.h"
 #include "compiler/debug/slots.h"
 
 #include "runtime/checkpoint.h"
+#include "runtime/clock.h"
 #include "runtime/interrupt.h"
 #include "runtime/state.h"
 #include "stdlib/stdlib.h"
@@ -13,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const size_t USUAL_BUDGET = (size_t)256 << 20;
 static const char   TYPED[] = "<typed>";
@@ -104,6 +105,22 @@ static void history_free(History *h)
     free(h);
 }
 
+static bool is_name(const Debugger *d, const char *name)
+{
+    for (int i = 0; i < d->n_histories; i++)
+        if (!strcmp(d->history[i]->name, name)) return true;
+    return false;
+}
+
+/* A name is one history's: the second `reloaded` is reloaded-2. */
+static char *name_of_its_own(const Debugger *d, const char *name)
+{
+    char *own = malloc(strlen(name) + 24);
+    if (own) strcpy(own, name);
+    for (int k = 2; own && *name && is_name(d, own); k++) sprintf(own, "%s-%d", name, k);
+    return own;
+}
+
 /* Takes the build over. It shares the memory for snapshots with those that are there. */
 static int history_add(Debugger *d, const char *name, Build *b, GanError *err)
 {
@@ -111,7 +128,7 @@ static int history_add(Debugger *d, const char *name, Build *b, GanError *err)
     History **more = realloc(d->history, sizeof *more * (size_t)(d->n_histories + 1));
     if (more) d->history = more;
     if (h) {
-        *h = (History){.name = strdup(name), .changes = strdup(""), .parent = d->n_histories ? d->at : -1, .build = b,
+        *h = (History){.name = name_of_its_own(d, name), .changes = strdup(""), .parent = d->n_histories ? d->at : -1, .build = b,
                        .past = timeline_new(walk_state_bytes(b->s.lowered.program), d->budget / (size_t)(d->n_histories + 1))};
         h->forked_tick = h->tick = d->place.tick;
         h->forked_step = h->step = d->place.step;
@@ -288,9 +305,13 @@ static GanStatus check_fresh(const Build *from, const Build *to, bool begun, con
 
 static void keep_names(DebugKept *k, const GanSlot *s, bool fresh)
 {
-    char *to = fresh ? k->first_fresh : k->first_gone;
-    if (!*to) snprintf(to, sizeof k->first_fresh, "%s", s->path);
+    static const char more[] = ", ..";
+    char  *to = fresh ? k->fresh_names : k->gone_names;
+    size_t used = strlen(to), room = sizeof k->fresh_names - sizeof more;
+    bool   full = used >= sizeof more && !strcmp(to + used + 1 - sizeof more, more);
     *(fresh ? &k->fresh : &k->gone) += 1;
+    if (!full && used + strlen(s->path) + 2 < room) sprintf(to + used, "%s%s", used ? ", " : "", s->path);
+    else if (!full) strcpy(to + used, more);
 }
 
 static void carry_over(const Build *from, Build *to, DebugKept *k)
@@ -435,7 +456,7 @@ GanStatus debug_declare(Debugger *d, const char *text, DebugKept *kept, GanError
     const char  *before = old->source.text ? old->source.text : whole_library(d->arena);
     const char  *name = old->source.text ? old->source.name : TYPED;
     size_t       typed = old->source.typed ? old->source.typed : strlen(before) + 1;
-    const char  *all = arena_printf(d->arena, "%s%s%s\n", before, old->source.typed ? "" : "\n", text);
+    const char  *all = arena_printf(d->arena, "%s%s%s\n", before, old->source.typed ? "" : "\n", draws_written_out(&old->s, d->arena, text));
     Build       *b = build_new(&old->o, &(Source){name, all, typed}, err);
     return b ? change_to(d, b, true, false, text, kept, err) : err->status;
 }
@@ -474,6 +495,8 @@ static GanStatus write_edit(Debugger *d, const Edit *e, GanError *err)
     if (!copy_edit(h, e, e->slot >= 0 ? run_program(d)->slot[e->slot].bytes : 0)) return gan_error(err, GAN_WORLD, "no memory to keep what was written");
     timeline_cut(h->past, e->tick);
     why_forget(h, e->tick);
+    for (int i = 0; i < d->n_histories; i++)
+        if (d->history[i]->parent == d->at && d->history[i]->forked_tick > e->tick) d->history[i]->rootless = true;
     walk_apply_edits(d);
     h->moved = true;
     return GAN_OK;
@@ -529,12 +552,28 @@ GanStatus debug_save(Debugger *d, const char *path, GanError *err)
 
 GanStatus debug_record(Debugger *d, const char *folder, void (*say)(void *self, const char *line), void *self, GanError *err)
 {
-    GanStatus st = trainer_files_new(run_program(d), folder, d->o->run.log, &d->files, err);
-    if (st) return st;
+    const RunOptions *run = &d->o->run;
+    TrainerResult     r;
+    bool              resumed;
     d->folder = folder;
     d->say = say;
     d->sayer = self;
-    return time_restore(d, d->place.tick, err);             /* the walk begins anew, with files */
+    walk_leave(d);                                          /* it begins anew, with files */
+    TrainerOptions o = walk_options(d);
+    o.log = run->log;
+    o.resume = run->resume;
+    o.seed = run->seed_given ? &run->seed : NULL;
+    GanStatus st = trainer_result_new(run_program(d), &r, err);
+    if (!st) st = trainer_files_new(run_program(d), debug_state(d), &o, &r, &resumed, &d->files, err);
+    if (!st && resumed) {
+        timeline_cut(run_history(d)->past, -1);             /* its past begins there */
+        walk_keep_judged(d, &r);
+        st = stand_at(d, &(Moment){.rounds = r.rounds, .path = r.path, .seed = debug_state(d)->seed}, err);
+    } else if (!st) {
+        st = time_restore(d, d->place.tick, err);
+    }
+    trainer_result_free(&r);
+    return st;
 }
 
 static GanStatus cut_record(Debugger *d, GanError *err)
@@ -553,7 +592,7 @@ GanStatus debug_record_end(Debugger *d, DebugPlace *out, GanError *err)
 {
     GanError  lost;
     GanStatus st = d->closed ? GAN_OK : cut_record(d, err);
-    *out = d->closed ? d->closing : d->place;
+    *out = d->failure.why == DEBUG_FAILED ? d->failure : d->closed ? d->closing : d->place;
     walk_leave(d);                                          /* it has the files */
     GanStatus closed = trainer_files_free(d->files, &lost);
     d->files = NULL;
@@ -570,16 +609,17 @@ static bool is_of(const Debugger *d, const SafeFile *f)
     return source && position && !strcmp(source, run_program(d)->source_hash);
 }
 
-static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
+static GanStatus load(Debugger *d, const char *path, Moment *m, bool *placed, GanError *err)
 {
     SafeFile     *f;
     TrainerResult r;
     GanState     *s = debug_state(d);
     GanStatus     st = safetensors_read(path, false, &f, err);
     if (st) return st;
-    if (is_of(d, f)) {
+    if ((*placed = is_of(d, f))) {
         st = trainer_result_new(run_program(d), &r, err);
         if (!st) st = trainer_load(run_program(d), s, run_history(d)->build->o.run.steps, path, &r, err);
+        if (!st) walk_keep_judged(d, &r);
         *m = (Moment){.rounds = r.rounds, .path = r.path, .seed = s->seed};
         trainer_result_free(&r);
     } else {
@@ -589,7 +629,7 @@ static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
     return st;
 }
 
-GanStatus debug_load(Debugger *d, const char *path, GanError *err)
+GanStatus debug_load(Debugger *d, const char *path, bool *placed, GanError *err)
 {
     History  *old = run_history(d);
     int64_t   tick = d->place.tick, step = d->place.step;
@@ -599,7 +639,7 @@ GanStatus debug_load(Debugger *d, const char *path, GanError *err)
     walk_leave(d);
     old->tick = tick;
     old->step = step;
-    if (!st) st = load(d, path, &m, err);
+    if (!st) st = load(d, path, &m, placed, err);
     if (st) {
         time_restore(d, tick, &(GanError){0});
         return st;
@@ -612,6 +652,7 @@ GanStatus debug_load(Debugger *d, const char *path, GanError *err)
         return err->status;
     }
     d->at = at;
+    run_history(d)->rootless = true;
     note_change(run_history(d), what);
     return stand_at(d, &m, err);
 }
@@ -637,14 +678,12 @@ static Build *first_build(const Options *o, const char *file, int *status)
 
 Debugger *debug_open(const Options *o, const char *file, size_t budget, int *status)
 {
-    struct timespec now;
-    GanError        err;
-    Build          *b = first_build(o, file && !strcmp(file, "-") ? "/dev/stdin" : file, status);
+    GanError err;
+    Build   *b = first_build(o, file && !strcmp(file, "-") ? "/dev/stdin" : file, status);
     if (!b) return NULL;
     Debugger *d = calloc(1, sizeof *d);
     if (d) {
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        *d = (Debugger){.o = o, .budget = budget ? budget : USUAL_BUDGET, .arena = arena_new(), .opened = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec};
+        *d = (Debugger){.o = o, .budget = budget ? budget : USUAL_BUDGET, .arena = arena_new(), .opened = clock_now()};
         pthread_mutex_init(&d->mutex, NULL);
         pthread_cond_init(&d->turn, NULL);
     } else {

@@ -8,18 +8,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Side { int history; int64_t tick; char *state; size_t bytes; } Side;       /* where it stood; its state at the step looked at */
+typedef struct Side { int history, owner; char *state; size_t room; } Side;        /* owner: the history of the state, which is that of the step looked at */
+
+/* Of a history's own past, whose first is where it was forked. */
+static int64_t begins_at(const Debugger *d, int i)
+{
+    Moment first = {0};
+    timeline_find(d->history[i]->past, timeline_until_tick, 0, &first, NULL);
+    return first.rounds;
+}
+
+/* Has it a past before it was forked, that of its parent? */
+static bool goes_back(const Debugger *d, int i) { return d->history[i]->parent >= 0 && !d->history[i]->rootless; }
+
+static int owner_at(const Debugger *d, int history, int64_t step)
+{
+    while (step < begins_at(d, history) && goes_back(d, history)) history = d->history[history]->parent;
+    return history;
+}
+
+static int64_t first_of(const Debugger *d, int history)
+{
+    while (goes_back(d, history)) history = d->history[history]->parent;
+    return begins_at(d, history);
+}
+
+static const GanProgram *program_of(const Debugger *d, const Side *s) { return d->history[s->owner]->build->s.lowered.program; }
 
 static GanStatus take(Debugger *d, Side *s, int64_t step, GanError *err)
 {
     DebugPlace at;
-    GanStatus  st = debug_switch(d, s->history, &at, err);
+    s->owner = owner_at(d, s->history, step);
+    size_t n = program_of(d, s)->state_bytes;
+    char  *more = n <= s->room ? s->state : realloc(s->state, n + 1);
+    if (!more) return gan_error(err, GAN_WORLD, "no memory for a comparison");
+    s->state = more;
+    if (n > s->room) s->room = n;
+    GanStatus st = debug_switch(d, s->owner, &at, err);
     if (!st) st = debug_goto_step(d, step, &at, err);
-    if (!st) memcpy(s->state, debug_state(d)->base, s->bytes);
+    if (!st) memcpy(s->state, debug_state(d)->base, n);
     return st;
 }
-
-static const GanProgram *program_of(const Debugger *d, const Side *s) { return d->history[s->history]->build->s.lowered.program; }
 
 /* The other's slot of the same name and shape, or NULL. */
 static const GanSlot *same_slot(const GanProgram *p, const GanSlot *s)
@@ -34,7 +63,7 @@ static bool differ(const Debugger *d, const Side *a, const Side *b)
     const GanProgram *p = program_of(d, a), *q = program_of(d, b);
     for (int i = 0; i < p->n_slots; i++) {
         const GanSlot *s = &p->slot[i], *other = same_slot(q, s);
-        if (!slot_learns(s) || lower_is_report(&d->history[a->history]->build->s.lowered, i)) continue;
+        if (!slot_learns(s) || lower_is_report(&d->history[a->owner]->build->s.lowered, i)) continue;
         if (!other || memcmp(a->state + s->offset, b->state + other->offset, s->bytes)) return true;
     }
     return false;
@@ -44,7 +73,7 @@ static GanStatus differ_at(Debugger *d, Side *a, Side *b, int64_t step, bool *ou
 {
     GanStatus st = take(d, a, step, err);
     if (!st) st = take(d, b, step, err);
-    *out = !st && differ(d, a, b);
+    *out = !st && a->owner != b->owner && differ(d, a, b);
     return st;
 }
 
@@ -98,26 +127,23 @@ static GanStatus measure(const Debugger *d, const Side *a, const Side *b, DebugP
     if (!out->player) return gan_error(err, GAN_WORLD, "no memory for a comparison");
     for (int i = 0; i < p->n_slots; i++) {
         const GanSlot *s = &p->slot[i], *other = same_slot(q, s);
-        if (s->kind == GAN_PARAM && s->player && other) add_slot(s, other, a, b, distance_of(out, s->player));
+        if (!other) continue;
+        if (s->kind == GAN_PARAM && s->player) add_slot(s, other, a, b, distance_of(out, s->player));
+        bool apart = s->kind == GAN_STATE && !lower_is_report(&d->history[a->owner]->build->s.lowered, i) && memcmp(a->state + s->offset, b->state + other->offset, s->bytes);
+        if (apart) add_slot(s, other, a, b, distance_of(out, s->path));
     }
     for (int i = 0; i < out->n; i++) {
-        out->player[i].distance = sqrt(out->player[i].distance);
-        out->player[i].norm = sqrt(out->player[i].norm);
+        DebugDistance *p = &out->player[i];
+        p->distance = isnan(p->distance) ? NAN : sqrt(p->distance);     /* of one sign: it is shown */
+        p->norm = isnan(p->norm) ? NAN : sqrt(p->norm);
     }
     return GAN_OK;
-}
-
-static int64_t begins_at(Debugger *d, int i)
-{
-    Moment first = {0};
-    timeline_find(d->history[i]->past, timeline_until_tick, 0, &first, NULL);
-    return first.rounds;
 }
 
 static GanStatus compare(Debugger *d, Side *a, Side *b, DebugParting *out, GanError *err)
 {
     const History *x = d->history[a->history], *y = d->history[b->history];
-    int64_t u = begins_at(d, a->history), v = begins_at(d, b->history), first = u > v ? u : v, last = x->step < y->step ? x->step : y->step;
+    int64_t u = first_of(d, a->history), v = first_of(d, b->history), first = u > v ? u : v, last = x->step < y->step ? x->step : y->step;
     bool    differs;
     if (first > last)
         return gan_error(err, GAN_WRONG, "the two have no step in common: one begins at step %lld, the other stands at %lld", (long long)first, (long long)last);
@@ -128,30 +154,35 @@ static GanStatus compare(Debugger *d, Side *a, Side *b, DebugParting *out, GanEr
     return st ? st : measure(d, a, b, out, err);
 }
 
-static Side side(const Debugger *d, int i)
+/* All stand again where they stood. */
+static GanStatus put_back(Debugger *d, int at, const DebugHistory *stood, GanError *err)
 {
-    size_t bytes = d->history[i]->build->s.lowered.program->state_bytes;
-    return (Side){i, d->history[i]->tick, malloc(bytes + 1), bytes};
-}
-
-/* Both stand again where they stood. */
-static GanStatus put_back(Debugger *d, const Side *s, GanError *err)
-{
-    DebugPlace at;
-    d->history[s->history]->tick = s->tick;
-    return debug_switch(d, s->history, &at, err);
+    DebugPlace place;
+    walk_leave(d);
+    for (int i = 0; i < d->n_histories; i++) {
+        d->history[i]->tick = stood[i].tick;
+        d->history[i]->step = stood[i].step;
+    }
+    return debug_switch(d, at, &place, err);
 }
 
 GanStatus debug_compare(Debugger *d, int a, int b, DebugParting *out, GanError *err)
 {
-    int at = d->at;
+    int           at = d->at;
+    Side          x = {.history = a}, y = {.history = b};
+    DebugHistory *stood = calloc((size_t)d->n_histories, sizeof *stood);
+    GanError      lost;
     *out = (DebugParting){0};
-    if (a < 0 || b < 0 || a >= d->n_histories || b >= d->n_histories) return gan_error(err, GAN_WRONG, "there are histories 0 to %d", d->n_histories - 1);
-    Side      x = side(d, a), y = side(d, b), here = {.history = at, .tick = run_history(d)->tick};
-    GanStatus st = x.state && y.state ? compare(d, &x, &y, out, err) : gan_error(err, GAN_WORLD, "no memory for a comparison");
-    GanError  lost;
-    if (put_back(d, &x, &lost) || put_back(d, &y, &lost) || put_back(d, &here, &lost)) st = (*err = lost, lost.status);
+    if (!stood) return gan_error(err, GAN_WORLD, "no memory for a comparison");
+    if (a < 0 || b < 0 || a >= d->n_histories || b >= d->n_histories) {
+        free(stood);
+        return gan_error(err, GAN_WRONG, "there are histories 0 to %d", d->n_histories - 1);
+    }
+    for (int i = 0; i < d->n_histories; i++) debug_history_of(d, i, &stood[i]);
+    GanStatus st = compare(d, &x, &y, out, err);
+    if (put_back(d, at, stood, &lost)) st = (*err = lost, lost.status);
     free(x.state);
     free(y.state);
+    free(stood);
     return st;
 }

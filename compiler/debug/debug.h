@@ -30,7 +30,7 @@ typedef struct DebugPlace {                                 /* where the run sta
     int64_t            tick;
     int64_t            step;                                /* rounds of alternate blocks done */
     const GanSchedule *next;                                /* the statement to do next; NULL: it is over */
-    int                breakpoint;                          /* DEBUG_BREAK: its number */
+    int                breakpoint;                          /* DEBUG_BREAK: its number; OVER: the number of one that the end has met, or 0 */
     int                failed_fn;                           /* DEBUG_FAILED: the function, or -1 */
     GanError           error;
 } DebugPlace;
@@ -84,7 +84,7 @@ typedef struct DebugHistory { const char *name; int parent; int64_t forked_step,
 void        debug_history_of(const Debugger *d, int history, DebugHistory *out);
 
 /* Where two histories part: the first step at which some parameter or state differs (-1: none up to where both stand), found by halving; and how far apart the
- * players are at `step`, the last that both stand at or behind. distance: |a - b| over the parameters that both have, of a norm |a|. */
+ * players, and the states that differ, are at `step`, the last that both stand at or behind. distance: |a - b| over the parameters that both have, of a norm |a|. */
 typedef struct DebugDistance { const char *player; double distance, norm; } DebugDistance;
 typedef struct DebugParting { int64_t part, step; DebugDistance *player; int n; } DebugParting;     /* .player is to be freed */
 GanStatus debug_compare(Debugger *d, int a, int b, DebugParting *out, GanError *err);
@@ -94,7 +94,7 @@ GanStatus debug_compare(Debugger *d, int a, int b, DebugParting *out, GanError *
  * written into them since.
  * GAN_WRONG with an empty message: diagnostics were printed; nothing has changed then. */
 
-typedef struct DebugKept { int kept, fresh, gone; char first_fresh[128], first_gone[128]; } DebugKept;        /* parameters and states */
+typedef struct DebugKept { int kept, fresh, gone; char fresh_names[400], gone_names[400]; } DebugKept;     /* parameters and states; the names that have room, ", .." behind them for others */
 
 GanStatus debug_set(Debugger *d, const char *name, const char *value, DebugKept *kept, GanError *err);     /* as --set */
 GanStatus debug_reload(Debugger *d, DebugKept *kept, GanError *err);          /* re-reads the file */
@@ -107,14 +107,15 @@ GanStatus debug_seed(Debugger *d, uint64_t seed, GanError *err);
 
 GanStatus debug_save(Debugger *d, const char *path, GanError *err);           /* a checkpoint, of the start of the round under way */
 int64_t   debug_round_began(const Debugger *d);                               /* its tick: what debug_save saves, and what a changed program goes on from */
-/* For a run that is not changed and has just been opened: from here on it leaves in `folder` what `gan run` leaves there (--log as there), as it goes. The files are of
- * the furthest that it has come: going back takes nothing away, and what is done again as it was is not written again. `say` gets notes for a person. */
+/* For a run that is not changed and has just been opened: from here on it leaves in `folder` what `gan run` leaves there (--log as there), as it goes; with --resume it is the run that is
+ * there, and begins where its newest checkpoint is. The files are of the furthest that it has come: going back takes nothing away, and what is done again as it was is not written again. `say` gets notes for a person. */
 GanStatus debug_record(Debugger *d, const char *folder, void (*say)(void *self, const char *line), void *self, GanError *err);
 
 /* The end of that: unless the run was over or had failed, it is cut at the start of the round that it has come to, as if interrupted. *out is where that is. What is left to do then is debug_close. */
 GanStatus debug_record_end(Debugger *d, DebugPlace *out, GanError *err);
 
-GanStatus debug_load(Debugger *d, const char *path, GanError *err);           /* a new history, from its state; a checkpoint of this very program gives the step, too, and ticks count from there */
+/* A new history, from its state; a checkpoint of this very program gives the step, too (*placed), and ticks count from there. */
+GanStatus debug_load(Debugger *d, const char *path, bool *placed, GanError *err);
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 
@@ -122,7 +123,7 @@ typedef struct DebugValue { int n; const char **name; GanTensor **value; } Debug
 
 enum { DEBUG_DRAWS = 500 };                                 /* of a distribution that is looked at */
 
-/* The value of an expression in the present state; n > 0: n draws of the distribution that it is, and with n = 0 DEBUG_DRAWS if it is one. Asked twice in a state, it is the same, draws too.
+/* The value of an expression in the present state, in which sample(DISTRIBUTION, N) is a word; n > 0: n draws of the distribution that it is, and with n = 0 DEBUG_DRAWS if it is one. Asked twice in a state, it is the same, draws too.
  * GAN_WRONG with an empty message: its diagnostics were printed. */
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err);
 void      debug_value_free(DebugValue *v);

@@ -35,6 +35,7 @@ typedef struct History {
     Called    called;
     int64_t   tick, step;                                   /* where it stands */
     bool      moved;                                        /* since it was forked */
+    bool      rootless;                                     /* its parent's past is not its own: it was loaded, or the parent's has been changed */
 } History;
 
 typedef enum { GO_ON_TO_TICK, GO_ON_TO_STEP, GO_ON_TO_ROUND, GO_ON_TO_UPDATE, GO_ON_TO_BLOCK, GO_ON_FOR_EVER } GoalKind;
@@ -51,6 +52,7 @@ typedef struct Armed {                                      /* a breakpoint, or 
     char           *text;
     Probe          *probe;                                  /* of `build`; NULL: not compiled yet */
     Build          *build;
+    int64_t         batch;                                  /* what an E without a size draws in it */
     void          (*see)(void *self, int number, int64_t step, double value);
     void           *self;
 } Armed;
@@ -71,6 +73,7 @@ struct Debugger {
     int64_t        furthest;                                /* the tick that the files have come to, */
     bool           closed;                                  /* where the run was over or failed, which is */
     DebugPlace     closing;
+    DebugPlace     failure;                                 /* DEBUG_FAILED: the run cannot go further than there; else none is known */
     /* The walk's thread: it runs while `running`, and stands in before() or has ended otherwise. */
     pthread_t       thread;
     pthread_mutex_t mutex;
@@ -83,7 +86,8 @@ struct Debugger {
     int64_t         started;                                /* the tick where it was let go */
     int64_t         updates;                                /* of goal.player since */
     int64_t         last_update;                            /* the tick of the last of them; -1: none */
-    int64_t         asked;                                  /* the step at which conditions were asked last */
+    int64_t         asked;                                  /* the step at which conditions were asked last, */
+    int64_t         asked_in;                               /* and the kid of the root where that was */
     int             bad_fn;                                 /* the call that a breakpoint on numbers that are not finite stands behind; -1: none */
     int             hit;                                    /* a breakpoint that is to stop it; 0: none */
     Moment          here;                                   /* the last place where a run can be gone on from */
@@ -101,6 +105,7 @@ GanStatus walk_start(Debugger *d, const Moment *from, const Goal *goal, GanError
 void walk_go(Debugger *d, const Goal *goal);                /* on from where it stands */
 size_t walk_state_bytes(const GanProgram *p);               /* of a state with all that stands behind it */
 GanStatus walk_new_state(Build *b, GanError *err);
+void walk_keep_judged(Debugger *d, const TrainerResult *r); /* in the state that is in place */
 void walk_apply_edits(Debugger *d);                         /* those of this tick */
 
 /* ---- time.c */

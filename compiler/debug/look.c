@@ -1,4 +1,5 @@
 /* look.c - the values of expressions in the present state, and breakpoints: expressions that are asked for again after each round. */
+#include "compiler/debug/draws.h"
 #include "compiler/debug/inside.h"
 #include "runtime/state.h"
 
@@ -56,15 +57,17 @@ static bool calls(const GanSchedule *n, int fn)
     return does;
 }
 
-/* The batch of the block at hand: what a loss draws that is looked at there. 0: it has none. */
-static int64_t batch_at_hand(const Debugger *d)
+/* The batch of the block at hand before a statement: what a loss draws that is looked at there. 0: it has none. */
+static int64_t batch_before(const Debugger *d, const GanSchedule *next)
 {
     const LowerResult *r = &run_history(d)->build->s.lowered;
-    const GanSchedule *block = block_at(r->program->schedule, d->place.next);
+    const GanSchedule *block = block_at(r->program->schedule, next);
     for (int i = 0; i < r->n_lines; i++)
         if (block && r->line[i].fn >= 0 && calls(block, r->line[i].fn)) return r->line[i].batch;
     return 0;
 }
+
+static int64_t batch_at_hand(const Debugger *d) { return batch_before(d, d->place.next); }
 
 static bool was_typed(const Build *b, const GanSchedule *n)
 {
@@ -95,10 +98,13 @@ static bool *unset_slots(const Debugger *d)
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err)
 {
     const Build *b = run_history(d)->build;
+    Arena       *a = arena_new();
+    const char  *of = draws_alone(&b->s, a, expression, &n), *text = draws_written_out(&b->s, a, of ? of : expression);
     *out = (DebugValue){0};
     bool  *unset = unset_slots(d);
-    Probe *p = probe_open(&b->s, &b->source, expression, n ? n : -DEBUG_DRAWS, batch_at_hand(d), unset, false, err);
+    Probe *p = probe_open(&b->s, &b->source, text, n ? n : -DEBUG_DRAWS, batch_at_hand(d), unset, false, err);
     free(unset);
+    arena_free(a);
     if (!p) return said(err);
     GanStatus st = copy_names(probe_function(p), out, err);
     if (!st) st = probe_values(p, debug_state(d), d->place.step, out->value, err);
@@ -167,10 +173,12 @@ static bool is_one(const Probe *p, bool watched)
     return watched || f->output[0].elem == GAN_BOOL;
 }
 
-static GanStatus compile(Debugger *d, Armed *a, GanError *err)
+static GanStatus compile(Debugger *d, Armed *a, int64_t batch, GanError *err)
 {
     Build *b = run_history(d)->build;
-    Probe *p = probe_open(&b->s, &b->source, a->text, 0, batch_at_hand(d), NULL, !b->o.interp, err);
+    Arena *words = arena_new();
+    Probe *p = probe_open(&b->s, &b->source, draws_written_out(&b->s, words, a->text), 0, batch, NULL, !b->o.interp, err);
+    arena_free(words);
     if (!p) return said(err);
     if (!is_one(p, a->is.watched)) {
         probe_close(p);
@@ -179,6 +187,7 @@ static GanStatus compile(Debugger *d, Armed *a, GanError *err)
     }
     a->probe = p;
     a->build = b;
+    a->batch = batch;
     return GAN_OK;
 }
 
@@ -218,7 +227,7 @@ static int arm(Debugger *d, Armed *a, const char *text, GanError *err)
         return -1;
     }
     a->is.condition = a->text;
-    if (!compile(d, a, err)) return add(d, a, err);
+    if (!compile(d, a, batch_at_hand(d), err)) return add(d, a, err);
     free_armed(a);
     return -1;
 }
@@ -259,16 +268,34 @@ int debug_breakpoints(Debugger *d, const DebugBreakpoint **out)
 
 /* ---- while the run goes ----------------------------------------------------------------------------------------- */
 
-void look_arm(Debugger *d)
+static void arm_all(Debugger *d, int64_t batch)
 {
     for (int i = 0; i < d->n_armed; i++) {
         Armed   *a = &d->armed[i];
         GanError err;
-        if (!a->text || a->build == run_history(d)->build) continue;
+        if (!a->text || (a->build == run_history(d)->build && a->batch == batch)) continue;
         probe_close(a->probe);
         a->probe = NULL;
-        if (compile(d, a, &err)) a->build = run_history(d)->build;      /* it was said why not; it is passed over in this program */
+        if (!compile(d, a, batch, &err)) continue;
+        a->build = run_history(d)->build;                   /* it was said why not; it is passed over in this program */
+        a->batch = batch;
     }
+}
+
+static int64_t kid_at_hand(const Debugger *d) { return d->here.path.n ? d->here.path.at[0] : 0; }
+
+void look_arm(Debugger *d)
+{
+    d->asked_in = kid_at_hand(d);
+    arm_all(d, batch_at_hand(d));
+}
+
+/* Of the statement of the top level that the run has come to. */
+static int64_t batch_at_kid(const Debugger *d, int64_t kid)
+{
+    const GanSchedule *root = run_program(d)->schedule;
+    while (kid < root->n_kids && root->kid[kid]->implied) kid++;
+    return batch_before(d, kid < root->n_kids ? root->kid[kid] : NULL);
 }
 
 void look_disarm(Debugger *d, const Build *b)
@@ -288,14 +315,17 @@ static void ask(Debugger *d, Armed *a)
     void    *out = memory;
     GanError err;
     if (probe_run(a->probe, debug_state(d), d->place.step, &out, &err)) return;
-    GanTensor one = {.elem = probe_function(a->probe)->output[0].elem, .data = memory};
-    double    x = gan_tensor_get(&one, 0);
+    double x = gan_elem_get(probe_function(a->probe)->output[0].elem, memory, 0);
     if (a->is.watched) a->see(a->self, a->is.number, d->place.step, x);
     else if (x) d->hit = a->is.number;
 }
 
 void look_ask(Debugger *d)
 {
+    if (d->asked_in != kid_at_hand(d)) {                    /* another block may have another batch */
+        d->asked_in = kid_at_hand(d);
+        arm_all(d, batch_at_kid(d, d->asked_in));
+    }
     for (int i = 0; i < d->n_armed; i++) {
         Armed *a = &d->armed[i];
         if (a->probe) ask(d, a);

@@ -150,6 +150,7 @@ const GanFunction *probe_function(const Probe *p) { return p->p.function; }
 /* What only it has begins at zero, but for the counters of draws. */
 static void set_own(const Probe *p, GanState *s, int64_t step)
 {
+    if (p->p.state_bytes == p->run->state_bytes) return;
     memset(s->base + p->run->state_bytes, 0, p->p.state_bytes - p->run->state_bytes);
     for (int i = p->run->n_slots; i < p->p.n_slots; i++)
         if (p->p.slot[i].kind == GAN_COUNTER) memcpy(s->base + p->p.slot[i].offset, &step, sizeof step);

@@ -130,6 +130,44 @@ Test(debug, steps_are_rounds_updates_statements_and_blocks)
     close_all(&x);
 }
 
+/* Two blocks with optimisers that begin anew: what the second does for that before its first round is no statement. */
+static const char blocks[] = "import optim\n"
+                             "net A { param w: real = 1; w }\n"
+                             "net B { param w: real = 3; w }\n"
+                             "alternate 3 steps, batch 16 { update A minimize A()^2 with adam(0.1) }\n"
+                             "alternate 4 steps, batch 8 {\n"
+                             "  update B minimize (B() - A())^2 with adam(0.1)\n"
+                             "  update A minimize A()^2 with adam(0.1)\n"
+                             "}\n";
+enum { FIRST_BLOCK = 3, BLOCKS_END = FIRST_BLOCK + 2 * 4 };
+
+Test(debug, what_a_block_does_before_its_first_round_is_no_statement)
+{
+    Opened x;
+    char  *state[BLOCKS_END + 1];
+    open_text(&x, blocks, true);
+    for (int i = 0; i <= BLOCKS_END; i++) {
+        debug_place(x.d, &x.at);
+        cr_assert_eq(x.at.tick, i);
+        state[i] = copy_state(&x);
+        if (i >= FIRST_BLOCK && i < BLOCKS_END) cr_assert_eq(x.at.next->line, i % 2 ? 6 : 7);
+        debug_go(x.d, DEBUG_NEXT, 1, NULL, &x.at);
+    }
+    cr_assert_eq(x.at.why, DEBUG_OVER);
+    for (int i = BLOCKS_END; i >= 0; i--) {
+        OK(debug_goto_tick(x.d, i, &x.at, &x.err));
+        cr_assert(is_state(&x, state[i]), "tick %d", i);
+        free(state[i]);
+    }
+    OK(debug_goto_step(x.d, 3, &x.at, &x.err));
+    cr_assert_eq(x.at.tick, FIRST_BLOCK);
+    int line = debug_break(x.d, DEBUG_AT_LINE, 6, NULL, &x.err);
+    debug_go(x.d, DEBUG_ON, 0, NULL, &x.at);
+    cr_assert_eq(x.at.breakpoint, line);
+    cr_assert_eq(x.at.tick, FIRST_BLOCK + 2);
+    close_all(&x);
+}
+
 Test(debug, looking_changes_nothing_and_sees_the_same_twice)
 {
     Opened x;
@@ -193,6 +231,32 @@ Test(debug, breakpoints)
     close_all(&x);
 }
 
+static void see_batch(void *batches, int number, int64_t step, double value)
+{
+    ((double *)batches)[step] = value;
+    (void)number;
+}
+
+Test(debug, the_last_round_is_asked_and_each_block_has_its_batch)
+{
+    Opened x;
+    double batch[8] = {0};
+    open_text(&x, blocks, false);
+    cr_assert(debug_watch(x.d, "batch", see_batch, batch, &x.err) > 0);
+    int end = debug_break(x.d, DEBUG_AT_CONDITION, 0, "A.w < 0.4", &x.err);     /* Adam goes down by about 0.1 a step: 0.7, then 0.3 at the end */
+    debug_go(x.d, DEBUG_ON, 0, NULL, &x.at);
+    cr_assert_eq(x.at.why, DEBUG_OVER);
+    cr_assert_eq(x.at.breakpoint, end);
+    for (int i = 1; i <= 7; i++) cr_assert_eq(batch[i], i < 3 ? 16 : 8, "%d", i);      /* as the next statement has it */
+    OK(debug_back(x.d, 1, &x.at, &x.err));
+    cr_assert_eq(number(&x, "batch"), 8);
+    OK(debug_goto_step(x.d, 3, &x.at, &x.err));
+    cr_assert_eq(number(&x, "batch"), 8);
+    OK(debug_goto_step(x.d, 2, &x.at, &x.err));
+    cr_assert_eq(number(&x, "batch"), 16);
+    close_all(&x);
+}
+
 Test(debug, a_fork_goes_its_own_way_and_the_old_one_is_what_it_was)
 {
     Opened       x;
@@ -235,6 +299,48 @@ Test(debug, a_fork_goes_its_own_way_and_the_old_one_is_what_it_was)
     close_all(&x);
 }
 
+Test(debug, a_fork_of_a_fork_has_the_past_of_both)
+{
+    Opened       x;
+    DebugKept    kept;
+    DebugParting apart;
+    open_text(&x, game, false);
+    debug_go(x.d, DEBUG_ROUNDS, 4, NULL, &x.at);
+    cr_assert_eq(debug_fork(x.d, "hotter", &x.err), 1);
+    OK(debug_set(x.d, "rate", "0.1", &kept, &x.err));
+    debug_go(x.d, DEBUG_ROUNDS, 10, NULL, &x.at);
+    cr_assert_eq(debug_fork(x.d, "on", &x.err), 2);
+    debug_go(x.d, DEBUG_ROUNDS, 3, NULL, &x.at);
+    char *on = copy_state(&x);
+    OK(debug_compare(x.d, 0, 2, &apart, &x.err));            /* run 0 stands before they part */
+    cr_assert_eq(apart.part, -1);
+    cr_assert_eq(apart.step, 4);
+    free(apart.player);
+    OK(debug_switch(x.d, 0, &x.at, &x.err));
+    debug_go(x.d, DEBUG_ROUNDS, 16, NULL, &x.at);
+    OK(debug_compare(x.d, 0, 2, &apart, &x.err));
+    cr_assert_eq(apart.part, 5, "%d", (int)apart.part);
+    cr_assert_eq(apart.step, 17);
+    free(apart.player);
+    OK(debug_compare(x.d, 1, 2, &apart, &x.err));
+    cr_assert_eq(apart.part, -1);
+    free(apart.player);
+    debug_place(x.d, &x.at);
+    cr_assert_eq(x.at.step, 20);
+    OK(debug_switch(x.d, 1, &x.at, &x.err));
+    cr_assert_eq(x.at.step, 14);
+    OK(debug_goto_step(x.d, 6, &x.at, &x.err));              /* its past is changed, and is that of the third no more */
+    OK(debug_assign(x.d, "G.Dense_1.b", "[7, -7]", &x.err));
+    debug_go(x.d, DEBUG_ROUNDS, 9, NULL, &x.at);
+    OK(debug_compare(x.d, 0, 2, &apart, &x.err));
+    cr_assert_eq(apart.part, 14, "what is known of it begins there: %d", (int)apart.part);
+    free(apart.player);
+    OK(debug_switch(x.d, 2, &x.at, &x.err));
+    cr_assert(is_state(&x, on));
+    free(on);
+    close_all(&x);
+}
+
 Test(debug, what_is_written_is_met_again_on_the_way)
 {
     Opened x;
@@ -272,7 +378,7 @@ Test(debug, a_changed_file_keeps_what_has_its_shape)
     cr_assert(f && fputs(wider, f) >= 0 && !fclose(f));
     OK(debug_reload(x.d, &kept, &x.err));
     cr_assert_eq(number(&x, "norm2(G)"), norm);
-    cr_assert_eq(kept.fresh, 3, "two weights and a bias of D are of another shape: %d, first %s", kept.fresh, kept.first_fresh);
+    cr_assert_eq(kept.fresh, 3, "two weights and a bias of D are of another shape: %d, first %s", kept.fresh, kept.fresh_names);
     debug_place(x.d, &x.at);
     cr_assert_eq(x.at.step, 4);
     debug_go(x.d, DEBUG_ON, 0, NULL, &x.at);

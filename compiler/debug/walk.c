@@ -1,23 +1,16 @@
 /* walk.c - the thread in which the run walks its schedule. It and its owner take turns: exactly one of them moves, the other waits for `turn`. */
 #include "compiler/debug/inside.h"
 
+#include "runtime/clock.h"
 #include "runtime/interrupt.h"
 #include "runtime/state.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const double SNAPSHOT_SHARE = 0.02;                  /* of the time, for taking them; */
 static const double SAVE_SECONDS = 10;                      /* from one checkpoint to the next */
 static const double LONG = 0.25, LONG_SHARE = 0.05;         /* but where so many seconds would be done again, more: this of the time since the last */
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- a state, what probes need behind it, and what was judged ------------------------------------------------------ */
 
@@ -35,10 +28,10 @@ size_t walk_state_bytes(const GanProgram *p) { return judged_at(p) + (size_t)cou
 
 GanStatus walk_new_state(Build *b, GanError *err) { return probe_new_state(&b->s, (size_t)count_expects(b->s.lowered.program->schedule), err); }
 
-static void keep_judged(Debugger *d)
+void walk_keep_judged(Debugger *d, const TrainerResult *r)
 {
     char *to = debug_state(d)->base + judged_at(run_program(d));
-    for (int i = 0; i < d->result.n_expects; i++) to[i] = (char)(d->result.expect[i].judged + 2 * d->result.expect[i].held);
+    for (int i = 0; i < r->n_expects; i++) to[i] = (char)(r->expect[i].judged + 2 * r->expect[i].held);
 }
 
 static void take_judged(Debugger *d)
@@ -95,12 +88,12 @@ static void let_go(Debugger *d)
 
 static void keep_snapshot(Debugger *d)
 {
-    double begun = now(), since = begun - d->kept;
+    double begun = clock_now(), since = begun - d->kept;
     bool   is_long = since > LONG && d->copy < LONG_SHARE * since;
     if (d->here.tick && !is_long && d->copying > SNAPSHOT_SHARE * (begun - d->opened)) return;
-    keep_judged(d);
+    walk_keep_judged(d, &d->result);
     timeline_keep(run_history(d)->past, &d->here, debug_state(d)->base);
-    d->kept = now();
+    d->kept = clock_now();
     d->copy = d->kept - begun;
     d->copying += d->copy;
 }
@@ -138,6 +131,7 @@ static int breakpoint_here(const Debugger *d, const GanSchedule *n)
 static bool on_before(void *debugger, const GanSchedule *n)
 {
     Debugger *d = debugger;
+    if (n->implied) return !d->leave;                       /* it goes with the statement that follows, and is no tick */
     d->place.next = n;
     if (d->leave) return false;
     walk_apply_edits(d);
@@ -173,6 +167,7 @@ static bool moves(const Debugger *d, int fn, const char *player)
 static bool on_after(void *debugger, const GanSchedule *n, void *const *out)
 {
     Debugger          *d = debugger;
+    if (n->implied) return !d->leave;
     const GanFunction *f = n->fn >= 0 && out ? &run_program(d)->function[n->fn] : NULL;
     DebugDone          done = {.tick = d->place.tick, .step = d->place.step, .node = n, .function = f, .out = out};
     if (!d->goal.quiet && d->done) d->done(d->self, &done);
@@ -186,6 +181,7 @@ static bool on_after(void *debugger, const GanSchedule *n, void *const *out)
     if (d->place.tick > d->furthest) {
         d->furthest = d->place.tick;
         d->closed = false;
+        if (d->furthest > d->failure.tick) d->failure.why = DEBUG_STOPPED;
     }
     return !d->leave;
 }
@@ -229,16 +225,25 @@ void walk_leave(Debugger *d)
     d->leave = false;
 }
 
+/* The schedule has come to its end. Its last round is one after which conditions are asked; what hits says so, and there is nothing more to stop. */
+static void end_of_schedule(Debugger *d)
+{
+    d->place.step = d->result.rounds;
+    d->here = (Moment){d->place.tick, d->result.rounds, d->result.path, debug_state(d)->seed};
+    if (!d->goal.quiet && d->place.step > d->asked) look_ask(d);
+    d->asked = d->place.step;
+    d->place.breakpoint = d->hit;
+}
+
 /* The walk has come to an end by itself. */
 static void end(Debugger *d)
 {
     join(d);
     d->place.next = NULL;
+    d->place.breakpoint = 0;
     d->place.why = !d->status ? DEBUG_OVER : interrupt_gives_up() ? DEBUG_INTERRUPTED : DEBUG_FAILED;
-    if (!d->status) {
-        d->place.step = d->result.rounds;
-        d->here = (Moment){d->place.tick, d->result.rounds, d->result.path, debug_state(d)->seed};
-    }
+    if (!d->status) end_of_schedule(d);
+    if (d->place.why == DEBUG_FAILED) d->failure = d->place;
     if (d->place.tick >= d->furthest) {
         d->closed = true;
         d->closing = d->place;

@@ -5,13 +5,14 @@
 #include "compiler/debug/probe.h"
 #include "runtime/state.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIRECTIONS = 8, POINTS = 128, FEWEST = 64, DRAWS = 256, TIMES = 3, LATE_TIMES = 4 };
+enum { DIRECTIONS = 8, POINTS = 128, FEWEST = 64, DRAWS = 256, TIMES = 3, LATE_TIMES = 4, FAR = 8, FARTHER = 4 };
 
 typedef struct Track {
     const char *player;
@@ -24,7 +25,10 @@ typedef struct Drawn {                                      /* a comparison's tw
     const char *name;
     Probe      *p, *q;
     int         narrow, missing;                            /* looks in a row at which q was much narrower; at which it had nothing near draws of p */
-    bool        said, said_missing;
+    int64_t     looks;
+    double      least, most, far[TIMES + 2];                /* how far q was from p: at least, at most, at the last looks */
+    int         farther, late;                              /* looks in a row at which it was farther than ever before; at which it was far, in the second half */
+    bool        said, said_missing, said_far;
 } Drawn;
 
 struct GameWatch {
@@ -174,15 +178,77 @@ static double slope_of(GameWatch *w, const Track *t, const GameLine *line)
 }
 
 enum { STUCK = -4 };                                        /* the power of ten of a gradient with which nothing has converged */
+enum { FLAT = -5 };                                         /* that of what a loss changes by, of itself, where it is the same */
 
-/* Parameters that move no more: from the start on they were never let go; later, they have come to where their loss has no slope, or have not. */
+/* A step of a tenth of its length away, or back with `sign` -1. */
+static void step_aside(const GameWatch *w, const Track *t, int direction, double sign)
+{
+    const GanProgram *p = program(w);
+    uint64_t          n = 0, k = 0;
+    for (int i = 0; i < p->n_slots; i++)
+        if (p->slot[i].kind == GAN_PARAM && p->slot[i].player && !strcmp(p->slot[i].player, t->player)) n += p->slot[i].bytes / gan_elem_bytes(p->slot[i].elem);
+    double by = t->size > 0 ? 0.1 * t->size / sqrt((double)n) : 0.1;
+    for (int i = 0; i < p->n_slots; i++) {
+        const GanSlot *s = &p->slot[i];
+        if (s->kind != GAN_PARAM || !s->player || strcmp(s->player, t->player)) continue;
+        void *x = state_slot(p, &w->s->game.state, i);
+        for (size_t e = 0; e < s->bytes / gan_elem_bytes(s->elem); e++, k++) {
+            double add = sign * by * sign_of(k, (uint64_t)direction);
+            if (s->elem == GAN_F32) ((float *)x)[e] += (float)add;
+            else ((double *)x)[e] += add;
+        }
+    }
+}
+
+typedef struct Around { int tried, rises, falls; double lowest; } Around;       /* of a loss, beside where the player stands; lowest: by how much it falls there */
+
+static double loss_at(GameWatch *w, Probe *p)
+{
+    GanError   err;
+    GanTensor *v = NULL;
+    double     x = probe_values(p, &w->s->game.state, w->round, &v, &err) ? NAN : gan_tensor_get(v, 0);
+    gan_tensor_free(v);
+    return x;
+}
+
+/* With the same draws each time. The state is what it was afterwards. */
+static Around look_around(GameWatch *w, const Track *t, const GameLine *line)
+{
+    GanState *s = &w->s->game.state;
+    Probe    *p = open_quietly(w, line->name, 0, line->batch);
+    char     *before = malloc(s->bytes + 1);
+    bool      can = p && before && probe_function(p)->n_outputs == 1 && !probe_function(p)->output[0].rank;
+    Around    r = {0};
+    if (can) memcpy(before, s->base, s->bytes);
+    double here = can ? loss_at(w, p) : NAN, least = pow(10, FLAT) * (fabs(here) + DBL_MIN);
+    for (int i = 0; isfinite(here) && i < 2 * DIRECTIONS; i++) {
+        step_aside(w, t, i / 2, i % 2 ? -1 : 1);
+        double by = loss_at(w, p) - here;
+        memcpy(s->base, before, s->bytes);
+        r.tried++;
+        r.rises += by > least;
+        r.falls += by < -least;
+        if (by < r.lowest) r.lowest = by;
+    }
+    free(before);
+    probe_close(p);
+    return r;
+}
+
+/* Parameters that move no more: from the start on they were never let go; later, they have come to where their loss has no slope, or have not. A loss without
+ * slope that rises on all sides is at a minimum, one that stays the same on a plateau. */
 static void look_at_standing(GameWatch *w, Track *t, int from)
 {
     const GameLine *line = update_of(&w->s->lowered, t->player);
     double          slope = line ? slope_of(w, t, line) : NAN;
     Arena          *a = w->s->arena;
-    const char     *looks = from && slope <= pow(10, STUCK) ? "converged, or come to a plateau" : "stalled";
+    Around          r = slope <= pow(10, STUCK) ? look_around(w, t, line) : (Around){0};
+    bool            least = r.rises && !r.falls, flat = r.tried && !r.rises && !r.falls;
+    const char     *looks = least ? "converged" : from && flat ? "as if it had come to a plateau" : "stalled";
     const char     *why = isnan(slope) ? "" : arena_printf(a, "; the gradient of %s by it is of a length of %.3g", line->name, slope);
+    if (least) why = arena_printf(a, "%s, and a tenth of its length away that is larger in %d of %d directions and nowhere smaller", why, r.rises, r.tried);
+    else if (flat) why = arena_printf(a, "%s, and a tenth of its length away that is the same in %d directions", why, r.tried);
+    else if (r.falls) why = arena_printf(a, "%s, and a tenth of its length away that is smaller by up to %.3g in %d of %d directions", why, -r.lowest, r.falls, r.tried);
     t->stands = true;
     say(w, arena_printf(a, "step %" PRId64 ": %s looks %s: in the last %" PRId64 " rounds its parameters have moved by %.2g, at a length of %.3g%s", w->round, t->player, looks,
                         (w->n - 1 - from) * w->every, way(t, from, w->n), t->size, why));
@@ -308,11 +374,51 @@ static void look_for_modes(GameWatch *w, Drawn *d, const Draws *p, const Draws *
     say(w, arena_printf(w->s->arena, "step %" PRId64 ": %s looks like missing modes: near %d of %d draws of its p there are others of p, and none of its q", w->round, d->name, n, DRAWS));
 }
 
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Nine in ten draws of q are as near to one of p each; how near draws of p are to the next, with q NULL. */
+static double reach(const Draws *p, const Draws *q)
+{
+    double by[DRAWS];
+    int    n = 0;
+    for (int i = q ? 0 : 1; i < DRAWS; i++) by[n++] = q ? apart(q, i, p, i) : apart(p, i, p, i - 1);
+    qsort(by, (size_t)n, sizeof *by, by_size);
+    return by[9 * n / 10];
+}
+
+/* Farther from p than it ever was at each of the last looks, for a transient turns back; or, in the second half of a run, far at each of them. */
+static bool flies(const GameWatch *w, Drawn *d, double far, double wide)
+{
+    enum { LOOKS = sizeof d->far / sizeof *d->far };
+    memmove(d->far, d->far + 1, sizeof d->far - sizeof *d->far);
+    d->far[LOOKS - 1] = far;
+    bool is_far = far > FAR / 2 * wide && far > FARTHER * d->least;
+    d->farther = far > d->most ? d->farther + 1 : 0;
+    d->late = is_far && 2 * w->round > w->rounds ? d->late + 1 : 0;
+    if (far > d->most) d->most = far;
+    if (!d->looks++ || far < d->least) d->least = far;
+    return d->late >= LATE_TIMES || (is_far && d->farther >= LOOKS && far > FAR * wide && far > 1.3 * d->far[0]);
+}
+
+static void look_for_flight(GameWatch *w, Drawn *d, const Draws *p, const Draws *q)
+{
+    double far = reach(p, q), wide = reach(p, NULL);
+    if (!flies(w, d, far, wide) || d->said_far) return;
+    d->said_far = true;
+    say(w, arena_printf(w->s->arena, "step %" PRId64 ": %s looks like flying apart: nine in ten draws of its q are within %.3g of draws of its p, and were within %.3g; those of its p are within %.3g of one another",
+                        w->round, d->name, far, d->least, wide));
+}
+
 static void look_at_draws(GameWatch *w, Drawn *d)
 {
     Draws p = draw(w, d->p), q = draw(w, d->q);
     if (p.x && q.x && p.width == q.width) {
         double wide[] = {spread(&p), spread(&q)};
+        look_for_flight(w, d, &p, &q);
         look_for_collapse(w, d, wide[0], wide[1]);
         look_for_modes(w, d, &p, &q, wide);
     }

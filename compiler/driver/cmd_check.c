@@ -26,6 +26,7 @@ static int check_one(const Options *given, const char *file)
     Session s;
     Options o = *given;
     o.shapes = !o.gradients;
+    o.checked = o.shapes && !o.cost;
     o.interp = true;                                        /* values are watched, which compiled code does not show */
     int status = session_open(&s, &o, file);
     if (status == EXIT_DONE && o.cost) show_cost(&s, file);

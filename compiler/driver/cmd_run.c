@@ -26,7 +26,6 @@ static bool can_show(const Options *o)
     const char *why = NULL;
     if (o->watch_game && (o->run.seeds > 1 || o->served)) why = "--watch-game looks at a single game, and not with --serve, which shows it";
     else if (o->served && o->run.seeds > 1) why = "--serve shows a single game, and --seeds runs several";
-    else if (o->served && o->run.resume) why = "--serve shows a run from its start on; --resume goes on with one, and shows none";
     if (why) fprintf(stderr, "gan: %s\n", why);
     return !why;
 }

@@ -23,12 +23,6 @@ static const OptionCommand commands[] = {
 #undef COMMAND
 };
 
-Command *const gan_command[] = {
-#define COMMAND(name, ...) cmd_##name,
-#include "compiler/driver/commands.def"
-#undef COMMAND
-};
-
 static const char *const backends[] = {"jit", "interp", NULL}, *const forms[] = {"text", "json", NULL}, *const whens[] = {"auto", "always", "never", NULL},
                   *const stages[] = {"game", "ast", "ir", "grad", "kernels", "loops", "llvm", "asm", NULL}, *const emits[] = {"c", "obj", "asm", "llvm", NULL};
 static const char *const decisions[] = {

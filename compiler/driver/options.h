@@ -8,4 +8,3 @@ typedef int Command(const Options *o);
 #undef COMMAND
 
 extern const OptionTable gan_options;
-extern Command *const gan_command[];                        /* by row */

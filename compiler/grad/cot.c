@@ -180,22 +180,65 @@ static Cot *under_masks(CotMaker *m, const Mask *masks, int n_masks, Cot *inner)
     return v;
 }
 
-static const Mask *moved_masks(CotMaker *m, GradFormula f, const IrNode *n, int i, int r, const Cot *c)
+/* A mask without dims is the same for all that a linear row adds up, and one over the elements that a row copies is copied with them: these
+ * go around the row, if what comes of it has their axes. The others are written out, in *under. */
+static Cot *around(CotMaker *m, GradFormula f, const IrNode *n, int i, int r, const Cot *c, const IrType *t, bool copies, Cot **under)
 {
-    Mask *moved = arena_array(m->arena, Mask, c->n_masks);
+    bool map = ir_op_info[n->op].klass == IR_CLASS_MAP;
+    Cot *v = new_cot(m, NULL, c->n_masks);
+    v->n_masks = 0;
+    *under = new_cot(m, c->inner, c->n_masks);
+    (*under)->n_masks = 0;
     for (int k = 0; k < c->n_masks; k++) {
         IrVal *at = c->mask[k].c;
-        moved[k] = (Mask){at->type.rank ? f(m->b, n, i, r, &at) : at, c->mask[k].drop};
+        if (map) v->mask[v->n_masks++] = c->mask[k];
+        else if (!ir_axes_within(at->type.axes, t->axes) || (at->type.rank && !copies)) (*under)->mask[(*under)->n_masks++] = c->mask[k];
+        else v->mask[v->n_masks++] = (Mask){at->type.rank ? f(m->b, n, i, r, &at) : at, c->mask[k].drop};
     }
-    return moved;
+    return v;
 }
 
-Cot *cot_apply(CotMaker *m, const GradRule *rule, GradFormula f, const IrNode *n, int i, int r, Cot *c, const IrType *t)
+Cot *cot_apply(CotMaker *m, const GradRule *rule, bool on, const IrNode *n, int i, int r, Cot *c, const IrType *t)
 {
-    Cot *v;
-    if (!c->n_masks) v = formula(m, f, n, i, r, c->inner);
-    else if (ir_op_info[n->op].klass == IR_CLASS_MAP) v = under_masks(m, c->mask, c->n_masks, formula(m, f, n, i, r, c->inner));
-    else if (rule->kind == GRAD_MOVE) v = under_masks(m, moved_masks(m, f, n, i, r, c), c->n_masks, formula(m, f, n, i, r, c->inner));
-    else v = formula(m, f, n, i, r, cot_whole(m, c));
+    GradFormula f = on ? rule->jvp : rule->vjp;
+    Cot *under, *masks = around(m, f, n, i, r, c, t, grad_copies(n->op, on), &under);
+    Cot *v = under_masks(m, masks->mask, masks->n_masks, formula(m, f, n, i, r, cot_whole(m, under)));
     return v ? cot_fit(m, v, t) : NULL;
 }
+
+/* ---- rows with bodies -------------------------------------------------------------------------------------------- */
+
+static bool all_under(Cot *const *c, int n, const Mask *mask)
+{
+    for (int i = 0; i < n; i++)
+        if (c[i] && find_mask(c[i], mask->c, mask->drop) < 0) return false;
+    return true;
+}
+
+static bool all_bear(const IrType *const *t, int n, const Mask *mask)
+{
+    for (int i = 0; i < n; i++)
+        if (t[i] && !ir_axes_within(mask->c->type.axes, t[i]->axes)) return false;
+    return true;
+}
+
+Cot *cot_shared(CotMaker *m, Cot *const *c, int n, const IrType *const *t, int n_types)
+{
+    const Cot *first = NULL;
+    for (int i = 0; i < n && !first; i++) first = c[i];
+    Cot *shared = new_cot(m, NULL, first->n_masks);
+    shared->n_masks = 0;
+    for (int k = 0; k < first->n_masks; k++) {
+        const Mask *mask = &first->mask[k];
+        if (!mask->c->type.rank && all_under(c, n, mask) && all_bear(t, n_types, mask)) shared->mask[shared->n_masks++] = *mask;
+    }
+    return shared;
+}
+
+IrVal *cot_beneath(CotMaker *m, Cot *c, const Cot *shared)
+{
+    for (int k = 0; k < shared->n_masks; k++) c = without_mask(m, c, find_mask(c, shared->mask[k].c, shared->mask[k].drop));
+    return cot_whole(m, c);
+}
+
+Cot *cot_under(CotMaker *m, const Cot *shared, IrVal *v) { return under_masks(m, shared->mask, shared->n_masks, cot_of(m, v)); }

@@ -2,8 +2,9 @@
  *
  * A cotangent (or tangent) is select(c1, select(c2, ... inner ...)) with zeros on the other sides: what max, select and the guards of other
  * rules make. Element-wise rules work on `inner` and leave the masks outside, so that an inf or NaN born in a branch that is not taken
- * is dropped instead of multiplied by 0. Two that meet under the same mask are added beneath it. The selects are written out,
- * once, where a contraction or a reduction wants the whole value. At most COT_MASKS are kept apart. */
+ * is dropped instead of multiplied by 0. Two that meet under the same mask are added beneath it. Other rows are linear, so a mask that is
+ * the same for all elements of a sample stays outside of them, too. The selects are written out, once, where a row adds up what a mask
+ * tells apart. At most COT_MASKS are kept apart. */
 #pragma once
 #include "compiler/grad/rules.h"
 
@@ -24,6 +25,11 @@ Cot   *cot_of(CotMaker *m, IrVal *v);                       /* finds the masks v
 IrVal *cot_whole(CotMaker *m, Cot *c);
 Cot   *cot_fit(CotMaker *m, Cot *c, const IrType *t);       /* to exactly t: rank 0 broadcast, sums, spreads */
 Cot   *cot_add(CotMaker *m, Cot *x, Cot *y);                /* of one type; either may be NULL */
-/* The formula f of a one-result row n for operand i (as a tangent: for result r), applied to c: for element-wise rows under the masks, for
- * rows that only move elements also to the masks themselves, else to the whole. Fitted to t; NULL for a known zero. */
-Cot   *cot_apply(CotMaker *m, const GradRule *rule, GradFormula f, const IrNode *n, int i, int r, Cot *c, const IrType *t);
+/* The formula of a one-result row n for operand i, or with `on` as a tangent for result r, applied to c under the masks that go around the
+ * row. Fitted to t; NULL for a known zero. */
+Cot   *cot_apply(CotMaker *m, const GradRule *rule, bool on, const IrNode *n, int i, int r, Cot *c, const IrType *t);
+/* For rows with bodies, which are linear, too: the masks without dims that all of c (some NULL, not all) are under, and whose axes every one of
+ * t (or NULL) has; what is beneath them; and v under them, which may be NULL. */
+Cot   *cot_shared(CotMaker *m, Cot *const *c, int n, const IrType *const *t, int n_types);
+IrVal *cot_beneath(CotMaker *m, Cot *c, const Cot *shared);
+Cot   *cot_under(CotMaker *m, const Cot *shared, IrVal *v);

@@ -23,7 +23,7 @@ static void forward_formula(Walk *w, const IrNode *n)
         IrVal *y = &n->result[r];
         for (int i = 0; i < n->n_args && w->need[y->id] && !w->input[y->id]; i++) {
             Cot *t = w->tan[n->arg[i]->id];
-            if (t) w->tan[y->id] = cot_add(&w->m, w->tan[y->id], cot_apply(&w->m, rule, rule->jvp, n, i, r, t, &y->type));
+            if (t) w->tan[y->id] = cot_add(&w->m, w->tan[y->id], cot_apply(&w->m, rule, true, n, i, r, t, &y->type));
         }
     }
 }
@@ -31,17 +31,19 @@ static void forward_formula(Walk *w, const IrNode *n)
 static bool forward_control(Walk *w, const IrNode *n)
 {
     IrVal **ts = arena_array(w->m.arena, IrVal *, n->n_args + 1), **out = arena_array(w->m.arena, IrVal *, n->n_results);
-    for (int i = 0; i < n->n_args; i++) {
-        Cot *t = w->tan[n->arg[i]->id];
-        ts[i] = t ? cot_whole(&w->m, t) : NULL;
-    }
+    Cot **cots = arena_array(w->m.arena, Cot *, n->n_args);
+    const IrType **types = arena_array(w->m.arena, const IrType *, n->n_results);
+    for (int i = 0; i < n->n_args; i++) cots[i] = w->tan[n->arg[i]->id];
+    for (int r = 0; r < n->n_results; r++) types[r] = &n->result[r].type;
+    Cot *shared = cot_shared(&w->m, cots, n->n_args, types, n->n_results);
+    for (int i = 0; i < n->n_args; i++) ts[i] = cots[i] ? cot_beneath(&w->m, cots[i], shared) : NULL;
     ControlGrad c = {w->flow.rules, w->m.b, w->m.arena, NULL};
     if (!control_forward(&c, n, ts, out)) {
         w->opaque = c.opaque;
         return false;
     }
     for (int r = 0; r < n->n_results; r++)
-        if (!w->input[n->result[r].id]) w->tan[n->result[r].id] = cot_of(&w->m, out[r]);
+        if (!w->input[n->result[r].id]) w->tan[n->result[r].id] = cot_under(&w->m, shared, out[r]);
     return true;
 }
 

@@ -48,14 +48,19 @@ static IrVal **whole_cots(Walk *w, const IrNode *n)
 static bool back_control(Walk *w, const IrNode *n)
 {
     bool *live = arena_array(w->m.arena, bool, n->n_args + 1);
-    IrVal **out = arena_array(w->m.arena, IrVal *, n->n_args + 1);
-    for (int i = 0; i < n->n_args; i++) live[i] = flow_live(&w->flow, n->arg[i]);
+    IrVal **out = arena_array(w->m.arena, IrVal *, n->n_args + 1), **gs = arena_array(w->m.arena, IrVal *, n->n_results);
+    const IrType **types = arena_array(w->m.arena, const IrType *, n->n_args + 1);
+    Cot **cots = arena_array(w->m.arena, Cot *, n->n_results);
+    for (int i = 0; i < n->n_args; i++) types[i] = (live[i] = flow_live(&w->flow, n->arg[i])) ? &n->arg[i]->type : NULL;
+    for (int r = 0; r < n->n_results; r++) cots[r] = w->cot[n->result[r].id];
+    Cot *shared = cot_shared(&w->m, cots, n->n_results, types, n->n_args);
+    for (int r = 0; r < n->n_results; r++) gs[r] = cots[r] ? cot_beneath(&w->m, cots[r], shared) : NULL;
     ControlGrad c = {w->flow.rules, w->m.b, w->m.arena, NULL};
-    if (!control_reverse(&c, n, whole_cots(w, n), live, out)) {
+    if (!control_reverse(&c, n, gs, live, out)) {
         w->opaque = c.opaque;
         return false;
     }
-    for (int i = 0; i < n->n_args; i++) accumulate(w, n->arg[i], cot_of(&w->m, out[i]));
+    for (int i = 0; i < n->n_args; i++) accumulate(w, n->arg[i], cot_under(&w->m, shared, out[i]));
     return true;
 }
 
@@ -66,7 +71,7 @@ static void back_formula(Walk *w, const IrNode *n)
         const IrType *t = &n->arg[i]->type;
         if (!flow_live(&w->flow, n->arg[i])) continue;
         if (n->n_results == 1) {
-            accumulate(w, n->arg[i], cot_apply(&w->m, rule, rule->vjp, n, i, 0, w->cot[n->result[0].id], t));
+            accumulate(w, n->arg[i], cot_apply(&w->m, rule, false, n, i, 0, w->cot[n->result[0].id], t));
         } else {
             Cot *c = cot_of(&w->m, rule->vjp(w->m.b, n, i, 0, whole_cots(w, n)));
             if (c) accumulate(w, n->arg[i], cot_fit(&w->m, c, t));

@@ -366,25 +366,12 @@ static IrVal *linear(IrBuilder *B, const IrNode *n, int i, int r, IrVal *const *
     return &ir_like(B, n, args)->result[r];
 }
 
-#define NONE(name)
-#define CONTROL(name)
-#define REFUSE(name)
 #define TANGENT(name, expression)          FORMULA(jvp_##name, expression)
 #define GRAD1(name, ga, tangent)           FORMULA(vjp_##name, ga)
-#define MOVE1(name, ga, tangent)           FORMULA(vjp_##name, ga)
 #define GRAD2(name, ga, gb, tangent)       FORMULA(vjp_##name, i == 0 ? (ga) : (gb))
 #define GRAD3(name, ga, gb, gc, tangent)   FORMULA(vjp_##name, i == 0 ? (ga) : i == 1 ? (gb) : (gc))
 #define GRAD_MANY(name, gi, tangent)       FORMULA(vjp_##name, gi)
 #include "compiler/grad/grads.def"
-#undef NONE
-#undef REFUSE
-#undef CONTROL
-#undef TANGENT
-#undef GRAD1
-#undef MOVE1
-#undef GRAD2
-#undef GRAD3
-#undef GRAD_MANY
 
 #define TANGENT_L(name)                    linear
 #define TANGENT_C(name)                    vjp_##name
@@ -393,37 +380,34 @@ static IrVal *linear(IrBuilder *B, const IrNode *n, int i, int r, IrVal *const *
 #define NONE(name)                         [IR_##name] = {GRAD_NONE, NULL, NULL},
 #define CONTROL(name)                      [IR_##name] = {GRAD_CONTROL, NULL, NULL},
 #define REFUSE(name)                       [IR_##name] = {GRAD_REFUSE, NULL, NULL},
-#define TANGENT(name, expression)
 #define GRAD1(name, ga, tangent)           ROW(name, GRAD_FORMULA, tangent)
-#define MOVE1(name, ga, tangent)           ROW(name, GRAD_MOVE, tangent)
 #define GRAD2(name, ga, gb, tangent)       ROW(name, GRAD_FORMULA, tangent)
 #define GRAD3(name, ga, gb, gc, tangent)   ROW(name, GRAD_FORMULA, tangent)
 #define GRAD_MANY(name, gi, tangent)       ROW(name, GRAD_FORMULA, tangent)
 const GradRule grad_rules[IR_OP_COUNT] = {
 #include "compiler/grad/grads.def"
 };
-#undef NONE
-#undef REFUSE
-#undef CONTROL
-#undef TANGENT
 #undef ROW
-#undef GRAD1
-#undef MOVE1
-#undef GRAD2
-#undef GRAD3
-#undef GRAD_MANY
 
 /* Closed: every row of ops.def has a rule, and NONE stands for just the rows that say NOGRAD or have no operands. */
 #define NONE(name)                         enum { has_rule_##name = 1, no_rule_##name = 1 };
 #define CONTROL(name)                      enum { has_rule_##name = 1, no_rule_##name = 0 };
 #define REFUSE(name)                       NONE(name)
-#define TANGENT(name, expression)
 #define GRAD1(name, ga, tangent)           CONTROL(name)
-#define MOVE1(name, ga, tangent)           CONTROL(name)
 #define GRAD2(name, ga, gb, tangent)       CONTROL(name)
 #define GRAD3(name, ga, gb, gc, tangent)   CONTROL(name)
 #define GRAD_MANY(name, gi, tangent)       CONTROL(name)
 #include "compiler/grad/grads.def"
+
+bool grad_copies(IrOp op, bool on)
+{
+    enum { BACK = 1, ON = 2 };
+#define COPIES(name, ways)                 [IR_##name] = (ways),
+    static const uint8_t copies[IR_OP_COUNT] = {
+#include "compiler/grad/grads.def"
+    };
+    return copies[op] & (on ? ON : BACK);
+}
 
 enum { COMMUTES = IR_COMMUTES, LINEAR = IR_LINEAR, NOGRAD = IR_NOGRAD, LEAF = IR_LEAF, BOOLOUT = IR_BOOLOUT, EFFECT = IR_EFFECT, LOSSY = IR_LOSSY, MANY = IR_MANY };
 #define OP(name, operands, class, flags, ...)                                                                       \

@@ -6,14 +6,17 @@
  * the term of result r that comes from operand i, whose tangent is gs[0]. The type is fitted by the caller. NULL is a known zero. */
 typedef IrVal *(*GradFormula)(IrBuilder *b, const IrNode *n, int i, int r, IrVal *const *gs);
 
-typedef enum { GRAD_NONE, GRAD_FORMULA, GRAD_MOVE, GRAD_CONTROL, GRAD_REFUSE } GradKind;
+typedef enum { GRAD_NONE, GRAD_FORMULA, GRAD_CONTROL, GRAD_REFUSE } GradKind;
 
 typedef struct GradRule {
     GradKind    kind;
-    GradFormula vjp, jvp;                                   /* of FORMULA and MOVE */
+    GradFormula vjp, jvp;                                   /* of FORMULA */
 } GradRule;
 
 extern const GradRule grad_rules[IR_OP_COUNT];
+
+/* Does the row's formula only move and repeat elements: vjp (ON false) or jvp? */
+bool grad_copies(IrOp op, bool on);
 
 /* grad_reverse and grad_forward with another table. */
 bool grad_reverse_by(const GradRule *rules, IrBuilder *b, IrVal *const *outputs, IrVal *const *seeds, int n_out, IrVal *const *wrt, int n_wrt,

@@ -550,7 +550,7 @@ Test(grad, wrong_rules_are_noticed)
 {
     for (int i = 0; i < COUNT(wrong_rules); i++) expect_noticed(wrong_rules[i].op, wrong_rules[i].vjp, wrong_rules[i].jvp, wrong_rules[i].what);
     for (int op = 0; op < IR_OP_COUNT; op++) {
-        if (grad_rules[op].kind != GRAD_FORMULA && grad_rules[op].kind != GRAD_MOVE) continue;
+        if (grad_rules[op].kind != GRAD_FORMULA) continue;
         expect_noticed(op, sign_vjp, NULL, "has the wrong sign");
         expect_noticed(op, NULL, sign_jvp, "has the wrong sign of the tangent");
         if (ir_op_info[op].operands != 1 && op != IR_gather) expect_noticed(op, last_forgotten, NULL, "forgets its last operand");

@@ -2,7 +2,8 @@
  *
  * remake: element-wise rows over a slot and numbers, without samples. Kept, such a value has a kernel and memory of its own, and a step: what
  * reads it waits for the next one. (A position in an epoch, scaled, would split the real and the fake half of a game into two steps; `-v` of
- * an optimiser would be written and read for each parameter.) Only rows of MAP kernels make these again.
+ * an optimiser would be written and read for each parameter.) Rows of MAP kernels make these again, and sums of fewer numbers than lanes, which
+ * are read one by one.
  *
  * stream: rows over all pairs of what two axes have (x - y, of which norm2 wants the sum of squares), where a reduction reads them: they move
  * into its loop. Kept, they are pairs times features, which no cache holds. Rows of MAP kernels make these again, too: the gradient's.
@@ -52,6 +53,7 @@ static int remade_rows(const KPlan *p, const IrNode *n)
 {
     int others = 0, rows = 1;
     for (int i = 0; i < n->n_args; i++) {
+        if (kernel_met(n, i)) continue;
         rows += rows_of(p, n->arg[i]);
         others += !is_number(p, n->arg[i]);
     }
@@ -93,6 +95,11 @@ static bool reduces(const KPlan *p, const IrNode *n)
     return kernel_tile_axis(p->m, n->arg[0]->type.axes) == kernel_tile_axis(p->m, n->arg[1]->type.axes);
 }
 
+static bool is_few(const KPlan *p, const IrNode *n)
+{
+    return (n->op == IR_sum || n->op == IR_norm) && !n->arg[0]->type.axes.n && elements(p, &n->arg[0]->type) < K_LANES;
+}
+
 /* ---- who is kept ------------------------------------------------------------------------------------------------ */
 
 static void keep(KPlan *p, const IrVal *v) { kernel_value(p, behind(p, v))->remade = 0; }       /* it is asked for in memory */
@@ -114,7 +121,7 @@ static void is_reduced(KPlan *p, const IrVal *v)
 
 static void read_by(KPlan *p, const IrNode *n)
 {
-    if (kernel_inline(n) || kernel_member(n)) return;
+    if (kernel_inline(n) || kernel_member(n) || is_few(p, n)) return;
     for (int i = 0; i < n->n_args; i++) {
         if (n->arg[i]->type.axes.n && reduces(p, n)) is_reduced(p, n->arg[i]);
         else keep(p, n->arg[i]);

@@ -35,6 +35,13 @@ typedef struct Face     Face;
 typedef struct Term     Term;
 typedef struct Told     Told;
 
+typedef struct SingleDraw {
+    const Ast    *s;                                        /* the statement that draws, or a let */
+    const IrNode *draw;
+    const char   *sample;                                   /* what it looks as if it were drawn for */
+    int           axis;                                     /* that of the sample */
+} SingleDraw;
+
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
     MAX_DEPTH   = 2500,                                     /* expressions inside one another, over all applications */
@@ -155,12 +162,14 @@ typedef struct Applied { Span at; const struct Applied *up; } Applied;
 typedef struct Shown { const char *name; const Ast *node; Value *value; } Shown;
 typedef struct Shows { Shown *v; int n; } Shows;
 
+enum { EVERY_ROW = -2 };                                    /* as a number of samples: n: all */
+
 struct Ctx {
     Lower      *L;
     Scope      *scope;
     IrAxes      axes;                                       /* the example at hand: what a draw without a size varies over */
     IrAxes      each;                                       /* of the draw that is being made: draws are independent, so what an E in it draws varies over these, too */
-    int64_t     batch;                                      /* the size of an E without one; -1: it must be given */
+    int64_t     batch;                                      /* the size of an E without one; -1: it must be given, EVERY_ROW: all that a finite distribution has */
     bool       *sized;                                      /* becomes true where that size is taken; NULL: nobody asks */
     Instance   *inst;                                       /* the net or layer whose body this is; NULL outside */
     const char *path;                                       /* names draws, "gan.critic"; "" at the top */
@@ -289,6 +298,7 @@ struct Dist {                                               /* kind says which m
     const DistKind *kind;
     const char     *name;                                   /* names its draws: "ring", "G" */
     int             depth;                                  /* how many bases there are below */
+    bool            called;                                 /* the program has a name for it */
     bool            named;                                  /* by a data declaration of the program: it stands in the game's table */
     union {
         int64_t  classes;                                   /* int: 0 .. classes - 1 */
@@ -341,12 +351,16 @@ typedef struct Changed {
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
+enum { SEEN_PLACES = 1024 };
+typedef struct SeenPlace { uint32_t file, begin; IrSpan is; } SeenPlace;     /* of a source's byte; file 0: none yet */
+
 struct Lower {
     Arena        *a;
     Arena        *work;                                     /* the graph's nodes, values and scopes: nothing of the result is in it (lower_close) */
     IrModule     *m;                                        /* of the graph */
     IrModule     *out;                                      /* of the functions that are cut from it: the result */
     Sources      *sources;
+    SeenPlace     place[SEEN_PLACES];                       /* by a mix of file and byte */
     Diags        *diags;
     LowerOptions  o;
     Modules       modules;
@@ -354,6 +368,7 @@ struct Lower {
     ARRAY(Scope *)  scopes;                                 /* of modules.all, the same index */
     ARRAY(bool)   library;                                  /* by number of a source: part of the standard library */
     Scope        *prelude, *file;                           /* the main file's names */
+    Value        *every;                                    /* the value of `all` in n: all; NULL before the first */
     Fn           *fn;                                       /* the graph being built; NULL where nothing can be computed */
     Instance     *program;                                  /* the program's own members */
     Fn           *init, *graph;                             /* initial values; the schedule */
@@ -375,8 +390,9 @@ struct Lower {
     ARRAY(GameLine)    lines;
     Told         *told;                                     /* what is noted for `gan explain`; NULL: nobody asks (game/told.h) */
     /* single numbers that nets have given, and named draws: what they were given, and of what (told) */
-    ARRAY(struct { const Player *net; IrVal *v; IrVal *x; }) answers;
-    ARRAY(struct { const char *of; IrVal *v; }) drawn;
+    ARRAY(struct { const Player *net; IrVal *v; IrVal **x; int n; }) answers;
+    ARRAY(struct { const char *of; const char *field; int draw; IrVal *v; }) drawn; /* field: of a record, else NULL; draw: the same for all fields of one */
+    int           n_drawn;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
     ARRAY(struct { const IrVal *density; const IrVal *x; Dist *dist; }) densities;    /* that were asked for, each at the value x */
@@ -401,6 +417,7 @@ struct Lower {
     ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
     ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
     ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
+    ARRAY(const Player *) slot_listed;                      /* by slot: the last player whose params it became one of */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
     ARRAY(int64_t) slot_classes;                            /* by slot of a state or parameter: n of the class[n] that it is declared, else 0 */
     ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */
@@ -414,6 +431,7 @@ struct Lower {
     bool          too_deep, too_large;
     int           n_applications;
     int           n_watched;                                /* conditions that are left for whoever runs the program */
+    ARRAY(SingleDraw) single_draws;                         /* beside a batch, of whose samples none has one of its own */
     int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */
 };
 

@@ -24,6 +24,7 @@ typedef struct LowerOptions {
     int                  n_settings;
     bool                 advice;                            /* also on what is right, and yet rarely meant (lang/check/advice.h) */
     bool                 shapes;                            /* nothing will run: images are not read, where their file says how many there are, of which size */
+    bool                 checked;                           /* nothing is asked for but what is wrong: no function and no table is made */
     bool                 sides;                             /* expectations report what they hold and against what, too: behind the verdict "held 2", "left 2" and "right 2"
                                                                of the third of the condition's parts (lang/check/promise.h), as far as they are numbers */
     bool                 told;                              /* say what each update means for the game, too: LowerResult.move, .compare */

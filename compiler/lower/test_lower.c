@@ -67,7 +67,7 @@ static const char *program_of(Arena *a, const char *text)
     return text_str(&t);
 }
 
-static bool begin(Case *c, const char *folder, const char *file, IrElem real)
+static bool begin_with(Case *c, const char *folder, const char *file, LowerOptions o)
 {
     c->a = arena_new();
     c->sources = sources_new(c->a);
@@ -77,9 +77,11 @@ static bool begin(Case *c, const char *folder, const char *file, IrElem real)
     c->text = read_text(c->a, c->path);
     const char *program = program_of(c->a, c->text);
     const SourceFile *f = source_add(c->sources, file, program, strlen(program));
-    LowerOptions o = {.real = real, .folder = folder};
+    o.folder = folder;
     return lower_program(c->a, f, &o, c->diags, &c->r);
 }
+
+static bool begin(Case *c, const char *folder, const char *file, IrElem real) { return begin_with(c, folder, file, (LowerOptions){.real = real}); }
 
 static void end(Case *c)
 {
@@ -186,6 +188,17 @@ static void compare_text(Case *c, const char *now)
     cr_expect(false, "%s: expected\n%s\nfound\n%s", c->path, c->text, now);
 }
 
+/* Where nothing is made of the program, the same is found. */
+static void errors_when_checked(const char *folder, const char *file, const char *errors)
+{
+    Case c = {0};
+    begin_with(&c, folder, file, (LowerOptions){.real = IR_F32, .checked = true});
+    Text t = text_in(c.a);
+    diags_print_text(c.diags, &t, false);
+    cr_expect_str_eq(text_str(&t), errors, "%s", c.path);
+    end(&c);
+}
+
 /* The file with its answers written anew. */
 static void values_file(const char *folder, const char *file)
 {
@@ -217,6 +230,7 @@ static void errors_file(const char *folder, const char *file)
     cr_expect(!ok || diags_count(c.diags, DIAG_WARNING), "%s: nothing is wrong with it", c.path);
     Text t = text_in(c.a), now = text_in(c.a);
     diags_print_text(c.diags, &t, false);
+    errors_when_checked(folder, file, text_str(&t));
     for (const char *line = c.text; *line;) {
         size_t n = strcspn(line, "\n");
         if (strncmp(line, "#!", 2)) text_addn(&now, line, n), text_add(&now, "\n");

@@ -158,6 +158,16 @@ static LoopReg *vector_chunk(Nest *n, const IrNode *node, IrElem acc, LoopIndex 
     return loop_lanes16(&n->b, all);
 }
 
+/* At most a lane each, which stay in registers: adding the +0 of a lane that is empty changes nothing. */
+static LoopReg *few(Nest *n, const IrNode *node, const Along *a, const Index *at, IrElem acc)
+{
+    LoopReg *lane[K_LANES];
+    for (int i = 0; i < a->size; i++) lane[i] = nest_add(n, nest_zero(n, acc), element(n, node, a, *at, loop_at(i), acc));
+    for (int half = K_LANES / 2; half; half /= 2)
+        for (int i = 0; i < half && i + half < a->size; i++) lane[i] = nest_add(n, lane[i], lane[i + half]);
+    return lane[0];
+}
+
 static LoopReg *plain_chunk(Nest *n, const IrNode *node, const Along *a, const Index *at, IrElem acc, LoopIndex from, LoopIndex to)
 {
     Array lane = array_of(n, acc, K_LANES);
@@ -191,26 +201,30 @@ static LoopReg *counter_total(Nest *n, Array level, int64_t chunks)
     return sum;
 }
 
+/* Chunk by chunk. */
+static LoopReg *many(Nest *n, const IrNode *node, const Along *a, const Index *at, IrElem acc)
+{
+    int64_t chunks = (a->size + CHUNK - 1) / CHUNK;
+    bool dense = dense_to_number(n, node, a);
+    Array level = array_of(n, acc, 64);
+    LoopIns *l = nest_loop(n, chunks);
+    LoopIndex from = loop_times(nest_counter(l), CHUNK);
+    LoopIndex end = loop_of(nest_min(n, reg_of(n, loop_plus(&n->b, from, loop_at(CHUNK))), int_reg(n, a->size)));
+    counter_put(n, level, nest_counter(l), dense ? vector_chunk(n, node, acc, from, end) : plain_chunk(n, node, a, at, acc, from, end));
+    nest_end(n, l);
+    return counter_total(n, level, chunks);
+}
+
 static LoopReg *sum_dims(Nest *n, const IrNode *node)
 {
     const IrType *to = &node->result[0].type;
     Along a = along_dims(node);
     bool number = to->rank == 0 && to->axes.n == 0 && ir_is_real(to->elem);
     IrElem acc = number || node->op == IR_norm ? IR_F64 : to->elem;
-    bool gone[IR_MAX_RANK] = {0}, dense = dense_to_number(n, node, &a);
+    bool gone[IR_MAX_RANK] = {0};
     for (int i = 0; i < a.n; i++) gone[a.dim[i]] = true;
     Index at = at_kept_dims(n, node, gone);
-    int64_t chunks = (a.size + CHUNK - 1) / CHUNK;
-    LoopReg *sum = nest_zero(n, acc);
-    if (chunks) {
-        Array level = array_of(n, acc, 64);
-        LoopIns *l = nest_loop(n, chunks);
-        LoopIndex from = loop_times(nest_counter(l), CHUNK);
-        LoopIndex end = loop_of(nest_min(n, reg_of(n, loop_plus(&n->b, from, loop_at(CHUNK))), int_reg(n, a.size)));
-        counter_put(n, level, nest_counter(l), dense ? vector_chunk(n, node, acc, from, end) : plain_chunk(n, node, &a, &at, acc, from, end));
-        nest_end(n, l);
-        sum = counter_total(n, level, chunks);
-    }
+    LoopReg *sum = !a.size ? nest_zero(n, acc) : a.size < K_LANES ? few(n, node, &a, &at, acc) : many(n, node, &a, &at, acc);
     if (node->op == IR_norm) sum = loop_unary(&n->b, IR_sqrt, sum);
     return loop_convert(&n->b, to->elem, sum);
 }

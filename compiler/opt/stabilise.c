@@ -117,14 +117,17 @@ static IrVal *of_type(IrBuilder *b, IrVal *made, const IrVal *v)
     return made->type.rank == v->type.rank ? made : ir_fill(b, made, ir_dims_of(&v->type));
 }
 
-/* Products of sigmoids, tanh and softplus, as activations are: nothing can cancel or overflow. */
+/* Products of sigmoids, tanh, softplus and what has no function in it, as activations and their derivatives are: nothing can cancel or
+ * overflow, and what a factor is a function of is looked at for itself. */
 static bool is_product_of_closed(Walk *w, IrVal *v)
 {
     Reading how = tree_reading(w, v);
+    NodeInfo *i = tree_info(w, v);
     IrNode *n = v->def;
-    bool closed = how == READ_NOT || how == READ_NUMBER || how == READ_SAME || n->op == IR_mul || n->op == IR_tanh ||
-                  n->op == IR_sigmoid || n->op == IR_dsigmoid || n->op == IR_softplus;
-    for (int i = 0; how > READ_NUMBER && closed && i < n->n_args; i++) closed = is_product_of_closed(w, n->arg[i]);
+    if (how <= READ_NUMBER || (i && i->functions == 0)) return true;
+    if (n->op == IR_tanh || n->op == IR_sigmoid || n->op == IR_dsigmoid || n->op == IR_softplus) return true;
+    bool closed = how == READ_SAME || n->op == IR_mul;
+    for (int k = 0; closed && k < n->n_args; k++) closed = is_product_of_closed(w, n->arg[k]);
     return closed;
 }
 
@@ -169,6 +172,20 @@ static Form *read_tree(Walk *w, Reader **r)
     return f;
 }
 
+static bool is_tidy(Q c) { return (double)(float)q_f64(c) == q_f64(c); }
+
+/* Does it multiply T by what f32 does not hold, or add the logarithm of a number to it? exp makes as many last places of that as T is large. */
+static bool has_untidy_exponent(const FormSpace *s, const Form *f)
+{
+    bool has = false;
+    for (int i = 0; i < s->n_sums; i++) {
+        has = has || (s->sum[i].n == 1 && !q_is(s->sum[i].c[0], 1));
+        for (int k = 0; k < s->sum[i].n; k++) has = has || !is_tidy(s->sum[i].m[k]);
+    }
+    for (int i = 0; i < f->n; i++) has = has || !is_tidy(f->t[i].e);
+    return has;
+}
+
 /* The tree below v through the form; NULL: nothing gained, or not held. Nodes of a failed try are left for dce. */
 static IrVal *through_form(Walk *w, IrVal *v)
 {
@@ -183,7 +200,7 @@ static IrVal *through_form(Walk *w, IrVal *v)
     uint32_t first = b.m->next_id;
     IrVal *made = NULL;
     if (f && !is_plain(w, r) && !shares_with_leaf(w, r))
-        made = tree_write(r, &b, head || r->wide ? IR_F64 : v->type.elem, f);
+        made = tree_write(r, &b, head || r->wide || has_untidy_exponent(&r->space, f) ? IR_F64 : v->type.elem, f);
     if (!head && b.m->next_id - first > MOST_TIMES * (uint32_t)i->size + MOST_MORE) made = NULL;
     arena_free(scratch);
     return made ? of_type(&b, made, v) : NULL;

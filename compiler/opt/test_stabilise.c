@@ -531,7 +531,8 @@ Test(stabilise, leaves_other_trees_alone)
 {
     static const char *const texts[] = {"T*tanh(softplus(T))", "T*sigmoid(T)", "exp(exp(T))", "log(T*T-1)",
                                         "T*T+3*T-1",           "sqrt(T*T+1)",  "log(T)",      "(T-1)*(T-1)*T",
-                                        "abs(T)*(1-T)",        "exp(T)",       "tanh(T)",     "softplus(T)"};
+                                        "abs(T)*(1-T)",        "exp(T)",       "tanh(T)",     "softplus(T)",
+                                        "(T+2)*sigmoid(3*T-1)", "T*(4*sigmoid(2*(T+1)))"};
     for (int i = 0; i < COUNT(texts); i++) {
         Fixture f = stabilised_report(PLAIN, texts[i], false), g = fixture(false, IR_F32);
         report(&g, "y", parse(&g, texts[i]));

@@ -51,7 +51,7 @@ void do_break(Repl *r, const char *args)
         return;
     }
     if (when == DEBUG_AT_LINE && !has_such_line(r, at)) return;
-    int number = debug_break(r->d, when, at, when == DEBUG_AT_CONDITION ? repl_draws(r, args) : NULL, &err);
+    int number = debug_break(r->d, when, at, when == DEBUG_AT_CONDITION ? args : NULL, &err);
     if (number < 0) {
         repl_failed(r, err.status ? err.status : GAN_WRONG, &err);
         return;
@@ -131,7 +131,7 @@ void do_watch(Repl *r, const char *args)
         repl_wrong(r, ":watch wants an expression that is one number, as in :watch norm2(D)");
         return;
     }
-    int number = debug_watch(r->d, repl_draws(r, args), repl_watched, r, &err);
+    int number = debug_watch(r->d, args, repl_watched, r, &err);
     if (number < 0) {
         repl_failed(r, err.status ? err.status : GAN_WRONG, &err);
         return;

@@ -19,8 +19,8 @@
 void repl_say_kept(const DebugKept *k)
 {
     printf("%d tensors are kept", k->kept);
-    if (k->fresh) printf(", %d new (%s%s)", k->fresh, k->first_fresh, k->fresh > 1 ? ", ..." : "");
-    if (k->gone) printf(", %d gone (%s%s)", k->gone, k->first_gone, k->gone > 1 ? ", ..." : "");
+    if (k->fresh) printf(", %d new (%s)", k->fresh, k->fresh_names);
+    if (k->gone) printf(", %d gone (%s)", k->gone, k->gone_names);
     puts("");
 }
 
@@ -51,7 +51,7 @@ void repl_declare(Repl *r, const char *text)
 {
     DebugKept kept = {0};
     GanError  err = {0};
-    GanStatus st = debug_declare(r->d, repl_draws(r, text), &kept, &err);
+    GanStatus st = debug_declare(r->d, text, &kept, &err);
     if (st) repl_failed(r, st, &err);
     else if (kept.fresh || kept.gone) repl_say_kept(&kept);
 }
@@ -80,7 +80,7 @@ void do_reload(Repl *r, const char *args)
 void repl_assign(Repl *r, const char *path, const char *expression)
 {
     GanError  err = {0};
-    GanStatus st = debug_assign(r->d, path, repl_draws(r, expression), &err);
+    GanStatus st = debug_assign(r->d, path, expression, &err);
     if (st) repl_failed(r, st, &err);
 }
 
@@ -119,16 +119,18 @@ void do_save(Repl *r, const char *args)
 void do_load(Repl *r, const char *args)
 {
     GanError err = {0};
+    bool     placed = true;
     if (!repl_has_run(r)) return;
     if (!*args) {
         repl_wrong(r, ":load wants a checkpoint's name, as in :load here.safetensors");
         return;
     }
-    GanStatus st = debug_load(r->d, args, &err);
+    GanStatus st = debug_load(r->d, args, &placed, &err);
     if (st) {
         repl_failed(r, st, &err);
         return;
     }
+    if (!placed) puts("its tensors are taken and not its place: it is of another version of the program, or of another :set, or of no run");
     debug_place(r->d, &r->place);
     repl_say_place(r);
 }

@@ -99,8 +99,6 @@ void repl_watched(void *repl, int number, int64_t step, double value);      /* f
 void repl_look(Repl *r, const char *expression);
 bool repl_evaluate(Repl *r, const char *expression, DebugValue *out);       /* else says what is wrong */
 
-/* The text of an entry with sample(DISTRIBUTION, N), a word of the prompt, in words of the language: { drawn ~ DISTRIBUTION^N; drawn }. */
-const char *repl_draws(Repl *r, const char *text);
 void repl_declare(Repl *r, const char *text);
 void repl_assign(Repl *r, const char *path, const char *expression);
 void repl_say_kept(const DebugKept *kept);

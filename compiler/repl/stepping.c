@@ -33,8 +33,7 @@ struct ReplRan {
 
 static double number_of(const GanOutput *o, const void *data)
 {
-    GanTensor one = {.elem = o->elem, .data = (void *)data};
-    double    x = o->rank || !data ? NAN : gan_tensor_get(&one, 0);
+    double x = o->rank || !data ? NAN : gan_elem_get(o->elem, data, 0);
     return isnan(x) ? NAN : x;                              /* of one sign: it is shown */
 }
 
@@ -208,7 +207,7 @@ void repl_say_place(Repl *r)
     const DebugPlace *p = &r->place;
     const char       *stopped[] = {[DEBUG_INTERRUPTED] = "interrupted: ", [DEBUG_FAILED] = "it cannot go on: "};
     Text              t = text_in(r->arena);
-    if (p->why == DEBUG_BREAK) add_breakpoint(r, &t, p->breakpoint);
+    if (p->breakpoint) add_breakpoint(r, &t, p->breakpoint);
     else if (p->why == DEBUG_INTERRUPTED || p->why == DEBUG_FAILED) text_add(&t, stopped[p->why]);
     text_printf(&t, "step %" PRId64 ", tick %" PRId64 "; ", p->step, p->tick);
     if (p->next) text_printf(&t, "next is %s", repl_statement(r, p->next));

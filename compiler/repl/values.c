@@ -1,8 +1,8 @@
 /* values.c - the commands that look: values, pictures, texts of definitions, what was reported. */
 #include "compiler/repl/repl.h"
 
+#include "compiler/debug/draws.h"
 #include "compiler/repl/graphics.h"
-#include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 #include "runtime/command/outputs.h"
 #include "runtime/data/data.h"
@@ -14,121 +14,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { REPORTS_SHOWN = 20, MOST_DRAWS = 1000000 };
-
-/* ---- declarations ----------------------------------------------------------------------------------------------- */
-
-static bool pattern_has(const Ast *p, const char *name)
-{
-    if (p->kind == AST_NAME) return !strcmp(p->name.name, name);
-    for (int i = 0; p->kind == AST_TUPLE && i < p->tuple.items.n; i++)
-        if (pattern_has(p->tuple.items.v[i], name)) return true;
-    return false;
-}
-
-static bool any_has(const AstList *l, const char *name)
-{
-    for (int i = 0; i < l->n; i++)
-        if (pattern_has(l->v[i], name)) return true;
-    return false;
-}
-
-static bool declares(const Ast *n, const char *name)
-{
-    switch (n->kind) {
-    case AST_DEFINE:    return !strcmp(n->define.name, name);
-    case AST_LET:       return pattern_has(n->let.pattern, name);
-    case AST_DATA:      return any_has(&n->data.names, name);
-    case AST_LOSS:      return !strcmp(n->loss.name, name);
-    case AST_COMPARE:   return !strcmp(n->compare.name, name);
-    case AST_PARAMETER: return !strcmp(n->parameter.name, name);
-    case AST_STATE:     return !strcmp(n->state.name, name);
-    default:            return false;
-    }
-}
-
-static bool is_declared_in(Repl *r, const SourceFile *f, const char *name)
-{
-    const Ast *file = parse_what_fits(r->arena, f, diags_new(sources_new(r->arena)));
-    for (int i = 0; file && i < file->file.stmts.n; i++)
-        if (declares(file->file.stmts.v[i], name)) return true;
-    return false;
-}
-
-/* By the program or a module that it reads. */
-static bool is_declared(Repl *r, const char *name)
-{
-    const SourceFile *f;
-    for (uint32_t id = 1; (f = source_file(debug_session(r->d)->sources, id)); id++)
-        if (is_declared_in(r, f, name)) return true;
-    return false;
-}
+enum { REPORTS_SHOWN = 20 };
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-/* Is it sample(DISTRIBUTION, N), and no function of the program? The distribution's text then, and how many. */
-static const char *draws_of(Repl *r, const char *expression, int64_t *n)
-{
-    Sources          *sources = sources_new(r->arena);
-    const SourceFile *f = source_add(sources, "<expression>", expression, strlen(expression));
-    const Ast        *e = f ? parse_expression(r->arena, f, diags_new(sources)) : NULL;
-    bool is = e && e->kind == AST_CALL && e->call.callee->kind == AST_NAME && !strcmp(e->call.callee->name.name, "sample") && e->call.args.n == 2;
-    if (!is || is_declared(r, "sample")) return NULL;
-    const Ast *of = e->call.args.v[0], *count = e->call.args.v[1]->arg.value;
-    if (of->arg.name || count->kind != AST_NUMBER || !count->number.is_int) return NULL;
-    if (count->number.integer < 1 || count->number.integer > MOST_DRAWS) return NULL;
-    *n = count->number.integer;
-    return arena_strn(r->arena, f->text + of->span.begin, of->span.end - of->span.begin);
-}
-
-typedef struct Draws { Repl *r; const SourceFile *f; Text out; uint32_t at; } Draws;        /* written up to `at` */
-
-static void add_until(Draws *d, uint32_t end)
-{
-    text_printf(&d->out, "%.*s", (int)(end - d->at), d->f->text + d->at);
-    d->at = end;
-}
-
-static void write_out(void *draws, const Ast *n)
-{
-    Draws *d = draws;
-    bool is = n->kind == AST_CALL && n->call.callee->kind == AST_NAME && !strcmp(n->call.callee->name.name, "sample") && n->call.args.n == 2;
-    if (!is) {
-        ast_each_child(n, write_out, d);
-        return;
-    }
-    const Ast *of = n->call.args.v[0], *count = n->call.args.v[1];
-    add_until(d, n->span.begin);
-    text_add(&d->out, "{ drawn ~ (");
-    d->at = of->span.begin;
-    ast_each_child(of, write_out, d);
-    add_until(d, of->span.end);
-    text_add(&d->out, ")^(");
-    d->at = count->span.begin;
-    ast_each_child(count, write_out, d);
-    add_until(d, count->span.end);
-    text_add(&d->out, "); drawn }");
-    d->at = n->span.end;
-}
-
-const char *repl_draws(Repl *r, const char *text)
-{
-    Sources          *sources = sources_new(r->arena);
-    const SourceFile *f = strstr(text, "sample") ? source_add(sources, "<entry>", text, strlen(text)) : NULL;
-    const Ast        *entry = f ? parse_entry(r->arena, f, diags_new(sources), NULL) : NULL;
-    Draws             d = {r, f, text_in(r->arena), 0};
-    if (!entry || is_declared(r, "sample")) return text;
-    write_out(&d, entry);
-    add_until(&d, f->n);
-    return text_str(&d.out);
-}
-
 bool repl_evaluate(Repl *r, const char *expression, DebugValue *out)
 {
-    GanError    err = {0};
-    int64_t     n = 0;
-    const char *drawn = draws_of(r, expression, &n);
-    GanStatus   st = debug_eval(r->d, drawn ? drawn : repl_draws(r, expression), n, out, &err);
+    GanError  err = {0};
+    GanStatus st = debug_eval(r->d, expression, 0, out, &err);
     if (st) repl_failed(r, st, &err);
     return !st;
 }
@@ -235,7 +128,7 @@ static bool print_source(Repl *r, const SourceFile *f, const char *name)
     bool       found = false;
     const Ast *file = parse_what_fits(r->arena, f, diags_new(sources_new(r->arena)));
     for (int i = 0; file && i < file->file.stmts.n; i++) {
-        if (!declares(file->file.stmts.v[i], name)) continue;
+        if (!draws_declares(file->file.stmts.v[i], name)) continue;
         print_text(f, file->file.stmts.v[i]);
         found = true;
     }

@@ -9,11 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_nan(GanElem elem, const void *at)
-{
-    GanTensor one = {.elem = elem, .data = (void *)at};
-    return isnan(gan_tensor_get(&one, 0));
-}
+static bool is_nan(GanElem elem, const void *at) { return isnan(gan_elem_get(elem, at, 0)); }
 
 int64_t firstdiff_element(GanElem elem, const void *a, const void *b, int64_t n)
 {

@@ -10,6 +10,7 @@ typedef struct Options {
     OptionPairs settings;                                   /* --set */
     bool        interp, f64, portable, lib, python, no_cache, allow_extern, check, gradients, told, cost, pedantic;
     bool        shapes;                                     /* no flag: the command runs nothing (LowerOptions) */
+    bool        checked;                                    /* no flag: nor does it look at what the program is made into (LowerOptions) */
     PlanOptions plan;
     int64_t past;                                           /* MiB for snapshots; 0: what is usual */
     int64_t serve;                                          /* the port of the page */

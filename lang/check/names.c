@@ -1061,6 +1061,9 @@ static void visit(void *check, const Ast *n)
     case AST_BINARY: check_binary(c, n); return;
     case AST_GRAD: check_grad(c, n); return;
     case AST_CALL: check_call(c, n); return;
+    case AST_ARG:
+        if (!n->arg.all) visit(c, n->arg.value);            /* all is no name there */
+        return;
     case AST_PIPE: check_pipe(c, n); return;
     case AST_RECORD: check_record(c, n); return;
     case AST_ASSIGN: check_assign(c, n); return;

@@ -276,6 +276,7 @@ Ast *build_arg(Parser *p, Token name, Ast *value)
         n->span = from_token(p, name, value);
         n->arg.name = build_name_text(p, name);
         n->arg.name_span = token_span(p, name);
+        n->arg.all = !strcmp(n->arg.name, "n") && build_is_all(value);
     }
     n->arg.value = value;
     return build_done(p, n);

@@ -11,6 +11,7 @@
 #include "runtime/state.h"
 #include "runtime/verdict.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static void add_summary(Text *t, const Game *g, const char *name, const TrainerR
     for (int i = 0; i < r->n_reports; i++) {
         const TrainerReport *report = &r->report[i];
         if (!report->made) continue;
-        text_printf(t, "%s %s %.6g", before, report->name, report->value);
+        text_printf(t, "%s %s %.6g", before, report->name, isnan(report->value) ? NAN : report->value);
         if (report->kind) text_printf(t, " (%s)", report->kind);
         before = ",";
     }

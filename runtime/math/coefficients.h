@@ -68,19 +68,6 @@
     -0x1.27e4f7e53a6b3p-22)), x, M_K(x, 0x1.a01a019c7cd20p-16)), x, M_K(x, -0x1.6c16c16c14f47p-10)), x, M_K(x, \
     0x1.555555555554bp-5))
 
-/* z = x^2: (tanh x / x - 1)/x^2; [1.0e-12, 0.31641], weighted error 2^-28.8 */
-#define POLY_TANH_F32(x) \
-    M_FMA(M_FMA(M_FMA(M_FMA(M_K(x, -0x1.95013c0000000p-8), x, M_K(x, 0x1.582fea0000000p-6)), x, M_K(x, \
-    -0x1.b909500000000p-5)), x, M_K(x, 0x1.110c720000000p-3)), x, M_K(x, -0x1.5555480000000p-2))
-
-/* z = x^2: (tanh x / x - 1)/x^2; [1.0e-12, 0.31641], weighted error 2^-61.47 */
-#define POLY_TANH_F64(x) \
-    M_FMA(M_FMA(M_FMA(M_FMA(M_FMA(M_FMA(M_FMA(M_FMA(M_FMA(M_FMA(M_FMA(M_K(x, 0x1.e37e6318df1c3p-18), x, M_K(x, \
-    -0x1.10e9102932143p-15)), x, M_K(x, 0x1.88b999b7052d7p-14)), x, M_K(x, -0x1.f342c061eab89p-13)), x, M_K(x, \
-    0x1.35387d44b7bdfp-11)), x, M_K(x, -0x1.7da0f6f050a9bp-10)), x, M_K(x, 0x1.d6d3b02f6bcf0p-9)), x, M_K(x, \
-    -0x1.226e34cb096fcp-7)), x, M_K(x, 0x1.664f487f70cd3p-6)), x, M_K(x, -0x1.ba1ba1ba106efp-5)), x, M_K(x, \
-    0x1.1111111111079p-3)), x, M_K(x, -0x1.5555555555555p-2))
-
 /* z = x^2, for f32 results: erf x / x - 1; [1.0e-12, 1.0], weighted error 2^-29.62 */
 #define POLY_ERF_SHORT(x) \
     M_FMA(M_FMA(M_FMA(M_FMA(M_FMA(M_FMA(M_K(x, 0x1.496a1205dceccp-14), x, M_K(x, -0x1.a3f71ee6f409ap-11)), x, M_K(x, \

@@ -2,15 +2,14 @@
  *
  * exp and its kin write x = n*log 2 + r, |r| <= log(2)/2, and exp r = 1 + r + r^2*P(r). expm1 adds up from the small
  * end, 2^n*(r + r^2*P) + (2^n - 1), so that it is exact to the last bits at 0; tanh, sigmoid and softplus are made of
- * exp(-|x|), which cannot overflow. log writes x = 2^k*(1 + f) with 1 + f in [sqrt(1/2), sqrt 2). */
+ * exp(-|x|) and expm1(-|x|), which cannot overflow. log writes x = 2^k*(1 + f) with 1 + f in [sqrt(1/2), sqrt 2). */
 
-/* x = n*log 2 + head + low, head without rounding; bits holds n + offset, which must not be negative, in its low half */
-M_FN(void, R(reduce), REAL x, int offset, REAL *head, REAL *low, INT *bits)
+/* x = n*log 2 + r, r = head - n*LN2_LOW, head without rounding; bits holds n + offset, which must not be negative, in its low half */
+M_FN(void, R(reduce), REAL x, int offset, REAL *head, REAL *n, INT *bits)
 {
     REAL shifted = M_FMA(x, M_K(x, 0x1.71547652b82fep+0), M_K(x, MAGIC + offset));
-    REAL n = M_SUB(shifted, M_K(x, MAGIC + offset));
-    *head = M_FMA(n, M_K(x, -LN2), x);
-    *low = M_MUL(n, M_K(x, -LN2_LOW));
+    *n = M_SUB(shifted, M_K(x, MAGIC + offset));
+    *head = M_FMA(*n, M_K(x, -LN2), x);
     *bits = M_BITS(shifted);
 }
 
@@ -23,50 +22,53 @@ M_FN(REAL, R(scale), REAL e, INT bits)
 
 M_FN(REAL, R(exp), REAL x)
 {
-    REAL head, low;
+    REAL head, n;
     INT bits;
     x = M_SELECT(M_LT(x, M_K(x, EXP_LOW)), M_K(x, EXP_LOW), x);
     x = M_SELECT(M_GT(x, M_K(x, EXP_HIGH)), M_K(x, EXP_HIGH), x);
-    M_DO(R(reduce), x, 2 * BIAS, &head, &low, &bits);
-    REAL r = M_ADD(head, low);
+    M_DO(R(reduce), x, 2 * BIAS, &head, &n, &bits);
+    REAL r = M_FMA(n, M_K(x, -LN2_LOW), head);
     REAL e = M_FMA(M_FMA(POLY_EXP(r), r, M_K(r, 1)), r, M_K(r, 1));
     return M_CALL(R(scale), e, bits);
 }
 
-/* exp(-|x|), 0 for NaN. n is at most 0, so that one factor of the two is constant. */
-M_FN(REAL, R(exp_fall), REAL x)
+/* exp(-|x|) = s + s*p, s a power of 2 in [0, 1] and p small; of NaN p is one, of any sign */
+M_FN(void, R(fall), REAL x, REAL *s, REAL *p)
 {
-    REAL a = M_ABS(x), end = M_K(x, -EXP_LOW), head, low;
+    REAL a = M_ABS(x), end = M_K(x, -EXP_LOW), head, n;
     INT bits;
-    M_DO(R(reduce), M_NEG(M_SELECT(M_LT(a, end), a, end)), BIAS + 64, &head, &low, &bits);
-    REAL r = M_ADD(head, low);
-    REAL e = M_FMA(M_FMA(POLY_EXP(r), r, M_K(r, 1)), r, M_K(r, 1));
-    return M_MUL(M_MUL(e, M_FLOAT(M_SHL(bits, MANTISSA))), M_K(x, 0x1p-64));
+    M_DO(R(reduce), M_NEG(M_SELECT(M_LT(end, a), end, a)), BIAS + 64, &head, &n, &bits);
+    REAL r = M_FMA(n, M_K(x, -LN2_LOW), head);
+    *p = M_FMA(M_MUL(r, r), POLY_EXP(r), r);
+    *s = M_MUL(M_FLOAT(M_SHL(bits, MANTISSA)), M_K(x, 0x1p-64));
 }
 
 /* Made of half of it, as 2^n may be too large to write. For small n, where there is cancellation, the inner sum is exact. */
 M_FN(REAL, R(expm1), REAL x)
 {
-    REAL within = M_SELECT(M_LT(x, M_K(x, ONE_LOW)), M_K(x, ONE_LOW), x), head, low;
+    REAL within = M_SELECT(M_LT(x, M_K(x, ONE_LOW)), M_K(x, ONE_LOW), x), head, n;
     INT bits;
-    M_DO(R(reduce), M_SELECT(M_GT(within, M_K(x, EXP_HIGH)), M_K(x, EXP_HIGH), within), BIAS - 1, &head, &low, &bits);
-    REAL r = M_ADD(head, low), rest = M_FMA(M_MUL(r, r), POLY_EXP(r), low);
+    M_DO(R(reduce), M_SELECT(M_GT(within, M_K(x, EXP_HIGH)), M_K(x, EXP_HIGH), within), BIAS - 1, &head, &n, &bits);
+    REAL low = M_MUL(n, M_K(x, -LN2_LOW)), r = M_ADD(head, low), rest = M_FMA(M_MUL(r, r), POLY_EXP(r), low);
     REAL half = M_FLOAT(M_SHL(bits, MANTISSA));
     REAL y = M_FMA(half, rest, M_FMA(half, head, M_SUB(half, M_K(x, 0.5))));
     return M_SELECT(M_GE(M_ABS(x), M_K(x, TINY)), M_ADD(y, y), x);
 }
 
-/* e = exp(-|x|) and y = e/(1 + e), which is sigmoid(-|x|) but for the rounding of 1 + e; e - e*y is, too, and is less sensitive. */
-M_FN(void, R(odds), REAL x, REAL *e, REAL *y)
+/* e = exp(-|x|), y = e/(1 + e) and less = expm1(-|x|). y is sigmoid(-|x|) but for the rounding of 1 + e; e - e*y is, too, and is less sensitive. */
+M_FN(void, R(odds), REAL x, REAL *e, REAL *y, REAL *less)
 {
-    *e = M_CALL(R(exp_fall), x);
-    *y = M_DIV(*e, M_ADD(*e, M_K(x, 1)));
+    REAL s, p, one = M_K(x, 1);
+    M_DO(R(fall), x, &s, &p);
+    *e = M_FMA(s, p, s);
+    *y = M_DIV(*e, M_ADD(*e, one));
+    *less = M_FMA(s, p, M_SUB(s, one));
 }
 
 M_FN(REAL, R(sigmoid), REAL x)
 {
-    REAL e, y;
-    M_DO(R(odds), x, &e, &y);
+    REAL e, y, less;
+    M_DO(R(odds), x, &e, &y, &less);
     REAL s = M_SELECT(M_LT(x, M_K(x, 0)), M_FMA(M_NEG(e), y, e), M_SUB(M_K(x, 1), y));
     return M_SELECT(M_NE(x, x), x, s);
 }
@@ -74,32 +76,33 @@ M_FN(REAL, R(sigmoid), REAL x)
 /* s - s^2, s = sigmoid(-|x|) and what rounding took from it */
 M_FN(REAL, R(dsigmoid), REAL x)
 {
-    REAL e, y;
-    M_DO(R(odds), x, &e, &y);
+    REAL e, y, less;
+    M_DO(R(odds), x, &e, &y, &less);
     REAL s = M_FMA(M_NEG(e), y, e), lost = M_FMA(M_NEG(e), y, M_SUB(e, s));
     return M_SELECT(M_NE(x, x), x, M_ADD(s, M_FMA(M_NEG(s), s, lost)));
 }
 
-/* 1 - 2 sigmoid(-2|x|), near 0, where digits would cancel, a polynomial; and the sign of x. Its derivative is 4 dsigmoid(2x), of the same
- * exponential and division: code with both computes them once. */
+/* -expm1(-2|x|)/(1 + exp(-2|x|)), which is expm1(-2|x|)*(y - 1), and the sign of x. Its derivative is 4 dsigmoid(2x), of the same exponential
+ * and division: code with both computes them once. */
 M_FN(REAL, R(tanh), REAL x)
 {
-    REAL twice = M_MUL(x, M_K(x, 2)), z = M_MUL(x, x), e, y;
-    M_DO(R(odds), twice, &e, &y);
-    REAL far = M_FMA(M_FMA(M_NEG(e), y, e), M_K(x, -2), M_K(x, 1)), near = M_FMA(M_MUL(POLY_TANH(z), z), x, x);
-    REAL t = M_SELECT(M_GE(M_ABS(twice), M_K(x, 1.125)), far, near);
-    INT bits = M_BITS(x);
-    return M_FLOAT(M_OR(M_BITS(t), M_AND(bits, M_KI(bits, SIGN_BIT))));
+    REAL e, y, less;
+    M_DO(R(odds), M_MUL(x, M_K(x, 2)), &e, &y, &less);
+    INT bits = M_BITS(x), t = M_BITS(M_ABS(M_FMA(less, y, M_NEG(less))));
+    return M_FLOAT(M_OR(t, M_AND(bits, M_KI(bits, SIGN_BIT))));
 }
 
 /* softplus x = max(x, 0) + log(1 + e), e = exp(-|x|); 1 + e is halved where it is above sqrt 2 */
 M_FN(REAL, R(softplus), REAL x)
 {
-    REAL e = M_CALL(R(exp_fall), x), half = M_K(x, 0.5);
+    REAL s, p, half = M_K(x, 0.5);
+    M_DO(R(fall), x, &s, &p);
+    REAL e = M_FMA(s, p, s);
     Mask large = M_GT(e, M_K(x, 0x1.a82798p-2));
     REAL f = M_SELECT(large, M_FMA(e, half, M_NEG(half)), e);
     INT bits = M_BITS(x), k = M_SELECT(large, M_KI(bits, BIAS + 1), M_KI(bits, BIAS));
-    return M_ADD(M_SELECT(M_LT(x, M_K(x, 0)), M_K(x, 0), x), M_CALL(R(log_sum), k, f));
+    REAL y = M_ADD(M_SELECT(M_LT(x, M_K(x, 0)), M_K(x, 0), x), M_CALL(R(log_sum), k, f));
+    return M_SELECT(M_NE(x, x), x, y);
 }
 
 M_FN(REAL, R(log), REAL x)

@@ -38,7 +38,6 @@
 #define INT           I32
 #define R(name)       name##_f32
 #define POLY_EXP      POLY_EXP_F32
-#define POLY_TANH     POLY_TANH_F32
 #define MANTISSA      23
 #define BIAS          127
 #define ONE_BITS      0x3f800000u
@@ -77,7 +76,6 @@ M_FN(F32, log_sum_f32, I32 k, F32 f)
 #undef INT
 #undef R
 #undef POLY_EXP
-#undef POLY_TANH
 #undef MANTISSA
 #undef BIAS
 #undef ONE_BITS
@@ -100,7 +98,6 @@ M_FN(F32, log_sum_f32, I32 k, F32 f)
 #define INT           I64
 #define R(name)       name##_f64
 #define POLY_EXP      POLY_EXP_F64
-#define POLY_TANH     POLY_TANH_F64
 #define MANTISSA      52
 #define BIAS          1023
 #define ONE_BITS      0x3ff0000000000000u
@@ -290,10 +287,10 @@ M_FN(F64, erfc_far_f64, F64 a)
     F64 lost = M_FMA(M_NEG(y), d_low, M_FMA(M_NEG(y), d, w));
     F64 y_low = M_DIV(M_ADD(lost, w_low), d);
     /* exp(-(s + s_low)) = 2^n*(1 + p) */
-    F64 s = M_MUL(a, a), s_low = M_FMA(a, a, M_NEG(s)), head, low;
+    F64 s = M_MUL(a, a), s_low = M_FMA(a, a, M_NEG(s)), head, n;
     I64 bits;
-    M_DO(reduce_f64, M_NEG(s), 2 * BIAS, &head, &low, &bits);
-    low = M_SUB(low, s_low);
+    M_DO(reduce_f64, M_NEG(s), 2 * BIAS, &head, &n, &bits);
+    F64 low = M_FMA(n, M_K(a, -LN2_LOW), M_NEG(s_low));
     F64 r = M_ADD(head, low), p = M_ADD(head, M_FMA(M_MUL(r, r), POLY_EXP_F64(r), low));
     return M_CALL(scale_f64, M_ADD(y, M_FMA(y, p, y_low)), bits);
 }
@@ -324,9 +321,9 @@ M_FN(F64, erfc_f64, F64 x)
 /* exp(-s) for f32 results, s in [0, 120], in f64 */
 M_FN(F64, exp_short, F64 s)
 {
-    F64 head, low;
+    F64 head, n;
     I64 bits;
-    M_DO(reduce_f64, M_NEG(s), BIAS, &head, &low, &bits);
+    M_DO(reduce_f64, M_NEG(s), BIAS, &head, &n, &bits);
     F64 e = M_FMA(M_FMA(POLY_EXP_SHORT(head), head, M_K(s, 1)), head, M_K(s, 1));
     return M_MUL(e, M_FLOAT(M_SHL(bits, MANTISSA)));
 }
@@ -396,11 +393,10 @@ M_FN(void, log_pair, F64 a, F64 *h, F64 *l)
 /* exp(x + x_low) for |x| <= 800 */
 M_FN(F64, exp_pair, F64 x, F64 x_low)
 {
-    F64 head, low;
+    F64 head, n;
     I64 bits;
-    M_DO(reduce_f64, x, 2 * BIAS, &head, &low, &bits);
-    low = M_ADD(low, x_low);
-    F64 r = M_ADD(head, low);
+    M_DO(reduce_f64, x, 2 * BIAS, &head, &n, &bits);
+    F64 low = M_FMA(n, M_K(x, -LN2_LOW), x_low), r = M_ADD(head, low);
     F64 e = M_ADD(M_K(x, 1), M_ADD(head, M_FMA(M_MUL(r, r), POLY_EXP_F64(r), low)));
     return M_CALL(scale_f64, e, bits);
 }

@@ -42,7 +42,7 @@ def test_a_game_whose_slope_is_gone_is_stalled():
     """The slope of sigmoid(-x) at 200 is exp(-200), which no f32 beside 200 can take."""
     with folder() as d:
         lines = said(d, "import optim\nnet A { param x: real = 200; x }\nalternate 200 steps { update A minimize sigmoid(-A()) with sgd(0.1) }\n")
-        assert len(lines) == 1 and "A looks stalled" in lines[0] and "moved by 0," in lines[0] and lines[0].endswith("the gradient of sigmoid(-A()) by it is of a length of 0"), lines
+        assert len(lines) == 1 and "A looks stalled" in lines[0] and "moved by 0," in lines[0] and "the gradient of sigmoid(-A()) by it is of a length of 0, and" in lines[0] and lines[0].endswith("the same in 16 directions"), lines
         assert said(d, "import optim\nnet A { param x: real = 2; x }\nalternate 200 steps { update A minimize sigmoid(-A()) with sgd(0.1) }\n") == []
 
 
@@ -50,9 +50,41 @@ def test_what_stands_has_converged_or_is_stuck():
     """At the minimum, where steps of rate 0.3 come to within 0.4^n; and where a rate of 1e-12 moves no f32: the gradient of (x - 3)^2 at 1 is 4. A rate that
     is gone before the minimum is reached leaves a slope, too."""
     with folder() as d:
-        for rate, start, looks, slope in (("0.3", "0", "converged, or come to a plateau", "0"), ("1e-12", "1", "stalled", "4"), ("0.3 * 0.5^step", "0", "stalled", "[1-9][.0-9]*")):
+        for rate, start, looks, slope in (("0.3", "0", "converged", "0, and .* larger in 16 of 16 directions and nowhere smaller"), ("1e-12", "1", "stalled", "4"), ("0.3 * 0.5^step", "0", "stalled", "[1-9][.0-9]*")):
             lines = said(d, f"import optim\nnet A {{ param x: real = {start}; x }}\nalternate 600 steps {{ update A minimize (A() - 3)^2 with sgd({rate}) }}\n")
             assert len(lines) == 1 and re.search(rf"A looks {looks}: .*; the gradient of \(A\(\) - 3\)\^2 by it is of a length of {slope}$", lines[0]), lines
+
+
+def test_a_plateau_is_no_minimum():
+    """max(1 - x, 0) has no slope beyond 1, and none at 1.1 or 0.9 of where steps of 0.3 from -2 end, 1.3; x^3 - 3x ends at its minimum 1; a saddle falls on two sides."""
+    with folder() as d:
+        game = "import optim\nnet A {{ param x: real[2] = {0}; x }}\nalternate 600 steps {{ update A minimize {1} with sgd({2}) }}\n"
+        lines = said(d, game.format("[-2, -2]", "sum(max(1 - A(), 0))", "0.3"))
+        assert len(lines) == 1 and re.search("A looks as if it had come to a plateau: .* the same in 16 directions$", lines[0]), lines
+        lines = said(d, game.format("[2, 1.5]", "sum(A()^3 - 3 * A())", "0.05"))
+        assert len(lines) == 1 and re.search("A looks converged: .* larger in 16 of 16 directions", lines[0]), lines
+        lines = said(d, game.format("[2, 0]", "(A()[0] - 1)^2 - 9 * A()[1]^2", "0.3"))
+        assert len(lines) == 1 and re.search("A looks stalled: .* smaller by up to .* in 16 of 16 directions$", lines[0]), lines
+
+
+def test_draws_that_fly_apart():
+    """A generator with the wrong sign: b is pushed away from the data, by a critic that is surer each round; the right one comes to them from afar."""
+    with folder() as d:
+        game = """import optim, compare
+implicit points -> real {{ x ~ Normal(0, 1); x }}
+implicit G(z: real ~ Normal(0, 1)) -> real {{ param b: real = {1}; b + z }}
+net D(x: real) -> real {{ param w: real = 0.0; w * x }}
+compare gan = class_probability(points, G, D)
+alternate 400 steps, batch 64 {{
+  update D minimize gan.critic + 0.1 * D(1.0)^2 with sgd(0.1)
+  update G minimize {0} * nonsaturating(gan) with sgd(0.5)
+}}
+"""
+        lines = said(d, game.format("-1", "1.0"))
+        far = re.search(r"gan looks like flying apart: nine in ten draws of its q are within ([0-9.e+]+) of draws of its p, and were within ([0-9.]+); those of its p are within ([0-9.]+)", "\n".join(lines))
+        assert len(lines) == 1 and far and float(far[1]) > 8 * float(far[3]), lines
+        assert 1.8 < float(far[3]) < 3, far     # the difference of two standard normals is beyond 1.645 sqrt 2 = 2.33 once in ten times
+        assert said(d, game.format("1", "30.0")) == []
 
 
 def test_who_waits_is_not_stalled():

@@ -48,6 +48,8 @@ BY_HAND = [
      {"a": -0.9189385332046727 - 0.5, "b": -1.0, "c": 1.0, "d": 0.25}),
     ("layer N(x: real) -> real { state n: real = 0; n := n + 1; x }\nnet D { param v: real = 1; v |> N }\nalternate 2 steps { update D minimize { let q = D(); D.v^2 } with sgd(0) }\nreport a = D.N_1.n\n", {"a": 2.0}),
     ("net X { param v: real = 1; v }\nnet Y { param v: real = 2; v }\nlet l = X()^2\nreport a = after 2 { update X minimize l with sgd(0.1) } X()\n", "E308"),
+    ("net D { param v: real = 1; v }\nlet a = D.v\nalternate 2 steps { update D minimize [D.v, a][argmax([2.0, 1.0])] with sgd(0.1) }\n", "E308"),
+    ("net D { param v: real = 1; v }\nlet a = D.v\nalternate 2 steps { update D minimize [D.v, a][0] + where(2 > 3, a, D.v) with sgd(0.1) }\nreport b = D.v\n", {"b": 0.6}),
 ]
 
 
@@ -111,7 +113,7 @@ def reducing(seed):
 
 
 def main():
-    results = [by_hand(text, right) for text, right in BY_HAND] + [numerically(range(1, 40)), reducing(5), reducing(7)]
+    results = [by_hand(text, right) for text, right in BY_HAND] + [numerically(range(1, 40)), reducing(5), reducing(8)]
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if all(results) else 1
 

@@ -5,17 +5,18 @@ Idea: everything is done as the rules of docs/lowering.md say it, one scalar at 
 of nodes of its own, a read of a slot is the node that is there now, an application of a layer marks its result with the assignments it made.
 A draw must be known: a finite list taken whole, a spread of zero, or a number that the run itself reports.
 Start at Evaluator.eval()."""
+import contextlib
 import itertools
 import math
 import scalar
 from scalar import N, const, make, total
 from syntax import Node, Strange
 from values import (T, Axis, Bijector, Builtin, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, Thunk, Wrong, each, elementwise, fields, fill,
-                    identity, leaves, mean_over, number, over, pick, reduce, rows_of, stack, tensor, union)
+                    identity, leaves, mean_over, number, over, pick, reduce, rows_of, spread, stack, tensor, union)
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
-          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse"}
+          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse", "replicate", "split", "zip", "per_class", "sign_of"}
 EXACT = {"and": "and", "or": "or", "==": "eq", "!=": "ne", "%": "mod"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
@@ -42,6 +43,7 @@ class Evaluator:
         self.differentiated = differentiated
         self.env, self.mode, self.batch, self.step = {}, frozenset(), None, 0
         self.ahead, self.files = 0, {}
+        self.random, self.hand, self.each = None, (), ()    # the oracle's own draws, where a program asks for them; axes that a draw without a size varies over; of the draw around
         self.instance, self.place, self.frame, self.rule, self.depth, self.completing = None, (), None, None, 0, False
         self.ends, self.frames = {}, []                     # values of slots while looking ahead, by id: gradients end there; applications that assigned
 
@@ -57,6 +59,8 @@ class Evaluator:
         elif pattern != "_":
             if pattern in self.differentiated and (number(value) and not isinstance(value, bool) or isinstance(value, list) and value):
                 value = tensor(value)
+            elif pattern in self.differentiated and isinstance(value, Record):
+                value = each(lambda t: t, value)
             scope.set(pattern, identity(value, scalar.BOUND), axis)
 
     def name(self, e, scope):
@@ -91,7 +95,7 @@ class Evaluator:
         return self.parameters(v.instance)
 
     def step_value(self):
-        return T((), (), [const(self.step)])
+        return identity(tensor(self.step))                  # computed: it is another in each round
 
     def force(self, v):
         if not isinstance(v, Thunk):
@@ -137,7 +141,7 @@ class Evaluator:
 
     def e_binary(self, e, scope):
         a, b = self.eval(e.a, scope), self.eval(e.b, scope)
-        if e.op == "^" and e.a.kind == "call" and e.a.f.kind == "name" and isinstance(self.eval(e.a.f, scope), Player) and self.eval(e.a.f, scope).model:
+        if e.op == "^" and e.a.kind == "call" and e.a.f.kind == "name" and isinstance(self.eval(e.a.f, scope), Player) and self.eval(e.a.f, scope).model and not isinstance(a, Dist):
             raise Strange("a power of a model, which is two draws and no square")
         if isinstance(a, Dist) or isinstance(a, Player) and e.op == "^":
             if e.op != "^" or not isinstance(b, int):
@@ -219,11 +223,11 @@ class Evaluator:
         return v
 
     def computed_index(self, v, i):
-        """v[i] of an i for each sample; it says which, as the condition of a `where` does, and nothing comes through."""
+        """v[i] of an i for each sample, which says which, as the condition of a `where` does."""
         axes, size = union([v, i]), math.prod(v.shape[1:])
         if i.shape or any(not 0 <= k.val < v.shape[0] for k in i.data):
             raise Strange("an index outside, or several")
-        return T(axes, v.shape[1:], [make("where", k, n, n) for row, [k] in zip(rows_of(v, axes), rows_of(i, axes)) for n in row[int(k.val) * size:][:size]])
+        return T(axes, v.shape[1:], [make("pick", k, *row[j::size]) for row, [k] in zip(rows_of(v, axes), rows_of(i, axes)) for j in range(size)])
 
     def e_field(self, e, scope):
         return self.field(self.eval(e.e, scope), e.name, e)
@@ -243,7 +247,7 @@ class Evaluator:
             self.complete(v)
             if v.bijector and name in ("inverse", "log_det"):
                 return self.bijector_member(v, name)
-            return T((), (), [const(leaves(self.env[v.steps])[0].val)]) if name == "steps" else self.part(v.instance, name)
+            return identity(tensor(leaves(self.env[v.steps])[0].val)) if name == "steps" else self.part(v.instance, name)
         if isinstance(v, Instance):
             return self.part(v, name)
         raise Strange(f"field {name} of {type(v).__name__}")
@@ -300,14 +304,34 @@ class Evaluator:
                 raise Strange(f"line {e.line}: no {p.name}")
             self.bind(scope, p.name, v)
 
+    @contextlib.contextmanager
+    def at_hand(self, *values, each=False):
+        """What is evaluated varies over the axes of these, too; as a draw, each with its own."""
+        kept = self.hand, self.each
+        if self.random:
+            self.hand = union([T(self.hand, (), [])] + [x for v in values for x in some_tensors(v)])
+            self.each = self.hand if each else self.each
+        yield
+        self.hand, self.each = kept
+
     def call(self, f, args, named, e):
+        with self.at_hand(*args, *named.values()):
+            return self.called(f, args, named, e)
+
+    def called(self, f, args, named, e):
         scope = Scope(f.scope)
         self.arguments(f.lists[0], args, named, scope, e)
         if f.define.kind == "define" and f.define.word in ("comparison", "distribution", "optimizer", "bijector"):
             return self.members(f.define, scope)
         if len(f.lists) > 1:
             return Fn(f.define, f.lists[1:], f.body, scope)
-        return self.body(f, scope)
+        if self.instance or self.rule:
+            return self.body(f, scope)
+        around, self.frame = self.frame, []                 # a function that assigns to a state of the program: an application
+        v = self.body(f, scope)
+        v = self.mark(v) if self.frame else v
+        self.frame = around
+        return v
 
     def body(self, f, scope):
         return self.block(f.body, scope) if isinstance(f.body, list) else self.eval(f.body, scope)
@@ -335,7 +359,8 @@ class Evaluator:
         scope = Scope(f.scope)
         try:
             self.arguments(f.lists[0] if f.lists else [], args, named, scope, e)
-            v = self.body(f, scope)
+            with self.at_hand(*args, *named.values()):
+                v = self.body(f, scope)
             return self.mark(v) if self.frame else v
         finally:
             self.instance, self.place, self.frame = before
@@ -402,31 +427,51 @@ class Evaluator:
         """param and state in the body of who owns them."""
         if self.instance is None:
             raise Wrong("E120", s.line, "a parameter without an owner")
-        slot = self.instance.slots.get(s.name)
+        if s.name not in self.instance.slots and s.name not in self.instance.names:
+            self.make_slots(self.instance, s, self.instance.source, lambda: self.first_value(s, scope))
+        scope.set(s.name, self.with_values(self.instance, s.name))
+
+    def make_slots(self, home, s, source, first, name=None):
+        """A slot, or for a record one of each field, in a home of their own. A copy begins where its original does."""
+        name = name or s.name
+        v = None if source and name in source.slots else first()
+        if isinstance(v, Record):
+            group = home.names[name] = Instance(name, home.owner, home)
+            for k, x in v.fields.items():
+                self.make_slots(group, s, source and source.names.get(name), lambda x=x: tensor(x), k)
+            return
+        slot = home.slots[name] = Slot(name, s.kind, home.owner)
+        slot.first = source.slots[name].first if v is None else v
+
+    def with_values(self, home, name):
+        """What a parameter or state is now."""
+        slot = home.slots.get(name)
         if not slot:
-            slot = self.instance.slots[s.name] = Slot(s.name, s.kind, self.instance.owner)
-            source = self.instance.source and self.instance.source.slots.get(s.name)
-            slot.first = source.first if source else self.first_value(s, scope)
+            group = home.names[name]
+            return Record((k, self.with_values(group, k)) for k in [*group.slots, *group.names])
         if slot not in self.env:
             self.put(slot, slot.first)
-        scope.set(s.name, self.env[self.instance.slots[s.name]])
+        return self.env[slot]
 
     def first_value(self, s, scope):
-        dims = [self.eval(d, scope) for d in s.type.dims] if s.type else None
-        v = tensor(self.eval(s.value, scope))
-        return fill(v, dims) if dims is not None else v
+        dims = [self.eval(d, scope) for d in s.type.dims] if s.type and not s.type.fields else None
+        v = self.eval(s.value, scope)
+        if isinstance(v, Record):
+            return v
+        return fill(tensor(v), dims) if dims is not None else tensor(v)
 
     def put(self, slot, value):
         """A slot's value is a node of its own."""
         if value.axes:
             raise Wrong("E200", 0, f"{slot.name} varies over samples")
         self.env = dict(self.env)
-        if self.ahead:
-            nodes = [N("id", (n,), n.val, slot) for n in value.data]
-            self.ends.update((id(n), n) for n in nodes)
-        else:
-            nodes = [scalar.leaf(n.val, slot) for n in value.data]
-        self.env[slot] = T((), value.shape, nodes)
+        self.env[slot] = self.ahead_value(value, slot) if self.ahead else T((), value.shape, [scalar.leaf(n.val, slot) for n in value.data])
+
+    def ahead_value(self, value, slot=None):
+        """What a slot or a rule's state has while looking ahead: gradients taken there end at it."""
+        nodes = [N("id", (n,), n.val, slot) for n in value.data]
+        self.ends.update((id(n), n) for n in nodes)
+        return T((), value.shape, nodes)
 
     def mark(self, v):
         """The result of an application that assigned to states."""
@@ -475,7 +520,7 @@ class Evaluator:
 
     def assign_in_body(self, s, scope):
         target, items = (s.target.e, s.target.items) if s.target.kind == "index" else (s.target, None)
-        if target.kind != "name" or items and self.rule:
+        if self.rule and (target.kind != "name" or items):
             raise Strange("an assignment to such a part")
         v = self.eval(s.value, scope)
         if self.rule:
@@ -483,9 +528,36 @@ class Evaluator:
             old = home.names[target.name]
             home.set(target.name, shaped_like(v, old))
             return
-        slot = self.instance and self.instance.slots.get(target.name)
-        if not slot or slot.kind != "state":
+        if not self.instance and target.kind == "name":
+            home = scope.find(target.name)
+            slot = home and home.names[target.name]
+            if not isinstance(slot, Slot) or self.frame is None:
+                raise Strange("an assignment to what is no state")
+            return self.assign_slot(slot, v, items, s, scope)
+        if not self.instance:
+            raise Strange("an assignment to such a part")
+        home, name = self.target_in_body(target)
+        for slot, x in self.assigned_slots(home, name, v):
+            self.assign_slot(slot, x, items, s, scope)
+        return None
+
+    def target_in_body(self, target):
+        if target.kind == "field":
+            home, name = self.target_in_body(target.e)
+            return home.names[name], target.name
+        if target.kind != "name":
+            raise Strange("an assignment to such a part")
+        return self.instance, target.name
+
+    def assigned_slots(self, home, name, v):
+        """The slots that a value goes to: to each field its own."""
+        if name in home.names and isinstance(v, Record):
+            return [pair for k, x in v.fields.items() for pair in self.assigned_slots(home.names[name], k, x)]
+        if name not in home.slots or home.slots[name].kind != "state":
             raise Strange("an assignment to what is no state")
+        return [(home.slots[name], v)]
+
+    def assign_slot(self, slot, v, items, s, scope):
         v = tensor(v)
         if v.axes:
             raise Wrong("E200", s.line, "a state that varies over samples")
@@ -523,9 +595,10 @@ class Evaluator:
             axis = home and home.axes.get(name)
             if not axis:
                 raise Strange("E over what is no sample")
+        else:
+            axis = self.open(e, inner, scope)
+        with self.at_hand(T((axis,), (), [])):
             return mean_over(self.eval(e.e, inner), axis)
-        axis = self.open(e, inner, scope)
-        return mean_over(self.eval(e.e, inner), axis)
 
     def open(self, e, inner, scope):
         """Draws the binders of an expectation or statement on one new axis."""
@@ -535,38 +608,56 @@ class Evaluator:
         if first.kind == "stop" and isinstance(first.base, Dist) and first.base.kind == "rows" and e.size == "all":
             first = Dist("rows", table=each(lambda t: elementwise("stop", t), first.base.table), data=False)
         n = self.batch if e.size is None else e.size if e.size == "all" else self.eval(e.size, scope)
-        if first.kind == "batch" or first.kind == "rows" and (n == "all" or first.data and n == flatten_rows(first)[0]):       # an epoch is all rows
+        if first.kind == "batch" or is_finite(first) and (n == "all" or is_data(first) and n == flatten_rows(first)[0]):       # an epoch is all rows
             return self.open_finite(e, inner, first)
         if n == "all":
             raise Strange("all of what has no list")
         if not n or not isinstance(n, int):
             raise Wrong("E302", e.line, "how many")
         axis = Axis(n)
+        if len(e.binders) == 1 and len(e.binders[0][0]) > 1:
+            return self.open_finite(e, inner, Dist("batch", table=self.draw(first, axis, e)))
         for patterns, d in e.binders:
             if len(patterns) > 1:
-                raise Strange("distinct draws")
+                raise Strange("distinct draws of several")
             self.bind(inner, patterns[0], self.draw(self.eval(d, inner), axis, e), axis)
         return axis
 
     def open_finite(self, e, inner, d):
-        if len(e.binders) > 1:
-            raise Strange("a product of lists")
+        laws = [d] + [self.distribution(self.eval(p, inner)) for _, p in e.binders[1:]]
+        if len(laws) > 1:
+            return self.open_product(e, inner, laws)
         patterns = e.binders[0][0]
         lists = flatten_rows(d)
         n = lists[0]
         if len(patterns) == 1:
             axis = Axis(n)
-            self.bind(inner, patterns[0], take(d, axis, range(n)), axis)
+            self.bind(inner, patterns[0], self.taken_rows(d, axis, range(n)), axis)
             return axis
         if len(patterns) > 2:
             raise Strange("distinct draws")
         pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
         axis = Axis(len(pairs))
         for k, p in enumerate(patterns):
-            self.bind(inner, p, take(d, axis, [q[k] for q in pairs]), axis)
+            self.bind(inner, p, self.taken_rows(d, axis, [q[k] for q in pairs]), axis)
         return axis
 
+    def open_product(self, e, inner, laws):
+        """All elements of one beside all of the next."""
+        if any(len(patterns) > 1 for patterns, _ in e.binders) or e.size != "all":
+            raise Strange("a product of lists")
+        rows = list(itertools.product(*[range(flatten_rows(d)[0]) for d in laws]))
+        axis = Axis(len(rows))
+        for k, (patterns, d) in enumerate(zip([p for p, _ in e.binders], laws)):
+            self.bind(inner, patterns[0], self.taken_rows(d, axis, [row[k] for row in rows]), axis)
+        return axis
+
+    def taken_rows(self, d, axis, which):
+        return self.apply(d.f, [self.taken_rows(self.distribution(d.base), axis, which)], {}, None) if d.kind == "map" else take(d, axis, which)
+
     def distribution(self, d):
+        if isinstance(d, Record):
+            return Dist("record", fields=d)
         if isinstance(d, Player) and d.model:
             return Dist("model", player=d, given={})
         if isinstance(d, Dist):
@@ -585,6 +676,8 @@ class Evaluator:
             if n != 1:
                 return self.unknown(d, axis, dims)
             return self.along(each(lambda t: pick(t, 0), d.table), axis)
+        if d.kind == "record":
+            return d.fields.like((k, self.draw(x, axis, e)) for k, x in d.fields.fields.items())
         if d.kind == "power":
             parts = [self.draw(d.base, axis, e) for _ in range(d.n)]
             return stack([tensor(p) for p in parts])
@@ -595,14 +688,33 @@ class Evaluator:
         if d.kind == "model":
             return self.draw_model(d, axis, e)
         if d.kind == "custom":
-            return self.along(self.eval(d.sample, d.scope), axis)
+            with self.around_draw(axis, *d.scope.names.values()):
+                return self.along(self.eval(d.sample, d.scope), axis)
         return self.unknown(d, axis, dims)
 
+    @contextlib.contextmanager
+    def around_draw(self, axis, *values):
+        """A draw of an expectation varies over its axis, what its arguments vary over, and what a draw around varies over; one without over all that is at hand."""
+        kept = self.hand
+        self.hand = self.hand if axis is None else union([T(self.each, (), []), T((axis,), (), [])])
+        with self.at_hand(*values, each=True):
+            yield
+        self.hand = kept
+
     def unknown(self, d, axis, dims):
-        raise Strange("a draw that is not known")
+        """A draw that nobody knows is the oracle's own, where the program asks for one (game.play)."""
+        if not self.random or d.kind not in ("normal", "uniform"):
+            raise Strange("a draw that is not known")
+        a, b = (d.mu, d.sigma) if d.kind == "normal" else (d.a, d.b)
+        a, b = tensor(a), tensor(b)
+        with self.around_draw(axis, a, b):
+            shape = a.shape or b.shape or tuple(dims)
+            one = self.random.gauss if d.kind == "normal" else self.random.uniform
+            z = T(self.hand, shape, [N("id", (const(x),), x) for x in (one(0, 1) for _ in range(math.prod(a.n for a in self.hand) * math.prod(shape)))])
+        return elementwise("add", a, elementwise("mul", z, b if d.kind == "normal" else elementwise("sub", b, a)))
 
     def along(self, v, axis):
-        return v if axis is None else each(lambda t: over(t, axis), v)
+        return v if axis is None else each(lambda t: t if axis in t.axes else over(t, axis), v)
 
     def draw_model(self, d, axis, e):
         p = d.player
@@ -613,8 +725,9 @@ class Evaluator:
                     raise Strange("an argument that is not given")
                 dims = [self.eval(x, p.body.scope) for x in q.type.dims] if q.type and q.type.dims else ()
                 given[q.name] = self.draw(self.eval(q.drawn, p.body.scope), axis, e, dims)
-        v = self.inside(p.instance, p.body, [], given, e)
-        return each(lambda t: t if axis is None or axis in t.axes else over(t, axis), v)
+        with self.around_draw(axis, *given.values()):
+            v = self.inside(p.instance, p.body, [], given, e)
+        return self.along(v, axis)
 
     # ---- gradients
 
@@ -630,9 +743,11 @@ class Evaluator:
                 return records[0]
             names = [self.written(t) for t in e.of]
             return Record(zip(names, records), players=dict(zip(names, targets)))
-        if len(targets) != 1:
-            raise Strange("a gradient by several values")
-        return self.value_gradient(value, targets[0], e)
+        if len(targets) == 1:
+            return self.value_gradient(value, targets[0], e)
+        names = [self.written(t) for t in e.of]
+        slopes = [self.value_gradient(value, t, e) for t in targets]
+        return Record(zip(names, slopes)) if len(set(names)) == len(names) else Record(enumerate(slopes), False)
 
     def e_after(self, e, scope):
         rounds = self.eval(e.count, scope)
@@ -692,13 +807,13 @@ class Evaluator:
                 raise Wrong("E305", e.line, "samples meet")
             topology, frames = scalar.order(y), scalar.applications(y)
             out += [slope(y, x, topology, frames, self.ends) for x in xs]
-        return T(axes, target.shape, out)
+        return identity(T(axes, target.shape, out))          # computed, also by a number that is known; f' of one is known
 
     def e_prime(self, e, scope):
         f = self.eval(e.e, scope)
 
         def derivative(x):
-            x = identity(tensor(x))
+            x = identity(tensor(x), scalar.BOUND)
             y = tensor(self.apply(f, [x], {}, e))
             return T(x.axes, x.shape, [slope(n, m, scalar.order(n), scalar.applications(n), self.ends) for n, m in zip(y.data, x.data)])
 
@@ -789,14 +904,30 @@ class Evaluator:
     def b_Uniform(self, a=0, b=1):
         return Dist("uniform", a=a, b=b)
 
-    def b_map(self, d, f=None):
+    def b_map(self, d, f=None, *more):
         if f is None:
             return (lambda base: Dist("map", base=self.distribution(base), f=d),)
-        rows = tensor(f)
-        return self.b_tabulate(rows.shape[0], d, lambda i: pick(rows, i))
+        rows = [tensor(x) for x in (f, *more)]
+        return self.beside_each_other(rows[0].shape[0], lambda axis: [over_rows(t, axis) for t in rows], d)
 
-    def b_tabulate(self, n, f, of=lambda i: i):
-        return stack([tensor(self.apply(f, [of(i)], {}, f.define)) for i in range(n)])
+    def b_tabulate(self, n, f):
+        return self.beside_each_other(n, lambda axis: [T((axis,), (), [N("id", (const(i),), i) for i in range(n)])], f)
+
+    def beside_each_other(self, n, of, f):
+        """f of each, as the samples of an axis that becomes the leading dimension: one application."""
+        axis = Axis(n)
+        v = tensor(self.apply(f, of(axis), {}, f.define))
+        rest = tuple(a for a in v.axes if a is not axis)
+        return T(rest, (n, *v.shape), spread(v, rest + (axis,)))
+
+    def b_replicate(self, n, f):
+        return stack([tensor(self.apply(f, [], {}, f.define)) for _ in range(n)])
+
+    def b_sign_of(self, x):
+        """Of what rounding decides nobody knows the sign."""
+        if not self.checking and any(abs(n.val) < 1e-9 for n in leaves(x)):
+            raise Strange("the sign of nothing")
+        return each(lambda t: elementwise("sub", elementwise("gt", t, 0), elementwise("lt", t, 0)), x)
 
     def b_div(self, a, b):
         return elementwise("int_div", a, b)
@@ -877,6 +1008,24 @@ class Evaluator:
     def b_drop(self, n):
         return (lambda d: chosen_rows(d, lambda i: i >= n),)
 
+    def b_split(self, *sizes):
+        ends = list(itertools.accumulate(sizes))
+        return (lambda d: [chosen_rows(d, lambda i, low=end - n, high=end: low <= i < high) for n, end in zip(sizes, ends)],)
+
+    def b_per_class(self, n):
+        """The first n rows of each class."""
+        def of(d):
+            ks = [x.val for x in d.table.fields["y"].data]
+            return chosen_rows(d, lambda i: ks[:i].count(ks[i]) < n)
+        return (of,)
+
+    def b_zip(self, *tables, **named):
+        parts = {}
+        for d in tables:
+            parts.update(d.table.fields)
+        parts.update((k, v.table if isinstance(v, Dist) else identity(tensor(v))) for k, v in named.items())
+        return Dist("rows", table=Record(parts), data=True)
+
     def b_filter(self, f):
         return (lambda d: chosen_rows(d, lambda i: tensor(self.apply(f, [each(lambda t: pick(t, i), d.table)], {}, f.define)).data[0].val),)
 
@@ -891,9 +1040,13 @@ class Evaluator:
         so that each part depends on what all of them begin with."""
         begin, h, made = first, each(lambda t: t, first) if until else first, []
         for t in range(n):
+            before = len(self.frames)
             new = self.apply(f, [h, t], {}, f.define)
             if until:
                 done = self.apply(until, [h], {}, until.define)
+                if all(x.val for x in leaves(done)):
+                    for frame in self.frames[before:]:
+                        frame.clear()                       # no round that is done by any sample: it assigns nothing
                 made.append(chosen(done, each(lambda t: T((), t.shape, [const(0) for _ in range(math.prod(t.shape))]), new), new))
                 h = chosen(done, h, new)
             else:
@@ -908,11 +1061,21 @@ class Evaluator:
         return tensor(x)
 
 
+def some_tensors(v):
+    """The tensors in a value; what else an argument can be varies over nothing."""
+    return [v] if isinstance(v, T) else [t for x in v.fields.values() for t in some_tensors(x)] if isinstance(v, Record) else []
+
+
 def chosen(c, a, b):
     """Where c holds a, else b, which is of the same make."""
     if isinstance(b, Record):
         return b.like((k, chosen(c, a.fields[k], x)) for k, x in b.fields.items())
     return elementwise("where", c, a, b)
+
+
+def over_rows(t, axis):
+    """The rows of a tensor as samples."""
+    return T(t.axes + (axis,), t.shape[1:], [N("id", (n,), n.val) for n in t.data])
 
 
 def stacked(values):
@@ -949,10 +1112,22 @@ def shaped_like(v, old):
     return fill(tensor(v), tensor(old).shape)
 
 
+def is_finite(d):
+    return d.kind == "rows" or d.kind == "map" and isinstance(d.base, Dist) and is_finite(d.base)
+
+
+def is_data(d):
+    return is_data(d.base) if d.kind == "map" else d.data
+
+
 def flatten_rows(d):
     """How many elements a finite distribution has."""
+    if d.kind == "map":
+        return flatten_rows(d.base)
     if d.kind == "batch":
-        return [math.prod(a.n for a in d.table.axes)]
+        if len(d.table.axes) > 1:
+            raise Strange("a batch over several axes")
+        return [d.table.axes[0].n]
     sizes = []
     each(lambda t: sizes.append(t.shape[0]) or t, d.table)
     return sizes

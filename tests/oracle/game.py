@@ -5,12 +5,13 @@ Idea: a program is gone through twice. The first time (`checking`) every body is
 loop or a branch changes read afresh: this finds what must be an error whether or not it is ever reached. The second time it runs.
 Start at play(), at the bottom."""
 import functools
+import random
 
 import scalar
-from evaluate import Evaluator, Scope
+from evaluate import Evaluator, Scope, chosen
 from scalar import const
 from syntax import Node, Strange, files, parse
-from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, leaves, pick, stack, tensor
+from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, identity, leaves, number, pick, stack, tensor
 
 LIBRARY = """
 optimizer sgd(lr)(w, g) { w := w - lr * g }
@@ -23,6 +24,53 @@ optimizer adam(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8)(w, g) {
   v := beta2 * v + (1.0 - beta2) * g * g
   w := w - lr * (m / (1.0 - beta1^(1.0 * steps))) / (sqrt(v / (1.0 - beta2^(1.0 * steps))) + eps)
 }
+optimizer nesterov(lr, mu = 0.9)(w, g) { state m = zeros(w); m := mu * m + g; w := w - lr * g - lr * mu * m }
+optimizer adagrad(lr, eps = 1e-10)(w, g) { state s = zeros(w); s := s + g * g; w := w - lr * g / (sqrt(s) + eps) }
+optimizer centred_rmsprop(lr, rho = 0.9, eps = 1e-8)(w, g) {
+  state s = zeros(w)
+  state m = zeros(w)
+  s := rho * s + (1.0 - rho) * g * g
+  m := rho * m + (1.0 - rho) * g
+  w := w - lr * g / (sqrt(max(s - m * m, 0.0 * s)) + eps)
+}
+optimizer amsgrad(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8)(w, g) {
+  state m = zeros(w)
+  state v = zeros(w)
+  state top = zeros(w)
+  m := beta1 * m + (1.0 - beta1) * g
+  v := beta2 * v + (1.0 - beta2) * g * g
+  top := max(top, v)
+  w := w - lr * (m / (1.0 - beta1^(1.0 * steps))) / (sqrt(top / (1.0 - beta2^(1.0 * steps))) + eps)
+}
+optimizer adamax(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8)(w, g) {
+  state m = zeros(w)
+  state u = zeros(w)
+  m := beta1 * m + (1.0 - beta1) * g
+  u := max(beta2 * u, abs(g) + eps)
+  w := w - lr / (1.0 - beta1^(1.0 * steps)) * m / u
+}
+optimizer nadam(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8)(w, g) {
+  state m = zeros(w)
+  state v = zeros(w)
+  m := beta1 * m + (1.0 - beta1) * g
+  v := beta2 * v + (1.0 - beta2) * g * g
+  let mean = beta1 * m / (1.0 - beta1^(1.0 * steps + 1.0)) + (1.0 - beta1) * g / (1.0 - beta1^(1.0 * steps))
+  w := w - lr * mean / (sqrt(v / (1.0 - beta2^(1.0 * steps))) + eps)
+}
+optimizer adamw(lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, decay = 0.01)(w, g) {
+  state m = zeros(w)
+  state v = zeros(w)
+  m := beta1 * m + (1.0 - beta1) * g
+  v := beta2 * v + (1.0 - beta2) * g * g
+  w := w - lr * decay * w - lr * (m / (1.0 - beta1^(1.0 * steps))) / (sqrt(v / (1.0 - beta2^(1.0 * steps))) + eps)
+}
+optimizer lion(lr, beta1 = 0.9, beta2 = 0.99, decay = 0)(w, g) {
+  state m = zeros(w)
+  let c = beta1 * m + (1.0 - beta1) * g
+  m := beta2 * m + (1.0 - beta2) * g
+  w := w - lr * (sign_of(c) + decay * w)
+}
+optimizer clipped_value(limit, inner)(w, g) { inner(w, max(-limit, min(g, limit))) }
 optimizer clipped(limit, inner)(w, g) { inner(w, g * min(1.0, limit / (norm(g) + 1e-12))) }
 """
 
@@ -44,12 +92,33 @@ def differentiated(node, found):
     return found
 
 
+DRAWS_WANTED, DRAWS = "# draws: random", [11, 12, 13]           # a comment by which a program asks for draws of the oracle's own
+
+
+class Stopped(Exception):
+    """Leaves a block."""
+
+
+def used_names(node, found):
+    """The names that an expression reads."""
+    if isinstance(node, Node):
+        if node.kind == "name":
+            found.add(node.name)
+        for v in node.__dict__.values():
+            used_names(v, found)
+    elif isinstance(node, (list, tuple)):
+        for v in node:
+            used_names(v, found)
+    return found
+
+
 class Game(Evaluator):
     def __init__(self, names, given, checking):
         super().__init__(names)
         self.given, self.checking, self.silent = given, checking, False
         self.reports, self.rules, self.declared, self.updated, self.drawn = {}, {}, {}, set(), {}
         self.committed, self.moves = {}, 0                  # by application and slot: it (so that it lives), and in which update
+        self.together = None                                # what the updates of a simultaneous commit, by slot and application
         self.around, self.forgotten = False, set()          # is there a block around; applications whose assignments were looked ahead at, by id
 
     # ---- declarations
@@ -165,7 +234,7 @@ class Game(Evaluator):
         return changed, updated
 
     def loop(self, stmts, scope, rounds):
-        if not self.checking:
+        if not self.checking or self.ahead:                 # ahead all rounds are unrolled
             for i in rounds:
                 yield i
                 self.statements(stmts, Scope(scope))
@@ -240,14 +309,30 @@ class Game(Evaluator):
     def s_alternate(self, s, scope):
         n = self.eval(s.steps, scope)
         self.round = 0
-        for i in self.loop(s.body, scope, range(n)):
-            self.round = i + 1
-            self.step = i
+        try:
+            for i in self.loop(s.body, scope, range(n)):
+                self.round = i + 1
+                self.step = i
+        except Stopped:
+            pass
+
+    def s_stop(self, s, scope):
+        """Of the latest reports; what has not been reported holds nothing up."""
+        latest = Scope(scope)
+        for name, values in self.reports.items():
+            latest.set(name, identity(tensor(values[-1])))
+        if not self.checking and all(n in latest.names for n in used_names(s.e, set())) and tensor(self.eval(s.e, latest)).data[0].val:
+            raise Stopped
 
     def s_repeat(self, s, scope):
+        """A count that is computed is known when the loop begins."""
+        before, self.mode = self.mode, frozenset()
         n = self.eval(s.count, scope)
-        if not isinstance(n, int):
-            raise Strange("a count that is not static")
+        self.mode = before
+        if isinstance(n, T):
+            if self.ahead:
+                raise Strange("a count that is not static, ahead")
+            n = 1 if self.checking else int(tensor(n).data[0].val)
         for _ in self.loop(s.body, scope, range(n)):
             pass
 
@@ -266,18 +351,50 @@ class Game(Evaluator):
         arms = [s.yes, s.no or []]
         if all(scalar.known(n) for n in cond.data):                                  # one arm is no part of the program
             return self.statements(arms[not yes], Scope(scope))
+        if self.ahead:
+            return self.select(cond, arms, scope)
         return self.branch(lambda arm: (arm is arms[0]) == yes, arms, scope)
+
+    def select(self, cond, arms, scope):
+        """Ahead both arms are computed, and of what one of them changes its value or the other's is selected."""
+        start, taken, older, ends = (self.env, self.rules), set(self.committed), {id(f) for f in self.frames}, []
+        for arm in arms:
+            self.env, self.rules = start[0], {k: dict(v) for k, v in start[1].items()}
+            self.statements(arm, Scope(scope))
+            ends.append((self.env, self.rules))
+        if self.together is not None and self.committed.keys() - taken or any(frame in older for frame, _ in self.committed.keys() - taken):
+            raise Strange("an assignment that waits, and one arm does")
+        (yes, yes_rules), (no, no_rules) = ends
+        self.env = start[0]
+        for slot in [s for s in yes if yes[s] is not no[s] and s in self.env]:
+            self.put(slot, elementwise("where", cond, yes[slot], no[slot]))
+        self.rules = {k: self.selected_rule(cond, yes_rules.get(k, {}), no_rules.get(k, {})) for k in yes_rules.keys() | no_rules.keys()}
+
+    def selected_rule(self, cond, yes, no):
+        """What an arm has not begun is where all rules here begin, at zero."""
+        zero = lambda v: each(lambda t: elementwise("mul", elementwise("stop", t), 0), v)
+        out = {}
+        for name in yes.keys() | no.keys():
+            a, b = yes.get(name), no.get(name)
+            out[name] = a if a is b else chosen(cond, zero(b) if a is None else a, zero(a) if b is None else b)
+        return {k: v if k == "steps" else each(self.ahead_value, v) for k, v in out.items()}
 
     def s_for(self, s, scope):
         self.rounds(s, scope, self.statement)
 
     def s_simultaneous(self, s, scope):
-        start, changed = self.env, {}
-        for t in s.body:
+        self.at_once(s.body, lambda t: self.statement(t, scope), lambda t: t.line)
+
+    def at_once(self, items, do, line):
+        """What each changes from one starting point. A state that several commit becomes the mean over the applications of all."""
+        start, changed, around, self.together = self.env, {}, self.together, {}
+        for t in items:
             self.env = start
-            self.statement(t, scope)
-            self.join(changed, start, t.line)
+            do(t)
+            self.join(changed, start, line(t))
         self.env = start | changed
+        together, self.together = self.together, around
+        self.put_means(together)
 
     def join(self, changed, start, line):
         for slot, v in self.env.items():
@@ -306,9 +423,12 @@ class Game(Evaluator):
 
     def s_data(self, s, scope):
         v = self.eval(s.value, scope)
-        if not isinstance(v, Dist):
-            v = Dist("rows", table=columns(tensor(v), s.type) if s.type else tensor(v), data=True)
-        scope.set(s.name, v)
+        if not isinstance(v, (Dist, list)):
+            v = tensor(v)
+        if isinstance(v, T) or isinstance(v, list) and not isinstance(v[0], Dist):
+            v = Dist("rows", table=columns(tensor(v), s.type) if s.type else identity(tensor(v)), data=True)
+        for name, d in zip(s.names, v if isinstance(v, list) else [v]):
+            scope.set(name, d)
 
     def s_state(self, s, scope):
         slot = self.declared.get((id(s), self.place))
@@ -451,7 +571,8 @@ class Game(Evaluator):
 
     def look_ahead(self, body, rounds, scope, then):
         """then(), with the statements of body done so many times."""
-        kept = self.env, self.mode, self.updated, self.committed, self.rules, self.ends
+        kept = self.env, self.mode, self.updated, self.committed, self.rules, self.ends, self.together
+        self.together = None
         self.rules = {k: dict(v) for k, v in self.rules.items()} if self.around else {}
         self.committed, self.updated, self.ends = dict(self.committed), set(), dict(self.ends)
         self.ahead += 1
@@ -464,33 +585,39 @@ class Game(Evaluator):
         self.mode, self.committed = kept[1], kept[3]
         value = then()
         self.ahead -= 1
-        self.env, self.mode, self.updated, self.committed, self.rules, self.ends = kept
+        self.env, self.mode, self.updated, self.committed, self.rules, self.ends, self.together = kept
         self.around = around
         return value
 
     def moved_in(self, body, scope):
         out = set()
         for t in body:
-            if t.kind in ("simultaneous", "extragradient"):
+            if t.kind in ("simultaneous", "extragradient", "repeat"):
                 out |= self.moved_in(t.body, scope)
+            elif t.kind == "if":
+                out |= self.moved_in(t.yes, scope) | self.moved_in(t.no or [], scope)
+            elif t.kind == "for" and not t.carried:
+                for x in self.eval(t.over, scope):
+                    inner = Scope(scope)
+                    self.bind(inner, t.pattern, x)
+                    out |= self.moved_in(t.body, inner)
             elif t.kind == "update":
                 out |= {self.player(p, scope) for p in t.players}
-            else:
-                raise Strange("no update")
+            elif t.kind not in ("let", "sample", "assign", "copy", "average"):
+                raise Strange("no statement of a look ahead")
         return out
 
     def s_extragradient(self, s, scope):
+        for t in s.body:
+            if t.kind == "if":                              # decided here, for both steps
+                arms = [[Node("extragradient", s.line, body=[u for v in s.body for u in (arm if v is t else [v])])] for arm in (t.yes, t.no or [])]
+                return self.s_if(Node("if", t.line, cond=t.cond, yes=arms[0], no=arms[1]), scope)
         together = [Node("simultaneous", s.line, body=s.body)]
         if any(t.kind != "update" for t in s.body):
             raise Strange("no update")
         there = self.look_ahead(together, 1, scope, lambda: [self.taken(t, scope) for t in s.body])
         self.updated |= {p for taken in there for p in taken[1]}
-        start, changed = self.env, {}
-        for taken in there:
-            self.env = start
-            self.apply_directions(taken)
-            self.join(changed, start, taken[0].line)
-        self.env = start | changed
+        self.at_once(there, self.apply_directions, lambda taken: taken[0].line)
 
     def slopes(self, s, players, value):
         value = tensor(value)
@@ -540,7 +667,7 @@ class Game(Evaluator):
     def run_rule(self, rule, w, g, key):
         d = rule.define
         kept = self.rules.setdefault(key, {"steps": 0})
-        kept["steps"] += 1
+        kept["steps"] = kept["steps"] + 1 if number(kept["steps"]) else elementwise("add", kept["steps"], 1)
         scope = Scope(rule.scope)
         names = [q.name for q in d.lists[1]]
         self.bind(scope, names[0], w)
@@ -557,7 +684,7 @@ class Game(Evaluator):
             else:
                 self.local(s, scope)
         for n in states:
-            kept[n] = scope.names[n] if self.ahead else values_of(scope.names[n])
+            kept[n] = each(self.ahead_value, scope.names[n]) if self.ahead else values_of(scope.names[n])
         self.rule = before
         return scope.names[names[0]]
 
@@ -568,7 +695,7 @@ class Game(Evaluator):
 
     def commit(self, frames, players):
         """The mean over the applications, each of which counts once: a kept value's belongs to the first update that depends on it."""
-        new = {}
+        new = {} if self.together is None else self.together
         for frame in frames:
             for slot, v, trained in frame:
                 mine = slot.owner is None or slot.owner in players
@@ -578,6 +705,10 @@ class Game(Evaluator):
                     raise Strange("a state of a value that was not computed in training")
                 if mine:
                     new.setdefault(slot, {}).setdefault(id(frame), {}).update(v)
+        if self.together is None:
+            self.put_means(new)
+
+    def put_means(self, new):
         for slot, by_frame in new.items():
             old = self.env[slot]
             self.put(slot, T((), old.shape, [self.mean_of([v[k] for v in by_frame.values() if k in v], x) for k, x in enumerate(old.data)]))
@@ -627,9 +758,14 @@ def read(text):
     return parse(text), files(text)
 
 
-def pass_over(tree, beside, given, checking):
+class Drawn(float):
+    """A report that hangs on draws of the oracle's own: only which of them are equal is known of the real ones (`same`: number of the class)."""
+    same = None
+
+
+def pass_over(tree, beside, given, checking, seed=None):
     game = Game(differentiated(tree, set()), given, checking)
-    game.files = beside
+    game.files, game.random = beside, seed and random.Random(seed)
     scope = Scope()
     for s in library():
         game.statement(s, scope)
@@ -643,9 +779,32 @@ def play(text, given, checked=False):
     """Every report of the program: name -> its values in order. Raises Wrong (an error is right) or Strange (not of the subset).
     Without `given` the program is only checked; that is left out where it has been done."""
     tree, beside = read(text)
+    seeds = DRAWS if DRAWS_WANTED in text else [None]
     try:
         if not checked:
-            pass_over(tree, beside, {}, True)
-        return None if given is None else pass_over(tree, beside, given, False)
+            pass_over(tree, beside, {}, True, seeds[0])
+        return None if given is None else drawn([pass_over(tree, beside, given, False, s) for s in seeds])
     except (RecursionError, IndexError, KeyError, AttributeError, TypeError) as e:
         raise Strange(f"beyond the subset: {e!r}") from e
+
+
+def drawn(runs):
+    """Of runs that differ by their draws: what is the same in all is a number; what differs is known up to which are equal."""
+    places = [(name, i) for name, values in runs[0].items() for i in range(len(values))]
+    seen = {place: [r[place[0]][place[1]] for r in runs] for place in places}
+    out, classes = {name: [] for name in runs[0]}, []
+    for name, i in places:
+        mine = seen[name, i]
+        if all(near(x, mine[0]) for x in mine):
+            out[name].append(mine[0])
+            continue
+        k = next((k for k, c in enumerate(classes) if all(near(x, y) for x, y in zip(c, mine))), len(classes))
+        classes += [mine] * (k == len(classes))
+        v = Drawn(mine[0])
+        v.same = k
+        out[name].append(v)
+    return out
+
+
+def near(x, y):
+    return abs(x - y) <= 1e-9 * max(1, abs(x), abs(y))

@@ -8,6 +8,8 @@ Start at program(), at the bottom."""
 import random
 import re
 
+import draws
+
 LAYERS = {
     "Lin": "layer Lin(k: real = 0.5)(x: real) -> real { param w: real = k; param b: real = 0.1; w * x + b }",
     "Gain": "layer Gain(x: real) -> real { param g: real = 0.8; g * x }",
@@ -15,10 +17,13 @@ LAYERS = {
     "Count": "layer Count()(x: real) -> real { state n: real = 0; n := n + 1; x + 0.01 * n }",
     "Mem": "layer Mem(x: real) -> real { param w: real = 0.9; state m: real = 0.2; m := 0.5 * m + 0.5 * x; w * x + 0.3 * m }",
     "Duo": "layer Duo(x: real) -> real { param w: real = 0.8; state m: real[2] = [0.1, -0.2]; m[0] := 0.5 * m[0] + 0.5 * x; m[1] := m[0]; w * x + 0.3 * m[0] - 0.2 * m[1] }",
+    "Pair": "layer Pair(x: real) -> real { param p: (a: real, b: real[2]) = (a: 0.7, b: [0.2, -0.1]); state s: (m: real, r: real[2]) = (m: 0.1, r: [0.2, 0.3]); s.m := 0.5 * s.m + 0.5 * x; s.r[0] := s.m - s.r[1]; p.a * x + p.b[0] * s.r[0] + p.b[1] * s.m }",
+    "Whole": "layer Whole(x: real) -> real { state s: (m: real, r: real[2]) = (m: 0.1, r: [0.2, 0.3]); s := (r: [s.m, x], m: 0.5 * s.r[0]); s.m := 0.3 * x; x + 0.2 * s.m * s.r[1] }",
     "Cell": "layer Cell()(x: real, k: int) -> real { state m: real[3] = [0.1, 0.2, 0.3]; m[2] := 0.5; m[1..] := 0.7 * m[1..]; m[k] := tanh(x + m[2]); x + 0.2 * m[k] }",
     "Norm": "layer Norm()(x: real) -> real { state m: real = 0.1; m := 0.5 * m + 0.5 * E[o ~ batch_of(x)] o; if training { x - E[o ~ batch_of(x)] o } else { x - m } }",
 }
-PARTS = {"Lin": (["w", "b"], []), "Gain": (["g"], []), "Tr": ([], []), "Count": ([], ["n"]), "Mem": (["w"], ["m"]), "Duo": (["w"], ["m[0]", "m[1]"]), "Norm": ([], ["m"])}
+PARTS = {"Lin": (["w", "b"], []), "Gain": (["g"], []), "Tr": ([], []), "Count": ([], ["n"]), "Mem": (["w"], ["m"]), "Duo": (["w"], ["m[0]", "m[1]"]), "Norm": ([], ["m"]),
+         "Pair": (["p.a", "p.b[0]", "p.b[1]"], ["s.m", "s.r[0]", "s.r[1]"]), "Whole": ([], ["s.m", "s.r[0]", "s.r[1]"])}
 RULES = {
     "decayed": "optimizer decayed(inner)(w, g) { w := 0.9 * w; inner(w, g) }",
     "rooted": "optimizer rooted(lr)(w, g) { state c = zeros(w); c := c + g * g; w := w - lr * g / sqrt(1.0 + c) }",
@@ -51,6 +56,9 @@ class Place:
         self.over = list(outer.over) if outer else []                # (let, axis)
         self.classes = list(outer.classes) if outer else []          # (what is a class of three, axis)
         self.functions = list(outer.functions) if outer else []      # functions of one number that hold what stands above them
+        self.axised = list(outer.axised) if outer else []            # (function of one number, axis)
+        self.kept = list(outer.kept) if outer else []                # (distribution whose arguments were computed where it stands, size)
+        self.maps = list(outer.maps) if outer else []                # bijectors of that kind
         self.batch = outer.batch if outer else None
 
 
@@ -59,6 +67,8 @@ class Generator:
         self.r, self.small = random.Random(seed), seed % 5 != 0
         self.count, self.out, self.players, self.states, self.tuples = 0, [], [], [], []
         self.memories, self.tables, self.points, self.classes = [], [], [], []       # self.classes: of the expectations around
+        self.actors = []                                                             # functions that assign
+        self.lists = []                                                              # data of one number a row
         self.reports, self.comparisons, self.losses, self.indent, self.block_players = 0, [], [], 0, []
         self.in_block = self.ahead = False
 
@@ -101,6 +111,8 @@ class Generator:
             (f"net {n} {{ param v: real = {self.number()}; v |> Count() |> Tr() }}", ["v"], ["Count_1.n"]),
             (f"net {n} {{ param v: real = {self.number()}; v |> Mem }}", ["v", "Mem_1.w"], ["Mem_1.m"]),
             (f"net {n} {{ param v: real = {self.number()}; v |> Duo |> Tr() }}", ["v", "Duo_1.w"], ["Duo_1.m[0]", "Duo_1.m[1]"]),
+            (f"net {n} {{ param v: real = {self.number()}; v |> Pair |> tanh }}", ["v", "Pair_1.p.a", "Pair_1.p.b[0]", "Pair_1.p.b[1]"], ["Pair_1.s.m", "Pair_1.s.r[0]", "Pair_1.s.r[1]"]),
+            (f"net {n} {{ param v: real = {self.number()}; param h: (a: real, b: real[2]) = (a: {self.number()}, b: [0.4, {self.number()}]); v + h.a * h.b[0] |> Whole }}", ["v", "h.a", "h.b[0]", "h.b[1]"], ["Whole_1.s.m", "Whole_1.s.r[0]", "Whole_1.s.r[1]"]),
             (f"net {n} {{ param v: real = {self.number()}; let g = Cell(); g(v, 0) + 0.5 * g(sin(v), {self.r.choice(['0', '1', '2'])}) * g(0.3 * v, 1) }}", ["v"], ["Cell_1.m[0]", "Cell_1.m[1]", "Cell_1.m[2]"]),
             (f"net {n} {{ param v: real = {self.number()}; for k in [0.5, 1.5], h = v {{ h |> Lin(k) |> sin }} }}", ["v", "Lin_1.w", "Lin_2.b"], []),
             (f"net {n} {{ param v: real = {self.number()}; let g = Lin({self.positive()}); g(tanh(g(v))) }}", ["v", "Lin_1.w", "Lin_1.b"], []),
@@ -112,14 +124,14 @@ class Generator:
     def chain(self, axised):
         """A body x |> .. of layers: its text, its parameters, its states."""
         words, paths, states, counts = ["x"], [], [], {}
-        kinds = ["Lin", "Gain", "Lin", "Tr", "Count"] + (["Norm"] if axised else ["Mem", "Duo"])
+        kinds = ["Lin", "Gain", "Lin", "Tr", "Count"] + (["Norm"] if axised else ["Mem", "Duo", "Pair", "Whole"])
         for i in range(self.r.randint(1, 3)):
             k = "Lin" if i == 0 else self.r.choice(kinds)
             counts[k] = counts.get(k, 0) + 1
             p, s = PARTS[k]
             paths += [f"{k}_{counts[k]}.{q}" for q in p]
             states += [f"{k}_{counts[k]}.{q}" for q in s]
-            words.append({"Lin": f"Lin({self.positive()})", "Gain": "Gain", "Mem": "Mem", "Duo": "Duo"}.get(k, k + "()"))
+            words.append(f"Lin({self.positive()})" if k == "Lin" else k if k in ("Gain", "Mem", "Duo", "Pair", "Whole") else k + "()")
             if self.chance(0.5):
                 words.append(self.r.choice(SHAPES[:4]))
         return " |> ".join(words), paths, states
@@ -146,7 +158,7 @@ class Generator:
             axised = self.r.choice([True, False])
             text, paths, states = self.chain(axised)
             self.line(f"net {n}(x: real) -> real {{ {text} }}")
-            only = True if any("Norm" in s for s in states) else False if any("Mem" in s or "Duo" in s for s in states) else None
+            only = True if any("Norm" in s for s in states) else False if any(s.startswith(("Mem", "Duo", "Pair", "Whole")) for s in states) else None
             self.players.append(Player(n, "critic", paths, states, only))
 
     def declare_vector(self):
@@ -189,6 +201,26 @@ class Generator:
             self.points.append(n)
         self.line(f"# file {n}.{word}: {'; '.join(cells)}")
         self.line(f'data {n}: {typ} = {word}("{n}.{word}")')
+        if n in self.tables and self.chance(0.5):
+            self.declare_chosen(n)
+
+    def declare_chosen(self, d):
+        """Data of other data: parts of it, what is made of its rows, rows beside others."""
+        a, b = self.fresh("d"), self.fresh("d")
+        rows = self.out[-2].count(";") + 1
+        way = self.r.choice(["split", "zip", "map"] + ["per_class"] * (rows == 3))
+        if way == "split":
+            self.line(f"data {a}, {b} = {d} |> split(1, {rows - 1})")
+            self.tables += [a, b]
+        elif way == "per_class":
+            self.line(f"data {a} = {d} |> per_class(1)")
+            self.tables.append(a)
+        elif way == "zip":
+            self.line(f"data {a} = zip(y: {d}.y, x: [{', '.join(self.number() for _ in range(rows))}])")
+            self.tables.append(a)
+        else:
+            self.line(f"data {a} = {d} |> map(fn(r) {self.r.choice(['r.x * r.x - 0.3 * r.y', 'tanh(r.x) + 0.1 * r.y', 'where(r.y == 1, r.x, 0.5)'])})")
+            self.lists.append(a)
 
     def declare_flow(self):
         """A player that is a bijector."""
@@ -206,16 +238,17 @@ class Generator:
         self.line(f"prescribed {n}(x: real) -> real {{ param w: real = {self.number()}; param b: real = {self.number()}; {body} }}")
         self.players.append(Player(n, "prescribed", ["w", "b"]))
 
-    def bijector(self, sub):
-        own = [p.name for p in self.of("flow")]
+    def bijector(self, sub, maps=()):
+        own = [p.name for p in self.of("flow")] + list(maps) * 2
         return self.r.choice([f"stretch({self.number()}, {sub()})", f"stretch(0.5 * tanh({sub()}), {self.number()})", "hyper", f"kinked({sub()})"] + own * 2)
 
-    def density(self, sub):
+    def density(self, sub, here):
         """A logarithm of a density, of something small."""
+        bijector = lambda: self.bijector(sub, here.maps)
         x, base = f"tanh({sub()})", self.r.choice([f"Normal({self.number()}, {self.positive()})", f"Normal({sub()}, 0.5 + ({self.number()})^2)"])
-        forms = [f"log_prob({base}, {x})", f"log_prob({base} |> map({self.bijector(sub)}), {x})", f"log_prob({base} |> map({self.bijector(sub)}) |> map({self.bijector(sub)}), {x})",
+        forms = [f"log_prob({base}, {x})", f"log_prob({base} |> map({bijector()}), {x})", f"log_prob({base} |> map({bijector()}) |> map({bijector()}), {x})",
                  f"log_prob(Normal(0, {self.positive()})^2 |> map({self.r.choice([f'bent({sub()})', f'crossed({self.number()}, {sub()})'])}), [{x}, {self.number()}])",
-                 f"log_prob(Normal([{self.number()}, {self.number()}], 0.9), [{x}, {self.number()}])", f"log_det_inverse({self.bijector(sub)}, {x})", f"log_prob(Waiting({self.positive()}), {x})",
+                 f"log_prob(Normal([{self.number()}, {self.number()}], 0.9), [{x}, {self.number()}])", f"log_det_inverse({bijector()}, {x})", f"log_prob(Waiting({self.positive()}), {x})",
                  f"{{ let y = {x}; grad[y] log_prob({base} |> map({self.r.choice(['hyper', 'stretch(0.3, -0.2)'])}), y) }}"]
         if self.of("prescribed"):
             forms += [f"log_prob({self.r.choice(self.of('prescribed')).name}({self.atom(Place())}), {x})"] * 3
@@ -235,6 +268,19 @@ class Generator:
         n, x = self.fresh("f"), self.fresh("t")
         self.line(f"def {n}({x}) = {x} * {self.scalar(here, 1)} + tanh({x} * {self.scalar(here, 1)})")
         here.functions.append(n)
+
+    def declare_actor(self):
+        """A function that assigns to a state of the program."""
+        m, f = self.fresh("mem"), self.fresh("act")
+        if self.chance(0.7):
+            self.line(f"state {m}: real = {self.number()}")
+            self.line(f"def {f}(t) = {{ {m} := {self.r.choice([f'0.5 * {m} + 0.5 * t', f'tanh(t) - 0.3 * {m}', f'{m} + 0.1'])}; {self.r.choice([f't - {m}', f'tanh(t) * {m}', f't^2 + 0.3 * {m} * t'])} }}")
+            self.states.append(m)
+        else:
+            self.line(f"state {m}: real[2] = [{self.number()}, {self.number()}]")
+            self.line(f"def {f}(t) = {{ {m}[0] := 0.5 * {m}[1] + t; {self.r.choice([f't - {m}[0]', f'tanh(t) * {m}[1] + {m}[0]'])} }}")
+            self.states += [f"{m}[0]", f"{m}[1]"]
+        self.actors.append(f)
 
     def declare_runs(self):
         """The same game in each round of a static loop, each with a player of its own."""
@@ -345,11 +391,21 @@ class Generator:
         if self.chance(0.15):
             forms = [lambda: f"stop({sub()})"]
         forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.5 * h + {self.without_states(here, axis, var)}))",
-                  lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var), lambda: self.moved(sub), lambda: f"({self.density(sub)})",
+                  lambda: self.loop_value(here, sub, axis, var), lambda: self.chosen(here, sub, axis, var), lambda: self.moved(sub), lambda: f"({self.density(sub, here)})",
                   lambda: f"{{ let q = {sub()}; grad[q] (grad[q] (q^3 * {self.number()} + sin(q) * {sub()})) }}",
                   lambda: f"{{ let (q, w) = two({sub()}); q * w }}"]
+        forms += [lambda: self.slopes(sub)] * 2
+        if not axis and not var and self.of("value"):
+            forms += [lambda: self.slope_of_players(here)]
+        if self.in_block and self.players:
+            forms += [lambda: f"{self.r.choice(['0.1 * step', f'(1.0 + 0.1 * step)', f'where(step < 1, {self.number()}, {self.number()})', f'0.1 * {self.r.choice(self.players).name}.steps'])} * {sub()}"]
+        if self.actors and self.in_block and not axis and not var:
+            forms += [lambda: f"{self.r.choice(self.actors)}({sub()})"] * 4
         if here.functions:
             forms += [lambda: f"{self.r.choice(here.functions)}({sub()})"] * 3
+        own = [f for f, a in here.axised if axis and a == axis]
+        if own:
+            forms += [lambda: f"{self.r.choice(own)}({sub()})"] * 4
         records = [n for n in here.numbers if n.endswith("r.p") or n.endswith("v[0]")]
         if records and not axis and not var:
             n = self.r.choice(records)
@@ -365,6 +421,7 @@ class Generator:
         if players:
             forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.6 * {self.r.choice(players).name}(h) + {self.number()}))"]
             forms += [lambda: f"{self.r.choice(players).name}({sub()})"] * 4
+            forms += [lambda: self.applied_in_loop(sub, self.r.choice(players))] * 2
             forms += [lambda: f"{self.penalty(here, self.r.choice(players), sub())}"]
         if self.of("vector"):
             forms += [lambda: f"{self.r.choice(self.of('vector')).name}([{sub()}, {sub()}])"] * 2
@@ -402,6 +459,40 @@ class Generator:
             lambda: f"{{ let q = {sub()}; grad[q] fold(q, {k}, fn({h}, {i}) {step} * q{some}) }}",
             lambda: f"{{ let q = {sub()}; fold(q, {self.r.choice([k, 9, 10])}, fn({h}, {i}) {step} + 0.1 * tanh(stop(grad[q] ({h} * {h} * q + 0.2 * q)))) }}",
         ])()
+
+    def slopes(self, sub):
+        """Derivatives by several values, by parts of one, and by one of which another is computed."""
+        a, b, c, d = sub(), sub(), self.number(), self.number()
+        return self.r.choice([
+            f"{{ let q = {a}; let w = {b}; let d = grad[q, w] (q^2 * w * {c} + tanh(q * w)); 0.5 * d.q - 0.3 * d.w }}",
+            f"{{ let q = {a}; let w = tanh(q) + {b}; let d = grad[q, w] (w * sin(q) + {c} * w^2); 0.5 * d.q * d.w }}",
+            f"{{ let q = [{a}, {c}]; let d = grad[q] (sum(q * q) * tanh(q[0]) + {d} * q[1]); 0.3 * d[0] * d[1] }}",
+            f"{{ let q = [{a}, {c}]; 0.3 * (grad[q[{self.r.choice('01')}]] (dot(q, [tanh(q[1]), {d}]) * q[0])) }}",
+            f"{{ let q = (a: {a}, b: [{b}, {c}]); let d = grad[q] (q.a^2 * q.b[0] + tanh(q.b[1]) * q.a); 0.3 * d.a * d.b[1] }}",
+            f"{{ let q = (a: {a}, b: [{b}, {c}]); sum(grad[q.b] (tanh(q.a * q.b[0]) * q.b[1])) * 0.3 }}",
+            f"{{ let q = {a}; let w = grad[q] (q^3 * {c} + {b} * q); 0.2 * (grad[q] (w * tanh(q))) }}",
+            f"{{ let q = ({a}, {b}); let d = grad[q] (tanh(q[0]) * q[1]^2 * {c}); d[0] - d[1] }}"])
+
+    def slope_of_players(self, here):
+        """Of a slope by a player a length, and a slope again."""
+        p = self.r.choice(self.of("value")).name
+        e = f"{p}.v^2 * {self.scalar(here, 1)}"
+        return self.r.choice([f"0.1 * norm2(grad[{p}] ({e}))", f"0.1 * (grad[{p}] norm2(grad[{p}] ({e} + {p}.v))).v", f"0.2 * dot(grad[{p}] ({e}), stop(grad[{p}] ({p}()^2)))",
+                              f"0.3 * (grad[{p}] dot(grad[{p}] ({e} + {p}.v^3), stop(grad[{p}] ({p}()^2)))).v"])
+
+    def applied_in_loop(self, sub, p):
+        """A net in the rounds of a loop, each of which is an application: those that are done, or one of many beside each other."""
+        h, u, i, v, k, D = self.fresh("h"), self.fresh("u"), self.fresh("i"), self.fresh("v"), self.r.randint(2, 3), p.name
+        ends = self.r.choice(["", f", until: fn({h}) {self.r.choice([f'{h} > {self.number()}', f'abs({h}) < {self.positive()}', f'{h} < {self.number()}'])}"])
+        step = self.r.choice([f"tanh(0.7 * {D}({h}) + 0.1 * {i})", f"0.5 * {h} + sin({D}(0.5 * {h}))", f"tanh({D}({h}) * {D}(0.3 * {h}))"])
+        forms = [f"fold({sub()}, {k}, fn({h}, {i}) {step}{ends})", f"sum(scan({sub()}, {k}, fn({h}, {i}) {step}{ends}))", f"scan({sub()}, {k}, fn({h}, {i}) {step}{ends})[{self.r.randrange(k)}]",
+                 f"fold({sub()}, 2, fn({h}, {i}) 0.5 * fold({h}, {k}, fn({u}, {v}) tanh({D}({u}) + 0.1 * {i} * {v}){ends.replace(h, u)}))",
+                 f"fold(({sub()}, {self.number()}), {k}, fn({h}, {i}) (tanh({D}({h}[1])), 0.5 * {h}[0]){ends.replace(h, h + '[0]').replace(f'fn({h}[0])', f'fn({h})')})[0]",
+                 f"{{ let q = {sub()}; grad[q] fold(q, {k}, fn({h}, {i}) {step} * q) }}"]
+        if p.axised is not False:
+            forms += [f"sum(map(fn({h}) tanh({D}({h})), [{sub()}, {self.number()}, {sub()}]))", f"sum(tabulate({k}, fn({i}) tanh({D}(0.3 * {i} + {sub()}))))",
+                      f"dot(map(fn({h}, {u}) {D}({h} * {u}), [{sub()}, {self.number()}], [{self.number()}, {sub()}]), [0.5, {self.number()}])"]
+        return self.r.choice(forms)
 
     def whole(self, here, axis, var):
         """An integer from 0 to 2. The compiler looks through a few operations to see that; a deep one says it."""
@@ -445,6 +536,11 @@ class Generator:
 
     def over_data(self, here, x, depth):
         """A mean over rows of data: all of them, or a batch that is an epoch."""
+        if self.lists and self.chance(0.5):
+            return f"E[{x} ~ {self.r.choice(self.lists)}{self.r.choice(['', '', ' |> map(bump)'])} : all] {self.scalar(here, depth, None, x)}"
+        if self.tables and self.chance(0.15):
+            y = self.fresh("y")
+            return f"E[{x} ~ {self.r.choice(self.tables)}, {y} ~ {self.r.choice([self.table(), self.r.choice(self.tables) + '.x'])} : all] {y} * {self.scalar(here, depth, None, x + '.x')}"
         if self.points and (not self.tables or self.chance(0.3)):
             d = self.r.choice(self.points)
             return f"E[{x} ~ {d}{self.r.choice(['', ' |> take(2)', ' |> drop(1)'])} : all] {self.scalar(here, depth, None, self.r.choice([f'{x}[0]', f'{x}[1]', f'sum({x})']))}"
@@ -458,9 +554,9 @@ class Generator:
 
     def without_states(self, here, axis, var):
         """What may stand in a loop that runs, and may have a loop in it: no layer there assigns."""
-        kept, self.players, functions, here.functions = self.players, [p for p in self.players if not p.states], here.functions, []
+        kept, self.players, functions, here.functions, actors, self.actors = self.players, [p for p in self.players if not p.states], here.functions, [], self.actors, []
         e = self.scalar(here, 1, axis, var)
-        self.players, here.functions = kept, functions
+        self.players, here.functions, self.actors = kept, functions, actors
         return e
 
     def penalty(self, here, p, at):
@@ -478,8 +574,16 @@ class Generator:
             ways += ["vector"]
         if self.tables or self.points:
             ways += ["data"] * 3
+        if here.kept:
+            ways += ["kept"] * 4
         way = self.r.choice(ways)
         x = self.fresh("x")
+        if way == "table" and self.chance(0.15):
+            y = self.fresh("y")
+            return f"E[{x} ~ {self.table()}, {y} ~ {self.table()} : all] {y} * {self.scalar(here, depth, None, x)}"
+        if way == "kept":
+            p, size = self.r.choice(here.kept)
+            return f"E[{x} ~ {p} : {size}] {self.scalar(here, depth, None, x)}"
         if way == "data":
             return self.over_data(here, x, depth)
         if way == "bound":
@@ -561,17 +665,50 @@ class Generator:
             return e
         before, self.ahead = self.ahead, True
         inner = Place()
-        inner.batch, inner.functions = here.batch, here.functions
+        inner.batch, inner.functions, inner.kept, inner.maps = here.batch, here.functions, here.kept, here.maps
         inner.numbers = here.numbers if self.chance(0.2) else []
         chosen = self.some_players()
         if self.chance(0.3):
             pair = self.r.sample(self.players, min(2, len(self.players)))
             word = self.r.choice(["simultaneous", "extragradient"])
-            text = f"{word} {{ {'; '.join(self.update_text(inner, [p]) for p in pair)} }}"
+            texts = [self.update_text(inner, [p]) for p in pair]
+            if self.chance(0.3):
+                texts[0] = f"if {self.scalar(inner, 1)} > {self.number()} {{ {texts[0]} }} else {{ {self.update_text(inner, pair[:1])} }}"
+            text = f"{word} {{ {'; '.join(texts)} }}"
+        elif self.chance(0.4):
+            text = "; ".join(self.ahead_statement(inner, chosen) for _ in range(self.r.choice([1, 2, 3])))
         else:
             text = "; ".join(self.update_text(inner, chosen) for _ in range(self.r.choice([1, 1, 2])))
         self.ahead = before
         return f"after {self.r.randint(1, 3)} {{ {text} }} ({e})"
+
+    def ahead_statement(self, inner, chosen):
+        """A statement of a look ahead; a let there is a value of each round, and hidden behind what it stands in."""
+        r, update = self.r.random(), lambda: self.update_text(inner, chosen)
+        if r < 0.2:
+            return f"repeat {self.r.randint(1, 2)} {{ {update()}{self.r.choice(['', '; ' + update()])} }}"
+        if r < 0.45:
+            otherwise = self.r.choice(["", f" else {{ {self.update_text(inner, self.some_players())} }}", f" else {{ {update()} }}"])
+            return f"if {self.scalar(inner, 1)} > {self.number()} {{ {update()} }}{otherwise}"
+        if r < 0.6:
+            k = self.fresh("k")
+            own = Place(inner)
+            own.numbers = own.numbers + [k]
+            return f"for {k} in [{self.number()}, {self.number()}] {{ {self.update_text(own, chosen)} }}"
+        if r < 0.75:
+            n = self.fresh("l")
+            text = f"let {n} = {self.scalar(inner, 1)}"
+            own = Place(inner)
+            own.numbers = own.numbers + [n] * 5
+            return f"{text}; {self.update_text(own, chosen)}"
+        if r < 0.85 and self.states:
+            s = self.r.choice(self.states)
+            return f"{s} := 0.5 * {s} + {self.r.choice([self.quiet(inner), self.r.choice(self.states)])}; {update()}"
+        pairs = self.pairs()
+        if r < 0.95 and pairs:
+            a, b = self.r.choice(pairs)
+            return f"{update()}; {self.r.choice([f'copy {a.name} into {b.name}', f'average {a.name} into {b.name} decay 0.7'])}"
+        return update()
 
     def loss(self, here, players):
         e = self.plain_loss(here, players)
@@ -590,6 +727,8 @@ class Generator:
         own = [n for n, D in self.memories if here.batch and players == [D]]
         if own and self.chance(0.4):
             return self.r.choice(own) + ".critic"
+        if self.memories and here.batch and self.chance(0.15):
+            return f"{self.term_of(here, players[0])} * {self.memories[0][0]}.critic"
         kept = self.about(here.numbers, players) if len(players) == 1 else []
         over = [(n, a) for n, a in here.over + [(n, n) for n, a, v in here.samples if n == a and not v] if len(players) == 1 and self.about([n], players)]
         if self.chance(0.45) and (kept or over):
@@ -607,13 +746,16 @@ class Generator:
     def rule(self):
         r = self.r
         base = [f"sgd({r.choice(['0.1', '0.05'])})", f"momentum({r.choice(['0.1', '0.05'])}, {r.choice(['0.5', '0.9'])})", "adam(0.05, beta1: 0.9, beta2: 0.99, eps: 0.001)", "rooted(0.1)", "turned(0.1)", "lengths(0.2)", "sgd(0.1)", "rmsprop(0.05, rho: 0.9, eps: 0.01)", "paced(0.2)"]
+        rooted = ["adagrad(0.1, eps: 0.1)", "centred_rmsprop(0.05, rho: 0.9, eps: 0.1)", "amsgrad(0.05, beta1: 0.9, beta2: 0.99, eps: 0.001)", "adamax(0.05, eps: 0.01)", "nadam(0.05, beta1: 0.8, beta2: 0.99, eps: 0.01)",
+                  f"adamw(0.05, beta1: 0.9, beta2: 0.99, eps: 0.001, decay: {r.choice(['0.1', '1'])})"]
         if not self.in_block:
             return r.choice([base[0], base[5]])
+        base += ["nesterov(0.1, 0.8)"] + [r.choice(rooted)] * 2 + ["lion(0.05, decay: 0.1)"] * (not self.ahead)
         base += ["sgd(0.2 * 0.7^step)", f"sgd(0.2 / (1.0 + {r.choice(self.players).name}.steps))", "momentum(0.1 / (2.0 + step), 0.5)"]
         if self.ahead and self.of("conditional", "flow", "prescribed"):         # where a class or a condition chooses, a slope may be 0: that of adam's root has none there
-            base = [b for b in base if not b.startswith(("adam", "rmsprop"))]
+            base = [b for b in base if not b.startswith(("adam", "rmsprop")) and b not in rooted]
         b = r.choice(base)
-        return r.choice([b] * 5 + [f"decayed({b})", f"clipped(0.5, {b})", f"decayed(clipped(0.7, {b}))"])
+        return r.choice([b] * 5 + [f"decayed({b})", f"clipped_value(0.3, {b})", f"clipped(0.5, {b})", f"decayed(clipped(0.7, {b}))"])
 
     def update_text(self, here, players):
         names = ", ".join(p.name for p in players)
@@ -653,12 +795,13 @@ class Generator:
         elif r < 0.68 and len(self.players) > 1:
             pair = self.r.sample(self.players, 2)
             if self.chance(0.25):
-                self.line(f"simultaneous {{ if {self.scalar(here, 1)} > {self.number()} {{ {self.update_text(here, pair[:1])} }} else {{ {self.update_text(here, pair[:1])} }}; {self.update_text(here, pair[1:])} }}")
+                self.line(f"{self.r.choice(['simultaneous', 'extragradient'])} {{ if {self.scalar(here, 1)} > {self.number()} {{ {self.update_text(here, pair[:1])} }} else {{ {self.update_text(here, pair[:1])} }}; {self.update_text(here, pair[1:])} }}")
                 return
             word = self.r.choice(["simultaneous", "extragradient"])
             self.line(f"{word} {{ {self.update_text(here, pair[:1])}; {self.update_text(here, pair[1:])} }}")
         elif r < 0.73 and depth > 0:
-            self.nested(f"repeat {self.r.randint(1, 3)} {{", here, depth)
+            some = self.r.choice(["step < 1", f"{self.scalar(here, 0)} > {self.number()}", f"step % 2 == 1"]) if self.in_block and self.chance(0.4) else None
+            self.nested(f"repeat {f'where({some}, {self.r.randint(0, 2)}, {self.r.randint(1, 3)})' if some else self.r.randint(1, 3)} {{", here, depth)
         elif r < 0.79 and depth > 0:
             self.nested(f"if {self.scalar(here, 1)} > {self.number()} {{", here, depth, self.chance(0.5))
         elif r < 0.83 and depth > 0:
@@ -679,10 +822,10 @@ class Generator:
         """An expression in a place whose mode nobody defines: without players."""
         kept = self.players
         self.players = [p for p in kept if not p.states and p.kind == "value" and len(p.paths) in (1, 3)]
-        names, functions = here.numbers, here.functions
-        here.numbers, here.functions = [], []
+        names, functions, actors = here.numbers, here.functions, self.actors
+        here.numbers, here.functions, self.actors = [], [], []
         e = self.scalar(here, 1) if not here.samples else self.number()
-        self.players, here.numbers, here.functions = kept, names, functions
+        self.players, here.numbers, here.functions, self.actors = kept, names, functions, actors
         return e
 
     def nested(self, head, here, depth, otherwise=False):
@@ -717,7 +860,30 @@ class Generator:
         self.indent -= 1
         self.line("}")
 
+    def let_applied(self, here):
+        """What is applied later: its arguments are what they were here."""
+        n, r, e = self.fresh("l"), self.r.random(), lambda: self.scalar(here, 1)
+        if r < 0.35:
+            t = self.fresh("t")
+            axis = self.r.choice(here.samples)[1] if here.samples and self.chance(0.4) else None
+            self.line(f"let {n} = {self.r.choice([f'half({self.scalar(here, 1, axis)})', f'fn({t}) {t} * {self.scalar(here, 1, axis)} + tanh({self.scalar(here, 1, axis)})'])}")
+            if axis:
+                here.axised.append((n, axis))
+            else:
+                here.functions.append(n)
+        elif r < 0.8:
+            text, size = self.r.choice([(f"Normal({e()}, 0)", 2), (f"rows([{e()}, {e()}])", "all"), (f"rows([{e()}, {self.number()}, {e()}])", "all"), (f"stop(rows([{e()}, {e()}]))", "all"),
+                                        (f"Normal({e()}, 0) |> map({self.bijector(e)})", 3)])
+            self.line(f"let {n} = {text}")
+            here.kept.append((n, size))
+        else:
+            self.line(f"let {n} = {self.r.choice([f'stretch({e()}, {e()})', f'kinked({e()})'])}")
+            here.maps.append(n)
+
     def let(self, here):
+        if self.chance(0.2):
+            self.let_applied(here)
+            return
         n, r = self.fresh("l"), self.r.random()
         if here.samples and r < 0.3:
             _, axis, _ = self.r.choice(here.samples)
@@ -795,9 +961,12 @@ class Generator:
             self.line(f"{n} ~ rows({noise}) : all")
             here.samples.append((n, n, False))
 
+    def pairs(self):
+        return [(a, b) for a in self.players for b in self.players if a is not b and a.kind == b.kind and a.paths == b.paths and a.states == b.states and a.kind == "critic"]
+
     def follow(self):
         """copy and average between players of the same make."""
-        pairs = [(a, b) for a in self.players for b in self.players if a is not b and a.kind == b.kind and a.paths == b.paths and a.states == b.states and a.kind == "critic"]
+        pairs = self.pairs()
         if pairs:
             a, b = self.r.choice(pairs)
             self.line(self.r.choice([f"copy {a.name} into {b.name}", f"average {a.name} into {b.name} decay 0.7"]))
@@ -840,14 +1009,32 @@ class Generator:
         for _ in range(self.r.randint(1, 2) if self.small else self.r.randint(2, 6)):
             self.statement(inner, 2)
         self.line(self.update_text(inner, self.some_players()))
+        for f in self.actors:
+            p = self.r.choice(self.of("value")).name
+            self.line(f"update {p} minimize {f}({p}()) * {p}() with sgd(0.1)")
         if self.chance(0.3):
             self.reports += 1
             self.line(f"every 2 {{ report r{self.reports} = {self.scalar(inner, 2)} }}")
+        if self.chance(0.2):
+            self.nested(f"every {self.r.randint(1, 2)} {{", inner, 1)
+        if self.chance(0.2):
+            self.reports += 1
+            self.line(f"report r{self.reports} = {self.scalar(inner, 1)}")
+            self.line(f"stop when r{self.reports} {self.r.choice('<>')} {self.number()}")
+            if self.chance(0.5):
+                self.line(self.update_text(inner, self.some_players()))
         self.indent, self.in_block = 0, False
         self.line("}")
 
     def top_statement(self, here):
         r = self.r.random()
+        if self.chance(0.08):
+            n, kept = self.fresh("d"), self.players
+            self.players = [p for p in kept if not p.states]
+            self.line(f"data {n} = [{self.scalar(here, 1)}, {self.scalar(here, 1)}, {self.number()}]")
+            self.players = kept
+            here.kept.append((n, "all"))
+            return
         if r < 0.1:
             self.declare_function(here)
         elif r < 0.3:
@@ -888,6 +1075,8 @@ class Generator:
             self.declare_comparison()
         if self.chance(0.25):
             self.declare_memory()
+        if self.chance(0.2):
+            self.declare_actor()
         if self.chance(0.25):
             self.declare_loss()
         if self.chance(0.25):
@@ -936,4 +1125,5 @@ def used_only(lines):
 
 
 def program(seed):
-    return Generator(seed).program()
+    """One in ten is about draws."""
+    return draws.program(seed) if seed % 10 == 7 else Generator(seed).program()

@@ -24,7 +24,7 @@ import tempfile
 
 import generate
 import reduce
-from game import play
+from game import Drawn, play
 from syntax import Strange, files
 from values import Wrong
 
@@ -92,8 +92,26 @@ def values_differ(right, seen):
         if len(got) != len(values):
             return f"value: {name} reported {len(got)} times, not {len(values)}"
         for i, (x, y) in enumerate(zip(values, got)):
-            if off(x, y):
+            if not isinstance(x, Drawn) and off(x, y):
                 return f"value: {name} is {y!r}, and {x!r} is right" + (f" (report {i + 1})" if len(values) > 1 else "")
+    return draws_differ([(name, x, y) for name, values in right.items() for x, y in zip(values, seen[name])])
+
+
+def draws_differ(reports):
+    """Reports that hang on draws: which are equal is all that is known, to each other and to what hangs on none."""
+    first, fixed = {}, {round(float(x), 9): name for name, x, _ in reports if not isinstance(x, Drawn)}
+    for name, x, y in reports:
+        if not isinstance(x, Drawn):
+            continue
+        other, value = first.setdefault(x.same, (name, y))
+        if off(value, y):
+            return f"draws: {name} is {y!r}, and the {value!r} of {other} would be right"
+        if round(y, 9) in fixed:
+            return f"draws: {name} is {y!r}, as {fixed[round(y, 9)]} is, which hangs on no draw"
+    seen = {}
+    for name, y in first.values():
+        if seen.setdefault(round(y, 9), name) != name:
+            return f"draws: {name} is {y!r}, as {seen[round(y, 9)]} is, which hangs on other draws"
     return None
 
 

@@ -62,9 +62,10 @@ VALUE = {name: safe(f) for name, f in {
     "expm1": math.expm1, "log1p": math.log1p,
     "eq": lambda a, b: a == b, "ne": lambda a, b: a != b, "and": lambda a, b: bool(a and b), "or": lambda a, b: bool(a or b), "not": lambda a: not a,
     "mod": lambda a, b: a - b * math.floor(a / b), "int_div": lambda a, b: math.floor(a / b), "int": math.trunc, "argmax": lambda *a: a.index(max(a)),
-    "lt": lambda a, b: a < b, "le": lambda a, b: a <= b, "gt": lambda a, b: a > b, "ge": lambda a, b: a >= b, "where": lambda c, a, b: a if c else b,
+    "lt": lambda a, b: a < b, "le": lambda a, b: a <= b, "gt": lambda a, b: a > b, "ge": lambda a, b: a >= b, "where": lambda c, a, b: a if c else b, "pick": lambda k, *a: a[int(k)],
 }.items()}
 NO_PATH = {"stop", "floor", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "mod", "int_div", "int", "argmax"}
+CHOOSE = {"where", "pick"}                                   # the first argument says which of the others; all of these are on the way
 
 
 def make(op, *args):
@@ -110,10 +111,10 @@ def d_div(n, d):
 def d_pow(n, d):
     a, b = n.args
     out = None
-    if d[0] is not None and a.val == 0 and b.val < 1:
-        out = const(0)                                       # the root of nothing has the subgradient 0
-    elif d[0] is not None:
+    if d[0] is not None:
         out = make("mul", make("mul", b, make("pow", a, make("sub", b, ONE))), d[0])
+        if a.val == 0 and b.val < 1:
+            out = make("where", const(1), const(0), out)     # the root of nothing has the subgradient 0
     if d[1] is not None:
         out = plus(out, make("mul", make("mul", n, make("log", a)), d[1]))
     return out
@@ -123,11 +124,13 @@ def chain(slope):
     return lambda n, d: None if d[0] is None else make("mul", slope(n, n.args[0]), d[0])
 
 
+def choice(k, op, slopes):
+    """The slope of what is chosen. That of another is on the way, too: what depends on what is seen from the text, not from the numbers."""
+    return None if all(s is None for s in slopes) else make(op, k, *[const(0) if s is None else s for s in slopes])
+
+
 def d_choice(first_wins):
-    def f(n, d):
-        first = first_wins(n.args[0].val, n.args[1].val)
-        return d[0] if first else d[1]
-    return f
+    return lambda n, d: choice(make(first_wins, *n.args), "where", d)
 
 
 def sign(n, a):
@@ -143,8 +146,8 @@ DERIVATIVE = {
     "sigmoid": chain(lambda n, a: make("mul", n, make("sub", ONE, n))), "softplus": chain(lambda n, a: make("sigmoid", a)),
     "sqrt": chain(lambda n, a: make("div", const(0.5), n) if n.val else const(0)), "sin": chain(lambda n, a: make("cos", a)),
     "cos": chain(lambda n, a: make("neg", make("sin", a))), "abs": chain(sign),
-    "max": d_choice(lambda a, b: a >= b), "min": d_choice(lambda a, b: a <= b),
-    "where": lambda n, d: d[1] if n.args[0].val else d[2],
+    "max": d_choice("ge"), "min": d_choice("le"),
+    "where": lambda n, d: choice(n.args[0], n.op, d[1:]), "pick": lambda n, d: choice(n.args[0], n.op, d[1:]),
 }
 
 
@@ -163,7 +166,7 @@ def order(e):
 
 
 def known(e):
-    """Is it made of numbers of the program's text by what is worked out when that is compiled?"""
+    """Is it made of numbers of the program's text, one by one? What is made of several at once, as a sum, is computed when the program runs."""
     work = [e]
     while work:
         n = work.pop()
@@ -183,7 +186,7 @@ def reached(e, through_stops=False, ends=()):
         seen.add(id(n))
         leaves[id(n)] = n
         if id(n) not in ends and (through_stops or n.op not in NO_PATH):
-            work += n.args[1:] if n.op == "where" and not through_stops else n.args
+            work += n.args[1:] if n.op in CHOOSE and not through_stops else n.args
     return leaves
 
 

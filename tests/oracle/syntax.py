@@ -145,12 +145,15 @@ class Parser:
             of = self.separated("]", self.expr)
             return Node("grad", line, of=of, e=self.prefix())
         self.want("[")
-        binders, size = self.binders("]")
-        return Node("E", line, binders=binders, size=size, e=self.prefix())
+        groups = self.binders("]")
+        e = self.prefix()
+        for binders, size in reversed(groups):
+            e = Node("E", line, binders=binders, size=size, e=e)
+        return e
 
     def binders(self, end):
-        """x ~ p, y ~ q : size - each binder is (patterns, distribution or None)."""
-        out, size = [], None
+        """x ~ p, y ~ q : size, .. - groups that share an axis, each its binders and its size; a binder is (patterns, distribution or None)."""
+        groups, out = [], []
         while not self.eat(end):
             patterns = [self.pattern()]
             while self.eat(","):
@@ -160,11 +163,12 @@ class Parser:
             else:
                 out += [([p], None) for p in patterns]
             if self.eat(":"):
-                size = "all" if self.eat("all") else self.expr()
-            elif not self.eat(","):
+                groups.append((out, "all" if self.eat("all") else self.expr()))
+                out = []
+            if not self.eat(","):
                 self.want(end)
                 break
-        return out, size
+        return groups + [(out, None)] * bool(out)
 
     def sign(self):
         if self.peek() == "-" and self.kind() == "sign":
@@ -436,10 +440,12 @@ class Parser:
         return self.typed("state", line)
 
     def s_data(self, line):
-        n = self.name()
+        names = [self.name()]
+        while self.eat(","):
+            names.append(self.name())
         typ = self.type_() if self.eat(":") else None
         self.want("=")
-        return Node("data", line, name=n, type=typ, value=self.value())
+        return Node("data", line, names=names, type=typ, value=self.value())
 
     def s_loss(self, line):
         n = self.name()
@@ -468,6 +474,10 @@ class Parser:
 
     def s_every(self, line):
         return Node("every", line, count=self.expr(), body=self.block())
+
+    def s_stop(self, line):
+        self.want("when")
+        return Node("stop", line, e=self.expr())
 
     def s_update(self, line):
         players = [self.postfix(self.primary())]

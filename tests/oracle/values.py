@@ -170,7 +170,8 @@ def elementwise(op, *values, line=0):
     for t in ts:
         d = spread(t, axes)
         columns.append(d if t.shape == shape else [x for x in d for _ in range(size)])
-    return T(axes, shape, [make(op, *row) for row in zip(*columns)])
+    made = T(axes, shape, [make(op, *row) for row in zip(*columns)])
+    return identity(made) if shape else made                 # of several numbers at once nothing is known before it runs
 
 
 def rows_of(t, axes=None):
@@ -180,7 +181,7 @@ def rows_of(t, axes=None):
 
 
 def reduce(t, f):
-    return T(t.axes, (), [f(row) for row in rows_of(t)])
+    return identity(T(t.axes, (), [f(row) for row in rows_of(t)]))
 
 
 def stack(ts):

@@ -48,6 +48,7 @@ static Value *of_both(Ctx *c, const Dist *d, Span at)
 typedef struct Whole {
     Value *k;
     Value *is;                                              /* a condition, for all numbers of a draw together */
+    Value *less;                                            /* the log density of what is none: -inf, or nan, where z is that */
 } Whole;
 
 /* What comes back as near as this, relative, or absolute below 1, has been rounded on the way: eight roundings. */
@@ -57,7 +58,7 @@ static Whole whole_number(Ctx *c, const DrawKind *kind, double z)
 {
     double top = kind->classes ? (double)kind->classes - 1 : INT32_MAX, bottom = kind->classes ? 0 : INT32_MIN;
     double k = z >= bottom ? fmin(round(z), top) : bottom;
-    Whole w = {val_int(c->L, (int64_t)k), val_bool(c->L, fabs(z - k) <= rounding(c) * fmax(1, fabs(z)))};
+    Whole w = {val_int(c->L, (int64_t)k), val_bool(c->L, fabs(z - k) <= fmin(rounding(c) * fmax(1, fabs(z)), 0.5)), val_real(c->L, isnan(z) ? NAN : -INFINITY)};
     w.k->classes = kind->classes;
     return w;
 }
@@ -78,23 +79,31 @@ static IrVal *goes_there(Ctx *c, const Dist *d, Value *bijector, Value *k, Value
     return val_bad(same) ? NULL : as_tensor(c, same, at);
 }
 
+static IrVal *in_some(IrBuilder *b, IrVal *condition, const IrVal *z)
+{
+    IrVal *one = ir_select(b, condition, ir_const_like(b, z, 1), ir_const_like(b, z, 0)), *n = ir_sum_all(b, one);
+    return ir_compare(b, IR_NE, n, ir_const_like(b, n, 0));
+}
+
 static Whole whole_tensor(Ctx *c, const Dist *d, Value *bijector, const DrawKind *kind, IrVal *z, Value *x, Span at)
 {
     IrBuilder *b = fn_builder(c);
     IrVal *k = nearest(b, kind, z), *back = ir_convert(b, k, z->type.elem), *one = ir_const_like(b, z, 1);
     IrVal *off = ir_abs(b, ir_sub(b, z, back)), *most = ir_mul(b, ir_max(b, ir_abs(b, z), one), ir_const_like(b, z, rounding(c)));
+    most = ir_min(b, most, ir_const_like(b, z, 0.5));       /* what no integer is near to is none: inf, 1e30 */
     Value *whole = val_tensor(c->L, k);
     whole->tensor.classes = kind->classes;
     IrVal *is = ir_compare(b, IR_LE, off, most), *there = goes_there(c, d, bijector, whole, x, at);
     if (there && ir_dims_equal(&there->type, &is->type)) is = ir_or(b, is, there);
-    IrVal *none = ir_select(b, is, ir_const_like(b, z, 0), one);
-    return (Whole){whole, val_tensor(c->L, ir_compare(b, IR_EQ, ir_sum_all(b, none), ir_const_like(b, z, 0)))};
+    IrVal *none = in_some(b, ir_not(b, is), z), *nan = in_some(b, ir_compare(b, IR_NE, z, z), z);
+    IrVal *less = ir_select(b, nan, ir_const(b, z->type.elem, NAN), ir_const(b, z->type.elem, -INFINITY));
+    return (Whole){whole, val_tensor(c->L, ir_not(b, none)), val_tensor(c->L, less)};
 }
 
 /* False, reported. w->is == NULL: the base draws other numbers than integers, or z is one as it stands. */
 static bool back_to_whole(Ctx *c, Dist *d, Value *bijector, const DrawKind *kind, Value *z, Value *x, Whole *w, Span at)
 {
-    *w = (Whole){z, NULL};
+    *w = (Whole){z, NULL, NULL};
     if (!kind->whole || z->kind == V_INT || z->kind == V_RECORD) return true;
     if (z->kind == V_REAL) return *w = whole_number(c, kind, z->r), true;
     IrVal *t = as_tensor(c, z, at);
@@ -116,7 +125,7 @@ static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
     Value *before = dist_log_prob(c, d->map.base, w.k, at);
     if (val_bad(before)) return before;
     if (kind.measure == MEASURE_BOTH) return of_both(c, d, at);
-    if (w.is) before = arith_select(c, w.is, before, val_real(c->L, -INFINITY), at);
+    if (w.is) before = arith_select(c, w.is, before, w.less, at);
     if (kind.measure == MEASURE_COUNTING) return number_of_density(c, before, d, at);
     Value *more = bijector_log_det_inverse(c, b, x, d->map.site, at);
     return val_bad(more) ? more : number_of_density(c, arith_binary(c, AST_OP_ADD, before, more, at), d, at);

@@ -66,12 +66,19 @@ static bool in_order(AstList args)
     return args.n > 0;
 }
 
+static Value *eval_arg(Ctx *c, const Ast *a)
+{
+    if (!a->arg.all) return eval_raw(c, a->arg.value);
+    if (!c->L->every) c->L->every = val_string(c->L, "all");
+    return c->L->every;
+}
+
 static bool eval_args(Ctx *c, AstList list, Args *out)
 {
     bool ok = true;
     for (int i = 0; i < list.n; i++) {
         const Ast *a = list.v[i];
-        out->v[out->n] = eval_raw(c, a->arg.value);
+        out->v[out->n] = eval_arg(c, a);
         out->name[out->n] = a->arg.name;
         out->at[out->n] = a->arg.value->span;
         ok = ok && !val_bad(out->v[out->n]);
@@ -240,7 +247,7 @@ static Value *given_by_place(Ctx *inner, AstList params, Value **given, int i, S
 {
     const Ast *p = params.v[i];
     const char *other = inner->L->guess ? NULL : meant_by_name(inner, params, given, i);
-    if (!other) return fitting(inner, given[i], p, at, strf(inner->L, "%s of %s", p->param.name, what));
+    if (!other) return fitting(inner, given[i], p, at, arena_join(inner->L->a, p->param.name, " of ", what));
     Diag *d = diag_error(inner->L->diags, at, E200, "by place, %s takes %s: %s; this is %s", what, p->param.name, type_declared_text(inner, p->param.type), val_text(inner->L, given[i]));
     diag_hint(d, "by its name it is given to another: %s(%s)", what, other);
     return val_error(inner->L);
@@ -315,6 +322,12 @@ AstList call_params(const Value *f)
 
 static const char *closure_text(const Closure *k) { return k->name ? k->name : "this function"; }
 
+static bool as_samples(Ctx *c, Value *v, Span at, int64_t *n)
+{
+    if (v == c->L->every) return *n = EVERY_ROW, true;
+    return as_size(c, v, at, "n", n);
+}
+
 /* `n` of a def, metric, loss or member that has no parameter of that name: how many samples its expectations draw. */
 static bool take_n(Ctx *c, AstList params, Args *args, int64_t *n)
 {
@@ -322,7 +335,7 @@ static bool take_n(Ctx *c, AstList params, Args *args, int64_t *n)
     if (param_index(params, "n") >= 0) return true;
     for (int i = 0; i < args->n; i++) {
         if (!args->name[i] || strcmp(args->name[i], "n")) continue;
-        if (!as_size(c, args->v[i], args->at[i], "n", n)) return false;
+        if (!as_samples(c, args->v[i], args->at[i], n)) return false;
         for (int j = i; j + 1 < args->n; j++)
             args->v[j] = args->v[j + 1], args->name[j] = args->name[j + 1], args->at[j] = args->at[j + 1];
         args->n--;
@@ -352,8 +365,8 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
     Ctx inner = ctx_body(c, scope, args, site, at);
     if (k->scope->inst && k->scope->inst != c->inst) inner.inst = k->scope->inst, inner.site = site_mix(0, site);
     inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
-    if (n >= 0) inner.batch = n;
-    if (n >= 0 && def) inner.sized = &taken;
+    if (n != -1) inner.batch = n;
+    if (n != -1 && def) inner.sized = &taken;
     if (counted && k->name) inner.path = path_join(c->L, c->path, k->name);
     check_evaluated(c->L, body);
     int assigned = assign_among(&inner, k->scope);
@@ -475,7 +488,7 @@ static Value *apply_thunk(Ctx *c, Value *t, Args *args, const void *site, Span a
 {
     int64_t n = -1;
     if (args->n == 1 && args->name[0] && !strcmp(args->name[0], "n"))
-        return as_size(c, args->v[0], args->at[0], "n", &n) ? eval_thunk(c, t, n) : val_error(c->L);
+        return as_samples(c, args->v[0], args->at[0], &n) ? eval_thunk(c, t, n) : val_error(c->L);
     if (!args->n) return eval_thunk(c, t, -1);
     Value *f = eval_thunk(c, t, -1);
     if (val_bad(f)) return f;

@@ -13,7 +13,7 @@ bool   in_library(const Lower *L, Span at);                                     
 Value *eval_stmts(Ctx *c, AstList stmts);                                       /* in c->scope; the last expression's value, or V_NONE */
 bool   gives_value(const Value *v);                                             /* more than nothing, or a list of nothings: what the rounds of a for give */
 void   value_dropped(Ctx *c, const Ast *s, const Value *v);                      /* reports a statement that has a value, where nobody takes it */
-Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch; -1: the context's */
+Value *eval_thunk(Ctx *c, Value *thunk, int64_t n);                             /* n: another batch, or EVERY_ROW; -1: the context's */
 Value *eval_settled(Ctx *c, Value *v, Span at);                                 /* what Lower.settle does */
 int64_t rounds_enter(Lower *L, int64_t n);                  /* an unrolled loop of n rounds begins; gives back what rounds_around is to be behind it */
 void   carries_bind(Ctx *c, Scope *s, AstList carries, Value **carried);        /* what a loop carries, in the scope of a round */

@@ -473,7 +473,7 @@ Value *eval_thunk(Ctx *c, Value *t, int64_t n)
         path_join(c->L, c->path, t->thunk.own ? path_join(c->L, t->thunk.own->name, t->thunk.name) : t->thunk.name);
     inner.site = site_mix(inner.site, t->thunk.expr);
     inner.axes = ir_axes_union(inner.axes, val_axes(c->L, t));
-    if (n >= 0) inner.batch = n;
+    if (n != -1) inner.batch = n;
     bool user = t->at.file && !in_library(c->L, t->at);
     Span used_at = user ? diags_used_at(c->L->diags, t->at) : SPAN_NONE;
     int assigned = assign_among(&inner, t->thunk.scope);

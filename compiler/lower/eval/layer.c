@@ -147,11 +147,20 @@ static bool declared_type(Ctx *c, const Ast *type, Span at, IrType *t, int64_t *
     return true;
 }
 
-static bool owns_slot(const Player *p, int slot)
+static bool owns_slot(const Lower *L, const Player *p, int slot)
 {
-    for (int i = 0; i < p->params.n; i++)
+    const Player *listed = slot < L->slot_listed.n ? L->slot_listed.v[slot] : NULL;
+    for (int i = 0; listed && listed != p && i < p->params.n; i++)
         if (p->params.v[i] == slot) return true;
-    return false;
+    return listed == p;
+}
+
+static void own_slot(Lower *L, Player *p, int slot)
+{
+    if (owns_slot(L, p, slot)) return;
+    array_push(L->a, &p->params, slot);
+    while (L->slot_listed.n <= slot) array_push(L->a, &L->slot_listed, NULL);
+    L->slot_listed.v[slot] = p;
 }
 
 /* net E2 = copy(E1): starts at E1's parameter of the same path. False: it has none; or it is of another shape, which is reported. */
@@ -209,7 +218,7 @@ static Value *one_slot(Ctx *c, const char *path, const Ast *type, const First *f
     } else if (!first->given && !first_agrees(c, slot, first->draw, first->value, at)) {
         return val_error(L);
     }
-    if (kind == IR_SLOT_PARAM && owner && !owns_slot(owner, slot)) array_push(L->a, &owner->params, slot);
+    if (kind == IR_SLOT_PARAM && owner) own_slot(L, owner, slot);
     return val_slot(L, slot);
 }
 

@@ -89,6 +89,11 @@ bool sample_batch(Ctx *c, Span at)
         if (c->sized) *c->sized = true;
         return true;
     }
+    if (c->batch == EVERY_ROW) {
+        Diag *e = diag_error(c->L->diags, at, E302, "n: all says which samples, each row of data once, and here their number is asked for");
+        diag_hint(e, "n: 1000, as many as there are rows, draws so many");
+        return false;
+    }
     if (c->unsized) return no_batch(c, at);
     Diag *d = diag_error(c->L->diags, at, E302, "how many samples? Outside a schedule the number must be given");
     diag_hint(d, "E[x ~ p : 5000] ..., or n: 5000 as an argument of a loss or metric; updates stand in alternate 1000 steps, batch 64 { .. }");
@@ -165,9 +170,18 @@ static bool add_axis(Expect *x, int axis)
     return axes_fit(&x->inner, x->inner.axes, x->at);
 }
 
+/* Without a size of its own, or as `x ~ p : batch`, where n: all is at hand. */
+static bool takes_every(const Expect *x)
+{
+    if (x->inner.batch != EVERY_ROW || (x->size && (x->size->kind != AST_NAME || strcmp(x->size->name.name, "batch")))) return false;
+    if (x->inner.sized) *x->inner.sized = true;
+    return true;
+}
+
 static bool open_axis(Expect *x, const Ast *pattern, const Dist *d)
 {
     int64_t n;
+    if (takes_every(x)) x->all = true;
     if (x->shared >= 0 && (!x->all || x->one_axis)) return true;
     if (x->alone && !x->size && x->inner.batch < 0 && dist_finite(x->inner.L, d, &n)) x->all = true;
     if (x->all && !dist_finite(x->inner.L, d, &n)) {

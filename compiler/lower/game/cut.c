@@ -56,11 +56,13 @@ static void find_fixed(Cut *k)
     }
 }
 
+static bool is_wide(const IrVal *v) { return v->type.rank + v->type.axes.n > IR_MAX_RANK; }
+
 static int keep(Cut *k, Part *by, IrVal *v)
 {
     Lower *L = k->L;
     const char *path = strf(L, "kept.%s.%d", by->name, by->keeps.n + 1);
-    if (v->type.rank + v->type.axes.n > IR_MAX_RANK) {
+    if (is_wide(v)) {
         Diag *d = diag_error(L->diags, k->p->at, E205, "what another statement has computed has at most %d dimensions and sample axes together, and this uses one with more", IR_MAX_RANK);
         diag_note(d, span_of_node(L, v->def), "computed here");
         diag_hint(d, "a def computes it where it is used");
@@ -285,7 +287,7 @@ static Cut cut_begin(Lower *L, bool late)
     for (int i = L->g->parts.n; i-- > 0;)                   /* the first to keep a value counts */
         for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) {
             const Keep *kept = &L->g->parts.v[i]->keeps.v[j];
-            k.kept[kept->v->id] = k.kept[kept->made->id] = 1 + kept->slot;
+            if (!kept->required) k.kept[kept->v->id] = k.kept[kept->made->id] = 1 + kept->slot;   /* what is required may be of another statement */
         }
     return k;
 }
@@ -302,15 +304,35 @@ static void prune(GanSchedule *n)
     n->n_kids = kept;
 }
 
+static void find_keepers(Cut *k)
+{
+    for (int i = k->L->g->parts.n; i-- > 0 && k->ok;) {
+        k->p = k->L->g->parts.v[i];
+        if (has_work(k->p)) mark_part(k);
+    }
+}
+
+bool cut_is_wide(const Lower *L)
+{
+    for (const IrNode *n = L->graph->ir->body.first; n; n = n->next)
+        for (int i = 0; i < n->n_results; i++)
+            if (is_wide(&n->result[i])) return true;
+    return false;
+}
+
+bool cut_fits(Lower *L)
+{
+    Cut k = cut_begin(L, false);
+    find_keepers(&k);
+    arena_free(k.scratch);
+    return k.ok;
+}
+
 bool cut_program(Lower *L)
 {
     Cut k = cut_begin(L, false);
-    int n = L->g->parts.n;
-    for (int i = n; i-- > 0 && k.ok;) {                     /* who keeps what */
-        k.p = L->g->parts.v[i];
-        if (has_work(k.p)) mark_part(&k);
-    }
-    for (int i = 0; i < n && k.ok; i++) {
+    find_keepers(&k);
+    for (int i = 0; i < L->g->parts.n && k.ok; i++) {
         k.p = L->g->parts.v[i];
         if (!has_work(k.p)) continue;
         mark_part(&k);

@@ -95,6 +95,50 @@ static void check_settings(Lower *L)
     }
 }
 
+/* ---- the lines of the program, and who moves nobody */
+
+static void add_name(Lower *L, const char ***list, int *n, const char *name)
+{
+    for (int i = 0; i < *n; i++)
+        if (!strcmp((*list)[i], name)) return;
+    const char **more = arena_array(L->a, const char *, *n + 1);
+    if (*n) memcpy(more, *list, sizeof *more * (size_t)*n);
+    more[(*n)++] = name;
+    *list = more;
+}
+
+/* What a part reads of the players, whoever computed it. */
+static void line_reads(Lower *L, Reads *all, const Part *p, GameLine *g)
+{
+    const ReadSet *set = NULL;
+    for (int i = 0; i < p->commits.n; i++) set = reads_join(all, set, p->commits.v[i].val->def->arg[0]);
+    for (int i = 0; i < p->reports.n; i++) set = reads_join(all, set, p->reports.v[i].val);
+    for (int i = 0; i < p->keeps.n; i++) set = reads_join(all, set, p->keeps.v[i].v);
+    for (int i = 0; i < reads_count(set); i++) {
+        const char *player = reads_player(all, set, i);
+        bool moved = false;
+        for (int k = 0; k < g->n_moves; k++) moved = moved || !strcmp(g->moves[k], player);
+        if (!moved) add_name(L, &g->reads, &g->n_reads, arena_str(L->a, player));       /* the slot's is gone after lower_close */
+    }
+}
+
+/* Lines that have no function yet are filled in. */
+static void list_lines(Lower *L)
+{
+    Arena *scratch = arena_new();
+    Reads *reads = reads_new(L, scratch);
+    for (int i = 0; i < L->lines.n; i++) {
+        GameLine *g = &L->lines.v[i];
+        const Part *p = L->line_parts.v[i];
+        if (g->fn >= 0) continue;
+        g->fn = p->fn;
+        for (int k = 0; k < p->players.n; k++) add_name(L, &g->moves, &g->n_moves, p->players.v[k]);
+        for (int k = 0; k < p->draws.n; k++) add_name(L, &g->draws, &g->n_draws, p->draws.v[k]);
+        line_reads(L, reads, p, g);
+    }
+    arena_free(scratch);
+}
+
 /* From the name of a player to the first update that reads it. */
 static NameTable first_readers(const Lower *L, Arena *scratch)
 {
@@ -117,28 +161,24 @@ static void unmoved_player(const Lower *L, const Player *p, int reader)
         diag_advice(L->diags, p->at, DIAG_NO_CODE, "no update moves %s: its parameters stay as they begin", p->name);
 }
 
+static bool is_unmoved(const Player *p) { return !p->updated && p->params.n; }
+
 static void unmoved_players(Lower *L)
 {
+    int n = 0;
+    for (int i = 0; i < L->players.n; i++) n += is_unmoved(L->players.v[i]);
+    if (!n) return;
+    list_lines(L);
     Arena *scratch = arena_new();
     const NameTable readers = first_readers(L, scratch);
     for (int i = 0; i < L->players.n; i++) {
         const Player *p = L->players.v[i];
-        if (!p->updated && p->params.n) unmoved_player(L, p, names_get(&readers, p->name));
+        if (is_unmoved(p)) unmoved_player(L, p, names_get(&readers, p->name));
     }
     arena_free(scratch);
 }
 
 /* ---- the runtime's tables */
-
-static void add_name(Lower *L, const char ***list, int *n, const char *name)
-{
-    for (int i = 0; i < *n; i++)
-        if (!strcmp((*list)[i], name)) return;
-    const char **more = arena_array(L->a, const char *, *n + 1);
-    if (*n) memcpy(more, *list, sizeof *more * (size_t)*n);
-    more[(*n)++] = name;
-    *list = more;
-}
 
 /* What lowering has found out from the numbers of a file must hold for those of another. */
 static DataRecipe finish_recipe(Lower *L, const GanTensor *t, const DataRecipe *r, bool looked, bool chose)
@@ -395,37 +435,6 @@ static void finish_models(Lower *L, LowerResult *r)
     }
 }
 
-/* What a part reads of the players, whoever computed it. */
-static void line_reads(Lower *L, Reads *all, const Part *p, GameLine *g)
-{
-    const ReadSet *set = NULL;
-    for (int i = 0; i < p->commits.n; i++) set = reads_join(all, set, p->commits.v[i].val->def->arg[0]);
-    for (int i = 0; i < p->reports.n; i++) set = reads_join(all, set, p->reports.v[i].val);
-    for (int i = 0; i < p->keeps.n; i++) set = reads_join(all, set, p->keeps.v[i].v);
-    for (int i = 0; i < reads_count(set); i++) {
-        const char *player = reads_player(all, set, i);
-        bool moved = false;
-        for (int k = 0; k < g->n_moves; k++) moved = moved || !strcmp(g->moves[k], player);
-        if (!moved) add_name(L, &g->reads, &g->n_reads, arena_str(L->a, player));       /* the slot's is gone after lower_close */
-    }
-}
-
-static void finish_lines(Lower *L)
-{
-    Arena *scratch = arena_new();
-    Reads *reads = reads_new(L, scratch);
-    for (int i = 0; i < L->lines.n; i++) {
-        GameLine *g = &L->lines.v[i];
-        const Part *p = L->line_parts.v[i];
-        if (g->fn >= 0) continue;
-        g->fn = p->fn;
-        for (int k = 0; k < p->players.n; k++) add_name(L, &g->moves, &g->n_moves, p->players.v[k]);
-        for (int k = 0; k < p->draws.n; k++) add_name(L, &g->draws, &g->n_draws, p->draws.v[k]);
-        line_reads(L, reads, p, g);
-    }
-    arena_free(scratch);
-}
-
 static void add_extern(Lower *L, LowerResult *r, const char *name)
 {
     GanProgram *p = r->program;
@@ -460,7 +469,7 @@ static void finish(Lower *L, LowerResult *r)
     finish_slots(L, p);
     finish_functions(L, p);
     finish_externs(L, r);
-    finish_lines(L);
+    list_lines(L);
     p->schedule = L->root;
     p->init_fn = 0;
     r->line = L->lines.v;
@@ -530,6 +539,15 @@ static void typed_players(Ctx *c)
     }
 }
 
+static bool make_program(Lower *L, LowerResult *out)
+{
+    graph_stabilise(L);
+    if (!cut_program(L)) return false;
+    L->m->forgives = false;
+    finish(L, out);
+    return true;
+}
+
 bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diags *diags, LowerResult *out)
 {
     Lower *L = lower_new(a, o, diags);
@@ -544,15 +562,14 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     if (o->told) L->told = told_new(L);
     schedule_program(&c);
     if (!names_lack(L->names)) pending_check(L);
+    keep_check(L);
     if (!L->too_deep && !L->too_large) check_unused(&c);
     if (diags_failed(diags)) return false;
     typed_players(&c);
     for (int i = 0; i < L->g->parts.n; i++) part_check(L, L->g->parts.v[i]);
     if (L->told) told_finish(&c, out);
-    graph_stabilise(L);
-    if (!cut_program(L)) return false;
-    L->m->forgives = false;
-    finish(L, out);
+    bool whole = !o->checked || cut_is_wide(L);
+    if (!(whole ? make_program(L, out) : cut_fits(L))) return false;
     unmoved_players(L);
     if (o->advice) advice_program(a, L->names, &L->modules, diags);
     return true;

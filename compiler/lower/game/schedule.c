@@ -77,7 +77,12 @@ static Part *guard(Ctx *c, Nodes *to, Span at)
     return p;
 }
 
-static void stand_before(Ctx *c, const Block *b, Part *p, Span at) { sched_call(c, b->before, p, GAN_CALL, NULL, at); }
+static void stand_before(Ctx *c, const Block *b, Part *p, Span at)
+{
+    GanSchedule *n = sched_node(c, b->before, GAN_CALL, at);
+    n->implied = true;
+    part_run_by(c->L, p, n);
+}
 
 static void open_block(Ctx *c, Block *b, Nodes *to)
 {

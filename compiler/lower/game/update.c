@@ -4,6 +4,7 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/game/told.h"
 #include "compiler/lower/own/graph.h"
@@ -679,8 +680,15 @@ static IrVal *decay_value(Ctx *c, const Ast *e)
 {
     Value *v = eval(c, e);
     IrVal *t = val_bad(v) ? NULL : as_real(c, v, e->span);
-    if (!t || (!t->type.rank && !t->type.axes.n)) return t;
-    diag_error(c->L->diags, e->span, E401, "a decay is one number, and this is %s", type_text(c->L, &t->type));
+    if (!t) return NULL;
+    if (t->type.rank || t->type.axes.n) {
+        diag_error(c->L->diags, e->span, E401, "a decay is one number, and this is %s", type_text(c->L, &t->type));
+        return NULL;
+    }
+    static const char *const what = "a decay is the share of the old mean that stays, from 0 to 1";
+    IrBuilder *b = fn_builder(c);
+    if (watch(c, ir_compare(b, IR_GE, t, ir_const_like(b, t, 0)), what, e->span) && watch(c, ir_compare(b, IR_LE, t, ir_const_like(b, t, 1)), what, e->span)) return t;
+    diag_error(c->L->diags, e->span, E208, "%s", what);
     return NULL;
 }
 

@@ -4,16 +4,21 @@
 
 #include <limits.h>
 
-static IrSpan place_ir(const SourceFile *f, Span at)
+/* A body is lowered as often as it is applied, and each time has the same places. */
+static IrSpan place_ir(Lower *L, const SourceFile *f, Span at)
 {
-    Place p = source_place(f, at.begin);
-    return (IrSpan){.file = p.file->id - 1, .line = p.line, .col = p.column};
+    SeenPlace *seen = &L->place[(at.begin + 97 * f->id) % SEEN_PLACES];
+    if (seen->file != f->id || seen->begin != at.begin) {
+        Place p = source_place(f, at.begin);
+        *seen = (SeenPlace){f->id, at.begin, {.file = p.file->id - 1, .line = p.line, .col = p.column}};
+    }
+    return seen->is;
 }
 
 /* 1 + its number among the module's places. Nodes are made in the order of the text: most have the place of the one before. */
 static uint32_t used_ir(Lower *L, const SourceFile *f, Span at)
 {
-    IrSpan   here = place_ir(f, at);
+    IrSpan   here = place_ir(L, f, at);
     unsigned n = (unsigned)L->m->places.n;
     IrSpan  *last = n ? &L->m->places.v[n - 1] : NULL;
     if (last && last->file == here.file && last->line == here.line && last->col == here.col) return n;
@@ -25,7 +30,7 @@ IrSpan span_ir(Lower *L, Span at)
 {
     const SourceFile *f = source_file(L->sources, at.file);
     if (!f) return (IrSpan){0};
-    IrSpan            s = place_ir(f, at);
+    IrSpan            s = place_ir(L, f, at);
     const SourceFile *by = f->library ? source_file(L->sources, diags_use(L->diags).file) : NULL;
     if (by && !by->library) s.used = used_ir(L, by, diags_use(L->diags));
     return s;
@@ -45,7 +50,7 @@ Span span_of_node(Lower *L, const IrNode *n)
     return at < f->n ? (Span){f->id, at, at + 1} : SPAN_NONE;
 }
 
-const char *path_join(Lower *L, const char *a, const char *b) { return !*a ? b : !*b ? a : strf(L, "%s.%s", a, b); }
+const char *path_join(Lower *L, const char *a, const char *b) { return !*a ? b : !*b ? a : arena_join(L->a, a, ".", b); }
 
 /* ---- slots in lists --------------------------------------------------------------------------------------------- */
 
@@ -764,12 +769,21 @@ static const char *is_of(const Lower *L, int slot, const By *by)
     return NULL;
 }
 
+/* Where what is of that version was computed: by a statement before; else it is that version, which one that has bound it has given; else here. */
+static void note_where(Ctx *c, Diag *d, const Version *old, const IrNode *user, const char *name)
+{
+    enum { NOTES_MOST = 3 };
+    const Part *in = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
+    bool before = in && in != c->L->part;
+    if (before || !old->bound.n) diag_note(d, before ? in->at : span_of_node(c->L, user), "computed here, with %s as it was then", name);
+    for (int i = 0; !before && i < old->bound.n && i < NOTES_MOST; i++) diag_note(d, old->bound.v[i], "computed here, with %s as it was then", name);
+}
+
 static void too_old(Ctx *c, const Version *old, const IrNode *user, const char *name, const By *by, Span at)
 {
     const Hidden *h = version_hidden(old, c->L->part->number);
     Diag *d = diag_error(c->L->diags, at, E308, "this depends on %s as it was before it was updated, so it has no gradient by what %s is now", name, name);
-    const Part *in = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
-    diag_note(d, in && in != c->L->part ? in->at : span_of_node(c->L, user), "computed here, with %s as it was then", name);
+    note_where(c, d, old, user, name);
     const Version *now = version_of(c->L, fn_read(c->L, old->slot));
     Span updated = h ? h->at : now ? now->at : SPAN_NONE;
     if (updated.file) diag_note(d, updated, "%s is updated here", name);

@@ -71,6 +71,7 @@ struct Version {
     bool   kept;                                            /* under a name of the program */
     Part  *made;                                            /* by a part's commit; NULL: the value that the slot has where it is read */
     Span   at;                                              /* of what set it while looking ahead; SPAN_NONE: nothing did */
+    ARRAY(Span) bound;                                      /* the statements that bind it as it is, for later ones */
     ARRAY(Hidden) hidden;
 };
 
@@ -190,5 +191,10 @@ bool time_check(Ctx *c, IrVal *const *v, int n, const By *by, Span at);
 void graph_stabilise(Lower *L);
 /* The parts become functions; nodes of the schedule are told their numbers, and those with nothing to do are taken out. */
 bool cut_program(Lower *L);
+/* What cut_program() would say, when nothing is to be made: false, reported. Only of a graph without wide values, as stabilising may change which of
+ * those are kept. */
+bool cut_fits(Lower *L);
+/* Has some value more dimensions and axes than a slot that keeps it? */
+bool cut_is_wide(const Lower *L);
 /* One more part, of a finished program: it can use what the others keep, and nothing else of theirs but what can be made again. */
 bool cut_part(Lower *L, Part *p);
