@@ -107,7 +107,9 @@ GanStatus data_convert(const GanTensor *t, GanElem elem, const DataRecipe *of, G
     if (s != GAN_WRONG) return s;
     int64_t i = 0;
     while (gan_tensor_fits(t, i, elem)) i++;
-    return gan_error(err, s, "%s is %.17g, which is no %s", place_of(t, of, i, place), gan_tensor_get(t, i), gan_elem_name(elem));
+    const double x = gan_tensor_get(t, i);
+    const bool   broken = elem != GAN_F32 && elem != GAN_F64 && x != floor(x);
+    return gan_error(err, s, "%s is %.17g, which is no %s", place_of(t, of, i, place), x, broken ? "integer" : gan_elem_name(elem));
 }
 
 /* The first integer outside lo..hi; -1: none. */

@@ -584,7 +584,7 @@ Test(data, recipes_of_other_files)
         {"columns", "1,2,3\n3,4,3\n5,6,3\n", "d.csv: it holds f64[3, 3], and the program was compiled for f64[3, 2]"},
         {"nan", "1,2\n3,4\n5,nan\n", "d.csv: row 3, column 2 is nan, and the file that the program was compiled with had finite numbers alone"},
         {"inf", "1,2\ninf,4\n5,6\n", "d.csv: row 2, column 1 is inf"},
-        {"no integer", "1,2\n3,4.5\n5,6\n", "d.csv: row 2, column 2 is 4.5, which is no i32"},
+        {"no integer", "1,2\n3,4.5\n5,6\n", "d.csv: row 2, column 2 is 4.5, which is no integer"},
         {"no class", "1,2\n3,4\n7,6\n", "d.csv: row 3, column 1 holds class 7, and the type says 0 to 6"},
         {"outside", "1,2\n3,-1\n5,6\n", "d.csv: row 2, column 2 holds class -1"},
         {"beyond", "1,2\n3,4\n5,1e39\n", "d.csv: row 3, column 2 is 9.9999999999999994e+38, which is no f32"},

@@ -139,9 +139,16 @@ static void mismatch_hint(Ctx *c, Diag *d, Value *v, const Ast *type)
     else if (wants > 0 && has.n == wants + 1) diag_hint(d, "nets and layers are written for one example, and E[..] brings the batch; map(f) goes over the rows of a tensor");
 }
 
+/* A real that is a whole number is no int, and is not to look like one. */
+static const char *given_text(Ctx *c, const Value *v)
+{
+    const char *text = val_text(c->L, v);
+    return v->kind == V_REAL && !strpbrk(text, ".en") ? strf(c->L, "%s.0", text) : text;
+}
+
 static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *what)
 {
-    const char *want = type_declared_text(c, type), *got = val_text(c->L, v);
+    const char *want = type_declared_text(c, type), *got = given_text(c, v);
     Diag *d = diag_error(c->L->diags, at, E200, "%s must be %s, and this is %s", what, want, got);
     if (c->L->guess) {
         IrInts has = dims_of(c->L, v), declared = declared_dims(c, type, &has);
