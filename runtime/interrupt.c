@@ -16,7 +16,7 @@ static void ask(int signal)
 {
     int none = 0;
     bool first = atomic_compare_exchange_strong(&asked, &none, signal);
-    if (!first && (rule == INTERRUPT_ENDS || (signal == SIGTERM && none == SIGTERM))) _exit(128 + signal);
+    if (!first && rule == INTERRUPT_ENDS) _exit(128 + signal);
     if (!first) again = 1;
     if (first && words) alarm(PATIENCE_SECONDS);
 }

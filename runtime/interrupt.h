@@ -19,7 +19,7 @@ typedef struct Interrupt {
 void interrupt_begin(Interrupt *in, const char *patience);
 void interrupt_end(Interrupt *in);                          /* what was before is restored */
 
-/* What is to be done for who asks. Between interrupt_begin and interrupt_end; returns the rule before. SIGTERM that comes twice always ends the process. */
+/* What is to be done for who asks. Between interrupt_begin and interrupt_end; returns the rule before. */
 typedef enum {
     INTERRUPT_ENDS,                                         /* once: interrupt_asked; twice: the process ends. The rule at first */
     INTERRUPT_STOPS,                                        /* once: interrupt_asked; twice: interrupt_gives_up, too */

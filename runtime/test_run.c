@@ -401,7 +401,9 @@ Test(interrupt, by_rules)
     cr_expect(child_hears(INTERRUPT_STOPS, SIGINT, 9) == 111);
     cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGINT, 1) == 111);
     cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGTERM, 1) == 111);
-    cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGTERM, 2) == 143, "who asks the process to end twice ends it");
+    cr_expect(child_hears(INTERRUPT_GIVES_UP, SIGTERM, 2) == 111, "who asks to end twice has what is kept saved, too");
+    cr_expect(child_hears(INTERRUPT_STOPS, SIGTERM, 1) == 110);
+    cr_expect(child_hears(INTERRUPT_STOPS, SIGTERM, 2) == 111);
 }
 
 /* What a child has on stderr that is asked to end, and takes so long to do so. */

@@ -15,6 +15,7 @@
 #include "runtime/data/sum.h"
 #include "runtime/file.h"
 #include "runtime/interrupt.h"
+#include "runtime/lineage.h"
 #include "runtime/log.h"
 #include "runtime/picture.h"
 #include "runtime/report.h"
@@ -78,6 +79,7 @@ typedef struct Trainer {
     bool                  left;                             /* the last one was left before its rounds were over */
     int                   bad_files;                        /* checkpoints that do not verify */
     int                   passed_over;                      /* those that a run with these steps would not have made */
+    int                   of_others;                        /* of another program */
     int64_t               past_steps;                       /* of the newest of them: TrainerOptions.steps of the run that made it, */
     int64_t               past_rounds;                      /* and how far it had come */
     double                start;
@@ -313,7 +315,7 @@ static void axes_read(Trainer *t, const char *text)
 
 typedef struct Content {                                    /* of a checkpoint */
     SafeTensor *view;
-    char       *expects, *axes, name[GAN_ERROR_TEXT], position[DEEPEST * 2 * 21], seed[32], rounds[32], lines[32], steps[32];
+    char       *expects, *axes, *shown, game[LINEAGE_SUM], name[GAN_ERROR_TEXT], position[DEEPEST * 2 * 21], seed[32], rounds[32], lines[32], steps[32];
     SafeMeta   *meta;
     int         n_views, n_meta;
 } Content;
@@ -323,30 +325,34 @@ static void content_free(Content *c)
     free(c->view);
     free(c->expects);
     free(c->axes);
+    free(c->shown);
     free(c->meta);
 }
 
 static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanError *err)
 {
-    enum { WORDS = 10 };
+    enum { WORDS = 12 };
     const GanProgram *p = t->program;
     c->view = calloc((size_t)p->n_slots + 1, sizeof *c->view);
     c->expects = calloc((size_t)t->result->n_expects + 1, 1);
     c->axes = calloc((size_t)t->files->n_pictures * AXES_TEXT + 1, 1);
     c->meta = calloc(WORDS + (size_t)t->files->data.n, sizeof *c->meta);
-    if (!c->view || !c->expects || !c->axes || !c->meta) {
+    c->shown = lineage_shown(p, path);
+    if (!c->view || !c->expects || !c->axes || !c->shown || !c->meta) {
         content_free(c);
         return gan_error(err, GAN_WORLD, "no memory for a checkpoint");
     }
     expects_text(t->result, c->expects);
     axes_text(t, c->axes);
     path_text(path, c->position, sizeof c->position);
+    lineage_sum(p, path, c->game);
     snprintf(c->seed, sizeof c->seed, "%" PRIu64, t->state->seed);
     snprintf(c->rounds, sizeof c->rounds, "%" PRId64, t->rounds);
     snprintf(c->lines, sizeof c->lines, "%" PRId64, !t->files->log ? 0 : replaying(t) ? t->files->lines : log_lines(t->files->log));
     snprintf(c->steps, sizeof c->steps, "%" PRId64, t->o->steps);
     const SafeMeta meta[WORDS] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
-                             {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}, {"axes", c->axes}};
+                             {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}, {"axes", c->axes},
+                             {"game", c->game}, {"shown", c->shown}};
     memcpy(c->meta, meta, sizeof meta);
     c->n_meta = WORDS + t->files->data.n;
     for (int i = 0; i < t->files->data.n; i++) c->meta[WORDS + i] = (SafeMeta){t->files->data.v[i].key, t->files->data.v[i].sum};
@@ -453,13 +459,48 @@ static GanStatus check_data(const Trainer *t, const SafeFile *f)
                         other->name, difference(other, f, text));
 }
 
-static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
+static bool is_same_source(const Trainer *t, const SafeFile *f)
 {
     const char *source = safetensors_meta(f, "source");
-    if (t->o->resume && (!source || strcmp(source, t->program->source_hash)))
-        return gan_error_in(t->err, GAN_WRONG, path,
-                            "was made by another version of the program, or with another --set; --checkpoint with this file starts a new run from its state");
-    return state_load(t->program, t->state, f, path, false, t->err);
+    return source && !strcmp(source, t->program->source_hash);
+}
+
+/* Of this program, or of a version that trains in the same way, whatever it reports. */
+static bool is_same_game(const Trainer *t, const SafeFile *f)
+{
+    Path        at;
+    char        ours[LINEAGE_SUM];
+    const char *theirs = safetensors_meta(f, "game");
+    if (is_same_source(t, f)) return true;
+    if (!theirs || !safetensors_meta(f, "shown") || !path_read(safetensors_meta(f, "position"), &at)) return false;
+    lineage_sum(t->program, &at, ours);
+    return !strcmp(ours, theirs);
+}
+
+/* A state of a version that reports something else becomes that of a run that always had these reports. */
+static GanStatus load_other(Trainer *t, const SafeFile *f, const char *path)
+{
+    Path        at;
+    const char *which = NULL;
+    GanStatus   st = state_load(t->program, t->state, f, path, STATE_LACKS_COUNTERS, t->err);
+    path_read(safetensors_meta(f, "position"), &at);
+    if (st || lineage_count(t->program, t->state, &at, safetensors_meta(f, "shown"), &which)) return st;
+    return gan_error_in(t->err, GAN_WRONG, path,
+                        "was made by another version of the program, and what %s would have come to by now is not known; --checkpoint with this file starts a new run "
+                        "from its state",
+                        which);
+}
+
+static GanStatus refuse_version(Trainer *t, const char *path)
+{
+    return gan_error_in(t->err, GAN_WRONG, path,
+                        "was made by another version of the program, or with another --set; --checkpoint FILE starts a new run from a state in checkpoints/");
+}
+
+static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
+{
+    if (t->o->resume && !is_same_game(t, f)) return refuse_version(t, path);
+    return t->o->resume && !is_same_source(t, f) ? load_other(t, f, path) : state_load(t->program, t->state, f, path, STATE_LACKS_NOTHING, t->err);
 }
 
 static void warn_bad_checkpoint(void *arg, const GanError *bad)
@@ -475,9 +516,10 @@ static bool takes_checkpoint(void *arg, const SafeFile *f)
 {
     Trainer    *t = arg;
     Path        p;
-    const char *source = safetensors_meta(f, "source"), *text = safetensors_meta(f, "steps"), *step = safetensors_meta(f, "step");
+    const char *text = safetensors_meta(f, "steps"), *step = safetensors_meta(f, "step");
     int64_t     steps = text ? strtoll(text, NULL, 10) : -1;
-    if (!source || strcmp(source, t->program->source_hash) || !path_read(safetensors_meta(f, "position"), &p)) return true;
+    if (safetensors_meta(f, "source") && !is_same_game(t, f)) return t->of_others++, false;
+    if (!path_read(safetensors_meta(f, "position"), &p)) return true;
     if (comes_by(t->program->schedule, &p, steps, t->o->steps)) return true;
     if (t->passed_over++) return false;
     t->past_steps = steps;
@@ -527,6 +569,7 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
     GanStatus st = checkpoint_newest(folder, &search, &f, path, t->err);
     *found = f != NULL;
     if (!st && !f && t->passed_over) return refuse_steps(t);
+    if (!st && !f && t->of_others) return refuse_version(t, folder);
     if (!st && !f && t->bad_files) return refuse_bad_files(t, folder);
     if (!st && !f) say(t, "no checkpoint in %s: the run starts from the beginning", folder);
     if (st || !f) return st;
@@ -536,7 +579,7 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
     if (!st) st = take_place(t, f, path);
     if (!st) {
         *lines = strtoll(safetensors_meta(f, "log"), NULL, 10);
-        say(t, "resuming at step %" PRId64 " from %s", t->rounds, path);
+        say(t, "resuming at step %" PRId64 " from %s%s", t->rounds, path, is_same_source(t, f) ? "" : ", of a version of the program that trains in the same way");
         strcpy(t->result->checkpoint, path);
         if ((t->result->was_over = is_over(t, &t->resume)))
             say(t, "this run is finished: nothing is left to do (--resume with a larger --steps makes it longer)");
@@ -1393,7 +1436,7 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
     GanStatus      st = safetensors_read(path, true, &f, err);
     if (!st) st = data_sums(p, &none.data, err);
     if (!st) st = check_place(&t, f, path);
-    if (!st) st = state_load(p, state, f, path, false, err);
+    if (!st) st = state_load(p, state, f, path, STATE_LACKS_NOTHING, err);
     if (!st) st = take_place(&t, f, path);
     if (!st) result_of_place(&t);
     data_sums_free(&none.data);

@@ -592,7 +592,7 @@ GanStatus debug_record_end(Debugger *d, DebugPlace *out, GanError *err)
 {
     GanError  lost;
     GanStatus st = d->closed ? GAN_OK : cut_record(d, err);
-    *out = d->closed ? d->closing : d->place;
+    *out = d->failure.why == DEBUG_FAILED ? d->failure : d->closed ? d->closing : d->place;
     walk_leave(d);                                          /* it has the files */
     GanStatus closed = trainer_files_free(d->files, &lost);
     d->files = NULL;
@@ -623,7 +623,7 @@ static GanStatus load(Debugger *d, const char *path, Moment *m, bool *placed, Ga
         *m = (Moment){.rounds = r.rounds, .path = r.path, .seed = s->seed};
         trainer_result_free(&r);
     } else {
-        st = state_load(run_program(d), s, f, path, true, err);
+        st = state_load(run_program(d), s, f, path, STATE_LACKS_COUNTERS, err);
     }
     safetensors_free(f);
     return st;

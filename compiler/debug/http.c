@@ -14,7 +14,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { TOKEN = 32, MOST_ASKED = 4096, MOST_STREAMS = 8, THREADS = MOST_STREAMS + 24, ANSWER_SECONDS = 60, PATIENCE_SECONDS = 1, PING_SECONDS = 2, END_SECONDS = 2 };      /* END: who does not read misses the end */
+enum { TOKEN = 32, MOST_ASKED = 4096, MOST_STREAMS = 8, THREADS = MOST_STREAMS + 56, ANSWER_SECONDS = 60, PATIENCE_SECONDS = 1, PING_SECONDS = 2, END_SECONDS = 2 };      /* END: who does not read misses the end */
 
 struct HttpRequest { char *asked, *answer; bool taken, done, left; HttpRequest *next; };    /* left: nobody waits for the answer any more */
 
@@ -331,7 +331,7 @@ static GanStatus make_token(Http *h, GanError *err)
 static GanStatus listen_on(Http *h, int port, GanError *err)
 {
     char        where[32], threads[8];
-    const char *options[] = {"listening_ports", where, "num_threads", threads, "request_timeout_ms", "2000", "enable_directory_listing", "no",
+    const char *options[] = {"listening_ports", where, "num_threads", threads, "request_timeout_ms", "1000", "enable_directory_listing", "no",
                              "max_request_size", "16384", NULL};
     struct mg_callbacks callbacks = {.begin_request = handle};
     struct mg_server_port ports[1];

@@ -73,6 +73,7 @@ struct Debugger {
     int64_t        furthest;                                /* the tick that the files have come to, */
     bool           closed;                                  /* where the run was over or failed, which is */
     DebugPlace     closing;
+    DebugPlace     failure;                                 /* DEBUG_FAILED: the run cannot go further than there; else none is known */
     /* The walk's thread: it runs while `running`, and stands in before() or has ended otherwise. */
     pthread_t       thread;
     pthread_mutex_t mutex;

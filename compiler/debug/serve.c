@@ -30,9 +30,10 @@ typedef struct Serve {
     int64_t        slice;                                   /* rounds of the next slice */
     double         due;                                     /* when the next round is, at a given speed */
     int64_t        until;                                   /* the step where it stops; -1: where the program does */
-    bool           failure_said;
+    int64_t        failure_said;                            /* the tick of the one that was told last; -1: none */
     double         state_told, pictures_told;
     int64_t        pictures_of;                             /* the tick whose pictures were told */
+    Interrupt      signals;
     FILE          *said;                                    /* where diagnostics go while an expression is computed */
 } Serve;
 
@@ -137,8 +138,8 @@ static void say_failure(Serve *s)
     OriginNote note[ORIGIN_NOTES];
     int        n = 0;
     GanError   err;
-    if (s->at.why != DEBUG_FAILED || s->failure_said) return;
-    s->failure_said = true;
+    if (s->at.why != DEBUG_FAILED || s->failure_said == s->at.tick) return;
+    s->failure_said = s->at.tick;
     say_error(&s->o->run, &s->at.error);
     if (debug_why(s->d, NULL, debug_session(s->d)->arena, note, &n, &err)) return;
     for (int i = 0; i < n; i++) {
@@ -189,31 +190,36 @@ static json_t *fine(void) { return json_object(); }
 static json_t *done(Serve *s, GanStatus st, const GanError *err)
 {
     char text[GAN_ERROR_TEXT];
-    s->failure_said = false;
     if (st) return refuse(gan_error_text(err, text));
     series_cut(s->series, s->at.step);
     return fine();
 }
 
+/* Who asks it to go on where it cannot is told why. */
+static json_t *where_it_stands(const Serve *s)
+{
+    char text[GAN_ERROR_TEXT];
+    return s->at.why == DEBUG_FAILED ? refuse(gan_error_text(&s->at.error, text)) : fine();
+}
+
 static json_t *go(Serve *s, DebugHow how, int64_t n, const char *player)
 {
-    if (n < 1 || n > 1000000) return refuse("a number from 1 to 1000000 is wanted");
     if (how == DEBUG_ROUNDS) run_until(s, s->at.step + n);
     else debug_go(s->d, how, n, player, &s->at);
     say_failure(s);
-    return fine();
+    return where_it_stands(s);
 }
 
 /* Forward with its curves; back as it was. */
 static json_t *go_to(Serve *s, double step)
 {
     GanError err;
-    if (!(step >= 0 && step <= 1e15)) return refuse("a step is a number from 0 on");
+    if (!(step >= 0 && step <= 1e15 && step == floor(step))) return refuse("a step is a whole number from 0 on");
     if ((int64_t)step <= s->at.step) return done(s, debug_goto_step(s->d, (int64_t)step, &s->at, &err), &err);
     int64_t last = trainer_rounds(debug_session(s->d)->lowered.program, s->o->run.steps);
     if (step > (double)last) return json_pack("{s:o}", "error", json_sprintf("there is no step %.0f: the run has %" PRId64, step, last));
     run_until(s, (int64_t)step);
-    return s->at.step < (int64_t)step && s->at.why == DEBUG_OVER ? refuse("the run ends before that step") : fine();
+    return s->at.step < (int64_t)step && s->at.why == DEBUG_OVER ? refuse("the run ends before that step") : where_it_stands(s);
 }
 
 static bool is_player(const Serve *s, const char *name)
@@ -246,11 +252,14 @@ static json_t *evaluate(Serve *s, const char *expression)
     return answer;
 }
 
+/* What is there and is no number is nan. */
 static double number_in(const json_t *j, const char *name, double otherwise)
 {
     const json_t *x = json_object_get(j, name);
-    return json_is_number(x) ? json_number_value(x) : otherwise;
+    return json_is_number(x) ? json_number_value(x) : x ? NAN : otherwise;
 }
+
+static bool is_count(double n) { return n >= 1 && n <= 1000000 && n == floor(n); }
 
 static json_t *set_speed(Serve *s, const json_t *j, bool run)
 {
@@ -265,9 +274,11 @@ static json_t *set_speed(Serve *s, const json_t *j, bool run)
 static json_t *act(Serve *s, const json_t *j)
 {
     const char *what = json_string_value(json_object_get(j, "do"));
-    int64_t     n = (int64_t)number_in(j, "n", 1);
+    double      times = number_in(j, "n", 1);
+    int64_t     n = is_count(times) ? (int64_t)times : 0;
     GanError    err;
     if (!what) return refuse("what is asked is {\"do\": ..}");
+    if (!n) return refuse("n is a whole number from 1 to 1000000");
     if (strcmp(what, "eval") && strcmp(what, "speed") && strcmp(what, "run")) stop(s);
     if (!strcmp(what, "step")) return go(s, DEBUG_ROUNDS, n, NULL);
     if (!strcmp(what, "next")) return go(s, DEBUG_NEXT, n, NULL);
@@ -321,24 +332,24 @@ static int end_files(Serve *s, const char *folder)
     Game    *g = (Game *)&debug_session(s->d)->game;
     if (debug_record_end(s->d, &s->at, &err)) return say_error(&s->o->run, &err);
     if (!s->o->run.quiet) game_say(g, arena_printf(g->arena, "the run has come to step %" PRId64 "; report in %s/report.html", s->at.step, folder));
-    return s->at.why == DEBUG_FAILED ? EXIT_RUN_FAILED : EXIT_DONE;
+    if (s->at.why == DEBUG_FAILED) return EXIT_RUN_FAILED;
+    return s->at.why == DEBUG_OVER ? EXIT_DONE : interrupt_status();
 }
 
 static int serve(Serve *s, const char *folder)
 {
-    Interrupt signals;
     debug_listen(s->d, on_done, s);
     debug_place(s->d, &s->at);
     s->running = s->at.why != DEBUG_OVER;
     s->slice = 1;
     s->until = -1;
     s->pictures_of = -1;
+    s->failure_said = -1;
     printf("the run is shown at %s\nCtrl-C ends it\n", http_address(s->http));
     fflush(stdout);
     tell_program(s);
-    interrupt_begin(&signals, NULL);
     loop(s);
-    interrupt_end(&signals);
+    interrupt_end(&s->signals);
     return end_files(s, folder);
 }
 
@@ -354,12 +365,14 @@ int serve_run(const Options *given)
     if (s.d) {
         Game       *g = (Game *)&debug_session(s.d)->game;
         const char *folder = o.run.out ? o.run.out : game_folder(g);
+        interrupt_begin(&s.signals, NULL);                  /* before anybody can know that it runs */
         status = o.run.resume ? runfolder_can_resume(g, folder) : runfolder_make_room(g, folder);
         if (status == EXIT_DONE && (!s.series || http_open((int)o.serve, &s.http, &err)))
             status = say_error(&o.run, s.series ? &err : (gan_error(&err, GAN_WORLD, "no memory for curves"), &err));
         if (status == EXIT_DONE && debug_record(s.d, folder, game_say, g, &err)) status = say_error(&o.run, &err);
         if (status == EXIT_DONE && o.run.resume) read_log(&s, o.run.log ? o.run.log : arena_printf(g->arena, "%s/log.jsonl", folder));
         if (status == EXIT_DONE) status = serve(&s, folder);
+        interrupt_end(&s.signals);
     }
     http_close(s.http);
     debug_close(s.d);

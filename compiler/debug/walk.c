@@ -181,6 +181,7 @@ static bool on_after(void *debugger, const GanSchedule *n, void *const *out)
     if (d->place.tick > d->furthest) {
         d->furthest = d->place.tick;
         d->closed = false;
+        if (d->furthest > d->failure.tick) d->failure.why = DEBUG_STOPPED;
     }
     return !d->leave;
 }
@@ -242,6 +243,7 @@ static void end(Debugger *d)
     d->place.breakpoint = 0;
     d->place.why = !d->status ? DEBUG_OVER : interrupt_gives_up() ? DEBUG_INTERRUPTED : DEBUG_FAILED;
     if (!d->status) end_of_schedule(d);
+    if (d->place.why == DEBUG_FAILED) d->failure = d->place;
     if (d->place.tick >= d->furthest) {
         d->closed = true;
         d->closing = d->place;

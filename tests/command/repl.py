@@ -551,4 +551,23 @@ def test_a_lost_terminal_saves():
         saved(d, "endless", step)
 
 
-run_tests(globals())
+def test_asked_to_end_twice_saves():
+    """SIGTERM, and again: as Ctrl-C twice the statement that takes for ever is given up, and nothing else is lost."""
+    with folder() as d:
+        with open(os.path.join(d, "long.gan"), "w", encoding="utf-8") as f:
+            f.write(LONG)
+        t = Terminal(d, "long.gan")
+        t.wait_for("gan 0> ")
+        t.type(":next\r:continue\r")
+        t.wait_for("continue")
+        for _ in range(3):
+            time.sleep(0.4)
+            os.kill(t.pid, signal.SIGTERM)
+        t.wait_for("is saved as runs/long.repl/step-0.safetensors")
+        assert t.status() == 130
+        t.hang_up()
+        saved(d, "long", 0)
+
+
+if __name__ == "__main__":
+    run_tests(globals())

@@ -118,10 +118,19 @@ function drawPictures(all) {
   }
 }
 
-const events = new EventSource("events?t=" + token);
-const on = (name, f) => events.addEventListener(name, e => f(JSON.parse(e.data)));
-on("program", drawProgram);
-on("state", drawState);
-on("curves", drawCurves);
-on("pictures", drawPictures);
-on("end", () => { events.close(); by("said").textContent = "the run has ended"; });
+// A stream that was refused does not come again by itself.
+function listen() {
+  const events = new EventSource("events?t=" + token);
+  const on = (name, f) => events.addEventListener(name, e => f(JSON.parse(e.data)));
+  on("program", p => { by("said").textContent = ""; drawProgram(p); });
+  on("state", drawState);
+  on("curves", drawCurves);
+  on("pictures", drawPictures);
+  on("end", () => { events.close(); by("said").textContent = "the run has ended"; });
+  events.addEventListener("error", () => {
+    if (events.readyState !== EventSource.CLOSED) return;
+    by("said").textContent = "as many pages show this run as can; this one waits until another is closed";
+    setTimeout(listen, 2000);
+  });
+}
+listen();
