@@ -1,11 +1,11 @@
 /* code.c - walks compiled functions. */
 #include "runtime/code.h"
+#include "runtime/clock.h"
 #include "runtime/interrupt.h"
 #include "runtime/math/random.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct Run {
     const Code         *code;
@@ -27,18 +27,11 @@ static void wait_at(const Walk *w, const CodeStep *s, CodeWait where)
     if (w->threads > 1 && s->waits & where) team_barrier(w->r->in->team);
 }
 
-static int64_t nanoseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 int64_t code_meter_cost(void)
 {
     int64_t least = INT64_MAX;
     for (int i = 0; i < 1000; i++) {
-        int64_t begin = nanoseconds(), spent = nanoseconds() - begin;
+        int64_t begin = clock_now_ns(), spent = clock_now_ns() - begin;
         if (spent < least) least = spent;
     }
     return least;
@@ -47,10 +40,10 @@ int64_t code_meter_cost(void)
 static void call(const Walk *w, const CodeCall *k, int64_t u0, int64_t u1, int64_t u2, int64_t u3)
 {
     const CodeMeter *m = w->r->in->meter;
-    int64_t begin = m ? nanoseconds() : 0;
+    int64_t begin = m ? clock_now_ns() : 0;
     w->code->nest[k->nest](w->bases, w->code->words + k->words, u0, u1, u2, u3);
     if (!m) return;
-    int64_t spent = nanoseconds() - begin - m->cost;
+    int64_t spent = clock_now_ns() - begin - m->cost;
     m->now[k - w->code->call] += spent > 1 ? spent : 1;
 }
 

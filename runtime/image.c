@@ -164,6 +164,7 @@ static void open_function(Open *o, const ImageFunction *r, GanFunction *f)
     f->written = arena_array(a, int, r->written.n + 1);
     f->asked = arena_array(a, int, r->asked.n + 1);
     f->n_asked = r->asked.n;
+    memcpy(f->sum, r->sum, sizeof f->sum);
     f->n_outputs = r->output.n;
     f->n_written = r->written.n;
     for (int i = 0; i < f->n_outputs; i++) {

@@ -69,6 +69,7 @@ typedef struct ImageFact { int64_t file, held; } ImageFact;             /* texts
 
 typedef struct ImageFunction {
     int64_t   name, player;                                 /* texts */
+    uint64_t  sum[2];
     CodeRange output, written, asked;
 } ImageFunction;
 

@@ -6,6 +6,7 @@
 #include "runtime/parallel.h"
 
 #include "base/bug.h"
+#include "runtime/clock.h"
 #include "runtime/fpenv.h"
 #include "runtime/pace.h"
 
@@ -17,7 +18,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LINE = 64, SPIN_NS = 30000, SPIN_BATCH = 64 };
@@ -59,14 +59,6 @@ static inline void relax(void)
 #endif
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec at;
-    return clock_gettime(clock, &at) ? 0 : (int64_t)at.tv_sec * 1000000000 + at.tv_nsec;
-}
-
-static int64_t now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
-
 static bool has_changed(const Word *w, uint32_t old) { return atomic_load_explicit(&w->value, memory_order_acquire) != old; }
 
 static bool changes_soon(const Word *w, uint32_t old)
@@ -81,11 +73,11 @@ static bool changes_soon(const Word *w, uint32_t old)
 static bool changes_while_spinning(Team *t, const Word *w, uint32_t old)
 {
     if (!t->spin_ns || has_changed(w, old)) return changes_soon(w, old);
-    int64_t began = now_ns(), spun;
+    int64_t began = clock_now_ns(), spun;
     bool    changed;
     do {
         changed = changes_soon(w, old);
-        spun = now_ns() - began;
+        spun = clock_now_ns() - began;
     } while (!changed && spun < t->spin_ns);
     atomic_fetch_add_explicit(&t->spun, spun < t->spin_ns ? spun : t->spin_ns, memory_order_relaxed);
     return changed;
@@ -212,7 +204,7 @@ static int active_now(Team *t)
     }
     if (!pthread_equal(t->user, pthread_self())) pace_break(&t->pace);
     t->user = pthread_self();
-    int64_t now = now_ns();
+    int64_t now = clock_now_ns();
     if (pace_is_due(&t->pace, now)) {
         begin_again_if_forked(t);
         pace_mark(&t->pace, now, worked(t));
@@ -231,7 +223,7 @@ void team_run(Team *t, TeamFn fn, void *arg)
     if (t->active > 1) start_run(t, fn, arg);
     fn(arg, 0, t->active);
     if (t->active > 1) wait_for_all(t);
-    if (t->threads > 1) t->pace.left = now_ns();
+    if (t->threads > 1) t->pace.left = clock_now_ns();
     fpenv_leave(theirs);
     t->running = false;
 }

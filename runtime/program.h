@@ -49,6 +49,7 @@ typedef struct GanFunction {
     GanOutput  *output;
     int         n_written;                                  /* slots that it sets: of players and states, which must stay finite; bools, which must hold (state_required) */
     int        *written;
+    uint64_t    sum[2];                                     /* of what it computes: two functions of the same sum do the same, whatever else their programs do */
     int         n_asked;                                    /* slots of reports that it reads */
     int        *asked;
 } GanFunction;

@@ -3,14 +3,15 @@
 
 #include "base/bug.h"
 #include "base/text.h"
+#include "runtime/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 static const double between = 0.1;                          /* seconds from one drawing to the next */
@@ -34,18 +35,11 @@ struct Progress {
     int64_t report_step;                                    /* and of which step; -1: none was */
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 Progress *progress_new(int fd, bool terminal, bool colour, int64_t step, int64_t total)
 {
     Progress *p = calloc(1, sizeof *p);
     if (!p) return NULL;
-    *p = (Progress){.fd = fd, .terminal = terminal, .colour = colour, .step = step, .total = total, .last_step = step, .last_time = now(), .report_step = -1};
+    *p = (Progress){.fd = fd, .terminal = terminal, .colour = colour, .step = step, .total = total, .last_step = step, .last_time = clock_now(), .report_step = -1};
     return p;
 }
 
@@ -59,8 +53,12 @@ static void format(char text[40], GanElem elem, const void *value)
     case GAN_U8: snprintf(text, 40, "%d", *(const uint8_t *)value); return;
     case GAN_I32: snprintf(text, 40, "%" PRId32, *(const int32_t *)value); return;
     case GAN_I64: snprintf(text, 40, "%" PRId64, *(const int64_t *)value); return;
-    case GAN_F32: snprintf(text, 40, "%.5g", (double)*(const float *)value); return;
-    case GAN_F64: snprintf(text, 40, "%.5g", *(const double *)value); return;
+    case GAN_F32:
+    case GAN_F64: {
+        double x = gan_elem_get(elem, value, 0);
+        snprintf(text, 40, "%.5g", isnan(x) ? NAN : x);     /* without a sign */
+        return;
+    }
     }
     BUG("element type %d", (int)elem);
 }
@@ -215,7 +213,7 @@ void progress_step(Progress *p, int64_t step)
     if (!p) return;
     p->fresh |= step != p->step;
     p->step = step;
-    double time = p->terminal ? now() : 0;
+    double time = p->terminal ? clock_now() : 0;
     if (p->terminal && time - p->last_time >= between) draw(p, time);
 }
 
@@ -223,7 +221,7 @@ void progress_block(Progress *p, int64_t step)
 {
     if (!p) return;
     p->step = step;
-    double time = now();
+    double time = clock_now();
     bool   more = step == p->report_step;                   /* of a step that has its line: a terminal's status shows it, others have it in the last line */
     if (more && !p->terminal) return;
     if (more || !p->terminal) {
@@ -246,7 +244,7 @@ void progress_clear(Progress *p)
 void progress_end(Progress *p)
 {
     if (!p) return;
-    if (p->fresh || (p->terminal && !p->drawn)) draw(p, now());
+    if (p->fresh || (p->terminal && !p->drawn)) draw(p, clock_now());
     if (p->drawn) write_all(p->fd, "\n", 1);
     free(p->value);
     free(p);

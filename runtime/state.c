@@ -76,10 +76,13 @@ static GanStatus check_slot(const GanSlot *slot, const SafeTensor *t, const char
 /* The last value of a report: no other name of a program begins so. A line that reports more or less makes no other state. */
 static bool is_report(const char *path) { return !strncmp(path, "report.", strlen("report.")); }
 
+/* How often a function has run; no other name begins so. */
+static bool is_tick(const char *path) { return !strncmp(path, "fn.", strlen("fn.")); }
+
 /* A counter of a function that was added to the program after the run starts from 0, a report is nothing yet. */
-static bool may_lack(const GanSlot *slot, const SafeFile *f, bool counters)
+static bool may_lack(const GanSlot *slot, const SafeFile *f, StateLack lack)
 {
-    return (is_report(slot->path) || (counters && slot->kind == GAN_COUNTER)) && !safetensors_find(f, slot->path);
+    return (is_report(slot->path) || lack == STATE_LACKS_UNUSED || (lack == STATE_LACKS_COUNTERS && slot->kind == GAN_COUNTER)) && !safetensors_find(f, slot->path);
 }
 
 static void load_slot(const GanProgram *p, GanState *s, int slot, const SafeTensor *t)
@@ -89,17 +92,17 @@ static void load_slot(const GanProgram *p, GanState *s, int slot, const SafeTens
     else if (is_report(p->slot[slot].path) && p->slot[slot].bytes == sizeof none) memcpy(state_slot(p, s, slot), &none, sizeof none);
 }
 
-GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, bool counters_may_lack, GanError *err)
+GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, StateLack lack, GanError *err)
 {
     int wanted = 0;
     for (int i = 0; i < p->n_slots; i++) {
-        if (!is_saved(&p->slot[i]) || may_lack(&p->slot[i], f, counters_may_lack)) continue;
+        if (!is_saved(&p->slot[i]) || may_lack(&p->slot[i], f, lack)) continue;
         GanStatus st = check_slot(&p->slot[i], safetensors_find(f, p->slot[i].path), path, err);
         if (st) return st;
         wanted++;
     }
     for (int i = 0; i < f->n_tensors && f->n_tensors != wanted; i++)
-        if (state_find(p, f->tensor[i].name) < 0 && !is_report(f->tensor[i].name))
+        if (state_find(p, f->tensor[i].name) < 0 && !is_report(f->tensor[i].name) && !(lack != STATE_LACKS_NOTHING && is_tick(f->tensor[i].name)))
             return gan_error_in(err, GAN_WRONG, path, "holds '%s', which the program does not have", f->tensor[i].name);
     for (int i = 0; i < p->n_slots; i++)
         if (is_saved(&p->slot[i])) load_slot(p, s, i, safetensors_find(f, p->slot[i].path));

@@ -17,11 +17,14 @@ void *state_slot(const GanProgram *p, const GanState *s, int slot);     /* its m
 /* Views of every slot but DATA and SCRATCH, for a checkpoint: `out` has room for p->n_slots; returns how many there are. */
 int state_views(const GanProgram *p, const GanState *s, SafeTensor *out);
 
+/* What a file may lack: nothing; counters of functions that the program may have got since (a sampler), which stay as they are; any slot that the
+ * run's own program had no use for, which stays as it is. */
+typedef enum { STATE_LACKS_NOTHING, STATE_LACKS_COUNTERS, STATE_LACKS_UNUSED } StateLack;
+
 /* Fills the arena from a file's tensors. GAN_WRONG, with nothing changed, when a slot is missing or differs in type or
  * shape: the message names the first. Tensors the program has no slot for are an error too. Reports are none of that: a line
- * that reports may have come or gone since; one that is new is nan. `counters_may_lack`: the program may have got functions since (a sampler),
- * whose counters stay as they are. */
-GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, bool counters_may_lack, GanError *err);
+ * that reports may have come or gone since; one that is new is nan. */
+GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const char *path, StateLack lack, GanError *err);
 
 /* What the call of fn that has just been done found not to hold, in words: its message, the line that requires it, the number. NULL: all holds. */
 const char *state_required(const GanProgram *p, const GanState *s, int fn, char text[GAN_ERROR_TEXT]);

@@ -11,9 +11,11 @@
 #include "runtime/trainer.h"
 
 #include "runtime/checkpoint.h"
+#include "runtime/clock.h"
 #include "runtime/data/sum.h"
 #include "runtime/file.h"
 #include "runtime/interrupt.h"
+#include "runtime/lineage.h"
 #include "runtime/log.h"
 #include "runtime/picture.h"
 #include "runtime/report.h"
@@ -26,7 +28,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { DEEPEST = TRAINER_DEEPEST, KEEP_CHECKPOINTS = 3 };
 static const double SNAPSHOT_SECONDS = 0.25;
@@ -78,6 +79,7 @@ typedef struct Trainer {
     bool                  left;                             /* the last one was left before its rounds were over */
     int                   bad_files;                        /* checkpoints that do not verify */
     int                   passed_over;                      /* those that a run with these steps would not have made */
+    int                   of_others;                        /* of another program */
     int64_t               past_steps;                       /* of the newest of them: TrainerOptions.steps of the run that made it, */
     int64_t               past_rounds;                      /* and how far it had come */
     double                start;
@@ -88,14 +90,7 @@ typedef struct Trainer {
     Path                  failed_at;                        /* outside of blocks: the statement that failed; of no length: inside of one */
 } Trainer;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double seconds(const Trainer *t) { return t->files->seconds_before + now() - t->files->start; }
+static double seconds(const Trainer *t) { return t->files->seconds_before + clock_now() - t->files->start; }
 static bool   replaying(const Trainer *t) { return t->replay_to >= 0; }
 
 /* Not where the run has come by before, which is written. */
@@ -320,7 +315,7 @@ static void axes_read(Trainer *t, const char *text)
 
 typedef struct Content {                                    /* of a checkpoint */
     SafeTensor *view;
-    char       *expects, *axes, name[GAN_ERROR_TEXT], position[DEEPEST * 2 * 21], seed[32], rounds[32], lines[32], steps[32];
+    char       *expects, *axes, *shown, game[LINEAGE_SUM], name[GAN_ERROR_TEXT], position[DEEPEST * 2 * 21], seed[32], rounds[32], lines[32], steps[32];
     SafeMeta   *meta;
     int         n_views, n_meta;
 } Content;
@@ -330,30 +325,34 @@ static void content_free(Content *c)
     free(c->view);
     free(c->expects);
     free(c->axes);
+    free(c->shown);
     free(c->meta);
 }
 
 static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanError *err)
 {
-    enum { WORDS = 10 };
+    enum { WORDS = 12 };
     const GanProgram *p = t->program;
     c->view = calloc((size_t)p->n_slots + 1, sizeof *c->view);
     c->expects = calloc((size_t)t->result->n_expects + 1, 1);
     c->axes = calloc((size_t)t->files->n_pictures * AXES_TEXT + 1, 1);
     c->meta = calloc(WORDS + (size_t)t->files->data.n, sizeof *c->meta);
-    if (!c->view || !c->expects || !c->axes || !c->meta) {
+    c->shown = lineage_shown(p, path);
+    if (!c->view || !c->expects || !c->axes || !c->shown || !c->meta) {
         content_free(c);
         return gan_error(err, GAN_WORLD, "no memory for a checkpoint");
     }
     expects_text(t->result, c->expects);
     axes_text(t, c->axes);
     path_text(path, c->position, sizeof c->position);
+    lineage_sum(p, path, c->game);
     snprintf(c->seed, sizeof c->seed, "%" PRIu64, t->state->seed);
     snprintf(c->rounds, sizeof c->rounds, "%" PRId64, t->rounds);
     snprintf(c->lines, sizeof c->lines, "%" PRId64, !t->files->log ? 0 : replaying(t) ? t->files->lines : log_lines(t->files->log));
     snprintf(c->steps, sizeof c->steps, "%" PRId64, t->o->steps);
     const SafeMeta meta[WORDS] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
-                             {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}, {"axes", c->axes}};
+                             {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}, {"axes", c->axes},
+                             {"game", c->game}, {"shown", c->shown}};
     memcpy(c->meta, meta, sizeof meta);
     c->n_meta = WORDS + t->files->data.n;
     for (int i = 0; i < t->files->data.n; i++) c->meta[WORDS + i] = (SafeMeta){t->files->data.v[i].key, t->files->data.v[i].sum};
@@ -392,9 +391,9 @@ static void write_page(Trainer *t, const char *run)
     }
     ReportFacts facts = {.title = p->name, .made_with = p->made_with, .sources = p->source_hash, .program = p->text, .seed = t->state->seed, .step = t->rounds,
                          .state = run, .expect = expect, .n_expects = t->result->n_expects};
-    double begun = now();
+    double begun = clock_now();
     if (report_write(t->o->out, &facts, &err)) say(t, "warning: %s", gan_error_text(&err, text));
-    t->files->last_page = now();
+    t->files->last_page = clock_now();
     t->files->page_seconds = t->files->last_page - begun;
     free(expect);
 }
@@ -402,7 +401,7 @@ static void write_page(Trainer *t, const char *run)
 /* With a checkpoint, unless pages would take more than a twentieth of the time. */
 static void write_page_now_and_then(Trainer *t)
 {
-    if (now() - t->files->last_page > 1 + 20 * t->files->page_seconds) write_page(t, "running");
+    if (clock_now() - t->files->last_page > 1 + 20 * t->files->page_seconds) write_page(t, "running");
 }
 
 /* A save that fails does not stop training: it is told, and the next one tries again under a new name. */
@@ -413,7 +412,7 @@ static void save_between_rounds(Trainer *t, const Path *path)
     GanStatus st = save_at(t, path, &err);
     if (st) say(t, "warning: no checkpoint at step %" PRId64 ": %s", t->rounds, gan_error_text(&err, text));
     if (!replaying(t)) write_page_now_and_then(t);
-    t->files->last_save = now();
+    t->files->last_save = clock_now();
     t->files->save_asked = false;
     t->files->n_named = 0;
 }
@@ -460,13 +459,48 @@ static GanStatus check_data(const Trainer *t, const SafeFile *f)
                         other->name, difference(other, f, text));
 }
 
-static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
+static bool is_same_source(const Trainer *t, const SafeFile *f)
 {
     const char *source = safetensors_meta(f, "source");
-    if (t->o->resume && (!source || strcmp(source, t->program->source_hash)))
-        return gan_error_in(t->err, GAN_WRONG, path,
-                            "was made by another version of the program, or with another --set; --checkpoint with this file starts a new run from its state");
-    return state_load(t->program, t->state, f, path, false, t->err);
+    return source && !strcmp(source, t->program->source_hash);
+}
+
+/* Of this program, or of a version that trains in the same way, whatever it reports. */
+static bool is_same_game(const Trainer *t, const SafeFile *f)
+{
+    Path        at;
+    char        ours[LINEAGE_SUM];
+    const char *theirs = safetensors_meta(f, "game");
+    if (is_same_source(t, f)) return true;
+    if (!theirs || !safetensors_meta(f, "shown") || !path_read(safetensors_meta(f, "position"), &at)) return false;
+    lineage_sum(t->program, &at, ours);
+    return !strcmp(ours, theirs);
+}
+
+/* A state of a version that reports something else becomes that of a run that always had these reports. */
+static GanStatus load_other(Trainer *t, const SafeFile *f, const char *path)
+{
+    Path        at;
+    const char *which = NULL;
+    GanStatus   st = state_load(t->program, t->state, f, path, STATE_LACKS_COUNTERS, t->err);
+    path_read(safetensors_meta(f, "position"), &at);
+    if (st || lineage_count(t->program, t->state, &at, safetensors_meta(f, "shown"), &which)) return st;
+    return gan_error_in(t->err, GAN_WRONG, path,
+                        "was made by another version of the program, and what %s would have come to by now is not known; --checkpoint with this file starts a new run "
+                        "from its state",
+                        which);
+}
+
+static GanStatus refuse_version(Trainer *t, const char *path)
+{
+    return gan_error_in(t->err, GAN_WRONG, path,
+                        "was made by another version of the program, or with another --set; --checkpoint FILE starts a new run from a state in checkpoints/");
+}
+
+static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
+{
+    if (t->o->resume && !is_same_game(t, f)) return refuse_version(t, path);
+    return t->o->resume && !is_same_source(t, f) ? load_other(t, f, path) : state_load(t->program, t->state, f, path, STATE_LACKS_NOTHING, t->err);
 }
 
 static void warn_bad_checkpoint(void *arg, const GanError *bad)
@@ -482,9 +516,10 @@ static bool takes_checkpoint(void *arg, const SafeFile *f)
 {
     Trainer    *t = arg;
     Path        p;
-    const char *source = safetensors_meta(f, "source"), *text = safetensors_meta(f, "steps"), *step = safetensors_meta(f, "step");
+    const char *text = safetensors_meta(f, "steps"), *step = safetensors_meta(f, "step");
     int64_t     steps = text ? strtoll(text, NULL, 10) : -1;
-    if (!source || strcmp(source, t->program->source_hash) || !path_read(safetensors_meta(f, "position"), &p)) return true;
+    if (safetensors_meta(f, "source") && !is_same_game(t, f)) return t->of_others++, false;
+    if (!path_read(safetensors_meta(f, "position"), &p)) return true;
     if (comes_by(t->program->schedule, &p, steps, t->o->steps)) return true;
     if (t->passed_over++) return false;
     t->past_steps = steps;
@@ -534,6 +569,7 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
     GanStatus st = checkpoint_newest(folder, &search, &f, path, t->err);
     *found = f != NULL;
     if (!st && !f && t->passed_over) return refuse_steps(t);
+    if (!st && !f && t->of_others) return refuse_version(t, folder);
     if (!st && !f && t->bad_files) return refuse_bad_files(t, folder);
     if (!st && !f) say(t, "no checkpoint in %s: the run starts from the beginning", folder);
     if (st || !f) return st;
@@ -543,7 +579,7 @@ static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
     if (!st) st = take_place(t, f, path);
     if (!st) {
         *lines = strtoll(safetensors_meta(f, "log"), NULL, 10);
-        say(t, "resuming at step %" PRId64 " from %s", t->rounds, path);
+        say(t, "resuming at step %" PRId64 " from %s%s", t->rounds, path, is_same_source(t, f) ? "" : ", of a version of the program that trains in the same way");
         strcpy(t->result->checkpoint, path);
         if ((t->result->was_over = is_over(t, &t->resume)))
             say(t, "this run is finished: nothing is left to do (--resume with a larger --steps makes it longer)");
@@ -727,12 +763,12 @@ static Flow walk_kids(Trainer *t, const GanSchedule *n)      /* inside a round: 
 
 static void keep_snapshot(Trainer *t)
 {
-    if (replaying(t) || (t->snapshot.bytes && now() - t->snapshot.when < SNAPSHOT_SECONDS)) return;
+    if (replaying(t) || (t->snapshot.bytes && clock_now() - t->snapshot.when < SNAPSHOT_SECONDS)) return;
     if (!t->snapshot.bytes && !(t->snapshot.bytes = malloc(t->state->bytes + 1))) return;
     memcpy(t->snapshot.bytes, t->state->base, t->state->bytes);
     t->snapshot.path = t->here;
     t->snapshot.rounds = t->rounds;
-    t->snapshot.when = now();
+    t->snapshot.when = clock_now();
     t->snapshot.is_start = !t->begun;
     t->begun = true;
     t->calls = 0;
@@ -787,7 +823,7 @@ static Flow cut(Trainer *t, const Path *next)
 /* Where a run can be cut: saves when the program, the clock, a signal or a log that nobody reads any more (`flow`) asks for it. */
 static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
 {
-    bool due = t->o->save_seconds > 0 && now() - t->files->last_save > t->o->save_seconds;
+    bool due = t->o->save_seconds > 0 && clock_now() - t->files->last_save > t->o->save_seconds;
     if (flow == GO_ON && t->o->watch_signals && interrupt_asked()) flow = cut(t, next);
     if (writes(t) && (due || flow != GO_ON || t->files->save_asked)) save_between_rounds(t, next);
     return flow;
@@ -951,7 +987,7 @@ static Flow check_state(Trainer *t, const GanSchedule *n)
         const void    *x = state_slot(t->program, t->state, f->written[i]);
         if (s->elem == GAN_BOOL || s->kind == GAN_SCRATCH) continue;      /* run_fn has looked */
         bool           ok = s->elem == GAN_F32 ? all_finite_f32(x, s->bytes / sizeof(float)) : all_finite_f64(x, s->bytes / sizeof(double));
-        if (!ok) return refuse(t, n, "%s of %s is not finite any more", s->path, owner_of(f));
+        if (!ok) return refuse(t, n, "%s%s%s is not finite any more", s->path, s->player ? " of " : "", s->player ? s->player : "");
     }
     return GO_ON;
 }
@@ -1111,7 +1147,7 @@ static GanStatus begin_files(TrainerFiles *f, const GanProgram *p, const char *o
     f->axes = calloc((size_t)n.pictures + 1, sizeof *f->axes);
     if (!f->named || !f->told_nan || !f->picture || !f->axes) return gan_error(err, GAN_WORLD, "no memory");
     list_pictures(f, p->schedule);
-    f->start = f->last_save = f->last_page = now();
+    f->start = f->last_save = f->last_page = clock_now();
     return out ? begin_folder(f, p, out, err) : GAN_OK;
 }
 
@@ -1295,11 +1331,11 @@ GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, c
     Trainer   t = {.program = p, .engine = engine, .state = state, .o = o, .result = result, .err = err ? err : &unread, .files = o->files ? o->files : &own,
                    .step_slot = state_find(p, "step"), .replay_to = -1, .failed_round = -1};
     GanStatus st = begin(&t);
-    t.start = now();
+    t.start = clock_now();
     if (!o->files) own.start = own.last_save = t.start;
     if (!st) {
         Flow flow = walk(&t, p->schedule);
-        result->seconds = now() - t.start;
+        result->seconds = clock_now() - t.start;
         result->rounds = t.rounds;
         result->rounds_here = t.rounds_here;
         st = finish(&t, flow);
@@ -1400,7 +1436,7 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
     GanStatus      st = safetensors_read(path, true, &f, err);
     if (!st) st = data_sums(p, &none.data, err);
     if (!st) st = check_place(&t, f, path);
-    if (!st) st = state_load(p, state, f, path, false, err);
+    if (!st) st = state_load(p, state, f, path, STATE_LACKS_NOTHING, err);
     if (!st) st = take_place(&t, f, path);
     if (!st) result_of_place(&t);
     data_sums_free(&none.data);

@@ -6,6 +6,7 @@
 #include "compiler/debug/slots.h"
 
 #include "runtime/checkpoint.h"
+#include "runtime/clock.h"
 #include "runtime/interrupt.h"
 #include "runtime/state.h"
 #include "stdlib/stdlib.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const size_t USUAL_BUDGET = (size_t)256 << 20;
 static const char   TYPED[] = "<typed>";
@@ -105,6 +105,22 @@ static void history_free(History *h)
     free(h);
 }
 
+static bool is_name(const Debugger *d, const char *name)
+{
+    for (int i = 0; i < d->n_histories; i++)
+        if (!strcmp(d->history[i]->name, name)) return true;
+    return false;
+}
+
+/* A name is one history's: the second `reloaded` is reloaded-2. */
+static char *name_of_its_own(const Debugger *d, const char *name)
+{
+    char *own = malloc(strlen(name) + 24);
+    if (own) strcpy(own, name);
+    for (int k = 2; own && *name && is_name(d, own); k++) sprintf(own, "%s-%d", name, k);
+    return own;
+}
+
 /* Takes the build over. It shares the memory for snapshots with those that are there. */
 static int history_add(Debugger *d, const char *name, Build *b, GanError *err)
 {
@@ -112,7 +128,7 @@ static int history_add(Debugger *d, const char *name, Build *b, GanError *err)
     History **more = realloc(d->history, sizeof *more * (size_t)(d->n_histories + 1));
     if (more) d->history = more;
     if (h) {
-        *h = (History){.name = strdup(name), .changes = strdup(""), .parent = d->n_histories ? d->at : -1, .build = b,
+        *h = (History){.name = name_of_its_own(d, name), .changes = strdup(""), .parent = d->n_histories ? d->at : -1, .build = b,
                        .past = timeline_new(walk_state_bytes(b->s.lowered.program), d->budget / (size_t)(d->n_histories + 1))};
         h->forked_tick = h->tick = d->place.tick;
         h->forked_step = h->step = d->place.step;
@@ -289,9 +305,13 @@ static GanStatus check_fresh(const Build *from, const Build *to, bool begun, con
 
 static void keep_names(DebugKept *k, const GanSlot *s, bool fresh)
 {
-    char *to = fresh ? k->first_fresh : k->first_gone;
-    if (!*to) snprintf(to, sizeof k->first_fresh, "%s", s->path);
+    static const char more[] = ", ..";
+    char  *to = fresh ? k->fresh_names : k->gone_names;
+    size_t used = strlen(to), room = sizeof k->fresh_names - sizeof more;
+    bool   full = used >= sizeof more && !strcmp(to + used + 1 - sizeof more, more);
     *(fresh ? &k->fresh : &k->gone) += 1;
+    if (!full && used + strlen(s->path) + 2 < room) sprintf(to + used, "%s%s", used ? ", " : "", s->path);
+    else if (!full) strcpy(to + used, more);
 }
 
 static void carry_over(const Build *from, Build *to, DebugKept *k)
@@ -589,27 +609,27 @@ static bool is_of(const Debugger *d, const SafeFile *f)
     return source && position && !strcmp(source, run_program(d)->source_hash);
 }
 
-static GanStatus load(Debugger *d, const char *path, Moment *m, GanError *err)
+static GanStatus load(Debugger *d, const char *path, Moment *m, bool *placed, GanError *err)
 {
     SafeFile     *f;
     TrainerResult r;
     GanState     *s = debug_state(d);
     GanStatus     st = safetensors_read(path, false, &f, err);
     if (st) return st;
-    if (is_of(d, f)) {
+    if ((*placed = is_of(d, f))) {
         st = trainer_result_new(run_program(d), &r, err);
         if (!st) st = trainer_load(run_program(d), s, run_history(d)->build->o.run.steps, path, &r, err);
         if (!st) walk_keep_judged(d, &r);
         *m = (Moment){.rounds = r.rounds, .path = r.path, .seed = s->seed};
         trainer_result_free(&r);
     } else {
-        st = state_load(run_program(d), s, f, path, true, err);
+        st = state_load(run_program(d), s, f, path, STATE_LACKS_COUNTERS, err);
     }
     safetensors_free(f);
     return st;
 }
 
-GanStatus debug_load(Debugger *d, const char *path, GanError *err)
+GanStatus debug_load(Debugger *d, const char *path, bool *placed, GanError *err)
 {
     History  *old = run_history(d);
     int64_t   tick = d->place.tick, step = d->place.step;
@@ -619,7 +639,7 @@ GanStatus debug_load(Debugger *d, const char *path, GanError *err)
     walk_leave(d);
     old->tick = tick;
     old->step = step;
-    if (!st) st = load(d, path, &m, err);
+    if (!st) st = load(d, path, &m, placed, err);
     if (st) {
         time_restore(d, tick, &(GanError){0});
         return st;
@@ -658,14 +678,12 @@ static Build *first_build(const Options *o, const char *file, int *status)
 
 Debugger *debug_open(const Options *o, const char *file, size_t budget, int *status)
 {
-    struct timespec now;
-    GanError        err;
-    Build          *b = first_build(o, file && !strcmp(file, "-") ? "/dev/stdin" : file, status);
+    GanError err;
+    Build   *b = first_build(o, file && !strcmp(file, "-") ? "/dev/stdin" : file, status);
     if (!b) return NULL;
     Debugger *d = calloc(1, sizeof *d);
     if (d) {
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        *d = (Debugger){.o = o, .budget = budget ? budget : USUAL_BUDGET, .arena = arena_new(), .opened = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec};
+        *d = (Debugger){.o = o, .budget = budget ? budget : USUAL_BUDGET, .arena = arena_new(), .opened = clock_now()};
         pthread_mutex_init(&d->mutex, NULL);
         pthread_cond_init(&d->turn, NULL);
     } else {

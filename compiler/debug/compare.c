@@ -127,11 +127,15 @@ static GanStatus measure(const Debugger *d, const Side *a, const Side *b, DebugP
     if (!out->player) return gan_error(err, GAN_WORLD, "no memory for a comparison");
     for (int i = 0; i < p->n_slots; i++) {
         const GanSlot *s = &p->slot[i], *other = same_slot(q, s);
-        if (s->kind == GAN_PARAM && s->player && other) add_slot(s, other, a, b, distance_of(out, s->player));
+        if (!other) continue;
+        if (s->kind == GAN_PARAM && s->player) add_slot(s, other, a, b, distance_of(out, s->player));
+        bool apart = s->kind == GAN_STATE && !lower_is_report(&d->history[a->owner]->build->s.lowered, i) && memcmp(a->state + s->offset, b->state + other->offset, s->bytes);
+        if (apart) add_slot(s, other, a, b, distance_of(out, s->path));
     }
     for (int i = 0; i < out->n; i++) {
-        out->player[i].distance = sqrt(out->player[i].distance);
-        out->player[i].norm = sqrt(out->player[i].norm);
+        DebugDistance *p = &out->player[i];
+        p->distance = isnan(p->distance) ? NAN : sqrt(p->distance);     /* of one sign: it is shown */
+        p->norm = isnan(p->norm) ? NAN : sqrt(p->norm);
     }
     return GAN_OK;
 }

@@ -84,7 +84,7 @@ typedef struct DebugHistory { const char *name; int parent; int64_t forked_step,
 void        debug_history_of(const Debugger *d, int history, DebugHistory *out);
 
 /* Where two histories part: the first step at which some parameter or state differs (-1: none up to where both stand), found by halving; and how far apart the
- * players are at `step`, the last that both stand at or behind. distance: |a - b| over the parameters that both have, of a norm |a|. */
+ * players, and the states that differ, are at `step`, the last that both stand at or behind. distance: |a - b| over the parameters that both have, of a norm |a|. */
 typedef struct DebugDistance { const char *player; double distance, norm; } DebugDistance;
 typedef struct DebugParting { int64_t part, step; DebugDistance *player; int n; } DebugParting;     /* .player is to be freed */
 GanStatus debug_compare(Debugger *d, int a, int b, DebugParting *out, GanError *err);
@@ -94,7 +94,7 @@ GanStatus debug_compare(Debugger *d, int a, int b, DebugParting *out, GanError *
  * written into them since.
  * GAN_WRONG with an empty message: diagnostics were printed; nothing has changed then. */
 
-typedef struct DebugKept { int kept, fresh, gone; char first_fresh[128], first_gone[128]; } DebugKept;        /* parameters and states */
+typedef struct DebugKept { int kept, fresh, gone; char fresh_names[400], gone_names[400]; } DebugKept;     /* parameters and states; the names that have room, ", .." behind them for others */
 
 GanStatus debug_set(Debugger *d, const char *name, const char *value, DebugKept *kept, GanError *err);     /* as --set */
 GanStatus debug_reload(Debugger *d, DebugKept *kept, GanError *err);          /* re-reads the file */
@@ -114,7 +114,8 @@ GanStatus debug_record(Debugger *d, const char *folder, void (*say)(void *self, 
 /* The end of that: unless the run was over or had failed, it is cut at the start of the round that it has come to, as if interrupted. *out is where that is. What is left to do then is debug_close. */
 GanStatus debug_record_end(Debugger *d, DebugPlace *out, GanError *err);
 
-GanStatus debug_load(Debugger *d, const char *path, GanError *err);           /* a new history, from its state; a checkpoint of this very program gives the step, too, and ticks count from there */
+/* A new history, from its state; a checkpoint of this very program gives the step, too (*placed), and ticks count from there. */
+GanStatus debug_load(Debugger *d, const char *path, bool *placed, GanError *err);
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 

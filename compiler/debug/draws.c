@@ -13,8 +13,9 @@ enum { MOST_DRAWS = 1000000 };
 static bool pattern_has(const Ast *p, const char *name)
 {
     if (p->kind == AST_NAME) return !strcmp(p->name.name, name);
-    for (int i = 0; p->kind == AST_TUPLE && i < p->tuple.items.n; i++)
-        if (pattern_has(p->tuple.items.v[i], name)) return true;
+    const AstList *parts = p->kind == AST_TUPLE ? &p->tuple.items : p->kind == AST_BINDER ? &p->binder.patterns : NULL;
+    for (int i = 0; parts && i < parts->n; i++)
+        if (pattern_has(parts->v[i], name)) return true;
     return false;
 }
 
@@ -35,6 +36,7 @@ bool draws_declares(const Ast *n, const char *name)
     case AST_COMPARE:   return !strcmp(n->compare.name, name);
     case AST_PARAMETER: return !strcmp(n->parameter.name, name);
     case AST_STATE:     return !strcmp(n->state.name, name);
+    case AST_SAMPLE:    return any_has(&n->sample.binders, name);
     default:            return false;
     }
 }

@@ -1,6 +1,8 @@
 /* look.c - the values of expressions in the present state, and breakpoints: expressions that are asked for again after each round. */
 #include "compiler/debug/draws.h"
 #include "compiler/debug/inside.h"
+#include "lang/check/walk.h"
+#include "lang/syntax/parse.h"
 #include "runtime/state.h"
 
 #include <inttypes.h>
@@ -95,6 +97,49 @@ static bool *unset_slots(const Debugger *d)
     return unset;
 }
 
+/* ---- names of blocks, which are not at hand ---- */
+
+typedef struct Inner {                                      /* the statement of a block that declares a name of the expression */
+    const Ast  *expression, *statement;
+    const char *name;
+    int         depth;
+} Inner;
+
+static void is_named(void *inner, const Ast *n)
+{
+    Inner *f = inner;
+    if (n->kind == AST_FN || n->kind == AST_BLOCK || (n->kind == AST_BINDER && n->binder.dist)) f->depth = 0;       /* it has names of its own */
+    if (n->kind == AST_NAME && draws_declares(f->statement, n->name.name)) f->name = n->name.name;
+    if (!f->name) ast_each_child(n, is_named, f);
+}
+
+static void find_inner(void *inner, const Ast *n)
+{
+    Inner *f = inner;
+    if (f->name) return;
+    f->statement = n;
+    if (f->depth && (n->kind == AST_LET || n->kind == AST_SAMPLE)) is_named(f, f->expression);
+    bool opens = n->kind == AST_ALTERNATE;
+    f->depth += opens;
+    if (!f->name) ast_each_child(n, find_inner, f);
+    if (!f->name) f->depth -= opens;
+}
+
+/* An expression that has no value, for all that is known because of a name that only a block of the program has. */
+static void say_inner(const Build *b, const char *expression, GanError *err)
+{
+    Arena            *a = arena_new();
+    Sources          *sources = sources_new(a);
+    const SourceFile *e = source_add(sources, "<expression>", expression, strlen(expression)), *f = b->source.text ? source_add(sources, "", b->source.text, strlen(b->source.text)) : NULL;
+    Inner             in = {.expression = e ? parse_expression(a, e, diags_new(sources)) : NULL};
+    const Ast        *file = f && in.expression ? parse_what_fits(a, f, diags_new(sources)) : NULL;
+    if (file) find_inner(&in, file);
+    if (in.name && in.depth)
+        gan_error(err, GAN_WRONG, "%s is made in the rounds of the block, line %u, and is not at hand between its statements: what it is made of is, and so is what is reported or written into a state", in.name,
+                  source_place(f, in.statement->span.begin).line);
+    arena_free(a);
+}
+
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err)
 {
     const Build *b = run_history(d)->build;
@@ -105,6 +150,7 @@ GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue 
     Probe *p = probe_open(&b->s, &b->source, text, n ? n : -DEBUG_DRAWS, batch_at_hand(d), unset, false, err);
     free(unset);
     arena_free(a);
+    if (!p && !err->status) say_inner(b, expression, err);
     if (!p) return said(err);
     GanStatus st = copy_names(probe_function(p), out, err);
     if (!st) st = probe_values(p, debug_state(d), d->place.step, out->value, err);
@@ -179,6 +225,7 @@ static GanStatus compile(Debugger *d, Armed *a, int64_t batch, GanError *err)
     Arena *words = arena_new();
     Probe *p = probe_open(&b->s, &b->source, draws_written_out(&b->s, words, a->text), 0, batch, NULL, !b->o.interp, err);
     arena_free(words);
+    if (!p && !err->status) say_inner(b, a->text, err);
     if (!p) return said(err);
     if (!is_one(p, a->is.watched)) {
         probe_close(p);

@@ -6,6 +6,7 @@
 #include "compiler/debug/http.h"
 #include "compiler/debug/series.h"
 #include "compiler/debug/show_json.h"
+#include "runtime/clock.h"
 #include "runtime/command/runfolder.h"
 #include "runtime/interrupt.h"
 
@@ -14,7 +15,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MOST_ROUNDS = 1 << 24 };                             /* of a slice */
 static const double SLICE = 0.05, STATE_EVERY = 0.1, PICTURES_EVERY = 0.5, SOON = 1;      /* seconds */
@@ -36,13 +36,6 @@ typedef struct Serve {
     Interrupt      signals;
     FILE          *said;                                    /* where diagnostics go while an expression is computed */
 } Serve;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- what there is to see ------------------------------------------------------------------------------------------ */
 
@@ -118,7 +111,7 @@ static void tell_state(Serve *s)
     publish(s, HTTP_STATE, json_pack("{s:I, s:I, s:i, s:b, s:s}", "step", (json_int_t)s->at.step, "tick", (json_int_t)s->at.tick, "line", n ? (int)n->line : 0, "running",
                                      s->running, "why", why_text(s)));
     publish(s, HTTP_CURVES, series_json(s->series));
-    s->state_told = now();
+    s->state_told = clock_now();
 }
 
 static void tell_pictures(Serve *s)
@@ -126,13 +119,13 @@ static void tell_pictures(Serve *s)
     json_t *all = json_array();
     show_pictures(s->d, debug_session(s->d)->lowered.program->schedule, all);
     publish(s, HTTP_PICTURES, all);
-    s->pictures_told = now();
+    s->pictures_told = clock_now();
     s->pictures_of = s->at.tick;
 }
 
 static void tell(Serve *s)
 {
-    double t = now();
+    double t = clock_now();
     if (!s->running || t - s->state_told > STATE_EVERY) tell_state(s);
     if (s->pictures_of != s->at.tick && (!s->running || t - s->pictures_told > PICTURES_EVERY)) tell_pictures(s);
 }
@@ -164,13 +157,13 @@ static void stop(Serve *s)
 /* As many rounds as fit into a slice; one, when it is due, at a given speed. */
 static void run_slice(Serve *s)
 {
-    double  begun = now();
+    double  begun = clock_now();
     bool    paced = s->speed > 0 && s->until < 0;
     int64_t n = paced ? 1 : s->slice;
     if (paced && begun < s->due) return;
     if (s->until >= 0 && n > s->until - s->at.step) n = s->until - s->at.step;
     if (n > 0) debug_go(s->d, DEBUG_ROUNDS, n, NULL, &s->at);
-    double took = now() - begun;
+    double took = clock_now() - begun;
     if (paced) s->due = fmax(s->due + 1 / s->speed, begun);
     else if (n == s->slice && took < SLICE / 2 && s->at.why == DEBUG_STOPPED && s->slice < MOST_ROUNDS) s->slice *= 2;      /* one that was cut says nothing of a whole one */
     else if (took > SLICE && s->slice > 1) s->slice /= 2;
@@ -182,10 +175,10 @@ static void run_slice(Serve *s)
 /* Forward to a step: who asks waits for it a moment, and is told of the rest as it comes. */
 static void run_until(Serve *s, int64_t step)
 {
-    double begun = now();
+    double begun = clock_now();
     s->until = step;
     s->running = true;
-    while (s->running && now() - begun < SOON) run_slice(s);
+    while (s->running && clock_now() - begun < SOON) run_slice(s);
 }
 
 /* ---- what is asked -------------------------------------------------------------------------------------------------- */
@@ -273,7 +266,7 @@ static json_t *set_speed(Serve *s, const json_t *j, bool run)
     double speed = number_in(j, "speed", 0);
     if (!(speed >= 0) || speed > 1e6) return refuse("a speed is rounds a second, from 0 (all it can) to 1000000");
     s->speed = speed;
-    s->due = now();
+    s->due = clock_now();
     if (run) s->until = -1, s->running = s->at.why != DEBUG_OVER;
     return fine();
 }
@@ -320,7 +313,7 @@ static void answer(Serve *s, HttpRequest *r)
 static int patience(const Serve *s)                         /* how long to wait for something that is asked, in milliseconds */
 {
     if (!s->running) return 200;
-    return s->speed > 0 ? (int)fmin(200, fmax(0, 1000 * (s->due - now()))) : 0;
+    return s->speed > 0 ? (int)fmin(200, fmax(0, 1000 * (s->due - clock_now()))) : 0;
 }
 
 static void loop(Serve *s)

@@ -378,7 +378,7 @@ Test(debug, a_changed_file_keeps_what_has_its_shape)
     cr_assert(f && fputs(wider, f) >= 0 && !fclose(f));
     OK(debug_reload(x.d, &kept, &x.err));
     cr_assert_eq(number(&x, "norm2(G)"), norm);
-    cr_assert_eq(kept.fresh, 3, "two weights and a bias of D are of another shape: %d, first %s", kept.fresh, kept.first_fresh);
+    cr_assert_eq(kept.fresh, 3, "two weights and a bias of D are of another shape: %d, first %s", kept.fresh, kept.fresh_names);
     debug_place(x.d, &x.at);
     cr_assert_eq(x.at.step, 4);
     debug_go(x.d, DEBUG_ON, 0, NULL, &x.at);

@@ -1,23 +1,16 @@
 /* walk.c - the thread in which the run walks its schedule. It and its owner take turns: exactly one of them moves, the other waits for `turn`. */
 #include "compiler/debug/inside.h"
 
+#include "runtime/clock.h"
 #include "runtime/interrupt.h"
 #include "runtime/state.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const double SNAPSHOT_SHARE = 0.02;                  /* of the time, for taking them; */
 static const double SAVE_SECONDS = 10;                      /* from one checkpoint to the next */
 static const double LONG = 0.25, LONG_SHARE = 0.05;         /* but where so many seconds would be done again, more: this of the time since the last */
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- a state, what probes need behind it, and what was judged ------------------------------------------------------ */
 
@@ -95,12 +88,12 @@ static void let_go(Debugger *d)
 
 static void keep_snapshot(Debugger *d)
 {
-    double begun = now(), since = begun - d->kept;
+    double begun = clock_now(), since = begun - d->kept;
     bool   is_long = since > LONG && d->copy < LONG_SHARE * since;
     if (d->here.tick && !is_long && d->copying > SNAPSHOT_SHARE * (begun - d->opened)) return;
     walk_keep_judged(d, &d->result);
     timeline_keep(run_history(d)->past, &d->here, debug_state(d)->base);
-    d->kept = now();
+    d->kept = clock_now();
     d->copy = d->kept - begun;
     d->copying += d->copy;
 }

@@ -57,23 +57,47 @@ static int64_t calls_before(const Called *c, int64_t tick)
     return n;
 }
 
-static bool is_finite(const Debugger *d, int slot)
+static bool all_finite(const GanSlot *s, const void *data)
 {
-    const GanSlot *s = &run_program(d)->slot[slot];
-    GanTensor      t = {.elem = s->elem, .data = state_slot(run_program(d), &run_history(d)->build->s.game.state, slot)};
     for (size_t i = 0; i < s->bytes / gan_elem_bytes(s->elem); i++)
-        if (!isfinite(gan_tensor_get(&t, (int64_t)i))) return false;
+        if (!isfinite(gan_elem_get(s->elem, data, (int64_t)i))) return false;
     return true;
 }
 
-/* One of the state by its path, or of a player by its name: the first of its parameters that is not finite, or the first of all. -1: it is neither. */
+static bool is_finite(const Debugger *d, int slot)
+{
+    return all_finite(&run_program(d)->slot[slot], state_slot(run_program(d), &run_history(d)->build->s.game.state, slot));
+}
+
+/* The last that is not finite of what was written at the prompt until that tick; NULL: there is none. */
+static const Edit *written(const Debugger *d, int64_t until)
+{
+    const History *h = run_history(d);
+    const Edit    *last = NULL;
+    for (int i = 0; i < h->n_edits; i++) {
+        const Edit *e = &h->edit[i];
+        bool        bad = e->slot >= 0 && e->tick <= until && !all_finite(&run_program(d)->slot[e->slot], e->bytes);
+        if (bad && (!last || e->tick >= last->tick)) last = e;
+    }
+    return last;
+}
+
+/* Of the player of that name, or of the state, if it is a record. */
+static bool belongs(const GanSlot *s, const char *name)
+{
+    size_t n = strlen(name);
+    if (s->kind == GAN_PARAM && s->player && !strcmp(s->player, name)) return true;
+    return s->kind == GAN_STATE && !strncmp(s->path, name, n) && s->path[n] == '.';
+}
+
+/* One of the state by its path, or of a player or record by its name: the first of its numbers that is not finite, or the first of all. -1: it is none of these. */
 static int slot_of(const Debugger *d, const char *name)
 {
     const GanProgram *p = run_program(d);
     int               first = state_find(p, name);
     if (first >= 0) return p->slot[first].kind == GAN_DATA ? -1 : first;
     for (int i = 0; i < p->n_slots; i++) {
-        if (p->slot[i].kind != GAN_PARAM || !p->slot[i].player || strcmp(p->slot[i].player, name)) continue;
+        if (!belongs(&p->slot[i], name)) continue;
         if (!is_finite(d, i)) return i;
         if (first < 0) first = i;
     }
@@ -116,7 +140,8 @@ GanStatus debug_why(Debugger *d, const char *path, Arena *a, OriginNote note[ORI
     *n = 0;
     if (!st && origin_find(&ask, a, &o)) *n = origin_notes(&o, a, note);
     if (!st && interrupt_gives_up()) st = gan_error(err, GAN_WRONG, "interrupted");
-    if (!st && !*n && run_history(d)->n_edits) st = gan_error(err, GAN_WRONG, "no statement has made it: it may be what was written at the prompt");
+    const Edit *e = !st && !*n ? written(d, here.tick) : NULL;
+    if (e) st = gan_error(err, GAN_WRONG, "no statement has made it: %s was written at the prompt, at tick %lld", run_program(d)->slot[e->slot].path, (long long)e->tick);
     if (!st && !*n) st = gan_error(err, GAN_WRONG, "where it was born is not found");
     if (d->place.tick != here.tick || !d->alive) {
         GanError lost;

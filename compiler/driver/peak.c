@@ -3,9 +3,9 @@
 #include "compiler/driver/peak.h"
 
 #include <stdint.h>
-#include <time.h>
 
 #if defined(__x86_64__)
+#include "runtime/clock.h"
 #include "runtime/cpu.h"
 #include <immintrin.h>
 
@@ -28,19 +28,12 @@ SPELL(with_512, "avx512f", __m512, 16, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_a
 SPELL(with_256, "avx2,fma", __m256, 8, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_cvtss_f32)
 #undef SPELL
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 double peak_flops(void)
 {
     double best = 0;
     int    level = cpu_level();
     for (int i = 0; i < SPELLS && level >= 3; i++) {
-        double begin = seconds(), done = level >= 4 ? with_512() : with_256(), rate = done / (seconds() - begin);
+        double begin = clock_now(), done = level >= 4 ? with_512() : with_256(), rate = done / (clock_now() - begin);
         if (rate > best) best = rate;
     }
     return best;

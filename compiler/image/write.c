@@ -79,6 +79,7 @@ static void add_function(Writer *w, const GanFunction *f)
     ImageFunction r = {.name = text_at(w, f->name), .player = text_at(w, f->player), .output = {rows_of(w, IMAGE_OUTP), f->n_outputs},
                        .written = {rows_of(w, IMAGE_WRIT), f->n_written},
                        .asked = {rows_of(w, IMAGE_WRIT) + f->n_written, f->n_asked}};
+    memcpy(r.sum, f->sum, sizeof r.sum);
     for (int i = 0; i < f->n_outputs; i++) {
         const GanOutput *o = &f->output[i];
         ImageOutput row = {.name = text_at(w, o->name), .kind = text_at(w, o->kind), .elem = (int32_t)o->elem, .rank = o->rank};

@@ -348,6 +348,11 @@ bool ir_verify_module(const IrModule *m, char why[512]);
 void ir_print_type(const IrModule *m, const IrType *t, Text *out);
 const char *ir_value_name(const IrModule *m, const IrFn *f, const IrVal *v, Arena *a);     /* as printed, without the % */
 void ir_print_fn(const IrModule *m, const IrFn *f, Text *out);
+/* A function as text that hangs on nothing but what it computes, from which slots and streams: not on names of values and axes, nor on other
+ * functions of the module. Nothing reads it back. `a` as long as the printer. */
+typedef struct IrPlain IrPlain;
+IrPlain *ir_plain_new(const IrModule *m, Arena *a);
+void     ir_print_plain(IrPlain *p, const IrFn *f, Text *out);
 /* By value id: the names ir_print_fn gives, in `a`; NULL for constants that it prints in place and values of other functions. */
 const char **ir_print_names(const IrModule *m, const IrFn *f, Arena *a);
 void ir_print(const IrModule *m, Text *out);                /* axes, slots, functions: reads back identically */

@@ -18,6 +18,7 @@ typedef struct {
     bool           *own_row;                                /* by value id, for constants */
     const char    **taken;  int n_taken;                    /* open addressing, a power of two */
     int            *last;                                   /* by place in it: the last number that a value of this hint got */
+    int            *number, n_numbers;                      /* by value id, from 1, in the order of the text: of one that is printed plainly; else NULL */
 } Printer;
 
 /* ---- names and strings ------------------------------------------------------------------------------------------ */
@@ -114,7 +115,7 @@ static void find_rows(Printer *p, const IrFn *f)
     for (int i = 0; i < f->reports.n; i++) want_row(p, f->reports.v[i].val);
 }
 
-static bool has_row(const Printer *p, const IrNode *n) { return n->op != IR_const || p->own_row[n->result->id]; }
+static bool has_row(const Printer *p, const IrNode *n) { return n->op != IR_const || (!p->number && p->own_row[n->result->id]); }
 
 static void name_block(Printer *p, const IrBlock *b, int *next)
 {
@@ -280,8 +281,23 @@ static void put_attrs(Printer *p, const IrNode *n)
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------ */
 
+static void put_plain(Printer *p, const IrVal *v)
+{
+    if (!is_const(v)) {
+        if (!p->number[v->id]) p->number[v->id] = ++p->n_numbers;
+        text_printf(p->out, "%%%d", p->number[v->id]);
+        return;
+    }
+    put_number(p->out, v->def);
+    text_printf(p->out, ":%s", ir_elem_name(v->type.elem));
+}
+
 static void put_value(Printer *p, const IrVal *v)
 {
+    if (p->number) {
+        put_plain(p, v);
+        return;
+    }
     if (p->name[v->id]) text_printf(p->out, "%%%s", p->name[v->id]);
     else if (is_const(v)) put_number(p->out, v->def);
     else text_printf(p->out, "%%?%" PRIu32, v->id);         /* not of this function: the verifier says so */
@@ -389,9 +405,16 @@ static void put_node(Printer *p, const IrNode *n, int depth)
 
 /* ---- functions and modules -------------------------------------------------------------------------------------- */
 
+/* What a report begins with is no part of what others begin with. */
+static bool is_of_report(const Printer *p, const IrFn *f, int slot)
+{
+    return p->number && f->kind == IR_FN_INIT && !strncmp(p->m->slots.v[slot].path, "report.", strlen("report."));
+}
+
 static void put_ends(Printer *p, const IrFn *f)
 {
     for (int i = 0; i < f->commits.n; i++) {
+        if (is_of_report(p, f, f->commits.v[i].slot)) continue;
         text_add(p->out, "  commit ");
         put_string(p->out, p->m->slots.v[f->commits.v[i].slot].path);
         text_add(p->out, ", ");
@@ -432,6 +455,53 @@ static void put_fn(const IrModule *m, const IrFn *f, bool spans, Text *out)
     put_ends(&p, f);
     text_add(out, "}\n");
     arena_free(p.scratch);
+}
+
+/* ---- plainly: a function says what it computes, whatever else the module holds --------------------------------------- */
+
+struct IrPlain {
+    Printer  p;
+    IrModule m;                                             /* with names of axes of its own */
+    int     *seen, n_fns;                                   /* by axis: the function that has it; of so many */
+};
+
+IrPlain *ir_plain_new(const IrModule *m, Arena *a)
+{
+    IrPlain *p = arena_new_of(a, IrPlain);
+    p->m = *m;
+    p->m.axes.v = arena_array(a, __typeof__(*m->axes.v), m->axes.n + 1);
+    for (int i = 0; i < m->axes.n; i++) p->m.axes.v[i] = m->axes.v[i];
+    p->seen = arena_array(a, int, m->axes.n + 1);
+    p->p = (Printer){.m = &p->m, .scratch = a, .number = arena_array(a, int, m->next_id + 1)};
+    return p;
+}
+
+static void see_axes(IrPlain *p, IrAxes axes)
+{
+    for (int i = 0; i < axes.n; i++) p->seen[axes.id[i]] = p->n_fns;
+}
+
+/* An axis is called by its place among those of the function, and its extent. */
+static void name_axes(IrPlain *p, const IrFn *f)
+{
+    p->n_fns++;
+    for (const IrNode *n = f->body.first; n; n = ir_next(n)) {
+        for (int i = 0; i < n->n_results; i++) see_axes(p, n->result[i].type.axes);
+        for (int b = 0; b < n->n_bodies; b++)
+            for (int i = 0; i < n->body[b]->n_params; i++) see_axes(p, n->body[b]->param[i]->type.axes);
+    }
+    for (int i = 0, at = 0; i < p->m.axes.n; i++)
+        if (p->seen[i] == p->n_fns) p->m.axes.v[i].name = arena_printf(p->p.scratch, "x%d.%" PRId64, at++, p->m.axes.v[i].extent);
+}
+
+void ir_print_plain(IrPlain *p, const IrFn *f, Text *out)
+{
+    name_axes(p, f);
+    p->p.out = out;
+    p->p.n_numbers = 0;
+    put_header(&p->p, f);
+    put_nodes(&p->p, &f->body, 1);
+    put_ends(&p->p, f);
 }
 
 static void put_slot(const IrModule *m, const IrSlot *s, Text *out)

@@ -70,9 +70,9 @@ static bool is_short(IrOp op)
     }
 }
 
-/* In instructions a number: saved are two of so many, and a nest that no other kernel is equal to costs milliseconds to compile. Measured
- * at one thread, with layers as wide as k: 8% at 8, 2% at 16, less than 1% at 128; with tanh 3% at 8, nothing at 16. */
-enum { MOST_WORK = 32, LONG_ROW = 20, MOST_UNROLLED = 4 };
+/* In instructions a number: saved are two of so many, and what the caches take for them. Measured at one thread, with layers as wide as k: 8% at 8,
+ * 2% at 16, 1% at 64 and 128; with tanh 3% at 8, nothing at 16. */
+enum { MOST_WORK = 32, MOST_SHORT = 140, LONG_ROW = 20, MOST_UNROLLED = 4 };
 
 static int64_t rows_work(const KKernel *map)
 {
@@ -86,7 +86,8 @@ static bool worth(const KKernel *dot, const KKernel *map)
     const IrNode *n = dot->nodes.v[0];
     int64_t k = 1;
     for (int i = 0; i < n->attr->contract.n; i++) k *= n->arg[0]->type.dim[n->attr->contract.a[i]];
-    return k + rows_work(map) <= MOST_WORK;
+    int64_t rows = rows_work(map);
+    return k + rows <= (rows <= MOST_UNROLLED ? MOST_SHORT : MOST_WORK);
 }
 
 /* ---- merging ---------------------------------------------------------------------------------------------------- */

@@ -12,7 +12,10 @@ int place_first_axis(const IrNode *n, int pair)
     return n->attr->pair_over && n->attr->pair_over[pair].n ? n->attr->pair_over[pair].id[0] : -1;
 }
 
-/* Can the accumulators of n be filled tile by tile? Each operand must lie along the first axis it is reduced over. */
+/* A factor that is the same for all samples, as a derivative that is a number is. */
+static bool is_constant(const IrNode *n, int arg) { return n->op == IR_dot && n->arg[arg]->type.axes.n == 0; }
+
+/* Can the accumulators of n be filled tile by tile? Each operand must lie along the first axis it is reduced over, or have none. */
 bool place_by_tiles(Planner *b, const IrNode *n)
 {
     int pairs = n->op == IR_dot ? n->n_args / 2 : 1, per = n->op == IR_dot ? 2 : n->n_args;
@@ -21,7 +24,7 @@ bool place_by_tiles(Planner *b, const IrNode *n)
         int t = place_first_axis(n, i);
         if (t < 0 || ir_extent(b->m, t) != ir_extent(b->m, place_first_axis(n, 0))) return false;
         for (int j = 0; j < per; j++)
-            if (kernel_tile_axis(b->m, n->arg[i * per + j]->type.axes) != t) return false;
+            if (kernel_tile_axis(b->m, n->arg[i * per + j]->type.axes) != t && !is_constant(n, i * per + j)) return false;
     }
     return true;
 }
@@ -200,6 +203,17 @@ static KMem *transposed(Planner *b, KStep *step, IrNode *n, IrVal *v, int lane_a
     return k->mem;
 }
 
+/* v for each sample of axis t. */
+static IrVal *spread_copy(Planner *b, IrVal *v, int t)
+{
+    IrType type = v->type;
+    IrAttrs *at = arena_new_of(b->p->arena, IrAttrs);
+    type.axes = at->over = ir_one_axis(t);
+    IrVal *s = place_new_node(b, IR_spread, &v, 1, &type);
+    s->def->attr = at;
+    return place_copy(b, s);
+}
+
 void place_tile_row(Planner *b, IrNode *n)
 {
     int t = place_first_axis(n, 0), per = n->op == IR_dot ? 2 : n->n_args, level = 0;
@@ -211,7 +225,8 @@ void place_tile_row(Planner *b, IrNode *n)
     own->arg = arena_copy(b->p->arena, n->arg, sizeof *n->arg * (size_t)n->n_args);
     for (int i = 0; i < n->n_args; i++) {
         KSource s = kernel_source(b->p, n->arg[i], place_first_axis(n, i / per));
-        if (!s.root || !s.direct || s.broken || !s.root->def) own->arg[i] = place_copy(b, n->arg[i]);
+        if (is_constant(n, i)) own->arg[i] = spread_copy(b, n->arg[i], place_first_axis(n, i / per));
+        else if (!s.root || !s.direct || s.broken || !s.root->def) own->arg[i] = place_copy(b, n->arg[i]);
         Need need = {.lane_axis = place_first_axis(n, i / per)};
         place_need_level(b, &need, own->arg[i], &own->arg[i]->type, false, false);
         level = need.level > level ? need.level : level;

@@ -35,6 +35,13 @@ typedef struct Face     Face;
 typedef struct Term     Term;
 typedef struct Told     Told;
 
+typedef struct SingleDraw {
+    const Ast    *s;                                        /* the statement that draws, or a let */
+    const IrNode *draw;
+    const char   *sample;                                   /* what it looks as if it were drawn for */
+    int           axis;                                     /* that of the sample */
+} SingleDraw;
+
 enum {
     MAX_CALLS   = 200,                                      /* applications inside one another */
     MAX_DEPTH   = 2500,                                     /* expressions inside one another, over all applications */
@@ -291,6 +298,7 @@ struct Dist {                                               /* kind says which m
     const DistKind *kind;
     const char     *name;                                   /* names its draws: "ring", "G" */
     int             depth;                                  /* how many bases there are below */
+    bool            called;                                 /* the program has a name for it */
     bool            named;                                  /* by a data declaration of the program: it stands in the game's table */
     union {
         int64_t  classes;                                   /* int: 0 .. classes - 1 */
@@ -382,8 +390,9 @@ struct Lower {
     ARRAY(GameLine)    lines;
     Told         *told;                                     /* what is noted for `gan explain`; NULL: nobody asks (game/told.h) */
     /* single numbers that nets have given, and named draws: what they were given, and of what (told) */
-    ARRAY(struct { const Player *net; IrVal *v; IrVal *x; }) answers;
-    ARRAY(struct { const char *of; IrVal *v; }) drawn;
+    ARRAY(struct { const Player *net; IrVal *v; IrVal **x; int n; }) answers;
+    ARRAY(struct { const char *of; const char *field; int draw; IrVal *v; }) drawn; /* field: of a record, else NULL; draw: the same for all fields of one */
+    int           n_drawn;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
     ARRAY(struct { const IrVal *density; const IrVal *x; Dist *dist; }) densities;    /* that were asked for, each at the value x */
@@ -422,6 +431,7 @@ struct Lower {
     bool          too_deep, too_large;
     int           n_applications;
     int           n_watched;                                /* conditions that are left for whoever runs the program */
+    ARRAY(SingleDraw) single_draws;                         /* beside a batch, of whose samples none has one of its own */
     int           n_draws, n_models;                        /* made so far: rows that draw, but for layers' noise; draws of models */
 };
 

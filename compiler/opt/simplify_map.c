@@ -125,6 +125,25 @@ IrVal *simplify_sub(IrBuilder *b, const IrNode *n)
 
 /* ---- products and quotients ------------------------------------------------------------------------------------- */
 
+/* Multiplying by it is exact. */
+static bool is_power_of_two(IrElem elem, double c)
+{
+    int e, most = elem == IR_F32 ? 120 : 1000;
+    return ir_is_real(elem) && isfinite(c) && c != 0 && fabs(frexp(c, &e)) == 0.5 && e > -most && e < most;
+}
+
+/* c * (d * x) = cd * x, c or d a power of 2: both are rounded alike, where the left does not overflow or vanish on its way. */
+static IrVal *scaled_twice(IrBuilder *b, const IrNode *n, double c, IrVal *other)
+{
+    double d;
+    IrNode *m = made_by(other, IR_mul) ? other->def : NULL;
+    IrElem elem = n->result->type.elem;
+    for (int i = 0; m && i < 2; i++)
+        if (simplify_number(m->arg[i], &d) && (is_power_of_two(elem, c) || is_power_of_two(elem, d)) && isnormal((float)(c * d)))
+            return as_result(b, n, c * d == 1 ? m->arg[1 - i] : ir_mul(b, m->arg[1 - i], ir_const_like(b, m->arg[1 - i], c * d)));
+    return NULL;
+}
+
 IrVal *simplify_mul(IrBuilder *b, const IrNode *n)
 {
     IrVal *minus[2] = {made_by(n->arg[0], IR_neg), made_by(n->arg[1], IR_neg)};
@@ -136,17 +155,14 @@ IrVal *simplify_mul(IrBuilder *b, const IrNode *n)
         if (!is_real(n) && is_number(n, i, 0)) return as_result(b, n, ir_const_like(b, other, 0));
         IrVal *c = minus[1 - i] && is_real(n) ? negated(b, n->arg[i]) : NULL;
         if (c) return as_result(b, n, ir_mul(b, minus[1 - i], c));
+        double k;
+        IrVal *once = is_real(n) && simplify_number(n->arg[i], &k) ? scaled_twice(b, n, k, other) : NULL;
+        if (once) return once;
     }
     return NULL;
 }
 
-/* x / 2^k = x * 2^-k, both exact or rounded alike. */
-static bool is_power_of_two(IrElem elem, double c)
-{
-    int e, most = elem == IR_F32 ? 120 : 1000;
-    return ir_is_real(elem) && isfinite(c) && c != 0 && fabs(frexp(c, &e)) == 0.5 && e > -most && e < most;
-}
-
+/* x / 2^k = x * 2^-k. */
 IrVal *simplify_div(IrBuilder *b, const IrNode *n)
 {
     double c;

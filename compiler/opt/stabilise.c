@@ -172,6 +172,20 @@ static Form *read_tree(Walk *w, Reader **r)
     return f;
 }
 
+static bool is_tidy(Q c) { return (double)(float)q_f64(c) == q_f64(c); }
+
+/* Does it multiply T by what f32 does not hold, or add the logarithm of a number to it? exp makes as many last places of that as T is large. */
+static bool has_untidy_exponent(const FormSpace *s, const Form *f)
+{
+    bool has = false;
+    for (int i = 0; i < s->n_sums; i++) {
+        has = has || (s->sum[i].n == 1 && !q_is(s->sum[i].c[0], 1));
+        for (int k = 0; k < s->sum[i].n; k++) has = has || !is_tidy(s->sum[i].m[k]);
+    }
+    for (int i = 0; i < f->n; i++) has = has || !is_tidy(f->t[i].e);
+    return has;
+}
+
 /* The tree below v through the form; NULL: nothing gained, or not held. Nodes of a failed try are left for dce. */
 static IrVal *through_form(Walk *w, IrVal *v)
 {
@@ -186,7 +200,7 @@ static IrVal *through_form(Walk *w, IrVal *v)
     uint32_t first = b.m->next_id;
     IrVal *made = NULL;
     if (f && !is_plain(w, r) && !shares_with_leaf(w, r))
-        made = tree_write(r, &b, head || r->wide ? IR_F64 : v->type.elem, f);
+        made = tree_write(r, &b, head || r->wide || has_untidy_exponent(&r->space, f) ? IR_F64 : v->type.elem, f);
     if (!head && b.m->next_id - first > MOST_TIMES * (uint32_t)i->size + MOST_MORE) made = NULL;
     arena_free(scratch);
     return made ? of_type(&b, made, v) : NULL;

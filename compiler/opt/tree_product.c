@@ -3,15 +3,16 @@
  * Of exp(x) q / exp(y) each exponential may overflow, or vanish, where the result does not. One direction is the form's; where x and y are two,
  * the product is exp(x - y) q. It is looked for through products, quotients, signs, numbers, powers and roots: exp(x) is positive, so the root of
  * exp(x) q is exp(x / 2) sqrt(q). 1 + exp(x) is exp(softplus(x)) there, and so, beside an exponent with x in it, is sigmoid(x) exp(-softplus(-x)).
- * What exponents have in common is taken out of their sum, not cancelled in rounded numbers: softplus(x) - x is softplus(-x). Where something else
- * grows or vanishes with an exponent, the product stays. Start at tree_product_rule(). */
+ * So are exp(x) - exp(y) and a sum of exponentials of two directions, the largest of them times a rest. What exponents have in common is taken out of their sum, not cancelled in rounded numbers: softplus(x)
+ * - x is softplus(-x). exp makes as many last places of an exponent's as it is large, so all of this is in f64. Where something else grows or vanishes
+ * with an exponent, the product stays. Start at tree_product_rule(). */
 #include "compiler/opt/tree_log.h"
 
 #include "runtime/math/scalar.h"
 
 #include <math.h>
 
-enum { MOST_FACTORS = 8, MOST_TERMS = 16, MOST_ROWS = 64, MOST_EXPONENT = 80 /* of a number that f32 holds */ };
+enum { MOST_FACTORS = 8, MOST_TERMS = 16, MOST_ROWS = 128, MOST_EXPONENT = 80 /* of a number that f32 holds */ };
 
 typedef struct Terms { /* sum of c v, and a number */
     int n;
@@ -19,9 +20,18 @@ typedef struct Terms { /* sum of c v, and a number */
     double c[MOST_TERMS], add;
 } Terms;
 
+enum { MOST_ADDENDS = 4 };
+
+typedef struct Addends { /* sum of c exp(x), x NULL: of c */
+    int n;
+    double c[MOST_ADDENDS];
+    IrVal *x[MOST_ADDENDS];
+} Addends;
+
 typedef struct Exponent { /* by x, or by softplus(soft (x - log_c)) */
     IrVal *x;
     double by, soft, log_c; /* soft: 1 or -1; 0: x itself */
+    const Addends *of;      /* the sum that it is the largest part of, in whose exponents its directions are; NULL: in x */
 } Exponent;
 
 typedef struct Product { /* c up / down exp(sum of exps) */
@@ -51,7 +61,12 @@ static IrVal *behind(const ProductReader *r, IrVal *v)
     return i && i->local ? i->local : v;
 }
 
-static bool only_repeats(const IrNode *n) { return n->op == IR_spread || (n->op == IR_broadcast && n->arg[0]->type.rank == 0); }
+/* Or converts: what is between two products in f64 is one of them. */
+static bool only_repeats(const IrNode *n)
+{
+    bool converts = n->op == IR_convert && ir_is_real(n->arg[0]->type.elem);
+    return converts || n->op == IR_spread || (n->op == IR_broadcast && n->arg[0]->type.rank == 0);
+}
 
 /* ---- sums ------------------------------------------------------------------------------------------------------- */
 
@@ -156,16 +171,98 @@ static bool add_power(ProductReader *r, IrVal *v, double k, bool down, Product *
 }
 
 /* c + exp(x), c a positive number */
-static bool add_one_plus(const ProductReader *r, const IrNode *n, bool down, Product *p)
+static bool add_one_plus(const ProductReader *r, const IrNode *n, bool down, Product *p, bool *is)
 {
     double c;
     for (int i = 0; i < 2; i++) {
         const IrNode *e = ours(r, behind(r, n->arg[1 - i]));
         if (!ir_is_const(n->arg[i], &c) || !(c > 0) || !isfinite(c) || !e || e->op != IR_exp) continue;
+        *is = true;
         p->c = down ? p->c / c : p->c * c;
         return add_exponential(p, (Exponent){.x = e->arg[0], .by = down ? -1 : 1, .soft = 1, .log_c = c == 1 ? 0 : math_log_f64(c)});
     }
-    return add_factor(p, n->result, down);
+    return true;
+}
+
+/* ---- sums of exponentials as factors ------------------------------------------------------------------------------ */
+
+/* *a += c v; false: something else is in it. */
+static bool add_addend(ProductReader *r, IrVal *v, double c, Addends *a)
+{
+    double k = 1;
+    const IrNode *n = ours(r, v = behind(r, v));
+    bool number = ir_is_const(v, &k);
+    if (++r->rows > MOST_ROWS) return false;
+    if (n && only_repeats(n)) return add_addend(r, n->arg[0], c, a);
+    if (n && n->op == IR_neg) return add_addend(r, n->arg[0], -c, a);
+    if (n && (n->op == IR_add || n->op == IR_sub)) return add_addend(r, n->arg[0], c, a) && add_addend(r, n->arg[1], n->op == IR_add ? c : -c, a);
+    if (n && n->op == IR_expm1) {
+        if (a->n + 2 > MOST_ADDENDS) return false;
+        a->c[a->n] = c, a->x[a->n++] = n->arg[0];
+        a->c[a->n] = -c, a->x[a->n++] = NULL;
+        return true;
+    }
+    for (int i = 0; n && n->op == IR_mul && i < 2; i++)
+        if (ir_is_const(n->arg[i], &k)) return add_addend(r, n->arg[1 - i], c * k, a);
+    if (a->n == MOST_ADDENDS || !(number || (n && n->op == IR_exp)) || !isfinite(c * k) || c * k == 0) return false;
+    a->c[a->n] = c * k;
+    a->x[a->n++] = number ? NULL : n->arg[0];
+    return true;
+}
+
+/* exp(x) - exp(y), y NULL: - 1, as exp of the larger one times a rest. */
+static bool add_difference(ProductReader *r, const Addends *a, IrVal *x, IrVal *y, bool down, Product *p)
+{
+    IrBuilder *b = &r->b;
+    x = leaf(r, x);
+    y = y ? leaf(r, y) : full(r, ir_const(b, r->elem, 0));
+    IrVal *above = ir_compare(b, IR_GT, x, y), *most = ir_select(b, above, x, y), *zero = ir_const_like(b, x, 0);
+    IrVal *d = ir_select(b, ir_compare(b, IR_EQ, most, ir_const_like(b, x, -HUGE_VAL)), zero, ir_sub(b, x, y));
+    IrVal *rest = ir_select(b, above, ir_neg(b, ir_expm1(b, ir_neg(b, d))), ir_expm1(b, d));
+    return add_exponential(p, (Exponent){.x = most, .by = down ? -1 : 1, .of = a}) && add_factor(p, rest, down);
+}
+
+/* A sum of exponentials as the largest of them times a rest. */
+static bool add_largest(ProductReader *r, const Addends *a, bool down, Product *p)
+{
+    IrBuilder *b = &r->b;
+    IrVal *x[MOST_ADDENDS], *most = NULL, *rest = NULL;
+    for (int i = 0; i < a->n; i++) x[i] = a->x[i] ? leaf(r, a->x[i]) : full(r, ir_const(b, r->elem, 0));
+    for (int i = 0; i < a->n; i++) most = most ? ir_max(b, most, x[i]) : x[i];
+    IrVal *infinite = ir_compare(b, IR_EQ, ir_abs(b, most), ir_const_like(b, most, HUGE_VAL));
+    most = ir_stop(b, ir_select(b, infinite, ir_const_like(b, most, 0), most));
+    for (int i = 0; i < a->n; i++) {
+        IrVal *e = ir_exp(b, ir_sub(b, x[i], most)), *t = a->c[i] == 1 ? e : ir_mul(b, e, ir_const_like(b, e, a->c[i]));
+        rest = rest ? ir_add(b, rest, t) : t;
+    }
+    return add_exponential(p, (Exponent){.x = most, .by = down ? -1 : 1, .of = a}) && add_factor(p, rest, down);
+}
+
+static bool is_one_direction(ProductReader *r, IrVal *p, IrVal *q, bool deep);
+
+/* Are some two exponents, one of each, of two directions? */
+static bool have_two_directions(ProductReader *r, const Addends *a, const Addends *c, bool deep)
+{
+    bool two = false;
+    for (int i = 0; i < a->n; i++)
+        for (int k = 0; k < c->n && !two; k++) two = a->x[i] && c->x[k] && a->x[i] != c->x[k] && !is_one_direction(r, a->x[i], c->x[k], deep);
+    return two;
+}
+
+/* v, a sum or a difference, as a factor. */
+static bool add_sum_of_exponentials(ProductReader *r, IrVal *v, bool down, Product *p)
+{
+    bool is = false;
+    Addends a = {0};
+    if (v->def->op == IR_add && (!add_one_plus(r, v->def, down, p, &is) || is)) return is;
+    if (!add_addend(r, v, 1, &a) || a.n < 2) return add_factor(p, v, down);
+    int first = a.x[0] ? 0 : 1;
+    bool opposite = a.n == 2 && a.x[first] && a.c[0] == -a.c[1];
+    if (!opposite && !have_two_directions(r, &a, &a, false)) return add_factor(p, v, down);
+    const Addends *kept = arena_copy(r->w->scratch, &a, sizeof a);
+    if (!opposite) return add_largest(r, kept, down, p);
+    p->c = down ? p->c / a.c[first] : p->c * a.c[first];
+    return add_difference(r, kept, a.x[first], a.x[1 - first], down, p);
 }
 
 /* *p *= v, or, with `down`, *p /= v; false: too much. */
@@ -180,7 +277,9 @@ static bool add_product(ProductReader *r, IrVal *v, bool down, Product *p)
     case IR_exp:
         return add_exponential(p, (Exponent){.x = n->arg[0], .by = down ? -1 : 1});
     case IR_add:
-        return add_one_plus(r, n, down, p);
+    case IR_sub:
+    case IR_expm1:
+        return add_sum_of_exponentials(r, v, down, p);
     case IR_neg:
         p->c = -p->c;
         return add_product(r, n->arg[0], down, p);
@@ -277,18 +376,43 @@ static bool is_closed(const Product *p)
     return all;
 }
 
+static bool are_two_directions(ProductReader *r, const Exponent *a, const Exponent *b)
+{
+    const Addends one = {.n = 1, .x = {a->x}}, other = {.n = 1, .x = {b->x}};
+    return have_two_directions(r, a->of ? a->of : &one, b->of ? b->of : &other, a->soft != 0 || b->soft != 0);
+}
+
 static bool has_two_directions(ProductReader *r, const Product *p)
 {
     bool two = p->has_power && p->n_exps > 1;
     for (int i = 0; i < p->n_exps; i++)
-        for (int k = 0; k < i && !two; k++) two = !is_one_direction(r, p->exps[i].x, p->exps[k].x, p->exps[i].soft != 0 || p->exps[k].soft != 0);
+        for (int k = 0; k < i && !two; k++) two = are_two_directions(r, &p->exps[i], &p->exps[k]);
     return two;
 }
 
 /* What split() leaves of a softplus neither grows nor vanishes. */
 static bool is_rest_of_softplus(const IrNode *n)
 {
-    return n->op == IR_select && ir_is_const(n->arg[1], NULL) && n->arg[2]->def && n->arg[2]->def->op == IR_softplus;
+    const IrNode *rest = n->op == IR_select && ir_is_const(n->arg[1], NULL) ? n->arg[2]->def : NULL;
+    if (rest && rest->op == IR_convert) rest = rest->arg[0]->def;
+    return rest && rest->op == IR_softplus;
+}
+
+/* Nor what add_difference() does, */
+static bool is_rest_of_difference(const IrNode *n)
+{
+    const IrNode *above = n->op == IR_select ? n->arg[1]->def : NULL, *below = above ? n->arg[2]->def : NULL;
+    return below && above->op == IR_neg && above->arg[0]->def && above->arg[0]->def->op == IR_expm1 && below->op == IR_expm1;
+}
+
+/* and what add_largest() does: c exp(x - m), added up. */
+static bool is_rest_of_sum(const IrVal *v)
+{
+    const IrNode *n = v->def;
+    if (n && n->op == IR_add) return is_rest_of_sum(n->arg[0]) && is_rest_of_sum(n->arg[1]);
+    if (n && n->op == IR_mul && ir_is_const(n->arg[1], NULL)) return is_rest_of_sum(n->arg[0]);
+    const IrNode *less = n && n->op == IR_exp ? n->arg[0]->def : NULL;
+    return less && less->op == IR_sub && less->arg[1]->def && less->arg[1]->def->op == IR_stop;
 }
 
 /* Does v grow or vanish as an exponential does? */
@@ -296,8 +420,8 @@ static bool is_steep(ProductReader *r, IrVal *v)
 {
     Reading how = tree_reading(r->w, v = behind(r, v));
     if (how <= READ_NUMBER || !functions_in(r, v)) return false;
+    if (is_rest_of_softplus(v->def) || is_rest_of_difference(v->def) || is_rest_of_sum(v)) return false;
     if (++r->rows > MOST_ROWS) return true;
-    if (is_rest_of_softplus(v->def)) return false;
     switch (v->def->op) {
     case IR_exp:
     case IR_expm1:
@@ -315,9 +439,9 @@ static bool is_steep(ProductReader *r, IrVal *v)
 
 static bool is_beside_its_exponent(ProductReader *r, const Product *p, IrVal *v)
 {
-    bool shared = false;
-    for (int i = 0; i < p->n_exps && !shared; i++) shared = share_leaf(r, p->exps[i].x, v, true);
-    return shared && is_steep(r, v);
+    bool shared = false, steep = is_steep(r, v);
+    for (int i = 0; i < p->n_exps && steep && !shared; i++) shared = share_leaf(r, p->exps[i].x, v, true);
+    return shared;
 }
 
 /* v, a sigmoid or softplus, as an exponential and what is left of it. */
@@ -432,7 +556,7 @@ IrVal *tree_product_rule(Walk *w, IrVal *v)
 {
     const IrNode *n = v->def;
     if (n->op != IR_mul && n->op != IR_div) return NULL;
-    ProductReader r = {.w = w, .b = tree_before(w, v), .elem = tree_is_head(w, v) ? IR_F64 : v->type.elem, .type = &v->type};
+    ProductReader r = {.w = w, .b = tree_before(w, v), .elem = IR_F64, .type = &v->type};
     Product p = {.c = 1};
     if (!add_product(&r, v, false, &p) || !is_ours(&r, &p)) return NULL;
     IrVal *q = others(&r, &p), *e = ir_exp(&r.b, exponent(&r, &p));

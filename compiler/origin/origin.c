@@ -223,6 +223,7 @@ static void tell_steps(Search *s, Point p)
     if (!record_for(s, p)) return;
     Teller        t = teller(s);
     const IrNode *last = p.v->def;
+    const char   *first = o->first;                         /* of the birth; what made its operands so may lie further back */
     o->step[o->n_steps++] = tell_step(&t, p);
     while (o->n_steps < ORIGIN_STEPS && tell_blame(&t, p, &p) && follow(s, &p) && !is_end(p.v->def)) {
         t = teller(s);
@@ -231,6 +232,7 @@ static void tell_steps(Search *s, Point p)
         last = p.v->def;
         o->step[o->n_steps++] = step;
     }
+    o->first = first;
 }
 
 /* Where an infinity of this path became nan: the first row from its end up that is. */

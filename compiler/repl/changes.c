@@ -19,8 +19,8 @@
 void repl_say_kept(const DebugKept *k)
 {
     printf("%d tensors are kept", k->kept);
-    if (k->fresh) printf(", %d new (%s%s)", k->fresh, k->first_fresh, k->fresh > 1 ? ", ..." : "");
-    if (k->gone) printf(", %d gone (%s%s)", k->gone, k->first_gone, k->gone > 1 ? ", ..." : "");
+    if (k->fresh) printf(", %d new (%s)", k->fresh, k->fresh_names);
+    if (k->gone) printf(", %d gone (%s)", k->gone, k->gone_names);
     puts("");
 }
 
@@ -119,16 +119,18 @@ void do_save(Repl *r, const char *args)
 void do_load(Repl *r, const char *args)
 {
     GanError err = {0};
+    bool     placed = true;
     if (!repl_has_run(r)) return;
     if (!*args) {
         repl_wrong(r, ":load wants a checkpoint's name, as in :load here.safetensors");
         return;
     }
-    GanStatus st = debug_load(r->d, args, &err);
+    GanStatus st = debug_load(r->d, args, &placed, &err);
     if (st) {
         repl_failed(r, st, &err);
         return;
     }
+    if (!placed) puts("its tensors are taken and not its place: it is of another version of the program, or of another :set, or of no run");
     debug_place(r->d, &r->place);
     repl_say_place(r);
 }

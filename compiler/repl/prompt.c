@@ -3,6 +3,8 @@
  * is heard. */
 #include "compiler/repl/prompt.h"
 
+#include "runtime/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <histedit.h>
@@ -16,7 +18,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { HISTORY = 1000, MOST_LISTED = 200, NO_TERMINAL_WIDTH = 80, END_OF_TEXT = 4 };
@@ -183,20 +184,14 @@ static bool take_answer(Prompt *p, Sequence *s, char byte, Text *answer)
     return attributes;
 }
 
-static int milliseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int)(t.tv_sec % 1000000 * 1000 + t.tv_nsec / 1000000);
-}
-
 static bool read_answer(Prompt *p, Text *answer)
 {
     struct pollfd of = {.fd = STDIN_FILENO, .events = POLLIN};
     Sequence      s = {.n = 0};
     bool          whole = false;
     char          byte;
-    for (int begun = milliseconds(), left = ANSWER_MILLISECONDS; !whole && left > 0; left = ANSWER_MILLISECONDS - (milliseconds() - begun)) {
+    int64_t end = clock_now_ns() + ANSWER_MILLISECONDS * (int64_t)1000000;
+    for (int left = ANSWER_MILLISECONDS; !whole && left > 0; left = (int)((end - clock_now_ns()) / 1000000)) {
         if (poll(&of, 1, left) <= 0 || read(STDIN_FILENO, &byte, 1) != 1) break;      /* a signal, too: Ctrl-C waits for nothing */
         whole = take_answer(p, &s, byte, answer);
     }

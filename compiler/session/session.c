@@ -93,6 +93,7 @@ int session_add(Session *s, const char *text, int64_t n)
     const SourceFile *source = source_add(s->sources, "<expression>", text, strlen(text));
     int               fn = -1;
     if (!source) return -1;
+    if (!s->n_run_slots) s->n_run_slots = s->lowered.program->n_slots;
     if (n > 0) fn = lower_sampler(&s->lowered, source, n, s->diags);
     else fn = lower_expression(&s->lowered, source, s->diags);
     if (fn < 0 && n < 0 && lower_is_distribution(&s->lowered, source)) {
@@ -165,7 +166,7 @@ static int start(Session *s, const JitOptions *j)
     const IrModule *m = s->lowered.ir;
     Game           *g = &s->game;
     if (!open_externs(s)) return EXIT_WRONG_PROGRAM;
-    *g = (Game){.o = &s->o->run, .arena = s->arena, .program = s->lowered.program, .self = s, .failed = nonfinite_explain};
+    *g = (Game){.o = &s->o->run, .arena = s->arena, .program = s->lowered.program, .n_run_slots = s->n_run_slots, .self = s, .failed = nonfinite_explain};
     GanStatus st = j ? jit_engine_new(m, g->program, j, &g->engine, &err) : interp_engine_new(m, g->program, &g->engine, &err);
     if (!st) st = state_new(g->program, s->o->run.seed, &g->state, &err);
     return st ? say_error(&s->o->run, &err) : EXIT_DONE;

@@ -16,6 +16,7 @@ typedef struct Session {
     const char    *file;                                    /* its name, as messages say it; NULL: there is none */
     const char    *text;                                    /* of that file; NULL: there is none */
     LowerResult    lowered;                                 /* .ir, .program */
+    int            n_run_slots;                             /* of the program, before the first expression was added to it; 0: none was */
     Game           game;                                    /* after session_start: the program, an engine, a state */
 } Session;
 

@@ -529,6 +529,14 @@ static bool binds(const Ast *open, const char *name)
     return false;
 }
 
+/* Of --set w=yes, where the word is nothing that the program has. */
+static void setting_hint(Diag *d, const SourceFile *f, const char *name)
+{
+    static const char setting[] = "--set ";
+    if (d->hint || !f || strncmp(f->name, setting, strlen(setting))) return;
+    diag_hint(d, "it is written as in the file, where a text stands in quotes: %s'%s=\"%s\"'", setting, f->name + strlen(setting), name);
+}
+
 static void unknown(Check *c, const Ast *n)
 {
     const char *name = n->name.name;
@@ -553,6 +561,7 @@ static void unknown(Check *c, const Ast *n)
             return;
         }
     names_hint(d, c->n->find, c->n->library, name, nearest(c, name));
+    setting_hint(d, source_file(diags_sources(c->diags), n->span.file), name);
 }
 
 static void check_name(Check *c, const Ast *n)

@@ -287,7 +287,7 @@ static int scan(Lexer *lx)
             "||"                     { foreign(lx, "|| is no operator", "write or"); return TK_OR; }
             "!"                      { foreign(lx, "! is no operator", "write not"); return TK_NOT; }
             "**"                     { foreign(lx, "** is no operator", "write ^"); return TK_CARET; }
-            "=>"                     { strange(lx, "=> is no operator", "a result's type follows ->, a function's body fn(x)"); return TK_ARROW; }
+            "=>"                     { strange(lx, "=> is no operator", "a result's type follows ->, a function's body fn(x)"); lx->troubled |= !lx->quiet; return TK_ARROW; }
             [-*/] "="                { strange(lx, "there is no such assignment", "write x := x - e in full"); return TK_ASSIGN; }
             "//" | "/*"              { foreign(lx, "comments start with #", "write #; div(a, b) divides integers"); to_line_end(lx); continue; }
         */

@@ -241,9 +241,29 @@ static bool lacks_rule(const Parser *p, Diag *d)
     return true;
 }
 
+/* f(x, dim=1): the argument as it is written here. */
+static bool equals_for_colon(const Parser *p, Diag *d, Token t)
+{
+    enum { LONGEST = 40 };
+    const char *sign = foreign_form(p, t), *text = p->f->text;
+    if (!sign || strcmp(sign, "arg=")) return false;
+    uint32_t begin = t.end, end;
+    while (begin < p->f->n && text[begin] == ' ') begin++;
+    int deep = 0;
+    for (end = begin; end < p->f->n && text[end] != '\n' && end - begin < LONGEST; end++) {
+        if (!deep && (text[end] == ',' || text[end] == ')')) break;
+        deep += text[end] == '(' || text[end] == '[';
+        deep -= text[end] == ')' || text[end] == ']';
+    }
+    bool whole = end > begin && end < p->f->n && (text[end] == ',' || text[end] == ')');
+    diag_hint(d, "write %.*s: %.*s; %s", (int)(p->before.end - p->before.begin), text + p->before.begin, whole ? (int)(end - begin) : 2, whole ? text + begin : "..",
+              habit_of(HABIT_SIGN, sign)->remark);
+    return true;
+}
+
 static void give_hint(const Parser *p, Diag *d, Token t)
 {
-    if (lacks_rule(p, d)) return;
+    if (lacks_rule(p, d) || equals_for_colon(p, d, t)) return;
     const char  *hint = hint_of_place(p, t);
     const Habit *h = hint ? NULL : habit_of_place(p, t);
     if (h) habit_hint(d, h);

@@ -11,6 +11,7 @@
 #include "runtime/state.h"
 #include "runtime/verdict.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static void add_summary(Text *t, const Game *g, const char *name, const TrainerR
     for (int i = 0; i < r->n_reports; i++) {
         const TrainerReport *report = &r->report[i];
         if (!report->made) continue;
-        text_printf(t, "%s %s %.6g", before, report->name, report->value);
+        text_printf(t, "%s %s %.6g", before, report->name, isnan(report->value) ? NAN : report->value);
         if (report->kind) text_printf(t, " (%s)", report->kind);
         before = ",";
     }
@@ -258,6 +259,28 @@ static bool run_elsewhere(const Game *g, const char **run)
     return n <= 1;
 }
 
+/* A parameter that a command asks for and the schedule has no use for, so that its runs have none; NULL: there is no such one. */
+static const GanSlot *unused_slot(const Game *g, const SafeFile *f)
+{
+    const char *source = safetensors_meta(f, "source");
+    if (!g->n_run_slots || !source || strcmp(source, g->program->source_hash)) return NULL;
+    for (int i = g->n_run_slots; i < g->program->n_slots; i++)
+        if (g->program->slot[i].kind == GAN_PARAM && !safetensors_find(f, g->program->slot[i].path)) return &g->program->slot[i];
+    return NULL;
+}
+
+/* What no run has is as it begins. */
+static GanStatus load_state(Game *g, const SafeFile *f, const char *path, GanError *err)
+{
+    const GanSlot *unused = unused_slot(g, f);
+    for (int i = 0; unused && i < g->n_run_slots; i++)
+        if (g->program->slot[i].kind == GAN_PARAM && !safetensors_find(f, g->program->slot[i].path)) unused = NULL;
+    if (!unused) return state_load(g->program, &g->state, f, path, STATE_LACKS_COUNTERS, err);
+    say_line((void *)g->o, arena_printf(g->arena, "no statement has a use for %s, so %s is as it begins", unused->player, unused->path));
+    GanStatus st = g->program->init_fn >= 0 ? g->engine.run(g->engine.self, g->program->init_fn, &g->state, NULL, err) : GAN_OK;
+    return st ? st : state_load(g->program, &g->state, f, path, STATE_LACKS_UNUSED, err);
+}
+
 int game_load(Game *g, bool trained, bool *found)
 {
     GanError  err;
@@ -281,7 +304,7 @@ int game_load(Game *g, bool trained, bool *found)
                                                            folder, several_games(g, run)));
     }
     *found = f != NULL;
-    if (!st && f) st = state_load(g->program, &g->state, f, path, true, &err);
+    if (!st && f) st = load_state(g, f, path, &err);
     if (!st && f && !f->checked) say_line((void *)g->o, arena_printf(g->arena, STATE_UNCHECKED, path));
     safetensors_free(f);
     return st ? say_error(g->o, &err) : EXIT_DONE;

@@ -29,6 +29,7 @@ typedef struct Game {
     const RunOptions *o;
     Arena            *arena;                                /* of names and texts */
     const GanProgram *program;
+    int               n_run_slots;                          /* the slots that runs of it have; behind them are those of what a command has added. 0: nothing was added */
     GanEngine         engine;
     GanState          state;                                /* of state_new; game_run makes others for more seeds */
     void             *self;                                 /* for failed() */

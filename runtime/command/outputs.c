@@ -6,6 +6,7 @@
 #include "runtime/file.h"
 #include "runtime/picture.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,8 @@ enum { SMALL = 64 };                                        /* elements printed 
 static void add_number(Text *t, const GanTensor *x, int64_t i)
 {
     double v = gan_tensor_get(x, i);
-    if (x->elem == GAN_BOOL) text_add(t, v != 0 ? "true" : "false");
+    if (x->elem == GAN_I64) text_printf(t, "%" PRId64, ((const int64_t *)x->data)[i]);     /* a double does not hold each */
+    else if (x->elem == GAN_BOOL) text_add(t, v != 0 ? "true" : "false");
     else if (x->elem == GAN_F32) text_f32(t, (float)v);
     else text_f64(t, v);
 }

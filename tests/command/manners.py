@@ -270,6 +270,14 @@ def test_an_expectation_of_a_report_that_was_never_made():
         assert r.status == 0 and "a < 2: held" in r.out, r
 
 
+def test_a_word_that_is_set():
+    with folder() as d:
+        path = put(d, "s.gan", 'let w = "x"\nreport b = if w == "x" { 1 } else { 2 }\n')
+        r = gan("check", path, "--set", "w=yes")
+        assert r.status == 1 and "a text stands in quotes: --set 'w=\"yes\"'" in r.err, r
+        assert gan("run", path, "--set", 'w="yes"', "--out", f"{d}/o", "--quiet").status == 0
+
+
 def test_new():
     with folder() as d:
         r = gan("new", "mine", cwd=d)

@@ -279,7 +279,25 @@ alternate 3 steps {
   update C minimize C(1)^2 with sgd(0.1)
 }
 """, "in the first value of C.w"),
+    "by_states_that_go_back_to_their_first_values": case("""import optim
+net C { param w: real = 1; w }
+state s: real = 1
+state t: real = 3
+alternate 9 steps {
+  t := t / (s - 0.5)  # here
+  s := s * 0.5
+  update C minimize C()^2 with sgd(0.01)
 }
+""", "6 / 0 is inf, where 6 is t"),
+}
+
+
+def test_whose_it_is():
+    """The birth has no words of where the trail ends; a state is nobody's, and a parameter its player's, whoever else is updated beside it."""
+    with folder() as d:
+        write(d, {"p.gan": CASES["by_states_that_go_back_to_their_first_values"][0]})
+        said = gan("run", "p.gan", "--quiet", cwd=d).err
+        assert "where 6 is t\n" in said and "error: t is not finite any more at step 1" in said, said
 
 
 def said_of(result):

@@ -343,10 +343,53 @@ def test_another_program_is_refused():
     with folder() as d:
         path = program(d, 60)
         out, _ = uncut(d, path)
-        with open(path, "a") as f:
-            f.write("\nreport more = mode_coverage(G, ring.centers, within: 0.2)\n")
+        with open(path, "w") as f:
+            f.write(PROGRAM.replace("STEPS", "60").replace("nonsaturating(gan)", "gan.generator"))
         r = gan("run", path, "--out", out, "--quiet", "--resume")
         assert r.status == 1 and "another version" in r.err, r
+
+
+def swap(text, old, new):
+    assert old in text, old
+    return text.replace(old, new)
+
+
+def test_a_version_that_shows_something_else_goes_on_to_the_same_bits():
+    """Reports, plots and comments may come and go: the run is then the one that always had them."""
+    first = PROGRAM.replace("STEPS", "60")
+    shows = swap(first, "every 40", "every 10 { report far = gan.estimate(n: 100)\n    report s = E[x ~ G : 50] norm(x) + E[x ~ ring] x[0]\n    plot seen = scatter(ring, G) }\n  every 40")
+    shows = "# what it does\n" + swap(shows, "report end", "report late = E[x ~ ring : 9] norm(x)\nreport end") + "expect end >= 0\n"
+    for begun, goes_on in ((first, shows), (shows, first), (first, swap(first, "report modes", "if step > 30 { report size = norm2(G) }\n    report modes"))):
+        with folder() as d:
+            path = program(d, 60)
+            for text, flags in ((goes_on, ("--out", f"{d}/whole")), (begun, ("--out", f"{d}/cut", "--steps", "37")), (goes_on, ("--out", f"{d}/cut", "--resume"))):
+                with open(path, "w") as f:
+                    f.write(text)
+                r = gan("run", path, "--quiet", *flags)
+                assert r.status == 0, r
+            assert "trains in the same way" in r.err, r
+            name, state = last_state(f"{d}/whole")
+            again, other = last_state(f"{d}/cut")
+            assert tensors(state) == tensors(other), (name, again)
+            assert reports(f"{d}/whole")[-2:] == reports(f"{d}/cut")[-2:]
+
+
+def test_a_report_whose_past_is_not_known_is_refused():
+    first = PROGRAM.replace("STEPS", "60")
+    for other in (swap(first, "report modes", "if norm2(G) > 0 { report size = E[x ~ G] norm(x) }\n    report modes"), swap(first, "report modes = mode_coverage(G, ring.centers, within: 0.1)", "report modes = mode_coverage(G, ring.centers, within: 0.2)")):
+        with folder() as d:
+            path = program(d, 60)
+            assert gan("run", path, "--quiet", "--out", f"{d}/cut", "--steps", "37").status == 0
+            with open(path, "w") as f:
+                f.write(other)
+            r = gan("run", path, "--quiet", "--out", f"{d}/cut", "--resume")
+            assert r.status == 1 and "would have come to by now is not known" in r.err, r
+
+
+def tensors(file):
+    n = int.from_bytes(file[:8], "little")
+    head = json.loads(file[8:8 + n])
+    return {k: file[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in head.items() if k != "__metadata__"}
 
 
 def test_no_other_settings():

@@ -239,7 +239,21 @@ def test_reports_say_what_kind_of_estimate_they_are():
         assert r.status == 1 and "its own kinds" in r.err, r
 
 
+def test_a_model_that_the_schedule_does_not_use():
+    """After a run as before one: no run moves it."""
+    with folder() as d:
+        with open(f"{d}/u.gan", "w") as f:
+            f.write("import optim\nimplicit Q(z: real ~ Normal(0, 1)) -> real { param m: real = 0; z + m }\nimplicit H(z: real ~ Normal(0, 1)) -> real { param m: real = 5; z + m }\n"
+                    "alternate 10 steps, batch 8 { update Q minimize E[x ~ Q] x^2 with sgd(0.1) }\n")
+        before = gan("eval", "u.gan", "-e", "E[x ~ H : 9] x", cwd=d)
+        assert gan("run", "u.gan", "--quiet", cwd=d).status == 0
+        r = gan("eval", "u.gan", "-e", "E[x ~ H : 9] x", cwd=d)
+        assert r.status == 0 and r.out == before.out and "no statement has a use for H, so H.m is as it begins" in r.err, (before, r)
+        assert gan("eval", "u.gan", "-e", "Q.m", cwd=d).out != "0\n"
+
+
 def test_eval():
+    assert [gan("eval", "-e", e).out.split("  ")[0].strip() for e in ("9007199254740993", "[-9007199254740993, 1]", "2^62 + 2^61")] == ["9007199254740993", "[-9007199254740993, 1]", "6917529027641081856"]
     assert gan("eval", "-e", "softplus(-17)").out.startswith("4.1399376")
     assert gan("eval", "-e", "fold(0.5, 5, fn(s, i) s + i)").out.split() == ["10.5"] and gan("eval", "-e", "fold(0.0, 5, fn(s, i) s + i)").out.split() == ["10"]
     with folder() as d:                                     # what only a run computes

@@ -25,14 +25,14 @@ LOGITS = [0, 0.5, 1, -1, 8, -8, 16, -16, 20, -20, 40, -40, 60, -60, 88, -88]
 # How the critic stands in the loss: as text, and what it does to t.
 LINKS = [("t", 1, 0), ("t + 0.5", 1, 0.5), ("2 * t", 2, 0), ("t - s", 1, -0.25), ("-t", -1, 0)]
 
-# Last places that may be off: elements are computed in their own type, in which 0.3 t and t + 0.5 are rounded before exp.
-ULPS = {("sample", "f32"): 4, ("sample", "f64"): 4, ("elements", "f32"): 200, ("elements", "f64"): 4}
+# Last places that may be off: elements are computed in their own type, in which what is near 0 where two terms cross has lost some.
+ULPS = {("sample", "f32"): 4, ("sample", "f64"): 4, ("elements", "f32"): 24, ("elements", "f64"): 4}
 # What is worse: the case, the form, and the highest derivative.
 KNOWN = [
     ("beta of .*", ".*", 0),                                # log(1 + q) less q / (1 + q), with q = exp(-t): q^2 / 2 is lost from t = 37
     ("guarded of .*", "elements f32", 2),                   # 1 + 1e-6 is no number of f32
     ("plug-in (gan|ukl|binary_kl|capacitory)", "elements f32", 0),                # inf less inf where f32 does not hold exp(t)
-    ("conj skewed_back", "elements f32", 0),                # crosses 0 at a T that is not a tidy number
+    ("slope fourth", "elements f32", 2),                    # of exp(-96), which f32 holds with a few digits
 ]
 # f(u), in the library, and unseen.
 LIBRARY = {

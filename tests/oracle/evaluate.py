@@ -16,7 +16,7 @@ from values import (T, Axis, Bijector, Builtin, Comparison, Dist, Fn, Instance, 
 
 UNARY = {"exp", "log", "tanh", "sigmoid", "softplus", "sqrt", "sin", "cos", "abs", "floor", "stop", "expm1", "log1p"}
 OTHERS = {"sum", "mean", "dot", "norm", "norm2", "norm1", "max", "min", "relu", "clip", "zeros", "ones", "where", "rows", "batch_of", "Normal", "Uniform",
-          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse", "replicate", "split", "zip", "per_class"}
+          "map", "scalar", "real", "copy", "fold", "scan", "tabulate", "div", "int", "argmax", "one_hot", "csv", "npy", "take", "drop", "filter", "conv", "reshape", "log_prob", "log_det_inverse", "replicate", "split", "zip", "per_class", "sign_of"}
 EXACT = {"and": "and", "or": "or", "==": "eq", "!=": "ne", "%": "mod"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
@@ -325,7 +325,13 @@ class Evaluator:
             return self.members(f.define, scope)
         if len(f.lists) > 1:
             return Fn(f.define, f.lists[1:], f.body, scope)
-        return self.body(f, scope)
+        if self.instance or self.rule:
+            return self.body(f, scope)
+        around, self.frame = self.frame, []                 # a function that assigns to a state of the program: an application
+        v = self.body(f, scope)
+        v = self.mark(v) if self.frame else v
+        self.frame = around
+        return v
 
     def body(self, f, scope):
         return self.block(f.body, scope) if isinstance(f.body, list) else self.eval(f.body, scope)
@@ -522,15 +528,24 @@ class Evaluator:
             old = home.names[target.name]
             home.set(target.name, shaped_like(v, old))
             return
+        if not self.instance and target.kind == "name":
+            home = scope.find(target.name)
+            slot = home and home.names[target.name]
+            if not isinstance(slot, Slot) or self.frame is None:
+                raise Strange("an assignment to what is no state")
+            return self.assign_slot(slot, v, items, s, scope)
+        if not self.instance:
+            raise Strange("an assignment to such a part")
         home, name = self.target_in_body(target)
         for slot, x in self.assigned_slots(home, name, v):
             self.assign_slot(slot, x, items, s, scope)
+        return None
 
     def target_in_body(self, target):
         if target.kind == "field":
             home, name = self.target_in_body(target.e)
             return home.names[name], target.name
-        if target.kind != "name" or not self.instance:
+        if target.kind != "name":
             raise Strange("an assignment to such a part")
         return self.instance, target.name
 
@@ -907,6 +922,12 @@ class Evaluator:
 
     def b_replicate(self, n, f):
         return stack([tensor(self.apply(f, [], {}, f.define)) for _ in range(n)])
+
+    def b_sign_of(self, x):
+        """Of what rounding decides nobody knows the sign."""
+        if not self.checking and any(abs(n.val) < 1e-9 for n in leaves(x)):
+            raise Strange("the sign of nothing")
+        return each(lambda t: elementwise("sub", elementwise("gt", t, 0), elementwise("lt", t, 0)), x)
 
     def b_div(self, a, b):
         return elementwise("int_div", a, b)

@@ -14,7 +14,6 @@ from syntax import Node, Strange, files, parse
 from values import Bijector, Comparison, Dist, Fn, Instance, Layer, Player, Record, Rule, Slot, SlotRecord, T, Thunk, Wrong, each, elementwise, fields, fill, identity, leaves, number, pick, stack, tensor
 
 LIBRARY = """
-def sign_of(c) = max(-1.0, min(1.0, c * 1e300))
 optimizer sgd(lr)(w, g) { w := w - lr * g }
 optimizer momentum(lr, mu = 0.9)(w, g) { state m = zeros(w); m := mu * m + g; w := w - lr * m }
 optimizer rmsprop(lr, rho = 0.9, eps = 1e-8)(w, g) { state s = zeros(w); s := rho * s + (1.0 - rho) * g * g; w := w - lr * g / (sqrt(s) + eps) }
@@ -119,6 +118,7 @@ class Game(Evaluator):
         self.given, self.checking, self.silent = given, checking, False
         self.reports, self.rules, self.declared, self.updated, self.drawn = {}, {}, {}, set(), {}
         self.committed, self.moves = {}, 0                  # by application and slot: it (so that it lives), and in which update
+        self.together = None                                # what the updates of a simultaneous commit, by slot and application
         self.around, self.forgotten = False, set()          # is there a block around; applications whose assignments were looked ahead at, by id
 
     # ---- declarations
@@ -362,7 +362,7 @@ class Game(Evaluator):
             self.env, self.rules = start[0], {k: dict(v) for k, v in start[1].items()}
             self.statements(arm, Scope(scope))
             ends.append((self.env, self.rules))
-        if any(frame in older for frame, _ in self.committed.keys() - taken):
+        if self.together is not None and self.committed.keys() - taken or any(frame in older for frame, _ in self.committed.keys() - taken):
             raise Strange("an assignment that waits, and one arm does")
         (yes, yes_rules), (no, no_rules) = ends
         self.env = start[0]
@@ -383,12 +383,18 @@ class Game(Evaluator):
         self.rounds(s, scope, self.statement)
 
     def s_simultaneous(self, s, scope):
-        start, changed = self.env, {}
-        for t in s.body:
+        self.at_once(s.body, lambda t: self.statement(t, scope), lambda t: t.line)
+
+    def at_once(self, items, do, line):
+        """What each changes from one starting point. A state that several commit becomes the mean over the applications of all."""
+        start, changed, around, self.together = self.env, {}, self.together, {}
+        for t in items:
             self.env = start
-            self.statement(t, scope)
-            self.join(changed, start, t.line)
+            do(t)
+            self.join(changed, start, line(t))
         self.env = start | changed
+        together, self.together = self.together, around
+        self.put_means(together)
 
     def join(self, changed, start, line):
         for slot, v in self.env.items():
@@ -565,7 +571,8 @@ class Game(Evaluator):
 
     def look_ahead(self, body, rounds, scope, then):
         """then(), with the statements of body done so many times."""
-        kept = self.env, self.mode, self.updated, self.committed, self.rules, self.ends
+        kept = self.env, self.mode, self.updated, self.committed, self.rules, self.ends, self.together
+        self.together = None
         self.rules = {k: dict(v) for k, v in self.rules.items()} if self.around else {}
         self.committed, self.updated, self.ends = dict(self.committed), set(), dict(self.ends)
         self.ahead += 1
@@ -578,7 +585,7 @@ class Game(Evaluator):
         self.mode, self.committed = kept[1], kept[3]
         value = then()
         self.ahead -= 1
-        self.env, self.mode, self.updated, self.committed, self.rules, self.ends = kept
+        self.env, self.mode, self.updated, self.committed, self.rules, self.ends, self.together = kept
         self.around = around
         return value
 
@@ -601,17 +608,16 @@ class Game(Evaluator):
         return out
 
     def s_extragradient(self, s, scope):
+        for t in s.body:
+            if t.kind == "if":                              # decided here, for both steps
+                arms = [[Node("extragradient", s.line, body=[u for v in s.body for u in (arm if v is t else [v])])] for arm in (t.yes, t.no or [])]
+                return self.s_if(Node("if", t.line, cond=t.cond, yes=arms[0], no=arms[1]), scope)
         together = [Node("simultaneous", s.line, body=s.body)]
         if any(t.kind != "update" for t in s.body):
             raise Strange("no update")
         there = self.look_ahead(together, 1, scope, lambda: [self.taken(t, scope) for t in s.body])
         self.updated |= {p for taken in there for p in taken[1]}
-        start, changed = self.env, {}
-        for taken in there:
-            self.env = start
-            self.apply_directions(taken)
-            self.join(changed, start, taken[0].line)
-        self.env = start | changed
+        self.at_once(there, self.apply_directions, lambda taken: taken[0].line)
 
     def slopes(self, s, players, value):
         value = tensor(value)
@@ -689,7 +695,7 @@ class Game(Evaluator):
 
     def commit(self, frames, players):
         """The mean over the applications, each of which counts once: a kept value's belongs to the first update that depends on it."""
-        new = {}
+        new = {} if self.together is None else self.together
         for frame in frames:
             for slot, v, trained in frame:
                 mine = slot.owner is None or slot.owner in players
@@ -699,6 +705,10 @@ class Game(Evaluator):
                     raise Strange("a state of a value that was not computed in training")
                 if mine:
                     new.setdefault(slot, {}).setdefault(id(frame), {}).update(v)
+        if self.together is None:
+            self.put_means(new)
+
+    def put_means(self, new):
         for slot, by_frame in new.items():
             old = self.env[slot]
             self.put(slot, T((), old.shape, [self.mean_of([v[k] for v in by_frame.values() if k in v], x) for k, x in enumerate(old.data)]))

@@ -67,6 +67,7 @@ class Generator:
         self.r, self.small = random.Random(seed), seed % 5 != 0
         self.count, self.out, self.players, self.states, self.tuples = 0, [], [], [], []
         self.memories, self.tables, self.points, self.classes = [], [], [], []       # self.classes: of the expectations around
+        self.actors = []                                                             # functions that assign
         self.lists = []                                                              # data of one number a row
         self.reports, self.comparisons, self.losses, self.indent, self.block_players = 0, [], [], 0, []
         self.in_block = self.ahead = False
@@ -268,6 +269,19 @@ class Generator:
         self.line(f"def {n}({x}) = {x} * {self.scalar(here, 1)} + tanh({x} * {self.scalar(here, 1)})")
         here.functions.append(n)
 
+    def declare_actor(self):
+        """A function that assigns to a state of the program."""
+        m, f = self.fresh("mem"), self.fresh("act")
+        if self.chance(0.7):
+            self.line(f"state {m}: real = {self.number()}")
+            self.line(f"def {f}(t) = {{ {m} := {self.r.choice([f'0.5 * {m} + 0.5 * t', f'tanh(t) - 0.3 * {m}', f'{m} + 0.1'])}; {self.r.choice([f't - {m}', f'tanh(t) * {m}', f't^2 + 0.3 * {m} * t'])} }}")
+            self.states.append(m)
+        else:
+            self.line(f"state {m}: real[2] = [{self.number()}, {self.number()}]")
+            self.line(f"def {f}(t) = {{ {m}[0] := 0.5 * {m}[1] + t; {self.r.choice([f't - {m}[0]', f'tanh(t) * {m}[1] + {m}[0]'])} }}")
+            self.states += [f"{m}[0]", f"{m}[1]"]
+        self.actors.append(f)
+
     def declare_runs(self):
         """The same game in each round of a static loop, each with a player of its own."""
         k, w, values = self.fresh("k"), self.fresh("W"), self.of("value")
@@ -385,6 +399,8 @@ class Generator:
             forms += [lambda: self.slope_of_players(here)]
         if self.in_block and self.players:
             forms += [lambda: f"{self.r.choice(['0.1 * step', f'(1.0 + 0.1 * step)', f'where(step < 1, {self.number()}, {self.number()})', f'0.1 * {self.r.choice(self.players).name}.steps'])} * {sub()}"]
+        if self.actors and self.in_block and not axis and not var:
+            forms += [lambda: f"{self.r.choice(self.actors)}({sub()})"] * 4
         if here.functions:
             forms += [lambda: f"{self.r.choice(here.functions)}({sub()})"] * 3
         own = [f for f, a in here.axised if axis and a == axis]
@@ -538,9 +554,9 @@ class Generator:
 
     def without_states(self, here, axis, var):
         """What may stand in a loop that runs, and may have a loop in it: no layer there assigns."""
-        kept, self.players, functions, here.functions = self.players, [p for p in self.players if not p.states], here.functions, []
+        kept, self.players, functions, here.functions, actors, self.actors = self.players, [p for p in self.players if not p.states], here.functions, [], self.actors, []
         e = self.scalar(here, 1, axis, var)
-        self.players, here.functions = kept, functions
+        self.players, here.functions, self.actors = kept, functions, actors
         return e
 
     def penalty(self, here, p, at):
@@ -655,7 +671,10 @@ class Generator:
         if self.chance(0.3):
             pair = self.r.sample(self.players, min(2, len(self.players)))
             word = self.r.choice(["simultaneous", "extragradient"])
-            text = f"{word} {{ {'; '.join(self.update_text(inner, [p]) for p in pair)} }}"
+            texts = [self.update_text(inner, [p]) for p in pair]
+            if self.chance(0.3):
+                texts[0] = f"if {self.scalar(inner, 1)} > {self.number()} {{ {texts[0]} }} else {{ {self.update_text(inner, pair[:1])} }}"
+            text = f"{word} {{ {'; '.join(texts)} }}"
         elif self.chance(0.4):
             text = "; ".join(self.ahead_statement(inner, chosen) for _ in range(self.r.choice([1, 2, 3])))
         else:
@@ -708,6 +727,8 @@ class Generator:
         own = [n for n, D in self.memories if here.batch and players == [D]]
         if own and self.chance(0.4):
             return self.r.choice(own) + ".critic"
+        if self.memories and here.batch and self.chance(0.15):
+            return f"{self.term_of(here, players[0])} * {self.memories[0][0]}.critic"
         kept = self.about(here.numbers, players) if len(players) == 1 else []
         over = [(n, a) for n, a in here.over + [(n, n) for n, a, v in here.samples if n == a and not v] if len(players) == 1 and self.about([n], players)]
         if self.chance(0.45) and (kept or over):
@@ -774,7 +795,7 @@ class Generator:
         elif r < 0.68 and len(self.players) > 1:
             pair = self.r.sample(self.players, 2)
             if self.chance(0.25):
-                self.line(f"simultaneous {{ if {self.scalar(here, 1)} > {self.number()} {{ {self.update_text(here, pair[:1])} }} else {{ {self.update_text(here, pair[:1])} }}; {self.update_text(here, pair[1:])} }}")
+                self.line(f"{self.r.choice(['simultaneous', 'extragradient'])} {{ if {self.scalar(here, 1)} > {self.number()} {{ {self.update_text(here, pair[:1])} }} else {{ {self.update_text(here, pair[:1])} }}; {self.update_text(here, pair[1:])} }}")
                 return
             word = self.r.choice(["simultaneous", "extragradient"])
             self.line(f"{word} {{ {self.update_text(here, pair[:1])}; {self.update_text(here, pair[1:])} }}")
@@ -801,10 +822,10 @@ class Generator:
         """An expression in a place whose mode nobody defines: without players."""
         kept = self.players
         self.players = [p for p in kept if not p.states and p.kind == "value" and len(p.paths) in (1, 3)]
-        names, functions = here.numbers, here.functions
-        here.numbers, here.functions = [], []
+        names, functions, actors = here.numbers, here.functions, self.actors
+        here.numbers, here.functions, self.actors = [], [], []
         e = self.scalar(here, 1) if not here.samples else self.number()
-        self.players, here.numbers, here.functions = kept, names, functions
+        self.players, here.numbers, here.functions, self.actors = kept, names, functions, actors
         return e
 
     def nested(self, head, here, depth, otherwise=False):
@@ -988,6 +1009,9 @@ class Generator:
         for _ in range(self.r.randint(1, 2) if self.small else self.r.randint(2, 6)):
             self.statement(inner, 2)
         self.line(self.update_text(inner, self.some_players()))
+        for f in self.actors:
+            p = self.r.choice(self.of("value")).name
+            self.line(f"update {p} minimize {f}({p}()) * {p}() with sgd(0.1)")
         if self.chance(0.3):
             self.reports += 1
             self.line(f"every 2 {{ report r{self.reports} = {self.scalar(inner, 2)} }}")
@@ -1051,6 +1075,8 @@ class Generator:
             self.declare_comparison()
         if self.chance(0.25):
             self.declare_memory()
+        if self.chance(0.2):
+            self.declare_actor()
         if self.chance(0.25):
             self.declare_loss()
         if self.chance(0.25):

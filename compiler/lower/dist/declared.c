@@ -107,6 +107,7 @@ Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
     scope->inst = members_instance(c, d->closure, site);
     Ctx inner = *c;
     inner.scope = scope;
+    inner.applied = applied_at(c, at);
     bool fits = !k->def->define.body || declare_members(&inner, k->def->define.body->block.stmts);
     return fits ? d : NULL;
 }

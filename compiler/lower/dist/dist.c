@@ -40,6 +40,7 @@ Dist *dist_renamed(Lower *L, const Dist *d, const char *name)
     Dist *r = arena_copy(L->a, d, sizeof *d);
     if (d->kind == &dist_model) return r;
     r->name = name;
+    r->called = true;
     r->named = d->kind == &dist_declared || d->kind == &dist_simulator || d->kind == &dist_lifted;
     return r;
 }
@@ -82,8 +83,8 @@ static Dist *not_dist(Ctx *c, const Value *v, Span at)
     Diag *e = diag_error(c->L->diags, at, E300, "a distribution stands after ~, and this is %s", val_text(c->L, v));
     if (is_distribution(v)) diag_hint(e, "give it its arguments");
     if (v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_RECORD || v->kind == V_LIST)
-        diag_hint(e, "let x = ... names a value; batch_of(h) is the distribution of a value over its batch, rows(t) "
-                     "over its rows");
+        diag_hint(e, "let x = ... names a value, as a model is one in which nothing random is left; batch_of(h) is the distribution of a value over its batch, "
+                     "rows(t) over its rows, and rows([v]) always draws v");
     return NULL;
 }
 
@@ -103,6 +104,15 @@ Dist *as_dist(Ctx *c, Value *v, Span at)
 
 bool dist_is_named(const Dist *d) { return d->kind->in_table || d->named; }
 
+/* For `gan explain`: a draw of what has a name, its own or that of its definition; of a record each field. */
+static void tell_drawn(Lower *L, const Dist *d, const Value *v, const char *field)
+{
+    if (v->kind == V_TENSOR) array_push(L->work, &L->drawn, ((__typeof__(*L->drawn.v)){d->name, field, L->n_drawn, v->tensor.v}));
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) tell_drawn(L, d, v->record.v[i], v->record.name ? v->record.name[i] : NULL);
+}
+
+bool dist_is_called(const Dist *d) { return d->called || dist_is_named(d); }
+
 Value *dist_draw(Ctx *c, Dist *d, Span at)
 {
     Ctx inner = *c;
@@ -117,7 +127,7 @@ Value *dist_draw(Ctx *c, Dist *d, Span at)
     bool named = dist_is_named(d);
     if (named) fn_draws_from(c->L, d->name);
     Value *v = d->kind->draw(&inner, d, at);
-    if (c->L->told && named && v->kind == V_TENSOR) array_push(c->L->work, &c->L->drawn, ((__typeof__(*c->L->drawn.v)){d->name, v->tensor.v}));
+    if (c->L->told && (dist_is_called(d) || d->kind == &dist_declared)) c->L->n_drawn++, tell_drawn(c->L, d, v, NULL);
     return v;
 }
 

@@ -5,6 +5,7 @@
 
 Dist  *as_dist(Ctx *c, Value *v, Span at);                  /* what stands after ~ */
 bool dist_is_named(const Dist *d);                          /* does it stand in the game's table? */
+bool   dist_is_called(const Dist *d);                                             /* has the program a name for it, of a table, a model or a let of data? */
 bool   dist_is_drawn_from(const Value *v);                  /* may it stand there? */
 Value *val_dist(Lower *L, Dist *d);
 const Dist *dist_base(const Dist *d);                                           /* that it is made of; NULL: of none */

@@ -31,8 +31,9 @@ Value *bijector_bind(Ctx *c, Closure *closure, Args *args, const void *site, Spa
     if (!bind_params(c, k->scope, params, args, closure->name, at, NULL)) return val_error(c->L);
     Ctx inner = *c;
     inner.scope = k->scope;
+    inner.applied = applied_at(c, at);
     k->scope->inst = bijector_instance(c, k, site);
-    declare_members(&inner, d->define.body->block.stmts);
+    if (!declare_members(&inner, d->define.body->block.stmts)) return val_error(c->L);
     Value *v = val_new(c->L, V_BIJECTOR);
     v->bijector.closure = k;
     v->bijector.place = place_of(c, site);

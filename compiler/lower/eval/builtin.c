@@ -946,6 +946,17 @@ Value *builtin_partial(Lower *L, const char *name, Value *first)
 
 static bool any_names(const Builtin *b) { return !strcmp(b->args, "*"); }
 
+/* "x, dim" */
+static const char *args_text(Ctx *c, const Builtin *b)
+{
+    Text t = text_in(c->L->a);
+    for (const char *name = b->args; *name; name++) {
+        if (*name == ' ') text_add(&t, ", ");
+        else text_addn(&t, name, 1);
+    }
+    return text_str(&t);
+}
+
 static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
 {
     if (any_names(b)) {
@@ -959,8 +970,8 @@ static bool place(Ctx *c, const Builtin *b, const Args *args, Value **v, int *n)
             Diag *d =
                 diag_error(c->L->diags, args->at[i], E110, "%s has no argument called %s", b->name, args->name[i]);
             const Habit *h = habit_of(HABIT_ARG, args->name[i]);
-            if (h && *b->args && !any_names(b)) diag_hint(d, "write %s; its arguments are %s", h->ours, b->args);
-            else if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
+            if (h && *b->args && !any_names(b)) diag_hint(d, "write %s; its arguments are %s", h->ours, args_text(c, b));
+            else if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", args_text(c, b));
             return false;
         }
         if (v[k])
@@ -977,7 +988,7 @@ static Value *wrong_number(Ctx *c, const Builtin *b, int n, Span at)
                                                b->name, b->least, b->least == 1 ? "" : "s", n)
                                   : diag_error(c->L->diags, at, E109, "%s takes %d to %d arguments, and here are %d",
                                                b->name, b->least, b->most, n);
-    if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", b->args);
+    if (*b->args && !any_names(b)) diag_hint(d, "its arguments are %s", args_text(c, b));
     return val_error(c->L);
 }
 
@@ -987,7 +998,7 @@ static Value *lacks(Ctx *c, const Builtin *b, int i, Span at)
     const char *name = b->args;
     for (; i > 0 && strchr(name, ' '); i--) name = strchr(name, ' ') + 1;
     Diag *d = diag_error(c->L->diags, at, E111, "%s needs an argument %s", b->name, arena_strn(c->L->a, name, strcspn(name, " ")));
-    diag_hint(d, "its arguments are %s; of what comes through a pipe it is |> fn(h) %s(h, ..)", b->args, b->name);
+    diag_hint(d, "its arguments are %s; of what comes through a pipe it is |> fn(h) %s(h, ..)", args_text(c, b), b->name);
     return val_error(c->L);
 }
 

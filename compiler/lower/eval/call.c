@@ -18,12 +18,14 @@ bool call_enter(Ctx *c, Span at)
     return false;
 }
 
+const Applied *applied_at(const Ctx *c, Span at) { return arena_copy(c->L->work, &(Applied){at, c->applied}, sizeof(Applied)); }
+
 Ctx ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site, Span at)
 {
     Ctx b = *c;
     b.scope = scope;
     b.calls++;
-    b.applied = arena_copy(c->L->work, &(Applied){at, c->applied}, sizeof(Applied));
+    b.applied = applied_at(c, at);
     b.application = ++c->L->n_applications;
     b.site = site_mix(c->site, site);
     b.name = NULL;

@@ -265,8 +265,9 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span
         return val_error(c->L);
     Ctx inner = *c;
     inner.scope = k->closure->scope;
+    inner.applied = applied_at(c, at);
     inner.scope->inst = members_instance(c, k->closure, site);
-    declare_members(&inner, closure->def->define.body->block.stmts);
+    if (!declare_members(&inner, closure->def->define.body->block.stmts)) return val_error(c->L);
     if (has_param(closure->def->define.body->block.stmts)) return val_error(c->L);     /* which was said: nothing more to say of it */
     Value *v = val_new(c->L, V_COMPARE);
     v->compare = k;

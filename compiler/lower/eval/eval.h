@@ -108,6 +108,7 @@ Value *param_default(Ctx *c, const Ast *p);                                     
 bool   place_args(Ctx *c, AstList params, const Args *args, const char *what, Value **given, Span *where);    /* by position and name: the argument of each parameter, NULL: none; false after an error */
 bool   spread_record(Ctx *c, AstList params, Args *args);                       /* a record as the only argument fills several parameters; false, reported, when it may be one of them as well */
 const Ast *param_of(AstList params, const Args *args, int i);                   /* the parameter that argument i is for, or NULL */
+const Applied *applied_at(const Ctx *c, Span at);                               /* a body that is applied there, for those in it */
 Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site, Span at);    /* for evaluating a body applied to args */
 AstList call_params(const Value *f);                                            /* those that a closure, layer or player is applied to next */
 bool   call_enter(Ctx *c, Span at);                                             /* false, reported, when calls nest too deeply */

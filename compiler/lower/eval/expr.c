@@ -32,15 +32,23 @@ static Value *step_of_once(Ctx *c, Span at)
     return val_error(c->L);
 }
 
+/* In an index of a report, a number of rounds, a type: nothing is computed there. */
+static Value *step_of_nothing(Ctx *c, Span at)
+{
+    Diag *d = diag_error(c->L->diags, at, E202, "step is counted while the program runs, and what stands here is known when it is compiled");
+    diag_hint(d, "each line of the log has its step: report a = .. in every 100 { .. } is a curve over it");
+    return val_error(c->L);
+}
+
 /* Words that mean something by where they stand. */
 static Value *eval_context_word(Ctx *c, const char *name, Span at)
 {
     Lower *L = c->L;
-    if (!strcmp(name, "none")) return val_absent(L);
+    if (!strcmp(name, "none")) return names_may_lack(L->names, name) ? val_error(L) : val_absent(L);
     if (L->guess && strcmp(name, "step")) return val_error(L);
     if (!strcmp(name, "batch")) return sample_batch(c, at) ? val_int(L, c->batch) : val_error(L);
     if (!strcmp(name, "step") && L->part && L->part->binds && !L->part->inside) return step_of_once(c, at);
-    if (!strcmp(name, "step") && L->fn) return val_slot(L, L->step_slot);
+    if (!strcmp(name, "step")) return L->fn ? val_slot(L, L->step_slot) : step_of_nothing(c, at);
     if (!strcmp(name, "steps") && c->rule) return rule_steps(c);
     return strcmp(name, "training") ? NULL : is_training(c, at);
 }

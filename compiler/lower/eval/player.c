@@ -114,12 +114,29 @@ static AstList player_params(const Player *p)
     return p->closure->bound ? p->closure->def->define.params2 : p->closure->def->define.params;
 }
 
+static int given_to(const Value *v, IrVal **x, int n)
+{
+    if (v->kind == V_TENSOR && n < MAX_ARGS) x[n++] = v->tensor.v;
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) n = given_to(v->record.v[i], x, n);
+    return n;
+}
+
+/* For `gan explain`: a number that a net has given, and for what. */
+static void tell_answer(Ctx *c, Player *p, const Args *args, const Value *v)
+{
+    Lower *L = c->L;
+    if (!L->told || v->kind != V_TENSOR || v->tensor.v->type.rank || !ir_is_real(v->tensor.v->type.elem)) return;
+    IrVal **x = arena_array(L->work, IrVal *, MAX_ARGS);
+    int     n = 0;
+    for (int i = 0; i < args->n; i++) n = given_to(args->v[i], x, n);
+    if (n) array_push(L->work, &L->answers, ((__typeof__(*L->answers.v)){player_self(p), v->tensor.v, x, n}));
+}
+
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at)
 {
     if (p->word == AST_DEFINE_NET) {
         Value *v = player_body(c, p, args, false, site, at);
-        if (c->L->told && v->kind == V_TENSOR && !v->tensor.v->type.rank && ir_is_real(v->tensor.v->type.elem) && args->n == 1 && args->v[0]->kind == V_TENSOR)
-            array_push(c->L->work, &c->L->answers, ((__typeof__(*c->L->answers.v)){player_self(p), v->tensor.v, args->v[0]->tensor.v}));
+        tell_answer(c, p, args, v);
         return v;
     }
     for (int i = 0; i < args->n; i++) args->v[i] = val_now(c, args->v[i]);

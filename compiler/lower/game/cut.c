@@ -287,7 +287,7 @@ static Cut cut_begin(Lower *L, bool late)
     for (int i = L->g->parts.n; i-- > 0;)                   /* the first to keep a value counts */
         for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) {
             const Keep *kept = &L->g->parts.v[i]->keeps.v[j];
-            k.kept[kept->v->id] = k.kept[kept->made->id] = 1 + kept->slot;
+            if (!kept->required) k.kept[kept->v->id] = k.kept[kept->made->id] = 1 + kept->slot;   /* what is required may be of another statement */
         }
     return k;
 }

@@ -23,6 +23,14 @@ static void keep_named(Ctx *c, const Value *v, const char *path, Span at)
         keep_named(c, v->record.v[i], strf(c->L, "%s.%s", path, v->record.name ? v->record.name[i] : strf(c->L, "%d", i)), at);
 }
 
+/* Messages about the time of a slot's value can say where it was bound. */
+static void bound_here(const Lower *L, const Value *v)
+{
+    Version *of = v->kind == V_TENSOR ? version_of(L, v->tensor.v) : NULL;
+    if (of && L->part && (!of->bound.n || of->bound.v[of->bound.n - 1].begin != L->part->at.begin)) array_push(L->work, &of->bound, L->part->at);
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) bound_here(L, v->record.v[i]);
+}
+
 /* Every name of a scope that was filled by one statement, bound where the statement stands. */
 static void bind_names(Ctx *c, Scope *from, const Nodes *to)
 {
@@ -30,6 +38,7 @@ static void bind_names(Ctx *c, Scope *from, const Nodes *to)
     for (int i = 0; i < from->names.n; i++) {
         Binding *b = &from->names.v[i];
         Value *v = val_now(c, b->value);
+        bound_here(L, v);
         if (val_runs(L, v) && to->top && c->scope == L->file) keep_named(c, v, names_unique(&L->root_names, b->name), b->at);
         scope_bind_as(L, c->scope, b->bound, v);
     }
@@ -52,38 +61,73 @@ static const Binding *bound_sample(const Scope *s)
     return NULL;
 }
 
-/* The first draw of this part that the value is made of and that is one for all samples. */
-static const IrNode *single_draw(Ctx *c, IrVal *v)
+/* Adds the draws of this part that the value is made of and that are one for all samples. */
+static void add_single_draws(Ctx *c, IrVal *v, SingleDraw what)
 {
     Lower *L = c->L;
-    const IrNode *found = NULL;
     Arena *scratch = arena_new();
     const bool *behind = graph_behind(L, &v, 1, scratch);
-    for (const IrNode *n = L->graph->ir->body.last; n && part_of(L, &n->result[0]) == L->part; n = n->prev)
-        if (behind[n->result[0].id] && ir_op_info[n->op].klass == IR_CLASS_RAND && !n->result[0].type.axes.n) found = n;
+    for (const IrNode *n = L->graph->ir->body.last; n && part_of(L, &n->result[0]) == L->part; n = n->prev) {
+        if (!behind[n->result[0].id] || ir_op_info[n->op].klass != IR_CLASS_RAND || n->result[0].type.axes.n) continue;
+        what.draw = n;
+        array_push(L->a, &L->single_draws, what);
+    }
     arena_free(scratch);
-    return found;
 }
 
-/* The same of a value, field by field; of what a statement draws, which is a draw whatever is behind it, the value itself. NULL: there is none. */
-static const IrNode *single_draw_of(Ctx *c, const Ast *s, const Value *v)
+/* The same of a value, field by field; what a statement draws is a draw whatever is behind it. */
+static void note_single_draws(Ctx *c, const Value *v, SingleDraw what)
 {
-    const IrNode *found = NULL;
-    for (int i = 0; v->kind == V_RECORD && i < v->record.n && !found; i++) found = single_draw_of(c, s, v->record.v[i]);
-    if (v->kind != V_TENSOR || v->tensor.home != c->L->graph) return found;
-    if (s->kind == AST_SAMPLE) return v->tensor.v->type.axes.n ? NULL : v->tensor.v->def;
-    return single_draw(c, v->tensor.v);                     /* also beside what varies over the batch: x + noise() */
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) note_single_draws(c, v->record.v[i], what);
+    if (v->kind != V_TENSOR || v->tensor.home != c->L->graph) return;
+    if (what.s->kind != AST_SAMPLE) return add_single_draws(c, v->tensor.v, what);      /* also beside what varies over the batch: x + noise() */
+    what.draw = v->tensor.v->def;
+    if (what.draw && !v->tensor.v->type.axes.n) array_push(c->L->a, &c->L->single_draws, what);
 }
 
-static void warn_single_draw(Ctx *c, const Ast *s, const Value *v)
+static int axis_of_sample(const Value *v)
 {
-    Lower *L = c->L;
-    const Binding *sample = L->part->tick_slot >= 0 ? bound_sample(c->scope) : NULL;
-    const IrNode *n = sample ? single_draw_of(c, s, v) : NULL;
-    if (!n) return;
-    Diag *d = diag_warning(L->diags, s->span, W304, "this draws one value for the whole batch, not one for each %s", sample->name);
-    if (s->kind == AST_LET) diag_note(d, span_of_node(L, n), "drawn here");
-    diag_hint(d, "a statement with a size, e ~ p : batch, draws one for each sample; E[%s] .. draws inside for each", sample->name);
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++)
+        if (is_sample(v->record.v[i])) return axis_of_sample(v->record.v[i]);
+    return v->tensor.own_axis;
+}
+
+static void single_draws_of(Ctx *c, const Ast *s, const Value *v)
+{
+    const Binding *sample = c->L->part->tick_slot >= 0 && !c->L->trials ? bound_sample(c->scope) : NULL;
+    if (sample) note_single_draws(c, v, (SingleDraw){.s = s, .sample = sample->name, .axis = axis_of_sample(sample->value)});
+}
+
+/* Does what varies over the samples of that axis hang on the draw? */
+static bool meets_samples(const Lower *L, const SingleDraw *d)
+{
+    Arena *scratch = arena_new();
+    bool *behind = arena_array(scratch, bool, L->m->next_id + 1), met = false;
+    behind[d->draw->result[0].id] = true;
+    for (const IrNode *n = d->draw->next; n && !met; n = n->next) {             /* a loop takes all that its body does as operands */
+        bool takes = false;
+        for (int i = 0; i < n->n_args; i++) takes = takes || behind[n->arg[i]->id];
+        for (int r = 0; takes && r < n->n_results; r++) {
+            behind[n->result[r].id] = true;
+            met = met || ir_axes_has(n->result[r].type.axes, d->axis);
+        }
+    }
+    arena_free(scratch);
+    return met;
+}
+
+/* One draw is what a state may want; beside a sample of the batch it looks like one for each. */
+void keep_check(Lower *L)
+{
+    const Ast *said = NULL;
+    for (int i = 0; i < L->single_draws.n; i++) {
+        const SingleDraw *w = &L->single_draws.v[i];
+        if (w->s == said || !meets_samples(L, w)) continue;
+        said = w->s;
+        Diag *d = diag_warning(L->diags, said->span, W304, "this draws one value for the whole batch, not one for each %s", w->sample);
+        if (said->kind == AST_LET) diag_note(d, span_of_node(L, w->draw), "drawn here");
+        diag_hint(d, "a statement with a size, e ~ p : batch, draws one for each sample; E[%s] .. draws inside for each", w->sample);
+    }
 }
 
 static bool has_size(const Ast *s)
@@ -102,7 +146,7 @@ void sched_sample(Ctx *c, const Ast *s, Nodes *to)
     Part *p = part_begin(L, strf(L, "draw_%s", first->kind == AST_NAME ? first->name.name : "sample"), IR_FN_STATE, s->span);
     p->binds = true;
     eval_sample(&inner, s);
-    for (int i = 0; !has_size(s) && i < inner.scope->names.n; i++) warn_single_draw(c, s, inner.scope->names.v[i].value);
+    for (int i = 0; !has_size(s) && i < inner.scope->names.n; i++) single_draws_of(c, s, inner.scope->names.v[i].value);
     bind_names(c, inner.scope, to);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);
@@ -161,6 +205,7 @@ static void keep_behind(Ctx *c, const Value *v, Span at)
 static Value *kept(Ctx *c, Value *v, Span at)
 {
     if (v->kind == V_DIST && dist_is_value(c->L, v->dist)) return as_settled(c, v, at);
+    bound_here(c->L, v);
     bool list = v->kind == V_LIST;
     if (!list && v->kind != V_RECORD) return keep_behind(c, v, at), v;
     int     n = list ? v->list.n : v->record.n;
@@ -208,7 +253,7 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to)
     Part *p = part_begin(L, strf(L, "let_%s", name), IR_FN_STATE, s->span);
     p->binds = true;
     let_value(c, s, names);
-    for (int i = 0; i < names->names.n; i++) warn_single_draw(c, s, names->names.v[i].value);
+    for (int i = 0; i < names->names.n; i++) single_draws_of(c, s, names->names.v[i].value);
     bind_names(c, names, to);
     bool any = false;
     for (int i = 0; i < names->names.n; i++) any = any || val_runs(L, names->names.v[i].value);
@@ -257,7 +302,12 @@ void sched_data(Ctx *c, const Ast *s, Nodes *to)
 /* ---- what a static loop carries from round to round */
 
 /* The value of `e` as it is where it stands, for later statements. */
-static Value *carried_value(Ctx *c, const Ast *e) { return val_now(c, let_settled(c, eval(c, e), e->span)); }
+static Value *carried_value(Ctx *c, const Ast *e)
+{
+    Value *v = val_now(c, let_settled(c, eval(c, e), e->span));
+    bound_here(c->L, v);
+    return v;
+}
 
 /* The last line of a round says what the next one has. NULL, reported: it is no value. */
 static const Ast *last_line(Ctx *c, const Ast *s)

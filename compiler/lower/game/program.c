@@ -340,6 +340,22 @@ static void list_asked(Lower *L, const IrFn *f, GanFunction *g)
     g->n_asked = asked.n;
 }
 
+static void sum_functions(Lower *L, GanProgram *p)
+{
+    Arena   *a = arena_new();
+    IrPlain *plain = ir_plain_new(L->out, a);
+    for (int i = 0; i < p->n_functions; i++) {
+        Arena *one = arena_new();
+        Text   t = text_in(one);
+        ir_print_plain(plain, L->out->fns.v[i], &t);
+        XXH128_hash_t h = XXH3_128bits(text_str(&t), t.n);
+        p->function[i].sum[0] = h.low64;
+        p->function[i].sum[1] = h.high64;
+        arena_free(one);
+    }
+    arena_free(a);
+}
+
 static void finish_functions(Lower *L, GanProgram *p)
 {
     Keep *const *kept = kept_slots(L);
@@ -356,6 +372,7 @@ static void finish_functions(Lower *L, GanProgram *p)
         g->output = arena_array(L->a, GanOutput, f->reports.n + 1);
         for (int k = 0; k < f->reports.n; k++) g->output[k] = output_of(L, &f->reports.v[k]);
     }
+    sum_functions(L, p);
     for (int i = 0; i < L->g->parts.n; i++) {
         const Part *part = L->g->parts.v[i];
         if (part->kind_of_report && part->fn >= 0) p->function[part->fn].output[0].kind = part->kind_of_report;
@@ -545,6 +562,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     if (o->told) L->told = told_new(L);
     schedule_program(&c);
     if (!names_lack(L->names)) pending_check(L);
+    keep_check(L);
     if (!L->too_deep && !L->too_large) check_unused(&c);
     if (diags_failed(diags)) return false;
     typed_players(&c);

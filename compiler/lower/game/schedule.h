@@ -30,6 +30,7 @@ void block_changes(Ctx *c, const Ast *s, Slots *out);                           
 
 void sched_sample(Ctx *c, const Ast *s, Nodes *to);
 void sched_let(Ctx *c, const Ast *s, Nodes *to);
+void keep_check(Lower *L);                                                      /* warns of single draws that the samples of a batch share */
 void sched_data(Ctx *c, const Ast *s, Nodes *to);
 /* What a static loop carries: its first values, or what the last line of the round at hand makes of them; bound in the scope of the next one
  * (NULL: there is none). False after an error. */

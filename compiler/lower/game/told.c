@@ -44,7 +44,7 @@ static const char *called(Lower *L, const Value *v)
     if (!v) return NULL;
     switch (v->kind) {
     case V_PLAYER: return v->player->closure->name;
-    case V_DIST: return dist_is_named(v->dist) ? v->dist->name : NULL;
+    case V_DIST: return dist_is_called(v->dist) ? v->dist->name : NULL;
     case V_COMPARE: return v->compare->name;
     case V_FUNCTION: return v->fn.kind == F_CLOSURE && !v->fn.closure->bound && v->fn.closure->def->kind == AST_DEFINE ? v->fn.closure->name : NULL;
     case V_INT: case V_REAL: case V_BOOL: return val_key(L, v);
@@ -287,19 +287,34 @@ static const IrVal *copied(const IrVal *v)
     return v;
 }
 
-static const char *drawn_from(const Lower *L, const IrVal *x)
+static int drawn_as(const Lower *L, const IrVal *x)
 {
     for (int i = L->drawn.n; i-- > 0;)
-        if (copied(L->drawn.v[i].v) == copied(x)) return L->drawn.v[i].of;
-    return NULL;
+        if (copied(L->drawn.v[i].v) == copied(x)) return i;
+    return -1;
+}
+
+/* Of what the net's i-th answer is: "p" where all that it was given is one draw of p, "p's x beside q" where it is several. NULL: some of it is no draw. */
+static const char *drawn_from(Lower *L, int i)
+{
+    int    first = drawn_as(L, L->answers.v[i].x[0]);
+    bool   one = true;
+    Text   t = text_in(L->work);
+    for (int k = 0; k < L->answers.v[i].n; k++) {
+        int at = drawn_as(L, L->answers.v[i].x[k]);
+        if (at < 0) return NULL;
+        one = one && L->drawn.v[at].draw == L->drawn.v[first].draw;
+        text_printf(&t, "%s%s%s%s", k ? " beside " : "", L->drawn.v[at].of, L->drawn.v[at].field ? "'s " : "", L->drawn.v[at].field ? L->drawn.v[at].field : "");
+    }
+    return one ? L->drawn.v[first].of : text_str(&t);
 }
 
 /* At draws of one distribution: the one sign of the derivatives by what the net gives wherever it is asked there; 0: they differ, or one is not known. */
-static int sign_at(const Lower *L, const Player *net, const char *of, IrVal *const *g)
+static int sign_at(Lower *L, const Player *net, const char *of, IrVal *const *g)
 {
     int sign = 2;
     for (int i = 0; i < L->answers.n; i++) {
-        const char *other = g[i] && L->answers.v[i].net == net ? drawn_from(L, L->answers.v[i].x) : NULL;
+        const char *other = g[i] && L->answers.v[i].net == net ? drawn_from(L, i) : NULL;
         if (!other || strcmp(other, of)) continue;
         int s = watch_sign(g[i]);
         sign = sign == 2 || sign == s ? s : 0;
@@ -326,7 +341,7 @@ static void tell_pushes(Ctx *c, IrVal *y, double sign, GameMove *m)
     if (!n || !grad_reverse(fn_builder(c), &stable, NULL, 1, w, n, g, &report)) return;
     for (int i = 0; i < n; i++) {
         const Player *net = L->answers.v[i].net;
-        const char   *of = g[i] ? drawn_from(L, L->answers.v[i].x) : NULL;
+        const char   *of = g[i] ? drawn_from(L, i) : NULL;
         int           s = of && !is_told(m, net->name, of) ? sign_at(L, net, of, g) : 0;
         if (s) m->push[m->n_push++] = (GamePush){net->name, arena_str(L->a, of), s * sign < 0};
     }

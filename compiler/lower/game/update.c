@@ -4,6 +4,7 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/game/told.h"
 #include "compiler/lower/own/graph.h"
@@ -79,11 +80,25 @@ static Value *update_optimizer(Ctx *c, const Ast *s)
 
 /* ---- the loss */
 
+/* By the program's names of them. */
 static const char *axes_text(Ctx *c, IrAxes axes)
 {
     Text t = text_in(c->L->a);
-    for (int i = 0; i < axes.n; i++) text_printf(&t, "%s%s", i ? ", " : "", c->L->m->axes.v[axes.id[i]].name);
+    for (int i = 0; i < axes.n; i++) {
+        const IrAxis *a = &c->L->m->axes.v[axes.id[i]];
+        text_printf(&t, "%s%s", i ? ", " : "", a->called ? a->called : a->name);
+    }
     return text_str(&t);
+}
+
+/* A step ahead is one for all samples; whoever wants one for each unrolls them. */
+static void still_varies(Ctx *c, Span at, IrAxes axes)
+{
+    const char *samples = axes_text(c, axes);
+    Diag *d = diag_error(c->L->diags, at, E401, "a loss is one number, and this one still varies over the samples of %s", samples);
+    if (c->L->g->ahead)
+        diag_hint(d, "E[%s] ... averages over them; a step for each of a few is mean(for %s in [..] { after 1 { .. } .. }), whose losses hang on no sample", samples, samples);
+    else diag_hint(d, "E[%s] ... averages over them", samples);
 }
 
 /* The loss as one real without sample axes, and what kind of estimate it says it is, or NULL. NULL after an error. */
@@ -94,10 +109,7 @@ static IrVal *loss_value(Ctx *c, const Ast *e, const char **estimate)
     IrVal *y = val_bad(v) ? NULL : as_real(c, v, e->span);
     if (!y) return NULL;
     if (y->type.axes.n) {
-        Diag *d = diag_error(c->L->diags, e->span, E401,
-                             "a loss is one number, and this one still varies over the samples of %s",
-                             axes_text(c, y->type.axes));
-        diag_hint(d, "E[%s] ... averages over them", axes_text(c, y->type.axes));
+        still_varies(c, e->span, y->type.axes);
         return NULL;
     }
     if (y->type.rank) {
@@ -668,8 +680,15 @@ static IrVal *decay_value(Ctx *c, const Ast *e)
 {
     Value *v = eval(c, e);
     IrVal *t = val_bad(v) ? NULL : as_real(c, v, e->span);
-    if (!t || (!t->type.rank && !t->type.axes.n)) return t;
-    diag_error(c->L->diags, e->span, E401, "a decay is one number, and this is %s", type_text(c->L, &t->type));
+    if (!t) return NULL;
+    if (t->type.rank || t->type.axes.n) {
+        diag_error(c->L->diags, e->span, E401, "a decay is one number, and this is %s", type_text(c->L, &t->type));
+        return NULL;
+    }
+    static const char *const what = "a decay is the share of the old mean that stays, from 0 to 1";
+    IrBuilder *b = fn_builder(c);
+    if (watch(c, ir_compare(b, IR_GE, t, ir_const_like(b, t, 0)), what, e->span) && watch(c, ir_compare(b, IR_LE, t, ir_const_like(b, t, 1)), what, e->span)) return t;
+    diag_error(c->L->diags, e->span, E208, "%s", what);
     return NULL;
 }
 
@@ -678,9 +697,7 @@ static bool blend_players(Ctx *c, const Ast *source, const Ast *target, Player *
     *from = as_player(c, eval_raw(c, source), source->span);
     *into = as_player(c, eval_raw(c, target), target->span);
     if (!*from || !*into) return false;
-    player_find_params(c, *from, source->span);
-    player_find_params(c, *into, target->span);
-    return true;
+    return player_find_params(c, *from, source->span) && player_find_params(c, *into, target->span);
 }
 
 static bool blend(Ctx *c, Player *from, Player *into, const Ast *decay, Span at)

@@ -769,12 +769,21 @@ static const char *is_of(const Lower *L, int slot, const By *by)
     return NULL;
 }
 
+/* Where what is of that version was computed: by a statement before; else it is that version, which one that has bound it has given; else here. */
+static void note_where(Ctx *c, Diag *d, const Version *old, const IrNode *user, const char *name)
+{
+    enum { NOTES_MOST = 3 };
+    const Part *in = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
+    bool before = in && in != c->L->part;
+    if (before || !old->bound.n) diag_note(d, before ? in->at : span_of_node(c->L, user), "computed here, with %s as it was then", name);
+    for (int i = 0; !before && i < old->bound.n && i < NOTES_MOST; i++) diag_note(d, old->bound.v[i], "computed here, with %s as it was then", name);
+}
+
 static void too_old(Ctx *c, const Version *old, const IrNode *user, const char *name, const By *by, Span at)
 {
     const Hidden *h = version_hidden(old, c->L->part->number);
     Diag *d = diag_error(c->L->diags, at, E308, "this depends on %s as it was before it was updated, so it has no gradient by what %s is now", name, name);
-    const Part *in = user->n_results ? part_of(c->L, &user->result[0]) : NULL;
-    diag_note(d, in && in != c->L->part ? in->at : span_of_node(c->L, user), "computed here, with %s as it was then", name);
+    note_where(c, d, old, user, name);
     const Version *now = version_of(c->L, fn_read(c->L, old->slot));
     Span updated = h ? h->at : now ? now->at : SPAN_NONE;
     if (updated.file) diag_note(d, updated, "%s is updated here", name);

@@ -71,6 +71,7 @@ struct Version {
     bool   kept;                                            /* under a name of the program */
     Part  *made;                                            /* by a part's commit; NULL: the value that the slot has where it is read */
     Span   at;                                              /* of what set it while looking ahead; SPAN_NONE: nothing did */
+    ARRAY(Span) bound;                                      /* the statements that bind it as it is, for later ones */
     ARRAY(Hidden) hidden;
 };
 
