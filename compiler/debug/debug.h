@@ -150,6 +150,12 @@ int  debug_watch(Debugger *d, const char *expression, void (*see)(void *self, in
 /* Near the present state (spectrum.h), with the draws that the next updates will make. GAN_WRONG: there is no such field, or diagnostics were printed (an empty message). */
 GanStatus debug_spectrum(Debugger *d, Spectrum *out, GanError *err);
 
+/* The gradient of an update's loss: of its line among the program's (LowerResult.line), with the draws and the mode that the update will have, as debug_spectrum. By each parameter that it moves (of
+ * its player's loss, where each has one), and of a single loss by those that it reads, too: |gradient|, and with `checked` the loss's differences along it, which are |gradient| again; else along is nan. whole: what other statements of
+ * the round compute is no part of the loss; without it there are no differences, and by what the update does not move no gradient is known. */
+typedef struct DebugSlope { const char *path; double norm, along; bool known, whole; } DebugSlope;
+GanStatus debug_slopes(Debugger *d, int line, bool checked, Arena *a, DebugSlope **out, int *n, GanError *err);
+
 /* ---- numbers that are not finite ---------------------------------------------------------------------------------- */
 
 /* In words, where what stopped the run here was born (DEBUG_FAILED, or a breakpoint on numbers that are not finite), or where a parameter or state of this

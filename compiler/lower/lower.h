@@ -28,6 +28,7 @@ typedef struct LowerOptions {
     bool                 sides;                             /* expectations report what they hold and against what, too: behind the verdict "held 2", "left 2" and "right 2"
                                                                of the third of the condition's parts (lang/check/promise.h), as far as they are numbers */
     bool                 told;                              /* say what each update means for the game, too: LowerResult.move, .compare */
+    bool                 whole;                             /* all that an update's loss depends on is computed in its function */
     bool                 slopes;                            /* updates report their gradients, too: behind each loss, one for each parameter (GanOutput.slope_of) */
 } LowerOptions;
 

@@ -1,6 +1,8 @@
 /* breaks.c - the commands for what stops a run, and for what is watched while it goes on. */
 #include "compiler/repl/repl.h"
 
+#include "runtime/trainer.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +59,8 @@ void do_break(Repl *r, const char *args)
         return;
     }
     say_break(&(DebugBreakpoint){.number = number, .when = when, .at = at, .condition = args});
+    int64_t last = trainer_rounds(debug_session(r->d)->lowered.program, r->o->run.steps);
+    if (when == DEBUG_AT_STEP && at > last) printf("the run ends before that, after step %" PRId64 "\n", last);
 }
 
 void do_breaks(Repl *r, const char *args)

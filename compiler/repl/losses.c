@@ -1,7 +1,7 @@
 /* losses.c - the commands that look into a loss: its operations with their values, and its gradient.
  *
  * The operations are those of the update that the loss belongs to, run by the interpreter on the state as it stands, with what the
- * next update would draw; nothing of it is kept. The gradient is the value of `grad[..] LOSS`, an expression as any other. */
+ * next update would draw; nothing of it is kept. Its gradient is the update's own; that of any other loss the value of `grad[..] LOSS`, an expression as any other. */
 #include "compiler/repl/repl.h"
 
 #include "compiler/interp/interp.h"
@@ -347,49 +347,82 @@ static void derive(Repl *r, const char *wrt, const Wanted *w)
     debug_value_free(&v);
 }
 
-static bool among(const char *name, const char **v, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (!strcmp(v[i], name)) return true;
-    return false;
-}
-
-typedef enum { READS, READS_NOT, UNKNOWN } Reads;
-
-/* Of a loss that some update has it is known which players it reads. */
-static Reads reads(const LowerResult *l, const char *loss, const char *player)
-{
-    Reads found = UNKNOWN;
-    for (int i = 0; i < l->n_lines; i++) {
-        const GameLine *line = &l->line[i];
-        if (strcmp(line->what, "update") || !same_text(line->name, loss)) continue;
-        if (among(player, line->moves, line->n_moves) || among(player, line->reads, line->n_reads)) return READS;
-        found = READS_NOT;
-    }
-    return found;
-}
-
 /* By a player that the loss may not depend on, by which there is no derivative then: a 0 that does depend on it stands beside it. */
 static void derive_any(Repl *r, const char *player, const Wanted *w)
 {
     derive(r, player, &(Wanted){arena_printf(r->arena, "(%s) + 0 * norm2(%s)", w->loss, player), w->wrt, w->checked});
 }
 
+/* ---- that of an update ------------------------------------------------------------------------------------------- */
+
+/* The update whose loss it is; -1: none. */
+static int update_of(const LowerResult *l, const char *loss)
+{
+    for (int i = 0; i < l->n_lines; i++)
+        if (!strcmp(l->line[i].what, "update") && l->line[i].fn >= 0 && same_text(l->line[i].name, loss)) return i;
+    return -1;
+}
+
+static bool is_within(const char *path, const char *name)
+{
+    size_t n = strlen(name);
+    return !strncmp(path, name, n) && (!path[n] || path[n] == '.');
+}
+
+static void show_slope(const DebugSlope *v, bool checked)
+{
+    static const char made[] = "the loss is made of what another statement of the round computes";
+    if (!v->known) printf("  %-28s not known: %s\n", v->path, made);
+    else if (checked && !v->whole) printf("  %-28s %.6g  no differences: %s\n", v->path, v->norm, made);
+    else if (isnan(v->along)) printf("  %-28s %.6g\n", v->path, v->norm);
+    else printf("  %-28s %.6g  differences along it: %.4g\n", v->path, v->norm, v->along);
+}
+
+/* False: no parameter is within what was named. */
+static bool show_slopes(const DebugSlope *v, int n, const char *name, bool checked)
+{
+    double sum = 0;
+    int    found = 0, known = 0;
+    for (int i = 0; i < n; i++) {
+        if (!is_within(v[i].path, name)) continue;
+        sum += v[i].norm * v[i].norm;
+        known += v[i].known;
+        found++;
+    }
+    if (!found) return false;
+    if (known < found) printf("%s: not known\n", name);
+    else printf("%s: %.6g\n", name, sqrt(sum));
+    for (int i = 0; i < n; i++)
+        if (is_within(v[i].path, name)) show_slope(&v[i], checked);
+    return true;
+}
+
+/* False: not by what was named. */
+static bool show_of_update(Repl *r, int line, const Wanted *w)
+{
+    const LowerResult *l = &debug_session(r->d)->lowered;
+    DebugSlope        *v = NULL;
+    GanError           err;
+    int                n;
+    GanStatus          st = debug_slopes(r->d, line, w->checked, r->arena, &v, &n, &err);
+    if (st) repl_failed(r, st, &err);
+    for (int i = 0; !st && !w->wrt && i < l->n_players; i++) show_slopes(v, n, l->player[i].name, w->checked);
+    return st || !w->wrt || show_slopes(v, n, w->wrt, w->checked);
+}
+
 void do_grad(Repl *r, const char *args)
 {
     const LowerResult *l = &debug_session(r->d)->lowered;
     char              *loss = arena_str(r->arena, args), *checked = take_behind(loss, "check"), *wrt = take_behind(loss, "wrt");
-    Wanted             w = {.loss = loss, .checked = checked && !*checked};
+    Wanted             w = {.loss = loss, .wrt = wrt, .checked = checked && !*checked};
+    int                line = update_of(l, loss);
     if (!*loss || (checked && *checked) || (wrt && !*wrt)) {
         repl_wrong(r, ":grad wants a loss, as in :grad gan.critic, :grad gan.critic wrt D, :grad gan.critic check");
         return;
     }
+    if (line >= 0 && show_of_update(r, line, &w)) return;
     if (wrt) derive(r, wrt, &w);
-    for (int i = 0; !wrt && i < l->n_players; i++) {
-        const char *player = l->player[i].name;
-        Reads       how = l->player[i].parameters ? reads(l, loss, player) : READS_NOT;
-        if (how == READS) derive(r, player, &w);
-        else if (how == UNKNOWN) derive_any(r, player, &w);
-    }
+    for (int i = 0; !wrt && i < l->n_players; i++)
+        if (l->player[i].parameters) derive_any(r, l->player[i].name, &w);
     if (!wrt && !l->n_players) repl_wrong(r, "there are no players here; wrt names what to derive by");
 }

@@ -72,9 +72,12 @@ static char *take_file(char *text)
 {
     char *found = NULL;
     for (char *s = strstr(text, " -o "); s; s = strstr(s + 1, " -o ")) found = s;
+    size_t n = strlen(text), bare = strlen(" -o");
+    if (!found && n > bare && !strcmp(text + n - bare, " -o")) found = text + n - bare;
     if (!found) return NULL;
+    bool named = found[bare] != 0;
     *found = 0;
-    found += strlen(" -o ");
+    found += named ? strlen(" -o ") : bare;
     return found + strspn(found, " ");
 }
 

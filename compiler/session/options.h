@@ -8,7 +8,7 @@
 typedef struct Options {
     RunOptions  run;
     OptionPairs settings;                                   /* --set */
-    bool        interp, f64, portable, lib, python, no_cache, allow_extern, check, gradients, told, cost, pedantic;
+    bool        interp, f64, portable, lib, python, no_cache, allow_extern, check, gradients, slopes, told, cost, pedantic;
     bool        shapes;                                     /* no flag: the command runs nothing (LowerOptions) */
     bool        checked;                                    /* no flag: nor does it look at what the program is made into (LowerOptions) */
     PlanOptions plan;

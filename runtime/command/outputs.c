@@ -110,7 +110,7 @@ int outputs_can_write(const RunOptions *o, const char *path)
     bool     known = false;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) known |= ends_in(path, endings[i]);
     if (known) return file_place(path, place, &err) ? say_error(o, &err) : EXIT_DONE;
-    fprintf(stderr, "%s: --output wants a name that ends in .npy, .npz, .csv or .png, not '%s'\n", o->program, GAN_SHOWN(path));
+    fprintf(stderr, "%s: a file is written whose name ends in .npy, .npz, .csv or .png, and not '%s'\n", o->program, GAN_SHOWN(path));
     return EXIT_WRONG_USAGE;
 }
 

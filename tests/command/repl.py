@@ -96,6 +96,44 @@ def test_every_command_is_in_a_session():
     assert len(commands) > 25 and not set(commands) - used, set(commands) - used
 
 
+MOVING = """
+import nn, optim, compare, toy
+data ring = toy.ring(modes: 8, radius: 2, std: 0.02)
+implicit G(z: real[3] ~ Normal(0, 1)) -> real[2] { z |> Dense(6) |> BatchNorm() |> relu |> dropout(0.2) |> Dense(2) }
+net D(x: real[2]) -> real { x |> Dense(6) |> relu |> dropout(0.3) |> Dense(1) |> scalar }
+compare gan = class_probability(ring, G, D)
+alternate 20 steps, batch 8 {
+  x ~ ring : batch
+  let l = E[x] D(x)
+  update D minimize 0.1 * l + gan.critic with sgd(0.125)
+  simultaneous {
+    update G minimize nonsaturating(gan) with sgd(0.125)
+    update D maximize -gan.critic with sgd(0.125)
+  }
+}
+"""
+
+
+def test_a_gradient_is_the_update_s():
+    """With its draws, its dropout, its batch: times the rate, as far as the update moves its players; and the differences are of the very same loss."""
+    with folder() as d:
+        with open(os.path.join(d, "moving.gan"), "w", encoding="utf-8") as f:
+            f.write(MOVING)
+        script = ":goto 7\n:next 2\n:grad 0.1 * l + gan.critic check\n:next\n:grad simultaneous check\n:next\n:grad 0.1 * l + gan.critic wrt D\n:grad 0.1 * l + gan.critic wrt D.Dense_2\n"
+        for engine in ("jit", "interp"):
+            text = transcript(script, ["moving.gan", "--seed", "5", "--backend", engine], d)
+            for before, players in (("0.1 * l", "D"), ("simultaneous", "GD")):
+                part = text[text.index(f":grad {before}"):]
+                for player in players:
+                    slope, moved = re.search(rf"^{player}: ([\d.e-]+)$", part, re.M), re.search(rf"^  {player} moved by ([\d.e-]+)", part, re.M)
+                    assert abs(0.125 * float(slope[1]) / float(moved[1]) - 1) < 1e-3, (engine, player, slope[1], moved[1])
+            pairs = re.findall(r"^  [GD]\.\S+ +([\d.e-]+)  differences along it: ([\d.e-]+)$", text, re.M)
+            assert len(pairs) == 10 and all(abs(float(a) - float(b)) < 1e-3 * float(a) + 1e-9 for a, b in pairs), pairs
+            assert re.search(r"^D\.Dense_2: [\d.]+\n  D\.Dense_2\.w .*\n  D\.Dense_2\.b .*\n", text, re.M), text
+            first = text[:text.index(":grad simultaneous")]         # what `l` is made of is its own statement's
+            assert re.search(r"^G: not known$", first, re.M) and first.count("no differences: ") == 4 and "error" not in text, text
+
+
 WIDE = """
 import optim
 net A() -> real[20_000] { param w: real[20_000] = 0.5; w }

@@ -234,12 +234,12 @@ static void report_loss(Ctx *c, Together *t, const Wanted *who, IrVal *y)
     part_report(c->L, t->n_losses++ ? strf(c->L, "loss_%d of %s", t->n_losses, who->p[0]->name) : "loss", loss);
 }
 
-/* For who holds gradients against differences of the loss: all that the loss depends on is computed here then. */
+/* For who holds gradients against differences of the loss: if all that the loss depends on is computed here. */
 static void report_slopes(Ctx *c, const Ast *s, const Together *t, const Wanted *who, const Slopes *d)
 {
     IrBuilder *b = fn_builder(c);
     if (!c->L->o.slopes || !t->reports) return;
-    c->L->part->whole = true;
+    c->L->part->whole = c->L->o.whole;
     for (int i = 0, k = 0; i < who->n; i++)
         for (int j = 0; j < who->p[i]->params.n; j++, k++) {
             IrVal *zero = grad_zeros(b, &d->w[k]->type), *g = d->g[k] ? d->g[k] : zero;
