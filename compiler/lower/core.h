@@ -280,7 +280,8 @@ struct Player {
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
-    bool        updated, tried, found;                      /* tried: by updates that are looked ahead at; found: all parameters are known */
+    bool        updated, tried, found;                      /* tried: by updates that are looked ahead at; found: all parameters are known, */
+    bool        wrong;                                      /* or what its body has lacks some, which was said */
     bool        ahead;                                      /* made in a quiet trial: who declares it then says what it takes along */
 };
 

@@ -90,6 +90,8 @@ struct Names {
     const char *const *library;
 };
 
+typedef ARRAY(Bound *) BoundList;
+
 typedef struct Check {
     Names             *n;
     Diags             *diags;
@@ -99,6 +101,7 @@ typedef struct Check {
     const Level       *own;                                 /* in the type of a parameter: dimensions are first its own */
     const Ast         *open;                                /* an E[..], grad[..] or after that ended at the sign before what is visited */
     const Ast         *callee;                              /* is no report */
+    BoundList          unused;                              /* samples that nothing has used */
     bool               names_dims;                          /* what is visited is a type that may name dimensions */
 } Check;
 
@@ -242,8 +245,6 @@ static Bound *bound_new(Check *c, const char *name, NameKind kind, const Ast *no
     return b;
 }
 
-typedef ARRAY(Bound *) BoundList;
-
 static void add(Check *c, BoundList *out, const char *name, NameKind kind, const Ast *node, Span at)
 {
     Bound *b = bound_new(c, name, kind, node, at);
@@ -295,8 +296,15 @@ static void unused_samples(Check *c, const Level *p)
     if (names_lack(c->n)) return;
     for (int i = 0; i < p->of.n; i++) {
         const Bound *b = p->of.v[i]->bound;
-        if (b->drawn && !b->used) diag_warning(c->diags, b->at, W301, "%s is drawn and never used", b->name);
+        if (b->drawn && !b->used) array_push(c->n->a, &c->unused, p->of.v[i]->bound);
     }
+}
+
+/* A name that is declared nowhere may have meant the sample, which ended too early: that was said. */
+static void tell_unused(Check *c)
+{
+    for (int i = 0; i < c->unused.n; i++)
+        if (!names_unknown(c->n, c->unused.v[i]->name)) diag_warning(c->diags, c->unused.v[i]->at, W301, "%s is drawn and never used", c->unused.v[i]->name);
 }
 
 static void enter_all(Check *c, Level *p, const BoundList *v, bool later)
@@ -1160,6 +1168,7 @@ Names *names_check(Arena *a, const Modules *m, const char *const *builtins, Stdl
     find_lacks(n);
     for (int i = 0; i < m->all.n; i++)
         if (m->all.v[i]->ast) check_module(&c, m->all.v[i]);
+    tell_unused(&c);
     return n;
 }
 
@@ -1170,6 +1179,7 @@ void names_expression(Names *n, const Ast *e, Diags *diags)
     enter_file(&c, &p, n->modules->main);
     visit(&c, e);
     leave(&c, &p);
+    tell_unused(&c);
 }
 
 /* ---- asking */

@@ -78,6 +78,9 @@ static const char *nearest(const char *word, const char *best, int *least, const
     return candidate;
 }
 
+/* How near a word must be to be meant: half of it may be wrong, and at most three letters. */
+static int reach(size_t n) { return n < 6 ? 1 + (int)n / 2 : 4; }
+
 static int unknown(const OptionTable *t, const char *what, const char *prefix, const char *word, const char *best)
 {
     fprintf(stderr, "%s: unknown %s %s%s", t->program, what, prefix, GAN_SHOWN(word));
@@ -193,7 +196,7 @@ static const char *long_name(const char *word)              /* the flag a word n
 
 static const OptionRow *find_flag(const OptionTable *t, const OptionCommand *c, const char *word, size_t n, const char **best)
 {
-    int least = 4;
+    int least = reach(n);
     *best = NULL;
     for (const OptionRow *f = t->flag; f < t->flag + t->n_flags; f++) {
         if (!(f->commands & c->bit)) continue;
@@ -259,7 +262,7 @@ static bool read_flag(const OptionTable *t, const OptionCommand *c, RunOptions *
 static const OptionCommand *find_command(const OptionTable *t, const char *word, int *status)
 {
     const char *best = NULL;
-    int         least = 4;
+    int         least = reach(strlen(word));
     for (int i = 0; i < t->n_commands; i++) {
         if (!strcmp(t->command[i].name, word)) return &t->command[i];
         best = nearest(word, best, &least, t->command[i].name);

@@ -92,9 +92,12 @@ static void push(Table *t, double x)
     t->value[t->n++] = x;
 }
 
+/* A way out for other tables' separators. */
+static const char *separated(const char *word) { return strpbrk(word, ";\t") ? "; cells stand between commas" : ""; }
+
 static void not_a_number(Table *t, const char *word, int64_t line, int64_t column)
 {
-    if (*word) gan_error_in(t->err, GAN_WRONG, t->path, "'%.32s' is not a number", word);
+    if (*word) gan_error_in(t->err, GAN_WRONG, t->path, "'%.32s' is not a number%s", word, separated(word));
     else gan_error_in(t->err, GAN_WRONG, t->path, "an empty cell, where a number is wanted");
     fail_at(t, GAN_WRONG, line, column);
 }
@@ -218,7 +221,7 @@ static void parse_all(Table *t, struct csv_parser *p, Stream *s, char *piece)
         gan_error_in(t->err, GAN_WRONG, t->path, "a quoted cell does not end");
         fail_at(t, GAN_WRONG, t->line, t->column + 1);
     }
-    if (!t->status && !t->rows) t->status = gan_error_in(t->err, GAN_WRONG, t->path, "there is no row of numbers in it");
+    if (!t->status && !t->rows) t->status = gan_error_in(t->err, GAN_WRONG, t->path, "there is no row of numbers in it%s", separated(t->word));
 }
 
 static GanStatus read_table(Table *t, Stream *s)

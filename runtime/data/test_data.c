@@ -322,6 +322,8 @@ Test(data, csv)
         {"two words", BYTES("1\n1 2\n"), "'1 2' is not a number", "", 0},
         {"exponent", BYTES("1\n1e\n"), "'1e' is not a number", "", 0},
         {"sign", BYTES("1\n-\n"), "'-' is not a number", "", 0},
+        {"semicolons", BYTES("a;b\n1;2\n"), ":2:1: '1;2' is not a number; cells stand between commas", "", 0},
+        {"one row with semicolons", BYTES("1;2\n"), "no row of numbers in it; cells stand between commas", "", 0},
         {"nul", BYTES("1\n1\0002\n"), ":2:1: ", "", 0},
         {"short row", BYTES("1,2\n3\n"), ":2:2: this row has 1 cells and the first has 2", "", 0},
         {"long row", BYTES("a,b\n1,2\n3,4,5\n"), ":3:3: this row has 3 cells and the first has 2", "", 0},

@@ -12,12 +12,17 @@
 
 /* ---- by their places */
 
-static bool part_size(Ctx *c, const Call *k, int i, int64_t left, int64_t *n)
+static const char *rows_text(Ctx *c, int64_t n) { return strf(c->L, "%lld row%s", (long long)n, n == 1 ? "" : "s"); }
+
+/* What `word` takes next, of the rows that are left. */
+static bool part_size(Ctx *c, const Call *k, int i, const char *word, int64_t rows, int64_t left, int64_t *n)
 {
+    Diags *diags = c->L->diags;
     if (!as_size(c, k->v[i], k->at, "the number of rows", n)) return false;
-    if (*n > 0 && *n <= left) return true;
-    diag_error(c->L->diags, k->at, E501, "%lld rows are asked for here, and %lld are there", (long long)*n,
-               (long long)left);
+    if (!*n) return diag_error(diags, k->at, E501, "%s takes at least one row, and 0 are asked for here", word), false;
+    if (*n <= left) return true;
+    if (left == rows) diag_error(diags, k->at, E501, "%s %s asked for here, and there %s %lld", rows_text(c, *n), *n == 1 ? "is" : "are", rows == 1 ? "is" : "are", (long long)rows);
+    else diag_error(diags, k->at, E501, "the parts here have %s, and there %s %lld", rows_text(c, rows - left + *n), rows == 1 ? "is" : "are", (long long)rows);
     return false;
 }
 
@@ -25,7 +30,8 @@ static Value *part_from(Ctx *c, const Call *k, const char *word, bool front)
 {
     int64_t n;
     Data *d = table_of(c, k->v[0], k->at, word);
-    if (!d || !part_size(c, k, 1, d->rows, &n)) return val_error(c->L);
+    if (!d || !part_size(c, k, 1, word, d->rows, d->rows, &n)) return val_error(c->L);
+    if (!front && n == d->rows) return diag_error(c->L->diags, k->at, E501, "all rows are dropped here, and nothing is left to draw from"), val_error(c->L);
     return table_value(c->L, k->v[0], table_part(c, d, front ? 0 : n, front ? n : d->rows));
 }
 
@@ -117,7 +123,7 @@ Value *builtin_split(Ctx *c, const Call *k)
     int parts = 0;
     Data *d = split_rows(c, k);
     for (int i = 1; i <= SPLIT_PARTS && k->v[i]; i++) {
-        if (!d || !part_size(c, k, i, d->rows - at, &n)) return val_error(c->L);
+        if (!d || !part_size(c, k, i, "split", d->rows, d->rows - at, &n)) return val_error(c->L);
         part[parts++] = table_value(c->L, k->v[0], table_part(c, d, at, at + n));
         at += n;
     }

@@ -239,6 +239,15 @@ static IrVal *mapped(Ctx *c, const Player *p)
     return ir_spread(fn_builder(c), ir_fill(fn_builder(c), ir_const(fn_builder(c), t->elem, 0), ir_dims_of(t)), c->axes);
 }
 
+/* Where nobody is listening the body is looked into again: what is wrong with it is to be said. */
+static bool found_by(const Lower *L, Player *p, const Value *v)
+{
+    bool wrong = val_bad(v) && !L->guess;
+    p->wrong = wrong && !L->trials;
+    p->found = !wrong || p->wrong;
+    return !wrong;
+}
+
 static bool find_in_bijector(Ctx *c, Player *p, Span at)
 {
     const Closure *k = p->bijector->bijector.closure;
@@ -246,9 +255,10 @@ static bool find_in_bijector(Ctx *c, Player *p, Span at)
     Trial t = trial_begin(c->L, false);
     own.axes = ir_one_axis(ir_axis(c->L->m, "example", 2));
     IrVal *z = mapped(&own, p);
-    if (z) apply1(&own, p->bijector, val_tensor(c->L, z), p, at);
+    const Value *v = z ? apply1(&own, p->bijector, val_tensor(c->L, z), p, at) : NULL;
     trial_end(c->L, &t);
-    if (z || p->params.n) return true;
+    if (v) return found_by(c->L, p, v);
+    if (p->params.n) return true;
     if (names_lack(c->L->names)) return false;              /* the statement that applies it may be one that could not be read */
     Diag *d = diag_error(c->L->diags, at, E113, "the parameters of %s are not known before it has been applied", p->name);
     diag_hint(d, "declare the type of what it maps, bijector %s(..) -> real[2], or apply it in an earlier statement", k->name);
@@ -269,7 +279,7 @@ bool player_find_params(Ctx *c, Player *p, Span at)
 {
     Lower *L = c->L;
     p = player_self(p);
-    if (p->found) return true;
+    if (p->found) return !p->wrong;
     p->found = true;
     if (p->bijector) return find_in_bijector(c, p, at);
     Ctx own = {.L = L, .scope = p->closure->scope, .batch = -1, .path = "", .calls = c->calls, .index = c->index};
@@ -291,9 +301,9 @@ bool player_find_params(Ctx *c, Player *p, Span at)
         }
         args.n++;
     }
-    player_body(&own, p, &args, true, p, at);
+    const Value *v = player_body(&own, p, &args, true, p, at);
     trial_end(L, &t);
-    return true;
+    return found_by(L, p, v);
 }
 
 /* The record of those slots of p whose paths begin with `path`: of a layer its parameters, of a record its fields. NULL: there are none. */
@@ -324,7 +334,7 @@ Value *player_field(Ctx *c, Player *p, const char *name, Span at)
     if (member) return member;
     const char *path = path_join(L, p->name, name);
     int slot = ir_find_slot(L->m, path);
-    if (slot < 0 && !p->found) {
+    if (slot < 0) {
         if (!player_find_params(c, p, at)) return val_error(L);
         slot = ir_find_slot(L->m, path);
     }
@@ -365,7 +375,7 @@ Value *player_record(Ctx *c, Player *p)
 Value *player_numbers(Ctx *c, Player *p, Span at)
 {
     p = player_self(p);
-    if (!c->L->guess) player_find_params(c, p, at);
+    if (!c->L->guess && !player_find_params(c, p, at)) return val_error(c->L);
     if (p->params.n) return player_record(c, p);
     if (!c->L->guess) diag_error(c->L->diags, at, E201, "%s has no parameters, and beside an operator a net stands for them", p->name);
     return val_error(c->L);

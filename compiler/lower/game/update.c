@@ -446,7 +446,7 @@ static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, V
     Value *v = as_numbers(c, eval(c, s->update.value), at);
     if (part_bad(v)) return;
     for (int i = 0; i < who->n; i++) {
-        if (!who->p[i]->params.n) player_find_params(c, who->p[i], who->at[i]);
+        if (!who->p[i]->params.n && !player_find_params(c, who->p[i], who->at[i])) return;
         most += who->p[i]->params.n;
     }
     IrVal **tensor = arena_array(L->a, IrVal *, most + 1);
