@@ -324,6 +324,19 @@ def test_check_reads_images_only_where_their_numbers_count():
             write(d, "p.gan", line % more)
             r = gan("check", "p.gan", cwd=d)
             assert r.status == (1 if says else 0) and says in r.err, (more, r)
+        write(d, "l.idx", struct.pack(">II", 0x801, 500) + bytes(i % 3 for i in range(500)))
+        beside = 'data all: (x: real[40, 40], y: class[3]) = idx("i.gz", "l.idx") |> scale(-1, 1)\ndata d = all |> %s\nreport m = E[r ~ d : all] mean(r.x)\n'
+        asks = [("filter(fn(r) r.y == 1)", False), ("per_class(7)", False), ("filter(fn(r) mean(r.x) > -2)", True), ("filter(fn(r) r.y == 1) |> filter(fn(r) mean(r.x) > -2)", True),
+                ("map(fn(r) (x: r.x / 2, k: r.y)) |> filter(fn(r) r.k == 1) |> map(fn(r) (x: r.x, y: r.k))", False)]
+        for more, reads in asks:                            # a predicate reads what it asks of, and the pixels are the run's affair
+            write(d, "p.gan", beside % more)
+            for data, refused in ((damaged, reads), (packed, False)):
+                write(d, "i.gz", data)
+                r = gan("check", "p.gan", cwd=d)
+                assert (r.status == 1 and "i.gz" in r.err) if refused else r.status == 0, (more, r)
+            write(d, "i.gz", damaged)
+            assert gan("run", "p.gan", "--quiet", cwd=d).status == 1, more
+        write(d, "i.gz", packed)
         write(d, "p.gan", 'data d: class[200][40, 40] = idx("i.gz")\nreport m = E[x ~ d : all] real(x[0, 0])\n')
         assert "E501" in gan("check", "p.gan", cwd=d).err
         write(d, "i.gz", damaged)

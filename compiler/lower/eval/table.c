@@ -207,10 +207,24 @@ static bool own_file_chose(const Lower *L, const DataField *f, const int *by, in
     return false;
 }
 
+/* The rows of a field that is of a file or a list. What nobody has read stays so, unless it has chosen them itself: then it is held to the sum of what
+ * was read. NULL, reported: it cannot be read. */
+static GanTensor *rows_of_field(Ctx *c, const DataField *was, const int64_t *row, int64_t n, bool itself, Span at)
+{
+    GanError err;
+    GanTensor *rows;
+    if (!itself && !data_seen(was->tensor)) {
+        GanTensor view = data_rows(was->tensor, 0, n);
+        return arena_copy(c->L->a, &view, sizeof view);
+    }
+    if (!data_see(c->L, was->tensor, was->recipe, &err) || data_pick(was->tensor, row, n, &rows, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
+    data_own(c->L, rows);
+    return rows;
+}
+
 Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const int *by, int n_by, Span at)
 {
     Lower *L = c->L;
-    GanError err;
     Data *p = table_part(c, d, 0, d->rows);
     p->rows = n;
     p->cut = true;
@@ -219,9 +233,9 @@ Data *table_chosen(Ctx *c, const Data *d, const int64_t *row, int64_t n, const i
         DataField *f = &p->field[i];
         if (was->value && val_bad(f->value = gathered(c, was->value, row, n, at))) return NULL;
         if (was->value) continue;
-        if (!data_see(L, was->tensor, was->recipe, &err) || data_pick(was->tensor, row, n, &f->tensor, &err) != GAN_OK) return data_failed(c, at, &err), NULL;
-        data_own(L, f->tensor);
-        f->recipe = recipe_chosen(L, was->recipe, row, n, own_file_chose(L, was, by, n_by), i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
+        bool itself = own_file_chose(L, was, by, n_by);
+        if (!(f->tensor = rows_of_field(c, was, row, n, itself, at))) return NULL;
+        f->recipe = recipe_chosen(L, was->recipe, row, n, itself, i ? was[-1].recipe : NULL, i ? f[-1].recipe : NULL);
         add_choosers(L, f, by, n_by, was->slot);
     }
     return p;
