@@ -345,6 +345,21 @@ def test_check_reads_images_only_where_their_numbers_count():
         assert r.status == 1 and "i.gz" in r.err, r
 
 
+def test_bytes_are_asked_before_they_are_declared():
+    """A predicate sees of them what a declaration without a type would make, and scale behind it still finds bytes."""
+    with folder() as d:
+        images(d)
+        write(d, "p.gan", """data one = idx("images.idx", "labels.idx") |> filter(fn(r) r.f1 == 0 and r.f0[0, 0] > 50) |> scale(0, 1)
+report n = count(one)
+report m = E[r ~ one : all] r.f0[0, 1]
+report k = E[x ~ idx("images.idx") : all] x[0, 0] / 51
+expect n == 1 and abs(m - 203 / 255) < 1e-6 and abs(k - 570 / 255) < 1e-6
+""")
+        for engine in ENGINES:
+            r = gan("test", "p.gan", "--quiet", *engine, cwd=d)
+            assert r.status == 0 and not r.err, r
+
+
 def test_sorted_rows():
     """Eight rows in order, in one of the columns, are warned of; fewer, or others, are not."""
     with folder() as d:

@@ -1,6 +1,7 @@
 /* data.c - data as a distribution: in shuffled epochs, every ~ with its own shuffle; or drawn with replacement. */
 #include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/table.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
@@ -24,16 +25,21 @@ static IrVal *draw_position(Ctx *c)
 /* Data that the program does not use get no slot because a body is checked. */
 static IrVal *only_checked(Ctx *c, const GanTensor *t)
 {
-    IrType type = ir_scalar((IrElem)t->elem);
+    IrType type = ir_scalar((IrElem)data_default(c->L, t));
     type.rank = (uint8_t)t->rank;
     memcpy(type.dim, t->dim, sizeof t->dim[0] * (size_t)t->rank);
     return fn_opaque(c, type);
 }
 
-static IrVal *field_tensor(Ctx *c, Data *d, DataField *f)
+static IrVal *field_tensor(Ctx *c, Data *d, DataField *f, Span at)
 {
+    GanError err;
     if (f->value) return as_tensor(c, f->value, SPAN_NONE);
-    return c->L->guess && f->slot < 0 ? only_checked(c, f->tensor) : fn_read(c->L, data_slot(c->L, d, f));
+    if (c->L->guess && f->slot < 0) return only_checked(c, f->tensor);
+    int slot = data_slot(c->L, d, f, &err);
+    if (slot >= 0) return fn_read(c->L, slot);
+    data_failed(c, at, &err);
+    return NULL;
 }
 
 /* Of names p.x, p.y, z the record (p: (x: .., y: ..), z: ..). */
@@ -60,12 +66,12 @@ Value *data_row_of(Lower *L, const Data *d, Value *const *v)
     return by_names(L, name, v, d->n_fields);
 }
 
-static Value *rows(Ctx *c, Data *d, IrVal *index, int axis)
+static Value *rows(Ctx *c, Data *d, IrVal *index, int axis, Span at)
 {
     Lower *L = c->L;
     Value **v = arena_array(L->a, Value *, d->n_fields);
     for (int i = 0; i < d->n_fields; i++) {
-        IrVal *t = field_tensor(c, d, &d->field[i]);
+        IrVal *t = field_tensor(c, d, &d->field[i], at);
         if (!t) return val_error(L);
         t = index ? ir_gather(fn_builder(c), t, index, 0) : ir_as_sample(fn_builder(c), t, axis);
         v[i] = val_tensor(L, t);
@@ -76,23 +82,21 @@ static Value *rows(Ctx *c, Data *d, IrVal *index, int axis)
 
 static Value *draw(Ctx *c, Dist *d, Span at)
 {
-    (void)at;
     int s = fn_stream(c, "shuffle");
     c->L->n_draws++;
-    return rows(c, d->data, ir_permute(fn_builder(c), draw_position(c), s, d->data->rows), -1);
+    return rows(c, d->data, ir_permute(fn_builder(c), draw_position(c), s, d->data->rows), -1, at);
 }
 
 static Value *draw_replace(Ctx *c, Dist *d, Span at)
 {
-    (void)at;
     IrType t = ir_scalar(IR_I32);
     t.axes = c->axes;
     c->L->n_draws++;
-    return rows(c, d->data, ir_randint(fn_builder(c), fn_stream(c, "shuffle"), d->data->rows, t), -1);
+    return rows(c, d->data, ir_randint(fn_builder(c), fn_stream(c, "shuffle"), d->data->rows, t), -1, at);
 }
 
 static bool is_finite(Lower *L, const Dist *d, int64_t *n) { (void)L; return *n = d->data->rows, true; }
-static Value *all(Ctx *c, Dist *d, int axis, Span at) { (void)at; return rows(c, d->data, NULL, axis); }
+static Value *all(Ctx *c, Dist *d, int axis, Span at) { return rows(c, d->data, NULL, axis, at); }
 
 const DistKind dist_data = {.draw = draw, .finite = is_finite, .all = all, .names_draws = true, .in_table = true};
 const DistKind dist_replace = {.draw = draw_replace, .finite = is_finite, .all = all, .names_draws = true, .in_table = true};

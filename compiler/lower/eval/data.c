@@ -140,15 +140,6 @@ static GanTensor *unread(Lower *L, const char *path)
     return images ? arena_copy(L->a, &shape, sizeof shape) : NULL;
 }
 
-/* The tensor that it becomes, as little read. */
-static GanTensor *unread_as(Lower *L, const GanTensor *t, GanElem elem)
-{
-    GanTensor as = *t;
-    as.elem = elem;
-    as.bytes = (size_t)gan_tensor_count(t) * gan_elem_bytes(elem);
-    return arena_copy(L->a, &as, sizeof as);
-}
-
 /* idx("images.gz", "labels.gz"): a field for each file; bytes stay bytes until the declaration says what they are. */
 Value *builtin_idx(Ctx *c, const Call *k)
 {
@@ -205,7 +196,7 @@ static Value *read_table(Ctx *c, const Call *k, DataFormat format, bool by_name)
     GanStatus s = data_convert(t, want, NULL, &r, &err);
     gan_tensor_free(t);
     if (s != GAN_OK) return data_failed(c, k->at, &err);
-    return val_slot(L, data_constant(L, r, recipe_then(L, recipe, (DataStep){.what = DATA_CONVERT, .elem = want})));
+    return val_slot(L, data_constant(L, r, data_then(L, recipe, (DataStep){.what = DATA_CONVERT, .elem = want})));
 }
 
 /* Each file is an array; several become one data set by zip. False, reported: there are several. */
@@ -264,12 +255,12 @@ static bool scale_field(Ctx *c, DataField *f, double lo, double hi, Span at)
         return false;
     }
     GanElem real = (GanElem)c->L->m->real;
-    if (!data_seen(t)) r = unread_as(c->L, t, real);
+    if (!data_seen(t)) r = data_unread(c->L, t, real);
     else if (data_scale(t, lo, hi, real, &r, &err) != GAN_OK) return data_failed(c, at, &err), false;
     else data_own(c->L, r);
     f->tensor = r;
     f->slot = -1;
-    f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_SCALE, .elem = real, .least = lo, .most = hi});
+    f->recipe = data_then(c->L, f->recipe, (DataStep){.what = DATA_SCALE, .elem = real, .least = lo, .most = hi});
     return true;
 }
 
@@ -304,13 +295,13 @@ static bool convert_field(Ctx *c, DataField *f, GanElem want, Span at)
     if (f->tensor->elem == want) return true;
     if (want == GAN_F32) warn_rounded(c, f->tensor, f->name ? f->name : "the data", at);
     bool real = want == GAN_F32 || want == GAN_F64;
-    if (real && !data_seen(f->tensor)) r = unread_as(c->L, f->tensor, want);
+    if (real && !data_seen(f->tensor)) r = data_unread(c->L, f->tensor, want);
     else if (!data_see(c->L, f->tensor, f->recipe, &err)) return data_failed(c, at, &err), false;
     else if (data_convert(f->tensor, want, f->recipe, &r, &err) != GAN_OK) return wrong_field(c, f, E500, &err, at);
     else data_own(c->L, r);
     f->tensor = r;
     f->slot = -1;
-    f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_CONVERT, .elem = want});
+    f->recipe = data_then(c->L, f->recipe, (DataStep){.what = DATA_CONVERT, .elem = want});
     return true;
 }
 
@@ -320,7 +311,7 @@ static bool classes_fit(Ctx *c, DataField *f, Span at)
     if (!f->classes) return true;
     if (!data_see(c->L, f->tensor, f->recipe, &err)) return data_failed(c, at, &err), false;
     if (data_classes(f->tensor, f->classes - 1, f->recipe, &err) != GAN_OK) return wrong_field(c, f, E501, &err, at);
-    f->recipe = recipe_then(c->L, f->recipe, (DataStep){.what = DATA_CLASSES, .hi = f->classes - 1});
+    f->recipe = data_then(c->L, f->recipe, (DataStep){.what = DATA_CLASSES, .hi = f->classes - 1});
     return true;
 }
 
@@ -366,10 +357,7 @@ static bool declare_field(Ctx *c, DataField *f, const Ast *type, const char *nam
 /* Without a type: reals and integers as they are, bytes as reals. */
 static bool default_field(Ctx *c, DataField *f, Span at)
 {
-    if (f->value) return true;
-    GanElem e = f->tensor->elem;
-    bool real = e == GAN_F32 || e == GAN_F64 || (e == GAN_U8 && f->tensor->rank > 1);
-    return convert_field(c, f, real ? (GanElem)c->L->m->real : e == GAN_U8 || e == GAN_BOOL ? GAN_I32 : e, at);
+    return f->value || convert_field(c, f, data_default(c->L, f->tensor), at);
 }
 
 static const char *behind_point(const char *name) { return name + strcspn(name, "."); }

@@ -90,17 +90,6 @@ const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const 
     return arena_copy(c->L->a, &r, sizeof r);
 }
 
-const DataRecipe *recipe_then(Lower *L, const DataRecipe *r, DataStep step)
-{
-    if (!r) return NULL;
-    DataRecipe *all = arena_copy(L->a, r, sizeof *r);
-    DataStep *steps = arena_array(L->a, DataStep, r->n_steps + 1);
-    if (r->n_steps) memcpy(steps, r->step, sizeof *steps * (size_t)r->n_steps);
-    steps[all->n_steps++] = step;
-    all->step = steps;
-    return all;
-}
-
 static const DataRecipe *recipe_rows(Lower *L, const DataRecipe *r, int64_t lo, int64_t hi)
 {
     if (!r) return NULL;

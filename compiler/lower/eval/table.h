@@ -24,7 +24,6 @@ bool   table_made_since(const Data *d, uint32_t id);                            
 
 /* Recipes: what is done to a file's tensor here is noted, so that a compiled program can do it again. r may be NULL: there is no file. */
 const DataRecipe *recipe_new(Ctx *c, DataFormat format, const char *path, const char *field, const GanTensor *t);
-const DataRecipe *recipe_then(Lower *L, const DataRecipe *r, DataStep step);
 const DataRecipe *recipe_named(Lower *L, const DataRecipe *r, const char *name, const char *field);
 void        fact_note(Ctx *c, const char *file, int format, const char *held);          /* what the program is made for: GanFact */
 void        chosen_by(Lower *L, const int *by, int n_by);                               /* the numbers of these slots have chosen rows */

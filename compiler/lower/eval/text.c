@@ -107,8 +107,8 @@ static Value *text_fields(Ctx *c, const DataField *table, int64_t most, int64_t 
     d->field[1].name = "length";
     d->field[0].numbered = d->field[1].numbered = false;
     d->field[0].classes = classes;
-    d->field[0].recipe = recipe_then(L, d->field[0].recipe, (DataStep){.what = DATA_CLASSES, .hi = classes - 1});
-    d->field[1].recipe = recipe_then(L, d->field[1].recipe, (DataStep){.what = DATA_CLASSES, .hi = most});      /* in any file */
+    d->field[0].recipe = data_then(L, d->field[0].recipe, (DataStep){.what = DATA_CLASSES, .hi = classes - 1});
+    d->field[1].recipe = data_then(L, d->field[1].recipe, (DataStep){.what = DATA_CLASSES, .hi = most});      /* in any file */
     return dist_of_data(L, d, false);
 }
 

@@ -1,5 +1,6 @@
 /* data_slots.c - slots of data: tensors that are known when the program is compiled, read-only while it runs. */
 #include "compiler/lower/own/own.h"
+#include "runtime/data/recipe.h"
 
 void data_own(Lower *L, GanTensor *t) { array_push(L->a, &L->owned, t); }
 
@@ -47,14 +48,56 @@ int data_constant(Lower *L, GanTensor *t, const DataRecipe *r)
     return slot;
 }
 
-int data_slot(Lower *L, Data *d, DataField *f)
+GanElem data_default(const Lower *L, const GanTensor *t)
+{
+    GanElem e = t->elem;
+    bool real = e == GAN_F32 || e == GAN_F64 || (e == GAN_U8 && t->rank > 1);
+    return real ? (GanElem)L->m->real : e == GAN_U8 || e == GAN_BOOL ? GAN_I32 : e;
+}
+
+GanTensor *data_unread(Lower *L, const GanTensor *t, GanElem elem)
+{
+    GanTensor as = *t;
+    as.elem = elem;
+    as.bytes = (size_t)gan_tensor_count(t) * gan_elem_bytes(elem);
+    return arena_copy(L->a, &as, sizeof as);
+}
+
+const DataRecipe *data_then(Lower *L, const DataRecipe *r, DataStep step)
+{
+    if (!r) return NULL;
+    DataRecipe *all = arena_copy(L->a, r, sizeof *r);
+    DataStep *steps = arena_array(L->a, DataStep, r->n_steps + 1);
+    if (r->n_steps) memcpy(steps, r->step, sizeof *steps * (size_t)r->n_steps);
+    steps[all->n_steps++] = step;
+    all->step = steps;
+    return all;
+}
+
+/* The field as a declaration without a type would make it; the data stay as they are, so that scale can come behind a filter. */
+static bool as_default(Lower *L, DataField *f, GanError *err)
+{
+    GanElem want = data_default(L, f->tensor);
+    GanTensor *t;
+    if (f->tensor->elem == want) return true;
+    if (!data_seen(f->tensor)) t = data_unread(L, f->tensor, want);
+    else if (data_convert(f->tensor, want, f->recipe, &t, err) != GAN_OK) return false;
+    else data_own(L, t);
+    f->tensor = t;
+    f->recipe = data_then(L, f->recipe, (DataStep){.what = DATA_CONVERT, .elem = want});
+    return true;
+}
+
+int data_slot(Lower *L, Data *d, DataField *f, GanError *err)
 {
     if (f->slot >= 0) return f->slot;
+    DataField as = *f;
+    if (!as_default(L, &as, err)) return -1;
     const char *path = strf(L, "data.%s", d->name);
     if (f->name) path = path_join(L, path, f->name);
     const char *unique = path;
     for (int i = 2; ir_find_slot(L->m, unique) >= 0; i++) unique = strf(L, "%s_%d", path, i);
-    f->slot = slot_new(L, unique, tensor_type(f->tensor), IR_SLOT_DATA, NULL);
-    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){.slot = f->slot, .t = f->tensor, .recipe = f->recipe, .by = f->by, .n_by = f->n_by}));
+    f->slot = slot_new(L, unique, tensor_type(as.tensor), IR_SLOT_DATA, NULL);
+    array_push(L->a, &L->data, ((__typeof__(*L->data.v)){.slot = f->slot, .t = as.tensor, .recipe = as.recipe, .by = f->by, .n_by = f->n_by}));
     return f->slot;
 }

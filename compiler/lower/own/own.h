@@ -2,6 +2,7 @@
  * environment are graph.h. */
 #pragma once
 #include "compiler/lower/core.h"
+#include "runtime/data/recipe.h"
 
 /* ---- instance.c */
 
@@ -24,7 +25,10 @@ void   states_of_program(Lower *L, const Value *v, StateOf changed_by);         
 bool   data_seen(const GanTensor *t);                                           /* false: its elements have not been read, as nothing needs them so far */
 bool   data_see(Lower *L, GanTensor *t, const DataRecipe *r, GanError *err);    /* reads them */
 void   data_own(Lower *L, GanTensor *t);                                         /* freed with the lowering */
-int    data_slot(Lower *L, Data *d, DataField *f);
+GanElem data_default(const Lower *L, const GanTensor *t);                        /* what its elements are without a declared type */
+GanTensor *data_unread(Lower *L, const GanTensor *t, GanElem elem);              /* one that nobody has read as another, as little read */
+const DataRecipe *data_then(Lower *L, const DataRecipe *r, DataStep step);       /* r, and then the step; NULL: of numbers of the program */
+int    data_slot(Lower *L, Data *d, DataField *f, GanError *err);                /* what is not declared yet is read as its default; -1: no memory for it */
 int    data_constant(Lower *L, GanTensor *t, const DataRecipe *r);              /* a DATA slot of its own; takes the tensor */
 
 /* ---- blocks of updates */
