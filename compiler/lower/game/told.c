@@ -43,7 +43,7 @@ static const char *called(Lower *L, const Value *v)
 {
     if (!v) return NULL;
     switch (v->kind) {
-    case V_PLAYER: return v->player->closure->name;
+    case V_PLAYER: return v->player->name;
     case V_DIST: return dist_is_called(v->dist) ? v->dist->name : NULL;
     case V_COMPARE: return v->compare->name;
     case V_FUNCTION: return v->fn.kind == F_CLOSURE && !v->fn.closure->bound && v->fn.closure->def->kind == AST_DEFINE ? v->fn.closure->name : NULL;
