@@ -340,6 +340,7 @@ struct Data {
 struct Compare {
     const char *name;
     Closure    *closure;                                    /* its scope holds parameters and members */
+    bool        owing;                                      /* what it requires is known to a run alone, and watched in the statements that use it */
     const struct Changed *changed;                          /* by `with`, the last time; NULL: never */
 };
 

@@ -38,6 +38,8 @@ FAILS = [
     ("one's own", 'report a = 1 / require(s > 0, s, "an s that is not above 0")', "an s that is not above 0: 0 (line 5)", 0),
     ("a statement", "def half(x) = { require x > 0 and x < 9; x / 2 }\n  report a = half(s)", "x > 0 is required: 0 (line 5)", 0),
     ("a condition", 'stop when require(s > 0, s, "an s that is not above 0") < -5', "an s that is not above 0: 0 (line 5)", 0),
+    ("a comparison's", "let e = 0.5 * s\n  compare c = sinkhorn(Normal(0, 1), Normal(1, 1), eps: e)\n  report a = c.estimate(n: 4)", "eps > 0 is required: 0 (line 7)", 0),
+    ("another by with", "compare c = sinkhorn(Normal(0, 1), Normal(1, 1), eps: s)\n  compare d = c with generator += 1\n  report a = d.estimate(n: 4)", "eps > 0 is required: 0 (line 7)", 0),
     ("a let", 'let v = log_prob(Exponential(s), 1)\n  report a = v', "a rate that is not above 0: 0 (line 5)", 0),
 ]
 
@@ -47,12 +49,14 @@ HOLDS = [
     "report a = sum(map(fn(w) where(w >= 0, quantile([1.0, 2], w), 0), [0.1, 0.5 * s]))",
     "report a = fold(0.0, 3, fn(t, k) t + where(s >= 0, quantile([1.0, 2], 0.5 * s), 0))",
     "report a = log_prob(Normal(0, exp(s)), 1) + log_prob(Exponential(softplus(s)), 1) + log_prob(Bernoulli(s), sigmoid(s))",
+    "let e = exp(s)\n  compare c = sinkhorn(Normal(0, 1), Normal(1, 1), eps: e)\n  report a = c.estimate(n: 4)",
+    "compare unused = sinkhorn(Normal(0, 1), Normal(1, 1), eps: s)",
     "if s > 0 { report a = log_prob(Normal(0, s), 1) }",
 ]
 
 
 def program(line):
-    return f"import optim\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
+    return f"import optim, moments\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
 
 
 def check_failure(line, said, s):

@@ -108,7 +108,7 @@ Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
     Ctx inner = *c;
     inner.scope = scope;
     inner.applied = applied_at(c, at);
-    bool fits = !k->def->define.body || declare_members(&inner, k->def->define.body->block.stmts);
+    bool fits = !k->def->define.body || declare_members(&inner, k->def->define.body->block.stmts, NULL);
     return fits ? d : NULL;
 }
 

@@ -33,7 +33,7 @@ Value *bijector_bind(Ctx *c, Closure *closure, Args *args, const void *site, Spa
     inner.scope = k->scope;
     inner.applied = applied_at(c, at);
     k->scope->inst = bijector_instance(c, k, site);
-    if (!declare_members(&inner, d->define.body->block.stmts)) return val_error(c->L);
+    if (!declare_members(&inner, d->define.body->block.stmts, NULL)) return val_error(c->L);
     Value *v = val_new(c->L, V_BIJECTOR);
     v->bijector.closure = k;
     v->bijector.place = place_of(c, site);

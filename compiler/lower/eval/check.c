@@ -244,7 +244,7 @@ static void check_members(Ctx *in, Closure *k, const void *site)
     in->path = k->name;
     in->scope->inst = d->define.word == AST_DEFINE_BIJECTOR ? bijector_instance(in, k, site) : members_instance(in, k, site);
     if (in->scope->inst) in->inst = in->scope->inst;
-    declare_members(in, members);
+    declare_members(in, members, NULL);
     for (int i = 0; i < members.n; i++) check_member(in, members.v[i], distribution ? d->define.result : NULL);
 }
 

@@ -1,6 +1,7 @@
 /* decl.c - declarations become values when they are first asked for; and comparisons, whose members are losses. */
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 #include "lang/syntax/parse.h"
@@ -223,11 +224,18 @@ static bool in_bijector(const Lower *L, const Ast *d)
     return around && around->kind == AST_DEFINE && around->define.word == AST_DEFINE_BIJECTOR;
 }
 
+static bool require_members(Ctx *c, AstList stmts, bool *later)
+{
+    bool holds = true;
+    for (int i = 0; i < stmts.n && holds; i++)              /* what follows may hang on it */
+        if (stmts.v[i]->kind == AST_REQUIRE) holds = eval_require(c, stmts.v[i], later);
+    return holds;
+}
+
 /* Beside its members a comparison or distribution may hold lets, which are evaluated where they are used like members, and states. */
-bool declare_members(Ctx *c, AstList stmts)
+bool declare_members(Ctx *c, AstList stmts, bool *later)
 {
     Lower *L = c->L;
-    bool holds = true;
     declare_each(c, stmts, true);
     c->scope->members = true;
     c->scope->assigns = assigns_in(L, stmts);
@@ -241,9 +249,7 @@ bool declare_members(Ctx *c, AstList stmts)
             scope_bind(L, c->scope, d, val_error(L));       /* nothing more is said of it */
         }
     }
-    for (int i = 0; i < stmts.n && holds; i++)              /* what follows may hang on it */
-        if (stmts.v[i]->kind == AST_REQUIRE) holds = eval_require(c, stmts.v[i]);
-    return holds || L->guess;
+    return require_members(c, stmts, later) || L->guess;
 }
 
 /* ---- comparisons */
@@ -267,7 +273,7 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span
     inner.scope = k->closure->scope;
     inner.applied = applied_at(c, at);
     inner.scope->inst = members_instance(c, k->closure, site);
-    if (!declare_members(&inner, closure->def->define.body->block.stmts)) return val_error(c->L);
+    if (!declare_members(&inner, closure->def->define.body->block.stmts, &k->owing)) return val_error(c->L);
     if (has_param(closure->def->define.body->block.stmts)) return val_error(c->L);     /* which was said: nothing more to say of it */
     Value *v = val_new(c->L, V_COMPARE);
     v->compare = k;
@@ -314,9 +320,19 @@ static bool changed(const Compare *k, const char *name)
     return false;
 }
 
+/* Watches what the comparison requires in the statement at hand. */
+static bool pays(Ctx *c, const Compare *k, Span at)
+{
+    if (!k->owing || !watch_can(c)) return true;
+    Ctx inner = *c;
+    inner.scope = k->closure->scope;
+    inner.applied = applied_at(c, at);
+    return require_members(&inner, k->closure->def->define.body->block.stmts, NULL);
+}
+
 Value *compare_member(Ctx *c, Compare *k, const char *name, Span at)
 {
-    (void)at;
+    if (!pays(c, k, at)) return val_error(c->L);
     Value *v = scope_local(c, k->closure->scope, name);
     if (!v || v->kind != V_THUNK || !member_decl(k, name)) return v;
     Value *t = arena_copy(c->L->a, v, sizeof *v);

@@ -52,7 +52,7 @@ void   scope_unknown(Ctx *c, const char *name, Span at);                        
 Value *declare(Ctx *c, const Ast *decl, const char *name);                      /* the value of a declaration (decl.c) */
 void   declare_local(Ctx *c, AstList stmts);                                    /* the same in a body that is evaluated: its nets are made now */
 void   declare_all(Ctx *c, AstList stmts);                                      /* every declaration of a block that may be used before it stands */
-bool   declare_members(Ctx *c, AstList stmts);                                  /* of a comparison or distribution; false, reported: what it requires does not hold */
+bool   declare_members(Ctx *c, AstList stmts, bool *later);                     /* of a comparison or distribution; false, reported: what it requires does not hold */
 int    assign_among(Ctx *c, Scope *members);                                    /* u := e among them, for a member that is evaluated in c; gives back what pending_result needs of it */
 Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span at);
 Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name);
@@ -77,7 +77,8 @@ const char *bijector_fault(Ctx *c, Value *b, Dist *base, const IrType *z, Span a
 
 /* ---- require.c */
 
-bool eval_require(Ctx *c, const Ast *s);                                        /* false, reported, when what is required does not hold */
+/* False, reported, when what is required does not hold. later, or NULL: where nothing runs around it, set if only a run knows; then who asks sees to it. */
+bool eval_require(Ctx *c, const Ast *s, bool *later);
 
 /* ---- now.c: what values are where the program begins */
 

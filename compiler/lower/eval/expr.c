@@ -501,7 +501,7 @@ static bool eval_statement(Ctx *c, const Ast *s)
     case AST_PARAMETER: eval_parameter(c, s); return true;
     case AST_STATE: scope_bind(c->L, c->scope, s, eval_state(c, s)); return true;
     case AST_ASSIGN: eval_assign(c, s); return true;
-    case AST_REQUIRE: eval_require(c, s); return true;
+    case AST_REQUIRE: eval_require(c, s, NULL); return true;
     case AST_DEFINE: case AST_LOSS: case AST_COMPARE: return true;  /* declared when the block was entered */
     default: return false;
     }

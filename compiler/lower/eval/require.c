@@ -415,19 +415,20 @@ static void not_known(Ctx *c, const Ast *e)
 }
 
 /* All elements and all samples of a computed condition. What only a run knows is watched in the statement that needs it. */
-static bool all_hold(Ctx *c, IrVal *t, const Ast *s, const Ast *e, bool *known)
+static bool all_hold(Ctx *c, IrVal *t, const Ast *s, const Ast *e, bool *known, bool *later)
 {
     double *x;
     bool all = true;
     *known = computed_now(c, t, &x);
     if (!*known && !s->require.is_soft && watch_can(c) && watch(c, t, strf(c->L, "%s is required", text_of_source(c->L, e->span)), e->span)) return true;
+    if (!*known && later) return *later = true;
     if (!*known && s->require.is_soft && !c->scope->module) return true;      /* nothing speaks against it */
     if (!*known) return not_known(c, e), false;
     for (int64_t i = 0; i < now_size(c->L, t); i++) all = all && x[i];
     return all;
 }
 
-static bool require_one(Ctx *c, const Ast *s, const Ast *e)
+static bool require_one(Ctx *c, const Ast *s, const Ast *e, bool *later)
 {
     bool known = true, all = false;
     Value *v = as_settled(c, eval(c, e), e->span);
@@ -438,25 +439,26 @@ static bool require_one(Ctx *c, const Ast *s, const Ast *e)
         diag_error(c->L->diags, e->span, E201, "a condition is required here, and this is %s", val_text(c->L, v));
         return false;
     }
-    all = t ? all_hold(c, t, s, e, &known) : v->b;
+    all = t ? all_hold(c, t, s, e, &known, later) : v->b;
     if (!all && known) report(c, s, e, v);
     return all;
 }
 
 /* What is required behind something that does not hold may follow from that. */
-static bool require_each(Ctx *c, const Ast *s, const Ast *e)
+static bool require_each(Ctx *c, const Ast *s, const Ast *e, bool *later)
 {
     bool both = e->kind == AST_BINARY && e->binary.op == AST_OP_AND;
-    return both ? require_each(c, s, e->binary.left) && require_each(c, s, e->binary.right) : require_one(c, s, e);
+    return both ? require_each(c, s, e->binary.left, later) && require_each(c, s, e->binary.right, later) : require_one(c, s, e, later);
 }
 
-bool eval_require(Ctx *c, const Ast *s)
+bool eval_require(Ctx *c, const Ast *s, bool *later)
 {
     Lower *L = c->L;
     bool alone = !L->fn;                                    /* a declaration of the file: nothing is computed around it */
     Trial t = {0};
     if (alone) t = trial_begin(L, false);
-    bool all = require_each(c, s, s->require.cond);
+    if (alone && later) L->fn->shapes = true;               /* what the schedule computes is there, and no more */
+    bool all = require_each(c, s, s->require.cond, alone ? later : NULL);
     if (alone) trial_end(L, &t);
     return all || s->require.is_soft;
 }

@@ -399,7 +399,7 @@ static void sched_require(Ctx *c, const Ast *s)
     Ctx inner = *c;
     inner.block = NULL;
     part_begin(c->L, "require", IR_FN_REPORT, s->span)->dropped = true;
-    eval_require(&inner, s);
+    eval_require(&inner, s, NULL);
     part_drop(c->L);
 }
 
