@@ -1,5 +1,6 @@
 /* report.c - what leaves the program: reports and checkpoints (pictures: picture.c); and what is asked of the reports: stop, expect. */
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
@@ -13,13 +14,28 @@ const char *sched_report_name(Ctx *c, const Ast *s)
     return index_name(c, AstReport_name(s->report.what), s->report.name, s->report.indices, s->span);
 }
 
+/* A report is kept and logged as a double, in which whole numbers are exact up to 2^53. False, reported: this one is beyond. */
+static bool in_double(Ctx *c, IrVal *t, Span at)
+{
+    static const char what[] = "a whole number beyond 2^53, which a report would round";
+    const int64_t most = INT64_C(1) << 53;
+    int64_t lo, hi;
+    IrBuilder *b = fn_builder(c);
+    if (t->type.elem != IR_I64 || ints_within(c->L, t, -most, most)) return true;
+    bool never = ints_known(c->L, t, &lo, &hi) && (lo > most || hi < -most);
+    if (!never && watch(c, ir_compare(b, IR_LE, t, ir_const_int(b, IR_I64, most)), what, at) && watch(c, ir_compare(b, IR_GE, t, ir_const_int(b, IR_I64, -most)), what, at)) return true;
+    Diag *d = diag_error(c->L->diags, at, E401, "this is %s", what);
+    diag_hint(d, "real(x) reports it rounded; or report a difference, or a remainder");
+    return false;
+}
+
 static IrVal *report_number(Ctx *c, const Ast *s)
 {
     Value *v = eval(c, s->report.value);
     IrVal *t = val_bad(v) ? NULL : as_shown(c, v, s->report.value->span);
     if (!t) return NULL;
     c->L->part->kind_of_report = v->estimate;
-    if (!t->type.rank && !t->type.axes.n) return arith_convert(c, t, IR_F64);
+    if (!t->type.rank && !t->type.axes.n) return in_double(c, t, s->report.value->span) ? arith_convert(c, t, IR_F64) : NULL;
     Diag *d = diag_error(c->L->diags, s->report.value->span, E401, "a report is one number, and this is %s%s",
                          type_text(c->L, &t->type), t->type.axes.n ? " for each sample" : "");
     if (t->type.axes.n) diag_hint(d, "E[x] ... averages over a sample");
