@@ -434,6 +434,17 @@ static IrVal *dissolve(IrVal *leaf, IrVal *result)
     return result == leaf ? was : result;
 }
 
+/* What f is applied to, of which *x is the node: a number that is known stays one, which f may choose by. Nodes of numbers stand at the function's entry,
+ * so within a loop's body, where a derivative is one round's, it is a leaf of that round instead. */
+static Value *prime_at(Ctx *c, Value *v, IrVal **x)
+{
+    Fn *fn = c->L->fn;
+    bool number = (v->kind == V_INT || v->kind == V_REAL) && fn->b.block == &fn->ir->body;
+    Value *at = number ? face_leaf(c->L, val_same(c->L, v, val_number(v))) : NULL;
+    *x = at ? face_node(c, at) : diff_leaf(c, *x);
+    return at ? at : val_tensor(c->L, *x);
+}
+
 /* f at a fresh leaf, differentiated element by element. */
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at)
 {
@@ -441,10 +452,10 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
     if (args->n != 1) return diag_error(L->diags, at, E109, "a derivative takes one argument"), val_error(L);
     IrVal *x = as_real(c, args->v[0], args->at[0]), *g = NULL;
     if (!x) return val_error(L);
-    x = diff_leaf(c, x);
-    Value *v = apply1(c, function_of(L, f, order - 1), val_tensor(L, x), site, at);
+    IrElem elem = x->type.elem;
+    Value *where = prime_at(c, args->v[0], &x), *v = apply1(c, function_of(L, f, order - 1), where, site, at);
     if (val_bad(v)) return v;
-    if (val_static(v)) return val_tensor(L, grad_zeros(fn_builder(c), &x->type));
+    if (val_static(v) && !where->face) return val_tensor(L, grad_zeros(fn_builder(c), &x->type));
     IrVal *y = as_real(c, v, at);
     if (!y) return val_error(L);
     if (!ir_dims_equal(&y->type, &x->type)) {
@@ -463,6 +474,6 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
     if (!per_example(c, at, &r, 1)) return val_error(L);
     if (!g) g = grad_zeros(fn_builder(c), &x->type);
     Value *known = known_value(c, g, leaf, args->v[0]);
-    IrVal *slope = dissolve(leaf, g);
+    IrVal *slope = where->face ? ir_convert(fn_builder(c), g, elem) : dissolve(leaf, g);
     return known ? known : val_tensor(L, slope);
 }
