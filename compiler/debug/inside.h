@@ -53,6 +53,7 @@ typedef struct Armed {                                      /* a breakpoint, or 
     Probe          *probe;                                  /* of `build`; NULL: not compiled yet */
     Build          *build;
     int64_t         batch;                                  /* what an E without a size draws in it */
+    int             block;                                  /* it has names of this block (LowerResult.place), and is asked for after its rounds alone; 0: it has none */
     void          (*see)(void *self, int number, int64_t step, double value);
     void           *self;
 } Armed;
@@ -117,7 +118,7 @@ void why_called(Debugger *d, int fn);                       /* at this tick */
 void why_forget(History *h, int64_t tick);                  /* from there on */
 
 /* ---- look.c */
-void look_ask(Debugger *d);                                 /* conditions and what is watched, after a round */
+void look_ask(Debugger *d, int64_t began);                  /* conditions and what is watched, after a round that began at this tick */
 void look_arm(Debugger *d);                                 /* compiles those that are not, for the program at hand */
 void look_disarm(Debugger *d, const Build *b);              /* frees what was compiled for a program; NULL: for all */
 void look_check_finite(Debugger *d, int fn, void *const *out);

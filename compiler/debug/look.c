@@ -71,6 +71,21 @@ static int64_t batch_before(const Debugger *d, const GanSchedule *next)
 
 static int64_t batch_at_hand(const Debugger *d) { return batch_before(d, d->place.next); }
 
+/* The number of a statement of the schedule, as LowerResult.place has it; `n` counts those before it. 0: it is not there. */
+static int number_of(const GanSchedule *from, const GanSchedule *wanted, int *n)
+{
+    ++*n;
+    int found = from == wanted ? *n : 0;
+    for (int i = 0; i < from->n_kids && !found; i++) found = number_of(from->kid[i], wanted, n);
+    return found;
+}
+
+static int place_of(const Debugger *d, const GanSchedule *statement)
+{
+    int before = 0;
+    return statement ? number_of(run_program(d)->schedule, statement, &before) : 0;
+}
+
 static bool was_typed(const Build *b, const GanSchedule *n)
 {
     const SourceFile *f = source_file(b->s.sources, n->file + 1);
@@ -135,9 +150,21 @@ static void say_inner(const Build *b, const char *expression, GanError *err)
     const Ast        *file = f && in.expression ? parse_what_fits(a, f, diags_new(sources)) : NULL;
     if (file) find_inner(&in, file);
     if (in.name && in.depth)
-        gan_error(err, GAN_WRONG, "%s is made in the rounds of the block, line %u, and is not at hand between its statements: what it is made of is, and so is what is reported or written into a state", in.name,
+        gan_error(err, GAN_WRONG, "%s is made in each round of the block, line %u: it is at hand from there to the end of the statements that it stands among", in.name,
                   source_place(f, in.statement->span.begin).line);
     arena_free(a);
+}
+
+/* A slot that the expression reads and that was written at the prompt since: what the round computed before that cannot be computed again. NULL: there is none. */
+static const char *written_since(const Debugger *d, const Probe *p, int64_t tick)
+{
+    const History *h = run_history(d);
+    const char    *path = NULL;
+    for (int i = 0; probe_is_inner(p) && i < h->n_edits && !path; i++) {
+        const Edit *e = &h->edit[i];
+        if (e->slot >= 0 && e->tick > tick && e->tick <= d->place.tick && probe_reads(p, e->slot)) path = run_program(d)->slot[e->slot].path;
+    }
+    return path;
 }
 
 GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue *out, GanError *err)
@@ -147,12 +174,14 @@ GanStatus debug_eval(Debugger *d, const char *expression, int64_t n, DebugValue 
     const char  *of = draws_alone(&b->s, a, expression, &n), *text = draws_written_out(&b->s, a, of ? of : expression);
     *out = (DebugValue){0};
     bool  *unset = unset_slots(d);
-    Probe *p = probe_open(&b->s, &b->source, text, n ? n : -DEBUG_DRAWS, batch_at_hand(d), unset, false, err);
+    Probe *p = probe_open(&b->s, &b->source, text, n ? n : -DEBUG_DRAWS, batch_at_hand(d), place_of(d, d->place.next), unset, false, err);
     free(unset);
     arena_free(a);
     if (!p && !err->status) say_inner(b, expression, err);
     if (!p) return said(err);
-    GanStatus st = copy_names(probe_function(p), out, err);
+    const char *written = written_since(d, p, d->here.tick);
+    GanStatus   st = written ? gan_error(err, GAN_WRONG, "%s was written in the middle of this round: what its block computed of it before is shown where a later statement needs it, and by itself", written) : GAN_OK;
+    if (!st) st = copy_names(probe_function(p), out, err);
     if (!st) st = probe_values(p, debug_state(d), d->place.step, out->value, err);
     probe_close(p);
     if (st) debug_value_free(out);
@@ -219,11 +248,12 @@ static bool is_one(const Probe *p, bool watched)
     return watched || f->output[0].elem == GAN_BOOL;
 }
 
-static GanStatus compile(Debugger *d, Armed *a, int64_t batch, GanError *err)
+/* `place`: the block whose names it may have. */
+static GanStatus compile(Debugger *d, Armed *a, int64_t batch, int place, GanError *err)
 {
     Build *b = run_history(d)->build;
     Arena *words = arena_new();
-    Probe *p = probe_open(&b->s, &b->source, draws_written_out(&b->s, words, a->text), 0, batch, NULL, !b->o.interp, err);
+    Probe *p = probe_open(&b->s, &b->source, draws_written_out(&b->s, words, a->text), 0, batch, place, NULL, !b->o.interp, err);
     arena_free(words);
     if (!p && !err->status) say_inner(b, a->text, err);
     if (!p) return said(err);
@@ -235,6 +265,7 @@ static GanStatus compile(Debugger *d, Armed *a, int64_t batch, GanError *err)
     a->probe = p;
     a->build = b;
     a->batch = batch;
+    a->block = probe_is_inner(p) ? place : 0;
     return GAN_OK;
 }
 
@@ -274,7 +305,7 @@ static int arm(Debugger *d, Armed *a, const char *text, GanError *err)
         return -1;
     }
     a->is.condition = a->text;
-    if (!compile(d, a, batch_at_hand(d), err)) return add(d, a, err);
+    if (!compile(d, a, batch_at_hand(d), place_of(d, block_at(run_program(d)->schedule, d->place.next)), err)) return add(d, a, err);
     free_armed(a);
     return -1;
 }
@@ -320,12 +351,13 @@ static void arm_all(Debugger *d, int64_t batch)
     for (int i = 0; i < d->n_armed; i++) {
         Armed   *a = &d->armed[i];
         GanError err;
-        if (!a->text || (a->build == run_history(d)->build && a->batch == batch)) continue;
+        int64_t  its = a->block ? a->batch : batch;         /* of a block's names: of that block, wherever the run is */
+        if (!a->text || (a->build == run_history(d)->build && a->batch == its)) continue;
         probe_close(a->probe);
         a->probe = NULL;
-        if (!compile(d, a, batch, &err)) continue;
+        if (!compile(d, a, its, a->block, &err)) continue;
         a->build = run_history(d)->build;                   /* it was said why not; it is passed over in this program */
-        a->batch = batch;
+        a->batch = its;
     }
 }
 
@@ -367,15 +399,29 @@ static void ask(Debugger *d, Armed *a)
     else if (x) d->hit = a->is.number;
 }
 
-void look_ask(Debugger *d)
+/* The block of which a round has just ended. */
+static const GanSchedule *block_behind(const Debugger *d)
 {
+    const GanSchedule *root = run_program(d)->schedule, *block = NULL;
+    const TrainerPath *at = &d->here.path;
+    for (int64_t i = 0; i < root->n_kids && (!at->n || i <= at->at[0]); i++) {
+        bool begun = !at->n || i < at->at[0] || (at->n > 1 && at->at[1] > 0);
+        if (root->kid[i]->kind == GAN_ALTERNATE && begun) block = root->kid[i];
+    }
+    return block;
+}
+
+void look_ask(Debugger *d, int64_t began)
+{
+    int behind = place_of(d, block_behind(d));
     if (d->asked_in != kid_at_hand(d)) {                    /* another block may have another batch */
         d->asked_in = kid_at_hand(d);
         arm_all(d, batch_at_kid(d, d->asked_in));
     }
     for (int i = 0; i < d->n_armed; i++) {
         Armed *a = &d->armed[i];
-        if (a->probe) ask(d, a);
+        bool   is_there = a->probe && (!a->block || (a->block == behind && !written_since(d, a->probe, began)));
+        if (is_there) ask(d, a);
         if (a->is.when == DEBUG_AT_STEP && d->place.step == a->is.at) d->hit = a->is.number;
     }
 }

@@ -110,18 +110,20 @@ static GanStatus make_engine(Probe *p, int fn, bool compiled, GanError *err)
     return compiled ? jit_engine_new(&p->m, &p->p, &j, &p->engine, err) : interp_engine_new(&p->m, &p->p, &p->engine, err);
 }
 
-static GanStatus open_probe(Probe *p, const char *expression, int64_t n, int64_t batch, const bool *unset, bool compiled, GanError *err)
+static GanStatus open_probe(Probe *p, const char *expression, int64_t n, int64_t batch, int place, const bool *unset, bool compiled, GanError *err)
 {
     p->s.lowered.batch = batch;
+    p->s.lowered.place = place;
     int       fn = session_add(&p->s, expression, n);
     if (interrupt_gives_up()) return gan_error(err, GAN_WRONG, "interrupted");
+    if (fn < 0 && p->s.lowered.inner) err->status = GAN_WRONG;
     GanStatus st = fn < 0 || !session_allows_externs(&p->s) ? GAN_WRONG : check_slots(p, err);
     if (!st) st = check_reads(p, fn, unset, err);
     if (!st) st = make_engine(p, fn, compiled, err);
     return st ? st : take_data(p, err);
 }
 
-Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, const bool *unset, bool compiled, GanError *err)
+Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, int place, const bool *unset, bool compiled, GanError *err)
 {
     Probe *p = calloc(1, sizeof *p);
     *err = (GanError){0};
@@ -131,7 +133,7 @@ Probe *probe_open(const Session *of, const Source *source, const char *expressio
     }
     p->run = of->lowered.program;
     int status = source->text ? session_open_text(&p->s, of->o, source->name, source->text, source->typed, true) : session_open(&p->s, of->o, NULL);
-    if (status == EXIT_DONE && !open_probe(p, expression, n, batch, unset, compiled, err)) return p;
+    if (status == EXIT_DONE && !open_probe(p, expression, n, batch, place, unset, compiled, err)) return p;
     probe_close(p);
     return NULL;
 }
@@ -143,6 +145,15 @@ void probe_close(Probe *p)
     free(p->data);
     session_close(&p->s);
     free(p);
+}
+
+bool probe_is_inner(const Probe *p) { return p->s.lowered.inner; }
+
+bool probe_reads(const Probe *p, int slot)
+{
+    bool reads = false;
+    for (const IrNode *n = p->m.fns.v[0]->body.first; n && !reads; n = ir_next(n)) reads = n->op == IR_read && n->attr->slot == slot;
+    return reads;
 }
 
 const GanFunction *probe_function(const Probe *p) { return p->p.function; }

@@ -16,10 +16,14 @@ typedef struct Probe Probe;
 GanStatus probe_new_state(Session *s, size_t more, GanError *err);
 
 /* `of` is the session of the running program, lowered of `source` with the options that it has. `compiled`: by the JIT, on one thread; else by the interpreter, unless it is large.
- * `n` as session_add takes it. `batch`: what an E without a size draws; 0: it must be given. NULL after its diagnostics were printed, or for what is in *err (GAN_OK: printed). */
+ * `n` as session_add takes it. `batch`: what an E without a size draws; 0: it must be given. NULL after its diagnostics were printed, or for what is in *err (GAN_OK: printed; GAN_WRONG without a message: printed,
+ * and no name is missing). */
+/* `place`: where it stands, as LowerResult.place. */
 /* `unset` (NULL: none): by slot of the running program, has its statement not been carried out yet? What reads it is wrong. */
-Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, const bool *unset, bool compiled, GanError *err);
+Probe *probe_open(const Session *of, const Source *source, const char *expression, int64_t n, int64_t batch, int place, const bool *unset, bool compiled, GanError *err);
 void   probe_close(Probe *p);                               /* NULL is fine */
+bool   probe_is_inner(const Probe *p);                      /* has it a name of a block? */
+bool   probe_reads(const Probe *p, int slot);               /* of the running program */
 
 const GanFunction *probe_function(const Probe *p);
 

@@ -101,10 +101,11 @@ static void keep_snapshot(Debugger *d)
 static void on_place(void *debugger, const TrainerPath *here, int64_t rounds)
 {
     Debugger *d = debugger;
+    int64_t   began = d->here.tick;
     d->here = (Moment){.tick = d->place.tick, .rounds = rounds, .path = *here, .seed = debug_state(d)->seed};
     d->place.step = rounds;
     keep_snapshot(d);
-    if (!d->goal.quiet && rounds > d->asked) look_ask(d);
+    if (!d->goal.quiet && rounds > d->asked) look_ask(d, began);
     d->asked = rounds;
 }
 
@@ -228,9 +229,10 @@ void walk_leave(Debugger *d)
 /* The schedule has come to its end. Its last round is one after which conditions are asked; what hits says so, and there is nothing more to stop. */
 static void end_of_schedule(Debugger *d)
 {
+    int64_t began = d->here.tick;
     d->place.step = d->result.rounds;
     d->here = (Moment){d->place.tick, d->result.rounds, d->result.path, debug_state(d)->seed};
-    if (!d->goal.quiet && d->place.step > d->asked) look_ask(d);
+    if (!d->goal.quiet && d->place.step > d->asked) look_ask(d, began);
     d->asked = d->place.step;
     d->place.breakpoint = d->hit;
 }

@@ -52,7 +52,7 @@ static Probe *open_quietly(const GameWatch *w, const char *expression, int64_t n
     GanError err;
     Source   source = {.name = w->s->file, .text = w->s->text};
     *w->said = w->nowhere;
-    Probe *p = probe_open(w->s, &source, expression, n, batch, NULL, false, &err);
+    Probe *p = probe_open(w->s, &source, expression, n, batch, 0, NULL, false, &err);
     *w->said = NULL;
     return p;
 }

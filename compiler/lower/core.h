@@ -185,7 +185,8 @@ struct Ctx {
     const Block *block;                                     /* the block of updates whose losses, lets and samples are evaluated: who is in training; NULL: nobody */
     Span        asked;                                      /* what a declaration is evaluated for: the first use of its name */
     const Block *around;                                    /* the block of updates that the place is in, trained by it or not (a report is not): whose optimisers' states are at hand; NULL: none */
-    bool        reports_first;                              /* names mean reports before anything of the file */
+    bool        reports_first;                              /* names mean reports before anything of the file ... */
+    bool        blocks_first;                               /* ... and before these what is bound in scopes within it */
     const Scope *assigned;                                  /* members of which one is being evaluated: u := e among them has been done for it; NULL: of none */
     const Guard *guards;                                    /* the arms around this place, from within; NULL: none */
     Rule       *rule;                                        /* the optimiser's rule being applied, or NULL */
@@ -404,6 +405,7 @@ struct Lower {
     const char *(*dist_text)(Lower *L, const Dist *d);      /* for messages */
     bool       (*look_ahead)(Ctx *c, const Ast *after, int64_t rounds);        /* does the updates of `after` k times, in the environment at hand; set by the game */
     GanSchedule  *root;
+    ARRAY(struct Stand { const GanSchedule *node; Scope *scope; int part; Span at; bool ends; }) stands;      /* of the schedule's nodes; ends: of a block, at the end of its rounds */
     int           trials;                                   /* quiet ones under way */
     const struct Guess *guess;                              /* a body is evaluated for its errors alone (check.c): V_ERROR is any value; NULL: no */
     int           unsure;                                   /* in such a body: how many conditions that are not known decide whether this place is reached */

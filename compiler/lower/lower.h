@@ -93,6 +93,9 @@ typedef struct LowerResult {
     Span       *external_at;                                /* where each of program->external is declared */
     Lower      *lower;                                      /* for the calls below */
     int64_t     batch;                                      /* for lower_expression, of who calls it: what an E without a size draws; 0: it must be given */
+    int         place;                                      /* likewise, and for lower_sampler: 1 + the number of a statement of the schedule, from its root on, each before those that it holds. What blocks have bound
+                                                               before it is in scope; of an alternate, at the end of a round. 0: the end of the program */
+    bool        inner;                                      /* from them: the expression has a name of a block, and all of those are computed there */
 } LowerResult;
 
 /* `file` may be NULL: an empty program that imports the whole library (gan eval without FILE). Everything lives in the arena,

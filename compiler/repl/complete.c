@@ -2,6 +2,7 @@
  * program as it was parsed, of the library's modules it imports, of built-in functions, and the paths of parameters; behind a dot, what is inside. */
 #include "compiler/repl/repl.h"
 
+#include "lang/check/walk.h"
 #include "lang/syntax/lexer.h"
 #include "lang/syntax/parse.h"
 
@@ -86,6 +87,30 @@ static void offer_declared(Offer *o, const Files *files, const Ast *n)
     }
 }
 
+typedef struct Around { Offer *o; const SourceFile *f; uint32_t line; } Around;       /* the statement to come stands in this line */
+
+/* What the lines before it have bound, of the blocks that it stands in. */
+static void offer_bound(void *around, const Ast *n)
+{
+    const Around *at = around;
+    if (source_place(at->f, n->span.begin).line >= at->line) return;
+    if (n->kind == AST_LET) offer_pattern(at->o, n->let.pattern);
+    for (int i = 0; n->kind == AST_SAMPLE && i < n->sample.binders.n; i++)
+        for (int k = 0; k < n->sample.binders.v[i]->binder.patterns.n; k++) offer_pattern(at->o, n->sample.binders.v[i]->binder.patterns.v[k]);
+    bool holds = n->kind == AST_BLOCK || !ast_is_expr(n);
+    if (holds && source_place(at->f, n->span.end).line >= at->line) ast_each_child(n, offer_bound, around);
+}
+
+static void offer_at_hand(Offer *o, const Repl *r, const Files *files)
+{
+    DebugPlace place;
+    debug_place(r->d, &place);
+    const SourceFile *f = place.next ? source_file(debug_session(r->d)->sources, place.next->file + 1) : NULL;
+    for (int i = 0; f && i < files->n; i++)
+        for (int k = 0; k < files->v[i]->file.stmts.n; k++)
+            if (files->v[i]->file.stmts.v[k]->span.file == f->id) offer_bound(&(Around){o, f, place.next->line}, files->v[i]->file.stmts.v[k]);
+}
+
 static void offer_names(Offer *o, const Repl *r)
 {
     const Session    *s = debug_session(r->d);
@@ -97,6 +122,7 @@ static void offer_names(Offer *o, const Repl *r)
     }
     for (int i = 0; i < files.n; i++)
         for (int k = 0; k < files.v[i]->file.stmts.n; k++) offer_declared(o, &files, files.v[i]->file.stmts.v[k]);
+    offer_at_hand(o, r, &files);
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) offer(o, builtins[i]);
     for (int i = 0; i < s->lowered.program->n_slots; i++) {
         const GanSlot *slot = &s->lowered.program->slot[i];

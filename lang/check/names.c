@@ -1172,12 +1172,14 @@ Names *names_check(Arena *a, const Modules *m, const char *const *builtins, Stdl
     return n;
 }
 
-void names_expression(Names *n, const Ast *e, Diags *diags)
+void names_expression(Names *n, const Ast *e, const Bound *const *inner, int n_inner, int n_late, Diags *diags)
 {
-    Level p = {0};
+    Level p = {0}, block = {0};
     Check c = {.n = n, .diags = diags};
     enter_file(&c, &p, n->modules->main);
+    for (int i = 0; i < n_inner + n_late; i++) enter(&c, &block, (Bound *)inner[i], i >= n_inner);
     visit(&c, e);
+    leave(&c, &block);
     leave(&c, &p);
     tell_unused(&c);
 }

@@ -43,8 +43,8 @@ typedef struct Names Names;
 /* The language's own functions, ended by NULL, and the library's modules (by name; for hints). Lives in `a`. */
 Names *names_check(Arena *a, const Modules *m, const char *const *builtins, StdlibFind *find, const char *const *library, Diags *diags);
 
-/* Resolves one more expression, in the scope of the main file. */
-void names_expression(Names *n, const Ast *e, Diags *diags);
+/* Resolves one more expression, in the scope of the main file, in which these names stand, too (outermost first; n_late behind them whose lines have not been reached). */
+void names_expression(Names *n, const Ast *e, const Bound *const *inner, int n_inner, int n_late, Diags *diags);
 
 const Bound    *names_use(const Names *n, const Ast *name);             /* of a NAME, or of a record's field by a name that is bound here, too; NULL: a built-in function, a module, a word, or unknown */
 const Bound    *names_bound(const Names *n, const Ast *binding);        /* of a node that binds; NULL: it binds nothing (_) */

@@ -302,6 +302,21 @@ def test_completion():
         leave(t)
 
 
+def test_completion_of_what_a_block_has_bound():
+    with folder() as d:
+        with open(os.path.join(d, "b.gan"), "w", encoding="utf-8") as f:
+            f.write("import optim\nnet A { param w: real = 1; w }\nalternate 2 steps {\n  let quite_so = A() * 2\n  update A minimize (A() - quite_so)^2 with sgd(0.1)\n}\n")
+        t = Terminal(d, "b.gan")
+        t.wait_for("gan 0> ")
+        t.type("quite_\t\x1540 + 2\r")
+        assert "quite_so" not in t.wait_for("\n42.*gan 0> ")  # its line has not been carried out
+        t.type(":n\r")
+        t.wait_for("tick 1.*\n.*gan 0> ")
+        t.type("quite_\t + 0.5\r")
+        t.wait_for("2.5.*\n.*gan 0> ")
+        leave(t)
+
+
 def test_history():
     with folder() as d:
         path = os.path.join(d, "state", "gan", "history")

@@ -79,7 +79,7 @@ static Value *setting_value(Ctx *c, const char *text, const char *name)
     const SourceFile *f = source_add(L->sources, strf(L, "--set %s", name), text, strlen(text));
     const Ast *e = f ? parse_expression(L->a, f, L->diags) : NULL;
     if (!e) return val_error(L);
-    names_expression(L->names, e, L->diags);
+    names_expression(L->names, e, NULL, 0, 0, L->diags);
     return eval(c, e);
 }
 

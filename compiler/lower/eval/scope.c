@@ -258,10 +258,17 @@ static bool in_module(const Lower *L, Span at)
     return false;
 }
 
+static bool in_block(const Ctx *c, const Bound *b)
+{
+    Scope *s = c->scope;
+    return b && b->kind != NAME_REPORT && scope_binding(c->L, &s, b) && !s->module;
+}
+
 /* A report is asked for by its name, which may be that of a value of the file, or of an imported or built-in one (b is NULL), too. */
 static Value *report_first(Ctx *c, const Bound *b, const Ast *name, bool callee)
 {
     bool wanted = (b && b->kind == NAME_REPORT) || (c->reports_first && !callee && (!b || !b->body) && !in_module(c->L, name->span));
+    if (c->blocks_first && in_block(c, b)) return NULL;
     return wanted ? find_report(c->L, name->name.name) : NULL;
 }
 

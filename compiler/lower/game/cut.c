@@ -78,7 +78,8 @@ static void out_of_reach(Cut *k, const IrVal *v)
 {
     Diag *d = diag_error(k->L->diags, k->p->at, E113, "this needs a value that the program computed for another statement and did not keep");
     diag_note(d, span_of_node(k->L, v->def), "computed here");
-    diag_hint(d, "a report or a let of the program keeps it");
+    bool in_block = k->p->number < k->L->g->parts.n - 1;
+    diag_hint(d, in_block ? "no later statement of the block needs it: one that does, as a report, keeps it" : "a report or a let of the program keeps it");
     k->ok = false;
 }
 
@@ -275,20 +276,23 @@ static void make_init(Cut *k)
 
 static bool has_work(const Part *p) { return !p->dropped && (p->reports.n || p->commits.n || p->keeps.n); }
 
-static Cut cut_begin(Lower *L, bool late)
+/* late: a part of a finished program; NULL: it is the program's parts that are cut. */
+static Cut cut_begin(Lower *L, Part *late)
 {
-    Cut k = {.L = L, .scratch = arena_new(), .late = late, .n_ids = L->m->next_id, .ok = true};
+    Cut k = {.L = L, .scratch = arena_new(), .p = late, .late = late, .n_ids = L->m->next_id, .ok = true};
     k.kept = arena_array(k.scratch, int, k.n_ids + 1);
     k.seen = arena_array(k.scratch, int, k.n_ids + 1);
     k.now = arena_array(k.scratch, IrVal *, k.n_ids + 1);
     k.fixed = arena_array(k.scratch, bool, k.n_ids + 1);
     k.place = arena_array(k.scratch, int, k.n_ids + 1);
     find_fixed(&k);
-    for (int i = L->g->parts.n; i-- > 0;)                   /* the first to keep a value counts */
+    for (int i = L->g->parts.n; i-- > 0;) {                 /* the first to keep a value counts */
+        if (late && L->g->parts.v[i]->number >= late->number) continue;         /* where the part stands it has not */
         for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) {
             const Keep *kept = &L->g->parts.v[i]->keeps.v[j];
             if (!kept->required) k.kept[kept->v->id] = k.kept[kept->made->id] = 1 + kept->slot;   /* what is required may be of another statement */
         }
+    }
     return k;
 }
 
@@ -322,7 +326,7 @@ bool cut_is_wide(const Lower *L)
 
 bool cut_fits(Lower *L)
 {
-    Cut k = cut_begin(L, false);
+    Cut k = cut_begin(L, NULL);
     find_keepers(&k);
     arena_free(k.scratch);
     return k.ok;
@@ -330,7 +334,7 @@ bool cut_fits(Lower *L)
 
 bool cut_program(Lower *L)
 {
-    Cut k = cut_begin(L, false);
+    Cut k = cut_begin(L, NULL);
     find_keepers(&k);
     for (int i = 0; i < L->g->parts.n && k.ok; i++) {
         k.p = L->g->parts.v[i];
@@ -348,8 +352,7 @@ bool cut_program(Lower *L)
 
 bool cut_part(Lower *L, Part *p)
 {
-    Cut k = cut_begin(L, true);
-    k.p = p;
+    Cut k = cut_begin(L, p);
     mark_part(&k);
     if (k.ok) make_init(&k);
     if (k.ok) make_part(&k);

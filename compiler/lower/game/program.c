@@ -612,14 +612,99 @@ static bool report_value(Ctx *c, Value *v, const char *name, Span at)
     return t != NULL;
 }
 
+/* The statement of that number, which is counted down to 0. */
+static const GanSchedule *numbered(const GanSchedule *n, int *number)
+{
+    if (!--*number) return n;
+    const GanSchedule *found = NULL;
+    for (int i = 0; i < n->n_kids && !found; i++) found = numbered(n->kid[i], number);
+    return found;
+}
+
+/* NULL: the end of the program. */
+static const struct Stand *stand_of(const LowerResult *r)
+{
+    int                 number = r->place;
+    const GanSchedule  *n = number ? numbered(r->lower->root, &number) : NULL;
+    const struct Stand *found = NULL;
+    for (int i = 0; n && i < r->lower->stands.n; i++)
+        if (r->lower->stands.v[i].node == n) found = &r->lower->stands.v[i];     /* of a block, that of its end is the last */
+    return found;
+}
+
+/* What is bound between the file's scope and that of the statement, outermost first: on lines before it, or on those that it has not come to (late). */
+typedef struct InBlocks { ARRAY(const Bound *) names; int late; } InBlocks;
+
+static void add_inner(Lower *L, const struct Stand *at, const Scope *s, bool late, InBlocks *out)
+{
+    if (s == L->file) return;
+    add_inner(L, at, s->parent, late, out);
+    for (int i = 0; i < s->names.n; i++) {
+        const Binding *b = &s->names.v[i];
+        bool computed = b->value && val_runs(L, b->value), comes = computed && !at->ends && b->at.begin >= at->at.begin;
+        if (comes != late) continue;
+        array_push(L->work, &out->names, b->bound);
+        out->late += late;
+    }
+}
+
+static InBlocks names_at(Lower *L, const struct Stand *at)
+{
+    InBlocks in = {0};
+    if (at) add_inner(L, at, at->scope, false, &in);
+    if (at) add_inner(L, at, at->scope, true, &in);
+    return in;
+}
+
+typedef struct Named { LowerResult *r; const InBlocks *in; bool early; } Named;       /* early: one is not computed yet */
+
+static void check_reached(void *named, const Ast *n)
+{
+    Named       *k = named;
+    const Bound *b = n->kind == AST_NAME ? names_use(k->r->lower->names, n) : NULL;
+    for (int i = 0; b && i < k->in->names.n; i++) {
+        if (k->in->names.v[i] != b) continue;
+        k->r->inner = true;
+        if (i < k->in->names.n - k->in->late) continue;
+        Diag *d = diag_error(k->r->lower->diags, n->span, E113, "%s is not computed yet in this round", b->name);
+        diag_note(d, b->at, "computed here");
+        k->early = true;
+    }
+    ast_each_child(n, check_reached, named);
+}
+
 static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
 {
     const Ast *e = parse_expression(r->lower->a, f, diags);
+    InBlocks in = names_at(r->lower, stand_of(r));
+    r->inner = false;
     name_files(r->lower);
-    if (e) names_expression(r->lower->names, e, diags);
+    if (e) names_expression(r->lower->names, e, in.names.v, in.names.n - in.late, in.late, diags);
+    Named named = {.r = r, .in = &in};
+    if (e) check_reached(&named, e);
+    r->inner &= !named.early;
+    if (named.early) return NULL;
     if (e) diff_file(&(Ctx){.L = r->lower, .scope = r->lower->file, .batch = -1, .path = "", .index = ""});
     r->lower->m->forgives = true;
     return e;
+}
+
+/* Where the expression stands. */
+static Ctx place_ctx(const LowerResult *r)
+{
+    const struct Stand *at = stand_of(r);
+    Ctx                 c = top_ctx(r->lower);
+    if (at) c.scope = at->scope;
+    return c;
+}
+
+/* A part of its own; of what the statements have set it sees what holds where it stands. */
+static Part *begin_more(const LowerResult *r, const char *name, IrFnKind kind, Span at)
+{
+    const struct Stand *stand = stand_of(r);
+    Part               *p = part_begin(r->lower, name, kind, at);
+    if (stand) p->number = stand->part;
+    return p;
 }
 
 static int finish_more(LowerResult *r, Part *p, bool ok)
@@ -641,10 +726,10 @@ int lower_expression(LowerResult *r, const SourceFile *expression, Diags *diags)
     L->diags = diags;
     const Ast *e = parse_more(r, expression, diags);
     if (!e) return -1;
-    Ctx c = top_ctx(L);
-    c.reports_first = true;
+    Ctx c = place_ctx(r);
+    c.reports_first = c.blocks_first = true;
     if (r->batch > 0) c.batch = r->batch;
-    Part *f = part_begin(L, "eval", IR_FN_REPORT, e->span);
+    Part *f = begin_more(r, "eval", IR_FN_REPORT, e->span);
     Value *v = as_settled(&c, eval(&c, e), e->span);
     return finish_more(r, f, !val_bad(v) && report_value(&c, v, "", e->span) && fn_fits(&c, e->span));
 }
@@ -655,8 +740,8 @@ bool lower_is_distribution(LowerResult *r, const SourceFile *expression)
     L->diags = diags_new(L->sources);
     const Ast *e = parse_more(r, expression, L->diags);
     if (!e) return false;
-    Ctx   c = top_ctx(L);
-    Part *f = part_begin(L, "eval", IR_FN_REPORT, e->span);
+    Ctx   c = place_ctx(r);
+    Part *f = begin_more(r, "eval", IR_FN_REPORT, e->span);
     bool  is = dist_is_drawn_from(eval(&c, e));
     finish_more(r, f, false);
     return is;
@@ -668,8 +753,8 @@ int lower_sampler(LowerResult *r, const SourceFile *expression, int64_t n, Diags
     L->diags = diags;
     const Ast *e = parse_more(r, expression, diags);
     if (!e) return -1;
-    Ctx c = top_ctx(L);
-    Part *f = part_begin(L, strf(L, "sample.%s", expression->text), IR_FN_SAMPLE, e->span);
+    Ctx c = place_ctx(r);
+    Part *f = begin_more(r, strf(L, "sample.%s", expression->text), IR_FN_SAMPLE, e->span);
     Dist *d = as_dist(&c, eval_raw(&c, e), e->span);
     bool ok = d != NULL;
     if (ok) {

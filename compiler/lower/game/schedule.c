@@ -15,6 +15,7 @@ GanSchedule *sched_node(Ctx *c, Nodes *to, GanScheduleKind kind, Span at)
     n->fn = -1;
     n->count = n->by_step = -1;
     n->file = s.file, n->line = s.line, n->col = s.col;
+    array_push(c->L->work, &c->L->stands, ((struct Stand){n, c->scope, c->L->g->parts.n - 1, at, false}));
     if (to) array_push(c->L->a, &to->list, n);
     return n;
 }
@@ -28,7 +29,7 @@ static void sched_kids(GanSchedule *n, Nodes *kids)
 static void statements(Ctx *c, AstList stmts, Nodes *to);
 
 /* A block's statements, or the one statement of an `else if`, in a scope of their own. */
-static void inner_statements(Ctx *c, const Ast *b, Nodes *to)
+static Scope *inner_statements(Ctx *c, const Ast *b, Nodes *to)
 {
     Ctx inner = *c;
     inner.scope = scope_new(c->L, c->scope);
@@ -39,12 +40,23 @@ static void inner_statements(Ctx *c, const Ast *b, Nodes *to)
     } else {
         statements(&inner, (AstList){(Ast *[]){(Ast *)b}, 1}, to);
     }
+    return inner.scope;
+}
+
+/* A part that does nothing, behind all others of a round: what they hide is hidden there. */
+static void round_ends(Ctx *c, const Ast *b, Scope *scope, const GanSchedule *n)
+{
+    Lower *L = c->L;
+    part_begin(L, "round", IR_FN_STATE, b->span);
+    part_drop(L);
+    array_push(L->work, &L->stands, ((struct Stand){n, scope, L->g->parts.n - 1, b->span, true}));
 }
 
 static void block(Ctx *c, const Ast *b, bool rounds, GanSchedule *n)
 {
     Nodes kids = {.rounds = rounds};
-    inner_statements(c, b, &kids);
+    Scope *scope = inner_statements(c, b, &kids);
+    if (n->kind == GAN_ALTERNATE) round_ends(c, b, scope, n);
     sched_kids(n, &kids);
 }
 

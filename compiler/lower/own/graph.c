@@ -122,7 +122,17 @@ void part_drop(Lower *L)
 }
 
 void part_report(Lower *L, const char *name, IrVal *v) { array_push(L->work, &L->part->reports, ((IrReport){.name = name, .val = v})); }
-void part_run_by(Lower *L, Part *p, GanSchedule *n) { array_push(L->work, &p->nodes, n); }
+
+void part_run_by(Lower *L, Part *p, GanSchedule *n)
+{
+    array_push(L->work, &p->nodes, n);
+    for (int i = L->stands.n; i-- > 0;)                     /* others may have begun within it */
+        if (L->stands.v[i].node == n) {
+            L->stands.v[i].part = p->number;
+            break;
+        }
+}
+
 
 _Noreturn static void missing(const Lower *L, const Part *p, const char *what)
 {
