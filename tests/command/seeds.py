@@ -103,13 +103,13 @@ def test_one_that_fails_stops_no_other():
             for seed in want:
                 assert files(f"{d}/{out}/seed-{seed}") == want[seed], seed
             for seed in (2, 4):                             # the error, where it was born, what is left of it: one behind the other
-                at = r.err.index(f"error: seed {seed}: s of set_s is not finite")
+                at = r.err.index(f"error: seed {seed}: s is not finite")
                 lines = r.err[at:].splitlines()
                 assert "the first value that is not finite: 1 / 0 is inf" in lines[1], r
                 assert f"seed {seed}: the last good state is in {out}/seed-{seed}/" in r.err, r
             assert all(line.startswith(("game.gan:", "gan: seed ", "gan: hint: ", "    7 |", "      |")) for line in r.err.splitlines()), r
         r = gan("run", path, "--seed", 2, "--seeds", 2, "--out", "json", "--diagnostics", "json", cwd=d)
-        assert r.status == 3 and '"message":"seed 2: s of set_s' in r.err, r
+        assert r.status == 3 and '"message":"seed 2: s is not finite' in r.err, r
 
 
 def test_an_interrupt_ends_all_and_each_goes_on():

@@ -1003,7 +1003,11 @@ class Evaluator:
     b_npy = b_csv
 
     def b_take(self, n):
-        return (lambda d: chosen_rows(d, lambda i: i < n),)
+        def take_rows(d):
+            if isinstance(d, Dist) and d.kind == "rows" and flatten_rows(d)[0] < n:
+                raise Wrong("E501", 0, "more rows than there are")
+            return chosen_rows(d, lambda i: i < n)
+        return (take_rows,)
 
     def b_drop(self, n):
         return (lambda d: chosen_rows(d, lambda i: i >= n),)
