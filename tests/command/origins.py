@@ -35,7 +35,7 @@ CASES = {
     "power_below_0": case(update("(C() - 3)^1.3"), "(-2) ^ 1.3 is nan"),
     "power_of_0": case(update("(C() - 1)^(-1.3)"), "0 ^ (-1.3) is inf"),
     "nothing_by_nothing": case(update("(C() - 1) / (2 * C() - 2)"), "0 / 0 is nan"),
-    "pole_of_digamma": case(update("digamma(C() - 1)"), "digamma(0)"),
+    "pole_of_digamma": case(update("digamma(C() - 1)"), "0 != 0 does not hold"),
     "one_by_0_in_a_sample": case("""import optim
 net C() -> real { param w: real = 1.0; w }
 data d: real[1] = csv("d.csv")

@@ -16,6 +16,10 @@ FAILS = [
     ("its entropy", "report a = Normal(0, s).entropy", "a standard deviation that is not above 0 has no density: 0 (line 5)", 0),
     ("a quantile", "report a = Normal(0, 1).quantile(0.5 * s)", "a share outside of 0..1: -0.5 (line 5)", -1),
     ("a mean", "report a = Exponential(s).mean", "a rate that is not above 0: 0 (line 5)", 0),
+    ("a normal mean", "report a = Normal(0, s).mean", "a standard deviation below 0: -1 (line 5)", -1),
+    ("an indefinite mean", "report a = MultivariateNormal([0, 0], [[1, 2 - s], [2 - s, 1]]).mean[0]", "cholesky: the matrix is not positive definite, or not finite (line 5)", 1),
+    ("a pole", "report a = digamma(s)", "digamma has no value at 0, -1, -2 .. (line 5)", 0),
+    ("an angle", "report a = acos(s - 1)", "a sine or cosine outside of -1..1: -2 (line 5)", -1),
     ("what a let has computed", "let t = 2 * s; report a = require(t >= 0, t, \"no length\")", "no length: -2 (line 5)", -1),
     ("choice", "report a = E[k ~ choice([s, 2, 3]) : 9] where(k == 1, 1, 0)", "a weight below 0: -1 (line 5)", -1),
     ("choice of nothing", "report a = log_prob(choice([s, s]), 1)", "weights of which none is above 0: 0 (line 5)", 0),
@@ -57,7 +61,7 @@ HOLDS = [
 
 
 def program(line):
-    return f"import optim, moments\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
+    return f"import distributions, moments, optim\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
 
 
 def check_failure(line, said, s):

@@ -115,7 +115,25 @@ static Value *polygamma(Ctx *c, const Call *k, int n)
 }
 
 static Value *builtin_lgamma(Ctx *c, const Call *k) { return polygamma(c, k, -1); }
-static Value *builtin_digamma(Ctx *c, const Call *k) { return polygamma(c, k, 0); }
+
+/* It has a pole at 0 and at each whole number below. */
+static Value *builtin_digamma(Ctx *c, const Call *k)
+{
+    static const char what[] = "digamma has no value at 0, -1, -2 ..";
+    Value *v = k->v[0];
+    if (val_is_number(v) && !v->face) {
+        double x = val_number(v);
+        if (x > 0 || x != floor(x)) return polygamma(c, k, 0);
+    } else {
+        IrBuilder *b = fn_builder(c);
+        IrVal     *x = arith_reals(c, v, k->at, "digamma");
+        if (!x) return val_error(c->L);
+        IrVal *apart = ir_or(b, ir_compare(b, IR_GT, x, ir_const_like(b, x, 0)), ir_compare(b, IR_NE, x, ir_floor(b, x)));
+        if (watch(c, apart, what, k->at)) return val_tensor(c->L, ir_polygamma(b, x, 0));
+    }
+    diag_error(c->L->diags, k->at, E208, "%s", what);
+    return val_error(c->L);
+}
 
 static Value *builtin_where(Ctx *c, const Call *k) { return arith_select(c, k->v[0], k->v[1], k->v[2], k->at); }
 bool builtin_picks(const Builtin *b) { return b->run == builtin_where; }
