@@ -287,7 +287,7 @@ static Cut cut_begin(Lower *L, Part *late)
     k.place = arena_array(k.scratch, int, k.n_ids + 1);
     find_fixed(&k);
     for (int i = L->g->parts.n; i-- > 0;) {                 /* the first to keep a value counts */
-        if (late && L->g->parts.v[i]->number >= late->number) continue;         /* where the part stands it has not */
+        if (late && L->g->parts.v[i]->inside && L->g->parts.v[i]->number >= late->number) continue;         /* where the part stands it has not */
         for (int j = 0; j < L->g->parts.v[i]->keeps.n; j++) {
             const Keep *kept = &L->g->parts.v[i]->keeps.v[j];
             if (!kept->required) k.kept[kept->v->id] = k.kept[kept->made->id] = 1 + kept->slot;   /* what is required may be of another statement */

@@ -673,6 +673,24 @@ static void check_reached(void *named, const Ast *n)
     ast_each_child(n, check_reached, named);
 }
 
+/* The same of what the top level computes behind the block. */
+static void check_top(void *named, const Ast *n)
+{
+    Named              *k = named;
+    Lower              *L = k->r->lower;
+    const struct Stand *at = stand_of(k->r);
+    const Bound        *b = n->kind == AST_NAME ? names_use(L->names, n) : NULL;
+    bool                behind = b && b->kind != NAME_REPORT && b->at.file == at->at.file && b->at.begin > at->at.begin;
+    Scope              *s = L->file;
+    const Binding      *top = behind ? scope_binding(L, &s, b) : NULL;
+    if (top && top->value && val_runs(L, top->value)) {
+        Diag *d = diag_error(L->diags, n->span, E113, "%s is not computed yet", b->name);
+        diag_note(d, b->at, "computed here");
+        k->early = true;
+    }
+    ast_each_child(n, check_top, named);
+}
+
 static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
 {
     const Ast *e = parse_expression(r->lower->a, f, diags);
@@ -682,6 +700,7 @@ static const Ast *parse_more(LowerResult *r, const SourceFile *f, Diags *diags)
     if (e) names_expression(r->lower->names, e, in.names.v, in.names.n - in.late, in.late, diags);
     Named named = {.r = r, .in = &in};
     if (e) check_reached(&named, e);
+    if (e && r->inner) check_top(&named, e);
     r->inner &= !named.early;
     if (named.early) return NULL;
     if (e) diff_file(&(Ctx){.L = r->lower, .scope = r->lower->file, .batch = -1, .path = "", .index = ""});
@@ -703,7 +722,7 @@ static Part *begin_more(const LowerResult *r, const char *name, IrFnKind kind, S
 {
     const struct Stand *stand = stand_of(r);
     Part               *p = part_begin(r->lower, name, kind, at);
-    if (stand) p->number = stand->part;
+    if (stand && r->inner) p->number = stand->part;
     return p;
 }
 
