@@ -78,11 +78,21 @@ void do_switch(Repl *r, const char *args)
     repl_say_place(r);
 }
 
+/* Up to a step that one of them stands at: nothing is known of it beyond. */
+static void say_alike(Repl *r, const DebugParting *p, int a, int b)
+{
+    DebugHistory one, other;
+    debug_history_of(r->d, a, &one);
+    debug_history_of(r->d, b, &other);
+    printf("the same, up to step %" PRId64, p->step);
+    if (one.step != other.step) printf(", where %s stands: it goes on by :switch and :goto", repl_called(r, one.step < other.step ? a : b));
+    printf("\n");
+}
+
 static void say_parting(const DebugParting *p)
 {
-    if (p->part < 0) printf("the same, up to step %" PRId64 "\n", p->step);
-    else printf("they part at step %" PRId64 "; at step %" PRId64 ":\n", p->part, p->step);
-    for (int i = 0; i < p->n && p->part >= 0; i++)
+    printf("they part at step %" PRId64 "; at step %" PRId64 ":\n", p->part, p->step);
+    for (int i = 0; i < p->n; i++)
         printf("  %s is %.4g away, at a length of %.4g\n", p->player[i].player, p->player[i].distance, p->player[i].norm);
 }
 
@@ -100,6 +110,7 @@ void do_compare(Repl *r, const char *args)
     if (b < 0) return;
     GanStatus st = debug_compare(r->d, a, b, &p, &err);
     if (st) repl_failed(r, st, &err);
+    else if (p.part < 0) say_alike(r, &p, a, b);
     else say_parting(&p);
     free(p.player);
 }
