@@ -46,10 +46,12 @@ static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t ext
 {
     const IrAttrs *a = n->attr;
     const IrType *t = &n->arg[side]->type;
-    if (a->contract.n != 1 || a->batch.n || t->rank != 2 + a->n_windows || extent < 2 * K_TILE) return false;
+    if (a->contract.n != 1 || a->batch.n || t->rank != 2 + a->n_windows) return false;
     int k = side ? a->contract.b[0] : a->contract.a[0], row = 0;
     while (row == k || is_window(n, side, row)) row++;
-    return w->dim[row] == 1 && w->dim[k] >= K_LANES && t->dim[k] >= 2 * K_LANES && t->dim[row] >= 4;
+    for (int i = 0; i < a->n_windows; i++) extent *= n->result[0].type.dim[i];      /* each place of the result reads it */
+    int64_t far = a->n_windows ? K_LANES * K_LANES : K_LANES;
+    return extent >= 2 * K_TILE && w->dim[row] == 1 && w->dim[k] >= far && t->dim[k] >= 2 * K_LANES && t->dim[row] >= 4;
 }
 
 static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)
@@ -216,7 +218,7 @@ static double node_flops(const IrModule *m, const IrNode *n)
     double size = (double)(ir_axes_size(m, n->result[0].type.axes) * ir_dims_size(&n->result[0].type));
     if (n->op != IR_dot && n->op != IR_conv) return size;
     double sum = 0;
-    for (int i = 0; i < n->attr->n_windows; i++) size *= (double)n->arg[1]->type.dim[n->attr->windows[i].b];
+    for (int i = 0; i < n->attr->n_windows; i++) size *= ir_taps(n, i);
     if (n->op == IR_conv) size *= (double)ir_axes_size(m, n->attr->over);
     for (int i = 0; i < n->n_args / 2; i++) {
         double k = 1;

@@ -5,16 +5,6 @@
  * `count` turns from (k, i) by (dil_a / g, dil_b / g). What falls outside, or between the operand's dilated elements, is never visited. */
 #include "compiler/nest/nest.h"
 
-static int64_t common_divisor(int64_t a, int64_t b)
-{
-    while (b) {
-        int64_t r = a % b;
-        a = b;
-        b = r;
-    }
-    return a;
-}
-
 /* x with a*x = 1 modulo n; 0 when n is 1. */
 static int64_t inverse(int64_t a, int64_t n)
 {
@@ -43,7 +33,7 @@ static LoopReg *turns(Nest *n, LoopReg *x, int64_t by)
 
 NestTaps nest_taps(Nest *n, const IrWindow *w, int64_t na, int64_t nb, LoopIndex o)
 {
-    int64_t g = common_divisor(w->dil_a, w->dil_b), step_k = w->dil_a / g, step_i = w->dil_b / g;
+    int64_t g = ir_common_divisor(w->dil_a, w->dil_b), step_k = w->dil_a / g, step_i = w->dil_b / g;
     int64_t up = w->lo > 0 ? (w->lo + w->dil_a - 1) / w->dil_a * w->dil_a : 0;          /* so that base is not negative */
     LoopReg *base = plus(n, times(n, loop_index(&n->b, &o), w->stride), whole(n, -w->lo));
     LoopReg *phase = rest(n, plus(n, base, whole(n, up)), w->dil_a);

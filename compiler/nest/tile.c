@@ -41,6 +41,8 @@ static Dim take_last(Dims *l) { return l->n ? l->d[--l->n] : (Dim){1, {0, 0, 0},
 
 typedef struct { int n; int dim[IR_MAX_RANK]; } Free;
 
+static int window_dim(const IrAttrs *a, int side, int i) { return side ? a->windows[i].b : a->windows[i].a; }
+
 static Free free_dims(const IrNode *node, int side, int rank)
 {
     Free f = {0};
@@ -48,7 +50,7 @@ static Free free_dims(const IrNode *node, int side, int rank)
     const IrAttrs *a = node->attr;
     for (int i = 0; i < a->batch.n; i++) taken[side ? a->batch.b[i] : a->batch.a[i]] = true;
     for (int i = 0; i < a->contract.n; i++) taken[side ? a->contract.b[i] : a->contract.a[i]] = true;
-    for (int i = 0; i < a->n_windows; i++) taken[side ? a->windows[i].b : a->windows[i].a] = true;
+    for (int i = 0; i < a->n_windows; i++) taken[window_dim(a, side, i)] = true;
     for (int i = 0; i < rank; i++)
         if (!taken[i]) f.dim[f.n++] = i;
     return f;
@@ -385,14 +387,12 @@ void nest_pack(Nest *n)
     int row = free_dims(node, side, t->rank).dim[0];
     KView w;
     if (!kernel_view(n->p, node->arg[side], &w)) BUG("nest: pack without a view");
-    int64_t taps = 1;
-    for (int i = 0; i < a->n_windows; i++) taps *= t->dim[side ? a->windows[i].b : a->windows[i].a];
-    PackCode c = {.elem = t->elem, .row = {t->dim[row], {w.dim[row], t->dim[k] * taps, 0}, 0}};
-    int64_t stride = t->dim[k] * taps;
+    int64_t steps[5] = {t->dim[k]};                         /* of one tap, of those of the last window, and so on */
+    for (int i = 0; i < a->n_windows; i++) steps[i + 1] = steps[i] * t->dim[window_dim(a, side, a->n_windows - 1 - i)];
+    PackCode c = {.elem = t->elem, .row = {t->dim[row], {w.dim[row], steps[a->n_windows], 0}, 0}};
     for (int i = 0; i < a->n_windows; i++) {
-        int d = side ? a->windows[i].b : a->windows[i].a;
-        stride /= t->dim[d];
-        add_dim(&c.steps, t->dim[d], w.dim[d], stride, 0);
+        int d = window_dim(a, side, i);
+        add_dim(&c.steps, t->dim[d], w.dim[d], steps[a->n_windows - 1 - i], 0);
     }
     add_dim(&c.steps, t->dim[k], w.dim[k], 1, 0);
     c.from = memory_at(n, nest_base(n, w.mem), loop_at(0), w.offset);

@@ -321,14 +321,20 @@ static void random_products(Case *c, uint64_t seed)
 
 typedef struct Images { IrInts dims; uint8_t window[3], batch[1], contract[1], free[1]; } Images;      /* as Operand */
 
-static void put_role(Images *o, uint64_t *state, int64_t extent, uint8_t *role)
+static void put_at(Images *o, uint8_t at, int64_t extent, uint8_t *role)
 {
-    uint8_t at = (uint8_t)(PICK(state, 0, 1, 2, 3) == 3 ? o->dims.n : o->dims.n ? PICK(state, 0, 1, 2) % (o->dims.n + 1) : 0);
     uint8_t *all[] = {o->window, o->window + 1, o->window + 2, o->batch, o->contract, o->free};
     for (int i = o->dims.n++; i > at; i--) o->dims.v[i] = o->dims.v[i - 1];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) *all[i] += *all[i] >= at;
     o->dims.v[at] = extent;
     *role = at;
+}
+
+static void put_last(Images *o, int64_t extent, uint8_t *role) { put_at(o, o->dims.n, extent, role); }
+
+static void put_role(Images *o, uint64_t *state, int64_t extent, uint8_t *role)
+{
+    put_at(o, (uint8_t)(PICK(state, 0, 0, 1) ? o->dims.n : PICK(state, 0, 1, 2, 3) % (o->dims.n + 1)), extent, role);
 }
 
 static IrVal *squares(IrBuilder *b, IrVal *y)
@@ -344,8 +350,8 @@ static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int nu
     IrElem   t = PICK(state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
     Images   x = {0}, w = {0};
     int      n = (int)PICK(state, 1, 2, 2, 2, 3);
-    bool     group = PICK(state, 0, 0, 0, 1), small = n == 3 || group;
-    int64_t  channels = PICK(state, 0, 1, 1, 2, 3, 5, 33), filters = small ? PICK(state, 1, 2, 5) : PICK(state, 0, 1, 1, 2, 6, 7, 12, 13, 25, 33);
+    bool     group = PICK(state, 0, 0, 0, 1), small = n == 3 || group, packed = !small && PICK(state, 0, 0, 1);
+    int64_t  channels = packed ? 33 : PICK(state, 0, 1, 1, 2, 3, 5, 33), filters = packed ? 130 : small ? PICK(state, 1, 2, 5) : PICK(state, 0, 1, 1, 2, 6, 7, 12, 13, 25, 33);
     IrWindow window[3];
     for (int i = 0; i < n; i++) {
         put_role(&x, state, n == 1 ? PICK(state, 0, 1, 7, 16, 29) : PICK(state, 1, 2, 5, 7, 8), &x.window[i]);
@@ -353,7 +359,8 @@ static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int nu
     }
     put_role(&x, state, channels, &x.contract[0]);
     put_role(&w, state, channels, &w.contract[0]);
-    put_role(&w, state, filters, &w.free[0]);
+    if (packed) put_last(&w, filters, &w.free[0]);          /* its rows lie across memory */
+    else put_role(&w, state, filters, &w.free[0]);
     if (PICK(state, 0, 0, 0, 1)) put_role(&x, state, PICK(state, 1, 2, 3), &x.free[0]);
     if (group) {
         int64_t groups = PICK(state, 1, 2, 3);
