@@ -406,6 +406,7 @@ typedef struct TransposeCode {
     IrElem elem;
     Dims   outer;                                           /* strides: in, out */
     Dim    col;                                             /* the free dims: stride in */
+    int64_t samples;                                        /* of a block of columns: a tile's, or all */
     Memory in, out;
 } TransposeCode;
 
@@ -438,12 +439,12 @@ static void transpose_outer(Nest *n, const TransposeCode *c, int depth, Offsets 
     if (blocks) {
         LoopIns *l = nest_par_to(n, loop_word(&n->b, blocks));
         transpose_block(n, c, stepped(n, o.off[0], nest_counter(l), K_LANES * c->col.s[0]),
-                        stepped(n, o.off[1], nest_counter(l), K_LANES * K_TILE), K_LANES);
+                        stepped(n, o.off[1], nest_counter(l), K_LANES * c->samples), K_LANES);
         nest_end(n, l);
     }
     if (rest)
         transpose_block(n, c, loop_plus(&n->b, o.off[0], loop_at(blocks * K_LANES * c->col.s[0])),
-                        loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * K_TILE)), rest);
+                        loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * c->samples)), rest);
 }
 
 /* How b of an OUTER lies once transposed: [axes it shares with the result, batch][reduced axes, contract][block of 16
@@ -475,10 +476,11 @@ void nest_transpose(Nest *n)
     const IrType *t = &v->type;
     const IrNode *node = n->k->nodes.v[0];
     Columns cols = columns_of(n, node, t, in);
-    TransposeCode c = {.elem = t->elem, .col = cols.col};
+    bool all = n->k->mem->place == K_FRAME;
+    TransposeCode c = {.elem = t->elem, .col = cols.col, .samples = all ? (ir_extent(n->m, in->tile) + K_LANES - 1) / K_LANES * K_LANES : K_TILE};
     nest_at_panel(n);
     c.in = panel_of(n, in, 0);
-    c.out = memory_at(n, nest_base(n, n->k->mem), loop_times(n->slot, K_LANES * K_LANES), 0);
+    c.out = memory_at(n, nest_base(n, n->k->mem), loop_times(all ? n->panel : n->slot, K_LANES * K_LANES), 0);
     Free f = free_dims(node, 1, t->rank);
     for (int i = 0; i < t->axes.n; i++)
         if (t->axes.id[i] != in->tile) add_dim(&c.outer, ir_extent(n->m, t->axes.id[i]), in->axis[i], cols.axis[i], 0);
