@@ -5,6 +5,7 @@
 #include "compiler/ir/shape.h"
 
 #include "base/bug.h"
+#include "runtime/reduce.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -834,11 +835,8 @@ IrType *ir_body_results(const IrModule *m, const IrNode *n, int *n_results, char
 
 IrShards ir_shards(int64_t extent)
 {
-    if (extent <= 0) return (IrShards){0, 0};
-    int64_t most = extent / 64 + (extent % 64 != 0);
-    if (most > 8) most = 8;
-    int64_t size = (extent / most + (extent % most != 0) + 31) / 32 * 32;
-    return (IrShards){extent / size + (extent % size != 0), size};
+    ReduceShards s = reduce_shards(extent);
+    return (IrShards){s.count, s.size};
 }
 
 static bool in_pairs(const uint8_t *dims, int n, int dim)
