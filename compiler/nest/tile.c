@@ -426,13 +426,13 @@ void nest_dot(Nest *n)
 
 typedef struct { IrElem elem; Dim row; Dims steps; Memory from; int to; } PackCode;
 
-static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
+static void pack_rows(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
 {
     if (depth < c->steps.n) {
         Dim step = c->steps.d[depth];
         step.s[1] *= rows;
         LoopIns *l = nest_par(n, step.extent);
-        pack_steps(n, c, depth + 1, advance(n, o, nest_counter(l), &step), rows);
+        pack_rows(n, c, depth + 1, advance(n, o, nest_counter(l), &step), rows);
         nest_end(n, l);
         return;
     }
@@ -444,7 +444,7 @@ static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int row
 }
 
 /* `rows` neighbours of every k, one k behind the other. */
-static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_steps(n, code, 0, o, rows); }
+static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_rows(n, code, 0, o, rows); }
 
 void nest_pack(Nest *n)
 {
