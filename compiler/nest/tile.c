@@ -147,6 +147,8 @@ typedef struct DotCode {
     Dim      row;                                           /* over the matrix' last free dims */
     int      n_windows;
     DotWindow window[4];                                    /* outside of `inner` */
+    int      places;                                        /* of the last window that a tile has side by side, */
+    Dim      place;                                         /* from one to the next: strides in x and the result's running index; extent: what its component grows by */
     bool     packed, apart;                                 /* apart: an epilogue needs every component of the space, or windows do */
     Memory   x, w;
     LoopReg *steps;                                         /* of the innermost loop */
@@ -180,26 +182,34 @@ static LoopReg *dot_taps(Nest *n, const DotCode *c, int window, Offsets o, LoopI
     return nest_end_fold(n, l, dot_taps(n, c, window + 1, advance(n, o, nest_counter(l), &step), row, &l->body->carry[0]));
 }
 
-typedef struct { const DotCode *code; Offsets at; } DotTile;
+typedef struct { const DotCode *code; Offsets at; LoopIndex first; } DotTile;      /* first: of its places */
 
-/* Row `row` of the rows that begin at t->at. */
-static void stand_at(Nest *n, const DotTile *t, LoopIndex row)
+/* Row `row` of the rows that begin at t->at, at place `place` of the tile. */
+static void stand_at(Nest *n, const DotTile *t, LoopIndex row, LoopIndex place)
 {
-    const Dim *d = &t->code->row;
-    n->flat = stepped(n, t->at.off[2], row, d->s[2]);
-    if (d->extent > 1) n->comp[d->comp] = ix(row);
+    const DotCode *c = t->code;
+    n->flat = stepped(n, stepped(n, t->at.off[2], row, c->row.s[2]), place, c->place.s[2]);
+    if (c->row.extent > 1) n->comp[c->row.comp] = ix(row);
+    if (c->places > 1) n->comp[c->place.comp] = ix(stepped(n, t->first, place, c->place.extent));
 }
 
 static void epilogue(Nest *n, LoopReg *tile) { nest_map_on(n, n->k->epilogue, kernel_resolve(n->p, &n->k->nodes.v[0]->result[0]), tile); }
 
+static LoopIndex local_cell(Nest *n, LoopIndex row, LoopIndex place, int rows)
+{
+    return plus_lanes(n, loop_times(loop_plus(&n->b, row, loop_times(place, rows)), K_LANES));
+}
+
 /* The rows of a tile one by one: from memory, as registers have no numbers. */
 static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
 {
+    LoopIns *p = t->code->places > 1 ? nest_par(n, t->code->places) : NULL;
     LoopIns *l = nest_par(n, rows);
-    LoopIndex row = nest_counter(l), at = plus_lanes(n, loop_times(row, K_LANES));
-    stand_at(n, t, loop_plus(&n->b, from, row));
+    LoopIndex row = nest_counter(l), place = p ? nest_counter(p) : loop_at(0), at = local_cell(n, row, place, rows);
+    stand_at(n, t, loop_plus(&n->b, from, row), place);
     epilogue(n, loop_load(&n->b, t->code->local, &at, 64));
     nest_end(n, l);
+    if (p) nest_end(n, p);
 }
 
 /* In a packed matrix the rows of a tile lie together, k by k (taps outside), block behind block. */
@@ -229,16 +239,20 @@ static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
     LoopIndex from = o.off[0];
     Offsets at = advance(n, t->at, from, &c.row);
     if (c.packed) stand_in_packed(&c, rows);
+    LoopIns *side = c.places > 1 ? loop_block(&n->b, c.places) : NULL;
     LoopIns *block = loop_block(&n->b, rows);
-    LoopIndex row = row_index(n, block), cell = plus_lanes(n, loop_times(row, K_LANES));
-    LoopReg *acc = dot_taps(n, &c, 0, at, row, tile_zero(n, c.elem, block));
-    stand_at(n, t, loop_plus(&n->b, from, row));
+    LoopIndex row = row_index(n, block), place = side ? row_index(n, side) : loop_at(0), cell = local_cell(n, row, place, rows);
+    at.off[0] = stepped(n, at.off[0], place, c.place.s[0]);
+    LoopReg *zero = tile_zero(n, c.elem, block);
+    LoopReg *acc = dot_taps(n, &c, 0, at, row, side ? loop_over(&n->b, zero, zero->dims | 1u << side->n) : zero);
+    stand_at(n, t, loop_plus(&n->b, from, row), place);
     n->is_flat = true;
     nest_results(n, 0, acc);
     n->is_flat = false;
     if (n->k->roll) loop_store(&n->b, c.local, &cell, acc, 64);
     else if (n->k->epilogue) epilogue(n, acc);
     loop_close(&n->b, block);
+    if (side) loop_close(&n->b, side);
     if (n->k->roll) rolled_epilogue(n, t, from, rows);
 }
 
@@ -260,19 +274,73 @@ static void stand_at_window(Nest *n, DotCode *c, int comp, LoopIndex o)
     }
 }
 
-static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o)
+/* Of few rows a tile has several places side by side that meet the same taps: how many, by what a place takes, a chain of fma being four long. */
+static int dot_places(const Nest *n, const DotCode *c, const NestAlike *a)
+{
+    enum { WAIT = 4 };
+    int most = most_rows(n, c->elem), best = 1;
+    int64_t row = c->row.extent, alone = row > WAIT ? row : WAIT, least = (a->to - a->from) * alone;
+    if (!row || 2 * row > most) return 1;
+    for (int p = 2; p * row <= most; p++) {
+        int64_t blocks = (a->to - a->from) / p, rest = (a->to - a->from) % p, work = blocks * (p * row > WAIT ? p * row : WAIT) + rest * alone;
+        if (work > least || !blocks) continue;
+        least = work;
+        best = p;
+    }
+    return best;
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex first);
+
+static void at_place(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex at)
+{
+    const Dim *d = &c->outer.d[depth];
+    n->comp[d->comp] = ix(at);
+    stand_at_window(n, c, d->comp, at);
+    dot_outer(n, c, depth + 1, advance(n, o, at, d), at);
+}
+
+/* Places that have the same taps as tiles, then those at the borders one by one. */
+static void by_places(Nest *n, DotCode *c, int depth, Offsets o, const NestAlike *a, int places)
+{
+    const DotWindow *w = &c->window[c->n_windows - 1];
+    const Dim *d = &c->outer.d[depth];
+    int64_t blocks = (a->to - a->from) / places, before = a->from * a->period, passed = blocks * places * a->period;
+    LoopIns *r = nest_par(n, a->period), *l = nest_par(n, blocks);
+    LoopIndex p = loop_plus(&n->b, loop_times(nest_counter(l), places), loop_at(a->from));
+    c->places = places;
+    c->place = (Dim){a->period, {a->step * w->x, 0, a->period * d->s[2]}, d->comp};
+    at_place(n, c, depth, o, stepped(n, nest_counter(r), p, a->period));
+    c->places = 1;
+    c->place = (Dim){0};
+    nest_end(n, l);
+    nest_end(n, r);
+    LoopIns *rest = nest_par(n, d->extent - passed);
+    LoopReg *i = rest->body->counter, *behind = loop_binary(&n->b, IR_add, i, loop_int(&n->b, IR_I64, passed));
+    at_place(n, c, depth, o, loop_of(loop_select(&n->b, loop_compare(&n->b, IR_LT, i, loop_int(&n->b, IR_I64, before)), i, behind)));
+    nest_end(n, rest);
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex first)
 {
     if (depth == c->outer.n) {
-        DotTile t = {c, o};
+        DotTile t = {c, o, first};
         Dim row = {c->row.extent, {1, 0, 0}, 0};
         row_blocks(n, &t, &row, (Offsets){0}, dot_rows(n, c), dot_tile);
         return;
     }
     const Dim *d = &c->outer.d[depth];
+    const DotWindow *w = c->n_windows ? &c->window[c->n_windows - 1] : NULL;
+    if (w && depth == c->outer.n - 1 && d->comp == w->comp && !c->xs) {
+        NestAlike a = nest_alike(w->of, w->na, w->nb, d->extent);
+        int places = dot_places(n, c, &a);
+        if (places > 1) {
+            by_places(n, c, depth, o, &a, places);
+            return;
+        }
+    }
     LoopIns *l = nest_component(n, d->comp, d->extent);
-    n->comp[d->comp] = ix(nest_counter(l));
-    stand_at_window(n, c, d->comp, nest_counter(l));
-    dot_outer(n, c, depth + 1, advance(n, o, nest_counter(l), d));
+    at_place(n, c, depth, o, nest_counter(l));
     nest_end(n, l);
 }
 
@@ -344,27 +412,27 @@ void nest_dot(Nest *n)
     nest_at_panel(n);
     for (int i = 0; i < n->k->space.n; i++)
         if (i != n->k->space.lane) n->comp[i] = ix_int(0);
-    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
+    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .places = 1, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
     c.x = panel_of(n, x.mem, x.offset);
     c.w = memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
     dot_loops(n, node, &x, &w, &c);
     if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * most_rows(n, c.elem));
     if (c.packed) c.row.s[1] = packed_steps(&c);
     if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
-    dot_outer(n, &c, 0, (Offsets){0});
+    dot_outer(n, &c, 0, (Offsets){0}, loop_at(0));
 }
 
 /* ---- PACK ------------------------------------------------------------------------------------------------------- */
 
 typedef struct { IrElem elem; Dim row; Dims steps; Memory from; int to; } PackCode;
 
-static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
+static void pack_rows(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
 {
     if (depth < c->steps.n) {
         Dim step = c->steps.d[depth];
         step.s[1] *= rows;
         LoopIns *l = nest_par(n, step.extent);
-        pack_steps(n, c, depth + 1, advance(n, o, nest_counter(l), &step), rows);
+        pack_rows(n, c, depth + 1, advance(n, o, nest_counter(l), &step), rows);
         nest_end(n, l);
         return;
     }
@@ -376,7 +444,7 @@ static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int row
 }
 
 /* `rows` neighbours of every k, one k behind the other. */
-static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_steps(n, code, 0, o, rows); }
+static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_rows(n, code, 0, o, rows); }
 
 void nest_pack(Nest *n)
 {
