@@ -50,6 +50,7 @@ MMD-GAN | Li et al. 2017 | compare/mmd_gan_ring | `modes`
 Energy distance | Szekely and Rizzo 2004 | compare/energy_fit | `by_areas`
 Cramer GAN | Bellemare et al. 2017 | compare/cramer_gan_bernoulli | `by_cramer`
 Feature matching | Salimans et al. 2016 | compare/feature_matching_ring | `modes`
+Feature matching with few labels | Salimans et al. 2016 | images/feature_matching_fmnist | `by_game`
 Wasserstein GAN by clipping | Arjovsky, Chintala and Bottou 2017 | compare/wgan_clip_ring | `value`
 Wasserstein GAN with a gradient penalty | Gulrajani et al. 2017 | compare/wgan_gp_ring | `found[d, lambda]`
 Sinkhorn divergence | Cuturi 2013; Genevay, Peyre and Cuturi 2018; Feydy et al. 2019 | compare/sinkhorn_ring | `distance[eps]`
