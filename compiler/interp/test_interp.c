@@ -322,8 +322,8 @@ static void fill_noise(Prog *p, uint64_t seed)
 static int64_t shard_size(int64_t n)
 {
     int64_t s = (n + 63) / 64;
-    if (s > 8) s = 8;
-    return s ? ((n + s - 1) / s + 31) / 32 * 32 : 1;
+    s = s < 2 ? 2 : s > 8 ? 8 : s;
+    return n ? ((n + s - 1) / s + 31) / 32 * 32 : 1;
 }
 
 static double tree_f64(double *v, int64_t n)

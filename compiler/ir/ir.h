@@ -225,7 +225,9 @@ bool      ir_is_const(const IrVal *v, double *value);                           
 /* ---- shapes of the exact meaning (docs/ir.md) ------------------------------------------------------------------- */
 
 typedef struct { int64_t count, size; } IrShards;           /* `count` shards of `size` samples, the last may be shorter */
-IrShards ir_shards(int64_t extent);                         /* S = min(8, ceil(n/64)); size = ceil(n/S) rounded up to 32 */
+IrShards ir_shards(int64_t extent);                         /* S = ceil(n/64), 2 to 8; size = ceil(n/S) rounded up to 32 */
+int64_t   ir_common_divisor(int64_t a, int64_t b);
+double    ir_taps(const IrNode *conv, int window);           /* of the kernel that meet the operand, as a mean over the result's places */
 IrForm   ir_dot_form(const IrNode *dot);                    /* chain or lanes, by shape alone */
 bool     ir_has_form(const IrModule *m, IrForm form);       /* some product of the module has it */
 
