@@ -45,6 +45,9 @@ static Range range_map(IrOp op, Range a)
 {
     switch (op) {
     case IR_exp: return (Range){ABOVE, a.most <= 0 ? 1 : HUGE_VAL};
+    case IR_expm1: return (Range){a.least >= 0 ? 0 : -1, a.most <= 0 ? 0 : HUGE_VAL};
+    case IR_log: return (Range){a.least >= 1 ? 0 : -HUGE_VAL, a.least >= 0 && a.most <= 1 ? 0 : HUGE_VAL};
+    case IR_log1p: return (Range){a.least >= 0 ? 0 : -HUGE_VAL, a.least >= -1 && a.most <= 0 ? 0 : HUGE_VAL};
     case IR_softplus: return (Range){ABOVE, HUGE_VAL};
     case IR_sqrt: return (Range){a.least > 0 ? sqrt(a.least) : 0, HUGE_VAL};
     case IR_norm: return (Range){0, HUGE_VAL};
@@ -52,7 +55,8 @@ static Range range_map(IrOp op, Range a)
     case IR_neg: return (Range){-a.most, -a.least};
     case IR_floor: return (Range){floor(a.least), floor(a.most)};
     case IR_sigmoid: case IR_dsigmoid: return (Range){ABOVE, 1};
-    case IR_tanh: case IR_erf: case IR_sin: case IR_cos: return (Range){-1, 1};
+    case IR_tanh: case IR_erf: return (Range){a.least >= 0 ? 0 : -1, a.most <= 0 ? 0 : 1};
+    case IR_sin: case IR_cos: return (Range){-1, 1};
     case IR_erfc: return (Range){0, 2};
     default: return any;
     }
