@@ -375,7 +375,7 @@ static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
     IrVal *x = arith_numbers(c, a, at, "dot"), *y = x ? arith_numbers(c, b, at, "dot") : NULL;
     if (!x || !y) return val_error(c->L);
     if (!ir_is_real(x->type.elem) && !ir_is_real(y->type.elem))
-        return sum_leaf(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), at), at);
+        return sum_leaf(c, watch_products(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), at), at), at);
     x = arith_reals(c, a, at, "dot"), y = arith_reals(c, b, at, "dot");
     if (!arith_align(c, &x, &y, at, "dot")) return val_error(c->L);
     if (x->type.rank != 1 || y->type.rank != 1) return sum_leaf(c, val_tensor(c->L, ir_mul(fn_builder(c), x, y)), at);
@@ -398,7 +398,7 @@ static Value *builtin_outer(Ctx *c, const Call *k)
     if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
     IrVal *x = ir_broadcast(fn_builder(c), a, d, ir_ints(1, (int64_t[]){0}));
     IrVal *y = ir_broadcast(fn_builder(c), b, d, ir_ints(1, (int64_t[]){1}));
-    return arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), k->at);
+    return watch_products(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), k->at), k->at);
 }
 
 /* All elements in one row. */

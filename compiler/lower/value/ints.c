@@ -335,6 +335,8 @@ bool ints_fit(Ctx *c, IrOp op, const IrVal *a, const IrVal *b, Span at)
     return x.open || y.open || !too_wide(c, word, leaves_64(op, x, y), at);
 }
 
+bool ints_product_stays(const Lower *L, const IrVal *a, const IrVal *b) { return !leaves_64(IR_mul, bounds_now(L, a), bounds_now(L, b)); }
+
 bool ints_sum_fits(Ctx *c, const IrVal *t, int64_t n, Span at)
 {
     if (ir_is_real(t->type.elem)) return true;
