@@ -265,6 +265,7 @@ static Value *builtin_div(Ctx *c, const Call *k)
     if (x->kind == V_INT && y->kind == V_INT) return face_cut(c, x, y, divided(c, x->i, y->i, k->at));
     IrVal *a = arith_numbers(c, x, k->at, "div"), *b = a ? arith_numbers(c, y, k->at, "div") : NULL;
     if (!a || !b || !watch_divisor(c, a, b, k->at) || !arith_align(c, &a, &b, k->at, "div")) return val_error(c->L);
+    ints_widen(c, IR_div, &a, &b);
     IrVal *q = ir_div(fn_builder(c), a, b);
     return val_tensor(c->L, ir_is_real(q->type.elem) ? ir_floor(fn_builder(c), q) : q);
 }

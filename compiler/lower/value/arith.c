@@ -322,6 +322,13 @@ static IrVal *equal_conditions(IrBuilder *b, IrVal *x, IrVal *y, bool equal)
     return equal ? ir_select(b, x, y, ir_not(b, y)) : ir_select(b, x, ir_not(b, y), y);
 }
 
+/* A whole number is compared with a real as the numbers that they are: f32 does not hold each whole number. */
+static void compare_exactly(Ctx *c, IrVal **x, IrVal **y)
+{
+    bool left = ir_is_real((*x)->type.elem), right = ir_is_real((*y)->type.elem), conditions = (*x)->type.elem == IR_BOOL || (*y)->type.elem == IR_BOOL;
+    if (left != right && !conditions) *x = arith_convert(c, *x, IR_F64), *y = arith_convert(c, *y, IR_F64);
+}
+
 static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     IrVal *x, *y;
@@ -334,6 +341,7 @@ static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     if (op == AST_OP_DIV) x = real_of(c, x), y = real_of(c, y);
     bool equality = op == AST_OP_EQ || op == AST_OP_NE;
     if (!equality && refuse_bools(c, x, y, op, at)) return val_error(c->L);
+    if (compares(op)) compare_exactly(c, &x, &y);
     if (!arith_align(c, &x, &y, at, AstOp_name(op))) return val_error(c->L);
     IrBuilder *f = fn_builder(c);
     if (x->type.elem == IR_BOOL) return val_tensor(c->L, equal_conditions(f, x, y, op == AST_OP_EQ));

@@ -90,6 +90,7 @@ static Bounds bounds_result(IrOp op, Bounds a, Bounds b)
     case IR_max: return closed((Bounds){a.lo > b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi, open});
     case IR_min: return closed((Bounds){a.lo < b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi, open});
     case IR_rem: return bounds_rem(a, b);
+    case IR_div: return b.lo <= -1 && b.hi >= -1 ? (Bounds){a.lo, clamped(-(__int128)a.lo), open} : a;          /* the lowest by -1 is one more than the most */
     default: return bounds_join(a, b);
     }
 }
