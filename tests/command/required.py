@@ -133,4 +133,15 @@ def test_an_expression_and_a_sample_say_it():
         assert r.status == 3 and "a standard deviation below 0: -2" in r.err, r
 
 
+def test_the_prompt_says_it():
+    with folder() as d:
+        path = os.path.join(d, "it.gan")
+        with open(path, "w") as f:
+            f.write(program("report a = s"))
+        lines = [":step 3", "log_prob(Exponential(s), 1)", "6 % int(s)", "let q = log_prob(Exponential(s), 2)", "s + 42"]
+        r = gan("repl", path, stdin="\n".join(lines).encode(), cwd=d)
+        assert r.out.count("a rate that is not above 0: 0") + r.err.count("a rate that is not above 0: 0") == 2, r
+        assert "an integer divided by 0: 0" in r.out + r.err and "42" in r.out and "inf" not in r.out, r
+
+
 run_tests(globals())
