@@ -130,6 +130,40 @@ static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
     }
 }
 
+/* A matrix that is read from memory, or the last cache, by each panel of samples. */
+static bool is_far(const KPlan *p, const KKernel *k)
+{
+    enum { FAR = 4 << 20 };                               /* bytes */
+    const IrNode *n = k->nodes.v[0];
+    if (k->kind != K_CONTRACT || n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS) return false;
+    const IrType *w = &n->arg[ir_axes_has(n->arg[0]->type.axes, k->lane_axis)]->type;
+    return plan_takes(p, PLAN_tiles) && !w->axes.n && ir_dims_size(w) * (int64_t)ir_elem_bytes(w->elem) >= FAR;
+}
+
+static void find_far(KPlan *p, const KBlock *b)
+{
+    for (int i = 0; i < b->steps.n; i++) {
+        KStep *s = b->steps.v[i];
+        bool far = false;
+        for (int k = 0; k < 2; k++)
+            if (s->body[k]) find_far(p, s->body[k]);
+        for (int k = 0; k < s->panel.n; k++) far |= is_far(p, s->panel.v[k]);
+        s->by_kernels = plan_did(p, PLAN_far, far);
+    }
+    for (int i = 0; i < p->own.n; i++)
+        if (p->own.v[i]->step && p->own.v[i]->step->by_kernels) p->own.v[i]->full = true;
+}
+
+static void products_by_tiles(const KBlock *b)
+{
+    for (int i = 0; i < b->steps.n; i++) {
+        const KStep *s = b->steps.v[i];
+        for (int k = 0; k < 2; k++)
+            if (s->body[k]) products_by_tiles(s->body[k]);
+        for (int k = 0; k < s->panel.n && s->by_kernels; k++) s->panel.v[k]->split = s->panel.v[k]->kind == K_DOT && !s->panel.v[k]->epilogue;
+    }
+}
+
 /* A contraction without `over` of a tiled value with a matrix, both plain strides, is a register tile. */
 static void find_dots(KPlan *p)
 {
@@ -261,6 +295,7 @@ static void finish_kernels(KPlan *p)
 void kernel_finish(KPlan *p)
 {
     if (plan_takes(p, PLAN_whole)) kernel_whole(p, &p->top);
+    find_far(p, &p->top);
     give_memory(p);
     find_dots(p);
     find_matrices(p);
@@ -268,4 +303,5 @@ void kernel_finish(KPlan *p)
     rows_of_lines(p);
     finish_kernels(p);
     kernel_epilogues(p, &p->top);
+    products_by_tiles(&p->top);
 }

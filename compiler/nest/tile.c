@@ -136,6 +136,7 @@ typedef struct DotCode {
     Dim      row;                                           /* over the matrix' last free dims */
     bool     packed, apart;                                 /* apart: an epilogue needs every component of the space */
     Memory   x, w;
+    const KView *from;                                      /* x, at no panel yet */
     LoopReg *steps;                                         /* of the innermost loop */
     int      local;                                         /* where a rolled epilogue finds the tile */
 } DotCode;
@@ -177,9 +178,8 @@ static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
 }
 
 /* In a packed matrix the rows of a tile lie together, k by k, block behind block. */
-static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
+static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
 {
-    const DotTile *t = code;
     DotCode c = *t->code;
     LoopIndex from = o.off[0];
     Offsets at = advance(n, t->at, from, &c.row);
@@ -198,6 +198,21 @@ static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
     else if (n->k->epilogue) epilogue(n, acc);
     loop_close(&n->b, block);
     if (n->k->roll) rolled_epilogue(n, t, from, rows);
+}
+
+/* The rows of a matrix that is far are near when the tile's next panel asks for them. */
+static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const DotTile *t = code;
+    if (!n->k->split) { dot_panel(n, t, o, rows); return; }
+    DotCode c = *t->code;
+    LoopIns *l = nest_par_to(n, loop_arg(&n->b, 2));
+    n->panel = loop_plus(&n->b, loop_of(loop_arg(&n->b, 0)), nest_counter(l));
+    n->slot = nest_counter(l);
+    n->comp[n->k->space.lane] = (Ix){.at = plus_lanes(n, loop_times(n->panel, K_LANES)), .lane = true};
+    c.x = panel_of(n, c.from->mem, c.from->offset);
+    dot_panel(n, &(DotTile){&c, t->at}, o, rows);
+    nest_end(n, l);
 }
 
 /* An epilogue is written once for each height of a tile: one height, if one of half the registers or more will do. */
@@ -275,10 +290,11 @@ void nest_dot(Nest *n)
     KView x, w;
     if (!kernel_view(n->p, node->arg[xs], &x) || !kernel_view(n->p, node->arg[1 - xs], &w)) BUG("nest: dot without views");
     nest_at_panel(n);
+    n->tiled = !n->k->split;
     for (int i = 0; i < n->k->space.n; i++)
         if (i != n->k->space.lane) n->comp[i] = ix_int(0);
-    DotCode c = {.elem = node->result[0].type.elem, .packed = n->k->packed, .apart = then && !then->flat};
-    c.x = panel_of(n, x.mem, x.offset);
+    DotCode c = {.elem = node->result[0].type.elem, .from = &x, .packed = n->k->packed, .apart = then && !then->flat};
+    if (n->tiled) c.x = panel_of(n, x.mem, x.offset);
     c.w = memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
     dot_loops(n, node, xs, &x, &w, &c);
     if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * most_rows(n, c.elem));
