@@ -95,6 +95,10 @@ void nest_over_blocks(Nest *n, int rows, void (*body)(Nest *n));    /* tiled: up
 void nest_results(Nest *n, int result, LoopReg *v);         /* stores a result of the kernel's row at its own index */
 void nest_at_panel(Nest *n);                                /* a tiled kernel stands at u0, u1: the lane's component is known */
 
+/* ---- windows: the taps of a kernel that meet the operand at place o of the result, from (k, i) on, k of the kernel and i of the operand */
+typedef struct NestTaps { LoopIndex k, i; LoopReg *count; int64_t step_k, step_i; } NestTaps;
+NestTaps nest_taps(Nest *n, const IrWindow *w, int64_t na, int64_t nb, LoopIndex o);
+
 /* ---- builders: one a kind of kernel */
 void nest_map(Nest *n);
 void nest_map_on(Nest *n, KKernel *map, const IrVal *v, LoopReg *value);    /* its rows where the loops of another kernel stand, v in a register */

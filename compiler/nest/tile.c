@@ -3,7 +3,7 @@
  * A chain acc = fma(a, b, acc) in order of k is the exact meaning of a product, so tiling its rows and columns changes no
  * bit. DOT holds a block of rows by 16 samples, a row a feature of the result, and walks k: one load, `rows` broadcasts, `rows`
  * fmas a turn; then an epilogue finds the tile in registers. OUTER does the same over the samples of a tile, with 16 columns of
- * b (transposed before) in the vector.
+ * b (transposed before) in the vector, and INNER, where one side is narrow, with samples in the vector: rows of the one side by rows of the other.
  * The loops around are lists of dims with a stride in each memory; neighbours that one stride walks become one loop. */
 #include "compiler/nest/nest.h"
 #include "base/bug.h"
@@ -41,6 +41,8 @@ static Dim take_last(Dims *l) { return l->n ? l->d[--l->n] : (Dim){1, {0, 0, 0},
 
 typedef struct { int n; int dim[IR_MAX_RANK]; } Free;
 
+static int window_dim(const IrAttrs *a, int side, int i) { return side ? a->windows[i].b : a->windows[i].a; }
+
 static Free free_dims(const IrNode *node, int side, int rank)
 {
     Free f = {0};
@@ -48,6 +50,7 @@ static Free free_dims(const IrNode *node, int side, int rank)
     const IrAttrs *a = node->attr;
     for (int i = 0; i < a->batch.n; i++) taken[side ? a->batch.b[i] : a->batch.a[i]] = true;
     for (int i = 0; i < a->contract.n; i++) taken[side ? a->contract.b[i] : a->contract.a[i]] = true;
+    for (int i = 0; i < a->n_windows; i++) taken[window_dim(a, side, i)] = true;
     for (int i = 0; i < rank; i++)
         if (!taken[i]) f.dim[f.n++] = i;
     return f;
@@ -130,11 +133,21 @@ static LoopIndex row_index(Nest *n, const LoopIns *block) { return loop_of(loop_
 
 /* ---- DOT -------------------------------------------------------------------------------------------------------- */
 
+typedef struct DotWindow {                                  /* of a conv */
+    const IrWindow *of;
+    int64_t  na, nb, x, w;                                  /* extents in a and b; strides in x and w */
+    int      comp;                                          /* the place in the result's space */
+    NestTaps taps;
+} DotWindow;
+
 typedef struct DotCode {
     IrElem   elem;
+    int      xs;                                            /* which operand is x */
     Dims     outer, inner;                                  /* strides in x, w and the result's running index; inner: x and w */
     Dim      row;                                           /* over the matrix' last free dims */
-    bool     packed, apart;                                 /* apart: an epilogue needs every component of the space */
+    int      n_windows;
+    DotWindow window[4];                                    /* outside of `inner` */
+    bool     packed, apart;                                 /* apart: an epilogue needs every component of the space, or windows do */
     Memory   x, w;
     const KView *from;                                      /* x, at no panel yet */
     LoopReg *steps;                                         /* of the innermost loop */
@@ -153,6 +166,19 @@ static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopI
     LoopIndex from = loop_at(0), to = last ? loop_of(c->steps) : loop_at(d->extent);
     LoopIns *l = loop_for(&n->b, &from, &to, 1, last, &acc, 1);
     return nest_end_fold(n, l, dot_chain(n, c, depth + 1, advance(n, o, nest_counter(l), d), row, &l->body->carry[0]));
+}
+
+/* The taps of window `window` and those after it, and what is contracted at each. */
+static LoopReg *dot_taps(Nest *n, const DotCode *c, int window, Offsets o, LoopIndex row, LoopReg *acc)
+{
+    if (window == c->n_windows) return dot_chain(n, c, 0, o, row, acc);
+    const DotWindow *w = &c->window[window];
+    const NestTaps *t = &w->taps;
+    Dim step = {0, {(c->xs ? t->step_k : t->step_i) * w->x, (c->xs ? t->step_i : t->step_k) * w->w, 0}, 0};
+    o.off[0] = stepped(n, o.off[0], c->xs ? t->k : t->i, w->x);
+    o.off[1] = stepped(n, o.off[1], c->xs ? t->i : t->k, w->w);
+    LoopIns *l = nest_fold(n, loop_at(0), loop_of(t->count), 1, acc);
+    return nest_end_fold(n, l, dot_taps(n, c, window + 1, advance(n, o, nest_counter(l), &step), row, &l->body->carry[0]));
 }
 
 typedef struct { const DotCode *code; Offsets at; } DotTile;
@@ -177,19 +203,35 @@ static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
     nest_end(n, l);
 }
 
-/* In a packed matrix the rows of a tile lie together, k by k, block behind block. */
+/* In a packed matrix the rows of a tile lie together, k by k (taps outside), block behind block. */
+static void stand_in_packed(DotCode *c, int rows)
+{
+    int64_t stride = rows;
+    c->row.s[1] = 1;
+    c->inner.d[0].s[1] = stride;
+    stride *= c->inner.d[0].extent;
+    for (int i = c->n_windows - 1; i >= 0; i--) {
+        c->window[i].w = stride;
+        stride *= c->window[i].nb;
+    }
+}
+
+static int64_t packed_steps(const DotCode *c)
+{
+    int64_t k = c->inner.d[0].extent;
+    for (int i = 0; i < c->n_windows; i++) k *= c->window[i].nb;
+    return k;
+}
+
 static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
 {
     DotCode c = *t->code;
     LoopIndex from = o.off[0];
     Offsets at = advance(n, t->at, from, &c.row);
-    if (c.packed) {
-        c.inner.d[0].s[1] = rows;
-        c.row.s[1] = 1;
-    }
+    if (c.packed) stand_in_packed(&c, rows);
     LoopIns *block = loop_block(&n->b, rows);
     LoopIndex row = row_index(n, block), cell = plus_lanes(n, loop_times(row, K_LANES));
-    LoopReg *acc = dot_chain(n, &c, 0, at, row, tile_zero(n, c.elem, block));
+    LoopReg *acc = dot_taps(n, &c, 0, at, row, tile_zero(n, c.elem, block));
     stand_at(n, t, loop_plus(&n->b, from, row));
     n->is_flat = true;
     nest_results(n, 0, acc);
@@ -224,7 +266,16 @@ static int dot_rows(const Nest *n, const DotCode *c)
     return 2 * rows > most ? rows : most;
 }
 
-static void dot_outer(Nest *n, const DotCode *c, int depth, Offsets o)
+/* The kernel stands at place o of component `comp`: if that is a window's, its taps are known. */
+static void stand_at_window(Nest *n, DotCode *c, int comp, LoopIndex o)
+{
+    for (int i = 0; i < c->n_windows; i++) {
+        DotWindow *w = &c->window[i];
+        if (w->comp == comp) w->taps = nest_taps(n, w->of, w->na, w->nb, o);
+    }
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o)
 {
     if (depth == c->outer.n) {
         DotTile t = {c, o};
@@ -235,6 +286,7 @@ static void dot_outer(Nest *n, const DotCode *c, int depth, Offsets o)
     const Dim *d = &c->outer.d[depth];
     LoopIns *l = nest_component(n, d->comp, d->extent);
     n->comp[d->comp] = ix(nest_counter(l));
+    stand_at_window(n, c, d->comp, nest_counter(l));
     dot_outer(n, c, depth + 1, advance(n, o, nest_counter(l), d));
     nest_end(n, l);
 }
@@ -252,11 +304,25 @@ static void dot_dim(Nest *n, const DotCode *c, Dims *l, int comp, int64_t sx, in
     l->d[l->n - 1].comp = comp;
 }
 
-/* The loops around a tile: the result's other axes, batch dims, x's free dims, all but the last of w's. */
-static void dot_loops(Nest *n, const IrNode *node, int xs, const KView *x, const KView *w, DotCode *c)
+static void dot_windows(Nest *n, const IrNode *node, const KView *x, const KView *w, DotCode *c)
 {
     const IrAttrs *a = node->attr;
-    int ws = 1 - xs;
+    int first = node->result[0].type.axes.n + a->batch.n;
+    for (int i = 0; i < a->n_windows; i++) {
+        const IrWindow *of = &a->windows[i];
+        c->window[c->n_windows++] = (DotWindow){
+            .of = of, .na = node->arg[0]->type.dim[of->a], .nb = node->arg[1]->type.dim[of->b],
+            .x = x->dim[c->xs ? of->b : of->a], .w = w->dim[c->xs ? of->a : of->b], .comp = first + i};
+        dot_dim(n, c, &c->outer, first + i, 0, 0);
+        if (n->k->space.comp[first + i].extent == 1) stand_at_window(n, c, first + i, loop_at(0));     /* it has no loop */
+    }
+}
+
+/* The loops around a tile: the result's other axes, batch dims, windows, x's free dims, all but the last of w's. */
+static void dot_loops(Nest *n, const IrNode *node, const KView *x, const KView *w, DotCode *c)
+{
+    const IrAttrs *a = node->attr;
+    int xs = c->xs, ws = 1 - xs;
     const IrType *tx = &node->arg[xs]->type, *tw = &node->arg[ws]->type, *to = &node->result[0].type;
     for (int i = 0; i < to->axes.n; i++) {
         if (to->axes.id[i] == n->k->lane_axis) continue;
@@ -268,8 +334,9 @@ static void dot_loops(Nest *n, const IrNode *node, int xs, const KView *x, const
         int dx = xs ? a->batch.b[i] : a->batch.a[i], dw = xs ? a->batch.a[i] : a->batch.b[i];
         dot_dim(n, c, &c->outer, dims + i, x->dim[dx], w->dim[dw]);
     }
+    dot_windows(n, node, x, w, c);
     Free fx = free_dims(node, xs, tx->rank), fw = free_dims(node, ws, tw->rank);
-    int ox = dims + a->batch.n + (xs ? fw.n : 0), ow = dims + a->batch.n + (xs ? 0 : fx.n);
+    int first = dims + a->batch.n + a->n_windows, ox = first + (xs ? fw.n : 0), ow = first + (xs ? 0 : fx.n);
     Dims rows = {0};
     for (int i = 0; i < fx.n; i++) dot_dim(n, c, &c->outer, ox + i, x->dim[fx.dim[i]], 0);
     for (int i = 0; i < fw.n; i++) dot_dim(n, c, &rows, ow + i, 0, w->dim[fw.dim[i]]);
@@ -293,42 +360,57 @@ void nest_dot(Nest *n)
     n->tiled = !n->k->split;
     for (int i = 0; i < n->k->space.n; i++)
         if (i != n->k->space.lane) n->comp[i] = ix_int(0);
-    DotCode c = {.elem = node->result[0].type.elem, .from = &x, .packed = n->k->packed, .apart = then && !then->flat};
+    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .from = &x, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
     if (n->tiled) c.x = panel_of(n, x.mem, x.offset);
     c.w = memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
-    dot_loops(n, node, xs, &x, &w, &c);
+    dot_loops(n, node, &x, &w, &c);
     if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * most_rows(n, c.elem));
-    if (c.packed) c.row.s[1] = c.inner.d[0].extent;
+    if (c.packed) c.row.s[1] = packed_steps(&c);
     if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
     dot_outer(n, &c, 0, (Offsets){0});
 }
 
 /* ---- PACK ------------------------------------------------------------------------------------------------------- */
 
-typedef struct { IrElem elem; Dim row, step; Memory from; int to; } PackCode;
+typedef struct { IrElem elem; Dim row; Dims steps; Memory from; int to; } PackCode;
+
+static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
+{
+    if (depth < c->steps.n) {
+        Dim step = c->steps.d[depth];
+        step.s[1] *= rows;
+        LoopIns *l = nest_par(n, step.extent);
+        pack_steps(n, c, depth + 1, advance(n, o, nest_counter(l), &step), rows);
+        nest_end(n, l);
+        return;
+    }
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = row_index(n, block), at = loop_plus(&n->b, o.off[1], row);
+    loop_store(&n->b, c->to, &at, load_from(n, c->from, stepped(n, o.off[0], row, c->row.s[0]), cell), cell);
+    loop_close(&n->b, block);
+}
 
 /* `rows` neighbours of every k, one k behind the other. */
-static void pack_tile(Nest *n, const void *code, Offsets o, int rows)
-{
-    const PackCode *c = code;
-    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
-    LoopIns *l = nest_par(n, c->step.extent);
-    LoopIndex from = stepped(n, o.off[0], nest_counter(l), c->step.s[0]), to = stepped(n, o.off[1], nest_counter(l), rows);
-    LoopIns *block = loop_block(&n->b, rows);
-    LoopIndex row = row_index(n, block), at = loop_plus(&n->b, to, row);
-    loop_store(&n->b, c->to, &at, load_from(n, c->from, loop_plus(&n->b, from, row), cell), cell);
-    loop_close(&n->b, block);
-    nest_end(n, l);
-}
+static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_steps(n, code, 0, o, rows); }
 
 void nest_pack(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
-    int side = n->k->side, k = side ? node->attr->contract.b[0] : node->attr->contract.a[0];
+    const IrAttrs *a = node->attr;
+    int side = n->k->side, k = side ? a->contract.b[0] : a->contract.a[0];
     const IrType *t = &node->arg[side]->type;
+    int row = free_dims(node, side, t->rank).dim[0];
     KView w;
     if (!kernel_view(n->p, node->arg[side], &w)) BUG("nest: pack without a view");
-    PackCode c = {.elem = t->elem, .row = {t->dim[1 - k], {1, t->dim[k], 0}}, .step = {t->dim[k], {w.dim[k], 0, 0}}};
+    int64_t steps[5] = {t->dim[k]};                         /* of one tap, of those of the last window, and so on */
+    for (int i = 0; i < a->n_windows; i++) steps[i + 1] = steps[i] * t->dim[window_dim(a, side, a->n_windows - 1 - i)];
+    PackCode c = {.elem = t->elem, .row = {t->dim[row], {w.dim[row], steps[a->n_windows], 0}, 0}};
+    for (int i = 0; i < a->n_windows; i++) {
+        int d = window_dim(a, side, i);
+        add_dim(&c.steps, t->dim[d], w.dim[d], steps[a->n_windows - 1 - i], 0);
+    }
+    add_dim(&c.steps, t->dim[k], w.dim[k], 1, 0);
     c.from = memory_at(n, nest_base(n, w.mem), loop_at(0), w.offset);
     c.to = nest_base(n, n->k->mem);
     row_blocks(n, &c, &c.row, (Offsets){0}, most_rows(n, c.elem), pack_tile);
@@ -597,6 +679,7 @@ typedef struct InnerCode {
     int        pairs, n;
     InnerPair *pair;
     int64_t    extent[K_MAX_COMP], out[K_MAX_COMP];
+    int        last[2];                                     /* the component of either side's last free dim, -1: it has none */
     int        lanes;
     LoopReg   *valid;
 } InnerCode;
@@ -628,15 +711,59 @@ static LoopReg *inner_pair(Nest *n, const InnerCode *c, const InnerPair *p, cons
 
 typedef struct { LoopIndex side[2]; } InnerAt;
 
+typedef struct InnerTile {
+    const InnerCode *code;
+    const InnerAt   *off;                                   /* of each pair */
+    LoopIndex        out;
+    int              few, many;                             /* components: the side with fewer results, the other; -1: none */
+    LoopIndex        from;                                  /* of `few`, */
+    int              count;                                 /* side by side */
+} InnerTile;
+
+static int64_t inner_extent(const InnerCode *c, int comp) { return comp < 0 ? 1 : c->extent[comp]; }
+
+/* `rows` results of the one side, from o on, by t->count of the other: each vector is loaded once. */
+static void inner_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const InnerTile *t = code;
+    const InnerCode *c = t->code;
+    LoopIns *few = loop_block(&n->b, t->count), *many = loop_block(&n->b, rows);
+    const struct { int comp; LoopIndex at; } cell[2] = {{t->few, loop_plus(&n->b, t->from, row_index(n, few))},
+                                                        {t->many, loop_plus(&n->b, o.off[0], row_index(n, many))}};
+    LoopIndex out = plus_lanes(n, t->out);
+    for (int k = 0; k < 2; k++)
+        if (cell[k].comp >= 0) out = stepped(n, out, cell[k].at, c->out[cell[k].comp]);
+    LoopReg *acc = loop_load(&n->b, c->lanes, &out, 64);
+    for (int i = 0; i < c->pairs; i++) {
+        InnerAt at = t->off[i];
+        for (int k = 0; k < 2; k++)
+            for (int s = 0; s < 2; s++)
+                if (cell[k].comp >= 0) at.side[s] = stepped(n, at.side[s], cell[k].at, c->pair[i].stride[s][cell[k].comp]);
+        acc = inner_pair(n, c, &c->pair[i], at.side, acc, ir_extent(n->m, n->k->lane_axis));
+    }
+    loop_store(&n->b, c->lanes, &out, acc, 64);
+    loop_close(&n->b, many);
+    loop_close(&n->b, few);
+}
+
+static void inner_tiles(Nest *n, const void *code, Offsets o, int count)
+{
+    InnerTile t = *(const InnerTile *)code;
+    int most = most_rows(n, t.code->elem), rows = (most - (count > 1 ? count : 0)) / count;
+    t.from = o.off[0];
+    t.count = count;
+    row_blocks(n, &t, &(Dim){inner_extent(t.code, t.many), {1, 0, 0}, 0}, (Offsets){0}, rows < 1 ? 1 : rows, inner_tile);
+}
+
 static void inner_outer(Nest *n, const InnerCode *c, int depth, const InnerAt *off, LoopIndex out)
 {
     if (depth == c->n) {
-        LoopIndex at = plus_lanes(n, out);
-        LoopReg *acc = loop_load(&n->b, c->lanes, &at, 64);
-        for (int i = 0; i < c->pairs; i++) acc = inner_pair(n, c, &c->pair[i], off[i].side, acc, ir_extent(n->m, n->k->lane_axis));
-        loop_store(&n->b, c->lanes, &at, acc, 64);
+        bool swap = inner_extent(c, c->last[1]) > inner_extent(c, c->last[0]);
+        InnerTile t = {.code = c, .off = off, .out = out, .few = c->last[!swap], .many = c->last[swap]};
+        row_blocks(n, &t, &(Dim){inner_extent(c, t.few), {1, 0, 0}, 0}, (Offsets){0}, most_rows(n, c->elem), inner_tiles);
         return;
     }
+    if (depth == c->last[0] || depth == c->last[1]) { inner_outer(n, c, depth + 1, off, out); return; }
     LoopIns *l = nest_par(n, c->extent[depth]);
     InnerAt *next = arena_array(n->arena, InnerAt, c->pairs);
     for (int i = 0; i < c->pairs; i++)
@@ -679,7 +806,9 @@ void nest_inner(Nest *n)
     const IrNode *node = n->k->nodes.v[0];
     const KAccum *acc = n->k->sinks.v[0];
     const IrType *to = &node->result[0].type;
-    InnerCode c = {.elem = to->elem, .pairs = node->n_args / 2, .n = to->axes.n + to->rank};
+    Free fa = free_dims(node, 0, node->arg[0]->type.rank), fb = free_dims(node, 1, node->arg[1]->type.rank);
+    int first = to->axes.n + node->attr->batch.n;
+    InnerCode c = {.elem = to->elem, .pairs = node->n_args / 2, .n = to->axes.n + to->rank, .last = {fa.n ? first + fa.n - 1 : -1, fb.n ? first + fa.n + fb.n - 1 : -1}};
     c.pair = arena_array(n->arena, InnerPair, c.pairs);
     at_tile(n);
     c.valid = loop_arg(&n->b, 1);
