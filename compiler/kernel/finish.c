@@ -41,9 +41,10 @@ static bool is_window(const IrNode *n, int side, int dim)
 }
 
 /* The matrix of a DOT whose rows lie across memory: each step along k meets another line of the cache, and the lines of a
- * block of rows fall into a few sets. Worth a copy when enough panels follow. */
+ * block of rows fall into a few sets. So do the rows of a tile when they lie a power of two apart, or a multiple of one. Worth a copy when enough panels follow. */
 static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t extent)
 {
+    enum { SETS = 4096 };                                   /* bytes from a line of a set to the next, in caches near the core */
     const IrAttrs *a = n->attr;
     const IrType *t = &n->arg[side]->type;
     if (a->contract.n != 1 || a->batch.n || t->rank != 2 + a->n_windows) return false;
@@ -51,7 +52,9 @@ static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t ext
     while (row == k || is_window(n, side, row)) row++;
     for (int i = 0; i < a->n_windows; i++) extent *= n->result[0].type.dim[i];      /* each place of the result reads it */
     int64_t far = a->n_windows ? K_LANES * K_LANES : K_LANES;
-    return extent >= 2 * K_TILE && w->dim[row] == 1 && w->dim[k] >= far && t->dim[k] >= 2 * K_LANES && t->dim[row] >= 4;
+    if (extent < 2 * K_TILE || t->dim[k] < 2 * K_LANES) return false;
+    bool one_set = !a->n_windows && w->dim[k] == 1 && w->dim[row] * (int64_t)ir_elem_bytes(t->elem) % SETS == 0 && t->dim[row] >= K_LANES;
+    return one_set || (w->dim[row] == 1 && w->dim[k] >= far && t->dim[row] >= 4);
 }
 
 static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)

@@ -391,8 +391,32 @@ static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int row
     loop_close(&n->b, block);
 }
 
+/* Of each row 16 k at once, since they are neighbours: a line is touched once, and those of `rows` rows may all want one place in the cache. */
+static void pack_lines(Nest *n, const PackCode *c, Offsets o, int rows)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    Dim step = c->steps.d[0], lines = {step.extent / K_LANES, {K_LANES, (int64_t)K_LANES * rows, 0}, 0};
+    LoopIns *l = nest_par(n, lines.extent);
+    Offsets at = advance(n, o, nest_counter(l), &lines);
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = row_index(n, block), to = loop_plus(&n->b, loop_plus(&n->b, at.off[1], row), loop_times(nest_lanes(n), rows));
+    loop_store(&n->b, c->to, &to, load_from(n, c->from, plus_lanes(n, stepped(n, at.off[0], row, c->row.s[0])), cell), cell);
+    loop_close(&n->b, block);
+    nest_end(n, l);
+    PackCode rest = *c;
+    rest.steps.d[0].extent = step.extent % K_LANES;
+    lines.s[0] = 1, lines.s[1] = rows;
+    if (rest.steps.d[0].extent) pack_steps(n, &rest, 0, advance(n, o, loop_at(step.extent - step.extent % K_LANES), &lines), rows);
+}
+
 /* `rows` neighbours of every k, one k behind the other. */
-static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_steps(n, code, 0, o, rows); }
+static void pack_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const PackCode *c = code;
+    bool lines = c->row.s[0] != 1 && c->steps.n == 1 && c->steps.d[0].s[0] == 1;
+    if (lines) pack_lines(n, c, o, rows);
+    else pack_steps(n, c, 0, o, rows);
+}
 
 void nest_pack(Nest *n)
 {
