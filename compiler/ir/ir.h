@@ -182,7 +182,8 @@ typedef struct IrSlot {
     const struct IrFn *committed;                           /* by the function that did it last */
 } IrSlot;
 
-typedef struct { const char *name; int64_t extent; const char *called; } IrAxis;      /* called: as the program calls the sample; the name may have a number, to be the only one */
+/* called: as the program calls the sample; the name may have a number, to be the only one. samples: how many draws it is of, which no other axis surrounds; 0: of none. */
+typedef struct { const char *name; int64_t extent; const char *called; int64_t samples; } IrAxis;
 
 typedef struct IrModule {
     Arena *arena;                                           /* of the module and all it holds */

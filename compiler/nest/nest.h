@@ -82,6 +82,7 @@ int       nest_base(Nest *n, const KMem *m);                /* a buffer: from it
 int       nest_panel(Nest *n, const KMem *m, LoopIndex *off);   /* at the kernel's panel: a buffer, and how far from its start */
 LoopReg  *nest_load(Nest *n, const KMem *m, const IrType *t, const Index *at);
 void      nest_store(Nest *n, const KMem *m, const IrType *t, const Index *at, LoopReg *v);
+void      nest_ahead(Nest *n, const KMem *m, const IrType *t, const Index *at);       /* what is read and stored there soon: one number of the line */
 LoopReg  *nest_value(Nest *n, const IrVal *v, const Index *at);
 LoopReg  *nest_key(Nest *n, int stream);
 LoopReg  *nest_row(Nest *n, const IrNode *node, const Index *at);   /* an element-wise row at an index: its operands asked for there */
@@ -120,6 +121,7 @@ void nest_extern(Nest *n);
 void nest_blas(Nest *n);
 void nest_transpose(Nest *n);
 void nest_outer(Nest *n);
+void nest_whole(Nest *n);
 void nest_inner(Nest *n);
 void nest_scatter_over(Nest *n);
 void nest_finish(Nest *n);

@@ -3,7 +3,7 @@
  * A chain acc = fma(a, b, acc) in order of k is the exact meaning of a product, so tiling its rows and columns changes no
  * bit. DOT holds a block of rows by 16 samples, a row a feature of the result, and walks k: one load, `rows` broadcasts, `rows`
  * fmas a turn; then an epilogue finds the tile in registers. OUTER does the same over the samples of a tile, with 16 columns of
- * b (transposed before) in the vector.
+ * b (transposed before) in the vector, and INNER, where one side is narrow, with samples in the vector: rows of the one side by rows of the other.
  * The loops around are lists of dims with a stride in each memory; neighbours that one stride walks become one loop. */
 #include "compiler/nest/nest.h"
 #include "base/bug.h"
@@ -474,6 +474,7 @@ typedef struct TransposeCode {
     IrElem elem;
     Dims   outer;                                           /* strides: in, out */
     Dim    col;                                             /* the free dims: stride in */
+    int64_t samples;                                        /* of a block of columns: a panel's, or all */
     Memory in, out;
 } TransposeCode;
 
@@ -506,12 +507,12 @@ static void transpose_outer(Nest *n, const TransposeCode *c, int depth, Offsets 
     if (blocks) {
         LoopIns *l = nest_par_to(n, loop_word(&n->b, blocks));
         transpose_block(n, c, stepped(n, o.off[0], nest_counter(l), K_LANES * c->col.s[0]),
-                        stepped(n, o.off[1], nest_counter(l), K_LANES * K_LANES), K_LANES);
+                        stepped(n, o.off[1], nest_counter(l), K_LANES * c->samples), K_LANES);
         nest_end(n, l);
     }
     if (rest)
         transpose_block(n, c, loop_plus(&n->b, o.off[0], loop_at(blocks * K_LANES * c->col.s[0])),
-                        loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * K_LANES)), rest);
+                        loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * c->samples)), rest);
 }
 
 /* How the columns' side of an OUTER lies once transposed: [panel of the tile][axes it shares with the result, batch][reduced axes, windows, contract]
@@ -544,10 +545,11 @@ void nest_transpose(Nest *n)
     const IrType *t = &v->type;
     const IrNode *node = n->k->nodes.v[0];
     Columns cols = columns_of(n, node, t, in);
-    TransposeCode c = {.elem = t->elem, .col = cols.col};
+    bool all = n->k->mem->place == K_FRAME;
+    TransposeCode c = {.elem = t->elem, .col = cols.col, .samples = all ? (ir_extent(n->m, in->tile) + K_LANES - 1) / K_LANES * K_LANES : K_LANES};
     nest_at_panel(n);
     c.in = panel_of(n, in, 0);
-    c.out = memory_at(n, nest_base(n, n->k->mem), loop_times(n->slot, cols.panel), 0);
+    c.out = memory_at(n, nest_base(n, n->k->mem), all ? loop_times(n->panel, K_LANES * K_LANES) : loop_times(n->slot, cols.panel), 0);
     Free f = free_dims(node, n->k->side, t->rank);
     for (int i = 0; i < t->axes.n; i++)
         if (t->axes.id[i] != in->tile) add_dim(&c.outer, ir_extent(n->m, t->axes.id[i]), in->axis[i], cols.axis[i], 0);
@@ -999,6 +1001,7 @@ typedef struct InnerCode {
     int        pairs, n;
     InnerPair *pair;
     int64_t    extent[K_MAX_COMP], out[K_MAX_COMP];
+    int        last[2];                                     /* the component of either side's last free dim, -1: it has none */
     int        lanes;
     LoopReg   *valid;
 } InnerCode;
@@ -1030,15 +1033,59 @@ static LoopReg *inner_pair(Nest *n, const InnerCode *c, const InnerPair *p, cons
 
 typedef struct { LoopIndex side[2]; } InnerAt;
 
+typedef struct InnerTile {
+    const InnerCode *code;
+    const InnerAt   *off;                                   /* of each pair */
+    LoopIndex        out;
+    int              few, many;                             /* components: the side with fewer results, the other; -1: none */
+    LoopIndex        from;                                  /* of `few`, */
+    int              count;                                 /* side by side */
+} InnerTile;
+
+static int64_t inner_extent(const InnerCode *c, int comp) { return comp < 0 ? 1 : c->extent[comp]; }
+
+/* `rows` results of the one side, from o on, by t->count of the other: each vector is loaded once. */
+static void inner_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const InnerTile *t = code;
+    const InnerCode *c = t->code;
+    LoopIns *few = loop_block(&n->b, t->count), *many = loop_block(&n->b, rows);
+    const struct { int comp; LoopIndex at; } cell[2] = {{t->few, loop_plus(&n->b, t->from, row_index(n, few))},
+                                                        {t->many, loop_plus(&n->b, o.off[0], row_index(n, many))}};
+    LoopIndex out = plus_lanes(n, t->out);
+    for (int k = 0; k < 2; k++)
+        if (cell[k].comp >= 0) out = stepped(n, out, cell[k].at, c->out[cell[k].comp]);
+    LoopReg *acc = loop_load(&n->b, c->lanes, &out, 64);
+    for (int i = 0; i < c->pairs; i++) {
+        InnerAt at = t->off[i];
+        for (int k = 0; k < 2; k++)
+            for (int s = 0; s < 2; s++)
+                if (cell[k].comp >= 0) at.side[s] = stepped(n, at.side[s], cell[k].at, c->pair[i].stride[s][cell[k].comp]);
+        acc = inner_pair(n, c, &c->pair[i], at.side, acc, ir_extent(n->m, n->k->lane_axis));
+    }
+    loop_store(&n->b, c->lanes, &out, acc, 64);
+    loop_close(&n->b, many);
+    loop_close(&n->b, few);
+}
+
+static void inner_tiles(Nest *n, const void *code, Offsets o, int count)
+{
+    InnerTile t = *(const InnerTile *)code;
+    int most = most_rows(n, t.code->elem), rows = (most - (count > 1 ? count : 0)) / count;
+    t.from = o.off[0];
+    t.count = count;
+    row_blocks(n, &t, &(Dim){inner_extent(t.code, t.many), {1, 0, 0}, 0}, (Offsets){0}, rows < 1 ? 1 : rows, inner_tile);
+}
+
 static void inner_outer(Nest *n, const InnerCode *c, int depth, const InnerAt *off, LoopIndex out)
 {
     if (depth == c->n) {
-        LoopIndex at = plus_lanes(n, out);
-        LoopReg *acc = loop_load(&n->b, c->lanes, &at, 64);
-        for (int i = 0; i < c->pairs; i++) acc = inner_pair(n, c, &c->pair[i], off[i].side, acc, ir_extent(n->m, n->k->lane_axis));
-        loop_store(&n->b, c->lanes, &at, acc, 64);
+        bool swap = inner_extent(c, c->last[1]) > inner_extent(c, c->last[0]);
+        InnerTile t = {.code = c, .off = off, .out = out, .few = c->last[!swap], .many = c->last[swap]};
+        row_blocks(n, &t, &(Dim){inner_extent(c, t.few), {1, 0, 0}, 0}, (Offsets){0}, most_rows(n, c->elem), inner_tiles);
         return;
     }
+    if (depth == c->last[0] || depth == c->last[1]) { inner_outer(n, c, depth + 1, off, out); return; }
     LoopIns *l = nest_par(n, c->extent[depth]);
     InnerAt *next = arena_array(n->arena, InnerAt, c->pairs);
     for (int i = 0; i < c->pairs; i++)
@@ -1081,7 +1128,9 @@ void nest_inner(Nest *n)
     const IrNode *node = n->k->nodes.v[0];
     const KAccum *acc = n->k->sinks.v[0];
     const IrType *to = &node->result[0].type;
-    InnerCode c = {.elem = to->elem, .pairs = node->n_args / 2, .n = to->axes.n + to->rank};
+    Free fa = free_dims(node, 0, node->arg[0]->type.rank), fb = free_dims(node, 1, node->arg[1]->type.rank);
+    int first = to->axes.n + node->attr->batch.n;
+    InnerCode c = {.elem = to->elem, .pairs = node->n_args / 2, .n = to->axes.n + to->rank, .last = {fa.n ? first + fa.n - 1 : -1, fb.n ? first + fa.n + fb.n - 1 : -1}};
     c.pair = arena_array(n->arena, InnerPair, c.pairs);
     at_tile(n);
     c.valid = loop_arg(&n->b, 1);
