@@ -2,8 +2,8 @@
  *
  * A chain acc = fma(a, b, acc) in order of k is the exact meaning of a product, so tiling its rows and columns changes no
  * bit. DOT holds a block of rows by 16 samples, a row a feature of the result, and walks k: one load, `rows` broadcasts, `rows`
- * fmas a turn; then an epilogue finds the tile in registers. OUTER does the same over the samples of a tile, with 16 columns of
- * b (transposed before) in the vector, and INNER, where one side is narrow, with samples in the vector: rows of the one side by rows of the other.
+ * fmas a turn; then an epilogue finds the tile in registers. A conv is a DOT with loops over its taps around k. OUTER does the
+ * same over the samples of a tile, with 16 columns of b (transposed before) in the vector, and INNER, where one side is narrow, with samples in the vector: rows of the one side by rows of the other.
  * The loops around are lists of dims with a stride in each memory; neighbours that one stride walks become one loop. */
 #include "compiler/nest/nest.h"
 #include "base/bug.h"
