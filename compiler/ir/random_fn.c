@@ -456,7 +456,7 @@ static IrVal *make_conv(Gen *g)
 {
     IrAttrs at = ir_attrs();
     IrInts a = {0}, k = {0};
-    if (chance(g, 60)) k.v[k.n++] = 1 + below(g, 9);
+    if (chance(g, 60)) k.v[k.n++] = 1 + below(g, chance(g, 30) ? 40 : 9);
     at.n_windows = (uint8_t)(1 + below(g, 2));
     bool group = chance(g, 30), channel = chance(g, 70);
     for (int i = 0; i < at.n_windows; i++) a.v[a.n++] = 1 + below(g, 9);
@@ -472,7 +472,7 @@ static IrVal *make_conv(Gen *g)
         at.windows[i] = some_window(g, i, k.n);
         k.v[k.n++] = 1 + below(g, 4);
     }
-    if (chance(g, 30)) a.v[a.n++] = 1 + below(g, 5);
+    if (chance(g, 30)) a.v[a.n++] = 1 + below(g, chance(g, 30) ? 40 : 5);
     Contraction c = {.at = at};
     IrElem elem = some_real(g);
     c.a = fitting(g, ir_type(elem, some_axes(g), a));

@@ -57,24 +57,26 @@ static KMem *partial_new(Planner *b, KAccum *a, int64_t unit, KPlace place)
     return m;
 }
 
-static void pad_columns(Planner *b, KAccum *a)
+/* Dims from .. to-1, the last one innermost. */
+static void set_strides(KMem *m, const IrType *t, int from, int to, int64_t *stride)
+{
+    for (int i = to - 1; i >= from; i--) { m->dim[i] = *stride; *stride *= t->dim[i]; }
+}
+
+/* The columns, free dims of operand `side`, lie innermost, padded; around them the rows, then windows, batch and axes. */
+static void pad_columns(Planner *b, KAccum *a, int side)
 {
     const IrNode *n = a->node;
-    const IrType *t = &n->result[0].type, *tb = &n->arg[1]->type;
-    int tail = tb->rank - n->attr->batch.n - n->attr->contract.n - n->attr->n_windows;
-    int64_t cols = 1;
-    for (int i = 0; i < tail; i++) cols *= t->dim[t->rank - 1 - i];
-    a->pad = (cols + K_LANES - 1) / K_LANES * K_LANES;
-    int64_t stride = 1;
+    const IrType *t = &n->result[0].type;
+    int first = n->attr->batch.n + n->attr->n_windows, middle = first + n->arg[0]->type.rank - first - n->attr->contract.n;
+    int64_t cols = 1, stride = 1;
     KMem *m = a->partial;
-    for (int i = t->rank - 1; i >= 0; i--) {
-        if (i == t->rank - 1 - tail) stride = a->pad;
-        m->dim[i] = stride;
-        stride *= t->dim[i];
-    }
-    if (tail == t->rank) stride = a->pad;
+    set_strides(m, t, side ? middle : first, side ? t->rank : middle, &cols);
+    stride = a->pad = (cols + K_LANES - 1) / K_LANES * K_LANES;
+    set_strides(m, t, side ? first : middle, side ? middle : t->rank, &stride);
+    set_strides(m, t, 0, first, &stride);
     for (int i = t->axes.n - 1; i >= 0; i--) { m->axis[i] = stride; stride *= ir_extent(b->m, t->axes.id[i]); }
-    m->dense = a->pad == cols;
+    m->dense = a->pad == cols && (side || middle == t->rank);
     m->bytes = stride * (int64_t)ir_elem_bytes(a->elem);
 }
 
@@ -130,11 +132,8 @@ static bool one_stride(const IrNode *n, int side, int pair)
     return true;
 }
 
-/* Taps are one loop where no more than one side is dilated. */
 bool place_outer_fits(const IrNode *n)
 {
-    for (int i = 0; i < n->attr->n_windows; i++)
-        if (n->attr->windows[i].dil_a > 1 && n->attr->windows[i].dil_b > 1) return false;
     for (int i = 0; i < n->n_args / 2; i++)
         if (!one_stride(n, 0, i) || !one_stride(n, 1, i)) return false;
     return true;
@@ -176,12 +175,12 @@ void place_sum_over(Planner *b, IrNode *n)
 
 static void need_full(Planner *b, IrVal *v) { kernel_value(b->p, v)->stored = kernel_value(b->p, v)->full = true; }
 
-static KMem *transposed_mem(Planner *b, const IrNode *n, IrVal *v)
+static KMem *transposed_mem(Planner *b, const IrNode *n, int side, IrVal *v)
 {
     const IrType *t = &v->type;
     int64_t cols = 1, rest = kernel_rest(b->m, t, kernel_tile_axis(b->m, t->axes));
     bool taken[IR_MAX_RANK];
-    taken_dims(n->attr, 1, taken);
+    taken_dims(n->attr, side, taken);
     for (int i = 0; i < t->rank; i++) cols *= taken[i] ? 1 : t->dim[i];
     KMem *m = kernel_mem(b->p, K_SCRATCH, t, true);
     m->bytes = (cols ? rest / cols : 0) * ((cols + K_LANES - 1) / K_LANES) * K_TILE * K_LANES *
@@ -189,24 +188,25 @@ static KMem *transposed_mem(Planner *b, const IrNode *n, IrVal *v)
     return m;
 }
 
-static bool same_roles(const IrNode *a, const IrNode *b)
+static bool same_roles(const IrNode *a, int side_a, const IrNode *b, int side_b)
 {
     bool x[IR_MAX_RANK], y[IR_MAX_RANK];
-    taken_dims(a->attr, 1, x);
-    taken_dims(b->attr, 1, y);
+    taken_dims(a->attr, side_a, x);
+    taken_dims(b->attr, side_b, y);
     return !memcmp(x, y, sizeof x);
 }
 
-/* The transposed tile of v for the second side of n, made once a step. */
-static KMem *transposed(Planner *b, KStep *step, IrNode *n, IrVal *v, int lane_axis)
+/* The transposed tile of v for a side of n, made once a step. */
+static KMem *transposed(Planner *b, KStep *step, IrNode *n, int side, IrVal *v, int lane_axis)
 {
     for (int i = 0; i < step->panel.n; i++) {
         KKernel *k = step->panel.v[i];
-        if (k->kind == K_TRANSPOSE && k->val == v && same_roles(k->nodes.v[0], n)) return k->mem;
+        if (k->kind == K_TRANSPOSE && k->val == v && same_roles(k->nodes.v[0], k->side, n, side)) return k->mem;
     }
     KKernel *k = place_kernel(b, K_TRANSPOSE, &v->type, lane_axis);
     k->val = v;
-    k->mem = transposed_mem(b, n, v);
+    k->side = side;
+    k->mem = transposed_mem(b, n, side, v);
     array_push(b->p->arena, &k->nodes, n);
     place_append(b, step, k);
     return k->mem;
@@ -221,6 +221,18 @@ static IrVal *spread_copy(Planner *b, IrVal *v, int t)
     IrVal *s = place_new_node(b, IR_spread, &v, 1, &type);
     s->def->attr = at;
     return place_copy(b, s);
+}
+
+/* Operand 1 has the columns, which are 16 side by side, but where it has few free places and operand 0 more. */
+static int columns_side(const IrNode *n)
+{
+    int64_t size[2] = {1, 1};
+    bool taken[IR_MAX_RANK];
+    for (int side = 0; side < 2; side++) {
+        taken_dims(n->attr, side, taken);
+        for (int i = 0; i < n->arg[side]->type.rank; i++) size[side] *= taken[i] ? 1 : n->arg[side]->type.dim[i];
+    }
+    return size[1] >= K_LANES || size[1] >= size[0];
 }
 
 void place_tile_row(Planner *b, IrNode *n)
@@ -247,7 +259,7 @@ void place_tile_row(Planner *b, IrNode *n)
     k->lane_axis = t;
     KAccum *a = accum_new(b, n, t);
     a->partial = partial_new(b, a, 1, K_FRAME);
-    if (kind == K_OUTER) pad_columns(b, a);
+    if (kind == K_OUTER) pad_columns(b, a, k->side = columns_side(n));
     if (kind == K_INNER) a->lanes = partial_new(b, a, K_LANES, K_SCRATCH);
     shard_partial(b, a);
     array_push(b->p->arena, &k->nodes, own);
@@ -258,9 +270,9 @@ void place_tile_row(Planner *b, IrNode *n)
         KValue *kv = kernel_value(b->p, v);
         bool outside = !place_here(b, kv) || kv->step != step;
         if (outside) kernel_frame(b->p, v);
-        if (kind == K_OUTER && i % 2 == 1) {
+        if (kind == K_OUTER && i % 2 == k->side) {
             if (!outside) kv->stored = true;
-            array_push(b->p->arena, &k->columns, transposed(b, step, own, v, place_first_axis(n, i / 2)));
+            array_push(b->p->arena, &k->columns, transposed(b, step, own, k->side, v, place_first_axis(n, i / 2)));
         } else if (!outside) {
             need_full(b, v);
         }

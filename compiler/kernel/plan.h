@@ -139,7 +139,7 @@ typedef struct KKernel {
     ARRAY(KMem *) columns;                                  /* OUTER, WHOLE: the transposed second side of each pair; BLAS: the operands */
     KMem   *mem;                                            /* TRANSPOSE: to where; MATRICES: panels; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
-    int     side;                                           /* PACK: which operand of the row is the matrix */
+    int     side;                                           /* PACK: which operand of the row is the matrix; OUTER, TRANSPOSE: which has the columns */
     bool    split;                                          /* UNIFORM: may be cut by elements. DOT: one call does all panels of a tile */
     int64_t units;                                          /* UNIFORM: of the cut */
     double  flops;                                          /* per run */

@@ -2,8 +2,8 @@
  *
  * A chain acc = fma(a, b, acc) in order of k is the exact meaning of a product, so tiling its rows and columns changes no
  * bit. DOT holds a block of rows by 16 samples, a row a feature of the result, and walks k: one load, `rows` broadcasts, `rows`
- * fmas a turn; then an epilogue finds the tile in registers. OUTER does the same over the samples of a tile, with 16 columns of
- * b (transposed before) in the vector, and INNER, where one side is narrow, with samples in the vector: rows of the one side by rows of the other.
+ * fmas a turn; then an epilogue finds the tile in registers. A conv is a DOT with loops over its taps around k. OUTER does the
+ * same over the samples of a tile, with 16 columns of b (transposed before) in the vector, and INNER, where one side is narrow, with samples in the vector: rows of the one side by rows of the other.
  * The loops around are lists of dims with a stride in each memory; neighbours that one stride walks become one loop. */
 #include "compiler/nest/nest.h"
 #include "base/bug.h"
@@ -555,14 +555,14 @@ static void transpose_outer(Nest *n, const TransposeCode *c, int depth, Offsets 
                         loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * c->samples)), rest);
 }
 
-/* How b of an OUTER lies once transposed: [panel of the tile][axes it shares with the result, batch][reduced axes, windows, contract]
+/* How the columns' side of an OUTER lies once transposed: [panel of the tile][axes it shares with the result, batch][reduced axes, windows, contract]
  * [block of 16 columns][16 samples][16 columns]. Strides of each outer part, in the order of the type. */
 typedef struct Columns { int64_t panel, axis[IR_MAX_AXES], dim[IR_MAX_RANK]; Dim col; } Columns;
 
 static Columns columns_of(Nest *n, const IrNode *node, const IrType *t, const KMem *mem)
 {
     Columns c = {.col = {1, {K_LANES, 0, 0}}};
-    Free f = free_dims(node, 1, t->rank);
+    Free f = free_dims(node, n->k->side, t->rank);
     bool isfree[IR_MAX_RANK] = {0};
     for (int i = 0; i < f.n; i++) {
         isfree[f.dim[i]] = true;
@@ -590,7 +590,7 @@ void nest_transpose(Nest *n)
     nest_at_panel(n);
     c.in = panel_of(n, in, 0);
     c.out = memory_at(n, nest_base(n, n->k->mem), all ? loop_times(n->panel, K_LANES * K_LANES) : loop_times(n->slot, cols.panel), 0);
-    Free f = free_dims(node, 1, t->rank);
+    Free f = free_dims(node, n->k->side, t->rank);
     for (int i = 0; i < t->axes.n; i++)
         if (t->axes.id[i] != in->tile) add_dim(&c.outer, ir_extent(n->m, t->axes.id[i]), in->axis[i], cols.axis[i], 0);
     for (int i = 0; i < t->rank; i++) {
@@ -603,7 +603,8 @@ void nest_transpose(Nest *n)
 
 /* ---- OUTER ------------------------------------------------------------------------------------------------------ */
 
-/* A tile is rows of a by blocks of 16 columns of b: many rows, or where a has few, several blocks. What is innermost is a block of 16
+/* `a` is the side of the rows here, `b` that of the columns. A tile is rows by blocks of 16 columns: many rows, or where there are few, several
+ * blocks. What is innermost is a block of 16
  * samples, which both lie ready for: 16 numbers of each row, 16 times 16 columns. Around it are the other axes, taps and contract dims of
  * the chain. Where these are many, a panel's are cut into chunks, and all tiles take one chunk before the next, so that what they read
  * comes from near; the sums then wait in memory. A tile's rows of a chunk, which lie far apart, are laid together first. */
@@ -769,28 +770,18 @@ static void outer_down(Nest *n, const void *code, Offsets o, int rows)
 
 /* ---- chunks */
 
-/* d, rounded down, of a number that may be negative: 0 then. */
-static LoopReg *whole_part(Nest *n, LoopIndex x, int64_t d)
-{
-    LoopReg *least = loop_binary(&n->b, IR_max, loop_index(&n->b, &x), loop_int(&n->b, IR_I64, 0));
-    LoopIndex q = d > 1 ? nest_quot(n, loop_of(least), d) : loop_of(least);
-    return loop_index(&n->b, &q);
-}
-
-/* The taps of window w at place o of the result that fall on elements of a, o*stride + k*dil_b - lo = i*dil_a: a loop over k or, if a is
- * dilated, over i; the other goes with it. What it adds to the offsets at its first turn comes into *at. */
+/* The taps of window w at place o of the result. Where the first stands comes into *at. */
 static OuterStep outer_taps(Nest *n, const OuterCode *c, const OuterPair *p, int w, LoopIndex o, Offsets *at)
 {
     const IrWindow *win = &c->node->attr->windows[w];
-    bool over_i = win->dil_a > 1;
-    int64_t na = c->node->arg[0]->type.dim[win->a], nb = c->node->arg[1]->type.dim[win->b], d = over_i ? win->dil_a : win->dil_b;
-    int sign = over_i ? -1 : 1;
-    LoopIndex ahead = loop_plus(&n->b, loop_times(o, sign * win->stride), loop_at(-sign * win->lo));    /* of the one, where the other is 0 */
-    LoopIndex first = loop_plus(&n->b, loop_times(ahead, -1), loop_at(d - 1)), end = loop_plus(&n->b, loop_times(ahead, -1), loop_at((over_i ? nb : na) - 1 + d));
-    LoopReg *to = nest_min(n, whole_part(n, end, d), loop_int(&n->b, IR_I64, over_i ? na : nb));
-    int64_t sa = p->window[0][w], sb = p->window[1][w];
-    at->off[over_i] = stepped(n, at->off[over_i], ahead, over_i ? sb : sa);
-    return (OuterStep){loop_of(whole_part(n, first, d)), loop_of(to), over_i ? na : nb, {over_i ? sa : d * sa, over_i ? d * sb : sb}};
+    int rows = 1 - n->k->side, cols = n->k->side;           /* operands 0 and 1: i and k */
+    int64_t na = c->node->arg[0]->type.dim[win->a], nb = c->node->arg[1]->type.dim[win->b];
+    NestTaps t = nest_taps(n, win, na, nb, o);
+    int64_t by_a = (na + t.step_i - 1) / t.step_i, by_b = (nb + t.step_k - 1) / t.step_k, step[2] = {t.step_i, t.step_k};
+    LoopIndex first[2] = {t.i, t.k};
+    at->off[0] = stepped(n, at->off[0], first[rows], p->window[0][w]);
+    at->off[1] = stepped(n, at->off[1], first[cols], p->window[1][w]);
+    return (OuterStep){loop_at(0), loop_of(t.count), by_a < by_b ? by_a : by_b, {step[rows] * p->window[0][w], step[cols] * p->window[1][w]}};
 }
 
 static void near_steps(Nest *n, const OuterPart *t, int depth, LoopIndex from, LoopIndex to, const OuterSteps *near, LoopIndex row)
@@ -961,7 +952,10 @@ static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, 
 {
     const IrAttrs *at = node->attr;
     const IrType *to = &node->result[0].type;
-    const IrVal *va = kernel_resolve(n->p, node->arg[2 * i]), *vb = kernel_resolve(n->p, node->arg[2 * i + 1]);
+    int side = n->k->side, first = at->batch.n + at->n_windows;
+    const uint8_t *batch_a = side ? at->batch.a : at->batch.b, *batch_b = side ? at->batch.b : at->batch.a;
+    const uint8_t *contract_a = side ? at->contract.a : at->contract.b, *contract_b = side ? at->contract.b : at->contract.a;
+    const IrVal *va = kernel_resolve(n->p, node->arg[2 * i + 1 - side]), *vb = kernel_resolve(n->p, node->arg[2 * i + side]);
     const IrType *ta = &va->type, *tb = &vb->type;
     const KMem *ma = kernel_value(n->p, va)->mem, *mb = kernel_value(n->p, vb)->mem;
     OuterPair *p = &c->pair[i];
@@ -976,23 +970,24 @@ static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, 
         plain_dim(&c->outer[i], ir_extent(n->m, to->axes.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], out->axis[j]);
     }
     for (int j = 0; j < at->batch.n; j++)
-        plain_dim(&c->outer[i], to->dim[j], ma->dim[at->batch.a[j]], cols.dim[at->batch.b[j]], out->dim[j]);
+        plain_dim(&c->outer[i], to->dim[j], ma->dim[batch_a[j]], cols.dim[batch_b[j]], out->dim[j]);
     for (int j = 1; j < over.n; j++) {
         int ja = axis_at(ta, over.id[j]), jb = axis_at(tb, over.id[j]);
         add_dim(&p->others, ir_extent(n->m, over.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], 0);
     }
     for (int w = 0; w < at->n_windows; w++) {
-        p->window[0][w] = ma->dim[at->windows[w].a];
-        p->window[1][w] = cols.dim[at->windows[w].b];
+        p->window[0][w] = ma->dim[window_dim(at, 1 - side, w)];
+        p->window[1][w] = cols.dim[window_dim(at, side, w)];
         c->window[w] = (Dim){to->dim[at->batch.n + w], {0, 0, out->dim[at->batch.n + w]}, 0};
     }
     for (int j = 0; j < at->contract.n; j++)
-        add_dim(&p->contract, ta->dim[at->contract.a[j]], ma->dim[at->contract.a[j]], cols.dim[at->contract.b[j]], 0);
-    Free f = free_dims(node, 0, ta->rank);
+        add_dim(&p->contract, ta->dim[contract_a[j]], ma->dim[contract_a[j]], cols.dim[contract_b[j]], 0);
+    Free f = free_dims(node, 1 - side, ta->rank);
     int64_t rows = 1;
     for (int j = 0; j < f.n; j++) rows *= ta->dim[f.dim[j]];
     p->row = f.n ? ma->dim[f.dim[f.n - 1]] : 0;
-    c->row = (Dim){rows, {0, 0, f.n ? out->dim[at->batch.n + at->n_windows + f.n - 1] : 0}, 0};
+    int last = side ? first + f.n - 1 : to->rank - 1;       /* in the result, whose free dims are those of operand 0, then of 1 */
+    c->row = (Dim){rows, {0, 0, f.n ? out->dim[last] : 0}, 0};
 }
 
 /* A kernel of a tile stands at its first panel. */

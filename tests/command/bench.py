@@ -35,7 +35,7 @@ def serve(path, *asked):
 
 def test_workloads_check_and_train():
     paths = sorted(glob.glob(os.path.join(BENCH, "*.gan")))
-    assert len(paths) == 10, paths
+    assert len(paths) == 11, paths
     for path in paths:
         checked = gan("check", path)
         assert checked.status == 0 and "warning" not in checked.err, checked
