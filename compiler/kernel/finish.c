@@ -40,6 +40,14 @@ static bool is_window(const IrNode *n, int side, int dim)
     return false;
 }
 
+/* Of a matrix with one free dim, that. */
+static int pack_row(const IrNode *n, int side)
+{
+    int k = side ? n->attr->contract.b[0] : n->attr->contract.a[0], row = 0;
+    while (row == k || is_window(n, side, row)) row++;
+    return row;
+}
+
 /* The matrix of a DOT whose rows lie across memory: each step along k meets another line of the cache, and the lines of a
  * block of rows fall into a few sets. So do the rows of a tile when they lie a power of two apart, or a multiple of one. Worth a copy when enough panels follow. */
 static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t extent)
@@ -48,8 +56,7 @@ static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t ext
     const IrAttrs *a = n->attr;
     const IrType *t = &n->arg[side]->type;
     if (a->contract.n != 1 || a->batch.n || t->rank != 2 + a->n_windows) return false;
-    int k = side ? a->contract.b[0] : a->contract.a[0], row = 0;
-    while (row == k || is_window(n, side, row)) row++;
+    int k = side ? a->contract.b[0] : a->contract.a[0], row = pack_row(n, side);
     for (int i = 0; i < a->n_windows; i++) extent *= n->result[0].type.dim[i];      /* each place of the result reads it */
     int64_t far = a->n_windows ? K_LANES * K_LANES : K_LANES;
     if (extent < 2 * K_TILE || t->dim[k] < 2 * K_LANES) return false;
@@ -107,6 +114,14 @@ static KStep *step_before(KPlan *p, const Around *loop)
     return v[i] = s;
 }
 
+/* Of many rows: by all threads, some rows each. */
+static void cut_pack(KPlan *p, KKernel *k)
+{
+    const IrNode *n = k->nodes.v[0];
+    k->units = (n->arg[k->side]->type.dim[pack_row(n, k->side)] + K_UNIT_ROWS - 1) / K_UNIT_ROWS;
+    k->split = plan_did(p, PLAN_split, k->units >= 2);
+}
+
 static KMem *pack(KPlan *p, KKernel *dot, int side, KPlace place, KStep *to)
 {
     IrNode *n = dot->nodes.v[0];
@@ -122,13 +137,21 @@ static KMem *pack(KPlan *p, KKernel *dot, int side, KPlace place, KStep *to)
     KKernel *k = arena_new_of(p->arena, KKernel);
     *k = (KKernel){.kind = K_PACK, .id = p->kernels.n, .lane_axis = -1, .mem = m, .units = 1, .side = side};
     array_push(p->arena, &k->nodes, n);
+    if (place == K_FRAME) cut_pack(p, k);
     array_push(p->arena, &p->kernels, k);
     if (place == K_FRAME) array_push(p->arena, &to->kernels, k);
     else array_push(p->arena, &to->once, k);
     return m;
 }
 
-/* By each thread at the start of the step; once for all turns where the matrix is none of the loop's. */
+/* Its copies, one a thread, would take longer than waiting for one that all have made. */
+static bool is_large(const IrType *matrix)
+{
+    enum { LARGE = 1 << 18 };                               /* bytes */
+    return ir_dims_size(matrix) * (int64_t)ir_elem_bytes(matrix->elem) >= LARGE;
+}
+
+/* By each thread at the start of the step, or by all before it; once for all turns where the matrix is none of the loop's. */
 static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
 {
     for (int i = 0; i < block->steps.n; i++) {
@@ -143,7 +166,9 @@ static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
             KView w;
             if (!kernel_view(p, n->arg[side], &w) || !worth_packing(n, side, &w, s->extent)) continue;
             const Around *loop = outermost_loop(p, n->arg[side], block, around);
-            k->packed = loop ? pack(p, k, side, K_FRAME, step_before(p, loop)) : pack(p, k, side, K_SCRATCH, s);
+            const Around here = {block, s, NULL};
+            bool together = loop || is_large(&n->arg[side]->type);
+            k->packed = together ? pack(p, k, side, K_FRAME, step_before(p, loop ? loop : &here)) : pack(p, k, side, K_SCRATCH, s);
         }
     }
 }

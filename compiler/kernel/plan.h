@@ -62,7 +62,7 @@ typedef enum {
     K_MAP,                                                  /* members in registers */
     K_RANDOM,                                               /* uniform, normal, randint: four elements at a time */
     K_DOT,                                                  /* tiled value times a matrix without axes: register tile */
-    K_PACK,                                                 /* such a matrix, in the order in which DOT's tiles walk it: once a thread and step, or in front of a loop */
+    K_PACK,                                                 /* such a matrix, in the order in which DOT's tiles walk it: once a thread and step, or by all in front of a step or loop */
     K_MATRICES,                                             /* matrices without axes: register tile, lanes along a free dim of one */
     K_PAIRS,                                                /* tiled value times one tiled along another axis: register tile, its samples are rows */
     K_CONTRACT,                                             /* any other dot or conv, element by element */
@@ -104,7 +104,7 @@ typedef struct KLoop { int64_t extent, lane, row, out; } KLoop;     /* strides i
 typedef struct KLoops { int n; KLoop v[K_MAX_COMP + IR_MAX_RANK]; } KLoops;
 
 enum { K_MOST_PRODUCTS = 4 };                               /* that one MAP kernel adds up in its loop */
-enum { K_CHUNK = 64, K_ROW_UNIT = 96, K_UNIT_ROWS = 24 };  /* of a chain in a panel; rows of a unit where rows are split; of WHOLE */
+enum { K_CHUNK = 64, K_ROW_UNIT = 96, K_UNIT_ROWS = 24 };  /* of a chain in a panel; rows of a unit where rows are split; of WHOLE, PACK */
 
 /* A product without axes: one side's last free dims are the lanes of a tile, the other's last are its rows. The lanes' side is read as it
  * lies, or in panels of 16 lanes, [k][16], that are made first in KKernel.mem; or there are no vectors, only several chains at once. */

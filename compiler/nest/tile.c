@@ -477,13 +477,20 @@ static void pack_lines(Nest *n, const PackCode *c, Offsets o, int rows)
     if (rest.steps.d[0].extent) pack_rows(n, &rest, 0, advance(n, o, loop_at(step.extent - step.extent % K_LANES), &lines), rows);
 }
 
-/* `rows` neighbours of every k, one k behind the other. */
+/* `rows` neighbours of every k, one k behind the other: if the first of them is of the caller's units. */
 static void pack_tile(Nest *n, const void *code, Offsets o, int rows)
 {
     const PackCode *c = code;
+    LoopIns *ours = NULL;
+    if (n->k->split) {
+        LoopIndex from = loop_plus(&n->b, o.off[2], loop_times(loop_of(n->lo), -K_UNIT_ROWS));
+        LoopIndex all = loop_plus(&n->b, loop_times(loop_of(n->hi), K_UNIT_ROWS), loop_times(loop_of(n->lo), -K_UNIT_ROWS));
+        ours = loop_when(&n->b, loop_op2(&n->b, LOOP_inside, loop_index(&n->b, &from), loop_index(&n->b, &all)));
+    }
     bool lines = c->row.s[0] != 1 && c->steps.n == 1 && c->steps.d[0].s[0] == 1;
     if (lines) pack_lines(n, c, o, rows);
     else pack_rows(n, c, 0, o, rows);
+    if (ours) loop_close(&n->b, ours);
 }
 
 void nest_pack(Nest *n)
@@ -497,7 +504,7 @@ void nest_pack(Nest *n)
     if (!kernel_view(n->p, node->arg[side], &w)) BUG("nest: pack without a view");
     int64_t steps[5] = {t->dim[k]};                         /* of one tap, of those of the last window, and so on */
     for (int i = 0; i < a->n_windows; i++) steps[i + 1] = steps[i] * t->dim[window_dim(a, side, a->n_windows - 1 - i)];
-    PackCode c = {.elem = t->elem, .row = {t->dim[row], {w.dim[row], steps[a->n_windows], 0}, 0}};
+    PackCode c = {.elem = t->elem, .row = {t->dim[row], {w.dim[row], steps[a->n_windows], 1}, 0}};
     for (int i = 0; i < a->n_windows; i++) {
         int d = window_dim(a, side, i);
         add_dim(&c.steps, t->dim[d], w.dim[d], steps[a->n_windows - 1 - i], 0);
