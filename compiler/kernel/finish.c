@@ -235,7 +235,7 @@ static void finish_kernels(KPlan *p)
         KKernel *k = p->kernels.v[i];
         if (k->kind == K_BLAS) { k->split = plan_did(p, PLAN_split, true); k->flops = node_flops(p->m, k->nodes.v[0]); }
         if (k->kind == K_PACK || k->kind == K_BLAS) continue;
-        k->flat = k->kind == K_MAP;
+        k->flat = k->kind == K_MAP && !k->merged;
         for (int j = 0; j < k->nodes.n; j++) {
             IrNode *n = k->nodes.v[j];
             const KValue *v = kernel_value(p, &n->result[0]);
@@ -257,6 +257,11 @@ static void finish_kernels(KPlan *p)
         plan_did(p, PLAN_cap, kernel_is_long(k));
         k->flat = plan_did(p, PLAN_flat, k->flat);
         if (k->lane_axis >= 0) continue;
+        if (k->kind == K_WHOLE) {
+            k->units = (k->space.comp[0].extent + K_UNIT_ROWS - 1) / K_UNIT_ROWS;
+            k->split = plan_did(p, PLAN_split, k->units >= 2);
+            continue;
+        }
         if (k->kind == K_MATRICES) { k->split = plan_did(p, PLAN_split, k->units >= 2); continue; }
         int64_t all = 1;
         for (int c = 0; c < k->space.n; c++) all *= k->space.comp[c].extent;
@@ -270,6 +275,7 @@ static void finish_kernels(KPlan *p)
 
 void kernel_finish(KPlan *p)
 {
+    if (plan_takes(p, PLAN_whole)) kernel_whole(p, &p->top);
     give_memory(p);
     find_dots(p);
     find_matrices(p);

@@ -199,6 +199,8 @@ void loop_store(LoopBuilder *b, int buffer, const LoopIndex *at, LoopReg *v, uns
     put(b, what);
 }
 
+void loop_ahead(LoopBuilder *b, int buffer, const LoopIndex *at) { put(b, (LoopIns){.op = LOOP_ahead, .buffer = buffer, .at = *at}); }
+
 LoopReg *loop_frame(LoopBuilder *b, const LoopIndex *byte)
 {
     return put_value(b, (LoopIns){.op = LOOP_frame, .at = *byte}, NULL, 0, IR_I64, 0)->result;

@@ -3,7 +3,7 @@
  * A chain acc = fma(a, b, acc) in order of k is the exact meaning of a product, so tiling its rows and columns changes no
  * bit. DOT holds a block of rows by 16 samples, a row a feature of the result, and walks k: one load, `rows` broadcasts, `rows`
  * fmas a turn; then an epilogue finds the tile in registers. OUTER does the same over the samples of a tile, with 16 columns of
- * b (transposed before) in the vector.
+ * b (transposed before) in the vector, and INNER, where one side is narrow, with samples in the vector: rows of the one side by rows of the other.
  * The loops around are lists of dims with a stride in each memory; neighbours that one stride walks become one loop. */
 #include "compiler/nest/nest.h"
 #include "base/bug.h"
@@ -147,6 +147,8 @@ typedef struct DotCode {
     Dim      row;                                           /* over the matrix' last free dims */
     int      n_windows;
     DotWindow window[4];                                    /* outside of `inner` */
+    int      places;                                        /* of the last window that a tile has side by side, */
+    Dim      place;                                         /* from one to the next: strides in x and the result's running index; extent: what its component grows by */
     bool     packed, apart;                                 /* apart: an epilogue needs every component of the space, or windows do */
     Memory   x, w;
     LoopReg *steps;                                         /* of the innermost loop */
@@ -180,26 +182,34 @@ static LoopReg *dot_taps(Nest *n, const DotCode *c, int window, Offsets o, LoopI
     return nest_end_fold(n, l, dot_taps(n, c, window + 1, advance(n, o, nest_counter(l), &step), row, &l->body->carry[0]));
 }
 
-typedef struct { const DotCode *code; Offsets at; } DotTile;
+typedef struct { const DotCode *code; Offsets at; LoopIndex first; } DotTile;      /* first: of its places */
 
-/* Row `row` of the rows that begin at t->at. */
-static void stand_at(Nest *n, const DotTile *t, LoopIndex row)
+/* Row `row` of the rows that begin at t->at, at place `place` of the tile. */
+static void stand_at(Nest *n, const DotTile *t, LoopIndex row, LoopIndex place)
 {
-    const Dim *d = &t->code->row;
-    n->flat = stepped(n, t->at.off[2], row, d->s[2]);
-    if (d->extent > 1) n->comp[d->comp] = ix(row);
+    const DotCode *c = t->code;
+    n->flat = stepped(n, stepped(n, t->at.off[2], row, c->row.s[2]), place, c->place.s[2]);
+    if (c->row.extent > 1) n->comp[c->row.comp] = ix(row);
+    if (c->places > 1) n->comp[c->place.comp] = ix(stepped(n, t->first, place, c->place.extent));
 }
 
 static void epilogue(Nest *n, LoopReg *tile) { nest_map_on(n, n->k->epilogue, kernel_resolve(n->p, &n->k->nodes.v[0]->result[0]), tile); }
 
+static LoopIndex local_cell(Nest *n, LoopIndex row, LoopIndex place, int rows)
+{
+    return plus_lanes(n, loop_times(loop_plus(&n->b, row, loop_times(place, rows)), K_LANES));
+}
+
 /* The rows of a tile one by one: from memory, as registers have no numbers. */
 static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
 {
+    LoopIns *p = t->code->places > 1 ? nest_par(n, t->code->places) : NULL;
     LoopIns *l = nest_par(n, rows);
-    LoopIndex row = nest_counter(l), at = plus_lanes(n, loop_times(row, K_LANES));
-    stand_at(n, t, loop_plus(&n->b, from, row));
+    LoopIndex row = nest_counter(l), place = p ? nest_counter(p) : loop_at(0), at = local_cell(n, row, place, rows);
+    stand_at(n, t, loop_plus(&n->b, from, row), place);
     epilogue(n, loop_load(&n->b, t->code->local, &at, 64));
     nest_end(n, l);
+    if (p) nest_end(n, p);
 }
 
 /* In a packed matrix the rows of a tile lie together, k by k (taps outside), block behind block. */
@@ -229,16 +239,20 @@ static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
     LoopIndex from = o.off[0];
     Offsets at = advance(n, t->at, from, &c.row);
     if (c.packed) stand_in_packed(&c, rows);
+    LoopIns *side = c.places > 1 ? loop_block(&n->b, c.places) : NULL;
     LoopIns *block = loop_block(&n->b, rows);
-    LoopIndex row = row_index(n, block), cell = plus_lanes(n, loop_times(row, K_LANES));
-    LoopReg *acc = dot_taps(n, &c, 0, at, row, tile_zero(n, c.elem, block));
-    stand_at(n, t, loop_plus(&n->b, from, row));
+    LoopIndex row = row_index(n, block), place = side ? row_index(n, side) : loop_at(0), cell = local_cell(n, row, place, rows);
+    at.off[0] = stepped(n, at.off[0], place, c.place.s[0]);
+    LoopReg *zero = tile_zero(n, c.elem, block);
+    LoopReg *acc = dot_taps(n, &c, 0, at, row, side ? loop_over(&n->b, zero, zero->dims | 1u << side->n) : zero);
+    stand_at(n, t, loop_plus(&n->b, from, row), place);
     n->is_flat = true;
     nest_results(n, 0, acc);
     n->is_flat = false;
     if (n->k->roll) loop_store(&n->b, c.local, &cell, acc, 64);
     else if (n->k->epilogue) epilogue(n, acc);
     loop_close(&n->b, block);
+    if (side) loop_close(&n->b, side);
     if (n->k->roll) rolled_epilogue(n, t, from, rows);
 }
 
@@ -260,19 +274,73 @@ static void stand_at_window(Nest *n, DotCode *c, int comp, LoopIndex o)
     }
 }
 
-static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o)
+/* Of few rows a tile has several places side by side that meet the same taps: how many, by what a place takes, a chain of fma being four long. */
+static int dot_places(const Nest *n, const DotCode *c, const NestAlike *a)
+{
+    enum { WAIT = 4 };
+    int most = most_rows(n, c->elem), best = 1;
+    int64_t row = c->row.extent, alone = row > WAIT ? row : WAIT, least = (a->to - a->from) * alone;
+    if (!row || 2 * row > most) return 1;
+    for (int p = 2; p * row <= most; p++) {
+        int64_t blocks = (a->to - a->from) / p, rest = (a->to - a->from) % p, work = blocks * (p * row > WAIT ? p * row : WAIT) + rest * alone;
+        if (work > least || !blocks) continue;
+        least = work;
+        best = p;
+    }
+    return best;
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex first);
+
+static void at_place(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex at)
+{
+    const Dim *d = &c->outer.d[depth];
+    n->comp[d->comp] = ix(at);
+    stand_at_window(n, c, d->comp, at);
+    dot_outer(n, c, depth + 1, advance(n, o, at, d), at);
+}
+
+/* Places that have the same taps as tiles, then those at the borders one by one. */
+static void by_places(Nest *n, DotCode *c, int depth, Offsets o, const NestAlike *a, int places)
+{
+    const DotWindow *w = &c->window[c->n_windows - 1];
+    const Dim *d = &c->outer.d[depth];
+    int64_t blocks = (a->to - a->from) / places, before = a->from * a->period, passed = blocks * places * a->period;
+    LoopIns *r = nest_par(n, a->period), *l = nest_par(n, blocks);
+    LoopIndex p = loop_plus(&n->b, loop_times(nest_counter(l), places), loop_at(a->from));
+    c->places = places;
+    c->place = (Dim){a->period, {a->step * w->x, 0, a->period * d->s[2]}, d->comp};
+    at_place(n, c, depth, o, stepped(n, nest_counter(r), p, a->period));
+    c->places = 1;
+    c->place = (Dim){0};
+    nest_end(n, l);
+    nest_end(n, r);
+    LoopIns *rest = nest_par(n, d->extent - passed);
+    LoopReg *i = rest->body->counter, *behind = loop_binary(&n->b, IR_add, i, loop_int(&n->b, IR_I64, passed));
+    at_place(n, c, depth, o, loop_of(loop_select(&n->b, loop_compare(&n->b, IR_LT, i, loop_int(&n->b, IR_I64, before)), i, behind)));
+    nest_end(n, rest);
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex first)
 {
     if (depth == c->outer.n) {
-        DotTile t = {c, o};
+        DotTile t = {c, o, first};
         Dim row = {c->row.extent, {1, 0, 0}, 0};
         row_blocks(n, &t, &row, (Offsets){0}, dot_rows(n, c), dot_tile);
         return;
     }
     const Dim *d = &c->outer.d[depth];
+    const DotWindow *w = c->n_windows ? &c->window[c->n_windows - 1] : NULL;
+    if (w && depth == c->outer.n - 1 && d->comp == w->comp && !c->xs) {
+        NestAlike a = nest_alike(w->of, w->na, w->nb, d->extent);
+        int places = dot_places(n, c, &a);
+        if (places > 1) {
+            by_places(n, c, depth, o, &a, places);
+            return;
+        }
+    }
     LoopIns *l = nest_component(n, d->comp, d->extent);
-    n->comp[d->comp] = ix(nest_counter(l));
-    stand_at_window(n, c, d->comp, nest_counter(l));
-    dot_outer(n, c, depth + 1, advance(n, o, nest_counter(l), d));
+    at_place(n, c, depth, o, nest_counter(l));
     nest_end(n, l);
 }
 
@@ -344,27 +412,27 @@ void nest_dot(Nest *n)
     nest_at_panel(n);
     for (int i = 0; i < n->k->space.n; i++)
         if (i != n->k->space.lane) n->comp[i] = ix_int(0);
-    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
+    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .places = 1, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
     c.x = panel_of(n, x.mem, x.offset);
     c.w = memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
     dot_loops(n, node, &x, &w, &c);
     if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * most_rows(n, c.elem));
     if (c.packed) c.row.s[1] = packed_steps(&c);
     if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
-    dot_outer(n, &c, 0, (Offsets){0});
+    dot_outer(n, &c, 0, (Offsets){0}, loop_at(0));
 }
 
 /* ---- PACK ------------------------------------------------------------------------------------------------------- */
 
 typedef struct { IrElem elem; Dim row; Dims steps; Memory from; int to; } PackCode;
 
-static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
+static void pack_rows(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
 {
     if (depth < c->steps.n) {
         Dim step = c->steps.d[depth];
         step.s[1] *= rows;
         LoopIns *l = nest_par(n, step.extent);
-        pack_steps(n, c, depth + 1, advance(n, o, nest_counter(l), &step), rows);
+        pack_rows(n, c, depth + 1, advance(n, o, nest_counter(l), &step), rows);
         nest_end(n, l);
         return;
     }
@@ -376,7 +444,7 @@ static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int row
 }
 
 /* `rows` neighbours of every k, one k behind the other. */
-static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_steps(n, code, 0, o, rows); }
+static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_rows(n, code, 0, o, rows); }
 
 void nest_pack(Nest *n)
 {
@@ -406,6 +474,7 @@ typedef struct TransposeCode {
     IrElem elem;
     Dims   outer;                                           /* strides: in, out */
     Dim    col;                                             /* the free dims: stride in */
+    int64_t samples;                                        /* of a block of columns: a panel's, or all */
     Memory in, out;
 } TransposeCode;
 
@@ -438,12 +507,12 @@ static void transpose_outer(Nest *n, const TransposeCode *c, int depth, Offsets 
     if (blocks) {
         LoopIns *l = nest_par_to(n, loop_word(&n->b, blocks));
         transpose_block(n, c, stepped(n, o.off[0], nest_counter(l), K_LANES * c->col.s[0]),
-                        stepped(n, o.off[1], nest_counter(l), K_LANES * K_LANES), K_LANES);
+                        stepped(n, o.off[1], nest_counter(l), K_LANES * c->samples), K_LANES);
         nest_end(n, l);
     }
     if (rest)
         transpose_block(n, c, loop_plus(&n->b, o.off[0], loop_at(blocks * K_LANES * c->col.s[0])),
-                        loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * K_LANES)), rest);
+                        loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * c->samples)), rest);
 }
 
 /* How the columns' side of an OUTER lies once transposed: [panel of the tile][axes it shares with the result, batch][reduced axes, windows, contract]
@@ -476,10 +545,11 @@ void nest_transpose(Nest *n)
     const IrType *t = &v->type;
     const IrNode *node = n->k->nodes.v[0];
     Columns cols = columns_of(n, node, t, in);
-    TransposeCode c = {.elem = t->elem, .col = cols.col};
+    bool all = n->k->mem->place == K_FRAME;
+    TransposeCode c = {.elem = t->elem, .col = cols.col, .samples = all ? (ir_extent(n->m, in->tile) + K_LANES - 1) / K_LANES * K_LANES : K_LANES};
     nest_at_panel(n);
     c.in = panel_of(n, in, 0);
-    c.out = memory_at(n, nest_base(n, n->k->mem), loop_times(n->slot, cols.panel), 0);
+    c.out = memory_at(n, nest_base(n, n->k->mem), all ? loop_times(n->panel, K_LANES * K_LANES) : loop_times(n->slot, cols.panel), 0);
     Free f = free_dims(node, n->k->side, t->rank);
     for (int i = 0; i < t->axes.n; i++)
         if (t->axes.id[i] != in->tile) add_dim(&c.outer, ir_extent(n->m, t->axes.id[i]), in->axis[i], cols.axis[i], 0);
@@ -494,9 +564,8 @@ void nest_transpose(Nest *n)
 /* ---- OUTER ------------------------------------------------------------------------------------------------------ */
 
 /* `a` is the side of the rows here, `b` that of the columns. A tile is rows by blocks of 16 columns: many rows, or where there are few, several
- * blocks. What is innermost is a block of 16
- * samples, which both lie ready for: 16 numbers of each row, 16 times 16 columns. Around it are the other axes, taps and contract dims of
- * the chain. Where these are many, a panel's are cut into chunks, and all tiles take one chunk before the next, so that what they read
+ * blocks. What is innermost is a block of 16 samples, which both lie ready for: 16 numbers of each row, 16 times 16 columns. Around it are the
+ * other axes, taps and contract dims of the chain. Where these are many, a panel's are cut into chunks, and all tiles take one chunk before the next, so that what they read
  * comes from near; the sums then wait in memory. A tile's rows of a chunk, which lie far apart, are laid together first. */
 enum { OUTER_CHUNK = 8, OUTER_NEAR = 4096 };                /* of a chunk: about so many blocks of 16 samples; times columns, not many more than this */
 
@@ -931,6 +1000,7 @@ typedef struct InnerCode {
     int        pairs, n;
     InnerPair *pair;
     int64_t    extent[K_MAX_COMP], out[K_MAX_COMP];
+    int        last[2];                                     /* the component of either side's last free dim, -1: it has none */
     int        lanes;
     LoopReg   *valid;
 } InnerCode;
@@ -962,15 +1032,59 @@ static LoopReg *inner_pair(Nest *n, const InnerCode *c, const InnerPair *p, cons
 
 typedef struct { LoopIndex side[2]; } InnerAt;
 
+typedef struct InnerTile {
+    const InnerCode *code;
+    const InnerAt   *off;                                   /* of each pair */
+    LoopIndex        out;
+    int              few, many;                             /* components: the side with fewer results, the other; -1: none */
+    LoopIndex        from;                                  /* of `few`, */
+    int              count;                                 /* side by side */
+} InnerTile;
+
+static int64_t inner_extent(const InnerCode *c, int comp) { return comp < 0 ? 1 : c->extent[comp]; }
+
+/* `rows` results of the one side, from o on, by t->count of the other: each vector is loaded once. */
+static void inner_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const InnerTile *t = code;
+    const InnerCode *c = t->code;
+    LoopIns *few = loop_block(&n->b, t->count), *many = loop_block(&n->b, rows);
+    const struct { int comp; LoopIndex at; } cell[2] = {{t->few, loop_plus(&n->b, t->from, row_index(n, few))},
+                                                        {t->many, loop_plus(&n->b, o.off[0], row_index(n, many))}};
+    LoopIndex out = plus_lanes(n, t->out);
+    for (int k = 0; k < 2; k++)
+        if (cell[k].comp >= 0) out = stepped(n, out, cell[k].at, c->out[cell[k].comp]);
+    LoopReg *acc = loop_load(&n->b, c->lanes, &out, 64);
+    for (int i = 0; i < c->pairs; i++) {
+        InnerAt at = t->off[i];
+        for (int k = 0; k < 2; k++)
+            for (int s = 0; s < 2; s++)
+                if (cell[k].comp >= 0) at.side[s] = stepped(n, at.side[s], cell[k].at, c->pair[i].stride[s][cell[k].comp]);
+        acc = inner_pair(n, c, &c->pair[i], at.side, acc, ir_extent(n->m, n->k->lane_axis));
+    }
+    loop_store(&n->b, c->lanes, &out, acc, 64);
+    loop_close(&n->b, many);
+    loop_close(&n->b, few);
+}
+
+static void inner_tiles(Nest *n, const void *code, Offsets o, int count)
+{
+    InnerTile t = *(const InnerTile *)code;
+    int most = most_rows(n, t.code->elem), rows = (most - (count > 1 ? count : 0)) / count;
+    t.from = o.off[0];
+    t.count = count;
+    row_blocks(n, &t, &(Dim){inner_extent(t.code, t.many), {1, 0, 0}, 0}, (Offsets){0}, rows < 1 ? 1 : rows, inner_tile);
+}
+
 static void inner_outer(Nest *n, const InnerCode *c, int depth, const InnerAt *off, LoopIndex out)
 {
     if (depth == c->n) {
-        LoopIndex at = plus_lanes(n, out);
-        LoopReg *acc = loop_load(&n->b, c->lanes, &at, 64);
-        for (int i = 0; i < c->pairs; i++) acc = inner_pair(n, c, &c->pair[i], off[i].side, acc, ir_extent(n->m, n->k->lane_axis));
-        loop_store(&n->b, c->lanes, &at, acc, 64);
+        bool swap = inner_extent(c, c->last[1]) > inner_extent(c, c->last[0]);
+        InnerTile t = {.code = c, .off = off, .out = out, .few = c->last[!swap], .many = c->last[swap]};
+        row_blocks(n, &t, &(Dim){inner_extent(c, t.few), {1, 0, 0}, 0}, (Offsets){0}, most_rows(n, c->elem), inner_tiles);
         return;
     }
+    if (depth == c->last[0] || depth == c->last[1]) { inner_outer(n, c, depth + 1, off, out); return; }
     LoopIns *l = nest_par(n, c->extent[depth]);
     InnerAt *next = arena_array(n->arena, InnerAt, c->pairs);
     for (int i = 0; i < c->pairs; i++)
@@ -1013,7 +1127,9 @@ void nest_inner(Nest *n)
     const IrNode *node = n->k->nodes.v[0];
     const KAccum *acc = n->k->sinks.v[0];
     const IrType *to = &node->result[0].type;
-    InnerCode c = {.elem = to->elem, .pairs = node->n_args / 2, .n = to->axes.n + to->rank};
+    Free fa = free_dims(node, 0, node->arg[0]->type.rank), fb = free_dims(node, 1, node->arg[1]->type.rank);
+    int first = to->axes.n + node->attr->batch.n;
+    InnerCode c = {.elem = to->elem, .pairs = node->n_args / 2, .n = to->axes.n + to->rank, .last = {fa.n ? first + fa.n - 1 : -1, fb.n ? first + fa.n + fb.n - 1 : -1}};
     c.pair = arena_array(n->arena, InnerPair, c.pairs);
     at_tile(n);
     c.valid = loop_arg(&n->b, 1);

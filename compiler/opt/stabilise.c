@@ -10,10 +10,14 @@
 
 #include "compiler/opt/tree.h"
 
+#include <math.h>
+
 enum {
     MOST_TIMES = 4,
-    MOST_MORE = 40
-}; /* what rewriting may cost where there are many numbers: new nodes by old ones */
+    MOST_MORE = 40,
+    MOST_SERIES = 120, /* what rewriting may cost where there are many numbers: new nodes by old ones, with two series */
+    MOST_OF_LAST = 6 /* times half a last place is within 4 of them */
+};
 
 /* ---- what is known of a node ------------------------------------------------------------------------------------ */
 
@@ -78,7 +82,22 @@ static bool is_tree(Walk *w, IrVal *v)
     return is_ours(w, v->def);
 }
 
-bool tree_is_head(const Walk *w, const IrVal *v) { return w->b->m->real == IR_F32 && is_per_sample(w, v); }
+static bool is_widened(const Walk *w, const IrVal *v)
+{
+    const NodeInfo *i = v->def && v->def->block == w->b->block && v->def->n_results == 1 ? v->def->mark : NULL;
+    return i && i->wide;
+}
+
+bool tree_is_head(const Walk *w, const IrVal *v)
+{
+    return w->b->m->real == IR_F32 && (is_per_sample(w, v) || is_widened(w, v));
+}
+
+void tree_widen(Walk *w, const IrVal *v)
+{
+    NodeInfo *i = tree_info(w, v);
+    if (i && i->functions && v->type.elem == IR_F32) i->wide = true;
+}
 
 static bool is_from_f64(const IrVal *v)
 {
@@ -104,6 +123,8 @@ static bool is_plain(Walk *w, const Reader *r)
 
 IrVal *tree_convert(IrBuilder *b, IrVal *v, IrElem elem)
 {
+    double c;
+    if (ir_is_const(v, &c) && v->type.rank == 0 && ir_is_real(elem)) return ir_const(b, elem, c);
     bool back = v->def && v->def->op == IR_convert && ir_is_real(elem) && v->def->arg[0]->type.elem == elem;
     return back ? v->def->arg[0] : ir_convert(b, v, elem);
 }
@@ -186,22 +207,48 @@ static bool has_untidy_exponent(const FormSpace *s, const Form *f)
     return has;
 }
 
+/* Many times a power of E: of one that f32 holds with a few digits only that is off by as many last places. */
+static bool has_many(const Form *f)
+{
+    bool has = false;
+    for (int i = 0; i < f->n; i++) has = has || (fabs(q_f64(f->t[i].c)) > MOST_OF_LAST && !q_is(f->t[i].e, 0));
+    return has;
+}
+
+/* NULL: not written, or at too high a price. */
+static IrVal *write_form(Walk *w, Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels)
+{
+    uint32_t first = b->m->next_id;
+    IrVal *made = tree_write(r, b, elem, f, cancels);
+    uint32_t more = elem == IR_F64 ? MOST_SERIES : MOST_MORE;
+    bool dear = b->m->next_id - first > MOST_TIMES * (uint32_t)tree_info(w, r->root)->size + more;
+    return dear && !tree_is_head(w, r->root) ? NULL : made;
+}
+
+/* Sums whose terms may cancel need f64: of functions of T alone (what else is in it has been rounded already), or of functions that are computed so in turn. */
+static IrVal *write_best(Walk *w, Reader *r, IrBuilder *b, Form *f)
+{
+    bool head = tree_is_head(w, r->root), cancels;
+    IrElem own = r->root->type.elem;
+    bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f) || (f->n > 1 && tree_has_opaque(r, f));
+    if (wide) return write_form(w, r, b, IR_F64, f, &cancels);
+    IrVal *made = write_form(w, r, b, own, f, &cancels);
+    if (!made || own == IR_F64 || !cancels || !tree_is_of_direction(&r->space, f)) return made;
+    IrVal *in_f64 = write_form(w, r, b, IR_F64, f, &cancels);
+    return in_f64 ? in_f64 : made;
+}
+
 /* The tree below v through the form; NULL: nothing gained, or not held. Nodes of a failed try are left for dce. */
 static IrVal *through_form(Walk *w, IrVal *v)
 {
     NodeInfo *i = tree_info(w, v);
-    bool head = tree_is_head(w, v);
-    if (i->functions == 0 || (!head && is_product_of_closed(w, v))) return NULL;
+    if (i->functions == 0 || (!tree_is_head(w, v) && is_product_of_closed(w, v))) return NULL;
     Arena *scratch = arena_new();
     Reader *r = arena_new_of(scratch, Reader);
     *r = (Reader){.w = w, .root = v, .space.arena = scratch};
     Form *f = read_tree(w, &r);
     IrBuilder b = tree_before(w, v);
-    uint32_t first = b.m->next_id;
-    IrVal *made = NULL;
-    if (f && !is_plain(w, r) && !shares_with_leaf(w, r))
-        made = tree_write(r, &b, head || r->wide || has_untidy_exponent(&r->space, f) ? IR_F64 : v->type.elem, f);
-    if (!head && b.m->next_id - first > MOST_TIMES * (uint32_t)i->size + MOST_MORE) made = NULL;
+    IrVal *made = f && !is_plain(w, r) && !shares_with_leaf(w, r) ? write_best(w, r, &b, f) : NULL;
     arena_free(scratch);
     return made ? of_type(&b, made, v) : NULL;
 }
@@ -222,16 +269,33 @@ static void better_operands(Walk *w, IrNode *n)
     for (int i = 0; i < n->n_args; i++) n->arg[i] = tree_best(w, n->arg[i]);
 }
 
+/* exp and log make many last places of one of what stands in them, and so does a sum in which terms may cancel: of functions that the form
+ * does not hold. Activations are small. */
+static bool magnifies(Walk *w, IrVal *v)
+{
+    const IrNode *n = v->def;
+    NodeInfo *a = n->n_args ? tree_info(w, n->arg[0]) : NULL, *b = n->n_args > 1 ? tree_info(w, n->arg[1]) : NULL;
+    if (v->type.elem != w->b->m->real || !a || !a->functions) return false;
+    if (n->op == IR_log || n->op == IR_log1p) return true;
+    if (n->op == IR_exp) return !is_product_of_closed(w, n->arg[0]);
+    bool sum = n->op == IR_add || n->op == IR_sub;
+    return sum && b && b->functions && !(is_product_of_closed(w, n->arg[0]) && is_product_of_closed(w, n->arg[1]));
+}
+
 static IrVal *find_best(Walk *w, IrVal *v)
 {
     IrVal *r = tree_vanishing_product(w, v);
     if (!r) r = through_form(w, v);
+    if (!r && magnifies(w, v)) tree_widen(w, v);
     if (!r) r = tree_small_rule(w, v);
     if (r) return r;
+    for (int i = 0; i < v->def->n_args && tree_is_head(w, v); i++) tree_widen(w, v->def->arg[i]);
     better_operands(w, v->def);
     Reading how = tree_reading(w, v);
-    bool selects_f64 = how == READ_SELECT && (is_from_f64(v->def->arg[1]) || is_from_f64(v->def->arg[2]));
-    return tree_is_head(w, v) && (how == READ_FUNCTION || selects_f64) ? row_in_f64(w, v) : v;
+    bool from_f64 = false;
+    for (int i = 0; i < v->def->n_args; i++) from_f64 |= is_from_f64(v->def->arg[i]);
+    bool takes_f64 = from_f64 && (how == READ_SELECT || how == READ_ALGEBRA);
+    return tree_is_head(w, v) && (how == READ_FUNCTION || takes_f64) ? row_in_f64(w, v) : v;
 }
 
 /* made is v in other words, and the same value. */

@@ -933,6 +933,32 @@ Test(engines, products_with_epilogues)
     }
 }
 
+/* Products over samples with few results on one side, in blocks of both: rows and columns of any number, with batch dims, of two axes, of two pairs, a number, in f64. */
+Test(engines, narrow_products_over_samples)
+{
+    static const char *text =
+        "axis p = %1$d\naxis q = 3\nslot \"t\" counter : i64[]\n"
+        "fn f {update tick \"t\"} {\n%%x = normal {stream \"x\"} : f32<p>[%2$d]\n%%y = normal {stream \"y\"} : f32<p>[%3$d]\n%%z = normal {stream \"z\"} : f32<p,q>[%3$d]\n"
+        "%%u = normal {stream \"u\"} : f32<p>[2,3,%2$d]\n%%v = normal {stream \"v\"} : f32<p>[2,%3$d,3]\n"
+        "%%a = dot %%x, %%y {over p} : f32[%2$d,%3$d]\n%%b = dot %%y, %%x {over p} : f32[%3$d,%2$d]\n%%c = dot %%u, %%v {batch 0:0 contract 1:2 over p} : f32[2,%2$d,%3$d]\n"
+        "%%d = dot %%u, %%v {batch 0:0 over p} : f32[2,3,%2$d,%3$d,3]\n%%e = dot %%z, %%z {over p,q} : f32[%3$d,%3$d]\n%%f = dot %%z, %%x {over p} : f32<q>[%3$d,%2$d]\n"
+        "%%g = dot %%x, %%y ; %%x, %%y {over p ; p} : f32[%2$d,%3$d]\n%%h = dot %%x, %%x {contract 0:0 over p} : f32[]\n"
+        "%%xd = convert %%x {f64} : f64<p>[%2$d]\n%%yd = convert %%y {f64} : f64<p>[%3$d]\n%%i = dot %%xd, %%yd {over p} : f64[%2$d,%3$d]\n"
+        "%%t = read \"t\" : i64[]\n%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\n"
+        "report \"a\", %%a\nreport \"b\", %%b\nreport \"c\", %%c\nreport \"d\", %%d\nreport \"e\", %%e\nreport \"f\", %%f\nreport \"g\", %%g\nreport \"h\", %%h\nreport \"i\", %%i\n}\n";
+    static const int extents[] = {0, 1, 16, 17, 64, 130, 600}, wide[] = {0, 1, 3, 12, 13, 29, 40}, narrow[] = {1, 15, 2, 5, 12, 13, 3};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride())
+        for (size_t k = 0; k < sizeof narrow / sizeof *narrow; k += stride()) {
+            char written[4096];
+            snprintf(written, sizeof written, text, getenv("GAN_CHECKER") && extents[i] > 200 ? 70 : extents[i], wide[(i + k) % 7], narrow[k]);
+            Case      *c = case_of_text(written);
+            Difference d = compare(c, 1, 1 + (int)i % 4, (PlanOptions){0});
+            if (d.found) print_difference(c, &d);
+            cr_assert(!d.found, "%d samples, %d x %d", extents[i], wide[(i + k) % 7], narrow[k]);
+            arena_free(c->arena);
+        }
+}
+
 /* Loops that end long before their last round: left by both engines, with the bits of a plan that runs on. By one flag, by samples of one axis
  * and of two, of any number; with outputs, draws, and a loop within the loop. */
 Test(engines, loops_that_end)
