@@ -611,9 +611,8 @@ void nest_transpose(Nest *n)
 /* ---- OUTER ------------------------------------------------------------------------------------------------------ */
 
 /* `a` is the side of the rows here, `b` that of the columns. A tile is rows by blocks of 16 columns: many rows, or where there are few, several
- * blocks. What is innermost is a block of 16
- * samples, which both lie ready for: 16 numbers of each row, 16 times 16 columns. Around it are the other axes, taps and contract dims of
- * the chain. Where these are many, a panel's are cut into chunks, and all tiles take one chunk before the next, so that what they read
+ * blocks. What is innermost is a block of 16 samples, which both lie ready for: 16 numbers of each row, 16 times 16 columns. Around it are the
+ * other axes, taps and contract dims of the chain. Where these are many, a panel's are cut into chunks, and all tiles take one chunk before the next, so that what they read
  * comes from near; the sums then wait in memory. A tile's rows of a chunk, which lie far apart, are laid together first. */
 enum { OUTER_CHUNK = 8, OUTER_NEAR = 4096 };                /* of a chunk: about so many blocks of 16 samples; times columns, not many more than this */
 
