@@ -2,14 +2,14 @@
 #include "base/arena.h"
 
 #include "base/bug.h"
+#include "base/pages.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 4 << 20, ALIGN = 16, PAGE = 2 << 20 };
+enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 4 << 20, ALIGN = 16 };
 
 typedef struct Block {
     struct Block *older;
@@ -39,13 +39,6 @@ void arena_free(Arena *a)
     free(a);
 }
 
-/* Large pages for a large block, where the system has them: a tenth of a large check goes into the first touch of small ones. */
-static void in_large_pages(void *p, size_t size)
-{
-    uintptr_t from = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1), to = ((uintptr_t)p + size) & ~(uintptr_t)(PAGE - 1);
-    if (from < to) madvise((void *)from, to - from, MADV_HUGEPAGE);
-}
-
 static Block *grow(Arena *a, size_t bytes)                  /* NULL: no memory */
 {
     size_t size = a->newest ? a->newest->size * 2 : FIRST_BLOCK;
@@ -54,7 +47,7 @@ static Block *grow(Arena *a, size_t bytes)                  /* NULL: no memory *
     bool zeroed = size > LARGEST_BLOCK;
     Block *b = zeroed ? calloc(1, sizeof *b + size) : malloc(sizeof *b + size);
     if (!b) return NULL;
-    in_large_pages(b, sizeof *b + size);
+    large_pages(b, sizeof *b + size);                       /* a tenth of a large check goes into the first touch of small ones */
     *b = (Block){.older = a->newest, .size = size, .zeroed = zeroed};
     return a->newest = b;
 }

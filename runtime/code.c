@@ -1,5 +1,6 @@
 /* code.c - walks compiled functions. */
 #include "runtime/code.h"
+#include "base/pages.h"
 #include "runtime/clock.h"
 #include "runtime/interrupt.h"
 #include "runtime/math/random.h"
@@ -345,10 +346,9 @@ bool code_run(const Code *c, CodeInstance *in, int function, GanState *state, in
 /* Zeroed, 64-byte aligned; NULL when memory runs out. */
 static char *block_new(CodeInstance *in, int64_t bytes)
 {
-    void *b = calloc(1, (size_t)bytes + 64);
-    if (!b) return NULL;
-    in->blocks[in->n_blocks++] = b;
-    return (char *)(((uintptr_t)b + 63) / 64 * 64);
+    void *block, *b = large_zeroed((size_t)bytes, &block);
+    if (b) in->blocks[in->n_blocks++] = block;
+    return b;
 }
 
 static bool open_bases(CodeInstance *in, const Code *c, int n_data, int threads)

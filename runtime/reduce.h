@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { REDUCE_LANES = 16, REDUCE_CHUNK = 4096, REDUCE_MAX_SHARDS = 8, REDUCE_SHARD_SAMPLES = 64, REDUCE_SHARD_ALIGN = 32 };
+enum { REDUCE_LANES = 16, REDUCE_CHUNK = 4096, REDUCE_MIN_SHARDS = 2, REDUCE_MAX_SHARDS = 8, REDUCE_SHARD_SAMPLES = 64, REDUCE_SHARD_ALIGN = 32 };
 
 /* ---- shards ----------------------------------------------------------------------------------------------------- */
 
@@ -19,6 +19,7 @@ static inline ReduceShards reduce_shards(int64_t n)
 {
     if (n <= 0) return (ReduceShards){0, 0};
     int64_t wanted = n / REDUCE_SHARD_SAMPLES + (n % REDUCE_SHARD_SAMPLES != 0);
+    if (wanted < REDUCE_MIN_SHARDS) wanted = REDUCE_MIN_SHARDS;
     if (wanted > REDUCE_MAX_SHARDS) wanted = REDUCE_MAX_SHARDS;
     int64_t size = (n + wanted - 1) / wanted;
     size = (size + REDUCE_SHARD_ALIGN - 1) / REDUCE_SHARD_ALIGN * REDUCE_SHARD_ALIGN;

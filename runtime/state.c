@@ -1,5 +1,6 @@
 /* state.c - see state.h. */
 #include "runtime/state.h"
+#include "base/pages.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,15 +9,16 @@
 
 GanStatus state_new(const GanProgram *p, uint64_t seed, GanState *out, GanError *err)
 {
-    size_t bytes = (p->state_bytes + 63) & ~(size_t)63;
+    size_t unit = p->state_bytes < LARGE_PAGE ? 64 : LARGE_PAGE, bytes = (p->state_bytes + unit - 1) / unit * unit;
     *out = (GanState){.bytes = p->state_bytes, .seed = seed};
-    out->base = aligned_alloc(64, bytes ? bytes : 64);
+    out->base = aligned_alloc(unit, bytes ? bytes : unit);
     out->data = calloc((size_t)p->n_data + 1, sizeof *out->data);
     if (!out->base || !out->data) {
         state_free(out);
         return gan_error(err, GAN_WORLD, "no memory for a state of %zu bytes", p->state_bytes);
     }
-    memset(out->base, 0, bytes ? bytes : 64);
+    large_pages(out->base, p->state_bytes);
+    memset(out->base, 0, (p->state_bytes + 63) & ~(size_t)63);
     for (int i = 0; i < p->n_data; i++) out->data[i] = p->data[i]->data;
     return GAN_OK;
 }

@@ -8,16 +8,10 @@
  * A loss that becomes NaN or infinite: the state of some recent round's start is kept, and the calls since then are counted;
  * the run is replayed from there to just before the call that failed, which costs nothing while nothing is wrong.
  * Start at trainer_run(), at the bottom. */
-#include "runtime/trainer.h"
+#include "runtime/trainer_parts.h"
 
-#include "runtime/checkpoint.h"
 #include "runtime/clock.h"
-#include "runtime/data/sum.h"
-#include "runtime/file.h"
 #include "runtime/interrupt.h"
-#include "runtime/lineage.h"
-#include "runtime/log.h"
-#include "runtime/picture.h"
 #include "runtime/report.h"
 #include "runtime/state.h"
 
@@ -29,79 +23,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEEPEST = TRAINER_DEEPEST, KEEP_CHECKPOINTS = 3 };
 static const double SNAPSHOT_SECONDS = 0.25;
 
-typedef enum { GO_ON, LEAVE_BLOCK, INTERRUPTED, FAILED, REACHED } Flow;
-
-typedef TrainerPath Path;
-
-typedef struct {                                            /* a round's start, to replay from */
-    char   *bytes;                                          /* NULL: none yet */
-    Path    path;
-    int64_t rounds;
-    double  when;
-    bool    is_start;                                       /* of the run, which has called nothing but INIT */
-} Snapshot;
-
-struct TrainerFiles {                                       /* what a run writes, as far as it has come */
-    Log                *log;
-    CheckpointFolder   *folder;
-    DataSums            data;
-    bool                line_open, save_asked;
-    const char        **named;                              /* what the asked save's file is to be called too */
-    int                 n_named;
-    Flow                lost;                               /* GO_ON, or how a log that can no longer be written ends the run */
-    bool               *told_nan;                           /* of each report; it was said */
-    int64_t             lines;                              /* of the log, where the round, or the statement outside of rounds, began that is under way */
-    double              start, seconds_before, last_save;
-    double              last_page, page_seconds;            /* when the run's page was written, and how long that took */
-    const GanSchedule **picture;                            /* every picture of the program, and where its axes are */
-    PictureAxes        *axes;  int n_pictures;
-};
-
-typedef struct Trainer {
-    const GanProgram     *program;
-    GanEngine            *engine;
-    GanState             *state;
-    const TrainerOptions *o;
-    TrainerResult        *result;
-    GanError             *err;
-    TrainerFiles         *files;
-    Progress             *progress;
-    Path                  here, resume;
-    int                   resumed;                          /* how much of `resume` has been used */
-    int64_t               round, rounds, rounds_here;       /* in the innermost block; over all of them; by this call */
-    int                   step_slot;
-    void               ***out;                              /* one buffer an output of each function, made when first needed */
-    bool                  begun;                            /* a snapshot was made, or the run goes on from another */
-    int                   blocks;                           /* how many alternate blocks the walk is inside of */
-    bool                  left;                             /* the last one was left before its rounds were over */
-    int                   bad_files;                        /* checkpoints that do not verify */
-    int                   passed_over;                      /* those that a run with these steps would not have made */
-    int                   of_others;                        /* of another program */
-    int64_t               past_steps;                       /* of the newest of them: TrainerOptions.steps of the run that made it, */
-    int64_t               past_rounds;                      /* and how far it had come */
-    double                start;
-    Snapshot              snapshot;
-    int64_t               calls, replay_to;                 /* calls since the snapshot; the one to stop before, -1 when not replaying */
-    int                  *called;                           /* functions of those calls, when the run is replayed; else NULL */
-    int64_t               failed_round;
-    Path                  failed_at;                        /* outside of blocks: the statement that failed; of no length: inside of one */
-} Trainer;
-
 static double seconds(const Trainer *t) { return t->files->seconds_before + clock_now() - t->files->start; }
-static bool   replaying(const Trainer *t) { return t->replay_to >= 0; }
 
 /* Not where the run has come by before, which is written. */
 static bool writes(const Trainer *t)
 {
     const TrainerHooks *h = &t->o->hooks;
-    return !replaying(t) && !(h->again && h->again(h->user));
+    return !trainer_is_replaying(t) && !(h->again && h->again(h->user));
 }
 
-static void say(const Trainer *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void say(const Trainer *t, const char *fmt, ...)
+void trainer_say(const Trainer *t, const char *fmt, ...)
 {
     if (!t->o->hooks.say) return;
     char    line[GAN_ERROR_TEXT + 200];
@@ -135,88 +68,6 @@ static void pop(Trainer *t) { t->here.n--; }
 
 static bool resuming(const Trainer *t) { return t->resumed < t->resume.n; }
 static int64_t take(Trainer *t) { return resuming(t) ? t->resume.at[t->resumed++] : 0; }
-
-static void path_text(const Path *p, char *text, size_t n)
-{
-    size_t used = 0;
-    text[0] = 0;
-    for (int i = 0; i < p->n && used < n; i++)
-        used += (size_t)snprintf(text + used, n - used, "%s%" PRId64, i ? " " : "", p->at[i]);
-}
-
-static bool path_read(const char *text, Path *p)
-{
-    *p = (Path){0};
-    while (text && *text) {
-        char   *end;
-        int64_t at = strtoll(text, &end, 10);
-        if (end == text || at < 0 || p->n == 2 * DEEPEST) return false;
-        p->at[p->n++] = at;
-        text = end + (*end == ' ');
-    }
-    return text != NULL;
-}
-
-/* ---- the rounds of blocks: a run that goes on with other --steps ------------------------------------------------------ */
-
-static int64_t rounds_of(const GanSchedule *block, int64_t steps) { return steps >= 0 ? steps : block->count; }
-
-/* Whether every block in there does as many rounds with the one number of steps as with the other. */
-static bool same_rounds(const GanSchedule *n, int64_t a, int64_t b)
-{
-    if (n->kind == GAN_ALTERNATE) return rounds_of(n, a) == rounds_of(n, b);
-    for (int i = 0; i < n->n_kids; i++)
-        if (!same_rounds(n->kid[i], a, b)) return false;
-    return true;
-}
-
-/* Whether a run with `now` steps comes by this position of a run with `then`, in the same state: all blocks before it are the same. */
-static bool comes_by(const GanSchedule *n, const Path *p, int64_t then, int64_t now)
-{
-    for (int i = 0; i < p->n; i++) {
-        if (n->kind == GAN_ALTERNATE) return p->at[i] <= rounds_of(n, now);
-        if (n->kind == GAN_REPEAT) {
-            if (p->at[i] && !same_rounds(n, then, now)) return false;
-            i += 2;
-        }
-        int64_t kid = i < p->n ? p->at[i] : 0;
-        for (int64_t k = 0; n->kind != GAN_IF && k < kid && k < n->n_kids; k++)
-            if (!same_rounds(n->kid[k], then, now)) return false;
-        if (kid >= n->n_kids) return true;
-        n = n->kid[kid];
-    }
-    return true;
-}
-
-static const GanSchedule *first_block(const GanSchedule *n)
-{
-    const GanSchedule *found = n->kind == GAN_ALTERNATE ? n : NULL;
-    for (int i = 0; i < n->n_kids && !found; i++) found = first_block(n->kid[i]);
-    return found;
-}
-
-/* Its end is saved where something follows, for a run that is to have more steps goes on from there. */
-static bool worth_keeping(const Trainer *t, const GanSchedule *block)
-{
-    const GanSchedule *root = t->program->schedule;
-    return t->round + 1 == rounds_of(block, t->o->steps) && block == first_block(root) && block != root->kid[root->n_kids - 1];
-}
-
-/* Nothing is left to do from there. */
-static bool is_over(const Trainer *t, const Path *p)
-{
-    const GanSchedule *root = t->program->schedule, *last = root->n_kids ? root->kid[root->n_kids - 1] : NULL;
-    if (!p->n || p->at[0] >= root->n_kids) return p->n;
-    return p->at[0] == root->n_kids - 1 && last->kind == GAN_ALTERNATE && p->n > 1 && p->at[1] >= rounds_of(last, t->o->steps);
-}
-
-/* The position of a run that is over: the last block's end, if nothing stands behind it and it was not left. */
-static Path the_end(const Trainer *t)
-{
-    const GanSchedule *root = t->program->schedule, *last = root->n_kids ? root->kid[root->n_kids - 1] : NULL;
-    if (!last || last->kind != GAN_ALTERNATE || t->left) return (Path){.n = 1, .at = {root->n_kids}};
-    return (Path){.n = 2, .at = {root->n_kids - 1, rounds_of(last, t->o->steps)}};
-}
 
 /* ---- calling functions ---------------------------------------------------------------------------------------------- */
 
@@ -256,7 +107,7 @@ static Flow run_fn(Trainer *t, const GanSchedule *n)
     char text[GAN_ERROR_TEXT];
     int  fn = n ? n->fn : t->program->init_fn;
     if (t->called && t->calls <= t->replay_to) t->called[t->calls] = fn;
-    if (replaying(t) && t->calls == t->replay_to) return REACHED;
+    if (trainer_is_replaying(t) && t->calls == t->replay_to) return REACHED;
     t->calls++;
     if (!make_outputs(t, fn)) return fail(t, GAN_WORLD, NULL, "no memory for the results of %s", t->program->function[fn].name);
     if (!t->engine->run(t->engine->self, fn, t->state, t->out[fn], t->err)) {
@@ -273,104 +124,6 @@ static void set_step(Trainer *t, int64_t round)
 {
     if (t->step_slot < 0) return;
     memcpy(state_slot(t->program, t->state, t->step_slot), &round, sizeof round);
-}
-
-/* ---- checkpoints ---------------------------------------------------------------------------------------------------- */
-
-static void expects_text(const TrainerResult *r, char *text)     /* one letter each: ? + - */
-{
-    for (int i = 0; i < r->n_expects; i++) text[i] = !r->expect[i].judged ? '?' : r->expect[i].held ? '+' : '-';
-    text[r->n_expects] = 0;
-}
-
-static void expects_read(TrainerResult *r, const char *text)
-{
-    for (int i = 0; i < r->n_expects && text && text[i]; i++) {
-        r->expect[i].judged = text[i] != '?';
-        r->expect[i].held = text[i] == '+';
-    }
-}
-
-enum { AXES_TEXT = 4 * 26 };                                /* of one picture */
-
-static void axes_text(const Trainer *t, char *text)         /* of each picture, four numbers */
-{
-    for (int i = 0; i < t->files->n_pictures; i++)
-        text += sprintf(text, "%.17g %.17g %.17g %.17g ", t->files->axes[i].x0, t->files->axes[i].x1, t->files->axes[i].y0, t->files->axes[i].y1);
-}
-
-static void axes_read(Trainer *t, const char *text)
-{
-    for (int i = 0; text && i < t->files->n_pictures; i++) {
-        double at[4];
-        for (int k = 0; k < 4; k++) {
-            char *end;
-            at[k] = strtod(text, &end);
-            if (end == text || !isfinite(at[k])) return;
-            text = end;
-        }
-        t->files->axes[i] = (PictureAxes){at[0], at[1], at[2], at[3]};
-    }
-}
-
-typedef struct Content {                                    /* of a checkpoint */
-    SafeTensor *view;
-    char       *expects, *axes, *shown, game[LINEAGE_SUM], name[GAN_ERROR_TEXT], position[DEEPEST * 2 * 21], seed[32], rounds[32], lines[32], steps[32];
-    SafeMeta   *meta;
-    int         n_views, n_meta;
-} Content;
-
-static void content_free(Content *c)
-{
-    free(c->view);
-    free(c->expects);
-    free(c->axes);
-    free(c->shown);
-    free(c->meta);
-}
-
-static GanStatus content_of(const Trainer *t, const Path *path, Content *c, GanError *err)
-{
-    enum { WORDS = 12 };
-    const GanProgram *p = t->program;
-    c->view = calloc((size_t)p->n_slots + 1, sizeof *c->view);
-    c->expects = calloc((size_t)t->result->n_expects + 1, 1);
-    c->axes = calloc((size_t)t->files->n_pictures * AXES_TEXT + 1, 1);
-    c->meta = calloc(WORDS + (size_t)t->files->data.n, sizeof *c->meta);
-    c->shown = lineage_shown(p, path);
-    if (!c->view || !c->expects || !c->axes || !c->shown || !c->meta) {
-        content_free(c);
-        return gan_error(err, GAN_WORLD, "no memory for a checkpoint");
-    }
-    expects_text(t->result, c->expects);
-    axes_text(t, c->axes);
-    path_text(path, c->position, sizeof c->position);
-    lineage_sum(p, path, c->game);
-    snprintf(c->seed, sizeof c->seed, "%" PRIu64, t->state->seed);
-    snprintf(c->rounds, sizeof c->rounds, "%" PRId64, t->rounds);
-    snprintf(c->lines, sizeof c->lines, "%" PRId64, !t->files->log ? 0 : replaying(t) ? t->files->lines : log_lines(t->files->log));
-    snprintf(c->steps, sizeof c->steps, "%" PRId64, t->o->steps);
-    const SafeMeta meta[WORDS] = {{"format", "gan checkpoint 1"}, {"program", gan_shown(p->name, c->name)}, {"source", p->source_hash}, {"seed", c->seed},
-                             {"step", c->rounds}, {"steps", c->steps}, {"log", c->lines}, {"position", c->position}, {"expects", c->expects}, {"axes", c->axes},
-                             {"game", c->game}, {"shown", c->shown}};
-    memcpy(c->meta, meta, sizeof meta);
-    c->n_meta = WORDS + t->files->data.n;
-    for (int i = 0; i < t->files->data.n; i++) c->meta[WORDS + i] = (SafeMeta){t->files->data.v[i].key, t->files->data.v[i].sum};
-    c->n_views = state_views(p, t->state, c->view);
-    return GAN_OK;
-}
-
-static GanStatus save_at(Trainer *t, const Path *path, GanError *err)
-{
-    Content c;
-    if (!t->files->folder) return GAN_OK;
-    GanStatus st = content_of(t, path, &c, err);
-    if (st) return st;
-    CheckpointSave save = {.step = t->rounds, .tensor = c.view, .n_tensors = c.n_views, .meta = c.meta, .n_meta = c.n_meta, .keep = KEEP_CHECKPOINTS,
-                           .named = t->files->named, .n_named = t->files->n_named};
-    st = checkpoint_save(t->files->folder, &save, t->result->checkpoint, err);
-    content_free(&c);
-    return st;
 }
 
 /* ---- the run's page ------------------------------------------------------------------------------------------------- */
@@ -392,7 +145,7 @@ static void write_page(Trainer *t, const char *run)
     ReportFacts facts = {.title = p->name, .made_with = p->made_with, .sources = p->source_hash, .program = p->text, .seed = t->state->seed, .step = t->rounds,
                          .state = run, .expect = expect, .n_expects = t->result->n_expects};
     double begun = clock_now();
-    if (report_write(t->o->out, &facts, &err)) say(t, "warning: %s", gan_error_text(&err, text));
+    if (report_write(t->o->out, &facts, &err)) trainer_say(t, "warning: %s", gan_error_text(&err, text));
     t->files->last_page = clock_now();
     t->files->page_seconds = t->files->last_page - begun;
     free(expect);
@@ -405,197 +158,16 @@ static void write_page_now_and_then(Trainer *t)
 }
 
 /* A save that fails does not stop training: it is told, and the next one tries again under a new name. */
-static void save_between_rounds(Trainer *t, const Path *path)
+static void save_between_rounds(Trainer *t, const TrainerPath *path)
 {
     GanError  err;
     char      text[GAN_ERROR_TEXT];
-    GanStatus st = save_at(t, path, &err);
-    if (st) say(t, "warning: no checkpoint at step %" PRId64 ": %s", t->rounds, gan_error_text(&err, text));
-    if (!replaying(t)) write_page_now_and_then(t);
+    GanStatus st = trainer_save_at(t, path, &err);
+    if (st) trainer_say(t, "warning: no checkpoint at step %" PRId64 ": %s", t->rounds, gan_error_text(&err, text));
+    if (!trainer_is_replaying(t)) write_page_now_and_then(t);
     t->files->last_save = clock_now();
     t->files->save_asked = false;
     t->files->n_named = 0;
-}
-
-/* A run has the seed that it was begun with. */
-static GanStatus check_seed(const Trainer *t, const SafeFile *f)
-{
-    const char *text = safetensors_meta(f, "seed");
-    uint64_t    seed = text ? strtoull(text, NULL, 10) : 0;
-    if (!text || !t->o->seed || *t->o->seed == seed) return GAN_OK;
-    return gan_error_in(t->err, GAN_WRONG, t->o->out,
-                        "this run was made with --seed %" PRIu64 ", and one with --seed %" PRIu64 " is another: without --seed it goes on; without "
-                        "--resume a new run starts",
-                        seed, *t->o->seed);
-}
-
-/* Which data are others than the run of that file had; NULL: none, also where the file, an old one, says nothing of them. */
-static const DataSum *other_data(const Trainer *t, const SafeFile *f)
-{
-    for (int i = 0; i < t->files->data.n; i++) {
-        const char *sum = safetensors_meta(f, t->files->data.v[i].key);
-        if (sum && strcmp(sum, t->files->data.v[i].sum)) return &t->files->data.v[i];
-    }
-    return NULL;
-}
-
-/* " (f64[4, 2] then, f64[5, 2] now)", of what the program was compiled for; "" where the numbers alone are others. */
-static const char *difference(const DataSum *d, const SafeFile *f, char text[3 * DATA_SUM])
-{
-    char was[GAN_ERROR_TEXT];
-    *text = 0;
-    if (d->is_fact) snprintf(text, 3 * DATA_SUM, " (%.*s then, %s now)", DATA_SUM, gan_shown(safetensors_meta(f, d->key), was), d->sum);
-    return text;
-}
-
-static GanStatus check_data(const Trainer *t, const SafeFile *f)
-{
-    char           text[3 * DATA_SUM];
-    const DataSum *other = other_data(t, f);
-    if (!other) return GAN_OK;
-    return gan_error_in(t->err, GAN_WRONG, t->o->out,
-                        "the data %s are not those that this run was made with%s: with those it goes on; without --resume a new run starts, and with "
-                        "--checkpoint FILE it starts from a state in checkpoints/",
-                        other->name, difference(other, f, text));
-}
-
-static bool is_same_source(const Trainer *t, const SafeFile *f)
-{
-    const char *source = safetensors_meta(f, "source");
-    return source && !strcmp(source, t->program->source_hash);
-}
-
-/* Of this program, or of a version that trains in the same way, whatever it reports. */
-static bool is_same_game(const Trainer *t, const SafeFile *f)
-{
-    Path        at;
-    char        ours[LINEAGE_SUM];
-    const char *theirs = safetensors_meta(f, "game");
-    if (is_same_source(t, f)) return true;
-    if (!theirs || !safetensors_meta(f, "shown") || !path_read(safetensors_meta(f, "position"), &at)) return false;
-    lineage_sum(t->program, &at, ours);
-    return !strcmp(ours, theirs);
-}
-
-/* A state of a version that reports something else becomes that of a run that always had these reports. */
-static GanStatus load_other(Trainer *t, const SafeFile *f, const char *path)
-{
-    Path        at;
-    const char *which = NULL;
-    GanStatus   st = state_load(t->program, t->state, f, path, STATE_LACKS_COUNTERS, t->err);
-    path_read(safetensors_meta(f, "position"), &at);
-    if (st || lineage_count(t->program, t->state, &at, safetensors_meta(f, "shown"), &which)) return st;
-    return gan_error_in(t->err, GAN_WRONG, path,
-                        "was made by another version of the program, and what %s would have come to by now is not known; --checkpoint with this file starts a new run "
-                        "from its state",
-                        which);
-}
-
-static GanStatus refuse_version(Trainer *t, const char *path)
-{
-    return gan_error_in(t->err, GAN_WRONG, path,
-                        "was made by another version of the program, or with another --set; --checkpoint FILE starts a new run from a state in checkpoints/");
-}
-
-static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
-{
-    if (t->o->resume && !is_same_game(t, f)) return refuse_version(t, path);
-    return t->o->resume && !is_same_source(t, f) ? load_other(t, f, path) : state_load(t->program, t->state, f, path, STATE_LACKS_NOTHING, t->err);
-}
-
-static void warn_bad_checkpoint(void *arg, const GanError *bad)
-{
-    Trainer *t = arg;
-    char     text[GAN_ERROR_TEXT];
-    t->bad_files++;
-    say(t, "warning: %s; this checkpoint is passed over", gan_error_text(bad, text));
-}
-
-/* Not one of other steps that this run would not have come by; what is wrong with a file in other ways is said when it is loaded. */
-static bool takes_checkpoint(void *arg, const SafeFile *f)
-{
-    Trainer    *t = arg;
-    Path        p;
-    const char *text = safetensors_meta(f, "steps"), *step = safetensors_meta(f, "step");
-    int64_t     steps = text ? strtoll(text, NULL, 10) : -1;
-    if (safetensors_meta(f, "source") && !is_same_game(t, f)) return t->of_others++, false;
-    if (!path_read(safetensors_meta(f, "position"), &p)) return true;
-    if (comes_by(t->program->schedule, &p, steps, t->o->steps)) return true;
-    if (t->passed_over++) return false;
-    t->past_steps = steps;
-    t->past_rounds = step ? strtoll(step, NULL, 10) : 0;
-    return false;
-}
-
-static GanStatus refuse_steps(Trainer *t)
-{
-    char then[48] = "the steps of its file", now[48] = "those of the file";
-    if (t->past_steps >= 0) snprintf(then, sizeof then, "--steps %" PRId64, t->past_steps);
-    if (t->o->steps >= 0) snprintf(now, sizeof now, "--steps %" PRId64, t->o->steps);
-    return gan_error_in(t->err, GAN_WRONG, t->o->out,
-                        "this run was made with %s and has come to step %" PRId64 "; it is no part of a run with %s. Without --resume a new run starts, and with "
-                        "--checkpoint FILE it starts from a state in checkpoints/",
-                        then, t->past_rounds, now);
-}
-
-/* A start from the beginning would write over what there is of the run. */
-static GanStatus refuse_bad_files(Trainer *t, const char *folder)
-{
-    return gan_error_in(t->err, GAN_WRONG, folder,
-                        "none of the checkpoints here is good, so there is nothing to go on from. Without --resume a new run starts and this one moves "
-                        "aside; --checkpoint FILE starts it from a file's tensors");
-}
-
-/* Where the run was that wrote the file, and with which seed. */
-static GanStatus take_place(Trainer *t, const SafeFile *f, const char *path)
-{
-    const char *seed = safetensors_meta(f, "seed"), *step = safetensors_meta(f, "step");
-    if (!seed || !step || !safetensors_meta(f, "log") || !path_read(safetensors_meta(f, "position"), &t->resume))
-        return gan_error_in(t->err, GAN_WRONG, path, "is a file of tensors but not a checkpoint of a run");
-    t->state->seed = strtoull(seed, NULL, 10);
-    t->rounds = strtoll(step, NULL, 10);
-    expects_read(t->result, safetensors_meta(f, "expects"));
-    axes_read(t, safetensors_meta(f, "axes"));
-    return GAN_OK;
-}
-
-/* The newest good checkpoint of the run's folder: state, position, judged expectations. *found says whether there was one. */
-static GanStatus load_newest(Trainer *t, int64_t *lines, bool *found)
-{
-    char             folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
-    SafeFile        *f = NULL;
-    CheckpointSearch search = {warn_bad_checkpoint, takes_checkpoint, t};
-    snprintf(folder, sizeof folder, "%s/checkpoints", t->o->out);
-    GanStatus st = checkpoint_newest(folder, &search, &f, path, t->err);
-    *found = f != NULL;
-    if (!st && !f && t->passed_over) return refuse_steps(t);
-    if (!st && !f && t->of_others) return refuse_version(t, folder);
-    if (!st && !f && t->bad_files) return refuse_bad_files(t, folder);
-    if (!st && !f) say(t, "no checkpoint in %s: the run starts from the beginning", folder);
-    if (st || !f) return st;
-    st = load_into(t, f, path);
-    if (!st) st = check_seed(t, f);
-    if (!st) st = check_data(t, f);
-    if (!st) st = take_place(t, f, path);
-    if (!st) {
-        *lines = strtoll(safetensors_meta(f, "log"), NULL, 10);
-        say(t, "resuming at step %" PRId64 " from %s%s", t->rounds, path, is_same_source(t, f) ? "" : ", of a version of the program that trains in the same way");
-        strcpy(t->result->checkpoint, path);
-        if ((t->result->was_over = is_over(t, &t->resume)))
-            say(t, "this run is finished: nothing is left to do (--resume with a larger --steps makes it longer)");
-    }
-    safetensors_free(f);
-    return st;
-}
-
-static GanStatus load_named(Trainer *t)
-{
-    SafeFile *f = NULL;
-    GanStatus st = safetensors_read(t->o->checkpoint, false, &f, t->err);
-    if (!st) st = load_into(t, f, t->o->checkpoint);
-    if (!st && !f->checked) say(t, STATE_UNCHECKED, t->o->checkpoint);
-    safetensors_free(f);
-    return st;
 }
 
 /* ---- reports and pictures ------------------------------------------------------------------------------------------- */
@@ -643,8 +215,8 @@ static void tell_nan(Trainer *t, const GanSchedule *n, const TrainerReport *r)
     bool *told = &t->files->told_nan[r - t->result->report];
     if (!isnan(r->value) || *told || !writes(t)) return;
     *told = true;
-    if (placed) say(t, "%s:%u:%u: warning: the report %s is nan at step %" PRId64, t->program->file[n->file], n->line, n->col, r->name, shown_step(t));
-    else say(t, "warning: the report %s is nan at step %" PRId64, r->name, shown_step(t));
+    if (placed) trainer_say(t, "%s:%u:%u: warning: the report %s is nan at step %" PRId64, t->program->file[n->file], n->line, n->col, r->name, shown_step(t));
+    else trainer_say(t, "warning: the report %s is nan at step %" PRId64, r->name, shown_step(t));
 }
 
 static Flow walk_report(Trainer *t, const GanSchedule *n)
@@ -654,13 +226,14 @@ static Flow walk_report(Trainer *t, const GanSchedule *n)
     const GanFunction *f = &t->program->function[n->fn];
     for (int i = 0; i < f->n_outputs; i++) {
         TrainerReport *r = report_of(t, f->output[i].name);
-        if (r) *r = (TrainerReport){.name = r->name, .kind = f->output[i].kind, .made = true, .value = output_number(t, n->fn, i)};
+        if (r) *r = (TrainerReport){.name = r->name, .kind = f->output[i].kind, .samples = f->output[i].samples, .made = true, .value = output_number(t, n->fn, i)};
         if (r) tell_nan(t, n, r);
         if (!writes(t)) continue;
         if (t->files->line_open && t->files->log && log_has(t->files->log, f->output[i].name)) close_line(t);
         open_line(t);
         if (t->files->log) log_value(t->files->log, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
         if (t->files->log && f->output[i].kind) log_kind(t->files->log, f->output[i].name, f->output[i].kind);
+        if (t->files->log && *f->output[i].samples) log_samples(t->files->log, f->output[i].name, f->output[i].samples, t->state->seed);
         progress_value(t->progress, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
     }
     return GO_ON;
@@ -711,7 +284,7 @@ static Flow walk_picture(Trainer *t, const GanSchedule *n)
     }
     picture_path(t, n, path);
     GanStatus st = view && part ? draw[n->kind](path, part, f->n_outputs, &style, &err) : gan_error_in(&err, GAN_WORLD, path, "not enough memory for a picture");
-    if (st) say(t, "warning: %s", gan_error_text(&err, text));
+    if (st) trainer_say(t, "warning: %s", gan_error_text(&err, text));
     free(view);
     free(part);
     return GO_ON;
@@ -763,7 +336,7 @@ static Flow walk_kids(Trainer *t, const GanSchedule *n)      /* inside a round: 
 
 static void keep_snapshot(Trainer *t)
 {
-    if (replaying(t) || (t->snapshot.bytes && clock_now() - t->snapshot.when < SNAPSHOT_SECONDS)) return;
+    if (trainer_is_replaying(t) || (t->snapshot.bytes && clock_now() - t->snapshot.when < SNAPSHOT_SECONDS)) return;
     if (!t->snapshot.bytes && !(t->snapshot.bytes = malloc(t->state->bytes + 1))) return;
     memcpy(t->snapshot.bytes, t->state->base, t->state->bytes);
     t->snapshot.path = t->here;
@@ -776,7 +349,7 @@ static void keep_snapshot(Trainer *t)
 
 static void tell_place(Trainer *t)
 {
-    if (t->o->hooks.place && !replaying(t)) t->o->hooks.place(t->o->hooks.user, &t->here, t->rounds);
+    if (t->o->hooks.place && !trainer_is_replaying(t)) t->o->hooks.place(t->o->hooks.user, &t->here, t->rounds);
 }
 
 static void note_lines(Trainer *t)
@@ -814,14 +387,14 @@ static Flow judge_by_step(Trainer *t, const GanSchedule *root, const GanSchedule
     return GO_ON;
 }
 
-static Flow cut(Trainer *t, const Path *next)
+static Flow cut(Trainer *t, const TrainerPath *next)
 {
     t->result->path = *next;
     return INTERRUPTED;
 }
 
 /* Where a run can be cut: saves when the program, the clock, a signal or a log that nobody reads any more (`flow`) asks for it. */
-static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
+static Flow save_if_due(Trainer *t, const TrainerPath *next, Flow flow)
 {
     bool due = t->o->save_seconds > 0 && clock_now() - t->files->last_save > t->o->save_seconds;
     if (flow == GO_ON && t->o->watch_signals && interrupt_asked()) flow = cut(t, next);
@@ -830,9 +403,9 @@ static Flow save_if_due(Trainer *t, const Path *next, Flow flow)
 }
 
 /* Where a run goes on that is cut after this round: at the block's next one, or behind a block that was left, with `step` as it is there. */
-static Path after_round(Trainer *t, bool left)
+static TrainerPath after_round(Trainer *t, bool left)
 {
-    Path next = t->here;
+    TrainerPath next = t->here;
     next.at[next.n - 1] = t->round + 1;
     if (!left) return next;
     set_step(t, t->round + 1);
@@ -845,11 +418,11 @@ static Flow end_round(Trainer *t, const GanSchedule *block, bool left, Flow line
     Flow flow = judge_by_step(t, t->program->schedule, block);
     if (flow != GO_ON) return flow;
     t->rounds++;
-    if (replaying(t)) return GO_ON;
+    if (trainer_is_replaying(t)) return GO_ON;
     t->rounds_here++;
     progress_step(t->progress, t->rounds);
-    Path next = after_round(t, left);
-    t->files->save_asked |= writes(t) && worth_keeping(t, block);
+    TrainerPath next = after_round(t, left);
+    t->files->save_asked |= writes(t) && trainer_is_worth_keeping(t, block);
     if (t->o->hooks.round && !t->o->hooks.round(t->o->hooks.user)) return cut(t, &next);
     return save_if_due(t, &next, line);
 }
@@ -858,7 +431,7 @@ static Flow one_round(Trainer *t, const GanSchedule *n)
 {
     set_step(t, t->round);
     note_lines(t);
-    if (!replaying(t)) keep_snapshot(t);
+    if (!trainer_is_replaying(t)) keep_snapshot(t);
     else if (t->rounds == t->failed_round) save_between_rounds(t, &t->here);
     tell_place(t);
     Flow flow = walk_kids(t, n);
@@ -869,11 +442,11 @@ static Flow one_round(Trainer *t, const GanSchedule *n)
     return end == GO_ON ? flow : end;
 }
 
-static bool is_wanted(const Trainer *t) { return replaying(t) || t->blocks > 1 || !t->o->hooks.next || t->o->hooks.next(t->o->hooks.user); }
+static bool is_wanted(const Trainer *t) { return trainer_is_replaying(t) || t->blocks > 1 || !t->o->hooks.next || t->o->hooks.next(t->o->hooks.user); }
 
 static Flow walk_alternate(Trainer *t, const GanSchedule *n)
 {
-    int64_t outer = t->round, count = rounds_of(n, t->o->steps);
+    int64_t outer = t->round, count = trainer_rounds_of(n, t->o->steps);
     Flow    flow = GO_ON;
     int64_t first = take(t);
     push(t, first);
@@ -1029,9 +602,9 @@ static Flow end_statement(Trainer *t, const GanSchedule *n, Flow flow)
     if (flow != GO_ON) return flow;
     flow = close_line(t);
     if (flow == FAILED) return undo_line(t);
-    Path next = t->here;
+    TrainerPath next = t->here;
     next.at[next.n - 1]++;
-    return replaying(t) ? flow : save_if_due(t, &next, flow);
+    return trainer_is_replaying(t) ? flow : save_if_due(t, &next, flow);
 }
 
 static bool holds_others(const GanSchedule *n) { return n->kind < GAN_CALL; }
@@ -1039,13 +612,13 @@ static bool holds_others(const GanSchedule *n) { return n->kind < GAN_CALL; }
 static bool is_stopped_before(const Trainer *t, const GanSchedule *n)
 {
     const TrainerHooks *h = &t->o->hooks;
-    return h->before && !replaying(t) && !holds_others(n) && !h->before(h->user, n);
+    return h->before && !trainer_is_replaying(t) && !holds_others(n) && !h->before(h->user, n);
 }
 
 static bool is_stopped_after(const Trainer *t, const GanSchedule *n)
 {
     const TrainerHooks *h = &t->o->hooks;
-    return h->after && !replaying(t) && !holds_others(n) && !h->after(h->user, n, n->fn >= 0 ? t->out[n->fn] : NULL);
+    return h->after && !trainer_is_replaying(t) && !holds_others(n) && !h->after(h->user, n, n->fn >= 0 ? t->out[n->fn] : NULL);
 }
 
 static Flow walk(Trainer *t, const GanSchedule *n)
@@ -1056,7 +629,7 @@ static Flow walk(Trainer *t, const GanSchedule *n)
         [GAN_HISTOGRAM] = walk_picture, [GAN_CURVE] = walk_picture,       [GAN_GRID] = walk_picture,  [GAN_SAVE] = walk_save,
         [GAN_STOP] = walk_stop,         [GAN_EXPECT] = walk_expect,
     };
-    if (t->here.n >= DEEPEST) return fail(t, GAN_WRONG, n, "the schedule is nested deeper than %d", DEEPEST);
+    if (t->here.n >= TRAINER_DEEPEST) return fail(t, GAN_WRONG, n, "the schedule is nested deeper than %d", TRAINER_DEEPEST);
     if (is_stopped_before(t, n)) return INTERRUPTED;
     Flow flow = walker[n->kind](t, n);
     if ((flow == GO_ON || flow == LEAVE_BLOCK) && is_stopped_after(t, n)) return INTERRUPTED;
@@ -1089,7 +662,7 @@ static void list_nodes(Trainer *t, const GanSchedule *n)
 
 static int64_t count_rounds(const GanSchedule *n, int64_t steps)
 {
-    if (n->kind == GAN_ALTERNATE) return rounds_of(n, steps);
+    if (n->kind == GAN_ALTERNATE) return trainer_rounds_of(n, steps);
     int64_t rounds = 0, times = n->kind == GAN_REPEAT && n->count > 0 ? n->count : 1;
     for (int i = 0; i < n->n_kids; i++) rounds += count_rounds(n->kid[i], steps);
     return rounds * times;
@@ -1207,7 +780,7 @@ static void go_on(Trainer *t)
         e->held = before->held;
         for (int k = 0; k < e->n_sides && k < before->n_sides; k++) e->side[k] = before->side[k];
     }
-    t->result->was_over = is_over(t, &t->resume);
+    t->result->was_over = trainer_is_over(t, &t->resume);
 }
 
 static GanStatus begin(Trainer *t)
@@ -1217,9 +790,9 @@ static GanStatus begin(Trainer *t)
     GanStatus st = begin_result(t);
     if (!st && !t->o->files) st = begin_files(t->files, t->program, t->o->out, t->err);
     if (!st && resumed) go_on(t);
-    if (!st && t->o->resume && t->o->out) st = load_newest(t, &lines, &resumed);
+    if (!st && t->o->resume && t->o->out) st = trainer_load_newest(t, &lines, &resumed);
     if (!st && !resumed && t->program->init_fn >= 0) st = run_fn(t, NULL) == FAILED ? t->err->status : GAN_OK;
-    if (!st && !resumed && t->o->checkpoint) st = load_named(t);
+    if (!st && !resumed && t->o->checkpoint) st = trainer_load_named(t);
     if (!st && !t->o->files) st = begin_log(t->files, t->o->out, t->o->log, resumed, lines, t->err);
     if (!st && resumed) reports_from_state(t);
     t->begun = resumed;
@@ -1296,8 +869,8 @@ static GanStatus finish(Trainer *t, Flow flow)
     GanError  log_err;
     if (flow == FAILED && first && t->failed_round >= 0 && t->snapshot.bytes) look_at_failure(t);
     if (flow == GO_ON && first && !t->result->was_over) {
-        t->result->path = the_end(t);
-        st = save_at(t, &t->result->path, t->err);
+        t->result->path = trainer_end(t);
+        st = trainer_save_at(t, &t->result->path, t->err);
     }
     if (t->o->files && flow == INTERRUPTED) return st;      /* it only stops looking */
     if (t->o->files && flow == FAILED && first) undo_round(t->files, &log_err);      /* the error that there is counts more */
@@ -1335,6 +908,7 @@ GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, c
     if (!o->files) own.start = own.last_save = t.start;
     if (!st) {
         Flow flow = walk(&t, p->schedule);
+        result->seed = state->seed;
         result->seconds = clock_now() - t.start;
         result->rounds = t.rounds;
         result->rounds_here = t.rounds_here;
@@ -1369,62 +943,13 @@ GanStatus trainer_result_new(const GanProgram *p, TrainerResult *r, GanError *er
     return st;
 }
 
-static GanStatus write_file(const Content *c, const char *path, GanError *err)
-{
-    SafeImage image;
-    FileNew   f;
-    GanStatus st = safetensors_image(c->view, c->n_views, c->meta, c->n_meta, &image, err);
-    if (st) return st;
-    st = file_new_begin(&f, path, (int64_t)image.bytes, true, err);
-    if (!st) st = safetensors_write(&image, &f, err);
-    if (!st) st = file_new_end(&f, err);
-    if (st) file_new_abort(&f);
-    safetensors_image_free(&image);
-    return st;
-}
-
-GanStatus trainer_save(const GanProgram *p, const GanState *state, int64_t steps, const TrainerResult *r, const char *path, GanError *err)
-{
-    Content        c;
-    TrainerResult  judged = *r;
-    GanState       borrowed = *state;
-    TrainerFiles   none = {0};
-    TrainerOptions o = {.steps = steps};
-    Trainer        t = {.program = p, .state = &borrowed, .o = &o, .result = &judged, .files = &none, .rounds = r->rounds, .err = err};
-    GanStatus      st = data_sums(p, &none.data, err);
-    if (st) return st;
-    st = content_of(&t, &r->path, &c, err);
-    if (!st) {
-        st = write_file(&c, path, err);
-        content_free(&c);
-    }
-    data_sums_free(&none.data);
-    return st;
-}
-
-/* Of the same program and steps: everything that can be wrong before something is changed. */
-static GanStatus check_place(Trainer *t, const SafeFile *f, const char *path)
-{
-    Path        where;
-    const char *source = safetensors_meta(f, "source"), *steps = safetensors_meta(f, "steps");
-    if (!source || !safetensors_meta(f, "seed") || !safetensors_meta(f, "step") || !path_read(safetensors_meta(f, "position"), &where))
-        return gan_error_in(t->err, GAN_WRONG, path, "is a file of tensors but not a checkpoint of a run");
-    if (strcmp(source, t->program->source_hash)) return gan_error_in(t->err, GAN_WRONG, path, "was made by another version of the program, or with another --set");
-    if (!comes_by(t->program->schedule, &where, steps ? strtoll(steps, NULL, 10) : -1, t->o->steps))
-        return gan_error_in(t->err, GAN_WRONG, path, "is of a run with other numbers of steps, and one with these does not come by there");
-    char           text[3 * DATA_SUM];
-    const DataSum *other = other_data(t, f);
-    if (!other) return GAN_OK;
-    return gan_error_in(t->err, GAN_WRONG, path, "is of a run whose data %s were others%s; its state alone can be taken", other->name, difference(other, f, text));
-}
-
 /* Of the place that was read, and the state with it. */
 static void result_of_place(Trainer *t)
 {
     reports_from_state(t);
     t->result->path = t->resume;
     t->result->rounds = t->rounds;
-    t->result->was_over = is_over(t, &t->resume);
+    t->result->was_over = trainer_is_over(t, &t->resume);
 }
 
 GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, const char *path, TrainerResult *r, GanError *err)
@@ -1435,9 +960,9 @@ GanStatus trainer_load(const GanProgram *p, GanState *state, int64_t steps, cons
     Trainer        t = {.program = p, .state = state, .o = &o, .result = r, .files = &none, .err = err};
     GanStatus      st = safetensors_read(path, true, &f, err);
     if (!st) st = data_sums(p, &none.data, err);
-    if (!st) st = check_place(&t, f, path);
+    if (!st) st = trainer_check_place(&t, f, path);
     if (!st) st = state_load(p, state, f, path, STATE_LACKS_NOTHING, err);
-    if (!st) st = take_place(&t, f, path);
+    if (!st) st = trainer_take_place(&t, f, path);
     if (!st) result_of_place(&t);
     data_sums_free(&none.data);
     safetensors_free(f);
@@ -1453,7 +978,7 @@ GanStatus trainer_files_new(const GanProgram *p, GanState *state, const TrainerO
     *found = false;
     if (!f) return gan_error(err, GAN_WORLD, "no memory");
     GanStatus st = begin_files(f, p, o->out, err);
-    if (!st && o->resume) st = load_newest(&t, &f->lines, found);
+    if (!st && o->resume) st = trainer_load_newest(&t, &f->lines, found);
     if (!st) st = begin_log(f, o->out, o->log, *found, f->lines, err);
     if (!st) {
         if (*found) result_of_place(&t);
@@ -1467,7 +992,7 @@ GanStatus trainer_files_new(const GanProgram *p, GanState *state, const TrainerO
 GanStatus trainer_files_cut(const GanProgram *p, GanState *state, const TrainerOptions *o, TrainerResult *r, GanError *err)
 {
     Trainer t = {.program = p, .state = state, .o = o, .result = r, .files = o->files, .rounds = r->rounds, .err = err};      /* replay_to 0: the log is that of the round's start */
-    GanStatus st = save_at(&t, &r->path, err);
+    GanStatus st = trainer_save_at(&t, &r->path, err);
     if (!st) write_page(&t, "interrupted");
     return st;
 }

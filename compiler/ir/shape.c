@@ -5,6 +5,7 @@
 #include "compiler/ir/shape.h"
 
 #include "base/bug.h"
+#include "runtime/reduce.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -395,6 +396,37 @@ static bool window_extent(Shape *s, const IrWindow *w, int64_t na, int64_t nb, i
     __int128 n = (room >= 0 ? room / w->stride : -((-room + w->stride - 1) / w->stride)) + 1;
     *extent = n < 0 ? 0 : n > most * most / 2 ? most * most / 2 : (int64_t)n;
     return true;
+}
+
+int64_t ir_common_divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t r = a % b;
+        a = b;
+        b = r;
+    }
+    return a;
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t quot_up(int64_t a, int64_t b) { return a <= 0 ? 0 : (a + b - 1) / b; }
+
+IrTaps ir_taps_at(const IrWindow *w, int64_t na, int64_t nb, int64_t o)
+{
+    int64_t g = ir_common_divisor(w->dil_a, w->dil_b), step_k = w->dil_a / g, step_i = w->dil_b / g;
+    int64_t base = o * w->stride - w->lo, k = quot_up(-base, w->dil_b), most = least(k + step_k, nb);
+    while (k < most && (base + k * w->dil_b) % w->dil_a) k++;
+    if (k >= most) return (IrTaps){0, 0, 0};
+    int64_t i = (base + k * w->dil_b) / w->dil_a;
+    return (IrTaps){k, i, least(quot_up(nb - k, step_k), quot_up(na - i, step_i))};
+}
+
+double ir_taps(const IrNode *conv, int window)
+{
+    const IrWindow *w = &conv->attr->windows[window];
+    int64_t places = conv->result[0].type.dim[conv->attr->batch.n + window], terms = 0;
+    for (int64_t o = 0; o < places; o++) terms += ir_taps_at(w, conv->arg[0]->type.dim[w->a], conv->arg[1]->type.dim[w->b], o).count;
+    return places ? (double)terms / (double)places : 0;
 }
 
 static bool out_windows(Shape *s, Taken *taken, const IrType *a, const IrType *b)
@@ -803,11 +835,8 @@ IrType *ir_body_results(const IrModule *m, const IrNode *n, int *n_results, char
 
 IrShards ir_shards(int64_t extent)
 {
-    if (extent <= 0) return (IrShards){0, 0};
-    int64_t most = extent / 64 + (extent % 64 != 0);
-    if (most > 8) most = 8;
-    int64_t size = (extent / most + (extent % most != 0) + 31) / 32 * 32;
-    return (IrShards){extent / size + (extent % size != 0), size};
+    ReduceShards s = reduce_shards(extent);
+    return (IrShards){s.count, s.size};
 }
 
 static bool in_pairs(const uint8_t *dims, int n, int dim)

@@ -183,7 +183,7 @@ static const struct { const char *rows, *why; } broken[] = {
     {"%r = dot %x, %w {contract 0:1} : f32<a>[2]", "meets dim 1"},
     {"%r = dot %x, %w {batch 0:0 contract 0:0} : f32<a>[3]", "named twice"},
     {"%r = dot %x, %y {over c form lanes} : f32<a,b>[2,2]", "is in neither"},
-    {"%r = dot %x, %x ; %t, %t {over a ; c form lanes} : f32[2,2]", "pair 1 has 1 shards, pair 2 has 8"},
+    {"%r = dot %x, %x ; %t, %t {over a ; c form lanes} : f32[2,2]", "pair 1 has 2 shards, pair 2 has 8"},
     {"%r = dot %x, %x ; %y, %w {over a ; b form lanes} : f32[2,2]", "pair 2"},
     {"%r = dot %x, %x ; %y, %y {over a form lanes} : f32[2,2]", "1 sets of axes for 4 operands"},
     {"%r = dot %x, %x {over a form chain} : f32[2,2]", "its shape says form lanes"},
@@ -291,7 +291,7 @@ Test(ir, broken_structure_is_refused)
 
 Test(ir, shards)
 {
-    static const int64_t table[][3] = {{0, 0, 0},   {1, 1, 32},  {31, 1, 32},  {32, 1, 32},   {33, 1, 64},  {64, 1, 64},    {65, 2, 64},
+    static const int64_t table[][3] = {{0, 0, 0},   {1, 1, 32},  {31, 1, 32},  {32, 1, 32},   {33, 2, 32},  {64, 2, 32},    {65, 2, 64},
                                        {511, 8, 64}, {512, 8, 64}, {513, 6, 96}, {4096, 8, 512}, {100, 2, 64}, {129, 3, 64}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         IrShards s = ir_shards(table[i][0]);

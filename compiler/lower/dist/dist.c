@@ -219,6 +219,11 @@ bool axis_open(Ctx *c, const char *name, int64_t n, Span at, Ctx *inner, int *ax
 
 typedef struct { const IrInts *dims; int axis; Span at; } ShapeArg;
 
+void axis_drawn(Ctx *c, int axis, const IrInts *dims)
+{
+    if (!c->axes.n) c->L->m->axes.v[axis].samples = dims->v[0];
+}
+
 /* [n, ...] as [dims, ...] */
 static Value *unfold_leaf(Ctx *c, Value *leaf, void *arg)
 {

@@ -22,6 +22,7 @@ static Value *draw(Ctx *c, Dist *d, Span at)
     int axis;
     if (!d->power.dims.n) return dist_draw(c, d->power.base, at);
     if (!open(c, d, at, &inner, &axis)) return val_error(c->L);
+    axis_drawn(c, axis, &d->power.dims);
     return axis_close(c, dist_draw(&inner, d->power.base, at), axis, &d->power.dims, at);
 }
 

@@ -258,7 +258,8 @@ static Value *builtin_int(Ctx *c, const Call *k)
     if (v->kind == V_BOOL) return face_cut(c, v, v, val_int(c->L, v->b));
     IrVal *t = as_tensor(c, v, k->at);
     if (!t) return val_error(c->L);
-    return val_tensor(c->L, ir_is_real(t->type.elem) ? arith_convert(c, t, IR_I64) : countable(c, t));
+    if (!ir_is_real(t->type.elem)) return val_tensor(c->L, countable(c, t));
+    return watch_whole(c, t, k->at) ? val_tensor(c->L, arith_convert(c, t, IR_I64)) : val_error(c->L);
 }
 
 static Value *divided(Ctx *c, int64_t a, int64_t b, Span at)
@@ -273,7 +274,8 @@ static Value *builtin_div(Ctx *c, const Call *k)
     Value *x = as_settled(c, k->v[0], k->at), *y = as_settled(c, k->v[1], k->at);
     if (x->kind == V_INT && y->kind == V_INT) return face_cut(c, x, y, divided(c, x->i, y->i, k->at));
     IrVal *a = arith_numbers(c, x, k->at, "div"), *b = a ? arith_numbers(c, y, k->at, "div") : NULL;
-    if (!a || !b || !arith_align(c, &a, &b, k->at, "div")) return val_error(c->L);
+    if (!a || !b || !watch_divisor(c, a, b, k->at) || !arith_align(c, &a, &b, k->at, "div")) return val_error(c->L);
+    ints_widen(c, IR_div, &a, &b);
     IrVal *q = ir_div(fn_builder(c), a, b);
     return val_tensor(c->L, ir_is_real(q->type.elem) ? ir_floor(fn_builder(c), q) : q);
 }
@@ -384,7 +386,7 @@ static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
     IrVal *x = arith_numbers(c, a, at, "dot"), *y = x ? arith_numbers(c, b, at, "dot") : NULL;
     if (!x || !y) return val_error(c->L);
     if (!ir_is_real(x->type.elem) && !ir_is_real(y->type.elem))
-        return sum_leaf(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), at), at);
+        return sum_leaf(c, watch_products(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), at), at), at);
     x = arith_reals(c, a, at, "dot"), y = arith_reals(c, b, at, "dot");
     if (!arith_align(c, &x, &y, at, "dot")) return val_error(c->L);
     if (x->type.rank != 1 || y->type.rank != 1) return sum_leaf(c, val_tensor(c->L, ir_mul(fn_builder(c), x, y)), at);
@@ -407,7 +409,7 @@ static Value *builtin_outer(Ctx *c, const Call *k)
     if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
     IrVal *x = ir_broadcast(fn_builder(c), a, d, ir_ints(1, (int64_t[]){0}));
     IrVal *y = ir_broadcast(fn_builder(c), b, d, ir_ints(1, (int64_t[]){1}));
-    return arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), k->at);
+    return watch_products(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), k->at), k->at);
 }
 
 /* All elements in one row. */
