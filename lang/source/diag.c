@@ -147,6 +147,15 @@ void diag_note(Diag *d, Span at, const char *fmt, ...)
     va_end(args);
 }
 
+Diag *diag_said(const Diags *d, Span at, DiagCode code, const char *text) { return already_there(d, at, code, text); }
+
+bool diag_has_note(const Diag *d, Span at)
+{
+    for (int i = 0; i < d->n_notes; i++)
+        if (same_span(d->notes[i].at, at)) return true;
+    return false;
+}
+
 void diag_hint(Diag *d, const char *fmt, ...)
 {
     if (!d->arena) return;

@@ -55,6 +55,9 @@ void  diag_label(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2,
 void  diag_note(Diag *d, Span at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void  diag_hint(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));   /* the last one given counts */
 
+Diag *diag_said(const Diags *d, Span at, DiagCode code, const char *text);              /* what has been said of the place already; NULL */
+bool  diag_has_note(const Diag *d, Span at);
+
 void  diag_of_world(Diag *d);                                /* an error of which the program is not to blame: memory ran out, a device failed */
 
 Diag *diags_take(Diags *to, const Diag *d);                  /* one of another bag, with its notes */

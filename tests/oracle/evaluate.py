@@ -21,6 +21,10 @@ EXACT = {"and": "and", "or": "or", "==": "eq", "!=": "ne", "%": "mod"}
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
 
+# Samples that meet are E305 whatever their number; of a single one, its value does not show it. The lines of gradients by one.
+by_one_sample = []
+
+
 class Scope:
     def __init__(self, parent=None):
         self.parent, self.names, self.axes = parent, {}, {}
@@ -801,6 +805,8 @@ class Evaluator:
 
     def tensor_gradient(self, value, target, e):
         axes = union([value, target])
+        if any(a.n == 1 for a in target.axes):
+            by_one_sample.append(e.line)
         out, all_targets = [], {id(n) for n in target.data}
         for [y], xs in zip(rows_of(value, axes), rows_of(target, axes)):
             if (scalar.reached(y, ends=self.ends).keys() & all_targets) - {id(x) for x in xs}:

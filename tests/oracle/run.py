@@ -24,6 +24,7 @@ import tempfile
 
 import generate
 import reduce
+from evaluate import by_one_sample
 from game import Drawn, play
 from syntax import Strange, files
 from values import Wrong
@@ -133,6 +134,7 @@ def other_bits(gan, text, ways, status, seen):
 
 def error_in(text):
     """What must be said of the program, or None. Raises Strange when the oracle has no opinion."""
+    by_one_sample.clear()
     try:
         play(text, None)
         return None
@@ -155,6 +157,8 @@ def differ(gan, text, ways, wanted):
         return None if codes & fine else f"error: {wanted} expected; status {status}, {sorted(codes) or 'no error'}"
     if status == 3:
         values_differ(play(text, seen, True), {})
+    if codes == {"E305"} and by_one_sample:
+        raise Strange("one sample, which may meet itself")
     if status:
         return f"refused: status {status}: {first_error(said)}"
     return values_differ(play(text, seen, True), seen) or other_bits(gan, text, ways[1:], status, seen)

@@ -188,6 +188,16 @@ static bool known_false(const IrVal *cond)
     }
 }
 
+/* Of a definition of the program: each application that does not meet what it requires is a mistake of its own. */
+static void require_fails(Ctx *c, Span at, const char *what)
+{
+    Diags *said = c->L->diags;
+    Diag  *before = diag_said(said, at, E208, what), *d = before ? before : diag_error(said, at, E208, "%s", what);
+    const Applied *outermost = c->applied;
+    while (outermost && outermost->up) outermost = outermost->up;
+    if (outermost && !in_library(c->L, at) && !diag_has_note(d, outermost->at)) diag_note(d, outermost->at, before ? "and here" : "applied here");
+}
+
 static Value *builtin_require(Ctx *c, const Call *k)
 {
     Value *cond = as_settled(c, k->v[0], k->at);
@@ -204,7 +214,7 @@ static Value *builtin_require(Ctx *c, const Call *k)
     }
     if (holds) return k->v[1];
     if (c->L->unsure) return val_error(c->L);               /* said on purpose, for a case that the condition rules out */
-    diag_error(c->L->diags, k->at, E208, "%s", k->v[2]->s);
+    require_fails(c, k->at, k->v[2]->s);
     return val_error(c->L);
 }
 
