@@ -12,7 +12,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SKIPPED = 77
 FLAGS = ["-std=gnu11", "-O2", "-ffp-contract=off", "-fno-math-errno", "-D_GNU_SOURCE", "-DNDEBUG", "-DXXH_INLINE_ALL", "-static", "-pthread"]
-RUNTIME = ["base/bug.c", "compiler/jit/machine.c", "runtime/code.c", "runtime/error.c", "runtime/interrupt.c", "runtime/linalg.c", "runtime/pace.c", "runtime/parallel.c", "runtime/sort.c", "runtime/symbols.c",
+RUNTIME = ["base/bug.c", "base/pages.c", "compiler/jit/machine.c", "runtime/code.c", "runtime/error.c", "runtime/interrupt.c", "runtime/linalg.c", "runtime/pace.c", "runtime/parallel.c", "runtime/sort.c", "runtime/symbols.c",
            "runtime/math/polygamma.c", "runtime/math/random.c", "runtime/math/scalar.c"]
 RANDOM = 12
 
