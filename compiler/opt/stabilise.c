@@ -230,10 +230,10 @@ static IrVal *write_best(Walk *w, Reader *r, IrBuilder *b, Form *f)
 {
     bool head = tree_is_head(w, r->root), cancels;
     IrElem own = r->root->type.elem;
-    bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f) || (f->n > 1 && tree_has_opaque(r, f));
+    bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f), of_functions = tree_is_of_direction(&r->space, f) || tree_has_opaque(r, f);
     if (wide) return write_form(w, r, b, IR_F64, f, &cancels);
     IrVal *made = write_form(w, r, b, own, f, &cancels);
-    if (!made || own == IR_F64 || !cancels || !tree_is_of_direction(&r->space, f)) return made;
+    if (!made || own == IR_F64 || !cancels || !of_functions) return made;
     IrVal *in_f64 = write_form(w, r, b, IR_F64, f, &cancels);
     return in_f64 ? in_f64 : made;
 }

@@ -1000,6 +1000,24 @@ Test(stabilise, a_function)
     arena_free(l.a);
 }
 
+/* Kernels of pairs: a sum of what is positive has nothing to cancel, so it stays in f32. */
+Test(stabilise, a_sum_of_one_sign_stays_narrow)
+{
+    Loaded l = load("axis a = 4\naxis b = 4\nslot \"h\" state : f32[4,4]\nfn f {report} {\n%h = read \"h\" : f32[4,4]\n%p = as_sample %h {axis a} : f32<a>[4]\n%d = as_sample %p {axis b} : f32<a,b>[]\n"
+                    "%d0 = div %d, -0.020000000000000004 : f32<a,b>[]\n%e0 = exp %d0 : f32<a,b>[]\n"
+                    "%d1 = div %d, -0.08000000000000002 : f32<a,b>[]\n%e1 = exp %d1 : f32<a,b>[]\n"
+                    "%d2 = div %d, -0.5 : f32<a,b>[]\n%e2 = exp %d2 : f32<a,b>[]\n"
+                    "%d3 = div %d, -2 : f32<a,b>[]\n%e3 = exp %d3 : f32<a,b>[]\n"
+                    "%d4 = div %d, -8 : f32<a,b>[]\n%e4 = exp %d4 : f32<a,b>[]\n"
+                    "%s1 = add %e0, %e1 : f32<a,b>[]\n%s2 = add %s1, %e2 : f32<a,b>[]\n%s3 = add %s2, %e3 : f32<a,b>[]\n%s4 = add %s3, %e4 : f32<a,b>[]\n"
+                    "report \"s\", %s4\n}\n");
+    opt_dce(l.m, l.m->fns.v[0]);
+    int converts = 0;
+    for (IrNode *n = l.m->fns.v[0]->body.first; n; n = ir_next(n)) converts += n->op == IR_convert;
+    cr_expect_eq(converts, 0);
+    arena_free(l.a);
+}
+
 /* What a value is differentiated by stays in its tree, though the tree could do without. */
 Test(stabilise, what_it_is_differentiated_by)
 {
