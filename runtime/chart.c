@@ -3,6 +3,7 @@
 
 #include "runtime/axis.h"
 #include "runtime/file.h"
+#include "runtime/verdict.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -50,9 +51,23 @@ static Curve *curve_named(Arena *a, Curves *curves, const char *name)
     return &curves->v[curves->n - 1];
 }
 
+/* "bound, 2500 samples"; NULL where nothing is said of it. */
+static const char *measured(Arena *a, const json_t *line, const char *name)
+{
+    const char   *kind = json_string_value(json_object_get(json_object_get(line, "kinds"), name));
+    const json_t *counts = json_object_get(json_object_get(json_object_get(line, "measured"), "samples"), name);
+    int64_t       samples[GAN_MOST_SAMPLES] = {0};
+    Text          t = text_in(a);
+    for (size_t i = 0; i < json_array_size(counts) && i < GAN_MOST_SAMPLES; i++) samples[i] = json_integer_value(json_array_get(counts, i));
+    if (kind) text_add(&t, kind);
+    if (kind && *samples) text_add(&t, ", ");
+    samples_text(samples, &t);
+    return t.n ? text_str(&t) : NULL;
+}
+
 static void read_line(Arena *a, Curves *curves, const char *line, size_t n)
 {
-    json_t     *root = json_loadb(line, n, 0, NULL), *kinds = json_object_get(root, "kinds"), *value;
+    json_t     *root = json_loadb(line, n, 0, NULL), *value;
     const char *name;
     Point       p;
     if (json_is_object(root) && number_of(json_object_get(root, "step"), &p.step) && isfinite(p.step)) {
@@ -61,8 +76,7 @@ static void read_line(Arena *a, Curves *curves, const char *line, size_t n)
             Curve *c = curve_named(a, curves, name);
             if (!c) continue;
             array_push(a, &c->points, p);
-            const char *kind = json_string_value(json_object_get(kinds, name));
-            if (kind && !c->kind) c->kind = arena_str(a, kind);
+            if (!c->kind) c->kind = measured(a, root, name);
         }
     }
     json_decref(root);

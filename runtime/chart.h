@@ -9,7 +9,7 @@ typedef struct Point {
 } Point;
 
 typedef struct Curve {
-    const char *name, *kind;                                /* kind: of an estimate; NULL: none */
+    const char *name, *kind;                                /* kind: of an estimate, and with how many samples it was measured; NULL: neither is known */
     ARRAY(Point) points;                                    /* in the order of the log: steps never fall */
 } Curve;
 

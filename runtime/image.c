@@ -171,6 +171,7 @@ static void open_function(Open *o, const ImageFunction *r, GanFunction *f)
         if (!WANT(o, output_fits(&out[i]), "an output of function %s is no tensor", f->name)) return;
         f->output[i] = (GanOutput){.name = text_of(o, out[i].name, false), .kind = text_of(o, out[i].kind, true), .elem = (GanElem)out[i].elem, .rank = out[i].rank};
         memcpy(f->output[i].dim, out[i].dim, sizeof f->output[i].dim);
+        memcpy(f->output[i].samples, out[i].samples, sizeof f->output[i].samples);
     }
     for (int i = 0; i < f->n_written; i++)
         if (WANT(o, within(written[i], 1, count(o, IMAGE_SLOT)), "function %s sets no slot", f->name)) f->written[i] = written[i];

@@ -9,7 +9,7 @@
 #include "runtime/code.h"
 #include "runtime/program.h"
 
-enum { IMAGE_FORMAT = 8, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
+enum { IMAGE_FORMAT = 9, IMAGE_ALIGN = 64, IMAGE_CODE_PAGE = 1 << 16 };
 #define IMAGE_MAGIC "GANIMAGE"
 
 typedef enum ImageTag {
@@ -75,7 +75,7 @@ typedef struct ImageFunction {
 
 typedef struct ImageOutput {
     int64_t name, kind;                                     /* texts */
-    int64_t dim[16];
+    int64_t dim[16], samples[GAN_MOST_SAMPLES];
     int32_t elem, rank;
 } ImageOutput;
 

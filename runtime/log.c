@@ -25,7 +25,8 @@ struct Log {
     int64_t lines;
     double  seconds;                                        /* of the last line that was kept of an earlier run */
     Arena  *arena;                                          /* of the line; its room is used again for the next */
-    Text    line, key, kinds;                               /* kinds: what the line ends in */
+    Text    line, key, kinds, samples;                      /* the last two: what the line ends in */
+    uint64_t seed;                                          /* that of the samples */
 };
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -55,6 +56,7 @@ static GanStatus open_log(const char *path, int flags, Log **out, GanError *err)
     l->line = text_in(l->arena);
     l->key = text_in(l->arena);
     l->kinds = text_in(l->arena);
+    l->samples = text_in(l->arena);
     *out = l;
     return GAN_OK;
 }
@@ -193,7 +195,7 @@ static void add_value(Text *line, GanElem elem, const void *value)
 void log_begin(Log *l, int64_t step, double seconds)
 {
     seconds = round(seconds * 1000) / 1000;
-    l->line.n = l->kinds.n = 0;
+    l->line.n = l->kinds.n = l->samples.n = 0;
     l->no_memory = false;
     log_value(l, "step", GAN_I64, &step);
     log_value(l, "seconds", GAN_F64, &seconds);
@@ -214,6 +216,26 @@ void log_kind(Log *l, const char *name, const char *kind)
     add_string(l, &l->kinds, kind);
 }
 
+void log_samples(Log *l, const char *name, const int64_t *samples, uint64_t seed)
+{
+    enum { LONGEST = 32 };
+    add(l, &l->samples, l->samples.n ? ", " : "");
+    add_string(l, &l->samples, name);
+    for (int i = 0; i < GAN_MOST_SAMPLES && samples[i]; i++)
+        if (room(l, &l->samples, LONGEST)) text_printf(&l->samples, "%s%" PRId64, i ? ", " : ": [", samples[i]);
+    add(l, &l->samples, "]");
+    l->seed = seed;
+}
+
+static void add_measured(Log *l)
+{
+    enum { LONGEST = 64 };
+    if (!l->samples.n || !room(l, &l->line, LONGEST)) return;
+    text_printf(&l->line, ", \"measured\": {\"seed\": %" PRIu64 ", \"samples\": {", l->seed);
+    add(l, &l->line, l->samples.s);
+    add(l, &l->line, "}}");
+}
+
 /* What was written of a line that could not be ended is taken back, where that can be done. */
 static GanStatus lost_line(const Log *l, size_t written, GanError *err)
 {
@@ -227,7 +249,9 @@ static GanStatus lost_line(const Log *l, size_t written, GanError *err)
 GanStatus log_end(Log *l, GanError *err)
 {
     if (l->kinds.n) add(l, &l->line, l->kinds.s);
-    add(l, &l->line, l->kinds.n ? "}}\n" : "}\n");
+    if (l->kinds.n) add(l, &l->line, "}");
+    add_measured(l);
+    add(l, &l->line, "}\n");
     if (l->no_memory) return gan_error_in(err, GAN_WORLD, l->path, "not enough memory for a line of the log");
     for (size_t at = 0; at < l->line.n;) {
         ssize_t n = write(l->fd, l->line.s + at, l->line.n - at);

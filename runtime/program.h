@@ -33,9 +33,12 @@ typedef struct GanState {
 
 /* ---- functions -------------------------------------------------------------------------------------------------- */
 
+enum { GAN_MOST_SAMPLES = 4 };
+
 typedef struct GanOutput {                                  /* row-major over sample axes, then feature dims: one shape here */
     const char *name;
     const char *kind;                                       /* of a report: what kind of estimate it is, "bound"; NULL: nothing is said */
+    int64_t     samples[GAN_MOST_SAMPLES];                  /* with how many draws it was measured: each number of them once, the largest first, 0 behind them */
     int         slope_of;                                   /* 1 + the slot of the parameter by which it is a loss's gradient (LowerOptions.slopes); 0: it is none */
     GanElem     elem;
     int         rank;

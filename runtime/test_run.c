@@ -51,9 +51,11 @@ Test(log, lines)
     log_value(l, "bytes a\xff" "b", GAN_I64, &(int64_t){2});
     log_kind(l, "third", "bound");
     log_kind(l, "a", "plug_in");
+    log_samples(l, "third", (const int64_t[GAN_MOST_SAMPLES]){1000, 64}, 7);
+    log_samples(l, "modes", (const int64_t[GAN_MOST_SAMPLES]){2500}, 7);
     cr_assert(log_end(l, &err) == GAN_OK);
     const char *want = "{\"step\": 1000, \"seconds\": 0.123, \"modes\": 8, \"on\": true, \"third\": 0.3333333333333333, \"a\": \"nan\", "
-                       "\"b\": \"-inf\", \"qu\\\"ote tab\\t\xc3\xa9\": -1, \"bytes a?b\": 2, \"kinds\": {\"third\": \"bound\", \"a\": \"plug_in\"}}\n";
+                       "\"b\": \"-inf\", \"qu\\\"ote tab\\t\xc3\xa9\": -1, \"bytes a?b\": 2, \"kinds\": {\"third\": \"bound\", \"a\": \"plug_in\"}, \"measured\": {\"seed\": 7, \"samples\": {\"third\": [1000, 64], \"modes\": [2500]}}}\n";
     expect_file(path, want);
     cr_expect(log_lines(l) == 1);
     cr_assert(log_close(l, &err) == GAN_OK);

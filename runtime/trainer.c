@@ -226,13 +226,14 @@ static Flow walk_report(Trainer *t, const GanSchedule *n)
     const GanFunction *f = &t->program->function[n->fn];
     for (int i = 0; i < f->n_outputs; i++) {
         TrainerReport *r = report_of(t, f->output[i].name);
-        if (r) *r = (TrainerReport){.name = r->name, .kind = f->output[i].kind, .made = true, .value = output_number(t, n->fn, i)};
+        if (r) *r = (TrainerReport){.name = r->name, .kind = f->output[i].kind, .samples = f->output[i].samples, .made = true, .value = output_number(t, n->fn, i)};
         if (r) tell_nan(t, n, r);
         if (!writes(t)) continue;
         if (t->files->line_open && t->files->log && log_has(t->files->log, f->output[i].name)) close_line(t);
         open_line(t);
         if (t->files->log) log_value(t->files->log, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
         if (t->files->log && f->output[i].kind) log_kind(t->files->log, f->output[i].name, f->output[i].kind);
+        if (t->files->log && *f->output[i].samples) log_samples(t->files->log, f->output[i].name, f->output[i].samples, t->state->seed);
         progress_value(t->progress, f->output[i].name, f->output[i].elem, t->out[n->fn][i]);
     }
     return GO_ON;
@@ -907,6 +908,7 @@ GanStatus trainer_run(const GanProgram *p, GanEngine *engine, GanState *state, c
     if (!o->files) own.start = own.last_save = t.start;
     if (!st) {
         Flow flow = walk(&t, p->schedule);
+        result->seed = state->seed;
         result->seconds = clock_now() - t.start;
         result->rounds = t.rounds;
         result->rounds_here = t.rounds_here;

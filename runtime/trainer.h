@@ -10,6 +10,7 @@
 typedef struct TrainerReport {
     const char *name;
     const char *kind;                                       /* of estimate; NULL: nothing is said of it */
+    const int64_t *samples;                                 /* GanOutput.samples; NULL before it was made */
     bool        made;                                       /* was it reported yet? */
     double      value;                                      /* the latest; NaN before */
 } TrainerReport;
@@ -28,6 +29,7 @@ typedef enum { TRAINER_DONE, TRAINER_INTERRUPTED, TRAINER_FAILED } TrainerEnd;
 
 typedef struct TrainerResult {                              /* free with trainer_result_free */
     TrainerEnd     end;
+    uint64_t       seed;                                    /* that it was begun with */
     TrainerReport *report;  int n_reports;
     TrainerExpect *expect;  int n_expects;
     double        *sides;                                   /* where those of all expectations are */

@@ -3,6 +3,24 @@
 #include <inttypes.h>
 #include <string.h>
 
+void samples_text(const int64_t *samples, Text *t)
+{
+    int n = 0;
+    while (n < GAN_MOST_SAMPLES && samples[n]) n++;
+    for (int i = 0; i < n; i++) text_printf(t, "%s%" PRId64, !i ? "" : i + 1 < n ? ", " : " and ", samples[i]);
+    if (n) text_add(t, n == 1 && *samples == 1 ? " sample" : " samples");
+}
+
+void measured_text(const TrainerReport *r, uint64_t seed, Text *t)
+{
+    bool drawn = r->samples && *r->samples;
+    if (!r->kind && !drawn) return;
+    text_printf(t, " (%s%s", r->kind ? r->kind : "", r->kind && drawn ? ", " : "");
+    if (drawn) samples_text(r->samples, t);
+    if (drawn) text_printf(t, ", seed %" PRIu64, seed);
+    text_add(t, ")");
+}
+
 /* Where the schedule makes a report, and what must be for it to come about. */
 typedef struct Made {
     const GanSchedule *report, *block, *every;               /* block, every: around it; NULL: none */

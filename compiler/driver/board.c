@@ -6,6 +6,7 @@
 #include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 #include "runtime/file.h"
+#include "runtime/verdict.h"
 
 #include <limits.h>
 #include <math.h>
@@ -21,6 +22,7 @@ typedef struct Row {
     const char *expected;                                   /* in words */
     const char *beside;                                     /* the right side's text; NULL: it is a plain number, which the words say */
     double     *side[N_SIDES];                              /* a number a seed */
+    int64_t     samples[GAN_MOST_SAMPLES];                  /* GanOutput.samples of what it asks */
 } Row;
 
 typedef struct Entry {
@@ -143,7 +145,7 @@ static void add_rows(Board *b, const SourceFile *f, const Ast *expect, const Gan
     int         n_parts = promises_of(expect->expect.cond, p);
     const char *round = round_of(b, n, expect->expect.cond);
     for (int i = 0; i < n_parts; i++) {
-        Row r = {p[i].kind, in_words(b, f, &p[i], round, expect->expect.by), p[i].right && !is_plain(p[i].right) ? source_of(b, f, p[i].right) : NULL, {NULL}};
+        Row r = {p[i].kind, in_words(b, f, &p[i], round, expect->expect.by), p[i].right && !is_plain(p[i].right) ? source_of(b, f, p[i].right) : NULL, {NULL}, {0}};
         for (int k = 0; k < N_SIDES; k++) {
             bool unsaid = p[i].kind == PROMISE_NEAR && ((k == RIGHT && !p[i].right) || (k == WITHIN && !p[i].within));      /* abs(a) < t, near(a, b) */
             r.side[k] = arena_array(b->a, double, b->seeds);
@@ -153,14 +155,21 @@ static void add_rows(Board *b, const SourceFile *f, const Ast *expect, const Gan
     }
 }
 
-static double side_of(const Session *s, const TrainerExpect *e, const char *what, int part)
+/* The number of an expectation's side; -1: the program has none of it. */
+static int find_side(const Session *s, const TrainerExpect *e, const char *what, int part)
 {
     const GanFunction *f = &s->lowered.program->function[e->node->fn];
     char               name[64];
     snprintf(name, sizeof name, "%s %d", what, part);
     for (int i = 0; i < e->n_sides; i++)
-        if (!strcmp(f->output[i + 1].name, name)) return e->side[i];
-    return NAN;
+        if (!strcmp(f->output[i + 1].name, name)) return i;
+    return -1;
+}
+
+static double side_of(const Session *s, const TrainerExpect *e, const char *what, int part)
+{
+    int i = find_side(s, e, what, part);
+    return i < 0 ? NAN : e->side[i];
 }
 
 static void take(Board *b, const Session *s, const TrainerExpect *e, Row *row, int n)
@@ -168,6 +177,8 @@ static void take(Board *b, const Session *s, const TrainerExpect *e, Row *row, i
     static const char *const names[] = {[HELD] = "held", [LEFT] = "left", [RIGHT] = "right", [WITHIN] = "within"};
     int                      run = entry(b)->n_runs;
     for (int i = 0; i < n; i++) {
+        int held = find_side(s, e, names[HELD], i);
+        if (held >= 0) memcpy(row[i].samples, s->lowered.program->function[e->node->fn].output[held + 1].samples, sizeof row[i].samples);
         for (int k = 0; k < N_SIDES; k++) {
             double x = side_of(s, e, names[k], i);
             if (!isnan(x)) row[i].side[k][run] = x;
@@ -288,6 +299,9 @@ static void add_row(Board *b, const Entry *e, const Row *r, Text *out)
     if (isnan(missing)) text_add(out, "| ");
     else if (missing < 1e-6) text_add(out, "< 1e-6 | ");
     else text_printf(out, "%.1g | ", missing);
+    Text samples = text_in(b->a);
+    samples_text(r->samples, &samples);
+    add_cell(out, text_str(&samples));
 }
 
 static const char *folder_of(Arena *a, const char *path)
@@ -330,7 +344,7 @@ static void add_entry(Board *b, const Entry *e, Text *out)
         add_cell(out, i ? "" : e->title);
         add_cell(out, i ? "" : link);
         if (e->rows.n) add_row(b, e, &e->rows.v[i], out);
-        else text_add(out, "nothing | | **no** | | ");
+        else text_add(out, "nothing | | **no** | | | ");
         text_printf(out, "%s |\n", i ? "" : text_str(&spent));
     }
     if (!e->failure) return;
@@ -338,14 +352,14 @@ static void add_entry(Board *b, const Entry *e, Text *out)
     add_cell(out, e->rows.n ? "" : e->title);
     add_cell(out, e->rows.n ? "" : link);
     add_cell(out, e->failure);
-    text_add(out, "| **no** | | |\n");
+    text_add(out, "| **no** | | | |\n");
 }
 
 static void add_head(Board *b, Text *out)
 {
     const RunOptions *o = &b->o->run;
     text_add(out, "# What is promised, and what is reached\n\nEach row is a part of an `expect` line of a program, which is held to it by the tests. "
-                  "What was reached is the median over the seeds and, where they differ, the lowest and the highest; the time is that of one run. "
+                  "What was reached is the median over the seeds and, where they differ, the lowest and the highest, each `measured with` so many draws in every seed; the time is that of one run. "
                   "`missed` is the rate of false alarms: how often one more seed is to be expected to miss what is promised, if the distance to the promise's edge is normal over the seeds "
                   "(Student's t); where seeds do not differ, or are fewer than three, it is empty. Written by\n\n    gan");
     for (int i = 1; i < o->n_words; i++) text_printf(out, " %s", o->word[i]);
@@ -363,7 +377,7 @@ GanStatus board_write(Board *b, GanError *err)
         const Entry *e = &b->entries.v[i];
         const char  *now = folder_of(b->a, e->path);
         if (!folder || strcmp(folder, now))
-            text_printf(&out, "\n%s%s%s| what | program | expected | reached | held | missed | seconds |\n| --- | --- | --- | --- | --- | --- | --- |\n", *now ? "## " : "", now, *now ? "\n\n" : "");
+            text_printf(&out, "\n%s%s%s| what | program | expected | reached | held | missed | measured with | seconds |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n", *now ? "## " : "", now, *now ? "\n\n" : "");
         folder = now;
         add_entry(b, e, &out);
     }

@@ -29,8 +29,11 @@ static void count_expects(const Session *s, const char *path, const TrainerResul
         if (e->held) t->passed++;
         else t->failed++;
     }
-    for (int i = 0; i < r->n_reports; i++)
-        if (r->report[i].made) printf("%s: %s = %.9g%s\n", file, r->report[i].name, r->report[i].value, seed);
+    for (int i = 0; i < r->n_reports; i++) {
+        Text measured = text_in(s->arena);
+        measured_text(&r->report[i], r->seed, &measured);
+        if (r->report[i].made) printf("%s: %s = %.9g%s\n", file, r->report[i].name, r->report[i].value, measured.n ? text_str(&measured) : seed);
+    }
     if (r->n_expects) return;
     printf("%s: has no `expect` line\n", file);
     t->failed++;

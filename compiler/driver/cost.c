@@ -30,7 +30,7 @@ static double of_dot(const IrModule *m, const IrNode *n)
 static double of_conv(const IrModule *m, const IrNode *n)
 {
     double taps = 1;
-    for (int i = 0; i < n->attr->n_windows; i++) taps *= (double)n->arg[1]->type.dim[n->attr->windows[i].b];
+    for (int i = 0; i < n->attr->n_windows; i++) taps *= ir_taps(n, i);
     return 2 * size_of(m, &n->result[0].type) * contracted(m, n, 0) * taps;
 }
 

@@ -84,6 +84,7 @@ static void add_function(Writer *w, const GanFunction *f)
         const GanOutput *o = &f->output[i];
         ImageOutput row = {.name = text_at(w, o->name), .kind = text_at(w, o->kind), .elem = (int32_t)o->elem, .rank = o->rank};
         memcpy(row.dim, o->dim, sizeof row.dim);
+        memcpy(row.samples, o->samples, sizeof row.samples);
         ADD(w, OUTP, row);
     }
     for (int i = 0; i < f->n_written; i++) ADD(w, WRIT, (int32_t){f->written[i]});

@@ -155,7 +155,7 @@ int ir_axis(IrModule *m, const char *name, int64_t extent)
 {
     if (extent < 0 || m->axes.n == UINT16_MAX) BUG("axis %s of extent %lld", name, (long long)extent);
     const char *free_name = free_axis(m, name);
-    array_push(m->arena, &m->axes, ((IrAxis){arena_str(m->arena, free_name), extent, arena_str(m->arena, name)}));
+    array_push(m->arena, &m->axes, ((IrAxis){.name = arena_str(m->arena, free_name), .extent = extent, .called = arena_str(m->arena, name)}));
     names_put(&m->axis_at, free_name, m->axes.n - 1);
     return m->axes.n - 1;
 }

@@ -182,7 +182,8 @@ typedef struct IrSlot {
     const struct IrFn *committed;                           /* by the function that did it last */
 } IrSlot;
 
-typedef struct { const char *name; int64_t extent; const char *called; } IrAxis;      /* called: as the program calls the sample; the name may have a number, to be the only one */
+/* called: as the program calls the sample; the name may have a number, to be the only one. samples: how many draws it is of, which no other axis surrounds; 0: of none. */
+typedef struct { const char *name; int64_t extent; const char *called; int64_t samples; } IrAxis;
 
 typedef struct IrModule {
     Arena *arena;                                           /* of the module and all it holds */
@@ -225,6 +226,8 @@ bool      ir_is_const(const IrVal *v, double *value);                           
 
 typedef struct { int64_t count, size; } IrShards;           /* `count` shards of `size` samples, the last may be shorter */
 IrShards ir_shards(int64_t extent);                         /* S = ceil(n/64), 2 to 8; size = ceil(n/S) rounded up to 32 */
+int64_t   ir_common_divisor(int64_t a, int64_t b);
+double    ir_taps(const IrNode *conv, int window);           /* of the kernel that meet the operand, as a mean over the result's places */
 IrForm   ir_dot_form(const IrNode *dot);                    /* chain or lanes, by shape alone */
 bool     ir_has_form(const IrModule *m, IrForm form);       /* some product of the module has it */
 

@@ -736,6 +736,8 @@ Test(jit, training)
         cr_expect(training_agrees(IR_F32, batches[i], 5, 20, 1 + i % 4, false, NULL, why), "batch %d: %s", (int)batches[i],
                   why);
     cr_expect(training_agrees(IR_F32, 130, 5, 18, 2, true, NULL, why), "blas: %s", why);
+    for (int i = 0; i < 3; i++)                             /* layers whose gradients are made tile by tile: of several shards, of rows and columns that fill no tile */
+        cr_expect(training_agrees(IR_F32, batches[6 + i] / 5, 5, 201 + i, 2 + 3 * i, false, NULL, why), "wide, batch %d: %s", (int)batches[6 + i] / 5, why);
     cr_expect(training_agrees(IR_F64, 65, 3, 17, 2, false, NULL, why), "f64: %s", why);
 }
 
@@ -751,6 +753,7 @@ Test(jit, widths)
         for (int k = 0; k < 5; k++)
             cr_expect(training_agrees(IR_F32, batches[k], 5, 13 + k, 1 + k % 3, false, cpu[i], why), "%s, batch %d: %s", cpu[i], (int)batches[k], why);
         cr_expect(training_agrees(IR_F64, 33, 3, 17, 2, false, cpu[i], why), "%s, f64: %s", cpu[i], why);
+        cr_expect(training_agrees(i % 2 ? IR_F32 : IR_F64, 70, 3, 190 + i, 3, false, cpu[i], why), "%s, wide: %s", cpu[i], why);
     }
 }
 

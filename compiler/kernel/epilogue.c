@@ -47,6 +47,7 @@ static int free_dims(const IrNode *dot, int lane_axis)
     bool taken[IR_MAX_RANK] = {0};
     for (int i = 0; i < dot->attr->batch.n; i++) taken[side ? dot->attr->batch.b[i] : dot->attr->batch.a[i]] = true;
     for (int i = 0; i < dot->attr->contract.n; i++) taken[side ? dot->attr->contract.b[i] : dot->attr->contract.a[i]] = true;
+    for (int i = 0; i < dot->attr->n_windows; i++) taken[side ? dot->attr->windows[i].b : dot->attr->windows[i].a] = true;
     for (int i = 0; i < t->rank; i++) n += !taken[i] && t->dim[i] != 1;
     return n;
 }
@@ -86,6 +87,7 @@ static bool worth(const KKernel *dot, const KKernel *map)
     const IrNode *n = dot->nodes.v[0];
     int64_t k = 1;
     for (int i = 0; i < n->attr->contract.n; i++) k *= n->arg[0]->type.dim[n->attr->contract.a[i]];
+    for (int i = 0; i < n->attr->n_windows; i++) k *= n->arg[1]->type.dim[n->attr->windows[i].b];
     int64_t rows = rows_work(map);
     return k + rows <= (rows <= MOST_UNROLLED ? MOST_SHORT : MOST_WORK);
 }

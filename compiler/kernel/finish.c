@@ -31,15 +31,27 @@ static void give_memory(KPlan *p)
     }
 }
 
+static int window_dim(const IrNode *n, int side, int i) { return side ? n->attr->windows[i].b : n->attr->windows[i].a; }
+
+static bool is_window(const IrNode *n, int side, int dim)
+{
+    for (int i = 0; i < n->attr->n_windows; i++)
+        if (window_dim(n, side, i) == dim) return true;
+    return false;
+}
+
 /* The matrix of a DOT whose rows lie across memory: each step along k meets another line of the cache, and the lines of a
  * block of rows fall into a few sets. Worth a copy when enough panels follow. */
 static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t extent)
 {
     const IrAttrs *a = n->attr;
     const IrType *t = &n->arg[side]->type;
-    if (a->contract.n != 1 || a->batch.n || t->rank != 2 || extent < 2 * K_TILE) return false;
-    int k = side ? a->contract.b[0] : a->contract.a[0], row = 1 - k;
-    return w->dim[row] == 1 && w->dim[k] >= K_LANES && t->dim[k] >= 2 * K_LANES && t->dim[row] >= 4;
+    if (a->contract.n != 1 || a->batch.n || t->rank != 2 + a->n_windows) return false;
+    int k = side ? a->contract.b[0] : a->contract.a[0], row = 0;
+    while (row == k || is_window(n, side, row)) row++;
+    for (int i = 0; i < a->n_windows; i++) extent *= n->result[0].type.dim[i];      /* each place of the result reads it */
+    int64_t far = a->n_windows ? K_LANES * K_LANES : K_LANES;
+    return extent >= 2 * K_TILE && w->dim[row] == 1 && w->dim[k] >= far && t->dim[k] >= 2 * K_LANES && t->dim[row] >= 4;
 }
 
 static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)
@@ -47,7 +59,10 @@ static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int 
     const IrNode *x = a->nodes.v[0], *y = b->nodes.v[0];
     int ka = sa ? x->attr->contract.b[0] : x->attr->contract.a[0],
         kb = sb ? y->attr->contract.b[0] : y->attr->contract.a[0];
-    return ka == kb && kernel_resolve(p, x->arg[sa]) == kernel_resolve(p, y->arg[sb]);
+    if (ka != kb || kernel_resolve(p, x->arg[sa]) != kernel_resolve(p, y->arg[sb]) || x->attr->n_windows != y->attr->n_windows) return false;
+    for (int i = 0; i < x->attr->n_windows; i++)
+        if (window_dim(x, sa, i) != window_dim(y, sb, i)) return false;
+    return true;
 }
 
 /* A body's surroundings: the scan or cond it belongs to, in which block, and what is around that. */
@@ -130,16 +145,14 @@ static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
     }
 }
 
-/* A contraction without `over` of a tiled value with a matrix, both plain strides, is a register tile. */
+/* A dot or conv without `over` of a tiled value with a matrix, both plain strides, is a register tile. */
 static void find_dots(KPlan *p)
 {
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
         if (k->kind != K_CONTRACT || k->lane_axis < 0) continue;
         IrNode *n = k->nodes.v[0];
-        if (n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS ||
-            (n->attr->pair_over && n->attr->pair_over[0].n))
-            continue;
+        if (n->n_args != 2 || n->attr->form == IR_FORM_BLAS || n->attr->over.n || (n->attr->pair_over && n->attr->pair_over[0].n)) continue;
         KView a, c;
         bool ta = ir_axes_has(n->arg[0]->type.axes, k->lane_axis), tc = ir_axes_has(n->arg[1]->type.axes, k->lane_axis);
         if (ta == tc || !kernel_view(p, n->arg[0], &a) || !kernel_view(p, n->arg[1], &c)) continue;
@@ -203,8 +216,10 @@ static void rows_of_lines(KPlan *p)
 static double node_flops(const IrModule *m, const IrNode *n)
 {
     double size = (double)(ir_axes_size(m, n->result[0].type.axes) * ir_dims_size(&n->result[0].type));
-    if (n->op != IR_dot) return size;
+    if (n->op != IR_dot && n->op != IR_conv) return size;
     double sum = 0;
+    for (int i = 0; i < n->attr->n_windows; i++) size *= ir_taps(n, i);
+    if (n->op == IR_conv) size *= (double)ir_axes_size(m, n->attr->over);
     for (int i = 0; i < n->n_args / 2; i++) {
         double k = 1;
         for (int j = 0; j < n->attr->contract.n; j++) k *= (double)n->arg[2 * i]->type.dim[n->attr->contract.a[j]];
@@ -220,7 +235,7 @@ static void finish_kernels(KPlan *p)
         KKernel *k = p->kernels.v[i];
         if (k->kind == K_BLAS) { k->split = plan_did(p, PLAN_split, true); k->flops = node_flops(p->m, k->nodes.v[0]); }
         if (k->kind == K_PACK || k->kind == K_BLAS) continue;
-        k->flat = k->kind == K_MAP;
+        k->flat = k->kind == K_MAP && !k->merged;
         for (int j = 0; j < k->nodes.n; j++) {
             IrNode *n = k->nodes.v[j];
             const KValue *v = kernel_value(p, &n->result[0]);
@@ -242,6 +257,11 @@ static void finish_kernels(KPlan *p)
         plan_did(p, PLAN_cap, kernel_is_long(k));
         k->flat = plan_did(p, PLAN_flat, k->flat);
         if (k->lane_axis >= 0) continue;
+        if (k->kind == K_WHOLE) {
+            k->units = (k->space.comp[0].extent + K_UNIT_ROWS - 1) / K_UNIT_ROWS;
+            k->split = plan_did(p, PLAN_split, k->units >= 2);
+            continue;
+        }
         if (k->kind == K_MATRICES) { k->split = plan_did(p, PLAN_split, k->units >= 2); continue; }
         int64_t all = 1;
         for (int c = 0; c < k->space.n; c++) all *= k->space.comp[c].extent;
@@ -255,6 +275,7 @@ static void finish_kernels(KPlan *p)
 
 void kernel_finish(KPlan *p)
 {
+    if (plan_takes(p, PLAN_whole)) kernel_whole(p, &p->top);
     give_memory(p);
     find_dots(p);
     find_matrices(p);

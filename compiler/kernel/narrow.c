@@ -14,7 +14,7 @@ bool kernel_is_narrow(const KKernel *dot)
     const IrNode *n = dot->nodes.v[0];
     const IrType *x = &n->arg[samples_side(dot)]->type, *to = &n->result[0].type;
     int64_t results = ir_dims_size(to);
-    return !dot->packed && n->attr->contract.n == 1 && !n->attr->batch.n && x->rank == 1 && x->dim[0] >= LEAST_TERMS && to->axes.n == 1 && to->rank <= 1 &&
+    return n->op == IR_dot && !dot->packed && n->attr->contract.n == 1 && !n->attr->batch.n && x->rank == 1 && x->dim[0] >= LEAST_TERMS && to->axes.n == 1 && to->rank <= 1 &&
            results >= 1 && results <= MOST_RESULTS;
 }
 

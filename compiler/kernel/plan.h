@@ -74,7 +74,8 @@ typedef enum {
     K_BLAS,                                                 /* a marked product on row-major copies, a call a shard */
     K_OPAQUE,                                               /* cholesky, trisolve, solve, eigh */
     K_EXTERN,                                               /* a call of a simulator for each sample */
-    K_TRANSPOSE,                                            /* a tile's value to [block of 16 features][sample][16], for OUTER */
+    K_WHOLE,                                                /* dot over samples, form chain: tile by tile of the result, all shards of each */
+    K_TRANSPOSE,                                            /* a tile's value to [block of 16 features][sample][16], for OUTER; all samples' for WHOLE */
     K_OUTER,                                                /* tile: dot over samples, form chain */
     K_INNER,                                                /* tile: dot over samples, form lanes */
     K_SCATTER_OVER,                                         /* tile: scatter_add over samples */
@@ -103,7 +104,7 @@ typedef struct KLoop { int64_t extent, lane, row, out; } KLoop;     /* strides i
 typedef struct KLoops { int n; KLoop v[K_MAX_COMP + IR_MAX_RANK]; } KLoops;
 
 enum { K_MOST_PRODUCTS = 4 };                               /* that one MAP kernel adds up in its loop */
-enum { K_CHUNK = 64, K_ROW_UNIT = 96 };                    /* of a chain in a panel; rows of a unit where rows are split */
+enum { K_CHUNK = 64, K_ROW_UNIT = 96, K_UNIT_ROWS = 24 };  /* of a chain in a panel; rows of a unit where rows are split; of WHOLE */
 
 /* A product without axes: one side's last free dims are the lanes of a tile, the other's last are its rows. The lanes' side is read as it
  * lies, or in panels of 16 lanes, [k][16], that are made first in KKernel.mem; or there are no vectors, only several chains at once. */
@@ -131,10 +132,11 @@ typedef struct KKernel {
     IrVal  *val;                                            /* TRANSPOSE: of what */
     KMem   *packed;                                         /* DOT: the matrix in K_PACK's order, or NULL */
     KMatrices *matrices;
-    struct KKernel *epilogue;                               /* DOT: the MAP kernel, merged into this one, that runs behind its tiles; or NULL */
+    struct KKernel *epilogue;                               /* DOT, WHOLE: the MAP kernel, merged into this one, that runs behind its tiles; or NULL */
     ARRAY(struct KKernel *) products;                       /* MAP: DOT kernels of what its loop makes, merged into this one; see narrow.c */
+    KAccum *sum;                                            /* WHOLE: its shards; there are no partial results */
     bool    roll;                                           /* DOT: the epilogue is a loop over a tile's rows, not unrolled */
-    ARRAY(KMem *) columns;                                  /* OUTER: the transposed second side of each pair; BLAS: the operands */
+    ARRAY(KMem *) columns;                                  /* OUTER, WHOLE: the transposed second side of each pair; BLAS: the operands */
     KMem   *mem;                                            /* TRANSPOSE: to where; MATRICES: panels; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
     int     side;                                           /* PACK: which operand of the row is the matrix */

@@ -19,6 +19,7 @@ static const char *const kind_name[] = {
     [K_OPAQUE] = "matrix",
     [K_EXTERN] = "extern",
     [K_BLAS] = "blas",
+    [K_WHOLE] = "whole",
     [K_TRANSPOSE] = "transpose",
     [K_OUTER] = "outer",
     [K_INNER] = "inner",
@@ -130,7 +131,7 @@ static void print_line(const Names *p, const KKernel *k, bool with_flops, Text *
         print_rows(p, k->products.v[i], out);
     }
     if (k->epilogue) {
-        text_add(out, k->roll ? "; then, rolled" : "; then");
+        text_add(out, k->roll || k->kind == K_WHOLE ? "; then, rolled" : "; then");
         print_rows(p, k->epilogue, out);
     }
 }

@@ -30,7 +30,7 @@ static void operands(const Each *e, const IrNode *n)
 {
     const KKernel *k = e->k;
     bool by_pairs = k->kind == K_OUTER || k->kind == K_INNER;
-    for (int i = 0; i < n->n_args; i++) value(e, n->arg[i], by_pairs ? place_first_axis(n, i / 2) : k->lane_axis);
+    for (int i = 0; i < n->n_args; i += k->kind == K_WHOLE ? 2 : 1) value(e, n->arg[i], by_pairs ? place_first_axis(n, i / 2) : k->lane_axis);
 }
 
 static void nodes(const Each *e)

@@ -116,6 +116,7 @@ static LoopReg *folded(LoopBuilder *b, IrOp row, LoopReg *const *v)
         if (row == IR_sub) return loop_int(b, IR_I64, (int64_t)(p - q));
         if (row == IR_mul) return loop_int(b, IR_I64, (int64_t)(p * q));
         if (row == IR_min) return loop_int(b, IR_I64, x->n < y->n ? x->n : y->n);
+        if (row == IR_max) return loop_int(b, IR_I64, x->n > y->n ? x->n : y->n);
         return NULL;
     }
     if (is_const(y) && y->n == 0 && (row == IR_add || row == IR_sub)) return v[0];
@@ -197,6 +198,8 @@ void loop_store(LoopBuilder *b, int buffer, const LoopIndex *at, LoopReg *v, uns
     what.arg = (LoopReg **)keep(b, &v, 1);
     put(b, what);
 }
+
+void loop_ahead(LoopBuilder *b, int buffer, const LoopIndex *at) { put(b, (LoopIns){.op = LOOP_ahead, .buffer = buffer, .at = *at}); }
 
 LoopReg *loop_frame(LoopBuilder *b, const LoopIndex *byte)
 {

@@ -666,6 +666,10 @@ static void read_ins(Reader *r, Line *l)
     case LOOP_frame: read_index(r, l); break;
     case LOOP_ld: read_load(r, l); break;
     case LOOP_st: read_store(r, l); break;
+    case LOOP_ahead:
+        l->what.at = expect_place(r, &l->what.buffer);
+        if (!r->failed) put(r, l);
+        break;
     case LOOP_turn: read_turn(r, l); break;
     case LOOP_draw: read_draw(r, l); break;
     case LOOP_call: read_call(r, l); break;

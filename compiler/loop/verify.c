@@ -389,6 +389,12 @@ static bool rule_store(Verifier *v, const LoopIns *i)
     return turns_apart(v, i, i->buffer, &i->at) && one_to_one(v, &i->at, v->nest->buffers.v[i->buffer].local);
 }
 
+static bool rule_ahead(Verifier *v, const LoopIns *i)
+{
+    if (loop_index_dims(&i->at) >> LOOP_L & 1) return fail(v, "ahead: of lanes");
+    return place_rule(v, i->buffer, &i->at);
+}
+
 static bool rule_lanes(Verifier *v, const LoopIns *i)
 {
     const LoopReg *x = i->arg[0];
@@ -522,6 +528,7 @@ static bool ins_rule(Verifier *v, const LoopIns *i)
     case LOOP_frame: return rule_frame(v, i);
     case LOOP_ld: return rule_load(v, i);
     case LOOP_st: return rule_store(v, i);
+    case LOOP_ahead: return rule_ahead(v, i);
     case LOOP_lanes16: return rule_lanes(v, i);
     case LOOP_turn: return rule_turn(v, i);
     case LOOP_draw: return rule_draw(v, i);

@@ -263,6 +263,12 @@ void nest_store(Nest *n, const KMem *m, const IrType *t, const Index *at, LoopRe
     loop_store(&n->b, p.buffer, &p.at, v, p.align);
 }
 
+void nest_ahead(Nest *n, const KMem *m, const IrType *t, const Index *at)
+{
+    Place p = place_of(n, m, t, at);
+    loop_ahead(&n->b, p.buffer, &p.at);
+}
+
 /* ---- inline rows ------------------------------------------------------------------------------------------------ */
 
 /* The row-major number of dims lo .. hi - 1. */

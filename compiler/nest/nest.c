@@ -20,6 +20,7 @@ void nest_kernel(Nest *n, KKernel *k)
         [K_OPAQUE] = {"opaque", nest_opaque},
         [K_EXTERN] = {"extern", nest_extern},
         [K_BLAS] = {"blas", nest_blas},
+        [K_WHOLE] = {"whole", nest_whole},
         [K_TRANSPOSE] = {"transpose", nest_transpose},
         [K_OUTER] = {"outer", nest_outer},
         [K_INNER] = {"inner", nest_inner},

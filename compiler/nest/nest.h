@@ -82,6 +82,7 @@ int       nest_base(Nest *n, const KMem *m);                /* a buffer: from it
 int       nest_panel(Nest *n, const KMem *m, LoopIndex *off);   /* at the kernel's panel: a buffer, and how far from its start */
 LoopReg  *nest_load(Nest *n, const KMem *m, const IrType *t, const Index *at);
 void      nest_store(Nest *n, const KMem *m, const IrType *t, const Index *at, LoopReg *v);
+void      nest_ahead(Nest *n, const KMem *m, const IrType *t, const Index *at);       /* what is read and stored there soon: one number of the line */
 LoopReg  *nest_value(Nest *n, const IrVal *v, const Index *at);
 LoopReg  *nest_key(Nest *n, int stream);
 LoopReg  *nest_row(Nest *n, const IrNode *node, const Index *at);   /* an element-wise row at an index: its operands asked for there */
@@ -93,6 +94,10 @@ void nest_over_space_scalar(Nest *n, void (*body)(Nest *n));    /* one number at
 void nest_over_blocks(Nest *n, int rows, void (*body)(Nest *n));    /* tiled: up to so many of the last component side by side, in n->block */
 void nest_results(Nest *n, int result, LoopReg *v);         /* stores a result of the kernel's row at its own index */
 void nest_at_panel(Nest *n);                                /* a tiled kernel stands at u0, u1: the lane's component is known */
+
+/* ---- windows: the taps of a kernel that meet the operand at place o of the result, from (k, i) on, k of the kernel and i of the operand */
+typedef struct NestTaps { LoopIndex k, i; LoopReg *count; int64_t step_k, step_i; } NestTaps;
+NestTaps nest_taps(Nest *n, const IrWindow *w, int64_t na, int64_t nb, LoopIndex o);
 
 /* ---- builders: one a kind of kernel */
 void nest_map(Nest *n);
@@ -113,6 +118,7 @@ void nest_extern(Nest *n);
 void nest_blas(Nest *n);
 void nest_transpose(Nest *n);
 void nest_outer(Nest *n);
+void nest_whole(Nest *n);
 void nest_inner(Nest *n);
 void nest_scatter_over(Nest *n);
 void nest_finish(Nest *n);

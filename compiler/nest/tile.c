@@ -41,6 +41,8 @@ static Dim take_last(Dims *l) { return l->n ? l->d[--l->n] : (Dim){1, {0, 0, 0},
 
 typedef struct { int n; int dim[IR_MAX_RANK]; } Free;
 
+static int window_dim(const IrAttrs *a, int side, int i) { return side ? a->windows[i].b : a->windows[i].a; }
+
 static Free free_dims(const IrNode *node, int side, int rank)
 {
     Free f = {0};
@@ -48,6 +50,7 @@ static Free free_dims(const IrNode *node, int side, int rank)
     const IrAttrs *a = node->attr;
     for (int i = 0; i < a->batch.n; i++) taken[side ? a->batch.b[i] : a->batch.a[i]] = true;
     for (int i = 0; i < a->contract.n; i++) taken[side ? a->contract.b[i] : a->contract.a[i]] = true;
+    for (int i = 0; i < a->n_windows; i++) taken[window_dim(a, side, i)] = true;
     for (int i = 0; i < rank; i++)
         if (!taken[i]) f.dim[f.n++] = i;
     return f;
@@ -130,11 +133,21 @@ static LoopIndex row_index(Nest *n, const LoopIns *block) { return loop_of(loop_
 
 /* ---- DOT -------------------------------------------------------------------------------------------------------- */
 
+typedef struct DotWindow {                                  /* of a conv */
+    const IrWindow *of;
+    int64_t  na, nb, x, w;                                  /* extents in a and b; strides in x and w */
+    int      comp;                                          /* the place in the result's space */
+    NestTaps taps;
+} DotWindow;
+
 typedef struct DotCode {
     IrElem   elem;
+    int      xs;                                            /* which operand is x */
     Dims     outer, inner;                                  /* strides in x, w and the result's running index; inner: x and w */
     Dim      row;                                           /* over the matrix' last free dims */
-    bool     packed, apart;                                 /* apart: an epilogue needs every component of the space */
+    int      n_windows;
+    DotWindow window[4];                                    /* outside of `inner` */
+    bool     packed, apart;                                 /* apart: an epilogue needs every component of the space, or windows do */
     Memory   x, w;
     LoopReg *steps;                                         /* of the innermost loop */
     int      local;                                         /* where a rolled epilogue finds the tile */
@@ -152,6 +165,19 @@ static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopI
     LoopIndex from = loop_at(0), to = last ? loop_of(c->steps) : loop_at(d->extent);
     LoopIns *l = loop_for(&n->b, &from, &to, 1, last, &acc, 1);
     return nest_end_fold(n, l, dot_chain(n, c, depth + 1, advance(n, o, nest_counter(l), d), row, &l->body->carry[0]));
+}
+
+/* The taps of window `window` and those after it, and what is contracted at each. */
+static LoopReg *dot_taps(Nest *n, const DotCode *c, int window, Offsets o, LoopIndex row, LoopReg *acc)
+{
+    if (window == c->n_windows) return dot_chain(n, c, 0, o, row, acc);
+    const DotWindow *w = &c->window[window];
+    const NestTaps *t = &w->taps;
+    Dim step = {0, {(c->xs ? t->step_k : t->step_i) * w->x, (c->xs ? t->step_i : t->step_k) * w->w, 0}, 0};
+    o.off[0] = stepped(n, o.off[0], c->xs ? t->k : t->i, w->x);
+    o.off[1] = stepped(n, o.off[1], c->xs ? t->i : t->k, w->w);
+    LoopIns *l = nest_fold(n, loop_at(0), loop_of(t->count), 1, acc);
+    return nest_end_fold(n, l, dot_taps(n, c, window + 1, advance(n, o, nest_counter(l), &step), row, &l->body->carry[0]));
 }
 
 typedef struct { const DotCode *code; Offsets at; } DotTile;
@@ -176,20 +202,36 @@ static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
     nest_end(n, l);
 }
 
-/* In a packed matrix the rows of a tile lie together, k by k, block behind block. */
+/* In a packed matrix the rows of a tile lie together, k by k (taps outside), block behind block. */
+static void stand_in_packed(DotCode *c, int rows)
+{
+    int64_t stride = rows;
+    c->row.s[1] = 1;
+    c->inner.d[0].s[1] = stride;
+    stride *= c->inner.d[0].extent;
+    for (int i = c->n_windows - 1; i >= 0; i--) {
+        c->window[i].w = stride;
+        stride *= c->window[i].nb;
+    }
+}
+
+static int64_t packed_steps(const DotCode *c)
+{
+    int64_t k = c->inner.d[0].extent;
+    for (int i = 0; i < c->n_windows; i++) k *= c->window[i].nb;
+    return k;
+}
+
 static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
 {
     const DotTile *t = code;
     DotCode c = *t->code;
     LoopIndex from = o.off[0];
     Offsets at = advance(n, t->at, from, &c.row);
-    if (c.packed) {
-        c.inner.d[0].s[1] = rows;
-        c.row.s[1] = 1;
-    }
+    if (c.packed) stand_in_packed(&c, rows);
     LoopIns *block = loop_block(&n->b, rows);
     LoopIndex row = row_index(n, block), cell = plus_lanes(n, loop_times(row, K_LANES));
-    LoopReg *acc = dot_chain(n, &c, 0, at, row, tile_zero(n, c.elem, block));
+    LoopReg *acc = dot_taps(n, &c, 0, at, row, tile_zero(n, c.elem, block));
     stand_at(n, t, loop_plus(&n->b, from, row));
     n->is_flat = true;
     nest_results(n, 0, acc);
@@ -209,7 +251,16 @@ static int dot_rows(const Nest *n, const DotCode *c)
     return 2 * rows > most ? rows : most;
 }
 
-static void dot_outer(Nest *n, const DotCode *c, int depth, Offsets o)
+/* The kernel stands at place o of component `comp`: if that is a window's, its taps are known. */
+static void stand_at_window(Nest *n, DotCode *c, int comp, LoopIndex o)
+{
+    for (int i = 0; i < c->n_windows; i++) {
+        DotWindow *w = &c->window[i];
+        if (w->comp == comp) w->taps = nest_taps(n, w->of, w->na, w->nb, o);
+    }
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o)
 {
     if (depth == c->outer.n) {
         DotTile t = {c, o};
@@ -220,6 +271,7 @@ static void dot_outer(Nest *n, const DotCode *c, int depth, Offsets o)
     const Dim *d = &c->outer.d[depth];
     LoopIns *l = nest_component(n, d->comp, d->extent);
     n->comp[d->comp] = ix(nest_counter(l));
+    stand_at_window(n, c, d->comp, nest_counter(l));
     dot_outer(n, c, depth + 1, advance(n, o, nest_counter(l), d));
     nest_end(n, l);
 }
@@ -237,11 +289,25 @@ static void dot_dim(Nest *n, const DotCode *c, Dims *l, int comp, int64_t sx, in
     l->d[l->n - 1].comp = comp;
 }
 
-/* The loops around a tile: the result's other axes, batch dims, x's free dims, all but the last of w's. */
-static void dot_loops(Nest *n, const IrNode *node, int xs, const KView *x, const KView *w, DotCode *c)
+static void dot_windows(Nest *n, const IrNode *node, const KView *x, const KView *w, DotCode *c)
 {
     const IrAttrs *a = node->attr;
-    int ws = 1 - xs;
+    int first = node->result[0].type.axes.n + a->batch.n;
+    for (int i = 0; i < a->n_windows; i++) {
+        const IrWindow *of = &a->windows[i];
+        c->window[c->n_windows++] = (DotWindow){
+            .of = of, .na = node->arg[0]->type.dim[of->a], .nb = node->arg[1]->type.dim[of->b],
+            .x = x->dim[c->xs ? of->b : of->a], .w = w->dim[c->xs ? of->a : of->b], .comp = first + i};
+        dot_dim(n, c, &c->outer, first + i, 0, 0);
+        if (n->k->space.comp[first + i].extent == 1) stand_at_window(n, c, first + i, loop_at(0));     /* it has no loop */
+    }
+}
+
+/* The loops around a tile: the result's other axes, batch dims, windows, x's free dims, all but the last of w's. */
+static void dot_loops(Nest *n, const IrNode *node, const KView *x, const KView *w, DotCode *c)
+{
+    const IrAttrs *a = node->attr;
+    int xs = c->xs, ws = 1 - xs;
     const IrType *tx = &node->arg[xs]->type, *tw = &node->arg[ws]->type, *to = &node->result[0].type;
     for (int i = 0; i < to->axes.n; i++) {
         if (to->axes.id[i] == n->k->lane_axis) continue;
@@ -253,8 +319,9 @@ static void dot_loops(Nest *n, const IrNode *node, int xs, const KView *x, const
         int dx = xs ? a->batch.b[i] : a->batch.a[i], dw = xs ? a->batch.a[i] : a->batch.b[i];
         dot_dim(n, c, &c->outer, dims + i, x->dim[dx], w->dim[dw]);
     }
+    dot_windows(n, node, x, w, c);
     Free fx = free_dims(node, xs, tx->rank), fw = free_dims(node, ws, tw->rank);
-    int ox = dims + a->batch.n + (xs ? fw.n : 0), ow = dims + a->batch.n + (xs ? 0 : fx.n);
+    int first = dims + a->batch.n + a->n_windows, ox = first + (xs ? fw.n : 0), ow = first + (xs ? 0 : fx.n);
     Dims rows = {0};
     for (int i = 0; i < fx.n; i++) dot_dim(n, c, &c->outer, ox + i, x->dim[fx.dim[i]], 0);
     for (int i = 0; i < fw.n; i++) dot_dim(n, c, &rows, ow + i, 0, w->dim[fw.dim[i]]);
@@ -277,42 +344,57 @@ void nest_dot(Nest *n)
     nest_at_panel(n);
     for (int i = 0; i < n->k->space.n; i++)
         if (i != n->k->space.lane) n->comp[i] = ix_int(0);
-    DotCode c = {.elem = node->result[0].type.elem, .packed = n->k->packed, .apart = then && !then->flat};
+    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
     c.x = panel_of(n, x.mem, x.offset);
     c.w = memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
-    dot_loops(n, node, xs, &x, &w, &c);
+    dot_loops(n, node, &x, &w, &c);
     if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * most_rows(n, c.elem));
-    if (c.packed) c.row.s[1] = c.inner.d[0].extent;
+    if (c.packed) c.row.s[1] = packed_steps(&c);
     if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
     dot_outer(n, &c, 0, (Offsets){0});
 }
 
 /* ---- PACK ------------------------------------------------------------------------------------------------------- */
 
-typedef struct { IrElem elem; Dim row, step; Memory from; int to; } PackCode;
+typedef struct { IrElem elem; Dim row; Dims steps; Memory from; int to; } PackCode;
+
+static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
+{
+    if (depth < c->steps.n) {
+        Dim step = c->steps.d[depth];
+        step.s[1] *= rows;
+        LoopIns *l = nest_par(n, step.extent);
+        pack_steps(n, c, depth + 1, advance(n, o, nest_counter(l), &step), rows);
+        nest_end(n, l);
+        return;
+    }
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = row_index(n, block), at = loop_plus(&n->b, o.off[1], row);
+    loop_store(&n->b, c->to, &at, load_from(n, c->from, stepped(n, o.off[0], row, c->row.s[0]), cell), cell);
+    loop_close(&n->b, block);
+}
 
 /* `rows` neighbours of every k, one k behind the other. */
-static void pack_tile(Nest *n, const void *code, Offsets o, int rows)
-{
-    const PackCode *c = code;
-    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
-    LoopIns *l = nest_par(n, c->step.extent);
-    LoopIndex from = stepped(n, o.off[0], nest_counter(l), c->step.s[0]), to = stepped(n, o.off[1], nest_counter(l), rows);
-    LoopIns *block = loop_block(&n->b, rows);
-    LoopIndex row = row_index(n, block), at = loop_plus(&n->b, to, row);
-    loop_store(&n->b, c->to, &at, load_from(n, c->from, loop_plus(&n->b, from, row), cell), cell);
-    loop_close(&n->b, block);
-    nest_end(n, l);
-}
+static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_steps(n, code, 0, o, rows); }
 
 void nest_pack(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
-    int side = n->k->side, k = side ? node->attr->contract.b[0] : node->attr->contract.a[0];
+    const IrAttrs *a = node->attr;
+    int side = n->k->side, k = side ? a->contract.b[0] : a->contract.a[0];
     const IrType *t = &node->arg[side]->type;
+    int row = free_dims(node, side, t->rank).dim[0];
     KView w;
     if (!kernel_view(n->p, node->arg[side], &w)) BUG("nest: pack without a view");
-    PackCode c = {.elem = t->elem, .row = {t->dim[1 - k], {1, t->dim[k], 0}}, .step = {t->dim[k], {w.dim[k], 0, 0}}};
+    int64_t steps[5] = {t->dim[k]};                         /* of one tap, of those of the last window, and so on */
+    for (int i = 0; i < a->n_windows; i++) steps[i + 1] = steps[i] * t->dim[window_dim(a, side, a->n_windows - 1 - i)];
+    PackCode c = {.elem = t->elem, .row = {t->dim[row], {w.dim[row], steps[a->n_windows], 0}, 0}};
+    for (int i = 0; i < a->n_windows; i++) {
+        int d = window_dim(a, side, i);
+        add_dim(&c.steps, t->dim[d], w.dim[d], steps[a->n_windows - 1 - i], 0);
+    }
+    add_dim(&c.steps, t->dim[k], w.dim[k], 1, 0);
     c.from = memory_at(n, nest_base(n, w.mem), loop_at(0), w.offset);
     c.to = nest_base(n, n->k->mem);
     row_blocks(n, &c, &c.row, (Offsets){0}, most_rows(n, c.elem), pack_tile);
@@ -324,6 +406,7 @@ typedef struct TransposeCode {
     IrElem elem;
     Dims   outer;                                           /* strides: in, out */
     Dim    col;                                             /* the free dims: stride in */
+    int64_t samples;                                        /* of a block of columns: a tile's, or all */
     Memory in, out;
 } TransposeCode;
 
@@ -356,12 +439,12 @@ static void transpose_outer(Nest *n, const TransposeCode *c, int depth, Offsets 
     if (blocks) {
         LoopIns *l = nest_par_to(n, loop_word(&n->b, blocks));
         transpose_block(n, c, stepped(n, o.off[0], nest_counter(l), K_LANES * c->col.s[0]),
-                        stepped(n, o.off[1], nest_counter(l), K_LANES * K_TILE), K_LANES);
+                        stepped(n, o.off[1], nest_counter(l), K_LANES * c->samples), K_LANES);
         nest_end(n, l);
     }
     if (rest)
         transpose_block(n, c, loop_plus(&n->b, o.off[0], loop_at(blocks * K_LANES * c->col.s[0])),
-                        loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * K_TILE)), rest);
+                        loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * c->samples)), rest);
 }
 
 /* How b of an OUTER lies once transposed: [axes it shares with the result, batch][reduced axes, contract][block of 16
@@ -393,10 +476,11 @@ void nest_transpose(Nest *n)
     const IrType *t = &v->type;
     const IrNode *node = n->k->nodes.v[0];
     Columns cols = columns_of(n, node, t, in);
-    TransposeCode c = {.elem = t->elem, .col = cols.col};
+    bool all = n->k->mem->place == K_FRAME;
+    TransposeCode c = {.elem = t->elem, .col = cols.col, .samples = all ? (ir_extent(n->m, in->tile) + K_LANES - 1) / K_LANES * K_LANES : K_TILE};
     nest_at_panel(n);
     c.in = panel_of(n, in, 0);
-    c.out = memory_at(n, nest_base(n, n->k->mem), loop_times(n->slot, K_LANES * K_LANES), 0);
+    c.out = memory_at(n, nest_base(n, n->k->mem), loop_times(all ? n->panel : n->slot, K_LANES * K_LANES), 0);
     Free f = free_dims(node, 1, t->rank);
     for (int i = 0; i < t->axes.n; i++)
         if (t->axes.id[i] != in->tile) add_dim(&c.outer, ir_extent(n->m, t->axes.id[i]), in->axis[i], cols.axis[i], 0);

@@ -10,10 +10,13 @@
 
 #include "compiler/opt/tree.h"
 
+#include <math.h>
+
 enum {
     MOST_TIMES = 4,
-    MOST_MORE = 40
-}; /* what rewriting may cost where there are many numbers: new nodes by old ones */
+    MOST_MORE = 40,  /* what rewriting may cost where there are many numbers: new nodes by old ones */
+    MOST_OF_LAST = 6 /* times half a last place is within 4 of them */
+};
 
 /* ---- what is known of a node ------------------------------------------------------------------------------------ */
 
@@ -78,7 +81,22 @@ static bool is_tree(Walk *w, IrVal *v)
     return is_ours(w, v->def);
 }
 
-bool tree_is_head(const Walk *w, const IrVal *v) { return w->b->m->real == IR_F32 && is_per_sample(w, v); }
+static bool is_widened(const Walk *w, const IrVal *v)
+{
+    const NodeInfo *i = v->def && v->def->block == w->b->block && v->def->n_results == 1 ? v->def->mark : NULL;
+    return i && i->wide;
+}
+
+bool tree_is_head(const Walk *w, const IrVal *v)
+{
+    return w->b->m->real == IR_F32 && (is_per_sample(w, v) || is_widened(w, v));
+}
+
+void tree_widen(Walk *w, const IrVal *v)
+{
+    NodeInfo *i = tree_info(w, v);
+    if (i && i->functions && v->type.elem == IR_F32) i->wide = true;
+}
 
 static bool is_from_f64(const IrVal *v)
 {
@@ -186,22 +204,56 @@ static bool has_untidy_exponent(const FormSpace *s, const Form *f)
     return has;
 }
 
+/* Many times a power of E: of one that f32 holds with a few digits only that is off by as many last places. */
+static bool has_many(const Form *f)
+{
+    bool has = false;
+    for (int i = 0; i < f->n; i++) has = has || (fabs(q_f64(f->t[i].c)) > MOST_OF_LAST && !q_is(f->t[i].e, 0));
+    return has;
+}
+
+/* Of T alone: what else is in it has been rounded already. */
+static bool is_of_direction(const FormSpace *s, const Form *f)
+{
+    bool of = s->direction >= 0;
+    for (int i = 0; i < f->n; i++)
+        for (int k = 0; k < s->n_leaves; k++) of = of && (k == s->direction || !f->t[i].leaf[k]);
+    return of;
+}
+
+/* NULL: not written, or at too high a price. */
+static IrVal *write_form(Walk *w, Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels)
+{
+    uint32_t first = b->m->next_id;
+    IrVal *made = tree_write(r, b, elem, f, cancels);
+    bool dear = b->m->next_id - first > MOST_TIMES * (uint32_t)tree_info(w, r->root)->size + MOST_MORE;
+    return dear && !tree_is_head(w, r->root) ? NULL : made;
+}
+
+/* Sums whose terms may cancel need f64: of functions of T alone, or of functions that are computed so in turn. */
+static IrVal *write_best(Walk *w, Reader *r, IrBuilder *b, Form *f)
+{
+    bool head = tree_is_head(w, r->root), cancels;
+    IrElem own = r->root->type.elem;
+    bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f) || (f->n > 1 && tree_has_opaque(r, f));
+    if (wide) return write_form(w, r, b, IR_F64, f, &cancels);
+    IrVal *made = write_form(w, r, b, own, f, &cancels);
+    if (!made || own == IR_F64 || !cancels || !is_of_direction(&r->space, f)) return made;
+    IrVal *in_f64 = write_form(w, r, b, IR_F64, f, &cancels);
+    return in_f64 ? in_f64 : made;
+}
+
 /* The tree below v through the form; NULL: nothing gained, or not held. Nodes of a failed try are left for dce. */
 static IrVal *through_form(Walk *w, IrVal *v)
 {
     NodeInfo *i = tree_info(w, v);
-    bool head = tree_is_head(w, v);
-    if (i->functions == 0 || (!head && is_product_of_closed(w, v))) return NULL;
+    if (i->functions == 0 || (!tree_is_head(w, v) && is_product_of_closed(w, v))) return NULL;
     Arena *scratch = arena_new();
     Reader *r = arena_new_of(scratch, Reader);
     *r = (Reader){.w = w, .root = v, .space.arena = scratch};
     Form *f = read_tree(w, &r);
     IrBuilder b = tree_before(w, v);
-    uint32_t first = b.m->next_id;
-    IrVal *made = NULL;
-    if (f && !is_plain(w, r) && !shares_with_leaf(w, r))
-        made = tree_write(r, &b, head || r->wide || has_untidy_exponent(&r->space, f) ? IR_F64 : v->type.elem, f);
-    if (!head && b.m->next_id - first > MOST_TIMES * (uint32_t)i->size + MOST_MORE) made = NULL;
+    IrVal *made = f && !is_plain(w, r) && !shares_with_leaf(w, r) ? write_best(w, r, &b, f) : NULL;
     arena_free(scratch);
     return made ? of_type(&b, made, v) : NULL;
 }
@@ -222,12 +274,23 @@ static void better_operands(Walk *w, IrNode *n)
     for (int i = 0; i < n->n_args; i++) n->arg[i] = tree_best(w, n->arg[i]);
 }
 
+/* exp and log make many last places of one of what stands in them: of functions that the form does not hold. Activations are small. */
+static bool magnifies(Walk *w, IrVal *v)
+{
+    IrOp op = v->def->op;
+    if ((op != IR_exp && op != IR_log && op != IR_log1p) || v->type.elem != w->b->m->real) return false;
+    NodeInfo *a = tree_info(w, v->def->arg[0]);
+    return a && a->functions && !(op == IR_exp && is_product_of_closed(w, v->def->arg[0]));
+}
+
 static IrVal *find_best(Walk *w, IrVal *v)
 {
     IrVal *r = tree_vanishing_product(w, v);
     if (!r) r = through_form(w, v);
+    if (!r && magnifies(w, v)) tree_widen(w, v);
     if (!r) r = tree_small_rule(w, v);
     if (r) return r;
+    for (int i = 0; i < v->def->n_args && tree_is_head(w, v); i++) tree_widen(w, v->def->arg[i]);
     better_operands(w, v->def);
     Reading how = tree_reading(w, v);
     bool selects_f64 = how == READ_SELECT && (is_from_f64(v->def->arg[1]) || is_from_f64(v->def->arg[2]));

@@ -22,6 +22,7 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     int    tree;                                            /* the last tree whose form this function went into */
     uint32_t number;                                        /* the same for equal values (tree_same.c); 0: a new one */
     bool   needed;
+    bool   wide;                                            /* computed in f64, though many numbers */
     bool   share;                                           /* local is what a term leaves of its sum (tree_share.c) */
     bool   late;                                            /* not ours, but read by trees that are: its operands wait for those */
     IrVal *local;                                           /* what a local rule made of it */
@@ -40,8 +41,11 @@ IrVal *tree_best(Walk *w, IrVal *v);
 /* The value in another element type: what it was converted from, where that has it. */
 IrVal *tree_convert(IrBuilder *b, IrVal *v, IrElem elem);
 
-/* M6: is v computed in f64, being one number per sample? */
+/* M6: is v computed in f64, being one number per sample, or by tree_widen()? */
 bool tree_is_head(const Walk *w, const IrVal *v);
+
+/* v, which has functions in it, is asked for in f64; of no use where it has been asked for already. */
+void tree_widen(Walk *w, const IrVal *v);
 
 /* A builder that puts new nodes before v's. */
 IrBuilder tree_before(const Walk *w, const IrVal *v);
@@ -121,8 +125,8 @@ bool tree_has_opaque(const Reader *r, const Form *f);
 
 /* ---- from a form to a tree (tree_write.c) ----------------------------------------------------------------------- */
 
-/* NULL when some number of it cannot be written. */
-IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f);
+/* NULL when some number of it cannot be written. *cancels: terms that may have different signs are added up. */
+IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels);
 
 /* ---- a value apart from its block (tree_apart.c) ---------------------------------------------------------------- */
 

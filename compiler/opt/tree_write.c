@@ -19,6 +19,7 @@ typedef struct Writer {
     int sign;     /* E = exp(sign * T) */
     IrVal *t;     /* sign * T, once it was needed */
     bool failed;
+    bool cancels; /* terms that may have different signs are added up */
 } Writer;
 
 /* ---- small words: NULL stands for 1 in products and for 0 in sums ----------------------------------------------- */
@@ -44,6 +45,23 @@ static IrVal *sum(Writer *w, IrVal *a, IrVal *c)
     return negated(a) ? ir_sub(w->b, c, negated(a)) : ir_add(w->b, a, c);
 }
 
+static int sign_of(const IrVal *v) /* 0: not known */
+{
+    double c;
+    if (ir_is_const(v, &c)) return (c > 0) - (c < 0);
+    if (negated(v)) return -sign_of(negated(v));
+    if (tree_is_positive(v)) return 1;
+    if (v->def && v->def->op == IR_add) return sign_of(v->def->arg[0]) == sign_of(v->def->arg[1]) ? sign_of(v->def->arg[0]) : 0;
+    return v->def && v->def->op == IR_mul ? sign_of(v->def->arg[0]) * sign_of(v->def->arg[1]) : 0;
+}
+
+/* a + c of the form's terms, of which one may be nearly all of the other. */
+static IrVal *sum_of_terms(Writer *w, IrVal *a, IrVal *c)
+{
+    if (a && c) w->cancels |= sign_of(a) * sign_of(c) <= 0;
+    return sum(w, a, c);
+}
+
 static IrVal *power(Writer *w, IrVal *a, int n)
 {
     IrVal *r = NULL;
@@ -58,6 +76,7 @@ static IrVal *leaf_value(Writer *w, int i)
     const Linear *l = &w->r->leaf[i];
     if (w->leaf[i]) return w->leaf[i];
     IrVal *v = NULL;
+    for (int k = 0; k < l->n && w->elem == IR_F64; k++) tree_widen(w->r->w, l->base[k]);
     for (int k = 0; k < l->n; k++)
         v = sum(w, v, scaled(w, q_f64(l->c[k]), tree_convert(w->b, tree_best(w->r->w, l->base[k]), w->elem)));
     if (!q_is(l->add, 0)) v = sum(w, v, number(w, q_f64(l->add)));
@@ -210,7 +229,7 @@ static IrVal *write_root(Writer *w, Ratio *r, Q step)
 static IrVal *write_terms(Writer *w, const Ratio *r)
 {
     IrVal *all = NULL;
-    for (int i = 0; i < r->n; i++) all = sum(w, all, write_term(w, r->c[i], r->e[i], r->k));
+    for (int i = 0; i < r->n; i++) all = sum_of_terms(w, all, write_term(w, r->c[i], r->e[i], r->k));
     return all;
 }
 
@@ -307,7 +326,7 @@ static IrVal *write_ratio(Writer *w, const Ratio *given)
     if (!fraction || r.n < 2 || !limit_above(w, &r, &above)) return write_whole_ratio(w, &r);
     Q c = take_constant(w, &r, above) ? above : take_constant(w, &r, below) ? below : Q_ZERO;
     IrVal *v = write_whole_ratio(w, &r);
-    return q_is(c, 0) ? v : sum(w, number(w, q_f64(c)), v);
+    return q_is(c, 0) ? v : sum_of_terms(w, number(w, q_f64(c)), v);
 }
 
 /* ---- groups: a product of leaves and logs with its coefficient -------------------------------------------------- */
@@ -492,7 +511,7 @@ static IrVal *write_group(Writer *w, const Groups *gs, const Group *g)
     for (const Group *h = g; h->with >= 0;) {
         h = &gs->g[h->with];
         IrVal *more = write_product(w, h, c * q_f64(h->factor));
-        all = sum(w, all ? all : number(w, 1), more ? more : number(w, 1));
+        all = sum_of_terms(w, all ? all : number(w, 1), more ? more : number(w, 1));
     }
     IrVal *ratio = write_ratio(w, &r);
     return all && ir_is_const(ratio, &c) ? scaled(w, c, all) : product(w, ratio, all);
@@ -504,7 +523,7 @@ static IrVal *write_groups(Writer *w, Groups *gs)
     for (int i = 0; i < gs->n; i++)
         if (!gs->g[i].gone) try_join(gs, i);
     for (int i = 0; i < gs->n; i++)
-        if (!gs->g[i].gone) r = sum(w, r, write_group(w, gs, &gs->g[i]));
+        if (!gs->g[i].gone) r = sum_of_terms(w, r, write_group(w, gs, &gs->g[i]));
     return r ? r : number(w, 0);
 }
 
@@ -558,10 +577,11 @@ static IrVal *write_sides(Writer *w, Groups *gs, const Form *f)
     right.t = NULL;
     IrVal *t = t_value(w), *below = write_groups(w, gs), *above = write_groups(&right, mirrored);
     w->failed |= right.failed;
+    w->cancels |= right.cancels;
     return ir_select(w->b, ir_compare(w->b, IR_LT, t, number(w, 0)), below, above);
 }
 
-IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f)
+IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels)
 {
     IrVal *leaf[FORM_LEAVES] = {0};
     Writer w = {.b = b, .r = r, .elem = elem, .space = &r->space, .leaf = leaf, .sign = 1};
@@ -569,5 +589,6 @@ IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f)
     form_sort(&r->space, f);
     if (!read_groups(&r->space, 1, true, f, gs)) return NULL;
     IrVal *v = wants_two_sides(&r->space, gs) ? write_sides(&w, gs, f) : write_groups(&w, gs);
+    *cancels = w.cancels;
     return w.failed ? NULL : v;
 }

@@ -96,7 +96,7 @@ static void add_summary(Text *t, const Game *g, const char *name, const TrainerR
         const TrainerReport *report = &r->report[i];
         if (!report->made) continue;
         text_printf(t, "%s %s %.6g", before, report->name, isnan(report->value) ? NAN : report->value);
-        if (report->kind) text_printf(t, " (%s)", report->kind);
+        measured_text(report, r->seed, t);
         before = ",";
     }
     text_add(t, "\n");

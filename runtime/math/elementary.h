@@ -35,9 +35,9 @@ M_FN(REAL, R(exp), REAL x)
 /* exp(-|x|) = s + s*p, s a power of 2 in [0, 1] and p small; of NaN p is one, of any sign */
 M_FN(void, R(fall), REAL x, REAL *s, REAL *p)
 {
-    REAL a = M_ABS(x), end = M_K(x, -EXP_LOW), head, n;
+    REAL a = M_NEG(M_ABS(x)), end = M_K(x, EXP_LOW), head, n;
     INT bits;
-    M_DO(R(reduce), M_NEG(M_SELECT(M_LT(end, a), end, a)), BIAS + 64, &head, &n, &bits);
+    M_DO(R(reduce), M_SELECT(M_LT(a, end), end, a), BIAS + 64, &head, &n, &bits);
     REAL r = M_FMA(n, M_K(x, -LN2_LOW), head);
     *p = M_FMA(M_MUL(r, r), POLY_EXP(r), r);
     *s = M_MUL(M_FLOAT(M_SHL(bits, MANTISSA)), M_K(x, 0x1p-64));
@@ -69,8 +69,7 @@ M_FN(REAL, R(sigmoid), REAL x)
 {
     REAL e, y, less;
     M_DO(R(odds), x, &e, &y, &less);
-    REAL s = M_SELECT(M_LT(x, M_K(x, 0)), M_FMA(M_NEG(e), y, e), M_SUB(M_K(x, 1), y));
-    return M_SELECT(M_NE(x, x), x, s);
+    return M_ABS(M_SELECT(M_LT(x, M_K(x, 0)), M_FMA(M_NEG(e), y, e), M_SUB(M_K(x, 1), y)));
 }
 
 /* s - s^2, s = sigmoid(-|x|) and what rounding took from it */
@@ -79,7 +78,7 @@ M_FN(REAL, R(dsigmoid), REAL x)
     REAL e, y, less;
     M_DO(R(odds), x, &e, &y, &less);
     REAL s = M_FMA(M_NEG(e), y, e), lost = M_FMA(M_NEG(e), y, M_SUB(e, s));
-    return M_SELECT(M_NE(x, x), x, M_ADD(s, M_FMA(M_NEG(s), s, lost)));
+    return M_ABS(M_ADD(s, M_FMA(M_NEG(s), s, lost)));
 }
 
 /* -expm1(-2|x|)/(1 + exp(-2|x|)), which is expm1(-2|x|)*(y - 1), and the sign of x. Its derivative is 4 dsigmoid(2x), of the same exponential
@@ -101,8 +100,7 @@ M_FN(REAL, R(softplus), REAL x)
     Mask large = M_GT(e, M_K(x, 0x1.a82798p-2));
     REAL f = M_SELECT(large, M_FMA(e, half, M_NEG(half)), e);
     INT bits = M_BITS(x), k = M_SELECT(large, M_KI(bits, BIAS + 1), M_KI(bits, BIAS));
-    REAL y = M_ADD(M_SELECT(M_LT(x, M_K(x, 0)), M_K(x, 0), x), M_CALL(R(log_sum), k, f));
-    return M_SELECT(M_NE(x, x), x, y);
+    return M_ABS(M_ADD(M_SELECT(M_LT(x, M_K(x, 0)), M_K(x, 0), x), M_CALL(R(log_sum), k, f)));
 }
 
 M_FN(REAL, R(log), REAL x)

@@ -22,8 +22,8 @@
  *   M_RARE(mask) ... M_RARE_END2(mask, a, b, ra, rb)
  *                                what stands between runs only if a lane needs it; then a = ra, b = rb in those lanes
  *
- * NaN: a function gives back a NaN operand as it came (quieted, perhaps) or makes the NaN of M_K(x, NAN). Nothing whose
- * sign a compiler might flip on the way (-|x|) may carry it, or the engines would differ in the sign of a NaN.
+ * NaN: a function gives back a NaN operand as it came (quieted, perhaps; without its sign where the result has none) or makes the NaN of
+ * M_K(x, NAN). A sign that a compiler might flip on the way (-|x|) is set at the end, or the engines would differ in the sign of a NaN.
  *
  * Sources: argument reduction by W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980), and by
  * M. Payne and R. Hanek, "Radian reduction for trigonometric functions" (1983); erfc by M. M. Shepherd and

@@ -81,7 +81,7 @@ def test_memory_fails_once_in_a_run_that_goes_on():
         assert train(d, "--out", "half", "--quiet", "--steps", "15")[0] == 0
         place = newest(f"{d}/half")
         failed = gone_on = 0
-        for n in range(20, 700, 7):
+        for n in range(20, 800, 8):
             shutil.rmtree(f"{d}/out", ignore_errors=True)
             shutil.copytree(f"{d}/half", f"{d}/out")
             status, said = train(d, "--out", "out", "--steps", "20", "--resume", fail_at=n)

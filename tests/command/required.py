@@ -38,6 +38,11 @@ FAILS = [
     ("in a row", "report a = sum(map(fn(w) quantile([1.0, 2], w), [0.1, 0.5 * s]))", "a share outside of 0..1: -0.5 (line 5)", -1),
     ("cut to a whole", "report a = require(int(exp(s - 2)) > 0, 1.0, \"no count\")", "no count: 0 (line 5)", 1),
     ("a whole share", "report a = require(div(max(int(s), 1), 2) > 0, 1.0, \"no pair\")", "no pair: 0 (line 5)", 1),
+    ("a divisor", "report a = 6 % int(s)", "an integer divided by 0: 0 (line 5)", 0),
+    ("a divisor in a row", "report a = sum(map(fn(k) div(6, k + int(s)), [1, 2]))", "an integer divided by 0", -1),
+    ("a divisor of a loop", "report a = fold(7, 3, fn(t, k) t % (k + int(s)))", "an integer divided by 0 (line 5)", 0),
+    ("a whole part of none", "report a = int(sqrt(s))", "the whole part of a number that is not finite, or does not fit in 64 bits: nan (line 5)", -1),
+    ("a whole part of too much", "report a = min(int(exp(100 * s)), 3)", "the whole part of a number that is not finite, or does not fit in 64 bits: inf (line 5)", 2),
     ("a sample", "report a = E[u ~ Uniform(0, 1) : 100] E[x ~ Normal(0, u * s) : 2] x", "a standard deviation below 0: -", -1),
     ("one's own", 'report a = 1 / require(s > 0, s, "an s that is not above 0")', "an s that is not above 0: 0 (line 5)", 0),
     ("a statement", "def half(x) = { require x > 0 and x < 9; x / 2 }\n  report a = half(s)", "x > 0 is required: 0 (line 5)", 0),
@@ -56,6 +61,8 @@ HOLDS = [
     "report a = log_prob(Normal(0, exp(s)), 1) + log_prob(Exponential(softplus(s)), 1) + log_prob(Bernoulli(s), sigmoid(s))",
     "let e = exp(s)\n  compare c = sinkhorn(Normal(0, 1), Normal(1, 1), eps: e)\n  report a = c.estimate(n: 4)",
     "compare unused = sinkhorn(Normal(0, 1), Normal(1, 1), eps: s)",
+    "report a = where(s > 0, div(6, int(s)), 0) + 6 % max(int(s), 1) + where(s > 0, int(log(s)), 0)",
+    "report a = E[u ~ Uniform(0, 1), k ~ Categorical(3) : 9] (int(5 * u) % (k + 1))",
     "if s > 0 { report a = log_prob(Normal(0, s), 1) }",
 ]
 

@@ -59,7 +59,7 @@ def test_run_leaves_a_folder():
         assert "finished at step 20" in page and "alternate 20 steps" in page and "class=yes>held" in page and "<th>seed<td>0" in page
         assert sorted(os.listdir(out)) == ["checkpoints", "log.jsonl", "pictures", "report.html"], os.listdir(out)
         lines = [json.loads(line) for line in open(os.path.join(out, "log.jsonl"))]
-        assert [line["step"] for line in lines] == [10, 20] and all(set(line) == {"step", "seconds", "modes"} for line in lines), lines
+        assert [line["step"] for line in lines] == [10, 20] and all(set(line) == {"step", "seconds", "modes", "measured"} for line in lines), lines
         assert sorted(os.listdir(os.path.join(out, "pictures"))) == ["samples-000000010.png", "samples-000000020.png"]
         assert gan("run", path, "--out", out, "--quiet").status == 0
         assert sorted(os.listdir(d)) == ["out", "out.1", "small.gan"], "an earlier run moves aside"
@@ -237,6 +237,37 @@ def test_reports_say_what_kind_of_estimate_they_are():
         assert "a 2 (unbiased), b 3," in done.stdout, done
         r = gan("check", "-", stdin=b"report kinds = 1\n")
         assert r.status == 1 and "its own kinds" in r.err, r
+
+
+def test_reports_say_with_how_many_samples_and_which_seed_they_were_measured():
+    """What no other draw surrounds counts, also behind a let and a report; what a player has learned from does not, nor what a model draws within."""
+    with folder() as d:
+        with open(f"{d}/m.gan", "w", encoding="utf-8") as f:
+            f.write("import metrics, optim\nimplicit G(z: real[4] ~ Normal(0, 1)) -> real[2] { e ~ Normal(0, 1)^2; param m: real = 0; z[..2] + e + m }\n"
+                    "data few = [1.0, 2, 4]\nlet made = { x ~ G^300; x }\nreport modes = mode_coverage(G, [[0.0, 0]], within: 9)\n"
+                    "report sliced = sliced_wasserstein(G, G, projections: 8, n: 20)\nreport spread = mean(made^2)\nreport more = spread + 1\n"
+                    "report cloud = bound({ x ~ Normal(0, 1)^[40, 2]; mean(x) })\nreport nested = E[x ~ few : all] E[y ~ Normal(x, 1) : 50] y\nreport rate = 0.5\n"
+                    "alternate 4 steps, batch 16 { let l = E[x ~ G] x[0]^2; update G minimize l with sgd(0.1); every 2 { report loss_ = l; report size = norm2(G) } }\n"
+                    "expect modes == 1 and more > 0 and rate < 1\n")
+        wanted = {"modes": [2500], "sliced": [20, 8], "spread": [300], "more": [300], "cloud": [40], "nested": [3], "loss_": [16]}
+        for backend in ("interp", "jit"):
+            r = gan("run", "m.gan", "--log", "-", "--out", backend, "--seed", 7, "--backend", backend, cwd=d)
+            lines = [json.loads(line) for line in r.out.splitlines()]
+            assert r.status == 0 and all(line["measured"]["seed"] == 7 for line in lines if "measured" in line), r
+            assert {k: v for line in lines for k, v in line.get("measured", {"samples": {}})["samples"].items()} == wanted, r.out
+        assert "modes 1 (2500 samples, seed 7), sliced" in r.err and "(20 and 8 samples, seed 7)" in r.err and "(bound, 40 samples, seed 7)" in r.err and "rate 0.5, " in r.err, r.err
+        assert gan("run", "m.gan", "--out", "page", cwd=d).status == 0
+        page = open(f"{d}/page/report.html", encoding="utf-8").read()
+        assert "bound, 40 samples" in page and "16 samples" in page, "the page says so, too"
+        r = gan("test", "m.gan", "--seed", 7, "--board", "board.md", cwd=d)
+        assert r.status == 0 and "modes = 1 (2500 samples, seed 7)\n" in r.out, r
+        board = [line.split(" | ") for line in open(f"{d}/board.md", encoding="utf-8") if line.startswith("| ") and "is " in line]
+        assert [row[5].strip("| ") for row in board] == ["2500 samples", "300 samples", ""], board
+        assert gan("build", "m.gan", "-o", "native", cwd=d).status == 0
+        done = subprocess.run(["./native", "train", "--out", "n", "--seed", "7"], cwd=d, check=True, capture_output=True, text=True)
+        assert "modes 1 (2500 samples, seed 7)" in done.stdout, done
+        r = gan("check", "-", stdin=b"report measured = 1\n")
+        assert r.status == 1 and "its own measured" in r.err, r
 
 
 def test_a_model_that_the_schedule_does_not_use():

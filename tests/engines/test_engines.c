@@ -317,6 +317,86 @@ static void random_products(Case *c, uint64_t seed)
     for (int i = 0; i < 6; i++) random_product(c, &b, &state, i);
 }
 
+/* ---- convolutions ----------------------------------------------------------------------------------------------- */
+
+typedef struct Images { IrInts dims; uint8_t window[3], batch[1], contract[1], free[1]; } Images;      /* as Operand */
+
+static void put_at(Images *o, uint8_t at, int64_t extent, uint8_t *role)
+{
+    uint8_t *all[] = {o->window, o->window + 1, o->window + 2, o->batch, o->contract, o->free};
+    for (int i = o->dims.n++; i > at; i--) o->dims.v[i] = o->dims.v[i - 1];
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) *all[i] += *all[i] >= at;
+    o->dims.v[at] = extent;
+    *role = at;
+}
+
+static void put_last(Images *o, int64_t extent, uint8_t *role) { put_at(o, o->dims.n, extent, role); }
+
+static void put_role(Images *o, uint64_t *state, int64_t extent, uint8_t *role)
+{
+    put_at(o, (uint8_t)(PICK(state, 0, 0, 1) ? o->dims.n : PICK(state, 0, 1, 2, 3) % (o->dims.n + 1)), extent, role);
+}
+
+static IrVal *squares(IrBuilder *b, IrVal *y)
+{
+    int64_t all[IR_MAX_RANK];
+    for (int i = 0; i < y->type.rank; i++) all[i] = i;
+    return ir_sum_over(b, ir_sum(b, ir_mul(b, y, y), ir_ints(y->type.rank, all)), y->type.axes);
+}
+
+/* A convolution of samples with a kernel that has none, of any layout; what an activation makes of it; its derivatives, first and second. */
+static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int number)
+{
+    IrElem   t = PICK(state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
+    Images   x = {0}, w = {0};
+    int      n = (int)PICK(state, 1, 2, 2, 2, 3);
+    bool     group = PICK(state, 0, 0, 0, 1), small = n == 3 || group, packed = !small && PICK(state, 0, 0, 1);
+    int64_t  channels = packed ? 33 : PICK(state, 0, 1, 1, 2, 3, 5, 33), filters = packed ? 130 : small ? PICK(state, 1, 2, 5) : PICK(state, 0, 1, 1, 2, 6, 7, 12, 13, 25, 33);
+    IrWindow window[3];
+    for (int i = 0; i < n; i++) {
+        put_role(&x, state, n == 1 ? PICK(state, 0, 1, 7, 16, 29) : PICK(state, 1, 2, 5, 7, 8), &x.window[i]);
+        put_role(&w, state, PICK(state, 0, 1, 2, 3, 3, 4, 9) % (n == 1 ? 10 : 5), &w.window[i]);
+    }
+    put_role(&x, state, channels, &x.contract[0]);
+    put_role(&w, state, channels, &w.contract[0]);
+    if (packed) put_last(&w, filters, &w.free[0]);          /* its rows lie across memory */
+    else put_role(&w, state, filters, &w.free[0]);
+    if (PICK(state, 0, 0, 0, 1)) put_role(&x, state, PICK(state, 1, 2, 3), &x.free[0]);
+    if (group) {
+        int64_t groups = PICK(state, 1, 2, 3);
+        put_role(&x, state, groups, &x.batch[0]);
+        put_role(&w, state, groups, &w.batch[0]);
+    }
+    for (int i = 0; i < n; i++)
+        window[i] = (IrWindow){.a = x.window[i], .b = w.window[i], .stride = PICK(state, 1, 1, 2, 3), .dil_a = PICK(state, 1, 1, 1, 2, 3, 4),
+                               .dil_b = PICK(state, 1, 1, 1, 2, 3, 4), .lo = PICK(state, 0, 0, 1, 2, 4, -1), .hi = PICK(state, 0, 0, 1, 2, 4, -1)};
+    IrVal *k = ir_read(b, ir_slot(c->m, arena_printf(c->arena, "k%d", number), ir_type(t, ir_no_axes(), w.dims), IR_SLOT_PARAM, NULL));
+    IrVal *a = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "a%d", number)), ir_type(t, ir_one_axis(axis), x.dims));
+    if (PICK(state, 0, 1)) a = ir_tanh(b, a);
+    IrVal *y = ir_conv(b, a, k, ir_pairs(group, (int[]){x.batch[0]}, (int[]){w.batch[0]}), window, n, ir_pairs(1, (int[]){x.contract[0]}, (int[]){w.contract[0]}), ir_no_axes());
+    if (ir_axes_size(c->m, y->type.axes) * ir_dims_size(&y->type) > 100000) return;
+    IrVal *h = ir_max(b, ir_add(b, y, ir_const(b, t, 0.5)), ir_const(b, t, 0)), *loss = squares(b, h), *wrt[] = {a, k}, *g[2], *gg[2];
+    ir_report(c->m, c->f, arena_printf(c->arena, "h%d", number), h);
+    if (!grad_reverse(b, &loss, NULL, 1, wrt, 2, g, NULL)) return;
+    for (int i = 0; i < 2; i++)
+        if (g[i]) ir_report(c->m, c->f, arena_printf(c->arena, "g%d.%d", number, i), g[i]);
+    if (!g[0] || PICK(state, 0, 1)) return;
+    IrVal *slope = squares(b, g[0]);
+    if (grad_reverse(b, &slope, NULL, 1, wrt + 1, 1, gg, NULL) && gg[0]) ir_report(c->m, c->f, arena_printf(c->arena, "gg%d", number), gg[0]);
+}
+
+static void random_convs(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    c->m = ir_module(c->arena, IR_F32);
+    c->f = ir_fn(c->m, "convs", IR_FN_INIT);
+    c->f->tick_slot = ir_slot(c->m, "tick", ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    int axis = ir_axis(c->m, "p", PICK(&state, 0, 1, 15, 16, 17, 33, 64, 130, 130));
+    for (int i = 0; i < 3; i++) random_conv(c, &b, &state, axis, i);
+    ir_commit(c->m, c->f, c->f->tick_slot, ir_add(&b, ir_read(&b, c->f->tick_slot), ir_const(&b, IR_I64, 1)));
+}
+
 /* Samples that a draw or a row on it made, of one axis and now and then another. */
 static IrVal *samples(Case *c, IrBuilder *b, uint64_t *state, IrElem t, int axis, int other, const Operand *o, int number)
 {
@@ -685,6 +765,8 @@ Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RAND
 /* At the edges of tiles, of every layout, as tiles and one element at a time. */
 Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
 Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 5, every_decision); }
+Test(engines, random_convs) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
+Test(engines, convs_without_several) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 8 + 1, without_several); }
 Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
 Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
 

@@ -199,6 +199,7 @@ bool axis_open(Ctx *c, const char *name, int64_t n, Span at, Ctx *inner, int *ax
     if (!fn_needed(c, at)) return false;
     if (c->axes.n == IR_MAX_AXES) return too_many_axes(c, at), false;
     *axis = ir_axis(c->L->m, name, n);
+    if (!c->axes.n) c->L->m->axes.v[*axis].samples = n;
     inner->axes = ir_axes_add(c->axes, *axis);
     return axes_fit(c, inner->axes, at);
 }

@@ -13,7 +13,9 @@ static int64_t extent(const Dist *d)
 
 static bool open(Ctx *c, const Dist *d, Span at, Ctx *inner, int *axis)
 {
-    return dims_fit(c->L, &d->power.dims, at) && axis_open(c, d->name, extent(d), at, inner, axis);
+    if (!dims_fit(c->L, &d->power.dims, at) || !axis_open(c, d->name, extent(d), at, inner, axis)) return false;
+    if (!c->axes.n) c->L->m->axes.v[*axis].samples = d->power.dims.v[0];       /* p^[n, m]: n samples of m numbers */
+    return true;
 }
 
 static Value *draw(Ctx *c, Dist *d, Span at)

@@ -248,7 +248,8 @@ static Value *builtin_int(Ctx *c, const Call *k)
     if (v->kind == V_BOOL) return face_cut(c, v, v, val_int(c->L, v->b));
     IrVal *t = as_tensor(c, v, k->at);
     if (!t) return val_error(c->L);
-    return val_tensor(c->L, ir_is_real(t->type.elem) ? arith_convert(c, t, IR_I64) : countable(c, t));
+    if (!ir_is_real(t->type.elem)) return val_tensor(c->L, countable(c, t));
+    return watch_whole(c, t, k->at) ? val_tensor(c->L, arith_convert(c, t, IR_I64)) : val_error(c->L);
 }
 
 static Value *divided(Ctx *c, int64_t a, int64_t b, Span at)
@@ -263,7 +264,7 @@ static Value *builtin_div(Ctx *c, const Call *k)
     Value *x = as_settled(c, k->v[0], k->at), *y = as_settled(c, k->v[1], k->at);
     if (x->kind == V_INT && y->kind == V_INT) return face_cut(c, x, y, divided(c, x->i, y->i, k->at));
     IrVal *a = arith_numbers(c, x, k->at, "div"), *b = a ? arith_numbers(c, y, k->at, "div") : NULL;
-    if (!a || !b || !arith_align(c, &a, &b, k->at, "div")) return val_error(c->L);
+    if (!a || !b || !watch_divisor(c, a, b, k->at) || !arith_align(c, &a, &b, k->at, "div")) return val_error(c->L);
     IrVal *q = ir_div(fn_builder(c), a, b);
     return val_tensor(c->L, ir_is_real(q->type.elem) ? ir_floor(fn_builder(c), q) : q);
 }

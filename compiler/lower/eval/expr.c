@@ -1,6 +1,7 @@
 /* expr.c - expressions and blocks. eval() is the door; what is longer than a few lines has a file of its own. */
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
+#include "compiler/lower/eval/watch.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -625,6 +626,20 @@ static bool is_powered(Lower *L, const Value *a)
 
 static bool op_orders(AstOp op) { return op == AST_OP_LT || op == AST_OP_LE || op == AST_OP_GT || op == AST_OP_GE; }
 
+/* The remainder of integers is that by another number than 0. */
+static bool remainder_exists(Ctx *c, Value *a, Value *b, Span at)
+{
+    a = as_numbers(c, a, at), b = as_numbers(c, b, at);
+    if (val_bad(a) || val_bad(b) || (val_is_number(a) && val_is_number(b))) return true;
+    bool left = a->kind == V_RECORD, right = b->kind == V_RECORD;
+    if (left && right && !(b = arith_like(c, a, b, at))) return false;
+    for (int i = 0; (left || right) && i < (left ? a : b)->record.n; i++)
+        if (!remainder_exists(c, left ? a->record.v[i] : a, right ? b->record.v[i] : b, at)) return false;
+    if (left || right) return true;
+    IrVal *x = arith_numbers(c, a, at, "%"), *y = x ? arith_numbers(c, b, at, "%") : NULL;
+    return y && watch_divisor(c, x, y, at);
+}
+
 /* false or true and nothing else to the right of `and`, `or` when the left side decides. */
 static Value *eval_binary(Ctx *c, const Ast *e)
 {
@@ -638,6 +653,7 @@ static Value *eval_binary(Ctx *c, const Ast *e)
     }
     bool compares = e->binary.op == AST_OP_SUB || op_orders(e->binary.op);
     if (compares && densities_differ(c, left, right, e->span)) return val_error(c->L);
+    if (e->binary.op == AST_OP_MOD && !remainder_exists(c, left, right, e->span)) return val_error(c->L);
     return arith_binary(c, e->binary.op, left, right, e->span);
 }
 

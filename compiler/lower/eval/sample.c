@@ -191,6 +191,7 @@ static bool open_axis(Expect *x, const Ast *pattern, const Dist *d)
     }
     if (!x->all && !sample_size(&x->inner, x->size, x->at, &n)) return false;
     x->shared = ir_axis(x->inner.L->m, axis_name(pattern), n);
+    if (!ir_axes_minus(x->inner.axes, x->over).n) x->inner.L->m->axes.v[x->shared].samples = n;
     return add_axis(x, x->shared);
 }
 

@@ -50,6 +50,7 @@ static Range range_map(IrOp op, Range a)
     case IR_norm: return (Range){0, HUGE_VAL};
     case IR_abs: return (Range){a.least > 0 ? a.least : 0, fmax(fabs(a.least), fabs(a.most))};
     case IR_neg: return (Range){-a.most, -a.least};
+    case IR_floor: return (Range){floor(a.least), floor(a.most)};
     case IR_sigmoid: case IR_dsigmoid: return (Range){ABOVE, 1};
     case IR_tanh: case IR_erf: case IR_sin: case IR_cos: return (Range){-1, 1};
     case IR_erfc: return (Range){0, 2};
@@ -94,6 +95,7 @@ static Range range_leaf(const IrVal *v)
 {
     double x;
     if (ir_is_const(v, &x)) return (Range){x, x};
+    if (v->def && v->def->op == IR_uniform) return (Range){0, 1};
     return v->def && v->def->op == IR_index ? (Range){0, HUGE_VAL} : any;
 }
 
@@ -144,6 +146,7 @@ static bool holds_always(const IrVal *cond)
     case IR_LE: return a.most <= b.least;
     case IR_GT: return a.least > b.most;
     case IR_GE: return a.least >= b.most;
+    case IR_NE: return a.most < b.least || a.least > b.most;
     default: return false;
     }
 }
@@ -276,6 +279,42 @@ bool watch(Ctx *c, IrVal *cond, const char *what, Span at)
     if (!inside) leave(c, bad, offender(b, cond, c->guards), what, w.at);
     array_push(L->a, &f->watched, w);
     return true;
+}
+
+static bool watch_or(Ctx *c, IrVal *cond, const char *what, Span at)
+{
+    if (watch(c, cond, what, at)) return true;
+    diag_error(c->L->diags, at, E207, "%s", what);
+    return false;
+}
+
+/* Made of draws, integers and known numbers that stay finite: an element is a number, whatever runs. */
+static bool is_number(const IrVal *v, int depth)
+{
+    const IrNode *n = v->def;
+    if (!ir_is_real(v->type.elem) || ir_is_const(v, NULL)) return true;
+    if (!n || !depth || n->op == IR_read || (!n->n_args && ir_op_info[n->op].klass != IR_CLASS_RAND)) return false;
+    Range r = range(v);
+    if (r.least == -HUGE_VAL || r.most == HUGE_VAL) return false;
+    for (int i = 0; i < n->n_args; i++)
+        if (!is_number(n->arg[i], depth - 1)) return false;
+    return true;
+}
+
+bool watch_whole(Ctx *c, IrVal *x, Span at)
+{
+    enum { DEEP = 8 };
+    IrBuilder *b = fn_builder(c);
+    IrVal     *fits = ir_compare(b, IR_LT, ir_abs(b, x), ir_const_like(b, x, 0x1p63));
+    if (is_number(x, DEEP) && holds_always(fits)) return true;
+    return watch_or(c, fits, "the whole part of a number that is not finite, or does not fit in 64 bits", at);
+}
+
+bool watch_divisor(Ctx *c, const IrVal *a, IrVal *b, Span at)
+{
+    if (ir_is_real(a->type.elem) || ir_is_real(b->type.elem) || ints_guarded(c, b, 1, INT64_MAX) || ints_guarded(c, b, INT64_MIN, -1)) return true;
+    IrBuilder *f = fn_builder(c);
+    return watch_or(c, ir_compare(f, IR_NE, b, ir_const_like(f, b, 0)), "an integer divided by 0", at);
 }
 
 /* One flag of a round: each is kept until the loop is over. */

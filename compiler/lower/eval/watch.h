@@ -7,6 +7,11 @@
 bool watch_can(const Ctx *c);                               /* is it the place of a statement that runs? Elsewhere nothing is watched */
 bool watch(Ctx *c, IrVal *cond, const char *what, Span at);
 
+/* What integers cannot say, as they have no nan: a whole part must be finite and fit in 64 bits, an integer's divisor must not be 0. False, reported: it is known now that
+ * one does not. Of reals that are divided nothing is asked. */
+bool watch_whole(Ctx *c, IrVal *x, Span at);
+bool watch_divisor(Ctx *c, const IrVal *a, IrVal *b, Span at);
+
 /* Of a loop whose body is being built, for those watched from number `from` on: what each round puts out, at most `room`, how many. `ended`: samples that do no
  * rounds any more, or NULL. Behind the loop, its results from `at` on are those. */
 int  watch_yield(Ctx *c, int from, const IrVal *ended, IrVal **yield, int room);

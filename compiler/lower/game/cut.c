@@ -170,6 +170,7 @@ static void follow(IrModule *to, const IrModule *m)
     for (int i = to->axes.n; i < m->axes.n; i++) {
         int axis = ir_axis(to, m->axes.v[i].name, m->axes.v[i].extent);
         to->axes.v[axis].called = arena_str(to->arena, m->axes.v[i].called);
+        to->axes.v[axis].samples = m->axes.v[i].samples;
     }
     for (int i = to->streams.n; i < m->streams.n; i++) ir_stream(to, m->streams.v[i]);
     for (int i = to->files.n; i < m->files.n; i++) array_push(to->arena, &to->files, m->files.v[i]);

@@ -3,6 +3,7 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
 #include "compiler/lower/game/reads.h"
+#include "compiler/lower/game/samples.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/game/told.h"
 #include "compiler/lower/own/graph.h"
@@ -377,6 +378,7 @@ static void finish_functions(Lower *L, GanProgram *p)
         const Part *part = L->g->parts.v[i];
         if (part->kind_of_report && part->fn >= 0) p->function[part->fn].output[0].kind = part->kind_of_report;
     }
+    samples_count(L, p);
 }
 
 static const char *base_name(Lower *L, const char *path)

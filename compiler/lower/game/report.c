@@ -49,7 +49,7 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
     const char *name = sched_report_name(c, s);
     if (!name) return;
     const char *path = strf(L, "report.%s", name);
-    if (!strcmp(name, "step") || !strcmp(name, "seconds") || !strcmp(name, "kinds")) {
+    if (!strcmp(name, "step") || !strcmp(name, "seconds") || !strcmp(name, "kinds") || !strcmp(name, "measured")) {
         diag_error(L->diags, s->span, E101, "every line of the log has its own %s; a report needs another name", name);
         return;
     }

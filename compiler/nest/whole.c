@@ -1,0 +1,203 @@
+/* whole.c - a product over samples, tile by tile of its result: all shards' chains, their tree, and the rows that read it.
+ *
+ * In:  what compiler/kernel/whole.c chose.   Out: a nest over units of UNIT rows, on all columns.
+ * A tile is rows by 16 columns. A chain runs over a shard's samples as OUTER's does, in registers; what the shards gave stays in a local until
+ * the rows of the tile are taken one by one: the tree, then the MAP kernel's rows. So many rows are walked for each block of columns that their operand stays
+ * in the cache near the core. Start at nest_whole(). */
+#include "compiler/nest/nest.h"
+
+typedef struct Pair {
+    int     a, b;                                           /* buffers: [panel][row][16 samples]; [block of 16 columns][sample][16 columns] */
+    int64_t sample, block;                                  /* numbers of a to a sample; of b to a block */
+} Pair;
+
+typedef struct Code {
+    IrElem  elem;
+    int64_t rows, columns, samples, shards, shard;          /* extents */
+    int     pairs, height, local;
+    Pair   *pair;
+} Code;
+
+static LoopIndex plus(Nest *n, LoopIndex x, LoopIndex y) { return loop_plus(&n->b, x, y); }
+static LoopReg *reg_of(Nest *n, LoopIndex x) { return loop_index(&n->b, &x); }
+static LoopIndex least(Nest *n, LoopIndex x, LoopReg *most) { return loop_of(nest_min(n, reg_of(n, x), most)); }
+static LoopReg *whole_number(Nest *n, int64_t x) { return loop_int(&n->b, IR_I64, x); }
+
+/* ---- chains ------------------------------------------------------------------------------------------------------ */
+
+typedef struct Tile { LoopIndex first, block, row; int height; } Tile;  /* its first row, its block of columns; its rows in registers */
+
+/* What the rows of the tile read and write comes while the chains run: some of it with each panel, so that the panel's own numbers find a way. */
+static void look_ahead(Nest *n, const Code *c, const Tile *t, LoopIndex sample)
+{
+    KKernel *own = n->k, *map = n->k->epilogue;
+    int64_t panels = (c->samples + K_LANES - 1) / K_LANES, each = (t->height + panels - 1) / panels;
+    LoopIndex first = loop_times(nest_quot(n, sample, K_LANES), each);
+    n->k = map;
+    for (int64_t k = 0; k < each; k++) {
+        n->comp[0] = ix(plus(n, t->first, least(n, plus(n, first, loop_at(k)), whole_number(n, t->height - 1))));
+        for (int i = 0; i < map->stores.n; i++) {
+            const IrVal *v = map->stores.v[i].val;
+            int64_t last = c->columns % K_LANES ? K_LANES - 1 : 0;  /* two lines, unless they begin where blocks do */
+            for (int64_t at = 0; at <= last; at += K_LANES - 1) {
+                n->comp[1] = ix(plus(n, loop_times(t->block, K_LANES), loop_at(at)));
+                Index index = nest_own_index(n, v);
+                nest_ahead(n, map->stores.v[i].mem, &v->type, &index);
+            }
+        }
+    }
+    n->k = own;
+}
+
+/* Samples from..to of a pair; from is a panel's first. */
+static LoopReg *chain(Nest *n, const Code *c, const Pair *p, const Tile *t, LoopIndex from, LoopIndex to, LoopReg *acc)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIns *panels = nest_fold(n, from, to, K_LANES, acc);
+    LoopIndex at = nest_counter(panels), count = loop_at(K_LANES);
+    if (c->samples % K_LANES) count = least(n, plus(n, to, loop_times(at, -1)), whole_number(n, K_LANES));
+    if (p == c->pair) look_ahead(n, c, t, at);
+    LoopReg *sum = &panels->body->carry[0];
+    LoopIndex a = plus(n, loop_times(at, p->sample), loop_times(t->first, K_LANES)), b = plus(n, loop_times(t->block, p->block), loop_times(at, K_LANES)), zero = loop_at(0);
+    LoopIns *samples = loop_for(&n->b, &zero, &count, 1, true, &sum, 1);
+    LoopIndex i = nest_counter(samples);
+    LoopIndex column = plus(n, plus(n, b, loop_times(i, K_LANES)), nest_lanes(n)), row = plus(n, plus(n, a, i), loop_times(t->row, K_LANES));
+    LoopReg *y = loop_load(&n->b, p->b, &column, 64), *x = loop_load(&n->b, p->a, &row, cell);
+    return nest_end_fold(n, panels, nest_end_fold(n, samples, loop_fma(&n->b, x, y, &samples->body->carry[0])));
+}
+
+/* Pairs take turns by blocks of 64 samples. */
+static LoopReg *shard(Nest *n, const Code *c, const Tile *t, LoopIndex from, LoopIndex to, LoopReg *acc)
+{
+    if (c->pairs == 1) return chain(n, c, &c->pair[0], t, from, to, acc);
+    LoopIns *l = nest_fold(n, from, to, K_TILE, acc);
+    LoopIndex at = nest_counter(l), end = least(n, plus(n, at, loop_at(K_TILE)), reg_of(n, to));
+    LoopReg *sum = &l->body->carry[0];
+    for (int i = 0; i < c->pairs; i++) sum = chain(n, c, &c->pair[i], t, at, end, sum);
+    return nest_end_fold(n, l, sum);
+}
+
+/* Every shard's chains, to [shard][row][16 columns] of the local. */
+static void all_shards(Nest *n, const Code *c, LoopIndex first, LoopIndex which, int height)
+{
+    LoopIns *block = loop_block(&n->b, height), *l = nest_loop(n, c->shards);
+    Tile t = {first, which, loop_of(loop_dim(&n->b, (int)block->n)), height};
+    LoopIndex from = loop_times(nest_counter(l), c->shard), to = least(n, plus(n, from, loop_at(c->shard)), loop_word(&n->b, c->samples));
+    LoopReg *zero = loop_over(&n->b, loop_zero(&n->b, c->elem), 1u << LOOP_L | 1u << block->n);
+    LoopIndex cell = plus(n, plus(n, loop_times(nest_counter(l), (int64_t)height * K_LANES), loop_times(t.row, K_LANES)), nest_lanes(n));
+    LoopReg *sum = shard(n, c, &t, from, to, zero);
+    loop_store(&n->b, c->local, &cell, sum, 64);
+    nest_end(n, l);
+    loop_close(&n->b, block);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+static LoopReg *tree(Nest *n, const Code *c, LoopIndex cell, int height, unsigned align)
+{
+    LoopReg *v[8];
+    int64_t count = c->shards;
+    for (int64_t s = 0; s < count; s++) {
+        LoopIndex at = plus(n, cell, loop_at(s * height * K_LANES));
+        v[s] = loop_load(&n->b, c->local, &at, align);
+    }
+    for (; count > 1; count = (count + 1) / 2)
+        for (int64_t i = 0; i < (count + 1) / 2; i++) v[i] = 2 * i + 1 == count ? v[2 * i] : nest_add(n, v[2 * i], v[2 * i + 1]);
+    return v[0];
+}
+
+/* At one row of the tile, 16 columns or one. */
+static void at_row(Nest *n, const Code *c, LoopIndex first, LoopIndex row, LoopIndex column, LoopIndex lane, int height, unsigned align)
+{
+    LoopReg *v = tree(n, c, plus(n, loop_times(row, K_LANES), lane), height, align);
+    n->comp[0] = ix(plus(n, first, row));
+    n->comp[1] = ix(plus(n, column, lane));
+    nest_results(n, 0, v);
+    nest_map_on(n, n->k->epilogue, &n->k->nodes.v[0]->result[0], v);
+}
+
+static void tile(Nest *n, const Code *c, LoopIndex first, LoopIndex which, int height, int64_t columns)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIndex column = loop_times(which, K_LANES);
+    all_shards(n, c, first, which, height);
+    LoopIns *l = nest_par(n, height);
+    LoopIndex row = nest_counter(l);
+    if (columns == K_LANES) {
+        at_row(n, c, first, row, column, nest_lanes(n), height, 64);
+    } else {
+        n->lanes = 1;
+        LoopIns *one = nest_par(n, columns);
+        at_row(n, c, first, row, column, nest_counter(one), height, cell);
+        nest_end(n, one);
+        n->lanes = K_LANES;
+    }
+    nest_end(n, l);
+}
+
+/* Blocks of columns from..to: of each tile's rows one after another, which is how the rows of the result lie in memory. */
+static void blocks_of(Nest *n, const Code *c, LoopIndex first, LoopIndex last, LoopIndex from, LoopIndex to, int height, int64_t columns)
+{
+    LoopIns *rows = nest_par_from(n, first, last, height), *blocks = nest_par_from(n, from, to, 1);
+    tile(n, c, nest_counter(rows), nest_counter(blocks), height, columns);
+    nest_end(n, blocks);
+    nest_end(n, rows);
+}
+
+/* Rows first..last on all columns, so many at a time that what is read for them stays in a cache of the core. */
+static void all_columns(Nest *n, const Code *c, LoopIndex first, LoopIndex last, int height)
+{
+    enum { NEAR = 1 << 16 };                                /* numbers */
+    int64_t blocks = c->columns / K_LANES, rest = c->columns % K_LANES, group = NEAR / (c->samples * c->pairs * K_LANES);
+    LoopIndex end = loop_of(loop_word(&n->b, blocks));
+    if (blocks) {
+        LoopIns *l = nest_par_from(n, loop_at(0), end, group > 4 ? group : 4);
+        LoopIndex from = nest_counter(l);
+        blocks_of(n, c, first, last, from, least(n, plus(n, from, loop_at(group > 4 ? group : 4)), reg_of(n, end)), height, K_LANES);
+        nest_end(n, l);
+    }
+    if (rest) blocks_of(n, c, first, last, end, plus(n, end, loop_at(1)), height, rest);
+}
+
+/* ---- the kernel -------------------------------------------------------------------------------------------------- */
+
+static Pair pair_of(Nest *n, int i)
+{
+    const IrNode *node = n->k->nodes.v[0];
+    const IrVal *v = kernel_resolve(n->p, node->arg[2 * i]);
+    const KMem *m = kernel_value(n->p, v)->mem, *columns = n->k->columns.v[i];
+    int64_t panels = (ir_extent(n->m, node->attr->pair_over[i].id[0]) + K_LANES - 1) / K_LANES;
+    return (Pair){nest_base(n, m), nest_base(n, columns), m->panel / K_LANES, panels * K_LANES * K_LANES};
+}
+
+/* Rows of a tile: as many as the target accumulates, so that units are whole tiles. */
+static int height_of(const Nest *n, IrElem t)
+{
+    int most = t == IR_F64 ? n->rows / 2 : n->rows, height = K_UNIT_ROWS;
+    while (height > 1 && (height > most || K_UNIT_ROWS % height)) height--;
+    return height;
+}
+
+void nest_whole(Nest *n)
+{
+    const IrNode *node = n->k->nodes.v[0];
+    const IrType *t = &node->result[0].type;
+    IrShards shards = n->k->sum->shards;
+    Code c = {.elem = t->elem, .rows = t->dim[0], .columns = t->dim[1], .samples = ir_extent(n->m, node->attr->pair_over[0].id[0]), .shards = shards.count,
+              .shard = shards.size, .pairs = node->n_args / 2, .height = height_of(n, t->elem)};
+    c.pair = arena_array(n->arena, Pair, c.pairs);
+    for (int i = 0; i < c.pairs; i++) c.pair[i] = pair_of(n, i);
+    c.local = loop_local(&n->b, c.elem, c.shards * c.height * K_LANES);
+    int64_t whole = c.rows / c.height * c.height, rest = c.rows % c.height;
+    if (whole) {
+        LoopReg *all = loop_word(&n->b, whole);
+        LoopIndex to = least(n, loop_times(loop_of(n->hi), K_UNIT_ROWS), all);
+        all_columns(n, &c, loop_times(loop_of(n->lo), K_UNIT_ROWS), to, c.height);
+    }
+    if (rest) {
+        LoopIns *last = loop_when(&n->b, loop_compare(&n->b, IR_GE, n->hi, loop_word(&n->b, n->k->units)));
+        LoopIndex from = loop_of(loop_word(&n->b, whole)), to = loop_of(loop_word(&n->b, c.rows));
+        all_columns(n, &c, from, to, (int)rest);
+        loop_close(&n->b, last);
+    }
+}
