@@ -55,7 +55,7 @@ def rows():
     found, name = {}, None
     for line in read("docs/truth.md").splitlines():
         cells = [c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", line)][1:-1] if line.startswith("| ") else []
-        if len(cells) != 7 or cells[0] in ("what", "---"):
+        if len(cells) != 8 or cells[0] in ("what", "---"):
             continue
         link = re.match(r"\[.*\]\(\.\./(.*)\)$", cells[1])
         name = link[1] if link else name

@@ -70,6 +70,15 @@ def test_the_gallery_is_current():
     assert sum(os.path.getsize(os.path.join(ROOT, "docs/gallery", p + ".png")) for p in pictured) < 1_500_000
 
 
+def test_every_system_is_listed():
+    """docs/systems.py writes the list; every program of a chapter is in it, once."""
+    sys.path.insert(0, os.path.join(ROOT, "docs"))
+    from systems import families, systems
+    assert read("docs/systems.md") == systems(), "docs/systems.md is not current: python3 docs/systems.py writes it"
+    listed = [program for _, family in families() for _, _, program, _ in family]
+    assert sorted(p for p in listed if "/" in p) == sorted(os.path.relpath(p, os.path.join(ROOT, "examples"))[:-4] for p in glob.glob(os.path.join(ROOT, "examples/*/*.gan")))
+
+
 def test_files_are_there():
     for page in PAGES:
         text = read(page)

@@ -284,7 +284,7 @@ static GanStatus carry_out(Build *b, const Typed *t, GanError *err)
     GanStatus          st = GAN_OK;
     for (int i = 0; i < t->n && !st; i++) {
         const GanSchedule *k = root->kid[t->first + i];
-        if (k->kind == GAN_CALL) st = g->engine.run(g->engine.self, k->fn, &g->state, NULL, err);
+        if (k->kind == GAN_CALL) st = state_run(g->program, &g->engine, k->fn, &g->state, NULL, err);
     }
     return st;
 }

@@ -171,7 +171,7 @@ GanStatus probe_run(Probe *p, const GanState *run, int64_t step, void *const *ou
 {
     GanState s = {.base = run->base, .bytes = p->p.state_bytes, .data = p->data, .seed = run->seed};
     set_own(p, &s, step);
-    return p->engine.run(p->engine.self, 0, &s, out, err);
+    return state_run(&p->p, &p->engine, 0, &s, out, err);
 }
 
 GanStatus probe_values(Probe *p, const GanState *run, int64_t step, GanTensor **out, GanError *err)

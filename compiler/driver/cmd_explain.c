@@ -30,13 +30,25 @@ static void explain_game(const Session *s)
 
 /* ---- in terms of the game ------------------------------------------------------------------------------------------------ */
 
+/* Behind what names of values begin with: "G[(the function kl, 2)]" is G[(kl, 2)]. */
+static const char *behind_said(const char *s)
+{
+    static const char said[] = "the function ";
+    return !strncmp(s, said, sizeof said - 1) ? s + sizeof said - 1 : s;
+}
+
+static void print_name(const char *name)
+{
+    while (*(name = behind_said(name))) putchar(*name++);
+}
+
 static bool opens(char c) { return strchr("{([,+-*/=|>", c) != NULL; }
 
 /* On one line: where lines of a block end, a semicolon. */
 static void print_formula(const char *s)
 {
     char last = '{';
-    for (; *s; s++) {
+    for (; *(s = behind_said(s)); s++) {
         if (!isspace((unsigned char)*s)) {
             putchar(last = *s);
             continue;
@@ -72,15 +84,6 @@ static const char *place_of(const Session *s, Span at)
     return !strcmp(f->name, s->file) ? arena_printf(s->arena, "line %u", line_of(s, at)) : arena_printf(s->arena, "%s:%u", f->name, line_of(s, at));
 }
 
-/* "G[(the function kl, 2)]": G[(kl, 2)]. */
-static void print_name(const char *name)
-{
-    static const char said[] = "the function ";
-    for (; *name; name++)
-        if (!strncmp(name, said, sizeof said - 1)) name += sizeof said - 2;
-        else putchar(*name);
-}
-
 static void print_players(const LowerResult *r)
 {
     for (int i = 0; i < r->n_players; i++) {
@@ -95,7 +98,7 @@ static void print_compare(const GameCompare *k)
     puts("");
     print_name(k->name);
     printf(" = "), print_formula(k->made);
-    if (*k->stands) printf("  Here %s.\n", k->stands);
+    if (*k->stands) printf("  Here "), print_name(k->stands), puts(".");
     print_doc(k->doc, "  ");
     for (int i = 0; i < k->n_members; i++) {
         const GameMember *m = &k->member[i];
@@ -121,23 +124,48 @@ static bool moves(const GameMove *m, const char *net)
     return false;
 }
 
-/* Whatever values the net has there: of a net that the update moves, what a good one is; of another one, where the player wants its draws to be. */
-static void print_pushes(const GameMove *m)
+static void print_net(const GamePush *p) { print_name(p->net), printf("%s", p->part); }
+
+static bool is_of_part(const GamePush *a, const GamePush *b) { return !strcmp(a->net, b->net) && !strcmp(a->part, b->part); }
+
+static bool is_first_of_part(const GameMove *m, int i)
+{
+    for (int k = 0; k < i; k++)
+        if (is_of_part(&m->push[k], &m->push[i])) return false;
+    return true;
+}
+
+/* Of a net that the update moves: what a good one is, whatever its values are; and where the loss has no such way. */
+static void print_good(const GameMove *m, const GamePush *net)
 {
     bool first = true;
     for (int i = 0; i < m->n_push; i++) {
         const GamePush *p = &m->push[i];
-        if (!moves(m, p->net)) continue;
-        if (first) printf("      a good "), print_name(p->net), printf(" is");
-        printf("%s %s at draws of ", first ? "" : ",", p->up ? "high" : "low");
-        print_name(p->draws);
+        if (!is_of_part(p, net) || !p->way) continue;
+        if (first) printf("      a good "), print_net(p), printf(" is");
+        printf("%s %s at draws of ", first ? "" : ",", p->way > 0 ? "high" : "low"), print_name(p->draws);
         first = false;
     }
     if (!first) puts(", whatever its values are");
     for (int i = 0; i < m->n_push; i++) {
         const GamePush *p = &m->push[i];
+        if (!is_of_part(p, net) || p->way) continue;
+        printf("      whether a good "), print_net(p), printf(" is high or low at draws of "), print_name(p->draws), puts(" is not the same for all its values, or not known");
+    }
+}
+
+/* Of another net: where the player wants its draws to be. */
+static void print_pushes(const GameMove *m)
+{
+    for (int i = 0; i < m->n_push; i++)
+        if (moves(m, m->push[i].net) && is_first_of_part(m, i)) print_good(m, &m->push[i]);
+    for (int i = 0; i < m->n_push; i++) {
+        const GamePush *p = &m->push[i];
         if (moves(m, p->net) || !moves(m, p->draws)) continue;
-        printf("      draws of "), print_name(p->draws), printf(" are to be where "), print_name(p->net), printf(" is %s\n", p->up ? "higher" : "lower");
+        printf("      ");
+        if (!p->way) printf("whether ");
+        printf("draws of "), print_name(p->draws), printf(" are to be where "), print_net(p);
+        puts(p->way > 0 ? " is higher" : p->way < 0 ? " is lower" : " is higher or lower is not the same for all its values, or not known");
     }
 }
 

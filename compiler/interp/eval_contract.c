@@ -2,8 +2,8 @@
  *
  * A Pair holds the memory of both operands and, for each group of its places (result axes, samples, batch, windows, contract, free),
  * strides; b is copied once if its free dims are not last, so that the inner loop runs along them. For each place of the
- * result's windows a list of Terms says in which order samples and taps are met; the contract dims are innermost within a
- * term. chain_T then computes [rows][columns] for one list, rows being samples and free dims of a, columns the free dims of b:
+ * result's windows a list of Terms says in which order samples and taps are met: up to 16 samples each, the contract dims
+ * around them. chain_T then computes [rows][columns] for one list, rows being samples and free dims of a, columns the free dims of b:
  * the chain of each element is in the order of the list, and the loop over columns is what vectorises. Start at contract(). */
 #include "base/bug.h"
 #include "compiler/interp/eval.h"
@@ -44,9 +44,9 @@ typedef struct Pair {                                       /* one pair of opera
     int64_t    *contract_a, *contract_b;                    /* nest `contract` as a list */
 } Pair;
 
-typedef struct Term {                                       /* one sample and tap: the contract dims from here */
+typedef struct Term {                                       /* some samples and a tap: the contract dims from here, samples within them */
     int64_t a, b;
-    int     pair;
+    int     pair, samples;
 } Term;
 
 typedef struct Contract {
@@ -238,15 +238,15 @@ static int64_t tap(const Contract *c, int w, int64_t o, int64_t k)
     return x / win->dil_a;
 }
 
-/* One sample: all taps that meet the operand, row-major over the kernel's window dims. */
-static void add_taps(Contract *c, const int64_t *o, int pair, int64_t a, int64_t b)
+/* All taps that meet the operand, row-major over the kernel's window dims, of `samples` samples each. */
+static void add_taps(Contract *c, const int64_t *o, int pair, int64_t a, int64_t b, int samples)
 {
     const Pair *p = &c->pair[pair];
     int64_t     k[4] = {0};
     for (int w = 0; w < c->n_windows; w++)
         if (c->kernel[w] == 0) return;
     do {
-        Term t = {a, b, pair};
+        Term t = {a, b, pair, samples};
         bool inside = true;
         for (int w = 0; w < c->n_windows && inside; w++) {
             int64_t at = tap(c, w, o[w], k[w]);
@@ -258,16 +258,17 @@ static void add_taps(Contract *c, const int64_t *o, int pair, int64_t a, int64_t
     } while (eval_next((int)c->n_windows, c->kernel, k));
 }
 
-/* Samples of the first axis from..to-1, all others within each. */
+/* Samples of the first axis from..to-1, which begin a block of 16: all others within each block. */
 static void add_samples(Contract *c, const int64_t *o, int pair, int64_t from, int64_t to)
 {
     const Pair *p = &c->pair[pair];
     if (nest_size(&p->others) == 0) return;
-    for (int64_t i = from; i < to; i++) {
+    for (int64_t i = from; i < to; i += REDUCE_LANES) {
         int64_t at[EVAL_MAX_RANK] = {0};
+        int     samples = (int)(to - i < REDUCE_LANES ? to - i : REDUCE_LANES);
         do
             add_taps(c, o, pair, i * p->first_a + eval_offset(p->others.rank, at, p->others.a),
-                     i * p->first_b + eval_offset(p->others.rank, at, p->others.b));
+                     i * p->first_b + eval_offset(p->others.rank, at, p->others.b), samples);
         while (eval_next(p->others.rank, p->others.extent, at));
     }
 }
@@ -312,8 +313,9 @@ static void list_terms(Contract *c, const int64_t *o, int64_t shard, int lane)
             const Term *term = &c->term[t];                                                                             \
             const Pair *p = &c->pair[term->pair];                                                                       \
             const T    *b = (const T *)p->b + base_b[term->pair] + term->b + column;                                    \
-            for (int64_t k = 0, n = nest_size(&p->contract); k < n; k++, packed += COLUMNS)                             \
-                memcpy(packed, b + p->contract_b[k], (size_t)width * sizeof *b);                                        \
+            for (int64_t k = 0, n = nest_size(&p->contract); k < n; k++)                                                \
+                for (int64_t s = 0; s < term->samples; s++, packed += COLUMNS)                                          \
+                    memcpy(packed, b + p->contract_b[k] + s * p->first_b, (size_t)width * sizeof *b);                   \
         }                                                                                                               \
     }                                                                                                                   \
     static inline __attribute__((always_inline)) void strip_##S(const Contract *c, const int64_t *base_a, int64_t row,  \
@@ -326,11 +328,12 @@ static void list_terms(Contract *c, const int64_t *o, int64_t shard, int lane)
             const T    *a[ROWS];                                                                                        \
             for (int64_t i = 0; i < rows; i++)                                                                          \
                 a[i] = (const T *)p->a + base_a[term->pair] + term->a + c->row_a[term->pair * c->rows + row + i];       \
-            for (int64_t k = 0, n = nest_size(&p->contract); k < n; k++, b += COLUMNS)                                  \
-                for (int64_t i = 0; i < rows; i++) {                                                                    \
-                    T x = a[i][p->contract_a[k]];                                                                       \
-                    for (int64_t j = 0; j < width; j++) acc[i][j] = FMA(x, b[j], acc[i][j]);                            \
-                }                                                                                                       \
+            for (int64_t k = 0, n = nest_size(&p->contract); k < n; k++)                                                \
+                for (int64_t s = 0; s < term->samples; s++, b += COLUMNS)                                               \
+                    for (int64_t i = 0; i < rows; i++) {                                                                \
+                        T x = a[i][p->contract_a[k] + s * p->first_a];                                                  \
+                        for (int64_t j = 0; j < width; j++) acc[i][j] = FMA(x, b[j], acc[i][j]);                        \
+                    }                                                                                                   \
         }                                                                                                               \
         for (int64_t i = 0; i < rows; i++)                                                                              \
             for (int64_t j = 0; j < width; j++) out[i * c->columns + j] = acc[i][j];                                    \

@@ -489,12 +489,13 @@ static float dot_over(const Operands *o, int pairs, int64_t k_n, int64_t i_n, in
         for (int64_t turn = 0; turn < 1024; turn += 64)
             for (int p = 0; p < pairs; p++) {
                 int64_t q = shard_size(o[p].n);
-                for (int64_t u = turn; u < turn + 64 && u < q && s * q + u < o[p].n; u++)
-                    for (int64_t k = 0; k < k_n; k++) {
-                        int64_t at = s * q + u;
-                        float  *acc = &l[lanes ? u % 16 : 0];
-                        *acc = fmaf(o[p].x[(at * k_n + k) * i_n + i], o[p].y[(at * k_n + k) * j_n + j], *acc);
-                    }
+                for (int64_t block = turn; block < turn + 64; block += 16)
+                    for (int64_t k = 0; k < k_n; k++)
+                        for (int64_t u = block; u < block + 16 && u < q && s * q + u < o[p].n; u++) {
+                            int64_t at = s * q + u;
+                            float  *acc = &l[lanes ? u % 16 : 0];
+                            *acc = fmaf(o[p].x[(at * k_n + k) * i_n + i], o[p].y[(at * k_n + k) * j_n + j], *acc);
+                        }
             }
         part[s] = lanes ? lanes_f32(l) : l[0];
     }
@@ -556,10 +557,12 @@ Test(interp, dot_over_two_axes)
                 int64_t s = 0, q = shard_size(N);
                 for (int64_t from = 0; from < N; from += q, s++) {
                     float l[16] = {0};
-                    for (int lane = 0; lane < (lanes ? 16 : 1); lane++)
-                        for (int64_t n = from; n < N && n < from + q; n++)
-                            for (int m = 0; m < M; m++)
-                                if (!lanes || (n - from) % 16 == lane) l[lane] = fmaf(x[(n * M + m) * I + i], y[n * j_n + j], l[lane]);
+                    for (int64_t block = from; block < N && block < from + q; block += 16)
+                        for (int m = 0; m < M; m++)
+                            for (int64_t n = block; n < N && n < block + 16; n++) {
+                                float *acc = &l[lanes ? n - block : 0];
+                                *acc = fmaf(x[(n * M + m) * I + i], y[n * j_n + j], *acc);
+                            }
                     part[s] = lanes ? lanes_f32(l) : l[0];
                 }
                 cr_assert_eq(d[i * j_n + j], tree_f32(part, s));
@@ -601,18 +604,16 @@ Test(interp, conv_in_two_dims)
         for (int kw = 0; kw < KW; kw++)
             for (int c = 0; c < C; c++)
                 for (int o = 0; o < O; o++) {
-                    float part[2];
-                    for (int s = 0; s < 2; s++) {
-                        float acc = 0;
-                        for (int n = s * 64; n < N && n < s * 64 + 64; n++)
-                            for (int i = 0; i < OH; i++)
-                                for (int j = 0; j < OW; j++) {
-                                    int h = kh + 2 * i - LO, w = kw + j - LO;
+                    float part[2] = {0};
+                    for (int block = 0; block < N; block += 16)
+                        for (int i = 0; i < OH; i++)
+                            for (int j = 0; j < OW; j++)
+                                for (int n = block; n < N && n < block + 16; n++) {
+                                    int    h = kh + 2 * i - LO, w = kw + j - LO;
+                                    float *acc = &part[block / 64];
                                     if (h < 0 || h >= H || w < 0 || w >= W) continue;
-                                    acc = fmaf(x[((n * C + c) * H + h) * W + w], g[((n * O + o) * OH + i) * OW + j], acc);
+                                    *acc = fmaf(x[((n * C + c) * H + h) * W + w], g[((n * O + o) * OH + i) * OW + j], *acc);
                                 }
-                        part[s] = acc;
-                    }
                     cr_assert_eq(z[((kh * KW + kw) * C + c) * O + o], part[0] + part[1]);
                 }
     arena_free(p->arena);

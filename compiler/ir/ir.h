@@ -227,6 +227,8 @@ bool      ir_is_const(const IrVal *v, double *value);                           
 typedef struct { int64_t count, size; } IrShards;           /* `count` shards of `size` samples, the last may be shorter */
 IrShards ir_shards(int64_t extent);                         /* S = ceil(n/64), 2 to 8; size = ceil(n/S) rounded up to 32 */
 int64_t   ir_common_divisor(int64_t a, int64_t b);
+typedef struct { int64_t k, i, count; } IrTaps;             /* from (k, i) on, k of the kernel, i of the operand */
+IrTaps    ir_taps_at(const IrWindow *w, int64_t na, int64_t nb, int64_t o);       /* that meet the operand at place o of the result */
 double    ir_taps(const IrNode *conv, int window);           /* of the kernel that meet the operand, as a mean over the result's places */
 IrForm   ir_dot_form(const IrNode *dot);                    /* chain or lanes, by shape alone */
 bool     ir_has_form(const IrModule *m, IrForm form);       /* some product of the module has it */

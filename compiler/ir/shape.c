@@ -411,16 +411,21 @@ int64_t ir_common_divisor(int64_t a, int64_t b)
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t quot_up(int64_t a, int64_t b) { return a <= 0 ? 0 : (a + b - 1) / b; }
 
+IrTaps ir_taps_at(const IrWindow *w, int64_t na, int64_t nb, int64_t o)
+{
+    int64_t g = ir_common_divisor(w->dil_a, w->dil_b), step_k = w->dil_a / g, step_i = w->dil_b / g;
+    int64_t base = o * w->stride - w->lo, k = quot_up(-base, w->dil_b), most = least(k + step_k, nb);
+    while (k < most && (base + k * w->dil_b) % w->dil_a) k++;
+    if (k >= most) return (IrTaps){0, 0, 0};
+    int64_t i = (base + k * w->dil_b) / w->dil_a;
+    return (IrTaps){k, i, least(quot_up(nb - k, step_k), quot_up(na - i, step_i))};
+}
+
 double ir_taps(const IrNode *conv, int window)
 {
     const IrWindow *w = &conv->attr->windows[window];
-    int64_t na = conv->arg[0]->type.dim[w->a], nb = conv->arg[1]->type.dim[w->b], places = conv->result[0].type.dim[conv->attr->batch.n + window];
-    int64_t terms = 0, g = ir_common_divisor(w->dil_a, w->dil_b), step_k = w->dil_a / g, step_i = w->dil_b / g;
-    for (int64_t o = 0; o < places; o++) {
-        int64_t base = o * w->stride - w->lo, first = quot_up(-base, w->dil_b), k = first, most = least(first + step_k, nb);
-        while (k < most && (base + k * w->dil_b) % w->dil_a) k++;
-        if (k < most) terms += least(quot_up(nb - k, step_k), quot_up(na - (base + k * w->dil_b) / w->dil_a, step_i));
-    }
+    int64_t places = conv->result[0].type.dim[conv->attr->batch.n + window], terms = 0;
+    for (int64_t o = 0; o < places; o++) terms += ir_taps_at(w, conv->arg[0]->type.dim[w->a], conv->arg[1]->type.dim[w->b], o).count;
     return places ? (double)terms / (double)places : 0;
 }
 

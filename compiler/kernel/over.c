@@ -4,6 +4,8 @@
  * Marked products are here, too: they leave a partial result a shard. Start at place_sum_over() and place_tile_row(). */
 #include "compiler/kernel/place.h"
 
+#include <string.h>
+
 /* ---- reductions over samples ------------------------------------------------------------------------------------ */
 
 int place_first_axis(const IrNode *n, int pair)
@@ -13,13 +15,13 @@ int place_first_axis(const IrNode *n, int pair)
 }
 
 /* A factor that is the same for all samples, as a derivative that is a number is. */
-static bool is_constant(const IrNode *n, int arg) { return n->op == IR_dot && n->arg[arg]->type.axes.n == 0; }
+static bool is_constant(const IrNode *n, int arg) { return (n->op == IR_dot || n->op == IR_conv) && n->arg[arg]->type.axes.n == 0; }
 
 /* Can the accumulators of n be filled tile by tile? Each operand must lie along the first axis it is reduced over, or have none. */
 bool place_by_tiles(Planner *b, const IrNode *n)
 {
     int pairs = n->op == IR_dot ? n->n_args / 2 : 1, per = n->op == IR_dot ? 2 : n->n_args;
-    if (n->op == IR_conv || n->attr->form == IR_FORM_BLAS || !plan_takes(b->p, PLAN_sums)) return false;
+    if (n->attr->form == IR_FORM_BLAS || !plan_takes(b->p, PLAN_sums)) return false;
     for (int i = 0; i < pairs; i++) {
         int t = place_first_axis(n, i);
         if (t < 0 || ir_extent(b->m, t) != ir_extent(b->m, place_first_axis(n, 0))) return false;
@@ -59,7 +61,7 @@ static void pad_columns(Planner *b, KAccum *a)
 {
     const IrNode *n = a->node;
     const IrType *t = &n->result[0].type, *tb = &n->arg[1]->type;
-    int tail = tb->rank - n->attr->batch.n - n->attr->contract.n;
+    int tail = tb->rank - n->attr->batch.n - n->attr->contract.n - n->attr->n_windows;
     int64_t cols = 1;
     for (int i = 0; i < tail; i++) cols *= t->dim[t->rank - 1 - i];
     a->pad = (cols + K_LANES - 1) / K_LANES * K_LANES;
@@ -104,13 +106,21 @@ static void add_finish(Planner *b, KStep *step, KAccum *a, int lane_axis)
     array_push(b->p->arena, &step->finish, f);
 }
 
-/* The free dims of a side of a dot lie so that one stride walks them. */
+/* Which dims of an operand have a part in the product, other than their own in the result. */
+static void taken_dims(const IrAttrs *at, int side, bool taken[IR_MAX_RANK])
+{
+    memset(taken, 0, IR_MAX_RANK * sizeof *taken);
+    for (int i = 0; i < at->batch.n; i++) taken[side ? at->batch.b[i] : at->batch.a[i]] = true;
+    for (int i = 0; i < at->contract.n; i++) taken[side ? at->contract.b[i] : at->contract.a[i]] = true;
+    for (int i = 0; i < at->n_windows; i++) taken[side ? at->windows[i].b : at->windows[i].a] = true;
+}
+
+/* The free dims of a side lie so that one stride walks them. */
 static bool one_stride(const IrNode *n, int side, int pair)
 {
     const IrType *t = &n->arg[2 * pair + side]->type;
-    bool taken[IR_MAX_RANK] = {0};
-    for (int i = 0; i < n->attr->batch.n; i++) taken[side ? n->attr->batch.b[i] : n->attr->batch.a[i]] = true;
-    for (int i = 0; i < n->attr->contract.n; i++) taken[side ? n->attr->contract.b[i] : n->attr->contract.a[i]] = true;
+    bool taken[IR_MAX_RANK];
+    taken_dims(n->attr, side, taken);
     int last = -1;
     for (int i = 0; i < t->rank; i++) {
         if (taken[i]) continue;
@@ -120,8 +130,11 @@ static bool one_stride(const IrNode *n, int side, int pair)
     return true;
 }
 
+/* Taps are one loop where no more than one side is dilated. */
 bool place_outer_fits(const IrNode *n)
 {
+    for (int i = 0; i < n->attr->n_windows; i++)
+        if (n->attr->windows[i].dil_a > 1 && n->attr->windows[i].dil_b > 1) return false;
     for (int i = 0; i < n->n_args / 2; i++)
         if (!one_stride(n, 0, i) || !one_stride(n, 1, i)) return false;
     return true;
@@ -167,9 +180,8 @@ static KMem *transposed_mem(Planner *b, const IrNode *n, IrVal *v)
 {
     const IrType *t = &v->type;
     int64_t cols = 1, rest = kernel_rest(b->m, t, kernel_tile_axis(b->m, t->axes));
-    bool taken[IR_MAX_RANK] = {0};
-    for (int i = 0; i < n->attr->batch.n; i++) taken[n->attr->batch.b[i]] = true;
-    for (int i = 0; i < n->attr->contract.n; i++) taken[n->attr->contract.b[i]] = true;
+    bool taken[IR_MAX_RANK];
+    taken_dims(n->attr, 1, taken);
     for (int i = 0; i < t->rank; i++) cols *= taken[i] ? 1 : t->dim[i];
     KMem *m = kernel_mem(b->p, K_SCRATCH, t, true);
     m->bytes = (cols ? rest / cols : 0) * ((cols + K_LANES - 1) / K_LANES) * K_TILE * K_LANES *
@@ -179,13 +191,10 @@ static KMem *transposed_mem(Planner *b, const IrNode *n, IrVal *v)
 
 static bool same_roles(const IrNode *a, const IrNode *b)
 {
-    const IrAttrs *x = a->attr, *y = b->attr;
-    if (x->batch.n != y->batch.n || x->contract.n != y->contract.n) return false;
-    for (int i = 0; i < x->batch.n; i++)
-        if (x->batch.b[i] != y->batch.b[i]) return false;
-    for (int i = 0; i < x->contract.n; i++)
-        if (x->contract.b[i] != y->contract.b[i]) return false;
-    return true;
+    bool x[IR_MAX_RANK], y[IR_MAX_RANK];
+    taken_dims(a->attr, 1, x);
+    taken_dims(b->attr, 1, y);
+    return !memcmp(x, y, sizeof x);
 }
 
 /* The transposed tile of v for the second side of n, made once a step. */
@@ -216,10 +225,8 @@ static IrVal *spread_copy(Planner *b, IrVal *v, int t)
 
 void place_tile_row(Planner *b, IrNode *n)
 {
-    int t = place_first_axis(n, 0), per = n->op == IR_dot ? 2 : n->n_args, level = 0;
-    KKind kind = n->op == IR_scatter_add                                            ? K_SCATTER_OVER
-                 : n->attr->form == IR_FORM_LANES || ir_dot_form(n) == IR_FORM_LANES ? K_INNER
-                                                                                    : K_OUTER;
+    int t = place_first_axis(n, 0), per = n->op == IR_scatter_add ? n->n_args : 2, level = 0;
+    KKind kind = n->op == IR_scatter_add ? K_SCATTER_OVER : n->op == IR_dot && ir_dot_form(n) == IR_FORM_LANES ? K_INNER : K_OUTER;
     plan_did(b->p, PLAN_sums, true);
     IrNode *own = arena_copy(b->p->arena, n, sizeof *n);    /* with operands that have memory in this step */
     own->arg = arena_copy(b->p->arena, n->arg, sizeof *n->arg * (size_t)n->n_args);

@@ -15,8 +15,8 @@
 static void place_contraction(Planner *b, IrNode *n)
 {
     if (n->op == IR_dot && n->attr->form == IR_FORM_BLAS) { place_blas(b, n); return; }
-    bool over = n->op == IR_dot ? place_first_axis(n, 0) >= 0 : n->attr->over.n > 0;
-    if (over && n->op == IR_dot && place_by_tiles(b, n) && (ir_dot_form(n) == IR_FORM_LANES || place_outer_fits(n)))
+    bool lanes = n->op == IR_dot && ir_dot_form(n) == IR_FORM_LANES;
+    if (place_first_axis(n, 0) >= 0 && place_by_tiles(b, n) && (lanes || place_outer_fits(n)))
         place_tile_row(b, n);
     else place_alone(b, n, K_CONTRACT);
 }

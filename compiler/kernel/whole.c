@@ -16,7 +16,7 @@ static bool is_plain(const KPlan *p, const KKernel *outer)
 {
     const IrNode *n = outer->nodes.v[0];
     const IrType *t = &n->result[0].type;
-    bool plain = t->rank == 2 && !t->axes.n && !n->attr->batch.n && !n->attr->contract.n;
+    bool plain = n->op == IR_dot && t->rank == 2 && !t->axes.n && !n->attr->batch.n && !n->attr->contract.n;
     for (int i = 0; i < n->n_args && plain; i++) {
         const KMem *m = kernel_value(p, n->arg[i])->mem;
         IrAxes over = n->attr->pair_over[i / 2];

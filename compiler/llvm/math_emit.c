@@ -307,11 +307,17 @@ static LLVMValueRef call_binary(MathEmit *me, const char *name, Binary *body, LL
     return call(me, helper(me, name, LLVMTypeOf(a), 2, NULL, body), (LLVMValueRef[]){a, b}, 2);
 }
 
-/* IN_LINE: always. SHORT: f32 in line where few are, f64 by call. LONG: by call. */
+/* IN_LINE: always. FEW: in line where few are. SHORT: so in f32, f64 by call. LONG: by call. */
 #define IN_LINE(name)                                                                       \
     LLVMValueRef math_emit_##name(MathEmit *me, LLVMValueRef x)                              \
     {                                                                                       \
         return is_f32(LLVMTypeOf(x)) ? fn_##name##_f32(me, x) : fn_##name##_f64(me, x);       \
+    }
+#define FEW(name)                                                                           \
+    LLVMValueRef math_emit_##name(MathEmit *me, LLVMValueRef x)                              \
+    {                                                                                       \
+        Unary *body = is_f32(LLVMTypeOf(x)) ? fn_##name##_f32 : fn_##name##_f64;              \
+        return me->calls ? call_unary(me, #name, body, x) : body(me, x);                     \
     }
 #define SHORT(name)                                                                         \
     LLVMValueRef math_emit_##name(MathEmit *me, LLVMValueRef x)                              \
@@ -337,7 +343,7 @@ static LLVMValueRef call_binary(MathEmit *me, const char *name, Binary *body, LL
 
 IN_LINE(floor)
 IN_LINE(sqrt)
-SHORT(exp)
+FEW(exp)
 SHORT(expm1)
 SHORT(log)
 SHORT(log1p)

@@ -393,7 +393,7 @@ struct Lower {
     ARRAY(GameLine)    lines;
     Told         *told;                                     /* what is noted for `gan explain`; NULL: nobody asks (game/told.h) */
     /* single numbers that nets have given, and named draws: what they were given, and of what (told) */
-    ARRAY(struct { const Player *net; IrVal *v; IrVal **x; int n; }) answers;
+    ARRAY(struct { const Player *net; const char *part; IrVal *v; IrVal **x; int n; }) answers;    /* part: of a record, else "" */
     ARRAY(struct { const char *of; const char *field; int draw; IrVal *v; }) drawn; /* field: of a record, else NULL; draw: the same for all fields of one */
     int           n_drawn;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */

@@ -47,7 +47,7 @@ typedef struct GameLine {
 /* What is proved of one update: `gan explain`. Texts are the program's and the library's. */
 typedef enum { REACH_MOVED, REACH_HELD, REACH_STOPPED, REACH_CUT } ReachKind;
 typedef struct GameReach { const char *player; ReachKind kind; Span at; } GameReach;      /* at: where the path ends, STOPPED and CUT */
-typedef struct GamePush { const char *net, *draws; bool up; } GamePush;         /* what the player gains by, wherever it is: a higher value of the net at draws of that, or a lower one */
+typedef struct GamePush { const char *net, *part, *draws; int way; } GamePush;  /* what the player gains by, wherever it is: 1, a higher value of the net (of its record's .part, else "") at draws of that; -1, a lower one; 0: that is not the same everywhere, or not known */
 
 typedef struct GameMove {
     Span         at;

@@ -98,6 +98,9 @@ void nest_at_panel(Nest *n);                                /* a tiled kernel st
 /* ---- windows: the taps of a kernel that meet the operand at place o of the result, from (k, i) on, k of the kernel and i of the operand */
 typedef struct NestTaps { LoopIndex k, i; LoopReg *count; int64_t step_k, step_i; } NestTaps;
 NestTaps nest_taps(Nest *n, const IrWindow *w, int64_t na, int64_t nb, LoopIndex o);
+/* Places p * period + r of the result, p = from .. to - 1, have the same taps for any r < period; those of the next p are `step` further on the operand. */
+typedef struct NestAlike { int64_t period, from, to, step; } NestAlike;
+NestAlike nest_alike(const IrWindow *w, int64_t na, int64_t nb, int64_t places);
 
 /* ---- builders: one a kind of kernel */
 void nest_map(Nest *n);

@@ -231,7 +231,8 @@ static LoopReg *sum_dims(Nest *n, const IrNode *node)
 
 /* ---- along samples that are no lane ----------------------------------------------------------------------------- */
 
-typedef struct Samples { IrAxes over; Ix at[IR_MAX_AXES]; } Samples;
+/* `count` of the first axis from at[0] on, which are the innermost loop; NULL: the one at at[0]. */
+typedef struct Samples { IrAxes over; Ix at[IR_MAX_AXES]; LoopReg *count; } Samples;
 
 static Index with_samples(Index at, const IrType *t, const Samples *s)
 {
@@ -242,7 +243,7 @@ static Index with_samples(Index at, const IrType *t, const Samples *s)
     return at;
 }
 
-/* Adds up what `term` gives for the samples from.. by step of the first axis, the other axes inside. */
+/* Adds up what the samples `s` give at all of a row's other places. */
 typedef LoopReg *(*Term)(Nest *n, const IrNode *node, int pair, const Samples *s, LoopReg *acc);
 
 static LoopReg *other_axes(Nest *n, const IrNode *node, int pair, Samples *s, int i, Term term, LoopReg *acc)
@@ -258,8 +259,8 @@ static IrAxes over_of(const IrNode *node, int pair)
     return node->op == IR_dot ? node->attr->pair_over ? node->attr->pair_over[pair] : ir_no_axes() : node->attr->over;
 }
 
-/* One chain of a shard: samples offset, offset + step, ... of each block of 64, pair after pair. */
-static LoopReg *shard_chain(Nest *n, const IrNode *node, int pairs, LoopIndex shard, LoopIndex offset, int64_t step, Term term, LoopReg *acc)
+/* One chain of a shard, pair after pair by blocks of 64: of each 16 samples all, or the one of a lane. */
+static LoopReg *shard_chain(Nest *n, const IrNode *node, int pairs, LoopIndex shard, const LoopIndex *lane, Term term, LoopReg *acc)
 {
     int64_t most = 0;
     for (int i = 0; i < pairs; i++) {
@@ -274,8 +275,9 @@ static LoopReg *shard_chain(Nest *n, const IrNode *node, int pairs, LoopIndex sh
         LoopIndex start = loop_times(shard, size), from = loop_plus(&n->b, start, nest_counter(block));
         LoopReg *end = nest_min(n, reg_of(n, loop_plus(&n->b, start, loop_at(size))), int_reg(n, extent));
         LoopReg *to = nest_min(n, reg_of(n, loop_plus(&n->b, from, loop_at(K_TILE))), end);
-        LoopIns *l = nest_fold(n, loop_plus(&n->b, from, offset), loop_of(to), step, sum);
+        LoopIns *l = nest_fold(n, lane ? loop_plus(&n->b, from, *lane) : from, loop_of(to), K_LANES, sum);
         s.at[0] = ix(nest_counter(l));
+        if (!lane) s.count = nest_min(n, loop_binary(&n->b, IR_sub, to, l->body->counter), int_reg(n, K_LANES));
         sum = nest_end_fold(n, l, other_axes(n, node, i, &s, 1, term, &l->body->carry[0]));
     }
     return nest_end_fold(n, block, sum);
@@ -290,12 +292,12 @@ static LoopReg *over_samples(Nest *n, const IrNode *node, int pairs, IrElem acc,
     LoopIns *l = nest_loop(n, shards.count);
     if (lanes) {
         LoopIns *k = nest_loop(n, K_LANES);
-        array_set(n, lane, nest_counter(k),
-                  shard_chain(n, node, pairs, nest_counter(l), nest_counter(k), K_LANES, term, nest_zero(n, acc)));
+        LoopIndex which = nest_counter(k);
+        array_set(n, lane, which, shard_chain(n, node, pairs, nest_counter(l), &which, term, nest_zero(n, acc)));
         nest_end(n, k);
         array_set(n, part, nest_counter(l), lanes16(n, lane));
     } else {
-        array_set(n, part, nest_counter(l), shard_chain(n, node, pairs, nest_counter(l), loop_at(0), 1, term, nest_zero(n, acc)));
+        array_set(n, part, nest_counter(l), shard_chain(n, node, pairs, nest_counter(l), NULL, term, nest_zero(n, acc)));
     }
     nest_end(n, l);
     return tree(n, part, shards.count);
@@ -443,23 +445,38 @@ static Roles roles_of(Nest *n, const IrNode *node, int pair, const Samples *s)
     return r;
 }
 
+static LoopReg *product(Nest *n, const IrNode *node, int pair, const Roles *r, LoopReg *acc)
+{
+    return loop_fma(&n->b, nest_value(n, node->arg[2 * pair], &r->a), nest_value(n, node->arg[2 * pair + 1], &r->b), acc);
+}
+
+/* The samples of a block. */
+static LoopReg *products(Nest *n, const IrNode *node, int pair, const Roles *r, const Samples *s, LoopReg *acc)
+{
+    if (!s || !s->count) return product(n, node, pair, r, acc);
+    LoopIns *l = nest_fold(n, loop_at(0), loop_of(s->count), 1, acc);
+    Samples one = *s;
+    one.at[0] = ix_plus(n, s->at[0], ix(nest_counter(l)));
+    Roles at = {with_samples(r->a, &node->arg[2 * pair]->type, &one), with_samples(r->b, &node->arg[2 * pair + 1]->type, &one)};
+    return nest_end_fold(n, l, product(n, node, pair, &at, &l->body->carry[0]));
+}
+
 /* Contract dims i.. inside; `valid` limits the outermost loop: nothing is added when a tap falls beside the operand. */
-static LoopReg *contract_dims(Nest *n, const IrNode *node, int pair, Roles *r, int i, LoopReg *valid, LoopReg *acc)
+static LoopReg *contract_dims(Nest *n, const IrNode *node, int pair, Roles *r, const Samples *s, int i, LoopReg *valid, LoopReg *acc)
 {
     const IrAttrs *at = node->attr;
-    if (i == at->contract.n && !valid)
-        return loop_fma(&n->b, nest_value(n, node->arg[2 * pair], &r->a), nest_value(n, node->arg[2 * pair + 1], &r->b), acc);
+    if (i == at->contract.n && !valid) return products(n, node, pair, r, s, acc);
     int64_t extent = i == at->contract.n ? 1 : node->arg[2 * pair]->type.dim[at->contract.a[i]];    /* no dims: one turn or none */
     LoopReg *hi = int_reg(n, extent);
     if (valid) hi = loop_select(&n->b, valid, hi, int_reg(n, 0));
     LoopIns *l = nest_fold(n, loop_at(0), loop_of(hi), 1, acc);
     if (i < at->contract.n) r->a.dim[at->contract.a[i]] = r->b.dim[at->contract.b[i]] = ix(nest_counter(l));
-    return nest_end_fold(n, l, contract_dims(n, node, pair, r, i < at->contract.n ? i + 1 : i, NULL, &l->body->carry[0]));
+    return nest_end_fold(n, l, contract_dims(n, node, pair, r, s, i < at->contract.n ? i + 1 : i, NULL, &l->body->carry[0]));
 }
 
-static LoopReg *taps(Nest *n, const IrNode *node, Roles *r, int i, LoopReg *valid, LoopReg *acc)
+static LoopReg *taps(Nest *n, const IrNode *node, Roles *r, const Samples *s, int i, LoopReg *valid, LoopReg *acc)
 {
-    if (i == node->attr->n_windows) return contract_dims(n, node, 0, r, 0, valid, acc);
+    if (i == node->attr->n_windows) return contract_dims(n, node, 0, r, s, 0, valid, acc);
     const IrWindow *w = &node->attr->windows[i];
     int64_t na = node->arg[0]->type.dim[w->a];
     Index own = nest_own_index(n, &node->result[0]);
@@ -473,13 +490,13 @@ static LoopReg *taps(Nest *n, const IrNode *node, Roles *r, int i, LoopReg *vali
     if (valid) in = loop_op2(&n->b, LOOP_and, in, valid);
     r->a.dim[w->a] = ix(nest_quot(n, inside, w->dil_a));
     r->b.dim[w->b] = ix(nest_counter(l));
-    return nest_end_fold(n, l, taps(n, node, r, i + 1, in, &l->body->carry[0]));
+    return nest_end_fold(n, l, taps(n, node, r, s, i + 1, in, &l->body->carry[0]));
 }
 
 static LoopReg *contract_term(Nest *n, const IrNode *node, int pair, const Samples *s, LoopReg *acc)
 {
     Roles r = roles_of(n, node, pair, s);
-    return node->op == IR_conv ? taps(n, node, &r, 0, NULL, acc) : contract_dims(n, node, pair, &r, 0, NULL, acc);
+    return node->op == IR_conv ? taps(n, node, &r, s, 0, NULL, acc) : contract_dims(n, node, pair, &r, s, 0, NULL, acc);
 }
 
 static void contract_body(Nest *n)

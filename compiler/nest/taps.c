@@ -48,3 +48,24 @@ NestTaps nest_taps(Nest *n, const IrWindow *w, int64_t na, int64_t nb, LoopIndex
     }
     return (NestTaps){loop_of(k), loop_of(i), count, step_k, step_i};
 }
+
+static bool are_alike(const NestAlike *a, const IrWindow *w, int64_t na, int64_t nb, int64_t p, int64_t q)
+{
+    for (int64_t r = 0; r < a->period; r++) {
+        IrTaps x = ir_taps_at(w, na, nb, p * a->period + r), y = ir_taps_at(w, na, nb, q * a->period + r);
+        if (x.count != y.count || (x.count && (x.k != y.k || y.i - x.i != (q - p) * a->step))) return false;
+    }
+    return true;
+}
+
+NestAlike nest_alike(const IrWindow *w, int64_t na, int64_t nb, int64_t places)
+{
+    int64_t g = ir_common_divisor(w->dil_a, w->stride);
+    NestAlike a = {.period = w->dil_a / g, .step = w->stride / g};
+    int64_t periods = places / a.period, middle = periods / 2;
+    a.from = a.to = middle;
+    if (!periods) return a;
+    while (a.from > 0 && are_alike(&a, w, na, nb, a.from - 1, middle)) a.from--;
+    for (a.to++; a.to < periods && are_alike(&a, w, na, nb, middle, a.to);) a.to++;
+    return a;
+}

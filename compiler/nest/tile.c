@@ -147,6 +147,8 @@ typedef struct DotCode {
     Dim      row;                                           /* over the matrix' last free dims */
     int      n_windows;
     DotWindow window[4];                                    /* outside of `inner` */
+    int      places;                                        /* of the last window that a tile has side by side, */
+    Dim      place;                                         /* from one to the next: strides in x and the result's running index; extent: what its component grows by */
     bool     packed, apart;                                 /* apart: an epilogue needs every component of the space, or windows do */
     Memory   x, w;
     LoopReg *steps;                                         /* of the innermost loop */
@@ -180,26 +182,34 @@ static LoopReg *dot_taps(Nest *n, const DotCode *c, int window, Offsets o, LoopI
     return nest_end_fold(n, l, dot_taps(n, c, window + 1, advance(n, o, nest_counter(l), &step), row, &l->body->carry[0]));
 }
 
-typedef struct { const DotCode *code; Offsets at; } DotTile;
+typedef struct { const DotCode *code; Offsets at; LoopIndex first; } DotTile;      /* first: of its places */
 
-/* Row `row` of the rows that begin at t->at. */
-static void stand_at(Nest *n, const DotTile *t, LoopIndex row)
+/* Row `row` of the rows that begin at t->at, at place `place` of the tile. */
+static void stand_at(Nest *n, const DotTile *t, LoopIndex row, LoopIndex place)
 {
-    const Dim *d = &t->code->row;
-    n->flat = stepped(n, t->at.off[2], row, d->s[2]);
-    if (d->extent > 1) n->comp[d->comp] = ix(row);
+    const DotCode *c = t->code;
+    n->flat = stepped(n, stepped(n, t->at.off[2], row, c->row.s[2]), place, c->place.s[2]);
+    if (c->row.extent > 1) n->comp[c->row.comp] = ix(row);
+    if (c->places > 1) n->comp[c->place.comp] = ix(stepped(n, t->first, place, c->place.extent));
 }
 
 static void epilogue(Nest *n, LoopReg *tile) { nest_map_on(n, n->k->epilogue, kernel_resolve(n->p, &n->k->nodes.v[0]->result[0]), tile); }
 
+static LoopIndex local_cell(Nest *n, LoopIndex row, LoopIndex place, int rows)
+{
+    return plus_lanes(n, loop_times(loop_plus(&n->b, row, loop_times(place, rows)), K_LANES));
+}
+
 /* The rows of a tile one by one: from memory, as registers have no numbers. */
 static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
 {
+    LoopIns *p = t->code->places > 1 ? nest_par(n, t->code->places) : NULL;
     LoopIns *l = nest_par(n, rows);
-    LoopIndex row = nest_counter(l), at = plus_lanes(n, loop_times(row, K_LANES));
-    stand_at(n, t, loop_plus(&n->b, from, row));
+    LoopIndex row = nest_counter(l), place = p ? nest_counter(p) : loop_at(0), at = local_cell(n, row, place, rows);
+    stand_at(n, t, loop_plus(&n->b, from, row), place);
     epilogue(n, loop_load(&n->b, t->code->local, &at, 64));
     nest_end(n, l);
+    if (p) nest_end(n, p);
 }
 
 /* In a packed matrix the rows of a tile lie together, k by k (taps outside), block behind block. */
@@ -229,16 +239,20 @@ static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
     LoopIndex from = o.off[0];
     Offsets at = advance(n, t->at, from, &c.row);
     if (c.packed) stand_in_packed(&c, rows);
+    LoopIns *side = c.places > 1 ? loop_block(&n->b, c.places) : NULL;
     LoopIns *block = loop_block(&n->b, rows);
-    LoopIndex row = row_index(n, block), cell = plus_lanes(n, loop_times(row, K_LANES));
-    LoopReg *acc = dot_taps(n, &c, 0, at, row, tile_zero(n, c.elem, block));
-    stand_at(n, t, loop_plus(&n->b, from, row));
+    LoopIndex row = row_index(n, block), place = side ? row_index(n, side) : loop_at(0), cell = local_cell(n, row, place, rows);
+    at.off[0] = stepped(n, at.off[0], place, c.place.s[0]);
+    LoopReg *zero = tile_zero(n, c.elem, block);
+    LoopReg *acc = dot_taps(n, &c, 0, at, row, side ? loop_over(&n->b, zero, zero->dims | 1u << side->n) : zero);
+    stand_at(n, t, loop_plus(&n->b, from, row), place);
     n->is_flat = true;
     nest_results(n, 0, acc);
     n->is_flat = false;
     if (n->k->roll) loop_store(&n->b, c.local, &cell, acc, 64);
     else if (n->k->epilogue) epilogue(n, acc);
     loop_close(&n->b, block);
+    if (side) loop_close(&n->b, side);
     if (n->k->roll) rolled_epilogue(n, t, from, rows);
 }
 
@@ -260,19 +274,73 @@ static void stand_at_window(Nest *n, DotCode *c, int comp, LoopIndex o)
     }
 }
 
-static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o)
+/* Of few rows a tile has several places side by side that meet the same taps: how many, by what a place takes, a chain of fma being four long. */
+static int dot_places(const Nest *n, const DotCode *c, const NestAlike *a)
+{
+    enum { WAIT = 4 };
+    int most = most_rows(n, c->elem), best = 1;
+    int64_t row = c->row.extent, alone = row > WAIT ? row : WAIT, least = (a->to - a->from) * alone;
+    if (!row || 2 * row > most) return 1;
+    for (int p = 2; p * row <= most; p++) {
+        int64_t blocks = (a->to - a->from) / p, rest = (a->to - a->from) % p, work = blocks * (p * row > WAIT ? p * row : WAIT) + rest * alone;
+        if (work > least || !blocks) continue;
+        least = work;
+        best = p;
+    }
+    return best;
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex first);
+
+static void at_place(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex at)
+{
+    const Dim *d = &c->outer.d[depth];
+    n->comp[d->comp] = ix(at);
+    stand_at_window(n, c, d->comp, at);
+    dot_outer(n, c, depth + 1, advance(n, o, at, d), at);
+}
+
+/* Places that have the same taps as tiles, then those at the borders one by one. */
+static void by_places(Nest *n, DotCode *c, int depth, Offsets o, const NestAlike *a, int places)
+{
+    const DotWindow *w = &c->window[c->n_windows - 1];
+    const Dim *d = &c->outer.d[depth];
+    int64_t blocks = (a->to - a->from) / places, before = a->from * a->period, passed = blocks * places * a->period;
+    LoopIns *r = nest_par(n, a->period), *l = nest_par(n, blocks);
+    LoopIndex p = loop_plus(&n->b, loop_times(nest_counter(l), places), loop_at(a->from));
+    c->places = places;
+    c->place = (Dim){a->period, {a->step * w->x, 0, a->period * d->s[2]}, d->comp};
+    at_place(n, c, depth, o, stepped(n, nest_counter(r), p, a->period));
+    c->places = 1;
+    c->place = (Dim){0};
+    nest_end(n, l);
+    nest_end(n, r);
+    LoopIns *rest = nest_par(n, d->extent - passed);
+    LoopReg *i = rest->body->counter, *behind = loop_binary(&n->b, IR_add, i, loop_int(&n->b, IR_I64, passed));
+    at_place(n, c, depth, o, loop_of(loop_select(&n->b, loop_compare(&n->b, IR_LT, i, loop_int(&n->b, IR_I64, before)), i, behind)));
+    nest_end(n, rest);
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex first)
 {
     if (depth == c->outer.n) {
-        DotTile t = {c, o};
+        DotTile t = {c, o, first};
         Dim row = {c->row.extent, {1, 0, 0}, 0};
         row_blocks(n, &t, &row, (Offsets){0}, dot_rows(n, c), dot_tile);
         return;
     }
     const Dim *d = &c->outer.d[depth];
+    const DotWindow *w = c->n_windows ? &c->window[c->n_windows - 1] : NULL;
+    if (w && depth == c->outer.n - 1 && d->comp == w->comp && !c->xs) {
+        NestAlike a = nest_alike(w->of, w->na, w->nb, d->extent);
+        int places = dot_places(n, c, &a);
+        if (places > 1) {
+            by_places(n, c, depth, o, &a, places);
+            return;
+        }
+    }
     LoopIns *l = nest_component(n, d->comp, d->extent);
-    n->comp[d->comp] = ix(nest_counter(l));
-    stand_at_window(n, c, d->comp, nest_counter(l));
-    dot_outer(n, c, depth + 1, advance(n, o, nest_counter(l), d));
+    at_place(n, c, depth, o, nest_counter(l));
     nest_end(n, l);
 }
 
@@ -344,27 +412,27 @@ void nest_dot(Nest *n)
     nest_at_panel(n);
     for (int i = 0; i < n->k->space.n; i++)
         if (i != n->k->space.lane) n->comp[i] = ix_int(0);
-    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
+    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .places = 1, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
     c.x = panel_of(n, x.mem, x.offset);
     c.w = memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
     dot_loops(n, node, &x, &w, &c);
     if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * most_rows(n, c.elem));
     if (c.packed) c.row.s[1] = packed_steps(&c);
     if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
-    dot_outer(n, &c, 0, (Offsets){0});
+    dot_outer(n, &c, 0, (Offsets){0}, loop_at(0));
 }
 
 /* ---- PACK ------------------------------------------------------------------------------------------------------- */
 
 typedef struct { IrElem elem; Dim row; Dims steps; Memory from; int to; } PackCode;
 
-static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
+static void pack_rows(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
 {
     if (depth < c->steps.n) {
         Dim step = c->steps.d[depth];
         step.s[1] *= rows;
         LoopIns *l = nest_par(n, step.extent);
-        pack_steps(n, c, depth + 1, advance(n, o, nest_counter(l), &step), rows);
+        pack_rows(n, c, depth + 1, advance(n, o, nest_counter(l), &step), rows);
         nest_end(n, l);
         return;
     }
@@ -376,7 +444,7 @@ static void pack_steps(Nest *n, const PackCode *c, int depth, Offsets o, int row
 }
 
 /* `rows` neighbours of every k, one k behind the other. */
-static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_steps(n, code, 0, o, rows); }
+static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_rows(n, code, 0, o, rows); }
 
 void nest_pack(Nest *n)
 {
@@ -406,7 +474,7 @@ typedef struct TransposeCode {
     IrElem elem;
     Dims   outer;                                           /* strides: in, out */
     Dim    col;                                             /* the free dims: stride in */
-    int64_t samples;                                        /* of a block of columns: a tile's, or all */
+    int64_t samples;                                        /* of a block of columns: a panel's, or all */
     Memory in, out;
 } TransposeCode;
 
@@ -447,9 +515,9 @@ static void transpose_outer(Nest *n, const TransposeCode *c, int depth, Offsets 
                         loop_plus(&n->b, o.off[1], loop_at(blocks * K_LANES * c->samples)), rest);
 }
 
-/* How b of an OUTER lies once transposed: [axes it shares with the result, batch][reduced axes, contract][block of 16
- * columns][64 samples][16 columns]. Strides of each outer part, in the order of the type. */
-typedef struct Columns { int64_t axis[IR_MAX_AXES], dim[IR_MAX_RANK]; Dim col; } Columns;
+/* How b of an OUTER lies once transposed: [panel of the tile][axes it shares with the result, batch][reduced axes, windows, contract]
+ * [block of 16 columns][16 samples][16 columns]. Strides of each outer part, in the order of the type. */
+typedef struct Columns { int64_t panel, axis[IR_MAX_AXES], dim[IR_MAX_RANK]; Dim col; } Columns;
 
 static Columns columns_of(Nest *n, const IrNode *node, const IrType *t, const KMem *mem)
 {
@@ -461,11 +529,12 @@ static Columns columns_of(Nest *n, const IrNode *node, const IrType *t, const KM
         c.col.extent *= t->dim[f.dim[i]];
     }
     if (f.n) c.col.s[0] = mem->dim[f.dim[f.n - 1]];
-    int64_t stride = (c.col.extent + K_LANES - 1) / K_LANES * K_TILE * K_LANES;
+    int64_t stride = (c.col.extent + K_LANES - 1) / K_LANES * K_LANES * K_LANES;
     for (int i = t->rank - 1; i >= 0; i--)
         if (!isfree[i]) { c.dim[i] = stride; stride *= t->dim[i]; }
     for (int i = t->axes.n - 1; i >= 0; i--)
         if (t->axes.id[i] != mem->tile) { c.axis[i] = stride; stride *= ir_extent(n->m, t->axes.id[i]); }
+    c.panel = stride;
     return c;
 }
 
@@ -477,10 +546,10 @@ void nest_transpose(Nest *n)
     const IrNode *node = n->k->nodes.v[0];
     Columns cols = columns_of(n, node, t, in);
     bool all = n->k->mem->place == K_FRAME;
-    TransposeCode c = {.elem = t->elem, .col = cols.col, .samples = all ? (ir_extent(n->m, in->tile) + K_LANES - 1) / K_LANES * K_LANES : K_TILE};
+    TransposeCode c = {.elem = t->elem, .col = cols.col, .samples = all ? (ir_extent(n->m, in->tile) + K_LANES - 1) / K_LANES * K_LANES : K_LANES};
     nest_at_panel(n);
     c.in = panel_of(n, in, 0);
-    c.out = memory_at(n, nest_base(n, n->k->mem), loop_times(all ? n->panel : n->slot, K_LANES * K_LANES), 0);
+    c.out = memory_at(n, nest_base(n, n->k->mem), all ? loop_times(n->panel, K_LANES * K_LANES) : loop_times(n->slot, cols.panel), 0);
     Free f = free_dims(node, 1, t->rank);
     for (int i = 0; i < t->axes.n; i++)
         if (t->axes.id[i] != in->tile) add_dim(&c.outer, ir_extent(n->m, t->axes.id[i]), in->axis[i], cols.axis[i], 0);
@@ -494,95 +563,357 @@ void nest_transpose(Nest *n)
 
 /* ---- OUTER ------------------------------------------------------------------------------------------------------ */
 
+/* A tile is rows of a by blocks of 16 columns of b: many rows, or where a has few, several blocks. What is innermost is a block of 16
+ * samples, which both lie ready for: 16 numbers of each row, 16 times 16 columns. Around it are the other axes, taps and contract dims of
+ * the chain. Where these are many, a panel's are cut into chunks, and all tiles take one chunk before the next, so that what they read
+ * comes from near; the sums then wait in memory. A tile's rows of a chunk, which lie far apart, are laid together first. */
+enum { OUTER_CHUNK = 8, OUTER_NEAR = 4096 };                /* of a chunk: about so many blocks of 16 samples; times columns, not many more than this */
+
+typedef struct OuterStep { LoopIndex from, to; int64_t most, s[2]; } OuterStep;     /* a loop of the chain, of at most so many turns: strides in a and b */
+typedef struct OuterSteps { int n; OuterStep v[K_MAX_COMP + IR_MAX_RANK]; } OuterSteps;
+
 typedef struct OuterPair {
     Memory  a, b;
-    int64_t a_panel, row;                                   /* strides of a: panel, row */
-    Dims    inner;                                          /* within a sample: strides in a and b */
+    int64_t panel[2], row;                                  /* strides: of both, a panel; of a, a row */
+    int64_t window[2][4];                                   /* of both, a place along each window */
+    Dims    others, contract;                               /* of the chain, around the taps and within: strides in a and b */
 } OuterPair;
 
 typedef struct OuterCode {
+    const IrNode *node;
     IrElem     elem;
     int        pairs;
     OuterPair *pair;
     Dims      *outer;                                       /* per pair: strides in a, b, out; the extents are the same */
+    Dim        window[4];                                   /* of the result: stride in out */
     Dim        row;
     int64_t    blocks;                                      /* of 16 columns */
     Memory     out;
     LoopReg   *valid;
     LoopReg   *sums;                                        /* how many sums there are already: 0 at a shard's first tile, then 1 */
-    LoopIndex  block;
+    int        near;                                        /* chunks: a tile's rows of one, [place in the chain][row][16 samples] */
 } OuterCode;
 
-static LoopReg *outer_chain(Nest *n, const OuterCode *c, const OuterPair *p, int depth, LoopIndex a, LoopIndex b, LoopIndex row, LoopReg *acc)
+/* What a tile adds up: all pairs' samples of this tile of 64, or a chunk of one pair's panel, `count` samples. */
+typedef struct OuterPart {
+    const OuterCode *code;
+    const OuterPair *chunk;                                 /* NULL: all */
+    const Offsets   *at;                                    /* in a, b, out; all: of each pair */
+    OuterSteps       steps;                                 /* chunk: the first begins with it */
+    LoopReg         *count;
+    LoopIndex        block;                                 /* the first of `cols` blocks of columns */
+    int              cols;
+} OuterPart;
+
+typedef struct OuterCell { LoopIndex row, col; } OuterCell; /* within a tile */
+
+static LoopReg *outer_samples(Nest *n, const OuterPart *t, const OuterPair *p, LoopIndex a, LoopIndex b, OuterCell cell, LoopReg *count, LoopReg *acc)
 {
-    if (depth == p->inner.n) {
-        LoopReg *y = load_from(n, p->b, plus_lanes(n, b), 64);
-        LoopReg *x = load_from(n, p->a, stepped(n, a, row, p->row), (unsigned)ir_elem_bytes(c->elem));
-        return loop_fma(&n->b, x, y, acc);
-    }
-    const Dim *d = &p->inner.d[depth];
-    LoopIns *l = nest_fold(n, loop_at(0), loop_at(d->extent), 1, acc);
+    LoopIndex from = loop_at(0), to = loop_of(count);
+    LoopIns *l = loop_for(&n->b, &from, &to, 1, true, &acc, 1);
     LoopIndex i = nest_counter(l);
-    return nest_end_fold(n, l, outer_chain(n, c, p, depth + 1, stepped(n, a, i, d->s[0]), stepped(n, b, i, d->s[1]), row, &l->body->carry[0]));
+    LoopReg *y = load_from(n, p->b, plus_lanes(n, stepped(n, stepped(n, b, i, K_LANES), cell.col, K_LANES * K_LANES)), 64);
+    LoopReg *x = load_from(n, p->a, stepped(n, loop_plus(&n->b, a, i), cell.row, p->row), (unsigned)ir_elem_bytes(t->code->elem));
+    return nest_end_fold(n, l, loop_fma(&n->b, x, y, &l->body->carry[0]));
+}
+
+static LoopReg *outer_chain(Nest *n, const OuterPart *t, const OuterPair *p, const OuterSteps *s, int depth, LoopIndex a, LoopIndex b,
+                            OuterCell cell, LoopReg *count, LoopReg *acc)
+{
+    if (depth == s->n) return outer_samples(n, t, p, a, b, cell, count, acc);
+    const OuterStep *d = &s->v[depth];
+    LoopIns *l = nest_fold(n, d->from, d->to, 1, acc);
+    LoopIndex i = nest_counter(l);
+    LoopReg *sum = outer_chain(n, t, p, s, depth + 1, stepped(n, a, i, d->s[0]), stepped(n, b, i, d->s[1]), cell, count, &l->body->carry[0]);
+    return nest_end_fold(n, l, sum);
+}
+
+static LoopReg *samples_from(Nest *n, const OuterCode *c, const LoopIns *panels)
+{
+    LoopReg *left = loop_binary(&n->b, IR_sub, c->valid, panels->body->counter);
+    return nest_min(n, left, loop_int(&n->b, IR_I64, K_LANES));
+}
+
+static void add_steps(OuterSteps *s, const Dims *l)
+{
+    for (int i = 0; i < l->n; i++) s->v[s->n++] = (OuterStep){loop_at(0), loop_at(l->d[i].extent), l->d[i].extent, {l->d[i].s[0], l->d[i].s[1]}};
 }
 
 /* One pair's samples of this tile. */
-static LoopReg *outer_pair(Nest *n, const OuterCode *c, const OuterPair *p, LoopIndex a, LoopIndex b, LoopIndex row, LoopReg *acc)
+static LoopReg *outer_pair(Nest *n, const OuterPart *t, const OuterPair *p, LoopIndex a, LoopIndex b, OuterCell cell, LoopReg *acc)
 {
-    LoopIns *q = nest_fold(n, loop_at(0), loop_of(c->valid), K_LANES, acc);
-    LoopIndex at = nest_counter(q);
-    LoopIndex aq = stepped(n, a, nest_quot(n, at, K_LANES), p->a_panel), bq = stepped(n, b, at, K_LANES);
-    LoopReg *left = loop_binary(&n->b, IR_sub, c->valid, q->body->counter);
-    LoopReg *count = nest_min(n, left, loop_int(&n->b, IR_I64, K_LANES));
-    LoopIns *s = nest_fold(n, loop_at(0), loop_of(count), 1, &q->body->carry[0]);
-    LoopIndex i = nest_counter(s);
-    LoopReg *sum = outer_chain(n, c, p, 0, loop_plus(&n->b, aq, i), stepped(n, bq, i, K_LANES), row, &s->body->carry[0]);
-    return nest_end_fold(n, q, nest_end_fold(n, s, sum));
+    OuterSteps s = {0};
+    add_steps(&s, &p->others);
+    add_steps(&s, &p->contract);
+    LoopIns *q = nest_fold(n, loop_at(0), loop_of(t->code->valid), K_LANES, acc);
+    LoopIndex panel = nest_quot(n, nest_counter(q), K_LANES);
+    LoopReg *count = samples_from(n, t->code, q);
+    a = stepped(n, a, panel, p->panel[0]);
+    b = stepped(n, b, panel, p->panel[1]);
+    return nest_end_fold(n, q, outer_chain(n, t, p, &s, 0, a, b, cell, count, &q->body->carry[0]));
 }
 
 /* What the shard's tiles before this one gave. At the first nothing is read, as what is there is in no cache. */
-static LoopReg *outer_so_far(Nest *n, const OuterCode *c, const LoopIns *block, LoopIndex out)
+static LoopReg *outer_so_far(Nest *n, const OuterPart *t, LoopReg *zero, LoopIndex out)
 {
-    LoopIns *l = nest_fold(n, loop_at(0), loop_of(c->sums), 1, tile_zero(n, c->elem, block));
-    return nest_end_fold(n, l, loop_load(&n->b, c->out.buffer, &out, 64));
+    if (t->chunk) return loop_load(&n->b, t->code->out.buffer, &out, 64);
+    LoopIns *l = nest_fold(n, loop_at(0), loop_of(t->code->sums), 1, zero);
+    return nest_end_fold(n, l, loop_load(&n->b, t->code->out.buffer, &out, 64));
 }
 
-typedef struct { const OuterCode *code; const Offsets *at; } OuterTile;       /* at: in a, b, out, of each pair */
+/* One of `size` side by side: a block, whose dim comes into *dims; NULL of one. */
+static LoopIns *side_by_side(Nest *n, int size, LoopIndex *at, uint32_t *dims)
+{
+    *at = loop_at(0);
+    if (size == 1) return NULL;
+    LoopIns *block = loop_block(&n->b, size);
+    *at = row_index(n, block);
+    *dims |= 1u << block->n;
+    return block;
+}
+
+static void end_side_by_side(Nest *n, LoopIns *block)
+{
+    if (block) loop_close(&n->b, block);
+}
 
 static void outer_tile(Nest *n, const void *code, Offsets o, int rows)
 {
-    const OuterTile *t = code;
+    const OuterPart *t = code;
     const OuterCode *c = t->code;
-    LoopIns *block = loop_block(&n->b, rows);
-    LoopIndex row = row_index(n, block), from = o.off[0];
-    LoopIndex out = loop_plus(&n->b, stepped(n, t->at[0].off[2], from, c->row.s[2]), loop_times(c->block, K_LANES));
-    out = loop_plus(&n->b, c->out.from, plus_lanes(n, stepped(n, out, row, c->row.s[2])));
-    LoopReg *acc = outer_so_far(n, c, block, out);
-    for (int i = 0; i < c->pairs; i++) {
-        LoopIndex a = stepped(n, t->at[i].off[0], from, c->pair[i].row);
-        LoopIndex b = stepped(n, t->at[i].off[1], c->block, K_TILE * K_LANES);
-        acc = outer_pair(n, c, &c->pair[i], a, b, row, acc);
+    OuterCell cell;
+    uint32_t dims = 1u << LOOP_L;
+    LoopIns *row = side_by_side(n, rows, &cell.row, &dims), *col = side_by_side(n, t->cols, &cell.col, &dims);
+    LoopIndex from = o.off[0], out = stepped(n, stepped(n, t->at[0].off[2], from, c->row.s[2]), t->block, K_LANES);
+    out = stepped(n, stepped(n, out, cell.row, c->row.s[2]), cell.col, K_LANES);
+    out = loop_plus(&n->b, c->out.from, plus_lanes(n, out));
+    LoopReg *acc = outer_so_far(n, t, loop_over(&n->b, loop_zero(&n->b, c->elem), dims), out);
+    for (int i = 0; i < (t->chunk ? 1 : c->pairs); i++) {
+        const OuterPair *p = t->chunk ? t->chunk : &c->pair[i];
+        LoopIndex a = stepped(n, t->at[i].off[0], from, p->row), b = stepped(n, t->at[i].off[1], t->block, K_LANES * K_LANES);
+        acc = t->chunk ? outer_chain(n, t, p, &t->steps, 0, a, b, cell, t->count, acc) : outer_pair(n, t, p, a, b, cell, acc);
     }
     loop_store(&n->b, c->out.buffer, &out, acc, 64);
-    loop_close(&n->b, block);
+    end_side_by_side(n, col);
+    end_side_by_side(n, row);
 }
 
-static void outer_outer(Nest *n, OuterCode *c, int depth, const Offsets *at)
+static int64_t cols_of(const OuterCode *c, const Nest *n)
+{
+    int64_t most = most_rows(n, c->elem) / c->row.extent;   /* blocks of columns side by side, where the rows do not fill a tile */
+    return most < 1 ? 1 : most < c->blocks ? most : c->blocks;
+}
+
+/* Tiles of the rows from o on, or of all rows by `down`, one after the other across the columns. */
+static void outer_across(Nest *n, const OuterPart *t, Offsets o, int rows, TileFn down)
+{
+    OuterPart part = *t;
+    int64_t cols = cols_of(t->code, n), whole = t->code->blocks / cols;
+    part.cols = (int)cols;
+    LoopIns *l = nest_par(n, whole);
+    part.block = loop_times(nest_counter(l), cols);
+    down(n, &part, o, rows);
+    nest_end(n, l);
+    part.block = loop_at(whole * cols);
+    part.cols = (int)(t->code->blocks % cols);
+    if (part.cols) down(n, &part, o, rows);
+}
+
+static void outer_down(Nest *n, const void *code, Offsets o, int rows)
+{
+    const OuterPart *t = code;
+    Dim row = {t->code->row.extent, {1, 0, 0}, 0};
+    (void)rows;
+    row_blocks(n, t, &row, o, most_rows(n, t->code->elem), outer_tile);
+}
+
+/* ---- chunks */
+
+/* d, rounded down, of a number that may be negative: 0 then. */
+static LoopReg *whole_part(Nest *n, LoopIndex x, int64_t d)
+{
+    LoopReg *least = loop_binary(&n->b, IR_max, loop_index(&n->b, &x), loop_int(&n->b, IR_I64, 0));
+    LoopIndex q = d > 1 ? nest_quot(n, loop_of(least), d) : loop_of(least);
+    return loop_index(&n->b, &q);
+}
+
+/* The taps of window w at place o of the result that fall on elements of a, o*stride + k*dil_b - lo = i*dil_a: a loop over k or, if a is
+ * dilated, over i; the other goes with it. What it adds to the offsets at its first turn comes into *at. */
+static OuterStep outer_taps(Nest *n, const OuterCode *c, const OuterPair *p, int w, LoopIndex o, Offsets *at)
+{
+    const IrWindow *win = &c->node->attr->windows[w];
+    bool over_i = win->dil_a > 1;
+    int64_t na = c->node->arg[0]->type.dim[win->a], nb = c->node->arg[1]->type.dim[win->b], d = over_i ? win->dil_a : win->dil_b;
+    int sign = over_i ? -1 : 1;
+    LoopIndex ahead = loop_plus(&n->b, loop_times(o, sign * win->stride), loop_at(-sign * win->lo));    /* of the one, where the other is 0 */
+    LoopIndex first = loop_plus(&n->b, loop_times(ahead, -1), loop_at(d - 1)), end = loop_plus(&n->b, loop_times(ahead, -1), loop_at((over_i ? nb : na) - 1 + d));
+    LoopReg *to = nest_min(n, whole_part(n, end, d), loop_int(&n->b, IR_I64, over_i ? na : nb));
+    int64_t sa = p->window[0][w], sb = p->window[1][w];
+    at->off[over_i] = stepped(n, at->off[over_i], ahead, over_i ? sb : sa);
+    return (OuterStep){loop_of(whole_part(n, first, d)), loop_of(to), over_i ? na : nb, {over_i ? sa : d * sa, over_i ? d * sb : sb}};
+}
+
+static void near_steps(Nest *n, const OuterPart *t, int depth, LoopIndex from, LoopIndex to, const OuterSteps *near, LoopIndex row)
+{
+    if (depth == t->steps.n) {
+        LoopReg *v = load_from(n, t->chunk->a, plus_lanes(n, stepped(n, from, row, t->chunk->row)), 64);
+        to = plus_lanes(n, stepped(n, to, row, K_LANES));
+        loop_store(&n->b, t->code->near, &to, v, 64);
+        return;
+    }
+    const OuterStep *d = &t->steps.v[depth];
+    LoopIns *l = nest_turns(n, false, d->from, d->to, 1, false);
+    LoopIndex i = nest_counter(l);
+    near_steps(n, t, depth + 1, stepped(n, from, i, d->s[0]), stepped(n, to, i, near->v[depth].s[0]), near, row);
+    nest_end(n, l);
+}
+
+/* The rows from o on: laid together, then tile by tile. */
+static void outer_near(Nest *n, const void *code, Offsets o, int rows)
+{
+    const OuterPart *t = code;
+    OuterPart part = *t;
+    OuterPair pair = *t->chunk;
+    int64_t stride = rows * K_LANES;
+    for (int i = t->steps.n - 1; i >= 0; stride *= t->steps.v[i--].most) part.steps.v[i].s[0] = stride;
+    LoopIndex begin = loop_at(0);
+    if (t->steps.n) begin = loop_times(t->steps.v[0].from, -part.steps.v[0].s[0]);
+    LoopIndex row;
+    uint32_t dims = 0;
+    LoopIns *block = side_by_side(n, rows, &row, &dims);
+    near_steps(n, t, 0, stepped(n, t->at->off[0], o.off[0], pair.row), begin, &part.steps, row);
+    end_side_by_side(n, block);
+    Offsets at = *t->at;
+    pair.a = (Memory){t->code->near, loop_at(0)};
+    pair.row = K_LANES;
+    at.off[0] = begin;
+    at.off[2] = stepped(n, at.off[2], o.off[0], t->code->row.s[2]);
+    part.chunk = &pair;
+    part.at = &at;
+    outer_across(n, &part, (Offsets){0}, rows, outer_tile);
+}
+
+/* Places of the chain from step d on. */
+static int64_t places(const OuterSteps *s, int d)
+{
+    int64_t all = 1;
+    for (int i = d; i < s->n; i++) all *= s->v[i].most;
+    return all;
+}
+
+static int64_t wanted(const OuterCode *c)
+{
+    int64_t near = OUTER_NEAR / (c->blocks * K_LANES);
+    return near > OUTER_CHUNK ? OUTER_CHUNK : near < OUTER_CHUNK / 2 ? OUTER_CHUNK / 2 : near;
+}
+
+/* Turns of step d in a chunk, so that chunks are about equally long. */
+static int64_t chunk_turns(const OuterCode *c, const OuterSteps *s, int d)
+{
+    int64_t most = s->v[d].most, chunks = places(s, d) / wanted(c);
+    if (!most) return 1;
+    chunks = chunks < 1 ? 1 : chunks > most ? most : chunks;
+    return (most + chunks - 1) / chunks;
+}
+
+/* The chain's loops from step d on; those that are longer than a chunk in full, the next in chunks. */
+static void outer_chunks(Nest *n, const OuterCode *c, OuterPart *t, int d, Offsets at)
+{
+    Dim row = {c->row.extent, {1, 0, 0}, 0};
+    if (d == t->steps.n) {
+        t->at = &at;
+        t->steps.n = 0;
+        row_blocks(n, t, &row, (Offsets){0}, most_rows(n, c->elem), outer_near);
+        return;
+    }
+    OuterStep *step = &t->steps.v[d];
+    bool longer = places(&t->steps, d + 1) >= wanted(c);
+    int64_t size = longer ? 1 : chunk_turns(c, &t->steps, d);
+    LoopIndex from = step->from, to = step->to;
+    LoopIns *l = loop_for(&n->b, &from, &to, size, false, NULL, 0);
+    LoopIndex i = nest_counter(l);
+    if (longer) {
+        for (int k = 0; k < 2; k++) at.off[k] = stepped(n, at.off[k], i, step->s[k]);
+        outer_chunks(n, c, t, d + 1, at);
+    } else {
+        OuterPart part = *t;
+        LoopIndex end = loop_plus(&n->b, i, loop_at(size));
+        part.steps.n = 0;
+        for (int k = d; k < t->steps.n; k++) part.steps.v[part.steps.n++] = t->steps.v[k];
+        part.steps.v[0].from = i;
+        part.steps.v[0].to = loop_of(nest_min(n, loop_index(&n->b, &end), loop_index(&n->b, &to)));
+        part.steps.v[0].most = size;
+        part.at = &at;
+        row_blocks(n, &part, &row, (Offsets){0}, most_rows(n, c->elem), outer_near);
+    }
+    nest_end(n, l);
+}
+
+/* The result's windows, then the chain's loops, outermost first. */
+static void outer_windows(Nest *n, const OuterCode *c, OuterPart *t, int w, Offsets at)
+{
+    if (w == c->node->attr->n_windows) {
+        add_steps(&t->steps, &t->chunk->contract);
+        outer_chunks(n, c, t, 0, at);
+        return;
+    }
+    LoopIns *l = nest_par(n, c->window[w].extent);
+    LoopIndex o = nest_counter(l);
+    OuterPart next = *t;
+    at.off[2] = stepped(n, at.off[2], o, c->window[w].s[2]);
+    next.steps.v[next.steps.n++] = outer_taps(n, c, t->chunk, w, o, &at);
+    outer_windows(n, c, &next, w + 1, at);
+    nest_end(n, l);
+}
+
+static void outer_panels(Nest *n, const OuterCode *c, const OuterPair *p, Offsets at)
+{
+    LoopIndex from = loop_at(0), to = loop_of(c->valid);
+    LoopIns *q = loop_for(&n->b, &from, &to, K_LANES, true, NULL, 0);
+    LoopIndex panel = nest_quot(n, nest_counter(q), K_LANES);
+    OuterPart t = {.code = c, .chunk = p, .count = samples_from(n, c, q)};
+    for (int i = 0; i < 2; i++) at.off[i] = stepped(n, at.off[i], panel, p->panel[i]);
+    add_steps(&t.steps, &p->others);
+    outer_windows(n, c, &t, 0, at);
+    nest_end(n, q);
+}
+
+/* Before a shard's first tile. */
+static void outer_clear(Nest *n, const OuterCode *c, const KAccum *acc)
+{
+    LoopReg *to = loop_word(&n->b, acc->shard_stride), *none = loop_int(&n->b, IR_I64, 0);
+    LoopReg *first = loop_compare(&n->b, IR_EQ, c->sums, none);
+    LoopIns *l = nest_par_from(n, loop_at(0), loop_of(loop_select(&n->b, first, to, none)), K_LANES);
+    LoopIndex at = loop_plus(&n->b, c->out.from, plus_lanes(n, nest_counter(l)));
+    loop_store(&n->b, c->out.buffer, &at, nest_zero(n, c->elem), 64);
+    nest_end(n, l);
+}
+
+static bool is_chunked(const OuterCode *c)
+{
+    int64_t most = 1;
+    for (int i = 0; i < c->pairs; i++) {
+        int64_t size = 1;
+        for (int k = 0; k < c->pair[i].others.n; k++) size *= c->pair[i].others.d[k].extent;
+        for (int k = 0; k < c->pair[i].contract.n; k++) size *= c->pair[i].contract.d[k].extent;
+        most = size > most ? size : most;
+    }
+    return c->node->op == IR_conv || most >= OUTER_CHUNK;
+}
+
+static void outer_outer(Nest *n, const OuterCode *c, int depth, const Offsets *at, bool chunked)
 {
     if (depth < c->outer[0].n) {
         LoopIns *l = nest_par(n, c->outer[0].d[depth].extent);
         Offsets *next = arena_array(n->arena, Offsets, c->pairs);
         for (int i = 0; i < c->pairs; i++) next[i] = advance(n, at[i], nest_counter(l), &c->outer[i].d[depth]);
-        outer_outer(n, c, depth + 1, next);
+        outer_outer(n, c, depth + 1, next, chunked);
         nest_end(n, l);
-        return;
+    } else if (chunked) {
+        for (int i = 0; i < c->pairs; i++) outer_panels(n, c, &c->pair[i], at[i]);
+    } else {
+        outer_across(n, &(OuterPart){.code = c, .at = at}, (Offsets){0}, 0, outer_down);
     }
-    LoopIns *l = nest_par(n, c->blocks);
-    c->block = nest_counter(l);
-    OuterTile t = {c, at};
-    Dim row = {c->row.extent, {1, 0, 0}, 0};
-    row_blocks(n, &t, &row, (Offsets){0}, most_rows(n, c->elem), outer_tile);
-    nest_end(n, l);
 }
 
 /* The outer loops are kept apart, so that every pair has the same ones. */
@@ -595,10 +926,11 @@ static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, 
     const KMem *ma = kernel_value(n->p, va)->mem, *mb = kernel_value(n->p, vb)->mem;
     OuterPair *p = &c->pair[i];
     Columns cols = columns_of(n, node, tb, mb);
-    p->a_panel = ma->panel;
+    p->panel[0] = ma->panel;
+    p->panel[1] = cols.panel;
     p->a = panel_of(n, ma, 0);
     p->b = memory_at(n, nest_base(n, n->k->columns.v[i]), loop_at(0), 0);
-    IrAxes over = at->pair_over[i];
+    IrAxes over = node->op == IR_conv ? at->over : at->pair_over[i];
     for (int j = 0; j < to->axes.n; j++) {
         int ja = axis_at(ta, to->axes.id[j]), jb = axis_at(tb, to->axes.id[j]);
         plain_dim(&c->outer[i], ir_extent(n->m, to->axes.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], out->axis[j]);
@@ -607,15 +939,20 @@ static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, 
         plain_dim(&c->outer[i], to->dim[j], ma->dim[at->batch.a[j]], cols.dim[at->batch.b[j]], out->dim[j]);
     for (int j = 1; j < over.n; j++) {
         int ja = axis_at(ta, over.id[j]), jb = axis_at(tb, over.id[j]);
-        add_dim(&p->inner, ir_extent(n->m, over.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], 0);
+        add_dim(&p->others, ir_extent(n->m, over.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], 0);
+    }
+    for (int w = 0; w < at->n_windows; w++) {
+        p->window[0][w] = ma->dim[at->windows[w].a];
+        p->window[1][w] = cols.dim[at->windows[w].b];
+        c->window[w] = (Dim){to->dim[at->batch.n + w], {0, 0, out->dim[at->batch.n + w]}, 0};
     }
     for (int j = 0; j < at->contract.n; j++)
-        add_dim(&p->inner, ta->dim[at->contract.a[j]], ma->dim[at->contract.a[j]], cols.dim[at->contract.b[j]], 0);
+        add_dim(&p->contract, ta->dim[at->contract.a[j]], ma->dim[at->contract.a[j]], cols.dim[at->contract.b[j]], 0);
     Free f = free_dims(node, 0, ta->rank);
     int64_t rows = 1;
     for (int j = 0; j < f.n; j++) rows *= ta->dim[f.dim[j]];
     p->row = f.n ? ma->dim[f.dim[f.n - 1]] : 0;
-    c->row = (Dim){rows, {0, 0, f.n ? out->dim[at->batch.n + f.n - 1] : 0}, 0};
+    c->row = (Dim){rows, {0, 0, f.n ? out->dim[at->batch.n + at->n_windows + f.n - 1] : 0}, 0};
 }
 
 /* A kernel of a tile stands at its first panel. */
@@ -636,7 +973,7 @@ void nest_outer(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
     const KAccum *acc = n->k->sinks.v[0];
-    OuterCode c = {.elem = node->result[0].type.elem, .pairs = node->n_args / 2};
+    OuterCode c = {.node = node, .elem = node->result[0].type.elem, .pairs = node->n_args / 2};
     c.pair = arena_array(n->arena, OuterPair, c.pairs);
     c.outer = arena_array(n->arena, Dims, c.pairs);
     at_tile(n);
@@ -646,7 +983,13 @@ void nest_outer(Nest *n)
     c.out = partial_of(n, acc, 3);
     c.blocks = acc->pad / K_LANES;
     for (int i = 0; i < c.pairs; i++) outer_operands(n, node, i, acc->partial, &c);
-    outer_outer(n, &c, 0, arena_array(n->arena, Offsets, c.pairs));
+    bool chunked = is_chunked(&c);
+    if (!c.blocks || !c.row.extent) return;
+    if (chunked) {
+        c.near = loop_local(&n->b, c.elem, most_rows(n, c.elem) * K_LANES * 2 * OUTER_CHUNK);
+        outer_clear(n, &c, acc);
+    }
+    outer_outer(n, &c, 0, arena_array(n->arena, Offsets, c.pairs), chunked);
 }
 
 /* ---- INNER: 16 chains a result, lane = sample mod 16 ------------------------------------------------------------ */

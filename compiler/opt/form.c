@@ -21,9 +21,18 @@ static Term unit(void)
     return t;
 }
 
+/* Up to a whole power of each S: the root of one is no polynomial. */
+static bool same_fractions(const Term *a, const Term *b)
+{
+    Q gap;
+    bool same = true;
+    for (int i = 0; i < FORM_SUMS; i++) same = same && q_add(a->k[i], q_neg(b->k[i]), &gap) && q_whole(gap);
+    return same;
+}
+
 bool form_same_rest(const Term *a, const Term *b)
 {
-    return !memcmp(a->leaf, b->leaf, sizeof a->leaf) && !memcmp(a->prime, b->prime, sizeof a->prime) &&
+    return same_fractions(a, b) && !memcmp(a->leaf, b->leaf, sizeof a->leaf) && !memcmp(a->prime, b->prime, sizeof a->prime) &&
            !memcmp(a->log, b->log, sizeof a->log);
 }
 

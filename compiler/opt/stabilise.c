@@ -14,7 +14,8 @@
 
 enum {
     MOST_TIMES = 4,
-    MOST_MORE = 40,  /* what rewriting may cost where there are many numbers: new nodes by old ones */
+    MOST_MORE = 40,
+    MOST_SERIES = 120, /* what rewriting may cost where there are many numbers: new nodes by old ones, with two series */
     MOST_OF_LAST = 6 /* times half a last place is within 4 of them */
 };
 
@@ -122,6 +123,8 @@ static bool is_plain(Walk *w, const Reader *r)
 
 IrVal *tree_convert(IrBuilder *b, IrVal *v, IrElem elem)
 {
+    double c;
+    if (ir_is_const(v, &c) && v->type.rank == 0 && ir_is_real(elem)) return ir_const(b, elem, c);
     bool back = v->def && v->def->op == IR_convert && ir_is_real(elem) && v->def->arg[0]->type.elem == elem;
     return back ? v->def->arg[0] : ir_convert(b, v, elem);
 }
@@ -212,25 +215,17 @@ static bool has_many(const Form *f)
     return has;
 }
 
-/* Of T alone: what else is in it has been rounded already. */
-static bool is_of_direction(const FormSpace *s, const Form *f)
-{
-    bool of = s->direction >= 0;
-    for (int i = 0; i < f->n; i++)
-        for (int k = 0; k < s->n_leaves; k++) of = of && (k == s->direction || !f->t[i].leaf[k]);
-    return of;
-}
-
 /* NULL: not written, or at too high a price. */
 static IrVal *write_form(Walk *w, Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels)
 {
     uint32_t first = b->m->next_id;
     IrVal *made = tree_write(r, b, elem, f, cancels);
-    bool dear = b->m->next_id - first > MOST_TIMES * (uint32_t)tree_info(w, r->root)->size + MOST_MORE;
+    uint32_t more = elem == IR_F64 ? MOST_SERIES : MOST_MORE;
+    bool dear = b->m->next_id - first > MOST_TIMES * (uint32_t)tree_info(w, r->root)->size + more;
     return dear && !tree_is_head(w, r->root) ? NULL : made;
 }
 
-/* Sums whose terms may cancel need f64: of functions of T alone, or of functions that are computed so in turn. */
+/* Sums whose terms may cancel need f64: of functions of T alone (what else is in it has been rounded already), or of functions that are computed so in turn. */
 static IrVal *write_best(Walk *w, Reader *r, IrBuilder *b, Form *f)
 {
     bool head = tree_is_head(w, r->root), cancels;
@@ -238,7 +233,7 @@ static IrVal *write_best(Walk *w, Reader *r, IrBuilder *b, Form *f)
     bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f) || (f->n > 1 && tree_has_opaque(r, f));
     if (wide) return write_form(w, r, b, IR_F64, f, &cancels);
     IrVal *made = write_form(w, r, b, own, f, &cancels);
-    if (!made || own == IR_F64 || !cancels || !is_of_direction(&r->space, f)) return made;
+    if (!made || own == IR_F64 || !cancels || !tree_is_of_direction(&r->space, f)) return made;
     IrVal *in_f64 = write_form(w, r, b, IR_F64, f, &cancels);
     return in_f64 ? in_f64 : made;
 }
@@ -274,13 +269,17 @@ static void better_operands(Walk *w, IrNode *n)
     for (int i = 0; i < n->n_args; i++) n->arg[i] = tree_best(w, n->arg[i]);
 }
 
-/* exp and log make many last places of one of what stands in them: of functions that the form does not hold. Activations are small. */
+/* exp and log make many last places of one of what stands in them, and so does a sum in which terms may cancel: of functions that the form
+ * does not hold. Activations are small. */
 static bool magnifies(Walk *w, IrVal *v)
 {
-    IrOp op = v->def->op;
-    if ((op != IR_exp && op != IR_log && op != IR_log1p) || v->type.elem != w->b->m->real) return false;
-    NodeInfo *a = tree_info(w, v->def->arg[0]);
-    return a && a->functions && !(op == IR_exp && is_product_of_closed(w, v->def->arg[0]));
+    const IrNode *n = v->def;
+    NodeInfo *a = n->n_args ? tree_info(w, n->arg[0]) : NULL, *b = n->n_args > 1 ? tree_info(w, n->arg[1]) : NULL;
+    if (v->type.elem != w->b->m->real || !a || !a->functions) return false;
+    if (n->op == IR_log || n->op == IR_log1p) return true;
+    if (n->op == IR_exp) return !is_product_of_closed(w, n->arg[0]);
+    bool sum = n->op == IR_add || n->op == IR_sub;
+    return sum && b && b->functions && !(is_product_of_closed(w, n->arg[0]) && is_product_of_closed(w, n->arg[1]));
 }
 
 static IrVal *find_best(Walk *w, IrVal *v)
@@ -293,8 +292,10 @@ static IrVal *find_best(Walk *w, IrVal *v)
     for (int i = 0; i < v->def->n_args && tree_is_head(w, v); i++) tree_widen(w, v->def->arg[i]);
     better_operands(w, v->def);
     Reading how = tree_reading(w, v);
-    bool selects_f64 = how == READ_SELECT && (is_from_f64(v->def->arg[1]) || is_from_f64(v->def->arg[2]));
-    return tree_is_head(w, v) && (how == READ_FUNCTION || selects_f64) ? row_in_f64(w, v) : v;
+    bool from_f64 = false;
+    for (int i = 0; i < v->def->n_args; i++) from_f64 |= is_from_f64(v->def->arg[i]);
+    bool takes_f64 = from_f64 && (how == READ_SELECT || how == READ_ALGEBRA);
+    return tree_is_head(w, v) && (how == READ_FUNCTION || takes_f64) ? row_in_f64(w, v) : v;
 }
 
 /* made is v in other words, and the same value. */

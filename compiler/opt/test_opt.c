@@ -222,6 +222,20 @@ Test(opt, portable_calls_no_blas)
     }
 }
 
+/* The second scan reads %u alone, so that to dead code removal it carries less than the first (a Sinkhorn loop, whose round begins with one of its two potentials). */
+Test(opt, a_scan_runs_once_whatever_its_gradient_reads)
+{
+    Arena *a = arena_new();
+    IrModule *m = read_fn(a, "%a, %b = scan %v, %v ; ; {n 3} (%t: f32[3], %u: f32[3]) {\n%t1 = exp %u : f32[3]\n%u1 = tanh %t1 : f32[3]\nyield %t1, %u1\n} : f32[3], f32[3]\n"
+                             "%c, %o, %in = scan %v, %v ; ; {n 3} (%T: f32[3], %U: f32[3]) {\n%T1 = exp %U : f32[3]\n%U1 = tanh %T1 : f32[3]\nyield %T1, %U1, %U\n} : f32[3], f32[3], f32[3,3]\n"
+                             "%g = add %a, %b : f32[3]\n%r = dot %in, %g {contract 1:0} : f32[3]");
+    opt_run_module(m, &(PassOptions){.verify = true});
+    int scans = 0;
+    for (const IrNode *n = m->fns.v[0]->body.first; n; n = n->next) scans += n->op == IR_scan;
+    cr_expect_eq(scans, 1, "%s", body_of(a, m));
+    arena_free(a);
+}
+
 /* Verified after each pass; a run on what a run left finds nothing more to do. Stabilise, which stands first, may meet other trees
  * after simplify, so there are two runs before. */
 Test(opt, random_functions)

@@ -939,7 +939,7 @@ static double error_of(double got, __float128 want)
     return want == 0 ? fabs(got) : isfinite(got) ? (double)fabsq((got - want) / want) : HUGE_VAL;
 }
 
-/* Where the tree as written is right, in f64 or f32, it is right when it has been stabilised. */
+/* Where the tree as written is right, in f64, or in both f32 and f64, it is right when it has been stabilised. */
 static int check_tree(const char *text, bool differentiate, bool per_sample, int *better)
 {
     Fixture f = fixture(per_sample, IR_F64);
@@ -955,7 +955,8 @@ static int check_tree(const char *text, bool differentiate, bool per_sample, int
                    unit = narrow ? 1e-7 : 2e-16;
             compared += before < 8 * unit;
             *better += before > 1e4 * unit && after < 1e3 * unit;
-            cr_expect(before > 8 * unit || after < 4e3 * unit, "%s%s at %g, %s: off by %.3g instead of %.3g",
+            bool lucky = error_of(y[0][i], want) > 8 * 2e-16; /* 1 - 1 in f32 where f64 has its last place left */
+            cr_expect(before > 8 * unit || lucky || after < 4e3 * unit, "%s%s at %g, %s: off by %.3g instead of %.3g",
                       differentiate ? "derivative of " : "", text, (double)reference_t[i], narrow ? "f32" : "f64",
                       after, before);
         }

@@ -477,7 +477,8 @@ static bool has_steep_beside(ProductReader *r, const Product *p)
     for (int i = 0; i < p->n_up && !has; i++) {
         const IrNode *n = ours(r, behind(r, p->up[i]));
         if (!n || (n->op != IR_softplus && n->op != IR_sigmoid) || !is_beside_its_exponent(r, p, p->up[i])) continue;
-        for (int k = 0; k < p->n_exps && !has; k++) has = !is_one_direction(r, n->arg[0], p->exps[k].x, true);
+        const Exponent steep = {.x = n->arg[0], .soft = 1};
+        for (int k = 0; k < p->n_exps && !has; k++) has = are_two_directions(r, &steep, &p->exps[k]);
     }
     return has;
 }

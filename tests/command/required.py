@@ -43,6 +43,9 @@ FAILS = [
     ("a divisor of a loop", "report a = fold(7, 3, fn(t, k) t % (k + int(s)))", "an integer divided by 0 (line 5)", 0),
     ("a whole part of none", "report a = int(sqrt(s))", "the whole part of a number that is not finite, or does not fit in 64 bits: nan (line 5)", -1),
     ("a whole part of too much", "report a = min(int(exp(100 * s)), 3)", "the whole part of a number that is not finite, or does not fit in 64 bits: inf (line 5)", 2),
+    ("a product", "let n = int(2e9 * s)\n  report a = where((3 - n) * (7 * n) > 0, 1, 0)", "a product of integers that does not fit in 64 bits: real(x) makes one a real: 1.12e+20 (line 6)", 2),
+    ("a power", "report a = where((int(s) + 5)^23 > 0, 1, 0)", "a product of integers that does not fit in 64 bits: real(x) makes one a real: ", 2),
+    ("a factorial", "report a = where(fold(1, 19, fn(t, k) t * (k + 2 + int(s))) > 0, 1, 0)", "a product of integers that does not fit in 64 bits", 2),
     ("a sample", "report a = E[u ~ Uniform(0, 1) : 100] E[x ~ Normal(0, u * s) : 2] x", "a standard deviation below 0: -", -1),
     ("one's own", 'report a = 1 / require(s > 0, s, "an s that is not above 0")', "an s that is not above 0: 0 (line 5)", 0),
     ("a statement", "def half(x) = { require x > 0 and x < 9; x / 2 }\n  report a = half(s)", "x > 0 is required: 0 (line 5)", 0),
@@ -63,6 +66,7 @@ HOLDS = [
     "compare unused = sinkhorn(Normal(0, 1), Normal(1, 1), eps: s)",
     "report a = where(s > 0, div(6, int(s)), 0) + 6 % max(int(s), 1) + where(s > 0, int(log(s)), 0)",
     "report a = E[u ~ Uniform(0, 1), k ~ Categorical(3) : 9] (int(5 * u) % (k + 1))",
+    "let n = int(2e9 * s)\n  report a = where(n < 3, n * 2, (n + 7) * 2) + (int(s) + 2)^20",
     "if s > 0 { report a = log_prob(Normal(0, s), 1) }",
 ]
 
@@ -127,6 +131,17 @@ def test_an_expression_and_a_sample_say_it():
         assert r.status == 0, r
         r = gan("sample", path, "G", "-n", "5", "--out", os.path.join(d, "out"), "-o", os.path.join(d, "x.csv"))
         assert r.status == 3 and "a standard deviation below 0: -2" in r.err, r
+
+
+def test_the_prompt_says_it():
+    with folder() as d:
+        path = os.path.join(d, "it.gan")
+        with open(path, "w") as f:
+            f.write(program("report a = s"))
+        lines = [":step 3", "log_prob(Exponential(s), 1)", "6 % int(s)", "let q = log_prob(Exponential(s), 2)", "s + 42"]
+        r = gan("repl", path, stdin="\n".join(lines).encode(), cwd=d)
+        assert r.out.count("a rate that is not above 0: 0") + r.err.count("a rate that is not above 0: 0") == 2, r
+        assert "an integer divided by 0: 0" in r.out + r.err and "42" in r.out and "inf" not in r.out, r
 
 
 run_tests(globals())

@@ -244,7 +244,7 @@ def test_reports_say_with_how_many_samples_and_which_seed_they_were_measured():
     with folder() as d:
         with open(f"{d}/m.gan", "w", encoding="utf-8") as f:
             f.write("import metrics, optim\nimplicit G(z: real[4] ~ Normal(0, 1)) -> real[2] { e ~ Normal(0, 1)^2; param m: real = 0; z[..2] + e + m }\n"
-                    "data few = [1.0, 2, 4]\nlet made = { x ~ G^300; x }\nreport modes = mode_coverage(G, [[0.0, 0]], within: 9)\n"
+                    "report density = log_prob(Normal(0, 1)^2, [1, 2])\ndata few = [1.0, 2, 4]\nlet made = { x ~ G^300; x }\nreport modes = mode_coverage(G, [[0.0, 0]], within: 9)\n"
                     "report sliced = sliced_wasserstein(G, G, projections: 8, n: 20)\nreport spread = mean(made^2)\nreport more = spread + 1\n"
                     "report cloud = bound({ x ~ Normal(0, 1)^[40, 2]; mean(x) })\nreport nested = E[x ~ few : all] E[y ~ Normal(x, 1) : 50] y\nreport rate = 0.5\n"
                     "alternate 4 steps, batch 16 { let l = E[x ~ G] x[0]^2; update G minimize l with sgd(0.1); every 2 { report loss_ = l; report size = norm2(G) } }\n"

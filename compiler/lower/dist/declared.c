@@ -202,6 +202,7 @@ static Value *draw_lifted(Ctx *c, Dist *d, Span at)
     Ctx inner;
     int axis;
     Dist *one = open_lifted(c, d, at, &inner, &axis);
+    if (one) axis_drawn(c, axis, &d->lifted.dims);
     return one ? axis_close(c, dist_draw(&inner, one, at), axis, &d->lifted.dims, at) : val_error(c->L);
 }
 

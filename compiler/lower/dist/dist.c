@@ -104,14 +104,28 @@ Dist *as_dist(Ctx *c, Value *v, Span at)
 
 bool dist_is_named(const Dist *d) { return d->kind->in_table || d->named; }
 
-/* For `gan explain`: a draw of what has a name, its own or that of its definition; of a record each field. */
-static void tell_drawn(Lower *L, const Dist *d, const Value *v, const char *field)
+bool dist_is_called(const Dist *d) { return d->called || dist_is_named(d); }
+
+/* Its own name, or that of its definition, with the numbers that it is made of where it is of nothing else: Normal(0, 1). */
+static const char *told_name(Ctx *c, const Dist *d)
 {
-    if (v->kind == V_TENSOR) array_push(L->work, &L->drawn, ((__typeof__(*L->drawn.v)){d->name, field, L->n_drawn, v->tensor.v}));
-    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) tell_drawn(L, d, v->record.v[i], v->record.name ? v->record.name[i] : NULL);
+    Text t = text_in(c->L->a);
+    if (dist_is_called(d)) return d->name;
+    AstList params = d->closure->def->define.params;
+    for (int i = 0; i < params.n; i++) {
+        const Value *v = scope_local(c, d->closure->scope, params.v[i]->param.name);
+        if (!v || !val_is_number(v)) return d->name;
+        text_printf(&t, "%s%s", i ? ", " : "", val_key(c->L, v));
+    }
+    return params.n ? strf(c->L, "%s(%s)", d->name, text_str(&t)) : d->name;
 }
 
-bool dist_is_called(const Dist *d) { return d->called || dist_is_named(d); }
+/* For `gan explain`: a draw of what has a name; of a record each field. */
+static void tell_drawn(Lower *L, const char *of, const Value *v, const char *field)
+{
+    if (v->kind == V_TENSOR) array_push(L->work, &L->drawn, ((__typeof__(*L->drawn.v)){of, field, L->n_drawn, v->tensor.v}));
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) tell_drawn(L, of, v->record.v[i], v->record.name ? v->record.name[i] : NULL);
+}
 
 Value *dist_draw(Ctx *c, Dist *d, Span at)
 {
@@ -127,7 +141,7 @@ Value *dist_draw(Ctx *c, Dist *d, Span at)
     bool named = dist_is_named(d);
     if (named) fn_draws_from(c->L, d->name);
     Value *v = d->kind->draw(&inner, d, at);
-    if (c->L->told && (dist_is_called(d) || d->kind == &dist_declared)) c->L->n_drawn++, tell_drawn(c->L, d, v, NULL);
+    if (c->L->told && (dist_is_called(d) || d->kind == &dist_declared)) c->L->n_drawn++, tell_drawn(c->L, told_name(c, d), v, NULL);
     return v;
 }
 
@@ -199,12 +213,16 @@ bool axis_open(Ctx *c, const char *name, int64_t n, Span at, Ctx *inner, int *ax
     if (!fn_needed(c, at)) return false;
     if (c->axes.n == IR_MAX_AXES) return too_many_axes(c, at), false;
     *axis = ir_axis(c->L->m, name, n);
-    if (!c->axes.n) c->L->m->axes.v[*axis].samples = n;
     inner->axes = ir_axes_add(c->axes, *axis);
     return axes_fit(c, inner->axes, at);
 }
 
 typedef struct { const IrInts *dims; int axis; Span at; } ShapeArg;
+
+void axis_drawn(Ctx *c, int axis, const IrInts *dims)
+{
+    if (!c->axes.n) c->L->m->axes.v[axis].samples = dims->v[0];
+}
 
 /* [n, ...] as [dims, ...] */
 static Value *unfold_leaf(Ctx *c, Value *leaf, void *arg)

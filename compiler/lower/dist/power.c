@@ -13,9 +13,7 @@ static int64_t extent(const Dist *d)
 
 static bool open(Ctx *c, const Dist *d, Span at, Ctx *inner, int *axis)
 {
-    if (!dims_fit(c->L, &d->power.dims, at) || !axis_open(c, d->name, extent(d), at, inner, axis)) return false;
-    if (!c->axes.n) c->L->m->axes.v[*axis].samples = d->power.dims.v[0];       /* p^[n, m]: n samples of m numbers */
-    return true;
+    return dims_fit(c->L, &d->power.dims, at) && axis_open(c, d->name, extent(d), at, inner, axis);
 }
 
 static Value *draw(Ctx *c, Dist *d, Span at)
@@ -24,6 +22,7 @@ static Value *draw(Ctx *c, Dist *d, Span at)
     int axis;
     if (!d->power.dims.n) return dist_draw(c, d->power.base, at);
     if (!open(c, d, at, &inner, &axis)) return val_error(c->L);
+    axis_drawn(c, axis, &d->power.dims);
     return axis_close(c, dist_draw(&inner, d->power.base, at), axis, &d->power.dims, at);
 }
 

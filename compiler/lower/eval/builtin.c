@@ -265,6 +265,7 @@ static Value *builtin_div(Ctx *c, const Call *k)
     if (x->kind == V_INT && y->kind == V_INT) return face_cut(c, x, y, divided(c, x->i, y->i, k->at));
     IrVal *a = arith_numbers(c, x, k->at, "div"), *b = a ? arith_numbers(c, y, k->at, "div") : NULL;
     if (!a || !b || !watch_divisor(c, a, b, k->at) || !arith_align(c, &a, &b, k->at, "div")) return val_error(c->L);
+    ints_widen(c, IR_div, &a, &b);
     IrVal *q = ir_div(fn_builder(c), a, b);
     return val_tensor(c->L, ir_is_real(q->type.elem) ? ir_floor(fn_builder(c), q) : q);
 }
@@ -375,7 +376,7 @@ static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
     IrVal *x = arith_numbers(c, a, at, "dot"), *y = x ? arith_numbers(c, b, at, "dot") : NULL;
     if (!x || !y) return val_error(c->L);
     if (!ir_is_real(x->type.elem) && !ir_is_real(y->type.elem))
-        return sum_leaf(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), at), at);
+        return sum_leaf(c, watch_products(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), at), at), at);
     x = arith_reals(c, a, at, "dot"), y = arith_reals(c, b, at, "dot");
     if (!arith_align(c, &x, &y, at, "dot")) return val_error(c->L);
     if (x->type.rank != 1 || y->type.rank != 1) return sum_leaf(c, val_tensor(c->L, ir_mul(fn_builder(c), x, y)), at);
@@ -398,7 +399,7 @@ static Value *builtin_outer(Ctx *c, const Call *k)
     if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
     IrVal *x = ir_broadcast(fn_builder(c), a, d, ir_ints(1, (int64_t[]){0}));
     IrVal *y = ir_broadcast(fn_builder(c), b, d, ir_ints(1, (int64_t[]){1}));
-    return arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), k->at);
+    return watch_products(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), k->at), k->at);
 }
 
 /* All elements in one row. */

@@ -654,7 +654,9 @@ static Value *eval_binary(Ctx *c, const Ast *e)
     bool compares = e->binary.op == AST_OP_SUB || op_orders(e->binary.op);
     if (compares && densities_differ(c, left, right, e->span)) return val_error(c->L);
     if (e->binary.op == AST_OP_MOD && !remainder_exists(c, left, right, e->span)) return val_error(c->L);
-    return arith_binary(c, e->binary.op, left, right, e->span);
+    Value *v = arith_binary(c, e->binary.op, left, right, e->span);
+    bool multiplies = e->binary.op == AST_OP_MUL || e->binary.op == AST_OP_POW || e->binary.op == AST_OP_MATMUL;
+    return multiplies ? watch_products(c, v, e->span) : v;
 }
 
 static bool too_deep(Ctx *c, const Ast *e)

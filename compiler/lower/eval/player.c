@@ -121,15 +121,25 @@ static int given_to(const Value *v, IrVal **x, int n)
     return n;
 }
 
-/* For `gan explain`: a number that a net has given, and for what. */
+/* For `gan explain`: the numbers that a net has given, and for what. part: the field that it is, "" for all of it. */
+static void tell_numbers(Lower *L, Player *p, const Value *v, const char *part, IrVal **x, int n)
+{
+    if (v->kind == V_TENSOR && !v->tensor.v->type.rank && ir_is_real(v->tensor.v->type.elem))
+        array_push(L->work, &L->answers, ((__typeof__(*L->answers.v)){player_self(p), part, v->tensor.v, x, n}));
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) {
+        const char *name = v->record.name ? v->record.name[i] : NULL;
+        tell_numbers(L, p, v->record.v[i], name ? strf(L, "%s.%s", part, name) : strf(L, "%s[%d]", part, i), x, n);
+    }
+}
+
 static void tell_answer(Ctx *c, Player *p, const Args *args, const Value *v)
 {
     Lower *L = c->L;
-    if (!L->told || v->kind != V_TENSOR || v->tensor.v->type.rank || !ir_is_real(v->tensor.v->type.elem)) return;
+    if (!L->told) return;
     IrVal **x = arena_array(L->work, IrVal *, MAX_ARGS);
     int     n = 0;
     for (int i = 0; i < args->n; i++) n = given_to(args->v[i], x, n);
-    if (n) array_push(L->work, &L->answers, ((__typeof__(*L->answers.v)){player_self(p), v->tensor.v, x, n}));
+    if (n) tell_numbers(L, p, v, "", x, n);
 }
 
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at)

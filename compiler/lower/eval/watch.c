@@ -45,6 +45,9 @@ static Range range_map(IrOp op, Range a)
 {
     switch (op) {
     case IR_exp: return (Range){ABOVE, a.most <= 0 ? 1 : HUGE_VAL};
+    case IR_expm1: return (Range){a.least >= 0 ? 0 : -1, a.most <= 0 ? 0 : HUGE_VAL};
+    case IR_log: return (Range){a.least >= 1 ? 0 : -HUGE_VAL, a.least >= 0 && a.most <= 1 ? 0 : HUGE_VAL};
+    case IR_log1p: return (Range){a.least >= 0 ? 0 : -HUGE_VAL, a.least >= -1 && a.most <= 0 ? 0 : HUGE_VAL};
     case IR_softplus: return (Range){ABOVE, HUGE_VAL};
     case IR_sqrt: return (Range){a.least > 0 ? sqrt(a.least) : 0, HUGE_VAL};
     case IR_norm: return (Range){0, HUGE_VAL};
@@ -52,7 +55,8 @@ static Range range_map(IrOp op, Range a)
     case IR_neg: return (Range){-a.most, -a.least};
     case IR_floor: return (Range){floor(a.least), floor(a.most)};
     case IR_sigmoid: case IR_dsigmoid: return (Range){ABOVE, 1};
-    case IR_tanh: case IR_erf: case IR_sin: case IR_cos: return (Range){-1, 1};
+    case IR_tanh: case IR_erf: return (Range){a.least >= 0 ? 0 : -1, a.most <= 0 ? 0 : 1};
+    case IR_sin: case IR_cos: return (Range){-1, 1};
     case IR_erfc: return (Range){0, 2};
     default: return any;
     }
@@ -315,6 +319,35 @@ bool watch_divisor(Ctx *c, const IrVal *a, IrVal *b, Span at)
     if (ir_is_real(a->type.elem) || ir_is_real(b->type.elem) || ints_guarded(c, b, 1, INT64_MAX) || ints_guarded(c, b, INT64_MIN, -1)) return true;
     IrBuilder *f = fn_builder(c);
     return watch_or(c, ir_compare(f, IR_NE, b, ir_const_like(f, b, 0)), "an integer divided by 0", at);
+}
+
+/* |v| as a real, which no product leaves; of a product, the product of both. A power is a product of products. */
+static IrVal *size_of(IrBuilder *b, IrVal *v, int depth)
+{
+    const IrNode *n = v->def;
+    if (!n || n->op != IR_mul || !depth) return ir_abs(b, ir_convert(b, v, IR_F64));
+    IrVal *left = size_of(b, n->arg[0], depth - 1);
+    return ir_mul(b, left, n->arg[1] == n->arg[0] ? left : size_of(b, n->arg[1], depth - 1));
+}
+
+/* A product of matrices is a sum of products. What was a value before was watched where it was made. */
+static bool products_fit(Ctx *c, IrVal *v, Span at)
+{
+    enum { DEEP = 7 };
+    const IrNode *n = v->def;
+    if (n && n->op == IR_sum) n = n->arg[0]->def;
+    if (!n || n->op != IR_mul || ir_is_real(v->type.elem) || ints_product_stays(c->L, n->arg[0], n->arg[1])) return true;
+    IrBuilder *b = fn_builder(c);
+    IrVal     *size = size_of(b, (IrVal *)n->result, DEEP);
+    return watch_or(c, ir_compare(b, IR_LT, size, ir_const_like(b, size, 0x1p63)), "a product of integers that does not fit in 64 bits: real(x) makes one a real", at);
+}
+
+Value *watch_products(Ctx *c, Value *v, Span at)
+{
+    if (v->kind == V_TENSOR) return products_fit(c, v->tensor.v, at) ? v : val_error(c->L);
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++)
+        if (val_bad(watch_products(c, v->record.v[i], at))) return val_error(c->L);
+    return v;
 }
 
 /* One flag of a round: each is kept until the loop is over. */

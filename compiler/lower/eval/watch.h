@@ -12,6 +12,9 @@ bool watch(Ctx *c, IrVal *cond, const char *what, Span at);
 bool watch_whole(Ctx *c, IrVal *x, Span at);
 bool watch_divisor(Ctx *c, const IrVal *a, IrVal *b, Span at);
 
+/* v, or an error: the integer products that it was just made of stay within 64 bits. */
+Value *watch_products(Ctx *c, Value *v, Span at);
+
 /* Of a loop whose body is being built, for those watched from number `from` on: what each round puts out, at most `room`, how many. `ended`: samples that do no
  * rounds any more, or NULL. Behind the loop, its results from `at` on are those. */
 int  watch_yield(Ctx *c, int from, const IrVal *ended, IrVal **yield, int room);

@@ -184,14 +184,25 @@ static const char *with_changes(Lower *L, const char *text, const Changed *w, co
     return text;
 }
 
-/* "p is ring, q is G", of parameters whose arguments are called otherwise. */
-static const char *stands_text(Ctx *c, const Compare *k)
+/* The argument for a parameter, as the call writes it. NULL: none is given. */
+static const char *argument_text(Lower *L, AstList params, const Ast *param, const Ast *call)
 {
+    for (int i = 0; call && call->kind == AST_CALL && i < call->call.args.n; i++)
+        if (param_at(params, call->call.args.v[i], i) == param) return text_of_source(L, call->call.args.v[i]->arg.value->span);
+    return NULL;
+}
+
+/* "p is ring, q is G", of parameters whose arguments are called otherwise; of one without a name, as fn(u) u^2, what the call says; call: or NULL. */
+static const char *stands_text(Ctx *c, const Compare *k, const Ast *call)
+{
+    AstList params = k->closure->def->define.params;
     Rewrite r = of_compare(c, k);
     Text    t = text_in(c->L->a);
-    for (int i = 0; i < r.n; i++)
-        if (r.stands[i].text && strcmp(r.stands[i].text, r.stands[i].param->param.name))
-            text_printf(&t, "%s%s is %s", t.n ? ", " : "", r.stands[i].param->param.name, r.stands[i].text);
+    for (int i = 0; i < r.n; i++) {
+        const Ast  *p = r.stands[i].param;
+        const char *text = r.stands[i].text ? r.stands[i].text : argument_text(c->L, params, p, call);
+        if (text && strcmp(text, p->param.name)) text_printf(&t, "%s%s is %s", t.n ? ", " : "", p->param.name, text);
+    }
     return text_str(&t);
 }
 
@@ -202,7 +213,7 @@ static const char *formula_of_member(Ctx *c, const Compare *k, const char *name)
         if (s.v[i]->kind != AST_MEMBER || strcmp(s.v[i]->member.name, name)) continue;
         Rewrite     r = of_compare(c, k);
         const char *text = rewritten(&r, s.v[i]->member.value);
-        if (!text) text = strf(c->L, "%s, where %s", text_of_source(c->L, s.v[i]->member.value->span), stands_text(c, k));
+        if (!text) text = strf(c->L, "%s, where %s", text_of_source(c->L, s.v[i]->member.value->span), stands_text(c, k, NULL));
         return with_changes(c->L, text, k->changed, name);
     }
     return NULL;
@@ -242,7 +253,8 @@ static void tell_compare(Ctx *c, Compare *k, const Ast *name)
     const Ast   *d = k->closure->def;
     const Bound *b = names_use(L->names, name);
     AstList      s = d->define.body->block.stmts;
-    GameCompare  g = {.name = strf(L, "%s%s", k->name, c->index), .stands = stands_text(c, k), .made = b && b->node->kind == AST_COMPARE ? text_of_source(L, b->node->compare.value->span) : k->closure->name, .doc = d->define.doc, .at = d->define.name_span, .member = arena_array(L->a, GameMember, s.n + 1)};
+    const Ast   *call = b && b->node->kind == AST_COMPARE ? b->node->compare.value : NULL;
+    GameCompare  g = {.name = strf(L, "%s%s", k->name, c->index), .stands = stands_text(c, k, call), .made = call ? text_of_source(L, call->span) : k->closure->name, .doc = d->define.doc, .at = d->define.name_span, .member = arena_array(L->a, GameMember, s.n + 1)};
     for (int i = 0; i < s.n; i++) {
         if (s.v[i]->kind != AST_MEMBER) continue;
         GameMember m = {.name = s.v[i]->member.name, .doc = s.v[i]->member.doc, .formula = formula_of_member(c, k, s.v[i]->member.name)};
@@ -310,11 +322,11 @@ static const char *drawn_from(Lower *L, int i)
 }
 
 /* At draws of one distribution: the one sign of the derivatives by what the net gives wherever it is asked there; 0: they differ, or one is not known. */
-static int sign_at(Lower *L, const Player *net, const char *of, IrVal *const *g)
+static int sign_at(Lower *L, const Player *net, const char *part, const char *of, IrVal *const *g)
 {
     int sign = 2;
     for (int i = 0; i < L->answers.n; i++) {
-        const char *other = g[i] && L->answers.v[i].net == net ? drawn_from(L, i) : NULL;
+        const char *other = g[i] && L->answers.v[i].net == net && !strcmp(L->answers.v[i].part, part) ? drawn_from(L, i) : NULL;
         if (!other || strcmp(other, of)) continue;
         int s = watch_sign(g[i]);
         sign = sign == 2 || sign == s ? s : 0;
@@ -322,14 +334,14 @@ static int sign_at(Lower *L, const Player *net, const char *of, IrVal *const *g)
     return sign;
 }
 
-static bool is_told(const GameMove *m, const char *net, const char *of)
+static bool is_told(const GameMove *m, const GamePush *p)
 {
     for (int i = 0; i < m->n_push; i++)
-        if (!strcmp(m->push[i].net, net) && !strcmp(m->push[i].draws, of)) return true;
+        if (!strcmp(m->push[i].net, p->net) && !strcmp(m->push[i].part, p->part) && !strcmp(m->push[i].draws, p->draws)) return true;
     return false;
 }
 
-static void tell_pushes(Ctx *c, IrVal *y, double sign, GameMove *m)
+static void tell_pushes(Ctx *c, IrVal *y, int sign, GameMove *m)
 {
     Lower *L = c->L;
     int    n = L->answers.n;
@@ -342,8 +354,10 @@ static void tell_pushes(Ctx *c, IrVal *y, double sign, GameMove *m)
     for (int i = 0; i < n; i++) {
         const Player *net = L->answers.v[i].net;
         const char   *of = g[i] ? drawn_from(L, i) : NULL;
-        int           s = of && !is_told(m, net->name, of) ? sign_at(L, net, of, g) : 0;
-        if (s) m->push[m->n_push++] = (GamePush){net->name, arena_str(L->a, of), s * sign < 0};
+        GamePush      p = {net->name, L->answers.v[i].part, of ? arena_str(L->a, of) : "", 0};
+        if (!of || is_told(m, &p)) continue;
+        p.way = -sign * sign_at(L, net, p.part, of, g);
+        m->push[m->n_push++] = p;
     }
 }
 
@@ -530,7 +544,7 @@ void told_move(Ctx *c, const Ast *s, const char *together, Player *const *who, i
         [AST_GOAL_MINIMIZE] = {"minimises", "minimise"}, [AST_GOAL_MAXIMIZE] = {"maximises", "maximise"}, [AST_GOAL_ALONG] = {"goes along", "go along"}};
     Lower *L = c->L;
     Told  *t = L->told;
-    double sign = s->update.goal == AST_GOAL_MAXIMIZE ? -1 : 1;
+    int    sign = s->update.goal == AST_GOAL_MAXIMIZE ? -1 : 1;
     const Ast *e = s->update.value;
     GameMove m = {.at = s->span, .alternate = L->alternates, .index = c->index, .goal = goals[s->update.goal][n_who > 1], .together = together, .loss = text_of_source(L, e->span),
                   .formula = formula_of(c, e), .estimate = estimate, .rule = text_of_source(L, s->update.optimizer->span),

@@ -210,13 +210,15 @@ static IrVal *product(Ctx *c, IrVal *x, IrVal *y, Span at)
     return ir_mul(fn_builder(c), x, y);
 }
 
-static IrVal *whole_power(Ctx *c, IrVal *x, int n, Span at)
+/* By squares; n is above 0. */
+static IrVal *whole_power(Ctx *c, IrVal *x, int64_t n, Span at)
 {
-    IrVal *two = n > 1 ? product(c, x, x, at) : x;
-    return !two || n < 3 ? two : n == 3 ? product(c, two, x, at) : product(c, two, two, at);
+    if (n == 1) return x;
+    IrVal *half = whole_power(c, x, n / 2, at), *square = half ? product(c, half, half, at) : NULL;
+    return square && n % 2 ? product(c, square, x, at) : square;
 }
 
-/* Small whole powers are products, a half is a root: the rows that have exact derivatives. */
+/* Small whole powers are products, a half is a root: the rows that have exact derivatives. Of integers each whole power is a product, so that it is exact. */
 static Value *power(Ctx *c, Value *a, Value *e, Span at)
 {
     IrBuilder *b = fn_builder(c);
@@ -225,13 +227,12 @@ static Value *power(Ctx *c, Value *a, Value *e, Span at)
         double n = val_number(e);
         bool whole = n == floor(n) && fabs(n) <= 4;
         if (!(x = arith_numbers(c, a, at, "^"))) return val_error(c->L);
-        if (!ir_is_real(x->type.elem) && whole && n > 0 && e->kind == V_INT)
-            return val_tensor(c->L, whole_power(c, x, (int)n, at));
+        if (!ir_is_real(x->type.elem) && n > 0 && e->kind == V_INT) return val_tensor(c->L, whole_power(c, x, e->i, at));
         x = real_of(c, x);
         if (n == 0.5) return val_tensor(c->L, ir_sqrt(b, x));
         if (n == -0.5) return val_tensor(c->L, ir_div(b, ir_const_like(b, x, 1), ir_sqrt(b, x)));
-        if (whole && n > 0) return val_tensor(c->L, whole_power(c, x, (int)n, at));
-        if (whole && n < 0) return val_tensor(c->L, ir_div(b, ir_const_like(b, x, 1), whole_power(c, x, (int)-n, at)));
+        if (whole && n > 0) return val_tensor(c->L, whole_power(c, x, (int64_t)n, at));
+        if (whole && n < 0) return val_tensor(c->L, ir_div(b, ir_const_like(b, x, 1), whole_power(c, x, (int64_t)-n, at)));
         return val_tensor(c->L, ir_pow(b, x, ir_const_like(b, x, n)));
     }
     if (!arith_operands(c, a, e, at, &x, &y) || refuse_bools(c, x, y, AST_OP_POW, at)) return val_error(c->L);
@@ -321,6 +322,13 @@ static IrVal *equal_conditions(IrBuilder *b, IrVal *x, IrVal *y, bool equal)
     return equal ? ir_select(b, x, y, ir_not(b, y)) : ir_select(b, x, ir_not(b, y), y);
 }
 
+/* A whole number is compared with a real as the numbers that they are: f32 does not hold each whole number. */
+static void compare_exactly(Ctx *c, IrVal **x, IrVal **y)
+{
+    bool left = ir_is_real((*x)->type.elem), right = ir_is_real((*y)->type.elem), conditions = (*x)->type.elem == IR_BOOL || (*y)->type.elem == IR_BOOL;
+    if (left != right && !conditions) *x = arith_convert(c, *x, IR_F64), *y = arith_convert(c, *y, IR_F64);
+}
+
 static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     IrVal *x, *y;
@@ -333,6 +341,7 @@ static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     if (op == AST_OP_DIV) x = real_of(c, x), y = real_of(c, y);
     bool equality = op == AST_OP_EQ || op == AST_OP_NE;
     if (!equality && refuse_bools(c, x, y, op, at)) return val_error(c->L);
+    if (compares(op)) compare_exactly(c, &x, &y);
     if (!arith_align(c, &x, &y, at, AstOp_name(op))) return val_error(c->L);
     IrBuilder *f = fn_builder(c);
     if (x->type.elem == IR_BOOL) return val_tensor(c->L, equal_conditions(f, x, y, op == AST_OP_EQ));

@@ -90,6 +90,7 @@ static Bounds bounds_result(IrOp op, Bounds a, Bounds b)
     case IR_max: return closed((Bounds){a.lo > b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi, open});
     case IR_min: return closed((Bounds){a.lo < b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi, open});
     case IR_rem: return bounds_rem(a, b);
+    case IR_div: return b.lo <= -1 && b.hi >= -1 ? (Bounds){a.lo, clamped(-(__int128)a.lo), open} : a;          /* the lowest by -1 is one more than the most */
     default: return bounds_join(a, b);
     }
 }
@@ -334,6 +335,8 @@ bool ints_fit(Ctx *c, IrOp op, const IrVal *a, const IrVal *b, Span at)
     const char *word = op == IR_add ? "+" : op == IR_sub ? "-" : "*";
     return x.open || y.open || !too_wide(c, word, leaves_64(op, x, y), at);
 }
+
+bool ints_product_stays(const Lower *L, const IrVal *a, const IrVal *b) { return !leaves_64(IR_mul, bounds_now(L, a), bounds_now(L, b)); }
 
 bool ints_sum_fits(Ctx *c, const IrVal *t, int64_t n, Span at)
 {

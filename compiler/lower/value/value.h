@@ -120,8 +120,9 @@ Value *known_value(Ctx *c, const IrVal *v, const IrVal *leaf, Value *number);
 /* ---- ints.c */
 
 
-void   ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b);                       /* to 64 bits, where the result of an add, sub or mul could leave 32 */
+void   ints_widen(Ctx *c, IrOp op, IrVal **a, IrVal **b);                       /* to 64 bits, where the result of an add, sub, mul or div could leave 32 */
 bool   ints_fit(Ctx *c, IrOp op, const IrVal *a, const IrVal *b, Span at);       /* false, reported, where it is known that an add, sub or mul may leave 64 bits */
+bool   ints_product_stays(const Lower *L, const IrVal *a, const IrVal *b);      /* within 64 bits, whatever runs */
 bool   ints_sum_fits(Ctx *c, const IrVal *t, int64_t n, Span at);                /* the same for the sum of n such elements */
 IrVal *ints_widen_sum(Ctx *c, IrVal *t, int64_t n);                             /* the same for the sum of n such elements */
 bool   ints_within(const Lower *L, const IrVal *v, int64_t lo, int64_t hi);      /* is it known to be? */
