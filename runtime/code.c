@@ -76,9 +76,20 @@ static Part tile_of(Part shard, int64_t at) { return (Part){at, at + FRAME_TILE 
 
 static int64_t panels_to(int64_t samples) { return (samples + FRAME_PANEL - 1) / FRAME_PANEL; }
 
+static void run_by_calls(const Walk *w, const CodeStep *s, int64_t first, int64_t panels)
+{
+    for (int i = 0; i < s->panel.n; i++) {
+        const CodeCall *k = &w->code->call[s->panel.first + i];
+        if (k->split) call(w, k, first, 0, panels, 0);
+        for (int64_t q = 0; q < panels && !k->split; q++) call(w, k, first + q, q, 0, 0);
+    }
+}
+
 static void run_panels(const Walk *w, const CodeStep *s, Part tile)
 {
-    for (int64_t p = tile.lo / FRAME_PANEL, q = 0; p < panels_to(tile.hi); p++, q++) calls(w, s->panel, p, q, 0, 0);
+    int64_t first = tile.lo / FRAME_PANEL, panels = panels_to(tile.hi) - first;
+    if (s->by_calls) { run_by_calls(w, s, first, panels); return; }
+    for (int64_t q = 0; q < panels; q++) calls(w, s->panel, first + q, q, 0, 0);
 }
 
 static void run_shard(const Walk *w, const CodeStep *s, int64_t shard)

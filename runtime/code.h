@@ -14,7 +14,7 @@ typedef struct CodeRange { int first, n; } CodeRange;       /* rows of the table
 
 typedef struct CodeCall {                                   /* of a nest */
     int     nest, words;                                    /* by number; its first word */
-    int64_t units, split;                                   /* UNIFORM: of the work; split 0: all on one thread, else 1 */
+    int64_t units, split;                                   /* UNIFORM: of the work; split 0: all on one thread, else 1. TILED, by calls: 1 does all panels of a tile */
 } CodeCall;
 
 typedef struct CodePlace {                                  /* bytes of the frame */
@@ -53,6 +53,7 @@ typedef struct CodeStep {
                                                             /* if it has shards, all turns are run on a tile before the next: the body's steps are panels of these */
     CodeRange    once, panel, tile, finish;                 /* calls. TILED: on every thread that has shards; for each panel; tile; shard. UNIFORM: panel */
     int64_t      zero_from, zero_bytes;                     /* TILED: of scratch, cleared for each shard */
+    int64_t      by_calls;                                  /* TILED: 1: each of `panel` on all panels of a tile before the next call; else 0 */
     int64_t      waits;                                     /* bits of CodeWait */
     int          body[2];                                   /* SCAN, COND: blocks */
     int64_t      turns;                                     /* SCAN */

@@ -436,7 +436,7 @@ static bool scan_fits(const Open *o, Loops *loops, int block, const CodeStep *s)
 
 static bool step_fits(const Open *o, Loops *loops, int block, const CodeStep *s)
 {
-    if (s->waits & ~(int64_t)CODE_WAITS) return false;
+    if (s->waits & ~(int64_t)CODE_WAITS || (s->by_calls != 0 && s->by_calls != 1)) return false;
     switch (s->kind) {
     case CODE_TILED:   return tiled_fits(o, s);
     case CODE_UNIFORM: return calls_fit(o, s->panel);

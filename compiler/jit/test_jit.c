@@ -551,6 +551,21 @@ Test(jit, a_product_with_its_epilogue)
     arena_free(a);
 }
 
+/* Its matrix fills no cache near a core: products read it once for the panels of a tile, whole and not; and its rows lie a power of two apart. */
+Test(jit, a_matrix_that_is_far)
+{
+    static const char *text =
+        "axis p = 150\nslot \"w\" param : f32[1030,1024]\nfn f {report} {\n%x = normal {stream \"x\"} : f32<p>[1030]\n%w = read \"w\" : f32[1030,1024]\n"
+        "%y = dot %x, %w {contract 0:0} : f32<p>[1024]\n%t = max %y, 0 : f32<p>[1024]\n%u = dot %t, %w {contract 0:1} : f32<p>[1030]\n%s = sum %u {over p} : f32[1030]\n"
+        "report \"t\", %t\nreport \"u\", %u\nreport \"s\", %s\n}\n";
+    Arena *a = arena_new();
+    char why[1024];
+    IrModule *m = ir_read_text(a, text, strlen(text), why);
+    cr_assert(m, "%s", why);
+    for (int threads = 1; threads < 4; threads++) cr_expect(agrees(m, threads, why), "%d threads: %s", threads, why);
+    arena_free(a);
+}
+
 /* ---- training: a GAN of two perceptrons with Adam --------------------------------------------------------------- */
 
 typedef struct Net { int n; int64_t width[5]; int slot[2][4][3]; } Net;     /* weights and biases: value, m, v */

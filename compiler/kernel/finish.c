@@ -41,9 +41,10 @@ static bool is_window(const IrNode *n, int side, int dim)
 }
 
 /* The matrix of a DOT whose rows lie across memory: each step along k meets another line of the cache, and the lines of a
- * block of rows fall into a few sets. Worth a copy when enough panels follow. */
+ * block of rows fall into a few sets. So do the rows of a tile when they lie a power of two apart, or a multiple of one. Worth a copy when enough panels follow. */
 static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t extent)
 {
+    enum { SETS = 4096 };                                   /* bytes from a line of a set to the next, in caches near the core */
     const IrAttrs *a = n->attr;
     const IrType *t = &n->arg[side]->type;
     if (a->contract.n != 1 || a->batch.n || t->rank != 2 + a->n_windows) return false;
@@ -51,7 +52,9 @@ static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t ext
     while (row == k || is_window(n, side, row)) row++;
     for (int i = 0; i < a->n_windows; i++) extent *= n->result[0].type.dim[i];      /* each place of the result reads it */
     int64_t far = a->n_windows ? K_LANES * K_LANES : K_LANES;
-    return extent >= 2 * K_TILE && w->dim[row] == 1 && w->dim[k] >= far && t->dim[k] >= 2 * K_LANES && t->dim[row] >= 4;
+    if (extent < 2 * K_TILE || t->dim[k] < 2 * K_LANES) return false;
+    bool one_set = !a->n_windows && w->dim[k] == 1 && w->dim[row] * (int64_t)ir_elem_bytes(t->elem) % SETS == 0 && t->dim[row] >= K_LANES;
+    return one_set || (w->dim[row] == 1 && w->dim[k] >= far && t->dim[row] >= 4);
 }
 
 static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)
@@ -142,6 +145,40 @@ static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
             const Around *loop = outermost_loop(p, n->arg[side], block, around);
             k->packed = loop ? pack(p, k, side, K_FRAME, step_before(p, loop)) : pack(p, k, side, K_SCRATCH, s);
         }
+    }
+}
+
+/* A matrix that is read from memory, or the last cache, by each panel of samples. */
+static bool is_far(const KPlan *p, const KKernel *k)
+{
+    enum { FAR = 4 << 20 };                               /* bytes */
+    const IrNode *n = k->nodes.v[0];
+    if (k->kind != K_CONTRACT || n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS) return false;
+    const IrType *w = &n->arg[ir_axes_has(n->arg[0]->type.axes, k->lane_axis)]->type;
+    return plan_takes(p, PLAN_tiles) && !w->axes.n && ir_dims_size(w) * (int64_t)ir_elem_bytes(w->elem) >= FAR;
+}
+
+static void find_far(KPlan *p, const KBlock *b)
+{
+    for (int i = 0; i < b->steps.n; i++) {
+        KStep *s = b->steps.v[i];
+        bool far = false;
+        for (int k = 0; k < 2; k++)
+            if (s->body[k]) find_far(p, s->body[k]);
+        for (int k = 0; k < s->panel.n; k++) far |= is_far(p, s->panel.v[k]);
+        s->by_kernels = plan_did(p, PLAN_far, far);
+    }
+    for (int i = 0; i < p->own.n; i++)
+        if (p->own.v[i]->step && p->own.v[i]->step->by_kernels) p->own.v[i]->full = true;
+}
+
+static void products_by_tiles(const KBlock *b)
+{
+    for (int i = 0; i < b->steps.n; i++) {
+        const KStep *s = b->steps.v[i];
+        for (int k = 0; k < 2; k++)
+            if (s->body[k]) products_by_tiles(s->body[k]);
+        for (int k = 0; k < s->panel.n && s->by_kernels; k++) s->panel.v[k]->split = s->panel.v[k]->kind == K_DOT && s->panel.v[k]->nodes.v[0]->op == IR_dot && !s->panel.v[k]->epilogue;
     }
 }
 
@@ -276,6 +313,7 @@ static void finish_kernels(KPlan *p)
 void kernel_finish(KPlan *p)
 {
     if (plan_takes(p, PLAN_whole)) kernel_whole(p, &p->top);
+    find_far(p, &p->top);
     give_memory(p);
     find_dots(p);
     find_matrices(p);
@@ -283,4 +321,5 @@ void kernel_finish(KPlan *p)
     rows_of_lines(p);
     finish_kernels(p);
     kernel_epilogues(p, &p->top);
+    products_by_tiles(&p->top);
 }

@@ -206,7 +206,7 @@ static void layout_scratch(KPlan *p, Arena *scratch, KBlock *b)
         for (int j = 0; j < l.met.n; j++) {
             KMem *m = l.met.v[j];
             if (m->first == INT32_MAX) continue;
-            if (m->panel) { m->first = 0; m->last = end; }  /* all panels of a tile: the whole step */
+            if (m->panel && (m->tile < 0 || !s->by_kernels)) { m->first = 0; m->last = end; }  /* all panels of a tile, or all tiles: the whole step */
             array_push(scratch, &here, m);
         }
         int64_t bytes = assign(p, scratch, here.v, here.n, zero);

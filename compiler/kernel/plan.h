@@ -138,7 +138,7 @@ typedef struct KKernel {
     KMem   *mem;                                            /* TRANSPOSE: to where; MATRICES: panels; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
     int     side;                                           /* PACK: which operand of the row is the matrix */
-    bool    split;                                          /* UNIFORM: may be cut by elements */
+    bool    split;                                          /* UNIFORM: may be cut by elements. DOT: one call does all panels of a tile */
     int64_t units;                                          /* UNIFORM: of the cut */
     double  flops;                                          /* per run */
 } KKernel;
@@ -167,6 +167,7 @@ struct KStep {
     ARRAY(KCopy) after;                                     /* SCAN: next to carried values, after an iteration */
     KMem     *ended;                                        /* SCAN with `until`: its flags, a carried value; NULL: it runs all its iterations */
     ARRAY(KMem *) stacks;                                   /* SCAN: what its outputs are stacked in */
+    bool      by_kernels;                                   /* TILED: each kernel on all panels of a tile before the next kernel */
     bool      by_tiles;                                     /* SCAN: all turns are run on a tile of `extent` samples before the next; see wait.c */
     KMem     *predicate;                                    /* COND */
     bool      wait_first, wait_last;                        /* all threads wait for one another before the step; after it */

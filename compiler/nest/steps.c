@@ -87,6 +87,7 @@ static CodeStep step_of(Tables *t, const KStep *s)
     switch (s->kind) {
     case K_TILED:
         c.kind = CODE_TILED;
+        c.by_calls = s->by_kernels;
         c.once = calls_of(t, s->once.v, s->once.n);
         c.panel = calls_of(t, s->panel.v, s->panel.n);
         c.tile = calls_of(t, s->tile.v, s->tile.n);

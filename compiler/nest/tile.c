@@ -151,6 +151,7 @@ typedef struct DotCode {
     Dim      place;                                         /* from one to the next: strides in x and the result's running index; extent: what its component grows by */
     bool     packed, apart;                                 /* apart: an epilogue needs every component of the space, or windows do */
     Memory   x, w;
+    const KView *from;                                      /* x, at no panel yet */
     LoopReg *steps;                                         /* of the innermost loop */
     int      local;                                         /* where a rolled epilogue finds the tile */
 } DotCode;
@@ -232,9 +233,8 @@ static int64_t packed_steps(const DotCode *c)
     return k;
 }
 
-static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
+static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
 {
-    const DotTile *t = code;
     DotCode c = *t->code;
     LoopIndex from = o.off[0];
     Offsets at = advance(n, t->at, from, &c.row);
@@ -254,6 +254,21 @@ static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
     loop_close(&n->b, block);
     if (side) loop_close(&n->b, side);
     if (n->k->roll) rolled_epilogue(n, t, from, rows);
+}
+
+/* The rows of a matrix that is far are near when the tile's next panel asks for them. */
+static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const DotTile *t = code;
+    if (!n->k->split) { dot_panel(n, t, o, rows); return; }
+    DotCode c = *t->code;
+    LoopIns *l = nest_par_to(n, loop_arg(&n->b, 2));
+    n->panel = loop_plus(&n->b, loop_of(loop_arg(&n->b, 0)), nest_counter(l));
+    n->slot = nest_counter(l);
+    n->comp[n->k->space.lane] = (Ix){.at = plus_lanes(n, loop_times(n->panel, K_LANES)), .lane = true};
+    c.x = panel_of(n, c.from->mem, c.from->offset);
+    dot_panel(n, &(DotTile){&c, t->at, t->first}, o, rows);
+    nest_end(n, l);
 }
 
 /* An epilogue is written once for each height of a tile: one height, if one of half the registers or more will do. */
@@ -410,10 +425,11 @@ void nest_dot(Nest *n)
     KView x, w;
     if (!kernel_view(n->p, node->arg[xs], &x) || !kernel_view(n->p, node->arg[1 - xs], &w)) BUG("nest: dot without views");
     nest_at_panel(n);
+    n->tiled = !n->k->split;
     for (int i = 0; i < n->k->space.n; i++)
         if (i != n->k->space.lane) n->comp[i] = ix_int(0);
-    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .places = 1, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
-    c.x = panel_of(n, x.mem, x.offset);
+    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .places = 1, .from = &x, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
+    if (n->tiled) c.x = panel_of(n, x.mem, x.offset);
     c.w = memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
     dot_loops(n, node, &x, &w, &c);
     if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * most_rows(n, c.elem));
@@ -443,8 +459,32 @@ static void pack_rows(Nest *n, const PackCode *c, int depth, Offsets o, int rows
     loop_close(&n->b, block);
 }
 
+/* Of each row 16 k at once, since they are neighbours: a line is touched once, and those of `rows` rows may all want one place in the cache. */
+static void pack_lines(Nest *n, const PackCode *c, Offsets o, int rows)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    Dim step = c->steps.d[0], lines = {step.extent / K_LANES, {K_LANES, (int64_t)K_LANES * rows, 0}, 0};
+    LoopIns *l = nest_par(n, lines.extent);
+    Offsets at = advance(n, o, nest_counter(l), &lines);
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = row_index(n, block), to = loop_plus(&n->b, loop_plus(&n->b, at.off[1], row), loop_times(nest_lanes(n), rows));
+    loop_store(&n->b, c->to, &to, load_from(n, c->from, plus_lanes(n, stepped(n, at.off[0], row, c->row.s[0])), cell), cell);
+    loop_close(&n->b, block);
+    nest_end(n, l);
+    PackCode rest = *c;
+    rest.steps.d[0].extent = step.extent % K_LANES;
+    lines.s[0] = 1, lines.s[1] = rows;
+    if (rest.steps.d[0].extent) pack_rows(n, &rest, 0, advance(n, o, loop_at(step.extent - step.extent % K_LANES), &lines), rows);
+}
+
 /* `rows` neighbours of every k, one k behind the other. */
-static void pack_tile(Nest *n, const void *code, Offsets o, int rows) { pack_rows(n, code, 0, o, rows); }
+static void pack_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const PackCode *c = code;
+    bool lines = c->row.s[0] != 1 && c->steps.n == 1 && c->steps.d[0].s[0] == 1;
+    if (lines) pack_lines(n, c, o, rows);
+    else pack_rows(n, c, 0, o, rows);
+}
 
 void nest_pack(Nest *n)
 {

@@ -64,6 +64,16 @@ def test_values_where_both_are_equal():
             assert r.status == 0 and abs(float(re.findall(r"-?[0-9.]+(?:e-?\d+)?", r.out)[-1]) - value) < 1e-5, (name, value, r)
 
 
+def test_a_large_critic_takes_little_memory():
+    """Ten million parameters: no gradient is kept, let alone one a shard, and two threads' memory is within four times parameters and moments."""
+    r = gan("explain", "w8.gan", "--stage", "kernels", cwd=os.path.join(ROOT, "bench"))
+    used = {name: (int(frame), int(scratch)) for name, frame, scratch in re.findall(r"^fn (\w+): frame (\d+) B, scratch (\d+) B", r.out, re.M)}
+    critic, generator = ((784 + 1) * 3000 + (3000 + 1) * 2500 + 2501) * 4, ((100 + 1) * 256 + (256 + 1) * 784) * 4
+    state = 3 * (critic + generator)
+    assert r.status == 0 and used["update_D"][0] < 3000 * 2500 * 4, used
+    assert state + max(frame for frame, _ in used.values()) + 2 * max(scratch for _, scratch in used.values()) < 4 * state, (state, used)
+
+
 def test_stages_are_as_they_were():
     r = gan("explain", "minimax.gan", "--stage", "game", cwd=GOLDEN)
     assert r.status == 0 and "; moves D; reads G; draws from ring, G; batch 8" in r.out, r

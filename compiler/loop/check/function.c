@@ -173,13 +173,23 @@ static void calls(Thread *t, const CodeStep *s, CodeRange c, int64_t u0, int64_t
     for (int i = 0; i < c.n; i++) call(t, s, &t->r->f->code->call[c.first + i], u0, u1, u2, u3);
 }
 
+static void run_panels(Thread *t, const CodeStep *s, int64_t first, int64_t panels)
+{
+    for (int64_t q = 0; q < panels && !s->by_calls; q++) calls(t, s, s->panel, first + q, q, 0, 0);
+    for (int i = 0; i < s->panel.n && s->by_calls; i++) {
+        const CodeCall *k = &t->r->f->code->call[s->panel.first + i];
+        if (k->split) call(t, s, k, first, 0, panels, 0);
+        for (int64_t q = 0; q < panels && !k->split; q++) call(t, s, k, first + q, q, 0, 0);
+    }
+}
+
 static void run_shard(Thread *t, const CodeStep *s, int64_t shard)
 {
     int64_t from = shard * s->shard, to = from + s->shard < s->extent ? from + s->shard : s->extent;
     if (s->zero_bytes) clear(t, s, t->bases[BASE_SCRATCH] + s->zero_from, s->zero_bytes);
     for (int64_t at = from; at < to; at += FRAME_TILE) {
         int64_t valid = to - at < FRAME_TILE ? to - at : FRAME_TILE;
-        for (int64_t q = 0; q * FRAME_PANEL < valid; q++) calls(t, s, s->panel, at / FRAME_PANEL + q, q, 0, 0);
+        run_panels(t, s, at / FRAME_PANEL, (valid + FRAME_PANEL - 1) / FRAME_PANEL);
         calls(t, s, s->tile, at / FRAME_PANEL, valid, at == from, shard);
     }
     calls(t, s, s->finish, shard, 0, 0, 0);
@@ -285,8 +295,7 @@ static void run_turns(Thread *t, const CodeStep *s, Part tile, uint64_t outside)
     for (; i < s->turns && !t->r->failed && !(s->predicate.bytes && have_ended(t, s, tile)); i++) {
         t->iteration = outside * (uint64_t)s->turns + (uint64_t)i;
         set_counters(t, s, i, t->iteration);
-        for (int k = 0; k < body.n; k++)
-            for (int64_t p = first; p < last; p++) calls(t, s, c->step[body.first + k].panel, p, p - first, 0, 0);
+        for (int k = 0; k < body.n; k++) run_panels(t, &c->step[body.first + k], first, last - first);
         for (int k = 0; k < s->after.n && !t->r->failed; k++) {
             const CodeCopy *x = &c->copy[s->after.first + k];
             int64_t panel = x->shard / (s->shard / FRAME_PANEL);
