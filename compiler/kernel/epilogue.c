@@ -55,7 +55,7 @@ static int free_dims(const IrNode *dot, int lane_axis)
 static bool fits(const KPlan *p, const KKernel *dot, const KKernel *map)
 {
     const KValue *v = kernel_value(p, &dot->nodes.v[0]->result[0]);
-    if (map->kind != K_MAP || map->merged || map->products.n || map->lane_axis != dot->lane_axis || v->moved || !same_space(&dot->space, &map->space)) return false;
+    if (map->kind != K_MAP || map->merged || map->lane_axis != dot->lane_axis || v->moved || !same_space(&dot->space, &map->space)) return false;
     for (int i = 0; i < map->sinks.n; i++)                  /* several axes are added up in the order of the map's own loops */
         if (map->sinks.v[i]->node->attr->over.n > 1) return false;
     return map->flat || free_dims(dot->nodes.v[0], dot->lane_axis) <= 1;
@@ -106,30 +106,22 @@ static void merge(KPlan *p, KKernel *dot, KKernel *map)
     v->mem = NULL;
 }
 
-static void merge_products(KPlan *p, KStep *s, bool narrow)
+static void merge_step(KPlan *p, KStep *s)
 {
     int n = 0;
+    note_all(p, s, s->panel.v, s->panel.n);
+    note_all(p, s, s->tile.v, s->tile.n);
     for (int i = s->panel.n - 1; i >= 0; i--) {             /* of several products that one kernel reads, the last */
         KKernel *k = s->panel.v[i];
-        KKernel *reader = k->kind == K_DOT && kernel_is_narrow(k) == narrow ? kernel_value(p, &k->nodes.v[0]->result[0])->reader : NULL;
+        KKernel *reader = k->kind == K_DOT ? kernel_value(p, &k->nodes.v[0]->result[0])->reader : NULL;
         if (reader && plan_did(p, PLAN_epilogue, fits(p, k, reader) && worth(k, reader))) merge(p, k, reader);
     }
     for (int i = 0; i < s->panel.n; i++) {
         KKernel *k = s->panel.v[i];
         if (k->kind == K_MAP && k->merged) s->panel.v[n++] = k->merged;
-        else if (k->kind != K_DOT || !k->epilogue || kernel_is_narrow(k) != narrow) s->panel.v[n++] = k;
+        else if (!k->epilogue) s->panel.v[n++] = k;
     }
     s->panel.n = n;
-}
-
-/* Rows go to wide products first, where they are most. */
-static void merge_step(KPlan *p, KStep *s)
-{
-    note_all(p, s, s->panel.v, s->panel.n);
-    note_all(p, s, s->tile.v, s->tile.n);
-    merge_products(p, s, false);
-    kernel_narrow(p, s);
-    merge_products(p, s, true);
 }
 
 void kernel_epilogues(KPlan *p, KBlock *b)

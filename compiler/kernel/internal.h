@@ -40,8 +40,6 @@ void    kernel_finish(KPlan *p);                            /* finish.c: memory,
 bool    kernel_matrices(KPlan *p, KKernel *k);              /* matrices.c: turns a K_CONTRACT into a K_MATRICES, if that is what it is */
 bool    kernel_pairs(KPlan *p, KKernel *k);                 /* ... into a K_PAIRS */
 void    kernel_whole(KPlan *p, KBlock *b);                  /* whole.c: gradients tile by tile, with the rows that read them */
-bool    kernel_is_narrow(const KKernel *dot);               /* narrow.c: has few results */
-void    kernel_narrow(KPlan *p, KStep *s);                  /* ... and becomes a part of the loop that makes its operand */
 void    kernel_epilogues(KPlan *p, KBlock *b);              /* epilogue.c: rows behind register tiles */
 void    kernel_waits(KPlan *p);                             /* wait.c: where threads wait for one another */
 void    kernel_layout(KPlan *p);                            /* memory.c: live ranges and offsets */

@@ -103,7 +103,6 @@ typedef struct KAccum {                                     /* of a reduction ov
 typedef struct KLoop { int64_t extent, lane, row, out; } KLoop;     /* strides in the lanes' side, in the rows' side, in the result */
 typedef struct KLoops { int n; KLoop v[K_MAX_COMP + IR_MAX_RANK]; } KLoops;
 
-enum { K_MOST_PRODUCTS = 4 };                               /* that one MAP kernel adds up in its loop */
 enum { K_CHUNK = 64, K_ROW_UNIT = 96, K_UNIT_ROWS = 24 };  /* of a chain in a panel; rows of a unit where rows are split; of WHOLE, PACK */
 
 /* A product without axes: one side's last free dims are the lanes of a tile, the other's last are its rows. The lanes' side is read as it
@@ -134,7 +133,6 @@ typedef struct KKernel {
     KMatrices *matrices;
     struct KKernel *epilogue;                               /* DOT, WHOLE: the MAP kernel, merged into this one, that runs behind its tiles; or NULL */
     KAccum *sum;                                            /* WHOLE: its shards; there are no partial results */
-    ARRAY(struct KKernel *) products;                       /* MAP: DOT kernels of what its loop makes, merged into this one; see narrow.c */
     bool    roll;                                           /* DOT: the epilogue is a loop over a tile's rows, not unrolled */
     ARRAY(KMem *) columns;                                  /* OUTER, WHOLE: the transposed second side of each pair; BLAS: the operands */
     KMem   *mem;                                            /* TRANSPOSE: to where; MATRICES: panels; others: f64 or row scratch, or NULL */

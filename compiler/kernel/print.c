@@ -126,10 +126,6 @@ static void print_line(const Names *p, const KKernel *k, bool with_flops, Text *
         text_add(out, "  ");
         print_name(p, k->val, out);
     }
-    for (int i = 0; i < k->products.n; i++) {
-        text_add(out, i ? "," : "; on its way");
-        print_rows(p, k->products.v[i], out);
-    }
     if (k->epilogue) {
         text_add(out, k->roll || k->kind == K_WHOLE ? "; then, rolled" : "; then");
         print_rows(p, k->epilogue, out);
@@ -146,7 +142,6 @@ static void print_kernel(const Names *p, const KKernel *k, int depth, Text *out)
     }
     text_add(out, "\n");
     print_written(p, k, depth, out);
-    for (int i = 0; i < k->products.n; i++) print_written(p, k->products.v[i], depth, out);
     if (k->epilogue) print_written(p, k->epilogue, depth, out);
 }
 

@@ -62,7 +62,6 @@ void kernel_touches(const KPlan *p, const KKernel *k, KTouchFn *fn, void *self)
     if (k->val) value(&e, k->val, k->lane_axis);
     mem(&e, k->packed, false, false);
     mem(&e, k->mem, true, false);
-    for (int i = 0; i < k->products.n; i++) kernel_touches(p, k->products.v[i], fn, self);
     if (k->epilogue) kernel_touches(p, k->epilogue, fn, self);
 }
 

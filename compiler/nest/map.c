@@ -136,7 +136,7 @@ static LoopReg *member(Nest *n, const IrNode *node)
     return nest_row(n, node, &own);
 }
 
-static void map_rows(Nest *n)
+static void map_body(Nest *n)
 {
     KKernel *k = n->k;
     for (int i = 0; i < k->nodes.n; i++) n->reg[k->nodes.v[i]->result[0].id] = member(n, k->nodes.v[i]);
@@ -146,17 +146,7 @@ static void map_rows(Nest *n)
         nest_store(n, k->stores.v[i].mem, &v->type, &own, nest_value(n, v, &own));
     }
     for (int i = 0; i < k->sinks.n; i++) sink(n, k->sinks.v[i]);
-}
-
-static void forget_rows(Nest *n)
-{
-    for (int i = 0; i < n->k->nodes.n; i++) n->reg[n->k->nodes.v[i]->result[0].id] = NULL;
-}
-
-static void map_body(Nest *n)
-{
-    map_rows(n);
-    forget_rows(n);
+    for (int i = 0; i < k->nodes.n; i++) n->reg[k->nodes.v[i]->result[0].id] = NULL;
 }
 
 void nest_map_on(Nest *n, KKernel *map, const IrVal *v, LoopReg *value)
@@ -171,67 +161,4 @@ void nest_map_on(Nest *n, KKernel *map, const IrVal *v, LoopReg *value)
     n->k = own;
 }
 
-/* ---- products on their way --------------------------------------------------------------------------------------- */
-
-typedef struct Chain { KKernel *dot; int64_t result; } Chain;
-
-enum { MOST_CHAINS = 16 };
-
-static int chains_of(const KKernel *k, Chain *chain)
-{
-    int n = 0;
-    for (int i = 0; i < k->products.n; i++) {
-        int64_t results = ir_dims_size(&k->products.v[i]->nodes.v[0]->result[0].type);
-        for (int64_t r = 0; r < results && n < MOST_CHAINS; r++) chain[n++] = (Chain){k->products.v[i], r};
-    }
-    return n;
-}
-
-/* acc + what the loop has just made * its number of the matrix. */
-static LoopReg *chain_step(Nest *n, const Chain *c, LoopReg *acc)
-{
-    const IrNode *node = c->dot->nodes.v[0];
-    int xs = ir_axes_has(node->arg[0]->type.axes, n->k->lane_axis) ? 0 : 1, k = xs ? node->attr->contract.a[0] : node->attr->contract.b[0];
-    const IrVal *x = kernel_resolve(n->p, node->arg[xs]);
-    KView w;
-    if (!kernel_view(n->p, node->arg[1 - xs], &w)) BUG("nest: product without a view");
-    LoopIndex at = loop_plus(&n->b, loop_times(n->flat, w.dim[k]), loop_at(w.offset + (node->arg[1 - xs]->type.rank > 1 ? c->result * w.dim[1 - k] : 0)));
-    LoopReg *factor = loop_load(&n->b, nest_base(n, w.mem), &at, (unsigned)ir_elem_bytes(x->type.elem));
-    Index own = nest_own_index(n, x);
-    return loop_fma(&n->b, factor, nest_value(n, x, &own), acc);
-}
-
-/* The loop in order, each chain carried round it. */
-static void map_with_products(Nest *n)
-{
-    KKernel *k = n->k;
-    Chain    chain[MOST_CHAINS];
-    LoopReg *acc[MOST_CHAINS];
-    int      count = chains_of(k, chain);
-    nest_at_panel(n);
-    for (int i = 0; i < count; i++) acc[i] = nest_zero(n, chain[i].dot->nodes.v[0]->result[0].type.elem);
-    int64_t terms = 1;
-    for (int i = 0; i < k->space.n; i++)
-        if (i != k->space.lane) terms *= k->space.comp[i].extent;
-    LoopIndex from = loop_at(0), to = loop_of(loop_word(&n->b, terms));
-    LoopIns  *l = loop_for(&n->b, &from, &to, 1, true, acc, count);
-    n->is_flat = true;
-    n->flat = nest_counter(l);
-    map_rows(n);
-    for (int i = 0; i < count; i++) acc[i] = chain_step(n, &chain[i], &l->body->carry[i]);
-    forget_rows(n);
-    loop_end_for(&n->b, l, acc);
-    for (int i = 0; i < count; i++) {
-        n->k = chain[i].dot;
-        n->flat = loop_at(chain[i].result);
-        nest_results(n, 0, &l->result[i]);
-    }
-    n->k = k;
-    n->is_flat = false;
-}
-
-void nest_map(Nest *n)
-{
-    if (n->k->products.n) map_with_products(n);
-    else nest_over_space(n, map_body);
-}
+void nest_map(Nest *n) { nest_over_space(n, map_body); }

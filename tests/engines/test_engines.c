@@ -959,38 +959,6 @@ Test(engines, narrow_products_over_samples)
         }
 }
 
-/* Products with one to three results of what a loop over their terms makes: a matrix on either side, along its rows or across, a vector; two of one value,
- * behind a wide product, of a sum of it over samples; in f64; too few terms; a value of two dims, and a view, which are left alone. */
-Test(engines, products_on_their_way)
-{
-    static const char *text =
-        "axis p = %1$d\nslot \"w\" param : f32[%2$d,3]\nslot \"v\" param : f32[1,%2$d]\nslot \"u\" param : f32[%2$d]\nslot \"k\" param : f32[%2$d,%2$d]\nslot \"d\" param : f64[%2$d,2]\n"
-        "slot \"t\" counter : i64[]\nfn f {update tick \"t\"} {\n%%x = normal {stream \"x\"} : f32<p>[%2$d]\n%%x2 = normal {stream \"x2\"} : f32<p>[2,%2$d]\n"
-        "%%w = read \"w\" : f32[%2$d,3]\n%%v = read \"v\" : f32[1,%2$d]\n%%u = read \"u\" : f32[%2$d]\n%%k = read \"k\" : f32[%2$d,%2$d]\n%%d = read \"d\" : f64[%2$d,2]\n"
-        "%%a = tanh %%x : f32<p>[%2$d]\n%%b = dot %%a, %%w {contract 0:0} : f32<p>[3]\n%%c = dot %%v, %%a {contract 1:0} : f32<p>[1]\n%%s = sum %%a {over p} : f32[%2$d]\n"
-        "%%e = dot %%a, %%k {contract 0:0} : f32<p>[%2$d]\n%%f = max %%e, 0.1 : f32<p>[%2$d]\n%%f1 = sigmoid %%f : f32<p>[%2$d]\n%%g = dot %%f1, %%u {contract 0:0} : f32<p>[]\n%%g1 = exp %%g : f32<p>[]\n"
-        "%%h = dot %%a, %%k {contract 0:1} : f32<p>[%2$d]\n%%i = mul %%h, 0.5 : f32<p>[%2$d]\n%%j = dot %%i, %%w {contract 0:0} : f32<p>[3]\n%%j1 = add %%j, 1 : f32<p>[3]\n"
-        "%%l = convert %%f1 {f64} : f64<p>[%2$d]\n%%m = mul %%l, %%l : f64<p>[%2$d]\n%%n = dot %%d, %%m {contract 0:0} : f64<p>[2]\n"
-        "%%o = exp %%x2 : f32<p>[2,%2$d]\n%%q = dot %%o, %%v {contract 1:1} : f32<p>[2,1]\n%%r = reverse %%f1 {dims [0]} : f32<p>[%2$d]\n%%r1 = dot %%r, %%u {contract 0:0} : f32<p>[]\n"
-        "%%t = read \"t\" : i64[]\n%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\n"
-        "report \"b\", %%b\nreport \"c\", %%c\nreport \"s\", %%s\nreport \"g1\", %%g1\nreport \"j1\", %%j1\nreport \"n\", %%n\nreport \"q\", %%q\nreport \"r1\", %%r1\nreport \"f1\", %%f1\n}\n";
-    static const int extents[] = {0, 1, 16, 17, 33, 64, 130}, terms[] = {16, 17, 40, 16, 31, 1, 64};
-    for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride()) {
-        char written[4096];
-        cr_assert_lt(snprintf(written, sizeof written, text, extents[i], terms[i]), (int)sizeof written);
-        Case *c = case_of_text(written);
-        for (int off = 0; off < 4; off++) {                 /* without this decision, without epilogues, without both */
-            PlanOptions plan = {(off & 1 ? 1u << PLAN_narrow : 0) | (off & 2 ? 1u << PLAN_epilogue : 0)};
-            Difference  d = compare(c, 1, 1 + (int)i % 4, plan);
-            if (d.found) print_difference(c, &d);
-            cr_assert(!d.found, "%d samples, %d terms, %d", extents[i], terms[i], off);
-            int taken = times_taken(c, plan, PLAN_narrow);
-            cr_assert_eq(taken > 0, !(off & 1) && terms[i] > 1, "%d samples, %d terms, %d: %d", extents[i], terms[i], off, taken);
-        }
-        arena_free(c->arena);
-    }
-}
-
 /* Loops that end long before their last round: left by both engines, with the bits of a plan that runs on. By one flag, by samples of one axis
  * and of two, of any number; with outputs, draws, and a loop within the loop. */
 Test(engines, loops_that_end)
