@@ -383,6 +383,16 @@ static void report_member(Parser *p, const Ast *s)
         diag_hint(d, "let %s = ... names a value, %s := ... changes a state", s->member.name, s->member.name);
 }
 
+static void report_no_member(Parser *p, const Ast *s)
+{
+    Diag      *d = parse_error(p, s->span, E039, "this cannot stand among members");
+    const Ast *f = s->kind == AST_CALL ? s->call.callee : s;
+    if (f->kind == AST_NAME && !strcmp(f->name.name, "require"))
+        diag_hint(d, "require CONDITION, \"why\" is the statement; require(CONDITION, value, \"why\") is a value");
+    else
+        diag_hint(d, "members are name = value; beside them stand let, def, net, param, state, require, prefer and :=");
+}
+
 static bool may_be_member(const Ast *s)
 {
     switch (s->kind) {
@@ -397,8 +407,7 @@ void build_check_statements(Parser *p, AstList stmts, BlockUse use)
         const Ast *s = stmts.v[i];
         bool       last = i == stmts.n - 1;
         if (use == IN_MEMBERS && !may_be_member(s)) {
-            diag_hint(parse_error(p, s->span, E039, "this cannot stand among members"),
-                      "members are name = value; beside them stand let, def, net, param, state, require, prefer and :=");
+            report_no_member(p, s);
             build_break(p, &stmts.v[i]);
         } else if (use != IN_MEMBERS && s->kind == AST_MEMBER) {
             report_member(p, s);

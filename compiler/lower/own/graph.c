@@ -233,8 +233,8 @@ bool fn_needed(Ctx *c, Span at)
 {
     Lower *L = c->L;
     if (!L->fn) {
-        diag_error(L->diags, at, E202,
-                   "this must be known when the program is compiled, but has to be computed while it runs");
+        Diag *d = diag_error(L->diags, at, E202, "this must be known when the program is compiled, but has to be computed while it runs");
+        diag_hint(d, "let v = .. before it gives it a name, and v is computed where it is used");
         return false;
     }
     if (L->m->next_id < MAX_NODES && L->m->axes.n < MAX_AXES) return true;
