@@ -88,7 +88,7 @@ def reports(*args, cwd):
     assert r.status == 0, r
     got = {}
     for line in r.out.splitlines():
-        got.update({k: v for k, v in json.loads(line).items() if k not in ("step", "seconds")})
+        got.update({k: v for k, v in json.loads(line).items() if k not in ("step", "seconds", "measured")})
     return got
 
 

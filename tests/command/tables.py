@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Data: every program of docs/data.md in both engines, and what chooses, joins and changes rows in native programs, libraries and on resume."""
 import gzip
+import json
 import os
 import random
 import re
@@ -78,7 +79,7 @@ def program(*args, cwd, status=0):
 
 def reports(out):
     with open(f"{out}/log.jsonl") as f:
-        return {name: float(x) for line in f for name, x in re.findall(r'"(\w+)": ?([-0-9.e]+)', line) if name != "seconds"}
+        return {name: x for line in f for name, x in json.loads(line).items() if name not in ("seconds", "measured")}
 
 
 def chosen(d):
