@@ -479,6 +479,7 @@ static Flow walk_repeat(Trainer *t, const GanSchedule *n)
         Flow flow = run_fn(t, n);
         if (flow != GO_ON) return flow;
         count = (int64_t)output_number(t, n->fn, 0);
+        if (count < 0) return refuse(t, n, "the number of times cannot be negative, and this is %" PRId64, count);
     }
     Flow flow = GO_ON;
     for (int64_t i = first; i < count && flow == GO_ON; i++) {

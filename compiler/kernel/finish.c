@@ -177,8 +177,8 @@ static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
 static bool is_far(const KPlan *p, const KKernel *k)
 {
     enum { FAR = 4 << 20 };                               /* bytes */
-    const IrNode *n = k->nodes.v[0];
-    if (k->kind != K_CONTRACT || n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS) return false;
+    const IrNode *n = k->kind == K_CONTRACT ? k->nodes.v[0] : NULL;
+    if (!n || n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS) return false;
     const IrType *w = &n->arg[ir_axes_has(n->arg[0]->type.axes, k->lane_axis)]->type;
     return plan_takes(p, PLAN_tiles) && !w->axes.n && ir_dims_size(w) * (int64_t)ir_elem_bytes(w->elem) >= FAR;
 }
@@ -203,7 +203,10 @@ static void products_by_tiles(const KBlock *b)
         const KStep *s = b->steps.v[i];
         for (int k = 0; k < 2; k++)
             if (s->body[k]) products_by_tiles(s->body[k]);
-        for (int k = 0; k < s->panel.n && s->by_kernels; k++) s->panel.v[k]->split = s->panel.v[k]->kind == K_DOT && s->panel.v[k]->nodes.v[0]->op == IR_dot && !s->panel.v[k]->epilogue;
+        for (int k = 0; k < s->panel.n && s->by_kernels; k++) {
+            KKernel *dot = s->panel.v[k];
+            dot->split = dot->kind == K_DOT && dot->nodes.v[0]->op == IR_dot && !dot->epilogue;
+        }
     }
 }
 

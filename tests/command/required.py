@@ -104,6 +104,16 @@ def test_a_native_program_says_the_same():
             assert r.returncode == 3 and said in r.stderr, (line, r)
 
 
+def test_a_number_of_times_is_not_negative():
+    with folder() as d:
+        path = os.path.join(d, "it.gan")
+        with open(path, "w") as f:
+            f.write(program("repeat int(s) { update W minimize W()^2 with sgd(0.1) }"))
+        for engine in ("jit", "interp"):
+            r = gan("run", path, "--out", os.path.join(d, engine), "--quiet", "--backend", engine)
+            assert r.status == 3 and "it.gan:5:3: error: the number of times cannot be negative, and this is -1 at step 3" in r.err, r
+
+
 def test_what_holds_ends_nothing():
     for line in HOLDS:
         with folder() as d:
