@@ -28,6 +28,7 @@ Value *dist_member(Ctx *c, Dist *d, const char *name, Span at);                 
 Value *dist_apply_member(Ctx *c, Dist *d, const Closure *member, Args *args, const void *site, Span at);        /* of one that is made for each element of a tensor: that of each */
 Value *dist_no_density(Ctx *c, const Dist *d, Span at);
 const char *dist_text(Lower *L, const Dist *d);
+const Dist *dist_powered(const Dist *d);                                           /* p of p^n; NULL: d is no power */
 const Ast *dist_type(const Dist *d);                                            /* the declared type of a draw; NULL: none */
 AstList dist_members(const Dist *d);                                               /* the body of a declared distribution; none of another one */
 bool   dist_finite(Lower *L, const Dist *d, int64_t *n);

@@ -46,6 +46,8 @@ static const char *text(Lower *L, const Dist *d)
 
 const DistKind dist_power = {.draw = draw, .log_prob = log_prob, .shape = shape, .text = text};
 
+const Dist *dist_powered(const Dist *d) { return d->kind == &dist_power ? d->power.base : NULL; }
+
 Dist *dist_of_power(Lower *L, Dist *base, const IrInts *dims)
 {
     Dist *d = dist_new(L, &dist_power, base->name);

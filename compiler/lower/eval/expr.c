@@ -141,11 +141,29 @@ static Value *module_field(Ctx *c, const Ast *e, Value *m)
     return val_error(c->L);
 }
 
+static bool has_member(const Dist *d, const char *name)
+{
+    AstList body = dist_members(d);
+    for (int i = 0; i < body.n; i++)
+        if (body.v[i]->kind == AST_MEMBER && !strcmp(body.v[i]->member.name, name)) return true;
+    return false;
+}
+
+/* p^n has none of the members of p: whether one is n times as much, or n side by side, is its own matter. */
+static Value *no_member_of_power(Ctx *c, const Ast *e, const Dist *d, const Dist *each)
+{
+    Diag *no = diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s, but each of its draws has", dist_text(c->L, d), e->field.name);
+    diag_hint(no, "ask %s without a power; means and variances of p^n are those of p side by side, its entropy and divergence n times p's", dist_text(c->L, each));
+    return val_error(c->L);
+}
+
 /* An attribute of the distribution, or the marginal of a field. */
 static Value *field_of_dist(Ctx *c, const Ast *e, Dist *d)
 {
     Value *v = dist_member(c, d, e->field.name, e->span);
     if (v) return v;
+    const Dist *each = dist_powered(d);
+    if (each && has_member(each, e->field.name)) return no_member_of_power(c, e, d, each);
     const Ast *type = dist_type(d);
     if (type && type->kind == AST_TYPE) {
         Diag *no = diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s", dist_text(c->L, d), e->field.name);
