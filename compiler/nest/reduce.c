@@ -1,7 +1,7 @@
 /* reduce.c - reductions within what one lane sees: along dims, along axes other than the lane's, and any contraction.
  *
  * The general forms, an element of the result at a time with operands read wherever they lie. What training does most has
- * faster kernels (tile.c); these carry the exact orders of docs/ir.md for everything else. */
+ * faster kernels (outer.c, inner.c); these carry the exact orders of docs/ir.md for everything else. */
 #include "compiler/nest/nest.h"
 #include "base/bug.h"
 

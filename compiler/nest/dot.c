@@ -1,0 +1,391 @@
+/* dot.c - products of samples with a matrix, and convolutions with a kernel, as register tiles.
+ *
+ * DOT holds a block of rows by 16 samples, a row a feature of the result, and walks k: one load, `rows` broadcasts, `rows` fmas a turn; then an
+ * epilogue finds the tile in registers. A conv is a DOT with loops over its taps around k. PACK lays a matrix in the order of the tiles.
+ * Start at nest_dot(). */
+#include "compiler/nest/tile.h"
+#include "base/bug.h"
+
+/* ---- DOT -------------------------------------------------------------------------------------------------------- */
+
+typedef struct DotWindow {                                  /* of a conv */
+    const IrWindow *of;
+    int64_t  na, nb, x, w;                                  /* extents in a and b; strides in x and w */
+    int      comp;                                          /* the place in the result's space */
+    NestTaps taps;
+} DotWindow;
+
+typedef struct DotCode {
+    IrElem   elem;
+    int      xs;                                            /* which operand is x */
+    Dims     outer, inner;                                  /* strides in x, w and the result's running index; inner: x and w */
+    Dim      row;                                           /* over the matrix' last free dims */
+    int      n_windows;
+    DotWindow window[4];                                    /* outside of `inner` */
+    int      places;                                        /* of the last window that a tile has side by side, */
+    Dim      place;                                         /* from one to the next: strides in x and the result's running index; extent: what its component grows by */
+    bool     packed, apart;                                 /* apart: an epilogue needs every component of the space, or windows do */
+    Memory   x, w;
+    const KView *from;                                      /* x, at no panel yet */
+    LoopReg *steps;                                         /* of the innermost loop */
+    int      local;                                         /* where a rolled epilogue finds the tile */
+} DotCode;
+
+static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopIndex row, LoopReg *acc)
+{
+    if (depth == c->inner.n) {
+        LoopReg *x = tile_load(n, c->x, tile_plus_lanes(n, o.off[0]), 64);
+        LoopReg *w = tile_load(n, c->w, tile_stepped(n, o.off[1], row, c->row.s[1]), (unsigned)ir_elem_bytes(c->elem));
+        return loop_fma(&n->b, w, x, acc);
+    }
+    const Dim *d = &c->inner.d[depth];
+    bool last = d->extent > 1 && depth == c->inner.n - 1;
+    LoopIndex from = loop_at(0), to = last ? loop_of(c->steps) : loop_at(d->extent);
+    LoopIns *l = loop_for(&n->b, &from, &to, 1, last, &acc, 1);
+    return nest_end_fold(n, l, dot_chain(n, c, depth + 1, tile_advance(n, o, nest_counter(l), d), row, &l->body->carry[0]));
+}
+
+/* The taps of window `window` and those after it, and what is contracted at each. */
+static LoopReg *dot_taps(Nest *n, const DotCode *c, int window, Offsets o, LoopIndex row, LoopReg *acc)
+{
+    if (window == c->n_windows) return dot_chain(n, c, 0, o, row, acc);
+    const DotWindow *w = &c->window[window];
+    const NestTaps *t = &w->taps;
+    Dim step = {0, {(c->xs ? t->step_k : t->step_i) * w->x, (c->xs ? t->step_i : t->step_k) * w->w, 0}, 0};
+    o.off[0] = tile_stepped(n, o.off[0], c->xs ? t->k : t->i, w->x);
+    o.off[1] = tile_stepped(n, o.off[1], c->xs ? t->i : t->k, w->w);
+    LoopIns *l = nest_fold(n, loop_at(0), loop_of(t->count), 1, acc);
+    return nest_end_fold(n, l, dot_taps(n, c, window + 1, tile_advance(n, o, nest_counter(l), &step), row, &l->body->carry[0]));
+}
+
+typedef struct { const DotCode *code; Offsets at; LoopIndex first; } DotTile;      /* first: of its places */
+
+/* Row `row` of the rows that begin at t->at, at place `place` of the tile. */
+static void stand_at(Nest *n, const DotTile *t, LoopIndex row, LoopIndex place)
+{
+    const DotCode *c = t->code;
+    n->flat = tile_stepped(n, tile_stepped(n, t->at.off[2], row, c->row.s[2]), place, c->place.s[2]);
+    if (c->row.extent > 1) n->comp[c->row.comp] = ix(row);
+    if (c->places > 1) n->comp[c->place.comp] = ix(tile_stepped(n, t->first, place, c->place.extent));
+}
+
+static void epilogue(Nest *n, LoopReg *tile) { nest_map_on(n, n->k->epilogue, kernel_resolve(n->p, &n->k->nodes.v[0]->result[0]), tile); }
+
+static LoopIndex local_cell(Nest *n, LoopIndex row, LoopIndex place, int rows)
+{
+    return tile_plus_lanes(n, loop_times(loop_plus(&n->b, row, loop_times(place, rows)), K_LANES));
+}
+
+/* The rows of a tile one by one: from memory, as registers have no numbers. */
+static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
+{
+    LoopIns *p = t->code->places > 1 ? nest_par(n, t->code->places) : NULL;
+    LoopIns *l = nest_par(n, rows);
+    LoopIndex row = nest_counter(l), place = p ? nest_counter(p) : loop_at(0), at = local_cell(n, row, place, rows);
+    stand_at(n, t, loop_plus(&n->b, from, row), place);
+    epilogue(n, loop_load(&n->b, t->code->local, &at, 64));
+    nest_end(n, l);
+    if (p) nest_end(n, p);
+}
+
+/* In a packed matrix the rows of a tile lie together, k by k (taps outside), block behind block. */
+static void stand_in_packed(DotCode *c, int rows)
+{
+    int64_t stride = rows;
+    c->row.s[1] = 1;
+    c->inner.d[0].s[1] = stride;
+    stride *= c->inner.d[0].extent;
+    for (int i = c->n_windows - 1; i >= 0; i--) {
+        c->window[i].w = stride;
+        stride *= c->window[i].nb;
+    }
+}
+
+static int64_t packed_steps(const DotCode *c)
+{
+    int64_t k = c->inner.d[0].extent;
+    for (int i = 0; i < c->n_windows; i++) k *= c->window[i].nb;
+    return k;
+}
+
+static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
+{
+    DotCode c = *t->code;
+    LoopIndex from = o.off[0];
+    Offsets at = tile_advance(n, t->at, from, &c.row);
+    if (c.packed) stand_in_packed(&c, rows);
+    LoopIns *side = c.places > 1 ? loop_block(&n->b, c.places) : NULL;
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = tile_row_index(n, block), place = side ? tile_row_index(n, side) : loop_at(0), cell = local_cell(n, row, place, rows);
+    at.off[0] = tile_stepped(n, at.off[0], place, c.place.s[0]);
+    LoopReg *zero = tile_zero(n, c.elem, block);
+    LoopReg *acc = dot_taps(n, &c, 0, at, row, side ? loop_over(&n->b, zero, zero->dims | 1u << side->n) : zero);
+    stand_at(n, t, loop_plus(&n->b, from, row), place);
+    n->is_flat = true;
+    nest_results(n, 0, acc);
+    n->is_flat = false;
+    if (n->k->roll) loop_store(&n->b, c.local, &cell, acc, 64);
+    else if (n->k->epilogue) epilogue(n, acc);
+    loop_close(&n->b, block);
+    if (side) loop_close(&n->b, side);
+    if (n->k->roll) rolled_epilogue(n, t, from, rows);
+}
+
+/* The rows of a matrix that is far are near when the tile's next panel asks for them. */
+static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const DotTile *t = code;
+    if (!n->k->split) { dot_panel(n, t, o, rows); return; }
+    DotCode c = *t->code;
+    LoopIns *l = nest_par_to(n, loop_arg(&n->b, 2));
+    n->panel = loop_plus(&n->b, loop_of(loop_arg(&n->b, 0)), nest_counter(l));
+    n->slot = nest_counter(l);
+    n->comp[n->k->space.lane] = (Ix){.at = tile_plus_lanes(n, loop_times(n->panel, K_LANES)), .lane = true};
+    c.x = tile_panel_of(n, c.from->mem, c.from->offset);
+    dot_panel(n, &(DotTile){&c, t->at, t->first}, o, rows);
+    nest_end(n, l);
+}
+
+/* An epilogue is written once for each height of a tile: one height, if one of half the registers or more will do. */
+static int dot_rows(const Nest *n, const DotCode *c)
+{
+    int most = tile_most_rows(n, c->elem), rows = most;
+    if (!n->k->epilogue || c->packed) return most;
+    while (2 * rows > most && c->row.extent % rows) rows--;
+    return 2 * rows > most ? rows : most;
+}
+
+/* The kernel stands at place o of component `comp`: if that is a window's, its taps are known. */
+static void stand_at_window(Nest *n, DotCode *c, int comp, LoopIndex o)
+{
+    for (int i = 0; i < c->n_windows; i++) {
+        DotWindow *w = &c->window[i];
+        if (w->comp == comp) w->taps = nest_taps(n, w->of, w->na, w->nb, o);
+    }
+}
+
+/* Of few rows a tile has several places side by side that meet the same taps: how many, by what a place takes, a chain of fma being four long. */
+static int dot_places(const Nest *n, const DotCode *c, const NestAlike *a)
+{
+    enum { WAIT = 4 };
+    int most = tile_most_rows(n, c->elem), best = 1;
+    int64_t row = c->row.extent, alone = row > WAIT ? row : WAIT, least = (a->to - a->from) * alone;
+    if (!row || 2 * row > most) return 1;
+    for (int p = 2; p * row <= most; p++) {
+        int64_t blocks = (a->to - a->from) / p, rest = (a->to - a->from) % p, work = blocks * (p * row > WAIT ? p * row : WAIT) + rest * alone;
+        if (work > least || !blocks) continue;
+        least = work;
+        best = p;
+    }
+    return best;
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex first);
+
+static void at_place(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex at)
+{
+    const Dim *d = &c->outer.d[depth];
+    n->comp[d->comp] = ix(at);
+    stand_at_window(n, c, d->comp, at);
+    dot_outer(n, c, depth + 1, tile_advance(n, o, at, d), at);
+}
+
+/* Places that have the same taps as tiles, then those at the borders one by one. */
+static void by_places(Nest *n, DotCode *c, int depth, Offsets o, const NestAlike *a, int places)
+{
+    const DotWindow *w = &c->window[c->n_windows - 1];
+    const Dim *d = &c->outer.d[depth];
+    int64_t blocks = (a->to - a->from) / places, before = a->from * a->period, passed = blocks * places * a->period;
+    LoopIns *r = nest_par(n, a->period), *l = nest_par(n, blocks);
+    LoopIndex p = loop_plus(&n->b, loop_times(nest_counter(l), places), loop_at(a->from));
+    c->places = places;
+    c->place = (Dim){a->period, {a->step * w->x, 0, a->period * d->s[2]}, d->comp};
+    at_place(n, c, depth, o, tile_stepped(n, nest_counter(r), p, a->period));
+    c->places = 1;
+    c->place = (Dim){0};
+    nest_end(n, l);
+    nest_end(n, r);
+    LoopIns *rest = nest_par(n, d->extent - passed);
+    LoopReg *i = rest->body->counter, *behind = loop_binary(&n->b, IR_add, i, loop_int(&n->b, IR_I64, passed));
+    at_place(n, c, depth, o, loop_of(loop_select(&n->b, loop_compare(&n->b, IR_LT, i, loop_int(&n->b, IR_I64, before)), i, behind)));
+    nest_end(n, rest);
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex first)
+{
+    if (depth == c->outer.n) {
+        DotTile t = {c, o, first};
+        Dim row = {c->row.extent, {1, 0, 0}, 0};
+        tile_row_blocks(n, &t, &row, (Offsets){0}, dot_rows(n, c), dot_tile);
+        return;
+    }
+    const Dim *d = &c->outer.d[depth];
+    const DotWindow *w = c->n_windows ? &c->window[c->n_windows - 1] : NULL;
+    if (w && depth == c->outer.n - 1 && d->comp == w->comp && !c->xs) {
+        NestAlike a = nest_alike(w->of, w->na, w->nb, d->extent);
+        int places = dot_places(n, c, &a);
+        if (places > 1) {
+            by_places(n, c, depth, o, &a, places);
+            return;
+        }
+    }
+    LoopIns *l = nest_component(n, d->comp, d->extent);
+    at_place(n, c, depth, o, nest_counter(l));
+    nest_end(n, l);
+}
+
+/* A loop over component `comp` of the result, or over several that one stride walks. */
+static void dot_dim(Nest *n, const DotCode *c, Dims *l, int comp, int64_t sx, int64_t sw)
+{
+    const KSpace *s = &n->k->space;
+    int64_t flat = 1, extent = s->comp[comp].extent;
+    for (int i = comp + 1; i < s->n; i++)
+        if (i != s->lane) flat *= s->comp[i].extent;
+    if (extent == 1) return;
+    if (c->apart) tile_plain_dim(l, extent, sx, sw, flat);
+    else tile_add_dim(l, extent, sx, sw, flat);
+    l->d[l->n - 1].comp = comp;
+}
+
+static void dot_windows(Nest *n, const IrNode *node, const KView *x, const KView *w, DotCode *c)
+{
+    const IrAttrs *a = node->attr;
+    int first = node->result[0].type.axes.n + a->batch.n;
+    for (int i = 0; i < a->n_windows; i++) {
+        const IrWindow *of = &a->windows[i];
+        c->window[c->n_windows++] = (DotWindow){
+            .of = of, .na = node->arg[0]->type.dim[of->a], .nb = node->arg[1]->type.dim[of->b],
+            .x = x->dim[c->xs ? of->b : of->a], .w = w->dim[c->xs ? of->a : of->b], .comp = first + i};
+        dot_dim(n, c, &c->outer, first + i, 0, 0);
+        if (n->k->space.comp[first + i].extent == 1) stand_at_window(n, c, first + i, loop_at(0));     /* it has no loop */
+    }
+}
+
+/* The loops around a tile: the result's other axes, batch dims, windows, x's free dims, all but the last of w's. */
+static void dot_loops(Nest *n, const IrNode *node, const KView *x, const KView *w, DotCode *c)
+{
+    const IrAttrs *a = node->attr;
+    int xs = c->xs, ws = 1 - xs;
+    const IrType *tx = &node->arg[xs]->type, *tw = &node->arg[ws]->type, *to = &node->result[0].type;
+    for (int i = 0; i < to->axes.n; i++) {
+        if (to->axes.id[i] == n->k->lane_axis) continue;
+        int jx = tile_axis_at(tx, to->axes.id[i]), jw = tile_axis_at(tw, to->axes.id[i]);
+        dot_dim(n, c, &c->outer, i, jx < 0 ? 0 : x->axis[jx], jw < 0 ? 0 : w->axis[jw]);
+    }
+    int dims = to->axes.n;
+    for (int i = 0; i < a->batch.n; i++) {
+        int dx = xs ? a->batch.b[i] : a->batch.a[i], dw = xs ? a->batch.a[i] : a->batch.b[i];
+        dot_dim(n, c, &c->outer, dims + i, x->dim[dx], w->dim[dw]);
+    }
+    dot_windows(n, node, x, w, c);
+    Free fx = tile_free_dims(node, xs, tx->rank), fw = tile_free_dims(node, ws, tw->rank);
+    int first = dims + a->batch.n + a->n_windows, ox = first + (xs ? fw.n : 0), ow = first + (xs ? 0 : fx.n);
+    Dims rows = {0};
+    for (int i = 0; i < fx.n; i++) dot_dim(n, c, &c->outer, ox + i, x->dim[fx.dim[i]], 0);
+    for (int i = 0; i < fw.n; i++) dot_dim(n, c, &rows, ow + i, 0, w->dim[fw.dim[i]]);
+    c->row = tile_take_last(&rows);
+    for (int i = 0; i < rows.n; i++) c->outer.d[c->outer.n++] = rows.d[i];
+    for (int i = 0; i < a->contract.n; i++) {
+        int dx = xs ? a->contract.b[i] : a->contract.a[i], dw = xs ? a->contract.a[i] : a->contract.b[i];
+        tile_add_dim(&c->inner, tx->dim[dx], x->dim[dx], w->dim[dw], 0);
+    }
+}
+
+void nest_dot(Nest *n)
+{
+    const IrNode *node = n->k->nodes.v[0];
+    const KKernel *then = n->k->epilogue;
+    if (!n->k->stores.n && !then) return;
+    int xs = tile_axis_at(&node->arg[0]->type, n->k->lane_axis) >= 0 ? 0 : 1;
+    KView x, w;
+    if (!kernel_view(n->p, node->arg[xs], &x) || !kernel_view(n->p, node->arg[1 - xs], &w)) BUG("nest: dot without views");
+    nest_at_panel(n);
+    n->tiled = !n->k->split;
+    for (int i = 0; i < n->k->space.n; i++)
+        if (i != n->k->space.lane) n->comp[i] = ix_int(0);
+    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .places = 1, .from = &x, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
+    if (n->tiled) c.x = tile_panel_of(n, x.mem, x.offset);
+    c.w = tile_memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
+    dot_loops(n, node, &x, &w, &c);
+    if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * tile_most_rows(n, c.elem));
+    if (c.packed) c.row.s[1] = packed_steps(&c);
+    if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
+    dot_outer(n, &c, 0, (Offsets){0}, loop_at(0));
+}
+
+/* ---- PACK ------------------------------------------------------------------------------------------------------- */
+
+typedef struct { IrElem elem; Dim row; Dims steps; Memory from; int to; } PackCode;
+
+static void pack_rows(Nest *n, const PackCode *c, int depth, Offsets o, int rows)
+{
+    if (depth < c->steps.n) {
+        Dim step = c->steps.d[depth];
+        step.s[1] *= rows;
+        LoopIns *l = nest_par(n, step.extent);
+        pack_rows(n, c, depth + 1, tile_advance(n, o, nest_counter(l), &step), rows);
+        nest_end(n, l);
+        return;
+    }
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = tile_row_index(n, block), at = loop_plus(&n->b, o.off[1], row);
+    loop_store(&n->b, c->to, &at, tile_load(n, c->from, tile_stepped(n, o.off[0], row, c->row.s[0]), cell), cell);
+    loop_close(&n->b, block);
+}
+
+/* Of each row 16 k at once, since they are neighbours: a line is touched once, and those of `rows` rows may all want one place in the cache. */
+static void pack_lines(Nest *n, const PackCode *c, Offsets o, int rows)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    Dim step = c->steps.d[0], lines = {step.extent / K_LANES, {K_LANES, (int64_t)K_LANES * rows, 0}, 0};
+    LoopIns *l = nest_par(n, lines.extent);
+    Offsets at = tile_advance(n, o, nest_counter(l), &lines);
+    LoopIns *block = loop_block(&n->b, rows);
+    LoopIndex row = tile_row_index(n, block), to = loop_plus(&n->b, loop_plus(&n->b, at.off[1], row), loop_times(nest_lanes(n), rows));
+    loop_store(&n->b, c->to, &to, tile_load(n, c->from, tile_plus_lanes(n, tile_stepped(n, at.off[0], row, c->row.s[0])), cell), cell);
+    loop_close(&n->b, block);
+    nest_end(n, l);
+    PackCode rest = *c;
+    rest.steps.d[0].extent = step.extent % K_LANES;
+    lines.s[0] = 1, lines.s[1] = rows;
+    if (rest.steps.d[0].extent) pack_rows(n, &rest, 0, tile_advance(n, o, loop_at(step.extent - step.extent % K_LANES), &lines), rows);
+}
+
+/* `rows` neighbours of every k, one k behind the other: if the first of them is of the caller's units. */
+static void pack_tile(Nest *n, const void *code, Offsets o, int rows)
+{
+    const PackCode *c = code;
+    LoopIns *ours = NULL;
+    if (n->k->split) {
+        LoopIndex from = loop_plus(&n->b, o.off[2], loop_times(loop_of(n->lo), -K_UNIT_ROWS));
+        LoopIndex all = loop_plus(&n->b, loop_times(loop_of(n->hi), K_UNIT_ROWS), loop_times(loop_of(n->lo), -K_UNIT_ROWS));
+        ours = loop_when(&n->b, loop_op2(&n->b, LOOP_inside, loop_index(&n->b, &from), loop_index(&n->b, &all)));
+    }
+    bool lines = c->row.s[0] != 1 && c->steps.n == 1 && c->steps.d[0].s[0] == 1;
+    if (lines) pack_lines(n, c, o, rows);
+    else pack_rows(n, c, 0, o, rows);
+    if (ours) loop_close(&n->b, ours);
+}
+
+void nest_pack(Nest *n)
+{
+    const IrNode *node = n->k->nodes.v[0];
+    const IrAttrs *a = node->attr;
+    int side = n->k->side, k = side ? a->contract.b[0] : a->contract.a[0];
+    const IrType *t = &node->arg[side]->type;
+    int row = tile_free_dims(node, side, t->rank).dim[0];
+    KView w;
+    if (!kernel_view(n->p, node->arg[side], &w)) BUG("nest: pack without a view");
+    int64_t steps[5] = {t->dim[k]};                         /* of one tap, of those of the last window, and so on */
+    for (int i = 0; i < a->n_windows; i++) steps[i + 1] = steps[i] * t->dim[tile_window_dim(a, side, a->n_windows - 1 - i)];
+    PackCode c = {.elem = t->elem, .row = {t->dim[row], {w.dim[row], steps[a->n_windows], 1}, 0}};
+    for (int i = 0; i < a->n_windows; i++) {
+        int d = tile_window_dim(a, side, i);
+        tile_add_dim(&c.steps, t->dim[d], w.dim[d], steps[a->n_windows - 1 - i], 0);
+    }
+    tile_add_dim(&c.steps, t->dim[k], w.dim[k], 1, 0);
+    c.from = tile_memory_at(n, nest_base(n, w.mem), loop_at(0), w.offset);
+    c.to = nest_base(n, n->k->mem);
+    tile_row_blocks(n, &c, &c.row, (Offsets){0}, tile_most_rows(n, c.elem), pack_tile);
+}
