@@ -229,6 +229,8 @@ IrShards ir_shards(int64_t extent);                         /* S = ceil(n/64), 2
 int64_t   ir_common_divisor(int64_t a, int64_t b);
 typedef struct { int64_t k, i, count; } IrTaps;             /* from (k, i) on, k of the kernel, i of the operand */
 IrTaps    ir_taps_at(const IrWindow *w, int64_t na, int64_t nb, int64_t o);       /* that meet the operand at place o of the result */
+int       ir_window_dim(const IrAttrs *a, int side, int window);                 /* which dim of operand `side` it runs over */
+void      ir_taken_dims(const IrAttrs *a, int side, bool taken[IR_MAX_RANK]);    /* dot, conv: those with a part in the product, other than their own in the result */
 double    ir_taps(const IrNode *conv, int window);           /* of the kernel that meet the operand, as a mean over the result's places */
 IrForm   ir_dot_form(const IrNode *dot);                    /* chain or lanes, by shape alone */
 bool     ir_has_form(const IrModule *m, IrForm form);       /* some product of the module has it */

@@ -839,6 +839,16 @@ IrShards ir_shards(int64_t extent)
     return (IrShards){s.count, s.size};
 }
 
+int ir_window_dim(const IrAttrs *a, int side, int window) { return side ? a->windows[window].b : a->windows[window].a; }
+
+void ir_taken_dims(const IrAttrs *a, int side, bool taken[IR_MAX_RANK])
+{
+    memset(taken, 0, IR_MAX_RANK * sizeof *taken);
+    for (int i = 0; i < a->batch.n; i++) taken[side ? a->batch.b[i] : a->batch.a[i]] = true;
+    for (int i = 0; i < a->contract.n; i++) taken[side ? a->contract.b[i] : a->contract.a[i]] = true;
+    for (int i = 0; i < a->n_windows; i++) taken[ir_window_dim(a, side, i)] = true;
+}
+
 static bool in_pairs(const uint8_t *dims, int n, int dim)
 {
     for (int i = 0; i < n; i++)

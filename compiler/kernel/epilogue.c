@@ -44,10 +44,8 @@ static int free_dims(const IrNode *dot, int lane_axis)
 {
     int side = ir_axes_has(dot->arg[0]->type.axes, lane_axis), n = 0;
     const IrType *t = &dot->arg[side]->type;
-    bool taken[IR_MAX_RANK] = {0};
-    for (int i = 0; i < dot->attr->batch.n; i++) taken[side ? dot->attr->batch.b[i] : dot->attr->batch.a[i]] = true;
-    for (int i = 0; i < dot->attr->contract.n; i++) taken[side ? dot->attr->contract.b[i] : dot->attr->contract.a[i]] = true;
-    for (int i = 0; i < dot->attr->n_windows; i++) taken[side ? dot->attr->windows[i].b : dot->attr->windows[i].a] = true;
+    bool taken[IR_MAX_RANK];
+    ir_taken_dims(dot->attr, side, taken);
     for (int i = 0; i < t->rank; i++) n += !taken[i] && t->dim[i] != 1;
     return n;
 }

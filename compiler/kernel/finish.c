@@ -31,12 +31,10 @@ static void give_memory(KPlan *p)
     }
 }
 
-static int window_dim(const IrNode *n, int side, int i) { return side ? n->attr->windows[i].b : n->attr->windows[i].a; }
-
 static bool is_window(const IrNode *n, int side, int dim)
 {
     for (int i = 0; i < n->attr->n_windows; i++)
-        if (window_dim(n, side, i) == dim) return true;
+        if (ir_window_dim(n->attr, side, i) == dim) return true;
     return false;
 }
 
@@ -71,7 +69,7 @@ static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int 
         kb = sb ? y->attr->contract.b[0] : y->attr->contract.a[0];
     if (ka != kb || kernel_resolve(p, x->arg[sa]) != kernel_resolve(p, y->arg[sb]) || x->attr->n_windows != y->attr->n_windows) return false;
     for (int i = 0; i < x->attr->n_windows; i++)
-        if (window_dim(x, sa, i) != window_dim(y, sb, i)) return false;
+        if (ir_window_dim(x->attr, sa, i) != ir_window_dim(y->attr, sb, i)) return false;
     return true;
 }
 

@@ -108,21 +108,12 @@ static void add_finish(Planner *b, KStep *step, KAccum *a, int lane_axis)
     array_push(b->p->arena, &step->finish, f);
 }
 
-/* Which dims of an operand have a part in the product, other than their own in the result. */
-static void taken_dims(const IrAttrs *at, int side, bool taken[IR_MAX_RANK])
-{
-    memset(taken, 0, IR_MAX_RANK * sizeof *taken);
-    for (int i = 0; i < at->batch.n; i++) taken[side ? at->batch.b[i] : at->batch.a[i]] = true;
-    for (int i = 0; i < at->contract.n; i++) taken[side ? at->contract.b[i] : at->contract.a[i]] = true;
-    for (int i = 0; i < at->n_windows; i++) taken[side ? at->windows[i].b : at->windows[i].a] = true;
-}
-
 /* The free dims of a side lie so that one stride walks them. */
 static bool one_stride(const IrNode *n, int side, int pair)
 {
     const IrType *t = &n->arg[2 * pair + side]->type;
     bool taken[IR_MAX_RANK];
-    taken_dims(n->attr, side, taken);
+    ir_taken_dims(n->attr, side, taken);
     int last = -1;
     for (int i = 0; i < t->rank; i++) {
         if (taken[i]) continue;
@@ -180,7 +171,7 @@ static KMem *transposed_mem(Planner *b, const IrNode *n, int side, IrVal *v)
     const IrType *t = &v->type;
     int64_t cols = 1, rest = kernel_rest(b->m, t, kernel_tile_axis(b->m, t->axes));
     bool taken[IR_MAX_RANK];
-    taken_dims(n->attr, side, taken);
+    ir_taken_dims(n->attr, side, taken);
     for (int i = 0; i < t->rank; i++) cols *= taken[i] ? 1 : t->dim[i];
     KMem *m = kernel_mem(b->p, K_SCRATCH, t, true);
     m->bytes = (cols ? rest / cols : 0) * ((cols + K_LANES - 1) / K_LANES) * K_TILE * K_LANES *
@@ -191,8 +182,8 @@ static KMem *transposed_mem(Planner *b, const IrNode *n, int side, IrVal *v)
 static bool same_roles(const IrNode *a, int side_a, const IrNode *b, int side_b)
 {
     bool x[IR_MAX_RANK], y[IR_MAX_RANK];
-    taken_dims(a->attr, side_a, x);
-    taken_dims(b->attr, side_b, y);
+    ir_taken_dims(a->attr, side_a, x);
+    ir_taken_dims(b->attr, side_b, y);
     return !memcmp(x, y, sizeof x);
 }
 
@@ -229,7 +220,7 @@ static int columns_side(const IrNode *n)
     int64_t size[2] = {1, 1};
     bool taken[IR_MAX_RANK];
     for (int side = 0; side < 2; side++) {
-        taken_dims(n->attr, side, taken);
+        ir_taken_dims(n->attr, side, taken);
         for (int i = 0; i < n->arg[side]->type.rank; i++) size[side] *= taken[i] ? 1 : n->arg[side]->type.dim[i];
     }
     return size[1] >= K_LANES || size[1] >= size[0];

@@ -378,10 +378,10 @@ void nest_pack(Nest *n)
     KView w;
     if (!kernel_view(n->p, node->arg[side], &w)) BUG("nest: pack without a view");
     int64_t steps[5] = {t->dim[k]};                         /* of one tap, of those of the last window, and so on */
-    for (int i = 0; i < a->n_windows; i++) steps[i + 1] = steps[i] * t->dim[tile_window_dim(a, side, a->n_windows - 1 - i)];
+    for (int i = 0; i < a->n_windows; i++) steps[i + 1] = steps[i] * t->dim[ir_window_dim(a, side, a->n_windows - 1 - i)];
     PackCode c = {.elem = t->elem, .row = {t->dim[row], {w.dim[row], steps[a->n_windows], 1}, 0}};
     for (int i = 0; i < a->n_windows; i++) {
-        int d = tile_window_dim(a, side, i);
+        int d = ir_window_dim(a, side, i);
         tile_add_dim(&c.steps, t->dim[d], w.dim[d], steps[a->n_windows - 1 - i], 0);
     }
     tile_add_dim(&c.steps, t->dim[k], w.dim[k], 1, 0);

@@ -470,8 +470,8 @@ static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, 
         tile_add_dim(&p->others, ir_extent(n->m, over.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], 0);
     }
     for (int w = 0; w < at->n_windows; w++) {
-        p->window[0][w] = ma->dim[tile_window_dim(at, 1 - side, w)];
-        p->window[1][w] = cols.dim[tile_window_dim(at, side, w)];
+        p->window[0][w] = ma->dim[ir_window_dim(at, 1 - side, w)];
+        p->window[1][w] = cols.dim[ir_window_dim(at, side, w)];
         c->window[w] = (Dim){to->dim[at->batch.n + w], {0, 0, out->dim[at->batch.n + w]}, 0};
     }
     for (int j = 0; j < at->contract.n; j++)

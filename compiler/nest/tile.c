@@ -27,16 +27,11 @@ void tile_add_dim(Dims *l, int64_t extent, int64_t s0, int64_t s1, int64_t s2)
 
 Dim tile_take_last(Dims *l) { return l->n ? l->d[--l->n] : (Dim){1, {0, 0, 0}, 0}; }
 
-int tile_window_dim(const IrAttrs *a, int side, int i) { return side ? a->windows[i].b : a->windows[i].a; }
-
 Free tile_free_dims(const IrNode *node, int side, int rank)
 {
     Free f = {0};
-    bool taken[IR_MAX_RANK] = {0};
-    const IrAttrs *a = node->attr;
-    for (int i = 0; i < a->batch.n; i++) taken[side ? a->batch.b[i] : a->batch.a[i]] = true;
-    for (int i = 0; i < a->contract.n; i++) taken[side ? a->contract.b[i] : a->contract.a[i]] = true;
-    for (int i = 0; i < a->n_windows; i++) taken[tile_window_dim(a, side, i)] = true;
+    bool taken[IR_MAX_RANK];
+    ir_taken_dims(node->attr, side, taken);
     for (int i = 0; i < rank; i++)
         if (!taken[i]) f.dim[f.n++] = i;
     return f;

@@ -15,7 +15,6 @@ Dim        tile_take_last(Dims *l);                         /* the innermost; ex
 
 typedef struct { int n; int dim[IR_MAX_RANK]; } Free;
 
-int        tile_window_dim(const IrAttrs *a, int side, int i);
 Free       tile_free_dims(const IrNode *node, int side, int rank);
 int        tile_axis_at(const IrType *t, int axis);         /* -1: nowhere */
 

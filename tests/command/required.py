@@ -77,6 +77,15 @@ def program(line):
     return f"import distributions, moments, optim\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
 
 
+def runs(line):
+    """What each engine answers."""
+    with folder() as d:
+        path = os.path.join(d, "it.gan")
+        with open(path, "w") as f:
+            f.write(program(line))
+        return [gan("run", path, "--out", os.path.join(d, engine), "--quiet", "--backend", engine) for engine in ("jit", "interp")]
+
+
 def check_failure(line, said, s):
     with folder() as d:
         path = os.path.join(d, "it.gan")
@@ -105,13 +114,8 @@ def test_a_native_program_says_the_same():
 
 
 def test_a_number_of_times_is_not_negative():
-    with folder() as d:
-        path = os.path.join(d, "it.gan")
-        with open(path, "w") as f:
-            f.write(program("repeat int(s) { update W minimize W()^2 with sgd(0.1) }"))
-        for engine in ("jit", "interp"):
-            r = gan("run", path, "--out", os.path.join(d, engine), "--quiet", "--backend", engine)
-            assert r.status == 3 and "it.gan:5:3: error: the number of times cannot be negative, and this is -1 at step 3" in r.err, r
+    for r in runs("repeat int(s) { update W minimize W()^2 with sgd(0.1) }"):
+        assert r.status == 3 and "it.gan:5:3: error: the number of times cannot be negative, and this is -1 at step 3" in r.err, r
 
 
 def test_what_holds_ends_nothing():
@@ -125,13 +129,8 @@ def test_what_holds_ends_nothing():
 
 
 def test_a_report_that_is_nan_is_said_once():
-    with folder() as d:
-        path = os.path.join(d, "it.gan")
-        with open(path, "w") as f:
-            f.write(program("report a = log(s)\n  report b = -log(max(s, 0))"))
-        for engine in ("jit", "interp"):
-            r = gan("run", path, "--out", os.path.join(d, engine), "--quiet", "--backend", engine)
-            assert r.status == 0 and r.err.count("warning") == 1 and "it.gan:5:3: warning: the report a is nan at step 4" in r.err, r
+    for r in runs("report a = log(s)\n  report b = -log(max(s, 0))"):
+        assert r.status == 0 and r.err.count("warning") == 1 and "it.gan:5:3: warning: the report a is nan at step 4" in r.err, r
 
 
 def test_an_expression_and_a_sample_say_it():
