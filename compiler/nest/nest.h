@@ -99,8 +99,11 @@ void nest_at_panel(Nest *n);                                /* a tiled kernel st
 typedef struct NestTaps { LoopIndex k, i; LoopReg *count; int64_t step_k, step_i; } NestTaps;
 NestTaps nest_taps(Nest *n, const IrWindow *w, int64_t na, int64_t nb, LoopIndex o);
 /* Places p * period + r of the result, p = from .. to - 1, have the same taps for any r < period; those of the next p are `step` further on the operand. */
-typedef struct NestAlike { int64_t period, from, to, step; } NestAlike;
+typedef struct NestAlike { int64_t period, first, from, to, step, tap; bool together; } NestAlike;
 NestAlike nest_alike(const IrWindow *w, int64_t na, int64_t nb, int64_t places);
+/* The same of places first + p * period + r, if the places of a period are `together`: they meet the same numbers of the operand, and the taps of the
+ * next one are `tap` further on the kernel. */
+NestAlike nest_together(const IrWindow *w, int64_t na, int64_t nb, int64_t places);
 
 /* ---- builders: one a kind of kernel */
 void nest_map(Nest *n);
