@@ -43,6 +43,7 @@ bool   dims_same(const IrInts *a, const IrInts *b);
 
 /* An axis of n for draws or for the rows of an argument, the last of all that are at hand. False, reported. */
 bool   axis_open(Ctx *c, const char *name, int64_t n, Span at, Ctx *inner, int *axis);
+void   dist_tell_drawn(Ctx *c, const Dist *d, const Value *v);                   /* for `gan explain`: v is a draw of d, or the value of a model of which nothing is open */
 void   axis_drawn(Ctx *c, int axis, const IrInts *dims);                        /* that was opened in c for draws of these dims: the first counts samples (IrAxis) */
 Value *axis_close(Ctx *c, Value *v, int axis, const IrInts *dims, Span at);     /* the axis becomes the leading dims, in every field */
 Value *axis_enter(Ctx *c, Value *v, int axis, const IrInts *dims, Span at);     /* and back: the leading dims, which must be these */

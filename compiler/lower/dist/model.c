@@ -55,6 +55,7 @@ Value *dist_settled(Ctx *c, Value *v, Span at)
     int before = c->L->n_models;
     Value *out = player_body(c, d->model.player, d->model.args, false, d, at);
     bool random = body_draws(d->model.player) || c->L->n_models != before;
+    dist_tell_drawn(c, d, out);
     return val_bad(out) || !random ? out : still_random(c, d, at, false);
 }
 
