@@ -5,6 +5,7 @@
 #include "compiler/llvm/walk.h"
 #include "base/bug.h"
 #include "compiler/llvm/rows.h"
+#include "compiler/loop/words.h"
 #include "runtime/symbols.h"
 
 #include <string.h>
@@ -698,6 +699,40 @@ static void each_point(Walk *w, const LoopIns *i, uint32_t dims, void (*one)(Wal
 
 static void put_value(Walk *w, const LoopIns *i) { set_value(w, i->result, value(w, i)); }
 
+enum { MOST_IN_STEP = 4 };
+
+/* Two or four points of a short function: as one vector of them all, whose instructions the back end splits one by one. */
+static bool is_in_step(const Walk *w, const LoopIns *i)
+{
+    int64_t points = points_of(w, i->result->dims);
+    return !w->math.calls && has_lanes(i->result->dims) && loop_is_short(i->row, i->result->elem) && (points == 2 || points == MOST_IN_STEP);
+}
+
+static LLVMValueRef lanes_from(Walk *w, LLVMValueRef a, LLVMValueRef b, int64_t from, int64_t n)
+{
+    LLVMValueRef mask[LOOP_LANES * MOST_IN_STEP];
+    for (int k = 0; k < n; k++) mask[k] = place(w, (unsigned)(from + k));
+    return LLVMBuildShuffleVector(w->b, a, b, LLVMConstVector(mask, (unsigned)n), "");
+}
+
+static LLVMValueRef joined(Walk *w, const LoopReg *r, uint32_t dims, int64_t from, int64_t points)
+{
+    go_to(w, dims, from);
+    if (points == 1) return value_of(w, r, true);
+    LLVMValueRef a = joined(w, r, dims, from, points / 2), b = joined(w, r, dims, from + points / 2, points / 2);
+    return lanes_from(w, a, b, 0, LOOP_LANES * points);
+}
+
+static void in_step(Walk *w, const LoopIns *i)
+{
+    int64_t points = points_of(w, i->result->dims);
+    LLVMValueRef x = joined(w, i->arg[0], i->result->dims, 0, points), y = llvm_row(&w->math, i, i->arg[0]->elem, &x);
+    for (int64_t p = 0; p < points; p++) {
+        go_to(w, i->result->dims, p);
+        set_value(w, i->result, lanes_from(w, y, y, p * LOOP_LANES, LOOP_LANES));
+    }
+}
+
 static void walk_ins(Walk *w, const LoopIns *i)
 {
     switch (i->op) {
@@ -710,6 +745,10 @@ static void walk_ins(Walk *w, const LoopIns *i)
     case LOOP_do:    loop(w, i); break;
     case LOOP_when:  when(w, i); break;
     case LOOP_block: walk_body(w, i->body); break;
+    case LOOP_row:
+        if (is_in_step(w, i)) in_step(w, i);
+        else each_point(w, i, i->result->dims, put_value);
+        break;
     default:         each_point(w, i, i->result->dims, put_value); break;
     }
 }

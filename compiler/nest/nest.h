@@ -90,6 +90,10 @@ LoopReg  *nest_row(Nest *n, const IrNode *node, const Index *at);   /* an elemen
 /* ---- the kernel's space: lanes of samples in tiled steps, along the last component in uniform ones */
 void nest_over_space(Nest *n, void (*body)(Nest *n));
 LoopIns *nest_component(Nest *n, int comp, int64_t extent); /* its loop: in order where a sum over samples adds it up, or each turn uses the kernel's memory */
+/* Rows in any order: several side by side where kernel k has elementary functions, so that their instructions are in step. `to`: how many, in a register */
+typedef struct NestRows { LoopIns *loop, *block; LoopIndex row; } NestRows;
+NestRows nest_rows(Nest *n, const KKernel *k, int64_t extent, LoopIndex to);
+void nest_end_rows(Nest *n, const NestRows *r);
 void nest_over_space_scalar(Nest *n, void (*body)(Nest *n));    /* one number at a time */
 void nest_over_blocks(Nest *n, int rows, void (*body)(Nest *n));    /* tiled: up to so many of the last component side by side, in n->block */
 void nest_results(Nest *n, int result, LoopReg *v);         /* stores a result of the kernel's row at its own index */
@@ -99,8 +103,11 @@ void nest_at_panel(Nest *n);                                /* a tiled kernel st
 typedef struct NestTaps { LoopIndex k, i; LoopReg *count; int64_t step_k, step_i; } NestTaps;
 NestTaps nest_taps(Nest *n, const IrWindow *w, int64_t na, int64_t nb, LoopIndex o);
 /* Places p * period + r of the result, p = from .. to - 1, have the same taps for any r < period; those of the next p are `step` further on the operand. */
-typedef struct NestAlike { int64_t period, from, to, step; } NestAlike;
+typedef struct NestAlike { int64_t period, first, from, to, step, tap; bool together; } NestAlike;
 NestAlike nest_alike(const IrWindow *w, int64_t na, int64_t nb, int64_t places);
+/* The same of places first + p * period + r, if the places of a period are `together`: they meet the same numbers of the operand, and the taps of the
+ * next one are `tap` further on the kernel. */
+NestAlike nest_together(const IrWindow *w, int64_t na, int64_t nb, int64_t places);
 
 /* ---- builders: one a kind of kernel */
 void nest_map(Nest *n);

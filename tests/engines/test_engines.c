@@ -368,7 +368,7 @@ static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int nu
         put_role(&w, state, groups, &w.batch[0]);
     }
     for (int i = 0; i < n; i++)
-        window[i] = (IrWindow){.a = x.window[i], .b = w.window[i], .stride = PICK(state, 1, 1, 2, 3), .dil_a = PICK(state, 1, 1, 1, 2, 3, 4),
+        window[i] = (IrWindow){.a = x.window[i], .b = w.window[i], .stride = PICK(state, 1, 1, 2, 3), .dil_a = PICK(state, 1, 1, 2, 2, 3, 4),
                                .dil_b = PICK(state, 1, 1, 1, 2, 3, 4), .lo = PICK(state, 0, 0, 1, 2, 4, -1), .hi = PICK(state, 0, 0, 1, 2, 4, -1)};
     IrVal *k = ir_read(b, ir_slot(c->m, arena_printf(c->arena, "k%d", number), ir_type(t, ir_no_axes(), w.dims), IR_SLOT_PARAM, NULL));
     IrVal *a = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "a%d", number)), ir_type(t, ir_one_axis(axis), x.dims));

@@ -191,6 +191,42 @@ Value *dist_member(Ctx *c, Dist *d, const char *name, Span at)
     return d->kind->member ? d->kind->member(c, d, name, at) : NULL;
 }
 
+Value *dist_function(Lower *L, Dist *d, const Value *f)
+{
+    const Closure *k = f->fn.closure;
+    Value *own = val_closure(L, k->def, k->scope, k->name);
+    own->fn.kind = F_OF_EACH;
+    own->fn.of = val_dist(L, d);
+    return own;
+}
+
+Value *dist_apply_member(Ctx *c, Dist *d, const Closure *member, Args *args, const void *site, Span at)
+{
+    return d->kind->apply_member(c, d, member, args, site, at);
+}
+
+bool dims_same(const IrInts *a, const IrInts *b)
+{
+    bool same = a->n == b->n;
+    for (int i = 0; same && i < a->n; i++) same = a->v[i] == b->v[i];
+    return same;
+}
+
+Value *dist_one_beside(Ctx *inner, const Dist *d, Dist *other, int axis, Span at)
+{
+    Lower *L = inner->L;
+    other = dist_ending(inner, other, at);
+    if (!other) return val_error(L);
+    if (!other->kind->dims) return val_dist(L, other);
+    const IrInts *dims = d->kind->dims(d), *there = other->kind->dims(other);
+    if (!dims_same(dims, there)) {
+        diag_error(L->diags, at, E200, "%s is of %s independent draws, and %s of %s", d->name, dims_text(L, dims), other->name, dims_text(L, there));
+        return val_error(L);
+    }
+    Dist *one = other->kind->one(inner, other, axis, at);
+    return one ? val_dist(L, one) : val_error(L);
+}
+
 /* ---- finite ones */
 
 bool dist_finite(Lower *L, const Dist *d, int64_t *n) { return d->kind->finite && d->kind->finite(L, d, n); }
