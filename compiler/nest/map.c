@@ -145,6 +145,7 @@ static LoopReg *member(Nest *n, const IrNode *node)
 static void map_body(Nest *n)
 {
     KKernel *k = n->k;
+    n->keeps = true;
     for (int i = 0; i < k->nodes.n; i++) n->reg[k->nodes.v[i]->result[0].id] = member(n, k->nodes.v[i]);
     for (int i = 0; i < k->stores.n; i++) {
         const IrVal *v = k->stores.v[i].val;
@@ -153,6 +154,8 @@ static void map_body(Nest *n)
     }
     for (int i = 0; i < k->sinks.n; i++) sink(n, k->sinks.v[i]);
     for (int i = 0; i < k->nodes.n; i++) n->reg[k->nodes.v[i]->result[0].id] = NULL;
+    for (; n->kept.n; n->kept.n--) n->reg[n->kept.v[n->kept.n - 1]] = NULL;
+    n->keeps = false;
 }
 
 void nest_map_on(Nest *n, KKernel *map, const IrVal *v, LoopReg *value)
