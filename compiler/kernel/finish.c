@@ -316,7 +316,7 @@ static void finish_kernels(KPlan *p)
             k->flat &= k->stores.v[j].mem->dense && kernel_flat_access(p, k->stores.v[j].val, k) &&
                        (k->lane_axis < 0 ? k->stores.v[j].mem->tile < 0 : k->stores.v[j].mem->tile == k->lane_axis);
         for (int j = 0; j < k->sinks.n && k->kind == K_MAP; j++)
-            k->flat &= k->sinks.v[j]->node->attr->over.n == 1 && kernel_flat_access(p, k->sinks.v[j]->node->arg[0], k);
+            k->flat &= k->sinks.v[j]->node->attr->over.n == 1 && !k->sinks.v[j]->node->attr->dims.n && kernel_flat_access(p, k->sinks.v[j]->node->arg[0], k);
         plan_did(p, PLAN_cap, kernel_is_long(k));
         k->flat = plan_did(p, PLAN_flat, k->flat);
         if (k->lane_axis >= 0) continue;

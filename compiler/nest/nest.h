@@ -43,6 +43,8 @@ typedef struct Nest {
     uint32_t       block;                                   /* the dims of blocks that the kernel stands in */
     LoopReg      **reg;                                     /* by IrVal.id: values of this turn of the loop */
     uint32_t       n_reg;
+    bool           keeps;                                   /* what is made again at the kernel's own place stays in reg, */
+    ARRAY(uint32_t) kept;                                   /* and is forgotten with these */
 } Nest;
 
 /* Builds a kernel's nest; b.nest and b.words are the answer. `rows`: of a register tile on the target. */

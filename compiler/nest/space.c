@@ -11,8 +11,12 @@ static bool in_any_order(const Nest *n) { return !n->k->mem; }
 static bool is_summed(const KKernel *k, int comp)
 {
     int axis = k->space.comp[comp].axis;
-    for (int i = 0; i < k->sinks.n && axis >= 0; i++)
-        if (ir_axes_has(k->sinks.v[i]->node->attr->over, axis)) return true;
+    for (int i = 0; i < k->sinks.n; i++) {
+        const IrNode *sum = k->sinks.v[i]->node;
+        if (axis >= 0 && ir_axes_has(sum->attr->over, axis)) return true;
+        for (int d = 0; d < sum->attr->dims.n; d++)
+            if (axis < 0 && sum->arg[0]->type.axes.n + sum->attr->dims.v[d] == comp) return true;
+    }
     return false;
 }
 

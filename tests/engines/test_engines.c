@@ -344,14 +344,15 @@ static IrVal *squares(IrBuilder *b, IrVal *y)
     return ir_sum_over(b, ir_sum(b, ir_mul(b, y, y), ir_ints(y->type.rank, all)), y->type.axes);
 }
 
-/* A convolution of samples with a kernel that has none, of any layout; what an activation makes of it; its derivatives, first and second. */
+/* A convolution with a kernel that has no samples, of images or (axis -1) of one, of any layout; what an activation makes of it; its derivatives, first and second. */
 static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int number)
 {
     IrElem   t = PICK(state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
     Images   x = {0}, w = {0};
     int      n = (int)PICK(state, 1, 2, 2, 2, 3);
     bool     group = PICK(state, 0, 0, 0, 1), small = n == 3 || group, packed = !small && PICK(state, 0, 0, 1);
-    int64_t  channels = packed ? 33 : PICK(state, 0, 1, 1, 2, 3, 5, 33), filters = packed ? 130 : small ? PICK(state, 1, 2, 5) : PICK(state, 0, 1, 1, 2, 6, 7, 12, 13, 25, 33);
+    bool     one = axis < 0;
+    int64_t  channels = one ? PICK(state, 1, 2, 17, 33) : packed ? 33 : PICK(state, 0, 1, 1, 2, 3, 5, 33), filters = one ? PICK(state, 1, 16, 17, 33, 49) : packed ? 130 : small ? PICK(state, 1, 2, 5) : PICK(state, 0, 1, 1, 2, 6, 7, 12, 13, 25, 33);
     IrWindow window[3];
     for (int i = 0; i < n; i++) {
         put_role(&x, state, n == 1 ? PICK(state, 0, 1, 7, 16, 29) : PICK(state, 1, 2, 5, 7, 8), &x.window[i]);
@@ -371,7 +372,7 @@ static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int nu
         window[i] = (IrWindow){.a = x.window[i], .b = w.window[i], .stride = PICK(state, 1, 1, 2, 3), .dil_a = PICK(state, 1, 1, 2, 2, 3, 4),
                                .dil_b = PICK(state, 1, 1, 1, 2, 3, 4), .lo = PICK(state, 0, 0, 1, 2, 4, -1), .hi = PICK(state, 0, 0, 1, 2, 4, -1)};
     IrVal *k = ir_read(b, ir_slot(c->m, arena_printf(c->arena, "k%d", number), ir_type(t, ir_no_axes(), w.dims), IR_SLOT_PARAM, NULL));
-    IrVal *a = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "a%d", number)), ir_type(t, ir_one_axis(axis), x.dims));
+    IrVal *a = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "a%d", number)), ir_type(t, one ? ir_no_axes() : ir_one_axis(axis), x.dims));
     if (PICK(state, 0, 1)) a = ir_tanh(b, a);
     IrVal *y = ir_conv(b, a, k, ir_pairs(group, (int[]){x.batch[0]}, (int[]){w.batch[0]}), window, n, ir_pairs(1, (int[]){x.contract[0]}, (int[]){w.contract[0]}), ir_no_axes());
     if (ir_axes_size(c->m, y->type.axes) * ir_dims_size(&y->type) > 100000) return;
@@ -385,7 +386,7 @@ static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int nu
     if (grad_reverse(b, &slope, NULL, 1, wrt + 1, 1, gg, NULL) && gg[0]) ir_report(c->m, c->f, arena_printf(c->arena, "gg%d", number), gg[0]);
 }
 
-static void random_convs(Case *c, uint64_t seed)
+static void some_convs(Case *c, uint64_t seed, bool one)
 {
     uint64_t state = seed * 0x9e3779b97f4a7c15u;
     c->m = ir_module(c->arena, IR_F32);
@@ -393,9 +394,12 @@ static void random_convs(Case *c, uint64_t seed)
     c->f->tick_slot = ir_slot(c->m, "tick", ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
     IrBuilder b = {.m = c->m, .block = &c->f->body};
     int axis = ir_axis(c->m, "p", PICK(&state, 0, 1, 15, 16, 17, 33, 64, 130, 130));
-    for (int i = 0; i < 3; i++) random_conv(c, &b, &state, axis, i);
+    for (int i = 0; i < 3; i++) random_conv(c, &b, &state, one ? -1 : axis, i);
     ir_commit(c->m, c->f, c->f->tick_slot, ir_add(&b, ir_read(&b, c->f->tick_slot), ir_const(&b, IR_I64, 1)));
 }
+
+static void random_convs(Case *c, uint64_t seed) { some_convs(c, seed, false); }
+static void convs_of_one(Case *c, uint64_t seed) { some_convs(c, seed, true); }
 
 /* Samples that a draw or a row on it made, of one axis and now and then another. */
 static IrVal *samples(Case *c, IrBuilder *b, uint64_t *state, IrElem t, int axis, int other, const Operand *o, int number)
@@ -766,6 +770,7 @@ Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RAND
 Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
 Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 5, every_decision); }
 Test(engines, random_convs) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
+Test(engines, convs_of_one) { compare_many(convs_of_one, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
 Test(engines, convs_without_several) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 8 + 1, without_several); }
 Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
 Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
