@@ -80,7 +80,7 @@ static LoopIndex local_cell(Nest *n, LoopIndex row, LoopIndex place, int rows)
 static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
 {
     LoopIns *p = t->code->places > 1 ? nest_par(n, t->code->places) : NULL;
-    NestRows r = nest_rows(n, n->k->epilogue, rows, loop_at(rows));
+    NestRows r = nest_rows(n, nest_in_step(n, n->k->epilogue, rows), loop_at(0), loop_at(rows), false);
     LoopIndex row = r.row, place = p ? nest_counter(p) : loop_at(0), at = local_cell(n, row, place, rows);
     stand_at(n, t, loop_plus(&n->b, from, row), place);
     epilogue(n, loop_load(&n->b, t->code->local, &at, 64));
