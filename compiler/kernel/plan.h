@@ -228,6 +228,7 @@ typedef struct KValue {
     KKernel *kernel;
     int      pos;                                           /* the kernel's position in the step */
     KMem    *mem, *transposed;
+    IrVal   *copy;                                          /* with memory of its own, see place_copy(); NULL: none yet */
     KAccum  *accum;                                         /* a reduction over samples: this value is its combining tree */
     KKernel *reader;                                        /* the first of its step that reads it; see epilogue.c */
     bool     moved, others;                                 /* ... not at its own index; others of the step read it, too */
@@ -254,6 +255,7 @@ typedef struct KView {
     int64_t offset, axis[IR_MAX_AXES], dim[IR_MAX_RANK];
 } KView;
 bool    kernel_view(const KPlan *p, const IrVal *v, KView *out);
+bool    kernel_is_plain(const KPlan *p, const IrVal *v);    /* Will it be one, wherever it gets memory? */
 KSpace  kernel_space(const IrModule *m, const IrType *t, int lane_axis);
 
 /* The plan as text for `gan explain --stage kernels`. */
