@@ -142,7 +142,7 @@ static void add_sources(const KPlan *p, const IrVal *v, int lane_axis, KSource b
     for (int i = 0; i < n->n_args; i++) {
         KSource arg = before;
         if (kernel_met(n, i)) continue;
-        arg.direct &= kernel_same_space(&n->arg[i]->type, &s.root->type);
+        arg.direct &= n->op != IR_pad && kernel_same_space(&n->arg[i]->type, &s.root->type);
         add_sources(p, n->arg[i], lane_axis, arg, out);
     }
 }
@@ -183,7 +183,7 @@ bool kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k)
         if (own == 1 && rest != 1)                          /* a number: any way there will do as long as it stays one */
             for (int i = 0; i < v->type.axes.n; i++)
                 if (v->type.axes.id[i] != k->lane_axis) return false;
-        if (kernel_remade(p, v)) return flat_operands(p, v->def, k);
+        if (kernel_remade(p, v)) return v->def->op != IR_pad && flat_operands(p, v->def, k);
         if (!n || n->op == IR_read) {
             const KMem *m = n ? NULL : kernel_value(p, v)->mem;
             int tile = kernel_tile_axis(p->m, v->type.axes);
