@@ -47,10 +47,11 @@ static int pack_row(const IrNode *n, int side)
 }
 
 /* The matrix of a DOT whose rows lie across memory: each step along k meets another line of the cache, and the lines of a
- * block of rows fall into a few sets. So do the rows of a tile when they lie a power of two apart, or a multiple of one. Worth a copy when enough panels follow. */
+ * block of rows fall into a few sets. So do the rows of a tile when they lie a power of two apart, or a multiple of one. Worth a copy when enough panels follow,
+ * and the lines are more than half of what the sets hold. */
 static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t extent)
 {
-    enum { SETS = 4096 };                                   /* bytes from a line of a set to the next, in caches near the core */
+    enum { SETS = 4096, WAYS = 8 };                         /* bytes from a line of a set to the next, in caches near the core; lines of a set */
     const IrAttrs *a = n->attr;
     const IrType *t = &n->arg[side]->type;
     if (a->contract.n != 1 || a->batch.n || t->rank != 2 + a->n_windows) return false;
@@ -59,7 +60,8 @@ static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t ext
     int64_t far = a->n_windows ? K_LANES * K_LANES : K_LANES;
     if (extent < 2 * K_TILE || t->dim[k] < 2 * K_LANES) return false;
     bool one_set = !a->n_windows && w->dim[k] == 1 && w->dim[row] * (int64_t)ir_elem_bytes(t->elem) % SETS == 0 && t->dim[row] >= K_LANES;
-    return one_set || (w->dim[row] == 1 && w->dim[k] >= far && t->dim[row] >= 4);
+    bool crowded = a->n_windows || t->dim[k] * w->dim[k] * (int64_t)ir_elem_bytes(t->elem) > WAYS / 2 * SETS;
+    return one_set || (w->dim[row] == 1 && w->dim[k] >= far && t->dim[row] >= 4 && crowded);
 }
 
 static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)

@@ -104,12 +104,12 @@ static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
         side[i] = nest_par(n, c->side[i].count);
         cell.side[i] = nest_counter(side[i]);
     }
-    LoopIns *l = nest_par(n, rows);
-    LoopIndex at = local_cell(n, c, &cell, nest_counter(l), rows);
-    cell.row = loop_plus(&n->b, from, nest_counter(l));
+    NestRows r = nest_rows(n, nest_in_step(n, n->k->epilogue, rows), loop_at(0), loop_at(rows), false);
+    LoopIndex at = local_cell(n, c, &cell, r.row, rows);
+    cell.row = loop_plus(&n->b, from, r.row);
     stand_at(n, t, &cell);
     epilogue(n, loop_load(&n->b, c->local, &at, 64));
-    nest_end(n, l);
+    nest_end_rows(n, &r);
     for (int i = c->n_sides - 1; i >= 0; i--) nest_end(n, side[i]);
 }
 

@@ -93,6 +93,12 @@ LoopReg  *nest_row(Nest *n, const IrNode *node, const Index *at);   /* an elemen
 /* ---- the kernel's space: lanes of samples in tiled steps, along the last component in uniform ones */
 void nest_over_space(Nest *n, void (*body)(Nest *n));
 LoopIns *nest_component(Nest *n, int comp, int64_t extent); /* its loop: in order where a sum over samples adds it up, or each turn uses the kernel's memory */
+/* Rows in any order, `together` side by side, so that their instructions are in step. */
+typedef struct NestRows { LoopIns *loop, *block; LoopIndex row; } NestRows;
+NestRows nest_rows(Nest *n, int together, LoopIndex from, LoopIndex to, bool sure);
+int  nest_in_step(const Nest *n, const KKernel *k, int64_t extent);    /* how many of so many rows, by k's elementary functions */
+bool nest_has_wide_registers(const Nest *n);                /* 32 of 16 lanes */
+void nest_end_rows(Nest *n, const NestRows *r);
 void nest_over_space_scalar(Nest *n, void (*body)(Nest *n));    /* one number at a time */
 void nest_over_blocks(Nest *n, int rows, void (*body)(Nest *n));    /* tiled: up to so many of the last component side by side, in n->block */
 void nest_results(Nest *n, int result, LoopReg *v);         /* stores a result of the kernel's row at its own index */
