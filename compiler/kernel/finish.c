@@ -278,27 +278,11 @@ static void rows_of_lines(KPlan *p)
     }
 }
 
-static double node_flops(const IrModule *m, const IrNode *n)
-{
-    double size = (double)(ir_axes_size(m, n->result[0].type.axes) * ir_dims_size(&n->result[0].type));
-    if (n->op != IR_dot && n->op != IR_conv) return size;
-    double sum = 0;
-    for (int i = 0; i < n->attr->n_windows; i++) size *= ir_taps(n, i);
-    if (n->op == IR_conv) size *= (double)ir_axes_size(m, n->attr->over);
-    for (int i = 0; i < n->n_args / 2; i++) {
-        double k = 1;
-        for (int j = 0; j < n->attr->contract.n; j++) k *= (double)n->arg[2 * i]->type.dim[n->attr->contract.a[j]];
-        if (n->attr->pair_over) k *= (double)ir_axes_size(m, n->attr->pair_over[i]);
-        sum += 2 * k * size;
-    }
-    return sum;
-}
-
 static void finish_kernels(KPlan *p)
 {
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
-        if (k->kind == K_BLAS) { k->split = plan_did(p, PLAN_split, true); k->flops = node_flops(p->m, k->nodes.v[0]); }
+        if (k->kind == K_BLAS) { k->split = plan_did(p, PLAN_split, true); k->flops = kernel_flops(p->m, k->nodes.v[0]); }
         if (k->kind == K_PACK || k->kind == K_BLAS) continue;
         k->flat = k->kind == K_MAP && !k->merged;
         for (int j = 0; j < k->nodes.n; j++) {
@@ -306,7 +290,7 @@ static void finish_kernels(KPlan *p)
             const KValue *v = kernel_value(p, &n->result[0]);
             bool tree = k->kind == K_MAP && v->accum;
             if (tree) k->flops += (double)ir_dims_size(&n->result[0].type) * (double)v->accum->shards.count;
-            else if (k->kind != K_TRANSPOSE && k->kind != K_FINISH) k->flops += node_flops(p->m, n);
+            else if (k->kind != K_TRANSPOSE && k->kind != K_FINISH) k->flops += kernel_flops(p->m, n);
             if (tree) {
                 k->flat &= v->accum->partial->dense && (k->lane_axis < 0);
                 continue;

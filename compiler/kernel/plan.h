@@ -221,6 +221,7 @@ typedef struct KValue {
     int      remade;                                        /* its readers make it again: of how many rows; see remake.c */
     bool     reduced;                                       /* a reduction reads it, if through others that are made again */
     bool     later;                                         /* so does a later step, behind another sum over samples */
+    int      asked;                                         /* how often rows of the function's own block ask for it */
     int      sums;                                          /* over samples, one behind the other, in front of it */
     int      level, tile;                                   /* of its step; the lane axis it is computed along, -1 */
     KBlock  *block;                                         /* where it is computed; NULL: a parameter */
@@ -228,6 +229,7 @@ typedef struct KValue {
     KKernel *kernel;
     int      pos;                                           /* the kernel's position in the step */
     KMem    *mem, *transposed;
+    IrVal   *copy;                                          /* with memory of its own, see place_copy(); NULL: none yet */
     KAccum  *accum;                                         /* a reduction over samples: this value is its combining tree */
     KKernel *reader;                                        /* the first of its step that reads it; see epilogue.c */
     bool     moved, others;                                 /* ... not at its own index; others of the step read it, too */
@@ -254,6 +256,7 @@ typedef struct KView {
     int64_t offset, axis[IR_MAX_AXES], dim[IR_MAX_RANK];
 } KView;
 bool    kernel_view(const KPlan *p, const IrVal *v, KView *out);
+bool    kernel_is_plain(const KPlan *p, const IrVal *v);    /* Will it be one, wherever it gets memory? */
 KSpace  kernel_space(const IrModule *m, const IrType *t, int lane_axis);
 
 /* The plan as text for `gan explain --stage kernels`. */

@@ -12,6 +12,9 @@
  * normalised has its mean and scale from sums over all samples, so it would be written and read in each step in between, and so would all that is
  * made of it on the way (x + b, less its mean, times gain, over the spread). Made again, all of these read one value.
  *
+ * gaps: what is padded for one reader, an element-wise row: the derivative of a slice is a pad, so that of a pooling was four large values, mostly
+ * zeros, which were added up.
+ *
  * Made again, a value is a few instructions on what its readers load, like a row that moves an index. For all other readers it is a value
  * in memory. */
 #include "compiler/kernel/place.h"
@@ -153,9 +156,19 @@ static void find_later(KPlan *p, const IrBlock *b)
         bool again = n->n_results == 1 && kernel_value(p, &n->result[0])->later && is_on_one(p, n);
         for (int i = 0; i < n->n_args && !kernel_inline(n); i++) {
             KValue *root = kernel_value(p, behind(p, n->arg[i]));
+            root->asked++;
             root->later |= again || root->sums < sums_before(p, n);
         }
     }
+}
+
+/* ---- gaps: of a value in a larger one --------------------------------------------------------------------------- */
+
+static int gap_rows(const KPlan *p, const IrNode *n)
+{
+    if (n->op != IR_pad || !n->result[0].type.axes.n || kernel_value(p, &n->result[0])->asked != 1) return 0;
+    int rows = 1 + kernel_value(p, behind(p, n->arg[0]))->remade;
+    return rows <= K_MOST_REMADE ? rows : 0;
 }
 
 /* ---- who is kept ------------------------------------------------------------------------------------------------ */
@@ -167,6 +180,7 @@ static void consider(KPlan *p, const IrNode *n)
     KValue *v = n->n_results == 1 ? kernel_value(p, &n->result[0]) : NULL;
     if (!v || !v->live) return;
     if (plan_takes(p, PLAN_again)) v->remade = again_rows(p, n);
+    if (!v->remade && plan_takes(p, PLAN_gaps)) v->remade = gap_rows(p, n);
     if (v->remade || !cheap(n->op)) return;
     v->later = false;
     bool pairs = n->result[0].type.axes.n;
@@ -210,12 +224,12 @@ static void settle(KPlan *p, const IrBlock *b)
 {
     for (const IrNode *n = b->first; n; n = n->next) {
         const KValue *v = remade_by(p, n);
-        if (v && v->val->type.axes.n && !v->reduced && !v->later) keep(p, v->val);
+        if (v && v->val->type.axes.n && (n->op == IR_pad ? v->reduced : !v->reduced && !v->later)) keep(p, v->val);
         for (int i = 0; i < n->n_bodies; i++) settle(p, n->body[i]);
     }
     for (const IrNode *n = b->first; n; n = n->next) {
         const KValue *v = remade_by(p, n);
-        if (v) plan_did(p, v->later ? PLAN_again : v->val->type.axes.n ? PLAN_stream : PLAN_remake, true);
+        if (v) plan_did(p, n->op == IR_pad ? PLAN_gaps : v->later ? PLAN_again : v->val->type.axes.n ? PLAN_stream : PLAN_remake, true);
     }
 }
 

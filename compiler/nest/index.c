@@ -367,7 +367,7 @@ static LoopReg *read_slot(Nest *n, const IrNode *node, const Index *at)
 
 static LoopReg *made_again(Nest *n, const IrVal *v, const Index *at)
 {
-    LoopReg *r = nest_row(n, v->def, at);
+    LoopReg *r = v->def->op == IR_pad ? nest_pad(n, v->def, at) : nest_row(n, v->def, at);
     if (!n->keeps || !at->own || v->id >= n->n_reg) return r;
     array_push(n->arena, &n->kept, v->id);
     return n->reg[v->id] = r;

@@ -49,16 +49,16 @@ static LoopReg *gather_row(Nest *n, const IrNode *node)
 }
 
 /* Beside the operand, or in a gap between its elements: the filling. */
-static LoopReg *pad_row(Nest *n, const IrNode *node)
+LoopReg *nest_pad(Nest *n, const IrNode *node, const Index *own)
 {
     const IrType *to = &node->result[0].type, *from = &node->arg[0]->type;
-    Index own = nest_own_index(n, &node->result[0]), at = nest_sub_index(to, &own, from);
+    Index at = nest_sub_index(to, own, from);
     LoopReg *fill = ir_is_real(to->elem) ? loop_const(&n->b, to->elem, node->attr->value) : loop_int(&n->b, to->elem, node->attr->n);
     at.own = at.is_flat = false;
     if (ir_dims_size(from) == 0) return fill;
     LoopReg *in = NULL, *zero = loop_int(&n->b, IR_I64, 0);
     for (int d = 0; d < from->rank; d++) {
-        Ix x = ix_add(n, own.dim[d], -node->attr->lo.v[d]);
+        Ix x = ix_add(n, own->dim[d], -node->attr->lo.v[d]);
         int64_t gap = node->attr->interior.v[d] + 1;
         LoopReg *v = loop_index(&n->b, &x.at);
         LoopReg *ok = loop_op2(&n->b, LOOP_inside, v, loop_int(&n->b, IR_I64, (from->dim[d] - 1) * gap + 1));
@@ -137,8 +137,8 @@ static LoopReg *member(Nest *n, const IrNode *node)
     const KValue *v = kernel_value(n->p, &node->result[0]);
     if (v->accum) return combine(n, node, v->accum);
     if (node->op == IR_gather) return gather_row(n, node);
-    if (node->op == IR_pad) return pad_row(n, node);
     Index own = nest_own_index(n, &node->result[0]);
+    if (node->op == IR_pad) return nest_pad(n, node, &own);
     return nest_row(n, node, &own);
 }
 

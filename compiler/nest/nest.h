@@ -87,6 +87,7 @@ void      nest_store(Nest *n, const KMem *m, const IrType *t, const Index *at, L
 void      nest_ahead(Nest *n, const KMem *m, const IrType *t, const Index *at);       /* what is read and stored there soon: one number of the line */
 LoopReg  *nest_value(Nest *n, const IrVal *v, const Index *at);
 LoopReg  *nest_key(Nest *n, int stream);
+LoopReg  *nest_pad(Nest *n, const IrNode *node, const Index *at);
 LoopReg  *nest_row(Nest *n, const IrNode *node, const Index *at);   /* an element-wise row at an index: its operands asked for there */
 
 /* ---- the kernel's space: lanes of samples in tiled steps, along the last component in uniform ones */

@@ -344,6 +344,14 @@ static IrVal *squares(IrBuilder *b, IrVal *y)
     return ir_sum_over(b, ir_sum(b, ir_mul(b, y, y), ir_ints(y->type.rank, all)), y->type.axes);
 }
 
+/* The elements of v in another order, which is no strides. */
+static IrVal *out_of_order(IrBuilder *b, IrVal *v)
+{
+    IrInts back = {.n = v->type.rank};
+    for (int i = 0; i < back.n; i++) back.v[i] = back.n - 1 - i;
+    return ir_reshape(b, ir_transpose(b, v, back), ir_dims_of(&v->type));
+}
+
 /* A convolution with a kernel that has no samples, of images or (axis -1) of one, of any layout; what an activation makes of it; its derivatives, first and second. */
 static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int number)
 {
@@ -374,6 +382,7 @@ static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int nu
     IrVal *k = ir_read(b, ir_slot(c->m, arena_printf(c->arena, "k%d", number), ir_type(t, ir_no_axes(), w.dims), IR_SLOT_PARAM, NULL));
     IrVal *a = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "a%d", number)), ir_type(t, one ? ir_no_axes() : ir_one_axis(axis), x.dims));
     if (PICK(state, 0, 1)) a = ir_tanh(b, a);
+    if (PICK(state, 0, 0, 0, 1)) a = out_of_order(b, a);
     IrVal *y = ir_conv(b, a, k, ir_pairs(group, (int[]){x.batch[0]}, (int[]){w.batch[0]}), window, n, ir_pairs(1, (int[]){x.contract[0]}, (int[]){w.contract[0]}), ir_no_axes());
     if (ir_axes_size(c->m, y->type.axes) * ir_dims_size(&y->type) > 100000) return;
     IrVal *h = ir_max(b, ir_add(b, y, ir_const(b, t, 0.5)), ir_const(b, t, 0)), *loss = squares(b, h), *wrt[] = {a, k}, *g[2], *gg[2];
