@@ -48,7 +48,9 @@ static const char *called(Lower *L, const Value *v)
     case V_PLAYER: return v->player->name;
     case V_DIST: return dist_is_called(v->dist) ? v->dist->name : NULL;
     case V_COMPARE: return v->compare->name;
-    case V_FUNCTION: return v->fn.kind == F_CLOSURE && !v->fn.closure->bound && v->fn.closure->def->kind == AST_DEFINE ? v->fn.closure->name : NULL;
+    case V_FUNCTION:
+        if (v->fn.kind == F_BUILTIN) return v->fn.builtin_name;
+        return v->fn.kind == F_CLOSURE && !v->fn.closure->bound && v->fn.closure->def->kind == AST_DEFINE ? v->fn.closure->name : NULL;
     case V_INT: case V_REAL: case V_BOOL: return val_key(L, v);
     default: return NULL;
     }
@@ -145,15 +147,11 @@ static void find_captured(void *user, const Ast *n)
     ast_each_child(n, find_captured, r);
 }
 
-/* On one line where it is one; NULL: a name would mean something else. */
-static const char *rewritten(Rewrite *r, const Ast *e)
+/* The text there with the pieces in it. NULL: they are not in its order. */
+static const char *with_pieces(const Rewrite *r, Span at)
 {
     Lower *L = r->c->L;
     Text   t = text_in(L->a);
-    find_captured(r, e);
-    if (r->own) return NULL;
-    rewrite(r, e);
-    Span at = e->span;
     for (int i = 0; i < r->pieces.n; i++) {
         const Piece *p = &r->pieces.v[i];
         if (p->at.begin < at.begin) return NULL;
@@ -163,6 +161,15 @@ static const char *rewritten(Rewrite *r, const Ast *e)
     }
     text_add(&t, text_of_source(L, at));
     return text_str(&t);
+}
+
+/* On one line where it is one; NULL: a name would mean something else. */
+static const char *rewritten(Rewrite *r, const Ast *e)
+{
+    find_captured(r, e);
+    if (r->own) return NULL;
+    rewrite(r, e);
+    return with_pieces(r, e->span);
 }
 
 static const Ast *param_at(AstList params, const Ast *arg, int i)
@@ -206,21 +213,25 @@ static Rewrite of_compare(Ctx *c, const Compare *k)
     Rewrite r = {.c = c, .of = k};
     for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
         const char *text = called(c->L, scope_local(c, k->closure->scope, params.v[i]->param.name));
-        r.stands[r.n++] = (Stands){params.v[i], text, NULL};
+        r.stands[r.n++] = (Stands){params.v[i], text ? text : strf(c->L, "%s.%s", k->name, params.v[i]->param.name), NULL};
     }
     return r;
 }
 
+static const char *text_of_parts(Ctx *c, const Ast *e);
+
 /* With what `with` has changed, the first change first. */
-static const char *with_changes(Lower *L, const char *text, const Changed *w, const char *member)
+static const char *with_changes(Ctx *c, const char *text, const Changed *w, const char *member)
 {
     if (!w) return text;
-    text = with_changes(L, text, w->before, member);
+    Ctx inner = *c;
+    inner.scope = w->scope;
+    text = with_changes(c, text, w->before, member);
     for (int i = 0; i < w->decl->compare.changes.n; i++) {
         const Ast *n = w->decl->compare.changes.v[i];
         if (strcmp(n->change.name, member)) continue;
-        const char *change = text_of_source(L, n->change.value->span);
-        text = n->change.adds ? strf(L, "%s + %s", text, change) : change;
+        const char *change = text_of_parts(&inner, n->change.value);
+        text = n->change.adds ? strf(c->L, "%s + %s", text, change) : change;
     }
     return text;
 }
@@ -243,12 +254,12 @@ static const char *changes_text(Lower *L, const Compare *k)
     return text_str(&t);
 }
 
-/* The argument for a parameter, as the call writes it. NULL: none is given. */
+/* The argument for a parameter, as the call writes it, or as it is declared where none is given. NULL: neither is. */
 static const char *argument_text(Lower *L, AstList params, const Ast *param, const Ast *call)
 {
     for (int i = 0; call && call->kind == AST_CALL && i < call->call.args.n; i++)
         if (param_at(params, call->call.args.v[i], i) == param) return text_of_source(L, call->call.args.v[i]->arg.value->span);
-    return NULL;
+    return param->param.value ? text_of_source(L, param->param.value->span) : NULL;
 }
 
 /* "p is ring, q is G", of parameters whose arguments are called otherwise; of one without a name, as fn(u) u^2, what the call says; call: or NULL. */
@@ -259,7 +270,7 @@ static const char *stands_text(Ctx *c, const Compare *k, const Ast *call)
     Text    t = text_in(c->L->a);
     for (int i = 0; i < r.n; i++) {
         const Ast  *p = r.stands[i].param;
-        const char *text = r.stands[i].text ? r.stands[i].text : argument_text(c->L, params, p, call);
+        const char *name = called(c->L, scope_local(c, k->closure->scope, p->param.name)), *text = name ? name : argument_text(c->L, params, p, call);
         if (text && strcmp(text, p->param.name)) text_printf(&t, "%s%s is %s", t.n ? ", " : "", p->param.name, text);
     }
     return text_str(&t);
@@ -273,19 +284,51 @@ static const char *formula_of_member(Ctx *c, const Compare *k, const char *name)
         Rewrite     r = of_compare(c, k);
         const char *text = rewritten(&r, s.v[i]->member.value);
         if (!text) text = strf(c->L, "%s, where %s", text_of_source(c->L, s.v[i]->member.value->span), stands_text(c, k, NULL));
-        return with_changes(c->L, text, k->changed, name);
+        return with_changes(c, text, k->changed, name);
     }
     return NULL;
 }
 
-/* What a loss is that is written so: one step of it. NULL: nothing more can be said. */
-static const char *formula_of(Ctx *c, const Ast *e)
+/* A member c.critic, a function f(c): what it is, one step of it. NULL: nothing more can be said. */
+static const char *formula_of_part(Ctx *c, const Ast *e)
 {
     const Compare *k = e->kind == AST_FIELD ? compare_named(c, e->field.object) : NULL;
     if (k) return formula_of_member(c, k, e->field.name);
-    if (e->kind == AST_CALL) return formula_of_call(c, e);
-    Value *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
-    return v && v->kind == V_THUNK && !v->thunk.let ? text_of_source(c->L, v->thunk.expr->span) : NULL;
+    return e->kind == AST_CALL ? formula_of_call(c, e) : NULL;
+}
+
+static bool is_of_compare(Ctx *c, const Ast *e)
+{
+    bool is = e->kind == AST_FIELD && compare_named(c, e->field.object);
+    for (int i = 0; e->kind == AST_CALL && i < e->call.args.n; i++) is = is || compare_named(c, e->call.args.v[i]->arg.value);
+    return is;
+}
+
+static void rewrite_parts(void *user, const Ast *n)
+{
+    Rewrite    *r = user;
+    const char *text = is_of_compare(r->c, n) ? formula_of_part(r->c, n) : NULL;
+    if (text) add_piece(r, n->span, strf(r->c->L, "(%s)", text));
+    else ast_each_child(n, rewrite_parts, r);
+}
+
+/* The text of an expression, in which what is of comparisons is said. */
+static const char *text_of_parts(Ctx *c, const Ast *e)
+{
+    Rewrite r = {.c = c};
+    rewrite_parts(&r, e);
+    const char *text = with_pieces(&r, e->span);
+    return text ? text : text_of_source(c->L, e->span);
+}
+
+/* What a loss is that is written so: by itself, or by its parts. NULL: nothing more can be said. */
+static const char *formula_of(Ctx *c, const Ast *e)
+{
+    Value      *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
+    bool        named = v && v->kind == V_THUNK && !v->thunk.let;
+    const Ast  *said = named ? v->thunk.expr : e;
+    const char *whole = formula_of_part(c, said), *parts = whole ? whole : text_of_parts(c, said);
+    return named || strcmp(parts, text_of_source(c->L, e->span)) ? parts : NULL;
 }
 
 /* ---- comparisons: what is told of their members -------------------------------------------------------------------------------- */
@@ -631,10 +674,11 @@ typedef struct Said { Ctx *c; ARRAY(GameSaid) list; } Said;
 static bool is_of_game(Ctx *c, const Ast *e)
 {
     const Value *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
-    return v && (v->kind == V_PLAYER || v->kind == V_DIST || v->kind == V_COMPARE);
+    bool         model = v && v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET;
+    return v && (model || v->kind == V_DIST || v->kind == V_COMPARE);
 }
 
-/* Of functions of players, distributions and comparisons: the comments above them. */
+/* Of functions of models, distributions and comparisons: the comments above them. */
 static void tell_said(void *user, const Ast *e)
 {
     Said        *s = user;
