@@ -50,11 +50,16 @@ def parts(text):
 def read(text):
     """-> the comparisons by name, the moves, the lines about zero sums."""
     compares, moves, sums, now, member, said = {}, [], [], None, None, None
+    deep = 0                                                # of a line within `5 times:`, `if ..:`
     for line in text.split("\n")[1:]:
+        if m := re.match(r"( +)line \d+", line):
+            deep = len(m[1]) - 2
+        if "a zero sum" not in line and line.startswith(" " * deep):
+            line = line[deep:]
         if m := re.match(r"(\w+) = (.*)$", line):
             now = compares[m[1]] = Compare(m[1], m[2])
             member = None
-        elif m := re.match(r"  line (\d+): (.+?) (minimises?|maximises?) (.*)$", line):
+        elif m := re.match(r"  line (\d+)(?: \[.*?\])?: (.+?) (minimises?|maximises?) (.*)$", line):
             moves.append(Move(int(m[1]), m[2].split(", "), m[3], m[4]))
             now = said = None
         elif "a zero sum" in line:

@@ -77,6 +77,7 @@ static Range range_two(const IrNode *n, int depth)
     case IR_sub: return range_sum(a, (Range){-b.most, -b.least});
     case IR_mul: return n->arg[0] == n->arg[1] ? (Range){0, HUGE_VAL} : range_product(a, b);
     case IR_div:
+        if (!a.least && !a.most) return a;
         if (b.least < 0) return any;
         return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, HUGE_VAL} : a.most <= 0 ? (Range){-HUGE_VAL, a.most < 0 ? -ABOVE : 0} : any;
     case IR_pow: return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, a.most <= 1 && b.least >= 0 ? 1 : HUGE_VAL} : any;
@@ -128,11 +129,19 @@ static Range range(const IrVal *v)
     return range_of(v, DEEP);
 }
 
-int watch_sign(const IrVal *v)
+enum { DEEP_SIGN = 24 };
+
+int watch_sign(const IrVal *v, bool strict)
 {
-    enum { DEEP = 24 };
-    Range r = range_of(v, DEEP);
+    Range r = range_of(v, DEEP_SIGN);
+    if (strict && r.least <= 0 && r.most >= 0) return 0;
     return r.least >= 0 ? 1 : r.most <= 0 ? -1 : 0;
+}
+
+bool watch_is_zero(const IrVal *v)
+{
+    Range r = range_of(v, DEEP_SIGN);
+    return r.least == 0 && r.most == 0;
 }
 
 /* Whatever runs, were nothing nan. */
