@@ -432,7 +432,7 @@ struct Lower {
     ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
-    const Ast    *standing;                                 /* the data statement that is being lowered where it stands; NULL: none */
+    const Ast    *standing;                                 /* the data or compare statement that is being lowered where it stands; NULL: none */
     int           depth, n_evals;
     Unrolled     *unrolled;                                     /* of the outermost loop around that is unrolled for its derivatives; NULL: none */
     int64_t       rounds_around;                            /* of the unrolled loops that the place is in, all together; 0: in none */
