@@ -104,6 +104,16 @@ static Range range_leaf(const IrVal *v)
     return v->def && v->def->op == IR_index ? (Range){0, HUGE_VAL} : any;
 }
 
+/* Of sums of products, pair by pair: what is of zeros is 0. */
+static Range range_pairs(const IrNode *n, int depth)
+{
+    for (int i = 0; i + 1 < n->n_args; i += 2) {
+        Range r = range_product(range_of(n->arg[i], depth), range_of(n->arg[i + 1], depth));
+        if (r.least || r.most) return any;
+    }
+    return (Range){0, 0};
+}
+
 static Range range_of(const IrVal *v, int depth)
 {
     const IrNode *n = v->def;
@@ -118,6 +128,7 @@ static Range range_of(const IrVal *v, int depth)
         Range a = range_of(n->arg[0], depth - 1);
         return range_cut(v, (Range){a.least > 0 ? ABOVE : a.least >= 0 ? 0 : -HUGE_VAL, a.most <= 0 ? 0 : HUGE_VAL});
     }
+    case IR_dot: case IR_conv: return range_pairs(n, depth - 1);
     case IR_max: case IR_min: return range_two(n, depth - 1);
     default: return range_cut(v, n->n_args == 2 ? range_two(n, depth - 1) : n->n_args == 1 ? range_map(n->op, range_of(n->arg[0], depth - 1)) : any);
     }
