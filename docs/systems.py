@@ -91,7 +91,8 @@ VEEGAN | Srivastava et al. 2017 | autoencoders/veegan_ring | `modes`
 Games
 Unrolled GAN, exact | Metz et al. 2017 | games/unrolled_exact | `slope["through"]`
 Unrolled GAN | Metz et al. 2017 | games/unrolled_ring | `modes["through"]`
-PacGAN | Lin, Khetan, Fanti and Oh 2018 | games/pacgan_ring | `modes[4]`
+PacGAN | Lin, Khetan, Fanti and Oh 2018 | games/pacgan_ring | `fewest[4]`
+PacGAN on a grid | Lin, Khetan, Fanti and Oh 2018 | games/pacgan_grid | `fewest[4]`
 PacGAN's divergence | Lin, Khetan, Fanti and Oh 2018 | games/pack_divergence | `apart[1, 1]`
 Non-saturating beside saturating, on lines | Fedus et al. 2018 | games/many_paths_lines | `theta["nonsaturating"]`
 GAN-GP | Fedus et al. 2018 | games/gan_gp_ring | `found["penalty"]`
@@ -99,7 +100,7 @@ DRAGAN | Kodali et al. 2017; Fedus et al. 2018 | games/dragan_lowrank | `error`
 Simultaneous and alternating descent | Mescheder, Geiger and Nowozin 2018 | games/game_bilinear | `together[100]`
 Extragradient, optimism, optimistic Adam | Korpelevich 1976; Daskalakis et al. 2018; Gidel et al. 2019 | games/game_optimism | `ahead[100]`
 Consensus and symplectic adjustment, exact | Mescheder, Nowozin and Geiger 2017; Balduzzi et al. 2018 | games/game_second_order | `size[way, 100]`
-Consensus | Mescheder, Nowozin and Geiger 2017 | games/consensus_ring | `modes["consensus"]`
+Consensus | Mescheder, Nowozin and Geiger 2017 | games/consensus_ring | `fewest["consensus"]`
 Symplectic gradient adjustment | Balduzzi et al. 2018 | games/sga_grid16 | `modes["symplectic"]`
 Dirac-GAN: R1, R2, penalties, instance noise | Mescheder, Geiger and Nowozin 2018 | games/dirac_gan | `size[games[k], way, i]` for 2,0,2
 Dirac-GAN as a flow | Mescheder, Geiger and Nowozin 2018 | games/dirac_flow | `kept`

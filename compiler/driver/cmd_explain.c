@@ -99,6 +99,7 @@ static void print_compare(const GameCompare *k)
     print_name(k->name);
     printf(" = "), print_formula(k->made);
     if (*k->stands) printf("  Here "), print_name(k->stands), puts(".");
+    if (*k->changed) printf("  Changed here: %s. What is said of the rest is said of %s as it is declared.\n", k->changed, k->of);
     print_doc(k->doc, "  ");
     for (int i = 0; i < k->n_members; i++) {
         const GameMember *m = &k->member[i];
@@ -161,7 +162,7 @@ static void print_pushes(const GameMove *m)
         if (moves(m, m->push[i].net) && is_first_of_part(m, i)) print_good(m, &m->push[i]);
     for (int i = 0; i < m->n_push; i++) {
         const GamePush *p = &m->push[i];
-        if (moves(m, p->net) || !moves(m, p->draws)) continue;
+        if (moves(m, p->net) || !p->moved) continue;
         printf("      ");
         if (!p->way) printf("whether ");
         printf("draws of "), print_name(p->draws), printf(" are to be where "), print_net(p);
@@ -194,6 +195,7 @@ static void print_move(const Session *s, const LowerResult *r, int i)
     printf("      with "), print_formula(m->rule);
     if (m->project) printf("      and then "), print_formula(m->project);
     if (m->estimate) printf("      the loss is an estimate: %s\n", m->estimate);
+    for (int k = 0; k < m->n_said; k++) printf("      "), print_name(m->said[k].name), puts(":"), print_doc(m->said[k].doc, "          ");
     print_pushes(m);
     print_reach(s, m);
 }

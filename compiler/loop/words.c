@@ -1,5 +1,6 @@
 /* words.c - see words.h. */
 #include "compiler/loop/words.h"
+#include "runtime/math/scalar.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,17 @@ int loop_find_op(const char *word)
     for (int i = 0; i < loop_op_n; i++)
         if (i != LOOP_row && !strcmp(loop_op_info[i].name, word)) return i;
     return -1;
+}
+
+bool loop_is_short(IrOp row, IrElem t)
+{
+    switch (row) {
+#define SHORT(name) case IR_##name:
+    MATH_SHORT(SHORT)
+#undef SHORT
+        return t == IR_F32;
+    default: return false;
+    }
 }
 
 bool loop_row_has(IrOp row, IrAttrKey key)

@@ -355,6 +355,11 @@ typedef struct Changed {
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 enum { SEEN_PLACES = 1024 };
+/* A number that a net has given. part: the field of a record that it is, else "". given: the values that it is of; x: NULL where it is known now, and then text, or
+ * where it is none. */
+typedef struct Given { IrVal *x; const char *text; } Given;
+typedef struct Answer { const Player *net; const char *part; IrVal *v; const Given *given; int n; } Answer;
+
 typedef struct SeenPlace { uint32_t file, begin; IrSpan is; } SeenPlace;     /* of a source's byte; file 0: none yet */
 
 struct Lower {
@@ -393,7 +398,7 @@ struct Lower {
     ARRAY(GameLine)    lines;
     Told         *told;                                     /* what is noted for `gan explain`; NULL: nobody asks (game/told.h) */
     /* single numbers that nets have given, and named draws: what they were given, and of what (told) */
-    ARRAY(struct { const Player *net; const char *part; IrVal *v; IrVal **x; int n; }) answers;    /* part: of a record, else "" */
+    ARRAY(Answer) answers;
     ARRAY(struct { const char *of; const char *field; int draw; IrVal *v; }) drawn; /* field: of a record, else NULL; draw: the same for all fields of one */
     int           n_drawn;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
@@ -427,7 +432,7 @@ struct Lower {
     ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
-    const Ast    *standing;                                 /* the data statement that is being lowered where it stands; NULL: none */
+    const Ast    *standing;                                 /* the data or compare statement that is being lowered where it stands; NULL: none */
     int           depth, n_evals;
     Unrolled     *unrolled;                                     /* of the outermost loop around that is unrolled for its derivatives; NULL: none */
     int64_t       rounds_around;                            /* of the unrolled loops that the place is in, all together; 0: in none */

@@ -47,7 +47,12 @@ typedef struct GameLine {
 /* What is proved of one update: `gan explain`. Texts are the program's and the library's. */
 typedef enum { REACH_MOVED, REACH_HELD, REACH_STOPPED, REACH_CUT } ReachKind;
 typedef struct GameReach { const char *player; ReachKind kind; Span at; } GameReach;      /* at: where the path ends, STOPPED and CUT */
-typedef struct GamePush { const char *net, *part, *draws; int way; } GamePush;  /* what the player gains by, wherever it is: 1, a higher value of the net (of its record's .part, else "") at draws of that; -1, a lower one; 0: that is not the same everywhere, or not known */
+typedef struct GamePush {                                  /* what the player gains by, wherever it is */
+    const char *net, *part, *draws;                         /* the value of the net, of its record's .part, else "", at draws of that */
+    int         way;                                        /* 1: a higher one; -1: a lower one; 0: that is not the same everywhere, or not known */
+    bool        moved;                                      /* the draws, too: by the slope that reaches the player through them */
+} GamePush;
+typedef struct GameSaid { const char *name, *doc; } GameSaid;                   /* a function that a loss is made of, and the comment above it */
 
 typedef struct GameMove {
     Span         at;
@@ -61,6 +66,7 @@ typedef struct GameMove {
     const char **player;  int n_players;
     GameReach   *reach;   int n_reach;
     GamePush    *push;    int n_push;
+    GameSaid    *said;    int n_said;                       /* each at the first move that has it */
     int          against;                                   /* a later move with which it has a zero sum: 1 + its place; 0: none is proved */
     bool         apart;                                     /* but for terms that the parameters of one of both alone change */
 } GameMove;
@@ -68,6 +74,7 @@ typedef struct GameMove {
 typedef struct GameMember { const char *name, *formula, *doc, *estimate, *value; } GameMember;   /* value: of one that is known when the program is compiled; NULL: not so */
 typedef struct GameCompare {
     const char *name, *made, *stands, *doc;                 /* as the program makes it; "p is ring, q is G"; what the library says of it */
+    const char *of, *changed;                               /* its definition's name; the members that `with` has changed, "critic, estimate", else "" */
     Span        at;
     GameMember *member; int n_members;
 } GameCompare;
@@ -86,7 +93,7 @@ typedef struct LowerResult {
     GameLine   *line;    int n_lines;
     GamePlayer *player;  int n_players;
     GameMove   *move;    int n_moves;                       /* of LowerOptions.told, and the next */
-    GameCompare *compare; int n_compares;                   /* that losses are of */
+    GameCompare *compare; int n_compares;                   /* that losses and reports are of */
     const char **net;    int n_nets;                        /* nets that it declares there */
     const char **model;  int n_models;                      /* implicit and prescribed models and distributions that the program declares at its top */
     const char **compared;  int n_compared;                 /* comparisons with a name that it declares there */

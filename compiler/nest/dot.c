@@ -6,6 +6,8 @@
 #include "compiler/nest/tile.h"
 #include "base/bug.h"
 
+#include <string.h>
+
 /* ---- DOT -------------------------------------------------------------------------------------------------------- */
 
 typedef struct DotWindow {                                  /* of a conv */
@@ -15,6 +17,12 @@ typedef struct DotWindow {                                  /* of a conv */
     NestTaps taps;
 } DotWindow;
 
+/* What a tile has side by side besides rows: places of a window that meet the same taps, or the same numbers of x with other taps. From one to the
+ * next the place in the result's space grows by `grow`; of the taps the first does, by `tap`. */
+typedef struct DotSide { int64_t count, grow, tap, x, out; int window; } DotSide;
+
+enum { DOT_SIDES = 5 };                                     /* of each window, and places of the last */
+
 typedef struct DotCode {
     IrElem   elem;
     int      xs;                                            /* which operand is x */
@@ -22,8 +30,8 @@ typedef struct DotCode {
     Dim      row;                                           /* over the matrix' last free dims */
     int      n_windows;
     DotWindow window[4];                                    /* outside of `inner` */
-    int      places;                                        /* of the last window that a tile has side by side, */
-    Dim      place;                                         /* from one to the next: strides in x and the result's running index; extent: what its component grows by */
+    int      n_sides;
+    DotSide  side[DOT_SIDES];
     bool     packed, apart;                                 /* apart: an epilogue needs every component of the space, or windows do */
     Memory   x, w;
     const KView *from;                                      /* x, at no panel yet */
@@ -58,34 +66,51 @@ static LoopReg *dot_taps(Nest *n, const DotCode *c, int window, Offsets o, LoopI
     return nest_end_fold(n, l, dot_taps(n, c, window + 1, tile_advance(n, o, nest_counter(l), &step), row, &l->body->carry[0]));
 }
 
-typedef struct { const DotCode *code; Offsets at; LoopIndex first; } DotTile;      /* first: of its places */
+typedef struct { const DotCode *code; Offsets at; Ix comp[K_MAX_COMP]; } DotTile;   /* comp: where the first of its places is */
 
-/* Row `row` of the rows that begin at t->at, at place `place` of the tile. */
-static void stand_at(Nest *n, const DotTile *t, LoopIndex row, LoopIndex place)
+typedef struct { LoopIndex side[DOT_SIDES], row; } DotCell; /* within a tile */
+
+/* Row `cell.row`, of all, and place of the tile. */
+static void stand_at(Nest *n, const DotTile *t, const DotCell *cell)
 {
     const DotCode *c = t->code;
-    n->flat = tile_stepped(n, tile_stepped(n, t->at.off[2], row, c->row.s[2]), place, c->place.s[2]);
-    if (c->row.extent > 1) n->comp[c->row.comp] = ix(row);
-    if (c->places > 1) n->comp[c->place.comp] = ix(tile_stepped(n, t->first, place, c->place.extent));
+    n->flat = tile_stepped(n, t->at.off[2], cell->row, c->row.s[2]);
+    if (c->row.extent > 1) n->comp[c->row.comp] = ix(cell->row);
+    for (int i = 0; i < c->n_windows; i++) n->comp[c->window[i].comp] = t->comp[c->window[i].comp];
+    for (int i = 0; i < c->n_sides; i++) {
+        const DotSide *s = &c->side[i];
+        Ix *comp = &n->comp[c->window[s->window].comp];
+        n->flat = tile_stepped(n, n->flat, cell->side[i], s->out);
+        *comp = ix(tile_stepped(n, comp->at, cell->side[i], s->grow));
+    }
 }
 
 static void epilogue(Nest *n, LoopReg *tile) { nest_map_on(n, n->k->epilogue, kernel_resolve(n->p, &n->k->nodes.v[0]->result[0]), tile); }
 
-static LoopIndex local_cell(Nest *n, LoopIndex row, LoopIndex place, int rows)
+static LoopIndex local_cell(Nest *n, const DotCode *c, const DotCell *cell, LoopIndex row, int rows)
 {
-    return tile_plus_lanes(n, loop_times(loop_plus(&n->b, row, loop_times(place, rows)), K_LANES));
+    LoopIndex at = loop_at(0);
+    for (int i = 0; i < c->n_sides; i++) at = loop_plus(&n->b, loop_times(at, c->side[i].count), cell->side[i]);
+    return tile_plus_lanes(n, loop_times(loop_plus(&n->b, loop_times(at, rows), row), K_LANES));
 }
 
 /* The rows of a tile one by one: from memory, as registers have no numbers. */
 static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
 {
-    LoopIns *p = t->code->places > 1 ? nest_par(n, t->code->places) : NULL;
-    LoopIns *l = nest_par(n, rows);
-    LoopIndex row = nest_counter(l), place = p ? nest_counter(p) : loop_at(0), at = local_cell(n, row, place, rows);
-    stand_at(n, t, loop_plus(&n->b, from, row), place);
-    epilogue(n, loop_load(&n->b, t->code->local, &at, 64));
-    nest_end(n, l);
-    if (p) nest_end(n, p);
+    const DotCode *c = t->code;
+    DotCell cell = {0};
+    LoopIns *side[DOT_SIDES];
+    for (int i = 0; i < c->n_sides; i++) {
+        side[i] = nest_par(n, c->side[i].count);
+        cell.side[i] = nest_counter(side[i]);
+    }
+    NestRows r = nest_rows(n, nest_in_step(n, n->k->epilogue, rows), loop_at(0), loop_at(rows), false);
+    LoopIndex at = local_cell(n, c, &cell, r.row, rows);
+    cell.row = loop_plus(&n->b, from, r.row);
+    stand_at(n, t, &cell);
+    epilogue(n, loop_load(&n->b, c->local, &at, 64));
+    nest_end_rows(n, &r);
+    for (int i = c->n_sides - 1; i >= 0; i--) nest_end(n, side[i]);
 }
 
 /* In a packed matrix the rows of a tile lie together, k by k (taps outside), block behind block. */
@@ -114,20 +139,30 @@ static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
     LoopIndex from = o.off[0];
     Offsets at = tile_advance(n, t->at, from, &c.row);
     if (c.packed) stand_in_packed(&c, rows);
-    LoopIns *side = c.places > 1 ? loop_block(&n->b, c.places) : NULL;
+    LoopIns *side[DOT_SIDES];
+    DotCell cell = {0};
+    uint32_t dims = 0;
+    for (int i = 0; i < c.n_sides; i++) {
+        const DotSide *d = &c.side[i];
+        side[i] = loop_block(&n->b, (int)d->count);
+        dims |= 1u << side[i]->n;
+        cell.side[i] = tile_row_index(n, side[i]);
+        at.off[0] = tile_stepped(n, at.off[0], cell.side[i], d->x);
+        at.off[1] = tile_stepped(n, at.off[1], cell.side[i], d->tap * c.window[d->window].w);
+    }
     LoopIns *block = loop_block(&n->b, rows);
-    LoopIndex row = tile_row_index(n, block), place = side ? tile_row_index(n, side) : loop_at(0), cell = local_cell(n, row, place, rows);
-    at.off[0] = tile_stepped(n, at.off[0], place, c.place.s[0]);
+    LoopIndex row = tile_row_index(n, block), to = local_cell(n, &c, &cell, row, rows);
     LoopReg *zero = tile_zero(n, c.elem, block);
-    LoopReg *acc = dot_taps(n, &c, 0, at, row, side ? loop_over(&n->b, zero, zero->dims | 1u << side->n) : zero);
-    stand_at(n, t, loop_plus(&n->b, from, row), place);
+    LoopReg *acc = dot_taps(n, &c, 0, at, row, dims ? loop_over(&n->b, zero, zero->dims | dims) : zero);
+    cell.row = loop_plus(&n->b, from, row);
+    stand_at(n, t, &cell);
     n->is_flat = true;
     nest_results(n, 0, acc);
     n->is_flat = false;
-    if (n->k->roll) loop_store(&n->b, c.local, &cell, acc, 64);
+    if (n->k->roll) loop_store(&n->b, c.local, &to, acc, 64);
     else if (n->k->epilogue) epilogue(n, acc);
     loop_close(&n->b, block);
-    if (side) loop_close(&n->b, side);
+    for (int i = c.n_sides - 1; i >= 0; i--) loop_close(&n->b, side[i]);
     if (n->k->roll) rolled_epilogue(n, t, from, rows);
 }
 
@@ -142,7 +177,9 @@ static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
     n->slot = nest_counter(l);
     n->comp[n->k->space.lane] = (Ix){.at = tile_plus_lanes(n, loop_times(n->panel, K_LANES)), .lane = true};
     c.x = tile_panel_of(n, c.from->mem, c.from->offset);
-    dot_panel(n, &(DotTile){&c, t->at, t->first}, o, rows);
+    DotTile near = *t;
+    near.code = &c;
+    dot_panel(n, &near, o, rows);
     nest_end(n, l);
 }
 
@@ -164,15 +201,14 @@ static void stand_at_window(Nest *n, DotCode *c, int comp, LoopIndex o)
     }
 }
 
-/* Of few rows a tile has several places side by side that meet the same taps: how many, by what a place takes, a chain of fma being four long. */
-static int dot_places(const Nest *n, const DotCode *c, const NestAlike *a)
+/* Of few rows a tile has several places side by side that meet the same taps: how many, by what one takes, a chain of fma being four long; `size`
+ * chains a place, and one after the other where they are left over. */
+static int64_t dot_places(const Nest *n, const DotCode *c, int64_t size, int64_t alike)
 {
     enum { WAIT = 4 };
-    int most = tile_most_rows(n, c->elem), best = 1;
-    int64_t row = c->row.extent, alone = row > WAIT ? row : WAIT, least = (a->to - a->from) * alone;
-    if (!row || 2 * row > most) return 1;
-    for (int p = 2; p * row <= most; p++) {
-        int64_t blocks = (a->to - a->from) / p, rest = (a->to - a->from) % p, work = blocks * (p * row > WAIT ? p * row : WAIT) + rest * alone;
+    int64_t most = tile_most_rows(n, c->elem), best = 1, alone = size > WAIT ? size : WAIT, least = alike * alone;
+    for (int64_t p = 2; p * size <= most; p++) {
+        int64_t blocks = alike / p, rest = alike % p, work = blocks * (p * size > WAIT ? p * size : WAIT) + rest * alone;
         if (work > least || !blocks) continue;
         least = work;
         best = p;
@@ -180,55 +216,78 @@ static int dot_places(const Nest *n, const DotCode *c, const NestAlike *a)
     return best;
 }
 
-static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex first);
+static int64_t tile_size(const DotCode *c)
+{
+    int64_t size = c->row.extent;
+    for (int i = 0; i < c->n_sides; i++) size *= c->side[i].count;
+    return size;
+}
+
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o);
 
 static void at_place(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex at)
 {
     const Dim *d = &c->outer.d[depth];
     n->comp[d->comp] = ix(at);
     stand_at_window(n, c, d->comp, at);
-    dot_outer(n, c, depth + 1, tile_advance(n, o, at, d), at);
+    dot_outer(n, c, depth + 1, tile_advance(n, o, at, d));
 }
 
-/* Places that have the same taps as tiles, then those at the borders one by one. */
-static void by_places(Nest *n, DotCode *c, int depth, Offsets o, const NestAlike *a, int places)
+/* Places a.from + ... of `periods` periods each that follow one another from period `from` on, as tiles. */
+static void side_by_side(Nest *n, DotCode *c, int depth, Offsets o, int window, const NestAlike *a, int64_t from, int64_t blocks, int64_t places)
 {
-    const DotWindow *w = &c->window[c->n_windows - 1];
     const Dim *d = &c->outer.d[depth];
-    int64_t blocks = (a->to - a->from) / places, before = a->from * a->period, passed = blocks * places * a->period;
-    LoopIns *r = nest_par(n, a->period), *l = nest_par(n, blocks);
-    LoopIndex p = loop_plus(&n->b, loop_times(nest_counter(l), places), loop_at(a->from));
-    c->places = places;
-    c->place = (Dim){a->period, {a->step * w->x, 0, a->period * d->s[2]}, d->comp};
-    at_place(n, c, depth, o, tile_stepped(n, nest_counter(r), p, a->period));
-    c->places = 1;
-    c->place = (Dim){0};
+    int before = c->n_sides;
+    LoopIns *phase = a->together ? NULL : nest_par(n, a->period), *l = nest_par(n, blocks);
+    LoopIndex p = loop_plus(&n->b, loop_times(nest_counter(l), places), loop_at(from));
+    LoopIndex at = loop_plus(&n->b, loop_times(p, a->period), phase ? nest_counter(phase) : loop_at(a->first));
+    if (!phase) c->side[c->n_sides++] = (DotSide){a->period, 1, a->tap, 0, d->s[2], window};
+    if (places > 1) c->side[c->n_sides++] = (DotSide){places, a->period, 0, a->step * c->window[window].x, a->period * d->s[2], window};
+    at_place(n, c, depth, o, at);
+    c->n_sides = before;
     nest_end(n, l);
-    nest_end(n, r);
+    if (phase) nest_end(n, phase);
+}
+
+/* Places that have the same taps, or meet the same numbers, as tiles; then those at the borders one by one. */
+static bool by_places(Nest *n, DotCode *c, int depth, Offsets o, int window)
+{
+    const DotWindow *w = &c->window[window];
+    const Dim *d = &c->outer.d[depth];
+    int64_t most = tile_most_rows(n, c->elem), size = tile_size(c), places = 1, passed;
+    bool last = depth == c->outer.n - 1;
+    NestAlike a = nest_together(w->of, w->na, w->nb, d->extent);
+    if (!size || 2 * size > most) return false;
+    if (a.together && size * a.period > most) a.together = false;
+    if (!a.together) a = nest_alike(w->of, w->na, w->nb, d->extent);
+    int64_t alike = a.to - a.from;
+    if (a.together) size *= a.period;
+    if (last) places = dot_places(n, c, size, alike);
+    if (!a.together && places == 1) return false;
+    passed = (a.together ? alike : alike / places * places) * a.period;
+    side_by_side(n, c, depth, o, window, &a, a.from, alike / places, places);
+    if (a.together && alike % places) side_by_side(n, c, depth, o, window, &a, a.from + alike / places * places, alike % places, 1);
     LoopIns *rest = nest_par(n, d->extent - passed);
     LoopReg *i = rest->body->counter, *behind = loop_binary(&n->b, IR_add, i, loop_int(&n->b, IR_I64, passed));
-    at_place(n, c, depth, o, loop_of(loop_select(&n->b, loop_compare(&n->b, IR_LT, i, loop_int(&n->b, IR_I64, before)), i, behind)));
+    LoopReg *before = loop_compare(&n->b, IR_LT, i, loop_int(&n->b, IR_I64, a.from * a.period + a.first));
+    at_place(n, c, depth, o, loop_of(loop_select(&n->b, before, i, behind)));
     nest_end(n, rest);
+    return true;
 }
 
-static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o, LoopIndex first)
+static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o)
 {
     if (depth == c->outer.n) {
-        DotTile t = {c, o, first};
+        DotTile t = {.code = c, .at = o};
+        memcpy(t.comp, n->comp, sizeof t.comp);
         Dim row = {c->row.extent, {1, 0, 0}, 0};
         tile_row_blocks(n, &t, &row, (Offsets){0}, dot_rows(n, c), dot_tile);
+        memcpy(n->comp, t.comp, sizeof t.comp);
         return;
     }
     const Dim *d = &c->outer.d[depth];
-    const DotWindow *w = c->n_windows ? &c->window[c->n_windows - 1] : NULL;
-    if (w && depth == c->outer.n - 1 && d->comp == w->comp && !c->xs) {
-        NestAlike a = nest_alike(w->of, w->na, w->nb, d->extent);
-        int places = dot_places(n, c, &a);
-        if (places > 1) {
-            by_places(n, c, depth, o, &a, places);
-            return;
-        }
-    }
+    for (int i = 0; i < c->n_windows && !c->xs; i++)
+        if (d->comp == c->window[i].comp && by_places(n, c, depth, o, i)) return;
     LoopIns *l = nest_component(n, d->comp, d->extent);
     at_place(n, c, depth, o, nest_counter(l));
     nest_end(n, l);
@@ -303,14 +362,14 @@ void nest_dot(Nest *n)
     n->tiled = !n->k->split;
     for (int i = 0; i < n->k->space.n; i++)
         if (i != n->k->space.lane) n->comp[i] = ix_int(0);
-    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .places = 1, .from = &x, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
+    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .from = &x, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
     if (n->tiled) c.x = tile_panel_of(n, x.mem, x.offset);
     c.w = tile_memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
     dot_loops(n, node, &x, &w, &c);
     if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * tile_most_rows(n, c.elem));
     if (c.packed) c.row.s[1] = packed_steps(&c);
     if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
-    dot_outer(n, &c, 0, (Offsets){0}, loop_at(0));
+    dot_outer(n, &c, 0, (Offsets){0});
 }
 
 /* ---- PACK ------------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* space.c - the loops over a kernel's space: samples in lanes, or elements along the last component. */
 #include "compiler/nest/nest.h"
+#include "compiler/loop/words.h"
 
 typedef void (*Body)(Nest *n);
 
@@ -10,15 +11,66 @@ static bool in_any_order(const Nest *n) { return !n->k->mem; }
 static bool is_summed(const KKernel *k, int comp)
 {
     int axis = k->space.comp[comp].axis;
-    for (int i = 0; i < k->sinks.n && axis >= 0; i++)
-        if (ir_axes_has(k->sinks.v[i]->node->attr->over, axis)) return true;
+    for (int i = 0; i < k->sinks.n; i++) {
+        const IrNode *sum = k->sinks.v[i]->node;
+        if (axis >= 0 && ir_axes_has(sum->attr->over, axis)) return true;
+        for (int d = 0; d < sum->attr->dims.n; d++)
+            if (axis < 0 && sum->arg[0]->type.axes.n + sum->attr->dims.v[d] == comp) return true;
+    }
     return false;
+}
+
+static bool is_par(const Nest *n, int comp)
+{
+    return in_any_order(n) && !is_summed(n->k, comp) && !(n->k->epilogue && is_summed(n->k->epilogue, comp));
 }
 
 LoopIns *nest_component(Nest *n, int comp, int64_t extent)
 {
-    bool par = in_any_order(n) && !is_summed(n->k, comp) && !(n->k->epilogue && is_summed(n->k->epilogue, comp));
-    return nest_turns(n, par, loop_at(0), loop_at(extent), 1, false);
+    return nest_turns(n, is_par(n, comp), loop_at(0), loop_at(extent), 1, false);
+}
+
+bool nest_has_wide_registers(const Nest *n) { return n->lanes > 1 && n->rows >= 12; }     /* a tile's rows: see llvm/targets.def */
+
+/* An elementary function is a chain of dependent instructions, and a processor that looks ahead sees three or four rows of them. Four rows in step
+ * wait less; more take more registers than there are. */
+int nest_in_step(const Nest *n, const KKernel *k, int64_t extent)
+{
+    enum { MOST = 4, MOST_FUNCTIONS = 8, MOST_MEMBERS = 64 };
+    int functions = 0;
+    for (int i = 0; i < k->space.n; i++)
+        if (!k->space.comp[i].extent) return 1;             /* no index knows a row of nothing */
+    for (int i = 0; i < k->nodes.n; i++) functions += loop_is_short(k->nodes.v[i]->op, k->nodes.v[i]->result[0].type.elem);
+    if (!functions || !nest_has_wide_registers(n)) return 1;
+    int rows = MOST;
+    while (rows > 1 && (extent % rows || rows * functions > MOST_FUNCTIONS || rows * k->nodes.n > MOST_MEMBERS)) rows /= 2;
+    return rows;
+}
+
+NestRows nest_rows(Nest *n, int together, LoopIndex from, LoopIndex to, bool sure)
+{
+    NestRows r = {.loop = nest_turns(n, true, from, to, together, sure)};
+    r.row = nest_counter(r.loop);
+    if (together == 1) return r;
+    r.block = loop_block(&n->b, together);
+    n->block = 1u << r.block->n;
+    r.row = loop_plus(&n->b, r.row, loop_of(loop_dim(&n->b, (int)r.block->n)));
+    return r;
+}
+
+void nest_end_rows(Nest *n, const NestRows *r)
+{
+    n->block = 0;
+    if (r->block) loop_close(&n->b, r->block);
+    nest_end(n, r->loop);
+}
+
+/* Is there nothing to go through behind component i? */
+static bool is_innermost(const KSpace *s, int i)
+{
+    for (int j = i + 1; j < s->n; j++)
+        if (j != s->lane && s->comp[j].extent != 1) return false;
+    return true;
 }
 
 /* Components i.. but the lane's, innermost the body. */
@@ -32,7 +84,15 @@ static void components(Nest *n, int i, Body body)
         components(n, i + 1, body);
         return;
     }
-    LoopIns *l = nest_component(n, i, s->comp[i].extent);
+    int64_t extent = s->comp[i].extent;
+    if (is_par(n, i) && is_innermost(s, i)) {
+        NestRows r = nest_rows(n, nest_in_step(n, n->k, extent), loop_at(0), loop_at(extent), false);
+        n->comp[i] = ix(r.row);
+        components(n, i + 1, body);
+        nest_end_rows(n, &r);
+        return;
+    }
+    LoopIns *l = nest_component(n, i, extent);
     n->comp[i] = ix(nest_counter(l));
     components(n, i + 1, body);
     nest_end(n, l);
@@ -66,9 +126,9 @@ static void tiled(Nest *n, Body body)
     if (rest == 1) {
         at_flat(n, loop_at(0), body);
     } else if (rest) {
-        LoopIns *l = nest_par_to(n, loop_word(&n->b, rest));
-        at_flat(n, nest_counter(l), body);
-        nest_end(n, l);
+        NestRows r = nest_rows(n, nest_in_step(n, n->k, rest), loop_at(0), loop_of(loop_word(&n->b, rest)), true);
+        at_flat(n, r.row, body);
+        nest_end_rows(n, &r);
     }
 }
 

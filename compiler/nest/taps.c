@@ -49,23 +49,57 @@ NestTaps nest_taps(Nest *n, const IrWindow *w, int64_t na, int64_t nb, LoopIndex
     return (NestTaps){loop_of(k), loop_of(i), count, step_k, step_i};
 }
 
+static IrTaps taps_of(const NestAlike *a, const IrWindow *w, int64_t na, int64_t nb, int64_t p, int64_t r)
+{
+    return ir_taps_at(w, na, nb, a->first + p * a->period + r);
+}
+
 static bool are_alike(const NestAlike *a, const IrWindow *w, int64_t na, int64_t nb, int64_t p, int64_t q)
 {
     for (int64_t r = 0; r < a->period; r++) {
-        IrTaps x = ir_taps_at(w, na, nb, p * a->period + r), y = ir_taps_at(w, na, nb, q * a->period + r);
+        IrTaps x = taps_of(a, w, na, nb, p, r), y = taps_of(a, w, na, nb, q, r);
         if (x.count != y.count || (x.count && (x.k != y.k || y.i - x.i != (q - p) * a->step))) return false;
     }
     return true;
+}
+
+/* The periods alike that are around the middle one. */
+static void find_alike(NestAlike *a, const IrWindow *w, int64_t na, int64_t nb, int64_t places)
+{
+    int64_t periods = (places - a->first) / a->period, middle = periods / 2;
+    a->from = a->to = middle;
+    if (places - a->first < a->period) return;
+    while (a->from > 0 && are_alike(a, w, na, nb, a->from - 1, middle)) a->from--;
+    for (a->to++; a->to < periods && are_alike(a, w, na, nb, middle, a->to);) a->to++;
 }
 
 NestAlike nest_alike(const IrWindow *w, int64_t na, int64_t nb, int64_t places)
 {
     int64_t g = ir_common_divisor(w->dil_a, w->stride);
     NestAlike a = {.period = w->dil_a / g, .step = w->stride / g};
-    int64_t periods = places / a.period, middle = periods / 2;
-    a.from = a.to = middle;
-    if (!periods) return a;
-    while (a.from > 0 && are_alike(&a, w, na, nb, a.from - 1, middle)) a.from--;
-    for (a.to++; a.to < periods && are_alike(&a, w, na, nb, middle, a.to);) a.to++;
+    find_alike(&a, w, na, nb, places);
     return a;
+}
+
+/* Do the places of a period meet the same numbers, with taps that are so and so far apart? */
+static bool meets_the_same(NestAlike *a, const IrWindow *w, int64_t na, int64_t nb)
+{
+    IrTaps x = taps_of(a, w, na, nb, a->from, 0);
+    a->tap = taps_of(a, w, na, nb, a->from, 1).k - x.k;
+    for (int64_t r = 1; r < a->period; r++) {
+        IrTaps y = taps_of(a, w, na, nb, a->from, r);
+        if (y.count != x.count || y.i != x.i || y.k != x.k + r * a->tap) return false;
+    }
+    return x.count > 0;
+}
+
+NestAlike nest_together(const IrWindow *w, int64_t na, int64_t nb, int64_t places)
+{
+    NestAlike best = {0}, a = nest_alike(w, na, nb, places);
+    for (; a.period > 1 && a.first < a.period; a.first++) {
+        find_alike(&a, w, na, nb, places);
+        a.together = a.from < a.to && meets_the_same(&a, w, na, nb);
+        if (a.together && a.to - a.from > best.to - best.from) best = a;
+    }
+    return best;
 }

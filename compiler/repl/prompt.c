@@ -59,9 +59,10 @@ static void hear(int number)
     errno = was;
 }
 
+/* On a terminal it is poll that waits, which always comes back, and what is being written goes on; a plain read is to come back. */
 static bool listen_to(Prompt *p, int n)
 {
-    struct sigaction ours = {.sa_handler = hear};           /* no SA_RESTART: a read that waits comes back */
+    struct sigaction ours = {.sa_handler = hear, .sa_flags = n == HEARD_PLAIN ? 0 : SA_RESTART};
     if (pipe2(p->said, O_NONBLOCK | O_CLOEXEC)) return false;
     said_to = p->said[1];
     lost = busy_now = 0;

@@ -486,6 +486,19 @@ def test_resizing():
         leave(t)
 
 
+def test_resizing_while_it_prints():
+    """A window that is dragged: a signal comes in the middle of what is written, which goes on, and the session's status says nothing of it."""
+    with folder() as d:
+        t = Terminal(d, columns=120)
+        t.wait_for("gan> ")
+        for k in range(30):
+            t.type("for i in 0..999 { 1000 + i }\r")
+            for _ in range(100):
+                os.kill(t.pid, signal.SIGWINCH)
+            t.wait_for("mean 1499.*gan> ")
+        leave(t)
+
+
 def endless(d):
     with open(os.path.join(d, "endless.gan"), "w", encoding="utf-8") as f:
         f.write(ENDLESS)

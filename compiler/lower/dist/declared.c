@@ -147,12 +147,6 @@ static bool dims_of(Ctx *c, const Value *v, IrInts *out)
     return out->n > 0;
 }
 
-static bool same(const IrInts *a, const IrInts *b)
-{
-    bool same = a->n == b->n;
-    for (int i = 0; same && i < a->n; i++) same = a->v[i] == b->v[i];
-    return same;
-}
 
 /* Notes which arguments are lifted, and their common shape. False, reported, when they have several. */
 static bool find_lifted(Ctx *c, Dist *d, AstList params)
@@ -162,7 +156,7 @@ static bool find_lifted(Ctx *c, Dist *d, AstList params)
         IrInts dims;
         const Ast *p = param_of(params, a, i);
         if (!p || !dims_of(c, a->v[i], &dims) || !is_number_param(c, d->lifted.closure, p) || !type_elements_fit(c->L, p->param.type, a->v[i])) continue;
-        if (d->lifted.which && !same(&dims, &d->lifted.dims)) {
+        if (d->lifted.which && !dims_same(&dims, &d->lifted.dims)) {
             diag_error(c->L->diags, a->at[i], E200, "%s of %s has the shape %s, and another argument %s", p->param.name,
                        d->name, dims_text(c->L, &dims), dims_text(c->L, &d->lifted.dims));
             return false;
@@ -247,28 +241,16 @@ static Value *function_of_each(Lower *L, Dist *d, const Ast *member)
     return v;
 }
 
-static Value *other_for_each(Ctx *inner, const Dist *d, const Dist *other, int axis, Span at)
-{
-    Lower *L = inner->L;
-    if (!same(&d->lifted.dims, &other->lifted.dims)) {
-        diag_error(L->diags, at, E200, "%s is made for each element of a tensor of the shape %s, and %s of the shape %s", d->name, dims_text(L, &d->lifted.dims), other->name,
-                   dims_text(L, &other->lifted.dims));
-        return val_error(L);
-    }
-    Dist *one = lifted_at(inner, other, axis, at);
-    return one ? val_dist(L, one) : val_error(L);
-}
-
-/* As beside an operator: one number, or what is no tensor, is the same for each, and a tensor, or a distribution made of one, has a part for each. */
+/* As beside an operator: one number, or what is no tensor, is the same for each, and a tensor, or a distribution of several draws, has a part for each. */
 static Value *for_each(Ctx *inner, const Dist *d, Value *v, int axis, Span at)
 {
     IrInts dims;
     v = as_settled(inner, v, at);
-    if (v->kind == V_DIST && v->dist->kind == &dist_lifted) return other_for_each(inner, d, v->dist, axis, at);
+    if (v->kind == V_DIST) return dist_one_beside(inner, d, v->dist, axis, at);
     return v->kind == V_RECORD || dims_of(inner, v, &dims) ? axis_enter(inner, v, axis, &d->lifted.dims, at) : v;
 }
 
-Value *dist_apply_member(Ctx *c, Dist *d, const Closure *member, Args *args, const void *site, Span at)
+static Value *apply_lifted(Ctx *c, Dist *d, const Closure *member, Args *args, const void *site, Span at)
 {
     Ctx inner;
     int axis;
@@ -300,7 +282,10 @@ static Value *member_lifted(Ctx *c, Dist *d, const char *name, Span at)
     return NULL;
 }
 
-const DistKind dist_lifted = {.draw = draw_lifted, .log_prob = log_prob_lifted, .member = member_lifted, .shape = shape_lifted};
+static const IrInts *dims_lifted(const Dist *d) { return &d->lifted.dims; }
+
+const DistKind dist_lifted = {.draw = draw_lifted, .log_prob = log_prob_lifted, .member = member_lifted, .apply_member = apply_lifted, .dims = dims_lifted, .one = lifted_at,
+                              .shape = shape_lifted};
 
 Value *dist_of_declared(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 {

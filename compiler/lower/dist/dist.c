@@ -106,11 +106,10 @@ bool dist_is_named(const Dist *d) { return d->kind->in_table || d->named; }
 
 bool dist_is_called(const Dist *d) { return d->called || dist_is_named(d); }
 
-/* Its own name, or that of its definition, with the numbers that it is made of where it is of nothing else: Normal(0, 1). */
-static const char *told_name(Ctx *c, const Dist *d)
+/* The numbers that it is made of, where it is of nothing else: Normal(0, 1). */
+static const char *told_declared(Ctx *c, const Dist *d)
 {
-    Text t = text_in(c->L->a);
-    if (dist_is_called(d)) return d->name;
+    Text    t = text_in(c->L->a);
     AstList params = d->closure->def->define.params;
     for (int i = 0; i < params.n; i++) {
         const Value *v = scope_local(c, d->closure->scope, params.v[i]->param.name);
@@ -120,11 +119,41 @@ static const char *told_name(Ctx *c, const Dist *d)
     return params.n ? strf(c->L, "%s(%s)", d->name, text_str(&t)) : d->name;
 }
 
+/* The same of the arguments that a model is given: G(y: 0). */
+static const char *told_model(Ctx *c, const Dist *d)
+{
+    Text        t = text_in(c->L->a);
+    const Args *a = d->model.args;
+    for (int i = 0; a && i < a->n; i++) {
+        if (!val_is_number(a->v[i])) return d->name;
+        text_printf(&t, "%s%s%s%s", i ? ", " : "", a->name[i] ? a->name[i] : "", a->name[i] ? ": " : "", val_key(c->L, a->v[i]));
+    }
+    return t.n ? strf(c->L, "%s(%s)", d->name, text_str(&t)) : d->name;
+}
+
+/* Its own name, or what it is made of, down to what has a name. NULL: nothing there has one. */
+static const char *told_name(Ctx *c, const Dist *d)
+{
+    if (d->kind == &dist_model) return told_model(c, d);
+    if (dist_is_called(d)) return d->name;
+    if (d->kind == &dist_declared) return told_declared(c, d);
+    const char *base = d->kind == &dist_power || d->kind == &dist_map || d->kind == &dist_stop ? told_name(c, dist_base(d)) : NULL;
+    if (!base || d->kind == &dist_stop) return base;
+    if (d->kind == &dist_map) return strf(c->L, "%s |> map(...)", base);
+    return d->power.dims.n == 1 ? strf(c->L, "%s^%lld", base, (long long)d->power.dims.v[0]) : strf(c->L, "%s^%s", base, dims_text(c->L, &d->power.dims));
+}
+
 /* For `gan explain`: a draw of what has a name; of a record each field. */
-static void tell_drawn(Lower *L, const char *of, const Value *v, const char *field)
+static void tell_fields(Lower *L, const char *of, const Value *v, const char *field)
 {
     if (v->kind == V_TENSOR) array_push(L->work, &L->drawn, ((__typeof__(*L->drawn.v)){of, field, L->n_drawn, v->tensor.v}));
-    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) tell_drawn(L, of, v->record.v[i], v->record.name ? v->record.name[i] : NULL);
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) tell_fields(L, of, v->record.v[i], v->record.name ? v->record.name[i] : NULL);
+}
+
+void dist_tell_drawn(Ctx *c, const Dist *d, const Value *v)
+{
+    const char *of = c->L->told ? told_name(c, d) : NULL;
+    if (of) c->L->n_drawn++, tell_fields(c->L, of, v, NULL);
 }
 
 Value *dist_draw(Ctx *c, Dist *d, Span at)
@@ -141,7 +170,7 @@ Value *dist_draw(Ctx *c, Dist *d, Span at)
     bool named = dist_is_named(d);
     if (named) fn_draws_from(c->L, d->name);
     Value *v = d->kind->draw(&inner, d, at);
-    if (c->L->told && (dist_is_called(d) || d->kind == &dist_declared)) c->L->n_drawn++, tell_drawn(c->L, told_name(c, d), v, NULL);
+    dist_tell_drawn(c, d, v);
     return v;
 }
 
@@ -160,6 +189,42 @@ Value *dist_member(Ctx *c, Dist *d, const char *name, Span at)
 {
     if (d->kind->log_prob && !strcmp(name, "log_prob")) return builtin_partial(c->L, name, val_dist(c->L, d));
     return d->kind->member ? d->kind->member(c, d, name, at) : NULL;
+}
+
+Value *dist_function(Lower *L, Dist *d, const Value *f)
+{
+    const Closure *k = f->fn.closure;
+    Value *own = val_closure(L, k->def, k->scope, k->name);
+    own->fn.kind = F_OF_EACH;
+    own->fn.of = val_dist(L, d);
+    return own;
+}
+
+Value *dist_apply_member(Ctx *c, Dist *d, const Closure *member, Args *args, const void *site, Span at)
+{
+    return d->kind->apply_member(c, d, member, args, site, at);
+}
+
+bool dims_same(const IrInts *a, const IrInts *b)
+{
+    bool same = a->n == b->n;
+    for (int i = 0; same && i < a->n; i++) same = a->v[i] == b->v[i];
+    return same;
+}
+
+Value *dist_one_beside(Ctx *inner, const Dist *d, Dist *other, int axis, Span at)
+{
+    Lower *L = inner->L;
+    other = dist_ending(inner, other, at);
+    if (!other) return val_error(L);
+    if (!other->kind->dims) return val_dist(L, other);
+    const IrInts *dims = d->kind->dims(d), *there = other->kind->dims(other);
+    if (!dims_same(dims, there)) {
+        diag_error(L->diags, at, E200, "%s is of %s independent draws, and %s of %s", d->name, dims_text(L, dims), other->name, dims_text(L, there));
+        return val_error(L);
+    }
+    Dist *one = other->kind->one(inner, other, axis, at);
+    return one ? val_dist(L, one) : val_error(L);
 }
 
 /* ---- finite ones */
@@ -188,7 +253,10 @@ Value *dist_no_density(Ctx *c, const Dist *d, Span at)
 {
     Diag *e = diag_error(c->L->diags, at, E301,
                          "%s can be drawn from but has no density, so there is no log_prob of it", dist_text(c->L, d));
-    if (d->kind == &dist_simulator) diag_hint(e, "a classifier that tells its draws from others learns the ratio of their densities");
+    if (d->kind == &dist_normal) diag_hint(e, "Normal(0, 1) is the same with a density, and with a mean, a variance ..");
+    else if (d->kind == &dist_uniform) diag_hint(e, "Uniform(0, 1) is the same with a density, and with a mean, a variance ..");
+    else if (d->kind == &dist_int) diag_hint(e, "Categorical(%lld) is the same with a density, and with a mean, a variance ..", (long long)d->classes);
+    else if (d->kind == &dist_simulator) diag_hint(e, "a classifier that tells its draws from others learns the ratio of their densities");
     else diag_hint(
         e, "compare it with data by its samples (class_probability, f_divergence, mmd), or make the model prescribed");
     return val_error(c->L);

@@ -55,6 +55,7 @@ Value *dist_settled(Ctx *c, Value *v, Span at)
     int before = c->L->n_models;
     Value *out = player_body(c, d->model.player, d->model.args, false, d, at);
     bool random = body_draws(d->model.player) || c->L->n_models != before;
+    dist_tell_drawn(c, d, out);
     return val_bad(out) || !random ? out : still_random(c, d, at, false);
 }
 
@@ -92,16 +93,34 @@ static Value *no_marginal(Ctx *c, const Dist *d, const Ast *z, Span at)
     return val_error(c->L);
 }
 
+static bool has_tail(const Dist *d) { return d->kind == &dist_model && d->model.player->word == AST_DEFINE_PRESCRIBED && !latent(d); }
+
+/* What a prescribed model with all of its arguments ends in. NULL, reported. */
+static Dist *tail_of(Ctx *c, const Dist *d, Span at)
+{
+    int before = c->L->n_draws;
+    Value *tail = player_body(c, d->model.player, d->model.args, false, d, at);
+    if (val_bad(tail)) return NULL;
+    if (c->L->n_draws != before) return still_random(c, d, at, true), NULL;
+    return tail->dist;
+}
+
 static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
 {
     if (d->model.player->word != AST_DEFINE_PRESCRIBED) return dist_no_density(c, d, at);
     const Ast *z = latent(d);
     if (z) return no_marginal(c, d, z, at);
-    int before = c->L->n_draws;
-    Value *tail = player_body(c, d->model.player, d->model.args, false, d, at);
-    if (val_bad(tail)) return tail;
-    if (c->L->n_draws != before) return still_random(c, d, at, true);
-    return dist_log_prob(c, tail->dist, x, at);
+    Dist *tail = tail_of(c, d, at);
+    return tail ? dist_log_prob(c, tail, x, at) : val_error(c->L);
+}
+
+/* What a prescribed model ends in has members, where all arguments are given. */
+static Value *member(Ctx *c, Dist *d, const char *name, Span at)
+{
+    if (!has_tail(d)) return NULL;
+    Dist *tail = tail_of(c, d, at);
+    Value *v = tail ? dist_member(c, tail, name, at) : val_error(c->L);
+    return v && v->kind == V_DIST ? NULL : v;               /* a field of its draws */
 }
 
 static const Ast *type(const Dist *d)
@@ -116,7 +135,7 @@ static DrawShape shape(const Dist *d)
     return !t ? DRAW_UNKNOWN : t->kind == AST_TYPE && !t->type.dims.n ? DRAW_NUMBER : DRAW_OTHER;
 }
 
-const DistKind dist_model = {.draw = draw, .log_prob = log_prob, .shape = shape, .type = type, .in_table = true};
+const DistKind dist_model = {.draw = draw, .log_prob = log_prob, .member = member, .shape = shape, .type = type, .in_table = true};
 
 Dist *dist_of_model(Lower *L, Player *p, const Args *args)
 {
@@ -140,16 +159,21 @@ static Value *draw_typed(Ctx *c, Dist *d, Span at)
     return conform(c, d, dist_sample(c, d->typed.base, d->typed.known ? &d->typed.dims : NULL, at), at, "a draw of");
 }
 
-static Value *log_prob_typed(Ctx *c, Dist *d, Value *x, Span at)
+/* A declared shape is that of so many draws of one number. */
+static Dist *typed_base(Lower *L, const Dist *d)
 {
     bool many = d->typed.known && d->typed.dims.n && dist_shape(d->typed.base) == DRAW_NUMBER;
-    Dist *base = many ? dist_of_power(c->L, d->typed.base, &d->typed.dims) : d->typed.base;
+    return many ? dist_of_power(L, d->typed.base, &d->typed.dims) : d->typed.base;
+}
+
+static Value *log_prob_typed(Ctx *c, Dist *d, Value *x, Span at)
+{
     x = conform(c, d, as_settled(c, x, at), at, "the argument of the density of");
-    return val_bad(x) ? x : dist_log_prob(c, base, x, at);
+    return val_bad(x) ? x : dist_log_prob(c, typed_base(c->L, d), x, at);
 }
 
 static bool finite_typed(Lower *L, const Dist *d, int64_t *n) { return dist_finite(L, d->typed.base, n); }
-static Value *member_typed(Ctx *c, Dist *d, const char *name, Span at) { return dist_member(c, d->typed.base, name, at); }
+static Value *member_typed(Ctx *c, Dist *d, const char *name, Span at) { return dist_member(c, typed_base(c->L, d), name, at); }
 
 static Value *all_typed(Ctx *c, Dist *d, int axis, Span at)
 {
@@ -178,6 +202,14 @@ Dist *dist_of_type(Ctx *c, Dist *base, const Ast *type, const char *name)
     d->typed.scope = c->scope;
     d->typed.known = dims_known(c, type);
     return !d->typed.known || type_dims(c, type, &d->typed.dims) ? d : NULL;
+}
+
+Dist *dist_ending(Ctx *c, Dist *d, Span at)
+{
+    if (d->kind == &dist_typed) return dist_ending(c, typed_base(c->L, d), at);
+    if (!has_tail(d)) return d;
+    Dist *tail = tail_of(c, d, at);
+    return tail ? dist_ending(c, tail, at) : NULL;
 }
 
 Value *dist_tail(Ctx *c, Value *v, const Player *p, Span at)

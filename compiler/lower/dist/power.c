@@ -1,7 +1,10 @@
 /* power.c - p^n: n independent draws stacked in front. They are drawn on an axis of their own, which then becomes the leading
- * dims; the density is the sum over that axis. p^[n, m] is one axis of n * m, row-major. */
+ * dims; the density is the sum over that axis. p^[n, m] is one axis of n * m, row-major. Of p's members it has those whose meaning for
+ * independent draws is known by their names. */
 #include "compiler/lower/dist/dist.h"
 #include "compiler/lower/dist/doors.h"
+#include "compiler/lower/eval/eval.h"
+#include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
 static int64_t extent(const Dist *d)
@@ -44,7 +47,68 @@ static const char *text(Lower *L, const Dist *d)
                      : strf(L, "%s^%s", dist_text(L, d->power.base), dims_text(L, n));
 }
 
-const DistKind dist_power = {.draw = draw, .log_prob = log_prob, .shape = shape, .text = text};
+/* ---- members */
+
+/* What is told of each draw stands side by side; what draws that know nothing of each other add up is summed. */
+static const struct { const char *name; bool sums; } meant[] = {{"mean", false}, {"variance", false}, {"entropy", true}, {"kl", true}};
+
+/* Over all draws, of one number or several that each of them adds. */
+static Value *summed(Ctx *c, const Dist *d, Value *v, int axis, Span at)
+{
+    Value *n = val_int(c->L, extent(d));
+    if (val_bad(v) || val_is_number(v)) return val_bad(v) ? v : arith_binary(c, AST_OP_MUL, n, v, at);
+    IrVal *t = as_real(c, v, at);
+    if (!t) return val_error(c->L);
+    t = ir_sum_all(fn_builder(c), t);
+    return ir_axes_has(t->type.axes, axis) ? axis_sum(c, val_tensor(c->L, t), axis, at) : arith_binary(c, AST_OP_MUL, n, val_tensor(c->L, t), at);
+}
+
+static Value *of_all(Ctx *c, Dist *d, Value *v, bool sums, Span at)
+{
+    Ctx inner;
+    int axis;
+    if (sums) return summed(c, d, v, -1, at);
+    return open(c, d, at, &inner, &axis) ? axis_close(c, v, axis, &d->power.dims, at) : val_error(c->L);
+}
+
+static Value *member(Ctx *c, Dist *d, const char *name, Span at)
+{
+    bool known = false, sums = false;
+    for (size_t i = 0; i < sizeof meant / sizeof *meant; i++)
+        if (!strcmp(name, meant[i].name)) known = true, sums = meant[i].sums;
+    Value *v = known ? dist_member(c, d->power.base, name, at) : NULL;
+    if (!v || v->kind == V_DIST || !d->power.dims.n) return v && v->kind == V_DIST ? NULL : v;     /* a field of records has this name, too */
+    return v->kind == V_FUNCTION ? dist_function(c->L, d, v) : of_all(c, d, as_settled(c, v, at), sums, at);
+}
+
+static Value *other_is_one(Ctx *c, const Dist *d, const Dist *other, Span at)
+{
+    Diag *e = diag_error(c->L->diags, at, E200, "%s is of %s independent draws, and %s is not made of several", dist_text(c->L, d), dims_text(c->L, &d->power.dims), dist_text(c->L, other));
+    diag_hint(e, "as many draws of it are %s^%s", dist_text(c->L, other), dims_text(c->L, &d->power.dims));
+    return val_error(c->L);
+}
+
+/* Another distribution is one of as many draws. */
+static Value *apply_member(Ctx *c, Dist *d, const Closure *member, Args *args, const void *site, Span at)
+{
+    Ctx inner;
+    int axis;
+    if (!open(c, d, at, &inner, &axis)) return val_error(c->L);
+    Args each = *args;
+    for (int i = 0; i < each.n; i++) {
+        Dist *other = dist_is_drawn_from(each.v[i]) ? as_dist(&inner, each.v[i], each.at[i]) : NULL;
+        if (other) other = dist_ending(&inner, other, each.at[i]);
+        if (other && !other->kind->dims) return other_is_one(c, d, other, each.at[i]);
+        if (other && val_bad(each.v[i] = dist_one_beside(&inner, d, other, axis, each.at[i]))) return val_error(c->L);
+    }
+    Value *f = dist_member(&inner, d->power.base, member->name, at);
+    return summed(c, d, as_settled(&inner, apply(&inner, f, &each, site, at), at), axis, at);
+}
+
+static const IrInts *dims(const Dist *d) { return &d->power.dims; }
+static Dist *one(Ctx *inner, const Dist *d, int axis, Span at) { (void)inner, (void)axis, (void)at; return d->power.base; }
+
+const DistKind dist_power = {.draw = draw, .log_prob = log_prob, .member = member, .apply_member = apply_member, .dims = dims, .one = one, .shape = shape, .text = text};
 
 const Dist *dist_powered(const Dist *d) { return d->kind == &dist_power ? d->power.base : NULL; }
 

@@ -149,11 +149,11 @@ static bool has_member(const Dist *d, const char *name)
     return false;
 }
 
-/* p^n has none of the members of p: whether one is n times as much, or n side by side, is its own matter. */
+/* p^n has few of the members of p: whether another is one number for all, or one for each, is its own matter. */
 static Value *no_member_of_power(Ctx *c, const Ast *e, const Dist *d, const Dist *each)
 {
     Diag *no = diag_error(c->L->diags, e->field.name_span, E112, "%s has no %s, but each of its draws has", dist_text(c->L, d), e->field.name);
-    diag_hint(no, "ask %s without a power; means and variances of p^n are those of p side by side, its entropy and divergence n times p's", dist_text(c->L, each));
+    diag_hint(no, "ask %s without a power, for each number of a tensor by map; p^n itself has mean, variance, entropy and kl, where p has them", dist_text(c->L, each));
     return val_error(c->L);
 }
 

@@ -114,41 +114,48 @@ static AstList player_params(const Player *p)
     return p->closure->bound ? p->closure->def->define.params2 : p->closure->def->define.params;
 }
 
-static int given_to(const Value *v, IrVal **x, int n)
+typedef ARRAY(Given) GivenList;
+
+static void given_to(Lower *L, const Value *v, GivenList *out)
 {
-    if (v->kind == V_TENSOR && n < MAX_ARGS) x[n++] = v->tensor.v;
-    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) n = given_to(v->record.v[i], x, n);
-    return n;
+    if (v->kind != V_RECORD) array_push(L->work, out, ((Given){v->kind == V_TENSOR ? v->tensor.v : NULL, val_is_number(v) ? val_key(L, v) : NULL}));
+    for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) given_to(L, v->record.v[i], out);
 }
 
 /* For `gan explain`: the numbers that a net has given, and for what. part: the field that it is, "" for all of it. */
-static void tell_numbers(Lower *L, Player *p, const Value *v, const char *part, IrVal **x, int n)
+static void tell_numbers(Lower *L, Player *p, const Value *v, const char *part, const GivenList *given)
 {
     if (v->kind == V_TENSOR && !v->tensor.v->type.rank && ir_is_real(v->tensor.v->type.elem))
-        array_push(L->work, &L->answers, ((__typeof__(*L->answers.v)){player_self(p), part, v->tensor.v, x, n}));
+        array_push(L->work, &L->answers, ((Answer){player_self(p), part, v->tensor.v, given->v, given->n}));
     for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) {
         const char *name = v->record.name ? v->record.name[i] : NULL;
-        tell_numbers(L, p, v->record.v[i], name ? strf(L, "%s.%s", part, name) : strf(L, "%s[%d]", part, i), x, n);
+        tell_numbers(L, p, v->record.v[i], name ? strf(L, "%s.%s", part, name) : strf(L, "%s[%d]", part, i), given);
     }
 }
 
-static void tell_answer(Ctx *c, Player *p, const Args *args, const Value *v)
+static bool is_given(const Args *args, AstList params, int i)
 {
-    Lower *L = c->L;
-    if (!L->told) return;
-    IrVal **x = arena_array(L->work, IrVal *, MAX_ARGS);
-    int     n = 0;
-    for (int i = 0; i < args->n; i++) n = given_to(args->v[i], x, n);
-    if (n) tell_numbers(L, p, v, "", x, n);
+    for (int k = 0; k < args->n; k++)
+        if (args->name[k] ? !strcmp(args->name[k], params.v[i]->param.name) : k == i) return true;
+    return args->n == 1 && params.n > 1;                    /* a record or tuple, which fills them all */
+}
+
+/* scope: where its parameters are bound. */
+static void tell_answer(Ctx *c, Player *p, const Args *args, Scope *scope, const Value *v)
+{
+    Lower    *L = c->L;
+    GivenList given = {0};
+    AstList   params = player_params(p);
+    for (int i = 0; L->told && i < params.n; i++) {
+        const Value *x = is_given(args, params, i) ? scope_local(c, scope, params.v[i]->param.name) : NULL;
+        if (x) given_to(L, x, &given);
+    }
+    if (given.n) tell_numbers(L, p, v, "", &given);
 }
 
 Value *player_apply(Ctx *c, Player *p, Args *args, const void *site, Span at)
 {
-    if (p->word == AST_DEFINE_NET) {
-        Value *v = player_body(c, p, args, false, site, at);
-        tell_answer(c, p, args, v);
-        return v;
-    }
+    if (p->word == AST_DEFINE_NET) return player_body(c, p, args, false, site, at);
     for (int i = 0; i < args->n; i++) args->v[i] = val_now(c, args->v[i]);
     return val_dist(c->L, dist_of_model(c->L, p, args));
 }
@@ -220,7 +227,9 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
     check_evaluated(L, d->define.body);
     Value *v = eval_block(&inner, d->define.body);
     if (p->word == AST_DEFINE_PRESCRIBED) return dist_tail(&inner, v, p, at);
-    return type_conform(&inner, v, d->define.result, d->define.body->span, strf(L, "the value of %s", p->name));
+    v = type_conform(&inner, v, d->define.result, d->define.body->span, strf(L, "the value of %s", p->name));
+    if (p->word == AST_DEFINE_NET) tell_answer(c, p, given, scope, v);
+    return v;
 }
 
 /* ---- parameters by path */

@@ -2,6 +2,7 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/watch.h"
 #include "compiler/lower/game/schedule.h"
+#include "compiler/lower/game/told.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -58,6 +59,7 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
     Ctx inner = *c;
     inner.block = NULL;
     IrVal *v = report_number(&inner, s);
+    if (v && L->told) told_report(&inner, s->report.value);
     if (v) {
         int slot = ir_find_slot(L->m, path);
         if (slot < 0) {

@@ -383,6 +383,24 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
 
 static void touch(Ctx *c, const Ast *place) { scope_of_place(c, c->scope, place); }
 
+/* Arguments of a comparison are computed where it stands. */
+static void sched_compare(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    uint32_t before = L->m->next_id;
+    Part *p = part_begin(L, strf(L, "compare_%s", s->compare.name), IR_FN_STATE, s->span);
+    p->binds = true;
+    L->standing = s;
+    touch(c, s);
+    L->standing = NULL;
+    if (L->m->next_id == before) {
+        part_drop(L);
+        return;
+    }
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);
+}
+
 /* A copy starts at its original's first parameters; behind an update of that one, this is hardly what was meant. */
 static void check_copy(Ctx *c, const Ast *s)
 {
@@ -425,7 +443,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
     case AST_DEFINE: check_copy(c, s); return;
     case AST_DATA: sched_data(c, s, to); return;
     case AST_LOSS: touch(c, s); return;
-    case AST_COMPARE: touch(c, s); return;
+    case AST_COMPARE: sched_compare(c, s, to); return;
     case AST_LET: sched_let(c, s, to); return;
     case AST_SAMPLE: sched_sample(c, s, to); return;
     case AST_STATE: sched_state(c, s); return;

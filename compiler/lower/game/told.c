@@ -22,6 +22,7 @@ struct Told {
     ARRAY(Loss)        losses;                              /* of moves, the same index */
     ARRAY(GameCompare) compares;
     ARRAY(const Compare *) compared;                        /* the same index */
+    ARRAY(const Ast *) said;                                /* definitions whose comment a move has */
 };
 
 Told *told_new(Lower *L) { return arena_new_of(L->a, Told); }
@@ -32,6 +33,7 @@ typedef struct Stands { const Ast *param; const char *text; const Compare *compa
 typedef struct Piece { Span at; const char *text; } Piece;
 typedef struct Rewrite {
     Ctx   *c;
+    const Compare *of;                                      /* whose member the text is, or NULL */
     Stands stands[MAX_ARGS];
     int    n;
     ARRAY(Piece) pieces;                                    /* of the text, ascending */
@@ -46,7 +48,9 @@ static const char *called(Lower *L, const Value *v)
     case V_PLAYER: return v->player->name;
     case V_DIST: return dist_is_called(v->dist) ? v->dist->name : NULL;
     case V_COMPARE: return v->compare->name;
-    case V_FUNCTION: return v->fn.kind == F_CLOSURE && !v->fn.closure->bound && v->fn.closure->def->kind == AST_DEFINE ? v->fn.closure->name : NULL;
+    case V_FUNCTION:
+        if (v->fn.kind == F_BUILTIN) return v->fn.builtin_name;
+        return v->fn.kind == F_CLOSURE && !v->fn.closure->bound && v->fn.closure->def->kind == AST_DEFINE ? v->fn.closure->name : NULL;
     case V_INT: case V_REAL: case V_BOOL: return val_key(L, v);
     default: return NULL;
     }
@@ -75,10 +79,50 @@ static bool rewrite_field(Rewrite *r, const Ast *n)
     return true;
 }
 
+static const char *rewritten(Rewrite *r, const Ast *e);
+
+static bool is_whole(const Ast *e)
+{
+    return e->kind == AST_NAME || e->kind == AST_NUMBER || e->kind == AST_CALL || e->kind == AST_FIELD || e->kind == AST_LIST || e->kind == AST_BOOL;
+}
+
+/* In the place of a name or a call: the text of another expression, rewritten. */
+static bool rewrite_as(Rewrite *r, const Ast *n, const Ast *e)
+{
+    Rewrite     inner = {.c = r->c, .of = r->of, .n = r->n};
+    memcpy(inner.stands, r->stands, sizeof inner.stands);
+    const char *text = rewritten(&inner, e);
+    if (!r->own) r->own = inner.own;
+    add_piece(r, n->span, strf(r->c->L, is_whole(e) ? "%s" : "(%s)", text ? text : ""));
+    return true;
+}
+
+/* require(cond, x, "message") is x. */
+static bool rewrite_required(Rewrite *r, const Ast *n)
+{
+    const Ast *f = n->kind == AST_CALL ? n->call.callee : NULL;
+    bool       is = f && f->kind == AST_NAME && !strcmp(f->name.name, "require") && !names_use(r->c->L->names, f) && n->call.args.n == 3;
+    return is && rewrite_as(r, n, n->call.args.v[1]->arg.value);
+}
+
+/* Of what the comparison's members share: another member, or a state, as c.r, a `let` as what it is. */
+static bool rewrite_shared(Rewrite *r, const Ast *n)
+{
+    const Bound *b = r->of && n->kind == AST_NAME ? names_use(r->c->L->names, n) : NULL;
+    AstList      s = r->of ? r->of->closure->def->define.body->block.stmts : (AstList){0};
+    for (int i = 0; b && i < s.n; i++) {
+        const Ast *m = s.v[i];
+        const char *name = m->kind == AST_MEMBER ? m->member.name : m->kind == AST_STATE ? m->state.name : NULL;
+        if (name && m == b->node) return add_piece(r, n->span, strf(r->c->L, "%s.%s", r->of->name, name)), true;
+        if (m->kind == AST_LET && m->let.pattern == b->node) return rewrite_as(r, n, m->let.value);
+    }
+    return false;
+}
+
 static void rewrite(void *user, const Ast *n)
 {
     Rewrite *r = user;
-    if (rewrite_field(r, n)) return;
+    if (rewrite_field(r, n) || rewrite_required(r, n) || rewrite_shared(r, n)) return;
     const Stands *s = stands_for(r, n);
     if (s) add_piece(r, n->span, s->text);
     else ast_each_child(n, rewrite, r);
@@ -103,15 +147,11 @@ static void find_captured(void *user, const Ast *n)
     ast_each_child(n, find_captured, r);
 }
 
-/* On one line where it is one; NULL: a name would mean something else. */
-static const char *rewritten(Rewrite *r, const Ast *e)
+/* The text there with the pieces in it. NULL: they are not in its order. */
+static const char *with_pieces(const Rewrite *r, Span at)
 {
     Lower *L = r->c->L;
     Text   t = text_in(L->a);
-    find_captured(r, e);
-    if (r->own) return NULL;
-    rewrite(r, e);
-    Span at = e->span;
     for (int i = 0; i < r->pieces.n; i++) {
         const Piece *p = &r->pieces.v[i];
         if (p->at.begin < at.begin) return NULL;
@@ -123,6 +163,15 @@ static const char *rewritten(Rewrite *r, const Ast *e)
     return text_str(&t);
 }
 
+/* On one line where it is one; NULL: a name would mean something else. */
+static const char *rewritten(Rewrite *r, const Ast *e)
+{
+    find_captured(r, e);
+    if (r->own) return NULL;
+    rewrite(r, e);
+    return with_pieces(r, e->span);
+}
+
 static const Ast *param_at(AstList params, const Ast *arg, int i)
 {
     for (int k = 0; arg->arg.name && k < params.n; k++)
@@ -132,8 +181,7 @@ static const Ast *param_at(AstList params, const Ast *arg, int i)
 
 static const char *in_parentheses(Lower *L, const Ast *e)
 {
-    bool whole = e->kind == AST_NAME || e->kind == AST_NUMBER || e->kind == AST_CALL || e->kind == AST_FIELD || e->kind == AST_LIST || e->kind == AST_BOOL;
-    return strf(L, whole ? "%s" : "(%s)", text_of_source(L, e->span));
+    return strf(L, is_whole(e) ? "%s" : "(%s)", text_of_source(L, e->span));
 }
 
 static const Compare *compare_named(Ctx *c, const Ast *e)
@@ -162,34 +210,56 @@ static const char *formula_of_call(Ctx *c, const Ast *e)
 static Rewrite of_compare(Ctx *c, const Compare *k)
 {
     AstList params = k->closure->def->define.params;
-    Rewrite r = {.c = c};
+    Rewrite r = {.c = c, .of = k};
     for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
         const char *text = called(c->L, scope_local(c, k->closure->scope, params.v[i]->param.name));
-        r.stands[r.n++] = (Stands){params.v[i], text, NULL};
+        r.stands[r.n++] = (Stands){params.v[i], text ? text : strf(c->L, "%s.%s", k->name, params.v[i]->param.name), NULL};
     }
     return r;
 }
 
+static const char *text_of_parts(Ctx *c, const Ast *e);
+
 /* With what `with` has changed, the first change first. */
-static const char *with_changes(Lower *L, const char *text, const Changed *w, const char *member)
+static const char *with_changes(Ctx *c, const char *text, const Changed *w, const char *member)
 {
     if (!w) return text;
-    text = with_changes(L, text, w->before, member);
+    Ctx inner = *c;
+    inner.scope = w->scope;
+    text = with_changes(c, text, w->before, member);
     for (int i = 0; i < w->decl->compare.changes.n; i++) {
         const Ast *n = w->decl->compare.changes.v[i];
         if (strcmp(n->change.name, member)) continue;
-        const char *change = text_of_source(L, n->change.value->span);
-        text = n->change.adds ? strf(L, "%s + %s", text, change) : change;
+        const char *change = text_of_parts(&inner, n->change.value);
+        text = n->change.adds ? strf(c->L, "%s + %s", text, change) : change;
     }
     return text;
 }
 
-/* The argument for a parameter, as the call writes it. NULL: none is given. */
+static bool is_changed(const Changed *w, const char *member)
+{
+    for (; w; w = w->before)
+        for (int i = 0; i < w->decl->compare.changes.n; i++)
+            if (!strcmp(w->decl->compare.changes.v[i]->change.name, member)) return true;
+    return false;
+}
+
+/* "critic, estimate" */
+static const char *changes_text(Lower *L, const Compare *k)
+{
+    Text    t = text_in(L->a);
+    AstList s = k->closure->def->define.body->block.stmts;
+    for (int i = 0; i < s.n; i++)
+        if (s.v[i]->kind == AST_MEMBER && is_changed(k->changed, s.v[i]->member.name)) text_printf(&t, "%s%s", t.n ? ", " : "", s.v[i]->member.name);
+    return text_str(&t);
+}
+
+/* The argument for a parameter, as the call writes it, or as it is declared where none is given. NULL: neither is. */
 static const char *argument_text(Lower *L, AstList params, const Ast *param, const Ast *call)
 {
     for (int i = 0; call && call->kind == AST_CALL && i < call->call.args.n; i++)
         if (param_at(params, call->call.args.v[i], i) == param) return text_of_source(L, call->call.args.v[i]->arg.value->span);
-    return NULL;
+    return param->param.value ? text_of_source(L, param->param.value->span) : NULL;
 }
 
 /* "p is ring, q is G", of parameters whose arguments are called otherwise; of one without a name, as fn(u) u^2, what the call says; call: or NULL. */
@@ -200,7 +270,7 @@ static const char *stands_text(Ctx *c, const Compare *k, const Ast *call)
     Text    t = text_in(c->L->a);
     for (int i = 0; i < r.n; i++) {
         const Ast  *p = r.stands[i].param;
-        const char *text = r.stands[i].text ? r.stands[i].text : argument_text(c->L, params, p, call);
+        const char *name = called(c->L, scope_local(c, k->closure->scope, p->param.name)), *text = name ? name : argument_text(c->L, params, p, call);
         if (text && strcmp(text, p->param.name)) text_printf(&t, "%s%s is %s", t.n ? ", " : "", p->param.name, text);
     }
     return text_str(&t);
@@ -214,19 +284,51 @@ static const char *formula_of_member(Ctx *c, const Compare *k, const char *name)
         Rewrite     r = of_compare(c, k);
         const char *text = rewritten(&r, s.v[i]->member.value);
         if (!text) text = strf(c->L, "%s, where %s", text_of_source(c->L, s.v[i]->member.value->span), stands_text(c, k, NULL));
-        return with_changes(c->L, text, k->changed, name);
+        return with_changes(c, text, k->changed, name);
     }
     return NULL;
 }
 
-/* What a loss is that is written so: one step of it. NULL: nothing more can be said. */
-static const char *formula_of(Ctx *c, const Ast *e)
+/* A member c.critic, a function f(c): what it is, one step of it. NULL: nothing more can be said. */
+static const char *formula_of_part(Ctx *c, const Ast *e)
 {
     const Compare *k = e->kind == AST_FIELD ? compare_named(c, e->field.object) : NULL;
     if (k) return formula_of_member(c, k, e->field.name);
-    if (e->kind == AST_CALL) return formula_of_call(c, e);
-    Value *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
-    return v && v->kind == V_THUNK && !v->thunk.let ? text_of_source(c->L, v->thunk.expr->span) : NULL;
+    return e->kind == AST_CALL ? formula_of_call(c, e) : NULL;
+}
+
+static bool is_of_compare(Ctx *c, const Ast *e)
+{
+    bool is = e->kind == AST_FIELD && compare_named(c, e->field.object);
+    for (int i = 0; e->kind == AST_CALL && i < e->call.args.n; i++) is = is || compare_named(c, e->call.args.v[i]->arg.value);
+    return is;
+}
+
+static void rewrite_parts(void *user, const Ast *n)
+{
+    Rewrite    *r = user;
+    const char *text = is_of_compare(r->c, n) ? formula_of_part(r->c, n) : NULL;
+    if (text) add_piece(r, n->span, strf(r->c->L, "(%s)", text));
+    else ast_each_child(n, rewrite_parts, r);
+}
+
+/* The text of an expression, in which what is of comparisons is said. */
+static const char *text_of_parts(Ctx *c, const Ast *e)
+{
+    Rewrite r = {.c = c};
+    rewrite_parts(&r, e);
+    const char *text = with_pieces(&r, e->span);
+    return text ? text : text_of_source(c->L, e->span);
+}
+
+/* What a loss is that is written so: by itself, or by its parts. NULL: nothing more can be said. */
+static const char *formula_of(Ctx *c, const Ast *e)
+{
+    Value      *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
+    bool        named = v && v->kind == V_THUNK && !v->thunk.let;
+    const Ast  *said = named ? v->thunk.expr : e;
+    const char *whole = formula_of_part(c, said), *parts = whole ? whole : text_of_parts(c, said);
+    return named || strcmp(parts, text_of_source(c->L, e->span)) ? parts : NULL;
 }
 
 /* ---- comparisons: what is told of their members -------------------------------------------------------------------------------- */
@@ -254,10 +356,15 @@ static void tell_compare(Ctx *c, Compare *k, const Ast *name)
     const Bound *b = names_use(L->names, name);
     AstList      s = d->define.body->block.stmts;
     const Ast   *call = b && b->node->kind == AST_COMPARE ? b->node->compare.value : NULL;
-    GameCompare  g = {.name = strf(L, "%s%s", k->name, c->index), .stands = stands_text(c, k, call), .made = call ? text_of_source(L, call->span) : k->closure->name, .doc = d->define.doc, .at = d->define.name_span, .member = arena_array(L->a, GameMember, s.n + 1)};
+    GameCompare  g = {.name = strf(L, "%s%s", k->name, c->index), .stands = stands_text(c, k, call), .made = call ? text_of_source(L, call->span) : k->closure->name, .doc = d->define.doc,
+                     .of = k->closure->name, .changed = changes_text(c->L, k), .at = d->define.name_span, .member = arena_array(L->a, GameMember, s.n + 1)};
     for (int i = 0; i < s.n; i++) {
         if (s.v[i]->kind != AST_MEMBER) continue;
-        GameMember m = {.name = s.v[i]->member.name, .doc = s.v[i]->member.doc, .formula = formula_of_member(c, k, s.v[i]->member.name)};
+        const char *name = s.v[i]->member.name;
+        Text        t = text_in(L->a);
+        for (int p = 0; p < s.v[i]->member.params.n; p++) text_printf(&t, "%s%s", p ? ", " : "", s.v[i]->member.params.v[p]->param.name);
+        bool       declared = !is_changed(k->changed, name);
+        GameMember m = {.name = s.v[i]->member.has_params ? strf(L, "%s(%s)", name, text_str(&t)) : name, .doc = declared ? s.v[i]->member.doc : NULL, .formula = formula_of_member(c, k, name)};
         if (!s.v[i]->member.has_params) member_value(c, k, s.v[i], &m);
         g.member[g.n_members++] = m;
     }
@@ -292,10 +399,10 @@ static bool tell_reach(Ctx *c, const Player *p, IrVal *y, bool moved, GameReach 
 
 /* ---- which way a net's values are driven --------------------------------------------------------------------------------------- */
 
-/* A value that a derivative may be by is a copy of what it was. */
+/* A value that a derivative may be by, or that it ends at, is a copy of what it was. */
 static const IrVal *copied(const IrVal *v)
 {
-    while (v->def && v->def->op == IR_reshape && ir_type_equal(&v->type, &v->def->arg[0]->type)) v = v->def->arg[0];
+    while (v->def && (v->def->op == IR_stop || v->def->op == IR_convert || v->def->op == IR_reshape) && ir_dims_equal(&v->type, &v->def->arg[0]->type)) v = v->def->arg[0];
     return v;
 }
 
@@ -306,19 +413,24 @@ static int drawn_as(const Lower *L, const IrVal *x)
     return -1;
 }
 
-/* Of what the net's i-th answer is: "p" where all that it was given is one draw of p, "p's x beside q" where it is several. NULL: some of it is no draw. */
+/* Of what the net's i-th answer is: "p" where all that it was given is one draw of p, "p's x beside q" where it is several, "p beside 1" beside a number. NULL:
+ * some of it is no draw, or nothing is. */
 static const char *drawn_from(Lower *L, int i)
 {
-    int    first = drawn_as(L, L->answers.v[i].x[0]);
-    bool   one = true;
-    Text   t = text_in(L->work);
-    for (int k = 0; k < L->answers.v[i].n; k++) {
-        int at = drawn_as(L, L->answers.v[i].x[k]);
-        if (at < 0) return NULL;
-        one = one && L->drawn.v[at].draw == L->drawn.v[first].draw;
-        text_printf(&t, "%s%s%s%s", k ? " beside " : "", L->drawn.v[at].of, L->drawn.v[at].field ? "'s " : "", L->drawn.v[at].field ? L->drawn.v[at].field : "");
+    const Answer *a = &L->answers.v[i];
+    int           first = a->given[0].x ? drawn_as(L, a->given[0].x) : -1;
+    bool          one = first >= 0, some = false;
+    Text          t = text_in(L->work);
+    for (int k = 0; k < a->n; k++) {
+        int at = a->given[k].x ? drawn_as(L, a->given[k].x) : -1;
+        if (at < 0 && !a->given[k].text) return NULL;
+        some = some || at >= 0;
+        one = one && at >= 0 && L->drawn.v[at].draw == L->drawn.v[first].draw;
+        text_add(&t, k ? " beside " : "");
+        if (at < 0) text_add(&t, a->given[k].text);
+        else text_printf(&t, "%s%s%s", L->drawn.v[at].of, L->drawn.v[at].field ? "'s " : "", L->drawn.v[at].field ? L->drawn.v[at].field : "");
     }
-    return one ? L->drawn.v[first].of : text_str(&t);
+    return one ? L->drawn.v[first].of : some ? text_str(&t) : NULL;
 }
 
 /* At draws of one distribution: the one sign of the derivatives by what the net gives wherever it is asked there; 0: they differ, or one is not known. */
@@ -334,14 +446,39 @@ static int sign_at(Lower *L, const Player *net, const char *part, const char *of
     return sign;
 }
 
-static bool is_told(const GameMove *m, const GamePush *p)
+/* What is said of the net there; anew where nothing is yet. */
+static GamePush *push_at(GameMove *m, const char *net, const char *part, const char *draws)
 {
     for (int i = 0; i < m->n_push; i++)
-        if (!strcmp(m->push[i].net, p->net) && !strcmp(m->push[i].part, p->part) && !strcmp(m->push[i].draws, p->draws)) return true;
+        if (!strcmp(m->push[i].net, net) && !strcmp(m->push[i].part, part) && !strcmp(m->push[i].draws, draws)) return &m->push[i];
+    m->push[m->n_push] = (GamePush){.net = net, .part = part, .draws = draws, .way = 2};
+    return &m->push[m->n_push++];
+}
+
+/* Whom the slope reaches through what the i-th answer is of: a bit for each of who. */
+static uint64_t moved_through(Ctx *c, int i, Player *const *who, int n_who)
+{
+    Lower   *L = c->L;
+    uint64_t found = 0;
+    for (int k = 0; k < L->answers.v[i].n; k++) {
+        GameReach out;
+        IrVal    *x = L->answers.v[i].given[k].x;
+        for (int p = 0; x && ir_is_real(x->type.elem) && p < n_who && p < 64; p++)
+            if (tell_reach(c, who[p], x, true, &out) && out.kind == REACH_MOVED) found |= UINT64_C(1) << p;
+    }
+    return found;
+}
+
+/* Whether draws are to be where the net is higher is not known where the same players move something else that the net is asked of: what the net is there
+ * changes with the draws, too. */
+static bool is_asked_of_more(Lower *L, int i, IrVal *const *g, const uint64_t *moved)
+{
+    for (int k = 0; k < L->answers.n; k++)
+        if (g[k] && (moved[k] & moved[i]) && L->answers.v[k].net == L->answers.v[i].net && !strcmp(L->answers.v[k].part, L->answers.v[i].part) && !drawn_from(L, k)) return true;
     return false;
 }
 
-static void tell_pushes(Ctx *c, IrVal *y, int sign, GameMove *m)
+static void tell_pushes(Ctx *c, IrVal *y, int sign, Player *const *who, int n_who, GameMove *m)
 {
     Lower *L = c->L;
     int    n = L->answers.n;
@@ -351,13 +488,16 @@ static void tell_pushes(Ctx *c, IrVal *y, int sign, GameMove *m)
     GradReport report;
     IrVal *stable = n ? before_grad(c, y, w, n, false) : y;                     /* its derivative has fewer rows */
     if (!n || !grad_reverse(fn_builder(c), &stable, NULL, 1, w, n, g, &report)) return;
+    uint64_t *moved = arena_array(L->work, uint64_t, n + 1);
+    for (int i = 0; i < n; i++) moved[i] = g[i] ? moved_through(c, i, who, n_who) : 0;
     for (int i = 0; i < n; i++) {
         const Player *net = L->answers.v[i].net;
         const char   *of = g[i] ? drawn_from(L, i) : NULL;
-        GamePush      p = {net->name, L->answers.v[i].part, of ? arena_str(L->a, of) : "", 0};
-        if (!of || is_told(m, &p)) continue;
-        p.way = -sign * sign_at(L, net, p.part, of, g);
-        m->push[m->n_push++] = p;
+        if (!of) continue;
+        GamePush *p = push_at(m, net->name, L->answers.v[i].part, arena_str(L->a, of));
+        if (p->way == 2) p->way = -sign * sign_at(L, net, p->part, of, g);
+        if (!is_moved(who, n_who, net) && is_asked_of_more(L, i, g, moved)) p->way = 0;
+        p->moved = p->moved || moved[i];
     }
 }
 
@@ -527,6 +667,34 @@ static bool moves_once(const Told *t, int i)
     return t->losses.v[i].player && t->losses.v[i].y;
 }
 
+/* ---- what the library says of a loss ---------------------------------------------------------------------------------------------- */
+
+typedef struct Said { Ctx *c; ARRAY(GameSaid) list; } Said;
+
+static bool is_of_game(Ctx *c, const Ast *e)
+{
+    const Value *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
+    bool         model = v && v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET;
+    return v && (model || v->kind == V_DIST || v->kind == V_COMPARE);
+}
+
+/* Of functions of models, distributions and comparisons: the comments above them. */
+static void tell_said(void *user, const Ast *e)
+{
+    Said        *s = user;
+    Lower       *L = s->c->L;
+    const Value *f = e->kind == AST_CALL && e->call.callee->kind == AST_NAME ? scope_find(s->c, e->call.callee, true) : NULL;
+    const Ast   *d = f && f->kind == V_FUNCTION && f->fn.kind == F_CLOSURE ? f->fn.closure->def : NULL;
+    bool         of_game = false;
+    for (int i = 0; f && i < e->call.args.n; i++) of_game = of_game || is_of_game(s->c, e->call.args.v[i]->arg.value);
+    for (int i = 0; i < L->told->said.n; i++) of_game = of_game && L->told->said.v[i] != d;
+    if (of_game && d && d->kind == AST_DEFINE && d->define.doc) {
+        array_push(L->a, &L->told->said, d);
+        array_push(L->a, &s->list, ((GameSaid){f->fn.closure->name, d->define.doc}));
+    }
+    ast_each_child(e, tell_said, s);
+}
+
 /* ---- the door ------------------------------------------------------------------------------------------------------------------ */
 
 /* Comparisons of which the loss is written. */
@@ -552,10 +720,19 @@ void told_move(Ctx *c, const Ast *s, const char *together, Player *const *who, i
                   .player = arena_array(L->a, const char *, n_who + 1), .n_players = n_who, .reach = arena_array(L->a, GameReach, L->players.n + 1)};
     for (int i = 0; i < n_who; i++) m.player[i] = who[i]->name;
     for (int i = 0; y && i < L->players.n; i++) m.n_reach += tell_reach(c, L->players.v[i], y, is_moved(who, n_who, L->players.v[i]), &m.reach[m.n_reach]);
-    if (y) tell_pushes(c, y, sign, &m);
+    if (y) tell_pushes(c, y, sign, who, n_who, &m);
+    Said   said = {.c = c};
+    Value *named = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
+    tell_said(&said, named && named->kind == V_THUNK && !named->thunk.let ? named->thunk.expr : e);
+    m.said = said.list.v, m.n_said = said.list.n;
     array_push(L->a, &t->moves, m);
     array_push(L->work, &t->losses, ((Loss){y, sign, n_who == 1 ? who[0] : NULL}));
     tell_compares(c, e);
+}
+
+void told_report(Ctx *c, const Ast *value)
+{
+    tell_compares(c, value);
 }
 
 static void find_zero_sums(Lower *L, Told *t)
