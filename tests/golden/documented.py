@@ -43,8 +43,8 @@ def family_mistakes(text):
         for family in re.findall(r"`(\w+)`", names):
             said[family] = set(MEMBERS) - listed if members.startswith("all") else listed
     for family, members in families().items():
-        if said.get(family) != members:
-            yield f"docs/library.md says that {family} has {sorted(said.get(family, []))}, and it has {sorted(members)}"
+        if said.get(family, set()) != members:
+            yield f"docs/library.md says that {family} has {sorted(said.get(family, set()))}, and it has {sorted(members)}"
 
 
 def library_mistakes(text):
