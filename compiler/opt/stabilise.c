@@ -23,9 +23,35 @@ enum {
 
 static int at_most(int a) { return a < 2 * TREE_NODES ? a : 2 * TREE_NODES; }
 
+/* max(T, number) and min of it, which the pass has made, and what is made of those alone. */
+static bool is_held(Walk *w, const IrNode *n)
+{
+    if ((n->op == IR_max || n->op == IR_min) && n->why == IR_WHY_STABILISED && ir_is_const(n->arg[1], NULL)) return true;
+    bool held = false, all = tree_row(w, n->result) > READ_NUMBER && n->op != IR_select;
+    for (int k = 0; k < n->n_args && all; k++) {
+        const NodeInfo *a = tree_info(w, n->arg[k]);
+        bool number = tree_row(w, n->arg[k]) == READ_NUMBER;
+        held |= a && a->held;
+        all = number || (a && a->held);
+    }
+    return all && held;
+}
+
+static bool holds_any(Walk *w, const IrNode *n)
+{
+    bool holds = false;
+    for (int k = 0; k < n->n_args && !holds && tree_row(w, n->result) > READ_NUMBER; k++) {
+        const NodeInfo *a = tree_info(w, n->arg[k]);
+        holds = a && (a->held || a->holds);
+    }
+    return holds;
+}
+
 static void measure(Walk *w, IrNode *n, NodeInfo *i)
 {
     IrVal *v = n->n_results == 1 ? n->result : NULL;
+    i->held = v && is_held(w, n);
+    i->holds = v && !i->held && holds_any(w, n);
     Reading how = v ? tree_reading(w, v) : READ_NOT;
     i->size = 1;
     if (how == READ_NOT || how == READ_NUMBER) return;
@@ -68,6 +94,7 @@ static bool is_of_sample(const IrVal *v) { return v->type.rank == 0 && v->type.a
  * sides cancel. Logarithms of what was not looked through before may be better now. */
 static bool is_ours(const Walk *w, const IrNode *n)
 {
+    if (n->mark && ((const NodeInfo *)n->mark)->held) return false;
     if (!w->skip_derivatives) return n->why != IR_WHY_STABILISED;
     if (n->op == IR_log && n->why == IR_WHY_STABILISED) return is_of_sample(n->result);
     return n->why == IR_WHY_FORWARD || n->why == IR_WHY_ASKED || (n->why == IR_WHY_ADJOINT && is_per_sample(w, n->result));
@@ -292,13 +319,19 @@ static IrVal *with_tails(Walk *w, IrVal *v, IrVal *made)
     return of_type(&b, r, v);
 }
 
-static IrVal *find_best(Walk *w, IrVal *v)
+/* By a form, or a rule. */
+static IrVal *rewritten(Walk *w, IrVal *v)
 {
     IrVal *r = tree_vanishing_product(w, v);
     if (!r) r = through_form(w, v);
     r = with_tails(w, v, r);
     if (!r && magnifies(w, v)) tree_widen(w, v);
-    if (!r) r = tree_small_rule(w, v);
+    return r ? r : tree_small_rule(w, v);
+}
+
+static IrVal *find_best(Walk *w, IrVal *v)
+{
+    IrVal *r = tree_info(w, v)->holds ? with_tails(w, v, NULL) : rewritten(w, v);
     if (r) return r;
     for (int i = 0; i < v->def->n_args && tree_is_head(w, v); i++) tree_widen(w, v->def->arg[i]);
     better_operands(w, v->def);
@@ -337,19 +370,31 @@ static void need(Walk *w, const IrVal *v)
     if (v->def && v->def->block == w->b->block) ((NodeInfo *)v->def->mark)->needed = true;
 }
 
+static void mark_inner(Walk *w, const IrNode *n)
+{
+    bool reads = n->n_results == 1 && tree_reading(w, n->result) > READ_NUMBER;
+    for (int i = 0; i < n->n_args && reads; i++)
+        if (n->arg[i]->def && n->arg[i]->def->block == w->b->block) ((NodeInfo *)n->arg[i]->def->mark)->inner = true;
+}
+
 static void mark_needed(Walk *w, IrVal *const *root, int n_roots)
 {
     for (IrNode *n = w->b->block->first; n; n = n->next) measure(w, n, n->mark);
     for (int i = 0; i < n_roots; i++) need(w, root[i]);
-    for (IrNode *n = w->b->block->last; n; n = n->prev)
-        for (int i = 0; i < n->n_args && ((NodeInfo *)n->mark)->needed; i++) need(w, n->arg[i]);
+    for (IrNode *n = w->b->block->last; n; n = n->prev) {
+        if (!((NodeInfo *)n->mark)->needed) continue;
+        for (int i = 0; i < n->n_args; i++) need(w, n->arg[i]);
+        mark_inner(w, n);
+    }
 }
 
-/* What is too large for a form gets all small rules. */
+/* What is too large for a form gets all small rules, and all of it is looked at for what it loses. */
 static IrVal *rule_for(Walk *w, IrVal *v, const NodeInfo *i)
 {
-    IrVal *made = tree_local_rule(w, v);
-    return made || i->size <= TREE_NODES ? made : tree_small_rule(w, v);
+    IrVal *made = i->holds ? NULL : tree_local_rule(w, v);
+    if (made || i->size <= TREE_NODES) return made;
+    if (!i->inner && tree_reading(w, v) > READ_NUMBER) made = with_tails(w, v, NULL);
+    return made ? made : tree_small_rule(w, v);
 }
 
 /* What is read in the place of a share near 1 (tree_share.c) has its terms in it twice: so have those who use it. */

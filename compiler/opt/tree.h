@@ -22,6 +22,9 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     int    tree;                                            /* the last tree whose form this function went into */
     uint32_t number;                                        /* the same for equal values (tree_same.c); 0: a new one */
     bool   needed;
+    bool   held;                                            /* of rows that see T between bounds only (tree_tail.c), and of nothing else */
+    bool   holds;                                           /* such rows are in its tree, beside others */
+    bool   inner;                                           /* a row that a tree may have uses it */
     bool   wide;                                            /* computed in f64, though many numbers */
     bool   share;                                           /* local is what a term leaves of its sum (tree_share.c) */
     bool   late;                                            /* not ours, but read by trees that are: its operands wait for those */
@@ -85,6 +88,8 @@ IrVal *tree_moments_rule(Walk *w, IrVal *v);
 /* SAME: the operand, repeated or converted. SELECT: one of its arms. */
 typedef enum { READ_NOT, READ_NUMBER, READ_SAME, READ_SELECT, READ_ALGEBRA, READ_FUNCTION } Reading;
 Reading tree_reading(Walk *w, const IrVal *v);
+/* The same of rows that are held. */
+Reading tree_row(Walk *w, const IrVal *v);
 
 typedef struct Linear {                                     /* sum c[i] * base[i] + add, bases in order of id */
     int    n;

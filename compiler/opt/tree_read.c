@@ -28,7 +28,15 @@ static bool only_repeats(const Walk *w, const IrNode *n)
     }
 }
 
+/* What is held stays as it was made. */
 Reading tree_reading(Walk *w, const IrVal *v)
+{
+    Reading how = tree_row(w, v);
+    const NodeInfo *i = how > READ_NUMBER ? tree_info(w, v) : NULL;
+    return i && i->held ? READ_NOT : how;
+}
+
+Reading tree_row(Walk *w, const IrVal *v)
 {
     if (!v->def || !ir_is_real(v->type.elem)) return READ_NOT;
     if (v->def->op == IR_const) return READ_NUMBER;

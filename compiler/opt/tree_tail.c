@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { MOST_ROWS = 400, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, FURTHEST = 100 };
+enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, FURTHEST = 100 };
 enum { MOST_LOST_OF_F32 = 4, MOST_LOST_OF_F64 = 1 << 16 }; /* times a last place */
 
 typedef struct Side {
@@ -44,12 +44,28 @@ static void meet(Side *s, const Linear *t)
     else if (t) s->clashes = s->clashes || !tree_same_direction(s->w, t, s->t);
 }
 
+/* A row that is read through, where it stands in a sum without functions. */
+static bool is_read_through(Walk *w, const IrVal *v)
+{
+    if (!tree_info(w, v)) return false;
+    IrOp op = v->def->op;
+    return op == IR_abs || op == IR_max || op == IR_min || tree_row(w, v) == READ_SELECT;
+}
+
+/* A sum without functions. */
+static bool is_linear(Walk *w, Arena *arena, IrVal *v, Linear *l, Q *factor)
+{
+    bool is = tree_linear(w, arena, v, l, factor);
+    for (int i = 0; is && i < l->n; i++) is = !is_read_through(w, l->base[i]);
+    return is;
+}
+
 /* c T + a number */
 static Tail *read_linear(Side *s, IrVal *v)
 {
     Linear l;
     Q factor;
-    if (!tree_linear(s->w, s->arena, v, &l, &factor)) return NULL;
+    if (!is_linear(s->w, s->arena, v, &l, &factor)) return NULL;
     if (l.n) meet(s, arena_copy(s->w->scratch, &l, sizeof l));
     if (l.n == 0) return tail_number(s->arena, two_of(l.add));
     return tail_t(s->arena, s->sign < 0 ? q_neg(factor) : factor, two_of(l.add));
@@ -102,9 +118,33 @@ static Tail *read_pow(Side *s, IrVal *const *arg)
     return ir_is_const(arg[1], &k) && q_from_f64(k, &q) ? tail_pow(s->arena, read(s, arg[0]), q) : NULL;
 }
 
+static bool is_one(const IrVal *v)
+{
+    double c;
+    return ir_is_const(v, &c) && c == 1;
+}
+
+/* x of 1 + x, and of x - 1; NULL: not that. */
+static IrVal *beside_one(const IrVal *v, IrOp op)
+{
+    const IrNode *n = v->def;
+    if (!n || n->op != op) return NULL;
+    return is_one(n->arg[1]) ? n->arg[0] : op == IR_add && is_one(n->arg[0]) ? n->arg[1] : NULL;
+}
+
+/* x of log(1 + x), and of exp(x) - 1. */
+static IrVal *of_log1p(const IrNode *n) { return n->op == IR_log ? beside_one(n->arg[0], IR_add) : NULL; }
+
+static IrVal *of_expm1(const IrNode *n)
+{
+    const IrVal *e = beside_one(n->result, IR_sub);
+    return e && e->def && e->def->op == IR_exp ? e->def->arg[0] : NULL;
+}
+
 static Tail *read_function(Side *s, const IrNode *n)
 {
     Arena *arena = s->arena;
+    if (of_log1p(n)) return tail_log1p(arena, read(s, of_log1p(n)));
     if (n->op == IR_pow) return read_pow(s, n->arg);
     Tail *a = read(s, n->arg[0]);
     switch (n->op) {
@@ -137,13 +177,14 @@ static Tail *read_algebra(Side *s, IrVal *const *arg, IrOp op)
 static Tail *read_row(Side *s, IrVal *v)
 {
     const IrNode *n = v->def;
-    Reading how = tree_reading(s->w, v);
+    Reading how = tree_row(s->w, v);
     if (how == READ_SELECT) return read_select(s, n);
     if (how == READ_SAME) return read(s, n->arg[0]);
     if (how == READ_FUNCTION) return read_function(s, n);
     if (ir_is_real(v->type.elem) && n->op == IR_abs) return read_abs(s, n->arg[0]);
     if (ir_is_real(v->type.elem) && (n->op == IR_max || n->op == IR_min)) return read_larger(s, n->arg, n->op == IR_max ? 1 : -1);
-    Tail *t = tree_info(s->w, v)->functions ? NULL : read_linear(s, v);
+    if (of_expm1(n)) return tail_expm1(s->arena, read(s, of_expm1(n)));
+    Tail *t = tree_info(s->w, v)->functions || tree_info(s->w, v)->held ? NULL : read_linear(s, v);
     return t || how != READ_ALGEBRA ? t : read_algebra(s, n->arg, n->op);
 }
 
@@ -335,7 +376,7 @@ static IrVal *copy_linear(Copy *c, IrVal *v)
 {
     Linear l;
     Q factor;
-    if (!tree_linear(c->w, c->arena, v, &l, &factor) || (l.n && !tree_same_direction(c->w, &l, c->direction))) return NULL;
+    if (!is_linear(c->w, c->arena, v, &l, &factor) || (l.n && !tree_same_direction(c->w, &l, c->direction))) return NULL;
     IrVal *made = l.n ? scaled(&c->b, c->t, q_f64(factor)) : number(&c->b, q_f64(l.add));
     return l.n && !q_is(l.add, 0) ? ir_add(&c->b, made, number(&c->b, q_f64(l.add))) : made;
 }
@@ -345,10 +386,12 @@ static IrVal *copy(Copy *c, IrVal *v);
 static IrVal *copy_row(Copy *c, IrVal *v)
 {
     const IrNode *n = v->def;
-    Reading how = tree_reading(c->w, v);
+    Reading how = tree_row(c->w, v);
     if (how == READ_SAME) return copy(c, n->arg[0]);
+    if (of_log1p(n)) return ir_log1p(&c->b, copy(c, of_log1p(n)));
+    if (of_expm1(n)) return ir_expm1(&c->b, copy(c, of_expm1(n)));
     bool through = how == READ_SELECT || how == READ_FUNCTION || n->op == IR_abs || n->op == IR_max || n->op == IR_min || n->op == IR_compare;
-    IrVal *made = through || tree_info(c->w, v)->functions ? NULL : copy_linear(c, v), *args[3];
+    IrVal *made = through || tree_info(c->w, v)->functions || tree_info(c->w, v)->held ? NULL : copy_linear(c, v), *args[3];
     if (made) return made;
     for (int i = 0; i < n->n_args; i++) args[i] = copy(c, n->arg[i]);
     return ir_like(&c->b, n, args)->result;
@@ -378,20 +421,18 @@ static IrVal *direction(IrBuilder *b, Walk *w, const Linear *t)
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
-/* Below p[0].below and above -p[1].below the series, where they are wanted. */
-static IrVal *write(Copy *c, const IrVal *v, IrVal *rows, const Power *p, const bool *wants)
+/* Below p[0].below and above -p[1].below the series; NULL: nowhere. */
+static IrVal *write(Copy *c, const IrVal *v, IrVal *rows, const Power *p)
 {
     IrBuilder *b = &c->b;
     *b = tree_before(c->w, v);
     IrVal *t = direction(b, c->w, c->direction), *up = ir_neg(b, t);
-    c->t = t;
+    c->t = p ? ir_min(b, ir_max(b, t, number(b, p[0].below)), number(b, -p[1].below)) : t;
     c->number = ++c->w->trees;
-    if (wants[0]) c->t = ir_max(b, c->t, number(b, p[0].below));
-    if (wants[1]) c->t = ir_min(b, c->t, number(b, -p[1].below));
     IrVal *r = copy(c, rows);
-    if (wants[1]) r = ir_select(b, ir_compare(b, IR_LT, up, number(b, p[1].below)), write_power(b, &p[1], up), r);
-    if (wants[0]) r = ir_select(b, ir_compare(b, IR_LT, t, number(b, p[0].below)), write_power(b, &p[0], t), r);
-    return r;
+    if (!p) return r;
+    r = ir_select(b, ir_compare(b, IR_LT, up, number(b, p[1].below)), write_power(b, &p[1], up), r);
+    return ir_select(b, ir_compare(b, IR_LT, t, number(b, p[0].below)), write_power(b, &p[0], t), r);
 }
 
 /* The type that v is computed in, made or as it is written. */
@@ -415,14 +456,14 @@ static IrVal *with_tails(Walk *w, Arena *scratch, IrVal *v, IrVal *made)
     bool known = of_rows[0] && of_rows[1];
     if (!any || (!known && !made)) return made;
     Copy c = {.w = w, .arena = scratch};
+    bool ends = !known || wants[0] || wants[1];
     for (int i = 0; i < 2; i++) {
         const Tail *t = read_side(w, scratch, i ? -1 : 1, v);
         if (!known && !t) return made;
-        wants[i] |= !known;
-        if (wants[i] && !find_power(t ? t : of_rows[i], &p[i])) return made;
+        if (ends && !find_power(t ? t : of_rows[i], &p[i])) return made;
         c.direction = t ? t->direction : of_rows[i]->direction;
     }
-    return write(&c, v, known ? rows : v, p, wants);
+    return write(&c, v, known ? rows : v, ends ? p : NULL);
 }
 
 IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made)
