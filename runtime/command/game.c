@@ -86,20 +86,87 @@ static int say_failed(Game *g, const GanError *err, const TrainerResult *r)
     return status;
 }
 
+/* ---- reports of a loop, modes[wgan], quality[wgan], modes[brier], .., as a table -------------------------------------- */
+
+enum { FEWEST_ROWS = 4, NUMBER = 12 };
+
+static int stem_of(const TrainerReport *r) { return (int)strcspn(r->name, "["); }
+
+static bool same_index(const TrainerReport *a, const TrainerReport *b) { return a->name[stem_of(a)] && !strcmp(a->name + stem_of(a), b->name + stem_of(b)); }
+
+static const char *how_measured(const Game *g, const TrainerResult *r, const TrainerReport *report)
+{
+    Text t = text_in(g->arena);
+    measured_text(report, r->seed, &t);
+    return text_str(&t);
+}
+
+static bool same_column(const Game *g, const TrainerResult *r, const TrainerReport *a, const TrainerReport *b)
+{
+    return b->made && stem_of(a) == stem_of(b) && !strncmp(a->name, b->name, (size_t)stem_of(a)) && !strcmp(how_measured(g, r, a), how_measured(g, r, b));
+}
+
+static bool is_row(const Game *g, const TrainerResult *r, const TrainerReport *first, const TrainerReport *row, int columns)
+{
+    for (int c = 0; c < columns; c++)
+        if (!same_column(g, r, &first[c], &row[c]) || !same_index(row, &row[c])) return false;
+    return true;
+}
+
+/* The rows of the table that begins at report i, all of the same columns, measured alike; 0: none begins there. */
+static int table_rows(const Game *g, const TrainerResult *r, int i, int *columns)
+{
+    const TrainerReport *first = &r->report[i];
+    int                  rows = 0, n = 1;
+    while (i + n < r->n_reports && same_index(first, &first[n])) n++;
+    while (i + (rows + 1) * n <= r->n_reports && is_row(g, r, first, &first[rows * n], n)) rows++;
+    *columns = n;
+    return n > 1 && rows >= FEWEST_ROWS ? rows : 0;
+}
+
+static void add_table(Text *t, const Game *g, const TrainerResult *r, int i, int rows, int columns)
+{
+    const TrainerReport *first = &r->report[i];
+    int                  wide = 0;
+    for (int k = 0; k < rows; k++) {
+        int n = (int)strlen(first[k * columns].name) - stem_of(&first[k * columns]) - 2;
+        wide = n > wide ? n : wide;
+    }
+    text_printf(t, "%*s", wide, "");
+    for (int c = 0; c < columns; c++) text_printf(t, "  %*.*s", NUMBER, stem_of(&first[c]), first[c].name);
+    for (int k = 0; k < rows; k++) {
+        const TrainerReport *row = &first[k * columns];
+        const char          *index = row->name + stem_of(row) + 1;
+        text_printf(t, "\n%-*.*s", wide, (int)strlen(index) - 1, index);
+        for (int c = 0; c < columns; c++) text_printf(t, "  %*.6g", NUMBER, isnan(row[c].value) ? NAN : row[c].value);
+    }
+    const char *before = "\nmeasured: ";
+    for (int c = 0; c < columns; c++) {
+        const char *how = how_measured(g, r, &first[c]);
+        if (*how) text_printf(t, "%s%.*s%s", before, stem_of(&first[c]), first[c].name, how);
+        before = *how ? ", " : before;
+    }
+    text_add(t, "\n");
+}
+
 static void add_summary(Text *t, const Game *g, const char *name, const TrainerResult *r, const char *folder)
 {
     if (r->was_over) text_printf(t, "%sfinished before, at step %lld", name, (long long)r->rounds);
     else text_printf(t, "%s%lld steps in %.1f s", name, (long long)r->rounds_here, r->seconds);
     if (r->seconds > 0 && !r->was_over) text_printf(t, " (%.0f steps/s)", (double)r->rounds_here / r->seconds);
     const char *before = ";";
+    Text        tables = text_in(g->arena);
     for (int i = 0; i < r->n_reports; i++) {
         const TrainerReport *report = &r->report[i];
-        if (!report->made) continue;
+        int                  columns, rows = table_rows(g, r, i, &columns);
+        if (rows) add_table(&tables, g, r, i, rows, columns);
+        i += rows ? rows * columns - 1 : 0;
+        if (rows || !report->made) continue;
         text_printf(t, "%s %s %.6g", before, report->name, isnan(report->value) ? NAN : report->value);
         measured_text(report, r->seed, t);
         before = ",";
     }
-    text_add(t, "\n");
+    text_printf(t, "\n%s", text_str(&tables));
     for (int i = 0; i < r->n_expects; i++) {
         if (!r->expect[i].judged) continue;
         text_printf(t, "%sexpect %s: ", name, r->expect[i].node->name);

@@ -297,4 +297,23 @@ def test_new():
                 assert r.status == 0, (example, r)
 
 
+def test_reports_of_a_loop_are_a_table():
+    """Four rows of the same names or more; what is fewer, or not alike, stays in the line."""
+    text = """
+for a in [1, 2, 3, 4] {
+  report twice[a] = 2.0 * a
+  report drawn[a] = E[x ~ Normal(0, 1) : 100] 0 * x + a
+}
+for a in [1, 2, 3] { report few[a] = a; report half[a] = a / 2 }
+report alone = 1.5
+"""
+    with folder() as d:
+        with open(f"{d}/a.gan", "w") as f:
+            f.write(text)
+        lines = gan("run", "a.gan", cwd=d).out.splitlines()
+        assert "alone 1.5" in lines[-8] and "few[1] 1, half[1] 0.5" in lines[-8] and "twice" not in lines[-8], lines
+        assert [line.split() for line in lines[-7:-2]] == [["twice", "drawn"], ["1", "2", "1"], ["2", "4", "2"], ["3", "6", "3"], ["4", "8", "4"]], lines
+        assert lines[-2] == "measured: drawn (100 samples, seed 0)", lines
+
+
 run_tests(globals())
