@@ -221,6 +221,7 @@ typedef struct KValue {
     int      remade;                                        /* its readers make it again: of how many rows; see remake.c */
     bool     reduced;                                       /* a reduction reads it, if through others that are made again */
     bool     later;                                         /* so does a later step, behind another sum over samples */
+    bool     summed;                                        /* ... or a sum of dims */
     int      asked;                                         /* how often rows of the function's own block ask for it */
     int      sums;                                          /* over samples, one behind the other, in front of it */
     int      level, tile;                                   /* of its step; the lane axis it is computed along, -1 */

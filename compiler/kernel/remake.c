@@ -10,7 +10,7 @@
  *
  * again: rows on one value of the same size and others that are less (of a channel, of a sample), where a later step reads them: a value that is
  * normalised has its mean and scale from sums over all samples, so it would be written and read in each step in between, and so would all that is
- * made of it on the way (x + b, less its mean, times gain, over the spread). Made again, all of these read one value.
+ * made of it on the way (x + b, less its mean, times gain, over the spread). Made again, all of these read one value; so does the sum of its squares.
  *
  * gaps: what is padded for one reader, an element-wise row: the derivative of a slice is a pad, so that of a pooling was four large values, mostly
  * zeros, which were added up.
@@ -121,18 +121,21 @@ static bool is_on_one(const KPlan *p, const IrNode *n)
         const IrVal *root = behind(p, n->arg[i]);
         int64_t size = elements(p, &root->type);
         if (size * LESS <= elements(p, &v->type)) continue;
-        if (size != elements(p, &v->type) || !ir_axes_equal(root->type.axes, v->type.axes) || !root->def || kernel_met(n, i)) return false;
-        large++;
+        if (size != elements(p, &v->type) || !ir_axes_equal(root->type.axes, v->type.axes) || !root->def) return false;
+        large += !kernel_met(n, i);
     }
     return large == 1;
 }
 
 static int again_rows(const KPlan *p, const IrNode *n)
 {
+    const KValue *v = kernel_value(p, &n->result[0]);
+    bool summed = v->summed && v->asked == 1;
     int rows = 1;
-    if (!kernel_value(p, &n->result[0])->later || !is_on_one(p, n)) return 0;
-    for (int i = 0; i < n->n_args; i++) rows += kernel_value(p, behind(p, n->arg[i]))->remade;
-    return rows <= K_MOST_REMADE ? rows : 0;
+    if ((!v->later && !summed) || !is_on_one(p, n)) return 0;
+    for (int i = 0; i < n->n_args; i++)
+        if (!kernel_met(n, i)) rows += kernel_value(p, behind(p, n->arg[i]))->remade;
+    return rows <= K_MOST_REMADE && (v->later || rows > 1) ? rows : 0;
 }
 
 static bool adds_over_samples(const IrNode *n)
@@ -157,6 +160,7 @@ static void find_later(KPlan *p, const IrBlock *b)
         for (int i = 0; i < n->n_args && !kernel_inline(n); i++) {
             KValue *root = kernel_value(p, behind(p, n->arg[i]));
             root->asked++;
+            root->summed |= (n->op == IR_sum || n->op == IR_norm) && !n->attr->over.n;
             root->later |= again || root->sums < sums_before(p, n);
         }
     }
@@ -180,6 +184,7 @@ static void consider(KPlan *p, const IrNode *n)
     KValue *v = n->n_results == 1 ? kernel_value(p, &n->result[0]) : NULL;
     if (!v || !v->live) return;
     if (plan_takes(p, PLAN_again)) v->remade = again_rows(p, n);
+    v->later |= v->remade > 0;
     if (!v->remade && plan_takes(p, PLAN_gaps)) v->remade = gap_rows(p, n);
     if (v->remade || !cheap(n->op)) return;
     v->later = false;

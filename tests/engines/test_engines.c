@@ -410,6 +410,51 @@ static void some_convs(Case *c, uint64_t seed, bool one)
 static void random_convs(Case *c, uint64_t seed) { some_convs(c, seed, false); }
 static void convs_of_one(Case *c, uint64_t seed) { some_convs(c, seed, true); }
 
+/* What is the same at all places of all samples, as a gain of channels is. */
+static IrVal *of_channels(Case *c, IrBuilder *b, const char *name, IrVal *x)
+{
+    IrInts all = ir_dims_of(&x->type);
+    int64_t last = all.n - 1;
+    return ir_broadcast(b, ir_read(b, ir_slot(c->m, name, ir_type(x->type.elem, ir_no_axes(), ir_ints(1, all.v + last)), IR_SLOT_PARAM, NULL)), all, ir_ints(1, &last));
+}
+
+/* The mean of all places of all samples, by way of each sample's. */
+static IrVal *batch_mean(IrBuilder *b, IrVal *x, int axis)
+{
+    IrInts all = ir_dims_of(&x->type), places = {.n = all.n - 1, .v = {0, 1}};
+    int64_t last = all.n - 1, n = 1;
+    for (int i = 0; i < places.n; i++) n *= all.v[i];
+    IrVal *of_sample = ir_div(b, ir_sum(b, x, places), ir_const(b, x->type.elem, (double)n));
+    IrVal *m = ir_div(b, ir_sum_over(b, of_sample, ir_one_axis(axis)), ir_const(b, x->type.elem, (double)ir_extent(b->m, axis)));
+    return ir_broadcast(b, m, all, ir_ints(1, &last));
+}
+
+/* A batch that is normalised, as it stands in a net: behind rows of its channels, in front of more of them; its derivatives. */
+static void normalised(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    c->m = ir_module(c->arena, IR_F32);
+    c->f = ir_fn(c->m, "normalised", IR_FN_INIT);
+    c->f->tick_slot = ir_slot(c->m, "tick", ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    IrElem t = PICK(&state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
+    int    axis = ir_axis(c->m, "p", PICK(&state, 1, 15, 16, 17, 64, 130));
+    IrInts dims = {.n = (int)PICK(&state, 2, 3, 3), .v = {PICK(&state, 1, 2, 5, 17), PICK(&state, 1, 3, 16), PICK(&state, 1, 5, 16, 33)}};
+    IrVal *x = ir_normal(&b, ir_stream(c->m, "x"), ir_type(t, ir_one_axis(axis), dims)), *wrt[3], *g[3];
+    if (PICK(&state, 0, 1)) x = ir_tanh(&b, x);
+    IrVal *y = wrt[0] = of_channels(c, &b, "w", x), *gain = wrt[1] = of_channels(c, &b, "gain", x), *shift = wrt[2] = of_channels(c, &b, "shift", x);
+    y = ir_add(&b, ir_mul(&b, x, y), ir_const(&b, t, 0.25));
+    IrVal *centred = ir_sub(&b, y, batch_mean(&b, y, axis)), *square = ir_mul(&b, centred, centred);
+    IrVal *spread = ir_sqrt(&b, ir_add(&b, batch_mean(&b, square, axis), ir_const(&b, t, 1e-3)));
+    IrVal *z = ir_max(&b, ir_add(&b, ir_div(&b, ir_mul(&b, gain, centred), spread), shift), ir_const(&b, t, 0)), *loss = squares(&b, z);
+    ir_report(c->m, c->f, "z", z);
+    if (PICK(&state, 0, 0, 1)) ir_report(c->m, c->f, "centred", centred);
+    if (grad_reverse(&b, &loss, NULL, 1, wrt, 3, g, NULL))
+        for (int i = 0; i < 3; i++)
+            if (g[i]) ir_report(c->m, c->f, arena_printf(c->arena, "g%d", i), ir_sum(&b, g[i], (IrInts){.n = dims.n - 1, .v = {0, 1}}));
+    ir_commit(c->m, c->f, c->f->tick_slot, ir_add(&b, ir_read(&b, c->f->tick_slot), ir_const(&b, IR_I64, 1)));
+}
+
 /* Samples that a draw or a row on it made, of one axis and now and then another. */
 static IrVal *samples(Case *c, IrBuilder *b, uint64_t *state, IrElem t, int axis, int other, const Operand *o, int number)
 {
@@ -779,6 +824,7 @@ Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RAND
 Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
 Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 5, every_decision); }
 Test(engines, random_convs) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
+Test(engines, normalised) { compare_many(normalised, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
 Test(engines, convs_of_one) { compare_many(convs_of_one, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
 Test(engines, convs_without_several) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 8 + 1, without_several); }
 Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
