@@ -311,12 +311,14 @@ static bool is_stream(const Walk *w, const LoopIns *i)
     return side && !w->at[side->n] && turn == w->n->dim_size[side->n];
 }
 
-static void prefetch(Walk *w, LLVMValueRef at, bool written)
+typedef enum { TO_SECOND = 2, TO_FIRST = 3 } Cache;
+
+static void prefetch(Walk *w, LLVMValueRef at, bool written, Cache to)
 {
-    enum { TO_KEEP = 3, DATA = 1 };
+    enum { DATA = 1 };
     static const char name[] = "llvm.prefetch";
     LLVMValueRef f = LLVMGetIntrinsicDeclaration(w->u->module, LLVMLookupIntrinsicID(name, sizeof name - 1), &w->u->ptr, 1);
-    LLVMValueRef args[] = {at, place(w, written), place(w, TO_KEEP), place(w, DATA)};
+    LLVMValueRef args[] = {at, place(w, written), place(w, to), place(w, DATA)};
     LLVMBuildCall2(w->b, LLVMGlobalGetValueType(f), f, args, 4, "");
 }
 
@@ -325,13 +327,13 @@ static void look_ahead(Walk *w, LLVMValueRef from)
 {
     enum { PAGE = 4096 };
     LLVMValueRef page = number(w, PAGE);
-    prefetch(w, LLVMBuildGEP2(w->b, w->u->i8, from, &page, 1, ""), false);
+    prefetch(w, LLVMBuildGEP2(w->b, w->u->i8, from, &page, 1, ""), false, TO_FIRST);
 }
 
-static void ahead(Walk *w, const LoopIns *i)
+static void hint(Walk *w, const LoopIns *i)
 {
     Parts p = parts_of(w, &i->at);
-    prefetch(w, address(w, w->buffer[i->buffer], cell_type(w, w->n->buffers.v[i->buffer].elem), &p), true);
+    prefetch(w, address(w, w->buffer[i->buffer], cell_type(w, w->n->buffers.v[i->buffer].elem), &p), i->op == LOOP_ahead, i->op == LOOP_ahead ? TO_FIRST : TO_SECOND);
 }
 
 static LLVMValueRef load(Walk *w, const LoopIns *i)
@@ -760,7 +762,8 @@ static void walk_ins(Walk *w, const LoopIns *i)
 {
     switch (i->op) {
     case LOOP_st:    each_point(w, i, loop_index_dims(&i->at), store); break;
-    case LOOP_ahead: each_point(w, i, loop_index_dims(&i->at), ahead); break;
+    case LOOP_ahead:
+    case LOOP_fetch: each_point(w, i, loop_index_dims(&i->at), hint); break;
     case LOOP_turn:  each_point(w, i, i->result->dims & ~(1u << i->n), turn); break;
     case LOOP_draw:  draw(w, i); break;
     case LOOP_call:  call_routine(w, i); break;

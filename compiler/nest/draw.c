@@ -64,7 +64,7 @@ static int64_t draw_lanes(Nest *n, const Draw *d, int64_t size)
 /* Ten rounds are a chain of dependent products: two in step wait less, four no less. */
 static int turns_in_step(const Nest *n, IrElem t, int64_t turns)
 {
-    return t != IR_F64 && nest_has_wide_registers(n) && turns % 2 == 0 ? 2 : 1;
+    return t != IR_F64 && nest_has_wide_registers(n) && turns && turns % 2 == 0 ? 2 : 1;
 }
 
 static void draw_sample(Nest *n, Draw *d)

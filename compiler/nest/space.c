@@ -38,6 +38,8 @@ int nest_in_step(const Nest *n, const KKernel *k, int64_t extent)
 {
     enum { MOST = 4, MOST_FUNCTIONS = 8, MOST_MEMBERS = 64 };
     int functions = 0;
+    for (int i = 0; i < k->space.n; i++)
+        if (!k->space.comp[i].extent) return 1;             /* no index knows a row of nothing */
     for (int i = 0; i < k->nodes.n; i++) functions += loop_is_short(k->nodes.v[i]->op, k->nodes.v[i]->result[0].type.elem);
     if (!functions || !nest_has_wide_registers(n)) return 1;
     int rows = MOST;

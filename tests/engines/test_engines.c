@@ -993,6 +993,37 @@ Test(engines, products_with_epilogues)
     }
 }
 
+/* Rows with elementary functions, several in step where there are registers: as many rows as go in twos, fours and not at all, and none; all short functions of f32,
+ * one and several in a kernel; along one dim, of two and of the samples' own axes, broadcast, in f64; behind a product; added up over samples. Draws likewise. */
+Test(engines, rows_in_step)
+{
+    static const char *text =
+        "axis p = %1$d\naxis q = 3\nslot \"w\" param : f32[9,%2$d]\nslot \"t\" counter : i64[]\n"
+        "fn f {update tick \"t\"} {\n%%x = normal {stream \"x\"} : f32<p>[%2$d]\n%%y = uniform {stream \"y\"} : f32<p>[%2$d,2]\n%%z = normal {stream \"z\"} : f32<p,q>[%2$d]\n"
+        "%%v = normal {stream \"v\"} : f32<p>[9]\n%%r = randint {stream \"r\" n 1000} : i32<p>[%2$d,4]\n%%n = normal {stream \"n\"} : f64<p>[%2$d,4]\n%%w = read \"w\" : f32[9,%2$d]\n"
+        "%%a = tanh %%x : f32<p>[%2$d]\n%%x2 = mul %%x, 2 : f32<p>[%2$d]\n%%b = dsigmoid %%x2 : f32<p>[%2$d]\n%%s = sum %%b {over p} : f32[%2$d]\n"
+        "%%c = exp %%y : f32<p>[%2$d,2]\n%%d = log %%c : f32<p>[%2$d,2]\n%%e = expm1 %%d : f32<p>[%2$d,2]\n%%g = log1p %%e : f32<p>[%2$d,2]\n"
+        "%%h = sigmoid %%z : f32<p,q>[%2$d]\n%%i = softplus %%h : f32<p,q>[%2$d]\n"
+        "%%k = convert %%x {f64} : f64<p>[%2$d]\n%%l = tanh %%k : f64<p>[%2$d]\n"
+        "%%vs = slice %%v {lo [3] hi [4] step [1]} : f32<p>[1]\n%%vb = reshape %%vs {dims []} : f32<p>[]\n%%ve = broadcast %%vb {dims [%2$d]} : f32<p>[%2$d]\n%%m = fma %%ve, %%x, 0.5 : f32<p>[%2$d]\n%%o = tanh %%m : f32<p>[%2$d]\n"
+        "%%j = dot %%v, %%w {contract 0:0} : f32<p>[%2$d]\n%%u = tanh %%j : f32<p>[%2$d]\n"
+        "%%t = read \"t\" : i64[]\n%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\n"
+        "report \"a\", %%a\nreport \"b\", %%b\nreport \"s\", %%s\nreport \"d\", %%d\nreport \"g\", %%g\nreport \"i\", %%i\nreport \"l\", %%l\nreport \"o\", %%o\nreport \"u\", %%u\n"
+        "report \"r\", %%r\nreport \"n\", %%n\n}\n";
+    static const int extents[] = {0, 1, 16, 17, 64, 130}, rows[] = {0, 1, 2, 3, 4, 6, 8, 12, 20};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride())
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k += stride()) {
+            char written[4096];
+            int  length = snprintf(written, sizeof written, text, extents[i], rows[k]);
+            cr_assert_lt(length, (int)sizeof written);
+            Case      *c = case_of_text(written);
+            Difference d = compare(c, 1, 1 + (int)i % 4, (PlanOptions){0});
+            if (d.found) print_difference(c, &d);
+            cr_assert(!d.found, "%d samples, %d rows", extents[i], rows[k]);
+            arena_free(c->arena);
+        }
+}
+
 /* Products over samples with few results on one side, in blocks of both: rows and columns of any number, with batch dims, of two axes, of two pairs, a number, in f64. */
 Test(engines, narrow_products_over_samples)
 {

@@ -3,6 +3,7 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
 #include "compiler/lower/game/schedule.h"
+#include "compiler/lower/game/told.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -242,6 +243,7 @@ static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
         count_of(c, v, at);
         part_end(L);
         part_run_by(L, p, n);
+        if (L->told) told_asked(c, s->span, s->repeat.count);
     } else {
         part_drop(L);
         as_size(c, v, at, "the number of times", &n->count);
@@ -316,6 +318,7 @@ static void sched_if(Ctx *c, const Ast *s, Nodes *to)
     Part *before = guard(c, to, s->span);
     GanSchedule *n = sched_node(c, NULL, GAN_IF, s->span), *arm[2] = {sched_node(c, NULL, GAN_SEQUENCE, s->if_.then->span), NULL};
     part_run_by(c->L, p, n);
+    if (c->L->told) told_asked(c, s->span, s->if_.cond);
     int control = control_new(c->L);
     side(&inner, s->if_.then, control, to->rounds, arm[0], &changed);
     if (otherwise) {
