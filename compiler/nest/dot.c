@@ -257,7 +257,7 @@ static bool by_places(Nest *n, DotCode *c, int depth, Offsets o, int window)
     int64_t most = tile_most_rows(n, c->elem), size = tile_size(c), places = 1, passed;
     bool last = depth == c->outer.n - 1;
     NestAlike a = nest_together(w->of, w->na, w->nb, d->extent);
-    if (!size || 2 * size > most) return false;
+    if (!size || !d->s[2] || 2 * size > most) return false;     /* !d->s[2]: the result has no elements */
     if (a.together && size * a.period > most) a.together = false;
     if (!a.together) a = nest_alike(w->of, w->na, w->nb, d->extent);
     int64_t alike = a.to - a.from;
