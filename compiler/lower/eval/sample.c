@@ -143,6 +143,12 @@ typedef struct Expect {
 
 static bool has_size(const Ast *binder) { return binder->binder.size || binder->binder.all; }
 
+/* A size that is a parameter to which `n: all` was given. */
+static bool says_every(Expect *x)
+{
+    return x->inner.L->every && x->size && x->size->kind == AST_NAME && eval(&x->inner, x->size) == x->inner.L->every;
+}
+
 /* Before binder i: those behind one that has a size of its own share another axis, of the size that comes next. */
 static void share_axis(Expect *x, AstList binders, int i)
 {
@@ -151,12 +157,15 @@ static void share_axis(Expect *x, AstList binders, int i)
     x->sharing = 0;
     x->size = x->whole;
     x->all = x->whole_all;
-    for (; i < binders.n; i++)
-        if (has_size(binders.v[i])) {
-            x->size = binders.v[i]->binder.size;
-            x->all = binders.v[i]->binder.all;
-            return;
-        }
+    while (i < binders.n && !has_size(binders.v[i])) i++;
+    if (i < binders.n) {
+        x->size = binders.v[i]->binder.size;
+        x->all = binders.v[i]->binder.all;
+    }
+    if (says_every(x)) {
+        x->size = NULL;
+        x->all = true;
+    }
 }
 
 static const char *axis_name(const Ast *pattern) { return pattern->kind == AST_NAME ? pattern->name.name : "sample"; }
